@@ -1,0 +1,62 @@
+"""Frozen values that every other room may speak of: resources, requests, desired and observed state.
+
+Belongs here: data, and what a value can say of itself. Must never enter: I/O, clocks, randomness, rules, JSON shapes.
+Other rooms write `from landbridge import model` and `model.Connection`.
+"""
+
+from landbridge.model.common import HaRole, IdType, Tag, Violation, Warning
+from landbridge.model.connection import (
+    AskConnection,
+    AskDpd,
+    AskIkePolicy,
+    AskIpsecPolicy,
+    AskPolicyRule,
+    AskTag,
+    Connection,
+    Dpd,
+    IkePolicy,
+    IpsecPolicy,
+    PolicyRule,
+    Style,
+)
+from landbridge.model.customer_gateway import AskCustomerGateway, CustomerGateway
+from landbridge.model.desired import DesiredConnection, DesiredGateway
+from landbridge.model.gateway import AskEip, AskGateway, Eip, Endpoint, Network, Site, VpnGateway
+from landbridge.model.observation import ChildSa, ConnectionObservation, Evidence, Observation
+from landbridge.model.secret import Secret
+
+__all__ = [
+    "AskConnection",
+    "AskCustomerGateway",
+    "AskDpd",
+    "AskEip",
+    "AskGateway",
+    "AskIkePolicy",
+    "AskIpsecPolicy",
+    "AskPolicyRule",
+    "AskTag",
+    "ChildSa",
+    "Connection",
+    "ConnectionObservation",
+    "CustomerGateway",
+    "DesiredConnection",
+    "DesiredGateway",
+    "Dpd",
+    "Eip",
+    "Endpoint",
+    "Evidence",
+    "HaRole",
+    "IdType",
+    "IkePolicy",
+    "IpsecPolicy",
+    "Network",
+    "Observation",
+    "PolicyRule",
+    "Secret",
+    "Site",
+    "Style",
+    "Tag",
+    "Violation",
+    "VpnGateway",
+    "Warning",
+]

@@ -1,0 +1,39 @@
+"""Values that several resources share: tags, violations and the draws of chance that rules may use."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+HaRole = Literal["master", "slave"]
+IdType = Literal["ip", "fqdn"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    key: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One thing that is wrong with a request: where, what, and what is allowed instead.
+
+    `field` is the path in the words of the wire, as the client wrote it (`ikepolicy.dpd.timeout`, `peer_subnets[2]`).
+    """
+
+    field: str
+    wrong: str
+    allowed: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.wrong} ({self.allowed})"
+
+
+@dataclass(frozen=True, slots=True)
+class Warning:
+    """A choice that is carried out but should not have been made, or does not do what it seems to."""
+
+    field: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.text}"

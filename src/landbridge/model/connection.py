@@ -1,0 +1,161 @@
+"""The connection: what a request asks for, and the complete value that the rules make of it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from landbridge.model.common import HaRole, IdType, Tag
+from landbridge.model.secret import Secret
+
+Style = Literal["policy", "static", "bgp", "policy-template"]
+IkeVersion = Literal["v1", "v2"]
+NegotiationMode = Literal["main", "aggressive"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskDpd:
+    interval: int | None = None
+    timeout: int | None = None
+    msg: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskIkePolicy:
+    version: str | None = None
+    negotiation_mode: str | None = None
+    authentication_algorithm: str | None = None
+    encryption_algorithm: str | None = None
+    dh_group: str | None = None
+    authentication_method: str | None = None
+    lifetime_seconds: int | None = None
+    local_id_type: str | None = None
+    local_id: str | None = None
+    peer_id_type: str | None = None
+    peer_id: str | None = None
+    dpd: AskDpd = AskDpd()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskIpsecPolicy:
+    authentication_algorithm: str | None = None
+    encryption_algorithm: str | None = None
+    pfs: str | None = None
+    transform_protocol: str | None = None
+    lifetime_seconds: int | None = None
+    encapsulation_mode: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskPolicyRule:
+    index: int | None = None
+    source: str | None = None
+    destinations: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskTag:
+    key: str | None = None
+    value: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskConnection:
+    """What a create request says, shape-checked and nothing more; None is 'not given'."""
+
+    name: str | None = None
+    gateway_id: str | None = None
+    gateway_endpoint: str | None = None
+    style: str | None = None
+    customer_gateway_id: str | None = None
+    peer_subnets: tuple[str, ...] | None = None
+    tunnel_local_address: str | None = None
+    tunnel_peer_address: str | None = None
+    enable_nqa: bool | None = None
+    enable_hub: bool | None = None
+    enable_health_check: bool | None = None
+    psk: Secret | None = None
+    policy_rules: tuple[AskPolicyRule, ...] | None = None
+    ike_policy: AskIkePolicy = AskIkePolicy()
+    ipsec_policy: AskIpsecPolicy = AskIpsecPolicy()
+    ha_role: str | None = None
+    tags: tuple[AskTag, ...] | None = None
+    peer_subnets_v6: tuple[str, ...] | None = None
+    policy_rules_v6: tuple[AskPolicyRule, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dpd:
+    """Dead peer detection. `interval`: idle seconds before a probe; `timeout`: seconds between retransmits."""
+
+    interval: int
+    timeout: int
+    msg: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IkePolicy:
+    """Phase 1, complete. On a GM gateway `dh_group` and the ids are None."""
+
+    version: IkeVersion
+    negotiation_mode: NegotiationMode | None
+    authentication_algorithm: str
+    encryption_algorithm: str
+    dh_group: str | None
+    authentication_method: str
+    lifetime_seconds: int
+    local_id_type: IdType | None
+    local_id: str | None
+    peer_id_type: IdType | None
+    peer_id: str | None
+    dpd: Dpd
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IpsecPolicy:
+    """Phase 2, complete. On a GM gateway `pfs` is None."""
+
+    authentication_algorithm: str
+    encryption_algorithm: str
+    pfs: str | None
+    transform_protocol: str
+    lifetime_seconds: int
+    encapsulation_mode: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyRule:
+    index: int
+    source: str
+    destinations: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """One tunnel from one endpoint of a VPN gateway to one customer gateway, with every default filled in.
+
+    The PSK is not part of it: it is stored apart, encrypted, and reaches only the engine. `tunnel_local_address` and
+    `tunnel_peer_address` are the two hosts of one /30, with the mask; None where the style has no tunnel interface.
+    """
+
+    id: str
+    project_id: str
+    name: str
+    gateway_id: str
+    endpoint: Literal[1, 2]
+    gateway_endpoint: str
+    style: Style
+    customer_gateway_id: str
+    peer_subnets: tuple[str, ...] | None
+    tunnel_local_address: str | None
+    tunnel_peer_address: str | None
+    enable_nqa: bool | None
+    enable_hub: bool | None
+    policy_rules: tuple[PolicyRule, ...]
+    ike_policy: IkePolicy
+    ipsec_policy: IpsecPolicy
+    ha_role: HaRole
+    enterprise_project_id: str
+    monitor_id: str | None
+    tags: tuple[Tag, ...]
+    created_at: datetime
+    updated_at: datetime

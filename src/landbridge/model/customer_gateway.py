@@ -1,0 +1,43 @@
+"""The customer gateway: the other side's device."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from landbridge.model.common import IdType, Tag
+from landbridge.model.connection import AskTag
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskCustomerGateway:
+    """What a customer gateway create request says, in the present form (id_type, id_value) or the older (ip, route_mode)."""
+
+    name: str | None = None
+    id_type: str | None = None
+    id_value: str | None = None
+    ip: str | None = None
+    route_mode: str | None = None
+    bgp_asn: int | None = None
+    has_ca_certificate: bool = False
+    tags: tuple[AskTag, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerGateway:
+    """`id_value` is an IPv4 address (id_type ip) or an IKE identity that is never resolved by DNS (id_type fqdn)."""
+
+    id: str
+    project_id: str
+    name: str
+    id_type: IdType
+    id_value: str
+    bgp_asn: int | None
+    route_mode: str
+    certificate_id: str | None
+    tags: tuple[Tag, ...]
+    created_at: datetime
+    updated_at: datetime
+
+    @property
+    def address(self) -> str | None:
+        """The device's outer address; None when it has no fixed one."""
+        return self.id_value if self.id_type == "ip" else None

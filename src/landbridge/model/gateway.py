@@ -1,0 +1,147 @@
+"""The VPN gateway and the inventory it is made from: EIPs, networks, zones and nodes of the site file."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from landbridge.model.common import Tag
+from landbridge.model.connection import AskTag
+
+NetworkType = Literal["public", "private"]
+AttachmentType = Literal["vpc", "er"]
+HaMode = Literal["active-active", "active-standby"]
+Attach = Literal["routed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskEip:
+    id: str | None = None
+    type: str | None = None
+    charge_mode: str | None = None
+    bandwidth_size: int | None = None
+    bandwidth_name: str | None = None
+    bandwidth_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskGateway:
+    """What a gateway create request says; None is 'not given'."""
+
+    name: str | None = None
+    network_type: str | None = None
+    attachment_type: str | None = None
+    ip_version: str | None = None
+    er_id: str | None = None
+    vpc_id: str | None = None
+    local_subnets: tuple[str, ...] | None = None
+    local_subnets_v6: tuple[str, ...] | None = None
+    connect_subnet: str | None = None
+    bgp_asn: int | None = None
+    flavor: str | None = None
+    availability_zone_ids: tuple[str, ...] | None = None
+    enterprise_project_id: str | None = None
+    eip1: AskEip | None = None
+    eip2: AskEip | None = None
+    master_eip: AskEip | None = None
+    slave_eip: AskEip | None = None
+    access_vpc_id: str | None = None
+    access_subnet_id: str | None = None
+    access_private_ip_1: str | None = None
+    access_private_ip_2: str | None = None
+    ha_mode: str | None = None
+    tags: tuple[AskTag, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """One of a gateway's two outer addresses. `eip_id` and the bandwidth words are None on a private gateway."""
+
+    number: Literal[1, 2]
+    address: str
+    eip_id: str | None = None
+    type: str | None = None
+    charge_mode: str | None = None
+    bandwidth_id: str | None = None
+    bandwidth_name: str | None = None
+    bandwidth_size: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VpnGateway:
+    """Our side of tunnels: two endpoints, the local subnets and an ASN, complete with defaults."""
+
+    id: str
+    project_id: str
+    name: str
+    network_type: NetworkType
+    attachment_type: AttachmentType
+    er_id: str | None
+    vpc_id: str | None
+    local_subnets: tuple[str, ...]
+    connect_subnet: str | None
+    access_vpc_id: str | None
+    access_subnet_id: str | None
+    bgp_asn: int
+    flavor: str
+    availability_zone_ids: tuple[str, ...]
+    enterprise_project_id: str
+    ha_mode: HaMode
+    endpoints: tuple[Endpoint, Endpoint]
+    certificate_id: str | None
+    connection_number: int
+    tags: tuple[Tag, ...]
+    created_at: datetime
+    updated_at: datetime
+
+    @property
+    def is_gm(self) -> bool:
+        return self.flavor == "GM"
+
+    @property
+    def network_id(self) -> str | None:
+        """The id under which the site file knows the network that this gateway serves."""
+        return self.er_id if self.attachment_type == "er" else self.vpc_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Eip:
+    """An outer address of the site. `attach` tells how packets for it reach this machine."""
+
+    id: str
+    address: str
+    attach: Attach = "routed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """A network behind gateways: a VPC (or an enterprise router), and how a gateway is plugged into it.
+
+    A gateway's leg joins `bridge` (a veth) or sits on `interface` (a macvlan), with `address` (with prefix length) as
+    its own. All three are None for a network that exists only in the API (the default site's).
+    """
+
+    id: str
+    cidr: str | None = None
+    bridge: str | None = None
+    interface: str | None = None
+    address: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """The operator's inventory. `any_network`: a VPC or ER id that is not listed is accepted and exists only in the API.
+
+    `underlay` is the network namespace of this machine in which EIPs are routed and bridges live; None is its own.
+    """
+
+    eips: tuple[Eip, ...]
+    networks: tuple[Network, ...]
+    zones: tuple[str, ...]
+    any_network: bool
+    underlay: str | None = None
+
+    def network(self, network_id: str) -> Network | None:
+        for network in self.networks:
+            if network.id == network_id:
+                return network
+        return Network(id=network_id) if self.any_network else None

@@ -1,0 +1,66 @@
+"""What is: an engine's report of one gateway, in words that no engine owns. It holds facts, never a status."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """A line that an engine or a peer said, verbatim, and when."""
+
+    at: datetime
+    line: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChildSa:
+    """An installed CHILD_SA. SPIs are 8 hex digits; bytes and packets count since it was installed."""
+
+    rule: str
+    local_ts: tuple[str, ...]
+    remote_ts: tuple[str, ...]
+    spi_in: str
+    spi_out: str
+    proposal: str
+    bytes_in: int
+    bytes_out: int
+    packets_in: int
+    packets_out: int
+    installed_seconds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionObservation:
+    """`applied_generation`: the generation whose configuration is loaded whole; None while something is missing.
+
+    `refused`: why the engine will not carry this connection, in the operator's words. `failure`: the step that went
+    wrong at the last attempt. `ike_established` without children is phase 1 up, phase 2 not. `expected_children` is the
+    number of CHILD_SAs of a tunnel that is wholly up; more than that is fine for the moment of a rekey.
+    """
+
+    connection_id: str
+    applied_generation: int | None = None
+    refused: str | None = None
+    failure: str | None = None
+    ike_established: bool = False
+    ike_proposal: str | None = None
+    local_id: str | None = None
+    peer_id: str | None = None
+    peer_address: str | None = None
+    waits_for_peer: bool = False
+    expected_children: int = 0
+    children: tuple[ChildSa, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """One look at one gateway. `present` names every connection of which anything exists, desired or not."""
+
+    gateway_id: str
+    seen_at: datetime
+    exists: bool
+    applied_generation: int | None
+    failure: str | None
+    present: frozenset[str]
+    connections: tuple[ConnectionObservation, ...]

@@ -1,0 +1,30 @@
+"""A string that must not be printed by accident: in a log, a traceback, a repr or an f-string it shows as stars."""
+
+from typing import Any
+
+
+class Secret:
+    """Holds text that only `reveal()` gives out; compares by content, hashes, never pickles."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        return self._text
+
+    def __repr__(self) -> str:
+        return "Secret('********')"
+
+    def __str__(self) -> str:
+        return "********"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._text == self._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a Secret is not pickled")
