@@ -4,7 +4,7 @@ Belongs here: data, and what a value can say of itself. Must never enter: I/O, c
 Other rooms write `from landbridge import model` and `model.Connection`.
 """
 
-from landbridge.model.common import HaRole, IdType, Tag, Violation, Warning
+from landbridge.model.common import Caution, HaRole, IdType, Tag, Violation
 from landbridge.model.connection import (
     AskConnection,
     AskDpd,
@@ -24,8 +24,10 @@ from landbridge.model.desired import DesiredConnection, DesiredGateway
 from landbridge.model.gateway import AskEip, AskGateway, Eip, Endpoint, Network, Site, VpnGateway
 from landbridge.model.observation import ChildSa, ConnectionObservation, Evidence, Observation
 from landbridge.model.secret import Secret
+from landbridge.model.status import Advice, ConnectionStatus, GatewayStatus
 
 __all__ = [
+    "Advice",
     "AskConnection",
     "AskCustomerGateway",
     "AskDpd",
@@ -35,9 +37,11 @@ __all__ = [
     "AskIpsecPolicy",
     "AskPolicyRule",
     "AskTag",
+    "Caution",
     "ChildSa",
     "Connection",
     "ConnectionObservation",
+    "ConnectionStatus",
     "CustomerGateway",
     "DesiredConnection",
     "DesiredGateway",
@@ -45,6 +49,7 @@ __all__ = [
     "Eip",
     "Endpoint",
     "Evidence",
+    "GatewayStatus",
     "HaRole",
     "IdType",
     "IkePolicy",
@@ -58,5 +63,4 @@ __all__ = [
     "Tag",
     "Violation",
     "VpnGateway",
-    "Warning",
 ]

@@ -29,7 +29,7 @@ class Violation:
 
 
 @dataclass(frozen=True, slots=True)
-class Warning:
+class Caution:
     """A choice that is carried out but should not have been made, or does not do what it seems to."""
 
     field: str

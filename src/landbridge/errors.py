@@ -1,0 +1,52 @@
+"""The errors that cross rooms.
+
+    LandbridgeError
+    ├── Invalid        400 VPN.0001  the request breaks rules: carries every violation
+    ├── Repeated       400 VPN.0031  an idempotency token came back with another body
+    ├── NotFound       404 VPN.0004  the resource in the path is not there (for this project)
+    ├── Unauthenticated 401 APIGW.0301
+    ├── Forbidden      403 VPN.0003
+    ├── Busy           503 VPN.0030  nothing was stored; try again
+    ├── ConfigError    (start-up)    a setting or the site file is wrong: names the place
+    └── everything else is a fault of ours: 500 VPN.0002
+
+The kinds are mapped to HTTP in one table, `wire.errors`.
+"""
+
+from landbridge.model import Violation
+
+
+class LandbridgeError(Exception):
+    """Base of what we raise on purpose."""
+
+
+class Invalid(LandbridgeError):
+    """The request breaks at least one rule."""
+
+    def __init__(self, violations: list[Violation]) -> None:
+        super().__init__("; ".join(str(v) for v in violations))
+        self.violations = violations
+
+
+class Repeated(LandbridgeError):
+    """The same token with another body."""
+
+
+class NotFound(LandbridgeError):
+    """No such resource for this caller."""
+
+
+class Unauthenticated(LandbridgeError):
+    """Nobody we know, or a signature that does not fit."""
+
+
+class Forbidden(LandbridgeError):
+    """Somebody we know, who may not do this."""
+
+
+class Busy(LandbridgeError):
+    """The store cannot take this write now."""
+
+
+class ConfigError(LandbridgeError):
+    """A setting, a flag or the site file is wrong; the message names the place and what is allowed."""

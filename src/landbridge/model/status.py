@@ -1,0 +1,35 @@
+"""What is said of a resource: the API's word, and for a person why, since when, and what to do."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from landbridge.model.observation import ConnectionObservation, Evidence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advice:
+    """`reason` in the operator's words, `remedy` what to change, `evidence` the lines that it was read from."""
+
+    reason: str
+    remedy: str | None = None
+    evidence: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayStatus:
+    """`word`: PENDING_CREATE, PENDING_UPDATE, PENDING_DELETE, ACTIVE or FAULT."""
+
+    word: str
+    advice: Advice | None = None
+    seen_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionStatus:
+    """`word`: PENDING_CREATE, PENDING_UPDATE, PENDING_DELETE, ACTIVE, DOWN or ERROR."""
+
+    word: str
+    advice: Advice | None = None
+    seen_at: datetime | None = None
+    not_seen_since: datetime | None = None
+    observation: ConnectionObservation | None = None

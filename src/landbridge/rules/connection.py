@@ -1,0 +1,443 @@
+"""Creating a connection: every rule of the API page, and the complete connection that a sound request becomes.
+
+`check` lists all violations; `complete` may be called only when there are none. The order of the checks is the order of
+the page. `docs/reference/connection-rules.md` has a row for each sentence and the tests that prove it.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import cast
+
+from landbridge import model
+from landbridge.rules import choices, fields, ipv4, policies, tunnel
+
+STYLES = choices.Choice(("policy", "static", "bgp", "policy-template"), "static")
+HA_ROLES = choices.Choice(("master", "slave"), "master")
+RULE_LIMIT = 5
+RULE_INDEX = (0, 50)
+#: Blocks that are never a customer's network. The page names the first two, "such as".
+RESERVED = tuple(
+    map(
+        ipv4.block,
+        ("100.64.0.0/10", "214.0.0.0/8", "0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3"),
+    )
+)
+PSK_SPECIALS = "~!@#$%^()-_+={ },./:;"
+PSK_KINDS = tuple(map(re.compile, ("[A-Z]", "[a-z]", "[0-9]", f"[{re.escape(PSK_SPECIALS)}]")))
+PSK_OUTSIDE = re.compile(f"[^A-Za-z0-9{re.escape(PSK_SPECIALS)}]")
+PSK_ALLOWED = f"8 to 128 letters, digits and {PSK_SPECIALS} (the space counts), at least three of the four kinds"
+CARRYING = frozenset({"ACTIVE", "PENDING_UPDATE"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayFacts:
+    """The gateway that the request names, its status as the API shows it, and how many connections it has."""
+
+    gateway: model.VpnGateway
+    status: str
+    connections: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Neighbour:
+    """A connection of the same gateway that may clash: by customer gateway, by identity on the wire, or by its /30."""
+
+    id: str
+    endpoint: int
+    customer_gateway_id: str
+    identity: str
+    tunnel_block: int | None
+    deleting: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What the store knows about the request's surroundings. None: not found in this project, or not asked for."""
+
+    gateway: GatewayFacts | None
+    customer_gateway: model.CustomerGateway | None
+    neighbours: tuple[Neighbour, ...] = ()
+
+
+def style(ask: model.AskConnection) -> str:
+    return ask.style or STYLES.default
+
+
+def endpoint(ask: model.AskConnection, gateway: model.VpnGateway) -> model.Endpoint | None:
+    """The endpoint that `vgw_ip` names: by EIP id on a public gateway, by address on a private one."""
+    wanted = (ask.gateway_endpoint or "").lower()
+    for candidate in gateway.endpoints:
+        if wanted == (candidate.eip_id or candidate.address):
+            return candidate
+    return None
+
+
+def sides(ask: model.AskConnection, facts: Facts) -> policies.Sides:
+    gateway = facts.gateway.gateway if facts.gateway else None
+    ours = endpoint(ask, gateway) if gateway else None
+    return policies.Sides(
+        gm=gateway is not None and gateway.is_gm,
+        local_address=ours.address if ours else None,
+        peer=facts.customer_gateway,
+    )
+
+
+def identity(ask: model.AskConnection, facts: Facts) -> str:
+    """What tells this tunnel from another one of the same endpoint on the wire: the peer's address and both ids."""
+    both = sides(ask, facts)
+    peer = facts.customer_gateway.address if facts.customer_gateway else None
+    ids = (policies.local_identity(ask.ike_policy, both), policies.peer_identity(ask.ike_policy, both))
+    return "|".join([peer or "any", *(f"{kind}:{value}" for kind, value in ids)])
+
+
+def tunnel_blocks(ask: model.AskConnection, draws: fields.Draws) -> tuple[int, ...]:
+    """The /30s to look up: the ones that the request names, or else the candidates to pick from."""
+    given = [a for a in (ask.tunnel_local_address, ask.tunnel_peer_address) if a is not None]
+    if not given:
+        return draws.tunnel_blocks
+    return tuple(tunnel.block_of(a) for a in given if tunnel.is_sound(a))
+
+
+def check(ask: model.AskConnection, facts: Facts, draws: fields.Draws) -> Iterator[model.Violation]:
+    yield from fields.check_name("name", ask.name)
+    yield from _check_gateway(ask, facts)
+    yield from _check_endpoint(ask, facts)
+    yield from choices.check("", {"style": ask.style}, {"style": STYLES})
+    yield from _check_customer_gateway(ask, facts)
+    yield from _check_peer_subnets(ask, facts)
+    yield from _check_tunnel(ask, facts, draws)
+    if ask.enable_nqa is not None and style(ask) != "static":
+        yield model.Violation(
+            "enable_nqa", "enable_nqa must not be filled if style is not static", "leave it out, or use style static"
+        )
+    yield from _check_psk(ask, facts)
+    yield from _check_policy_rules(ask, facts)
+    both = sides(ask, facts)
+    yield from policies.check_ike(ask.ike_policy, both)
+    yield from policies.check_ipsec(ask.ipsec_policy, gm=both.gm)
+    yield from _check_ha_role(ask, facts)
+    yield from fields.check_tags("tags", ask.tags or ())
+    for path, given in (("peer_subnets_v6", ask.peer_subnets_v6), ("policy_rules_v6", ask.policy_rules_v6)):
+        if given:
+            yield model.Violation(path, "IPv6 is not carried yet", "leave it out")
+    yield from _check_neighbours(ask, facts)
+
+
+def _check_gateway(ask: model.AskConnection, facts: Facts) -> Iterator[model.Violation]:
+    malformed = list(fields.check_uuid("vgw_id", ask.gateway_id, "a VPN gateway"))
+    yield from malformed
+    if malformed:
+        return
+    if facts.gateway is None:
+        yield model.Violation("vgw_id", f"VPN gateway {ask.gateway_id} does not exist", "a VPN gateway of this project")
+        return
+    known = facts.gateway
+    if known.status not in CARRYING:
+        yield model.Violation(
+            "vgw_id", f"VPN gateway {known.gateway.id} is {known.status}", "a VPN gateway that is ACTIVE"
+        )
+    if known.connections >= known.gateway.connection_number:
+        yield model.Violation(
+            "vgw_id",
+            f"VPN gateway {known.gateway.id} has {known.connections} connections",
+            f"at most {known.gateway.connection_number}",
+        )
+    if known.gateway.is_gm and known.gateway.certificate_id is None:
+        yield model.Violation("vgw_id", "the GM gateway has no certificate", "a gateway with imported certificates")
+
+
+def _check_endpoint(ask: model.AskConnection, facts: Facts) -> Iterator[model.Violation]:
+    given = ask.gateway_endpoint
+    gateway = facts.gateway.gateway if facts.gateway else None
+    what = "the id of one of the gateway's EIPs, or on a private gateway one of its addresses"
+    if given is None:
+        yield model.Violation("vgw_ip", "is mandatory", _endpoints(gateway) if gateway else what)
+    elif not fields.UUID.fullmatch(given) and ipv4.parse_address(given) is None:
+        yield model.Violation("vgw_ip", f"{given!r} is neither an EIP id nor an IPv4 address", what)
+    elif gateway is not None and endpoint(ask, gateway) is None:
+        yield model.Violation("vgw_ip", f"{given} is not an endpoint of VPN gateway {gateway.id}", _endpoints(gateway))
+
+
+def _endpoints(gateway: model.VpnGateway) -> str:
+    return " or ".join(
+        f"{e.eip_id} (EIP {e.address})" if e.eip_id is not None else e.address for e in gateway.endpoints
+    )
+
+
+def _check_customer_gateway(ask: model.AskConnection, facts: Facts) -> Iterator[model.Violation]:
+    malformed = list(fields.check_uuid("cgw_id", ask.customer_gateway_id, "a customer gateway"))
+    yield from malformed
+    if malformed:
+        return
+    if facts.customer_gateway is None:
+        yield model.Violation(
+            "cgw_id",
+            f"customer gateway {ask.customer_gateway_id} does not exist",
+            "a customer gateway of this project",
+        )
+    elif _is_gm(facts) and facts.customer_gateway.certificate_id is None:
+        yield model.Violation(
+            "cgw_id", "the customer gateway has no certificate", "one with an imported CA certificate"
+        )
+
+
+def _is_gm(facts: Facts) -> bool:
+    return facts.gateway is not None and facts.gateway.gateway.is_gm
+
+
+def _without_peer_subnets(ask: model.AskConnection, facts: Facts) -> bool:
+    """An enterprise router learns or is told the routes elsewhere: there the field is neither needed nor kept."""
+    attached = facts.gateway.gateway.attachment_type if facts.gateway else "vpc"
+    return attached == "er" and style(ask) in ("policy", "bgp")
+
+
+def _check_peer_subnets(ask: model.AskConnection, facts: Facts) -> Iterator[model.Violation]:
+    if _without_peer_subnets(ask, facts):
+        return
+    if ask.peer_subnets is None:
+        yield model.Violation("peer_subnets", "is mandatory", f"1 to {fields.SUBNET_LIMIT} CIDR blocks")
+        return
+    yield from fields.check_subnets("peer_subnets", ask.peer_subnets)
+    local = facts.gateway.gateway.local_subnets if facts.gateway else ()
+    local_blocks = fields.blocks(local)
+    for index, text in enumerate(ask.peer_subnets):
+        parsed = ipv4.parse_block(text)
+        if parsed is None:
+            continue
+        place = f"peer_subnets[{index}]"
+        for reserved in RESERVED:
+            if reserved.contains(parsed):
+                yield model.Violation(place, f"{text} lies in the reserved block {reserved}", "a customer's own block")
+        for ours in local_blocks:
+            if ours.contains(parsed):
+                yield model.Violation(
+                    place, f"{text} lies in the gateway's local subnet {ours}", "a block of the other side"
+                )
+
+
+def _check_tunnel(ask: model.AskConnection, facts: Facts, draws: fields.Draws) -> Iterator[model.Violation]:
+    local, peer = ask.tunnel_local_address, ask.tunnel_peer_address
+    for path, given in (("tunnel_local_address", local), ("tunnel_peer_address", peer)):
+        if given is not None and style(ask) == "policy-template":
+            yield model.Violation(path, "a policy-template has no tunnel interface", "leave it out")
+        elif given is not None:
+            yield from tunnel.check(path, given)
+    if local is not None and peer is not None and tunnel.is_sound(local) and tunnel.is_sound(peer):
+        yield from tunnel.check_pair(local, peer)
+    yield from _check_block_free(ask, facts, draws)
+
+
+def _check_block_free(ask: model.AskConnection, facts: Facts, draws: fields.Draws) -> Iterator[model.Violation]:
+    wanted = set(tunnel_blocks(ask, draws))
+    users = {n.tunnel_block: n for n in facts.neighbours if n.tunnel_block in wanted}
+    if ask.tunnel_local_address is None and ask.tunnel_peer_address is None:
+        if wanted and wanted <= users.keys():
+            yield model.Violation(
+                "tunnel_local_address", "no free /30 was found on this gateway", "send an address pair that is free"
+            )
+        return
+    path = "tunnel_peer_address" if ask.tunnel_local_address is None else "tunnel_local_address"
+    for block, user in users.items():
+        yield model.Violation(
+            path,
+            f"the /30 of {tunnel.addresses(block or 0)[0]} is used by connection {user.id}{_leaving(user)}",
+            "a /30 that no other connection of the gateway uses",
+        )
+
+
+def _leaving(user: Neighbour) -> str:
+    return ", which is still being deleted" if user.deleting else ""
+
+
+def _check_psk(ask: model.AskConnection, facts: Facts) -> Iterator[model.Violation]:
+    if _is_gm(facts):
+        return
+    if ask.psk is None:
+        yield model.Violation("psk", "is mandatory", PSK_ALLOWED)
+        return
+    text = ask.psk.reveal()
+    if not 8 <= len(text) <= 128:
+        yield model.Violation("psk", f"has {len(text)} characters", PSK_ALLOWED)
+    if PSK_OUTSIDE.search(text):
+        yield model.Violation("psk", "has a character that is not allowed", PSK_ALLOWED)
+    if sum(bool(kind.search(text)) for kind in PSK_KINDS) < 3:
+        yield model.Violation("psk", "has fewer than three kinds of characters", PSK_ALLOWED)
+
+
+def _check_policy_rules(ask: model.AskConnection, facts: Facts) -> Iterator[model.Violation]:
+    rules = ask.policy_rules or ()
+    if style(ask) != "policy":
+        if rules:
+            yield model.Violation("policy_rules", "must not be filled if style is not policy", "leave it out")
+        return
+    if not rules:
+        yield from _check_derivable(facts)
+    if len(rules) > RULE_LIMIT:
+        yield model.Violation("policy_rules", f"has {len(rules)} entries", f"at most {RULE_LIMIT}")
+    seen_indexes: set[int] = set()
+    seen_sources: set[str] = set()
+    for position, rule in enumerate(rules):
+        place = f"policy_rules[{position}]"
+        yield from _check_rule_index(f"{place}.rule_index", rule.index, seen_indexes)
+        yield from _check_rule_source(f"{place}.source", rule.source, seen_sources)
+        if rule.destinations is None:
+            yield model.Violation(
+                f"{place}.destination", "is mandatory in a rule", f"1 to {fields.SUBNET_LIMIT} CIDR blocks"
+            )
+        else:
+            yield from fields.check_subnets(f"{place}.destination", rule.destinations)
+
+
+def _check_derivable(facts: Facts) -> Iterator[model.Violation]:
+    """Without rules there is one for each local subnet, as far as five go."""
+    if facts.gateway is None:
+        return
+    local = facts.gateway.gateway.local_subnets
+    if not local:
+        yield model.Violation(
+            "policy_rules", "is mandatory on a gateway without local subnets", f"1 to {RULE_LIMIT} rules"
+        )
+    elif len(local) > RULE_LIMIT:
+        yield model.Violation(
+            "policy_rules",
+            f"is mandatory here: one rule for each of the gateway's {len(local)} local subnets would be too many",
+            f"1 to {RULE_LIMIT} rules",
+        )
+
+
+def _check_rule_index(path: str, index: int | None, seen: set[int]) -> Iterator[model.Violation]:
+    low, high = RULE_INDEX
+    if index is None:
+        return
+    if not low <= index <= high:
+        yield model.Violation(path, f"{index} is out of range", f"{low} to {high}")
+    if index in seen:
+        yield model.Violation(path, f"{index} is given twice", "each index once")
+    seen.add(index)
+
+
+def _check_rule_source(path: str, source: str | None, seen: set[str]) -> Iterator[model.Violation]:
+    if source is None:
+        yield model.Violation(path, "is mandatory in a rule", "a CIDR block")
+        return
+    yield from fields.check_cidr(path, source)
+    if source in seen:
+        yield model.Violation(path, f"{source} is given twice", "each source once")
+    seen.add(source)
+
+
+def _check_ha_role(ask: model.AskConnection, facts: Facts) -> Iterator[model.Violation]:
+    yield from choices.check("", {"ha_role": ask.ha_role}, {"ha_role": HA_ROLES})
+    if facts.gateway is None or ask.ha_role not in (None, *HA_ROLES.values):
+        return
+    gateway = facts.gateway.gateway
+    ours = endpoint(ask, gateway)
+    if ours is None:
+        return
+    role = ask.ha_role or HA_ROLES.default
+    fitting = HA_ROLES.values[ours.number - 1]
+    if gateway.ha_mode == "active-standby" and role != fitting:
+        yield model.Violation(
+            "ha_role",
+            f"{role} does not fit endpoint {ours.number} of an active-standby gateway",
+            f"{fitting} with this vgw_ip",
+        )
+    elif gateway.ha_mode == "active-active" and role == "slave" and ours.number == 1:
+        yield model.Violation("ha_role", "slave does not fit endpoint 1 of an active-active gateway", "master")
+
+
+def _check_neighbours(ask: model.AskConnection, facts: Facts) -> Iterator[model.Violation]:
+    """Two tunnels that could not be told apart on the wire."""
+    ours = endpoint(ask, facts.gateway.gateway) if facts.gateway else None
+    if ours is None or facts.customer_gateway is None:
+        return
+    wire = identity(ask, facts)
+    for other in facts.neighbours:
+        if other.endpoint != ours.number:
+            continue
+        if other.customer_gateway_id == facts.customer_gateway.id:
+            yield model.Violation(
+                "cgw_id",
+                f"connection {other.id}{_leaving(other)} already leads from this endpoint to this customer gateway",
+                "another endpoint or another customer gateway",
+            )
+        elif other.identity == wire:
+            yield model.Violation(
+                "cgw_id",
+                f"connection {other.id}{_leaving(other)} has the same endpoint, peer address and ids",
+                "another endpoint, address, local_id or peer_id",
+            )
+
+
+def complete(
+    ask: model.AskConnection, facts: Facts, draws: fields.Draws, gateway: model.VpnGateway
+) -> model.Connection:
+    """The connection with every default. Call it only on what `check` found nothing wrong with."""
+    ours = endpoint(ask, gateway)
+    if ours is None or facts.customer_gateway is None or ask.gateway_endpoint is None:
+        raise ValueError("complete() needs a request that check() passed")
+    asked_style = cast("model.Style", style(ask))
+    local, peer = _tunnel_pair(ask, facts, draws)
+    both = sides(ask, facts)
+    return model.Connection(
+        id=draws.id,
+        project_id=gateway.project_id,
+        name=ask.name or f"vpn-{draws.suffix}",
+        gateway_id=gateway.id,
+        endpoint=ours.number,
+        gateway_endpoint=ask.gateway_endpoint,
+        style=asked_style,
+        customer_gateway_id=facts.customer_gateway.id,
+        peer_subnets=None if _without_peer_subnets(ask, facts) else ask.peer_subnets,
+        tunnel_local_address=local,
+        tunnel_peer_address=peer,
+        enable_nqa=(ask.enable_nqa or False) if asked_style == "static" else None,
+        enable_hub=ask.enable_hub,
+        policy_rules=_number(ask.policy_rules or _derive(ask, gateway)) if asked_style == "policy" else (),
+        ike_policy=policies.complete_ike(ask.ike_policy, both),
+        ipsec_policy=policies.complete_ipsec(ask.ipsec_policy, gm=both.gm),
+        ha_role="slave" if ask.ha_role == "slave" else "master",
+        enterprise_project_id=gateway.enterprise_project_id,
+        monitor_id=draws.other_ids[0] if ask.enable_health_check else None,
+        tags=fields.tags(ask.tags),
+        created_at=draws.now,
+        updated_at=draws.now,
+    )
+
+
+def _tunnel_pair(ask: model.AskConnection, facts: Facts, draws: fields.Draws) -> tuple[str | None, str | None]:
+    if style(ask) == "policy-template":
+        return None, None
+    local, peer = ask.tunnel_local_address, ask.tunnel_peer_address
+    if local is not None:
+        return local, peer or tunnel.other(local)
+    if peer is not None:
+        return tunnel.other(peer), peer
+    used = {n.tunnel_block for n in facts.neighbours}
+    return tunnel.addresses(next(b for b in draws.tunnel_blocks if b not in used))
+
+
+def _derive(ask: model.AskConnection, gateway: model.VpnGateway) -> tuple[model.AskPolicyRule, ...]:
+    return tuple(
+        model.AskPolicyRule(source=subnet, destinations=ask.peer_subnets or ()) for subnet in gateway.local_subnets
+    )
+
+
+def _number(rules: tuple[model.AskPolicyRule, ...]) -> tuple[model.PolicyRule, ...]:
+    """Rules without an index are numbered from 1 in their order, skipping the indexes that others have."""
+    given = {rule.index for rule in rules}
+    free = (n for n in range(1, RULE_INDEX[1] + 1) if n not in given)
+    return tuple(
+        model.PolicyRule(
+            index=next(free) if rule.index is None else rule.index,
+            source=rule.source or "",
+            destinations=rule.destinations or (),
+        )
+        for rule in rules
+    )
+
+
+def warnings(connection: model.Connection) -> tuple[model.Caution, ...]:
+    """What the caller should know about a connection that is carried out as asked."""
+    return tuple(policies.warnings(connection.ike_policy, connection.ipsec_policy))

@@ -1,0 +1,121 @@
+"""Rules that several resources share: names, ids, CIDR lists, ASNs and tags."""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from landbridge import model
+from landbridge.rules import ipv4
+
+NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
+UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
+TAG_LIMIT = 20
+TAG_SPECIALS = frozenset("_.:=+-@ ")
+SUBNET_LIMIT = 50
+ASN_LIMIT = 4294967295
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draws:
+    """What rules may not find for themselves: ids, the time, four hex digits, candidates for a tunnel /30."""
+
+    id: str
+    now: datetime
+    suffix: str
+    other_ids: tuple[str, ...] = ()
+    tunnel_blocks: tuple[int, ...] = ()
+
+
+def merge(shape: Iterable[model.Violation], rules: Iterable[model.Violation]) -> list[model.Violation]:
+    """One list of both. A rule's word on a place whose shape is already wrong (or on a part or the whole of it) is left out."""
+    found = list(shape)
+    wrong = [v.field for v in found]
+    return found + [v for v in rules if not any(_touch(v.field, place) for place in wrong)]
+
+
+def _touch(one: str, other: str) -> bool:
+    short, long = sorted((one, other), key=len)
+    return short in ("", long) or (long.startswith(short) and long[len(short)] in ".[")
+
+
+def check_name(path: str, name: str | None) -> Iterator[model.Violation]:
+    if name is not None and not NAME.fullmatch(name):
+        yield model.Violation(path, f"{name!r} is not a name", "1 to 64 of letters, digits, _ - and .")
+
+
+def check_uuid(path: str, value: str | None, what: str) -> Iterator[model.Violation]:
+    """A mandatory id."""
+    if value is None:
+        yield model.Violation(path, "is mandatory", f"the id of {what}")
+    elif not UUID.fullmatch(value):
+        yield model.Violation(path, f"{value!r} is not an id", f"the id of {what}: a UUID of 36 characters")
+
+
+def lower_id(value: str | None) -> str | None:
+    """An id as it is stored, or None where there is none or it is no UUID."""
+    return value.lower() if value is not None and UUID.fullmatch(value) else None
+
+
+def check_subnets(path: str, subnets: tuple[str, ...]) -> Iterator[model.Violation]:
+    """1 to 50 different IPv4 CIDR blocks without host bits."""
+    if not 1 <= len(subnets) <= SUBNET_LIMIT:
+        yield model.Violation(path, f"has {len(subnets)} entries", f"1 to {SUBNET_LIMIT} CIDR blocks")
+    seen: set[str] = set()
+    for index, subnet in enumerate(subnets):
+        place = f"{path}[{index}]"
+        yield from check_cidr(place, subnet)
+        if subnet in seen:
+            yield model.Violation(place, f"{subnet} is given twice", "each block once")
+        seen.add(subnet)
+
+
+def check_cidr(path: str, subnet: str) -> Iterator[model.Violation]:
+    parsed = ipv4.parse_block(subnet)
+    if parsed is None:
+        yield model.Violation(path, f"{subnet!r} is not an IPv4 CIDR block", "such as 192.168.44.0/24")
+    elif parsed.has_host_bits:
+        yield model.Violation(path, f"{subnet} has host bits set", f"its block is {parsed.network}")
+
+
+def blocks(subnets: Iterable[str]) -> list[ipv4.Block]:
+    """Those of `subnets` that are blocks."""
+    return [b for b in map(ipv4.parse_block, subnets) if b is not None]
+
+
+def check_asn(path: str, asn: int | None) -> Iterator[model.Violation]:
+    if asn is not None and not 1 <= asn <= ASN_LIMIT:
+        yield model.Violation(path, f"{asn} is out of range", f"1 to {ASN_LIMIT}")
+
+
+def check_tags(path: str, tags: tuple[model.AskTag, ...]) -> Iterator[model.Violation]:
+    if len(tags) > TAG_LIMIT:
+        yield model.Violation(path, f"has {len(tags)} entries", f"at most {TAG_LIMIT}")
+    seen: set[str] = set()
+    for index, tag in enumerate(tags):
+        place = f"{path}[{index}]"
+        yield from _check_tag_text(f"{place}.key", tag.key, 1, 128)
+        yield from _check_tag_text(f"{place}.value", tag.value, 0, 255)
+        if tag.key is not None and tag.key in seen:
+            yield model.Violation(f"{place}.key", f"{tag.key!r} is given twice", "each key once")
+        seen.add(tag.key or "")
+
+
+def _check_tag_text(path: str, value: str | None, low: int, high: int) -> Iterator[model.Violation]:
+    allowed = f"{low} to {high} letters, digits, spaces and _ . : = + - @"
+    if value is None:
+        yield model.Violation(path, "is mandatory", allowed)
+    elif not low <= len(value) <= high:
+        yield model.Violation(path, f"has {len(value)} characters", allowed)
+    elif wrong := sorted({c for c in value if not _is_tag_character(c)}):
+        yield model.Violation(path, f"may not contain {' '.join(map(repr, wrong))}", allowed)
+
+
+def _is_tag_character(character: str) -> bool:
+    """Letters of any script (with the marks that some scripts write them with), decimal digits, and the specials."""
+    return character in TAG_SPECIALS or unicodedata.category(character)[0] in "LM" or character.isdecimal()
+
+
+def tags(asked: tuple[model.AskTag, ...] | None) -> tuple[model.Tag, ...]:
+    return tuple(model.Tag(tag.key or "", tag.value or "") for tag in asked or ())

@@ -1,0 +1,316 @@
+"""Creating a VPN gateway: the rules of the API page, the site's inventory, and the complete gateway.
+
+`check` lists all violations; `complete` may be called only when there are none.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from landbridge import model
+from landbridge.rules import choices, fields, ipv4
+from landbridge.rules.choices import Choice
+
+
+@dataclass(frozen=True, slots=True)
+class Flavor:
+    """`connections`: how many a gateway may have. `bandwidth`: the widest EIP in Mbit/s."""
+
+    connections: int
+    bandwidth: int
+
+
+#: Two connections make a connection group; Basic has 10 groups, the others 100 (product specifications).
+FLAVORS: Mapping[str, Flavor] = {
+    "Basic": Flavor(20, 100),
+    "Professional1": Flavor(200, 300),
+    "Professional2": Flavor(200, 1000),
+    "Professional1-NonFixedIP": Flavor(200, 300),
+    "Professional2-NonFixedIP": Flavor(200, 1000),
+    "GM": Flavor(200, 500),
+    "V300": Flavor(200, 300),
+    "V1G": Flavor(200, 1000),
+}
+WORDS: choices.Table = {
+    "network_type": Choice(("public", "private"), "public"),
+    "attachment_type": Choice(("vpc", "er"), "vpc"),
+    "ip_version": Choice(("ipv4",), "ipv4"),
+    "flavor": Choice(tuple(FLAVORS), "Professional1"),
+    "ha_mode": Choice(("active-active", "active-standby"), "active-active"),
+}
+CHARGE_MODES = Choice(("bandwidth", "traffic"), "bandwidth")
+ZONES_OF_A_GATEWAY = 2
+DEFAULT_ASN = 64512
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """The site, and what is taken of it: EIP id or private address -> id of the gateway that has it."""
+
+    site: model.Site
+    taken: Mapping[str, str]
+    connection_limit: int | None = None
+
+
+def _word(ask: model.AskGateway, field: str) -> str:
+    given = getattr(ask, field)
+    return given if given is not None else str(WORDS[field].default)
+
+
+def _eips(ask: model.AskGateway) -> tuple[tuple[str, model.AskEip | None], tuple[str, model.AskEip | None]]:
+    """What is asked for the two endpoints, each with the field that asks it: `eip1` or the older `master_eip`."""
+    first = ("master_eip", ask.master_eip) if ask.eip1 is None and ask.master_eip else ("eip1", ask.eip1)
+    second = ("slave_eip", ask.slave_eip) if ask.eip2 is None and ask.slave_eip else ("eip2", ask.eip2)
+    return first, second
+
+
+def check(ask: model.AskGateway, facts: Facts) -> Iterator[model.Violation]:
+    yield from fields.check_name("name", ask.name)
+    yield from choices.check("", {field: getattr(ask, field) for field in WORDS}, WORDS)
+    yield from _check_attachment(ask, facts)
+    yield from _check_local_subnets(ask)
+    for path, subnet_id in (("connect_subnet", ask.connect_subnet), ("access_subnet_id", ask.access_subnet_id)):
+        if subnet_id is not None:
+            yield from fields.check_uuid(path, subnet_id, "a subnet")
+    yield from fields.check_asn("bgp_asn", ask.bgp_asn)
+    yield from _check_flavor(ask)
+    yield from _check_zones(ask, facts.site)
+    yield from _check_enterprise_project(ask.enterprise_project_id)
+    if _word(ask, "network_type") == "private":
+        yield from _check_private(ask, facts)
+    else:
+        yield from _check_public(ask, facts)
+    yield from fields.check_tags("tags", ask.tags or ())
+
+
+def _check_attachment(ask: model.AskGateway, facts: Facts) -> Iterator[model.Violation]:
+    to_er = _word(ask, "attachment_type") == "er"
+    field, network_id = ("er_id", ask.er_id) if to_er else ("vpc_id", ask.vpc_id)
+    malformed = list(fields.check_uuid(field, network_id, "a network of the site"))
+    yield from malformed
+    known = network_id.lower() if network_id is not None else ""
+    if not malformed and facts.site.network(known) is None:
+        listed = ", ".join(n.id for n in facts.site.networks) or "none"
+        yield model.Violation(field, f"{network_id} is not in the site file", f"one of its networks: {listed}")
+    if not to_er and ask.er_id is not None:
+        yield model.Violation("er_id", "must not be filled if attachment_type is not er", "leave it out")
+    if to_er and ask.vpc_id is not None:
+        yield from fields.check_uuid("vpc_id", ask.vpc_id, "a VPC")
+    if ask.access_vpc_id is not None:
+        yield from fields.check_uuid("access_vpc_id", ask.access_vpc_id, "a VPC")
+
+
+def _check_local_subnets(ask: model.AskGateway) -> Iterator[model.Violation]:
+    if ask.local_subnets_v6:
+        yield model.Violation("local_subnets_v6", "IPv6 is not carried yet", "leave it out")
+    if _word(ask, "attachment_type") == "er":
+        if ask.local_subnets:
+            yield model.Violation(
+                "local_subnets", "must not be filled if attachment_type is er", "leave it out: the router knows them"
+            )
+    elif ask.local_subnets is None:
+        yield model.Violation("local_subnets", "is mandatory", f"1 to {fields.SUBNET_LIMIT} CIDR blocks")
+    else:
+        yield from fields.check_subnets("local_subnets", ask.local_subnets)
+
+
+def _check_flavor(ask: model.AskGateway) -> Iterator[model.Violation]:
+    if _word(ask, "flavor") != "Basic":
+        return
+    for field, unfit in (("network_type", "private"), ("attachment_type", "er")):
+        if _word(ask, field) == unfit:
+            yield model.Violation("flavor", f"Basic does not go with {field} {unfit}", "Professional1 or Professional2")
+
+
+def _check_zones(ask: model.AskGateway, site: model.Site) -> Iterator[model.Violation]:
+    zones = ask.availability_zone_ids
+    if zones is None:
+        return
+    if not 1 <= len(zones) <= ZONES_OF_A_GATEWAY:
+        yield model.Violation("availability_zone_ids", f"has {len(zones)} entries", f"1 or {ZONES_OF_A_GATEWAY} zones")
+    for index, zone in enumerate(zones):
+        place = f"availability_zone_ids[{index}]"
+        if zone not in site.zones:
+            yield model.Violation(place, f"{zone!r} is not a zone of this site", choices.one_of(site.zones))
+        if zone in zones[:index]:
+            yield model.Violation(place, f"{zone} is given twice", "each zone once")
+
+
+def _check_enterprise_project(value: str | None) -> Iterator[model.Violation]:
+    if value is not None and value != "0" and not fields.UUID.fullmatch(value):
+        yield model.Violation("enterprise_project_id", f"{value!r} is not an id", "a UUID of 36 characters, or 0")
+
+
+def _check_private(ask: model.AskGateway, facts: Facts) -> Iterator[model.Violation]:
+    for field, eip in _eips(ask):
+        if eip is not None:
+            yield model.Violation(field, "must not be filled if network_type is private", "leave it out")
+    one, two = ask.access_private_ip_1, ask.access_private_ip_2
+    for field, given, other in (("access_private_ip_1", one, two), ("access_private_ip_2", two, one)):
+        if given is None and other is not None:
+            yield model.Violation(field, "must be given with the other one", "both or neither")
+        elif given is not None:
+            yield from _check_private_address(field, given, ask, facts)
+    if one is not None and one == two:
+        yield model.Violation("access_private_ip_2", "is the same as access_private_ip_1", "two different addresses")
+    if one is None and two is None and len(_free_private(ask, facts)) < len(("one", "two")):
+        yield model.Violation(
+            "access_private_ip_1", "no address is free to choose from", "two addresses of the access subnet"
+        )
+
+
+def _check_private_address(field: str, given: str, ask: model.AskGateway, facts: Facts) -> Iterator[model.Violation]:
+    number = ipv4.parse_address(given)
+    if number is None:
+        yield model.Violation(field, f"{given!r} is not an IPv4 address", "such as 192.168.52.9")
+        return
+    network = facts.site.network(_network_id(ask))
+    if network is not None and network.cidr is not None:
+        cidr = ipv4.block(network.cidr)
+        if not cidr.contains(ipv4.Block(number, 32)):
+            yield model.Violation(field, f"{given} is not in the network", f"an address of {cidr}")
+    if (user := facts.taken.get(given)) is not None:
+        yield model.Violation(field, f"{given} is used by VPN gateway {user}", "an address that is free")
+
+
+def _network_id(ask: model.AskGateway) -> str:
+    return (ask.er_id if _word(ask, "attachment_type") == "er" else ask.vpc_id or "") or ""
+
+
+def _free_private(ask: model.AskGateway, facts: Facts) -> list[str]:
+    """The two highest free host addresses of the network (without one in the site file: of the first local subnet)."""
+    network = facts.site.network(_network_id(ask).lower())
+    where = (
+        network.cidr if network is not None and network.cidr is not None else next(iter(ask.local_subnets or ()), "")
+    )
+    cidr = ipv4.parse_block(where)
+    if cidr is None:
+        return []
+    first, last = cidr.number + 1, (cidr.number | ~cidr.mask & 0xFFFFFFFF) - 1
+    ours = network.address.split("/")[0] if network is not None and network.address is not None else None
+    found: list[str] = []
+    for number in range(last, first, -1):
+        address = ipv4.render(number)
+        if address not in facts.taken and address != ours:
+            found.append(address)
+        if len(found) == len(("one", "two")):
+            break
+    return found
+
+
+def _check_public(ask: model.AskGateway, facts: Facts) -> Iterator[model.Violation]:
+    for field, address in (
+        ("access_private_ip_1", ask.access_private_ip_1),
+        ("access_private_ip_2", ask.access_private_ip_2),
+    ):
+        if address is not None:
+            yield model.Violation(field, "must not be filled if network_type is public", "leave it out")
+    for new, old, given, older in (
+        ("eip1", "master_eip", ask.eip1, ask.master_eip),
+        ("eip2", "slave_eip", ask.eip2, ask.slave_eip),
+    ):
+        if given is not None and older is not None:
+            yield model.Violation(old, f"is the older name of {new}, which is given too", "one of the two")
+    asked = _eips(ask)
+    for field, eip in asked:
+        if eip is not None:
+            yield from _check_eip(field, eip, ask, facts)
+    (_, one), (field, two) = asked
+    if one is not None and two is not None and one.id is not None and one.id == two.id:
+        yield model.Violation(f"{field}.id", "is the EIP of the other endpoint too", "two different EIPs")
+    wanted = sum(1 for _, eip in asked if eip is None or eip.id is None)
+    if len(_free_eips(ask, facts)) < wanted:
+        yield model.Violation(
+            "eip1", f"the site's pool has fewer than {wanted} free EIPs", "the ids of EIPs of the site that are free"
+        )
+
+
+def _check_eip(field: str, eip: model.AskEip, ask: model.AskGateway, facts: Facts) -> Iterator[model.Violation]:
+    if eip.id is not None:
+        malformed = list(fields.check_uuid(f"{field}.id", eip.id, "an EIP"))
+        yield from malformed
+        known = eip.id.lower()
+        if not malformed and all(e.id != known for e in facts.site.eips):
+            yield model.Violation(f"{field}.id", f"EIP {eip.id} does not exist", "an EIP of the site")
+        elif (user := facts.taken.get(known)) is not None:
+            yield model.Violation(f"{field}.id", f"EIP {eip.id} is used by VPN gateway {user}", "an EIP that is free")
+    yield from choices.check(f"{field}.", {"charge_mode": eip.charge_mode}, {"charge_mode": CHARGE_MODES})
+    yield from fields.check_name(f"{field}.bandwidth_name", eip.bandwidth_name)
+    yield from fields.check_name(f"{field}.type", eip.type)
+    if eip.bandwidth_id is not None:
+        yield from fields.check_uuid(f"{field}.bandwidth_id", eip.bandwidth_id, "a shared bandwidth")
+    flavor = FLAVORS.get(_word(ask, "flavor"))
+    widest = flavor.bandwidth if flavor else 1000
+    if eip.bandwidth_size is not None and not 1 <= eip.bandwidth_size <= widest:
+        yield model.Violation(
+            f"{field}.bandwidth_size", f"{eip.bandwidth_size} Mbit/s is out of range", f"1 to {widest} with this flavor"
+        )
+
+
+def _free_eips(ask: model.AskGateway, facts: Facts) -> list[model.Eip]:
+    named = {eip.id.lower() for _, eip in _eips(ask) if eip is not None and eip.id is not None}
+    return [e for e in facts.site.eips if e.id not in facts.taken and e.id not in named]
+
+
+def complete(ask: model.AskGateway, facts: Facts, draws: fields.Draws, project_id: str) -> model.VpnGateway:
+    """The gateway with every default, its endpoints chosen. Call it only on what `check` found nothing wrong with."""
+    private = _word(ask, "network_type") == "private"
+    to_er = _word(ask, "attachment_type") == "er"
+    flavor = _word(ask, "flavor")
+    vpc_id = fields.lower_id(ask.vpc_id)
+    connect_subnet = fields.lower_id(ask.connect_subnet)
+    return model.VpnGateway(
+        id=draws.id,
+        project_id=project_id,
+        name=ask.name or f"vpngw-{draws.suffix}",
+        network_type="private" if private else "public",
+        attachment_type="er" if to_er else "vpc",
+        er_id=fields.lower_id(ask.er_id),
+        vpc_id=None if to_er else vpc_id,
+        local_subnets=() if to_er else ask.local_subnets or (),
+        connect_subnet=connect_subnet,
+        access_vpc_id=fields.lower_id(ask.access_vpc_id) or vpc_id,
+        access_subnet_id=fields.lower_id(ask.access_subnet_id) or connect_subnet,
+        bgp_asn=ask.bgp_asn if ask.bgp_asn is not None else DEFAULT_ASN,
+        flavor=flavor,
+        availability_zone_ids=ask.availability_zone_ids or facts.site.zones[:ZONES_OF_A_GATEWAY],
+        enterprise_project_id=ask.enterprise_project_id or "0",
+        ha_mode="active-standby" if _word(ask, "ha_mode") == "active-standby" else "active-active",
+        endpoints=_private_endpoints(ask, facts) if private else _public_endpoints(ask, facts, draws, flavor),
+        certificate_id=None,
+        connection_number=facts.connection_limit or FLAVORS[flavor].connections,
+        tags=fields.tags(ask.tags),
+        created_at=draws.now,
+        updated_at=draws.now,
+    )
+
+
+def _private_endpoints(ask: model.AskGateway, facts: Facts) -> tuple[model.Endpoint, model.Endpoint]:
+    one, two = ask.access_private_ip_1, ask.access_private_ip_2
+    if one is None or two is None:
+        one, two = _free_private(ask, facts)
+    return model.Endpoint(number=1, address=one), model.Endpoint(number=2, address=two)
+
+
+def _public_endpoints(
+    ask: model.AskGateway, facts: Facts, draws: fields.Draws, flavor: str
+) -> tuple[model.Endpoint, model.Endpoint]:
+    free = iter(_free_eips(ask, facts))
+    by_id = {e.id: e for e in facts.site.eips}
+
+    def endpoint(number: Literal[1, 2], asked: model.AskEip | None) -> model.Endpoint:
+        wish = asked or model.AskEip()
+        eip = by_id[wish.id.lower()] if wish.id is not None else next(free)
+        return model.Endpoint(
+            number=number,
+            address=eip.address,
+            eip_id=eip.id,
+            type=wish.type or "5_bgp",
+            charge_mode=choices.text(wish.charge_mode, CHARGE_MODES),
+            bandwidth_id=fields.lower_id(wish.bandwidth_id) or draws.other_ids[number - 1],
+            bandwidth_name=wish.bandwidth_name or f"vpngw-bandwidth-{draws.other_ids[number - 1][:4]}",
+            bandwidth_size=wish.bandwidth_size or FLAVORS[flavor].bandwidth,
+        )
+
+    (_, one), (_, two) = _eips(ask)
+    return endpoint(1, one), endpoint(2, two)

@@ -1,0 +1,61 @@
+"""IPv4 addresses and blocks as numbers. Text is strict: dotted decimal without leading zeros, a mask as a length."""
+
+import re
+from typing import NamedTuple
+
+_OCTET = r"(25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
+_ADDRESS = re.compile(rf"{_OCTET}\.{_OCTET}\.{_OCTET}\.{_OCTET}", re.ASCII)
+_CIDR = re.compile(rf"({_OCTET}\.{_OCTET}\.{_OCTET}\.{_OCTET})/(3[0-2]|[12]?\d)", re.ASCII)
+
+
+class Block(NamedTuple):
+    """A CIDR block, or an address with the length of its mask (then `number` may have host bits)."""
+
+    number: int
+    length: int
+
+    @property
+    def mask(self) -> int:
+        return (0xFFFFFFFF << (32 - self.length)) & 0xFFFFFFFF
+
+    @property
+    def has_host_bits(self) -> bool:
+        return bool(self.number & ~self.mask)
+
+    @property
+    def network(self) -> "Block":
+        return Block(self.number & self.mask, self.length)
+
+    def contains(self, other: "Block") -> bool:
+        return other.length >= self.length and other.number & self.mask == self.number
+
+    def __str__(self) -> str:
+        return f"{render(self.number)}/{self.length}"
+
+
+def parse_address(text: str) -> int | None:
+    match = _ADDRESS.fullmatch(text)
+    if match is None:
+        return None
+    a, b, c, d = match.groups()
+    return int(a) << 24 | int(b) << 16 | int(c) << 8 | int(d)
+
+
+def parse_block(text: str) -> Block | None:
+    match = _CIDR.fullmatch(text)
+    if match is None:
+        return None
+    _, a, b, c, d, length = match.groups()
+    return Block(int(a) << 24 | int(b) << 16 | int(c) << 8 | int(d), int(length))
+
+
+def render(number: int) -> str:
+    return f"{number >> 24}.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
+
+
+def block(text: str) -> Block:
+    """A block of which we know that it is one."""
+    parsed = parse_block(text)
+    if parsed is None:
+        raise ValueError(f"not a CIDR block: {text}")
+    return parsed

@@ -1,0 +1,216 @@
+"""IKE and IPsec policies: the tables of the API page, what may not go together, and the complete values.
+
+Source: Tables 5, 6 and 7 of "Creating a VPN Connection". A GM gateway has tables of its own.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from landbridge import model
+from landbridge.rules import choices, ipv4
+from landbridge.rules.choices import Choice, Range
+
+GROUPS = ("group1", "group2", "group5", "group14", "group15", "group16", "group19", "group20", "group21")
+AUTHENTICATION = ("sha2-512", "sha2-384", "sha2-256", "sha1", "md5")
+ENCRYPTION = ("aes-256-gcm-16", "aes-128-gcm-16", "aes-256", "aes-192", "aes-128", "3des")
+WEAK = frozenset({"sha1", "md5", "3des", "group1", "group2", "group5", "group14"})
+GCM = frozenset({"aes-256-gcm-16", "aes-128-gcm-16"})
+ID_TYPES = Choice(("ip", "fqdn"), "ip")
+
+IKE: choices.Table = {
+    "ike_version": Choice(("v1", "v2"), "v2"),
+    "phase1_negotiation_mode": Choice(("main", "aggressive"), "main"),
+    "authentication_algorithm": Choice(AUTHENTICATION, "sha2-256"),
+    "encryption_algorithm": Choice(ENCRYPTION, "aes-128"),
+    "dh_group": Choice(GROUPS, "group15"),
+    "authentication_method": Choice(("pre-share",), "pre-share"),
+    "lifetime_seconds": Range(60, 604800, 86400),
+    "local_id_type": ID_TYPES,
+    "peer_id_type": ID_TYPES,
+}
+IKE_GM: choices.Table = {
+    **IKE,
+    "ike_version": Choice(("v1",), "v1"),
+    "phase1_negotiation_mode": Choice(("main",), "main"),
+    "authentication_algorithm": Choice(("sm3",), "sm3"),
+    "encryption_algorithm": Choice(("sm4",), "sm4"),
+    "authentication_method": Choice(("digital-envelope-v2",), "digital-envelope-v2"),
+}
+DPD: choices.Table = {
+    "interval": Range(10, 3600, 30),
+    "timeout": Range(2, 60, 15),
+    "msg": Choice(("seq-hash-notify", "seq-notify-hash"), "seq-hash-notify"),
+}
+IPSEC: choices.Table = {
+    "authentication_algorithm": Choice(AUTHENTICATION, "sha2-256"),
+    "encryption_algorithm": Choice(ENCRYPTION, "aes-128"),
+    "pfs": Choice((*GROUPS, "disable"), "group15"),
+    "transform_protocol": Choice(("esp",), "esp"),
+    "lifetime_seconds": Range(30, 604800, 3600),
+    "encapsulation_mode": Choice(("tunnel",), "tunnel"),
+}
+IPSEC_GM: choices.Table = {
+    **IPSEC,
+    "authentication_algorithm": Choice(("sm3",), "sm3"),
+    "encryption_algorithm": Choice(("sm4",), "sm4"),
+}
+
+#: Printable ASCII without the space and without & < > [ ] \
+IDENTITY = re.compile(r"[!-%'-;=?-Z^-~]{1,255}", re.ASCII)
+IDENTITY_ALLOWED = "1 to 255 letters, digits and special characters except & < > [ ] \\ and the space"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sides:
+    """The two ends that ids default to. `local_address`: None while the endpoint is not known."""
+
+    gm: bool
+    local_address: str | None
+    peer: model.CustomerGateway | None
+
+    @property
+    def peer_has_no_address(self) -> bool:
+        return self.peer is not None and self.peer.address is None
+
+
+def check_ike(ask: model.AskIkePolicy, sides: Sides) -> Iterator[model.Violation]:
+    table = IKE_GM if sides.gm else IKE
+    yield from choices.check("ikepolicy.", _ike_words(ask), table)
+    dpd = {"interval": ask.dpd.interval, "timeout": ask.dpd.timeout, "msg": ask.dpd.msg}
+    yield from choices.check("ikepolicy.dpd.", dpd, DPD)
+    if ask.version == "v1" and not sides.gm and ask.encryption_algorithm in GCM:
+        yield model.Violation(
+            "ikepolicy.encryption_algorithm",
+            f"{ask.encryption_algorithm} cannot be negotiated by IKEv1",
+            "a cipher without gcm, or ike_version v2; in ipsecpolicy gcm is fine with both",
+        )
+    yield from _check_identity("local_id", ask.local_id_type, ask.local_id, mandatory=not sides.gm)
+    yield from _check_peer_identity(ask, sides)
+
+
+def _check_peer_identity(ask: model.AskIkePolicy, sides: Sides) -> Iterator[model.Violation]:
+    if not sides.peer_has_no_address:
+        yield from _check_identity("peer_id", ask.peer_id_type, ask.peer_id, mandatory=not sides.gm)
+        return
+    if ask.peer_id_type == "ip":
+        yield model.Violation(
+            "ikepolicy.peer_id_type", "the customer gateway is known by its fqdn and has no fixed address", "fqdn"
+        )
+    elif ask.peer_id is not None:
+        yield from _check_identity("peer_id", "fqdn", ask.peer_id, mandatory=False)
+
+
+def _check_identity(
+    field: str, id_type: str | None, value: str | None, *, mandatory: bool
+) -> Iterator[model.Violation]:
+    path = f"ikepolicy.{field}"
+    if id_type == "fqdn":
+        if value is None:
+            if mandatory:
+                yield model.Violation(path, f"is mandatory when {field}_type is fqdn", IDENTITY_ALLOWED)
+        elif not IDENTITY.fullmatch(value):
+            yield model.Violation(path, f"{value!r} is not an identity", IDENTITY_ALLOWED)
+    elif id_type in (None, "ip") and value is not None and ipv4.parse_address(value) is None:
+        yield model.Violation(path, f"{value!r} is not an IPv4 address", f"an IPv4 address, or {field}_type fqdn")
+
+
+def check_ipsec(ask: model.AskIpsecPolicy, *, gm: bool) -> Iterator[model.Violation]:
+    yield from choices.check("ipsecpolicy.", _ipsec_words(ask), IPSEC_GM if gm else IPSEC)
+
+
+def complete_ike(ask: model.AskIkePolicy, sides: Sides) -> model.IkePolicy:
+    """The policy with every default. Call it only on what `check_ike` found nothing wrong with."""
+    table = IKE_GM if sides.gm else IKE
+    version = choices.text(ask.version, table["ike_version"])
+    local = None if sides.gm else local_identity(ask, sides)
+    peer = None if sides.gm else peer_identity(ask, sides)
+    return model.IkePolicy(
+        version="v1" if version == "v1" else "v2",
+        negotiation_mode=_mode(version, ask.negotiation_mode),
+        authentication_algorithm=choices.text(ask.authentication_algorithm, table["authentication_algorithm"]),
+        encryption_algorithm=choices.text(ask.encryption_algorithm, table["encryption_algorithm"]),
+        dh_group=None if sides.gm else choices.text(ask.dh_group, table["dh_group"]),
+        authentication_method=choices.text(ask.authentication_method, table["authentication_method"]),
+        lifetime_seconds=choices.number(ask.lifetime_seconds, table["lifetime_seconds"]),
+        local_id_type=local[0] if local else None,
+        local_id=local[1] if local else None,
+        peer_id_type=peer[0] if peer else None,
+        peer_id=peer[1] if peer else None,
+        dpd=model.Dpd(
+            interval=choices.number(ask.dpd.interval, DPD["interval"]),
+            timeout=choices.number(ask.dpd.timeout, DPD["timeout"]),
+            msg=choices.text(ask.dpd.msg, DPD["msg"]),
+        ),
+    )
+
+
+def _mode(version: str, asked: str | None) -> "model.connection.NegotiationMode | None":
+    """IKEv2 has no modes: there the field is neither stored nor returned."""
+    if version == "v2":
+        return None
+    return "aggressive" if asked == "aggressive" else "main"
+
+
+def local_identity(ask: model.AskIkePolicy, sides: Sides) -> tuple[model.IdType, str]:
+    if ask.local_id_type == "fqdn":
+        return "fqdn", ask.local_id or ""
+    return "ip", ask.local_id or sides.local_address or ""
+
+
+def peer_identity(ask: model.AskIkePolicy, sides: Sides) -> tuple[model.IdType, str]:
+    known_as = sides.peer.id_value if sides.peer else ""
+    if ask.peer_id_type == "fqdn" or sides.peer_has_no_address:
+        return "fqdn", ask.peer_id or known_as
+    return "ip", ask.peer_id or known_as
+
+
+def complete_ipsec(ask: model.AskIpsecPolicy, *, gm: bool) -> model.IpsecPolicy:
+    table = IPSEC_GM if gm else IPSEC
+    return model.IpsecPolicy(
+        authentication_algorithm=choices.text(ask.authentication_algorithm, table["authentication_algorithm"]),
+        encryption_algorithm=choices.text(ask.encryption_algorithm, table["encryption_algorithm"]),
+        pfs=None if gm else choices.text(ask.pfs, table["pfs"]),
+        transform_protocol=choices.text(ask.transform_protocol, table["transform_protocol"]),
+        lifetime_seconds=choices.number(ask.lifetime_seconds, table["lifetime_seconds"]),
+        encapsulation_mode=choices.text(ask.encapsulation_mode, table["encapsulation_mode"]),
+    )
+
+
+def warnings(ike: model.IkePolicy, ipsec: model.IpsecPolicy) -> Iterator[model.Caution]:
+    """Choices that the page asks to exercise caution with."""
+    for path, value in (
+        ("ikepolicy.authentication_algorithm", ike.authentication_algorithm),
+        ("ikepolicy.encryption_algorithm", ike.encryption_algorithm),
+        ("ikepolicy.dh_group", ike.dh_group),
+        ("ipsecpolicy.authentication_algorithm", ipsec.authentication_algorithm),
+        ("ipsecpolicy.encryption_algorithm", ipsec.encryption_algorithm),
+        ("ipsecpolicy.pfs", ipsec.pfs),
+    ):
+        if value in WEAK:
+            yield model.Caution(path, f"{value} is weak")
+
+
+def _ike_words(ask: model.AskIkePolicy) -> dict[str, str | int | None]:
+    return {
+        "ike_version": ask.version,
+        "phase1_negotiation_mode": ask.negotiation_mode,
+        "authentication_algorithm": ask.authentication_algorithm,
+        "encryption_algorithm": ask.encryption_algorithm,
+        "dh_group": ask.dh_group,
+        "authentication_method": ask.authentication_method,
+        "lifetime_seconds": ask.lifetime_seconds,
+        "local_id_type": ask.local_id_type,
+        "peer_id_type": ask.peer_id_type,
+    }
+
+
+def _ipsec_words(ask: model.AskIpsecPolicy) -> dict[str, str | int | None]:
+    return {
+        "authentication_algorithm": ask.authentication_algorithm,
+        "encryption_algorithm": ask.encryption_algorithm,
+        "pfs": ask.pfs,
+        "transform_protocol": ask.transform_protocol,
+        "lifetime_seconds": ask.lifetime_seconds,
+        "encapsulation_mode": ask.encapsulation_mode,
+    }

@@ -1,0 +1,66 @@
+"""Tunnel interface addresses: two hosts of one /30 inside 169.254.0.0/16, without 169.254.195.0/24.
+
+A /30 is spoken of by its number, 0 to 16383, counted from 169.254.0.0.
+"""
+
+from collections.abc import Iterator
+
+from landbridge import model
+from landbridge.rules import ipv4
+
+BASE = 169 << 24 | 254 << 16
+BLOCKS = 16384
+ALLOWED = "a host address of a /30 in 169.254.0.0/16 without 169.254.195.0/24, such as 169.254.76.1/30"
+#: Third octets that the service never picks by itself: 0 and 255 are reserved (RFC 3927, section 2.1), 169 has the
+#: metadata address of clouds, 195 is not allowed at all.
+NEVER_PICKED = frozenset({0, 169, 195, 255})
+PICKABLE = tuple(n for n in range(BLOCKS) if n >> 6 not in NEVER_PICKED)
+
+
+def check(path: str, text: str) -> Iterator[model.Violation]:
+    parsed = ipv4.parse_block(text)
+    if parsed is None:
+        yield model.Violation(path, f"{text!r} is not an address with a mask", ALLOWED)
+        return
+    if parsed.length != 30:
+        yield model.Violation(path, f"the mask length is {parsed.length}", "30")
+    if parsed.number >> 16 != BASE >> 16:
+        yield model.Violation(path, f"{text} does not start with 169.254", ALLOWED)
+    elif parsed.number >> 8 & 255 == 195:
+        yield model.Violation(path, "169.254.195.xxx is reserved", ALLOWED)
+    if parsed.length == 30 and parsed.number & 3 in (0, 3):
+        yield model.Violation(path, f"{text} is not a host address of its block", _hosts(block_of(text)))
+
+
+def check_pair(local: str, peer: str) -> Iterator[model.Violation]:
+    """Two addresses that are each fine alone."""
+    if block_of(local) != block_of(peer):
+        yield model.Violation(
+            "tunnel_peer_address", f"{peer} is not in the block of tunnel_local_address", _hosts(block_of(local))
+        )
+    elif local == peer:
+        yield model.Violation("tunnel_peer_address", "is the same as tunnel_local_address", "the other host of the /30")
+
+
+def is_sound(text: str | None) -> bool:
+    return text is not None and not any(check("", text))
+
+
+def block_of(text: str) -> int:
+    return (ipv4.block(text).number & 0xFFFF) >> 2
+
+
+def addresses(block: int) -> tuple[str, str]:
+    """The two hosts of a /30, lower first, with their mask."""
+    first = BASE + block * 4 + 1
+    return f"{ipv4.render(first)}/30", f"{ipv4.render(first + 1)}/30"
+
+
+def other(text: str) -> str:
+    """The other host of the /30."""
+    low, high = addresses(block_of(text))
+    return high if text == low else low
+
+
+def _hosts(block: int) -> str:
+    return " or ".join(addresses(block))

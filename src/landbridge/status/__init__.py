@@ -1,0 +1,5 @@
+"""From specification, what was applied, observation and evidence to a status and a diagnosis: pure, at read time.
+
+Belongs here: the API's status words and the reasons for them. Must never enter: I/O, the engine's own types, JSON.
+Invariant: a status is never stored; "cannot see" is never "is down".
+"""

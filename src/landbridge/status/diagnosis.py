@@ -1,0 +1,169 @@
+"""Why a tunnel is down: a table from lines that charon says to a reason and a remedy.
+
+The newest line that a row knows decides; among rows for the same line the first one does. Lines were read off
+strongSwan 5.9.8 as initiator and as responder, IKEv1 and IKEv2. As responder we see the exact cause, as initiator often
+only that we were refused.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from landbridge import model
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """`weight`: a line of higher weight beats a newer one of lower weight (a cause beats its consequences)."""
+
+    pattern: re.Pattern[str]
+    reason: str
+    remedy: str
+    weight: int = 1
+
+
+def _row(pattern: str, reason: str, remedy: str, weight: int = 1) -> Row:
+    return Row(re.compile(pattern), reason, remedy, weight)
+
+
+ROWS = (
+    _row(
+        r"tried \d+ shared keys? for .* but MAC mismatched",
+        "the pre-shared keys of the two sides differ",
+        "set the same PSK on the device and on this connection",
+        3,
+    ),
+    _row(
+        r"no shared key found for",
+        "no pre-shared key fits the identities that the device uses",
+        "compare the device's local id with peer_id, and its remote id with local_id",
+        3,
+    ),
+    _row(
+        r"invalid (HASH|ID)_V1 payload length, decryption failed|could not decrypt payloads|calculated HASH does not match",
+        "the pre-shared keys of the two sides differ (the device's answer could not be decrypted)",
+        "set the same PSK on the device and on this connection",
+        3,
+    ),
+    _row(
+        r"no (matching )?peer config found",
+        "the device calls itself by an id that this connection does not expect",
+        "set peer_id (and peer_id_type) to the id in the line, or change the device's local id",
+        3,
+    ),
+    _row(
+        r"ID[ir]r? '.*' does not match to",
+        "the device answers with an id that this connection does not expect",
+        "set peer_id (and peer_id_type) to the id in the line, or change the device's local id",
+        3,
+    ),
+    _row(
+        r"none allows pre-shared key authentication using (Main|Aggressive) Mode",
+        "the device uses the other IKEv1 mode (main or aggressive)",
+        "set phase1_negotiation_mode to the device's mode",
+        3,
+    ),
+    _row(
+        r"received proposals unacceptable|no proposal found$",
+        "no phase 1 proposal fits both sides: the lines show what the device offers and what is configured here",
+        "make encryption, authentication, DH group and IKE version of ikepolicy the same on both sides",
+        3,
+    ),
+    _row(
+        r"no acceptable proposal found|no matching proposal found, sending NO_PROPOSAL_CHOSEN",
+        "no phase 2 proposal fits both sides: the lines show what the device offers and what is configured here",
+        "make encryption, authentication and PFS of ipsecpolicy the same on both sides",
+        3,
+    ),
+    _row(
+        r"no IKE config found for",
+        "the device comes from another address or with another IKE version than configured",
+        "compare the customer gateway's address and ike_version with the device",
+        3,
+    ),
+    _row(
+        r"no matching CHILD_SA config found|traffic selectors .* unacceptable",
+        "the device asks for subnets that this connection does not have",
+        "make the subnets of both sides mirror each other; the line shows what the device asked for",
+        3,
+    ),
+    _row(
+        r"unable to install .*policies|error installing route",
+        "the data plane of the gateway could not install the tunnel",
+        "look at the gateway's log; this is not the device's fault",
+        3,
+    ),
+    _row(
+        r"received TS_UNACCEPTABLE|received INVALID_ID_INFORMATION",
+        "the device refused the subnets (phase 1 is up)",
+        "make the subnets of both sides mirror each other",
+        2,
+    ),
+    _row(
+        r"received NO_PROPOSAL_CHOSEN notify, no CHILD_SA built|failed to establish CHILD_SA",
+        "the device refused the phase 2 proposal (phase 1 is up)",
+        "make encryption, authentication and PFS of ipsecpolicy the same on both sides",
+        2,
+    ),
+    _row(
+        r"received NO_PROPOSAL_CHOSEN",
+        "the device refused the phase 1 proposal, or has no connection for this address and IKE version",
+        "compare ikepolicy with the device, and our endpoint's address with the peer address set there",
+        2,
+    ),
+    _row(
+        r"received AUTHENTICATION_FAILED",
+        "the device refused our identity or the pre-shared key",
+        "compare the PSK and the ids on both sides; if the device dials in, the exact cause shows here",
+        2,
+    ),
+    _row(
+        r"received INVALID_KE_PAYLOAD",
+        "the device has no pre-shared key for us, or wants another DH group",
+        "compare the PSK's identities and the DH group on both sides",
+        2,
+    ),
+    _row(
+        r"giving up after \d+ retransmits|peer not responding|retransmit \d+ of request",
+        "the device does not answer",
+        "check its address, and that UDP ports 500 and 4500 are open on the way; in IKEv1 main mode it may be the PSK",
+        1,
+    ),
+)
+
+
+def of(connection: model.Connection, seen: model.ConnectionObservation) -> model.Advice:
+    """The reason why an applied connection has no CHILD_SA."""
+    known = _read(seen.evidence)
+    if known is not None:
+        row, lines = known
+        return model.Advice(reason=row.reason, remedy=row.remedy, evidence=lines)
+    if seen.waits_for_peer:
+        return model.Advice(
+            reason="waiting for the device, which has no fixed address and must dial in",
+            remedy=f"point the device at this endpoint and let it call itself {connection.ike_policy.peer_id}",
+        )
+    if seen.ike_established:
+        return model.Advice(reason="phase 1 is up, phase 2 is not yet", evidence=seen.evidence)
+    return model.Advice(reason="negotiating, nothing has been refused yet", evidence=seen.evidence)
+
+
+def _read(evidence: tuple[model.Evidence, ...]) -> tuple[Row, tuple[model.Evidence, ...]] | None:
+    """The heaviest row that a recent line fits, newest line first, with the lines that show it."""
+    found = [(row, position) for position, line in enumerate(evidence) for row in _fitting(line.line)]
+    if not found:
+        return None
+    row, position = max(found, key=lambda hit: (hit[0].weight, hit[1]))
+    return row, tuple(_around(evidence, position))
+
+
+def _fitting(line: str) -> Iterator[Row]:
+    return (row for row in ROWS if row.pattern.search(line))
+
+
+def _around(evidence: tuple[model.Evidence, ...], position: int) -> Iterator[model.Evidence]:
+    """The line itself, and the two proposals when the lines before it quote them."""
+    for line in evidence[max(0, position - 3) : position]:
+        if re.search(r"(received|configured) proposals:|looking for", line.line):
+            yield line
+    yield evidence[position]

@@ -1,0 +1,166 @@
+"""From the bytes of a request to a shape-checked value, with every wrong field named and unknown ones told apart.
+
+JSON is read strictly: UTF-8, no duplicate keys, no NaN or Infinity, nesting of at most 32. null is the same as absent.
+An integer is a JSON number without fraction, or a string of decimal digits; a bool is not a number.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Annotated, Any, Generic, NoReturn, TypeVar
+
+import pydantic
+
+from landbridge import errors, model
+
+BODY_LIMIT = 1 << 20
+NESTING_LIMIT = 32
+_DIGITS = re.compile(r"[0-9]{1,18}", re.ASCII)
+
+
+class Shape(pydantic.BaseModel):
+    """Base of request shapes: strict types, unknown fields kept apart so that they can be named."""
+
+    model_config = pydantic.ConfigDict(strict=True, extra="allow", frozen=True, hide_input_in_errors=True)
+
+
+def _digits(value: object) -> object:
+    return int(value) if isinstance(value, str) and _DIGITS.fullmatch(value) else value
+
+
+Integer = Annotated[int, pydantic.BeforeValidator(_digits, json_schema_input_type=int)]
+
+S = TypeVar("S", bound=Shape)
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed(Generic[S]):
+    """`violations` are wrong shapes; the fields they name are absent from `value`, so that rules can judge the rest."""
+
+    value: S
+    violations: tuple[model.Violation, ...]
+    ignored: tuple[str, ...]
+
+
+def load(content: bytes) -> Any:
+    """The JSON value of a body. Raises Invalid."""
+    try:
+        value = json.loads(content.decode(), object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
+    except UnicodeDecodeError as error:
+        _refuse(f"is not UTF-8 (byte {error.start})", "JSON in UTF-8")
+    except json.JSONDecodeError as error:
+        _refuse(f"is not JSON: {error.msg} at line {error.lineno}, column {error.colno}", "one JSON object")
+    except RecursionError:
+        _refuse("is nested too deep", f"at most {NESTING_LIMIT} levels")
+    except ValueError as error:
+        _refuse(str(error), "plain JSON")
+    if content.count(b"{") + content.count(b"[") > NESTING_LIMIT and _depth(value) > NESTING_LIMIT:
+        _refuse("is nested too deep", f"at most {NESTING_LIMIT} levels")
+    return value
+
+
+def _refuse(wrong: str, allowed: str) -> NoReturn:
+    raise errors.Invalid([model.Violation("body", wrong, allowed)])
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"has the key {twice!r} twice in one object")
+    return found
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"has {name}, which is not JSON")
+
+
+def _depth(value: Any) -> int:
+    level, layer = 0, [value]
+    while layer:
+        level += 1
+        layer = [
+            inner
+            for outer in layer
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+    return level
+
+
+def parse(shape: type[S], envelope: str, content: bytes) -> Parsed[S]:
+    """The object under the key `envelope` as a `shape`. Raises Invalid when there is no such object at all."""
+    document = load(content)
+    if not isinstance(document, dict):
+        _refuse("is not an object", f'{{"{envelope}": {{…}}}}')
+    content_of = document.get(envelope)
+    if not isinstance(content_of, dict):
+        wrong = "is mandatory" if content_of is None else "is not an object"
+        raise errors.Invalid([model.Violation(envelope, wrong, "an object")])
+    value, violations = _validate(shape, content_of)
+    beside = [key for key in document if key != envelope]
+    return Parsed(value, violations, (*beside, *_unknown(value, "")))
+
+
+def _validate(shape: type[S], content: dict[str, Any]) -> tuple[S, tuple[model.Violation, ...]]:
+    try:
+        return shape.model_validate(content), ()
+    except pydantic.ValidationError as error:
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+    violations = tuple(_violation(one["loc"], one["type"]) for one in found)
+    sound = content
+    for one in found:
+        sound = _without(sound, one["loc"])
+    return shape.model_validate(sound), violations
+
+
+_WANTED = {
+    "string_type": "a string",
+    "int_type": "an integer",
+    "int_from_float": "an integer",
+    "bool_type": "true or false",
+    "tuple_type": "an array",
+    "list_type": "an array",
+    "model_type": "an object",
+    "model_attributes_type": "an object",
+}
+
+
+def _violation(loc: tuple[int | str, ...], kind: str) -> model.Violation:
+    wanted = _WANTED.get(kind, "another type")
+    return model.Violation(path(loc), f"is not {wanted}", wanted)
+
+
+def path(loc: tuple[int | str, ...]) -> str:
+    """`("a", "b", 2)` -> `a.b[2]`."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc).removeprefix(".")
+
+
+def _without(value: dict[str, Any], loc: tuple[int | str, ...]) -> dict[str, Any]:
+    """A copy without what `loc` names: a field of an object, or the whole array where one of its plain items is wrong."""
+    last = max(i for i, part in enumerate(loc) if isinstance(part, str))
+    copy: dict[str, Any] = dict(value)
+    at: Any = copy
+    for part in loc[:last]:
+        if isinstance(at, dict) and part not in at:
+            return copy  # an outer part of the same path is already gone
+        at[part] = at[part].copy()
+        at = at[part]
+    at.pop(loc[last], None)
+    return copy
+
+
+def _unknown(value: Shape, prefix: str) -> list[str]:
+    """Paths of the fields that the shape does not know."""
+    found = [prefix + key for key in value.__pydantic_extra__ or ()]
+    for name, field in type(value).model_fields.items():
+        inner = getattr(value, name)
+        place = prefix + (field.alias or name)
+        if isinstance(inner, Shape):
+            found += _unknown(inner, place + ".")
+        elif isinstance(inner, tuple):
+            for index, item in enumerate(inner):
+                if isinstance(item, Shape):
+                    found += _unknown(item, f"{place}[{index}].")
+    return found

@@ -1,0 +1,392 @@
+"""VPN connections on the wire: create request, answers, list and diagnosis.
+
+Source: "Creating a VPN Connection", Tables 3 to 15, and the SDK's newer optional fields.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pydantic
+from pydantic import Field
+
+from landbridge import model
+from landbridge.wire import body, common
+
+
+class DpdShape(body.Shape):
+    """Dead peer detection. 0 counts as not given."""
+
+    interval: body.Integer | None = Field(
+        None, description="seconds without traffic before a probe, 10-3600; default 30"
+    )
+    timeout: body.Integer | None = Field(None, description="seconds between retransmits of a probe, 2-60; default 15")
+    msg: str | None = Field(None, description="seq-hash-notify (default) or seq-notify-hash")
+
+
+class IkePolicyShape(body.Shape):
+    """Phase 1."""
+
+    version: str | None = Field(None, alias="ike_version", description="v1 or v2; default v2 (GM: v1)")
+    negotiation_mode: str | None = Field(
+        None, alias="phase1_negotiation_mode", description="with v1: main (default) or aggressive; ignored with v2"
+    )
+    authentication_algorithm: str | None = Field(
+        None, description="sha2-512, sha2-384, sha2-256 (default), sha1, md5; GM: sm3"
+    )
+    encryption_algorithm: str | None = Field(
+        None, description="aes-256-gcm-16, aes-128-gcm-16, aes-256, aes-192, aes-128 (default), 3des; GM: sm4"
+    )
+    dh_group: str | None = Field(None, description="group1, 2, 5, 14, 15 (default), 16, 19, 20 or 21")
+    authentication_method: str | None = Field(None, description="pre-share (default); GM: digital-envelope-v2")
+    lifetime_seconds: body.Integer | None = Field(None, description="60-604800; default 86400; 0 counts as not given")
+    local_id_type: str | None = Field(None, description="ip (default) or fqdn")
+    local_id: str | None = Field(None, description="mandatory with fqdn; with ip default is the endpoint's address")
+    peer_id_type: str | None = Field(None, description="ip (default) or fqdn")
+    peer_id: str | None = Field(
+        None, description="mandatory with fqdn; with ip default is the customer gateway's address"
+    )
+    dpd: DpdShape | None = None
+
+    def ask(self) -> model.AskIkePolicy:
+        dpd = self.dpd
+        return model.AskIkePolicy(
+            version=self.version,
+            negotiation_mode=self.negotiation_mode,
+            authentication_algorithm=self.authentication_algorithm,
+            encryption_algorithm=self.encryption_algorithm,
+            dh_group=self.dh_group,
+            authentication_method=self.authentication_method,
+            lifetime_seconds=self.lifetime_seconds,
+            local_id_type=self.local_id_type,
+            local_id=self.local_id,
+            peer_id_type=self.peer_id_type,
+            peer_id=self.peer_id,
+            dpd=model.AskDpd(interval=dpd.interval, timeout=dpd.timeout, msg=dpd.msg) if dpd else model.AskDpd(),
+        )
+
+
+class IpsecPolicyShape(body.Shape):
+    """Phase 2."""
+
+    authentication_algorithm: str | None = Field(
+        None, description="sha2-512, sha2-384, sha2-256 (default), sha1, md5; GM: sm3"
+    )
+    encryption_algorithm: str | None = Field(
+        None, description="aes-256-gcm-16, aes-128-gcm-16, aes-256, aes-192, aes-128 (default), 3des; GM: sm4"
+    )
+    pfs: str | None = Field(None, description="group1, 2, 5, 14, 15 (default), 16, 19, 20, 21 or disable")
+    transform_protocol: str | None = Field(None, description="esp")
+    lifetime_seconds: body.Integer | None = Field(None, description="30-604800; default 3600; 0 counts as not given")
+    encapsulation_mode: str | None = Field(None, description="tunnel")
+
+    def ask(self) -> model.AskIpsecPolicy:
+        return model.AskIpsecPolicy(
+            authentication_algorithm=self.authentication_algorithm,
+            encryption_algorithm=self.encryption_algorithm,
+            pfs=self.pfs,
+            transform_protocol=self.transform_protocol,
+            lifetime_seconds=self.lifetime_seconds,
+            encapsulation_mode=self.encapsulation_mode,
+        )
+
+
+class PolicyRuleShape(body.Shape):
+    """A source block and its destination blocks."""
+
+    index: body.Integer | None = Field(None, alias="rule_index", description="0-50, unique; numbered from 1 if absent")
+    source: str | None = Field(None, description="a CIDR block, unique among the rules; mandatory")
+    destinations: tuple[str, ...] | None = Field(
+        None, alias="destination", strict=False, description="1-50 CIDR blocks; mandatory"
+    )
+
+
+class CreateConnection(body.Shape):
+    """CreateVpnConnectionRequestBodyContent."""
+
+    model_config = pydantic.ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "vgw_id": "b32d91a4-0c4b-4f57-8f3a-e907174eb11d",
+                    "vgw_ip": "0c464dad-3a3b-4d0e-9ec4-c22bb0eb0bde",
+                    "cgw_id": "5247ae10-9d3e-4f27-b8a7-dd36659a7f5d",
+                    "peer_subnets": ["192.168.44.0/24"],
+                    "psk": "Example-Key-1",
+                }
+            ]
+        }
+    )
+
+    name: str | None = Field(None, description="1-64 of letters, digits, _ - and .; default vpn-****")
+    gateway_id: str | None = Field(None, alias="vgw_id", description="the VPN gateway; mandatory")
+    gateway_endpoint: str | None = Field(
+        None, alias="vgw_ip", description="id of one of the gateway's EIPs (private: its address); mandatory"
+    )
+    style: str | None = Field(None, description="static (default), policy, bgp or policy-template")
+    customer_gateway_id: str | None = Field(None, alias="cgw_id", description="the customer gateway; mandatory")
+    peer_subnets: tuple[str, ...] | None = Field(
+        None, strict=False, description="1-50 CIDR blocks of the other side; not with er and policy or bgp"
+    )
+    tunnel_local_address: str | None = Field(None, description="such as 169.254.76.1/30; default: a free pair")
+    tunnel_peer_address: str | None = Field(None, description="the other host of the same /30")
+    enable_nqa: bool | None = Field(None, description="only with style static; default false")
+    enable_hub: bool | None = Field(None, description="branch interconnection; stored and returned")
+    enable_health_check: bool | None = Field(None, description="creates a connection monitor")
+    psk: str | None = Field(None, description="8-128 characters of at least three kinds; mandatory unless GM")
+    policy_rules: tuple[PolicyRuleShape, ...] | None = Field(
+        None, strict=False, description="only with style policy, 1-5; default: each local subnet to the peer_subnets"
+    )
+    ike_policy: IkePolicyShape | None = Field(None, alias="ikepolicy")
+    ipsec_policy: IpsecPolicyShape | None = Field(None, alias="ipsecpolicy")
+    ha_role: str | None = Field(None, description="master (default) or slave")
+    tags: tuple[common.TagShape, ...] | None = Field(None, strict=False, description="at most 20")
+    peer_subnets_v6: tuple[str, ...] | None = Field(None, strict=False, description="refused: IPv6 is not carried yet")
+    policy_rules_v6: tuple[PolicyRuleShape, ...] | None = Field(
+        None, strict=False, description="refused: IPv6 is not carried yet"
+    )
+
+    def ask(self) -> model.AskConnection:
+        return model.AskConnection(
+            name=self.name,
+            gateway_id=self.gateway_id,
+            gateway_endpoint=self.gateway_endpoint,
+            style=self.style,
+            customer_gateway_id=self.customer_gateway_id,
+            peer_subnets=self.peer_subnets,
+            tunnel_local_address=self.tunnel_local_address,
+            tunnel_peer_address=self.tunnel_peer_address,
+            enable_nqa=self.enable_nqa,
+            enable_hub=self.enable_hub,
+            enable_health_check=self.enable_health_check,
+            psk=None if self.psk is None else model.Secret(self.psk),
+            policy_rules=_ask_rules(self.policy_rules),
+            ike_policy=self.ike_policy.ask() if self.ike_policy else model.AskIkePolicy(),
+            ipsec_policy=self.ipsec_policy.ask() if self.ipsec_policy else model.AskIpsecPolicy(),
+            ha_role=self.ha_role,
+            tags=common.ask_tags(self.tags),
+            peer_subnets_v6=self.peer_subnets_v6,
+            policy_rules_v6=_ask_rules(self.policy_rules_v6),
+        )
+
+
+def _ask_rules(rules: tuple[PolicyRuleShape, ...] | None) -> tuple[model.AskPolicyRule, ...] | None:
+    if rules is None:
+        return None
+    return tuple(model.AskPolicyRule(index=r.index, source=r.source, destinations=r.destinations) for r in rules)
+
+
+class DpdAnswer(pydantic.BaseModel):
+    timeout: int
+    interval: int
+    msg: str
+
+
+class IkePolicyAnswer(pydantic.BaseModel):
+    ike_version: str
+    phase1_negotiation_mode: str | None = Field(None, description="only with v1")
+    authentication_algorithm: str
+    encryption_algorithm: str
+    dh_group: str | None = Field(None, description="not on a GM gateway")
+    authentication_method: str
+    lifetime_seconds: int
+    local_id_type: str | None = Field(None, description="not on a GM gateway")
+    local_id: str | None = None
+    peer_id_type: str | None = None
+    peer_id: str | None = None
+    dpd: DpdAnswer
+
+
+class IpsecPolicyAnswer(pydantic.BaseModel):
+    authentication_algorithm: str
+    encryption_algorithm: str
+    pfs: str | None = Field(None, description="not on a GM gateway")
+    transform_protocol: str
+    lifetime_seconds: int
+    encapsulation_mode: str
+
+
+class PolicyRuleAnswer(pydantic.BaseModel):
+    rule_index: int
+    source: str
+    destination: list[str]
+
+
+class ConnectionAnswer(pydantic.BaseModel):
+    """ResponseVpnConnection. The answer to a create has no `status`."""
+
+    id: str
+    name: str
+    status: str | None = Field(
+        None, description="PENDING_CREATE, PENDING_UPDATE, PENDING_DELETE, ACTIVE, DOWN or ERROR; not after a create"
+    )
+    vgw_id: str
+    vgw_ip: str
+    style: str = Field(description="STATIC, POLICY, BGP or POLICY-TEMPLATE")
+    cgw_id: str
+    peer_subnets: list[str] | None = Field(None, description="not with er and style POLICY or BGP")
+    tunnel_local_address: str | None = Field(None, description="not with POLICY-TEMPLATE")
+    tunnel_peer_address: str | None = None
+    enable_nqa: bool | None = Field(None, description="only with STATIC")
+    enable_hub: bool | None = None
+    policy_rules: list[PolicyRuleAnswer] | None = Field(None, description="only with POLICY")
+    ikepolicy: IkePolicyAnswer
+    ipsecpolicy: IpsecPolicyAnswer
+    created_at: str
+    updated_at: str
+    enterprise_project_id: str
+    connection_monitor_id: str | None = Field(None, description="only when there is a monitor")
+    ha_role: str
+    tags: list[common.TagAnswer] | None = None
+
+
+class OneConnection(pydantic.BaseModel):
+    vpn_connection: ConnectionAnswer
+    request_id: str
+
+
+class ManyConnections(pydantic.BaseModel):
+    vpn_connections: list[ConnectionAnswer]
+    page_info: common.PageInfo
+    total_count: int
+    request_id: str
+
+
+def connection(value: model.Connection, status: model.ConnectionStatus | None) -> dict[str, Any]:
+    """The connection as the page's examples show it, field by field in their order."""
+    return common.present(
+        id=value.id,
+        name=value.name,
+        status=status.word if status else None,
+        vgw_id=value.gateway_id,
+        vgw_ip=value.gateway_endpoint,
+        style=value.style.upper(),
+        cgw_id=value.customer_gateway_id,
+        peer_subnets=value.peer_subnets,
+        tunnel_local_address=value.tunnel_local_address,
+        tunnel_peer_address=value.tunnel_peer_address,
+        enable_nqa=value.enable_nqa,
+        enable_hub=value.enable_hub,
+        policy_rules=_rules(value.policy_rules) if value.style == "policy" else None,
+        ikepolicy=_ike_policy(value.ike_policy),
+        ipsecpolicy=_ipsec_policy(value.ipsec_policy),
+        created_at=common.time(value.created_at),
+        updated_at=common.time(value.updated_at),
+        enterprise_project_id=value.enterprise_project_id,
+        connection_monitor_id=value.monitor_id,
+        ha_role=value.ha_role,
+        tags=common.tags(value.tags) or None,
+    )
+
+
+def _rules(rules: Sequence[model.PolicyRule]) -> list[dict[str, Any]]:
+    return [{"rule_index": r.index, "source": r.source, "destination": r.destinations} for r in rules]
+
+
+def _ike_policy(policy: model.IkePolicy) -> dict[str, Any]:
+    return common.present(
+        ike_version=policy.version,
+        phase1_negotiation_mode=policy.negotiation_mode,
+        authentication_algorithm=policy.authentication_algorithm,
+        encryption_algorithm=policy.encryption_algorithm,
+        dh_group=policy.dh_group,
+        authentication_method=policy.authentication_method,
+        lifetime_seconds=policy.lifetime_seconds,
+        local_id_type=policy.local_id_type,
+        local_id=policy.local_id,
+        peer_id_type=policy.peer_id_type,
+        peer_id=policy.peer_id,
+        dpd={"timeout": policy.dpd.timeout, "interval": policy.dpd.interval, "msg": policy.dpd.msg},
+    )
+
+
+def _ipsec_policy(policy: model.IpsecPolicy) -> dict[str, Any]:
+    return common.present(
+        authentication_algorithm=policy.authentication_algorithm,
+        encryption_algorithm=policy.encryption_algorithm,
+        pfs=policy.pfs,
+        transform_protocol=policy.transform_protocol,
+        lifetime_seconds=policy.lifetime_seconds,
+        encapsulation_mode=policy.encapsulation_mode,
+    )
+
+
+class SaAnswer(pydantic.BaseModel):
+    local_subnets: list[str]
+    peer_subnets: list[str]
+    spi_in: str
+    spi_out: str
+    proposal: str
+    bytes_in: int
+    bytes_out: int
+    packets_in: int
+    packets_out: int
+    installed_seconds: int
+
+
+class EvidenceAnswer(pydantic.BaseModel):
+    at: str
+    line: str
+
+
+class DiagnosisAnswer(pydantic.BaseModel):
+    """Why a connection is in the state it is in."""
+
+    id: str
+    status: str
+    reason: str | None = Field(None, description="in the operator's words; absent when the tunnel is wholly up")
+    remedy: str | None = Field(None, description="what to change")
+    evidence: list[EvidenceAnswer] = Field(description="the lines that the reason was read from, verbatim")
+    warnings: list[str] = Field(description="weak choices of the configuration")
+    seen_at: str | None = Field(None, description="when the engine last looked")
+    not_seen_since: str | None = Field(None, description="set when that is too long ago to be trusted")
+    ike_established: bool
+    ike_proposal: str | None = None
+    local_id: str | None = None
+    peer_id: str | None = None
+    peer_address: str | None = None
+    monitor: str | None = Field(None, description="what the connection monitor says")
+    sas: list[SaAnswer]
+
+
+class OneDiagnosis(pydantic.BaseModel):
+    diagnosis: DiagnosisAnswer
+    request_id: str
+
+
+def diagnosis(
+    value: model.Connection, status: model.ConnectionStatus, cautions: Sequence[model.Caution]
+) -> dict[str, Any]:
+    seen = status.observation
+    advice = status.advice
+    return common.present(
+        id=value.id,
+        status=status.word,
+        reason=advice.reason if advice else None,
+        remedy=advice.remedy if advice else None,
+        evidence=[{"at": common.time(e.at), "line": e.line} for e in advice.evidence] if advice else [],
+        warnings=[str(c) for c in cautions],
+        seen_at=common.time(status.seen_at) if status.seen_at else None,
+        not_seen_since=common.time(status.not_seen_since) if status.not_seen_since else None,
+        ike_established=seen.ike_established if seen else False,
+        ike_proposal=seen.ike_proposal if seen else None,
+        local_id=seen.local_id if seen else None,
+        peer_id=seen.peer_id if seen else None,
+        peer_address=seen.peer_address if seen else None,
+        monitor="not probed yet" if value.monitor_id is not None or value.enable_nqa else None,
+        sas=[_sa(child) for child in seen.children] if seen else [],
+    )
+
+
+def _sa(child: model.ChildSa) -> dict[str, Any]:
+    return {
+        "local_subnets": child.local_ts,
+        "peer_subnets": child.remote_ts,
+        "spi_in": child.spi_in,
+        "spi_out": child.spi_out,
+        "proposal": child.proposal,
+        "bytes_in": child.bytes_in,
+        "bytes_out": child.bytes_out,
+        "packets_in": child.packets_in,
+        "packets_out": child.packets_out,
+        "installed_seconds": child.installed_seconds,
+    }

@@ -1,0 +1,85 @@
+"""Customer gateways on the wire: create request and answers, in the present form and with the older names beside it."""
+
+from typing import Any
+
+import pydantic
+from pydantic import Field
+
+from landbridge import model
+from landbridge.wire import body, common
+
+
+class CertificateShape(body.Shape):
+    id: str | None = None
+    content: str | None = None
+
+
+class CreateCustomerGateway(body.Shape):
+    """CreateCgwRequestBodyContent."""
+
+    model_config = pydantic.ConfigDict(
+        json_schema_extra={"examples": [{"name": "cgw-2abf", "id_type": "ip", "id_value": "198.51.100.2"}]}
+    )
+
+    name: str | None = Field(None, description="1-64 of letters, digits, _ - and .; default cgw-****")
+    id_type: str | None = Field(None, description="ip (default) or fqdn")
+    id_value: str | None = Field(None, description="an IPv4 address, or with fqdn an IKE identity; mandatory")
+    ip: str | None = Field(None, description="older name of id_value")
+    route_mode: str | None = Field(None, description="older field, static or bgp (default); stored and returned")
+    bgp_asn: body.Integer | None = Field(None, description="1-4294967295")
+    ca_certificate: CertificateShape | None = Field(None, description="refused: certificates are not carried yet")
+    tags: tuple[common.TagShape, ...] | None = Field(None, strict=False, description="at most 20")
+
+    def ask(self) -> model.AskCustomerGateway:
+        return model.AskCustomerGateway(
+            name=self.name,
+            id_type=self.id_type,
+            id_value=self.id_value,
+            ip=self.ip,
+            route_mode=self.route_mode,
+            bgp_asn=self.bgp_asn,
+            has_ca_certificate=self.ca_certificate is not None,
+            tags=common.ask_tags(self.tags),
+        )
+
+
+class CustomerGatewayAnswer(pydantic.BaseModel):
+    """ResponseCustomerGateway."""
+
+    id: str
+    name: str
+    id_type: str
+    id_value: str
+    bgp_asn: int | None = None
+    route_mode: str = Field(description="older field")
+    ip: str | None = Field(None, description="older name of id_value, with id_type ip")
+    created_at: str
+    updated_at: str
+    tags: list[common.TagAnswer]
+
+
+class OneCustomerGateway(pydantic.BaseModel):
+    customer_gateway: CustomerGatewayAnswer
+    request_id: str
+
+
+class ManyCustomerGateways(pydantic.BaseModel):
+    customer_gateways: list[CustomerGatewayAnswer]
+    page_info: common.PageInfo
+    total_count: int
+    request_id: str
+
+
+def customer_gateway(value: model.CustomerGateway) -> dict[str, Any]:
+    return common.present(
+        id=value.id,
+        name=value.name,
+        id_type=value.id_type,
+        id_value=value.id_value,
+        bgp_asn=value.bgp_asn,
+        route_mode=value.route_mode,
+        ip=value.address,
+        created_at=common.time(value.created_at),
+        updated_at=common.time(value.updated_at),
+        tags=common.tags(value.tags),
+    )

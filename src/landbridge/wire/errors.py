@@ -1,0 +1,47 @@
+"""Error bodies, and the one table from kinds of errors to HTTP status and error code."""
+
+from typing import Any
+
+import pydantic
+
+from landbridge import errors
+
+#: kind -> HTTP status, error code, what stands before the message
+TABLE: dict[type[errors.LandbridgeError], tuple[int, str, str]] = {
+    errors.Invalid: (400, "VPN.0001", "invalid request: "),
+    errors.Repeated: (400, "VPN.0031", "repeated operation: "),
+    errors.Unauthenticated: (401, "APIGW.0301", "Incorrect IAM authentication information: "),
+    errors.Forbidden: (403, "VPN.0003", "Authentication failed: "),
+    errors.NotFound: (404, "VPN.0004", "resource not found: "),
+    errors.Busy: (503, "VPN.0030", "the system is busy, try later: "),
+}
+NO_SUCH_PATH = (404, "APIGW.0101", "The API does not exist or has not been published in the environment")
+WRONG_METHOD = (405, "APIGW.0106", "The method is not allowed on this path")
+TOO_LARGE = (413, "VPN.0001", "invalid request: the body is larger than 1 MiB")
+OUR_FAULT = (500, "VPN.0002", "server error: the request failed for a reason of ours; the log has the request id")
+
+
+class Detail(pydantic.BaseModel):
+    field: str
+    message: str
+
+
+class ErrorAnswer(pydantic.BaseModel):
+    """What every error looks like. `details` is there when a request broke rules: all of them."""
+
+    error_code: str
+    error_msg: str
+    request_id: str
+    details: list[Detail] | None = None
+
+
+def render(error: errors.LandbridgeError, request_id: str) -> tuple[int, dict[str, Any]]:
+    status, code, prefix = TABLE[type(error)]
+    answer = body(code, prefix + str(error), request_id)
+    if isinstance(error, errors.Invalid):
+        answer["details"] = [{"field": v.field, "message": f"{v.wrong} ({v.allowed})"} for v in error.violations]
+    return status, answer
+
+
+def body(code: str, message: str, request_id: str) -> dict[str, Any]:
+    return {"error_code": code, "error_msg": message, "request_id": request_id}

@@ -1,0 +1,214 @@
+"""VPN gateways on the wire: create request and answers.
+
+Source: "Creating a VPN Gateway", "Querying a Specified VPN Gateway", and the older names that clients still read.
+"""
+
+from typing import Any
+
+import pydantic
+from pydantic import Field
+
+from landbridge import model
+from landbridge.wire import body, common
+
+
+class EipShape(body.Shape):
+    """An EIP of the site by its id, or the wish for one from the pool."""
+
+    id: str | None = Field(None, description="an EIP of the site file; absent: one is taken from the pool")
+    type: str | None = Field(None, description="such as 5_bgp")
+    charge_mode: str | None = Field(None, description="bandwidth (default) or traffic")
+    bandwidth_size: body.Integer | None = Field(None, description="Mbit/s, 1 to the flavor's limit")
+    bandwidth_name: str | None = Field(None, description="1-64 of letters, digits, _ - and .")
+    bandwidth_id: str | None = Field(None, description="id of a shared bandwidth")
+
+    def ask(self) -> model.AskEip:
+        return model.AskEip(
+            id=self.id,
+            type=self.type,
+            charge_mode=self.charge_mode,
+            bandwidth_size=self.bandwidth_size,
+            bandwidth_name=self.bandwidth_name,
+            bandwidth_id=self.bandwidth_id,
+        )
+
+
+def _ask_eip(eip: EipShape | None) -> model.AskEip | None:
+    return eip.ask() if eip is not None else None
+
+
+class CreateGateway(body.Shape):
+    """CreateVgwRequestBodyContent."""
+
+    model_config = pydantic.ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "vpc_id": "0cf79a3f-6cf9-4d9c-a8df-d7ace626b0fa",
+                    "local_subnets": ["10.0.0.0/24"],
+                    "connect_subnet": "f5741286-8f4e-4b06-a4b8-2c82bd9ee114",
+                }
+            ]
+        }
+    )
+
+    name: str | None = Field(None, description="1-64 of letters, digits, _ - and .; default vpngw-****")
+    network_type: str | None = Field(None, description="public (default) or private")
+    attachment_type: str | None = Field(None, description="vpc (default) or er")
+    ip_version: str | None = Field(None, description="ipv4")
+    er_id: str | None = Field(None, description="mandatory with attachment_type er: a network of the site")
+    vpc_id: str | None = Field(None, description="mandatory with attachment_type vpc: a network of the site")
+    local_subnets: tuple[str, ...] | None = Field(
+        None, strict=False, description="1-50 CIDR blocks of our side; mandatory with vpc, not with er"
+    )
+    local_subnets_v6: tuple[str, ...] | None = Field(None, strict=False, description="refused: IPv6 is not carried yet")
+    connect_subnet: str | None = Field(None, description="a subnet's id; stored and returned")
+    bgp_asn: body.Integer | None = Field(None, description="1-4294967295; default 64512")
+    flavor: str | None = Field(None, description="Basic, Professional1 (default), Professional2, GM, …")
+    availability_zone_ids: tuple[str, ...] | None = Field(
+        None, strict=False, description="one or two zones of the site"
+    )
+    enterprise_project_id: str | None = Field(None, description="a UUID, or 0 (default)")
+    eip1: EipShape | None = Field(None, description="the first, or active, EIP; only public")
+    eip2: EipShape | None = Field(None, description="the second, or standby, EIP; only public")
+    master_eip: EipShape | None = Field(None, description="older name of eip1")
+    slave_eip: EipShape | None = Field(None, description="older name of eip2")
+    access_vpc_id: str | None = Field(None, description="stored and returned; default vpc_id")
+    access_subnet_id: str | None = Field(None, description="stored and returned; default connect_subnet")
+    access_private_ip_1: str | None = Field(None, description="only private; with the other one, or neither")
+    access_private_ip_2: str | None = Field(None, description="only private; with the other one, or neither")
+    ha_mode: str | None = Field(None, description="active-active (default) or active-standby")
+    tags: tuple[common.TagShape, ...] | None = Field(None, strict=False, description="at most 20")
+
+    def ask(self) -> model.AskGateway:
+        return model.AskGateway(
+            name=self.name,
+            network_type=self.network_type,
+            attachment_type=self.attachment_type,
+            ip_version=self.ip_version,
+            er_id=self.er_id,
+            vpc_id=self.vpc_id,
+            local_subnets=self.local_subnets,
+            local_subnets_v6=self.local_subnets_v6,
+            connect_subnet=self.connect_subnet,
+            bgp_asn=self.bgp_asn,
+            flavor=self.flavor,
+            availability_zone_ids=self.availability_zone_ids,
+            enterprise_project_id=self.enterprise_project_id,
+            eip1=_ask_eip(self.eip1),
+            eip2=_ask_eip(self.eip2),
+            master_eip=_ask_eip(self.master_eip),
+            slave_eip=_ask_eip(self.slave_eip),
+            access_vpc_id=self.access_vpc_id,
+            access_subnet_id=self.access_subnet_id,
+            access_private_ip_1=self.access_private_ip_1,
+            access_private_ip_2=self.access_private_ip_2,
+            ha_mode=self.ha_mode,
+            tags=common.ask_tags(self.tags),
+        )
+
+
+class EipAnswer(pydantic.BaseModel):
+    id: str
+    ip_version: int
+    type: str
+    ip_address: str
+    charge_mode: str
+    bandwidth_id: str
+    bandwidth_size: int
+    bandwidth_name: str
+
+
+class GatewayAnswer(pydantic.BaseModel):
+    """ResponseVpnGateway. The answer to a create has no status, EIPs, zones or times."""
+
+    id: str
+    name: str
+    network_type: str
+    status: str | None = Field(None, description="PENDING_CREATE, PENDING_UPDATE, PENDING_DELETE, ACTIVE or FAULT")
+    attachment_type: str
+    ip_version: str
+    er_id: str | None = None
+    vpc_id: str | None = None
+    local_subnets: list[str] | None = None
+    connect_subnet: str | None = None
+    bgp_asn: int
+    flavor: str
+    availability_zone_ids: list[str] | None = None
+    connection_number: int
+    used_connection_number: int
+    used_connection_group: int
+    enterprise_project_id: str
+    eip1: EipAnswer | None = None
+    eip2: EipAnswer | None = None
+    master_eip: EipAnswer | None = Field(None, description="older name of eip1")
+    slave_eip: EipAnswer | None = Field(None, description="older name of eip2")
+    created_at: str | None = None
+    updated_at: str | None = None
+    access_vpc_id: str | None = None
+    access_subnet_id: str | None = None
+    access_private_ip_1: str | None = None
+    access_private_ip_2: str | None = None
+    ha_mode: str
+    tags: list[common.TagAnswer] | None = None
+
+
+class OneGateway(pydantic.BaseModel):
+    vpn_gateway: GatewayAnswer
+    request_id: str
+
+
+class ManyGateways(pydantic.BaseModel):
+    vpn_gateways: list[GatewayAnswer]
+    request_id: str
+
+
+def gateway(value: model.VpnGateway, status: model.GatewayStatus | None, used: tuple[int, int]) -> dict[str, Any]:
+    """`used`: connections and connection groups. Without a status it is the shorter answer to a create."""
+    shown = status is not None
+    one, two = value.endpoints
+    public, private = (value.network_type == "public") and shown, (value.network_type == "private") and shown
+    return common.present(
+        id=value.id,
+        name=value.name,
+        network_type=value.network_type,
+        status=status.word if status else None,
+        attachment_type=value.attachment_type,
+        ip_version="ipv4",
+        er_id=value.er_id,
+        vpc_id=value.vpc_id,
+        local_subnets=value.local_subnets if value.attachment_type == "vpc" else None,
+        connect_subnet=value.connect_subnet,
+        bgp_asn=value.bgp_asn,
+        flavor=value.flavor,
+        availability_zone_ids=value.availability_zone_ids if shown else None,
+        connection_number=value.connection_number,
+        used_connection_number=used[0],
+        used_connection_group=used[1],
+        enterprise_project_id=value.enterprise_project_id,
+        eip1=_eip(one) if public else None,
+        eip2=_eip(two) if public else None,
+        master_eip=_eip(one) if public else None,
+        slave_eip=_eip(two) if public else None,
+        created_at=common.time(value.created_at) if shown else None,
+        updated_at=common.time(value.updated_at) if shown else None,
+        access_vpc_id=value.access_vpc_id,
+        access_subnet_id=value.access_subnet_id,
+        access_private_ip_1=one.address if private else None,
+        access_private_ip_2=two.address if private else None,
+        ha_mode=value.ha_mode,
+        tags=common.tags(value.tags) or None,
+    )
+
+
+def _eip(endpoint: model.Endpoint) -> dict[str, Any]:
+    return {
+        "id": endpoint.eip_id,
+        "ip_version": 4,
+        "type": endpoint.type,
+        "ip_address": endpoint.address,
+        "charge_mode": endpoint.charge_mode,
+        "bandwidth_id": endpoint.bandwidth_id,
+        "bandwidth_size": endpoint.bandwidth_size,
+        "bandwidth_name": endpoint.bandwidth_name,
+    }
