@@ -2,6 +2,7 @@
 
     LandbridgeError
     ├── Invalid        400 VPN.0001  the request breaks rules: carries every violation
+    ├── InUse          400 VPN.0001  something depends on the resource: names the dependant
     ├── Repeated       400 VPN.0031  an idempotency token came back with another body
     ├── NotFound       404 VPN.0004  the resource in the path is not there (for this project)
     ├── Unauthenticated 401 APIGW.0301
@@ -26,6 +27,10 @@ class Invalid(LandbridgeError):
     def __init__(self, violations: list[Violation]) -> None:
         super().__init__("; ".join(str(v) for v in violations))
         self.violations = violations
+
+
+class InUse(LandbridgeError):
+    """The resource cannot go while another one depends on it."""
 
 
 class Repeated(LandbridgeError):

@@ -9,6 +9,7 @@ from landbridge import errors
 #: kind -> HTTP status, error code, what stands before the message
 TABLE: dict[type[errors.LandbridgeError], tuple[int, str, str]] = {
     errors.Invalid: (400, "VPN.0001", "invalid request: "),
+    errors.InUse: (400, "VPN.0001", "invalid request: "),
     errors.Repeated: (400, "VPN.0031", "repeated operation: "),
     errors.Unauthenticated: (401, "APIGW.0301", "Incorrect IAM authentication information: "),
     errors.Forbidden: (403, "VPN.0003", "Authentication failed: "),

@@ -1,0 +1,210 @@
+"""The application: routes from the table, and the one way that every request takes.
+
+authenticate -> allow -> parse -> call inside a transaction -> render. Errors of ours become the API's error body.
+"""
+
+import hashlib
+import json
+import logging
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import swagger_ui
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from landbridge import errors
+from landbridge.api import openapi
+from landbridge.api.table import TABLE, Incoming, Operation
+from landbridge.operations import access, call
+from landbridge.store.database import Database
+from landbridge.wire import body
+from landbridge.wire import errors as wire_errors
+
+log = logging.getLogger(__name__)
+
+TOKEN_HEADERS = ("x-client-token", "idempotency-key")
+TOKEN_LIMIT = 128
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What the edge is made of. `readiness` gives whether all is well, and the words for `/readyz`."""
+
+    database: Database
+    service: call.Service
+    gate: access.Gate
+    readiness: Callable[[], tuple[bool, dict[str, Any]]]
+
+
+def build(parts: Parts) -> Starlette:
+    document = json.dumps(openapi.document(TABLE)).encode()
+    routes: list[BaseRoute] = [Route(row.path, _endpoint(parts, row), methods=[row.method]) for row in TABLE]
+    routes += [
+        Route("/healthz", _healthz),
+        Route("/readyz", _readyz(parts)),
+        Route("/openapi.json", lambda _: Response(document, media_type="application/json")),
+        Route("/docs", lambda _: HTMLResponse(DOCS_PAGE)),
+        Mount("/docs/assets", StaticFiles(directory=Path(swagger_ui.__file__).parent / "static")),
+    ]
+    handlers: dict[Any, Any] = {HTTPException: _foreign_error, Exception: _our_fault}
+    return Starlette(routes=routes, exception_handlers=handlers)
+
+
+def _endpoint(parts: Parts, row: Operation) -> Callable[[Request], Awaitable[Response]]:
+    needs = call.NEEDS[row.run]
+    reads = row.method == "GET"
+
+    async def endpoint(request: Request) -> Response:
+        started = time.perf_counter()
+        request_id = str(uuid.uuid4())
+        request.scope["landbridge.request_id"] = request_id
+        try:
+            response = await answer(request, request_id)
+        except errors.LandbridgeError as error:
+            response = _refusal(error, request_id)
+        took = (time.perf_counter() - started) * 1000
+        log.info("%s %s %s %d %.1f ms", request_id, row.method, request.url.path, response.status_code, took)
+        return response
+
+    async def answer(request: Request, request_id: str) -> Response:
+        content = await _content(request)
+        caller = await parts.gate.caller(_signed(request, content))
+        project_id = request.path_params["project_id"]
+        access.allow(caller, project_id, needs)
+        incoming = Incoming(path=request.path_params, query=request.query_params, content=content)
+        asked = row.parse(incoming)
+        this = call.Call(
+            service=parts.service,
+            caller=caller,
+            project_id=project_id,
+            request_id=request_id,
+            now=call.now(),
+            shape=asked.violations,
+            token=_token(request) if row.success == 201 else None,
+            body_hash=hashlib.sha256(content).hexdigest() if content else "",
+        )
+        if caller.project_id is None and not await parts.database.read_soon(lambda tx: access.project_exists(tx, this)):
+            raise errors.NotFound(f"project {project_id}")
+        run = parts.database.read_soon if reads else parts.database.write_soon
+        result = await run(lambda tx: row.run(tx, this, asked.ask))
+        return _response(row, result, asked.ignored, request_id)
+
+    return endpoint
+
+
+def _response(row: Operation, result: Any, ignored: tuple[str, ...], request_id: str) -> Response:
+    headers = {"X-Request-Id": request_id}
+    if ignored:
+        headers["Landbridge-Ignored-Fields"] = _header(ignored)
+    cautions = row.cautions(result)
+    if cautions:
+        headers["Landbridge-Warnings"] = _header(str(caution) for caution in cautions)
+    if row.success == 204:
+        return Response(status_code=204, headers=headers)
+    answer = row.render(result)
+    answer["request_id"] = request_id
+    return _json(answer, row.success, headers)
+
+
+def _header(texts: Any) -> str:
+    """Readable in a header: ASCII, one line, at most 1,000 characters."""
+    return ", ".join(texts).encode("ascii", "backslashreplace").decode().translate({10: " ", 13: " "})[:1000]
+
+
+def _json(value: dict[str, Any], status: int, headers: dict[str, str]) -> Response:
+    content = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
+    return Response(content, status, headers, "application/json")
+
+
+def _refusal(error: errors.LandbridgeError, request_id: str) -> Response:
+    status, answer = wire_errors.render(error, request_id)
+    return _json(answer, status, {"X-Request-Id": request_id})
+
+
+async def _content(request: Request) -> bytes:
+    """The body, which may not be larger than the API allows."""
+    chunks, size = [], 0
+    try:
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > body.BODY_LIMIT:
+                raise HTTPException(413)
+            chunks.append(chunk)
+    except ClientDisconnect:
+        raise HTTPException(400) from None
+    return b"".join(chunks)
+
+
+def _signed(request: Request, content: bytes) -> access.Signed:
+    scope = request.scope
+    return access.Signed(
+        method=scope["method"],
+        path=scope["raw_path"].decode("latin-1"),
+        query=scope["query_string"].decode("latin-1"),
+        headers={name.decode("latin-1"): value for name, value in reversed(scope["headers"])},
+        content=content,
+    )
+
+
+def _token(request: Request) -> str | None:
+    for name in TOKEN_HEADERS:
+        given = request.headers.get(name)
+        if given:
+            if len(given) > TOKEN_LIMIT:
+                raise errors.Repeated(f"{name} is longer than {TOKEN_LIMIT} characters")
+            return given
+    return None
+
+
+async def _foreign_error(request: Request, error: HTTPException) -> Response:
+    """Paths and methods that are not in the table, and bodies that were not read to their end."""
+    request_id = request.scope.get("landbridge.request_id") or str(uuid.uuid4())
+    known = {404: wire_errors.NO_SUCH_PATH, 405: wire_errors.WRONG_METHOD, 413: wire_errors.TOO_LARGE}
+    status, code, message = known.get(error.status_code, (error.status_code, "VPN.0001", str(error.detail)))
+    headers = {**(error.headers or {}), "X-Request-Id": request_id}
+    return _json(wire_errors.body(code, message, request_id), status, headers)
+
+
+async def _our_fault(request: Request, error: Exception) -> Response:
+    request_id = request.scope.get("landbridge.request_id") or str(uuid.uuid4())
+    log.error("%s failed for a reason of ours", request_id, exc_info=error)
+    status, code, message = wire_errors.OUR_FAULT
+    return _json(wire_errors.body(code, message, request_id), status, {"X-Request-Id": request_id})
+
+
+async def _healthz(_: Request) -> Response:
+    return JSONResponse({"status": "ok"})
+
+
+def _readyz(parts: Parts) -> Callable[[Request], Awaitable[Response]]:
+    async def readyz(_: Request) -> Response:
+        ready, words = parts.readiness()
+        return JSONResponse(words, 200 if ready else 503)
+
+    return readyz
+
+
+#: The document's pages, with their scripts from this machine.
+DOCS_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>Landbridge API</title>
+<link rel="stylesheet" href="/docs/assets/swagger-ui.css">
+</head>
+<body>
+<div id="api"></div>
+<script src="/docs/assets/swagger-ui-bundle.js"></script>
+<script>SwaggerUIBundle({url: "/openapi.json", dom_id: "#api", validatorUrl: null})</script>
+</body>
+</html>
+"""

@@ -1,0 +1,132 @@
+"""The OpenAPI 3.1 document, read off the operations' table and pydantic's schemas."""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import pydantic
+from pydantic.json_schema import models_json_schema
+
+from landbridge import __version__
+from landbridge.api.table import PUBLIC, Operation
+from landbridge.wire.errors import ErrorAnswer
+
+_REF = "#/components/schemas/{model}"
+_ERRORS = {
+    "400": (
+        "The request breaks rules; all violations are listed",
+        "VPN.0001",
+        "invalid request: psk: is mandatory (…)",
+    ),
+    "401": ("No valid token or signature", "APIGW.0301", "Incorrect IAM authentication information: …"),
+    "403": ("The key's role or project does not allow it", "VPN.0003", "Authentication failed: …"),
+    "404": ("No such resource in this project", "VPN.0004", "resource not found: …"),
+    "503": ("Nothing was stored; try again", "VPN.0030", "the system is busy, try later: …"),
+}
+
+
+def document(table: Iterable[Operation]) -> dict[str, Any]:
+    rows = list(table)
+    models: list[tuple[type[pydantic.BaseModel], Any]] = [(ErrorAnswer, "validation")]
+    models += [(row.answer, "validation") for row in rows if row.answer is not None]
+    models += [(row.accepts[1], "validation") for row in rows if row.accepts is not None]
+    references, definitions = models_json_schema(models, by_alias=True, ref_template=_REF)
+    paths: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        paths.setdefault(row.path, {})[row.method.lower()] = _operation(row, references)
+    for path in PUBLIC:
+        paths[path] = {"get": _public(path)}
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Landbridge",
+            "version": __version__,
+            "summary": "Site-to-site VPN with the Huawei Cloud VPN v5 API",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "paths": paths,
+        "components": {
+            "schemas": definitions.get("$defs", {}),
+            "securitySchemes": {
+                "token": {"type": "apiKey", "in": "header", "name": "X-Auth-Token"},
+                "signature": {
+                    "type": "apiKey",
+                    "in": "header",
+                    "name": "Authorization",
+                    "description": "SDK-HMAC-SHA256 with access key and secret key, as the SDKs sign",
+                },
+            },
+        },
+        "security": [{"token": []}, {"signature": []}],
+    }
+
+
+def _operation(row: Operation, references: dict[Any, Any]) -> dict[str, Any]:
+    success: dict[str, Any] = {"description": "done", "headers": {"X-Request-Id": {"schema": {"type": "string"}}}}
+    if row.answer is not None:
+        success["content"] = {"application/json": {"schema": references[row.answer, "validation"]}}
+    described: dict[str, Any] = {
+        "operationId": row.name,
+        "summary": row.summary,
+        "tags": ["Landbridge" if row.path.startswith("/landbridge/") else row.path.split("/")[3]],
+        "parameters": [*_path_parameters(row.path), *_query_parameters(row), *_header_parameters(row)],
+        "responses": {str(row.success): success, **{status: _error(status) for status in _ERRORS}},
+    }
+    if row.accepts is not None:
+        described["requestBody"] = _request_body(*row.accepts, references)
+    return described
+
+
+def _request_body(envelope: str, shape: type[pydantic.BaseModel], references: dict[Any, Any]) -> dict[str, Any]:
+    extra: Any = shape.model_config.get("json_schema_extra") or {}
+    media: dict[str, Any] = {
+        "schema": {
+            "type": "object",
+            "properties": {envelope: references[shape, "validation"]},
+            "required": [envelope],
+        }
+    }
+    if "examples" in extra:
+        media["example"] = {envelope: extra["examples"][0]}
+    return {"required": True, "content": {"application/json": media}}
+
+
+def _path_parameters(path: str) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in re.findall(r"{(\w+)}", path)
+    ]
+
+
+def _query_parameters(row: Operation) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "in": "query", "description": description, "schema": {"type": "string"}}
+        for name, description in row.query
+    ]
+
+
+def _header_parameters(row: Operation) -> list[dict[str, Any]]:
+    if row.success != 201:
+        return []
+    text = "makes a retry safe: the same token and body within 24 hours give the first answer again"
+    return [{"name": "X-Client-Token", "in": "header", "description": text, "schema": {"type": "string"}}]
+
+
+def _error(status: str) -> dict[str, Any]:
+    description, code, message = _ERRORS[status]
+    example = {"error_code": code, "error_msg": message, "request_id": "28b795f8-d431-4f1e-93ab-1c401a82b799"}
+    schema = {"$ref": _REF.format(model="ErrorAnswer")}
+    return {"description": description, "content": {"application/json": {"schema": schema, "example": example}}}
+
+
+def _public(path: str) -> dict[str, Any]:
+    return {
+        "operationId": path.strip("/").replace(".", "_"),
+        "summary": {"/healthz": "Is the process alive", "/readyz": "Can it serve", "/docs": "These pages"}.get(
+            path, "This document"
+        ),
+        "tags": ["Service"],
+        "security": [],
+        "responses": {"200": {"description": "done"}},
+    }

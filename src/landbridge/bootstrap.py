@@ -1,0 +1,260 @@
+"""Puts the parts together: the only module that sees both the store and the engine.
+
+`open_data` is what every command on a data folder starts with; `serve` is the whole service in one process.
+"""
+
+import contextlib
+import fcntl
+import logging
+import os
+import socket
+import time
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from landbridge import config, errors, model
+from landbridge.agent import loop
+from landbridge.api import app
+from landbridge.engine import base
+from landbridge.operations import access, call
+from landbridge.store import connections, gateways, keys, observations, vault
+from landbridge.store.database import Database, Transaction
+
+log = logging.getLogger(__name__)
+
+CREDENTIALS = "credentials.toml"
+FINGERPRINT_KEY = "fingerprint-key"
+#: A look that is this many ticks late means that the agent stands still.
+LATE_TICKS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Data:
+    """An open data folder."""
+
+    path: Path
+    database: Database
+    vault: vault.Vault
+    fingerprint_key: bytes
+
+
+@contextlib.contextmanager
+def open_data(settings: config.Settings) -> Iterator[Data]:
+    """Makes the folder if need be, migrates the database, reads the master key. Raises ConfigError."""
+    path = Path(settings.serve.data).absolute()
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        safe = vault.Vault(vault.read_key(Path(settings.secrets.master_key or path / "master.key")))
+    except OSError as error:
+        raise errors.ConfigError(f"{error.filename}: {error.strerror}") from None
+    database = Database(path / "landbridge.db")
+    try:
+        fingerprint_key = database.write(lambda tx: _fingerprint_key(tx, safe))
+        yield Data(path=path, database=database, vault=safe, fingerprint_key=fingerprint_key)
+    finally:
+        database.close()
+
+
+def _fingerprint_key(tx: Transaction, safe: vault.Vault) -> bytes:
+    """Made at the first start; not rotated with the master key, since names in running engines were made with it."""
+    sealed = keys.setting(tx, FINGERPRINT_KEY)
+    if sealed is None:
+        sealed = safe.seal(os.urandom(32), FINGERPRINT_KEY)
+        keys.add_setting(tx, FINGERPRINT_KEY, sealed)
+    return safe.open(sealed, FINGERPRINT_KEY)
+
+
+def load_site(settings: config.Settings) -> model.Site:
+    return config.load_site(Path(settings.serve.site)) if settings.serve.site else config.default_site()
+
+
+def make_engine(settings: config.Settings, site: model.Site) -> base.Engine[Any, Any] | None:
+    """The engine that the settings ask for; None for `none`. Raises ConfigError with what is missing: never pretends."""
+    from landbridge.engine.simulated import Simulated  # noqa: PLC0415 - a machine loads only the engine that it runs
+
+    wanted = settings.serve.engine
+    if wanted == "none":
+        return None
+    if wanted == "simulated":
+        return Simulated()
+    from landbridge.engine.strongswan.engine import StrongSwan  # noqa: PLC0415
+
+    try:
+        return StrongSwan(Path(settings.serve.data).absolute(), site)
+    except base.EngineUnavailable as error:
+        raise errors.ConfigError(
+            f"this machine cannot carry tunnels: {error}. To use the API without tunnels: --engine simulated"
+        ) from None
+
+
+class StoreSource:
+    """Binds the agent to the store of the same process."""
+
+    def __init__(self, data: Data, site: model.Site) -> None:
+        self._data = data
+        self._site = site
+
+    def gateways(self) -> frozenset[str]:
+        return frozenset(self._data.database.read(gateways.ids))
+
+    def desired(self, gateway_id: str) -> model.DesiredGateway | None:
+        return self._data.database.read(lambda tx: self._desired(tx, gateway_id))
+
+    def report(self, seen: model.Observation) -> None:
+        self._data.database.write(lambda tx: observations.record(tx, seen))
+
+    def _desired(self, tx: Transaction, gateway_id: str) -> model.DesiredGateway | None:
+        row = gateways.find_any(tx, gateway_id)
+        if row is None or row.deleting:
+            return None
+        network_id = row.gateway.network_id or ""
+        addresses: dict[int, str] = {endpoint.number: endpoint.address for endpoint in row.gateway.endpoints}
+        return model.DesiredGateway(
+            gateway=row.gateway,
+            generation=row.generation,
+            network=self._site.network(network_id) or model.Network(id=network_id),
+            connections=tuple(self._wanted(one, addresses) for one in connections.wanted(tx, gateway_id)),
+            fingerprint_key=self._data.fingerprint_key,
+        )
+
+    def _wanted(self, one: connections.Wanted, addresses: dict[int, str]) -> model.DesiredConnection:
+        sealed = one.psk
+        psk = None if sealed is None else self._data.vault.open(sealed, one.connection.id).decode()
+        return model.DesiredConnection(
+            connection=one.connection,
+            generation=one.generation,
+            psk=None if psk is None else model.Secret(psk),
+            local_address=addresses[one.connection.endpoint],
+            peer_address=one.customer_gateway.address,
+            peer_asn=one.customer_gateway.bgp_asn,
+            if_id=one.if_id,
+            simulate=one.simulate,
+        )
+
+
+def serve(settings: config.Settings) -> None:
+    """The whole service, until SIGINT or SIGTERM. Tunnels stay up when it ends. Raises ConfigError."""
+    site = load_site(settings)
+    listener = _listen(settings.serve.listen)
+    with listener, open_data(settings) as data, _alone(data.path):
+        engine = make_engine(settings, site)
+        agent = None
+        if engine is not None:
+            agent = loop.Agent(StoreSource(data, site), engine, settings.agent.tick_seconds)
+            data.database.on_nudge = agent.nudge
+            agent.start()
+        try:
+            _serve(settings, site, listener, data, engine, agent)
+        finally:
+            if agent is not None:
+                agent.stop()
+
+
+def _serve(
+    settings: config.Settings,
+    site: model.Site,
+    listener: socket.socket,
+    data: Data,
+    engine: base.Engine[Any, Any] | None,
+    agent: loop.Agent | None,
+) -> None:
+    host, port = listener.getsockname()[:2]
+    credentials = write_credentials(data, f"http://{host}:{port}")
+    service = call.Service(
+        site=site,
+        vault=data.vault,
+        unseen_after=timedelta(seconds=settings.agent.unseen_after_seconds),
+        connection_limit=settings.limits.connections_per_gateway or None,
+    )
+    parts = app.Parts(
+        database=data.database,
+        service=service,
+        gate=access.Gate(data.database.read_soon, data.vault),
+        readiness=lambda: _readiness(settings, data, engine, agent),
+    )
+    words = engine.describe() if engine is not None else {"name": "none"}
+    log.info("engine: %s", ", ".join(f"{name} {value}" for name, value in words.items()))
+    log.info("listening on http://%s:%d (pages at /docs), credentials in %s", host, port, credentials)
+    server = uvicorn.Server(
+        uvicorn.Config(app.build(parts), log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=5)
+    )
+    server.run(sockets=[listener])
+
+
+def _readiness(
+    settings: config.Settings, data: Data, engine: base.Engine[Any, Any] | None, agent: loop.Agent | None
+) -> tuple[bool, dict[str, Any]]:
+    data.database.read(keys.projects)
+    words: dict[str, Any] = {"database": "ok", "engine": engine.describe() if engine is not None else {"name": "none"}}
+    if agent is None:
+        return True, {"status": "ready", **words}
+    late = LATE_TICKS * settings.agent.tick_seconds
+    moving = agent.last_tick is not None and time.monotonic() - agent.last_tick < late
+    return moving, {"status": "ready" if moving else "the agent stands still", **words}
+
+
+def _listen(listen: str) -> socket.socket:
+    host, _, port = listen.rpartition(":")
+    try:
+        return socket.create_server((host.strip("[]"), int(port)), reuse_port=False, backlog=1024)
+    except OSError as error:
+        raise errors.ConfigError(f"--listen {listen}: {error.strerror}") from None
+
+
+@contextlib.contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """One service a data folder: two agents would undo each other's work."""
+    with (path / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise errors.ConfigError(f"another landbridge serves {path}") from None
+        yield
+
+
+def write_credentials(data: Data, endpoint: str) -> Path:
+    """The first start's project and admin key, for their owner only; later starts keep them and renew the endpoint."""
+    path = data.path / CREDENTIALS
+    if path.exists():
+        known = tomllib.loads(path.read_text()) | {"endpoint": endpoint}
+    elif data.database.read(keys.projects):
+        return path
+    else:
+        made = data.database.write(lambda tx: _first_key(tx, data))
+        known = {
+            "endpoint": endpoint,
+            "project_id": made.project_id,
+            "access_key": made.access_key,
+            "secret_key": made.secret_key.reveal(),
+            "token": made.token.reveal(),
+        }
+    fresh = path.with_suffix(".new")
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.writelines(f'{name} = "{value}"\n' for name, value in known.items())
+    fresh.replace(path)
+    return path
+
+
+def _first_key(tx: Transaction, data: Data) -> access.NewKey:
+    now = call.now()
+    return access.create_key(tx, data.vault, access.create_project(tx, "default", now), "admin", now)
+
+
+def stop_engine(settings: config.Settings) -> list[str]:
+    """Takes down all that the engine made for this data folder; gives the ids of the gateways. Raises ConfigError."""
+    from landbridge.engine.strongswan.engine import StrongSwan  # noqa: PLC0415
+
+    path = Path(settings.serve.data).absolute()
+    if not path.is_dir():
+        raise errors.ConfigError(f"{path}: no such data folder")
+    with _alone(path):
+        engine = StrongSwan(path, load_site(settings))
+        stopped = sorted(engine.gateways())
+        engine.stop_all()
+    return stopped

@@ -1,0 +1,117 @@
+"""`landbridge`: serve, keys, projects, engine, check-config."""
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+
+from landbridge import __version__, bootstrap, config, errors
+from landbridge.operations import access, call
+from landbridge.store import keys
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit status: 0, or 1 after an error that is told in one line."""
+    given = _parser().parse_args(arguments)
+    try:
+        flags = {name: getattr(given, name, None) for name in ("data", "listen", "engine", "site", "config")}
+        given.command(config.load(flags, os.environ), given)
+    except errors.LandbridgeError as error:
+        print(f"landbridge: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="landbridge", description="Site-to-site VPN with the VPN v5 API.")
+    parser.add_argument("--version", action="version", version=__version__)
+    verbs = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    serve = _verb(verbs, "serve", "run the service: API, console, agent", _serve)
+    serve.add_argument("--listen", metavar="HOST:PORT", help="address of the API (default 127.0.0.1:8700)")
+    serve.add_argument("--engine", choices=config.ENGINES, help="what makes tunnels (default auto)")
+    serve.add_argument("--site", metavar="FILE", help="site file: EIPs and networks (default: documentation addresses)")
+
+    of_keys = verbs.add_parser("keys", help="access keys").add_subparsers(required=True, metavar="VERB")
+    create = _verb(of_keys, "create", "make a key and print it, once", _create_key)
+    create.add_argument("--project", metavar="ID", help="the key's project (none for an operator)")
+    create.add_argument("--role", choices=access.ROLES, default="admin", help="default admin")
+    _verb(of_keys, "list", "all keys, without their secrets", _list_keys)
+    revoke = _verb(of_keys, "revoke", "make a key useless within a second", _revoke_key)
+    revoke.add_argument("access_key")
+
+    of_projects = verbs.add_parser("projects", help="projects").add_subparsers(required=True, metavar="VERB")
+    create = _verb(of_projects, "create", "make a project and print its id", _create_project)
+    create.add_argument("name")
+    _verb(of_projects, "list", "all projects", _list_projects)
+
+    of_engine = verbs.add_parser("engine", help="the tunnels of this machine").add_subparsers(
+        required=True, metavar="VERB"
+    )
+    stop = _verb(of_engine, "stop", "take down all that the engine made for this data folder", _stop_engine)
+    stop.add_argument("--site", metavar="FILE", help="the site file that the service ran with")
+    check = _verb(verbs, "check-config", "read all settings and the site file, and print them", _check_config)
+    check.add_argument("--site", metavar="FILE")
+    return parser
+
+
+def _verb(verbs: argparse._SubParsersAction, name: str, text: str, command: object) -> argparse.ArgumentParser:  # type: ignore[type-arg]
+    parser: argparse.ArgumentParser = verbs.add_parser(name, help=text, description=text)
+    parser.add_argument("--data", metavar="DIR", help="data folder (default /var/lib/landbridge)")
+    parser.add_argument("--config", metavar="FILE", help="configuration file (TOML)")
+    parser.set_defaults(command=command)
+    return parser
+
+
+def _serve(settings: config.Settings, _: argparse.Namespace) -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for noisy in ("alembic", "pyroute2", "asyncio"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    bootstrap.serve(settings)
+
+
+def _create_key(settings: config.Settings, given: argparse.Namespace) -> None:
+    with bootstrap.open_data(settings) as data:
+        made = data.database.write(lambda tx: access.create_key(tx, data.vault, given.project, given.role, call.now()))
+    print(f'access_key = "{made.access_key}"')
+    print(f'secret_key = "{made.secret_key.reveal()}"')
+    print(f'token = "{made.token.reveal()}"')
+
+
+def _list_keys(settings: config.Settings, _: argparse.Namespace) -> None:
+    with bootstrap.open_data(settings) as data:
+        for key in data.database.read(keys.list_all):
+            state = "revoked" if key.revoked else "valid"
+            print(f"{key.access_key}  {key.role:8}  {key.project_id or '-':32}  {key.created_at:%Y-%m-%d}  {state}")
+
+
+def _revoke_key(settings: config.Settings, given: argparse.Namespace) -> None:
+    with bootstrap.open_data(settings) as data:
+        data.database.write(lambda tx: access.revoke_key(tx, given.access_key, call.now()))
+
+
+def _create_project(settings: config.Settings, given: argparse.Namespace) -> None:
+    with bootstrap.open_data(settings) as data:
+        print(data.database.write(lambda tx: access.create_project(tx, given.name, call.now())))
+
+
+def _list_projects(settings: config.Settings, _: argparse.Namespace) -> None:
+    with bootstrap.open_data(settings) as data:
+        for project_id, name in data.database.read(keys.projects):
+            print(f"{project_id}  {name}")
+
+
+def _stop_engine(settings: config.Settings, _: argparse.Namespace) -> None:
+    stopped = bootstrap.stop_engine(settings)
+    print(f"took down {len(stopped)} gateways")
+
+
+def _check_config(settings: config.Settings, _: argparse.Namespace) -> None:
+    site = bootstrap.load_site(settings)
+    for group, key, _default, _text in config.describe():
+        print(f"[{group}] {key} = {getattr(getattr(settings, group), key)!r}")
+    print(f"site: {len(site.eips)} EIPs, {len(site.networks)} networks, zones {', '.join(site.zones)}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

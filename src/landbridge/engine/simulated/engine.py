@@ -1,0 +1,191 @@
+"""The simulated world: gateways that start, connections that load, negotiate and come up, or do not.
+
+A wish (`DesiredConnection.simulate`) says how a connection fares: `active` (also without a wish), `down` (the device
+does not answer), `down:psk`, `down:proposal`, `down:selectors`, or `error`.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from landbridge import model
+from landbridge.engine import base
+
+NEGOTIATION_SECONDS = 0.05
+#: What charon would say, so that the diagnosis reads it as it reads the real thing.
+LINES = {
+    "down": "giving up after 5 retransmits",
+    "down:psk": "tried 1 shared key for '{local}' - '{peer}', but MAC mismatched",
+    "down:proposal": "received NO_PROPOSAL_CHOSEN notify error",
+    "down:selectors": "received TS_UNACCEPTABLE notify, no CHILD_SA built",
+}
+WISHES = ("active", *LINES, "error")
+
+
+def check_wish(wish: str | None) -> bool:
+    return wish is None or wish in WISHES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tunnel:
+    generation: int
+    wish: str
+    loaded_at: float
+    spi: str
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    exists: bool
+    tunnels: dict[str, Tunnel] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """`verb`: start, load, unload or stop."""
+
+    verb: str
+    connection_id: str | None = None
+    generation: int = 0
+    wish: str = "active"
+
+    def __str__(self) -> str:
+        return f"{self.verb} {self.connection_id or 'gateway'}"
+
+
+class Simulated:
+    """See the module."""
+
+    name = "simulated"
+
+    def __init__(self) -> None:
+        self._world: dict[str, dict[str, Tunnel]] = {}
+        self._lock = threading.Lock()
+        self._settling: list[tuple[float, str]] = []
+        self._changed = threading.Event()
+
+    def describe(self) -> dict[str, str]:
+        return {"name": self.name, "version": "1", "data_plane": "none", "data_plane_reason": "simulated: no traffic"}
+
+    def gateways(self) -> frozenset[str]:
+        with self._lock:
+            return frozenset(self._world)
+
+    def observe(self, gateway_id: str) -> Seen:
+        with self._lock:
+            tunnels = self._world.get(gateway_id)
+            return Seen(False) if tunnels is None else Seen(True, dict(tunnels))
+
+    def plan(self, gateway_id: str, desired: model.DesiredGateway | None, seen: Seen) -> list[Step]:
+        if desired is None:
+            return [Step(verb="stop")] if seen.exists else []
+        steps = [] if seen.exists else [Step(verb="start")]
+        wanted = {c.id: c for c in desired.connections}
+        for one in desired.connections:
+            have = seen.tunnels.get(one.id)
+            wish = one.simulate or "active"
+            if have is None or (have.generation, have.wish) != (one.generation, wish):
+                steps.append(Step(verb="load", connection_id=one.id, generation=one.generation, wish=wish))
+        return steps + [Step(verb="unload", connection_id=i) for i in sorted(seen.tunnels) if i not in wanted]
+
+    def apply(self, gateway_id: str, step: Step) -> None:
+        with self._lock:
+            if step.verb == "start":
+                self._world.setdefault(gateway_id, {})
+            elif step.verb == "stop":
+                self._world.pop(gateway_id, None)
+            elif gateway_id not in self._world:
+                raise base.StepFailed("the gateway is not there")
+            elif step.connection_id is not None and step.verb == "unload":
+                self._world[gateway_id].pop(step.connection_id, None)
+            elif step.connection_id is not None:
+                self._load(gateway_id, step.connection_id, step)
+
+    def _load(self, gateway_id: str, connection_id: str, step: Step) -> None:
+        now = time.monotonic()
+        self._world[gateway_id][connection_id] = Tunnel(
+            generation=step.generation, wish=step.wish, loaded_at=now, spi=os.urandom(8).hex()
+        )
+        self._settling.append((now + NEGOTIATION_SECONDS, gateway_id))
+        self._changed.set()
+
+    def report(
+        self, gateway_id: str, desired: model.DesiredGateway | None, seen: Seen, failures: base.Failures
+    ) -> model.Observation:
+        now = datetime.now(UTC)
+        return model.Observation(
+            gateway_id=gateway_id,
+            seen_at=now,
+            exists=seen.exists,
+            applied_generation=desired.generation if desired is not None and seen.exists else None,
+            failure=failures.get(None),
+            present=frozenset(seen.tunnels),
+            connections=tuple(
+                _report(one, seen.tunnels.get(one.id), failures.get(one.id), now)
+                for one in (desired.connections if desired is not None else ())
+            ),
+        )
+
+    def watch(self, changed: Callable[[str], None], stop: threading.Event) -> None:
+        """Tells when a negotiation is over."""
+        while not stop.is_set():
+            self._changed.wait(NEGOTIATION_SECONDS)
+            with self._lock:
+                self._changed.clear()
+                now = time.monotonic()
+                over = {gateway for when, gateway in self._settling if when <= now}
+                self._settling = [one for one in self._settling if one[0] > now]
+            for gateway_id in over:
+                changed(gateway_id)
+            stop.wait(NEGOTIATION_SECONDS / 5)
+
+
+def _report(
+    one: model.DesiredConnection, tunnel: Tunnel | None, failure: str | None, now: datetime
+) -> model.ConnectionObservation:
+    blank = model.ConnectionObservation(connection_id=one.id, failure=failure, expected_children=1)
+    if one.connection.ike_policy.authentication_method == "digital-envelope-v2":
+        return replace(blank, applied_generation=one.generation, refused="no data plane carries SM2, SM3 and SM4")
+    if tunnel is None or tunnel.generation != one.generation:
+        return blank
+    loaded = replace(blank, applied_generation=tunnel.generation, local_id=one.connection.ike_policy.local_id)
+    if tunnel.wish == "error":
+        return replace(loaded, refused="the simulated engine was asked to refuse it")
+    if tunnel.wish in LINES:
+        return replace(loaded, evidence=(model.Evidence(at=now, line=_line(one, tunnel.wish)),))
+    if one.peer_address is None:
+        return replace(loaded, waits_for_peer=True)
+    if time.monotonic() - tunnel.loaded_at < NEGOTIATION_SECONDS:
+        return loaded
+    return replace(
+        loaded,
+        ike_established=True,
+        ike_proposal="simulated",
+        peer_id=one.connection.ike_policy.peer_id,
+        peer_address=one.peer_address,
+        children=(_child(one, tunnel),),
+    )
+
+
+def _line(one: model.DesiredConnection, wish: str) -> str:
+    policy = one.connection.ike_policy
+    return LINES[wish].format(local=policy.local_id, peer=policy.peer_id)
+
+
+def _child(one: model.DesiredConnection, tunnel: Tunnel) -> model.ChildSa:
+    return model.ChildSa(
+        rule="0",
+        local_ts=("0.0.0.0/0",),
+        remote_ts=one.connection.peer_subnets or ("0.0.0.0/0",),
+        spi_in=tunnel.spi[:8],
+        spi_out=tunnel.spi[8:],
+        proposal="simulated",
+        bytes_in=0,
+        bytes_out=0,
+        packets_in=0,
+        packets_out=0,
+        installed_seconds=int(time.monotonic() - tunnel.loaded_at),
+    )

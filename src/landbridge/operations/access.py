@@ -1,0 +1,241 @@
+"""Who calls: access keys with signatures, tokens, and what each role may do.
+
+A key belongs to a project and has a role, or to none with the role operator. The signature is SDK-HMAC-SHA256, rebuilt
+from the headers that the client names: clients differ in which ones they sign (`host` among them or not).
+"""
+
+import hashlib
+import hmac
+import re
+import secrets
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import cast
+from urllib.parse import parse_qsl, quote, unquote
+
+from landbridge import errors, model
+from landbridge.operations import call as calls
+from landbridge.operations.call import Call, Caller, Role
+from landbridge.store import keys, records, vault
+from landbridge.store.database import Transaction
+
+CLOCK_LEEWAY = timedelta(minutes=15)
+#: How long a looked-up key is believed: a revoked one works at most so much longer.
+REMEMBER_SECONDS = 1.0
+_AUTHORIZATION = re.compile(r"SDK-HMAC-SHA256 Access=([^,\s]+), ?SignedHeaders=([^,\s]+), ?Signature=([0-9a-f]{64})")
+ROLES: tuple[Role, ...] = ("reader", "admin", "operator")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signed:
+    """The parts of a request that a signature covers. Header names in lower case, values as they came."""
+
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, bytes]
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credential:
+    """A key that may be used, its secret opened."""
+
+    caller: Caller
+    secret: model.Secret
+
+
+class Gate:
+    """Tells who a request comes from. Keys are looked up in the store and remembered for a second."""
+
+    def __init__(
+        self, read: Callable[[Callable[[Transaction], keys.Key | None]], Awaitable[keys.Key | None]], safe: vault.Vault
+    ) -> None:
+        self._read = read
+        self._safe = safe
+        self._known: dict[str, tuple[float, Credential | None]] = {}
+
+    async def caller(self, request: Signed) -> Caller:
+        """Raises Unauthenticated."""
+        token = request.headers.get("x-auth-token")
+        if token is not None:
+            credential = await self._credential("token:" + _hash(token.decode("latin-1")))
+            if credential is None:
+                raise errors.Unauthenticated("the token is not known or was revoked")
+            return credential.caller
+        access_key, signed_headers, signature = _read_authorization(request)
+        credential = await self._credential("key:" + access_key)
+        if credential is None:
+            raise errors.Unauthenticated(f"access key {access_key} is not known or was revoked")
+        _check_date(request, calls.now())
+        wanted = sign(request, signed_headers, credential.secret)
+        if not hmac.compare_digest(wanted, signature):
+            raise errors.Unauthenticated("the signature does not fit the request: check the secret key")
+        return credential.caller
+
+    async def _credential(self, name: str) -> Credential | None:
+        known = self._known.get(name)
+        if known is not None and time.monotonic() < known[0]:
+            return known[1]
+        kind, _, value = name.partition(":")
+        find = keys.find if kind == "key" else keys.find_by_token
+        key = await self._read(lambda tx: find(tx, value))
+        credential = None if key is None or key.revoked else _open(key, self._safe)
+        if len(self._known) > 10000:
+            self._known.clear()
+        self._known[name] = (time.monotonic() + REMEMBER_SECONDS, credential)
+        return credential
+
+
+def _open(key: keys.Key, safe: vault.Vault) -> Credential:
+    caller = Caller(access_key=key.access_key, project_id=key.project_id, role=cast("Role", key.role))
+    return Credential(caller=caller, secret=model.Secret(safe.open(key.secret, key.access_key).decode()))
+
+
+def _read_authorization(request: Signed) -> tuple[str, list[str], str]:
+    given = request.headers.get("authorization", b"").decode("latin-1")
+    if not given:
+        raise errors.Unauthenticated("send X-Auth-Token, or sign the request with SDK-HMAC-SHA256")
+    match = _AUTHORIZATION.fullmatch(given)
+    if match is None:
+        raise errors.Unauthenticated(
+            "Authorization must read: SDK-HMAC-SHA256 Access=…, SignedHeaders=a;b, Signature=64 hex digits"
+        )
+    access_key, names, signature = match.groups()
+    return access_key, names.lower().split(";"), signature
+
+
+def _check_date(request: Signed, now: datetime) -> None:
+    given = request.headers.get("x-sdk-date", b"").decode("latin-1")
+    try:
+        date = datetime.strptime(given, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    except ValueError:
+        raise errors.Unauthenticated("X-Sdk-Date must read YYYYMMDDThhmmssZ") from None
+    if abs(now - date) > CLOCK_LEEWAY:
+        raise errors.Unauthenticated(
+            f"X-Sdk-Date {given} is more than 15 minutes from this server's {now:%Y%m%dT%H%M%SZ}"
+        )
+
+
+def sign(request: Signed, signed_headers: list[str], secret: model.Secret) -> str:
+    """The signature that a client with this secret would send. Raises Unauthenticated when a signed header is absent."""
+    lines = []
+    for name in signed_headers:
+        value = request.headers.get(name)
+        if value is None:
+            raise errors.Unauthenticated(f"the signed header {name} is not in the request")
+        lines.append(name.encode() + b":" + value.strip() + b"\n")
+    canonical = b"\n".join(
+        (
+            request.method.encode(),
+            _canonical_path(request.path).encode(),
+            _canonical_query(request.query).encode(),
+            b"".join(lines),
+            ";".join(signed_headers).encode(),
+            hashlib.sha256(request.content).hexdigest().encode(),
+        )
+    )
+    date = request.headers.get("x-sdk-date", b"").decode("latin-1")
+    text = f"SDK-HMAC-SHA256\n{date}\n{hashlib.sha256(canonical).hexdigest()}"
+    return hmac.digest(secret.reveal().encode(), text.encode(), "sha256").hex()
+
+
+def _canonical_path(path: str) -> str:
+    escaped = quote(unquote(path), safe="/~")
+    return escaped if escaped.endswith("/") else escaped + "/"
+
+
+def _canonical_query(query: str) -> str:
+    if not query:
+        return ""
+    pairs = sorted(parse_qsl(query, keep_blank_values=True))
+    return "&".join(f"{quote(name, safe='~')}={quote(value, safe='~')}" for name, value in pairs)
+
+
+def allow(caller: Caller, project_id: str, needs: Role) -> None:
+    """Raises Forbidden unless the caller may do what `needs` a role in the project."""
+    if caller.role == "operator":
+        return
+    if caller.project_id != project_id:
+        raise errors.Forbidden(f"access key {caller.access_key} does not belong to project {project_id}")
+    if ROLES.index(caller.role) < ROLES.index(needs):
+        raise errors.Forbidden(f"access key {caller.access_key} has the role {caller.role}, this needs {needs}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewKey:
+    """A key as its owner sees it, once."""
+
+    access_key: str
+    secret_key: model.Secret
+    token: model.Secret
+    project_id: str | None
+    role: Role
+
+
+def create_key(tx: Transaction, safe: vault.Vault, project_id: str | None, role: Role, now: datetime) -> NewKey:
+    """Raises Invalid when role and project do not go together, NotFound for an unknown project."""
+    if (role == "operator") != (project_id is None):
+        raise errors.Invalid(
+            [model.Violation("role", f"{role} does not fit", "operator without a project, admin or reader with one")]
+        )
+    if project_id is not None and all(project_id != known for known, _ in keys.projects(tx)):
+        raise errors.NotFound(f"project {project_id}")
+    made = NewKey(
+        access_key=secrets.token_hex(10).upper(),
+        secret_key=model.Secret(secrets.token_urlsafe(30)),
+        token=model.Secret(secrets.token_urlsafe(36)),
+        project_id=project_id,
+        role=role,
+    )
+    keys.add(
+        tx,
+        access_key=made.access_key,
+        secret=safe.seal(made.secret_key.reveal().encode(), made.access_key),
+        token_hash=_hash(made.token.reveal()),
+        project_id=project_id,
+        role=role,
+        now=now,
+    )
+    _audit_locally(tx, "create_key", made.access_key, project_id, now)
+    return made
+
+
+def revoke_key(tx: Transaction, access_key: str, now: datetime) -> None:
+    if not keys.revoke(tx, access_key, now):
+        raise errors.NotFound(f"access key {access_key} (or it is revoked already)")
+    _audit_locally(tx, "revoke_key", access_key, None, now)
+
+
+def create_project(tx: Transaction, name: str, now: datetime) -> str:
+    """The new project's id: 32 hex digits, as clouds write them."""
+    if any(name == known for _, known in keys.projects(tx)):
+        raise errors.Invalid([model.Violation("name", f"a project {name!r} exists", "another name")])
+    project_id = uuid.uuid4().hex
+    keys.add_project(tx, project_id, name, now)
+    _audit_locally(tx, "create_project", project_id, project_id, now)
+    return project_id
+
+
+def _audit_locally(tx: Transaction, action: str, resource_id: str, project_id: str | None, now: datetime) -> None:
+    records.audit(
+        tx,
+        at=now,
+        project_id=project_id,
+        actor="this machine",
+        action=action,
+        resource_id=resource_id,
+        request_id=str(uuid.uuid4()),
+    )
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode("latin-1", "replace")).hexdigest()
+
+
+def project_exists(tx: Transaction, call: Call) -> bool:
+    """For operators, whose keys vouch for no project."""
+    return any(call.project_id == known for known, _ in keys.projects(tx))

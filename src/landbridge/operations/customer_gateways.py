@@ -1,0 +1,67 @@
+"""Customer gateways: create, show, list, delete. They exist only in the store, so all of it is done at once."""
+
+from dataclasses import dataclass
+
+from landbridge import errors, model
+from landbridge.operations import call as calls
+from landbridge.operations import idempotency
+from landbridge.operations.call import Call
+from landbridge.rules import customer_gateway as rules
+from landbridge.rules import fields
+from landbridge.store import codec, customer_gateways, records
+from landbridge.store.database import Transaction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    customer_gateways: list[model.CustomerGateway]
+    next_marker: int | None
+    total: int
+
+
+@calls.needs("admin")
+def create(tx: Transaction, call: Call, ask: model.AskCustomerGateway) -> model.CustomerGateway:
+    return idempotency.once(tx, call, "create_cgw", codec.customer_gateway, lambda: _create(tx, call, ask))
+
+
+def _create(tx: Transaction, call: Call, ask: model.AskCustomerGateway) -> model.CustomerGateway:
+    violations = fields.merge(call.shape, rules.check(ask))
+    if violations:
+        raise errors.Invalid(violations)
+    made = rules.complete(ask, calls.draws(call.now), call.project_id)
+    customer_gateways.add(tx, made)
+    records.tag(tx, call.project_id, "customer-gateway", made.id, made.tags)
+    records.count(tx, call.project_id, "customer_gateway", 1)
+    calls.audit(tx, call, "create_cgw", made.id)
+    return made
+
+
+@calls.needs("reader")
+def show(tx: Transaction, call: Call, customer_gateway_id: str) -> model.CustomerGateway:
+    found = customer_gateways.find(tx, call.project_id, customer_gateway_id.lower())
+    if found is None:
+        raise errors.NotFound(f"customer gateway {customer_gateway_id}")
+    return found
+
+
+@calls.needs("reader")
+def list_page(tx: Transaction, call: Call, ask: tuple[int, int]) -> Page:
+    """`ask`: how many, and after which number."""
+    limit, after = ask
+    rows = customer_gateways.page(tx, call.project_id, after, limit + 1)
+    return Page(
+        customer_gateways=[found for _, found in rows[:limit]],
+        next_marker=rows[limit - 1][0] if len(rows) > limit else None,
+        total=records.counted(tx, call.project_id, "customer_gateway"),
+    )
+
+
+@calls.needs("admin")
+def remove(tx: Transaction, call: Call, customer_gateway_id: str) -> None:
+    found = show(tx, call, customer_gateway_id)
+    dependant = customer_gateways.dependant(tx, found.id)
+    if dependant is not None:
+        raise errors.InUse(f"customer gateway {found.id} has connection {dependant}")
+    customer_gateways.remove(tx, found.id)
+    records.count(tx, call.project_id, "customer_gateway", -1)
+    calls.audit(tx, call, "delete_cgw", found.id)

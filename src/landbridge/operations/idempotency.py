@@ -1,0 +1,36 @@
+"""Safe retries: the same token with the same body within 24 hours gives the first answer again."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from pydantic import TypeAdapter
+
+from landbridge import errors
+from landbridge.operations.call import Call
+from landbridge.store import codec, records
+from landbridge.store.database import Transaction
+
+T = TypeVar("T")
+
+
+def once(tx: Transaction, call: Call, operation: str, kind: TypeAdapter[T], create: Callable[[], T]) -> T:
+    """What `create` makes, or what it made when this token came first. Raises Repeated for another request."""
+    if call.token is None:
+        return create()
+    earlier = records.find_token(tx, call.project_id, call.token, call.now)
+    if earlier is not None:
+        made_by, body_hash, spec = earlier
+        if (made_by, body_hash) != (operation, call.body_hash):
+            raise errors.Repeated("this token was used for another request")
+        return kind.validate_json(spec)
+    made = create()
+    records.add_token(
+        tx,
+        project_id=call.project_id,
+        token=call.token,
+        operation=operation,
+        body_hash=call.body_hash,
+        spec=codec.dump(kind, made),
+        now=call.now,
+    )
+    return made

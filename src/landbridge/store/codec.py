@@ -1,0 +1,27 @@
+"""Rows to models and back: the JSON of `spec` and `report`, and times as milliseconds."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from landbridge import model
+
+SPEC_VERSION = 1
+
+gateway: TypeAdapter[model.VpnGateway] = TypeAdapter(model.VpnGateway)
+customer_gateway: TypeAdapter[model.CustomerGateway] = TypeAdapter(model.CustomerGateway)
+connection: TypeAdapter[model.Connection] = TypeAdapter(model.Connection)
+observation: TypeAdapter[model.ConnectionObservation] = TypeAdapter(model.ConnectionObservation)
+
+
+def dump(adapter: TypeAdapter[Any], value: Any) -> str:
+    return adapter.dump_json(value).decode()
+
+
+def milliseconds(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)
+
+
+def moment(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)

@@ -1,0 +1,241 @@
+"""Rows of connections."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import and_, bindparam, delete, insert, or_, select, update
+
+from landbridge import model
+from landbridge.store import codec, tables
+from landbridge.store.database import Transaction
+from landbridge.store.statement import Statement
+
+_c, _o, _cgw = tables.connection, tables.observation, tables.customer_gateway
+#: How many /30s a neighbour query can ask about.
+BLOCKS_ASKED = 8
+
+_ROW = select(
+    _c.c.seq,
+    _c.c.spec,
+    _c.c.generation,
+    _c.c.deleting,
+    _o.c.applied_generation,
+    _o.c.report,
+    _o.c.seen_at,
+).select_from(_c.outerjoin(_o, _o.c.resource_id == _c.c.id))
+_FIND = Statement(_ROW.where(_c.c.id == bindparam("id"), _c.c.project_id == bindparam("project_id")))
+_PAGE = Statement(
+    _ROW.where(_c.c.project_id == bindparam("project_id"), _c.c.seq > bindparam("after"))
+    .order_by(_c.c.seq)
+    .limit(bindparam("limit"))
+)
+_PAGE_OF_GATEWAY = Statement(
+    _ROW.where(
+        _c.c.gateway_id == bindparam("gateway_id"),
+        _c.c.project_id == bindparam("project_id"),
+        _c.c.seq > bindparam("after"),
+    )
+    .order_by(_c.c.seq)
+    .limit(bindparam("limit"))
+)
+_NEIGHBOURS = Statement(
+    select(_c.c.id, _c.c.endpoint, _c.c.customer_gateway_id, _c.c.identity, _c.c.tunnel_block, _c.c.deleting).where(
+        or_(
+            and_(
+                _c.c.gateway_id == bindparam("gateway_id"), _c.c.customer_gateway_id == bindparam("customer_gateway_id")
+            ),
+            and_(_c.c.gateway_id == bindparam("gateway_id"), _c.c.identity == bindparam("identity")),
+            and_(
+                _c.c.gateway_id == bindparam("gateway_id"),
+                _c.c.tunnel_block.in_([bindparam(f"block_{n}") for n in range(BLOCKS_ASKED)]),
+            ),
+        )
+    )
+)
+_INSERT = Statement(
+    insert(_c).values(
+        {
+            name: bindparam(name)
+            for name in (
+                "id",
+                "project_id",
+                "gateway_id",
+                "customer_gateway_id",
+                "endpoint",
+                "identity",
+                "tunnel_block",
+                "if_id",
+                "generation",
+                "deleting",
+                "psk",
+                "spec_version",
+                "spec",
+            )
+        }
+    )
+)
+_DEPENDANT = Statement(select(_c.c.id).where(_c.c.gateway_id == bindparam("id")).limit(1))
+_MARK = Statement(update(_c).where(_c.c.id == bindparam("row_id")).values(deleting=1, generation=_c.c.generation + 1))
+_SIMULATE = Statement(update(_c).where(_c.c.id == bindparam("row_id")).values(simulate=bindparam("wish")))
+_WANTED = Statement(
+    select(_c.c.spec, _c.c.generation, _c.c.psk, _c.c.if_id, _c.c.simulate, _cgw.c.spec)
+    .select_from(_c.join(_cgw, _cgw.c.id == _c.c.customer_gateway_id))
+    .where(_c.c.gateway_id == bindparam("id"), _c.c.deleting == 0)
+    .order_by(_c.c.seq)
+)
+_DELETING = Statement(select(_c.c.id, _c.c.project_id).where(_c.c.gateway_id == bindparam("id"), _c.c.deleting == 1))
+_REMOVE = (
+    Statement(delete(_o).where(_o.c.resource_id == bindparam("id"))),
+    Statement(delete(tables.tag).where(tables.tag.c.resource_id == bindparam("id"))),
+    Statement(delete(_c).where(_c.c.id == bindparam("id"))),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    seq: int
+    connection: model.Connection
+    generation: int
+    deleting: bool
+    applied: int | None
+    observation: model.ConnectionObservation | None
+    seen_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Neighbour:
+    id: str
+    endpoint: int
+    customer_gateway_id: str
+    identity: str
+    tunnel_block: int | None
+    deleting: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A connection as the agent needs it; `psk` is sealed."""
+
+    connection: model.Connection
+    generation: int
+    psk: bytes | None
+    if_id: int
+    simulate: str | None
+    customer_gateway: model.CustomerGateway
+
+
+def _row(row: Any) -> Row:
+    seq, spec, generation, deleting, applied, report, seen_at = row
+    return Row(
+        seq=seq,
+        connection=codec.connection.validate_json(spec),
+        generation=generation,
+        deleting=bool(deleting),
+        applied=applied,
+        observation=None if report is None else codec.observation.validate_json(report),
+        seen_at=None if seen_at is None else codec.moment(seen_at),
+    )
+
+
+def find(tx: Transaction, project_id: str, connection_id: str) -> Row | None:
+    row = tx.one(_FIND, id=connection_id, project_id=project_id)
+    return None if row is None else _row(row)
+
+
+def page(tx: Transaction, project_id: str, after: int, limit: int, gateway_id: str | None = None) -> list[Row]:
+    if gateway_id is None:
+        rows = tx.all(_PAGE, project_id=project_id, after=after, limit=limit)
+    else:
+        rows = tx.all(_PAGE_OF_GATEWAY, project_id=project_id, gateway_id=gateway_id, after=after, limit=limit)
+    return [_row(row) for row in rows]
+
+
+def neighbours(
+    tx: Transaction, gateway_id: str, customer_gateway_id: str, identity: str, blocks: tuple[int, ...]
+) -> list[Neighbour]:
+    """Connections of the gateway that share the customer gateway, the identity on the wire, or one of up to 8 /30s."""
+    asked = {f"block_{n}": blocks[n] if n < len(blocks) else None for n in range(BLOCKS_ASKED)}
+    rows = tx.all(
+        _NEIGHBOURS, gateway_id=gateway_id, customer_gateway_id=customer_gateway_id, identity=identity, **asked
+    )
+    return [
+        Neighbour(
+            id=row[0],
+            endpoint=row[1],
+            customer_gateway_id=row[2],
+            identity=row[3],
+            tunnel_block=row[4],
+            deleting=bool(row[5]),
+        )
+        for row in rows
+    ]
+
+
+def add(
+    tx: Transaction,
+    connection: model.Connection,
+    *,
+    identity: str,
+    tunnel_block: int | None,
+    if_id: int,
+    psk: bytes | None,
+) -> None:
+    tx.run(
+        _INSERT,
+        id=connection.id,
+        project_id=connection.project_id,
+        gateway_id=connection.gateway_id,
+        customer_gateway_id=connection.customer_gateway_id,
+        endpoint=connection.endpoint,
+        identity=identity,
+        tunnel_block=tunnel_block,
+        if_id=if_id,
+        generation=1,
+        deleting=0,
+        psk=psk,
+        spec_version=codec.SPEC_VERSION,
+        spec=codec.dump(codec.connection, connection),
+    )
+    tx.nudge(connection.gateway_id)
+
+
+def dependant(tx: Transaction, gateway_id: str) -> str | None:
+    """The id of a connection of the gateway."""
+    row = tx.one(_DEPENDANT, id=gateway_id)
+    return None if row is None else row[0]
+
+
+def mark_deleting(tx: Transaction, connection: model.Connection) -> None:
+    tx.run(_MARK, row_id=connection.id)
+    tx.nudge(connection.gateway_id)
+
+
+def simulate(tx: Transaction, connection: model.Connection, wish: str | None) -> None:
+    tx.run(_SIMULATE, row_id=connection.id, wish=wish)
+    tx.nudge(connection.gateway_id)
+
+
+def wanted(tx: Transaction, gateway_id: str) -> list[Wanted]:
+    """The connections that the gateway ought to carry, oldest first."""
+    return [
+        Wanted(
+            connection=codec.connection.validate_json(spec),
+            generation=generation,
+            psk=psk,
+            if_id=if_id,
+            simulate=wish,
+            customer_gateway=codec.customer_gateway.validate_json(peer),
+        )
+        for spec, generation, psk, if_id, wish, peer in tx.all(_WANTED, id=gateway_id)
+    ]
+
+
+def deleting(tx: Transaction, gateway_id: str) -> list[tuple[str, str]]:
+    """(id, project) of the connections of the gateway that are on their way out."""
+    return list(tx.all(_DELETING, id=gateway_id))
+
+
+def remove(tx: Transaction, connection_id: str) -> None:
+    for statement in _REMOVE:
+        tx.run(statement, id=connection_id)

@@ -1,0 +1,55 @@
+"""Rows of customer gateways."""
+
+from sqlalchemy import bindparam, delete, insert, select
+
+from landbridge import model
+from landbridge.store import codec, tables
+from landbridge.store.database import Transaction
+from landbridge.store.statement import Statement
+
+_t, _c = tables.customer_gateway, tables.connection
+
+_FIND = Statement(select(_t.c.spec).where(_t.c.id == bindparam("id"), _t.c.project_id == bindparam("project_id")))
+_PAGE = Statement(
+    select(_t.c.seq, _t.c.spec)
+    .where(_t.c.project_id == bindparam("project_id"), _t.c.seq > bindparam("after"))
+    .order_by(_t.c.seq)
+    .limit(bindparam("limit"))
+)
+_INSERT = Statement(insert(_t).values({name: bindparam(name) for name in ("id", "project_id", "spec_version", "spec")}))
+_DEPENDANT = Statement(select(_c.c.id).where(_c.c.customer_gateway_id == bindparam("id")).limit(1))
+_REMOVE = (
+    Statement(delete(tables.tag).where(tables.tag.c.resource_id == bindparam("id"))),
+    Statement(delete(_t).where(_t.c.id == bindparam("id"))),
+)
+
+
+def find(tx: Transaction, project_id: str, customer_gateway_id: str) -> model.CustomerGateway | None:
+    row = tx.one(_FIND, id=customer_gateway_id, project_id=project_id)
+    return None if row is None else codec.customer_gateway.validate_json(row[0])
+
+
+def page(tx: Transaction, project_id: str, after: int, limit: int) -> list[tuple[int, model.CustomerGateway]]:
+    rows = tx.all(_PAGE, project_id=project_id, after=after, limit=limit)
+    return [(seq, codec.customer_gateway.validate_json(spec)) for seq, spec in rows]
+
+
+def add(tx: Transaction, customer_gateway: model.CustomerGateway) -> None:
+    tx.run(
+        _INSERT,
+        id=customer_gateway.id,
+        project_id=customer_gateway.project_id,
+        spec_version=codec.SPEC_VERSION,
+        spec=codec.dump(codec.customer_gateway, customer_gateway),
+    )
+
+
+def dependant(tx: Transaction, customer_gateway_id: str) -> str | None:
+    """The id of a connection that leads to it."""
+    row = tx.one(_DEPENDANT, id=customer_gateway_id)
+    return None if row is None else row[0]
+
+
+def remove(tx: Transaction, customer_gateway_id: str) -> None:
+    for statement in _REMOVE:
+        tx.run(statement, id=customer_gateway_id)

@@ -1,0 +1,113 @@
+"""Rows of projects, access keys and settings."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import bindparam, insert, select, update
+
+from landbridge.store import codec, records, tables
+from landbridge.store.database import Transaction
+from landbridge.store.statement import Statement
+
+_p, _k, _s = tables.project, tables.access_key, tables.setting
+
+_ADD_PROJECT = Statement(
+    insert(_p).values(id=bindparam("id"), name=bindparam("name"), created_at=bindparam("created_at"))
+)
+_PROJECTS = Statement(select(_p.c.id, _p.c.name).order_by(_p.c.created_at, _p.c.id))
+_KEY = select(_k.c.access_key, _k.c.secret, _k.c.project_id, _k.c.role, _k.c.created_at, _k.c.revoked_at)
+_BY_KEY = Statement(_KEY.where(_k.c.access_key == bindparam("access_key")))
+_BY_TOKEN = Statement(_KEY.where(_k.c.token_hash == bindparam("token_hash")))
+_KEYS = Statement(_KEY.order_by(_k.c.created_at, _k.c.access_key))
+_ADD_KEY = Statement(
+    insert(_k).values(
+        {name: bindparam(name) for name in ("access_key", "secret", "token_hash", "project_id", "role", "created_at")}
+    )
+)
+_REVOKE = Statement(
+    update(_k).where(_k.c.access_key == bindparam("key"), _k.c.revoked_at.is_(None)).values(revoked_at=bindparam("at"))
+)
+_SETTING = Statement(select(_s.c.value).where(_s.c.name == bindparam("name")))
+_SET = Statement(insert(_s).values(name=bindparam("name"), value=bindparam("value")))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """`secret` is sealed. `project_id` is None for an operator's key."""
+
+    access_key: str
+    secret: bytes
+    project_id: str | None
+    role: str
+    created_at: datetime
+    revoked: bool
+
+
+def add_project(tx: Transaction, project_id: str, name: str, now: datetime) -> None:
+    tx.run(_ADD_PROJECT, id=project_id, name=name, created_at=codec.milliseconds(now))
+    records.start_counting(tx, project_id)
+
+
+def projects(tx: Transaction) -> list[tuple[str, str]]:
+    """(id, name), oldest first."""
+    return list(tx.all(_PROJECTS))
+
+
+def add(
+    tx: Transaction,
+    *,
+    access_key: str,
+    secret: bytes,
+    token_hash: str,
+    project_id: str | None,
+    role: str,
+    now: datetime,
+) -> None:
+    tx.run(
+        _ADD_KEY,
+        access_key=access_key,
+        secret=secret,
+        token_hash=token_hash,
+        project_id=project_id,
+        role=role,
+        created_at=codec.milliseconds(now),
+    )
+
+
+def find(tx: Transaction, access_key: str) -> Key | None:
+    return _key(tx.one(_BY_KEY, access_key=access_key))
+
+
+def find_by_token(tx: Transaction, token_hash: str) -> Key | None:
+    return _key(tx.one(_BY_TOKEN, token_hash=token_hash))
+
+
+def list_all(tx: Transaction) -> list[Key]:
+    return [key for row in tx.all(_KEYS) if (key := _key(row)) is not None]
+
+
+def revoke(tx: Transaction, access_key: str, now: datetime) -> bool:
+    """False when there is no such key, or it is revoked already."""
+    return tx.run(_REVOKE, key=access_key, at=codec.milliseconds(now)) == 1
+
+
+def _key(row: tuple[str, bytes, str | None, str, int, int | None] | None) -> Key | None:
+    if row is None:
+        return None
+    return Key(
+        access_key=row[0],
+        secret=row[1],
+        project_id=row[2],
+        role=row[3],
+        created_at=codec.moment(row[4]),
+        revoked=row[5] is not None,
+    )
+
+
+def setting(tx: Transaction, name: str) -> bytes | None:
+    row = tx.one(_SETTING, name=name)
+    return None if row is None else row[0]
+
+
+def add_setting(tx: Transaction, name: str, value: bytes) -> None:
+    tx.run(_SET, name=name, value=value)

@@ -1,0 +1,158 @@
+"""The schema. Columns hold what is queried or unique; the rest of a resource is its model as JSON in `spec`.
+
+Types are plain on purpose (integers, text, bytes), so that statements can run on the driver's own cursor: a time is an
+integer of milliseconds since 1970 (UTC), a truth is 0 or 1. `seq` is the order of creation and the key of pages.
+"""
+
+from sqlalchemy import Column, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text, UniqueConstraint
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+setting = Table(
+    "setting",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", LargeBinary, nullable=False),
+)
+
+project = Table(
+    "project",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("created_at", Integer, nullable=False),
+)
+
+access_key = Table(
+    "access_key",
+    metadata,
+    Column("access_key", Text, primary_key=True),
+    Column("secret", LargeBinary, nullable=False),
+    Column("token_hash", Text, nullable=False, unique=True),
+    Column("project_id", Text, ForeignKey("project.id")),
+    Column("role", Text, nullable=False),
+    Column("created_at", Integer, nullable=False),
+    Column("revoked_at", Integer),
+)
+
+vpn_gateway = Table(
+    "vpn_gateway",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("project_id", Text, ForeignKey("project.id"), nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("deleting", Integer, nullable=False),
+    Column("connection_count", Integer, nullable=False),
+    Column("next_if_id", Integer, nullable=False),
+    Column("spec_version", Integer, nullable=False),
+    Column("spec", Text, nullable=False),
+    Index(None, "project_id", "seq"),
+    sqlite_autoincrement=True,
+)
+
+endpoint_use = Table(
+    "endpoint_use",
+    metadata,
+    Column("endpoint", Text, primary_key=True, comment="EIP id, or address of a private endpoint"),
+    Column("gateway_id", Text, ForeignKey("vpn_gateway.id"), nullable=False, index=True),
+)
+
+customer_gateway = Table(
+    "customer_gateway",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("project_id", Text, ForeignKey("project.id"), nullable=False),
+    Column("spec_version", Integer, nullable=False),
+    Column("spec", Text, nullable=False),
+    Index(None, "project_id", "seq"),
+    sqlite_autoincrement=True,
+)
+
+connection = Table(
+    "connection",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("project_id", Text, ForeignKey("project.id"), nullable=False),
+    Column("gateway_id", Text, ForeignKey("vpn_gateway.id"), nullable=False),
+    Column("customer_gateway_id", Text, ForeignKey("customer_gateway.id"), nullable=False, index=True),
+    Column("endpoint", Integer, nullable=False),
+    Column("identity", Text, nullable=False, comment="peer address and both ids: what tells it apart on the wire"),
+    Column("tunnel_block", Integer, comment="number of its /30; null without a tunnel interface"),
+    Column("if_id", Integer, nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("deleting", Integer, nullable=False),
+    Column("simulate", Text, comment="what the simulated engine is asked to show"),
+    Column("psk", LargeBinary, comment="encrypted"),
+    Column("spec_version", Integer, nullable=False),
+    Column("spec", Text, nullable=False),
+    Index(None, "project_id", "seq"),
+    Index(None, "gateway_id", "seq"),
+    UniqueConstraint("gateway_id", "tunnel_block"),
+    UniqueConstraint("gateway_id", "identity", "endpoint"),
+    UniqueConstraint("gateway_id", "customer_gateway_id", "endpoint"),
+    sqlite_autoincrement=True,
+)
+
+tag = Table(
+    "tag",
+    metadata,
+    Column("resource_id", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+    Column("resource_type", Text, nullable=False),
+    Column("project_id", Text, ForeignKey("project.id"), nullable=False),
+    Index(None, "project_id", "resource_type", "key", "value"),
+)
+
+counter = Table(
+    "counter",
+    metadata,
+    Column("project_id", Text, ForeignKey("project.id"), primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("value", Integer, nullable=False),
+)
+
+token = Table(
+    "token",
+    metadata,
+    Column("project_id", Text, ForeignKey("project.id"), primary_key=True),
+    Column("token", Text, primary_key=True),
+    Column("operation", Text, nullable=False),
+    Column("body_hash", Text, nullable=False),
+    Column("spec", Text, nullable=False),
+    Column("created_at", Integer, nullable=False, index=True),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("at", Integer, nullable=False),
+    Column("project_id", Text),
+    Column("actor", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("resource_id", Text, nullable=False),
+    Column("request_id", Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+observation = Table(
+    "observation",
+    metadata,
+    Column("resource_id", Text, primary_key=True),
+    Column("gateway_id", Text, ForeignKey("vpn_gateway.id"), nullable=False, index=True),
+    Column("applied_generation", Integer, comment="the newest generation ever reported as wholly applied"),
+    Column("failure", Text),
+    Column("report", Text, comment="ConnectionObservation; null for the gateway's own row"),
+    Column("seen_at", Integer, nullable=False),
+)

@@ -1,0 +1,35 @@
+"""Query strings and small bodies that are not a resource: filters of lists, the simulate wish."""
+
+from collections.abc import Mapping
+
+import pydantic
+from pydantic import Field
+
+from landbridge import errors, model
+from landbridge.wire import body, common
+
+#: Filters of the connection list that are not served yet; refused, since a list that ignores its filter is wrong.
+NOT_YET = ("vpn_id", "eip_id", "vgw_ip", "enterprise_project_id")
+
+
+def connection_page(query: Mapping[str, str]) -> tuple[int, int, str | None]:
+    """(limit, after, gateway id). Raises Invalid."""
+    refused = [
+        model.Violation(name, "this filter is not served yet", "vgw_id")
+        for name in NOT_YET
+        if query.get(name, "") != ""
+    ]
+    if refused:
+        raise errors.Invalid(refused)
+    gateway_id = query.get("vgw_id", "").lower()
+    return *common.page(query), gateway_id or None
+
+
+class Simulate(body.Shape):
+    """How a connection is to fare on the simulated engine."""
+
+    model_config = pydantic.ConfigDict(json_schema_extra={"examples": [{"state": "down:psk"}]})
+
+    state: str | None = Field(
+        None, description="active (default), down, down:psk, down:proposal, down:selectors or error"
+    )
