@@ -4,6 +4,7 @@
 """
 
 import contextlib
+import dataclasses
 import fcntl
 import logging
 import os
@@ -94,11 +95,12 @@ def make_engine(settings: config.Settings, site: model.Site) -> base.Engine[Any,
 
 
 class StoreSource:
-    """Binds the agent to the store of the same process."""
+    """Binds the agent to the store of the same process. Writes of a look only what changed since the look before."""
 
     def __init__(self, data: Data, site: model.Site) -> None:
         self._data = data
         self._site = site
+        self._reported: dict[str, dict[str, model.ConnectionObservation]] = {}
 
     def gateways(self) -> frozenset[str]:
         return frozenset(self._data.database.read(gateways.ids))
@@ -107,7 +109,11 @@ class StoreSource:
         return self._data.database.read(lambda tx: self._desired(tx, gateway_id))
 
     def report(self, seen: model.Observation) -> None:
-        self._data.database.write(lambda tx: observations.record(tx, seen))
+        before = self._reported.pop(seen.gateway_id, {})
+        changed = tuple(one for one in seen.connections if before.get(one.connection_id) != one)
+        news = dataclasses.replace(seen, connections=changed)
+        self._data.database.write(lambda tx: observations.record(tx, news))
+        self._reported[seen.gateway_id] = {one.connection_id: one for one in seen.connections}
 
     def _desired(self, tx: Transaction, gateway_id: str) -> model.DesiredGateway | None:
         row = gateways.find_any(tx, gateway_id)
@@ -167,22 +173,29 @@ def _serve(
     host, port = listener.getsockname()[:2]
     credentials = write_credentials(data, f"http://{host}:{port}")
     service = call.Service(
+        database=data.database,
         site=site,
         vault=data.vault,
         unseen_after=timedelta(seconds=settings.agent.unseen_after_seconds),
         connection_limit=settings.limits.connections_per_gateway or None,
     )
     parts = app.Parts(
-        database=data.database,
         service=service,
-        gate=access.Gate(data.database.read_soon, data.vault),
+        gate=access.Gate(data.database.read, data.vault),
         readiness=lambda: _readiness(settings, data, engine, agent),
     )
     words = engine.describe() if engine is not None else {"name": "none"}
     log.info("engine: %s", ", ".join(f"{name} {value}" for name, value in words.items()))
     log.info("listening on http://%s:%d (pages at /docs), credentials in %s", host, port, credentials)
     server = uvicorn.Server(
-        uvicorn.Config(app.build(parts), log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=5)
+        uvicorn.Config(
+            app.build(parts),
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            proxy_headers=False,
+            timeout_graceful_shutdown=5,
+        )
     )
     server.run(sockets=[listener])
 

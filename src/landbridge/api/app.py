@@ -7,12 +7,12 @@ import hashlib
 import json
 import logging
 import time
-import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pydantic_core
 import swagger_ui
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -25,7 +25,6 @@ from landbridge import errors
 from landbridge.api import openapi
 from landbridge.api.table import TABLE, Incoming, Operation
 from landbridge.operations import access, call
-from landbridge.store.database import Database
 from landbridge.wire import body
 from landbridge.wire import errors as wire_errors
 
@@ -39,7 +38,6 @@ TOKEN_LIMIT = 128
 class Parts:
     """What the edge is made of. `readiness` gives whether all is well, and the words for `/readyz`."""
 
-    database: Database
     service: call.Service
     gate: access.Gate
     readiness: Callable[[], tuple[bool, dict[str, Any]]]
@@ -60,27 +58,26 @@ def build(parts: Parts) -> Starlette:
 
 
 def _endpoint(parts: Parts, row: Operation) -> Callable[[Request], Awaitable[Response]]:
-    needs = call.NEEDS[row.run]
-    reads = row.method == "GET"
+    needs = call.NEEDS[row.run].role
 
     async def endpoint(request: Request) -> Response:
         started = time.perf_counter()
-        request_id = str(uuid.uuid4())
+        request_id = call.new_id()
         request.scope["landbridge.request_id"] = request_id
         try:
             response = await answer(request, request_id)
         except errors.LandbridgeError as error:
             response = _refusal(error, request_id)
         took = (time.perf_counter() - started) * 1000
-        log.info("%s %s %s %d %.1f ms", request_id, row.method, request.url.path, response.status_code, took)
+        log.info("%s %s %s %d %.1f ms", request_id, row.method, request.scope["path"], response.status_code, took)
         return response
 
     async def answer(request: Request, request_id: str) -> Response:
         content = await _content(request)
-        caller = await parts.gate.caller(_signed(request, content))
+        caller = parts.gate.caller(_signed(request, content))
         project_id = request.path_params["project_id"]
         access.allow(caller, project_id, needs)
-        incoming = Incoming(path=request.path_params, query=request.query_params, content=content)
+        incoming = Incoming(path=request.path_params, query=request.query_params if row.query else {}, content=content)
         asked = row.parse(incoming)
         this = call.Call(
             service=parts.service,
@@ -92,10 +89,9 @@ def _endpoint(parts: Parts, row: Operation) -> Callable[[Request], Awaitable[Res
             token=_token(request) if row.success == 201 else None,
             body_hash=hashlib.sha256(content).hexdigest() if content else "",
         )
-        if caller.project_id is None and not await parts.database.read_soon(lambda tx: access.project_exists(tx, this)):
-            raise errors.NotFound(f"project {project_id}")
-        run = parts.database.read_soon if reads else parts.database.write_soon
-        result = await run(lambda tx: row.run(tx, this, asked.ask))
+        if caller.project_id is None:
+            await call.perform(access.check_project, this, None)
+        result = await call.perform(row.run, this, asked.ask)
         return _response(row, result, asked.ignored, request_id)
 
     return endpoint
@@ -112,7 +108,7 @@ def _response(row: Operation, result: Any, ignored: tuple[str, ...], request_id:
         return Response(status_code=204, headers=headers)
     answer = row.render(result)
     answer["request_id"] = request_id
-    return _json(answer, row.success, headers)
+    return Response(pydantic_core.to_json(answer), row.success, headers, "application/json")
 
 
 def _header(texts: Any) -> str:
@@ -167,7 +163,7 @@ def _token(request: Request) -> str | None:
 
 async def _foreign_error(request: Request, error: HTTPException) -> Response:
     """Paths and methods that are not in the table, and bodies that were not read to their end."""
-    request_id = request.scope.get("landbridge.request_id") or str(uuid.uuid4())
+    request_id = request.scope.get("landbridge.request_id") or call.new_id()
     known = {404: wire_errors.NO_SUCH_PATH, 405: wire_errors.WRONG_METHOD, 413: wire_errors.TOO_LARGE}
     status, code, message = known.get(error.status_code, (error.status_code, "VPN.0001", str(error.detail)))
     headers = {**(error.headers or {}), "X-Request-Id": request_id}
@@ -175,7 +171,7 @@ async def _foreign_error(request: Request, error: HTTPException) -> Response:
 
 
 async def _our_fault(request: Request, error: Exception) -> Response:
-    request_id = request.scope.get("landbridge.request_id") or str(uuid.uuid4())
+    request_id = request.scope.get("landbridge.request_id") or call.new_id()
     log.error("%s failed for a reason of ours", request_id, exc_info=error)
     status, code, message = wire_errors.OUR_FAULT
     return _json(wire_errors.body(code, message, request_id), status, {"X-Request-Id": request_id})

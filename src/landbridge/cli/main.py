@@ -8,7 +8,6 @@ from collections.abc import Sequence
 
 from landbridge import __version__, bootstrap, config, errors
 from landbridge.operations import access, call
-from landbridge.store import keys
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -65,6 +64,7 @@ def _verb(verbs: argparse._SubParsersAction, name: str, text: str, command: obje
 
 def _serve(settings: config.Settings, _: argparse.Namespace) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     for noisy in ("alembic", "pyroute2", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     bootstrap.serve(settings)
@@ -80,7 +80,7 @@ def _create_key(settings: config.Settings, given: argparse.Namespace) -> None:
 
 def _list_keys(settings: config.Settings, _: argparse.Namespace) -> None:
     with bootstrap.open_data(settings) as data:
-        for key in data.database.read(keys.list_all):
+        for key in data.database.read(access.list_keys):
             state = "revoked" if key.revoked else "valid"
             print(f"{key.access_key}  {key.role:8}  {key.project_id or '-':32}  {key.created_at:%Y-%m-%d}  {state}")
 
@@ -97,7 +97,7 @@ def _create_project(settings: config.Settings, given: argparse.Namespace) -> Non
 
 def _list_projects(settings: config.Settings, _: argparse.Namespace) -> None:
     with bootstrap.open_data(settings) as data:
-        for project_id, name in data.database.read(keys.projects):
+        for project_id, name in data.database.read(access.list_projects):
             print(f"{project_id}  {name}")
 
 

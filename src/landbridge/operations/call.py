@@ -1,8 +1,7 @@
 """What every operation is told beside its own request: who calls, for which project, when, and what this service has."""
 
 import os
-import random
-import uuid
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,20 +10,31 @@ from typing import Any, Literal, TypeVar
 from landbridge import model
 from landbridge.rules import fields, tunnel
 from landbridge.store import connections, records, vault
-from landbridge.store.database import Transaction
+from landbridge.store.database import Database, Transaction
 
 Role = Literal["reader", "admin", "operator"]
 Operation = TypeVar("Operation", bound=Callable[..., Any])
-#: The role that each operation needs; `needs` fills it.
-NEEDS: dict[Callable[..., Any], Role] = {}
+Transacts = Literal["write", "read", "long read"]
 
 
-def needs(role: Role) -> Callable[[Operation], Operation]:
-    """Marks an operation with the least role that may call it."""
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """`role`: the least one that may call. `transacts`: what the operation does to the store, and for how long."""
 
-    def mark(operation: Operation) -> Operation:
-        NEEDS[operation] = role
-        return operation
+    role: Role
+    transacts: Transacts
+
+
+#: What every operation needs; `operation` fills it.
+NEEDS: dict[Callable[..., Any], Permission] = {}
+
+
+def operation(role: Role, transacts: Transacts) -> Callable[[Operation], Operation]:
+    """Marks a function as an operation of the API."""
+
+    def mark(function: Operation) -> Operation:
+        NEEDS[function] = Permission(role, transacts)
+        return function
 
     return mark
 
@@ -40,8 +50,9 @@ class Caller:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """What all calls share. `connection_limit`: connections of a gateway; None is what its flavor says."""
+    """What all calls share, the store among it. `connection_limit`: connections of a gateway; None is what its flavor says."""
 
+    database: Database
     site: model.Site
     vault: vault.Vault
     unseen_after: timedelta
@@ -64,13 +75,23 @@ class Call:
 
 def draws(now: datetime) -> fields.Draws:
     """Chance, for rules that may not find it for themselves."""
+    chance = os.urandom(50 + 2 * connections.BLOCKS_ASKED)
+    numbers = struct.unpack_from(f"{connections.BLOCKS_ASKED}H", chance, 50)
     return fields.Draws(
-        id=str(uuid.uuid4()),
+        id=new_id(chance[:16]),
         now=now,
-        suffix=os.urandom(2).hex(),
-        other_ids=(str(uuid.uuid4()), str(uuid.uuid4())),
-        tunnel_blocks=tuple(random.sample(tunnel.PICKABLE, connections.BLOCKS_ASKED)),
+        suffix=chance[48:50].hex(),
+        other_ids=(new_id(chance[16:32]), new_id(chance[32:48])),
+        tunnel_blocks=tuple([tunnel.PICKABLE[number % len(tunnel.PICKABLE)] for number in numbers]),
     )
+
+
+def new_id(chance: bytes = b"") -> str:
+    """A version 4 UUID (RFC 9562, section 5.4) of 16 random bytes."""
+    chance = chance or os.urandom(16)
+    digits = chance.hex()
+    variant = "89ab"[chance[8] & 3]
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
 
 
 def now() -> datetime:
@@ -90,3 +111,19 @@ def audit(tx: Transaction, call: Call, action: str, resource_id: str) -> None:
         resource_id=resource_id,
         request_id=call.request_id,
     )
+
+
+async def perform(function: Callable[..., Any], call: Call, ask: Any) -> Any:
+    """Runs an operation in the transaction that it asks for."""
+    database = call.service.database
+
+    def work(tx: Transaction) -> Any:
+        return function(tx, call, ask)
+
+    match NEEDS[function].transacts:
+        case "write":
+            return await database.write_soon(work)
+        case "long read":
+            return await database.read_soon(work)
+        case "read":
+            return database.read(work)

@@ -33,7 +33,7 @@ class Page:
     total: int
 
 
-@calls.needs("admin")
+@calls.operation("admin", "write")
 def create(tx: Transaction, call: Call, ask: model.AskConnection) -> Shown:
     made = idempotency.once(tx, call, "create_vpn_connection", codec.connection, lambda: _create(tx, call, ask))
     return Shown(connection=made, status=None)
@@ -122,12 +122,12 @@ def _shown(call: Call, row: connections.Row) -> Shown:
     return Shown(connection=row.connection, status=status.of(known, call.now, call.service.unseen_after))
 
 
-@calls.needs("reader")
+@calls.operation("reader", "read")
 def show(tx: Transaction, call: Call, connection_id: str) -> Shown:
     return _shown(call, _find(tx, call, connection_id))
 
 
-@calls.needs("reader")
+@calls.operation("reader", "long read")
 def list_page(tx: Transaction, call: Call, ask: tuple[int, int, str | None]) -> Page:
     """`ask`: how many, after which number, and of which gateway (None: of all)."""
     limit, after, gateway_id = ask
@@ -144,7 +144,7 @@ def list_page(tx: Transaction, call: Call, ask: tuple[int, int, str | None]) -> 
     )
 
 
-@calls.needs("admin")
+@calls.operation("admin", "write")
 def remove(tx: Transaction, call: Call, connection_id: str) -> None:
     row = _find(tx, call, connection_id)
     if not row.deleting:
@@ -152,7 +152,7 @@ def remove(tx: Transaction, call: Call, connection_id: str) -> None:
         calls.audit(tx, call, "delete_vpn_connection", row.connection.id)
 
 
-@calls.needs("admin")
+@calls.operation("admin", "write")
 def simulate(tx: Transaction, call: Call, ask: tuple[str, str | None]) -> None:
     """`ask`: the connection, and the state that the simulated engine is to show (None: an ordinary tunnel)."""
     connection_id, wish = ask

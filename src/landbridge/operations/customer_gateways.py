@@ -19,7 +19,7 @@ class Page:
     total: int
 
 
-@calls.needs("admin")
+@calls.operation("admin", "write")
 def create(tx: Transaction, call: Call, ask: model.AskCustomerGateway) -> model.CustomerGateway:
     return idempotency.once(tx, call, "create_cgw", codec.customer_gateway, lambda: _create(tx, call, ask))
 
@@ -36,7 +36,7 @@ def _create(tx: Transaction, call: Call, ask: model.AskCustomerGateway) -> model
     return made
 
 
-@calls.needs("reader")
+@calls.operation("reader", "read")
 def show(tx: Transaction, call: Call, customer_gateway_id: str) -> model.CustomerGateway:
     found = customer_gateways.find(tx, call.project_id, customer_gateway_id.lower())
     if found is None:
@@ -44,7 +44,7 @@ def show(tx: Transaction, call: Call, customer_gateway_id: str) -> model.Custome
     return found
 
 
-@calls.needs("reader")
+@calls.operation("reader", "long read")
 def list_page(tx: Transaction, call: Call, ask: tuple[int, int]) -> Page:
     """`ask`: how many, and after which number."""
     limit, after = ask
@@ -56,7 +56,7 @@ def list_page(tx: Transaction, call: Call, ask: tuple[int, int]) -> Page:
     )
 
 
-@calls.needs("admin")
+@calls.operation("admin", "write")
 def remove(tx: Transaction, call: Call, customer_gateway_id: str) -> None:
     found = show(tx, call, customer_gateway_id)
     dependant = customer_gateways.dependant(tx, found.id)

@@ -23,7 +23,7 @@ class Shown:
     groups: int
 
 
-@calls.needs("admin")
+@calls.operation("admin", "write")
 def create(tx: Transaction, call: Call, ask: model.AskGateway) -> Shown:
     made = idempotency.once(tx, call, "create_vgw", codec.gateway, lambda: _create(tx, call, ask))
     return Shown(gateway=made, status=None, connections=0, groups=0)
@@ -71,17 +71,17 @@ def _find(tx: Transaction, call: Call, gateway_id: str) -> gateways.Row:
     return row
 
 
-@calls.needs("reader")
+@calls.operation("reader", "read")
 def show(tx: Transaction, call: Call, gateway_id: str) -> Shown:
     return _shown(tx, _find(tx, call, gateway_id))
 
 
-@calls.needs("reader")
+@calls.operation("reader", "long read")
 def list_all(tx: Transaction, call: Call, _: None) -> list[Shown]:
     return [_shown(tx, row) for row in gateways.list_all(tx, call.project_id)]
 
 
-@calls.needs("admin")
+@calls.operation("admin", "write")
 def remove(tx: Transaction, call: Call, gateway_id: str) -> None:
     row = _find(tx, call, gateway_id)
     dependant = connections.dependant(tx, row.gateway.id)

@@ -86,7 +86,7 @@ def sides(ask: model.AskConnection, facts: Facts) -> policies.Sides:
 def identity(ask: model.AskConnection, facts: Facts) -> str:
     """What tells this tunnel from another one of the same endpoint on the wire: the peer's address and both ids."""
     both = sides(ask, facts)
-    peer = facts.customer_gateway.address if facts.customer_gateway else None
+    peer = both.peer.address if both.peer else None
     ids = (policies.local_identity(ask.ike_policy, both), policies.peer_identity(ask.ike_policy, both))
     return "|".join([peer or "any", *(f"{kind}:{value}" for kind, value in ids)])
 
@@ -349,7 +349,7 @@ def _check_ha_role(ask: model.AskConnection, facts: Facts) -> Iterator[model.Vio
 
 def _check_neighbours(ask: model.AskConnection, facts: Facts) -> Iterator[model.Violation]:
     """Two tunnels that could not be told apart on the wire."""
-    ours = endpoint(ask, facts.gateway.gateway) if facts.gateway else None
+    ours = endpoint(ask, facts.gateway.gateway) if facts.gateway and facts.neighbours else None
     if ours is None or facts.customer_gateway is None:
         return
     wire = identity(ask, facts)

@@ -12,6 +12,7 @@ from landbridge.store.database import Transaction
 from landbridge.store.statement import Statement
 
 _c, _o, _cgw = tables.connection, tables.observation, tables.customer_gateway
+_look = _o.alias("look")
 #: How many /30s a neighbour query can ask about.
 BLOCKS_ASKED = 8
 
@@ -22,8 +23,8 @@ _ROW = select(
     _c.c.deleting,
     _o.c.applied_generation,
     _o.c.report,
-    _o.c.seen_at,
-).select_from(_c.outerjoin(_o, _o.c.resource_id == _c.c.id))
+    _look.c.seen_at,
+).select_from(_c.outerjoin(_o, _o.c.resource_id == _c.c.id).outerjoin(_look, _look.c.resource_id == _c.c.gateway_id))
 _FIND = Statement(_ROW.where(_c.c.id == bindparam("id"), _c.c.project_id == bindparam("project_id")))
 _PAGE = Statement(
     _ROW.where(_c.c.project_id == bindparam("project_id"), _c.c.seq > bindparam("after"))
@@ -84,6 +85,7 @@ _WANTED = Statement(
     .where(_c.c.gateway_id == bindparam("id"), _c.c.deleting == 0)
     .order_by(_c.c.seq)
 )
+_IDS = Statement(select(_c.c.id).where(_c.c.gateway_id == bindparam("id")))
 _DELETING = Statement(select(_c.c.id, _c.c.project_id).where(_c.c.gateway_id == bindparam("id"), _c.c.deleting == 1))
 _REMOVE = (
     Statement(delete(_o).where(_o.c.resource_id == bindparam("id"))),
@@ -229,6 +231,10 @@ def wanted(tx: Transaction, gateway_id: str) -> list[Wanted]:
         )
         for spec, generation, psk, if_id, wish, peer in tx.all(_WANTED, id=gateway_id)
     ]
+
+
+def ids(tx: Transaction, gateway_id: str) -> list[str]:
+    return [row[0] for row in tx.all(_IDS, id=gateway_id)]
 
 
 def deleting(tx: Transaction, gateway_id: str) -> list[tuple[str, str]]:

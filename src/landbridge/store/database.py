@@ -1,17 +1,18 @@
-"""The database file, and who may touch it when: one writer thread that commits in groups, readers beside it.
+"""The database file, and who may touch it when: one writer at a time that commits in groups, readers beside it.
 
-Every write operation runs in a savepoint of its own; one durable commit (WAL, synchronous=FULL) ends the group, and
-only then is anybody answered. A full disk rolls back the whole transaction, savepoints and all: after any error the
-writer looks whether the transaction still stands, and if not refuses the whole group as Busy.
+Every write operation runs in a savepoint of its own; one durable commit (WAL, synchronous=FULL) ends its group, and
+only then is anybody answered. The operations of a group run on the event loop's own thread, one after another, and only
+the commit leaves it: in a thread of their own they would fight with the loop for the interpreter at every statement.
+A full disk rolls back the whole transaction, savepoints and all: after any error the group looks whether its
+transaction still stands, and if not everybody in it is refused as Busy.
 """
 
 import asyncio
 import logging
-import queue
 import sqlite3
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -55,18 +56,19 @@ class Transaction:
 
 
 class _Job:
-    __slots__ = ("error", "future", "loop", "nudged", "result", "work")
+    """One write operation and what became of it."""
 
-    def __init__(self, work: Callable[[Transaction], Any], loop: asyncio.AbstractEventLoop | None) -> None:
+    __slots__ = ("error", "future", "nudged", "result", "work")
+
+    def __init__(self, work: Callable[[Transaction], Any], future: asyncio.Future[Any] | None = None) -> None:
         self.work = work
-        self.loop = loop
-        self.future: Any = loop.create_future() if loop is not None else Future()
+        self.future = future
         self.result: Any = None
-        self.error: BaseException | None = None
+        self.error: Exception | None = None
         self.nudged: set[str] = set()
 
     def settle(self) -> None:
-        if self.future.done():  # its caller went away
+        if self.future is None or self.future.done():  # done: its caller went away
             return
         if self.error is not None:
             self.future.set_exception(self.error)
@@ -79,40 +81,46 @@ def _nobody(_: set[str]) -> None:
 
 
 class Database:
-    """Opens (and migrates) a database file. `on_nudge` may be set; it is called after a commit with the gateways to look at."""
+    """Opens (and migrates) a database file. `on_nudge` is called after a commit with the gateways to look at."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self.on_nudge: Callable[[set[str]], None] = _nobody
         migrate.upgrade(path)
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._writer = _connect(path)
+        self._writing = threading.Lock()
+        self._waiting: list[_Job] = []
+        self._group: asyncio.Task[None] | None = None
         self._local = threading.local()
-        self._opened: list[sqlite3.Connection] = []
-        self._readers = ThreadPoolExecutor(4, "reader")
-        self._writer = threading.Thread(target=self._write_groups, name="writer")
-        self._writer.start()
+        self._opened = [self._writer]
+        self._threads = ThreadPoolExecutor(4, "store")
 
     def close(self) -> None:
-        """Finishes what is queued, then closes everything."""
-        self._jobs.put(None)
-        self._writer.join()
-        self._readers.shutdown()
+        self._threads.shutdown()
         for connection in self._opened:
             connection.close()
 
     def write(self, work: Callable[[Transaction], R]) -> R:
-        """Runs `work` in the next group and waits for its commit. Not for the event loop's thread."""
-        job = _Job(work, None)
-        self._jobs.put(job)
-        return job.future.result()  # type: ignore[no-any-return]
+        """Runs `work` in a transaction of its own, durably. Not for the event loop's thread."""
+        job = _Job(work)
+        with self._writing:
+            _run_group(self._writer, [job])
+            _commit(self._writer, [job])
+        self._after([job])
+        if job.error is not None:
+            raise job.error
+        return job.result  # type: ignore[no-any-return]
 
     async def write_soon(self, work: Callable[[Transaction], R]) -> R:
-        job = _Job(work, asyncio.get_running_loop())
-        self._jobs.put(job)
-        return await job.future  # type: ignore[no-any-return]
+        """Runs `work` in the next group and returns after its commit."""
+        job = _Job(work, asyncio.get_running_loop().create_future())
+        self._waiting.append(job)
+        if self._group is None:
+            self._group = asyncio.create_task(self._write_groups())
+        return await job.future  # type: ignore[no-any-return, misc]
 
     def read(self, work: Callable[[Transaction], R]) -> R:
-        """Runs `work` on one snapshot, beside the writer."""
+        """Runs `work` on one snapshot, beside the writer, in the calling thread."""
         connection = getattr(self._local, "connection", None)
         if connection is None:
             connection = self._local.connection = _connect(self._path)
@@ -125,45 +133,35 @@ class Database:
             cursor.execute("ROLLBACK")
 
     async def read_soon(self, work: Callable[[Transaction], R]) -> R:
-        return await asyncio.get_running_loop().run_in_executor(self._readers, self.read, work)
+        """Runs `work` in another thread: for reads of many rows."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self.read, work)
 
-    def _write_groups(self) -> None:
-        connection = _connect(self._path)
-        running = True
-        while running:
-            group: list[_Job] = []
-            job = self._jobs.get()
-            while job is not None:
-                group.append(job)
-                if len(group) == GROUP_LIMIT or self._jobs.empty():
-                    break
-                job = self._jobs.get()
-            running = job is not None
-            if group:
-                _run_group(connection, group)
-                self._answer(group)
-        connection.close()
+    async def _write_groups(self) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            while self._waiting:
+                if not self._writing.acquire(blocking=False):
+                    await loop.run_in_executor(self._threads, self._writing.acquire)
+                group, self._waiting = self._waiting[:GROUP_LIMIT], self._waiting[GROUP_LIMIT:]
+                try:
+                    _run_group(self._writer, group)
+                    await loop.run_in_executor(self._threads, _commit, self._writer, group)
+                finally:
+                    self._writing.release()
+                self._after(group)
+        finally:
+            self._group = None
 
-    def _answer(self, group: list[_Job]) -> None:
-        loops = {job.loop for job in group}
-        for loop in loops:
-            mine = [job for job in group if job.loop is loop]
-            if loop is None:
-                _settle(mine)
-            elif not loop.is_closed():
-                loop.call_soon_threadsafe(_settle, mine)
+    def _after(self, group: list[_Job]) -> None:
+        for job in group:
+            job.settle()
         nudged = set().union(*(job.nudged for job in group if job.error is None))
         if nudged:
             self.on_nudge(nudged)
 
 
-def _settle(jobs: list[_Job]) -> None:
-    for job in jobs:
-        job.settle()
-
-
 def _run_group(connection: sqlite3.Connection, group: list[_Job]) -> None:
-    """One transaction for the whole group. Afterwards every job has its result or its error."""
+    """Opens a transaction and runs every job in it."""
     cursor = connection.cursor()
     try:
         cursor.execute("BEGIN IMMEDIATE")
@@ -171,13 +169,8 @@ def _run_group(connection: sqlite3.Connection, group: list[_Job]) -> None:
             _run_job(cursor, job)
             if not connection.in_transaction:
                 raise sqlite3.OperationalError(str(job.error))
-        cursor.execute("COMMIT")
     except sqlite3.Error as error:
-        log.exception("a group of %d writes was not stored", len(group))
-        if connection.in_transaction:
-            connection.rollback()
-        for job in group:
-            job.error = errors.Busy(f"nothing was stored ({error})")
+        _refuse(connection, group, error)
 
 
 def _run_job(cursor: sqlite3.Cursor, job: _Job) -> None:
@@ -192,6 +185,24 @@ def _run_job(cursor: sqlite3.Cursor, job: _Job) -> None:
         if cursor.connection.in_transaction:
             cursor.execute("ROLLBACK TO job")
             cursor.execute("RELEASE job")
+
+
+def _commit(connection: sqlite3.Connection, group: list[_Job]) -> None:
+    """Makes the group durable. Afterwards every job has its result or its error."""
+    if not connection.in_transaction:
+        return
+    try:
+        connection.execute("COMMIT")
+    except sqlite3.Error as error:
+        _refuse(connection, group, error)
+
+
+def _refuse(connection: sqlite3.Connection, group: list[_Job], error: sqlite3.Error) -> None:
+    log.error("a group of %d writes was not stored: %s", len(group), error)
+    if connection.in_transaction:
+        connection.rollback()
+    for job in group:
+        job.error = errors.Busy(f"nothing was stored ({error})")
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -33,7 +33,11 @@ _PUT = Statement(
 
 
 def record(tx: Transaction, seen: model.Observation) -> None:
-    """Writes one look at one gateway, and removes the rows of what is gone."""
+    """Writes one look at one gateway, and removes the rows of what is gone.
+
+    `seen.connections` may leave out those of which nothing changed since the look before: when a connection was last
+    seen is read off its gateway's row.
+    """
     row = gateways.find_any(tx, seen.gateway_id)
     if row is None:
         return
@@ -57,7 +61,7 @@ def record(tx: Transaction, seen: model.Observation) -> None:
         report=None,
         seen_at=seen_at,
     )
-    wanted = {found.connection.id for found in connections.wanted(tx, seen.gateway_id)}
+    kept = set(connections.ids(tx, seen.gateway_id)) if seen.connections else set()
     tx.run_many(
         _PUT,
         [
@@ -70,6 +74,6 @@ def record(tx: Transaction, seen: model.Observation) -> None:
                 "seen_at": seen_at,
             }
             for one in seen.connections
-            if one.connection_id in wanted
+            if one.connection_id in kept
         ],
     )

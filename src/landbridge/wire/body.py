@@ -4,8 +4,10 @@ JSON is read strictly: UTF-8, no duplicate keys, no NaN or Infinity, nesting of 
 An integer is a JSON number without fraction, or a string of decimal digits; a bool is not a number.
 """
 
+import functools
 import json
 import re
+import typing
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, NoReturn, TypeVar
 
@@ -19,9 +21,9 @@ _DIGITS = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
 class Shape(pydantic.BaseModel):
-    """Base of request shapes: strict types, unknown fields kept apart so that they can be named."""
+    """Base of request shapes: strict types; unknown fields are left out, and named by `parse`."""
 
-    model_config = pydantic.ConfigDict(strict=True, extra="allow", frozen=True, hide_input_in_errors=True)
+    model_config = pydantic.ConfigDict(strict=True, extra="ignore", frozen=True, hide_input_in_errors=True)
 
 
 def _digits(value: object) -> object:
@@ -100,7 +102,7 @@ def parse(shape: type[S], envelope: str, content: bytes) -> Parsed[S]:
         raise errors.Invalid([model.Violation(envelope, wrong, "an object")])
     value, violations = _validate(shape, content_of)
     beside = [key for key in document if key != envelope]
-    return Parsed(value, violations, (*beside, *_unknown(value, "")))
+    return Parsed(value, violations, (*beside, *_unknown(shape, content_of, "")))
 
 
 def _validate(shape: type[S], content: dict[str, Any]) -> tuple[S, tuple[model.Violation, ...]]:
@@ -151,16 +153,32 @@ def _without(value: dict[str, Any], loc: tuple[int | str, ...]) -> dict[str, Any
     return copy
 
 
-def _unknown(value: Shape, prefix: str) -> list[str]:
+@functools.cache
+def _known(shape: type[Shape]) -> tuple[frozenset[str], tuple[tuple[str, type[Shape]], ...]]:
+    """The field names of a shape, and which of them hold shapes (alone or in an array)."""
+    names, inner = [], []
+    for name, field in shape.model_fields.items():
+        names.append(field.alias or name)
+        inner += [(field.alias or name, kind) for kind in _shapes_in(field.annotation)]
+    return frozenset(names), tuple(inner)
+
+
+def _shapes_in(annotation: Any) -> list[type[Shape]]:
+    if isinstance(annotation, type) and issubclass(annotation, Shape):
+        return [annotation]
+    return [found for inner in typing.get_args(annotation) for found in _shapes_in(inner)]
+
+
+def _unknown(shape: type[Shape], content: Any, prefix: str) -> list[str]:
     """Paths of the fields that the shape does not know."""
-    found = [prefix + key for key in value.__pydantic_extra__ or ()]
-    for name, field in type(value).model_fields.items():
-        inner = getattr(value, name)
-        place = prefix + (field.alias or name)
-        if isinstance(inner, Shape):
-            found += _unknown(inner, place + ".")
-        elif isinstance(inner, tuple):
-            for index, item in enumerate(inner):
-                if isinstance(item, Shape):
-                    found += _unknown(item, f"{place}[{index}].")
+    if isinstance(content, list):
+        return [path for n, item in enumerate(content) for path in _unknown(shape, item, f"{prefix}[{n}]")]
+    if not isinstance(content, dict):
+        return []
+    names, inner = _known(shape)
+    dot = prefix and prefix + "."
+    found = [dot + key for key in content if key not in names]
+    for name, kind in inner:
+        if name in content:
+            found += _unknown(kind, content[name], dot + name)
     return found

@@ -36,7 +36,7 @@ def tags(given: Sequence[model.Tag]) -> list[dict[str, str]]:
 
 def time(moment: datetime) -> str:
     """ISO 8601, UTC, milliseconds, Z."""
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+    return moment.isoformat(timespec="milliseconds")[:23] + "Z"
 
 
 class PageInfo(pydantic.BaseModel):

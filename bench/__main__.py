@@ -1,0 +1,269 @@
+"""`make bench`: median of five interleaved runs of every figure that the README gives.
+
+Options: --runs N, --only NAME (creates, gateway, page), --profile (a cProfile of the server under 32 clients).
+"""
+
+import argparse
+import contextlib
+import hashlib
+import hmac
+import json
+import os
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import tomllib
+import urllib.request
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench import floors, load
+
+GATEWAYS = 100
+CLIENTS = 32
+VPC = "0cf79a3f-6cf9-4d9c-a8df-d7ace626b0fa"
+BIN = Path(sys.executable).parent
+
+
+class Server:
+    """A `landbridge serve` of our own, on a free port."""
+
+    def __init__(self, data: Path, engine: str, *, profile: Path | None = None) -> None:
+        command = [str(BIN / "landbridge"), "serve", "--data", str(data), "--listen", "127.0.0.1:0", "--engine", engine]
+        if profile is not None:
+            command = [sys.executable, "-m", "cProfile", "-o", str(profile), *command]
+        environment = dict(os.environ, LANDBRIDGE_LIMITS_CONNECTIONS_PER_GATEWAY="100000")
+        self.log = data.with_suffix(".log").open("ab")
+        self.process = subprocess.Popen(command, env=environment, stdout=self.log, stderr=self.log)
+        self.data = data
+        self.credentials = self._wait()
+        self.host, port = self.credentials["endpoint"].removeprefix("http://").split(":")
+        self.port = int(port)
+
+    def _wait(self) -> dict[str, str]:
+        path = self.data / "credentials.toml"
+        for _ in range(600):
+            if self.process.poll() is not None:
+                raise RuntimeError(Path(self.log.name).read_text())
+            with contextlib.suppress(OSError, tomllib.TOMLDecodeError):
+                known = tomllib.loads(path.read_text())
+                urllib.request.urlopen(known["endpoint"] + "/healthz").close()
+                return known
+            time.sleep(0.05)
+        raise RuntimeError("the server did not start")
+
+    def call(self, method: str, path: str, content: object = None) -> dict:  # type: ignore[type-arg]
+        url = f"{self.credentials['endpoint']}/v5/{self.credentials['project_id']}/{path}"
+        request = urllib.request.Request(url, method=method, headers={"X-Auth-Token": self.credentials["token"]})
+        if content is not None:
+            request.data = json.dumps(content).encode()
+        with urllib.request.urlopen(request) as answer:
+            return json.loads(answer.read() or b"{}")
+
+    def signed_post(self, path: str, content: object) -> bytes:
+        """The bytes of a whole signed request, as the Python SDK signs."""
+        body = json.dumps(content).encode()
+        path = f"/v5/{self.credentials['project_id']}/{path}"
+        host = f"{self.host}:{self.port}"
+        date = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+        headers = {"content-type": "application/json", "host": host, "x-sdk-date": date}
+        canonical = f"POST\n{path}/\n\n" + "".join(f"{k}:{v}\n" for k, v in headers.items())
+        canonical += f"\n{';'.join(headers)}\n{hashlib.sha256(body).hexdigest()}"
+        text = f"SDK-HMAC-SHA256\n{date}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
+        signature = hmac.digest(self.credentials["secret_key"].encode(), text.encode(), "sha256").hex()
+        authorization = (
+            f"SDK-HMAC-SHA256 Access={self.credentials['access_key']}, "
+            f"SignedHeaders={';'.join(headers)}, Signature={signature}"
+        )
+        lines = [f"POST {path} HTTP/1.1", *(f"{k}: {v}" for k, v in headers.items())]
+        lines += [f"authorization: {authorization}", f"content-length: {len(body)}", "", ""]
+        return "\r\n".join(lines).encode() + body
+
+    def stop(self) -> None:
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait(30)
+        self.log.close()
+
+
+@contextlib.contextmanager
+def _server(data: Path, engine: str, *, profile: Path | None = None) -> Iterator[Server]:
+    server = Server(data, engine, profile=profile)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@contextlib.contextmanager
+def _constant_server() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [str(BIN / "uvicorn"), "--factory", "bench.floors:app", "--port", str(port), "--no-access-log"]
+    process = subprocess.Popen([*command, "--log-level", "error"], cwd=Path(__file__).parent.parent)
+    try:
+        for _ in range(200):
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+                break
+            time.sleep(0.05)
+        yield port
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def _gateways(server: Server) -> list[dict]:  # type: ignore[type-arg]
+    ids = []
+    for _ in range(GATEWAYS):
+        asked = {"vpn_gateway": {"vpc_id": VPC, "local_subnets": ["10.0.0.0/24"]}}
+        ids.append(server.call("POST", "vpn-gateways", asked)["vpn_gateway"]["id"])
+    for _ in range(600):
+        found = server.call("GET", "vpn-gateways")["vpn_gateways"]
+        if len(found) >= GATEWAYS and all(g["status"] == "ACTIVE" for g in found):
+            return found
+        time.sleep(0.05)
+    raise RuntimeError("the gateways did not become ACTIVE")
+
+
+def _requests(server: Server, gateways: list[dict], count: int, offset: int) -> list[bytes]:  # type: ignore[type-arg]
+    """Signed creates, each to a customer gateway of its own that is made here, before the clock starts."""
+    made = []
+    for n in range(offset, offset + count):
+        peer = {"customer_gateway": {"id_value": f"20.{n >> 16 & 255}.{n >> 8 & 255}.{n & 255}"}}
+        peer_id = server.call("POST", "customer-gateways", peer)["customer_gateway"]["id"]
+        gateway = gateways[n % len(gateways)]
+        asked = {
+            "vgw_id": gateway["id"],
+            "vgw_ip": gateway["eip1"]["id"],
+            "cgw_id": peer_id,
+            "peer_subnets": ["192.168.44.0/24"],
+            "psk": "Example-Key-1",
+            "ikepolicy": {"ike_version": "v2", "encryption_algorithm": "aes-256", "dh_group": "group16"},
+            "ipsecpolicy": {"encryption_algorithm": "aes-256", "pfs": "group16", "lifetime_seconds": 7200},
+        }
+        made.append(server.signed_post("vpn-connection", {"vpn_connection": asked}))
+    return made
+
+
+def creates(folder: Path, runs: int) -> None:
+    """The API alone (`--engine none`, as on a machine without tunnels), then with an agent in the same process."""
+    _creates(folder, runs, "none")
+
+
+def _creates(folder: Path, runs: int, engine: str) -> None:
+    found: dict[str, list[float]] = {}
+
+    def note(name: str, value: float) -> None:
+        found.setdefault(name, []).append(value)
+
+    data = folder / f"creates-{engine}"
+    with _server(data, "simulated") as server:
+        gateways = _gateways(server)
+    with _server(data, engine) as server, _constant_server() as constant:
+        offset = 0
+        plain = b"POST /create HTTP/1.1\r\nhost: x\r\ncontent-length: 600\r\n\r\n" + b"x" * 600
+        for _ in range(runs):
+            rate, _ = load.run("127.0.0.1", constant, [plain] * 20000, CLIENTS, b"HTTP/1.1 201")
+            note("a", rate)
+            note("b", floors.grouped(folder, 2))
+            note("c", floors.single(folder, 2))
+            requests = _requests(server, gateways, 4000, offset)
+            rate, p99 = load.run(server.host, server.port, requests[:3200], CLIENTS, b"HTTP/1.1 201")
+            note("32 clients", rate)
+            note("32 clients p99", p99)
+            rate, p99 = load.run(server.host, server.port, requests[3200:], 1, b"HTTP/1.1 201")
+            note("1 client", rate)
+            note("1 client p99", p99)
+            note("32 / a", found["32 clients"][-1] / found["a"][-1])
+            note("32 / b", found["32 clients"][-1] / found["b"][-1])
+            note("1 / c", found["1 client"][-1] / found["c"][-1])
+            offset += 4000
+    m = {name: statistics.median(values) for name, values in found.items()}
+    print(f"--engine {engine}\nfloors: (a) {m['a']:,.0f}/s  (b) {m['b']:,.0f}/s  (c) {m['c']:,.0f}/s")
+    print(
+        f"creates, 32 clients: {m['32 clients']:,.0f}/s  p99 {m['32 clients p99']:.1f} ms"
+        f"  = {m['32 / a']:.3f} of (a), {m['32 / b']:.3f} of (b)"
+    )
+    print(f"creates, 1 client: {m['1 client']:,.0f}/s  p99 {m['1 client p99']:.1f} ms  = {m['1 / c']:.3f} of (c)")
+
+
+def gateway(folder: Path, runs: int) -> None:
+    """From the POST of a gateway to ACTIVE on the strongSwan engine."""
+    times = []
+    with _server(folder / "gateway", "strongswan") as server:
+        try:
+            for _ in range(runs * 4):
+                started = time.perf_counter()
+                asked = {"vpn_gateway": {"vpc_id": VPC, "local_subnets": ["10.0.0.0/24"]}}
+                made = server.call("POST", "vpn-gateways", asked)["vpn_gateway"]["id"]
+                while server.call("GET", f"vpn-gateways/{made}")["vpn_gateway"]["status"] != "ACTIVE":
+                    time.sleep(0.01)
+                times.append(time.perf_counter() - started)
+        finally:
+            server.stop()
+            subprocess.run([str(BIN / "landbridge"), "engine", "stop", "--data", str(server.data)], check=True)
+    times.sort()
+    print(f"gateway POST to ACTIVE: median {statistics.median(times):.3f} s, p99 {times[int(len(times) * 0.99)]:.3f} s")
+
+
+def page(folder: Path, runs: int) -> None:
+    """A page of 50 connections from 1,000,000 rows against one from 1,000."""
+    small, large = [], []
+    with _server(folder / "few", "simulated") as few, _server(folder / "many", "simulated") as many:
+        for server, rows in ((few, 1_000), (many, 1_000_000)):
+            from bench import rows as filler  # noqa: PLC0415
+
+            filler.fill(server, rows)
+        for _ in range(runs):
+            for server, times in ((few, small), (many, large)):
+                started = time.perf_counter()
+                for _ in range(100):
+                    answer = server.call("GET", "vpn-connection?limit=50")
+                    assert len(answer["vpn_connections"]) == 50
+                times.append((time.perf_counter() - started) / 100)
+    ratio = statistics.median(b / a for a, b in zip(small, large, strict=True))
+    print(
+        f"page of 50: {statistics.median(small) * 1000:.2f} ms from 1,000 rows, "
+        f"{statistics.median(large) * 1000:.2f} ms from 1,000,000: {ratio:.2f} times"
+    )
+
+
+def profile(folder: Path) -> None:
+    """Where the time of a create goes."""
+    import pstats  # noqa: PLC0415
+
+    path = folder / "profile"
+    data = folder / "profiled"
+    with _server(data, "simulated") as server:
+        gateways = _gateways(server)
+    with _server(data, "none", profile=path) as server:
+        requests = _requests(server, gateways, 3000, 0)
+        load.run(server.host, server.port, requests, CLIENTS, b"HTTP/1.1 201")
+    pstats.Stats(str(path)).sort_stats("tottime").print_stats(40)
+
+
+FIGURES = {"creates": creates, "gateway": gateway, "page": page}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="bench")
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--only", choices=FIGURES)
+    parser.add_argument("--profile", action="store_true")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="lb-bench-") as name:
+        folder = Path(name)
+        if given.profile:
+            profile(folder)
+            return
+        for figure, measure in FIGURES.items():
+            if given.only in (None, figure):
+                measure(folder, given.runs)
+
+
+if __name__ == "__main__":
+    main()
