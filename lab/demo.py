@@ -1,0 +1,225 @@
+"""`make demo`: the service, two sites on this machine, one POST, and a tunnel that a ping crosses.
+
+The service is driven with the official SDK; the customer's device is an ordinary strongSwan with hand-written
+configuration. Everything lives in namespaces and a folder of its own, and is gone afterwards, however it ends.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+import urllib.request
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from huaweicloudsdkcore.auth.credentials import BasicCredentials
+from huaweicloudsdkvpn import v5
+
+from lab import sites
+
+BIN = Path(sys.executable).parent
+VPC_ID = str(uuid.uuid4())
+PSK = "Demo-Key-2026 ~!@"
+SITE_FILE = """\
+[[node]]
+id = "demo"
+underlay = "{underlay}"
+
+[[network]]
+id = "{vpc}"
+cidr = "10.0.0.0/24"
+bridge = "vpc"
+address = "10.0.0.1/24"
+{eips}
+"""
+EIP = """
+[[eip]]
+id = "{id}"
+address = "{address}/24"
+attach = "routed"
+"""
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+@dataclass
+class Service:
+    """A `landbridge serve` of our own."""
+
+    process: subprocess.Popen[bytes]
+    data: Path
+    credentials: dict[str, str]
+
+    def client(self) -> Any:
+        known = self.credentials
+        who = BasicCredentials(known["access_key"], known["secret_key"], known["project_id"])
+        return v5.VpnClient.new_builder().with_credentials(who).with_endpoint(known["endpoint"]).build()
+
+    def diagnosis(self, connection_id: str) -> dict[str, Any]:
+        known = self.credentials
+        url = f"{known['endpoint']}/landbridge/v1/{known['project_id']}/vpn-connections/{connection_id}/diagnosis"
+        request = urllib.request.Request(url, headers={"X-Auth-Token": known["token"]})
+        with urllib.request.urlopen(request) as answer:
+            found: dict[str, Any] = json.load(answer)["diagnosis"]
+            return found
+
+
+@contextlib.contextmanager
+def serving(world: sites.World) -> Iterator[Service]:
+    """Starts the service on the world's inventory; afterwards stops it, and the tunnels too."""
+    site = world.folder / "site.toml"
+    eips = "".join(EIP.format(id=uuid.uuid4(), address=address) for address in sites.EIPS[:4])
+    site.write_text(SITE_FILE.format(underlay=world.wan, vpc=VPC_ID, eips=eips))
+    data = world.folder / "data"
+    log = world.folder / "service.log"
+    command = [BIN / "landbridge", "serve", "--data", data, "--site", site, "--listen", "127.0.0.1:0"]
+    environment = dict(os.environ, LANDBRIDGE_AGENT_TICK_SECONDS="1")  # counters are as fresh as the last look
+    with log.open("wb") as out:
+        process = subprocess.Popen([*command, "--engine", "strongswan"], env=environment, stdout=out, stderr=out)
+    try:
+        yield Service(process, data, _credentials(process, data, log))
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(20)
+        subprocess.run([BIN / "landbridge", "engine", "stop", "--data", data, "--site", site], check=True)
+
+
+def _credentials(process: subprocess.Popen[bytes], data: Path, log: Path) -> dict[str, str]:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise RuntimeError(f"the service ended:\n{log.read_text()}")
+        with contextlib.suppress(OSError):
+            known: dict[str, str] = tomllib.loads((data / "credentials.toml").read_text())
+            urllib.request.urlopen(known["endpoint"] + "/readyz").close()
+            return known
+        time.sleep(0.05)
+    raise RuntimeError(f"the service did not start:\n{log.read_text()}")
+
+
+def wait_for_status(what: str, status: Callable[[], str], wanted: str, seconds: float = 30) -> None:
+    """Polls, and shows every status that it sees."""
+    started = time.monotonic()
+    seen: list[str] = []
+    while not seen or seen[-1] != wanted:
+        word = status()
+        if not seen or seen[-1] != word:
+            seen.append(word)
+            say(f"    {what}: {word} after {time.monotonic() - started:.2f} s")
+        if time.monotonic() - started > seconds:
+            raise RuntimeError(f"{what} did not become {wanted} within {seconds:.0f} s")
+        time.sleep(0.02)
+
+
+def build_tunnel(service: Service, world: sites.World) -> str:
+    """Gateway, customer gateway and connection through the API; the id of the connection."""
+    client = service.client()
+    wish = v5.CreateVgwRequestBodyContent(name="headquarters", vpc_id=VPC_ID, local_subnets=[sites.VPC])
+    body = v5.CreateVgwRequestBody(vpn_gateway=wish)
+    gateway_id = client.create_vgw(v5.CreateVgwRequest(body=body)).vpn_gateway.id
+    show = v5.ShowVgwRequest(vgw_id=gateway_id)
+    say(f"==> POST /v5/…/vpn-gateways: {gateway_id}")
+    wait_for_status("gateway", lambda: str(client.show_vgw(show).vpn_gateway.status), "ACTIVE")
+    gateway = client.show_vgw(show).vpn_gateway
+
+    device = world.add_device(sites.Tunnel(gateway=gateway.eip1.ip_address, psk=PSK))
+    say(f"==> The customer's device: strongSwan at {device.address}, with this hand-written swanctl.conf:")
+    say("".join(f"    | {line}\n" for line in (device.folder / "swanctl.conf").read_text().splitlines()).rstrip())
+
+    peer = v5.CreateCgwRequestBodyContent(name="branch", id_value=device.address)
+    peer_id = client.create_cgw(v5.CreateCgwRequest(body=v5.CreateCgwRequestBody(customer_gateway=peer)))
+    wish = v5.CreateVpnConnectionRequestBodyContent(
+        vgw_id=gateway_id,
+        vgw_ip=gateway.eip1.id,
+        cgw_id=peer_id.customer_gateway.id,
+        peer_subnets=[sites.LAN],
+        psk=PSK,
+    )
+    body = v5.CreateVpnConnectionRequestBody(vpn_connection=wish)
+    made = client.create_vpn_connection(v5.CreateVpnConnectionRequest(body=body)).vpn_connection
+    say(f"==> POST /v5/…/vpn-connection: {made.id}")
+    one = v5.ShowVpnConnectionRequest(vpn_connection_id=made.id)
+    wait_for_status("connection", lambda: str(client.show_vpn_connection(one).vpn_connection.status), "ACTIVE")
+    return str(made.id)
+
+
+def prove(world: sites.World) -> None:
+    """A ping from host to host crosses, and what crosses the wire between the sites is ESP without the ping in it."""
+    device = world.devices[0]
+    target = "192.168.44.10"
+    with sites.capturing(world.wan, "d0") as wire, sites.capturing(device.host, "lan") as inside:
+        sites.wait_for(lambda: sites.ping(world.vpc_host, target), "the first ping", seconds=10)
+        crossed = sum(sites.ping(world.vpc_host, target) for _ in range(3))
+    kinds = {kind: sum(packet.kind == kind for packet in wire) for kind in ("esp", "ike", "icmp", "other")}
+    echoes = sum(packet.kind == "icmp" for packet in inside)
+    say(f"==> ping {sites.VPC_HOST} -> {target}: {crossed} of 3 crossed, {echoes} ICMP packets seen at the branch's host")
+    say(f"    on the wire between the sites: {', '.join(f'{count} {kind}' for kind, count in kinds.items())}")
+    if crossed == 0 or echoes == 0 or kinds["esp"] == 0:
+        raise RuntimeError("the ping did not cross the tunnel")
+    if kinds["icmp"]:
+        raise RuntimeError("the ping was seen in clear on the wire")
+
+
+def summarise(service: Service, connection_id: str) -> None:
+    sites.wait_for(
+        lambda: sum(sa["bytes_out"] for sa in service.diagnosis(connection_id)["sas"]), "the counters to be read"
+    )
+    found = service.diagnosis(connection_id)
+    known = service.credentials
+    say("==> What is there now")
+    say(f"    VPC host {sites.VPC_HOST} — gateway {found['local_id']} ═══ device {found['peer_id']} — host 192.168.44.10")
+    say(f"    status {found['status']}, IKE {found['ike_proposal']}")
+    for sa in found["sas"]:
+        pair = f"{', '.join(sa['local_subnets'])} <-> {', '.join(sa['peer_subnets'])}"
+        say(
+            f"    ESP {pair}: {sa['proposal']}, SPIs {sa['spi_in']} in {sa['spi_out']} out,"
+            f" {sa['bytes_in']} bytes in, {sa['bytes_out']} bytes out"
+        )
+    say("==> Go on")
+    path = f"/landbridge/v1/{known['project_id']}/vpn-connections/{connection_id}/diagnosis"
+    say(f"    curl -H 'X-Auth-Token: {known['token']}' {known['endpoint']}{path}")
+    say(f"    pages of the API: {known['endpoint']}/docs    credentials: {service.data}/credentials.toml")
+
+
+def run(*, once: bool) -> None:
+    with sites.World() as world, serving(world) as service:
+        say(f"==> landbridge serve: {service.credentials['endpoint']}, engine strongswan, SQLite in {service.data}")
+        connection_id = build_tunnel(service, world)
+        prove(world)
+        summarise(service, connection_id)
+        if not once:
+            say("==> Ctrl-C takes everything down")
+            with contextlib.suppress(KeyboardInterrupt):
+                signal.pause()
+    say("==> Everything is gone again")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="lab.demo", description=__doc__)
+    parser.add_argument("--once", action="store_true", help="check, clean up and end")
+    given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    started = time.monotonic()
+    try:
+        run(once=given.once)
+    except KeyboardInterrupt:
+        return 130
+    except RuntimeError as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return 1
+    say(f"==> It took {time.monotonic() - started:.1f} s")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
