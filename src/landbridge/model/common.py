@@ -24,8 +24,14 @@ class Violation:
     wrong: str
     allowed: str
 
+    @property
+    def message(self) -> str:
+        """What is wrong and what is allowed. A long value is not echoed whole."""
+        wrong = self.wrong if len(self.wrong) <= 160 else f"{self.wrong[:80]} … {self.wrong[-40:]}"
+        return f"{wrong} ({self.allowed})"
+
     def __str__(self) -> str:
-        return f"{self.field}: {self.wrong} ({self.allowed})"
+        return f"{self.field}: {self.message}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ class Range:
 Table = Mapping[str, Choice | Range]
 
 
-def check(path: str, asked: Mapping[str, str | int | None], table: Table) -> Iterator[model.Violation]:
+def check(path: str, asked: Mapping[str, str | int | None], table: Table, where: str = "") -> Iterator[model.Violation]:
     """Holds each asked value to its row. `path` is the object's place in the body, with its dot, or empty."""
     for field, row in table.items():
         value = asked[field]
@@ -32,7 +32,7 @@ def check(path: str, asked: Mapping[str, str | int | None], table: Table) -> Ite
             continue
         if isinstance(row, Choice):
             if value not in row.values:
-                yield model.Violation(f"{path}{field}", f"{value!r} is not a known value", one_of(row.values))
+                yield model.Violation(f"{path}{field}", f"{value!r} is not a known value{where}", one_of(row.values))
         elif value != 0 and not row.low <= int(value) <= row.high:
             yield model.Violation(f"{path}{field}", f"{value} is out of range", f"{row.low} to {row.high}")
 

@@ -77,7 +77,7 @@ def sides(ask: model.AskConnection, facts: Facts) -> policies.Sides:
     gateway = facts.gateway.gateway if facts.gateway else None
     ours = endpoint(ask, gateway) if gateway else None
     return policies.Sides(
-        gm=gateway is not None and gateway.is_gm,
+        gm=gateway.is_gm if gateway is not None else None,
         local_address=ours.address if ours else None,
         peer=facts.customer_gateway,
     )
@@ -107,7 +107,7 @@ def check(ask: model.AskConnection, facts: Facts, draws: fields.Draws) -> Iterat
     yield from _check_customer_gateway(ask, facts)
     yield from _check_peer_subnets(ask, facts)
     yield from _check_tunnel(ask, facts, draws)
-    if ask.enable_nqa is not None and style(ask) != "static":
+    if ask.enable_nqa is not None and style(ask) != "static" and style(ask) in STYLES.values:
         yield model.Violation(
             "enable_nqa", "enable_nqa must not be filled if style is not static", "leave it out, or use style static"
         )
@@ -187,8 +187,11 @@ def _is_gm(facts: Facts) -> bool:
 
 
 def _without_peer_subnets(ask: model.AskConnection, facts: Facts) -> bool:
-    """An enterprise router learns or is told the routes elsewhere: there the field is neither needed nor kept."""
-    attached = facts.gateway.gateway.attachment_type if facts.gateway else "vpc"
+    """An enterprise router learns or is told the routes elsewhere: there the field is neither needed nor kept.
+
+    Of a gateway that is not known nothing is held against the request that a router's would be free of.
+    """
+    attached = facts.gateway.gateway.attachment_type if facts.gateway else "er"
     return attached == "er" and style(ask) in ("policy", "bgp")
 
 
@@ -218,32 +221,28 @@ def _check_peer_subnets(ask: model.AskConnection, facts: Facts) -> Iterator[mode
 
 def _check_tunnel(ask: model.AskConnection, facts: Facts, draws: fields.Draws) -> Iterator[model.Violation]:
     local, peer = ask.tunnel_local_address, ask.tunnel_peer_address
-    for path, given in (("tunnel_local_address", local), ("tunnel_peer_address", peer)):
-        if given is not None and style(ask) == "policy-template":
+    given = [(f"tunnel_{side}_address", text) for side, text in (("local", local), ("peer", peer)) if text is not None]
+    if style(ask) == "policy-template":
+        for path, _ in given:
             yield model.Violation(path, "a policy-template has no tunnel interface", "leave it out")
-        elif given is not None:
-            yield from tunnel.check(path, given)
+        return
+    for path, text in given:
+        yield from tunnel.check(path, text)
     if local is not None and peer is not None and tunnel.is_sound(local) and tunnel.is_sound(peer):
         yield from tunnel.check_pair(local, peer)
-    yield from _check_block_free(ask, facts, draws)
-
-
-def _check_block_free(ask: model.AskConnection, facts: Facts, draws: fields.Draws) -> Iterator[model.Violation]:
-    wanted = set(tunnel_blocks(ask, draws))
-    users = {n.tunnel_block: n for n in facts.neighbours if n.tunnel_block in wanted}
-    if ask.tunnel_local_address is None and ask.tunnel_peer_address is None:
-        if wanted and wanted <= users.keys():
-            yield model.Violation(
-                "tunnel_local_address", "no free /30 was found on this gateway", "send an address pair that is free"
-            )
-        return
-    path = "tunnel_peer_address" if ask.tunnel_local_address is None else "tunnel_local_address"
-    for block, user in users.items():
+    users = {n.tunnel_block: n for n in facts.neighbours}
+    if not given and set(draws.tunnel_blocks) <= users.keys():
         yield model.Violation(
-            path,
-            f"the /30 of {tunnel.addresses(block or 0)[0]} is used by connection {user.id}{_leaving(user)}",
-            "a /30 that no other connection of the gateway uses",
+            "tunnel_local_address", "no free /30 was found on this gateway", "send an address pair that is free"
         )
+    blocks = {tunnel.block_of(text): path for path, text in reversed(given) if tunnel.is_sound(text)}
+    for block, path in blocks.items():
+        if (user := users.get(block)) is not None:
+            yield model.Violation(
+                path,
+                f"the /30 of {tunnel.addresses(block)[0]} is used by connection {user.id}{_leaving(user)}",
+                "a /30 that no other connection of the gateway uses",
+            )
 
 
 def _leaving(user: Neighbour) -> str:
@@ -254,7 +253,8 @@ def _check_psk(ask: model.AskConnection, facts: Facts) -> Iterator[model.Violati
     if _is_gm(facts):
         return
     if ask.psk is None:
-        yield model.Violation("psk", "is mandatory", PSK_ALLOWED)
+        unless = "" if facts.gateway is not None else " unless the gateway is GM"
+        yield model.Violation("psk", f"is mandatory{unless}", PSK_ALLOWED)
         return
     text = ask.psk.reveal()
     if not 8 <= len(text) <= 128:
@@ -268,7 +268,7 @@ def _check_psk(ask: model.AskConnection, facts: Facts) -> Iterator[model.Violati
 def _check_policy_rules(ask: model.AskConnection, facts: Facts) -> Iterator[model.Violation]:
     rules = ask.policy_rules or ()
     if style(ask) != "policy":
-        if rules:
+        if rules and style(ask) in STYLES.values:
             yield model.Violation("policy_rules", "must not be filled if style is not policy", "leave it out")
         return
     if not rules:
@@ -337,7 +337,13 @@ def _check_ha_role(ask: model.AskConnection, facts: Facts) -> Iterator[model.Vio
         return
     role = ask.ha_role or HA_ROLES.default
     fitting = HA_ROLES.values[ours.number - 1]
-    if gateway.ha_mode == "active-standby" and role != fitting:
+    if gateway.ha_mode == "active-standby" and ask.ha_role is None and role != fitting:
+        yield model.Violation(
+            "ha_role",
+            f"is mandatory with endpoint {ours.number} of an active-standby gateway",
+            f"{fitting} with this vgw_ip",
+        )
+    elif gateway.ha_mode == "active-standby" and role != fitting:
         yield model.Violation(
             "ha_role",
             f"{role} does not fit endpoint {ours.number} of an active-standby gateway",
@@ -396,7 +402,7 @@ def complete(
         enable_hub=ask.enable_hub,
         policy_rules=_number(ask.policy_rules or _derive(ask, gateway)) if asked_style == "policy" else (),
         ike_policy=policies.complete_ike(ask.ike_policy, both),
-        ipsec_policy=policies.complete_ipsec(ask.ipsec_policy, gm=both.gm),
+        ipsec_policy=policies.complete_ipsec(ask.ipsec_policy, gm=gateway.is_gm),
         ha_role="slave" if ask.ha_role == "slave" else "master",
         enterprise_project_id=gateway.enterprise_project_id,
         monitor_id=draws.other_ids[0] if ask.enable_health_check else None,

@@ -169,27 +169,35 @@ def _check_private_address(field: str, given: str, ask: model.AskGateway, facts:
         cidr = ipv4.block(network.cidr)
         if not cidr.contains(ipv4.Block(number, 32)):
             yield model.Violation(field, f"{given} is not in the network", f"an address of {cidr}")
+        elif number in cidr.ends and cidr.length < 31:
+            yield model.Violation(field, f"{given} is no host address", f"a host address of {cidr}")
+        elif given == _own_address(network):
+            yield model.Violation(field, f"{given} is the gateway's own address there", "an address that is free")
     if (user := facts.taken.get(given)) is not None:
         yield model.Violation(field, f"{given} is used by VPN gateway {user}", "an address that is free")
 
 
 def _network_id(ask: model.AskGateway) -> str:
-    return (ask.er_id if _word(ask, "attachment_type") == "er" else ask.vpc_id or "") or ""
+    return ((ask.er_id if _word(ask, "attachment_type") == "er" else ask.vpc_id) or "").lower()
+
+
+def _own_address(network: model.Network) -> str | None:
+    return network.address.split("/")[0] if network.address is not None else None
 
 
 def _free_private(ask: model.AskGateway, facts: Facts) -> list[str]:
     """The two highest free host addresses of the network (without one in the site file: of the first local subnet)."""
-    network = facts.site.network(_network_id(ask).lower())
+    network = facts.site.network(_network_id(ask))
     where = (
         network.cidr if network is not None and network.cidr is not None else next(iter(ask.local_subnets or ()), "")
     )
     cidr = ipv4.parse_block(where)
     if cidr is None:
         return []
-    first, last = cidr.number + 1, (cidr.number | ~cidr.mask & 0xFFFFFFFF) - 1
-    ours = network.address.split("/")[0] if network is not None and network.address is not None else None
+    first, last = cidr.ends[0] + 1, cidr.ends[1] - 1
+    ours = _own_address(network) if network is not None else None
     found: list[str] = []
-    for number in range(last, first, -1):
+    for number in range(last, first - 1, -1):
         address = ipv4.render(number)
         if address not in facts.taken and address != ours:
             found.append(address)
@@ -216,7 +224,7 @@ def _check_public(ask: model.AskGateway, facts: Facts) -> Iterator[model.Violati
         if eip is not None:
             yield from _check_eip(field, eip, ask, facts)
     (_, one), (field, two) = asked
-    if one is not None and two is not None and one.id is not None and one.id == two.id:
+    if one is not None and two is not None and one.id is not None and one.id.lower() == (two.id or "").lower():
         yield model.Violation(f"{field}.id", "is the EIP of the other endpoint too", "two different EIPs")
     wanted = sum(1 for _, eip in asked if eip is None or eip.id is None)
     if len(_free_eips(ask, facts)) < wanted:
@@ -274,7 +282,7 @@ def complete(ask: model.AskGateway, facts: Facts, draws: fields.Draws, project_i
         bgp_asn=ask.bgp_asn if ask.bgp_asn is not None else DEFAULT_ASN,
         flavor=flavor,
         availability_zone_ids=ask.availability_zone_ids or facts.site.zones[:ZONES_OF_A_GATEWAY],
-        enterprise_project_id=ask.enterprise_project_id or "0",
+        enterprise_project_id=(ask.enterprise_project_id or "0").lower(),
         ha_mode="active-standby" if _word(ask, "ha_mode") == "active-standby" else "active-active",
         endpoints=_private_endpoints(ask, facts) if private else _public_endpoints(ask, facts, draws, flavor),
         certificate_id=None,

@@ -26,6 +26,11 @@ class Block(NamedTuple):
     def network(self) -> "Block":
         return Block(self.number & self.mask, self.length)
 
+    @property
+    def ends(self) -> tuple[int, int]:
+        """The first and the last address: of a network, itself and its broadcast."""
+        return self.number & self.mask, self.number | (~self.mask & 0xFFFFFFFF)
+
     def contains(self, other: "Block") -> bool:
         return other.length >= self.length and other.number & self.mask == self.number
 

@@ -18,6 +18,13 @@ WEAK = frozenset({"sha1", "md5", "3des", "group1", "group2", "group5", "group14"
 GCM = frozenset({"aes-256-gcm-16", "aes-128-gcm-16"})
 ID_TYPES = Choice(("ip", "fqdn"), "ip")
 
+
+def _either(one: Choice | Range, other: Choice | Range) -> Choice | Range:
+    if isinstance(one, Range) or isinstance(other, Range) or one == other:
+        return one
+    return Choice((*one.values, *other.values), one.default)
+
+
 IKE: choices.Table = {
     "ike_version": Choice(("v1", "v2"), "v2"),
     "phase1_negotiation_mode": Choice(("main", "aggressive"), "main"),
@@ -56,6 +63,10 @@ IPSEC_GM: choices.Table = {
     "encryption_algorithm": Choice(("sm4",), "sm4"),
 }
 
+#: Of a gateway that is not known: what any gateway would take.
+IKE_ANY: choices.Table = {name: _either(row, IKE_GM[name]) for name, row in IKE.items()}
+IPSEC_ANY: choices.Table = {name: _either(row, IPSEC_GM[name]) for name, row in IPSEC.items()}
+
 #: Printable ASCII without the space and without & < > [ ] \
 IDENTITY = re.compile(r"[!-%'-;=?-Z^-~]{1,255}", re.ASCII)
 IDENTITY_ALLOWED = "1 to 255 letters, digits and special characters except & < > [ ] \\ and the space"
@@ -63,9 +74,9 @@ IDENTITY_ALLOWED = "1 to 255 letters, digits and special characters except & < >
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sides:
-    """The two ends that ids default to. `local_address`: None while the endpoint is not known."""
+    """The two ends that ids default to. `local_address`: None while the endpoint is not known, `gm` while the gateway is not."""
 
-    gm: bool
+    gm: bool | None
     local_address: str | None
     peer: model.CustomerGateway | None
 
@@ -75,23 +86,23 @@ class Sides:
 
 
 def check_ike(ask: model.AskIkePolicy, sides: Sides) -> Iterator[model.Violation]:
-    table = IKE_GM if sides.gm else IKE
-    yield from choices.check("ikepolicy.", _ike_words(ask), table)
+    table = {True: IKE_GM, False: IKE, None: IKE_ANY}[sides.gm]
+    yield from choices.check("ikepolicy.", _ike_words(ask), table, " on a GM gateway" if sides.gm else "")
     dpd = {"interval": ask.dpd.interval, "timeout": ask.dpd.timeout, "msg": ask.dpd.msg}
     yield from choices.check("ikepolicy.dpd.", dpd, DPD)
-    if ask.version == "v1" and not sides.gm and ask.encryption_algorithm in GCM:
+    if ask.version == "v1" and ask.encryption_algorithm in GCM:
         yield model.Violation(
             "ikepolicy.encryption_algorithm",
             f"{ask.encryption_algorithm} cannot be negotiated by IKEv1",
             "a cipher without gcm, or ike_version v2; in ipsecpolicy gcm is fine with both",
         )
-    yield from _check_identity("local_id", ask.local_id_type, ask.local_id, mandatory=not sides.gm)
+    yield from _check_identity("local_id", ask.local_id_type, ask.local_id, mandatory=sides.gm is False)
     yield from _check_peer_identity(ask, sides)
 
 
 def _check_peer_identity(ask: model.AskIkePolicy, sides: Sides) -> Iterator[model.Violation]:
     if not sides.peer_has_no_address:
-        yield from _check_identity("peer_id", ask.peer_id_type, ask.peer_id, mandatory=not sides.gm)
+        yield from _check_identity("peer_id", ask.peer_id_type, ask.peer_id, mandatory=sides.gm is False)
         return
     if ask.peer_id_type == "ip":
         yield model.Violation(
@@ -115,8 +126,9 @@ def _check_identity(
         yield model.Violation(path, f"{value!r} is not an IPv4 address", f"an IPv4 address, or {field}_type fqdn")
 
 
-def check_ipsec(ask: model.AskIpsecPolicy, *, gm: bool) -> Iterator[model.Violation]:
-    yield from choices.check("ipsecpolicy.", _ipsec_words(ask), IPSEC_GM if gm else IPSEC)
+def check_ipsec(ask: model.AskIpsecPolicy, *, gm: bool | None) -> Iterator[model.Violation]:
+    table = {True: IPSEC_GM, False: IPSEC, None: IPSEC_ANY}[gm]
+    yield from choices.check("ipsecpolicy.", _ipsec_words(ask), table, " on a GM gateway" if gm else "")
 
 
 def complete_ike(ask: model.AskIkePolicy, sides: Sides) -> model.IkePolicy:

@@ -26,7 +26,8 @@ def check(path: str, text: str) -> Iterator[model.Violation]:
         yield model.Violation(path, f"the mask length is {parsed.length}", "30")
     if parsed.number >> 16 != BASE >> 16:
         yield model.Violation(path, f"{text} does not start with 169.254", ALLOWED)
-    elif parsed.number >> 8 & 255 == 195:
+        return
+    if parsed.number >> 8 & 255 == 195:
         yield model.Violation(path, "169.254.195.xxx is reserved", ALLOWED)
     if parsed.length == 30 and parsed.number & 3 in (0, 3):
         yield model.Violation(path, f"{text} is not a host address of its block", _hosts(block_of(text)))

@@ -26,6 +26,19 @@ def _row(pattern: str, reason: str, remedy: str, weight: int = 1) -> Row:
     return Row(re.compile(pattern), reason, remedy, weight)
 
 
+PHASE_2_REFUSED = _row(
+    r"received NO_PROPOSAL_CHOSEN notify, no CHILD_SA built",
+    "the device refused the phase 2 proposal (phase 1 is up)",
+    "make encryption, authentication and PFS of ipsecpolicy the same on both sides",
+    2,
+)
+PHASE_1_REFUSED = _row(
+    r"received NO_PROPOSAL_CHOSEN",
+    "the device refused the phase 1 proposal, or has no connection for this address and IKE version",
+    "compare ikepolicy with the device, and our endpoint's address with the peer address set there",
+    2,
+)
+
 ROWS = (
     _row(
         r"tried \d+ shared keys? for .* but MAC mismatched",
@@ -99,17 +112,13 @@ ROWS = (
         "make the subnets of both sides mirror each other",
         2,
     ),
+    PHASE_2_REFUSED,
+    PHASE_1_REFUSED,
     _row(
-        r"received NO_PROPOSAL_CHOSEN notify, no CHILD_SA built|failed to establish CHILD_SA",
-        "the device refused the phase 2 proposal (phase 1 is up)",
-        "make encryption, authentication and PFS of ipsecpolicy the same on both sides",
-        2,
-    ),
-    _row(
-        r"received NO_PROPOSAL_CHOSEN",
-        "the device refused the phase 1 proposal, or has no connection for this address and IKE version",
-        "compare ikepolicy with the device, and our endpoint's address with the peer address set there",
-        2,
+        r"failed to establish CHILD_SA",
+        "phase 2 failed (phase 1 is up)",
+        "compare ipsecpolicy and the subnets with the device",
+        1,
     ),
     _row(
         r"received AUTHENTICATION_FAILED",
@@ -137,14 +146,16 @@ def of(connection: model.Connection, seen: model.ConnectionObservation) -> model
     known = _read(seen.evidence)
     if known is not None:
         row, lines = known
+        if row is PHASE_1_REFUSED and seen.ike_established:  # IKEv1 says the same of both phases
+            row = PHASE_2_REFUSED
         return model.Advice(reason=row.reason, remedy=row.remedy, evidence=lines)
+    if seen.ike_established:
+        return model.Advice(reason="phase 1 is up, phase 2 is not yet", evidence=seen.evidence)
     if seen.waits_for_peer:
         return model.Advice(
             reason="waiting for the device, which has no fixed address and must dial in",
             remedy=f"point the device at this endpoint and let it call itself {connection.ike_policy.peer_id}",
         )
-    if seen.ike_established:
-        return model.Advice(reason="phase 1 is up, phase 2 is not yet", evidence=seen.evidence)
     return model.Advice(reason="negotiating, nothing has been refused yet", evidence=seen.evidence)
 
 

@@ -4,6 +4,7 @@ JSON is read strictly: UTF-8, no duplicate keys, no NaN or Infinity, nesting of 
 An integer is a JSON number without fraction, or a string of decimal digits; a bool is not a number.
 """
 
+import codecs
 import functools
 import json
 import re
@@ -47,15 +48,21 @@ class Parsed(Generic[S]):
 def load(content: bytes) -> Any:
     """The JSON value of a body. Raises Invalid."""
     try:
+        if content.startswith(codecs.BOM_UTF8):
+            _refuse("starts with a byte order mark", "JSON in UTF-8 without one")
         value = json.loads(content.decode(), object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
     except UnicodeDecodeError as error:
         _refuse(f"is not UTF-8 (byte {error.start})", "JSON in UTF-8")
+    except _NotPlainError as error:
+        _refuse(str(error), "plain JSON")
     except json.JSONDecodeError as error:
         _refuse(f"is not JSON: {error.msg} at line {error.lineno}, column {error.colno}", "one JSON object")
     except RecursionError:
         _refuse("is nested too deep", f"at most {NESTING_LIMIT} levels")
-    except ValueError as error:
-        _refuse(str(error), "plain JSON")
+    except ValueError:  # Python's own limit on the digits of an integer
+        _refuse("has a number of thousands of digits", "numbers of a reasonable size")
+    if b"\\u" in content and _has_half_a_pair(value):
+        _refuse("has half a surrogate pair in a string", "whole Unicode characters")
     if content.count(b"{") + content.count(b"[") > NESTING_LIMIT and _depth(value) > NESTING_LIMIT:
         _refuse("is nested too deep", f"at most {NESTING_LIMIT} levels")
     return value
@@ -70,24 +77,31 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         keys = [key for key, _ in pairs]
         twice = next(key for key in keys if keys.count(key) > 1)
-        raise ValueError(f"has the key {twice!r} twice in one object")
+        raise _NotPlainError(f"has the key {twice!r} twice in one object")
     return found
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"has {name}, which is not JSON")
+    raise _NotPlainError(f"has {name}, which is not JSON")
+
+
+class _NotPlainError(Exception):
+    """JSON that Python would read and others would not."""
+
+
+def _has_half_a_pair(value: Any) -> bool:
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def _depth(value: Any) -> int:
     level, layer = 0, [value]
-    while layer:
+    while layer := [one for one in layer if isinstance(one, dict | list)]:
         level += 1
-        layer = [
-            inner
-            for outer in layer
-            if isinstance(outer, dict | list)
-            for inner in (outer.values() if isinstance(outer, dict) else outer)
-        ]
+        layer = [inner for outer in layer for inner in (outer.values() if isinstance(outer, dict) else outer)]
     return level
 
 
@@ -109,14 +123,22 @@ def _validate(shape: type[S], content: dict[str, Any]) -> tuple[S, tuple[model.V
     try:
         return shape.model_validate(content), ()
     except pydantic.ValidationError as error:
-        found = error.errors(include_url=False, include_context=False, include_input=False)
-    violations = tuple(_violation(one["loc"], one["type"]) for one in found)
+        found = error.errors(include_url=False, include_context=False)
+    violations = tuple(_violation(one["loc"], one["type"], one["input"]) for one in found)
     sound = content
     for one in found:
         sound = _without(sound, one["loc"])
     return shape.model_validate(sound), violations
 
 
+_NAMES: tuple[tuple[type, str], ...] = (
+    (bool, "true or false"),
+    (int, "a number"),
+    (float, "a number with a fraction"),
+    (str, "a string"),
+    (dict, "an object"),
+    (list, "an array"),
+)
 _WANTED = {
     "string_type": "a string",
     "int_type": "an integer",
@@ -129,9 +151,16 @@ _WANTED = {
 }
 
 
-def _violation(loc: tuple[int | str, ...], kind: str) -> model.Violation:
-    wanted = _WANTED.get(kind, "another type")
-    return model.Violation(path(loc), f"is not {wanted}", wanted)
+def _violation(loc: tuple[int | str, ...], kind: str, given: Any) -> model.Violation:
+    return model.Violation(path(loc), f"is {_name(given)}", _WANTED.get(kind, "a value of another type"))
+
+
+def _name(value: Any) -> str:
+    """What JSON calls it."""
+    for kind, name in _NAMES:
+        if isinstance(value, kind):
+            return name
+    return "null"
 
 
 def path(loc: tuple[int | str, ...]) -> str:

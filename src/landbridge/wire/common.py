@@ -1,7 +1,7 @@
 """Shapes and renderings that several resources share: tags, times, pages."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import pydantic
@@ -36,7 +36,7 @@ def tags(given: Sequence[model.Tag]) -> list[dict[str, str]]:
 
 def time(moment: datetime) -> str:
     """ISO 8601, UTC, milliseconds, Z."""
-    return moment.isoformat(timespec="milliseconds")[:23] + "Z"
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds")[:23] + "Z"
 
 
 class PageInfo(pydantic.BaseModel):

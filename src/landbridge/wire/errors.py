@@ -40,7 +40,7 @@ def render(error: errors.LandbridgeError, request_id: str) -> tuple[int, dict[st
     status, code, prefix = TABLE[type(error)]
     answer = body(code, prefix + str(error), request_id)
     if isinstance(error, errors.Invalid):
-        answer["details"] = [{"field": v.field, "message": f"{v.wrong} ({v.allowed})"} for v in error.violations]
+        answer["details"] = [{"field": v.field, "message": v.message} for v in error.violations]
     return status, answer
 
 

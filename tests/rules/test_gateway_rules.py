@@ -1,0 +1,323 @@
+"""Creating a VPN gateway: words, attachment, subnets, zones, EIPs and private addresses, against the site."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from landbridge import model
+from landbridge.rules import fields, gateway
+from landbridge.wire import gateways
+
+VPC = "0cf79a3f-6cf9-4d9c-a8df-d7ace626b0fa"
+ER = "f5741286-8f4e-4b06-a4b8-2c82bd9ee114"
+UNKNOWN = "dddddddd-0000-4000-8000-00000000000d"
+EIPS = tuple(f"e{n}e{n}e{n}e{n}-0000-4000-8000-00000000000{n}" for n in (1, 2, 3))
+DRAWS = fields.Draws(
+    id="98c5af8a-6ee2-4482-99a2-ae2280a6f4c3",
+    now=datetime(2026, 1, 2, tzinfo=UTC),
+    suffix="2abf",
+    other_ids=("aaaaaaaa-0000-4000-8000-000000000001", "bbbbbbbb-0000-4000-8000-000000000002"),
+)
+SITE = model.Site(
+    eips=tuple(model.Eip(id=id_, address=f"203.0.113.{n}") for n, id_ in enumerate(EIPS, 1)),
+    networks=(model.Network(id=VPC, cidr="10.1.0.0/24", address="10.1.0.254/24"), model.Network(id=ER)),
+    zones=("zone-1", "zone-2", "zone-3"),
+    any_network=False,
+)
+FACTS = gateway.Facts(site=SITE, taken={})
+BODY = {"vpc_id": VPC, "local_subnets": ["10.1.0.0/24"]}
+PRIVATE = {"network_type": "private"}
+TO_ER = {"attachment_type": "er", "er_id": ER, "vpc_id": None, "local_subnets": None}
+
+
+def _ask(changes: dict[str, Any]) -> model.AskGateway:
+    return gateways.CreateGateway.model_validate({**BODY, **changes}).ask()
+
+
+def _refusals(changes: dict[str, Any], facts: gateway.Facts = FACTS) -> list[str]:
+    return [str(v) for v in gateway.check(_ask(changes), facts)]
+
+
+def _made(changes: dict[str, Any], facts: gateway.Facts = FACTS) -> model.VpnGateway:
+    assert _refusals(changes, facts) == []
+    return gateway.complete(_ask(changes), facts, DRAWS, "p1")
+
+
+def _taken(*what: str) -> gateway.Facts:
+    return replace(FACTS, taken=dict.fromkeys(what, "another-gateway"))
+
+
+def test_the_smallest_request_becomes_a_complete_public_gateway():
+    def endpoint(number: int) -> model.Endpoint:
+        return model.Endpoint(
+            number=number,
+            address=f"203.0.113.{number}",
+            eip_id=EIPS[number - 1],
+            type="5_bgp",
+            charge_mode="bandwidth",
+            bandwidth_id=DRAWS.other_ids[number - 1],
+            bandwidth_name=f"vpngw-bandwidth-{'ab'[number - 1] * 4}",
+            bandwidth_size=300,
+        )
+
+    assert _made({}) == model.VpnGateway(
+        id=DRAWS.id,
+        project_id="p1",
+        name="vpngw-2abf",
+        network_type="public",
+        attachment_type="vpc",
+        er_id=None,
+        vpc_id=VPC,
+        local_subnets=("10.1.0.0/24",),
+        connect_subnet=None,
+        access_vpc_id=VPC,
+        access_subnet_id=None,
+        bgp_asn=64512,
+        flavor="Professional1",
+        availability_zone_ids=("zone-1", "zone-2"),
+        enterprise_project_id="0",
+        ha_mode="active-active",
+        endpoints=(endpoint(1), endpoint(2)),
+        certificate_id=None,
+        connection_number=200,
+        tags=(),
+        created_at=DRAWS.now,
+        updated_at=DRAWS.now,
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        pytest.param({"network_type": "public"}, {"network_type": "public"}, id="public"),
+        pytest.param(TO_ER, {"er_id": ER, "vpc_id": None, "local_subnets": ()}, id="er"),
+        pytest.param({"ip_version": "ipv4"}, {}, id="ipv4"),
+        pytest.param({"flavor": "Basic"}, {"connection_number": 20}, id="basic"),
+        pytest.param({"flavor": "GM"}, {"flavor": "GM", "connection_number": 200}, id="gm"),
+        pytest.param({"ha_mode": "active-standby"}, {"ha_mode": "active-standby"}, id="active-standby"),
+        pytest.param({"bgp_asn": 1}, {"bgp_asn": 1}, id="asn"),
+        pytest.param({"connect_subnet": ER.upper()}, {"connect_subnet": ER, "access_subnet_id": ER}, id="subnet"),
+        pytest.param({"availability_zone_ids": ["zone-3"]}, {"availability_zone_ids": ("zone-3",)}, id="one-zone"),
+        pytest.param({"enterprise_project_id": UNKNOWN}, {"enterprise_project_id": UNKNOWN}, id="enterprise-project"),
+        pytest.param({"vpc_id": VPC.upper()}, {"vpc_id": VPC, "access_vpc_id": VPC}, id="upper-case-id"),
+        pytest.param({"access_vpc_id": UNKNOWN}, {"vpc_id": VPC, "access_vpc_id": UNKNOWN}, id="access-vpc"),
+    ],
+)
+def test_what_is_asked_is_kept(changes: dict[str, Any], expected: dict[str, Any]):
+    made = _made(changes)
+    assert expected == {field: getattr(made, field) for field in expected}
+
+
+@pytest.mark.parametrize(
+    ("changes", "taken", "expected"),
+    [
+        pytest.param({}, (), (EIPS[0], EIPS[1]), id="first-two-of-the-pool"),
+        pytest.param({}, (EIPS[0],), (EIPS[1], EIPS[2]), id="those-that-are-free"),
+        pytest.param({"eip1": {"id": EIPS[1]}}, (), (EIPS[1], EIPS[0]), id="the-other-from-the-pool"),
+        pytest.param({"eip1": {"id": EIPS[2].upper()}, "eip2": {"id": EIPS[0]}}, (), (EIPS[2], EIPS[0]), id="named"),
+        pytest.param(
+            {"master_eip": {"id": EIPS[2]}, "slave_eip": {"id": EIPS[1]}}, (), (EIPS[2], EIPS[1]), id="older-names"
+        ),
+    ],
+)
+def test_eips_are_named_or_taken_from_the_pool(
+    changes: dict[str, Any], taken: tuple[str, ...], expected: tuple[str, str]
+):
+    made = _made(changes, _taken(*taken))
+    assert expected == tuple(endpoint.eip_id for endpoint in made.endpoints)
+
+
+@pytest.mark.parametrize(
+    ("changes", "taken", "expected"),
+    [
+        pytest.param({}, (), ("10.1.0.253", "10.1.0.252"), id="highest-but-ours"),
+        pytest.param({}, ("10.1.0.253",), ("10.1.0.252", "10.1.0.251"), id="those-that-are-free"),
+        pytest.param(
+            {"access_private_ip_1": "10.1.0.5", "access_private_ip_2": "10.1.0.6"},
+            (),
+            ("10.1.0.5", "10.1.0.6"),
+            id="named",
+        ),
+    ],
+)
+def test_private_addresses_are_named_or_chosen(
+    changes: dict[str, Any], taken: tuple[str, ...], expected: tuple[str, str]
+):
+    made = _made(PRIVATE | changes, _taken(*taken))
+    assert expected == tuple(endpoint.address for endpoint in made.endpoints)
+    assert tuple(endpoint.eip_id for endpoint in made.endpoints) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "text"),
+    [
+        pytest.param({"name": "a b"}, "name", "is not a name", id="name"),
+        pytest.param({"network_type": "vpn"}, "network_type", "one of public, private", id="network-type"),
+        pytest.param({"attachment_type": "cc"}, "attachment_type", "one of vpc, er", id="attachment-type"),
+        pytest.param({"ip_version": "ipv6"}, "ip_version", "(ipv4)", id="ip-version"),
+        pytest.param({"flavor": "Mega"}, "flavor", "one of Basic", id="flavor"),
+        pytest.param({"ha_mode": "none"}, "ha_mode", "one of active-active, active-standby", id="ha-mode"),
+        pytest.param({"vpc_id": None}, "vpc_id", "is mandatory", id="no-vpc"),
+        pytest.param({"vpc_id": "x"}, "vpc_id", "is not an id", id="vpc-no-uuid"),
+        pytest.param({"vpc_id": UNKNOWN}, "vpc_id", f"one of its networks: {VPC}, {ER}", id="vpc-not-of-the-site"),
+        pytest.param({"er_id": ER}, "er_id", "if attachment_type is not er", id="er-with-vpc"),
+        pytest.param(TO_ER | {"er_id": None}, "er_id", "is mandatory", id="no-er"),
+        pytest.param(TO_ER | {"er_id": UNKNOWN}, "er_id", "is not in the site file", id="er-not-of-the-site"),
+        pytest.param(TO_ER | {"vpc_id": "x"}, "vpc_id", "is not an id", id="er-with-a-malformed-vpc"),
+        pytest.param(TO_ER | BODY | {"vpc_id": None}, "local_subnets", "the router knows them", id="er-with-subnets"),
+        pytest.param({"access_vpc_id": "x"}, "access_vpc_id", "is not an id", id="access-vpc"),
+        pytest.param({"local_subnets": None}, "local_subnets", "is mandatory", id="no-subnets"),
+        pytest.param({"local_subnets": []}, "local_subnets", "has 0 entries", id="empty-subnets"),
+        pytest.param(
+            {"local_subnets": ["10.1.0.9/24"]}, "local_subnets[0]", "its block is 10.1.0.0/24", id="host-bits"
+        ),
+        pytest.param({"local_subnets_v6": ["2001:db8::/32"]}, "local_subnets_v6", "IPv6 is not carried yet", id="v6"),
+        pytest.param({"connect_subnet": "x"}, "connect_subnet", "is not an id", id="connect-subnet"),
+        pytest.param({"access_subnet_id": "x"}, "access_subnet_id", "is not an id", id="access-subnet"),
+        pytest.param({"bgp_asn": 0}, "bgp_asn", "0 is out of range", id="asn"),
+        pytest.param(
+            {"flavor": "Basic"} | PRIVATE, "flavor", "does not go with network_type private", id="basic-private"
+        ),
+        pytest.param({"flavor": "Basic"} | TO_ER, "flavor", "does not go with attachment_type er", id="basic-er"),
+        pytest.param({"availability_zone_ids": []}, "availability_zone_ids", "1 or 2 zones", id="no-zones"),
+        pytest.param(
+            {"availability_zone_ids": ["zone-1", "zone-2", "zone-3"]},
+            "availability_zone_ids",
+            "3 entries",
+            id="3-zones",
+        ),
+        pytest.param(
+            {"availability_zone_ids": ["zone-1", "zone-9"]},
+            "availability_zone_ids[1]",
+            "one of zone-1, zone-2, zone-3",
+            id="unknown-zone",
+        ),
+        pytest.param(
+            {"availability_zone_ids": ["zone-1"] * 2}, "availability_zone_ids[1]", "is given twice", id="zone-twice"
+        ),
+        pytest.param({"enterprise_project_id": "1"}, "enterprise_project_id", "or 0", id="enterprise-project"),
+        pytest.param(PRIVATE | {"eip1": {}}, "eip1", "if network_type is private", id="private-with-eip"),
+        pytest.param(
+            PRIVATE | {"access_private_ip_1": "10.1.0.5"}, "access_private_ip_2", "both or neither", id="one-private"
+        ),
+        pytest.param(
+            PRIVATE | {"access_private_ip_1": "10.1.0.5", "access_private_ip_2": "10.1.0.5"},
+            "access_private_ip_2",
+            "two different addresses",
+            id="private-twice",
+        ),
+        pytest.param(
+            PRIVATE | {"access_private_ip_1": "10.1.0.5", "access_private_ip_2": "x"},
+            "access_private_ip_2",
+            "is not an IPv4 address",
+            id="private-no-address",
+        ),
+        pytest.param(
+            PRIVATE | {"access_private_ip_1": "10.1.0.5", "access_private_ip_2": "10.9.0.5"},
+            "access_private_ip_2",
+            "an address of 10.1.0.0/24",
+            id="private-elsewhere",
+        ),
+        pytest.param({"access_private_ip_1": "10.1.0.5"}, "access_private_ip_1", "is public", id="public-with-private"),
+        pytest.param({"eip1": {}, "master_eip": {}}, "master_eip", "is the older name of eip1", id="both-names"),
+        pytest.param({"eip1": {"id": "x"}}, "eip1.id", "is not an id", id="eip-no-uuid"),
+        pytest.param({"eip2": {"id": UNKNOWN}}, "eip2.id", f"EIP {UNKNOWN} does not exist", id="unknown-eip"),
+        pytest.param({"slave_eip": {"id": UNKNOWN}}, "slave_eip.id", "does not exist", id="older-name-is-blamed"),
+        pytest.param(
+            {"eip1": {"id": EIPS[0]}, "eip2": {"id": EIPS[0]}}, "eip2.id", "two different EIPs", id="eip-twice"
+        ),
+        pytest.param({"eip1": {"charge_mode": "free"}}, "eip1.charge_mode", "one of bandwidth, traffic", id="charge"),
+        pytest.param({"eip1": {"bandwidth_name": ""}}, "eip1.bandwidth_name", "is not a name", id="bandwidth-name"),
+        pytest.param({"eip1": {"type": "a b"}}, "eip1.type", "is not a name", id="eip-type"),
+        pytest.param({"eip1": {"bandwidth_id": "x"}}, "eip1.bandwidth_id", "is not an id", id="bandwidth-id"),
+        pytest.param({"eip1": {"bandwidth_size": 0}}, "eip1.bandwidth_size", "1 to 300", id="bandwidth-0"),
+        pytest.param({"eip1": {"bandwidth_size": 301}}, "eip1.bandwidth_size", "1 to 300", id="bandwidth-301"),
+        pytest.param({"tags": [{"key": "k"}]}, "tags[0].value", "is mandatory", id="tags"),
+    ],
+)
+def test_an_unsound_request_is_refused(changes: dict[str, Any], field: str, text: str):
+    found = _refusals(changes)
+    assert [field] == [one.split(": ")[0] for one in found], found
+    assert text in found[0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "taken", "field", "text"),
+    [
+        pytest.param(
+            {"eip1": {"id": EIPS[0]}}, EIPS[:1], "eip1.id", "is used by VPN gateway another-gateway", id="eip"
+        ),
+        pytest.param({}, EIPS[:2], "eip1", "fewer than 2 free EIPs", id="pool-has-one"),
+        pytest.param({"eip1": {"id": EIPS[0]}}, EIPS[1:], "eip1", "fewer than 1 free EIPs", id="pool-has-none"),
+        pytest.param(
+            PRIVATE | {"access_private_ip_1": "10.1.0.5", "access_private_ip_2": "10.1.0.6"},
+            ("10.1.0.5",),
+            "access_private_ip_1",
+            "is used by VPN gateway another-gateway",
+            id="private-address",
+        ),
+        pytest.param(
+            PRIVATE,
+            tuple(f"10.1.0.{n}" for n in range(256)),
+            "access_private_ip_1",
+            "no address is free to choose from",
+            id="network-is-full",
+        ),
+    ],
+)
+def test_what_is_taken_is_refused(changes: dict[str, Any], taken: tuple[str, ...], field: str, text: str):
+    found = _refusals(changes, _taken(*taken))
+    assert [field] == [one.split(": ")[0] for one in found], found
+    assert text in found[0]
+
+
+def test_an_unlisted_network_is_fine_where_the_site_allows_any():
+    anywhere = replace(FACTS, site=replace(SITE, any_network=True))
+    assert _made({"vpc_id": UNKNOWN}, anywhere).vpc_id == UNKNOWN
+
+
+def test_a_private_gateway_of_an_unlisted_network_lives_in_its_first_local_subnet():
+    anywhere = replace(FACTS, site=replace(SITE, any_network=True))
+    made = _made(PRIVATE | {"vpc_id": UNKNOWN, "local_subnets": ["10.7.0.0/24"]}, anywhere)
+    assert tuple(endpoint.address for endpoint in made.endpoints) == ("10.7.0.254", "10.7.0.253")
+
+
+def test_a_connection_limit_of_the_site_beats_the_flavor():
+    assert _made({}, replace(FACTS, connection_limit=7)).connection_number == 7
+
+
+def test_all_violations_come_at_once():
+    wrong = {"name": "", "flavor": "x", "vpc_id": "y", "local_subnets": ["z"], "bgp_asn": 0, "eip1": {"id": "w"}}
+    found = [one.split(": ")[0] for one in _refusals(wrong)]
+    assert found == ["name", "flavor", "vpc_id", "local_subnets[0]", "bgp_asn", "eip1.id"]
+
+
+def test_one_eip_in_two_cases_is_still_one_eip():
+    found = _refusals({"eip1": {"id": EIPS[0]}, "eip2": {"id": EIPS[0].upper()}})
+    assert [one.split(": ")[0] for one in found] == ["eip2.id"]
+
+
+def test_a_private_address_is_held_to_the_network_in_any_case_of_its_id():
+    found = _refusals(
+        PRIVATE | {"vpc_id": VPC.upper(), "access_private_ip_1": "10.9.0.5", "access_private_ip_2": "10.1.0.6"}
+    )
+    assert [one.split(": ")[0] for one in found] == ["access_private_ip_1"]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        pytest.param("10.1.0.254", id="the-leg-s-own-address"),
+        pytest.param("10.1.0.0", id="network-address"),
+        pytest.param("10.1.0.255", id="broadcast-address"),
+    ],
+)
+def test_a_private_address_must_be_a_free_host(address: str):
+    found = _refusals(PRIVATE | {"access_private_ip_1": address, "access_private_ip_2": "10.1.0.6"})
+    assert [one.split(": ")[0] for one in found] == ["access_private_ip_1"]
+
+
+def test_an_enterprise_project_is_stored_in_lower_case():
+    assert _made({"enterprise_project_id": UNKNOWN.upper()}).enterprise_project_id == UNKNOWN

@@ -1,0 +1,125 @@
+"""What a connection's status is: deleting, applied, refused, failing, up, partly up, down, out of sight."""
+
+from datetime import timedelta
+from itertools import product
+from typing import Any
+
+import pytest
+
+from landbridge import model
+from landbridge.status import connection
+
+UNSEEN_AFTER = timedelta(seconds=90)
+FAILING = "the engine could not apply it and tries again: no such device"
+WAITING = "waiting for the engine to apply it"
+
+
+def _judge(given: Any, *, age: int = 0, **words: Any) -> model.ConnectionStatus:
+    sound: dict[str, Any] = {
+        "connection": given.connection,
+        "generation": 2,
+        "deleting": False,
+        "applied": 2,
+        "observation": given.seen(applied_generation=2),
+        "seen_at": given.now - timedelta(seconds=age),
+    }
+    return connection.of(connection.Known(**(sound | words)), given.now, UNSEEN_AFTER)
+
+
+def _expected(*, deleting: bool, applied: int | None, refused: bool, failure: bool, up: bool) -> tuple[str, str | None]:
+    """The table, read from the top: the first row that fits decides."""
+    rows = [
+        (deleting, "PENDING_DELETE", FAILING if failure else None),
+        (applied is None, "PENDING_CREATE", FAILING if failure else WAITING),
+        (applied == 1, "PENDING_UPDATE", FAILING if failure else WAITING),
+        (refused, "ERROR", "no data plane"),
+        (up, "ACTIVE", None),
+        (failure, "DOWN", FAILING),
+        (True, "DOWN", "negotiating, nothing has been refused yet"),
+    ]
+    return next((word, reason) for fits, word, reason in rows if fits)
+
+
+@pytest.mark.parametrize(
+    ("deleting", "applied", "refused", "failure", "up", "stale"),
+    list(product([True, False], [None, 1, 2], *[[True, False]] * 4)),
+)
+def test_the_status_of_everything_that_can_be_seen(
+    given: Any, *, deleting: bool, applied: int | None, refused: bool, failure: bool, up: bool, stale: bool
+):
+    observation = given.seen(
+        refused="no data plane" if refused else None,
+        failure="no such device" if failure else None,
+        children=(given.child(),) if up else (),
+        expected_children=1,
+    )
+    age = 91 if stale else 90
+    status = _judge(given, age=age, deleting=deleting, applied=applied, observation=observation)
+    word, reason = _expected(deleting=deleting, applied=applied, refused=refused, failure=failure, up=up)
+    assert (word, reason) == (status.word, status.advice.reason if status.advice else None)
+    assert observation is status.observation
+    assert (status.seen_at if stale else None) == status.not_seen_since
+
+
+@pytest.mark.parametrize(
+    ("words", "word", "reason"),
+    [
+        pytest.param({"applied": None}, "PENDING_CREATE", WAITING, id="new"),
+        pytest.param({"applied": 1}, "PENDING_UPDATE", WAITING, id="changed"),
+        pytest.param({}, "PENDING_CREATE", WAITING, id="applied-and-never-seen"),
+        pytest.param({"deleting": True}, "PENDING_DELETE", None, id="leaving"),
+    ],
+)
+def test_what_was_never_seen_is_pending_and_not_out_of_sight(
+    given: Any, words: dict[str, Any], word: str, reason: str | None
+):
+    status = _judge(given, observation=None, **({"seen_at": None} | words))
+    assert (word, reason) == (status.word, status.advice.reason if status.advice else None)
+    assert (status.seen_at, status.not_seen_since) == (None, None)
+
+
+@pytest.mark.parametrize(("age", "out_of_sight"), [(0, False), (90, False), (91, True), (10**6, True)])
+@pytest.mark.parametrize("up", [True, False])
+def test_out_of_sight_keeps_the_last_word(given: Any, age: int, up: bool, out_of_sight: bool):
+    observation = given.seen(children=(given.child(),) if up else (), expected_children=1)
+    status = _judge(given, age=age, observation=observation)
+    assert status.word == ("ACTIVE" if up else "DOWN")
+    assert status.not_seen_since == (status.seen_at if out_of_sight else None)
+
+
+def test_a_gm_connection_that_the_engine_refuses_is_in_error_with_its_reason(given: Any):
+    reason = "this engine has no data plane for SM2, SM3 and SM4"
+    status = _judge(given, observation=given.seen(applied_generation=2, refused=reason))
+    assert ("ERROR", model.Advice(reason=reason)) == (status.word, status.advice)
+
+
+@pytest.mark.parametrize(
+    ("peers", "expected", "reason"),
+    [
+        pytest.param(["10.2.0.0/24"], 1, None, id="one-of-one"),
+        pytest.param(["10.2.0.0/24"], 3, "1 of 3 traffic selector pairs are up", id="one-of-three"),
+        pytest.param(["10.2.0.0/24", "10.3.0.0/24"], 3, "2 of 3 traffic selector pairs are up", id="two-of-three"),
+        pytest.param(["10.2.0.0/24"] * 2, 2, "1 of 2 traffic selector pairs are up", id="a-rekey-counts-once"),
+        pytest.param(["10.2.0.0/24"] * 2, 1, None, id="a-rekey-of-the-only-one"),
+    ],
+)
+def test_a_partly_up_tunnel_is_active_and_says_how_much(
+    given: Any, peers: list[str], expected: int, reason: str | None
+):
+    children = tuple(given.child(peer, f"c000000{n}") for n, peer in enumerate(peers))
+    status = _judge(given, observation=given.seen(children=children, expected_children=expected))
+    assert ("ACTIVE", reason) == (status.word, status.advice.reason if status.advice else None)
+
+
+def test_a_down_connection_is_diagnosed_from_its_lines(given: Any):
+    observation = given.seen(evidence=given.lines("giving up after 5 retransmits"))
+    status = _judge(given, observation=observation)
+    assert (status.word, status.advice.reason if status.advice else None) == ("DOWN", "the device does not answer")
+
+
+def test_a_device_without_an_address_is_waited_for(given: Any):
+    status = _judge(given, observation=given.seen(waits_for_peer=True))
+    assert status.word == "DOWN"
+    assert status.advice is not None
+    assert "waiting for the device" in status.advice.reason
+    assert "branch.example" in (status.advice.remedy or "")

@@ -1,0 +1,214 @@
+"""Why a tunnel is down: real lines of strongSwan 5.9.8 to reasons, as initiator and as responder, IKEv1 and IKEv2."""
+
+import re
+from typing import Any
+
+import pytest
+
+from landbridge import model
+from landbridge.status import diagnosis
+
+PSK = "the pre-shared keys of the two sides differ"
+NO_KEY = "no pre-shared key fits the identities"
+UNKNOWN_ID = "calls itself by an id that this connection does not expect"
+WRONG_ID = "answers with an id that this connection does not expect"
+MODE = "uses the other IKEv1 mode"
+PHASE_1 = "no phase 1 proposal fits both sides"
+PHASE_2 = "no phase 2 proposal fits both sides"
+NO_CONFIG = "comes from another address or with another IKE version"
+SUBNETS = "asks for subnets that this connection does not have"
+PLANE = "the data plane of the gateway could not install the tunnel"
+THEY_SUBNETS = "the device refused the subnets"
+THEY_PHASE_2 = "the device refused the phase 2 proposal"
+THEY_PHASE_1 = "the device refused the phase 1 proposal"
+THEY_AUTH = "the device refused our identity or the pre-shared key"
+THEY_KE = "has no pre-shared key for us, or wants another DH group"
+SILENT = "the device does not answer"
+
+LINES = [
+    ("tried 1 shared key for '10.9.0.2' - '10.9.0.1', but MAC mismatched", PSK),
+    ("tried 2 shared keys for '10.9.0.2' - '10.9.0.1', but MAC mismatched", PSK),
+    ("no shared key found for '10.9.0.2' - '10.9.0.1'", NO_KEY),
+    ("invalid HASH_V1 payload length, decryption failed?", PSK),
+    ("invalid ID_V1 payload length, decryption failed?", PSK),
+    ("could not decrypt payloads", PSK),
+    ("calculated HASH does not match HASH payload", PSK),
+    ("no matching peer config found", UNKNOWN_ID),
+    ("no peer config found", UNKNOWN_ID),
+    ("IDir 'resp.example' does not match to '10.9.0.2'", WRONG_ID),
+    ("found 1 matching config, but none allows pre-shared key authentication using Main Mode", MODE),
+    ("found 1 matching config, but none allows pre-shared key authentication using Aggressive Mode", MODE),
+    ("received proposals unacceptable", PHASE_1),
+    ("no proposal found", PHASE_1),
+    ("no acceptable proposal found", PHASE_2),
+    ("no matching proposal found, sending NO_PROPOSAL_CHOSEN", PHASE_2),
+    ("no IKE config found for 10.9.0.2...10.9.0.1, sending NO_PROPOSAL_CHOSEN", NO_CONFIG),
+    ("no matching CHILD_SA config found for 10.1.0.0/24 === 10.2.0.0/24", SUBNETS),
+    ("traffic selectors 10.2.0.0/24 === 10.1.0.0/24 unacceptable", SUBNETS),
+    ("unable to install IPsec policies (SPD) in kernel", PLANE),
+    ("error installing route with policy 10.1.0.0/24 === 10.2.0.0/24 out", PLANE),
+    ("received TS_UNACCEPTABLE notify, no CHILD_SA built", THEY_SUBNETS),
+    ("received INVALID_ID_INFORMATION error notify", THEY_SUBNETS),
+    ("received NO_PROPOSAL_CHOSEN notify, no CHILD_SA built", THEY_PHASE_2),
+    ("failed to establish CHILD_SA, keeping IKE_SA", "phase 2 failed"),
+    ("received NO_PROPOSAL_CHOSEN notify error", THEY_PHASE_1),
+    ("received NO_PROPOSAL_CHOSEN error notify", THEY_PHASE_1),
+    ("received AUTHENTICATION_FAILED notify error", THEY_AUTH),
+    ("received AUTHENTICATION_FAILED error notify", THEY_AUTH),
+    ("received INVALID_KE_PAYLOAD error notify", THEY_KE),
+    ("retransmit 1 of request with message ID 0", SILENT),
+    ("sending retransmit 1 of request message ID 0, seq 1", SILENT),
+    ("giving up after 5 retransmits", SILENT),
+    ("establishing IKE_SA failed, peer not responding", SILENT),
+]
+
+
+def _advice(given: Any, *said: str, **words: Any) -> model.Advice:
+    return diagnosis.of(given.connection, given.seen(evidence=given.lines(*said), **words))
+
+
+@pytest.mark.parametrize(("line", "reason"), LINES)
+def test_a_line_tells_its_reason_and_is_quoted(given: Any, line: str, reason: str):
+    advice = _advice(given, "initiating IKE_SA", line, "generating INFORMATIONAL request 2 [ D ]")
+    assert reason in advice.reason
+    assert advice.remedy
+    assert [line] == [one.line for one in advice.evidence]
+
+
+def test_no_row_is_without_a_line():
+    first = {next((n for n, row in enumerate(diagnosis.ROWS) if row.pattern.search(line)), None) for line, _ in LINES}
+    assert set(range(len(diagnosis.ROWS))) == first
+
+
+def _alternatives(pattern: str) -> list[str]:
+    """The parts of a pattern between bars that stand in no bracket."""
+    parts, depth = [""], 0
+    for character in pattern:
+        depth += {"(": 1, ")": -1}.get(character, 0)
+        if character == "|" and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return parts
+
+
+def test_no_alternative_of_a_row_is_without_a_line():
+    parts = [part for row in diagnosis.ROWS for part in _alternatives(row.pattern.pattern)]
+    assert [part for part in parts if not any(re.search(part, line) for line, _ in LINES)] == []
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        pytest.param(
+            ["could not decrypt payloads", "giving up after 5 retransmits", "peer not responding"],
+            PSK,
+            id="ikev1-psk-looks-like-silence",
+        ),
+        pytest.param(
+            ["no shared key found for 'a' - 'b'", "received AUTHENTICATION_FAILED notify error"],
+            NO_KEY,
+            id="a-cause-beats-a-newer-consequence",
+        ),
+        pytest.param(
+            ["unable to install IPsec policies (SPD) in kernel", "failed to establish CHILD_SA, keeping IKE_SA"],
+            PLANE,
+            id="our-own-data-plane",
+        ),
+        pytest.param(
+            ["received AUTHENTICATION_FAILED notify error", "received NO_PROPOSAL_CHOSEN notify error"],
+            THEY_PHASE_1,
+            id="the-newest-of-equal-weight",
+        ),
+        pytest.param(
+            ["no matching peer config found", "tried 1 shared key for 'a' - 'b', but MAC mismatched"],
+            PSK,
+            id="the-newest-cause",
+        ),
+        pytest.param(
+            ["received NO_PROPOSAL_CHOSEN notify, no CHILD_SA built", "failed to establish CHILD_SA, keeping IKE_SA"],
+            THEY_PHASE_2,
+            id="phase-2-refused-by-the-device",
+        ),
+    ],
+)
+def test_a_heavier_row_beats_a_newer_lighter_one(given: Any, said: list[str], reason: str):
+    assert reason in _advice(given, *said).reason
+
+
+def test_subnets_that_the_device_refused_are_not_blamed_on_the_proposal(given: Any):
+    said = ("received TS_UNACCEPTABLE notify, no CHILD_SA built", "failed to establish CHILD_SA, keeping IKE_SA")
+    assert THEY_SUBNETS in _advice(given, *said).reason
+
+
+def test_in_ikev1_a_refusal_after_phase_1_is_about_phase_2(given: Any):
+    advice = _advice(given, "received NO_PROPOSAL_CHOSEN error notify", ike_established=True)
+    assert THEY_PHASE_2 in advice.reason
+
+
+@pytest.mark.parametrize(
+    ("said", "quoted"),
+    [
+        pytest.param(
+            [
+                "received proposals: IKE:AES_CBC_128/HMAC_SHA2_256_128/PRF_HMAC_SHA2_256/MODP_2048",
+                "configured proposals: IKE:AES_CBC_256/HMAC_SHA2_256_128/PRF_HMAC_SHA2_256/MODP_3072",
+                "received proposals unacceptable",
+            ],
+            [0, 1, 2],
+            id="phase-1",
+        ),
+        pytest.param(
+            [
+                "received proposals: ESP:AES_CBC_128/HMAC_SHA2_256_128/NO_EXT_SEQ",
+                "configured proposals: ESP:AES_CBC_256/HMAC_SHA2_256_128/NO_EXT_SEQ",
+                "no acceptable proposal found",
+                "failed to establish CHILD_SA, keeping IKE_SA",
+            ],
+            [0, 1, 2],
+            id="phase-2",
+        ),
+        pytest.param(
+            [
+                "looking for peer configs matching 10.9.0.2[10.9.0.2]...10.9.0.1[other.example]",
+                "no matching peer config found",
+            ],
+            [0, 1],
+            id="the-id-that-was-looked-for",
+        ),
+        pytest.param(
+            [
+                "received proposals: IKE:AES_CBC_128",
+                "a",
+                "b",
+                "c",
+                "received proposals unacceptable",
+            ],
+            [4],
+            id="not-from-far-before",
+        ),
+    ],
+)
+def test_both_proposals_are_quoted_as_evidence(given: Any, said: list[str], quoted: list[int]):
+    assert [said[n] for n in quoted] == [one.line for one in _advice(given, *said).evidence]
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        pytest.param({}, "negotiating, nothing has been refused yet", id="nothing-known"),
+        pytest.param({"ike_established": True}, "phase 1 is up, phase 2 is not yet", id="phase-1-up"),
+        pytest.param({"waits_for_peer": True}, "waiting for the device", id="waiting"),
+        pytest.param(
+            {"waits_for_peer": True, "ike_established": True},
+            "phase 1 is up, phase 2 is not yet",
+            id="dialled-in",
+        ),
+    ],
+)
+def test_without_a_known_line_the_phase_is_told(given: Any, words: dict[str, Any], reason: str):
+    assert reason in _advice(given, "generating IKE_SA_INIT request 0", **words).reason
+
+
+def test_a_known_line_beats_waiting(given: Any):
+    assert UNKNOWN_ID in _advice(given, "no matching peer config found", waits_for_peer=True).reason

@@ -1,0 +1,33 @@
+"""What a gateway's status is."""
+
+from datetime import UTC, datetime
+from itertools import product
+
+import pytest
+
+from landbridge.status import gateway
+
+SEEN = datetime(2026, 1, 2, tzinfo=UTC)
+
+
+def _expected(*, deleting: bool, failure: str | None, applied: int | None) -> str:
+    rows = [
+        (deleting, "PENDING_DELETE"),
+        (failure is not None, "FAULT"),
+        (applied is None, "PENDING_CREATE"),
+        (applied == 1, "PENDING_UPDATE"),
+        (True, "ACTIVE"),
+    ]
+    return next(word for fits, word in rows if fits)
+
+
+@pytest.mark.parametrize(
+    ("deleting", "failure", "applied", "seen_at"),
+    list(product([True, False], [None, "the bridge is missing"], [None, 1, 2], [None, SEEN])),
+)
+def test_the_status_of_a_gateway(*, deleting: bool, failure: str | None, applied: int | None, seen_at: datetime | None):
+    status = gateway.of(
+        gateway.Known(generation=2, deleting=deleting, applied=applied, failure=failure, seen_at=seen_at)
+    )
+    assert _expected(deleting=deleting, failure=failure, applied=applied) == status.word
+    assert (failure, seen_at) == (status.advice.reason if status.advice else None, status.seen_at)
