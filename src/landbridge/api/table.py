@@ -71,8 +71,11 @@ def _by(name: str) -> Callable[[Incoming], Asked]:
 
 def _simulation(incoming: Incoming) -> Asked:
     parsed = body.parse(queries.Simulate, "simulate", incoming.content)
-    if parsed.violations:
-        raise errors.Invalid(list(parsed.violations))
+    violations = list(parsed.violations)
+    if parsed.value.state not in (None, *queries.STATES):
+        violations.append(model.Violation("state", f"{parsed.value.state!r} is not known", ", ".join(queries.STATES)))
+    if violations:
+        raise errors.Invalid(violations)
     return Asked(ask=(incoming.path["vpn_connection_id"], parsed.value.state), ignored=parsed.ignored)
 
 

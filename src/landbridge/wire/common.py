@@ -12,6 +12,11 @@ from landbridge.wire import body
 PAGE_LIMIT = 2000
 
 
+def choice(values: tuple[str, ...], *, description: str, alias: str | None = None) -> Any:
+    """An optional field with the values that the document lists. The rules decide, and name the field themselves."""
+    return pydantic.Field(None, alias=alias, description=description, json_schema_extra={"enum": [*values, None]})
+
+
 class TagShape(body.Shape):
     """VpnResourceTag."""
 

@@ -12,6 +12,10 @@ from pydantic import Field
 from landbridge import model
 from landbridge.wire import body, common
 
+_GROUPS = ("group1", "group2", "group5", "group14", "group15", "group16", "group19", "group20", "group21")
+_AUTHENTICATION = ("sha2-512", "sha2-384", "sha2-256", "sha1", "md5", "sm3")
+_ENCRYPTION = ("aes-256-gcm-16", "aes-128-gcm-16", "aes-256", "aes-192", "aes-128", "3des", "sm4")
+
 
 class DpdShape(body.Shape):
     """Dead peer detection. 0 counts as not given."""
@@ -20,28 +24,30 @@ class DpdShape(body.Shape):
         None, description="seconds without traffic before a probe, 10-3600; default 30"
     )
     timeout: body.Integer | None = Field(None, description="seconds between retransmits of a probe, 2-60; default 15")
-    msg: str | None = Field(None, description="seq-hash-notify (default) or seq-notify-hash")
+    msg: str | None = common.choice(("seq-hash-notify", "seq-notify-hash"), description="default seq-hash-notify")
 
 
 class IkePolicyShape(body.Shape):
     """Phase 1."""
 
-    version: str | None = Field(None, alias="ike_version", description="v1 or v2; default v2 (GM: v1)")
-    negotiation_mode: str | None = Field(
-        None, alias="phase1_negotiation_mode", description="with v1: main (default) or aggressive; ignored with v2"
+    version: str | None = common.choice(("v1", "v2"), alias="ike_version", description="default v2; a GM gateway: v1")
+    negotiation_mode: str | None = common.choice(
+        ("main", "aggressive"), alias="phase1_negotiation_mode", description="only with v1; default main"
     )
-    authentication_algorithm: str | None = Field(
-        None, description="sha2-512, sha2-384, sha2-256 (default), sha1, md5; GM: sm3"
+    authentication_algorithm: str | None = common.choice(
+        _AUTHENTICATION, description="default sha2-256; sha1 and md5 are weak; a GM gateway: sm3 only"
     )
-    encryption_algorithm: str | None = Field(
-        None, description="aes-256-gcm-16, aes-128-gcm-16, aes-256, aes-192, aes-128 (default), 3des; GM: sm4"
+    encryption_algorithm: str | None = common.choice(
+        _ENCRYPTION, description="default aes-128; 3des is weak; a GM gateway: sm4 only"
     )
-    dh_group: str | None = Field(None, description="group1, 2, 5, 14, 15 (default), 16, 19, 20 or 21")
-    authentication_method: str | None = Field(None, description="pre-share (default); GM: digital-envelope-v2")
+    dh_group: str | None = common.choice(_GROUPS, description="default group15; 1, 2, 5 and 14 are weak")
+    authentication_method: str | None = common.choice(
+        ("pre-share", "digital-envelope-v2"), description="default pre-share; a GM gateway: digital-envelope-v2 only"
+    )
     lifetime_seconds: body.Integer | None = Field(None, description="60-604800; default 86400; 0 counts as not given")
-    local_id_type: str | None = Field(None, description="ip (default) or fqdn")
+    local_id_type: str | None = common.choice(("ip", "fqdn"), description="default ip")
     local_id: str | None = Field(None, description="mandatory with fqdn; with ip default is the endpoint's address")
-    peer_id_type: str | None = Field(None, description="ip (default) or fqdn")
+    peer_id_type: str | None = common.choice(("ip", "fqdn"), description="default ip")
     peer_id: str | None = Field(
         None, description="mandatory with fqdn; with ip default is the customer gateway's address"
     )
@@ -68,16 +74,16 @@ class IkePolicyShape(body.Shape):
 class IpsecPolicyShape(body.Shape):
     """Phase 2."""
 
-    authentication_algorithm: str | None = Field(
-        None, description="sha2-512, sha2-384, sha2-256 (default), sha1, md5; GM: sm3"
+    authentication_algorithm: str | None = common.choice(
+        _AUTHENTICATION, description="default sha2-256; sha1 and md5 are weak; a GM gateway: sm3 only"
     )
-    encryption_algorithm: str | None = Field(
-        None, description="aes-256-gcm-16, aes-128-gcm-16, aes-256, aes-192, aes-128 (default), 3des; GM: sm4"
+    encryption_algorithm: str | None = common.choice(
+        _ENCRYPTION, description="default aes-128; 3des is weak; a GM gateway: sm4 only"
     )
-    pfs: str | None = Field(None, description="group1, 2, 5, 14, 15 (default), 16, 19, 20, 21 or disable")
-    transform_protocol: str | None = Field(None, description="esp")
+    pfs: str | None = common.choice((*_GROUPS, "disable"), description="default group15; 1, 2, 5 and 14 are weak")
+    transform_protocol: str | None = common.choice(("esp",), description="default esp")
     lifetime_seconds: body.Integer | None = Field(None, description="30-604800; default 3600; 0 counts as not given")
-    encapsulation_mode: str | None = Field(None, description="tunnel")
+    encapsulation_mode: str | None = common.choice(("tunnel",), description="default tunnel")
 
     def ask(self) -> model.AskIpsecPolicy:
         return model.AskIpsecPolicy(
@@ -122,7 +128,7 @@ class CreateConnection(body.Shape):
     gateway_endpoint: str | None = Field(
         None, alias="vgw_ip", description="id of one of the gateway's EIPs (private: its address); mandatory"
     )
-    style: str | None = Field(None, description="static (default), policy, bgp or policy-template")
+    style: str | None = common.choice(("policy", "static", "bgp", "policy-template"), description="default static")
     customer_gateway_id: str | None = Field(None, alias="cgw_id", description="the customer gateway; mandatory")
     peer_subnets: tuple[str, ...] | None = Field(
         None, strict=False, description="1-50 CIDR blocks of the other side; not with er and policy or bgp"
@@ -138,7 +144,7 @@ class CreateConnection(body.Shape):
     )
     ike_policy: IkePolicyShape | None = Field(None, alias="ikepolicy")
     ipsec_policy: IpsecPolicyShape | None = Field(None, alias="ipsecpolicy")
-    ha_role: str | None = Field(None, description="master (default) or slave")
+    ha_role: str | None = common.choice(("master", "slave"), description="default master")
     tags: tuple[common.TagShape, ...] | None = Field(None, strict=False, description="at most 20")
     peer_subnets_v6: tuple[str, ...] | None = Field(None, strict=False, description="refused: IPv6 is not carried yet")
     policy_rules_v6: tuple[PolicyRuleShape, ...] | None = Field(
@@ -186,10 +192,10 @@ class IkePolicyAnswer(pydantic.BaseModel):
     phase1_negotiation_mode: str | None = Field(None, description="only with v1")
     authentication_algorithm: str
     encryption_algorithm: str
-    dh_group: str | None = Field(None, description="not on a GM gateway")
+    dh_group: str | None = common.choice(_GROUPS, description="default group15; 1, 2, 5 and 14 are weak")
     authentication_method: str
     lifetime_seconds: int
-    local_id_type: str | None = Field(None, description="not on a GM gateway")
+    local_id_type: str | None = common.choice(("ip", "fqdn"), description="default ip")
     local_id: str | None = None
     peer_id_type: str | None = None
     peer_id: str | None = None
@@ -199,7 +205,7 @@ class IkePolicyAnswer(pydantic.BaseModel):
 class IpsecPolicyAnswer(pydantic.BaseModel):
     authentication_algorithm: str
     encryption_algorithm: str
-    pfs: str | None = Field(None, description="not on a GM gateway")
+    pfs: str | None = common.choice((*_GROUPS, "disable"), description="default group15; 1, 2, 5 and 14 are weak")
     transform_protocol: str
     lifetime_seconds: int
     encapsulation_mode: str
@@ -216,12 +222,13 @@ class ConnectionAnswer(pydantic.BaseModel):
 
     id: str
     name: str
-    status: str | None = Field(
-        None, description="PENDING_CREATE, PENDING_UPDATE, PENDING_DELETE, ACTIVE, DOWN or ERROR; not after a create"
+    status: str | None = common.choice(
+        ("PENDING_CREATE", "PENDING_UPDATE", "PENDING_DELETE", "ACTIVE", "DOWN", "ERROR"),
+        description="not in the answer to a create",
     )
     vgw_id: str
     vgw_ip: str
-    style: str = Field(description="STATIC, POLICY, BGP or POLICY-TEMPLATE")
+    style: str = Field(json_schema_extra={"enum": ["STATIC", "POLICY", "BGP", "POLICY-TEMPLATE"]})
     cgw_id: str
     peer_subnets: list[str] | None = Field(None, description="not with er and style POLICY or BGP")
     tunnel_local_address: str | None = Field(None, description="not with POLICY-TEMPLATE")

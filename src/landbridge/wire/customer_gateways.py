@@ -22,10 +22,12 @@ class CreateCustomerGateway(body.Shape):
     )
 
     name: str | None = Field(None, description="1-64 of letters, digits, _ - and .; default cgw-****")
-    id_type: str | None = Field(None, description="ip (default) or fqdn")
+    id_type: str | None = common.choice(("ip", "fqdn"), description="default ip")
     id_value: str | None = Field(None, description="an IPv4 address, or with fqdn an IKE identity; mandatory")
     ip: str | None = Field(None, description="older name of id_value")
-    route_mode: str | None = Field(None, description="older field, static or bgp (default); stored and returned")
+    route_mode: str | None = common.choice(
+        ("static", "bgp"), description="older field, default bgp; stored and returned"
+    )
     bgp_asn: body.Integer | None = Field(None, description="1-4294967295")
     ca_certificate: CertificateShape | None = Field(None, description="refused: certificates are not carried yet")
     tags: tuple[common.TagShape, ...] | None = Field(None, strict=False, description="at most 20")

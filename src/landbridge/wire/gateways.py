@@ -11,13 +11,24 @@ from pydantic import Field
 from landbridge import model
 from landbridge.wire import body, common
 
+_FLAVORS = (
+    "Basic",
+    "Professional1",
+    "Professional2",
+    "Professional1-NonFixedIP",
+    "Professional2-NonFixedIP",
+    "GM",
+    "V300",
+    "V1G",
+)
+
 
 class EipShape(body.Shape):
     """An EIP of the site by its id, or the wish for one from the pool."""
 
     id: str | None = Field(None, description="an EIP of the site file; absent: one is taken from the pool")
     type: str | None = Field(None, description="such as 5_bgp")
-    charge_mode: str | None = Field(None, description="bandwidth (default) or traffic")
+    charge_mode: str | None = common.choice(("bandwidth", "traffic"), description="default bandwidth")
     bandwidth_size: body.Integer | None = Field(None, description="Mbit/s, 1 to the flavor's limit")
     bandwidth_name: str | None = Field(None, description="1-64 of letters, digits, _ - and .")
     bandwidth_id: str | None = Field(None, description="id of a shared bandwidth")
@@ -53,9 +64,9 @@ class CreateGateway(body.Shape):
     )
 
     name: str | None = Field(None, description="1-64 of letters, digits, _ - and .; default vpngw-****")
-    network_type: str | None = Field(None, description="public (default) or private")
-    attachment_type: str | None = Field(None, description="vpc (default) or er")
-    ip_version: str | None = Field(None, description="ipv4")
+    network_type: str | None = common.choice(("public", "private"), description="default public")
+    attachment_type: str | None = common.choice(("vpc", "er"), description="default vpc")
+    ip_version: str | None = common.choice(("ipv4",), description="default ipv4")
     er_id: str | None = Field(None, description="mandatory with attachment_type er: a network of the site")
     vpc_id: str | None = Field(None, description="mandatory with attachment_type vpc: a network of the site")
     local_subnets: tuple[str, ...] | None = Field(
@@ -64,7 +75,7 @@ class CreateGateway(body.Shape):
     local_subnets_v6: tuple[str, ...] | None = Field(None, strict=False, description="refused: IPv6 is not carried yet")
     connect_subnet: str | None = Field(None, description="a subnet's id; stored and returned")
     bgp_asn: body.Integer | None = Field(None, description="1-4294967295; default 64512")
-    flavor: str | None = Field(None, description="Basic, Professional1 (default), Professional2, GM, …")
+    flavor: str | None = common.choice(_FLAVORS, description="default Professional1")
     availability_zone_ids: tuple[str, ...] | None = Field(
         None, strict=False, description="one or two zones of the site"
     )
@@ -77,7 +88,7 @@ class CreateGateway(body.Shape):
     access_subnet_id: str | None = Field(None, description="stored and returned; default connect_subnet")
     access_private_ip_1: str | None = Field(None, description="only private; with the other one, or neither")
     access_private_ip_2: str | None = Field(None, description="only private; with the other one, or neither")
-    ha_mode: str | None = Field(None, description="active-active (default) or active-standby")
+    ha_mode: str | None = common.choice(("active-active", "active-standby"), description="default active-active")
     tags: tuple[common.TagShape, ...] | None = Field(None, strict=False, description="at most 20")
 
     def ask(self) -> model.AskGateway:
@@ -125,7 +136,10 @@ class GatewayAnswer(pydantic.BaseModel):
     id: str
     name: str
     network_type: str
-    status: str | None = Field(None, description="PENDING_CREATE, PENDING_UPDATE, PENDING_DELETE, ACTIVE or FAULT")
+    status: str | None = common.choice(
+        ("PENDING_CREATE", "PENDING_UPDATE", "PENDING_DELETE", "ACTIVE", "FAULT"),
+        description="not in the answer to a create",
+    )
     attachment_type: str
     ip_version: str
     er_id: str | None = None

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 import pydantic
-from pydantic import Field
 
 from landbridge import errors, model
 from landbridge.wire import body, common
@@ -25,11 +24,12 @@ def connection_page(query: Mapping[str, str]) -> tuple[int, int, str | None]:
     return *common.page(query), gateway_id or None
 
 
+STATES = ("active", "down", "down:psk", "down:proposal", "down:selectors", "error")
+
+
 class Simulate(body.Shape):
     """How a connection is to fare on the simulated engine."""
 
     model_config = pydantic.ConfigDict(json_schema_extra={"examples": [{"state": "down:psk"}]})
 
-    state: str | None = Field(
-        None, description="active (default), down, down:psk, down:proposal, down:selectors or error"
-    )
+    state: str | None = common.choice(STATES, description="default active")

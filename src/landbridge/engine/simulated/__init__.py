@@ -5,6 +5,6 @@ that a tunnel carries traffic. It keeps the contract of `engine/base`, except th
 reboot would.
 """
 
-from landbridge.engine.simulated.engine import Simulated, check_wish
+from landbridge.engine.simulated.engine import Simulated
 
-__all__ = ["Simulated", "check_wish"]
+__all__ = ["Simulated"]

@@ -22,11 +22,6 @@ LINES = {
     "down:proposal": "received NO_PROPOSAL_CHOSEN notify error",
     "down:selectors": "received TS_UNACCEPTABLE notify, no CHILD_SA built",
 }
-WISHES = ("active", *LINES, "error")
-
-
-def check_wish(wish: str | None) -> bool:
-    return wish is None or wish in WISHES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
