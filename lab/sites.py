@@ -1,0 +1,408 @@
+"""A small world on one machine: an underlay with a VPC, and customers' devices that are ordinary strongSwans.
+
+A device is configured by hand-written swanctl.conf text, never by our mapping code, so that both ends can not share a mistake. A
+world has namespaces, folder and processes of its own and removes them when its `with` block ends, however it ends; it ends no
+process that it did not start. Needs root.
+
+    <p>-vpc 10.0.0.10 ── bridge vpc ┐                       ┌ <p>-d0 198.51.100.2 ── <p>-h0 192.168.44.10
+                                    └ <p>-wan (underlay) ───┤
+              EIPs 203.0.113.0/24, routed here by a gateway ┘ <p>-d1 198.51.100.6 ── <p>-h1 …
+"""
+
+import contextlib
+import ipaddress
+import os
+import secrets
+import shutil
+import socket
+import struct
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Self
+
+from landbridge import model
+from landbridge.engine.strongswan import namespace
+
+CHARON = "/usr/sbin/charon-systemd"
+VPC = "10.0.0.0/24"
+LEG = "10.0.0.1/24"
+VPC_HOST = "10.0.0.10"
+LAN = "192.168.44.0/24"
+EIPS = tuple(f"203.0.113.{last}" for last in range(10, 30))
+
+_STRONGSWAN_CONF = """\
+charon-systemd {{
+  load_modular = no
+  load = random nonce openssl kdf pem pubkey x509 pkcs1 kernel-libipsec kernel-netlink socket-default vici counters
+  threads = 32
+  i_dont_care_about_security_and_use_aggressive_mode_psk = yes
+  block_threshold = 0
+  plugins {{
+    vici {{
+      socket = unix://{folder}/charon.vici
+    }}
+  }}
+  filelog {{
+    file {{
+      path = {folder}/charon.log
+      flush_line = yes
+      default = 1
+    }}
+  }}
+  journal {{
+    default = -1
+  }}
+}}
+swanctl {{
+  load = random openssl pem pubkey x509 pkcs1
+}}
+"""
+
+_CONNECTION = """\
+  {name} {{
+    version = {version}
+    aggressive = {aggressive}
+    local_addrs = {address}
+    remote_addrs = {gateway}
+    proposals = {proposals}
+    mobike = no
+    dpd_delay = 30s
+    local {{
+      auth = psk
+      id = {local_id}
+    }}
+    remote {{
+      auth = psk
+      id = {remote_id}
+    }}
+    children {{
+{children}
+    }}
+  }}
+"""
+
+_CHILD = """\
+      {name} {{
+        local_ts = {local}
+        remote_ts = {remote}
+        esp_proposals = {esp_proposals}
+        start_action = {start_action}
+      }}
+"""
+
+_SHARED = """\
+  ike-{name} {{
+    id-1 = {local_id}
+    id-2 = {remote_id}
+    secret = "{psk}"
+  }}
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tunnel:
+    """One connection as a device's administrator writes it, in swanctl's words. `pairs`: (device's side, gateway's side).
+
+    The ids are the addresses unless given; a PSK that begins with 0x or 0s would be decoded by swanctl.
+    """
+
+    gateway: str
+    psk: str
+    name: str = "hq"
+    version: Literal[1, 2] = 2
+    aggressive: bool = False
+    proposals: str = "aes128-sha256-modp3072"
+    esp_proposals: str = "aes128-sha256-modp3072"
+    local_id: str | None = None
+    remote_id: str | None = None
+    pairs: tuple[tuple[str, str], ...] = ((LAN, VPC),)
+    start: bool = False
+
+
+@dataclass
+class Device:
+    """A customer's device, its LANs and a host with the address .10 in each of them."""
+
+    namespace: str
+    host: str
+    address: str
+    folder: Path
+    process: "subprocess.Popen[bytes] | None" = None
+
+    @property
+    def uri(self) -> str:
+        return f"unix://{self.folder}/charon.vici"
+
+    def log(self) -> str:
+        return (self.folder / "charon.log").read_text(errors="replace")
+
+    def load(self, *tunnels: Tunnel) -> None:
+        """Replaces the device's whole configuration. Established SAs stay."""
+        (self.folder / "swanctl.conf").write_text(render(self.address, tunnels))
+        self.swanctl("--load-all", "--clear")
+
+    def swanctl(self, command: str, *arguments: str) -> str:
+        return _run("swanctl", command, "--uri", self.uri, *arguments, env=self._environment)
+
+    @property
+    def _environment(self) -> dict[str, str]:
+        return {
+            "STRONGSWAN_CONF": f"{self.folder}/strongswan.conf",
+            "SWANCTL_DIR": str(self.folder),
+            "PATH": os.environ["PATH"],
+        }
+
+    def start(self) -> None:
+        self.folder.mkdir()
+        (self.folder / "strongswan.conf").write_text(_STRONGSWAN_CONF.format(folder=self.folder))
+        with (self.folder / "charon.out").open("wb") as out:
+            command = ["nsenter", f"--net=/run/netns/{self.namespace}", CHARON]
+            self.process = subprocess.Popen(
+                command, env=self._environment, cwd="/", stdin=subprocess.DEVNULL, stdout=out, stderr=out
+            )
+        wait_for((self.folder / "charon.vici").exists, "the device's charon to start")
+
+    def stop(self, *, kill: bool = False) -> None:
+        """`kill` leaves the other side in the belief that the device is there."""
+        if self.process is None:
+            return
+        if kill:
+            self.process.kill()
+        else:
+            self.process.terminate()
+        self.process.wait(timeout=10)
+        self.process = None
+
+
+def render(address: str, tunnels: tuple[Tunnel, ...]) -> str:
+    connections = "".join(_render_connection(address, tunnel) for tunnel in tunnels)
+    shared = "".join(
+        _SHARED.format(
+            name=tunnel.name,
+            local_id=tunnel.local_id or address,
+            remote_id=tunnel.remote_id or tunnel.gateway,
+            psk=tunnel.psk,
+        )
+        for tunnel in tunnels
+    )
+    return f"connections {{\n{connections}}}\nsecrets {{\n{shared}}}\n"
+
+
+def _render_connection(address: str, tunnel: Tunnel) -> str:
+    children = "".join(
+        _CHILD.format(
+            name=f"{tunnel.name}-{number}",
+            local=local,
+            remote=remote,
+            esp_proposals=tunnel.esp_proposals,
+            start_action="start" if tunnel.start else "none",
+        )
+        for number, (local, remote) in enumerate(tunnel.pairs)
+    )
+    return _CONNECTION.format(
+        name=tunnel.name,
+        version=tunnel.version,
+        aggressive="yes" if tunnel.aggressive else "no",
+        address=address,
+        gateway=tunnel.gateway,
+        proposals=tunnel.proposals,
+        local_id=tunnel.local_id or address,
+        remote_id=tunnel.remote_id or tunnel.gateway,
+        children=children.rstrip("\n"),
+    )
+
+
+@dataclass
+class World:
+    """Use as `with World() as world:`; `folder` is a temporary one, short enough for sockets."""
+
+    prefix: str = field(default_factory=lambda: f"t{secrets.token_hex(3)}")
+    devices: list[Device] = field(default_factory=list)
+    _undo: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+
+    def __enter__(self) -> Self:
+        try:
+            self.folder = Path(tempfile.mkdtemp(prefix=f"{self.prefix}-"))
+            self._undo.callback(shutil.rmtree, self.folder, ignore_errors=True)
+            self._add_underlay()
+        except BaseException:
+            self._undo.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._undo.close()
+
+    @property
+    def wan(self) -> str:
+        return f"{self.prefix}-wan"
+
+    @property
+    def vpc_host(self) -> str:
+        return f"{self.prefix}-vpc"
+
+    def site(self, network_id: str) -> model.Site:
+        """The inventory of this world: its EIPs (ids `eip-10` and on), its VPC under the id given, one zone."""
+        return model.Site(
+            eips=tuple(model.Eip(id=f"eip-{address.rsplit('.', maxsplit=1)[1]}", address=address) for address in EIPS),
+            networks=(self.network(network_id),),
+            zones=("lab-1a",),
+            any_network=False,
+            underlay=self.wan,
+        )
+
+    def network(self, network_id: str) -> model.Network:
+        return model.Network(id=network_id, cidr=VPC, bridge="vpc", address=LEG)
+
+    def add_device(self, *tunnels: Tunnel, lans: tuple[str, ...] = (LAN,), inner: str | None = None) -> Device:
+        """A device on a /30 of its own, the first at 198.51.100.2, loaded with `tunnels`. `inner` is its tunnel address."""
+        number = len(self.devices)
+        address = f"198.51.100.{4 * number + 2}"
+        device = Device(f"{self.prefix}-d{number}", f"{self.prefix}-h{number}", address, self.folder / f"d{number}")
+        self._add_namespace(device.namespace)
+        self._add_namespace(device.host)
+        self._join(device.namespace, "wan", f"{address}/30", self.wan, f"d{number}", f"198.51.100.{4 * number + 1}/30")
+        _ip(device.namespace, f"route add default via 198.51.100.{4 * number + 1}")
+        self._add_lans(device, lans)
+        if inner:
+            _ip(device.namespace, f"address add {inner} dev lo")
+        self._undo.callback(device.stop)
+        device.start()
+        device.load(*tunnels)
+        self.devices.append(device)
+        return device
+
+    def _add_lans(self, device: Device, lans: tuple[str, ...]) -> None:
+        self._join(device.namespace, "lan", None, device.host, "lan", None)
+        for lan in lans:
+            net = ipaddress.IPv4Network(lan)
+            _ip(device.namespace, f"address add {net[1]}/{net.prefixlen} dev lan")
+            _ip(device.host, f"address add {net[10]}/{net.prefixlen} dev lan")
+        _ip(device.host, f"route add default via {ipaddress.IPv4Network(lans[0])[1]}")
+
+    def _add_underlay(self) -> None:
+        self._add_namespace(self.wan)
+        self._add_namespace(self.vpc_host)
+        _ip(self.wan, "link add vpc type bridge")
+        _ip(self.wan, "link set vpc up")
+        self._join(self.vpc_host, "eth0", f"{VPC_HOST}/24", self.wan, "vpc-host", None)
+        _ip(self.wan, "link set vpc-host master vpc")
+        _ip(self.vpc_host, f"route add default via {LEG.split('/', maxsplit=1)[0]}")
+
+    def _add_namespace(self, name: str) -> None:
+        _run("ip", "netns", "add", name)
+        self._undo.callback(_run, "ip", "netns", "delete", name)
+        _ip(name, "link set lo up")
+        namespace.inside(name, lambda _: Path("/proc/sys/net/ipv4/ip_forward").write_text("1"))
+
+    def _join(
+        self, near: str, near_end: str, near_address: str | None, far: str, far_end: str, far_address: str | None
+    ) -> None:
+        _run("ip", "link", "add", near_end, "netns", near, "type", "veth", "peer", "name", far_end, "netns", far)
+        for name, end, address in ((near, near_end, near_address), (far, far_end, far_address)):
+            if address:
+                _ip(name, f"address add {address} dev {end}")
+            _ip(name, f"link set {end} up")
+
+
+def ping(source: str, target: str, *, wait: float = 1.0) -> bool:
+    """One echo from a namespace; `wait` in seconds."""
+    command = ["ip", "netns", "exec", source, "ping", "-n", "-q", "-c", "1", "-W", str(wait), target]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def wait_for(happened: Callable[[], object], what: str, *, seconds: float = 10.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not happened():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"waited {seconds:.0f} s for {what}")
+        time.sleep(0.02)
+
+
+@dataclass(frozen=True)
+class Packet:
+    """What a wire shows of a packet. `spi` is 8 hex digits, of ESP alone (plain or in UDP 4500)."""
+
+    kind: Literal["esp", "ike", "icmp", "other"]
+    source: str
+    target: str
+    spi: str | None = None
+
+
+@contextlib.contextmanager
+def capturing(name: str, interface: str) -> Iterator[list[Packet]]:
+    """The packets that pass an interface while the block runs; the list is complete after the block."""
+    packets: list[Packet] = []
+    ended = threading.Event()
+    with namespace.inside(name, lambda _: _tap(interface)) as tap:
+        thread = threading.Thread(target=_collect, args=(tap, packets, ended))
+        thread.start()
+        try:
+            yield packets
+        finally:
+            ended.set()
+            thread.join()
+
+
+def capture(name: str, interface: str, seconds: float) -> list[Packet]:
+    with capturing(name, interface) as packets:
+        time.sleep(seconds)
+    return packets
+
+
+def _tap(interface: str) -> socket.socket:
+    tap = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))  # ETH_P_ALL
+    tap.bind((interface, 0))
+    tap.settimeout(0.05)
+    return tap
+
+
+def _collect(tap: socket.socket, packets: list[Packet], ended: threading.Event) -> None:
+    """Reads on after the end until the queue is empty: the last packet counts."""
+    while True:
+        try:
+            frame = tap.recv(65535)
+        except TimeoutError:
+            if ended.is_set():
+                return
+            continue
+        if frame[12:14] == b"\x08\x00":
+            packets.append(parse_packet(frame[14:]))
+
+
+def parse_packet(data: bytes) -> Packet:
+    """An IPv4 packet. ESP in UDP is told from IKE by the first 4 bytes (RFC 3948, section 2.2: IKE has zeros there)."""
+    header, protocol = (data[0] & 15) * 4, data[9]
+    source, target = socket.inet_ntoa(data[12:16]), socket.inet_ntoa(data[16:20])
+    body = data[header:]
+    if protocol == socket.IPPROTO_ICMP:
+        return Packet("icmp", source, target)
+    if protocol == socket.IPPROTO_ESP:
+        return Packet("esp", source, target, body[:4].hex())
+    if protocol == socket.IPPROTO_UDP:
+        ports = struct.unpack("!HH", body[:4])
+        if 4500 in ports and len(body) >= 12:
+            return (
+                Packet("ike", source, target)
+                if not any(body[8:12])
+                else Packet("esp", source, target, body[8:12].hex())
+            )
+        if 500 in ports:
+            return Packet("ike", source, target)
+    return Packet("other", source, target)
+
+
+def _ip(name: str, command: str) -> None:
+    _run("ip", "-n", name, *command.split())
+
+
+def _run(*command: str, env: dict[str, str] | None = None) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, env=env, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip() or done.stdout.strip()}")
+    return done.stdout

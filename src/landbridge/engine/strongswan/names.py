@@ -1,0 +1,67 @@
+"""Names of what a gateway has on this machine, and fingerprints that tell from which configuration a thing was made.
+
+Pure. Invariant: a name reveals nothing of a secret, and two names are equal only when what they name is.
+"""
+
+import hashlib
+import hmac
+import json
+from dataclasses import dataclass
+
+from landbridge import model
+
+#: A child's name has these four parts; a secret's the first and its fingerprint.
+_CHILD_PARTS = 4
+
+
+def short(gateway_id: str) -> str:
+    """12 hex digits, so that a prefix of two letters still fits into an interface name (15 bytes)."""
+    return gateway_id.replace("-", "")[:12]
+
+
+def namespace(gateway_id: str) -> str:
+    return f"lb-{short(gateway_id)}"
+
+
+def wan_end(gateway_id: str) -> str:
+    """The underlay's end of the outer leg."""
+    return f"lw{short(gateway_id)}"
+
+
+def lan_end(gateway_id: str) -> str:
+    """The underlay's end of the inner leg."""
+    return f"ll{short(gateway_id)}"
+
+
+def fingerprint(key: bytes, value: object) -> str:
+    """12 hex digits of an HMAC over `value` (what JSON can hold), the same for every order of keys."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()[:12]
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """`<connection>.<rule>.<ike-fp>.<child-fp>`"""
+
+    connection_id: str
+    rule: str
+    ike: str
+    child: str
+
+    def __str__(self) -> str:
+        return f"{self.connection_id}.{self.rule}.{self.ike}.{self.child}"
+
+
+def parse_child(name: str) -> Child | None:
+    """None for a name that is not one of ours."""
+    parts = name.split(".")
+    return Child(*parts) if len(parts) == _CHILD_PARTS else None
+
+
+def secret(connection_id: str, key: bytes, owners: list[str], psk: model.Secret) -> str:
+    return f"{connection_id}.{fingerprint(key, [owners, psk.reveal()])}"
+
+
+def owner(name: str) -> str:
+    """The connection that a connection's, child's or secret's name belongs to."""
+    return name.split(".", 1)[0]

@@ -1,0 +1,107 @@
+"""What is true of a gateway, in the words of the model.
+
+Pure. It reports facts: what is loaded, what is up, what was said. What that means for a user is not decided here.
+"""
+
+from landbridge import model
+from landbridge.engine import base
+from landbridge.engine.strongswan import mapping, names, planning, seen
+
+
+def report(
+    gateway_id: str, desired: model.DesiredGateway | None, now: seen.Seen, failures: base.Failures
+) -> model.Observation:
+    refused = mapping.refusals(desired) if desired else {}
+    wanted = {each.connection_id: each for each in mapping.wanted(desired, refused)} if desired else {}
+    sas, held = seen.by_connection(now.sas), planning.by_owner(now.secrets)
+    return model.Observation(
+        gateway_id=gateway_id,
+        seen_at=now.at,
+        exists=now.folder or now.namespace,
+        applied_generation=_gateway_generation(desired, now, frozenset(wanted), failures),
+        failure=failures.get(None),
+        present=_present(now),
+        connections=tuple(
+            _refusal(wish, refused[wish.id])
+            if wish.id in refused
+            else _connection(wish, wanted[wish.id], now, sas[wish.id], held[wish.id], failures.get(wish.id))
+            for wish in (desired.connections if desired else ())
+        ),
+    )
+
+
+def _gateway_generation(
+    desired: model.DesiredGateway | None, now: seen.Seen, carried: frozenset[str], failures: base.Failures
+) -> int | None:
+    if desired is None or failures.get(None):
+        return None
+    missing = mapping.addresses(desired, carried) - now.addresses
+    return desired.generation if planning.usable(now) and not missing else None
+
+
+def _present(now: seen.Seen) -> frozenset[str]:
+    held = {*now.conns, *(names.owner(secret) for secret in now.secrets), *(sa.name for sa in now.sas)}
+    return frozenset(held - {seen.UNNAMED})
+
+
+def _refusal(wish: model.DesiredConnection, reason: str) -> model.ConnectionObservation:
+    return model.ConnectionObservation(connection_id=wish.id, applied_generation=wish.generation, refused=reason)
+
+
+def _connection(
+    wish: model.DesiredConnection,
+    wanted: mapping.Wanted,
+    now: seen.Seen,
+    sas: list[seen.IkeSa],
+    secrets: list[str],
+    failure: str | None,
+) -> model.ConnectionObservation:
+    established = [sa for sa in sas if sa.live and not sa.growing]
+    shown = next(reversed(established or sas), None)
+    return model.ConnectionObservation(
+        connection_id=wish.id,
+        applied_generation=wish.generation if not failure and _applied(wanted, now, sas, secrets) else None,
+        failure=failure,
+        ike_established=bool(established),
+        ike_proposal=shown.proposal if shown else None,
+        local_id=shown.local_id if shown else None,
+        peer_id=shown.peer_id if shown else None,
+        peer_address=shown.peer_address if shown else None,
+        waits_for_peer=not wanted.initiates,
+        expected_children=len(wanted.children),
+        children=_children(wanted, established),
+        evidence=now.evidence.get(wish.id, ()),
+    )
+
+
+def _applied(wanted: mapping.Wanted, now: seen.Seen, sas: list[seen.IkeSa], secrets: list[str]) -> bool:
+    """Loaded whole, and nothing of an older configuration is left."""
+    stale = any(child.live and child.name not in wanted.children for sa in sas if sa.live for child in sa.children)
+    loaded = now.conns.get(wanted.connection_id) == frozenset(wanted.children)
+    return planning.usable(now) and loaded and secrets == [wanted.secret_id] and not stale
+
+
+def _children(wanted: mapping.Wanted, sas: list[seen.IkeSa]) -> tuple[model.ChildSa, ...]:
+    """The youngest installed SA of each wanted child: during a rekey there are two."""
+    youngest: dict[str, seen.Child] = {}
+    for child in (child for sa in sas for child in sa.children if child.installed):
+        known = youngest.get(child.name)
+        if known is None or int(child.unique_id) > int(known.unique_id):
+            youngest[child.name] = child
+    return tuple(_child(youngest[name]) for name in wanted.children if name in youngest)
+
+
+def _child(child: seen.Child) -> model.ChildSa:
+    return model.ChildSa(
+        rule=child.name.split(".")[1],
+        local_ts=child.local_ts,
+        remote_ts=child.remote_ts,
+        spi_in=child.spi_in,
+        spi_out=child.spi_out,
+        proposal=child.proposal,
+        bytes_in=child.bytes_in,
+        bytes_out=child.bytes_out,
+        packets_in=child.packets_in,
+        packets_out=child.packets_out,
+        installed_seconds=child.installed_seconds,
+    )

@@ -1,0 +1,192 @@
+"""The steps of a plan: one change each, carrying all that is needed to make it.
+
+Pure data. Invariant: what a step prints is safe in a log; a PSK is only ever held as `model.Secret`. Every step may be
+applied again when it was carried out halfway.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from landbridge import model
+
+
+@dataclass(frozen=True, slots=True)
+class _OfGateway:
+    @property
+    def connection_id(self) -> None:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class AddFolder(_OfGateway):
+    """Comes first and goes last: the folder is the mark that the rest is ours."""
+
+    def __str__(self) -> str:
+        return "make the gateway's folder"
+
+
+@dataclass(frozen=True, slots=True)
+class AddNamespace(_OfGateway):
+    def __str__(self) -> str:
+        return "make the network namespace"
+
+
+@dataclass(frozen=True, slots=True)
+class LayWan(_OfGateway):
+    def __str__(self) -> str:
+        return "lay the outer leg"
+
+
+@dataclass(frozen=True, slots=True)
+class LayLan(_OfGateway):
+    """`kind` is `bridge NAME` or `interface NAME`."""
+
+    kind: str
+
+    def __str__(self) -> str:
+        return f"lay the inner leg on {self.kind}"
+
+
+@dataclass(frozen=True, slots=True)
+class CutWan(_OfGateway):
+    def __str__(self) -> str:
+        return "cut the outer leg"
+
+
+@dataclass(frozen=True, slots=True)
+class CutLan(_OfGateway):
+    def __str__(self) -> str:
+        return "cut the inner leg"
+
+
+@dataclass(frozen=True, slots=True)
+class AddAddresses(_OfGateway):
+    """(link, address/prefix) each; an address on `wan` gets its route in the underlay too."""
+
+    addresses: tuple[tuple[str, str], ...]
+
+    def __str__(self) -> str:
+        return f"add {_several(self.addresses)}"
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveAddresses(_OfGateway):
+    addresses: tuple[tuple[str, str], ...]
+
+    def __str__(self) -> str:
+        return f"remove {_several(self.addresses)}"
+
+
+@dataclass(frozen=True, slots=True)
+class StartCharon(_OfGateway):
+    def __str__(self) -> str:
+        return "start charon"
+
+
+@dataclass(frozen=True, slots=True)
+class StopCharon(_OfGateway):
+    def __str__(self) -> str:
+        return "stop charon"
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveNamespace(_OfGateway):
+    def __str__(self) -> str:
+        return "remove the network namespace"
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveFolder(_OfGateway):
+    def __str__(self) -> str:
+        return "remove the gateway's folder"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadSecret:
+    connection_id: str
+    secret_id: str
+    owners: tuple[str, ...]
+    psk: model.Secret
+
+    def __str__(self) -> str:
+        return f"load secret {self.secret_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class UnloadSecret:
+    connection_id: str
+    secret_id: str
+
+    def __str__(self) -> str:
+        return f"unload secret {self.secret_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadConn:
+    connection_id: str
+    conn: dict[str, Any]
+
+    def __str__(self) -> str:
+        return f"load connection {self.connection_id} with {len(self.conn['children'])} children"
+
+
+@dataclass(frozen=True, slots=True)
+class UnloadConn:
+    connection_id: str
+
+    def __str__(self) -> str:
+        return f"unload connection {self.connection_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class TerminateIke:
+    connection_id: str
+    unique_id: str
+
+    def __str__(self) -> str:
+        return f"terminate IKE_SA {self.unique_id} of connection {self.connection_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class TerminateChild:
+    connection_id: str
+    unique_id: str
+    child: str
+
+    def __str__(self) -> str:
+        return f"terminate CHILD_SA {self.unique_id} {self.child}"
+
+
+@dataclass(frozen=True, slots=True)
+class Initiate:
+    connection_id: str
+    child: str
+
+    def __str__(self) -> str:
+        return f"initiate {self.child}"
+
+
+OfGateway = (
+    AddFolder
+    | AddNamespace
+    | LayWan
+    | LayLan
+    | CutWan
+    | CutLan
+    | AddAddresses
+    | RemoveAddresses
+    | StartCharon
+    | StopCharon
+    | RemoveNamespace
+    | RemoveFolder
+)
+OfCharon = LoadSecret | UnloadSecret | LoadConn | UnloadConn | TerminateIke | TerminateChild | Initiate
+Step = OfGateway | OfCharon
+
+#: The steps that are one request to a running charon.
+OF_CHARON = (LoadSecret, UnloadSecret, LoadConn, UnloadConn, TerminateIke, TerminateChild, Initiate)
+
+
+def _several(addresses: tuple[tuple[str, str], ...]) -> str:
+    first = " ".join(f"{address} on {link}" for link, address in addresses[:1])
+    return first if len(addresses) == 1 else f"{first} and {len(addresses) - 1} more addresses"

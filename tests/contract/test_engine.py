@@ -1,0 +1,191 @@
+"""What every engine keeps of `engine.base`, asked of each through its public methods alone.
+
+An engine comes with a bench: a place that it works in and a peer that answers its connection.
+"""
+
+import contextlib
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from lab import sites, turns, wishes
+from landbridge import model
+from landbridge.engine.strongswan.engine import StrongSwan
+
+
+class Bench:
+    """`fresh()` is the engine as a restarted Landbridge has it; `desired` makes a wish for the bench's one gateway."""
+
+    def __init__(self, fresh: Callable[[], Any], network: model.Network) -> None:
+        self.fresh = fresh
+        self.engine = fresh()
+        self.gateway = wishes.gateway()
+        self._network = network
+
+    @property
+    def id(self):
+        return self.gateway.id
+
+    def desired(self, *connections: model.DesiredConnection, generation: int = 1):
+        return wishes.desired(*connections, network=self._network, of=self.gateway, generation=generation)
+
+    def turn(self, *connections: model.DesiredConnection, generation: int = 1):
+        return turns.turn(self.engine, self.id, self.desired(*connections, generation=generation))
+
+    def up(self, *connections: model.DesiredConnection):
+        return turns.until(self.engine, self.id, self.desired(*connections), turns.all_up)
+
+    def plan(self, desired: model.DesiredGateway | None, engine: Any = None):
+        engine = engine or self.engine
+        return list(engine.plan(self.id, desired, engine.observe(self.id)))
+
+
+@contextlib.contextmanager
+def strongswan():
+    with sites.World() as world:
+        world.add_device(sites.Tunnel(gateway=sites.EIPS[0], psk=wishes.PSK))
+        site = world.site("vpc-1")
+        bench = Bench(lambda: StrongSwan(world.folder, site), world.network("vpc-1"))
+        try:
+            yield bench
+        finally:
+            bench.engine.stop_all()
+
+
+@pytest.fixture(params=[pytest.param(strongswan, marks=pytest.mark.tunnel, id="strongswan")])
+def bench(request: pytest.FixtureRequest):
+    with request.param() as bench:
+        yield bench
+
+
+def test_it_says_what_it_is(bench: Bench):
+    described = bench.engine.describe()
+    assert described["name"] == bench.engine.name
+    assert {"version", "data_plane"} <= described.keys()
+
+
+def test_at_first_there_is_nothing_and_nothing_to_take_down(bench: Bench):
+    assert bench.engine.gateways() == frozenset()
+    assert bench.plan(None) == []
+    observation = turns.look(bench.engine, bench.id, None)
+    assert not observation.exists
+    assert observation.present == frozenset()
+    assert observation.connections == ()
+
+
+def test_what_is_not_made_is_not_reported_as_applied(bench: Bench):
+    observation = turns.look(bench.engine, bench.id, bench.desired(wishes.connection()))
+    assert observation.applied_generation is None
+    assert [shown.applied_generation for shown in observation.connections] == [None]
+
+
+def test_a_gateway_without_connections_is_made(bench: Bench):
+    observation = bench.turn(generation=3)
+    assert observation.exists
+    assert observation.applied_generation == 3
+    assert bench.engine.gateways() == {bench.id}
+
+
+def test_a_connection_comes_up(bench: Bench):
+    wish = wishes.connection(generation=5)
+    [shown] = bench.up(wish).connections
+    assert shown.connection_id == wish.id
+    assert shown.applied_generation == 5
+    assert shown.ike_established
+    assert len(shown.children) == shown.expected_children == 1
+
+
+def test_a_second_plan_is_empty(bench: Bench):
+    wish = wishes.connection()
+    bench.turn(wish)
+    assert bench.plan(bench.desired(wish)) == []
+    bench.up(wish)
+    assert bench.plan(bench.desired(wish)) == []
+
+
+def test_a_restarted_engine_plans_nothing(bench: Bench):
+    wish = wishes.connection()
+    bench.up(wish)
+    engine = bench.fresh()
+    assert engine.gateways() == {bench.id}
+    assert bench.plan(bench.desired(wish), engine) == []
+
+
+def test_planning_and_reporting_change_nothing(bench: Bench):
+    seen = bench.engine.observe(bench.id)
+    desired = bench.desired(wishes.connection())
+    first = [str(step) for step in bench.engine.plan(bench.id, desired, seen)]
+    assert [str(step) for step in bench.engine.plan(bench.id, desired, seen)] == first
+    assert bench.engine.gateways() == frozenset()
+
+
+def test_no_step_prints_a_secret(bench: Bench):
+    for step in bench.plan(bench.desired(wishes.connection())):
+        assert wishes.PSK not in f"{step} {step!r}"
+
+
+def test_each_step_says_whom_it_concerns(bench: Bench):
+    wish = wishes.connection()
+    concerned = [step.connection_id for step in bench.plan(bench.desired(wish))]
+    assert set(concerned) == {None, wish.id}
+    assert concerned == sorted(concerned, key=lambda connection_id: connection_id is not None)
+
+
+def test_a_plan_broken_off_anywhere_is_finished_by_the_next(bench: Bench):
+    wish = wishes.connection()
+    while steps := bench.plan(bench.desired(wish)):
+        bench.engine.apply(bench.id, steps[0])
+    assert turns.until(bench.engine, bench.id, bench.desired(wish), turns.all_up)
+
+
+def test_a_changed_connection_is_applied_in_its_new_generation(bench: Bench):
+    wish = wishes.connection()
+    bench.up(wish)
+    after = wishes.changed(wish, ipsec_policy=wishes.ipsec_policy(lifetime_seconds=7200))
+    assert bench.up(after).connections[0].applied_generation == wish.generation + 1
+
+
+def test_a_removed_connection_is_no_longer_present(bench: Bench):
+    wish = wishes.connection()
+    assert bench.up(wish).present == {wish.id}
+    assert bench.turn().present == frozenset()
+
+
+def test_a_failure_is_reported_where_it_belongs(bench: Bench):
+    wish = wishes.connection()
+    bench.up(wish)
+    observation = turns.look(bench.engine, bench.id, bench.desired(wish), {wish.id: "no", None: "broken"})
+    assert observation.failure == "broken"
+    assert observation.applied_generation is None
+    assert observation.connections[0].failure == "no"
+    assert observation.connections[0].applied_generation is None
+
+
+def test_a_gateway_that_is_not_wanted_goes_wholly(bench: Bench):
+    bench.up(wishes.connection())
+    observation = turns.turn(bench.engine, bench.id, None)
+    assert not observation.exists
+    assert bench.engine.gateways() == frozenset()
+    assert bench.plan(None) == []
+
+
+def test_a_report_names_its_gateway_and_time(bench: Bench):
+    observation = turns.look(bench.engine, bench.id, None)
+    assert isinstance(observation, model.Observation)
+    assert observation.gateway_id == bench.id
+    assert observation.seen_at.tzinfo is not None
+
+
+def test_it_tells_when_something_happens_by_itself_and_stops_when_asked(bench: Bench):
+    changes, stop = [], threading.Event()
+    watcher = threading.Thread(target=bench.engine.watch, args=(changes.append, stop))
+    watcher.start()
+    try:
+        bench.turn(wishes.connection())
+        sites.wait_for(lambda: bench.id in changes, "news of the tunnel")
+    finally:
+        stop.set()
+        watcher.join(timeout=5)
+    assert not watcher.is_alive()

@@ -1,0 +1,279 @@
+"""The planner, in a small world that carries steps out: from any state to any wish, whatever goes wrong between."""
+
+import dataclasses
+from datetime import UTC, datetime
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lab import wishes
+from landbridge import model
+from landbridge.engine.strongswan import mapping, names, planning, reporting, seen, steps
+from tests.engine.strongswan import small_world
+
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+NOTHING = seen.Seen(at=AT)
+GATEWAY = wishes.gateway()
+NETWORKS = [
+    model.Network(id="vpc-1"),
+    model.Network(id="vpc-1", bridge="br0", address="10.0.0.1/24"),
+    model.Network(id="vpc-1", interface="eth1", address="10.0.0.1/24"),
+]
+IDS = [f"0000000{number}-0000-4000-8000-000000000000" for number in range(4)]
+LOADS = (steps.LoadSecret, steps.LoadConn)
+
+
+def _variants(number: int) -> list[model.DesiredConnection]:
+    """One connection as it may be configured at different times."""
+    first, second = f"192.168.{number + 1}0.0/24", f"192.168.{number + 1}1.0/24"
+    wish = wishes.later(wishes.connection(f"198.51.100.{number + 1}", id=IDS[number], peer_subnets=(first,)), number)
+    rules = (wishes.policy(1, "10.0.0.0/25", first, second), wishes.policy(2, "10.0.0.128/25", second))
+    return [
+        wish,
+        wishes.changed(wish, psk="Another-Horse-8"),
+        wishes.changed(wish, peer_subnets=(first, second)),
+        wishes.changed(wish, ike_policy=wishes.ike_policy(dh_group="group19")),
+        wishes.changed(wish, ipsec_policy=wishes.ipsec_policy(pfs="disable")),
+        wishes.changed(wish, style="policy", peer_subnets=None, policy_rules=rules),
+        wishes.changed(wish, peer_subnets=("192.168.0.0/16",)),
+        dataclasses.replace(wish, peer_address=None),
+        wishes.changed(wish, style="bgp"),
+    ]
+
+
+connections = st.tuples(*(st.none() | st.sampled_from(_variants(number)) for number in range(len(IDS))))
+wanted = st.builds(
+    lambda chosen, network: wishes.desired(*(each for each in chosen if each), network=network, of=GATEWAY),
+    connections,
+    st.sampled_from(NETWORKS),
+)
+wanted_or_gone = st.none() | wanted
+
+
+def carried_out(desired: model.DesiredGateway | None, now: seen.Seen):
+    for step in planning.plan(desired, now):
+        now = small_world.applied(now, step)
+    return now
+
+
+def forgetful(now: seen.Seen):
+    """What a Landbridge that was started a moment ago sees."""
+    return dataclasses.replace(now, tried=frozenset())
+
+
+@st.composite
+def states(draw: Any):
+    """A world that was made for one wish, then suffered."""
+    now = carried_out(draw(wanted_or_gone), NOTHING)
+    now = dataclasses.replace(
+        now, sas=(*now.sas, *draw(st.lists(stray_sas(), max_size=3, unique_by=lambda sa: sa.unique_id)))
+    )
+    kinds = st.lists(st.sampled_from(["charon", "namespace", "secret", "conn", "sa", "child", "address", "wan", "lan"]))
+    for kind in draw(kinds):
+        now = _suffer(draw, now, kind)
+    return now
+
+
+@st.composite
+def stray_sas(draw: Any):
+    name = draw(st.sampled_from([*IDS[:2], seen.UNNAMED, "99999999-0000-4000-8000-000000000000"]))
+    state = draw(st.sampled_from(["CONNECTING", "ESTABLISHED", "DELETING"]))
+    fingerprint = draw(st.sampled_from(["aaaaaaaaaaaa", "bbbbbbbbbbbb"]))
+    child = seen.Child(
+        str(names.Child(name, "0", fingerprint, fingerprint)), draw(st.integers(1, 99).map(str)), "INSTALLED"
+    )
+    children = (child,) if state == "ESTABLISHED" and draw(st.booleans()) else ()
+    return seen.IkeSa(name, draw(st.integers(1, 99).map(str)), state, children=children)
+
+
+def _suffer(draw: Any, now: seen.Seen, kind: str) -> seen.Seen:
+    match kind:
+        case "charon":
+            return dataclasses.replace(now, alive=False, conns={}, secrets=frozenset(), sas=())
+        case "namespace":
+            loose = draw(st.booleans())
+            return dataclasses.replace(
+                now,
+                namespace=False,
+                wan=False,
+                wan_end=loose and now.wan_end,
+                lan="?" if loose and now.lan else None,
+                addresses=frozenset(),
+            )
+        case "secret":
+            return dataclasses.replace(now, secrets=frozenset(list(now.secrets)[1:]))
+        case "conn":
+            return dataclasses.replace(now, conns=dict(list(now.conns.items())[1:]))
+        case "sa":
+            return dataclasses.replace(now, sas=now.sas[1:])
+        case "child":
+            return dataclasses.replace(
+                now, sas=tuple(dataclasses.replace(sa, children=sa.children[1:]) for sa in now.sas)
+            )
+        case "address":
+            gone = draw(st.sampled_from(sorted(now.addresses))) if now.addresses else None
+            return dataclasses.replace(now, addresses=now.addresses - {gone})
+        case "wan":
+            return dataclasses.replace(now, wan=False)
+        case _:
+            return dataclasses.replace(now, lan="?") if now.lan else now
+
+
+def is_as_wished(desired: model.DesiredGateway | None, now: seen.Seen):
+    if desired is None:
+        return not (now.folder or now.namespace or now.alive or now.wan_end or now.lan)
+    carried = {each.connection_id: each for each in mapping.wanted(desired, mapping.refusals(desired))}
+    ours = [sa for sa in now.sas if sa.name != seen.UNNAMED and sa.live]
+    return (
+        now.conns == {name: frozenset(each.children) for name, each in carried.items()}
+        and now.secrets == {each.secret_id for each in carried.values()}
+        and now.addresses == mapping.addresses(desired, frozenset(carried))
+        and all(child.name in carried[sa.name].children for sa in ours for child in sa.children)
+        and all(_is_up(each, ours) for each in carried.values() if each.initiates)
+    )
+
+
+def _is_up(each: mapping.Wanted, sas: list[seen.IkeSa]) -> bool:
+    mine = [sa for sa in sas if sa.name == each.connection_id]
+    up = {child.name for sa in mine for child in sa.children}
+    return set(each.children) <= up or any(sa.growing for sa in mine)
+
+
+@given(now=states(), desired=wanted_or_gone)
+def test_from_any_state_to_any_wish(now: seen.Seen, desired: model.DesiredGateway | None):
+    assert is_as_wished(desired, carried_out(desired, forgetful(now)))
+
+
+@given(now=states(), desired=wanted_or_gone)
+def test_a_second_plan_is_empty(now: seen.Seen, desired: model.DesiredGateway | None):
+    after = carried_out(desired, forgetful(now))
+    assert planning.plan(desired, after) == []
+    assert planning.plan(desired, forgetful(after)) == []
+
+
+@settings(deadline=None)
+@given(now=states(), desired=wanted_or_gone)
+def test_every_interrupted_plan_is_finished_by_the_next(now: seen.Seen, desired: model.DesiredGateway | None):
+    now = forgetful(now)
+    for step in planning.plan(desired, now):
+        assert is_as_wished(desired, carried_out(desired, forgetful(now)))
+        now = small_world.applied(now, step)
+
+
+@given(now=states(), desired=wanted, data=st.data())
+def test_a_connection_whose_step_failed_is_finished_by_the_next_plan(
+    now: seen.Seen, desired: model.DesiredGateway, data: st.DataObject
+):
+    now = forgetful(now)
+    plan = [step for step in planning.plan(desired, now) if step.connection_id]
+    broken = data.draw(st.sampled_from(plan)).connection_id if plan else None
+    for step in planning.plan(desired, now):
+        if step.connection_id is None or step.connection_id != broken:
+            now = small_world.applied(now, step)
+    assert is_as_wished(desired, carried_out(desired, forgetful(now)))
+
+
+@given(first=wanted, second=wanted)
+def test_what_did_not_change_is_not_touched(first: model.DesiredGateway, second: model.DesiredGateway):
+    now = carried_out(first, NOTHING)
+    second = dataclasses.replace(second, network=first.network)
+    kept = _loaded(first).keys() & _loaded(second).keys()
+    kept = {name for name in kept if _loaded(first)[name] == _loaded(second)[name]}
+    assert not [step for step in planning.plan(second, now) if step.connection_id in kept]
+
+
+def _loaded(desired: model.DesiredGateway) -> dict[str, tuple[tuple[str, ...], str]]:
+    carried = mapping.wanted(desired, mapping.refusals(desired))
+    return {each.connection_id: (each.children, each.secret_id) for each in carried}
+
+
+@given(now=states(), desired=wanted)
+def test_what_is_new_is_loaded_before_what_is_old_goes(now: seen.Seen, desired: model.DesiredGateway):
+    plan = planning.plan(desired, forgetful(now))
+    carried = _loaded(desired)
+    last_load = max((at for at, step in enumerate(plan) if isinstance(step, LOADS)), default=-1)
+    for at, step in enumerate(plan):
+        if isinstance(step, steps.UnloadConn | steps.RemoveAddresses):
+            assert at > last_load
+        if isinstance(step, steps.UnloadSecret) and step.connection_id in carried:
+            assert not [
+                each for each in plan[:at] if each.connection_id == step.connection_id and isinstance(each, LOADS)
+            ]
+        if isinstance(step, steps.Initiate):
+            assert not [
+                each for each in plan[at:] if each.connection_id == step.connection_id and isinstance(each, LOADS)
+            ]
+
+
+@given(now=states(), desired=wanted_or_gone)
+def test_no_step_shows_a_secret(now: seen.Seen, desired: model.DesiredGateway | None):
+    for step in planning.plan(desired, now):
+        assert "Horse" not in f"{step} {step!r}"
+
+
+@given(now=states(), desired=wanted)
+def test_a_report_says_applied_when_it_is(now: seen.Seen, desired: model.DesiredGateway):
+    after = carried_out(desired, forgetful(now))
+    observed = reporting.report(GATEWAY.id, desired, after, {})
+    assert observed.exists
+    assert observed.applied_generation == desired.generation
+    for wish, shown in zip(desired.connections, observed.connections, strict=True):
+        assert shown.applied_generation == wish.generation
+        assert shown.refused or shown.expected_children >= len(shown.children)
+
+
+def test_a_child_that_was_tried_a_moment_ago_is_left_alone():
+    desired = wishes.desired(wishes.connection(), of=GATEWAY)
+    up = carried_out(desired, NOTHING)
+    rejected = dataclasses.replace(up, sas=())
+    assert planning.plan(desired, rejected) == []
+    assert [type(step) for step in planning.plan(desired, forgetful(rejected))] == [steps.Initiate]
+
+
+def test_a_new_psk_is_tried_at_once_and_ends_what_was_begun_with_the_old():
+    wish = wishes.connection()
+    up = carried_out(wishes.desired(wish, of=GATEWAY), NOTHING)
+    hanging = dataclasses.replace(up, sas=(seen.IkeSa(wish.id, "7", "CONNECTING"),))
+    plan = planning.plan(wishes.desired(wishes.changed(wish, psk="Another-Horse-8"), of=GATEWAY), hanging)
+    assert [type(step) for step in plan] == [steps.TerminateIke, steps.UnloadSecret, steps.LoadSecret, steps.Initiate]
+
+
+def test_a_new_psk_leaves_an_established_tunnel_up():
+    wish = wishes.connection()
+    up = carried_out(wishes.desired(wish, of=GATEWAY), NOTHING)
+    plan = planning.plan(wishes.desired(wishes.changed(wish, psk="Another-Horse-8"), of=GATEWAY), up)
+    assert [type(step) for step in plan] == [steps.UnloadSecret, steps.LoadSecret]
+
+
+def test_a_new_subnet_leaves_the_other_child_up():
+    wish = wishes.connection(peer_subnets=("192.168.44.0/24",))
+    up = carried_out(wishes.desired(wish, of=GATEWAY), NOTHING)
+    after = wishes.changed(wish, peer_subnets=("192.168.44.0/24", "192.168.45.0/24"))
+    plan = planning.plan(wishes.desired(after, of=GATEWAY), up)
+    assert [type(step) for step in plan] == [steps.LoadConn, steps.Initiate]
+
+
+def test_a_new_ike_policy_ends_the_whole_ike_sa_once_its_successor_is_loaded():
+    wish = wishes.connection()
+    up = carried_out(wishes.desired(wish, of=GATEWAY), NOTHING)
+    after = wishes.changed(wish, ike_policy=wishes.ike_policy(dh_group="group19"))
+    plan = planning.plan(wishes.desired(after, of=GATEWAY), up)
+    assert [type(step) for step in plan] == [steps.LoadConn, steps.TerminateIke, steps.Initiate]
+
+
+def test_a_new_ipsec_policy_ends_the_child_and_leaves_its_ike_sa():
+    wish = wishes.connection()
+    up = carried_out(wishes.desired(wish, of=GATEWAY), NOTHING)
+    after = wishes.changed(wish, ipsec_policy=wishes.ipsec_policy(pfs="disable"))
+    plan = planning.plan(wishes.desired(after, of=GATEWAY), up)
+    assert [type(step) for step in plan] == [steps.LoadConn, steps.TerminateChild, steps.Initiate]
+
+
+def test_addresses_are_added_in_modest_batches():
+    wish = wishes.connection()
+    many = tuple(f"10.{high}.{low}.0/24" for high in range(2) for low in range(100))
+    desired = wishes.desired(wish, of=wishes.gateway(local_subnets=many))
+    added = [step for step in planning.plan(desired, NOTHING) if isinstance(step, steps.AddAddresses)]
+    assert len(added) > 1
+    assert max(len(step.addresses) for step in added) <= planning.BATCH

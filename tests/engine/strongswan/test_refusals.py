@@ -1,0 +1,101 @@
+"""What this engine does not carry, and that it says so before anything is loaded."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lab import wishes
+from landbridge.engine.strongswan import mapping
+
+POLICY = {"style": "policy", "peer_subnets": None}
+
+
+@pytest.mark.parametrize("style", ["bgp", "policy-template"])
+def test_other_styles_are_not_carried_yet(style: str):
+    wish = wishes.connection(style=style)
+    assert "not carried by this engine yet" in mapping.refusals(wishes.desired(wish))[wish.id]
+
+
+def test_a_gm_gateway_has_no_data_plane():
+    wish = wishes.connection(ike_policy=wishes.ike_policy(dh_group=None))
+    desired = wishes.desired(wish, of=wishes.gateway(flavor="GM"))
+    assert mapping.refusals(desired) == {wish.id: mapping.NO_GM}
+
+
+def test_without_a_psk_nothing_is_loaded():
+    wish = wishes.connection(psk=None)
+    assert mapping.refusals(wishes.desired(wish)) == {wish.id: mapping.NO_PSK}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"peer_subnets": ("0.0.0.0/0",)},
+        {**POLICY, "policy_rules": (wishes.policy(1, "10.0.0.0/24", "192.168.44.0/24", "0.0.0.0/0"),)},
+        {**POLICY, "policy_rules": (wishes.policy(1, "0.0.0.0/0", "192.168.44.0/24"),)},
+    ],
+    ids=["static", "policy-destination", "policy-source"],
+)
+def test_a_default_route_is_refused(given: dict[str, Any]):
+    wish = wishes.connection(**given)
+    assert mapping.refusals(wishes.desired(wish)) == {wish.id: mapping.NO_DEFAULT_ROUTE}
+
+
+@pytest.mark.parametrize("given", [{"peer_subnets": ()}, {"peer_subnets": None}, POLICY])
+def test_a_connection_without_selectors_is_refused(given: dict[str, Any]):
+    wish = wishes.connection(**given)
+    assert mapping.refusals(wishes.desired(wish)) == {wish.id: mapping.NO_SUBNETS}
+
+
+@pytest.mark.parametrize(
+    "subnet", ["192.168.44.0/24", "192.168.0.0/16", "192.168.44.128/25"], ids=["equal", "around", "within"]
+)
+def test_of_two_that_cannot_be_told_apart_the_older_is_carried(subnet: str):
+    older = wishes.connection(peer_subnets=("192.168.44.0/24",))
+    younger = wishes.later(wishes.connection(peer_subnets=(subnet,)), 1)
+    reason = f"the userland data plane cannot tell it apart from connection {older.id}"
+    assert mapping.refusals(wishes.desired(younger, older)) == {younger.id: reason}
+
+
+def test_the_same_peer_subnet_from_different_sources_is_carried():
+    rules = [(wishes.policy(1, source, "192.168.44.0/24"),) for source in ("10.0.0.0/25", "10.0.0.128/25")]
+    both = [wishes.connection(f"198.51.100.{at}", **POLICY, policy_rules=rule) for at, rule in enumerate(rules)]
+    assert mapping.refusals(wishes.desired(*both)) == {}
+
+
+def test_a_refused_connection_stands_in_nobodys_way():
+    refused = wishes.connection(psk=None)
+    carried = wishes.later(wishes.connection(), 1)
+    assert list(mapping.refusals(wishes.desired(refused, carried))) == [refused.id]
+
+
+def test_two_connections_between_the_same_identities_would_end_each_other():
+    named = wishes.ike_policy(local_id_type="fqdn", local_id="hq", peer_id_type="fqdn", peer_id="branch")
+    older = wishes.connection("198.51.100.2", ike_policy=named, peer_subnets=("192.168.1.0/24",))
+    younger = wishes.later(wishes.connection("198.51.100.6", ike_policy=named, peer_subnets=("192.168.2.0/24",)), 1)
+    reason = f"IKE cannot tell it apart from connection {older.id}: both have local id hq and peer id branch"
+    assert mapping.refusals(wishes.desired(older, younger)) == {younger.id: reason}
+
+
+subnets = st.builds(lambda low, length: f"10.{low}.0.0/{length}", st.integers(0, 7), st.integers(12, 18))
+
+
+@given(st.lists(st.lists(subnets, min_size=1, max_size=3, unique=True), max_size=6))
+def test_no_two_carried_connections_overlap_and_every_refused_one_does(peers: list[list[str]]):
+    desired = wishes.desired(
+        *(
+            wishes.later(wishes.connection(f"198.51.100.{at}", peer_subnets=tuple(each)), at)
+            for at, each in enumerate(peers)
+        ),
+        of=wishes.gateway(local_subnets=("172.16.0.0/24",)),
+    )
+    refused = mapping.refusals(desired)
+    carried = []
+    for wish in desired.connections:
+        mine = mapping.pairs(desired, wish)
+        clash = any(pair.overlaps(other) for pair in mine for other in carried)
+        assert clash == (wish.id in refused)
+        if not clash:
+            carried += mine

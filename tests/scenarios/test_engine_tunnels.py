@@ -1,0 +1,361 @@
+"""Real tunnels to a hand-written strongSwan, straight through the engine: SA state, a ping, and ESP on the wire."""
+
+import concurrent.futures
+import dataclasses
+import os
+import signal
+import subprocess
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab import sites, turns, wishes
+from landbridge import model
+from landbridge.engine import base
+from landbridge.engine.strongswan import charon, names, namespace
+from landbridge.engine.strongswan.engine import StrongSwan
+
+pytestmark = pytest.mark.tunnel
+
+HOST = "192.168.44.10"
+SECOND_LAN = "192.168.45.0/24"
+SECOND_HOST = "192.168.45.10"
+
+
+class Bench:
+    """A world with an engine in it and one gateway, whose log lines are listened to."""
+
+    def __init__(self, world: sites.World) -> None:
+        self.world = world
+        self.network = world.network("vpc-1")
+        self.gateway = wishes.gateway()
+        self.engine = self.fresh()
+        self.changes = []
+
+    def fresh(self):
+        """The engine as a restarted Landbridge has it."""
+        return StrongSwan(self.world.folder, self.world.site("vpc-1"))
+
+    @property
+    def folder(self):
+        return self.world.folder / "engine" / names.short(self.gateway.id)
+
+    def desired(self, *connections: model.DesiredConnection):
+        return wishes.desired(*connections, network=self.network, of=self.gateway)
+
+    def up(self, *connections: model.DesiredConnection):
+        return turns.until(self.engine, self.gateway.id, self.desired(*connections), turns.all_up).connections
+
+    def turn(self, *connections: model.DesiredConnection):
+        return turns.turn(self.engine, self.gateway.id, self.desired(*connections))
+
+    def plan(self, *connections: model.DesiredConnection):
+        engine = self.fresh()
+        return engine.plan(self.gateway.id, self.desired(*connections), engine.observe(self.gateway.id))
+
+
+@pytest.fixture
+def bench():
+    with sites.World() as world:
+        bench, stop = Bench(world), threading.Event()
+        watcher = threading.Thread(target=bench.engine.watch, args=(bench.changes.append, stop))
+        watcher.start()
+        try:
+            yield bench
+        finally:
+            stop.set()
+            watcher.join()
+            bench.engine.stop_all()
+
+
+def tunnel(**given: Any):
+    return sites.Tunnel(**({"gateway": sites.EIPS[0], "psk": wishes.PSK} | given))
+
+
+def spis(connection: model.ConnectionObservation):
+    return [(child.spi_in, child.spi_out) for child in connection.children]
+
+
+def test_a_static_ikev2_tunnel_carries_traffic_in_esp_alone(bench: Bench):
+    device = bench.world.add_device(tunnel())
+    [up] = bench.up(wishes.connection())
+    assert up.ike_established
+    assert up.children[0].local_ts == ("10.0.0.0/24",)
+    assert up.children[0].remote_ts == ("192.168.44.0/24",)
+    with sites.capturing(bench.world.wan, "d0") as packets:
+        assert sites.ping(bench.world.vpc_host, HOST)
+        assert sites.ping(device.host, sites.VPC_HOST)
+    seen = {(packet.kind, packet.spi) for packet in packets if packet.kind != "ike"}
+    assert seen == {("esp", up.children[0].spi_in), ("esp", up.children[0].spi_out)}
+
+
+def test_no_clear_text_leaves_while_the_tunnel_is_down(bench: Bench):
+    bench.world.add_device(tunnel(psk="Some-Other-9"))
+    bench.turn(wishes.connection())
+    with sites.capturing(bench.world.wan, names.wan_end(bench.gateway.id)) as packets:
+        assert not sites.ping(bench.world.vpc_host, HOST, wait=0.3)
+    assert {packet.kind for packet in packets} <= {"ike"}
+
+
+def test_a_policy_ikev1_tunnel_has_a_child_per_destination(bench: Bench):
+    pairs = ((sites.LAN, sites.VPC), (SECOND_LAN, sites.VPC))
+    bench.world.add_device(tunnel(version=1, pairs=pairs), lans=(sites.LAN, SECOND_LAN))
+    rules = (wishes.policy(1, sites.VPC, sites.LAN, SECOND_LAN),)
+    ike = wishes.ike_policy(version="v1", negotiation_mode="main")
+    [up] = bench.up(wishes.connection(style="policy", peer_subnets=None, policy_rules=rules, ike_policy=ike))
+    assert [child.remote_ts for child in up.children] == [(sites.LAN,), (SECOND_LAN,)]
+    for host in (HOST, SECOND_HOST):
+        sites.wait_for(lambda host=host: sites.ping(bench.world.vpc_host, host), f"a ping to {host}")
+
+
+def test_an_aggressive_ikev1_tunnel_with_names_comes_up(bench: Bench):
+    bench.world.add_device(tunnel(version=1, aggressive=True, local_id="branch.example", remote_id="hq.example"))
+    ike = wishes.ike_policy(
+        version="v1",
+        negotiation_mode="aggressive",
+        local_id_type="fqdn",
+        local_id="hq.example",
+        peer_id_type="fqdn",
+        peer_id="branch.example",
+    )
+    [up] = bench.up(wishes.connection(ike_policy=ike))
+    assert (up.local_id, up.peer_id) == ("hq.example", "branch.example")
+    sites.wait_for(lambda: sites.ping(bench.world.vpc_host, HOST), "a ping")
+
+
+def test_a_peer_without_address_is_waited_for_and_answered(bench: Bench):
+    device = bench.world.add_device(tunnel(local_id="branch.example"))
+    wish = wishes.connection(None, ike_policy=wishes.ike_policy(peer_id_type="fqdn", peer_id="branch.example"))
+    assert bench.turn(wish).connections[0].waits_for_peer
+    device.swanctl("--initiate", "--child", "hq-0")
+    [up] = bench.up(wish)
+    assert up.peer_address == device.address
+    assert sites.ping(bench.world.vpc_host, HOST)
+
+
+def test_a_peer_that_offers_everything_is_narrowed_and_the_inner_addresses_meet(bench: Bench):
+    everything = (("0.0.0.0/0", "0.0.0.0/0"),)
+    bench.world.add_device(tunnel(pairs=everything), inner="169.254.70.2/32")
+    [up] = bench.up(wishes.connection(tunnel_local_address="169.254.70.1/30", tunnel_peer_address="169.254.70.2/30"))
+    assert len(up.children) == 2
+    assert sites.ping(bench.world.vpc_host, HOST)
+    assert sites.ping(names.namespace(bench.gateway.id), "169.254.70.2")
+
+
+@pytest.mark.parametrize("who", ["we", "the device"])
+def test_a_wrong_psk_leaves_a_line_of_evidence(bench: Bench, who: str):
+    device = bench.world.add_device(tunnel(psk="Some-Other-9"))
+    wish = wishes.connection() if who == "we" else wishes.connection(psk="Right-Horse-1")
+    wanted = "received AUTHENTICATION_FAILED notify error" if who == "we" else "but MAC mismatched"
+    bench.turn(wish)
+    if who == "the device":
+        with pytest.raises(RuntimeError):
+            device.swanctl("--initiate", "--child", "hq-0")
+
+    def is_told(observation: model.Observation) -> bool:
+        return any(wanted in line.line for line in observation.connections[0].evidence)
+
+    shown = turns.until(bench.engine, bench.gateway.id, bench.desired(wish), is_told).connections[0]
+    assert not shown.children
+    sites.wait_for(lambda: bench.gateway.id in bench.changes, "the news")
+
+
+@pytest.mark.parametrize(
+    ("device", "line"),
+    [
+        ({"proposals": "aes256-sha512-modp2048"}, "received NO_PROPOSAL_CHOSEN notify error"),
+        ({"version": 1}, "received NO_PROPOSAL_CHOSEN notify error"),
+        ({"local_id": "who.example"}, "received AUTHENTICATION_FAILED notify error"),
+        ({"esp_proposals": "aes256-sha512"}, "received NO_PROPOSAL_CHOSEN notify, no CHILD_SA built"),
+        ({"pairs": (("192.168.99.0/24", "10.0.0.0/24"),)}, "received TS_UNACCEPTABLE notify, no CHILD_SA built"),
+    ],
+    ids=["phase-1 proposal", "IKE version", "identity", "phase-2 proposal", "selectors"],
+)
+def test_a_mismatch_leaves_the_line_that_names_it(bench: Bench, device: dict[str, Any], line: str):
+    bench.world.add_device(tunnel(**device))
+    wish = wishes.connection()
+    shown = turns.until(
+        bench.engine,
+        bench.gateway.id,
+        bench.desired(wish),
+        lambda seen: any(line in each.line for each in seen.connections[0].evidence),
+    ).connections[0]
+    assert not shown.children
+    assert shown.applied_generation == 1
+
+
+def test_a_peer_that_is_not_there_leaves_a_line_of_evidence(bench: Bench):
+    bench.world.add_device(tunnel()).stop()
+    wish = wishes.connection()
+
+    def is_told(observation: model.Observation) -> bool:
+        return any("retransmit 1 of request" in line.line for line in observation.connections[0].evidence)
+
+    turns.until(bench.engine, bench.gateway.id, bench.desired(wish), is_told)
+
+
+def test_both_proposals_are_told_when_the_device_offers_another(bench: Bench):
+    device = bench.world.add_device(tunnel(proposals="aes256-sha512-modp2048"))
+    wish = wishes.connection(None, ike_policy=wishes.ike_policy(peer_id_type="ip", peer_id="198.51.100.2"))
+    wish = dataclasses.replace(wish, peer_address=device.address)
+    bench.turn(wish)
+    with pytest.raises(RuntimeError):
+        device.swanctl("--initiate", "--child", "hq-0")
+    wanted = "received proposals: IKE:AES_CBC_256/HMAC_SHA2_512_256/PRF_HMAC_SHA2_512/MODP_2048"
+
+    def is_told(observation: model.Observation) -> bool:
+        return wanted in [line.line for line in observation.connections[0].evidence]
+
+    turns.until(bench.engine, bench.gateway.id, bench.desired(wish), is_told)
+
+
+def test_a_corrected_psk_brings_the_tunnel_up_at_once(bench: Bench):
+    bench.world.add_device(tunnel())
+    wish = wishes.connection(psk="Some-Other-9")
+    bench.turn(wish)
+    turns.until(bench.engine, bench.gateway.id, bench.desired(wish), lambda seen: seen.connections[0].evidence)
+    bench.up(wishes.changed(wish, psk=wishes.PSK))
+
+
+def test_changing_one_connection_leaves_the_other_alone(bench: Bench):
+    bench.world.add_device(tunnel())
+    bench.world.add_device(tunnel(pairs=((SECOND_LAN, sites.VPC),)), lans=(SECOND_LAN,))
+    first, second = wishes.connection(), wishes.connection("198.51.100.6", peer_subnets=(SECOND_LAN,))
+    before = bench.up(first, second)
+    bench.world.devices[1].load(
+        tunnel(
+            pairs=((SECOND_LAN, sites.VPC),), proposals="aes256-sha256-ecp256", esp_proposals="aes256-sha256-modp3072"
+        )
+    )
+    second = wishes.changed(
+        second,
+        ike_policy=wishes.ike_policy(encryption_algorithm="aes-256", dh_group="group19"),
+        ipsec_policy=wishes.ipsec_policy(encryption_algorithm="aes-256"),
+    )
+    after = bench.up(first, second)
+    assert spis(after[0]) == spis(before[0])
+    assert spis(after[1]) != spis(before[1])
+    assert after[1].ike_proposal == "AES_CBC_256/HMAC_SHA2_256_128/PRF_HMAC_SHA2_256/ECP_256"
+    assert sites.ping(bench.world.vpc_host, HOST)
+    assert sites.ping(bench.world.vpc_host, SECOND_HOST)
+
+
+def test_a_deleted_connection_is_gone_and_the_other_stays(bench: Bench):
+    bench.world.add_device(tunnel())
+    bench.world.add_device(tunnel(pairs=((SECOND_LAN, sites.VPC),)), lans=(SECOND_LAN,))
+    first, second = wishes.connection(), wishes.connection("198.51.100.6", peer_subnets=(SECOND_LAN,))
+    before = bench.up(first, second)
+    observation = bench.turn(first)
+    assert observation.present == {first.id}
+    assert spis(observation.connections[0]) == spis(before[0])
+    assert not sites.ping(bench.world.vpc_host, SECOND_HOST, wait=0.3)
+
+
+def test_another_connection_with_the_same_subnets_takes_over_from_a_deleted_one(bench: Bench):
+    bench.world.add_device(tunnel())
+    bench.up(wishes.connection())
+    bench.up(wishes.connection())
+    sites.wait_for(lambda: sites.ping(bench.world.vpc_host, HOST, wait=0.3), "a ping", seconds=3)
+
+
+def test_a_restarted_engine_plans_nothing(bench: Bench):
+    bench.world.add_device(tunnel())
+    wish = wishes.connection()
+    before = bench.up(wish)
+    assert bench.plan(wish) == []
+    assert bench.fresh().gateways() == {bench.gateway.id}
+    assert spis(turns.look(bench.fresh(), bench.gateway.id, bench.desired(wish)).connections[0]) == spis(before[0])
+
+
+def test_a_killed_charon_comes_back(bench: Bench):
+    bench.world.add_device(tunnel())
+    wish = wishes.connection()
+    bench.up(wish)
+    bench.changes.clear()
+    os.kill(charon.pid(bench.folder), signal.SIGKILL)
+    sites.wait_for(lambda: bench.changes, "the engine to notice")
+    bench.up(wish)
+    assert sites.ping(bench.world.vpc_host, HOST)
+
+
+def test_fifty_children_of_one_connection_come_up_in_one_ike_sa(bench: Bench):
+    lans = tuple(f"192.168.{number}.0/24" for number in range(44, 94))
+    bench.world.add_device(
+        tunnel(pairs=tuple((lan, sites.VPC) for lan in lans), esp_proposals="aes128-sha256"), lans=lans
+    )
+    wish = wishes.connection(
+        style="policy",
+        peer_subnets=None,
+        policy_rules=(wishes.policy(1, sites.VPC, *lans),),
+        ipsec_policy=wishes.ipsec_policy(pfs="disable"),
+    )
+    [up] = bench.up(wish)
+    assert len(up.children) == 50
+    assert [sa.name for sa in bench.engine.observe(bench.gateway.id).sas] == [wish.id]
+    assert sites.ping(bench.world.vpc_host, "192.168.93.10")
+
+
+def test_many_gateways_are_made_and_taken_down_at_once(bench: Bench):
+    engine = bench.engine
+    endpoints = [
+        tuple(model.Endpoint(number=number, address=sites.EIPS[2 * at + number - 1]) for number in (1, 2))
+        for at in range(8)
+    ]
+    wanted = [wishes.desired(of=wishes.gateway(endpoints=pair)) for pair in endpoints]
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda desired: turns.turn(engine, desired.id, desired), wanted))
+        assert [observation.applied_generation for observation in made] == [1] * 8
+        assert all(sites.ping(bench.world.wan, pair[1].address) for pair in endpoints)
+        gone = list(pool.map(lambda desired: turns.turn(engine, desired.id, None), wanted))
+        assert not any(observation.exists for observation in gone)
+
+
+def test_a_leg_on_an_interface_is_a_macvlan(bench: Bench):
+    bench.world.add_device(tunnel())
+    bench.network = model.Network(id="vpc-1", interface="vpc", address=sites.LEG)
+    wish = wishes.connection()
+    bench.up(wish)
+    assert bench.plan(wish) == []
+    assert sites.ping(bench.world.vpc_host, HOST)
+    bench.network = bench.world.network("vpc-1")
+    bench.up(wish)
+    assert bench.plan(wish) == []
+    assert sites.ping(bench.world.vpc_host, HOST)
+
+
+def test_a_namespace_that_lost_its_name_is_made_anew(bench: Bench):
+    bench.world.add_device(tunnel())
+    wish = wishes.connection()
+    bench.up(wish)
+    namespace.remove(names.namespace(bench.gateway.id))
+    bench.up(wish)
+    assert sites.ping(bench.world.vpc_host, HOST)
+
+
+@pytest.mark.parametrize(
+    ("folder", "underlay", "words"),
+    [("d" * 80, None, "too long"), ("data", "no-such-namespace", "the network namespace no-such-namespace")],
+    ids=["long path", "underlay"],
+)
+def test_a_machine_that_cannot_run_it_is_told_what_is_missing(
+    tmp_path: Path, folder: str, underlay: str | None, words: str
+):
+    site = model.Site(eips=(), networks=(), zones=(), any_network=True, underlay=underlay)
+    with pytest.raises(base.EngineUnavailable, match=words):
+        StrongSwan(tmp_path / folder, site)
+
+
+def test_teardown_leaves_nothing(bench: Bench):
+    bench.world.add_device(tunnel())
+    bench.up(wishes.connection())
+    pid = charon.pid(bench.folder)
+    turns.turn(bench.engine, bench.gateway.id, None)
+    assert bench.engine.gateways() == frozenset()
+    assert not bench.folder.exists()
+    assert not namespace.exists(names.namespace(bench.gateway.id))
+    links = subprocess.run(["ip", "-n", bench.world.wan, "link"], capture_output=True, text=True, check=True).stdout
+    assert names.short(bench.gateway.id) not in links
+    assert not os.path.exists(f"/proc/{pid}/exe")  # noqa: PTH110  a zombie that init has not reaped yet has none
+    assert not turns.look(bench.engine, bench.gateway.id, None).exists
