@@ -5,7 +5,9 @@ import sqlite3
 import uuid
 from pathlib import Path
 
-COLUMNS = "id, project_id, gateway_id, customer_gateway_id, endpoint, identity, if_id, generation, deleting, spec_version"
+COLUMNS = (
+    "id, project_id, gateway_id, customer_gateway_id, endpoint, identity, if_id, generation, deleting, spec_version"
+)
 
 
 def multiply(data: Path, rows: int) -> None:
@@ -25,8 +27,7 @@ def multiply(data: Path, rows: int) -> None:
 
     connection.execute("begin")
     connection.executemany(f"insert into connection ({COLUMNS}, spec) values ({', '.join('?' * 11)})", copies())
-    connection.execute("update counter set value = ? where kind = 'vpn_connection'", (rows,))
-    connection.execute("update vpn_gateway set connection_count = ?", (rows,))
+    connection.execute("update gateway_count set connections = ?", (rows,))
     connection.execute("commit")
     connection.execute("pragma wal_checkpoint(truncate)")
     connection.close()

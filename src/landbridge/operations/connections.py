@@ -1,5 +1,6 @@
 """Connections: create, show, list, delete; the diagnosis, and the wish that the simulated engine reads."""
 
+import dataclasses
 from dataclasses import dataclass
 
 from landbridge import errors, model
@@ -10,7 +11,7 @@ from landbridge.operations.call import Call
 from landbridge.rules import connection as rules
 from landbridge.rules import fields, tunnel
 from landbridge.status import connection as status
-from landbridge.store import codec, connections, customer_gateways, gateways, records
+from landbridge.store import codec, connections, gateways, records
 from landbridge.store.database import Transaction
 
 
@@ -41,8 +42,12 @@ def create(tx: Transaction, call: Call, ask: model.AskConnection) -> Shown:
 
 def _create(tx: Transaction, call: Call, ask: model.AskConnection) -> model.Connection:
     draws = calls.draws(call.now)
-    row = _find_gateway(tx, call, ask)
-    facts = _facts(tx, call, ask, row, draws)
+    row, peer = connections.ends(
+        tx, call.project_id, fields.lower_id(ask.gateway_id) or "", fields.lower_id(ask.customer_gateway_id) or ""
+    )
+    alone = rules.Facts(gateway=_gateway_facts(row), customer_gateway=peer)
+    identity = rules.identity(ask, alone)
+    facts = dataclasses.replace(alone, neighbours=_neighbours(tx, ask, alone, identity, draws)) if row else alone
     violations = fields.merge(call.shape, rules.check(ask, facts, draws))
     if violations or row is None:
         raise errors.Invalid(violations)
@@ -50,39 +55,33 @@ def _create(tx: Transaction, call: Call, ask: model.AskConnection) -> model.Conn
     connections.add(
         tx,
         connection,
-        identity=rules.identity(ask, facts),
+        identity=identity,
         tunnel_block=tunnel.block_of(connection.tunnel_local_address) if connection.tunnel_local_address else None,
         if_id=row.next_if_id,
         psk=_sealed_psk(call, ask, connection),
     )
-    gateways.count_up(tx, row.gateway.id)
+    gateways.count_up(tx, row.seq)
     records.tag(tx, call.project_id, "vpn-connection", connection.id, connection.tags)
-    records.count(tx, call.project_id, "vpn_connection", 1)
     calls.audit(tx, call, "create_vpn_connection", connection.id)
     return connection
 
 
-def _find_gateway(tx: Transaction, call: Call, ask: model.AskConnection) -> gateways.Row | None:
-    gateway_id = fields.lower_id(ask.gateway_id)
-    return gateways.find(tx, call.project_id, gateway_id) if gateway_id is not None else None
-
-
-def _facts(
-    tx: Transaction, call: Call, ask: model.AskConnection, row: gateways.Row | None, draws: fields.Draws
-) -> rules.Facts:
-    """What the rules need to know, by three indexed queries (the gateway's is already done)."""
-    peer_id = fields.lower_id(ask.customer_gateway_id)
-    peer = customer_gateways.find(tx, call.project_id, peer_id) if peer_id is not None else None
+def _gateway_facts(row: gateways.Row | None) -> rules.GatewayFacts | None:
     if row is None:
-        return rules.Facts(gateway=None, customer_gateway=peer)
-    gateway = rules.GatewayFacts(
-        gateway=row.gateway, status=gateway_operations.status_of(row).word, connections=row.connections
-    )
-    alone = rules.Facts(gateway=gateway, customer_gateway=peer)
-    found = connections.neighbours(
-        tx, row.gateway.id, peer.id if peer else "", rules.identity(ask, alone), rules.tunnel_blocks(ask, draws)
-    )
-    neighbours = tuple(
+        return None
+    status = gateway_operations.status_of(row).word
+    return rules.GatewayFacts(gateway=row.gateway, status=status, connections=row.connections)
+
+
+def _neighbours(
+    tx: Transaction, ask: model.AskConnection, facts: rules.Facts, identity: str, draws: fields.Draws
+) -> tuple[rules.Neighbour, ...]:
+    """The connections of the gateway that may clash with the one that is asked for."""
+    if facts.gateway is None:
+        return ()
+    peer_id = facts.customer_gateway.id if facts.customer_gateway else ""
+    found = connections.neighbours(tx, facts.gateway.gateway.id, peer_id, identity, rules.tunnel_blocks(ask, draws))
+    return tuple(
         rules.Neighbour(
             id=n.id,
             endpoint=n.endpoint,
@@ -93,7 +92,6 @@ def _facts(
         )
         for n in found
     )
-    return rules.Facts(gateway=gateway, customer_gateway=peer, neighbours=neighbours)
 
 
 def _sealed_psk(call: Call, ask: model.AskConnection, connection: model.Connection) -> bytes | None:
@@ -131,11 +129,12 @@ def show(tx: Transaction, call: Call, connection_id: str) -> Shown:
 def list_page(tx: Transaction, call: Call, ask: tuple[int, int, str | None]) -> Page:
     """`ask`: how many, after which number, and of which gateway (None: of all)."""
     limit, after, gateway_id = ask
-    rows = connections.page(tx, call.project_id, after, limit + 1, gateway_id)
     if gateway_id is None:
-        total = records.counted(tx, call.project_id, "vpn_connection")
+        rows = connections.page(tx, call.project_id, after, limit + 1)
+        total = gateways.total_connections(tx, call.project_id)
     else:
         gateway = gateways.find(tx, call.project_id, gateway_id)
+        rows = connections.page_of_gateway(tx, gateway_id, after, limit + 1) if gateway is not None else []
         total = gateway.connections if gateway is not None else 0
     return Page(
         connections=[_shown(call, row) for row in rows[:limit]],

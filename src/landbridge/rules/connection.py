@@ -74,6 +74,7 @@ def endpoint(ask: model.AskConnection, gateway: model.VpnGateway) -> model.Endpo
 
 
 def sides(ask: model.AskConnection, facts: Facts) -> policies.Sides:
+    """The two ends that the policies' ids default to."""
     gateway = facts.gateway.gateway if facts.gateway else None
     ours = endpoint(ask, gateway) if gateway else None
     return policies.Sides(

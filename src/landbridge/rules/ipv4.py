@@ -1,5 +1,6 @@
 """IPv4 addresses and blocks as numbers. Text is strict: dotted decimal without leading zeros, a mask as a length."""
 
+import functools
 import re
 from typing import NamedTuple
 
@@ -46,6 +47,7 @@ def parse_address(text: str) -> int | None:
     return int(a) << 24 | int(b) << 16 | int(c) << 8 | int(d)
 
 
+@functools.lru_cache(maxsize=4096)
 def parse_block(text: str) -> Block | None:
     match = _CIDR.fullmatch(text)
     if match is None:

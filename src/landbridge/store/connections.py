@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import and_, bindparam, delete, insert, or_, select, update
 
 from landbridge import model
-from landbridge.store import codec, tables
+from landbridge.store import codec, customer_gateways, gateways, tables
 from landbridge.store.database import Transaction
 from landbridge.store.statement import Statement
 
@@ -32,13 +32,20 @@ _PAGE = Statement(
     .limit(bindparam("limit"))
 )
 _PAGE_OF_GATEWAY = Statement(
-    _ROW.where(
-        _c.c.gateway_id == bindparam("gateway_id"),
-        _c.c.project_id == bindparam("project_id"),
-        _c.c.seq > bindparam("after"),
-    )
+    _ROW.where(_c.c.gateway_id == bindparam("gateway_id"), _c.c.seq > bindparam("after"))
     .order_by(_c.c.seq)
     .limit(bindparam("limit"))
+)
+_ENDS = Statement(
+    select(_cgw.c.spec, *gateways.COLUMNS)
+    .select_from(
+        gateways.FROM.outerjoin(
+            _cgw, and_(_cgw.c.id == bindparam("customer_gateway_id"), _cgw.c.project_id == bindparam("project_id"))
+        )
+    )
+    .where(
+        tables.vpn_gateway.c.id == bindparam("gateway_id"), tables.vpn_gateway.c.project_id == bindparam("project_id")
+    )
 )
 _NEIGHBOURS = Statement(
     select(_c.c.id, _c.c.endpoint, _c.c.customer_gateway_id, _c.c.identity, _c.c.tunnel_block, _c.c.deleting).where(
@@ -86,7 +93,7 @@ _WANTED = Statement(
     .order_by(_c.c.seq)
 )
 _IDS = Statement(select(_c.c.id).where(_c.c.gateway_id == bindparam("id")))
-_DELETING = Statement(select(_c.c.id, _c.c.project_id).where(_c.c.gateway_id == bindparam("id"), _c.c.deleting == 1))
+_DELETING = Statement(select(_c.c.id).where(_c.c.gateway_id == bindparam("id"), _c.c.deleting == 1))
 _REMOVE = (
     Statement(delete(_o).where(_o.c.resource_id == bindparam("id"))),
     Statement(delete(tables.tag).where(tables.tag.c.resource_id == bindparam("id"))),
@@ -145,12 +152,23 @@ def find(tx: Transaction, project_id: str, connection_id: str) -> Row | None:
     return None if row is None else _row(row)
 
 
-def page(tx: Transaction, project_id: str, after: int, limit: int, gateway_id: str | None = None) -> list[Row]:
-    if gateway_id is None:
-        rows = tx.all(_PAGE, project_id=project_id, after=after, limit=limit)
-    else:
-        rows = tx.all(_PAGE_OF_GATEWAY, project_id=project_id, gateway_id=gateway_id, after=after, limit=limit)
-    return [_row(row) for row in rows]
+def page(tx: Transaction, project_id: str, after: int, limit: int) -> list[Row]:
+    return [_row(row) for row in tx.all(_PAGE, project_id=project_id, after=after, limit=limit)]
+
+
+def page_of_gateway(tx: Transaction, gateway_id: str, after: int, limit: int) -> list[Row]:
+    return [_row(row) for row in tx.all(_PAGE_OF_GATEWAY, gateway_id=gateway_id, after=after, limit=limit)]
+
+
+def ends(
+    tx: Transaction, project_id: str, gateway_id: str, customer_gateway_id: str
+) -> tuple[gateways.Row | None, model.CustomerGateway | None]:
+    """The two ends that a request names, as far as they exist in the project: one statement where both do."""
+    found = tx.one(_ENDS, project_id=project_id, gateway_id=gateway_id, customer_gateway_id=customer_gateway_id)
+    if found is None:
+        return None, customer_gateways.find(tx, project_id, customer_gateway_id)
+    peer = None if found[0] is None else codec.customer_gateway.validate_json(found[0])
+    return gateways.row(found[1:]), peer
 
 
 def neighbours(
@@ -237,9 +255,9 @@ def ids(tx: Transaction, gateway_id: str) -> list[str]:
     return [row[0] for row in tx.all(_IDS, id=gateway_id)]
 
 
-def deleting(tx: Transaction, gateway_id: str) -> list[tuple[str, str]]:
-    """(id, project) of the connections of the gateway that are on their way out."""
-    return list(tx.all(_DELETING, id=gateway_id))
+def deleting(tx: Transaction, gateway_id: str) -> list[str]:
+    """Ids of the connections of the gateway that are on their way out."""
+    return [row[0] for row in tx.all(_DELETING, id=gateway_id)]
 
 
 def remove(tx: Transaction, connection_id: str) -> None:

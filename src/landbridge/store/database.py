@@ -11,8 +11,8 @@ import asyncio
 import logging
 import sqlite3
 import threading
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,6 +25,9 @@ R = TypeVar("R")
 
 GROUP_LIMIT = 64
 BUSY_TIMEOUT_MS = 5000
+CACHE_KIB = 65536
+#: Write operations after which the write-ahead log is copied into the database, beside the writer.
+CHECKPOINT_AFTER = 500
 
 
 class Transaction:
@@ -40,7 +43,7 @@ class Transaction:
         """Runs it and gives the number of rows it changed."""
         return statement.run(self.cursor, given).rowcount
 
-    def run_many(self, statement: Statement, rows: list[Mapping[str, Any]]) -> None:
+    def run_many(self, statement: Statement, rows: list[dict[str, Any]]) -> None:
         if rows:
             statement.run_many(self.cursor, rows)
 
@@ -91,6 +94,8 @@ class Database:
         self._writing = threading.Lock()
         self._waiting: list[_Job] = []
         self._group: asyncio.Task[None] | None = None
+        self._logged = 0
+        self._checkpoint: Future[None] | None = None
         self._local = threading.local()
         self._opened = [self._writer]
         self._threads = ThreadPoolExecutor(4, "store")
@@ -121,16 +126,20 @@ class Database:
 
     def read(self, work: Callable[[Transaction], R]) -> R:
         """Runs `work` on one snapshot, beside the writer, in the calling thread."""
-        connection = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = self._local.connection = _connect(self._path)
-            self._opened.append(connection)
-        cursor = connection.cursor()
+        cursor = self._reader().cursor()
         cursor.execute("BEGIN")
         try:
             return work(Transaction(cursor))
         finally:
             cursor.execute("ROLLBACK")
+
+    def _reader(self) -> sqlite3.Connection:
+        """This thread's own connection."""
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = self._local.connection = _connect(self._path)
+            self._opened.append(connection)
+        return connection
 
     async def read_soon(self, work: Callable[[Transaction], R]) -> R:
         """Runs `work` in another thread: for reads of many rows."""
@@ -153,11 +162,22 @@ class Database:
             self._group = None
 
     def _after(self, group: list[_Job]) -> None:
+        self._check_log(len(group))
         for job in group:
             job.settle()
         nudged = set().union(*(job.nudged for job in group if job.error is None))
         if nudged:
             self.on_nudge(nudged)
+
+    def _check_log(self, more: int) -> None:
+        """Has a long write-ahead log copied into the database by another thread: in a commit everybody would wait."""
+        self._logged += more
+        if self._logged > CHECKPOINT_AFTER and (self._checkpoint is None or self._checkpoint.done()):
+            self._logged = 0
+            self._checkpoint = self._threads.submit(self._copy_log)
+
+    def _copy_log(self) -> None:
+        self._reader().execute("PRAGMA wal_checkpoint(PASSIVE)")
 
 
 def _run_group(connection: sqlite3.Connection, group: list[_Job]) -> None:
@@ -211,4 +231,6 @@ def _connect(path: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA foreign_keys=ON")
+    connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
+    connection.execute("PRAGMA wal_autocheckpoint=0")
     return connection

@@ -1,28 +1,34 @@
 """Rows of VPN gateways."""
 
+import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, delete, distinct, func, insert, select, update
+from sqlalchemy import bindparam, delete, distinct, func, insert, literal, select, update
 
 from landbridge import model
 from landbridge.store import codec, tables
 from landbridge.store.database import Transaction
 from landbridge.store.statement import Statement
 
-_g, _o, _c, _use = tables.vpn_gateway, tables.observation, tables.connection, tables.endpoint_use
+_g, _n, _o = tables.vpn_gateway, tables.gateway_count, tables.observation
+_c, _use = tables.connection, tables.endpoint_use
 
-_ROW = select(
+COLUMNS = (
+    _g.c.seq,
     _g.c.spec,
     _g.c.generation,
     _g.c.deleting,
-    _g.c.connection_count,
-    _g.c.next_if_id,
+    _n.c.connections,
+    _n.c.next_if_id,
     _o.c.applied_generation,
     _o.c.failure,
     _o.c.seen_at,
-).select_from(_g.outerjoin(_o, _o.c.resource_id == _g.c.id))
+)
+FROM = _g.join(_n, _n.c.gateway_seq == _g.c.seq).outerjoin(_o, _o.c.resource_id == _g.c.id)
+_ROW = select(*COLUMNS).select_from(FROM)
 _FIND = Statement(_ROW.where(_g.c.id == bindparam("id"), _g.c.project_id == bindparam("project_id")))
 _FIND_ANY = Statement(_ROW.where(_g.c.id == bindparam("id")))
 _LIST = Statement(_ROW.where(_g.c.project_id == bindparam("project_id")).order_by(_g.c.seq))
@@ -34,32 +40,30 @@ _GROUPS = Statement(
 )
 _INSERT = Statement(
     insert(_g).values(
-        {
-            name: bindparam(name)
-            for name in (
-                "id",
-                "project_id",
-                "generation",
-                "deleting",
-                "connection_count",
-                "next_if_id",
-                "spec_version",
-                "spec",
-            )
-        }
+        {name: bindparam(name) for name in ("id", "project_id", "generation", "deleting", "spec_version", "spec")}
     )
+)
+_START_COUNT = Statement(
+    insert(_n).from_select(
+        ["gateway_seq", "connections", "next_if_id"],
+        select(_g.c.seq, literal(0), literal(1)).where(_g.c.id == bindparam("id")),
+    )
+)
+_TOTAL = Statement(
+    select(func.coalesce(func.sum(_n.c.connections), 0))
+    .select_from(_n.join(_g, _g.c.seq == _n.c.gateway_seq))
+    .where(_g.c.project_id == bindparam("project_id"))
 )
 _TAKEN = Statement(select(_use.c.endpoint, _use.c.gateway_id))
 _TAKE = Statement(insert(_use).values(endpoint=bindparam("endpoint"), gateway_id=bindparam("gateway_id")))
 _MARK = Statement(update(_g).where(_g.c.id == bindparam("row_id")).values(deleting=1, generation=_g.c.generation + 1))
 _COUNT_UP = Statement(
-    update(_g)
-    .where(_g.c.id == bindparam("row_id"))
-    .values(connection_count=_g.c.connection_count + 1, next_if_id=_g.c.next_if_id + 1)
+    update(_n)
+    .where(_n.c.gateway_seq == bindparam("seq"))
+    .values(connections=_n.c.connections + 1, next_if_id=_n.c.next_if_id + 1)
 )
-_COUNT_DOWN = Statement(
-    update(_g).where(_g.c.id == bindparam("row_id")).values(connection_count=_g.c.connection_count - 1)
-)
+_COUNT_DOWN = Statement(update(_n).where(_n.c.gateway_seq == bindparam("seq")).values(connections=_n.c.connections - 1))
+_STOP_COUNT = Statement(delete(_n).where(_n.c.gateway_seq == bindparam("seq")))
 _REMOVE = (
     Statement(delete(_use).where(_use.c.gateway_id == bindparam("id"))),
     Statement(delete(_o).where(_o.c.gateway_id == bindparam("id"))),
@@ -70,6 +74,7 @@ _REMOVE = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
+    seq: int
     gateway: model.VpnGateway
     generation: int
     deleting: bool
@@ -80,10 +85,18 @@ class Row:
     seen_at: datetime | None
 
 
-def _row(row: Any) -> Row:
-    spec, generation, deleting, connections, next_if_id, applied, failure, seen_at = row
+@functools.lru_cache(maxsize=1024)
+def _decode(spec: str) -> model.VpnGateway:
+    """Every create reads its gateway, and the same few are read again and again."""
+    return codec.gateway.validate_json(spec)
+
+
+def row(columns: Sequence[Any]) -> Row:
+    """Of `COLUMNS`."""
+    seq, spec, generation, deleting, connections, next_if_id, applied, failure, seen_at = columns
     return Row(
-        gateway=codec.gateway.validate_json(spec),
+        seq=seq,
+        gateway=_decode(spec),
         generation=generation,
         deleting=bool(deleting),
         connections=connections,
@@ -95,28 +108,28 @@ def _row(row: Any) -> Row:
 
 
 def find(tx: Transaction, project_id: str, gateway_id: str) -> Row | None:
-    row = tx.one(_FIND, id=gateway_id, project_id=project_id)
-    return None if row is None else _row(row)
+    found = tx.one(_FIND, id=gateway_id, project_id=project_id)
+    return None if found is None else row(found)
 
 
 def find_any(tx: Transaction, gateway_id: str) -> Row | None:
     """Whatever its project: for the agent."""
-    row = tx.one(_FIND_ANY, id=gateway_id)
-    return None if row is None else _row(row)
+    found = tx.one(_FIND_ANY, id=gateway_id)
+    return None if found is None else row(found)
 
 
 def list_all(tx: Transaction, project_id: str) -> list[Row]:
-    return [_row(row) for row in tx.all(_LIST, project_id=project_id)]
+    return [row(found) for found in tx.all(_LIST, project_id=project_id)]
 
 
 def ids(tx: Transaction) -> list[str]:
-    return [row[0] for row in tx.all(_IDS)]
+    return [found[0] for found in tx.all(_IDS)]
 
 
 def connection_groups(tx: Transaction, gateway_id: str) -> int:
     """Customer gateways that the gateway has connections to."""
-    row = tx.one(_GROUPS, id=gateway_id)
-    return row[1] if row is not None else 0
+    found = tx.one(_GROUPS, id=gateway_id)
+    return found[1] if found is not None else 0
 
 
 def taken(tx: Transaction) -> dict[str, str]:
@@ -131,11 +144,10 @@ def add(tx: Transaction, gateway: model.VpnGateway) -> None:
         project_id=gateway.project_id,
         generation=1,
         deleting=0,
-        connection_count=0,
-        next_if_id=1,
         spec_version=codec.SPEC_VERSION,
         spec=codec.dump(codec.gateway, gateway),
     )
+    tx.run(_START_COUNT, id=gateway.id)
     for endpoint in gateway.endpoints:
         tx.run(_TAKE, endpoint=endpoint.eip_id or endpoint.address, gateway_id=gateway.id)
     tx.nudge(gateway.id)
@@ -146,16 +158,23 @@ def mark_deleting(tx: Transaction, gateway_id: str) -> None:
     tx.nudge(gateway_id)
 
 
-def count_up(tx: Transaction, gateway_id: str) -> None:
+def count_up(tx: Transaction, seq: int) -> None:
     """One connection more, and its if_id is spent for ever."""
-    tx.run(_COUNT_UP, row_id=gateway_id)
+    tx.run(_COUNT_UP, seq=seq)
 
 
-def count_down(tx: Transaction, gateway_id: str) -> None:
-    tx.run(_COUNT_DOWN, row_id=gateway_id)
+def count_down(tx: Transaction, seq: int) -> None:
+    tx.run(_COUNT_DOWN, seq=seq)
 
 
-def remove(tx: Transaction, gateway_id: str) -> None:
+def total_connections(tx: Transaction, project_id: str) -> int:
+    """Of all gateways of the project: a sum over gateways, never a count of connections."""
+    found = tx.one(_TOTAL, project_id=project_id)
+    return found[0] if found is not None else 0
+
+
+def remove(tx: Transaction, gone: Row) -> None:
     """For good, its endpoints free again."""
+    tx.run(_STOP_COUNT, seq=gone.seq)
     for statement in _REMOVE:
-        tx.run(statement, id=gateway_id)
+        tx.run(statement, id=gone.gateway.id)

@@ -42,13 +42,12 @@ def record(tx: Transaction, seen: model.Observation) -> None:
     if row is None:
         return
     leaving = connections.deleting(tx, seen.gateway_id)
-    for connection_id, project_id in leaving:
+    for connection_id in leaving:
         if connection_id not in seen.present:
             connections.remove(tx, connection_id)
-            gateways.count_down(tx, seen.gateway_id)
-            records.count(tx, project_id, "vpn_connection", -1)
+            gateways.count_down(tx, row.seq)
     if row.deleting and not seen.exists:
-        gateways.remove(tx, seen.gateway_id)
+        gateways.remove(tx, row)
         records.count(tx, row.gateway.project_id, "vpn_gateway", -1)
         return
     seen_at = codec.milliseconds(seen.seen_at)

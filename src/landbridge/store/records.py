@@ -9,7 +9,8 @@ from landbridge.store import codec, tables
 from landbridge.store.database import Transaction
 from landbridge.store.statement import Statement
 
-COUNTED = ("vpn_gateway", "customer_gateway", "vpn_connection")
+#: Connections are counted by their gateways.
+COUNTED = ("vpn_gateway", "customer_gateway")
 TOKEN_LIFETIME = timedelta(hours=24)
 
 _n, _a, _t, _tag = tables.counter, tables.audit, tables.token, tables.tag

@@ -5,7 +5,8 @@ the result machinery that plain columns do not need. So a Statement is a Core ex
 """
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import ClauseElement
@@ -15,25 +16,33 @@ _DIALECT = sqlite.dialect(paramstyle="qmark")
 
 
 class Statement:
-    """A Core expression with bind parameters, as text and the order of its parameters."""
+    """A Core expression with bind parameters, as text and the order of its parameters.
 
-    __slots__ = ("_fixed", "_names", "_text")
+    Constants of the expression are parameters too; they are the same at every run.
+    """
+
+    __slots__ = ("_order", "names", "text")
 
     def __init__(self, expression: ClauseElement) -> None:
         compiled: Any = expression.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
-        self._text: str = compiled.string
-        self._names: list[str] = compiled.positiontup
-        self._fixed: dict[str, Any] = {k: v for k, v in compiled.params.items() if v is not None}
+        self.text: str = compiled.string
+        self.names: list[str] = compiled.positiontup
+        self._order = _orderer(self.names, {k: v for k, v in compiled.params.items() if v is not None})
 
-    @property
-    def text(self) -> str:
-        return self._text
+    def run(self, cursor: sqlite3.Cursor, given: dict[str, Any]) -> sqlite3.Cursor:
+        return cursor.execute(self.text, self._order(given))
 
-    def run(self, cursor: sqlite3.Cursor, given: Mapping[str, Any]) -> sqlite3.Cursor:
-        """Executes it. Parameters that the expression fixed need not be given."""
-        fixed = self._fixed
-        return cursor.execute(self._text, [given[n] if n in given else fixed[n] for n in self._names])
-
-    def run_many(self, cursor: sqlite3.Cursor, rows: list[Mapping[str, Any]]) -> None:
+    def run_many(self, cursor: sqlite3.Cursor, rows: list[dict[str, Any]]) -> None:
         """One many-row insert."""
-        cursor.executemany(self._text, [[row[n] for n in self._names] for row in rows])
+        cursor.executemany(self.text, [self._order(row) for row in rows])
+
+
+def _orderer(names: list[str], constants: Mapping[str, Any]) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
+    """From parameters by name to a tuple in their order."""
+    if not names:
+        return lambda _: ()
+    if len(names) == 1:
+        (name,) = names
+        return lambda given: (given[name],)
+    pick: Callable[[dict[str, Any]], tuple[Any, ...]] = itemgetter(*names)
+    return (lambda given: pick({**constants, **given})) if constants else pick

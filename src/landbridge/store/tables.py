@@ -50,12 +50,19 @@ vpn_gateway = Table(
     Column("project_id", Text, ForeignKey("project.id"), nullable=False),
     Column("generation", Integer, nullable=False),
     Column("deleting", Integer, nullable=False),
-    Column("connection_count", Integer, nullable=False),
-    Column("next_if_id", Integer, nullable=False),
     Column("spec_version", Integer, nullable=False),
     Column("spec", Text, nullable=False),
     Index(None, "project_id", "seq"),
     sqlite_autoincrement=True,
+)
+
+gateway_count = Table(
+    "gateway_count",
+    metadata,
+    Column("gateway_seq", Integer, ForeignKey("vpn_gateway.seq"), primary_key=True, autoincrement=False),
+    Column("connections", Integer, nullable=False),
+    Column("next_if_id", Integer, nullable=False),
+    comment="what every create changes of its gateway, apart from the gateway's long row",
 )
 
 endpoint_use = Table(
@@ -84,7 +91,7 @@ connection = Table(
     Column("id", Text, nullable=False, unique=True),
     Column("project_id", Text, ForeignKey("project.id"), nullable=False),
     Column("gateway_id", Text, ForeignKey("vpn_gateway.id"), nullable=False),
-    Column("customer_gateway_id", Text, ForeignKey("customer_gateway.id"), nullable=False, index=True),
+    Column("customer_gateway_id", Text, ForeignKey("customer_gateway.id"), nullable=False),
     Column("endpoint", Integer, nullable=False),
     Column("identity", Text, nullable=False, comment="peer address and both ids: what tells it apart on the wire"),
     Column("tunnel_block", Integer, comment="number of its /30; null without a tunnel interface"),
@@ -99,7 +106,7 @@ connection = Table(
     Index(None, "gateway_id", "seq"),
     UniqueConstraint("gateway_id", "tunnel_block"),
     UniqueConstraint("gateway_id", "identity", "endpoint"),
-    UniqueConstraint("gateway_id", "customer_gateway_id", "endpoint"),
+    UniqueConstraint("customer_gateway_id", "gateway_id", "endpoint"),
     sqlite_autoincrement=True,
 )
 

@@ -105,8 +105,6 @@ def upgrade() -> None:
         sa.Column("project_id", sa.Text(), nullable=False),
         sa.Column("generation", sa.Integer(), nullable=False),
         sa.Column("deleting", sa.Integer(), nullable=False),
-        sa.Column("connection_count", sa.Integer(), nullable=False),
-        sa.Column("next_if_id", sa.Integer(), nullable=False),
         sa.Column("spec_version", sa.Integer(), nullable=False),
         sa.Column("spec", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["project_id"], ["project.id"], name=op.f("fk_vpn_gateway_project_id")),
@@ -143,10 +141,10 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["project_id"], ["project.id"], name=op.f("fk_connection_project_id")),
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_connection")),
         sa.UniqueConstraint(
-            "gateway_id",
             "customer_gateway_id",
+            "gateway_id",
             "endpoint",
-            name=op.f("uq_connection_gateway_id_customer_gateway_id_endpoint"),
+            name=op.f("uq_connection_customer_gateway_id_gateway_id_endpoint"),
         ),
         sa.UniqueConstraint(
             "gateway_id", "identity", "endpoint", name=op.f("uq_connection_gateway_id_identity_endpoint")
@@ -155,7 +153,6 @@ def upgrade() -> None:
         sa.UniqueConstraint("id", name=op.f("uq_connection_id")),
         sqlite_autoincrement=True,
     )
-    op.create_index(op.f("ix_connection_customer_gateway_id"), "connection", ["customer_gateway_id"], unique=False)
     op.create_index(op.f("ix_connection_gateway_id_seq"), "connection", ["gateway_id", "seq"], unique=False)
     op.create_index(op.f("ix_connection_project_id_seq"), "connection", ["project_id", "seq"], unique=False)
     op.create_table(
@@ -166,6 +163,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("endpoint", name=op.f("pk_endpoint_use")),
     )
     op.create_index(op.f("ix_endpoint_use_gateway_id"), "endpoint_use", ["gateway_id"], unique=False)
+    op.create_table(
+        "gateway_count",
+        sa.Column("gateway_seq", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("connections", sa.Integer(), nullable=False),
+        sa.Column("next_if_id", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["gateway_seq"], ["vpn_gateway.seq"], name=op.f("fk_gateway_count_gateway_seq")),
+        sa.PrimaryKeyConstraint("gateway_seq", name=op.f("pk_gateway_count")),
+        comment="what every create changes of its gateway, apart from the gateway's long row",
+    )
     op.create_table(
         "observation",
         sa.Column("resource_id", sa.Text(), nullable=False),
