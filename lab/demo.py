@@ -162,7 +162,9 @@ def prove(world: sites.World) -> None:
         crossed = sum(sites.ping(world.vpc_host, target) for _ in range(3))
     kinds = {kind: sum(packet.kind == kind for packet in wire) for kind in ("esp", "ike", "icmp", "other")}
     echoes = sum(packet.kind == "icmp" for packet in inside)
-    say(f"==> ping {sites.VPC_HOST} -> {target}: {crossed} of 3 crossed, {echoes} ICMP packets seen at the branch's host")
+    say(
+        f"==> ping {sites.VPC_HOST} -> {target}: {crossed} of 3 crossed, {echoes} ICMP packets seen at the branch's host"
+    )
     say(f"    on the wire between the sites: {', '.join(f'{count} {kind}' for kind, count in kinds.items())}")
     if crossed == 0 or echoes == 0 or kinds["esp"] == 0:
         raise RuntimeError("the ping did not cross the tunnel")
@@ -177,7 +179,9 @@ def summarise(service: Service, connection_id: str) -> None:
     found = service.diagnosis(connection_id)
     known = service.credentials
     say("==> What is there now")
-    say(f"    VPC host {sites.VPC_HOST} — gateway {found['local_id']} ═══ device {found['peer_id']} — host 192.168.44.10")
+    say(
+        f"    VPC host {sites.VPC_HOST} — gateway {found['local_id']} ═══ device {found['peer_id']} — host 192.168.44.10"
+    )
     say(f"    status {found['status']}, IKE {found['ike_proposal']}")
     for sa in found["sas"]:
         pair = f"{', '.join(sa['local_subnets'])} <-> {', '.join(sa['peer_subnets'])}"

@@ -1,22 +1,38 @@
-"""The loop of the agent at its barest: one turn, or turns until something is true. For tests and the demonstration."""
+"""The agent's own cycle, turned by hand: once, or until something is true. For tests of engines."""
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from landbridge import model
+from landbridge.agent import loop
 from landbridge.engine import base
 
 
+@dataclass
+class _Wish:
+    """A source of one wish, which keeps the last report."""
+
+    wanted: model.DesiredGateway | None
+    seen: model.Observation | None = None
+
+    def gateways(self) -> frozenset[str]:
+        return frozenset()
+
+    def desired(self, gateway_id: str) -> model.DesiredGateway | None:
+        return self.wanted
+
+    def report(self, seen: model.Observation) -> None:
+        self.seen = seen
+
+
 def turn(engine: Any, gateway_id: str, desired: model.DesiredGateway | None) -> model.Observation:
-    """Observe, plan, apply every step, observe again, report. A failed step is in the report."""
-    failures: base.Failures = {}
-    for step in engine.plan(gateway_id, desired, engine.observe(gateway_id)):
-        try:
-            engine.apply(gateway_id, step)
-        except base.StepFailed as failed:
-            failures.setdefault(step.connection_id, str(failed))
-    return look(engine, gateway_id, desired, failures)
+    """One cycle. A failed step is in the report."""
+    source = _Wish(desired)
+    loop.cycle(source, engine, gateway_id)
+    assert source.seen is not None
+    return source.seen
 
 
 def look(

@@ -12,6 +12,7 @@ import pytest
 
 from lab import sites, turns, wishes
 from landbridge import model
+from landbridge.engine.simulated import Simulated, World
 from landbridge.engine.strongswan.engine import StrongSwan
 
 
@@ -54,7 +55,18 @@ def strongswan():
             bench.engine.stop_all()
 
 
-@pytest.fixture(params=[pytest.param(strongswan, marks=pytest.mark.tunnel, id="strongswan")])
+@contextlib.contextmanager
+def simulated():
+    world = World()
+    yield Bench(lambda: Simulated(world), model.Network(id="vpc-1"))
+
+
+@pytest.fixture(
+    params=[
+        pytest.param(simulated, id="simulated"),
+        pytest.param(strongswan, marks=pytest.mark.tunnel, id="strongswan"),
+    ]
+)
 def bench(request: pytest.FixtureRequest):
     with request.param() as bench:
         yield bench

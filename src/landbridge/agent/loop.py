@@ -139,6 +139,9 @@ class Agent:
         started = time.thread_time()
         try:
             clean = cycle(self._source, self._engine, gateway_id)
+        except base.StepFailed as error:
+            log.warning("gateway %s cannot be seen: %s", gateway_id, error)
+            clean = False
         except Exception:
             log.exception("gateway %s: the cycle failed", gateway_id)
             clean = False

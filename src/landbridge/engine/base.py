@@ -50,7 +50,8 @@ class Engine(Protocol[Seen, Do]):
     def gateways(self) -> frozenset[str]:
         """Ids of the gateways of which anything exists here, wanted or not."""
 
-    def observe(self, gateway_id: str) -> Seen: ...
+    def observe(self, gateway_id: str) -> Seen:
+        """One look. Raises StepFailed when it cannot see: that is not the same as seeing nothing."""
 
     def plan(self, gateway_id: str, desired: DesiredGateway | None, seen: Seen) -> Sequence[Do]:
         """Ordered steps from `seen` to `desired` (None: nothing of the gateway may remain). Pure."""

@@ -5,6 +5,6 @@ that a tunnel carries traffic. It keeps the contract of `engine/base`, except th
 reboot would.
 """
 
-from landbridge.engine.simulated.engine import Simulated
+from landbridge.engine.simulated.engine import Simulated, World
 
-__all__ = ["Simulated"]
+__all__ = ["Simulated", "World"]

@@ -51,27 +51,33 @@ class Step:
         return f"{self.verb} {self.connection_id or 'gateway'}"
 
 
+@dataclass(slots=True)
+class World:
+    """What stays when an engine object goes: gateway id -> its tunnels, and the negotiations that are under way."""
+
+    gateways: dict[str, dict[str, Tunnel]] = field(default_factory=dict)
+    settling: list[tuple[float, str]] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
 class Simulated:
-    """See the module."""
+    """See the module. Two engines on one world are like one engine and its restart."""
 
     name = "simulated"
 
-    def __init__(self) -> None:
-        self._world: dict[str, dict[str, Tunnel]] = {}
-        self._lock = threading.Lock()
-        self._settling: list[tuple[float, str]] = []
-        self._changed = threading.Event()
+    def __init__(self, world: World | None = None) -> None:
+        self._world = world or World()
 
     def describe(self) -> dict[str, str]:
         return {"name": self.name, "version": "1", "data_plane": "none", "data_plane_reason": "simulated: no traffic"}
 
     def gateways(self) -> frozenset[str]:
-        with self._lock:
-            return frozenset(self._world)
+        with self._world.lock:
+            return frozenset(self._world.gateways)
 
     def observe(self, gateway_id: str) -> Seen:
-        with self._lock:
-            tunnels = self._world.get(gateway_id)
+        with self._world.lock:
+            tunnels = self._world.gateways.get(gateway_id)
             return Seen(False) if tunnels is None else Seen(True, dict(tunnels))
 
     def plan(self, gateway_id: str, desired: model.DesiredGateway | None, seen: Seen) -> list[Step]:
@@ -87,25 +93,25 @@ class Simulated:
         return steps + [Step(verb="unload", connection_id=i) for i in sorted(seen.tunnels) if i not in wanted]
 
     def apply(self, gateway_id: str, step: Step) -> None:
-        with self._lock:
+        with self._world.lock:
+            gateways = self._world.gateways
             if step.verb == "start":
-                self._world.setdefault(gateway_id, {})
+                gateways.setdefault(gateway_id, {})
             elif step.verb == "stop":
-                self._world.pop(gateway_id, None)
-            elif gateway_id not in self._world:
+                gateways.pop(gateway_id, None)
+            elif gateway_id not in gateways:
                 raise base.StepFailed("the gateway is not there")
             elif step.connection_id is not None and step.verb == "unload":
-                self._world[gateway_id].pop(step.connection_id, None)
+                gateways[gateway_id].pop(step.connection_id, None)
             elif step.connection_id is not None:
                 self._load(gateway_id, step.connection_id, step)
 
     def _load(self, gateway_id: str, connection_id: str, step: Step) -> None:
         now = time.monotonic()
-        self._world[gateway_id][connection_id] = Tunnel(
+        self._world.gateways[gateway_id][connection_id] = Tunnel(
             generation=step.generation, wish=step.wish, loaded_at=now, spi=os.urandom(8).hex()
         )
-        self._settling.append((now + NEGOTIATION_SECONDS, gateway_id))
-        self._changed.set()
+        self._world.settling.append((now + NEGOTIATION_SECONDS, gateway_id))
 
     def report(
         self, gateway_id: str, desired: model.DesiredGateway | None, seen: Seen, failures: base.Failures
@@ -115,7 +121,7 @@ class Simulated:
             gateway_id=gateway_id,
             seen_at=now,
             exists=seen.exists,
-            applied_generation=desired.generation if desired is not None and seen.exists else None,
+            applied_generation=desired.generation if desired and seen.exists and None not in failures else None,
             failure=failures.get(None),
             present=frozenset(seen.tunnels),
             connections=tuple(
@@ -127,12 +133,10 @@ class Simulated:
     def watch(self, changed: Callable[[str], None], stop: threading.Event) -> None:
         """Tells when a negotiation is over."""
         while not stop.is_set():
-            self._changed.wait(NEGOTIATION_SECONDS)
-            with self._lock:
-                self._changed.clear()
+            with self._world.lock:
                 now = time.monotonic()
-                over = {gateway for when, gateway in self._settling if when <= now}
-                self._settling = [one for one in self._settling if one[0] > now]
+                over = {gateway for when, gateway in self._world.settling if when <= now}
+                self._world.settling = [one for one in self._world.settling if one[0] > now]
             for gateway_id in over:
                 changed(gateway_id)
             stop.wait(NEGOTIATION_SECONDS / 5)
@@ -144,7 +148,7 @@ def _report(
     blank = model.ConnectionObservation(connection_id=one.id, failure=failure, expected_children=1)
     if one.connection.ike_policy.authentication_method == "digital-envelope-v2":
         return replace(blank, applied_generation=one.generation, refused="no data plane carries SM2, SM3 and SM4")
-    if tunnel is None or tunnel.generation != one.generation:
+    if failure is not None or tunnel is None or tunnel.generation != one.generation:
         return blank
     loaded = replace(blank, applied_generation=tunnel.generation, local_id=one.connection.ike_policy.local_id)
     if tunnel.wish == "error":
