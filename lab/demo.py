@@ -54,11 +54,41 @@ def say(text: str) -> None:
 
 @dataclass
 class Service:
-    """A `landbridge serve` of our own."""
+    """A `landbridge serve` of our own on the inventory of a world."""
 
-    process: subprocess.Popen[bytes]
     data: Path
-    credentials: dict[str, str]
+    site: Path
+    log: Path
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        command = [BIN / "landbridge", "serve", "--data", self.data, "--site", self.site, "--listen", "127.0.0.1:0"]
+        environment = dict(os.environ, LANDBRIDGE_AGENT_TICK_SECONDS="1")  # counters are as fresh as the last look
+        with self.log.open("ab") as out:
+            self.process = subprocess.Popen(
+                [*command, "--engine", "strongswan"], env=environment, stdout=out, stderr=out
+            )
+        sites.wait_for(self._is_ready, "the service to start", seconds=30)
+
+    def _is_ready(self) -> bool:
+        if self.process is None or self.process.poll() is not None:
+            raise RuntimeError(f"the service ended:\n{self.log.read_text()}")
+        try:
+            urllib.request.urlopen(self.credentials["endpoint"] + "/readyz").close()
+        except OSError:
+            return False
+        return True
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
+        """Ends the process, and only that."""
+        if self.process is not None:
+            self.process.send_signal(number)
+            self.process.wait(20)
+            self.process = None
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        return tomllib.loads((self.data / "credentials.toml").read_text())
 
     def client(self) -> Any:
         known = self.credentials
@@ -73,38 +103,24 @@ class Service:
             found: dict[str, Any] = json.load(answer)["diagnosis"]
             return found
 
+    def stop_engine(self) -> None:
+        command = [BIN / "landbridge", "engine", "stop", "--data", self.data, "--site", self.site]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
 
 @contextlib.contextmanager
 def serving(world: sites.World) -> Iterator[Service]:
-    """Starts the service on the world's inventory; afterwards stops it, and the tunnels too."""
-    site = world.folder / "site.toml"
+    """The service on the world's inventory; afterwards it is stopped, and the tunnels too."""
+    service = Service(world.folder / "data", world.folder / "site.toml", world.folder / "service.log")
     eips = "".join(EIP.format(id=uuid.uuid4(), address=address) for address in sites.EIPS[:4])
-    site.write_text(SITE_FILE.format(underlay=world.wan, vpc=VPC_ID, eips=eips))
-    data = world.folder / "data"
-    log = world.folder / "service.log"
-    command = [BIN / "landbridge", "serve", "--data", data, "--site", site, "--listen", "127.0.0.1:0"]
-    environment = dict(os.environ, LANDBRIDGE_AGENT_TICK_SECONDS="1")  # counters are as fresh as the last look
-    with log.open("wb") as out:
-        process = subprocess.Popen([*command, "--engine", "strongswan"], env=environment, stdout=out, stderr=out)
+    service.site.write_text(SITE_FILE.format(underlay=world.wan, vpc=VPC_ID, eips=eips))
     try:
-        yield Service(process, data, _credentials(process, data, log))
+        service.start()
+        yield service
     finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(20)
-        subprocess.run([BIN / "landbridge", "engine", "stop", "--data", data, "--site", site], check=True)
-
-
-def _credentials(process: subprocess.Popen[bytes], data: Path, log: Path) -> dict[str, str]:
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            raise RuntimeError(f"the service ended:\n{log.read_text()}")
-        with contextlib.suppress(OSError):
-            known: dict[str, str] = tomllib.loads((data / "credentials.toml").read_text())
-            urllib.request.urlopen(known["endpoint"] + "/readyz").close()
-            return known
-        time.sleep(0.05)
-    raise RuntimeError(f"the service did not start:\n{log.read_text()}")
+        service.stop()
+        if service.data.is_dir():
+            service.stop_engine()
 
 
 def wait_for_status(what: str, status: Callable[[], str], wanted: str, seconds: float = 30) -> None:

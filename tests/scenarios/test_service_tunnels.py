@@ -1,0 +1,93 @@
+"""The whole service with real tunnels: HTTP to ESP, and what outlives what."""
+
+import signal
+import subprocess
+from typing import Any
+
+import pytest
+
+from lab import demo, sites
+
+pytestmark = pytest.mark.tunnel
+HOST = "192.168.44.10"
+
+
+@pytest.fixture(scope="module")
+def tunnel() -> Any:
+    """A service with one tunnel that is up: (world, service, connection id)."""
+    with sites.World() as world, demo.serving(world) as service:
+        yield world, service, demo.build_tunnel(service, world)
+
+
+def _spis(service: demo.Service, connection_id: str) -> set[tuple[str, str]]:
+    return {(sa["spi_in"], sa["spi_out"]) for sa in service.diagnosis(connection_id)["sas"]}
+
+
+def _active(service: demo.Service, connection_id: str) -> bool:
+    return bool(service.diagnosis(connection_id)["status"] == "ACTIVE")
+
+
+def test_a_ping_crosses_and_only_esp_is_on_the_wire(tunnel: Any) -> None:
+    world, _, _ = tunnel
+    demo.prove(world)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["stopped", "killed"])
+def test_a_tunnel_outlives_the_service_and_is_adopted_by_the_next(tunnel: Any, number: signal.Signals) -> None:
+    world, service, connection_id = tunnel
+    before = _spis(service, connection_id)
+    service.stop(number)
+    assert sites.ping(world.vpc_host, HOST)
+    service.start()
+    sites.wait_for(lambda: _active(service, connection_id), "the tunnel to be seen again")
+    assert sites.ping(world.vpc_host, HOST)
+    assert _spis(service, connection_id) == before
+
+
+def test_a_killed_charon_comes_back_with_its_tunnel(tunnel: Any) -> None:
+    world, service, connection_id = tunnel
+    before = _spis(service, connection_id)
+    pids = subprocess.run(
+        ["ip", "netns", "pids", _gateway_namespace(service)], capture_output=True, text=True, check=True
+    )
+    subprocess.run(["kill", "-9", *pids.stdout.split()], check=True)
+    sites.wait_for(lambda: _spis(service, connection_id) not in ({*()}, before), "new SAs", seconds=20)
+    sites.wait_for(lambda: sites.ping(world.vpc_host, HOST), "the ping to cross again", seconds=20)
+
+
+def _gateway_namespace(service: demo.Service) -> str:
+    (folder,) = (service.data / "engine").iterdir()
+    return f"lb-{folder.name}"
+
+
+def test_the_psk_is_in_no_file_of_the_service_but_the_master_key_opens_it(tunnel: Any) -> None:
+    _, service, _ = tunnel
+    needle = demo.PSK.encode()
+    files = [path for path in [*service.data.rglob("*"), service.log] if path.is_file()]
+    assert [path for path in files if needle in path.read_bytes()] == []
+
+
+def test_a_wrong_psk_is_diagnosed_by_name(tunnel: Any) -> None:
+    world, service, connection_id = tunnel
+    device = world.devices[0]
+    (gateway,) = service.client().list_vgws(demo.v5.ListVgwsRequest()).vpn_gateways
+    wrong = sites.Tunnel(gateway=gateway.eip1.ip_address, psk="Quite-Another-1")
+    device.load(wrong)
+    device.swanctl("--terminate", "--ike", wrong.name, "--force")
+    with pytest.raises(RuntimeError):
+        device.swanctl("--initiate", "--child", f"{wrong.name}-0", "--timeout", "3")
+    sites.wait_for(lambda: "pre-shared key" in service.diagnosis(connection_id).get("reason", ""), "the diagnosis")
+    device.load(sites.Tunnel(gateway=gateway.eip1.ip_address, psk=demo.PSK))
+    sites.wait_for(lambda: _active(service, connection_id), "the tunnel to come back", seconds=40)
+
+
+def test_deleting_takes_the_tunnel_down_and_then_the_gateway(tunnel: Any) -> None:
+    world, service, connection_id = tunnel
+    client = service.client()
+    client.delete_vpn_connection(demo.v5.DeleteVpnConnectionRequest(vpn_connection_id=connection_id))
+    sites.wait_for(lambda: not client.list_vpn_connections(demo.v5.ListVpnConnectionsRequest()).vpn_connections, "404")
+    assert not sites.ping(world.vpc_host, HOST)
+    (gateway,) = client.list_vgws(demo.v5.ListVgwsRequest()).vpn_gateways
+    client.delete_vgw(demo.v5.DeleteVgwRequest(vgw_id=gateway.id))
+    sites.wait_for(lambda: not client.list_vgws(demo.v5.ListVgwsRequest()).vpn_gateways, "the gateway to be gone")
+    assert list((service.data / "engine").iterdir()) == []
