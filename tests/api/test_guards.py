@@ -1,0 +1,93 @@
+"""Walks over the routes and the operations' table: nothing is open, nameless or without a role by accident."""
+
+import inspect
+from typing import Any
+
+import pytest
+from huaweicloudsdkvpn.v5 import vpn_client
+from starlette.routing import Mount, Route
+
+from landbridge.api import table
+from landbridge.operations import call
+
+EXTENSIONS = "/landbridge/v1/"
+
+
+def _calls(application: Any) -> list[tuple[str, str]]:
+    """(method, path) of everything that is routed."""
+    found = []
+    for route in application.routes:
+        if isinstance(route, Mount):
+            found.append(("GET", route.path + "/swagger-ui.css"))
+        else:
+            assert isinstance(route, Route)
+            found += [(method, route.path) for method in sorted(route.methods or ())]
+    return found
+
+
+def _is_public(path: str) -> bool:
+    return path in table.PUBLIC or path.startswith("/docs/")
+
+
+def test_every_route_but_the_public_ones_is_401_without_credentials(shared_service: Any):
+    api = shared_service.api()
+    checked = []
+    for method, path in _calls(shared_service.application):
+        if not _is_public(path):
+            url = path.replace("{project_id}", api.project_id).replace("{", "").replace("}", "")
+            answer = api.http.request(method, url)
+            assert answer.status_code == 401, (method, path)
+            checked.append(path)
+    assert {row.path for row in table.TABLE} == set(checked)
+
+
+def test_every_public_route_answers_anybody(shared_service: Any):
+    api = shared_service.api()
+    checked = set()
+    for method, path in _calls(shared_service.application):
+        if _is_public(path):
+            assert api.http.request(method, path).status_code == 200, (method, path)
+            checked.add(path)
+    assert set(table.PUBLIC) <= checked
+
+
+def test_every_operation_has_a_role():
+    assert {row.name for row in table.TABLE if row.run not in call.NEEDS} == set()
+
+
+def test_only_reads_are_open_to_readers():
+    needed = {(row.method, call.NEEDS[row.run].role) for row in table.TABLE}
+    assert needed == {("GET", "reader"), ("POST", "admin"), ("DELETE", "admin")}
+
+
+def test_what_is_not_a_get_writes_and_a_get_does_not():
+    transacts = {(row.method, call.NEEDS[row.run].transacts.endswith("read")) for row in table.TABLE}
+    assert transacts == {("GET", True), ("POST", False), ("DELETE", False)}
+
+
+def test_no_name_and_no_method_with_its_path_is_there_twice():
+    names = [row.name for row in table.TABLE]
+    assert sorted(set(names)) == sorted(names)
+    places = [(row.method, row.path) for row in table.TABLE]
+    assert sorted(set(places)) == sorted(places)
+
+
+def _sdk_place(name: str) -> str:
+    return inspect.getsource(getattr(vpn_client.VpnClient, f"_{name}_http_info"))
+
+
+@pytest.mark.parametrize("row", [pytest.param(row, id=row.name) for row in table.TABLE])
+def test_every_operation_is_the_sdks_or_an_extension_of_ours(row: table.Operation):
+    if row.path.startswith(EXTENSIONS):
+        assert not hasattr(vpn_client.VpnClient, row.name)
+        return
+    assert hasattr(vpn_client.VpnClient, row.name)
+    source = _sdk_place(row.name)
+    assert f'"method": "{row.method}"' in source
+    assert f'"resource_path": "{row.path}"' in source
+
+
+@pytest.mark.parametrize("row", [pytest.param(row, id=row.name) for row in table.TABLE])
+def test_success_codes_are_those_that_clients_take(row: table.Operation):
+    expected = {"GET": 200, "DELETE": 204, "POST": 204 if row.answer is None else 201}
+    assert row.success == expected[row.method]

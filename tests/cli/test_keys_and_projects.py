@@ -1,0 +1,169 @@
+"""The commands that work on a data folder, with and without a server that runs on it."""
+
+import re
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import sqlalchemy.exc
+
+from landbridge.cli import main
+
+
+@pytest.fixture
+def command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Runs a command on the data folder: (exit status, what it printed, what it complained of)."""
+
+    def run(*words: str, data: Path = tmp_path / "data") -> tuple[int, str, str]:
+        status = main.main([*words, "--data", str(data)])
+        printed = capsys.readouterr()
+        return status, printed.out, printed.err
+
+    return run
+
+
+def _project(command: Any, name: str = "ours") -> str:
+    status, out, err = command("projects", "create", name)
+    assert (status, err) == (0, "")
+    return out.strip()
+
+
+def _key(command: Any, *words: str) -> dict[str, Any]:
+    status, out, err = command("keys", "create", *words)
+    assert (status, err) == (0, "")
+    return tomllib.loads(out)
+
+
+def test_a_project_is_made_and_listed(command: Any):
+    project = _project(command)
+    assert re.fullmatch(r"[0-9a-f]{32}", project)
+    assert command("projects", "list") == (0, f"{project}  ours\n", "")
+
+
+def test_a_project_name_is_used_once(command: Any):
+    _project(command)
+    status, out, err = command("projects", "create", "ours")
+    assert (status, out) == (1, "")
+    assert err == "landbridge: name: a project 'ours' exists (another name)\n"
+
+
+@pytest.mark.parametrize("role", ["admin", "reader"])
+def test_a_key_is_printed_once(command: Any, role: str):
+    project = _project(command)
+    made = _key(command, "--project", project, "--role", role)
+    assert set(made) == {"access_key", "secret_key", "token"}
+    _, listed, _ = command("keys", "list")
+    (line,) = listed.splitlines()
+    assert line.split()[:3] == [made["access_key"], role, project]
+    assert line.endswith("valid")
+    assert made["secret_key"] not in listed
+    assert made["token"] not in listed
+
+
+def test_an_operators_key_has_no_project(command: Any):
+    made = _key(command, "--role", "operator")
+    _, listed, _ = command("keys", "list")
+    assert listed.split()[:3] == [made["access_key"], "operator", "-"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        pytest.param(("keys", "create"), "admin does not fit", id="admin-without-project"),
+        pytest.param(("keys", "create", "--project", "x", "--role", "operator"), "operator does not", id="operator"),
+        pytest.param(("keys", "create", "--project", "x"), "project x", id="unknown-project"),
+        pytest.param(("keys", "revoke", "NOBODY"), "access key NOBODY", id="unknown-key"),
+    ],
+)
+def test_a_wrong_command_says_why_in_one_line(command: Any, words: tuple[str, ...], said: str):
+    status, out, err = command(*words)
+    assert (status, out) == (1, "")
+    assert err.startswith("landbridge: ")
+    assert err.count("\n") == 1
+    assert said in err
+    assert command("keys", "list") == (0, "", "")
+
+
+def test_a_key_is_revoked_once(command: Any):
+    made = _key(command, "--project", _project(command))
+    assert command("keys", "revoke", made["access_key"]) == (0, "", "")
+    assert command("keys", "list")[1].strip().endswith("revoked")
+    assert command("keys", "revoke", made["access_key"])[0] == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param(["serve", "--engine", "ipsec"], id="engine"),
+        pytest.param(["keys", "create", "--role", "king"], id="role"),
+        pytest.param(["keys"], id="no-verb"),
+        pytest.param([], id="nothing"),
+        pytest.param(["fly"], id="unknown"),
+    ],
+)
+def test_a_command_that_is_typed_wrongly_ends_with_2(words: list[str], capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as end:
+        main.main(words)
+    assert end.value.code == 2
+    assert "usage: landbridge" in capsys.readouterr().err
+
+
+def test_check_config_prints_every_setting_and_starts_nothing(command: Any, tmp_path: Path):
+    status, out, err = command("check-config")
+    assert (status, err) == (0, "")
+    assert "[agent] tick_seconds = 30.0" in out
+    assert f"[serve] data = {str(tmp_path / 'data')!r}" in out
+    assert "site: 762 EIPs, 0 networks, zones zone-1, zone-2" in out
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(("flag", "text"), [("--config", "[serve]\nx = 1"), ("--site", "[[eip]]\nx = 1")])
+def test_check_config_tells_the_place_of_what_is_wrong(command: Any, tmp_path: Path, flag: str, text: str):
+    path = tmp_path / "wrong.toml"
+    path.write_text(text)
+    status, out, err = command("check-config", flag, str(path))
+    assert (status, out) == (1, "")
+    assert err.startswith(f"landbridge: {path}")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", [("keys", "list"), ("projects", "list")])
+def test_a_data_folder_that_cannot_be_made_is_told_in_one_line(command: Any, tmp_path: Path, words: tuple[str, ...]):
+    (tmp_path / "file").write_text("")
+    status, _, err = command(*words, data=tmp_path / "file" / "data")
+    assert status == 1
+    assert err.count("\n") == 1
+
+
+@pytest.mark.xfail(strict=True, raises=sqlalchemy.exc.DatabaseError, reason="ends in a traceback")
+def test_a_database_that_is_none_is_told_in_one_line(command: Any, tmp_path: Path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "landbridge.db").write_bytes(b"this is no database" * 100)
+    status, _, err = command("keys", "list")
+    assert status == 1
+    assert err.count("\n") == 1
+
+
+# -- beside a server --------------------------------------------------------------------------------------------------
+
+
+def test_keys_and_projects_work_while_a_server_runs(command: Any, server: Any, until: Any):
+    endpoint = server.credentials["endpoint"]
+    status, out, _ = command("projects", "create", "beside", data=server.folder)
+    assert status == 0
+    project = out.strip()
+    _, out, _ = command("keys", "create", "--project", project, data=server.folder)
+    key = tomllib.loads(out)
+
+    def status_of() -> int:
+        headers = {"X-Auth-Token": key["token"]}
+        return httpx.get(f"{endpoint}/v5/{project}/vpn-connection", headers=headers).status_code
+
+    assert status_of() == 200
+    assert command("keys", "revoke", key["access_key"], data=server.folder)[0] == 0
+    until(lambda: status_of() == 401, "the revoked key to be refused")
+    _, listed, _ = command("keys", "list", data=server.folder)
+    assert [line.split()[-1] for line in listed.splitlines() if key["access_key"] in line] == ["revoked"]

@@ -1,0 +1,61 @@
+"""The reference page names every setting and every command."""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from landbridge import config
+from landbridge.cli import main
+
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "settings.md"
+
+
+@pytest.fixture(scope="module")
+def page() -> str:
+    return PAGE.read_text()
+
+
+def _verbs(parser: argparse.ArgumentParser) -> Iterator[tuple[str, list[str]]]:
+    """Every command that can be typed, with its flags."""
+    inner = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    if not inner:
+        yield parser.prog, [flag for action in parser._actions for flag in action.option_strings if flag != "--help"]
+    for action in inner:
+        for verb in action.choices.values():
+            yield from _verbs(verb)
+
+
+def _variable(group: str, key: str) -> str:
+    return "LANDBRIDGE_" + (key if group == "serve" else f"{group}_{key}").upper()
+
+
+@pytest.mark.parametrize(("group", "key", "default", "text"), config.describe())
+def test_the_page_has_every_setting(page: str, group: str, key: str, default: str, text: str):
+    section = page.split(f"## [{group}]")[1].split("\n## ", maxsplit=1)[0]
+    (row,) = [line for line in section.splitlines() if line.startswith(f"| `{key}` |")]
+    assert f"`{_variable(group, key)}`" in row
+    assert text in row
+    assert key == "data" or f"`{default}`" in row or (default == "" and "| (empty) |" in row)
+
+
+def test_the_page_has_no_setting_that_is_not_there(page: str):
+    rows = [line.split("`")[1] for line in page.splitlines() if line.startswith("| `") and "LANDBRIDGE_" in line]
+    assert sorted(rows) == sorted(key for _, key, _, _ in config.describe())
+
+
+@pytest.mark.parametrize(("verb", "flags"), list(_verbs(main._parser())))
+def test_the_page_has_every_command_with_its_flags(page: str, verb: str, flags: list[str]):
+    section = page.split("## Commands")[1]
+    rows = [line for line in section.splitlines() if line.startswith(f"| `{verb}")]
+    assert len(rows) == 1, verb
+    missing = [flag for flag in flags if flag.startswith("--") and flag not in rows[0]]
+    assert missing == []
+
+
+def test_the_page_has_every_key_of_the_site_file(page: str):
+    section = page.split("## The site file")[1].split("\n## ", maxsplit=1)[0]
+    for kind, keys in config._SITE_KEYS.items():
+        (row,) = [line for line in section.splitlines() if line.startswith(f"| `[[{kind}]]` |")]
+        assert [key for key in keys if f"`{key}`" not in row] == []

@@ -1,0 +1,169 @@
+"""The operator's inventory: a good one, and what is said of wrong ones."""
+
+import uuid
+from pathlib import Path
+
+import pytest
+
+from landbridge import config, errors, model
+
+EIP = "11111111-1111-4111-8111-111111111111"
+OTHER_EIP = "22222222-2222-4222-8222-222222222222"
+NETWORK = "33333333-3333-4333-8333-333333333333"
+GOOD = f"""\
+# our site
+[[eip]]
+id = "{EIP}"
+address = "203.0.113.7/24"
+gateway = "203.0.113.1"
+interface = "eth0"
+attach = "routed"
+
+[[eip]]
+id = "{OTHER_EIP.upper()}"
+address = "203.0.113.8"
+
+[[network]]
+id = "{NETWORK}"
+cidr = "10.0.0.0/16"
+bridge = "br-vpc"
+address = "10.0.255.254/16"
+
+[[zone]]
+id = "north"
+
+[[zone]]
+id = "south"
+
+[[node]]
+id = "node-1"
+zone = "south"
+underlay = "fabric"
+"""
+
+
+def _site(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "site.toml"
+    path.write_text(text)
+    return path
+
+
+def _without(text: str) -> str:
+    assert text in GOOD
+    return GOOD.replace(text, "", 1)
+
+
+def _with(old: str, new: str) -> str:
+    assert old in GOOD
+    return GOOD.replace(old, new, 1)
+
+
+def test_a_good_file_is_read_whole(tmp_path: Path):
+    expected = model.Site(
+        eips=(model.Eip(id=EIP, address="203.0.113.7"), model.Eip(id=OTHER_EIP, address="203.0.113.8")),
+        networks=(
+            model.Network(id=NETWORK, cidr="10.0.0.0/16", bridge="br-vpc", interface=None, address="10.0.255.254/16"),
+        ),
+        zones=("north", "south"),
+        any_network=False,
+        underlay="fabric",
+    )
+    assert config.load_site(_site(tmp_path, GOOD)) == expected
+
+
+def test_an_empty_file_is_a_site_that_accepts_any_network(tmp_path: Path):
+    site = config.load_site(_site(tmp_path, ""))
+    assert (site.eips, site.networks, site.zones, site.any_network) == ((), (), ("zone-1", "zone-2"), True)
+
+
+def test_a_site_with_networks_accepts_no_other(tmp_path: Path):
+    site = config.load_site(_site(tmp_path, GOOD))
+    assert site.network(NETWORK) is not None
+    assert site.network(EIP) is None
+
+
+def test_the_default_site_is_the_same_at_every_start():
+    one, two = config.default_site(), config.default_site()
+    assert one == two
+    assert len({eip.id for eip in one.eips}) == len({eip.address for eip in one.eips}) == len(one.eips)
+    assert all(str(uuid.UUID(eip.id)) == eip.id for eip in one.eips)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "said"),
+    [
+        pytest.param(
+            _with('"routed"', '"macvlan"'), 7, r"\[\[eip\]\] attach: macvlan is not carried yet", id="macvlan"
+        ),
+        pytest.param(_with('"routed"', '"nat"'), 7, r"\[\[eip\]\] attach: nat is not carried yet", id="nat"),
+        pytest.param(_with('"routed"', '"vlan"'), 7, r"attach: 'vlan' is not known \(routed\)", id="attach"),
+        pytest.param(_with("gateway =", "router ="), 5, r"\[\[eip\]\] router: is not known", id="key"),
+        pytest.param(_with("[[zone]]", "[[zones]]"), 19, r"zones: is not known", id="table"),
+        pytest.param(_with(EIP, "1"), 3, r"id: '1' is not an id", id="eip-id"),
+        pytest.param(_with("203.0.113.7/24", "203.0.113"), 4, r"address: '203.0.113' is not an IPv4", id="eip-address"),
+        pytest.param(_with('"203.0.113.1"', "7"), 5, r"gateway: 7 is not a string", id="type"),
+        pytest.param(_with(OTHER_EIP, EIP), 10, rf"id: {EIP} is there twice", id="eip-twice"),
+        pytest.param(_with("10.0.0.0/16", "10.0.0.1/16"), 15, r"cidr: .*host bits", id="network-host-bits"),
+        pytest.param(_with("10.0.0.0/16", "fd00::/8"), 15, r"\[\[network\]\] cidr", id="network-v6"),
+        pytest.param(_without('cidr = "10.0.0.0/16"\n'), 13, r"cidr: is mandatory", id="no-cidr"),
+        pytest.param(_with("10.0.255.254/16", "10.0.255/16"), 17, r"\[\[network\]\] address", id="network-address"),
+        pytest.param(_without('address = "10.0.255.254/16"\n'), 13, r"address: goes with bridge", id="no-address"),
+        pytest.param(
+            _with('bridge = "br-vpc"', 'bridge = "br-vpc"\ninterface = "eth1"'), 17, r"interface: .*bridge", id="both"
+        ),
+        pytest.param(_with('zone = "south"', 'zone = "west"'), 27, r"zone: is no \[\[zone\]\]", id="zone"),
+        pytest.param(GOOD + '\n[[node]]\nid = "node-2"\n', 31, r"more than one node", id="two-nodes"),
+        pytest.param(_with('id = "north"', "id = 1"), 20, r"\[\[zone\]\] id: 1 is not a string", id="zone-id"),
+        pytest.param(
+            _with('id = "north"\n', ""),
+            19,
+            r"\[\[zone\]\] id: is mandatory",
+            id="key-that-a-later-table-has",
+            marks=pytest.mark.xfail(strict=True, reason="the line of the next table's key is named"),
+        ),
+    ],
+)
+def test_a_wrong_file_is_refused_with_line_and_key(tmp_path: Path, text: str, line: int, said: str):
+    path = _site(tmp_path, text)
+    with pytest.raises(errors.ConfigError, match=said) as refused:
+        config.load_site(path)
+    assert str(refused.value).startswith(f"{path}, line {line}: ")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        pytest.param("[[eip]\n", "line 1", id="no-toml"),
+        pytest.param("eip = 1\n", "line 1: eip: is not known", id="number"),
+        pytest.param('[eip]\nid = "x"\n', "eip: is not known", id="table-for-array"),
+        pytest.param(
+            "eip = [1]\n",
+            "line 1",
+            id="array-of-numbers",
+            marks=pytest.mark.xfail(strict=True, raises=TypeError, reason="ends in a traceback"),
+        ),
+    ],
+)
+def test_a_file_of_another_shape_is_refused(tmp_path: Path, text: str, said: str):
+    with pytest.raises(errors.ConfigError, match=said):
+        config.load_site(_site(tmp_path, text))
+
+
+@pytest.mark.xfail(strict=True, reason="config.load_site does not look at it")
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(_with("203.0.113.8", "203.0.113.7"), id="address-of-two-eips"),
+        pytest.param(_with("203.0.113.7/24", "203.0.113.7/99"), id="prefix-that-is-none"),
+        pytest.param(GOOD + '\n[[zone]]\nid = "north"\n', id="zone-twice"),
+        pytest.param(_with("203.0.113.1", "router.example"), id="gateway-that-is-no-address"),
+    ],
+)
+def test_a_file_that_contradicts_itself_is_refused(tmp_path: Path, text: str):
+    with pytest.raises(errors.ConfigError):
+        config.load_site(_site(tmp_path, text))
+
+
+def test_a_file_that_is_not_there_is_told(tmp_path: Path):
+    with pytest.raises(errors.ConfigError, match="No such file"):
+        config.load_site(tmp_path / "none.toml")

@@ -1,0 +1,380 @@
+"""Services to test against: one in this process on the simulated engine, and real processes of `landbridge serve`."""
+
+import asyncio
+import contextlib
+import hashlib
+import hmac
+import json
+import subprocess
+import sys
+import threading
+import time
+import tomllib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
+
+import httpx
+import pytest
+
+from landbridge import bootstrap, config, model
+from landbridge.agent import loop
+from landbridge.api import app
+from landbridge.engine.simulated import Simulated
+from landbridge.operations import access, call
+
+LANDBRIDGE = str(Path(sys.executable).parent / "landbridge")
+PATIENCE_SECONDS = 15.0
+PSK = "Correct-Horse-7"
+VPC = "0cf79a3f-6cf9-4d9c-a8df-d7ace626b0fa"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "tunnel: needs root and makes real tunnels")
+
+
+def until(found: Callable[[], Any], what: str) -> Any:
+    """The first true thing that `found` gives; fails after some patience."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        if value := found():
+            return value
+        time.sleep(0.005)
+    raise AssertionError(f"waited {PATIENCE_SECONDS} s for {what}")
+
+
+class Http:
+    """Requests to an application in this process, on an event loop of its own."""
+
+    def __init__(self, application: Any) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="http")
+        self._thread.start()
+        transport = httpx.ASGITransport(application, raise_app_exceptions=False)
+        self._client = httpx.AsyncClient(transport=transport, base_url="http://landbridge.test")
+
+    def request(self, method: str, url: str, **words: Any) -> httpx.Response:
+        return self.do(self._client.request(method, url, **words))
+
+    def at_once(self, method: str, url: str, *, contents: list[bytes], headers: dict[str, str]) -> list[httpx.Response]:
+        """Requests that differ in their bodies, all at the same time."""
+
+        async def all_of_them() -> list[httpx.Response]:
+            asked = (self._client.request(method, url, content=each, headers=headers) for each in contents)
+            return await asyncio.gather(*asked)
+
+        return self.do(all_of_them())
+
+    def do(self, coroutine: Any) -> Any:
+        """Runs a coroutine on the loop and waits for it."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(PATIENCE_SECONDS)
+
+    def close(self) -> None:
+        self.do(self._client.aclose())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Api:
+    """A caller in a project. Paths are below the project's; those that start with a slash are whole."""
+
+    http: Any
+    project_id: str
+    key: access.NewKey
+    numbers: Iterator[int] = field(default_factory=lambda: iter(range(1, 60000)))
+
+    def send(
+        self, method: str, path: str, body: Any = None, *, content: bytes | None = None, **headers: str
+    ) -> httpx.Response:
+        url = path if path.startswith("/") else f"/v5/{self.project_id}/{path}"
+        sent = {"X-Auth-Token": self.key.token.reveal()} | {n.replace("_", "-"): v for n, v in headers.items()}
+        if body is not None:
+            content = json.dumps(body).encode()
+        return self.http.request(method, url, content=content, headers=sent)
+
+    def get(self, path: str) -> Any:
+        answer = self.send("GET", path)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def create(self, path: str, envelope: str, body: dict[str, Any]) -> Any:
+        answer = self.send("POST", path, {envelope: body})
+        assert answer.status_code == 201, answer.text
+        return answer.json()[envelope]
+
+    def refused(self, path: str, envelope: str, body: dict[str, Any]) -> dict[str, str]:
+        """What is said of each field of a request that is refused."""
+        answer = self.send("POST", path, {envelope: body})
+        assert answer.status_code == 400, answer.text
+        return {each["field"]: each["message"] for each in answer.json()["details"]}
+
+    def delete(self, path: str) -> None:
+        answer = self.send("DELETE", path)
+        assert answer.status_code == 204, answer.text
+
+    def gateway(self, **fields: Any) -> Any:
+        """A VPN gateway that is ACTIVE."""
+        body = {"vpc_id": VPC, "local_subnets": ["10.0.0.0/24"]} | fields
+        made = self.create("vpn-gateways", "vpn_gateway", {k: v for k, v in body.items() if v is not None})
+        return self.gateway_as(made["id"], "ACTIVE")
+
+    def gateway_as(self, gateway_id: str, status: str) -> Any:
+        return self.seen(f"vpn-gateways/{gateway_id}", "vpn_gateway", status)
+
+    def customer_gateway(self, **fields: Any) -> Any:
+        """A customer gateway, with an address of its own unless one is given."""
+        number = next(self.numbers)
+        body = {"id_value": f"198.18.{number // 250}.{number % 250 + 1}"} | fields
+        return self.create("customer-gateways", "customer_gateway", {k: v for k, v in body.items() if v is not None})
+
+    def wish(self, gateway: Any, peer: Any, **fields: Any) -> dict[str, Any]:
+        """The body of a sound connection from the gateway's first endpoint."""
+        endpoint = gateway["eip1"]["id"] if "eip1" in gateway else gateway["access_private_ip_1"]
+        body = {
+            "vgw_id": gateway["id"],
+            "vgw_ip": endpoint,
+            "cgw_id": peer["id"],
+            "peer_subnets": ["192.168.44.0/24"],
+            "psk": PSK,
+        } | fields
+        return {name: value for name, value in body.items() if value is not None}
+
+    def connection(self, gateway: Any, peer: Any = None, **fields: Any) -> Any:
+        """A connection as its create answered."""
+        body = self.wish(gateway, peer or self.customer_gateway(), **fields)
+        return self.create("vpn-connection", "vpn_connection", body)
+
+    def connection_as(self, connection_id: str, status: str) -> Any:
+        return self.seen(f"vpn-connection/{connection_id}", "vpn_connection", status)
+
+    def seen(self, path: str, envelope: str, status: str) -> Any:
+        """The resource once it has this status."""
+
+        def look() -> Any:
+            found = self.get(path)[envelope]
+            return found if found["status"] == status else None
+
+        return until(look, f"{path} to be {status}")
+
+    def gone(self, path: str) -> None:
+        until(lambda: self.send("GET", path).status_code == 404, f"{path} to be gone")
+
+    def simulate(self, connection_id: str, state: str | None) -> httpx.Response:
+        path = f"/landbridge/v1/{self.project_id}/simulate/vpn-connections/{connection_id}"
+        return self.send("POST", path, {"simulate": {"state": state}})
+
+    def diagnosis(self, connection_id: str) -> Any:
+        return self.get(f"/landbridge/v1/{self.project_id}/vpn-connections/{connection_id}/diagnosis")["diagnosis"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """A whole service in this process."""
+
+    data: bootstrap.Data
+    application: Any
+    http: Http
+    agent: loop.Agent
+    engine: Simulated
+
+    def new_key(self, project_id: str | None = None, role: access.Role = "admin") -> access.NewKey:
+        return self.data.database.write(lambda tx: access.create_key(tx, self.data.vault, project_id, role, call.now()))
+
+    def new_project(self) -> str:
+        """A project that nothing else knows."""
+        name = f"project-{time.monotonic_ns()}"
+        return self.data.database.write(lambda tx: access.create_project(tx, name, call.now()))
+
+    def api(self, project_id: str | None = None, role: access.Role = "admin") -> Api:
+        """A caller in the project, or in a new one; an operator in none."""
+        project = project_id or self.new_project()
+        return Api(http=self.http, project_id=project, key=self.new_key(None if role == "operator" else project, role))
+
+
+@contextlib.contextmanager
+def service_in(folder: Path, site: model.Site | None = None, **limits: int) -> Iterator[Service]:
+    settings = config.load({"data": str(folder), "engine": "simulated"}, {})
+    used_site = site or config.default_site()
+    with bootstrap.open_data(settings) as data:
+        engine = Simulated()
+        agent = loop.Agent(bootstrap.StoreSource(data, used_site), engine, settings.agent.tick_seconds)
+        data.database.on_nudge = agent.nudge
+        shared = call.Service(
+            database=data.database, site=used_site, vault=data.vault, unseen_after=timedelta(seconds=120), **limits
+        )
+        gate = access.Gate(data.database.read, data.vault)
+        parts = app.Parts(service=shared, gate=gate, readiness=lambda: (True, {"status": "ready"}))
+        application = app.build(parts)
+        http = Http(application)
+        agent.start()
+        try:
+            yield Service(data=data, application=application, http=http, agent=agent, engine=engine)
+        finally:
+            http.close()
+            agent.stop()
+
+
+@pytest.fixture(scope="session")
+def shared_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """One service for all tests that need no more of it than a project of their own."""
+    with service_in(tmp_path_factory.mktemp("shared")) as running:
+        yield running
+
+
+@pytest.fixture
+def api(shared_service: Service) -> Api:
+    """An admin in a project of its own, on a service that others use too."""
+    return shared_service.api()
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Service]:
+    """A service that nobody else uses."""
+    with service_in(tmp_path / "data") as running:
+        yield running
+
+
+@pytest.fixture
+def open_service(tmp_path: Path) -> Iterator[Callable[..., Service]]:
+    """Services with a site or limits of their own: `open_service(site=…, connection_limit=…)`."""
+    with contextlib.ExitStack() as stack:
+
+        def opened(**words: Any) -> Service:
+            return stack.enter_context(service_in(tmp_path / f"data-{time.monotonic_ns()}", **words))
+
+        yield opened
+
+
+@pytest.fixture(name="until", scope="session")
+def _until() -> Callable[[Callable[[], Any], str], Any]:
+    return until
+
+
+# -- signatures -------------------------------------------------------------------------------------------------------
+
+GO_HEADERS = ("accept", "content-type", "user-agent", "x-sdk-date")
+
+
+def signed(
+    key: access.NewKey,
+    method: str,
+    url: str,
+    content: bytes = b"",
+    *,
+    names: tuple[str, ...] = ("host", "x-sdk-date"),
+    at: datetime | None = None,
+    **headers: str,
+) -> dict[str, str]:
+    """Headers of a signed request, written from the documentation of SDK-HMAC-SHA256 and not from our code."""
+    parts = urlsplit(url)
+    sent = {"host": "landbridge.test", "x-sdk-date": f"{at or datetime.now(UTC):%Y%m%dT%H%M%SZ}"}
+    sent |= {name.replace("_", "-"): value for name, value in headers.items()}
+    path = "/".join(quote(unquote(segment), safe="~") for segment in parts.path.split("/"))
+    query = sorted(
+        f"{quote(n, safe='~')}={quote(v, safe='~')}" for n, v in parse_qsl(parts.query, keep_blank_values=True)
+    )
+    canonical = "\n".join(
+        [
+            method,
+            path if path.endswith("/") else path + "/",
+            "&".join(query),
+            *(f"{name}:{sent[name].strip()}" for name in names),
+            "",
+            ";".join(names),
+            hashlib.sha256(content).hexdigest(),
+        ]
+    )
+    text = f"SDK-HMAC-SHA256\n{sent['x-sdk-date']}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
+    signature = hmac.new(key.secret_key.reveal().encode(), text.encode(), hashlib.sha256).hexdigest()
+    sent["authorization"] = (
+        f"SDK-HMAC-SHA256 Access={key.access_key}, SignedHeaders={';'.join(names)}, Signature={signature}"
+    )
+    return sent
+
+
+@pytest.fixture(name="signed", scope="session")
+def _signed() -> Callable[..., dict[str, str]]:
+    return signed
+
+
+# -- processes --------------------------------------------------------------------------------------------------------
+
+
+class Server:
+    """A process of `landbridge serve` on the simulated engine and a free port."""
+
+    def __init__(self, folder: Path, *flags: str, listen: str = "127.0.0.1:0") -> None:
+        self.folder = folder
+        self.log_path = folder.with_name(folder.name + ".log")
+        command = [LANDBRIDGE, "serve", "--data", str(folder), "--listen", listen, "--engine", "simulated", *flags]
+        with self.log_path.open("w") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=log)
+        self._started = time.time()
+
+    @property
+    def log(self) -> str:
+        return self.log_path.read_text()
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        return tomllib.loads((self.folder / "credentials.toml").read_text())
+
+    def ready(self) -> Self:
+        """Waits until it serves; fails with its log if it ends instead."""
+        until(self._is_ready, "the server to be ready")
+        return self
+
+    def _is_ready(self) -> bool:
+        assert self._process.poll() is None, self.log
+        if "listening on" not in self.log:
+            return False
+        try:
+            return httpx.get(self.credentials["endpoint"] + "/readyz").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def stop(self) -> int:
+        """Ends it as an operator would, and gives its exit status."""
+        self._process.terminate()
+        return self._process.wait(PATIENCE_SECONDS)
+
+
+@pytest.fixture
+def start_server(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    """Starts servers on data folders below tmp_path: `start_server("name", *flags)`."""
+    started: list[Server] = []
+
+    def start(name: str = "data", *flags: str, **words: str) -> Server:
+        started.append(Server(tmp_path / name, *flags, **words))
+        return started[-1].ready()
+
+    yield start
+    for server in started:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One server process for all tests that only talk to it."""
+    running = Server(tmp_path_factory.mktemp("server") / "data")
+    try:
+        yield running.ready()
+    finally:
+        running.stop()
+
+
+@pytest.fixture
+def landbridge() -> Callable[..., "subprocess.CompletedProcess[str]"]:
+    """Runs the command to its end, in an environment without settings of ours."""
+
+    def run(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [LANDBRIDGE, *arguments], capture_output=True, text=True, timeout=30, check=False, env=environment or None
+        )
+
+    return run

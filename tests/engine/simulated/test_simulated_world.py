@@ -1,0 +1,236 @@
+"""The simulated engine: from any state to any state, wishes, and what it tells by itself."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from landbridge import model
+from landbridge.engine import base
+from landbridge.engine.simulated import Simulated
+from landbridge.engine.simulated import engine as simulated
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+IKE = model.IkePolicy(
+    version="v2",
+    negotiation_mode=None,
+    authentication_algorithm="sha2-256",
+    encryption_algorithm="aes-128",
+    dh_group="group15",
+    authentication_method="pre-share",
+    lifetime_seconds=86400,
+    local_id_type="ip",
+    local_id="203.0.113.1",
+    peer_id_type="ip",
+    peer_id="198.51.100.2",
+    dpd=model.Dpd(interval=30, timeout=15, msg="seq-hash-notify"),
+)
+IPSEC = model.IpsecPolicy(
+    authentication_algorithm="sha2-256",
+    encryption_algorithm="aes-128",
+    pfs="group15",
+    transform_protocol="esp",
+    lifetime_seconds=3600,
+    encapsulation_mode="tunnel",
+)
+
+
+def _connection(name: str, generation: int = 1, wish: str | None = None, **words: Any) -> model.DesiredConnection:
+    spec = model.Connection(
+        id=name,
+        project_id="p",
+        name=name,
+        gateway_id="g",
+        endpoint=1,
+        gateway_endpoint="e",
+        style="static",
+        customer_gateway_id="c",
+        peer_subnets=("192.168.44.0/24",),
+        tunnel_local_address="169.254.1.1/30",
+        tunnel_peer_address="169.254.1.2/30",
+        enable_nqa=False,
+        enable_hub=None,
+        policy_rules=(),
+        ike_policy=IKE,
+        ipsec_policy=IPSEC,
+        ha_role="master",
+        enterprise_project_id="0",
+        monitor_id=None,
+        tags=(),
+        created_at=NOW,
+        updated_at=NOW,
+    )
+    sound = model.DesiredConnection(
+        connection=spec,
+        generation=generation,
+        psk=model.Secret("Abcd1234"),
+        local_address="203.0.113.1",
+        peer_address="198.51.100.2",
+        peer_asn=None,
+        if_id=1,
+        simulate=wish,
+    )
+    return replace(sound, **words)
+
+
+def _gateway(*connections: model.DesiredConnection) -> Any:
+    """Only what the engine reads of a gateway."""
+    return model.DesiredGateway(
+        gateway=None,  # type: ignore[arg-type]
+        generation=1,
+        network=model.Network(id="n"),
+        connections=connections,
+        fingerprint_key=b"k",
+    )
+
+
+def _make(engine: Simulated, desired: Any, steps: int | None = None) -> list[simulated.Step]:
+    """Plans and applies (only the first `steps`), and gives the plan."""
+    plan = engine.plan("g", desired, engine.observe("g"))
+    for step in plan[:steps]:
+        engine.apply("g", step)
+    return plan
+
+
+def _seen(engine: Simulated, desired: Any) -> model.Observation:
+    return engine.report("g", desired, engine.observe("g"), {})
+
+
+def _settled(engine: Simulated, desired: Any, found: Callable[[model.Observation], Any]) -> model.Observation:
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        if found(seen := _seen(engine, desired)):
+            return seen
+        time.sleep(0.01)
+    raise AssertionError("never settled")
+
+
+WISHES = ("active", *simulated.LINES, "error")
+CONNECTIONS = st.dictionaries(
+    st.sampled_from("abcdef"), st.tuples(st.integers(1, 3), st.sampled_from([None, *WISHES])), max_size=6
+).map(lambda made: _gateway(*(_connection(name, *words) for name, words in made.items())))
+STATES = st.none() | CONNECTIONS
+
+
+@given(before=STATES, after=STATES)
+def test_any_state_becomes_any_other_and_a_second_plan_is_empty(before: Any, after: Any):
+    engine = Simulated()
+    _make(engine, before)
+    _make(engine, after)
+    assert engine.plan("g", after, engine.observe("g")) == []
+    present = _seen(engine, after).present
+    assert present == (frozenset() if after is None else {each.id for each in after.connections})
+    assert engine.gateways() == (frozenset() if after is None else {"g"})
+
+
+@given(before=STATES, after=STATES, done=st.integers(0, 6))
+def test_an_interrupted_plan_is_finished_by_the_next_one(before: Any, after: Any, done: int):
+    engine = Simulated()
+    _make(engine, before)
+    _make(engine, after, done)
+    _make(engine, after)
+    assert engine.plan("g", after, engine.observe("g")) == []
+
+
+@given(before=CONNECTIONS, after=CONNECTIONS)
+def test_connections_that_do_not_change_keep_their_sas(before: Any, after: Any):
+    engine = Simulated()
+    _make(engine, before)
+    spis = {name: tunnel.spi for name, tunnel in engine.observe("g").tunnels.items()}
+    _make(engine, after)
+    old = {each.id: each for each in before.connections}
+    for each in after.connections:
+        if old.get(each.id) == each:
+            assert engine.observe("g").tunnels[each.id].spi == spis[each.id]
+
+
+def test_what_is_added_comes_before_what_is_removed():
+    engine = Simulated()
+    _make(engine, _gateway(_connection("a")))
+    plan = _make(engine, _gateway(_connection("b")))
+    assert [str(step) for step in plan] == ["load b", "unload a"]
+
+
+def test_a_plan_changes_nothing_by_itself():
+    engine = Simulated()
+    engine.plan("g", _gateway(_connection("a")), engine.observe("g"))
+    assert (engine.gateways(), engine.observe("g").exists) == (frozenset(), False)
+
+
+def test_a_step_for_a_gateway_that_is_not_there_fails():
+    with pytest.raises(base.StepFailed):
+        Simulated().apply("g", simulated.Step(verb="load", connection_id="a", generation=1))
+
+
+def test_a_tunnel_negotiates_and_comes_up():
+    engine, desired = Simulated(), _gateway(_connection("a"))
+    _make(engine, desired)
+    first = _seen(engine, desired).connections[0]
+    assert (first.applied_generation, first.children) == (1, ())
+    up = _settled(engine, desired, lambda seen: seen.connections[0].children).connections[0]
+    assert (up.ike_established, up.peer_address, len(up.children)) == (True, "198.51.100.2", up.expected_children)
+    assert up.children[0].remote_ts == ("192.168.44.0/24",)
+
+
+@pytest.mark.parametrize("wish", sorted(simulated.LINES))
+def test_a_tunnel_that_is_wished_down_has_a_line_that_says_why(wish: str):
+    engine, desired = Simulated(), _gateway(_connection("a", wish=wish))
+    _make(engine, desired)
+    time.sleep(2 * simulated.NEGOTIATION_SECONDS)
+    (one,) = _seen(engine, desired).connections
+    assert (one.children, one.ike_established) == ((), False)
+    assert one.evidence
+    assert "{" not in one.evidence[0].line
+
+
+def test_a_refused_connection_says_so():
+    engine, desired = Simulated(), _gateway(_connection("a", wish="error"))
+    _make(engine, desired)
+    assert "asked to refuse" in _seen(engine, desired).connections[0].refused
+
+
+def test_a_gm_connection_is_refused():
+    gm = replace(IKE, authentication_method="digital-envelope-v2", local_id=None, peer_id=None)
+    one = _connection("a")
+    desired = _gateway(replace(one, connection=replace(one.connection, ike_policy=gm)))
+    engine = Simulated()
+    _make(engine, desired)
+    assert "SM2" in _seen(engine, desired).connections[0].refused
+
+
+def test_a_device_without_an_address_is_waited_for():
+    engine, desired = Simulated(), _gateway(_connection("a", peer_address=None))
+    _make(engine, desired)
+    time.sleep(2 * simulated.NEGOTIATION_SECONDS)
+    (one,) = _seen(engine, desired).connections
+    assert (one.waits_for_peer, one.children) == (True, ())
+
+
+def test_an_old_generation_is_not_reported_as_applied():
+    engine = Simulated()
+    _make(engine, _gateway(_connection("a", 1)))
+    (one,) = _seen(engine, _gateway(_connection("a", 2))).connections
+    assert one.applied_generation is None
+
+
+def test_it_tells_when_a_negotiation_is_over():
+    engine, desired, told, stop = Simulated(), _gateway(_connection("a")), [], threading.Event()
+    watcher = threading.Thread(target=engine.watch, args=(told.append, stop))
+    watcher.start()
+    _make(engine, desired)
+    _settled(engine, desired, lambda seen: seen.connections[0].children and told)
+    stop.set()
+    watcher.join(5)
+    assert not watcher.is_alive()
+    assert set(told) == {"g"}
+
+
+def test_it_says_that_it_carries_no_traffic():
+    said = Simulated().describe()
+    assert (said["name"], said["data_plane"]) == ("simulated", "none")
