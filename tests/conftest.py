@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import hashlib
 import hmac
 import json
@@ -12,7 +13,7 @@ import time
 import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
@@ -204,11 +205,8 @@ def service_in(folder: Path, site: model.Site | None = None, **limits: int) -> I
         engine = Simulated()
         agent = loop.Agent(bootstrap.StoreSource(data, used_site), engine, settings.agent.tick_seconds)
         data.database.on_nudge = agent.nudge
-        shared = call.Service(
-            database=data.database, site=used_site, vault=data.vault, unseen_after=timedelta(seconds=120), **limits
-        )
-        gate = access.Gate(data.database.read, data.vault)
-        parts = app.Parts(service=shared, gate=gate, readiness=lambda: (True, {"status": "ready"}))
+        settings = dataclasses.replace(settings, limits=config.Limits(**limits))
+        parts = bootstrap.make_parts(settings, used_site, data, engine, agent)
         application = app.build(parts)
         http = Http(application)
         agent.start()
@@ -241,7 +239,7 @@ def service(tmp_path: Path) -> Iterator[Service]:
 
 @pytest.fixture
 def open_service(tmp_path: Path) -> Iterator[Callable[..., Service]]:
-    """Services with a site or limits of their own: `open_service(site=…, connection_limit=…)`."""
+    """Services with a site or limits of their own: `open_service(site=…, connections_per_gateway=…)`."""
     with contextlib.ExitStack() as stack:
 
         def opened(**words: Any) -> Service:

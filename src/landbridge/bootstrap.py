@@ -49,9 +49,8 @@ class Data:
 @contextlib.contextmanager
 def open_data(settings: config.Settings) -> Iterator[Data]:
     """Makes the folder if need be, migrates the database, reads the master key. Raises ConfigError."""
-    path = Path(settings.serve.data).absolute()
+    path = _make_folder(settings)
     try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
         safe = vault.Vault(vault.read_key(Path(settings.secrets.master_key or path / "master.key")))
     except OSError as error:
         raise errors.ConfigError(f"{error.filename}: {error.strerror}") from None
@@ -61,6 +60,15 @@ def open_data(settings: config.Settings) -> Iterator[Data]:
         yield Data(path=path, database=database, vault=safe, fingerprint_key=fingerprint_key)
     finally:
         database.close()
+
+
+def _make_folder(settings: config.Settings) -> Path:
+    path = Path(settings.serve.data).absolute()
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise errors.ConfigError(f"{error.filename}: {error.strerror}") from None
+    return path
 
 
 def _fingerprint_key(tx: Transaction, safe: vault.Vault) -> bytes:
@@ -148,8 +156,7 @@ class StoreSource:
 def serve(settings: config.Settings) -> None:
     """The whole service, until SIGINT or SIGTERM. Tunnels stay up when it ends. Raises ConfigError."""
     site = load_site(settings)
-    listener = _listen(settings.serve.listen)
-    with listener, open_data(settings) as data, _alone(data.path):
+    with _listen(settings.serve.listen) as listener, _alone(_make_folder(settings)), open_data(settings) as data:
         engine = make_engine(settings, site)
         agent = None
         if engine is not None:
@@ -157,22 +164,20 @@ def serve(settings: config.Settings) -> None:
             data.database.on_nudge = agent.nudge
             agent.start()
         try:
-            _serve(settings, site, listener, data, engine, agent)
+            _answer(listener, data, make_parts(settings, site, data, engine, agent))
         finally:
             if agent is not None:
                 agent.stop()
 
 
-def _serve(
+def make_parts(
     settings: config.Settings,
     site: model.Site,
-    listener: socket.socket,
     data: Data,
     engine: base.Engine[Any, Any] | None,
     agent: loop.Agent | None,
-) -> None:
-    host, port = listener.getsockname()[:2]
-    credentials = write_credentials(data, f"http://{host}:{port}")
+) -> app.Parts:
+    """What the HTTP edge is made of."""
     service = call.Service(
         database=data.database,
         site=site,
@@ -180,35 +185,38 @@ def _serve(
         unseen_after=timedelta(seconds=settings.agent.unseen_after_seconds),
         connection_limit=settings.limits.connections_per_gateway or None,
     )
-    parts = app.Parts(
-        service=service,
-        gate=access.Gate(data.database.read, data.vault),
-        readiness=lambda: _readiness(settings, data, engine, agent),
-    )
     words = engine.describe() if engine is not None else {"name": "none"}
     log.info("engine: %s", ", ".join(f"{name} {value}" for name, value in words.items()))
+    return app.Parts(
+        service=service,
+        gate=access.Gate(data.database.read, data.vault),
+        readiness=lambda: _readiness(settings, data, words, agent),
+    )
+
+
+def _answer(listener: socket.socket, data: Data, parts: app.Parts) -> None:
+    host, port = listener.getsockname()[:2]
+    credentials = write_credentials(data, f"http://{host}:{port}")
     log.info("listening on http://%s:%d (pages at /docs), credentials in %s", host, port, credentials)
     gc.collect()
     gc.freeze()  # what is here now stays: looking through it again and again cost a twentieth of every request
     gc.set_threshold(20000, 20, 50)
-    server = uvicorn.Server(
-        uvicorn.Config(
-            app.build(parts),
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            proxy_headers=False,
-            timeout_graceful_shutdown=5,
-        )
+    options = uvicorn.Config(
+        app.build(parts),
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        proxy_headers=False,
+        timeout_graceful_shutdown=5,
     )
-    server.run(sockets=[listener])
+    uvicorn.Server(options).run(sockets=[listener])
 
 
 def _readiness(
-    settings: config.Settings, data: Data, engine: base.Engine[Any, Any] | None, agent: loop.Agent | None
+    settings: config.Settings, data: Data, engine: dict[str, str], agent: loop.Agent | None
 ) -> tuple[bool, dict[str, Any]]:
     data.database.read(keys.projects)
-    words: dict[str, Any] = {"database": "ok", "engine": engine.describe() if engine is not None else {"name": "none"}}
+    words: dict[str, Any] = {"database": "ok", "engine": engine}
     if agent is None:
         return True, {"status": "ready", **words}
     late = LATE_TICKS * settings.agent.tick_seconds

@@ -7,6 +7,7 @@ unknown key is refused, with its place.
 
 import dataclasses
 import ipaddress
+import itertools
 import os
 import tomllib
 import types
@@ -133,6 +134,10 @@ def _group(kind: type, given: Mapping[str, tuple[str, Any]]) -> Any:
     made = kind(**{key: _value(place, value, wanted[key]) for key, (place, value) in given.items()})
     if isinstance(made, Serve):
         _check_serve(made, given)
+    if isinstance(made, Agent):
+        for key in ("tick_seconds", "unseen_after_seconds"):
+            if getattr(made, key) == 0:
+                raise errors.ConfigError(f"{given[key][0]}: 0 is not allowed (more than 0)")
     return made
 
 
@@ -209,12 +214,15 @@ def load_site(path: Path) -> model.Site:
     for node in nodes:
         if node.text("zone", zones[0]) not in zones:
             raise node.wrong("zone", "is no [[zone]] of this file", ", ".join(zones))
-    for kind, ids in (("eip", [e.id for e in eips]), ("network", [n.id for n in networks])):
-        twice = next((i for i in ids if ids.count(i) > 1), None)
-        if twice is not None:
-            raise tables.rows(kind)[len(ids) - 1 - ids[::-1].index(twice)].wrong(
-                "id", f"{twice} is there twice", "once"
-            )
+    for kind, key, values in (
+        ("eip", "id", [e.id for e in eips]),
+        ("eip", "address", [e.address for e in eips]),
+        ("network", "id", [n.id for n in networks]),
+        ("zone", "id", list(zones)),
+    ):
+        again = next((n for n, value in enumerate(values) if value in values[:n]), None)
+        if again is not None:
+            raise tables.rows(kind)[again].wrong(key, f"{values[again]} is there twice", "once")
     underlay = nodes[0].text("underlay", "") if nodes else ""
     return model.Site(eips=eips, networks=networks, zones=zones, any_network=not networks, underlay=underlay or None)
 
@@ -232,7 +240,7 @@ class _SiteFile:
         }
         self.lines = lines
         for kind, rows in self._content.items():
-            if kind not in _SITE_KEYS or not isinstance(rows, list):
+            if kind not in _SITE_KEYS or not isinstance(rows, list) or not all(isinstance(r, dict) for r in rows):
                 number = next((n for n, line in enumerate(lines, 1) if kind in line), 1)
                 known = ", ".join(f"[[{k}]]" for k in _SITE_KEYS)
                 raise errors.ConfigError(f"{path}, line {number}: {kind}: is not known ({known})")
@@ -253,7 +261,8 @@ class _Row:
 
     def wrong(self, key: str, what: str, allowed: str) -> errors.ConfigError:
         below = enumerate(self._file.lines[self._start :], self._start + 1)
-        line = next((n for n, text in below if text.split("=")[0].strip() == key), self._start)
+        mine = itertools.takewhile(lambda numbered: not numbered[1].lstrip().startswith("["), below)
+        line = next((n for n, text in mine if text.split("=")[0].strip() == key), self._start)
         return errors.ConfigError(f"{self._file.path}, line {line}: [[{self._kind}]] {key}: {what} ({allowed})")
 
     def text(self, key: str, default: str | None = None) -> str:
@@ -278,14 +287,17 @@ def _eip(row: _Row) -> model.Eip:
         raise row.wrong("attach", f"{attach} is not carried yet", "routed")
     if attach != "routed":
         raise row.wrong("attach", f"{attach!r} is not known", "routed")
-    address = row.text("address").split("/")[0]
+    address, gateway = row.text("address"), row.text("gateway", "")
+    row.text("interface", "")
     try:
-        ipaddress.IPv4Address(address)
+        interface = ipaddress.IPv4Interface(address)
     except ValueError:
         raise row.wrong("address", f"{address!r} is not an IPv4 address", "such as 203.0.113.7/24") from None
-    row.text("gateway", "")
-    row.text("interface", "")
-    return model.Eip(id=row.uuid("id"), address=address)
+    try:
+        ipaddress.IPv4Address(gateway or interface.ip)
+    except ValueError:
+        raise row.wrong("gateway", f"{gateway!r} is not an IPv4 address", "such as 203.0.113.1") from None
+    return model.Eip(id=row.uuid("id"), address=str(interface.ip))
 
 
 def _network(row: _Row) -> model.Network:

@@ -260,7 +260,6 @@ def test_a_nudge_does_not_wait_for_the_back_off(small: Any, run: Any):
     assert time.monotonic() - started < 0.5
 
 
-@pytest.mark.xfail(strict=True, reason="a nudge that came during a failing cycle waits for the back-off, up to a tick")
 def test_a_nudge_during_a_failing_cycle_does_not_wait_for_the_back_off(small: Any, run: Any):
     entered, leave = threading.Event(), threading.Event()
 
@@ -282,10 +281,6 @@ def test_a_nudge_during_a_failing_cycle_does_not_wait_for_the_back_off(small: An
     assert time.monotonic() - started < 0.5
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="every nudge of a resting gateway counts as one more busy gateway: the rests of all others grow without bound",
-)
 def test_many_nudges_of_a_resting_gateway_do_not_lengthen_the_rest_of_others(small: Any, run: Any):
     def work(gateway_id: str) -> None:
         end = time.thread_time() + (0.1 if gateway_id == "resting" else 0.01)
@@ -329,7 +324,6 @@ def test_stop_ends_its_threads_and_lets_a_running_cycle_finish(small: Any):
     assert {t.name for t in set(threading.enumerate()) - before} == set()
 
 
-@pytest.mark.xfail(strict=True, reason="stop() runs all cycles that wait for a worker: shutdown without cancel_futures")
 def test_stop_does_not_begin_what_was_only_waiting(small: Any):
     small.engine.wait = lambda _: time.sleep(0.05)
     small.world.wanted = {f"g{n}": frozenset("a") for n in range(120)}

@@ -125,9 +125,6 @@ def test_the_content_type_does_not_matter(ours: Any):
         assert answer.status_code == 201
 
 
-@pytest.mark.xfail(
-    strict=True, reason="api.app logs the decoded path as it came: line breaks and escapes forge log lines"
-)
 def test_a_newline_in_a_path_makes_no_second_log_line(ours: Any, caplog: pytest.LogCaptureFixture):
     with caplog.at_level(logging.INFO, "landbridge.api"):
         ours.send("GET", f"{PATH}/x%0a2026-11-23%20INFO%20forged%1b%5b2J")

@@ -111,7 +111,6 @@ def test_an_eip_that_the_site_does_not_have_is_refused(api: Any):
     assert set(api.refused(PATH, "vpn_gateway", _body(eip1={"id": str(uuid.UUID(int=99))}))) == {"eip1.id"}
 
 
-@pytest.mark.xfail(strict=True, reason="rules.gateway names the EIP's user even when it belongs to another project")
 def test_another_projects_gateway_is_not_named_when_its_eip_is_asked_for(open_service: Any):
     service = open_service(site=SMALL_SITE)
     theirs = service.api().gateway()
@@ -178,7 +177,7 @@ def test_a_gm_gateway_has_no_connections_without_certificates(api: Any):
 
 
 def test_the_limit_of_connections_is_held(open_service: Any):
-    api = open_service(connection_limit=2).api()
+    api = open_service(connections_per_gateway=2).api()
     gateway = api.gateway()
     assert gateway["connection_number"] == 2
     first = api.connection(gateway)

@@ -119,7 +119,6 @@ def test_the_default_site_is_the_same_at_every_start():
             19,
             r"\[\[zone\]\] id: is mandatory",
             id="key-that-a-later-table-has",
-            marks=pytest.mark.xfail(strict=True, reason="the line of the next table's key is named"),
         ),
     ],
 )
@@ -140,7 +139,6 @@ def test_a_wrong_file_is_refused_with_line_and_key(tmp_path: Path, text: str, li
             "eip = [1]\n",
             "line 1",
             id="array-of-numbers",
-            marks=pytest.mark.xfail(strict=True, raises=TypeError, reason="ends in a traceback"),
         ),
     ],
 )
@@ -149,7 +147,6 @@ def test_a_file_of_another_shape_is_refused(tmp_path: Path, text: str, said: str
         config.load_site(_site(tmp_path, text))
 
 
-@pytest.mark.xfail(strict=True, reason="config.load_site does not look at it")
 @pytest.mark.parametrize(
     "text",
     [

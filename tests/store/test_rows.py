@@ -29,7 +29,7 @@ def _connect(database: Database, gateway: model.VpnGateway, peer: model.Customer
 
     def work(tx: Transaction) -> model.Connection:
         connections.add(
-            tx, made, identity=rules.identity(ask, facts), tunnel_block=draws.tunnel_blocks[0], if_id=1, psk=b"sealed"
+            tx, made, identity=rules.identity(ask, facts), tunnel_block=draws.tunnel_blocks[1], if_id=1, psk=b"sealed"
         )
         gateways.count_up(tx, gateways.find_any(tx, gateway.id).seq)
         return made
@@ -141,7 +141,7 @@ def test_a_deleting_gateway_goes_when_it_does_not_exist(database: Database, made
     _record(database, _look(gateway, exists=False))
     assert database.read(lambda tx: gateways.find_any(tx, gateway.id)) is None
     assert database.read(gateways.ids) == [other.id]
-    assert set(database.read(gateways.taken).values()) == {other.id}
+    assert set(database.read(lambda tx: gateways.taken(tx, project)).values()) == {other.id}
     assert _counted(database, project)["vpn_gateway"] == 1
     assert gateway.id not in str(rows("SELECT gateway_id FROM observation"))
 

@@ -41,7 +41,7 @@ class _Gateway:
     running: bool = False
     again: bool = False
     failures: int = 0
-    due: float = 0.0
+    due: float | None = None
     rests_until: float = 0.0
 
 
@@ -74,7 +74,7 @@ class Agent:
             self._changed.notify_all()
         for thread in self._threads:
             thread.join()
-        self._workers.shutdown()
+        self._workers.shutdown(cancel_futures=True)
 
     def nudge(self, gateway_ids: set[str]) -> None:
         """Look at these soon."""
@@ -87,9 +87,11 @@ class Agent:
         state = self._gateways.setdefault(gateway_id, _Gateway())
         if state.running:
             state.again = True
-        else:
-            state.due = max(when, state.rests_until)
-            heapq.heappush(self._queue, (state.due, gateway_id))
+            return
+        when = max(when, state.rests_until)
+        if state.due is None or when < state.due:
+            state.due = when
+            heapq.heappush(self._queue, (when, gateway_id))
 
     def _watch(self) -> None:
         while not self._stop.is_set():
@@ -130,32 +132,38 @@ class Agent:
         while self._queue and self._queue[0][0] <= now:
             when, gateway_id = heapq.heappop(self._queue)
             state = self._gateways.get(gateway_id)
-            if state is None or state.running or when < state.due:
+            if state is None or state.due != when:  # gone, or an earlier look took its place
                 continue
-            state.running, state.again = True, False
+            state.running, state.again, state.due = True, False, None
             self._workers.submit(self._run, gateway_id)
 
     def _run(self, gateway_id: str) -> None:
         started = time.thread_time()
-        try:
-            clean = cycle(self._source, self._engine, gateway_id)
-        except base.StepFailed as error:
-            log.warning("gateway %s cannot be seen: %s", gateway_id, error)
-            clean = False
-        except Exception:
-            log.exception("gateway %s: the cycle failed", gateway_id)
-            clean = False
+        clean = self._cycle(gateway_id)
+        now = time.monotonic()
         with self._changed:
             state = self._gateways.get(gateway_id, _Gateway())
             state.running = False
-            busy = 1 + len(self._queue)
-            state.rests_until = time.monotonic() + REST * busy * (time.thread_time() - started)
+            state.rests_until = now + REST * self._busy(now) * (time.thread_time() - started)
             state.failures = 0 if clean else state.failures + 1
-            if not clean:
-                self._plan_look(gateway_id, time.monotonic() + self._back_off(state.failures))
-            elif state.again:
-                self._plan_look(gateway_id, time.monotonic())
+            if state.again:
+                self._plan_look(gateway_id, now)
+            elif not clean:
+                self._plan_look(gateway_id, now + self._back_off(state.failures))
             self._changed.notify_all()
+
+    def _cycle(self, gateway_id: str) -> bool:
+        try:
+            return cycle(self._source, self._engine, gateway_id)
+        except base.StepFailed as error:
+            log.warning("gateway %s cannot be seen: %s", gateway_id, error)
+        except Exception:
+            log.exception("gateway %s: the cycle failed", gateway_id)
+        return False
+
+    def _busy(self, now: float) -> int:
+        """Gateways that want the processor now."""
+        return 1 + sum(one.running or (one.due is not None and one.due <= now) for one in self._gateways.values())
 
     def _back_off(self, failures: int) -> float:
         """Doubling, with jitter, up to the tick."""

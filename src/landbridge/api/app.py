@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 
 TOKEN_HEADERS = ("x-client-token", "idempotency-key")
 TOKEN_LIMIT = 128
+Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +46,10 @@ class Parts:
 
 def build(parts: Parts) -> Starlette:
     document = json.dumps(openapi.document(TABLE)).encode()
-    routes: list[BaseRoute] = [Route(row.path, _endpoint(parts, row), methods=[row.method]) for row in TABLE]
+    served: dict[str, dict[str, Endpoint]] = {}
+    for row in TABLE:
+        served.setdefault(row.path, {})[row.method] = _endpoint(parts, row)
+    routes: list[BaseRoute] = [Route(path, _by_method(of), methods=list(of)) for path, of in served.items()]
     routes += [
         Route("/healthz", _healthz),
         Route("/readyz", _readyz(parts)),
@@ -53,23 +57,37 @@ def build(parts: Parts) -> Starlette:
         Route("/docs", lambda _: HTMLResponse(DOCS_PAGE)),
         Mount("/docs/assets", StaticFiles(directory=Path(swagger_ui.__file__).parent / "static")),
     ]
-    handlers: dict[Any, Any] = {HTTPException: _foreign_error, Exception: _our_fault}
+    handlers: dict[Any, Any] = {HTTPException: _unserved}
     return Starlette(routes=routes, exception_handlers=handlers)
 
 
-def _endpoint(parts: Parts, row: Operation) -> Callable[[Request], Awaitable[Response]]:
+def _by_method(endpoints: dict[str, Endpoint]) -> Endpoint:
+    """One route a path, so that a 405 can name all methods of it. HEAD is a GET without its body."""
+
+    async def endpoint(request: Request) -> Response:
+        return await endpoints.get(request.method, endpoints.get("GET", _healthz))(request)
+
+    return endpoint
+
+
+def _endpoint(parts: Parts, row: Operation) -> Endpoint:
     needs = call.NEEDS[row.run].role
 
     async def endpoint(request: Request) -> Response:
         started = time.perf_counter()
         request_id = call.new_id()
-        request.scope["landbridge.request_id"] = request_id
         try:
             response = await answer(request, request_id)
         except errors.LandbridgeError as error:
             response = _refusal(error, request_id)
+        except HTTPException as error:
+            response = _foreign_error(error, request_id)
+        except Exception:
+            log.exception("%s failed for a reason of ours", request_id)
+            response = _error(*wire_errors.OUR_FAULT, request_id)
         took = (time.perf_counter() - started) * 1000
-        log.info("%s %s %s %d %.1f ms", request_id, row.method, request.scope["path"], response.status_code, took)
+        path = request.scope["raw_path"].decode("latin-1")  # as it came, escaped: a line stays one line
+        log.info("%s %s %s %d %.1f ms", request_id, row.method, path, response.status_code, took)
         return response
 
     async def answer(request: Request, request_id: str) -> Response:
@@ -161,27 +179,26 @@ def _token(request: Request) -> str | None:
     return None
 
 
-async def _foreign_error(request: Request, error: HTTPException) -> Response:
+def _foreign_error(error: HTTPException, request_id: str) -> Response:
     """Paths and methods that are not in the table, and bodies that were not read to their end."""
-    request_id = request.scope.get("landbridge.request_id") or call.new_id()
     known = {404: wire_errors.NO_SUCH_PATH, 405: wire_errors.WRONG_METHOD, 413: wire_errors.TOO_LARGE}
     status, code, message = known.get(error.status_code, (error.status_code, "VPN.0001", str(error.detail)))
-    headers = {**(error.headers or {}), "X-Request-Id": request_id}
-    return _json(wire_errors.body(code, message, request_id), status, headers)
+    return _error(status, code, message, request_id, **(error.headers or {}))
 
 
-async def _our_fault(request: Request, error: Exception) -> Response:
-    request_id = request.scope.get("landbridge.request_id") or call.new_id()
-    log.error("%s failed for a reason of ours", request_id, exc_info=error)
-    status, code, message = wire_errors.OUR_FAULT
-    return _json(wire_errors.body(code, message, request_id), status, {"X-Request-Id": request_id})
+def _error(status: int, code: str, message: str, request_id: str, **headers: str) -> Response:
+    return _json(wire_errors.body(code, message, request_id), status, {**headers, "X-Request-Id": request_id})
+
+
+async def _unserved(_: Request, error: HTTPException) -> Response:
+    return _foreign_error(error, call.new_id())
 
 
 async def _healthz(_: Request) -> Response:
     return JSONResponse({"status": "ok"})
 
 
-def _readyz(parts: Parts) -> Callable[[Request], Awaitable[Response]]:
+def _readyz(parts: Parts) -> Endpoint:
     async def readyz(_: Request) -> Response:
         ready, words = parts.readiness()
         return JSONResponse(words, 200 if ready else 503)

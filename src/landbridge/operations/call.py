@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar
 
 from landbridge import model
 from landbridge.rules import fields, tunnel
-from landbridge.store import connections, records, vault
+from landbridge.store import records, vault
 from landbridge.store.database import Database, Transaction
 
 Role = Literal["reader", "admin", "operator"]
@@ -73,16 +73,16 @@ class Call:
     body_hash: str = ""
 
 
-def draws(now: datetime) -> fields.Draws:
-    """Chance, for rules that may not find it for themselves."""
-    chance = os.urandom(50 + 2 * connections.BLOCKS_ASKED)
-    numbers = struct.unpack_from(f"{connections.BLOCKS_ASKED}H", chance, 50)
+def draws(now: datetime, number: int = 0) -> fields.Draws:
+    """Chance, for rules that may not find it for themselves. `number`: which connection of its gateway it will be."""
+    chance = os.urandom(54)
+    one, other = struct.unpack_from("2H", chance, 50)
     return fields.Draws(
         id=new_id(chance[:16]),
         now=now,
         suffix=chance[48:50].hex(),
         other_ids=(new_id(chance[16:32]), new_id(chance[32:48])),
-        tunnel_blocks=tuple([tunnel.PICKABLE[number % len(tunnel.PICKABLE)] for number in numbers]),
+        tunnel_blocks=(tunnel.nth(number), tunnel.nth(one), tunnel.nth(other)),
     )
 
 

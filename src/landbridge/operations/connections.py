@@ -41,10 +41,10 @@ def create(tx: Transaction, call: Call, ask: model.AskConnection) -> Shown:
 
 
 def _create(tx: Transaction, call: Call, ask: model.AskConnection) -> model.Connection:
-    draws = calls.draws(call.now)
     row, peer = connections.ends(
         tx, call.project_id, fields.lower_id(ask.gateway_id) or "", fields.lower_id(ask.customer_gateway_id) or ""
     )
+    draws = calls.draws(call.now, row.next_if_id if row else 0)
     alone = rules.Facts(gateway=_gateway_facts(row), customer_gateway=peer)
     identity = rules.identity(ask, alone)
     facts = dataclasses.replace(alone, neighbours=_neighbours(tx, ask, alone, identity, draws)) if row else alone

@@ -31,7 +31,9 @@ def create(tx: Transaction, call: Call, ask: model.AskGateway) -> Shown:
 
 def _create(tx: Transaction, call: Call, ask: model.AskGateway) -> model.VpnGateway:
     facts = rules.Facts(
-        site=call.service.site, taken=gateways.taken(tx), connection_limit=call.service.connection_limit
+        site=call.service.site,
+        taken=gateways.taken(tx, call.project_id),
+        connection_limit=call.service.connection_limit,
     )
     violations = fields.merge(call.shape, rules.check(ask, facts))
     if violations:

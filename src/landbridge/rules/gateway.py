@@ -45,10 +45,10 @@ DEFAULT_ASN = 64512
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """The site, and what is taken of it: EIP id or private address -> id of the gateway that has it."""
+    """The site, and what is taken of it: EIP id or private address -> the gateway that has it, None for another project's."""
 
     site: model.Site
-    taken: Mapping[str, str]
+    taken: Mapping[str, str | None]
     connection_limit: int | None = None
 
 
@@ -173,12 +173,17 @@ def _check_private_address(field: str, given: str, ask: model.AskGateway, facts:
             yield model.Violation(field, f"{given} is no host address", f"a host address of {cidr}")
         elif given == _own_address(network):
             yield model.Violation(field, f"{given} is the gateway's own address there", "an address that is free")
-    if (user := facts.taken.get(given)) is not None:
-        yield model.Violation(field, f"{given} is used by VPN gateway {user}", "an address that is free")
+    if given in facts.taken:
+        yield model.Violation(field, f"{given} is used by {_user(facts, given)}", "an address that is free")
 
 
 def _network_id(ask: model.AskGateway) -> str:
     return ((ask.er_id if _word(ask, "attachment_type") == "er" else ask.vpc_id) or "").lower()
+
+
+def _user(facts: Facts, endpoint: str) -> str:
+    user = facts.taken[endpoint]
+    return "a VPN gateway of another project" if user is None else f"VPN gateway {user}"
 
 
 def _own_address(network: model.Network) -> str | None:
@@ -240,8 +245,10 @@ def _check_eip(field: str, eip: model.AskEip, ask: model.AskGateway, facts: Fact
         known = eip.id.lower()
         if not malformed and all(e.id != known for e in facts.site.eips):
             yield model.Violation(f"{field}.id", f"EIP {eip.id} does not exist", "an EIP of the site")
-        elif (user := facts.taken.get(known)) is not None:
-            yield model.Violation(f"{field}.id", f"EIP {eip.id} is used by VPN gateway {user}", "an EIP that is free")
+        elif known in facts.taken:
+            yield model.Violation(
+                f"{field}.id", f"EIP {eip.id} is used by {_user(facts, known)}", "an EIP that is free"
+            )
     yield from choices.check(f"{field}.", {"charge_mode": eip.charge_mode}, {"charge_mode": CHARGE_MODES})
     yield from fields.check_name(f"{field}.bandwidth_name", eip.bandwidth_name)
     yield from fields.check_name(f"{field}.type", eip.type)

@@ -14,7 +14,7 @@ from landbridge.store.statement import Statement
 _c, _o, _cgw = tables.connection, tables.observation, tables.customer_gateway
 _look = _o.alias("look")
 #: How many /30s a neighbour query can ask about.
-BLOCKS_ASKED = 8
+BLOCKS_ASKED = 3
 
 _ROW = select(
     _c.c.seq,
@@ -174,7 +174,7 @@ def ends(
 def neighbours(
     tx: Transaction, gateway_id: str, customer_gateway_id: str, identity: str, blocks: tuple[int, ...]
 ) -> list[Neighbour]:
-    """Connections of the gateway that share the customer gateway, the identity on the wire, or one of up to 8 /30s."""
+    """Connections of the gateway that share the customer gateway, the identity on the wire, or one of up to 3 /30s."""
     asked = {f"block_{n}": blocks[n] if n < len(blocks) else None for n in range(BLOCKS_ASKED)}
     rows = tx.all(
         _NEIGHBOURS, gateway_id=gateway_id, customer_gateway_id=customer_gateway_id, identity=identity, **asked

@@ -11,10 +11,14 @@ import asyncio
 import logging
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any, TypeVar
+
+import alembic.util
+import sqlalchemy.exc
 
 from landbridge import errors
 from landbridge.store import migrate
@@ -24,7 +28,8 @@ log = logging.getLogger(__name__)
 R = TypeVar("R")
 
 GROUP_LIMIT = 64
-BUSY_TIMEOUT_MS = 5000
+#: How long a write waits for another process that writes.
+PATIENCE_SECONDS = 5.0
 CACHE_KIB = 65536
 #: Write operations after which the write-ahead log is copied into the database, beside the writer.
 CHECKPOINT_AFTER = 500
@@ -84,18 +89,21 @@ def _nobody(_: set[str]) -> None:
 
 
 class Database:
-    """Opens (and migrates) a database file. `on_nudge` is called after a commit with the gateways to look at."""
+    """Opens (and migrates) a database file. Raises ConfigError for one that is none. `on_nudge` is called after a commit with the gateways to look at."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self.on_nudge: Callable[[set[str]], None] = _nobody
-        migrate.upgrade(path)
+        try:
+            migrate.upgrade(path)
+        except (sqlite3.DatabaseError, sqlalchemy.exc.DatabaseError, alembic.util.CommandError) as error:
+            raise errors.ConfigError(f"{path}: {error}".splitlines()[0]) from None
         self._writer = _connect(path)
         self._writing = threading.Lock()
         self._waiting: list[_Job] = []
         self._group: asyncio.Task[None] | None = None
         self._logged = 0
-        self._checkpoint: Future[None] | None = None
+        self._copied: Future[None] | None = None
         self._local = threading.local()
         self._opened = [self._writer]
         self._threads = ThreadPoolExecutor(4, "store")
@@ -109,8 +117,9 @@ class Database:
         """Runs `work` in a transaction of its own, durably. Not for the event loop's thread."""
         job = _Job(work)
         with self._writing:
+            self._begin()
             _run_group(self._writer, [job])
-            _commit(self._writer, [job])
+            self._commit([job])
         self._after([job])
         if job.error is not None:
             raise job.error
@@ -146,20 +155,51 @@ class Database:
         return await asyncio.get_running_loop().run_in_executor(self._threads, self.read, work)
 
     async def _write_groups(self) -> None:
-        loop = asyncio.get_running_loop()
         try:
             while self._waiting:
                 if not self._writing.acquire(blocking=False):
-                    await loop.run_in_executor(self._threads, self._writing.acquire)
-                group, self._waiting = self._waiting[:GROUP_LIMIT], self._waiting[GROUP_LIMIT:]
+                    await self._beside(self._writing.acquire)
                 try:
+                    if not self._begin_at_once():
+                        await self._beside(self._begin)
+                    group, self._waiting = self._waiting[:GROUP_LIMIT], self._waiting[GROUP_LIMIT:]
                     _run_group(self._writer, group)
-                    await loop.run_in_executor(self._threads, _commit, self._writer, group)
+                    await self._beside(self._commit, group)
                 finally:
                     self._writing.release()
                 self._after(group)
         finally:
             self._group = None
+
+    async def _beside(self, work: Callable[..., Any], *given: Any) -> None:
+        """Runs `work` in another thread. It is never left half done: whoever cancels waits for its end."""
+        running = self._threads.submit(work, *given)
+        try:
+            await asyncio.wrap_future(running)
+        except asyncio.CancelledError:
+            wait([running])
+            raise
+
+    def _begin_at_once(self) -> bool:
+        """False when another process holds the file's write lock. Whatever else is wrong, the group will hear of it."""
+        try:
+            self._writer.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            return error.sqlite_errorcode != sqlite3.SQLITE_BUSY
+        return True
+
+    def _begin(self) -> None:
+        """Waits for another process that writes, but not for ever."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not self._begin_at_once() and time.monotonic() < deadline:
+            time.sleep(0.005)
+
+    def _commit(self, group: list[_Job]) -> None:
+        """Makes the group durable. Afterwards every job has its result or its error."""
+        _commit(self._writer, group)
+        if self._copied is not None and self._copied.done():
+            self._copied = None
+            self._writer.execute("PRAGMA wal_checkpoint(PASSIVE)")  # the rest: then the log begins anew
 
     def _after(self, group: list[_Job]) -> None:
         self._check_log(len(group))
@@ -170,21 +210,25 @@ class Database:
             self.on_nudge(nudged)
 
     def _check_log(self, more: int) -> None:
-        """Has a long write-ahead log copied into the database by another thread: in a commit everybody would wait."""
+        """Has a long write-ahead log copied into the database by another thread: in a commit everybody would wait.
+
+        What is written meanwhile is little, and copied while nobody writes; only then can the log begin anew.
+        """
         self._logged += more
-        if self._logged > CHECKPOINT_AFTER and (self._checkpoint is None or self._checkpoint.done()):
+        if self._logged > CHECKPOINT_AFTER and self._copied is None:
             self._logged = 0
-            self._checkpoint = self._threads.submit(self._copy_log)
+            self._copied = self._threads.submit(self._copy_log)
 
     def _copy_log(self) -> None:
         self._reader().execute("PRAGMA wal_checkpoint(PASSIVE)")
 
 
 def _run_group(connection: sqlite3.Connection, group: list[_Job]) -> None:
-    """Opens a transaction and runs every job in it."""
+    """Runs every job in the transaction that was begun."""
     cursor = connection.cursor()
     try:
-        cursor.execute("BEGIN IMMEDIATE")
+        if not connection.in_transaction:
+            raise sqlite3.OperationalError("no transaction could be begun")
         for job in group:
             _run_job(cursor, job)
             if not connection.in_transaction:
@@ -208,7 +252,6 @@ def _run_job(cursor: sqlite3.Cursor, job: _Job) -> None:
 
 
 def _commit(connection: sqlite3.Connection, group: list[_Job]) -> None:
-    """Makes the group durable. Afterwards every job has its result or its error."""
     if not connection.in_transaction:
         return
     try:
@@ -226,8 +269,7 @@ def _refuse(connection: sqlite3.Connection, group: list[_Job], error: sqlite3.Er
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
-    connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+    connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False, cached_statements=256)
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA foreign_keys=ON")

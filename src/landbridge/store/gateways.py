@@ -54,7 +54,9 @@ _TOTAL = Statement(
     .select_from(_n.join(_g, _g.c.seq == _n.c.gateway_seq))
     .where(_g.c.project_id == bindparam("project_id"))
 )
-_TAKEN = Statement(select(_use.c.endpoint, _use.c.gateway_id))
+_TAKEN = Statement(
+    select(_use.c.endpoint, _use.c.gateway_id, _g.c.project_id).select_from(_use.join(_g, _g.c.id == _use.c.gateway_id))
+)
 _TAKE = Statement(insert(_use).values(endpoint=bindparam("endpoint"), gateway_id=bindparam("gateway_id")))
 _MARK = Statement(update(_g).where(_g.c.id == bindparam("row_id")).values(deleting=1, generation=_g.c.generation + 1))
 _COUNT_UP = Statement(
@@ -132,9 +134,9 @@ def connection_groups(tx: Transaction, gateway_id: str) -> int:
     return found[1] if found is not None else 0
 
 
-def taken(tx: Transaction) -> dict[str, str]:
-    """EIP ids and private addresses in use, each with its gateway."""
-    return dict(tx.all(_TAKEN))
+def taken(tx: Transaction, project_id: str) -> dict[str, str | None]:
+    """EIP ids and private addresses in use, each with its gateway; None for a gateway of another project."""
+    return {endpoint: user if whose == project_id else None for endpoint, user, whose in tx.all(_TAKEN)}
 
 
 def add(tx: Transaction, gateway: model.VpnGateway) -> None:
