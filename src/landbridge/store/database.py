@@ -27,7 +27,7 @@ from landbridge.store.statement import Statement
 log = logging.getLogger(__name__)
 R = TypeVar("R")
 
-GROUP_LIMIT = 64
+GROUP_LIMIT = 16
 #: How long a write waits for another process that writes.
 PATIENCE_SECONDS = 5.0
 CACHE_KIB = 65536
@@ -275,4 +275,5 @@ def _connect(path: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA foreign_keys=ON")
     connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
     connection.execute("PRAGMA wal_autocheckpoint=0")
+    connection.execute("PRAGMA temp_store=MEMORY")  # what a savepoint keeps to undo
     return connection
