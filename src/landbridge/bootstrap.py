@@ -43,7 +43,7 @@ class Data:
     path: Path
     database: Database
     vault: vault.Vault
-    fingerprint_key: bytes
+    fingerprint_key: bytes = dataclasses.field(repr=False)
 
 
 @contextlib.contextmanager
@@ -86,7 +86,7 @@ def load_site(settings: config.Settings) -> model.Site:
 
 def make_engine(settings: config.Settings, site: model.Site) -> base.Engine[Any, Any] | None:
     """The engine that the settings ask for; None for `none`. Raises ConfigError with what is missing: never pretends."""
-    from landbridge.engine.simulated import Simulated  # noqa: PLC0415 - a machine loads only the engine that it runs
+    from landbridge.engine.simulated import Simulated  # noqa: PLC0415 - only the agent's machine needs an engine
 
     wanted = settings.serve.engine
     if wanted == "none":
@@ -180,6 +180,7 @@ def make_parts(
     """What the HTTP edge is made of."""
     service = call.Service(
         database=data.database,
+        engine=engine.name if engine is not None else "none",
         site=site,
         vault=data.vault,
         unseen_after=timedelta(seconds=settings.agent.unseen_after_seconds),
@@ -196,8 +197,9 @@ def make_parts(
 
 def _answer(listener: socket.socket, data: Data, parts: app.Parts) -> None:
     host, port = listener.getsockname()[:2]
-    credentials = write_credentials(data, f"http://{host}:{port}")
-    log.info("listening on http://%s:%d (pages at /docs), credentials in %s", host, port, credentials)
+    endpoint = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    write_credentials(data, endpoint)
+    log.info("listening on %s (pages at /docs), first credentials in %s", endpoint, data.path / CREDENTIALS)
     gc.collect()
     gc.freeze()  # what is here now stays: looking through it again and again cost a twentieth of every request
     gc.set_threshold(20000, 20, 50)
@@ -226,8 +228,9 @@ def _readiness(
 
 def _listen(listen: str) -> socket.socket:
     host, _, port = listen.rpartition(":")
+    family = socket.AF_INET6 if host.startswith("[") else socket.AF_INET
     try:
-        return socket.create_server((host.strip("[]"), int(port)), reuse_port=False, backlog=1024)
+        return socket.create_server((host.strip("[]"), int(port)), family=family, backlog=1024)
     except OSError as error:
         raise errors.ConfigError(f"--listen {listen}: {error.strerror}") from None
 
@@ -243,32 +246,34 @@ def _alone(path: Path) -> Iterator[None]:
         yield
 
 
-def write_credentials(data: Data, endpoint: str) -> Path:
+def write_credentials(data: Data, endpoint: str) -> None:
     """The first start's project and admin key, for their owner only; later starts keep them and renew the endpoint."""
     path = data.path / CREDENTIALS
-    if path.exists():
-        known = tomllib.loads(path.read_text()) | {"endpoint": endpoint}
-    elif data.database.read(keys.projects):
-        return path
-    else:
-        made = data.database.write(lambda tx: _first_key(tx, data))
-        known = {
-            "endpoint": endpoint,
-            "project_id": made.project_id,
-            "access_key": made.access_key,
-            "secret_key": made.secret_key.reveal(),
-            "token": made.token.reveal(),
-        }
+    if not data.database.read(access.list_projects):
+        data.database.write(lambda tx: _first_key(tx, data, endpoint))
+    elif path.exists():
+        _write_private(path, tomllib.loads(path.read_text()) | {"endpoint": endpoint})
+
+
+def _first_key(tx: Transaction, data: Data, endpoint: str) -> None:
+    """The file is there before the key is: a key that nobody ever saw would lock its owner out."""
+    now = call.now()
+    made = access.create_key(tx, data.vault, access.create_project(tx, "default", now), "admin", now)
+    words = {
+        "endpoint": endpoint,
+        "project_id": str(made.project_id),
+        "access_key": made.access_key,
+        "secret_key": made.secret_key.reveal(),
+        "token": made.token.reveal(),
+    }
+    _write_private(data.path / CREDENTIALS, words)
+
+
+def _write_private(path: Path, words: dict[str, str]) -> None:
     fresh = path.with_suffix(".new")
     with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.writelines(f'{name} = "{value}"\n' for name, value in known.items())
+        file.writelines(f'{name} = "{value}"\n' for name, value in words.items())
     fresh.replace(path)
-    return path
-
-
-def _first_key(tx: Transaction, data: Data) -> access.NewKey:
-    now = call.now()
-    return access.create_key(tx, data.vault, access.create_project(tx, "default", now), "admin", now)
 
 
 def stop_engine(settings: config.Settings) -> list[str]:
@@ -279,7 +284,10 @@ def stop_engine(settings: config.Settings) -> list[str]:
     if not path.is_dir():
         raise errors.ConfigError(f"{path}: no such data folder")
     with _alone(path):
-        engine = StrongSwan(path, load_site(settings))
-        stopped = sorted(engine.gateways())
-        engine.stop_all()
+        try:
+            engine = StrongSwan(path, load_site(settings))
+            stopped = sorted(engine.gateways())
+            engine.stop_all()
+        except (base.EngineUnavailable, base.StepFailed) as error:
+            raise errors.ConfigError(str(error)) from None
     return stopped

@@ -114,6 +114,8 @@ def _file(path: Path, groups: Mapping[str, type]) -> dict[str, dict[str, tuple[s
             raise errors.ConfigError(f"{path}: no such group [{group}] (there are {', '.join(groups)})")
         known = [field.name for field in dataclasses.fields(kind)]
         for key, value in values.items():
+            if (group, key) == ("serve", "config"):
+                raise errors.ConfigError(f"{path}: [serve] config names this file and cannot stand in it")
             if key not in known:
                 raise errors.ConfigError(f"{path}: [{group}] has no setting {key} (there are {', '.join(known)})")
             given.setdefault(group, {})[key] = (f"{path}: [{group}] {key}", value)

@@ -99,7 +99,7 @@ def facts(
     status: str = "ACTIVE",
     connections: int = 0,
     peer: model.CustomerGateway | str | None = "ip",
-    neighbours: tuple[connection.Neighbour, ...] = (),
+    neighbours: tuple[model.Neighbour, ...] = (),
     **words: Any,
 ) -> connection.Facts:
     """`words` are fields of the gateway; `peer` is a kind of customer gateway, or one, or None for not found."""
@@ -111,9 +111,9 @@ def facts(
     )
 
 
-def neighbour(**words: Any) -> connection.Neighbour:
+def neighbour(**words: Any) -> model.Neighbour:
     """Another connection of the gateway that clashes with nothing."""
-    sound = connection.Neighbour(
+    sound = model.Neighbour(
         id="a0a0a0a0-0000-4000-8000-00000000000a",
         endpoint=1,
         customer_gateway_id="b0b0b0b0-0000-4000-8000-00000000000b",

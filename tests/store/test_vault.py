@@ -47,6 +47,7 @@ def test_a_master_key_is_made_once_and_for_its_owner_only(tmp_path: Path):
 def test_a_master_key_of_the_wrong_length_is_refused(tmp_path: Path, length: int):
     path = tmp_path / "master.key"
     path.write_bytes(b"k" * length)
+    path.chmod(0o600)
     with pytest.raises(errors.ConfigError, match=f"32 bytes, this file has {length}"):
         vault.read_key(path)
 
@@ -66,3 +67,17 @@ def test_a_master_key_may_live_elsewhere(tmp_path: Path):
         assert data.fingerprint_key
     assert (tmp_path / "key").exists()
     assert not (tmp_path / "data" / "master.key").exists()
+
+
+def test_a_master_key_that_others_can_read_is_refused(tmp_path: Path):
+    path = tmp_path / "master.key"
+    path.write_bytes(b"k" * 32)
+    path.chmod(0o640)
+    with pytest.raises(errors.ConfigError, match="by its owner only"):
+        vault.read_key(path)
+
+
+def test_a_digest_depends_on_the_master_key():
+    one, other = vault.Vault(b"a" * 32), vault.Vault(b"b" * 32)
+    assert one.digest(b"x") == one.digest(b"x")
+    assert one.digest(b"x") not in {other.digest(b"x"), one.digest(b"y")}

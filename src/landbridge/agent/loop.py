@@ -122,7 +122,9 @@ class Agent:
             return
         self.last_tick = time.monotonic()
         with self._changed:
-            for gateway_id in [g for g, state in self._gateways.items() if g not in known and not state.running]:
+            for gateway_id in [
+                g for g, state in self._gateways.items() if g not in known and not state.running and state.due is None
+            ]:
                 del self._gateways[gateway_id]
             for gateway_id in known:
                 if self._gateways.get(gateway_id, _Gateway()).failures == 0:

@@ -3,7 +3,6 @@
 authenticate -> allow -> parse -> call inside a transaction -> render. Errors of ours become the API's error body.
 """
 
-import hashlib
 import json
 import logging
 import time
@@ -21,7 +20,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from landbridge import errors
+from landbridge import errors, model
 from landbridge.api import openapi
 from landbridge.api.table import TABLE, Incoming, Operation
 from landbridge.operations import access, call
@@ -105,7 +104,7 @@ def _endpoint(parts: Parts, row: Operation) -> Endpoint:
             now=call.now(),
             shape=asked.violations,
             token=_token(request) if row.success == 201 else None,
-            body_hash=hashlib.sha256(content).hexdigest() if content else "",
+            body=content,
         )
         if caller.project_id is None:
             await call.perform(access.check_project, this, None)
@@ -131,7 +130,8 @@ def _response(row: Operation, result: Any, ignored: tuple[str, ...], request_id:
 
 def _header(texts: Any) -> str:
     """Readable in a header: ASCII, one line, at most 1,000 characters."""
-    return ", ".join(texts).encode("ascii", "backslashreplace").decode().translate({10: " ", 13: " "})[:1000]
+    text = ", ".join(texts).encode("ascii", "backslashreplace").decode()
+    return "".join(c if c.isprintable() else " " for c in text)[:1000]
 
 
 def _json(value: dict[str, Any], status: int, headers: dict[str, str]) -> Response:
@@ -174,7 +174,7 @@ def _token(request: Request) -> str | None:
         given = request.headers.get(name)
         if given:
             if len(given) > TOKEN_LIMIT:
-                raise errors.Repeated(f"{name} is longer than {TOKEN_LIMIT} characters")
+                raise errors.Invalid([model.Violation(name, "is too long", f"at most {TOKEN_LIMIT} characters")])
             return given
     return None
 
@@ -200,7 +200,11 @@ async def _healthz(_: Request) -> Response:
 
 def _readyz(parts: Parts) -> Endpoint:
     async def readyz(_: Request) -> Response:
-        ready, words = parts.readiness()
+        try:
+            ready, words = parts.readiness()
+        except Exception:
+            log.exception("not ready")
+            ready, words = False, {"status": "not ready: the log says why"}
         return JSONResponse(words, 200 if ready else 503)
 
     return readyz

@@ -6,7 +6,7 @@ from typing import Any
 
 import pydantic
 
-from landbridge import errors, model
+from landbridge import model
 from landbridge.operations import connections, customer_gateways, gateways
 from landbridge.wire import body, queries
 from landbridge.wire import common as wire_common
@@ -21,7 +21,7 @@ class Incoming:
 
     path: Mapping[str, str]
     query: Mapping[str, str]
-    content: bytes
+    content: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,12 +70,7 @@ def _by(name: str) -> Callable[[Incoming], Asked]:
 
 
 def _simulation(incoming: Incoming) -> Asked:
-    parsed = body.parse(queries.Simulate, "simulate", incoming.content)
-    violations = list(parsed.violations)
-    if parsed.value.state not in (None, *queries.STATES):
-        violations.append(model.Violation("state", f"{parsed.value.state!r} is not known", ", ".join(queries.STATES)))
-    if violations:
-        raise errors.Invalid(violations)
+    parsed = queries.simulation(incoming.content)
     return Asked(ask=(incoming.path["vpn_connection_id"], parsed.value.state), ignored=parsed.ignored)
 
 
@@ -230,6 +225,17 @@ TABLE: tuple[Operation, ...] = (
         parse=_by("vpn_connection_id"),
         render=lambda one: {"diagnosis": wire_connections.diagnosis(one.connection, one.status, one.cautions)},
         answer=wire_connections.OneDiagnosis,
+    ),
+    Operation(
+        name="diagnose_vpn_gateway",
+        method="GET",
+        path="/landbridge/v1/{project_id}/vpn-gateways/{vgw_id}/diagnosis",
+        summary="Why a VPN gateway is in its state (an extension of ours)",
+        success=200,
+        run=gateways.show,
+        parse=_by("vgw_id"),
+        render=lambda one: {"diagnosis": wire_gateways.diagnosis(one.gateway, one.status)},
+        answer=wire_gateways.OneGatewayDiagnosis,
     ),
     Operation(
         name="simulate_vpn_connection",

@@ -13,6 +13,7 @@ from landbridge.operations import access, call
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit status: 0, or 1 after an error that is told in one line."""
     given = _parser().parse_args(arguments)
+    os.umask(0o077)  # whatever is made in a data folder is its owner's only
     try:
         flags = {name: getattr(given, name, None) for name in ("data", "listen", "engine", "site", "config")}
         given.command(config.load(flags, os.environ), given)
@@ -26,7 +27,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="landbridge", description="Site-to-site VPN with the VPN v5 API.")
     parser.add_argument("--version", action="version", version=__version__)
     verbs = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    serve = _verb(verbs, "serve", "run the service: API, console, agent", _serve)
+    serve = _verb(verbs, "serve", "run the service: API and agent", _serve)
     serve.add_argument("--listen", metavar="HOST:PORT", help="address of the API (default 127.0.0.1:8700)")
     serve.add_argument("--engine", choices=config.ENGINES, help="what makes tunnels (default auto)")
     serve.add_argument("--site", metavar="FILE", help="site file: EIPs and networks (default: documentation addresses)")

@@ -16,17 +16,19 @@ from landbridge.model.connection import (
     Dpd,
     IkePolicy,
     IpsecPolicy,
+    Neighbour,
     PolicyRule,
     Style,
 )
 from landbridge.model.customer_gateway import AskCustomerGateway, CustomerGateway
-from landbridge.model.desired import DesiredConnection, DesiredGateway
+from landbridge.model.desired import SIMULATED_STATES, DesiredConnection, DesiredGateway
 from landbridge.model.gateway import AskEip, AskGateway, Eip, Endpoint, Network, Site, VpnGateway
 from landbridge.model.observation import ChildSa, ConnectionObservation, Evidence, Observation
 from landbridge.model.secret import Secret
 from landbridge.model.status import Advice, ConnectionStatus, GatewayStatus
 
 __all__ = [
+    "SIMULATED_STATES",
     "Advice",
     "AskConnection",
     "AskCustomerGateway",
@@ -54,6 +56,7 @@ __all__ = [
     "IdType",
     "IkePolicy",
     "IpsecPolicy",
+    "Neighbour",
     "Network",
     "Observation",
     "PolicyRule",

@@ -1,4 +1,4 @@
-"""Values that several resources share: tags, violations and the draws of chance that rules may use."""
+"""Values that several resources share: tags, violations and cautions."""
 
 from dataclasses import dataclass
 from typing import Literal

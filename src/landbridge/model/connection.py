@@ -159,3 +159,15 @@ class Connection:
     tags: tuple[Tag, ...]
     created_at: datetime
     updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Neighbour:
+    """A connection of the same gateway that may clash: by customer gateway, by identity on the wire, or by its /30."""
+
+    id: str
+    endpoint: int
+    customer_gateway_id: str
+    identity: str
+    tunnel_block: int | None
+    deleting: bool

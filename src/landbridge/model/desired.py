@@ -3,11 +3,14 @@
 A DesiredGateway is whole: an engine makes the world equal to it and needs no other source.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from landbridge.model.connection import Connection
 from landbridge.model.gateway import Network, VpnGateway
 from landbridge.model.secret import Secret
+
+#: What the simulated engine can be asked to show; the words after the colon name the cause.
+SIMULATED_STATES = ("active", "down", "down:psk", "down:proposal", "down:selectors", "error")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +43,7 @@ class DesiredGateway:
     generation: int
     network: Network
     connections: tuple[DesiredConnection, ...]
-    fingerprint_key: bytes
+    fingerprint_key: bytes = field(repr=False)
 
     @property
     def id(self) -> str:

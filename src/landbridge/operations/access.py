@@ -11,7 +11,7 @@ import secrets
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import cast
 from urllib.parse import parse_qsl, quote, unquote
@@ -37,8 +37,8 @@ class Signed:
     method: str
     path: str
     query: str
-    headers: Mapping[str, bytes]
-    content: bytes
+    headers: Mapping[str, bytes] = field(repr=False)
+    content: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,6 @@
 """What every operation is told beside its own request: who calls, for which project, when, and what this service has."""
 
+import dataclasses
 import os
 import struct
 from collections.abc import Callable
@@ -50,9 +51,10 @@ class Caller:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """What all calls share, the store among it. `connection_limit`: connections of a gateway; None is what its flavor says."""
+    """What all calls share, the store and the name of the engine among it. `connection_limit`: connections of a gateway; None is what its flavor says."""
 
     database: Database
+    engine: str
     site: model.Site
     vault: vault.Vault
     unseen_after: timedelta
@@ -70,7 +72,7 @@ class Call:
     now: datetime
     shape: tuple[model.Violation, ...] = ()
     token: str | None = None
-    body_hash: str = ""
+    body: bytes = dataclasses.field(default=b"", repr=False)
 
 
 def draws(now: datetime, number: int = 0) -> fields.Draws:

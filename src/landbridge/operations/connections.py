@@ -75,23 +75,12 @@ def _gateway_facts(row: gateways.Row | None) -> rules.GatewayFacts | None:
 
 def _neighbours(
     tx: Transaction, ask: model.AskConnection, facts: rules.Facts, identity: str, draws: fields.Draws
-) -> tuple[rules.Neighbour, ...]:
+) -> tuple[model.Neighbour, ...]:
     """The connections of the gateway that may clash with the one that is asked for."""
     if facts.gateway is None:
         return ()
     peer_id = facts.customer_gateway.id if facts.customer_gateway else ""
-    found = connections.neighbours(tx, facts.gateway.gateway.id, peer_id, identity, rules.tunnel_blocks(ask, draws))
-    return tuple(
-        rules.Neighbour(
-            id=n.id,
-            endpoint=n.endpoint,
-            customer_gateway_id=n.customer_gateway_id,
-            identity=n.identity,
-            tunnel_block=n.tunnel_block,
-            deleting=n.deleting,
-        )
-        for n in found
-    )
+    return connections.neighbours(tx, facts.gateway.gateway.id, peer_id, identity, rules.tunnel_blocks(ask, draws))
 
 
 def _sealed_psk(call: Call, ask: model.AskConnection, connection: model.Connection) -> bytes | None:
@@ -156,5 +145,8 @@ def simulate(tx: Transaction, call: Call, ask: tuple[str, str | None]) -> None:
     """`ask`: the connection, and the state that the simulated engine is to show (None: an ordinary tunnel)."""
     connection_id, wish = ask
     row = _find(tx, call, connection_id)
+    if call.service.engine != "simulated":
+        wrong = f"this service runs the engine {call.service.engine}, which shows what is"
+        raise errors.Invalid([model.Violation("simulate", wrong, "landbridge serve --engine simulated")])
     connections.simulate(tx, row.connection, wish)
     calls.audit(tx, call, "simulate", row.connection.id)

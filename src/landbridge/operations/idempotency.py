@@ -17,10 +17,11 @@ def once(tx: Transaction, call: Call, operation: str, kind: TypeAdapter[T], crea
     """What `create` makes, or what it made when this token came first. Raises Repeated for another request."""
     if call.token is None:
         return create()
+    digest = call.service.vault.digest(call.body)
     earlier = records.find_token(tx, call.project_id, call.token, call.now)
     if earlier is not None:
         made_by, body_hash, spec = earlier
-        if (made_by, body_hash) != (operation, call.body_hash):
+        if (made_by, body_hash) != (operation, digest):
             raise errors.Repeated("this token was used for another request")
         return kind.validate_json(spec)
     made = create()
@@ -29,7 +30,7 @@ def once(tx: Transaction, call: Call, operation: str, kind: TypeAdapter[T], crea
         project_id=call.project_id,
         token=call.token,
         operation=operation,
-        body_hash=call.body_hash,
+        body_hash=digest,
         spec=codec.dump(kind, made),
         now=call.now,
     )

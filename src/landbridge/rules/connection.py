@@ -40,24 +40,12 @@ class GatewayFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Neighbour:
-    """A connection of the same gateway that may clash: by customer gateway, by identity on the wire, or by its /30."""
-
-    id: str
-    endpoint: int
-    customer_gateway_id: str
-    identity: str
-    tunnel_block: int | None
-    deleting: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """What the store knows about the request's surroundings. None: not found in this project, or not asked for."""
 
     gateway: GatewayFacts | None
     customer_gateway: model.CustomerGateway | None
-    neighbours: tuple[Neighbour, ...] = ()
+    neighbours: tuple[model.Neighbour, ...] = ()
 
 
 def style(ask: model.AskConnection) -> str:
@@ -246,7 +234,7 @@ def _check_tunnel(ask: model.AskConnection, facts: Facts, draws: fields.Draws) -
             )
 
 
-def _leaving(user: Neighbour) -> str:
+def _leaving(user: model.Neighbour) -> str:
     return ", which is still being deleted" if user.deleting else ""
 
 

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -28,10 +28,24 @@ class Draws:
     tunnel_blocks: tuple[int, ...] = ()
 
 
+#: Fields that decide what others must be: while one of them is misshapen, nothing is said of those that it decides.
+DECIDES: Mapping[str, tuple[str, ...]] = {
+    "style": ("peer_subnets", "tunnel_local_address", "tunnel_peer_address", "enable_nqa", "policy_rules"),
+    "ikepolicy.ike_version": ("ikepolicy.encryption_algorithm",),
+    "ikepolicy.local_id_type": ("ikepolicy.local_id",),
+    "ikepolicy.peer_id_type": ("ikepolicy.peer_id",),
+    "id_type": ("id_value", "ip"),
+    "network_type": ("eip1", "eip2", "access_private_ip_1", "access_private_ip_2", "flavor"),
+    "attachment_type": ("vpc_id", "er_id", "local_subnets", "flavor"),
+    "flavor": ("eip1", "eip2"),
+}
+
+
 def merge(shape: Iterable[model.Violation], rules: Iterable[model.Violation]) -> list[model.Violation]:
-    """One list of both. A rule's word on a place whose shape is already wrong (or on a part or the whole of it) is left out."""
+    """One list of both. A rule's word on a place whose shape is already wrong (or on a part or the whole of it, or on what
+    that place decides) is left out."""
     found = list(shape)
-    wrong = [v.field for v in found]
+    wrong = [place for v in found for place in (v.field, *DECIDES.get(v.field, ()))]
     return found + [v for v in rules if not any(_touch(v.field, place) for place in wrong)]
 
 

@@ -113,16 +113,6 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Neighbour:
-    id: str
-    endpoint: int
-    customer_gateway_id: str
-    identity: str
-    tunnel_block: int | None
-    deleting: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
     """A connection as the agent needs it; `psk` is sealed."""
 
@@ -173,14 +163,14 @@ def ends(
 
 def neighbours(
     tx: Transaction, gateway_id: str, customer_gateway_id: str, identity: str, blocks: tuple[int, ...]
-) -> list[Neighbour]:
+) -> tuple[model.Neighbour, ...]:
     """Connections of the gateway that share the customer gateway, the identity on the wire, or one of up to 3 /30s."""
     asked = {f"block_{n}": blocks[n] if n < len(blocks) else None for n in range(BLOCKS_ASKED)}
     rows = tx.all(
         _NEIGHBOURS, gateway_id=gateway_id, customer_gateway_id=customer_gateway_id, identity=identity, **asked
     )
-    return [
-        Neighbour(
+    return tuple(
+        model.Neighbour(
             id=row[0],
             endpoint=row[1],
             customer_gateway_id=row[2],
@@ -189,7 +179,7 @@ def neighbours(
             deleting=bool(row[5]),
         )
         for row in rows
-    ]
+    )
 
 
 def add(

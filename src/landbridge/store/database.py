@@ -106,9 +106,12 @@ class Database:
         self._copied: Future[None] | None = None
         self._local = threading.local()
         self._opened = [self._writer]
+        self._patient = 0
+        self._committer = ThreadPoolExecutor(1, "commit")
         self._threads = ThreadPoolExecutor(4, "store")
 
     def close(self) -> None:
+        self._committer.shutdown()
         self._threads.shutdown()
         for connection in self._opened:
             connection.close()
@@ -116,7 +119,9 @@ class Database:
     def write(self, work: Callable[[Transaction], R]) -> R:
         """Runs `work` in a transaction of its own, durably. Not for the event loop's thread."""
         job = _Job(work)
+        self._patient += 1
         with self._writing:
+            self._patient -= 1
             self._begin()
             _run_group(self._writer, [job])
             self._commit([job])
@@ -157,8 +162,9 @@ class Database:
     async def _write_groups(self) -> None:
         try:
             while self._waiting:
-                if not self._writing.acquire(blocking=False):
-                    await self._beside(self._writing.acquire)
+                if self._patient or not self._writing.acquire(blocking=False):
+                    await self._beside(self._writing.acquire)  # threads that wait go first
+                group: list[_Job] = []
                 try:
                     if not self._begin_at_once():
                         await self._beside(self._begin)
@@ -167,13 +173,13 @@ class Database:
                     await self._beside(self._commit, group)
                 finally:
                     self._writing.release()
-                self._after(group)
+                    self._after(group)
         finally:
             self._group = None
 
     async def _beside(self, work: Callable[..., Any], *given: Any) -> None:
-        """Runs `work` in another thread. It is never left half done: whoever cancels waits for its end."""
-        running = self._threads.submit(work, *given)
+        """Runs `work` in the committing thread. It is never left half done: whoever cancels waits for its end."""
+        running = self._committer.submit(work, *given)
         try:
             await asyncio.wrap_future(running)
         except asyncio.CancelledError:
@@ -185,7 +191,7 @@ class Database:
         try:
             self._writer.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:
-            return error.sqlite_errorcode != sqlite3.SQLITE_BUSY
+            return error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY
         return True
 
     def _begin(self) -> None:
@@ -199,15 +205,18 @@ class Database:
         _commit(self._writer, group)
         if self._copied is not None and self._copied.done():
             self._copied = None
-            self._writer.execute("PRAGMA wal_checkpoint(PASSIVE)")  # the rest: then the log begins anew
+            _copy_log(self._writer)  # the rest: then the log begins anew
 
     def _after(self, group: list[_Job]) -> None:
-        self._check_log(len(group))
         for job in group:
             job.settle()
+        self._check_log(len(group))
         nudged = set().union(*(job.nudged for job in group if job.error is None))
         if nudged:
-            self.on_nudge(nudged)
+            try:
+                self.on_nudge(nudged)
+            except Exception:  # what is stored is stored: a lost nudge costs a tick
+                log.exception("a nudge was lost")
 
     def _check_log(self, more: int) -> None:
         """Has a long write-ahead log copied into the database by another thread: in a commit everybody would wait.
@@ -217,10 +226,15 @@ class Database:
         self._logged += more
         if self._logged > CHECKPOINT_AFTER and self._copied is None:
             self._logged = 0
-            self._copied = self._threads.submit(self._copy_log)
+            self._copied = self._threads.submit(lambda: _copy_log(self._reader()))
 
-    def _copy_log(self) -> None:
-        self._reader().execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+def _copy_log(connection: sqlite3.Connection) -> None:
+    """What is in the log is durable already: where it cannot be copied, it stays there and the next try copies it."""
+    try:
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+    except sqlite3.Error as error:
+        log.warning("the write-ahead log could not be copied into the database: %s", error)
 
 
 def _run_group(connection: sqlite3.Connection, group: list[_Job]) -> None:

@@ -1,20 +1,34 @@
-"""Brings a database file to the schema of this version, with Alembic."""
+"""Brings a database file to the schema of this version, with Alembic: wholly or not at all."""
 
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy
 from alembic import command
 from alembic.config import Config
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+BUSY_TIMEOUT_SECONDS = 30
 
 
 def upgrade(path: Path) -> None:
-    """Creates or migrates the file; does nothing to one that is up to date."""
-    engine = sqlalchemy.create_engine(f"sqlite:///{path}")
+    """Creates or migrates the file; does nothing to one that is up to date.
+
+    Python's driver begins no transaction before a CREATE by itself: left to it, a power cut between two of them would
+    leave a file that no later start could migrate.
+    """
+    engine = sqlalchemy.create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_TIMEOUT_SECONDS})
+    sqlalchemy.event.listen(engine, "connect", _leave_transactions_to_us)
+    sqlalchemy.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-    engine.dispose()
+    try:
+        with engine.begin() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    finally:
+        engine.dispose()
+
+
+def _leave_transactions_to_us(connection: Any, _: object) -> None:
+    connection.isolation_level = None

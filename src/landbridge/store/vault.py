@@ -4,6 +4,7 @@ A sealed value is a 12-byte nonce and the ciphertext; what it belongs to (a conn
 as associated data, so that one row's value cannot be moved into another.
 """
 
+import hmac
 import os
 from pathlib import Path
 
@@ -21,10 +22,15 @@ class Vault:
 
     def __init__(self, key: bytes) -> None:
         self._cipher = AESGCM(key)
+        self._digest_key = hmac.digest(key, b"digest", "sha256")
 
     def seal(self, value: bytes, belongs_to: str) -> bytes:
         nonce = os.urandom(_NONCE_BYTES)
         return nonce + self._cipher.encrypt(nonce, value, belongs_to.encode())
+
+    def digest(self, value: bytes) -> str:
+        """A fingerprint that tells nothing of `value` to whoever lacks the master key: a body may hold a PSK."""
+        return hmac.digest(self._digest_key, value, "sha256").hex()
 
     def open(self, sealed: bytes, belongs_to: str) -> bytes:
         """Raises ConfigError under another master key than the one that sealed."""
@@ -43,6 +49,8 @@ def read_key(path: Path) -> bytes:
             file.flush()
             os.fsync(file.fileno())
         return key
+    if path.stat().st_mode & 0o077:
+        raise errors.ConfigError(f"{path}: a master key must be readable by its owner only (chmod 600)")
     key = path.read_bytes()
     if len(key) != KEY_BYTES:
         raise errors.ConfigError(f"{path}: a master key has {KEY_BYTES} bytes, this file has {len(key)}")

@@ -138,7 +138,9 @@ class CreateConnection(body.Shape):
     enable_nqa: bool | None = Field(None, description="only with style static; default false")
     enable_hub: bool | None = Field(None, description="branch interconnection; stored and returned")
     enable_health_check: bool | None = Field(None, description="creates a connection monitor")
-    psk: str | None = Field(None, description="8-128 characters of at least three kinds; mandatory unless GM")
+    psk: str | None = Field(
+        None, repr=False, description="8-128 characters of at least three kinds; mandatory unless GM"
+    )
     policy_rules: tuple[PolicyRuleShape, ...] | None = Field(
         None, strict=False, description="only with style policy, 1-5; default: each local subnet to the peer_subnets"
     )

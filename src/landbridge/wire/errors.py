@@ -37,7 +37,10 @@ class ErrorAnswer(pydantic.BaseModel):
 
 
 def render(error: errors.LandbridgeError, request_id: str) -> tuple[int, dict[str, Any]]:
-    status, code, prefix = TABLE[type(error)]
+    known = TABLE.get(type(error))
+    if known is None:
+        return OUR_FAULT[0], body(*OUR_FAULT[1:], request_id)
+    status, code, prefix = known
     answer = body(code, prefix + str(error), request_id)
     if isinstance(error, errors.Invalid):
         answer["details"] = [{"field": v.field, "message": v.message} for v in error.violations]

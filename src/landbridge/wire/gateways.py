@@ -226,3 +226,26 @@ def _eip(endpoint: model.Endpoint) -> dict[str, Any]:
         "bandwidth_size": endpoint.bandwidth_size,
         "bandwidth_name": endpoint.bandwidth_name,
     }
+
+
+class GatewayDiagnosisAnswer(pydantic.BaseModel):
+    """Why a gateway is in the state it is in."""
+
+    id: str
+    status: str
+    reason: str | None = Field(None, description="what the engine could not do at its last attempt")
+    seen_at: str | None = Field(None, description="when the engine last looked")
+
+
+class OneGatewayDiagnosis(pydantic.BaseModel):
+    diagnosis: GatewayDiagnosisAnswer
+    request_id: str
+
+
+def diagnosis(value: model.VpnGateway, status: model.GatewayStatus) -> dict[str, Any]:
+    return common.present(
+        id=value.id,
+        status=status.word,
+        reason=status.advice.reason if status.advice else None,
+        seen_at=common.time(status.seen_at) if status.seen_at else None,
+    )

@@ -24,12 +24,21 @@ def connection_page(query: Mapping[str, str]) -> tuple[int, int, str | None]:
     return *common.page(query), gateway_id or None
 
 
-STATES = ("active", "down", "down:psk", "down:proposal", "down:selectors", "error")
-
-
 class Simulate(body.Shape):
     """How a connection is to fare on the simulated engine."""
 
     model_config = pydantic.ConfigDict(json_schema_extra={"examples": [{"state": "down:psk"}]})
 
-    state: str | None = common.choice(STATES, description="default active")
+    state: str | None = common.choice(model.SIMULATED_STATES, description="default active")
+
+
+def simulation(content: bytes) -> body.Parsed[Simulate]:
+    """The wish of a simulate request. Raises Invalid."""
+    parsed = body.parse(Simulate, "simulate", content)
+    wrong = list(parsed.violations)
+    state = parsed.value.state
+    if state is not None and state not in model.SIMULATED_STATES:
+        wrong.append(model.Violation("state", f"{state!r} is not known", ", ".join(model.SIMULATED_STATES)))
+    if wrong:
+        raise errors.Invalid(wrong)
+    return parsed

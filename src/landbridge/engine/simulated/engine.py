@@ -125,7 +125,7 @@ class Simulated:
             failure=failures.get(None),
             present=frozenset(seen.tunnels),
             connections=tuple(
-                _report(one, seen.tunnels.get(one.id), failures.get(one.id), now)
+                _report(one, seen.tunnels.get(one.id), failures.get(one.id) or failures.get(None), now)
                 for one in (desired.connections if desired is not None else ())
             ),
         )

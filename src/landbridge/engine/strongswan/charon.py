@@ -1,7 +1,7 @@
 """One charon-systemd: its configuration, its process and its VICI socket.
 
 It may not know what a connection is. Invariants: charon outlives us and is found again by its socket alone; no process is
-signalled unless the kernel says that it listens on that socket.
+signalled unless the kernel says that it listens on that socket; a socket that somebody listens on is never taken away.
 """
 
 import contextlib
@@ -13,7 +13,6 @@ import socket
 import struct
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,8 @@ START = 10.0
 STOP = 3.0
 #: Bytes.
 LOG_LIMIT = 8 * 1024 * 1024
+#: What `connect` raises when nobody listens. Nothing else means that: a charon that hangs has a full backlog, which is EAGAIN.
+GONE = (FileNotFoundError, ConnectionRefusedError)
 
 #: Each line was needed once; see the reasons beside them.
 _CONFIGURATION = """\
@@ -73,7 +74,7 @@ def socket_path(folder: Path) -> Path:
 
 
 def connect(folder: Path) -> socket.socket:
-    """Raises OSError when nothing listens."""
+    """Raises one of GONE when nobody listens, and another OSError when that cannot be told."""
     connection = socket.socket(socket.AF_UNIX)
     try:
         connection.settimeout(ANSWER)
@@ -85,21 +86,24 @@ def connect(folder: Path) -> socket.socket:
 
 
 def is_alive(folder: Path) -> bool:
+    """Raises OSError when it cannot be told."""
     try:
         connect(folder).close()
-    except OSError:
+    except GONE:
         return False
     return True
 
 
-@contextlib.contextmanager
-def session(folder: Path) -> Iterator[Any]:
-    with connect(folder) as connection:
-        yield vici.Session(connection)
+def session(connection: socket.socket) -> Any:
+    return vici.Session(connection)
 
 
 def start(folder: Path, namespace: str) -> None:
-    """Returns when VICI answers. Raises OSError with charon's last words."""
+    """Returns when VICI answers. Raises OSError with charon's last words, or because one is there: two would share the
+    addresses, and the first could no longer be reached.
+    """
+    if is_alive(folder):
+        raise OSError("a charon runs already")
     configuration = folder / "strongswan.conf"
     configuration.write_text(_CONFIGURATION.format(folder=folder))
     socket_path(folder).unlink(missing_ok=True)
@@ -139,10 +143,10 @@ def shorten_log(folder: Path) -> None:
 
 
 def stop(folder: Path) -> None:
-    """Returns when the process is gone. SIGTERM lets it tell its peers."""
+    """Returns when the process is gone. SIGTERM lets it tell its peers. Raises OSError when it cannot be found out who it is."""
     try:
         process = _process(folder)
-    except OSError:
+    except GONE:
         return
     try:
         for number in (signal.SIGTERM, signal.SIGKILL):
@@ -160,15 +164,5 @@ def stop(folder: Path) -> None:
 def _process(folder: Path) -> int:
     """A pidfd of whoever listens on the socket: a pid alone may be another process's by the time it is used."""
     with connect(folder) as connection:
-        return os.pidfd_open(_peer(connection))
-
-
-def _peer(connection: socket.socket) -> int:
-    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-    pid: int = struct.unpack("3i", credentials)[0]
-    return pid
-
-
-def pid(folder: Path) -> int:
-    with connect(folder) as connection:
-        return _peer(connection)
+        credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+        return os.pidfd_open(struct.unpack("3i", credentials)[0])

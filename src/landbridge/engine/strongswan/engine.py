@@ -47,11 +47,16 @@ class StrongSwan:
 
     name = "strongswan"
 
-    def __init__(self, data: Path, site: model.Site) -> None:
+    def __init__(self, data: Path, site: model.Site, *, stopping: bool = False) -> None:
+        """`stopping` makes one that is good for `gateways` and `stop_all` alone, on a machine that can no longer do more:
+        the site may name an underlay that has vanished, or none. Raises EngineUnavailable.
+        """
+        _check_root()
         self._folder = data.resolve() / "engine"
-        self._underlay = site.underlay
-        _check_machine(self._folder, site.underlay)
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._underlay = _what_is_left(site.underlay) if stopping else site.underlay
+        if not stopping:
+            _check_machine(self._folder, site.underlay)
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lines: dict[str, evidence.Lines] = {}
         self._tried: dict[str, dict[str, float]] = {}
         self._watcher: watching.Watcher | None = None
@@ -92,12 +97,13 @@ class StrongSwan:
         return self._lines.setdefault(gateway_id, evidence.Lines())
 
     def observe(self, gateway_id: str) -> seen.Seen:
-        """Raises StepFailed when a charon is there but does not answer: that is not the same as its being gone."""
+        """Raises StepFailed when a charon is there but does not answer: that is not the same as its being gone, and a
+        second one beside it would be worse than none.
+        """
         folder = self._folder_of(gateway_id)
         with _operators_words():
             network = namespace.look(gateway_id, self._underlay)
-            alive = charon.is_alive(folder)
-            loaded: dict[str, Any] = self._look_at_charon(gateway_id, folder) if alive else {}
+            loaded = self._look_at_charon(gateway_id, folder)
         return seen.Seen(
             at=datetime.now(UTC),
             folder=(folder / "gateway").exists(),
@@ -106,14 +112,20 @@ class StrongSwan:
             wan_end=network.wan_end,
             lan=network.lan,
             addresses=network.addresses,
-            alive=alive,
+            alive=loaded is not None,
             tried=self._tried_lately(gateway_id),
-            **loaded,
+            **(loaded or {}),
         )
 
-    def _look_at_charon(self, gateway_id: str, folder: Path) -> dict[str, Any]:
+    def _look_at_charon(self, gateway_id: str, folder: Path) -> dict[str, Any] | None:
+        """None when there is no charon."""
+        try:
+            connection = charon.connect(folder)
+        except charon.GONE:
+            return None
         charon.shorten_log(folder)
-        with charon.session(folder) as session:
+        with connection:
+            session = charon.session(connection)
             conns = list(session.list_conns())
             secrets = frozenset(key.decode() for key in session.get_shared().get("keys", ()))
             sas = list(session.list_sas())
@@ -145,8 +157,8 @@ class StrongSwan:
     def apply(self, gateway_id: str, step: steps.Step) -> None:
         with _operators_words():
             if isinstance(step, steps.OF_CHARON):
-                with charon.session(self._folder_of(gateway_id)) as session:
-                    self._load(gateway_id, session, step)
+                with charon.connect(self._folder_of(gateway_id)) as connection:
+                    self._load(gateway_id, charon.session(connection), step)
             else:
                 self._build(gateway_id, step)
 
@@ -227,10 +239,21 @@ class StrongSwan:
             self._watcher = None
 
     def stop_all(self) -> None:
-        """Takes down everything that this data folder has on this machine."""
+        """Takes down everything that this data folder has on this machine. A gateway that cannot be taken down keeps no other
+        one up; at the end StepFailed names all of them.
+        """
+        failures = []
         for gateway_id in sorted(self.gateways()):
-            for step in self.plan(gateway_id, None, self.observe(gateway_id)):
-                self.apply(gateway_id, step)
+            try:
+                self._stop(gateway_id)
+            except base.StepFailed as error:
+                failures.append(f"gateway {gateway_id}: {error}")
+        if failures:
+            raise base.StepFailed("; ".join(failures))
+
+    def _stop(self, gateway_id: str) -> None:
+        for step in self.plan(gateway_id, None, self.observe(gateway_id)):
+            self.apply(gateway_id, step)
 
 
 def _terminate(session: Any, which: dict[str, str]) -> None:
@@ -250,16 +273,24 @@ def _operators_words() -> Iterator[None]:
 def _words(error: Exception) -> str:
     if isinstance(error, NetlinkError):
         return f"the kernel answered: {os.strerror(error.code)}"
-    if isinstance(error, TimeoutError):
+    if isinstance(error, TimeoutError | BlockingIOError):
         return "charon does not answer"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return str(error).removeprefix("Command failed: ")
 
 
-def _check_machine(folder: Path, underlay: str | None) -> None:
+def _check_root() -> None:
     if os.geteuid() != 0:
         raise base.EngineUnavailable("the strongswan engine must run as root")
+
+
+def _what_is_left(underlay: str | None) -> str | None:
+    """Legs in a namespace that has vanished went with it, or go with the gateway's own."""
+    return underlay if underlay is not None and namespace.exists(underlay) else None
+
+
+def _check_machine(folder: Path, underlay: str | None) -> None:
     missing = [f"{path} ({source})" for path, source in _NEEDED.items() if not path.exists()]
     missing += [f"the command {tool}" for tool in ("ip", "nsenter", "setsid") if not shutil.which(tool)]
     if underlay is not None and not namespace.exists(underlay):

@@ -40,6 +40,7 @@ GROUP = {
 NO_GM = "no packaged IKE daemon carries SM2/SM3/SM4"
 NO_PSK = "the connection has no pre-shared key"
 NO_SUBNETS = "there is no local or no peer subnet to make a traffic selector of"
+NO_ROOM = "the userland data plane needs an address of its own in the local subnet {}, and it has none to spare"
 NO_DEFAULT_ROUTE = "the userland data plane carries no default route (0.0.0.0/0): it has one device for all tunnels"
 
 
@@ -130,7 +131,15 @@ def _refusal(desired: model.DesiredGateway, wish: model.DesiredConnection, wante
         return NO_PSK
     if any(pair.everything for pair in wanted):
         return NO_DEFAULT_ROUTE
-    return None if wanted else NO_SUBNETS
+    if not wanted:
+        return NO_SUBNETS
+    return next((NO_ROOM.format(net) for net in _uncovered(desired, wish) if _is_full(net, wish.connection)), None)
+
+
+def _is_full(net: Net, connection: model.Connection) -> bool:
+    """Every address of a /31 or /32 may be a host's, which would lose its traffic to us. The inner tunnel address is ours."""
+    inner = connection.tunnel_local_address
+    return net.prefixlen >= 31 and not (inner and net == _host(inner))
 
 
 class _Identities:
@@ -311,7 +320,8 @@ def addresses(desired: model.DesiredGateway, carried: frozenset[str]) -> frozens
     """(link, address/prefix) of everything that the gateway's namespace must own.
 
     kernel-libipsec installs a child only when an address of this machine lies inside its local selector; otherwise *the
-    peer* reads TS_UNACCEPTABLE. A net's own address serves: no host can have it.
+    peer* reads TS_UNACCEPTABLE. A net's own address serves where it is not a host's: a /31 or /32 was refused, but in a part
+    of a wider subnet a host may have it, and does not get its traffic then.
     """
     leg = _leg(desired.network)
     found = {("wan", f"{endpoint.address}/32") for endpoint in desired.gateway.endpoints}
@@ -319,13 +329,13 @@ def addresses(desired: model.DesiredGateway, carried: frozenset[str]) -> frozens
         found.add(("lan", str(leg)))
     for wish in desired.connections:
         if wish.id in carried:
-            found |= {("lo", f"{net[0]}/32") for net in _uncovered(desired, wish, leg)}
+            found |= {("lo", f"{net[0]}/32") for net in _uncovered(desired, wish)}
     return frozenset(found)
 
 
-def _uncovered(
-    desired: model.DesiredGateway, wish: model.DesiredConnection, leg: ipaddress.IPv4Interface | None
-) -> Iterator[Net]:
+def _uncovered(desired: model.DesiredGateway, wish: model.DesiredConnection) -> Iterator[Net]:
+    """Local selectors without the leg's address in them."""
+    leg = _leg(desired.network)
     return (pair.local for pair in pairs(desired, wish) if leg is None or leg.ip not in pair.local)
 
 

@@ -33,8 +33,9 @@ RUN = Path("/run/netns")
 ROUTER = "169.254.195.1"
 #: The routing table that holds the default route, out of the reach of forwarded packets.
 OWN_TABLE = 195
-#: Before main (32766), after charon's own (220): what comes from outside must not be forwarded.
-FROM_OUTSIDE = 250
+#: Before charon's own (220), which has the routes into the tunnels: what comes from outside must not be forwarded, least of
+#: all into a tunnel because it claims to come from the VPC.
+FROM_OUTSIDE = 210
 #: After main and default: packets that this namespace makes find the default route.
 FROM_HERE = 33000
 

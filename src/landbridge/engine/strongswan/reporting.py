@@ -24,10 +24,15 @@ def report(
         connections=tuple(
             _refusal(wish, refused[wish.id])
             if wish.id in refused
-            else _connection(wish, wanted[wish.id], now, sas[wish.id], held[wish.id], failures.get(wish.id))
+            else _connection(wish, wanted[wish.id], now, sas[wish.id], held[wish.id], _failure(wish, failures))
             for wish in (desired.connections if desired else ())
         ),
     )
+
+
+def _failure(wish: model.DesiredConnection, failures: base.Failures) -> str | None:
+    """What stops the gateway stops each of its connections."""
+    return failures.get(wish.id) or failures.get(None)
 
 
 def _gateway_generation(

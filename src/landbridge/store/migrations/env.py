@@ -4,6 +4,8 @@ from alembic import context
 
 from landbridge.store import tables
 
-context.configure(connection=context.config.attributes["connection"], target_metadata=tables.metadata)
+context.configure(
+    connection=context.config.attributes["connection"], target_metadata=tables.metadata, transactional_ddl=True
+)
 with context.begin_transaction():
     context.run_migrations()
