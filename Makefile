@@ -28,7 +28,7 @@ $(VENV)/.packages: Makefile
 
 $(VENV)/.ready: $(VENV)/.packages requirements-dev.txt pyproject.toml
 	@echo "setup: creating $(VENV) from requirements-dev.txt"
-	@[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv $(VENV)  # also when one was interrupted
 	@$(BIN)/python -m pip install -q --require-hashes -r requirements-dev.txt
 	@$(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
 	@touch $@

@@ -2,13 +2,22 @@
 
 The service is driven with the official SDK; the customer's device is an ordinary strongSwan with hand-written
 configuration. Everything lives in namespaces and a folder of its own, and is gone afterwards, however it ends.
+
+An interrupt is never an exception out of nowhere, which could come between making a thing and remembering it: the signals are
+blocked from the first line to the last, here and in what is started here, and `heed` looks for them where ending is safe.
 """
 
+import signal
+
+INTERRUPTS = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+if __name__ == "__main__":  # before the imports: they take most of a second
+    signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTS)
+
+# ruff: noqa: E402
 import argparse
 import contextlib
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -21,6 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from huaweicloudsdkcore.auth.credentials import BasicCredentials
+from huaweicloudsdkcore.http.http_config import HttpConfig
 from huaweicloudsdkvpn import v5
 
 from lab import sites
@@ -28,6 +38,10 @@ from lab import sites
 BIN = Path(sys.executable).parent
 VPC_ID = str(uuid.uuid4())
 PSK = "Demo-Key-2026 ~!@"
+#: An interrupt waits no longer than this for an answer of the service, in seconds.
+ANSWER_SECONDS = 10
+#: What the service and its engine get to end by themselves, in seconds.
+END_SECONDS = 20
 SITE_FILE = """\
 [[node]]
 id = "demo"
@@ -52,6 +66,24 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
+class Interrupted(Exception):
+    """Somebody asked for the end before the tunnel was proved."""
+
+
+def heed() -> None:
+    """The places where an interrupt is heard."""
+    if signal.sigpending() & INTERRUPTS:
+        raise Interrupted("interrupted; everything is gone again")
+
+
+def wait_for(happened: Callable[[], object], what: str, *, seconds: float = 10) -> None:
+    def happened_unless_interrupted() -> object:
+        heed()
+        return happened()
+
+    sites.wait_for(happened_unless_interrupted, what, seconds=seconds)
+
+
 @dataclass
 class Service:
     """A `landbridge serve` of our own on the inventory of a world."""
@@ -66,25 +98,35 @@ class Service:
         environment = dict(os.environ, LANDBRIDGE_AGENT_TICK_SECONDS="1")  # counters are as fresh as the last look
         with self.log.open("ab") as out:
             self.process = subprocess.Popen(
-                [*command, "--engine", "strongswan"], env=environment, stdout=out, stderr=out
+                # `env` unblocks the signals; in a session of its own it hears no Ctrl-C: we end it, at our time
+                ["env", "--default-signal", *command, "--engine", "strongswan"],
+                env=environment,
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
             )
-        sites.wait_for(self._is_ready, "the service to start", seconds=30)
+        wait_for(self._is_ready, "the service to start", seconds=30)
 
     def _is_ready(self) -> bool:
         if self.process is None or self.process.poll() is not None:
-            raise RuntimeError(f"the service ended:\n{self.log.read_text()}")
+            raise RuntimeError(f"the service ended: {_last_line(self.log.read_text())}")
         try:
-            urllib.request.urlopen(self.credentials["endpoint"] + "/readyz").close()
+            urllib.request.urlopen(self.credentials["endpoint"] + "/readyz", timeout=ANSWER_SECONDS).close()
         except OSError:
             return False
         return True
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
-        """Ends the process, and only that."""
-        if self.process is not None:
-            self.process.send_signal(number)
-            self.process.wait(20)
-            self.process = None
+        """Ends the process, and only that; by force when it takes too long."""
+        process, self.process = self.process, None
+        if process is None:
+            return
+        process.send_signal(number)
+        try:
+            process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
     @property
     def credentials(self) -> dict[str, str]:
@@ -93,19 +135,30 @@ class Service:
     def client(self) -> Any:
         known = self.credentials
         who = BasicCredentials(known["access_key"], known["secret_key"], known["project_id"])
-        return v5.VpnClient.new_builder().with_credentials(who).with_endpoint(known["endpoint"]).build()
+        patience = HttpConfig(timeout=(ANSWER_SECONDS, ANSWER_SECONDS))
+        builder = v5.VpnClient.new_builder().with_http_config(patience).with_credentials(who)
+        return builder.with_endpoint(known["endpoint"]).build()
 
     def diagnosis(self, connection_id: str) -> dict[str, Any]:
         known = self.credentials
         url = f"{known['endpoint']}/landbridge/v1/{known['project_id']}/vpn-connections/{connection_id}/diagnosis"
         request = urllib.request.Request(url, headers={"X-Auth-Token": known["token"]})
-        with urllib.request.urlopen(request) as answer:
+        with urllib.request.urlopen(request, timeout=ANSWER_SECONDS) as answer:
             found: dict[str, Any] = json.load(answer)["diagnosis"]
             return found
 
     def stop_engine(self) -> None:
+        """Takes the tunnels down, if there ever were any."""
+        if not any(self.data.glob("engine/*")):
+            return
         command = [BIN / "landbridge", "engine", "stop", "--data", self.data, "--site", self.site]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=3 * END_SECONDS, check=False)
+        if done.returncode:
+            raise RuntimeError(f"the tunnels were not taken down: {_last_line(done.stderr)}")
+
+
+def _last_line(text: str) -> str:
+    return (text.strip().splitlines() or ["without a word"])[-1]
 
 
 @contextlib.contextmanager
@@ -118,8 +171,9 @@ def serving(world: sites.World) -> Iterator[Service]:
         service.start()
         yield service
     finally:
-        service.stop()
-        if service.data.is_dir():
+        try:
+            service.stop()
+        finally:
             service.stop_engine()
 
 
@@ -128,6 +182,7 @@ def wait_for_status(what: str, status: Callable[[], str], wanted: str, seconds: 
     started = time.monotonic()
     seen: list[str] = []
     while not seen or seen[-1] != wanted:
+        heed()
         word = status()
         if not seen or seen[-1] != word:
             seen.append(word)
@@ -148,10 +203,12 @@ def build_tunnel(service: Service, world: sites.World) -> str:
     wait_for_status("gateway", lambda: str(client.show_vgw(show).vpn_gateway.status), "ACTIVE")
     gateway = client.show_vgw(show).vpn_gateway
 
+    heed()
     device = world.add_device(sites.Tunnel(gateway=gateway.eip1.ip_address, psk=PSK))
     say(f"==> The customer's device: strongSwan at {device.address}, with this hand-written swanctl.conf:")
     say("".join(f"    | {line}\n" for line in (device.folder / "swanctl.conf").read_text().splitlines()).rstrip())
 
+    heed()
     peer = v5.CreateCgwRequestBodyContent(name="branch", id_value=device.address)
     peer_id = client.create_cgw(v5.CreateCgwRequest(body=v5.CreateCgwRequestBody(customer_gateway=peer)))
     wish = v5.CreateVpnConnectionRequestBodyContent(
@@ -174,7 +231,7 @@ def prove(world: sites.World) -> None:
     device = world.devices[0]
     target = "192.168.44.10"
     with sites.capturing(world.wan, "d0") as wire, sites.capturing(device.host, "lan") as inside:
-        sites.wait_for(lambda: sites.ping(world.vpc_host, target), "the first ping", seconds=10)
+        wait_for(lambda: sites.ping(world.vpc_host, target), "the first ping")
         crossed = sum(sites.ping(world.vpc_host, target) for _ in range(3))
     kinds = {kind: sum(packet.kind == kind for packet in wire) for kind in ("esp", "ike", "icmp", "other")}
     echoes = sum(packet.kind == "icmp" for packet in inside)
@@ -189,9 +246,7 @@ def prove(world: sites.World) -> None:
 
 
 def summarise(service: Service, connection_id: str) -> None:
-    sites.wait_for(
-        lambda: sum(sa["bytes_out"] for sa in service.diagnosis(connection_id)["sas"]), "the counters to be read"
-    )
+    wait_for(lambda: sum(sa["bytes_out"] for sa in service.diagnosis(connection_id)["sas"]), "the counters to be read")
     found = service.diagnosis(connection_id)
     known = service.credentials
     say("==> What is there now")
@@ -212,33 +267,53 @@ def summarise(service: Service, connection_id: str) -> None:
 
 
 def run(*, once: bool) -> None:
-    with sites.World() as world, serving(world) as service:
-        say(f"==> landbridge serve: {service.credentials['endpoint']}, engine strongswan, SQLite in {service.data}")
-        connection_id = build_tunnel(service, world)
-        prove(world)
-        summarise(service, connection_id)
-        if not once:
-            say("==> Ctrl-C takes everything down")
-            with contextlib.suppress(KeyboardInterrupt):
-                signal.pause()
+    with _world() as world:
+        heed()
+        with serving(world) as service:
+            say(f"==> landbridge serve: {service.credentials['endpoint']}, engine strongswan, SQLite in {service.data}")
+            connection_id = build_tunnel(service, world)
+            prove(world)
+            summarise(service, connection_id)
+            if not once:
+                say("==> Ctrl-C takes everything down")
+                signal.sigwait(INTERRUPTS)
     say("==> Everything is gone again")
+
+
+@contextlib.contextmanager
+def _world() -> Iterator[sites.World]:
+    """A world whose devices end by force when they do not end by themselves."""
+    world = sites.World()
+    try:
+        with world:
+            yield world
+    finally:
+        for device in world.devices:
+            device.stop(kill=True)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="lab.demo", description=__doc__)
     parser.add_argument("--once", action="store_true", help="check, clean up and end")
     given = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    if os.geteuid() != 0:
+        return _fail("needs root, for network namespaces: sudo make demo")
     started = time.monotonic()
     try:
         run(once=given.once)
-    except KeyboardInterrupt:
-        return 130
-    except RuntimeError as error:
-        print(f"demo: {error}", file=sys.stderr)
-        return 1
+    except Interrupted as error:
+        return _fail(str(error), 128 + min(signal.sigpending() & INTERRUPTS))
+    except Exception as error:  # noqa: BLE001 - the edge: whatever it is, a newcomer gets one line
+        asked = signal.sigpending() & INTERRUPTS
+        text = " ".join((str(error) or type(error).__name__).split())
+        return _fail(f"interrupted: {text}" if asked else text, 128 + min(asked) if asked else 1)
     say(f"==> It took {time.monotonic() - started:.1f} s")
     return 0
+
+
+def _fail(text: str, status: int = 1) -> int:
+    print(f"demo: {text}", file=sys.stderr)
+    return status
 
 
 if __name__ == "__main__":

@@ -334,6 +334,25 @@ class Packet:
     spi: str | None = None
 
 
+def inject(name: str, interface: str, hardware: str, source: str, target: str) -> None:
+    """Sends a UDP datagram out of an interface to the neighbour `hardware`, whatever routes and addresses say."""
+    place = (interface, 0x0800, 0, 0, bytes.fromhex(hardware.replace(":", "")))
+
+    def send(_: object) -> None:
+        with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM) as sender:
+            sender.sendto(_datagram(source, target), place)
+
+    namespace.inside(name, send)
+
+
+def _datagram(source: str, target: str) -> bytes:
+    """IPv4 with its checksum (RFC 1071), UDP without; both ports are 9, discard."""
+    ends = socket.inet_aton(source) + socket.inet_aton(target)
+    head = struct.pack("!BBHHHBBH", 0x45, 0, 28, 0, 0, 64, socket.IPPROTO_UDP, 0) + ends
+    checksum = 0xFFFF - sum(struct.unpack("!10H", head)) % 0xFFFF
+    return head[:10] + struct.pack("!H", checksum) + ends + struct.pack("!HHHH", 9, 9, 8, 0)
+
+
 @contextlib.contextmanager
 def capturing(name: str, interface: str) -> Iterator[list[Packet]]:
     """The packets that pass an interface while the block runs; the list is complete after the block."""

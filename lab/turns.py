@@ -61,6 +61,6 @@ def until(
 
 def all_up(observation: model.Observation) -> bool:
     return all(
-        shown.refused or (shown.expected_children and len(shown.children) == shown.expected_children)
+        shown.refused or (shown.expected_children and len(shown.children) >= shown.expected_children)
         for shown in observation.connections
     )

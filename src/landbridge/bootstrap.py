@@ -47,9 +47,9 @@ class Data:
 
 
 @contextlib.contextmanager
-def open_data(settings: config.Settings) -> Iterator[Data]:
+def open_data(settings: config.Settings, *, make: bool = True) -> Iterator[Data]:
     """Makes the folder if need be, migrates the database, reads the master key. Raises ConfigError."""
-    path = _make_folder(settings)
+    path = _make_folder(settings) if make else _find_folder(settings)
     try:
         safe = vault.Vault(vault.read_key(Path(settings.secrets.master_key or path / "master.key")))
     except OSError as error:
@@ -66,8 +66,19 @@ def _make_folder(settings: config.Settings) -> Path:
     path = Path(settings.serve.data).absolute()
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except FileExistsError:
+        raise errors.ConfigError(f"{path}: is not a folder") from None
     except OSError as error:
         raise errors.ConfigError(f"{error.filename}: {error.strerror}") from None
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise errors.ConfigError(f"{path}: this user may not write there")
+    return path
+
+
+def _find_folder(settings: config.Settings) -> Path:
+    path = Path(settings.serve.data).absolute()
+    if not (path / "landbridge.db").exists():
+        raise errors.ConfigError(f"{path}: no such data folder (--data names it)")
     return path
 
 
@@ -280,12 +291,10 @@ def stop_engine(settings: config.Settings) -> list[str]:
     """Takes down all that the engine made for this data folder; gives the ids of the gateways. Raises ConfigError."""
     from landbridge.engine.strongswan.engine import StrongSwan  # noqa: PLC0415
 
-    path = Path(settings.serve.data).absolute()
-    if not path.is_dir():
-        raise errors.ConfigError(f"{path}: no such data folder")
+    path = _find_folder(settings)
     with _alone(path):
         try:
-            engine = StrongSwan(path, load_site(settings))
+            engine = StrongSwan(path, load_site(settings), stopping=True)
             stopped = sorted(engine.gateways())
             engine.stop_all()
         except (base.EngineUnavailable, base.StepFailed) as error:

@@ -162,6 +162,8 @@ def _check_serve(serve: Serve, given: Mapping[str, tuple[str, Any]]) -> None:
     def place(key: str) -> str:
         return given.get(key, (key, None))[0]
 
+    if not serve.data:
+        raise errors.ConfigError(f"{place('data')}: is empty (the path of a folder)")
     if serve.engine not in ENGINES:
         raise errors.ConfigError(f"{place('engine')}: {serve.engine!r} is not one of {', '.join(ENGINES)}")
     host, _, port = serve.listen.rpartition(":")
@@ -313,6 +315,8 @@ def _network(row: _Row) -> model.Network:
     bridge, interface = row.text("bridge", ""), row.text("interface", "")
     if bridge and interface:
         raise row.wrong("interface", "does not go with bridge", "one of the two")
+    if address and ipaddress.IPv4Interface(address).ip not in ipaddress.IPv4Network(cidr):
+        raise row.wrong("address", f"{address} is not in the network", f"an address of {cidr}")
     if bool(bridge or interface) != bool(address):
         raise row.wrong("address", "goes with bridge or interface", "both or neither")
     return model.Network(

@@ -16,17 +16,21 @@ The kinds are mapped to HTTP in one table, `wire.errors`.
 
 from landbridge.model import Violation
 
+#: How many violations one answer lists.
+TOLD = 100
+
 
 class LandbridgeError(Exception):
     """Base of what we raise on purpose."""
 
 
 class Invalid(LandbridgeError):
-    """The request breaks at least one rule."""
+    """The request breaks at least one rule. A hundred of its violations are told; who has more has one fault."""
 
     def __init__(self, violations: list[Violation]) -> None:
-        super().__init__("; ".join(str(v) for v in violations))
-        self.violations = violations
+        self.violations = violations[:TOLD]
+        more = [f"and {len(violations) - TOLD} more"] if len(violations) > TOLD else []
+        super().__init__("; ".join([*map(str, self.violations), *more]))
 
 
 class InUse(LandbridgeError):

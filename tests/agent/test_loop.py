@@ -138,7 +138,7 @@ def test_a_source_that_fails_once_is_asked_again(small: Any, run: Any):
 def test_a_source_that_stays_away_shows_in_the_last_tick(small: Any, run: Any):
     small.source.broken_times = 1000
     agent = run(tick_seconds=0.05)
-    time.sleep(0.2)
+    small.until(lambda: small.source.broken_times <= 997, "three tries")
     assert agent.last_tick is None
 
 
@@ -148,12 +148,12 @@ def test_a_nudge_during_a_cycle_causes_another_one(small: Any, run: Any):
     def hold(_: str) -> None:
         if not entered.is_set():
             entered.set()
-            leave.wait(5)
+            leave.wait(10)
 
     small.engine.wait = hold
     small.world.wanted["g"] = frozenset("a")
     agent = run()
-    assert entered.wait(5)
+    assert entered.wait(10)
     small.world.wanted["g"] = frozenset("ab")
     agent.nudge({"g"})
     leave.set()
@@ -166,12 +166,12 @@ def test_many_nudges_during_a_cycle_cause_one_more(small: Any, run: Any):
 
     def hold(_: str) -> None:
         entered.set()
-        leave.wait(5)
+        leave.wait(10)
 
     small.engine.wait = hold
     small.world.wanted["g"] = frozenset("a")
     agent = run()
-    assert entered.wait(5)
+    assert entered.wait(10)
     for _ in range(100):
         agent.nudge({"g"})
     leave.set()
@@ -185,19 +185,22 @@ def test_a_gateway_is_never_in_two_cycles_at_once(small: Any, run: Any):
     small.world.wanted = {name: frozenset("a") for name in names}
     small.engine.wait = lambda _: time.sleep(0.001)
     agent = run(tick_seconds=0.02)
-    stop = time.monotonic() + 0.6
+    enough = threading.Event()
 
     def nudge() -> None:
-        while time.monotonic() < stop:
+        while not enough.is_set():
             agent.nudge(set(names))
             time.sleep(0.0005)
 
     threads = [threading.Thread(target=nudge) for _ in range(6)]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join()
-    assert min(small.world.cycles.values()) > 3
+    try:
+        small.until(lambda: min(small.world.cycles[name] for name in names) > 40, "many cycles of each")
+    finally:
+        enough.set()
+        for thread in threads:
+            thread.join()
     assert small.world.most_inside == 1
 
 
@@ -244,41 +247,44 @@ def test_a_failure_is_retried_by_itself_after_a_while(small: Any, run: Any):
     run(tick_seconds=60.0)
     small.until(lambda: small.world.cycles["g"] == 2, "a second try")
     first, second = small.world.started_at["g"]
-    assert 0.7 <= second - first <= 2.0
+    assert 0.7 <= second - first <= 10
 
 
-def test_a_nudge_does_not_wait_for_the_back_off(small: Any, run: Any):
+@pytest.fixture
+def long_back_off(monkeypatch: pytest.MonkeyPatch) -> float:
+    """Far longer than anybody here waits: what happens did not wait for it. Give it as the tick too, its bound."""
+    monkeypatch.setattr(loop, "FIRST_BACK_OFF_SECONDS", 600.0)
+    return loop.FIRST_BACK_OFF_SECONDS
+
+
+def test_a_nudge_does_not_wait_for_the_back_off(small: Any, run: Any, long_back_off: float):
     small.engine.wrong = {"make b": base.StepFailed("not yet")}
     small.world.wanted["g"] = frozenset("b")
-    agent = run()
+    agent = run(tick_seconds=long_back_off)
     small.until(lambda: len(small.world.reports["g"]) == 1, "the failure")
-    time.sleep(0.05)
+    small.until(lambda: agent._gateways["g"].due is not None, "the back-off to begin")
     small.world.wanted["g"] = frozenset("a")
     agent.nudge({"g"})
-    started = time.monotonic()
     small.until(lambda: small.world.there["g"] == {"a"}, "the change")
-    assert time.monotonic() - started < 0.5
 
 
-def test_a_nudge_during_a_failing_cycle_does_not_wait_for_the_back_off(small: Any, run: Any):
+def test_a_nudge_during_a_failing_cycle_does_not_wait_for_the_back_off(small: Any, run: Any, long_back_off: float):
     entered, leave = threading.Event(), threading.Event()
 
     def hold(_: str) -> None:
         if not entered.is_set():
             entered.set()
-            leave.wait(5)
+            leave.wait(10)
 
     small.engine.wait = hold
     small.engine.wrong = {"make b": base.StepFailed("not yet")}
     small.world.wanted["g"] = frozenset("b")
-    agent = run()
-    assert entered.wait(5)
+    agent = run(tick_seconds=long_back_off)
+    assert entered.wait(10)
     small.world.wanted["g"] = frozenset("a")
     agent.nudge({"g"})
-    started = time.monotonic()
     leave.set()
     small.until(lambda: small.world.there["g"] == {"a"}, "the change")
-    assert time.monotonic() - started < 0.5
 
 
 def test_many_nudges_of_a_resting_gateway_do_not_lengthen_the_rest_of_others(small: Any, run: Any):
@@ -299,7 +305,7 @@ def test_many_nudges_of_a_resting_gateway_do_not_lengthen_the_rest_of_others(sma
     small.until(lambda: small.world.reports["other"], "the other one's first cycle")
     small.world.wanted["other"] = frozenset("ab")
     agent.nudge({"other"})
-    small.until(lambda: small.world.there["other"] == {"a", "b"}, "the change", patience=1.0)
+    small.until(lambda: small.world.there["other"] == {"a", "b"}, "the change: a thousand rests would take 40 s")
 
 
 def test_stop_ends_its_threads_and_lets_a_running_cycle_finish(small: Any):
@@ -308,32 +314,42 @@ def test_stop_ends_its_threads_and_lets_a_running_cycle_finish(small: Any):
 
     def hold(_: str) -> None:
         entered.set()
-        leave.wait(5)
+        leave.wait(10)
 
     small.engine.wait = hold
     small.world.wanted["g"] = frozenset("a")
     agent = loop.Agent(small.source, small.engine, 60.0)
     agent.start()
-    assert entered.wait(5)
+    assert entered.wait(10)
     stopper = threading.Thread(target=agent.stop)
     stopper.start()
     leave.set()
-    stopper.join(5)
+    stopper.join(10)
     assert not stopper.is_alive()
     assert len(small.world.reports["g"]) == 1
     assert {t.name for t in set(threading.enumerate()) - before} == set()
 
 
 def test_stop_does_not_begin_what_was_only_waiting(small: Any):
-    small.engine.wait = lambda _: time.sleep(0.05)
+    entered, leave = threading.Event(), threading.Event()
+
+    def hold(_: str) -> None:
+        entered.set()
+        leave.wait(10)
+        time.sleep(0.02)  # so that those that had begun do not end before the stop comes to the rest
+
+    small.engine.wait = hold
     small.world.wanted = {f"g{n}": frozenset("a") for n in range(120)}
     agent = loop.Agent(small.source, small.engine, 60.0)
     agent.start()
-    small.until(lambda: small.world.cycles, "a first cycle")
-    started = time.monotonic()
-    agent.stop()
-    assert time.monotonic() - started < 0.4
-    assert len(small.world.cycles) < 60
+    assert entered.wait(10)
+    stopper = threading.Thread(target=agent.stop)
+    stopper.start()
+    small.until(lambda: not any(thread.is_alive() for thread in agent._threads), "the loop's own threads to end")
+    leave.set()
+    stopper.join(10)
+    assert not stopper.is_alive()
+    assert len(small.world.cycles) < 120
 
 
 def test_a_nudge_after_the_stop_is_harmless(small: Any):

@@ -1,23 +1,37 @@
 """How many SQL statements a create costs: each is paid for on every request."""
 
 import re
+import sqlite3
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from landbridge.store.statement import Statement
+
 
 @pytest.fixture
-def trace(service: Any) -> Iterator[list[str]]:
-    """The statements of the writer's connection, as SQLite runs them."""
+def trace(service: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """The statements of the writer's connection, as SQLite runs them; a many-row insert is one, without its values."""
     seen: list[str] = []
-    service.data.database.write(lambda tx: tx.cursor.connection.set_trace_callback(seen.append))
+    writer = service.data.database.write(lambda tx: tx.cursor.connection)
+    run_many = Statement.run_many
+
+    def count_once(self: Statement, cursor: sqlite3.Cursor, rows: list[dict[str, Any]]) -> None:
+        assert cursor.connection is writer
+        seen.append(self.text)
+        writer.set_trace_callback(None)
+        run_many(self, cursor, rows)
+        writer.set_trace_callback(seen.append)
+
+    monkeypatch.setattr(Statement, "run_many", count_once)
+    service.data.database.write(lambda _: writer.set_trace_callback(seen.append))
     yield seen
-    service.data.database.write(lambda tx: tx.cursor.connection.set_trace_callback(None))
+    service.data.database.write(lambda _: writer.set_trace_callback(None))
 
 
 def _operations(trace: list[str]) -> list[list[str]]:
-    """The statements between each savepoint and its release; a many-row insert counts once."""
+    """The statements between each savepoint and its release."""
     found: list[list[str]] = []
     inside = False
     for statement in trace:
@@ -26,7 +40,7 @@ def _operations(trace: list[str]) -> list[list[str]]:
             found.append([])
         elif statement.startswith(("RELEASE", "ROLLBACK TO")):
             inside = False
-        elif inside and _table(statement) not in [_table(before) for before in found[-1][-1:]]:
+        elif inside:
             found[-1].append(statement)
     return found
 
@@ -86,3 +100,11 @@ def test_a_create_does_not_read_its_siblings(service: Any, trace: list[str]):
         lambda tx: [row[3] for each in reads for row in tx.cursor.execute("EXPLAIN QUERY PLAN " + each).fetchall()]
     )
     assert [plan for plan in plans if plan.startswith("SCAN")] == []
+
+
+def test_rows_that_are_inserted_one_by_one_count_one_by_one(service: Any, trace: list[str]):
+    insert = "INSERT INTO setting (name, value) VALUES (?, ?)"
+    rows = [(f"n{number}", b"") for number in range(3)]
+    trace.clear()
+    service.data.database.write(lambda tx: [tx.cursor.execute(insert, row) for row in rows])
+    assert len(_create(trace, "setting")) == 3

@@ -175,6 +175,14 @@ def test_a_failure_is_reported_where_it_belongs(bench: Bench):
     assert observation.connections[0].applied_generation is None
 
 
+def test_what_fails_for_the_gateway_fails_for_each_connection(bench: Bench):
+    desired = bench.desired(wishes.connection())
+    observation = turns.look(bench.engine, bench.id, desired, {None: "start charon: no room"})
+    assert observation.failure == "start charon: no room"
+    assert observation.connections[0].failure == "start charon: no room"
+    assert observation.connections[0].applied_generation is None
+
+
 def test_a_gateway_that_is_not_wanted_goes_wholly(bench: Bench):
     bench.up(wishes.connection())
     observation = turns.turn(bench.engine, bench.id, None)

@@ -53,7 +53,6 @@ def test_an_id_of_type_ip_must_be_an_address(given: Any, side: str, id_type: str
         pytest.param("x" * 255, id="255-characters"),
         pytest.param("Branch.Example", id="case-kept"),
         pytest.param("10.20.30.40", id="looks-like-an-address"),
-        pytest.param("*", id="star"),
         pytest.param("user@site", id="looks-like-mail"),
         pytest.param("!\"#$%'()*+,-./:;=?@^_`{|}~", id="every-special"),
     ],
@@ -83,7 +82,7 @@ def test_an_unsound_fqdn_is_refused(given: Any, side: str, value: str | None, te
 @SIDES
 @each(value=st.text(st.characters(exclude_categories=["Cs"]), max_size=3))
 def test_an_fqdn_passes_exactly_when_its_characters_do(given: Any, side: str, value: str):
-    sound = len(value) >= 1 and all("!" <= c <= "~" and c not in "&<>[]\\" for c in value)
+    sound = len(value) >= 1 and all("!" <= c <= "~" and c not in "&<>[]\\" for c in value) and value[0] not in "*#"
     assert sound == (given.refusals(_ike(side, "fqdn", value)) == [])
 
 
@@ -117,3 +116,16 @@ def test_a_device_without_an_address_cannot_be_known_by_ip(
     given: Any, id_type: str | None, value: str | None, field: str, text: str
 ):
     given.only(given.refusals(_ike("peer_id", id_type, value), peer="fqdn"), field, text)
+
+
+@pytest.mark.parametrize("identity", ["*", "*.example.com", "#726f75746572", "#"])
+@pytest.mark.parametrize("side", ["local_id", "peer_id"])
+def test_an_fqdn_that_charon_would_read_as_a_pattern_is_refused(given: Any, side: str, identity: str):
+    found = given.refusals({"ikepolicy": {f"{side}_type": "fqdn", side: identity}})
+    given.only(found, f"ikepolicy.{side}", "is not an identity")
+
+
+@pytest.mark.parametrize("address", ["0.0.0.7", "127.0.0.1", "224.0.0.1", "255.255.255.255"])
+@pytest.mark.parametrize("side", ["local_id", "peer_id"])
+def test_an_ip_identity_is_the_address_of_a_device(given: Any, side: str, address: str):
+    given.only(given.refusals({"ikepolicy": {side: address}}), f"ikepolicy.{side}", "no address of a device")

@@ -6,7 +6,7 @@ import pytest
 
 EIP2 = "e2e2e2e2-0000-4000-8000-000000000002"
 PEER = "5247ae10-9d3e-4f27-b8a7-dd36659a7f5d"
-WIRE = "198.51.100.2|ip:203.0.113.1|ip:198.51.100.2"
+WIRE = "198.51.100.2\nip:203.0.113.1\nip:198.51.100.2"
 
 
 @pytest.mark.parametrize(
@@ -50,12 +50,18 @@ def test_what_can_be_told_apart_is_allowed(given: Any, changes: dict[str, Any], 
     ("changes", "peer", "expected"),
     [
         pytest.param({}, "ip", WIRE, id="addresses"),
-        pytest.param({}, "fqdn", "any|ip:203.0.113.1|fqdn:branch.example", id="no-fixed-address"),
+        pytest.param({}, "fqdn", "any\nip:203.0.113.1\nfqdn:branch.example", id="no-fixed-address"),
         pytest.param(
             {"ikepolicy": {"peer_id_type": "fqdn", "peer_id": "198.51.100.2"}},
             "ip",
-            "198.51.100.2|ip:203.0.113.1|fqdn:198.51.100.2",
+            "198.51.100.2\nip:203.0.113.1\nfqdn:198.51.100.2",
             id="an-fqdn-is-not-an-address",
+        ),
+        pytest.param(
+            {"ikepolicy": {"peer_id_type": "fqdn", "peer_id": "Branch-1.Example"}},
+            "ip",
+            "198.51.100.2\nip:203.0.113.1\nfqdn:branch-1.example",
+            id="names-without-case",
         ),
     ],
 )

@@ -1,6 +1,7 @@
 """Real tunnels to a hand-written strongSwan, straight through the engine: SA state, a ping, and ESP on the wire."""
 
 import concurrent.futures
+import contextlib
 import dataclasses
 import os
 import signal
@@ -14,7 +15,7 @@ import pytest
 from lab import sites, turns, wishes
 from landbridge import model
 from landbridge.engine import base
-from landbridge.engine.strongswan import charon, names, namespace
+from landbridge.engine.strongswan import charon, names, namespace, steps
 from landbridge.engine.strongswan.engine import StrongSwan
 
 pytestmark = pytest.mark.tunnel
@@ -22,6 +23,7 @@ pytestmark = pytest.mark.tunnel
 HOST = "192.168.44.10"
 SECOND_LAN = "192.168.45.0/24"
 SECOND_HOST = "192.168.45.10"
+ENDPOINTS = tuple(model.Endpoint(number=number, address=sites.EIPS[number + 1]) for number in (1, 2))
 
 
 class Bench:
@@ -74,6 +76,30 @@ def tunnel(**given: Any):
     return sites.Tunnel(**({"gateway": sites.EIPS[0], "psk": wishes.PSK} | given))
 
 
+def pids(gateway_id: str):
+    """Of the processes in a gateway's namespace: its charon alone, if all is well."""
+    command = ["ip", "netns", "pids", names.namespace(gateway_id)]
+    return [int(pid) for pid in subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()]
+
+
+def links(bench: Bench):
+    """The legs' ends in the underlay."""
+    command = ["ip", "-n", bench.world.wan, "-o", "link"]
+    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split("\n")
+    return [line for line in lines if names.short(bench.gateway.id) in line]
+
+
+@contextlib.contextmanager
+def hanging(gateway_id: str):
+    """The gateway's charon stands still while the block runs."""
+    [pid] = pids(gateway_id)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
 def spis(connection: model.ConnectionObservation):
     return [(child.spi_in, child.spi_out) for child in connection.children]
 
@@ -97,6 +123,18 @@ def test_no_clear_text_leaves_while_the_tunnel_is_down(bench: Bench):
     with sites.capturing(bench.world.wan, names.wan_end(bench.gateway.id)) as packets:
         assert not sites.ping(bench.world.vpc_host, HOST, wait=0.3)
     assert {packet.kind for packet in packets} <= {"ike"}
+
+
+def test_clear_text_from_the_underlay_that_claims_to_come_from_the_vpc_enters_no_tunnel(bench: Bench):
+    device = bench.world.add_device(tunnel())
+    bench.up(wishes.connection())
+    name, end = names.namespace(bench.gateway.id), names.wan_end(bench.gateway.id)
+    wan = namespace.inside(name, lambda ip: ip.link("get", ifname="wan")[0].get("address"))
+    with sites.capturing(device.host, "lan") as packets:
+        for _ in range(5):
+            sites.inject(bench.world.wan, end, wan, sites.VPC_HOST, HOST)
+        assert sites.ping(bench.world.vpc_host, HOST)
+    assert {packet.kind for packet in packets if packet.source == sites.VPC_HOST} == {"icmp"}
 
 
 def test_a_policy_ikev1_tunnel_has_a_child_per_destination(bench: Bench):
@@ -138,10 +176,21 @@ def test_a_peer_without_address_is_waited_for_and_answered(bench: Bench):
 def test_a_peer_that_offers_everything_is_narrowed_and_the_inner_addresses_meet(bench: Bench):
     everything = (("0.0.0.0/0", "0.0.0.0/0"),)
     bench.world.add_device(tunnel(pairs=everything), inner="169.254.70.2/32")
-    [up] = bench.up(wishes.connection(tunnel_local_address="169.254.70.1/30", tunnel_peer_address="169.254.70.2/30"))
+    inner = {"tunnel_local_address": "169.254.70.1/30", "tunnel_peer_address": "169.254.70.2/30"}
+    [up] = bench.up(wishes.connection(enable_nqa=True, **inner))
     assert len(up.children) == 2
     assert sites.ping(bench.world.vpc_host, HOST)
     assert sites.ping(names.namespace(bench.gateway.id), "169.254.70.2")
+
+
+def test_a_device_that_knows_no_inner_addresses_is_not_asked_for_them(bench: Bench):
+    bench.world.add_device(tunnel())
+    inner = {"tunnel_local_address": "169.254.70.1/30", "tunnel_peer_address": "169.254.70.2/30"}
+    wish = wishes.connection(**inner)
+    [up] = bench.up(wish)
+    assert (up.expected_children, len(up.children)) == (1, 1)
+    assert bench.plan(wish) == []
+    assert not any("TS_UNACCEPTABLE" in line.line for line in up.evidence)
 
 
 @pytest.mark.parametrize("who", ["we", "the device"])
@@ -274,10 +323,41 @@ def test_a_killed_charon_comes_back(bench: Bench):
     wish = wishes.connection()
     bench.up(wish)
     bench.changes.clear()
-    os.kill(charon.pid(bench.folder), signal.SIGKILL)
+    [pid] = pids(bench.gateway.id)
+    os.kill(pid, signal.SIGKILL)
     sites.wait_for(lambda: bench.changes, "the engine to notice")
     bench.up(wish)
     assert sites.ping(bench.world.vpc_host, HOST)
+
+
+def test_a_charon_that_hangs_is_not_taken_for_dead(bench: Bench, monkeypatch: pytest.MonkeyPatch):
+    """Every look leaves a connection in its backlog; when that is full, the kernel answers at once."""
+    bench.world.add_device(tunnel())
+    wish = wishes.connection()
+    before, running = bench.up(wish), pids(bench.gateway.id)
+    monkeypatch.setattr(charon, "ANSWER", 0.1)
+    with hanging(bench.gateway.id):
+        for _ in range(20):
+            with pytest.raises(base.StepFailed, match="charon does not answer"):
+                bench.turn(wish)
+        for step in (steps.StartCharon(), steps.StopCharon()):
+            with pytest.raises(base.StepFailed, match="charon does not answer"):
+                bench.engine.apply(bench.gateway.id, step)
+        assert pids(bench.gateway.id) == running
+        assert charon.socket_path(bench.folder).exists()
+    monkeypatch.undo()
+    assert spis(bench.up(wish)[0]) == spis(before[0])
+    assert pids(bench.gateway.id) == running
+    assert sites.ping(bench.world.vpc_host, HOST)
+
+
+def test_no_second_charon_is_started_beside_a_running_one(bench: Bench):
+    bench.turn()
+    running = pids(bench.gateway.id)
+    with pytest.raises(base.StepFailed, match="a charon runs already"):
+        bench.engine.apply(bench.gateway.id, steps.StartCharon())
+    assert pids(bench.gateway.id) == running
+    assert bench.plan() == []
 
 
 def test_fifty_children_of_one_connection_come_up_in_one_ike_sa(bench: Bench):
@@ -347,15 +427,52 @@ def test_a_machine_that_cannot_run_it_is_told_what_is_missing(
         StrongSwan(tmp_path / folder, site)
 
 
+@pytest.mark.parametrize("stopping", [False, True])
+def test_who_is_not_root_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stopping: bool):
+    site = model.Site(eips=(), networks=(), zones=(), any_network=True)
+    monkeypatch.setattr(os, "geteuid", lambda: 65534)
+    with pytest.raises(base.EngineUnavailable, match=r"^the strongswan engine must run as root$"):
+        StrongSwan(tmp_path, site, stopping=stopping)
+
+
+@pytest.mark.parametrize("underlay", ["no-such-namespace", None], ids=["vanished", "not given"])
+def test_all_is_stopped_without_the_underlay(bench: Bench, underlay: str | None):
+    bench.world.add_device(tunnel())
+    bench.up(wishes.connection())
+    site = dataclasses.replace(bench.world.site("vpc-1"), underlay=underlay)
+    StrongSwan(bench.world.folder, site, stopping=True).stop_all()
+    assert bench.engine.gateways() == frozenset()
+    assert not namespace.exists(names.namespace(bench.gateway.id))
+    sites.wait_for(lambda: not links(bench), "the namespace to end, and its legs with it")
+
+
+def test_what_was_never_started_is_stopped_and_nothing_is_made(tmp_path: Path):
+    site = model.Site(eips=(), networks=(), zones=(), any_network=True)
+    StrongSwan(tmp_path, site, stopping=True).stop_all()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_gateway_that_cannot_be_stopped_keeps_no_other_one_up(bench: Bench, monkeypatch: pytest.MonkeyPatch):
+    first, second = sorted((wishes.gateway(), wishes.gateway(endpoints=ENDPOINTS)), key=lambda gateway: gateway.id)
+    for gateway in (first, second):
+        turns.turn(bench.engine, gateway.id, wishes.desired(of=gateway))
+    monkeypatch.setattr(charon, "ANSWER", 0.2)
+    with (
+        hanging(first.id),
+        pytest.raises(base.StepFailed, match=f"^gateway {first.id}: charon does not answer$"),
+    ):
+        bench.engine.stop_all()
+    assert bench.engine.gateways() == {first.id}
+
+
 def test_teardown_leaves_nothing(bench: Bench):
     bench.world.add_device(tunnel())
     bench.up(wishes.connection())
-    pid = charon.pid(bench.folder)
+    [pid] = pids(bench.gateway.id)
     turns.turn(bench.engine, bench.gateway.id, None)
     assert bench.engine.gateways() == frozenset()
     assert not bench.folder.exists()
     assert not namespace.exists(names.namespace(bench.gateway.id))
-    links = subprocess.run(["ip", "-n", bench.world.wan, "link"], capture_output=True, text=True, check=True).stdout
-    assert names.short(bench.gateway.id) not in links
+    assert not links(bench)
     assert not os.path.exists(f"/proc/{pid}/exe")  # noqa: PTH110  a zombie that init has not reaped yet has none
     assert not turns.look(bench.engine, bench.gateway.id, None).exists

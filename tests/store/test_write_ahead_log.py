@@ -6,12 +6,13 @@ from pathlib import Path
 from landbridge.store.database import Database, Transaction
 
 ROW_BYTES = 3000
-WRITES = 8000
-LONGEST_BYTES = 16 << 20
+WRITES = 4000
+#: The copying goes on beside the writers, so on a slow disk the log grows a while. Without it 16000 writes make 80 MiB.
+SHORT_BYTES = 32 << 20
 
 
-def _write(database: Database, clients: int) -> None:
-    names = iter(range(WRITES))
+def _write(database: Database, clients: int, first: int = 0) -> None:
+    names = iter(range(first, first + WRITES))
 
     def insert(tx: Transaction) -> None:
         row = (f"n{next(names)}", ROW_BYTES)
@@ -29,7 +30,10 @@ def _write(database: Database, clients: int) -> None:
 
 def test_the_log_stays_short_while_everybody_writes(database: Database, tmp_path: Path):
     _write(database, clients=32)
-    assert (tmp_path / "landbridge.db-wal").stat().st_size < LONGEST_BYTES
+    early = (tmp_path / "landbridge.db-wal").stat().st_size
+    for more in (1, 2, 3):
+        _write(database, clients=32, first=more * WRITES)
+    assert (tmp_path / "landbridge.db-wal").stat().st_size < max(SHORT_BYTES, 3 * early)
 
 
 def test_a_closed_database_has_no_log(tmp_path: Path):

@@ -33,41 +33,26 @@ def test_a_time_of_another_zone_is_told_in_utc():
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
-        pytest.param({}, (2000, 0), id="none"),
-        pytest.param({"limit": "", "marker": ""}, (2000, 0), id="empty"),
-        pytest.param({"limit": "1"}, (1, 0), id="lowest-limit"),
-        pytest.param({"limit": "2000"}, (2000, 0), id="highest-limit"),
-        pytest.param({"marker": "0"}, (2000, 0), id="from-the-start"),
-        pytest.param({"limit": "10", "marker": "41"}, (10, 41), id="both"),
-        pytest.param({"marker": str(2**62)}, (2000, 2**62), id="highest-marker"),
+        pytest.param({}, (2000, ""), id="none"),
+        pytest.param({"limit": "", "marker": ""}, (2000, ""), id="empty"),
+        pytest.param({"limit": "1"}, (1, ""), id="lowest-limit"),
+        pytest.param({"limit": "2000"}, (2000, ""), id="highest-limit"),
+        pytest.param({"limit": "10", "marker": "abc"}, (10, "abc"), id="both"),
     ],
 )
-def test_a_page_is_a_limit_and_a_marker(query: dict[str, str], expected: tuple[int, int]):
+def test_a_page_is_a_limit_and_a_marker(query: dict[str, str], expected: tuple[int, str]):
     assert expected == common.page(query)
 
 
-@pytest.mark.parametrize(
-    ("query", "fields"),
-    [
-        pytest.param({"limit": "0"}, ["limit"], id="limit-0"),
-        pytest.param({"limit": "2001"}, ["limit"], id="limit-2001"),
-        pytest.param({"limit": "-1"}, ["limit"], id="negative"),
-        pytest.param({"limit": "1.0"}, ["limit"], id="fraction"),
-        pytest.param({"limit": "٣"}, ["limit"], id="arabic-digit"),
-        pytest.param({"marker": "abc"}, ["marker"], id="marker-no-number"),
-        pytest.param({"marker": str(2**62 + 1)}, ["marker"], id="marker-too-high"),
-        pytest.param({"marker": "9" * 5000}, ["marker"], id="marker-of-5000-digits"),
-        pytest.param({"limit": "x", "marker": "y"}, ["limit", "marker"], id="both-at-once"),
-    ],
-)
-def test_an_unsound_page_is_refused(query: dict[str, str], fields: list[str]):
+@pytest.mark.parametrize("limit", ["0", "2001", "-1", "1.0", "٣", "9" * 5000])
+def test_an_unsound_limit_is_refused(limit: str):
     with pytest.raises(errors.Invalid) as refused:
-        common.page(query)
-    assert fields == [v.field for v in refused.value.violations]
+        common.page({"limit": limit})
+    assert [v.field for v in refused.value.violations] == ["limit"]
 
 
 def test_only_a_page_with_more_behind_it_has_a_next_marker():
-    assert common.page_info(41, 10) == {"next_marker": "41", "current_count": 10}
+    assert common.page_info("41", 10) == {"next_marker": "41", "current_count": 10}
     assert common.page_info(None, 0) == {"current_count": 0}
 
 

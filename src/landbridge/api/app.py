@@ -19,6 +19,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from landbridge import errors, model
 from landbridge.api import openapi
@@ -57,7 +58,27 @@ def build(parts: Parts) -> Starlette:
         Mount("/docs/assets", StaticFiles(directory=Path(swagger_ui.__file__).parent / "static")),
     ]
     handlers: dict[Any, Any] = {HTTPException: _unserved}
-    return Starlette(routes=routes, exception_handlers=handlers)
+    served_app = Starlette(routes=routes, exception_handlers=handlers)
+    served_app.router.redirect_slashes = False  # a redirect would go to whatever the client calls this host
+    served_app.add_middleware(_RefuseUpgrades)
+    return served_app
+
+
+class _RefuseUpgrades:
+    """The HTTP server leaves the body of a request that asks for an upgrade unread, and would take it for the next
+    request: so there is an answer, and an end of the connection.
+    """
+
+    def __init__(self, inner: ASGIApp) -> None:
+        self._inner = inner
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if any(name == b"upgrade" for name, _ in scope["headers"]):
+            text = "invalid request: Upgrade is not served here, send the request without it"
+            response = _error(400, "VPN.0001", text, call.new_id(), Connection="close")
+            await response(scope, receive, send)
+        else:
+            await self._inner(scope, receive, send)
 
 
 def _by_method(endpoints: dict[str, Endpoint]) -> Endpoint:

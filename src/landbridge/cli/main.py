@@ -17,10 +17,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         flags = {name: getattr(given, name, None) for name in ("data", "listen", "engine", "site", "config")}
         given.command(config.load(flags, os.environ), given)
+    except errors.NotFound as error:
+        return _fail(f"not found: {error}")
     except errors.LandbridgeError as error:
-        print(f"landbridge: {error}", file=sys.stderr)
-        return 1
+        return _fail(str(error))
+    except KeyboardInterrupt:
+        return 130
     return 0
+
+
+def _fail(why: str) -> int:
+    print(f"landbridge: {why}", file=sys.stderr)
+    return 1
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -68,7 +76,10 @@ def _serve(settings: config.Settings, _: argparse.Namespace) -> None:
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     for noisy in ("alembic", "pyroute2", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    bootstrap.serve(settings)
+    try:
+        bootstrap.serve(settings)
+    except KeyboardInterrupt:
+        print("landbridge: stopped; tunnels stay up until `landbridge engine stop`", file=sys.stderr)
 
 
 def _create_key(settings: config.Settings, given: argparse.Namespace) -> None:
@@ -80,14 +91,14 @@ def _create_key(settings: config.Settings, given: argparse.Namespace) -> None:
 
 
 def _list_keys(settings: config.Settings, _: argparse.Namespace) -> None:
-    with bootstrap.open_data(settings) as data:
+    with bootstrap.open_data(settings, make=False) as data:
         for key in data.database.read(access.list_keys):
             state = "revoked" if key.revoked else "valid"
             print(f"{key.access_key}  {key.role:8}  {key.project_id or '-':32}  {key.created_at:%Y-%m-%d}  {state}")
 
 
 def _revoke_key(settings: config.Settings, given: argparse.Namespace) -> None:
-    with bootstrap.open_data(settings) as data:
+    with bootstrap.open_data(settings, make=False) as data:
         data.database.write(lambda tx: access.revoke_key(tx, given.access_key, call.now()))
 
 
@@ -97,7 +108,7 @@ def _create_project(settings: config.Settings, given: argparse.Namespace) -> Non
 
 
 def _list_projects(settings: config.Settings, _: argparse.Namespace) -> None:
-    with bootstrap.open_data(settings) as data:
+    with bootstrap.open_data(settings, make=False) as data:
         for project_id, name in data.database.read(access.list_projects):
             print(f"{project_id}  {name}")
 

@@ -25,8 +25,12 @@ from landbridge.store.database import Transaction
 CLOCK_LEEWAY = timedelta(minutes=15)
 #: How long a looked-up key is believed: a revoked one works at most so much longer.
 REMEMBER_SECONDS = 1.0
-_AUTHORIZATION = re.compile(r"SDK-HMAC-SHA256 Access=([^,\s]+), ?SignedHeaders=([^,\s]+), ?Signature=([0-9a-f]{64})")
+_AUTHORIZATION = re.compile(
+    r"SDK-HMAC-SHA256 Access=([A-Za-z0-9]{1,128}), ?SignedHeaders=([^,\s]+), ?Signature=([0-9a-f]{64})"
+)
 _DATE = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z", re.ASCII)
+#: One message for both, so that nobody can ask which access keys exist.
+UNFIT = "the access key is not known, or the signature does not fit: check access key, secret key and clock"
 ROLES: tuple[Role, ...] = ("reader", "admin", "operator")
 
 
@@ -57,12 +61,12 @@ class Gate:
     ) -> None:
         self._read = read
         self._safe = safe
-        self._known: dict[str, tuple[float, Credential | None]] = {}
+        self._known: dict[str, tuple[float, Credential]] = {}
 
     def caller(self, request: Signed) -> Caller:
         """Raises Unauthenticated."""
         token = request.headers.get("x-auth-token")
-        if token is not None:
+        if token:
             credential = self._credential("token:" + _hash(token.decode("latin-1")))
             if credential is None:
                 raise errors.Unauthenticated("the token is not known or was revoked")
@@ -70,11 +74,11 @@ class Gate:
         access_key, signed_headers, signature = _read_authorization(request)
         credential = self._credential("key:" + access_key)
         if credential is None:
-            raise errors.Unauthenticated(f"access key {access_key} is not known or was revoked")
+            raise errors.Unauthenticated(UNFIT)
         _check_date(request, calls.now())
         wanted = sign(request, signed_headers, credential.secret)
         if not hmac.compare_digest(wanted, signature):
-            raise errors.Unauthenticated("the signature does not fit the request: check the secret key")
+            raise errors.Unauthenticated(UNFIT)
         return credential.caller
 
     def _credential(self, name: str) -> Credential | None:
@@ -85,9 +89,10 @@ class Gate:
         find = keys.find if kind == "key" else keys.find_by_token
         key = self._read(lambda tx: find(tx, value))
         credential = None if key is None or key.revoked else _open(key, self._safe)
-        if len(self._known) > 10000:
-            self._known.clear()
-        self._known[name] = (time.monotonic() + REMEMBER_SECONDS, credential)
+        if credential is not None:
+            self._known[name] = (time.monotonic() + REMEMBER_SECONDS, credential)
+        else:
+            self._known.pop(name, None)
         return credential
 
 
@@ -190,10 +195,10 @@ class NewKey:
 
 def create_key(tx: Transaction, safe: vault.Vault, project_id: str | None, role: Role, now: datetime) -> NewKey:
     """Raises Invalid when role and project do not go together, NotFound for an unknown project."""
-    if (role == "operator") != (project_id is None):
-        raise errors.Invalid(
-            [model.Violation("role", f"{role} does not fit", "operator without a project, admin or reader with one")]
-        )
+    if role != "operator" and project_id is None:
+        raise errors.Invalid([model.Violation("project", "is missing", "an id of `landbridge projects list`")])
+    if role == "operator" and project_id is not None:
+        raise errors.Invalid([model.Violation("project", "does not go with the role operator", "leave it out")])
     if project_id is not None and all(project_id != known for known, _ in keys.projects(tx)):
         raise errors.NotFound(f"project {project_id}")
     made = NewKey(

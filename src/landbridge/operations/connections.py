@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from landbridge import errors, model
 from landbridge.operations import call as calls
 from landbridge.operations import gateways as gateway_operations
-from landbridge.operations import idempotency
+from landbridge.operations import idempotency, paging
 from landbridge.operations.call import Call
 from landbridge.rules import connection as rules
 from landbridge.rules import fields, tunnel
@@ -30,7 +30,7 @@ class Shown:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
     connections: list[Shown]
-    next_marker: int | None
+    next_marker: str | None
     total: int
 
 
@@ -93,7 +93,7 @@ def _sealed_psk(call: Call, ask: model.AskConnection, connection: model.Connecti
 def _find(tx: Transaction, call: Call, connection_id: str) -> connections.Row:
     row = connections.find(tx, call.project_id, connection_id.lower())
     if row is None:
-        raise errors.NotFound(f"VPN connection {connection_id}")
+        raise errors.NotFound(f"VPN connection {connection_id[:64]}")
     return row
 
 
@@ -115,9 +115,9 @@ def show(tx: Transaction, call: Call, connection_id: str) -> Shown:
 
 
 @calls.operation("reader", "long read")
-def list_page(tx: Transaction, call: Call, ask: tuple[int, int, str | None]) -> Page:
-    """`ask`: how many, after which number, and of which gateway (None: of all)."""
-    limit, after, gateway_id = ask
+def list_page(tx: Transaction, call: Call, ask: tuple[int, str, str | None]) -> Page:
+    """`ask`: how many, the marker of the page before, and of which gateway (None: of all)."""
+    limit, after, gateway_id = ask[0], paging.after(call, ask[1]), ask[2]
     if gateway_id is None:
         rows = connections.page(tx, call.project_id, after, limit + 1)
         total = gateways.total_connections(tx, call.project_id)
@@ -127,7 +127,7 @@ def list_page(tx: Transaction, call: Call, ask: tuple[int, int, str | None]) -> 
         total = gateway.connections if gateway is not None else 0
     return Page(
         connections=[_shown(call, row) for row in rows[:limit]],
-        next_marker=rows[limit - 1].seq if len(rows) > limit else None,
+        next_marker=paging.marker(call, rows[limit - 1].seq) if len(rows) > limit else None,
         total=total,
     )
 

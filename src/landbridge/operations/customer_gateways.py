@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from landbridge import errors, model
 from landbridge.operations import call as calls
-from landbridge.operations import idempotency
+from landbridge.operations import idempotency, paging
 from landbridge.operations.call import Call
 from landbridge.rules import customer_gateway as rules
 from landbridge.rules import fields
@@ -15,7 +15,7 @@ from landbridge.store.database import Transaction
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
     customer_gateways: list[model.CustomerGateway]
-    next_marker: int | None
+    next_marker: str | None
     total: int
 
 
@@ -40,18 +40,18 @@ def _create(tx: Transaction, call: Call, ask: model.AskCustomerGateway) -> model
 def show(tx: Transaction, call: Call, customer_gateway_id: str) -> model.CustomerGateway:
     found = customer_gateways.find(tx, call.project_id, customer_gateway_id.lower())
     if found is None:
-        raise errors.NotFound(f"customer gateway {customer_gateway_id}")
+        raise errors.NotFound(f"customer gateway {customer_gateway_id[:64]}")
     return found
 
 
 @calls.operation("reader", "long read")
-def list_page(tx: Transaction, call: Call, ask: tuple[int, int]) -> Page:
-    """`ask`: how many, and after which number."""
-    limit, after = ask
+def list_page(tx: Transaction, call: Call, ask: tuple[int, str]) -> Page:
+    """`ask`: how many, and the marker of the page before."""
+    limit, after = ask[0], paging.after(call, ask[1])
     rows = customer_gateways.page(tx, call.project_id, after, limit + 1)
     return Page(
         customer_gateways=[found for _, found in rows[:limit]],
-        next_marker=rows[limit - 1][0] if len(rows) > limit else None,
+        next_marker=paging.marker(call, rows[limit - 1][0]) if len(rows) > limit else None,
         total=records.counted(tx, call.project_id, "customer_gateway"),
     )
 

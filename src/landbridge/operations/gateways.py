@@ -69,7 +69,7 @@ def _shown(tx: Transaction, row: gateways.Row) -> Shown:
 def _find(tx: Transaction, call: Call, gateway_id: str) -> gateways.Row:
     row = gateways.find(tx, call.project_id, gateway_id.lower())
     if row is None:
-        raise errors.NotFound(f"VPN gateway {gateway_id}")
+        raise errors.NotFound(f"VPN gateway {gateway_id[:64]}")
     return row
 
 
@@ -79,8 +79,14 @@ def show(tx: Transaction, call: Call, gateway_id: str) -> Shown:
 
 
 @calls.operation("reader", "long read")
-def list_all(tx: Transaction, call: Call, _: None) -> list[Shown]:
-    return [_shown(tx, row) for row in gateways.list_all(tx, call.project_id)]
+def list_all(tx: Transaction, call: Call, ask: tuple[str | None, str | None]) -> list[Shown]:
+    """`ask`: only this id, only of this enterprise project; None is all."""
+    wanted_id, enterprise = ask
+    return [
+        _shown(tx, row)
+        for row in gateways.list_all(tx, call.project_id)
+        if wanted_id in (None, row.gateway.id) and enterprise in (None, row.gateway.enterprise_project_id)
+    ]
 
 
 @calls.operation("admin", "write")

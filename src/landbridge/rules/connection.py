@@ -17,12 +17,7 @@ HA_ROLES = choices.Choice(("master", "slave"), "master")
 RULE_LIMIT = 5
 RULE_INDEX = (0, 50)
 #: Blocks that are never a customer's network. The page names the first two, "such as".
-RESERVED = tuple(
-    map(
-        ipv4.block,
-        ("100.64.0.0/10", "214.0.0.0/8", "0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3"),
-    )
-)
+RESERVED = (*map(ipv4.block, ("100.64.0.0/10", "214.0.0.0/8")), *fields.NOWHERE)
 PSK_SPECIALS = "~!@#$%^()-_+={ },./:;"
 PSK_KINDS = tuple(map(re.compile, ("[A-Z]", "[a-z]", "[0-9]", f"[{re.escape(PSK_SPECIALS)}]")))
 PSK_OUTSIDE = re.compile(f"[^A-Za-z0-9{re.escape(PSK_SPECIALS)}]")
@@ -73,11 +68,14 @@ def sides(ask: model.AskConnection, facts: Facts) -> policies.Sides:
 
 
 def identity(ask: model.AskConnection, facts: Facts) -> str:
-    """What tells this tunnel from another one of the same endpoint on the wire: the peer's address and both ids."""
+    """What tells this tunnel from another one of the same endpoint on the wire: the peer's address and both ids.
+
+    IKE daemons compare names without regard to case.
+    """
     both = sides(ask, facts)
     peer = both.peer.address if both.peer else None
     ids = (policies.local_identity(ask.ike_policy, both), policies.peer_identity(ask.ike_policy, both))
-    return "|".join([peer or "any", *(f"{kind}:{value}" for kind, value in ids)])
+    return "\n".join([peer or "any", *(f"{kind}:{value}".lower() for kind, value in ids)])
 
 
 def tunnel_blocks(ask: model.AskConnection, draws: fields.Draws) -> tuple[int, ...]:
@@ -165,6 +163,10 @@ def _check_customer_gateway(ask: model.AskConnection, facts: Facts) -> Iterator[
             f"customer gateway {ask.customer_gateway_id} does not exist",
             "a customer gateway of this project",
         )
+    elif facts.gateway and facts.customer_gateway.address in [e.address for e in facts.gateway.gateway.endpoints]:
+        yield model.Violation(
+            "cgw_id", f"{facts.customer_gateway.address} is an endpoint of the gateway itself", "another device"
+        )
     elif _is_gm(facts) and facts.customer_gateway.certificate_id is None:
         yield model.Violation(
             "cgw_id", "the customer gateway has no certificate", "one with an imported CA certificate"
@@ -191,6 +193,8 @@ def _check_peer_subnets(ask: model.AskConnection, facts: Facts) -> Iterator[mode
         yield model.Violation("peer_subnets", "is mandatory", f"1 to {fields.SUBNET_LIMIT} CIDR blocks")
         return
     yield from fields.check_subnets("peer_subnets", ask.peer_subnets)
+    if len(ask.peer_subnets) > fields.SUBNET_LIMIT:
+        return
     local = facts.gateway.gateway.local_subnets if facts.gateway else ()
     local_blocks = fields.blocks(local)
     for index, text in enumerate(ask.peer_subnets):
@@ -264,6 +268,7 @@ def _check_policy_rules(ask: model.AskConnection, facts: Facts) -> Iterator[mode
         yield from _check_derivable(facts)
     if len(rules) > RULE_LIMIT:
         yield model.Violation("policy_rules", f"has {len(rules)} entries", f"at most {RULE_LIMIT}")
+        return
     seen_indexes: set[int] = set()
     seen_sources: set[str] = set()
     for position, rule in enumerate(rules):

@@ -9,8 +9,6 @@ from landbridge.rules.choices import Choice
 ID_TYPES = Choice(("ip", "fqdn"), "ip")
 ROUTE_MODES = Choice(("static", "bgp"), "bgp")
 ID_VALUE_LIMIT = 128
-#: Addresses that no device has: this network, loopback, link-local, multicast and reserved (API: VPN.0204).
-NO_DEVICE = tuple(map(ipv4.block, ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3")))
 
 
 def check(ask: model.AskCustomerGateway) -> Iterator[model.Violation]:
@@ -34,7 +32,7 @@ def _check_value(ask: model.AskCustomerGateway) -> Iterator[model.Violation]:
     if value is None:
         yield model.Violation("id_value", "is mandatory", "an IPv4 address, or with id_type fqdn an IKE identity")
     elif ask.id_type == "fqdn":
-        if len(value) > ID_VALUE_LIMIT or not policies.IDENTITY.fullmatch(value):
+        if len(value) > ID_VALUE_LIMIT or not policies.is_identity(value):
             yield model.Violation(
                 field, f"{value!r} is not an identity", policies.IDENTITY_ALLOWED.replace("255", str(ID_VALUE_LIMIT))
             )
@@ -47,7 +45,7 @@ def _check_address(field: str, value: str) -> Iterator[model.Violation]:
     if number is None:
         yield model.Violation(field, f"{value!r} is not an IPv4 address", "such as 192.168.45.7")
         return
-    for block in NO_DEVICE:
+    for block in fields.NOWHERE:
         if block.contains(ipv4.Block(number, 32)):
             yield model.Violation(field, f"{value} lies in {block}", "the address of a device")
 

@@ -15,6 +15,8 @@ TAG_LIMIT = 20
 TAG_SPECIALS = frozenset("_.:=+-@ ")
 SUBNET_LIMIT = 50
 ASN_LIMIT = 4294967295
+#: Where no device and no network is: this network, loopback, link-local, multicast and reserved (API: VPN.0204).
+NOWHERE = tuple(map(ipv4.block, ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3")))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +78,7 @@ def check_subnets(path: str, subnets: tuple[str, ...]) -> Iterator[model.Violati
     """1 to 50 different IPv4 CIDR blocks without host bits."""
     if not 1 <= len(subnets) <= SUBNET_LIMIT:
         yield model.Violation(path, f"has {len(subnets)} entries", f"1 to {SUBNET_LIMIT} CIDR blocks")
+        return
     seen: set[str] = set()
     for index, subnet in enumerate(subnets):
         place = f"{path}[{index}]"
@@ -93,6 +96,10 @@ def check_cidr(path: str, subnet: str) -> Iterator[model.Violation]:
         yield model.Violation(path, f"{subnet} has host bits set", f"its block is {parsed.network}")
 
 
+def is_nowhere(block: ipv4.Block) -> bool:
+    return any(reserved.contains(block) for reserved in NOWHERE)
+
+
 def blocks(subnets: Iterable[str]) -> list[ipv4.Block]:
     """Those of `subnets` that are blocks."""
     return [b for b in map(ipv4.parse_block, subnets) if b is not None]
@@ -106,6 +113,7 @@ def check_asn(path: str, asn: int | None) -> Iterator[model.Violation]:
 def check_tags(path: str, tags: tuple[model.AskTag, ...]) -> Iterator[model.Violation]:
     if len(tags) > TAG_LIMIT:
         yield model.Violation(path, f"has {len(tags)} entries", f"at most {TAG_LIMIT}")
+        return
     seen: set[str] = set()
     for index, tag in enumerate(tags):
         place = f"{path}[{index}]"

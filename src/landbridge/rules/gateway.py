@@ -112,6 +112,9 @@ def _check_local_subnets(ask: model.AskGateway) -> Iterator[model.Violation]:
         yield model.Violation("local_subnets", "is mandatory", f"1 to {fields.SUBNET_LIMIT} CIDR blocks")
     else:
         yield from fields.check_subnets("local_subnets", ask.local_subnets)
+        for index, block in enumerate(map(ipv4.parse_block, ask.local_subnets[: fields.SUBNET_LIMIT])):
+            if block is not None and (block.length == 0 or fields.is_nowhere(block)):
+                yield model.Violation(f"local_subnets[{index}]", f"{block} is no network of ours", "a VPC's own block")
 
 
 def _check_flavor(ask: model.AskGateway) -> Iterator[model.Violation]:
@@ -128,6 +131,7 @@ def _check_zones(ask: model.AskGateway, site: model.Site) -> Iterator[model.Viol
         return
     if not 1 <= len(zones) <= ZONES_OF_A_GATEWAY:
         yield model.Violation("availability_zone_ids", f"has {len(zones)} entries", f"1 or {ZONES_OF_A_GATEWAY} zones")
+        return
     for index, zone in enumerate(zones):
         place = f"availability_zone_ids[{index}]"
         if zone not in site.zones:
@@ -164,6 +168,9 @@ def _check_private_address(field: str, given: str, ask: model.AskGateway, facts:
     if number is None:
         yield model.Violation(field, f"{given!r} is not an IPv4 address", "such as 192.168.52.9")
         return
+    if fields.is_nowhere(ipv4.Block(number, 32)) or given in [eip.address for eip in facts.site.eips]:
+        yield model.Violation(field, f"{given} is no private address", "an address of the access subnet")
+        return
     network = facts.site.network(_network_id(ask))
     if network is not None and network.cidr is not None:
         cidr = ipv4.block(network.cidr)
@@ -183,7 +190,7 @@ def _network_id(ask: model.AskGateway) -> str:
 
 def _user(facts: Facts, endpoint: str) -> str:
     user = facts.taken[endpoint]
-    return "a VPN gateway of another project" if user is None else f"VPN gateway {user}"
+    return "somebody else" if user is None else f"VPN gateway {user}"
 
 
 def _own_address(network: model.Network) -> str | None:

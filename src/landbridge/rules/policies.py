@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from landbridge import model
-from landbridge.rules import choices, ipv4
+from landbridge.rules import choices, fields, ipv4
 from landbridge.rules.choices import Choice, Range
 
 GROUPS = ("group1", "group2", "group5", "group14", "group15", "group16", "group19", "group20", "group21")
@@ -69,7 +69,12 @@ IPSEC_ANY: choices.Table = {name: _either(row, IPSEC_GM[name]) for name, row in 
 
 #: Printable ASCII without the space and without & < > [ ] \
 IDENTITY = re.compile(r"[!-%'-;=?-Z^-~]{1,255}", re.ASCII)
-IDENTITY_ALLOWED = "1 to 255 letters, digits and special characters except & < > [ ] \\ and the space"
+IDENTITY_ALLOWED = "1 to 255 letters, digits and special characters except & < > [ ] \\ and the space; not * or # first"
+
+
+def is_identity(text: str) -> bool:
+    """charon reads a leading `*` as anybody and a leading `#` as hex digits: an id must mean what it says."""
+    return IDENTITY.fullmatch(text) is not None and text[0] not in "*#"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,10 +125,13 @@ def _check_identity(
         if value is None:
             if mandatory:
                 yield model.Violation(path, f"is mandatory when {field}_type is fqdn", IDENTITY_ALLOWED)
-        elif not IDENTITY.fullmatch(value):
+        elif not is_identity(value):
             yield model.Violation(path, f"{value!r} is not an identity", IDENTITY_ALLOWED)
-    elif id_type in (None, "ip") and value is not None and ipv4.parse_address(value) is None:
-        yield model.Violation(path, f"{value!r} is not an IPv4 address", f"an IPv4 address, or {field}_type fqdn")
+    elif id_type in (None, "ip") and value is not None:
+        number = ipv4.parse_address(value)
+        if number is None or fields.is_nowhere(ipv4.Block(number, 32)):
+            wrong = "is not an IPv4 address" if number is None else "is no address of a device"
+            yield model.Violation(path, f"{value!r} {wrong}", f"an IPv4 address, or {field}_type fqdn")
 
 
 def check_ipsec(ask: model.AskIpsecPolicy, *, gm: bool | None) -> Iterator[model.Violation]:

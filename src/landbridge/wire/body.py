@@ -5,6 +5,7 @@ An integer is a JSON number without fraction, or a string of decimal digits; a b
 """
 
 import codecs
+import collections
 import functools
 import json
 import re
@@ -75,8 +76,8 @@ def _refuse(wrong: str, allowed: str) -> NoReturn:
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
+        counted = collections.Counter(key for key, _ in pairs)
+        twice = next(key for key, count in counted.items() if count > 1)
         raise _NotPlainError(f"has the key {twice!r} twice in one object")
     return found
 
@@ -125,6 +126,8 @@ def _validate(shape: type[S], content: dict[str, Any]) -> tuple[S, tuple[model.V
     except pydantic.ValidationError as error:
         found = error.errors(include_url=False, include_context=False)
     violations = tuple(_violation(one["loc"], one["type"], one["input"]) for one in found)
+    if len(violations) > errors.TOLD:
+        raise errors.Invalid(list(violations))
     sound = content
     for one in found:
         sound = _without(sound, one["loc"])

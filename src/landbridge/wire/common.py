@@ -51,32 +51,16 @@ class PageInfo(pydantic.BaseModel):
     current_count: int = pydantic.Field(description="how many this page has")
 
 
-def page(query: Mapping[str, str]) -> tuple[int, int]:
-    """(limit, the number after which the page starts) of a list request. Raises Invalid."""
-    found: list[model.Violation] = []
-    limit = _number(query, "limit", PAGE_LIMIT, 1, PAGE_LIMIT, found)
-    marker = _number(query, "marker", 0, 0, 2**62, found)
-    if found:
-        raise errors.Invalid(found)
-    return limit, marker
+def page(query: Mapping[str, str]) -> tuple[int, str]:
+    """(limit, marker) of a list request; an empty marker is the beginning. Raises Invalid."""
+    text = query.get("limit", "") or str(PAGE_LIMIT)
+    if not (text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= PAGE_LIMIT):
+        raise errors.Invalid([model.Violation("limit", f"{text!r} is not allowed", f"1 to {PAGE_LIMIT}")])
+    return int(text), query.get("marker", "")
 
 
-def _number(
-    query: Mapping[str, str], name: str, default: int, low: int, high: int, found: list[model.Violation]
-) -> int:
-    text = query.get(name, "")
-    if text == "":
-        return default
-    if text.isascii() and text.isdigit() and len(text) <= 19 and low <= int(text) <= high:
-        return int(text)
-    allowed = f"{low} to {high}" if name == "limit" else "the next_marker of an earlier page"
-    found.append(model.Violation(name, f"{text!r} is not allowed", allowed))
-    return default
-
-
-def page_info(next_marker: int | None, count: int) -> dict[str, Any]:
-    info: dict[str, Any] = {} if next_marker is None else {"next_marker": str(next_marker)}
-    return info | {"current_count": count}
+def page_info(next_marker: str | None, count: int) -> dict[str, Any]:
+    return present(next_marker=next_marker, current_count=count)
 
 
 def present(**fields: Any) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Query strings and small bodies that are not a resource: filters of lists, the simulate wish."""
 
+import re
 from collections.abc import Mapping
 
 import pydantic
@@ -7,12 +8,13 @@ import pydantic
 from landbridge import errors, model
 from landbridge.wire import body, common
 
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 #: Filters of the connection list that are not served yet; refused, since a list that ignores its filter is wrong.
 NOT_YET = ("vpn_id", "eip_id", "vgw_ip", "enterprise_project_id")
 
 
-def connection_page(query: Mapping[str, str]) -> tuple[int, int, str | None]:
-    """(limit, after, gateway id). Raises Invalid."""
+def connection_page(query: Mapping[str, str]) -> tuple[int, str, str | None]:
+    """(limit, marker, gateway id). Raises Invalid."""
     refused = [
         model.Violation(name, "this filter is not served yet", "vgw_id")
         for name in NOT_YET
@@ -20,8 +22,19 @@ def connection_page(query: Mapping[str, str]) -> tuple[int, int, str | None]:
     ]
     if refused:
         raise errors.Invalid(refused)
-    gateway_id = query.get("vgw_id", "").lower()
-    return *common.page(query), gateway_id or None
+    return *common.page(query), _id(query, "vgw_id")
+
+
+def gateway_filters(query: Mapping[str, str]) -> tuple[str | None, str | None]:
+    """(id, enterprise project) that a list of gateways is cut to. Raises Invalid."""
+    return _id(query, "vgw_id"), query.get("enterprise_project_id", "").lower() or None
+
+
+def _id(query: Mapping[str, str], name: str) -> str | None:
+    value = query.get(name, "").lower()
+    if value and not _UUID.fullmatch(value):
+        raise errors.Invalid([model.Violation(name, f"{value!r} is not an id", "a UUID of 36 characters")])
+    return value or None
 
 
 class Simulate(body.Shape):

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab import wishes
+from lab import sites, wishes
+from landbridge import model
 from landbridge.engine.strongswan import mapping
 
 POLICY = {"style": "policy", "peer_subnets": None}
@@ -41,6 +42,41 @@ def test_without_a_psk_nothing_is_loaded():
 def test_a_default_route_is_refused(given: dict[str, Any]):
     wish = wishes.connection(**given)
     assert mapping.refusals(wishes.desired(wish)) == {wish.id: mapping.NO_DEFAULT_ROUTE}
+
+
+LEG = model.Network(id="vpc-1", bridge="vpc", address=sites.LEG)
+
+
+@pytest.mark.parametrize(
+    ("local", "network", "full"),
+    [
+        ("10.0.0.10/32", LEG, True),
+        ("10.0.0.10/31", LEG, True),
+        ("10.0.0.10/32", model.Network(id="vpc-1"), True),
+        ("10.0.0.1/32", model.Network(id="vpc-1", address=sites.LEG), True),
+        ("10.0.0.1/32", LEG, False),
+        ("10.0.0.0/31", LEG, False),
+        ("10.0.0.8/30", LEG, False),
+        ("169.254.70.1/32", LEG, False),
+    ],
+    ids=[
+        "a host",
+        "two hosts",
+        "a host, and no leg",
+        "an address of a leg that hangs on nothing",
+        "the leg itself",
+        "the leg and a host",
+        "a subnet",
+        "the inner tunnel address",
+    ],
+)
+@pytest.mark.parametrize("style", ["static", "policy"])
+def test_a_local_selector_of_hosts_alone_is_refused(style: str, local: str, network: model.Network, full: bool):
+    inner = {"tunnel_local_address": "169.254.70.1/30", "tunnel_peer_address": "169.254.70.2/30"}
+    rules = (wishes.policy(1, local, sites.LAN),)
+    wish = wishes.connection(**inner, **({**POLICY, "policy_rules": rules} if style == "policy" else {}))
+    desired = wishes.desired(wish, network=network, of=wishes.gateway(local_subnets=(local,)))
+    assert mapping.refusals(desired) == ({wish.id: mapping.NO_ROOM.format(local)} if full else {})
 
 
 @pytest.mark.parametrize("given", [{"peer_subnets": ()}, {"peer_subnets": None}, POLICY])

@@ -62,11 +62,16 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What charon must hold for one connection. `children` are names, in the order of their selector pairs."""
+    """What charon must hold for one connection. `children` are names, in the order of their selector pairs.
+
+    `asked` are those of them that we bring up by ourselves. The pair of inner addresses is not among them unless the probe
+    needs it: a device that was never told of a tunnel interface would refuse it for ever.
+    """
 
     connection_id: str
     conn: Message
     children: tuple[str, ...]
+    asked: tuple[str, ...]
     secret_id: str
     owners: tuple[str, ...]
     psk: model.Secret
@@ -99,6 +104,11 @@ def _static_pairs(desired: model.DesiredGateway, connection: model.Connection) -
             yield Pair(0, local, _net(peer))
     if connection.tunnel_local_address and connection.tunnel_peer_address:
         yield Pair(0, _host(connection.tunnel_local_address), _host(connection.tunnel_peer_address))
+
+
+def _is_inner(connection: model.Connection, pair: Pair) -> bool:
+    inner = connection.tunnel_local_address
+    return connection.style == "static" and inner is not None and pair.local == _host(inner)
 
 
 def local_subnets(desired: model.DesiredGateway) -> tuple[Net, ...]:
@@ -149,14 +159,20 @@ class _Identities:
         self._known: dict[tuple[str, str], str] = {}
 
     def add(self, wish: model.DesiredConnection) -> None:
-        self._known[identities(wish)] = wish.id
+        self._known[_folded(wish)] = wish.id
 
     def refusal(self, wish: model.DesiredConnection) -> str | None:
-        other = self._known.get(identities(wish))
+        other = self._known.get(_folded(wish))
         if other is None:
             return None
         local_id, peer_id = (identity.removeprefix("fqdn:") for identity in identities(wish))
         return f"IKE cannot tell it apart from connection {other}: both have local id {local_id} and peer id {peer_id}"
+
+
+def _folded(wish: model.DesiredConnection) -> tuple[str, str]:
+    """charon compares names without regard to case."""
+    local_id, peer_id = identities(wish)
+    return local_id.lower(), peer_id.lower()
 
 
 class _Taken:
@@ -206,15 +222,19 @@ def _wanted(desired: model.DesiredGateway, wish: model.DesiredConnection) -> Wan
     ike = ike_message(wish)
     ike_fingerprint = names.fingerprint(key, ike)
     children: Message = {}
+    asked: list[str] = []
     for pair in pairs(desired, wish):
         child = child_message(wish.connection, pair)
-        name = names.Child(wish.id, str(pair.rule), ike_fingerprint, names.fingerprint(key, child))
-        children[str(name)] = child
+        name = str(names.Child(wish.id, str(pair.rule), ike_fingerprint, names.fingerprint(key, child)))
+        children[name] = child
+        if wish.connection.enable_nqa or not _is_inner(wish.connection, pair):
+            asked.append(name)
     owners = identities(wish)
     return Wanted(
         connection_id=wish.id,
         conn=ike | {"children": children},
         children=tuple(children),
+        asked=tuple(asked) or tuple(children),
         secret_id=names.secret(wish.id, key, list(owners), wish.psk),
         owners=owners,
         psk=wish.psk,

@@ -168,7 +168,7 @@ def _initiations(wanted: mapping.Wanted, sas: list[seen.IkeSa], tried: frozenset
     if not wanted.initiates or any(sa.growing for sa in sas):
         return
     up = {child.name for sa in sas for child in sa.children if child.live}
-    for child in wanted.children:
+    for child in wanted.asked:
         if child not in up and child not in tried:
             yield steps.Initiate(wanted.connection_id, child)
 

@@ -73,7 +73,7 @@ def _connection(
         peer_id=shown.peer_id if shown else None,
         peer_address=shown.peer_address if shown else None,
         waits_for_peer=not wanted.initiates,
-        expected_children=len(wanted.children),
+        expected_children=len(wanted.asked),
         children=_children(wanted, established),
         evidence=now.evidence.get(wish.id, ()),
     )
