@@ -198,7 +198,8 @@ def make_parts(
         connection_limit=settings.limits.connections_per_gateway or None,
     )
     words = engine.describe() if engine is not None else {"name": "none"}
-    log.info("engine: %s", ", ".join(f"{name} {value}" for name, value in words.items()))
+    for name, value in words.items():
+        log.log(logging.WARNING if value.startswith("no:") else logging.INFO, "engine: %s %s", name, value)
     return app.Parts(
         service=service,
         gate=access.Gate(data.database.read, data.vault),

@@ -164,8 +164,12 @@ class Agent:
         return False
 
     def _busy(self, now: float) -> int:
-        """Gateways that want the processor now."""
-        return 1 + sum(one.running or (one.due is not None and one.due <= now) for one in self._gateways.values())
+        """Gateways that want the processor, those among them that rest; not the ones in back-off."""
+        wanting = (
+            one.running or (one.due is not None and one.due <= max(now, one.rests_until))
+            for one in self._gateways.values()
+        )
+        return 1 + sum(wanting)
 
     def _back_off(self, failures: int) -> float:
         """Doubling, with jitter, up to the tick."""

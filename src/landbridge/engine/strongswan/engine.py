@@ -42,6 +42,9 @@ _NEEDED = {
 _Errors = (OSError, NetlinkError, CommandException, SessionException, subprocess.SubprocessError)
 
 
+NO_FORWARDING = "no: devices will not be reached (sysctl net.ipv4.ip_forward=1 where the EIPs are routed)"
+
+
 class StrongSwan:
     """One per machine and data folder. Different gateways may be worked on from different threads at once."""
 
@@ -67,7 +70,13 @@ class StrongSwan:
             "version": self._version,
             "data_plane": "userland",
             "data_plane_reason": self._data_plane_reason,
+            "underlay_forwards": "yes" if self._underlay_forwards() else NO_FORWARDING,
         }
+
+    def _underlay_forwards(self) -> bool:
+        """Whether packets for the EIPs can pass this machine at all. To switch it on is the operator's."""
+        read = Path("/proc/sys/net/ipv4/ip_forward").read_text
+        return namespace.inside(self._underlay, lambda _: read()).strip() == "1"
 
     @cached_property
     def _version(self) -> str:
