@@ -246,9 +246,11 @@ def prove(world: sites.World) -> None:
 
 
 def summarise(service: Service, connection_id: str) -> None:
+    """Who, addresses, proposals, SPIs, bytes; and that the service itself has nothing to say against the tunnel."""
     wait_for(lambda: sum(sa["bytes_out"] for sa in service.diagnosis(connection_id)["sas"]), "the counters to be read")
     found = service.diagnosis(connection_id)
-    known = service.credentials
+    if "reason" in found:
+        raise RuntimeError(f"the tunnel is up, but its diagnosis says: {found['reason']}")
     say("==> What is there now")
     say(
         f"    VPC host {sites.VPC_HOST} — gateway {found['local_id']} ═══ device {found['peer_id']} — host 192.168.44.10"
@@ -260,6 +262,10 @@ def summarise(service: Service, connection_id: str) -> None:
             f"    ESP {pair}: {sa['proposal']}, SPIs {sa['spi_in']} in {sa['spi_out']} out,"
             f" {sa['bytes_in']} bytes in, {sa['bytes_out']} bytes out"
         )
+
+
+def tell_how_to_go_on(service: Service, connection_id: str) -> None:
+    known = service.credentials
     say("==> Go on")
     path = f"/landbridge/v1/{known['project_id']}/vpn-connections/{connection_id}/diagnosis"
     say(f"    curl -H 'X-Auth-Token: {known['token']}' {known['endpoint']}{path}")
@@ -275,6 +281,7 @@ def run(*, once: bool) -> None:
             prove(world)
             summarise(service, connection_id)
             if not once:
+                tell_how_to_go_on(service, connection_id)
                 say("==> Ctrl-C takes everything down")
                 signal.sigwait(INTERRUPTS)
     say("==> Everything is gone again")

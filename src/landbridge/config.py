@@ -216,6 +216,7 @@ def load_site(path: Path) -> model.Site:
     if len(nodes) > 1:
         raise nodes[1].wrong("id", "more than one node is not carried yet", "one [[node]]")
     for node in nodes:
+        node.text("id", "")
         if node.text("zone", zones[0]) not in zones:
             raise node.wrong("zone", "is no [[zone]] of this file", ", ".join(zones))
     for kind, key, values in (
