@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 WORKERS = 8
 FIRST_BACK_OFF_SECONDS = 1.0
 #: A gateway rests this many times as long as its last cycle took of the processor, times the gateways that are busy at
-#: once: the agent takes at most a fifth of a core from the API beside it, however fast changes come.
+#: once, but no longer than a tick: the agent takes about a fifth of a core from the API beside it, however fast changes come.
 REST = 4
 
 
@@ -146,7 +146,7 @@ class Agent:
         with self._changed:
             state = self._gateways.get(gateway_id, _Gateway())
             state.running = False
-            state.rests_until = now + REST * self._busy(now) * (time.thread_time() - started)
+            state.rests_until = now + min(REST * self._busy(now) * (time.thread_time() - started), self._tick)
             state.failures = 0 if clean else state.failures + 1
             if state.again:
                 self._plan_look(gateway_id, now)

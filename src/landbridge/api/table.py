@@ -9,10 +9,10 @@ import pydantic
 from landbridge import model
 from landbridge.operations import connections, customer_gateways, gateways
 from landbridge.wire import body, queries
-from landbridge.wire import common as wire_common
 from landbridge.wire import connections as wire_connections
 from landbridge.wire import customer_gateways as wire_customer_gateways
 from landbridge.wire import gateways as wire_gateways
+from landbridge.wire import shapes as wire_shapes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +109,7 @@ TABLE: tuple[Operation, ...] = (
         parse=lambda incoming: Asked(ask=queries.connection_page(incoming.query)),
         render=lambda page: {
             "vpn_connections": [wire_connections.connection(one.connection, one.status) for one in page.connections],
-            "page_info": wire_common.page_info(page.next_marker, len(page.connections)),
+            "page_info": wire_shapes.page_info(page.next_marker, len(page.connections)),
             "total_count": page.total,
         },
         answer=wire_connections.ManyConnections,
@@ -198,10 +198,10 @@ TABLE: tuple[Operation, ...] = (
         summary="List customer gateways in the order of their creation",
         success=200,
         run=customer_gateways.list_page,
-        parse=lambda incoming: Asked(ask=wire_common.page(incoming.query)),
+        parse=lambda incoming: Asked(ask=wire_shapes.page(incoming.query)),
         render=lambda page: {
             "customer_gateways": [wire_customer_gateways.customer_gateway(one) for one in page.customer_gateways],
-            "page_info": wire_common.page_info(page.next_marker, len(page.customer_gateways)),
+            "page_info": wire_shapes.page_info(page.next_marker, len(page.customer_gateways)),
             "total_count": page.total,
         },
         answer=wire_customer_gateways.ManyCustomerGateways,

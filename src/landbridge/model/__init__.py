@@ -4,7 +4,6 @@ Belongs here: data, and what a value can say of itself. Must never enter: I/O, c
 Other rooms write `from landbridge import model` and `model.Connection`.
 """
 
-from landbridge.model.common import Caution, HaRole, IdType, Tag, Violation
 from landbridge.model.connection import (
     AskConnection,
     AskDpd,
@@ -14,14 +13,18 @@ from landbridge.model.connection import (
     AskTag,
     Connection,
     Dpd,
+    HaRole,
+    IdType,
     IkePolicy,
     IpsecPolicy,
     Neighbour,
     PolicyRule,
     Style,
+    Tag,
 )
 from landbridge.model.customer_gateway import AskCustomerGateway, CustomerGateway
 from landbridge.model.desired import SIMULATED_STATES, DesiredConnection, DesiredGateway
+from landbridge.model.findings import Caution, Violation
 from landbridge.model.gateway import AskEip, AskGateway, Eip, Endpoint, Network, Site, VpnGateway
 from landbridge.model.observation import ChildSa, ConnectionObservation, Evidence, Observation
 from landbridge.model.secret import Secret

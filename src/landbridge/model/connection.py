@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from landbridge.model.common import HaRole, IdType, Tag
 from landbridge.model.secret import Secret
 
 Style = Literal["policy", "static", "bgp", "policy-template"]
+HaRole = Literal["master", "slave"]
+IdType = Literal["ip", "fqdn"]
 IkeVersion = Literal["v1", "v2"]
 NegotiationMode = Literal["main", "aggressive"]
 
@@ -56,6 +57,12 @@ class AskPolicyRule:
 class AskTag:
     key: str | None = None
     value: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    key: str
+    value: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

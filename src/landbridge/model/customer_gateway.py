@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from landbridge.model.common import IdType, Tag
-from landbridge.model.connection import AskTag
+from landbridge.model.connection import AskTag, IdType, Tag
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

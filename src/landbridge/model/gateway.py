@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from landbridge.model.common import Tag
-from landbridge.model.connection import AskTag
+from landbridge.model.connection import AskTag, Tag
 
 NetworkType = Literal["public", "private"]
 AttachmentType = Literal["vpc", "er"]

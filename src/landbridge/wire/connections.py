@@ -10,7 +10,7 @@ import pydantic
 from pydantic import Field
 
 from landbridge import model
-from landbridge.wire import body, common
+from landbridge.wire import body, shapes
 
 _GROUPS = ("group1", "group2", "group5", "group14", "group15", "group16", "group19", "group20", "group21")
 _AUTHENTICATION = ("sha2-512", "sha2-384", "sha2-256", "sha1", "md5", "sm3")
@@ -24,30 +24,30 @@ class DpdShape(body.Shape):
         None, description="seconds without traffic before a probe, 10-3600; default 30"
     )
     timeout: body.Integer | None = Field(None, description="seconds between retransmits of a probe, 2-60; default 15")
-    msg: str | None = common.choice(("seq-hash-notify", "seq-notify-hash"), description="default seq-hash-notify")
+    msg: str | None = shapes.choice(("seq-hash-notify", "seq-notify-hash"), description="default seq-hash-notify")
 
 
 class IkePolicyShape(body.Shape):
     """Phase 1."""
 
-    version: str | None = common.choice(("v1", "v2"), alias="ike_version", description="default v2; a GM gateway: v1")
-    negotiation_mode: str | None = common.choice(
+    version: str | None = shapes.choice(("v1", "v2"), alias="ike_version", description="default v2; a GM gateway: v1")
+    negotiation_mode: str | None = shapes.choice(
         ("main", "aggressive"), alias="phase1_negotiation_mode", description="only with v1; default main"
     )
-    authentication_algorithm: str | None = common.choice(
+    authentication_algorithm: str | None = shapes.choice(
         _AUTHENTICATION, description="default sha2-256; sha1 and md5 are weak; a GM gateway: sm3 only"
     )
-    encryption_algorithm: str | None = common.choice(
+    encryption_algorithm: str | None = shapes.choice(
         _ENCRYPTION, description="default aes-128; 3des is weak; a GM gateway: sm4 only"
     )
-    dh_group: str | None = common.choice(_GROUPS, description="default group15; 1, 2, 5 and 14 are weak")
-    authentication_method: str | None = common.choice(
+    dh_group: str | None = shapes.choice(_GROUPS, description="default group15; 1, 2, 5 and 14 are weak")
+    authentication_method: str | None = shapes.choice(
         ("pre-share", "digital-envelope-v2"), description="default pre-share; a GM gateway: digital-envelope-v2 only"
     )
     lifetime_seconds: body.Integer | None = Field(None, description="60-604800; default 86400; 0 counts as not given")
-    local_id_type: str | None = common.choice(("ip", "fqdn"), description="default ip")
+    local_id_type: str | None = shapes.choice(("ip", "fqdn"), description="default ip")
     local_id: str | None = Field(None, description="mandatory with fqdn; with ip default is the endpoint's address")
-    peer_id_type: str | None = common.choice(("ip", "fqdn"), description="default ip")
+    peer_id_type: str | None = shapes.choice(("ip", "fqdn"), description="default ip")
     peer_id: str | None = Field(
         None, description="mandatory with fqdn; with ip default is the customer gateway's address"
     )
@@ -74,16 +74,16 @@ class IkePolicyShape(body.Shape):
 class IpsecPolicyShape(body.Shape):
     """Phase 2."""
 
-    authentication_algorithm: str | None = common.choice(
+    authentication_algorithm: str | None = shapes.choice(
         _AUTHENTICATION, description="default sha2-256; sha1 and md5 are weak; a GM gateway: sm3 only"
     )
-    encryption_algorithm: str | None = common.choice(
+    encryption_algorithm: str | None = shapes.choice(
         _ENCRYPTION, description="default aes-128; 3des is weak; a GM gateway: sm4 only"
     )
-    pfs: str | None = common.choice((*_GROUPS, "disable"), description="default group15; 1, 2, 5 and 14 are weak")
-    transform_protocol: str | None = common.choice(("esp",), description="default esp")
+    pfs: str | None = shapes.choice((*_GROUPS, "disable"), description="default group15; 1, 2, 5 and 14 are weak")
+    transform_protocol: str | None = shapes.choice(("esp",), description="default esp")
     lifetime_seconds: body.Integer | None = Field(None, description="30-604800; default 3600; 0 counts as not given")
-    encapsulation_mode: str | None = common.choice(("tunnel",), description="default tunnel")
+    encapsulation_mode: str | None = shapes.choice(("tunnel",), description="default tunnel")
 
     def ask(self) -> model.AskIpsecPolicy:
         return model.AskIpsecPolicy(
@@ -128,7 +128,7 @@ class CreateConnection(body.Shape):
     gateway_endpoint: str | None = Field(
         None, alias="vgw_ip", description="id of one of the gateway's EIPs (private: its address); mandatory"
     )
-    style: str | None = common.choice(("policy", "static", "bgp", "policy-template"), description="default static")
+    style: str | None = shapes.choice(("policy", "static", "bgp", "policy-template"), description="default static")
     customer_gateway_id: str | None = Field(None, alias="cgw_id", description="the customer gateway; mandatory")
     peer_subnets: tuple[str, ...] | None = Field(
         None, strict=False, description="1-50 CIDR blocks of the other side; not with er and policy or bgp"
@@ -146,8 +146,8 @@ class CreateConnection(body.Shape):
     )
     ike_policy: IkePolicyShape | None = Field(None, alias="ikepolicy")
     ipsec_policy: IpsecPolicyShape | None = Field(None, alias="ipsecpolicy")
-    ha_role: str | None = common.choice(("master", "slave"), description="default master")
-    tags: tuple[common.TagShape, ...] | None = Field(None, strict=False, description="at most 20")
+    ha_role: str | None = shapes.choice(("master", "slave"), description="default master")
+    tags: tuple[shapes.TagShape, ...] | None = Field(None, strict=False, description="at most 20")
     peer_subnets_v6: tuple[str, ...] | None = Field(None, strict=False, description="refused: IPv6 is not carried yet")
     policy_rules_v6: tuple[PolicyRuleShape, ...] | None = Field(
         None, strict=False, description="refused: IPv6 is not carried yet"
@@ -171,7 +171,7 @@ class CreateConnection(body.Shape):
             ike_policy=self.ike_policy.ask() if self.ike_policy else model.AskIkePolicy(),
             ipsec_policy=self.ipsec_policy.ask() if self.ipsec_policy else model.AskIpsecPolicy(),
             ha_role=self.ha_role,
-            tags=common.ask_tags(self.tags),
+            tags=shapes.ask_tags(self.tags),
             peer_subnets_v6=self.peer_subnets_v6,
             policy_rules_v6=_ask_rules(self.policy_rules_v6),
         )
@@ -194,10 +194,10 @@ class IkePolicyAnswer(pydantic.BaseModel):
     phase1_negotiation_mode: str | None = Field(None, description="only with v1")
     authentication_algorithm: str
     encryption_algorithm: str
-    dh_group: str | None = common.choice(_GROUPS, description="default group15; 1, 2, 5 and 14 are weak")
+    dh_group: str | None = shapes.choice(_GROUPS, description="default group15; 1, 2, 5 and 14 are weak")
     authentication_method: str
     lifetime_seconds: int
-    local_id_type: str | None = common.choice(("ip", "fqdn"), description="default ip")
+    local_id_type: str | None = shapes.choice(("ip", "fqdn"), description="default ip")
     local_id: str | None = None
     peer_id_type: str | None = None
     peer_id: str | None = None
@@ -207,7 +207,7 @@ class IkePolicyAnswer(pydantic.BaseModel):
 class IpsecPolicyAnswer(pydantic.BaseModel):
     authentication_algorithm: str
     encryption_algorithm: str
-    pfs: str | None = common.choice((*_GROUPS, "disable"), description="default group15; 1, 2, 5 and 14 are weak")
+    pfs: str | None = shapes.choice((*_GROUPS, "disable"), description="default group15; 1, 2, 5 and 14 are weak")
     transform_protocol: str
     lifetime_seconds: int
     encapsulation_mode: str
@@ -224,7 +224,7 @@ class ConnectionAnswer(pydantic.BaseModel):
 
     id: str
     name: str
-    status: str | None = common.choice(
+    status: str | None = shapes.choice(
         ("PENDING_CREATE", "PENDING_UPDATE", "PENDING_DELETE", "ACTIVE", "DOWN", "ERROR"),
         description="not in the answer to a create",
     )
@@ -245,7 +245,7 @@ class ConnectionAnswer(pydantic.BaseModel):
     enterprise_project_id: str
     connection_monitor_id: str | None = Field(None, description="only when there is a monitor")
     ha_role: str
-    tags: list[common.TagAnswer] | None = None
+    tags: list[shapes.TagAnswer] | None = None
 
 
 class OneConnection(pydantic.BaseModel):
@@ -255,14 +255,14 @@ class OneConnection(pydantic.BaseModel):
 
 class ManyConnections(pydantic.BaseModel):
     vpn_connections: list[ConnectionAnswer]
-    page_info: common.PageInfo
+    page_info: shapes.PageInfo
     total_count: int
     request_id: str
 
 
 def connection(value: model.Connection, status: model.ConnectionStatus | None) -> dict[str, Any]:
     """The connection as the page's examples show it, field by field in their order."""
-    return common.present(
+    return shapes.present(
         id=value.id,
         name=value.name,
         status=status.word if status else None,
@@ -278,12 +278,12 @@ def connection(value: model.Connection, status: model.ConnectionStatus | None) -
         policy_rules=_rules(value.policy_rules) if value.style == "policy" else None,
         ikepolicy=_ike_policy(value.ike_policy),
         ipsecpolicy=_ipsec_policy(value.ipsec_policy),
-        created_at=common.time(value.created_at),
-        updated_at=common.time(value.updated_at),
+        created_at=shapes.time(value.created_at),
+        updated_at=shapes.time(value.updated_at),
         enterprise_project_id=value.enterprise_project_id,
         connection_monitor_id=value.monitor_id,
         ha_role=value.ha_role,
-        tags=common.tags(value.tags) or None,
+        tags=shapes.tags(value.tags) or None,
     )
 
 
@@ -292,7 +292,7 @@ def _rules(rules: Sequence[model.PolicyRule]) -> list[dict[str, Any]]:
 
 
 def _ike_policy(policy: model.IkePolicy) -> dict[str, Any]:
-    return common.present(
+    return shapes.present(
         ike_version=policy.version,
         phase1_negotiation_mode=policy.negotiation_mode,
         authentication_algorithm=policy.authentication_algorithm,
@@ -309,7 +309,7 @@ def _ike_policy(policy: model.IkePolicy) -> dict[str, Any]:
 
 
 def _ipsec_policy(policy: model.IpsecPolicy) -> dict[str, Any]:
-    return common.present(
+    return shapes.present(
         authentication_algorithm=policy.authentication_algorithm,
         encryption_algorithm=policy.encryption_algorithm,
         pfs=policy.pfs,
@@ -367,15 +367,15 @@ def diagnosis(
 ) -> dict[str, Any]:
     seen = status.observation
     advice = status.advice
-    return common.present(
+    return shapes.present(
         id=value.id,
         status=status.word,
         reason=advice.reason if advice else None,
         remedy=advice.remedy if advice else None,
-        evidence=[{"at": common.time(e.at), "line": e.line} for e in advice.evidence] if advice else [],
+        evidence=[{"at": shapes.time(e.at), "line": e.line} for e in advice.evidence] if advice else [],
         warnings=[str(c) for c in cautions],
-        seen_at=common.time(status.seen_at) if status.seen_at else None,
-        not_seen_since=common.time(status.not_seen_since) if status.not_seen_since else None,
+        seen_at=shapes.time(status.seen_at) if status.seen_at else None,
+        not_seen_since=shapes.time(status.not_seen_since) if status.not_seen_since else None,
         ike_established=seen.ike_established if seen else False,
         ike_proposal=seen.ike_proposal if seen else None,
         local_id=seen.local_id if seen else None,

@@ -6,7 +6,7 @@ import pydantic
 from pydantic import Field
 
 from landbridge import model
-from landbridge.wire import body, common
+from landbridge.wire import body, shapes
 
 
 class CertificateShape(body.Shape):
@@ -22,15 +22,15 @@ class CreateCustomerGateway(body.Shape):
     )
 
     name: str | None = Field(None, description="1-64 of letters, digits, _ - and .; default cgw-****")
-    id_type: str | None = common.choice(("ip", "fqdn"), description="default ip")
+    id_type: str | None = shapes.choice(("ip", "fqdn"), description="default ip")
     id_value: str | None = Field(None, description="an IPv4 address, or with fqdn an IKE identity; mandatory")
     ip: str | None = Field(None, description="older name of id_value")
-    route_mode: str | None = common.choice(
+    route_mode: str | None = shapes.choice(
         ("static", "bgp"), description="older field, default bgp; stored and returned"
     )
     bgp_asn: body.Integer | None = Field(None, description="1-4294967295")
     ca_certificate: CertificateShape | None = Field(None, description="refused: certificates are not carried yet")
-    tags: tuple[common.TagShape, ...] | None = Field(None, strict=False, description="at most 20")
+    tags: tuple[shapes.TagShape, ...] | None = Field(None, strict=False, description="at most 20")
 
     def ask(self) -> model.AskCustomerGateway:
         return model.AskCustomerGateway(
@@ -41,7 +41,7 @@ class CreateCustomerGateway(body.Shape):
             route_mode=self.route_mode,
             bgp_asn=self.bgp_asn,
             has_ca_certificate=self.ca_certificate is not None,
-            tags=common.ask_tags(self.tags),
+            tags=shapes.ask_tags(self.tags),
         )
 
 
@@ -57,7 +57,7 @@ class CustomerGatewayAnswer(pydantic.BaseModel):
     ip: str | None = Field(None, description="older name of id_value, with id_type ip")
     created_at: str
     updated_at: str
-    tags: list[common.TagAnswer]
+    tags: list[shapes.TagAnswer]
 
 
 class OneCustomerGateway(pydantic.BaseModel):
@@ -67,13 +67,13 @@ class OneCustomerGateway(pydantic.BaseModel):
 
 class ManyCustomerGateways(pydantic.BaseModel):
     customer_gateways: list[CustomerGatewayAnswer]
-    page_info: common.PageInfo
+    page_info: shapes.PageInfo
     total_count: int
     request_id: str
 
 
 def customer_gateway(value: model.CustomerGateway) -> dict[str, Any]:
-    return common.present(
+    return shapes.present(
         id=value.id,
         name=value.name,
         id_type=value.id_type,
@@ -81,7 +81,7 @@ def customer_gateway(value: model.CustomerGateway) -> dict[str, Any]:
         bgp_asn=value.bgp_asn,
         route_mode=value.route_mode,
         ip=value.address,
-        created_at=common.time(value.created_at),
-        updated_at=common.time(value.updated_at),
-        tags=common.tags(value.tags),
+        created_at=shapes.time(value.created_at),
+        updated_at=shapes.time(value.updated_at),
+        tags=shapes.tags(value.tags),
     )

@@ -9,7 +9,7 @@ import pydantic
 from pydantic import Field
 
 from landbridge import model
-from landbridge.wire import body, common
+from landbridge.wire import body, shapes
 
 _FLAVORS = (
     "Basic",
@@ -28,7 +28,7 @@ class EipShape(body.Shape):
 
     id: str | None = Field(None, description="an EIP of the site file; absent: one is taken from the pool")
     type: str | None = Field(None, description="such as 5_bgp")
-    charge_mode: str | None = common.choice(("bandwidth", "traffic"), description="default bandwidth")
+    charge_mode: str | None = shapes.choice(("bandwidth", "traffic"), description="default bandwidth")
     bandwidth_size: body.Integer | None = Field(None, description="Mbit/s, 1 to the flavor's limit")
     bandwidth_name: str | None = Field(None, description="1-64 of letters, digits, _ - and .")
     bandwidth_id: str | None = Field(None, description="id of a shared bandwidth")
@@ -64,9 +64,9 @@ class CreateGateway(body.Shape):
     )
 
     name: str | None = Field(None, description="1-64 of letters, digits, _ - and .; default vpngw-****")
-    network_type: str | None = common.choice(("public", "private"), description="default public")
-    attachment_type: str | None = common.choice(("vpc", "er"), description="default vpc")
-    ip_version: str | None = common.choice(("ipv4",), description="default ipv4")
+    network_type: str | None = shapes.choice(("public", "private"), description="default public")
+    attachment_type: str | None = shapes.choice(("vpc", "er"), description="default vpc")
+    ip_version: str | None = shapes.choice(("ipv4",), description="default ipv4")
     er_id: str | None = Field(None, description="mandatory with attachment_type er: a network of the site")
     vpc_id: str | None = Field(None, description="mandatory with attachment_type vpc: a network of the site")
     local_subnets: tuple[str, ...] | None = Field(
@@ -75,7 +75,7 @@ class CreateGateway(body.Shape):
     local_subnets_v6: tuple[str, ...] | None = Field(None, strict=False, description="refused: IPv6 is not carried yet")
     connect_subnet: str | None = Field(None, description="a subnet's id; stored and returned")
     bgp_asn: body.Integer | None = Field(None, description="1-4294967295; default 64512")
-    flavor: str | None = common.choice(_FLAVORS, description="default Professional1")
+    flavor: str | None = shapes.choice(_FLAVORS, description="default Professional1")
     availability_zone_ids: tuple[str, ...] | None = Field(
         None, strict=False, description="one or two zones of the site"
     )
@@ -88,8 +88,8 @@ class CreateGateway(body.Shape):
     access_subnet_id: str | None = Field(None, description="stored and returned; default connect_subnet")
     access_private_ip_1: str | None = Field(None, description="only private; with the other one, or neither")
     access_private_ip_2: str | None = Field(None, description="only private; with the other one, or neither")
-    ha_mode: str | None = common.choice(("active-active", "active-standby"), description="default active-active")
-    tags: tuple[common.TagShape, ...] | None = Field(None, strict=False, description="at most 20")
+    ha_mode: str | None = shapes.choice(("active-active", "active-standby"), description="default active-active")
+    tags: tuple[shapes.TagShape, ...] | None = Field(None, strict=False, description="at most 20")
 
     def ask(self) -> model.AskGateway:
         return model.AskGateway(
@@ -115,7 +115,7 @@ class CreateGateway(body.Shape):
             access_private_ip_1=self.access_private_ip_1,
             access_private_ip_2=self.access_private_ip_2,
             ha_mode=self.ha_mode,
-            tags=common.ask_tags(self.tags),
+            tags=shapes.ask_tags(self.tags),
         )
 
 
@@ -136,7 +136,7 @@ class GatewayAnswer(pydantic.BaseModel):
     id: str
     name: str
     network_type: str
-    status: str | None = common.choice(
+    status: str | None = shapes.choice(
         ("PENDING_CREATE", "PENDING_UPDATE", "PENDING_DELETE", "ACTIVE", "FAULT"),
         description="not in the answer to a create",
     )
@@ -164,7 +164,7 @@ class GatewayAnswer(pydantic.BaseModel):
     access_private_ip_1: str | None = None
     access_private_ip_2: str | None = None
     ha_mode: str
-    tags: list[common.TagAnswer] | None = None
+    tags: list[shapes.TagAnswer] | None = None
 
 
 class OneGateway(pydantic.BaseModel):
@@ -182,7 +182,7 @@ def gateway(value: model.VpnGateway, status: model.GatewayStatus | None, used: t
     shown = status is not None
     one, two = value.endpoints
     public, private = (value.network_type == "public") and shown, (value.network_type == "private") and shown
-    return common.present(
+    return shapes.present(
         id=value.id,
         name=value.name,
         network_type=value.network_type,
@@ -204,14 +204,14 @@ def gateway(value: model.VpnGateway, status: model.GatewayStatus | None, used: t
         eip2=_eip(two) if public else None,
         master_eip=_eip(one) if public else None,
         slave_eip=_eip(two) if public else None,
-        created_at=common.time(value.created_at) if shown else None,
-        updated_at=common.time(value.updated_at) if shown else None,
+        created_at=shapes.time(value.created_at) if shown else None,
+        updated_at=shapes.time(value.updated_at) if shown else None,
         access_vpc_id=value.access_vpc_id,
         access_subnet_id=value.access_subnet_id,
         access_private_ip_1=one.address if private else None,
         access_private_ip_2=two.address if private else None,
         ha_mode=value.ha_mode,
-        tags=common.tags(value.tags) or None,
+        tags=shapes.tags(value.tags) or None,
     )
 
 
@@ -243,9 +243,9 @@ class OneGatewayDiagnosis(pydantic.BaseModel):
 
 
 def diagnosis(value: model.VpnGateway, status: model.GatewayStatus) -> dict[str, Any]:
-    return common.present(
+    return shapes.present(
         id=value.id,
         status=status.word,
         reason=status.advice.reason if status.advice else None,
-        seen_at=common.time(status.seen_at) if status.seen_at else None,
+        seen_at=shapes.time(status.seen_at) if status.seen_at else None,
     )

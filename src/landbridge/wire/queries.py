@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import pydantic
 
 from landbridge import errors, model
-from landbridge.wire import body, common
+from landbridge.wire import body, shapes
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 #: Filters of the connection list that are not served yet; refused, since a list that ignores its filter is wrong.
@@ -22,7 +22,7 @@ def connection_page(query: Mapping[str, str]) -> tuple[int, str, str | None]:
     ]
     if refused:
         raise errors.Invalid(refused)
-    return *common.page(query), _id(query, "vgw_id")
+    return *shapes.page(query), _id(query, "vgw_id")
 
 
 def gateway_filters(query: Mapping[str, str]) -> tuple[str | None, str | None]:
@@ -42,7 +42,7 @@ class Simulate(body.Shape):
 
     model_config = pydantic.ConfigDict(json_schema_extra={"examples": [{"state": "down:psk"}]})
 
-    state: str | None = common.choice(model.SIMULATED_STATES, description="default active")
+    state: str | None = shapes.choice(model.SIMULATED_STATES, description="default active")
 
 
 def simulation(content: bytes) -> body.Parsed[Simulate]:

@@ -1,16 +1,6 @@
-"""Values that several resources share: tags, violations and cautions."""
+"""What rules find in a request: violations, and cautions about what is carried out all the same."""
 
 from dataclasses import dataclass
-from typing import Literal
-
-HaRole = Literal["master", "slave"]
-IdType = Literal["ip", "fqdn"]
-
-
-@dataclass(frozen=True, slots=True)
-class Tag:
-    key: str
-    value: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from landbridge import errors, model
-from landbridge.wire import common, customer_gateways, gateways
+from landbridge.wire import customer_gateways, gateways, shapes
 from landbridge.wire import errors as wire_errors
 
 NOW = datetime(2022, 11, 26, 13, 41, 34, 626000, tzinfo=UTC)
@@ -23,11 +23,11 @@ NOW = datetime(2022, 11, 26, 13, 41, 34, 626000, tzinfo=UTC)
     ],
 )
 def test_a_time_is_iso_8601_in_utc_with_milliseconds(moment: datetime, text: str):
-    assert text == common.time(moment)
+    assert text == shapes.time(moment)
 
 
 def test_a_time_of_another_zone_is_told_in_utc():
-    assert common.time(NOW.astimezone(timezone(timedelta(hours=8)))) == "2022-11-26T13:41:34.626Z"
+    assert shapes.time(NOW.astimezone(timezone(timedelta(hours=8)))) == "2022-11-26T13:41:34.626Z"
 
 
 @pytest.mark.parametrize(
@@ -41,19 +41,19 @@ def test_a_time_of_another_zone_is_told_in_utc():
     ],
 )
 def test_a_page_is_a_limit_and_a_marker(query: dict[str, str], expected: tuple[int, str]):
-    assert expected == common.page(query)
+    assert expected == shapes.page(query)
 
 
 @pytest.mark.parametrize("limit", ["0", "2001", "-1", "1.0", "٣", "9" * 5000])
 def test_an_unsound_limit_is_refused(limit: str):
     with pytest.raises(errors.Invalid) as refused:
-        common.page({"limit": limit})
+        shapes.page({"limit": limit})
     assert [v.field for v in refused.value.violations] == ["limit"]
 
 
 def test_only_a_page_with_more_behind_it_has_a_next_marker():
-    assert common.page_info("41", 10) == {"next_marker": "41", "current_count": 10}
-    assert common.page_info(None, 0) == {"current_count": 0}
+    assert shapes.page_info("41", 10) == {"next_marker": "41", "current_count": 10}
+    assert shapes.page_info(None, 0) == {"current_count": 0}
 
 
 def test_all_violations_are_in_the_message_and_in_the_details():
