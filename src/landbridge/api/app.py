@@ -49,7 +49,7 @@ def build(parts: Parts) -> Starlette:
     served: dict[str, dict[str, Endpoint]] = {}
     for row in TABLE:
         served.setdefault(row.path, {})[row.method] = _endpoint(parts, row)
-    routes: list[BaseRoute] = [Route(path, _by_method(of), methods=list(of)) for path, of in served.items()]
+    routes: list[BaseRoute] = [Route(path, _Served(of), methods=list(of)) for path, of in served.items()]
     routes += [
         Route("/healthz", _healthz),
         Route("/readyz", _readyz(parts)),
@@ -81,13 +81,19 @@ class _RefuseUpgrades:
             await self._inner(scope, receive, send)
 
 
-def _by_method(endpoints: dict[str, Endpoint]) -> Endpoint:
-    """One route a path, so that a 405 can name all methods of it. HEAD is a GET without its body."""
+class _Served:
+    """The methods of one path, in one route, so that a 405 can name them all. HEAD is a GET without its body.
 
-    async def endpoint(request: Request) -> Response:
-        return await endpoints.get(request.method, endpoints.get("GET", _healthz))(request)
+    An application and not a function: Starlette would wrap a function in a second handling of errors.
+    """
 
-    return endpoint
+    def __init__(self, endpoints: dict[str, Endpoint]) -> None:
+        self._endpoints = endpoints
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        endpoint = self._endpoints["GET" if scope["method"] == "HEAD" else scope["method"]]
+        response = await endpoint(Request(scope, receive))
+        await response(scope, receive, send)
 
 
 def _endpoint(parts: Parts, row: Operation) -> Endpoint:
