@@ -40,7 +40,7 @@ serve: setup ## the service on 127.0.0.1:8700, with its data in ./landbridge-dat
 	@$(BIN)/landbridge serve --data landbridge-data
 
 unit: setup ## the tests of every minute: no network, no processes
-	@$(BIN)/python -m pytest tests --ignore tests/scenarios --ignore tests/compat -m "not tunnel"
+	@$(BIN)/python -m pytest tests --ignore tests/scenarios --ignore tests/compat --ignore tests/cli -m "not tunnel"
 
 test: setup ## every test, real tunnels and foreign clients included
 	@$(BIN)/python -m pytest tests
