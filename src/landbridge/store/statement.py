@@ -1,7 +1,7 @@
 """Statements of SQLAlchemy Core, compiled once and run on the driver's own cursor.
 
-Measured: built on each call a create's statements cost four times what they cost prebuilt, and half of what is left is
-the result machinery that plain columns do not need. So a Statement is a Core expression, its text made once.
+Built on each call, or run through Core's result machinery, statements would be the largest part of a create (decision
+0003). So a Statement is a Core expression, its text made once.
 """
 
 import sqlite3
