@@ -19,6 +19,7 @@ from typing import Any, Self
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 import httpx
+import hypothesis
 import pytest
 
 from landbridge import bootstrap, config, model
@@ -31,6 +32,11 @@ LANDBRIDGE = str(Path(sys.executable).parent / "landbridge")
 PATIENCE_SECONDS = 15.0
 PSK = "Correct-Horse-7"
 VPC = "0cf79a3f-6cf9-4d9c-a8df-d7ace626b0fa"
+
+
+#: A busy machine is slow, not wrong.
+hypothesis.settings.register_profile("landbridge", deadline=None)
+hypothesis.settings.load_profile("landbridge")
 
 
 def pytest_configure(config: pytest.Config) -> None:
