@@ -22,7 +22,7 @@ import httpx
 import hypothesis
 import pytest
 
-from landbridge import bootstrap, config, model
+from landbridge import bootstrap, config, model, site_file
 from landbridge.agent import loop
 from landbridge.api import app
 from landbridge.engine.simulated import Simulated
@@ -206,7 +206,7 @@ class Service:
 @contextlib.contextmanager
 def service_in(folder: Path, site: model.Site | None = None, **limits: int) -> Iterator[Service]:
     settings = config.load({"data": str(folder), "engine": "simulated"}, {})
-    used_site = site or config.default_site()
+    used_site = site or site_file.default()
     with bootstrap.open_data(settings) as data:
         engine = Simulated()
         agent = loop.Agent(bootstrap.StoreSource(data, used_site), engine, settings.agent.tick_seconds)

@@ -20,7 +20,7 @@ from typing import Any
 
 import uvicorn
 
-from landbridge import config, errors, model
+from landbridge import config, errors, model, site_file
 from landbridge.agent import loop
 from landbridge.api import app
 from landbridge.engine import base
@@ -92,7 +92,7 @@ def _fingerprint_key(tx: Transaction, safe: vault.Vault) -> bytes:
 
 
 def load_site(settings: config.Settings) -> model.Site:
-    return config.load_site(Path(settings.serve.site)) if settings.serve.site else config.default_site()
+    return site_file.load(Path(settings.serve.site)) if settings.serve.site else site_file.default()
 
 
 def make_engine(settings: config.Settings, site: model.Site) -> base.Engine[Any, Any] | None:

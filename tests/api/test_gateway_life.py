@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from landbridge import config, model
+from landbridge import model, site_file
 
 PATH = "vpn-gateways"
 VPC = "0cf79a3f-6cf9-4d9c-a8df-d7ace626b0fa"
@@ -190,7 +190,7 @@ def test_the_limit_of_connections_is_held(open_service: Any):
 
 
 def test_the_default_site_has_enough_eips_for_everybody_and_then_says_so(open_service: Any):
-    site = config.default_site()
+    site = site_file.default()
     assert len(site.eips) > 700
     few = model.Site(eips=site.eips[:4], networks=(), zones=site.zones, any_network=True)
     api = open_service(site=few).api()

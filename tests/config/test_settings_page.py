@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from landbridge import config
+from landbridge import config, site_file
 from landbridge.cli import main
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "settings.md"
@@ -56,6 +56,6 @@ def test_the_page_has_every_command_with_its_flags(page: str, verb: str, flags: 
 
 def test_the_page_has_every_key_of_the_site_file(page: str):
     section = page.split("## The site file")[1].split("\n## ", maxsplit=1)[0]
-    for kind, keys in config._SITE_KEYS.items():
+    for kind, keys in site_file.KEYS.items():
         (row,) = [line for line in section.splitlines() if line.startswith(f"| `[[{kind}]]` |")]
         assert [key for key in keys if f"`{key}`" not in row] == []

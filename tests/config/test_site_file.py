@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from landbridge import config, errors, model
+from landbridge import errors, model, site_file
 
 EIP = "11111111-1111-4111-8111-111111111111"
 OTHER_EIP = "22222222-2222-4222-8222-222222222222"
@@ -68,22 +68,22 @@ def test_a_good_file_is_read_whole(tmp_path: Path):
         any_network=False,
         underlay="fabric",
     )
-    assert config.load_site(_site(tmp_path, GOOD)) == expected
+    assert site_file.load(_site(tmp_path, GOOD)) == expected
 
 
 def test_an_empty_file_is_a_site_that_accepts_any_network(tmp_path: Path):
-    site = config.load_site(_site(tmp_path, ""))
+    site = site_file.load(_site(tmp_path, ""))
     assert (site.eips, site.networks, site.zones, site.any_network) == ((), (), ("zone-1", "zone-2"), True)
 
 
 def test_a_site_with_networks_accepts_no_other(tmp_path: Path):
-    site = config.load_site(_site(tmp_path, GOOD))
+    site = site_file.load(_site(tmp_path, GOOD))
     assert site.network(NETWORK) is not None
     assert site.network(EIP) is None
 
 
 def test_the_default_site_is_the_same_at_every_start():
-    one, two = config.default_site(), config.default_site()
+    one, two = site_file.default(), site_file.default()
     assert one == two
     assert len({eip.id for eip in one.eips}) == len({eip.address for eip in one.eips}) == len(one.eips)
     assert all(str(uuid.UUID(eip.id)) == eip.id for eip in one.eips)
@@ -125,7 +125,7 @@ def test_the_default_site_is_the_same_at_every_start():
 def test_a_wrong_file_is_refused_with_line_and_key(tmp_path: Path, text: str, line: int, said: str):
     path = _site(tmp_path, text)
     with pytest.raises(errors.ConfigError, match=said) as refused:
-        config.load_site(path)
+        site_file.load(path)
     assert str(refused.value).startswith(f"{path}, line {line}: ")
 
 
@@ -144,7 +144,7 @@ def test_a_wrong_file_is_refused_with_line_and_key(tmp_path: Path, text: str, li
 )
 def test_a_file_of_another_shape_is_refused(tmp_path: Path, text: str, said: str):
     with pytest.raises(errors.ConfigError, match=said):
-        config.load_site(_site(tmp_path, text))
+        site_file.load(_site(tmp_path, text))
 
 
 @pytest.mark.parametrize(
@@ -158,9 +158,9 @@ def test_a_file_of_another_shape_is_refused(tmp_path: Path, text: str, said: str
 )
 def test_a_file_that_contradicts_itself_is_refused(tmp_path: Path, text: str):
     with pytest.raises(errors.ConfigError):
-        config.load_site(_site(tmp_path, text))
+        site_file.load(_site(tmp_path, text))
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path):
     with pytest.raises(errors.ConfigError, match="No such file"):
-        config.load_site(tmp_path / "none.toml")
+        site_file.load(tmp_path / "none.toml")

@@ -1,0 +1,156 @@
+"""The site file: the operator's inventory of EIPs, networks, zones and the node.
+
+Every refusal names file, line and key. Without a file there is a default site that makes the API usable at once.
+"""
+
+import ipaddress
+import itertools
+import types
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from landbridge import config, errors, model
+
+#: RFC 5737: addresses that are in no network, for a site of which nothing is known.
+DOCUMENTATION = ("203.0.113.0/24", "198.51.100.0/24", "192.0.2.0/24")
+_EIP_NAMES = uuid.UUID("6ba7b812-9dad-11d1-80b4-00c04fd430c8")
+
+KEYS: Mapping[str, tuple[str, ...]] = types.MappingProxyType(
+    {
+        "eip": ("id", "address", "gateway", "interface", "attach"),
+        "network": ("id", "cidr", "interface", "bridge", "address"),
+        "zone": ("id",),
+        "node": ("id", "zone", "underlay"),
+    }
+)
+
+
+def default() -> model.Site:
+    """A pool of documentation addresses, two zones, and any VPC id: enough to use the API at once."""
+    hosts = [host for block in DOCUMENTATION for host in ipaddress.ip_network(block).hosts()]
+    eips = tuple(model.Eip(id=str(uuid.uuid5(_EIP_NAMES, str(host))), address=str(host)) for host in hosts)
+    return model.Site(eips=eips, networks=(), zones=("zone-1", "zone-2"), any_network=True)
+
+
+def load(path: Path) -> model.Site:
+    """The operator's inventory. Raises ConfigError with file, line and key."""
+    tables = _SiteFile(path)
+    eips = tuple(_eip(row) for row in tables.rows("eip"))
+    networks = tuple(_network(row) for row in tables.rows("network"))
+    zones = tuple(row.text("id") for row in tables.rows("zone")) or ("zone-1", "zone-2")
+    nodes = tables.rows("node")
+    if len(nodes) > 1:
+        raise nodes[1].wrong("id", "more than one node is not carried yet", "one [[node]]")
+    for node in nodes:
+        node.text("id", "")
+        if node.text("zone", zones[0]) not in zones:
+            raise node.wrong("zone", "is no [[zone]] of this file", ", ".join(zones))
+    for kind, key, values in (
+        ("eip", "id", [e.id for e in eips]),
+        ("eip", "address", [e.address for e in eips]),
+        ("network", "id", [n.id for n in networks]),
+        ("zone", "id", list(zones)),
+    ):
+        again = next((n for n, value in enumerate(values) if value in values[:n]), None)
+        if again is not None:
+            raise tables.rows(kind)[again].wrong(key, f"{values[again]} is there twice", "once")
+    underlay = nodes[0].text("underlay", "") if nodes else ""
+    return model.Site(eips=eips, networks=networks, zones=zones, any_network=not networks, underlay=underlay or None)
+
+
+class _SiteFile:
+    """The file as tables, remembering on which line each one starts."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._content = config.read_toml(path)
+        lines = path.read_text().splitlines()
+        self.starts = {
+            kind: [n for n, line in enumerate(lines, 1) if line.split("#")[0].strip() == f"[[{kind}]]"] for kind in KEYS
+        }
+        self.lines = lines
+        for kind, rows in self._content.items():
+            if kind not in KEYS or not isinstance(rows, list) or not all(isinstance(r, dict) for r in rows):
+                number = next((n for n, line in enumerate(lines, 1) if kind in line), 1)
+                known = ", ".join(f"[[{k}]]" for k in KEYS)
+                raise errors.ConfigError(f"{path}, line {number}: {kind}: is not known ({known})")
+
+    def rows(self, kind: str) -> list["_Row"]:
+        return [_Row(self, kind, index, row) for index, row in enumerate(self._content.get(kind, []))]
+
+
+class _Row:
+    def __init__(self, file: _SiteFile, kind: str, index: int, values: dict[str, Any]) -> None:
+        self._file = file
+        self._kind = kind
+        self._values = values
+        self._start = (file.starts[kind] + [1] * (index + 1))[index]
+        for key in values:
+            if key not in KEYS[kind]:
+                raise self.wrong(key, "is not known", ", ".join(KEYS[kind]))
+
+    def wrong(self, key: str, what: str, allowed: str) -> errors.ConfigError:
+        below = enumerate(self._file.lines[self._start :], self._start + 1)
+        mine = itertools.takewhile(lambda numbered: not numbered[1].lstrip().startswith("["), below)
+        line = next((n for n, text in mine if text.split("=")[0].strip() == key), self._start)
+        return errors.ConfigError(f"{self._file.path}, line {line}: [[{self._kind}]] {key}: {what} ({allowed})")
+
+    def text(self, key: str, default: str | None = None) -> str:
+        value = self._values.get(key, default)
+        if value is None:
+            raise self.wrong(key, "is mandatory", "a string")
+        if not isinstance(value, str):
+            raise self.wrong(key, f"{value!r} is not a string", "a string")
+        return value
+
+    def uuid(self, key: str) -> str:
+        value = self.text(key)
+        try:
+            return str(uuid.UUID(value))
+        except ValueError:
+            raise self.wrong(key, f"{value!r} is not an id", "a UUID of 36 characters") from None
+
+
+def _eip(row: _Row) -> model.Eip:
+    attach = row.text("attach", "routed")
+    if attach in ("macvlan", "nat"):
+        raise row.wrong("attach", f"{attach} is not carried yet", "routed")
+    if attach != "routed":
+        raise row.wrong("attach", f"{attach!r} is not known", "routed")
+    address, gateway = row.text("address"), row.text("gateway", "")
+    row.text("interface", "")
+    try:
+        interface = ipaddress.IPv4Interface(address)
+    except ValueError:
+        raise row.wrong("address", f"{address!r} is not an IPv4 address", "such as 203.0.113.7/24") from None
+    try:
+        ipaddress.IPv4Address(gateway or interface.ip)
+    except ValueError:
+        raise row.wrong("gateway", f"{gateway!r} is not an IPv4 address", "such as 203.0.113.1") from None
+    return model.Eip(id=row.uuid("id"), address=str(interface.ip))
+
+
+def _network(row: _Row) -> model.Network:
+    cidr, address = row.text("cidr"), row.text("address", "")
+    for key, text, kind in (("cidr", cidr, ipaddress.IPv4Network), ("address", address, ipaddress.IPv4Interface)):
+        try:
+            if text:
+                kind(text)
+        except ValueError as error:
+            raise row.wrong(key, str(error), "such as 10.0.0.0/16 (address: 10.0.0.1/16)") from None
+    bridge, interface = row.text("bridge", ""), row.text("interface", "")
+    if bridge and interface:
+        raise row.wrong("interface", "does not go with bridge", "one of the two")
+    if address and ipaddress.IPv4Interface(address).ip not in ipaddress.IPv4Network(cidr):
+        raise row.wrong("address", f"{address} is not in the network", f"an address of {cidr}")
+    if bool(bridge or interface) != bool(address):
+        raise row.wrong("address", "goes with bridge or interface", "both or neither")
+    return model.Network(
+        id=row.uuid("id"),
+        cidr=cidr,
+        bridge=bridge or None,
+        interface=interface or None,
+        address=address or None,
+    )
