@@ -7,6 +7,7 @@ import pytest
 from huaweicloudsdkvpn.v5 import vpn_client
 from starlette.routing import Mount, Route
 
+from landbridge.api import row as api_row
 from landbridge.api import table
 from landbridge.operations import call
 
@@ -77,7 +78,7 @@ def _sdk_place(name: str) -> str:
 
 
 @pytest.mark.parametrize("row", [pytest.param(row, id=row.name) for row in table.TABLE])
-def test_every_operation_is_the_sdks_or_an_extension_of_ours(row: table.Operation):
+def test_every_operation_is_the_sdks_or_an_extension_of_ours(row: api_row.Operation):
     if row.path.startswith(EXTENSIONS):
         assert not hasattr(vpn_client.VpnClient, row.name)
         return
@@ -88,6 +89,6 @@ def test_every_operation_is_the_sdks_or_an_extension_of_ours(row: table.Operatio
 
 
 @pytest.mark.parametrize("row", [pytest.param(row, id=row.name) for row in table.TABLE])
-def test_success_codes_are_those_that_clients_take(row: table.Operation):
+def test_success_codes_are_those_that_clients_take(row: api_row.Operation):
     expected = {"GET": 200, "DELETE": 204, "POST": 204 if row.answer is None else 201}
     assert row.success == expected[row.method]

@@ -23,7 +23,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from landbridge import errors, model
 from landbridge.api import openapi
-from landbridge.api.table import TABLE, Incoming, Operation
+from landbridge.api.row import Incoming, Operation
+from landbridge.api.table import TABLE
 from landbridge.operations import access, call
 from landbridge.wire import body
 from landbridge.wire import errors as wire_errors
@@ -118,7 +119,8 @@ def _endpoint(parts: Parts, row: Operation) -> Endpoint:
 
     async def answer(request: Request, request_id: str) -> Response:
         content = await _content(request)
-        caller = parts.gate.caller(_signed(request, content))
+        signed = _signed(request, content)
+        caller = parts.gate.caller(signed)
         project_id = request.path_params["project_id"]
         access.allow(caller, project_id, needs)
         incoming = Incoming(path=request.path_params, query=request.query_params if row.query else {}, content=content)
@@ -130,7 +132,7 @@ def _endpoint(parts: Parts, row: Operation) -> Endpoint:
             request_id=request_id,
             now=call.now(),
             shape=asked.violations,
-            token=_token(request) if row.success == 201 else None,
+            token=_token(signed) if row.success == 201 else None,
             body=content,
         )
         if caller.project_id is None:
@@ -196,9 +198,9 @@ def _signed(request: Request, content: bytes) -> access.Signed:
     )
 
 
-def _token(request: Request) -> str | None:
+def _token(request: access.Signed) -> str | None:
     for name in TOKEN_HEADERS:
-        given = request.headers.get(name)
+        given = request.headers.get(name, b"").decode("latin-1")
         if given:
             if len(given) > TOKEN_LIMIT:
                 raise errors.Invalid([model.Violation(name, "is too long", f"at most {TOKEN_LIMIT} characters")])

@@ -8,7 +8,8 @@ import pydantic
 from pydantic.json_schema import models_json_schema
 
 from landbridge import __version__
-from landbridge.api.table import PUBLIC, Operation
+from landbridge.api.row import Operation
+from landbridge.api.table import PUBLIC
 from landbridge.wire.errors import ErrorAnswer
 
 _REF = "#/components/schemas/{model}"

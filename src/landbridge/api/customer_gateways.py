@@ -1,0 +1,57 @@
+"""The operations on customer gateways."""
+
+from landbridge.api import row
+from landbridge.operations import customer_gateways
+from landbridge.wire import customer_gateways as wire_customer_gateways
+from landbridge.wire import shapes as wire_shapes
+
+ROWS: tuple[row.Operation, ...] = (
+    row.Operation(
+        name="create_cgw",
+        method="POST",
+        path="/v5/{project_id}/customer-gateways",
+        summary="Create a customer gateway",
+        success=201,
+        run=customer_gateways.create,
+        parse=row.creation(wire_customer_gateways.CreateCustomerGateway, "customer_gateway"),
+        render=lambda made: {"customer_gateway": wire_customer_gateways.customer_gateway(made)},
+        answer=wire_customer_gateways.OneCustomerGateway,
+        accepts=("customer_gateway", wire_customer_gateways.CreateCustomerGateway),
+    ),
+    row.Operation(
+        name="show_cgw",
+        method="GET",
+        path="/v5/{project_id}/customer-gateways/{customer_gateway_id}",
+        summary="Show a customer gateway",
+        success=200,
+        run=customer_gateways.show,
+        parse=row.by("customer_gateway_id"),
+        render=lambda one: {"customer_gateway": wire_customer_gateways.customer_gateway(one)},
+        answer=wire_customer_gateways.OneCustomerGateway,
+    ),
+    row.Operation(
+        name="list_cgws",
+        method="GET",
+        path="/v5/{project_id}/customer-gateways",
+        summary="List customer gateways in the order of their creation",
+        success=200,
+        run=customer_gateways.list_page,
+        parse=lambda incoming: row.Asked(ask=wire_shapes.page(incoming.query)),
+        render=lambda page: {
+            "customer_gateways": [wire_customer_gateways.customer_gateway(one) for one in page.customer_gateways],
+            "page_info": wire_shapes.page_info(page.next_marker, len(page.customer_gateways)),
+            "total_count": page.total,
+        },
+        answer=wire_customer_gateways.ManyCustomerGateways,
+        query=row.PAGE_QUERY,
+    ),
+    row.Operation(
+        name="delete_cgw",
+        method="DELETE",
+        path="/v5/{project_id}/customer-gateways/{customer_gateway_id}",
+        summary="Delete a customer gateway that has no connections",
+        success=204,
+        run=customer_gateways.remove,
+        parse=row.by("customer_gateway_id"),
+    ),
+)

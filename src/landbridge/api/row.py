@@ -1,0 +1,61 @@
+"""What a row of the operations' table is made of, and the parsers that several rows share."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pydantic
+
+from landbridge import model
+from landbridge.wire import body
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incoming:
+    """A request, taken apart but not yet understood."""
+
+    path: Mapping[str, str]
+    query: Mapping[str, str]
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a request asks: the operation's argument, what was wrong with its shape, and what was not known."""
+
+    ask: Any
+    violations: tuple[model.Violation, ...] = ()
+    ignored: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """`name` as the SDK spells it. `accepts`: envelope and shape of the body."""
+
+    name: str
+    method: str
+    path: str
+    summary: str
+    success: int
+    run: Callable[..., Any]
+    parse: Callable[[Incoming], Asked]
+    render: Callable[[Any], dict[str, Any]] = field(default=lambda _: {})
+    answer: type[pydantic.BaseModel] | None = None
+    accepts: tuple[str, type[body.Shape]] | None = None
+    query: tuple[tuple[str, str], ...] = ()
+    cautions: Callable[[Any], tuple[model.Caution, ...]] = field(default=lambda _: ())
+
+
+PAGE_QUERY = (("limit", "how many, 1 to 2000 (default 2000)"), ("marker", "the next_marker of the page before"))
+
+
+def creation(shape: type[body.Shape], envelope: str) -> Callable[[Incoming], Asked]:
+    def parse(incoming: Incoming) -> Asked:
+        parsed: body.Parsed[Any] = body.parse(shape, envelope, incoming.content)
+        return Asked(ask=parsed.value.ask(), violations=parsed.violations, ignored=parsed.ignored)
+
+    return parse
+
+
+def by(name: str) -> Callable[[Incoming], Asked]:
+    return lambda incoming: Asked(ask=incoming.path[name])
