@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from landbridge.rules import tunnel
+
 PATH = "vpn-connection"
 PSK = "Never-To-Be-Seen-4711"
 
@@ -324,6 +326,23 @@ def test_of_equal_creates_at_the_same_time_one_succeeds(api: Any):
     answers = _at_once(api, [api.wish(api.gateway(), api.customer_gateway())] * 8)
     assert sorted(answer.status_code for answer in answers) == [201] + [400] * 7
     assert api.get(PATH)["total_count"] == 1
+
+
+def test_a_tunnel_block_that_is_taken_is_not_picked(api: Any):
+    gateway = api.gateway()
+    candidate = tunnel.addresses(tunnel.nth(2))[0]
+    api.connection(gateway, tunnel_local_address=candidate)
+    assert api.connection(gateway)["tunnel_local_address"] != candidate
+    assert api.get(f"vpn-gateways/{gateway['id']}")["vpn_gateway"]["used_connection_number"] == 2
+
+
+def test_a_neighbour_in_the_way_is_named_beside_what_else_is_wrong(api: Any):
+    gateway, peer = api.gateway(), api.customer_gateway()
+    made = api.connection(gateway, peer, tunnel_local_address="169.254.76.1/30")
+    wish = api.wish(gateway, peer, tunnel_local_address="169.254.76.1/30", name="not a name")
+    refused = api.refused(PATH, "vpn_connection", wish)
+    assert set(refused) == {"cgw_id", "tunnel_local_address", "name"}
+    assert made["id"] in refused["cgw_id"]
 
 
 def test_one_token_sent_many_times_at_once_creates_one(api: Any):

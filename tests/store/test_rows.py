@@ -28,9 +28,9 @@ def _connect(database: Database, gateway: model.VpnGateway, peer: model.Customer
     made = rules.complete(ask, facts, draws, gateway)
 
     def work(tx: Transaction) -> model.Connection:
-        connections.add(
-            tx, made, identity=rules.identity(ask, facts), tunnel_block=draws.tunnel_blocks[1], if_id=1, psk=b"sealed"
-        )
+        identity, block = rules.identity(ask, facts), draws.tunnel_blocks[1]
+        if not connections.add(tx, made, identity=identity, tunnel_block=block, if_id=1, psk=b"sealed"):
+            raise LookupError("another connection is in the way")
         gateways.count_up(tx, gateways.find_any(tx, gateway.id).seq)
         return made
 
@@ -213,9 +213,10 @@ def test_a_write_that_fails_leaves_its_counter_alone(database: Database, project
 
 def test_the_store_itself_refuses_two_connections_that_cannot_be_told_apart(database: Database, made: Any):
     gateway, peer = made.gateway(), made.customer_gateway()
-    _connect(database, gateway, peer)
-    with pytest.raises(sqlite3.IntegrityError):
+    first = _connect(database, gateway, peer)
+    with pytest.raises(LookupError):
         _connect(database, gateway, peer)
+    assert database.read(lambda tx: connections.ids(tx, gateway.id)) == [first.id]
 
 
 def test_a_customer_gateway_in_use_cannot_be_removed(database: Database, made: Any):

@@ -2,6 +2,7 @@
 
 import dataclasses
 from dataclasses import dataclass
+from datetime import datetime
 
 from landbridge import errors, model
 from landbridge.operations import call as calls
@@ -11,7 +12,7 @@ from landbridge.operations.call import Call
 from landbridge.rules import connection as rules
 from landbridge.rules import fields, tunnel
 from landbridge.status import connection as status
-from landbridge.store import codec, connections, gateways, records
+from landbridge.store import codec, connections, gateways, pauses, records
 from landbridge.store.database import Transaction
 
 
@@ -45,42 +46,61 @@ def _create(tx: Transaction, call: Call, ask: model.AskConnection) -> model.Conn
         tx, call.project_id, fields.lower_id(ask.gateway_id) or "", fields.lower_id(ask.customer_gateway_id) or ""
     )
     draws = calls.draws(call.now, row.next_if_id if row else 0)
-    alone = rules.Facts(gateway=_gateway_facts(row), customer_gateway=peer)
-    identity = rules.identity(ask, alone)
-    facts = dataclasses.replace(alone, neighbours=_neighbours(tx, ask, alone, identity, draws)) if row else alone
+    facts = rules.Facts(gateway=_gateway_facts(call, row), customer_gateway=peer)
+    made = _attempt(tx, call, ask, facts, draws, row)
+    if isinstance(made, list) and row is not None:  # only now are the neighbours read: most creates are in nobody's way
+        facts = dataclasses.replace(facts, neighbours=_neighbours(tx, ask, facts, draws))
+        made = _attempt(tx, call, ask, facts, draws, row)
+    if isinstance(made, list):
+        raise errors.Invalid(made) if made else RuntimeError("the table refuses a connection that the rules allow")
+    return made
+
+
+def _attempt(
+    tx: Transaction,
+    call: Call,
+    ask: model.AskConnection,
+    facts: rules.Facts,
+    draws: fields.Draws,
+    row: gateways.Row | None,
+) -> model.Connection | list[model.Violation]:
+    """The stored connection, or what is wrong with it: nothing where the table alone finds another one in its way."""
     violations = fields.merge(call.shape, rules.check(ask, facts, draws))
     if violations or row is None:
-        raise errors.Invalid(violations)
+        return violations
     connection = rules.complete(ask, facts, draws, row.gateway)
-    connections.add(
+    stored = connections.add(
         tx,
         connection,
-        identity=identity,
+        identity=rules.identity(ask, facts),
         tunnel_block=tunnel.block_of(connection.tunnel_local_address) if connection.tunnel_local_address else None,
         if_id=row.next_if_id,
         psk=_sealed_psk(call, ask, connection),
     )
+    if not stored:
+        return []
     gateways.count_up(tx, row.seq)
     records.tag(tx, call.project_id, "vpn-connection", connection.id, connection.tags)
     calls.audit(tx, call, "create_vpn_connection", connection.id)
     return connection
 
 
-def _gateway_facts(row: gateways.Row | None) -> rules.GatewayFacts | None:
+def _gateway_facts(call: Call, row: gateways.Row | None) -> rules.GatewayFacts | None:
     if row is None:
         return None
-    status = gateway_operations.status_of(row).word
+    status = gateway_operations.status_of(call, row).word
     return rules.GatewayFacts(gateway=row.gateway, status=status, connections=row.connections)
 
 
 def _neighbours(
-    tx: Transaction, ask: model.AskConnection, facts: rules.Facts, identity: str, draws: fields.Draws
+    tx: Transaction, ask: model.AskConnection, facts: rules.Facts, draws: fields.Draws
 ) -> tuple[model.Neighbour, ...]:
     """The connections of the gateway that may clash with the one that is asked for."""
     if facts.gateway is None:
         return ()
     peer_id = facts.customer_gateway.id if facts.customer_gateway else ""
-    return connections.neighbours(tx, facts.gateway.gateway.id, peer_id, identity, rules.tunnel_blocks(ask, draws))
+    identity, blocks = rules.identity(ask, facts), rules.tunnel_blocks(ask, draws)
+    return connections.neighbours(tx, facts.gateway.gateway.id, peer_id, identity, blocks)
 
 
 def _sealed_psk(call: Call, ask: model.AskConnection, connection: model.Connection) -> bytes | None:
@@ -97,7 +117,7 @@ def _find(tx: Transaction, call: Call, connection_id: str) -> connections.Row:
     return row
 
 
-def _shown(call: Call, row: connections.Row) -> Shown:
+def _shown(call: Call, row: connections.Row, paused_since: datetime | None = None) -> Shown:
     known = status.Known(
         connection=row.connection,
         generation=row.generation,
@@ -105,6 +125,7 @@ def _shown(call: Call, row: connections.Row) -> Shown:
         applied=row.applied,
         observation=row.observation,
         seen_at=row.seen_at,
+        paused_since=paused_since,
     )
     return Shown(connection=row.connection, status=status.of(known, call.now, call.service.unseen_after))
 
@@ -112,6 +133,13 @@ def _shown(call: Call, row: connections.Row) -> Shown:
 @calls.operation("reader", "read")
 def show(tx: Transaction, call: Call, connection_id: str) -> Shown:
     return _shown(call, _find(tx, call, connection_id))
+
+
+@calls.operation("reader", "read")
+def diagnose(tx: Transaction, call: Call, connection_id: str) -> Shown:
+    """As `show`, and whether the agent leaves it alone."""
+    row = _find(tx, call, connection_id)
+    return _shown(call, row, pauses.since(tx, row.connection.gateway_id))
 
 
 @calls.operation("reader", "long read")

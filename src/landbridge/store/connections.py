@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, bindparam, delete, insert, or_, select, update
+from sqlalchemy import and_, bindparam, delete, or_, select, update
+from sqlalchemy.dialects.sqlite import insert
 
 from landbridge import model
 from landbridge.store import codec, customer_gateways, gateways, tables
@@ -62,7 +63,8 @@ _NEIGHBOURS = Statement(
     )
 )
 _INSERT = Statement(
-    insert(_c).values(
+    insert(_c)
+    .values(
         {
             name: bindparam(name)
             for name in (
@@ -82,6 +84,7 @@ _INSERT = Statement(
             )
         }
     )
+    .on_conflict_do_nothing()
 )
 _DEPENDANT = Statement(select(_c.c.id).where(_c.c.gateway_id == bindparam("id")).limit(1))
 _MARK = Statement(update(_c).where(_c.c.id == bindparam("row_id")).values(deleting=1, generation=_c.c.generation + 1))
@@ -190,8 +193,9 @@ def add(
     tunnel_block: int | None,
     if_id: int,
     psk: bytes | None,
-) -> None:
-    tx.run(
+) -> bool:
+    """False, and nothing is stored, where a unique key says that one of the `neighbours` is in the way."""
+    stored = tx.run(
         _INSERT,
         id=connection.id,
         project_id=connection.project_id,
@@ -207,7 +211,9 @@ def add(
         spec_version=codec.SPEC_VERSION,
         spec=codec.dump(codec.connection, connection),
     )
-    tx.nudge(connection.gateway_id)
+    if stored:
+        tx.nudge(connection.gateway_id)
+    return stored == 1
 
 
 def dependant(tx: Transaction, gateway_id: str) -> str | None:

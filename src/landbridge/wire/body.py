@@ -51,7 +51,7 @@ def load(content: bytes) -> Any:
     try:
         if content.startswith(codecs.BOM_UTF8):
             _refuse("starts with a byte order mark", "JSON in UTF-8 without one")
-        value = json.loads(content.decode(), object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
+        value = _STRICT.decode(content.decode())
     except UnicodeDecodeError as error:
         _refuse(f"is not UTF-8 (byte {error.start})", "JSON in UTF-8")
     except _NotPlainError as error:
@@ -88,6 +88,9 @@ def _no_constant(name: str) -> NoReturn:
 
 class _NotPlainError(Exception):
     """JSON that Python would read and others would not."""
+
+
+_STRICT = json.JSONDecoder(object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
 
 
 def _has_half_a_pair(value: Any) -> bool:
