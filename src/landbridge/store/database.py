@@ -96,9 +96,9 @@ class Database:
         self.on_nudge: Callable[[set[str]], None] = _nobody
         try:
             migrate.upgrade(path)
+            self._writer = _connect(path)
         except (sqlite3.DatabaseError, sqlalchemy.exc.DatabaseError, alembic.util.CommandError) as error:
             raise errors.ConfigError(f"{path}: {error}".splitlines()[0]) from None
-        self._writer = _connect(path)
         self._writing = threading.Lock()
         self._waiting: list[_Job] = []
         self._group: asyncio.Task[None] | None = None
@@ -242,7 +242,7 @@ def _run_group(connection: sqlite3.Connection, group: list[_Job]) -> None:
     cursor = connection.cursor()
     try:
         if not connection.in_transaction:
-            raise sqlite3.OperationalError("no transaction could be begun")
+            connection.execute("BEGIN IMMEDIATE")  # says why none could be begun
         for job in group:
             _run_job(cursor, job)
             if not connection.in_transaction:

@@ -14,15 +14,25 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from landbridge import errors
 
 KEY_BYTES = 32
+#: Settings that are sealed: keys that stay what they are when the master key is rotated. There is no key of digests
+#: before the first rotation.
+FINGERPRINT_KEY = "fingerprint-key"
+DIGEST_KEY = "digest-key"
 _NONCE_BYTES = 12
 
 
 class Vault:
-    """Seals and opens values under one master key."""
+    """Seals and opens values under one master key.
+
+    `digest_key` follows from the master key until that is rotated for the first time; whoever opens a database sets the
+    one that is kept there, so that retries are known across a rotation. `fingerprint` names the master key and tells
+    nothing of it.
+    """
 
     def __init__(self, key: bytes) -> None:
         self._cipher = AESGCM(key)
-        self._digest_key = hmac.digest(key, b"digest", "sha256")
+        self.digest_key = hmac.digest(key, b"digest", "sha256")
+        self.fingerprint = hmac.digest(key, b"fingerprint", "sha256").hex()[:16]
 
     def seal(self, value: bytes, belongs_to: str) -> bytes:
         nonce = os.urandom(_NONCE_BYTES)
@@ -30,28 +40,57 @@ class Vault:
 
     def digest(self, value: bytes) -> str:
         """A fingerprint that tells nothing of `value` to whoever lacks the master key: a body may hold a PSK."""
-        return hmac.digest(self._digest_key, value, "sha256").hex()
+        return hmac.digest(self.digest_key, value, "sha256").hex()
 
     def open(self, sealed: bytes, belongs_to: str) -> bytes:
         """Raises ConfigError under another master key than the one that sealed."""
+        value = self.try_open(sealed, belongs_to)
+        if value is None:
+            raise errors.ConfigError("the master key does not fit this database")
+        return value
+
+    def try_open(self, sealed: bytes, belongs_to: str) -> bytes | None:
+        """None for what this master key did not seal."""
+        if len(sealed) < _NONCE_BYTES:
+            return None
         try:
             return self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], belongs_to.encode())
         except InvalidTag:
-            raise errors.ConfigError("the master key does not fit this database") from None
+            return None
 
 
 def read_key(path: Path) -> bytes:
     """The master key of a file; a new one, mode 0600, where there is no file yet."""
     if not path.exists():
-        key = os.urandom(KEY_BYTES)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(key)
-            file.flush()
-            os.fsync(file.fileno())
-        return key
+        return write_key(path)
     if path.stat().st_mode & 0o077:
         raise errors.ConfigError(f"{path}: a master key must be readable by its owner only (chmod 600)")
     key = path.read_bytes()
     if len(key) != KEY_BYTES:
         raise errors.ConfigError(f"{path}: a master key has {KEY_BYTES} bytes, this file has {len(key)}")
     return key
+
+
+def write_key(path: Path) -> bytes:
+    """A new master key in a new file, whole or not at all, and on disk when this returns."""
+    key = os.urandom(KEY_BYTES)
+    fresh = path.with_name(f"{path.name}.{os.getpid()}")
+    try:
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(key)
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(fresh, path)  # a rename could replace the key that another process has just made
+    finally:
+        fresh.unlink(missing_ok=True)
+    sync_folder(path.parent)
+    return key
+
+
+def sync_folder(path: Path) -> None:
+    """Makes the names in a folder durable."""
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
