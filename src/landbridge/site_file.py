@@ -6,6 +6,7 @@ Every refusal names file, line and key. Without a file there is a default site t
 import ipaddress
 import itertools
 import types
+import typing
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +16,9 @@ from landbridge import config, errors, model
 
 #: RFC 5737: addresses that are in no network, for a site of which nothing is known.
 DOCUMENTATION = ("203.0.113.0/24", "198.51.100.0/24", "192.0.2.0/24")
+#: Addresses of gateways behind forwarded EIPs: of a block that no network uses (RFC 6890, IETF protocol assignments), but for
+#: those that the registry has given away.
+BEHIND = [ipaddress.IPv4Address("192.0.0.0") + last for last in (*range(16, 170), *range(172, 255))]
 _EIP_NAMES = uuid.UUID("6ba7b812-9dad-11d1-80b4-00c04fd430c8")
 
 KEYS: Mapping[str, tuple[str, ...]] = types.MappingProxyType(
@@ -37,7 +41,7 @@ def default() -> model.Site:
 def load(path: Path) -> model.Site:
     """The operator's inventory. Raises ConfigError with file, line and key."""
     tables = _SiteFile(path)
-    eips = tuple(_eip(row) for row in tables.rows("eip"))
+    eips = tuple(_eip(row, number) for number, row in enumerate(tables.rows("eip")))
     networks = tuple(_network(row) for row in tables.rows("network"))
     zones = tuple(row.text("id") for row in tables.rows("zone")) or ("zone-1", "zone-2")
     nodes = tables.rows("node")
@@ -113,14 +117,12 @@ class _Row:
             raise self.wrong(key, f"{value!r} is not an id", "a UUID of 36 characters") from None
 
 
-def _eip(row: _Row) -> model.Eip:
+def _eip(row: _Row, number: int) -> model.Eip:
+    """`number`: its place in the file, which decides about the address behind a forwarded one."""
     attach = row.text("attach", "routed")
-    if attach in ("macvlan", "nat"):
-        raise row.wrong("attach", f"{attach} is not carried yet", "routed")
-    if attach != "routed":
-        raise row.wrong("attach", f"{attach!r} is not known", "routed")
-    address, gateway = row.text("address"), row.text("gateway", "")
-    row.text("interface", "")
+    if attach not in typing.get_args(model.Attach):
+        raise row.wrong("attach", f"{attach!r} is not known", ", ".join(typing.get_args(model.Attach)))
+    address, gateway, link = row.text("address"), row.text("gateway", ""), row.text("interface", "")
     try:
         interface = ipaddress.IPv4Interface(address)
     except ValueError:
@@ -129,7 +131,32 @@ def _eip(row: _Row) -> model.Eip:
         ipaddress.IPv4Address(gateway or interface.ip)
     except ValueError:
         raise row.wrong("gateway", f"{gateway!r} is not an IPv4 address", "such as 203.0.113.1") from None
-    return model.Eip(id=row.uuid("id"), address=str(interface.ip))
+    if attach == "macvlan":
+        _check_macvlan(row, interface, gateway, link)
+    return model.Eip(
+        id=row.uuid("id"),
+        address=str(interface.ip),
+        attach=typing.cast(model.Attach, attach),
+        prefix=interface.network.prefixlen,
+        gateway=gateway or None,
+        interface=link or None,
+        behind=str(BEHIND[number]) if attach == "nat" else None,
+    )
+
+
+def _check_macvlan(row: _Row, address: ipaddress.IPv4Interface, gateway: str, link: str) -> None:
+    if not link:
+        raise row.wrong(
+            "interface", "is mandatory with attach = macvlan", "the network interface that has the address's network"
+        )
+    if (
+        not gateway
+        or ipaddress.IPv4Address(gateway) not in address.network
+        or ipaddress.IPv4Address(gateway) == address.ip
+    ):
+        raise row.wrong(
+            "gateway", f"{gateway!r} is not the router of attach = macvlan", f"another address of {address.network}"
+        )
 
 
 def _network(row: _Row) -> model.Network:

@@ -30,6 +30,8 @@ def test_everything_has_a_default():
         pytest.param("[agent]\ntick_seconds = 0.5", "agent", "tick_seconds", 0.5, id="fraction"),
         pytest.param("[limits]\nconnections_per_gateway = 7", "limits", "connections_per_gateway", 7, id="whole"),
         pytest.param('[secrets]\nmaster_key = "/k"', "secrets", "master_key", "/k", id="path"),
+        pytest.param("[serve]\ninsecure_http = true", "serve", "insecure_http", True, id="truth"),
+        pytest.param("[limits]\naudit_days = 30", "limits", "audit_days", 30, id="days"),
     ],
 )
 def test_a_file_sets(tmp_path: Path, text: str, group: str, key: str, value: object):
@@ -47,6 +49,8 @@ def test_a_file_sets(tmp_path: Path, text: str, group: str, key: str, value: obj
             "LANDBRIDGE_LIMITS_CONNECTIONS_PER_GATEWAY", "5", "limits", "connections_per_gateway", 5, id="whole"
         ),
         pytest.param("LANDBRIDGE_SECRETS_MASTER_KEY", "/k", "secrets", "master_key", "/k", id="path"),
+        pytest.param("LANDBRIDGE_INSECURE_HTTP", "true", "serve", "insecure_http", True, id="true"),
+        pytest.param("LANDBRIDGE_INSECURE_HTTP", "false", "serve", "insecure_http", False, id="false"),
     ],
 )
 def test_a_variable_sets(variable: str, text: str, group: str, key: str, value: object):
@@ -87,6 +91,8 @@ def test_the_file_may_be_named_by_a_variable_and_a_flag_wins(tmp_path: Path):
         pytest.param("[agent]\ntick_seconds = inf", r"tick_seconds: inf is not allowed", id="infinity"),
         pytest.param("[agent]\ntick_seconds = []", r"tick_seconds: \[\] is not allowed", id="array"),
         pytest.param("[limits]\nconnections_per_gateway = 1.5", r"1.5 is not allowed \(a whole number", id="fraction"),
+        pytest.param("[serve]\ninsecure_http = 1", r"1 is not allowed \(true or false\)", id="number-for-truth"),
+        pytest.param("[serve]\ntls_key = 'k'", r"\[serve\] tls_key: needs tls_certificate too", id="key-alone"),
         pytest.param("[serve]\nlisten = ", r"Invalid value", id="no-toml"),
         pytest.param("[serve]\ndata = 'a'\ndata = 'b'", r"line 3|twice|overwrite", id="key-twice"),
     ],
@@ -108,6 +114,7 @@ def test_a_wrong_file_is_refused_with_its_place(tmp_path: Path, text: str, said:
         pytest.param("LANDBRIDGE_AGENT_TICK_SECONDS", "x", "LANDBRIDGE_AGENT_TICK_SECONDS: 'x' is not", id="number"),
         pytest.param("LANDBRIDGE_AGENT_TICK_SECONDS", "", "is not allowed", id="empty-number"),
         pytest.param("LANDBRIDGE_LIMITS_CONNECTIONS_PER_GATEWAY", "1.0", "is not allowed", id="fraction"),
+        pytest.param("LANDBRIDGE_INSECURE_HTTP", "yes", r"'yes' is not allowed \(true or false\)", id="truth"),
     ],
 )
 def test_a_wrong_variable_is_refused_by_name(variable: str, text: str, said: str):
@@ -139,7 +146,7 @@ def test_a_file_that_is_no_text_is_told(tmp_path: Path):
 
 def test_every_setting_describes_itself():
     described = config.describe()
-    assert len(described) == 9
+    assert {group for group, *_ in described} == {"serve", "agent", "engine", "limits", "secrets"}
     for _group, key, _default, text in described:
         assert text.endswith("."), key
         assert len(text) > 20, key

@@ -60,7 +60,10 @@ def _with(old: str, new: str) -> str:
 
 def test_a_good_file_is_read_whole(tmp_path: Path):
     expected = model.Site(
-        eips=(model.Eip(id=EIP, address="203.0.113.7"), model.Eip(id=OTHER_EIP, address="203.0.113.8")),
+        eips=(
+            model.Eip(id=EIP, address="203.0.113.7", prefix=24, gateway="203.0.113.1", interface="eth0"),
+            model.Eip(id=OTHER_EIP, address="203.0.113.8"),
+        ),
         networks=(
             model.Network(id=NETWORK, cidr="10.0.0.0/16", bridge="br-vpc", interface=None, address="10.0.255.254/16"),
         ),
@@ -69,6 +72,17 @@ def test_a_good_file_is_read_whole(tmp_path: Path):
         underlay="fabric",
     )
     assert site_file.load(_site(tmp_path, GOOD)) == expected
+
+
+def test_an_eip_behind_this_machines_address_has_one_of_its_own(tmp_path: Path):
+    one, two = site_file.load(_site(tmp_path, GOOD.replace('"routed"', '"nat"'))).eips
+    assert (one.attach, one.behind, one.leg) == ("nat", "192.0.0.16", "routed")
+    assert two.behind is None
+
+
+def test_an_eip_on_a_macvlan_has_a_leg_of_its_own(tmp_path: Path):
+    one, two = site_file.load(_site(tmp_path, GOOD.replace('"routed"', '"macvlan"'))).eips
+    assert (one.leg, two.leg) == ("macvlan eth0", "routed")
 
 
 def test_an_empty_file_is_a_site_that_accepts_any_network(tmp_path: Path):
@@ -93,10 +107,20 @@ def test_the_default_site_is_the_same_at_every_start():
     ("text", "line", "said"),
     [
         pytest.param(
-            _with('"routed"', '"macvlan"'), 7, r"\[\[eip\]\] attach: macvlan is not carried yet", id="macvlan"
+            _with('"203.0.113.1"', '"198.51.100.1"').replace('"routed"', '"macvlan"', 1),
+            5,
+            r"gateway: '198.51.100.1' is not the router",
+            id="macvlan-gateway",
         ),
-        pytest.param(_with('"routed"', '"nat"'), 7, r"\[\[eip\]\] attach: nat is not carried yet", id="nat"),
-        pytest.param(_with('"routed"', '"vlan"'), 7, r"attach: 'vlan' is not known \(routed\)", id="attach"),
+        pytest.param(
+            _without('interface = "eth0"\n').replace('"routed"', '"macvlan"', 1),
+            2,
+            r"interface: is mandatory with attach = macvlan",
+            id="macvlan-interface",
+        ),
+        pytest.param(
+            _with('"routed"', '"vlan"'), 7, r"attach: 'vlan' is not known \(routed, macvlan, nat\)", id="attach"
+        ),
         pytest.param(_with("gateway =", "router ="), 5, r"\[\[eip\]\] router: is not known", id="key"),
         pytest.param(_with("[[zone]]", "[[zones]]"), 19, r"zones: is not known", id="table"),
         pytest.param(_with(EIP, "1"), 3, r"id: '1' is not an id", id="eip-id"),

@@ -77,6 +77,17 @@ def _eip(index: int, *, private: bool) -> str | None:
     return None if private else EIPS[index]
 
 
+CA_CERTIFICATE = model.CaCertificate(
+    id="cert-2",
+    serial_number="01",
+    signature_algorithm="SM2-with-SM3",
+    issuer="CN=Branch CA",
+    subject="CN=Branch CA",
+    expire_time=NOW,
+    content="PEM",
+)
+
+
 def customer_gateway(kind: str = "ip", certificate_id: str | None = "cert-2") -> model.CustomerGateway:
     return model.CustomerGateway(
         id=PEER,
@@ -86,7 +97,7 @@ def customer_gateway(kind: str = "ip", certificate_id: str | None = "cert-2") ->
         id_value="branch.example" if kind == "fqdn" else "198.51.100.2",
         bgp_asn=65000,
         route_mode="bgp",
-        certificate_id=certificate_id,
+        ca_certificate=CA_CERTIFICATE if certificate_id else None,
         tags=(),
         created_at=NOW,
         updated_at=NOW,

@@ -321,3 +321,21 @@ def test_a_private_address_must_be_a_free_host(address: str):
 
 def test_an_enterprise_project_is_stored_in_lower_case():
     assert _made({"enterprise_project_id": UNKNOWN.upper()}).enterprise_project_id == UNKNOWN
+
+
+def _mixed() -> gateway.Facts:
+    """The first EIP is on a macvlan, the other two are routed."""
+    first, *rest = SITE.eips
+    return replace(FACTS, site=replace(SITE, eips=(replace(first, attach="macvlan", interface="eth0"), *rest)))
+
+
+def test_eips_of_one_gateway_are_on_one_leg():
+    asked = {"eip1": {"id": EIPS[0]}, "eip2": {"id": EIPS[1]}}
+    assert "eip2.id" in _refusals(asked, _mixed())[0]
+    assert "two EIPs on one of: macvlan eth0, routed" in _refusals(asked, _mixed())[0]
+
+
+def test_the_pool_gives_eips_that_go_together():
+    assert [end.eip_id for end in _made({}, _mixed()).endpoints] == [EIPS[1], EIPS[2]]
+    assert "fewer than 1 free EIPs" in _refusals({"eip1": {"id": EIPS[0]}}, _mixed())[0]
+    assert [end.eip_id for end in _made({"eip2": {"id": EIPS[2]}}, _mixed()).endpoints] == [EIPS[1], EIPS[2]]

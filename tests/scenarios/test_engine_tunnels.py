@@ -340,7 +340,7 @@ def test_a_charon_that_hangs_is_not_taken_for_dead(bench: Bench, monkeypatch: py
         for _ in range(20):
             with pytest.raises(base.StepFailed, match="charon does not answer"):
                 bench.turn(wish)
-        for step in (steps.StartCharon(), steps.StopCharon()):
+        for step in (steps.StartCharon("userland"), steps.StopCharon()):
             with pytest.raises(base.StepFailed, match="charon does not answer"):
                 bench.engine.apply(bench.gateway.id, step)
         assert pids(bench.gateway.id) == running
@@ -355,7 +355,7 @@ def test_no_second_charon_is_started_beside_a_running_one(bench: Bench):
     bench.turn()
     running = pids(bench.gateway.id)
     with pytest.raises(base.StepFailed, match="a charon runs already"):
-        bench.engine.apply(bench.gateway.id, steps.StartCharon())
+        bench.engine.apply(bench.gateway.id, steps.StartCharon("userland"))
     assert pids(bench.gateway.id) == running
     assert bench.plan() == []
 

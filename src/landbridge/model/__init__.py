@@ -22,17 +22,22 @@ from landbridge.model.connection import (
     Style,
     Tag,
 )
-from landbridge.model.customer_gateway import AskCustomerGateway, CustomerGateway
-from landbridge.model.desired import SIMULATED_STATES, DesiredConnection, DesiredGateway
+from landbridge.model.customer_gateway import AskCertificate, AskCustomerGateway, CaCertificate, CustomerGateway
+from landbridge.model.desired import NOWHERE_NETS, RESERVED_NETS, SIMULATED_STATES, DesiredConnection, DesiredGateway
 from landbridge.model.findings import Caution, Violation
-from landbridge.model.gateway import AskEip, AskGateway, Eip, Endpoint, Network, Site, VpnGateway
+from landbridge.model.gateway import AskEip, AskGateway, Attach, Eip, Endpoint, Network, Site, VpnGateway
+from landbridge.model.monitor import AskMonitor, ConnectionMonitor
 from landbridge.model.observation import ChildSa, ConnectionObservation, Evidence, Observation
 from landbridge.model.secret import Secret
 from landbridge.model.status import Advice, ConnectionStatus, GatewayStatus
+from landbridge.model.tag_search import AskMatch, AskTags, AskTagSearch, AskTagValues
 
 __all__ = [
+    "NOWHERE_NETS",
+    "RESERVED_NETS",
     "SIMULATED_STATES",
     "Advice",
+    "AskCertificate",
     "AskConnection",
     "AskCustomerGateway",
     "AskDpd",
@@ -40,11 +45,19 @@ __all__ = [
     "AskGateway",
     "AskIkePolicy",
     "AskIpsecPolicy",
+    "AskMatch",
+    "AskMonitor",
     "AskPolicyRule",
     "AskTag",
+    "AskTagSearch",
+    "AskTagValues",
+    "AskTags",
+    "Attach",
+    "CaCertificate",
     "Caution",
     "ChildSa",
     "Connection",
+    "ConnectionMonitor",
     "ConnectionObservation",
     "ConnectionStatus",
     "CustomerGateway",

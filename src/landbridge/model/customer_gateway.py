@@ -1,4 +1,4 @@
-"""The customer gateway: the other side's device."""
+"""The customer gateway: the other side's device, and the CA certificate that a GM one is known by."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,8 +7,16 @@ from landbridge.model.connection import AskTag, IdType, Tag
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AskCertificate:
+    """A CA certificate: the PEM text of a new one, or the id of one that a customer gateway of the project has."""
+
+    id: str | None = None
+    content: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AskCustomerGateway:
-    """What a customer gateway create request says, in the present form (id_type, id_value) or the older (ip, route_mode)."""
+    """What a create or update request says, in the present form (id_type, id_value) or the older one (ip, route_mode)."""
 
     name: str | None = None
     id_type: str | None = None
@@ -16,8 +24,21 @@ class AskCustomerGateway:
     ip: str | None = None
     route_mode: str | None = None
     bgp_asn: int | None = None
-    has_ca_certificate: bool = False
+    ca_certificate: AskCertificate | None = None
     tags: tuple[AskTag, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaCertificate:
+    """`content` is PEM; the rest is read off it, but for the id, which stays the same wherever the certificate is used."""
+
+    id: str
+    serial_number: str
+    signature_algorithm: str
+    issuer: str
+    subject: str
+    expire_time: datetime
+    content: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +52,7 @@ class CustomerGateway:
     id_value: str
     bgp_asn: int | None
     route_mode: str
-    certificate_id: str | None
+    ca_certificate: CaCertificate | None = None
     tags: tuple[Tag, ...]
     created_at: datetime
     updated_at: datetime

@@ -6,8 +6,13 @@ A DesiredGateway is whole: an engine makes the world equal to it and needs no ot
 from dataclasses import dataclass, field
 
 from landbridge.model.connection import Connection
-from landbridge.model.gateway import Network, VpnGateway
+from landbridge.model.gateway import Eip, Network, VpnGateway
 from landbridge.model.secret import Secret
+
+#: Blocks that are nobody's network (RFC 6890), and with them the two that the API's page keeps back: never routed into a tunnel,
+#: also where a wider peer subnet was accepted.
+NOWHERE_NETS = ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3")
+RESERVED_NETS = ("100.64.0.0/10", "214.0.0.0/8", *NOWHERE_NETS)
 
 #: What the simulated engine can be asked to show; the words after the colon name the cause.
 SIMULATED_STATES = ("active", "down", "down:psk", "down:proposal", "down:selectors", "error")
@@ -18,7 +23,8 @@ class DesiredConnection:
     """`peer_address` is None for a device without a fixed address: then we only respond.
 
     `if_id` is this connection's XFRM interface id, unique in its gateway and never used again. `simulate` is the state
-    that the simulated engine is asked to show (None: a tunnel that comes up); real engines do not read it.
+    that the simulated engine is asked to show (None: a tunnel that comes up); real engines do not read it. `behind` is the
+    gateway's own address where the machine only forwards `local_address` to it (attach = nat).
     """
 
     connection: Connection
@@ -29,6 +35,7 @@ class DesiredConnection:
     peer_asn: int | None
     if_id: int
     simulate: str | None = None
+    behind: str | None = None
 
     @property
     def id(self) -> str:
@@ -37,12 +44,15 @@ class DesiredConnection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DesiredGateway:
-    """`fingerprint_key` keys the fingerprints that an engine writes into the names of what it loads."""
+    """`fingerprint_key` keys the fingerprints that an engine writes into the names of what it loads. `eips`: the site's words
+    about the endpoints' addresses; none for addresses that are not of the site file.
+    """
 
     gateway: VpnGateway
     generation: int
     network: Network
     connections: tuple[DesiredConnection, ...]
+    eips: tuple[Eip, ...] = ()
     fingerprint_key: bytes = field(repr=False)
 
     @property

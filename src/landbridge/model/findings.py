@@ -8,11 +8,13 @@ class Violation:
     """One thing that is wrong with a request: where, what, and what is allowed instead.
 
     `field` is the path in the words of the wire, as the client wrote it (`ikepolicy.dpd.timeout`, `peer_subnets[2]`).
+    `code` is the error code of the published table, where that has one of its own for it.
     """
 
     field: str
     wrong: str
     allowed: str
+    code: str = "VPN.0001"
 
     @property
     def message(self) -> str:

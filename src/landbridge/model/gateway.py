@@ -9,7 +9,7 @@ from landbridge.model.connection import AskTag, Tag
 NetworkType = Literal["public", "private"]
 AttachmentType = Literal["vpc", "er"]
 HaMode = Literal["active-active", "active-standby"]
-Attach = Literal["routed"]
+Attach = Literal["routed", "macvlan", "nat"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,11 +104,24 @@ class VpnGateway:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Eip:
-    """An outer address of the site. `attach` tells how packets for it reach this machine."""
+    """An outer address of the site. `attach` tells how packets for it reach a gateway on this machine.
+
+    routed: the network routes the address to this machine. macvlan: it is one of the network on `interface`, with `prefix`
+    and the router `gateway`. nat: it is the machine's own, and UDP 500 and 4500 are forwarded to the address `behind` it.
+    """
 
     id: str
     address: str
     attach: Attach = "routed"
+    prefix: int = 32
+    gateway: str | None = None
+    interface: str | None = None
+    behind: str | None = None
+
+    @property
+    def leg(self) -> str:
+        """What the outer leg of its gateway hangs on. Both EIPs of a gateway have the same."""
+        return f"macvlan {self.interface}" if self.attach == "macvlan" else "routed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +151,9 @@ class Site:
     zones: tuple[str, ...]
     any_network: bool
     underlay: str | None = None
+
+    def eip_at(self, address: str) -> Eip | None:
+        return next((eip for eip in self.eips if eip.address == address), None)
 
     def network(self, network_id: str) -> Network | None:
         for network in self.networks:

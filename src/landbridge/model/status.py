@@ -17,19 +17,24 @@ class Advice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayStatus:
-    """`word`: PENDING_CREATE, PENDING_UPDATE, PENDING_DELETE, ACTIVE or FAULT."""
-
-    word: str
-    advice: Advice | None = None
-    seen_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConnectionStatus:
-    """`word`: PENDING_CREATE, PENDING_UPDATE, PENDING_DELETE, ACTIVE, DOWN or ERROR."""
+    """`word`: PENDING_CREATE, PENDING_UPDATE, PENDING_DELETE, ACTIVE or FAULT. `not_seen_since`: set when `seen_at` is too long
+    ago to be trusted; `paused_since`: while nothing is done about it.
+    """
 
     word: str
     advice: Advice | None = None
     seen_at: datetime | None = None
     not_seen_since: datetime | None = None
+    paused_since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionStatus:
+    """`word`: PENDING_CREATE, PENDING_UPDATE, PENDING_DELETE, ACTIVE, DOWN or ERROR. The moments are a gateway's."""
+
+    word: str
+    advice: Advice | None = None
+    seen_at: datetime | None = None
+    not_seen_since: datetime | None = None
+    paused_since: datetime | None = None
     observation: ConnectionObservation | None = None

@@ -17,7 +17,7 @@ HA_ROLES = choices.Choice(("master", "slave"), "master")
 RULE_LIMIT = 5
 RULE_INDEX = (0, 50)
 #: Blocks that are never a customer's network. The page names the first two, "such as".
-RESERVED = (*map(ipv4.block, ("100.64.0.0/10", "214.0.0.0/8")), *fields.NOWHERE)
+RESERVED = tuple(map(ipv4.block, model.RESERVED_NETS))
 PSK_SPECIALS = "~!@#$%^()-_+={ },./:;"
 PSK_KINDS = tuple(map(re.compile, ("[A-Z]", "[a-z]", "[0-9]", f"[{re.escape(PSK_SPECIALS)}]")))
 PSK_OUTSIDE = re.compile(f"[^A-Za-z0-9{re.escape(PSK_SPECIALS)}]")
@@ -98,6 +98,10 @@ def check(ask: model.AskConnection, facts: Facts, draws: fields.Draws) -> Iterat
         yield model.Violation(
             "enable_nqa", "enable_nqa must not be filled if style is not static", "leave it out, or use style static"
         )
+    if ask.enable_health_check and style(ask) == "policy-template":
+        yield model.Violation(
+            "enable_health_check", "a policy-template has no tunnel addresses to probe between", "leave it out"
+        )
     yield from _check_psk(ask, facts)
     yield from _check_policy_rules(ask, facts)
     both = sides(ask, facts)
@@ -167,7 +171,7 @@ def _check_customer_gateway(ask: model.AskConnection, facts: Facts) -> Iterator[
         yield model.Violation(
             "cgw_id", f"{facts.customer_gateway.address} is an endpoint of the gateway itself", "another device"
         )
-    elif _is_gm(facts) and facts.customer_gateway.certificate_id is None:
+    elif _is_gm(facts) and facts.customer_gateway.ca_certificate is None:
         yield model.Violation(
             "cgw_id", "the customer gateway has no certificate", "one with an imported CA certificate"
         )

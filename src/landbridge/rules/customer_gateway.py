@@ -1,17 +1,35 @@
-"""Creating a customer gateway, in the present form (`id_type`, `id_value`) or the older one (`ip`, `route_mode`)."""
+"""Creating and updating a customer gateway, in the present form (`id_type`, `id_value`) or the older one (`ip`,
+`route_mode`).
 
+An update changes the name and the CA certificate. A client may send back all that it read: what is as it was is taken,
+and what cannot be changed is refused by its name.
+"""
+
+import dataclasses
 from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
 
 from landbridge import model
-from landbridge.rules import choices, fields, ipv4, policies
+from landbridge.rules import certificate, choices, fields, ipv4, policies
 from landbridge.rules.choices import Choice
 
 ID_TYPES = Choice(("ip", "fqdn"), "ip")
 ROUTE_MODES = Choice(("static", "bgp"), "bgp")
 ID_VALUE_LIMIT = 128
+#: Of a device with an address; one that is known by a name has none unless it is given.
+DEFAULT_ASN = 65000
 
 
-def check(ask: model.AskCustomerGateway) -> Iterator[model.Violation]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """The time, and the CA certificate of this project that the request names by its id; None: there is none."""
+
+    now: datetime
+    named_certificate: model.CaCertificate | None = None
+
+
+def check(ask: model.AskCustomerGateway, facts: Facts) -> Iterator[model.Violation]:
     yield from fields.check_name("name", ask.name)
     yield from choices.check(
         "", {"id_type": ask.id_type, "route_mode": ask.route_mode}, {"id_type": ID_TYPES, "route_mode": ROUTE_MODES}
@@ -22,8 +40,7 @@ def check(ask: model.AskCustomerGateway) -> Iterator[model.Violation]:
         yield model.Violation("ip", "does not go with id_type fqdn", "id_value")
     yield from _check_value(ask)
     yield from fields.check_asn("bgp_asn", ask.bgp_asn)
-    if ask.has_ca_certificate:
-        yield model.Violation("ca_certificate", "certificates are not carried yet", "leave it out")
+    yield from _check_certificate(ask.ca_certificate, facts)
     yield from fields.check_tags("tags", ask.tags or ())
 
 
@@ -50,7 +67,30 @@ def _check_address(field: str, value: str) -> Iterator[model.Violation]:
             yield model.Violation(field, f"{value} lies in {block}", "the address of a device")
 
 
-def complete(ask: model.AskCustomerGateway, draws: fields.Draws, project_id: str) -> model.CustomerGateway:
+def _check_certificate(ask: model.AskCertificate | None, facts: Facts) -> Iterator[model.Violation]:
+    place = "ca_certificate"
+    if ask is None:
+        return
+    if ask.id is not None and ask.content is not None:
+        yield model.Violation(place, "has an id and a content", "one of the two")
+    elif ask.content is not None:
+        yield from certificate.check_ca(f"{place}.content", ask.content, facts.now)
+    elif ask.id is None:
+        yield model.Violation(place, "names no certificate", "content, a PEM text, or the id of one that is there")
+    elif facts.named_certificate is None:
+        wrong = f"certificate {ask.id} does not exist"
+        yield model.Violation(f"{place}.id", wrong, "the id of a customer gateway's certificate in this project")
+
+
+def _certificate(ask: model.AskCertificate | None, facts: Facts, draws: fields.Draws) -> model.CaCertificate | None:
+    if ask is None or ask.content is None:
+        return facts.named_certificate
+    return certificate.describe_ca(ask.content, draws.other_ids[0])
+
+
+def complete(
+    ask: model.AskCustomerGateway, facts: Facts, draws: fields.Draws, project_id: str
+) -> model.CustomerGateway:
     """The customer gateway with every default. Call it only on what `check` found nothing wrong with."""
     by_name = ask.id_type == "fqdn"
     return model.CustomerGateway(
@@ -59,10 +99,43 @@ def complete(ask: model.AskCustomerGateway, draws: fields.Draws, project_id: str
         name=ask.name or f"cgw-{draws.suffix}",
         id_type="fqdn" if by_name else "ip",
         id_value=ask.id_value or ask.ip or "",
-        bgp_asn=ask.bgp_asn,
+        bgp_asn=DEFAULT_ASN if ask.bgp_asn is None and not by_name else ask.bgp_asn,
         route_mode=choices.text(ask.route_mode, ROUTE_MODES),
-        certificate_id=None,
+        ca_certificate=_certificate(ask.ca_certificate, facts, draws),
         tags=fields.tags(ask.tags),
         created_at=draws.now,
         updated_at=draws.now,
     )
+
+
+def check_update(
+    ask: model.AskCustomerGateway, before: model.CustomerGateway, facts: Facts
+) -> Iterator[model.Violation]:
+    yield from fields.check_name("name", ask.name)
+    unchangeable = {
+        "id_type": before.id_type,
+        "id_value": before.id_value,
+        "ip": before.address,
+        "route_mode": before.route_mode,
+        "bgp_asn": before.bgp_asn,
+    }
+    for field, value in unchangeable.items():
+        asked = getattr(ask, field)
+        if asked is not None and asked != value:
+            allowed = "leave it out, or create another customer gateway" if value is None else f"{value}, as it is"
+            yield model.Violation(field, f"{asked!r} cannot replace what it is: this field is not updated", allowed)
+    if ask.tags is not None and fields.tags(ask.tags) != before.tags:
+        yield model.Violation("tags", "are not updated here", "tags/create and tags/delete of this customer gateway")
+    yield from _check_certificate(ask.ca_certificate, facts)
+
+
+def update(
+    ask: model.AskCustomerGateway, before: model.CustomerGateway, facts: Facts, draws: fields.Draws
+) -> model.CustomerGateway:
+    """As it was, but for what the request changes; the very same where it changes nothing."""
+    kept = before.ca_certificate
+    wanted = _certificate(ask.ca_certificate, facts, draws) if ask.ca_certificate else kept
+    if wanted is not None and kept is not None and wanted.content == kept.content:
+        wanted = kept
+    after = dataclasses.replace(before, name=ask.name or before.name, ca_certificate=wanted)
+    return after if after == before else dataclasses.replace(after, updated_at=draws.now)

@@ -16,7 +16,7 @@ TAG_SPECIALS = frozenset("_.:=+-@ ")
 SUBNET_LIMIT = 50
 ASN_LIMIT = 4294967295
 #: Where no device and no network is: this network, loopback, link-local, multicast and reserved (API: VPN.0204).
-NOWHERE = tuple(map(ipv4.block, ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3")))
+NOWHERE = tuple(map(ipv4.block, model.NOWHERE_NETS))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

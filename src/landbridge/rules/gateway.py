@@ -238,6 +238,13 @@ def _check_public(ask: model.AskGateway, facts: Facts) -> Iterator[model.Violati
     (_, one), (field, two) = asked
     if one is not None and two is not None and one.id is not None and one.id.lower() == (two.id or "").lower():
         yield model.Violation(f"{field}.id", "is the EIP of the other endpoint too", "two different EIPs")
+    legs = {eip.leg for eip in facts.site.eips for asks in (one, two) if asks and eip.id == (asks.id or "").lower()}
+    if len(legs) > 1:
+        yield model.Violation(
+            f"{field}.id",
+            "is attached to this site in another way than the other EIP",
+            f"two EIPs on one of: {', '.join(sorted(legs))}",
+        )
     wanted = sum(1 for _, eip in asked if eip is None or eip.id is None)
     if len(_free_eips(ask, facts)) < wanted:
         yield model.Violation(
@@ -270,8 +277,12 @@ def _check_eip(field: str, eip: model.AskEip, ask: model.AskGateway, facts: Fact
 
 
 def _free_eips(ask: model.AskGateway, facts: Facts) -> list[model.Eip]:
+    """Those of the pool that go together: on the leg of the EIP that is named, else on the first leg that has two."""
     named = {eip.id.lower() for _, eip in _eips(ask) if eip is not None and eip.id is not None}
-    return [e for e in facts.site.eips if e.id not in facts.taken and e.id not in named]
+    free = [e for e in facts.site.eips if e.id not in facts.taken and e.id not in named]
+    legs = [e.leg for e in facts.site.eips if e.id in named] or [e.leg for e in free]
+    leg = next((leg for leg in legs if named or legs.count(leg) > 1), None)
+    return [e for e in free if e.leg == leg]
 
 
 def complete(ask: model.AskGateway, facts: Facts, draws: fields.Draws, project_id: str) -> model.VpnGateway:

@@ -4,7 +4,7 @@ import dataclasses
 import itertools
 from typing import Any
 
-from landbridge.engine.strongswan import names, seen, steps
+from landbridge.engine.strongswan import firewall, names, seen, steps, tunnels
 
 _ids = itertools.count(1000)
 
@@ -21,6 +21,7 @@ def _put(now: seen.Seen, **changes: Any) -> seen.Seen:
 def _start(now: seen.Seen, _: Any) -> seen.Seen:
     assert now.folder
     assert now.namespace
+    assert now.guard
     assert not now.alive
     return _put(now, alive=True, conns={}, secrets=frozenset(), sas=(), tried=frozenset())
 
@@ -31,7 +32,8 @@ def _stop(now: seen.Seen, _: Any) -> seen.Seen:
 
 def _cut(now: seen.Seen, leg: str) -> seen.Seen:
     kept = frozenset(address for address in now.addresses if address[0] != leg)
-    return _put(now, addresses=kept, **({"lan": None} if leg == "lan" else {"wan": False, "wan_end": False}))
+    lost: dict[str, Any] = {"lan": None} if leg == "lan" else {"wan": None, "wan_whole": False, "wan_end": False}
+    return _put(now, addresses=kept, **lost)
 
 
 def _add_namespace(now: seen.Seen, _: Any) -> seen.Seen:
@@ -40,10 +42,22 @@ def _add_namespace(now: seen.Seen, _: Any) -> seen.Seen:
     return _put(now, namespace=True)
 
 
-def _lay_wan(now: seen.Seen, _: Any) -> seen.Seen:
+def _lay_wan(now: seen.Seen, step: Any) -> seen.Seen:
     assert now.namespace
-    assert now.wan_end or not now.wan
-    return _put(now, wan=True, wan_end=True)
+    assert now.guard
+    assert now.wan in (None, step.kind)
+    return _put(now, wan=step.kind, wan_whole=True, wan_end=step.kind == "routed")
+
+
+def _lay_tunnel(now: seen.Seen, step: Any) -> seen.Seen:
+    assert now.namespace
+    assert now.plane == "kernel"
+    return _put(now, tunnels={**now.tunnels, tunnels.name(step.tunnel.if_id): step.tunnel})
+
+
+def _cut_tunnel(now: seen.Seen, step: Any) -> seen.Seen:
+    assert not [sa for sa in now.sas if sa.live and sa.name == step.connection_id]
+    return _put(now, tunnels={name: kept for name, kept in now.tunnels.items() if kept.if_id != step.if_id})
 
 
 def _lay_lan(now: seen.Seen, step: Any) -> seen.Seen:
@@ -62,7 +76,7 @@ def _remove_namespace(now: seen.Seen, _: Any) -> seen.Seen:
     assert not now.alive
     assert not now.wan_end
     assert not now.lan
-    return _put(now, namespace=False, wan=False, addresses=frozenset())
+    return _put(now, namespace=False, wan_whole=False, guard=None, addresses=frozenset(), tunnels={})
 
 
 def _remove_folder(now: seen.Seen, _: Any) -> seen.Seen:
@@ -104,6 +118,7 @@ def _initiate(now: seen.Seen, step: Any) -> seen.Seen:
     """The peer agrees at once."""
     assert step.child in now.conns[step.connection_id]
     assert step.connection_id in {names.owner(secret) for secret in now.secrets}
+    assert now.plane == "userland" or step.connection_id in {laid.connection_id for laid in now.tunnels.values()}
     child = seen.Child(name=step.child, unique_id=str(next(_ids)), state="INSTALLED")
     sas = list(now.sas)
     for at, sa in enumerate(sas):
@@ -122,7 +137,11 @@ def _sa(now: seen.Seen, unique_id: str) -> seen.IkeSa:
 _HOW = {
     steps.AddFolder: lambda now, _: _put(now, folder=True),
     steps.AddNamespace: _add_namespace,
+    steps.SetGuard: lambda now, step: _put(now, guard=firewall.summary(step.table)),
+    steps.SetForward: lambda now, step: _put(now, forward=firewall.summary(step.table) if step.table else None),
     steps.LayWan: _lay_wan,
+    steps.LayTunnel: _lay_tunnel,
+    steps.CutTunnel: _cut_tunnel,
     steps.LayLan: _lay_lan,
     steps.CutWan: lambda now, _: _cut(now, "wan"),
     steps.CutLan: lambda now, _: _cut(now, "lan"),

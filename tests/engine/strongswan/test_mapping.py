@@ -4,7 +4,7 @@ import pytest
 
 from lab import sites, wishes
 from landbridge import model
-from landbridge.engine.strongswan import mapping
+from landbridge.engine.strongswan import ground, mapping, refusing, selectors
 
 ENCRYPTION = ["aes-128", "aes-192", "aes-256", "3des", "aes-128-gcm-16", "aes-256-gcm-16"]
 AUTHENTICATION = ["md5", "sha1", "sha2-256", "sha2-384", "sha2-512"]
@@ -60,13 +60,15 @@ def test_every_combination_has_its_own_proposal():
 def test_lifetimes_are_hard_limits():
     message = mapping.ike_message(wishes.connection())
     assert (message["rekey_time"], message["over_time"]) == ("77760s", "8640s")
-    child = mapping.child_message(wishes.connection().connection, mapping.pairs(*_one(wishes.connection()))[0])
+    child = mapping.child_message(
+        wishes.connection().connection, selectors.pairs(*_one(wishes.connection()), "userland")[0]
+    )
     assert (child["rekey_time"], child["life_time"]) == ("3240s", "3600s")
 
 
 def test_nothing_starts_by_itself_on_a_load():
     wish = wishes.connection()
-    child = mapping.child_message(wish.connection, mapping.pairs(*_one(wish))[0])
+    child = mapping.child_message(wish.connection, selectors.pairs(*_one(wish), "userland")[0])
     assert child["start_action"] == child["close_action"] == "none"
 
 
@@ -104,7 +106,7 @@ def test_a_static_connection_has_a_child_per_pair_of_subnets_and_one_for_the_tun
         tunnel_local_address="169.254.70.1/30",
         tunnel_peer_address="169.254.70.2/30",
     )
-    found = {(str(pair.local), str(pair.remote)) for pair in mapping.pairs(*_one(wish))}
+    found = {(str(pair.local), str(pair.remote)) for pair in selectors.pairs(*_one(wish), "userland")}
     assert found == {
         ("10.0.0.0/24", "192.168.44.0/24"),
         ("10.0.0.0/24", "192.168.45.0/24"),
@@ -130,7 +132,7 @@ def test_the_same_pair_in_two_rules_is_one_child():
 def test_an_enterprise_router_gateway_takes_its_networks_whole_cidr():
     of = wishes.gateway(attachment_type="er", er_id="er-1", vpc_id=None, local_subnets=())
     desired = wishes.desired(wishes.connection(), network=model.Network(id="er-1", cidr="10.8.0.0/16"), of=of)
-    assert [str(pair.local) for pair in mapping.pairs(desired, desired.connections[0])] == ["10.8.0.0/16"]
+    assert [str(pair.local) for pair in selectors.pairs(desired, desired.connections[0], "userland")] == ["10.8.0.0/16"]
 
 
 def test_only_what_changed_changes_its_name():
@@ -156,7 +158,7 @@ def test_a_psk_is_in_no_name_and_in_no_conn():
 def test_a_subnet_without_an_address_of_the_leg_gets_its_own_address():
     wish = wishes.connection(tunnel_local_address="169.254.70.1/30", tunnel_peer_address="169.254.70.2/30")
     desired = wishes.desired(wish)
-    assert mapping.addresses(desired, frozenset({wish.id})) == {
+    assert ground.wanted(desired, frozenset({wish.id}), "userland").addresses == {
         ("wan", "203.0.113.10/32"),
         ("wan", "203.0.113.11/32"),
         ("lo", "10.0.0.0/32"),
@@ -167,7 +169,8 @@ def test_a_subnet_without_an_address_of_the_leg_gets_its_own_address():
 def test_a_leg_in_the_subnet_is_enough():
     network = model.Network(id="vpc-1", bridge="br0", address="10.0.0.1/24")
     wish = wishes.connection()
-    assert mapping.addresses(wishes.desired(wish, network=network), frozenset({wish.id})) == {
+    base = ground.wanted(wishes.desired(wish, network=network), frozenset({wish.id}), "userland")
+    assert base.addresses == {
         ("wan", "203.0.113.10/32"),
         ("wan", "203.0.113.11/32"),
         ("lan", "10.0.0.1/24"),
@@ -180,5 +183,5 @@ def _one(wish: model.DesiredConnection) -> tuple[model.DesiredGateway, model.Des
 
 def _wanted(wish: model.DesiredConnection) -> mapping.Wanted:
     desired = wishes.desired(wish)
-    assert mapping.refusals(desired) == {}
-    return mapping.wanted(desired, {})[0]
+    assert refusing.refusals(desired, "userland") == {}
+    return mapping.wanted(desired, {}, "userland")[0]

@@ -7,13 +7,23 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lab import wishes
+from lab import sites, wishes
 from landbridge import model
-from landbridge.engine.strongswan import mapping, names, planning, reporting, seen, steps
+from landbridge.engine.strongswan import ground, mapping, names, planning, refusing, reporting, seen, steps, tunnels
 from tests.engine.strongswan import small_world
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 NOTHING = seen.Seen(at=AT)
+IN_KERNEL = seen.Seen(at=AT, plane="kernel")
+#: Three ways of attaching outer addresses; documentation addresses of the default gateway.
+EIPS = [
+    (),
+    tuple(
+        model.Eip(id=f"eip-{at}", address=address, attach="macvlan", prefix=24, gateway="203.0.113.1", interface="eth0")
+        for at, address in enumerate(sites.EIPS[:2])
+    ),
+    (model.Eip(id="eip-0", address=sites.EIPS[0], attach="nat", behind="192.0.0.16"),),
+]
 GATEWAY = wishes.gateway()
 NETWORKS = [
     model.Network(id="vpc-1"),
@@ -37,6 +47,7 @@ def _variants(number: int) -> list[model.DesiredConnection]:
         wishes.changed(wish, ipsec_policy=wishes.ipsec_policy(pfs="disable")),
         wishes.changed(wish, style="policy", peer_subnets=None, policy_rules=rules),
         wishes.changed(wish, peer_subnets=("192.168.0.0/16",)),
+        wishes.changed(wish, ha_role="slave", tunnel_local_address=f"169.254.7{number}.1/30"),
         dataclasses.replace(wish, peer_address=None),
         wishes.changed(wish, style="bgp"),
     ]
@@ -44,9 +55,12 @@ def _variants(number: int) -> list[model.DesiredConnection]:
 
 connections = st.tuples(*(st.none() | st.sampled_from(_variants(number)) for number in range(len(IDS))))
 wanted = st.builds(
-    lambda chosen, network: wishes.desired(*(each for each in chosen if each), network=network, of=GATEWAY),
+    lambda chosen, network, eips: dataclasses.replace(
+        wishes.desired(*(each for each in chosen if each), network=network, of=GATEWAY), eips=eips
+    ),
     connections,
     st.sampled_from(NETWORKS),
+    st.sampled_from(EIPS),
 )
 wanted_or_gone = st.none() | wanted
 
@@ -57,6 +71,16 @@ def carried_out(desired: model.DesiredGateway | None, now: seen.Seen):
     return now
 
 
+def settled(desired: model.DesiredGateway | None, now: seen.Seen):
+    """A tunnel that came up, or went down, has its size and the metrics of its routes set by one more plan, and nothing else."""
+    after = carried_out(desired, now)
+    for step in planning.plan(desired, after):
+        assert isinstance(step, steps.LayTunnel)
+        assert tunnels.leads(after.tunnels[tunnels.name(step.tunnel.if_id)], step.tunnel)
+        after = small_world.applied(after, step)
+    return after
+
+
 def forgetful(now: seen.Seen):
     """What a Landbridge that was started a moment ago sees."""
     return dataclasses.replace(now, tried=frozenset())
@@ -65,12 +89,11 @@ def forgetful(now: seen.Seen):
 @st.composite
 def states(draw: Any):
     """A world that was made for one wish, then suffered."""
-    now = carried_out(draw(wanted_or_gone), NOTHING)
+    now = carried_out(draw(wanted_or_gone), draw(st.sampled_from([NOTHING, IN_KERNEL])))
     now = dataclasses.replace(
         now, sas=(*now.sas, *draw(st.lists(stray_sas(), max_size=3, unique_by=lambda sa: sa.unique_id)))
     )
-    kinds = st.lists(st.sampled_from(["charon", "namespace", "secret", "conn", "sa", "child", "address", "wan", "lan"]))
-    for kind in draw(kinds):
+    for kind in draw(st.lists(st.sampled_from(SUFFERINGS))):
         now = _suffer(draw, now, kind)
     return now
 
@@ -87,7 +110,13 @@ def stray_sas(draw: Any):
     return seen.IkeSa(name, draw(st.integers(1, 99).map(str)), state, children=children)
 
 
-def _suffer(draw: Any, now: seen.Seen, kind: str) -> seen.Seen:
+SUFFERINGS = (
+    *("charon", "namespace", "secret", "conn", "sa", "child", "address", "wan", "half-wan", "lan"),
+    *("guard", "forward", "tunnel", "half-tunnel", "route", "stray-tunnel", "path"),
+)
+
+
+def _suffer(draw: Any, now: seen.Seen, kind: str) -> seen.Seen:  # noqa: C901, PLR0912  a table of sufferings
     match kind:
         case "charon":
             return dataclasses.replace(now, alive=False, conns={}, secrets=frozenset(), sas=())
@@ -96,10 +125,13 @@ def _suffer(draw: Any, now: seen.Seen, kind: str) -> seen.Seen:
             return dataclasses.replace(
                 now,
                 namespace=False,
-                wan=False,
+                wan=None,
+                wan_whole=False,
                 wan_end=loose and now.wan_end,
                 lan="?" if loose and now.lan else None,
                 addresses=frozenset(),
+                guard=None,
+                tunnels={},
             )
         case "secret":
             return dataclasses.replace(now, secrets=frozenset(list(now.secrets)[1:]))
@@ -115,23 +147,55 @@ def _suffer(draw: Any, now: seen.Seen, kind: str) -> seen.Seen:
             gone = draw(st.sampled_from(sorted(now.addresses))) if now.addresses else None
             return dataclasses.replace(now, addresses=now.addresses - {gone})
         case "wan":
-            return dataclasses.replace(now, wan=False)
+            kept = frozenset(address for address in now.addresses if address[0] != "wan")
+            return dataclasses.replace(now, wan=None, wan_whole=False, wan_end=False, addresses=kept)
+        case "half-wan":
+            return dataclasses.replace(now, wan_whole=False)
+        case "guard" | "forward":
+            held = getattr(now, kind)
+            return dataclasses.replace(
+                now, **{kind: draw(st.sampled_from([None, f"{held} and more"])) if held else None}
+            )
+        case "path":
+            return dataclasses.replace(now, learned_mtus={"198.51.100.1": 1400}, wan_mtu=draw(st.integers(600, 9000)))
+        case "stray-tunnel" if now.namespace and now.plane == "kernel":
+            return dataclasses.replace(now, tunnels={**now.tunnels, "x9999": tunnels.Tunnel("", 9999, 1400)})
+        case "tunnel" | "half-tunnel" | "route":
+            return dataclasses.replace(
+                now, tunnels=dict(_hurt(kind, *held) for held in now.tunnels.items() if kind != "tunnel")
+            )
+        case "stray-tunnel":
+            return now
         case _:
             return dataclasses.replace(now, lan="?") if now.lan else now
 
 
+def _hurt(kind: str, name: str, tunnel: tunnels.Tunnel) -> tuple[str, tunnels.Tunnel]:
+    if kind == "route":
+        return name, dataclasses.replace(tunnel, routes=frozenset(), pairs=frozenset())
+    return name, dataclasses.replace(tunnel, whole=False)
+
+
 def is_as_wished(desired: model.DesiredGateway | None, now: seen.Seen):
     if desired is None:
-        return not (now.folder or now.namespace or now.alive or now.wan_end or now.lan)
-    carried = {each.connection_id: each for each in mapping.wanted(desired, mapping.refusals(desired))}
+        return not (now.folder or now.namespace or now.alive or now.wan_end or now.lan or now.forward)
+    carried = _carried(desired, now.plane)
+    laid = tunnels.wanted(desired, frozenset(carried), now)
     ours = [sa for sa in now.sas if sa.name != seen.UNNAMED and sa.live]
     return (
         now.conns == {name: frozenset(each.children) for name, each in carried.items()}
         and now.secrets == {each.secret_id for each in carried.values()}
-        and now.addresses == mapping.addresses(desired, frozenset(carried))
+        and now.addresses == ground.wanted(desired, frozenset(carried), now.plane).addresses
+        and {tunnel.connection_id for tunnel in now.tunnels.values()} == laid.keys()
+        and all(tunnels.leads(now.tunnels.get(tunnels.name(each.if_id)), each) for each in laid.values())
         and all(child.name in carried[sa.name].children for sa in ours for child in sa.children)
         and all(_is_up(each, ours) for each in carried.values() if each.initiates)
     )
+
+
+def _carried(desired: model.DesiredGateway, plane: seen.Plane) -> dict[str, mapping.Wanted]:
+    wanted = mapping.wanted(desired, refusing.refusals(desired, plane), plane)
+    return {each.connection_id: each for each in wanted}
 
 
 def _is_up(each: mapping.Wanted, sas: list[seen.IkeSa]) -> bool:
@@ -147,7 +211,7 @@ def test_from_any_state_to_any_wish(now: seen.Seen, desired: model.DesiredGatewa
 
 @given(now=states(), desired=wanted_or_gone)
 def test_a_second_plan_is_empty(now: seen.Seen, desired: model.DesiredGateway | None):
-    after = carried_out(desired, forgetful(now))
+    after = settled(desired, forgetful(now))
     assert planning.plan(desired, after) == []
     assert planning.plan(desired, forgetful(after)) == []
 
@@ -174,24 +238,27 @@ def test_a_connection_whose_step_failed_is_finished_by_the_next_plan(
     assert is_as_wished(desired, carried_out(desired, forgetful(now)))
 
 
-@given(first=wanted, second=wanted)
-def test_what_did_not_change_is_not_touched(first: model.DesiredGateway, second: model.DesiredGateway):
-    now = carried_out(first, NOTHING)
-    second = dataclasses.replace(second, network=first.network)
-    kept = _loaded(first).keys() & _loaded(second).keys()
-    kept = {name for name in kept if _loaded(first)[name] == _loaded(second)[name]}
+@given(first=wanted, second=wanted, nothing=st.sampled_from([NOTHING, IN_KERNEL]))
+def test_what_did_not_change_is_not_touched(
+    first: model.DesiredGateway, second: model.DesiredGateway, nothing: seen.Seen
+):
+    now = settled(first, nothing)
+    second = dataclasses.replace(second, network=first.network, eips=first.eips)
+    before, after = _loaded(first, now), _loaded(second, now)
+    kept = {name for name in before.keys() & after.keys() if before[name] == after[name]}
     assert not [step for step in planning.plan(second, now) if step.connection_id in kept]
 
 
-def _loaded(desired: model.DesiredGateway) -> dict[str, tuple[tuple[str, ...], str]]:
-    carried = mapping.wanted(desired, mapping.refusals(desired))
-    return {each.connection_id: (each.children, each.secret_id) for each in carried}
+def _loaded(desired: model.DesiredGateway, now: seen.Seen) -> dict[str, Any]:
+    carried = _carried(desired, now.plane)
+    laid = tunnels.wanted(desired, frozenset(carried), now)
+    return {name: (each.children, each.secret_id, each.conn, laid.get(name)) for name, each in carried.items()}
 
 
 @given(now=states(), desired=wanted)
 def test_what_is_new_is_loaded_before_what_is_old_goes(now: seen.Seen, desired: model.DesiredGateway):
     plan = planning.plan(desired, forgetful(now))
-    carried = _loaded(desired)
+    carried = _loaded(desired, now)
     last_load = max((at for at, step in enumerate(plan) if isinstance(step, LOADS)), default=-1)
     for at, step in enumerate(plan):
         if isinstance(step, steps.UnloadConn | steps.RemoveAddresses):
@@ -214,7 +281,7 @@ def test_no_step_shows_a_secret(now: seen.Seen, desired: model.DesiredGateway | 
 
 @given(now=states(), desired=wanted)
 def test_a_report_says_applied_when_it_is(now: seen.Seen, desired: model.DesiredGateway):
-    after = carried_out(desired, forgetful(now))
+    after = settled(desired, forgetful(now))
     observed = reporting.report(GATEWAY.id, desired, after, {})
     assert observed.exists
     assert observed.applied_generation == desired.generation

@@ -18,11 +18,24 @@ from pathlib import Path
 from typing import Any
 
 from pyroute2.netlink.exceptions import NetlinkError
-from vici.exception import CommandException, SessionException
+from vici.exception import CommandException
 
 from landbridge import model
 from landbridge.engine import base
-from landbridge.engine.strongswan import charon, evidence, names, namespace, planning, reporting, seen, steps, watching
+from landbridge.engine.strongswan import (
+    charon,
+    evidence,
+    firewall,
+    legs,
+    names,
+    namespace,
+    planning,
+    reporting,
+    seen,
+    steps,
+    watching,
+    xfrm,
+)
 
 #: Seconds before a child that did not come up is initiated again.
 RETRY = 10.0
@@ -34,12 +47,15 @@ PLUGINS = Path("/usr/lib/ipsec/plugins")
 _NEEDED = {
     charon.BINARY: "charon-systemd",
     PLUGINS / "libstrongswan-vici.so": "strongswan-swanctl",
-    PLUGINS / "libstrongswan-kernel-libipsec.so": "libcharon-extra-plugins",
     PLUGINS / "libstrongswan-openssl.so": "libstrongswan-standard-plugins",
+}
+#: What the userland data plane needs more.
+_NEEDED_IN_USERLAND = {
+    PLUGINS / "libstrongswan-kernel-libipsec.so": "libcharon-extra-plugins",
     Path("/dev/net/tun"): "the kernel's TUN driver",
 }
 
-_Errors = (OSError, NetlinkError, CommandException, SessionException, subprocess.SubprocessError)
+_Errors = (OSError, NetlinkError, CommandException, *charon.GARBLED, subprocess.SubprocessError)
 
 
 NO_FORWARDING = "no: devices will not be reached (sysctl net.ipv4.ip_forward=1 where the EIPs are routed)"
@@ -50,16 +66,21 @@ class StrongSwan:
 
     name = "strongswan"
 
-    def __init__(self, data: Path, site: model.Site, *, stopping: bool = False) -> None:
+    def __init__(
+        self, data: Path, site: model.Site, *, stopping: bool = False, way: charon.Way = charon.CHILDREN
+    ) -> None:
         """`stopping` makes one that is good for `gateways` and `stop_all` alone, on a machine that can no longer do more:
         the site may name an underlay that has vanished, or none. Raises EngineUnavailable.
         """
         _check_root()
         self._folder = data.resolve() / "engine"
+        self._way = way
         self._underlay = _what_is_left(site.underlay) if stopping else site.underlay
+        self._plane, self._reason = _data_plane()
         if not stopping:
-            _check_machine(self._folder, site.underlay)
+            _check_machine(self._folder, site.underlay, self._plane)
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._forwards = any(eip.attach == "nat" for eip in site.eips) or self._forwarded_once()
         self._lines: dict[str, evidence.Lines] = {}
         self._tried: dict[str, dict[str, float]] = {}
         self._watcher: watching.Watcher | None = None
@@ -68,10 +89,13 @@ class StrongSwan:
         return {
             "name": self.name,
             "version": self._version,
-            "data_plane": "userland",
-            "data_plane_reason": self._data_plane_reason,
+            "data_plane": self._plane,
+            "data_plane_reason": self._reason,
             "underlay_forwards": "yes" if self._underlay_forwards() else NO_FORWARDING,
         }
+
+    def _forwarded_once(self) -> bool:
+        return shutil.which("nft") is not None and namespace.inside(self._underlay, lambda _: firewall.stands())
 
     def _underlay_forwards(self) -> bool:
         """Whether packets for the EIPs can pass this machine at all. To switch it on is the operator's."""
@@ -84,10 +108,6 @@ class StrongSwan:
         done = subprocess.run(["swanctl", "--help"], capture_output=True, text=True, check=False)  # noqa: S607
         found = re.search(r"strongSwan (\S+) swanctl", done.stdout + done.stderr)
         return found[1] if found else "unknown"
-
-    @cached_property
-    def _data_plane_reason(self) -> str:
-        return "the kernel data plane is not built yet" if _kernel_has_esp() else "this kernel has no ESP"
 
     def gateways(self) -> frozenset[str]:
         return frozenset(self._folders())
@@ -111,20 +131,35 @@ class StrongSwan:
         """
         folder = self._folder_of(gateway_id)
         with _operators_words():
-            network = namespace.look(gateway_id, self._underlay)
+            standing = self._look_at_network(gateway_id)
             loaded = self._look_at_charon(gateway_id, folder)
         return seen.Seen(
             at=datetime.now(UTC),
+            plane=(charon.plane(folder) if loaded is not None else None) or self._plane,
             folder=(folder / "gateway").exists(),
             namespace=namespace.exists(names.namespace(gateway_id)),
-            wan=network.wan,
-            wan_end=network.wan_end,
-            lan=network.lan,
-            addresses=network.addresses,
             alive=loaded is not None,
             tried=self._tried_lately(gateway_id),
+            **standing,
             **(loaded or {}),
         )
+
+    def _look_at_network(self, gateway_id: str) -> dict[str, Any]:
+        name, owner = names.namespace(gateway_id), names.short(gateway_id)
+        here, standing = legs.Inside(), dict[str, Any]()
+        if namespace.exists(name):
+            here, standing = namespace.inside(name, _look_inside)
+        there = namespace.inside(self._underlay, lambda ip: legs.look_outside(ip, gateway_id, here))
+        return {
+            **standing,
+            "wan": there.wan,
+            "wan_whole": there.wan_whole,
+            "wan_mtu": here.wan_mtu,
+            "wan_end": there.wan_end,
+            "lan": there.lan,
+            "addresses": there.addresses,
+            "forward": namespace.inside(self._underlay, lambda _: firewall.look(owner)) if self._forwards else None,
+        }
 
     def _look_at_charon(self, gateway_id: str, folder: Path) -> dict[str, Any] | None:
         """None when there is no charon."""
@@ -171,37 +206,58 @@ class StrongSwan:
             else:
                 self._build(gateway_id, step)
 
-    def _build(self, gateway_id: str, step: steps.OfGateway) -> None:  # noqa: C901  a table of steps
-        folder = self._folder_of(gateway_id)
+    def _build(self, gateway_id: str, step: steps.OfGateway | steps.OfTunnel) -> None:  # noqa: C901, PLR0912  a table of steps
+        folder, name, owner = self._folder_of(gateway_id), names.namespace(gateway_id), names.short(gateway_id)
         match step:
             case steps.AddFolder():
-                folder.mkdir(mode=0o700, exist_ok=True)
-                (folder / "gateway").write_text(gateway_id)
+                self._mark(folder, gateway_id)
             case steps.AddNamespace():
-                namespace.add(names.namespace(gateway_id))
-            case steps.LayWan():
-                namespace.lay_wan(gateway_id, self._underlay)
+                namespace.add(name)
+            case steps.SetGuard(table):
+                namespace.inside(name, lambda _: firewall.load(table))
+            case steps.LayWan(kind, router):
+                legs.lay_wan(gateway_id, self._underlay, kind, router)
             case steps.LayLan(kind):
-                namespace.lay_lan(gateway_id, self._underlay, kind)
+                legs.lay_lan(gateway_id, self._underlay, kind)
             case steps.CutWan():
-                namespace.cut(gateway_id, self._underlay, "wan")
+                legs.cut(gateway_id, self._underlay, "wan")
             case steps.CutLan():
-                namespace.cut(gateway_id, self._underlay, "lan")
+                legs.cut(gateway_id, self._underlay, "lan")
             case steps.AddAddresses(addresses):
-                namespace.add_addresses(gateway_id, self._underlay, addresses)
+                legs.add_addresses(gateway_id, self._underlay, addresses)
             case steps.RemoveAddresses(addresses):
-                namespace.remove_addresses(gateway_id, self._underlay, addresses)
-            case steps.StartCharon():
-                self._start(gateway_id)
+                legs.remove_addresses(gateway_id, self._underlay, addresses)
+            case steps.SetForward(table):
+                namespace.inside(self._underlay, lambda _: firewall.load(table, owner))
+            case steps.StartCharon(plane):
+                self._start(gateway_id, plane)
             case steps.StopCharon():
                 charon.stop(folder)
+            case steps.LayTunnel(_, tunnel):
+                namespace.inside(name, lambda ip: xfrm.lay(ip, tunnel))
+            case steps.CutTunnel(_, if_id):
+                namespace.inside(name, lambda ip: xfrm.cut(ip, if_id))
             case steps.RemoveNamespace():
-                namespace.remove(names.namespace(gateway_id))
+                namespace.remove(name)
             case steps.RemoveFolder():
                 self._forget(gateway_id)
 
-    def _start(self, gateway_id: str) -> None:
-        charon.start(self._folder_of(gateway_id), names.namespace(gateway_id))
+    def _mark(self, folder: Path, gateway_id: str) -> None:
+        """The mark is there whole or not at all. What stands there already without one is somebody else's."""
+        name = names.namespace(gateway_id)
+        if namespace.exists(name):
+            raise OSError(
+                f"the network namespace {name} is there and not ours; if nobody uses it: ip netns delete {name}"
+            )
+        folder.mkdir(mode=0o700, exist_ok=True)
+        fresh = folder / "gateway.new"
+        fresh.write_text(gateway_id)
+        fresh.rename(folder / "gateway")
+
+    def _start(self, gateway_id: str, plane: seen.Plane) -> None:
+        if plane == "kernel":
+            xfrm.flush(names.namespace(gateway_id))
+        charon.start(self._folder_of(gateway_id), names.namespace(gateway_id), plane, self._way)
         self._tried.pop(gateway_id, None)
         if self._watcher:
             self._watcher.rescan()
@@ -209,6 +265,7 @@ class StrongSwan:
     def _forget(self, gateway_id: str) -> None:
         """The mark goes last: a folder that is half removed is still ours."""
         folder = self._folder_of(gateway_id)
+        (namespace.RUN / names.namespace(gateway_id)).unlink(missing_ok=True)  # one that was never mounted
         for path in sorted(folder.iterdir(), key=lambda path: path.name == "gateway"):
             path.unlink()
         folder.rmdir()
@@ -284,6 +341,8 @@ def _words(error: Exception) -> str:
         return f"the kernel answered: {os.strerror(error.code)}"
     if isinstance(error, TimeoutError | BlockingIOError):
         return "charon does not answer"
+    if isinstance(error, charon.GARBLED):
+        return f"charon's answer cannot be read: {error}"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return str(error).removeprefix("Command failed: ")
@@ -299,9 +358,15 @@ def _what_is_left(underlay: str | None) -> str | None:
     return underlay if underlay is not None and namespace.exists(underlay) else None
 
 
-def _check_machine(folder: Path, underlay: str | None) -> None:
-    missing = [f"{path} ({source})" for path, source in _NEEDED.items() if not path.exists()]
-    missing += [f"the command {tool}" for tool in ("ip", "nsenter", "setsid") if not shutil.which(tool)]
+def _look_inside(ip: Any) -> tuple[legs.Inside, dict[str, Any]]:
+    standing = {"guard": firewall.look(), "tunnels": xfrm.look(ip), "learned_mtus": xfrm.learned_mtus(ip)}
+    return legs.look_inside(ip), standing
+
+
+def _check_machine(folder: Path, underlay: str | None, plane: seen.Plane) -> None:
+    needed = _NEEDED if plane == "kernel" else _NEEDED | _NEEDED_IN_USERLAND
+    missing = [f"{path} ({source})" for path, source in needed.items() if not path.exists()]
+    missing += [f"the command {tool}" for tool in ("ip", "nft", "nsenter", "setsid") if not shutil.which(tool)]
     if underlay is not None and not namespace.exists(underlay):
         missing.append(f"the network namespace {underlay}")
     if missing:
@@ -312,8 +377,14 @@ def _check_machine(folder: Path, underlay: str | None) -> None:
         raise base.EngineUnavailable(f"the path of the data folder {folder.parent} is too long: {room} bytes at most")
 
 
-def _kernel_has_esp() -> bool:
-    """Asks by adding an SA in a namespace that ends with the question."""
-    state = "xfrm state add src 127.0.0.1 dst 127.0.0.1 proto esp spi 0x100 mode tunnel enc cipher_null"
-    command = ["unshare", "--net", "ip", *state.split(), "", "auth", "digest_null", ""]
-    return subprocess.run(command, capture_output=True, check=False).returncode == 0  # noqa: S603
+def _data_plane() -> tuple[seen.Plane, str]:
+    """What this kernel can do, and why: asked by doing it in a namespace that ends with the question."""
+    asked = {
+        "ESP": "xfrm state add src 127.0.0.1 dst 127.0.0.1 proto esp spi 0x100 mode tunnel enc cipher_null  auth digest_null ",
+        "XFRM interfaces": "link add x1 type xfrm if_id 1",
+    }
+    for what, command in asked.items():
+        done = subprocess.run(["unshare", "--net", "ip", *command.split(" ")], capture_output=True, check=False)  # noqa: S603, S607
+        if done.returncode:
+            return "userland", f"this kernel has no {what}"
+    return "kernel", "this kernel has ESP and XFRM interfaces"

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from landbridge import model
-from landbridge.engine.strongswan import mapping, names, seen, steps
+from landbridge.engine.strongswan import firewall, ground, mapping, names, refusing, seen, steps, tunnels
 
 #: Addresses added at once while charon runs: hundreds overflow its netlink socket and it misses some (measured).
 BATCH = 50
@@ -19,12 +19,14 @@ BATCH = 50
 def plan(desired: model.DesiredGateway | None, now: seen.Seen) -> list[steps.Step]:
     if desired is None:
         return list(_teardown(now))
-    wanted = mapping.wanted(desired, mapping.refusals(desired))
-    addresses = mapping.addresses(desired, frozenset(each.connection_id for each in wanted))
+    wanted = mapping.wanted(desired, refusing.refusals(desired, now.plane), now.plane)
+    carried = frozenset(each.connection_id for each in wanted)
+    base = ground.wanted(desired, carried, now.plane)
+    then = now if usable(now) else _without_charon(now)
     return [
-        *_ground(desired, now, addresses),
-        *_connections(wanted, now if usable(now) else _without_charon(now)),
-        *_batches(steps.RemoveAddresses, _kept(desired, now) - addresses),
+        *_ground(base, now),
+        *_connections(wanted, tunnels.wanted(desired, carried, then), then),
+        *_batches(steps.RemoveAddresses, _kept(base, now) - base.addresses),
     ]
 
 
@@ -32,10 +34,9 @@ def _teardown(now: seen.Seen) -> Iterator[steps.Step]:
     """charon first: it tells the peers."""
     if now.alive:
         yield steps.StopCharon()
-    if now.lan:
-        yield steps.CutLan()
-    if now.wan_end:
-        yield steps.CutWan()
+    if now.forward:
+        yield steps.SetForward(None)
+    yield from _cut_loose(now)
     if now.namespace:
         yield steps.RemoveNamespace()
     if now.folder:
@@ -48,14 +49,14 @@ def usable(now: seen.Seen) -> bool:
 
 
 def _without_charon(now: seen.Seen) -> seen.Seen:
-    return replace(now, alive=False, conns={}, secrets=frozenset(), sas=(), tried=frozenset())
+    lost = {} if not now.namespace else now.tunnels
+    return replace(now, alive=False, conns={}, secrets=frozenset(), sas=(), tried=frozenset(), tunnels=lost)
 
 
-def _ground(
-    desired: model.DesiredGateway, now: seen.Seen, addresses: frozenset[tuple[str, str]]
-) -> Iterator[steps.Step]:
-    """What charon stands on, then charon. Addresses come before it where that is possible."""
-    leg = mapping.leg_kind(desired.network)
+def _ground(base: ground.Ground, now: seen.Seen) -> Iterator[steps.Step]:
+    """What charon stands on, then charon. The firewall comes before anything can pass, addresses before charon where that is
+    possible.
+    """
     if not now.folder:
         yield steps.AddFolder()
     if now.alive and not now.namespace:
@@ -63,29 +64,43 @@ def _ground(
     if not now.namespace:
         yield from _cut_loose(now)
         yield steps.AddNamespace()
-    if not now.wan:
-        yield steps.LayWan()
-    if now.namespace and now.lan not in (None, leg):
-        yield steps.CutLan()
-    if leg and now.lan != leg:
-        yield steps.LayLan(leg)
-    yield from _batches(steps.AddAddresses, addresses - _kept(desired, now))
+        yield from _legs(base, replace(now, wan=None, lan=None, guard=None))
+    else:
+        yield from _legs(base, now)
+    yield from _batches(steps.AddAddresses, base.addresses - _kept(base, now))
+    if now.forward != (firewall.summary(base.forward) if base.forward else None):
+        yield steps.SetForward(base.forward)
     if not usable(now):
-        yield steps.StartCharon()
+        yield steps.StartCharon(now.plane)
+
+
+def _legs(base: ground.Ground, now: seen.Seen) -> Iterator[steps.Step]:
+    if now.guard != firewall.summary(base.guard):
+        yield steps.SetGuard(base.guard)
+    if now.wan not in (None, base.wan):
+        yield steps.CutWan()
+    if now.wan != base.wan or not now.wan_whole:
+        yield steps.LayWan(base.wan, base.router)
+    if now.lan not in (None, base.lan):
+        yield steps.CutLan()
+    if base.lan and now.lan != base.lan:
+        yield steps.LayLan(base.lan)
 
 
 def _cut_loose(now: seen.Seen) -> Iterator[steps.Step]:
     """Legs whose other ends are in a namespace that has lost its name."""
-    if now.wan_end:
-        yield steps.CutWan()
     if now.lan:
         yield steps.CutLan()
+    if now.wan or now.wan_end:
+        yield steps.CutWan()
 
 
-def _kept(desired: model.DesiredGateway, now: seen.Seen) -> frozenset[tuple[str, str]]:
+def _kept(base: ground.Ground, now: seen.Seen) -> frozenset[tuple[str, str]]:
     """The addresses that are there still when the legs have been laid."""
-    lost = {"wan"} if not now.wan else set()
-    if now.lan != mapping.leg_kind(desired.network):
+    if not now.namespace:
+        return frozenset()
+    lost = {"wan"} if now.wan != base.wan or not now.wan_whole else set()
+    if now.lan != base.lan:
         lost.add("lan")
     return frozenset(address for address in now.addresses if address[0] not in lost)
 
@@ -98,13 +113,23 @@ def _batches(
         yield kind(tuple(ordered[start : start + BATCH]))
 
 
-def _connections(wanted: tuple[mapping.Wanted, ...], now: seen.Seen) -> Iterator[steps.Step]:
+def _connections(
+    wanted: tuple[mapping.Wanted, ...], laid: dict[str, tunnels.Tunnel], now: seen.Seen
+) -> Iterator[steps.Step]:
+    """A tunnel stands before its connection can come up, and as long as any SA of it is left."""
     secrets = by_owner(sorted(now.secrets))
     sas = seen.by_connection(now.sas)
     for each in wanted:
+        tunnel = laid.get(each.connection_id)
+        if tunnel and now.tunnels.get(tunnels.name(tunnel.if_id)) != tunnel:
+            yield steps.LayTunnel(each.connection_id, tunnel)
         yield from _connection(each, now, secrets[each.connection_id], sas[each.connection_id])
     for connection_id in sorted({*now.conns, *secrets, *sas} - {each.connection_id for each in wanted}):
         yield from _removal(connection_id, now, secrets[connection_id], sas[connection_id])
+    standing = {tunnels.name(tunnel.if_id) for tunnel in laid.values()}
+    for name, tunnel in sorted(now.tunnels.items()):
+        if name not in standing:
+            yield steps.CutTunnel(tunnel.connection_id, tunnel.if_id)
 
 
 def by_owner(secret_ids: Iterable[str]) -> defaultdict[str, list[str]]:

@@ -5,14 +5,15 @@ Pure. It reports facts: what is loaded, what is up, what was said. What that mea
 
 from landbridge import model
 from landbridge.engine import base
-from landbridge.engine.strongswan import mapping, names, planning, seen
+from landbridge.engine.strongswan import ground, mapping, names, planning, refusing, seen, tunnels
 
 
 def report(
     gateway_id: str, desired: model.DesiredGateway | None, now: seen.Seen, failures: base.Failures
 ) -> model.Observation:
-    refused = mapping.refusals(desired) if desired else {}
-    wanted = {each.connection_id: each for each in mapping.wanted(desired, refused)} if desired else {}
+    refused = refusing.refusals(desired, now.plane) if desired else {}
+    wanted = {each.connection_id: each for each in mapping.wanted(desired, refused, now.plane)} if desired else {}
+    laid = tunnels.wanted(desired, frozenset(wanted), now) if desired else {}
     sas, held = seen.by_connection(now.sas), planning.by_owner(now.secrets)
     return model.Observation(
         gateway_id=gateway_id,
@@ -24,7 +25,14 @@ def report(
         connections=tuple(
             _refusal(wish, refused[wish.id])
             if wish.id in refused
-            else _connection(wish, wanted[wish.id], now, sas[wish.id], held[wish.id], _failure(wish, failures))
+            else _connection(
+                wish,
+                wanted[wish.id],
+                now,
+                sas[wish.id],
+                _failure(wish, failures),
+                applied=_applied(wanted[wish.id], laid.get(wish.id), now, sas[wish.id], held[wish.id]),
+            )
             for wish in (desired.connections if desired else ())
         ),
     )
@@ -40,13 +48,14 @@ def _gateway_generation(
 ) -> int | None:
     if desired is None or failures.get(None):
         return None
-    missing = mapping.addresses(desired, carried) - now.addresses
+    missing = ground.wanted(desired, carried, now.plane).addresses - now.addresses
     return desired.generation if planning.usable(now) and not missing else None
 
 
 def _present(now: seen.Seen) -> frozenset[str]:
     held = {*now.conns, *(names.owner(secret) for secret in now.secrets), *(sa.name for sa in now.sas)}
-    return frozenset(held - {seen.UNNAMED})
+    laid = {tunnel.connection_id for tunnel in now.tunnels.values()}
+    return frozenset((held | laid) - {seen.UNNAMED, ""})
 
 
 def _refusal(wish: model.DesiredConnection, reason: str) -> model.ConnectionObservation:
@@ -58,14 +67,15 @@ def _connection(
     wanted: mapping.Wanted,
     now: seen.Seen,
     sas: list[seen.IkeSa],
-    secrets: list[str],
     failure: str | None,
+    *,
+    applied: bool,
 ) -> model.ConnectionObservation:
     established = [sa for sa in sas if sa.live and not sa.growing]
     shown = next(reversed(established or sas), None)
     return model.ConnectionObservation(
         connection_id=wish.id,
-        applied_generation=wish.generation if not failure and _applied(wanted, now, sas, secrets) else None,
+        applied_generation=wish.generation if applied and not failure else None,
         failure=failure,
         ike_established=bool(established),
         ike_proposal=shown.proposal if shown else None,
@@ -79,8 +89,18 @@ def _connection(
     )
 
 
-def _applied(wanted: mapping.Wanted, now: seen.Seen, sas: list[seen.IkeSa], secrets: list[str]) -> bool:
-    """Loaded whole, and nothing of an older configuration is left."""
+def _applied(
+    wanted: mapping.Wanted,
+    tunnel: tunnels.Tunnel | None,
+    now: seen.Seen,
+    sas: list[seen.IkeSa],
+    secrets: list[str],
+) -> bool:
+    """Laid and loaded whole, and nothing of an older configuration is left. What only follows the tunnel's state, its MTU and
+    the metrics of its routes, may lag behind.
+    """
+    if tunnel and not tunnels.leads(now.tunnels.get(tunnels.name(tunnel.if_id)), tunnel):
+        return False
     stale = any(child.live and child.name not in wanted.children for sa in sas if sa.live for child in sa.children)
     loaded = now.conns.get(wanted.connection_id) == frozenset(wanted.children)
     return planning.usable(now) and loaded and secrets == [wanted.secret_id] and not stale

@@ -7,9 +7,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from landbridge import model
+
+if TYPE_CHECKING:
+    from landbridge.engine.strongswan import tunnels
+
+#: Where ESP is done: in the kernel, with an XFRM interface for each connection, or in charon, with one TUN for all.
+Plane = Literal["kernel", "userland"]
 
 UNNAMED = "(unnamed)"
 
@@ -34,6 +40,7 @@ class Child:
     packets_in: int = 0
     packets_out: int = 0
     installed_seconds: int = 0
+    encapsulated: bool = False
 
     @property
     def live(self) -> bool:
@@ -66,23 +73,37 @@ class IkeSa:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """`lan` is what the inner leg hangs on (`bridge br0`), `?` when it is half laid. `addresses` are (link, address/prefix);
-    one on `wan` counts when the underlay routes it here as well. `tried` names the children that were initiated moments ago.
+    """`plane` is the running charon's, or the machine's where none runs. `wan` and `lan` are what the legs hang on (`routed`,
+    `macvlan eth0`, `bridge br0`), `?` when they cannot be used. `wan_end` is the underlay's end of a leg, also of a lost one.
+    `addresses` are (link, address/prefix); one on `wan` counts when its rule and the underlay's route stand as well.
+    `guard` and `forward` are summaries of the firewall's tables in the namespace and on the machine. `tunnels`: interface ->
+    tunnel. `learned_mtus`: peer -> path MTU. `tried` names the children that were initiated moments ago.
     """
 
     at: datetime
+    plane: Plane = "userland"
     folder: bool = False
     namespace: bool = False
-    wan: bool = False
+    wan: str | None = None
+    wan_whole: bool = False
+    wan_mtu: int = 1500
     wan_end: bool = False
     lan: str | None = None
     addresses: frozenset[tuple[str, str]] = frozenset()
+    guard: str | None = None
+    forward: str | None = None
+    tunnels: Mapping[str, "tunnels.Tunnel"] = field(default_factory=dict)
+    learned_mtus: Mapping[str, int] = field(default_factory=dict)
     alive: bool = False
     conns: Mapping[str, frozenset[str]] = field(default_factory=dict)
     secrets: frozenset[str] = frozenset()
     sas: tuple[IkeSa, ...] = ()
     tried: frozenset[str] = frozenset()
     evidence: Mapping[str, tuple[model.Evidence, ...]] = field(default_factory=dict)
+
+    def path_mtu(self, peer: str | None) -> int:
+        """Bytes; the outer leg's own while no router on the way has said less."""
+        return min(self.wan_mtu, self.learned_mtus.get(peer or "", self.wan_mtu))
 
 
 def parse_conns(messages: list[dict[str, Any]]) -> dict[str, frozenset[str]]:
@@ -141,6 +162,7 @@ def _child(sa: dict[str, Any]) -> Child:
         packets_in=_number(sa, "packets-in"),
         packets_out=_number(sa, "packets-out"),
         installed_seconds=_number(sa, "install-time"),
+        encapsulated=_text(sa, "encap") == "yes",
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from landbridge import model
+from landbridge.engine.strongswan import seen, tunnels
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +34,13 @@ class AddNamespace(_OfGateway):
 
 @dataclass(frozen=True, slots=True)
 class LayWan(_OfGateway):
+    """`kind` is `routed` or `macvlan LINK`; `router` the next hop on a macvlan."""
+
+    kind: str
+    router: str | None
+
     def __str__(self) -> str:
-        return "lay the outer leg"
+        return f"lay the outer leg, {self.kind}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +84,31 @@ class RemoveAddresses(_OfGateway):
 
 
 @dataclass(frozen=True, slots=True)
-class StartCharon(_OfGateway):
+class SetGuard(_OfGateway):
+    """`table` as `firewall.guard` writes it."""
+
+    table: str
+
     def __str__(self) -> str:
-        return "start charon"
+        return "put up the firewall"
+
+
+@dataclass(frozen=True, slots=True)
+class SetForward(_OfGateway):
+    """`table` as `firewall.forward` writes it; None takes it away."""
+
+    table: str | None
+
+    def __str__(self) -> str:
+        return "forward UDP 500 and 4500 to the gateway" if self.table else "forward nothing to the gateway"
+
+
+@dataclass(frozen=True, slots=True)
+class StartCharon(_OfGateway):
+    plane: seen.Plane
+
+    def __str__(self) -> str:
+        return f"start charon, {self.plane} data plane"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +127,27 @@ class RemoveNamespace(_OfGateway):
 class RemoveFolder(_OfGateway):
     def __str__(self) -> str:
         return "remove the gateway's folder"
+
+
+@dataclass(frozen=True, slots=True)
+class LayTunnel:
+    connection_id: str
+    tunnel: tunnels.Tunnel
+
+    def __str__(self) -> str:
+        routed = len(self.tunnel.routes)
+        return f"lay tunnel {tunnels.name(self.tunnel.if_id)}, MTU {self.tunnel.mtu}, {routed} routes"
+
+
+@dataclass(frozen=True, slots=True)
+class CutTunnel:
+    """`connection_id` is empty when nobody knows whose it was."""
+
+    connection_id: str
+    if_id: int
+
+    def __str__(self) -> str:
+        return f"cut tunnel {tunnels.name(self.if_id)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,13 +224,16 @@ OfGateway = (
     | CutLan
     | AddAddresses
     | RemoveAddresses
+    | SetGuard
+    | SetForward
     | StartCharon
     | StopCharon
     | RemoveNamespace
     | RemoveFolder
 )
 OfCharon = LoadSecret | UnloadSecret | LoadConn | UnloadConn | TerminateIke | TerminateChild | Initiate
-Step = OfGateway | OfCharon
+OfTunnel = LayTunnel | CutTunnel
+Step = OfGateway | OfTunnel | OfCharon
 
 #: The steps that are one request to a running charon.
 OF_CHARON = (LoadSecret, UnloadSecret, LoadConn, UnloadConn, TerminateIke, TerminateChild, Initiate)

@@ -15,8 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from vici.exception import DeserializationException
-from vici.protocol import Message, Packet, Transport
+from vici.protocol import Message, Packet
 
 from landbridge.engine.strongswan import charon, evidence
 
@@ -108,7 +107,7 @@ class Watcher:
                     self._listen(selector, gateway_id, folder)
 
     def _listen(self, selector: selectors.BaseSelector, gateway_id: str, folder: Path) -> None:
-        ear = _Ear(gateway_id, connection := charon.connect(folder), Transport(connection))
+        ear = _Ear(gateway_id, connection := charon.connect(folder), charon.Transport(connection))
         try:
             for event in EVENTS:
                 ear.transport.send(Packet.register_event(event))
@@ -123,7 +122,7 @@ class Watcher:
             packet = Packet.parse(ear.transport.receive())
             if packet.response_type == Packet.EVENT:
                 self._event(ear.gateway_id, packet.event_type.decode(), Message.deserialize(packet.payload))
-        except (OSError, DeserializationException):
+        except (OSError, *charon.GARBLED):
             selector.unregister(ear.socket)
             ear.socket.close()
             del self._ears[ear.gateway_id]

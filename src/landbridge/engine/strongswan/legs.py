@@ -1,0 +1,289 @@
+"""A gateway's two legs: the outer one to the underlay or a real network, the inner one into its VPC. Through netlink.
+
+It knows nothing of charon or of tunnels. Everything here may be done twice. Invariant: no clear text crosses a gateway. What comes in
+by the outer leg is forwarded nowhere, and the default route is only for packets that the namespace itself makes.
+"""
+
+import errno
+import socket
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pyroute2.netlink.exceptions import NetlinkError
+
+from landbridge import model
+from landbridge.engine.strongswan import names, namespace
+
+#: The underlay's end of every veth to it; the API gives this block to no tunnel.
+ROUTER = "169.254.195.1"
+#: The routing table that holds the default route, out of the reach of forwarded packets.
+OWN_TABLE = 195
+#: charon's table of routes into userland tunnels (`routing_table` of its configuration).
+CHARONS_TABLE = 220
+MAIN_TABLE = 254
+#: Before all but `local`: what an outer address of ours sends never goes into a tunnel, whatever networks are behind it.
+FROM_OUR_ADDRESS = 100
+#: Before charon's own (220), which has the routes into the tunnels: what comes from outside must not be forwarded, least of
+#: all into a tunnel because it claims to come from the VPC.
+FROM_OUTSIDE = 210
+#: After main and default: packets that this namespace makes find the default route.
+FROM_HERE = 33000
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """What the namespace shows. `wan` and `lan`: a leg's kind of link and its parent's index."""
+
+    wan: tuple[str, int] | None = None
+    wan_whole: bool = False
+    wan_mtu: int = 1500
+    lan: tuple[str, int] | None = None
+    lan_up: bool = False
+    addresses: frozenset[tuple[str, str]] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """As in `seen.Seen`."""
+
+    wan: str | None
+    wan_whole: bool
+    wan_end: bool
+    lan: str | None
+    addresses: frozenset[tuple[str, str]]
+
+
+def lay_wan(gateway_id: str, underlay: str | None, kind: str, router: str | None) -> None:
+    """`kind` is `routed` or `macvlan LINK`; `router` the next hop on a macvlan."""
+    name = names.namespace(gateway_id)
+    with namespace.opened(name) as fd:
+        if kind == "routed":
+            mtu = namespace.inside(underlay, lambda ip: _outer_end(ip, names.wan_end(gateway_id), fd))
+        else:
+            mtu = namespace.inside(underlay, lambda ip: _macvlan(ip, kind.split(" ", 1)[1], "wan", fd))
+    namespace.inside(name, lambda ip: _inner_end_of_wan(ip, router or ROUTER, mtu))
+
+
+def _outer_end(ip: Any, end: str, fd: int) -> int:
+    if not ip.link_lookup(ifname=end):
+        ip.link("add", ifname=end, kind="veth", peer={"ifname": "wan", "net_ns_fd": fd})
+    index, mtu = namespace.index(ip, end), _way_out_mtu(ip)
+    ip.link("set", index=index, mtu=mtu, state="up")
+    ip.addr("replace", index=index, address=ROUTER, prefixlen=32)
+    return mtu
+
+
+def _way_out_mtu(ip: Any) -> int:
+    """Of the link with the default route: what is larger would not leave this machine."""
+    for route in ip.get_default_routes(family=socket.AF_INET):
+        if route.get("oif"):
+            return int(ip.link("get", index=route.get("oif"))[0].get("mtu"))
+    return 1500
+
+
+def _macvlan(ip: Any, interface: str, name: str, fd: int) -> int:
+    parent = namespace.link(ip, interface)
+    if parent is None:
+        raise OSError(errno.ENODEV, "no such interface", interface)
+    with namespace.but(errno.EEXIST):
+        ip.link("add", ifname=name, kind="macvlan", link=parent["index"], macvlan_mode="bridge", net_ns_fd=fd)
+    return int(parent.get("mtu"))
+
+
+def _inner_end_of_wan(ip: Any, router: str, mtu: int) -> None:
+    """Reverse path filtering would drop what comes by the second tunnel of a pair; the firewall looks at sources itself."""
+    ipv4 = Path("/proc/sys/net/ipv4")
+    (ipv4 / "ip_forward").write_text("1")
+    (ipv4 / "conf/all/rp_filter").write_text("0")
+    (ipv4 / "conf/default/rp_filter").write_text("0")
+    wan = namespace.index(ip, "wan")
+    ip.link("set", index=namespace.index(ip, "lo"), state="up")
+    ip.link("set", index=wan, mtu=mtu, state="up")
+    (ipv4 / "conf/wan/rp_filter").write_text("0")
+    ip.route("replace", dst="0.0.0.0/0", gateway=router, oif=wan, flags=["onlink"], table=OWN_TABLE)
+    for table in (CHARONS_TABLE, MAIN_TABLE):
+        for net in model.RESERVED_NETS:
+            ip.route("replace", dst=net, type="unreachable", table=table)
+    with namespace.but(errno.EEXIST):
+        ip.rule("add", iifname="wan", action="unreachable", priority=FROM_OUTSIDE)
+    with namespace.but(errno.EEXIST):
+        ip.rule("add", iifname="lo", table=OWN_TABLE, priority=FROM_HERE)
+
+
+def lay_lan(gateway_id: str, underlay: str | None, kind: str) -> None:
+    """`kind` is `bridge NAME` or `interface NAME`, a link of the underlay."""
+    name, end = names.namespace(gateway_id), names.lan_end(gateway_id)
+    how, link = kind.split(" ", 1)
+    with namespace.opened(name) as fd:
+        if how == "bridge":
+            namespace.inside(underlay, lambda ip: _onto_bridge(ip, link, end, fd))
+        else:
+            namespace.inside(underlay, lambda ip: _macvlan(ip, link, "lan", fd))
+    namespace.inside(name, lambda ip: ip.link("set", index=namespace.index(ip, "lan"), state="up"))
+
+
+def _onto_bridge(ip: Any, bridge: str, end: str, fd: int) -> None:
+    master = namespace.index(ip, bridge)
+    if not ip.link_lookup(ifname=end):
+        ip.link("add", ifname=end, kind="veth", peer={"ifname": "lan", "net_ns_fd": fd})
+    ip.link("set", index=namespace.index(ip, end), master=master, state="up")
+
+
+def cut(gateway_id: str, underlay: str | None, leg: str) -> None:
+    """Removes the leg `wan` or `lan`, from whichever side it can be reached: a namespace dies slowly, a link at once."""
+    end = names.wan_end(gateway_id) if leg == "wan" else names.lan_end(gateway_id)
+    namespace.inside(underlay, lambda ip: _delete_link(ip, end))
+    if namespace.exists(names.namespace(gateway_id)):
+        namespace.inside(names.namespace(gateway_id), lambda ip: _delete_link(ip, leg))
+
+
+def _delete_link(ip: Any, ifname: str) -> None:
+    for index in ip.link_lookup(ifname=ifname):
+        with namespace.but(errno.ENODEV):
+            ip.link("del", index=index)
+
+
+def add_addresses(gateway_id: str, underlay: str | None, addresses: tuple[tuple[str, str], ...]) -> None:
+    def within(ip: Any) -> None:
+        for leg, address in addresses:
+            host, length = address.split("/")
+            ip.addr("replace", index=namespace.index(ip, leg), address=host, prefixlen=int(length))
+            if leg == "wan":
+                with namespace.but(errno.EEXIST):
+                    ip.rule("add", src=host, src_len=32, table=OWN_TABLE, priority=FROM_OUR_ADDRESS)
+            if leg != "lo":
+                _announce(leg, namespace.link(ip, leg).get("address"), host)
+
+    namespace.inside(names.namespace(gateway_id), within)
+    outer = [address for leg, address in addresses if leg == "wan"]
+    if outer:
+        namespace.inside(underlay, lambda ip: _route_here(ip, names.wan_end(gateway_id), outer))
+
+
+def _route_here(ip: Any, end: str, outer: list[str]) -> None:
+    """Nothing to do on a macvlan: the network itself asks who has the address."""
+    for index in ip.link_lookup(ifname=end):
+        for address in outer:
+            ip.route("replace", dst=address, oif=index)
+
+
+def _announce(leg: str, mac: str, address: str) -> None:
+    """Tells the neighbours whose the address is now (RFC 5227, 2.3): they may remember an earlier leg's for a minute."""
+    hardware, protocol = bytes.fromhex(mac.replace(":", "")), socket.inet_aton(address)
+    header = b"\xff" * 6 + hardware + struct.pack("!HHHBBH", 0x0806, 1, 0x0800, 6, 4, 1)
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as announcer:
+        announcer.bind((leg, 0))
+        announcer.send(header + hardware + protocol + bytes(6) + protocol)
+
+
+def remove_addresses(gateway_id: str, underlay: str | None, addresses: tuple[tuple[str, str], ...]) -> None:
+    outer = [address for leg, address in addresses if leg == "wan"]
+
+    def without(ip: Any) -> None:
+        for index in ip.link_lookup(ifname=names.wan_end(gateway_id)):
+            for address in outer:
+                with namespace.but(errno.ESRCH):
+                    ip.route("del", dst=address, oif=index)
+
+    def within(ip: Any) -> None:
+        for leg, address in addresses:
+            host, length = address.split("/")
+            with namespace.but(errno.EADDRNOTAVAIL):
+                ip.addr("del", index=namespace.index(ip, leg), address=host, prefixlen=int(length))
+            if leg == "wan":
+                with namespace.but(errno.ENOENT):
+                    ip.rule("del", src=host, src_len=32, table=OWN_TABLE, priority=FROM_OUR_ADDRESS)
+
+    if outer:
+        namespace.inside(underlay, without)
+    namespace.inside(names.namespace(gateway_id), within)
+
+
+def look_inside(ip: Any) -> Inside:
+    links = {link.get("ifname"): link for link in ip.get_links()}
+    by_index = {link["index"]: ifname for ifname, link in links.items()}
+    rules = ip.get_rules(family=socket.AF_INET)
+    found = {
+        (by_index.get(address["index"], ""), f"{address.get('local')}/{address['prefixlen']}")
+        for address in ip.get_addr(family=socket.AF_INET)
+    }
+    wan = links.get("wan")
+    return Inside(
+        wan=_parent(wan) if wan else None,
+        wan_whole=_is_up(wan) and _is_guarded(ip, rules),
+        wan_mtu=int(wan.get("mtu")) if wan else 1500,
+        lan=_parent(links["lan"]) if "lan" in links else None,
+        lan_up=_is_up(links.get("lan")),
+        addresses=frozenset((leg, address) for leg, address in found if _is_ours(leg, address, rules)),
+    )
+
+
+def _is_ours(leg: str, address: str, rules: Any) -> bool:
+    """An outer address counts when its rule stands too."""
+    if leg == "wan":
+        host = address.split("/", maxsplit=1)[0]
+        return any(rule.get("priority") == FROM_OUR_ADDRESS and rule.get("src") == host for rule in rules)
+    return leg == "lan" or (leg == "lo" and not address.startswith("127."))
+
+
+def _is_up(link: Any) -> bool:
+    return link is not None and bool(link["flags"] & 1)  # IFF_UP
+
+
+def _is_guarded(ip: Any, rules: Any) -> bool:
+    """Whether the rules of the invariant stand, the default route, and the routes that nobody's network overrides."""
+    known = {(rule.get("priority"), rule.get("iifname")) for rule in rules}
+    kept = {route.get("dst") for route in ip.get_routes(family=socket.AF_INET, table=MAIN_TABLE)}
+    nets = {net.split("/")[0] for net in model.RESERVED_NETS}
+    way_out = any(ip.get_routes(family=socket.AF_INET, table=OWN_TABLE))
+    return way_out and {(FROM_OUTSIDE, "wan"), (FROM_HERE, "lo")} <= known and nets <= kept
+
+
+def _parent(link: Any) -> tuple[str, int]:
+    return link.get(("linkinfo", "kind")) or "", link.get("link") or 0
+
+
+def look_outside(ip: Any, gateway_id: str, here: Inside) -> Look:
+    wan_end = namespace.link(ip, names.wan_end(gateway_id))
+    wan = _wan(ip, here, wan_end)
+    index = wan_end["index"] if wan_end else 0
+    lost = {
+        (leg, address)
+        for leg, address in here.addresses
+        if leg == "wan" and wan == "routed" and not _goes_through(ip, address, index)
+    }
+    return Look(
+        wan=wan,
+        wan_whole=here.wan_whole and (wan != "routed" or _is_up(wan_end)),
+        wan_end=wan_end is not None,
+        lan=_lan(ip, here, namespace.link(ip, names.lan_end(gateway_id))),
+        addresses=here.addresses - lost,
+    )
+
+
+def _wan(ip: Any, here: Inside, end: Any) -> str | None:
+    if here.wan is None:
+        return None
+    if here.wan[0] == "macvlan":
+        return f"macvlan {namespace.link_name(ip, here.wan[1])}"
+    return "routed" if end is not None else "?"
+
+
+def _lan(ip: Any, here: Inside, end: Any) -> str | None:
+    if here.lan is None and end is None:
+        return None
+    if not here.lan_up or here.lan is None:
+        return "?"
+    if end is not None:
+        return f"bridge {namespace.link_name(ip, end.get('master'))}" if _is_up(end) else "?"
+    return f"interface {namespace.link_name(ip, here.lan[1])}" if here.lan[0] == "macvlan" else "?"
+
+
+def _goes_through(ip: Any, address: str, index: int) -> bool:
+    try:
+        route = ip.route("get", dst=address.split("/", maxsplit=1)[0])[0]
+    except NetlinkError:
+        return False
+    return bool(route.get("oif") == index)

@@ -1,0 +1,120 @@
+"""Which connections this engine does not carry, and why, said before anything is loaded. Pure.
+
+What the API accepts and the machine cannot do ends here, as a reason for the user; the older connection keeps its place.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from landbridge import model
+from landbridge.engine.strongswan import mapping, seen, selectors
+
+NO_GM = "no packaged IKE daemon carries SM2/SM3/SM4"
+NO_PSK = "the connection has no pre-shared key"
+NO_SUBNETS = "there is no local or no peer subnet to make a traffic selector of"
+NO_ROOM = "the userland data plane needs an address of its own in the local subnet {}, and it has none to spare"
+NO_DEFAULT_ROUTE = "the userland data plane carries no default route (0.0.0.0/0): it has one device for all tunnels"
+
+
+def refusals(desired: model.DesiredGateway, plane: seen.Plane) -> dict[str, str]:
+    """Connection id -> why this engine does not carry it."""
+    refused: dict[str, str] = {}
+    taken, known = _Taken(), _Identities()
+    for wish in sorted(desired.connections, key=lambda wish: (wish.connection.created_at, wish.id)):
+        wanted = selectors.pairs(desired, wish, plane) if wish.connection.style in ("static", "policy") else ()
+        reason = _refusal(desired, wish, wanted)
+        if plane == "userland":
+            reason = reason or _userland_refusal(desired, wish, wanted) or taken.refusal(wanted)
+        reason = reason or known.refusal(wish)
+        if reason:
+            refused[wish.id] = reason
+        else:
+            taken.add(wish.id, wanted)
+            known.add(wish)
+    return refused
+
+
+def _refusal(
+    desired: model.DesiredGateway, wish: model.DesiredConnection, wanted: tuple[selectors.Pair, ...]
+) -> str | None:
+    if desired.gateway.is_gm:
+        return NO_GM
+    if wish.connection.style not in ("static", "policy"):
+        return f"connections of style {wish.connection.style} are not carried by this engine yet"
+    if wish.psk is None:
+        return NO_PSK
+    return None if wanted else NO_SUBNETS
+
+
+def _userland_refusal(
+    desired: model.DesiredGateway, wish: model.DesiredConnection, wanted: tuple[selectors.Pair, ...]
+) -> str | None:
+    if any(pair.everything for pair in wanted):
+        return NO_DEFAULT_ROUTE
+    full = (net for net in selectors.uncovered(desired, wish) if _is_full(net, wish.connection))
+    return next((NO_ROOM.format(net) for net in full), None)
+
+
+def _is_full(net: selectors.Net, connection: model.Connection) -> bool:
+    """Every address of a /31 or /32 may be a host's, which would lose its traffic to us. The inner tunnel address is ours."""
+    inner = connection.tunnel_local_address
+    return net.prefixlen >= 31 and not (inner and net == selectors.parse_host(inner))
+
+
+class _Identities:
+    """Pairs of identities in use: charon holds two IKE_SAs between the same two for a double and ends the older one."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str], str] = {}
+
+    def add(self, wish: model.DesiredConnection) -> None:
+        self._known[_folded(wish)] = wish.id
+
+    def refusal(self, wish: model.DesiredConnection) -> str | None:
+        other = self._known.get(_folded(wish))
+        if other is None:
+            return None
+        local_id, peer_id = (identity.removeprefix("fqdn:") for identity in mapping.identities(wish))
+        return f"IKE cannot tell it apart from connection {other}: both have local id {local_id} and peer id {peer_id}"
+
+
+def _folded(wish: model.DesiredConnection) -> tuple[str, str]:
+    """charon compares names without regard to case."""
+    local_id, peer_id = mapping.identities(wish)
+    return local_id.lower(), peer_id.lower()
+
+
+class _Taken:
+    """Selector pairs in use. One TUN carries all tunnels of a charon, so overlapping pairs would steal traffic.
+
+    Indexed by the remote net and by every net around it: a look-up costs 33 probes, not one per pair of the gateway.
+    """
+
+    def __init__(self) -> None:
+        self._exact: defaultdict[selectors.Net, list[tuple[str, selectors.Pair]]] = defaultdict(list)
+        self._within: defaultdict[selectors.Net, list[tuple[str, selectors.Pair]]] = defaultdict(list)
+
+    def add(self, connection_id: str, wanted: tuple[selectors.Pair, ...]) -> None:
+        for pair in wanted:
+            self._exact[pair.remote].append((connection_id, pair))
+            for around in _around(pair.remote):
+                self._within[around].append((connection_id, pair))
+
+    def refusal(self, wanted: tuple[selectors.Pair, ...]) -> str | None:
+        for pair in wanted:
+            for connection_id, other in self._near(pair.remote):
+                if pair.overlaps(other):
+                    return f"the userland data plane cannot tell it apart from connection {connection_id}"
+        return None
+
+    def _near(self, remote: selectors.Net) -> Iterator[tuple[str, selectors.Pair]]:
+        yield from self._exact.get(remote, ())
+        yield from self._within.get(remote, ())
+        for around in _around(remote):
+            yield from self._exact.get(around, ())
+
+
+def _around(net: selectors.Net) -> Iterator[selectors.Net]:
+    while net.prefixlen:
+        net = net.supernet()
+        yield net

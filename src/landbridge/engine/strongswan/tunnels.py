@@ -1,0 +1,114 @@
+"""The XFRM interface of each connection on the kernel data plane: what it must be, and how large a packet it takes.
+
+Pure. Invariants: a tunnel's routes stand from its creation to its removal, whether there is an SA or not, so that what belongs into
+it never leaves in clear; of several connections to one network the one that is up comes first, then the master, then the oldest.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from landbridge import model
+from landbridge.engine.strongswan import seen, selectors
+
+#: Bits of a route's metric above the `if_id` that tells equals apart.
+STANDBY = 1 << 30
+DOWN = 1 << 31
+#: Priorities of the rules of policy connections: after charon's and ours, before main. The narrower pair comes first.
+FIRST_RULE = 1000
+#: Their routing tables are this many above the `if_id`.
+TABLE = 1 << 16
+
+#: Bytes that ESP adds in tunnel mode (RFC 4303): outer IPv4, SPI and sequence number, pad length and next header.
+_OUTER, _HEAD, _TRAILER = 20, 8, 2
+#: UDP around ESP (RFC 3948).
+_UDP = 8
+#: Initialization vector and block that the plain text is padded to: RFC 3602 (AES-CBC), 2451 (3DES), 4106 (GCM).
+_CIPHER = {"3des": (8, 8), "aes-128-gcm-16": (8, 4), "aes-256-gcm-16": (8, 4)}
+_AES_CBC = (16, 16)
+#: Integrity check value: RFC 2403, 2404, 4868; the 16 of GCM come with the cipher.
+_ICV = {"md5": 12, "sha1": 12, "sha2-256": 16, "sha2-384": 24, "sha2-512": 32}
+_GCM_ICV = 16
+#: RFC 791: every host takes so much.
+_LEAST = 576
+
+
+@dataclass(frozen=True, slots=True)
+class Tunnel:
+    """`routes`: (destination, metric). `pairs`: (priority, source, destination) of a policy connection, each a rule that leads
+    into the tunnel. `address`: our inner address with its mask. `whole` is False when the kernel holds it only in part.
+    """
+
+    connection_id: str
+    if_id: int
+    mtu: int
+    address: str | None = None
+    routes: frozenset[tuple[str, int]] = frozenset()
+    pairs: frozenset[tuple[int, str, str]] = frozenset()
+    whole: bool = True
+
+
+def name(if_id: int) -> str:
+    """Of the interface: at most 11 of 15 bytes."""
+    return f"x{if_id}"
+
+
+def wanted(desired: model.DesiredGateway, carried: frozenset[str], now: seen.Seen) -> dict[str, Tunnel]:
+    """Connection id -> its tunnel. Nothing on the userland data plane, which has one TUN for all."""
+    if now.plane != "kernel":
+        return {}
+    sas = seen.by_connection(now.sas)
+    return {wish.id: _tunnel(wish, sas[wish.id], now) for wish in desired.connections if wish.id in carried}
+
+
+def _tunnel(wish: model.DesiredConnection, sas: list[seen.IkeSa], now: seen.Seen) -> Tunnel:
+    children = [child for sa in sas for child in sa.children if child.installed]
+    rank = _rank(wish, up=bool(children))
+    # Before there is an SA nobody knows whether a NAT is in the way: the smaller is always right.
+    encapsulated = any(child.encapsulated for child in children) or not children
+    connection = wish.connection
+    return Tunnel(
+        connection_id=wish.id,
+        if_id=wish.if_id,
+        mtu=inner_mtu(now.path_mtu(wish.peer_address), connection.ipsec_policy, encapsulated=encapsulated),
+        address=connection.tunnel_local_address,
+        routes=frozenset((net, rank + wish.if_id) for net in _destinations(connection)),
+        pairs=frozenset(_pairs(connection, rank)),
+    )
+
+
+def _rank(wish: model.DesiredConnection, *, up: bool) -> int:
+    return (0 if up else DOWN) + (STANDBY if wish.connection.ha_role == "slave" else 0)
+
+
+def _destinations(connection: model.Connection) -> Iterator[str]:
+    yield from (str(selectors.parse_net(subnet)) for subnet in connection.peer_subnets or ())
+    for rule in connection.policy_rules:
+        yield from (str(selectors.parse_net(subnet)) for subnet in rule.destinations)
+
+
+def _pairs(connection: model.Connection, rank: int) -> Iterator[tuple[int, str, str]]:
+    """Of two rules that match the narrower destination wins, then the narrower source, then the rank, as with routes."""
+    place = 2 * bool(rank & DOWN) + bool(rank & STANDBY)
+    for rule in connection.policy_rules:
+        source = selectors.parse_net(rule.source)
+        for destination in map(selectors.parse_net, rule.destinations):
+            width = (32 - destination.prefixlen) * 33 + 32 - source.prefixlen
+            yield FIRST_RULE + 4 * width + place, str(source), str(destination)
+
+
+def inner_mtu(path: int, policy: model.IpsecPolicy, *, encapsulated: bool) -> int:
+    """Bytes of the largest packet that still fits into one of `path` bytes when it has been through ESP."""
+    gcm = "gcm" in policy.encryption_algorithm
+    vector, block = _CIPHER.get(policy.encryption_algorithm, _AES_CBC)
+    icv = _GCM_ICV if gcm else _ICV[policy.authentication_algorithm]
+    room = path - _OUTER - (_UDP if encapsulated else 0) - _HEAD - vector - icv
+    return max(room // block * block - _TRAILER, _LEAST)
+
+
+def leads(standing: Tunnel | None, wanted: Tunnel) -> bool:
+    """Whether what belongs into the tunnel goes there, at whatever rank and size."""
+    return standing is not None and standing.whole and _ends(standing) == _ends(wanted)
+
+
+def _ends(tunnel: Tunnel) -> tuple[str | None, set[str], set[tuple[str, str]]]:
+    return tunnel.address, {net for net, _ in tunnel.routes}, {pair[1:] for pair in tunnel.pairs}

@@ -1,0 +1,16 @@
+"""How many resources of a kind a project may have."""
+
+from collections.abc import Iterator
+
+from landbridge import model
+
+#: The kinds in the order of the page; each is the name of the resource in the body of its create.
+KINDS = ("customer_gateway", "vpn_connection", "vpn_gateway")
+WITHOUT_LIMIT = 0
+
+
+def check(kind: str, limit: int, used: int) -> Iterator[model.Violation]:
+    """Whether there is room for one more."""
+    if limit != WITHOUT_LIMIT and used >= limit:
+        what = kind.replace("_", " ").replace("vpn", "VPN")
+        yield model.Violation(kind, f"the project has {used} {what}s", f"its quota is {limit}")

@@ -1,0 +1,96 @@
+"""Tags of a resource that is there: what may be added and removed, and what a search by tags may ask.
+
+Adding a key that is there sets its value; removing one that is not there is no fault. So each call may be repeated.
+"""
+
+import dataclasses
+from collections.abc import Iterator
+
+from landbridge import model
+from landbridge.rules import fields
+
+RESOURCE_TYPES = ("vpn-gateway", "customer-gateway", "vpn-connection")
+VALUES_LIMIT = 20
+KEY_LIMIT, VALUE_LIMIT = 128, 255
+NAME_KEY = "resource_name"
+
+
+def check_type(resource_type: str) -> Iterator[model.Violation]:
+    if resource_type not in RESOURCE_TYPES:
+        yield model.Violation("resource_type", f"{resource_type!r} is not known", f"one of {', '.join(RESOURCE_TYPES)}")
+
+
+def check_change(asked: tuple[model.AskTag, ...] | None) -> Iterator[model.Violation]:
+    """A list of tags as in a create, but that a value may be left out."""
+    if asked is None:
+        yield model.Violation("tags", "is mandatory", f"at most {fields.TAG_LIMIT} tags")
+    else:
+        yield from fields.check_tags("tags", tuple(dataclasses.replace(tag, value=tag.value or "") for tag in asked))
+
+
+def check_sum(tags: tuple[model.Tag, ...]) -> Iterator[model.Violation]:
+    if len(tags) > fields.TAG_LIMIT:
+        wrong = f"the resource would have {len(tags)} tags"
+        yield model.Violation("tags", wrong, f"at most {fields.TAG_LIMIT}")
+
+
+def added(before: tuple[model.Tag, ...], asked: tuple[model.AskTag, ...]) -> tuple[model.Tag, ...]:
+    """A key that was there keeps its place."""
+    return tuple(
+        model.Tag(key, value)
+        for key, value in ({tag.key: tag.value for tag in before} | {t.key: t.value for t in fields.tags(asked)}).items()
+    )
+
+
+def removed(before: tuple[model.Tag, ...], asked: tuple[model.AskTag, ...]) -> tuple[model.Tag, ...]:
+    """A value that is given and not empty must be the tag's own."""
+    wanted = {tag.key: tag.value for tag in asked}
+    return tuple(tag for tag in before if tag.key not in wanted or wanted[tag.key] not in (None, "", tag.value))
+
+
+def check_search(ask: model.AskTagSearch) -> Iterator[model.Violation]:
+    yield from check_type(ask.resource_type)
+    if len(ask.tags or ()) > fields.TAG_LIMIT:
+        yield model.Violation("tags", f"has {len(ask.tags or ())} entries", f"at most {fields.TAG_LIMIT}")
+    else:
+        yield from _check_wanted(ask.tags or ())
+    seen: set[str | None] = set()
+    for index, match in enumerate(ask.matches or ()):
+        yield from _check_match(f"matches[{index}]", match, seen)
+
+
+def _check_wanted(tags: tuple[model.AskTagValues, ...]) -> Iterator[model.Violation]:
+    seen: set[str | None] = set()
+    for index, tag in enumerate(tags):
+        place = f"tags[{index}]"
+        if tag.key is None or not 1 <= len(tag.key) <= KEY_LIMIT:
+            yield model.Violation(f"{place}.key", _length(tag.key), f"1 to {KEY_LIMIT} characters")
+        elif tag.key in seen:
+            yield model.Violation(f"{place}.key", f"{tag.key!r} is given twice", "each key once, with all its values")
+        seen.add(tag.key)
+        if tag.values is None:
+            yield model.Violation(f"{place}.values", "is mandatory", "an array; an empty one is any value")
+        elif len(tag.values) > VALUES_LIMIT:
+            yield model.Violation(f"{place}.values", f"has {len(tag.values)} entries", f"at most {VALUES_LIMIT}")
+        else:
+            for number, value in enumerate(tag.values):
+                if len(value) > VALUE_LIMIT:
+                    yield model.Violation(f"{place}.values[{number}]", _length(value), f"0 to {VALUE_LIMIT} characters")
+
+
+def _check_match(place: str, match: model.AskMatch, seen: set[str | None]) -> Iterator[model.Violation]:
+    if match.key != NAME_KEY:
+        yield model.Violation(f"{place}.key", _unknown(match.key), NAME_KEY)
+    elif match.key in seen:
+        yield model.Violation(f"{place}.key", f"{match.key!r} is given twice", "once")
+    seen.add(match.key)
+    if match.value is None or len(match.value) > VALUE_LIMIT:
+        yield model.Violation(f"{place}.value", _length(match.value), f"0 to {VALUE_LIMIT} characters")
+
+
+def _length(text: str | None) -> str:
+    return "is mandatory" if text is None else f"has {len(text)} characters"
+
+
+def _unknown(key: str | None) -> str:
+    return "is mandatory" if key is None else f"{key!r} is not known"

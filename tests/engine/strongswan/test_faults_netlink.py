@@ -1,0 +1,115 @@
+"""A netlink call fails, or the agent dies in it: at every call of a cycle. The next cycle comes to the same end."""
+
+import contextlib
+import dataclasses
+import errno
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from pyroute2 import IPRoute
+from pyroute2.netlink.exceptions import NetlinkError
+
+from lab import turns
+from landbridge import model
+from landbridge.engine import base
+from landbridge.engine.strongswan import namespace
+from tests.engine.strongswan import fault_bench
+from tests.engine.strongswan.fault_bench import Bench
+
+pytestmark = pytest.mark.tunnel
+
+
+class Died(BaseException):
+    """The agent's process ended here."""
+
+
+FAULTS: dict[str, Callable[[], BaseException]] = {
+    "no buffers": lambda: NetlinkError(errno.ENOBUFS),
+    "no memory": lambda: OSError(errno.ENOMEM, "Cannot allocate memory"),
+    "death": Died,
+}
+
+
+class Counted:
+    """Counts the calls of all netlink sockets, and raises in one of them."""
+
+    def __init__(self, at: int, fault: Callable[[], BaseException]) -> None:
+        self.count = 0
+        self._at, self._fault = at, fault
+
+    @contextlib.contextmanager
+    def open(self) -> Iterator[Any]:
+        with IPRoute() as ip:
+            yield _Calls(ip, self._call)
+
+    def _call(self, work: Callable[..., Any], *arguments: Any, **words: Any) -> Any:
+        self.count += 1
+        if self.count == self._at:
+            raise self._fault()
+        return work(*arguments, **words)
+
+
+@dataclasses.dataclass
+class _Calls:
+    ip: IPRoute
+    call: Callable[..., Any]
+
+    def __getattr__(self, name: str) -> Any:
+        work = getattr(self.ip, name)
+        return lambda *arguments, **words: self.call(work, *arguments, **words)
+
+
+@pytest.fixture(scope="module")
+def bench() -> Iterator[Bench]:
+    with fault_bench.bench() as made:
+        yield made
+
+
+def _spoilt(bench: Bench, desired: model.DesiredGateway | None, counted: Counted) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(namespace, "IPRoute", counted.open)
+        with contextlib.suppress(base.StepFailed, Died):
+            turns.turn(bench.fresh(), bench.id, desired)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_whichever_call_fails_the_next_cycle_makes_and_removes_the_gateway(bench: Bench, fault: str):
+    """No connections: they make no netlink call here, and take most of the time."""
+    alone = bench.desired()
+    ends = {name: bench.settle(desired) for name, desired in (("made", alone), ("removed", None))}
+    at, last = 0, False
+    while not last:
+        at += 1
+        last = True
+        for name, desired in (("made", alone), ("removed", None)):
+            counted = Counted(at, FAULTS[fault])
+            _spoilt(bench, desired, counted)
+            assert bench.settle(desired) == ends[name], f"{name}, call {at}"
+            last = last and counted.count < at
+    assert at > 20
+
+
+def test_a_call_that_fails_while_tunnels_are_up_costs_no_tunnel(bench: Bench):
+    """Somebody took the leg's address away, and it cannot be given back at once."""
+    both = bench.desired(bench.main, bench.other)
+    end = bench.settle(both)
+    kept = bench.spis(bench.main) | bench.spis(bench.other)
+    at, last = 0, False
+    while not last:
+        at += 1
+        _take_address(bench)
+        counted = Counted(at, FAULTS["no buffers"])
+        _spoilt(bench, both, counted)
+        assert bench.settle(both) == end, f"call {at}"
+        last = counted.count < at
+    assert bench.spis(bench.main) | bench.spis(bench.other) == kept
+    bench.carries()
+
+
+def _take_address(bench: Bench) -> None:
+    def take(ip: Any) -> None:
+        (lan,) = ip.link_lookup(ifname="lan")
+        ip.flush_addr(index=lan)
+
+    namespace.inside(bench.namespace, take)

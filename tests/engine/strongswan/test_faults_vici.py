@@ -1,0 +1,130 @@
+"""VICI answers late, wrongly or not at all, and charon dies during a load: at every request of a cycle that adds and of one that
+removes a connection. The next cycle finishes, what is said in between is true, and nothing happens to the other connection.
+"""
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lab import sites, turns
+from landbridge import model
+from landbridge.engine import base
+from landbridge.engine.strongswan import charon, watching
+from tests.engine.strongswan import fault_bench, vici_proxy
+from tests.engine.strongswan.fault_bench import Bench, Teller
+
+pytestmark = pytest.mark.tunnel
+
+SLOW = (vici_proxy.answer_late, vici_proxy.stop_in_the_middle)
+WAYS = (
+    vici_proxy.hang_up,
+    vici_proxy.lose_the_answer,
+    vici_proxy.refuse,
+    vici_proxy.garble,
+    vici_proxy.say_nothing_in_a_packet,
+    vici_proxy.promise_too_much,
+    *SLOW,
+    vici_proxy.die_at_once,
+)
+
+
+@pytest.fixture(scope="module")
+def bench() -> Iterator[Bench]:
+    with fault_bench.bench() as made:
+        yield made
+
+
+def _spoilt(bench: Bench, desired: model.DesiredGateway, teller: Teller, proxy: vici_proxy.Proxy) -> None:
+    """One cycle with the fault in it. What the agent is not told is not reported."""
+    before = bench.installed()
+    with proxy, contextlib.suppress(base.StepFailed):
+        observation = turns.turn(bench.fresh(), bench.id, desired)
+        if any(one.connection_id == bench.main.id for one in observation.connections):
+            teller.take(observation)
+    if bench.main.id not in {one.id for one in desired.connections}:
+        return
+    if proxy.way is vici_proxy.die_at_once:  # what was true when it was looked at may be so no more
+        teller.look(desired)
+    else:
+        teller.judge(desired, before, bench.installed())
+
+
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__.replace("_", " "))
+def test_whichever_request_is_spoilt_the_next_cycle_finishes(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, way: vici_proxy.Way
+):
+    both, other = bench.desired(bench.main, bench.other), bench.desired(bench.other)
+    ends = {"removed": bench.settle(other), "added": bench.settle(both)}
+    kept = bench.spis(bench.other)
+    if way in SLOW:
+        monkeypatch.setattr(charon, "ANSWER", 0.1)
+    at, last = 0, False
+    while not last:
+        at += 1
+        last = True
+        for name, desired in (("removed", other), ("added", both)):
+            proxy = vici_proxy.Proxy(bench, at, way)
+            _spoilt(bench, desired, Teller(bench), proxy)
+            assert bench.settle(desired) == ends[name], f"{name}, request {at}"
+            last = last and proxy.count < at
+    assert at > 15
+    assert (bench.spis(bench.other) == kept) == (way is not vici_proxy.die_at_once)
+    bench.carries()
+
+
+def test_a_proxy_that_spoils_nothing_is_not_noticed(bench: Bench):
+    bench.settle(bench.desired(bench.other))
+    both = bench.desired(bench.main, bench.other)
+    with vici_proxy.Proxy(bench) as proxy:
+        bench.settle(both)
+    assert proxy.count > 15
+
+
+def test_what_was_up_is_active_still_when_nobody_can_look(bench: Bench, monkeypatch: pytest.MonkeyPatch):
+    both = bench.desired(bench.main, bench.other)
+    bench.settle(both)
+    teller = Teller(bench)
+    assert teller.look(both) == "ACTIVE"
+    seen_at = teller.seen_at
+    monkeypatch.setattr(charon, "ANSWER", 0.15)
+    for way in WAYS:
+        if way is not vici_proxy.die_at_once:
+            with vici_proxy.Proxy(bench, 2, way), pytest.raises(base.StepFailed):
+                turns.turn(bench.fresh(), bench.id, both)
+            assert (teller.word(both), teller.seen_at) == ("ACTIVE", seen_at)
+
+
+def _other_way_in(bench: Bench) -> Path:
+    """A folder whose socket is the real one behind the proxy."""
+    folder = bench.world.folder / "well"
+    folder.mkdir()
+    charon.socket_path(folder).symlink_to(bench.folder / "real")
+    return folder
+
+
+def test_a_charon_that_stops_in_the_middle_of_an_event_does_not_deafen_us_to_others(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+):
+    """One thread listens to all: it lets go of the one, and hears the other."""
+    monkeypatch.setattr(charon, "ANSWER", 0.3)
+    bench.settle(bench.desired(bench.other))
+    heard: list[str] = []
+    stop = threading.Event()
+    with vici_proxy.Proxy(bench, 3, vici_proxy.stop_in_the_middle):
+        folders = {"sick": bench.folder, "well": _other_way_in(bench)}
+        watcher = watching.Watcher(lambda: folders, bench.fresh()._lines_of, heard.append)
+        thread = threading.Thread(target=watcher.run, args=(stop,))
+        thread.start()
+        try:
+            sites.wait_for(lambda: "sick" in heard, "the sick one to be given up")
+            time.sleep(0.1)
+            heard.clear()
+            bench.world.devices[1].swanctl("--terminate", "--ike", "hq", "--force")
+            sites.wait_for(lambda: "well" in heard, "the news of the other one")
+        finally:
+            stop.set()
+            thread.join()

@@ -1,0 +1,94 @@
+"""The tunnels of the kernel data plane: sizes by the RFCs' arithmetic, and which of several carries the traffic."""
+
+import dataclasses
+from datetime import UTC, datetime
+
+import pytest
+
+from lab import wishes
+from landbridge import model
+from landbridge.engine.strongswan import names, seen, tunnels
+
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("encryption", "authentication", "plain", "in_udp"),
+    [
+        ("aes-128", "sha1", 1438, 1422),
+        ("aes-256", "sha2-256", 1438, 1422),
+        ("aes-256", "sha2-384", 1422, 1422),
+        ("aes-256", "sha2-512", 1422, 1406),
+        ("3des", "md5", 1446, 1438),
+        ("aes-128-gcm-16", "md5", 1446, 1438),
+    ],
+)
+def test_the_largest_packet_still_fits_when_it_has_been_through_esp(
+    encryption: str, authentication: str, plain: int, in_udp: int
+):
+    policy = wishes.ipsec_policy(encryption_algorithm=encryption, authentication_algorithm=authentication)
+    assert tunnels.inner_mtu(1500, policy, encapsulated=False) == plain
+    assert tunnels.inner_mtu(1500, policy, encapsulated=True) == in_udp
+
+
+def test_a_path_too_narrow_for_ip_is_not_believed():
+    assert tunnels.inner_mtu(300, wishes.ipsec_policy(), encapsulated=True) == 576
+
+
+def _up(*wishes_up: model.DesiredConnection, encapsulated: bool = False) -> seen.Seen:
+    sas = tuple(
+        seen.IkeSa(
+            wish.id,
+            "1",
+            "ESTABLISHED",
+            children=(
+                seen.Child(str(names.Child(wish.id, "0", "a", "b")), "1", "INSTALLED", encapsulated=encapsulated),
+            ),
+        )
+        for wish in wishes_up
+    )
+    return seen.Seen(at=AT, plane="kernel", sas=sas)
+
+
+def _metrics(now: seen.Seen, *pair: model.DesiredConnection) -> list[int]:
+    laid = tunnels.wanted(wishes.desired(*pair), frozenset(wish.id for wish in pair), now)
+    return [next(iter(laid[wish.id].routes))[1] for wish in pair]
+
+
+def test_of_a_pair_the_master_carries_while_it_is_up():
+    master, slave = wishes.connection("198.51.100.2"), wishes.connection("198.51.100.6", ha_role="slave")
+    for now, first in ((_up(), 0), (_up(master, slave), 0), (_up(master), 0), (_up(slave), 1)):
+        metrics = _metrics(now, master, slave)
+        assert metrics.index(min(metrics)) == first
+
+
+def test_no_two_routes_to_one_network_are_equal():
+    pair = wishes.connection("198.51.100.2"), wishes.connection("198.51.100.6")
+    assert len(set(_metrics(_up(*pair), *pair))) == 2
+
+
+def test_the_narrower_pair_of_policies_is_asked_first():
+    rules = (wishes.policy(1, "10.0.0.0/24", "192.168.0.0/16"), wishes.policy(2, "10.0.0.0/25", "192.168.44.0/24"))
+    wish = wishes.connection(style="policy", peer_subnets=None, policy_rules=rules)
+    laid = tunnels.wanted(wishes.desired(wish), frozenset({wish.id}), _up(wish))[wish.id]
+    assert [destination for _, _, destination in sorted(laid.pairs)] == ["192.168.44.0/24", "192.168.0.0/16"]
+    assert all(tunnels.FIRST_RULE <= priority < 32766 for priority, _, _ in laid.pairs)
+
+
+def test_a_path_that_a_router_called_narrow_narrows_the_tunnel():
+    wish = wishes.connection("198.51.100.2")
+    wide = _up(wish)
+    narrow = dataclasses.replace(wide, learned_mtus={"198.51.100.2": 1400})
+    sizes = [tunnels.wanted(wishes.desired(wish), frozenset({wish.id}), now)[wish.id].mtu for now in (wide, narrow)]
+    assert sizes == [1438, 1326]
+
+
+def test_udp_around_esp_takes_its_share_and_before_an_sa_is_there_it_is_expected():
+    wish = wishes.connection("198.51.100.2")
+    for now, size in ((_up(wish), 1438), (_up(wish, encapsulated=True), 1422), (_up(), 1422)):
+        assert tunnels.wanted(wishes.desired(wish), frozenset({wish.id}), now)[wish.id].mtu == size
+
+
+def test_the_userland_data_plane_has_none():
+    wish = wishes.connection()
+    assert tunnels.wanted(wishes.desired(wish), frozenset({wish.id}), seen.Seen(at=AT)) == {}
