@@ -7,24 +7,35 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell command -v python3.11 || echo /usr/bin/python3.11)
 
 # strongSwan with VICI and the userland data plane; ping for the demonstration.
-PACKAGES := python3.11 python3.11-venv iproute2 iputils-ping procps charon-systemd strongswan-swanctl \
+PACKAGES := python3.11 python3.11-venv iproute2 iputils-ping nftables procps strace charon-systemd strongswan-swanctl \
             libcharon-extra-plugins libstrongswan-standard-plugins
 
-.PHONY: help setup demo serve test unit check bench lock clean
+# What `make test-kernel` needs besides: a machine of its own, and what runs in it. The kernel is unpacked, not installed.
+KERNEL_PACKAGES := qemu-system-x86 busybox-static cpio kmod systemd
+
+.PHONY: help setup demo serve test test-kernel test-full unit check bench lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: $(VENV)/.ready ## install what everything else needs (Debian packages, .venv), and nothing more
 
-$(VENV)/.packages: Makefile
-	@missing=$$(for p in $(PACKAGES); do dpkg-query -W -f '$${db:Status-Status}' $$p 2>/dev/null | grep -q '^installed' || echo $$p; done); \
+# $(call install,PACKAGES): the Debian packages that are missing.
+define install
+	@missing=$$(for p in $(1); do dpkg-query -W -f '$${db:Status-Status}' $$p 2>/dev/null | grep -q '^installed' || echo $$p; done); \
 	if [ -n "$$missing" ]; then \
 	  echo "setup: installing Debian packages:" $$missing; \
 	  apt-get update -qq; \
 	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
 	fi
 	@mkdir -p $(VENV) && touch $@
+endef
+
+$(VENV)/.packages: Makefile
+	$(call install,$(PACKAGES))
+
+$(VENV)/.kernel-packages: Makefile
+	$(call install,$(KERNEL_PACKAGES))
 
 $(VENV)/.ready: $(VENV)/.packages requirements-dev.txt pyproject.toml
 	@echo "setup: creating $(VENV) from requirements-dev.txt"
@@ -40,16 +51,34 @@ serve: setup ## the service on 127.0.0.1:8700, with its data in ./landbridge-dat
 	@$(BIN)/landbridge serve --data landbridge-data
 
 unit: setup ## the tests of every minute: no network, no processes
-	@$(BIN)/python -m pytest tests --ignore tests/scenarios --ignore tests/compat --ignore tests/cli -m "not tunnel"
+	@$(BIN)/python -m pytest tests --ignore tests/scenarios --ignore tests/compat --ignore tests/cli --ignore tests/durability --ignore tests/kernel -m "not tunnel"
 
 test: setup ## every test, real tunnels and foreign clients included
-	@$(BIN)/python -m pytest tests
+	@$(BIN)/python -m pytest tests --ignore tests/kernel
+
+# Started in a virtual machine: nothing is loaded that these tests do not use, since imports take seconds there.
+GUEST_PYTEST := $(BIN)/python -m pytest -p no:cacheprovider -p no:hypothesispytest --confcutdir=tests/kernel --timeout=400
+
+test-kernel: setup $(VENV)/.kernel-packages ## tunnels and the installation on Debian's own kernel, in virtual machines
+	@for fetched in lab.kernel lab.libreswan lab.upgrade; do $(BIN)/python -m $$fetched; done
+	@echo "test-kernel: two machines; to watch: tail -f build/kernel/*/console.log"
+	@$(MAKE) --no-print-directory -j2 --output-sync=target build/kernel/tunnels build/kernel/install
+
+.PHONY: build/kernel/tunnels build/kernel/install
+build/kernel/tunnels:
+	@$(BIN)/python -m lab.vm --results $@ -- $(GUEST_PYTEST) --junitxml=$@/junit.xml tests/kernel --ignore tests/kernel/test_install.py
+
+build/kernel/install:
+	@$(BIN)/python -m lab.vm --systemd --results $@ -- $(GUEST_PYTEST) --junitxml=$@/junit.xml tests/kernel/test_install.py
 
 check: setup ## formatting, lint, types, arrows between the rooms
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+test-full: setup ## every combination of algorithms in real tunnels, and the table of them: docs/reference/algorithms.md
+	@$(BIN)/python -m lab.matrix
 
 bench: setup ## the figures of the README, as ratios to floors of the same run
 	@$(BIN)/python -m bench

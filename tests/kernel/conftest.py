@@ -1,0 +1,30 @@
+"""Tests inside the virtual machine of `make test-kernel`, where starting Python costs seconds: nothing heavy is imported here."""
+
+import secrets
+import subprocess
+from collections.abc import Callable, Iterator
+
+import pytest
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "tunnel: needs root and makes real tunnels")
+
+
+@pytest.fixture
+def inside() -> Iterator[Callable[..., str]]:
+    """Runs a command in a network namespace that lives as long as the test: `inside("ip", "link")`; fails when it fails."""
+    name = f"t{secrets.token_hex(3)}"
+
+    def run(*command: str, said: str | None = None) -> str:
+        done = subprocess.run(
+            ["ip", "netns", "exec", name, *command], input=said, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, f"{' '.join(command)}: {done.stderr}"
+        return done.stdout
+
+    subprocess.run(["ip", "netns", "add", name], check=True)
+    try:
+        yield run
+    finally:
+        subprocess.run(["ip", "netns", "delete", name], check=True)
