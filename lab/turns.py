@@ -23,6 +23,9 @@ class _Wish:
     def desired(self, gateway_id: str) -> model.DesiredGateway | None:
         return self.wanted
 
+    def paused(self) -> frozenset[str | None]:
+        return frozenset()
+
     def report(self, seen: model.Observation) -> None:
         self.seen = seen
 

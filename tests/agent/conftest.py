@@ -36,6 +36,7 @@ class World:
 
     wanted: dict[str, frozenset[str]] = field(default_factory=dict)
     there: dict[str, set[str]] = field(default_factory=dict)
+    paused: frozenset[str | None] = frozenset()
     reports: dict[str, list[model.Observation]] = field(default_factory=lambda: defaultdict(list))
     cycles: Counter[str] = field(default_factory=Counter)
     started_at: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
@@ -48,6 +49,7 @@ class Source:
     def __init__(self, world: World) -> None:
         self.world = world
         self.broken_times = 0
+        self.pause_broken_times = 0
 
     def gateways(self) -> frozenset[str]:
         if self.broken_times:
@@ -57,6 +59,12 @@ class Source:
 
     def desired(self, gateway_id: str) -> Any:
         return self.world.wanted.get(gateway_id)
+
+    def paused(self) -> frozenset[str | None]:
+        if self.pause_broken_times:
+            self.pause_broken_times -= 1
+            raise ConnectionError("the source is away")
+        return self.world.paused
 
     def report(self, seen: model.Observation) -> None:
         self.world.reports[seen.gateway_id].append(seen)
@@ -115,6 +123,9 @@ class Engine:
             self.world.there[gateway_id].add(step.connection_id)
         else:
             self.world.there[gateway_id].discard(step.connection_id)
+
+    def carry_out(self, gateway_id: str, plan: Sequence[Step]) -> base.Failures:
+        return base.one_by_one(self.apply, gateway_id, plan)
 
     def report(self, gateway_id: str, desired: Any, seen: Any, failures: base.Failures) -> model.Observation:
         return model.Observation(

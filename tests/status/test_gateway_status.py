@@ -1,6 +1,6 @@
 """What a gateway's status is."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import product
 
 import pytest
@@ -8,6 +8,7 @@ import pytest
 from landbridge.status import gateway
 
 SEEN = datetime(2026, 1, 2, tzinfo=UTC)
+UNSEEN_AFTER = timedelta(seconds=90)
 
 
 def _expected(*, deleting: bool, failure: str | None, applied: int | None) -> str:
@@ -26,8 +27,7 @@ def _expected(*, deleting: bool, failure: str | None, applied: int | None) -> st
     list(product([True, False], [None, "the bridge is missing"], [None, 1, 2], [None, SEEN])),
 )
 def test_the_status_of_a_gateway(*, deleting: bool, failure: str | None, applied: int | None, seen_at: datetime | None):
-    status = gateway.of(
-        gateway.Known(generation=2, deleting=deleting, applied=applied, failure=failure, seen_at=seen_at)
-    )
+    known = gateway.Known(generation=2, deleting=deleting, applied=applied, failure=failure, seen_at=seen_at)
+    status = gateway.of(known, SEEN, UNSEEN_AFTER)
     assert _expected(deleting=deleting, failure=failure, applied=applied) == status.word
     assert (failure, seen_at) == (status.advice.reason if status.advice else None, status.seen_at)

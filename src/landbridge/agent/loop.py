@@ -1,10 +1,12 @@
 """The loop itself: gateways that are due, a few threads, one cycle a gateway at a time.
 
-Invariant: a gateway is never in two cycles at once, and a nudge that comes during a cycle causes another one after it.
+Invariants: a gateway is never in two cycles at once, and a nudge that comes during a cycle causes another one after it. Gateways
+that hang or fail leave the others their places: see `_has_place`.
 """
 
 import heapq
 import logging
+import math
 import random
 import threading
 import time
@@ -17,8 +19,17 @@ from landbridge.engine import base
 
 log = logging.getLogger(__name__)
 
+#: Cycles at once. One that takes longer than PROMPT_SECONDS is waiting for something and does not count any more.
 WORKERS = 8
+PROMPT_SECONDS = 1.0
+#: Cycles at once, those included that do not count any more.
+THREADS = 32
 FIRST_BACK_OFF_SECONDS = 1.0
+#: The engine's events cut a back-off down to this: a killed charon does not wait for a connection that cannot be loaded, and one
+#: that dies at every start is not started for ever.
+EVENT_BACK_OFF_SECONDS = 5.0
+#: Between two looks whether a pause is over.
+PAUSE_LOOK_SECONDS = 1.0
 #: A gateway rests this many times as long as its last cycle took of the processor, times the gateways that are busy at
 #: once, but no longer than a tick: the agent takes about a fifth of a core from the API beside it, however fast changes come.
 REST = 4
@@ -33,16 +44,24 @@ class Source(Protocol):
     def desired(self, gateway_id: str) -> model.DesiredGateway | None:
         """What ought to be now; None: nothing of it."""
 
+    def paused(self) -> frozenset[str | None]:
+        """Ids of the gateways that are watched and left alone; None among them: all are."""
+
     def report(self, seen: model.Observation) -> None: ...
 
 
 @dataclass(slots=True)
 class _Gateway:
+    """`again`: nudged during its cycle; `stirred`: an event came during its cycle. `heeds_from`: events wait until then."""
+
     running: bool = False
+    started: float = 0.0
     again: bool = False
+    stirred: bool = False
     failures: int = 0
     due: float | None = None
     rests_until: float = 0.0
+    heeds_from: float = 0.0
 
 
 class Agent:
@@ -53,10 +72,12 @@ class Agent:
         self._engine = engine
         self._tick = tick_seconds
         self._gateways: dict[str, _Gateway] = {}
+        self._running: dict[str, _Gateway] = {}
         self._queue: list[tuple[float, str]] = []
+        self._paused: frozenset[str | None] = frozenset()
         self._changed = threading.Condition()
         self._stop = threading.Event()
-        self._workers = ThreadPoolExecutor(WORKERS, "agent")
+        self._workers = ThreadPoolExecutor(THREADS, "agent")
         self._threads = [
             threading.Thread(target=self._schedule, name="agent-schedule"),
             threading.Thread(target=self._watch, name="agent-watch"),
@@ -77,16 +98,25 @@ class Agent:
         self._workers.shutdown(cancel_futures=True)
 
     def nudge(self, gateway_ids: set[str]) -> None:
-        """Look at these soon."""
+        """Look at these soon: somebody changed what is wanted. No back-off holds that up."""
         with self._changed:
             for gateway_id in gateway_ids:
+                state = self._gateways.setdefault(gateway_id, _Gateway())
+                state.again = state.running
                 self._plan_look(gateway_id, time.monotonic())
+            self._changed.notify_all()
+
+    def _heed(self, gateway_id: str) -> None:
+        """Something happened in the engine."""
+        with self._changed:
+            state = self._gateways.setdefault(gateway_id, _Gateway())
+            state.stirred = state.running
+            self._plan_look(gateway_id, max(time.monotonic(), state.heeds_from))
             self._changed.notify_all()
 
     def _plan_look(self, gateway_id: str, when: float) -> None:
         state = self._gateways.setdefault(gateway_id, _Gateway())
         if state.running:
-            state.again = True
             return
         when = max(when, state.rests_until)
         if state.due is None or when < state.due:
@@ -96,7 +126,7 @@ class Agent:
     def _watch(self) -> None:
         while not self._stop.is_set():
             try:
-                self._engine.watch(lambda gateway_id: self.nudge({gateway_id}), self._stop)
+                self._engine.watch(self._heed, self._stop)
             except Exception:
                 log.exception("the engine's events are lost; listening again")
                 self._stop.wait(FIRST_BACK_OFF_SECONDS)
@@ -108,11 +138,32 @@ class Agent:
             if now >= next_tick:
                 next_tick = now + self._tick
                 self._look_at_all()
+            self._look_at_resumed()
             with self._changed:
                 self._start_due(time.monotonic())
-                wait = min(next_tick, self._queue[0][0] if self._queue else next_tick) - time.monotonic()
+                until = min(next_tick, now + PAUSE_LOOK_SECONDS, self._next_start())
+                wait = until - time.monotonic()
                 if wait > 0 and not self._stop.is_set():
                     self._changed.wait(wait)
+
+    def _next_start(self) -> float:
+        """When a gateway may have its turn: when it is due, or when a running cycle no longer counts. An end is notified."""
+        now = time.monotonic()
+        if not self._queue:
+            return math.inf
+        if self._queue[0][0] > now:
+            return self._queue[0][0]
+        return min((one.started + PROMPT_SECONDS for one in self._prompt(now)), default=math.inf)
+
+    def _look_at_resumed(self) -> None:
+        try:
+            paused = self._source.paused()
+        except Exception:
+            log.exception("what is paused could not be read; next try in a second")
+            return
+        resumed, self._paused = self._paused - paused, paused
+        with self._changed:
+            self.nudge(set(self._gateways) if None in resumed else {one for one in resumed if one is not None})
 
     def _look_at_all(self) -> None:
         try:
@@ -131,27 +182,52 @@ class Agent:
                     self._plan_look(gateway_id, time.monotonic())
 
     def _start_due(self, now: float) -> None:
-        while self._queue and self._queue[0][0] <= now:
+        """Those that must wait for a place are due again at once, in their order."""
+        waiting = []
+        while self._queue and self._queue[0][0] <= now and self._has_place(now):
             when, gateway_id = heapq.heappop(self._queue)
             state = self._gateways.get(gateway_id)
             if state is None or state.due != when:  # gone, or an earlier look took its place
                 continue
-            state.running, state.again, state.due = True, False, None
+            if state.failures and not self._has_place(now, sick=True):
+                waiting.append((when, gateway_id))
+                continue
+            state.running, state.again, state.stirred, state.due = True, False, False, None
+            state.started = now
+            self._running[gateway_id] = state
             self._workers.submit(self._run, gateway_id)
+        for one in waiting:
+            heapq.heappush(self._queue, one)
+
+    def _has_place(self, now: float, *, sick: bool = False) -> bool:
+        """Gateways whose last cycle failed get half of the places, so that those that are well always find one: within
+        PROMPT_SECONDS even when everything hangs, as long as no more than THREADS do.
+        """
+        share = 2 if sick else 1
+        prompt = [one for one in self._prompt(now) if one.failures or not sick]
+        running = [one for one in self._running.values() if one.failures or not sick]
+        return len(prompt) < WORKERS // share and len(running) < THREADS // share
+
+    def _prompt(self, now: float) -> list[_Gateway]:
+        return [one for one in self._running.values() if now - one.started < PROMPT_SECONDS]
 
     def _run(self, gateway_id: str) -> None:
         started = time.thread_time()
         clean = self._cycle(gateway_id)
         now = time.monotonic()
         with self._changed:
-            state = self._gateways.get(gateway_id, _Gateway())
+            state = self._running.pop(gateway_id)
             state.running = False
             state.rests_until = now + min(REST * self._busy(now) * (time.thread_time() - started), self._tick)
             state.failures = 0 if clean else state.failures + 1
+            back_off = 0.0 if clean else self._back_off(state.failures)
+            state.heeds_from = now + min(back_off, EVENT_BACK_OFF_SECONDS)
             if state.again:
                 self._plan_look(gateway_id, now)
+            elif state.stirred:
+                self._plan_look(gateway_id, state.heeds_from)
             elif not clean:
-                self._plan_look(gateway_id, now + self._back_off(state.failures))
+                self._plan_look(gateway_id, now + back_off)
             self._changed.notify_all()
 
     def _cycle(self, gateway_id: str) -> bool:
@@ -177,25 +253,15 @@ class Agent:
 
 
 def cycle(source: Source, engine: base.Engine[Any, Any], gateway_id: str) -> bool:
-    """One whole cycle. True when every step went well; a failed step leaves the others their chance."""
+    """One whole cycle. True when every step went well; a failed step leaves the others their chance. A pause that comes in the
+    middle lets it finish: half a change is worse than none.
+    """
+    is_paused = not source.paused().isdisjoint((None, gateway_id))
     desired = source.desired(gateway_id)
     seen = engine.observe(gateway_id)
-    steps = engine.plan(gateway_id, desired, seen)
-    failures: base.Failures = {}
-    for step in steps:
-        if step.connection_id not in failures and None not in failures:
-            _apply(engine, gateway_id, step, failures)
+    steps = () if is_paused else engine.plan(gateway_id, desired, seen)
+    failures = engine.carry_out(gateway_id, steps)
     if steps:
         seen = engine.observe(gateway_id)
     source.report(engine.report(gateway_id, desired, seen, failures))
     return not failures
-
-
-def _apply(engine: base.Engine[Any, Any], gateway_id: str, step: base.Step, failures: base.Failures) -> None:
-    try:
-        engine.apply(gateway_id, step)
-    except base.StepFailed as error:
-        log.warning("gateway %s: %s: %s", gateway_id, step, error)
-        failures[step.connection_id] = f"{step}: {error}"
-    else:
-        log.info("gateway %s: %s", gateway_id, step)

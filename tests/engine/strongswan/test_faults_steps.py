@@ -11,7 +11,7 @@ from landbridge import model
 from tests.engine.strongswan import fault_bench
 from tests.engine.strongswan.fault_bench import Bench, Teller
 
-pytestmark = pytest.mark.tunnel
+pytestmark = [pytest.mark.tunnel, pytest.mark.timeout(400)]
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,35 @@
+"""The demonstration's service with a second network in its site file, for gateways that share nothing with the first."""
+
+import contextlib
+import unittest.mock
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+from lab import demo, sites
+
+OTHER_VPC = str(uuid.uuid4())
+_OTHER = f"""
+[[network]]
+id = "{OTHER_VPC}"
+cidr = "10.9.0.0/24"
+"""
+
+
+@contextlib.contextmanager
+def serving(world: sites.World) -> Iterator[demo.Service]:
+    with unittest.mock.patch.object(demo, "SITE_FILE", demo.SITE_FILE + _OTHER), demo.serving(world) as service:
+        yield service
+
+
+def gateways(service: demo.Service) -> list[Any]:
+    """The oldest first."""
+    found = service.client().list_vgws(demo.v5.ListVgwsRequest()).vpn_gateways
+    return sorted(found, key=lambda one: str(one.created_at))
+
+
+def make_gateway(service: demo.Service) -> str:
+    """One on the other network; its id."""
+    wish = demo.v5.CreateVgwRequestBodyContent(name="other", vpc_id=OTHER_VPC, local_subnets=["10.9.0.0/24"])
+    body = demo.v5.CreateVgwRequestBody(vpn_gateway=wish)
+    return str(service.client().create_vgw(demo.v5.CreateVgwRequest(body=body)).vpn_gateway.id)

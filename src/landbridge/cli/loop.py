@@ -1,0 +1,34 @@
+"""`landbridge pause` and `landbridge resume`: on the data folder, also while a server runs on it."""
+
+import argparse
+from datetime import datetime
+
+from landbridge import bootstrap, config
+from landbridge.operations import call, pausing
+
+
+def pause(settings: config.Settings, given: argparse.Namespace) -> None:
+    with bootstrap.open_data(settings, make=False) as data:
+        since = data.database.write(lambda tx: pausing.pause(tx, _id(given), call.now()))
+    print(f"{_what(_id(given))} paused since {_moment(since)}; a cycle that has begun is finished")
+
+
+def resume(settings: config.Settings, given: argparse.Namespace) -> None:
+    with bootstrap.open_data(settings, make=False) as data:
+        data.database.write(lambda tx: pausing.resume(tx, _id(given)))
+        left = data.database.read(pausing.every)
+    print(f"{_what(_id(given))} resumed")
+    for gateway_id, since in sorted(left.items(), key=lambda one: one[1]):
+        print(f"still paused: {_what(gateway_id)} since {_moment(since)}")
+
+
+def _id(given: argparse.Namespace) -> str | None:
+    return given.gateway_id.lower() if given.gateway_id else None
+
+
+def _what(gateway_id: str | None) -> str:
+    return f"gateway {gateway_id}" if gateway_id else "all gateways"
+
+
+def _moment(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"

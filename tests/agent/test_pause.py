@@ -1,0 +1,62 @@
+"""A pause: the loop looks and reports, and changes nothing."""
+
+from typing import Any
+
+import pytest
+
+from landbridge.agent import loop
+
+
+@pytest.mark.parametrize("paused", [None, "g"], ids=["all", "this one"])
+def test_a_paused_gateway_is_reported_and_left_alone(small: Any, paused: str | None):
+    small.world.wanted["g"] = frozenset("ab")
+    small.world.there["g"] = {"b", "old"}
+    small.world.paused = frozenset({paused})
+    assert loop.cycle(small.source, small.engine, "g")
+    assert small.world.there == {"g": {"b", "old"}}
+    (seen,) = small.world.reports["g"]
+    assert (seen.present, seen.failure) == ({"b", "old"}, None)
+
+
+def test_a_gateway_that_is_to_go_stays_while_it_is_paused(small: Any):
+    small.world.there["g"] = {"a"}
+    small.world.paused = frozenset({"g"})
+    loop.cycle(small.source, small.engine, "g")
+    assert small.world.there == {"g": {"a"}}
+    assert small.world.reports["g"][0].exists
+
+
+def test_the_pause_of_one_gateway_is_nothing_to_another(small: Any):
+    small.world.wanted["g"] = frozenset("a")
+    small.world.paused = frozenset({"other"})
+    loop.cycle(small.source, small.engine, "g")
+    assert small.world.there == {"g": {"a"}}
+
+
+def test_nothing_is_done_in_a_pause_whatever_happens(small: Any, run: Any):
+    small.world.wanted["g"] = frozenset("a")
+    small.world.there["orphan"] = {"a"}
+    small.world.paused = frozenset({None})
+    agent = run(tick_seconds=0.05)
+    agent.nudge({"g"})
+    small.until(lambda: min(len(small.world.reports[name]) for name in ("g", "orphan")) >= 3, "some looks")
+    assert small.world.there == {"orphan": {"a"}}
+
+
+@pytest.mark.parametrize("paused", [None, "g"], ids=["all", "one"])
+def test_what_waited_is_done_within_a_second_of_the_end_of_the_pause(small: Any, run: Any, paused: str | None):
+    small.world.wanted["g"] = frozenset("a")
+    small.world.paused = frozenset({paused})
+    run(tick_seconds=600.0)
+    small.until(lambda: small.world.reports["g"], "a look")
+    small.world.paused = frozenset()
+    small.until(lambda: small.world.there == {"g": {"a"}}, "the gateway", patience=1.5)
+
+
+def test_a_pause_that_cannot_be_read_stops_nobody_for_good(small: Any, run: Any):
+    """Without knowing, nothing is done: the cycle fails and is tried again."""
+    small.world.wanted["g"] = frozenset("a")
+    small.source.pause_broken_times = 3
+    run(tick_seconds=0.2)
+    small.until(lambda: small.world.there == {"g": {"a"}}, "the gateway")
+    assert small.source.pause_broken_times == 0
