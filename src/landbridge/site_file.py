@@ -41,7 +41,7 @@ def default() -> model.Site:
 def load(path: Path) -> model.Site:
     """The operator's inventory. Raises ConfigError with file, line and key."""
     tables = _SiteFile(path)
-    eips = tuple(_eip(row, number) for number, row in enumerate(tables.rows("eip")))
+    eips = tuple(_eip(row) for row in tables.rows("eip"))
     networks = tuple(_network(row) for row in tables.rows("network"))
     zones = tuple(row.text("id") for row in tables.rows("zone")) or ("zone-1", "zone-2")
     nodes = tables.rows("node")
@@ -54,6 +54,7 @@ def load(path: Path) -> model.Site:
     for kind, key, values in (
         ("eip", "id", [e.id for e in eips]),
         ("eip", "address", [e.address for e in eips]),
+        ("eip", "address", [e.behind or e.address for e in eips]),
         ("network", "id", [n.id for n in networks]),
         ("zone", "id", list(zones)),
     ):
@@ -117,8 +118,7 @@ class _Row:
             raise self.wrong(key, f"{value!r} is not an id", "a UUID of 36 characters") from None
 
 
-def _eip(row: _Row, number: int) -> model.Eip:
-    """`number`: its place in the file, which decides about the address behind a forwarded one."""
+def _eip(row: _Row) -> model.Eip:
     attach = row.text("attach", "routed")
     if attach not in typing.get_args(model.Attach):
         raise row.wrong("attach", f"{attach!r} is not known", ", ".join(typing.get_args(model.Attach)))
@@ -140,8 +140,13 @@ def _eip(row: _Row, number: int) -> model.Eip:
         prefix=interface.network.prefixlen,
         gateway=gateway or None,
         interface=link or None,
-        behind=str(BEHIND[number]) if attach == "nat" else None,
+        behind=_behind(interface.ip) if attach == "nat" else None,
     )
+
+
+def _behind(address: ipaddress.IPv4Address) -> str:
+    """Always the same for an EIP, whatever else the file lists: a gateway behind another one would begin its tunnels anew."""
+    return str(BEHIND[int(address) % len(BEHIND)])
 
 
 def _check_macvlan(row: _Row, address: ipaddress.IPv4Interface, gateway: str, link: str) -> None:

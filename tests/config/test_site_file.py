@@ -76,7 +76,7 @@ def test_a_good_file_is_read_whole(tmp_path: Path):
 
 def test_an_eip_behind_this_machines_address_has_one_of_its_own(tmp_path: Path):
     one, two = site_file.load(_site(tmp_path, GOOD.replace('"routed"', '"nat"'))).eips
-    assert (one.attach, one.behind, one.leg) == ("nat", "192.0.0.16", "routed")
+    assert (one.attach, one.behind, one.leg) == ("nat", "192.0.0.39", "routed")
     assert two.behind is None
 
 

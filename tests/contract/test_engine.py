@@ -4,6 +4,7 @@ An engine comes with a bench: a place that it works in and a peer that answers i
 """
 
 import contextlib
+import dataclasses
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -157,6 +158,23 @@ def test_a_changed_connection_is_applied_in_its_new_generation(bench: Bench):
     bench.up(wish)
     after = wishes.changed(wish, ipsec_policy=wishes.ipsec_policy(lifetime_seconds=7200))
     assert bench.up(after).connections[0].applied_generation == wish.generation + 1
+
+
+def test_a_restart_is_done_once_and_tunnels_come_back(bench: Bench):
+    wish = wishes.connection()
+    before = bench.up(wish)
+    asked = dataclasses.replace(bench.desired(wish), restarts=before.gateway.restarts + 1)
+    after = turns.until(bench.engine, bench.id, asked, turns.all_up)
+    assert after.gateway.restarts == asked.restarts
+    assert after.gateway.restarted_at is not None
+    assert after.connections[0].children[0].spi_in != before.connections[0].children[0].spi_in
+    assert bench.plan(asked) == bench.plan(asked, bench.fresh()) == []
+
+
+def test_a_tunnel_that_is_up_says_what_it_leads_to(bench: Bench):
+    wish = wishes.connection()
+    [shown] = bench.up(wish).connections
+    assert set(wish.connection.peer_subnets or ()) <= set(shown.routes)
 
 
 def test_a_removed_connection_is_no_longer_present(bench: Bench):

@@ -291,6 +291,27 @@ def test_changing_one_connection_leaves_the_other_alone(bench: Bench):
     assert sites.ping(bench.world.vpc_host, SECOND_HOST)
 
 
+@pytest.mark.parametrize("version", ["v2", "v1"])
+def test_a_reset_negotiates_one_connection_anew_and_leaves_the_other_alone(bench: Bench, version: str):
+    """Also when the service is started anew in between: what was reset is not reset again."""
+    bench.world.add_device(tunnel(version=int(version[1:])))
+    bench.world.add_device(tunnel(pairs=((SECOND_LAN, sites.VPC),)), lans=(SECOND_LAN,))
+    mode = "main" if version == "v1" else None
+    first = wishes.connection(ike_policy=wishes.ike_policy(version=version, negotiation_mode=mode))
+    second = wishes.connection("198.51.100.6", peer_subnets=(SECOND_LAN,))
+    before = bench.up(first, second)
+    first = dataclasses.replace(first, resets=1, generation=2)
+    steps_of_reset = [each for each in bench.plan(first, second) if not isinstance(each, steps.LayTunnel)]
+    assert {each.connection_id for each in steps_of_reset} == {first.id}
+    after = bench.up(first, second)
+    assert {*spis(after[0])}.isdisjoint(spis(before[0]))
+    assert spis(after[1]) == spis(before[1])
+    assert after[0].applied_generation == 2
+    assert bench.plan(first, second) == []
+    assert sites.ping(bench.world.vpc_host, HOST)
+    assert sites.ping(bench.world.vpc_host, SECOND_HOST)
+
+
 def test_a_deleted_connection_is_gone_and_the_other_stays(bench: Bench):
     bench.world.add_device(tunnel())
     bench.world.add_device(tunnel(pairs=((SECOND_LAN, sites.VPC),)), lans=(SECOND_LAN,))
@@ -346,9 +367,34 @@ def test_a_charon_that_hangs_is_not_taken_for_dead(bench: Bench, monkeypatch: py
         assert pids(bench.gateway.id) == running
         assert charon.socket_path(bench.folder).exists()
     monkeypatch.undo()
+
+    def has_room() -> bool:
+        with contextlib.suppress(BlockingIOError):
+            return charon.is_alive(bench.folder)
+        return False
+
+    sites.wait_for(has_room, "charon to work off its backlog")
     assert spis(bench.up(wish)[0]) == spis(before[0])
     assert pids(bench.gateway.id) == running
     assert sites.ping(bench.world.vpc_host, HOST)
+
+
+def test_a_restart_is_done_once_and_the_tunnel_comes_back(bench: Bench):
+    bench.world.add_device(tunnel())
+    wish = wishes.connection()
+    before, running = bench.up(wish), pids(bench.gateway.id)
+    asked = dataclasses.replace(bench.desired(wish), restarts=1)
+    seen = turns.until(bench.engine, bench.gateway.id, asked, turns.all_up)
+    after = pids(bench.gateway.id)
+    assert after
+    assert not set(after) & set(running)
+    assert spis(seen.connections[0]) != spis(before[0])
+    assert (seen.gateway.restarts, seen.gateway.inner_addresses != ()) == (1, True)
+    assert "192.168.44.0/24" in seen.connections[0].routes
+    assert sites.ping(bench.world.vpc_host, HOST)
+    fresh = bench.fresh()
+    assert fresh.plan(bench.gateway.id, asked, fresh.observe(bench.gateway.id)) == []
+    assert pids(bench.gateway.id) == after
 
 
 def test_no_second_charon_is_started_beside_a_running_one(bench: Bench):

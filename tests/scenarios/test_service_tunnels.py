@@ -137,6 +137,35 @@ def test_a_wrong_psk_is_diagnosed_by_name(tunnel: Any) -> None:
     sites.wait_for(lambda: _active(service, connection_id), "the tunnel to come back", seconds=40)
 
 
+def test_a_reset_and_an_update_make_new_sas_and_a_new_name_does_not(tunnel: Any) -> None:
+    world, service, connection_id = tunnel
+
+    def renewed(before: set[tuple[str, str]]) -> bool:
+        return _active(service, connection_id) and _spis(service, connection_id).isdisjoint(before)
+
+    def change(**words: Any) -> None:
+        body = demo.v5.UpdateVpnConnectionRequestBody(demo.v5.UpdateVpnConnectionRequestBodyContent(**words))
+        service.client().update_vpn_connection(demo.v5.UpdateVpnConnectionRequest(connection_id, body=body))
+
+    first = _spis(service, connection_id)
+    service.client().reset_vpn_connection(demo.v5.ResetVpnConnectionRequest(connection_id))
+    sites.wait_for(lambda: renewed(first), "new SAs after the reset", seconds=20)
+    second = _spis(service, connection_id)
+    change(name="renamed")
+    service.stop()
+    service.start()
+    sites.wait_for(lambda: _active(service, connection_id), "the tunnel to be seen again")
+    assert _spis(service, connection_id) == second
+    change(ipsecpolicy=demo.v5.UpdateIpsecPolicy(lifetime_seconds=1800))
+    sites.wait_for(lambda: renewed(second), "new SAs after the update", seconds=20)
+    sites.wait_for(lambda: sites.ping(world.vpc_host, HOST), "the ping to cross")
+    client = service.client()
+    [sa] = client.list_connection_ipsec_sa(demo.v5.ListConnectionIpsecSaRequest(connection_id)).sa_infos
+    assert sa.dest_ip_cidr == "192.168.44.0/24"
+    lines = client.show_vpn_connection_log(demo.v5.ShowVpnConnectionLogRequest(connection_id)).logs
+    assert any("established" in line.raw_message for line in lines)
+
+
 def test_deleting_takes_the_tunnel_down_and_then_the_gateway(tunnel: Any) -> None:
     world, service, connection_id = tunnel
     client = service.client()

@@ -4,12 +4,15 @@ One cycle is observe, plan, apply each step, observe again, report. `plan` and `
 complete first one is empty. An engine remembers nothing that it needs: it plans from what it sees.
 """
 
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
 from landbridge.model.desired import DesiredGateway
 from landbridge.model.observation import Observation
+
+log = logging.getLogger(__name__)
 
 
 class Step(Protocol):
@@ -34,8 +37,42 @@ class EngineUnavailable(Exception):
 Failures = dict[str | None, str]
 
 
+class Course:
+    """What became of a plan's steps so far, told to the log."""
+
+    def __init__(self, gateway_id: str) -> None:
+        self._gateway_id = gateway_id
+        self.failures: Failures = {}
+
+    def leaves_out(self, step: Step) -> bool:
+        """After a failure: what concerns the same connection, or everything when the gateway itself failed."""
+        return None in self.failures or step.connection_id in self.failures
+
+    def done(self, step: Step) -> None:
+        log.info("gateway %s: %s", self._gateway_id, step)
+
+    def failed(self, step: Step, words: str) -> None:
+        log.warning("gateway %s: %s: %s", self._gateway_id, step, words)
+        self.failures[step.connection_id] = f"{step}: {words}"
+
+
 Seen = TypeVar("Seen")
 Do = TypeVar("Do", bound=Step)
+
+
+def one_by_one(apply: Callable[[str, Do], None], gateway_id: str, plan: Sequence[Do]) -> Failures:
+    """`carry_out` of an engine that does one thing at a time."""
+    course = Course(gateway_id)
+    for step in plan:
+        if course.leaves_out(step):
+            continue
+        try:
+            apply(gateway_id, step)
+        except StepFailed as error:
+            course.failed(step, str(error))
+        else:
+            course.done(step)
+    return course.failures
 
 
 class Engine(Protocol[Seen, Do]):
@@ -58,6 +95,9 @@ class Engine(Protocol[Seen, Do]):
 
     def apply(self, gateway_id: str, step: Do) -> None:
         """Carries out one step. Raises StepFailed."""
+
+    def carry_out(self, gateway_id: str, plan: Sequence[Do]) -> Failures:
+        """Applies the steps in their order, as `Course` has it. One may begin before another one is done, if it may fail alone."""
 
     def report(self, gateway_id: str, desired: DesiredGateway | None, seen: Seen, failures: Failures) -> Observation:
         """What is true, in the words of the model."""

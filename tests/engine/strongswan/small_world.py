@@ -18,12 +18,12 @@ def _put(now: seen.Seen, **changes: Any) -> seen.Seen:
     return dataclasses.replace(now, **changes)
 
 
-def _start(now: seen.Seen, _: Any) -> seen.Seen:
+def _start(now: seen.Seen, step: Any) -> seen.Seen:
     assert now.folder
     assert now.namespace
     assert now.guard
     assert not now.alive
-    return _put(now, alive=True, conns={}, secrets=frozenset(), sas=(), tried=frozenset())
+    return _put(now, restarts=step.restarts, alive=True, conns={}, secrets=frozenset(), sas=(), tried=frozenset())
 
 
 def _stop(now: seen.Seen, _: Any) -> seen.Seen:
@@ -32,7 +32,9 @@ def _stop(now: seen.Seen, _: Any) -> seen.Seen:
 
 def _cut(now: seen.Seen, leg: str) -> seen.Seen:
     kept = frozenset(address for address in now.addresses if address[0] != leg)
-    lost: dict[str, Any] = {"lan": None} if leg == "lan" else {"wan": None, "wan_whole": False, "wan_end": False}
+    lost: dict[str, Any] = (
+        {"lan": None} if leg == "lan" else {"wan": None, "wan_whole": False, "router": None, "wan_end": False}
+    )
     return _put(now, addresses=kept, **lost)
 
 
@@ -46,7 +48,7 @@ def _lay_wan(now: seen.Seen, step: Any) -> seen.Seen:
     assert now.namespace
     assert now.guard
     assert now.wan in (None, step.kind)
-    return _put(now, wan=step.kind, wan_whole=True, wan_end=step.kind == "routed")
+    return _put(now, wan=step.kind, wan_whole=True, router=step.router, wan_end=step.kind == "routed")
 
 
 def _lay_tunnel(now: seen.Seen, step: Any) -> seen.Seen:
@@ -76,7 +78,7 @@ def _remove_namespace(now: seen.Seen, _: Any) -> seen.Seen:
     assert not now.alive
     assert not now.wan_end
     assert not now.lan
-    return _put(now, namespace=False, wan_whole=False, guard=None, addresses=frozenset(), tunnels={})
+    return _put(now, namespace=False, wan_whole=False, router=None, guard=None, addresses=frozenset(), tunnels={})
 
 
 def _remove_folder(now: seen.Seen, _: Any) -> seen.Seen:

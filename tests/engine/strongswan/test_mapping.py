@@ -1,5 +1,7 @@
 """What is loaded into charon, held against the tables of what the API offers."""
 
+import dataclasses
+
 import pytest
 
 from lab import sites, wishes
@@ -133,6 +135,15 @@ def test_an_enterprise_router_gateway_takes_its_networks_whole_cidr():
     of = wishes.gateway(attachment_type="er", er_id="er-1", vpc_id=None, local_subnets=())
     desired = wishes.desired(wishes.connection(), network=model.Network(id="er-1", cidr="10.8.0.0/16"), of=of)
     assert [str(pair.local) for pair in selectors.pairs(desired, desired.connections[0], "userland")] == ["10.8.0.0/16"]
+
+
+def test_a_reset_renames_the_children_and_loads_the_same_configuration():
+    wish = wishes.connection()
+    before, once, twice = (_wanted(dataclasses.replace(wish, resets=count)) for count in (0, 1, 2))
+    assert len({each.ike for each in (before, once, twice)}) == 3
+    assert before.secret_id == once.secret_id
+    loaded = [({**each.conn, "children": None}, list(each.conn["children"].values())) for each in (before, once, twice)]
+    assert loaded[0] == loaded[1] == loaded[2]
 
 
 def test_only_what_changed_changes_its_name():

@@ -49,18 +49,20 @@ def _variants(number: int) -> list[model.DesiredConnection]:
         wishes.changed(wish, peer_subnets=("192.168.0.0/16",)),
         wishes.changed(wish, ha_role="slave", tunnel_local_address=f"169.254.7{number}.1/30"),
         dataclasses.replace(wish, peer_address=None),
+        dataclasses.replace(wish, resets=1),
         wishes.changed(wish, style="bgp"),
     ]
 
 
 connections = st.tuples(*(st.none() | st.sampled_from(_variants(number)) for number in range(len(IDS))))
 wanted = st.builds(
-    lambda chosen, network, eips: dataclasses.replace(
-        wishes.desired(*(each for each in chosen if each), network=network, of=GATEWAY), eips=eips
+    lambda chosen, network, eips, restarts: dataclasses.replace(
+        wishes.desired(*(each for each in chosen if each), network=network, of=GATEWAY), eips=eips, restarts=restarts
     ),
     connections,
     st.sampled_from(NETWORKS),
     st.sampled_from(EIPS),
+    st.integers(0, 2),
 )
 wanted_or_gone = st.none() | wanted
 
@@ -183,7 +185,8 @@ def is_as_wished(desired: model.DesiredGateway | None, now: seen.Seen):
     laid = tunnels.wanted(desired, frozenset(carried), now)
     ours = [sa for sa in now.sas if sa.name != seen.UNNAMED and sa.live]
     return (
-        now.conns == {name: frozenset(each.children) for name, each in carried.items()}
+        now.restarts >= desired.restarts
+        and now.conns == {name: frozenset(each.children) for name, each in carried.items()}
         and now.secrets == {each.secret_id for each in carried.values()}
         and now.addresses == ground.wanted(desired, frozenset(carried), now.plane).addresses
         and {tunnel.connection_id for tunnel in now.tunnels.values()} == laid.keys()
@@ -243,7 +246,7 @@ def test_what_did_not_change_is_not_touched(
     first: model.DesiredGateway, second: model.DesiredGateway, nothing: seen.Seen
 ):
     now = settled(first, nothing)
-    second = dataclasses.replace(second, network=first.network, eips=first.eips)
+    second = dataclasses.replace(second, network=first.network, eips=first.eips, restarts=first.restarts)
     before, after = _loaded(first, now), _loaded(second, now)
     kept = {name for name in before.keys() & after.keys() if before[name] == after[name]}
     assert not [step for step in planning.plan(second, now) if step.connection_id in kept]
@@ -290,6 +293,17 @@ def test_a_report_says_applied_when_it_is(now: seen.Seen, desired: model.Desired
         assert shown.refused or shown.expected_children >= len(shown.children)
 
 
+def test_a_restart_that_was_done_is_not_done_again():
+    desired = dataclasses.replace(wishes.desired(wishes.connection(), of=GATEWAY), restarts=2)
+    now = settled(desired, NOTHING)
+    later = dataclasses.replace(desired, restarts=3)
+    restarts = [step for step in planning.plan(later, now) if isinstance(step, steps.StopCharon | steps.StartCharon)]
+    assert restarts == [steps.StopCharon(), steps.StartCharon("userland", 3)]
+    after = settled(later, now)
+    assert planning.plan(later, after) == planning.plan(desired, after) == []
+    assert reporting.report(GATEWAY.id, later, after, {}).gateway.restarts == 3
+
+
 def test_a_child_that_was_tried_a_moment_ago_is_left_alone():
     desired = wishes.desired(wishes.connection(), of=GATEWAY)
     up = carried_out(desired, NOTHING)
@@ -318,7 +332,7 @@ def test_a_new_subnet_leaves_the_other_child_up():
     up = carried_out(wishes.desired(wish, of=GATEWAY), NOTHING)
     after = wishes.changed(wish, peer_subnets=("192.168.44.0/24", "192.168.45.0/24"))
     plan = planning.plan(wishes.desired(after, of=GATEWAY), up)
-    assert [type(step) for step in plan] == [steps.LoadConn, steps.Initiate]
+    assert [type(step) for step in plan] == [steps.LoadConn, steps.Initiate, steps.SetGuard]
 
 
 def test_a_new_ike_policy_ends_the_whole_ike_sa_once_its_successor_is_loaded():

@@ -31,6 +31,23 @@ def test_the_largest_packet_still_fits_when_it_has_been_through_esp(
     assert tunnels.inner_mtu(1500, policy, encapsulated=True) == in_udp
 
 
+def test_only_the_tunnel_that_comes_first_leads():
+    net, other = "192.168.1.0/24", "192.168.2.0/24"
+    ours = tunnels.Tunnel("c", 7, 1400, routes=frozenset({(net, 7), (other, tunnels.DOWN + 7)}))
+    spare = tunnels.Tunnel("d", 8, 1400, routes=frozenset({(net, tunnels.STANDBY + 8)}))
+    first = tunnels.first_metrics([ours, spare])
+    assert (tunnels.led(ours, first), tunnels.led(spare, first)) == ({net}, set())
+    alone = tunnels.first_metrics([spare])
+    assert tunnels.led(spare, alone) == {net}
+
+
+def test_of_policy_pairs_those_lead_whose_tunnel_is_up():
+    pairs = frozenset(
+        (tunnels.FIRST_RULE + 4 * 300 + place, "10.0.0.0/24", f"192.168.{place}.0/24") for place in range(4)
+    )
+    assert tunnels.led(tunnels.Tunnel("c", 7, 1400, pairs=pairs), {}) == {"192.168.0.0/24", "192.168.1.0/24"}
+
+
 def test_a_path_too_narrow_for_ip_is_not_believed():
     assert tunnels.inner_mtu(300, wishes.ipsec_policy(), encapsulated=True) == 576
 

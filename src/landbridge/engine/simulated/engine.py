@@ -7,7 +7,7 @@ does not answer), `down:psk`, `down:proposal`, `down:selectors`, or `error`.
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -36,11 +36,13 @@ class Tunnel:
 class Seen:
     exists: bool
     tunnels: dict[str, Tunnel] = field(default_factory=dict)
+    restarts: int = 0
+    restarted_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """`verb`: start, load, unload or stop."""
+    """`verb`: start, restart, load, unload or stop. `generation` counts the restarts with the first two."""
 
     verb: str
     connection_id: str | None = None
@@ -56,6 +58,7 @@ class World:
     """What stays when an engine object goes: gateway id -> its tunnels, and the negotiations that are under way."""
 
     gateways: dict[str, dict[str, Tunnel]] = field(default_factory=dict)
+    starts: dict[str, tuple[int, datetime]] = field(default_factory=dict)
     settling: list[tuple[float, str]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -78,12 +81,14 @@ class Simulated:
     def observe(self, gateway_id: str) -> Seen:
         with self._world.lock:
             tunnels = self._world.gateways.get(gateway_id)
-            return Seen(False) if tunnels is None else Seen(True, dict(tunnels))
+            return Seen(False) if tunnels is None else Seen(True, dict(tunnels), *self._world.starts[gateway_id])
 
     def plan(self, gateway_id: str, desired: model.DesiredGateway | None, seen: Seen) -> list[Step]:
         if desired is None:
             return [Step(verb="stop")] if seen.exists else []
-        steps = [] if seen.exists else [Step(verb="start")]
+        steps = [] if seen.exists else [Step(verb="start", generation=desired.restarts)]
+        if seen.exists and seen.restarts < desired.restarts:
+            steps, seen = [Step(verb="restart", generation=desired.restarts)], Seen(True)
         wanted = {c.id: c for c in desired.connections}
         for one in desired.connections:
             have = seen.tunnels.get(one.id)
@@ -97,14 +102,21 @@ class Simulated:
             gateways = self._world.gateways
             if step.verb == "start":
                 gateways.setdefault(gateway_id, {})
+                self._world.starts[gateway_id] = step.generation, datetime.now(UTC)
             elif step.verb == "stop":
                 gateways.pop(gateway_id, None)
             elif gateway_id not in gateways:
                 raise base.StepFailed("the gateway is not there")
+            elif step.verb == "restart":
+                gateways[gateway_id].clear()
+                self._world.starts[gateway_id] = step.generation, datetime.now(UTC)
             elif step.connection_id is not None and step.verb == "unload":
                 gateways[gateway_id].pop(step.connection_id, None)
             elif step.connection_id is not None:
                 self._load(gateway_id, step.connection_id, step)
+
+    def carry_out(self, gateway_id: str, plan: Sequence[Step]) -> base.Failures:
+        return base.one_by_one(self.apply, gateway_id, plan)
 
     def _load(self, gateway_id: str, connection_id: str, step: Step) -> None:
         now = time.monotonic()
@@ -123,6 +135,9 @@ class Simulated:
             exists=seen.exists,
             applied_generation=desired.generation if desired and seen.exists and None not in failures else None,
             failure=failures.get(None),
+            gateway=model.GatewayReport(
+                restarts=seen.restarts, restarted_at=seen.restarted_at if seen.restarts else None
+            ),
             present=frozenset(seen.tunnels),
             connections=tuple(
                 _report(one, seen.tunnels.get(one.id), failures.get(one.id) or failures.get(None), now)
@@ -166,7 +181,12 @@ def _report(
         peer_id=one.connection.ike_policy.peer_id,
         peer_address=one.peer_address,
         children=(_child(one, tunnel),),
+        routes=tuple(sorted(_destinations(one.connection))),
     )
+
+
+def _destinations(connection: model.Connection) -> set[str]:
+    return {*(connection.peer_subnets or ()), *(net for rule in connection.policy_rules for net in rule.destinations)}
 
 
 def _line(one: model.DesiredConnection, wish: str) -> str:

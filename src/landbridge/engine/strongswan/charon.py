@@ -17,6 +17,7 @@ import struct
 import subprocess
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,7 @@ BOOTED = Path("/run/systemd/system")
 _USERLAND = "kernel-libipsec"
 #: Each line was needed once; see the reasons beside them.
 _CONFIGURATION = """\
+# restarts = {restarts}
 charon-systemd {{
   # Without a list every installed plugin loads, those that install routes and resolvers of their own included.
   load_modular = no
@@ -152,8 +154,8 @@ def session(connection: socket.socket) -> Any:
     return made
 
 
-def start(folder: Path, namespace: str, plane: seen.Plane, way: Way = CHILDREN) -> None:
-    """Returns when VICI answers. Raises OSError with charon's last words, or because one is there: two would share the
+def start(folder: Path, namespace: str, plane: seen.Plane, way: Way = CHILDREN, restarts: int = 0) -> None:
+    """Returns when VICI answers. `restarts`: how many were asked for by then, for `started`. Raises OSError with charon's last words, or because one is there: two would share the
     addresses, and the first could no longer be reached.
     """
     if is_alive(folder):
@@ -161,7 +163,7 @@ def start(folder: Path, namespace: str, plane: seen.Plane, way: Way = CHILDREN) 
     configuration = folder / "strongswan.conf"
     kernel = _USERLAND if plane == "userland" else ""
     socket = _clear_socket(folder, way.sockets)
-    configuration.write_text(_CONFIGURATION.format(folder=folder, kernel=kernel, socket=socket))
+    configuration.write_text(_CONFIGURATION.format(folder=folder, kernel=kernel, socket=socket, restarts=restarts))
     _end_lost(namespace)
     if way.unit and BOOTED.exists():
         _start_unit(f"{way.unit}{folder.name}.service", folder)
@@ -181,6 +183,16 @@ def plane(folder: Path) -> seen.Plane | None:
     except FileNotFoundError:
         return None
     return "userland" if plugins and _USERLAND in plugins[1].split() else "kernel"
+
+
+def started(folder: Path) -> tuple[int, datetime | None]:
+    """How many restarts had been asked for when the charon was started last, and when that was."""
+    configuration = folder / "strongswan.conf"
+    try:
+        found = re.match(r"# restarts = (\d+)$", configuration.read_text(), re.MULTILINE)
+        return int(found[1]) if found else 0, datetime.fromtimestamp(configuration.stat().st_mtime, UTC)
+    except FileNotFoundError:
+        return 0, None
 
 
 def _clear_socket(folder: Path, sockets: Path | None) -> Path:

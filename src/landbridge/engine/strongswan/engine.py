@@ -30,17 +30,17 @@ from landbridge.engine.strongswan import (
     names,
     namespace,
     planning,
+    reading,
     reporting,
     seen,
     steps,
+    talking,
     watching,
     xfrm,
 )
 
 #: Seconds before a child that did not come up is initiated again.
 RETRY = 10.0
-#: Milliseconds that a peer has to confirm the end of an SA.
-FAREWELL = "1000"
 
 PLUGINS = Path("/usr/lib/ipsec/plugins")
 #: file -> the Debian package that brings it.
@@ -133,12 +133,15 @@ class StrongSwan:
         with _operators_words():
             standing = self._look_at_network(gateway_id)
             loaded = self._look_at_charon(gateway_id, folder)
+            restarts, started_at = charon.started(folder)
         return seen.Seen(
             at=datetime.now(UTC),
             plane=(charon.plane(folder) if loaded is not None else None) or self._plane,
             folder=(folder / "gateway").exists(),
             namespace=namespace.exists(names.namespace(gateway_id)),
             alive=loaded is not None,
+            restarts=restarts,
+            started_at=started_at,
             tried=self._tried_lately(gateway_id),
             **standing,
             **(loaded or {}),
@@ -148,13 +151,14 @@ class StrongSwan:
         name, owner = names.namespace(gateway_id), names.short(gateway_id)
         here, standing = legs.Inside(), dict[str, Any]()
         if namespace.exists(name):
-            here, standing = namespace.inside(name, _look_inside)
-        there = namespace.inside(self._underlay, lambda ip: legs.look_outside(ip, gateway_id, here))
+            here, standing = namespace.look(name, _look_inside)
+        there = namespace.look(self._underlay, lambda read: legs.look_outside(read, gateway_id, here))
         return {
             **standing,
             "wan": there.wan,
             "wan_whole": there.wan_whole,
             "wan_mtu": here.wan_mtu,
+            "router": here.router,
             "wan_end": there.wan_end,
             "lan": there.lan,
             "addresses": there.addresses,
@@ -169,10 +173,7 @@ class StrongSwan:
             return None
         charon.shorten_log(folder)
         with connection:
-            session = charon.session(connection)
-            conns = list(session.list_conns())
-            secrets = frozenset(key.decode() for key in session.get_shared().get("keys", ()))
-            sas = list(session.list_sas())
+            conns, secrets, sas = talking.look(connection)
         lines = self._lines_of(gateway_id)
         lines.know(seen.parse_peers(conns))
         return {
@@ -199,12 +200,39 @@ class StrongSwan:
         return reporting.report(gateway_id, desired, seen, failures)
 
     def apply(self, gateway_id: str, step: steps.Step) -> None:
-        with _operators_words():
-            if isinstance(step, steps.OF_CHARON):
-                with charon.connect(self._folder_of(gateway_id)) as connection:
-                    self._load(gateway_id, charon.session(connection), step)
-            else:
-                self._build(gateway_id, step)
+        with talking.Talk(self._folder_of(gateway_id)) as talk, _operators_words():
+            self._begin(gateway_id, talk, step)
+            for _, error in talk.answers():
+                if error:
+                    raise error
+
+    def carry_out(self, gateway_id: str, plan: Sequence[steps.Step]) -> base.Failures:
+        course = base.Course(gateway_id)
+        with talking.Talk(self._folder_of(gateway_id)) as talk:
+            for step in plan:
+                if not talk.may_go_on(step):
+                    _settle(talk, course)
+                if course.leaves_out(step):
+                    continue
+                try:
+                    with _operators_words():
+                        self._begin(gateway_id, talk, step)
+                except base.StepFailed as error:
+                    course.failed(step, str(error))
+                else:
+                    if not isinstance(step, steps.OF_CHARON):
+                        course.done(step)
+            _settle(talk, course)
+        return course.failures
+
+    def _begin(self, gateway_id: str, talk: talking.Talk, step: steps.Step) -> None:
+        """What is of charon is done when it has answered."""
+        if isinstance(step, steps.OF_CHARON):
+            if isinstance(step, steps.Initiate):
+                self._expect(gateway_id, step)
+            talk.ask(step)
+        else:
+            self._build(gateway_id, step)
 
     def _build(self, gateway_id: str, step: steps.OfGateway | steps.OfTunnel) -> None:  # noqa: C901, PLR0912  a table of steps
         folder, name, owner = self._folder_of(gateway_id), names.namespace(gateway_id), names.short(gateway_id)
@@ -229,8 +257,8 @@ class StrongSwan:
                 legs.remove_addresses(gateway_id, self._underlay, addresses)
             case steps.SetForward(table):
                 namespace.inside(self._underlay, lambda _: firewall.load(table, owner))
-            case steps.StartCharon(plane):
-                self._start(gateway_id, plane)
+            case steps.StartCharon(plane, restarts):
+                self._start(gateway_id, plane, restarts)
             case steps.StopCharon():
                 charon.stop(folder)
             case steps.LayTunnel(_, tunnel):
@@ -254,10 +282,10 @@ class StrongSwan:
         fresh.write_text(gateway_id)
         fresh.rename(folder / "gateway")
 
-    def _start(self, gateway_id: str, plane: seen.Plane) -> None:
+    def _start(self, gateway_id: str, plane: seen.Plane, restarts: int) -> None:
         if plane == "kernel":
             xfrm.flush(names.namespace(gateway_id))
-        charon.start(self._folder_of(gateway_id), names.namespace(gateway_id), plane, self._way)
+        charon.start(self._folder_of(gateway_id), names.namespace(gateway_id), plane, self._way, restarts)
         self._tried.pop(gateway_id, None)
         if self._watcher:
             self._watcher.rescan()
@@ -272,29 +300,10 @@ class StrongSwan:
         self._tried.pop(gateway_id, None)
         self._lines.pop(gateway_id, None)
 
-    def _load(self, gateway_id: str, session: Any, step: steps.OfCharon) -> None:
-        match step:
-            case steps.LoadSecret(_, secret_id, owners, psk):
-                session.load_shared({"id": secret_id, "type": "IKE", "data": psk.reveal(), "owners": list(owners)})
-            case steps.UnloadSecret(_, secret_id):
-                session.unload_shared({"id": secret_id})
-            case steps.LoadConn(connection_id, conn):
-                session.load_conn({connection_id: conn})
-            case steps.UnloadConn(connection_id):
-                session.unload_conn({"name": connection_id})
-            case steps.TerminateIke(_, unique_id):
-                _terminate(session, {"ike-id": unique_id})
-            case steps.TerminateChild(_, unique_id, _):
-                _terminate(session, {"child-id": unique_id})
-            case steps.Initiate():
-                self._initiate(gateway_id, session, step)
-
-    def _initiate(self, gateway_id: str, session: Any, step: steps.Initiate) -> None:
-        """-1: do not wait. Blocking calls would use up charon's threads, and their errors never carry the cause."""
+    def _expect(self, gateway_id: str, step: steps.Initiate) -> None:
         self._tried.setdefault(gateway_id, {})[step.child] = time.monotonic()
         if self._watcher:
             self._watcher.call_after(gateway_id, RETRY)
-        list(session.initiate({"ike": step.connection_id, "child": step.child, "timeout": "-1"}))
 
     def watch(self, changed: Callable[[str], None], stop: threading.Event) -> None:
         watcher = watching.Watcher(self._folders, self._lines_of, changed)
@@ -322,10 +331,12 @@ class StrongSwan:
             self.apply(gateway_id, step)
 
 
-def _terminate(session: Any, which: dict[str, str]) -> None:
-    """An SA that has gone by itself in the meantime is as good."""
-    with contextlib.suppress(CommandException):
-        list(session.terminate({**which, "force": "yes", "timeout": FAREWELL}))
+def _settle(talk: talking.Talk, course: base.Course) -> None:
+    for step, error in talk.answers():
+        if error:
+            course.failed(step, _words(error))
+        else:
+            course.done(step)
 
 
 @contextlib.contextmanager
@@ -358,9 +369,10 @@ def _what_is_left(underlay: str | None) -> str | None:
     return underlay if underlay is not None and namespace.exists(underlay) else None
 
 
-def _look_inside(ip: Any) -> tuple[legs.Inside, dict[str, Any]]:
-    standing = {"guard": firewall.look(), "tunnels": xfrm.look(ip), "learned_mtus": xfrm.learned_mtus(ip)}
-    return legs.look_inside(ip), standing
+def _look_inside(read: reading.Reader) -> tuple[legs.Inside, dict[str, Any]]:
+    standing = read.standing(without=legs.CHARONS_TABLE)
+    found = {"guard": firewall.look(), "tunnels": xfrm.look(standing), "learned_mtus": xfrm.learned_mtus(standing)}
+    return legs.look_inside(standing), found
 
 
 def _check_machine(folder: Path, underlay: str | None, plane: seen.Plane) -> None:

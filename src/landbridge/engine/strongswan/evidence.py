@@ -17,7 +17,8 @@ from landbridge import model
 from landbridge.engine.strongswan import names, seen
 
 KEPT = 50
-NOISE = ("sending packet", "received packet", "generating ", "parsed ", "sending keep alive")
+#: What charon says all the time while nothing happens.
+NOISE = ("sending packet", "received packet", "generating ", "parsed ", "sending keep alive", "sending DPD request")
 #: Unnamed SAs whose peer is remembered at most.
 _UNNAMED_KEPT = 1000
 

@@ -3,48 +3,65 @@
 It decides nothing about routes. Invariant: one table a namespace, whose name carries a fingerprint of what it was made of, is
 replaced in one transaction: there is no moment without it.
 
-In a gateway's namespace: outside only IKE, ESP and ICMP; between the inner leg and the tunnels only what belongs to the
-gateway's local subnets, and from a tunnel only sources that have a route into that same tunnel, so that one customer's device
-cannot speak for another's network. TCP's segment size is clamped in both directions to what the tunnel's route carries.
+In a gateway's namespace: outside only IKE, ESP and pings; between the inner leg and the tunnels only what belongs to the
+gateway's local subnets, and from a tunnel only sources that belong into that same tunnel, so that one customer's device cannot
+speak for another's network; errors about packets on the way (RFC 792) may come from any router behind it. An address of ours
+answers on its own leg only: a reply by another one would leave in clear, as would an error that quotes an inner packet. TCP's
+segment size is clamped in both directions to what the tunnel's route carries.
 """
 
+import functools
 import hashlib
 import ipaddress
 import json
 import re
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from landbridge.engine.strongswan import reading, selectors
 
 #: Of every table that we make.
 PREFIX = "landbridge-"
 #: Names of the ends of tunnels: the userland's TUN, and XFRM interfaces.
-TUNNELS = '{ "ipsec0", "x*" }'
+TUNNELS = '"ipsec0", "x*"'
 
 _GUARD = """\
 table inet {name} {{
+  set outer {{
+    type ipv4_addr
+    {outer}
+  }}
   set local {{
     type ipv4_addr
     flags interval
     {elements}
   }}
+  set peers {{
+    type ifname . ipv4_addr
+    flags interval
+    {peers}
+  }}
   chain input {{
     type filter hook input priority filter; policy drop;
     iifname "lo" accept
     iifname "wan" udp dport {{ 500, 4500 }} accept
-    iifname "wan" ip protocol {{ esp, icmp }} accept
-    iifname "lan" ip protocol icmp accept
-    iifname {tunnels} ip protocol icmp accept
+    iifname "wan" ip protocol esp accept
+    iifname "wan" ip protocol icmp ip daddr @outer accept
+    iifname {{ "lan", {tunnels} }} ip protocol icmp ip daddr != @outer accept
   }}
   chain forward {{
     type filter hook forward priority filter; policy drop;
     tcp flags & (syn | rst) == syn tcp option maxseg size set rt mtu
-    iifname "lan" oifname {tunnels} ip saddr @local accept
-    iifname {tunnels} oifname "lan" ip daddr @local fib saddr . iif oif exists accept
+    iifname "lan" oifname {{ {tunnels} }} ip saddr @local accept
+    iifname {{ {tunnels} }} oifname "lan" ip daddr @local iifname . ip saddr @peers accept
+    iifname {{ {tunnels} }} oifname "lan" ip daddr @local icmp type {{ destination-unreachable, time-exceeded }} accept
   }}
   chain output {{
     type filter hook output priority filter; policy accept;
     oifname "wan" udp sport {{ 500, 4500 }} accept
-    oifname "wan" ip protocol {{ esp, icmp }} accept
+    oifname "wan" ip protocol esp accept
+    oifname "wan" icmp type {{ echo-request, echo-reply }} accept
     oifname "wan" drop
   }}
 }}
@@ -65,12 +82,33 @@ table ip {name} {{
 """
 
 
-def guard(local: Iterable[str]) -> str:
-    """The table of a gateway's namespace. `local`: what may speak through its tunnels (CIDR); what overlaps is joined."""
-    nets = ipaddress.collapse_addresses(ipaddress.IPv4Network(net, strict=False) for net in local)
-    listed = ", ".join(str(net) for net in nets)
-    elements = f"elements = {{ {listed} }}" if listed else ""
-    return _named("", _GUARD, elements=elements, tunnels=TUNNELS)
+def guard(outer: Iterable[str], local: Iterable[str], peers: Mapping[str, Iterable[str]]) -> str:
+    """The table of a gateway's namespace. `outer`: its outer addresses; `local`: what may speak through its tunnels (CIDR);
+    `peers`: interface -> what may come out of it. What overlaps is joined.
+    """
+    speakers = [f'"{link}" . {net}' for link, nets in sorted(peers.items()) for net in _joined(nets)]
+    return _named(
+        "",
+        _GUARD,
+        outer=_elements(sorted(outer)),
+        elements=_elements(_joined(local)),
+        peers=_elements(speakers),
+        tunnels=TUNNELS,
+    )
+
+
+def _joined(nets: Iterable[str]) -> tuple[str, ...]:
+    return _collapsed(frozenset(nets))
+
+
+@functools.lru_cache(maxsize=1 << 10)
+def _collapsed(nets: frozenset[str]) -> tuple[str, ...]:
+    """Asked for several times a cycle, and a thousand networks take 50 ms."""
+    return tuple(map(str, ipaddress.collapse_addresses(map(selectors.parse_net, nets))))
+
+
+def _elements(listed: Sequence[str]) -> str:
+    return f"elements = {{ {', '.join(listed)} }}" if listed else ""
 
 
 def forward(owner: str, behind: Mapping[str, str]) -> str | None:
@@ -93,10 +131,11 @@ def _named(owner: str, template: str, **values: str) -> str:
 
 def load(table: str | None, owner: str = "") -> None:
     """Puts the table (None: nothing) in place of the owner's older ones, in the namespace of the calling thread."""
-    gone = [f"delete table {kind} {old}" for kind, old in _tables(owner)]
+    gone = [f"delete table {kind} {old}" for kind, old in _read(reading.firewall_generation(), owner)]
     _nft("-f", "-", text="\n".join([*gone, table or ""]))
 
 
+@functools.lru_cache(maxsize=1 << 8)
 def summary(table: str) -> str:
     """Name, chains with their policies and numbers of rules: what `look` shows of this table when nobody meddled."""
     chains = re.findall(r"  chain (\S+) {\n[^\n]* policy (\w+);\n(.*?)\n  }", table, re.DOTALL)
@@ -107,20 +146,41 @@ def summary(table: str) -> str:
 
 def look(owner: str = "") -> str | None:
     """The summary of the owner's tables as they stand in the namespace of the calling thread; None without one."""
-    found = [_look(kind, name) for kind, name in _tables(owner)]
-    return "; ".join(found) or None
+    return "; ".join(_read(reading.firewall_generation(), owner).values()) or None
+
+
+@functools.lru_cache(maxsize=1 << 12)
+def _read(_generation: tuple[int, int], owner: str) -> dict[tuple[str, str], str]:
+    """(family, name) of the owner's tables -> the summary. It takes processes, so once for each generation of the nftables.
+
+    A namespace's are ours alone and read at once; on the machine there may be thousands of others' rules.
+    """
+    ours = re.compile(PREFIX + (f"{owner}-" if owner else "") + r"[0-9a-f]{12}")
+    listed = _on_the_machine(ours) if owner else _list("ruleset")
+    tables = [entry["table"] for entry in listed if "table" in entry]
+    return {
+        (table["family"], table["name"]): _shape(table["name"], listed)
+        for table in tables
+        if ours.fullmatch(table["name"])
+    }
+
+
+def _on_the_machine(ours: re.Pattern[str]) -> list[Any]:
+    tables = [entry["table"] for entry in _list("tables") if "table" in entry]
+    mine = [table for table in tables if ours.fullmatch(table["name"])]
+    return [entry for table in mine for entry in _list("table", table["family"], table["name"])]
+
+
+def _shape(name: str, listed: list[Any]) -> str:
+    chains = [entry["chain"] for entry in listed if "chain" in entry and entry["chain"]["table"] == name]
+    rules = [entry["rule"]["chain"] for entry in listed if "rule" in entry and entry["rule"]["table"] == name]
+    return _summary(name, {chain["name"]: (chain.get("policy"), rules.count(chain["name"])) for chain in chains})
 
 
 def stands() -> bool:
     """Whether any table of ours is in the namespace of the calling thread, whoever owns it."""
-    return any(name.startswith(PREFIX) for _, name in _every_table())
-
-
-def _look(kind: str, name: str) -> str:
-    listed = json.loads(_nft("-j", "list", "table", kind, name))["nftables"]
-    rules = [entry["rule"]["chain"] for entry in listed if "rule" in entry]
-    chains = [entry["chain"] for entry in listed if "chain" in entry]
-    return _summary(name, {chain["name"]: (chain.get("policy"), rules.count(chain["name"])) for chain in chains})
+    tables = (entry["table"]["name"] for entry in _list("tables") if "table" in entry)
+    return any(name.startswith(PREFIX) for name in tables)
 
 
 def _summary(name: str, shape: Mapping[str, tuple[str | None, int]]) -> str:
@@ -128,15 +188,10 @@ def _summary(name: str, shape: Mapping[str, tuple[str | None, int]]) -> str:
     return f"{name}: {', '.join(chains)}"
 
 
-def _tables(owner: str) -> list[tuple[str, str]]:
-    """(family, name) of the owner's tables."""
-    ours = re.compile(PREFIX + (f"{owner}-" if owner else "") + r"[0-9a-f]{12}")
-    return [(kind, name) for kind, name in _every_table() if ours.fullmatch(name)]
-
-
-def _every_table() -> list[tuple[str, str]]:
-    listed = json.loads(_nft("-j", "list", "tables"))["nftables"]
-    return [(entry["table"]["family"], entry["table"]["name"]) for entry in listed if "table" in entry]
+def _list(*what: str) -> list[Any]:
+    """-t: without the elements of sets."""
+    listed: list[Any] = json.loads(_nft("-j", "-t", "list", *what))["nftables"]
+    return listed
 
 
 def _nft(*arguments: str, text: str | None = None) -> str:

@@ -3,17 +3,20 @@
 from dataclasses import dataclass
 
 from landbridge import model
-from landbridge.engine.strongswan import firewall, names, seen, selectors
+from landbridge.engine.strongswan import firewall, names, seen, selectors, tunnels
+
+#: The underlay's end of every veth to it; the API gives this block to no tunnel.
+ROUTER = "169.254.195.1"
 
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """`wan`: `routed` (a veth to the underlay) or `macvlan LINK`; `router`: the next hop on a macvlan. `lan`: `bridge NAME`,
+    """`wan`: `routed` (a veth to the underlay) or `macvlan LINK`; `router`: its next hop. `lan`: `bridge NAME`,
     `interface NAME` or None. `addresses`: (link, address/prefix). `guard` and `forward` are tables as `firewall` writes them.
     """
 
     wan: str
-    router: str | None
+    router: str
     lan: str | None
     addresses: frozenset[tuple[str, str]]
     guard: str
@@ -25,24 +28,21 @@ def wanted(desired: model.DesiredGateway, carried: frozenset[str], plane: seen.P
     eips = {eip.address: eip for eip in desired.eips}
     plugged = next((eip for eip in desired.eips if eip.leg != "routed"), None)
     behind = {eip.address: eip.behind for eip in desired.eips if eip.behind}
+    outer = {_outer(endpoint.address, eips) for endpoint in desired.gateway.endpoints}
     return Ground(
         wan=plugged.leg if plugged else "routed",
-        router=plugged.gateway if plugged else None,
+        router=(plugged.gateway if plugged else None) or ROUTER,
         lan=_leg_kind(desired.network),
-        addresses=frozenset(
-            {("wan", _outer(endpoint.address, eips)) for endpoint in desired.gateway.endpoints}
-            | _inner(desired, carried, plane)
-        ),
-        guard=firewall.guard(_local_nets(desired, carried)),
+        addresses=frozenset({("wan", f"{address}/32") for address in outer} | _inner(desired, carried, plane)),
+        guard=firewall.guard(outer, _local_nets(desired, carried), _peer_nets(desired, carried, plane)),
         forward=firewall.forward(names.short(desired.id), behind),
     )
 
 
 def _outer(address: str, eips: dict[str, model.Eip]) -> str:
+    """Alone, on a macvlan too: a route to its neighbours would be a way out for what is forwarded."""
     eip = eips.get(address)
-    if eip is None or eip.attach == "routed":
-        return f"{address}/32"
-    return f"{eip.behind}/32" if eip.behind else f"{address}/{eip.prefix}"
+    return eip.behind if eip and eip.behind else address
 
 
 def _inner(desired: model.DesiredGateway, carried: frozenset[str], plane: seen.Plane) -> set[tuple[str, str]]:
@@ -73,3 +73,16 @@ def _local_nets(desired: model.DesiredGateway, carried: frozenset[str]) -> set[s
         for rule in wish.connection.policy_rules
     }
     return {str(net) for net in selectors.local_subnets(desired)} | sources
+
+
+def _peer_nets(desired: model.DesiredGateway, carried: frozenset[str], plane: seen.Plane) -> dict[str, list[str]]:
+    """Interface -> the networks behind its tunnel, the inner address of the device included."""
+    found: dict[str, list[str]] = {}
+    for wish in desired.connections:
+        if wish.id in carried:
+            link = tunnels.name(wish.if_id) if plane == "kernel" else "ipsec0"
+            inner = wish.connection.tunnel_peer_address
+            found.setdefault(link, []).extend(
+                [*tunnels.destinations(wish.connection), *([str(selectors.parse_host(inner))] if inner else [])]
+            )
+    return found

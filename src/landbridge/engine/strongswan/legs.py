@@ -11,13 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pyroute2.netlink.exceptions import NetlinkError
-
 from landbridge import model
-from landbridge.engine.strongswan import names, namespace
+from landbridge.engine.strongswan import names, namespace, reading
 
-#: The underlay's end of every veth to it; the API gives this block to no tunnel.
-ROUTER = "169.254.195.1"
 #: The routing table that holds the default route, out of the reach of forwarded packets.
 OWN_TABLE = 195
 #: charon's table of routes into userland tunnels (`routing_table` of its configuration).
@@ -38,6 +34,7 @@ class Inside:
 
     wan: tuple[str, int] | None = None
     wan_whole: bool = False
+    router: str | None = None
     wan_mtu: int = 1500
     lan: tuple[str, int] | None = None
     lan_up: bool = False
@@ -55,23 +52,23 @@ class Look:
     addresses: frozenset[tuple[str, str]]
 
 
-def lay_wan(gateway_id: str, underlay: str | None, kind: str, router: str | None) -> None:
-    """`kind` is `routed` or `macvlan LINK`; `router` the next hop on a macvlan."""
+def lay_wan(gateway_id: str, underlay: str | None, kind: str, router: str) -> None:
+    """`kind` is `routed` or `macvlan LINK`; `router` its next hop."""
     name = names.namespace(gateway_id)
     with namespace.opened(name) as fd:
         if kind == "routed":
-            mtu = namespace.inside(underlay, lambda ip: _outer_end(ip, names.wan_end(gateway_id), fd))
+            mtu = namespace.inside(underlay, lambda ip: _outer_end(ip, names.wan_end(gateway_id), router, fd))
         else:
             mtu = namespace.inside(underlay, lambda ip: _macvlan(ip, kind.split(" ", 1)[1], "wan", fd))
-    namespace.inside(name, lambda ip: _inner_end_of_wan(ip, router or ROUTER, mtu))
+    namespace.inside(name, lambda ip: _inner_end_of_wan(ip, router, mtu))
 
 
-def _outer_end(ip: Any, end: str, fd: int) -> int:
+def _outer_end(ip: Any, end: str, router: str, fd: int) -> int:
     if not ip.link_lookup(ifname=end):
         ip.link("add", ifname=end, kind="veth", peer={"ifname": "wan", "net_ns_fd": fd})
     index, mtu = namespace.index(ip, end), _way_out_mtu(ip)
     ip.link("set", index=index, mtu=mtu, state="up")
-    ip.addr("replace", index=index, address=ROUTER, prefixlen=32)
+    ip.addr("replace", index=index, address=router, prefixlen=32)
     return mtu
 
 
@@ -127,7 +124,9 @@ def lay_lan(gateway_id: str, underlay: str | None, kind: str) -> None:
 def _onto_bridge(ip: Any, bridge: str, end: str, fd: int) -> None:
     master = namespace.index(ip, bridge)
     if not ip.link_lookup(ifname=end):
-        ip.link("add", ifname=end, kind="veth", peer={"ifname": "lan", "net_ns_fd": fd})
+        # The same address whenever it is laid: a new leg's announcement is lost while its port in the bridge comes up.
+        mac = "02:" + bytes.fromhex(end[-10:]).hex(":")
+        ip.link("add", ifname=end, kind="veth", peer={"ifname": "lan", "net_ns_fd": fd, "address": mac})
     ip.link("set", index=namespace.index(ip, end), master=master, state="up")
 
 
@@ -146,20 +145,35 @@ def _delete_link(ip: Any, ifname: str) -> None:
 
 
 def add_addresses(gateway_id: str, underlay: str | None, addresses: tuple[tuple[str, str], ...]) -> None:
-    def within(ip: Any) -> None:
+    def within(read: reading.Reader) -> None:
+        index = {leg: _number(read, leg) for leg in {leg for leg, _ in addresses}}
         for leg, address in addresses:
             host, length = address.split("/")
-            ip.addr("replace", index=namespace.index(ip, leg), address=host, prefixlen=int(length))
+            read.put_address(index[leg], host, int(length))
+
+    def tell(ip: Any) -> None:
+        for leg, address in addresses:
+            host = address.split("/", maxsplit=1)[0]
             if leg == "wan":
                 with namespace.but(errno.EEXIST):
                     ip.rule("add", src=host, src_len=32, table=OWN_TABLE, priority=FROM_OUR_ADDRESS)
             if leg != "lo":
                 _announce(leg, namespace.link(ip, leg).get("address"), host)
 
-    namespace.inside(names.namespace(gateway_id), within)
+    name = names.namespace(gateway_id)
+    namespace.look(name, within)
+    if any(leg != "lo" for leg, _ in addresses):
+        namespace.inside(name, tell)
     outer = [address for leg, address in addresses if leg == "wan"]
     if outer:
         namespace.inside(underlay, lambda ip: _route_here(ip, names.wan_end(gateway_id), outer))
+
+
+def _number(read: reading.Reader, leg: str) -> int:
+    found = read.link(name=leg)
+    if found is None:
+        raise OSError(errno.ENODEV, "no such interface", leg)
+    return found.number
 
 
 def _route_here(ip: Any, end: str, outer: list[str]) -> None:
@@ -201,89 +215,76 @@ def remove_addresses(gateway_id: str, underlay: str | None, addresses: tuple[tup
     namespace.inside(names.namespace(gateway_id), within)
 
 
-def look_inside(ip: Any) -> Inside:
-    links = {link.get("ifname"): link for link in ip.get_links()}
-    by_index = {link["index"]: ifname for ifname, link in links.items()}
-    rules = ip.get_rules(family=socket.AF_INET)
-    found = {
-        (by_index.get(address["index"], ""), f"{address.get('local')}/{address['prefixlen']}")
-        for address in ip.get_addr(family=socket.AF_INET)
-    }
-    wan = links.get("wan")
+def look_inside(standing: reading.Standing) -> Inside:
+    links = {link.name: link for link in standing.links}
+    by_number = {link.number: link.name for link in standing.links}
+    ruled = {rule.source for rule in standing.rules if rule.priority == FROM_OUR_ADDRESS}
+    found = {(by_number.get(address.link, ""), address.text) for address in standing.addresses}
+    wan, lan = links.get("wan"), links.get("lan")
     return Inside(
-        wan=_parent(wan) if wan else None,
-        wan_whole=_is_up(wan) and _is_guarded(ip, rules),
-        wan_mtu=int(wan.get("mtu")) if wan else 1500,
-        lan=_parent(links["lan"]) if "lan" in links else None,
-        lan_up=_is_up(links.get("lan")),
-        addresses=frozenset((leg, address) for leg, address in found if _is_ours(leg, address, rules)),
+        wan=(wan.kind, wan.parent) if wan else None,
+        wan_whole=wan is not None and wan.up and _is_guarded(standing),
+        router=next((route.gateway for route in standing.routes if route.table == OWN_TABLE), None),
+        wan_mtu=wan.mtu if wan else 1500,
+        lan=(lan.kind, lan.parent) if lan else None,
+        lan_up=lan is not None and lan.up,
+        addresses=frozenset((leg, address) for leg, address in found if _is_ours(leg, address, ruled)),
     )
 
 
-def _is_ours(leg: str, address: str, rules: Any) -> bool:
+def _is_ours(leg: str, address: str, ruled: set[str]) -> bool:
     """An outer address counts when its rule stands too."""
     if leg == "wan":
-        host = address.split("/", maxsplit=1)[0]
-        return any(rule.get("priority") == FROM_OUR_ADDRESS and rule.get("src") == host for rule in rules)
+        return f"{address.split('/', maxsplit=1)[0]}/32" in ruled
     return leg == "lan" or (leg == "lo" and not address.startswith("127."))
 
 
-def _is_up(link: Any) -> bool:
-    return link is not None and bool(link["flags"] & 1)  # IFF_UP
+def _is_guarded(standing: reading.Standing) -> bool:
+    """Whether the rules of the invariant stand, and the routes that nobody's network overrides."""
+    known = {(rule.priority, rule.incoming) for rule in standing.rules}
+    kept = {route.net for route in standing.routes if route.table == MAIN_TABLE}
+    return {(FROM_OUTSIDE, "wan"), (FROM_HERE, "lo")} <= known and kept.issuperset(model.RESERVED_NETS)
 
 
-def _is_guarded(ip: Any, rules: Any) -> bool:
-    """Whether the rules of the invariant stand, the default route, and the routes that nobody's network overrides."""
-    known = {(rule.get("priority"), rule.get("iifname")) for rule in rules}
-    kept = {route.get("dst") for route in ip.get_routes(family=socket.AF_INET, table=MAIN_TABLE)}
-    nets = {net.split("/")[0] for net in model.RESERVED_NETS}
-    way_out = any(ip.get_routes(family=socket.AF_INET, table=OWN_TABLE))
-    return way_out and {(FROM_OUTSIDE, "wan"), (FROM_HERE, "lo")} <= known and nets <= kept
-
-
-def _parent(link: Any) -> tuple[str, int]:
-    return link.get(("linkinfo", "kind")) or "", link.get("link") or 0
-
-
-def look_outside(ip: Any, gateway_id: str, here: Inside) -> Look:
-    wan_end = namespace.link(ip, names.wan_end(gateway_id))
-    wan = _wan(ip, here, wan_end)
-    index = wan_end["index"] if wan_end else 0
+def look_outside(read: reading.Reader, gateway_id: str, here: Inside) -> Look:
+    wan_end = read.link(name=names.wan_end(gateway_id))
+    wan = _wan(read, here, wan_end)
     lost = {
         (leg, address)
         for leg, address in here.addresses
-        if leg == "wan" and wan == "routed" and not _goes_through(ip, address, index)
+        if leg == "wan" and wan_end and wan == "routed" and not _goes_through(read, address, wan_end)
     }
     return Look(
         wan=wan,
-        wan_whole=here.wan_whole and (wan != "routed" or _is_up(wan_end)),
+        wan_whole=here.wan_whole and (wan != "routed" or (wan_end is not None and wan_end.up)),
         wan_end=wan_end is not None,
-        lan=_lan(ip, here, namespace.link(ip, names.lan_end(gateway_id))),
+        lan=_lan(read, here, read.link(name=names.lan_end(gateway_id))),
         addresses=here.addresses - lost,
     )
 
 
-def _wan(ip: Any, here: Inside, end: Any) -> str | None:
+def _wan(read: reading.Reader, here: Inside, end: reading.Link | None) -> str | None:
     if here.wan is None:
         return None
     if here.wan[0] == "macvlan":
-        return f"macvlan {namespace.link_name(ip, here.wan[1])}"
+        return f"macvlan {_name(read, here.wan[1])}"
     return "routed" if end is not None else "?"
 
 
-def _lan(ip: Any, here: Inside, end: Any) -> str | None:
+def _lan(read: reading.Reader, here: Inside, end: reading.Link | None) -> str | None:
     if here.lan is None and end is None:
         return None
     if not here.lan_up or here.lan is None:
         return "?"
     if end is not None:
-        return f"bridge {namespace.link_name(ip, end.get('master'))}" if _is_up(end) else "?"
-    return f"interface {namespace.link_name(ip, here.lan[1])}" if here.lan[0] == "macvlan" else "?"
+        return f"bridge {_name(read, end.master)}" if end.up else "?"
+    return f"interface {_name(read, here.lan[1])}" if here.lan[0] == "macvlan" else "?"
 
 
-def _goes_through(ip: Any, address: str, index: int) -> bool:
-    try:
-        route = ip.route("get", dst=address.split("/", maxsplit=1)[0])[0]
-    except NetlinkError:
-        return False
-    return bool(route.get("oif") == index)
+def _name(read: reading.Reader, number: int) -> str:
+    found = read.link(number=number) if number else None
+    return found.name if found else ""
+
+
+def _goes_through(read: reading.Reader, address: str, end: reading.Link) -> bool:
+    return read.way_out(address.split("/", maxsplit=1)[0]) == end.number

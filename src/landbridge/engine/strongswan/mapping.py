@@ -63,11 +63,12 @@ def wanted(desired: model.DesiredGateway, refused: Mapping[str, str], plane: see
 
 
 def _wanted(desired: model.DesiredGateway, wish: model.DesiredConnection, plane: seen.Plane) -> Wanted:
+    """A reset is a new name for the same configuration, so that what has the old name is outdated."""
     if wish.psk is None:
         raise ValueError(f"connection {wish.id} has no PSK; it should have been refused")
     key = desired.fingerprint_key
     ike = ike_message(wish)
-    ike_fingerprint = names.fingerprint(key, ike)
+    ike_fingerprint = names.fingerprint(key, [ike, wish.resets] if wish.resets else ike)
     children: Message = {}
     asked: list[str] = []
     for pair in selectors.pairs(desired, wish, plane):

@@ -3,7 +3,6 @@
 Pure. Invariant: a name reveals nothing of a secret, and two names are equal only when what they name is.
 """
 
-import hashlib
 import hmac
 import json
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from landbridge import model
 
 #: A child's name has these four parts; a secret's the first and its fingerprint.
 _CHILD_PARTS = 4
+_JSON = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 
 def short(gateway_id: str) -> str:
@@ -35,8 +35,7 @@ def lan_end(gateway_id: str) -> str:
 
 def fingerprint(key: bytes, value: object) -> str:
     """12 hex digits of an HMAC over `value` (what JSON can hold), the same for every order of keys."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
-    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()[:12]
+    return hmac.digest(key, _JSON.encode(value).encode(), "sha256").hex()[:12]
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,8 @@ from typing import Any, TypeVar
 from pyroute2 import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
+from landbridge.engine.strongswan import reading
+
 T = TypeVar("T")
 
 RUN = Path("/run/netns")
@@ -26,6 +28,22 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 def inside(name: str | None, work: Callable[[Any], T]) -> T:
     """The result of `work(netlink socket)` done within the namespace (None: our own)."""
+    return _within(name, lambda: _with(IPRoute(), work))
+
+
+def look(name: str | None, work: Callable[[reading.Reader], T]) -> T:
+    """As `inside`, for work that `reading` can do."""
+    if name is None:
+        return _with(reading.Reader(), work)
+    return _within(name, lambda: _with(reading.Reader(), work))
+
+
+def _with(opened: Any, work: Callable[[Any], T]) -> T:
+    with opened as netlink:
+        return work(netlink)
+
+
+def _within(name: str | None, work: Callable[[], T]) -> T:
     results: list[T] = []
     errors: list[BaseException] = []
 
@@ -33,8 +51,7 @@ def inside(name: str | None, work: Callable[[Any], T]) -> T:
         try:
             if name is not None:
                 _enter(name)
-            with IPRoute() as ip:
-                results.append(work(ip))
+            results.append(work())
         except BaseException as error:  # noqa: BLE001  raised again by the caller's thread
             errors.append(error)
 
@@ -63,11 +80,16 @@ def opened(name: str) -> Iterator[int]:
 
 
 def exists(name: str) -> bool:
-    return (RUN / name).exists()
+    """A file on which nothing was mounted is none: `ip netns add` died halfway."""
+    try:
+        return (RUN / name).stat().st_dev == Path("/proc/self/ns/net").stat().st_dev
+    except FileNotFoundError:
+        return False
 
 
 def add(name: str) -> None:
     if not exists(name):
+        (RUN / name).unlink(missing_ok=True)
         _ip("netns", "add", name)
 
 
@@ -90,15 +112,6 @@ def link(ip: Any, ifname: str) -> Any:
         if error.code != errno.ENODEV:
             raise
         return None
-
-
-def link_name(ip: Any, number: int | None) -> str:
-    if not number:
-        return ""
-    try:
-        return str(ip.link("get", index=number)[0].get("ifname"))
-    except NetlinkError:
-        return ""
 
 
 def index(ip: Any, ifname: str) -> int:

@@ -22,16 +22,19 @@ def plan(desired: model.DesiredGateway | None, now: seen.Seen) -> list[steps.Ste
     wanted = mapping.wanted(desired, refusing.refusals(desired, now.plane), now.plane)
     carried = frozenset(each.connection_id for each in wanted)
     base = ground.wanted(desired, carried, now.plane)
-    then = now if usable(now) else _without_charon(now)
+    then = now if usable(now) and not is_due(desired, now) else _without_charon(now)
     return [
-        *_ground(base, now),
+        *_ground(base, now, desired),
         *_connections(wanted, tunnels.wanted(desired, carried, then), then),
         *_batches(steps.RemoveAddresses, _kept(base, now) - base.addresses),
+        *([steps.SetGuard(base.guard)] if now.namespace and _is_older(base, now) else ()),
     ]
 
 
 def _teardown(now: seen.Seen) -> Iterator[steps.Step]:
-    """charon first: it tells the peers."""
+    """charon first: it tells the peers. Without the folder nothing that stands there is ours."""
+    if not now.folder:
+        return
     if now.alive:
         yield steps.StopCharon()
     if now.forward:
@@ -39,8 +42,7 @@ def _teardown(now: seen.Seen) -> Iterator[steps.Step]:
     yield from _cut_loose(now)
     if now.namespace:
         yield steps.RemoveNamespace()
-    if now.folder:
-        yield steps.RemoveFolder()
+    yield steps.RemoveFolder()
 
 
 def usable(now: seen.Seen) -> bool:
@@ -48,18 +50,23 @@ def usable(now: seen.Seen) -> bool:
     return now.alive and now.namespace
 
 
+def is_due(desired: model.DesiredGateway, now: seen.Seen) -> bool:
+    """Whether a restart is asked for that the charon which runs was started before."""
+    return now.restarts < desired.restarts
+
+
 def _without_charon(now: seen.Seen) -> seen.Seen:
     lost = {} if not now.namespace else now.tunnels
     return replace(now, alive=False, conns={}, secrets=frozenset(), sas=(), tried=frozenset(), tunnels=lost)
 
 
-def _ground(base: ground.Ground, now: seen.Seen) -> Iterator[steps.Step]:
+def _ground(base: ground.Ground, now: seen.Seen, desired: model.DesiredGateway) -> Iterator[steps.Step]:
     """What charon stands on, then charon. The firewall comes before anything can pass, addresses before charon where that is
     possible.
     """
     if not now.folder:
         yield steps.AddFolder()
-    if now.alive and not now.namespace:
+    if now.alive and (not now.namespace or is_due(desired, now)):
         yield steps.StopCharon()
     if not now.namespace:
         yield from _cut_loose(now)
@@ -70,21 +77,30 @@ def _ground(base: ground.Ground, now: seen.Seen) -> Iterator[steps.Step]:
     yield from _batches(steps.AddAddresses, base.addresses - _kept(base, now))
     if now.forward != (firewall.summary(base.forward) if base.forward else None):
         yield steps.SetForward(base.forward)
-    if not usable(now):
-        yield steps.StartCharon(now.plane)
+    if not usable(now) or is_due(desired, now):
+        yield steps.StartCharon(now.plane, desired.restarts)
 
 
 def _legs(base: ground.Ground, now: seen.Seen) -> Iterator[steps.Step]:
-    if now.guard != firewall.summary(base.guard):
+    if now.guard != firewall.summary(base.guard) and not _is_older(base, now):
         yield steps.SetGuard(base.guard)
     if now.wan not in (None, base.wan):
         yield steps.CutWan()
-    if now.wan != base.wan or not now.wan_whole:
+    if now.wan != base.wan or not now.wan_whole or now.router != base.router:
         yield steps.LayWan(base.wan, base.router)
     if now.lan not in (None, base.lan):
         yield steps.CutLan()
     if base.lan and now.lan != base.lan:
         yield steps.LayLan(base.lan)
+
+
+def _is_older(base: ground.Ground, now: seen.Seen) -> bool:
+    """Whether a whole guard of another configuration stands: it lets no more than that one's networks through, and putting up the
+    new one takes longer than all else that a new connection needs.
+    """
+    name, _, shape = firewall.summary(base.guard).partition(": ")
+    standing, _, its_shape = (now.guard or "").partition(": ")
+    return standing != name and its_shape == shape
 
 
 def _cut_loose(now: seen.Seen) -> Iterator[steps.Step]:
@@ -99,7 +115,7 @@ def _kept(base: ground.Ground, now: seen.Seen) -> frozenset[tuple[str, str]]:
     """The addresses that are there still when the legs have been laid."""
     if not now.namespace:
         return frozenset()
-    lost = {"wan"} if now.wan != base.wan or not now.wan_whole else set()
+    lost = {"wan"} if now.wan != base.wan else set()
     if now.lan != base.lan:
         lost.add("lan")
     return frozenset(address for address in now.addresses if address[0] not in lost)
@@ -116,13 +132,15 @@ def _batches(
 def _connections(
     wanted: tuple[mapping.Wanted, ...], laid: dict[str, tunnels.Tunnel], now: seen.Seen
 ) -> Iterator[steps.Step]:
-    """A tunnel stands before its connection can come up, and as long as any SA of it is left."""
+    """All tunnels stand before any connection can come up, since what belongs into one must not go into a wider one, and as
+    long as any SA of theirs is left.
+    """
+    for connection_id, tunnel in laid.items():
+        if now.tunnels.get(tunnels.name(tunnel.if_id)) != tunnel:
+            yield steps.LayTunnel(connection_id, tunnel)
     secrets = by_owner(sorted(now.secrets))
     sas = seen.by_connection(now.sas)
     for each in wanted:
-        tunnel = laid.get(each.connection_id)
-        if tunnel and now.tunnels.get(tunnels.name(tunnel.if_id)) != tunnel:
-            yield steps.LayTunnel(each.connection_id, tunnel)
         yield from _connection(each, now, secrets[each.connection_id], sas[each.connection_id])
     for connection_id in sorted({*now.conns, *secrets, *sas} - {each.connection_id for each in wanted}):
         yield from _removal(connection_id, now, secrets[connection_id], sas[connection_id])
@@ -142,11 +160,12 @@ def by_owner(secret_ids: Iterable[str]) -> defaultdict[str, list[str]]:
 def _connection(
     wanted: mapping.Wanted, now: seen.Seen, secrets: list[str], sas: list[seen.IkeSa]
 ) -> Iterator[steps.Step]:
-    """What is still being negotiated when something is loaded anew was begun with the old: it ends before the load, so that
-    an interrupted plan finds the old still loaded and does this again.
+    """What is still being negotiated when something is loaded anew was begun with the old, and of an IKE_SA without children
+    nobody knows what it was made from: both end before the load, so that an interrupted plan finds the old still loaded and
+    does this again.
     """
     loads = list(_loads(wanted, now, secrets))
-    embryos = [sa for sa in sas if loads and sa.growing]
+    embryos = [sa for sa in sas if loads and (sa.growing or (sa.live and not any(child.live for child in sa.children)))]
     yield from (_terminate(sa) for sa in embryos)
     yield from loads
     rest = [sa for sa in sas if sa.live and sa not in embryos]

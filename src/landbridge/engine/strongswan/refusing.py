@@ -4,7 +4,7 @@ What the API accepts and the machine cannot do ends here, as a reason for the us
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from landbridge import model
 from landbridge.engine.strongswan import mapping, seen, selectors
@@ -19,9 +19,10 @@ NO_DEFAULT_ROUTE = "the userland data plane carries no default route (0.0.0.0/0)
 def refusals(desired: model.DesiredGateway, plane: seen.Plane) -> dict[str, str]:
     """Connection id -> why this engine does not carry it."""
     refused: dict[str, str] = {}
-    taken, known = _Taken(), _Identities()
+    pairs = {wish.id: _pairs(desired, wish, plane) for wish in desired.connections}
+    taken, known = _Taken({pair.remote.prefixlen for wanted in pairs.values() for pair in wanted}), _Identities()
     for wish in sorted(desired.connections, key=lambda wish: (wish.connection.created_at, wish.id)):
-        wanted = selectors.pairs(desired, wish, plane) if wish.connection.style in ("static", "policy") else ()
+        wanted = pairs[wish.id]
         reason = _refusal(desired, wish, wanted)
         if plane == "userland":
             reason = reason or _userland_refusal(desired, wish, wanted) or taken.refusal(wanted)
@@ -32,6 +33,12 @@ def refusals(desired: model.DesiredGateway, plane: seen.Plane) -> dict[str, str]
             taken.add(wish.id, wanted)
             known.add(wish)
     return refused
+
+
+def _pairs(
+    desired: model.DesiredGateway, wish: model.DesiredConnection, plane: seen.Plane
+) -> tuple[selectors.Pair, ...]:
+    return selectors.pairs(desired, wish, plane) if wish.connection.style in ("static", "policy") else ()
 
 
 def _refusal(
@@ -87,17 +94,19 @@ def _folded(wish: model.DesiredConnection) -> tuple[str, str]:
 class _Taken:
     """Selector pairs in use. One TUN carries all tunnels of a charon, so overlapping pairs would steal traffic.
 
-    Indexed by the remote net and by every net around it: a look-up costs 33 probes, not one per pair of the gateway.
+    Indexed by the remote net and by the nets around it, of the `lengths` that occur: a look-up costs a probe for each length,
+    not one per pair of the gateway.
     """
 
-    def __init__(self) -> None:
-        self._exact: defaultdict[selectors.Net, list[tuple[str, selectors.Pair]]] = defaultdict(list)
-        self._within: defaultdict[selectors.Net, list[tuple[str, selectors.Pair]]] = defaultdict(list)
+    def __init__(self, lengths: Iterable[int]) -> None:
+        self._lengths = tuple(lengths)
+        self._exact: defaultdict[int, list[tuple[str, selectors.Pair]]] = defaultdict(list)
+        self._within: defaultdict[int, list[tuple[str, selectors.Pair]]] = defaultdict(list)
 
     def add(self, connection_id: str, wanted: tuple[selectors.Pair, ...]) -> None:
         for pair in wanted:
-            self._exact[pair.remote].append((connection_id, pair))
-            for around in _around(pair.remote):
+            self._exact[_node(pair.remote)].append((connection_id, pair))
+            for around in self._around(pair.remote):
                 self._within[around].append((connection_id, pair))
 
     def refusal(self, wanted: tuple[selectors.Pair, ...]) -> str | None:
@@ -108,13 +117,17 @@ class _Taken:
         return None
 
     def _near(self, remote: selectors.Net) -> Iterator[tuple[str, selectors.Pair]]:
-        yield from self._exact.get(remote, ())
-        yield from self._within.get(remote, ())
-        for around in _around(remote):
+        node = _node(remote)
+        yield from self._exact.get(node, ())
+        yield from self._within.get(node, ())
+        for around in self._around(remote):
             yield from self._exact.get(around, ())
 
+    def _around(self, net: selectors.Net) -> list[int]:
+        node = _node(net)
+        return [node >> (net.prefixlen - length) for length in self._lengths if length < net.prefixlen]
 
-def _around(net: selectors.Net) -> Iterator[selectors.Net]:
-    while net.prefixlen:
-        net = net.supernet()
-        yield net
+
+def _node(net: selectors.Net) -> int:
+    """The net's place in the tree of all nets: the whole is 1, the halves of n are 2n and 2n + 1."""
+    return 1 << net.prefixlen | int(net.network_address) >> (32 - net.prefixlen)

@@ -5,7 +5,7 @@ Pure. It reports facts: what is loaded, what is up, what was said. What that mea
 
 from landbridge import model
 from landbridge.engine import base
-from landbridge.engine.strongswan import ground, mapping, names, planning, refusing, seen, tunnels
+from landbridge.engine.strongswan import firewall, ground, mapping, names, planning, refusing, seen, tunnels
 
 
 def report(
@@ -15,12 +15,18 @@ def report(
     wanted = {each.connection_id: each for each in mapping.wanted(desired, refused, now.plane)} if desired else {}
     laid = tunnels.wanted(desired, frozenset(wanted), now) if desired else {}
     sas, held = seen.by_connection(now.sas), planning.by_owner(now.secrets)
+    first = tunnels.first_metrics(now.tunnels.values())
     return model.Observation(
         gateway_id=gateway_id,
         seen_at=now.at,
-        exists=now.folder or now.namespace,
+        exists=now.folder,
         applied_generation=_gateway_generation(desired, now, frozenset(wanted), failures),
         failure=failures.get(None),
+        gateway=model.GatewayReport(
+            restarts=now.restarts if planning.usable(now) else 0,
+            restarted_at=now.started_at if now.restarts else None,
+            inner_addresses=tuple(sorted(address for link, address in now.addresses if link == "lan")),
+        ),
         present=_present(now),
         connections=tuple(
             _refusal(wish, refused[wish.id])
@@ -32,6 +38,8 @@ def report(
                 sas[wish.id],
                 _failure(wish, failures),
                 applied=_applied(wanted[wish.id], laid.get(wish.id), now, sas[wish.id], held[wish.id]),
+                standing=now.tunnels.get(tunnels.name(wish.if_id)),
+                first=first,
             )
             for wish in (desired.connections if desired else ())
         ),
@@ -48,8 +56,9 @@ def _gateway_generation(
 ) -> int | None:
     if desired is None or failures.get(None):
         return None
-    missing = ground.wanted(desired, carried, now.plane).addresses - now.addresses
-    return desired.generation if planning.usable(now) and not missing else None
+    base = ground.wanted(desired, carried, now.plane)
+    stands = not base.addresses - now.addresses and now.guard == firewall.summary(base.guard)
+    return desired.generation if planning.usable(now) and stands else None
 
 
 def _present(now: seen.Seen) -> frozenset[str]:
@@ -70,6 +79,8 @@ def _connection(
     failure: str | None,
     *,
     applied: bool,
+    standing: tunnels.Tunnel | None,
+    first: dict[str, int],
 ) -> model.ConnectionObservation:
     established = [sa for sa in sas if sa.live and not sa.growing]
     shown = next(reversed(established or sas), None)
@@ -85,8 +96,17 @@ def _connection(
         waits_for_peer=not wanted.initiates,
         expected_children=len(wanted.asked),
         children=_children(wanted, established),
+        routes=_routes(_children(wanted, established), standing, first),
         evidence=now.evidence.get(wish.id, ()),
     )
+
+
+def _routes(
+    children: tuple[model.ChildSa, ...], standing: tunnels.Tunnel | None, first: dict[str, int]
+) -> tuple[str, ...]:
+    """Where packets go into the connection's tunnel: the routes in the kernel that lead, or the selectors of its SAs."""
+    led = tunnels.led(standing, first) if standing else {net for child in children for net in child.remote_ts}
+    return tuple(sorted(led))
 
 
 def _applied(

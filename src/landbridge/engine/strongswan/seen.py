@@ -74,10 +74,11 @@ class IkeSa:
 @dataclass(frozen=True, slots=True)
 class Seen:
     """`plane` is the running charon's, or the machine's where none runs. `wan` and `lan` are what the legs hang on (`routed`,
-    `macvlan eth0`, `bridge br0`), `?` when they cannot be used. `wan_end` is the underlay's end of a leg, also of a lost one.
+    `macvlan eth0`, `bridge br0`), `?` when they cannot be used. `router` is the outer leg's next hop. `wan_end` is the underlay's end of a leg, also of a lost one.
     `addresses` are (link, address/prefix); one on `wan` counts when its rule and the underlay's route stand as well.
     `guard` and `forward` are summaries of the firewall's tables in the namespace and on the machine. `tunnels`: interface ->
-    tunnel. `learned_mtus`: peer -> path MTU. `tried` names the children that were initiated moments ago.
+    tunnel. `learned_mtus`: peer -> path MTU. `tried` names the children that were initiated moments ago. `restarts`: how many had
+    been asked for when charon was started last, at `started_at`.
     """
 
     at: datetime
@@ -86,6 +87,7 @@ class Seen:
     namespace: bool = False
     wan: str | None = None
     wan_whole: bool = False
+    router: str | None = None
     wan_mtu: int = 1500
     wan_end: bool = False
     lan: str | None = None
@@ -95,6 +97,8 @@ class Seen:
     tunnels: Mapping[str, "tunnels.Tunnel"] = field(default_factory=dict)
     learned_mtus: Mapping[str, int] = field(default_factory=dict)
     alive: bool = False
+    restarts: int = 0
+    started_at: datetime | None = None
     conns: Mapping[str, frozenset[str]] = field(default_factory=dict)
     secrets: frozenset[str] = frozenset()
     sas: tuple[IkeSa, ...] = ()

@@ -4,6 +4,7 @@ On the kernel data plane a static connection's selectors are everything, since r
 The userland data plane has one TUN for all tunnels and chooses by selectors, so there they say exactly what they mean.
 """
 
+import functools
 import ipaddress
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -73,16 +74,19 @@ def uncovered(desired: model.DesiredGateway, wish: model.DesiredConnection) -> I
     return (pair.local for pair in pairs(desired, wish, "userland") if leg is None or leg.ip not in pair.local)
 
 
+@functools.lru_cache(maxsize=1 << 10)
 def own_leg(network: model.Network) -> ipaddress.IPv4Interface | None:
     """The gateway's own address in its network, where it has a leg there."""
     plugged = network.address and (network.bridge or network.interface)
     return ipaddress.IPv4Interface(network.address) if plugged else None
 
 
+@functools.lru_cache(maxsize=1 << 14)
 def parse_net(text: str) -> Net:
     return ipaddress.IPv4Network(text, strict=False)
 
 
+@functools.lru_cache(maxsize=1 << 14)
 def parse_host(text: str) -> Net:
     """The single address of `169.254.56.225/30`."""
     return Net(f"{text.split('/', maxsplit=1)[0]}/32")

@@ -34,10 +34,10 @@ class AddNamespace(_OfGateway):
 
 @dataclass(frozen=True, slots=True)
 class LayWan(_OfGateway):
-    """`kind` is `routed` or `macvlan LINK`; `router` the next hop on a macvlan."""
+    """`kind` is `routed` or `macvlan LINK`; `router` its next hop."""
 
     kind: str
-    router: str | None
+    router: str
 
     def __str__(self) -> str:
         return f"lay the outer leg, {self.kind}"
@@ -105,7 +105,10 @@ class SetForward(_OfGateway):
 
 @dataclass(frozen=True, slots=True)
 class StartCharon(_OfGateway):
+    """`restarts`: how many of them have been asked for by now."""
+
     plane: seen.Plane
+    restarts: int = 0
 
     def __str__(self) -> str:
         return f"start charon, {self.plane} data plane"

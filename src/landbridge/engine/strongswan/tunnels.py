@@ -4,15 +4,17 @@ Pure. Invariants: a tunnel's routes stand from its creation to its removal, whet
 it never leaves in clear; of several connections to one network the one that is up comes first, then the master, then the oldest.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from landbridge import model
 from landbridge.engine.strongswan import seen, selectors
 
-#: Bits of a route's metric above the `if_id` that tells equals apart.
-STANDBY = 1 << 30
-DOWN = 1 << 31
+#: Bits of a route's metric above the `if_id` that tells equals apart. What only a policy's rules lead into the tunnel comes last
+#: among the routes: there it serves those who ask for the size of the way back.
+STANDBY = 1 << 29
+DOWN = 1 << 30
+BY_RULE = 1 << 31
 #: Priorities of the rules of policy connections: after charon's and ours, before main. The narrower pair comes first.
 FIRST_RULE = 1000
 #: Their routing tables are this many above the `if_id`.
@@ -63,24 +65,30 @@ def wanted(desired: model.DesiredGateway, carried: frozenset[str], now: seen.See
 def _tunnel(wish: model.DesiredConnection, sas: list[seen.IkeSa], now: seen.Seen) -> Tunnel:
     children = [child for sa in sas for child in sa.children if child.installed]
     rank = _rank(wish, up=bool(children))
+    by_rule = BY_RULE if wish.connection.style == "policy" else 0
     # Before there is an SA nobody knows whether a NAT is in the way: the smaller is always right.
     encapsulated = any(child.encapsulated for child in children) or not children
     connection = wish.connection
     return Tunnel(
         connection_id=wish.id,
         if_id=wish.if_id,
-        mtu=inner_mtu(now.path_mtu(wish.peer_address), connection.ipsec_policy, encapsulated=encapsulated),
+        mtu=inner_mtu(now.path_mtu(_peer(wish, sas)), connection.ipsec_policy, encapsulated=encapsulated),
         address=connection.tunnel_local_address,
-        routes=frozenset((net, rank + wish.if_id) for net in _destinations(connection)),
+        routes=frozenset((net, rank + by_rule + wish.if_id) for net in destinations(connection)),
         pairs=frozenset(_pairs(connection, rank)),
     )
+
+
+def _peer(wish: model.DesiredConnection, sas: list[seen.IkeSa]) -> str | None:
+    return wish.peer_address or next((sa.peer_address for sa in sas if sa.peer_address), None)
 
 
 def _rank(wish: model.DesiredConnection, *, up: bool) -> int:
     return (0 if up else DOWN) + (STANDBY if wish.connection.ha_role == "slave" else 0)
 
 
-def _destinations(connection: model.Connection) -> Iterator[str]:
+def destinations(connection: model.Connection) -> Iterator[str]:
+    """The networks behind the tunnel."""
     yield from (str(selectors.parse_net(subnet)) for subnet in connection.peer_subnets or ())
     for rule in connection.policy_rules:
         yield from (str(selectors.parse_net(subnet)) for subnet in rule.destinations)
@@ -103,6 +111,20 @@ def inner_mtu(path: int, policy: model.IpsecPolicy, *, encapsulated: bool) -> in
     icv = _GCM_ICV if gcm else _ICV[policy.authentication_algorithm]
     room = path - _OUTER - (_UDP if encapsulated else 0) - _HEAD - vector - icv
     return max(room // block * block - _TRAILER, _LEAST)
+
+
+def first_metrics(standing: Iterable[Tunnel]) -> dict[str, int]:
+    """Destination -> the metric of the route that its traffic takes, of all tunnels in a namespace."""
+    first: dict[str, int] = {}
+    for net, metric in (route for one in standing for route in one.routes):
+        first[net] = min(metric, first.get(net, metric))
+    return first
+
+
+def led(standing: Tunnel, first: Mapping[str, int]) -> set[str]:
+    """The destinations whose traffic goes into this tunnel, while it is up."""
+    pairs = {net for priority, _, net in standing.pairs if not (priority - FIRST_RULE) % 4 & 2}
+    return {net for net, metric in standing.routes if metric < DOWN and metric == first[net]} | pairs
 
 
 def leads(standing: Tunnel | None, wanted: Tunnel) -> bool:

@@ -6,19 +6,18 @@ old is taken away, so that a change of one route leaves no gap for the others.
 
 import contextlib
 import errno
-import ipaddress
 import re
-import socket
 import subprocess
+from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from landbridge.engine.strongswan import legs, namespace, tunnels
+from landbridge.engine.strongswan import legs, namespace, reading, tunnels
 
 _NAME = re.compile(r"x[1-9]\d*")
-#: <linux/rtnetlink.h>: also what the kernel learned, such as a path's MTU.
-_RTM_F_CLONED = 0x200
+#: RTPROT_KERNEL: the route that comes with an address.
+_BY_THE_KERNEL = 2
 
 
 def lay(ip: Any, tunnel: tunnels.Tunnel) -> None:
@@ -29,36 +28,38 @@ def lay(ip: Any, tunnel: tunnels.Tunnel) -> None:
     with contextlib.suppress(FileNotFoundError):  # a kernel without IPv6; with it the tunnel would be asked for routers
         Path(f"/proc/sys/net/ipv6/conf/{name}/disable_ipv6").write_text("1")
     ip.link("set", index=index, mtu=tunnel.mtu, ifalias=tunnel.connection_id, state="up")
-    _set_address(ip, index, tunnel.address)
-    _set_routes(ip, index, tunnel.routes)
-    _set_pairs(ip, index, tunnel)
+    with reading.Reader() as read:
+        _set_address(ip, index, tunnel.address, read.addresses())
+        _set_routes(ip, index, tunnel.routes, read.routes())
+        _set_pairs(ip, index, tunnel, read.rules())
 
 
-def _set_address(ip: Any, index: int, wanted: str | None) -> None:
+def _set_address(ip: Any, index: int, wanted: str | None, known: list[reading.Address]) -> None:
     if wanted:
         host, length = wanted.split("/")
         ip.addr("replace", index=index, address=host, prefixlen=int(length))
-    for address in ip.get_addr(family=socket.AF_INET, index=index):
-        if _text(address.get("local"), address["prefixlen"]) != wanted:
-            ip.addr("del", index=index, address=address.get("local"), prefixlen=address["prefixlen"])
+    for address in known:
+        if address.link == index and address.text != wanted:
+            host, length = address.text.split("/")
+            ip.addr("del", index=index, address=host, prefixlen=int(length))
 
 
-def _set_routes(ip: Any, index: int, wanted: Iterable[tuple[str, int]]) -> None:
+def _set_routes(ip: Any, index: int, wanted: Iterable[tuple[str, int]], known: list[reading.Route]) -> None:
     for net, metric in wanted:
         ip.route("replace", dst=net, oif=index, priority=metric, table=legs.MAIN_TABLE)
-    for net, metric in _routes(ip, index) - set(wanted):
+    for net, metric in _made(known)[index] - set(wanted):
         with namespace.but(errno.ESRCH):
             ip.route("del", dst=net, oif=index, priority=metric, table=legs.MAIN_TABLE)
 
 
-def _set_pairs(ip: Any, index: int, tunnel: tunnels.Tunnel) -> None:
+def _set_pairs(ip: Any, index: int, tunnel: tunnels.Tunnel, known: list[reading.Rule]) -> None:
     table = tunnels.TABLE + tunnel.if_id
     if tunnel.pairs:
         ip.route("replace", dst="0.0.0.0/0", oif=index, table=table)
     for pair in tunnel.pairs:
         with namespace.but(errno.EEXIST):
             ip.rule("add", **_rule(pair, table))
-    for pair in _pairs(ip.get_rules(family=socket.AF_INET), table) - tunnel.pairs:
+    for pair in _pairs(known)[table] - tunnel.pairs:
         ip.rule("del", **_rule(pair, table))
 
 
@@ -78,77 +79,59 @@ def _rule(pair: tuple[int, str, str], table: int) -> dict[str, Any]:
 def cut(ip: Any, if_id: int) -> None:
     """Its addresses and routes go with it; its rules do not."""
     table = tunnels.TABLE + if_id
-    for pair in _pairs(ip.get_rules(family=socket.AF_INET), table):
+    with reading.Reader() as read:
+        known = _pairs(read.rules())
+    for pair in known[table]:
         ip.rule("del", **_rule(pair, table))
     for index in ip.link_lookup(ifname=tunnels.name(if_id)):
         ip.link("del", index=index)
 
 
-def look(ip: Any) -> dict[str, tunnels.Tunnel]:
+def look(standing: reading.Standing) -> dict[str, tunnels.Tunnel]:
     """Name of the interface -> what there is of it; one without the name of a connection has the empty one."""
-    found = [link for link in ip.get_links() if link.get(("linkinfo", "kind")) == "xfrm"]
-    rules = ip.get_rules(family=socket.AF_INET) if found else ()
-    routes: dict[int, set[tuple[str, int]]] = {}
-    tables = set()
-    for route in ip.get_routes(family=socket.AF_INET) if found else ():
-        if route.get("table") == legs.MAIN_TABLE and route["proto"] != _BY_THE_KERNEL:
-            routes.setdefault(route.get("oif"), set()).add(_route(route))
-        tables.add((route.get("table"), route.get("oif")))
-    addresses = {one["index"]: one for one in ip.get_addr(family=socket.AF_INET)} if found else {}
+    routes, pairs = _made(standing.routes), _pairs(standing.rules)
+    tables = {(route.table, route.link) for route in standing.routes}
+    addresses = {address.link: address.text for address in standing.addresses}
     tunnel = {}
-    for link in found:
-        name, index = link.get("ifname"), link["index"]
-        if not _NAME.fullmatch(name):
+    for link in standing.links:
+        if link.kind != "xfrm" or not _NAME.fullmatch(link.name):
             continue
-        if_id = int(name[1:])
-        address, pairs = addresses.get(index), _pairs(rules, tunnels.TABLE + if_id)
-        tunnel[name] = tunnels.Tunnel(
-            connection_id=link.get("ifalias") or "",
+        if_id = int(link.name[1:])
+        table = tunnels.TABLE + if_id
+        tunnel[link.name] = tunnels.Tunnel(
+            connection_id=link.alias,
             if_id=if_id,
-            mtu=link.get("mtu"),
-            address=_text(address.get("local"), address["prefixlen"]) if address else None,
-            routes=frozenset(routes.get(index, ())),
-            pairs=pairs,
-            whole=bool(link["flags"] & 1) and (not pairs or (tunnels.TABLE + if_id, index) in tables),
+            mtu=link.mtu,
+            address=addresses.get(link.number),
+            routes=frozenset(routes[link.number]),
+            pairs=frozenset(pairs[table]),
+            whole=link.up and (not pairs[table] or (table, link.number) in tables),
         )
     return tunnel
 
 
-#: RTPROT_KERNEL: the route that comes with an address.
-_BY_THE_KERNEL = 2
+def _made(routes: list[reading.Route]) -> defaultdict[int, set[tuple[str, int]]]:
+    """Interface -> the main table's (net, metric), those that came by themselves left out."""
+    found: defaultdict[int, set[tuple[str, int]]] = defaultdict(set)
+    for route in routes:
+        if route.table == legs.MAIN_TABLE and route.protocol != _BY_THE_KERNEL and not route.learned:
+            found[route.link].add((route.net, route.metric))
+    return found
 
 
-def _routes(ip: Any, index: int) -> set[tuple[str, int]]:
-    found = ip.get_routes(family=socket.AF_INET, table=legs.MAIN_TABLE, oif=index)
-    return {_route(route) for route in found if route["proto"] != _BY_THE_KERNEL}
+def _pairs(rules: list[reading.Rule]) -> defaultdict[int, set[tuple[int, str, str]]]:
+    """Table -> (priority, source, destination)."""
+    found: defaultdict[int, set[tuple[int, str, str]]] = defaultdict(set)
+    for rule in rules:
+        found[rule.table].add((rule.priority, rule.source, rule.destination))
+    return found
 
 
-def _route(route: Any) -> tuple[str, int]:
-    return _text(route.get("dst"), route["dst_len"]), route.get("priority") or 0
-
-
-def _pairs(rules: Any, table: int) -> frozenset[tuple[int, str, str]]:
-    return frozenset(
-        (
-            rule.get("priority"),
-            _text(rule.get("src"), rule["src_len"]),
-            _text(rule.get("dst"), rule["dst_len"]),
-        )
-        for rule in rules
-        if rule.get("table") == table
-    )
-
-
-def _text(host: str | None, length: int) -> str:
-    """The kernel leaves out what is all zeros."""
-    return f"{host or ipaddress.IPv4Address(0)}/{length}"
-
-
-def learned_mtus(ip: Any) -> dict[str, int]:
+def learned_mtus(standing: reading.Standing) -> dict[str, int]:
     """Peer -> the path MTU that a router on the way told us (RFC 1191)."""
-    routes = ip.get_routes(family=socket.AF_INET, flags=_RTM_F_CLONED)
-    found = ((route.get("dst"), route.get(("metrics", "mtu"))) for route in routes if route["dst_len"] == 32)
-    return {host: mtu for host, mtu in found if mtu}
+    wan = {link.number for link in standing.links if link.name == "wan"}
+    learned = (route for route in standing.routes if route.learned and route.mtu and route.link in wan)
+    return {route.net.removesuffix("/32"): route.mtu for route in learned}
 
 
 def flush(name: str) -> None:

@@ -1,0 +1,464 @@
+"""Tunnels of the kernel data plane, on a kernel that has one: seen from the hosts, from the wire, and from the device.
+
+One gateway with a connection of each kind, to devices that differ in what they are: ESP in the kernel or in charon, IKEv1 or
+IKEv2. The machine is slow, so all tests share it; each leaves it as it was.
+"""
+
+import contextlib
+import dataclasses
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from lab import sites, turns, wishes
+from landbridge import model
+from landbridge.engine.strongswan import names, namespace, steps, tunnels, xfrm
+from landbridge.engine.strongswan.engine import StrongSwan
+
+#: Seconds; a step takes about ten times as long as on the machine itself.
+PATIENCE = 180
+EVERYTHING = (("0.0.0.0/0", "0.0.0.0/0"),)
+NOBODY = "198.51.100.201"
+V1 = wishes.ike_policy(version="v1", negotiation_mode="main", dh_group="group14")
+AGGRESSIVE = wishes.ike_policy(
+    version="v1",
+    negotiation_mode="aggressive",
+    dh_group="group14",
+    local_id_type="fqdn",
+    local_id="hq.example",
+    peer_id_type="fqdn",
+    peer_id="branch.example",
+)
+V1_PROPOSAL = "aes128-sha256-modp2048"
+
+
+def lan(number: int) -> str:
+    return f"192.168.{44 + number}.0/24"
+
+
+def host(number: int) -> str:
+    return f"192.168.{44 + number}.10"
+
+
+def policy(number: int) -> dict[str, Any]:
+    rules = (wishes.policy(1, "10.0.0.0/25", lan(number)), wishes.policy(2, "10.0.0.128/25", lan(number)))
+    return {"style": "policy", "peer_subnets": None, "policy_rules": rules}
+
+
+class Bed:
+    """The world, its devices by what their connections are, and the gateway's engine."""
+
+    def __init__(self, world: sites.World) -> None:
+        self.world = world
+        self.network = world.network("vpc-1")
+        self.gateway = wishes.gateway()
+        self.engine = StrongSwan(world.folder, world.site("vpc-1"))
+        self.devices: dict[str, sites.Device] = {}
+        self.wishes: dict[str, model.DesiredConnection] = {}
+
+    @property
+    def name(self) -> str:
+        return names.namespace(self.gateway.id)
+
+    @property
+    def wire(self) -> str:
+        return names.wan_end(self.gateway.id)
+
+    def add(self, kind: str, device: dict[str, Any], **wish: Any) -> None:
+        number = len(self.devices)
+        in_kernel = device.pop("in_kernel", True)
+        tunnel = sites.Tunnel(
+            **{"gateway": sites.EIPS[0], "psk": wishes.PSK, "name": kind, "pairs": ((lan(number), sites.VPC),)} | device
+        )
+        made = self.world.add_device(tunnel, lans=(lan(number),), in_kernel=in_kernel)
+        self.devices[kind] = made
+        self.wishes[kind] = wishes.connection(made.address, **({"peer_subnets": (lan(number),)} | wish))
+
+    def desired(self, *others: model.DesiredConnection) -> model.DesiredGateway:
+        return wishes.desired(*self.wishes.values(), *others, network=self.network, of=self.gateway)
+
+    def settle(self, *others: model.DesiredConnection) -> dict[str, model.ConnectionObservation]:
+        """Up, and nothing left to do: connection id -> what was seen."""
+        desired = self.desired(*others)
+
+        def done(seen: model.Observation) -> bool:
+            return turns.all_up(seen) and not self.plan(*others)
+
+        seen = turns.until(self.engine, self.gateway.id, desired, done, seconds=PATIENCE)
+        return {one.connection_id: one for one in seen.connections}
+
+    def plan(self, *others: model.DesiredConnection) -> list[steps.Step]:
+        engine = StrongSwan(self.world.folder, self.world.site("vpc-1"))
+        return list(engine.plan(self.gateway.id, self.desired(*others), engine.observe(self.gateway.id)))
+
+    def tunnels(self) -> dict[str, tunnels.Tunnel]:
+        """Kind -> its tunnel as it stands."""
+        standing = namespace.look(self.name, lambda read: xfrm.look(read.standing()))
+        kinds = {wish.id: kind for kind, wish in self.wishes.items()}
+        return {kinds[one.connection_id]: one for one in standing.values()}
+
+    def number(self, kind: str) -> int:
+        return list(self.devices).index(kind)
+
+
+@pytest.fixture(scope="module")
+def bed() -> Iterator[Bed]:
+    with sites.World() as world:
+        bed = Bed(world)
+        bed.add("static", {}, tunnel_local_address="169.254.70.1/30", tunnel_peer_address="169.254.70.2/30")
+        bed.add("in-udp", {"in_kernel": False})
+        number = len(bed.devices)
+        bed.add(
+            "policy",
+            {"pairs": tuple((lan(number), source) for source in ("10.0.0.0/25", "10.0.0.128/25"))},
+            **policy(number),
+        )
+        bed.add(
+            "v1-policy",
+            {"version": 1, "proposals": V1_PROPOSAL, "pairs": ((lan(3), "10.0.0.0/25"), (lan(3), "10.0.0.128/25"))},
+            **policy(3),
+            ike_policy=V1,
+        )
+        names_of = {"local_id": "branch.example", "remote_id": "hq.example"}
+        bed.add(
+            "v1-static",
+            {
+                "version": 1,
+                "aggressive": True,
+                "proposals": V1_PROPOSAL,
+                "pairs": EVERYTHING,
+                "if_id": 9,
+                **names_of,
+            },
+            ike_policy=AGGRESSIVE,
+        )
+        _route_through(bed.devices["v1-static"], 9)
+        try:
+            bed.settle()
+            yield bed
+        finally:
+            bed.engine.stop_all()
+
+
+def _route_through(device: sites.Device, if_id: int) -> None:
+    """A device that routes into its tunnel, as the gateway does: it offers everything, and IKEv1 narrows nothing."""
+    for command in (f"link add t0 type xfrm if_id {if_id}", "link set t0 up", f"route add {sites.VPC} dev t0"):
+        subprocess.run(["ip", "-n", device.namespace, *command.split()], check=True)
+
+
+def reached(source: str, target: str) -> bool:
+    """The first packet may be the one that is asked for in a moment when a rekey or a route is being made."""
+    return any(sites.ping(source, target, wait=5) for _ in range(3))
+
+
+def in_clear(packets: list[sites.Packet]) -> list[sites.Packet]:
+    """Of hosts behind the gateway or a device; ICMP between the outer addresses tells of a dead peer or a narrow path."""
+    inner = ("10.0.0.", "192.168.")
+    return [packet for packet in packets if packet.source.startswith(inner) or packet.target.startswith(inner)]
+
+
+def test_the_data_plane_is_the_kernels(bed: Bed):
+    assert bed.engine.describe()["data_plane"] == "kernel"
+    assert {tunnel.if_id for tunnel in bed.tunnels().values()} == {wish.if_id for wish in bed.wishes.values()}
+
+
+@pytest.mark.parametrize("kind", ["static", "in-udp", "policy", "v1-policy", "v1-static"])
+def test_a_ping_crosses_both_ways_in_esp_alone(bed: Bed, kind: str):
+    number = bed.number(kind)
+    with sites.capturing(bed.world.wan, bed.wire) as packets:
+        assert reached(bed.world.vpc_host, host(number))
+        assert reached(bed.devices[kind].host, sites.VPC_HOST)
+    assert not in_clear(packets)
+    assert [packet for packet in packets if packet.kind == "esp"]
+
+
+def test_a_second_look_finds_nothing_to_do(bed: Bed):
+    assert bed.plan() == []
+
+
+def test_the_tunnels_size_is_what_the_negotiated_proposal_leaves(bed: Bed):
+    standing = bed.tunnels()
+    assert (standing["static"].mtu, standing["in-udp"].mtu) == (1438, 1422)
+
+
+def test_what_is_just_small_enough_passes_and_one_byte_more_is_answered(bed: Bed):
+    """28 bytes of the packet are the headers of IPv4 and ICMP."""
+    fits, too_big = (_ping_of(bed, 1438 - 28 + more) for more in (0, 1))
+    assert "1 received" in fits
+    assert "mtu = 1438" in too_big or "mtu=1438" in too_big
+
+
+def _ping_of(bed: Bed, size: int) -> str:
+    command = [
+        "ip",
+        "netns",
+        "exec",
+        bed.world.vpc_host,
+        "ping",
+        "-n",
+        "-c",
+        "1",
+        "-W",
+        "10",
+        "-M",
+        "do",
+        "-s",
+        str(size),
+    ]
+    done = subprocess.run([*command, host(bed.number("static"))], capture_output=True, text=True, check=False)
+    return done.stdout + done.stderr
+
+
+def test_tcp_agrees_on_segments_that_fit_in_both_directions(bed: Bed):
+    target = host(bed.number("policy"))
+    listener = namespace.inside(bed.devices["policy"].host, lambda _: socket.create_server((target, 7001)))
+    with (
+        listener,
+        namespace.inside(bed.world.vpc_host, lambda _: socket.create_connection((target, 7001), 30)) as there,
+    ):
+        accepted, _ = listener.accept()
+        with accepted:
+            sizes = [end.getsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG) for end in (there, accepted)]
+    assert max(sizes) <= bed.tunnels()["policy"].mtu - 40
+
+
+def test_a_path_that_has_become_narrow_narrows_the_tunnel(bed: Bed):
+    """The router in front of the device says so when the first large packet comes."""
+    end = f"d{bed.number('static')}"
+    _set_mtu(bed.world.wan, end, 1400)
+    try:
+        for _ in range(3):
+            _ping_of(bed, 1400)
+        bed.settle()
+        assert bed.tunnels()["static"].mtu == 1326
+    finally:
+        _set_mtu(bed.world.wan, end, 1500)
+        subprocess.run(["ip", "-n", bed.name, "route", "flush", "cache"], check=True)
+    bed.settle()
+    assert bed.tunnels()["static"].mtu == 1438
+
+
+def _set_mtu(name: str, link: str, mtu: int) -> None:
+    namespace.inside(name, lambda ip: ip.link("set", index=namespace.index(ip, link), mtu=mtu))
+
+
+def test_nothing_leaves_in_clear_while_a_tunnel_is_down(bed: Bed):
+    down = wishes.connection(NOBODY, peer_subnets=("192.168.99.0/24",))
+    turns.turn(bed.engine, bed.gateway.id, bed.desired(down))
+    with sites.capturing(bed.world.wan, bed.wire) as packets:
+        assert not sites.ping(bed.world.vpc_host, "192.168.99.10", wait=1)
+    assert not in_clear(packets)
+    bed.settle()
+    with sites.capturing(bed.world.wan, bed.wire) as packets:
+        assert not sites.ping(bed.world.vpc_host, "192.168.99.10", wait=1)
+    assert not in_clear(packets)
+
+
+def test_nothing_leaves_in_clear_while_charon_is_dead_and_no_second_later(bed: Bed):
+    target = host(bed.number("policy"))
+    with sites.capturing(bed.world.wan, bed.wire) as packets, _pinging(bed.world.vpc_host, target):
+        _kill_charon(bed)
+        bed.settle()
+        assert reached(bed.world.vpc_host, target)
+    assert not in_clear(packets)
+
+
+@contextlib.contextmanager
+def _pinging(source: str, target: str) -> Iterator[None]:
+    command = ["ip", "netns", "exec", source, "ping", "-n", "-q", "-i", "0.2", target]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=30)
+
+
+def _kill_charon(bed: Bed) -> None:
+    found = subprocess.run(["ip", "netns", "pids", bed.name], capture_output=True, text=True, check=True).stdout
+    for pid in found.split():
+        os.kill(int(pid), signal.SIGKILL)
+
+
+def test_after_a_killed_charon_no_sa_of_it_is_left(bed: Bed):
+    _kill_charon(bed)
+    seen = bed.settle()
+    wanted = {spi for one in seen.values() for child in one.children for spi in (child.spi_in, child.spi_out)}
+    listed = subprocess.run(["ip", "-n", bed.name, "xfrm", "state"], capture_output=True, text=True, check=True).stdout
+    installed = {line.split("spi 0x")[1].split()[0] for line in listed.splitlines() if "spi 0x" in line}
+    assert wanted <= installed
+    assert len(installed) <= len(wanted) + 4  # a device may have made a second pair of its own
+
+
+def test_a_restarted_landbridge_adopts_every_tunnel(bed: Bed):
+    before = {one.connection_id: one.children for one in bed.settle().values()}
+    bed.engine = StrongSwan(bed.world.folder, bed.world.site("vpc-1"))
+    after = {one.connection_id: one.children for one in bed.settle().values()}
+    for connection_id, children in before.items():
+        assert {child.spi_in for child in children} == {child.spi_in for child in after[connection_id]}
+
+
+def test_a_change_of_one_connection_leaves_the_others_and_their_tunnels_alone(bed: Bed):
+    before = {one.connection_id: one.children for one in bed.settle().values()}
+    wish = bed.wishes["static"]
+    bed.wishes["static"] = wishes.changed(wish, peer_subnets=(*wish.connection.peer_subnets, "192.168.98.0/24"))
+    try:
+        plan = bed.plan()
+        assert {step.connection_id for step in plan if not isinstance(step, steps.SetGuard)} == {wish.id}
+        after = {one.connection_id: one.children for one in bed.settle().values()}
+    finally:
+        bed.wishes["static"] = wish
+    bed.settle()
+    same = [one for one in before if {c.spi_in for c in before[one]} == {c.spi_in for c in after[one]}]
+    assert len(same) == len(before)  # a route needs no new SA
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        "link del {tunnel}",
+        "link set {tunnel} down",
+        "route flush dev {tunnel} proto static",
+        "rule del priority 100",
+        "rule del priority 210",
+    ],
+)
+def test_drift_is_repaired(bed: Bed, harm: str):
+    tunnel = tunnels.name(bed.wishes["policy"].if_id)
+    subprocess.run(["ip", "-n", bed.name, *harm.format(tunnel=tunnel).split()], check=True)
+    assert bed.plan()
+    bed.settle()
+    assert reached(bed.world.vpc_host, host(bed.number("policy")))
+
+
+def test_a_firewall_that_was_flushed_is_put_up_again(bed: Bed):
+    namespace.inside(bed.name, lambda _: subprocess.run(["nft", "flush", "ruleset"], check=True))
+    assert [type(step) for step in bed.plan()] == [steps.SetGuard]
+    bed.settle()
+
+
+def test_a_device_cannot_speak_for_another_ones_network(bed: Bed):
+    """What comes out of the static tunnel with the source of the policy tunnel's network reaches nobody."""
+    device, foreign = bed.devices["static"], host(bed.number("policy"))
+    load = [
+        dataclasses.replace(_tunnel_of(bed, "static"), pairs=((sites_pair, sites.VPC),)) for sites_pair in (lan(0),)
+    ]
+    device.load(*[dataclasses.replace(one, pairs=(*one.pairs, (lan(bed.number("policy")), sites.VPC))) for one in load])
+    try:
+        subprocess.run(["ip", "-n", device.namespace, "address", "add", f"{foreign}/32", "dev", "lan"], check=True)
+        device.swanctl("--initiate", "--child", "static-1", "--timeout", "60")
+        with sites.capturing(bed.world.vpc_host, "eth0") as packets:
+            command = ["ip", "netns", "exec", device.namespace, "ping", "-n", "-c", "3", "-W", "2", "-I", foreign]
+            subprocess.run([*command, sites.VPC_HOST], capture_output=True, check=False)
+        assert not [packet for packet in packets if packet.source == foreign]
+    finally:
+        subprocess.run(["ip", "-n", device.namespace, "address", "del", f"{foreign}/32", "dev", "lan"], check=True)
+        device.load(*load)
+        device.swanctl("--terminate", "--child", "static-1", "--timeout", "30")
+    bed.settle()
+    assert reached(bed.world.vpc_host, host(0))
+
+
+def _tunnel_of(bed: Bed, kind: str) -> sites.Tunnel:
+    return sites.Tunnel(gateway=sites.EIPS[0], psk=wishes.PSK, name=kind, pairs=((lan(bed.number(kind)), sites.VPC),))
+
+
+def test_an_outer_address_answers_nobody_inside(bed: Bed):
+    """Its answer would leave by the outer leg, in clear."""
+    with sites.capturing(bed.world.wan, bed.wire) as packets:
+        assert not sites.ping(bed.world.vpc_host, sites.EIPS[0], wait=2)
+    assert not in_clear(packets)
+
+
+def test_of_a_redundant_pair_the_second_takes_over(bed: Bed):
+    """Both lead to one network, and whichever the other side sends by, it is heard; then the first one's device vanishes."""
+    both = "192.168.97.0/24"
+    for kind in ("static", "in-udp"):
+        number = bed.number(kind)
+        device = bed.devices[kind]
+        subprocess.run(["ip", "-n", device.namespace, "address", "add", "192.168.97.1/24", "dev", "lan"], check=True)
+        subprocess.run(["ip", "-n", device.host, "address", "add", "192.168.97.10/24", "dev", "lan"], check=True)
+        device.load(
+            sites.Tunnel(
+                gateway=sites.EIPS[0], psk=wishes.PSK, name=kind, pairs=((lan(number), sites.VPC), (both, sites.VPC))
+            )
+        )
+    kept = dict(bed.wishes)
+    for kind, role in (("static", "master"), ("in-udp", "slave")):
+        wish = bed.wishes[kind]
+        subnets = (*(wish.connection.peer_subnets or ()), both)
+        bed.wishes[kind] = wishes.changed(wish, peer_subnets=subnets, ha_role=role)
+    try:
+        bed.settle()
+        for kind in ("static", "in-udp"):
+            bed.devices[kind].swanctl("--initiate", "--child", f"{kind}-1", "--timeout", "60")
+        assert reached(bed.world.vpc_host, "192.168.97.10")
+        assert _carrier(bed, both) == "static"
+        with sites.capturing(bed.world.vpc_host, "eth0") as packets:
+            reached(bed.devices["in-udp"].host, sites.VPC_HOST)
+            command = [
+                "ip",
+                "netns",
+                "exec",
+                bed.devices["in-udp"].host,
+                "ping",
+                "-n",
+                "-c",
+                "3",
+                "-W",
+                "2",
+                "-I",
+                "192.168.97.10",
+            ]
+            subprocess.run([*command, sites.VPC_HOST], capture_output=True, check=False)
+        assert "192.168.97.10" in {packet.source for packet in packets}
+        bed.wishes["static"] = dataclasses.replace(bed.wishes["static"], psk=model.Secret("Wrong-Key-1"))
+        bed.devices["static"].swanctl("--terminate", "--ike", "static", "--force", "--timeout", "30")
+        turns.until(
+            bed.engine,
+            bed.gateway.id,
+            bed.desired(),
+            lambda _: _carrier(bed, both) == "in-udp",
+            seconds=PATIENCE,
+        )
+        assert reached(bed.world.vpc_host, "192.168.97.10")
+    finally:
+        bed.wishes = kept
+    bed.settle()
+
+
+def _carrier(bed: Bed, net: str) -> str:
+    metrics = {kind: metric for kind, one in bed.tunnels().items() for each, metric in one.routes if each == net}
+    return min(metrics, key=lambda kind: metrics[kind])
+
+
+def test_a_removed_connection_leaves_nothing_behind(bed: Bed):
+    wish = wishes.connection(NOBODY, **policy(50))
+    turns.turn(bed.engine, bed.gateway.id, bed.desired(wish))
+    assert tunnels.name(wish.if_id) in namespace.look(bed.name, lambda read: xfrm.look(read.standing()))
+    bed.settle()
+    assert tunnels.name(wish.if_id) not in namespace.look(bed.name, lambda read: xfrm.look(read.standing()))
+    rules = namespace.inside(bed.name, lambda ip: [rule.get("table") for rule in ip.get_rules(family=socket.AF_INET)])
+    assert tunnels.TABLE + wish.if_id not in rules
+
+
+def test_the_reserved_part_of_a_wide_network_is_never_routed(bed: Bed):
+    wish = wishes.connection(NOBODY, peer_subnets=("0.0.0.0/0",))
+    turns.turn(bed.engine, bed.gateway.id, bed.desired(wish))
+
+    def way(address: str) -> str:
+        command = ["ip", "-n", bed.name, "route", "get", address, "from", sites.VPC_HOST, "iif", "lan"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        return done.stdout + done.stderr
+
+    try:
+        assert f"dev {tunnels.name(wish.if_id)}" in way("8.8.8.8")
+        assert "No route to host" in way("100.64.1.1")
+        assert reached(bed.world.vpc_host, host(0))
+    finally:
+        bed.settle()
