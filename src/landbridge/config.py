@@ -1,7 +1,7 @@
 """Settings, parsed once: defaults, then the configuration file, then LANDBRIDGE_… variables, then flags.
 
 A setting `tick_seconds` of the group `agent` is `[agent] tick_seconds = 30` in the file and LANDBRIDGE_AGENT_TICK_SECONDS
-in the environment; the five of `[serve]` are flags of `landbridge serve` too and their variables have no group. An
+in the environment; those of `[serve]` are flags of `landbridge serve` too and their variables have no group. An
 unknown key is refused, with its place.
 """
 
@@ -40,6 +40,19 @@ class Serve:
     config: str = ""
     """Path of the configuration file (TOML). Empty: none."""
 
+    tls_certificate: str = ""
+    """Path of the certificate and its chain (PEM). Renewed files are used from the next handshake on. Empty: no TLS."""
+
+    tls_key: str = ""
+    """Path of the certificate's private key (PEM, without a passphrase)."""
+
+    insecure_http: bool = False
+    """Whether other than loopback addresses may be listened on without TLS, as behind a proxy that has it."""
+
+
+#: Flags of `landbridge serve`; some are of other commands too.
+FLAGS = tuple(field.name for field in dataclasses.fields(Serve))
+
 
 @dataclass(frozen=True, slots=True)
 class Agent:
@@ -51,9 +64,36 @@ class Agent:
 
 
 @dataclass(frozen=True, slots=True)
+class Engine:
+    charon_unit: str = ""
+    """Prefix of the systemd unit of a gateway's charon, landbridge-charon@ as installed. Empty: charons are child processes."""
+
+    sockets: str = ""
+    """Folder in which charons listen, /run/landbridge as installed. Empty: each beside its other files, in the data folder."""
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     connections_per_gateway: int = 0
     """Connections that one gateway may have. 0: what its flavor says (20 for Basic, 200 for the others)."""
+
+    audit_days: int = 365
+    """Days after which an audit event is removed. 0: never."""
+
+    audit_events: int = 5_000_000
+    """Audit events that are kept, the newest; some 200 bytes each. 0: any number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quotas:
+    vpn_gateway: int = 0
+    """VPN gateways that a project may have. 0: any number, which the API shows as -1."""
+
+    customer_gateway: int = 0
+    """Customer gateways that a project may have. 0: any number, which the API shows as -1."""
+
+    vpn_connection: int = 0
+    """Connections that a project may have, over all its gateways. 0: any number, which the API shows as -1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,23 +106,25 @@ class Secrets:
 class Settings:
     serve: Serve = Serve()
     agent: Agent = Agent()
+    engine: Engine = Engine()
     limits: Limits = Limits()
+    quotas: Quotas = Quotas()
     secrets: Secrets = Secrets()
 
 
-def load(flags: Mapping[str, str | None], environment: Mapping[str, str]) -> Settings:
+def load(flags: Mapping[str, str | bool | None], environment: Mapping[str, str]) -> Settings:
     """All settings. `flags`: of the group serve, None where not given. Raises ConfigError."""
     given: dict[str, dict[str, tuple[str, Any]]] = {}
     groups = typing.get_type_hints(Settings)
     from_variables = _variables(groups, environment)
-    path = flags.get("config") or from_variables.get(("serve", "config"), ("", ""))[1]
+    path = str(flags.get("config") or "") or from_variables.get(("serve", "config"), ("", ""))[1]
     if path:
         given = _file(Path(path), groups)
-    for (group, key), value in from_variables.items():
-        given.setdefault(group, {})[key] = value
-    for key, text in flags.items():
-        if text is not None:
-            given.setdefault("serve", {})[key] = (f"--{key}", text)
+    for (group, key), text in from_variables.items():
+        given.setdefault(group, {})[key] = text
+    for key, value in flags.items():
+        if value is not None:
+            given.setdefault("serve", {})[key] = (f"--{key.replace('_', '-')}", value)
     return Settings(**{name: _group(kind, given.get(name, {})) for name, kind in groups.items()})
 
 
@@ -142,6 +184,8 @@ def _group(kind: type, given: Mapping[str, tuple[str, Any]]) -> Any:
 def _value(place: str, value: Any, wanted: type) -> Any:
     if wanted is str and isinstance(value, str):
         return value
+    if wanted is bool:
+        return _truth(place, value)
     try:
         number = float(value) if wanted is float else int(str(value))
     except (TypeError, ValueError):
@@ -149,6 +193,14 @@ def _value(place: str, value: Any, wanted: type) -> Any:
     if wanted is str or isinstance(value, bool) or not 0 <= number < float("inf"):
         raise errors.ConfigError(f"{place}: {value!r} is not allowed ({_ALLOWED[wanted]})")
     return number
+
+
+def _truth(place: str, value: Any) -> bool:
+    """Variables are text: only there is the text of a truth one."""
+    found = {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
+    if not isinstance(found, bool):
+        raise errors.ConfigError(f"{place}: {value!r} is not allowed (true or false)")
+    return found
 
 
 _ALLOWED: Mapping[type, str] = {str: "a string", int: "a whole number, 0 or more", float: "a number, 0 or more"}
@@ -165,6 +217,14 @@ def _check_serve(serve: Serve, given: Mapping[str, tuple[str, Any]]) -> None:
     host, _, port = serve.listen.rpartition(":")
     if not host or not port.isdigit() or int(port) > 65535:
         raise errors.ConfigError(f"{place('listen')}: {serve.listen!r} is not HOST:PORT")
+    for one, other in (("tls_certificate", "tls_key"), ("tls_key", "tls_certificate")):
+        if getattr(serve, one) and not getattr(serve, other):
+            raise errors.ConfigError(f"{place(one)}: needs {other} too")
+
+
+def _text(value: Any) -> str:
+    """As it is written in the file and in a variable."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def describe() -> list[tuple[str, str, str, str]]:
@@ -175,5 +235,5 @@ def describe() -> list[tuple[str, str, str, str]]:
         made = kind()
         for field in dataclasses.fields(kind):
             line = next(i for i, text in enumerate(source) if text.startswith(f"    {field.name}: "))
-            found.append((group, field.name, str(getattr(made, field.name)), source[line + 1].strip().strip('"')))
+            found.append((group, field.name, _text(getattr(made, field.name)), source[line + 1].strip().strip('"')))
     return found

@@ -65,3 +65,24 @@ def test_a_second_upgrade_changes_nothing(tmp_path: Path):
     assert _schema(path) == before
     with contextlib.closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT name FROM project").fetchall() == [("kept",)]
+
+
+def test_monitors_of_connections_that_are_there_get_their_rows(tmp_path: Path):
+    path = tmp_path / "landbridge.db"
+    migrate.upgrade(path, "0002")
+    rows = [
+        ("monitored", 0, '{"monitor_id": "m"}'),
+        ("plain", 0, '{"monitor_id": null}'),
+        ("going", 1, '{"monitor_id": "n"}'),
+    ]
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        for number, (id_, deleting, spec) in enumerate(rows):
+            connection.execute(
+                "INSERT INTO connection (id, project_id, gateway_id, customer_gateway_id, endpoint, identity, if_id, "
+                "generation, deleting, spec_version, spec) VALUES (?, 'p', 'g', 'c', ?, ?, 1, 1, ?, 1, ?)",
+                (id_, number, str(number), deleting, spec),
+            )
+    migrate.upgrade(path)
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        found = connection.execute("SELECT id, project_id, connection_id FROM connection_monitor").fetchall()
+    assert found == [("m", "p", "monitored")]

@@ -1,0 +1,256 @@
+"""The data folder as a whole: who holds it, its master key, its backups.
+
+Whoever works on the folder holds it together with others (a lock on the folder itself); whoever exchanges its database or its
+master key holds it alone, so not while a service runs. Invariant: whenever the power goes, the next start finds a whole
+database under its own name, and beside it the master key that opens it.
+"""
+
+import contextlib
+import fcntl
+import os
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from landbridge import config, errors
+from landbridge.store import backup, records, rotation, vault
+from landbridge.store.database import Database, Transaction
+
+DATABASE = "landbridge.db"
+
+
+def make(settings: config.Settings) -> Path:
+    """The folder, made if need be. Raises ConfigError."""
+    path = Path(settings.serve.data).absolute()
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except FileExistsError:
+        raise errors.ConfigError(f"{path}: is not a folder") from None
+    except OSError as error:
+        raise errors.ConfigError(f"{error.filename}: {error.strerror}") from None
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise errors.ConfigError(f"{path}: this user may not write there")
+    return path
+
+
+def find(settings: config.Settings) -> Path:
+    """The folder, which must have a database. Raises ConfigError."""
+    path = Path(settings.serve.data).absolute()
+    if not (path / DATABASE).exists():
+        raise errors.ConfigError(f"{path}: no such data folder (--data names it)")
+    return path
+
+
+@contextlib.contextmanager
+def held(path: Path, *, alone: bool = False) -> Iterator[None]:
+    """Raises ConfigError at once when others hold it in a way that does not go together."""
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        _lock(folder, path, alone=alone)
+        yield
+    finally:
+        os.close(folder)
+
+
+def _lock(folder: int, path: Path, *, alone: bool) -> None:
+    try:
+        fcntl.flock(folder, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        why = "is in use: stop the service first" if alone else "its database or master key is being exchanged"
+        raise errors.ConfigError(f"{path}: {why}") from None
+
+
+@contextlib.contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """What the system refuses is told in a sentence."""
+    try:
+        yield
+    except OSError as error:
+        raise errors.ConfigError(f"{error.filename or path}: {error.strerror}") from None
+
+
+# -- the master key ---------------------------------------------------------------------------------------------------
+
+
+def key_path(settings: config.Settings) -> Path:
+    return Path(settings.secrets.master_key or Path(settings.serve.data).absolute() / "master.key").resolve()
+
+
+def open_vault(key: Path, database: Path) -> vault.Vault:
+    """Under the key that fits, where a rotation that was broken off left two; under a new key where nothing is encrypted yet.
+
+    Raises ConfigError for a key that is missing, or is none. That it does not fit is noticed when something is opened.
+    """
+    if database.exists() and not key.exists():
+        raise errors.ConfigError(f"{key}: is missing, and secrets in {database} are encrypted under it")
+    safe = _vault(key)
+    sealed = backup.sealed_keys(database)
+    if _coming(key).exists() and not _fits(safe, sealed):
+        safe = _vault(_coming(key))
+    if vault.DIGEST_KEY in sealed:
+        safe.digest_key = safe.open(sealed[vault.DIGEST_KEY], vault.DIGEST_KEY)
+    return safe
+
+
+def _vault(key: Path) -> vault.Vault:
+    with _told(key):
+        return vault.Vault(vault.read_key(key))
+
+
+def _fits(safe: vault.Vault, sealed: dict[str, bytes]) -> bool:
+    value = sealed.get(vault.FINGERPRINT_KEY)
+    return value is None or safe.try_open(value, vault.FINGERPRINT_KEY) is not None
+
+
+def _coming(key: Path) -> Path:
+    """Where a new master key waits until the database is under it."""
+    return key.with_name(key.name + ".new")
+
+
+def settle(path: Path, key: Path) -> None:
+    """Ends a rotation that was broken off, where nobody else is about: there is one key again, the one that fits."""
+    if _coming(key).exists():
+        with contextlib.suppress(errors.ConfigError), held(path, alone=True), _told(key):
+            _end_rotation(key, path / DATABASE)
+
+
+def _end_rotation(key: Path, database: Path) -> None:
+    sealed = backup.sealed_keys(database)
+    if not _coming(key).exists():
+        return
+    if _fits(_vault(key), sealed):
+        _coming(key).unlink()
+    elif _fits(_vault(_coming(key)), sealed):
+        _put_key(key)
+
+
+def _put_key(key: Path) -> Path:
+    """The new key takes its place; gives where the old one stays, for the backups that were made under it."""
+    kept = key.with_name(f"{key.name}.{_vault(key).fingerprint}")
+    kept.unlink(missing_ok=True)
+    os.link(key, kept)
+    _coming(key).replace(key)
+    vault.sync_folder(key.parent)
+    return kept
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rotated:
+    """`kept` is where the old master key went."""
+
+    values: int
+    key: Path
+    kept: Path
+    fingerprint: str
+
+
+def rotate_master(settings: config.Settings) -> Rotated:
+    """Seals all secrets anew under a new master key. Raises ConfigError, also while anybody uses the folder.
+
+    The new key is on disk before the database is under it, and the old key has its name until after that.
+    """
+    path = find(settings)
+    key = key_path(settings)
+    with held(path, alone=True), _told(key):
+        _end_rotation(key, path / DATABASE)
+        old = open_vault(key, path / DATABASE)
+        new = vault.Vault(vault.write_key(_coming(key)))
+        with contextlib.closing(Database(path / DATABASE)) as database:
+            values = database.write(lambda tx: _rotate(tx, old, new))
+        kept = _put_key(key)
+    return Rotated(values=values, key=key, kept=kept, fingerprint=new.fingerprint)
+
+
+def _rotate(tx: Transaction, old: vault.Vault, new: vault.Vault) -> int:
+    values = rotation.rotate(tx, old, new)
+    _audit(tx, "rotate_master_key", new.fingerprint)
+    return values
+
+
+def _audit(tx: Transaction, action: str, what: str) -> None:
+    records.audit(
+        tx,
+        at=datetime.now(UTC),
+        project_id=None,
+        actor="this machine",
+        action=action,
+        resource_id=what,
+        request_id=str(uuid.uuid4()),
+    )
+
+
+# -- backup and restore -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saved:
+    """`fingerprint` names the master key that the backup is of no use without."""
+
+    size: int
+    key: Path
+    fingerprint: str
+
+
+def save(settings: config.Settings, target: Path, *, force: bool) -> Saved:
+    """Writes a backup, also while a service runs. Raises ConfigError."""
+    path = find(settings)
+    target = target.absolute()
+    if target.resolve().is_relative_to(path.resolve()):
+        raise errors.ConfigError(f"{target}: is in the data folder that it is to save (a file elsewhere)")
+    if target.exists() and not force:
+        raise errors.ConfigError(f"{target}: is there already (--force overwrites it)")
+    key = key_path(settings)
+    with held(path), _told(target):
+        safe = open_vault(key, path / DATABASE)
+        if not _fits(safe, backup.sealed_keys(path / DATABASE)):
+            raise errors.ConfigError(f"{key}: the master key does not fit this database")
+        backup.write(path / DATABASE, target, safe.fingerprint)
+        return Saved(size=target.stat().st_size, key=key, fingerprint=safe.fingerprint)
+
+
+def restore(settings: config.Settings, source: Path, *, force: bool) -> Path | None:
+    """Makes a backup the folder's database; gives where the old one went. Raises ConfigError; then the old one stays."""
+    path = make(settings)
+    database = path / DATABASE
+    if source.resolve() == database.resolve():
+        raise errors.ConfigError(f"{source}: is the database itself (a file that `landbridge backup` made)")
+    with held(path, alone=True), _told(source):
+        if database.exists() and not force:
+            raise errors.ConfigError(f"{database}: is there already (--force restores over it and keeps it aside)")
+        with backup.copied(source, database) as fresh:
+            _check_backup(source, fresh, key_path(settings))
+            with contextlib.closing(Database(fresh)) as opened:
+                opened.write(lambda tx: _renew(tx, source))
+            kept = _set_aside(database)
+            backup.put(fresh, database)
+    return kept
+
+
+def _check_backup(source: Path, fresh: Path, key: Path) -> None:
+    try:
+        content = backup.inspect(fresh)
+    except errors.ConfigError as error:
+        raise errors.ConfigError(f"{source}: {error}") from None
+    made_under = content.made_under or "that is not known"
+    if not key.exists():
+        raise errors.ConfigError(f"{key}: is missing: put the backup's master key there (fingerprint {made_under})")
+    safe = _vault(key)
+    if safe.try_open(content.sealed, vault.FINGERPRINT_KEY) is None:
+        raise errors.ConfigError(
+            f"{source}: needs the master key with the fingerprint {made_under}; {key} has {safe.fingerprint}"
+        )
+
+
+def _renew(tx: Transaction, source: Path) -> None:
+    backup.renew(tx)
+    _audit(tx, "restore_backup", source.name)
+
+
+def _set_aside(database: Path) -> Path | None:
+    if not any(database.with_name(database.name + ending).exists() for ending in ("", *backup.BESIDE)):
+        return None
+    kept = database.with_name(f"{database.name}.before-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}")
+    backup.set_aside(database, kept)
+    return kept

@@ -1,0 +1,162 @@
+"""A copy of a whole database in one file, and what a file must be to become the database again.
+
+The copy is one snapshot, taken beside a writer that goes on (VACUUM INTO), and holds no free pages: what was deleted does not
+travel. Secrets in it are sealed as they are in the database; of the master key it has the fingerprint only.
+"""
+
+import contextlib
+import os
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from alembic.script import ScriptDirectory
+from sqlalchemy import bindparam, delete, update
+
+from landbridge import errors
+from landbridge.store import migrate, tables, vault
+from landbridge.store.database import Transaction
+from landbridge.store.statement import Statement
+
+#: In a backup alone: the fingerprint of the master key that fits it.
+MARK = "backup-master-key"
+#: By how much each gateway's next if_id jumps at a restore: more connections than a gateway gets between a backup and
+#: the loss of its database, and 4,095 restores fit into the 32 bits of an if_id.
+IF_ID_GAP = 2**20
+#: What SQLite keeps beside a database.
+BESIDE = ("-wal", "-shm")
+
+_FORGET_MARK = Statement(delete(tables.setting).where(tables.setting.c.name == bindparam("name")))
+_JUMP = Statement(update(tables.gateway_count).values(next_if_id=tables.gateway_count.c.next_if_id + bindparam("gap")))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """What a database file says of itself. `sealed`: a value that only its master key opens."""
+
+    sealed: bytes
+    made_under: str | None
+
+
+def write(source: Path, target: Path, fingerprint: str) -> None:
+    """All or nothing: `target` is there when it is whole and on disk. Raises ConfigError or OSError."""
+    with _fresh_file(target) as fresh:
+        with _opened(source) as database:
+            database.execute("VACUUM INTO ?", (str(fresh),))
+        with _opened(fresh) as copy:
+            copy.execute("INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)", (MARK, fingerprint.encode()))
+        put(fresh, target)
+
+
+@contextlib.contextmanager
+def copied(source: Path, database: Path) -> Iterator[Path]:
+    """A copy of the backup `source`, beside the database that it is to become."""
+    for left in database.parent.glob(f".{database.name}.*"):  # of a restore that was broken off
+        left.unlink()
+    with _fresh_file(database) as fresh:
+        shutil.copyfile(source, fresh)
+        yield fresh
+
+
+@contextlib.contextmanager
+def _fresh_file(target: Path) -> Iterator[Path]:
+    """An empty file beside `target`, for its owner only, gone when the work fails."""
+    descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    os.close(descriptor)
+    try:
+        yield Path(name)
+    except sqlite3.Error as error:
+        raise errors.ConfigError(f"{target}: {error}") from None
+    finally:
+        for ending in ("", *BESIDE):
+            Path(name + ending).unlink(missing_ok=True)
+
+
+def put(fresh: Path, target: Path) -> None:
+    """Gives a file its name, so that a power cut leaves either the file of before or all of this one."""
+    with fresh.open("rb") as file:
+        os.fsync(file.fileno())
+    fresh.replace(target)
+    vault.sync_folder(target.parent)
+
+
+def inspect(path: Path) -> Content:
+    """Raises ConfigError, without the file's name, for one that is damaged, not ours, or of a newer version."""
+    try:
+        with _opened(path) as database:
+            return _content(database)
+    except sqlite3.OperationalError as error:
+        raise errors.ConfigError(f"is no backup of Landbridge ({error})") from None
+    except sqlite3.DatabaseError as error:
+        raise errors.ConfigError(f"is damaged, or no backup of Landbridge ({error})") from None
+
+
+def _content(database: sqlite3.Connection) -> Content:
+    ((said, *_), *_) = database.execute("PRAGMA integrity_check(1)").fetchall()
+    if said != "ok":
+        raise errors.ConfigError(f"is damaged ({said.splitlines()[-1]})")
+    for (revision,) in database.execute("SELECT version_num FROM alembic_version").fetchall():
+        if revision not in _revisions():
+            raise errors.ConfigError(f"was made by a newer version of Landbridge (schema {revision})")
+    settings = dict(database.execute("SELECT name, value FROM setting").fetchall())
+    if vault.FINGERPRINT_KEY not in settings:
+        raise errors.ConfigError("is of a folder on which nothing was ever started")
+    made_under = settings[MARK].decode() if MARK in settings else None
+    return Content(sealed=settings[vault.FINGERPRINT_KEY], made_under=made_under)
+
+
+def _revisions() -> set[str]:
+    return {script.revision for script in ScriptDirectory(str(migrate.MIGRATIONS)).walk_revisions()}
+
+
+def sealed_keys(path: Path) -> dict[str, bytes]:
+    """The sealed settings of a database, whatever its schema; none of one that is still to be made. Raises ConfigError."""
+    if not path.exists():
+        return {}
+    broken_off = path.with_name(path.name + "-journal").exists()  # then SQLite has to put the file right first
+    try:
+        with _opened(path, "rw" if broken_off else "ro") as database:
+            if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'setting'").fetchall():
+                return {}
+            names = (vault.FINGERPRINT_KEY, vault.DIGEST_KEY)
+            return dict(database.execute("SELECT name, value FROM setting WHERE name IN (?, ?)", names).fetchall())
+    except sqlite3.Error as error:
+        raise errors.ConfigError(f"{path}: {error}") from None
+
+
+def renew(tx: Transaction) -> None:
+    """What changes in a database that begins a second life.
+
+    Connections made after the backup may still live in engines. They will be swept, but until then nothing new may get
+    the if_id of one of them (nor, most likely, its /30: that is picked by the same number).
+    """
+    tx.run(_FORGET_MARK, name=MARK)
+    tx.run(_JUMP, gap=IF_ID_GAP)
+
+
+def set_aside(database: Path, kept: Path) -> None:
+    """Gives a database a second name, `kept`. Its own name is never without a whole database.
+
+    A write-ahead log that stayed would be replayed into whatever comes next under the name: it is copied into the
+    database, or kept aside with one that is too damaged for that.
+    """
+    with contextlib.suppress(sqlite3.Error), _opened(database) as old:
+        old.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    for ending in ("", *BESIDE):
+        if (there := database.with_name(database.name + ending)).exists():
+            os.link(there, kept.with_name(kept.name + ending))
+    vault.sync_folder(database.parent)
+    for ending in BESIDE:
+        database.with_name(database.name + ending).unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _opened(path: Path, mode: str = "rw") -> Iterator[sqlite3.Connection]:
+    """As the file is: neither made nor migrated. Where nothing can be written and there is no log, nothing changes."""
+    still = not os.access(path.parent, os.W_OK) and not path.with_name(path.name + "-wal").exists()
+    place = f"{path.absolute().as_uri()}?{'mode=ro&immutable=1' if still else f'mode={mode}'}"
+    with contextlib.closing(sqlite3.connect(place, uri=True, isolation_level=None, timeout=5)) as connection:
+        yield connection

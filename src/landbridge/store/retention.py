@@ -1,0 +1,104 @@
+"""What may grow for ever does not: old audit events and idempotency tokens go, a few at a time beside the service.
+
+Invariant: of the audit trail only the oldest go, without a gap behind them. A batch is one short transaction, and the next
+one waits, so that nobody who writes waits for longer than a batch.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import bindparam, delete, func, select, tuple_
+
+from landbridge import errors
+from landbridge.store import codec, records, tables
+from landbridge.store.database import Database, Transaction
+from landbridge.store.statement import Statement
+
+log = logging.getLogger(__name__)
+
+BATCH = 200
+PAUSE_SECONDS = 0.05
+#: Between two looks whether anything is old enough.
+ROUND_SECONDS = 60.0
+
+_a, _t = tables.audit, tables.token
+_OLDEST = Statement(select(_a.c.seq, _a.c.at).order_by(_a.c.seq).limit(bindparam("limit")))
+_NEWEST = Statement(select(func.max(_a.c.seq)))
+_FORGET = Statement(delete(_a).where(_a.c.seq <= bindparam("last")))
+_OLD_TOKENS = (
+    select(_t.c.project_id, _t.c.token)
+    .where(_t.c.created_at <= bindparam("since"))
+    .order_by(_t.c.created_at)
+    .limit(bindparam("limit"))
+)
+_FORGET_TOKENS = Statement(delete(_t).where(tuple_(_t.c.project_id, _t.c.token).in_(_OLD_TOKENS)))
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much of the audit trail stays, by age and by number of events. None: without limit."""
+
+    age: timedelta | None
+    events: int | None
+
+
+def prune_audit(tx: Transaction, limits: Limits, now: datetime) -> int:
+    """Removes up to a batch of the oldest events that are too old or too many, and says how many."""
+    before = codec.milliseconds(now - limits.age) if limits.age is not None else 0
+    newest = (tx.one(_NEWEST) or (None,))[0] or 0
+    too_many = newest - limits.events if limits.events is not None else 0
+    last, found = 0, 0
+    for seq, at in tx.all(_OLDEST, limit=BATCH):
+        if at >= before and seq > too_many:
+            break
+        last, found = seq, found + 1
+    return tx.run(_FORGET, last=last) if found else 0
+
+
+def prune_tokens(tx: Transaction, now: datetime) -> int:
+    """Removes up to a batch of the tokens that nothing looks at any more."""
+    return tx.run(_FORGET_TOKENS, since=codec.milliseconds(now - records.TOKEN_LIFETIME), limit=BATCH)
+
+
+class Retention:
+    """A thread of its own between `start` and `stop`."""
+
+    def __init__(self, database: Database, limits: Limits) -> None:
+        self._database = database
+        self._limits = limits
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="retention")
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self.prune()
+            except errors.Busy as error:
+                log.warning("old records stay for another round: %s", error)
+            except Exception:
+                log.exception("old records could not be removed; next try in a minute")
+            self._stop.wait(ROUND_SECONDS)
+
+    def prune(self) -> None:
+        """One round: all that is old enough now, batch by batch."""
+        now = datetime.now(UTC)
+        self._batches("audit events", lambda tx: prune_audit(tx, self._limits, now))
+        self._batches("idempotency tokens", lambda tx: prune_tokens(tx, now))
+
+    def _batches(self, what: str, work: Callable[[Transaction], int]) -> None:
+        removed = batch = self._database.write(work)
+        while batch == BATCH and not self._stop.wait(PAUSE_SECONDS):
+            batch = self._database.write(work)
+            removed += batch
+        if removed:
+            log.info("removed %d old %s", removed, what)

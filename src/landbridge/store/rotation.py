@@ -1,0 +1,65 @@
+"""Seals everything anew under another master key, in the caller's transaction.
+
+Which settings are sealed is not written down anywhere: what opens under the old key was sealed under it.
+"""
+
+from sqlalchemy import bindparam, select, update
+
+from landbridge.store import keys, tables, vault
+from landbridge.store.database import Transaction
+from landbridge.store.statement import Statement
+
+CHUNK = 5000
+
+_c, _k, _s = tables.connection, tables.access_key, tables.setting
+_gc = tables.gateway_certificate
+_PSKS = Statement(
+    select(_c.c.seq, _c.c.id, _c.c.psk)
+    .where(_c.c.psk.is_not(None), _c.c.seq > bindparam("after"))
+    .order_by(_c.c.seq)
+    .limit(bindparam("limit"))
+)
+_PUT_PSK = Statement(update(_c).where(_c.c.seq == bindparam("of")).values(psk=bindparam("sealed")))
+_SECRETS = Statement(select(_k.c.access_key, _k.c.secret))
+_PUT_SECRET = Statement(update(_k).where(_k.c.access_key == bindparam("of")).values(secret=bindparam("sealed")))
+_CERTIFICATES = Statement(select(_gc.c.id, _gc.c.private_keys))
+_PUT_KEYS = Statement(update(_gc).where(_gc.c.id == bindparam("of")).values(private_keys=bindparam("sealed")))
+_SETTINGS = Statement(select(_s.c.name, _s.c.value))
+_PUT_SETTING = Statement(update(_s).where(_s.c.name == bindparam("of")).values(value=bindparam("sealed")))
+
+
+def rotate(tx: Transaction, old: vault.Vault, new: vault.Vault) -> int:
+    """How many values are sealed anew. Raises ConfigError when one does not open under the old key."""
+    return _settings(tx, old, new) + _secrets(tx, old, new) + _certificates(tx, old, new) + _psks(tx, old, new)
+
+
+def _settings(tx: Transaction, old: vault.Vault, new: vault.Vault) -> int:
+    if keys.setting(tx, vault.DIGEST_KEY) is None:
+        keys.add_setting(tx, vault.DIGEST_KEY, old.seal(old.digest_key, vault.DIGEST_KEY))
+    opened = [(name, old.try_open(value, name)) for name, value in tx.all(_SETTINGS)]
+    rows = [{"of": name, "sealed": new.seal(value, name)} for name, value in opened if value is not None]
+    tx.run_many(_PUT_SETTING, rows)
+    return len(rows)
+
+
+def _secrets(tx: Transaction, old: vault.Vault, new: vault.Vault) -> int:
+    rows = [
+        {"of": access_key, "sealed": new.seal(old.open(secret, access_key), access_key)}
+        for access_key, secret in tx.all(_SECRETS)
+    ]
+    tx.run_many(_PUT_SECRET, rows)
+    return len(rows)
+
+
+def _certificates(tx: Transaction, old: vault.Vault, new: vault.Vault) -> int:
+    rows = [{"of": of, "sealed": new.seal(old.open(held, of), of)} for of, held in tx.all(_CERTIFICATES)]
+    tx.run_many(_PUT_KEYS, rows)
+    return len(rows)
+
+
+def _psks(tx: Transaction, old: vault.Vault, new: vault.Vault) -> int:
+    done, after = 0, 0
+    while found := tx.all(_PSKS, after=after, limit=CHUNK):
+        tx.run_many(_PUT_PSK, [{"of": seq, "sealed": new.seal(old.open(psk, of), of)} for seq, of, psk in found])
+        done, after = done + len(found), found[-1][0]
+    return done
