@@ -1,0 +1,82 @@
+"""An upgrade under traffic: a stream of pings in which every packet counts, and this program under another version number."""
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import landbridge
+
+#: Echoes per second.
+RATE = 10
+#: Where `python -m lab.upgrade` prepares these versions for a machine that is too slow to copy them itself.
+VERSIONS = Path(__file__).parents[1] / "build/versions"
+NOW, NEXT, BROKEN = landbridge.__version__, "98.0.0", "99.0.0"
+WHY = "made not to start"
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """Echoes from one host to another; each answered one has a line with its number."""
+
+    lines: Path
+
+    def answered(self) -> list[int]:
+        return sorted({int(number) for number in re.findall(r"icmp_seq=(\d+) ttl=", self.lines.read_text())})
+
+    def lost(self) -> list[int]:
+        """Those before the last answered one that never were: what is under way now is not lost yet."""
+        answered = self.answered()
+        return sorted({*range(1, max(answered, default=0))} - {*answered})
+
+
+@contextlib.contextmanager
+def pinging(source: str, target: str) -> Iterator[Stream]:
+    """From a namespace, until the block ends."""
+    with tempfile.NamedTemporaryFile("w", prefix="pings-") as lines:
+        command = ["ip", "netns", "exec", source, "ping", "-n", "-i", str(1 / RATE), target]
+        with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=lines, stderr=subprocess.STDOUT) as process:
+            try:
+                yield Stream(Path(lines.name))
+            finally:
+                process.send_signal(signal.SIGINT)
+
+
+def another_version(folder: Path, number: str) -> Path:
+    """A folder for PYTHONPATH that has this very program, calling itself `number`."""
+    package = folder / number / "landbridge"
+    shutil.copytree(Path(landbridge.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
+    (package / "__init__.py").write_text(f'"""Another version."""\n\n__version__ = "{number}"\n')
+    return package.parent
+
+
+def main() -> int:
+    """Three versions in the folder VERSIONS, as if each had been installed there: now, next, and one that does not start."""
+    shutil.rmtree(VERSIONS, ignore_errors=True)
+    VERSIONS.mkdir(parents=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        sources = {number: another_version(Path(scratch), number) for number in (NOW, NEXT, BROKEN)}
+        with (sources[BROKEN] / "landbridge/bootstrap.py").open("a") as text:
+            text.write(f'\n\ndef serve(_):\n    raise errors.ConfigError("{WHY}")\n')
+        for number, source in sources.items():
+            command = [sys.executable, "-m", "landbridge.cli.main", "install", "--root", VERSIONS / number]
+            (VERSIONS / number).mkdir()
+            subprocess.run(command, env=dict(os.environ, PYTHONPATH=str(source)), check=True)
+    return 0
+
+
+def folder(number: str) -> Path:
+    """The prepared copy of a version."""
+    (found,) = (VERSIONS / number / "opt/landbridge/versions").iterdir()
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())

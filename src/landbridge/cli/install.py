@@ -1,0 +1,54 @@
+"""`landbridge install` and `landbridge uninstall`."""
+
+import argparse
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from landbridge import bootstrap, config
+from landbridge.install import files, host
+
+
+def add(verbs: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+    text = "install this program as a service of this host, or upgrade it; tunnels stay up"
+    install = verbs.add_parser("install", help=text, description=text)
+    install.set_defaults(command=_install)
+    text = "take the tunnels down and remove the program; the data stays"
+    uninstall = verbs.add_parser("uninstall", help=text, description=text)
+    uninstall.add_argument("--purge", action="store_true", help="remove data and configuration too")
+    uninstall.add_argument("--data", metavar="DIR", help="data folder (default /var/lib/landbridge)")
+    uninstall.add_argument("--config", metavar="FILE", help="configuration file (TOML)")
+    uninstall.set_defaults(command=_uninstall)
+    for verb in (install, uninstall):
+        verb.add_argument("--root", metavar="DIR", default="/", help="the root of a host that does not run (an image)")
+        verb.add_argument("--dry-run", action="store_true", help="tell what would be done")
+
+
+def _install(_: config.Settings, given: argparse.Namespace) -> None:
+    os.umask(0o022)  # a program is everybody's to run
+    here = _host(given)
+    steps = host.plan_install(here)
+    _do(steps, given)
+    if not steps:
+        print("everything is in place")
+    elif not given.dry_run:
+        print(f"installed; credentials: {files.DATA}/{bootstrap.CREDENTIALS}, inventory: {files.SITE}")
+
+
+def _uninstall(settings: config.Settings, given: argparse.Namespace) -> None:
+    here = _host(given)
+    _do(host.plan_stop(here), given)
+    if here.runs and (Path(settings.serve.data) / "landbridge.db").exists():
+        print("take down the tunnels")
+        if not given.dry_run:
+            bootstrap.stop_engine(settings)
+    _do(host.plan_uninstall(here, purge=given.purge), given)
+
+
+def _host(given: argparse.Namespace) -> host.Host:
+    return host.Host(Path(given.root).absolute())
+
+
+def _do(steps: Sequence[host.Step], given: argparse.Namespace) -> None:
+    for text in (step.text for step in steps) if given.dry_run else host.run(steps):
+        print(text)

@@ -1,0 +1,151 @@
+"""The files that an installation writes, and where they lie. Texts only; nothing here touches the host."""
+
+OPT = "/opt/landbridge"
+VERSIONS = f"{OPT}/versions"
+CURRENT = f"{OPT}/current"
+#: Packaged units that install switched off, one a line: uninstall switches them on again.
+SWITCHED_OFF = f"{OPT}/switched-off"
+COMMAND = "/usr/local/bin/landbridge"
+DATA = "/var/lib/landbridge"
+RUN = "/run/landbridge"
+ETC = "/etc/landbridge"
+CONFIGURATION = f"{ETC}/landbridge.toml"
+SITE = f"{ETC}/site.toml"
+SYSCTL = "/etc/sysctl.d/60-landbridge.conf"
+UNITS = "/etc/systemd/system"
+SERVICE = "landbridge.service"
+CHARON_UNIT = "landbridge-charon@"
+
+# `ip netns add` must mount where the whole host sees it. Every setting that gives a unit a mount namespace (Protect… of
+# paths, Private…, ReadOnly…) would keep those mounts from the host and from the charons: there is none here on purpose.
+_SERVICE = f"""\
+# Written by `landbridge install`, which replaces it. Your changes: systemctl edit landbridge.service
+[Unit]
+Description=Landbridge, site-to-site VPN service (API and agent)
+Wants=network-online.target
+After=network-online.target
+StartLimitIntervalSec=0
+
+[Service]
+Type=notify
+ExecStart={CURRENT}/bin/landbridge serve --config {CONFIGURATION} --data {DATA}
+Restart=on-failure
+RestartSec=2
+# A start may have to migrate a large database.
+TimeoutStartSec=300
+TimeoutStopSec=30
+# Charons have units of their own. Those that were started without them are left alone too.
+KillMode=process
+StateDirectory=landbridge
+StateDirectoryMode=0700
+# The sockets of running charons lie here, also while this unit is stopped.
+RuntimeDirectory=landbridge
+RuntimeDirectoryMode=0700
+RuntimeDirectoryPreserve=yes
+UMask=0077
+
+# No setting here may give this unit a mount namespace: the host and the charons must see the network namespaces that it makes.
+NoNewPrivileges=yes
+# SYS_ADMIN to make and enter network namespaces, SYS_PTRACE to see which processes are in one.
+CapabilityBoundingSet=CAP_NET_ADMIN CAP_NET_RAW CAP_NET_BIND_SERVICE CAP_SYS_ADMIN CAP_SYS_PTRACE CAP_DAC_OVERRIDE CAP_KILL
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK AF_PACKET
+RestrictNamespaces=net mnt
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+LockPersonality=yes
+SystemCallArchitectures=native
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+_CHARON = f"""\
+# Written by `landbridge install`, which replaces it. Your changes: systemctl edit {CHARON_UNIT}
+# The instance is the 12 hex digits that name a gateway's folder, network namespace and socket.
+[Unit]
+Description=Landbridge, IKE daemon of gateway %i
+StartLimitIntervalSec=0
+# One that failed is told by the service; it need not be kept.
+CollectMode=inactive-or-failed
+
+[Service]
+Type=notify
+NetworkNamespacePath=/run/netns/lb-%i
+Environment=STRONGSWAN_CONF={DATA}/engine/%i/strongswan.conf
+ExecStart=/usr/sbin/charon-systemd
+StandardOutput=truncate:{DATA}/engine/%i/charon.out
+StandardError=inherit
+TimeoutStartSec=20
+TimeoutStopSec=5
+# A fresh charon knows no connection: the service starts one, and loads it.
+Restart=no
+OOMScoreAdjust=-500
+UMask=0077
+
+NoNewPrivileges=yes
+CapabilityBoundingSet=CAP_NET_ADMIN CAP_NET_RAW CAP_NET_BIND_SERVICE CAP_CHOWN CAP_DAC_OVERRIDE CAP_IPC_LOCK CAP_SETPCAP
+ProtectSystem=strict
+ReadWritePaths={DATA}/engine/%i {RUN}
+ProtectHome=yes
+PrivateTmp=yes
+ProtectControlGroups=yes
+ProtectKernelModules=yes
+ProtectKernelLogs=yes
+ProtectClock=yes
+DevicePolicy=closed
+DeviceAllow=/dev/net/tun rw
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK AF_KEY AF_PACKET
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+LockPersonality=yes
+MemoryDenyWriteExecute=yes
+SystemCallArchitectures=native
+"""
+
+_SYSCTL = """\
+# Written by `landbridge install`: packets for the gateways' addresses pass this machine.
+net.ipv4.ip_forward = 1
+"""
+
+#: Replaced by every install.
+OURS = {
+    f"{UNITS}/{SERVICE}": _SERVICE,
+    f"{UNITS}/{CHARON_UNIT}.service": _CHARON,
+    SYSCTL: _SYSCTL,
+}
+
+_CONFIGURATION = f"""\
+# Settings of Landbridge on this host; `landbridge check-config` reads them. All of them: docs/reference/settings.md.
+# Written once; yours from now on. After a change: systemctl restart landbridge (tunnels stay up).
+
+[serve]
+# listen = "127.0.0.1:8700"
+site = "{SITE}"
+
+[engine]
+# Every gateway's IKE daemon runs in a unit of its own, {CHARON_UNIT}<12 hex digits>.service.
+charon_unit = "{CHARON_UNIT}"
+sockets = "{RUN}"
+"""
+
+_SITE = """\
+# The inventory of this host: addresses that gateways may have, and the networks behind them. Written once; yours from now on.
+# docs/how-to/run-a-gateway.md has a whole example for each kind of machine. After a change: systemctl restart landbridge.
+
+# [[eip]]
+# id = "7f0c3a52-5d0e-4c7e-9a43-0d1c2b3a4f51"      # any UUID: python3 -c 'import uuid; print(uuid.uuid4())'
+# address = "203.0.113.7/24"
+# gateway = "203.0.113.1"
+# interface = "eth0"
+# attach = "macvlan"                               # macvlan, routed or nat
+
+# [[network]]
+# id = "0cf79a3f-6cf9-4d9c-a8df-d7ace626b0fa"      # the vpc_id of the API
+# cidr = "10.0.0.0/24"
+# interface = "eth1"
+# address = "10.0.0.1/24"
+"""
+
+#: Written when they are not there, and never again.
+YOURS = {CONFIGURATION: _CONFIGURATION, SITE: _SITE}

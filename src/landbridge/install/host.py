@@ -1,0 +1,264 @@
+"""What an installation changes on a host, as steps that can be told before they are done.
+
+A plan has only what is not so yet. Its order keeps what runs: the new program is copied and reads the configuration before the
+link turns to it; when the service does not come up with it, the link turns back. Charons are never touched, except by uninstall
+after the engine was stopped. With another `root` than / it works on an image, where no service runs.
+"""
+
+import contextlib
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from landbridge import errors
+from landbridge.install import files, program
+
+#: A packaged unit -> where its connections would be, and the word that begins them.
+_PACKAGED = {
+    "strongswan.service": (("/etc/swanctl/swanctl.conf", "/etc/swanctl/conf.d"), "connections"),
+    "strongswan-starter.service": (("/etc/ipsec.conf", "/etc/ipsec.d"), "conn "),
+}
+
+
+class HostError(errors.LandbridgeError):
+    """This host cannot carry an installation, or a step did not work; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """`do` None: nothing to do, but worth telling."""
+
+    text: str
+    do: Callable[[], object] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    root: Path = Path("/")
+
+    @property
+    def runs(self) -> bool:
+        return self.root == Path("/")
+
+    def at(self, path: str) -> Path:
+        return self.root / path.lstrip("/")
+
+
+def run(steps: Sequence[Step]) -> Iterator[str]:
+    """Does them, giving each one's text before. Raises HostError at the first that does not work."""
+    for step in steps:
+        yield step.text
+        if step.do is None:
+            continue
+        try:
+            step.do()
+        except subprocess.CalledProcessError as error:
+            said = (error.stderr or b"").decode(errors="replace").strip().splitlines()
+            raise HostError(f"could not {step.text}: {said[-1] if said else error}") from None
+        except (OSError, subprocess.SubprocessError) as error:
+            raise HostError(f"could not {step.text}: {error}") from None
+
+
+def plan_install(host: Host) -> list[Step]:
+    """Raises HostError when this cannot be a gateway's host."""
+    _check(host)
+    new = program.here()
+    folder = host.at(f"{files.VERSIONS}/{new.name}")
+    steps = []
+    if not program.is_whole(folder):
+        steps.append(Step(f"copy landbridge {new.name} to {folder}", partial(program.copy, new, folder)))
+    steps += [_write(host, path, text) for path, text in files.YOURS.items() if not host.at(path).exists()]
+    if host.runs and steps:
+        steps.append(Step("read the configuration with it", partial(_read_configuration, folder)))
+    steps += [_write(host, path, text) for path, text in files.OURS.items() if not _is_there(host.at(path), text)]
+    target = f"{files.VERSIONS}/{new.name}"
+    before = _target(host.at(files.CURRENT))
+    if before != target:
+        steps.append(_link(host, files.CURRENT, target))
+    if _target(host.at(files.COMMAND)) != f"{files.CURRENT}/bin/landbridge":
+        steps.append(_link(host, files.COMMAND, f"{files.CURRENT}/bin/landbridge"))
+    steps += _plan_start(host, steps, target, before)
+    return steps + (_plan_sweep(host, {target, before}) if before != target else [])
+
+
+def _plan_start(host: Host, news: list[Step], target: str, before: str | None) -> list[Step]:
+    if not host.runs:
+        enable = partial(_systemctl, "--root", str(host.root), "enable", files.SERVICE)
+        return [Step(f"enable {files.SERVICE}", enable)] if news else []
+    steps = _plan_switch_off(host)
+    if _word("is-enabled", files.SERVICE) != "enabled":
+        steps.append(Step(f"enable {files.SERVICE}", partial(_systemctl, "enable", files.SERVICE)))
+    if news or not _is_running(target):
+        steps.append(Step(f"start {files.SERVICE} anew; tunnels stay up", partial(_restart, host, before)))
+    return steps
+
+
+def _is_running(target: str) -> bool:
+    """Whether the service runs from this very copy: an install that was broken off may have turned the link alone."""
+    pid = _word("show", "--property=MainPID", "--value", files.SERVICE)
+    try:
+        return f"{target}/".encode() in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except FileNotFoundError:
+        return False
+
+
+def _check_root() -> None:
+    if os.geteuid() != 0:
+        raise HostError("this must be done by root")
+
+
+def _check(host: Host) -> None:
+    _check_root()
+    if not program.PYTHON.exists():
+        raise HostError(f"this host lacks {program.PYTHON}: apt-get install python3.11")
+    if not host.runs:
+        if not host.root.is_dir():
+            raise HostError(f"--root {host.root}: is not a folder")
+        return
+    if not Path("/run/systemd/system").is_dir():
+        raise HostError("systemd does not run here: use `landbridge serve`, or --root for an image of another host")
+
+
+def _read_configuration(folder: Path) -> None:
+    command = [f"{folder}/bin/landbridge", "check-config", "--config", files.CONFIGURATION]
+    subprocess.run(command, check=True, capture_output=True)  # noqa: S603
+
+
+def _restart(host: Host, before: str | None) -> None:
+    _systemctl("daemon-reload")
+    subprocess.run(["sysctl", "--quiet", "--load", files.SYSCTL], check=True, capture_output=True)  # noqa: S607, S603
+    current = host.at(files.CURRENT)
+    try:
+        _systemctl("restart", files.SERVICE)
+    except subprocess.CalledProcessError:
+        why = _last_line()
+        if before is None or before == _target(current) or not host.at(before).is_dir():
+            _systemctl("stop", files.SERVICE)
+            raise HostError(f"{files.SERVICE} does not start: {why}") from None
+        _turn(current, before)
+        _systemctl("restart", files.SERVICE)
+        raise HostError(f"the new version does not start ({why}); {Path(before).name} runs again") from None
+
+
+def _last_line() -> str:
+    command = ["journalctl", "--quiet", "--unit", files.SERVICE, "--lines", "30", "--output", "cat"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    said = [line for line in done.stdout.splitlines() if line.startswith("landbridge: ")]
+    return said[-1].removeprefix("landbridge: ") if said else f"see journalctl -u {files.SERVICE}"
+
+
+def _plan_switch_off(host: Host) -> list[Step]:
+    """Debian starts these with their packages: daemons with nothing to do that hold UDP 500 and 4500 of the host itself."""
+    steps = []
+    for unit, (places, word) in _PACKAGED.items():
+        if _word("is-enabled", unit) != "enabled" and _word("is-active", unit) != "active":
+            continue
+        if any(_mentions(host.at(place), word) for place in places):
+            steps.append(Step(f"leave {unit} alone: it has connections of its own", None))
+        else:
+            steps.append(Step(f"switch off {unit}, which has no connections", partial(_switch_off, host, unit)))
+    return steps
+
+
+def _mentions(place: Path, word: str) -> bool:
+    found = place.glob("*.conf") if place.is_dir() else [place]
+    lines = [line.strip() for path in found if path.is_file() for line in path.read_text(errors="replace").splitlines()]
+    return any(line.startswith(word) for line in lines)
+
+
+def _switch_off(host: Host, unit: str) -> None:
+    with host.at(files.SWITCHED_OFF).open("a") as record:
+        record.write(f"{unit}\n")
+    _systemctl("disable", "--now", unit)
+
+
+def _plan_sweep(host: Host, kept: set[str | None]) -> list[Step]:
+    """The version before stays, to go back to."""
+    versions = host.at(files.VERSIONS)
+    names = {Path(one).name for one in kept if one}
+    old = sorted(versions.iterdir()) if versions.is_dir() else []
+    return [Step(f"remove {path}", partial(shutil.rmtree, path)) for path in old if path.name not in names]
+
+
+def plan_stop(host: Host) -> list[Step]:
+    """What comes before the engine is stopped. Raises HostError."""
+    _check_root()
+    if not host.runs or _word("is-active", files.SERVICE) not in {"active", "activating", "reloading"}:
+        return []
+    return [Step(f"stop {files.SERVICE}", partial(_systemctl, "stop", files.SERVICE))]
+
+
+def plan_uninstall(host: Host, *, purge: bool) -> list[Step]:
+    """What comes after. The data and the configuration go with `purge` only."""
+    steps = []
+    if host.at(f"{files.UNITS}/{files.SERVICE}").exists():
+        where = () if host.runs else ("--root", str(host.root))
+        steps.append(Step(f"disable {files.SERVICE}", partial(_systemctl, *where, "disable", files.SERVICE)))
+    gone = [*files.OURS, files.COMMAND, files.CURRENT, files.RUN]
+    gone += [files.ETC, files.DATA] if purge else []
+    steps += [_remove(host, path) for path in gone if os.path.lexists(host.at(path))]
+    if host.runs and steps:
+        steps.append(Step("tell systemd of it", partial(_systemctl, "daemon-reload")))
+    switched_off = _switched_off(host) if host.runs else []
+    steps += [Step(f"switch {unit} on again", partial(_systemctl, "enable", "--now", unit)) for unit in switched_off]
+    if host.at(files.OPT).exists():
+        steps.append(_remove(host, files.OPT))
+    return steps
+
+
+def _switched_off(host: Host) -> list[str]:
+    with contextlib.suppress(FileNotFoundError):
+        return sorted(set(host.at(files.SWITCHED_OFF).read_text().split()))
+    return []
+
+
+def _write(host: Host, path: str, text: str) -> Step:
+    def do() -> None:
+        target = host.at(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        fresh = target.with_name(f".{target.name}.new")
+        fresh.write_text(text)
+        fresh.chmod(0o600 if path in files.YOURS else 0o644)
+        fresh.rename(target)
+
+    return Step(f"write {host.at(path)}", do)
+
+
+def _is_there(path: Path, text: str) -> bool:
+    return path.is_file() and path.read_text() == text
+
+
+def _target(link: Path) -> str | None:
+    return str(link.readlink()) if link.is_symlink() else None
+
+
+def _link(host: Host, path: str, target: str) -> Step:
+    return Step(f"link {host.at(path)} to {target}", partial(_turn, host.at(path), target))
+
+
+def _turn(link: Path, target: str) -> None:
+    """At once: whoever follows the link finds the old or the new, never nothing."""
+    link.parent.mkdir(parents=True, exist_ok=True)
+    fresh = link.with_name(f".{link.name}.new")
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to(target)
+    fresh.rename(link)
+
+
+def _remove(host: Host, path: str) -> Step:
+    target = host.at(path)
+    folder = target.is_dir() and not target.is_symlink()
+    return Step(f"remove {target}", partial(shutil.rmtree, target) if folder else target.unlink)
+
+
+def _systemctl(*words: str) -> None:
+    subprocess.run(["systemctl", *words], check=True, capture_output=True)  # noqa: S603, S607
+
+
+def _word(*question: str) -> str:
+    done = subprocess.run(["systemctl", *question], capture_output=True, text=True, check=False)  # noqa: S603, S607
+    return done.stdout.strip()

@@ -1,0 +1,137 @@
+"""This program and all that it needs, as a copy that stands alone.
+
+Copied is what runs now: the packages of this interpreter that the distribution `landbridge` requires, whose hashes pip checked
+when they came. So an installation needs no network, and installs the very bytes that were tried. Invariant: a copy is named
+after its contents, and whole when its launcher is there; one that somebody runs is never written to.
+"""
+
+import hashlib
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+import landbridge
+from landbridge.install import files
+
+#: Debian's own: an interpreter in somebody's home is out of a service's reach.
+PYTHON = Path("/usr/bin/python3.11")
+PACKAGES = "lib/python3.11/site-packages"
+
+_REQUIREMENT = re.compile(r"([\w.-]+)\s*(?:\[([^]]*)\])?[^;]*(?:;(.*))?", re.DOTALL)
+_EXTRA = re.compile(r"extra\s*==\s*['\"]([^'\"]+)['\"]")
+
+# The launcher knows where the settings of this host are; whoever may not read them is another user with settings of his own.
+_LAUNCHER = """\
+#!{python} -I
+import os
+import sys
+
+if os.access("{configuration}", os.R_OK):
+    os.environ.setdefault("LANDBRIDGE_CONFIG", "{configuration}")
+from landbridge.cli.main import main
+
+sys.exit(main())
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """`sources`: the path below site-packages of each file -> where it lies now."""
+
+    name: str
+    sources: Mapping[str, Path]
+
+
+def here() -> Program:
+    """The program that runs now. Its name is `<version>-<8 hex digits of the contents>`."""
+    own, others = dict(_own()), _closure("landbridge")
+    digest = hashlib.sha256()
+    for relative, path in sorted(own.items()):
+        digest.update(f"{relative}\0{path.stat().st_size}\0".encode() + path.read_bytes())
+    sources = own | _named_for_pip(others.pop("landbridge"))
+    for name, distribution in sorted(others.items()):
+        digest.update(f"{name}\0{_record(distribution)}\0".encode())
+        sources |= _files(distribution)
+    return Program(f"{landbridge.__version__}-{digest.hexdigest()[:8]}", sources)
+
+
+def _own() -> Iterator[tuple[str, Path]]:
+    folder = Path(landbridge.__file__).parent
+    for path in folder.rglob("*"):
+        if path.is_file() and path.suffix != ".pyc":
+            yield f"landbridge/{path.relative_to(folder)}", path
+
+
+def _named_for_pip(distribution: metadata.Distribution) -> dict[str, Path]:
+    """Its name, version and requirements. The code is not taken from there: it may be a link to somebody's folder."""
+    return {name: path for name, path in _files(distribution).items() if ".dist-info/" in name}
+
+
+def _record(distribution: metadata.Distribution) -> str:
+    """The hashes of all its files, as pip wrote them down: much faster to read than they are."""
+    return distribution.read_text("RECORD") or ""
+
+
+def _files(distribution: metadata.Distribution) -> dict[str, Path]:
+    """Those in site-packages."""
+    found = [file for file in distribution.files or () if ".." not in file.parts]
+    return {str(file): Path(str(file.locate())) for file in found}
+
+
+def _closure(name: str, extras: frozenset[str] = frozenset()) -> dict[str, metadata.Distribution]:
+    found: dict[str, metadata.Distribution] = {}
+    left = [(name, extras)]
+    seen = set(left)
+    while left:
+        name, extras = left.pop()
+        try:
+            found[name] = metadata.distribution(name)
+        except metadata.PackageNotFoundError:
+            continue  # required elsewhere, by its marker: pip left it out here
+        more = [one for text in found[name].requires or () if (one := _required(text, extras)) not in {None, *seen}]
+        left += [one for one in more if one]
+        seen |= {one for one in more if one}
+    return found
+
+
+def _required(text: str, extras: frozenset[str]) -> tuple[str, frozenset[str]] | None:
+    """None for a requirement of an extra that nobody asked for."""
+    parts = _REQUIREMENT.fullmatch(text)
+    if parts is None:
+        return None
+    wanted = _EXTRA.search(parts[3] or "")
+    if wanted and wanted[1] not in extras:
+        return None
+    name = re.sub(r"[-_.]+", "-", parts[1]).lower()
+    return name, frozenset(one.strip() for one in (parts[2] or "").split(",") if one.strip())
+
+
+def is_whole(folder: Path) -> bool:
+    return (folder / "bin/landbridge").exists()
+
+
+def copy(program: Program, folder: Path) -> None:
+    """Raises OSError or SubprocessError. What an interrupted copy left is replaced."""
+    shutil.rmtree(folder, ignore_errors=True)
+    subprocess.run([PYTHON, "-m", "venv", "--without-pip", folder], check=True, capture_output=True)  # noqa: S603
+    packages = folder / PACKAGES
+    for relative, source in program.sources.items():
+        target = packages / relative
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(source, target)  # with its time: the compiled file beside it stays good
+        target.chmod(0o755 if source.stat().st_mode & 0o100 else 0o644)
+    compiling = [f"{folder}/bin/python", "-I", "-m", "compileall", "-q", str(packages)]
+    subprocess.run(compiling, check=True, capture_output=True)  # noqa: S603
+    _write_launcher(folder, f"{files.VERSIONS}/{program.name}/bin/python")
+
+
+def _write_launcher(folder: Path, python: str) -> None:
+    """Last and at once: it says that the copy is whole."""
+    fresh = folder / "bin/landbridge.new"
+    fresh.write_text(_LAUNCHER.format(python=python, configuration=files.CONFIGURATION))
+    fresh.chmod(0o755)
+    fresh.rename(folder / "bin/landbridge")

@@ -1,0 +1,230 @@
+"""`landbridge install --root`: everything that an installation writes, without a systemd that runs."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import landbridge
+from lab import upgrade
+from landbridge.install import files, program
+
+REPOSITORY = Path(__file__).parents[2]
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """This version as it is now: somebody may be working on the tree while the tests run."""
+    return upgrade.another_version(tmp_path_factory.mktemp("source"), landbridge.__version__)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory, source: Path) -> Path:
+    """An image with this version installed; nobody changes it."""
+    root = tmp_path_factory.mktemp("image")
+    _install(root, source)
+    return root
+
+
+@pytest.fixture
+def image(root: Path, tmp_path: Path) -> Path:
+    """One to change. Its files are shared with `root`, so they are replaced, never written to."""
+    subprocess.run(["cp", "-al", root, tmp_path / "image"], check=True)
+    return tmp_path / "image"
+
+
+def _replace(path: Path, text: str) -> None:
+    path.unlink()
+    path.write_text(text)
+
+
+def _install(root: Path, source: Path, *flags: str) -> str:
+    """What the command prints; `source` has the version's package."""
+    command = [sys.executable, "-m", "landbridge.cli.main", "install", "--root", str(root), *flags]
+    environment = dict(os.environ, PYTHONPATH=str(source))
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def _tree(root: Path) -> dict[str, bytes | str]:
+    """Everything below, with what is in it."""
+    return {
+        str(path.relative_to(root)): str(path.readlink()) if path.is_symlink() else path.read_bytes()
+        for path in root.rglob("*")
+        if path.is_symlink() or path.is_file()
+    }
+
+
+def _versions(root: Path) -> list[str]:
+    return sorted(path.name for path in (root / "opt/landbridge/versions").iterdir())
+
+
+def _current(root: Path) -> Path:
+    """The copy that the link leads to, seen from outside of the image."""
+    return root / str((root / "opt/landbridge/current").readlink()).lstrip("/")
+
+
+def test_the_copy_runs_by_itself_with_debians_python(root: Path):
+    copy = _current(root)
+    ours = str(REPOSITORY)
+    code = "import sys, landbridge.cli.main, cryptography; print(landbridge.__file__, cryptography.__file__, *sys.path)"
+    done = subprocess.run([copy / "bin/python", "-I", "-c", code], capture_output=True, text=True, check=True)
+    assert str(copy / program.PACKAGES / "landbridge") in done.stdout
+    assert ours not in done.stdout
+    assert (copy / "bin/python").resolve() == program.PYTHON.resolve()
+
+
+def test_the_copy_has_all_that_is_locked_and_nothing_else(root: Path):
+    lines = (REPOSITORY / "requirements.txt").read_text()
+    elsewhere = {"win-inet-pton"}  # by its marker
+    locked = dict(re.findall(r"^([a-z0-9-]+)==([^\s;]+)", lines, re.MULTILINE))
+    found = {}
+    for folder in (_current(root) / program.PACKAGES).glob("*.dist-info"):
+        text = (folder / "METADATA").read_text()
+        name = re.search(r"^Name: (.+)$", text, re.MULTILINE)[1]
+        found[re.sub(r"[-_.]+", "-", name).lower()] = re.search(r"^Version: (.+)$", text, re.MULTILINE)[1]
+    assert found.pop("landbridge") == landbridge.__version__
+    assert found == {name: version for name, version in locked.items() if name not in elsewhere}
+
+
+def test_the_launcher_belongs_to_its_own_copy(root: Path):
+    copy = _current(root)
+    assert (copy / "bin/landbridge").read_text().startswith(f"#!{files.VERSIONS}/{copy.name}/bin/python -I\n")
+    assert str((root / "usr/local/bin/landbridge").readlink()) == "/opt/landbridge/current/bin/landbridge"
+    assert os.access(copy / "bin/landbridge", os.X_OK)
+
+
+def test_the_service_starts_with_the_host(root: Path):
+    wanted = root / "etc/systemd/system/multi-user.target.wants/landbridge.service"
+    assert str(wanted.readlink()) == "/etc/systemd/system/landbridge.service"
+
+
+def test_installing_twice_changes_nothing(root: Path, source: Path):
+    before = _tree(root)
+    assert _install(root, source) == "everything is in place\n"
+    assert _tree(root) == before
+
+
+def test_a_dry_run_tells_everything_and_does_nothing(source: Path, tmp_path: Path):
+    said = _install(tmp_path, source, "--dry-run")
+    assert "landbridge.service" in said
+    assert "landbridge-charon@.service" in said
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_upgrade_turns_the_link_and_keeps_what_the_operator_wrote(image: Path, tmp_path: Path):
+    (first,) = _versions(image)
+    _replace(image / "etc/landbridge/site.toml", "# mine\n")
+    _replace(image / "etc/landbridge/landbridge.toml", "[serve]\n")
+    for number in ("97.0.0", "98.0.0"):
+        _install(image, upgrade.another_version(tmp_path, number))
+        assert _current(image).name.startswith(f"{number}-")
+    assert (image / "etc/landbridge/site.toml").read_text() == "# mine\n"
+    assert (image / "etc/landbridge/landbridge.toml").read_text() == "[serve]\n"
+    # the one before is kept, to go back to
+    assert [name.split("-")[0] for name in _versions(image)] == ["97.0.0", "98.0.0"]
+    assert first not in _versions(image)
+
+
+def test_another_content_is_another_copy_under_the_same_version(image: Path, tmp_path: Path):
+    first = _current(image)
+    before = _tree(first)
+    changed = upgrade.another_version(tmp_path, landbridge.__version__)
+    with (changed / "landbridge/errors.py").open("a") as file:
+        file.write("# changed\n")
+    _install(image, changed)
+    assert _current(image) != first
+    assert _current(image).name.startswith(f"{landbridge.__version__}-")
+    assert _tree(first) == before
+
+
+def test_a_copy_that_was_broken_off_is_made_anew(image: Path, source: Path):
+    copy = _current(image)
+    whole = _contents(copy)
+    (copy / "bin/landbridge").unlink()
+    _replace(copy / program.PACKAGES / "landbridge/errors.py", "half")
+    _install(image, source)
+    assert (copy / "bin/landbridge").exists()
+    assert _contents(copy) == whole
+
+
+def _contents(copy: Path) -> dict[str, bytes | str]:
+    found = _tree(copy / program.PACKAGES)
+    return {name: content for name, content in found.items() if not name.endswith(".pyc")}
+
+
+def test_an_installed_program_installs_itself_elsewhere(root: Path, tmp_path: Path):
+    """So a host without a network is served from one that has it."""
+    command = [_current(root) / "bin/python", "-I", "-m", "landbridge.cli.main"]
+    words = ["install", "--root", tmp_path, "--dry-run"]
+    done = subprocess.run([*command, *words], check=True, capture_output=True, text=True)
+    assert done.stdout.startswith(f"copy landbridge {_current(root).name} to ")
+
+
+@pytest.mark.parametrize(("flags", "kept"), [((), True), (("--purge",), False)], ids=["plain", "purge"])
+def test_uninstalling_leaves_the_data_unless_it_is_told_to_purge(
+    image: Path, landbridge: Run, flags: tuple[str, ...], *, kept: bool
+):
+    data = image / "var/lib/landbridge"
+    data.mkdir(parents=True)
+    (data / "landbridge.db").write_text("rows")
+    done = landbridge("uninstall", "--root", str(image), *flags)
+    assert done.returncode == 0, done.stderr
+    left = {path for path in _tree(image) if "landbridge" in path}
+    yours = {"etc/landbridge/landbridge.toml", "etc/landbridge/site.toml", "var/lib/landbridge/landbridge.db"}
+    assert left == (yours if kept else set())
+
+
+def test_the_written_configuration_is_a_valid_one(root: Path, landbridge: Run, tmp_path: Path):
+    text = (root / "etc/landbridge/landbridge.toml").read_text()
+    (tmp_path / "landbridge.toml").write_text(text.replace(files.SITE, str(root / files.SITE.lstrip("/"))))
+    done = landbridge("check-config", "--config", str(tmp_path / "landbridge.toml"))
+    assert done.returncode == 0, done.stderr
+    assert f"[engine] charon_unit = '{files.CHARON_UNIT}'" in done.stdout
+    assert f"[engine] sockets = '{files.RUN}'" in done.stdout
+
+
+@pytest.mark.parametrize("unit", ["landbridge.service", f"{files.CHARON_UNIT}0123456789ab.service"])
+def test_systemd_finds_nothing_wrong_with_a_unit(root: Path, tmp_path: Path, unit: str):
+    name = re.sub(r"@.*\.", "@.", unit)
+    text = (root / "etc/systemd/system" / name).read_text()
+    (tmp_path / name).write_text(text.replace("/opt/landbridge/current", str(_current(root))))
+    done = subprocess.run(["systemd-analyze", "verify", tmp_path / unit], capture_output=True, text=True, check=False)
+    assert [line for line in done.stderr.splitlines() if "landbridge" in line] == []
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_service_has_no_mount_namespace_of_its_own():
+    """What `ip netns add` mounts there must be seen by the host and by the charons."""
+    text = files.OURS[f"{files.UNITS}/{files.SERVICE}"]
+    keys = {line.split("=")[0] for line in text.splitlines() if "=" in line and not line.startswith("#")}
+    private = re.compile(
+        r"Private|Protect(?!Clock)|ReadOnly|ReadWrite|Inaccessible|Temporary|Bind|Root|Mount|DynamicUser"
+    )
+    assert [key for key in keys if private.match(key)] == []
+
+
+def test_no_unit_binds_a_charon_to_the_service():
+    text = files.OURS[f"{files.UNITS}/{files.CHARON_UNIT}.service"]
+    bonds = re.compile(r"^(Requires|Requisite|BindsTo|PartOf|Upholds|Conflicts|Slice)=", re.MULTILINE)
+    assert bonds.findall(text) == []
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (("--root", "/does/not/exist"), "--root /does/not/exist: is not a folder"),
+        ((), "systemd does not run here: use `landbridge serve`, or --root for an image of another host"),
+    ],
+    ids=["no such root", "no systemd"],
+)
+def test_a_host_that_cannot_be_installed_on_is_refused(landbridge: Any, flags: tuple[str, ...], said: str):
+    done = landbridge("install", *flags)
+    assert (done.returncode, done.stderr) == (1, f"landbridge: {said}\n")

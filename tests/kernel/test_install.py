@@ -1,0 +1,208 @@
+"""A host with systemd: install, tunnel, upgrade, stop, a simulated reboot, a bad version, uninstall. One story, in this order.
+
+Runs in a virtual machine of its own, since it installs for good:
+
+    python -m lab.upgrade
+    python -m lab.vm --systemd -- .venv/bin/python -m pytest tests/kernel/test_install.py
+
+The first line, on the host, makes three versions as an image would have them; there is no network in the machine.
+"""
+
+import contextlib
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from lab import demo, sites, upgrade
+from landbridge.install import files
+
+pytestmark = pytest.mark.timeout(1200)
+HOST = "192.168.44.10"
+#: Seconds. This machine is a tenth as fast as it claims to be.
+PATIENCE = 300
+
+
+class Installed(demo.Service):
+    """The service of this host. What is done to a process elsewhere is done by systemd here."""
+
+    def start(self) -> None:
+        systemctl("start", "landbridge")
+
+    def stop(self, number: object = None) -> None:
+        del number
+        systemctl("stop", "landbridge")
+
+
+def systemctl(*words: str) -> str:
+    done = subprocess.run(["systemctl", *words], capture_output=True, text=True, check=False, timeout=PATIENCE)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def landbridge(number: str, *words: str) -> "subprocess.CompletedProcess[str]":
+    """The command of the version `number`, which is brought here as from an image."""
+    prepared = upgrade.folder(number)
+    here = Path(files.VERSIONS, prepared.name)
+    if not here.exists():
+        here.symlink_to(prepared)
+    command = [here / "bin/landbridge", *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=3 * PATIENCE)
+    sys.stdout.write(done.stdout + done.stderr)
+    return done
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[sites.World]:
+    with sites.World() as world:
+        yield world
+
+
+@pytest.fixture(scope="module")
+def service(world: sites.World) -> Installed:
+    """Nothing is installed yet but the operator's inventory."""
+    Path(files.VERSIONS).mkdir(parents=True)
+    eips = "".join(demo.EIP.format(id=uuid.uuid4(), address=address) for address in sites.EIPS[:4])
+    site = Path(files.SITE)
+    site.parent.mkdir()
+    site.write_text(demo.SITE_FILE.format(underlay=world.wan, vpc=demo.VPC_ID, eips=eips))
+    return Installed(Path(files.DATA), site, Path("/dev/null"))
+
+
+@pytest.fixture(scope="module")
+def connection_id(world: sites.World, service: Installed) -> str:
+    """A tunnel of the installed service."""
+    done = landbridge(upgrade.NOW, "install")
+    assert done.returncode == 0, done.stderr
+    assert "write /etc/landbridge/site.toml" not in done.stdout
+    return demo.build_tunnel(service, world, patience=PATIENCE)
+
+
+def gateway() -> str:
+    """The 12 hex digits of the only one."""
+    (folder,) = Path(files.DATA, "engine").iterdir()
+    return folder.name
+
+
+def charon() -> str:
+    """The process of the only charon unit, and when it started."""
+    return systemctl(
+        "show", "--property=MainPID,ExecMainStartTimestampMonotonic", f"{files.CHARON_UNIT}{gateway()}.service"
+    )
+
+
+def spis(service: Installed, connection_id: str) -> set[tuple[str, str]]:
+    return {(sa["spi_in"], sa["spi_out"]) for sa in service.diagnosis(connection_id)["sas"]}
+
+
+def version(service: Installed) -> str:
+    answer = httpx.get(service.credentials["endpoint"] + "/openapi.json", timeout=60)
+    return str(answer.json()["info"]["version"])
+
+
+@contextlib.contextmanager
+def nothing_lost(world: sites.World) -> Iterator[None]:
+    """Pings cross before, during and after the block, and not one is lost."""
+    with upgrade.pinging(world.vpc_host, HOST) as stream:
+        sites.wait_for(lambda: len(stream.answered()) > upgrade.RATE, "a second of pings", seconds=PATIENCE)
+        yield
+        enough = len(stream.answered()) + 2 * upgrade.RATE
+        sites.wait_for(lambda: len(stream.answered()) > enough, "two more seconds of pings", seconds=PATIENCE)
+        sys.stdout.write(f"pings: {len(stream.answered())} answered, {len(stream.lost())} lost\n")
+        assert stream.lost() == []
+
+
+def test_an_installed_service_carries_a_tunnel_in_units_of_its_own(world: sites.World, connection_id: str) -> None:
+    del connection_id
+    sites.wait_for(lambda: sites.ping(world.vpc_host, HOST), "the first ping", seconds=PATIENCE)
+    assert systemctl("is-active", f"{files.CHARON_UNIT}{gateway()}.service") == "active"
+    assert Path(files.RUN, f"{gateway()}.vici").is_socket()
+    inside = systemctl("show", "--property=ControlGroup", "--value", "landbridge.service")
+    processes = Path(f"/sys/fs/cgroup{inside}/cgroup.procs").read_text().split()  # a look's `nft` may be among them
+    assert systemctl("show", "--property=MainPID", "--value", "landbridge.service") in processes
+    charon = systemctl("show", "--property=MainPID", "--value", f"{files.CHARON_UNIT}{gateway()}.service")
+    assert charon not in processes
+
+
+def test_systemd_finds_nothing_wrong_with_the_installed_units() -> None:
+    units = [files.SERVICE, f"{files.CHARON_UNIT}0123456789ab.service"]
+    done = subprocess.run(["systemd-analyze", "verify", *units], capture_output=True, text=True, check=False)
+    assert (done.returncode, [line for line in done.stderr.splitlines() if "landbridge" in line]) == (0, [])
+
+
+def test_the_packaged_daemon_is_switched_off(connection_id: str) -> None:
+    del connection_id
+    done = subprocess.run(
+        ["systemctl", "is-enabled", "strongswan.service"], capture_output=True, text=True, check=False
+    )
+    assert done.stdout.strip() == "disabled"
+    assert Path(files.SWITCHED_OFF).read_text() == "strongswan.service\n"
+
+
+def test_an_upgrade_loses_no_packet_and_keeps_the_sas(
+    world: sites.World, service: Installed, connection_id: str
+) -> None:
+    before, daemon = spis(service, connection_id), charon()
+    with nothing_lost(world):
+        done = landbridge(upgrade.NEXT, "install")
+        assert done.returncode == 0, done.stderr
+        assert version(service) == upgrade.NEXT
+        wanted = f"the tunnel in the eyes of {upgrade.NEXT}"
+        sites.wait_for(lambda: spis(service, connection_id) == before, wanted, seconds=PATIENCE)
+    assert charon() == daemon
+
+
+def test_a_version_that_does_not_start_gives_way_to_the_one_before(
+    world: sites.World, service: Installed, connection_id: str
+) -> None:
+    before, daemon = spis(service, connection_id), charon()
+    with nothing_lost(world):
+        done = landbridge(upgrade.BROKEN, "install")
+        assert done.returncode == 1
+        assert f"{upgrade.WHY}); {upgrade.NEXT}-" in done.stderr
+        assert version(service) == upgrade.NEXT
+    assert (spis(service, connection_id), charon()) == (before, daemon)
+
+
+def test_stopping_the_service_stops_no_tunnel(world: sites.World, service: Installed, connection_id: str) -> None:
+    before, daemon = spis(service, connection_id), charon()
+    with nothing_lost(world):
+        service.stop()
+        assert charon() == daemon
+        assert Path(files.RUN, f"{gateway()}.vici").is_socket()
+        service.start()
+        sites.wait_for(lambda: spis(service, connection_id) == before, "the tunnel to be seen", seconds=PATIENCE)
+
+
+def test_after_all_that_a_reboot_takes_everything_comes_back(
+    world: sites.World, service: Installed, connection_id: str
+) -> None:
+    before = spis(service, connection_id)
+    service.stop()
+    systemctl("kill", "--signal=KILL", f"{files.CHARON_UNIT}{gateway()}.service")
+    subprocess.run(["ip", "netns", "delete", f"lb-{gateway()}"], check=True)
+    subprocess.run(["rm", "-r", files.RUN], check=True)
+    service.start()
+    sites.wait_for(lambda: sites.ping(world.vpc_host, HOST), "the ping to cross again", seconds=PATIENCE)
+    # until the agent has looked, what is told is what was seen last
+    sites.wait_for(lambda: spis(service, connection_id) not in (set(), before), "new SAs", seconds=PATIENCE)
+    assert systemctl("is-active", f"{files.CHARON_UNIT}{gateway()}.service") == "active"
+
+
+def test_uninstalling_takes_all_down_and_leaves_the_data(connection_id: str) -> None:
+    del connection_id
+    daemon, namespace = f"{files.CHARON_UNIT}{gateway()}.service", Path("/run/netns", f"lb-{gateway()}")
+    done = landbridge(upgrade.NEXT, "uninstall")
+    assert done.returncode == 0, done.stderr
+    left = [path for path in (*files.OURS, files.COMMAND, files.OPT, files.RUN) if Path(path).exists()]
+    assert left == []
+    assert not namespace.exists()
+    state = subprocess.run(["systemctl", "is-active", daemon], capture_output=True, text=True, check=False)
+    assert state.stdout.strip() == "inactive"
+    assert systemctl("is-enabled", "strongswan.service") == "enabled"
+    assert Path(files.DATA, "landbridge.db").exists()
+    assert Path(files.CONFIGURATION).exists()
