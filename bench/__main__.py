@@ -1,6 +1,6 @@
 """`make bench`: median of five interleaved runs of every figure that the README gives.
 
-Options: --runs N, --only NAME (creates, gateway, page), --profile (a cProfile of the server under 32 clients).
+Options: --runs N, --only NAME (creates, gateway, page, load, up, idle), --connections N (of the last three), --profile (a cProfile of the server under 32 clients).
 """
 
 import argparse
@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import floors, load, rows
+from bench import engine, floors, load, rows
 from landbridge.store import vault
 
 GATEWAYS = 100
@@ -265,7 +265,8 @@ FIGURES = {"creates": creates, "gateway": gateway, "page": page}
 def main() -> None:
     parser = argparse.ArgumentParser(prog="bench")
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--only", choices=FIGURES)
+    parser.add_argument("--only", choices=[*FIGURES, *engine.FIGURES])
+    parser.add_argument("--connections", type=int, default=1000)
     parser.add_argument("--profile", action="store_true")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="lb-bench-") as name:
@@ -276,6 +277,9 @@ def main() -> None:
         for figure, measure in FIGURES.items():
             if given.only in (None, figure):
                 measure(folder, given.runs)
+    for figure, measure_engine in engine.FIGURES.items():
+        if given.only in (None, figure):
+            measure_engine(given.runs, given.connections)
 
 
 if __name__ == "__main__":

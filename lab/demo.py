@@ -25,7 +25,7 @@ import tomllib
 import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -86,20 +86,22 @@ def wait_for(happened: Callable[[], object], what: str, *, seconds: float = 10) 
 
 @dataclass
 class Service:
-    """A `landbridge serve` of our own on the inventory of a world."""
+    """A `landbridge serve` of our own on the inventory of a world. Counters are as fresh as the last look: it looks often."""
 
     data: Path
     site: Path
     log: Path
+    engine: str = "strongswan"
+    settings: dict[str, str] = field(default_factory=lambda: {"LANDBRIDGE_AGENT_TICK_SECONDS": "1"})
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         command = [BIN / "landbridge", "serve", "--data", self.data, "--site", self.site, "--listen", "127.0.0.1:0"]
-        environment = dict(os.environ, LANDBRIDGE_AGENT_TICK_SECONDS="1")  # counters are as fresh as the last look
+        environment = os.environ | self.settings
         with self.log.open("ab") as out:
             self.process = subprocess.Popen(
                 # `env` unblocks the signals; in a session of its own it hears no Ctrl-C: we end it, at our time
-                ["env", "--default-signal", *command, "--engine", "strongswan"],
+                ["env", "--default-signal", *command, "--engine", self.engine],
                 env=environment,
                 stdout=out,
                 stderr=out,
@@ -162,9 +164,10 @@ def _last_line(text: str) -> str:
 
 
 @contextlib.contextmanager
-def serving(world: sites.World) -> Iterator[Service]:
-    """The service on the world's inventory; afterwards it is stopped, and the tunnels too."""
+def serving(world: sites.World, **settings: str) -> Iterator[Service]:
+    """The service on the world's inventory; afterwards it is stopped, and the tunnels too. `settings` are variables of its own."""
     service = Service(world.folder / "data", world.folder / "site.toml", world.folder / "service.log")
+    service.settings = settings or service.settings
     eips = "".join(EIP.format(id=uuid.uuid4(), address=address) for address in sites.EIPS[:4])
     service.site.write_text(SITE_FILE.format(underlay=world.wan, vpc=VPC_ID, eips=eips))
     try:
@@ -192,15 +195,15 @@ def wait_for_status(what: str, status: Callable[[], str], wanted: str, seconds: 
         time.sleep(0.02)
 
 
-def build_tunnel(service: Service, world: sites.World) -> str:
-    """Gateway, customer gateway and connection through the API; the id of the connection."""
+def build_tunnel(service: Service, world: sites.World, *, patience: float = 30) -> str:
+    """Gateway, customer gateway and connection through the API; the id of the connection. `patience` in seconds, for each."""
     client = service.client()
     wish = v5.CreateVgwRequestBodyContent(name="headquarters", vpc_id=VPC_ID, local_subnets=[sites.VPC])
     body = v5.CreateVgwRequestBody(vpn_gateway=wish)
     gateway_id = client.create_vgw(v5.CreateVgwRequest(body=body)).vpn_gateway.id
     show = v5.ShowVgwRequest(vgw_id=gateway_id)
     say(f"==> POST /v5/…/vpn-gateways: {gateway_id}")
-    wait_for_status("gateway", lambda: str(client.show_vgw(show).vpn_gateway.status), "ACTIVE")
+    wait_for_status("gateway", lambda: str(client.show_vgw(show).vpn_gateway.status), "ACTIVE", patience)
     gateway = client.show_vgw(show).vpn_gateway
 
     heed()
@@ -222,7 +225,9 @@ def build_tunnel(service: Service, world: sites.World) -> str:
     made = client.create_vpn_connection(v5.CreateVpnConnectionRequest(body=body)).vpn_connection
     say(f"==> POST /v5/…/vpn-connection: {made.id}")
     one = v5.ShowVpnConnectionRequest(vpn_connection_id=made.id)
-    wait_for_status("connection", lambda: str(client.show_vpn_connection(one).vpn_connection.status), "ACTIVE")
+    wait_for_status(
+        "connection", lambda: str(client.show_vpn_connection(one).vpn_connection.status), "ACTIVE", patience
+    )
     return str(made.id)
 
 

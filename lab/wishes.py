@@ -46,6 +46,23 @@ def gateway(**given: Any) -> model.VpnGateway:
     return model.VpnGateway(**(values | given))
 
 
+def customer_gateway(**given: Any) -> model.CustomerGateway:
+    """The first device of a world, by its address."""
+    values: dict[str, Any] = {
+        "id": str(uuid.uuid4()),
+        "project_id": "0123456789abcdef0123456789abcdef",
+        "name": "branch",
+        "id_type": "ip",
+        "id_value": "198.51.100.2",
+        "bgp_asn": 65001,
+        "route_mode": "bgp",
+        "tags": (),
+        "created_at": START,
+        "updated_at": START,
+    }
+    return model.CustomerGateway(**(values | given))
+
+
 def ike_policy(**given: Any) -> model.IkePolicy:
     values: dict[str, Any] = {
         "version": "v2",
