@@ -1,0 +1,53 @@
+"""BIRD 2: the BGP session through the tunnel. It makes no tunnel itself."""
+
+from collections.abc import Iterator
+
+from landbridge.peerconfig.device import Device, Family, Part, lines
+from landbridge.peerconfig.side import Net, Side
+
+
+def write(side: Side) -> list[Part]:
+    """Announced and taken are only the subnets that the connection names; what it does not name is for the reader to add."""
+    if side.device_inner is None or side.gateway_inner is None:
+        raise ValueError("a bgp connection has both inner addresses")
+    content = lines(
+        f"protocol bgp {side.tag.replace('-', '_')} {{",
+        f"  local {side.device_inner.ip} as {side.device_asn};",
+        f"  neighbor {side.gateway_inner.ip} as {side.gateway_asn};",
+        "  ipv4 {",
+        f"    import {_filter(side.gateway_subnets, otherwise='all')};",
+        f"    export {_filter(side.device_subnets, otherwise='none')};",
+        f"    preference {300 - side.metric};",
+        "  };",
+        "}",
+    )
+    return [Part(f"/etc/bird/{side.tag}.conf", content)]
+
+
+def _filter(nets: tuple[Net, ...], *, otherwise: str) -> str:
+    return f"where net ~ [ {', '.join(map(str, nets))} ]" if nets else otherwise
+
+
+def _notes(side: Side) -> Iterator[str]:
+    yield "the tunnel comes from an IKE daemon: print its text too."
+    if not side.device_subnets:
+        yield "the connection names no subnets of this side, so nothing is announced: change the export filter."
+
+
+FAMILY = Family(
+    device=Device(
+        id="bird",
+        vendor="CZ.NIC",
+        kind="routing daemon",
+        family="BIRD",
+        versions="2.0 and later",
+        format="Include it from /etc/bird/bird.conf, which needs the protocols device, direct and kernel; then: birdc configure",
+        proved=False,
+        source="BIRD 2.0 User's Guide, BGP",
+        notes=("only for connections of style bgp.",),
+    ),
+    abilities=None,
+    comment="#",
+    write=write,
+    notes=_notes,
+)

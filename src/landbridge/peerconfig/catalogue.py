@@ -1,0 +1,108 @@
+"""All device families, and the one way to a text: check, write, put a header on top."""
+
+import dataclasses
+import re
+from collections.abc import Iterator
+
+from landbridge import errors
+from landbridge.peerconfig import (
+    bird,
+    checking,
+    cisco,
+    fortigate,
+    frr,
+    huawei,
+    libreswan,
+    opnsense,
+    pfsense,
+    routeros,
+    strongswan,
+    vyos,
+)
+from landbridge.peerconfig.device import PLACEHOLDER, Device, Family, Part, Text
+from landbridge.peerconfig.side import Side
+
+_FAMILIES = {
+    module.FAMILY.device.id: module.FAMILY
+    for module in (
+        strongswan,
+        libreswan,
+        bird,
+        frr,
+        vyos,
+        routeros,
+        cisco,
+        fortigate,
+        pfsense,
+        opnsense,
+        huawei,
+    )
+}
+#: What the proofs of devices were made with.
+PROVED_STYLES = ("policy", "static")
+
+
+def devices() -> tuple[Device, ...]:
+    return tuple(family.device for family in _FAMILIES.values())
+
+
+def find(device_id: str) -> Device | None:
+    family = _FAMILIES.get(device_id)
+    return family.device if family else None
+
+
+def match(*, vendor: str, kind: str | None, family: str, versions: str | None) -> Device | None:
+    """The device that an export request describes in the words of the list, in any letters; None says nothing of a word."""
+    asked = ((vendor, "vendor"), (kind, "kind"), (family, "family"), (versions, "versions"))
+    for device in devices():
+        if all(word is None or word.lower() == getattr(device, field).lower() for word, field in asked):
+            return device
+    return None
+
+
+def render(device: Device, side: Side) -> Text:
+    """The text for a device of the list. Raises `errors.Invalid` with every field that the device cannot carry."""
+    family = _FAMILIES[device.id]
+    if family.abilities is not None and not family.abilities.interface:
+        side = dataclasses.replace(side, plane="userland")
+    wrong = list(checking.check(family, side))
+    if wrong:
+        raise errors.Invalid(wrong)
+    first, *others = family.write(side)
+    header = "".join(f"{family.comment} {line}".rstrip() + "\n" for line in _header(family, side))
+    return Text(device, (Part(first.path, f"{header}\n{first.content}"), *others))
+
+
+def _header(family: Family, side: Side) -> Iterator[str]:
+    device = family.device
+    yield f"{device.name} ({device.versions}): the other side of VPN connection {_harmless(side.name)}"
+    yield f"Connection {side.connection_id}, style {side.style}. {device.format}"
+    yield _told_proof(device, side)
+    yield f"Manual: {device.source}"
+    if family.abilities is not None:
+        yield _told_selectors(side)
+        if side.psk is None:
+            yield f"The pre-shared key is not shown: {PLACEHOLDER} stands in its place, in a line that the device skips."
+    for note in (*device.notes, *family.notes(side), *checking.nearly(family, side)):
+        yield f"Note: {note}"
+
+
+def _told_proof(device: Device, side: Side) -> str:
+    if not device.proved:
+        return "UNPROVED: written after the vendor's manual, never tried on this device."
+    if side.style not in PROVED_STYLES:
+        return f"UNPROVED in style {side.style}: only {' and '.join(PROVED_STYLES)} were tried with this device."
+    return "Proved: a text like this was used as it is printed, and the tunnel came up."
+
+
+def _told_selectors(side: Side) -> str:
+    if side.routed:
+        return "Selectors: 0.0.0.0/0 on both sides, as the gateway offers; routes decide what goes into the tunnel."
+    if side.style == "static":
+        return "Selectors: the pairs of subnets. The gateway takes them also where it offers 0.0.0.0/0 itself."
+    return "Selectors: the pairs of subnets, the same as the gateway's."
+
+
+def _harmless(name: str) -> str:
+    """A name is told, never obeyed: what could end a comment is a question mark."""
+    return re.sub(r"[^A-Za-z0-9_.-]", "?", name)

@@ -1,0 +1,83 @@
+"""What a device cannot carry of a connection, each by its field; and what it can carry only nearly."""
+
+from collections.abc import Iterator
+
+from landbridge import model
+from landbridge.peerconfig.device import Abilities, Family, Table, clamp
+from landbridge.peerconfig.side import Identity, Side
+
+
+def check(family: Family, side: Side) -> Iterator[model.Violation]:
+    name = family.device.name
+    if side.style == "bgp" and side.device_asn is None:
+        yield model.Violation("bgp_asn", "the customer gateway has no BGP ASN", "a customer gateway with bgp_asn")
+    if family.abilities is None:
+        yield from _check_word("style", side.style, frozenset({"bgp"}), name)
+    else:
+        yield from _check_tunnel(side, family.abilities, name)
+
+
+def _check_tunnel(side: Side, able: Abilities, name: str) -> Iterator[model.Violation]:
+    yield from _check_word("style", side.style, able.styles, name)
+    yield from _check_word("ikepolicy.ike_version", side.exchange, able.exchanges, name)
+    yield from _check_ike(side.ike, able, name)
+    yield from _check_ipsec(side.ipsec, able, name)
+    for identity in (side.device_identity, side.gateway_identity):
+        yield from _check_identity(identity, able, name)
+    if side.psk is not None and not able.psk.fullmatch(side.psk.reveal()):
+        yield model.Violation(
+            "psk", f"has characters that cannot be written for {name}", "another PSK, or another device"
+        )
+    if side.style != "bgp" and not side.pairs:
+        yield model.Violation("peer_subnets", "there is no pair of subnets to carry", "subnets on both sides")
+    yield from able.limits(side)
+
+
+def _check_ike(policy: model.IkePolicy, able: Abilities, name: str) -> Iterator[model.Violation]:
+    yield from _check_word("ikepolicy.encryption_algorithm", policy.encryption_algorithm, able.ike_encryption, name)
+    yield from _check_word(
+        "ikepolicy.authentication_algorithm", policy.authentication_algorithm, able.ike_authentication, name
+    )
+    yield from _check_word("ikepolicy.dh_group", policy.dh_group, able.ike_groups, name)
+    if policy.version == "v1" and "gcm" in policy.encryption_algorithm:
+        yield model.Violation("ikepolicy.encryption_algorithm", "IKEv1 cannot negotiate GCM", "ike_version v2")
+
+
+def _check_ipsec(policy: model.IpsecPolicy, able: Abilities, name: str) -> Iterator[model.Violation]:
+    """With GCM the authentication algorithm has no meaning."""
+    yield from _check_word("ipsecpolicy.encryption_algorithm", policy.encryption_algorithm, able.esp_encryption, name)
+    if "gcm" not in policy.encryption_algorithm:
+        yield from _check_word(
+            "ipsecpolicy.authentication_algorithm", policy.authentication_algorithm, able.esp_authentication, name
+        )
+    if policy.pfs != "disable":
+        yield from _check_word("ipsecpolicy.pfs", policy.pfs, able.pfs, name)
+
+
+def _check_word(
+    field: str, word: str | None, known: Table | frozenset[model.Style] | frozenset[str], name: str
+) -> Iterator[model.Violation]:
+    if word not in known:
+        yield model.Violation(field, f"{name} cannot do {word}", f"{' or '.join(sorted(known))}, or another device")
+
+
+def _check_identity(identity: Identity, able: Abilities, name: str) -> Iterator[model.Violation]:
+    if identity.kind == "fqdn" and not able.identity.fullmatch(identity.text):
+        yield model.Violation(
+            identity.field, f"{identity.text!r} cannot be written for {name}", "a plain name like branch.example"
+        )
+
+
+def nearly(family: Family, side: Side) -> Iterator[str]:
+    """Notes on timers that the device cannot set as they are."""
+    able, dpd = family.abilities, side.ike.dpd
+    if able is None:
+        return
+    for what, seconds, allowed in (
+        ("ikepolicy.lifetime_seconds", side.ike.lifetime_seconds, able.ike_lifetime),
+        ("ipsecpolicy.lifetime_seconds", side.ipsec.lifetime_seconds, able.ipsec_lifetime),
+        ("ikepolicy.dpd.interval", dpd.interval, able.dpd_interval),
+    ):
+        near = clamp(seconds, allowed)
+        if near != seconds:
+            yield f"{what} is {seconds}; this device takes {allowed[0]} to {allowed[1]}, so it is {near} here."

@@ -1,0 +1,124 @@
+"""What a device family is and can do, and what a rendered text is."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from landbridge import model
+from landbridge.peerconfig.side import Side
+
+#: Stands in a comment where the PSK would be. Its signs are no PSK's: the API allows neither < nor >.
+PLACEHOLDER = "<PRE-SHARED-KEY>"
+
+#: Names as most devices take them without quotes. A family that quotes may take more.
+PLAIN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,62}", re.ASCII)
+#: What the API allows in a PSK; and the same without the space, for devices that read a word.
+PSK_TEXT = re.compile(r"[A-Za-z0-9~!@#$%^()\-_+={ },./:;]{1,128}", re.ASCII)
+PSK_WORD = re.compile(r"[A-Za-z0-9~!@#$%^()\-_+={},./:;]{1,128}", re.ASCII)
+#: Any visible line, for what quotes everything.
+PRINTABLE = re.compile(r"[ -~]{1,255}", re.ASCII)
+
+Table = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """One entry of the list of supported devices. `proved`: its text was used here as it is printed, and the tunnel came up.
+
+    `source` is the title of the vendor's manual that the text follows.
+    """
+
+    id: str
+    vendor: str
+    kind: str
+    family: str
+    versions: str
+    format: str
+    proved: bool
+    source: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.family if self.family == self.vendor else f"{self.vendor} {self.family}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Abilities:
+    """What a family can write: the API's word -> the device's. What has no word here the device cannot do.
+
+    Ranges are seconds. `limits` finds what no table says. `interface`: a static connection goes by routes into a tunnel
+    interface where the gateway offers 0.0.0.0/0; without one it is pairs, which the gateway takes as well.
+    """
+
+    styles: frozenset[model.Style] = frozenset({"static", "policy", "bgp", "policy-template"})
+    exchanges: frozenset[str] = frozenset({"v2", "v1 main", "v1 aggressive"})
+    ike_encryption: Table
+    ike_authentication: Table
+    ike_groups: Table
+    esp_encryption: Table
+    esp_authentication: Table
+    pfs: Table
+    identity: "re.Pattern[str]" = PLAIN_NAME
+    psk: "re.Pattern[str]" = PSK_TEXT
+    ike_lifetime: tuple[int, int] = (60, 604800)
+    ipsec_lifetime: tuple[int, int] = (30, 604800)
+    dpd_interval: tuple[int, int] = (10, 3600)
+    interface: bool = True
+    limits: Callable[[Side], Iterator[model.Violation]] = lambda _: iter(())
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A file of the device, or the lines for its command line (`path` is then None)."""
+
+    path: str | None
+    content: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """What is printed for a device: `str()` is all of it. It may hold the PSK, so its repr does not show it."""
+
+    device: Device
+    parts: tuple[Part, ...]
+
+    def __str__(self) -> str:
+        return "\n".join(part.content for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """A device with its abilities and the function that writes its text; `comment` starts a line that the device skips.
+
+    A routing daemon has no abilities: it makes no tunnel, it speaks BGP through one.
+    """
+
+    device: Device
+    abilities: Abilities | None
+    comment: str
+    write: Callable[[Side], list[Part]]
+    notes: Callable[[Side], Iterator[str]] = lambda _: iter(())
+
+
+def lines(*items: str | list[str] | None) -> str:
+    """Lines and lists of lines, one under the other; None is left out."""
+    flat: list[str] = []
+    for item in items:
+        flat.extend([item] if isinstance(item, str) else item or [])
+    return "\n".join(flat) + "\n"
+
+
+def indent(text: list[str], by: int) -> list[str]:
+    return [" " * by + line for line in text]
+
+
+def clamp(seconds: int, allowed: tuple[int, int]) -> int:
+    return max(allowed[0], min(seconds, allowed[1]))
+
+
+def keyed(side: Side, comment: str, write: Callable[[str], str]) -> str:
+    """The line with the PSK; without one the same line as a comment, which no device takes for a key."""
+    if side.psk is None:
+        return f"{comment} {write(PLACEHOLDER)}"
+    return write(side.psk.reveal())

@@ -1,0 +1,61 @@
+"""FRR: the BGP session through the tunnel, as lines for vtysh. It makes no tunnel itself."""
+
+from collections.abc import Iterator
+
+from landbridge.peerconfig.device import Device, Family, Part, indent, lines
+from landbridge.peerconfig.side import Net, Side
+
+
+def write(side: Side) -> list[Part]:
+    """eBGP without a policy carries no route in FRR, so there is a prefix list each way."""
+    if side.device_inner is None or side.gateway_inner is None:
+        raise ValueError("a bgp connection has both inner addresses")
+    peer, name = side.gateway_inner.ip, side.tag.upper()
+    content = lines(
+        _prefix_list(f"{name}-IN", side.gateway_subnets, otherwise="permit 0.0.0.0/0 le 32"),
+        _prefix_list(f"{name}-OUT", side.device_subnets, otherwise="deny 0.0.0.0/0 le 32"),
+        f"router bgp {side.device_asn}",
+        f" neighbor {peer} remote-as {side.gateway_asn}",
+        f" neighbor {peer} update-source {side.device_inner.ip}",
+        " address-family ipv4 unicast",
+        indent([f"network {net}" for net in side.device_subnets], 2),
+        f"  neighbor {peer} activate",
+        f"  neighbor {peer} weight {300 - side.metric}",
+        f"  neighbor {peer} prefix-list {name}-IN in",
+        f"  neighbor {peer} prefix-list {name}-OUT out",
+        " exit-address-family",
+        "exit",
+    )
+    return [Part(None, content)]
+
+
+def _prefix_list(name: str, nets: tuple[Net, ...], *, otherwise: str) -> list[str]:
+    rules = [f"permit {net}" for net in nets] or [otherwise]
+    return [f"ip prefix-list {name} seq {5 * number} {rule}" for number, rule in enumerate(rules, 1)]
+
+
+def _notes(side: Side) -> Iterator[str]:
+    yield "the tunnel comes from an IKE daemon: print its text too."
+    if not side.device_subnets:
+        yield "the connection names no subnets of this side, so nothing is announced: add network lines and permit them."
+
+
+FAMILY = Family(
+    device=Device(
+        id="frr",
+        vendor="FRRouting",
+        kind="routing daemon",
+        family="FRR",
+        versions="8.0 and later",
+        format="Lines for vtysh in configuration mode",
+        proved=False,
+        source="FRR User Guide, BGP and Filtering",
+        notes=(
+            "only for connections of style bgp. A second `router bgp` block of the same number is added to the first.",
+        ),
+    ),
+    abilities=None,
+    comment="!",
+    write=write,
+    notes=_notes,
+)

@@ -1,0 +1,130 @@
+"""OPNsense: a worksheet for VPN > IPsec > Connections, whose fields are strongSwan's. It stores a PSK encoded."""
+
+from collections.abc import Iterator
+
+from landbridge.peerconfig import pfsense, worksheet
+from landbridge.peerconfig.device import PLAIN_NAME, PRINTABLE, Abilities, Device, Family, Part
+from landbridge.peerconfig.side import Pair, Side
+
+_ENCRYPTION = {
+    "aes-128": "aes128",
+    "aes-192": "aes192",
+    "aes-256": "aes256",
+    "aes-128-gcm-16": "aes128gcm16",
+    "aes-256-gcm-16": "aes256gcm16",
+}
+_AUTHENTICATION = {"sha1": "sha1", "sha2-256": "sha256", "sha2-384": "sha384", "sha2-512": "sha512"}
+_GROUPS = {
+    "group14": "modp2048",
+    "group15": "modp3072",
+    "group16": "modp4096",
+    "group19": "ecp256",
+    "group20": "ecp384",
+    "group21": "ecp521",
+}
+
+
+def write(side: Side) -> list[Part]:
+    ids = [("Local Identifier", side.device_identity.text), ("Remote Identifier", side.gateway_identity.text)]
+    pages = [
+        ("VPN > IPsec > Pre-Shared Keys > Add", [*ids, ("Pre-Shared Key", worksheet.psk(side)), ("Type", "PSK")]),
+        ("VPN > IPsec > Connections > Add", list(_connection(side))),
+        ("Local Authentication", [("Authentication", "Pre-Shared Key"), ("Id", side.device_identity.text)]),
+        ("Remote Authentication", [("Authentication", "Pre-Shared Key"), ("Id", side.gateway_identity.text)]),
+        *(("Children > Add", list(_child(side, pair))) for pair in side.selectors),
+        *_routing(side),
+    ]
+    return [Part(None, worksheet.write(pages))]
+
+
+def _connection(side: Side) -> Iterator[tuple[str, str]]:
+    policy = side.ike
+    gcm = "prf" if "gcm" in policy.encryption_algorithm else ""
+    authentication = f"{gcm}{_AUTHENTICATION[policy.authentication_algorithm]}"
+    yield "Description", side.tag
+    yield "Proposals", f"{_ENCRYPTION[policy.encryption_algorithm]}-{authentication}-{_GROUPS[policy.dh_group or '']}"
+    yield "Version", f"IKE{policy.version}"
+    if policy.version == "v1":
+        yield "Aggressive", "on" if side.aggressive else "off"
+    yield "MOBIKE", "off"
+    yield "Local addresses", str(side.device_address or "(empty)")
+    yield "Remote addresses", str(side.gateway_address)
+    yield "Rekey time (s)", str(policy.lifetime_seconds)
+    yield "DPD delay (s)", str(policy.dpd.interval)
+    if policy.version == "v1":
+        yield "DPD timeout (s)", str(side.dpd_patience)
+    yield "Keyingtries", "0"
+
+
+def _child(side: Side, pair: Pair) -> Iterator[tuple[str, str]]:
+    policy = side.ipsec
+    parts = [_ENCRYPTION[policy.encryption_algorithm]]
+    if "gcm" not in policy.encryption_algorithm:
+        parts.append(_AUTHENTICATION[policy.authentication_algorithm])
+    if policy.pfs in _GROUPS:
+        parts.append(_GROUPS[policy.pfs])
+    yield "Mode", "Tunnel"
+    yield "Policies", "off" if side.routed else "on"
+    if side.routed:
+        yield "Reqid", str(side.number)
+    yield "Start action", "Start"
+    yield "DPD action", "Restart"
+    yield "ESP proposals", "-".join(parts)
+    yield "Local", str(pair.device)
+    yield "Remote", str(pair.gateway)
+    yield "Rekey time (s)", str(policy.lifetime_seconds)
+
+
+def _routing(side: Side) -> Iterator[worksheet.Page]:
+    if not side.routed:
+        return
+    inner = side.gateway_inner.ip if side.gateway_inner else None
+    yield (
+        "VPN > IPsec > Virtual Tunnel Interfaces > Add",
+        [
+            ("Reqid", str(side.number)),
+            ("Local address", str(side.device_address or "(the outer address)")),
+            ("Remote address", str(side.gateway_address)),
+            ("Tunnel local address", str(side.device_inner and side.device_inner.ip)),
+            ("Tunnel remote address", str(inner)),
+        ],
+    )
+    if side.style == "bgp":
+        yield "Routing > BGP (plugin os-frr)", pfsense.bgp(side)
+        return
+    yield "System > Routes > Configuration", [(str(net), f"via {inner}") for net in side.gateway_subnets]
+
+
+def _notes(side: Side) -> Iterator[str]:
+    yield "add a pass rule on the IPsec interface of Firewall > Rules."
+    if side.device_identity.kind == side.gateway_identity.kind == "ip":
+        return
+    yield "an identifier that is a name stands there as it is, without quotes or prefix."
+
+
+FAMILY = Family(
+    device=Device(
+        id="opnsense",
+        vendor="Deciso",
+        kind="firewall",
+        family="OPNsense",
+        versions="23.1 and later",
+        format="A worksheet: type the values into the web pages.",
+        proved=False,
+        source="OPNsense documentation, Virtual Private Networking: IPsec",
+        notes=("its pages offer no 3DES, no MD5 and no group below 14.",),
+    ),
+    abilities=Abilities(
+        ike_encryption=_ENCRYPTION,
+        ike_authentication=_AUTHENTICATION,
+        ike_groups=_GROUPS,
+        esp_encryption=_ENCRYPTION,
+        esp_authentication=_AUTHENTICATION,
+        pfs=_GROUPS,
+        identity=PLAIN_NAME,
+        psk=PRINTABLE,
+    ),
+    comment="#",
+    write=write,
+    notes=_notes,
+)

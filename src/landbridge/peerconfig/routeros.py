@@ -1,0 +1,138 @@
+"""MikroTik RouterOS 7, as commands. Plain IPsec has no tunnel interface there: policies choose the traffic, and BGP has no way in."""
+
+from collections.abc import Iterator
+
+from landbridge.peerconfig.device import PRINTABLE, Abilities, Device, Family, Part, keyed, lines
+from landbridge.peerconfig.side import Identity, Side
+
+_IKE_ENCRYPTION = {"aes-128": "aes-128", "aes-192": "aes-192", "aes-256": "aes-256", "3des": "3des"}
+_ESP_ENCRYPTION = {
+    "aes-128": "aes-128-cbc",
+    "aes-192": "aes-192-cbc",
+    "aes-256": "aes-256-cbc",
+    "3des": "3des",
+    "aes-128-gcm-16": "aes-128-gcm",
+    "aes-256-gcm-16": "aes-256-gcm",
+}
+_IKE_AUTHENTICATION = {"md5": "md5", "sha1": "sha1", "sha2-256": "sha256", "sha2-384": "sha384", "sha2-512": "sha512"}
+_ESP_AUTHENTICATION = {"md5": "md5", "sha1": "sha1", "sha2-256": "sha256", "sha2-512": "sha512"}
+_GROUPS = {
+    "group1": "modp768",
+    "group2": "modp1024",
+    "group5": "modp1536",
+    "group14": "modp2048",
+    "group15": "modp3072",
+    "group16": "modp4096",
+    "group19": "ecp256",
+    "group20": "ecp384",
+    "group21": "ecp521",
+}
+_EXCHANGE = {"v2": "ike2", "v1 main": "main", "v1 aggressive": "aggressive"}
+
+
+def write(side: Side) -> list[Part]:
+    """The identity is one command with the PSK in it: without a PSK RouterOS would take the empty one, so all of it is a comment."""
+    tag = side.tag
+    content = lines(
+        f"/ip ipsec profile add name={tag} {_profile(side)}",
+        f"/ip ipsec proposal add name={tag} {_proposal(side)}",
+        f"/ip ipsec peer add name={tag} address={side.gateway_address}/32{_local(side)}"
+        f" exchange-mode={_EXCHANGE[side.exchange]} profile={tag}",
+        keyed(
+            side,
+            "#",
+            lambda psk: (
+                f"/ip ipsec identity add peer={tag} auth-method=pre-shared-key {_ids(side)} secret={_quoted(psk)}"
+            ),
+        ),
+        *(
+            f"/ip ipsec policy add peer={tag} proposal={tag} tunnel=yes level=unique"
+            f" src-address={pair.device} dst-address={pair.gateway}"
+            for pair in side.pairs
+        ),
+        *(
+            f"/ip firewall nat add chain=srcnat action=accept comment={tag}"
+            f" src-address={pair.device} dst-address={pair.gateway}"
+            for pair in side.pairs
+        ),
+    )
+    return [Part(f"{tag}.rsc", content)]
+
+
+def _profile(side: Side) -> str:
+    policy = side.ike
+    return (
+        f"enc-algorithm={_IKE_ENCRYPTION[policy.encryption_algorithm]}"
+        f" hash-algorithm={_IKE_AUTHENTICATION[policy.authentication_algorithm]}"
+        f" dh-group={_GROUPS[policy.dh_group or '']} lifetime={policy.lifetime_seconds}s"
+        f" dpd-interval={policy.dpd.interval}s dpd-maximum-failures=3 nat-traversal=yes"
+    )
+
+
+def _proposal(side: Side) -> str:
+    policy = side.ipsec
+    gcm = "gcm" in policy.encryption_algorithm
+    authentication = "null" if gcm else _ESP_AUTHENTICATION[policy.authentication_algorithm]
+    return (
+        f"enc-algorithms={_ESP_ENCRYPTION[policy.encryption_algorithm]} auth-algorithms={authentication}"
+        f" pfs-group={_GROUPS.get(policy.pfs or '', 'none')} lifetime={policy.lifetime_seconds}s"
+    )
+
+
+def _local(side: Side) -> str:
+    return f" local-address={side.device_address}" if side.device_address else ""
+
+
+def _ids(side: Side) -> str:
+    return f"my-id={_identity(side.device_identity)} remote-id={_identity(side.gateway_identity)} generate-policy=no"
+
+
+def _identity(identity: Identity) -> str:
+    return f"fqdn:{identity.text}" if identity.kind == "fqdn" else f"address:{identity.text}"
+
+
+def _quoted(text: str) -> str:
+    """A $ would begin a variable, and ? asks for help on the console."""
+    for sign in '\\"$?':
+        text = text.replace(sign, f"\\{sign}")
+    return f'"{text}"'
+
+
+def _notes(side: Side) -> Iterator[str]:
+    yield "the srcnat rules must stand above the masquerade rule: move them there."
+    if side.probed:
+        yield f"the gateway probes {side.device_inner}: give the router that address, e.g. on a bridge without ports."
+
+
+FAMILY = Family(
+    device=Device(
+        id="routeros",
+        vendor="MikroTik",
+        kind="router",
+        family="RouterOS",
+        versions="7",
+        format="Paste it into a terminal, or: import file-name",
+        proved=False,
+        source="MikroTik documentation, RouterOS: IPsec",
+        notes=(
+            "no GCM in phase 1, no SHA2-384 in phase 2, no BGP: plain IPsec has no tunnel interface there.",
+            "with a gateway on the kernel data plane prefer style policy: for style static that one offers 0.0.0.0/0.",
+        ),
+    ),
+    abilities=Abilities(
+        interface=False,
+        styles=frozenset({"static", "policy", "policy-template"}),
+        ike_encryption=_IKE_ENCRYPTION,
+        ike_authentication=_IKE_AUTHENTICATION,
+        ike_groups=_GROUPS,
+        esp_encryption=_ESP_ENCRYPTION,
+        esp_authentication=_ESP_AUTHENTICATION,
+        pfs=_GROUPS,
+        psk=PRINTABLE,
+        ike_lifetime=(60, 604800),
+        ipsec_lifetime=(30, 604800),
+    ),
+    comment="#",
+    write=write,
+    notes=_notes,
+)

@@ -1,0 +1,183 @@
+"""A connection as the customer's device sees it: mirrored, complete, and in types that hold nothing but what they say.
+
+Addresses and nets are parsed, so no text hides in them. Identities, the PSK and the connection's name stay what users wrote.
+"""
+
+import ipaddress
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from landbridge import model
+
+Address = ipaddress.IPv4Address
+Interface = ipaddress.IPv4Interface
+Net = ipaddress.IPv4Network
+Plane = Literal["kernel", "userland"]
+
+EVERYTHING = Net("0.0.0.0/0")
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who one end says it is; `field` is the wire's word for it, for refusals."""
+
+    kind: model.IdType
+    text: str
+    field: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """The traffic selectors of one CHILD_SA."""
+
+    device: Net
+    gateway: Net
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """Effective values of one connection. `device` is the reader's end, `gateway` is ours.
+
+    `pairs` are the selectors of everything that the tunnel carries, none for bgp. `plane` is what carries the gateway's end: the
+    kernel plane offers 0.0.0.0/0 for a static connection, the userland plane exactly the pairs. `inner` addresses are None
+    where there is no tunnel interface. `standby`: the second tunnel of an active-standby pair, whose routes come second.
+    """
+
+    connection_id: str
+    name: str
+    style: model.Style
+    plane: Plane
+    device_address: Address | None
+    gateway_address: Address
+    device_identity: Identity
+    gateway_identity: Identity
+    device_subnets: tuple[Net, ...]
+    gateway_subnets: tuple[Net, ...]
+    pairs: tuple[Pair, ...]
+    device_inner: Interface | None
+    gateway_inner: Interface | None
+    probed: bool
+    device_asn: int | None
+    gateway_asn: int
+    ike: model.IkePolicy
+    ipsec: model.IpsecPolicy
+    standby: bool
+    psk: model.Secret | None
+
+    def __post_init__(self) -> None:
+        if not _UUID.fullmatch(self.connection_id):
+            raise ValueError("a connection's id is a UUID in small letters: names in the device are made of it")
+
+    @property
+    def tag(self) -> str:
+        """What the things in the device are called: short enough for all, and no user's text."""
+        return f"lb-{self.connection_id[:8]}"
+
+    @property
+    def number(self) -> int:
+        """For interfaces and lists that have numbers; 100 to 999, so two connections may meet."""
+        return 100 + int(self.connection_id[:8], 16) % 900
+
+    @property
+    def aggressive(self) -> bool:
+        return self.ike.version == "v1" and self.ike.negotiation_mode == "aggressive"
+
+    @property
+    def exchange(self) -> str:
+        """v2, or v1 with its mode."""
+        return self.ike.version if self.ike.version == "v2" else f"v1 {self.ike.negotiation_mode}"
+
+    @property
+    def routed(self) -> bool:
+        """Whether both ends offer 0.0.0.0/0 and routes decide. A route-based device is narrowed by the userland plane, so with
+        that one a static connection is pairs."""
+        return self.style == "bgp" or (self.style == "static" and self.plane == "kernel")
+
+    @property
+    def selectors(self) -> tuple[Pair, ...]:
+        return (Pair(EVERYTHING, EVERYTHING),) if self.routed else self.pairs
+
+    @property
+    def metric(self) -> int:
+        return 200 if self.standby else 100
+
+    @property
+    def dpd_patience(self) -> int:
+        """Seconds from the last word of the gateway until it counts as dead: as the gateway itself counts."""
+        return self.ike.dpd.interval + 3 * self.ike.dpd.timeout
+
+
+def side_of(
+    connection: model.Connection,
+    gateway: model.VpnGateway,
+    customer_gateway: model.CustomerGateway,
+    *,
+    network: model.Network,
+    plane: Plane,
+    psk: model.Secret | None = None,
+) -> Side:
+    """The device's view. `network` gives the local side of a gateway that names no subnets (er). Without `psk` none is printed."""
+    policy = connection.ike_policy
+    endpoint = gateway.endpoints[connection.endpoint - 1]
+    local = gateway.local_subnets or ((network.cidr,) if network.cidr else ())
+    inner = connection.tunnel_local_address, connection.tunnel_peer_address
+    return Side(
+        connection_id=connection.id,
+        name=connection.name,
+        style=connection.style,
+        plane=plane,
+        device_address=Address(customer_gateway.address) if customer_gateway.address else None,
+        gateway_address=Address(endpoint.address),
+        device_identity=_identity(
+            policy.peer_id_type or customer_gateway.id_type,
+            policy.peer_id or customer_gateway.id_value,
+            "ikepolicy.peer_id",
+        ),
+        gateway_identity=_identity(
+            policy.local_id_type or "ip", policy.local_id or endpoint.address, "ikepolicy.local_id"
+        ),
+        device_subnets=tuple(map(_net, connection.peer_subnets or ())),
+        gateway_subnets=tuple(map(_net, local)),
+        pairs=tuple(dict.fromkeys(_pairs(connection, local))),
+        device_inner=Interface(inner[1]) if inner[1] else None,
+        gateway_inner=Interface(inner[0]) if inner[0] else None,
+        probed=bool(connection.enable_nqa) and None not in inner,
+        device_asn=customer_gateway.bgp_asn,
+        gateway_asn=gateway.bgp_asn,
+        ike=policy,
+        ipsec=connection.ipsec_policy,
+        standby=gateway.ha_mode == "active-standby" and connection.ha_role == "slave",
+        psk=psk,
+    )
+
+
+def _pairs(connection: model.Connection, local: tuple[str, ...]) -> Iterator[Pair]:
+    if connection.style == "bgp":
+        return
+    if connection.style == "policy":
+        for rule in connection.policy_rules:
+            for destination in rule.destinations:
+                yield Pair(_net(destination), _net(rule.source))
+        return
+    for ours in local:
+        for theirs in connection.peer_subnets or ():
+            yield Pair(_net(theirs), _net(ours))
+    inner = connection.tunnel_peer_address, connection.tunnel_local_address
+    if connection.enable_nqa and inner[0] and inner[1]:
+        yield Pair(_host(inner[0]), _host(inner[1]))
+
+
+def _identity(kind: model.IdType, text: str, field: str) -> Identity:
+    """An id of type ip is an address, whatever was written."""
+    return Identity(kind, text if kind == "fqdn" else str(Address(text)), field)
+
+
+def _net(text: str) -> Net:
+    return Net(text, strict=False)
+
+
+def _host(text: str) -> Net:
+    return Net(Interface(text).ip)

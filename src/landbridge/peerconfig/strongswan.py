@@ -1,0 +1,160 @@
+"""strongSwan with swanctl. Its text is proved by tests that load it as it is printed."""
+
+from collections.abc import Iterator
+
+from landbridge.peerconfig.device import PRINTABLE, Abilities, Device, Family, Part, indent, keyed, lines
+from landbridge.peerconfig.side import Identity, Pair, Side
+
+_ENCRYPTION = {
+    "aes-128": "aes128",
+    "aes-192": "aes192",
+    "aes-256": "aes256",
+    "3des": "3des",
+    "aes-128-gcm-16": "aes128gcm16",
+    "aes-256-gcm-16": "aes256gcm16",
+}
+_AUTHENTICATION = {"md5": "md5", "sha1": "sha1", "sha2-256": "sha256", "sha2-384": "sha384", "sha2-512": "sha512"}
+_GROUPS = {
+    "group1": "modp768",
+    "group2": "modp1024",
+    "group5": "modp1536",
+    "group14": "modp2048",
+    "group15": "modp3072",
+    "group16": "modp4096",
+    "group19": "ecp256",
+    "group20": "ecp384",
+    "group21": "ecp521",
+}
+
+
+def write(side: Side) -> list[Part]:
+    content = lines(
+        "connections {",
+        f"  {side.tag} {{",
+        indent(_connection(side), 4),
+        "    children {",
+        *(indent(_child(side, number, pair), 6) for number, pair in enumerate(side.selectors, 1)),
+        "    }",
+        "  }",
+        "}",
+        "secrets {",
+        f"  ike-{side.tag} {{",
+        f"    id-1 = {_identity(side.device_identity)}",
+        f"    id-2 = {_identity(side.gateway_identity)}",
+        f"    {keyed(side, '#', lambda psk: f'secret = {_secret(psk)}')}",
+        "  }",
+        "}",
+    )
+    return [Part(f"/etc/swanctl/conf.d/{side.tag}.conf", content)]
+
+
+def _connection(side: Side) -> list[str]:
+    policy = side.ike
+    v1 = [f"aggressive = {'yes' if side.aggressive else 'no'}", f"dpd_timeout = {side.dpd_patience}s"]
+    return [
+        f"version = {policy.version[1]}",
+        *(v1 if policy.version == "v1" else []),
+        *([f"local_addrs = {side.device_address}"] if side.device_address else []),
+        f"remote_addrs = {side.gateway_address}",
+        f"proposals = {_ike_proposal(side)}",
+        "mobike = no",
+        "keyingtries = 0",
+        f"rekey_time = {policy.lifetime_seconds}s",
+        f"dpd_delay = {policy.dpd.interval}s",
+        *([f"if_id_in = {side.number}", f"if_id_out = {side.number}"] if side.style == "bgp" else []),
+        *("local {", "  auth = psk", f"  id = {_identity(side.device_identity)}", "}"),
+        *("remote {", "  auth = psk", f"  id = {_identity(side.gateway_identity)}", "}"),
+    ]
+
+
+def _child(side: Side, number: int, pair: Pair) -> list[str]:
+    """Rekeyed no earlier than the gateway does it, and given up later."""
+    seconds = side.ipsec.lifetime_seconds
+    return [
+        f"{side.tag}-{number} {{",
+        f"  local_ts = {pair.device}",
+        f"  remote_ts = {pair.gateway}",
+        f"  esp_proposals = {_esp_proposal(side)}",
+        f"  rekey_time = {seconds}s",
+        f"  life_time = {seconds + max(seconds // 10, 10)}s",
+        "  dpd_action = restart",
+        "  start_action = start",
+        "}",
+    ]
+
+
+def _ike_proposal(side: Side) -> str:
+    """With GCM the authentication algorithm is the PRF."""
+    policy = side.ike
+    prefix = "prf" if "gcm" in policy.encryption_algorithm else ""
+    group = _GROUPS[policy.dh_group or ""]
+    return (
+        f"{_ENCRYPTION[policy.encryption_algorithm]}-{prefix}{_AUTHENTICATION[policy.authentication_algorithm]}-{group}"
+    )
+
+
+def _esp_proposal(side: Side) -> str:
+    policy = side.ipsec
+    parts = [_ENCRYPTION[policy.encryption_algorithm]]
+    if "gcm" not in policy.encryption_algorithm:
+        parts.append(_AUTHENTICATION[policy.authentication_algorithm])
+    if policy.pfs in _GROUPS:
+        parts.append(_GROUPS[policy.pfs])
+    return "-".join(parts)
+
+
+def _identity(identity: Identity) -> str:
+    """Without the prefix `a@b` would be an e-mail address and `c=de` a distinguished name."""
+    return _quoted(f"fqdn:{identity.text}") if identity.kind == "fqdn" else identity.text
+
+
+def _secret(psk: str) -> str:
+    """swanctl decodes 0x and 0s even inside quotes, so such a PSK is written in hex itself."""
+    return f"0x{psk.encode().hex()}" if psk.lower().startswith(("0x", "0s")) else _quoted(psk)
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _notes(side: Side) -> Iterator[str]:
+    if side.device_address:
+        yield f"behind NAT put the device's own address in place of local_addrs = {side.device_address}, and keep the ids."
+    if side.aggressive:
+        yield "if the gateway starts, charon needs i_dont_care_about_security_and_use_aggressive_mode_psk = yes."
+    if side.probed and side.style != "bgp":
+        yield f"the gateway probes {side.device_inner}: ip address add {side.device_inner} dev lo"
+    if side.style == "bgp":
+        yield f"first: ip link add xfrm{side.number} type xfrm dev <WAN> if_id {side.number}"
+        yield f"then: ip address add {side.device_inner} dev xfrm{side.number}; ip link set xfrm{side.number} up"
+        yield "BGP is spoken by BIRD or FRR: print their text too."
+
+
+FAMILY = Family(
+    device=Device(
+        id="strongswan",
+        vendor="strongSwan",
+        kind="software",
+        family="swanctl",
+        versions="5.9 and later",
+        format="Put it into /etc/swanctl/conf.d/ and run: swanctl --load-all",
+        proved=True,
+        source="strongSwan documentation, swanctl.conf",
+        notes=("kernel ESP wants the plugin kernel-netlink; the routes come with the selectors.",),
+    ),
+    abilities=Abilities(
+        interface=False,
+        ike_encryption=_ENCRYPTION,
+        ike_authentication=_AUTHENTICATION,
+        ike_groups=_GROUPS,
+        esp_encryption=_ENCRYPTION,
+        esp_authentication=_AUTHENTICATION,
+        pfs=_GROUPS,
+        identity=PRINTABLE,
+        psk=PRINTABLE,
+    ),
+    comment="#",
+    write=write,
+    notes=_notes,
+)

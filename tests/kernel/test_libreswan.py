@@ -1,0 +1,73 @@
+"""Libreswan, another IKE implementation, used with the text that is printed for it: up, and traffic, on a kernel with ESP."""
+
+from typing import Any
+
+import pytest
+
+from lab import libreswan, sites, turns, wishes
+from landbridge import model, peerconfig
+from landbridge.engine.strongswan.engine import StrongSwan
+
+pytestmark = [pytest.mark.tunnel, pytest.mark.timeout(400)]
+
+HOST = "192.168.44.10"
+PATIENCE_SECONDS = 180.0
+SECOND_LAN = "192.168.45.0/24"
+RULES = (wishes.policy(1, sites.VPC, sites.LAN, SECOND_LAN),)
+V1 = wishes.ike_policy(version="v1", negotiation_mode="main", dh_group="group14")
+NAMES = {"local_id_type": "fqdn", "local_id": "hq.example", "peer_id_type": "fqdn", "peer_id": "branch.example"}
+AGGRESSIVE = wishes.ike_policy(version="v1", negotiation_mode="aggressive", dh_group="group14", **NAMES)
+GCM = {
+    "ike_policy": wishes.ike_policy(encryption_algorithm="aes-256-gcm-16", dh_group="group20"),
+    "ipsec_policy": wishes.ipsec_policy(encryption_algorithm="aes-256-gcm-16", pfs="disable"),
+}
+
+
+@pytest.fixture
+def world():
+    with sites.World() as world:
+        yield world
+
+
+def peer(name: str | None) -> model.CustomerGateway:
+    return wishes.customer_gateway(id_type="fqdn", id_value=name) if name else wishes.customer_gateway()
+
+
+def printed(wish: model.DesiredConnection, name: str | None, world: sites.World, plane: Any) -> dict[str, str]:
+    """Contents by their file names."""
+    gateway, network = wishes.gateway(), world.network("vpc-1")
+    side = peerconfig.side_of(wish.connection, gateway, peer(name), network=network, plane=plane, psk=wish.psk)
+    device = peerconfig.find("libreswan")
+    assert device is not None
+    text = peerconfig.render(device, side)
+    return {(part.path or "").rsplit("/", maxsplit=1)[-1]: part.content for part in text.parts}
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        pytest.param({"psk": "0xAb #$'{ ;:-)"}, None, id="static-v2-odd-psk"),
+        pytest.param({"style": "policy", "policy_rules": RULES}, None, id="policy-v2"),
+        pytest.param({"style": "policy", "policy_rules": RULES, "ike_policy": V1}, None, id="policy-v1"),
+        pytest.param({"ike_policy": AGGRESSIVE}, "branch.example", id="static-v1-aggressive"),
+        pytest.param(GCM, None, id="gcm"),
+    ],
+)
+def test_the_printed_text_brings_the_tunnel_up(world: sites.World, given: dict[str, Any], name: str | None):
+    engine = StrongSwan(world.folder, world.site("vpc-1"))
+    device = world.add_device(lans=(sites.LAN, SECOND_LAN), bare=True)
+    pluto = libreswan.Pluto(device)
+    wish = wishes.connection(None if name else device.address, **given)
+    gateway = wishes.gateway()
+    desired = wishes.desired(wish, network=world.network("vpc-1"), of=gateway)
+    try:
+        pluto.start(printed(wish, name, world, engine.describe()["data_plane"]))
+        turns.until(engine, gateway.id, desired, turns.all_up, seconds=PATIENCE_SECONDS)
+        for target in (HOST, "192.168.45.10") if "policy_rules" in given else (HOST,):
+            sites.wait_for(lambda target=target: sites.ping(world.vpc_host, target), f"a ping to {target}", seconds=30)
+        assert sites.ping(device.host, sites.VPC_HOST, wait=5)
+    except (TimeoutError, AssertionError) as problem:
+        raise AssertionError(pluto.log()[-6000:]) from problem
+    finally:
+        pluto.stop()
+        engine.stop_all()

@@ -1,0 +1,121 @@
+"""strongSwan's text is used as it is printed: the tunnel comes up and carries traffic, whoever starts it."""
+
+from typing import Any
+
+import pytest
+
+from lab import sites, turns, wishes
+from landbridge import model, peerconfig
+from landbridge.engine.strongswan.engine import StrongSwan
+
+pytestmark = pytest.mark.tunnel
+
+HOST, SECOND_HOST = "192.168.44.10", "192.168.45.10"
+SECOND_LAN = "192.168.45.0/24"
+V1_MAIN = wishes.ike_policy(version="v1", negotiation_mode="main", authentication_algorithm="sha1", dh_group="group14")
+NAMES = {"local_id_type": "fqdn", "local_id": "hq.example", "peer_id_type": "fqdn", "peer_id": "a@branch=1,#x"}
+AGGRESSIVE = wishes.ike_policy(version="v1", negotiation_mode="aggressive", dh_group="group14", **NAMES)
+GCM = {
+    "ike_policy": wishes.ike_policy(encryption_algorithm="aes-256-gcm-16", dh_group="group20"),
+    "ipsec_policy": wishes.ipsec_policy(encryption_algorithm="aes-128-gcm-16", pfs="group21"),
+}
+RULES = (wishes.policy(1, "10.0.0.0/25", sites.LAN), wishes.policy(2, "10.0.0.128/25", sites.LAN, SECOND_LAN))
+
+
+class Bench:
+    """A gateway's engine in a world, and a device that is loaded with what is printed for it."""
+
+    def __init__(self, world: sites.World) -> None:
+        self.world = world
+        self.gateway = wishes.gateway()
+        self.engine = StrongSwan(world.folder, world.site("vpc-1"))
+        self.device = world.add_device(lans=(sites.LAN, SECOND_LAN))
+
+    def printed(self, wish: model.DesiredConnection, peer: model.CustomerGateway) -> str:
+        side = peerconfig.side_of(
+            wish.connection, self.gateway, peer, network=self.network, plane="userland", psk=wish.psk
+        )
+        device = peerconfig.find("strongswan")
+        assert device is not None
+        return str(peerconfig.render(device, side))
+
+    @property
+    def network(self) -> model.Network:
+        return self.world.network("vpc-1")
+
+    def has_one_ike_sa(self) -> bool:
+        return self.device.swanctl("--list-sas").count("ESTABLISHED") == 1
+
+    def up(self, wish: model.DesiredConnection) -> model.ConnectionObservation:
+        desired = wishes.desired(wish, network=self.network, of=self.gateway)
+        [seen] = turns.until(self.engine, self.gateway.id, desired, turns.all_up).connections
+        return seen
+
+
+@pytest.fixture
+def bench():
+    with sites.World() as world:
+        bench = Bench(world)
+        try:
+            yield bench
+        finally:
+            bench.engine.stop_all()
+
+
+@pytest.mark.parametrize("first", ["gateway", "device"])
+@pytest.mark.parametrize(
+    ("given", "children"),
+    [
+        pytest.param({}, 1, id="static-v2"),
+        pytest.param({"psk": '0xAbcd12 #$"\\'}, 1, id="static-v2-psk-that-swanctl-would-decode"),
+        pytest.param({"psk": 'Ab1 "#$\\{x} ='}, 1, id="static-v2-psk-that-swanctl-would-read-as-its-own"),
+        pytest.param({"peer_subnets": (sites.LAN, SECOND_LAN)}, 2, id="static-v2-two-subnets"),
+        pytest.param({"style": "policy", "policy_rules": RULES}, 3, id="policy-v2"),
+        pytest.param({"style": "policy", "policy_rules": RULES, "ike_policy": V1_MAIN}, 3, id="policy-v1"),
+        pytest.param({"ike_policy": V1_MAIN}, 1, id="static-v1-main"),
+        pytest.param(GCM, 1, id="gcm"),
+    ],
+)
+def test_a_device_with_an_address(bench: Bench, cgw: Any, given: dict[str, Any], children: int, first: str):
+    wish = wishes.connection(**given)
+    text = bench.printed(wish, cgw(id_value=bench.device.address))
+    if first == "device":
+        bench.device.load_text(text)
+    else:
+        turns.turn(bench.engine, bench.gateway.id, wishes.desired(wish, network=bench.network, of=bench.gateway))
+        bench.device.load_text(text)
+    seen = bench.up(wish)
+    assert seen.expected_children == len(seen.children) == children
+    assert sites.ping(bench.world.vpc_host, HOST)
+    assert sites.ping(bench.device.host, sites.VPC_HOST)
+    sites.wait_for(bench.has_one_ike_sa, "one IKE SA between the two, not one for each that started")
+    if SECOND_LAN in text:
+        assert sites.ping(bench.world.vpc_host, SECOND_HOST) == ("policy_rules" not in given)
+
+
+@pytest.mark.parametrize(
+    "policy", [pytest.param(AGGRESSIVE, id="v1-aggressive"), pytest.param(wishes.ike_policy(**NAMES), id="v2")]
+)
+def test_a_device_without_an_address_that_has_a_name(bench: Bench, cgw: Any, policy: model.IkePolicy):
+    wish = wishes.connection(None, ike_policy=policy)
+    bench.device.load_text(bench.printed(wish, cgw(id_type="fqdn", id_value="a@branch=1,#x")))
+    seen = bench.up(wish)
+    assert seen.peer_id == "a@branch=1,#x"
+    assert sites.ping(bench.world.vpc_host, HOST)
+
+
+def test_the_inner_addresses_answer_a_probe(bench: Bench, cgw: Any):
+    inner = {"tunnel_local_address": "169.254.70.1/30", "tunnel_peer_address": "169.254.70.2/30"}
+    device = bench.world.add_device(inner="169.254.70.2/30")
+    wish = wishes.connection(device.address, enable_nqa=True, **inner)
+    device.load_text(bench.printed(wish, cgw(id_value=device.address)))
+    assert bench.up(wish).expected_children == 2
+
+
+def test_without_the_psk_the_device_has_none(bench: Bench, cgw: Any):
+    wish = wishes.connection(psk=None)
+    bench.device.load_text(bench.printed(wish, cgw(id_value=bench.device.address)))
+    assert "lb-" in bench.device.swanctl("--list-conns")
+    wish = wishes.connection(psk=peerconfig.PLACEHOLDER)
+    turns.turn(bench.engine, bench.gateway.id, wishes.desired(wish, network=bench.network, of=bench.gateway))
+    sites.wait_for(lambda: "no shared key found" in bench.device.log(), "the device to have no key")
