@@ -204,14 +204,16 @@ class Service:
 
 
 @contextlib.contextmanager
-def service_in(folder: Path, site: model.Site | None = None, **limits: int) -> Iterator[Service]:
+def service_in(
+    folder: Path, site: model.Site | None = None, quotas: config.Quotas | None = None, **limits: int
+) -> Iterator[Service]:
     settings = config.load({"data": str(folder), "engine": "simulated"}, {})
     used_site = site or site_file.default()
     with bootstrap.open_data(settings) as data:
         engine = Simulated()
         agent = loop.Agent(bootstrap.StoreSource(data, used_site), engine, settings.agent.tick_seconds)
         data.database.on_nudge = agent.nudge
-        settings = dataclasses.replace(settings, limits=config.Limits(**limits))
+        settings = dataclasses.replace(settings, limits=config.Limits(**limits), quotas=quotas or config.Quotas())
         parts = bootstrap.make_parts(settings, used_site, data, engine, agent)
         application = app.build(parts)
         http = Http(application)

@@ -20,18 +20,19 @@ from typing import Any
 
 import uvicorn
 
-from landbridge import config, errors, model, site_file
+from landbridge import config, data_folder, errors, model, site_file
 from landbridge.agent import loop
-from landbridge.api import app
+from landbridge.api import app, listener
 from landbridge.engine import base
 from landbridge.operations import access, call
-from landbridge.store import connections, gateways, keys, observations, vault
+from landbridge.store import check, connections, gateways, keys, observations, pauses, retention, vault
 from landbridge.store.database import Database, Transaction
 
 log = logging.getLogger(__name__)
 
+DATABASE = data_folder.DATABASE
 CREDENTIALS = "credentials.toml"
-FINGERPRINT_KEY = "fingerprint-key"
+FINGERPRINT_KEY = vault.FINGERPRINT_KEY
 #: A look that is this many ticks late means that the agent stands still.
 LATE_TICKS = 3
 
@@ -49,37 +50,43 @@ class Data:
 @contextlib.contextmanager
 def open_data(settings: config.Settings, *, make: bool = True) -> Iterator[Data]:
     """Makes the folder if need be, migrates the database, reads the master key. Raises ConfigError."""
-    path = _make_folder(settings) if make else _find_folder(settings)
+    path = data_folder.make(settings) if make else data_folder.find(settings)
+    _check_complete(path)
+    key = data_folder.key_path(settings)
+    data_folder.settle(path, key)
+    with data_folder.held(path):
+        safe = data_folder.open_vault(key, path / DATABASE)
+        database = Database(path / DATABASE)
+        try:
+            fingerprint_key = _read_fingerprint_key(database, safe, path)
+            yield Data(path=path, database=database, vault=safe, fingerprint_key=fingerprint_key)
+        finally:
+            database.close()
+
+
+def check_data(settings: config.Settings) -> tuple[list[str], dict[str, int]]:
+    """What is wrong in the data folder, and how many rows there are of what. Changes nothing. Raises ConfigError."""
+    path = data_folder.find(settings)
+    with data_folder.held(path):
+        safe = data_folder.open_vault(data_folder.key_path(settings), path / DATABASE)
+        return check.database(path / DATABASE, safe, (FINGERPRINT_KEY,))
+
+
+def _check_complete(path: Path) -> None:
+    """With an empty database in place of a lost one the agent would take every tunnel for an orphan."""
+    left = [name for name in (CREDENTIALS, "engine") if (path / name).exists()]
+    if left and not (path / DATABASE).exists():
+        raise errors.ConfigError(
+            f"{path / DATABASE}: is missing, and {' and '.join(left)} beside it are of an earlier start"
+            " (put it back, or begin anew with an empty folder)"
+        )
+
+
+def _read_fingerprint_key(database: Database, safe: vault.Vault, path: Path) -> bytes:
     try:
-        safe = vault.Vault(vault.read_key(Path(settings.secrets.master_key or path / "master.key")))
-    except OSError as error:
-        raise errors.ConfigError(f"{error.filename}: {error.strerror}") from None
-    database = Database(path / "landbridge.db")
-    try:
-        fingerprint_key = database.write(lambda tx: _fingerprint_key(tx, safe))
-        yield Data(path=path, database=database, vault=safe, fingerprint_key=fingerprint_key)
-    finally:
-        database.close()
-
-
-def _make_folder(settings: config.Settings) -> Path:
-    path = Path(settings.serve.data).absolute()
-    try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except FileExistsError:
-        raise errors.ConfigError(f"{path}: is not a folder") from None
-    except OSError as error:
-        raise errors.ConfigError(f"{error.filename}: {error.strerror}") from None
-    if not os.access(path, os.W_OK | os.X_OK):
-        raise errors.ConfigError(f"{path}: this user may not write there")
-    return path
-
-
-def _find_folder(settings: config.Settings) -> Path:
-    path = Path(settings.serve.data).absolute()
-    if not (path / "landbridge.db").exists():
-        raise errors.ConfigError(f"{path}: no such data folder (--data names it)")
-    return path
+        return database.write(lambda tx: _fingerprint_key(tx, safe))
+    except errors.Busy as error:
+        raise errors.ConfigError(f"{path}: {error}") from None
 
 
 def _fingerprint_key(tx: Transaction, safe: vault.Vault) -> bytes:
@@ -104,10 +111,13 @@ def make_engine(settings: config.Settings, site: model.Site) -> base.Engine[Any,
         return None
     if wanted == "simulated":
         return Simulated()
+    from landbridge.engine.strongswan import charon  # noqa: PLC0415
     from landbridge.engine.strongswan.engine import StrongSwan  # noqa: PLC0415
 
+    sockets = Path(settings.engine.sockets).absolute() if settings.engine.sockets else None
+    way = charon.Way(settings.engine.charon_unit, sockets)
     try:
-        return StrongSwan(Path(settings.serve.data).absolute(), site)
+        return StrongSwan(Path(settings.serve.data).absolute(), site, way=way)
     except base.EngineUnavailable as error:
         raise errors.ConfigError(
             f"this machine cannot carry tunnels: {error}. To use the API without tunnels: --engine simulated"
@@ -128,6 +138,9 @@ class StoreSource:
     def desired(self, gateway_id: str) -> model.DesiredGateway | None:
         return self._data.database.read(lambda tx: self._desired(tx, gateway_id))
 
+    def paused(self) -> frozenset[str | None]:
+        return frozenset(self._data.database.read(pauses.every))
+
     def report(self, seen: model.Observation) -> None:
         before = self._reported.pop(seen.gateway_id, {})
         changed = tuple(one for one in seen.connections if before.get(one.connection_id) != one)
@@ -140,16 +153,22 @@ class StoreSource:
         if row is None or row.deleting:
             return None
         network_id = row.gateway.network_id or ""
+        eips = tuple(eip for eip in map(self._site.eip_at, (e.address for e in row.gateway.endpoints)) if eip)
+        behind = {eip.address: eip.behind for eip in eips}
         addresses: dict[int, str] = {endpoint.number: endpoint.address for endpoint in row.gateway.endpoints}
         return model.DesiredGateway(
             gateway=row.gateway,
             generation=row.generation,
             network=self._site.network(network_id) or model.Network(id=network_id),
-            connections=tuple(self._wanted(one, addresses) for one in connections.wanted(tx, gateway_id)),
+            connections=tuple(self._wanted(one, addresses, behind) for one in connections.wanted(tx, gateway_id)),
             fingerprint_key=self._data.fingerprint_key,
+            eips=eips,
+            restarts=row.restarts,
         )
 
-    def _wanted(self, one: connections.Wanted, addresses: dict[int, str]) -> model.DesiredConnection:
+    def _wanted(
+        self, one: connections.Wanted, addresses: dict[int, str], behind: dict[str, str | None]
+    ) -> model.DesiredConnection:
         sealed = one.psk
         psk = None if sealed is None else self._data.vault.open(sealed, one.connection.id).decode()
         return model.DesiredConnection(
@@ -161,24 +180,39 @@ class StoreSource:
             peer_asn=one.customer_gateway.bgp_asn,
             if_id=one.if_id,
             simulate=one.simulate,
+            behind=behind.get(addresses[one.connection.endpoint]),
+            resets=one.resets,
         )
 
 
 def serve(settings: config.Settings) -> None:
     """The whole service, until SIGINT or SIGTERM. Tunnels stay up when it ends. Raises ConfigError."""
     site = load_site(settings)
-    with _listen(settings.serve.listen) as listener, _alone(_make_folder(settings)), open_data(settings) as data:
+    certificate = listener.certificate(settings.serve)
+    with (
+        listener.open_socket(settings.serve) as listening,
+        _alone(data_folder.make(settings)),
+        open_data(settings) as data,
+    ):
         engine = make_engine(settings, site)
         agent = None
         if engine is not None:
             agent = loop.Agent(StoreSource(data, site), engine, settings.agent.tick_seconds)
             data.database.on_nudge = agent.nudge
             agent.start()
+        keeping = retention.Retention(data.database, _kept(settings.limits))
+        keeping.start()
         try:
-            _answer(listener, data, make_parts(settings, site, data, engine, agent))
+            _answer(listening, certificate, data, make_parts(settings, site, data, engine, agent))
         finally:
+            keeping.stop()
             if agent is not None:
                 agent.stop()
+
+
+def _kept(limits: config.Limits) -> retention.Limits:
+    age = timedelta(days=min(limits.audit_days, 100_000)) if limits.audit_days else None  # a date must be left
+    return retention.Limits(age=age, events=limits.audit_events or None)
 
 
 def make_parts(
@@ -189,15 +223,17 @@ def make_parts(
     agent: loop.Agent | None,
 ) -> app.Parts:
     """What the HTTP edge is made of."""
+    words = engine.describe() if engine is not None else {"name": "none"}
     service = call.Service(
         database=data.database,
-        engine=engine.name if engine is not None else "none",
+        engine=words["name"],
+        plane="userland" if words.get("data_plane") == "userland" else "kernel",
         site=site,
         vault=data.vault,
         unseen_after=timedelta(seconds=settings.agent.unseen_after_seconds),
         connection_limit=settings.limits.connections_per_gateway or None,
+        quotas=settings.quotas,
     )
-    words = engine.describe() if engine is not None else {"name": "none"}
     for name, value in words.items():
         log.log(logging.WARNING if value.startswith("no:") else logging.INFO, "engine: %s %s", name, value)
     return app.Parts(
@@ -207,14 +243,14 @@ def make_parts(
     )
 
 
-def _answer(listener: socket.socket, data: Data, parts: app.Parts) -> None:
-    host, port = listener.getsockname()[:2]
-    endpoint = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+def _answer(listening: socket.socket, certificate: listener.Certificate | None, data: Data, parts: app.Parts) -> None:
+    endpoint = _endpoint(listening, certificate)
     write_credentials(data, endpoint)
     log.info("listening on %s (pages at /docs), first credentials in %s", endpoint, data.path / CREDENTIALS)
     gc.collect()
     gc.freeze()  # what is here now stays: looking through it again and again cost a twentieth of every request
     gc.set_threshold(20000, 20, 50)
+    _tell_systemd("READY=1")
     options = uvicorn.Config(
         app.build(parts),
         log_config=None,
@@ -222,15 +258,33 @@ def _answer(listener: socket.socket, data: Data, parts: app.Parts) -> None:
         lifespan="off",
         proxy_headers=False,
         timeout_graceful_shutdown=5,
+        ssl_context_factory=None if certificate is None else lambda *_: certificate.context,
     )
-    uvicorn.Server(options).run(sockets=[listener])
+    uvicorn.Server(options).run(sockets=[listening])
+
+
+def _endpoint(listening: socket.socket, certificate: listener.Certificate | None) -> str:
+    host, port = listening.getsockname()[:2]
+    host = host if certificate is None else certificate.host(host)
+    scheme = "http" if certificate is None else "https"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+
+def _tell_systemd(word: str) -> None:
+    """sd_notify(3). Without systemd there is nobody to tell."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if address:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+            notify.sendto(word.encode(), f"\0{address[1:]}" if address.startswith("@") else address)
 
 
 def _readiness(
     settings: config.Settings, data: Data, engine: dict[str, str], agent: loop.Agent | None
 ) -> tuple[bool, dict[str, Any]]:
-    data.database.read(keys.projects)
+    paused = data.database.read(pauses.every)
     words: dict[str, Any] = {"database": "ok", "engine": engine}
+    if paused:
+        words["paused"] = {one or "all gateways": f"since {at:%Y-%m-%dT%H:%M:%SZ}" for one, at in paused.items()}
     if agent is None:
         return True, {"status": "ready", **words}
     late = LATE_TICKS * settings.agent.tick_seconds
@@ -238,13 +292,10 @@ def _readiness(
     return moving, {"status": "ready" if moving else "the agent stands still", **words}
 
 
-def _listen(listen: str) -> socket.socket:
-    host, _, port = listen.rpartition(":")
-    family = socket.AF_INET6 if host.startswith("[") else socket.AF_INET
-    try:
-        return socket.create_server((host.strip("[]"), int(port)), family=family, backlog=1024)
-    except OSError as error:
-        raise errors.ConfigError(f"--listen {listen}: {error.strerror}") from None
+def check_listener(settings: config.Settings) -> None:
+    """What `serve` would refuse of address and certificate. Raises ConfigError."""
+    listener.resolve(settings.serve)
+    listener.certificate(settings.serve)
 
 
 @contextlib.contextmanager
@@ -261,10 +312,15 @@ def _alone(path: Path) -> Iterator[None]:
 def write_credentials(data: Data, endpoint: str) -> None:
     """The first start's project and admin key, for their owner only; later starts keep them and renew the endpoint."""
     path = data.path / CREDENTIALS
-    if not data.database.read(access.list_projects):
-        data.database.write(lambda tx: _first_key(tx, data, endpoint))
-    elif path.exists():
-        _write_private(path, tomllib.loads(path.read_text()) | {"endpoint": endpoint})
+    try:
+        if not data.database.read(access.list_projects):
+            data.database.write(lambda tx: _first_key(tx, data, endpoint))
+        elif path.exists():
+            _write_private(path, tomllib.loads(path.read_text()) | {"endpoint": endpoint})
+    except OSError as error:
+        raise errors.ConfigError(f"{path}: {error.strerror}") from None
+    except errors.Busy as error:
+        raise errors.ConfigError(f"{data.path}: {error}") from None
 
 
 def _first_key(tx: Transaction, data: Data, endpoint: str) -> None:
@@ -285,14 +341,17 @@ def _write_private(path: Path, words: dict[str, str]) -> None:
     fresh = path.with_suffix(".new")
     with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.writelines(f'{name} = "{value}"\n' for name, value in words.items())
+        file.flush()
+        os.fsync(file.fileno())
     fresh.replace(path)
+    vault.sync_folder(path.parent)
 
 
 def stop_engine(settings: config.Settings) -> list[str]:
     """Takes down all that the engine made for this data folder; gives the ids of the gateways. Raises ConfigError."""
     from landbridge.engine.strongswan.engine import StrongSwan  # noqa: PLC0415
 
-    path = _find_folder(settings)
+    path = data_folder.find(settings)
     with _alone(path):
         try:
             engine = StrongSwan(path, load_site(settings), stopping=True)

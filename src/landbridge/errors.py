@@ -1,9 +1,11 @@
 """The errors that cross rooms.
 
     LandbridgeError
-    ├── Invalid        400 VPN.0001  the request breaks rules: carries every violation
+    ├── Invalid        400 VPN.0001  the request breaks rules: carries every violation (all of one other code: that code)
     ├── InUse          400 VPN.0001  something depends on the resource: names the dependant
     ├── Repeated       400 VPN.0031  an idempotency token came back with another body
+    ├── Changed        412 VPN.0001  `If-Match` names another version of the resource than the present one
+    ├── Deleting       425 VPN.0009  the resource is on its way out and takes no change
     ├── NotFound       404 VPN.0004  the resource in the path is not there (for this project)
     ├── Unauthenticated 401 APIGW.0301
     ├── Forbidden      403 VPN.0003
@@ -39,6 +41,14 @@ class InUse(LandbridgeError):
 
 class Repeated(LandbridgeError):
     """The same token with another body."""
+
+
+class Changed(LandbridgeError):
+    """Somebody else was quicker: the resource is no longer what the client read."""
+
+
+class Deleting(LandbridgeError):
+    """What is being deleted cannot be changed."""
 
 
 class NotFound(LandbridgeError):

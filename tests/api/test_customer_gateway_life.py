@@ -35,7 +35,7 @@ def test_an_fqdn_has_no_address(api: Any):
         pytest.param({"id_value": "127.0.0.1"}, "id_value", id="loopback"),
         pytest.param({"ip": "198.51.100.4"}, "ip", id="both-forms"),
         pytest.param({"bgp_asn": 0}, "bgp_asn", id="asn-0"),
-        pytest.param({"ca_certificate": {"content": "x"}}, "ca_certificate", id="certificate"),
+        pytest.param({"ca_certificate": {"content": "x"}}, "ca_certificate.content", id="certificate"),
         pytest.param({"name": 7}, "name", id="shape"),
     ],
 )

@@ -3,6 +3,7 @@
 import copy
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -13,6 +14,7 @@ from landbridge.api import table
 from landbridge.rules import choices, connection, policies
 
 PATH = "vpn-connection"
+CA = (Path(__file__).parents[1] / "rules" / "certificates" / "sm2-ca.pem").read_text()
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +82,7 @@ def test_request_examples_fit_their_schemas(document: Any):
     checked = []
     for row in table.TABLE:
         if row.accepts is not None:
-            media = document["paths"][row.path]["post"]["requestBody"]["content"]["application/json"]
+            media = document["paths"][row.path][row.method.lower()]["requestBody"]["content"]["application/json"]
             _check(document, media["schema"], media["example"], closed=False)
             checked.append(row.name)
     assert {"create_vpn_connection", "create_vgw", "create_cgw"} <= set(checked)
@@ -205,6 +207,30 @@ def test_the_document_has_enums(document: Any):
         if not _values(document["components"]["schemas"][shape]["properties"][field])
     ]
     assert missing == []
+
+
+def test_answers_about_monitors_tags_quotas_and_certificates_fit_the_document(ours: Any, document: Any):
+    tags = [{"key": "k", "value": "v"}]
+    peer = ours.customer_gateway(ca_certificate={"content": CA}, tags=tags)
+    connection = ours.connection(ours.gateway(), peer)
+    wish = {"connection_monitor": {"vpn_connection_id": connection["id"]}}
+    made = ours.send("POST", "connection-monitors", wish).json()
+    monitor = f"connection-monitors/{made['connection_monitor']['id']}"
+    named = {"customer_gateway": {"name": "other"}}
+    answers = {
+        ("create_connection_monitor", 201): made,
+        ("show_connection_monitor", 200): ours.get(monitor),
+        ("list_connection_monitors", 200): ours.get("connection-monitors"),
+        ("show_cgw", 200): ours.get(f"customer-gateways/{peer['id']}"),
+        ("update_cgw", 200): ours.send("PUT", f"customer-gateways/{peer['id']}", named).json(),
+        ("show_resource_tags", 200): ours.get(f"customer-gateway/{peer['id']}/tags"),
+        ("list_project_tags", 200): ours.get("customer-gateway/tags"),
+        ("list_resources_by_tags", 200): ours.send("POST", "customer-gateway/resource-instances/filter", {}).json(),
+        ("count_resources_by_tags", 200): ours.send("POST", "customer-gateway/resource-instances/count", {}).json(),
+        ("show_quotas_info", 200): ours.get("vpn/quotas"),
+    }
+    for (name, status), answer in answers.items():
+        _check(document, _answer_schema(document, name, status), answer)
 
 
 # -- pages and health -------------------------------------------------------------------------------------------------

@@ -114,6 +114,16 @@ SPEC = "UPDATE {table} SET spec = json_set(spec, '$.{at}', {value}) WHERE id = '
         ),
         pytest.param("DELETE FROM tag", "connection <a>: its tags are not those of its spec", id="tags"),
         pytest.param(
+            "INSERT INTO connection_monitor (id, project_id, connection_id) SELECT 'm', project_id, id FROM connection WHERE id = '{a}'",
+            "connection <a>: its monitor is None, and there are ['m'] of its project",
+            id="monitor-not-in-the-spec",
+        ),
+        pytest.param(
+            SPEC.format(table="connection", at="monitor_id", value="'m'", row="{a}"),
+            "connection <a>: its monitor is m, and there are [] of its project",
+            id="no-monitor",
+        ),
+        pytest.param(
             "INSERT INTO tag SELECT 'nobody', key, value, resource_type, project_id FROM tag LIMIT 1",
             "tag: nobody is not there",
             id="stray-tag",

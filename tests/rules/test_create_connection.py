@@ -92,6 +92,12 @@ def test_only_a_health_check_makes_a_monitor(given: Any, asked: bool | None, mon
     assert expected == given.made({"enable_health_check": asked}).monitor_id
 
 
+def test_a_health_check_needs_tunnel_addresses(given: Any):
+    found = given.refusals({"style": "policy-template", "enable_health_check": True})
+    assert [each.split(": ")[0] for each in found] == ["enable_health_check"]
+    assert given.refusals({"style": "policy-template", "enable_health_check": False}) == []
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
@@ -255,6 +261,7 @@ def sound_requests(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, Any]]:
     body["ipsecpolicy"] = {} if gm else draw(IPSEC)
     if style == "policy-template":
         body.pop("tunnel_local_address", None)
+        body.pop("enable_health_check", None)
     if style == "static":
         body["enable_nqa"] = draw(st.sampled_from([None, False, True]))
     if style == "policy" and (where.get("attachment_type") == "er" or draw(st.booleans())):

@@ -1,29 +1,44 @@
-"""Creating a customer gateway: both forms of the request, its rules and its defaults."""
+"""Creating and updating a customer gateway: both forms of the request, its rules and its defaults."""
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from landbridge import model
-from landbridge.rules import customer_gateway, fields
+from landbridge.rules import certificate, customer_gateway, fields
 from landbridge.wire import customer_gateways
 
-DRAWS = fields.Draws(id="98c5af8a-6ee2-4482-99a2-ae2280a6f4c3", now=datetime(2026, 1, 2, tzinfo=UTC), suffix="2abf")
+KNOWN_ID = "11111111-0000-4000-8000-000000000001"
+DRAWS = fields.Draws(
+    id="98c5af8a-6ee2-4482-99a2-ae2280a6f4c3",
+    now=datetime(2026, 1, 2, tzinfo=UTC),
+    suffix="2abf",
+    other_ids=(KNOWN_ID,),
+)
 BODY = {"id_value": "198.51.100.2"}
+LATER = replace(DRAWS, now=DRAWS.now + timedelta(days=1), other_ids=("11111111-0000-4000-8000-000000000002",))
+CA, OTHER_CA = (
+    (Path(__file__).parent / "certificates" / name).read_text() for name in ("sm2-ca.pem", "sm2-other-ca.pem")
+)
+KNOWN = certificate.describe_ca(CA, KNOWN_ID)
+FACTS = customer_gateway.Facts(now=DRAWS.now)
+NAMED = replace(FACTS, named_certificate=KNOWN)
 
 
 def _ask(changes: dict[str, Any]) -> model.AskCustomerGateway:
     return customer_gateways.CreateCustomerGateway.model_validate({**BODY, **changes}).ask()
 
 
-def _refusals(changes: dict[str, Any]) -> list[str]:
-    return [str(v) for v in customer_gateway.check(_ask(changes))]
+def _refusals(changes: dict[str, Any], facts: customer_gateway.Facts = FACTS) -> list[str]:
+    return [str(v) for v in customer_gateway.check(_ask(changes), facts)]
 
 
-def _made(changes: dict[str, Any]) -> model.CustomerGateway:
-    assert _refusals(changes) == []
-    return customer_gateway.complete(_ask(changes), DRAWS, "p1")
+def _made(changes: dict[str, Any], facts: customer_gateway.Facts = FACTS) -> model.CustomerGateway:
+    assert _refusals(changes, facts) == []
+    return customer_gateway.complete(_ask(changes), facts, DRAWS, "p1")
 
 
 def test_the_smallest_request_becomes_a_complete_customer_gateway():
@@ -33,9 +48,9 @@ def test_the_smallest_request_becomes_a_complete_customer_gateway():
         name="cgw-2abf",
         id_type="ip",
         id_value="198.51.100.2",
-        bgp_asn=None,
+        bgp_asn=65000,
         route_mode="bgp",
-        certificate_id=None,
+        ca_certificate=None,
         tags=(),
         created_at=DRAWS.now,
         updated_at=DRAWS.now,
@@ -53,6 +68,9 @@ def test_the_smallest_request_becomes_a_complete_customer_gateway():
         pytest.param({"id_type": "fqdn", "id_value": "f" * 128}, "id_value", "f" * 128, id="fqdn-of-128"),
         pytest.param({"route_mode": "static"}, "route_mode", "static", id="route-mode-static"),
         pytest.param({"route_mode": "bgp"}, "route_mode", "bgp", id="route-mode-bgp"),
+        pytest.param({"id_type": "fqdn", "id_value": "f"}, "bgp_asn", None, id="fqdn-has-no-asn-by-itself"),
+        pytest.param({"id_type": "fqdn", "id_value": "f", "bgp_asn": 65000}, "bgp_asn", 65000, id="fqdn-with-an-asn"),
+        pytest.param({"ca_certificate": {"content": CA}}, "ca_certificate", KNOWN, id="certificate"),
         pytest.param({"bgp_asn": 1}, "bgp_asn", 1, id="lowest-asn"),
         pytest.param({"bgp_asn": 4294967295}, "bgp_asn", 4294967295, id="highest-asn"),
         pytest.param({"id_value": "10.0.0.1"}, "id_value", "10.0.0.1", id="private-address"),
@@ -93,7 +111,19 @@ def test_what_is_asked_is_kept(changes: dict[str, Any], field: str, kept: Any):
         pytest.param({"bgp_asn": 0}, "bgp_asn", "0 is out of range", id="asn-0"),
         pytest.param({"bgp_asn": 4294967296}, "bgp_asn", "out of range", id="asn-33-bits"),
         pytest.param({"route_mode": "rip"}, "route_mode", "one of static, bgp", id="route-mode"),
-        pytest.param({"ca_certificate": {"id": "x"}}, "ca_certificate", "certificates are not carried yet", id="cert"),
+        pytest.param({"ca_certificate": {}}, "ca_certificate", "names no certificate", id="certificate-of-nothing"),
+        pytest.param(
+            {"ca_certificate": {"id": "x"}}, "ca_certificate.id", "x does not exist", id="certificate-unknown"
+        ),
+        pytest.param(
+            {"ca_certificate": {"id": "x", "content": CA}}, "ca_certificate", "one of the two", id="certificate-twice"
+        ),
+        pytest.param(
+            {"ca_certificate": {"content": "x"}},
+            "ca_certificate.content",
+            "is not one certificate",
+            id="no-certificate",
+        ),
         pytest.param({"tags": [{"key": "", "value": ""}]}, "tags[0].key", "has 0 characters", id="tags"),
     ],
 )
@@ -107,3 +137,88 @@ def test_all_violations_come_at_once():
     wrong = {"name": "", "id_type": "dn", "bgp_asn": 0, "route_mode": "x", "ca_certificate": {}, "tags": [{}]}
     found = [one.split(": ")[0] for one in _refusals(wrong)]
     assert found == ["name", "id_type", "route_mode", "bgp_asn", "ca_certificate", "tags[0].key", "tags[0].value"]
+
+
+def test_a_certificate_that_is_there_is_used_again_by_its_id():
+    assert _made({"ca_certificate": {"id": KNOWN.id}}, NAMED).ca_certificate == KNOWN
+
+
+# -- updates ----------------------------------------------------------------------------------------------------------
+
+
+def _asked(body: dict[str, Any]) -> model.AskCustomerGateway:
+    return customer_gateways.UpdateCustomerGateway.model_validate(body).ask()
+
+
+def _updated(
+    body: dict[str, Any], before: model.CustomerGateway, facts: customer_gateway.Facts = FACTS
+) -> model.CustomerGateway:
+    assert [str(v) for v in customer_gateway.check_update(_asked(body), before, facts)] == []
+    return customer_gateway.update(_asked(body), before, facts, LATER)
+
+
+BOTH_FORMS = [
+    pytest.param({"name": "a", "tags": [{"key": "k", "value": "v"}]}, id="address"),
+    pytest.param({"id_type": "fqdn", "id_value": "branch.example"}, id="fqdn"),
+    pytest.param({"id_value": None, "ip": "192.0.2.1", "route_mode": "static"}, id="older"),
+    pytest.param({"ca_certificate": {"content": CA}}, id="certificate"),
+]
+
+
+@pytest.mark.parametrize("changes", BOTH_FORMS)
+def test_an_update_changes_only_what_it_names(changes: dict[str, Any]):
+    before = _made(changes)
+    after = _updated({"name": "other"}, before)
+    assert after == replace(before, name="other", updated_at=LATER.now)
+
+
+@pytest.mark.parametrize("changes", BOTH_FORMS)
+def test_an_update_with_all_that_was_read_changes_nothing(changes: dict[str, Any]):
+    before = _made(changes)
+    assert _updated(customer_gateways.customer_gateway(before), before, NAMED) is before
+    assert _updated({}, before) is before
+
+
+@pytest.mark.parametrize(
+    ("body", "facts", "content"),
+    [
+        pytest.param({"content": OTHER_CA}, FACTS, OTHER_CA, id="content"),
+        pytest.param({"id": KNOWN.id}, NAMED, CA, id="id"),
+    ],
+)
+def test_an_update_replaces_the_certificate(body: dict[str, str], facts: customer_gateway.Facts, content: str):
+    before = _made({"ca_certificate": {"content": CA if content == OTHER_CA else OTHER_CA}})
+    after = _updated({"ca_certificate": body}, before, facts)
+    assert after.ca_certificate is not None
+    assert (after.ca_certificate.content, after.updated_at) == (content, LATER.now)
+
+
+def test_the_same_certificate_again_keeps_its_id():
+    before = _made({"ca_certificate": {"content": CA}})
+    assert _updated({"ca_certificate": {"content": CA}}, before) is before
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "text"),
+    [
+        pytest.param({"name": ""}, "name", "is not a name", id="name"),
+        pytest.param({"id_type": "fqdn"}, "id_type", "ip, as it is", id="id-type"),
+        pytest.param({"id_value": "192.0.2.9"}, "id_value", "198.51.100.2, as it is", id="id-value"),
+        pytest.param({"ip": "192.0.2.9"}, "ip", "198.51.100.2, as it is", id="ip"),
+        pytest.param({"route_mode": "static"}, "route_mode", "bgp, as it is", id="route-mode"),
+        pytest.param({"bgp_asn": 65001}, "bgp_asn", "65000, as it is", id="asn"),
+        pytest.param({"tags": [{"key": "k", "value": "v"}]}, "tags", "tags/create", id="tags"),
+        pytest.param({"ca_certificate": {}}, "ca_certificate", "names no certificate", id="certificate-of-nothing"),
+        pytest.param({"ca_certificate": {"content": ""}}, "ca_certificate.content", "has 0", id="certificate"),
+    ],
+)
+def test_what_an_update_cannot_change_is_refused_by_its_name(body: dict[str, Any], field: str, text: str):
+    found = [str(v) for v in customer_gateway.check_update(_asked(body), _made({}), FACTS)]
+    assert [field] == [one.split(": ")[0] for one in found]
+    assert text in found[0]
+
+
+def test_all_violations_of_an_update_come_at_once():
+    wrong = {"name": "", "id_type": "fqdn", "id_value": "x", "bgp_asn": 1, "ca_certificate": {}, "tags": [{"key": "k"}]}
+    found = [v.field for v in customer_gateway.check_update(_asked(wrong), _made({}), FACTS)]
+    assert found == ["name", "id_type", "id_value", "bgp_asn", "tags", "ca_certificate"]

@@ -29,6 +29,8 @@ LISTS: dict[type[pydantic.BaseModel], dict[str, set[Any]]] = {
     connections.DpdShape: _values(policies.DPD),
     connections.CreateConnection: _values({"style": connection.STYLES, "ha_role": connection.HA_ROLES}),
     gateways.CreateGateway: _values(gateway.WORDS),
+    gateways.UpdateGateway: _values(gateway.WORDS),
+    gateways.ChangeFlavor: {"flavor": _values(gateway.WORDS)["flavor"]},
     gateways.EipShape: _values({"charge_mode": gateway.CHARGE_MODES}),
     customer_gateways.CreateCustomerGateway: _values(
         {"id_type": customer_gateway.ID_TYPES, "route_mode": customer_gateway.ROUTE_MODES}

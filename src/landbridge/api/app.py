@@ -3,16 +3,15 @@
 authenticate -> allow -> parse -> call inside a transaction -> render. Errors of ours become the API's error body.
 """
 
+import functools
 import json
 import logging
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pydantic_core
-import swagger_ui
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -46,7 +45,6 @@ class Parts:
 
 
 def build(parts: Parts) -> Starlette:
-    document = json.dumps(openapi.document(TABLE)).encode()
     served: dict[str, dict[str, Endpoint]] = {}
     for row in TABLE:
         served.setdefault(row.path, {})[row.method] = _endpoint(parts, row)
@@ -54,15 +52,21 @@ def build(parts: Parts) -> Starlette:
     routes += [
         Route("/healthz", _healthz),
         Route("/readyz", _readyz(parts)),
-        Route("/openapi.json", lambda _: Response(document, media_type="application/json")),
+        Route("/openapi.json", lambda _: Response(_document(), media_type="application/json")),
         Route("/docs", lambda _: HTMLResponse(DOCS_PAGE)),
-        Mount("/docs/assets", StaticFiles(directory=Path(swagger_ui.__file__).parent / "static")),
+        Mount("/docs/assets", StaticFiles(packages=[("swagger_ui", "static")])),
     ]
     handlers: dict[Any, Any] = {HTTPException: _unserved}
     served_app = Starlette(routes=routes, exception_handlers=handlers)
     served_app.router.redirect_slashes = False  # a redirect would go to whatever the client calls this host
     served_app.add_middleware(_RefuseUpgrades)
     return served_app
+
+
+@functools.cache
+def _document() -> bytes:
+    """Made when it is first asked for: a start has better things to do."""
+    return json.dumps(openapi.document(TABLE)).encode()
 
 
 class _RefuseUpgrades:
@@ -133,6 +137,7 @@ def _endpoint(parts: Parts, row: Operation) -> Endpoint:
             now=call.now(),
             shape=asked.violations,
             token=_token(signed) if row.success == 201 else None,
+            if_match=_if_match(signed) if row.method == "PUT" else None,
             body=content,
         )
         if caller.project_id is None:
@@ -150,6 +155,9 @@ def _response(row: Operation, result: Any, ignored: tuple[str, ...], request_id:
     cautions = row.cautions(result)
     if cautions:
         headers["Landbridge-Warnings"] = _header(str(caution) for caution in cautions)
+    etag = row.etag(result)
+    if etag is not None:
+        headers["ETag"] = etag
     if row.success == 204:
         return Response(status_code=204, headers=headers)
     answer = row.render(result)
@@ -206,6 +214,11 @@ def _token(request: access.Signed) -> str | None:
                 raise errors.Invalid([model.Violation(name, "is too long", f"at most {TOKEN_LIMIT} characters")])
             return given
     return None
+
+
+def _if_match(request: access.Signed) -> str | None:
+    given = request.headers.get("if-match")
+    return None if given is None else given.decode("latin-1")
 
 
 def _foreign_error(error: HTTPException, request_id: str) -> Response:

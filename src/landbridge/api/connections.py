@@ -1,15 +1,37 @@
 """The operations on connections."""
 
+import dataclasses
+
+from landbridge import model
 from landbridge.api import row
-from landbridge.operations import connections
+from landbridge.operations import connection_lists, connections
+from landbridge.wire import body, queries
 from landbridge.wire import connections as wire_connections
-from landbridge.wire import queries
 from landbridge.wire import shapes as wire_shapes
 
 
 def _simulation(incoming: row.Incoming) -> row.Asked:
     parsed = queries.simulation(incoming.content)
     return row.Asked(ask=(incoming.path["vpn_connection_id"], parsed.value.state), ignored=parsed.ignored)
+
+
+def _batch(incoming: row.Incoming) -> row.Asked:
+    items, beside = body.parse_many(
+        wire_connections.CreateConnection, "vpn_connections", incoming.content, wire_connections.BATCH_LIMIT
+    )
+    inside = (f"vpn_connections[{number}].{name}" for number, item in enumerate(items) for name in item.ignored)
+    return row.Asked(
+        ask=[(item.value.ask(), item.violations) for item in items],
+        ignored=(*beside, *inside),
+    )
+
+
+def _batch_cautions(made: list[connections.Shown]) -> tuple[model.Caution, ...]:
+    return tuple(
+        dataclasses.replace(caution, field=f"vpn_connections[{number}].{caution.field}")
+        for number, one in enumerate(made)
+        for caution in one.cautions
+    )
 
 
 ROWS: tuple[row.Operation, ...] = (
@@ -27,6 +49,22 @@ ROWS: tuple[row.Operation, ...] = (
         cautions=lambda made: made.cautions,
     ),
     row.Operation(
+        name="batch_create_vpn_connection",
+        method="POST",
+        path="/v5/{project_id}/vpn-connections/batch-create",
+        summary="Create several connections, all or none",
+        success=201,
+        run=connections.create_batch,
+        parse=_batch,
+        render=lambda made: {
+            "vpn_connections": [wire_connections.connection(one.connection, None) for one in made],
+        },
+        answer=wire_connections.BatchOfConnections,
+        accepts=("vpn_connections", wire_connections.CreateConnection),
+        many=True,
+        cautions=_batch_cautions,
+    ),
+    row.Operation(
         name="show_vpn_connection",
         method="GET",
         path="/v5/{project_id}/vpn-connection/{vpn_connection_id}",
@@ -36,6 +74,7 @@ ROWS: tuple[row.Operation, ...] = (
         parse=row.by("vpn_connection_id"),
         render=lambda one: {"vpn_connection": wire_connections.connection(one.connection, one.status)},
         answer=wire_connections.OneConnection,
+        etag=lambda one: one.etag,
     ),
     row.Operation(
         name="list_vpn_connections",
@@ -43,7 +82,7 @@ ROWS: tuple[row.Operation, ...] = (
         path="/v5/{project_id}/vpn-connection",
         summary="List connections in the order of their creation",
         success=200,
-        run=connections.list_page,
+        run=connection_lists.list_page,
         parse=lambda incoming: row.Asked(ask=queries.connection_page(incoming.query)),
         render=lambda page: {
             "vpn_connections": [wire_connections.connection(one.connection, one.status) for one in page.connections],
@@ -51,7 +90,60 @@ ROWS: tuple[row.Operation, ...] = (
             "total_count": page.total,
         },
         answer=wire_connections.ManyConnections,
-        query=(*row.PAGE_QUERY, ("vgw_id", "only connections of this VPN gateway")),
+        query=(
+            *row.PAGE_QUERY,
+            ("vgw_id", "only connections of this VPN gateway"),
+            ("vgw_ip", "only connections of this endpoint: an EIP id, or the address of a private endpoint"),
+            ("enterprise_project_id", "only connections of these enterprise projects (may be repeated)"),
+            ("vpn_id", "the older name of vgw_id"),
+            ("eip_id", "the older name of vgw_ip"),
+        ),
+    ),
+    row.Operation(
+        name="update_vpn_connection",
+        method="PUT",
+        path="/v5/{project_id}/vpn-connection/{vpn_connection_id}",
+        summary="Change a connection: what is absent stays, also inside the policies",
+        success=200,
+        run=connections.update,
+        parse=row.change(wire_connections.UpdateConnection, "vpn_connection", "vpn_connection_id"),
+        render=lambda one: {"vpn_connection": wire_connections.connection(one.connection, None)},
+        answer=wire_connections.OneConnection,
+        accepts=("vpn_connection", wire_connections.UpdateConnection),
+        cautions=lambda one: one.cautions,
+        etag=lambda one: one.etag,
+    ),
+    row.Operation(
+        name="reset_vpn_connection",
+        method="POST",
+        path="/v5/{project_id}/vpn-connection/{vpn_connection_id}/reset",
+        summary="End a connection's SAs and negotiate them anew",
+        success=200,
+        run=connections.reset,
+        parse=row.by("vpn_connection_id"),
+        answer=wire_connections.Reset,
+    ),
+    row.Operation(
+        name="list_connection_ipsec_sa",
+        method="GET",
+        path="/v5/{project_id}/vpn-connection/{vpn_connection_id}/ipsec-sa",
+        summary="The CHILD_SAs of a connection with their counters",
+        success=200,
+        run=connections.show,
+        parse=row.by("vpn_connection_id"),
+        render=lambda one: {"sa_infos": wire_connections.sa_infos(one.status)},
+        answer=wire_connections.ManySas,
+    ),
+    row.Operation(
+        name="show_vpn_connection_log",
+        method="GET",
+        path="/v5/{project_id}/vpn-connection/{vpn_connection_id}/log",
+        summary="What was said about a connection: the last lines of its negotiations, newest last",
+        success=200,
+        run=connections.show,
+        parse=row.by("vpn_connection_id"),
+        render=lambda one: {"logs": wire_connections.logs(one.status)},
+        answer=wire_connections.ManyLogs,
     ),
     row.Operation(
         name="delete_vpn_connection",

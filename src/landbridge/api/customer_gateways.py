@@ -3,6 +3,7 @@
 from landbridge.api import row
 from landbridge.operations import customer_gateways
 from landbridge.wire import customer_gateways as wire_customer_gateways
+from landbridge.wire import queries
 from landbridge.wire import shapes as wire_shapes
 
 ROWS: tuple[row.Operation, ...] = (
@@ -28,6 +29,7 @@ ROWS: tuple[row.Operation, ...] = (
         parse=row.by("customer_gateway_id"),
         render=lambda one: {"customer_gateway": wire_customer_gateways.customer_gateway(one)},
         answer=wire_customer_gateways.OneCustomerGateway,
+        etag=customer_gateways.etag,
     ),
     row.Operation(
         name="list_cgws",
@@ -36,14 +38,27 @@ ROWS: tuple[row.Operation, ...] = (
         summary="List customer gateways in the order of their creation",
         success=200,
         run=customer_gateways.list_page,
-        parse=lambda incoming: row.Asked(ask=wire_shapes.page(incoming.query)),
+        parse=lambda incoming: row.Asked(ask=queries.customer_gateway_page(incoming.query)),
         render=lambda page: {
             "customer_gateways": [wire_customer_gateways.customer_gateway(one) for one in page.customer_gateways],
             "page_info": wire_shapes.page_info(page.next_marker, len(page.customer_gateways)),
             "total_count": page.total,
         },
         answer=wire_customer_gateways.ManyCustomerGateways,
-        query=row.PAGE_QUERY,
+        query=(("cgw_id", "only this one"), *row.PAGE_QUERY),
+    ),
+    row.Operation(
+        name="update_cgw",
+        method="PUT",
+        path="/v5/{project_id}/customer-gateways/{customer_gateway_id}",
+        summary="Change a customer gateway's name or CA certificate; what is left out stays",
+        success=200,
+        run=customer_gateways.update,
+        parse=row.change(wire_customer_gateways.UpdateCustomerGateway, "customer_gateway", "customer_gateway_id"),
+        render=lambda one: {"customer_gateway": wire_customer_gateways.customer_gateway(one)},
+        answer=wire_customer_gateways.OneCustomerGateway,
+        etag=customer_gateways.etag,
+        accepts=("customer_gateway", wire_customer_gateways.UpdateCustomerGateway),
     ),
     row.Operation(
         name="delete_cgw",

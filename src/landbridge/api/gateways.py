@@ -3,9 +3,50 @@
 from typing import Any
 
 from landbridge.api import row
-from landbridge.operations import gateways
+from landbridge.operations import gateway_updates, gateway_upgrades, gateways, routing_tables
+from landbridge.wire import body, gateway_jobs, queries, shapes
 from landbridge.wire import gateways as wire_gateways
-from landbridge.wire import queries
+from landbridge.wire import routing_tables as wire_routing_tables
+
+
+def _update(incoming: row.Incoming) -> row.Asked:
+    parsed = body.parse(wire_gateways.UpdateGateway, "vpn_gateway", incoming.content)
+    return row.Asked(
+        ask=(incoming.path["vgw_id"], parsed.value.ask_update()), violations=parsed.violations, ignored=parsed.ignored
+    )
+
+
+def _change_flavor(incoming: row.Incoming) -> row.Asked:
+    parsed = body.parse(wire_gateways.ChangeFlavor, "vpn_gateway", incoming.content)
+    return row.Asked(
+        ask=(incoming.path["vgw_id"], parsed.value.flavor), violations=parsed.violations, ignored=parsed.ignored
+    )
+
+
+def _gateway(shown: gateways.Shown) -> dict[str, Any]:
+    return wire_gateways.gateway(shown.gateway, shown.status, (shown.connections, shown.groups), shown=not shown.short)
+
+
+def _upgrade(incoming: row.Incoming) -> row.Asked:
+    parsed = body.parse_bare(gateway_jobs.UpgradeShape, incoming.content)
+    return row.Asked(
+        ask=(incoming.path["vgw_id"], parsed.value.action), violations=parsed.violations, ignored=parsed.ignored
+    )
+
+
+def _routing_table(table: routing_tables.Table) -> dict[str, Any]:
+    routes = [
+        wire_routing_tables.route(
+            one.destination, one.nexthop, one.outbound_interface_ip, one.resource if table.with_resources else None
+        )
+        for one in table.routes
+    ]
+    return {
+        "routing_table": routes,
+        "total_count": table.total,
+        "page_info": shapes.page_info(table.next_marker, len(routes)),
+    }
+
 
 ROWS: tuple[row.Operation, ...] = (
     row.Operation(
@@ -21,6 +62,82 @@ ROWS: tuple[row.Operation, ...] = (
         accepts=("vpn_gateway", wire_gateways.CreateGateway),
     ),
     row.Operation(
+        name="list_availability_zones",
+        method="GET",
+        path="/v5/{project_id}/vpn-gateways/availability-zones",
+        summary="List the zones that gateways can be in, by flavor and attachment type",
+        success=200,
+        run=gateways.list_zones,
+        parse=lambda _: row.Asked(ask=None),
+        render=lambda where: {"availability_zones": wire_gateways.zones(where)},
+        answer=wire_gateways.AvailabilityZones,
+    ),
+    row.Operation(
+        name="list_extended_availability_zones",
+        method="GET",
+        path="/v5.1/{project_id}/vpn-gateways/availability-zones",
+        summary="List the zones, each with what gateways can be in it",
+        success=200,
+        run=gateways.list_extended_zones,
+        parse=lambda _: row.Asked(ask=None),
+        render=lambda where: {"availability_zones": wire_gateways.extended_zones(where)},
+        answer=wire_gateways.ExtendedZones,
+    ),
+    row.Operation(
+        name="list_vpn_gateway_jobs",
+        method="GET",
+        path="/v5/{project_id}/vpn-gateways/jobs",
+        summary="List upgrades of VPN gateways and how they stand, in the order of their creation",
+        success=200,
+        run=gateway_upgrades.list_jobs,
+        parse=lambda incoming: row.Asked(ask=gateway_jobs.page(incoming.query)),
+        render=lambda jobs: {"jobs": [gateway_jobs.job(one.job, one.status) for one in jobs]},
+        answer=gateway_jobs.ManyJobs,
+        query=(
+            ("resource_id", "only those of this gateway"),
+            ("limit", "how many, 1 to 2000 (default 2000)"),
+            ("marker", "the created_at of the last one of the page before"),
+        ),
+    ),
+    row.Operation(
+        name="delete_vpn_gateway_job",
+        method="DELETE",
+        path="/v5/{project_id}/vpn-gateways/jobs/{job_id}",
+        summary="Forget an upgrade that is over",
+        success=204,
+        run=gateway_upgrades.remove_job,
+        parse=row.by("job_id"),
+    ),
+    row.Operation(
+        name="upgrade_vpn_gateway",
+        method="POST",
+        path="/v5/{project_id}/vpn-gateways/{vgw_id}/upgrade",
+        summary="Restart what carries a VPN gateway, with the program that is installed now; then finish or roll back",
+        success=200,
+        run=gateway_upgrades.upgrade,
+        parse=_upgrade,
+        render=lambda one: {"job_id": one.job.id},
+        answer=gateway_jobs.UpgradeAnswer,
+        accepts=("", gateway_jobs.UpgradeShape),
+        cautions=lambda one: one.cautions,
+    ),
+    row.Operation(
+        name="show_vpn_gateway_routing_table",
+        method="GET",
+        path="/v5/{project_id}/vpn-gateways/{vgw_id}/routing-table",
+        summary="Show the routes that are installed, as the engine saw them last",
+        success=200,
+        run=routing_tables.show,
+        parse=lambda incoming: row.Asked(ask=(incoming.path["vgw_id"], *wire_routing_tables.page(incoming.query))),
+        render=_routing_table,
+        answer=wire_routing_tables.RoutingTable,
+        query=(
+            *row.PAGE_QUERY,
+            ("offset", "how many to leave out (default 0)"),
+            ("is_include_nexthop_resource", "true: with what each next hop belongs to"),
+        ),
+    ),
+    row.Operation(
         name="show_vgw",
         method="GET",
         path="/v5/{project_id}/vpn-gateways/{vgw_id}",
@@ -30,6 +147,7 @@ ROWS: tuple[row.Operation, ...] = (
         parse=row.by("vgw_id"),
         render=lambda one: {"vpn_gateway": _gateway(one)},
         answer=wire_gateways.OneGateway,
+        etag=lambda one: one.etag,
     ),
     row.Operation(
         name="list_vgws",
@@ -42,6 +160,32 @@ ROWS: tuple[row.Operation, ...] = (
         query=(("vgw_id", "only this one"), ("enterprise_project_id", "only those of this enterprise project")),
         render=lambda many: {"vpn_gateways": [_gateway(one) for one in many]},
         answer=wire_gateways.ManyGateways,
+    ),
+    row.Operation(
+        name="update_vgw",
+        method="PUT",
+        path="/v5/{project_id}/vpn-gateways/{vgw_id}",
+        summary="Change a VPN gateway: what is left out stays. Another EIP moves the connections that are on it",
+        success=200,
+        run=gateway_updates.update,
+        parse=_update,
+        render=lambda one: {"vpn_gateway": _gateway(one)},
+        answer=wire_gateways.OneGateway,
+        accepts=("vpn_gateway", wire_gateways.UpdateGateway),
+        etag=lambda one: one.etag,
+    ),
+    row.Operation(
+        name="update_postpaid_vgw_specification",
+        method="POST",
+        path="/v5/{project_id}/vpn-gateways/{vgw_id}/update-specification",
+        summary="Change the flavor of a VPN gateway, and with it how many connections it may have",
+        success=200,
+        run=gateway_updates.change_flavor,
+        parse=_change_flavor,
+        render=lambda one: {"vpn_gateway": _gateway(one)},
+        answer=wire_gateways.OneGateway,
+        accepts=("vpn_gateway", wire_gateways.ChangeFlavor),
+        etag=lambda one: one.etag,
     ),
     row.Operation(
         name="delete_vgw",
@@ -64,7 +208,3 @@ ROWS: tuple[row.Operation, ...] = (
         answer=wire_gateways.OneGatewayDiagnosis,
     ),
 )
-
-
-def _gateway(shown: gateways.Shown) -> dict[str, Any]:
-    return wire_gateways.gateway(shown.gateway, shown.status, (shown.connections, shown.groups))

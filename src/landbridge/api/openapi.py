@@ -22,8 +22,12 @@ _ERRORS = {
     "401": ("No valid token or signature", "APIGW.0301", "Incorrect IAM authentication information: …"),
     "403": ("The key's role or project does not allow it", "VPN.0003", "Authentication failed: …"),
     "404": ("No such resource in this project", "VPN.0004", "resource not found: …"),
+    "412": ("If-Match names another version", "VPN.0001", "precondition failed: If-Match is …"),
+    "425": ("It is being deleted", "VPN.0009", "VPN connection … is deleting"),
     "503": ("Nothing was stored; try again", "VPN.0030", "the system is busy, try later: …"),
 }
+#: What only a change of something that is there can meet.
+_OF_CHANGES = {"412", "425"}
 
 
 def document(table: Iterable[Operation]) -> dict[str, Any]:
@@ -70,26 +74,36 @@ def _operation(row: Operation, references: dict[Any, Any]) -> dict[str, Any]:
     described: dict[str, Any] = {
         "operationId": row.name,
         "summary": row.summary,
-        "tags": ["Landbridge" if row.path.startswith("/landbridge/") else row.path.split("/")[3]],
+        "tags": [_chapter(row.path)],
         "parameters": [*_path_parameters(row.path), *_query_parameters(row), *_header_parameters(row)],
-        "responses": {str(row.success): success, **{status: _error(status) for status in _ERRORS}},
+        "responses": {str(row.success): success, **{status: _error(status) for status in _met(row)}},
     }
     if row.accepts is not None:
-        described["requestBody"] = _request_body(*row.accepts, references)
+        described["requestBody"] = _request_body(*row.accepts, references, many=row.many)
     return described
 
 
-def _request_body(envelope: str, shape: type[pydantic.BaseModel], references: dict[Any, Any]) -> dict[str, Any]:
+def _met(row: Operation) -> list[str]:
+    return [status for status in _ERRORS if row.method == "PUT" or status not in _OF_CHANGES]
+
+
+def _chapter(path: str) -> str:
+    """Where the pages show it: by the path's collection, which is a parameter in the paths of tags."""
+    return "Landbridge" if path.startswith("/landbridge/") else path.split("/")[3].replace("{resource_type}", "tags")
+
+
+def _request_body(
+    envelope: str, shape: type[pydantic.BaseModel], references: dict[Any, Any], *, many: bool
+) -> dict[str, Any]:
+    """A body without an envelope is its shape itself."""
     extra: Any = shape.model_config.get("json_schema_extra") or {}
-    media: dict[str, Any] = {
-        "schema": {
-            "type": "object",
-            "properties": {envelope: references[shape, "validation"]},
-            "required": [envelope],
-        }
-    }
+    inner = references[shape, "validation"]
+    inner = {"type": "array", "items": inner, "minItems": 1} if many else inner
+    schema = {"type": "object", "properties": {envelope: inner}, "required": [envelope]} if envelope else inner
+    media: dict[str, Any] = {"schema": schema}
     if "examples" in extra:
-        media["example"] = {envelope: extra["examples"][0]}
+        example = extra["examples"][:1] if many else extra["examples"][0]
+        media["example"] = {envelope: example} if envelope else example
     return {"required": True, "content": {"application/json": media}}
 
 
@@ -108,6 +122,9 @@ def _query_parameters(row: Operation) -> list[dict[str, Any]]:
 
 
 def _header_parameters(row: Operation) -> list[dict[str, Any]]:
+    if row.method == "PUT":
+        text = "change only what is still this version: the ETag of an earlier answer (else 412)"
+        return [{"name": "If-Match", "in": "header", "description": text, "schema": {"type": "string"}}]
     if row.success != 201:
         return []
     text = "makes a retry safe: the same token and body within 24 hours give the first answer again"

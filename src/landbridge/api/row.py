@@ -1,5 +1,6 @@
 """What a row of the operations' table is made of, and the parsers that several rows share."""
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,7 +31,9 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """`name` as the SDK spells it. `accepts`: envelope and shape of the body."""
+    """`name` as the SDK spells it. `accepts`: envelope (or "" for none) and shape of the body, an array of it with `many`.
+    `etag`: the version of what is answered.
+    """
 
     name: str
     method: str
@@ -42,8 +45,10 @@ class Operation:
     render: Callable[[Any], dict[str, Any]] = field(default=lambda _: {})
     answer: type[pydantic.BaseModel] | None = None
     accepts: tuple[str, type[body.Shape]] | None = None
+    many: bool = False
     query: tuple[tuple[str, str], ...] = ()
     cautions: Callable[[Any], tuple[model.Caution, ...]] = field(default=lambda _: ())
+    etag: Callable[[Any], str | None] = field(default=lambda _: None)
 
 
 PAGE_QUERY = (("limit", "how many, 1 to 2000 (default 2000)"), ("marker", "the next_marker of the page before"))
@@ -53,6 +58,17 @@ def creation(shape: type[body.Shape], envelope: str) -> Callable[[Incoming], Ask
     def parse(incoming: Incoming) -> Asked:
         parsed: body.Parsed[Any] = body.parse(shape, envelope, incoming.content)
         return Asked(ask=parsed.value.ask(), violations=parsed.violations, ignored=parsed.ignored)
+
+    return parse
+
+
+def change(shape: type[body.Shape], envelope: str, name: str) -> Callable[[Incoming], Asked]:
+    """Of the resource that the path names: the operation gets its id and what is asked."""
+    ask_of = creation(shape, envelope)
+
+    def parse(incoming: Incoming) -> Asked:
+        asked = ask_of(incoming)
+        return dataclasses.replace(asked, ask=(incoming.path[name], asked.ask))
 
     return parse
 

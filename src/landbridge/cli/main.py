@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from landbridge import __version__, bootstrap, config, errors
+from landbridge.cli import data_folder, database, install, loop
 from landbridge.operations import access, call
 
 
@@ -15,7 +16,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     os.umask(0o077)  # whatever is made in a data folder is its owner's only
     try:
-        flags = {name: getattr(given, name, None) for name in ("data", "listen", "engine", "site", "config")}
+        flags = {name: getattr(given, name, None) for name in config.FLAGS}
         given.command(config.load(flags, os.environ), given)
     except errors.NotFound as error:
         return _fail(f"not found: {error}")
@@ -39,6 +40,13 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--listen", metavar="HOST:PORT", help="address of the API (default 127.0.0.1:8700)")
     serve.add_argument("--engine", choices=config.ENGINES, help="what makes tunnels (default auto)")
     serve.add_argument("--site", metavar="FILE", help="site file: EIPs and networks (default: documentation addresses)")
+    serve.add_argument(
+        "--tls-certificate", metavar="FILE", help="certificate and chain (PEM); renewed files are noticed"
+    )
+    serve.add_argument("--tls-key", metavar="FILE", help="the certificate's private key (PEM)")
+    serve.add_argument(
+        "--insecure-http", action="store_true", default=None, help="listen beyond this machine without TLS"
+    )
 
     of_keys = verbs.add_parser("keys", help="access keys").add_subparsers(required=True, metavar="VERB")
     create = _verb(of_keys, "create", "make a key and print it, once", _create_key)
@@ -48,18 +56,42 @@ def _parser() -> argparse.ArgumentParser:
     revoke = _verb(of_keys, "revoke", "make a key useless within a second", _revoke_key)
     revoke.add_argument("access_key")
 
+    _verb(of_keys, "rotate-master", "encrypt all secrets anew under a new master key", data_folder.rotate_master)
+
     of_projects = verbs.add_parser("projects", help="projects").add_subparsers(required=True, metavar="VERB")
     create = _verb(of_projects, "create", "make a project and print its id", _create_project)
     create.add_argument("name")
     _verb(of_projects, "list", "all projects", _list_projects)
+
+    for name, command, text, force in (
+        ("backup", data_folder.backup, "save the data folder to a file, also while a service runs", "overwrite FILE"),
+        (
+            "restore",
+            data_folder.restore,
+            "make a data folder of a backup",
+            "restore over a database, and keep it aside",
+        ),
+    ):
+        verb = _verb(verbs, name, text, command)
+        verb.add_argument("file", metavar="FILE")
+        verb.add_argument("--force", action="store_true", help=force)
+    of_db = verbs.add_parser("db", help="the database").add_subparsers(required=True, metavar="VERB")
+    _verb(of_db, "check", "look whether all that must hold in a data folder holds; changes nothing", database.check)
 
     of_engine = verbs.add_parser("engine", help="the tunnels of this machine").add_subparsers(
         required=True, metavar="VERB"
     )
     stop = _verb(of_engine, "stop", "take down all that the engine made for this data folder", _stop_engine)
     stop.add_argument("--site", metavar="FILE", help="the site file that the service ran with")
+    for name, command, text in (
+        ("pause", loop.pause, "let the agent watch and change nothing, until `resume`"),
+        ("resume", loop.resume, "let the agent act again"),
+    ):
+        verb = _verb(verbs, name, text, command)
+        verb.add_argument("gateway_id", nargs="?", help="only this VPN gateway (default: all)")
     check = _verb(verbs, "check-config", "read all settings and the site file, and print them", _check_config)
     check.add_argument("--site", metavar="FILE")
+    install.add(verbs)
     return parser
 
 
@@ -136,6 +168,7 @@ def _stop_engine(settings: config.Settings, _: argparse.Namespace) -> None:
 
 def _check_config(settings: config.Settings, _: argparse.Namespace) -> None:
     site = bootstrap.load_site(settings)
+    bootstrap.check_listener(settings)
     for group, key, _default, _text in config.describe():
         print(f"[{group}] {key} = {getattr(getattr(settings, group), key)!r}")
     print(f"site: {len(site.eips)} EIPs, {len(site.networks)} networks, zones {', '.join(site.zones)}")

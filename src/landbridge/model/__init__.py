@@ -6,6 +6,8 @@ Other rooms write `from landbridge import model` and `model.Connection`.
 
 from landbridge.model.connection import (
     AskConnection,
+    AskConnections,
+    AskDevice,
     AskDpd,
     AskIkePolicy,
     AskIpsecPolicy,
@@ -25,9 +27,22 @@ from landbridge.model.connection import (
 from landbridge.model.customer_gateway import AskCertificate, AskCustomerGateway, CaCertificate, CustomerGateway
 from landbridge.model.desired import NOWHERE_NETS, RESERVED_NETS, SIMULATED_STATES, DesiredConnection, DesiredGateway
 from landbridge.model.findings import Caution, Violation
-from landbridge.model.gateway import AskEip, AskGateway, Attach, Eip, Endpoint, Network, Site, VpnGateway
+from landbridge.model.gateway import (
+    AskEip,
+    AskGateway,
+    AskGatewayUpdate,
+    Attach,
+    Eip,
+    Endpoint,
+    Network,
+    PolicyTemplate,
+    Site,
+    VpnGateway,
+)
+from landbridge.model.gateway_certificate import AskGatewayCertificate, CertificateText, GatewayCertificate
+from landbridge.model.job import GatewayJob, JobStatus, Restart
 from landbridge.model.monitor import AskMonitor, ConnectionMonitor
-from landbridge.model.observation import ChildSa, ConnectionObservation, Evidence, Observation
+from landbridge.model.observation import ChildSa, ConnectionObservation, Evidence, GatewayReport, Observation
 from landbridge.model.secret import Secret
 from landbridge.model.status import Advice, ConnectionStatus, GatewayStatus
 from landbridge.model.tag_search import AskMatch, AskTags, AskTagSearch, AskTagValues
@@ -39,10 +54,14 @@ __all__ = [
     "Advice",
     "AskCertificate",
     "AskConnection",
+    "AskConnections",
     "AskCustomerGateway",
+    "AskDevice",
     "AskDpd",
     "AskEip",
     "AskGateway",
+    "AskGatewayCertificate",
+    "AskGatewayUpdate",
     "AskIkePolicy",
     "AskIpsecPolicy",
     "AskMatch",
@@ -55,6 +74,7 @@ __all__ = [
     "Attach",
     "CaCertificate",
     "Caution",
+    "CertificateText",
     "ChildSa",
     "Connection",
     "ConnectionMonitor",
@@ -67,15 +87,21 @@ __all__ = [
     "Eip",
     "Endpoint",
     "Evidence",
+    "GatewayCertificate",
+    "GatewayJob",
+    "GatewayReport",
     "GatewayStatus",
     "HaRole",
     "IdType",
     "IkePolicy",
     "IpsecPolicy",
+    "JobStatus",
     "Neighbour",
     "Network",
     "Observation",
     "PolicyRule",
+    "PolicyTemplate",
+    "Restart",
     "Secret",
     "Site",
     "Style",

@@ -91,6 +91,29 @@ class AskConnection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AskConnections:
+    """A page of the list: how many, the marker of the page before, and what it is cut to (nothing named: no cut). Of several
+    gateways, or of several endpoints, no connection is.
+    """
+
+    limit: int
+    marker: str = ""
+    gateway_ids: frozenset[str] = frozenset()
+    endpoints: frozenset[str] = frozenset()
+    enterprise_project_ids: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskDevice:
+    """For which device the other side's configuration is to be written. Only the vendor must be said."""
+
+    vendor: str | None = None
+    kind: str | None = None
+    family: str | None = None
+    versions: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Dpd:
     """Dead peer detection. `interval`: idle seconds before a probe; `timeout`: seconds between retransmits."""
 

@@ -24,7 +24,8 @@ class DesiredConnection:
 
     `if_id` is this connection's XFRM interface id, unique in its gateway and never used again. `simulate` is the state
     that the simulated engine is asked to show (None: a tunnel that comes up); real engines do not read it. `behind` is the
-    gateway's own address where the machine only forwards `local_address` to it (attach = nat).
+    gateway's own address where the machine only forwards `local_address` to it (attach = nat). `resets`: how often the user
+    asked for new SAs; an SA that was made at a lower count is to go.
     """
 
     connection: Connection
@@ -36,6 +37,7 @@ class DesiredConnection:
     if_id: int
     simulate: str | None = None
     behind: str | None = None
+    resets: int = 0
 
     @property
     def id(self) -> str:
@@ -45,7 +47,8 @@ class DesiredConnection:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DesiredGateway:
     """`fingerprint_key` keys the fingerprints that an engine writes into the names of what it loads. `eips`: the site's words
-    about the endpoints' addresses; none for addresses that are not of the site file.
+    about the endpoints' addresses; none for addresses that are not of the site file. `restarts`: how often the gateway was asked to
+    start anew; what was started at a lower count is to go.
     """
 
     gateway: VpnGateway
@@ -53,6 +56,7 @@ class DesiredGateway:
     network: Network
     connections: tuple[DesiredConnection, ...]
     eips: tuple[Eip, ...] = ()
+    restarts: int = 0
     fingerprint_key: bytes = field(repr=False)
 
     @property

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from landbridge.model.connection import AskTag, Tag
+from landbridge.model.connection import AskIkePolicy, AskIpsecPolicy, AskTag, Tag
 
 NetworkType = Literal["public", "private"]
 AttachmentType = Literal["vpc", "er"]
@@ -52,6 +52,34 @@ class AskGateway:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AskGatewayUpdate:
+    """What is to change of a gateway. `rest` is what a client sends back of what it read."""
+
+    name: str | None = None
+    local_subnets: tuple[str, ...] | None = None
+    local_subnets_v6: tuple[str, ...] | None = None
+    eip_id_1: str | None = None
+    eip_id_2: str | None = None
+    ike_template: AskIkePolicy | None = None
+    ipsec_template: AskIpsecPolicy | None = None
+    rest: AskGateway = AskGateway()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyTemplate:
+    """What a gateway for devices without a fixed address says of itself. Lifetimes in seconds."""
+
+    ike_authentication_algorithm: str
+    ike_encryption_algorithm: str
+    ike_dh_group: str
+    ike_lifetime_seconds: int
+    ipsec_authentication_algorithm: str
+    ipsec_encryption_algorithm: str
+    ipsec_pfs: str
+    ipsec_lifetime_seconds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
     """One of a gateway's two outer addresses. `eip_id` and the bandwidth words are None on a private gateway."""
 
@@ -91,6 +119,7 @@ class VpnGateway:
     tags: tuple[Tag, ...]
     created_at: datetime
     updated_at: datetime
+    policy_template: PolicyTemplate | None = None
 
     @property
     def is_gm(self) -> bool:

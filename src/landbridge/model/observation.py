@@ -35,7 +35,8 @@ class ConnectionObservation:
 
     `refused`: why the engine will not carry this connection, in the operator's words. `failure`: the step that went
     wrong at the last attempt. `ike_established` without children is phase 1 up, phase 2 not. `expected_children` is the
-    number of CHILD_SAs of a tunnel that is wholly up; more than that is fine for the moment of a rekey.
+    number of CHILD_SAs of a tunnel that is wholly up; more than that is fine for the moment of a rekey. `routes`: blocks that lead into
+    the tunnel now.
     """
 
     connection_id: str
@@ -50,7 +51,19 @@ class ConnectionObservation:
     waits_for_peer: bool = False
     expected_children: int = 0
     children: tuple[ChildSa, ...] = ()
+    routes: tuple[str, ...] = ()
     evidence: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayReport:
+    """`restarts`: how many that were asked for are done, the last one at `restarted_at`. `inner_addresses`: with their prefix
+    length, where the gateway is plugged into networks behind it.
+    """
+
+    restarts: int = 0
+    restarted_at: datetime | None = None
+    inner_addresses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,3 +77,4 @@ class Observation:
     failure: str | None
     present: frozenset[str]
     connections: tuple[ConnectionObservation, ...]
+    gateway: GatewayReport = GatewayReport()

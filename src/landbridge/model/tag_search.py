@@ -34,7 +34,7 @@ class AskTagSearch:
 
     resource_type: str
     without_any_tag: bool | None = None
-    tags: tuple[AskTagValues, ...] | None = None
-    matches: tuple[AskMatch, ...] | None = None
+    tags: tuple[AskTagValues, ...] = ()
+    matches: tuple[AskMatch, ...] = ()
     limit: int = 0
     offset: int = 0

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, TypeVar
 
-from landbridge import model
+from landbridge import config, errors, model
 from landbridge.rules import fields, tunnel
 from landbridge.store import records, vault
 from landbridge.store.database import Database, Transaction
@@ -51,7 +51,7 @@ class Caller:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """What all calls share, the store and the name of the engine among it. `connection_limit`: connections of a gateway; None is what its flavor says."""
+    """What all calls share, the store and the name of the engine and its data plane among it. `connection_limit`: connections of a gateway; None is what its flavor says."""
 
     database: Database
     engine: str
@@ -59,11 +59,15 @@ class Service:
     vault: vault.Vault
     unseen_after: timedelta
     connection_limit: int | None = None
+    plane: Literal["kernel", "userland"] = "kernel"
+    quotas: config.Quotas = dataclasses.field(default_factory=config.Quotas)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One call. `shape`: what was already found wrong with the body; `token` makes a retry safe."""
+    """One call. `shape`: what was already found wrong with the body; `token` makes a retry safe; `if_match`: the versions of
+    the resource that the client is willing to change.
+    """
 
     service: Service
     caller: Caller
@@ -72,6 +76,7 @@ class Call:
     now: datetime
     shape: tuple[model.Violation, ...] = ()
     token: str | None = None
+    if_match: str | None = None
     body: bytes = dataclasses.field(default=b"", repr=False)
 
 
@@ -100,6 +105,23 @@ def now() -> datetime:
     """The present, in the API's grain of a millisecond."""
     moment = datetime.now(UTC)
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def etag(generation: int, updated_at: datetime) -> str:
+    """The version of a resource, as `ETag` and `If-Match` carry it. Every update makes another one."""
+    return f'"{generation}-{round(updated_at.timestamp() * 1000)}"'
+
+
+def check_match(call: Call, present: str) -> None:
+    """Raises Changed when the client wants to change another version than the present one (RFC 9110, section 13.1.1)."""
+    wanted = call.if_match
+    if wanted is not None and wanted.strip() != "*" and present not in map(str.strip, wanted.split(",")):
+        raise errors.Changed(f"If-Match is {wanted[:80]}, and the resource is {present} by now; read it again")
+
+
+def later(call: Call, than: datetime) -> datetime:
+    """The time of an update. No two of one resource share it, so that it tells versions apart."""
+    return max(call.now, than + timedelta(milliseconds=1))
 
 
 def audit(tx: Transaction, call: Call, action: str, resource_id: str) -> None:

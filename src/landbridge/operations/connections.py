@@ -1,44 +1,79 @@
-"""Connections: create, show, list, delete; the diagnosis, and the wish that the simulated engine reads."""
+"""Connections: create, show, update, delete; the diagnosis, and the wish that the simulated engine reads."""
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from landbridge import errors, model
 from landbridge.operations import call as calls
 from landbridge.operations import gateways as gateway_operations
-from landbridge.operations import idempotency, paging
+from landbridge.operations import idempotency, quotas
+from landbridge.operations import monitors as monitor_operations
 from landbridge.operations.call import Call
 from landbridge.rules import connection as rules
+from landbridge.rules import connection_update as update_rules
 from landbridge.rules import fields, tunnel
 from landbridge.status import connection as status
-from landbridge.store import codec, connections, gateways, pauses, records
+from landbridge.store import codec, connections, customer_gateways, gateways, monitors, pauses, records
 from landbridge.store.database import Transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """A connection with what is said of it. `status` is None in the answer to a create."""
+    """A connection with what is said of it. `status` is None in the answers to a create and to an update."""
 
     connection: model.Connection
     status: model.ConnectionStatus | None
+    generation: int = 1
 
     @property
     def cautions(self) -> tuple[model.Caution, ...]:
         return rules.warnings(self.connection)
 
+    @property
+    def etag(self) -> str:
+        return calls.etag(self.generation, self.connection.updated_at)
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
-    connections: list[Shown]
-    next_marker: str | None
-    total: int
+
+#: What each connection of a batch is asked to be, and what was already found wrong with its shape.
+Batch = Sequence[tuple[model.AskConnection, tuple[model.Violation, ...]]]
 
 
 @calls.operation("admin", "write")
 def create(tx: Transaction, call: Call, ask: model.AskConnection) -> Shown:
     made = idempotency.once(tx, call, "create_vpn_connection", codec.connection, lambda: _create(tx, call, ask))
     return Shown(connection=made, status=None)
+
+
+@calls.operation("admin", "write")
+def create_batch(tx: Transaction, call: Call, ask: Batch) -> list[Shown]:
+    """All or none, in their order. Each is held to the rules beside those before it."""
+    operation = "batch_create_vpn_connection"
+    made = idempotency.once(tx, call, operation, codec.connections, lambda: _create_all(tx, call, ask))
+    return [Shown(connection=one, status=None) for one in made]
+
+
+def _create_all(tx: Transaction, call: Call, ask: Batch) -> list[model.Connection]:
+    made: dict[str, model.Connection] = {}
+    wrong: list[model.Violation] = []
+    for number, (wish, shape) in enumerate(ask):
+        place = f"vpn_connections[{number}]"
+        try:
+            made[place] = _create(tx, dataclasses.replace(call, shape=shape), wish)
+        except errors.Invalid as error:
+            wrong += [_at(place, violation, made) for violation in error.violations]
+    if wrong:
+        raise errors.Invalid(wrong)
+    return list(made.values())
+
+
+def _at(place: str, violation: model.Violation, made: dict[str, model.Connection]) -> model.Violation:
+    """In the words of the whole request, which knows no ids of the connections that it asks for."""
+    wrong = violation.wrong
+    for other, one in made.items():
+        wrong = wrong.replace(one.id, other)
+    return dataclasses.replace(violation, field=f"{place}.{violation.field}".rstrip("."), wrong=wrong)
 
 
 def _create(tx: Transaction, call: Call, ask: model.AskConnection) -> model.Connection:
@@ -65,7 +100,8 @@ def _attempt(
     row: gateways.Row | None,
 ) -> model.Connection | list[model.Violation]:
     """The stored connection, or what is wrong with it: nothing where the table alone finds another one in its way."""
-    violations = fields.merge(call.shape, rules.check(ask, facts, draws))
+    quota = quotas.check(tx, call, "vpn_connection")
+    violations = fields.merge(call.shape, [*rules.check(ask, facts, draws), *quota])
     if violations or row is None:
         return violations
     connection = rules.complete(ask, facts, draws, row.gateway)
@@ -73,7 +109,7 @@ def _attempt(
         tx,
         connection,
         identity=rules.identity(ask, facts),
-        tunnel_block=tunnel.block_of(connection.tunnel_local_address) if connection.tunnel_local_address else None,
+        tunnel_block=_block(connection),
         if_id=row.next_if_id,
         psk=_sealed_psk(call, ask, connection),
     )
@@ -81,8 +117,14 @@ def _attempt(
         return []
     gateways.count_up(tx, row.seq)
     records.tag(tx, call.project_id, "vpn-connection", connection.id, connection.tags)
+    if connection.monitor_id is not None:
+        monitors.note(tx, connection)
     calls.audit(tx, call, "create_vpn_connection", connection.id)
     return connection
+
+
+def _block(connection: model.Connection) -> int | None:
+    return tunnel.block_of(connection.tunnel_local_address) if connection.tunnel_local_address else None
 
 
 def _gateway_facts(call: Call, row: gateways.Row | None) -> rules.GatewayFacts | None:
@@ -117,7 +159,7 @@ def _find(tx: Transaction, call: Call, connection_id: str) -> connections.Row:
     return row
 
 
-def _shown(call: Call, row: connections.Row, paused_since: datetime | None = None) -> Shown:
+def shown(call: Call, row: connections.Row, paused_since: datetime | None = None) -> Shown:
     known = status.Known(
         connection=row.connection,
         generation=row.generation,
@@ -127,43 +169,103 @@ def _shown(call: Call, row: connections.Row, paused_since: datetime | None = Non
         seen_at=row.seen_at,
         paused_since=paused_since,
     )
-    return Shown(connection=row.connection, status=status.of(known, call.now, call.service.unseen_after))
+    return Shown(
+        connection=row.connection,
+        status=status.of(known, call.now, call.service.unseen_after),
+        generation=row.generation,
+    )
 
 
 @calls.operation("reader", "read")
 def show(tx: Transaction, call: Call, connection_id: str) -> Shown:
-    return _shown(call, _find(tx, call, connection_id))
+    return shown(call, _find(tx, call, connection_id))
 
 
 @calls.operation("reader", "read")
 def diagnose(tx: Transaction, call: Call, connection_id: str) -> Shown:
     """As `show`, and whether the agent leaves it alone."""
     row = _find(tx, call, connection_id)
-    return _shown(call, row, pauses.since(tx, row.connection.gateway_id))
+    return shown(call, row, pauses.since(tx, row.connection.gateway_id))
 
 
-@calls.operation("reader", "long read")
-def list_page(tx: Transaction, call: Call, ask: tuple[int, str, str | None]) -> Page:
-    """`ask`: how many, the marker of the page before, and of which gateway (None: of all)."""
-    limit, after, gateway_id = ask[0], paging.after(call, ask[1]), ask[2]
-    if gateway_id is None:
-        rows = connections.page(tx, call.project_id, after, limit + 1)
-        total = gateways.total_connections(tx, call.project_id)
-    else:
-        gateway = gateways.find(tx, call.project_id, gateway_id)
-        rows = connections.page_of_gateway(tx, gateway_id, after, limit + 1) if gateway is not None else []
-        total = gateway.connections if gateway is not None else 0
-    return Page(
-        connections=[_shown(call, row) for row in rows[:limit]],
-        next_marker=paging.marker(call, rows[limit - 1].seq) if len(rows) > limit else None,
-        total=total,
+@calls.operation("admin", "write")
+def update(tx: Transaction, call: Call, ask: tuple[str, model.AskConnection]) -> Shown:
+    """`ask`: the connection, and what is to change. What is absent stays; what changes nothing leaves no trace."""
+    connection_id, change = ask
+    row = _changeable(tx, call, connection_id)
+    present = psk(tx, call, row.connection)
+    wish, facts = _wish(tx, call, row.connection, change, present)
+    violations = fields.merge(call.shape, update_rules.check(change, row.connection, wish, facts))
+    if violations:
+        raise errors.Invalid(violations)
+    made = update_rules.complete(wish, facts, row.connection)
+    rekeys = wish.psk != present and made.ike_policy.authentication_method == "pre-share"
+    moves = rekeys or update_rules.moves(row.connection, made)
+    if not moves and made == row.connection:
+        return Shown(connection=row.connection, status=None, generation=row.generation)
+    made = dataclasses.replace(made, updated_at=calls.later(call, row.connection.updated_at))
+    connections.change(
+        tx,
+        made,
+        identity=rules.identity(wish, facts),
+        tunnel_block=_block(made),
+        psk=_sealed_psk(call, wish, made) if rekeys else connections.psk(tx, made.id),
+        moves=moves,
     )
+    calls.audit(tx, call, "update_vpn_connection", made.id)
+    return Shown(connection=made, status=None, generation=row.generation + moves)
+
+
+def _changeable(tx: Transaction, call: Call, connection_id: str) -> connections.Row:
+    """Raises Changed when it is another version than the client means, Deleting when it is too late."""
+    row = _find(tx, call, connection_id)
+    calls.check_match(call, calls.etag(row.generation, row.connection.updated_at))
+    if row.deleting:
+        raise errors.Deleting(f"VPN connection {row.connection.id} is deleting")
+    return row
+
+
+def psk(tx: Transaction, call: Call, connection: model.Connection) -> model.Secret | None:
+    """The key itself; None for a connection that has none."""
+    sealed = connections.psk(tx, connection.id)
+    return None if sealed is None else model.Secret(call.service.vault.open(sealed, connection.id).decode())
+
+
+def _wish(
+    tx: Transaction,
+    call: Call,
+    connection: model.Connection,
+    change: model.AskConnection,
+    psk: model.Secret | None,
+) -> tuple[model.AskConnection, rules.Facts]:
+    """What the connection is to be, and what surrounds it: without itself, and on a gateway that already carries it."""
+    row, peer = connections.ends(tx, call.project_id, connection.gateway_id, connection.customer_gateway_id)
+    if row is None:
+        raise RuntimeError("a connection without its gateway")
+    carrying = rules.GatewayFacts(gateway=row.gateway, status="ACTIVE", connections=0)
+    facts = rules.Facts(gateway=carrying, customer_gateway=peer)
+    present = model.AskConnection(gateway_endpoint=connection.gateway_endpoint)
+    wish = update_rules.merge(change, connection, psk, rules.sides(present, facts))
+    peer_id = fields.lower_id(wish.customer_gateway_id) or ""
+    if peer_id != connection.customer_gateway_id:
+        facts = dataclasses.replace(facts, customer_gateway=customer_gateways.find(tx, call.project_id, peer_id))
+    near = _neighbours(tx, wish, facts, update_rules.draws(connection))
+    return wish, dataclasses.replace(facts, neighbours=tuple(one for one in near if one.id != connection.id))
+
+
+@calls.operation("admin", "write")
+def reset(tx: Transaction, call: Call, connection_id: str) -> None:
+    """A wish: the engine ends the connection's SAs and negotiates them anew. No other connection is touched."""
+    row = _changeable(tx, call, connection_id)
+    connections.reset(tx, row.connection)
+    calls.audit(tx, call, "reset_vpn_connection", row.connection.id)
 
 
 @calls.operation("admin", "write")
 def remove(tx: Transaction, call: Call, connection_id: str) -> None:
     row = _find(tx, call, connection_id)
     if not row.deleting:
+        monitor_operations.forget(tx, call, row.connection)
         connections.mark_deleting(tx, row.connection)
         calls.audit(tx, call, "delete_vpn_connection", row.connection.id)
 

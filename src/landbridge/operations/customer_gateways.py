@@ -1,14 +1,14 @@
-"""Customer gateways: create, show, list, delete. They exist only in the store, so all of it is done at once."""
+"""Customer gateways: create, show, list, update, delete. They exist only in the store, so all of it is done at once."""
 
 from dataclasses import dataclass
 
 from landbridge import errors, model
 from landbridge.operations import call as calls
-from landbridge.operations import idempotency, paging
+from landbridge.operations import idempotency, paging, quotas
 from landbridge.operations.call import Call
 from landbridge.rules import customer_gateway as rules
 from landbridge.rules import fields
-from landbridge.store import codec, customer_gateways, records
+from landbridge.store import codec, customer_gateways, records, resources
 from landbridge.store.database import Transaction
 
 
@@ -25,15 +25,22 @@ def create(tx: Transaction, call: Call, ask: model.AskCustomerGateway) -> model.
 
 
 def _create(tx: Transaction, call: Call, ask: model.AskCustomerGateway) -> model.CustomerGateway:
-    violations = fields.merge(call.shape, rules.check(ask))
+    facts = _facts(tx, call, ask)
+    violations = fields.merge(call.shape, [*rules.check(ask, facts), *quotas.check(tx, call, "customer_gateway")])
     if violations:
         raise errors.Invalid(violations)
-    made = rules.complete(ask, calls.draws(call.now), call.project_id)
+    made = rules.complete(ask, facts, calls.draws(call.now), call.project_id)
     customer_gateways.add(tx, made)
     records.tag(tx, call.project_id, "customer-gateway", made.id, made.tags)
     records.count(tx, call.project_id, "customer_gateway", 1)
     calls.audit(tx, call, "create_cgw", made.id)
     return made
+
+
+def _facts(tx: Transaction, call: Call, ask: model.AskCustomerGateway) -> rules.Facts:
+    wanted = ask.ca_certificate.id if ask.ca_certificate else None
+    named = customer_gateways.certificate(tx, call.project_id, wanted.lower()) if wanted else None
+    return rules.Facts(now=call.now, named_certificate=named)
 
 
 @calls.operation("reader", "read")
@@ -44,10 +51,35 @@ def show(tx: Transaction, call: Call, customer_gateway_id: str) -> model.Custome
     return found
 
 
+def etag(customer_gateway: model.CustomerGateway) -> str:
+    """It has no generations, since no engine carries it."""
+    return calls.etag(1, customer_gateway.updated_at)
+
+
+@calls.operation("admin", "write")
+def update(tx: Transaction, call: Call, ask: tuple[str, model.AskCustomerGateway]) -> model.CustomerGateway:
+    """`ask`: which one, and what is to be changed. No tunnel has anything of what can be."""
+    before, wanted = show(tx, call, ask[0]), ask[1]
+    calls.check_match(call, etag(before))
+    facts = _facts(tx, call, wanted)
+    violations = fields.merge(call.shape, rules.check_update(wanted, before, facts))
+    if violations:
+        raise errors.Invalid(violations)
+    after = rules.update(wanted, before, facts, calls.draws(calls.later(call, before.updated_at)))
+    if after != before:
+        resources.rewrite(tx, resources.CUSTOMER_GATEWAY, after)
+        calls.audit(tx, call, "update_cgw", after.id)
+    return after
+
+
 @calls.operation("reader", "long read")
-def list_page(tx: Transaction, call: Call, ask: tuple[int, str]) -> Page:
-    """`ask`: how many, and the marker of the page before."""
+def list_page(tx: Transaction, call: Call, ask: tuple[int, str, str | None]) -> Page:
+    """`ask`: how many, the marker of the page before, and only this id (None: all)."""
     limit, after = ask[0], paging.after(call, ask[1])
+    if ask[2] is not None:
+        only = customer_gateways.find(tx, call.project_id, ask[2])
+        found = [only] if only is not None else []
+        return Page(customer_gateways=found, next_marker=None, total=len(found))
     rows = customer_gateways.page(tx, call.project_id, after, limit + 1)
     return Page(
         customer_gateways=[found for _, found in rows[:limit]],

@@ -1,32 +1,39 @@
 """VPN gateways: create, show, list, delete."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from landbridge import errors, model
 from landbridge.operations import call as calls
-from landbridge.operations import idempotency
+from landbridge.operations import idempotency, quotas
 from landbridge.operations.call import Call
 from landbridge.rules import fields
 from landbridge.rules import gateway as rules
 from landbridge.status import gateway as status
-from landbridge.store import codec, connections, gateways, records
+from landbridge.store import codec, connections, gateways, pauses, records
 from landbridge.store.database import Transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """A gateway with what is said of it. `status` is None in the answer to a create."""
+    """A gateway with what is said of it. `status` is None in the answers to a create, which is shorter, and to an update."""
 
     gateway: model.VpnGateway
     status: model.GatewayStatus | None
     connections: int
     groups: int
+    generation: int = 1
+    short: bool = False
+
+    @property
+    def etag(self) -> str:
+        return calls.etag(self.generation, self.gateway.updated_at)
 
 
 @calls.operation("admin", "write")
 def create(tx: Transaction, call: Call, ask: model.AskGateway) -> Shown:
     made = idempotency.once(tx, call, "create_vgw", codec.gateway, lambda: _create(tx, call, ask))
-    return Shown(gateway=made, status=None, connections=0, groups=0)
+    return Shown(gateway=made, status=None, connections=0, groups=0, short=True)
 
 
 def _create(tx: Transaction, call: Call, ask: model.AskGateway) -> model.VpnGateway:
@@ -35,38 +42,55 @@ def _create(tx: Transaction, call: Call, ask: model.AskGateway) -> model.VpnGate
         taken=gateways.taken(tx, call.project_id),
         connection_limit=call.service.connection_limit,
     )
-    violations = fields.merge(call.shape, rules.check(ask, facts))
+    violations = fields.merge(call.shape, [*rules.check(ask, facts), *quotas.check(tx, call, "vpn_gateway")])
     if violations:
         raise errors.Invalid(violations)
     gateway = rules.complete(ask, facts, calls.draws(call.now), call.project_id)
-    gateways.add(tx, gateway)
+    gateways.add(tx, gateway, rules.uses(gateway, network(call, gateway)))
     records.tag(tx, call.project_id, "vpn-gateway", gateway.id, gateway.tags)
     records.count(tx, call.project_id, "vpn_gateway", 1)
     calls.audit(tx, call, "create_vgw", gateway.id)
     return gateway
 
 
-def status_of(row: gateways.Row) -> model.GatewayStatus:
+def network(call: Call, gateway: model.VpnGateway) -> model.Network | None:
+    return call.service.site.network(gateway.network_id or "")
+
+
+@calls.operation("reader", "read")
+def list_zones(_tx: Transaction, call: Call, _: None) -> dict[tuple[str, str], tuple[str, ...]]:
+    """(flavor, attachment type) -> zones."""
+    return rules.zones(call.service.site)
+
+
+@calls.operation("reader", "read")
+def list_extended_zones(tx: Transaction, call: Call, ask: None) -> dict[tuple[str, str], tuple[str, ...]]:
+    return list_zones(tx, call, ask)
+
+
+def status_of(call: Call, row: gateways.Row, paused_since: datetime | None = None) -> model.GatewayStatus:
     known = status.Known(
         generation=row.generation,
         deleting=row.deleting,
         applied=row.applied,
         failure=row.failure,
         seen_at=row.seen_at,
+        paused_since=paused_since,
     )
-    return status.of(known)
+    return status.of(known, call.now, call.service.unseen_after)
 
 
-def _shown(tx: Transaction, row: gateways.Row) -> Shown:
+def _shown(tx: Transaction, call: Call, row: gateways.Row, paused_since: datetime | None = None) -> Shown:
     return Shown(
         gateway=row.gateway,
-        status=status_of(row),
+        status=status_of(call, row, paused_since),
         connections=row.connections,
         groups=gateways.connection_groups(tx, row.gateway.id) if row.connections else 0,
+        generation=row.generation,
     )
 
 
-def _find(tx: Transaction, call: Call, gateway_id: str) -> gateways.Row:
+def find(tx: Transaction, call: Call, gateway_id: str) -> gateways.Row:
     row = gateways.find(tx, call.project_id, gateway_id.lower())
     if row is None:
         raise errors.NotFound(f"VPN gateway {gateway_id[:64]}")
@@ -75,7 +99,14 @@ def _find(tx: Transaction, call: Call, gateway_id: str) -> gateways.Row:
 
 @calls.operation("reader", "read")
 def show(tx: Transaction, call: Call, gateway_id: str) -> Shown:
-    return _shown(tx, _find(tx, call, gateway_id))
+    return _shown(tx, call, find(tx, call, gateway_id))
+
+
+@calls.operation("reader", "read")
+def diagnose(tx: Transaction, call: Call, gateway_id: str) -> Shown:
+    """As `show`, and whether the agent leaves it alone."""
+    row = find(tx, call, gateway_id)
+    return _shown(tx, call, row, pauses.since(tx, row.gateway.id))
 
 
 @calls.operation("reader", "long read")
@@ -83,7 +114,7 @@ def list_all(tx: Transaction, call: Call, ask: tuple[str | None, str | None]) ->
     """`ask`: only this id, only of this enterprise project; None is all."""
     wanted_id, enterprise = ask
     return [
-        _shown(tx, row)
+        _shown(tx, call, row)
         for row in gateways.list_all(tx, call.project_id)
         if wanted_id in (None, row.gateway.id) and enterprise in (None, row.gateway.enterprise_project_id)
     ]
@@ -91,7 +122,7 @@ def list_all(tx: Transaction, call: Call, ask: tuple[str | None, str | None]) ->
 
 @calls.operation("admin", "write")
 def remove(tx: Transaction, call: Call, gateway_id: str) -> None:
-    row = _find(tx, call, gateway_id)
+    row = find(tx, call, gateway_id)
     dependant = connections.dependant(tx, row.gateway.id)
     if dependant is not None:
         raise errors.InUse(f"VPN gateway {row.gateway.id} has connection {dependant}")

@@ -2,10 +2,10 @@
 
 The API takes certificates for GM (the Chinese national algorithms) only: SM2 keys, signed with SM2-with-SM3 (GM/T 0009).
 `cryptography` reads such a certificate, but has no public key of that curve: the curve is looked up in the key's own DER.
-So a signature is not verified here; a CA certificate is an anchor that its owner vouches for.
+A CA certificate is an anchor that its owner vouches for: its own signature is not verified.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 
 from cryptography import x509
@@ -22,6 +22,17 @@ SM2_DER = bytes.fromhex("06082a811ccf5501822d")
 
 def check_ca(path: str, content: str, now: datetime) -> Iterator[model.Violation]:
     """One CA certificate in PEM that is valid now."""
+    yield from _check(path, content, now, lambda read_: _check_authority(path, read_))
+
+
+def check_leaf(path: str, content: str, now: datetime, *, encrypts: bool) -> Iterator[model.Violation]:
+    """One certificate in PEM that is valid now, and whose key may do what it is for."""
+    yield from _check(path, content, now, lambda read_: _check_usage(path, read_, encrypts=encrypts))
+
+
+def _check(
+    path: str, content: str, now: datetime, check_kind: Callable[[x509.Certificate], Iterator[model.Violation]]
+) -> Iterator[model.Violation]:
     if not 1 <= len(content) <= CONTENT_LIMIT:
         yield model.Violation(path, f"has {len(content)} characters", f"1 to {CONTENT_LIMIT}", "VPN.0074")
         return
@@ -32,7 +43,7 @@ def check_ca(path: str, content: str, now: datetime) -> Iterator[model.Violation
         certificate = read(content)
         yield from _check_algorithms(path, certificate)
         yield from _check_dates(path, certificate, now)
-        yield from _check_authority(path, certificate)
+        yield from check_kind(certificate)
     except (ValueError, x509.DuplicateExtension) as error:
         wrong = f"does not read as a certificate: {str(error).splitlines()[0]}"
         yield model.Violation(path, wrong, "a certificate of X.509", "VPN.0075")
@@ -76,6 +87,19 @@ def _check_authority(path: str, certificate: x509.Certificate) -> Iterator[model
         yield model.Violation(path, "is not a CA certificate", allowed, "VPN.0076")
 
 
+def _check_usage(path: str, certificate: x509.Certificate, *, encrypts: bool) -> Iterator[model.Violation]:
+    """RFC 5280, 4.2.1.3: where a certificate says what its key is for, that must be among it."""
+    try:
+        usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
+    except x509.ExtensionNotFound:
+        return
+    if encrypts and not (usage.key_encipherment or usage.data_encipherment or usage.key_agreement):
+        allowed = "keyEncipherment, dataEncipherment or keyAgreement"
+        yield model.Violation(path, "its key may not be used to encrypt", allowed, "VPN.0075")
+    if not encrypts and not usage.digital_signature:
+        yield model.Violation(path, "its key may not be used to sign", "digitalSignature", "VPN.0075")
+
+
 def _may_sign(extensions: x509.Extensions) -> bool:
     try:
         if not extensions.get_extension_for_class(x509.BasicConstraints).value.ca:
@@ -89,8 +113,8 @@ def _may_sign(extensions: x509.Extensions) -> bool:
 
 
 def signature_algorithm(certificate: x509.Certificate) -> str:
-    oid = certificate.signature_algorithm_oid
-    return "SM2-with-SM3" if oid.dotted_string == SM2_WITH_SM3 else oid._name  # its only name for a reader
+    oid = certificate.signature_algorithm_oid.dotted_string
+    return "SM2-with-SM3" if oid == SM2_WITH_SM3 else oid
 
 
 def describe_ca(content: str, certificate_id: str) -> model.CaCertificate:
@@ -98,6 +122,19 @@ def describe_ca(content: str, certificate_id: str) -> model.CaCertificate:
     certificate = read(content)
     return model.CaCertificate(
         id=certificate_id,
+        serial_number=f"{certificate.serial_number:X}",
+        signature_algorithm=signature_algorithm(certificate),
+        issuer=certificate.issuer.rfc4514_string(),
+        subject=certificate.subject.rfc4514_string(),
+        expire_time=certificate.not_valid_after_utc,
+        content=content,
+    )
+
+
+def describe(content: str) -> model.CertificateText:
+    """What is shown of a certificate that a check found nothing wrong with."""
+    certificate = read(content)
+    return model.CertificateText(
         serial_number=f"{certificate.serial_number:X}",
         signature_algorithm=signature_algorithm(certificate),
         issuer=certificate.issuer.rfc4514_string(),

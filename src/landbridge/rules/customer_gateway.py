@@ -138,4 +138,4 @@ def update(
     if wanted is not None and kept is not None and wanted.content == kept.content:
         wanted = kept
     after = dataclasses.replace(before, name=ask.name or before.name, ca_certificate=wanted)
-    return after if after == before else dataclasses.replace(after, updated_at=draws.now)
+    return before if after == before else dataclasses.replace(after, updated_at=draws.now)

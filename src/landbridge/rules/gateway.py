@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from landbridge import model
-from landbridge.rules import choices, fields, ipv4
+from landbridge.rules import choices, fields, ipv4, policies
 from landbridge.rules.choices import Choice
 
 
@@ -31,7 +31,7 @@ FLAVORS: Mapping[str, Flavor] = {
     "V300": Flavor(200, 300),
     "V1G": Flavor(200, 1000),
 }
-WORDS: choices.Table = {
+WORDS: Mapping[str, Choice] = {
     "network_type": Choice(("public", "private"), "public"),
     "attachment_type": Choice(("vpc", "er"), "vpc"),
     "ip_version": Choice(("ipv4",), "ipv4"),
@@ -41,15 +41,48 @@ WORDS: choices.Table = {
 CHARGE_MODES = Choice(("bandwidth", "traffic"), "bandwidth")
 ZONES_OF_A_GATEWAY = 2
 DEFAULT_ASN = 64512
+#: What a gateway has of a network with an address: `leg <network id>`.
+LEG = "leg"
+
+
+Taken = Mapping[str, str | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """The site, and what is taken of it: EIP id or private address -> the gateway that has it, None for another project's."""
+    """The site, and what is taken of it: EIP id, private address or leg -> the gateway that has it, None
+    for another project's.
+    """
 
     site: model.Site
-    taken: Mapping[str, str | None]
+    taken: Taken
     connection_limit: int | None = None
+
+
+def template(flavor: str) -> model.PolicyTemplate | None:
+    """What a gateway for devices without a fixed address begins with; others have none."""
+    if not flavor.endswith("-NonFixedIP"):
+        return None
+    ike, ipsec = policies.IKE, policies.IPSEC
+    return model.PolicyTemplate(
+        ike_authentication_algorithm=choices.text(None, ike["authentication_algorithm"]),
+        ike_encryption_algorithm=choices.text(None, ike["encryption_algorithm"]),
+        ike_dh_group=choices.text(None, ike["dh_group"]),
+        ike_lifetime_seconds=choices.number(None, ike["lifetime_seconds"]),
+        ipsec_authentication_algorithm=choices.text(None, ipsec["authentication_algorithm"]),
+        ipsec_encryption_algorithm=choices.text(None, ipsec["encryption_algorithm"]),
+        ipsec_pfs=choices.text(None, ipsec["pfs"]),
+        ipsec_lifetime_seconds=choices.number(None, ipsec["lifetime_seconds"]),
+    )
+
+
+def zones(site: model.Site) -> dict[tuple[str, str], tuple[str, ...]]:
+    """(flavor, attachment type) -> where such a gateway can be. Any zone carries any flavor; Basic does not go with er."""
+    return {
+        (flavor, attachment): () if (flavor, attachment) == ("Basic", "er") else site.zones
+        for flavor in FLAVORS
+        for attachment in WORDS["attachment_type"].values
+    }
 
 
 def _word(ask: model.AskGateway, field: str) -> str:
@@ -89,15 +122,29 @@ def _check_attachment(ask: model.AskGateway, facts: Facts) -> Iterator[model.Vio
     malformed = list(fields.check_uuid(field, network_id, "a network of the site"))
     yield from malformed
     known = network_id.lower() if network_id is not None else ""
-    if not malformed and facts.site.network(known) is None:
+    network = facts.site.network(known)
+    if not malformed and network is None:
         listed = ", ".join(n.id for n in facts.site.networks) or "none"
         yield model.Violation(field, f"{network_id} is not in the site file", f"one of its networks: {listed}")
+    for leg in _leg(network):
+        if leg in facts.taken:
+            wrong = f"the address in this network that the site file has is used by {user(facts.taken, leg)}"
+            yield model.Violation(field, wrong, "a network of the site that no other gateway is plugged into")
     if not to_er and ask.er_id is not None:
         yield model.Violation("er_id", "must not be filled if attachment_type is not er", "leave it out")
     if to_er and ask.vpc_id is not None:
         yield from fields.check_uuid("vpc_id", ask.vpc_id, "a VPC")
     if ask.access_vpc_id is not None:
         yield from fields.check_uuid("access_vpc_id", ask.access_vpc_id, "a VPC")
+
+
+def _leg(network: model.Network | None) -> tuple[str, ...]:
+    return (f"{LEG} {network.id}",) if network is not None and network.address is not None else ()
+
+
+def uses(gateway: model.VpnGateway, network: model.Network | None) -> tuple[str, ...]:
+    """What of the site nobody else may have: EIPs or private addresses, and the one address in the gateway's network."""
+    return (*(endpoint.eip_id or endpoint.address for endpoint in gateway.endpoints), *_leg(network))
 
 
 def _check_local_subnets(ask: model.AskGateway) -> Iterator[model.Violation]:
@@ -111,10 +158,15 @@ def _check_local_subnets(ask: model.AskGateway) -> Iterator[model.Violation]:
     elif ask.local_subnets is None:
         yield model.Violation("local_subnets", "is mandatory", f"1 to {fields.SUBNET_LIMIT} CIDR blocks")
     else:
-        yield from fields.check_subnets("local_subnets", ask.local_subnets)
-        for index, block in enumerate(map(ipv4.parse_block, ask.local_subnets[: fields.SUBNET_LIMIT])):
-            if block is not None and (block.length == 0 or fields.is_nowhere(block)):
-                yield model.Violation(f"local_subnets[{index}]", f"{block} is no network of ours", "a VPC's own block")
+        yield from check_own_subnets("local_subnets", ask.local_subnets)
+
+
+def check_own_subnets(path: str, subnets: tuple[str, ...]) -> Iterator[model.Violation]:
+    """1 to 50 blocks that can be networks behind a gateway."""
+    yield from fields.check_subnets(path, subnets)
+    for index, block in enumerate(map(ipv4.parse_block, subnets[: fields.SUBNET_LIMIT])):
+        if block is not None and (block.length == 0 or fields.is_nowhere(block)):
+            yield model.Violation(f"{path}[{index}]", f"{block} is no network of ours", "a VPC's own block")
 
 
 def _check_flavor(ask: model.AskGateway) -> Iterator[model.Violation]:
@@ -181,16 +233,17 @@ def _check_private_address(field: str, given: str, ask: model.AskGateway, facts:
         elif given == _own_address(network):
             yield model.Violation(field, f"{given} is the gateway's own address there", "an address that is free")
     if given in facts.taken:
-        yield model.Violation(field, f"{given} is used by {_user(facts, given)}", "an address that is free")
+        yield model.Violation(field, f"{given} is used by {user(facts.taken, given)}", "an address that is free")
 
 
 def _network_id(ask: model.AskGateway) -> str:
     return ((ask.er_id if _word(ask, "attachment_type") == "er" else ask.vpc_id) or "").lower()
 
 
-def _user(facts: Facts, endpoint: str) -> str:
-    user = facts.taken[endpoint]
-    return "somebody else" if user is None else f"VPN gateway {user}"
+def user(taken: Taken, endpoint: str) -> str:
+    """Who has it, as far as the caller may know."""
+    whose = taken[endpoint]
+    return "somebody else" if whose is None else f"VPN gateway {whose}"
 
 
 def _own_address(network: model.Network) -> str | None:
@@ -261,7 +314,7 @@ def _check_eip(field: str, eip: model.AskEip, ask: model.AskGateway, facts: Fact
             yield model.Violation(f"{field}.id", f"EIP {eip.id} does not exist", "an EIP of the site")
         elif known in facts.taken:
             yield model.Violation(
-                f"{field}.id", f"EIP {eip.id} is used by {_user(facts, known)}", "an EIP that is free"
+                f"{field}.id", f"EIP {eip.id} is used by {user(facts.taken, known)}", "an EIP that is free"
             )
     yield from choices.check(f"{field}.", {"charge_mode": eip.charge_mode}, {"charge_mode": CHARGE_MODES})
     yield from fields.check_name(f"{field}.bandwidth_name", eip.bandwidth_name)
@@ -312,6 +365,7 @@ def complete(ask: model.AskGateway, facts: Facts, draws: fields.Draws, project_i
         endpoints=_private_endpoints(ask, facts) if private else _public_endpoints(ask, facts, draws, flavor),
         certificate_id=None,
         connection_number=facts.connection_limit or FLAVORS[flavor].connections,
+        policy_template=template(flavor),
         tags=fields.tags(ask.tags),
         created_at=draws.now,
         updated_at=draws.now,

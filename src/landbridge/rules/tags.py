@@ -38,7 +38,9 @@ def added(before: tuple[model.Tag, ...], asked: tuple[model.AskTag, ...]) -> tup
     """A key that was there keeps its place."""
     return tuple(
         model.Tag(key, value)
-        for key, value in ({tag.key: tag.value for tag in before} | {t.key: t.value for t in fields.tags(asked)}).items()
+        for key, value in (
+            {tag.key: tag.value for tag in before} | {t.key: t.value for t in fields.tags(asked)}
+        ).items()
     )
 
 
@@ -50,12 +52,12 @@ def removed(before: tuple[model.Tag, ...], asked: tuple[model.AskTag, ...]) -> t
 
 def check_search(ask: model.AskTagSearch) -> Iterator[model.Violation]:
     yield from check_type(ask.resource_type)
-    if len(ask.tags or ()) > fields.TAG_LIMIT:
-        yield model.Violation("tags", f"has {len(ask.tags or ())} entries", f"at most {fields.TAG_LIMIT}")
-    else:
-        yield from _check_wanted(ask.tags or ())
+    if len(ask.tags) > fields.TAG_LIMIT and not ask.without_any_tag:
+        yield model.Violation("tags", f"has {len(ask.tags)} entries", f"at most {fields.TAG_LIMIT}")
+    elif not ask.without_any_tag:
+        yield from _check_wanted(ask.tags)
     seen: set[str | None] = set()
-    for index, match in enumerate(ask.matches or ()):
+    for index, match in enumerate(ask.matches):
         yield from _check_match(f"matches[{index}]", match, seen)
 
 

@@ -4,12 +4,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from landbridge import model
-from landbridge.status import diagnosis
+from landbridge.status import diagnosis, sight
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What the store knows. `applied`: the newest generation that an engine ever reported as wholly applied."""
+    """What the store knows. `applied`: the newest generation that an engine ever reported as wholly applied; `paused_since`:
+    since when the agent only watches, asked for where a diagnosis is made of it.
+    """
 
     connection: model.Connection
     generation: int
@@ -17,34 +19,42 @@ class Known:
     applied: int | None
     observation: model.ConnectionObservation | None
     seen_at: datetime | None
+    paused_since: datetime | None = None
 
 
 def of(known: Known, now: datetime, unseen_after: timedelta) -> model.ConnectionStatus:
     """The status now. After `unseen_after` without a look it is the last known one, and says since when."""
     seen = known.observation
     word, advice = _judge(known, seen)
-    stale = known.seen_at is not None and now - known.seen_at > unseen_after
     return model.ConnectionStatus(
         word=word,
         advice=advice,
         seen_at=known.seen_at,
-        not_seen_since=known.seen_at if stale else None,
+        not_seen_since=sight.lost(known.seen_at, now, unseen_after),
+        paused_since=known.paused_since,
         observation=seen,
     )
 
 
 def _judge(known: Known, seen: model.ConnectionObservation | None) -> tuple[str, model.Advice | None]:
     if known.deleting:
-        return "PENDING_DELETE", _failure(seen)
+        return "PENDING_DELETE", sight.paused(known.paused_since) or _failure(seen)
     if known.applied != known.generation:
-        return ("PENDING_CREATE" if known.applied is None else "PENDING_UPDATE"), _failure(seen) or _waiting()
+        word = "PENDING_CREATE" if known.applied is None else "PENDING_UPDATE"
+        return word, sight.paused(known.paused_since) or _failure(seen) or _waiting()
     if seen is None:
-        return "PENDING_CREATE", _waiting()
+        return "PENDING_CREATE", sight.paused(known.paused_since) or _waiting()
     if seen.refused is not None:
         return "ERROR", model.Advice(reason=seen.refused)
     if seen.children:
         return "ACTIVE", _partly(seen)
-    return "DOWN", _failure(seen) or diagnosis.of(known.connection, seen)
+    return "DOWN", _why_down(known, seen)
+
+
+def _why_down(known: Known, seen: model.ConnectionObservation) -> model.Advice:
+    """During a pause nothing is negotiated by us: what was said before it is the cause only if it says one."""
+    found = _failure(seen) or diagnosis.of(known.connection, seen)
+    return found if found.evidence or seen.waits_for_peer else sight.paused(known.paused_since) or found
 
 
 def _waiting() -> model.Advice:

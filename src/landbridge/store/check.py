@@ -23,7 +23,8 @@ from landbridge.store.statement import Statement
 
 _g, _cgw, _c, _a = tables.vpn_gateway, tables.customer_gateway, tables.connection, tables.audit
 _p, _k, _t, _n, _gn = tables.project, tables.access_key, tables.token, tables.counter, tables.gateway_count
-_use, _tag, _o = tables.endpoint_use, tables.tag, tables.observation
+_use, _tag, _o, _m = tables.endpoint_use, tables.tag, tables.observation, tables.connection_monitor
+_gc = tables.gateway_certificate
 ALWAYS, NEVER = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
@@ -42,6 +43,17 @@ KINDS = (
     Kind(table=_cgw, codec=codec.customer_gateway, created="create_cgw", deleted=None),
     Kind(table=_c, codec=codec.connection, created="create_vpn_connection", deleted="delete_vpn_connection"),
 )
+#: What tokens may have made, by the operation: resources, what belongs to one, and several at once.
+MADE = {
+    **{kind.created: kind for kind in KINDS},
+    "create_connection_monitor": Kind(table=_m, codec=codec.monitor, created="create_connection_monitor", deleted=None),
+    "create_vgw_certificate": Kind(
+        table=_gc, codec=codec.gateway_certificate, created="create_vgw_certificate", deleted=None
+    ),
+    "batch_create_vpn_connection": Kind(
+        table=_c, codec=codec.connections, created="create_vpn_connection", deleted=None
+    ),
+}
 COUNTED = (_g, _c, _cgw, _p, _k, _a)
 
 
@@ -173,6 +185,7 @@ def _rows(kind: Kind) -> Statement:
 
 _ROWS = {kind.table.name: _rows(kind) for kind in KINDS}
 _TAGS = Statement(select(_tag.c.key, _tag.c.value).where(_tag.c.resource_id == bindparam("id")))
+_MONITORS = Statement(select(_m.c.id, _m.c.project_id).where(_m.c.connection_id == bindparam("id")))
 _USES = Statement(select(_use.c.endpoint).where(_use.c.gateway_id == bindparam("id")))
 _PEERS = Statement(select(_cgw.c.spec).where(_cgw.c.id == bindparam("id")))
 
@@ -214,7 +227,8 @@ def _check_row(look: Look, resource: Any, columns: dict[str, Any]) -> Iterator[s
 
 def _check_gateway(look: Look, gateway: model.VpnGateway) -> Iterator[str]:
     wanted = {endpoint.eip_id or endpoint.address for endpoint in gateway.endpoints}
-    taken = {endpoint for (endpoint,) in look.all(_USES, id=gateway.id)}
+    uses = {endpoint for (endpoint,) in look.all(_USES, id=gateway.id)}
+    taken = uses - {f"leg {gateway.network_id}"}  # only where the site file has an address for it
     if taken != wanted:
         yield f"it uses {', '.join(sorted(wanted))}, and {', '.join(sorted(taken)) or 'nothing'} is taken for it"
 
@@ -223,6 +237,10 @@ def _check_connection(look: Look, connection: model.Connection, columns: dict[st
     block = _block(connection.tunnel_local_address)
     if columns["tunnel_block"] != block:
         yield f"its tunnel_block is {columns['tunnel_block']}, in its spec {block}"
+    monitors = [(monitor_id, project_id) for monitor_id, project_id in look.all(_MONITORS, id=connection.id)]
+    wanted = [(connection.monitor_id, connection.project_id)] if connection.monitor_id else []
+    if monitors != wanted and not (columns["deleting"] and not monitors):
+        yield f"its monitor is {connection.monitor_id}, and there are {[found for found, _ in monitors]} of its project"
     for identity in _identities(look, connection):
         if not columns["identity"].startswith(identity):
             yield f"its identity is {columns['identity']!r}, by its spec {identity!r}"
@@ -317,34 +335,36 @@ def _check_strays(look: Look) -> Iterator[str]:
         yield f"observation: {resource_id} is not there, or of another gateway"
 
 
-_made = case((func.json_valid(_t.c.spec).is_(true()), func.json_extract(_t.c.spec, literal_column("'$.id'"))))
+_first = [func.json_extract(_t.c.spec, literal_column(f"'{place}'")) for place in ("$.id", "$[0].id")]
+_made = case((func.json_valid(_t.c.spec).is_(true()), func.coalesce(*_first)))
 _TOKENS = {
-    kind.created: Statement(
+    operation: Statement(
         select(
             _t.c.token,
             _t.c.spec,
             _t.c.created_at,
             _made.in_(select(kind.table.c.id)),
-            _made.in_(select(_a.c.resource_id).where(_a.c.action == bindparam("operation"))),
+            _made.in_(select(_a.c.resource_id).where(_a.c.action == bindparam("event"))),
         ).where(_t.c.operation == bindparam("operation"))
     )
-    for kind in KINDS
+    for operation, kind in MADE.items()
 }
 _UNKNOWN_TOKENS = Statement(
-    select(_t.c.token, _t.c.operation).where(_t.c.operation.not_in([bindparam(kind.created) for kind in KINDS]))
+    select(_t.c.token, _t.c.operation).where(_t.c.operation.not_in([bindparam(operation) for operation in MADE]))
 )
 
 
 def _check_tokens(look: Look) -> Iterator[str]:
-    for kind in KINDS:
-        for token, spec, created_at, is_there, was_there in look.each(_TOKENS[kind.created], operation=kind.created):
+    for operation, kind in MADE.items():
+        words = {"operation": operation, "event": kind.created}
+        for token, spec, created_at, is_there, was_there in look.each(_TOKENS[operation], **words):
             if not (is_there or was_there) and codec.moment(created_at) > look.since:
                 yield f"token {token!r}: what it made never existed"
             try:
                 kind.codec.validate_json(spec)
             except pydantic.ValidationError:
                 yield f"token {token!r}: its answer does not read"
-    for token, operation in look.each(_UNKNOWN_TOKENS, **{kind.created: kind.created for kind in KINDS}):
+    for token, operation in look.each(_UNKNOWN_TOKENS, **{operation: operation for operation in MADE}):
         yield f"token {token!r}: there is no operation {operation!r}"
 
 
@@ -355,6 +375,7 @@ _SETTING = Statement(
 )
 _SECRETS = (
     ("access_key", "secret", Statement(select(_k.c.access_key, _k.c.secret))),
+    ("gateway_certificate", "keys", Statement(select(_gc.c.id, _gc.c.private_keys))),
     ("connection", "PSK", Statement(select(_c.c.id, _c.c.psk).where(_c.c.psk.is_not(None)))),
 )
 

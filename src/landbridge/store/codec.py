@@ -12,6 +12,11 @@ SPEC_VERSION = 1
 gateway: TypeAdapter[model.VpnGateway] = TypeAdapter(model.VpnGateway)
 customer_gateway: TypeAdapter[model.CustomerGateway] = TypeAdapter(model.CustomerGateway)
 connection: TypeAdapter[model.Connection] = TypeAdapter(model.Connection)
+connections: TypeAdapter[list[model.Connection]] = TypeAdapter(list[model.Connection])
+monitor: TypeAdapter[model.ConnectionMonitor] = TypeAdapter(model.ConnectionMonitor)
+gateway_certificate: TypeAdapter[model.GatewayCertificate] = TypeAdapter(model.GatewayCertificate)
+job: TypeAdapter[model.GatewayJob] = TypeAdapter(model.GatewayJob)
+gateway_report: TypeAdapter[model.GatewayReport] = TypeAdapter(model.GatewayReport)
 observation: TypeAdapter[model.ConnectionObservation] = TypeAdapter(model.ConnectionObservation)
 
 

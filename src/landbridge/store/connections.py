@@ -1,10 +1,12 @@
 """Rows of connections."""
 
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, bindparam, delete, or_, select, update
+from sqlalchemy import and_, bindparam, delete, func, or_, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from landbridge import model
@@ -13,7 +15,7 @@ from landbridge.store.database import Transaction
 from landbridge.store.statement import Statement
 
 _c, _o, _cgw = tables.connection, tables.observation, tables.customer_gateway
-_look = _o.alias("look")
+_look, _inner = _o.alias("look"), _c.alias("inner")
 #: How many /30s a neighbour query can ask about.
 BLOCKS_ASKED = 3
 
@@ -36,6 +38,32 @@ _PAGE_OF_GATEWAY = Statement(
     _ROW.where(_c.c.gateway_id == bindparam("gateway_id"), _c.c.seq > bindparam("after"))
     .order_by(_c.c.seq)
     .limit(bindparam("limit"))
+)
+_PAGE_OF_ENDPOINT = Statement(
+    _ROW.where(
+        _c.c.gateway_id == bindparam("gateway_id"),
+        _c.c.endpoint == bindparam("endpoint"),
+        _c.c.seq > bindparam("after"),
+    )
+    .order_by(_c.c.seq)
+    .limit(bindparam("limit"))
+)
+_COUNT_OF_ENDPOINT = Statement(
+    select(func.count()).where(_c.c.gateway_id == bindparam("gateway_id"), _c.c.endpoint == bindparam("endpoint"))
+)
+#: The inner query reads the index of gateways alone, and only the page's own rows are read whole.
+_PAGE_OF_GATEWAYS = Statement(
+    _ROW.where(
+        _c.c.seq.in_(
+            select(_inner.c.seq)
+            .where(
+                _inner.c.gateway_id.in_(select(func.json_each(bindparam("gateways")).table_valued("value").c.value)),
+                _inner.c.seq > bindparam("after"),
+            )
+            .order_by(_inner.c.seq)
+            .limit(bindparam("limit"))
+        )
+    ).order_by(_c.c.seq)
 )
 _ENDS = Statement(
     select(_cgw.c.spec, *gateways.COLUMNS)
@@ -86,11 +114,27 @@ _INSERT = Statement(
     )
     .on_conflict_do_nothing()
 )
+_PSK = Statement(select(_c.c.psk).where(_c.c.id == bindparam("id")))
+_UPDATE = Statement(
+    update(_c)
+    .where(_c.c.id == bindparam("row_id"))
+    .values(
+        customer_gateway_id=bindparam("peer"),
+        identity=bindparam("on_the_wire"),
+        tunnel_block=bindparam("block"),
+        psk=bindparam("sealed"),
+        spec=bindparam("content"),
+        generation=_c.c.generation + bindparam("by"),
+    )
+)
 _DEPENDANT = Statement(select(_c.c.id).where(_c.c.gateway_id == bindparam("id")).limit(1))
 _MARK = Statement(update(_c).where(_c.c.id == bindparam("row_id")).values(deleting=1, generation=_c.c.generation + 1))
 _SIMULATE = Statement(update(_c).where(_c.c.id == bindparam("row_id")).values(simulate=bindparam("wish")))
+_RESET = Statement(
+    update(_c).where(_c.c.id == bindparam("row_id")).values(resets=_c.c.resets + 1, generation=_c.c.generation + 1)
+)
 _WANTED = Statement(
-    select(_c.c.spec, _c.c.generation, _c.c.psk, _c.c.if_id, _c.c.simulate, _cgw.c.spec)
+    select(_c.c.spec, _c.c.generation, _c.c.psk, _c.c.if_id, _c.c.simulate, _c.c.resets, _cgw.c.spec)
     .select_from(_c.join(_cgw, _cgw.c.id == _c.c.customer_gateway_id))
     .where(_c.c.gateway_id == bindparam("id"), _c.c.deleting == 0)
     .order_by(_c.c.seq)
@@ -124,6 +168,7 @@ class Wanted:
     psk: bytes | None
     if_id: int
     simulate: str | None
+    resets: int
     customer_gateway: model.CustomerGateway
 
 
@@ -151,6 +196,21 @@ def page(tx: Transaction, project_id: str, after: int, limit: int) -> list[Row]:
 
 def page_of_gateway(tx: Transaction, gateway_id: str, after: int, limit: int) -> list[Row]:
     return [_row(row) for row in tx.all(_PAGE_OF_GATEWAY, gateway_id=gateway_id, after=after, limit=limit)]
+
+
+def page_of_endpoint(tx: Transaction, gateway_id: str, endpoint: int, after: int, limit: int) -> list[Row]:
+    found = tx.all(_PAGE_OF_ENDPOINT, gateway_id=gateway_id, endpoint=endpoint, after=after, limit=limit)
+    return [_row(row) for row in found]
+
+
+def count_of_endpoint(tx: Transaction, gateway_id: str, endpoint: int) -> int:
+    """Counted, but of one gateway only."""
+    return int(tx.all(_COUNT_OF_ENDPOINT, gateway_id=gateway_id, endpoint=endpoint)[0][0])
+
+
+def page_of_gateways(tx: Transaction, gateway_ids: Iterable[str], after: int, limit: int) -> list[Row]:
+    wanted = json.dumps(list(gateway_ids))
+    return [_row(row) for row in tx.all(_PAGE_OF_GATEWAYS, gateways=wanted, after=after, limit=limit)]
 
 
 def ends(
@@ -216,6 +276,36 @@ def add(
     return stored == 1
 
 
+def psk(tx: Transaction, connection_id: str) -> bytes | None:
+    """As it is stored, sealed."""
+    row = tx.one(_PSK, id=connection_id)
+    return None if row is None else row[0]
+
+
+def change(
+    tx: Transaction,
+    connection: model.Connection,
+    *,
+    identity: str,
+    tunnel_block: int | None,
+    psk: bytes | None,
+    moves: bool,
+) -> None:
+    """Writes a connection anew. `moves`: the engine has something to do, so that its generation counts on."""
+    tx.run(
+        _UPDATE,
+        row_id=connection.id,
+        peer=connection.customer_gateway_id,
+        on_the_wire=identity,
+        block=tunnel_block,
+        sealed=psk,
+        content=codec.dump(codec.connection, connection),
+        by=int(moves),
+    )
+    if moves:
+        tx.nudge(connection.gateway_id)
+
+
 def dependant(tx: Transaction, gateway_id: str) -> str | None:
     """The id of a connection of the gateway."""
     row = tx.one(_DEPENDANT, id=gateway_id)
@@ -232,6 +322,11 @@ def simulate(tx: Transaction, connection: model.Connection, wish: str | None) ->
     tx.nudge(connection.gateway_id)
 
 
+def reset(tx: Transaction, connection: model.Connection) -> None:
+    tx.run(_RESET, row_id=connection.id)
+    tx.nudge(connection.gateway_id)
+
+
 def wanted(tx: Transaction, gateway_id: str) -> list[Wanted]:
     """The connections that the gateway ought to carry, oldest first."""
     return [
@@ -241,9 +336,10 @@ def wanted(tx: Transaction, gateway_id: str) -> list[Wanted]:
             psk=psk,
             if_id=if_id,
             simulate=wish,
+            resets=resets,
             customer_gateway=codec.customer_gateway.validate_json(peer),
         )
-        for spec, generation, psk, if_id, wish, peer in tx.all(_WANTED, id=gateway_id)
+        for spec, generation, psk, if_id, wish, resets, peer in tx.all(_WANTED, id=gateway_id)
     ]
 
 

@@ -1,6 +1,6 @@
 """Rows of customer gateways."""
 
-from sqlalchemy import bindparam, delete, insert, select
+from sqlalchemy import bindparam, delete, func, insert, literal_column, select
 
 from landbridge import model
 from landbridge.store import codec, tables
@@ -14,6 +14,15 @@ _PAGE = Statement(
     select(_t.c.seq, _t.c.spec)
     .where(_t.c.project_id == bindparam("project_id"), _t.c.seq > bindparam("after"))
     .order_by(_t.c.seq)
+    .limit(bindparam("limit"))
+)
+#: Looks through the project's customer gateways: a certificate is named by its id only where one is used again.
+_CERTIFICATE = Statement(
+    select(_t.c.spec)
+    .where(
+        _t.c.project_id == bindparam("project_id"),
+        func.json_extract(_t.c.spec, literal_column("'$.ca_certificate.id'")) == bindparam("certificate_id"),
+    )
     .limit(bindparam("limit"))
 )
 _INSERT = Statement(insert(_t).values({name: bindparam(name) for name in ("id", "project_id", "spec_version", "spec")}))
@@ -32,6 +41,12 @@ def find(tx: Transaction, project_id: str, customer_gateway_id: str) -> model.Cu
 def page(tx: Transaction, project_id: str, after: int, limit: int) -> list[tuple[int, model.CustomerGateway]]:
     rows = tx.all(_PAGE, project_id=project_id, after=after, limit=limit)
     return [(seq, codec.customer_gateway.validate_json(spec)) for seq, spec in rows]
+
+
+def certificate(tx: Transaction, project_id: str, certificate_id: str) -> model.CaCertificate | None:
+    """The CA certificate with this id that a customer gateway of the project has."""
+    row = tx.one(_CERTIFICATE, project_id=project_id, certificate_id=certificate_id, limit=1)
+    return None if row is None else codec.customer_gateway.validate_json(row[0]).ca_certificate
 
 
 def add(tx: Transaction, customer_gateway: model.CustomerGateway) -> None:

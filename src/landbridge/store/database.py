@@ -289,5 +289,6 @@ def _connect(path: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA foreign_keys=ON")
     connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
     connection.execute("PRAGMA wal_autocheckpoint=0")
+    connection.execute("PRAGMA journal_size_limit=67108864")  # bytes that the log keeps when it begins anew
     connection.execute("PRAGMA temp_store=MEMORY")  # what a savepoint keeps to undo
     return connection

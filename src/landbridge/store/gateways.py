@@ -1,7 +1,8 @@
 """Rows of VPN gateways."""
 
 import functools
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -26,6 +27,8 @@ COLUMNS = (
     _o.c.applied_generation,
     _o.c.failure,
     _o.c.seen_at,
+    _g.c.restarts,
+    _o.c.report,
 )
 FROM = _g.join(_n, _n.c.gateway_seq == _g.c.seq).outerjoin(_o, _o.c.resource_id == _g.c.id)
 _ROW = select(*COLUMNS).select_from(FROM)
@@ -54,11 +57,29 @@ _TOTAL = Statement(
     .select_from(_n.join(_g, _g.c.seq == _n.c.gateway_seq))
     .where(_g.c.project_id == bindparam("project_id"))
 )
+_OF_ENTERPRISES = Statement(
+    select(_g.c.id, _n.c.connections)
+    .select_from(_g.join(_n, _n.c.gateway_seq == _g.c.seq))
+    .where(
+        _g.c.project_id == bindparam("project_id"),
+        func.json_extract(_g.c.spec, "$.enterprise_project_id").in_(
+            select(func.json_each(bindparam("enterprises")).table_valued("value").c.value)
+        ),
+    )
+)
+_OWNER = Statement(select(_use.c.gateway_id).where(_use.c.endpoint == bindparam("endpoint")))
 _TAKEN = Statement(
     select(_use.c.endpoint, _use.c.gateway_id, _g.c.project_id).select_from(_use.join(_g, _g.c.id == _use.c.gateway_id))
 )
 _TAKE = Statement(insert(_use).values(endpoint=bindparam("endpoint"), gateway_id=bindparam("gateway_id")))
+_GIVE_BACK = Statement(delete(_use).where(_use.c.endpoint == bindparam("endpoint")))
 _MARK = Statement(update(_g).where(_g.c.id == bindparam("row_id")).values(deleting=1, generation=_g.c.generation + 1))
+_CHANGE = Statement(
+    update(_g)
+    .where(_g.c.id == bindparam("row_id"))
+    .values(spec=bindparam("content"), generation=_g.c.generation + bindparam("by"))
+)
+_RESTART = Statement(update(_g).where(_g.c.id == bindparam("row_id")).values(restarts=bindparam("wanted")))
 _COUNT_UP = Statement(
     update(_n)
     .where(_n.c.gateway_seq == bindparam("seq"))
@@ -69,6 +90,8 @@ _STOP_COUNT = Statement(delete(_n).where(_n.c.gateway_seq == bindparam("seq")))
 _REMOVE = (
     Statement(delete(_use).where(_use.c.gateway_id == bindparam("id"))),
     Statement(delete(_o).where(_o.c.gateway_id == bindparam("id"))),
+    Statement(delete(tables.gateway_job).where(tables.gateway_job.c.gateway_id == bindparam("id"))),
+    Statement(delete(tables.gateway_certificate).where(tables.gateway_certificate.c.gateway_id == bindparam("id"))),
     Statement(delete(tables.tag).where(tables.tag.c.resource_id == bindparam("id"))),
     Statement(delete(_g).where(_g.c.id == bindparam("id"))),
 )
@@ -85,6 +108,13 @@ class Row:
     applied: int | None
     failure: str | None
     seen_at: datetime | None
+    restarts: int = 0
+    report: str | None = None
+
+    @property
+    def observed(self) -> model.GatewayReport:
+        """What the engine said last. Read only by those who ask: every create has this row."""
+        return model.GatewayReport() if self.report is None else codec.gateway_report.validate_json(self.report)
 
 
 @functools.lru_cache(maxsize=1024)
@@ -95,7 +125,7 @@ def _decode(spec: str) -> model.VpnGateway:
 
 def row(columns: Sequence[Any]) -> Row:
     """Of `COLUMNS`."""
-    seq, spec, generation, deleting, connections, next_if_id, applied, failure, seen_at = columns
+    seq, spec, generation, deleting, connections, next_if_id, applied, failure, seen_at, restarts, report = columns
     return Row(
         seq=seq,
         gateway=_decode(spec),
@@ -106,6 +136,8 @@ def row(columns: Sequence[Any]) -> Row:
         applied=applied,
         failure=failure,
         seen_at=None if seen_at is None else codec.moment(seen_at),
+        restarts=restarts,
+        report=report,
     )
 
 
@@ -134,12 +166,24 @@ def connection_groups(tx: Transaction, gateway_id: str) -> int:
     return found[1] if found is not None else 0
 
 
+def of_enterprises(tx: Transaction, project_id: str, enterprises: Iterable[str]) -> dict[str, int]:
+    """Ids of the gateways of these enterprise projects, and how many connections each has."""
+    return dict(tx.all(_OF_ENTERPRISES, project_id=project_id, enterprises=json.dumps(list(enterprises))))
+
+
+def owner(tx: Transaction, endpoint: str) -> str | None:
+    """The gateway that an EIP id, or the address of a private endpoint, belongs to."""
+    found = tx.one(_OWNER, endpoint=endpoint)
+    return None if found is None else found[0]
+
+
 def taken(tx: Transaction, project_id: str) -> dict[str, str | None]:
-    """EIP ids and private addresses in use, each with its gateway; None for a gateway of another project."""
+    """EIP ids, private addresses and legs in use, each with its gateway; None for a gateway of another project."""
     return {endpoint: user if whose == project_id else None for endpoint, user, whose in tx.all(_TAKEN)}
 
 
-def add(tx: Transaction, gateway: model.VpnGateway) -> None:
+def add(tx: Transaction, gateway: model.VpnGateway, uses: Iterable[str]) -> None:
+    """`uses`: what of the site it has for itself."""
     tx.run(
         _INSERT,
         id=gateway.id,
@@ -150,13 +194,37 @@ def add(tx: Transaction, gateway: model.VpnGateway) -> None:
         spec=codec.dump(codec.gateway, gateway),
     )
     tx.run(_START_COUNT, id=gateway.id)
-    for endpoint in gateway.endpoints:
-        tx.run(_TAKE, endpoint=endpoint.eip_id or endpoint.address, gateway_id=gateway.id)
+    _take(tx, gateway.id, uses)
     tx.nudge(gateway.id)
+
+
+def _take(tx: Transaction, gateway_id: str, uses: Iterable[str]) -> None:
+    for one in uses:
+        tx.run(_TAKE, endpoint=one, gateway_id=gateway_id)
+
+
+def change(tx: Transaction, gateway: model.VpnGateway, *, moves: bool) -> None:
+    """Writes a gateway anew. `moves`: the engine has something to do, so that its generation counts on."""
+    tx.run(_CHANGE, row_id=gateway.id, content=codec.dump(codec.gateway, gateway), by=int(moves))
+    if moves:
+        tx.nudge(gateway.id)
+
+
+def exchange(tx: Transaction, gateway_id: str, left: Iterable[str], taken: Iterable[str]) -> None:
+    """Endpoints that the gateway gives back, and those that it has for itself from now on."""
+    for one in left:
+        tx.run(_GIVE_BACK, endpoint=one)
+    _take(tx, gateway_id, taken)
 
 
 def mark_deleting(tx: Transaction, gateway_id: str) -> None:
     tx.run(_MARK, row_id=gateway_id)
+    tx.nudge(gateway_id)
+
+
+def restart(tx: Transaction, gateway_id: str, restarts: int) -> None:
+    """A wish: what carries the gateway starts anew where it was started at a lower count."""
+    tx.run(_RESTART, row_id=gateway_id, wanted=restarts)
     tx.nudge(gateway_id)
 
 

@@ -12,7 +12,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_TIMEOUT_SECONDS = 30
 
 
-def upgrade(path: Path) -> None:
+def upgrade(path: Path, version: str = "head") -> None:
     """Creates or migrates the file; does nothing to one that is up to date.
 
     Python's driver begins no transaction before a CREATE by itself: left to it, a power cut between two of them would
@@ -25,7 +25,7 @@ def upgrade(path: Path) -> None:
     try:
         with engine.begin() as connection:
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            command.upgrade(config, version)
     finally:
         engine.dispose()
 

@@ -3,6 +3,8 @@
 A deleted resource stays, as deleting, until a look finds nothing of it any more: `record` is where its row goes.
 """
 
+import dataclasses
+
 from sqlalchemy import bindparam, func
 from sqlalchemy.dialects.sqlite import insert
 
@@ -51,13 +53,14 @@ def record(tx: Transaction, seen: model.Observation) -> None:
         records.count(tx, row.gateway.project_id, "vpn_gateway", -1)
         return
     seen_at = codec.milliseconds(seen.seen_at)
+    report = _lasting(row.observed, seen.gateway) if row.restarts else seen.gateway
     tx.run(
         _PUT,
         resource_id=seen.gateway_id,
         gateway_id=seen.gateway_id,
         applied_generation=seen.applied_generation,
         failure=seen.failure,
-        report=None,
+        report=codec.dump(codec.gateway_report, report),
         seen_at=seen_at,
     )
     kept = set(connections.ids(tx, seen.gateway_id)) if seen.connections else set()
@@ -76,3 +79,10 @@ def record(tx: Transaction, seen: model.Observation) -> None:
             if one.connection_id in kept
         ],
     )
+
+
+def _lasting(before: model.GatewayReport, now: model.GatewayReport) -> model.GatewayReport:
+    """A restart that was done stays done, whatever becomes of what was started."""
+    if now.restarts >= before.restarts:
+        return now
+    return dataclasses.replace(before, inner_addresses=now.inner_addresses)

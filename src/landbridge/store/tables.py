@@ -4,7 +4,7 @@ Types are plain on purpose (integers, text, bytes), so that statements can run o
 integer of milliseconds since 1970 (UTC), a truth is 0 or 1. `seq` is the order of creation and the key of pages.
 """
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text, UniqueConstraint
+from sqlalchemy import Column, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text, UniqueConstraint, text
 
 metadata = MetaData(
     naming_convention={
@@ -51,6 +51,34 @@ vpn_gateway = Table(
     Column("generation", Integer, nullable=False),
     Column("deleting", Integer, nullable=False),
     Column("spec_version", Integer, nullable=False),
+    Column("spec", Text, nullable=False),
+    Column("restarts", Integer, nullable=False, server_default=text("0")),
+    Index(None, "project_id", "seq"),
+    sqlite_autoincrement=True,
+)
+
+gateway_job = Table(
+    "gateway_job",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("project_id", Text, ForeignKey("project.id"), nullable=False),
+    Column("gateway_id", Text, ForeignKey("vpn_gateway.id"), nullable=False, index=True),
+    Column("created_at", Integer, nullable=False),
+    Column("spec", Text, nullable=False),
+    Index(None, "project_id", "seq"),
+    sqlite_autoincrement=True,
+)
+
+gateway_certificate = Table(
+    "gateway_certificate",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("project_id", Text, ForeignKey("project.id"), nullable=False),
+    Column("gateway_id", Text, ForeignKey("vpn_gateway.id"), nullable=False, unique=True),
+    Column("created_at", Integer, nullable=False),
+    Column("private_keys", LargeBinary, nullable=False, comment="encrypted"),
     Column("spec", Text, nullable=False),
     Index(None, "project_id", "seq"),
     sqlite_autoincrement=True,
@@ -102,11 +130,23 @@ connection = Table(
     Column("psk", LargeBinary, comment="encrypted"),
     Column("spec_version", Integer, nullable=False),
     Column("spec", Text, nullable=False),
+    Column("resets", Integer, nullable=False, server_default=text("0")),
     Index(None, "project_id", "seq"),
     Index(None, "gateway_id", "seq"),
     UniqueConstraint("gateway_id", "tunnel_block"),
     UniqueConstraint("gateway_id", "identity", "endpoint"),
     UniqueConstraint("customer_gateway_id", "gateway_id", "endpoint"),
+    sqlite_autoincrement=True,
+)
+
+connection_monitor = Table(
+    "connection_monitor",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("project_id", Text, ForeignKey("project.id"), nullable=False),
+    Column("connection_id", Text, ForeignKey("connection.id"), nullable=False, unique=True),
+    Index(None, "project_id", "seq"),
     sqlite_autoincrement=True,
 )
 
@@ -160,6 +200,6 @@ observation = Table(
     Column("gateway_id", Text, ForeignKey("vpn_gateway.id"), nullable=False, index=True),
     Column("applied_generation", Integer, comment="the newest generation ever reported as wholly applied"),
     Column("failure", Text),
-    Column("report", Text, comment="ConnectionObservation; null for the gateway's own row"),
+    Column("report", Text, comment="ConnectionObservation; GatewayReport in the gateway's own row"),
     Column("seen_at", Integer, nullable=False),
 )

@@ -109,6 +109,15 @@ def _depth(value: Any) -> int:
     return level
 
 
+def parse_bare(shape: type[S], content: bytes) -> Parsed[S]:
+    """A body that is its object, without an envelope, as a `shape`. Raises Invalid when it is no object."""
+    document = load(content)
+    if not isinstance(document, dict):
+        _refuse("is not an object", "an object")
+    value, violations = _validate(shape, document)
+    return Parsed(value, violations, tuple(_unknown(shape, document, "")))
+
+
 def parse(shape: type[S], envelope: str, content: bytes) -> Parsed[S]:
     """The object under the key `envelope` as a `shape`. Raises Invalid when there is no such object at all."""
     document = load(content)
@@ -121,6 +130,29 @@ def parse(shape: type[S], envelope: str, content: bytes) -> Parsed[S]:
     value, violations = _validate(shape, content_of)
     beside = [key for key in document if key != envelope]
     return Parsed(value, violations, (*beside, *_unknown(shape, content_of, "")))
+
+
+def parse_many(shape: type[S], envelope: str, content: bytes, limit: int) -> tuple[list[Parsed[S]], tuple[str, ...]]:
+    """The array under the key `envelope`, each item as a `shape` with violations of its own, and what stands beside it.
+    Raises Invalid when there is no such array, or more in it than `limit`.
+    """
+    document = load(content)
+    items = document.get(envelope) if isinstance(document, dict) else None
+    if not isinstance(items, list) or not 1 <= len(items) <= limit:
+        counted = f"has {len(items)} entries" if isinstance(items, list) else f"is {_name(items)}"
+        wrong = "is mandatory" if items is None else counted
+        raise errors.Invalid([model.Violation(envelope, wrong, f"an array of 1 to {limit} objects")])
+    return [_item(shape, item) for item in items], tuple(key for key in document if key != envelope)
+
+
+def _item(shape: type[S], item: Any) -> Parsed[S]:
+    if not isinstance(item, dict):
+        return Parsed(shape(), (model.Violation("", f"is {_name(item)}", "an object"),), ())
+    try:
+        value, violations = _validate(shape, item)
+    except errors.Invalid as error:
+        return Parsed(shape(), tuple(error.violations), ())
+    return Parsed(value, violations, tuple(_unknown(shape, item, "")))
 
 
 def _validate(shape: type[S], content: dict[str, Any]) -> tuple[S, tuple[model.Violation, ...]]:

@@ -12,6 +12,8 @@ from pydantic import Field
 from landbridge import model
 from landbridge.wire import body, shapes
 
+#: Connections of one batch. The page speaks of two.
+BATCH_LIMIT = 50
 _GROUPS = ("group1", "group2", "group5", "group14", "group15", "group16", "group19", "group20", "group21")
 _AUTHENTICATION = ("sha2-512", "sha2-384", "sha2-256", "sha1", "md5", "sm3")
 _ENCRYPTION = ("aes-256-gcm-16", "aes-128-gcm-16", "aes-256", "aes-192", "aes-128", "3des", "sm4")
@@ -177,6 +179,38 @@ class CreateConnection(body.Shape):
         )
 
 
+class UpdateConnection(CreateConnection):
+    """UpdateVpnConnectionRequestBodyContent. What is absent stays, inside the policies too; lists are replaced. All that was
+    read may be sent back.
+    """
+
+    model_config = pydantic.ConfigDict(
+        json_schema_extra={"examples": [{"peer_subnets": ["192.168.45.0/24"], "ikepolicy": {"dpd": {"interval": 60}}}]}
+    )
+
+    name: str | None = Field(None, description="1-64 of letters, digits, _ - and .")
+    gateway_id: str | None = Field(None, alias="vgw_id", description="cannot be changed")
+    gateway_endpoint: str | None = Field(None, alias="vgw_ip", description="cannot be changed")
+    style: str | None = Field(None, description="cannot be changed; any letter case")
+    customer_gateway_id: str | None = Field(None, alias="cgw_id", description="the customer gateway")
+    peer_subnets: tuple[str, ...] | None = Field(None, strict=False, description="1-50 CIDR blocks of the other side")
+    tunnel_local_address: str | None = Field(
+        None, description="such as 169.254.76.1/30; alone it moves the other side's address into the same /30"
+    )
+    enable_nqa: bool | None = Field(None, description="only with style static")
+    enable_health_check: bool | None = Field(
+        None, description="cannot be changed: monitors are created and deleted by themselves"
+    )
+    psk: str | None = Field(None, repr=False, description="8-128 characters of at least three kinds")
+    policy_rules: tuple[PolicyRuleShape, ...] | None = Field(
+        None, strict=False, description="only with style policy, 1-5; a rule without rule_index keeps its source's"
+    )
+    ha_role: str | None = Field(None, description="cannot be changed")
+    tags: tuple[shapes.TagShape, ...] | None = Field(
+        None, strict=False, description="cannot be changed here: tags have operations of their own"
+    )
+
+
 def _ask_rules(rules: tuple[PolicyRuleShape, ...] | None) -> tuple[model.AskPolicyRule, ...] | None:
     if rules is None:
         return None
@@ -253,6 +287,11 @@ class OneConnection(pydantic.BaseModel):
     request_id: str
 
 
+class BatchOfConnections(pydantic.BaseModel):
+    vpn_connections: list[ConnectionAnswer]
+    request_id: str
+
+
 class ManyConnections(pydantic.BaseModel):
     vpn_connections: list[ConnectionAnswer]
     page_info: shapes.PageInfo
@@ -319,6 +358,60 @@ def _ipsec_policy(policy: model.IpsecPolicy) -> dict[str, Any]:
     )
 
 
+class Reset(pydantic.BaseModel):
+    request_id: str
+
+
+class SaInfo(pydantic.BaseModel):
+    id: str = Field(description="its inbound and outbound SPI")
+    source_ip_cidr: str
+    dest_ip_cidr: str
+    packets_sent: int
+    packets_recv: int
+    traffic_sent: int = Field(description="bytes")
+    traffic_recv: int = Field(description="bytes")
+    collected_at: str = Field(description="when the engine last looked")
+
+
+class ManySas(pydantic.BaseModel):
+    sa_infos: list[SaInfo]
+    request_id: str
+
+
+class Log(pydantic.BaseModel):
+    time: int = Field(description="seconds since 1970")
+    raw_message: str
+
+
+class ManyLogs(pydantic.BaseModel):
+    logs: list[Log]
+    request_id: str
+
+
+def sa_infos(status: model.ConnectionStatus) -> list[dict[str, Any]]:
+    if status.observation is None or status.seen_at is None:
+        return []
+    collected_at = shapes.time(status.seen_at)
+    return [
+        {
+            "id": f"{child.spi_in}-{child.spi_out}",
+            "source_ip_cidr": ", ".join(child.local_ts),
+            "dest_ip_cidr": ", ".join(child.remote_ts),
+            "packets_sent": child.packets_out,
+            "packets_recv": child.packets_in,
+            "traffic_sent": child.bytes_out,
+            "traffic_recv": child.bytes_in,
+            "collected_at": collected_at,
+        }
+        for child in status.observation.children
+    ]
+
+
+def logs(status: model.ConnectionStatus) -> list[dict[str, Any]]:
+    evidence = status.observation.evidence if status.observation is not None else ()
+    return [{"time": int(each.at.timestamp()), "raw_message": each.line} for each in evidence]
+
+
 class SaAnswer(pydantic.BaseModel):
     local_subnets: list[str]
     peer_subnets: list[str]
@@ -348,6 +441,7 @@ class DiagnosisAnswer(pydantic.BaseModel):
     warnings: list[str] = Field(description="weak choices of the configuration")
     seen_at: str | None = Field(None, description="when the engine last looked")
     not_seen_since: str | None = Field(None, description="set when that is too long ago to be trusted")
+    paused_since: str | None = Field(None, description="set while the agent only watches (landbridge pause)")
     ike_established: bool
     ike_proposal: str | None = None
     local_id: str | None = None
@@ -376,6 +470,7 @@ def diagnosis(
         warnings=[str(c) for c in cautions],
         seen_at=shapes.time(status.seen_at) if status.seen_at else None,
         not_seen_since=shapes.time(status.not_seen_since) if status.not_seen_since else None,
+        paused_since=shapes.time(status.paused_since) if status.paused_since else None,
         ike_established=seen.ike_established if seen else False,
         ike_proposal=seen.ike_proposal if seen else None,
         local_id=seen.local_id if seen else None,

@@ -10,8 +10,10 @@ from landbridge.wire import body, shapes
 
 
 class CertificateShape(body.Shape):
-    id: str | None = None
-    content: str | None = None
+    """CaCertificateRequest."""
+
+    id: str | None = Field(None, description="of a certificate that a customer gateway of the project has")
+    content: str | None = Field(None, description="one CA certificate in PEM, SM2 and SM2-with-SM3; at most 8192")
 
 
 class CreateCustomerGateway(body.Shape):
@@ -28,11 +30,12 @@ class CreateCustomerGateway(body.Shape):
     route_mode: str | None = shapes.choice(
         ("static", "bgp"), description="older field, default bgp; stored and returned"
     )
-    bgp_asn: body.Integer | None = Field(None, description="1-4294967295")
-    ca_certificate: CertificateShape | None = Field(None, description="refused: certificates are not carried yet")
+    bgp_asn: body.Integer | None = Field(None, description="1-4294967295; default 65000 with id_type ip")
+    ca_certificate: CertificateShape | None = Field(None, description="for connections of GM gateways")
     tags: tuple[shapes.TagShape, ...] | None = Field(None, strict=False, description="at most 20")
 
     def ask(self) -> model.AskCustomerGateway:
+        given = self.ca_certificate
         return model.AskCustomerGateway(
             name=self.name,
             id_type=self.id_type,
@@ -40,9 +43,35 @@ class CreateCustomerGateway(body.Shape):
             ip=self.ip,
             route_mode=self.route_mode,
             bgp_asn=self.bgp_asn,
-            has_ca_certificate=self.ca_certificate is not None,
+            ca_certificate=None if given is None else model.AskCertificate(id=given.id, content=given.content),
             tags=shapes.ask_tags(self.tags),
         )
+
+
+class UpdateCustomerGateway(CreateCustomerGateway):
+    """UpdateCgwRequestBodyContent. Of the other fields of a customer gateway only what they are is taken."""
+
+    model_config = pydantic.ConfigDict(json_schema_extra={"examples": [{"name": "cgw-f846"}]})
+
+    name: str | None = Field(None, description="1-64 of letters, digits, _ - and .")
+    id_type: str | None = Field(None, description="cannot be changed")
+    id_value: str | None = Field(None, description="cannot be changed")
+    ip: str | None = Field(None, description="cannot be changed")
+    route_mode: str | None = Field(None, description="cannot be changed")
+    bgp_asn: body.Integer | None = Field(None, description="cannot be changed")
+    tags: tuple[shapes.TagShape, ...] | None = Field(None, strict=False, description="cannot be changed here")
+
+
+class CaCertificateAnswer(pydantic.BaseModel):
+    """CaCertificate."""
+
+    id: str
+    serial_number: str = Field(description="hexadecimal")
+    signature_algorithm: str
+    issuer: str
+    subject: str
+    expire_time: str
+    is_updatable: bool
 
 
 class CustomerGatewayAnswer(pydantic.BaseModel):
@@ -55,6 +84,7 @@ class CustomerGatewayAnswer(pydantic.BaseModel):
     bgp_asn: int | None = None
     route_mode: str = Field(description="older field")
     ip: str | None = Field(None, description="older name of id_value, with id_type ip")
+    ca_certificate: CaCertificateAnswer | None = Field(None, description="only when there is one")
     created_at: str
     updated_at: str
     tags: list[shapes.TagAnswer]
@@ -81,7 +111,20 @@ def customer_gateway(value: model.CustomerGateway) -> dict[str, Any]:
         bgp_asn=value.bgp_asn,
         route_mode=value.route_mode,
         ip=value.address,
+        ca_certificate=value.ca_certificate and _certificate(value.ca_certificate),
         created_at=shapes.time(value.created_at),
         updated_at=shapes.time(value.updated_at),
         tags=shapes.tags(value.tags),
     )
+
+
+def _certificate(value: model.CaCertificate) -> dict[str, Any]:
+    return {
+        "id": value.id,
+        "serial_number": value.serial_number,
+        "signature_algorithm": value.signature_algorithm,
+        "issuer": value.issuer,
+        "subject": value.subject,
+        "expire_time": shapes.time(value.expire_time),
+        "is_updatable": True,
+    }

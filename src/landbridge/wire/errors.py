@@ -11,6 +11,8 @@ TABLE: dict[type[errors.LandbridgeError], tuple[int, str, str]] = {
     errors.Invalid: (400, "VPN.0001", "invalid request: "),
     errors.InUse: (400, "VPN.0001", "invalid request: "),
     errors.Repeated: (400, "VPN.0031", "repeated operation: "),
+    errors.Changed: (412, "VPN.0001", "precondition failed: "),
+    errors.Deleting: (425, "VPN.0009", ""),
     errors.Unauthenticated: (401, "APIGW.0301", "Incorrect IAM authentication information: "),
     errors.Forbidden: (403, "VPN.0003", "Authentication failed: "),
     errors.NotFound: (404, "VPN.0004", "resource not found: "),
@@ -43,6 +45,8 @@ def render(error: errors.LandbridgeError, request_id: str) -> tuple[int, dict[st
     status, code, prefix = known
     answer = body(code, prefix + str(error), request_id)
     if isinstance(error, errors.Invalid):
+        codes = {v.code for v in error.violations}
+        answer["error_code"] = codes.pop() if len(codes) == 1 else code
         answer["details"] = [{"field": v.field, "message": v.message} for v in error.violations]
     return status, answer
 

@@ -3,6 +3,8 @@
 Source: "Creating a VPN Gateway", "Querying a Specified VPN Gateway", and the older names that clients still read.
 """
 
+import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 import pydantic
@@ -119,6 +121,72 @@ class CreateGateway(body.Shape):
         )
 
 
+class IkeTemplateShape(body.Shape):
+    """UpdateVgwIkePolicy. What is absent stays."""
+
+    authentication_algorithm: str | None = None
+    encryption_algorithm: str | None = None
+    dh_group: str | None = None
+    lifetime_seconds: body.Integer | None = Field(None, description="60-604800; 0 counts as not given")
+
+
+class IpsecTemplateShape(body.Shape):
+    """UpdateVgwIpsecPolicy. What is absent stays."""
+
+    authentication_algorithm: str | None = None
+    encryption_algorithm: str | None = None
+    pfs: str | None = None
+    lifetime_seconds: body.Integer | None = Field(None, description="30-604800; 0 counts as not given")
+
+
+class TemplateShape(body.Shape):
+    """UpdateRequestPolicyTemplate."""
+
+    ike_policy: IkeTemplateShape | None = None
+    ipsec_policy: IpsecTemplateShape | None = None
+
+
+class UpdateGateway(CreateGateway):
+    """UpdateVgwRequestBodyContent. The fields of a create may come along as they were read, and change nothing."""
+
+    model_config = pydantic.ConfigDict(
+        json_schema_extra={"examples": [{"name": "vpngw-4321", "local_subnets": ["192.168.0.0/24"]}]}
+    )
+
+    eip_id_1: str | None = Field(None, description="another EIP for the first, or active, endpoint; only public")
+    eip_id_2: str | None = Field(None, description="another EIP for the second, or standby, endpoint; only public")
+    policy_template: TemplateShape | None = Field(None, description="only with the flavors -NonFixedIP")
+
+    def ask_update(self) -> model.AskGatewayUpdate:
+        template = self.policy_template or TemplateShape()
+        ike, ipsec = template.ike_policy, template.ipsec_policy
+        return model.AskGatewayUpdate(
+            name=self.name,
+            local_subnets=self.local_subnets,
+            local_subnets_v6=self.local_subnets_v6,
+            eip_id_1=self.eip_id_1,
+            eip_id_2=self.eip_id_2,
+            ike_template=model.AskIkePolicy(**ike.model_dump()) if ike else None,
+            ipsec_template=model.AskIpsecPolicy(**ipsec.model_dump()) if ipsec else None,
+            rest=self.ask(),
+        )
+
+
+class ChangeFlavor(body.Shape):
+    """UpdateVgwSpecificationRequestBodyContent."""
+
+    model_config = pydantic.ConfigDict(json_schema_extra={"examples": [{"flavor": "Professional2"}]})
+
+    flavor: str | None = shapes.choice(_FLAVORS, description="mandatory; not between Basic, Professional and GM")
+
+
+class TemplateAnswer(pydantic.BaseModel):
+    """PolicyTemplate."""
+
+    ike_policy: dict[str, str | int]
+    ipsec_policy: dict[str, str | int]
+
+
 class EipAnswer(pydantic.BaseModel):
     id: str
     ip_version: int
@@ -131,14 +199,14 @@ class EipAnswer(pydantic.BaseModel):
 
 
 class GatewayAnswer(pydantic.BaseModel):
-    """ResponseVpnGateway. The answer to a create has no status, EIPs, zones or times."""
+    """ResponseVpnGateway. The answer to a create has no status, EIPs, zones or times, that to an update no status."""
 
     id: str
     name: str
     network_type: str
     status: str | None = shapes.choice(
         ("PENDING_CREATE", "PENDING_UPDATE", "PENDING_DELETE", "ACTIVE", "FAULT"),
-        description="not in the answer to a create",
+        description="not in the answers to a create and to an update",
     )
     attachment_type: str
     ip_version: str
@@ -164,6 +232,8 @@ class GatewayAnswer(pydantic.BaseModel):
     access_private_ip_1: str | None = None
     access_private_ip_2: str | None = None
     ha_mode: str
+    policy_template: TemplateAnswer | None = None
+    certificate_id: str | None = None
     tags: list[shapes.TagAnswer] | None = None
 
 
@@ -177,9 +247,10 @@ class ManyGateways(pydantic.BaseModel):
     request_id: str
 
 
-def gateway(value: model.VpnGateway, status: model.GatewayStatus | None, used: tuple[int, int]) -> dict[str, Any]:
-    """`used`: connections and connection groups. Without a status it is the shorter answer to a create."""
-    shown = status is not None
+def gateway(
+    value: model.VpnGateway, status: model.GatewayStatus | None, used: tuple[int, int], *, shown: bool = True
+) -> dict[str, Any]:
+    """`used`: connections and connection groups. Not `shown` it is the shorter answer to a create."""
     one, two = value.endpoints
     public, private = (value.network_type == "public") and shown, (value.network_type == "private") and shown
     return shapes.present(
@@ -211,8 +282,74 @@ def gateway(value: model.VpnGateway, status: model.GatewayStatus | None, used: t
         access_private_ip_1=one.address if private else None,
         access_private_ip_2=two.address if private else None,
         ha_mode=value.ha_mode,
+        policy_template=_template(value.policy_template) if value.policy_template else None,
+        certificate_id=value.certificate_id,
         tags=shapes.tags(value.tags) or None,
     )
+
+
+def _template(value: model.PolicyTemplate) -> dict[str, Any]:
+    words = dataclasses.asdict(value)
+    return {
+        f"{part}_policy": {name.removeprefix(f"{part}_"): word for name, word in words.items() if name.startswith(part)}
+        for part in ("ike", "ipsec")
+    }
+
+
+class ZonesOfFlavor(pydantic.BaseModel):
+    """Where gateways of a flavor can be, by what they are attached to."""
+
+    vpc: list[str]
+    er: list[str]
+
+
+class AvailabilityZones(pydantic.BaseModel):
+    """By flavor: in lower case, but for those with a hyphen."""
+
+    availability_zones: dict[str, ZonesOfFlavor]
+    request_id: str
+
+
+class AvailableSpec(pydantic.BaseModel):
+    flavor: str
+    attachment_type: str
+    ip_version: str
+
+
+class ExtendedZone(pydantic.BaseModel):
+    name: str
+    public_border_group: str
+    available_specs: list[AvailableSpec]
+
+
+class ExtendedZones(pydantic.BaseModel):
+    availability_zones: list[ExtendedZone]
+    request_id: str
+
+
+def zones(where: Mapping[tuple[str, str], tuple[str, ...]]) -> dict[str, Any]:
+    """`where`: (flavor, attachment type) -> zones."""
+    found: dict[str, Any] = {}
+    for (flavor, attachment), names in where.items():
+        key = flavor if "-" in flavor else flavor.lower()  # as the SDK maps its fields
+        found.setdefault(key, {})[attachment] = names
+    return found
+
+
+def extended_zones(where: Mapping[tuple[str, str], tuple[str, ...]]) -> list[dict[str, Any]]:
+    names = dict.fromkeys(zone for each in where.values() for zone in each)
+    return [
+        {
+            "name": name,
+            "public_border_group": "center",
+            "available_specs": [
+                {"flavor": flavor, "attachment_type": attachment, "ip_version": "ipv4"}
+                for (flavor, attachment), there in where.items()
+                if name in there
+            ],
+        }
+        for name in names
+    ]
 
 
 def _eip(endpoint: model.Endpoint) -> dict[str, Any]:
@@ -234,7 +371,10 @@ class GatewayDiagnosisAnswer(pydantic.BaseModel):
     id: str
     status: str
     reason: str | None = Field(None, description="what the engine could not do at its last attempt")
+    remedy: str | None = Field(None, description="what to do about it")
     seen_at: str | None = Field(None, description="when the engine last looked")
+    not_seen_since: str | None = Field(None, description="set when that is too long ago to be trusted")
+    paused_since: str | None = Field(None, description="set while the agent only watches (landbridge pause)")
 
 
 class OneGatewayDiagnosis(pydantic.BaseModel):
@@ -247,5 +387,8 @@ def diagnosis(value: model.VpnGateway, status: model.GatewayStatus) -> dict[str,
         id=value.id,
         status=status.word,
         reason=status.advice.reason if status.advice else None,
+        remedy=status.advice.remedy if status.advice else None,
         seen_at=shapes.time(status.seen_at) if status.seen_at else None,
+        not_seen_since=shapes.time(status.not_seen_since) if status.not_seen_since else None,
+        paused_since=shapes.time(status.paused_since) if status.paused_since else None,
     )

@@ -1,0 +1,72 @@
+"""The operations on certificates of VPN gateways."""
+
+import dataclasses
+
+from landbridge.api import row
+from landbridge.operations import gateway_certificates
+from landbridge.wire import gateway_certificates as wire
+
+_of_gateway = row.change(wire.CertificateShape, "certificate", "vgw_id")
+
+
+def _update(incoming: row.Incoming) -> row.Asked:
+    asked = _of_gateway(incoming)
+    gateway_id, change = asked.ask
+    return dataclasses.replace(asked, ask=(gateway_id, incoming.path["certificate_id"], change))
+
+
+ROWS: tuple[row.Operation, ...] = (
+    row.Operation(
+        name="create_vgw_certificate",
+        method="POST",
+        path="/v5/{project_id}/vpn-gateways/{vgw_id}/certificate",
+        summary="Give a GM gateway its certificates and their keys",
+        success=201,
+        run=gateway_certificates.create,
+        parse=_of_gateway,
+        render=lambda made: {"certificate": wire.certificate(made)},
+        answer=wire.OneCertificate,
+        accepts=("certificate", wire.CertificateShape),
+    ),
+    row.Operation(
+        name="show_vpn_gateway_certificate",
+        method="GET",
+        path="/v5/{project_id}/vpn-gateways/{vgw_id}/certificate",
+        summary="Show what a GM gateway is known by; never a key",
+        success=200,
+        run=gateway_certificates.show,
+        parse=row.by("vgw_id"),
+        render=lambda made: {"certificate": wire.certificate(made)},
+        answer=wire.OneCertificate,
+        etag=gateway_certificates.etag,
+    ),
+    row.Operation(
+        name="list_vpn_gateway_certificates",
+        method="GET",
+        path="/v5/{project_id}/vpn-gateway-certificates",
+        summary="List the certificates of GM gateways, in the order of their creation",
+        success=200,
+        run=gateway_certificates.list_page,
+        parse=lambda incoming: row.Asked(ask=wire.page(incoming.query)),
+        render=lambda many: {"vpn_gateway_certificates": [wire.certificate(each) for each in many]},
+        answer=wire.ManyCertificates,
+        query=(
+            ("limit", "how many, 1 to 2000 (default 2000)"),
+            ("marker", "the created_at of the last one of the page before"),
+            ("pre_expire_days", "only those of which something ends within so many days, or has ended"),
+        ),
+    ),
+    row.Operation(
+        name="update_vgw_certificate",
+        method="PUT",
+        path="/v5/{project_id}/vpn-gateways/{vgw_id}/certificate/{certificate_id}",
+        summary="Change the certificates of a GM gateway; what is left out stays",
+        success=200,
+        run=gateway_certificates.update,
+        parse=_update,
+        render=lambda made: {"certificate": wire.certificate(made)},
+        answer=wire.OneCertificate,
+        accepts=("certificate", wire.CertificateShape),
+        etag=gateway_certificates.etag,
+    ),
+)

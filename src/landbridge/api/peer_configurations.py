@@ -1,0 +1,69 @@
+"""The operations on the other side's configuration."""
+
+from landbridge.api import row
+from landbridge.operations import peer_configurations
+from landbridge.wire import body
+from landbridge.wire import peer_configurations as wire
+from landbridge.wire import shapes as wire_shapes
+
+
+def _device(incoming: row.Incoming) -> row.Asked:
+    parsed = body.parse_bare(wire.ExportPeerConfiguration, incoming.content)
+    return row.Asked(
+        ask=(incoming.path["vpn_connection_id"], parsed.value.ask()),
+        violations=parsed.violations,
+        ignored=parsed.ignored,
+    )
+
+
+def _with_psk(incoming: row.Incoming) -> row.Asked:
+    asked = _device(incoming)
+    return row.Asked(
+        ask=(*asked.ask, wire.asks_for_psk(incoming.query)), violations=asked.violations, ignored=asked.ignored
+    )
+
+
+ROWS: tuple[row.Operation, ...] = (
+    row.Operation(
+        name="export_vpn_connection_peer_configuration",
+        method="POST",
+        path="/v5/{project_id}/vpn-connection/{vpn_connection_id}/peer-configuration/export",
+        summary="The other side's configuration for its device, without the PSK",
+        success=200,
+        run=peer_configurations.export,
+        parse=_device,
+        render=lambda text: {"peer_config": str(text)},
+        answer=wire.PeerConfiguration,
+        accepts=("", wire.ExportPeerConfiguration),
+    ),
+    row.Operation(
+        name="list_peer_configuration_supported_devices",
+        method="GET",
+        path="/v5/{project_id}/peer-configuration/supported-devices",
+        summary="The devices that configurations are written for",
+        success=200,
+        run=peer_configurations.devices,
+        parse=lambda _: row.Asked(ask=None),
+        render=lambda devices: {"supported_devices": wire.supported(devices)},
+        answer=wire.SupportedDevices,
+    ),
+    row.Operation(
+        name="print_peer_configuration",
+        method="POST",
+        path="/landbridge/v1/{project_id}/vpn-connections/{vpn_connection_id}/peer-configuration",
+        summary="The same file by file, with the PSK for an admin who asks for it (an extension of ours)",
+        success=200,
+        run=peer_configurations.print_out,
+        parse=_with_psk,
+        render=lambda text: {
+            "peer_configuration": {
+                "device": text.device.name,
+                "proved": text.device.proved,
+                "parts": [wire_shapes.present(path=part.path, content=part.content) for part in text.parts],
+            }
+        },
+        answer=wire.OnePrinted,
+        accepts=("", wire.ExportPeerConfiguration),
+        query=(("psk", "show: with the PSK; the audit trail keeps who asked"),),
+    ),
+)

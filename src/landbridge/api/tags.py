@@ -1,0 +1,106 @@
+"""The operations on tags of gateways, customer gateways and connections."""
+
+from typing import Any
+
+from landbridge import model
+from landbridge.api import row
+from landbridge.operations import tags
+from landbridge.wire import body, shapes
+from landbridge.wire import tags as wire_tags
+
+
+def _resource(incoming: row.Incoming) -> row.Asked:
+    ask = model.AskTags(resource_type=incoming.path["resource_type"], resource_id=incoming.path["resource_id"])
+    return row.Asked(ask=ask)
+
+
+def _change(incoming: row.Incoming) -> row.Asked:
+    parsed = body.parse_bare(wire_tags.TagsShape, incoming.content)
+    ask = parsed.value.ask(incoming.path["resource_type"], incoming.path["resource_id"])
+    return row.Asked(ask=ask, violations=parsed.violations, ignored=parsed.ignored)
+
+
+def _search(incoming: row.Incoming) -> row.Asked:
+    limit, offset = wire_tags.window(incoming.query)
+    parsed = body.parse_bare(wire_tags.SearchShape, incoming.content)
+    ask = parsed.value.ask(incoming.path["resource_type"], limit, offset)
+    return row.Asked(ask=ask, violations=parsed.violations, ignored=parsed.ignored)
+
+
+def _resource_tags(found: tuple[model.Tag, ...]) -> dict[str, Any]:
+    return {"tags": shapes.tags(found)}
+
+
+#: Its path for connections ends where the path of one connection has its id: it stands before that one in the table.
+OF_PROJECT: tuple[row.Operation, ...] = (
+    row.Operation(
+        name="list_project_tags",
+        method="GET",
+        path="/v5/{project_id}/{resource_type}/tags",
+        summary="List the tags that resources of a type have: vpn-gateway, customer-gateway or vpn-connection",
+        success=200,
+        run=tags.of_project,
+        parse=row.by("resource_type"),
+        render=wire_tags.of_project,
+        answer=wire_tags.ProjectTags,
+    ),
+)
+
+ROWS: tuple[row.Operation, ...] = (
+    row.Operation(
+        name="batch_create_resource_tags",
+        method="POST",
+        path="/v5/{project_id}/{resource_type}/{resource_id}/tags/create",
+        summary="Add tags to a resource; a key that it has gets the new value",
+        success=204,
+        run=tags.add,
+        parse=_change,
+        accepts=("", wire_tags.TagsShape),
+    ),
+    row.Operation(
+        name="batch_delete_resource_tags",
+        method="POST",
+        path="/v5/{project_id}/{resource_type}/{resource_id}/tags/delete",
+        summary="Remove tags from a resource, by key, or by key and value; those that it does not have are no fault",
+        success=204,
+        run=tags.remove,
+        parse=_change,
+        accepts=("", wire_tags.TagsShape),
+    ),
+    row.Operation(
+        name="show_resource_tags",
+        method="GET",
+        path="/v5/{project_id}/{resource_type}/{resource_id}/tags",
+        summary="Show the tags of a resource",
+        success=200,
+        run=tags.show,
+        parse=_resource,
+        render=_resource_tags,
+        answer=wire_tags.ResourceTags,
+    ),
+    row.Operation(
+        name="list_resources_by_tags",
+        method="POST",
+        path="/v5/{project_id}/{resource_type}/resource-instances/filter",
+        summary="Find resources by their tags and name, in the order of their creation",
+        success=200,
+        run=tags.search,
+        parse=_search,
+        render=lambda found: wire_tags.resources(found.resources, found.total),
+        answer=wire_tags.Resources,
+        accepts=("", wire_tags.SearchShape),
+        query=(("limit", "how many, 1 to 1000 (default 1000)"), ("offset", "how many to leave out (default 0)")),
+    ),
+    row.Operation(
+        name="count_resources_by_tags",
+        method="POST",
+        path="/v5/{project_id}/{resource_type}/resource-instances/count",
+        summary="Count resources by their tags and name",
+        success=200,
+        run=tags.count,
+        parse=_search,
+        render=lambda total: {"total_count": total},
+        answer=wire_tags.Count,
+        accepts=("", wire_tags.SearchShape),
+    ),
+)

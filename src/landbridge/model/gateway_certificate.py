@@ -1,0 +1,48 @@
+"""What a GM gateway is known by: its certificates, without their private keys."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from landbridge.model.secret import Secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskGatewayCertificate:
+    """What a create or update request says; None is 'not given'. All are PEM but the name."""
+
+    name: str | None = None
+    certificate: str | None = None
+    private_key: Secret | None = None
+    certificate_chain: str | None = None
+    enc_certificate: str | None = None
+    enc_private_key: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateText:
+    """`content` is PEM; the rest is read off it."""
+
+    serial_number: str
+    signature_algorithm: str
+    issuer: str
+    subject: str
+    expire_time: datetime
+    content: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayCertificate:
+    id: str
+    project_id: str
+    gateway_id: str
+    name: str
+    signing: CertificateText
+    chain: CertificateText
+    encryption: CertificateText
+    created_at: datetime
+    updated_at: datetime
+
+    @property
+    def expire_time(self) -> datetime:
+        """When the first of them ends."""
+        return min(each.expire_time for each in (self.signing, self.chain, self.encryption))

@@ -1,0 +1,41 @@
+"""The upgrade of a VPN gateway: what was asked for, and how it stands."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restart:
+    """A part of a job: what carries the gateway starts anew. It is done when the engine reports `number` restarts."""
+
+    id: str
+    kind: Literal["upgrade", "rollback"]
+    number: int
+    created_at: datetime
+    finished_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayJob:
+    """`addresses` are those of the endpoints that its restarts interrupt. `confirmed_at`: when the client finished it."""
+
+    id: str
+    project_id: str
+    gateway_id: str
+    addresses: tuple[str, ...]
+    restarts: tuple[Restart, ...]
+    created_at: datetime
+    confirmed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobStatus:
+    """`word`: upgrading, pending_upgrade_confirm, success, rolling_back, rollback_success or error. `words` are those of the
+    restarts, upgrading, rolling_back, success or error.
+    """
+
+    word: str
+    words: tuple[str, ...]
+    finished_at: datetime | None = None
+    failure: str | None = None

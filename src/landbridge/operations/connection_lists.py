@@ -1,0 +1,69 @@
+"""The list of connections: a page of it, cut to a gateway, an endpoint or enterprise projects."""
+
+from dataclasses import dataclass
+
+from landbridge import model
+from landbridge.operations import call as calls
+from landbridge.operations import connections as operations
+from landbridge.operations import paging
+from landbridge.operations.call import Call
+from landbridge.store import connections, gateways
+from landbridge.store.database import Transaction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    connections: list[operations.Shown]
+    next_marker: str | None
+    total: int
+
+
+@calls.operation("reader", "long read")
+def list_page(tx: Transaction, call: Call, ask: model.AskConnections) -> Page:
+    """A page, and how many there are on all pages. Nothing counts connections, unless those of one endpoint."""
+    limit, after = ask.limit, paging.after(call, ask.marker)
+    if ask.gateway_ids or ask.endpoints:
+        rows, total = _of_gateway(tx, call, ask, after)
+    elif ask.enterprise_project_ids:
+        rows, total = _of_enterprises(tx, call, ask, after)
+    else:
+        rows = connections.page(tx, call.project_id, after, limit + 1)
+        total = gateways.total_connections(tx, call.project_id)
+    return Page(
+        connections=[operations.shown(call, row) for row in rows[:limit]],
+        next_marker=paging.marker(call, rows[limit - 1].seq) if len(rows) > limit else None,
+        total=total,
+    )
+
+
+def _of_gateway(
+    tx: Transaction, call: Call, ask: model.AskConnections, after: int
+) -> tuple[list[connections.Row], int]:
+    """The rows of the one gateway that is named by its id or by an endpoint, and one more than asked for."""
+    owners = {gateways.owner(tx, endpoint) for endpoint in ask.endpoints}
+    named = {*ask.gateway_ids, *owners}
+    gateway_id = named.pop()
+    row = None if named or gateway_id is None else gateways.find(tx, call.project_id, gateway_id)
+    if row is None or row.gateway.enterprise_project_id not in (
+        ask.enterprise_project_ids or {row.gateway.enterprise_project_id}
+    ):
+        return [], 0
+    if not ask.endpoints:
+        return connections.page_of_gateway(tx, row.gateway.id, after, ask.limit + 1), row.connections
+    numbers = {each.number for each in row.gateway.endpoints if {each.eip_id or each.address} == ask.endpoints}
+    if not numbers:
+        return [], 0
+    number = numbers.pop()
+    found = connections.page_of_endpoint(tx, row.gateway.id, number, after, ask.limit + 1)
+    return found, connections.count_of_endpoint(tx, row.gateway.id, number)
+
+
+def _of_enterprises(
+    tx: Transaction, call: Call, ask: model.AskConnections, after: int
+) -> tuple[list[connections.Row], int]:
+    """A connection belongs to its gateway's enterprise project. Mostly that is the same one for all."""
+    counts = gateways.of_enterprises(tx, call.project_id, ask.enterprise_project_ids)
+    total = sum(counts.values())
+    if total == gateways.total_connections(tx, call.project_id):
+        return connections.page(tx, call.project_id, after, ask.limit + 1), total
+    return connections.page_of_gateways(tx, counts, after, ask.limit + 1), total

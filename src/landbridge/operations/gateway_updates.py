@@ -1,0 +1,102 @@
+"""VPN gateways that change: their own fields, their EIPs with all connections on them, and their specification."""
+
+import dataclasses
+
+from landbridge import errors, model
+from landbridge.operations import call as calls
+from landbridge.operations import gateways as gateway_operations
+from landbridge.operations.call import Call
+from landbridge.operations.gateways import Shown
+from landbridge.rules import fields, tunnel
+from landbridge.rules import gateway as create_rules
+from landbridge.rules import gateway_update as rules
+from landbridge.store import connections, gateways
+from landbridge.store.database import Transaction
+
+
+@calls.operation("admin", "write")
+def update(tx: Transaction, call: Call, ask: tuple[str, model.AskGatewayUpdate]) -> Shown:
+    """`ask`: the gateway, and what is to change. What is absent stays; what changes nothing leaves no trace."""
+    row, change = changeable(tx, call, ask[0]), ask[1]
+    there = tuple(one.connection for one in connections.page_of_gateway(tx, row.gateway.id, 0, row.connections))
+    facts = rules.Facts(site=call.service.site, taken=gateways.taken(tx, call.project_id), connections=there)
+    _refuse(fields.merge(call.shape, rules.check(change, row.gateway, facts)))
+    made = rules.complete(change, row.gateway, call.service.site)
+    if made.endpoints != row.gateway.endpoints:
+        _rehome(tx, call, change, row.gateway, made, there)
+    return _stored(tx, call, row, made, "update_vgw")
+
+
+def changeable(tx: Transaction, call: Call, gateway_id: str) -> gateways.Row:
+    """Raises Changed when it is another version than the client means, Deleting when it is too late."""
+    row = gateway_operations.find(tx, call, gateway_id)
+    calls.check_match(call, calls.etag(row.generation, row.gateway.updated_at))
+    if row.deleting:
+        raise errors.Deleting(f"VPN gateway {row.gateway.id} is deleting")
+    return row
+
+
+def _refuse(violations: list[model.Violation]) -> None:
+    if violations:
+        raise errors.Invalid(violations)
+
+
+def _rehome(
+    tx: Transaction,
+    call: Call,
+    ask: model.AskGatewayUpdate,
+    was: model.VpnGateway,
+    now: model.VpnGateway,
+    there: tuple[model.Connection, ...],
+) -> None:
+    """The EIPs, and the connections on endpoints that get another one."""
+    had, has = ({each.eip_id or "" for each in one.endpoints} for one in (was, now))
+    gateways.exchange(tx, was.id, had - has, has - had)
+    moved = [_rehomed(tx, call, one, was, now) for one in there]
+    _refuse(list(rules.check_identities(ask, moved)))
+    for before, (after, identity) in zip(there, moved, strict=True):
+        if after == before:
+            continue
+        connections.change(
+            tx,
+            dataclasses.replace(after, updated_at=calls.later(call, before.updated_at)),
+            identity=identity,
+            tunnel_block=tunnel.block_of(after.tunnel_local_address) if after.tunnel_local_address else None,
+            psk=connections.psk(tx, after.id),
+            moves=True,
+        )
+
+
+def _rehomed(
+    tx: Transaction, call: Call, connection: model.Connection, was: model.VpnGateway, now: model.VpnGateway
+) -> tuple[model.Connection, str]:
+    _, peer = connections.ends(tx, call.project_id, was.id, connection.customer_gateway_id)
+    if peer is None:
+        raise RuntimeError("a connection without its customer gateway")
+    return rules.rehomed(connection, was, now, peer)
+
+
+def _stored(tx: Transaction, call: Call, row: gateways.Row, made: model.VpnGateway, action: str) -> Shown:
+    moves = rules.moves(row.gateway, made)
+    if made != row.gateway:
+        made = dataclasses.replace(made, updated_at=calls.later(call, row.gateway.updated_at))
+        gateways.change(tx, made, moves=moves)
+        calls.audit(tx, call, action, made.id)
+    return Shown(
+        gateway=made,
+        status=None,
+        connections=row.connections,
+        groups=gateways.connection_groups(tx, made.id) if row.connections else 0,
+        generation=row.generation + moves,
+    )
+
+
+@calls.operation("admin", "write")
+def change_flavor(tx: Transaction, call: Call, ask: tuple[str, str | None]) -> Shown:
+    """`ask`: the gateway and the flavor that it is to have."""
+    row, flavor = changeable(tx, call, ask[0]), ask[1]
+    known = create_rules.FLAVORS.get(flavor or "")
+    limit = call.service.connection_limit or (known.connections if known else 0)
+    _refuse(fields.merge(call.shape, rules.check_flavor(flavor, row.gateway, row.connections, limit)))
+    made = row.gateway if flavor in (None, row.gateway.flavor) else rules.with_flavor(row.gateway, flavor, limit)
+    return _stored(tx, call, row, made, "update_postpaid_vgw_specification")

@@ -1,0 +1,101 @@
+"""Upgrades of VPN gateways, and the jobs that tell how they stand.
+
+An upgrade is a wish in the gateway's row: what carries the gateway starts anew, with the program that is installed by then.
+"""
+
+import dataclasses
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from landbridge import errors, model
+from landbridge.operations import call as calls
+from landbridge.operations import gateway_updates
+from landbridge.operations.call import Call
+from landbridge.rules import fields
+from landbridge.rules import upgrade as rules
+from landbridge.status import job as status
+from landbridge.store import gateway_jobs, gateways
+from landbridge.store.database import Transaction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """A job, how it stands, and what to know about it."""
+
+    job: model.GatewayJob
+    status: model.JobStatus
+    cautions: tuple[model.Caution, ...] = ()
+
+
+@calls.operation("admin", "write")
+def upgrade(tx: Transaction, call: Call, ask: tuple[str, str | None]) -> Shown:
+    """`ask`: the gateway, and start, finish or rollback. All three tell the job's id."""
+    row, action = gateway_updates.changeable(tx, call, ask[0]), ask[1]
+    job = gateway_jobs.last(tx, row.gateway.id)
+    standing = _status(row, job) if job else None
+    violations = fields.merge(call.shape, rules.check(action, job, standing))
+    if violations:
+        raise errors.Invalid(violations)
+    if job is not None:
+        job = status.settled(job, row.observed)
+        gateway_jobs.change(tx, job)
+    if action == "start" or job is None:
+        job = _started(tx, call, row)
+    elif action == "finish":
+        job = dataclasses.replace(job, confirmed_at=call.now)
+    else:
+        job = dataclasses.replace(job, restarts=(*job.restarts, _restart(tx, call, row, "rollback")))
+    gateway_jobs.change(tx, job)
+    calls.audit(tx, call, "upgrade_vpn_gateway", row.gateway.id)
+    return Shown(job=job, status=_status(row, job), cautions=(rules.caution(job),) if job.confirmed_at is None else ())
+
+
+def _started(tx: Transaction, call: Call, row: gateways.Row) -> model.GatewayJob:
+    job = model.GatewayJob(
+        id=calls.new_id(),
+        project_id=call.project_id,
+        gateway_id=row.gateway.id,
+        addresses=tuple(endpoint.address for endpoint in row.gateway.endpoints),
+        restarts=(_restart(tx, call, row, "upgrade"),),
+        created_at=call.now,
+    )
+    gateway_jobs.add(tx, job)
+    return job
+
+
+def _restart(tx: Transaction, call: Call, row: gateways.Row, kind: Literal["upgrade", "rollback"]) -> model.Restart:
+    """One more than was ever asked for or done: a restored database may know of fewer than the engine."""
+    number = max(row.restarts, row.observed.restarts) + 1
+    gateways.restart(tx, row.gateway.id, number)
+    return model.Restart(id=calls.new_id(), kind=kind, number=number, created_at=call.now)
+
+
+def _status(row: gateways.Row, job: model.GatewayJob) -> model.JobStatus:
+    return status.of(job, row.observed, row.failure)
+
+
+@calls.operation("reader", "long read")
+def list_jobs(tx: Transaction, call: Call, ask: tuple[int, datetime | None, str | None]) -> list[Shown]:
+    """`ask`: how many, only those made after this time, only of this gateway (None: all)."""
+    limit, after, gateway_id = ask
+    shown = []
+    for job in gateway_jobs.page(tx, call.project_id, gateway_id, after, limit):
+        row = gateways.find(tx, call.project_id, job.gateway_id)
+        if row is not None:
+            shown.append(Shown(job=job, status=_status(row, job)))
+    return shown
+
+
+@calls.operation("admin", "write")
+def remove_job(tx: Transaction, call: Call, job_id: str) -> None:
+    """Of one that is over. What it did to its gateway stays."""
+    job = gateway_jobs.find(tx, call.project_id, job_id.lower())
+    row = gateways.find(tx, call.project_id, job.gateway_id) if job is not None else None
+    if job is None or row is None:
+        raise errors.NotFound(f"job {job_id[:64]}")
+    standing = _status(row, job)
+    if standing.word not in status.OVER:
+        raise errors.InUse(f"job {job.id} of VPN gateway {job.gateway_id} is {standing.word}")
+    gateway_jobs.remove(tx, job.id)
+    calls.audit(tx, call, "delete_vpn_gateway_job", job.id)

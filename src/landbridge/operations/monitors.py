@@ -1,0 +1,69 @@
+"""Connection monitors: create, show, list, delete. They exist only in the store, so all of it is done at once."""
+
+from landbridge import errors, model
+from landbridge.operations import call as calls
+from landbridge.operations import idempotency
+from landbridge.operations.call import Call
+from landbridge.rules import fields
+from landbridge.rules import monitor as rules
+from landbridge.store import codec, connections, monitors
+from landbridge.store.database import Transaction
+
+
+@calls.operation("admin", "write")
+def create(tx: Transaction, call: Call, ask: model.AskMonitor) -> model.ConnectionMonitor:
+    return idempotency.once(tx, call, "create_connection_monitor", codec.monitor, lambda: _create(tx, call, ask))
+
+
+def _create(tx: Transaction, call: Call, ask: model.AskMonitor) -> model.ConnectionMonitor:
+    row = connections.find(tx, call.project_id, fields.lower_id(ask.connection_id) or "")
+    facts = rules.Facts(connection=row.connection, deleting=row.deleting) if row else rules.Facts(connection=None)
+    violations = fields.merge(call.shape, rules.check(ask, facts))
+    if violations or row is None:
+        raise errors.Invalid(violations)
+    made = _of(monitors.add(tx, row.connection, calls.new_id()))
+    calls.audit(tx, call, "create_connection_monitor", made.id)
+    return made
+
+
+def _of(connection: model.Connection) -> model.ConnectionMonitor:
+    made = rules.monitor(connection)
+    if made is None:
+        raise RuntimeError(f"connection {connection.id} has a monitor's row, and nothing to monitor")
+    return made
+
+
+def _find(tx: Transaction, call: Call, monitor_id: str) -> model.Connection:
+    """The connection whose monitor it is."""
+    found = monitors.find(tx, call.project_id, monitor_id.lower())
+    if found is None:
+        raise errors.NotFound(f"connection monitor {monitor_id[:64]}")
+    return found
+
+
+@calls.operation("reader", "read")
+def show(tx: Transaction, call: Call, monitor_id: str) -> model.ConnectionMonitor:
+    return _of(_find(tx, call, monitor_id))
+
+
+@calls.operation("reader", "long read")
+def list_all(tx: Transaction, call: Call, ask: tuple[str | None, frozenset[str]]) -> list[model.ConnectionMonitor]:
+    """`ask`: of which connection, of which enterprise projects; none is all."""
+    connection_id, enterprises = ask
+    return [
+        _of(connection)
+        for connection in monitors.connections(tx, call.project_id, connection_id)
+        if not enterprises or connection.enterprise_project_id in enterprises
+    ]
+
+
+@calls.operation("admin", "write")
+def remove(tx: Transaction, call: Call, monitor_id: str) -> None:
+    forget(tx, call, _find(tx, call, monitor_id))
+
+
+def forget(tx: Transaction, call: Call, connection: model.Connection) -> None:
+    """The connection's monitor, if it has one: it goes with the connection too."""
+    if connection.monitor_id is not None:
+        monitors.remove(tx, connection)
+        calls.audit(tx, call, "delete_connection_monitor", connection.monitor_id)

@@ -1,0 +1,70 @@
+"""What to type into the other side's device: the text for a connection, and the devices that there are texts for."""
+
+from landbridge import errors, model, peerconfig
+from landbridge.operations import call as calls
+from landbridge.operations import connections as connection_operations
+from landbridge.operations.call import Call
+from landbridge.store import connections
+from landbridge.store.database import Transaction
+
+#: The API's words for what tells devices apart, in the order in which they narrow the choice.
+WORDS = (("vendor", "vendor"), ("type", "kind"), ("model", "family"), ("version", "versions"))
+
+
+@calls.operation("reader", "read")
+def devices(_tx: Transaction, _call: Call, _: None) -> tuple[peerconfig.Device, ...]:
+    return peerconfig.devices()
+
+
+@calls.operation("reader", "read")
+def export(tx: Transaction, call: Call, ask: tuple[str, model.AskDevice]) -> peerconfig.Text:
+    """`ask`: the connection and the device. The PSK is not in the text."""
+    return _text(tx, call, ask[0], ask[1], with_psk=False)
+
+
+@calls.operation("admin", "write")
+def print_out(tx: Transaction, call: Call, ask: tuple[str, model.AskDevice, bool]) -> peerconfig.Text:
+    """As `export`, and with the PSK where that is asked for: then the audit trail has who asked."""
+    connection_id, device, with_psk = ask
+    text = _text(tx, call, connection_id, device, with_psk=with_psk)
+    if with_psk:
+        calls.audit(tx, call, "show_psk", connection_id.lower())
+    return text
+
+
+def _text(
+    tx: Transaction, call: Call, connection_id: str, wanted: model.AskDevice, *, with_psk: bool
+) -> peerconfig.Text:
+    connection = connection_operations.show(tx, call, connection_id).connection
+    device = _device(wanted)
+    row, peer = connections.ends(tx, call.project_id, connection.gateway_id, connection.customer_gateway_id)
+    if row is None or peer is None:
+        raise RuntimeError("a connection without its ends")
+    network_id = row.gateway.network_id or ""
+    side = peerconfig.side_of(
+        connection,
+        row.gateway,
+        peer,
+        network=call.service.site.network(network_id) or model.Network(id=network_id),
+        plane=call.service.plane,
+        psk=connection_operations.psk(tx, call, connection) if with_psk else None,
+    )
+    return peerconfig.render(device, side)
+
+
+def _device(wanted: model.AskDevice) -> peerconfig.Device:
+    """The first device that all given words fit, in any letter case. Raises Invalid with the word that fits none."""
+    if wanted.vendor is None:
+        raise errors.Invalid([model.Violation("vendor", "is mandatory", _choices(peerconfig.devices(), "vendor"))])
+    left = peerconfig.devices()
+    for name, field in WORDS:
+        word: str | None = getattr(wanted, field)
+        fitting = tuple(one for one in left if word is None or word.lower() == getattr(one, field).lower())
+        if not fitting:
+            raise errors.Invalid([model.Violation(name, f"{word!r} is not known", _choices(left, field))])
+        left = fitting
+    return left[0]
+
+
+def _choices(left: tuple[peerconfig.Device, ...], field: str) -> str:
+    return "one of " + ", ".join(sorted({getattr(one, field) for one in left}))

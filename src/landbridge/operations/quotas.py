@@ -1,0 +1,31 @@
+"""Quotas: how many resources a project may have, and has."""
+
+from landbridge import model
+from landbridge.operations import call as calls
+from landbridge.operations.call import Call
+from landbridge.rules import quota as rules
+from landbridge.store import gateways, records
+from landbridge.store.database import Transaction
+
+
+@calls.operation("reader", "long read")
+def show(tx: Transaction, call: Call, _: None) -> list[tuple[str, int, int]]:
+    """(kind, limit or 0, used) of each."""
+    return [(kind, _limit(call, kind), _used(tx, call, kind)) for kind in rules.KINDS]
+
+
+def check(tx: Transaction, call: Call, kind: str) -> list[model.Violation]:
+    """What stands in the way of one more. Counts only where there is a limit: connections are a sum over gateways."""
+    limit = _limit(call, kind)
+    return list(rules.check(kind, limit, _used(tx, call, kind))) if limit else []
+
+
+def _limit(call: Call, kind: str) -> int:
+    limit: int = getattr(call.service.quotas, kind)
+    return limit
+
+
+def _used(tx: Transaction, call: Call, kind: str) -> int:
+    if kind == "vpn_connection":
+        return gateways.total_connections(tx, call.project_id)
+    return records.counted(tx, call.project_id, kind)

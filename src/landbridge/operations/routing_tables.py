@@ -1,0 +1,76 @@
+"""The routing table of a VPN gateway: what the engine saw installed at its last look."""
+
+from dataclasses import dataclass
+
+from landbridge.operations import call as calls
+from landbridge.operations import gateways as gateway_operations
+from landbridge.operations import paging
+from landbridge.operations.call import Call
+from landbridge.rules import ipv4
+from landbridge.store import connections
+from landbridge.store.database import Transaction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """`resource`: (id, type) of what the next hop belongs to."""
+
+    destination: str
+    nexthop: str
+    outbound_interface_ip: str
+    resource: tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A page of it. `with_resources`: whether the client asked for them."""
+
+    routes: list[Route]
+    total: int
+    next_marker: str | None
+    with_resources: bool
+
+
+@calls.operation("reader", "long read")
+def show(tx: Transaction, call: Call, ask: tuple[str, int, str, int, bool]) -> Table:
+    """`ask`: the gateway, how many routes, the marker of the page before, how many to leave out, and whether with resources."""
+    gateway_id, limit, marker, offset, with_resources = ask
+    routes = _routes(tx, call, gateway_id)
+    first = paging.after(call, marker) + offset
+    end = first + limit
+    return Table(
+        routes=routes[first:end],
+        total=len(routes),
+        next_marker=paging.marker(call, end) if end < len(routes) else None,
+        with_resources=with_resources,
+    )
+
+
+def _routes(tx: Transaction, call: Call, gateway_id: str) -> list[Route]:
+    """Of the networks behind the gateway, then of its tunnels, each in the order of their addresses."""
+    row = gateway_operations.find(tx, call, gateway_id)
+    found = [
+        Route(
+            destination=str(ipv4.block(address).network),
+            nexthop=address.split("/")[0],
+            outbound_interface_ip=address.split("/")[0],
+            resource=(row.gateway.network_id or "", row.gateway.attachment_type),
+        )
+        for address in row.observed.inner_addresses
+    ]
+    through = []
+    for one in connections.page_of_gateway(tx, row.gateway.id, 0, row.connections):
+        connection, seen = one.connection, one.observation
+        outbound = row.gateway.endpoints[connection.endpoint - 1].address
+        inner = (connection.tunnel_peer_address or "").split("/")[0]
+        nexthop = inner or (seen.peer_address if seen else None) or ""
+        through += [
+            Route(
+                destination=destination,
+                nexthop=nexthop,
+                outbound_interface_ip=outbound,
+                resource=(connection.id, "vpn-connection"),
+            )
+            for destination in (seen.routes if seen else ())
+        ]
+    return found + sorted(through, key=lambda route: (ipv4.block(route.destination), route.resource))

@@ -1,0 +1,166 @@
+"""Updating a connection: what an update asks of a connection becomes a whole request, and the rules of the create judge it.
+
+What is absent stays, at every depth; lists are replaced. What was a default follows what it defaults to, when that changes.
+What was read may be sent back: an unchanged value is never a change. `docs/reference/connection-rules.md` has the rows.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TypeVar
+
+from landbridge import model
+from landbridge.rules import connection as rules
+from landbridge.rules import fields, policies
+
+T = TypeVar("T")
+Identity = tuple[str | None, str | None]
+ANEW = "leave it out; another one needs another connection"
+
+
+def _or(asked: T | None, present: T) -> T:
+    return present if asked is None else asked
+
+
+def merge(
+    change: model.AskConnection, connection: model.Connection, psk: model.Secret | None, ends: policies.Sides
+) -> model.AskConnection:
+    """The request that would create the connection as it is to be. `ends` are its two ends as they are now."""
+    local, peer = _tunnel_pair(change, connection)
+    return model.AskConnection(
+        name=_or(change.name, connection.name),
+        gateway_id=connection.gateway_id,
+        gateway_endpoint=connection.gateway_endpoint,
+        style=connection.style,
+        customer_gateway_id=_or(change.customer_gateway_id, connection.customer_gateway_id),
+        peer_subnets=_or(change.peer_subnets, connection.peer_subnets),
+        tunnel_local_address=local,
+        tunnel_peer_address=peer,
+        enable_nqa=_or(change.enable_nqa, connection.enable_nqa),
+        enable_hub=_or(change.enable_hub, connection.enable_hub),
+        psk=_or(change.psk, psk),
+        policy_rules=_policy_rules(change.policy_rules, connection.policy_rules),
+        ike_policy=_ike(change.ike_policy, connection.ike_policy, ends),
+        ipsec_policy=_ipsec(change.ipsec_policy, connection.ipsec_policy),
+        ha_role=connection.ha_role,
+        peer_subnets_v6=change.peer_subnets_v6,
+        policy_rules_v6=change.policy_rules_v6,
+    )
+
+
+def _tunnel_pair(change: model.AskConnection, was: model.Connection) -> Identity:
+    """One new address alone brings the other host of its own /30: the old one cannot stay."""
+    local, peer = change.tunnel_local_address, change.tunnel_peer_address
+    if local in (None, was.tunnel_local_address) and peer in (None, was.tunnel_peer_address):
+        return was.tunnel_local_address, was.tunnel_peer_address
+    return local, peer
+
+
+def _policy_rules(
+    asked: tuple[model.AskPolicyRule, ...] | None, was: tuple[model.PolicyRule, ...]
+) -> tuple[model.AskPolicyRule, ...]:
+    """A rule without an index keeps that of its source: clients leave out an index of 0."""
+    if asked is None:
+        return tuple(model.AskPolicyRule(index=r.index, source=r.source, destinations=r.destinations) for r in was)
+    given = {rule.index for rule in asked}
+    known = {rule.source: rule.index for rule in was if rule.index not in given}
+    return tuple(
+        rule if rule.index is not None else replace(rule, index=known.pop(rule.source or "", None)) for rule in asked
+    )
+
+
+def _ike(asked: model.AskIkePolicy, was: model.IkePolicy, ends: policies.Sides) -> model.AskIkePolicy:
+    plain = model.AskIkePolicy()
+    local = _identity(
+        (asked.local_id_type, asked.local_id),
+        (was.local_id_type, was.local_id),
+        policies.local_identity(plain, ends),
+    )
+    peer = _identity(
+        (asked.peer_id_type, asked.peer_id), (was.peer_id_type, was.peer_id), policies.peer_identity(plain, ends)
+    )
+    return model.AskIkePolicy(
+        version=_or(asked.version, was.version),
+        negotiation_mode=_or(asked.negotiation_mode, was.negotiation_mode),
+        authentication_algorithm=_or(asked.authentication_algorithm, was.authentication_algorithm),
+        encryption_algorithm=_or(asked.encryption_algorithm, was.encryption_algorithm),
+        dh_group=_or(asked.dh_group, was.dh_group),
+        authentication_method=_or(asked.authentication_method, was.authentication_method),
+        lifetime_seconds=asked.lifetime_seconds or was.lifetime_seconds,
+        local_id_type=local[0],
+        local_id=local[1],
+        peer_id_type=peer[0],
+        peer_id=peer[1],
+        dpd=model.AskDpd(
+            interval=asked.dpd.interval or was.dpd.interval,
+            timeout=asked.dpd.timeout or was.dpd.timeout,
+            msg=_or(asked.dpd.msg, was.dpd.msg),
+        ),
+    )
+
+
+def _identity(asked: Identity, was: Identity, default: Identity) -> Identity:
+    """An id that was the default follows its end. Another kind of id forgets the old one."""
+    kind, value = asked
+    if kind in (None, was[0]) and value in (None, was[1]):
+        return (None, None) if was == default else was
+    return _or(kind, was[0]), value
+
+
+def _ipsec(asked: model.AskIpsecPolicy, was: model.IpsecPolicy) -> model.AskIpsecPolicy:
+    return model.AskIpsecPolicy(
+        authentication_algorithm=_or(asked.authentication_algorithm, was.authentication_algorithm),
+        encryption_algorithm=_or(asked.encryption_algorithm, was.encryption_algorithm),
+        pfs=_or(asked.pfs, was.pfs),
+        transform_protocol=_or(asked.transform_protocol, was.transform_protocol),
+        lifetime_seconds=asked.lifetime_seconds or was.lifetime_seconds,
+        encapsulation_mode=_or(asked.encapsulation_mode, was.encapsulation_mode),
+    )
+
+
+def check(
+    change: model.AskConnection, connection: model.Connection, wish: model.AskConnection, facts: rules.Facts
+) -> Iterator[model.Violation]:
+    """All that is wrong with the update. `wish` is what `merge` made of it, `facts` are without the connection itself."""
+    yield from _check_fixed(change, connection)
+    yield from rules.check(wish, facts, draws(connection))
+
+
+def _check_fixed(change: model.AskConnection, connection: model.Connection) -> Iterator[model.Violation]:
+    for path, asked, present in (
+        ("vgw_id", change.gateway_id, connection.gateway_id),
+        ("vgw_ip", change.gateway_endpoint, connection.gateway_endpoint),
+        ("style", change.style, connection.style),
+        ("ha_role", change.ha_role, connection.ha_role),
+    ):
+        if asked is not None and asked.lower() != present.lower():
+            yield model.Violation(path, f"{asked} is not {present}, and cannot be changed", ANEW)
+    if change.enable_health_check not in (None, connection.monitor_id is not None):
+        yield model.Violation(
+            "enable_health_check", "cannot be changed here", "create or delete a connection monitor instead"
+        )
+    if change.tags is not None and set(fields.tags(change.tags)) != set(connection.tags):
+        yield model.Violation("tags", "cannot be changed here", "the operations tags/create and tags/delete")
+
+
+def draws(connection: model.Connection) -> fields.Draws:
+    """Nothing is drawn: an update keeps the identity of the connection."""
+    return fields.Draws(id=connection.id, now=connection.created_at, suffix="")
+
+
+def complete(wish: model.AskConnection, facts: rules.Facts, connection: model.Connection) -> model.Connection:
+    """The connection as it is to be, its time of update still the old one. Call it only on what `check` found nothing wrong with."""
+    if facts.gateway is None:
+        raise ValueError("complete() needs an update that check() passed")
+    made = rules.complete(wish, facts, draws(connection), facts.gateway.gateway)
+    return replace(
+        made,
+        enterprise_project_id=connection.enterprise_project_id,
+        monitor_id=connection.monitor_id,
+        tags=connection.tags,
+        updated_at=connection.updated_at,
+    )
+
+
+def moves(was: model.Connection, now: model.Connection) -> bool:
+    """Whether an engine has something to do. A name and what is only told back are no business of its."""
+    return replace(was, name=now.name, enable_hub=now.enable_hub) != now

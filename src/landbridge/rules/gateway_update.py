@@ -1,0 +1,254 @@
+"""Updating a VPN gateway, and changing its specification: what is absent stays, what was read may be sent back.
+
+A gateway moves to other EIPs with all its connections: `rehomed` gives each of them as it is to be.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from landbridge import model
+from landbridge.rules import choices, connection_update, fields, gateway, ipv4, policies
+from landbridge.rules import connection as connection_rules
+
+#: Fields of the API page that have operations of their own, or none.
+ANEW = "leave it out; another one needs another gateway"
+#: Flavors that carry devices without a fixed address end so; only they have a policy template.
+NON_FIXED_IP = "-NonFixedIP"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What the update may disturb, and `taken` as for a create."""
+
+    site: model.Site
+    taken: gateway.Taken
+    connections: tuple[model.Connection, ...]
+
+
+def check(ask: model.AskGatewayUpdate, present: model.VpnGateway, facts: Facts) -> Iterator[model.Violation]:
+    yield from fields.check_name("name", ask.name)
+    yield from _check_local_subnets(ask, present, facts)
+    yield from _check_eips(ask, present, facts)
+    yield from _check_template(ask, present)
+    yield from _check_fixed(ask.rest, present)
+
+
+def _check_local_subnets(
+    ask: model.AskGatewayUpdate, present: model.VpnGateway, facts: Facts
+) -> Iterator[model.Violation]:
+    path = "local_subnets"
+    if ask.local_subnets_v6:
+        yield model.Violation("local_subnets_v6", "IPv6 is not carried yet", "leave it out")
+    if ask.local_subnets is None:
+        return
+    if present.attachment_type == "er":
+        if ask.local_subnets:
+            yield model.Violation(path, "must not be filled if attachment_type is er", "leave it out")
+        return
+    yield from gateway.check_own_subnets(path, ask.local_subnets)
+    for index, ours in enumerate(map(ipv4.parse_block, ask.local_subnets[: fields.SUBNET_LIMIT])):
+        for connection in facts.connections if ours is not None else ():
+            for theirs in fields.blocks(connection.peer_subnets or ()):
+                if ours is not None and ours.contains(theirs):
+                    wrong = f"the peer subnet {theirs} of connection {connection.id} lies in {ours}"
+                    yield model.Violation(f"{path}[{index}]", wrong, "a block that holds no peer subnet")
+
+
+def _asked_eips(ask: model.AskGatewayUpdate, present: model.VpnGateway) -> list[tuple[str, model.Endpoint, str | None]]:
+    """(field, the endpoint, the EIP id that it is to have, None where it stays) of each."""
+    asked = zip(("eip_id_1", "eip_id_2"), present.endpoints, (ask.eip_id_1, ask.eip_id_2), strict=True)
+    return [(field, endpoint, None if _same(eip_id, endpoint.eip_id) else eip_id) for field, endpoint, eip_id in asked]
+
+
+def _same(one: str | None, other: str | None) -> bool:
+    return one is not None and other is not None and one.lower() == other.lower()
+
+
+def _check_eips(ask: model.AskGatewayUpdate, present: model.VpnGateway, facts: Facts) -> Iterator[model.Violation]:
+    eips = {eip.id: eip for eip in facts.site.eips}
+    wanted: list[str] = []
+    for field, endpoint, eip_id in _asked_eips(ask, present):
+        wanted.append((eip_id or endpoint.eip_id or "").lower())
+        if eip_id is None:
+            continue
+        if present.network_type == "private":
+            yield model.Violation(field, "must not be filled if network_type is private", "leave it out")
+            return
+        malformed = list(fields.check_uuid(field, eip_id, "an EIP"))
+        yield from malformed
+        if not malformed and eip_id.lower() not in eips:
+            yield model.Violation(field, f"EIP {eip_id} does not exist", "an EIP of the site")
+        elif facts.taken.get(eip_id.lower(), present.id) != present.id:
+            user = gateway.user(facts.taken, eip_id.lower())
+            yield model.Violation(field, f"EIP {eip_id} is used by {user}", "an EIP that is free")
+    legs = {eips[eip_id].leg for eip_id in wanted if eip_id in eips}
+    if present.network_type == "public" and wanted[0] == wanted[1]:
+        field = "eip_id_2" if ask.eip_id_2 is not None else "eip_id_1"
+        yield model.Violation(field, "is the EIP of the other endpoint too", "two different EIPs")
+    elif len(legs) > 1:
+        field = "eip_id_2" if ask.eip_id_2 is not None else "eip_id_1"
+        allowed = f"two EIPs on one of: {', '.join(sorted(legs))}"
+        yield model.Violation(field, "is attached to this site in another way than the other EIP", allowed)
+
+
+_IKE_FIELDS = ("authentication_algorithm", "encryption_algorithm", "dh_group", "lifetime_seconds")
+_IPSEC_FIELDS = ("authentication_algorithm", "encryption_algorithm", "pfs", "lifetime_seconds")
+
+
+def _check_template(ask: model.AskGatewayUpdate, present: model.VpnGateway) -> Iterator[model.Violation]:
+    path = "policy_template"
+    if ask.ike_template is None and ask.ipsec_template is None:
+        return
+    if not present.flavor.endswith(NON_FIXED_IP):
+        wrong = f"does not go with flavor {present.flavor}"
+        yield model.Violation(path, wrong, f"leave it out: only flavors {NON_FIXED_IP} have one")
+    if ask.ike_template is not None:
+        table = {field: policies.IKE[field] for field in _IKE_FIELDS}
+        asked = {field: getattr(ask.ike_template, field) for field in _IKE_FIELDS}
+        yield from choices.check(f"{path}.ike_policy.", asked, table)
+    if ask.ipsec_template is not None:
+        table = {field: policies.IPSEC[field] for field in _IPSEC_FIELDS}
+        asked = {field: getattr(ask.ipsec_template, field) for field in _IPSEC_FIELDS}
+        yield from choices.check(f"{path}.ipsec_policy.", asked, table)
+
+
+_FIXED = (
+    "network_type",
+    "attachment_type",
+    "er_id",
+    "vpc_id",
+    "connect_subnet",
+    "access_vpc_id",
+    "access_subnet_id",
+    "bgp_asn",
+    "ha_mode",
+    "enterprise_project_id",
+    "availability_zone_ids",
+)
+
+
+def _check_fixed(rest: model.AskGateway, present: model.VpnGateway) -> Iterator[model.Violation]:
+    one, two = present.endpoints
+    private = present.network_type == "private"
+    fixed = [(field, getattr(rest, field), getattr(present, field), ANEW) for field in _FIXED]
+    fixed += [
+        ("ip_version", rest.ip_version, "ipv4", ANEW),
+        ("flavor", rest.flavor, present.flavor, "leave it out; update-specification changes it"),
+        ("access_private_ip_1", rest.access_private_ip_1, one.address if private else None, ANEW),
+        ("access_private_ip_2", rest.access_private_ip_2, two.address if private else None, ANEW),
+    ]
+    for name, older, endpoint in (("eip1", "master_eip", one), ("eip2", "slave_eip", two)):
+        for field in (name, older):
+            asked: model.AskEip | None = getattr(rest, field)
+            changes = f"leave it out; eip_id_{endpoint.number} changes it"
+            fixed.append((f"{field}.id", asked.id if asked else None, endpoint.eip_id, changes))
+    for field, asked, value, allowed in fixed:
+        if asked is not None and str(asked).lower() != str(value).lower():
+            yield model.Violation(field, f"{asked} is not {value}, and cannot be changed here", allowed)
+    if rest.tags is not None and set(fields.tags(rest.tags)) != set(present.tags):
+        yield model.Violation("tags", "cannot be changed here", "the operations tags/create and tags/delete")
+
+
+def complete(ask: model.AskGatewayUpdate, present: model.VpnGateway, site: model.Site) -> model.VpnGateway:
+    """The gateway as it is to be, its time of update still the old one. Call it only on what `check` found nothing wrong with."""
+    eips = {eip.id: eip for eip in site.eips}
+    one, two = (
+        endpoint if eip_id is None else _moved(endpoint, eips[eip_id.lower()])
+        for _, endpoint, eip_id in _asked_eips(ask, present)
+    )
+    return replace(
+        present,
+        name=ask.name or present.name,
+        local_subnets=ask.local_subnets or present.local_subnets,
+        endpoints=(one, two),
+        policy_template=_template(ask, present),
+    )
+
+
+def _moved(endpoint: model.Endpoint, eip: model.Eip) -> model.Endpoint:
+    return replace(endpoint, address=eip.address, eip_id=eip.id)
+
+
+def _template(ask: model.AskGatewayUpdate, present: model.VpnGateway) -> model.PolicyTemplate | None:
+    was = present.policy_template or gateway.template(present.flavor)
+    if was is None:
+        return None
+    ike, ipsec = ask.ike_template or model.AskIkePolicy(), ask.ipsec_template or model.AskIpsecPolicy()
+    return model.PolicyTemplate(
+        ike_authentication_algorithm=ike.authentication_algorithm or was.ike_authentication_algorithm,
+        ike_encryption_algorithm=ike.encryption_algorithm or was.ike_encryption_algorithm,
+        ike_dh_group=ike.dh_group or was.ike_dh_group,
+        ike_lifetime_seconds=ike.lifetime_seconds or was.ike_lifetime_seconds,
+        ipsec_authentication_algorithm=ipsec.authentication_algorithm or was.ipsec_authentication_algorithm,
+        ipsec_encryption_algorithm=ipsec.encryption_algorithm or was.ipsec_encryption_algorithm,
+        ipsec_pfs=ipsec.pfs or was.ipsec_pfs,
+        ipsec_lifetime_seconds=ipsec.lifetime_seconds or was.ipsec_lifetime_seconds,
+    )
+
+
+def moves(was: model.VpnGateway, now: model.VpnGateway) -> bool:
+    """Whether an engine has something to do. A name and a template are no business of its."""
+    return replace(was, name=now.name, policy_template=now.policy_template) != now
+
+
+def rehomed(
+    connection: model.Connection, was: model.VpnGateway, now: model.VpnGateway, peer: model.CustomerGateway
+) -> tuple[model.Connection, str]:
+    """The connection on the endpoint's new EIP, and its identity on the wire. A local id that was the address follows."""
+    present = model.AskConnection(gateway_endpoint=connection.gateway_endpoint)
+    ends = connection_rules.sides(present, _connection_facts(was, peer))
+    asked = connection_update.merge(model.AskConnection(), connection, None, ends)
+    wish = replace(asked, gateway_endpoint=now.endpoints[connection.endpoint - 1].eip_id)
+    facts = _connection_facts(now, peer)
+    return connection_update.complete(wish, facts, connection), connection_rules.identity(wish, facts)
+
+
+def _connection_facts(present: model.VpnGateway, peer: model.CustomerGateway) -> connection_rules.Facts:
+    carrying = connection_rules.GatewayFacts(gateway=present, status="ACTIVE", connections=0)
+    return connection_rules.Facts(gateway=carrying, customer_gateway=peer)
+
+
+def check_identities(
+    ask: model.AskGatewayUpdate, rehomed: list[tuple[model.Connection, str]]
+) -> Iterator[model.Violation]:
+    """Two connections that only their old addresses told apart."""
+    seen: dict[tuple[int, str], str] = {}
+    for connection, identity in rehomed:
+        field = f"eip_id_{connection.endpoint}"
+        other = seen.setdefault((connection.endpoint, identity), connection.id)
+        if other != connection.id and getattr(ask, field) is not None:
+            wrong = f"there connection {connection.id} has the same addresses and ids as connection {other}"
+            yield model.Violation(field, wrong, "an EIP that is not the local id of a connection")
+
+
+def check_flavor(
+    flavor: str | None, present: model.VpnGateway, connections: int, limit: int
+) -> Iterator[model.Violation]:
+    """`limit`: how many connections the flavor carries here."""
+    known = gateway.FLAVORS
+    if flavor is None:
+        yield model.Violation("flavor", "is mandatory", choices.one_of(tuple(known)))
+    elif flavor not in known:
+        yield model.Violation("flavor", f"{flavor!r} is not a known value", choices.one_of(tuple(known)))
+    elif _family(flavor) != _family(present.flavor):
+        same = tuple(each for each in known if _family(each) == _family(present.flavor))
+        wrong = f"{present.flavor} cannot become {flavor}"
+        yield model.Violation("flavor", wrong, choices.one_of(same), "VPN.0518")
+    elif connections > limit:
+        wrong = f"{flavor} carries {limit} connections, and the gateway has {connections}"
+        yield model.Violation("flavor", wrong, "a flavor that carries them, or fewer connections", "VPN.0517")
+
+
+def _family(flavor: str) -> str:
+    """Only within one: not between Basic, Professional and GM."""
+    return flavor if flavor in {"Basic", "GM"} else "Professional"
+
+
+def with_flavor(present: model.VpnGateway, flavor: str, limit: int) -> model.VpnGateway:
+    """An EIP keeps its bandwidth."""
+    return replace(
+        present,
+        flavor=flavor,
+        connection_number=limit,
+        policy_template=(present.policy_template or gateway.template(flavor)) if gateway.template(flavor) else None,
+    )

@@ -1,0 +1,40 @@
+"""Upgrading a VPN gateway: start, then finish or roll back."""
+
+from collections.abc import Iterator
+
+from landbridge import model
+from landbridge.rules import choices
+
+ACTIONS = ("start", "finish", "rollback")
+#: action -> statuses of the gateway's last job that it goes with.
+ALLOWED = {
+    "finish": frozenset({"pending_upgrade_confirm"}),
+    "rollback": frozenset({"pending_upgrade_confirm", "error"}),
+}
+#: In these a job can be deleted, and does not keep another one from starting.
+CLOSED = frozenset({"success", "rollback_success"})
+
+
+def check(
+    action: str | None, job: model.GatewayJob | None, status: model.JobStatus | None
+) -> Iterator[model.Violation]:
+    """`job`: the gateway's last one."""
+    if action not in ACTIONS:
+        wrong = "is mandatory" if action is None else f"{action!r} is not a known value"
+        yield model.Violation("action", wrong, choices.one_of(ACTIONS))
+    elif action == "start":
+        if job is not None and status is not None and status.word not in CLOSED:
+            allowed = "roll it back" if status.word == "error" else "finish it or roll it back first"
+            yield model.Violation("action", f"job {job.id} is {status.word}", allowed)
+    elif job is None or status is None:
+        yield model.Violation("action", f"there is no upgrade to {action}", "start")
+    elif status.word not in ALLOWED[action]:
+        wrong = f"job {job.id} is {status.word}, and cannot be taken to {action}"
+        yield model.Violation("action", wrong, f"a job that is {' or '.join(sorted(ALLOWED[action]))}")
+
+
+def caution(job: model.GatewayJob) -> model.Caution:
+    where = " and ".join(job.addresses)
+    return model.Caution(
+        "action", f"the gateway is on one node: both endpoints, {where}, are interrupted by the restart"
+    )

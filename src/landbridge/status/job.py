@@ -1,0 +1,35 @@
+"""The status of an upgrade, from what was asked for and what the engine reports of the gateway."""
+
+from dataclasses import replace
+
+from landbridge import model
+
+#: In these a job waits for nobody.
+OVER = frozenset({"success", "rollback_success", "error"})
+
+
+def of(job: model.GatewayJob, report: model.GatewayReport, failure: str | None) -> model.JobStatus:
+    """`failure`: of the agent's last attempt at the gateway. What fails is tried again: an error may become a success."""
+    last = job.restarts[-1]
+    done = last.finished_at is not None or report.restarts >= last.number
+    going, then = (
+        ("upgrading", "pending_upgrade_confirm") if last.kind == "upgrade" else ("rolling_back", "rollback_success")
+    )
+    word = then if done else "error" if failure else going
+    if job.confirmed_at is not None:
+        word = "success"
+    ended = settled(job, report).restarts[-1].finished_at if word == "rollback_success" else job.confirmed_at
+    return model.JobStatus(
+        word=word,
+        words=(*("success" for _ in job.restarts[:-1]), "success" if done else word),
+        finished_at=ended,
+        failure=failure if word == "error" else None,
+    )
+
+
+def settled(job: model.GatewayJob, report: model.GatewayReport) -> model.GatewayJob:
+    """With the time of its last restart, if that is done: a later one would overwrite it in the report."""
+    *before, last = job.restarts
+    if last.finished_at is None and report.restarts >= last.number:
+        last = replace(last, finished_at=report.restarted_at)
+    return replace(job, restarts=(*before, last))

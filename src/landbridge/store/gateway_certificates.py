@@ -1,0 +1,63 @@
+"""Rows of the certificates of VPN gateways. The private keys stand beside them, sealed."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import bindparam, insert, select, update
+
+from landbridge import model
+from landbridge.store import codec, tables
+from landbridge.store.database import Transaction
+from landbridge.store.statement import Statement
+
+_t = tables.gateway_certificate
+
+_FIND = Statement(
+    select(_t.c.spec, _t.c.private_keys).where(
+        _t.c.gateway_id == bindparam("gateway_id"), _t.c.project_id == bindparam("project_id")
+    )
+)
+_LATER = Statement(
+    select(_t.c.spec)
+    .where(_t.c.project_id == bindparam("project_id"), _t.c.created_at > bindparam("after"))
+    .order_by(_t.c.seq)
+)
+_INSERT = Statement(
+    insert(_t).values(
+        {name: bindparam(name) for name in ("id", "project_id", "gateway_id", "created_at", "private_keys", "spec")}
+    )
+)
+_UPDATE = Statement(
+    update(_t).where(_t.c.id == bindparam("row_id")).values(spec=bindparam("content"), private_keys=bindparam("sealed"))
+)
+
+
+def find(tx: Transaction, project_id: str, gateway_id: str) -> tuple[model.GatewayCertificate, bytes] | None:
+    """The gateway's certificate and its sealed keys."""
+    row: Sequence[Any] | None = tx.one(_FIND, gateway_id=gateway_id, project_id=project_id)
+    return None if row is None else (codec.gateway_certificate.validate_json(row[0]), row[1])
+
+
+def later(tx: Transaction, project_id: str, after: datetime | None) -> list[model.GatewayCertificate]:
+    """Those made after that time (None: all), in the order of their creation."""
+    since = codec.milliseconds(after) if after is not None else -1
+    return [
+        codec.gateway_certificate.validate_json(row[0]) for row in tx.all(_LATER, project_id=project_id, after=since)
+    ]
+
+
+def add(tx: Transaction, made: model.GatewayCertificate, keys: bytes) -> None:
+    tx.run(
+        _INSERT,
+        id=made.id,
+        project_id=made.project_id,
+        gateway_id=made.gateway_id,
+        created_at=codec.milliseconds(made.created_at),
+        private_keys=keys,
+        spec=codec.dump(codec.gateway_certificate, made),
+    )
+
+
+def change(tx: Transaction, made: model.GatewayCertificate, keys: bytes) -> None:
+    tx.run(_UPDATE, row_id=made.id, content=codec.dump(codec.gateway_certificate, made), sealed=keys)

@@ -1,0 +1,73 @@
+"""Rows of the jobs of VPN gateways."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import bindparam, delete, insert, or_, select, update
+
+from landbridge import model
+from landbridge.store import codec, tables
+from landbridge.store.database import Transaction
+from landbridge.store.statement import Statement
+
+_j = tables.gateway_job
+
+_FIND = Statement(select(_j.c.spec).where(_j.c.id == bindparam("id"), _j.c.project_id == bindparam("project_id")))
+_LAST = Statement(select(_j.c.spec).where(_j.c.gateway_id == bindparam("id")).order_by(_j.c.seq.desc()).limit(1))
+_PAGE = Statement(
+    select(_j.c.spec)
+    .where(
+        _j.c.project_id == bindparam("project_id"),
+        or_(bindparam("gateway_id").is_(None), _j.c.gateway_id == bindparam("gateway_id")),
+        _j.c.created_at > bindparam("after"),
+    )
+    .order_by(_j.c.seq)
+    .limit(bindparam("limit"))
+)
+_INSERT = Statement(
+    insert(_j).values({name: bindparam(name) for name in ("id", "project_id", "gateway_id", "created_at", "spec")})
+)
+_UPDATE = Statement(update(_j).where(_j.c.id == bindparam("row_id")).values(spec=bindparam("content")))
+_REMOVE = Statement(delete(_j).where(_j.c.id == bindparam("id")))
+
+
+def _decode(row: Sequence[Any] | None) -> model.GatewayJob | None:
+    return None if row is None else codec.job.validate_json(row[0])
+
+
+def find(tx: Transaction, project_id: str, job_id: str) -> model.GatewayJob | None:
+    return _decode(tx.one(_FIND, id=job_id, project_id=project_id))
+
+
+def last(tx: Transaction, gateway_id: str) -> model.GatewayJob | None:
+    """The gateway's newest."""
+    return _decode(tx.one(_LAST, id=gateway_id))
+
+
+def page(
+    tx: Transaction, project_id: str, gateway_id: str | None, after: datetime | None, limit: int
+) -> list[model.GatewayJob]:
+    """In the order of their creation. `gateway_id`: None is all; `after`: only younger ones."""
+    since = codec.milliseconds(after) if after is not None else -1
+    rows = tx.all(_PAGE, project_id=project_id, gateway_id=gateway_id, after=since, limit=limit)
+    return [codec.job.validate_json(row[0]) for row in rows]
+
+
+def add(tx: Transaction, job: model.GatewayJob) -> None:
+    tx.run(
+        _INSERT,
+        id=job.id,
+        project_id=job.project_id,
+        gateway_id=job.gateway_id,
+        created_at=codec.milliseconds(job.created_at),
+        spec=codec.dump(codec.job, job),
+    )
+
+
+def change(tx: Transaction, job: model.GatewayJob) -> None:
+    tx.run(_UPDATE, row_id=job.id, content=codec.dump(codec.job, job))
+
+
+def remove(tx: Transaction, job_id: str) -> None:
+    tx.run(_REMOVE, id=job_id)

@@ -1,0 +1,53 @@
+"""Rows of connection monitors. A monitor's id stands in its connection's spec too: both change in one transaction."""
+
+import dataclasses
+from typing import Any
+
+from sqlalchemy import bindparam, delete, insert, select
+
+from landbridge import model
+from landbridge.store import codec, resources, tables
+from landbridge.store.database import Transaction
+from landbridge.store.statement import Statement
+
+_m, _c = tables.connection_monitor, tables.connection
+_INSERT = Statement(insert(_m).values({name: bindparam(name) for name in ("id", "project_id", "connection_id")}))
+_ROW = select(_c.c.spec).select_from(_m.join(_c, _c.c.id == _m.c.connection_id))
+_FIND = Statement(_ROW.where(_m.c.id == bindparam("id"), _m.c.project_id == bindparam("project_id")))
+_LIST = Statement(_ROW.where(_m.c.project_id == bindparam("project_id")).order_by(_m.c.seq))
+_OF_CONNECTION = Statement(
+    _ROW.where(_m.c.connection_id == bindparam("connection_id"), _m.c.project_id == bindparam("project_id"))
+)
+_REMOVE = Statement(delete(_m).where(_m.c.id == bindparam("id")))
+
+
+def note(tx: Transaction, connection: model.Connection) -> None:
+    """The row of a monitor that the connection's spec has already."""
+    tx.run(_INSERT, id=connection.monitor_id, project_id=connection.project_id, connection_id=connection.id)
+
+
+def add(tx: Transaction, connection: model.Connection, monitor_id: str) -> model.Connection:
+    monitored = dataclasses.replace(connection, monitor_id=monitor_id)
+    resources.rewrite(tx, resources.CONNECTION, monitored)
+    note(tx, monitored)
+    return monitored
+
+
+def remove(tx: Transaction, connection: model.Connection) -> None:
+    tx.run(_REMOVE, id=connection.monitor_id)
+    resources.rewrite(tx, resources.CONNECTION, dataclasses.replace(connection, monitor_id=None))
+
+
+def find(tx: Transaction, project_id: str, monitor_id: str) -> model.Connection | None:
+    """The connection whose monitor it is."""
+    row = tx.one(_FIND, id=monitor_id, project_id=project_id)
+    return None if row is None else codec.connection.validate_json(row[0])
+
+
+def connections(tx: Transaction, project_id: str, connection_id: str | None) -> list[model.Connection]:
+    """The connections that have one, in the order of the monitors; or only this one, if it has."""
+    if connection_id is None:
+        rows: list[Any] = tx.all(_LIST, project_id=project_id)
+    else:
+        rows = tx.all(_OF_CONNECTION, project_id=project_id, connection_id=connection_id)
+    return [codec.connection.validate_json(spec) for (spec,) in rows]

@@ -1,0 +1,52 @@
+"""What the three kinds of resources that can be tagged have in common: a row with an id, a project and a spec."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pydantic
+from sqlalchemy import Table, bindparam, select, update
+
+from landbridge import model
+from landbridge.store import codec, tables
+from landbridge.store.database import Transaction
+from landbridge.store.statement import Statement
+
+Resource = model.VpnGateway | model.CustomerGateway | model.Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """`name` is the word of the tag paths and of the column `tag.resource_type`."""
+
+    name: str
+    table: Table
+    codec: pydantic.TypeAdapter[Any]
+
+
+GATEWAY = Kind("vpn-gateway", tables.vpn_gateway, codec.gateway)
+CUSTOMER_GATEWAY = Kind("customer-gateway", tables.customer_gateway, codec.customer_gateway)
+CONNECTION = Kind("vpn-connection", tables.connection, codec.connection)
+KINDS = {kind.name: kind for kind in (GATEWAY, CUSTOMER_GATEWAY, CONNECTION)}
+
+_FIND = {
+    name: Statement(
+        select(kind.table.c.spec).where(
+            kind.table.c.id == bindparam("id"), kind.table.c.project_id == bindparam("project_id")
+        )
+    )
+    for name, kind in KINDS.items()
+}
+_REWRITE = {
+    name: Statement(update(kind.table).where(kind.table.c.id == bindparam("row_id")).values(spec=bindparam("written")))
+    for name, kind in KINDS.items()
+}
+
+
+def find(tx: Transaction, kind: Kind, project_id: str, resource_id: str) -> Any | None:
+    row = tx.one(_FIND[kind.name], id=resource_id, project_id=project_id)
+    return None if row is None else kind.codec.validate_json(row[0])
+
+
+def rewrite(tx: Transaction, kind: Kind, resource: Resource) -> None:
+    """A change that the engine has nothing to do for: the generation stays, and nobody is nudged."""
+    tx.run(_REWRITE[kind.name], row_id=resource.id, written=codec.dump(kind.codec, resource))

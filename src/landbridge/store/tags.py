@@ -1,0 +1,121 @@
+"""Tags by resource and resources by tags. A resource's tags stand in its spec, in their order, and in the table `tag`."""
+
+import dataclasses
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Select, Table, bindparam, delete, func, literal_column, select
+
+from landbridge import model
+from landbridge.store import records, resources, tables
+from landbridge.store.database import Transaction
+from landbridge.store.statement import Statement
+
+_tag = tables.tag
+_FORGET = Statement(delete(_tag).where(_tag.c.resource_id == bindparam("id")))
+_OF_PROJECT = Statement(
+    select(_tag.c.key, _tag.c.value)
+    .where(_tag.c.project_id == bindparam("project_id"), _tag.c.resource_type == bindparam("kind"))
+    .distinct()
+    .order_by(_tag.c.key, _tag.c.value)
+)
+
+
+def replace(tx: Transaction, kind: resources.Kind, resource: Any, tags: tuple[model.Tag, ...]) -> None:
+    tx.run(_FORGET, id=resource.id)
+    records.tag(tx, resource.project_id, kind.name, resource.id, tags)
+    resources.rewrite(tx, kind, dataclasses.replace(resource, tags=tags))
+
+
+def of_project(tx: Transaction, project_id: str, kind: resources.Kind) -> list[tuple[str, str]]:
+    """All different (key, value), by key and value."""
+    return [(key, value) for key, value in tx.all(_OF_PROJECT, project_id=project_id, kind=kind.name)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """What of a search is in the statement itself: its tags by the number of their values, and its other conditions."""
+
+    kind: str
+    values: tuple[int, ...]
+    named: bool
+    untagged: bool
+
+
+def search(
+    tx: Transaction, project_id: str, ask: model.AskTagSearch
+) -> tuple[list[tuple[str, str, tuple[model.Tag, ...]]], int]:
+    """(id, name, tags) of a page of what is asked for, oldest first, and how many there are in all."""
+    page, _ = _statements(_form(ask))
+    rows = tx.all(page, **_given(project_id, ask), limit=ask.limit, offset=ask.offset)
+    kind = resources.KINDS[ask.resource_type]
+    found = [kind.codec.validate_json(spec) for (spec,) in rows]
+    return [(each.id, each.name, each.tags) for each in found], count(tx, project_id, ask)
+
+
+def count(tx: Transaction, project_id: str, ask: model.AskTagSearch) -> int:
+    _, number = _statements(_form(ask))
+    row = tx.one(number, **_given(project_id, ask))
+    return row[0] if row is not None else 0
+
+
+def _wanted(ask: model.AskTagSearch) -> tuple[model.AskTagValues, ...]:
+    return () if ask.without_any_tag else ask.tags
+
+
+def _form(ask: model.AskTagSearch) -> _Form:
+    return _Form(
+        kind=ask.resource_type,
+        values=tuple(len(tag.values or ()) for tag in _wanted(ask)),
+        named=bool(ask.matches),
+        untagged=bool(ask.without_any_tag),
+    )
+
+
+def _given(project_id: str, ask: model.AskTagSearch) -> dict[str, Any]:
+    given: dict[str, Any] = {"project_id": project_id, "kind": ask.resource_type}
+    for number, tag in enumerate(_wanted(ask)):
+        given[f"key_{number}"] = tag.key
+        given |= {f"value_{number}_{n}": value for n, value in enumerate(tag.values or ())}
+    return given | ({"name": ask.matches[0].value} if ask.matches else {})
+
+
+@functools.lru_cache(maxsize=64)
+def _statements(form: _Form) -> tuple[Statement, Statement]:
+    """(page, count) of all searches of this form."""
+    table = resources.KINDS[form.kind].table
+    found, shown = _found(form, table), table.alias("shown")
+    of_page = found.order_by(table.c.seq).limit(bindparam("limit")).offset(bindparam("offset"))
+    return (
+        Statement(select(shown.c.spec).where(shown.c.seq.in_(of_page)).order_by(shown.c.seq)),
+        Statement(select(func.count()).select_from(found.subquery())),
+    )
+
+
+def _found(form: _Form, table: Table) -> Select[Any]:
+    """`seq` of the resources. Where tags are asked for only they name the project: their index must lead, not its list."""
+    found = select(table.c.seq)
+    if not form.values:
+        found = found.where(table.c.project_id == bindparam("project_id"))
+    for number, values in enumerate(form.values):
+        tag = _tag.alias(f"tag_{number}")
+        found = found.join(tag, tag.c.resource_id == table.c.id).where(*_is(tag, number, values))
+    if form.untagged:
+        found = found.where(~select(_tag.c.key).where(_tag.c.resource_id == table.c.id).exists())
+    if form.named:  # the second condition decides; the first spares it the parsing of almost every spec
+        quoted = literal_column("'\"'").concat(bindparam("name")).concat(literal_column("'\"'"))
+        named = func.json_extract(table.c.spec, literal_column("'$.name'")) == bindparam("name")
+        found = found.where(func.instr(table.c.spec, quoted) > 0, named)
+    return found
+
+
+def _is(tag: Any, number: int, values: int) -> list[Any]:
+    """Whether a tag is the search's one of this number. A resource has a key once, so no resource is found twice."""
+    wanted: list[Any] = [bindparam(f"value_{number}_{n}") for n in range(values)]
+    return [
+        tag.c.project_id == bindparam("project_id"),
+        tag.c.resource_type == bindparam("kind"),
+        tag.c.key == bindparam(f"key_{number}"),
+        *([tag.c.value.in_(wanted)] if wanted else []),
+    ]

@@ -1,0 +1,68 @@
+"""Connection monitors on the wire."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pydantic
+from pydantic import Field
+
+from landbridge import model
+from landbridge.wire import body
+
+
+class CreateMonitor(body.Shape):
+    """CreateConnectionMonitorRequestBodyContent."""
+
+    model_config = pydantic.ConfigDict(
+        json_schema_extra={"examples": [{"vpn_connection_id": "98c5af8a-6ee2-4482-99a2-ae2280a6f4c3"}]}
+    )
+
+    vpn_connection_id: str | None = Field(None, description="the connection to probe; mandatory")
+
+    def ask(self) -> model.AskMonitor:
+        return model.AskMonitor(connection_id=self.vpn_connection_id)
+
+
+class MonitorAnswer(pydantic.BaseModel):
+    """CreateConnectionMonitorInfo, and with a status ConnectionMonitorInfo."""
+
+    id: str
+    vpn_connection_id: str
+    type: str = Field(description="gateway")
+    source_ip: str = Field(description="the gateway's inner address")
+    destination_ip: str = Field(description="the other side's inner address")
+    proto_type: str = Field(description="icmp")
+    status: str | None = Field(None, description="ACTIVE: it is there. Says nothing of what a probe found")
+
+
+class OneMonitor(pydantic.BaseModel):
+    connection_monitor: MonitorAnswer
+    request_id: str
+
+
+class ManyMonitors(pydantic.BaseModel):
+    connection_monitors: list[MonitorAnswer]
+    request_id: str
+
+
+def made(value: model.ConnectionMonitor) -> dict[str, Any]:
+    """As the answer to a create: without a status."""
+    return {
+        "connection_monitor": {
+            "id": value.id,
+            "vpn_connection_id": value.connection_id,
+            "type": "gateway",
+            "source_ip": value.source_ip,
+            "destination_ip": value.destination_ip,
+            "proto_type": "icmp",
+        }
+    }
+
+
+def shown(value: model.ConnectionMonitor) -> dict[str, Any]:
+    """It is stored and gone at once, so it is ACTIVE whenever it is seen."""
+    return {"connection_monitor": {**made(value)["connection_monitor"], "status": "ACTIVE"}}
+
+
+def listed(values: Sequence[model.ConnectionMonitor]) -> dict[str, Any]:
+    return {"connection_monitors": [shown(each)["connection_monitor"] for each in values]}

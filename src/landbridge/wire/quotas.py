@@ -1,0 +1,35 @@
+"""Quotas on the wire: an object with a list, as the page has it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pydantic
+from pydantic import Field
+
+#: What stands for a quota where none is set.
+WITHOUT_LIMIT = -1
+
+
+class QuotaAnswer(pydantic.BaseModel):
+    """QuotaInfo."""
+
+    type: str = Field(description="customer_gateway, vpn_connection or vpn_gateway")
+    quota: int = Field(description="how many the project may have; -1: any number")
+    used: int
+
+
+class QuotasOfAll(pydantic.BaseModel):
+    """Quotas."""
+
+    resources: list[QuotaAnswer]
+
+
+class Quotas(pydantic.BaseModel):
+    quotas: QuotasOfAll
+    request_id: str
+
+
+def quotas(values: Sequence[tuple[str, int, int]]) -> dict[str, Any]:
+    """Of (kind, limit or 0, used)."""
+    resources = [{"type": kind, "quota": limit or WITHOUT_LIMIT, "used": used} for kind, limit, used in values]
+    return {"quotas": {"resources": resources}}

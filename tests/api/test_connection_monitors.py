@@ -1,0 +1,142 @@
+"""Connection monitors: one for a connection, there and gone at once, and gone with its connection."""
+
+import json
+from typing import Any
+
+import pytest
+
+PATH = "connection-monitors"
+
+
+def _create(api: Any, connection_id: str) -> Any:
+    return api.create(PATH, "connection_monitor", {"vpn_connection_id": connection_id})
+
+
+def _shown(api: Any, connection: Any) -> Any:
+    return api.get(f"vpn-connection/{connection['id']}")["vpn_connection"]
+
+
+@pytest.mark.parametrize("style", ["static", "policy", "bgp"])
+def test_a_monitor_is_there_at_once(api: Any, style: str):
+    connection = api.connection(api.gateway(), style=style, tunnel_local_address="169.254.9.1/30")
+    made = _create(api, connection["id"])
+    assert made == {
+        "id": made["id"],
+        "vpn_connection_id": connection["id"],
+        "type": "gateway",
+        "source_ip": "169.254.9.1",
+        "destination_ip": "169.254.9.2",
+        "proto_type": "icmp",
+    }
+    assert api.get(f"{PATH}/{made['id'].upper()}")["connection_monitor"] == made | {"status": "ACTIVE"}
+    assert _shown(api, connection)["connection_monitor_id"] == made["id"]
+
+
+def test_a_second_monitor_is_refused_with_the_published_code(api: Any):
+    connection = api.connection(api.gateway(), enable_health_check=True)
+    answer = api.send("POST", PATH, {"connection_monitor": {"vpn_connection_id": connection["id"]}})
+    assert (answer.status_code, answer.json()["error_code"]) == (400, "VPN.0381")
+    assert f"VPN connection {connection['id']} already has connection monitor" in answer.json()["error_msg"]
+
+
+def test_a_health_check_of_a_create_is_a_monitor(api: Any):
+    connection = api.connection(api.gateway(), enable_health_check=True)
+    (listed,) = api.get(PATH)["connection_monitors"]
+    assert listed["id"] == connection["connection_monitor_id"]
+    assert listed["vpn_connection_id"] == connection["id"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param({}, id="absent"),
+        pytest.param({"vpn_connection_id": 7}, id="shape"),
+        pytest.param({"vpn_connection_id": "x"}, id="no-id"),
+        pytest.param({"vpn_connection_id": "98c5af8a-6ee2-4482-99a2-ae2280a6f4c3"}, id="unknown"),
+    ],
+)
+def test_a_wrong_request_names_its_field(api: Any, body: Any):
+    assert set(api.refused(PATH, "connection_monitor", body)) == {"vpn_connection_id"}
+
+
+def test_a_style_without_tunnel_addresses_takes_none(api: Any):
+    connection = api.connection(api.gateway(), style="policy-template")
+    found = api.refused(PATH, "connection_monitor", {"vpn_connection_id": connection["id"]})
+    assert "has no tunnel addresses" in found["vpn_connection_id"]
+
+
+def test_a_deleted_monitor_is_404_at_once_and_may_come_again(api: Any):
+    connection = api.connection(api.gateway())
+    made = _create(api, connection["id"])
+    api.delete(f"{PATH}/{made['id']}")
+    assert api.send("GET", f"{PATH}/{made['id']}").status_code == 404
+    assert api.send("DELETE", f"{PATH}/{made['id']}").status_code == 404
+    assert "connection_monitor_id" not in _shown(api, connection)
+    assert _create(api, connection["id"])["id"] != made["id"]
+
+
+def test_it_goes_with_its_connection_and_a_deleting_one_takes_none(service: Any):
+    api = service.api()
+    connection = api.connection(api.gateway(), enable_health_check=True)
+    service.agent.stop()  # so that it stays PENDING_DELETE
+    api.delete(f"vpn-connection/{connection['id']}")
+    assert api.get(PATH)["connection_monitors"] == []
+    assert api.send("GET", f"{PATH}/{connection['connection_monitor_id']}").status_code == 404
+    shown = _shown(api, connection)
+    assert (shown["status"], "connection_monitor_id" in shown) == ("PENDING_DELETE", False)
+    found = api.refused(PATH, "connection_monitor", {"vpn_connection_id": connection["id"]})
+    assert "is being deleted" in found["vpn_connection_id"]
+
+
+def test_a_list_is_whole_in_the_order_of_creation_and_filtered(api: Any):
+    gateway = api.gateway(enterprise_project_id="0f0f0f0f-0000-4000-8000-000000000001")
+    plain = api.gateway()
+    connections = [api.connection(gateway), api.connection(plain), api.connection(gateway)]
+    made = [_create(api, each["id"])["id"] for each in reversed(connections)]
+
+    def listed(query: str = "") -> list[str]:
+        answer = api.get(PATH + query)
+        assert [name for name, value in answer.items() if isinstance(value, list)] == ["connection_monitors"]
+        return [each["id"] for each in answer["connection_monitors"]]
+
+    assert listed() == made
+    assert listed(f"?vpn_connection_id={connections[1]['id']}") == [made[1]]
+    assert listed("?vpn_connection_id=98c5af8a-6ee2-4482-99a2-ae2280a6f4c3") == []
+    assert listed("?enterprise_project_id=0") == [made[1]]
+    assert listed("?enterprise_project_id=0F0F0F0F-0000-4000-8000-000000000001") == [made[0], made[2]]
+    assert listed("?enterprise_project_id=0&enterprise_project_id=0f0f0f0f-0000-4000-8000-000000000001") == made
+    assert api.send("GET", f"{PATH}?vpn_connection_id=x").status_code == 400
+
+
+def test_another_project_sees_none_of_it(api: Any, shared_service: Any):
+    connection = api.connection(api.gateway())
+    made = _create(api, connection["id"])
+    other = shared_service.api()
+    assert other.get(PATH)["connection_monitors"] == []
+    assert other.send("GET", f"{PATH}/{made['id']}").status_code == 404
+    assert other.send("DELETE", f"{PATH}/{made['id']}").status_code == 404
+    assert set(other.refused(PATH, "connection_monitor", {"vpn_connection_id": connection["id"]})) == {
+        "vpn_connection_id"
+    }
+
+
+def test_a_token_repeats_the_first_answer(api: Any):
+    connection = api.connection(api.gateway())
+    body = {"connection_monitor": {"vpn_connection_id": connection["id"]}}
+    first, second = (api.send("POST", PATH, body, X_Client_Token="t") for _ in range(2))
+    assert (first.status_code, second.status_code) == (201, 201)
+    assert first.json()["connection_monitor"] == second.json()["connection_monitor"]
+
+
+def test_of_many_that_create_one_at_once_one_does(api: Any):
+    connection = api.connection(api.gateway())
+    body = json.dumps({"connection_monitor": {"vpn_connection_id": connection["id"]}}).encode()
+    answers = api.http.at_once(
+        "POST",
+        f"/v5/{api.project_id}/{PATH}",
+        contents=[body] * 10,
+        headers={"X-Auth-Token": api.key.token.reveal()},
+    )
+    assert sorted(answer.status_code for answer in answers) == [201] + [400] * 9
+    (listed,) = api.get(PATH)["connection_monitors"]
+    assert _shown(api, connection)["connection_monitor_id"] == listed["id"]

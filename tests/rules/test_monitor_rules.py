@@ -1,0 +1,52 @@
+"""Creating a connection monitor: which connections may have one, and what it probes."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from landbridge import model
+from landbridge.rules import monitor
+
+ID = "98c5af8a-6ee2-4482-99a2-ae2280a6f4c3"
+
+
+def _codes(ask_id: str | None, facts: monitor.Facts) -> list[tuple[str, str]]:
+    return [(v.code, v.wrong) for v in monitor.check(model.AskMonitor(connection_id=ask_id), facts)]
+
+
+@pytest.mark.parametrize("style", ["static", "policy", "bgp"])
+def test_it_probes_from_one_inner_address_to_the_other(given: Any, style: str):
+    connection = given.made({"style": style, "tunnel_local_address": "169.254.7.1/30"})
+    assert _codes(ID, monitor.Facts(connection=connection)) == []
+    assert monitor.monitor(connection) is None
+    assert monitor.monitor(replace(connection, monitor_id="m")) == model.ConnectionMonitor(
+        id="m", connection_id=connection.id, source_ip="169.254.7.1", destination_ip="169.254.7.2"
+    )
+
+
+@pytest.mark.parametrize(
+    ("ask_id", "words"),
+    [
+        pytest.param(None, "is mandatory", id="absent"),
+        pytest.param("x", "is not an id", id="no-id"),
+        pytest.param(ID, "does not exist", id="unknown"),
+    ],
+)
+def test_it_needs_a_connection_of_the_project(ask_id: str | None, words: str):
+    ((code, wrong),) = _codes(ask_id, monitor.Facts(connection=None))
+    assert (code, words in wrong) == ("VPN.0001", True)
+
+
+@pytest.mark.parametrize(
+    ("fields", "changes", "deleting", "code", "words"),
+    [
+        pytest.param({}, {"monitor_id": "m"}, False, "VPN.0381", "already has connection monitor m", id="second"),
+        pytest.param({"style": "policy-template"}, {}, False, "VPN.0001", "no tunnel addresses", id="policy-template"),
+        pytest.param({}, {}, True, "VPN.0001", "is being deleted", id="deleting"),
+    ],
+)
+def test_some_connections_take_none(given: Any, fields: Any, changes: Any, deleting: bool, code: str, words: str):
+    connection = replace(given.made(fields), **changes)
+    ((found, wrong),) = _codes(ID, monitor.Facts(connection=connection, deleting=deleting))
+    assert (found, words in wrong) == (code, True)
