@@ -99,6 +99,18 @@ def test_what_was_up_is_active_still_when_nobody_can_look(bench: Bench, monkeypa
             assert (teller.word(both), teller.seen_at) == ("ACTIVE", seen_at)
 
 
+def test_no_psk_outlives_its_cycle(bench: Bench):
+    """What is worked out for the plan is kept for the report of the same cycle, wherever that ends."""
+    both, engine = bench.desired(bench.main, bench.other), bench.fresh()
+    turns.turn(engine, bench.id, both)
+    assert engine._carried == {}
+    engine.plan(bench.id, both, engine.observe(bench.id))
+    assert engine._carried
+    with vici_proxy.Proxy(bench, 2, vici_proxy.hang_up), pytest.raises(base.StepFailed):
+        engine.observe(bench.id)
+    assert engine._carried == {}
+
+
 def _other_way_in(bench: Bench) -> Path:
     """A folder whose socket is the real one behind the proxy."""
     folder = bench.world.folder / "well"

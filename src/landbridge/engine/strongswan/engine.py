@@ -31,6 +31,7 @@ from landbridge.engine.strongswan import (
     namespace,
     planning,
     reading,
+    refusing,
     reporting,
     seen,
     steps,
@@ -83,6 +84,7 @@ class StrongSwan:
         self._forwards = any(eip.attach == "nat" for eip in site.eips) or self._forwarded_once()
         self._lines: dict[str, evidence.Lines] = {}
         self._tried: dict[str, dict[str, float]] = {}
+        self._carried: dict[str, tuple[model.DesiredGateway, seen.Plane, refusing.Carried]] = {}
         self._watcher: watching.Watcher | None = None
 
     def describe(self) -> dict[str, str]:
@@ -130,10 +132,14 @@ class StrongSwan:
         second one beside it would be worse than none.
         """
         folder = self._folder_of(gateway_id)
-        with _operators_words():
-            standing = self._look_at_network(gateway_id)
-            loaded = self._look_at_charon(gateway_id, folder)
-            restarts, started_at = charon.started(folder)
+        try:
+            with _operators_words():
+                standing = self._look_at_network(gateway_id)
+                loaded = self._look_at_charon(gateway_id, folder)
+                restarts, started_at = charon.started(folder)
+        except base.StepFailed:
+            self._carried.pop(gateway_id, None)  # the cycle ends here, without a report
+            raise
         return seen.Seen(
             at=datetime.now(UTC),
             plane=(charon.plane(folder) if loaded is not None else None) or self._plane,
@@ -191,13 +197,25 @@ class StrongSwan:
         return frozenset(lately)
 
     def plan(self, gateway_id: str, desired: model.DesiredGateway | None, seen: seen.Seen) -> Sequence[steps.Step]:
-        del gateway_id
-        return planning.plan(desired, seen)
+        return planning.plan(desired, seen, self._carried_by(gateway_id, desired, seen.plane))
 
     def report(
         self, gateway_id: str, desired: model.DesiredGateway | None, seen: seen.Seen, failures: base.Failures
     ) -> model.Observation:
-        return reporting.report(gateway_id, desired, seen, failures)
+        carried = self._carried_by(gateway_id, desired, seen.plane)
+        self._carried.pop(gateway_id, None)
+        return reporting.report(gateway_id, desired, seen, failures, carried)
+
+    def _carried_by(
+        self, gateway_id: str, desired: model.DesiredGateway | None, plane: seen.Plane
+    ) -> refusing.Carried | None:
+        """Worked out for the plan and kept for the report of the same cycle, no longer: it holds PSKs."""
+        if desired is None:
+            return None
+        kept = self._carried.get(gateway_id)
+        if kept is None or kept[0] is not desired or kept[1] != plane:
+            kept = self._carried[gateway_id] = (desired, plane, refusing.carried(desired, plane))
+        return kept[2]
 
     def apply(self, gateway_id: str, step: steps.Step) -> None:
         with talking.Talk(self._folder_of(gateway_id)) as talk, _operators_words():

@@ -16,16 +16,18 @@ from landbridge.engine.strongswan import firewall, ground, mapping, names, refus
 BATCH = 50
 
 
-def plan(desired: model.DesiredGateway | None, now: seen.Seen) -> list[steps.Step]:
+def plan(
+    desired: model.DesiredGateway | None, now: seen.Seen, carried: refusing.Carried | None = None
+) -> list[steps.Step]:
+    """`carried`: where that is known already."""
     if desired is None:
         return list(_teardown(now))
-    wanted = mapping.wanted(desired, refusing.refusals(desired, now.plane), now.plane)
-    carried = frozenset(each.connection_id for each in wanted)
-    base = ground.wanted(desired, carried, now.plane)
+    carried = carried or refusing.carried(desired, now.plane)
+    base = ground.wanted(desired, carried.ids, now.plane)
     then = now if usable(now) and not is_due(desired, now) else _without_charon(now)
     return [
         *_ground(base, now, desired),
-        *_connections(wanted, tunnels.wanted(desired, carried, then), then),
+        *_connections(carried.wanted, tunnels.wanted(desired, carried.ids, then), then),
         *_batches(steps.RemoveAddresses, _kept(base, now) - base.addresses),
         *([steps.SetGuard(base.guard)] if now.namespace and _is_older(base, now) else ()),
     ]

@@ -5,6 +5,7 @@ What the API accepts and the machine cannot do ends here, as a reason for the us
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from landbridge import model
 from landbridge.engine.strongswan import mapping, seen, selectors
@@ -14,6 +15,23 @@ NO_PSK = "the connection has no pre-shared key"
 NO_SUBNETS = "there is no local or no peer subnet to make a traffic selector of"
 NO_ROOM = "the userland data plane needs an address of its own in the local subnet {}, and it has none to spare"
 NO_DEFAULT_ROUTE = "the userland data plane carries no default route (0.0.0.0/0): it has one device for all tunnels"
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What becomes of a gateway's connections: id -> why one is not carried, and what charon must hold for the others."""
+
+    refused: dict[str, str]
+    wanted: tuple[mapping.Wanted, ...]
+
+    @property
+    def ids(self) -> frozenset[str]:
+        return frozenset(each.connection_id for each in self.wanted)
+
+
+def carried(desired: model.DesiredGateway, plane: seen.Plane) -> Carried:
+    refused = refusals(desired, plane)
+    return Carried(refused, mapping.wanted(desired, refused, plane))
 
 
 def refusals(desired: model.DesiredGateway, plane: seen.Plane) -> dict[str, str]:

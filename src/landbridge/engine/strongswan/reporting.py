@@ -9,18 +9,23 @@ from landbridge.engine.strongswan import firewall, ground, mapping, names, plann
 
 
 def report(
-    gateway_id: str, desired: model.DesiredGateway | None, now: seen.Seen, failures: base.Failures
+    gateway_id: str,
+    desired: model.DesiredGateway | None,
+    now: seen.Seen,
+    failures: base.Failures,
+    carried: refusing.Carried | None = None,
 ) -> model.Observation:
-    refused = refusing.refusals(desired, now.plane) if desired else {}
-    wanted = {each.connection_id: each for each in mapping.wanted(desired, refused, now.plane)} if desired else {}
-    laid = tunnels.wanted(desired, frozenset(wanted), now) if desired else {}
+    """`carried`: where that is known already."""
+    carried = carried or (refusing.carried(desired, now.plane) if desired else refusing.Carried({}, ()))
+    refused, wanted = carried.refused, {each.connection_id: each for each in carried.wanted}
+    laid = tunnels.wanted(desired, carried.ids, now) if desired else {}
     sas, held = seen.by_connection(now.sas), planning.by_owner(now.secrets)
     first = tunnels.first_metrics(now.tunnels.values())
     return model.Observation(
         gateway_id=gateway_id,
         seen_at=now.at,
         exists=now.folder,
-        applied_generation=_gateway_generation(desired, now, frozenset(wanted), failures),
+        applied_generation=_gateway_generation(desired, now, carried.ids, failures),
         failure=failures.get(None),
         gateway=model.GatewayReport(
             restarts=now.restarts if planning.usable(now) else 0,
