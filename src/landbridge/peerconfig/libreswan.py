@@ -68,10 +68,10 @@ def _selectors(side: Side) -> Iterator[list[str]]:
 
 
 def _start(side: Side) -> str:
-    """When both ends start at once pluto loses CHILD_SAs of crossing exchanges: seen with two pairs in IKEv2. For a policy
-    connection the gateway starts each pair, so there pluto starts on traffic only.
+    """When both ends start at once pluto loses CHILD_SAs of crossing exchanges: seen with two pairs in IKEv2 and in IKEv1. For
+    a policy connection the gateway starts each pair, so there pluto starts on traffic only.
     """
-    by_gateway = side.ike.version == "v2" and side.style == "policy" and side.device_address is not None
+    by_gateway = side.style == "policy" and side.device_address is not None
     return "ondemand" if by_gateway else "start"
 
 
