@@ -162,8 +162,13 @@ def test_a_reset_and_an_update_make_new_sas_and_a_new_name_does_not(tunnel: Any)
     client = service.client()
     [sa] = client.list_connection_ipsec_sa(demo.v5.ListConnectionIpsecSaRequest(connection_id)).sa_infos
     assert sa.dest_ip_cidr == "192.168.44.0/24"
-    lines = client.show_vpn_connection_log(demo.v5.ShowVpnConnectionLogRequest(connection_id)).logs
-    assert any("established" in line.raw_message for line in lines)
+
+    def told() -> bool:
+        """A line that comes after the look is in the next one's report, a tick later at most."""
+        lines = client.show_vpn_connection_log(demo.v5.ShowVpnConnectionLogRequest(connection_id)).logs
+        return any("established" in line.raw_message for line in lines)
+
+    sites.wait_for(told, "the log to tell of it", seconds=45)
 
 
 def test_deleting_takes_the_tunnel_down_and_then_the_gateway(tunnel: Any) -> None:
