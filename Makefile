@@ -7,11 +7,11 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell command -v python3.11 || echo /usr/bin/python3.11)
 
 # strongSwan with VICI and the userland data plane; ping for the demonstration.
-PACKAGES := python3.11 python3.11-venv iproute2 iputils-ping nftables procps strace charon-systemd strongswan-swanctl \
+PACKAGES := python3.11 python3.11-venv iproute2 iputils-ping nftables procps strace openssl curl systemd charon-systemd strongswan-swanctl \
             libcharon-extra-plugins libstrongswan-standard-plugins
 
 # What `make test-kernel` needs besides: a machine of its own, and what runs in it. The kernel is unpacked, not installed.
-KERNEL_PACKAGES := qemu-system-x86 busybox-static cpio kmod systemd
+KERNEL_PACKAGES := qemu-system-x86 busybox-static cpio kmod
 
 .PHONY: help setup demo serve test test-kernel test-full unit check bench lock clean
 
