@@ -164,12 +164,14 @@ def _last_line(text: str) -> str:
 
 
 @contextlib.contextmanager
-def serving(world: sites.World, **settings: str) -> Iterator[Service]:
-    """The service on the world's inventory; afterwards it is stopped, and the tunnels too. `settings` are variables of its own."""
+def serving(world: sites.World, *, more_site: str = "", **settings: str) -> Iterator[Service]:
+    """The service on the world's inventory; afterwards it is stopped, and the tunnels too. `settings` are variables of its own,
+    `more_site` comes after the site file.
+    """
     service = Service(world.folder / "data", world.folder / "site.toml", world.folder / "service.log")
     service.settings = settings or service.settings
     eips = "".join(EIP.format(id=uuid.uuid4(), address=address) for address in sites.EIPS[:4])
-    service.site.write_text(SITE_FILE.format(underlay=world.wan, vpc=VPC_ID, eips=eips))
+    service.site.write_text(SITE_FILE.format(underlay=world.wan, vpc=VPC_ID, eips=eips) + more_site)
     try:
         service.start()
         yield service

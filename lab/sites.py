@@ -416,12 +416,6 @@ def capturing(name: str, interface: str) -> Iterator[list[Packet]]:
             thread.join()
 
 
-def capture(name: str, interface: str, seconds: float) -> list[Packet]:
-    with capturing(name, interface) as packets:
-        time.sleep(seconds)
-    return packets
-
-
 def _tap(interface: str) -> socket.socket:
     tap = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))  # ETH_P_ALL
     tap.bind((interface, 0))

@@ -1,7 +1,6 @@
 """The demonstration's service with a second network in its site file, for gateways that share nothing with the first."""
 
 import contextlib
-import unittest.mock
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -18,7 +17,7 @@ cidr = "10.9.0.0/24"
 
 @contextlib.contextmanager
 def serving(world: sites.World) -> Iterator[demo.Service]:
-    with unittest.mock.patch.object(demo, "SITE_FILE", demo.SITE_FILE + _OTHER), demo.serving(world) as service:
+    with demo.serving(world, more_site=_OTHER) as service:
         yield service
 
 

@@ -211,7 +211,7 @@ def service_in(
     used_site = site or site_file.default()
     with bootstrap.open_data(settings) as data:
         engine = Simulated()
-        agent = loop.Agent(bootstrap.StoreSource(data, used_site), engine, settings.agent.tick_seconds)
+        agent = loop.Agent(bootstrap.StoreSource(data, used_site), engine, loop.Pace(tick=settings.agent.tick_seconds))
         data.database.on_nudge = agent.nudge
         settings = dataclasses.replace(settings, limits=config.Limits(**limits), quotas=quotas or config.Quotas())
         parts = bootstrap.make_parts(settings, used_site, data, engine, agent)

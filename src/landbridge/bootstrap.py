@@ -197,7 +197,7 @@ def serve(settings: config.Settings) -> None:
         engine = make_engine(settings, site)
         agent = None
         if engine is not None:
-            agent = loop.Agent(StoreSource(data, site), engine, settings.agent.tick_seconds)
+            agent = loop.Agent(StoreSource(data, site), engine, loop.Pace(tick=settings.agent.tick_seconds))
             data.database.on_nudge = agent.nudge
             agent.start()
         keeping = retention.Retention(data.database, _kept(settings.limits))

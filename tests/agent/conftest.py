@@ -168,11 +168,11 @@ def small() -> SimpleNamespace:
 
 @pytest.fixture
 def run(small: SimpleNamespace) -> Iterator[Callable[..., loop.Agent]]:
-    """Starts an agent in the small world: `run(tick_seconds=…)`."""
+    """Starts an agent in the small world: `run(tick=…)` and the other fields of its pace."""
     started: list[loop.Agent] = []
 
-    def start(tick_seconds: float = 60.0) -> loop.Agent:
-        agent = loop.Agent(small.source, small.engine, tick_seconds)
+    def start(**pace: float) -> loop.Agent:
+        agent = loop.Agent(small.source, small.engine, loop.Pace(**({"tick": 60.0} | pace)))
         started.append(agent)
         agent.start()
         return agent

@@ -11,27 +11,25 @@ from landbridge.engine import base
 
 
 @pytest.fixture
-def failing(small: Any, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def failing(small: Any, run: Any) -> None:
     """An agent whose gateway `g` failed once and waits far longer than anybody here does."""
-    monkeypatch.setattr(loop, "FIRST_BACK_OFF_SECONDS", 600.0)
     small.engine.wrong = {"make b": base.StepFailed("not yet")}
     small.world.wanted["g"] = frozenset("b")
-    agent = run(tick_seconds=600.0)
+    agent = run(tick=600.0, first_back_off=600.0)
     small.until(lambda: agent._gateways["g"].due is not None and small.world.reports["g"], "the back-off to begin")
     small.until(lambda: small.engine.tell.__name__ == "_heed", "the events to be listened for")
 
 
 def test_two_gateways_that_fail_together_are_not_tried_again_together(small: Any):
-    agent = loop.Agent(small.source, small.engine, tick_seconds=30.0)
+    agent = loop.Agent(small.source, small.engine, loop.Pace())
     waits = [agent._back_off(3) for _ in range(200)]
     assert max(waits) - min(waits) > 1.0
 
 
-def test_a_success_ends_the_doubling(small: Any, run: Any, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(loop, "FIRST_BACK_OFF_SECONDS", 0.005)
+def test_a_success_ends_the_doubling(small: Any, run: Any):
     small.engine.wrong = {"make b": base.StepFailed("not yet")}
     small.world.wanted["g"] = frozenset("b")
-    agent = run(tick_seconds=60.0)
+    agent = run(first_back_off=0.005)
     small.until(lambda: agent._gateways["g"].failures >= 5, "five failures")
     small.engine.wrong = {}
     small.until(lambda: agent._gateways["g"].failures == 0, "a success")
@@ -50,18 +48,16 @@ def test_events_during_a_failing_cycle_do_not_defeat_the_back_off(small: Any, ru
     small.engine.wait = lambda _: small.engine.tell("g")
     small.engine.wrong = {"make b": base.StepFailed("not yet")}
     small.world.wanted["g"] = frozenset("b")
-    run(tick_seconds=60.0)
+    run(tick=60.0)
     small.until(lambda: small.world.cycles["g"] == 1, "the first try")
     time.sleep(0.3)
     assert small.world.cycles["g"] == 1
 
 
-def test_an_event_cuts_a_long_back_off_short(small: Any, run: Any, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(loop, "EVENT_BACK_OFF_SECONDS", 0.1)
-    monkeypatch.setattr(loop, "FIRST_BACK_OFF_SECONDS", 600.0)
+def test_an_event_cuts_a_long_back_off_short(small: Any, run: Any):
     small.engine.wrong = {"make b": base.StepFailed("not yet")}
     small.world.wanted["g"] = frozenset("ab")
-    run(tick_seconds=600.0)
+    run(tick=600.0, first_back_off=600.0, event_back_off=0.1)
     small.until(lambda: small.world.there.get("g") == {"a"}, "what can be made")
     small.world.there["g"].clear()
     small.until(lambda: small.engine.tell("g") or small.world.there["g"] == {"a"}, "the repair")
@@ -72,7 +68,7 @@ def test_an_event_cuts_a_long_back_off_short(small: Any, run: Any, monkeypatch: 
 def test_an_event_during_a_clean_cycle_causes_another_one(small: Any, run: Any):
     small.world.wanted["g"] = frozenset("a")
     small.engine.wait = lambda name: small.engine.tell(name) if small.world.cycles[name] == 2 else None
-    agent = run(tick_seconds=600.0)
+    agent = run(tick=600.0)
     small.until(lambda: small.world.cycles["g"] == 1 and small.engine.tell.__name__ == "_heed", "a first look")
     agent.nudge({"g"})
     small.until(lambda: small.world.cycles["g"] == 3, "the look that the event asked for")
@@ -86,7 +82,7 @@ def test_gateways_that_begin_to_hang_hold_the_others_up_for_seconds_at_most(smal
     small.world.wanted = {f"hangs{n}": frozenset("a") for n in range(count)} | {
         f"well{n}": frozenset("a") for n in range(30)
     }
-    run(tick_seconds=600.0)
+    run(tick=600.0)
     started = time.monotonic()
     try:
         small.until(lambda: sum(name.startswith("well") for name in small.world.there) == 30, "those that are well")
@@ -96,18 +92,14 @@ def test_gateways_that_begin_to_hang_hold_the_others_up_for_seconds_at_most(smal
         leave.set()
 
 
-def test_gateways_that_failed_before_leave_half_of_the_places_to_the_others(
-    small: Any, run: Any, monkeypatch: pytest.MonkeyPatch
-):
+def test_gateways_that_failed_before_leave_half_of_the_places_to_the_others(small: Any, run: Any):
     """However many of them hang, and also when no place is given back."""
-    monkeypatch.setattr(loop, "PROMPT_SECONDS", 600.0)
-    monkeypatch.setattr(loop, "FIRST_BACK_OFF_SECONDS", 0.01)
     sick = {f"sick{n}": frozenset("a") for n in range(20)}
     leave, hang = threading.Event(), threading.Event()
     small.engine.wrong = {"make gateway": base.StepFailed("not yet")}
     small.engine.wait = lambda name: leave.wait(30) if hang.is_set() and name in sick else None
     small.world.wanted = dict(sick)
-    agent = run(tick_seconds=600.0)
+    agent = run(tick=600.0, first_back_off=0.01, prompt=600.0)
     small.until(lambda: all(agent._gateways[name].failures for name in sick), "all to fail")
     hang.set()
     small.until(lambda: sum(one.running for one in agent._gateways.values()) == loop.WORKERS // 2, "half to hang")
@@ -125,12 +117,11 @@ def test_gateways_that_failed_before_leave_half_of_the_places_to_the_others(
     small.until(lambda: len(small.world.there) == 70, "the sick ones")
 
 
-def test_a_gateway_that_waits_for_a_place_costs_no_processor(small: Any, run: Any, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(loop, "PROMPT_SECONDS", 600.0)
+def test_a_gateway_that_waits_for_a_place_costs_no_processor(small: Any, run: Any):
     leave = threading.Event()
     small.engine.wait = lambda _: leave.wait(30)
     small.world.wanted = {f"g{n}": frozenset("a") for n in range(20)}
-    run(tick_seconds=600.0)
+    run(tick=600.0, prompt=600.0)
     try:
         small.until(lambda: len(small.world.cycles) == loop.WORKERS, "all places to be taken")
         before = time.process_time()

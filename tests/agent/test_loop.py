@@ -92,7 +92,7 @@ def test_a_nudge_is_enough(small: Any, run: Any):
 
 
 def test_a_lost_nudge_costs_one_tick(small: Any, run: Any):
-    run(tick_seconds=0.1)
+    run(tick=0.1)
     small.world.wanted["g"] = frozenset("a")
     small.until(lambda: small.world.there == {"g": {"a"}}, "the gateway")
 
@@ -130,14 +130,14 @@ def test_orphans_of_the_engine_are_torn_down(small: Any, run: Any):
 def test_a_source_that_fails_once_is_asked_again(small: Any, run: Any):
     small.source.broken_times = 1
     small.world.wanted["g"] = frozenset("a")
-    agent = run(tick_seconds=0.1)
+    agent = run(tick=0.1)
     small.until(lambda: small.world.there == {"g": {"a"}}, "the gateway")
     assert agent.last_tick is not None
 
 
 def test_a_source_that_stays_away_shows_in_the_last_tick(small: Any, run: Any):
     small.source.broken_times = 1000
-    agent = run(tick_seconds=0.05)
+    agent = run(tick=0.05)
     small.until(lambda: small.source.broken_times <= 997, "three tries")
     assert agent.last_tick is None
 
@@ -184,7 +184,7 @@ def test_a_gateway_is_never_in_two_cycles_at_once(small: Any, run: Any):
     names = [f"g{n}" for n in range(4)]
     small.world.wanted = {name: frozenset("a") for name in names}
     small.engine.wait = lambda _: time.sleep(0.001)
-    agent = run(tick_seconds=0.02)
+    agent = run(tick=0.02)
     enough = threading.Event()
 
     def nudge() -> None:
@@ -222,7 +222,7 @@ def test_one_hanging_gateway_does_not_stall_the_others(small: Any, run: Any):
 def test_a_cycle_that_breaks_does_not_end_the_loop(small: Any, run: Any):
     small.engine.wrong = {"make a": RuntimeError("a fault of ours")}
     small.world.wanted["g"] = frozenset("a")
-    agent = run(tick_seconds=0.05)
+    agent = run(tick=0.05)
     small.until(lambda: small.world.cycles["g"] >= 2, "another try")
     small.engine.wrong = {}
     small.until(lambda: small.world.there["g"] == {"a"}, "the gateway")
@@ -235,7 +235,7 @@ def test_a_cycle_that_breaks_does_not_end_the_loop(small: Any, run: Any):
 
 
 def test_the_back_off_grows_and_is_bounded_by_the_tick(small: Any):
-    agent = loop.Agent(small.source, small.engine, tick_seconds=30.0)
+    agent = loop.Agent(small.source, small.engine, loop.Pace())
     waits = [agent._back_off(failures) for failures in range(1, 40)]
     for wait, expected in zip(waits, [1, 2, 4, 8, 16, *[30] * 34], strict=True):
         assert 0.8 * expected <= wait <= 1.2 * expected
@@ -244,23 +244,20 @@ def test_the_back_off_grows_and_is_bounded_by_the_tick(small: Any):
 def test_a_failure_is_retried_by_itself_after_a_while(small: Any, run: Any):
     small.engine.wrong = {"make gateway": base.StepFailed("not yet")}
     small.world.wanted["g"] = frozenset()
-    run(tick_seconds=60.0)
+    run(tick=60.0)
     small.until(lambda: small.world.cycles["g"] == 2, "a second try")
     first, second = small.world.started_at["g"]
     assert 0.7 <= second - first <= 10
 
 
-@pytest.fixture
-def long_back_off(monkeypatch: pytest.MonkeyPatch) -> float:
-    """Far longer than anybody here waits: what happens did not wait for it. Give it as the tick too, its bound."""
-    monkeypatch.setattr(loop, "FIRST_BACK_OFF_SECONDS", 600.0)
-    return loop.FIRST_BACK_OFF_SECONDS
+#: Far longer than anybody here waits: what happens did not wait for it. The tick is its bound.
+LONG_BACK_OFF = {"tick": 600.0, "first_back_off": 600.0}
 
 
-def test_a_nudge_does_not_wait_for_the_back_off(small: Any, run: Any, long_back_off: float):
+def test_a_nudge_does_not_wait_for_the_back_off(small: Any, run: Any):
     small.engine.wrong = {"make b": base.StepFailed("not yet")}
     small.world.wanted["g"] = frozenset("b")
-    agent = run(tick_seconds=long_back_off)
+    agent = run(**LONG_BACK_OFF)
     small.until(lambda: len(small.world.reports["g"]) == 1, "the failure")
     small.until(lambda: agent._gateways["g"].due is not None, "the back-off to begin")
     small.world.wanted["g"] = frozenset("a")
@@ -268,7 +265,7 @@ def test_a_nudge_does_not_wait_for_the_back_off(small: Any, run: Any, long_back_
     small.until(lambda: small.world.there["g"] == {"a"}, "the change")
 
 
-def test_a_nudge_during_a_failing_cycle_does_not_wait_for_the_back_off(small: Any, run: Any, long_back_off: float):
+def test_a_nudge_during_a_failing_cycle_does_not_wait_for_the_back_off(small: Any, run: Any):
     entered, leave = threading.Event(), threading.Event()
 
     def hold(_: str) -> None:
@@ -279,7 +276,7 @@ def test_a_nudge_during_a_failing_cycle_does_not_wait_for_the_back_off(small: An
     small.engine.wait = hold
     small.engine.wrong = {"make b": base.StepFailed("not yet")}
     small.world.wanted["g"] = frozenset("b")
-    agent = run(tick_seconds=long_back_off)
+    agent = run(**LONG_BACK_OFF)
     assert entered.wait(10)
     small.world.wanted["g"] = frozenset("a")
     agent.nudge({"g"})
@@ -318,7 +315,7 @@ def test_stop_ends_its_threads_and_lets_a_running_cycle_finish(small: Any):
 
     small.engine.wait = hold
     small.world.wanted["g"] = frozenset("a")
-    agent = loop.Agent(small.source, small.engine, 60.0)
+    agent = loop.Agent(small.source, small.engine, loop.Pace(tick=60.0))
     agent.start()
     assert entered.wait(10)
     stopper = threading.Thread(target=agent.stop)
@@ -340,7 +337,7 @@ def test_stop_does_not_begin_what_was_only_waiting(small: Any):
 
     small.engine.wait = hold
     small.world.wanted = {f"g{n}": frozenset("a") for n in range(120)}
-    agent = loop.Agent(small.source, small.engine, 60.0)
+    agent = loop.Agent(small.source, small.engine, loop.Pace(tick=60.0))
     agent.start()
     assert entered.wait(10)
     stopper = threading.Thread(target=agent.stop)
@@ -353,7 +350,7 @@ def test_stop_does_not_begin_what_was_only_waiting(small: Any):
 
 
 def test_a_nudge_after_the_stop_is_harmless(small: Any):
-    agent = loop.Agent(small.source, small.engine, 60.0)
+    agent = loop.Agent(small.source, small.engine, loop.Pace(tick=60.0))
     agent.start()
     agent.stop()
     agent.nudge({"g"})
@@ -362,7 +359,7 @@ def test_a_nudge_after_the_stop_is_harmless(small: Any):
 @pytest.mark.parametrize("count", [1000])
 def test_a_gateway_that_is_gone_is_forgotten(small: Any, run: Any, count: int):
     small.world.wanted = {f"g{n}": frozenset() for n in range(count)}
-    agent = run(tick_seconds=0.2)
+    agent = run(tick=0.2)
     small.until(lambda: len(small.world.there) == count, "all gateways")
     small.world.wanted = {}
     small.until(lambda: small.world.there == {}, "all to be gone")

@@ -37,7 +37,7 @@ def test_nothing_is_done_in_a_pause_whatever_happens(small: Any, run: Any):
     small.world.wanted["g"] = frozenset("a")
     small.world.there["orphan"] = {"a"}
     small.world.paused = frozenset({None})
-    agent = run(tick_seconds=0.05)
+    agent = run(tick=0.05)
     agent.nudge({"g"})
     small.until(lambda: min(len(small.world.reports[name]) for name in ("g", "orphan")) >= 3, "some looks")
     assert small.world.there == {"orphan": {"a"}}
@@ -47,7 +47,7 @@ def test_nothing_is_done_in_a_pause_whatever_happens(small: Any, run: Any):
 def test_what_waited_is_done_within_a_second_of_the_end_of_the_pause(small: Any, run: Any, paused: str | None):
     small.world.wanted["g"] = frozenset("a")
     small.world.paused = frozenset({paused})
-    run(tick_seconds=600.0)
+    run(tick=600.0)
     small.until(lambda: small.world.reports["g"], "a look")
     small.world.paused = frozenset()
     small.until(lambda: small.world.there == {"g": {"a"}}, "the gateway", patience=1.5)
@@ -57,6 +57,6 @@ def test_a_pause_that_cannot_be_read_stops_nobody_for_good(small: Any, run: Any)
     """Without knowing, nothing is done: the cycle fails and is tried again."""
     small.world.wanted["g"] = frozenset("a")
     small.source.pause_broken_times = 3
-    run(tick_seconds=0.2)
+    run(tick=0.2)
     small.until(lambda: small.world.there == {"g": {"a"}}, "the gateway")
     assert small.source.pause_broken_times == 0

@@ -67,7 +67,7 @@ def running() -> Iterator[Running]:
     with fault_bench.bench() as bench:
         desired = bench.desired(bench.main, bench.other)
         source = Source(desired)
-        agent = loop.Agent(source, bench.fresh(), TICK_SECONDS)
+        agent = loop.Agent(source, bench.fresh(), loop.Pace(tick=TICK_SECONDS))
         agent.start()
         try:
             sites.wait_for(lambda: source.seen and turns.all_up(source.seen[-1]), "the tunnels")

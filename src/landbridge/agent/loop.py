@@ -19,20 +19,29 @@ from landbridge.engine import base
 
 log = logging.getLogger(__name__)
 
-#: Cycles at once. One that takes longer than PROMPT_SECONDS is waiting for something and does not count any more.
+#: Cycles at once. One that takes longer than a pace's `prompt` is waiting for something and does not count any more.
 WORKERS = 8
-PROMPT_SECONDS = 1.0
 #: Cycles at once, those included that do not count any more.
 THREADS = 32
-FIRST_BACK_OFF_SECONDS = 1.0
-#: The engine's events cut a back-off down to this: a killed charon does not wait for a connection that cannot be loaded, and one
-#: that dies at every start is not started for ever.
-EVENT_BACK_OFF_SECONDS = 5.0
-#: Between two looks whether a pause is over.
-PAUSE_LOOK_SECONDS = 1.0
 #: A gateway rests this many times as long as its last cycle took of the processor, times the gateways that are busy at
 #: once, but no longer than a tick: the agent takes about a fifth of a core from the API beside it, however fast changes come.
 REST = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """Seconds. `tick`: between two looks at everything. `first_back_off` doubles with each failure, up to a tick.
+
+    `event_back_off`: what the engine's events cut a back-off down to; a killed charon does not wait for a connection that cannot be
+    loaded, and one that dies at every start is not started for ever. `prompt`: see WORKERS. `pause_look`: between two looks
+    whether a pause is over.
+    """
+
+    tick: float = 30.0
+    first_back_off: float = 1.0
+    event_back_off: float = 5.0
+    prompt: float = 1.0
+    pause_look: float = 1.0
 
 
 class Source(Protocol):
@@ -67,10 +76,10 @@ class _Gateway:
 class Agent:
     """Runs in threads of its own between `start` and `stop`."""
 
-    def __init__(self, source: Source, engine: base.Engine[Any, Any], tick_seconds: float) -> None:
+    def __init__(self, source: Source, engine: base.Engine[Any, Any], pace: Pace) -> None:
         self._source = source
         self._engine = engine
-        self._tick = tick_seconds
+        self._pace = pace
         self._gateways: dict[str, _Gateway] = {}
         self._running: dict[str, _Gateway] = {}
         self._queue: list[tuple[float, str]] = []
@@ -129,19 +138,19 @@ class Agent:
                 self._engine.watch(self._heed, self._stop)
             except Exception:
                 log.exception("the engine's events are lost; listening again")
-                self._stop.wait(FIRST_BACK_OFF_SECONDS)
+                self._stop.wait(self._pace.first_back_off)
 
     def _schedule(self) -> None:
         next_tick = 0.0
         while not self._stop.is_set():
             now = time.monotonic()
             if now >= next_tick:
-                next_tick = now + self._tick
+                next_tick = now + self._pace.tick
                 self._look_at_all()
             self._look_at_resumed()
             with self._changed:
                 self._start_due(time.monotonic())
-                until = min(next_tick, now + PAUSE_LOOK_SECONDS, self._next_start())
+                until = min(next_tick, now + self._pace.pause_look, self._next_start())
                 wait = until - time.monotonic()
                 if wait > 0 and not self._stop.is_set():
                     self._changed.wait(wait)
@@ -153,7 +162,7 @@ class Agent:
             return math.inf
         if self._queue[0][0] > now:
             return self._queue[0][0]
-        return min((one.started + PROMPT_SECONDS for one in self._prompt(now)), default=math.inf)
+        return min((one.started + self._pace.prompt for one in self._prompt(now)), default=math.inf)
 
     def _look_at_resumed(self) -> None:
         try:
@@ -201,7 +210,7 @@ class Agent:
 
     def _has_place(self, now: float, *, sick: bool = False) -> bool:
         """Gateways whose last cycle failed get half of the places, so that those that are well always find one: within
-        PROMPT_SECONDS even when everything hangs, as long as no more than THREADS do.
+        `prompt` even when everything hangs, as long as no more than THREADS do.
         """
         share = 2 if sick else 1
         prompt = [one for one in self._prompt(now) if one.failures or not sick]
@@ -209,7 +218,7 @@ class Agent:
         return len(prompt) < WORKERS // share and len(running) < THREADS // share
 
     def _prompt(self, now: float) -> list[_Gateway]:
-        return [one for one in self._running.values() if now - one.started < PROMPT_SECONDS]
+        return [one for one in self._running.values() if now - one.started < self._pace.prompt]
 
     def _run(self, gateway_id: str) -> None:
         started = time.thread_time()
@@ -218,10 +227,10 @@ class Agent:
         with self._changed:
             state = self._running.pop(gateway_id)
             state.running = False
-            state.rests_until = now + min(REST * self._busy(now) * (time.thread_time() - started), self._tick)
+            state.rests_until = now + min(REST * self._busy(now) * (time.thread_time() - started), self._pace.tick)
             state.failures = 0 if clean else state.failures + 1
             back_off = 0.0 if clean else self._back_off(state.failures)
-            state.heeds_from = now + min(back_off, EVENT_BACK_OFF_SECONDS)
+            state.heeds_from = now + min(back_off, self._pace.event_back_off)
             if state.again:
                 self._plan_look(gateway_id, now)
             elif state.stirred:
@@ -249,7 +258,9 @@ class Agent:
 
     def _back_off(self, failures: int) -> float:
         """Doubling, with jitter, up to the tick."""
-        return float(min(FIRST_BACK_OFF_SECONDS * 2 ** min(failures - 1, 10), self._tick) * random.uniform(0.8, 1.2))
+        return float(
+            min(self._pace.first_back_off * 2 ** min(failures - 1, 10), self._pace.tick) * random.uniform(0.8, 1.2)
+        )
 
 
 def cycle(source: Source, engine: base.Engine[Any, Any], gateway_id: str) -> bool:

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from landbridge import model
 
 CONTENT_LIMIT = 8192
-EC_PUBLIC_KEY, SM2, SM2_WITH_SM3 = "1.2.840.10045.2.1", "1.2.156.10197.1.301", "1.2.156.10197.1.501"
+EC_PUBLIC_KEY, SM2_WITH_SM3 = "1.2.840.10045.2.1", "1.2.156.10197.1.501"
 #: The object identifier of the curve SM2, as DER spells it.
 SM2_DER = bytes.fromhex("06082a811ccf5501822d")
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import vici
 
 from landbridge.engine.strongswan import charon
 
@@ -41,7 +42,7 @@ def test_a_charon_that_listens_elsewhere_is_found_by_its_folder(
     charon.start(folder, namespace, "userland", elsewhere)
     assert (tmp_path / "run/0123456789ab.vici").is_socket()
     with charon.connect(folder) as connection:
-        assert charon.session(connection).version()["daemon"] == b"charon-systemd"
+        assert vici.Session(connection).version()["daemon"] == b"charon-systemd"
     charon.stop(folder)
     assert not charon.is_alive(folder)
     assert list((tmp_path / "run").iterdir()) == []

@@ -19,7 +19,6 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import vici
 import vici.exception
@@ -146,12 +145,6 @@ class Transport(vici.protocol.Transport):  # type: ignore[misc]
                 raise ConnectionResetError("charon hung up")
             data += part
         return data
-
-
-def session(connection: socket.socket) -> Any:
-    made = vici.Session(connection)
-    made.transport = Transport(connection)
-    return made
 
 
 def start(folder: Path, namespace: str, plane: seen.Plane, way: Way = CHILDREN, restarts: int = 0) -> None:
