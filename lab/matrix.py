@@ -29,7 +29,7 @@ from landbridge.engine.strongswan.engine import StrongSwan
 PASS = "pass"  # noqa: S105  the word in the table
 #: Seconds in which all tunnels must come up: the slowest group takes a tenth of one on each side.
 PATIENCE = 60.0
-PING_PATIENCE = 5.0
+PING_PATIENCE = 5
 
 
 @dataclass(frozen=True)
@@ -168,15 +168,7 @@ def _why(one: model.ConnectionObservation) -> str:
 
 def _without_ping(trials: Sequence[Trial], source: str) -> list[Trial]:
     """IKEv1's quick mode is reported as up while the responder still computes: there the first ones may be lost."""
-    return [trial for trial in trials if not _pings(source, trial.host)]
-
-
-def _pings(source: str, host: str) -> bool:
-    deadline = time.monotonic() + PING_PATIENCE
-    while not sites.ping(source, host, wait=0.2):
-        if time.monotonic() > deadline:
-            return False
-    return True
+    return [trial for trial in trials if not sites.ping(source, trial.host, wait=PING_PATIENCE)]
 
 
 def _rekey(trials: Sequence[Trial], device: sites.Device) -> None:

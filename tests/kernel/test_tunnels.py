@@ -152,8 +152,7 @@ def _route_through(device: sites.Device, if_id: int) -> None:
 
 
 def reached(source: str, target: str) -> bool:
-    """The first packet may be the one that is asked for in a moment when a rekey or a route is being made."""
-    return any(sites.ping(source, target, wait=5) for _ in range(3))
+    return sites.ping(source, target, wait=15)
 
 
 def in_clear(packets: list[sites.Packet]) -> list[sites.Packet]:

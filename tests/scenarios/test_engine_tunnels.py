@@ -121,7 +121,7 @@ def test_no_clear_text_leaves_while_the_tunnel_is_down(bench: Bench):
     bench.world.add_device(tunnel(psk="Some-Other-9"))
     bench.turn(wishes.connection())
     with sites.capturing(bench.world.wan, names.wan_end(bench.gateway.id)) as packets:
-        assert not sites.ping(bench.world.vpc_host, HOST, wait=0.3)
+        assert not sites.ping(bench.world.vpc_host, HOST, wait=1)
     assert {packet.kind for packet in packets} <= {"ike"}
 
 
@@ -320,14 +320,14 @@ def test_a_deleted_connection_is_gone_and_the_other_stays(bench: Bench):
     observation = bench.turn(first)
     assert observation.present == {first.id}
     assert spis(observation.connections[0]) == spis(before[0])
-    assert not sites.ping(bench.world.vpc_host, SECOND_HOST, wait=0.3)
+    assert not sites.ping(bench.world.vpc_host, SECOND_HOST, wait=1)
 
 
 def test_another_connection_with_the_same_subnets_takes_over_from_a_deleted_one(bench: Bench):
     bench.world.add_device(tunnel())
     bench.up(wishes.connection())
     bench.up(wishes.connection())
-    sites.wait_for(lambda: sites.ping(bench.world.vpc_host, HOST, wait=0.3), "a ping", seconds=3)
+    assert sites.ping(bench.world.vpc_host, HOST)
 
 
 def test_a_restarted_engine_plans_nothing(bench: Bench):

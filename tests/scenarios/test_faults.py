@@ -93,7 +93,7 @@ def test_a_pause_holds_across_a_kill_and_what_was_asked_for_is_done_after_it(tun
     assert list(httpx.get(service.credentials["endpoint"] + "/readyz").json()["paused"]) == [str(gateway.id)]
     assert sites.ping(world.vpc_host, HOST)
     _landbridge(service, "resume", str(gateway.id))
-    sites.wait_for(lambda: not sites.ping(world.vpc_host, HOST, wait=0.2), "the tunnel to go", seconds=10)
+    sites.wait_for(lambda: not sites.ping(world.vpc_host, HOST, wait=1), "the tunnel to go", seconds=10)
     _delete_gateway(service, other)
 
 
