@@ -4,27 +4,35 @@ One gateway with a connection of each kind, to devices that differ in what they 
 IKEv2. The machine is slow, so all tests share it; each leaves it as it was.
 """
 
-import contextlib
 import dataclasses
 import os
 import signal
 import socket
 import subprocess
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
 from lab import sites, turns, wishes
 from landbridge import model
-from landbridge.engine.strongswan import names, namespace, steps, tunnels, xfrm
-from landbridge.engine.strongswan.engine import StrongSwan
+from landbridge.engine.strongswan import namespace, steps, tunnels, xfrm
+from tests.kernel import beds
+from tests.kernel.beds import (
+    NOBODY,
+    PATIENCE,
+    V1,
+    V1_PROPOSAL,
+    Bed,
+    host,
+    in_clear,
+    lan,
+    pinging,
+    policy,
+    policy_pairs,
+    reached,
+)
 
-#: Seconds; a step takes about ten times as long as on the machine itself.
-PATIENCE = 180
 EVERYTHING = (("0.0.0.0/0", "0.0.0.0/0"),)
-NOBODY = "198.51.100.201"
-V1 = wishes.ike_policy(version="v1", negotiation_mode="main", dh_group="group14")
 AGGRESSIVE = wishes.ike_policy(
     version="v1",
     negotiation_mode="aggressive",
@@ -34,93 +42,17 @@ AGGRESSIVE = wishes.ike_policy(
     peer_id_type="fqdn",
     peer_id="branch.example",
 )
-V1_PROPOSAL = "aes128-sha256-modp2048"
-
-
-def lan(number: int) -> str:
-    return f"192.168.{44 + number}.0/24"
-
-
-def host(number: int) -> str:
-    return f"192.168.{44 + number}.10"
-
-
-def policy(number: int) -> dict[str, Any]:
-    rules = (wishes.policy(1, "10.0.0.0/25", lan(number)), wishes.policy(2, "10.0.0.128/25", lan(number)))
-    return {"style": "policy", "peer_subnets": None, "policy_rules": rules}
-
-
-class Bed:
-    """The world, its devices by what their connections are, and the gateway's engine."""
-
-    def __init__(self, world: sites.World) -> None:
-        self.world = world
-        self.network = world.network("vpc-1")
-        self.gateway = wishes.gateway()
-        self.engine = StrongSwan(world.folder, world.site("vpc-1"))
-        self.devices: dict[str, sites.Device] = {}
-        self.wishes: dict[str, model.DesiredConnection] = {}
-
-    @property
-    def name(self) -> str:
-        return names.namespace(self.gateway.id)
-
-    @property
-    def wire(self) -> str:
-        return names.wan_end(self.gateway.id)
-
-    def add(self, kind: str, device: dict[str, Any], **wish: Any) -> None:
-        number = len(self.devices)
-        in_kernel = device.pop("in_kernel", True)
-        tunnel = sites.Tunnel(
-            **{"gateway": sites.EIPS[0], "psk": wishes.PSK, "name": kind, "pairs": ((lan(number), sites.VPC),)} | device
-        )
-        made = self.world.add_device(tunnel, lans=(lan(number),), in_kernel=in_kernel)
-        self.devices[kind] = made
-        self.wishes[kind] = wishes.connection(made.address, **({"peer_subnets": (lan(number),)} | wish))
-
-    def desired(self, *others: model.DesiredConnection) -> model.DesiredGateway:
-        return wishes.desired(*self.wishes.values(), *others, network=self.network, of=self.gateway)
-
-    def settle(self, *others: model.DesiredConnection) -> dict[str, model.ConnectionObservation]:
-        """Up, and nothing left to do: connection id -> what was seen."""
-        desired = self.desired(*others)
-
-        def done(seen: model.Observation) -> bool:
-            return turns.all_up(seen) and not self.plan(*others)
-
-        seen = turns.until(self.engine, self.gateway.id, desired, done, seconds=PATIENCE)
-        return {one.connection_id: one for one in seen.connections}
-
-    def plan(self, *others: model.DesiredConnection) -> list[steps.Step]:
-        engine = StrongSwan(self.world.folder, self.world.site("vpc-1"))
-        return list(engine.plan(self.gateway.id, self.desired(*others), engine.observe(self.gateway.id)))
-
-    def tunnels(self) -> dict[str, tunnels.Tunnel]:
-        """Kind -> its tunnel as it stands."""
-        standing = namespace.look(self.name, lambda read: xfrm.look(read.standing()))
-        kinds = {wish.id: kind for kind, wish in self.wishes.items()}
-        return {kinds[one.connection_id]: one for one in standing.values()}
-
-    def number(self, kind: str) -> int:
-        return list(self.devices).index(kind)
 
 
 @pytest.fixture(scope="module")
 def bed() -> Iterator[Bed]:
-    with sites.World() as world:
-        bed = Bed(world)
+    with beds.made() as bed:
         bed.add("static", {}, tunnel_local_address="169.254.70.1/30", tunnel_peer_address="169.254.70.2/30")
         bed.add("in-udp", {"in_kernel": False})
-        number = len(bed.devices)
-        bed.add(
-            "policy",
-            {"pairs": tuple((lan(number), source) for source in ("10.0.0.0/25", "10.0.0.128/25"))},
-            **policy(number),
-        )
+        bed.add("policy", {"pairs": policy_pairs(2)}, **policy(2))
         bed.add(
             "v1-policy",
-            {"version": 1, "proposals": V1_PROPOSAL, "pairs": ((lan(3), "10.0.0.0/25"), (lan(3), "10.0.0.128/25"))},
+            {"version": 1, "proposals": V1_PROPOSAL, "pairs": policy_pairs(3)},
             **policy(3),
             ike_policy=V1,
         )
@@ -138,27 +70,14 @@ def bed() -> Iterator[Bed]:
             ike_policy=AGGRESSIVE,
         )
         _route_through(bed.devices["v1-static"], 9)
-        try:
-            bed.settle()
-            yield bed
-        finally:
-            bed.engine.stop_all()
+        bed.settle()
+        yield bed
 
 
 def _route_through(device: sites.Device, if_id: int) -> None:
     """A device that routes into its tunnel, as the gateway does: it offers everything, and IKEv1 narrows nothing."""
     for command in (f"link add t0 type xfrm if_id {if_id}", "link set t0 up", f"route add {sites.VPC} dev t0"):
         subprocess.run(["ip", "-n", device.namespace, *command.split()], check=True)
-
-
-def reached(source: str, target: str) -> bool:
-    return sites.ping(source, target, wait=15)
-
-
-def in_clear(packets: list[sites.Packet]) -> list[sites.Packet]:
-    """Of hosts behind the gateway or a device; ICMP between the outer addresses tells of a dead peer or a narrow path."""
-    inner = ("10.0.0.", "192.168.")
-    return [packet for packet in packets if packet.source.startswith(inner) or packet.target.startswith(inner)]
 
 
 def test_the_data_plane_is_the_kernels(bed: Bed):
@@ -260,43 +179,30 @@ def test_nothing_leaves_in_clear_while_a_tunnel_is_down(bed: Bed):
 
 def test_nothing_leaves_in_clear_while_charon_is_dead_and_no_second_later(bed: Bed):
     target = host(bed.number("policy"))
-    with sites.capturing(bed.world.wan, bed.wire) as packets, _pinging(bed.world.vpc_host, target):
+    with sites.capturing(bed.world.wan, bed.wire) as packets, pinging(bed.world.vpc_host, target):
         _kill_charon(bed)
         bed.settle()
         assert reached(bed.world.vpc_host, target)
     assert not in_clear(packets)
 
 
-@contextlib.contextmanager
-def _pinging(source: str, target: str) -> Iterator[None]:
-    command = ["ip", "netns", "exec", source, "ping", "-n", "-q", "-i", "0.2", target]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    try:
-        yield
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(timeout=30)
-
-
 def _kill_charon(bed: Bed) -> None:
-    found = subprocess.run(["ip", "netns", "pids", bed.name], capture_output=True, text=True, check=True).stdout
-    for pid in found.split():
-        os.kill(int(pid), signal.SIGKILL)
+    for pid in bed.pids():
+        os.kill(pid, signal.SIGKILL)
 
 
 def test_after_a_killed_charon_no_sa_of_it_is_left(bed: Bed):
     _kill_charon(bed)
     seen = bed.settle()
     wanted = {spi for one in seen.values() for child in one.children for spi in (child.spi_in, child.spi_out)}
-    listed = subprocess.run(["ip", "-n", bed.name, "xfrm", "state"], capture_output=True, text=True, check=True).stdout
-    installed = {line.split("spi 0x")[1].split()[0] for line in listed.splitlines() if "spi 0x" in line}
+    installed = bed.installed()
     assert wanted <= installed
     assert len(installed) <= len(wanted) + 4  # a device may have made a second pair of its own
 
 
 def test_a_restarted_landbridge_adopts_every_tunnel(bed: Bed):
     before = {one.connection_id: one.children for one in bed.settle().values()}
-    bed.engine = StrongSwan(bed.world.folder, bed.world.site("vpc-1"))
+    bed.engine = bed.fresh()
     after = {one.connection_id: one.children for one in bed.settle().values()}
     for connection_id, children in before.items():
         assert {child.spi_in for child in children} == {child.spi_in for child in after[connection_id]}

@@ -35,17 +35,10 @@ def test_only_the_tunnel_that_comes_first_leads():
     net, other = "192.168.1.0/24", "192.168.2.0/24"
     ours = tunnels.Tunnel("c", 7, 1400, routes=frozenset({(net, 7), (other, tunnels.DOWN + 7)}))
     spare = tunnels.Tunnel("d", 8, 1400, routes=frozenset({(net, tunnels.STANDBY + 8)}))
-    first = tunnels.first_metrics([ours, spare])
+    first = tunnels.first([ours, spare])
     assert (tunnels.led(ours, first), tunnels.led(spare, first)) == ({net}, set())
-    alone = tunnels.first_metrics([spare])
+    alone = tunnels.first([spare])
     assert tunnels.led(spare, alone) == {net}
-
-
-def test_of_policy_pairs_those_lead_whose_tunnel_is_up():
-    pairs = frozenset(
-        (tunnels.FIRST_RULE + 4 * 300 + place, "10.0.0.0/24", f"192.168.{place}.0/24") for place in range(4)
-    )
-    assert tunnels.led(tunnels.Tunnel("c", 7, 1400, pairs=pairs), {}) == {"192.168.0.0/24", "192.168.1.0/24"}
 
 
 def test_a_path_too_narrow_for_ip_is_not_believed():
@@ -84,12 +77,49 @@ def test_no_two_routes_to_one_network_are_equal():
     assert len(set(_metrics(_up(*pair), *pair))) == 2
 
 
+def _policies(*roles: str) -> list[model.DesiredConnection]:
+    rules = (wishes.policy(1, "10.0.0.0/24", "192.168.44.0/24"), wishes.policy(2, "10.0.0.0/24", "192.168.44.0/24"))
+    return [
+        wishes.connection(f"198.51.100.{number}", style="policy", peer_subnets=None, policy_rules=rules, ha_role=role)
+        for number, role in enumerate(roles, 1)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("roles", "up", "leads"),
+    [
+        (("master", "master", "slave"), (0, 1, 2), 0),
+        (("master", "master", "slave"), (1, 2), 1),
+        (("master", "master", "slave"), (2,), 2),
+        (("slave", "master"), (0, 1), 1),
+        (("slave", "master"), (), None),
+    ],
+)
+def test_of_policies_with_one_pair_only_the_first_leads(roles: tuple[str, ...], up: tuple[int, ...], leads: int | None):
+    """And no two of their rules are equal: the kernel would ask the one that came first."""
+    policies = _policies(*roles)
+    now = _up(*(policies[number] for number in up))
+    laid = tunnels.wanted(wishes.desired(*reversed(policies)), frozenset(wish.id for wish in policies), now)
+    assert len({priority for one in laid.values() for priority, _, _ in one.pairs}) == len(policies)
+    first = tunnels.first(laid.values())
+    assert [number for number, wish in enumerate(policies) if tunnels.led(laid[wish.id], first)] == (
+        [] if leads is None else [leads]
+    )
+
+
 def test_the_narrower_pair_of_policies_is_asked_first():
     rules = (wishes.policy(1, "10.0.0.0/24", "192.168.0.0/16"), wishes.policy(2, "10.0.0.0/25", "192.168.44.0/24"))
     wish = wishes.connection(style="policy", peer_subnets=None, policy_rules=rules)
     laid = tunnels.wanted(wishes.desired(wish), frozenset({wish.id}), _up(wish))[wish.id]
     assert [destination for _, _, destination in sorted(laid.pairs)] == ["192.168.44.0/24", "192.168.0.0/16"]
-    assert all(tunnels.FIRST_RULE <= priority < 32766 for priority, _, _ in laid.pairs)
+
+
+def test_all_rules_of_policies_come_between_charons_and_the_main_table():
+    widest, narrowest = ([wishes.policy(1, net, net)] for net in ("0.0.0.0/0", "10.0.0.1/32"))
+    for rules in (widest, narrowest):
+        policies = [wishes.changed(wish, policy_rules=rules) for wish in _policies(*["slave"] * 9)]
+        laid = tunnels.wanted(wishes.desired(*policies), frozenset(wish.id for wish in policies), _up())
+        assert all(220 < priority < 32766 for one in laid.values() for priority, _, _ in one.pairs)
 
 
 def test_a_path_that_a_router_called_narrow_narrows_the_tunnel():

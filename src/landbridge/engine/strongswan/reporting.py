@@ -20,7 +20,7 @@ def report(
     refused, wanted = carried.refused, {each.connection_id: each for each in carried.wanted}
     laid = tunnels.wanted(desired, carried.ids, now) if desired else {}
     sas, held = seen.by_connection(now.sas), planning.by_owner(now.secrets)
-    first = tunnels.first_metrics(now.tunnels.values())
+    first = tunnels.first(now.tunnels.values())
     return model.Observation(
         gateway_id=gateway_id,
         seen_at=now.at,
@@ -85,7 +85,7 @@ def _connection(
     *,
     applied: bool,
     standing: tunnels.Tunnel | None,
-    first: dict[str, int],
+    first: dict[tuple[str, str], int],
 ) -> model.ConnectionObservation:
     established = [sa for sa in sas if sa.live and not sa.growing]
     shown = next(reversed(established or sas), None)
@@ -107,7 +107,7 @@ def _connection(
 
 
 def _routes(
-    children: tuple[model.ChildSa, ...], standing: tunnels.Tunnel | None, first: dict[str, int]
+    children: tuple[model.ChildSa, ...], standing: tunnels.Tunnel | None, first: dict[tuple[str, str], int]
 ) -> tuple[str, ...]:
     """Where packets go into the connection's tunnel: the routes in the kernel that lead, or the selectors of its SAs."""
     led = tunnels.led(standing, first) if standing else {net for child in children for net in child.remote_ts}

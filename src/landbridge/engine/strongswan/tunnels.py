@@ -4,6 +4,7 @@ Pure. Invariants: a tunnel's routes stand from its creation to its removal, whet
 it never leaves in clear; of several connections to one network the one that is up comes first, then the master, then the oldest.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -15,8 +16,11 @@ from landbridge.engine.strongswan import seen, selectors
 STANDBY = 1 << 29
 DOWN = 1 << 30
 BY_RULE = 1 << 31
-#: Priorities of the rules of policy connections: after charon's and ours, before main. The narrower pair comes first.
+#: Priorities of the rules of policy connections: after charon's and ours, before main. The narrower pair comes first. There is room
+#: for so many connections with one pair and rank, each with a priority of its own: of equal rules the kernel asks the one that was
+#: added first, so that a tunnel that had been down would stay behind a younger one.
 FIRST_RULE = 1000
+EQUALS = 7
 #: Their routing tables are this many above the `if_id`.
 TABLE = 1 << 16
 
@@ -59,10 +63,19 @@ def wanted(desired: model.DesiredGateway, carried: frozenset[str], now: seen.See
     if now.plane != "kernel":
         return {}
     sas = seen.by_connection(now.sas)
-    return {wish.id: _tunnel(wish, sas[wish.id], now) for wish in desired.connections if wish.id in carried}
+    elders: Counter[tuple[str, str]] = Counter()
+    laid = {}
+    for wish in sorted(desired.connections, key=lambda wish: wish.if_id):
+        if wish.id in carried:
+            laid[wish.id] = _tunnel(wish, sas[wish.id], now, elders)
+            elders.update(pair[1:] for pair in laid[wish.id].pairs)
+    return laid
 
 
-def _tunnel(wish: model.DesiredConnection, sas: list[seen.IkeSa], now: seen.Seen) -> Tunnel:
+def _tunnel(
+    wish: model.DesiredConnection, sas: list[seen.IkeSa], now: seen.Seen, elders: Mapping[tuple[str, str], int]
+) -> Tunnel:
+    """`elders`: (source, destination) -> how many older connections have that pair."""
     children = [child for sa in sas for child in sa.children if child.installed]
     rank = _rank(wish, up=bool(children))
     by_rule = BY_RULE if wish.connection.style == "policy" else 0
@@ -75,7 +88,7 @@ def _tunnel(wish: model.DesiredConnection, sas: list[seen.IkeSa], now: seen.Seen
         mtu=inner_mtu(now.path_mtu(_peer(wish, sas)), connection.ipsec_policy, encapsulated=encapsulated),
         address=connection.tunnel_local_address,
         routes=frozenset((net, rank + by_rule + wish.if_id) for net in destinations(connection)),
-        pairs=frozenset(_pairs(connection, rank)),
+        pairs=frozenset(_pairs(connection, rank, elders)),
     )
 
 
@@ -94,14 +107,17 @@ def destinations(connection: model.Connection) -> Iterator[str]:
         yield from (str(selectors.parse_net(subnet)) for subnet in rule.destinations)
 
 
-def _pairs(connection: model.Connection, rank: int) -> Iterator[tuple[int, str, str]]:
-    """Of two rules that match the narrower destination wins, then the narrower source, then the rank, as with routes."""
+def _pairs(
+    connection: model.Connection, rank: int, elders: Mapping[tuple[str, str], int]
+) -> Iterator[tuple[int, str, str]]:
+    """Of two rules that match the narrower destination wins, then the narrower source, then rank and age, as with routes."""
     place = 2 * bool(rank & DOWN) + bool(rank & STANDBY)
     for rule in connection.policy_rules:
         source = selectors.parse_net(rule.source)
         for destination in map(selectors.parse_net, rule.destinations):
             width = (32 - destination.prefixlen) * 33 + 32 - source.prefixlen
-            yield FIRST_RULE + 4 * width + place, str(source), str(destination)
+            pair = str(source), str(destination)
+            yield FIRST_RULE + EQUALS * (4 * width + place) + min(elders.get(pair, 0), EQUALS - 1), *pair
 
 
 def inner_mtu(path: int, policy: model.IpsecPolicy, *, encapsulated: bool) -> int:
@@ -113,18 +129,26 @@ def inner_mtu(path: int, policy: model.IpsecPolicy, *, encapsulated: bool) -> in
     return max(room // block * block - _TRAILER, _LEAST)
 
 
-def first_metrics(standing: Iterable[Tunnel]) -> dict[str, int]:
-    """Destination -> the metric of the route that its traffic takes, of all tunnels in a namespace."""
-    first: dict[str, int] = {}
-    for net, metric in (route for one in standing for route in one.routes):
-        first[net] = min(metric, first.get(net, metric))
-    return first
+def first(standing: Iterable[Tunnel]) -> dict[tuple[str, str], int]:
+    """(source, destination) -> the priority of the rule that its traffic takes, of all tunnels in a namespace; with no source, the
+    metric of the route.
+    """
+    found: dict[tuple[str, str], int] = {}
+    for one in standing:
+        by_route = ((metric, "", net) for net, metric in one.routes)
+        for rank, source, net in (*by_route, *one.pairs):
+            found[source, net] = min(rank, found.get((source, net), rank))
+    return found
 
 
-def led(standing: Tunnel, first: Mapping[str, int]) -> set[str]:
+def led(standing: Tunnel, first: Mapping[tuple[str, str], int]) -> set[str]:
     """The destinations whose traffic goes into this tunnel, while it is up."""
-    pairs = {net for priority, _, net in standing.pairs if not (priority - FIRST_RULE) % 4 & 2}
-    return {net for net, metric in standing.routes if metric < DOWN and metric == first[net]} | pairs
+    by_route = {net for net, metric in standing.routes if metric < DOWN and metric == first["", net]}
+    return by_route | {
+        net
+        for priority, source, net in standing.pairs
+        if not (priority - FIRST_RULE) // EQUALS & 2 and priority == first[source, net]
+    }
 
 
 def leads(standing: Tunnel | None, wanted: Tunnel) -> bool:
