@@ -36,6 +36,10 @@ def test_every_device_of_the_list_gets_its_text_or_a_reason(api: Any):
         assert device["platform"] == device["model"]
         asked = {name: device[name] for name in ("vendor", "type", "model", "version")}
         answer = _export(api, made["id"], asked)
+        by_platform = {
+            name: device[word] for name, word in (("vendor", "vendor"), ("type", "platform"), ("version", "version"))
+        }
+        assert _export(api, made["id"], by_platform).status_code == answer.status_code
         if device["type"] == "routing daemon":
             assert [each["field"] for each in answer.json()["details"]] == ["style"]
             continue
@@ -44,6 +48,13 @@ def test_every_device_of_the_list_gets_its_text_or_a_reason(api: Any):
         assert made["id"] in text
         assert peerconfig.PLACEHOLDER in text
         assert PSK not in answer.text
+
+
+@pytest.mark.parametrize("version", ["16.12", "17", "17.3.1a"])
+def test_a_later_version_will_do(api: Any, version: str):
+    made = api.connection(api.gateway())
+    asked = {"vendor": "Cisco", "type": "IOS-XE", "version": version}
+    assert "IOS-XE" in _export(api, made["id"], asked).json()["peer_config"]
 
 
 def test_one_word_is_enough_in_any_letters(api: Any):
@@ -58,7 +69,8 @@ def test_one_word_is_enough_in_any_letters(api: Any):
         pytest.param({"vendor": "Acme"}, "vendor", "strongSwan", id="vendor"),
         pytest.param({"vendor": "strongSwan", "type": "router"}, "type", "software", id="type"),
         pytest.param({"vendor": "Cisco", "model": "ASA"}, "model", "IOS-XE", id="model"),
-        pytest.param({"vendor": "Cisco", "version": "1"}, "version", "16.12", id="version"),
+        pytest.param({"vendor": "Cisco", "version": "16.9"}, "version", "16.12", id="version"),
+        pytest.param({"vendor": "Cisco", "version": "latest"}, "version", "16.12", id="version-without-number"),
     ],
 )
 def test_an_unknown_device_is_told_what_there_is(api: Any, device: dict[str, str], field: str, text: str):

@@ -46,7 +46,7 @@ def test_a_project_name_is_used_once(command: Any):
     _project(command)
     status, out, err = command("projects", "create", "ours")
     assert (status, out) == (1, "")
-    assert err == "landbridge: name: a project 'ours' exists (another name)\n"
+    assert err == "landbridge: name: a project 'ours' exists (wanted: another name)\n"
 
 
 @pytest.mark.parametrize("role", ["admin", "reader"])

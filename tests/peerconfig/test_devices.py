@@ -34,13 +34,6 @@ def test_each_names_its_manual_and_no_address_of_it(device: peerconfig.Device):
     assert all("http" not in word for word in (device.source, device.format, *device.notes))
 
 
-def test_a_device_is_found_by_the_words_of_the_list(device: peerconfig.Device):
-    words = {"vendor": device.vendor, "kind": device.kind, "family": device.family, "versions": device.versions}
-    assert peerconfig.match(**words) == device
-    assert peerconfig.match(**words | {"vendor": device.vendor.upper(), "kind": None, "versions": None}) == device
-    assert peerconfig.match(**words | {"family": "Abacus"}) is None
-
-
 CANNOT = {
     "strongswan": {},
     "libreswan": {"ike_groups": {"group1", "group2"}, "pfs": {"group1", "group2"}},

@@ -106,8 +106,10 @@ def test_a_device_without_an_address_is_known_by_its_fqdn(
 @pytest.mark.parametrize(
     ("id_type", "value", "field", "text"),
     [
-        pytest.param("ip", None, "ikepolicy.peer_id_type", "has no fixed address (fqdn)", id="type-ip"),
-        pytest.param("ip", "192.0.2.1", "ikepolicy.peer_id_type", "has no fixed address (fqdn)", id="type-ip-and-id"),
+        pytest.param("ip", None, "ikepolicy.peer_id_type", "has no fixed address (wanted: fqdn)", id="type-ip"),
+        pytest.param(
+            "ip", "192.0.2.1", "ikepolicy.peer_id_type", "has no fixed address (wanted: fqdn)", id="type-ip-and-id"
+        ),
         pytest.param("fqdn", "a b", "ikepolicy.peer_id", "is not an identity", id="unsound-id"),
         pytest.param(None, "a b", "ikepolicy.peer_id", "is not an identity", id="unsound-id-only"),
     ],

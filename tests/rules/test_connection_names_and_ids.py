@@ -88,7 +88,7 @@ def test_a_gateway_that_does_not_carry_is_refused_with_its_status(given: Any, st
 
 @pytest.mark.parametrize(("connections", "full"), [(0, False), (199, False), (200, True), (201, True)])
 def test_a_full_gateway_is_refused(given: Any, connections: int, full: bool):
-    expected = [f"vgw_id: VPN gateway {given.id} has {connections} connections (at most 200)"] if full else []
+    expected = [f"vgw_id: VPN gateway {given.id} has {connections} connections (wanted: at most 200)"] if full else []
     assert expected == given.refusals({}, connections=connections)
 
 

@@ -109,7 +109,7 @@ def test_both_ends_of_a_range_are_taken(given: Any, place: str, low: int, high: 
 def test_one_beyond_a_range_is_refused(given: Any, place: str, low: int, high: int, flavor: str):
     for value in (low - 1, high + 1, -1, 10**30):
         found = given.refusals(_at(place, value), flavor=flavor)
-        given.only(found, place, f"{value} is out of range ({low} to {high})")
+        given.only(found, place, f"{value} is out of range (wanted: {low} to {high})")
 
 
 @pytest.mark.parametrize(

@@ -59,9 +59,11 @@ def test_a_rule_need_not_agree_with_the_subnets(given: Any, rule: dict):
 @pytest.mark.parametrize(
     ("rules", "field", "text"),
     [
-        pytest.param(_rules(*[None] * 6), "policy_rules", "has 6 entries (at most 5)", id="six"),
-        pytest.param(_rules(-1), "policy_rules[0].rule_index", "-1 is out of range (0 to 50)", id="index-below-0"),
-        pytest.param(_rules(51), "policy_rules[0].rule_index", "51 is out of range (0 to 50)", id="index-51"),
+        pytest.param(_rules(*[None] * 6), "policy_rules", "has 6 entries (wanted: at most 5)", id="six"),
+        pytest.param(
+            _rules(-1), "policy_rules[0].rule_index", "-1 is out of range (wanted: 0 to 50)", id="index-below-0"
+        ),
+        pytest.param(_rules(51), "policy_rules[0].rule_index", "51 is out of range (wanted: 0 to 50)", id="index-51"),
         pytest.param(_rules(3, 3), "policy_rules[1].rule_index", "3 is given twice", id="index-twice"),
         pytest.param([_rule(source=None)], "policy_rules[0].source", "is mandatory in a rule", id="no-source"),
         pytest.param([_rule(), _rule()], "policy_rules[1].source", "10.0.0.0/24 is given twice", id="source-twice"),
@@ -72,7 +74,7 @@ def test_a_rule_need_not_agree_with_the_subnets(given: Any, rule: dict):
         pytest.param(
             [_rule(destination=[f"172.16.{n}.0/24" for n in range(51)])],
             "policy_rules[0].destination",
-            "has 51 entries (1 to 50 CIDR blocks)",
+            "has 51 entries (wanted: 1 to 50 CIDR blocks)",
             id="51-destinations",
         ),
         pytest.param(
@@ -121,7 +123,7 @@ def test_without_rules_each_local_subnet_makes_one(given: Any, asked: list | Non
 @pytest.mark.parametrize(
     ("where", "text"),
     [
-        pytest.param({"attachment_type": "er"}, "on a gateway without local subnets (1 to 5 rules)", id="er"),
+        pytest.param({"attachment_type": "er"}, "on a gateway without local subnets (wanted: 1 to 5 rules)", id="er"),
         pytest.param(
             {"local_subnets": tuple(f"10.{n}.0.0/16" for n in range(6))},
             "6 local subnets would be too many",

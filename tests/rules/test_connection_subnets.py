@@ -17,7 +17,7 @@ def _many(count: int) -> list[str]:
 def test_peer_subnets_are_needed_except_on_er_with_policy_or_bgp(given: Any, attachment_type: str, style: str):
     changes = {"peer_subnets": None, "style": style, "policy_rules": RULES if style == "policy" else None}
     needless = attachment_type == "er" and style in ("policy", "bgp")
-    expected = [] if needless else ["peer_subnets: is mandatory (1 to 50 CIDR blocks)"]
+    expected = [] if needless else ["peer_subnets: is mandatory (wanted: 1 to 50 CIDR blocks)"]
     assert expected == given.refusals(changes, attachment_type=attachment_type)
 
 
@@ -56,8 +56,8 @@ def test_sound_peer_subnets_are_kept(given: Any, subnets: list[str]):
 @pytest.mark.parametrize(
     ("subnets", "field", "text"),
     [
-        pytest.param([], "peer_subnets", "has 0 entries (1 to 50 CIDR blocks)", id="none"),
-        pytest.param(_many(51), "peer_subnets", "has 51 entries (1 to 50 CIDR blocks)", id="fifty-one"),
+        pytest.param([], "peer_subnets", "has 0 entries (wanted: 1 to 50 CIDR blocks)", id="none"),
+        pytest.param(_many(51), "peer_subnets", "has 51 entries (wanted: 1 to 50 CIDR blocks)", id="fifty-one"),
         pytest.param(["192.168.44.1/24"], "peer_subnets[0]", "its block is 192.168.44.0/24", id="host-bits"),
         pytest.param(["192.168.44.0"], "peer_subnets[0]", "is not an IPv4 CIDR block", id="no-mask"),
         pytest.param(["192.168.44.0/33"], "peer_subnets[0]", "is not an IPv4 CIDR block", id="mask-33"),

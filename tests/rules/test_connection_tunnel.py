@@ -42,8 +42,8 @@ def test_a_tunnel_pair_is_completed(
         pytest.param("", "is not an address with a mask", id="empty"),
         pytest.param("169.254.76.1", "is not an address with a mask", id="no-mask"),
         pytest.param("169.254.76.256/30", "is not an address with a mask", id="no-address"),
-        pytest.param("169.254.76.1/29", "the mask length is 29 (30)", id="mask-29"),
-        pytest.param("169.254.76.1/31", "the mask length is 31 (30)", id="mask-31"),
+        pytest.param("169.254.76.1/29", "the mask length is 29 (wanted: 30)", id="mask-29"),
+        pytest.param("169.254.76.1/31", "the mask length is 31 (wanted: 30)", id="mask-31"),
         pytest.param("169.253.76.1/30", "does not start with 169.254", id="just-below-169.254"),
         pytest.param("169.255.76.1/30", "does not start with 169.254", id="just-above-169.254"),
         pytest.param("169.254.195.1/30", "169.254.195.xxx is reserved", id="195-first"),
@@ -77,7 +77,7 @@ def test_a_policy_template_has_no_tunnel_addresses(given: Any):
 @pytest.mark.parametrize("field", ["tunnel_local_address", "tunnel_peer_address"])
 def test_a_tunnel_address_for_a_policy_template_is_refused(given: Any, field: str):
     found = given.refusals({"style": "policy-template", field: LOCAL})
-    given.only(found, field, "a policy-template has no tunnel interface (leave it out)")
+    given.only(found, field, "a policy-template has no tunnel interface (wanted: leave it out)")
 
 
 @pytest.mark.parametrize("field", ["tunnel_local_address", "tunnel_peer_address"])

@@ -156,7 +156,7 @@ def test_private_addresses_are_named_or_chosen(
         pytest.param({"name": "a b"}, "name", "is not a name", id="name"),
         pytest.param({"network_type": "vpn"}, "network_type", "one of public, private", id="network-type"),
         pytest.param({"attachment_type": "cc"}, "attachment_type", "one of vpc, er", id="attachment-type"),
-        pytest.param({"ip_version": "ipv6"}, "ip_version", "(ipv4)", id="ip-version"),
+        pytest.param({"ip_version": "ipv6"}, "ip_version", "(wanted: ipv4)", id="ip-version"),
         pytest.param({"flavor": "Mega"}, "flavor", "one of Basic", id="flavor"),
         pytest.param({"ha_mode": "none"}, "ha_mode", "one of active-active, active-standby", id="ha-mode"),
         pytest.param({"vpc_id": None}, "vpc_id", "is mandatory", id="no-vpc"),

@@ -63,11 +63,11 @@ def test_all_violations_are_in_the_message_and_in_the_details():
         400,
         {
             "error_code": "VPN.0001",
-            "error_msg": "invalid request: name: is bad (a good one); tags[0].key: is empty (text)",
+            "error_msg": "invalid request: name: is bad (wanted: a good one); tags[0].key: is empty (wanted: text)",
             "request_id": "r1",
             "details": [
-                {"field": "name", "message": "is bad (a good one)"},
-                {"field": "tags[0].key", "message": "is empty (text)"},
+                {"field": "name", "message": "is bad (wanted: a good one)"},
+                {"field": "tags[0].key", "message": "is empty (wanted: text)"},
             ],
         },
     )

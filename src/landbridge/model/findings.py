@@ -20,7 +20,7 @@ class Violation:
     def message(self) -> str:
         """What is wrong and what is allowed. A long value is not echoed whole."""
         wrong = self.wrong if len(self.wrong) <= 160 else f"{self.wrong[:80]} … {self.wrong[-40:]}"
-        return f"{wrong} ({self.allowed})"
+        return f"{wrong} (wanted: {self.allowed})"
 
     def __str__(self) -> str:
         return f"{self.field}: {self.message}"

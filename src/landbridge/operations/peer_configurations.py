@@ -1,5 +1,7 @@
 """What to type into the other side's device: the text for a connection, and the devices that there are texts for."""
 
+import re
+
 from landbridge import errors, model, peerconfig
 from landbridge.operations import call as calls
 from landbridge.operations import connections as connection_operations
@@ -53,17 +55,28 @@ def _text(
 
 
 def _device(wanted: model.AskDevice) -> peerconfig.Device:
-    """The first device that all given words fit, in any letter case. Raises Invalid with the word that fits none."""
+    """The first device that all given words fit. Raises Invalid with the word that fits none."""
     if wanted.vendor is None:
         raise errors.Invalid([model.Violation("vendor", "is mandatory", _choices(peerconfig.devices(), "vendor"))])
     left = peerconfig.devices()
     for name, field in WORDS:
         word: str | None = getattr(wanted, field)
-        fitting = tuple(one for one in left if word is None or word.lower() == getattr(one, field).lower())
+        fitting = tuple(one for one in left if word is None or _fits(word, one, field))
         if not fitting:
             raise errors.Invalid([model.Violation(name, f"{word!r} is not known", _choices(left, field))])
         left = fitting
     return left[0]
+
+
+def _fits(word: str, device: peerconfig.Device, field: str) -> bool:
+    """In any letter case. A client that was shown a platform may call it the type, and any later version will do."""
+    said = {getattr(device, field).lower(), device.family.lower() if field == "kind" else ""}
+    return word.lower() in said or (field == "versions" and _number(word) >= _number(device.versions))
+
+
+def _number(version: str) -> list[int]:
+    """The first two numbers of a version, however it is written."""
+    return [int(digits) for digits in re.findall("[0-9]{1,9}", version)[:2]]
 
 
 def _choices(left: tuple[peerconfig.Device, ...], field: str) -> str:

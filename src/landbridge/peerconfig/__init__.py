@@ -9,7 +9,7 @@ field. What only shifts a timer (a lifetime or a DPD interval out of the device'
 note at the top of the text. Without a PSK the text has a comment in its place: no device takes a comment for a key.
 """
 
-from landbridge.peerconfig.catalogue import devices, find, match, render
+from landbridge.peerconfig.catalogue import devices, find, render
 from landbridge.peerconfig.device import PLACEHOLDER, Device, Part, Text
 from landbridge.peerconfig.side import Identity, Pair, Plane, Side, side_of
 
@@ -24,7 +24,6 @@ __all__ = [
     "Text",
     "devices",
     "find",
-    "match",
     "render",
     "side_of",
 ]

@@ -51,15 +51,6 @@ def find(device_id: str) -> Device | None:
     return family.device if family else None
 
 
-def match(*, vendor: str, kind: str | None, family: str, versions: str | None) -> Device | None:
-    """The device that an export request describes in the words of the list, in any letters; None says nothing of a word."""
-    asked = ((vendor, "vendor"), (kind, "kind"), (family, "family"), (versions, "versions"))
-    for device in devices():
-        if all(word is None or word.lower() == getattr(device, field).lower() for word, field in asked):
-            return device
-    return None
-
-
 def render(device: Device, side: Side) -> Text:
     """The text for a device of the list. Raises `errors.Invalid` with every field that the device cannot carry."""
     family = _FAMILIES[device.id]

@@ -210,6 +210,9 @@ def test_a_device_without_an_address_is_waited_for():
     time.sleep(2 * simulated.NEGOTIATION_SECONDS)
     (one,) = _seen(engine, desired).connections
     assert (one.waits_for_peer, one.children) == (True, ())
+    begun = _gateway(_connection("a", peer_address=None, simulate="active"))
+    (one,) = _seen(engine, begun).connections
+    assert (one.waits_for_peer, one.peer_address, len(one.children)) == (False, simulated.ANYWHERE, 1)
 
 
 def test_an_old_generation_is_not_reported_as_applied():

@@ -1,7 +1,7 @@
 """The simulated world: gateways that start, connections that load, negotiate and come up, or do not.
 
-A wish (`DesiredConnection.simulate`) says how a connection fares: `active` (also without a wish), `down` (the device
-does not answer), `down:psk`, `down:proposal`, `down:selectors`, or `error`.
+A wish (`DesiredConnection.simulate`) says how a connection fares: `active` (also without a wish, unless the device has no
+address and would have to begin), `down` (it does not answer), `down:psk`, `down:proposal`, `down:selectors`, or `error`.
 """
 
 import os
@@ -15,6 +15,8 @@ from landbridge import model
 from landbridge.engine import base
 
 NEGOTIATION_SECONDS = 0.05
+#: Where a device without an address is said to begin from (RFC 5737).
+ANYWHERE = "192.0.2.1"
 #: What charon would say, so that the diagnosis reads it as it reads the real thing.
 LINES = {
     "down": "giving up after 5 retransmits",
@@ -170,7 +172,7 @@ def _report(
         return replace(loaded, refused="the simulated engine was asked to refuse it")
     if tunnel.wish in LINES:
         return replace(loaded, evidence=(model.Evidence(at=now, line=_line(one, tunnel.wish)),))
-    if one.peer_address is None:
+    if one.peer_address is None and one.simulate is None:
         return replace(loaded, waits_for_peer=True)
     if time.monotonic() - tunnel.loaded_at < NEGOTIATION_SECONDS:
         return loaded
@@ -179,7 +181,7 @@ def _report(
         ike_established=True,
         ike_proposal="simulated",
         peer_id=one.connection.ike_policy.peer_id,
-        peer_address=one.peer_address,
+        peer_address=one.peer_address or ANYWHERE,
         children=(_child(one, tunnel),),
         routes=tuple(sorted(_destinations(one.connection))),
     )
