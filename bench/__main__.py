@@ -1,6 +1,6 @@
 """`make bench`: median of five interleaved runs of every figure that the README gives.
 
-Options: --runs N, --only NAME (creates, gateway, page, load, up, idle), --connections N (of the last three), --profile (a cProfile of the server under 32 clients).
+Options: --runs N, --only NAME (creates, gateway, page, reads, load, up, idle), --connections N (of the last three), --profile (a cProfile of the server under 32 clients).
 """
 
 import argparse
@@ -10,14 +10,17 @@ import hashlib
 import hmac
 import json
 import os
+import random
 import signal
 import socket
+import sqlite3
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 import tomllib
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -67,14 +70,14 @@ class Server:
         with urllib.request.urlopen(request) as answer:
             return json.loads(answer.read() or b"{}")
 
-    def signed_post(self, path: str, content: object) -> bytes:
-        """The bytes of a whole signed request, as the Python SDK signs."""
-        body = json.dumps(content).encode()
+    def signed(self, method: str, path: str, query: str = "", content: object = None) -> bytes:
+        """The bytes of a whole signed request, as the Python SDK signs. `query` in the order of its names."""
+        body = b"" if content is None else json.dumps(content).encode()
         path = f"/v5/{self.credentials['project_id']}/{path}"
         host = f"{self.host}:{self.port}"
         date = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
         headers = {"content-type": "application/json", "host": host, "x-sdk-date": date}
-        canonical = f"POST\n{path}/\n\n" + "".join(f"{k}:{v}\n" for k, v in headers.items())
+        canonical = f"{method}\n{path}/\n{query}\n" + "".join(f"{k}:{v}\n" for k, v in headers.items())
         canonical += f"\n{';'.join(headers)}\n{hashlib.sha256(body).hexdigest()}"
         text = f"SDK-HMAC-SHA256\n{date}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
         signature = hmac.digest(self.credentials["secret_key"].encode(), text.encode(), "sha256").hex()
@@ -82,7 +85,7 @@ class Server:
             f"SDK-HMAC-SHA256 Access={self.credentials['access_key']}, "
             f"SignedHeaders={';'.join(headers)}, Signature={signature}"
         )
-        lines = [f"POST {path} HTTP/1.1", *(f"{k}: {v}" for k, v in headers.items())]
+        lines = [f"{method} {path}{'?' if query else ''}{query} HTTP/1.1", *(f"{k}: {v}" for k, v in headers.items())]
         lines += [f"authorization: {authorization}", f"content-length: {len(body)}", "", ""]
         return "\r\n".join(lines).encode() + body
 
@@ -146,7 +149,7 @@ def _requests(server: Server, gateways: list[dict], count: int, offset: int) -> 
             "ikepolicy": {"ike_version": "v2", "encryption_algorithm": "aes-256", "dh_group": "group16"},
             "ipsecpolicy": {"encryption_algorithm": "aes-256", "pfs": "group16", "lifetime_seconds": 7200},
         }
-        made.append(server.signed_post("vpn-connection", {"vpn_connection": asked}))
+        made.append(server.signed("POST", "vpn-connection", content={"vpn_connection": asked}))
     return made
 
 
@@ -216,10 +219,7 @@ def page(folder: Path, runs: int) -> None:
     """A page of 50 connections from 1,000,000 rows against one from 1,000."""
     sizes = {1_000: folder / "few", 1_000_000: folder / "many"}
     for size, data in sizes.items():
-        with _server(data, "simulated") as server:
-            gateways = _gateways(server, 1)
-            load.run(server.host, server.port, _requests(server, gateways, 1, 0), 1, b"HTTP/1.1 201")
-        rows.multiply(data, size)
+        _fill(data, 1, size)
     times: dict[int, list[float]] = {size: [] for size in sizes}
     with _server(sizes[1_000], "none") as few, _server(sizes[1_000_000], "none") as many:
         for server, size in ((few, 1_000), (many, 1_000_000)):
@@ -245,6 +245,55 @@ def _page_time(server: Server, size: int) -> float:
     return (time.perf_counter() - started) / 100
 
 
+def reads(folder: Path, runs: int) -> None:
+    """Show, and a page of 50 of one gateway with its `total_count`, both anywhere among 1,000,000 connections."""
+    size, data = 1_000_000, folder / "reads"
+    _fill(data, GATEWAYS, size)
+    found: dict[str, list[float]] = {}
+    with _server(data, "none") as server, _constant_server() as constant:
+        with sqlite3.connect(data / "landbridge.db") as stored:
+            ids = [one for (one,) in stored.execute("select id from connection")]
+        stored.close()
+        pages = [_pages(server, gateway["id"], 50) for gateway in server.call("GET", "vpn-gateways")["vpn_gateways"]]
+        queries = [query for of_all in zip(*pages, strict=True) for query in of_all]
+        answer = server.call("GET", f"vpn-connection?{queries[0]}")
+        assert (len(answer["vpn_connections"]), answer["total_count"]) == (50, size // GATEWAYS)
+        plain = b"POST /create HTTP/1.1\r\nhost: x\r\ncontent-length: 600\r\n\r\n" + b"x" * 600
+        for _ in range(runs):
+            a, _ = load.run("127.0.0.1", constant, [plain] * 20000, CLIENTS, b"HTTP/1.1 201")
+            shows = [server.signed("GET", f"vpn-connection/{one}") for one in random.sample(ids, 8000)]
+            lists = [server.signed("GET", "vpn-connection", query) for query in random.sample(queries, 2000)]
+            for name, requests in (("show", shows), ("list", lists)):
+                rate, p99 = load.run(server.host, server.port, requests, CLIENTS, b"HTTP/1.1 200")
+                for figure, value in (("rate", rate), ("p99", p99), ("ratio", rate / a)):
+                    found.setdefault(f"{name} {figure}", []).append(value)
+    m = {name: statistics.median(values) for name, values in found.items()}
+    for name, what in (("show", "show"), ("list", "page of 50 of a gateway")):
+        print(
+            f"{what}, 32 clients, {size:,} rows: {m[f'{name} rate']:,.0f}/s  p99 {m[f'{name} p99']:.1f} ms"
+            f"  = {m[f'{name} ratio']:.3f} of (a)"
+        )
+
+
+def _pages(server: Server, gateway_id: str, count: int) -> list[str]:
+    """The queries of the gateway's first pages of 50, each with the marker that the page before gave."""
+    queries = [f"limit=50&vgw_id={gateway_id}"]
+    while len(queries) < count:
+        marker = server.call("GET", f"vpn-connection?{queries[-1]}")["page_info"]["next_marker"]
+        queries.append(f"limit=50&marker={urllib.parse.quote(marker, safe='')}&vgw_id={gateway_id}")
+    return queries
+
+
+def _fill(data: Path, gateways: int, size: int) -> None:
+    """A folder with so many connections, spread over the gateways, as the simulated engine would show them."""
+    with _server(data, "simulated") as server:
+        made = _gateways(server, gateways)
+        load.run(server.host, server.port, _requests(server, made, 1, 0), 1, b"HTTP/1.1 201")
+        while server.call("GET", "vpn-connection")["vpn_connections"][0]["status"] != "ACTIVE":
+            time.sleep(0.05)
+    rows.multiply(data, size)
+
+
 def profile(folder: Path) -> None:
     """Where the time of a create goes."""
     import pstats  # noqa: PLC0415
@@ -259,7 +308,7 @@ def profile(folder: Path) -> None:
     pstats.Stats(str(path)).sort_stats("tottime").print_stats(40)
 
 
-FIGURES = {"creates": creates, "gateway": gateway, "page": page}
+FIGURES = {"creates": creates, "gateway": gateway, "page": page, "reads": reads}
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Fills a data folder with many connections, past the API: the rows of one real create, multiplied."""
+"""Fills a data folder with many connections, past the API: the rows of one real connection, multiplied, as the engine saw it."""
 
 import json
 import sqlite3
@@ -10,24 +10,42 @@ COLUMNS = (
 )
 
 
+SEEN = "gateway_id, applied_generation, failure, seen_at"
+
+
 def multiply(data: Path, rows: int) -> None:
-    """Copies the only connection of the folder's database until there are `rows`, counters included."""
+    """Copies the only connection of the folder's database, and what was seen of it, until there are `rows`: the same number on
+    each of its gateways, counters included.
+    """
     connection = sqlite3.connect(data / "landbridge.db", isolation_level=None)
     connection.execute("pragma synchronous=off")
     connection.execute("pragma cache_size=-500000")
-    found = connection.execute(f"select {COLUMNS}, spec from connection").fetchone()
-    project, gateway = found[1], found[2]
+    [found] = connection.execute(f"select {COLUMNS}, spec from connection").fetchall()
+    original, project = found[:2]
     spec = json.loads(found[-1])
-    text = json.dumps(spec | {"id": "@"}, separators=(",", ":"))
+    text = json.dumps(spec | {"id": "@", "gateway_id": "#"}, separators=(",", ":"))
+    [report] = connection.execute("select report from observation where resource_id = ?", (original,)).fetchone()
+    gateways = [found[0] for found in connection.execute("select id from vpn_gateway")]
+    ids = [str(uuid.uuid4()) for _ in range(1, rows)]
 
     def copies() -> object:
-        for n in range(1, rows):
-            made = str(uuid.uuid4())
-            yield (made, project, gateway, f"peer-{n}", 1, f"identity-{n}", n + 1, 1, 0, 1, text.replace("@", made, 1))
+        for n, made in enumerate(ids, start=1):
+            gateway = gateways[n % len(gateways)]
+            copy = text.replace("@", made, 1).replace("#", gateway, 1)
+            yield (made, project, gateway, f"peer-{n}", 1, f"identity-{n}", n + 1, 1, 0, 1, copy)
+
+    def seen() -> object:
+        for made in ids:
+            yield (made, report.replace(original, made))
 
     connection.execute("begin")
     connection.executemany(f"insert into connection ({COLUMNS}, spec) values ({', '.join('?' * 11)})", copies())
-    connection.execute("update gateway_count set connections = ?", (rows,))
+    connection.executemany(
+        f"insert into observation ({SEEN}, resource_id, report)"
+        f" select {SEEN}, ?1, ?2 from observation where resource_id = '{original}'",
+        seen(),
+    )
+    connection.execute("update gateway_count set connections = ?", (rows // len(gateways),))
     connection.execute("commit")
     connection.execute("pragma wal_checkpoint(truncate)")
     connection.close()

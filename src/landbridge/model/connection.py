@@ -190,6 +190,10 @@ class Connection:
     created_at: datetime
     updated_at: datetime
 
+    def __hash__(self) -> int:
+        """Quick: connections that are equal have the same id."""
+        return hash(self.id)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Neighbour:

@@ -20,21 +20,26 @@ Transacts = Literal["write", "read", "long read"]
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """`role`: the least one that may call. `transacts`: what the operation does to the store, and for how long."""
+    """`role`: the least one that may call. `transacts`: what the operation does to the store, and for how long. `brief`: which
+    askings of a long read are not long.
+    """
 
     role: Role
     transacts: Transacts
+    brief: Callable[[Any], bool]
 
 
 #: What every operation needs; `operation` fills it.
 NEEDS: dict[Callable[..., Any], Permission] = {}
 
 
-def operation(role: Role, transacts: Transacts) -> Callable[[Operation], Operation]:
+def operation(
+    role: Role, transacts: Transacts, brief: Callable[[Any], bool] = lambda _: False
+) -> Callable[[Operation], Operation]:
     """Marks a function as an operation of the API."""
 
     def mark(function: Operation) -> Operation:
-        NEEDS[function] = Permission(role, transacts)
+        NEEDS[function] = Permission(role, transacts, brief)
         return function
 
     return mark
@@ -144,10 +149,11 @@ async def perform(function: Callable[..., Any], call: Call, ask: Any) -> Any:
     def work(tx: Transaction) -> Any:
         return function(tx, call, ask)
 
-    match NEEDS[function].transacts:
+    needs = NEEDS[function]
+    match needs.transacts:
         case "write":
             return await database.write_soon(work)
-        case "long read":
+        case "long read" if not needs.brief(ask):
             return await database.read_soon(work)
-        case "read":
+        case _:
             return database.read(work)

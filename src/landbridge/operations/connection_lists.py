@@ -18,7 +18,11 @@ class Page:
     total: int
 
 
-@calls.operation("reader", "long read")
+#: Rows that take no longer than a few requests of one row.
+BRIEF = 100
+
+
+@calls.operation("reader", "long read", brief=lambda ask: ask.limit <= BRIEF and (ask.gateway_ids or ask.endpoints))
 def list_page(tx: Transaction, call: Call, ask: model.AskConnections) -> Page:
     """A page, and how many there are on all pages. Nothing counts connections, unless those of one endpoint."""
     limit, after = ask.limit, paging.after(call, ask.marker)
@@ -49,7 +53,7 @@ def _of_gateway(
     ):
         return [], 0
     if not ask.endpoints:
-        return connections.page_of_gateway(tx, row.gateway.id, after, ask.limit + 1), row.connections
+        return connections.page_of_gateway(tx, row, after, ask.limit + 1), row.connections
     numbers = {each.number for each in row.gateway.endpoints if {each.eip_id or each.address} == ask.endpoints}
     if not numbers:
         return [], 0

@@ -18,7 +18,7 @@ from landbridge.store.database import Transaction
 def update(tx: Transaction, call: Call, ask: tuple[str, model.AskGatewayUpdate]) -> Shown:
     """`ask`: the gateway, and what is to change. What is absent stays; what changes nothing leaves no trace."""
     row, change = changeable(tx, call, ask[0]), ask[1]
-    there = tuple(one.connection for one in connections.page_of_gateway(tx, row.gateway.id, 0, row.connections))
+    there = tuple(one.connection for one in connections.page_of_gateway(tx, row, 0, row.connections))
     facts = rules.Facts(site=call.service.site, taken=gateways.taken(tx, call.project_id), connections=there)
     _refuse(fields.merge(call.shape, rules.check(change, row.gateway, facts)))
     made = rules.complete(change, row.gateway, call.service.site)

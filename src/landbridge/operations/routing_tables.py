@@ -59,7 +59,7 @@ def _routes(tx: Transaction, call: Call, gateway_id: str) -> list[Route]:
         for address in row.observed.inner_addresses
     ]
     through = []
-    for one in connections.page_of_gateway(tx, row.gateway.id, 0, row.connections):
+    for one in connections.page_of_gateway(tx, row, 0, row.connections):
         connection, seen = one.connection, one.observation
         outbound = row.gateway.endpoints[connection.endpoint - 1].address
         inner = (connection.tunnel_peer_address or "").split("/")[0]

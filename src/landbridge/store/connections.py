@@ -1,5 +1,6 @@
 """Rows of connections."""
 
+import functools
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,16 +19,14 @@ _c, _o, _cgw = tables.connection, tables.observation, tables.customer_gateway
 _look, _inner = _o.alias("look"), _c.alias("inner")
 #: How many /30s a neighbour query can ask about.
 BLOCKS_ASKED = 3
+#: Connections that are kept decoded: clients poll the same ones again and again.
+REMEMBERED = 8192
 
-_ROW = select(
-    _c.c.seq,
-    _c.c.spec,
-    _c.c.generation,
-    _c.c.deleting,
-    _o.c.applied_generation,
-    _o.c.report,
-    _look.c.seen_at,
-).select_from(_c.outerjoin(_o, _o.c.resource_id == _c.c.id).outerjoin(_look, _look.c.resource_id == _c.c.gateway_id))
+_COLUMNS = (_c.c.seq, _c.c.spec, _c.c.generation, _c.c.deleting, _o.c.applied_generation, _o.c.report)
+_OBSERVED = _c.outerjoin(_o, _o.c.resource_id == _c.c.id)
+_ROW = select(*_COLUMNS, _look.c.seen_at).select_from(
+    _OBSERVED.outerjoin(_look, _look.c.resource_id == _c.c.gateway_id)
+)
 _FIND = Statement(_ROW.where(_c.c.id == bindparam("id"), _c.c.project_id == bindparam("project_id")))
 _PAGE = Statement(
     _ROW.where(_c.c.project_id == bindparam("project_id"), _c.c.seq > bindparam("after"))
@@ -35,7 +34,9 @@ _PAGE = Statement(
     .limit(bindparam("limit"))
 )
 _PAGE_OF_GATEWAY = Statement(
-    _ROW.where(_c.c.gateway_id == bindparam("gateway_id"), _c.c.seq > bindparam("after"))
+    select(*_COLUMNS)
+    .select_from(_OBSERVED)
+    .where(_c.c.gateway_id == bindparam("gateway_id"), _c.c.seq > bindparam("after"))
     .order_by(_c.c.seq)
     .limit(bindparam("limit"))
 )
@@ -172,35 +173,53 @@ class Wanted:
     customer_gateway: model.CustomerGateway
 
 
-def _row(row: Any) -> Row:
-    seq, spec, generation, deleting, applied, report, seen_at = row
+@functools.lru_cache(maxsize=REMEMBERED)
+def _decode(spec: str) -> model.Connection:
+    return codec.connection.validate_json(spec)
+
+
+@functools.lru_cache(maxsize=REMEMBERED)
+def _decode_report(report: str) -> model.ConnectionObservation:
+    return codec.observation.validate_json(report)
+
+
+def _row(row: Any, seen_at: datetime | None) -> Row:
+    """Of `_COLUMNS`."""
+    seq, spec, generation, deleting, applied, report = row
     return Row(
         seq=seq,
-        connection=codec.connection.validate_json(spec),
+        connection=_decode(spec),
         generation=generation,
         deleting=bool(deleting),
         applied=applied,
-        observation=None if report is None else codec.observation.validate_json(report),
-        seen_at=None if seen_at is None else codec.moment(seen_at),
+        observation=None if report is None else _decode_report(report),
+        seen_at=seen_at,
     )
+
+
+def _seen_row(row: Any) -> Row:
+    """Of `_ROW`."""
+    return _row(row[:-1], None if row[-1] is None else codec.moment(row[-1]))
 
 
 def find(tx: Transaction, project_id: str, connection_id: str) -> Row | None:
     row = tx.one(_FIND, id=connection_id, project_id=project_id)
-    return None if row is None else _row(row)
+    return None if row is None else _seen_row(row)
 
 
 def page(tx: Transaction, project_id: str, after: int, limit: int) -> list[Row]:
-    return [_row(row) for row in tx.all(_PAGE, project_id=project_id, after=after, limit=limit)]
+    return [_seen_row(row) for row in tx.all(_PAGE, project_id=project_id, after=after, limit=limit)]
 
 
-def page_of_gateway(tx: Transaction, gateway_id: str, after: int, limit: int) -> list[Row]:
-    return [_row(row) for row in tx.all(_PAGE_OF_GATEWAY, gateway_id=gateway_id, after=after, limit=limit)]
+def page_of_gateway(tx: Transaction, gateway: gateways.Row, after: int, limit: int) -> list[Row]:
+    """Looked at when the gateway was: that is not asked for row by row."""
+    rows = tx.all(_PAGE_OF_GATEWAY, gateway_id=gateway.gateway.id, after=after, limit=limit)
+    return [_row(row, gateway.seen_at) for row in rows]
 
 
 def page_of_endpoint(tx: Transaction, gateway_id: str, endpoint: int, after: int, limit: int) -> list[Row]:
     found = tx.all(_PAGE_OF_ENDPOINT, gateway_id=gateway_id, endpoint=endpoint, after=after, limit=limit)
-    return [_row(row) for row in found]
+    return [_seen_row(row) for row in found]
 
 
 def count_of_endpoint(tx: Transaction, gateway_id: str, endpoint: int) -> int:
@@ -210,7 +229,7 @@ def count_of_endpoint(tx: Transaction, gateway_id: str, endpoint: int) -> int:
 
 def page_of_gateways(tx: Transaction, gateway_ids: Iterable[str], after: int, limit: int) -> list[Row]:
     wanted = json.dumps(list(gateway_ids))
-    return [_row(row) for row in tx.all(_PAGE_OF_GATEWAYS, gateways=wanted, after=after, limit=limit)]
+    return [_seen_row(row) for row in tx.all(_PAGE_OF_GATEWAYS, gateways=wanted, after=after, limit=limit)]
 
 
 def ends(

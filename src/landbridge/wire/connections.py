@@ -3,6 +3,7 @@
 Source: "Creating a VPN Connection", Tables 3 to 15, and the SDK's newer optional fields.
 """
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -300,11 +301,22 @@ class ManyConnections(pydantic.BaseModel):
 
 
 def connection(value: model.Connection, status: model.ConnectionStatus | None) -> dict[str, Any]:
-    """The connection as the page's examples show it, field by field in their order."""
+    """The connection as the page's examples show it. Without a status it was just made or changed."""
+    return _rendered(value, None) if status is None else {**_known(value), "status": status.word}
+
+
+@functools.lru_cache(maxsize=8192)
+def _known(value: model.Connection) -> dict[str, Any]:
+    """With the place of its status. Clients poll the same ones again and again."""
+    return _rendered(value, "")
+
+
+def _rendered(value: model.Connection, status: str | None) -> dict[str, Any]:
+    """Field by field in the order of the page's examples."""
     return shapes.present(
         id=value.id,
         name=value.name,
-        status=status.word if status else None,
+        status=status,
         vgw_id=value.gateway_id,
         vgw_ip=value.gateway_endpoint,
         style=value.style.upper(),
