@@ -34,8 +34,9 @@ def test_a_new_name_is_in_the_answer_and_the_rest_stays(api: Any):
     ],
 )
 def test_what_was_read_can_be_sent_back_and_changes_nothing(api: Any, fields: Any):
-    made = api.customer_gateway(**fields)
+    made = api.customer_gateway(**fields, tags=[{"key": "k", "value": "v"}, {"key": "a", "value": "b"}])
     assert _put(api, made, made) == made
+    assert _put(api, made, made | {"tags": made["tags"][::-1]}) == made
 
 
 def test_a_field_that_cannot_change_is_refused_by_name(api: Any):

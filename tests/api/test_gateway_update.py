@@ -148,6 +148,13 @@ def test_two_eips_may_change_places_and_a_left_one_is_free(own: Any):
     assert "other endpoint" in _refused(own, gateway, {"eip_id_1": EIPS[0]})["eip_id_1"]
 
 
+def test_the_address_of_a_connections_device_is_refused(own: Any):
+    gateway = own.gateway(eip1={"id": EIPS[0]}, eip2={"id": EIPS[1]})
+    made = own.connection(gateway, own.customer_gateway(id_value="203.0.113.3"), vgw_ip=EIPS[1])
+    assert made["id"] in _refused(own, gateway, {"eip_id_1": EIPS[2]})["eip_id_1"]
+    assert own.send("PUT", f"vpn-connection/{made['id']}", {"vpn_connection": {"name": "z"}}).status_code == 200
+
+
 def test_an_eip_of_another_gateway_is_refused(api: Any):
     gateway, other = api.gateway(), api.gateway()
     said = _refused(api, gateway, {"eip_id_2": other["eip2"]["id"]})

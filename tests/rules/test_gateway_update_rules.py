@@ -61,7 +61,23 @@ def _ask(body: dict[str, Any]) -> model.AskGatewayUpdate:
         pytest.param(PUBLIC, {"network_type": "private"}, "network_type", "cannot be changed", id="network-type"),
         pytest.param(PUBLIC, {"ip_version": "ipv6"}, "ip_version", "cannot be changed", id="ip-version"),
         pytest.param(
-            PUBLIC, {"access_private_ip_1": "10.0.0.1"}, "access_private_ip_1", "is not None", id="private-ip"
+            PUBLIC,
+            {"access_private_ip_1": "10.0.0.1"},
+            "access_private_ip_1",
+            "more than the gateway has",
+            id="private-ip",
+        ),
+        pytest.param(PUBLIC, {"eip1": {"bandwidth_size": 5}}, "eip1.bandwidth_size", "is not 300", id="bandwidth"),
+        pytest.param(
+            PUBLIC, {"slave_eip": {"charge_mode": "x"}}, "slave_eip.charge_mode", "not bandwidth", id="charge"
+        ),
+        pytest.param(PRIVATE, {"eip2": {"type": "x"}}, "eip2.type", "more than the gateway has", id="private-eip-word"),
+        pytest.param(
+            PUBLIC,
+            {"availability_zone_ids": ["nope"]},
+            "availability_zone_ids",
+            "'nope' is not zone-1, zone-2",
+            id="zone",
         ),
         pytest.param(PUBLIC, {"master_eip": {"id": VPC}}, "master_eip.id", "eip_id_1 changes it", id="older-name"),
         pytest.param(PUBLIC, {"flavor": "GM"}, "flavor", "update-specification", id="flavor"),

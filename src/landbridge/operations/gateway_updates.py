@@ -10,7 +10,7 @@ from landbridge.operations.gateways import Shown
 from landbridge.rules import fields, tunnel
 from landbridge.rules import gateway as create_rules
 from landbridge.rules import gateway_update as rules
-from landbridge.store import connections, gateways
+from landbridge.store import connections, customer_gateways, gateways
 from landbridge.store.database import Transaction
 
 
@@ -52,8 +52,9 @@ def _rehome(
     """The EIPs, and the connections on endpoints that get another one."""
     had, has = ({each.eip_id or "" for each in one.endpoints} for one in (was, now))
     gateways.exchange(tx, was.id, had - has, has - had)
-    moved = [_rehomed(tx, call, one, was, now) for one in there]
-    _refuse(list(rules.check_identities(ask, moved)))
+    peers = {one.id: _peer(tx, call, one) for one in there}
+    moved = [rules.rehomed(one, was, now, peers[one.id]) for one in there]
+    _refuse([*rules.check_peers(now, ask, peers), *rules.check_identities(ask, moved)])
     for before, (after, identity) in zip(there, moved, strict=True):
         if after == before:
             continue
@@ -67,13 +68,11 @@ def _rehome(
         )
 
 
-def _rehomed(
-    tx: Transaction, call: Call, connection: model.Connection, was: model.VpnGateway, now: model.VpnGateway
-) -> tuple[model.Connection, str]:
-    _, peer = connections.ends(tx, call.project_id, was.id, connection.customer_gateway_id)
-    if peer is None:
+def _peer(tx: Transaction, call: Call, connection: model.Connection) -> model.CustomerGateway:
+    found = customer_gateways.find(tx, call.project_id, connection.customer_gateway_id)
+    if found is None:
         raise RuntimeError("a connection without its customer gateway")
-    return rules.rehomed(connection, was, now, peer)
+    return found
 
 
 def _stored(tx: Transaction, call: Call, row: gateways.Row, made: model.VpnGateway, action: str) -> Shown:

@@ -124,7 +124,7 @@ def check_update(
         if asked is not None and asked != value:
             allowed = "leave it out, or create another customer gateway" if value is None else f"{value}, as it is"
             yield model.Violation(field, f"{asked!r} cannot replace what it is: this field is not updated", allowed)
-    if ask.tags is not None and fields.tags(ask.tags) != before.tags:
+    if ask.tags is not None and set(fields.tags(ask.tags)) != set(before.tags):
         yield model.Violation("tags", "are not updated here", "tags/create and tags/delete of this customer gateway")
     yield from _check_certificate(ask.ca_certificate, facts)
 

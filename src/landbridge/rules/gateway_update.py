@@ -3,7 +3,7 @@
 A gateway moves to other EIPs with all its connections: `rehomed` gives each of them as it is to be.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from landbridge import model
@@ -12,6 +12,8 @@ from landbridge.rules import connection as connection_rules
 
 #: Fields of the API page that have operations of their own, or none.
 ANEW = "leave it out; another one needs another gateway"
+#: Connection id -> its customer gateway.
+Peers = Mapping[str, model.CustomerGateway]
 #: Flavors that carry devices without a fixed address end so; only they have a policy template.
 NON_FIXED_IP = "-NonFixedIP"
 
@@ -127,6 +129,13 @@ _FIXED = (
 )
 
 
+_EIP_WORDS = ("type", "charge_mode", "bandwidth_size", "bandwidth_name", "bandwidth_id")
+
+
+def _text(value: object) -> str:
+    return ", ".join(value) if isinstance(value, tuple) else str(value)
+
+
 def _check_fixed(rest: model.AskGateway, present: model.VpnGateway) -> Iterator[model.Violation]:
     one, two = present.endpoints
     private = present.network_type == "private"
@@ -139,12 +148,17 @@ def _check_fixed(rest: model.AskGateway, present: model.VpnGateway) -> Iterator[
     ]
     for name, older, endpoint in (("eip1", "master_eip", one), ("eip2", "slave_eip", two)):
         for field in (name, older):
-            asked: model.AskEip | None = getattr(rest, field)
+            asked: model.AskEip = getattr(rest, field) or model.AskEip()
             changes = f"leave it out; eip_id_{endpoint.number} changes it"
-            fixed.append((f"{field}.id", asked.id if asked else None, endpoint.eip_id, changes))
-    for field, asked, value, allowed in fixed:
-        if asked is not None and str(asked).lower() != str(value).lower():
-            yield model.Violation(field, f"{asked} is not {value}, and cannot be changed here", allowed)
+            fixed.append((f"{field}.id", asked.id, endpoint.eip_id, changes))
+            fixed += [
+                (f"{field}.{word}", getattr(asked, word), getattr(endpoint, word), "leave it out")
+                for word in _EIP_WORDS
+            ]
+    for field, wanted, value, allowed in fixed:
+        if wanted is not None and _text(wanted).lower() != _text(value).lower():
+            had = f"not {_text(value)}" if value is not None else "more than the gateway has"
+            yield model.Violation(field, f"{_text(wanted)!r} is {had}, and cannot be changed here", allowed)
     if rest.tags is not None and set(fields.tags(rest.tags)) != set(present.tags):
         yield model.Violation("tags", "cannot be changed here", "the operations tags/create and tags/delete")
 
@@ -206,6 +220,16 @@ def rehomed(
 def _connection_facts(present: model.VpnGateway, peer: model.CustomerGateway) -> connection_rules.Facts:
     carrying = connection_rules.GatewayFacts(gateway=present, status="ACTIVE", connections=0)
     return connection_rules.Facts(gateway=carrying, customer_gateway=peer)
+
+
+def check_peers(now: model.VpnGateway, ask: model.AskGatewayUpdate, peers: Peers) -> Iterator[model.Violation]:
+    """An EIP that is the address of a customer gateway at the other end of a connection. `peers`: by connection id."""
+    for connection_id, peer in peers.items():
+        for endpoint in now.endpoints:
+            field = f"eip_id_{endpoint.number}"
+            if peer.address == endpoint.address and getattr(ask, field) is not None:
+                wrong = f"{peer.address} is the address of the device of connection {connection_id}"
+                yield model.Violation(field, wrong, "another EIP")
 
 
 def check_identities(
