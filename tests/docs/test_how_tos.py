@@ -16,7 +16,7 @@ from tests.compat import terraform
 
 FOLDER = Path(__file__).parents[2] / "docs/how-to"
 BIN = Path(sys.executable).parent
-PAGES = ("use-with-terraform", "use-with-the-sdk", "test-your-code-without-a-cloud")
+PAGES = ("use-with-terraform", "use-with-the-sdk", "test-your-code-without-a-cloud", "make-gm-certificates")
 
 
 def _page(name: str) -> str:
@@ -36,12 +36,11 @@ def _free_port() -> str:
         return str(free.getsockname()[1])
 
 
-def _run(name: str, folder: Path) -> str:
-    """All commands of a page in one shell, as a reader would type them; what they print."""
-    port = _free_port()
+def _shell(name: str, folder: Path, port: str) -> tuple[int, str]:
+    """All commands of a page in one shell, as a reader would type them; its status, and what they print."""
     for example in _blocks(name, "python"):
         (folder / "example.py").write_text(example)
-    script = "\n".join(["set -eu", *_blocks(name, "sh")]).replace("8700", port)
+    script = "\n".join(["set -eu", *_blocks(name, "bash")]).replace("8700", port)
     environment = {"PATH": f"{BIN}:{os.environ['PATH']}", "HOME": str(folder)}
     shell = subprocess.Popen(
         ["bash", "-c", script],
@@ -57,30 +56,51 @@ def _run(name: str, folder: Path) -> str:
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(shell.pid, signal.SIGKILL)  # what it left running
-    assert shell.returncode == 0, printed
+    return shell.returncode, printed
+
+
+def _run(name: str, folder: Path) -> str:
+    status, printed = _shell(name, folder, _free_port())
+    assert status == 0, printed
     return printed
 
 
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_has_commands_examples_and_what_is_said_not_to_run(name: str):
     languages = {found for found, _ in re.findall(r"^```(\w*)\n(.*?)^```$", _page(name), re.MULTILINE | re.DOTALL)}
-    assert languages <= {"sh", "python", "hcl", "text"}
-    not_run = re.findall(r"^Not runnable here:\n\n```text\n", _page(name), re.MULTILINE)
+    assert languages <= {"bash", "python", "hcl", "text"}
+    not_run = re.findall(r"^Not run by the tests:\n\n```text\n", _page(name), re.MULTILINE)
     assert len(not_run) == len(_blocks(name, "text"))
 
 
 def test_the_page_for_a_ci_runs(tmp_path: Path):
-    assert "PSK" in _run("test-your-code-without-a-cloud", tmp_path)
+    printed = _run("test-your-code-without-a-cloud", tmp_path)
+    for told in ("ignored-fields: nmae", "warnings: ipsecpolicy.pfs: group2 is weak", "PSK"):
+        assert told in printed
 
 
 def test_the_page_for_the_sdk_runs_and_prints_what_it_says(tmp_path: Path):
-    refusal, shown = _run("use-with-the-sdk", tmp_path).splitlines()
+    refusal, *others = _run("use-with-the-sdk", tmp_path).splitlines()
     assert refusal.startswith("400 VPN.0001 invalid request: psk: ")
-    assert shown == "branch-office STATIC group15"
+    assert others == ["['psk', 'psk']", "ipsecpolicy.pfs: group2 is weak", "branch-office STATIC group15"]
 
 
 def test_the_commands_on_the_page_for_terraform_run(tmp_path: Path):
     _run("use-with-terraform", tmp_path)
+
+
+@pytest.mark.parametrize("name", PAGES[:2])
+def test_a_page_takes_neither_an_older_start_nor_another_service_for_its_own(name: str, tmp_path: Path, server: Any):
+    (tmp_path / "landbridge.log").write_text("listening on http://127.0.0.1:1")
+    status, printed = _shell(name, tmp_path, server.credentials["endpoint"].rsplit(":", 1)[1])
+    assert status != 0
+    assert "No such process" in printed
+    assert "Address already in use" in (tmp_path / "landbridge.log").read_text()
+
+
+def test_the_page_on_gm_certificates_runs(tmp_path: Path, server: Any):
+    (tmp_path / "landbridge-data").symlink_to(server.folder)
+    assert '"status":"BOUND"' in _run("make-gm-certificates", tmp_path)
 
 
 def test_every_simulated_state_shows_the_status_that_the_page_says(api: Any):
@@ -155,6 +175,11 @@ def test_the_service_takes_the_resources_of_the_page(server: Any):
         client.call("DELETE", gone)
         if envelope in {"vpn_gateway", "vpn_connection"}:
             client.wait_gone(gone, envelope)
+
+
+def test_the_page_wants_a_provider_that_can_skip_its_checks():
+    (block,) = re.findall(r"^terraform \{\n(.*?)^\}$", "\n".join(_blocks(PAGES[0], "hcl")), re.MULTILINE | re.DOTALL)
+    assert 'version = ">= 1.73.0"' in block
 
 
 def test_the_provider_block_has_the_ids_that_spare_it_an_identity_service():

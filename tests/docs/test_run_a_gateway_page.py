@@ -1,13 +1,18 @@
 """The how-to's examples are valid, and what it says of an installation is what one has."""
 
 import re
+import subprocess
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
-from landbridge import site_file
+from landbridge import model, site_file
 from landbridge.engine.strongswan import engine
 from landbridge.install import files
+from landbridge.operations import access
+from tests.conftest import PSK, Api
 
 PAGE = (Path(__file__).parents[2] / "docs/how-to/run-a-gateway.md").read_text()
 EXAMPLES = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
@@ -27,6 +32,21 @@ def test_the_example_in_the_installed_site_file_is_valid_once_it_is_uncommented(
     lines = files.YOURS[files.SITE].splitlines()
     text = "\n".join(re.sub(r"^# (?=\[\[|\w+ = )", "", line) for line in lines)
     assert _attaches(text, tmp_path) == {"macvlan"}
+
+
+def test_the_other_sides_configuration_is_printed_with_the_psk(server: Any):
+    words = server.credentials
+    token = model.Secret(words["token"])
+    key = access.NewKey(access_key="", secret_key=token, token=token, project_id=words["project_id"], role="admin")
+    with httpx.Client(base_url=words["endpoint"]) as http:
+        api = Api(http=http, project_id=words["project_id"], key=key)
+        made = api.connection(api.gateway())
+    first, prints = re.findall(r"^```bash\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    script = "".join(first.splitlines(keepends=True)[:2]).replace("/var/lib/landbridge", str(server.folder))
+    script += prints.replace("ID/", made["id"] + "/")
+    printed = subprocess.run(["bash", "-euc", script], stdout=subprocess.PIPE, text=True, check=True).stdout
+    assert "RouterOS" in printed
+    assert f'secret = "{PSK}"' in printed
 
 
 @pytest.mark.parametrize(
