@@ -4,79 +4,24 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lab import wishes
 from landbridge import model
 from landbridge.engine import base
 from landbridge.engine.simulated import Simulated
 from landbridge.engine.simulated import engine as simulated
 
-NOW = datetime(2026, 1, 2, tzinfo=UTC)
-IKE = model.IkePolicy(
-    version="v2",
-    negotiation_mode=None,
-    authentication_algorithm="sha2-256",
-    encryption_algorithm="aes-128",
-    dh_group="group15",
-    authentication_method="pre-share",
-    lifetime_seconds=86400,
-    local_id_type="ip",
-    local_id="203.0.113.1",
-    peer_id_type="ip",
-    peer_id="198.51.100.2",
-    dpd=model.Dpd(interval=30, timeout=15, msg="seq-hash-notify"),
-)
-IPSEC = model.IpsecPolicy(
-    authentication_algorithm="sha2-256",
-    encryption_algorithm="aes-128",
-    pfs="group15",
-    transform_protocol="esp",
-    lifetime_seconds=3600,
-    encapsulation_mode="tunnel",
-)
+IKE = wishes.ike_policy(local_id="203.0.113.1", peer_id="198.51.100.2")
 
 
 def _connection(name: str, generation: int = 1, wish: str | None = None, **words: Any) -> model.DesiredConnection:
-    spec = model.Connection(
-        id=name,
-        project_id="p",
-        name=name,
-        gateway_id="g",
-        endpoint=1,
-        gateway_endpoint="e",
-        style="static",
-        customer_gateway_id="c",
-        peer_subnets=("192.168.44.0/24",),
-        tunnel_local_address="169.254.1.1/30",
-        tunnel_peer_address="169.254.1.2/30",
-        enable_nqa=False,
-        enable_hub=None,
-        policy_rules=(),
-        ike_policy=IKE,
-        ipsec_policy=IPSEC,
-        ha_role="master",
-        enterprise_project_id="0",
-        monitor_id=None,
-        tags=(),
-        created_at=NOW,
-        updated_at=NOW,
-    )
-    sound = model.DesiredConnection(
-        connection=spec,
-        generation=generation,
-        psk=model.Secret("Abcd1234"),
-        local_address="203.0.113.1",
-        peer_address="198.51.100.2",
-        peer_asn=None,
-        if_id=1,
-        simulate=wish,
-    )
-    return replace(sound, **words)
+    sound = wishes.connection(id=name, generation=generation, ike_policy=IKE)
+    return replace(sound, simulate=wish, **words)
 
 
 def _gateway(*connections: model.DesiredConnection) -> Any:
@@ -210,7 +155,7 @@ def test_a_device_without_an_address_is_waited_for():
     time.sleep(2 * simulated.NEGOTIATION_SECONDS)
     (one,) = _seen(engine, desired).connections
     assert (one.waits_for_peer, one.children) == (True, ())
-    begun = _gateway(_connection("a", peer_address=None, simulate="active"))
+    begun = _gateway(_connection("a", wish="active", peer_address=None))
     (one,) = _seen(engine, begun).connections
     assert (one.waits_for_peer, one.peer_address, len(one.children)) == (False, simulated.ANYWHERE, 1)
 
