@@ -1,5 +1,6 @@
 """PUT of a customer gateway, its CA certificate, and lists of only one."""
 
+import base64
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,30 @@ def test_another_projects_certificate_does_not_exist(api: Any, shared_service: A
 def test_faults_of_a_certificate_have_their_codes(api: Any, fields: Any, code: str):
     answer = api.send("POST", PATH, {"customer_gateway": {"id_value": "192.0.2.1"} | fields})
     assert (answer.status_code, answer.json()["error_code"]) == (400, code)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [pytest.param(b"\x02\x01\x02", b"\x02\x01\x01", id="version"), pytest.param(b"Branch", b"\xffranch", id="name")],
+)
+def test_a_certificate_that_does_not_read_is_refused_by_its_field(api: Any, old: bytes, new: bytes):
+    der = base64.b64decode("".join(CA.splitlines()[1:-1]))
+    text = base64.encodebytes(der.replace(old, new, 1)).decode()
+    broken = {"ca_certificate": {"content": f"-----BEGIN CERTIFICATE-----\n{text}-----END CERTIFICATE-----\n"}}
+    path = f"{PATH}/{api.customer_gateway()['id']}"
+    for answer in (
+        api.send("POST", PATH, {"customer_gateway": {"id_value": "192.0.2.1"} | broken}),
+        api.send("PUT", path, {"customer_gateway": broken}),
+    ):
+        assert (answer.status_code, answer.json()["error_code"]) == (400, "VPN.0075")
+        assert [each["field"] for each in answer.json()["details"]] == ["ca_certificate.content"]
+
+
+def test_the_same_certificate_with_other_line_ends_is_no_change(api: Any):
+    made = api.customer_gateway(ca_certificate={"content": CA})
+    assert _put(api, made, {"ca_certificate": {"content": CA.replace("\n", "\r\n")}}) == made
+    other = api.customer_gateway(ca_certificate={"content": CA.replace("\n", "\r\n")})
+    assert _put(api, other, {"ca_certificate": {"content": CA}}) == other
 
 
 def test_a_list_of_one_id_has_it_or_nothing(api: Any, shared_service: Any):

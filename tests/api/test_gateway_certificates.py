@@ -1,5 +1,7 @@
 """Certificates of GM gateways over HTTP: bound at once, shown without keys, and what they open the way for."""
 
+import base64
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +9,7 @@ import pytest
 
 from lab import gm_certificates
 from landbridge import bootstrap, config, data_folder
+from landbridge.operations import call
 from tests.conftest import service_in
 
 CA = (Path(__file__).parents[1] / "rules/certificates/sm2-ca.pem").read_text()
@@ -52,6 +55,27 @@ def test_all_that_is_wrong_comes_at_once_by_its_field(api: Any, body: dict[str, 
     assert "GM" in said["vgw_id"]
 
 
+@pytest.mark.parametrize("field", ["certificate", "enc_certificate", "certificate_chain"])
+def test_a_certificate_with_a_broken_name_is_refused_by_its_field(api: Any, body: dict[str, str], field: str):
+    der = base64.b64decode("".join(body[field].splitlines()[1:-1]))
+    for at in (der.find(b"Lab"), der.rfind(b"Lab")):  # in the issuer, in the subject
+        text = base64.encodebytes(der[:at] + b"\xff" + der[at + 1 :]).decode()
+        broken = body | {field: f"-----BEGIN CERTIFICATE-----\n{text}-----END CERTIFICATE-----\n"}
+        answer = api.send("POST", _path(api.gateway(flavor="GM")), {"certificate": broken})
+        assert (answer.status_code, answer.json()["error_code"]) == (400, "VPN.0075")
+        assert [each["field"] for each in answer.json()["details"]] == [field]
+
+
+def test_a_token_belongs_to_one_gateway(api: Any, body: dict[str, str]):
+    one, other = api.gateway(flavor="GM"), api.gateway(flavor="GM")
+    made = api.send("POST", _path(one), {"certificate": body}, x_client_token="cert-1")
+    again = api.send("POST", _path({"id": one["id"].upper()}), {"certificate": body}, x_client_token="cert-1")
+    assert (again.status_code, again.json()["certificate"]) == (201, made.json()["certificate"])
+    refused = api.send("POST", _path(other), {"certificate": body}, x_client_token="cert-1")
+    assert (refused.status_code, refused.json()["error_code"]) == (400, "VPN.0031")
+    assert api.send("GET", _path(other)).status_code == 404
+
+
 def test_a_gateway_has_one_certificate(api: Any, body: dict[str, str]):
     gateway = api.gateway(flavor="GM")
     made = api.create(_path(gateway), "certificate", body)
@@ -73,6 +97,39 @@ def test_an_update_keeps_what_it_does_not_name(api: Any, body: dict[str, str], t
     renewed = api.send("PUT", path, {"certificate": again}).json()["certificate"]
     assert renewed["certificate_serial_number"] != made["certificate_serial_number"]
     assert renewed["id"] == made["id"]
+
+
+@pytest.mark.parametrize(
+    "field", ["name", "certificate", "private_key", "certificate_chain", "enc_certificate", "enc_private_key"]
+)
+def test_an_update_to_nothing_is_refused(api: Any, body: dict[str, str], field: str):
+    gateway = api.gateway(flavor="GM")
+    made = api.create(_path(gateway), "certificate", body)
+    answer = api.send("PUT", f"{_path(gateway)}/{made['id']}", {"certificate": {field: ""}})
+    assert (answer.status_code, [each["field"] for each in answer.json()["details"]]) == (400, [field])
+
+
+def test_a_certificate_that_has_expired_can_be_renamed(
+    api: Any, body: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    gateway = api.gateway(flavor="GM")
+    path = f"{_path(gateway)}/{api.create(_path(gateway), 'certificate', body)['id']}"
+    other = gm_certificates.gateway(tmp_path)
+    expired = call.now() + timedelta(days=25)
+    monkeypatch.setattr(call, "now", lambda: expired)
+    for change in ({"name": "alone"}, body | {"name": "with-all-of-it"}):
+        answer = api.send("PUT", path, {"certificate": change})
+        assert (answer.status_code, answer.json()["certificate"]["name"]) == (200, change["name"])
+    answer = api.send("PUT", path, {"certificate": other})
+    assert {each["field"] for each in answer.json()["details"]} == {"certificate", "enc_certificate"}
+
+
+def test_the_same_certificates_with_other_line_ends_change_nothing(api: Any, body: dict[str, str]):
+    gateway = api.gateway(flavor="GM")
+    made = api.create(_path(gateway), "certificate", body)
+    texts = {field: text.replace("\n", "\r\n") for field, text in body.items() if not field.endswith("private_key")}
+    answer = api.send("PUT", f"{_path(gateway)}/{made['id']}", {"certificate": texts})
+    assert (answer.status_code, answer.json()["certificate"]) == (200, made)
 
 
 def test_an_update_of_another_version_or_certificate_is_refused(api: Any, body: dict[str, str]):
@@ -98,6 +155,18 @@ def test_the_list_tells_what_ends_soon(api: Any, body: dict[str, str]):
     assert listed("?limit=1") == both[:1]
     assert listed(f"?limit=1&marker={made[0]['created_at']}") == both[1:]
     assert api.send("GET", "vpn-gateway-certificates?pre_expire_days=soon").status_code == 400
+
+
+def test_pages_lose_none_of_the_same_millisecond(api: Any, body: dict[str, str], monkeypatch: pytest.MonkeyPatch):
+    gateways = [api.gateway(flavor="GM") for _ in range(3)]
+    moment = call.now()
+    monkeypatch.setattr(call, "now", lambda: moment)
+    made = [api.create(_path(gateway), "certificate", body) for gateway in gateways]
+    found, marker = [], ""
+    while page := api.get(f"vpn-gateway-certificates?limit=1&marker={marker}")["vpn_gateway_certificates"]:
+        found += [each["id"] for each in page]
+        marker = page[-1]["created_at"]
+    assert found == [each["id"] for each in made]
 
 
 def test_with_both_certificates_a_gm_connection_is_made_and_says_why_it_is_not_carried(api: Any, body: dict[str, str]):

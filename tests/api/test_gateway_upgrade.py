@@ -4,7 +4,10 @@ from typing import Any
 
 import pytest
 
+from landbridge.cli import main
 from landbridge.engine import base
+from landbridge.operations import call
+from tests.conftest import VPC
 
 PATH = "vpn-gateways"
 
@@ -69,6 +72,20 @@ def test_an_upgrade_is_under_way_until_the_engine_has_restarted(open_service: An
     assert api.send("DELETE", f"{PATH}/jobs/{job_id}").status_code == 400
 
 
+def test_a_gateway_that_is_not_made_yet_takes_an_upgrade_as_it_takes_another_flavor(service: Any, until: Any):
+    api, data = service.api(), str(service.data.path)
+    assert main.main(["pause", "--data", data]) == 0
+    gateway = api.create(PATH, "vpn_gateway", {"vpc_id": VPC, "local_subnets": ["10.0.0.0/24"]})
+    flavor = {"vpn_gateway": {"flavor": "Professional2"}}
+    assert api.send("POST", f"{PATH}/{gateway['id']}/update-specification", flavor).status_code == 200
+    job_id = _started(api, gateway)
+    assert api.gateway_as(gateway["id"], "PENDING_CREATE")["flavor"] == "Professional2"
+    assert _job(api, job_id)["status"] == "upgrading"
+    assert main.main(["resume", "--data", data]) == 0
+    api.gateway_as(gateway["id"], "ACTIVE")
+    _job_as(api, until, job_id, "pending_upgrade_confirm")
+
+
 def test_an_upgrade_interrupts_the_tunnels_and_they_come_back(api: Any, until: Any):
     gateway = api.gateway()
     one, other = api.gateway(), api.connection(gateway)
@@ -109,6 +126,19 @@ def test_jobs_are_listed_by_gateway_and_in_pages(api: Any, until: Any):
     assert api.get(f"{PATH}/jobs?limit=1&marker={listed[1]['created_at']}")["jobs"] == []
     assert api.send("GET", f"{PATH}/jobs?marker=yesterday").status_code == 400
     _job_as(api, until, first, "pending_upgrade_confirm")
+
+
+def test_pages_lose_none_of_the_same_millisecond(api: Any, monkeypatch: pytest.MonkeyPatch):
+    gateways = [api.gateway() for _ in range(3)]
+    moment = call.now()
+    monkeypatch.setattr(call, "now", lambda: moment)
+    started = [_started(api, gateway) for gateway in gateways]
+    found, marker = [], ""
+    while page := api.get(f"{PATH}/jobs?limit=1&marker={marker}")["jobs"]:
+        found += [each["id"] for each in page]
+        assert page[-1]["sub_jobs"][0]["created_at"] == page[-1]["created_at"]
+        marker = page[-1]["created_at"]
+    assert found == started
 
 
 def test_a_job_that_is_over_can_be_forgotten(api: Any, until: Any):

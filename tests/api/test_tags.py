@@ -134,6 +134,19 @@ def test_what_is_not_there_is_404_and_another_type_is_named(api: Any, kind: str,
         assert (answer.status_code, answer.json()["details"][0]["field"]) == (400, "resource_type")
 
 
+@pytest.mark.parametrize("kind", ["vpn-gateway", "vpn-connection"])
+def test_what_is_being_deleted_keeps_its_tags(open_service: Any, kind: str):
+    service = open_service()
+    api = service.api()
+    one = _made(api, kind, tags=_tags(a="1"))
+    service.agent.stop()  # so that it stays PENDING_DELETE
+    api.delete(f"{TYPES[kind][0]}/{one['id']}")
+    for verb, tags in (("create", _tags(b="2")), ("delete", _tags(a="1")), ("create", None)):
+        answer = _change(api, kind, one, verb, tags)
+        assert (answer.status_code, answer.json()["error_code"]) == (425, "VPN.0009")
+    assert api.get(f"{kind}/{one['id']}/tags")["tags"] == _tags(a="1")
+
+
 def test_a_reader_may_search_and_not_change(shared_service: Any):
     project = shared_service.api()
     one = project.customer_gateway(tags=_tags(a="1"))

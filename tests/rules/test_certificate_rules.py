@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from landbridge import model
-from landbridge.rules import certificate
+from landbridge.rules import certificate, sm2
 
 FOLDER = Path(__file__).parent / "certificates"
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -19,6 +19,16 @@ def pem(name: str) -> str:
 
 def _wrap(der: bytes) -> str:
     return f"-----BEGIN CERTIFICATE-----\n{base64.encodebytes(der).decode()}-----END CERTIFICATE-----\n"
+
+
+def _der(name: str) -> bytes:
+    return base64.b64decode("".join(pem(name).splitlines()[1:-1]))
+
+
+def _changed(at: int, byte: int) -> str:
+    der = bytearray(_der("sm2-ca"))
+    der[at] = byte
+    return _wrap(der)
 
 
 def _refusals(content: str, now: datetime = NOW) -> list[model.Violation]:
@@ -47,6 +57,12 @@ def test_a_sound_ca_certificate_passes(name: str):
         pytest.param(_wrap(b"\x30\x03\x02\x01\x00"), ["VPN.0075"], id="der-of-something-else"),
         pytest.param(_wrap(b"nothing"), ["VPN.0075"], id="no-der"),
         pytest.param("-----BEGIN CERTIFICATE-----\nMIIB", ["VPN.0075"], id="cut-off"),
+        pytest.param(_changed(12, 1), ["VPN.0075"], id="version-2"),
+        pytest.param(_changed(_der("sm2-ca").find(b"Branch"), 0xFF), ["VPN.0075"], id="no-utf-8-in-the-issuer"),
+        pytest.param(_changed(_der("sm2-ca").rfind(b"Branch"), 0xFF), ["VPN.0075"], id="no-utf-8-in-the-subject"),
+        pytest.param(_changed(_der("sm2-ca").find(b"Branch") - 2, 3), ["VPN.0075"], id="bits-for-a-name"),
+        pytest.param(_changed(_der("sm2-ca").find(sm2.CURVE) + 13, 9), ["VPN.0075"], id="key-in-no-known-form"),
+        pytest.param(_changed(_der("sm2-ca").find(sm2.CURVE) + 14, 9), ["VPN.0075"], id="key-beside-the-curve"),
     ],
 )
 def test_each_fault_has_its_code(content: str, codes: list[str]):
@@ -71,6 +87,37 @@ def test_it_must_be_valid_now(now: datetime, codes: list[str]):
 def test_all_faults_of_one_come_at_once():
     found = _refusals(pem("rsa-ca"), datetime(2121, 1, 1, tzinfo=UTC))
     assert [v.code for v in found] == ["VPN.0070", "VPN.0071", "VPN.0072"]
+
+
+@pytest.mark.filterwarnings("ignore:Attribute's length", "ignore:Parsed a serial number")
+def test_what_passes_with_one_byte_changed_can_be_shown():
+    for at, byte in enumerate(_der("sm2-ca")):
+        for other in {0x03, 0xFF, *(byte ^ 1 << bit for bit in range(8))}:
+            content = _changed(at, other)
+            found = _refusals(content)
+            assert {v.field for v in found} <= {"ca_certificate.content"}
+            if not found:
+                certificate.describe_ca(content, "id")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(pem("sm2-ca").replace("\n", "\r\n"), id="crlf"),
+        pytest.param(f"Certificate:\n  Data:\n{pem('sm2-ca')}\n", id="text-around-it"),
+        pytest.param(_wrap(_der("sm2-ca")), id="longer-lines"),
+    ],
+)
+def test_however_it_is_written_it_is_the_same(content: str):
+    assert content != pem("sm2-ca")
+    assert certificate.same(content, pem("sm2-ca"))
+    assert certificate.describe_ca(content, "id") == certificate.describe_ca(pem("sm2-ca"), "id")
+
+
+def test_what_is_no_certificate_is_like_no_other():
+    assert not certificate.same(pem("sm2-ca"), pem("sm2-other-ca"))
+    assert not certificate.same(pem("sm2-ca"), "")
+    assert not certificate.same(pem("sm2-ca"), pem("sm2-ca") + pem("sm2-other-ca"))
 
 
 def test_what_is_shown_is_read_off_it():

@@ -193,9 +193,11 @@ def test_an_update_replaces_the_certificate(body: dict[str, str], facts: custome
     assert (after.ca_certificate.content, after.updated_at) == (content, LATER.now)
 
 
-def test_the_same_certificate_again_keeps_its_id():
+@pytest.mark.parametrize("year", [2026, 2200])
+def test_the_same_certificate_again_keeps_its_id_also_when_it_has_expired(year: int):
     before = _made({"ca_certificate": {"content": CA}})
-    assert _updated({"ca_certificate": {"content": CA}}, before) is before
+    facts = replace(FACTS, now=FACTS.now.replace(year=year))
+    assert _updated({"ca_certificate": {"content": CA}}, before, facts) is before
 
 
 @pytest.mark.parametrize(

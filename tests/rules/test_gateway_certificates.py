@@ -1,6 +1,9 @@
 """Certificates of a GM gateway: chain, dates, key usage, and whether each key is the certificate's."""
 
+import base64
+import re
 import subprocess
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -76,6 +79,53 @@ def test_what_is_no_key_is_refused(sound: dict[str, str], key: str):
     assert _refusals(sound | {"enc_private_key": key}) == [("enc_private_key", "VPN.0074")]
 
 
+def _key_der(sound: dict[str, str]) -> bytes:
+    return base64.b64decode("".join(sound["enc_private_key"].splitlines()[1:-1]))
+
+
+def _crumbs(der: bytes) -> bytes:
+    """The number of a key and the name of its curve, which are no key for all that."""
+    at = der.find(b"\x02\x01\x01\x04\x20")
+    return der[at : at + 37] + sm2.CURVE
+
+
+def _key_pem(der: bytes, label: str = "PRIVATE KEY") -> str:
+    return f"-----BEGIN {label}-----\n{base64.encodebytes(der).decode()}-----END {label}-----\n"
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        pytest.param(lambda der: _key_pem(der[:-1]), id="cut-off"),
+        pytest.param(lambda der: _key_pem(der[:80]), id="cut-in-two"),
+        pytest.param(lambda der: _key_pem(der + b"\0"), id="more-behind-it"),
+        pytest.param(lambda der: _key_pem(b"crumbs" + _crumbs(der)), id="crumbs"),
+        pytest.param(lambda der: _key_pem(b"\x30\x2f" + _crumbs(der)), id="crumbs-in-a-sequence"),
+        pytest.param(lambda der: _key_pem(b"x" + der), id="something-before-it"),
+        pytest.param(lambda der: _key_pem(der.replace(sm2.CURVE, sm2.CURVE[:-1] + b"\x2e")), id="another-curve"),
+        pytest.param(lambda der: _key_pem(der[:-1] + bytes([der[-1] ^ 1])), id="public-key-of-another"),
+        pytest.param(lambda der: _key_pem(re.sub(b"(?s)(\x01\x01\x04\x20).{32}", rb"\1" + bytes(32), der)), id="zero"),
+        pytest.param(lambda der: _key_pem(der, "EC PRIVATE KEY"), id="pkcs-8-as-sec-1"),
+        pytest.param(lambda der: _key_pem(der[der.find(b"\x04\x6d") + 2 :]), id="sec-1-as-pkcs-8"),
+        pytest.param(lambda der: _key_pem(der[der.find(b"\x04\x6d") + 2 :], "EC PRIVATE KEY"), id="no-curve"),
+        pytest.param(lambda der: _key_pem(der) + " " * 8192, id="too-long"),
+        pytest.param(lambda der: _key_pem(der * 2000), id="300-kilobytes"),
+    ],
+)
+def test_what_only_looks_like_a_key_is_refused(sound: dict[str, str], spoilt: Callable[[bytes], str]):
+    assert _refusals(sound) == []
+    found = _refusals(sound | {"enc_private_key": spoilt(_key_der(sound))})
+    assert found == [("enc_private_key", "VPN.0074")]
+
+
+def test_no_byte_of_a_key_may_change(sound: dict[str, str]):
+    der = _key_der(sound)
+    assert sm2.public_key_of(der, wrapped=True) is not None
+    for at in range(len(der)):
+        changed = der[:at] + bytes([der[at] ^ 0x81]) + der[at + 1 :]
+        assert sm2.public_key_of(changed, wrapped=True) is None, at
+
+
 def test_a_key_is_read_in_its_older_form_too(sound: dict[str, str], folder: Path):
     older = subprocess.run(
         ["openssl", "ec", "-in", "certificate.key"], cwd=folder, capture_output=True, text=True, check=True
@@ -147,11 +197,10 @@ def test_a_changed_signature_or_message_does_not_verify():
     assert not sm2.verifies(b"message digest", 0, s, key)
 
 
-def test_an_update_keeps_what_it_does_not_name(sound: dict[str, str]):
-    ask = _ask(sound)
+def _made(sound: dict[str, str]) -> model.GatewayCertificate:
     words = gateway_certificate.certificate.describe
     now = datetime(2026, 1, 2, tzinfo=UTC)
-    made = model.GatewayCertificate(
+    return model.GatewayCertificate(
         id="c",
         project_id="p",
         gateway_id="g",
@@ -162,5 +211,60 @@ def test_an_update_keeps_what_it_does_not_name(sound: dict[str, str]):
         created_at=now,
         updated_at=now,
     )
+
+
+def _update_refusals(
+    sound: dict[str, str], change: dict[str, Any], after: timedelta = timedelta()
+) -> list[tuple[str, str]]:
+    present = replace(_ask(sound), name="one")
+    wish = gateway_certificate.merged(_ask(change), present)
+    return [(v.field, v.code) for v in gateway_certificate.check(wish, datetime.now(UTC) + after, present)]
+
+
+def test_an_update_keeps_what_it_does_not_name(sound: dict[str, str]):
+    made, present = _made(sound), replace(_ask(sound), name="one")
     keys = (model.Secret(sound["private_key"]), model.Secret(sound["enc_private_key"]))
-    assert gateway_certificate.merged(model.AskGatewayCertificate(), made, keys) == replace(ask, name="one")
+    assert gateway_certificate.asked(made, keys) == present
+    assert gateway_certificate.merged(model.AskGatewayCertificate(), present) == present
+    renamed = gateway_certificate.merged(_ask({"name": "two"}), present)
+    assert gateway_certificate.updated(renamed, made) == replace(made, name="two")
+
+
+@pytest.mark.parametrize(
+    ("field", "code"),
+    [
+        ("name", "VPN.0001"),
+        ("certificate", "VPN.0074"),
+        ("private_key", "VPN.0074"),
+        ("certificate_chain", "VPN.0074"),
+        ("enc_certificate", "VPN.0074"),
+        ("enc_private_key", "VPN.0074"),
+    ],
+)
+def test_an_update_to_nothing_is_refused_as_in_a_create(sound: dict[str, str], field: str, code: str):
+    assert _update_refusals(sound, {field: ""}) == _refusals(sound | {field: ""}) == [(field, code)]
+
+
+EXPIRED = timedelta(days=25)
+
+
+def test_what_an_update_leaves_as_it_is_may_have_expired(sound: dict[str, str]):
+    assert ("certificate", "VPN.0072") in _refusals(sound, EXPIRED)
+    assert _update_refusals(sound, {"name": "two"}, EXPIRED) == []
+    assert _update_refusals(sound, sound | {"name": "two"}, EXPIRED) == []
+    crlf = {field: text.replace("\n", "\r\n") for field, text in sound.items()}
+    assert _update_refusals(sound, crlf, EXPIRED) == []
+
+
+def test_what_an_update_changes_must_fit_what_it_leaves(sound: dict[str, str], tmp_path: Path):
+    other = gm_certificates.gateway(tmp_path)
+    assert _update_refusals(sound, {"private_key": other["private_key"]}, EXPIRED) == [("private_key", "VPN.0075")]
+    assert _update_refusals(sound, {"certificate_chain": other["certificate_chain"]}) == [
+        ("certificate", "VPN.0075"),
+        ("enc_certificate", "VPN.0075"),
+    ]
+    assert _update_refusals(sound, {"enc_certificate": other["enc_certificate"]}) == [
+        ("enc_private_key", "VPN.0075"),
+        ("enc_certificate", "VPN.0075"),
+    ]
+    assert ("certificate", "VPN.0072") in _update_refusals(sound, other, EXPIRED)

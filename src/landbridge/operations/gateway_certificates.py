@@ -25,15 +25,16 @@ def etag(made: model.GatewayCertificate) -> str:
 @calls.operation("admin", "write")
 def create(tx: Transaction, call: Call, ask: tuple[str, model.AskGatewayCertificate]) -> model.GatewayCertificate:
     """`ask`: the gateway, and what it is to have."""
-    operation = "create_vgw_certificate"
-    return idempotency.once(tx, call, operation, codec.gateway_certificate, lambda: _create(tx, call, *ask))
+    operation, kind = "create_vgw_certificate", codec.gateway_certificate
+    return idempotency.once(tx, call, operation, kind, lambda: _create(tx, call, *ask), path_id=ask[0].lower())
 
 
 def _create(tx: Transaction, call: Call, gateway_id: str, ask: model.AskGatewayCertificate) -> model.GatewayCertificate:
     gateway = _gateway(tx, call, gateway_id)
     facts = rules.Facts(now=call.now, gateway=gateway, present=gateway.certificate_id)
     _refuse(fields.merge(call.shape, rules.check_create(ask, facts)))
-    made = rules.complete(ask, gateway, calls.draws(call.now))
+    newest = gateway_certificates.newest(tx, call.project_id)
+    made = rules.complete(ask, gateway, calls.draws(calls.later(call, newest) if newest else call.now))
     gateway_certificates.add(tx, made, _sealed(call, made, ask))
     bound = dataclasses.replace(gateway, certificate_id=made.id, updated_at=calls.later(call, gateway.updated_at))
     gateways.change(tx, bound, moves=False)
@@ -97,13 +98,12 @@ def update(tx: Transaction, call: Call, ask: tuple[str, str, model.AskGatewayCer
     if before.id != certificate_id.lower():
         raise errors.NotFound(f"certificate {certificate_id[:64]}")
     calls.check_match(call, etag(before))
-    keys = _opened(call, before, sealed)
-    wish = rules.merged(change, before, keys)
-    _refuse(fields.merge(call.shape, rules.check(wish, call.now)))
-    made = rules.updated(wish, before)
-    if made == before and (wish.private_key, wish.enc_private_key) == keys:
+    present = rules.asked(before, _opened(call, before, sealed))
+    wish = rules.merged(change, present)
+    _refuse(fields.merge(call.shape, rules.check(wish, call.now, present)))
+    if wish == present:
         return before
-    made = dataclasses.replace(made, updated_at=calls.later(call, before.updated_at))
+    made = dataclasses.replace(rules.updated(wish, before), updated_at=calls.later(call, before.updated_at))
     gateway_certificates.change(tx, made, _sealed(call, made, wish))
     calls.audit(tx, call, "update_vgw_certificate", made.id)
     return made

@@ -1,4 +1,4 @@
-"""Safe retries: the same token with the same body within 24 hours gives the first answer again."""
+"""Safe retries: the same token with the same path and body within 24 hours gives the first answer again."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -13,11 +13,15 @@ from landbridge.store.database import Transaction
 T = TypeVar("T")
 
 
-def once(tx: Transaction, call: Call, operation: str, kind: TypeAdapter[T], create: Callable[[], T]) -> T:
-    """What `create` makes, or what it made when this token came first. Raises Repeated for another request."""
+def once(
+    tx: Transaction, call: Call, operation: str, kind: TypeAdapter[T], create: Callable[[], T], path_id: str = ""
+) -> T:
+    """What `create` makes, or what it made when this token came first. Raises Repeated for another request: of another operation,
+    on another resource than `path_id` (where the path names one beside the project), or with another body.
+    """
     if call.token is None:
         return create()
-    digest = call.service.vault.digest(call.body)
+    digest = call.service.vault.digest(call.body) + path_id
     earlier = records.find_token(tx, call.project_id, call.token, call.now)
     if earlier is not None:
         made_by, body_hash, spec = earlier

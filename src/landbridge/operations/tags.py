@@ -35,6 +35,8 @@ def remove(tx: Transaction, call: Call, ask: model.AskTags) -> None:
 
 def _change(tx: Transaction, call: Call, ask: model.AskTags, change: Change, action: str) -> None:
     kind, resource = _find(tx, call, ask)
+    if resources.is_deleting(tx, kind, resource.id):
+        raise errors.Deleting(f"{kind.name} {resource.id} is deleting")
     _refuse(fields.merge(call.shape, rules.check_change(ask.tags)))
     after = change(resource.tags, ask.tags or ())
     _refuse(list(rules.check_sum(after)))

@@ -1,23 +1,54 @@
 """Certificates that a request brings: read from PEM and held against the published faults, VPN.0070 to VPN.0076.
 
 The API takes certificates for GM (the Chinese national algorithms) only: SM2 keys, signed with SM2-with-SM3 (GM/T 0009).
-`cryptography` reads such a certificate, but has no public key of that curve: the curve is looked up in the key's own DER.
+`cryptography` reads such a certificate, but has no public key of that curve: `sm2` takes it from the certificate's DER.
+It decodes a certificate bit by bit, when it is asked for a part: `read` asks for all parts at once, and nothing else does.
 A CA certificate is an anchor that its owner vouches for: its own signature is not verified.
 """
 
+import dataclasses
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from landbridge import model
+from landbridge.rules import sm2
 
 CONTENT_LIMIT = 8192
-EC_PUBLIC_KEY, SM2_WITH_SM3 = "1.2.840.10045.2.1", "1.2.156.10197.1.501"
-#: The object identifier of the curve SM2, as DER spells it.
-SM2_DER = bytes.fromhex("06082a811ccf5501822d")
+SM2_WITH_SM3 = "SM2-with-SM3"
+ALGORITHMS = {"1.2.156.10197.1.501": SM2_WITH_SM3}
+#: All that `cryptography` raises of a certificate that is not sound; half of them are no ValueError.
+_FAULTS = (
+    ValueError,
+    TypeError,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
+_Extension = TypeVar("_Extension", bound=x509.ExtensionType)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate:
+    """What rules look at. `key`: None unless it is of SM2; `usage`: None where the key may be used for anything; `signed`: what
+    its issuer signed.
+    """
+
+    shown: model.CertificateText
+    begins: datetime
+    key: sm2.Point | None
+    is_authority: bool
+    usage: x509.KeyUsage | None
+    signed: bytes
+    signature: bytes
+
+
+class Unsound(Exception):
+    """No certificate. Its arguments are those of a violation but for the field: what is wrong, what is allowed, the code."""
 
 
 def check_ca(path: str, content: str, now: datetime) -> Iterator[model.Violation]:
@@ -31,67 +62,101 @@ def check_leaf(path: str, content: str, now: datetime, *, encrypts: bool) -> Ite
 
 
 def _check(
-    path: str, content: str, now: datetime, check_kind: Callable[[x509.Certificate], Iterator[model.Violation]]
+    path: str, content: str, now: datetime, check_kind: Callable[[Certificate], Iterator[model.Violation]]
 ) -> Iterator[model.Violation]:
-    if not 1 <= len(content) <= CONTENT_LIMIT:
-        yield model.Violation(path, f"has {len(content)} characters", f"1 to {CONTENT_LIMIT}", "VPN.0074")
-        return
-    if content.count("-----BEGIN CERTIFICATE-----") != 1:
-        yield model.Violation(path, "is not one certificate in PEM", "-----BEGIN CERTIFICATE----- …", "VPN.0074")
-        return
     try:
         certificate = read(content)
-        yield from _check_algorithms(path, certificate)
-        yield from _check_dates(path, certificate, now)
-        yield from check_kind(certificate)
-    except (ValueError, x509.DuplicateExtension) as error:
-        wrong = f"does not read as a certificate: {str(error).splitlines()[0]}"
-        yield model.Violation(path, wrong, "a certificate of X.509", "VPN.0075")
+    except Unsound as fault:
+        yield model.Violation(path, *fault.args)
+        return
+    yield from _check_algorithms(path, certificate)
+    yield from _check_dates(path, certificate, now)
+    yield from check_kind(certificate)
 
 
-def read(content: str) -> x509.Certificate:
-    """Raises ValueError."""
-    return x509.load_pem_x509_certificate(content.encode())
-
-
-def _check_algorithms(path: str, certificate: x509.Certificate) -> Iterator[model.Violation]:
-    if not _has_sm2_key(certificate):
-        yield model.Violation(path, "its key algorithm is not supported", "an SM2 key", "VPN.0070")
-    if certificate.signature_algorithm_oid.dotted_string != SM2_WITH_SM3:
-        wrong = f"its signature algorithm {signature_algorithm(certificate)} is not supported"
-        yield model.Violation(path, wrong, "SM2-with-SM3", "VPN.0071")
-
-
-def _has_sm2_key(certificate: x509.Certificate) -> bool:
-    if certificate.public_key_algorithm_oid.dotted_string != EC_PUBLIC_KEY:
-        return False
+def read(content: str) -> Certificate:
+    """The one certificate in a PEM text. Raises Unsound."""
+    if not 1 <= len(content) <= CONTENT_LIMIT:
+        raise Unsound(f"has {len(content)} characters", f"1 to {CONTENT_LIMIT}", "VPN.0074")
+    if content.count("-----BEGIN CERTIFICATE-----") != 1:
+        raise Unsound("is not one certificate in PEM", "-----BEGIN CERTIFICATE----- …", "VPN.0074")
     try:
-        key = certificate.public_key()
-    except UnsupportedAlgorithm:
-        return SM2_DER in certificate.tbs_certificate_bytes
-    return isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name == "sm2"
+        return _decoded(x509.load_pem_x509_certificate(content.encode()))
+    except _FAULTS as error:
+        first_line, _, _ = str(error).partition("\n")
+        wrong = f"does not read as a certificate: {first_line}"
+        raise Unsound(wrong, "a certificate of X.509", "VPN.0075") from error
 
 
-def _check_dates(path: str, certificate: x509.Certificate, now: datetime) -> Iterator[model.Violation]:
-    first, last = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+def _decoded(certificate: x509.Certificate) -> Certificate:
+    constraints = _extension(certificate, x509.BasicConstraints)
+    oid = certificate.signature_algorithm_oid.dotted_string
+    return Certificate(
+        shown=model.CertificateText(
+            serial_number=f"{certificate.serial_number:X}",
+            signature_algorithm=ALGORITHMS.get(oid, oid),
+            issuer=certificate.issuer.rfc4514_string(),
+            subject=certificate.subject.rfc4514_string(),
+            expire_time=certificate.not_valid_after_utc,
+            content=certificate.public_bytes(Encoding.PEM).decode(),
+        ),
+        begins=certificate.not_valid_before_utc,
+        key=_key(certificate.tbs_certificate_bytes),
+        is_authority=constraints is not None and constraints.ca,
+        usage=_extension(certificate, x509.KeyUsage),
+        signed=certificate.tbs_certificate_bytes,
+        signature=certificate.signature,
+    )
+
+
+def _extension(certificate: x509.Certificate, kind: type[_Extension]) -> _Extension | None:
+    try:
+        return certificate.extensions.get_extension_for_class(kind).value
+    except x509.ExtensionNotFound:
+        return None
+
+
+def _key(tbs: bytes) -> sm2.Point | None:
+    """From subjectPublicKeyInfo, the sixth part of a certificate beside its version (RFC 5280, 4.1). Raises ValueError."""
+    _, _, _, _, _, (_, info), *_ = (part for part in sm2.sequence(tbs) or () if part[0] != 0xA0)
+    match sm2.elements(info):
+        case [(0x30, sm2.ALGORITHM), (0x03, bits)]:
+            point = sm2.public_point(bits)
+            if point is None:
+                raise ValueError("its key is no point of the curve SM2, uncompressed")
+            return point
+    return None
+
+
+def _check_algorithms(path: str, certificate: Certificate) -> Iterator[model.Violation]:
+    if certificate.key is None:
+        yield model.Violation(path, "its key algorithm is not supported", "an SM2 key", "VPN.0070")
+    algorithm = certificate.shown.signature_algorithm
+    if algorithm != SM2_WITH_SM3:
+        wrong = f"its signature algorithm {algorithm} is not supported"
+        yield model.Violation(path, wrong, SM2_WITH_SM3, "VPN.0071")
+
+
+def _check_dates(path: str, certificate: Certificate, now: datetime) -> Iterator[model.Violation]:
+    first, last = certificate.begins, certificate.shown.expire_time
     if now > last:
         yield model.Violation(path, f"expired at {last:%Y-%m-%dT%H:%M:%SZ}", "one that is valid", "VPN.0072")
     if now < first:
         yield model.Violation(path, f"is not valid before {first:%Y-%m-%dT%H:%M:%SZ}", "one that is valid", "VPN.0073")
 
 
-def _check_authority(path: str, certificate: x509.Certificate) -> Iterator[model.Violation]:
+def _check_authority(path: str, certificate: Certificate) -> Iterator[model.Violation]:
     """RFC 5280, 4.2.1.9 and 4.2.1.3: a basic constraint says CA, and a key usage, where there is one, lets it sign."""
-    if not _may_sign(certificate.extensions):
+    usage = certificate.usage
+    if not certificate.is_authority or (usage is not None and not usage.key_cert_sign):
         allowed = "one with basicConstraints CA:TRUE, whose key may sign certificates"
         yield model.Violation(path, "is not a CA certificate", allowed, "VPN.0076")
 
 
-def _check_usage(path: str, certificate: x509.Certificate, *, encrypts: bool) -> Iterator[model.Violation]:
+def _check_usage(path: str, certificate: Certificate, *, encrypts: bool) -> Iterator[model.Violation]:
     """RFC 5280, 4.2.1.3: where a certificate says what its key is for, that must be among it."""
-    try:
-        usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
-    except x509.ExtensionNotFound:
+    usage = certificate.usage
+    if usage is None:
         return
     if encrypts and not (usage.key_encipherment or usage.data_encipherment or usage.key_agreement):
         allowed = "keyEncipherment, dataEncipherment or keyAgreement"
@@ -100,45 +165,19 @@ def _check_usage(path: str, certificate: x509.Certificate, *, encrypts: bool) ->
         yield model.Violation(path, "its key may not be used to sign", "digitalSignature", "VPN.0075")
 
 
-def _may_sign(extensions: x509.Extensions) -> bool:
+def same(one: str, other: str) -> bool:
+    """Whether two texts are one certificate, however each is written."""
     try:
-        if not extensions.get_extension_for_class(x509.BasicConstraints).value.ca:
-            return False
-    except x509.ExtensionNotFound:
+        return one == other or read(one).shown.content == read(other).shown.content
+    except Unsound:
         return False
-    try:
-        return extensions.get_extension_for_class(x509.KeyUsage).value.key_cert_sign
-    except x509.ExtensionNotFound:
-        return True
-
-
-def signature_algorithm(certificate: x509.Certificate) -> str:
-    oid = certificate.signature_algorithm_oid.dotted_string
-    return "SM2-with-SM3" if oid == SM2_WITH_SM3 else oid
 
 
 def describe_ca(content: str, certificate_id: str) -> model.CaCertificate:
     """What is shown of a certificate that `check_ca` found nothing wrong with."""
-    certificate = read(content)
-    return model.CaCertificate(
-        id=certificate_id,
-        serial_number=f"{certificate.serial_number:X}",
-        signature_algorithm=signature_algorithm(certificate),
-        issuer=certificate.issuer.rfc4514_string(),
-        subject=certificate.subject.rfc4514_string(),
-        expire_time=certificate.not_valid_after_utc,
-        content=content,
-    )
+    return model.CaCertificate(id=certificate_id, **dataclasses.asdict(describe(content)))
 
 
 def describe(content: str) -> model.CertificateText:
-    """What is shown of a certificate that a check found nothing wrong with."""
-    certificate = read(content)
-    return model.CertificateText(
-        serial_number=f"{certificate.serial_number:X}",
-        signature_algorithm=signature_algorithm(certificate),
-        issuer=certificate.issuer.rfc4514_string(),
-        subject=certificate.subject.rfc4514_string(),
-        expire_time=certificate.not_valid_after_utc,
-        content=content,
-    )
+    """What is shown of a certificate that a check found nothing wrong with. Its content is one text of it: PEM of the DER."""
+    return read(content).shown

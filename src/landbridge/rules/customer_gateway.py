@@ -126,16 +126,24 @@ def check_update(
             yield model.Violation(field, f"{asked!r} cannot replace what it is: this field is not updated", allowed)
     if ask.tags is not None and set(fields.tags(ask.tags)) != set(before.tags):
         yield model.Violation("tags", "are not updated here", "tags/create and tags/delete of this customer gateway")
-    yield from _check_certificate(ask.ca_certificate, facts)
+    if not _keeps_certificate(ask, before):
+        yield from _check_certificate(ask.ca_certificate, facts)
+
+
+def _keeps_certificate(ask: model.AskCustomerGateway, before: model.CustomerGateway) -> bool:
+    """Clients send the present one with every change, also when it has expired since."""
+    sent, kept = ask.ca_certificate, before.ca_certificate
+    if sent is None or sent.id is not None or sent.content is None or kept is None:
+        return False
+    return certificate.same(sent.content, kept.content)
 
 
 def update(
     ask: model.AskCustomerGateway, before: model.CustomerGateway, facts: Facts, draws: fields.Draws
 ) -> model.CustomerGateway:
     """As it was, but for what the request changes; the very same where it changes nothing."""
-    kept = before.ca_certificate
-    wanted = _certificate(ask.ca_certificate, facts, draws) if ask.ca_certificate else kept
-    if wanted is not None and kept is not None and wanted.content == kept.content:
-        wanted = kept
+    wanted = before.ca_certificate
+    if ask.ca_certificate is not None and not _keeps_certificate(ask, before):
+        wanted = _certificate(ask.ca_certificate, facts, draws)
     after = dataclasses.replace(before, name=ask.name or before.name, ca_certificate=wanted)
     return before if after == before else dataclasses.replace(after, updated_at=draws.now)

@@ -1,11 +1,14 @@
 """SM2 over GB/T 32918: whose public key a private key is, and whether a signature is of a key. `cryptography` has neither.
 
-It only ever checks: nothing is signed or hidden with it, so it need not run in constant time.
+It only ever checks: nothing is signed or hidden with it, so it need not run in constant time. Keys and signatures are read from
+DER (X.690). Its tags here: 2 INTEGER, 3 BIT STRING, 4 OCTET STRING, 0x30 SEQUENCE, 0xA0 and 0xA1 parts that may be left out.
 """
 
 import hashlib
 
 Point = tuple[int, int]
+#: A tag and its content.
+Element = tuple[int, bytes]
 
 #: GB/T 32918.5, the recommended curve: the prime, the equation, the order and the base point.
 P = 0xFFFFFFFEFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF00000000FFFFFFFFFFFFFFFF
@@ -18,6 +21,9 @@ G = (
 )
 #: GM/T 0009 names the signer so when nothing else was agreed; OpenSSL 3.0 leaves the name empty when it is not told.
 SIGNERS = (b"1234567812345678", b"")
+#: The name of the curve in DER, and the AlgorithmIdentifier of its keys without its head: id-ecPublicKey and that name.
+CURVE = bytes.fromhex("06082a811ccf5501822d")
+ALGORITHM = bytes.fromhex("06072a8648ce3d0201") + CURVE
 
 
 def is_on_curve(point: Point) -> bool:
@@ -28,6 +34,72 @@ def is_on_curve(point: Point) -> bool:
 def public_key(private: int) -> Point | None:
     """None for a number that is no private key."""
     return _times(private, G) if 1 <= private < N - 1 else None
+
+
+def elements(der: bytes) -> list[Element] | None:
+    """What stands in `der` one after the other; None where that is no DER."""
+    found: list[Element] = []
+    while der:
+        if len(der) < 2:
+            return None
+        tag, size, der = der[0], der[1], der[2:]
+        if size & 0x80:
+            count = size & 0x7F
+            size, der = int.from_bytes(der[:count], "big"), der[count:]
+            if size < 0x80 or size < 1 << 8 * (count - 1):  # DER wants the shortest form
+                return None
+        if size > len(der):
+            return None
+        found.append((tag, der[:size]))
+        der = der[size:]
+    return found
+
+
+def sequence(der: bytes) -> list[Element] | None:
+    """The parts of the one SEQUENCE that `der` is; None where it is none."""
+    match elements(der):
+        case [(0x30, content)]:
+            return elements(content)
+    return None
+
+
+def public_point(bits: bytes) -> Point | None:
+    """The point of the curve that a BIT STRING has, uncompressed (SEC 1, 2.3.4); None where it has none."""
+    found = int.from_bytes(bits[2:34], "big"), int.from_bytes(bits[34:], "big")
+    return found if len(bits) == 66 and bits[:2] == b"\x00\x04" and is_on_curve(found) else None
+
+
+def public_key_of(der: bytes, *, wrapped: bool) -> Point | None:
+    """The public key of the private key that `der` is: an ECPrivateKey (RFC 5915), or one that is `wrapped` in PKCS #8 (RFC 5208).
+    None for anything else.
+    """
+    if wrapped:
+        match sequence(der):
+            case [(0x02, b"\x00"), (0x30, algorithm), (0x04, inner), *more] if algorithm == ALGORITHM and [
+                tag for tag, _ in more
+            ] in ([], [0xA0]):
+                der = inner
+            case _:
+                return None
+    match sequence(der):
+        case [(0x02, b"\x01"), (0x04, number), *more] if len(number) == 32:
+            key = public_key(int.from_bytes(number, "big"))
+            return key if key is not None and more in _ends(key, wrapped=wrapped) else None
+    return None
+
+
+def _ends(key: Point, *, wrapped: bool) -> list[list[Element]]:
+    """What may follow the number: the curve, which PKCS #8 has told already, and the public key, which must be its own."""
+    curve, public = (0xA0, CURVE), (0xA1, b"\x03\x42\x00\x04" + b"".join(n.to_bytes(32, "big") for n in key))
+    return [[curve], [curve, public], *([[], [public]] if wrapped else [])]
+
+
+def numbers(signature: bytes) -> tuple[int, int] | None:
+    """The two numbers of a signature (GM/T 0009); None where it has other parts."""
+    match sequence(signature):
+        case [(0x02, r), (0x02, s)]:
+            return int.from_bytes(r, "big"), int.from_bytes(s, "big")
+    return None
 
 
 def verifies(message: bytes, r: int, s: int, key: Point) -> bool:

@@ -23,6 +23,9 @@ _LATER = Statement(
     .where(_t.c.project_id == bindparam("project_id"), _t.c.created_at > bindparam("after"))
     .order_by(_t.c.seq)
 )
+_NEWEST = Statement(
+    select(_t.c.created_at).where(_t.c.project_id == bindparam("project_id")).order_by(_t.c.seq.desc()).limit(1)
+)
 _INSERT = Statement(
     insert(_t).values(
         {name: bindparam(name) for name in ("id", "project_id", "gateway_id", "created_at", "private_keys", "spec")}
@@ -45,6 +48,12 @@ def later(tx: Transaction, project_id: str, after: datetime | None) -> list[mode
     return [
         codec.gateway_certificate.validate_json(row[0]) for row in tx.all(_LATER, project_id=project_id, after=since)
     ]
+
+
+def newest(tx: Transaction, project_id: str) -> datetime | None:
+    """When the project's last one was made. A page starts after such a time, so the next one needs a later one."""
+    row = tx.one(_NEWEST, project_id=project_id)
+    return None if row is None else codec.moment(row[0])
 
 
 def add(tx: Transaction, made: model.GatewayCertificate, keys: bytes) -> None:

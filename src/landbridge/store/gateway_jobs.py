@@ -25,6 +25,9 @@ _PAGE = Statement(
     .order_by(_j.c.seq)
     .limit(bindparam("limit"))
 )
+_NEWEST = Statement(
+    select(_j.c.created_at).where(_j.c.project_id == bindparam("project_id")).order_by(_j.c.seq.desc()).limit(1)
+)
 _INSERT = Statement(
     insert(_j).values({name: bindparam(name) for name in ("id", "project_id", "gateway_id", "created_at", "spec")})
 )
@@ -52,6 +55,12 @@ def page(
     since = codec.milliseconds(after) if after is not None else -1
     rows = tx.all(_PAGE, project_id=project_id, gateway_id=gateway_id, after=since, limit=limit)
     return [codec.job.validate_json(row[0]) for row in rows]
+
+
+def newest(tx: Transaction, project_id: str) -> datetime | None:
+    """When the project's last one was made. A page starts after such a time, so the next one needs a later one."""
+    row = tx.one(_NEWEST, project_id=project_id)
+    return None if row is None else codec.moment(row[0])
 
 
 def add(tx: Transaction, job: model.GatewayJob) -> None:

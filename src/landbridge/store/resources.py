@@ -36,6 +36,11 @@ _FIND = {
     )
     for name, kind in KINDS.items()
 }
+_DELETING = {
+    name: Statement(select(kind.table.c.deleting).where(kind.table.c.id == bindparam("id")))
+    for name, kind in KINDS.items()
+    if "deleting" in kind.table.c
+}
 _REWRITE = {
     name: Statement(update(kind.table).where(kind.table.c.id == bindparam("row_id")).values(spec=bindparam("written")))
     for name, kind in KINDS.items()
@@ -45,6 +50,12 @@ _REWRITE = {
 def find(tx: Transaction, kind: Kind, project_id: str, resource_id: str) -> Any | None:
     row = tx.one(_FIND[kind.name], id=resource_id, project_id=project_id)
     return None if row is None else kind.codec.validate_json(row[0])
+
+
+def is_deleting(tx: Transaction, kind: Kind, resource_id: str) -> bool:
+    """A customer gateway never is: it goes at once."""
+    row = tx.one(_DELETING[kind.name], id=resource_id) if kind.name in _DELETING else None
+    return row is not None and bool(row[0])
 
 
 def rewrite(tx: Transaction, kind: Kind, resource: Resource) -> None:
