@@ -22,7 +22,7 @@ import uvicorn
 
 from landbridge import config, data_folder, errors, model, site_file
 from landbridge.agent import loop
-from landbridge.api import app, listener
+from landbridge.api import app, listener, protocol
 from landbridge.engine import base
 from landbridge.operations import access, call
 from landbridge.store import check, connections, gateways, keys, observations, pauses, retention, vault
@@ -253,6 +253,7 @@ def _answer(listening: socket.socket, certificate: listener.Certificate | None, 
     _tell_systemd("READY=1")
     options = uvicorn.Config(
         app.build(parts),
+        http=protocol.Protocol,
         log_config=None,
         access_log=False,
         lifespan="off",

@@ -72,6 +72,60 @@ def test_every_operation_tells_its_errors_and_fields_their_meaning(document: Any
         assert bare == []
 
 
+BODIES = {row.name for row in table.TABLE if row.accepts is not None}
+WRITES = {row.name for row in table.TABLE if row.writes}
+#: Met by what is changed while it is being deleted.
+LATE = {
+    "update_vpn_connection",
+    "reset_vpn_connection",
+    "update_vgw",
+    "update_postpaid_vgw_specification",
+    "upgrade_vpn_gateway",
+    "create_vgw_certificate",
+    "batch_create_resource_tags",
+    "batch_delete_resource_tags",
+    "update_vgw_certificate",
+}
+
+
+@pytest.mark.parametrize(("status", "names"), [("408", BODIES), ("412", WRITES), ("413", BODIES), ("425", LATE)])
+def test_an_error_is_told_where_it_is_met_and_nowhere_else(document: Any, status: str, names: set[str]):
+    told = {d["operationId"] for of in document["paths"].values() for d in of.values() if status in d["responses"]}
+    assert told == names
+
+
+def test_if_match_is_told_where_versions_are_compared(document: Any):
+    told = {
+        described["operationId"]
+        for methods in document["paths"].values()
+        for described in methods.values()
+        if "If-Match" in {parameter["name"] for parameter in described.get("parameters", ())}
+    }
+    assert told == {row.name for row in table.TABLE if row.versions}
+    assert {row.name for row in table.TABLE if row.method == "PUT"} <= told
+
+
+def test_what_is_being_deleted_is_425_where_the_document_says_so(service: Any):
+    """Without its agent nothing that is being deleted ever goes."""
+    api = service.api()
+    gateway, going = api.gateway(), api.gateway(flavor="GM")
+    connection = api.connection(gateway)
+    service.agent.stop()
+    api.delete(f"{PATH}/{connection['id']}")
+    api.delete(f"vpn-gateways/{going['id']}")
+    certificate = {"certificate": {}}
+    for method, path, body in (
+        ("PUT", f"{PATH}/{connection['id']}", {"vpn_connection": {"name": "n"}}),
+        ("POST", f"{PATH}/{connection['id']}/reset", None),
+        ("PUT", f"vpn-gateways/{going['id']}", {"vpn_gateway": {"name": "n"}}),
+        ("POST", f"vpn-gateways/{going['id']}/update-specification", {"vpn_gateway": {"flavor": "GM"}}),
+        ("POST", f"vpn-gateways/{going['id']}/upgrade", {"action": "start"}),
+        ("POST", f"vpn-gateways/{going['id']}/certificate", certificate),
+        ("PUT", f"vpn-gateways/{going['id']}/certificate/x", certificate),
+    ):
+        assert api.send(method, path, body).status_code == 425, path
+
+
 def test_only_public_paths_are_described_as_open(document: Any):
     opened = {p for p, methods in document["paths"].items() for m in methods.values() if m.get("security") == []}
     assert opened == set(table.PUBLIC)

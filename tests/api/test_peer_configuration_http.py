@@ -88,11 +88,27 @@ def test_what_a_device_cannot_carry_is_refused_by_its_field(api: Any):
     assert [each["field"] for each in answer.json()["details"]] == ["style"]
 
 
-def test_a_wrong_type_is_refused(api: Any):
+@pytest.mark.parametrize(
+    ("device", "fields"),
+    [
+        pytest.param({"vendor": 7}, {"vendor": "is a number"}, id="vendor"),
+        pytest.param({"vendor": ["Cisco"]}, {"vendor": "is an array"}, id="array-for-vendor"),
+        pytest.param({"vendor": "Cisco", "model": 5}, {"model": "is a number"}, id="model"),
+        pytest.param(
+            {"vendor": "Cisco", "type": [], "version": {}}, {"type": "is an array", "version": "is an object"}, id="two"
+        ),
+        pytest.param(
+            {"vendor": "Acme", "model": 5}, {"vendor": "'Acme' is not known", "model": "is a number"}, id="and-a-word"
+        ),
+    ],
+)
+def test_a_wrong_type_is_refused(api: Any, device: dict[str, Any], fields: dict[str, str]):
     made = api.connection(api.gateway())
-    answer = _export(api, made["id"], {"vendor": 7})
-    assert answer.status_code == 400
-    assert answer.json()["details"][0]["field"] == "vendor"
+    for answer in (_export(api, made["id"], device), _print(api, made["id"], "", device)):
+        assert answer.status_code == 400
+        said = {each["field"]: each["message"] for each in answer.json()["details"]}
+        assert said.keys() == fields.keys()
+        assert all(said[field].startswith(text) for field, text in fields.items())
 
 
 def test_an_admin_gets_the_psk_when_he_asks_and_the_trail_has_it(shared_service: Any):

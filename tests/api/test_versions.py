@@ -1,5 +1,6 @@
-"""Versions of resources: `ETag` on every look at one and on every update, and `If-Match` on every PUT."""
+"""Versions of resources: `ETag` on every look at one and on every update, and `If-Match` on all that changes something."""
 
+import re
 from typing import Any
 
 import pytest
@@ -46,3 +47,53 @@ def test_of_two_that_read_the_same_version_only_the_first_may_write(api: Any, ma
 def test_anything_else_is_another_version(api: Any, make: Any, sent: str):
     path, envelope = make(api)
     assert api.send("PUT", path, {envelope: {"name": "one"}}, If_Match=sent).status_code == 412
+
+
+#: What changes one existing resource beside its PUT.
+CHANGES = [
+    pytest.param(_gateway, "POST", "/update-specification", {"vpn_gateway": {"flavor": "Professional2"}}, id="flavor"),
+    pytest.param(_gateway, "POST", "/upgrade", {"action": "start"}, id="upgrade"),
+    pytest.param(_gateway, "DELETE", "", None, id="delete-gateway"),
+    pytest.param(_customer_gateway, "DELETE", "", None, id="delete-customer-gateway"),
+    pytest.param(_connection, "POST", "/reset", {}, id="reset"),
+    pytest.param(_connection, "DELETE", "", None, id="delete-connection"),
+]
+
+
+@pytest.mark.parametrize(("make", "method", "rest", "body"), CHANGES)
+def test_nothing_is_done_to_another_version(api: Any, make: Any, method: str, rest: str, body: Any):
+    path, envelope = make(api)
+    before = api.send("GET", path)
+    answer = api.send(method, path + rest, body, If_Match='"0-0"')
+    assert answer.status_code == 412
+    assert answer.json()["error_msg"].startswith("precondition failed: If-Match is ")
+    after = api.send("GET", path)
+    assert (after.status_code, after.headers["ETag"]) == (200, before.headers["ETag"])
+    assert after.json()[envelope].get("status") != "PENDING_DELETE"
+    assert api.send(method, path + rest, body, If_Match=before.headers["ETag"]).status_code in {200, 204}
+
+
+def test_a_simulation_is_of_the_version_that_is_meant(api: Any):
+    path, _ = _connection(api)
+    simulate = f"/landbridge/v1/{api.project_id}/simulate/vpn-connections/{path.split('/')[1]}"
+    body = {"simulate": {"state": "down:psk"}}
+    version = api.send("GET", path).headers["ETag"]
+    assert api.send("POST", simulate, body, If_Match='"0-0"').status_code == 412
+    assert api.send("POST", simulate, body, If_Match=version).status_code == 204
+
+
+@pytest.mark.parametrize(
+    "row", [pytest.param(row, id=row.name) for row in table.TABLE if row.writes and not row.versions]
+)
+def test_what_compares_no_versions_is_not_done_with_if_match(api: Any, row: api_row.Operation):
+    path = re.sub("{.+?}", "vpn-connection", row.path.replace("{project_id}", api.project_id))
+    envelope = row.accepts[0] if row.accepts else ""
+    body = {envelope: [{}] if row.many else {}} if envelope else {}
+    answer = api.send(row.method, path, body, If_Match="*")
+    assert answer.status_code == 412
+    assert "without If-Match" in answer.json()["error_msg"]
+
+
+def test_a_read_does_not_mind(api: Any):
+    path, _ = _customer_gateway(api)
+    assert api.send("GET", path, If_Match='"0-0"').status_code == 200

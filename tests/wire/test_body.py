@@ -43,7 +43,7 @@ def _nested(levels: int, inner: bytes = b"") -> bytes:
         pytest.param(b'{"a": [Infinity]}', "body", "has Infinity", id="infinity"),
         pytest.param(b'{"a": -Infinity}', "body", "has -Infinity", id="minus-infinity"),
         pytest.param(b"[" * 5000 + b"]" * 5000, "body", "at most 32 levels", id="nested-5000-deep"),
-        pytest.param(b"[" * 100000, "body", "nested too deep", id="nested-beyond-recursion"),
+        pytest.param(b"[" * 20000, "body", "nested too deep", id="nested-beyond-recursion"),
         pytest.param(b"[]", "body", 'is not an object (wanted: {"vpn_connection": {', id="an-array"),
         pytest.param(b'"x"', "body", "is not an object", id="a-string"),
         pytest.param(b"null", "body", "is not an object", id="null"),
@@ -70,7 +70,46 @@ def test_32_levels_are_read_and_33_refused(inner: bytes):
 
 
 def test_many_shallow_lists_are_not_deep():
-    assert _parse({"peer_subnets": [f"{n}" for n in range(9999)], "x": [[] for _ in range(999)]}).ignored == ("x",)
+    assert _parse({"peer_subnets": [f"{n}" for n in range(499)], "x": [[] for _ in range(499)]}).ignored == ("x",)
+
+
+@pytest.mark.parametrize(
+    ("content", "field"),
+    [
+        pytest.param({"peer_subnets": ["x"] * 1000}, None, id="at-the-limit"),
+        pytest.param({"peer_subnets": ["x"] * 1001}, "peer_subnets", id="above-it"),
+        pytest.param(
+            {"policy_rules": [{"destination": ["x"] * 600}] * 2}, "policy_rules[1].destination", id="together"
+        ),
+        pytest.param({"tags": [1] * 600, "x": {"y": [[1] * 401]}}, "x.y[0]", id="unknown-ones-too"),
+    ],
+)
+def test_arrays_have_a_thousand_entries_together(content: dict[str, Any], field: str | None):
+    if field is None:
+        assert _parse(content).violations == ()
+        return
+    with pytest.raises(errors.Invalid) as refused:
+        _parse(content)
+    (violation,) = refused.value.violations
+    assert (violation.field, violation.allowed) == (field, "at most 1000 in all arrays together")
+
+
+def test_each_object_of_a_batch_has_a_thousand_entries():
+    full = {"peer_subnets": ["x"] * 1000}
+    content = json.dumps({"many": [full] * 50}).encode()
+    parsed, _ = body.parse_many(connections.CreateConnection, "many", content, 50)
+    assert [each.violations for each in parsed] == [()] * 50
+    content = json.dumps({"many": [full] * 49 + [{"tags": [full]}]}).encode()
+    with pytest.raises(errors.Invalid) as refused:
+        body.parse_many(connections.CreateConnection, "many", content, 50)
+    assert [violation.field for violation in refused.value.violations] == ["many[49].tags[0].peer_subnets"]
+
+
+def test_twenty_thousand_objects_and_arrays_are_read():
+    with pytest.raises(errors.Invalid, match="has 19900 entries"):
+        _parse({"x": [[]] * 19900})
+    with pytest.raises(errors.Invalid, match="has 20003 objects and arrays"):
+        _parse({"x": [[]] * 20000})
 
 
 def test_brackets_elsewhere_do_not_make_it_deeper():

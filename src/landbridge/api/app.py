@@ -1,6 +1,7 @@
 """The application: routes from the table, and the one way that every request takes.
 
-authenticate -> allow -> parse -> call inside a transaction -> render. Errors of ours become the API's error body.
+authenticate -> allow -> parse -> call inside a transaction -> render. Errors of ours become the API's error body. Who cannot be
+authenticated is refused before a body is waited for.
 """
 
 import functools
@@ -122,9 +123,10 @@ def _endpoint(parts: Parts, row: Operation) -> Endpoint:
         return response
 
     async def answer(request: Request, request_id: str) -> Response:
+        head = _head(request)
+        prove = parts.gate.claim(head)
         content = await _content(request)
-        signed = _signed(request, content)
-        caller = parts.gate.caller(signed)
+        caller = prove(content)
         project_id = request.path_params["project_id"]
         access.allow(caller, project_id, needs)
         incoming = Incoming(path=request.path_params, query=request.query_params if row.query else {}, content=content)
@@ -136,8 +138,8 @@ def _endpoint(parts: Parts, row: Operation) -> Endpoint:
             request_id=request_id,
             now=call.now(),
             shape=asked.violations,
-            token=_token(signed) if row.success == 201 else None,
-            if_match=_if_match(signed) if row.method == "PUT" else None,
+            token=_token(head) if row.success == 201 else None,
+            if_match=_if_match(head, row),
             body=content,
         )
         if caller.project_id is None:
@@ -167,7 +169,7 @@ def _response(row: Operation, result: Any, ignored: tuple[str, ...], request_id:
 
 def _header(texts: Any) -> str:
     """Readable in a header: ASCII, one line, at most 1,000 characters."""
-    text = ", ".join(texts).encode("ascii", "backslashreplace").decode()
+    text = ", ".join(texts)[:1000].encode("ascii", "backslashreplace").decode()
     return "".join(c if c.isprintable() else " " for c in text)[:1000]
 
 
@@ -191,24 +193,23 @@ async def _content(request: Request) -> bytes:
                 raise HTTPException(413)
             chunks.append(chunk)
     except ClientDisconnect:
-        raise HTTPException(400) from None
+        raise HTTPException(408) from None
     return b"".join(chunks)
 
 
-def _signed(request: Request, content: bytes) -> access.Signed:
+def _head(request: Request) -> access.Head:
     scope = request.scope
-    return access.Signed(
+    return access.Head(
         method=scope["method"],
         path=scope["raw_path"].decode("latin-1"),
         query=scope["query_string"].decode("latin-1"),
         headers={name.decode("latin-1"): value for name, value in reversed(scope["headers"])},
-        content=content,
     )
 
 
-def _token(request: access.Signed) -> str | None:
+def _token(head: access.Head) -> str | None:
     for name in TOKEN_HEADERS:
-        given = request.headers.get(name, b"").decode("latin-1")
+        given = head.headers.get(name, b"").decode("latin-1")
         if given:
             if len(given) > TOKEN_LIMIT:
                 raise errors.Invalid([model.Violation(name, "is too long", f"at most {TOKEN_LIMIT} characters")])
@@ -216,14 +217,24 @@ def _token(request: access.Signed) -> str | None:
     return None
 
 
-def _if_match(request: access.Signed) -> str | None:
-    given = request.headers.get("if-match")
-    return None if given is None else given.decode("latin-1")
+def _if_match(head: access.Head, row: Operation) -> str | None:
+    """Raises Changed where a change cannot be held against it: to carry it out all the same is what it is to prevent."""
+    given = head.headers.get("if-match")
+    if given is None:
+        return None
+    if row.writes and not row.versions:
+        raise errors.Changed("this operation compares no versions, send it without If-Match")
+    return given.decode("latin-1")
 
 
 def _foreign_error(error: HTTPException, request_id: str) -> Response:
     """Paths and methods that are not in the table, and bodies that were not read to their end."""
-    known = {404: wire_errors.NO_SUCH_PATH, 405: wire_errors.WRONG_METHOD, 413: wire_errors.TOO_LARGE}
+    known = {
+        404: wire_errors.NO_SUCH_PATH,
+        405: wire_errors.WRONG_METHOD,
+        408: wire_errors.TOO_LATE,
+        413: wire_errors.TOO_LARGE,
+    }
     status, code, message = known.get(error.status_code, (error.status_code, "VPN.0001", str(error.detail)))
     return _error(status, code, message, request_id, **(error.headers or {}))
 

@@ -112,6 +112,8 @@ ROWS: tuple[row.Operation, ...] = (
         accepts=("vpn_connection", wire_connections.UpdateConnection),
         cautions=lambda one: one.cautions,
         etag=lambda one: one.etag,
+        versions=True,
+        deleting=True,
     ),
     row.Operation(
         name="reset_vpn_connection",
@@ -122,6 +124,8 @@ ROWS: tuple[row.Operation, ...] = (
         run=connections.reset,
         parse=row.by("vpn_connection_id"),
         answer=wire_connections.Reset,
+        versions=True,
+        deleting=True,
     ),
     row.Operation(
         name="list_connection_ipsec_sa",
@@ -153,6 +157,7 @@ ROWS: tuple[row.Operation, ...] = (
         success=204,
         run=connections.remove,
         parse=row.by("vpn_connection_id"),
+        versions=True,
     ),
     row.Operation(
         name="diagnose_vpn_connection",
@@ -174,5 +179,6 @@ ROWS: tuple[row.Operation, ...] = (
         run=connections.simulate,
         parse=_simulation,
         accepts=("simulate", queries.Simulate),
+        versions=True,
     ),
 )

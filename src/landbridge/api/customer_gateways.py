@@ -59,6 +59,7 @@ ROWS: tuple[row.Operation, ...] = (
         answer=wire_customer_gateways.OneCustomerGateway,
         etag=customer_gateways.etag,
         accepts=("customer_gateway", wire_customer_gateways.UpdateCustomerGateway),
+        versions=True,
     ),
     row.Operation(
         name="delete_cgw",
@@ -68,5 +69,6 @@ ROWS: tuple[row.Operation, ...] = (
         success=204,
         run=customer_gateways.remove,
         parse=row.by("customer_gateway_id"),
+        versions=True,
     ),
 )

@@ -27,6 +27,7 @@ ROWS: tuple[row.Operation, ...] = (
         render=lambda made: {"certificate": wire.certificate(made)},
         answer=wire.OneCertificate,
         accepts=("certificate", wire.CertificateShape),
+        deleting=True,
     ),
     row.Operation(
         name="show_vpn_gateway_certificate",
@@ -68,5 +69,7 @@ ROWS: tuple[row.Operation, ...] = (
         answer=wire.OneCertificate,
         accepts=("certificate", wire.CertificateShape),
         etag=gateway_certificates.etag,
+        versions=True,
+        deleting=True,
     ),
 )

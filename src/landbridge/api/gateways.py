@@ -120,6 +120,8 @@ ROWS: tuple[row.Operation, ...] = (
         answer=gateway_jobs.UpgradeAnswer,
         accepts=("", gateway_jobs.UpgradeShape),
         cautions=lambda one: one.cautions,
+        versions=True,
+        deleting=True,
     ),
     row.Operation(
         name="show_vpn_gateway_routing_table",
@@ -157,7 +159,10 @@ ROWS: tuple[row.Operation, ...] = (
         success=200,
         run=gateways.list_all,
         parse=lambda incoming: row.Asked(ask=queries.gateway_filters(incoming.query)),
-        query=(("vgw_id", "only this one"), ("enterprise_project_id", "only those of this enterprise project")),
+        query=(
+            ("vgw_id", "only this one"),
+            ("enterprise_project_id", "only those of this enterprise project; may be given several times"),
+        ),
         render=lambda many: {"vpn_gateways": [_gateway(one) for one in many]},
         answer=wire_gateways.ManyGateways,
     ),
@@ -173,6 +178,8 @@ ROWS: tuple[row.Operation, ...] = (
         answer=wire_gateways.OneGateway,
         accepts=("vpn_gateway", wire_gateways.UpdateGateway),
         etag=lambda one: one.etag,
+        versions=True,
+        deleting=True,
     ),
     row.Operation(
         name="update_postpaid_vgw_specification",
@@ -186,6 +193,8 @@ ROWS: tuple[row.Operation, ...] = (
         answer=wire_gateways.OneGateway,
         accepts=("vpn_gateway", wire_gateways.ChangeFlavor),
         etag=lambda one: one.etag,
+        versions=True,
+        deleting=True,
     ),
     row.Operation(
         name="delete_vgw",
@@ -195,6 +204,7 @@ ROWS: tuple[row.Operation, ...] = (
         success=204,
         run=gateways.remove,
         parse=row.by("vgw_id"),
+        versions=True,
     ),
     row.Operation(
         name="diagnose_vpn_gateway",

@@ -22,12 +22,12 @@ _ERRORS = {
     "401": ("No valid token or signature", "APIGW.0301", "Incorrect IAM authentication information: …"),
     "403": ("The key's role or project does not allow it", "VPN.0003", "Authentication failed: …"),
     "404": ("No such resource in this project", "VPN.0004", "resource not found: …"),
-    "412": ("If-Match names another version", "VPN.0001", "precondition failed: If-Match is …"),
+    "408": ("The request did not come to its end", "VPN.0001", "invalid request: it did not come to its end in time"),
+    "412": ("If-Match names another version, or there are none", "VPN.0001", "precondition failed: If-Match is …"),
+    "413": ("The body is larger than 1 MiB", "VPN.0001", "invalid request: the body is larger than 1 MiB"),
     "425": ("It is being deleted", "VPN.0009", "VPN connection … is deleting"),
     "503": ("Nothing was stored; try again", "VPN.0030", "the system is busy, try later: …"),
 }
-#: What only a change of something that is there can meet.
-_OF_CHANGES = {"412", "425"}
 
 
 def document(table: Iterable[Operation]) -> dict[str, Any]:
@@ -84,7 +84,9 @@ def _operation(row: Operation, references: dict[Any, Any]) -> dict[str, Any]:
 
 
 def _met(row: Operation) -> list[str]:
-    return [status for status in _ERRORS if row.method == "PUT" or status not in _OF_CHANGES]
+    has_body = row.accepts is not None
+    only = {"408": has_body, "412": row.writes, "413": has_body, "425": row.deleting}
+    return [status for status in _ERRORS if only.get(status, True)]
 
 
 def _chapter(path: str) -> str:
@@ -122,7 +124,7 @@ def _query_parameters(row: Operation) -> list[dict[str, Any]]:
 
 
 def _header_parameters(row: Operation) -> list[dict[str, Any]]:
-    if row.method == "PUT":
+    if row.versions:
         text = "change only what is still this version: the ETag of an earlier answer (else 412)"
         return [{"name": "If-Match", "in": "header", "description": text, "schema": {"type": "string"}}]
     if row.success != 201:

@@ -8,6 +8,7 @@ from typing import Any
 import pydantic
 
 from landbridge import model
+from landbridge.operations import call
 from landbridge.wire import body
 
 
@@ -32,7 +33,8 @@ class Asked:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
     """`name` as the SDK spells it. `accepts`: envelope (or "" for none) and shape of the body, an array of it with `many`.
-    `etag`: the version of what is answered.
+    `etag`: the version of what is answered. `versions`: it is held against If-Match. `deleting`: it is refused while what it
+    names is being deleted.
     """
 
     name: str
@@ -49,6 +51,12 @@ class Operation:
     query: tuple[tuple[str, str], ...] = ()
     cautions: Callable[[Any], tuple[model.Caution, ...]] = field(default=lambda _: ())
     etag: Callable[[Any], str | None] = field(default=lambda _: None)
+    versions: bool = False
+    deleting: bool = False
+
+    @property
+    def writes(self) -> bool:
+        return call.NEEDS[self.run].transacts == "write"
 
 
 PAGE_QUERY = (("limit", "how many, 1 to 2000 (default 2000)"), ("marker", "the next_marker of the page before"))

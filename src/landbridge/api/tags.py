@@ -55,6 +55,7 @@ ROWS: tuple[row.Operation, ...] = (
         success=204,
         run=tags.add,
         parse=_change,
+        deleting=True,
         accepts=("", wire_tags.TagsShape),
     ),
     row.Operation(
@@ -65,6 +66,7 @@ ROWS: tuple[row.Operation, ...] = (
         success=204,
         run=tags.remove,
         parse=_change,
+        deleting=True,
         accepts=("", wire_tags.TagsShape),
     ),
     row.Operation(

@@ -36,6 +36,8 @@ TimeoutStartSec=300
 TimeoutStopSec=30
 # Charons have units of their own. Those that were started without them are left alone too.
 KillMode=process
+# Half of them are for clients.
+LimitNOFILE=65536
 StateDirectory=landbridge
 StateDirectoryMode=0700
 # The sockets of running charons lie here, also while this unit is stopped.

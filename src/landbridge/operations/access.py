@@ -4,6 +4,7 @@ A key belongs to a project and has a role, or to none with the role operator. Th
 from the headers that the client names: clients differ in which ones they sign (`host` among them or not).
 """
 
+import functools
 import hashlib
 import hmac
 import re
@@ -23,7 +24,7 @@ from landbridge.store import keys, records, vault
 from landbridge.store.database import Transaction
 
 CLOCK_LEEWAY = timedelta(minutes=15)
-#: How long a looked-up key is believed: a revoked one works at most so much longer.
+#: How long a looked-up key is believed: with a revoked one a request can begin at most so much later.
 REMEMBER_SECONDS = 1.0
 _AUTHORIZATION = re.compile(
     r"SDK-HMAC-SHA256 Access=([A-Za-z0-9]{1,128}), ?SignedHeaders=([^,\s]+), ?Signature=([0-9a-f]{64})"
@@ -35,14 +36,13 @@ ROLES: tuple[Role, ...] = ("reader", "admin", "operator")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Signed:
-    """The parts of a request that a signature covers. Header names in lower case, values as they came."""
+class Head:
+    """A request without its body, as a signature covers it. Header names in lower case, values as they came."""
 
     method: str
     path: str
     query: str
     headers: Mapping[str, bytes] = field(repr=False)
-    content: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,23 +63,23 @@ class Gate:
         self._safe = safe
         self._known: dict[str, tuple[float, Credential]] = {}
 
-    def caller(self, request: Signed) -> Caller:
-        """Raises Unauthenticated."""
-        token = request.headers.get("x-auth-token")
+    def claim(self, head: Head) -> Callable[[bytes], Caller]:
+        """All that can be told without the body; what it gives takes the body, and tells who calls. Both raise
+        Unauthenticated: nobody's body is waited for.
+        """
+        token = head.headers.get("x-auth-token")
         if token:
             credential = self._credential("token:" + _hash(token.decode("latin-1")))
             if credential is None:
                 raise errors.Unauthenticated("the token is not known or was revoked")
-            return credential.caller
-        access_key, signed_headers, signature = _read_authorization(request)
+            caller = credential.caller
+            return lambda _: caller
+        access_key, signed_headers, signature = _read_authorization(head)
         credential = self._credential("key:" + access_key)
         if credential is None:
             raise errors.Unauthenticated(UNFIT)
-        _check_date(request, calls.now())
-        wanted = sign(request, signed_headers, credential.secret)
-        if not hmac.compare_digest(wanted, signature):
-            raise errors.Unauthenticated(UNFIT)
-        return credential.caller
+        _check_date(head, calls.now())
+        return functools.partial(_prove, head, credential, signed_headers, signature)
 
     def _credential(self, name: str) -> Credential | None:
         known = self._known.get(name)
@@ -96,13 +96,19 @@ class Gate:
         return credential
 
 
+def _prove(head: Head, credential: Credential, signed_headers: list[str], signature: str, content: bytes) -> Caller:
+    if not hmac.compare_digest(sign(head, content, signed_headers, credential.secret), signature):
+        raise errors.Unauthenticated(UNFIT)
+    return credential.caller
+
+
 def _open(key: keys.Key, safe: vault.Vault) -> Credential:
     caller = Caller(access_key=key.access_key, project_id=key.project_id, role=cast("Role", key.role))
     return Credential(caller=caller, secret=model.Secret(safe.open(key.secret, key.access_key).decode()))
 
 
-def _read_authorization(request: Signed) -> tuple[str, list[str], str]:
-    given = request.headers.get("authorization", b"").decode("latin-1")
+def _read_authorization(head: Head) -> tuple[str, list[str], str]:
+    given = head.headers.get("authorization", b"").decode("latin-1")
     if not given:
         raise errors.Unauthenticated("send X-Auth-Token, or sign the request with SDK-HMAC-SHA256")
     match = _AUTHORIZATION.fullmatch(given)
@@ -114,8 +120,8 @@ def _read_authorization(request: Signed) -> tuple[str, list[str], str]:
     return access_key, names.lower().split(";"), signature
 
 
-def _check_date(request: Signed, now: datetime) -> None:
-    given = request.headers.get("x-sdk-date", b"").decode("latin-1")
+def _check_date(head: Head, now: datetime) -> None:
+    given = head.headers.get("x-sdk-date", b"").decode("latin-1")
     date = _date(given)
     if date is None:
         raise errors.Unauthenticated("X-Sdk-Date must read YYYYMMDDThhmmssZ")
@@ -137,25 +143,25 @@ def _date(text: str) -> datetime | None:
         return None
 
 
-def sign(request: Signed, signed_headers: list[str], secret: model.Secret) -> str:
+def sign(head: Head, content: bytes, signed_headers: list[str], secret: model.Secret) -> str:
     """The signature that a client with this secret would send. Raises Unauthenticated when a signed header is absent."""
     lines = []
     for name in signed_headers:
-        value = request.headers.get(name)
+        value = head.headers.get(name)
         if value is None:
             raise errors.Unauthenticated(f"the signed header {name} is not in the request")
         lines.append(name.encode() + b":" + value.strip() + b"\n")
     canonical = b"\n".join(
         (
-            request.method.encode(),
-            _canonical_path(request.path).encode(),
-            _canonical_query(request.query).encode(),
+            head.method.encode(),
+            _canonical_path(head.path).encode(),
+            _canonical_query(head.query).encode(),
             b"".join(lines),
             ";".join(signed_headers).encode(),
-            hashlib.sha256(request.content).hexdigest().encode(),
+            hashlib.sha256(content).hexdigest().encode(),
         )
     )
-    date = request.headers.get("x-sdk-date", b"").decode("latin-1")
+    date = head.headers.get("x-sdk-date", b"").decode("latin-1")
     text = f"SDK-HMAC-SHA256\n{date}\n{hashlib.sha256(canonical).hexdigest()}"
     return hmac.digest(secret.reveal().encode(), text.encode(), "sha256").hex()
 

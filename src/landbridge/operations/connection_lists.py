@@ -25,7 +25,7 @@ BRIEF = 100
 @calls.operation("reader", "long read", brief=lambda ask: ask.limit <= BRIEF and (ask.gateway_ids or ask.endpoints))
 def list_page(tx: Transaction, call: Call, ask: model.AskConnections) -> Page:
     """A page, and how many there are on all pages. Nothing counts connections, unless those of one endpoint."""
-    limit, after = ask.limit, paging.after(call, ask.marker)
+    limit, after = ask.limit, paging.after(call, "connections", ask.marker)
     if ask.gateway_ids or ask.endpoints:
         rows, total = _of_gateway(tx, call, ask, after)
     elif ask.enterprise_project_ids:
@@ -35,7 +35,7 @@ def list_page(tx: Transaction, call: Call, ask: model.AskConnections) -> Page:
         total = gateways.total_connections(tx, call.project_id)
     return Page(
         connections=[operations.shown(call, row) for row in rows[:limit]],
-        next_marker=paging.marker(call, rows[limit - 1].seq) if len(rows) > limit else None,
+        next_marker=paging.marker(call, "connections", rows[limit - 1].seq) if len(rows) > limit else None,
         total=total,
     )
 

@@ -217,11 +217,17 @@ def update(tx: Transaction, call: Call, ask: tuple[str, model.AskConnection]) ->
 
 
 def _changeable(tx: Transaction, call: Call, connection_id: str) -> connections.Row:
-    """Raises Changed when it is another version than the client means, Deleting when it is too late."""
-    row = _find(tx, call, connection_id)
-    calls.check_match(call, calls.etag(row.generation, row.connection.updated_at))
+    """Raises Deleting when it is too late."""
+    row = _meant(tx, call, connection_id)
     if row.deleting:
         raise errors.Deleting(f"VPN connection {row.connection.id} is deleting")
+    return row
+
+
+def _meant(tx: Transaction, call: Call, connection_id: str) -> connections.Row:
+    """Raises Changed when it is another version than the client means."""
+    row = _find(tx, call, connection_id)
+    calls.check_match(call, calls.etag(row.generation, row.connection.updated_at))
     return row
 
 
@@ -263,7 +269,7 @@ def reset(tx: Transaction, call: Call, connection_id: str) -> None:
 
 @calls.operation("admin", "write")
 def remove(tx: Transaction, call: Call, connection_id: str) -> None:
-    row = _find(tx, call, connection_id)
+    row = _meant(tx, call, connection_id)
     if not row.deleting:
         monitor_operations.forget(tx, call, row.connection)
         connections.mark_deleting(tx, row.connection)
@@ -274,7 +280,7 @@ def remove(tx: Transaction, call: Call, connection_id: str) -> None:
 def simulate(tx: Transaction, call: Call, ask: tuple[str, str | None]) -> None:
     """`ask`: the connection, and the state that the simulated engine is to show (None: an ordinary tunnel)."""
     connection_id, wish = ask
-    row = _find(tx, call, connection_id)
+    row = _meant(tx, call, connection_id)
     if call.service.engine != "simulated":
         wrong = f"this service runs the engine {call.service.engine}, which shows what is"
         raise errors.Invalid([model.Violation("simulate", wrong, "landbridge serve --engine simulated")])

@@ -75,7 +75,7 @@ def update(tx: Transaction, call: Call, ask: tuple[str, model.AskCustomerGateway
 @calls.operation("reader", "long read")
 def list_page(tx: Transaction, call: Call, ask: tuple[int, str, str | None]) -> Page:
     """`ask`: how many, the marker of the page before, and only this id (None: all)."""
-    limit, after = ask[0], paging.after(call, ask[1])
+    limit, after = ask[0], paging.after(call, "customer gateways", ask[1])
     if ask[2] is not None:
         only = customer_gateways.find(tx, call.project_id, ask[2])
         found = [only] if only is not None else []
@@ -83,7 +83,7 @@ def list_page(tx: Transaction, call: Call, ask: tuple[int, str, str | None]) -> 
     rows = customer_gateways.page(tx, call.project_id, after, limit + 1)
     return Page(
         customer_gateways=[found for _, found in rows[:limit]],
-        next_marker=paging.marker(call, rows[limit - 1][0]) if len(rows) > limit else None,
+        next_marker=paging.marker(call, "customer gateways", rows[limit - 1][0]) if len(rows) > limit else None,
         total=records.counted(tx, call.project_id, "customer_gateway"),
     )
 
@@ -91,6 +91,7 @@ def list_page(tx: Transaction, call: Call, ask: tuple[int, str, str | None]) -> 
 @calls.operation("admin", "write")
 def remove(tx: Transaction, call: Call, customer_gateway_id: str) -> None:
     found = show(tx, call, customer_gateway_id)
+    calls.check_match(call, etag(found))
     dependant = customer_gateways.dependant(tx, found.id)
     if dependant is not None:
         raise errors.InUse(f"customer gateway {found.id} has connection {dependant}")

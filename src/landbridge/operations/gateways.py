@@ -110,19 +110,20 @@ def diagnose(tx: Transaction, call: Call, gateway_id: str) -> Shown:
 
 
 @calls.operation("reader", "long read")
-def list_all(tx: Transaction, call: Call, ask: tuple[str | None, str | None]) -> list[Shown]:
-    """`ask`: only this id, only of this enterprise project; None is all."""
-    wanted_id, enterprise = ask
+def list_all(tx: Transaction, call: Call, ask: tuple[str | None, frozenset[str]]) -> list[Shown]:
+    """`ask`: only this id, only of these enterprise projects; none is all."""
+    wanted_id, enterprises = ask
     return [
         _shown(tx, call, row)
         for row in gateways.list_all(tx, call.project_id)
-        if wanted_id in (None, row.gateway.id) and enterprise in (None, row.gateway.enterprise_project_id)
+        if wanted_id in (None, row.gateway.id) and (not enterprises or row.gateway.enterprise_project_id in enterprises)
     ]
 
 
 @calls.operation("admin", "write")
 def remove(tx: Transaction, call: Call, gateway_id: str) -> None:
     row = find(tx, call, gateway_id)
+    calls.check_match(call, calls.etag(row.generation, row.gateway.updated_at))
     dependant = connections.dependant(tx, row.gateway.id)
     if dependant is not None:
         raise errors.InUse(f"VPN gateway {row.gateway.id} has connection {dependant}")

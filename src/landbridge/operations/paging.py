@@ -1,4 +1,6 @@
-"""Where a page of a list begins. A marker is a sealed number: it tells nobody how much other projects create."""
+"""Where a page of a list begins. A marker is a sealed number: it tells nobody how much other projects create, and is of use
+to the list alone that gave it.
+"""
 
 import base64
 import binascii
@@ -7,19 +9,21 @@ from landbridge import errors, model
 from landbridge.operations.call import Call
 
 
-def after(call: Call, marker: str) -> int:
-    """The number after which the page begins. Raises Invalid for a marker that no page of this project gave."""
+def after(call: Call, of: str, marker: str) -> int:
+    """The number after which the page of this list begins. Raises Invalid for a marker that it did not give."""
     if not marker:
         return 0
     try:
         sealed = base64.b64decode(marker.encode(), altchars=b"-_", validate=True)
-        return int(call.service.vault.open(sealed, f"page of {call.project_id}"))
+        return int(call.service.vault.open(sealed, _name(call, of)))
     except (binascii.Error, ValueError, errors.ConfigError):
         wrong = model.Violation("marker", f"{marker!r} is not allowed", "the next_marker of an earlier page")
         raise errors.Invalid([wrong]) from None
 
 
-def marker(call: Call, number: int) -> str:
-    return base64.urlsafe_b64encode(
-        call.service.vault.seal(str(number).encode(), f"page of {call.project_id}")
-    ).decode()
+def marker(call: Call, of: str, number: int) -> str:
+    return base64.urlsafe_b64encode(call.service.vault.seal(str(number).encode(), _name(call, of))).decode()
+
+
+def _name(call: Call, of: str) -> str:
+    return f"page of {of} of {call.project_id}"

@@ -6,6 +6,7 @@ from landbridge import errors, model, peerconfig
 from landbridge.operations import call as calls
 from landbridge.operations import connections as connection_operations
 from landbridge.operations.call import Call
+from landbridge.rules import fields
 from landbridge.store import connections
 from landbridge.store.database import Transaction
 
@@ -38,7 +39,7 @@ def _text(
     tx: Transaction, call: Call, connection_id: str, wanted: model.AskDevice, *, with_psk: bool
 ) -> peerconfig.Text:
     connection = connection_operations.show(tx, call, connection_id).connection
-    device = _device(wanted)
+    device = _device(call, wanted)
     row, peer = connections.ends(tx, call.project_id, connection.gateway_id, connection.customer_gateway_id)
     if row is None or peer is None:
         raise RuntimeError("a connection without its ends")
@@ -54,17 +55,20 @@ def _text(
     return peerconfig.render(device, side)
 
 
-def _device(wanted: model.AskDevice) -> peerconfig.Device:
-    """The first device that all given words fit. Raises Invalid with the word that fits none."""
+def _device(call: Call, wanted: model.AskDevice) -> peerconfig.Device:
+    """The first device that all given words fit. Raises Invalid with the words that fit none."""
+    left, wrong = peerconfig.devices(), []
     if wanted.vendor is None:
-        raise errors.Invalid([model.Violation("vendor", "is mandatory", _choices(peerconfig.devices(), "vendor"))])
-    left = peerconfig.devices()
+        wrong.append(model.Violation("vendor", "is mandatory", _choices(left, "vendor")))
     for name, field in WORDS:
         word: str | None = getattr(wanted, field)
         fitting = tuple(one for one in left if word is None or _fits(word, one, field))
         if not fitting:
-            raise errors.Invalid([model.Violation(name, f"{word!r} is not known", _choices(left, field))])
-        left = fitting
+            wrong.append(model.Violation(name, f"{word!r} is not known", _choices(left, field)))
+        left = fitting or left
+    violations = fields.merge(call.shape, wrong)
+    if violations:
+        raise errors.Invalid(violations)
     return left[0]
 
 

@@ -36,12 +36,12 @@ def show(tx: Transaction, call: Call, ask: tuple[str, int, str, int, bool]) -> T
     """`ask`: the gateway, how many routes, the marker of the page before, how many to leave out, and whether with resources."""
     gateway_id, limit, marker, offset, with_resources = ask
     routes = _routes(tx, call, gateway_id)
-    first = paging.after(call, marker) + offset
+    first = paging.after(call, f"routes {gateway_id.lower()}", marker) + offset
     end = first + limit
     return Table(
         routes=routes[first:end],
         total=len(routes),
-        next_marker=paging.marker(call, end) if end < len(routes) else None,
+        next_marker=paging.marker(call, f"routes {gateway_id.lower()}", end) if end < len(routes) else None,
         with_resources=with_resources,
     )
 

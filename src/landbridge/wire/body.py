@@ -1,15 +1,18 @@
 """From the bytes of a request to a shape-checked value, with every wrong field named and unknown ones told apart.
 
 JSON is read strictly: UTF-8, no duplicate keys, no NaN or Infinity, nesting of at most 32. null is the same as absent.
-An integer is a JSON number without fraction, or a string of decimal digits; a bool is not a number.
+An integer is a JSON number without fraction, or a string of decimal digits; a bool is not a number. What would take long to
+judge is refused unjudged: nobody else is answered meanwhile.
 """
 
 import codecs
 import collections
+import dataclasses
 import functools
 import json
 import re
 import typing
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, NoReturn, TypeVar
 
@@ -19,6 +22,10 @@ from landbridge import errors, model
 
 BODY_LIMIT = 1 << 20
 NESTING_LIMIT = 32
+#: Objects and arrays of a body. The fullest batch has a tenth of them.
+OPENINGS_LIMIT = 20_000
+#: Entries of all arrays of one object together. The rules allow less than half of them.
+ENTRIES_LIMIT = 1000
 _DIGITS = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
@@ -48,6 +55,9 @@ class Parsed(Generic[S]):
 
 def load(content: bytes) -> Any:
     """The JSON value of a body. Raises Invalid."""
+    openings = content.count(b"{") + content.count(b"[")
+    if openings > OPENINGS_LIMIT:
+        _refuse(f"has {openings} objects and arrays", f"at most {OPENINGS_LIMIT}")
     try:
         if content.startswith(codecs.BOM_UTF8):
             _refuse("starts with a byte order mark", "JSON in UTF-8 without one")
@@ -64,7 +74,7 @@ def load(content: bytes) -> Any:
         _refuse("has a number of thousands of digits", "numbers of a reasonable size")
     if b"\\u" in content and _has_half_a_pair(value):
         _refuse("has half a surrogate pair in a string", "whole Unicode characters")
-    if content.count(b"{") + content.count(b"[") > NESTING_LIMIT and _depth(value) > NESTING_LIMIT:
+    if openings > NESTING_LIMIT and _depth(value) > NESTING_LIMIT:
         _refuse("is nested too deep", f"at most {NESTING_LIMIT} levels")
     return value
 
@@ -114,7 +124,7 @@ def parse_bare(shape: type[S], content: bytes) -> Parsed[S]:
     document = load(content)
     if not isinstance(document, dict):
         _refuse("is not an object", "an object")
-    value, violations = _validate(shape, document)
+    value, violations = _validate(shape, document, len(content))
     return Parsed(value, violations, tuple(_unknown(shape, document, "")))
 
 
@@ -127,7 +137,7 @@ def parse(shape: type[S], envelope: str, content: bytes) -> Parsed[S]:
     if not isinstance(content_of, dict):
         wrong = "is mandatory" if content_of is None else "is not an object"
         raise errors.Invalid([model.Violation(envelope, wrong, "an object")])
-    value, violations = _validate(shape, content_of)
+    value, violations = _validate(shape, content_of, len(content))
     beside = [key for key in document if key != envelope]
     return Parsed(value, violations, (*beside, *_unknown(shape, content_of, "")))
 
@@ -142,20 +152,24 @@ def parse_many(shape: type[S], envelope: str, content: bytes, limit: int) -> tup
         counted = f"has {len(items)} entries" if isinstance(items, list) else f"is {_name(items)}"
         wrong = "is mandatory" if items is None else counted
         raise errors.Invalid([model.Violation(envelope, wrong, f"an array of 1 to {limit} objects")])
-    return [_item(shape, item) for item in items], tuple(key for key in document if key != envelope)
+    parsed = [_item(shape, item, f"{envelope}[{number}]", len(content)) for number, item in enumerate(items)]
+    return parsed, tuple(key for key in document if key != envelope)
 
 
-def _item(shape: type[S], item: Any) -> Parsed[S]:
+def _item(shape: type[S], item: Any, place: str, size: int) -> Parsed[S]:
     if not isinstance(item, dict):
         return Parsed(shape(), (model.Violation("", f"is {_name(item)}", "an object"),), ())
     try:
-        value, violations = _validate(shape, item)
+        value, violations = _validate(shape, item, size)
     except errors.Invalid as error:
-        return Parsed(shape(), tuple(error.violations), ())
+        raise errors.Invalid([dataclasses.replace(v, field=f"{place}.{v.field}") for v in error.violations]) from None
     return Parsed(value, violations, tuple(_unknown(shape, item, "")))
 
 
-def _validate(shape: type[S], content: dict[str, Any]) -> tuple[S, tuple[model.Violation, ...]]:
+def _validate(shape: type[S], content: dict[str, Any], size: int) -> tuple[S, tuple[model.Violation, ...]]:
+    """`size`: of the body that it came in. Raises Invalid where more is wrong than is told."""
+    if size > 2 * ENTRIES_LIMIT:  # an entry takes two bytes
+        _check_entries(content)
     try:
         return shape.model_validate(content), ()
     except pydantic.ValidationError as error:
@@ -167,6 +181,24 @@ def _validate(shape: type[S], content: dict[str, Any]) -> tuple[S, tuple[model.V
     for one in found:
         sound = _without(sound, one["loc"])
     return shape.model_validate(sound), violations
+
+
+def _check_entries(content: dict[str, Any]) -> None:
+    left = ENTRIES_LIMIT
+    for place, array in _arrays(content, ()):
+        left -= len(array)
+        if left < 0:
+            allowed = f"at most {ENTRIES_LIMIT} in all arrays together"
+            raise errors.Invalid([model.Violation(path(place), f"has {len(array)} entries", allowed)])
+
+
+def _arrays(value: Any, place: tuple[int | str, ...]) -> Iterator[tuple[tuple[int | str, ...], list[Any]]]:
+    """Each array in it with its place, an outer one before those inside."""
+    if isinstance(value, list):
+        yield place, value
+    for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+        if isinstance(inner, dict | list):
+            yield from _arrays(inner, (*place, key))
 
 
 _NAMES: tuple[tuple[type, str], ...] = (

@@ -21,6 +21,7 @@ TABLE: dict[type[errors.LandbridgeError], tuple[int, str, str]] = {
 NO_SUCH_PATH = (404, "APIGW.0101", "The API does not exist or has not been published in the environment")
 WRONG_METHOD = (405, "APIGW.0106", "The method is not allowed on this path")
 TOO_LARGE = (413, "VPN.0001", "invalid request: the body is larger than 1 MiB")
+TOO_LATE = (408, "VPN.0001", "invalid request: it did not come to its end in time")
 OUR_FAULT = (500, "VPN.0002", "server error: the request failed for a reason of ours; the log has the request id")
 
 

@@ -24,9 +24,9 @@ def connection_page(query: Mapping[str, str]) -> model.AskConnections:
     )
 
 
-def gateway_filters(query: Mapping[str, str]) -> tuple[str | None, str | None]:
-    """(id, enterprise project) that a list of gateways is cut to. Raises Invalid."""
-    return an_id(query, "vgw_id"), query.get("enterprise_project_id", "").lower() or None
+def gateway_filters(query: Mapping[str, str]) -> tuple[str | None, frozenset[str]]:
+    """(id, enterprise projects) that a list of gateways is cut to; none is all. Raises Invalid."""
+    return an_id(query, "vgw_id"), each(query, "enterprise_project_id")
 
 
 def customer_gateway_page(query: Mapping[str, str]) -> tuple[int, str, str | None]:

@@ -1,0 +1,183 @@
+"""HTTP connections on which nothing comes, or not all of it: none is held for ever."""
+
+import asyncio
+import contextlib
+import http.client
+import json
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import uvicorn
+
+from lab import authority
+from landbridge.api import protocol
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half a second is a long time, and four connections are many."""
+    monkeypatch.setattr(protocol, "LOOK_SECONDS", 0.25)
+    monkeypatch.setattr(protocol, "CONNECTION_LIMIT", 4)
+
+
+@pytest.fixture
+def listening(shared_service: Any) -> Iterator[SimpleNamespace]:
+    """The service behind its HTTP server."""
+    with _listening(shared_service.application) as at:
+        yield at
+
+
+@contextlib.contextmanager
+def _listening(application: Any, **words: Any) -> Iterator[SimpleNamespace]:
+    options = uvicorn.Config(
+        application, http=protocol.Protocol, log_config=None, lifespan="off", timeout_keep_alive=1, **words
+    )
+    server = uvicorn.Server(options)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        serving = threading.Thread(target=lambda: asyncio.run(server.serve([listener])))
+        serving.start()
+        yield SimpleNamespace(address=listener.getsockname(), connections=server.server_state.connections)
+        server.should_exit = True
+        serving.join()
+
+
+def _read(wire: socket.socket) -> bytes:
+    """All that comes until the other side hangs up."""
+    received = b""
+    with contextlib.suppress(ConnectionResetError):
+        while more := wire.recv(65536):
+            received += more
+    return received
+
+
+def _head(api: Any, length: int, token: str = "") -> bytes:
+    credentials = f"X-Auth-Token: {token}\r\n" if token else ""
+    path = f"/v5/{api.project_id}/customer-gateways"
+    return f"POST {path} HTTP/1.1\r\nHost: a\r\n{credentials}Content-Length: {length}\r\n\r\n".encode()
+
+
+BODY = json.dumps({"customer_gateway": {"id_value": "198.51.100.9"}}).encode()
+
+
+@pytest.mark.parametrize(
+    ("said", "answers"),
+    [
+        pytest.param(b"", [], id="nothing"),
+        pytest.param(b"GET /healthz HTT", [b"408"], id="half-a-line"),
+        pytest.param(b"GET /healthz HTTP/1.1\r\nHost: a\r\n", [b"408"], id="half-a-head"),
+        pytest.param(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\nGET /heal", [b"200", b"408"], id="half-of-the-next"),
+        pytest.param(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n", [b"200"], id="nothing-more"),
+    ],
+)
+def test_a_request_that_does_not_come_is_not_waited_for(listening: Any, said: bytes, answers: list[bytes]):
+    with socket.create_connection(listening.address, timeout=5) as wire:
+        wire.sendall(said)
+        received = _read(wire)
+    assert [part[:3] for part in received.split(b"HTTP/1.1 ")[1:]] == answers
+    if answers[-1:] == [b"408"]:
+        error = json.loads(received.rsplit(b"\r\n\r\n", 1)[1])
+        assert (error["error_code"], error.keys()) == ("VPN.0001", {"error_code", "error_msg", "request_id"})
+
+
+def test_half_a_body_is_not_waited_for(listening: Any, api: Any):
+    with socket.create_connection(listening.address, timeout=5) as wire:
+        wire.sendall(_head(api, len(BODY), api.key.token.reveal()) + BODY[:-1])
+        assert _read(wire).startswith(b"HTTP/1.1 408")
+    assert api.get("customer-gateways")["total_count"] == 0
+
+
+def test_a_body_that_comes_byte_by_byte_is_not_waited_for(listening: Any, api: Any):
+    with socket.create_connection(listening.address, timeout=5) as wire:
+        wire.sendall(_head(api, len(BODY), api.key.token.reveal()))
+        with contextlib.suppress(OSError):
+            for byte in BODY:
+                wire.sendall(bytes([byte]))
+                time.sleep(0.1)
+            raise AssertionError("all of it was taken")
+    assert api.get("customer-gateways")["total_count"] == 0
+
+
+@pytest.mark.parametrize("more", [b"", b"x", BODY, BODY + b"\r\n"], ids=["nothing", "a-byte", "all", "and-a-line"])
+def test_whoever_is_refused_cannot_stay(listening: Any, api: Any, more: bytes):
+    with socket.create_connection(listening.address, timeout=5) as wire:
+        wire.sendall(_head(api, len(BODY)))
+        time.sleep(0.1)
+        wire.sendall(more)
+        received = _read(wire)
+    assert [part[:3] for part in received.split(b"HTTP/1.1 ")[1:]] == [b"401"]
+
+
+def test_a_client_that_keeps_asking_keeps_its_connection(listening: Any, api: Any):
+    with contextlib.closing(http.client.HTTPConnection(*listening.address, timeout=5)) as client:
+        client.connect()
+        wire = client.sock
+        for _ in range(12):
+            client.putrequest("POST", f"/v5/{api.project_id}/customer-gateways")
+            client.putheader("X-Auth-Token", api.key.token.reveal())
+            client.putheader("Content-Length", "2")
+            client.endheaders()
+            time.sleep(0.1)
+            client.send(b"{}")
+            answer = client.getresponse()
+            assert (answer.status, bool(answer.read())) == (400, True)
+            assert client.sock is wire
+
+
+@pytest.mark.parametrize("said", [b"", b"GET /healthz HTT", b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"])
+def test_the_end_of_tls_is_not_waited_for(shared_service: Any, tmp_path: Path, until: Any, said: bytes):
+    signer = authority.Authority(tmp_path)
+    pair = signer.issue("server")
+    files = {"ssl_certfile": pair.certificate, "ssl_keyfile": pair.key}
+    with (
+        _listening(shared_service.application, **files) as at,
+        socket.create_connection(at.address, timeout=5) as plain,
+        ssl.create_default_context(cafile=signer.path).wrap_socket(plain, server_hostname="127.0.0.1") as wire,
+    ):
+        wire.sendall(said)
+        until(lambda: at.connections, "the connection")
+        until(lambda: not at.connections, "its end")
+
+
+PAGES = 60
+
+
+def _ask_for_much(wire: socket.socket, listening: Any) -> None:
+    """More than fits between here and there."""
+    wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+    wire.settimeout(5)
+    wire.connect(listening.address)
+    wire.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: a\r\n\r\n" * PAGES)
+
+
+def test_an_answer_that_nobody_takes_is_not_kept(listening: Any, until: Any):
+    with socket.socket() as wire:
+        _ask_for_much(wire, listening)
+        until(lambda: listening.connections, "the connection")
+        until(lambda: not listening.connections, "its end")
+
+
+def test_an_answer_that_is_taken_slowly_comes_whole(listening: Any):
+    with socket.socket() as wire:
+        _ask_for_much(wire, listening)
+        received = b""
+        while received.count(b'"openapi": "3.1.0"') < PAGES and (more := wire.recv(1 << 17)):
+            received += more
+            time.sleep(0.02)
+    assert received.count(b"HTTP/1.1 200") == PAGES
+
+
+def test_one_connection_too_many_is_closed_at_once(listening: Any):
+    with contextlib.ExitStack() as stack:
+        wires = [stack.enter_context(socket.create_connection(listening.address, timeout=5)) for _ in range(6)]
+        time.sleep(0.1)
+        for number, wire in enumerate(wires):
+            with contextlib.suppress(OSError):
+                wire.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            assert _read(wire).startswith(b"HTTP/1.1 200") == (number < 4)
