@@ -66,6 +66,7 @@ def test_one_word_is_enough_in_any_letters(api: Any):
     ("device", "field", "text"),
     [
         pytest.param({}, "vendor", "is mandatory", id="no-vendor"),
+        pytest.param({"vendor": ""}, "vendor", "strongSwan", id="empty-vendor"),
         pytest.param({"vendor": "Acme"}, "vendor", "strongSwan", id="vendor"),
         pytest.param({"vendor": "strongSwan", "type": "router"}, "type", "software", id="type"),
         pytest.param({"vendor": "Cisco", "model": "ASA"}, "model", "IOS-XE", id="model"),

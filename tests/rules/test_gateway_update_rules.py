@@ -64,14 +64,14 @@ def _ask(body: dict[str, Any]) -> model.AskGatewayUpdate:
             PUBLIC,
             {"access_private_ip_1": "10.0.0.1"},
             "access_private_ip_1",
-            "more than the gateway has",
+            "the gateway has none",
             id="private-ip",
         ),
         pytest.param(PUBLIC, {"eip1": {"bandwidth_size": 5}}, "eip1.bandwidth_size", "is not 300", id="bandwidth"),
         pytest.param(
             PUBLIC, {"slave_eip": {"charge_mode": "x"}}, "slave_eip.charge_mode", "not bandwidth", id="charge"
         ),
-        pytest.param(PRIVATE, {"eip2": {"type": "x"}}, "eip2.type", "more than the gateway has", id="private-eip-word"),
+        pytest.param(PRIVATE, {"eip2": {"type": "x"}}, "eip2.type", "the gateway has none", id="private-eip-word"),
         pytest.param(
             PUBLIC,
             {"availability_zone_ids": ["nope"]},

@@ -37,11 +37,12 @@ class Protocol(httptools_impl.HttpToolsProtocol):
         """
         still_unsent = self._unsent()
         unconfirmed = self.transport.is_closing()  # in TLS the client says that it has seen the end
-        if still_unsent == unsent and (unsent or unconfirmed):
+        if self.scope is scope and still_unsent == unsent and (unsent or unconfirmed):
             self.transport.abort()
             return
         head_there = self.cycle is not None and self.cycle.scope is self.scope
-        answering = head_there and not self.cycle.more_body and not self.cycle.response_complete
+        answered = self.cycle is None or self.cycle.response_complete
+        answering = not answered and not (head_there and self.cycle.more_body)
         if self.scope is scope and not answering and not unconfirmed:
             if self.scope is not None and not (head_there and self.cycle.response_started):
                 self.transport.write(_too_late())
@@ -50,7 +51,10 @@ class Protocol(httptools_impl.HttpToolsProtocol):
 
     def _unsent(self) -> int:
         """What the client has not taken of answers: here, and in the kernel."""
-        file = self.transport.get_extra_info("socket").fileno()
+        wire = self.transport.get_extra_info("socket")
+        file = -1 if wire is None else wire.fileno()
+        if file < 0:  # it is just being closed
+            return 0
         in_kernel = int.from_bytes(fcntl.ioctl(file, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
         return self.transport.get_write_buffer_size() + in_kernel
 

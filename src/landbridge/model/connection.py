@@ -191,8 +191,8 @@ class Connection:
     updated_at: datetime
 
     def __hash__(self) -> int:
-        """Quick: connections that are equal have the same id."""
-        return hash(self.id)
+        """Quick: no two versions of a connection have the same time of update."""
+        return hash((self.id, self.updated_at))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

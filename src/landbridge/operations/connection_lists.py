@@ -22,7 +22,9 @@ class Page:
 BRIEF = 100
 
 
-@calls.operation("reader", "long read", brief=lambda ask: ask.limit <= BRIEF and (ask.gateway_ids or ask.endpoints))
+@calls.operation(
+    "reader", "long read", brief=lambda ask: ask.limit <= BRIEF and bool(ask.gateway_ids) and not ask.endpoints
+)
 def list_page(tx: Transaction, call: Call, ask: model.AskConnections) -> Page:
     """A page, and how many there are on all pages. Nothing counts connections, unless those of one endpoint."""
     limit, after = ask.limit, paging.after(call, "connections", ask.marker)

@@ -74,12 +74,14 @@ def _device(call: Call, wanted: model.AskDevice) -> peerconfig.Device:
 
 def _fits(word: str, device: peerconfig.Device, field: str) -> bool:
     """In any letter case. A client that was shown a platform may call it the type, and any later version will do."""
-    said = {getattr(device, field).lower(), device.family.lower() if field == "kind" else ""}
+    said = {getattr(device, field).lower()}
+    if field == "kind":
+        said.add(device.family.lower())
     return word.lower() in said or (field == "versions" and _number(word) >= _number(device.versions))
 
 
 def _number(version: str) -> list[int]:
-    """The first two numbers of a version, however it is written."""
+    """The first two numbers of a version, however it is written: of a device with several lines those of its oldest."""
     return [int(digits) for digits in re.findall("[0-9]{1,9}", version)[:2]]
 
 

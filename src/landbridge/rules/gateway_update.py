@@ -157,8 +157,8 @@ def _check_fixed(rest: model.AskGateway, present: model.VpnGateway) -> Iterator[
             ]
     for field, wanted, value, allowed in fixed:
         if wanted is not None and _text(wanted).lower() != _text(value).lower():
-            had = f"not {_text(value)}" if value is not None else "more than the gateway has"
-            yield model.Violation(field, f"{_text(wanted)!r} is {had}, and cannot be changed here", allowed)
+            has = f"is not {_text(value)}" if value is not None else "is new, the gateway has none"
+            yield model.Violation(field, f"{_text(wanted)!r} {has}, and cannot be changed here", allowed)
     if rest.tags is not None and set(fields.tags(rest.tags)) != set(present.tags):
         yield model.Violation("tags", "cannot be changed here", "the operations tags/create and tags/delete")
 

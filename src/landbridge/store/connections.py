@@ -184,7 +184,7 @@ def _decode_report(report: str) -> model.ConnectionObservation:
 
 
 def _row(row: Any, seen_at: datetime | None) -> Row:
-    """Of `_COLUMNS`."""
+    """`seen_at` is when its gateway was looked at."""
     seq, spec, generation, deleting, applied, report = row
     return Row(
         seq=seq,
@@ -198,7 +198,7 @@ def _row(row: Any, seen_at: datetime | None) -> Row:
 
 
 def _seen_row(row: Any) -> Row:
-    """Of `_ROW`."""
+    """Its last column is when its gateway was looked at."""
     return _row(row[:-1], None if row[-1] is None else codec.moment(row[-1]))
 
 

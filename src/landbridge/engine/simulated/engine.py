@@ -15,8 +15,8 @@ from landbridge import model
 from landbridge.engine import base
 
 NEGOTIATION_SECONDS = 0.05
-#: Where a device without an address is said to begin from (RFC 5737).
-ANYWHERE = "192.0.2.1"
+#: Where a device without an address is said to begin from: no address that a site gives out (RFC 2544).
+ANYWHERE = "198.18.0.1"
 #: What charon would say, so that the diagnosis reads it as it reads the real thing.
 LINES = {
     "down": "giving up after 5 retransmits",
