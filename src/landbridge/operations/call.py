@@ -124,9 +124,11 @@ def check_match(call: Call, present: str) -> None:
         raise errors.Changed(f"If-Match is {wanted[:80]}, and the resource is {present} by now; read it again")
 
 
-def later(call: Call, than: datetime) -> datetime:
-    """The time of an update. No two of one resource share it, so that it tells versions apart."""
-    return max(call.now, than + timedelta(milliseconds=1))
+def later(call: Call, than: datetime | None) -> datetime:
+    """The time of an update, or of what is listed by its time; `than` is the one before, if any. No two of one resource or list
+    share it, so that it tells versions apart.
+    """
+    return call.now if than is None else max(call.now, than + timedelta(milliseconds=1))
 
 
 def audit(tx: Transaction, call: Call, action: str, resource_id: str) -> None:

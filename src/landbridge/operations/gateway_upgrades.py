@@ -52,8 +52,7 @@ def upgrade(tx: Transaction, call: Call, ask: tuple[str, str | None]) -> Shown:
 
 
 def _started(tx: Transaction, call: Call, row: gateways.Row) -> model.GatewayJob:
-    newest = gateway_jobs.newest(tx, call.project_id)
-    call = dataclasses.replace(call, now=calls.later(call, newest) if newest else call.now)
+    call = dataclasses.replace(call, now=calls.later(call, gateway_jobs.newest(tx, call.project_id)))
     job = model.GatewayJob(
         id=calls.new_id(),
         project_id=call.project_id,
