@@ -13,7 +13,7 @@ from typing import Any
 
 from vici.protocol import Packet, Transport
 
-from landbridge import bootstrap, config
+from landbridge import bootstrap, config, processes
 from landbridge.agent import loop
 from landbridge.engine import base
 
@@ -40,7 +40,7 @@ def opened(data: str, site_file: str) -> Iterator[tuple[bootstrap.StoreSource, b
     with bootstrap.open_data(settings) as found:
         engine = bootstrap.make_engine(settings, site)
         assert engine is not None
-        yield bootstrap.StoreSource(found, site), engine
+        yield bootstrap.StoreSource(found, site, processes.Pulse()), engine
 
 
 @contextlib.contextmanager

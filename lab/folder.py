@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from landbridge import bootstrap, config, model, site_file
+from landbridge import bootstrap, config, model, processes, site_file
 from landbridge.api import app
 from landbridge.operations import call
 from landbridge.store import observations
@@ -21,7 +21,8 @@ class Folder:
 
     def __init__(self, data: bootstrap.Data, settings: config.Settings) -> None:
         self.data = data
-        self._application = app.build(bootstrap.make_parts(settings, site_file.default(), data, None, None))
+        parts = bootstrap.make_parts(settings, site_file.default(), data, {"name": "none"}, processes.Pulse())
+        self._application = app.build(parts)
         bootstrap.write_credentials(data, ADDRESS)
 
     @property

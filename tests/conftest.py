@@ -22,7 +22,7 @@ import httpx
 import hypothesis
 import pytest
 
-from landbridge import bootstrap, config, model, site_file
+from landbridge import bootstrap, config, model, processes, site_file
 from landbridge.agent import loop
 from landbridge.api import app
 from landbridge.engine.simulated import Simulated
@@ -211,10 +211,12 @@ def service_in(
     used_site = site or site_file.default()
     with bootstrap.open_data(settings) as data:
         engine = Simulated()
-        agent = loop.Agent(bootstrap.StoreSource(data, used_site), engine, loop.Pace(tick=settings.agent.tick_seconds))
+        pulse = processes.Pulse()
+        source = bootstrap.StoreSource(data, used_site, pulse)
+        agent = loop.Agent(source, engine, loop.Pace(tick=settings.agent.tick_seconds))
         data.database.on_nudge = agent.nudge
         settings = dataclasses.replace(settings, limits=config.Limits(**limits), quotas=quotas or config.Quotas())
-        parts = bootstrap.make_parts(settings, used_site, data, engine, agent)
+        parts = bootstrap.make_parts(settings, used_site, data, engine.describe(), pulse)
         application = app.build(parts)
         http = Http(application)
         agent.start()
@@ -325,6 +327,14 @@ class Server:
     @property
     def log(self) -> str:
         return self.log_path.read_text()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def port(self) -> int:
+        return int(self.credentials["endpoint"].rpartition(":")[2])
 
     @property
     def credentials(self) -> dict[str, str]:

@@ -1,18 +1,18 @@
 """Puts the parts together: the only module that sees both the store and the engine.
 
-`open_data` is what every command on a data folder starts with; `serve` is the whole service in one process.
+`open_data` is what every command on a data folder starts with; `serve` is the whole service, with `answer_beside` in its other processes.
 """
 
 import contextlib
 import dataclasses
 import fcntl
+import functools
 import gc
 import logging
 import os
 import socket
-import time
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -20,7 +20,7 @@ from typing import Any
 
 import uvicorn
 
-from landbridge import config, data_folder, errors, model, site_file
+from landbridge import config, data_folder, errors, model, processes, site_file
 from landbridge.agent import loop
 from landbridge.api import app, listener, protocol
 from landbridge.engine import base
@@ -35,6 +35,8 @@ CREDENTIALS = "credentials.toml"
 FINGERPRINT_KEY = vault.FINGERPRINT_KEY
 #: A look that is this many ticks late means that the agent stands still.
 LATE_TICKS = 3
+#: Processes that answer the API, where nobody says how many. More than this many wait for each other's writes.
+PROCESSES = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,9 +129,10 @@ def make_engine(settings: config.Settings, site: model.Site) -> base.Engine[Any,
 class StoreSource:
     """Binds the agent to the store of the same process. Writes of a look only what changed since the look before."""
 
-    def __init__(self, data: Data, site: model.Site) -> None:
+    def __init__(self, data: Data, site: model.Site, pulse: processes.Pulse) -> None:
         self._data = data
         self._site = site
+        self.ticked = pulse.beat
         self._reported: dict[str, dict[str, model.ConnectionObservation]] = {}
 
     def gateways(self) -> frozenset[str]:
@@ -195,19 +198,39 @@ def serve(settings: config.Settings) -> None:
         open_data(settings) as data,
     ):
         engine = make_engine(settings, site)
+        pulse = processes.Pulse()
         agent = None
         if engine is not None:
-            agent = loop.Agent(StoreSource(data, site), engine, loop.Pace(tick=settings.agent.tick_seconds))
+            agent = loop.Agent(StoreSource(data, site, pulse), engine, loop.Pace(tick=settings.agent.tick_seconds))
             data.database.on_nudge = agent.nudge
             agent.start()
         keeping = retention.Retention(data.database, _kept(settings.limits))
         keeping.start()
+        words = _describe(engine)
+        given = (settings, site, words, listening.fileno(), pulse.file)
+        count = settings.serve.processes or min(len(os.sched_getaffinity(0)), PROCESSES)
+        files = (listening.fileno(), pulse.file)
+        beside = processes.Beside("landbridge.cli.beside", count - 1, given, files, data.database.on_nudge)
         try:
-            _answer(listening, certificate, data, make_parts(settings, site, data, engine, agent))
+            _announce(listening, certificate, data)
+            beside.start()
+            _answer(listening, certificate, make_parts(settings, site, data, words, pulse))
         finally:
+            beside.stop()
             keeping.stop()
             if agent is not None:
                 agent.stop()
+
+
+def answer_beside() -> None:
+    """The API in another process than the agent's, for as long as that one lives. Raises ConfigError."""
+    alive, (settings, site, words, listening, pulse) = processes.given()
+    certificate = listener.certificate(settings.serve)
+    with socket.socket(fileno=listening) as shared, open_data(settings, make=False) as data:
+        if words["name"] != "none":
+            data.database.on_nudge = processes.tell
+        parts = make_parts(settings, site, data, words, processes.Pulse(pulse))
+        _answer(shared, certificate, parts, functools.partial(processes.when_alone, alive))
 
 
 def _kept(limits: config.Limits) -> retention.Limits:
@@ -215,15 +238,17 @@ def _kept(limits: config.Limits) -> retention.Limits:
     return retention.Limits(age=age, events=limits.audit_events or None)
 
 
-def make_parts(
-    settings: config.Settings,
-    site: model.Site,
-    data: Data,
-    engine: base.Engine[Any, Any] | None,
-    agent: loop.Agent | None,
-) -> app.Parts:
-    """What the HTTP edge is made of."""
+def _describe(engine: base.Engine[Any, Any] | None) -> dict[str, str]:
     words = engine.describe() if engine is not None else {"name": "none"}
+    for name, value in words.items():
+        log.log(logging.WARNING if value.startswith("no:") else logging.INFO, "engine: %s %s", name, value)
+    return words
+
+
+def make_parts(
+    settings: config.Settings, site: model.Site, data: Data, words: dict[str, str], pulse: processes.Pulse
+) -> app.Parts:
+    """What the HTTP edge is made of. `words` describe the engine."""
     service = call.Service(
         database=data.database,
         engine=words["name"],
@@ -234,23 +259,30 @@ def make_parts(
         connection_limit=settings.limits.connections_per_gateway or None,
         quotas=settings.quotas,
     )
-    for name, value in words.items():
-        log.log(logging.WARNING if value.startswith("no:") else logging.INFO, "engine: %s %s", name, value)
     return app.Parts(
         service=service,
         gate=access.Gate(data.database.read, data.vault),
-        readiness=lambda: _readiness(settings, data, words, agent),
+        readiness=lambda: _readiness(settings, data, words, pulse),
     )
 
 
-def _answer(listening: socket.socket, certificate: listener.Certificate | None, data: Data, parts: app.Parts) -> None:
+def _announce(listening: socket.socket, certificate: listener.Certificate | None, data: Data) -> None:
     endpoint = _endpoint(listening, certificate)
     write_credentials(data, endpoint)
     log.info("listening on %s (pages at /docs), first credentials in %s", endpoint, data.path / CREDENTIALS)
+    _tell_systemd("READY=1")
+
+
+def _answer(
+    listening: socket.socket,
+    certificate: listener.Certificate | None,
+    parts: app.Parts,
+    when_alone: Callable[[Callable[[], None]], None] = lambda _: None,
+) -> None:
+    """Until a signal comes, or what `when_alone` is given is called."""
     gc.collect()
     gc.freeze()  # what is here now stays: looking through it again and again cost a twentieth of every request
     gc.set_threshold(20000, 20, 50)
-    _tell_systemd("READY=1")
     options = uvicorn.Config(
         app.build(parts),
         http=protocol.Protocol,
@@ -261,7 +293,9 @@ def _answer(listening: socket.socket, certificate: listener.Certificate | None, 
         timeout_graceful_shutdown=5,
         ssl_context_factory=None if certificate is None else lambda *_: certificate.context,
     )
-    uvicorn.Server(options).run(sockets=[listening])
+    server = uvicorn.Server(options)
+    when_alone(functools.partial(setattr, server, "should_exit", True))
+    server.run(sockets=[listening])
 
 
 def _endpoint(listening: socket.socket, certificate: listener.Certificate | None) -> str:
@@ -280,16 +314,13 @@ def _tell_systemd(word: str) -> None:
 
 
 def _readiness(
-    settings: config.Settings, data: Data, engine: dict[str, str], agent: loop.Agent | None
+    settings: config.Settings, data: Data, engine: dict[str, str], pulse: processes.Pulse
 ) -> tuple[bool, dict[str, Any]]:
     paused = data.database.read(pauses.every)
     words: dict[str, Any] = {"database": "ok", "engine": engine}
     if paused:
         words["paused"] = {one or "all gateways": f"since {at:%Y-%m-%dT%H:%M:%SZ}" for one, at in paused.items()}
-    if agent is None:
-        return True, {"status": "ready", **words}
-    late = LATE_TICKS * settings.agent.tick_seconds
-    moving = agent.last_tick is not None and time.monotonic() - agent.last_tick < late
+    moving = engine["name"] == "none" or pulse.age < LATE_TICKS * settings.agent.tick_seconds
     return moving, {"status": "ready" if moving else "the agent stands still", **words}
 
 

@@ -49,6 +49,9 @@ class Serve:
     insecure_http: bool = False
     """Whether other than loopback addresses may be listened on without TLS, as behind a proxy that has it."""
 
+    processes: int = 0
+    """Processes that answer the API, at most 64. 0: one a processor, but no more than 4. The agent is in the first of them."""
+
 
 #: Flags of `landbridge serve`; some are of other commands too.
 FLAGS = tuple(field.name for field in dataclasses.fields(Serve))
@@ -217,6 +220,8 @@ def _check_serve(serve: Serve, given: Mapping[str, tuple[str, Any]]) -> None:
     host, _, port = serve.listen.rpartition(":")
     if not host or not port.isdigit() or int(port) > 65535:
         raise errors.ConfigError(f"{place('listen')}: {serve.listen!r} is not HOST:PORT")
+    if serve.processes > 64:
+        raise errors.ConfigError(f"{place('processes')}: {serve.processes} is not allowed (from 0 to 64)")
     for one, other in (("tls_certificate", "tls_key"), ("tls_key", "tls_certificate")):
         if getattr(serve, one) and not getattr(serve, other):
             raise errors.ConfigError(f"{place(one)}: needs {other} too")

@@ -49,6 +49,7 @@ class Source:
     def __init__(self, world: World) -> None:
         self.world = world
         self.broken_times = 0
+        self.ticks = 0
         self.pause_broken_times = 0
 
     def gateways(self) -> frozenset[str]:
@@ -59,6 +60,9 @@ class Source:
 
     def desired(self, gateway_id: str) -> Any:
         return self.world.wanted.get(gateway_id)
+
+    def ticked(self) -> None:
+        self.ticks += 1
 
     def paused(self) -> frozenset[str | None]:
         if self.pause_broken_times:

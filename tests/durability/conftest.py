@@ -20,6 +20,8 @@ from landbridge import bootstrap, config
 
 VPC = "0cf79a3f-6cf9-4d9c-a8df-d7ace626b0fa"
 RUN = "import os, signal, sys\n{beforehand}\nfrom landbridge.cli import main\nsys.exit(main.main())"
+#: For a server that has been altered beforehand: other processes than the first would not be.
+ALONE = ("--processes", "1")
 MANY_CONNECTIONS = "os.environ['LANDBRIDGE_LIMITS_CONNECTIONS_PER_GATEWAY'] = '100000'"
 Answer = tuple[int, dict[str, Any]]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.durability.conftest import findings
+from tests.durability.conftest import ALONE, findings
 
 #: A tracer of its own kills the server when it enters this system call for the time of this number.
 KILLED = """
@@ -37,7 +37,7 @@ def test_a_first_start_that_is_killed_is_done_by_the_next(
     start: Any, until: Any, tmp_path: Path, calls: str, number: int
 ):
     folder = tmp_path / "data"
-    server = start(folder, beforehand=KILLED.format(calls=calls, number=number, trace=tmp_path / "trace"))
+    server = start(folder, *ALONE, beforehand=KILLED.format(calls=calls, number=number, trace=tmp_path / "trace"))
     until(lambda: not server.alive() or "listening on" in server.log, "the server to be killed")
     assert "listening on" not in server.log
     with contextlib.closing(start(folder).ready(until).caller()) as caller:

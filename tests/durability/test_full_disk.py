@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.durability.conftest import Answer, Server, findings, peer
+from tests.durability.conftest import ALONE, Answer, Server, findings, peer
 
 pytestmark = pytest.mark.tunnel
 CALLERS = 16
@@ -127,7 +127,7 @@ def test_a_disk_that_fills_up_refuses_and_goes_on_when_there_is_room(
     disk: Disk, prepared: Any, start_there: Any, until: Any, tmp_path: Path, beforehand: str, said: str
 ):
     shutil.copytree(prepared[0], disk.seen_at)
-    server = start_there(beforehand=beforehand).ready(until)
+    server = start_there(*(ALONE if beforehand else ()), beforehand=beforehand).ready(until)
     disk.fill(left=150 * PAGE)
     load = Load(server, 0, 12)
     refused = load.named(503)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.durability.conftest import Answer, Server, findings, peer, tunnel
+from tests.durability.conftest import ALONE, Answer, Server, findings, peer, tunnel
 
 KILLS = 20
 CALLERS = 16
@@ -204,7 +204,7 @@ def test_a_create_that_was_stored_but_not_answered_is_answered_by_its_retry(fold
     """Killed between commit and answer, then again, then asked in peace: one resource, and the body must be the same."""
     before = _stored(folder)
     for _ in range(2):
-        caller = start(folder, beforehand=UNANSWERED).ready(until).caller()
+        caller = start(folder, *ALONE, beforehand=UNANSWERED).ready(until).caller()
         with pytest.raises((OSError, http.client.HTTPException)):
             caller.ask("POST", "customer-gateways", peer(1), "the token")
         assert [name for key, (name, _) in _stored(folder).items() if key not in before] == ["peer-1"]
@@ -228,7 +228,7 @@ database._commit = lambda c, group: os.kill(os.getpid(), signal.SIGKILL) if grou
 
 def test_a_create_that_was_killed_before_its_commit_is_made_by_its_retry(folder: Path, start: Any, until: Any):
     before = _stored(folder)
-    caller = start(folder, beforehand=UNSTORED).ready(until).caller()
+    caller = start(folder, *ALONE, beforehand=UNSTORED).ready(until).caller()
     with pytest.raises((OSError, http.client.HTTPException)):
         caller.ask("POST", "customer-gateways", peer(1), "the token")
     assert _stored(folder) == before

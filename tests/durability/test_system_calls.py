@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.durability.conftest import RUN, Server, peer, tunnel
+from tests.durability.conftest import ALONE, RUN, Server, peer, tunnel
 
 CALLERS = 8
 ROUNDS = 6
@@ -115,7 +115,17 @@ def traced(folder: Path, gateway: Any, tmp_path: Path, until: Any) -> Callable[[
     def run(beforehand: str) -> tuple[set[str], str]:
         trace, log = tmp_path / "trace", tmp_path / "traced.log"
         program = [sys.executable, "-c", RUN.format(beforehand=beforehand), "serve", "--data", str(folder)]
-        command = [*STRACE, "-o", str(trace), *program, "--listen", "127.0.0.1:0", "--engine", "none"]
+        command = [
+            *STRACE,
+            "-o",
+            str(trace),
+            *program,
+            "--listen",
+            "127.0.0.1:0",
+            "--engine",
+            "none",
+            *(ALONE if beforehand else ()),
+        ]
         with log.open("w") as output, subprocess.Popen(command, stdout=output, stderr=output) as process:
             server = Server(folder, log, process.pid)
             try:

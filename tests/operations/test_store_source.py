@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from landbridge import bootstrap, model, site_file
+from landbridge import bootstrap, model, processes, site_file
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def still(open_service: Any) -> Any:
 
 @pytest.fixture
 def source(still: Any) -> bootstrap.StoreSource:
-    return bootstrap.StoreSource(still.data, site_file.default())
+    return bootstrap.StoreSource(still.data, site_file.default(), processes.Pulse())
 
 
 def _applied(wanted: model.DesiredGateway, **words: Any) -> model.Observation:
@@ -147,7 +147,7 @@ def test_a_new_source_writes_everything_again(still: Any, source: bootstrap.Stor
     made = api.connection(gateway)
     down = _applied(source.desired(gateway["id"]))
     source.report(down)
-    other = bootstrap.StoreSource(still.data, site_file.default())
+    other = bootstrap.StoreSource(still.data, site_file.default(), processes.Pulse())
     refused = model.ConnectionObservation(connection_id=made["id"], applied_generation=1, refused="no")
     other.report(replace(down, connections=(refused,)))
     assert api.diagnosis(made["id"])["status"] == "ERROR"

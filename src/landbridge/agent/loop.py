@@ -56,6 +56,9 @@ class Source(Protocol):
     def paused(self) -> frozenset[str | None]:
         """Ids of the gateways that are watched and left alone; None among them: all are."""
 
+    def ticked(self) -> None:
+        """The agent moves: it has just begun to look at all gateways."""
+
     def report(self, seen: model.Observation) -> None: ...
 
 
@@ -91,7 +94,6 @@ class Agent:
             threading.Thread(target=self._schedule, name="agent-schedule"),
             threading.Thread(target=self._watch, name="agent-watch"),
         ]
-        self.last_tick: float | None = None
 
     def start(self) -> None:
         for thread in self._threads:
@@ -180,7 +182,7 @@ class Agent:
         except Exception:
             log.exception("the list of gateways could not be read; next try at the next tick")
             return
-        self.last_tick = time.monotonic()
+        self._source.ticked()
         with self._changed:
             for gateway_id in [
                 g for g, state in self._gateways.items() if g not in known and not state.running and state.due is None

@@ -1,13 +1,12 @@
 """`landbridge`: serve, keys, projects, engine, check-config."""
 
 import argparse
-import logging
 import os
 import sys
 from collections.abc import Sequence
 
 from landbridge import __version__, bootstrap, config, errors
-from landbridge.cli import data_folder, database, install, loop
+from landbridge.cli import data_folder, database, install, log, loop
 from landbridge.operations import access, call
 
 
@@ -46,6 +45,9 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--tls-key", metavar="FILE", help="the certificate's private key (PEM)")
     serve.add_argument(
         "--insecure-http", action="store_true", default=None, help="listen beyond this machine without TLS"
+    )
+    serve.add_argument(
+        "--processes", metavar="N", help="processes that answer the API (default one a processor, at most 4)"
     )
 
     of_keys = verbs.add_parser("keys", help="access keys").add_subparsers(required=True, metavar="VERB")
@@ -103,27 +105,8 @@ def _verb(verbs: argparse._SubParsersAction, name: str, text: str, command: obje
     return parser
 
 
-class _Lines(logging.Formatter):
-    """Formats the time once a second: a line a request is a tenth of what the request costs."""
-
-    _second = 0
-    _text = ""
-
-    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802 - logging's name
-        second = int(record.created)
-        if second != self._second:
-            self._second, self._text = second, super().formatTime(record, "%Y-%m-%dT%H:%M:%S")
-        return f"{self._text}.{int(record.msecs):03d}"
-
-
 def _serve(settings: config.Settings, _: argparse.Namespace) -> None:
-    handler = logging.StreamHandler()
-    handler.setFormatter(_Lines("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logging.basicConfig(level=logging.INFO, handlers=[handler])
-    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
-    logging._srcfile = None  # noqa: SLF001 - the manual's way to spare a walk of the stack
-    for noisy in ("alembic", "pyroute2", "asyncio"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+    log.start()
     try:
         bootstrap.serve(settings)
     except KeyboardInterrupt:

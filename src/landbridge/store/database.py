@@ -1,5 +1,7 @@
 """The database file, and who may touch it when: one writer at a time that commits in groups, readers beside it.
 
+Several processes may have it open. They write in turns (see `turn`): a group each.
+
 Every write operation runs in a savepoint of its own; one durable commit (WAL, synchronous=FULL) ends its group, and
 only then is anybody answered. The operations of a group run on the event loop's own thread, one after another, and only
 the commit leaves it: in a thread of their own they would fight with the loop for the interpreter at every statement.
@@ -23,6 +25,7 @@ import sqlalchemy.exc
 from landbridge import errors
 from landbridge.store import migrate
 from landbridge.store.statement import Statement
+from landbridge.store.turn import Turn
 
 log = logging.getLogger(__name__)
 R = TypeVar("R")
@@ -99,7 +102,7 @@ class Database:
             self._writer = _connect(path)
         except (sqlite3.DatabaseError, sqlalchemy.exc.DatabaseError, alembic.util.CommandError) as error:
             raise errors.ConfigError(f"{path}: {error}".splitlines()[0]) from None
-        self._writing = threading.Lock()
+        self._writing = Turn(path.with_name("turn"))
         self._waiting: list[_Job] = []
         self._group: asyncio.Task[None] | None = None
         self._logged = 0
@@ -115,6 +118,7 @@ class Database:
         self._threads.shutdown()
         for connection in self._opened:
             connection.close()
+        self._writing.close()
 
     def write(self, work: Callable[[Transaction], R]) -> R:
         """Runs `work` in a transaction of its own, durably. Not for the event loop's thread."""
