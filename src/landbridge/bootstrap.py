@@ -192,8 +192,9 @@ def serve(settings: config.Settings) -> None:
     """The whole service, until SIGINT or SIGTERM. Tunnels stay up when it ends. Raises ConfigError."""
     site = load_site(settings)
     certificate = listener.certificate(settings.serve)
+    count = settings.serve.processes or min(len(os.sched_getaffinity(0)), PROCESSES)
     with (
-        listener.open_socket(settings.serve) as listening,
+        listener.open_sockets(settings.serve, count) as (listening, *others),
         _alone(data_folder.make(settings)),
         open_data(settings) as data,
     ):
@@ -207,13 +208,12 @@ def serve(settings: config.Settings) -> None:
         keeping = retention.Retention(data.database, _kept(settings.limits))
         keeping.start()
         words = _describe(engine)
-        given = (settings, site, words, listening.fileno(), pulse.file)
-        count = settings.serve.processes or min(len(os.sched_getaffinity(0)), PROCESSES)
-        files = (listening.fileno(), pulse.file)
-        beside = processes.Beside("landbridge.cli.beside", count - 1, given, files, data.database.on_nudge)
+        beside = processes.Beside("landbridge.cli.beside", data.database.on_nudge)
         try:
             _announce(listening, certificate, data)
-            beside.start()
+            for other in others:
+                files = (other.fileno(), pulse.file)
+                beside.start((settings, site, words, *files), files)
             _answer(listening, certificate, make_parts(settings, site, data, words, pulse))
         finally:
             beside.stop()
@@ -226,11 +226,11 @@ def answer_beside() -> None:
     """The API in another process than the agent's, for as long as that one lives. Raises ConfigError."""
     alive, (settings, site, words, listening, pulse) = processes.given()
     certificate = listener.certificate(settings.serve)
-    with socket.socket(fileno=listening) as shared, open_data(settings, make=False) as data:
+    with socket.socket(fileno=listening) as own, open_data(settings, make=False) as data:
         if words["name"] != "none":
             data.database.on_nudge = processes.tell
         parts = make_parts(settings, site, data, words, processes.Pulse(pulse))
-        _answer(shared, certificate, parts, functools.partial(processes.when_alone, alive))
+        _answer(own, certificate, parts, functools.partial(processes.when_alone, alive))
 
 
 def _kept(limits: config.Limits) -> retention.Limits:

@@ -43,25 +43,22 @@ class Pulse:
 
 
 class Beside:
-    """`count` processes of the Python module `module` between `start` and `stop`. `given` and the open `files` are what each
-    gets; `heed` is called with the ids that they name.
-    """
+    """Processes of the Python module `module`, from `start` to `stop`. `heed` is called with the ids that they name."""
 
-    def __init__(
-        self, module: str, count: int, given: Any, files: Sequence[int], heed: Callable[[set[str]], None]
-    ) -> None:
+    def __init__(self, module: str, heed: Callable[[set[str]], None]) -> None:
         self._alive, self._life = os.pipe()
         self._command = [sys.executable, "-m", module]
-        self._given = pickle.dumps((self._alive, given))
-        self._files = (self._alive, *files)
         self._heed = heed
         self._stopping = threading.Event()
         self._running: set[subprocess.Popen[bytes]] = set()
-        self._threads = [threading.Thread(target=self._keep, name=f"beside-{n}") for n in range(count)]
+        self._threads: list[threading.Thread] = []
 
-    def start(self) -> None:
-        for thread in self._threads:
-            thread.start()
+    def start(self, given: Any, files: Sequence[int]) -> None:
+        """One more. `given` and the open `files` are what it gets, and whoever takes its place."""
+        words = pickle.dumps((self._alive, given))
+        thread = threading.Thread(target=self._keep, args=(words, (self._alive, *files)), name="beside")
+        self._threads.append(thread)
+        thread.start()
 
     def stop(self) -> None:
         """Lets them finish what they are answering, and waits for their end."""
@@ -76,24 +73,24 @@ class Beside:
             thread.join()
         os.close(self._alive)
 
-    def _keep(self) -> None:
+    def _keep(self, words: bytes, files: tuple[int, ...]) -> None:
         while not self._stopping.is_set():
-            why = self._run()
+            why = self._run(words, files)
             if not self._stopping.wait(AGAIN_SECONDS):
                 log.error("a process that answers the API %s; another one takes its place", why)
 
-    def _run(self) -> str:
+    def _run(self, words: bytes, files: tuple[int, ...]) -> str:
         """Until the process ends; gives how it did."""
         try:
             process: Any = subprocess.Popen(  # noqa: S603
-                self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=self._files
+                self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=files
             )
         except OSError as error:
             return f"could not be started ({error.strerror})"
         with process:
             self._running.add(process)
             with contextlib.suppress(BrokenPipeError), process.stdin as its_input:
-                its_input.write(self._given)
+                its_input.write(words)
             self._hear(process.stdout.fileno())
             process.wait()
             self._running.discard(process)
@@ -119,10 +116,14 @@ def tell(gateway_ids: set[str]) -> None:
 
 
 def when_alone(alive: int, end: Callable[[], None]) -> None:
-    """In a process beside the first: calls `end`, in a thread of its own, when the first process is gone or wants it."""
+    """In a process beside the first: calls `end`, in a thread of its own, when the first process is gone or wants it. Perhaps
+    nobody is left then who would kill a process that hangs.
+    """
 
     def wait() -> None:
         os.read(alive, 1)
         end()
+        time.sleep(PATIENCE_SECONDS)
+        os._exit(1)
 
     threading.Thread(target=wait, name="alive", daemon=True).start()

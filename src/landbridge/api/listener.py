@@ -5,10 +5,12 @@ certificate's files are looked at on every handshake: whoever renews them need t
 (one of the two renewed already, the other not) change nothing, and are told in the log.
 """
 
+import contextlib
 import ipaddress
 import logging
 import socket
 import ssl
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -41,12 +43,23 @@ def resolve(serve: config.Serve) -> tuple[socket.AddressFamily, str, int]:
     return family, host, int(port)
 
 
-def open_socket(serve: config.Serve) -> socket.socket:
+@contextlib.contextmanager
+def open_sockets(serve: config.Serve, count: int) -> Iterator[list[socket.socket]]:
+    """So many sockets on one port, among which the kernel spreads clients. Raises ConfigError."""
     family, host, port = resolve(serve)
-    try:
-        return socket.create_server((host, port), family=family, backlog=1024)
-    except OSError as error:
-        raise errors.ConfigError(f"--listen {serve.listen}: {error.strerror}") from None
+    with contextlib.ExitStack() as opened:
+        try:
+            with socket.socket(family) as alone:  # a port that is shared would be shared with another service too
+                alone.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                alone.bind((host, port))
+            found: list[socket.socket] = []
+            for _ in range(count):
+                made = socket.create_server((host, port), family=family, backlog=1024, reuse_port=count > 1)
+                found.append(opened.enter_context(made))
+                port = made.getsockname()[1]
+        except OSError as error:
+            raise errors.ConfigError(f"--listen {serve.listen}: {error.strerror}") from None
+        yield found
 
 
 def certificate(serve: config.Serve) -> "Certificate | None":
