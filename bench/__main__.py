@@ -41,7 +41,7 @@ class Server:
     def __init__(self, data: Path, engine: str, *, profile: Path | None = None) -> None:
         command = [str(BIN / "landbridge"), "serve", "--data", str(data), "--listen", "127.0.0.1:0", "--engine", engine]
         if profile is not None:
-            command = [sys.executable, "-m", "cProfile", "-o", str(profile), *command]
+            command = [sys.executable, "-m", "cProfile", "-o", str(profile), *command, "--processes", "1"]
         environment = dict(os.environ, LANDBRIDGE_LIMITS_CONNECTIONS_PER_GATEWAY="100000")
         self.log = data.with_suffix(".log").open("ab")
         self.process = subprocess.Popen(command, env=environment, stdout=self.log, stderr=self.log)
