@@ -171,6 +171,16 @@ def test_an_if_id_is_never_used_again(database: Database, made: Any):
     assert database.read(lambda tx: gateways.find_any(tx, gateway.id)).next_if_id == after_first + 1
 
 
+def test_a_page_of_a_gateway_is_one_walk_of_its_index(database: Database):
+    statement = connections._PAGE_OF_GATEWAY
+    plan = database.read(
+        lambda tx: tx.cursor.execute(f"EXPLAIN QUERY PLAN {statement.text}", [1] * len(statement.names)).fetchall()
+    )
+    walk, look = [row[-1] for row in plan]
+    assert "ix_connection_gateway_seq_seq (gateway_seq=? AND seq>?)" in walk
+    assert "connection_observation USING INTEGER PRIMARY KEY" in look
+
+
 # -- counters ---------------------------------------------------------------------------------------------------------
 
 
