@@ -5,12 +5,7 @@ import sqlite3
 import uuid
 from pathlib import Path
 
-COLUMNS = (
-    "id, project_id, gateway_id, customer_gateway_id, endpoint, identity, if_id, generation, deleting, spec_version"
-)
-
-
-SEEN = "gateway_id, applied_generation, failure, seen_at"
+COLUMNS = "seq, id, project_id, gateway_seq, customer_gateway_seq, endpoint, identity, if_id, generation, deleting, spec_version"
 
 
 def multiply(data: Path, rows: int) -> None:
@@ -21,30 +16,26 @@ def multiply(data: Path, rows: int) -> None:
     connection.execute("pragma synchronous=off")
     connection.execute("pragma cache_size=-500000")
     [found] = connection.execute(f"select {COLUMNS}, spec from connection").fetchall()
-    original, project = found[:2]
+    first, original, project = found[:3]
     spec = json.loads(found[-1])
     text = json.dumps(spec | {"id": "@", "gateway_id": "#"}, separators=(",", ":"))
-    [report] = connection.execute("select report from observation where resource_id = ?", (original,)).fetchone()
-    gateways = [found[0] for found in connection.execute("select id from vpn_gateway")]
+    [(_, applied, report)] = connection.execute("select * from connection_observation").fetchall()
+    gateways = connection.execute("select seq, id from vpn_gateway").fetchall()
     ids = [str(uuid.uuid4()) for _ in range(1, rows)]
 
     def copies() -> object:
         for n, made in enumerate(ids, start=1):
-            gateway = gateways[n % len(gateways)]
+            seq, gateway = gateways[n % len(gateways)]
             copy = text.replace("@", made, 1).replace("#", gateway, 1)
-            yield (made, project, gateway, f"peer-{n}", 1, f"identity-{n}", n + 1, 1, 0, 1, copy)
+            yield (first + n, made, project, seq, -n, 1, f"identity-{n}", n + 1, 1, 0, 1, copy)  # -n: of nobody
 
-    def seen() -> object:
-        for made in ids:
-            yield (made, report.replace(original, made))
+    def looks() -> object:
+        for n, made in enumerate(ids, start=1):
+            yield (first + n, applied, report.replace(original, made))
 
     connection.execute("begin")
-    connection.executemany(f"insert into connection ({COLUMNS}, spec) values ({', '.join('?' * 11)})", copies())
-    connection.executemany(
-        f"insert into observation ({SEEN}, resource_id, report)"
-        f" select {SEEN}, ?1, ?2 from observation where resource_id = '{original}'",
-        seen(),
-    )
+    connection.executemany(f"insert into connection ({COLUMNS}, spec) values ({', '.join('?' * 12)})", copies())
+    connection.executemany("insert into connection_observation values (?, ?, ?)", looks())
     connection.execute("update gateway_count set connections = ?", (rows // len(gateways),))
     connection.execute("commit")
     connection.execute("pragma wal_checkpoint(truncate)")

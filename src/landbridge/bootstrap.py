@@ -163,7 +163,7 @@ class StoreSource:
             gateway=row.gateway,
             generation=row.generation,
             network=self._site.network(network_id) or model.Network(id=network_id),
-            connections=tuple(self._wanted(one, addresses, behind) for one in connections.wanted(tx, gateway_id)),
+            connections=tuple(self._wanted(one, addresses, behind) for one in connections.wanted(tx, row.seq)),
             fingerprint_key=self._data.fingerprint_key,
             eips=eips,
             restarts=row.restarts,

@@ -44,7 +44,9 @@ def test_what_is_drawn_for_one_is_not_drawn_for_another(shared_service: Any):
     ids = [each["id"] for each in made]
     rows = shared_service.data.database.read(
         lambda tx: tx.cursor.execute(
-            "SELECT id, if_id, tunnel_block FROM connection WHERE gateway_id = ? ORDER BY seq", (gateway["id"],)
+            "SELECT id, if_id, tunnel_block FROM connection"
+            " WHERE gateway_seq = (SELECT seq FROM vpn_gateway WHERE id = ?) ORDER BY seq",
+            (gateway["id"],),
         ).fetchall()
     )
     assert [row[0] for row in rows] == ids

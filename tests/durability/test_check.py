@@ -129,8 +129,8 @@ SPEC = "UPDATE {table} SET spec = json_set(spec, '$.{at}', {value}) WHERE id = '
             id="stray-tag",
         ),
         pytest.param(
-            "INSERT INTO observation SELECT 'nobody', gateway_id, 1, NULL, NULL, 1 FROM observation LIMIT 1",
-            "observation: nobody is not there",
+            "INSERT INTO connection_observation VALUES (99, 1, NULL)",
+            "connection_observation row 99: its connection is not there",
             id="stray-observation",
         ),
         pytest.param("UPDATE connection SET spec = 'x'", "connection <a>: its spec does not read", id="spec"),
@@ -158,7 +158,7 @@ SPEC = "UPDATE {table} SET spec = json_set(spec, '$.{at}', {value}) WHERE id = '
             id="identity",
         ),
         pytest.param(
-            "UPDATE connection SET customer_gateway_id = '{cgw_b}', endpoint = 2 WHERE id = '{a}'",
+            "UPDATE connection SET customer_gateway_seq = 2, endpoint = 2 WHERE id = '{a}'",
             "<a>: its customer_gateway_id is '<cgw_b>', in its spec '<cgw_a>'",
             id="other-peer",
         ),

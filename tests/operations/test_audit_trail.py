@@ -125,7 +125,8 @@ def test_everything_deleted_leaves_only_the_audit_trail(service: Any):
     for path in (f"customer-gateways/{peer['id']}", f"vpn-gateways/{gateway['id']}"):
         api.delete(path)
         api.gone(path)
-    tables = ("vpn_gateway", "endpoint_use", "customer_gateway", "connection", "tag", "observation")
+    looks = ("gateway_observation", "connection_observation")
+    tables = ("vpn_gateway", "endpoint_use", "customer_gateway", "connection", "tag", *looks)
     rows = service.data.database.read(
         lambda tx: {t: tx.cursor.execute(f"SELECT count(*) FROM {t}").fetchone()[0] for t in tables}  # noqa: S608
     )

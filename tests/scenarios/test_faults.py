@@ -130,7 +130,8 @@ def test_a_service_that_was_away_for_an_hour_says_so_until_it_has_looked(start_s
 
 def _an_hour_passes(folder: Path) -> None:
     with sqlite3.connect(folder / "landbridge.db") as database:
-        assert database.execute(f"UPDATE observation SET seen_at = seen_at - {HOUR_MILLISECONDS}").rowcount == 2  # noqa: S608
+        text = f"UPDATE gateway_observation SET seen_at = seen_at - {HOUR_MILLISECONDS}"  # noqa: S608
+        assert database.execute(text).rowcount == 1
     database.close()
 
 

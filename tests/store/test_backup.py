@@ -56,7 +56,7 @@ def _psk(data: Path) -> str:
     """As the agent would get it."""
     with bootstrap.open_data(folder.settings(data)) as opened:
         (gateway,) = opened.database.read(
-            lambda tx: [row[0] for row in tx.cursor.execute("SELECT id FROM vpn_gateway")]
+            lambda tx: [row[0] for row in tx.cursor.execute("SELECT seq FROM vpn_gateway")]
         )
         (one,) = opened.database.read(lambda tx: connections.wanted(tx, gateway))
         assert one.psk is not None

@@ -5,6 +5,7 @@ import re
 import sqlite3
 from pathlib import Path
 
+import pytest
 import sqlalchemy
 
 from landbridge.store import migrate, tables
@@ -82,7 +83,80 @@ def test_monitors_of_connections_that_are_there_get_their_rows(tmp_path: Path):
                 "generation, deleting, spec_version, spec) VALUES (?, 'p', 'g', 'c', ?, ?, 1, 1, ?, 1, ?)",
                 (id_, number, str(number), deleting, spec),
             )
-    migrate.upgrade(path)
+    migrate.upgrade(path, "0004")
     with contextlib.closing(sqlite3.connect(path)) as connection:
         found = connection.execute("SELECT id, project_id, connection_id FROM connection_monitor").fetchall()
     assert found == [("m", "p", "monitored")]
+
+
+#: Two gateways and two customer gateways whose seqs and ids have nothing in common, three connections, one of them gone.
+BEFORE_0006 = """
+    INSERT INTO project VALUES ('p', 'ours', 1);
+    INSERT INTO vpn_gateway (seq, id, project_id, generation, deleting, spec_version, spec)
+        VALUES (3, 'g-b', 'p', 1, 0, 1, '{}'), (7, 'g-a', 'p', 1, 0, 1, '{}');
+    INSERT INTO customer_gateway (seq, id, project_id, spec_version, spec)
+        VALUES (2, 'c-b', 'p', 1, '{}'), (9, 'c-a', 'p', 1, '{}');
+    INSERT INTO connection (seq, id, project_id, gateway_id, customer_gateway_id, endpoint, identity, tunnel_block,
+        if_id, generation, deleting, simulate, psk, spec_version, spec, resets) VALUES
+        (5, 'a', 'p', 'g-a', 'c-b', 1, 'i', 4, 11, 12, 0, 'active', x'00ff', 1, '{"name": "a"}', 13),
+        (6, 'b', 'p', 'g-b', 'c-a', 2, 'i', NULL, 21, 22, 1, NULL, NULL, 1, '{"name": "b"}', 0),
+        (8, 'c', 'p', 'g-b', 'c-a', 1, 'j', NULL, 31, 32, 0, NULL, NULL, 1, '{"name": "c"}', 0);
+    DELETE FROM connection WHERE id = 'c';
+    INSERT INTO connection_monitor (id, project_id, connection_id) VALUES ('m', 'p', 'a');
+    INSERT INTO observation VALUES ('g-a', 'g-a', 1, 'broken', '{"restarts": 1}', 99), ('a', 'g-a', 12, NULL, '{}', 98),
+        ('of nothing', 'g-b', 1, NULL, '{}', 97);
+"""
+ROWS_OF_0006 = {
+    "SELECT * FROM connection": [
+        (5, "a", "p", 7, 2, 1, "i", 4, 11, 12, 0, "active", b"\x00\xff", 1, '{"name": "a"}', 13),
+        (6, "b", "p", 3, 9, 2, "i", None, 21, 22, 1, None, None, 1, '{"name": "b"}', 0),
+    ],
+    "SELECT * FROM connection_monitor": [(1, "m", "p", "a")],
+    "SELECT * FROM gateway_observation": [(7, 1, "broken", '{"restarts": 1}', 99)],
+    "SELECT * FROM connection_observation": [(5, 12, "{}")],
+    "SELECT name, seq FROM sqlite_sequence WHERE name LIKE 'connection%' ORDER BY name": [
+        ("connection", 8),
+        ("connection_monitor", 1),
+    ],
+    "PRAGMA foreign_key_check": [],
+    "PRAGMA integrity_check": [("ok",)],
+}
+
+
+def _at_0005(path: Path) -> Path:
+    migrate.upgrade(path, "0005")
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.executescript(BEFORE_0006)
+    return path
+
+
+def test_connections_and_what_was_seen_get_the_seqs_of_what_they_name(tmp_path: Path):
+    path = _at_0005(tmp_path / "landbridge.db")
+    migrate.upgrade(path, "0006")
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        assert {query: connection.execute(query).fetchall() for query in ROWS_OF_0006} == ROWS_OF_0006
+
+
+def test_no_seq_of_a_connection_is_given_again_where_none_is_left(tmp_path: Path):
+    path = _at_0005(tmp_path / "landbridge.db")
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("DELETE FROM connection_monitor")
+        connection.execute("DELETE FROM connection")
+    migrate.upgrade(path, "0006")
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'connection'").fetchall() == [(8,)]
+
+
+def test_a_connection_without_its_end_stops_the_migration_and_nothing_is_changed(tmp_path: Path):
+    path = _at_0005(tmp_path / "landbridge.db")
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("DELETE FROM customer_gateway WHERE id = 'c-a'")
+    before = _dump(path)
+    with pytest.raises(sqlalchemy.exc.IntegrityError):
+        migrate.upgrade(path)
+    assert _dump(path) == before
+
+
+def _dump(path: Path) -> list[str]:
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        return list(connection.iterdump())

@@ -28,10 +28,11 @@ def _connect(database: Database, gateway: model.VpnGateway, peer: model.Customer
     made = rules.complete(ask, facts, draws, gateway)
 
     def work(tx: Transaction) -> model.Connection:
-        identity, block = rules.identity(ask, facts), draws.tunnel_blocks[1]
-        if not connections.add(tx, made, identity=identity, tunnel_block=block, if_id=1, psk=b"sealed"):
+        row, _, peer_seq = connections.ends(tx, gateway.project_id, gateway.id, peer.id)
+        words = {"identity": rules.identity(ask, facts), "tunnel_block": draws.tunnel_blocks[1], "if_id": 1}
+        if not connections.add(tx, made, gateway_seq=row.seq, customer_gateway_seq=peer_seq, psk=b"sealed", **words):
             raise LookupError("another connection is in the way")
-        gateways.count_up(tx, gateways.find_any(tx, gateway.id).seq)
+        gateways.count_up(tx, row.seq)
         return made
 
     return database.write(work)
@@ -143,7 +144,7 @@ def test_a_deleting_gateway_goes_when_it_does_not_exist(database: Database, made
     assert database.read(gateways.ids) == [other.id]
     assert set(database.read(lambda tx: gateways.taken(tx, project)).values()) == {other.id}
     assert _counted(database, project)["vpn_gateway"] == 1
-    assert gateway.id not in str(rows("SELECT gateway_id FROM observation"))
+    assert rows("SELECT * FROM gateway_observation") == []
 
 
 def test_a_gateway_that_is_wanted_but_not_there_stays(database: Database, made: Any):
@@ -157,7 +158,7 @@ def test_a_look_at_a_gateway_that_is_gone_leaves_nothing(database: Database, mad
     database.write(lambda tx: gateways.mark_deleting(tx, gateway.id))
     _record(database, _look(gateway, exists=False))
     _record(database, _look(gateway))
-    assert rows("SELECT * FROM observation") == []
+    assert rows("SELECT * FROM gateway_observation") == []
 
 
 def test_an_if_id_is_never_used_again(database: Database, made: Any):
@@ -168,6 +169,16 @@ def test_an_if_id_is_never_used_again(database: Database, made: Any):
     _record(database, _look(gateway))
     _connect(database, gateway, made.customer_gateway())
     assert database.read(lambda tx: gateways.find_any(tx, gateway.id)).next_if_id == after_first + 1
+
+
+def test_a_page_of_a_gateway_is_one_walk_of_its_index(database: Database):
+    statement = connections._PAGE_OF_GATEWAY
+    plan = database.read(
+        lambda tx: tx.cursor.execute(f"EXPLAIN QUERY PLAN {statement.text}", [1] * len(statement.names)).fetchall()
+    )
+    walk, look = [row[-1] for row in plan]
+    assert "ix_connection_gateway_seq_seq (gateway_seq=? AND seq>?)" in walk
+    assert "connection_observation USING INTEGER PRIMARY KEY" in look
 
 
 # -- counters ---------------------------------------------------------------------------------------------------------
@@ -196,7 +207,12 @@ def test_counters_equal_counts_after_any_life(database: Database, made: Any, pro
         )
     }
     assert _counted(database, project) == actual
-    of_gateways = dict(rows("SELECT gateway_id, count(*) FROM connection GROUP BY gateway_id"))
+    of_gateways = dict(
+        rows(
+            "SELECT vpn_gateway.id, count(*) FROM connection JOIN vpn_gateway ON vpn_gateway.seq = gateway_seq"
+            " GROUP BY gateway_seq"
+        )
+    )
     kept = {home.id: database.read(lambda tx, home=home: gateways.find_any(tx, home.id)).connections for home in homes}
     assert kept == {home.id: of_gateways.get(home.id, 0) for home in homes}
 
@@ -216,7 +232,8 @@ def test_the_store_itself_refuses_two_connections_that_cannot_be_told_apart(data
     first = _connect(database, gateway, peer)
     with pytest.raises(LookupError):
         _connect(database, gateway, peer)
-    assert database.read(lambda tx: connections.ids(tx, gateway.id)) == [first.id]
+    seq = database.read(lambda tx: gateways.find_any(tx, gateway.id)).seq
+    assert database.read(lambda tx: connections.seqs(tx, seq)).keys() == {first.id}
 
 
 def test_a_customer_gateway_in_use_cannot_be_removed(database: Database, made: Any):

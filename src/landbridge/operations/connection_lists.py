@@ -60,8 +60,8 @@ def _of_gateway(
     if not numbers:
         return [], 0
     number = numbers.pop()
-    found = connections.page_of_endpoint(tx, row.gateway.id, number, after, ask.limit + 1)
-    return found, connections.count_of_endpoint(tx, row.gateway.id, number)
+    found = connections.page_of_endpoint(tx, row.seq, number, after, ask.limit + 1)
+    return found, connections.count_of_endpoint(tx, row.seq, number)
 
 
 def _of_enterprises(

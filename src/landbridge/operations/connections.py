@@ -77,15 +77,15 @@ def _at(place: str, violation: model.Violation, made: dict[str, model.Connection
 
 
 def _create(tx: Transaction, call: Call, ask: model.AskConnection) -> model.Connection:
-    row, peer = connections.ends(
+    row, peer, peer_seq = connections.ends(
         tx, call.project_id, fields.lower_id(ask.gateway_id) or "", fields.lower_id(ask.customer_gateway_id) or ""
     )
     draws = calls.draws(call.now, row.next_if_id if row else 0)
     facts = rules.Facts(gateway=_gateway_facts(call, row), customer_gateway=peer)
-    made = _attempt(tx, call, ask, facts, draws, row)
+    made = _attempt(tx, call, ask, facts, draws, row, peer_seq)
     if isinstance(made, list) and row is not None:  # only now are the neighbours read: most creates are in nobody's way
-        facts = dataclasses.replace(facts, neighbours=_neighbours(tx, ask, facts, draws))
-        made = _attempt(tx, call, ask, facts, draws, row)
+        facts = dataclasses.replace(facts, neighbours=_neighbours(tx, row, ask, facts, draws))
+        made = _attempt(tx, call, ask, facts, draws, row, peer_seq)
     if isinstance(made, list):
         raise errors.Invalid(made) if made else RuntimeError("the table refuses a connection that the rules allow")
     return made
@@ -98,16 +98,19 @@ def _attempt(
     facts: rules.Facts,
     draws: fields.Draws,
     row: gateways.Row | None,
+    peer_seq: int | None,
 ) -> model.Connection | list[model.Violation]:
     """The stored connection, or what is wrong with it: nothing where the table alone finds another one in its way."""
     quota = quotas.check(tx, call, "vpn_connection")
     violations = fields.merge(call.shape, [*rules.check(ask, facts, draws), *quota])
-    if violations or row is None:
+    if violations or row is None or peer_seq is None:
         return violations
     connection = rules.complete(ask, facts, draws, row.gateway)
     stored = connections.add(
         tx,
         connection,
+        gateway_seq=row.seq,
+        customer_gateway_seq=peer_seq,
         identity=rules.identity(ask, facts),
         tunnel_block=_block(connection),
         if_id=row.next_if_id,
@@ -135,14 +138,12 @@ def _gateway_facts(call: Call, row: gateways.Row | None) -> rules.GatewayFacts |
 
 
 def _neighbours(
-    tx: Transaction, ask: model.AskConnection, facts: rules.Facts, draws: fields.Draws
+    tx: Transaction, row: gateways.Row, ask: model.AskConnection, facts: rules.Facts, draws: fields.Draws
 ) -> tuple[model.Neighbour, ...]:
     """The connections of the gateway that may clash with the one that is asked for."""
-    if facts.gateway is None:
-        return ()
     peer_id = facts.customer_gateway.id if facts.customer_gateway else ""
     identity, blocks = rules.identity(ask, facts), rules.tunnel_blocks(ask, draws)
-    return connections.neighbours(tx, facts.gateway.gateway.id, peer_id, identity, blocks)
+    return connections.neighbours(tx, row.seq, peer_id, identity, blocks)
 
 
 def _sealed_psk(call: Call, ask: model.AskConnection, connection: model.Connection) -> bytes | None:
@@ -245,7 +246,7 @@ def _wish(
     psk: model.Secret | None,
 ) -> tuple[model.AskConnection, rules.Facts]:
     """What the connection is to be, and what surrounds it: without itself, and on a gateway that already carries it."""
-    row, peer = connections.ends(tx, call.project_id, connection.gateway_id, connection.customer_gateway_id)
+    row, peer, _ = connections.ends(tx, call.project_id, connection.gateway_id, connection.customer_gateway_id)
     if row is None:
         raise RuntimeError("a connection without its gateway")
     carrying = rules.GatewayFacts(gateway=row.gateway, status="ACTIVE", connections=0)
@@ -255,7 +256,7 @@ def _wish(
     peer_id = fields.lower_id(wish.customer_gateway_id) or ""
     if peer_id != connection.customer_gateway_id:
         facts = dataclasses.replace(facts, customer_gateway=customer_gateways.find(tx, call.project_id, peer_id))
-    near = _neighbours(tx, wish, facts, update_rules.draws(connection))
+    near = _neighbours(tx, row, wish, facts, update_rules.draws(connection))
     return wish, dataclasses.replace(facts, neighbours=tuple(one for one in near if one.id != connection.id))
 
 

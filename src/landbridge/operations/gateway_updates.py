@@ -85,7 +85,7 @@ def _stored(tx: Transaction, call: Call, row: gateways.Row, made: model.VpnGatew
         gateway=made,
         status=None,
         connections=row.connections,
-        groups=gateways.connection_groups(tx, made.id) if row.connections else 0,
+        groups=gateways.connection_groups(tx, row.seq) if row.connections else 0,
         generation=row.generation + moves,
     )
 

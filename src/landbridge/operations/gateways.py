@@ -85,7 +85,7 @@ def _shown(tx: Transaction, call: Call, row: gateways.Row, paused_since: datetim
         gateway=row.gateway,
         status=status_of(call, row, paused_since),
         connections=row.connections,
-        groups=gateways.connection_groups(tx, row.gateway.id) if row.connections else 0,
+        groups=gateways.connection_groups(tx, row.seq) if row.connections else 0,
         generation=row.generation,
     )
 
@@ -124,7 +124,7 @@ def list_all(tx: Transaction, call: Call, ask: tuple[str | None, frozenset[str]]
 def remove(tx: Transaction, call: Call, gateway_id: str) -> None:
     row = find(tx, call, gateway_id)
     calls.check_match(call, calls.etag(row.generation, row.gateway.updated_at))
-    dependant = connections.dependant(tx, row.gateway.id)
+    dependant = connections.dependant(tx, row.seq)
     if dependant is not None:
         raise errors.InUse(f"VPN gateway {row.gateway.id} has connection {dependant}")
     if not row.deleting:

@@ -40,7 +40,7 @@ def _text(
 ) -> peerconfig.Text:
     connection = connection_operations.show(tx, call, connection_id).connection
     device = _device(call, wanted)
-    row, peer = connections.ends(tx, call.project_id, connection.gateway_id, connection.customer_gateway_id)
+    row, peer, _ = connections.ends(tx, call.project_id, connection.gateway_id, connection.customer_gateway_id)
     if row is None or peer is None:
         raise RuntimeError("a connection without its ends")
     network_id = row.gateway.network_id or ""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pydantic
-from sqlalchemy import Table, and_, bindparam, case, exists, func, literal_column, null, or_, select, true
+from sqlalchemy import Column, Label, Table, and_, bindparam, case, func, literal_column, null, or_, select, true
 
 from landbridge import errors, model
 from landbridge.store import codec, migrate, records, tables, vault
@@ -23,25 +23,42 @@ from landbridge.store.statement import Statement
 
 _g, _cgw, _c, _a = tables.vpn_gateway, tables.customer_gateway, tables.connection, tables.audit
 _p, _k, _t, _n, _gn = tables.project, tables.access_key, tables.token, tables.counter, tables.gateway_count
-_use, _tag, _o, _m = tables.endpoint_use, tables.tag, tables.observation, tables.connection_monitor
+_use, _tag, _m = tables.endpoint_use, tables.tag, tables.connection_monitor
 _gc = tables.gateway_certificate
 ALWAYS, NEVER = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """A table of resources. `deleted` is the audit event of a row that is on its way out; None: rows go at once."""
+    """A table of resources. `deleted` is the audit event of a row that is on its way out; None: rows go at once.
+
+    `ends`: ids that a spec names, and its row by their seq.
+    """
 
     table: Table
     codec: pydantic.TypeAdapter[Any]
     created: str
     deleted: str | None
+    ends: tuple[Label[str], ...] = ()
+
+
+def _id_of(end: Table, column: Column[int], name: str) -> Label[str]:
+    return select(end.c.id).where(end.c.seq == column).scalar_subquery().label(name)
 
 
 KINDS = (
     Kind(table=_g, codec=codec.gateway, created="create_vgw", deleted="delete_vgw"),
     Kind(table=_cgw, codec=codec.customer_gateway, created="create_cgw", deleted=None),
-    Kind(table=_c, codec=codec.connection, created="create_vpn_connection", deleted="delete_vpn_connection"),
+    Kind(
+        table=_c,
+        codec=codec.connection,
+        created="create_vpn_connection",
+        deleted="delete_vpn_connection",
+        ends=(
+            _id_of(_g, _c.c.gateway_seq, "gateway_id"),
+            _id_of(_cgw, _c.c.customer_gateway_seq, "customer_gateway_id"),
+        ),
+    ),
 )
 #: What tokens may have made, by the operation: resources, what belongs to one, and several at once.
 MADE = {
@@ -178,9 +195,8 @@ def _check_owners(look: Look) -> Iterator[str]:
 def _rows(kind: Kind) -> Statement:
     gone = _told(kind.table, kind.deleted) if kind.deleted else null()
     deleting = kind.table.c.deleting if kind.deleted else null()
-    return Statement(
-        select(*kind.table.columns, _told(kind.table, kind.created).label("told"), deleting.label("going"), gone)
-    )
+    told = _told(kind.table, kind.created).label("told")
+    return Statement(select(*kind.table.columns, *kind.ends, told, deleting.label("going"), gone))
 
 
 _ROWS = {kind.table.name: _rows(kind) for kind in KINDS}
@@ -193,8 +209,9 @@ _PEERS = Statement(select(_cgw.c.spec).where(_cgw.c.id == bindparam("id")))
 def _check_resources(look: Look) -> Iterator[str]:
     for kind in KINDS:
         events = {event: event for event in (kind.created, kind.deleted) if event}
+        names = [*kind.table.columns.keys(), *(end.name for end in kind.ends)]
         for row in look.each(_ROWS[kind.table.name], **events):
-            columns = dict(zip(kind.table.columns.keys(), row, strict=False))
+            columns = dict(zip(names, row, strict=False))
             told, deleting, told_gone = row[-3:]
             name = f"{kind.table.name} {columns['id']}"
             try:
@@ -288,26 +305,23 @@ _NUMBERS = Statement(
     select(
         _g.c.id,
         _gn.c.connections,
-        _count(_c, _c.c.gateway_id == _g.c.id),
+        _count(_c, _c.c.gateway_seq == _g.c.seq),
         _gn.c.next_if_id,
-        select(func.max(_c.c.if_id)).where(_c.c.gateway_id == _g.c.id).scalar_subquery(),
+        select(func.max(_c.c.if_id)).where(_c.c.gateway_seq == _g.c.seq).scalar_subquery(),
     ).select_from(_g.outerjoin(_gn, _gn.c.gateway_seq == _g.c.seq))
 )
 _SHARED = Statement(
-    select(_c.c.gateway_id, _c.c.if_id).group_by(_c.c.gateway_id, _c.c.if_id).having(func.count() > bindparam("one"))
+    select(_g.c.id, _c.c.if_id)
+    .select_from(_c.join(_g, _g.c.seq == _c.c.gateway_seq))
+    .group_by(_c.c.gateway_seq, _c.c.if_id)
+    .having(func.count() > bindparam("one"))
 )
 _STRAY_TAGS = Statement(
     select(_tag.c.resource_id).where(and_(*(_tag.c.resource_id.not_in(select(kind.table.c.id)) for kind in KINDS)))
 )
-_STRAY_LOOKS = Statement(
-    select(_o.c.resource_id).where(
-        _o.c.resource_id != _o.c.gateway_id,
-        ~exists().where(_c.c.id == _o.c.resource_id, _c.c.gateway_id == _o.c.gateway_id),
-    )
-)
 _FOREIGN = Statement(
     select(_c.c.id)
-    .select_from(_c.join(_g, _g.c.id == _c.c.gateway_id).join(_cgw, _cgw.c.id == _c.c.customer_gateway_id))
+    .select_from(_c.join(_g, _g.c.seq == _c.c.gateway_seq).join(_cgw, _cgw.c.seq == _c.c.customer_gateway_seq))
     .where(or_(_g.c.project_id != _c.c.project_id, _cgw.c.project_id != _c.c.project_id))
 )
 
@@ -331,8 +345,6 @@ def _check_strays(look: Look) -> Iterator[str]:
         yield f"connection {connection_id}: its ends belong to another project"
     for (resource_id,) in look.each(_STRAY_TAGS):
         yield f"tag: {resource_id} is not there"
-    for (resource_id,) in look.each(_STRAY_LOOKS):
-        yield f"observation: {resource_id} is not there, or of another gateway"
 
 
 _first = [func.json_extract(_t.c.spec, literal_column(f"'{place}'")) for place in ("$.id", "$[0].id")]

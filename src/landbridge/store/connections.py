@@ -15,17 +15,17 @@ from landbridge.store import codec, customer_gateways, gateways, tables
 from landbridge.store.database import Transaction
 from landbridge.store.statement import Statement
 
-_c, _o, _cgw = tables.connection, tables.observation, tables.customer_gateway
-_look, _inner = _o.alias("look"), _c.alias("inner")
+_c, _o, _cgw = tables.connection, tables.connection_observation, tables.customer_gateway
+_look, _inner = tables.gateway_observation, _c.alias("inner")
 #: How many /30s a neighbour query can ask about.
 BLOCKS_ASKED = 3
 #: Connections that are kept decoded: clients poll the same ones again and again.
 REMEMBERED = 8192
 
 _COLUMNS = (_c.c.seq, _c.c.spec, _c.c.generation, _c.c.deleting, _o.c.applied_generation, _o.c.report)
-_OBSERVED = _c.outerjoin(_o, _o.c.resource_id == _c.c.id)
+_OBSERVED = _c.outerjoin(_o, _o.c.connection_seq == _c.c.seq)
 _ROW = select(*_COLUMNS, _look.c.seen_at).select_from(
-    _OBSERVED.outerjoin(_look, _look.c.resource_id == _c.c.gateway_id)
+    _OBSERVED.outerjoin(_look, _look.c.gateway_seq == _c.c.gateway_seq)
 )
 _FIND = Statement(_ROW.where(_c.c.id == bindparam("id"), _c.c.project_id == bindparam("project_id")))
 _PAGE = Statement(
@@ -36,13 +36,13 @@ _PAGE = Statement(
 _PAGE_OF_GATEWAY = Statement(
     select(*_COLUMNS)
     .select_from(_OBSERVED)
-    .where(_c.c.gateway_id == bindparam("gateway_id"), _c.c.seq > bindparam("after"))
+    .where(_c.c.gateway_seq == bindparam("gateway_seq"), _c.c.seq > bindparam("after"))
     .order_by(_c.c.seq)
     .limit(bindparam("limit"))
 )
 _PAGE_OF_ENDPOINT = Statement(
     _ROW.where(
-        _c.c.gateway_id == bindparam("gateway_id"),
+        _c.c.gateway_seq == bindparam("gateway_seq"),
         _c.c.endpoint == bindparam("endpoint"),
         _c.c.seq > bindparam("after"),
     )
@@ -50,7 +50,7 @@ _PAGE_OF_ENDPOINT = Statement(
     .limit(bindparam("limit"))
 )
 _COUNT_OF_ENDPOINT = Statement(
-    select(func.count()).where(_c.c.gateway_id == bindparam("gateway_id"), _c.c.endpoint == bindparam("endpoint"))
+    select(func.count()).where(_c.c.gateway_seq == bindparam("gateway_seq"), _c.c.endpoint == bindparam("endpoint"))
 )
 #: The inner query reads the index of gateways alone, and only the page's own rows are read whole.
 _PAGE_OF_GATEWAYS = Statement(
@@ -58,7 +58,7 @@ _PAGE_OF_GATEWAYS = Statement(
         _c.c.seq.in_(
             select(_inner.c.seq)
             .where(
-                _inner.c.gateway_id.in_(select(func.json_each(bindparam("gateways")).table_valued("value").c.value)),
+                _inner.c.gateway_seq.in_(select(func.json_each(bindparam("gateways")).table_valued("value").c.value)),
                 _inner.c.seq > bindparam("after"),
             )
             .order_by(_inner.c.seq)
@@ -67,7 +67,7 @@ _PAGE_OF_GATEWAYS = Statement(
     ).order_by(_c.c.seq)
 )
 _ENDS = Statement(
-    select(_cgw.c.spec, *gateways.COLUMNS)
+    select(_cgw.c.seq, _cgw.c.spec, *gateways.COLUMNS)
     .select_from(
         gateways.FROM.outerjoin(
             _cgw, and_(_cgw.c.id == bindparam("customer_gateway_id"), _cgw.c.project_id == bindparam("project_id"))
@@ -77,15 +77,16 @@ _ENDS = Statement(
         tables.vpn_gateway.c.id == bindparam("gateway_id"), tables.vpn_gateway.c.project_id == bindparam("project_id")
     )
 )
+_PEER = select(_cgw.c.seq).where(_cgw.c.id == bindparam("customer_gateway_id")).scalar_subquery()
 _NEIGHBOURS = Statement(
-    select(_c.c.id, _c.c.endpoint, _c.c.customer_gateway_id, _c.c.identity, _c.c.tunnel_block, _c.c.deleting).where(
+    select(_c.c.id, _c.c.endpoint, _cgw.c.id, _c.c.identity, _c.c.tunnel_block, _c.c.deleting)
+    .select_from(_c.join(_cgw, _cgw.c.seq == _c.c.customer_gateway_seq))
+    .where(
         or_(
+            and_(_c.c.gateway_seq == bindparam("gateway_seq"), _c.c.customer_gateway_seq == _PEER),
+            and_(_c.c.gateway_seq == bindparam("gateway_seq"), _c.c.identity == bindparam("identity")),
             and_(
-                _c.c.gateway_id == bindparam("gateway_id"), _c.c.customer_gateway_id == bindparam("customer_gateway_id")
-            ),
-            and_(_c.c.gateway_id == bindparam("gateway_id"), _c.c.identity == bindparam("identity")),
-            and_(
-                _c.c.gateway_id == bindparam("gateway_id"),
+                _c.c.gateway_seq == bindparam("gateway_seq"),
                 _c.c.tunnel_block.in_([bindparam(f"block_{n}") for n in range(BLOCKS_ASKED)]),
             ),
         )
@@ -99,8 +100,8 @@ _INSERT = Statement(
             for name in (
                 "id",
                 "project_id",
-                "gateway_id",
-                "customer_gateway_id",
+                "gateway_seq",
+                "customer_gateway_seq",
                 "endpoint",
                 "identity",
                 "tunnel_block",
@@ -120,7 +121,7 @@ _UPDATE = Statement(
     update(_c)
     .where(_c.c.id == bindparam("row_id"))
     .values(
-        customer_gateway_id=bindparam("peer"),
+        customer_gateway_seq=_PEER,
         identity=bindparam("on_the_wire"),
         tunnel_block=bindparam("block"),
         psk=bindparam("sealed"),
@@ -128,7 +129,7 @@ _UPDATE = Statement(
         generation=_c.c.generation + bindparam("by"),
     )
 )
-_DEPENDANT = Statement(select(_c.c.id).where(_c.c.gateway_id == bindparam("id")).limit(1))
+_DEPENDANT = Statement(select(_c.c.id).where(_c.c.gateway_seq == bindparam("gateway_seq")).limit(1))
 _MARK = Statement(update(_c).where(_c.c.id == bindparam("row_id")).values(deleting=1, generation=_c.c.generation + 1))
 _SIMULATE = Statement(update(_c).where(_c.c.id == bindparam("row_id")).values(simulate=bindparam("wish")))
 _RESET = Statement(
@@ -136,14 +137,16 @@ _RESET = Statement(
 )
 _WANTED = Statement(
     select(_c.c.spec, _c.c.generation, _c.c.psk, _c.c.if_id, _c.c.simulate, _c.c.resets, _cgw.c.spec)
-    .select_from(_c.join(_cgw, _cgw.c.id == _c.c.customer_gateway_id))
-    .where(_c.c.gateway_id == bindparam("id"), _c.c.deleting == 0)
+    .select_from(_c.join(_cgw, _cgw.c.seq == _c.c.customer_gateway_seq))
+    .where(_c.c.gateway_seq == bindparam("gateway_seq"), _c.c.deleting == 0)
     .order_by(_c.c.seq)
 )
-_IDS = Statement(select(_c.c.id).where(_c.c.gateway_id == bindparam("id")))
-_DELETING = Statement(select(_c.c.id).where(_c.c.gateway_id == bindparam("id"), _c.c.deleting == 1))
+_SEQS = Statement(select(_c.c.id, _c.c.seq).where(_c.c.gateway_seq == bindparam("gateway_seq")))
+_DELETING = Statement(select(_c.c.id).where(_c.c.gateway_seq == bindparam("gateway_seq"), _c.c.deleting == 1))
 _REMOVE = (
-    Statement(delete(_o).where(_o.c.resource_id == bindparam("id"))),
+    Statement(
+        delete(_o).where(_o.c.connection_seq == select(_c.c.seq).where(_c.c.id == bindparam("id")).scalar_subquery())
+    ),
     Statement(delete(tables.tag).where(tables.tag.c.resource_id == bindparam("id"))),
     Statement(delete(_c).where(_c.c.id == bindparam("id"))),
 )
@@ -213,43 +216,46 @@ def page(tx: Transaction, project_id: str, after: int, limit: int) -> list[Row]:
 
 def page_of_gateway(tx: Transaction, gateway: gateways.Row, after: int, limit: int) -> list[Row]:
     """Looked at when the gateway was: that is not asked for row by row."""
-    rows = tx.all(_PAGE_OF_GATEWAY, gateway_id=gateway.gateway.id, after=after, limit=limit)
+    rows = tx.all(_PAGE_OF_GATEWAY, gateway_seq=gateway.seq, after=after, limit=limit)
     return [_row(row, gateway.seen_at) for row in rows]
 
 
-def page_of_endpoint(tx: Transaction, gateway_id: str, endpoint: int, after: int, limit: int) -> list[Row]:
-    found = tx.all(_PAGE_OF_ENDPOINT, gateway_id=gateway_id, endpoint=endpoint, after=after, limit=limit)
+def page_of_endpoint(tx: Transaction, gateway_seq: int, endpoint: int, after: int, limit: int) -> list[Row]:
+    found = tx.all(_PAGE_OF_ENDPOINT, gateway_seq=gateway_seq, endpoint=endpoint, after=after, limit=limit)
     return [_seen_row(row) for row in found]
 
 
-def count_of_endpoint(tx: Transaction, gateway_id: str, endpoint: int) -> int:
+def count_of_endpoint(tx: Transaction, gateway_seq: int, endpoint: int) -> int:
     """Counted, but of one gateway only."""
-    return int(tx.all(_COUNT_OF_ENDPOINT, gateway_id=gateway_id, endpoint=endpoint)[0][0])
+    return int(tx.all(_COUNT_OF_ENDPOINT, gateway_seq=gateway_seq, endpoint=endpoint)[0][0])
 
 
-def page_of_gateways(tx: Transaction, gateway_ids: Iterable[str], after: int, limit: int) -> list[Row]:
-    wanted = json.dumps(list(gateway_ids))
+def page_of_gateways(tx: Transaction, gateway_seqs: Iterable[int], after: int, limit: int) -> list[Row]:
+    wanted = json.dumps(list(gateway_seqs))
     return [_seen_row(row) for row in tx.all(_PAGE_OF_GATEWAYS, gateways=wanted, after=after, limit=limit)]
 
 
 def ends(
     tx: Transaction, project_id: str, gateway_id: str, customer_gateway_id: str
-) -> tuple[gateways.Row | None, model.CustomerGateway | None]:
-    """The two ends that a request names, as far as they exist in the project: one statement where both do."""
+) -> tuple[gateways.Row | None, model.CustomerGateway | None, int | None]:
+    """The two ends that a request names, as far as they exist in the project: one statement where both do.
+
+    With the customer gateway's seq, where both do.
+    """
     found = tx.one(_ENDS, project_id=project_id, gateway_id=gateway_id, customer_gateway_id=customer_gateway_id)
     if found is None:
-        return None, customer_gateways.find(tx, project_id, customer_gateway_id)
-    peer = None if found[0] is None else codec.customer_gateway.validate_json(found[0])
-    return gateways.row(found[1:]), peer
+        return None, customer_gateways.find(tx, project_id, customer_gateway_id), None
+    peer = None if found[1] is None else codec.customer_gateway.validate_json(found[1])
+    return gateways.row(found[2:]), peer, found[0]
 
 
 def neighbours(
-    tx: Transaction, gateway_id: str, customer_gateway_id: str, identity: str, blocks: tuple[int, ...]
+    tx: Transaction, gateway_seq: int, customer_gateway_id: str, identity: str, blocks: tuple[int, ...]
 ) -> tuple[model.Neighbour, ...]:
     """Connections of the gateway that share the customer gateway, the identity on the wire, or one of up to 3 /30s."""
     asked = {f"block_{n}": blocks[n] if n < len(blocks) else None for n in range(BLOCKS_ASKED)}
     rows = tx.all(
-        _NEIGHBOURS, gateway_id=gateway_id, customer_gateway_id=customer_gateway_id, identity=identity, **asked
+        _NEIGHBOURS, gateway_seq=gateway_seq, customer_gateway_id=customer_gateway_id, identity=identity, **asked
     )
     return tuple(
         model.Neighbour(
@@ -268,6 +274,8 @@ def add(
     tx: Transaction,
     connection: model.Connection,
     *,
+    gateway_seq: int,
+    customer_gateway_seq: int,
     identity: str,
     tunnel_block: int | None,
     if_id: int,
@@ -278,8 +286,8 @@ def add(
         _INSERT,
         id=connection.id,
         project_id=connection.project_id,
-        gateway_id=connection.gateway_id,
-        customer_gateway_id=connection.customer_gateway_id,
+        gateway_seq=gateway_seq,
+        customer_gateway_seq=customer_gateway_seq,
         endpoint=connection.endpoint,
         identity=identity,
         tunnel_block=tunnel_block,
@@ -314,7 +322,7 @@ def change(
     tx.run(
         _UPDATE,
         row_id=connection.id,
-        peer=connection.customer_gateway_id,
+        customer_gateway_id=connection.customer_gateway_id,
         on_the_wire=identity,
         block=tunnel_block,
         sealed=psk,
@@ -325,9 +333,9 @@ def change(
         tx.nudge(connection.gateway_id)
 
 
-def dependant(tx: Transaction, gateway_id: str) -> str | None:
+def dependant(tx: Transaction, gateway_seq: int) -> str | None:
     """The id of a connection of the gateway."""
-    row = tx.one(_DEPENDANT, id=gateway_id)
+    row = tx.one(_DEPENDANT, gateway_seq=gateway_seq)
     return None if row is None else row[0]
 
 
@@ -346,7 +354,7 @@ def reset(tx: Transaction, connection: model.Connection) -> None:
     tx.nudge(connection.gateway_id)
 
 
-def wanted(tx: Transaction, gateway_id: str) -> list[Wanted]:
+def wanted(tx: Transaction, gateway_seq: int) -> list[Wanted]:
     """The connections that the gateway ought to carry, oldest first."""
     return [
         Wanted(
@@ -358,17 +366,18 @@ def wanted(tx: Transaction, gateway_id: str) -> list[Wanted]:
             resets=resets,
             customer_gateway=codec.customer_gateway.validate_json(peer),
         )
-        for spec, generation, psk, if_id, wish, resets, peer in tx.all(_WANTED, id=gateway_id)
+        for spec, generation, psk, if_id, wish, resets, peer in tx.all(_WANTED, gateway_seq=gateway_seq)
     ]
 
 
-def ids(tx: Transaction, gateway_id: str) -> list[str]:
-    return [row[0] for row in tx.all(_IDS, id=gateway_id)]
+def seqs(tx: Transaction, gateway_seq: int) -> dict[str, int]:
+    """The seqs of the gateway's connections, by their ids."""
+    return dict(tx.all(_SEQS, gateway_seq=gateway_seq))
 
 
-def deleting(tx: Transaction, gateway_id: str) -> list[str]:
+def deleting(tx: Transaction, gateway_seq: int) -> list[str]:
     """Ids of the connections of the gateway that are on their way out."""
-    return [row[0] for row in tx.all(_DELETING, id=gateway_id)]
+    return [row[0] for row in tx.all(_DELETING, gateway_seq=gateway_seq)]
 
 
 def remove(tx: Transaction, connection_id: str) -> None:

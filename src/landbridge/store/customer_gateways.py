@@ -26,7 +26,12 @@ _CERTIFICATE = Statement(
     .limit(bindparam("limit"))
 )
 _INSERT = Statement(insert(_t).values({name: bindparam(name) for name in ("id", "project_id", "spec_version", "spec")}))
-_DEPENDANT = Statement(select(_c.c.id).where(_c.c.customer_gateway_id == bindparam("id")).limit(1))
+_DEPENDANT = Statement(
+    select(_c.c.id)
+    .select_from(_c.join(_t, _t.c.seq == _c.c.customer_gateway_seq))
+    .where(_t.c.id == bindparam("id"))
+    .limit(1)
+)
 _REMOVE = (
     Statement(delete(tables.tag).where(tables.tag.c.resource_id == bindparam("id"))),
     Statement(delete(_t).where(_t.c.id == bindparam("id"))),

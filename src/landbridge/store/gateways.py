@@ -14,7 +14,7 @@ from landbridge.store import codec, tables
 from landbridge.store.database import Transaction
 from landbridge.store.statement import Statement
 
-_g, _n, _o = tables.vpn_gateway, tables.gateway_count, tables.observation
+_g, _n, _o = tables.vpn_gateway, tables.gateway_count, tables.gateway_observation
 _c, _use = tables.connection, tables.endpoint_use
 
 COLUMNS = (
@@ -30,17 +30,13 @@ COLUMNS = (
     _g.c.restarts,
     _o.c.report,
 )
-FROM = _g.join(_n, _n.c.gateway_seq == _g.c.seq).outerjoin(_o, _o.c.resource_id == _g.c.id)
+FROM = _g.join(_n, _n.c.gateway_seq == _g.c.seq).outerjoin(_o, _o.c.gateway_seq == _g.c.seq)
 _ROW = select(*COLUMNS).select_from(FROM)
 _FIND = Statement(_ROW.where(_g.c.id == bindparam("id"), _g.c.project_id == bindparam("project_id")))
 _FIND_ANY = Statement(_ROW.where(_g.c.id == bindparam("id")))
 _LIST = Statement(_ROW.where(_g.c.project_id == bindparam("project_id")).order_by(_g.c.seq))
 _IDS = Statement(select(_g.c.id))
-_GROUPS = Statement(
-    select(_c.c.gateway_id, func.count(distinct(_c.c.customer_gateway_id)))
-    .where(_c.c.gateway_id == bindparam("id"))
-    .group_by(_c.c.gateway_id)
-)
+_GROUPS = Statement(select(func.count(distinct(_c.c.customer_gateway_seq))).where(_c.c.gateway_seq == bindparam("seq")))
 _INSERT = Statement(
     insert(_g).values(
         {name: bindparam(name) for name in ("id", "project_id", "generation", "deleting", "spec_version", "spec")}
@@ -58,7 +54,7 @@ _TOTAL = Statement(
     .where(_g.c.project_id == bindparam("project_id"))
 )
 _OF_ENTERPRISES = Statement(
-    select(_g.c.id, _n.c.connections)
+    select(_g.c.seq, _n.c.connections)
     .select_from(_g.join(_n, _n.c.gateway_seq == _g.c.seq))
     .where(
         _g.c.project_id == bindparam("project_id"),
@@ -86,10 +82,10 @@ _COUNT_UP = Statement(
     .values(connections=_n.c.connections + 1, next_if_id=_n.c.next_if_id + 1)
 )
 _COUNT_DOWN = Statement(update(_n).where(_n.c.gateway_seq == bindparam("seq")).values(connections=_n.c.connections - 1))
-_STOP_COUNT = Statement(delete(_n).where(_n.c.gateway_seq == bindparam("seq")))
 _REMOVE = (
+    Statement(delete(_n).where(_n.c.gateway_seq == bindparam("seq"))),
+    Statement(delete(_o).where(_o.c.gateway_seq == bindparam("seq"))),
     Statement(delete(_use).where(_use.c.gateway_id == bindparam("id"))),
-    Statement(delete(_o).where(_o.c.gateway_id == bindparam("id"))),
     Statement(delete(tables.gateway_job).where(tables.gateway_job.c.gateway_id == bindparam("id"))),
     Statement(delete(tables.gateway_certificate).where(tables.gateway_certificate.c.gateway_id == bindparam("id"))),
     Statement(delete(tables.tag).where(tables.tag.c.resource_id == bindparam("id"))),
@@ -160,14 +156,14 @@ def ids(tx: Transaction) -> list[str]:
     return [found[0] for found in tx.all(_IDS)]
 
 
-def connection_groups(tx: Transaction, gateway_id: str) -> int:
+def connection_groups(tx: Transaction, seq: int) -> int:
     """Customer gateways that the gateway has connections to."""
-    found = tx.one(_GROUPS, id=gateway_id)
-    return found[1] if found is not None else 0
+    found = tx.one(_GROUPS, seq=seq)
+    return found[0] if found is not None else 0
 
 
-def of_enterprises(tx: Transaction, project_id: str, enterprises: Iterable[str]) -> dict[str, int]:
-    """Ids of the gateways of these enterprise projects, and how many connections each has."""
+def of_enterprises(tx: Transaction, project_id: str, enterprises: Iterable[str]) -> dict[int, int]:
+    """Seqs of the gateways of these enterprise projects, and how many connections each has."""
     return dict(tx.all(_OF_ENTERPRISES, project_id=project_id, enterprises=json.dumps(list(enterprises))))
 
 
@@ -245,6 +241,5 @@ def total_connections(tx: Transaction, project_id: str) -> int:
 
 def remove(tx: Transaction, gone: Row) -> None:
     """For good, its endpoints free again."""
-    tx.run(_STOP_COUNT, seq=gone.seq)
     for statement in _REMOVE:
-        tx.run(statement, id=gone.gateway.id)
+        tx.run(statement, seq=gone.seq, id=gone.gateway.id)

@@ -5,7 +5,7 @@ A deleted resource stays, as deleting, until a look finds nothing of it any more
 
 import dataclasses
 
-from sqlalchemy import bindparam, func
+from sqlalchemy import Table, bindparam, func
 from sqlalchemy.dialects.sqlite import insert
 
 from landbridge import model
@@ -13,25 +13,17 @@ from landbridge.store import codec, connections, gateways, records, tables
 from landbridge.store.database import Transaction
 from landbridge.store.statement import Statement
 
-_o = tables.observation
 
-_new = insert(_o).values(
-    {
-        name: bindparam(name)
-        for name in ("resource_id", "gateway_id", "applied_generation", "failure", "report", "seen_at")
-    }
-)
-_PUT = Statement(
-    _new.on_conflict_do_update(
-        index_elements=[_o.c.resource_id],
-        set_={
-            "applied_generation": func.coalesce(_new.excluded.applied_generation, _o.c.applied_generation),
-            "failure": _new.excluded.failure,
-            "report": _new.excluded.report,
-            "seen_at": _new.excluded.seen_at,
-        },
-    )
-)
+def _put(table: Table, key: str, *columns: str) -> Statement:
+    """A new look in place of the one before; what was applied outlives one that does not say."""
+    new = insert(table).values({name: bindparam(name) for name in (key, "applied_generation", *columns)})
+    applied = func.coalesce(new.excluded.applied_generation, table.c.applied_generation)
+    looks = {name: new.excluded[name] for name in columns}
+    return Statement(new.on_conflict_do_update(index_elements=[key], set_={"applied_generation": applied, **looks}))
+
+
+_PUT_GATEWAY = _put(tables.gateway_observation, "gateway_seq", "failure", "report", "seen_at")
+_PUT_CONNECTION = _put(tables.connection_observation, "connection_seq", "report")
 
 
 def record(tx: Transaction, seen: model.Observation) -> None:
@@ -43,7 +35,7 @@ def record(tx: Transaction, seen: model.Observation) -> None:
     row = gateways.find_any(tx, seen.gateway_id)
     if row is None:
         return
-    leaving = connections.deleting(tx, seen.gateway_id)
+    leaving = connections.deleting(tx, row.seq)
     for connection_id in leaving:
         if connection_id not in seen.present:
             connections.remove(tx, connection_id)
@@ -52,28 +44,23 @@ def record(tx: Transaction, seen: model.Observation) -> None:
         gateways.remove(tx, row)
         records.count(tx, row.gateway.project_id, "vpn_gateway", -1)
         return
-    seen_at = codec.milliseconds(seen.seen_at)
     report = _lasting(row.observed, seen.gateway) if row.restarts else seen.gateway
     tx.run(
-        _PUT,
-        resource_id=seen.gateway_id,
-        gateway_id=seen.gateway_id,
+        _PUT_GATEWAY,
+        gateway_seq=row.seq,
         applied_generation=seen.applied_generation,
         failure=seen.failure,
         report=codec.dump(codec.gateway_report, report),
-        seen_at=seen_at,
+        seen_at=codec.milliseconds(seen.seen_at),
     )
-    kept = set(connections.ids(tx, seen.gateway_id)) if seen.connections else set()
+    kept = connections.seqs(tx, row.seq) if seen.connections else {}
     tx.run_many(
-        _PUT,
+        _PUT_CONNECTION,
         [
             {
-                "resource_id": one.connection_id,
-                "gateway_id": seen.gateway_id,
+                "connection_seq": kept[one.connection_id],
                 "applied_generation": one.applied_generation,
-                "failure": one.failure,
                 "report": codec.dump(codec.observation, one),
-                "seen_at": seen_at,
             }
             for one in seen.connections
             if one.connection_id in kept

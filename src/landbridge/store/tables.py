@@ -1,7 +1,8 @@
 """The schema. Columns hold what is queried or unique; the rest of a resource is its model as JSON in `spec`.
 
 Types are plain on purpose (integers, text, bytes), so that statements can run on the driver's own cursor: a time is an
-integer of milliseconds since 1970 (UTC), a truth is 0 or 1. `seq` is the order of creation and the key of pages.
+integer of milliseconds since 1970 (UTC), a truth is 0 or 1. `seq` is the order of creation and the key of pages; what every
+create, page or look touches names its row by it.
 """
 
 from sqlalchemy import Column, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text, UniqueConstraint, text
@@ -118,8 +119,8 @@ connection = Table(
     Column("seq", Integer, primary_key=True, autoincrement=True),
     Column("id", Text, nullable=False, unique=True),
     Column("project_id", Text, ForeignKey("project.id"), nullable=False),
-    Column("gateway_id", Text, ForeignKey("vpn_gateway.id"), nullable=False),
-    Column("customer_gateway_id", Text, ForeignKey("customer_gateway.id"), nullable=False),
+    Column("gateway_seq", Integer, ForeignKey("vpn_gateway.seq"), nullable=False),
+    Column("customer_gateway_seq", Integer, ForeignKey("customer_gateway.seq"), nullable=False),
     Column("endpoint", Integer, nullable=False),
     Column("identity", Text, nullable=False, comment="peer address and both ids: what tells it apart on the wire"),
     Column("tunnel_block", Integer, comment="number of its /30; null without a tunnel interface"),
@@ -132,10 +133,10 @@ connection = Table(
     Column("spec", Text, nullable=False),
     Column("resets", Integer, nullable=False, server_default=text("0")),
     Index(None, "project_id", "seq"),
-    Index(None, "gateway_id", "seq"),
-    UniqueConstraint("gateway_id", "tunnel_block"),
-    UniqueConstraint("gateway_id", "identity", "endpoint"),
-    UniqueConstraint("customer_gateway_id", "gateway_id", "endpoint"),
+    Index(None, "gateway_seq", "seq"),
+    UniqueConstraint("gateway_seq", "tunnel_block"),
+    UniqueConstraint("gateway_seq", "identity", "endpoint"),
+    UniqueConstraint("customer_gateway_seq", "gateway_seq", "endpoint"),
     sqlite_autoincrement=True,
 )
 
@@ -193,13 +194,20 @@ audit = Table(
     sqlite_autoincrement=True,
 )
 
-observation = Table(
-    "observation",
+gateway_observation = Table(
+    "gateway_observation",
     metadata,
-    Column("resource_id", Text, primary_key=True),
-    Column("gateway_id", Text, ForeignKey("vpn_gateway.id"), nullable=False, index=True),
+    Column("gateway_seq", Integer, ForeignKey("vpn_gateway.seq"), primary_key=True, autoincrement=False),
     Column("applied_generation", Integer, comment="the newest generation ever reported as wholly applied"),
     Column("failure", Text),
-    Column("report", Text, comment="ConnectionObservation; GatewayReport in the gateway's own row"),
-    Column("seen_at", Integer, nullable=False),
+    Column("report", Text, comment="GatewayReport"),
+    Column("seen_at", Integer, nullable=False, comment="of its connections too"),
+)
+
+connection_observation = Table(
+    "connection_observation",
+    metadata,
+    Column("connection_seq", Integer, ForeignKey("connection.seq"), primary_key=True, autoincrement=False),
+    Column("applied_generation", Integer, comment="the newest generation ever reported as wholly applied"),
+    Column("report", Text, comment="ConnectionObservation"),
 )
