@@ -2,8 +2,24 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
+from landbridge.model.connection import Connection
 from landbridge.model.observation import ConnectionObservation, Evidence
+
+
+class KnownConnection(NamedTuple):
+    """What the store knows of a connection. `applied`: the newest generation that an engine ever reported as wholly applied;
+    `seen_at`: when its gateway was looked at; `seq`: its place in lists.
+    """
+
+    connection: Connection
+    generation: int
+    deleting: bool
+    applied: int | None
+    observation: ConnectionObservation | None
+    seen_at: datetime | None
+    seq: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

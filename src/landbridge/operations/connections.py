@@ -3,7 +3,6 @@
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from landbridge import errors, model
 from landbridge.operations import call as calls
@@ -21,10 +20,10 @@ from landbridge.store.database import Transaction
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """A connection with what is said of it. `status` is None in the answers to a create and to an update."""
+    """A connection, and its status in the API's word: None in the answers to a create and to an update."""
 
     connection: model.Connection
-    status: model.ConnectionStatus | None
+    status: str | None
     generation: int = 1
 
     @property
@@ -34,6 +33,18 @@ class Shown:
     @property
     def etag(self) -> str:
         return calls.etag(self.generation, self.connection.updated_at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnosed:
+    """A connection with all that is said of it."""
+
+    connection: model.Connection
+    status: model.ConnectionStatus
+
+    @property
+    def cautions(self) -> tuple[model.Caution, ...]:
+        return rules.warnings(self.connection)
 
 
 #: What each connection of a batch is asked to be, and what was already found wrong with its shape.
@@ -159,33 +170,21 @@ def _find(tx: Transaction, call: Call, connection_id: str) -> connections.Row:
     return row
 
 
-def shown(call: Call, row: connections.Row, paused_since: datetime | None = None) -> Shown:
-    known = status.Known(
-        connection=row.connection,
-        generation=row.generation,
-        deleting=row.deleting,
-        applied=row.applied,
-        observation=row.observation,
-        seen_at=row.seen_at,
-        paused_since=paused_since,
-    )
-    return Shown(
-        connection=row.connection,
-        status=status.of(known, call.now, call.service.unseen_after),
-        generation=row.generation,
-    )
+def shown(row: connections.Row) -> Shown:
+    return Shown(connection=row.connection, status=status.word(row), generation=row.generation)
 
 
 @calls.operation("reader", "read")
 def show(tx: Transaction, call: Call, connection_id: str) -> Shown:
-    return shown(call, _find(tx, call, connection_id))
+    return shown(_find(tx, call, connection_id))
 
 
 @calls.operation("reader", "read")
-def diagnose(tx: Transaction, call: Call, connection_id: str) -> Shown:
-    """As `show`, and whether the agent leaves it alone."""
+def diagnose(tx: Transaction, call: Call, connection_id: str) -> Diagnosed:
     row = _find(tx, call, connection_id)
-    return shown(call, row, pauses.since(tx, row.connection.gateway_id))
+    paused_since = pauses.since(tx, row.connection.gateway_id)
+    found = status.of(row, call.now, call.service.unseen_after, paused_since)
+    return Diagnosed(connection=row.connection, status=found)
 
 
 @calls.operation("admin", "write")

@@ -300,9 +300,9 @@ class ManyConnections(pydantic.BaseModel):
     request_id: str
 
 
-def connection(value: model.Connection, status: model.ConnectionStatus | None) -> dict[str, Any]:
+def connection(value: model.Connection, status: str | None) -> dict[str, Any]:
     """The connection as the page's examples show it. Without a status it was just made or changed."""
-    return _rendered(value, None) if status is None else {**_known(value), "status": status.word}
+    return _rendered(value, None) if status is None else {**_known(value), "status": status}
 
 
 @functools.lru_cache(maxsize=8192)
