@@ -4,10 +4,12 @@ Source: "Creating a VPN Connection", Tables 3 to 15, and the SDK's newer optiona
 """
 
 import functools
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pydantic
+import pydantic_core
 from pydantic import Field
 
 from landbridge import model
@@ -300,19 +302,25 @@ class ManyConnections(pydantic.BaseModel):
     request_id: str
 
 
-def connection(value: model.Connection, status: str | None) -> dict[str, Any]:
-    """The connection as the page's examples show it. Without a status it was just made or changed."""
-    return _rendered(value, None) if status is None else {**_known(value), "status": status}
+def shown(value: model.Connection, status: str) -> bytes:
+    """The connection with its status, as JSON."""
+    before, after = _around_status(value)
+    return before + status.encode() + after
+
+
+def shown_all(connections: Iterable[tuple[model.Connection, str]]) -> bytes:
+    return b"[%s]" % b",".join(itertools.starmap(shown, connections))
 
 
 @functools.lru_cache(maxsize=8192)
-def _known(value: model.Connection) -> dict[str, Any]:
-    """With the place of its status. Clients poll the same ones again and again."""
-    return _rendered(value, "")
+def _around_status(value: model.Connection) -> tuple[bytes, bytes]:
+    """What stands before its status and after it. Clients poll the same connections again and again."""
+    before, after = pydantic_core.to_json(connection(value, "")).split(b'"status":""', 1)
+    return before + b'"status":"', b'"' + after
 
 
-def _rendered(value: model.Connection, status: str | None) -> dict[str, Any]:
-    """Field by field in the order of the page's examples."""
+def connection(value: model.Connection, status: str | None = None) -> dict[str, Any]:
+    """Field by field in the order of the page's examples. Without a status it was just made or changed."""
     return shapes.present(
         id=value.id,
         name=value.name,

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pydantic
+import pydantic_core
 
 from landbridge import errors, model
 from landbridge.wire import body
@@ -42,6 +43,12 @@ def tags(given: Sequence[model.Tag]) -> list[dict[str, str]]:
 def time(moment: datetime) -> str:
     """ISO 8601, UTC, milliseconds, Z."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds")[:23] + "Z"
+
+
+def document(answer: Mapping[str, Any]) -> bytes:
+    """The answer as JSON. A field that is bytes is JSON already."""
+    texts = (value if isinstance(value, bytes) else pydantic_core.to_json(value) for value in answer.values())
+    return b"{%s}" % b",".join(b'"%s":%s' % (name.encode(), text) for name, text in zip(answer, texts, strict=True))
 
 
 class PageInfo(pydantic.BaseModel):
