@@ -44,7 +44,7 @@ from landbridge.model.job import GatewayJob, JobStatus, Restart
 from landbridge.model.monitor import AskMonitor, ConnectionMonitor
 from landbridge.model.observation import ChildSa, ConnectionObservation, Evidence, GatewayReport, Observation
 from landbridge.model.secret import Secret
-from landbridge.model.status import Advice, ConnectionStatus, GatewayStatus, KnownConnection
+from landbridge.model.status import Advice, ConnectionStatus, GatewayStatus, KnownConnection, KnownGateway
 from landbridge.model.tag_search import AskMatch, AskTags, AskTagSearch, AskTagValues
 
 __all__ = [
@@ -97,6 +97,7 @@ __all__ = [
     "IpsecPolicy",
     "JobStatus",
     "KnownConnection",
+    "KnownGateway",
     "Neighbour",
     "Network",
     "Observation",

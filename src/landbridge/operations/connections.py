@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from landbridge import errors, model
 from landbridge.operations import call as calls
-from landbridge.operations import gateways as gateway_operations
 from landbridge.operations import idempotency, quotas
 from landbridge.operations import monitors as monitor_operations
 from landbridge.operations.call import Call
@@ -14,6 +13,7 @@ from landbridge.rules import connection as rules
 from landbridge.rules import connection_update as update_rules
 from landbridge.rules import fields, tunnel
 from landbridge.status import connection as status
+from landbridge.status import gateway as gateway_status
 from landbridge.store import codec, connections, customer_gateways, gateways, monitors, pauses, records
 from landbridge.store.database import Transaction
 
@@ -92,7 +92,7 @@ def _create(tx: Transaction, call: Call, ask: model.AskConnection) -> model.Conn
         tx, call.project_id, fields.lower_id(ask.gateway_id) or "", fields.lower_id(ask.customer_gateway_id) or ""
     )
     draws = calls.draws(call.now, row.next_if_id if row else 0)
-    facts = rules.Facts(gateway=_gateway_facts(call, row), customer_gateway=peer)
+    facts = rules.Facts(gateway=_gateway_facts(row), customer_gateway=peer)
     made = _attempt(tx, call, ask, facts, draws, row)
     if isinstance(made, list) and row is not None:  # only now are the neighbours read: most creates are in nobody's way
         facts = dataclasses.replace(facts, neighbours=_neighbours(tx, ask, facts, draws))
@@ -138,11 +138,10 @@ def _block(connection: model.Connection) -> int | None:
     return tunnel.block_of(connection.tunnel_local_address) if connection.tunnel_local_address else None
 
 
-def _gateway_facts(call: Call, row: gateways.Row | None) -> rules.GatewayFacts | None:
+def _gateway_facts(row: gateways.Row | None) -> rules.GatewayFacts | None:
     if row is None:
         return None
-    status = gateway_operations.status_of(call, row).word
-    return rules.GatewayFacts(gateway=row.gateway, status=status, connections=row.connections)
+    return rules.GatewayFacts(gateway=row.gateway, status=gateway_status.word(row), connections=row.connections)
 
 
 def _neighbours(
