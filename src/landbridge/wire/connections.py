@@ -31,6 +31,9 @@ class DpdShape(body.Shape):
     timeout: body.Integer | None = Field(None, description="seconds between retransmits of a probe, 2-60; default 15")
     msg: str | None = shapes.choice(("seq-hash-notify", "seq-notify-hash"), description="default seq-hash-notify")
 
+    def ask(self) -> model.AskDpd:
+        return model.AskDpd(**vars(self))
+
 
 class IkePolicyShape(body.Shape):
     """Phase 1."""
@@ -59,21 +62,7 @@ class IkePolicyShape(body.Shape):
     dpd: DpdShape | None = None
 
     def ask(self) -> model.AskIkePolicy:
-        dpd = self.dpd
-        return model.AskIkePolicy(
-            version=self.version,
-            negotiation_mode=self.negotiation_mode,
-            authentication_algorithm=self.authentication_algorithm,
-            encryption_algorithm=self.encryption_algorithm,
-            dh_group=self.dh_group,
-            authentication_method=self.authentication_method,
-            lifetime_seconds=self.lifetime_seconds,
-            local_id_type=self.local_id_type,
-            local_id=self.local_id,
-            peer_id_type=self.peer_id_type,
-            peer_id=self.peer_id,
-            dpd=model.AskDpd(interval=dpd.interval, timeout=dpd.timeout, msg=dpd.msg) if dpd else model.AskDpd(),
-        )
+        return model.AskIkePolicy(**vars(self) | {"dpd": self.dpd.ask() if self.dpd else model.AskDpd()})
 
 
 class IpsecPolicyShape(body.Shape):
@@ -91,14 +80,7 @@ class IpsecPolicyShape(body.Shape):
     encapsulation_mode: str | None = shapes.choice(("tunnel",), description="default tunnel")
 
     def ask(self) -> model.AskIpsecPolicy:
-        return model.AskIpsecPolicy(
-            authentication_algorithm=self.authentication_algorithm,
-            encryption_algorithm=self.encryption_algorithm,
-            pfs=self.pfs,
-            transform_protocol=self.transform_protocol,
-            lifetime_seconds=self.lifetime_seconds,
-            encapsulation_mode=self.encapsulation_mode,
-        )
+        return model.AskIpsecPolicy(**vars(self))
 
 
 class PolicyRuleShape(body.Shape):
@@ -159,27 +141,15 @@ class CreateConnection(body.Shape):
     )
 
     def ask(self) -> model.AskConnection:
-        return model.AskConnection(
-            name=self.name,
-            gateway_id=self.gateway_id,
-            gateway_endpoint=self.gateway_endpoint,
-            style=self.style,
-            customer_gateway_id=self.customer_gateway_id,
-            peer_subnets=self.peer_subnets,
-            tunnel_local_address=self.tunnel_local_address,
-            tunnel_peer_address=self.tunnel_peer_address,
-            enable_nqa=self.enable_nqa,
-            enable_hub=self.enable_hub,
-            enable_health_check=self.enable_health_check,
-            psk=None if self.psk is None else model.Secret(self.psk),
-            policy_rules=_ask_rules(self.policy_rules),
-            ike_policy=self.ike_policy.ask() if self.ike_policy else model.AskIkePolicy(),
-            ipsec_policy=self.ipsec_policy.ask() if self.ipsec_policy else model.AskIpsecPolicy(),
-            ha_role=self.ha_role,
-            tags=shapes.ask_tags(self.tags),
-            peer_subnets_v6=self.peer_subnets_v6,
-            policy_rules_v6=_ask_rules(self.policy_rules_v6),
-        )
+        inside = {
+            "psk": None if self.psk is None else model.Secret(self.psk),
+            "policy_rules": _ask_rules(self.policy_rules),
+            "ike_policy": self.ike_policy.ask() if self.ike_policy else model.AskIkePolicy(),
+            "ipsec_policy": self.ipsec_policy.ask() if self.ipsec_policy else model.AskIpsecPolicy(),
+            "tags": shapes.ask_tags(self.tags),
+            "policy_rules_v6": _ask_rules(self.policy_rules_v6),
+        }
+        return model.AskConnection(**vars(self) | inside)
 
 
 class UpdateConnection(CreateConnection):
@@ -217,7 +187,7 @@ class UpdateConnection(CreateConnection):
 def _ask_rules(rules: tuple[PolicyRuleShape, ...] | None) -> tuple[model.AskPolicyRule, ...] | None:
     if rules is None:
         return None
-    return tuple(model.AskPolicyRule(index=r.index, source=r.source, destinations=r.destinations) for r in rules)
+    return tuple(model.AskPolicyRule(**vars(rule)) for rule in rules)
 
 
 class DpdAnswer(pydantic.BaseModel):

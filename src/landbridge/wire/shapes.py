@@ -47,8 +47,11 @@ def time(moment: datetime) -> str:
 
 def document(answer: Mapping[str, Any]) -> bytes:
     """The answer as JSON. A field that is bytes is JSON already."""
-    texts = (value if isinstance(value, bytes) else pydantic_core.to_json(value) for value in answer.values())
-    return b"{%s}" % b",".join(b'"%s":%s' % (name.encode(), text) for name, text in zip(answer, texts, strict=True))
+    texts = [
+        b'"%s":%s' % (name.encode(), value if isinstance(value, bytes) else pydantic_core.to_json(value))
+        for name, value in answer.items()
+    ]
+    return b"{%s}" % b",".join(texts)
 
 
 class PageInfo(pydantic.BaseModel):
