@@ -23,7 +23,7 @@ def _judge(given: Any, *, age: int = 0, **words: Any) -> model.ConnectionStatus:
         "observation": given.seen(applied_generation=2),
         "seen_at": given.now - timedelta(seconds=age),
     }
-    return connection.of(connection.Known(**(sound | words)), given.now, UNSEEN_AFTER)
+    return connection.of(model.KnownConnection(**(sound | words)), given.now, UNSEEN_AFTER)
 
 
 def _expected(*, deleting: bool, applied: int | None, refused: bool, failure: bool, up: bool) -> tuple[str, str | None]:

@@ -5,6 +5,8 @@ from itertools import product
 
 import pytest
 
+from lab import wishes
+from landbridge import model
 from landbridge.status import gateway
 
 SEEN = datetime(2026, 1, 2, tzinfo=UTC)
@@ -27,7 +29,7 @@ def _expected(*, deleting: bool, failure: str | None, applied: int | None) -> st
     list(product([True, False], [None, "the bridge is missing"], [None, 1, 2], [None, SEEN])),
 )
 def test_the_status_of_a_gateway(*, deleting: bool, failure: str | None, applied: int | None, seen_at: datetime | None):
-    known = gateway.Known(generation=2, deleting=deleting, applied=applied, failure=failure, seen_at=seen_at)
+    known = model.KnownGateway(wishes.gateway(), 2, deleting, applied, failure, seen_at)
     status = gateway.of(known, SEEN, UNSEEN_AFTER)
     assert _expected(deleting=deleting, failure=failure, applied=applied) == status.word
     assert (failure, seen_at) == (status.advice.reason if status.advice else None, status.seen_at)

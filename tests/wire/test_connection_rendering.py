@@ -1,5 +1,6 @@
 """The answers of the create page, field by field in their order, and which field is there when."""
 
+import dataclasses
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -114,7 +115,7 @@ POLICY = {
 }
 
 
-def _pairs(text: str) -> Any:
+def _pairs(text: str | bytes) -> Any:
     """Objects as lists of pairs, so that their order counts."""
     return json.loads(text, object_pairs_hook=list)
 
@@ -180,15 +181,22 @@ def test_a_field_is_there_when_the_connection_has_it(
 
 
 def test_a_show_has_the_status_after_the_name(connection: Make):
-    answer = connections.connection(connection(), model.ConnectionStatus(word="DOWN"))
-    assert list(answer)[:4] == ["id", "name", "status", "vgw_id"]
-    assert answer["status"] == "DOWN"
+    plain = _pairs(json.dumps(connections.connection(connection())))
+    assert [*plain[:2], ("status", "DOWN"), *plain[2:]] == _pairs(connections.shown(connection(), "DOWN"))
+
+
+def test_the_status_of_a_connection_has_one_place_whatever_its_name(connection: Make):
+    named = dataclasses.replace(connection(), name='a","status":"","x":"')
+    answer = json.loads(connections.shown(named, "ACTIVE"))
+    assert (named.name, "ACTIVE") == (answer["name"], answer["status"])
 
 
 @pytest.mark.parametrize("changes", [{}, POLICY, BGP, {"tags": (model.Tag("k", "v"),)}, {"ike": GM_IKE}])
-@pytest.mark.parametrize("status", [None, model.ConnectionStatus(word="ACTIVE")])
-def test_an_answer_has_the_shape_that_is_documented(connection: Make, changes: dict[str, Any], status: Any):
-    answer = json.loads(json.dumps(connections.connection(connection(**changes), status)))
+@pytest.mark.parametrize("shown", [True, False])
+def test_an_answer_has_the_shape_that_is_documented(connection: Make, changes: dict[str, Any], *, shown: bool):
+    value = connection(**changes)
+    text = connections.shown(value, "ACTIVE") if shown else json.dumps(connections.connection(value))
+    answer = json.loads(text)
     read = connections.ConnectionAnswer.model_validate(answer | {})
     assert answer == read.model_dump(exclude_none=True)
 

@@ -12,7 +12,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-import pydantic_core
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -26,7 +25,7 @@ from landbridge.api import openapi
 from landbridge.api.row import Incoming, Operation
 from landbridge.api.table import TABLE
 from landbridge.operations import access, call
-from landbridge.wire import body
+from landbridge.wire import body, shapes
 from landbridge.wire import errors as wire_errors
 
 log = logging.getLogger(__name__)
@@ -162,9 +161,8 @@ def _response(row: Operation, result: Any, ignored: tuple[str, ...], request_id:
         headers["ETag"] = etag
     if row.success == 204:
         return Response(status_code=204, headers=headers)
-    answer = row.render(result)
-    answer["request_id"] = request_id
-    return Response(pydantic_core.to_json(answer), row.success, headers, "application/json")
+    content = shapes.document(row.render(result) | {"request_id": request_id})
+    return Response(content, row.success, headers, "application/json")
 
 
 def _header(texts: Any) -> str:

@@ -44,7 +44,7 @@ from landbridge.model.job import GatewayJob, JobStatus, Restart
 from landbridge.model.monitor import AskMonitor, ConnectionMonitor
 from landbridge.model.observation import ChildSa, ConnectionObservation, Evidence, GatewayReport, Observation
 from landbridge.model.secret import Secret
-from landbridge.model.status import Advice, ConnectionStatus, GatewayStatus
+from landbridge.model.status import Advice, ConnectionStatus, GatewayStatus, KnownConnection, KnownGateway
 from landbridge.model.tag_search import AskMatch, AskTags, AskTagSearch, AskTagValues
 
 __all__ = [
@@ -96,6 +96,8 @@ __all__ = [
     "IkePolicy",
     "IpsecPolicy",
     "JobStatus",
+    "KnownConnection",
+    "KnownGateway",
     "Neighbour",
     "Network",
     "Observation",

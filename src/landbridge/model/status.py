@@ -2,8 +2,43 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
+from landbridge.model.connection import Connection
+from landbridge.model.gateway import VpnGateway
 from landbridge.model.observation import ConnectionObservation, Evidence
+
+
+class KnownConnection(NamedTuple):
+    """What the store knows of a connection. `applied`: the newest generation that an engine ever reported as wholly applied;
+    `seen_at`: when its gateway was looked at; `seq`: its place in lists.
+    """
+
+    connection: Connection
+    generation: int
+    deleting: bool
+    applied: int | None
+    observation: ConnectionObservation | None
+    seen_at: datetime | None
+    seq: int = 0
+
+
+class KnownGateway(NamedTuple):
+    """What the store knows of a VPN gateway. `applied`: the newest generation that an engine ever reported as applied; `failure`:
+    of the last attempt; `report`: what the engine said, as it is stored.
+    """
+
+    gateway: VpnGateway
+    generation: int
+    deleting: bool
+    applied: int | None
+    failure: str | None
+    seen_at: datetime | None
+    seq: int = 0
+    connections: int = 0
+    next_if_id: int = 1
+    restarts: int = 0
+    report: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

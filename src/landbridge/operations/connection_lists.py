@@ -36,7 +36,7 @@ def list_page(tx: Transaction, call: Call, ask: model.AskConnections) -> Page:
         rows = connections.page(tx, call.project_id, after, limit + 1)
         total = gateways.total_connections(tx, call.project_id)
     return Page(
-        connections=[operations.shown(call, row) for row in rows[:limit]],
+        connections=[operations.shown(row) for row in rows[:limit]],
         next_marker=paging.marker(call, "connections", rows[limit - 1].seq) if len(rows) > limit else None,
         total=total,
     )

@@ -3,11 +3,9 @@
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from landbridge import errors, model
 from landbridge.operations import call as calls
-from landbridge.operations import gateways as gateway_operations
 from landbridge.operations import idempotency, quotas
 from landbridge.operations import monitors as monitor_operations
 from landbridge.operations.call import Call
@@ -15,16 +13,17 @@ from landbridge.rules import connection as rules
 from landbridge.rules import connection_update as update_rules
 from landbridge.rules import fields, tunnel
 from landbridge.status import connection as status
+from landbridge.status import gateway as gateway_status
 from landbridge.store import codec, connections, customer_gateways, gateways, monitors, pauses, records
 from landbridge.store.database import Transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """A connection with what is said of it. `status` is None in the answers to a create and to an update."""
+    """A connection, and its status in the API's word: None in the answers to a create and to an update."""
 
     connection: model.Connection
-    status: model.ConnectionStatus | None
+    status: str | None
     generation: int = 1
 
     @property
@@ -34,6 +33,18 @@ class Shown:
     @property
     def etag(self) -> str:
         return calls.etag(self.generation, self.connection.updated_at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnosed:
+    """A connection with all that is said of it."""
+
+    connection: model.Connection
+    status: model.ConnectionStatus
+
+    @property
+    def cautions(self) -> tuple[model.Caution, ...]:
+        return rules.warnings(self.connection)
 
 
 #: What each connection of a batch is asked to be, and what was already found wrong with its shape.
@@ -81,7 +92,7 @@ def _create(tx: Transaction, call: Call, ask: model.AskConnection) -> model.Conn
         tx, call.project_id, fields.lower_id(ask.gateway_id) or "", fields.lower_id(ask.customer_gateway_id) or ""
     )
     draws = calls.draws(call.now, row.next_if_id if row else 0)
-    facts = rules.Facts(gateway=_gateway_facts(call, row), customer_gateway=peer)
+    facts = rules.Facts(gateway=_gateway_facts(row), customer_gateway=peer)
     made = _attempt(tx, call, ask, facts, draws, row, peer_seq)
     if isinstance(made, list) and row is not None:  # only now are the neighbours read: most creates are in nobody's way
         facts = dataclasses.replace(facts, neighbours=_neighbours(tx, row, ask, facts, draws))
@@ -130,11 +141,10 @@ def _block(connection: model.Connection) -> int | None:
     return tunnel.block_of(connection.tunnel_local_address) if connection.tunnel_local_address else None
 
 
-def _gateway_facts(call: Call, row: gateways.Row | None) -> rules.GatewayFacts | None:
+def _gateway_facts(row: gateways.Row | None) -> rules.GatewayFacts | None:
     if row is None:
         return None
-    status = gateway_operations.status_of(call, row).word
-    return rules.GatewayFacts(gateway=row.gateway, status=status, connections=row.connections)
+    return rules.GatewayFacts(gateway=row.gateway, status=gateway_status.word(row), connections=row.connections)
 
 
 def _neighbours(
@@ -160,33 +170,21 @@ def _find(tx: Transaction, call: Call, connection_id: str) -> connections.Row:
     return row
 
 
-def shown(call: Call, row: connections.Row, paused_since: datetime | None = None) -> Shown:
-    known = status.Known(
-        connection=row.connection,
-        generation=row.generation,
-        deleting=row.deleting,
-        applied=row.applied,
-        observation=row.observation,
-        seen_at=row.seen_at,
-        paused_since=paused_since,
-    )
-    return Shown(
-        connection=row.connection,
-        status=status.of(known, call.now, call.service.unseen_after),
-        generation=row.generation,
-    )
+def shown(row: connections.Row) -> Shown:
+    return Shown(connection=row.connection, status=status.word(row), generation=row.generation)
 
 
 @calls.operation("reader", "read")
 def show(tx: Transaction, call: Call, connection_id: str) -> Shown:
-    return shown(call, _find(tx, call, connection_id))
+    return shown(_find(tx, call, connection_id))
 
 
 @calls.operation("reader", "read")
-def diagnose(tx: Transaction, call: Call, connection_id: str) -> Shown:
-    """As `show`, and whether the agent leaves it alone."""
+def diagnose(tx: Transaction, call: Call, connection_id: str) -> Diagnosed:
     row = _find(tx, call, connection_id)
-    return shown(call, row, pauses.since(tx, row.connection.gateway_id))
+    paused_since = pauses.since(tx, row.connection.gateway_id)
+    found = status.of(row, call.now, call.service.unseen_after, paused_since)
+    return Diagnosed(connection=row.connection, status=found)
 
 
 @calls.operation("admin", "write")

@@ -68,22 +68,10 @@ def list_extended_zones(tx: Transaction, call: Call, ask: None) -> dict[tuple[st
     return list_zones(tx, call, ask)
 
 
-def status_of(call: Call, row: gateways.Row, paused_since: datetime | None = None) -> model.GatewayStatus:
-    known = status.Known(
-        generation=row.generation,
-        deleting=row.deleting,
-        applied=row.applied,
-        failure=row.failure,
-        seen_at=row.seen_at,
-        paused_since=paused_since,
-    )
-    return status.of(known, call.now, call.service.unseen_after)
-
-
 def _shown(tx: Transaction, call: Call, row: gateways.Row, paused_since: datetime | None = None) -> Shown:
     return Shown(
         gateway=row.gateway,
-        status=status_of(call, row, paused_since),
+        status=status.of(row, call.now, call.service.unseen_after, paused_since),
         connections=row.connections,
         groups=gateways.connection_groups(tx, row.seq) if row.connections else 0,
         generation=row.generation,

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 _OCTET = r"(25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
 _ADDRESS = re.compile(rf"{_OCTET}\.{_OCTET}\.{_OCTET}\.{_OCTET}", re.ASCII)
+_MASKS = tuple((0xFFFFFFFF << (32 - length)) & 0xFFFFFFFF for length in range(33))
 _CIDR = re.compile(rf"({_OCTET}\.{_OCTET}\.{_OCTET}\.{_OCTET})/(3[0-2]|[12]?\d)", re.ASCII)
 
 
@@ -17,7 +18,7 @@ class Block(NamedTuple):
 
     @property
     def mask(self) -> int:
-        return (0xFFFFFFFF << (32 - self.length)) & 0xFFFFFFFF
+        return _MASKS[self.length]
 
     @property
     def has_host_bits(self) -> bool:
@@ -33,7 +34,7 @@ class Block(NamedTuple):
         return self.number & self.mask, self.number | (~self.mask & 0xFFFFFFFF)
 
     def contains(self, other: "Block") -> bool:
-        return other.length >= self.length and other.number & self.mask == self.number
+        return other.length >= self.length and other.number & _MASKS[self.length] == self.number
 
     def __str__(self) -> str:
         return f"{render(self.number)}/{self.length}"

@@ -1,60 +1,63 @@
 """The status of a connection and, when it is not simply up, why."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from landbridge import model
 from landbridge.status import diagnosis, sight
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
-    """What the store knows. `applied`: the newest generation that an engine ever reported as wholly applied; `paused_since`:
-    since when the agent only watches, asked for where a diagnosis is made of it.
-    """
-
-    connection: model.Connection
-    generation: int
-    deleting: bool
-    applied: int | None
-    observation: model.ConnectionObservation | None
-    seen_at: datetime | None
-    paused_since: datetime | None = None
-
-
-def of(known: Known, now: datetime, unseen_after: timedelta) -> model.ConnectionStatus:
-    """The status now. After `unseen_after` without a look it is the last known one, and says since when."""
+def word(known: model.KnownConnection) -> str:
+    """The API's word alone: lists need no more."""
     seen = known.observation
-    word, advice = _judge(known, seen)
+    if known.deleting:
+        return "PENDING_DELETE"
+    if known.applied is None:
+        return "PENDING_CREATE"
+    if known.applied != known.generation:
+        return "PENDING_UPDATE"
+    if seen is None:
+        return "PENDING_CREATE"
+    if seen.refused is not None:
+        return "ERROR"
+    return "ACTIVE" if seen.children else "DOWN"
+
+
+def of(
+    known: model.KnownConnection, now: datetime, unseen_after: timedelta, paused_since: datetime | None = None
+) -> model.ConnectionStatus:
+    """The status now. After `unseen_after` without a look it is the last known one, and says since when. `paused_since`: since
+    when the agent only watches.
+    """
     return model.ConnectionStatus(
-        word=word,
-        advice=advice,
+        word=word(known),
+        advice=_advice(known, known.observation, sight.paused(paused_since)),
         seen_at=known.seen_at,
         not_seen_since=sight.lost(known.seen_at, now, unseen_after),
-        paused_since=known.paused_since,
-        observation=seen,
+        paused_since=paused_since,
+        observation=known.observation,
     )
 
 
-def _judge(known: Known, seen: model.ConnectionObservation | None) -> tuple[str, model.Advice | None]:
+def _advice(
+    known: model.KnownConnection, seen: model.ConnectionObservation | None, paused: model.Advice | None
+) -> model.Advice | None:
     if known.deleting:
-        return "PENDING_DELETE", sight.paused(known.paused_since) or _failure(seen)
-    if known.applied != known.generation:
-        word = "PENDING_CREATE" if known.applied is None else "PENDING_UPDATE"
-        return word, sight.paused(known.paused_since) or _failure(seen) or _waiting()
-    if seen is None:
-        return "PENDING_CREATE", sight.paused(known.paused_since) or _waiting()
+        return paused or _failure(seen)
+    if seen is None or known.applied != known.generation:
+        return paused or _failure(seen) or _waiting()
     if seen.refused is not None:
-        return "ERROR", model.Advice(reason=seen.refused)
+        return model.Advice(reason=seen.refused)
     if seen.children:
-        return "ACTIVE", _partly(seen)
-    return "DOWN", _why_down(known, seen)
+        return _partly(seen)
+    return _why_down(known.connection, seen, paused)
 
 
-def _why_down(known: Known, seen: model.ConnectionObservation) -> model.Advice:
+def _why_down(
+    connection: model.Connection, seen: model.ConnectionObservation, paused: model.Advice | None
+) -> model.Advice:
     """During a pause nothing is negotiated by us: what was said before it is the cause only if it says one."""
-    found = _failure(seen) or diagnosis.of(known.connection, seen)
-    return found if found.evidence or seen.waits_for_peer else sight.paused(known.paused_since) or found
+    found = _failure(seen) or diagnosis.of(connection, seen)
+    return found if found.evidence or seen.waits_for_peer else paused or found
 
 
 def _waiting() -> model.Advice:

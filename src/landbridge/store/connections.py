@@ -152,15 +152,7 @@ _REMOVE = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    seq: int
-    connection: model.Connection
-    generation: int
-    deleting: bool
-    applied: int | None
-    observation: model.ConnectionObservation | None
-    seen_at: datetime | None
+Row = model.KnownConnection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,15 +181,8 @@ def _decode_report(report: str) -> model.ConnectionObservation:
 def _row(row: Any, seen_at: datetime | None) -> Row:
     """`seen_at` is when its gateway was looked at."""
     seq, spec, generation, deleting, applied, report = row
-    return Row(
-        seq=seq,
-        connection=_decode(spec),
-        generation=generation,
-        deleting=bool(deleting),
-        applied=applied,
-        observation=None if report is None else _decode_report(report),
-        seen_at=seen_at,
-    )
+    observation = None if report is None else _decode_report(report)
+    return Row(_decode(spec), generation, bool(deleting), applied, observation, seen_at, seq)
 
 
 def _seen_row(row: Any) -> Row:

@@ -3,8 +3,6 @@
 import functools
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import bindparam, delete, distinct, func, insert, literal, select, update
@@ -93,19 +91,8 @@ _REMOVE = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    seq: int
-    gateway: model.VpnGateway
-    generation: int
-    deleting: bool
-    connections: int
-    next_if_id: int
-    applied: int | None
-    failure: str | None
-    seen_at: datetime | None
-    restarts: int = 0
-    report: str | None = None
+class Row(model.KnownGateway):
+    __slots__ = ()
 
     @property
     def observed(self) -> model.GatewayReport:
@@ -122,18 +109,19 @@ def _decode(spec: str) -> model.VpnGateway:
 def row(columns: Sequence[Any]) -> Row:
     """Of `COLUMNS`."""
     seq, spec, generation, deleting, connections, next_if_id, applied, failure, seen_at, restarts, report = columns
+    seen = None if seen_at is None else codec.moment(seen_at)
     return Row(
-        seq=seq,
-        gateway=_decode(spec),
-        generation=generation,
-        deleting=bool(deleting),
-        connections=connections,
-        next_if_id=next_if_id,
-        applied=applied,
-        failure=failure,
-        seen_at=None if seen_at is None else codec.moment(seen_at),
-        restarts=restarts,
-        report=report,
+        _decode(spec),
+        generation,
+        bool(deleting),
+        applied,
+        failure,
+        seen,
+        seq,
+        connections,
+        next_if_id,
+        restarts,
+        report,
     )
 
 

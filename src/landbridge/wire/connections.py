@@ -4,10 +4,12 @@ Source: "Creating a VPN Connection", Tables 3 to 15, and the SDK's newer optiona
 """
 
 import functools
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pydantic
+import pydantic_core
 from pydantic import Field
 
 from landbridge import model
@@ -28,6 +30,9 @@ class DpdShape(body.Shape):
     )
     timeout: body.Integer | None = Field(None, description="seconds between retransmits of a probe, 2-60; default 15")
     msg: str | None = shapes.choice(("seq-hash-notify", "seq-notify-hash"), description="default seq-hash-notify")
+
+    def ask(self) -> model.AskDpd:
+        return model.AskDpd(**vars(self))
 
 
 class IkePolicyShape(body.Shape):
@@ -57,21 +62,7 @@ class IkePolicyShape(body.Shape):
     dpd: DpdShape | None = None
 
     def ask(self) -> model.AskIkePolicy:
-        dpd = self.dpd
-        return model.AskIkePolicy(
-            version=self.version,
-            negotiation_mode=self.negotiation_mode,
-            authentication_algorithm=self.authentication_algorithm,
-            encryption_algorithm=self.encryption_algorithm,
-            dh_group=self.dh_group,
-            authentication_method=self.authentication_method,
-            lifetime_seconds=self.lifetime_seconds,
-            local_id_type=self.local_id_type,
-            local_id=self.local_id,
-            peer_id_type=self.peer_id_type,
-            peer_id=self.peer_id,
-            dpd=model.AskDpd(interval=dpd.interval, timeout=dpd.timeout, msg=dpd.msg) if dpd else model.AskDpd(),
-        )
+        return model.AskIkePolicy(**vars(self) | {"dpd": self.dpd.ask() if self.dpd else model.AskDpd()})
 
 
 class IpsecPolicyShape(body.Shape):
@@ -89,14 +80,7 @@ class IpsecPolicyShape(body.Shape):
     encapsulation_mode: str | None = shapes.choice(("tunnel",), description="default tunnel")
 
     def ask(self) -> model.AskIpsecPolicy:
-        return model.AskIpsecPolicy(
-            authentication_algorithm=self.authentication_algorithm,
-            encryption_algorithm=self.encryption_algorithm,
-            pfs=self.pfs,
-            transform_protocol=self.transform_protocol,
-            lifetime_seconds=self.lifetime_seconds,
-            encapsulation_mode=self.encapsulation_mode,
-        )
+        return model.AskIpsecPolicy(**vars(self))
 
 
 class PolicyRuleShape(body.Shape):
@@ -157,27 +141,15 @@ class CreateConnection(body.Shape):
     )
 
     def ask(self) -> model.AskConnection:
-        return model.AskConnection(
-            name=self.name,
-            gateway_id=self.gateway_id,
-            gateway_endpoint=self.gateway_endpoint,
-            style=self.style,
-            customer_gateway_id=self.customer_gateway_id,
-            peer_subnets=self.peer_subnets,
-            tunnel_local_address=self.tunnel_local_address,
-            tunnel_peer_address=self.tunnel_peer_address,
-            enable_nqa=self.enable_nqa,
-            enable_hub=self.enable_hub,
-            enable_health_check=self.enable_health_check,
-            psk=None if self.psk is None else model.Secret(self.psk),
-            policy_rules=_ask_rules(self.policy_rules),
-            ike_policy=self.ike_policy.ask() if self.ike_policy else model.AskIkePolicy(),
-            ipsec_policy=self.ipsec_policy.ask() if self.ipsec_policy else model.AskIpsecPolicy(),
-            ha_role=self.ha_role,
-            tags=shapes.ask_tags(self.tags),
-            peer_subnets_v6=self.peer_subnets_v6,
-            policy_rules_v6=_ask_rules(self.policy_rules_v6),
-        )
+        inside = {
+            "psk": None if self.psk is None else model.Secret(self.psk),
+            "policy_rules": _ask_rules(self.policy_rules),
+            "ike_policy": self.ike_policy.ask() if self.ike_policy else model.AskIkePolicy(),
+            "ipsec_policy": self.ipsec_policy.ask() if self.ipsec_policy else model.AskIpsecPolicy(),
+            "tags": shapes.ask_tags(self.tags),
+            "policy_rules_v6": _ask_rules(self.policy_rules_v6),
+        }
+        return model.AskConnection(**vars(self) | inside)
 
 
 class UpdateConnection(CreateConnection):
@@ -215,7 +187,7 @@ class UpdateConnection(CreateConnection):
 def _ask_rules(rules: tuple[PolicyRuleShape, ...] | None) -> tuple[model.AskPolicyRule, ...] | None:
     if rules is None:
         return None
-    return tuple(model.AskPolicyRule(index=r.index, source=r.source, destinations=r.destinations) for r in rules)
+    return tuple(model.AskPolicyRule(**vars(rule)) for rule in rules)
 
 
 class DpdAnswer(pydantic.BaseModel):
@@ -300,19 +272,25 @@ class ManyConnections(pydantic.BaseModel):
     request_id: str
 
 
-def connection(value: model.Connection, status: model.ConnectionStatus | None) -> dict[str, Any]:
-    """The connection as the page's examples show it. Without a status it was just made or changed."""
-    return _rendered(value, None) if status is None else {**_known(value), "status": status.word}
+def shown(value: model.Connection, status: str) -> bytes:
+    """The connection with its status, as JSON."""
+    before, after = _around_status(value)
+    return before + status.encode() + after
+
+
+def shown_all(connections: Iterable[tuple[model.Connection, str]]) -> bytes:
+    return b"[%s]" % b",".join(itertools.starmap(shown, connections))
 
 
 @functools.lru_cache(maxsize=8192)
-def _known(value: model.Connection) -> dict[str, Any]:
-    """With the place of its status. Clients poll the same ones again and again."""
-    return _rendered(value, "")
+def _around_status(value: model.Connection) -> tuple[bytes, bytes]:
+    """What stands before its status and after it. Clients poll the same connections again and again."""
+    before, after = pydantic_core.to_json(connection(value, "")).split(b'"status":""', 1)
+    return before + b'"status":"', b'"' + after
 
 
-def _rendered(value: model.Connection, status: str | None) -> dict[str, Any]:
-    """Field by field in the order of the page's examples."""
+def connection(value: model.Connection, status: str | None = None) -> dict[str, Any]:
+    """Field by field in the order of the page's examples. Without a status it was just made or changed."""
     return shapes.present(
         id=value.id,
         name=value.name,

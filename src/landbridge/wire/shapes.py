@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pydantic
+import pydantic_core
 
 from landbridge import errors, model
 from landbridge.wire import body
@@ -42,6 +43,15 @@ def tags(given: Sequence[model.Tag]) -> list[dict[str, str]]:
 def time(moment: datetime) -> str:
     """ISO 8601, UTC, milliseconds, Z."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds")[:23] + "Z"
+
+
+def document(answer: Mapping[str, Any]) -> bytes:
+    """The answer as JSON. A field that is bytes is JSON already."""
+    texts = [
+        b'"%s":%s' % (name.encode(), value if isinstance(value, bytes) else pydantic_core.to_json(value))
+        for name, value in answer.items()
+    ]
+    return b"{%s}" % b",".join(texts)
 
 
 class PageInfo(pydantic.BaseModel):

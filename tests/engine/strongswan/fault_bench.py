@@ -10,7 +10,7 @@ import select
 import signal
 import subprocess
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import vici
@@ -177,7 +177,7 @@ class Teller:
 
     def word(self, desired: model.DesiredGateway) -> str:
         (wanted,) = (one for one in desired.connections if one.id == self.bench.main.id)
-        known = status.Known(
+        known = model.KnownConnection(
             connection=wanted.connection,
             generation=wanted.generation,
             deleting=False,
@@ -185,7 +185,7 @@ class Teller:
             observation=self.kept,
             seen_at=self.seen_at,
         )
-        return status.of(known, datetime.now(UTC), timedelta(seconds=60)).word
+        return status.word(known)
 
 
 def pids(name: str) -> list[int]:
