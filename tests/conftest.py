@@ -357,6 +357,9 @@ class Server:
     def stop(self) -> int:
         """Ends it as an operator would, and gives its exit status."""
         self._process.terminate()
+        return self.wait()
+
+    def wait(self) -> int:
         return self._process.wait(PATIENCE_SECONDS)
 
 

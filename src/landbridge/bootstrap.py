@@ -6,12 +6,14 @@
 import contextlib
 import dataclasses
 import fcntl
-import functools
 import gc
 import logging
 import os
+import signal
 import socket
+import sys
 import tomllib
+import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -190,11 +192,12 @@ class StoreSource:
 
 def serve(settings: config.Settings) -> None:
     """The whole service, until SIGINT or SIGTERM. Tunnels stay up when it ends. Raises ConfigError."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn heeds it, and raises it again at its end
     site = load_site(settings)
     certificate = listener.certificate(settings.serve)
     count = settings.serve.processes or min(len(os.sched_getaffinity(0)), PROCESSES)
     with (
-        listener.open_sockets(settings.serve, count) as (listening, *others),
+        listener.open_socket(settings.serve, shared=count > 1) as listening,
         _alone(data_folder.make(settings)),
         open_data(settings) as data,
     ):
@@ -211,10 +214,10 @@ def serve(settings: config.Settings) -> None:
         beside = processes.Beside("landbridge.cli.beside", data.database.on_nudge)
         try:
             _announce(listening, certificate, data)
-            for other in others:
-                files = (other.fileno(), pulse.file)
-                beside.start((settings, site, words, *files), files)
-            _answer(listening, certificate, make_parts(settings, site, data, words, pulse))
+            given = (settings, site, words, listening.family, listening.getsockname()[:2], pulse.file)
+            for _ in range(count - 1):
+                beside.start(given, (pulse.file,))
+            _answer(listening, certificate, make_parts(settings, site, data, words, pulse), leaving=beside.end)
         finally:
             beside.stop()
             keeping.stop()
@@ -224,13 +227,12 @@ def serve(settings: config.Settings) -> None:
 
 def answer_beside() -> None:
     """The API in another process than the agent's, for as long as that one lives. Raises ConfigError."""
-    alive, (settings, site, words, listening, pulse) = processes.given()
+    settings, site, words, family, address, pulse = processes.given()
     certificate = listener.certificate(settings.serve)
-    with socket.socket(fileno=listening) as own, open_data(settings, make=False) as data:
+    with open_data(settings, make=False) as data, listener.open_another(family, address) as listening:
         if words["name"] != "none":
             data.database.on_nudge = processes.tell
-        parts = make_parts(settings, site, data, words, processes.Pulse(pulse))
-        _answer(own, certificate, parts, functools.partial(processes.when_alone, alive))
+        _answer(listening, certificate, make_parts(settings, site, data, words, processes.Pulse(pulse)))
 
 
 def _kept(limits: config.Limits) -> retention.Limits:
@@ -273,13 +275,25 @@ def _announce(listening: socket.socket, certificate: listener.Certificate | None
     _tell_systemd("READY=1")
 
 
+class _Server(uvicorn.Server):
+    """Calls `leaving` when a signal comes, before it finishes what it is answering."""
+
+    def __init__(self, options: uvicorn.Config, leaving: Callable[[], None]) -> None:
+        super().__init__(options)
+        self._leaving = leaving
+
+    def handle_exit(self, sig: int, frame: types.FrameType | None) -> None:
+        self._leaving()
+        super().handle_exit(sig, frame)
+
+
 def _answer(
     listening: socket.socket,
     certificate: listener.Certificate | None,
     parts: app.Parts,
-    when_alone: Callable[[Callable[[], None]], None] = lambda _: None,
+    leaving: Callable[[], None] = lambda: None,
 ) -> None:
-    """Until a signal comes, or what `when_alone` is given is called."""
+    """Until a signal comes; then `leaving` is called."""
     gc.collect()
     gc.freeze()  # what is here now stays: looking through it again and again cost a twentieth of every request
     gc.set_threshold(20000, 20, 50)
@@ -293,9 +307,7 @@ def _answer(
         timeout_graceful_shutdown=5,
         ssl_context_factory=None if certificate is None else lambda *_: certificate.context,
     )
-    server = uvicorn.Server(options)
-    when_alone(functools.partial(setattr, server, "should_exit", True))
-    server.run(sockets=[listening])
+    _Server(options, leaving).run(sockets=[listening])
 
 
 def _endpoint(listening: socket.socket, certificate: listener.Certificate | None) -> str:

@@ -2,7 +2,7 @@
 
 Python computes on one processor at a time, so a process a processor answers the API; the first one alone has the agent. A process beside
 it is given what it needs on its standard input, and names on its standard output the gateways that the agent is to look at, an id a
-line. It knows that the first is gone, however that went, by the end of a pipe that nobody writes to.
+line. A byte more on its input tells it to end in good order; the end of its input, that the first is gone: then it ends at once.
 """
 
 import contextlib
@@ -10,6 +10,7 @@ import logging
 import math
 import os
 import pickle
+import signal
 import struct
 import subprocess
 import sys
@@ -20,8 +21,8 @@ from typing import Any
 
 log = logging.getLogger(__name__)
 
-#: Until another process takes the place of one that ended.
-AGAIN_SECONDS = 1.0
+#: Until another process takes the place of one that ended; twice as long each time that it did not last.
+AGAIN_SECONDS, AGAIN_SECONDS_AT_MOST = 1.0, 60.0
 #: How long those that are told to end may take: what they are answering has 5 seconds.
 PATIENCE_SECONDS = 10.0
 
@@ -43,27 +44,33 @@ class Pulse:
 
 
 class Beside:
-    """Processes of the Python module `module`, from `start` to `stop`. `heed` is called with the ids that they name."""
+    """Processes of the Python module `module`, from `start` to `end` or `stop`. `heed` is called with the ids that they name."""
 
     def __init__(self, module: str, heed: Callable[[set[str]], None]) -> None:
-        self._alive, self._life = os.pipe()
-        self._command = [sys.executable, "-m", module]
+        self._command = [sys.executable, "-P", "-m", module]
         self._heed = heed
         self._stopping = threading.Event()
-        self._running: set[subprocess.Popen[bytes]] = set()
+        self._running: set[Any] = set()
+        self._changing = threading.Lock()
         self._threads: list[threading.Thread] = []
 
     def start(self, given: Any, files: Sequence[int]) -> None:
         """One more. `given` and the open `files` are what it gets, and whoever takes its place."""
-        words = pickle.dumps((self._alive, given))
-        thread = threading.Thread(target=self._keep, args=(words, (self._alive, *files)), name="beside")
+        thread = threading.Thread(target=self._keep, args=(pickle.dumps(given), files), name="beside")
         self._threads.append(thread)
         thread.start()
 
+    def end(self) -> None:
+        """Lets them finish what they are answering, and no more."""
+        with self._changing:
+            if not self._stopping.is_set():
+                self._stopping.set()
+                for process in self._running:
+                    _say(process, b".")
+
     def stop(self) -> None:
-        """Lets them finish what they are answering, and waits for their end."""
-        self._stopping.set()
-        os.close(self._life)
+        """Waits for their end."""
+        self.end()
         deadline = time.monotonic() + PATIENCE_SECONDS
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
@@ -71,59 +78,73 @@ class Beside:
             process.kill()
         for thread in self._threads:
             thread.join()
-        os.close(self._alive)
 
-    def _keep(self, words: bytes, files: tuple[int, ...]) -> None:
+    def _keep(self, given: bytes, files: Sequence[int]) -> None:
+        pause = AGAIN_SECONDS
         while not self._stopping.is_set():
-            why = self._run(words, files)
-            if not self._stopping.wait(AGAIN_SECONDS):
-                log.error("a process that answers the API %s; another one takes its place", why)
+            started = time.monotonic()
+            why = self._run(given, files)
+            lasted = time.monotonic() - started > AGAIN_SECONDS_AT_MOST
+            pause = AGAIN_SECONDS if lasted else min(pause, AGAIN_SECONDS_AT_MOST)
+            if not self._stopping.is_set():
+                log.error("a process that answers the API %s; another one takes its place in %.0f s", why, pause)
+            self._stopping.wait(pause)
+            pause *= 2
 
-    def _run(self, words: bytes, files: tuple[int, ...]) -> str:
+    def _run(self, given: bytes, files: Sequence[int]) -> str:
         """Until the process ends; gives how it did."""
-        try:
-            process: Any = subprocess.Popen(  # noqa: S603
-                self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=files
-            )
-        except OSError as error:
-            return f"could not be started ({error.strerror})"
-        with process:
+        with self._changing:
+            try:
+                process: Any = subprocess.Popen(  # noqa: S603
+                    self._command,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    pass_fds=files,
+                    start_new_session=True,  # a Ctrl-C is the first one's to heed
+                )
+            except OSError as error:
+                return f"could not be started ({error.strerror})"
             self._running.add(process)
-            with contextlib.suppress(BrokenPipeError), process.stdin as its_input:
-                its_input.write(words)
+            _say(process, given + b"." if self._stopping.is_set() else given)
+        try:
             self._hear(process.stdout.fileno())
             process.wait()
-            self._running.discard(process)
+        finally:
+            with self._changing:
+                self._running.discard(process)
+                with contextlib.suppress(OSError):
+                    process.stdin.close()
+            process.stdout.close()
         return f"ended with {process.returncode}"
 
     def _hear(self, output: int) -> None:
         rest = b""
         while chunk := os.read(output, 65536):
             *whole, rest = (rest + chunk).split(b"\n")
-            self._heed({one.decode() for one in whole})
+            self._heed({one.decode("ascii", "replace") for one in whole})
 
 
-def given() -> tuple[int, Any]:
-    """In a process beside the first: the pipe for `when_alone`, and what it is given."""
-    found: tuple[int, Any] = pickle.load(sys.stdin.buffer)  # noqa: S301 - of the process that started this one
+def _say(process: Any, words: bytes) -> None:
+    with contextlib.suppress(BrokenPipeError):  # it has ended
+        process.stdin.write(words)
+        process.stdin.flush()
+
+
+def given() -> Any:
+    """In a process beside the first: what it is given. From now on it ends when the first wants it, or is gone."""
+    found = pickle.load(sys.stdin.buffer)  # noqa: S301 - of the process that started this one
     os.set_blocking(sys.stdout.fileno(), False)
+    threading.Thread(target=_heed_the_first, name="first", daemon=True).start()
     return found
 
 
+def _heed_the_first() -> None:
+    while sys.stdin.buffer.read(1):
+        os.kill(os.getpid(), signal.SIGTERM)
+    os._exit(1)
+
+
 def tell(gateway_ids: set[str]) -> None:
-    """In a process beside the first: these are to be looked at. Raises OSError when nobody listens, or not fast enough."""
-    os.write(sys.stdout.fileno(), "".join(f"{one}\n" for one in gateway_ids).encode())
-
-
-def when_alone(alive: int, end: Callable[[], None]) -> None:
-    """In a process beside the first: calls `end`, in a thread of its own, when the first process is gone or wants it. Perhaps
-    nobody is left then who would kill a process that hangs.
-    """
-
-    def wait() -> None:
-        os.read(alive, 1)
-        end()
-        time.sleep(PATIENCE_SECONDS)
-        os._exit(1)
-
-    threading.Thread(target=wait, name="alive", daemon=True).start()
+    """In a process beside the first: these are to be looked at. Lost where nobody listens, or not fast enough."""
+    with contextlib.suppress(OSError):
+        os.write(sys.stdout.fileno(), "".join(f"{one}\n" for one in gateway_ids).encode())

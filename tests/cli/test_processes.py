@@ -12,26 +12,9 @@ from typing import Any
 import httpx
 import pytest
 
+from lab import processes
+
 VPC = "0cf79a3f-6cf9-4d9c-a8df-d7ace626b0fa"
-SERVING = b"landbridge.cli.beside"
-
-
-def _children(pid: int) -> set[int]:
-    return {int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()} | {
-        int(one) for task in Path(f"/proc/{pid}/task").iterdir() for one in (task / "children").read_text().split()
-    }
-
-
-def _beside(server: Any) -> set[int]:
-    """The processes beside the first one."""
-    return {one for one in _children(server.pid) if SERVING in Path(f"/proc/{one}/cmdline").read_bytes()}
-
-
-def _exists(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 def _inode(line: socket.socket) -> str:
@@ -95,12 +78,12 @@ def connect() -> Iterator[Callable[[Any, int], Line]]:
 @pytest.fixture
 def two(start_server: Any, until: Any) -> Any:
     server = start_server("data", "--processes", "2")
-    until(lambda: _beside(server), "the second process")
+    until(lambda: processes.beside(server.pid), "the second process")
     return server
 
 
 def test_what_any_process_writes_the_agent_hears_of_at_once_and_all_show(two: Any, connect: Any, until: Any):
-    (other,) = _beside(two)
+    (other,) = processes.beside(two.pid)
     lines = [connect(two, pid) for pid in (other, two.pid)]
     for number, line in enumerate(lines):
         body = {"vpn_gateway": {"name": f"g-{number}", "vpc_id": VPC, "local_subnets": ["10.0.0.0/24"]}}
@@ -117,32 +100,69 @@ def test_what_any_process_writes_the_agent_hears_of_at_once_and_all_show(two: An
 
 
 def test_a_killed_process_beside_is_replaced_and_the_others_go_on(two: Any, connect: Any, until: Any):
-    (other,) = _beside(two)
+    (other,) = processes.beside(two.pid)
     line = connect(two, two.pid)
     os.kill(other, signal.SIGKILL)
     assert line.ask("GET", "vpn-gateways")["vpn_gateways"] == []
-    until(lambda: _beside(two) - {other}, "another process")
-    (new,) = _beside(two)
+    until(lambda: processes.beside(two.pid) - {other}, "another process")
+    (new,) = processes.beside(two.pid)
     assert connect(two, new).ask("GET", "vpn-gateways")["vpn_gateways"] == []
-    assert "a process that answers the API ended with -9; another one takes its place" in two.log
+    assert "a process that answers the API ended with -9; another one takes its place in 1 s" in two.log
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_when_the_first_process_ends_none_is_left(two: Any, connect: Any, until: Any, number: int):
-    (other,) = _beside(two)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_first_process_ends_after_the_others(two: Any, connect: Any, number: int):
+    (other,) = processes.beside(two.pid)
     line = connect(two, other)
     os.kill(two.pid, number)
-    until(lambda: not _exists(other), "the second process to end")
+    assert two.wait() == 0
+    assert not processes.is_there(other)
+    _nobody_is_there(two, line)
+
+
+def test_requests_that_never_come_hold_up_no_end(two: Any):
+    """In every process at once: each waits 5 seconds for what it is answering, and none for another one."""
+    words = two.credentials
+    head = f"POST /v5/{words['project_id']}/customer-gateways HTTP/1.1\r\nhost: x\r\nx-auth-token: {words['token']}\r\n"
+    with contextlib.ExitStack() as opened:
+        for _ in range(16):
+            line = opened.enter_context(socket.create_connection(("127.0.0.1", two.port)))
+            line.sendall(f"{head}content-length: 100\r\n\r\n{{".encode())
+        time.sleep(0.5)
+        started = time.monotonic()
+        assert two.stop() == 0
+        assert time.monotonic() - started < 9
+    assert "Traceback" not in two.log
+
+
+def test_when_the_first_process_is_killed_none_is_left(two: Any, connect: Any, until: Any):
+    (other,) = processes.beside(two.pid)
+    line = connect(two, other)
+    os.kill(two.pid, signal.SIGKILL)
+    until(lambda: not processes.is_there(other), "the second process to end")
+    _nobody_is_there(two, line)
+
+
+def _nobody_is_there(server: Any, line: Line) -> None:
     with pytest.raises(httpx.TransportError):
         line.ask("GET", "vpn-gateways")
-    with pytest.raises(OSError, match="refused"), socket.create_connection(("127.0.0.1", two.port)):
+    with pytest.raises(OSError, match="refused"), socket.create_connection(("127.0.0.1", server.port)):
         pass
-    assert "Traceback" not in two.log
+    assert "Traceback" not in server.log
+
+
+def test_what_lies_where_it_is_started_is_not_run(start_server: Any, until: Any, tmp_path: Path, monkeypatch: Any):
+    (tmp_path / "uvicorn.py").write_text("raise SystemExit('foreign')")
+    monkeypatch.chdir(tmp_path)
+    server = start_server("data", "--processes", "2")
+    until(lambda: processes.beside(server.pid), "the second process")
+    assert httpx.get(server.credentials["endpoint"] + "/healthz").status_code == 200
+    assert "foreign" not in server.log
 
 
 def test_one_process_is_one(start_server: Any):
     server = start_server("data", "--processes", "1")
-    assert _beside(server) == set()
+    assert processes.beside(server.pid) == set()
 
 
 def test_too_many_processes_are_refused(landbridge: Any, tmp_path: Path):

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from lab import processes
 from landbridge import bootstrap, config
 
 VPC = "0cf79a3f-6cf9-4d9c-a8df-d7ace626b0fa"
@@ -56,11 +57,7 @@ class Server:
         return self.log_path.read_text()
 
     def alive(self) -> bool:
-        """A process that ended and that nobody has asked about yet is not alive."""
-        try:
-            return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-        except OSError:
-            return False
+        return processes.is_there(self.pid)
 
     def ready(self, until: Any) -> Self:
         def listening() -> bool:

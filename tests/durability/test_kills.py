@@ -2,6 +2,8 @@
 
 import http.client
 import itertools
+import os
+import signal
 import sqlite3
 import threading
 import time
@@ -13,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from lab import processes
 from tests.durability.conftest import ALONE, Answer, Server, findings, peer, tunnel
 
 KILLS = 20
@@ -173,6 +176,8 @@ def test_sigkill_under_load_loses_nothing_that_was_answered(folder: Path, gatewa
             site.comes(server)
             time.sleep(WORK_SECONDS[kill % len(WORK_SECONDS)])
             site.goes()
+            for pid in processes.beside(server.pid):
+                os.kill(pid, signal.SIGKILL)
             server.end(until)
             until(lambda: site.waiting == CALLERS or any(w.error for w in workers), "all callers to notice")
             assert [worker.error for worker in workers if worker.error] == []

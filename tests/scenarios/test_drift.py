@@ -43,6 +43,9 @@ class Source:
     def paused(self) -> frozenset[str | None]:
         return frozenset()
 
+    def ticked(self) -> None:
+        """Nobody asks whether the agent lives."""
+
     def report(self, seen: model.Observation) -> None:
         self.seen.append(seen)
 

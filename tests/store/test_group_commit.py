@@ -279,3 +279,30 @@ def test_many_readers_do_not_stop_a_writer(database: Database):
 
     counts, name = asyncio.run(all_at_once())
     assert (len(counts), name) == (30, "a")
+
+
+def test_a_write_that_is_cancelled_while_it_waits_keeps_nobody_from_writing(database: Database, path: Path):
+    holding, release = threading.Event(), threading.Event()
+
+    def hold(_: Transaction) -> None:
+        holding.set()
+        release.wait(20)
+
+    thread = threading.Thread(target=database.write, args=(hold,))
+    thread.start()
+    assert holding.wait(20)
+
+    async def give_up() -> None:
+        writing = asyncio.ensure_future(database.write_soon(_insert("lost")))
+        await asyncio.sleep(0.1)
+        group = database._group
+        assert group is not None
+        threading.Timer(0.2, release.set).start()
+        group.cancel()
+        await asyncio.wait([group])
+        writing.cancel()
+
+    asyncio.run(give_up())
+    thread.join()
+    database.write(_insert("kept"))
+    assert "kept" in _on_disk(path)

@@ -88,11 +88,12 @@ def test_threads_take_turns_too(path: Path):
 
     def work() -> None:
         for _ in range(50):
-            with turn:
-                inside.append(1)
-                most.append(len(inside))
-                time.sleep(0)
-                inside.pop()
+            turn.acquire()
+            inside.append(1)
+            most.append(len(inside))
+            time.sleep(0)
+            inside.pop()
+            turn.release()
 
     threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:

@@ -4,6 +4,7 @@ authenticate -> allow -> parse -> call inside a transaction -> render. Errors of
 authenticated is refused before a body is waited for.
 """
 
+import asyncio
 import functools
 import json
 import logging
@@ -190,7 +191,7 @@ async def _content(request: Request) -> bytes:
             if size > body.BODY_LIMIT:
                 raise HTTPException(413)
             chunks.append(chunk)
-    except ClientDisconnect:
+    except (ClientDisconnect, asyncio.CancelledError):  # it went away, or the service ends before the body is there
         raise HTTPException(408) from None
     return b"".join(chunks)
 

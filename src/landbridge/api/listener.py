@@ -5,12 +5,10 @@ certificate's files are looked at on every handshake: whoever renews them need t
 (one of the two renewed already, the other not) change nothing, and are told in the log.
 """
 
-import contextlib
 import ipaddress
 import logging
 import socket
 import ssl
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -43,23 +41,24 @@ def resolve(serve: config.Serve) -> tuple[socket.AddressFamily, str, int]:
     return family, host, int(port)
 
 
-@contextlib.contextmanager
-def open_sockets(serve: config.Serve, count: int) -> Iterator[list[socket.socket]]:
-    """So many sockets on one port, among which the kernel spreads clients. Raises ConfigError."""
+def open_socket(serve: config.Serve, *, shared: bool) -> socket.socket:
+    """`shared`: other processes of this service are to listen on the port too (see `open_another`). Raises ConfigError."""
     family, host, port = resolve(serve)
-    with contextlib.ExitStack() as opened:
-        try:
-            with socket.socket(family) as alone:  # a port that is shared would be shared with another service too
+    try:
+        if shared:  # a port that may be shared would be shared with another service too
+            with socket.socket(family) as alone:
                 alone.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                if family == socket.AF_INET6:
+                    alone.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
                 alone.bind((host, port))
-            found: list[socket.socket] = []
-            for _ in range(count):
-                made = socket.create_server((host, port), family=family, backlog=1024, reuse_port=count > 1)
-                found.append(opened.enter_context(made))
-                port = made.getsockname()[1]
-        except OSError as error:
-            raise errors.ConfigError(f"--listen {serve.listen}: {error.strerror}") from None
-        yield found
+        return socket.create_server((host, port), family=family, backlog=1024, reuse_port=shared)
+    except OSError as error:
+        raise errors.ConfigError(f"--listen {serve.listen}: {error.strerror}") from None
+
+
+def open_another(family: socket.AddressFamily, address: tuple[str, int]) -> socket.socket:
+    """Beside a shared one: the kernel spreads clients among those that there are."""
+    return socket.create_server(address, family=family, backlog=1024, reuse_port=True)
 
 
 def certificate(serve: config.Serve) -> "Certificate | None":

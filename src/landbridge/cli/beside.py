@@ -1,11 +1,22 @@
 """`python -m landbridge.cli.beside`: a process that answers the API beside the first one, which starts it. No command of users."""
 
-import contextlib
+import sys
 
-from landbridge import bootstrap
+from landbridge import bootstrap, errors
 from landbridge.cli import log
 
-if __name__ == "__main__":
+
+def main() -> int:
     log.start()
-    with contextlib.suppress(KeyboardInterrupt):
+    try:
         bootstrap.answer_beside()
+    except (errors.LandbridgeError, OSError) as error:
+        print(f"landbridge: {error}", file=sys.stderr)
+        return 1
+    except EOFError:  # the first process was gone before it said anything
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

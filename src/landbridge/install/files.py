@@ -36,7 +36,7 @@ TimeoutStartSec=300
 TimeoutStopSec=30
 # Charons have units of their own. Those that were started without them are left alone too.
 KillMode=process
-# Half of these files are for the connections of clients.
+# Half of these files are for the connections of clients, in each process that answers.
 LimitNOFILE=65536
 StateDirectory=landbridge
 StateDirectoryMode=0700

@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 R = TypeVar("R")
 
 GROUP_LIMIT = 16
-#: How long a write waits for another process that writes.
+#: How long a write that has its turn waits for somebody who writes without one, as with `sqlite3`.
 PATIENCE_SECONDS = 5.0
 CACHE_KIB = 65536
 #: Write operations after which the write-ahead log is copied into the database, beside the writer.
@@ -124,11 +124,16 @@ class Database:
         """Runs `work` in a transaction of its own, durably. Not for the event loop's thread."""
         job = _Job(work)
         self._patient += 1
-        with self._writing:
+        try:
+            self._writing.acquire()
+        finally:
             self._patient -= 1
+        try:
             self._begin()
             _run_group(self._writer, [job])
             self._commit([job])
+        finally:
+            self._writing.release()
         self._after([job])
         if job.error is not None:
             raise job.error
@@ -166,8 +171,7 @@ class Database:
     async def _write_groups(self) -> None:
         try:
             while self._waiting:
-                if self._patient or not self._writing.acquire(blocking=False):
-                    await self._beside(self._writing.acquire)  # threads that wait go first
+                await self._take_turn()
                 group: list[_Job] = []
                 try:
                     if not self._begin_at_once():
@@ -180,6 +184,15 @@ class Database:
                     self._after(group)
         finally:
             self._group = None
+
+    async def _take_turn(self) -> None:
+        """Threads that wait go first."""
+        if self._patient or not self._writing.acquire(blocking=False):
+            try:
+                await self._beside(self._writing.acquire)
+            except asyncio.CancelledError:
+                self._writing.release()  # it came, and nobody will use it
+                raise
 
     async def _beside(self, work: Callable[..., Any], *given: Any) -> None:
         """Runs `work` in the committing thread. It is never left half done: whoever cancels waits for its end."""
@@ -199,7 +212,7 @@ class Database:
         return True
 
     def _begin(self) -> None:
-        """Waits for another process that writes, but not for ever."""
+        """Waits for somebody who writes out of turn, but not for ever."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not self._begin_at_once() and time.monotonic() < deadline:
             time.sleep(0.005)

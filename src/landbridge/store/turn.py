@@ -2,14 +2,14 @@
 
 SQLite's own lock can only be tried again and again, and whoever just had it gets it again. Here a waiting process sleeps until it is its
 turn, and the one that wrote last stands behind those that wait: to wait for the turn one needs the place in front, and gives it
-up only when the turn has come. Both are locks on a byte of a file (fcntl(2)); the kernel takes them from a process that ends.
+up only when the turn has come. Both are locks on a byte of a file (fcntl(2)); the kernel takes them from a process that ends. They are the
+process's, not the Turn's: two of one file in one process exclude nobody, and closing one gives up both.
 """
 
 import fcntl
 import os
 import threading
 from pathlib import Path
-from types import TracebackType
 
 _PLACE_IN_FRONT, _TURN = 0, 1
 
@@ -48,11 +48,3 @@ class Turn:
 
     def close(self) -> None:
         os.close(self._file)
-
-    def __enter__(self) -> None:
-        self.acquire()
-
-    def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _where: TracebackType | None
-    ) -> None:
-        self.release()

@@ -1,0 +1,19 @@
+"""The processes of a running service."""
+
+from pathlib import Path
+
+BESIDE = b"landbridge.cli.beside"
+
+
+def beside(pid: int) -> set[int]:
+    """Those that answer beside the first one, `pid`."""
+    found = {int(one) for file in Path(f"/proc/{pid}/task").glob("*/children") for one in file.read_text().split()}
+    return {one for one in found if BESIDE in Path(f"/proc/{one}/cmdline").read_bytes()}
+
+
+def is_there(pid: int) -> bool:
+    """A process that ended and that nobody has asked about yet is not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
