@@ -192,7 +192,6 @@ class StoreSource:
 
 def serve(settings: config.Settings) -> None:
     """The whole service, until SIGINT or SIGTERM. Tunnels stay up when it ends. Raises ConfigError."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn heeds it, and raises it again at its end
     site = load_site(settings)
     certificate = listener.certificate(settings.serve)
     count = settings.serve.processes or min(len(os.sched_getaffinity(0)), PROCESSES)
@@ -213,6 +212,7 @@ def serve(settings: config.Settings) -> None:
         words = _describe(engine)
         beside = processes.Beside("landbridge.cli.beside", data.database.on_nudge)
         try:
+            signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn heeds it, and raises it again at its end
             _announce(listening, certificate, data)
             given = (settings, site, words, listening.family, listening.getsockname()[:2], pulse.file)
             for _ in range(count - 1):

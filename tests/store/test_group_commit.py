@@ -5,6 +5,7 @@ import contextlib
 import sqlite3
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -279,6 +280,17 @@ def test_many_readers_do_not_stop_a_writer(database: Database):
 
     counts, name = asyncio.run(all_at_once())
     assert (len(counts), name) == (30, "a")
+
+
+def test_many_who_open_it_at_once_wait_for_each_other(path: Path):
+    """Before, one in some hundred openings was refused: "database is locked"."""
+
+    def look() -> int:
+        with contextlib.closing(Database(path)) as opened:
+            return opened.read(lambda tx: tx.cursor.execute("SELECT count(*) FROM setting").fetchone()[0])
+
+    with ThreadPoolExecutor(8) as threads:
+        assert list(threads.map(lambda _: look(), range(40))) == [0] * 40
 
 
 def test_a_write_that_is_cancelled_while_it_waits_keeps_nobody_from_writing(database: Database, path: Path):

@@ -100,6 +100,7 @@ class Database:
         try:
             migrate.upgrade(path)
             self._writer = _connect(path)
+            self._writer.execute("PRAGMA busy_timeout=0")  # it has its turn, or must know that it has not
         except (sqlite3.DatabaseError, sqlalchemy.exc.DatabaseError, alembic.util.CommandError) as error:
             raise errors.ConfigError(f"{path}: {error}".splitlines()[0]) from None
         self._writing = Turn(path.with_name("turn"))
@@ -300,7 +301,10 @@ def _refuse(connection: sqlite3.Connection, group: list[_Job], error: sqlite3.Er
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False, cached_statements=256)
+    """It waits while somebody else opens the database, or repairs its log after a process that was killed."""
+    connection = sqlite3.connect(
+        path, timeout=PATIENCE_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
+    )
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA foreign_keys=ON")
