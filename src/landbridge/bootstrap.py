@@ -37,7 +37,7 @@ CREDENTIALS = "credentials.toml"
 FINGERPRINT_KEY = vault.FINGERPRINT_KEY
 #: A look that is this many ticks late means that the agent stands still.
 LATE_TICKS = 3
-#: Processes that answer the API, where nobody says how many. More than this many wait for each other's writes.
+#: Processes that answer the API, at most, where nobody says how many. They write in turns, and each takes some 85 MB.
 PROCESSES = 4
 
 
