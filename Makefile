@@ -13,7 +13,7 @@ PACKAGES := python3.11 python3.11-venv iproute2 iputils-ping nftables procps str
 # What `make test-kernel` needs besides: a machine of its own, and what runs in it. The kernel is unpacked, not installed.
 KERNEL_PACKAGES := qemu-system-x86 busybox-static cpio kmod
 
-.PHONY: help setup demo serve test test-kernel test-full unit check bench lock clean
+.PHONY: help setup demo serve test test-kernel test-full unit check bench attack lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -82,6 +82,9 @@ test-full: setup ## every combination of algorithms in real tunnels, and the tab
 
 bench: setup ## the figures of the README, as ratios to floors of the same run
 	@$(BIN)/python -m bench
+
+attack: setup ## floods, races and foreign ids against a service of its own, under ten minutes; a table of what held
+	@$(BIN)/python -m lab.attack $(if $(ONLY),--only $(ONLY))
 
 lock: ## write requirements*.txt anew from pyproject.toml (needs uv)
 	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml -o requirements.txt
