@@ -225,9 +225,9 @@ def serve(settings: config.Settings) -> None:
                 agent.stop()
 
 
-def answer_beside() -> None:
-    """The API in another process than the agent's, for as long as that one lives. Raises ConfigError."""
-    settings, site, words, family, address, pulse = processes.given()
+def answer_beside(file: int) -> None:
+    """The API in another process than the agent's, for as long as that one lives. `file` has what it is given. Raises ConfigError."""
+    settings, site, words, family, address, pulse = processes.given(file)
     certificate = listener.certificate(settings.serve)
     with open_data(settings, make=False) as data, listener.open_another(family, address) as listening:
         if words["name"] != "none":

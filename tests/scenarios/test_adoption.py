@@ -94,6 +94,21 @@ def test_a_namespace_that_is_not_ours_is_not_touched(bench: Bench):
     bench.settle(bench.desired(bench.main, bench.other))
 
 
+@pytest.mark.parametrize("rest", ["", "-4\x00", "-4aaa-9999-000000000000"])
+def test_an_id_that_begins_alike_sees_nothing_and_takes_nothing_down(bench: Bench, rest: str):
+    """What is left of an id that was cut, and a whole one: all have the name of the gateway that carries."""
+    both = bench.desired(bench.main, bench.other)
+    end, kept = bench.settle(both), bench.spis(bench.main)
+    alike = bench.id[:13] + rest
+    assert names.namespace(alike) == bench.namespace
+    assert not turns.turn(bench.fresh(), alike, None).exists
+    refused = turns.turn(bench.fresh(), alike, bench.desired(bench.main))
+    assert f"is the folder of another gateway, {bench.id}" in str(refused.failure)
+    assert bench.fresh().gateways() == {bench.id}
+    assert (bench.settle(both), bench.spis(bench.main)) == (end, kept)
+    bench.carries()
+
+
 def test_links_and_routes_of_others_in_the_underlay_stay(bench: Bench):
     """Whatever they are called: a gateway is made beside them and goes again."""
     bench.settle(None)

@@ -9,11 +9,9 @@ from landbridge.cli import log
 def main() -> int:
     log.start()
     try:
-        bootstrap.answer_beside()
+        bootstrap.answer_beside(int(sys.argv[1]))
     except (errors.LandbridgeError, OSError) as error:
         print(f"landbridge: {error}", file=sys.stderr)
-        return 1
-    except EOFError:  # the first process was gone before it said anything
         return 1
     return 0
 

@@ -27,6 +27,7 @@ from landbridge.engine.strongswan import (
     evidence,
     firewall,
     legs,
+    marks,
     names,
     namespace,
     planning,
@@ -115,11 +116,7 @@ class StrongSwan:
         return frozenset(self._folders())
 
     def _folders(self) -> dict[str, Path]:
-        found = {}
-        for mark in self._folder.glob("*/gateway"):
-            with contextlib.suppress(OSError):
-                found[mark.read_text()] = mark.parent
-        return found
+        return marks.find(self._folder)
 
     def _folder_of(self, gateway_id: str) -> Path:
         return self._folder / names.short(gateway_id)
@@ -129,11 +126,14 @@ class StrongSwan:
 
     def observe(self, gateway_id: str) -> seen.Seen:
         """Raises StepFailed when a charon is there but does not answer: that is not the same as its being gone, and a
-        second one beside it would be worse than none.
+        second one beside it would be worse than none. Sees nothing where what has this name belongs to another id.
         """
         folder = self._folder_of(gateway_id)
         try:
             with _operators_words():
+                marked = marks.read(folder)
+                if marked not in (None, gateway_id):
+                    return seen.Seen(at=datetime.now(UTC), plane=self._plane)
                 standing = self._look_at_network(gateway_id)
                 loaded = self._look_at_charon(gateway_id, folder)
                 restarts, started_at = charon.started(folder)
@@ -143,7 +143,7 @@ class StrongSwan:
         return seen.Seen(
             at=datetime.now(UTC),
             plane=(charon.plane(folder) if loaded is not None else None) or self._plane,
-            folder=(folder / "gateway").exists(),
+            folder=marked is not None,
             namespace=namespace.exists(names.namespace(gateway_id)),
             alive=loaded is not None,
             restarts=restarts,
@@ -289,16 +289,14 @@ class StrongSwan:
                 self._forget(gateway_id)
 
     def _mark(self, folder: Path, gateway_id: str) -> None:
-        """The mark is there whole or not at all. What stands there already without one is somebody else's."""
+        """What stands there already without this mark is somebody else's."""
+        marks.check(folder, gateway_id)
         name = names.namespace(gateway_id)
         if namespace.exists(name):
             raise OSError(
                 f"the network namespace {name} is there and not ours; if nobody uses it: ip netns delete {name}"
             )
-        folder.mkdir(mode=0o700, exist_ok=True)
-        fresh = folder / "gateway.new"
-        fresh.write_text(gateway_id)
-        fresh.rename(folder / "gateway")
+        marks.write(folder, gateway_id)
 
     def _start(self, gateway_id: str, plane: seen.Plane, restarts: int) -> None:
         if plane == "kernel":
@@ -312,7 +310,7 @@ class StrongSwan:
         """The mark goes last: a folder that is half removed is still ours."""
         folder = self._folder_of(gateway_id)
         (namespace.RUN / names.namespace(gateway_id)).unlink(missing_ok=True)  # one that was never mounted
-        for path in sorted(folder.iterdir(), key=lambda path: path.name == "gateway"):
+        for path in sorted(folder.iterdir(), key=lambda path: path.name == marks.NAME):
             path.unlink()
         folder.rmdir()
         self._tried.pop(gateway_id, None)
