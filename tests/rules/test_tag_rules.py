@@ -109,7 +109,7 @@ def test_a_search_is_held_to_its_page(body: Any, fields: list[str]):
     assert [v.field for v in tags.check_search(asked)] == fields
 
 
-@pytest.mark.parametrize("resource_type", tags.RESOURCE_TYPES)
+@pytest.mark.parametrize("resource_type", model.TAGGED)
 def test_a_resource_type_is_written_in_the_singular(resource_type: str):
     assert list(tags.check_type(resource_type)) == []
     (wrong,) = tags.check_type(resource_type + "s")

@@ -30,27 +30,6 @@ def test_a_time_of_another_zone_is_told_in_utc():
     assert shapes.time(NOW.astimezone(timezone(timedelta(hours=8)))) == "2022-11-26T13:41:34.626Z"
 
 
-@pytest.mark.parametrize(
-    ("query", "expected"),
-    [
-        pytest.param({}, (2000, ""), id="none"),
-        pytest.param({"limit": "", "marker": ""}, (2000, ""), id="empty"),
-        pytest.param({"limit": "1"}, (1, ""), id="lowest-limit"),
-        pytest.param({"limit": "2000"}, (2000, ""), id="highest-limit"),
-        pytest.param({"limit": "10", "marker": "abc"}, (10, "abc"), id="both"),
-    ],
-)
-def test_a_page_is_a_limit_and_a_marker(query: dict[str, str], expected: tuple[int, str]):
-    assert expected == shapes.page(query)
-
-
-@pytest.mark.parametrize("limit", ["0", "2001", "-1", "1.0", "٣", "9" * 5000])
-def test_an_unsound_limit_is_refused(limit: str):
-    with pytest.raises(errors.Invalid) as refused:
-        shapes.page({"limit": limit})
-    assert [v.field for v in refused.value.violations] == ["limit"]
-
-
 def test_only_a_page_with_more_behind_it_has_a_next_marker():
     assert shapes.page_info("41", 10) == {"next_marker": "41", "current_count": 10}
     assert shapes.page_info(None, 0) == {"current_count": 0}

@@ -26,7 +26,7 @@ from landbridge.api import openapi
 from landbridge.api.row import Incoming, Operation
 from landbridge.api.table import TABLE
 from landbridge.operations import access, call
-from landbridge.wire import body, shapes
+from landbridge.wire import body, parameters, shapes
 from landbridge.wire import errors as wire_errors
 
 log = logging.getLogger(__name__)
@@ -129,7 +129,8 @@ def _endpoint(parts: Parts, row: Operation) -> Endpoint:
         caller = prove(content)
         project_id = request.path_params["project_id"]
         access.allow(caller, project_id, needs)
-        incoming = Incoming(path=request.path_params, query=request.query_params if row.query else {}, content=content)
+        query = parameters.read(row.query, request.query_params) if row.query else {}
+        incoming = Incoming(path=request.path_params, query=query, content=content)
         asked = row.parse(incoming)
         this = call.Call(
             service=parts.service,

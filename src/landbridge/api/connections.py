@@ -5,7 +5,7 @@ import dataclasses
 from landbridge import model
 from landbridge.api import row
 from landbridge.operations import connection_lists, connections
-from landbridge.wire import body, queries
+from landbridge.wire import body, parameters, queries
 from landbridge.wire import connections as wire_connections
 from landbridge.wire import shapes as wire_shapes
 
@@ -91,12 +91,14 @@ ROWS: tuple[row.Operation, ...] = (
         },
         answer=wire_connections.ManyConnections,
         query=(
-            *row.PAGE_QUERY,
-            ("vgw_id", "only connections of this VPN gateway"),
-            ("vgw_ip", "only connections of this endpoint: an EIP id, or the address of a private endpoint"),
-            ("enterprise_project_id", "only connections of these enterprise projects (may be repeated)"),
-            ("vpn_id", "the older name of vgw_id"),
-            ("eip_id", "the older name of vgw_ip"),
+            *parameters.PAGE,
+            parameters.an_id("vgw_id", "only connections of this VPN gateway"),
+            parameters.endpoint(
+                "vgw_ip", "only those of this endpoint: an EIP id, or the address of a private endpoint"
+            ),
+            parameters.ENTERPRISE_PROJECT,
+            parameters.an_id("vpn_id", "the older name of vgw_id"),
+            parameters.endpoint("eip_id", "the older name of vgw_ip"),
         ),
     ),
     row.Operation(

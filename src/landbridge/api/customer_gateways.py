@@ -3,7 +3,7 @@
 from landbridge.api import row
 from landbridge.operations import customer_gateways
 from landbridge.wire import customer_gateways as wire_customer_gateways
-from landbridge.wire import queries
+from landbridge.wire import parameters
 from landbridge.wire import shapes as wire_shapes
 
 ROWS: tuple[row.Operation, ...] = (
@@ -38,14 +38,16 @@ ROWS: tuple[row.Operation, ...] = (
         summary="List customer gateways in the order of their creation",
         success=200,
         run=customer_gateways.list_page,
-        parse=lambda incoming: row.Asked(ask=queries.customer_gateway_page(incoming.query)),
+        parse=lambda incoming: row.Asked(
+            ask=(incoming.query["limit"], incoming.query["marker"] or "", incoming.query["cgw_id"])
+        ),
         render=lambda page: {
             "customer_gateways": [wire_customer_gateways.customer_gateway(one) for one in page.customer_gateways],
             "page_info": wire_shapes.page_info(page.next_marker, len(page.customer_gateways)),
             "total_count": page.total,
         },
         answer=wire_customer_gateways.ManyCustomerGateways,
-        query=(("cgw_id", "only this one"), *row.PAGE_QUERY),
+        query=(parameters.an_id("cgw_id", "only this one"), *parameters.PAGE),
     ),
     row.Operation(
         name="update_cgw",

@@ -5,6 +5,7 @@ import dataclasses
 from landbridge.api import row
 from landbridge.operations import gateway_certificates
 from landbridge.wire import gateway_certificates as wire
+from landbridge.wire import parameters
 
 _of_gateway = row.change(wire.CertificateShape, "certificate", "vgw_id")
 
@@ -48,13 +49,17 @@ ROWS: tuple[row.Operation, ...] = (
         summary="List the certificates of GM gateways, in the order of their creation",
         success=200,
         run=gateway_certificates.list_page,
-        parse=lambda incoming: row.Asked(ask=wire.page(incoming.query)),
+        parse=lambda incoming: row.Asked(
+            ask=(incoming.query["limit"], incoming.query["marker"], incoming.query["pre_expire_days"])
+        ),
         render=lambda many: {"vpn_gateway_certificates": [wire.certificate(each) for each in many]},
         answer=wire.ManyCertificates,
         query=(
-            ("limit", "how many, 1 to 2000 (default 2000)"),
-            ("marker", "the created_at of the last one of the page before"),
-            ("pre_expire_days", "only those of which something ends within so many days, or has ended"),
+            parameters.LIMIT,
+            parameters.moment_marker(),
+            parameters.number(
+                "pre_expire_days", "only those of which something ends within so many days, or has ended", 0, 36_500
+            ),
         ),
     ),
     row.Operation(

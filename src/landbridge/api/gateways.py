@@ -4,7 +4,7 @@ from typing import Any
 
 from landbridge.api import row
 from landbridge.operations import gateway_updates, gateway_upgrades, gateways, routing_tables
-from landbridge.wire import body, gateway_jobs, queries, shapes
+from landbridge.wire import body, gateway_jobs, parameters, shapes
 from landbridge.wire import gateways as wire_gateways
 from landbridge.wire import routing_tables as wire_routing_tables
 
@@ -32,6 +32,12 @@ def _upgrade(incoming: row.Incoming) -> row.Asked:
     return row.Asked(
         ask=(incoming.path["vgw_id"], parsed.value.action), violations=parsed.violations, ignored=parsed.ignored
     )
+
+
+def _routes(incoming: row.Incoming) -> row.Asked:
+    query = incoming.query
+    part = (query["limit"], query["marker"] or "", query["offset"], query["is_include_nexthop_resource"])
+    return row.Asked(ask=(incoming.path["vgw_id"], *part))
 
 
 def _routing_table(table: routing_tables.Table) -> dict[str, Any]:
@@ -90,13 +96,15 @@ ROWS: tuple[row.Operation, ...] = (
         summary="List upgrades of VPN gateways and how they stand, in the order of their creation",
         success=200,
         run=gateway_upgrades.list_jobs,
-        parse=lambda incoming: row.Asked(ask=gateway_jobs.page(incoming.query)),
+        parse=lambda incoming: row.Asked(
+            ask=(incoming.query["limit"], incoming.query["marker"], incoming.query["resource_id"])
+        ),
         render=lambda jobs: {"jobs": [gateway_jobs.job(one.job, one.status) for one in jobs]},
         answer=gateway_jobs.ManyJobs,
         query=(
-            ("resource_id", "only those of this gateway"),
-            ("limit", "how many, 1 to 2000 (default 2000)"),
-            ("marker", "the created_at of the last one of the page before"),
+            parameters.an_id("resource_id", "only those of this gateway"),
+            parameters.LIMIT,
+            parameters.moment_marker(),
         ),
     ),
     row.Operation(
@@ -130,13 +138,13 @@ ROWS: tuple[row.Operation, ...] = (
         summary="Show the routes that are installed, as the engine saw them last",
         success=200,
         run=routing_tables.show,
-        parse=lambda incoming: row.Asked(ask=(incoming.path["vgw_id"], *wire_routing_tables.page(incoming.query))),
+        parse=_routes,
         render=_routing_table,
         answer=wire_routing_tables.RoutingTable,
         query=(
-            *row.PAGE_QUERY,
-            ("offset", "how many to leave out (default 0)"),
-            ("is_include_nexthop_resource", "true: with what each next hop belongs to"),
+            *parameters.PAGE,
+            parameters.number("offset", "how many to leave out", 0, 10**9 - 1, 0),
+            parameters.truth("is_include_nexthop_resource", "with what each next hop belongs to"),
         ),
     ),
     row.Operation(
@@ -158,10 +166,10 @@ ROWS: tuple[row.Operation, ...] = (
         summary="List all VPN gateways; never cut into pages",
         success=200,
         run=gateways.list_all,
-        parse=lambda incoming: row.Asked(ask=queries.gateway_filters(incoming.query)),
+        parse=lambda incoming: row.Asked(ask=(incoming.query["vgw_id"], incoming.query["enterprise_project_id"])),
         query=(
-            ("vgw_id", "only this one"),
-            ("enterprise_project_id", "only those of this enterprise project; may be given several times"),
+            parameters.an_id("vgw_id", "only this one"),
+            parameters.ENTERPRISE_PROJECT,
         ),
         render=lambda many: {"vpn_gateways": [_gateway(one) for one in many]},
         answer=wire_gateways.ManyGateways,

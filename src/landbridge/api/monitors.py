@@ -3,7 +3,7 @@
 from landbridge.api import row
 from landbridge.operations import monitors
 from landbridge.wire import monitors as wire_monitors
-from landbridge.wire import queries
+from landbridge.wire import parameters
 
 ROWS: tuple[row.Operation, ...] = (
     row.Operation(
@@ -36,12 +36,14 @@ ROWS: tuple[row.Operation, ...] = (
         summary="List connection monitors in the order of their creation; never cut into pages",
         success=200,
         run=monitors.list_all,
-        parse=lambda incoming: row.Asked(ask=queries.monitor_filters(incoming.query)),
+        parse=lambda incoming: row.Asked(
+            ask=(incoming.query["vpn_connection_id"], incoming.query["enterprise_project_id"])
+        ),
         render=wire_monitors.listed,
         answer=wire_monitors.ManyMonitors,
         query=(
-            ("vpn_connection_id", "only the one of this connection"),
-            ("enterprise_project_id", "only those of this enterprise project; may be given several times"),
+            parameters.an_id("vpn_connection_id", "only the one of this connection"),
+            parameters.ENTERPRISE_PROJECT,
         ),
     ),
     row.Operation(

@@ -10,6 +10,7 @@ from pydantic.json_schema import models_json_schema
 from landbridge import __version__
 from landbridge.api.row import Operation
 from landbridge.api.table import PUBLIC
+from landbridge.wire import parameters
 from landbridge.wire.errors import ErrorAnswer
 
 _REF = "#/components/schemas/{model}"
@@ -110,17 +111,16 @@ def _request_body(
 
 
 def _path_parameters(path: str) -> list[dict[str, Any]]:
-    return [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-        for name in re.findall(r"{(\w+)}", path)
-    ]
+    named = (parameters.OF_PATHS[name] for name in re.findall(r"{(\w+)}", path))
+    return [{**_parameter(one), "in": "path", "required": True} for one in named]
 
 
 def _query_parameters(row: Operation) -> list[dict[str, Any]]:
-    return [
-        {"name": name, "in": "query", "description": description, "schema": {"type": "string"}}
-        for name, description in row.query
-    ]
+    return [{**_parameter(one), "in": "query", "allowEmptyValue": True} for one in row.query]
+
+
+def _parameter(one: parameters.Parameter) -> dict[str, Any]:
+    return {"name": one.name, "description": one.description, "schema": dict(one.schema)}
 
 
 def _header_parameters(row: Operation) -> list[dict[str, Any]]:

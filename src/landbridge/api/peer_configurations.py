@@ -2,7 +2,7 @@
 
 from landbridge.api import row
 from landbridge.operations import peer_configurations
-from landbridge.wire import body
+from landbridge.wire import body, parameters
 from landbridge.wire import peer_configurations as wire
 from landbridge.wire import shapes as wire_shapes
 
@@ -19,7 +19,7 @@ def _device(incoming: row.Incoming) -> row.Asked:
 def _with_psk(incoming: row.Incoming) -> row.Asked:
     asked = _device(incoming)
     return row.Asked(
-        ask=(*asked.ask, wire.asks_for_psk(incoming.query)), violations=asked.violations, ignored=asked.ignored
+        ask=(*asked.ask, incoming.query["psk"] is not None), violations=asked.violations, ignored=asked.ignored
     )
 
 
@@ -64,6 +64,6 @@ ROWS: tuple[row.Operation, ...] = (
         },
         answer=wire.OnePrinted,
         accepts=("", wire.ExportPeerConfiguration),
-        query=(("psk", "show: with the PSK; the audit trail keeps who asked"),),
+        query=(parameters.word("psk", "show: with the PSK; the audit trail keeps who asked", ("show",)),),
     ),
 )

@@ -9,15 +9,15 @@ import pydantic
 
 from landbridge import model
 from landbridge.operations import call
-from landbridge.wire import body
+from landbridge.wire import body, parameters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incoming:
-    """A request, taken apart but not yet understood."""
+    """A request, taken apart: the ids of its path, the values of its query, and its body, which is not yet understood."""
 
     path: Mapping[str, str]
-    query: Mapping[str, str]
+    query: Mapping[str, Any]
     content: bytes = field(repr=False)
 
 
@@ -48,7 +48,7 @@ class Operation:
     answer: type[pydantic.BaseModel] | None = None
     accepts: tuple[str, type[body.Shape]] | None = None
     many: bool = False
-    query: tuple[tuple[str, str], ...] = ()
+    query: tuple[parameters.Parameter, ...] = ()
     cautions: Callable[[Any], tuple[model.Caution, ...]] = field(default=lambda _: ())
     etag: Callable[[Any], str | None] = field(default=lambda _: None)
     versions: bool = False
@@ -57,9 +57,6 @@ class Operation:
     @property
     def writes(self) -> bool:
         return call.NEEDS[self.run].transacts == "write"
-
-
-PAGE_QUERY = (("limit", "how many, 1 to 2000 (default 2000)"), ("marker", "the next_marker of the page before"))
 
 
 def creation(shape: type[body.Shape], envelope: str) -> Callable[[Incoming], Asked]:

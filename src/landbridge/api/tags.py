@@ -21,9 +21,8 @@ def _change(incoming: row.Incoming) -> row.Asked:
 
 
 def _search(incoming: row.Incoming) -> row.Asked:
-    limit, offset = wire_tags.window(incoming.query)
     parsed = body.parse_bare(wire_tags.SearchShape, incoming.content)
-    ask = parsed.value.ask(incoming.path["resource_type"], limit, offset)
+    ask = parsed.value.ask(incoming.path["resource_type"], **incoming.query)
     return row.Asked(ask=ask, violations=parsed.violations, ignored=parsed.ignored)
 
 
@@ -91,7 +90,7 @@ ROWS: tuple[row.Operation, ...] = (
         render=lambda found: wire_tags.resources(found.resources, found.total),
         answer=wire_tags.Resources,
         accepts=("", wire_tags.SearchShape),
-        query=(("limit", "how many, 1 to 1000 (default 1000)"), ("offset", "how many to leave out (default 0)")),
+        query=wire_tags.WINDOW,
     ),
     row.Operation(
         name="count_resources_by_tags",

@@ -45,12 +45,13 @@ from landbridge.model.monitor import AskMonitor, ConnectionMonitor
 from landbridge.model.observation import ChildSa, ConnectionObservation, Evidence, GatewayReport, Observation
 from landbridge.model.secret import Secret
 from landbridge.model.status import Advice, ConnectionStatus, GatewayStatus, KnownConnection, KnownGateway
-from landbridge.model.tag_search import AskMatch, AskTags, AskTagSearch, AskTagValues
+from landbridge.model.tag_search import TAGGED, AskMatch, AskTags, AskTagSearch, AskTagValues
 
 __all__ = [
     "NOWHERE_NETS",
     "RESERVED_NETS",
     "SIMULATED_STATES",
+    "TAGGED",
     "Advice",
     "AskCertificate",
     "AskConnection",

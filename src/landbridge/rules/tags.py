@@ -9,15 +9,14 @@ from collections.abc import Iterator
 from landbridge import model
 from landbridge.rules import fields
 
-RESOURCE_TYPES = ("vpn-gateway", "customer-gateway", "vpn-connection")
 VALUES_LIMIT = 20
 KEY_LIMIT, VALUE_LIMIT = 128, 255
 NAME_KEY = "resource_name"
 
 
 def check_type(resource_type: str) -> Iterator[model.Violation]:
-    if resource_type not in RESOURCE_TYPES:
-        yield model.Violation("resource_type", f"{resource_type!r} is not known", f"one of {', '.join(RESOURCE_TYPES)}")
+    if resource_type not in model.TAGGED:
+        yield model.Violation("resource_type", f"{resource_type!r} is not known", f"one of {', '.join(model.TAGGED)}")
 
 
 def check_change(asked: tuple[model.AskTag, ...] | None) -> Iterator[model.Violation]:

@@ -1,15 +1,12 @@
 """Certificates of GM gateways on the wire. No answer has a private key."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import pydantic
 from pydantic import Field
 
-from landbridge import errors, model
-from landbridge.wire import body, gateway_jobs, shapes
-
-_EXPIRY_LIMIT = 36_500
+from landbridge import model
+from landbridge.wire import body, shapes
 
 
 class CertificateShape(body.Shape):
@@ -97,13 +94,3 @@ def _part(name: str, text: model.CertificateText) -> dict[str, str]:
         f"{name}_subject": text.subject,
         f"{name}_expire_time": shapes.time(text.expire_time),
     }
-
-
-def page(query: Mapping[str, str]) -> tuple[int, Any, int | None]:
-    """(limit, only younger than this, only those that end within so many days). Raises Invalid."""
-    limit, marker = shapes.page(query)
-    days = query.get("pre_expire_days", "")
-    if days and not (days.isascii() and days.isdigit() and len(days) <= 5 and int(days) <= _EXPIRY_LIMIT):
-        wrong = model.Violation("pre_expire_days", f"{days!r} is not allowed", f"0 to {_EXPIRY_LIMIT}")
-        raise errors.Invalid([wrong])
-    return limit, gateway_jobs.since(marker), int(days) if days else None

@@ -1,14 +1,13 @@
 """Upgrades of VPN gateways and their jobs on the wire."""
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import pydantic
 from pydantic import Field
 
-from landbridge import errors, model
-from landbridge.wire import body, queries, shapes
+from landbridge import model
+from landbridge.wire import body, shapes
 
 #: Seconds that a restart takes here, on a slow day.
 RESTART_SECONDS = 10
@@ -96,21 +95,3 @@ def _time(moment: datetime | None) -> str | None:
 
 def _left(word: str) -> int:
     return RESTART_SECONDS if word in {"upgrading", "rolling_back"} else 0
-
-
-def page(query: Mapping[str, str]) -> tuple[int, datetime | None, str | None]:
-    """(limit, only younger than this, only of this gateway). The marker is the time of the last one read. Raises Invalid."""
-    limit, marker = shapes.page(query)
-    return limit, since(marker), queries.an_id(query, "resource_id")
-
-
-def since(marker: str) -> datetime | None:
-    """A marker that is the created_at of the last one of the page before. Raises Invalid."""
-    if not marker:
-        return None
-    try:
-        moment = datetime.fromisoformat(marker)
-        return moment.replace(tzinfo=moment.tzinfo or UTC)
-    except ValueError:
-        wrong = model.Violation("marker", f"{marker!r} is no time", "the created_at of the last one of the page before")
-        raise errors.Invalid([wrong]) from None

@@ -1,12 +1,12 @@
 """The other side's configuration on the wire: which device, and its text."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import pydantic
 from pydantic import Field
 
-from landbridge import errors, model
+from landbridge import model
 from landbridge.wire import body
 
 
@@ -86,11 +86,3 @@ def supported(devices: Sequence[Device]) -> list[dict[str, Any]]:
         }
         for one in devices
     ]
-
-
-def asks_for_psk(query: Mapping[str, str]) -> bool:
-    """Whether `psk=show` was said. Raises Invalid for another word."""
-    word = query.get("psk", "")
-    if word not in ("", "show"):
-        raise errors.Invalid([model.Violation("psk", f"{word!r} is not known", "show, or nothing")])
-    return word == "show"

@@ -7,10 +7,8 @@ from typing import Any
 import pydantic
 import pydantic_core
 
-from landbridge import errors, model
+from landbridge import model
 from landbridge.wire import body
-
-PAGE_LIMIT = 2000
 
 
 def choice(values: tuple[str, ...], *, description: str, alias: str | None = None) -> Any:
@@ -59,14 +57,6 @@ class PageInfo(pydantic.BaseModel):
         None, description="send it as `marker` for the next page; absent on the last"
     )
     current_count: int = pydantic.Field(description="how many this page has")
-
-
-def page(query: Mapping[str, str]) -> tuple[int, str]:
-    """(limit, marker) of a list request; an empty marker is the beginning. Raises Invalid."""
-    text = query.get("limit", "") or str(PAGE_LIMIT)
-    if not (text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= PAGE_LIMIT):
-        raise errors.Invalid([model.Violation("limit", f"{text!r} is not allowed", f"1 to {PAGE_LIMIT}")])
-    return int(text), query.get("marker", "")
 
 
 def page_info(next_marker: str | None, count: int) -> dict[str, Any]:

@@ -1,16 +1,20 @@
 """Tags on the wire: changes, searches and what they find. Their bodies have no envelope."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import pydantic
 from pydantic import Field
 
-from landbridge import errors, model
-from landbridge.wire import body, shapes
+from landbridge import model
+from landbridge.wire import body, parameters, shapes
 
 SEARCH_LIMIT = 1000
-OFFSET_DIGITS = 12
+#: The part of what is found that is told.
+WINDOW = (
+    parameters.number("limit", "how many", 1, SEARCH_LIMIT, SEARCH_LIMIT),
+    parameters.number("offset", "how many to leave out", 0, 10**12 - 1, 0),
+)
 
 
 def _truth(value: object) -> object:
@@ -72,23 +76,6 @@ class SearchShape(body.Shape):
             limit=limit,
             offset=offset,
         )
-
-
-def window(query: Mapping[str, str]) -> tuple[int, int]:
-    """(limit, offset) of a search. Raises Invalid."""
-    limit, offset = query.get("limit", "") or str(SEARCH_LIMIT), query.get("offset", "") or "0"
-    wrong = []
-    if not (_is_number(limit) and 1 <= int(limit) <= SEARCH_LIMIT):
-        wrong.append(model.Violation("limit", f"{limit!r} is not allowed", f"1 to {SEARCH_LIMIT}"))
-    if not _is_number(offset):
-        wrong.append(model.Violation("offset", f"{offset!r} is not allowed", "a whole number, 0 or more"))
-    if wrong:
-        raise errors.Invalid(wrong)
-    return int(limit), int(offset)
-
-
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) <= OFFSET_DIGITS
 
 
 class ResourceTags(pydantic.BaseModel):

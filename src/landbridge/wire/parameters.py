@@ -1,0 +1,182 @@
+"""Parameters of paths and queries. One value says how the document describes a parameter and how its text is read.
+
+An empty text of a query counts as absent.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from landbridge import errors, model
+
+PAGE_LIMIT = 2000
+UUID = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
+_OCTET = "(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])"
+_ENDPOINT = rf"{UUID}|^{_OCTET}(\.{_OCTET}){{3}}$"
+_SEALED = "^[0-9A-Za-z_-]{1,200}=*$"
+_MOMENT = (
+    "^20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
+    r"(\.[0-9]{1,6})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"
+)
+_TRUTHS = {"true": True, "false": False}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """`schema`: of the text, in the document. `read` gives the value of a text, or raises ValueError; then the answer says what
+    is `allowed`. A `repeated` one has a set of values.
+    """
+
+    name: str
+    description: str
+    schema: Mapping[str, Any]
+    read: Callable[[str], Any]
+    allowed: str
+    default: Any = None
+    repeated: bool = False
+
+
+def read(parameters: Iterable[Parameter], query: Mapping[str, str]) -> dict[str, Any]:
+    """The value of each parameter. Raises Invalid with all that is wrong."""
+    values, wrong = {}, []
+    for one in parameters:
+        try:
+            values[one.name] = _value(one, query)
+        except ValueError:
+            given = query.get(one.name)
+            wrong.append(model.Violation(one.name, f"{given!r} is not allowed", one.allowed))
+    if wrong:
+        raise errors.Invalid(wrong)
+    return values
+
+
+def _value(one: Parameter, query: Mapping[str, str]) -> Any:
+    if one.repeated:
+        pairs = getattr(query, "multi_items", query.items)()  # a mapping alone would give the last one
+        return frozenset(one.read(text) for name, text in pairs if name == one.name and text)
+    text = query.get(one.name, "")
+    return one.read(text) if text else one.default
+
+
+def number(name: str, description: str, low: int, high: int, default: int | None = None) -> Parameter:
+    def parse(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and len(text) <= len(str(high)) and low <= int(text) <= high):
+            raise ValueError(text)
+        return int(text)
+
+    schema = {"type": "integer", "minimum": low, "maximum": high}
+    if default is not None:
+        schema["default"] = default
+    return Parameter(
+        name=name, description=description, schema=schema, read=parse, allowed=f"{low} to {high}", default=default
+    )
+
+
+def word(name: str, description: str, values: tuple[str, ...]) -> Parameter:
+    def parse(text: str) -> str:
+        if text not in values:
+            raise ValueError(text)
+        return text
+
+    schema = {"type": "string", "enum": list(values)}
+    return Parameter(name=name, description=description, schema=schema, read=parse, allowed=" or ".join(values))
+
+
+def truth(name: str, description: str) -> Parameter:
+    """In any letter case: Python's clients write True."""
+
+    def parse(text: str) -> bool:
+        if text.lower() not in _TRUTHS:
+            raise ValueError(text)
+        return _TRUTHS[text.lower()]
+
+    schema = {"type": "boolean", "default": False}
+    return Parameter(
+        name=name, description=description, schema=schema, read=parse, allowed="true or false", default=False
+    )
+
+
+def an_id(name: str, description: str) -> Parameter:
+    return _lower_case(name, description, {"format": "uuid", "pattern": UUID}, "a UUID of 36 characters")
+
+
+def endpoint(name: str, description: str) -> Parameter:
+    return _lower_case(name, description, {"pattern": _ENDPOINT}, "an EIP id or an IPv4 address, as in vgw_ip")
+
+
+def texts(name: str, description: str) -> Parameter:
+    """May be given several times."""
+    schema = {"type": "array", "items": {"type": "string"}}
+    return Parameter(name=name, description=description, schema=schema, read=str.lower, allowed="", repeated=True)
+
+
+def marker(description: str = "the next_marker of the page before") -> Parameter:
+    """What it holds is sealed: only the list that gave it can say whether it is one of its own."""
+    parse, schema = _matching(_SEALED), {"type": "string", "pattern": _SEALED}
+    return Parameter(
+        name="marker", description=description, schema=schema, read=parse, allowed="the next_marker of an earlier page"
+    )
+
+
+def moment_marker() -> Parameter:
+    text = "the created_at of the last one of the page before"
+    matching = _matching(_MOMENT)
+
+    def parse(given: str) -> datetime:
+        return datetime.fromisoformat(matching(given))
+
+    schema = {"type": "string", "format": "date-time", "pattern": _MOMENT}
+    return Parameter(name="marker", description=text, schema=schema, read=parse, allowed=text)
+
+
+def _lower_case(name: str, description: str, schema: Mapping[str, str], allowed: str) -> Parameter:
+    matching = _matching(schema["pattern"])
+    return Parameter(
+        name=name,
+        description=description,
+        schema={"type": "string", **schema},
+        read=lambda text: matching(text).lower(),
+        allowed=allowed,
+    )
+
+
+def _matching(pattern: str) -> Callable[[str], str]:
+    """Reads what the pattern of the document fits, and nothing else."""
+    compiled = re.compile(pattern.replace("$", r"\Z"), re.ASCII)  # Python's own $ would let a line end pass
+
+    def parse(text: str) -> str:
+        if not compiled.search(text):
+            raise ValueError(text)
+        return text
+
+    return parse
+
+
+LIMIT = number("limit", "how many", 1, PAGE_LIMIT, PAGE_LIMIT)
+PAGE = (LIMIT, marker())
+ENTERPRISE_PROJECT = texts("enterprise_project_id", "only those of this enterprise project; may be given several times")
+
+
+#: Every name that stands in a path. An id that names nothing is 404.
+OF_PATHS: Mapping[str, Parameter] = {
+    one.name: one
+    for one in (
+        Parameter(
+            name="project_id",
+            description="the project that the key is for",
+            schema={"type": "string", "pattern": "^[0-9a-f]{32}$"},
+            read=str,
+            allowed="32 hex digits",
+        ),
+        an_id("vgw_id", "a VPN gateway"),
+        an_id("customer_gateway_id", "a customer gateway"),
+        an_id("vpn_connection_id", "a VPN connection"),
+        an_id("connection_monitor_id", "a connection monitor"),
+        an_id("certificate_id", "a gateway's certificate"),
+        an_id("job_id", "an upgrade of a VPN gateway"),
+        an_id("resource_id", "a resource of the type in the path"),
+        word("resource_type", "what is tagged", model.TAGGED),
+    )
+}
