@@ -1,11 +1,14 @@
 """What a hostile caller tried once: small requests that cost much, and requests that are more than one."""
 
+import re
 import socket
 import time
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+
+from landbridge.api import table
 
 
 @pytest.mark.parametrize(
@@ -156,9 +159,20 @@ def test_a_request_for_an_upgrade_is_one_request(server: Any):
     assert (first + received).count(b"HTTP/1.1 ") == 1
 
 
-def test_no_redirect_leads_elsewhere(api: Any):
-    answer = api.send("POST", "vpn-connection/", {})
+@pytest.mark.parametrize("path", ["vpn-connection//", "vpn-connections/", "//vpn-connection"])
+def test_no_redirect_leads_elsewhere(api: Any, path: str):
+    answer = api.send("POST", path, {})
     assert (answer.status_code, answer.json()["error_code"]) == (404, "APIGW.0101")
+
+
+@pytest.mark.parametrize("row", [pytest.param(row, id=row.name) for row in table.TABLE])
+def test_a_trailing_slash_changes_nothing(api: Any, row: Any):
+    path = re.sub("{.+?}", "vpn-connection", row.path.replace("{project_id}", api.project_id))
+    plain, slashed = (
+        api.send(row.method, each, None if row.method in {"GET", "DELETE"} else {}) for each in (path, path + "/")
+    )
+    assert plain.status_code == slashed.status_code
+    assert plain.json() | {"request_id": ""} == slashed.json() | {"request_id": ""}
 
 
 def test_an_unknown_field_of_control_characters_is_answered(api: Any):

@@ -46,6 +46,30 @@ def test_a_wrong_customer_gateway_is_refused_by_field(api: Any, fields: Any, nam
     assert api.get(PATH)["customer_gateways"] == []
 
 
+def test_what_was_answered_asks_for_the_same_again(api: Any):
+    made = api.customer_gateway(name="first")
+    again = api.customer_gateway(**made)
+    assert again["id"] != made["id"]
+    assert {name: again[name] for name in ("name", "id_type", "id_value", "ip")} == {
+        name: made[name] for name in ("name", "id_type", "id_value", "ip")
+    }
+
+
+@pytest.mark.parametrize(
+    ("endpoints", "more"), [(("eip1",), ""), (("eip1", "eip2"), " and 1 more")], ids=["one", "two"]
+)
+def test_a_refused_delete_says_how_many_connections_there_are(api: Any, endpoints: tuple[str, ...], more: str):
+    gateway, peer = api.gateway(), api.customer_gateway()
+    made = [api.connection(gateway, peer, vgw_ip=gateway[each]["id"])["id"] for each in endpoints]
+    for path, what in (
+        (f"{PATH}/{peer['id']}", f"customer gateway {peer['id']}"),
+        (f"vpn-gateways/{gateway['id']}", f"VPN gateway {gateway['id']}"),
+    ):
+        answer = api.send("DELETE", path)
+        assert answer.status_code == 400
+        assert answer.json()["error_msg"] == f"invalid request: {what} has connection {made[0]}{more}"
+
+
 def test_a_deleted_one_is_404_at_once(api: Any):
     made = api.customer_gateway()
     api.delete(f"{PATH}/{made['id']}")

@@ -50,6 +50,17 @@ def test_every_device_of_the_list_gets_its_text_or_a_reason(api: Any):
         assert PSK not in answer.text
 
 
+@pytest.mark.parametrize("asked", [{}, {"vendor": "Nobody"}], ids=["absent", "unknown"])
+def test_a_refused_vendor_hears_of_every_vendor_and_its_models(api: Any, asked: dict[str, str]):
+    answer = _export(api, api.connection(api.gateway())["id"], asked)
+    (detail,) = answer.json()["details"]
+    assert (answer.status_code, detail["field"]) == (400, "vendor")
+    for device in peerconfig.devices():
+        assert device.vendor in detail["message"]
+        assert device.family in detail["message"]
+    assert "Cisco (" in detail["message"]
+
+
 @pytest.mark.parametrize("version", ["16.12", "17", "17.3.1a"])
 def test_a_later_version_will_do(api: Any, version: str):
     made = api.connection(api.gateway())

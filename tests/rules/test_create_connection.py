@@ -59,7 +59,13 @@ def test_every_style_is_carried_on_every_gateway(
     assert (attachment_type == "er" and style in ("policy", "bgp")) == (made.peer_subnets is None)
 
 
-@pytest.mark.parametrize("style", ["", "STATIC", "route", "vti"])
+@pytest.mark.parametrize("style", STYLES)
+def test_a_style_is_taken_as_answers_spell_it(given: Any, style: str):
+    rules = RULES if style == "policy" else None
+    assert given.made({"style": style.upper(), "policy_rules": rules}).style == style
+
+
+@pytest.mark.parametrize("style", ["", "Static", "route", "vti"])
 def test_an_unknown_style_is_refused_with_those_there_are(given: Any, style: str):
     given.only(given.refusals({"style": style}), "style", "one of policy, static, bgp, policy-template")
 

@@ -90,7 +90,7 @@ def test_what_is_asked_is_kept(changes: dict[str, Any], field: str, kept: Any):
         pytest.param({"id_value": ""}, "id_value", "is not an IPv4 address", id="empty-value"),
         pytest.param({"id_value": "branch.example"}, "id_value", "is not an IPv4 address", id="fqdn-without-its-type"),
         pytest.param({"id_value": None, "ip": "x"}, "ip", "is not an IPv4 address", id="older-ip-no-address"),
-        pytest.param({"ip": "198.51.100.2"}, "ip", "is the older name of id_value", id="both-names"),
+        pytest.param({"ip": "198.51.100.9"}, "ip", "is the older name of id_value", id="both-names"),
         pytest.param(
             {"id_value": None, "id_type": "fqdn"}, "id_value", "with id_type fqdn an IKE identity", id="fqdn-absent"
         ),

@@ -27,7 +27,10 @@ LISTS: dict[type[pydantic.BaseModel], dict[str, set[Any]]] = {
     connections.IkePolicyShape: IKE,
     connections.IpsecPolicyShape: IPSEC,
     connections.DpdShape: _values(policies.DPD),
-    connections.CreateConnection: _values({"style": connection.STYLES, "ha_role": connection.HA_ROLES}),
+    connections.CreateConnection: {
+        **_values({"ha_role": connection.HA_ROLES}),
+        "style": {spelled for style in connection.STYLES.values for spelled in (style, style.upper())},
+    },
     gateways.CreateGateway: _values(gateway.WORDS),
     gateways.UpdateGateway: _values(gateway.WORDS),
     gateways.ChangeFlavor: {"flavor": _values(gateway.WORDS)["flavor"]},
@@ -61,3 +64,9 @@ def test_the_lists_of_a_shape_are_the_rules_tables(shape: type[pydantic.BaseMode
 
 def test_every_flavor_is_listed():
     assert LISTS[gateways.CreateGateway]["flavor"] == set(gateway.FLAVORS)
+
+
+@pytest.mark.parametrize("table", [policies.IKE_ANY, policies.IPSEC_ANY, policies.IKE, policies.IPSEC, policies.DPD])
+def test_no_value_is_listed_twice(table: choices.Table):
+    lists = {name: row.values for name, row in table.items() if isinstance(row, choices.Choice)}
+    assert {name: values for name, values in lists.items() if len(set(values)) != len(values)} == {}

@@ -50,6 +50,7 @@ def build(parts: Parts) -> Starlette:
     for row in TABLE:
         served.setdefault(row.path, {})[row.method] = _endpoint(parts, row)
     routes: list[BaseRoute] = [Route(path, _Served(of), methods=list(of)) for path, of in served.items()]
+    routes += [Route(path + "/", _Served(of), methods=list(of)) for path, of in served.items()]  # some clients add one
     routes += [
         Route("/healthz", _healthz),
         Route("/readyz", _readyz(parts)),

@@ -124,6 +124,11 @@ def check_match(call: Call, present: str) -> None:
         raise errors.Changed(f"If-Match is {wanted[:80]}, and the resource is {present} by now; read it again")
 
 
+def in_use(what: str, dependant: str, number: int) -> str:
+    """Why `what` cannot go: one of the connections that depend on it, and how many there are."""
+    return f"{what} has connection {dependant}" + (f" and {number - 1} more" if number > 1 else "")
+
+
 def later(call: Call, than: datetime | None) -> datetime:
     """The time of an update, or of what is listed by its time; `than` is the one before, if any. No two of one resource or list
     share it, so that it tells versions apart.

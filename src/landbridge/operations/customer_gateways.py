@@ -92,9 +92,9 @@ def list_page(tx: Transaction, call: Call, ask: tuple[int, str, str | None]) -> 
 def remove(tx: Transaction, call: Call, customer_gateway_id: str) -> None:
     found = show(tx, call, customer_gateway_id)
     calls.check_match(call, etag(found))
-    dependant = customer_gateways.dependant(tx, found.id)
+    dependant, number = customer_gateways.dependants(tx, found.id)
     if dependant is not None:
-        raise errors.InUse(f"customer gateway {found.id} has connection {dependant}")
+        raise errors.InUse(calls.in_use(f"customer gateway {found.id}", dependant, number))
     customer_gateways.remove(tx, found.id)
     records.count(tx, call.project_id, "customer_gateway", -1)
     calls.audit(tx, call, "delete_cgw", found.id)

@@ -114,7 +114,7 @@ def remove(tx: Transaction, call: Call, gateway_id: str) -> None:
     calls.check_match(call, calls.etag(row.generation, row.gateway.updated_at))
     dependant = connections.dependant(tx, row.seq)
     if dependant is not None:
-        raise errors.InUse(f"VPN gateway {row.gateway.id} has connection {dependant}")
+        raise errors.InUse(calls.in_use(f"VPN gateway {row.gateway.id}", dependant, row.connections))
     if not row.deleting:
         gateways.mark_deleting(tx, row.gateway.id)
         calls.audit(tx, call, "delete_vgw", row.gateway.id)

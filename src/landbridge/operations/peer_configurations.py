@@ -59,12 +59,13 @@ def _device(call: Call, wanted: model.AskDevice) -> peerconfig.Device:
     """The first device that all given words fit. Raises Invalid with the words that fit none."""
     left, wrong = peerconfig.devices(), []
     if wanted.vendor is None:
-        wrong.append(model.Violation("vendor", "is mandatory", _choices(left, "vendor")))
+        wrong.append(model.Violation("vendor", "is mandatory", _vendors(left)))
     for name, field in WORDS:
         word: str | None = getattr(wanted, field)
         fitting = tuple(one for one in left if word is None or _fits(word, one, field))
         if not fitting:
-            wrong.append(model.Violation(name, f"{word!r} is not known", _choices(left, field)))
+            allowed = _vendors(left) if name == "vendor" else _choices(left, field)
+            wrong.append(model.Violation(name, f"{word!r} is not known", allowed))
         left = fitting or left
     violations = fields.merge(call.shape, wrong)
     if violations:
@@ -83,6 +84,14 @@ def _fits(word: str, device: peerconfig.Device, field: str) -> bool:
 def _number(version: str) -> list[int]:
     """The first two numbers of a version, however it is written: of a device with several lines those of its oldest."""
     return [int(digits) for digits in re.findall("[0-9]{1,9}", version)[:2]]
+
+
+def _vendors(left: tuple[peerconfig.Device, ...]) -> str:
+    """Each vendor with its models."""
+    models: dict[str, set[str]] = {}
+    for each in left:
+        models.setdefault(each.vendor, set()).add(each.family)
+    return "one of " + ", ".join(f"{vendor} ({', '.join(sorted(models[vendor]))})" for vendor in sorted(models))
 
 
 def _choices(left: tuple[peerconfig.Device, ...], field: str) -> str:

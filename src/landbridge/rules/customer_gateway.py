@@ -34,7 +34,7 @@ def check(ask: model.AskCustomerGateway, facts: Facts) -> Iterator[model.Violati
     yield from choices.check(
         "", {"id_type": ask.id_type, "route_mode": ask.route_mode}, {"id_type": ID_TYPES, "route_mode": ROUTE_MODES}
     )
-    if ask.id_value is not None and ask.ip is not None:
+    if ask.id_value is not None and ask.ip not in (None, ask.id_value):
         yield model.Violation("ip", "is the older name of id_value, which is given too", "one of the two")
     if ask.ip is not None and ask.id_type == "fqdn":
         yield model.Violation("ip", "does not go with id_type fqdn", "id_value")

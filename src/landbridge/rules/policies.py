@@ -22,7 +22,7 @@ ID_TYPES = Choice(("ip", "fqdn"), "ip")
 def _either(one: Choice | Range, other: Choice | Range) -> Choice | Range:
     if isinstance(one, Range) or isinstance(other, Range) or one == other:
         return one
-    return Choice((*one.values, *other.values), one.default)
+    return Choice(tuple(dict.fromkeys((*one.values, *other.values))), one.default)
 
 
 IKE: choices.Table = {

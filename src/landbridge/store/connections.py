@@ -129,7 +129,7 @@ _UPDATE = Statement(
         generation=_c.c.generation + bindparam("by"),
     )
 )
-_DEPENDANT = Statement(select(_c.c.id).where(_c.c.gateway_seq == bindparam("gateway_seq")).limit(1))
+_DEPENDANT = Statement(select(_c.c.id).where(_c.c.gateway_seq == bindparam("gateway_seq")).order_by(_c.c.seq).limit(1))
 _MARK = Statement(update(_c).where(_c.c.id == bindparam("row_id")).values(deleting=1, generation=_c.c.generation + 1))
 _SIMULATE = Statement(update(_c).where(_c.c.id == bindparam("row_id")).values(simulate=bindparam("wish")))
 _RESET = Statement(
@@ -319,7 +319,7 @@ def change(
 
 
 def dependant(tx: Transaction, gateway_seq: int) -> str | None:
-    """The id of a connection of the gateway."""
+    """The id of the gateway's oldest connection."""
     row = tx.one(_DEPENDANT, gateway_seq=gateway_seq)
     return None if row is None else row[0]
 

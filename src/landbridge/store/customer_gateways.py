@@ -26,10 +26,12 @@ _CERTIFICATE = Statement(
     .limit(bindparam("limit"))
 )
 _INSERT = Statement(insert(_t).values({name: bindparam(name) for name in ("id", "project_id", "spec_version", "spec")}))
-_DEPENDANT = Statement(
-    select(_c.c.id)
+#: The oldest one, and how many there are.
+_DEPENDANTS = Statement(
+    select(_c.c.id, func.count().over())
     .select_from(_c.join(_t, _t.c.seq == _c.c.customer_gateway_seq))
     .where(_t.c.id == bindparam("id"))
+    .order_by(_c.c.seq)
     .limit(1)
 )
 _REMOVE = (
@@ -64,10 +66,10 @@ def add(tx: Transaction, customer_gateway: model.CustomerGateway) -> None:
     )
 
 
-def dependant(tx: Transaction, customer_gateway_id: str) -> str | None:
-    """The id of a connection that leads to it."""
-    row = tx.one(_DEPENDANT, id=customer_gateway_id)
-    return None if row is None else row[0]
+def dependants(tx: Transaction, customer_gateway_id: str) -> tuple[str | None, int]:
+    """The id of the oldest connection that leads to it (None without any), and how many do."""
+    row = tx.one(_DEPENDANTS, id=customer_gateway_id)
+    return (None, 0) if row is None else tuple(row)
 
 
 def remove(tx: Transaction, customer_gateway_id: str) -> None:

@@ -17,6 +17,9 @@ from landbridge.wire import body, shapes
 
 #: Connections of one batch. The page speaks of two.
 BATCH_LIMIT = 50
+#: Requests and answers spell a style differently. A request may repeat what an answer said.
+_STYLES = ("policy", "static", "bgp", "policy-template")
+_ANSWERED_STYLES = {style.upper(): style for style in _STYLES}
 _GROUPS = ("group1", "group2", "group5", "group14", "group15", "group16", "group19", "group20", "group21")
 _AUTHENTICATION = ("sha2-512", "sha2-384", "sha2-256", "sha1", "md5", "sm3")
 _ENCRYPTION = ("aes-256-gcm-16", "aes-128-gcm-16", "aes-256", "aes-192", "aes-128", "3des", "sm4")
@@ -115,7 +118,9 @@ class CreateConnection(body.Shape):
     gateway_endpoint: str | None = Field(
         None, alias="vgw_ip", description="id of one of the gateway's EIPs (private: its address); mandatory"
     )
-    style: str | None = shapes.choice(("policy", "static", "bgp", "policy-template"), description="default static")
+    style: str | None = shapes.choice(
+        (*_STYLES, *_ANSWERED_STYLES), description="default static; in upper case as in answers"
+    )
     customer_gateway_id: str | None = Field(None, alias="cgw_id", description="the customer gateway; mandatory")
     peer_subnets: tuple[str, ...] | None = Field(
         None, strict=False, description="1-50 CIDR blocks of the other side; not with er and policy or bgp"
@@ -142,6 +147,7 @@ class CreateConnection(body.Shape):
 
     def ask(self) -> model.AskConnection:
         inside = {
+            "style": _ANSWERED_STYLES.get(self.style or "", self.style),
             "psk": None if self.psk is None else model.Secret(self.psk),
             "policy_rules": _ask_rules(self.policy_rules),
             "ike_policy": self.ike_policy.ask() if self.ike_policy else model.AskIkePolicy(),
@@ -237,7 +243,7 @@ class ConnectionAnswer(pydantic.BaseModel):
     )
     vgw_id: str
     vgw_ip: str
-    style: str = Field(json_schema_extra={"enum": ["STATIC", "POLICY", "BGP", "POLICY-TEMPLATE"]})
+    style: str = Field(json_schema_extra={"enum": list(_ANSWERED_STYLES)})
     cgw_id: str
     peer_subnets: list[str] | None = Field(None, description="not with er and style POLICY or BGP")
     tunnel_local_address: str | None = Field(None, description="not with POLICY-TEMPLATE")
