@@ -15,7 +15,7 @@ import pytest
 from lab import sites, turns, wishes
 from landbridge import model
 from landbridge.engine import base
-from landbridge.engine.strongswan import charon, names, namespace, steps
+from landbridge.engine.strongswan import charon, names, namespace, planning, seen, steps
 from landbridge.engine.strongswan.engine import StrongSwan
 
 pytestmark = pytest.mark.tunnel
@@ -48,7 +48,8 @@ class Bench:
         return wishes.desired(*connections, network=self.network, of=self.gateway)
 
     def up(self, *connections: model.DesiredConnection):
-        return turns.until(self.engine, self.gateway.id, self.desired(*connections), turns.all_up).connections
+        desired = self.desired(*connections)
+        return turns.until(self.engine, self.gateway.id, desired, turns.all_up, seconds=30).connections
 
     def turn(self, *connections: model.DesiredConnection):
         return turns.turn(self.engine, self.gateway.id, self.desired(*connections))
@@ -171,6 +172,78 @@ def test_a_peer_without_address_is_waited_for_and_answered(bench: Bench):
     [up] = bench.up(wish)
     assert up.peer_address == device.address
     assert sites.ping(bench.world.vpc_host, HOST)
+
+
+#: A device without an address, in either IKE version: what we want, and what it has.
+DIALS_IN = {
+    "v2": ({}, {"version": 2}),
+    "v1": ({"version": "v1", "negotiation_mode": "aggressive"}, {"version": 1, "aggressive": True}),
+}
+
+
+def dials_in(version: str, **device: Any):
+    """The connection, and the tunnel as the device has it."""
+    given, its = DIALS_IN[version]
+    names = {"local_id_type": "fqdn", "local_id": "hq.example", "peer_id_type": "fqdn", "peer_id": "branch.example"}
+    wish = wishes.connection(None, peer_subnets=(sites.LAN, SECOND_LAN), ike_policy=wishes.ike_policy(**names, **given))
+    return wish, tunnel(local_id="branch.example", remote_id="hq.example", **its, **device)
+
+
+@pytest.mark.parametrize("version", DIALS_IN)
+def test_a_device_that_dials_in_and_asks_for_all_its_subnets_at_once_gets_every_pair(bench: Bench, version: str):
+    """charon narrows such a request to the first pair, and quick mode has only one."""
+    wish, its = dials_in(version, pairs=((f"{sites.LAN},{SECOND_LAN}", sites.VPC),))
+    device = bench.world.add_device(its, lans=(sites.LAN, SECOND_LAN))
+    bench.turn(wish)
+    device.swanctl("--initiate", "--child", "hq-0")
+    [up] = bench.up(wish)
+    assert {child.remote_ts for child in up.children} == {(sites.LAN,), (SECOND_LAN,)}
+    assert up.missing_pairs == ()
+    assert bench.plan(wish) == []
+    for host in (HOST, SECOND_HOST):
+        sites.wait_for(lambda host=host: sites.ping(bench.world.vpc_host, host), f"a ping to {host}")
+
+
+@pytest.mark.parametrize("version", DIALS_IN)
+def test_a_device_that_dials_in_and_asks_for_each_pair_gets_none_of_them_twice(bench: Bench, version: str):
+    wish, its = dials_in(version, start=True, pairs=((sites.LAN, sites.VPC), (SECOND_LAN, sites.VPC)))
+    bench.turn(wish)
+    device = bench.world.add_device(its, lans=(sites.LAN, SECOND_LAN))
+    bench.up(wish)
+    sites.wait_for(lambda: settled(bench.engine.observe(bench.gateway.id)), "the device to have asked for all")
+    assert bench.turn(wish).connections[0].missing_pairs == ()
+    assert device.swanctl("--list-sas").count("INSTALLED") == 2
+
+
+def settled(now: seen.Seen):
+    return all(sa.established_seconds > planning.SETTLING for sa in now.sas)
+
+
+def test_a_pair_that_a_device_refuses_is_named(bench: Bench):
+    wish, its = dials_in("v2")
+    device = bench.world.add_device(its)
+    bench.turn(wish)
+    device.swanctl("--initiate", "--child", "hq-0")
+
+    def is_told(observation: model.Observation) -> bool:
+        return any("TS_UNACCEPTABLE" in line.line for line in observation.connections[0].evidence)
+
+    [shown] = turns.until(bench.engine, bench.gateway.id, bench.desired(wish), is_told, seconds=30).connections
+    assert shown.missing_pairs == (f"{sites.VPC} - {SECOND_LAN}",)
+    assert sites.ping(bench.world.vpc_host, HOST)
+
+
+def test_we_look_again_when_a_device_that_dialled_in_may_have_asked_for_all(bench: Bench):
+    """Nothing happens to a tunnel that rests, so no event would tell."""
+    wish, its = dials_in("v2")
+    device = bench.world.add_device(its)
+    bench.turn(wish)
+    device.swanctl("--initiate", "--child", "hq-0")
+    sites.wait_for(lambda: bench.turn(wish).connections[0].children, "the first pair")
+    sites.wait_for(lambda: not settled(bench.engine.observe(bench.gateway.id)), "a young tunnel")
+    bench.changes.clear()
+    bench.turn(wish)
+    sites.wait_for(lambda: bench.gateway.id in bench.changes, "another look", seconds=30)
 
 
 def test_a_peer_that_offers_everything_is_narrowed_and_the_inner_addresses_meet(bench: Bench):

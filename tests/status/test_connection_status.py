@@ -111,6 +111,35 @@ def test_a_partly_up_tunnel_is_active_and_says_how_much(
     assert ("ACTIVE", reason) == (status.word, status.advice.reason if status.advice else None)
 
 
+@pytest.mark.parametrize(
+    ("missing", "expected", "reason"),
+    [
+        pytest.param(("a - b",), 2, "1 of 2 traffic selector pairs are up; missing: a - b", id="one"),
+        pytest.param(
+            tuple(f"a - b{n}" for n in range(7)),
+            8,
+            "1 of 8 traffic selector pairs are up; missing: a - b0, a - b1, a - b2, a - b3, a - b4 and 2 more",
+            id="more-than-are-shown",
+        ),
+        pytest.param(("a - b",), 1, "the device carries only a part of the subnets; not carried: a - b", id="narrowed"),
+    ],
+)
+def test_missing_pairs_are_named(given: Any, missing: tuple[str, ...], expected: int, reason: str):
+    observation = given.seen(children=(given.child(),), expected_children=expected, missing_pairs=missing)
+    status = _judge(given, observation=observation)
+    assert ("ACTIVE", reason) == (status.word, status.advice.reason if status.advice else None)
+
+
+def test_missing_pairs_say_why_when_a_line_tells_it(given: Any):
+    """A line of phase 1 is of another time: phase 1 is up."""
+    lines = given.lines("tried 1 shared key for 'a' - 'b', but MAC mismatched", "received TS_UNACCEPTABLE notify")
+    observation = given.seen(children=(given.child(),), expected_children=2, missing_pairs=("a - b",), evidence=lines)
+    advice = _judge(given, observation=observation).advice
+    assert advice is not None
+    assert advice.reason.endswith("missing: a - b; the device refused the subnets (phase 1 is up)")
+    assert [line.line for line in advice.evidence] == ["received TS_UNACCEPTABLE notify"]
+
+
 def test_a_down_connection_is_diagnosed_from_its_lines(given: Any):
     observation = given.seen(evidence=given.lines("giving up after 5 retransmits"))
     status = _judge(given, observation=observation)

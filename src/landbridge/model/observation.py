@@ -35,8 +35,8 @@ class ConnectionObservation:
 
     `refused`: why the engine will not carry this connection, in the operator's words. `failure`: the step that went
     wrong at the last attempt. `ike_established` without children is phase 1 up, phase 2 not. `expected_children` is the
-    number of CHILD_SAs of a tunnel that is wholly up; more than that is fine for the moment of a rekey. `routes`: blocks that lead into
-    the tunnel now.
+    number of CHILD_SAs of a tunnel that is wholly up; more than that is fine for the moment of a rekey. `missing_pairs`: pairs of
+    subnets (`ours - theirs`) that no CHILD_SA carries whole while the tunnel is up. `routes`: blocks that lead into the tunnel now.
     """
 
     connection_id: str
@@ -51,6 +51,7 @@ class ConnectionObservation:
     waits_for_peer: bool = False
     expected_children: int = 0
     children: tuple[ChildSa, ...] = ()
+    missing_pairs: tuple[str, ...] = ()
     routes: tuple[str, ...] = ()
     evidence: tuple[Evidence, ...] = ()
 

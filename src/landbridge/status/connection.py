@@ -5,6 +5,9 @@ from datetime import datetime, timedelta
 from landbridge import model
 from landbridge.status import diagnosis, sight
 
+#: How many missing pairs a reason names.
+SHOWN_PAIRS = 5
+
 
 def word(known: model.KnownConnection) -> str:
     """The API's word alone: lists need no more."""
@@ -71,11 +74,24 @@ def _failure(seen: model.ConnectionObservation | None) -> model.Advice | None:
 
 
 def _partly(seen: model.ConnectionObservation) -> model.Advice | None:
+    """Up, and not all of it: how much, which pairs are not, and why where the lines say it."""
     up = {(child.local_ts, child.remote_ts) for child in seen.children}
-    if len(up) >= seen.expected_children:
+    if len(up) >= seen.expected_children and not seen.missing_pairs:
         return None
+    found = diagnosis.of_pairs(seen)
+    parts = [_how_much(len(up), seen), *([found.reason] if found else [])]
     return model.Advice(
-        reason=f"{len(up)} of {seen.expected_children} traffic selector pairs are up",
-        remedy="compare the subnets of both sides: the device may not know all pairs",
-        evidence=seen.evidence,
+        reason="; ".join(part for part in parts if part),
+        remedy=(found and found.remedy) or "compare the subnets of both sides: the device may not know all pairs",
+        evidence=found.evidence if found else seen.evidence,
     )
+
+
+def _how_much(up: int, seen: model.ConnectionObservation) -> str:
+    """As many pairs are up as the engine has asked for, and still some subnets are not carried: the device has narrowed them."""
+    shown = ", ".join(seen.missing_pairs[:SHOWN_PAIRS])
+    more = f" and {len(seen.missing_pairs) - SHOWN_PAIRS} more" if len(seen.missing_pairs) > SHOWN_PAIRS else ""
+    if up >= seen.expected_children:
+        return f"the device carries only a part of the subnets; not carried: {shown}{more}"
+    missing = f"; missing: {shown}{more}" if shown else ""
+    return f"{up} of {seen.expected_children} traffic selector pairs are up{missing}"

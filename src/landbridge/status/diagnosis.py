@@ -14,22 +14,26 @@ from landbridge import model
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """`weight`: a line of higher weight beats a newer one of lower weight (a cause beats its consequences)."""
+    """`weight`: a line of higher weight beats a newer one of lower weight (a cause beats its consequences). `phase`: 2 where the
+    line tells of a CHILD_SA.
+    """
 
     pattern: re.Pattern[str]
     reason: str
     remedy: str
     weight: int = 1
+    phase: int = 1
 
 
-def _row(pattern: str, reason: str, remedy: str, weight: int = 1) -> Row:
-    return Row(re.compile(pattern), reason, remedy, weight)
+def _row(pattern: str, reason: str, remedy: str, weight: int = 1, phase: int = 1) -> Row:
+    return Row(re.compile(pattern), reason, remedy, weight, phase)
 
 
 PHASE_2_REFUSED = _row(
     r"received NO_PROPOSAL_CHOSEN notify, no CHILD_SA built",
     "the device refused the phase 2 proposal (phase 1 is up)",
     "make encryption, authentication and PFS of ipsecpolicy the same on both sides",
+    2,
     2,
 )
 PHASE_1_REFUSED = _row(
@@ -87,6 +91,7 @@ ROWS = (
         "no phase 2 proposal fits both sides: the lines show what the device offers and what is configured here",
         "make encryption, authentication and PFS of ipsecpolicy the same on both sides",
         3,
+        2,
     ),
     _row(
         r"no IKE config found for",
@@ -99,17 +104,20 @@ ROWS = (
         "the device asks for subnets that this connection does not have",
         "make the subnets of both sides mirror each other; the line shows what the device asked for",
         3,
+        2,
     ),
     _row(
         r"unable to install .*policies|error installing route",
         "the data plane of the gateway could not install the tunnel",
         "look at the gateway's log; this is not the device's fault",
         3,
+        2,
     ),
     _row(
         r"received TS_UNACCEPTABLE|received INVALID_ID_INFORMATION",
         "the device refused the subnets (phase 1 is up)",
         "make the subnets of both sides mirror each other",
+        2,
         2,
     ),
     PHASE_2_REFUSED,
@@ -119,6 +127,7 @@ ROWS = (
         "phase 2 failed (phase 1 is up)",
         "compare ipsecpolicy and the subnets with the device",
         1,
+        2,
     ),
     _row(
         r"received AUTHENTICATION_FAILED",
@@ -141,6 +150,10 @@ ROWS = (
 )
 
 
+#: What can be wrong with a single CHILD_SA while others are up.
+OF_PHASE_2 = tuple(row for row in ROWS if row.phase == 2)
+
+
 def of(connection: model.Connection, seen: model.ConnectionObservation) -> model.Advice:
     """The reason why an applied connection has no CHILD_SA."""
     known = _read(seen.evidence)
@@ -159,17 +172,25 @@ def of(connection: model.Connection, seen: model.ConnectionObservation) -> model
     return model.Advice(reason="negotiating, nothing has been refused yet", evidence=seen.evidence)
 
 
-def _read(evidence: tuple[model.Evidence, ...]) -> tuple[Row, tuple[model.Evidence, ...]] | None:
+def of_pairs(seen: model.ConnectionObservation) -> model.Advice | None:
+    """Why some pairs of a connection are down while others are up; None where no line tells of phase 2."""
+    known = _read(seen.evidence, OF_PHASE_2)
+    return model.Advice(reason=known[0].reason, remedy=known[0].remedy, evidence=known[1]) if known else None
+
+
+def _read(
+    evidence: tuple[model.Evidence, ...], rows: tuple[Row, ...] = ROWS
+) -> tuple[Row, tuple[model.Evidence, ...]] | None:
     """The heaviest row that a recent line fits, newest line first, with the lines that show it."""
-    found = [(row, position) for position, line in enumerate(evidence) for row in _fitting(line.line)]
+    found = [(row, position) for position, line in enumerate(evidence) for row in _fitting(line.line, rows)]
     if not found:
         return None
     row, position = max(found, key=lambda hit: (hit[0].weight, hit[1]))
     return row, tuple(_around(evidence, position))
 
 
-def _fitting(line: str) -> Iterator[Row]:
-    return (row for row in ROWS if row.pattern.search(line))
+def _fitting(line: str, rows: tuple[Row, ...]) -> Iterator[Row]:
+    return (row for row in rows if row.pattern.search(line))
 
 
 def _around(evidence: tuple[model.Evidence, ...], position: int) -> Iterator[model.Evidence]:

@@ -196,3 +196,22 @@ def _wanted(wish: model.DesiredConnection) -> mapping.Wanted:
     desired = wishes.desired(wish)
     assert refusing.refusals(desired, "userland") == {}
     return mapping.wanted(desired, {}, "userland")[0]
+
+
+@pytest.mark.parametrize(
+    ("local", "remote", "missing"),
+    [
+        pytest.param(("10.0.0.0/24",), ("192.168.44.0/24", "192.168.45.0/24"), [], id="both in one"),
+        pytest.param(("0.0.0.0/0",), ("0.0.0.0/0",), [], id="everything"),
+        pytest.param(("10.0.0.0/24",), ("192.168.44.0/24",), ["192.168.45.0/24"], id="narrowed to one"),
+        pytest.param(("10.0.0.0/24",), ("192.168.46.0/23",), ["192.168.44.0/24", "192.168.45.0/24"], id="another net"),
+        pytest.param(("10.0.0.0/25",), ("0.0.0.0/0",), ["192.168.44.0/24", "192.168.45.0/24"], id="half of ours"),
+        pytest.param(("10.0.0.0/24[tcp/80]",), ("0.0.0.0/0",), ["192.168.44.0/24", "192.168.45.0/24"], id="one port"),
+    ],
+)
+def test_a_pair_is_missing_when_no_child_carries_it_whole(
+    local: tuple[str, ...], remote: tuple[str, ...], missing: list[str]
+):
+    desired, wish = _one(wishes.connection(peer_subnets=("192.168.44.0/24", "192.168.45.0/24")))
+    meant = selectors.meant(desired, wish)
+    assert [str(pair.remote) for pair in selectors.missing(meant, [(local, remote)])] == missing

@@ -4,6 +4,7 @@ import dataclasses
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -358,3 +359,29 @@ def test_addresses_are_added_in_modest_batches():
     added = [step for step in planning.plan(desired, NOTHING) if isinstance(step, steps.AddAddresses)]
     assert len(added) > 1
     assert max(len(step.addresses) for step in added) <= planning.BATCH
+
+
+@pytest.mark.parametrize(
+    ("established", "installed", "asked"),
+    [
+        pytest.param(0, 0, 0, id="the device may ask for more"),
+        pytest.param(9, 1, 0, id="it has asked a moment ago"),
+        pytest.param(planning.SETTLING, planning.SETTLING, 1, id="it asks for no more"),
+    ],
+)
+def test_a_device_that_dialled_in_is_asked_for_what_it_did_not_ask_for(established: int, installed: int, asked: int):
+    wish = wishes.connection(None, peer_subnets=("192.168.44.0/24", "192.168.45.0/24"))
+    desired = wishes.desired(wish, of=GATEWAY)
+    [wanted] = refusing.carried(desired, "userland").wanted
+    child = seen.Child(wanted.children[0], "1", "INSTALLED", installed_seconds=installed)
+    sa = seen.IkeSa(wish.id, "1", "ESTABLISHED", established_seconds=established, children=(child,))
+    now = dataclasses.replace(carried_out(desired, NOTHING), sas=(sa,))
+    assert planning.plan(desired, now) == [steps.Initiate(wish.id, wanted.children[1])][:asked]
+    assert planning.is_settling([wanted], now) == (not asked)
+
+
+def test_a_device_that_has_not_dialled_in_is_not_asked():
+    desired = wishes.desired(wishes.connection(None), of=GATEWAY)
+    now = carried_out(desired, NOTHING)
+    assert planning.plan(desired, now) == []
+    assert not planning.is_settling(refusing.carried(desired, "userland").wanted, now)

@@ -197,7 +197,10 @@ class StrongSwan:
         return frozenset(lately)
 
     def plan(self, gateway_id: str, desired: model.DesiredGateway | None, seen: seen.Seen) -> Sequence[steps.Step]:
-        return planning.plan(desired, seen, self._carried_by(gateway_id, desired, seen.plane))
+        carried = self._carried_by(gateway_id, desired, seen.plane)
+        if carried and self._watcher and planning.is_settling(carried.wanted, seen):
+            self._watcher.call_after(gateway_id, planning.SETTLING)
+        return planning.plan(desired, seen, carried)
 
     def report(
         self, gateway_id: str, desired: model.DesiredGateway | None, seen: seen.Seen, failures: base.Failures

@@ -14,6 +14,9 @@ from landbridge.engine.strongswan import firewall, ground, mapping, names, refus
 
 #: Addresses added at once while charon runs: hundreds overflow its netlink socket and it misses some (measured).
 BATCH = 50
+#: Seconds without a new SA, after which a device that dials in is thought to have asked for all that it asks for. When both ends
+#: ask at once, pluto loses CHILD_SAs and charon makes some twice.
+SETTLING = 3
 
 
 def plan(
@@ -211,12 +214,39 @@ def _stale_children(wanted: mapping.Wanted, sas: list[seen.IkeSa]) -> Iterator[s
 
 
 def _initiations(wanted: mapping.Wanted, sas: list[seen.IkeSa], tried: frozenset[str]) -> Iterator[steps.Step]:
-    if not wanted.initiates or any(sa.growing for sa in sas):
+    """A device without an address dials in. It may ask for all its subnets in one CHILD_SA, which charon narrows to the first pair,
+    so the other pairs are asked for from here, through the IKE_SA that the device has made.
+    """
+    if any(sa.growing for sa in sas) or not (wanted.initiates or _has_settled(sas)):
         return
-    up = {child.name for sa in sas for child in sa.children if child.live}
-    for child in wanted.asked:
-        if child not in up and child not in tried:
+    for child in _lacking(wanted, sas):
+        if child not in tried:
             yield steps.Initiate(wanted.connection_id, child)
+
+
+def _lacking(wanted: mapping.Wanted, sas: list[seen.IkeSa]) -> list[str]:
+    up = {child.name for sa in sas for child in sa.children if child.live}
+    return [child for child in wanted.asked if child not in up]
+
+
+def _has_settled(sas: list[seen.IkeSa]) -> bool:
+    """Whether a device that has dialled in asks for no more by itself."""
+    return bool(sas) and all(_quiet_seconds(sa) >= SETTLING for sa in sas)
+
+
+def _quiet_seconds(sa: seen.IkeSa) -> int:
+    return min((sa.established_seconds, *(child.installed_seconds for child in sa.children)))
+
+
+def is_settling(wanted: Iterable[mapping.Wanted], now: seen.Seen) -> bool:
+    """Whether a device has dialled in that may still ask for more pairs: another look is due in `SETTLING` seconds."""
+    sas = seen.by_connection(now.sas)
+    return any(_may_ask(each, sas[each.connection_id]) for each in wanted if not each.initiates)
+
+
+def _may_ask(wanted: mapping.Wanted, sas: list[seen.IkeSa]) -> bool:
+    live = [sa for sa in sas if sa.live]
+    return bool(live) and not _has_settled(live) and bool(_lacking(wanted, live))
 
 
 def _removal(connection_id: str, now: seen.Seen, secrets: list[str], sas: list[seen.IkeSa]) -> Iterator[steps.Step]:

@@ -3,9 +3,11 @@
 Pure. It reports facts: what is loaded, what is up, what was said. What that means for a user is not decided here.
 """
 
+from collections.abc import Iterable
+
 from landbridge import model
 from landbridge.engine import base
-from landbridge.engine.strongswan import firewall, ground, mapping, names, planning, refusing, seen, tunnels
+from landbridge.engine.strongswan import firewall, ground, mapping, names, planning, refusing, seen, selectors, tunnels
 
 
 def report(
@@ -45,6 +47,7 @@ def report(
                 applied=_applied(wanted[wish.id], laid.get(wish.id), now, sas[wish.id], held[wish.id]),
                 standing=now.tunnels.get(tunnels.name(wish.if_id)),
                 first=first,
+                meant=selectors.meant(desired, wish) if desired else (),
             )
             for wish in (desired.connections if desired else ())
         ),
@@ -86,6 +89,7 @@ def _connection(
     applied: bool,
     standing: tunnels.Tunnel | None,
     first: dict[tuple[str, str], int],
+    meant: Iterable[selectors.Pair],
 ) -> model.ConnectionObservation:
     established = [sa for sa in sas if sa.live and not sa.growing]
     shown = next(reversed(established or sas), None)
@@ -101,9 +105,17 @@ def _connection(
         waits_for_peer=not wanted.initiates,
         expected_children=len(wanted.asked),
         children=_children(wanted, established),
+        missing_pairs=_missing(meant, established),
         routes=_routes(_children(wanted, established), standing, first),
         evidence=now.evidence.get(wish.id, ()),
     )
+
+
+def _missing(meant: Iterable[selectors.Pair], established: list[seen.IkeSa]) -> tuple[str, ...]:
+    """None while nothing is up: then the whole tunnel is what is missing."""
+    up = [(child.local_ts, child.remote_ts) for sa in established for child in sa.children if child.installed]
+    found = selectors.missing(meant, up) if up else ()
+    return tuple(f"{pair.local} - {pair.remote}" for pair in found)
 
 
 def _routes(

@@ -60,6 +60,7 @@ class IkeSa:
     local_id: str | None = None
     peer_id: str | None = None
     peer_address: str | None = None
+    established_seconds: int = 0
     children: tuple[Child, ...] = ()
 
     @property
@@ -147,6 +148,7 @@ def _ike_sa(name: str, sa: dict[str, Any]) -> IkeSa:
         local_id=_text(sa, "local-id"),
         peer_id=_text(sa, "remote-id"),
         peer_address=_text(sa, "remote-host"),
+        established_seconds=_number(sa, "established"),
         children=tuple(_child(child) for child in sa.get("child-sas", {}).values()),
     )
 

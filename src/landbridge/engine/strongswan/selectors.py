@@ -6,7 +6,7 @@ The userland data plane has one TUN for all tunnels and chooses by selectors, so
 
 import functools
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from landbridge import model
@@ -41,6 +41,35 @@ def pairs(desired: model.DesiredGateway, wish: model.DesiredConnection, plane: s
     else:
         found = list(_static_pairs(desired, wish.connection))
     return tuple({(pair.local, pair.remote): pair for pair in reversed(found)}.values())[::-1]
+
+
+def meant(desired: model.DesiredGateway, wish: model.DesiredConnection) -> Iterator[Pair]:
+    """The pairs of subnets that the connection is for, whatever selectors the data plane makes of them."""
+    if wish.connection.style == "policy":
+        yield from _policy_pairs(wish.connection)
+        return
+    for pair in _static_pairs(desired, wish.connection):
+        if wish.connection.enable_nqa or not is_inner(wish.connection, pair):
+            yield pair
+
+
+def missing(meant: Iterable[Pair], carried: Iterable[tuple[tuple[str, ...], tuple[str, ...]]]) -> Iterator[Pair]:
+    """Those of the pairs that no CHILD_SA carries whole. `carried`: local and remote selectors of each, as charon writes them."""
+    there = [(local, remote) for locals_, remotes in carried for local in locals_ for remote in remotes]
+    exact = set(there)
+    for pair in meant:
+        if (str(pair.local), str(pair.remote)) in exact:
+            continue
+        if not any(_covers(local, pair.local) and _covers(remote, pair.remote) for local, remote in there):
+            yield pair
+
+
+def _covers(selector: str, net: Net) -> bool:
+    """A selector with a port or a range of addresses is no net, and carries no net whole."""
+    try:
+        return net.subnet_of(parse_net(selector))
+    except ValueError:
+        return False
 
 
 def _policy_pairs(connection: model.Connection) -> Iterator[Pair]:
