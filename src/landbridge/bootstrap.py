@@ -9,6 +9,7 @@ import fcntl
 import gc
 import logging
 import os
+import resource
 import signal
 import socket
 import sys
@@ -192,6 +193,8 @@ class StoreSource:
 
 def serve(settings: config.Settings) -> None:
     """The whole service, until SIGINT or SIGTERM. Tunnels stay up when it ends. Raises ConfigError."""
+    # Of this process and of all that it starts, charons included: a core file would hold keys.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     site = load_site(settings)
     certificate = listener.certificate(settings.serve)
     count = settings.serve.processes or min(len(os.sched_getaffinity(0)), PROCESSES)

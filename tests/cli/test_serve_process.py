@@ -1,11 +1,14 @@
 """`landbridge serve` as a process: what it writes, what it refuses, and what a restart keeps."""
 
+import re
 import signal
 import socket
 from pathlib import Path
 from typing import Any
 
 import httpx
+
+from lab import processes
 
 
 def _ask(server: Any, path: str, **words: Any) -> httpx.Response:
@@ -21,6 +24,12 @@ def test_the_first_start_writes_credentials_for_their_owner_only(server: Any):
     assert server.folder.stat().st_mode & 0o777 == 0o700
     assert (server.folder / "master.key").stat().st_mode & 0o777 == 0o600
     assert set(server.credentials) == {"endpoint", "project_id", "access_key", "secret_key", "token"}
+
+
+def test_no_process_of_the_service_writes_a_core_file(server: Any):
+    pids = {server.pid, *processes.beside(server.pid)}
+    limits = [Path(f"/proc/{pid}/limits").read_text() for pid in pids]
+    assert {re.search(r"Max core file size +(\S+) +(\S+)", text).groups() for text in limits} == {("0", "0")}
 
 
 def test_port_0_becomes_the_real_port(server: Any):

@@ -211,6 +211,11 @@ def test_the_service_has_no_mount_namespace_of_its_own():
     assert [key for key in keys if private.match(key)] == []
 
 
+@pytest.mark.parametrize("unit", [files.SERVICE, f"{files.CHARON_UNIT}.service"])
+def test_no_unit_writes_core_files(unit: str):
+    assert "LimitCORE=0" in files.OURS[f"{files.UNITS}/{unit}"].splitlines()
+
+
 def test_no_unit_binds_a_charon_to_the_service():
     text = files.OURS[f"{files.UNITS}/{files.CHARON_UNIT}.service"]
     bonds = re.compile(r"^(Requires|Requisite|BindsTo|PartOf|Upholds|Conflicts|Slice)=", re.MULTILINE)

@@ -109,12 +109,15 @@ def facts(
     found: bool = True,
     status: str = "ACTIVE",
     connections: int = 0,
+    next_if_id: int = 1,
     peer: model.CustomerGateway | str | None = "ip",
     neighbours: tuple[model.Neighbour, ...] = (),
     **words: Any,
 ) -> connection.Facts:
     """`words` are fields of the gateway; `peer` is a kind of customer gateway, or one, or None for not found."""
-    known = connection.GatewayFacts(gateway=gateway(**words), status=status, connections=connections)
+    known = connection.GatewayFacts(
+        gateway=gateway(**words), status=status, connections=connections, next_if_id=next_if_id
+    )
     return connection.Facts(
         gateway=known if found else None,
         customer_gateway=customer_gateway(peer) if isinstance(peer, str) else peer,

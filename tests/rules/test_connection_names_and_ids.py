@@ -92,6 +92,14 @@ def test_a_full_gateway_is_refused(given: Any, connections: int, full: bool):
     assert expected == given.refusals({}, connections=connections)
 
 
+@pytest.mark.parametrize(("following", "spent"), [(1, False), (2**29 - 1, False), (2**29, True), (2**32, True)])
+def test_a_gateway_without_an_interface_id_left_is_refused(given: Any, following: int, spent: bool):
+    words = (
+        f"vgw_id: VPN gateway {given.id} has no interface id left for another connection (wanted: a new VPN gateway)"
+    )
+    assert given.refusals({}, next_if_id=following) == ([words] if spent else [])
+
+
 @pytest.mark.parametrize(
     ("flavor", "ours", "theirs", "fields"),
     [

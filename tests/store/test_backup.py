@@ -377,6 +377,20 @@ def test_a_restore_gives_no_if_id_again(data: Path, tmp_path: Path):
     assert backup.MARK not in settings
 
 
+def test_a_restore_is_refused_when_a_gateway_has_no_interface_ids_left_for_it(data: Path, tmp_path: Path):
+    _save(data, tmp_path / "b")
+    with contextlib.closing(sqlite3.connect(tmp_path / "b")) as there:
+        there.execute("UPDATE gateway_count SET next_if_id = ?", (2**29 - backup.IF_ID_GAP - 1,))
+        there.commit()
+        _restore(tmp_path / "b", data, force=True)
+        there.execute("UPDATE gateway_count SET next_if_id = ?", (2**29 - backup.IF_ID_GAP,))
+        there.commit()
+    before = (data / "landbridge.db").read_bytes()
+    with pytest.raises(errors.ConfigError, match=r"has had 535,822,336 interface ids .* to a new gateway"):
+        _restore(tmp_path / "b", data, force=True)
+    assert (data / "landbridge.db").read_bytes() == before
+
+
 def test_a_restore_is_in_the_audit_trail(data: Path, tmp_path: Path):
     _save(data, tmp_path / "b")
     _restore(tmp_path / "b", data, force=True)

@@ -38,6 +38,8 @@ TimeoutStopSec=30
 KillMode=process
 # Half of these files are for the connections of clients, in each process that answers.
 LimitNOFILE=65536
+# A core file would hold keys.
+LimitCORE=0
 StateDirectory=landbridge
 StateDirectoryMode=0700
 # The sockets of running charons lie here, also while this unit is stopped.
@@ -82,6 +84,8 @@ TimeoutStopSec=5
 # A fresh charon knows no connection: the service starts one, and loads it.
 Restart=no
 OOMScoreAdjust=-500
+# A core file would hold keys.
+LimitCORE=0
 UMask=0077
 
 NoNewPrivileges=yes

@@ -25,7 +25,14 @@ from landbridge.model.connection import (
     Tag,
 )
 from landbridge.model.customer_gateway import AskCertificate, AskCustomerGateway, CaCertificate, CustomerGateway
-from landbridge.model.desired import NOWHERE_NETS, RESERVED_NETS, SIMULATED_STATES, DesiredConnection, DesiredGateway
+from landbridge.model.desired import (
+    IF_ID_END,
+    NOWHERE_NETS,
+    RESERVED_NETS,
+    SIMULATED_STATES,
+    DesiredConnection,
+    DesiredGateway,
+)
 from landbridge.model.findings import Caution, Violation
 from landbridge.model.gateway import (
     AskEip,
@@ -48,6 +55,7 @@ from landbridge.model.status import Advice, ConnectionStatus, GatewayStatus, Kno
 from landbridge.model.tag_search import TAGGED, AskMatch, AskTags, AskTagSearch, AskTagValues
 
 __all__ = [
+    "IF_ID_END",
     "NOWHERE_NETS",
     "RESERVED_NETS",
     "SIMULATED_STATES",

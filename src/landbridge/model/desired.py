@@ -14,6 +14,9 @@ from landbridge.model.secret import Secret
 NOWHERE_NETS = ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3")
 RESERVED_NETS = ("100.64.0.0/10", "214.0.0.0/8", *NOWHERE_NETS)
 
+#: The first number that is no `if_id` any more: a route's metric has 29 bits for it (docs/decisions/0016).
+IF_ID_END = 1 << 29
+
 #: What the simulated engine can be asked to show; the words after the colon name the cause.
 SIMULATED_STATES = ("active", "down", "down:psk", "down:proposal", "down:selectors", "error")
 

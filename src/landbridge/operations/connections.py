@@ -144,7 +144,9 @@ def _block(connection: model.Connection) -> int | None:
 def _gateway_facts(row: gateways.Row | None) -> rules.GatewayFacts | None:
     if row is None:
         return None
-    return rules.GatewayFacts(gateway=row.gateway, status=gateway_status.word(row), connections=row.connections)
+    return rules.GatewayFacts(
+        gateway=row.gateway, status=gateway_status.word(row), connections=row.connections, next_if_id=row.next_if_id
+    )
 
 
 def _neighbours(

@@ -31,11 +31,12 @@ CARRYING = frozenset({"ACTIVE", "PENDING_UPDATE"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayFacts:
-    """The gateway that the request names, its status as the API shows it, and how many connections it has."""
+    """The gateway that the request names, its status as the API shows it, how many connections it has, and the `if_id` of the next."""
 
     gateway: model.VpnGateway
     status: str
     connections: int
+    next_if_id: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +138,12 @@ def _check_gateway(ask: model.AskConnection, facts: Facts) -> Iterator[model.Vio
             "vgw_id",
             f"VPN gateway {known.gateway.id} has {known.connections} connections",
             f"at most {known.gateway.connection_number}",
+        )
+    if known.next_if_id >= model.IF_ID_END:
+        yield model.Violation(
+            "vgw_id",
+            f"VPN gateway {known.gateway.id} has no interface id left for another connection",
+            "a new VPN gateway",
         )
     if known.gateway.is_gm and known.gateway.certificate_id is None:
         yield model.Violation("vgw_id", "the GM gateway has no certificate", "a gateway with imported certificates")

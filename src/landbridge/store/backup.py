@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alembic.script import ScriptDirectory
-from sqlalchemy import bindparam, delete, update
+from sqlalchemy import bindparam, delete, select, update
 
-from landbridge import errors
+from landbridge import errors, model
 from landbridge.store import migrate, tables, vault
 from landbridge.store.database import Transaction
 from landbridge.store.statement import Statement
@@ -24,12 +24,18 @@ from landbridge.store.statement import Statement
 #: In a backup alone: the fingerprint of the master key that fits it.
 MARK = "backup-master-key"
 #: By how much each gateway's next if_id jumps at a restore: more connections than a gateway gets between a backup and
-#: the loss of its database, and 4,095 restores fit into the 32 bits of an if_id.
+#: the loss of its database. 511 restores fit below model.IF_ID_END.
 IF_ID_GAP = 2**20
 #: What SQLite keeps beside a database.
 BESIDE = ("-wal", "-shm")
 
 _FORGET_MARK = Statement(delete(tables.setting).where(tables.setting.c.name == bindparam("name")))
+_FURTHEST = Statement(
+    select(tables.vpn_gateway.c.id, tables.gateway_count.c.next_if_id)
+    .join(tables.gateway_count, tables.gateway_count.c.gateway_seq == tables.vpn_gateway.c.seq)
+    .order_by(tables.gateway_count.c.next_if_id.desc())
+    .limit(1)
+)
 _JUMP = Statement(update(tables.gateway_count).values(next_if_id=tables.gateway_count.c.next_if_id + bindparam("gap")))
 
 
@@ -131,8 +137,15 @@ def renew(tx: Transaction) -> None:
     """What changes in a database that begins a second life.
 
     Connections made after the backup may still live in engines. They will be swept, but until then nothing new may get
-    the if_id of one of them (nor, most likely, its /30: that is picked by the same number).
+    the if_id of one of them (nor, most likely, its /30: that is picked by the same number). Raises ConfigError when a gateway
+    has too few numbers left for that.
     """
+    for gateway_id, following in tx.all(_FURTHEST):
+        if following + IF_ID_GAP >= model.IF_ID_END:
+            raise errors.ConfigError(
+                f"VPN gateway {gateway_id} has had {following:,} interface ids (a restore takes {IF_ID_GAP:,} of the "
+                f"{model.IF_ID_END:,}): move its connections to a new gateway and take a new backup"
+            )
     tx.run(_FORGET_MARK, name=MARK)
     tx.run(_JUMP, gap=IF_ID_GAP)
 

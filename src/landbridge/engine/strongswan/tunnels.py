@@ -13,9 +13,9 @@ from landbridge.engine.strongswan import seen, selectors
 
 #: Bits of a route's metric above the `if_id` that tells equals apart. What only a policy's rules lead into the tunnel comes last
 #: among the routes: there it serves those who ask for the size of the way back.
-STANDBY = 1 << 29
-DOWN = 1 << 30
-BY_RULE = 1 << 31
+STANDBY = model.IF_ID_END
+DOWN = 2 * STANDBY
+BY_RULE = 4 * STANDBY
 #: Priorities of the rules of policy connections: after charon's and ours, before main. The narrower pair comes first. There is room
 #: for so many connections with one pair and rank, each with a priority of its own: of equal rules the kernel asks the one that was
 #: added first, so that a tunnel that had been down would stay behind a younger one.
