@@ -67,9 +67,9 @@ class Transaction:
 
 
 class _Job:
-    """One write operation and what became of it."""
+    """One write operation and what became of it. `decided`: its group was committed or refused, so that its result or error holds."""
 
-    __slots__ = ("error", "future", "nudged", "result", "work")
+    __slots__ = ("decided", "error", "future", "nudged", "result", "work")
 
     def __init__(self, work: Callable[[Transaction], Any], future: asyncio.Future[Any] | None = None) -> None:
         self.work = work
@@ -77,8 +77,15 @@ class _Job:
         self.result: Any = None
         self.error: Exception | None = None
         self.nudged: set[str] = set()
+        self.decided = False
+
+    def refuse(self, why: object) -> None:
+        self.error, self.decided = errors.Busy(f"nothing was stored ({why})"), True
 
     def settle(self) -> None:
+        """Tells its caller. Without a commit nothing is stored, whatever the operation gave."""
+        if not self.decided:
+            self.refuse("the group of this write was broken off")
         if self.future is None or self.future.done():  # done: its caller went away
             return
         if self.error is not None:
@@ -134,7 +141,7 @@ class Database:
             _run_group(self._writer, [job])
             self._commit([job])
         finally:
-            self._writing.release()
+            self._give_turn_back()
         self._after([job])
         if job.error is not None:
             raise job.error
@@ -146,6 +153,7 @@ class Database:
         self._waiting.append(job)
         if self._group is None:
             self._group = asyncio.create_task(self._write_groups())
+            self._group.add_done_callback(self._end_groups)
         return await job.future  # type: ignore[no-any-return, misc]
 
     def read(self, work: Callable[[Transaction], R]) -> R:
@@ -172,37 +180,59 @@ class Database:
     async def _write_groups(self) -> None:
         try:
             while self._waiting:
-                await self._take_turn()
-                group: list[_Job] = []
-                try:
-                    if not self._begin_at_once():
-                        await self._beside(self._begin)
-                    group, self._waiting = self._waiting[:GROUP_LIMIT], self._waiting[GROUP_LIMIT:]
-                    _run_group(self._writer, group)
-                    await self._beside(self._commit, group)
-                finally:
-                    self._writing.release()
-                    self._after(group)
+                await self._write_group()
+        except Exception:
+            log.exception("a group of writes was broken off")
         finally:
+            self._end_groups(self._group)
+
+    def _end_groups(self, task: asyncio.Task[None] | None) -> None:
+        """Whoever still waits is told that nothing was stored. Called twice: a task that is cancelled before it began runs no
+        `finally`.
+        """
+        if self._group is task:
             self._group = None
+            left, self._waiting = self._waiting, []
+            for job in left:
+                job.settle()
+
+    async def _write_group(self) -> None:
+        await self._take_turn()
+        group: list[_Job] = []
+        try:
+            if not self._begin_at_once():
+                await self._beside(self._begin)
+            group, self._waiting = self._waiting[:GROUP_LIMIT], self._waiting[GROUP_LIMIT:]
+            _run_group(self._writer, group)
+            await self._beside(self._commit, group)
+        finally:
+            self._give_turn_back()
+            self._after(group)
 
     async def _take_turn(self) -> None:
         """Threads that wait go first."""
         if self._patient or not self._writing.acquire(blocking=False):
+            taking = self._committer.submit(self._writing.acquire)
             try:
-                await self._beside(self._writing.acquire)
+                await _ended(taking)
             except asyncio.CancelledError:
-                self._writing.release()  # it came, and nobody will use it
+                if taking.exception() is None:  # it came, and nobody will use it
+                    self._writing.release()
                 raise
 
-    async def _beside(self, work: Callable[..., Any], *given: Any) -> None:
-        """Runs `work` in the committing thread. It is never left half done: whoever cancels waits for its end."""
-        running = self._committer.submit(work, *given)
+    def _give_turn_back(self) -> None:
+        """With no transaction left open: one that was begun for a group that was broken off would keep all others from writing."""
         try:
-            await asyncio.wrap_future(running)
-        except asyncio.CancelledError:
-            wait([running])
-            raise
+            if self._writer.in_transaction:
+                self._writer.rollback()
+        except sqlite3.Error as error:
+            log.error("a group that was broken off could not be rolled back: %s", error)  # noqa: TRY400 - the words suffice
+        finally:
+            self._writing.release()
+
+    async def _beside(self, work: Callable[..., Any], *given: Any) -> None:
+        """Runs `work` in the committing thread."""
+        await _ended(self._committer.submit(work, *given))
 
     def _begin_at_once(self) -> bool:
         """False when another process holds the file's write lock. Whatever else is wrong, the group will hear of it."""
@@ -245,6 +275,15 @@ class Database:
         if self._logged > CHECKPOINT_AFTER and self._copied is None:
             self._logged = 0
             self._copied = self._threads.submit(lambda: _copy_log(self._reader()))
+
+
+async def _ended(running: Future[Any]) -> None:
+    """When it is over, and not before: whoever cancels waits for its end too, also when it has not begun yet."""
+    try:
+        await asyncio.shield(asyncio.wrap_future(running))
+    except asyncio.CancelledError:
+        wait([running])
+        raise
 
 
 def _copy_log(connection: sqlite3.Connection) -> None:
@@ -290,6 +329,9 @@ def _commit(connection: sqlite3.Connection, group: list[_Job]) -> None:
         connection.execute("COMMIT")
     except sqlite3.Error as error:
         _refuse(connection, group, error)
+        return
+    for job in group:
+        job.decided = True
 
 
 def _refuse(connection: sqlite3.Connection, group: list[_Job], error: sqlite3.Error) -> None:
@@ -297,7 +339,7 @@ def _refuse(connection: sqlite3.Connection, group: list[_Job], error: sqlite3.Er
     if connection.in_transaction:
         connection.rollback()
     for job in group:
-        job.error = errors.Busy(f"nothing was stored ({error})")
+        job.refuse(error)
 
 
 def _connect(path: Path) -> sqlite3.Connection:
