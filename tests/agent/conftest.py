@@ -51,6 +51,7 @@ class Source:
         self.broken_times = 0
         self.ticks = 0
         self.pause_broken_times = 0
+        self.pause_reads = 0
 
     def gateways(self) -> frozenset[str]:
         if self.broken_times:
@@ -65,6 +66,8 @@ class Source:
         self.ticks += 1
 
     def paused(self) -> frozenset[str | None]:
+        with self.world.lock:
+            self.pause_reads += 1
         if self.pause_broken_times:
             self.pause_broken_times -= 1
             raise ConnectionError("the source is away")

@@ -60,3 +60,15 @@ def test_a_pause_that_cannot_be_read_stops_nobody_for_good(small: Any, run: Any)
     run(tick=0.2)
     small.until(lambda: small.world.there == {"g": {"a"}}, "the gateway")
     assert small.source.pause_broken_times == 0
+
+
+def test_whether_a_pause_is_over_is_not_asked_at_every_wake_up(small: Any, run: Any):
+    """A cycle asks for itself. With a look at every wake-up 500 nudges made 1,499 reads."""
+    small.world.wanted = {f"g{n}": frozenset("a") for n in range(200)}
+    agent = run(tick=600.0, pause_look=600.0)
+    for _ in range(3):
+        for name in small.world.wanted:
+            agent.nudge({name})
+    small.until(lambda: len(small.world.there) == 200, "all gateways")
+    agent.stop()
+    assert small.source.pause_reads == small.world.cycles.total() + 1

@@ -64,12 +64,15 @@ class Source(Protocol):
 
 @dataclass(slots=True)
 class _Gateway:
-    """`again`: nudged during its cycle; `stirred`: an event came during its cycle. `heeds_from`: events wait until then."""
+    """`again`: nudged during its cycle; `stirred`: an event came during its cycle. `heeds_from`: events wait until then.
+    `left_alone`: its last cycle found it paused.
+    """
 
     running: bool = False
     started: float = 0.0
     again: bool = False
     stirred: bool = False
+    left_alone: bool = False
     failures: int = 0
     due: float | None = None
     rests_until: float = 0.0
@@ -86,7 +89,6 @@ class Agent:
         self._gateways: dict[str, _Gateway] = {}
         self._running: dict[str, _Gateway] = {}
         self._queue: list[tuple[float, str]] = []
-        self._paused: frozenset[str | None] = frozenset()
         self._changed = threading.Condition()
         self._stop = threading.Event()
         self._workers = ThreadPoolExecutor(THREADS, "agent")
@@ -143,16 +145,18 @@ class Agent:
                 self._stop.wait(self._pace.first_back_off)
 
     def _schedule(self) -> None:
-        next_tick = 0.0
+        next_tick = next_pause_look = 0.0
         while not self._stop.is_set():
             now = time.monotonic()
             if now >= next_tick:
                 next_tick = now + self._pace.tick
                 self._look_at_all()
-            self._look_at_resumed()
+            if now >= next_pause_look:
+                next_pause_look = now + self._pace.pause_look
+                self._look_at_resumed()
             with self._changed:
                 self._start_due(time.monotonic())
-                until = min(next_tick, now + self._pace.pause_look, self._next_start())
+                until = min(next_tick, next_pause_look, self._next_start())
                 wait = until - time.monotonic()
                 if wait > 0 and not self._stop.is_set():
                     self._changed.wait(wait)
@@ -172,9 +176,8 @@ class Agent:
         except Exception:
             log.exception("what is paused could not be read; next try in a second")
             return
-        resumed, self._paused = self._paused - paused, paused
         with self._changed:
-            self.nudge(set(self._gateways) if None in resumed else {one for one in resumed if one is not None})
+            self.nudge({one for one, state in self._gateways.items() if state.left_alone and not _holds(paused, one)})
 
     def _look_at_all(self) -> None:
         try:
@@ -243,7 +246,8 @@ class Agent:
 
     def _cycle(self, gateway_id: str) -> bool:
         try:
-            return cycle(self._source, self._engine, gateway_id)
+            paused = self._running[gateway_id].left_alone = _holds(self._source.paused(), gateway_id)
+            return cycle(self._source, self._engine, gateway_id, paused=paused)
         except base.StepFailed as error:
             log.warning("gateway %s cannot be seen: %s", gateway_id, error)
         except Exception:
@@ -265,14 +269,18 @@ class Agent:
         )
 
 
-def cycle(source: Source, engine: base.Engine[Any, Any], gateway_id: str) -> bool:
+def _holds(paused: frozenset[str | None], gateway_id: str) -> bool:
+    return not paused.isdisjoint((None, gateway_id))
+
+
+def cycle(source: Source, engine: base.Engine[Any, Any], gateway_id: str, *, paused: bool | None = None) -> bool:
     """One whole cycle. True when every step went well; a failed step leaves the others their chance. A pause that comes in the
-    middle lets it finish: half a change is worse than none.
+    middle lets it finish: half a change is worse than none. `paused`: where that is known already.
     """
-    is_paused = not source.paused().isdisjoint((None, gateway_id))
+    paused = _holds(source.paused(), gateway_id) if paused is None else paused
     desired = source.desired(gateway_id)
     seen = engine.observe(gateway_id)
-    steps = () if is_paused else engine.plan(gateway_id, desired, seen)
+    steps = () if paused else engine.plan(gateway_id, desired, seen)
     failures = engine.carry_out(gateway_id, steps)
     if steps:
         seen = engine.observe(gateway_id)
