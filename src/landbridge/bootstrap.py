@@ -330,13 +330,16 @@ def _tell_systemd(word: str) -> None:
 
 def _readiness(
     settings: config.Settings, data: Data, engine: dict[str, str], pulse: processes.Pulse
-) -> tuple[bool, dict[str, Any]]:
+) -> tuple[bool, dict[str, Any], dict[str, Any]]:
+    """Whether all is well, what anybody may know of it, and what an operator learns besides."""
     paused = data.database.read(pauses.every)
-    words: dict[str, Any] = {"database": "ok", "engine": engine}
-    if paused:
-        words["paused"] = {one or "all gateways": f"since {at:%Y-%m-%dT%H:%M:%SZ}" for one, at in paused.items()}
     moving = engine["name"] == "none" or pulse.age < LATE_TICKS * settings.agent.tick_seconds
-    return moving, {"status": "ready" if moving else "the agent stands still", **words}
+    words: dict[str, Any] = {"status": "ready" if moving else "the agent stands still", "database": "ok"}
+    details: dict[str, Any] = {"engine": engine}
+    if paused:
+        words["paused"] = "all gateways" if None in paused else len(paused)
+        details["paused"] = {one or "all gateways": f"since {at:%Y-%m-%dT%H:%M:%SZ}" for one, at in paused.items()}
+    return moving, words, details
 
 
 def check_listener(settings: config.Settings) -> None:

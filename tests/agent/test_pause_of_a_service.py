@@ -63,15 +63,33 @@ def test_what_is_up_stays_active_and_says_that_it_is_left_alone(service: Any, pa
 
 
 def test_readyz_says_what_is_paused(service: Any, pause: Any):
-    api = service.api()
+    api, operator = service.api(), service.api(role="operator")
     gateway = api.gateway()
-    assert "paused" not in api.http.request("GET", "/readyz").json()
+    assert "paused" not in operator.get("/readyz")
     pause("pause", gateway["id"])
+    assert api.http.request("GET", "/readyz").json()["paused"] == 1
     pause("pause")
-    answer = api.http.request("GET", "/readyz")
-    assert answer.status_code == 200
-    assert set(answer.json()["paused"]) == {"all gateways", gateway["id"]}
-    assert answer.json()["paused"]["all gateways"].startswith("since 20")
+    assert api.http.request("GET", "/readyz").json()["paused"] == "all gateways"
+    paused = operator.get("/readyz")["paused"]
+    assert set(paused) == {"all gateways", gateway["id"]}
+    assert paused["all gateways"].startswith("since 20")
+
+
+@pytest.mark.parametrize("role", [None, "reader", "admin"])
+def test_only_an_operator_reads_ids_and_versions_in_readyz(service: Any, pause: Any, role: Any):
+    api = service.api(role=role or "admin")
+    gateway = service.api().gateway()
+    pause("pause", gateway["id"])
+    answer = api.http.request("GET", "/readyz") if role is None else api.send("GET", "/readyz")
+    assert answer.json() == {"status": "ready", "database": "ok", "paused": 1}
+    assert service.api(role="operator").get("/readyz")["engine"]["name"] == "simulated"
+
+
+@pytest.mark.parametrize("headers", [{"X-Auth-Token": "guessed"}, {"Authorization": "Basic YTpi"}], ids=str)
+def test_a_probe_with_a_wrong_key_is_answered_as_anybody(service: Any, headers: dict[str, str]):
+    service.api().gateway()  # the agent has looked
+    answer = service.http.request("GET", "/readyz", headers=headers)
+    assert (answer.status_code, answer.json()) == (200, {"status": "ready", "database": "ok"})
 
 
 def test_a_pause_is_since_when_it_began_and_each_ends_alone(service: Any, pause: Any):

@@ -3,6 +3,7 @@
 import re
 import socket
 import time
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -107,7 +108,7 @@ def test_a_body_full_of_entries_is_refused_before_each_is_judged(
         pytest.param("", id="none"),
         pytest.param("X-Auth-Token: guessed\r\n", id="unknown-token"),
         pytest.param(
-            f"Authorization: SDK-HMAC-SHA256 Access=NOBODY, SignedHeaders=host, Signature={'0' * 64}\r\n",
+            f"Authorization: SDK-HMAC-SHA256 Access=NOBODY, SignedHeaders=host, Signature={'0' * 64}\r\nX-Sdk-Date: {{date}}\r\n",
             id="unknown-key",
         ),
         pytest.param(
@@ -122,7 +123,8 @@ def test_nobodys_body_is_waited_for(server: Any, credentials: str):
     where, project = urlsplit(server.credentials["endpoint"]), server.credentials["project_id"]
     head = f"POST /v5/{project}/vpn-connection HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n{credentials}\r\n"
     with socket.create_connection((where.hostname, where.port), timeout=5) as wire:
-        wire.sendall(head.replace("{access_key}", server.credentials["access_key"]).encode())
+        now = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+        wire.sendall(head.replace("{access_key}", server.credentials["access_key"]).replace("{date}", now).encode())
         assert wire.recv(65536).startswith(b"HTTP/1.1 401")
 
 

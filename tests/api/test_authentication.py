@@ -1,14 +1,18 @@
 """Who may do what: tokens, signatures as different clients make them, roles and projects."""
 
+import asyncio
+import dataclasses
 import json
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from landbridge import model
+from landbridge import errors, model
 from landbridge.operations import access, call
 
 PYTHON_HEADERS = ("content-type", "host", "user-agent", "x-project-id", "x-sdk-date")
@@ -46,7 +50,10 @@ def _refused(answer: Any, word: str) -> None:
             {"Authorization": "SDK-HMAC-SHA256 Access=A, SignedHeaders=host, Signature=00"}, "must read", id="short"
         ),
         pytest.param(
-            {"Authorization": f"SDK-HMAC-SHA256 Access=NOBODY, SignedHeaders=host, Signature={'0' * 64}"},
+            {
+                "Authorization": f"SDK-HMAC-SHA256 Access=NOBODY, SignedHeaders=host, Signature={'0' * 64}",
+                "X-Sdk-Date": f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}",
+            },
             "not known",
             id="unknown-key",
         ),
@@ -178,6 +185,77 @@ def test_a_revoked_key_is_useless_within_a_second(shared_service: Any, signed: A
     shared_service.data.database.write(lambda tx: access.revoke_key(tx, api.key.access_key, call.now()))
     time.sleep(1.05)
     assert statuses() == [401, 401]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        pytest.param({}, id="signature"),
+        pytest.param({"x-sdk-date": "yesterday"}, id="date"),
+        pytest.param({"x-sdk-date": "20200101T000000Z"}, id="old-date"),
+        pytest.param({"x-sdk-date": None}, id="no-date"),
+        pytest.param({"x-signed": None}, id="signed-header"),
+    ],
+)
+def test_a_known_key_is_told_the_same_as_an_unknown_one(ours: Any, signed: Any, wrong: dict[str, str | None]):
+    names = ("x-sdk-date", "x-signed")
+    said = []
+    for access_key in (ours.key.access_key, "NOBODY"):
+        stranger = SimpleNamespace(access_key=access_key, secret_key=model.Secret("guessed"))
+        headers = signed(stranger, "GET", _url(ours), names=names, x_signed="1") | wrong
+        sent = {name: value for name, value in headers.items() if value is not None}
+        answer = ours.http.request("GET", _url(ours), headers=sent)
+        said.append((answer.status_code, answer.json()["error_code"], answer.json()["error_msg"]))
+    assert said[0] == said[1]
+    assert said[0][0] == 401
+
+
+class _Slow:
+    """A body that is sent when `go` is set."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content, self.go = content, threading.Event()
+
+    async def __aiter__(self) -> Any:
+        await asyncio.to_thread(self.go.wait, 15)
+        yield self.content
+
+
+@pytest.mark.parametrize("method", ["token", "signature"])
+def test_a_key_that_is_revoked_while_its_body_comes_writes_nothing(
+    shared_service: Any, signed: Any, until: Any, monkeypatch: pytest.MonkeyPatch, method: str
+):
+    api = shared_service.api()
+    other = shared_service.api(api.project_id)
+    begun = threading.Event()
+    claim = access.Gate.claim
+
+    def claimed(gate: access.Gate, head: access.Head) -> Any:
+        prove = claim(gate, head)
+        begun.set()
+        return prove
+
+    monkeypatch.setattr(access.Gate, "claim", claimed)
+    url = _url(api, "customer-gateways")
+    body = _Slow(json.dumps({"customer_gateway": {"id_value": "198.51.100.7"}}).encode())
+    token = {"X-Auth-Token": api.key.token.reveal()}
+    headers = token if method == "token" else signed(api.key, "POST", url, body.content)
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(api.http.request, "POST", url, content=body, headers=headers)
+        until(begun.is_set, "the request to be believed")
+        shared_service.data.database.write(lambda tx: access.revoke_key(tx, api.key.access_key, call.now()))
+        body.go.set()
+        _refused(answer.result(), "revoked")
+    assert other.get("customer-gateways")["customer_gateways"] == []
+
+
+@pytest.mark.parametrize("change", [{"role": "reader"}, {"project_id": None}], ids=str)
+def test_a_key_of_another_role_or_project_by_now_is_refused(shared_service: Any, change: dict[str, Any]):
+    key = shared_service.api().key
+    caller = call.Caller(access_key=key.access_key, project_id=key.project_id, role=key.role)
+    shared_service.data.database.read(lambda tx: call.check_key(tx, caller))
+    with pytest.raises(errors.Unauthenticated):
+        shared_service.data.database.read(lambda tx: call.check_key(tx, dataclasses.replace(caller, **change)))
 
 
 WRITES = (

@@ -97,3 +97,48 @@ def test_what_compares_no_versions_is_not_done_with_if_match(api: Any, row: api_
 def test_a_read_does_not_mind(api: Any):
     path, _ = _customer_gateway(api)
     assert api.send("GET", path, If_Match='"0-0"').status_code == 200
+
+
+def _tagged(api: Any, path: str) -> None:
+    kind = {"vpn-connection": "vpn-connection", "vpn-gateways": "vpn-gateway", "customer-gateways": "customer-gateway"}
+    first, _, resource_id = path.partition("/")
+    answer = api.send("POST", f"{kind[first]}/{resource_id}/tags/create", {"tags": [{"key": "a", "value": "b"}]})
+    assert answer.status_code == 204
+
+
+def _monitored(api: Any, path: str) -> None:
+    api.create("connection-monitors", "connection_monitor", {"vpn_connection_id": path.split("/")[1]})
+
+
+def _connected(api: Any, path: str) -> None:
+    api.connection(api.get(path)["vpn_gateway"])
+
+
+@pytest.mark.parametrize(
+    ("make", "change"),
+    [
+        pytest.param(_connection, _tagged, id="tags-of-a-connection"),
+        pytest.param(_gateway, _tagged, id="tags-of-a-gateway"),
+        pytest.param(_customer_gateway, _tagged, id="tags-of-a-customer-gateway"),
+        pytest.param(_connection, _monitored, id="a-monitor"),
+        pytest.param(_gateway, _connected, id="used_connection_number"),
+    ],
+)
+def test_what_a_get_shows_cannot_change_without_the_version(api: Any, make: Any, change: Any):
+    path, envelope = make(api)
+    before = api.send("GET", path)
+    change(api, path)
+    after = api.send("GET", path)
+    assert before.json()[envelope] != after.json()[envelope]
+    assert before.headers["ETag"] != after.headers["ETag"]
+    assert api.send("PUT", path, {envelope: {"name": "one"}}, If_Match=before.headers["ETag"]).status_code == 412
+    assert api.send("PUT", path, {envelope: {"name": "one"}}, If_Match=after.headers["ETag"]).status_code == 200
+
+
+def test_a_status_is_not_part_of_the_version(api: Any):
+    path, _ = _connection(api)
+    api.connection_as(path.split("/")[1], "ACTIVE")
+    before = api.send("GET", path).headers["ETag"]
+    assert api.simulate(path.split("/")[1], "down:psk").status_code == 204
+    api.connection_as(path.split("/")[1], "DOWN")
+    assert api.send("GET", path).headers["ETag"] == before

@@ -39,10 +39,18 @@ def test_port_0_becomes_the_real_port(server: Any):
     assert httpx.get(endpoint + "/healthz").status_code == 200
 
 
-def test_readyz_tells_the_engine(server: Any):
-    answer = httpx.get(server.credentials["endpoint"] + "/readyz").json()
+def test_readyz_tells_an_operator_the_engine(server: Any, landbridge: Any):
+    assert httpx.get(server.credentials["endpoint"] + "/readyz").json() == {"status": "ready", "database": "ok"}
+    answer = _readyz(server, landbridge)
     assert (answer["status"], answer["database"], answer["engine"]["name"]) == ("ready", "ok", "simulated")
     assert answer["engine"]["data_plane_reason"]
+
+
+def _readyz(server: Any, landbridge: Any) -> Any:
+    """As an operator reads it."""
+    made = landbridge("keys", "create", "--data", str(server.folder), "--role", "operator").stdout
+    (token,) = re.findall(r'token *= *"(.+)"', made)
+    return httpx.get(server.credentials["endpoint"] + "/readyz", headers={"X-Auth-Token": token}).json()
 
 
 def test_the_log_has_no_secret(server: Any):
@@ -109,9 +117,9 @@ def test_a_restart_keeps_credentials_and_resources_and_renews_the_endpoint(start
     assert (second.folder / "credentials.toml").stat().st_mode & 0o777 == 0o600
 
 
-def test_an_engine_of_none_serves_without_an_agent(start_server: Any):
+def test_an_engine_of_none_serves_without_an_agent(start_server: Any, landbridge: Any):
     server = start_server("data", "--engine", "none")
-    answer = httpx.get(server.credentials["endpoint"] + "/readyz").json()
+    answer = _readyz(server, landbridge)
     assert (answer["status"], answer["engine"]) == ("ready", {"name": "none"})
     body = {"vpn_gateway": {"vpc_id": "0cf79a3f-6cf9-4d9c-a8df-d7ace626b0fa", "local_subnets": ["10.0.0.0/24"]}}
     made = _ask(server, "vpn-gateways", method="POST", json=body).json()["vpn_gateway"]

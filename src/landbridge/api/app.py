@@ -38,11 +38,13 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """What the edge is made of. `readiness` gives whether all is well, and the words for `/readyz`."""
+    """What the edge is made of. `readiness` gives whether all is well, the words that `/readyz` has for anybody, and
+    those that it has for operators besides: ids and versions.
+    """
 
     service: call.Service
     gate: access.Gate
-    readiness: Callable[[], tuple[bool, dict[str, Any]]]
+    readiness: Callable[[], tuple[bool, dict[str, Any], dict[str, Any]]]
 
 
 def build(parts: Parts) -> Starlette:
@@ -252,14 +254,22 @@ async def _healthz(_: Request) -> Response:
     return JSONResponse({"status": "ok"})
 
 
+def _asks_an_operator(parts: Parts, request: Request) -> bool:
+    """Without a key, or with one that is not an operator's, the answer is anybody's."""
+    try:
+        return parts.gate.claim(_head(request))(b"").role == "operator"
+    except errors.LandbridgeError:
+        return False
+
+
 def _readyz(parts: Parts) -> Endpoint:
-    async def readyz(_: Request) -> Response:
+    async def readyz(request: Request) -> Response:
         try:
-            ready, words = parts.readiness()
+            ready, words, details = parts.readiness()
         except Exception:
             log.exception("not ready")
-            ready, words = False, {"status": "not ready: the log says why"}
-        return JSONResponse(words, 200 if ready else 503)
+            ready, words, details = False, {"status": "not ready: the log says why"}, {}
+        return JSONResponse(words | details if _asks_an_operator(parts, request) else words, 200 if ready else 503)
 
     return readyz
 

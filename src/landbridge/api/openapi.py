@@ -125,7 +125,10 @@ def _parameter(one: parameters.Parameter) -> dict[str, Any]:
 
 def _header_parameters(row: Operation) -> list[dict[str, Any]]:
     if row.versions:
-        text = "change only what is still this version: the ETag of an earlier answer (else 412)"
+        text = (
+            "change only what is still this version: the ETag of an earlier answer (else 412)."
+            " Another version is whatever changes in what a GET shows, except its status"
+        )
         return [{"name": "If-Match", "in": "header", "description": text, "schema": {"type": "string"}}]
     if row.success != 201:
         return []

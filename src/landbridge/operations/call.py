@@ -1,6 +1,7 @@
 """What every operation is told beside its own request: who calls, for which project, when, and what this service has."""
 
 import dataclasses
+import hashlib
 import os
 import struct
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from typing import Any, Literal, TypeVar
 
 from landbridge import config, errors, model
 from landbridge.rules import fields, tunnel
-from landbridge.store import records, vault
+from landbridge.store import keys, records, vault
 from landbridge.store.database import Database, Transaction
 
 Role = Literal["reader", "admin", "operator"]
@@ -112,16 +113,24 @@ def now() -> datetime:
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
-def etag(generation: int, updated_at: datetime) -> str:
-    """The version of a resource, as `ETag` and `If-Match` carry it. Every update makes another one."""
-    return f'"{generation}-{round(updated_at.timestamp() * 1000)}"'
+def etag(generation: int, *shown: str | int) -> str:
+    """The version of a resource, as `ETag` and `If-Match` carry it: another one whenever anything changes of what a GET
+    shows, except the status (decision 26). `shown`: the resource as JSON, and what is shown beside it.
+    """
+    content = "\n".join(map(str, shown)).encode()
+    return f'"{generation}-{hashlib.sha256(content).hexdigest()[:16]}"'
 
 
-def check_match(call: Call, present: str) -> None:
-    """Raises Changed when the client wants to change another version than the present one (RFC 9110, section 13.1.1)."""
+def check_match(call: Call, present: Callable[[], str]) -> None:
+    """Raises Changed when the client wants to change another version than the present one (RFC 9110, section 13.1.1).
+    `present` is asked only where a version is named.
+    """
     wanted = call.if_match
-    if wanted is not None and wanted.strip() != "*" and present not in map(str.strip, wanted.split(",")):
-        raise errors.Changed(f"If-Match is {wanted[:80]}, and the resource is {present} by now; read it again")
+    if wanted is None or wanted.strip() == "*":
+        return
+    now = present()
+    if now not in map(str.strip, wanted.split(",")):
+        raise errors.Changed(f"If-Match is {wanted[:80]}, and the resource is {now} by now; read it again")
 
 
 def in_use(what: str, dependant: str, number: int) -> str:
@@ -149,11 +158,20 @@ def audit(tx: Transaction, call: Call, action: str, resource_id: str) -> None:
     )
 
 
+def check_key(tx: Transaction, caller: Caller) -> None:
+    """The caller was authenticated before the body of the request came, which may take long. Raises Unauthenticated when
+    the key was revoked since, or is no longer of the same project and role.
+    """
+    if not keys.stands(tx, caller.access_key, caller.project_id, caller.role):
+        raise errors.Unauthenticated(f"access key {caller.access_key} was revoked while the request came")
+
+
 async def perform(function: Callable[..., Any], call: Call, ask: Any) -> Any:
     """Runs an operation in the transaction that it asks for."""
     database = call.service.database
 
     def work(tx: Transaction) -> Any:
+        check_key(tx, call.caller)
         return function(tx, call, ask)
 
     needs = NEEDS[function]

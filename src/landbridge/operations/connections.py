@@ -32,7 +32,7 @@ class Shown:
 
     @property
     def etag(self) -> str:
-        return calls.etag(self.generation, self.connection.updated_at)
+        return calls.etag(self.generation, codec.dump(codec.connection, self.connection))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,7 +228,7 @@ def _changeable(tx: Transaction, call: Call, connection_id: str) -> connections.
 def _meant(tx: Transaction, call: Call, connection_id: str) -> connections.Row:
     """Raises Changed when it is another version than the client means."""
     row = _find(tx, call, connection_id)
-    calls.check_match(call, calls.etag(row.generation, row.connection.updated_at))
+    calls.check_match(call, lambda: shown(row).etag)
     return row
 
 

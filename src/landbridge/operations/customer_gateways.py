@@ -53,14 +53,14 @@ def show(tx: Transaction, call: Call, customer_gateway_id: str) -> model.Custome
 
 def etag(customer_gateway: model.CustomerGateway) -> str:
     """It has no generations, since no engine carries it."""
-    return calls.etag(1, customer_gateway.updated_at)
+    return calls.etag(1, codec.dump(codec.customer_gateway, customer_gateway))
 
 
 @calls.operation("admin", "write")
 def update(tx: Transaction, call: Call, ask: tuple[str, model.AskCustomerGateway]) -> model.CustomerGateway:
     """`ask`: which one, and what is to be changed. No tunnel has anything of what can be."""
     before, wanted = show(tx, call, ask[0]), ask[1]
-    calls.check_match(call, etag(before))
+    calls.check_match(call, lambda: etag(before))
     facts = _facts(tx, call, wanted)
     violations = fields.merge(call.shape, rules.check_update(wanted, before, facts))
     if violations:
@@ -91,7 +91,7 @@ def list_page(tx: Transaction, call: Call, ask: tuple[int, str, str | None]) -> 
 @calls.operation("admin", "write")
 def remove(tx: Transaction, call: Call, customer_gateway_id: str) -> None:
     found = show(tx, call, customer_gateway_id)
-    calls.check_match(call, etag(found))
+    calls.check_match(call, lambda: etag(found))
     dependant, number = customer_gateways.dependants(tx, found.id)
     if dependant is not None:
         raise errors.InUse(calls.in_use(f"customer gateway {found.id}", dependant, number))

@@ -30,7 +30,7 @@ def update(tx: Transaction, call: Call, ask: tuple[str, model.AskGatewayUpdate])
 def changeable(tx: Transaction, call: Call, gateway_id: str) -> gateways.Row:
     """Raises Changed when it is another version than the client means, Deleting when it is too late."""
     row = gateway_operations.find(tx, call, gateway_id)
-    calls.check_match(call, calls.etag(row.generation, row.gateway.updated_at))
+    gateway_operations.check_version(tx, call, row)
     if row.deleting:
         raise errors.Deleting(f"VPN gateway {row.gateway.id} is deleting")
     return row

@@ -27,7 +27,7 @@ class Shown:
 
     @property
     def etag(self) -> str:
-        return calls.etag(self.generation, self.gateway.updated_at)
+        return calls.etag(self.generation, codec.dump(codec.gateway, self.gateway), self.connections, self.groups)
 
 
 @calls.operation("admin", "write")
@@ -78,6 +78,11 @@ def _shown(tx: Transaction, call: Call, row: gateways.Row, paused_since: datetim
     )
 
 
+def check_version(tx: Transaction, call: Call, row: gateways.Row) -> None:
+    """Raises Changed when it is another version than the client means."""
+    calls.check_match(call, lambda: _shown(tx, call, row).etag)
+
+
 def find(tx: Transaction, call: Call, gateway_id: str) -> gateways.Row:
     row = gateways.find(tx, call.project_id, gateway_id.lower())
     if row is None:
@@ -111,7 +116,7 @@ def list_all(tx: Transaction, call: Call, ask: tuple[str | None, frozenset[str]]
 @calls.operation("admin", "write")
 def remove(tx: Transaction, call: Call, gateway_id: str) -> None:
     row = find(tx, call, gateway_id)
-    calls.check_match(call, calls.etag(row.generation, row.gateway.updated_at))
+    check_version(tx, call, row)
     dependant = connections.dependant(tx, row.seq)
     if dependant is not None:
         raise errors.InUse(calls.in_use(f"VPN gateway {row.gateway.id}", dependant, row.connections))

@@ -27,6 +27,14 @@ _ADD_KEY = Statement(
 _REVOKE = Statement(
     update(_k).where(_k.c.access_key == bindparam("key"), _k.c.revoked_at.is_(None)).values(revoked_at=bindparam("at"))
 )
+_STANDS = Statement(
+    select(_k.c.access_key).where(
+        _k.c.access_key == bindparam("access_key"),
+        _k.c.revoked_at.is_(None),
+        _k.c.project_id.is_not_distinct_from(bindparam("project_id")),
+        _k.c.role == bindparam("role"),
+    )
+)
 _SETTING = Statement(select(_s.c.value).where(_s.c.name == bindparam("name")))
 _SET = Statement(insert(_s).values(name=bindparam("name"), value=bindparam("value")))
 
@@ -80,6 +88,11 @@ def find(tx: Transaction, access_key: str) -> Key | None:
 
 def find_by_token(tx: Transaction, token_hash: str) -> Key | None:
     return _key(tx.one(_BY_TOKEN, token_hash=token_hash))
+
+
+def stands(tx: Transaction, access_key: str, project_id: str | None, role: str) -> bool:
+    """Whether the key is not revoked, and still of this project (None: of none) and role."""
+    return tx.one(_STANDS, access_key=access_key, project_id=project_id, role=role) is not None
 
 
 def list_all(tx: Transaction) -> list[Key]:
