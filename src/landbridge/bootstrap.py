@@ -196,6 +196,8 @@ def serve(settings: config.Settings) -> None:
     # Of this process and of all that it starts, charons included: a core file would hold keys.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     site = load_site(settings)
+    if not settings.serve.site:
+        log.info("no site file: the default site is for one project (every key may take any network and EIP of it)")
     certificate = listener.certificate(settings.serve)
     count = settings.serve.processes or min(len(os.sched_getaffinity(0)), PROCESSES)
     with (

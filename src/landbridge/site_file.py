@@ -5,10 +5,11 @@ Every refusal names file, line and key. Without a file there is a default site t
 
 import ipaddress
 import itertools
+import re
 import types
 import typing
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,17 @@ DOCUMENTATION = ("203.0.113.0/24", "198.51.100.0/24", "192.0.2.0/24")
 #: Addresses of gateways behind forwarded EIPs: of a block that no network uses (RFC 6890, IETF protocol assignments), but for
 #: those that the registry has given away.
 BEHIND = [ipaddress.IPv4Address("192.0.0.0") + last for last in (*range(16, 170), *range(172, 255))]
+#: What private gateways of the default site have: of a block that is for measurements alone (RFC 2544).
+PRIVATE_ADDRESSES = ("198.19.240.1", "198.19.255.254")
+RANGE_ALLOWED = "FIRST-LAST, such as 10.0.0.200-10.0.0.220, or a block"
+#: As `landbridge projects create` makes them.
+PROJECT_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _EIP_NAMES = uuid.UUID("6ba7b812-9dad-11d1-80b4-00c04fd430c8")
 
 KEYS: Mapping[str, tuple[str, ...]] = types.MappingProxyType(
     {
-        "eip": ("id", "address", "gateway", "interface", "attach"),
-        "network": ("id", "cidr", "interface", "bridge", "address"),
+        "eip": ("id", "address", "gateway", "interface", "attach", "project"),
+        "network": ("id", "cidr", "interface", "bridge", "address", "gateway_addresses", "project"),
         "zone": ("id",),
         "node": ("id", "zone", "underlay"),
     }
@@ -32,10 +38,12 @@ KEYS: Mapping[str, tuple[str, ...]] = types.MappingProxyType(
 
 
 def default() -> model.Site:
-    """A pool of documentation addresses, two zones, and any VPC id: enough to use the API at once."""
+    """A pool of documentation addresses, two zones, and any VPC id: enough to use the API at once, for one project."""
     hosts = [host for block in DOCUMENTATION for host in ipaddress.ip_network(block).hosts()]
     eips = tuple(model.Eip(id=str(uuid.uuid5(_EIP_NAMES, str(host))), address=str(host)) for host in hosts)
-    return model.Site(eips=eips, networks=(), zones=("zone-1", "zone-2"), any_network=True)
+    return model.Site(
+        eips=eips, networks=(), zones=("zone-1", "zone-2"), any_network=True, gateway_addresses=PRIVATE_ADDRESSES
+    )
 
 
 def load(path: Path) -> model.Site:
@@ -61,6 +69,8 @@ def load(path: Path) -> model.Site:
         again = next((n for n, value in enumerate(values) if value in values[:n]), None)
         if again is not None:
             raise tables.rows(kind)[again].wrong(key, f"{values[again]} is there twice", "once")
+    for row, network in zip(tables.rows("network"), networks, strict=True):
+        _check_range(row, network, networks, eips)
     underlay = nodes[0].text("underlay", "") if nodes else ""
     return model.Site(eips=eips, networks=networks, zones=zones, any_network=not networks, underlay=underlay or None)
 
@@ -110,6 +120,18 @@ class _Row:
             raise self.wrong(key, f"{value!r} is not a string", "a string")
         return value
 
+    def projects(self) -> tuple[str, ...]:
+        """Of the key `project`; empty where it is left out."""
+        value = self._values.get("project")
+        if value is None:
+            return ()
+        if not isinstance(value, list) or not value:
+            raise self.wrong("project", f"{value!r} is no list of ids", 'such as ["…"], or leave it out: all projects')
+        for one in value:
+            if not isinstance(one, str) or not PROJECT_ID.fullmatch(one):
+                raise self.wrong("project", f"{one!r} is not the id of a project", "one of `landbridge projects list`")
+        return tuple(value)
+
     def uuid(self, key: str) -> str:
         value = self.text(key)
         try:
@@ -141,6 +163,7 @@ def _eip(row: _Row) -> model.Eip:
         gateway=gateway or None,
         interface=link or None,
         behind=_behind(interface.ip) if attach == "nat" else None,
+        projects=row.projects(),
     )
 
 
@@ -185,4 +208,55 @@ def _network(row: _Row) -> model.Network:
         bridge=bridge or None,
         interface=interface or None,
         address=address or None,
+        gateway_addresses=_range(row),
+        projects=row.projects(),
     )
+
+
+def _range(row: _Row) -> tuple[str, str] | None:
+    """Of the key `gateway_addresses`: FIRST-LAST, or a block whose addresses all are meant."""
+    text = row.text("gateway_addresses", "")
+    if not text:
+        return None
+    try:
+        if "/" in text:
+            block = ipaddress.IPv4Network(text)
+            first, last = block[0], block[-1]
+        else:
+            first, last = (ipaddress.IPv4Address(end.strip()) for end in text.split("-"))
+    except ValueError:
+        raise row.wrong("gateway_addresses", f"{text!r} is no range", RANGE_ALLOWED) from None
+    if first >= last:
+        raise row.wrong("gateway_addresses", f"{text} has fewer than two addresses", RANGE_ALLOWED)
+    return str(first), str(last)
+
+
+def _check_range(
+    row: _Row, network: model.Network, networks: Iterable[model.Network], eips: Iterable[model.Eip]
+) -> None:
+    """A private gateway's address is routed to it on this machine, so nothing else of the site may have it."""
+    if network.gateway_addresses is None:
+        return
+    first, last = map(ipaddress.IPv4Address, network.gateway_addresses)
+
+    def refuse_if(found: bool, what: str) -> None:
+        if found:
+            allowed = f"addresses of {network.cidr} that nothing else has"
+            raise row.wrong("gateway_addresses", f"{first}-{last} {what}", allowed)
+
+    def has(text: str | None) -> bool:
+        return bool(text) and first <= ipaddress.IPv4Interface(text or "").ip <= last
+
+    cidr = ipaddress.IPv4Network(network.cidr or "")
+    refuse_if(first not in cidr or last not in cidr, f"is not in {cidr}")
+    refuse_if(first == cidr[0] or last == cidr[-1], f"has the first or the last address of {cidr}")
+    refuse_if(has(network.address), f"has the gateway's own address {network.address}")
+    for eip in eips:
+        for text in (eip.address, eip.gateway, eip.behind):
+            refuse_if(has(text), f"has {text}, which is an EIP's or a router's")
+    for other in networks:
+        block = ipaddress.IPv4Network(other.cidr or "")
+        meets = first <= block[-1] and last >= block[0]
+        refuse_if(meets and other.id != network.id, f"meets network {other.id}, {block}")
+    for block in map(ipaddress.IPv4Network, model.RESERVED_NETS):
+        refuse_if(first <= block[-1] and last >= block[0], f"meets {block}, which is kept for other purposes")

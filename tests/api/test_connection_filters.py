@@ -57,9 +57,11 @@ def test_of_one_endpoint(world: Any, name: str, limit: int):
 
 
 def test_of_the_endpoint_of_a_private_gateway(api: Any):
-    gateway = api.gateway(network_type="private", access_private_ip_1="10.77.1.5", access_private_ip_2="10.77.1.6")
-    made = [api.connection(gateway, vgw_ip=address)["id"] for address in ("10.77.1.5", "10.77.1.6")]
-    assert _walk(api, "vgw_ip=10.77.1.6", 2000) == ([made[1]], {1})
+    gateway = api.gateway(
+        network_type="private", access_private_ip_1="198.19.241.5", access_private_ip_2="198.19.241.6"
+    )
+    made = [api.connection(gateway, vgw_ip=address)["id"] for address in ("198.19.241.5", "198.19.241.6")]
+    assert _walk(api, "vgw_ip=198.19.241.6", 2000) == ([made[1]], {1})
 
 
 @pytest.mark.parametrize("limit", [1, 3, 2000])

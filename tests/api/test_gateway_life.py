@@ -119,17 +119,17 @@ def test_another_projects_gateway_is_not_named_when_its_eip_is_asked_for(open_se
 
 
 def test_a_private_gateway_has_addresses_and_no_eips(api: Any):
-    fields = {"access_private_ip_1": "10.0.0.9", "access_private_ip_2": "10.0.0.10", "network_type": "private"}
+    fields = {"access_private_ip_1": "198.19.240.9", "access_private_ip_2": "198.19.240.10", "network_type": "private"}
     shown = api.gateway(**fields)
     assert {name: shown[name] for name in fields} == fields
     assert not {"eip1", "eip2", "master_eip", "slave_eip"} & set(shown)
-    made = api.connection(shown, vgw_ip="10.0.0.10", ha_role="slave")
-    assert (made["vgw_ip"], made["ikepolicy"]["local_id"]) == ("10.0.0.10", "10.0.0.10")
+    made = api.connection(shown, vgw_ip="198.19.240.10", ha_role="slave")
+    assert (made["vgw_ip"], made["ikepolicy"]["local_id"]) == ("198.19.240.10", "198.19.240.10")
     api.delete(f"vpn-connection/{made['id']}")
     api.gone(f"vpn-connection/{made['id']}")
     api.delete(f"{PATH}/{shown['id']}")
     api.gone(f"{PATH}/{shown['id']}")
-    assert api.gateway(**fields)["access_private_ip_1"] == "10.0.0.9"
+    assert api.gateway(**fields)["access_private_ip_1"] == "198.19.240.9"
 
 
 def test_a_gateway_with_a_connection_is_refused_by_its_id(api: Any):

@@ -162,7 +162,9 @@ def test_an_eip_of_another_gateway_is_refused(api: Any):
 
 
 def test_a_private_gateway_has_no_eips_and_an_er_gateway_no_local_subnets(api: Any):
-    private = api.gateway(network_type="private", access_private_ip_1="10.0.0.8", access_private_ip_2="10.0.0.7")
+    private = api.gateway(
+        network_type="private", access_private_ip_1="198.19.242.8", access_private_ip_2="198.19.242.7"
+    )
     assert set(_refused(api, private, {"eip_id_1": EIPS[0]})) == {"eip_id_1"}
     routed = api.gateway(attachment_type="er", er_id=VPC, vpc_id=None, local_subnets=None)
     assert set(_refused(api, routed, {"local_subnets": ["10.0.0.0/24"]})) == {"local_subnets"}

@@ -10,6 +10,7 @@ from landbridge import errors, model, site_file
 EIP = "11111111-1111-4111-8111-111111111111"
 OTHER_EIP = "22222222-2222-4222-8222-222222222222"
 NETWORK = "33333333-3333-4333-8333-333333333333"
+PROJECT = "0123456789abcdef0123456789abcdef"
 GOOD = f"""\
 # our site
 [[eip]]
@@ -28,6 +29,8 @@ id = "{NETWORK}"
 cidr = "10.0.0.0/16"
 bridge = "br-vpc"
 address = "10.0.255.254/16"
+gateway_addresses = "10.0.0.200-10.0.0.220"
+project = ["{PROJECT}"]
 
 [[zone]]
 id = "north"
@@ -65,7 +68,15 @@ def test_a_good_file_is_read_whole(tmp_path: Path):
             model.Eip(id=OTHER_EIP, address="203.0.113.8"),
         ),
         networks=(
-            model.Network(id=NETWORK, cidr="10.0.0.0/16", bridge="br-vpc", interface=None, address="10.0.255.254/16"),
+            model.Network(
+                id=NETWORK,
+                cidr="10.0.0.0/16",
+                bridge="br-vpc",
+                interface=None,
+                address="10.0.255.254/16",
+                gateway_addresses=("10.0.0.200", "10.0.0.220"),
+                projects=(PROJECT,),
+            ),
         ),
         zones=("north", "south"),
         any_network=False,
@@ -122,7 +133,16 @@ def test_the_default_site_is_the_same_at_every_start():
             _with('"routed"', '"vlan"'), 7, r"attach: 'vlan' is not known \(routed, macvlan, nat\)", id="attach"
         ),
         pytest.param(_with("gateway =", "router ="), 5, r"\[\[eip\]\] router: is not known", id="key"),
-        pytest.param(_with("[[zone]]", "[[zones]]"), 19, r"zones: is not known", id="table"),
+        pytest.param(_with(f'["{PROJECT}"]', "[]"), 19, r"project: \[\] is no list of ids", id="no-projects"),
+        pytest.param(_with(f'["{PROJECT}"]', f'"{PROJECT}"'), 19, r"project: .* no list of ids", id="one-project"),
+        pytest.param(_with(f'["{PROJECT}"]', '["default"]'), 19, r"'default' is not the id of a project", id="name"),
+        pytest.param(
+            _with('attach = "routed"', 'attach = "routed"\nproject = [7]'),
+            8,
+            r"project: 7 is not the id",
+            id="eip-project",
+        ),
+        pytest.param(_with("[[zone]]", "[[zones]]"), 21, r"zones: is not known", id="table"),
         pytest.param(_with(EIP, "1"), 3, r"id: '1' is not an id", id="eip-id"),
         pytest.param(_with("203.0.113.7/24", "203.0.113"), 4, r"address: '203.0.113' is not an IPv4", id="eip-address"),
         pytest.param(_with('"203.0.113.1"', "7"), 5, r"gateway: 7 is not a string", id="type"),
@@ -135,12 +155,12 @@ def test_the_default_site_is_the_same_at_every_start():
         pytest.param(
             _with('bridge = "br-vpc"', 'bridge = "br-vpc"\ninterface = "eth1"'), 17, r"interface: .*bridge", id="both"
         ),
-        pytest.param(_with('zone = "south"', 'zone = "west"'), 27, r"zone: is no \[\[zone\]\]", id="zone"),
-        pytest.param(GOOD + '\n[[node]]\nid = "node-2"\n', 31, r"more than one node", id="two-nodes"),
-        pytest.param(_with('id = "north"', "id = 1"), 20, r"\[\[zone\]\] id: 1 is not a string", id="zone-id"),
+        pytest.param(_with('zone = "south"', 'zone = "west"'), 29, r"zone: is no \[\[zone\]\]", id="zone"),
+        pytest.param(GOOD + '\n[[node]]\nid = "node-2"\n', 33, r"more than one node", id="two-nodes"),
+        pytest.param(_with('id = "north"', "id = 1"), 22, r"\[\[zone\]\] id: 1 is not a string", id="zone-id"),
         pytest.param(
             _with('id = "north"\n', ""),
-            19,
+            21,
             r"\[\[zone\]\] id: is mandatory",
             id="key-that-a-later-table-has",
         ),
@@ -151,6 +171,67 @@ def test_a_wrong_file_is_refused_with_line_and_key(tmp_path: Path, text: str, li
     with pytest.raises(errors.ConfigError, match=said) as refused:
         site_file.load(path)
     assert str(refused.value).startswith(f"{path}, line {line}: ")
+
+
+RANGE = "10.0.0.200-10.0.0.220"
+#: The file, and a second network and an EIP that lie near.
+NEAR = (
+    GOOD
+    + """
+[[network]]
+id = "55555555-5555-4555-8555-555555555555"
+cidr = "10.0.7.0/24"
+
+[[eip]]
+id = "66666666-6666-4666-8666-666666666666"
+address = "10.0.9.9"
+gateway = "10.0.9.1"
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        pytest.param("10.0.0.200", "is no range", id="one-address"),
+        pytest.param("10.0.0.220-10.0.0.200", "fewer than two", id="backwards"),
+        pytest.param("10.0.0.200-10.0.0.200", "fewer than two", id="one"),
+        pytest.param("10.0.0.200-x", "is no range", id="no-address"),
+        pytest.param("10.0.0.200/24", "is no range", id="block-with-host-bits"),
+        pytest.param("10.1.0.200-10.1.0.220", "is not in 10.0.0.0/16", id="elsewhere"),
+        pytest.param("10.0.0.0/24", "the first or the last address", id="first-of-the-network"),
+        pytest.param("10.0.255.255-10.0.255.255", "fewer than two", id="last-alone"),
+        pytest.param("10.0.255.0/24", "the first or the last address", id="last-of-the-network"),
+        pytest.param("10.0.255.250-10.0.255.254", "the gateway's own address 10.0.255.254/16", id="own-address"),
+        pytest.param("10.0.9.9-10.0.9.10", "10.0.9.9, which is an EIP's", id="eip"),
+        pytest.param("10.0.9.0-10.0.9.2", "10.0.9.1, which is an EIP's or a router's", id="router"),
+        pytest.param("10.0.6.200-10.0.7.0", "meets network 55555555-5555-4555-8555-555555555555", id="other-network"),
+    ],
+)
+def test_a_range_has_no_address_that_something_else_of_the_site_has(tmp_path: Path, text: str, said: str):
+    with pytest.raises(errors.ConfigError, match=said) as refused:
+        site_file.load(_site(tmp_path, NEAR.replace(RANGE, text)))
+    assert ", line 18: [[network]] gateway_addresses: " in str(refused.value)
+
+
+def test_a_range_is_not_of_addresses_that_are_nobodys(tmp_path: Path):
+    text = GOOD.replace("10.0.0.0/16", "127.0.0.0/8").replace("10.0.255.254/16", "127.0.255.254/8")
+    with pytest.raises(errors.ConfigError, match=r"meets 127.0.0.0/8, which is kept"):
+        site_file.load(_site(tmp_path, text.replace(RANGE, "127.0.0.5-127.0.0.9")))
+
+
+@pytest.mark.parametrize(
+    ("text", "ends"),
+    [
+        pytest.param(RANGE, ("10.0.0.200", "10.0.0.220"), id="range"),
+        pytest.param("10.0.0.200 - 10.0.1.3", ("10.0.0.200", "10.0.1.3"), id="spaces"),
+        pytest.param("10.0.4.0/24", ("10.0.4.0", "10.0.4.255"), id="block"),
+        pytest.param("10.0.4.0/31", ("10.0.4.0", "10.0.4.1"), id="two"),
+    ],
+)
+def test_a_range_is_written_in_either_form(tmp_path: Path, text: str, ends: tuple[str, str]):
+    (network,) = site_file.load(_site(tmp_path, _with(RANGE, text))).networks
+    assert network.gateway_addresses == ends
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,15 @@ CA, OTHER_CA = (
     (Path(__file__).parent / "certificates" / name).read_text() for name in ("sm2-ca.pem", "sm2-other-ca.pem")
 )
 KNOWN = certificate.describe_ca(CA, KNOWN_ID)
-FACTS = customer_gateway.Facts(now=DRAWS.now)
+#: 10.9.0.7 is the machine's own, and 10.9.0.200 and on are for private gateways.
+SITE = model.Site(
+    eips=(),
+    networks=(model.Network(id="vpc-1", cidr="10.9.0.0/24", gateway_addresses=("10.9.0.200", "10.9.0.220")),),
+    zones=("zone-1",),
+    any_network=False,
+    machine_addresses=frozenset({"10.9.0.7"}),
+)
+FACTS = customer_gateway.Facts(now=DRAWS.now, site=SITE)
 NAMED = replace(FACTS, named_certificate=KNOWN)
 
 
@@ -74,6 +82,7 @@ def test_the_smallest_request_becomes_a_complete_customer_gateway():
         pytest.param({"bgp_asn": 1}, "bgp_asn", 1, id="lowest-asn"),
         pytest.param({"bgp_asn": 4294967295}, "bgp_asn", 4294967295, id="highest-asn"),
         pytest.param({"id_value": "10.0.0.1"}, "id_value", "10.0.0.1", id="private-address"),
+        pytest.param({"id_value": "10.9.0.199"}, "id_value", "10.9.0.199", id="beside-what-is-kept"),
         pytest.param({"tags": [{"key": "k", "value": "v"}]}, "tags", (model.Tag("k", "v"),), id="tags"),
     ],
 )
@@ -108,6 +117,9 @@ def test_what_is_asked_is_kept(changes: dict[str, Any], field: str, kept: Any):
         pytest.param({"id_value": "169.254.1.1"}, "id_value", "lies in 169.254.0.0/16", id="link-local"),
         pytest.param({"id_value": "224.0.0.1"}, "id_value", "lies in 224.0.0.0/3", id="multicast"),
         pytest.param({"id_value": "255.255.255.255"}, "id_value", "lies in 224.0.0.0/3", id="broadcast"),
+        pytest.param({"id_value": "10.9.0.7"}, "id_value", "is an address of this service", id="the-machine"),
+        pytest.param({"id_value": "10.9.0.200"}, "id_value", "is an address of this service", id="first-kept"),
+        pytest.param({"id_value": None, "ip": "10.9.0.220"}, "ip", "is an address of this service", id="last-kept"),
         pytest.param({"bgp_asn": 0}, "bgp_asn", "0 is out of range", id="asn-0"),
         pytest.param({"bgp_asn": 4294967296}, "bgp_asn", "out of range", id="asn-33-bits"),
         pytest.param({"route_mode": "rip"}, "route_mode", "one of static, bgp", id="route-mode"),

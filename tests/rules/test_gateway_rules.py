@@ -1,12 +1,13 @@
 """Creating a VPN gateway: words, attachment, subnets, zones, EIPs and private addresses, against the site."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from landbridge import model
+from landbridge import model, site_file
 from landbridge.rules import fields, gateway
 from landbridge.wire import gateways
 
@@ -22,7 +23,12 @@ DRAWS = fields.Draws(
 )
 SITE = model.Site(
     eips=tuple(model.Eip(id=id_, address=f"203.0.113.{n}") for n, id_ in enumerate(EIPS, 1)),
-    networks=(model.Network(id=VPC, cidr="10.1.0.0/24", address="10.1.0.254/24"), model.Network(id=ER)),
+    networks=(
+        model.Network(
+            id=VPC, cidr="10.1.0.0/24", address="10.1.0.254/24", gateway_addresses=("10.1.0.5", "10.1.0.253")
+        ),
+        model.Network(id=ER),
+    ),
     zones=("zone-1", "zone-2", "zone-3"),
     any_network=False,
 )
@@ -217,8 +223,15 @@ def test_private_addresses_are_named_or_chosen(
         pytest.param(
             PRIVATE | {"access_private_ip_1": "10.1.0.5", "access_private_ip_2": "10.9.0.5"},
             "access_private_ip_2",
-            "an address of 10.1.0.0/24",
+            "an address of 10.1.0.5-10.1.0.253",
             id="private-elsewhere",
+        ),
+        pytest.param(PRIVATE | TO_ER, "network_type", 'writes gateway_addresses = "FIRST-LAST"', id="private-no-range"),
+        pytest.param(
+            PRIVATE | {"access_vpc_id": UNKNOWN},
+            "access_vpc_id",
+            f"one of its networks: {VPC}, {ER}",
+            id="access-unknown",
         ),
         pytest.param({"access_private_ip_1": "10.1.0.5"}, "access_private_ip_1", "is public", id="public-with-private"),
         pytest.param({"eip1": {}, "master_eip": {}}, "master_eip", "is the older name of eip1", id="both-names"),
@@ -260,7 +273,7 @@ def test_an_unsound_request_is_refused(changes: dict[str, Any], field: str, text
         ),
         pytest.param(
             PRIVATE,
-            tuple(f"10.1.0.{n}" for n in range(256)),
+            tuple(f"10.1.0.{n}" for n in range(5, 253)),
             "access_private_ip_1",
             "no address is free to choose from",
             id="network-is-full",
@@ -278,10 +291,20 @@ def test_an_unlisted_network_is_fine_where_the_site_allows_any():
     assert _made({"vpc_id": UNKNOWN}, anywhere).vpc_id == UNKNOWN
 
 
-def test_a_private_gateway_of_an_unlisted_network_lives_in_its_first_local_subnet():
+def test_a_private_gateway_of_an_unlisted_network_is_refused():
     anywhere = replace(FACTS, site=replace(SITE, any_network=True))
-    made = _made(PRIVATE | {"vpc_id": UNKNOWN, "local_subnets": ["10.7.0.0/24"]}, anywhere)
-    assert tuple(endpoint.address for endpoint in made.endpoints) == ("10.7.0.254", "10.7.0.253")
+    (found,) = _refusals(PRIVATE | {"vpc_id": UNKNOWN, "local_subnets": ["10.7.0.0/24"]}, anywhere)
+    assert found.startswith(f"network_type: network {UNKNOWN} has no addresses for private gateways")
+
+
+def test_a_private_gateway_of_the_default_site_has_addresses_that_are_in_no_network():
+    made = _made(PRIVATE | {"vpc_id": UNKNOWN, "access_vpc_id": None}, replace(FACTS, site=site_file.default()))
+    assert tuple(endpoint.address for endpoint in made.endpoints) == ("198.19.255.254", "198.19.255.253")
+
+
+def test_a_private_gateway_has_addresses_of_the_access_vpc():
+    made = _made(PRIVATE | TO_ER | {"access_vpc_id": VPC.upper()})
+    assert tuple(endpoint.address for endpoint in made.endpoints) == ("10.1.0.253", "10.1.0.252")
 
 
 def test_a_connection_limit_of_the_site_beats_the_flavor():
@@ -306,17 +329,100 @@ def test_a_private_address_is_held_to_the_network_in_any_case_of_its_id():
     assert [one.split(": ")[0] for one in found] == ["access_private_ip_1"]
 
 
+#: What no private gateway may have in SITE, whoever asks: (address, what is said).
+NOT_FOR_GATEWAYS = {
+    "10.1.0.254": "not among the network's addresses",  # the address of the gateway in its network
+    "10.1.0.0": "not among the network's addresses",
+    "10.1.0.255": "not among the network's addresses",
+    "10.1.0.1": "not among the network's addresses",  # the network's router, which the range leaves out
+    "203.0.113.1": "not among the network's addresses",  # an EIP
+    "127.0.0.1": "not among the network's addresses",
+    "169.254.169.254": "not among the network's addresses",
+    "9.9.9.9": "not among the network's addresses",
+    "10.1.0.7": "is not free",  # the machine's own
+    "10.1.0.8": "is not free",  # a device or a router
+    "10.1.0.9": "is not free",  # another project's
+    "10.1.0.10": "is used by VPN gateway ours",
+}
+BUSY = replace(
+    FACTS,
+    site=replace(
+        SITE, machine_addresses=frozenset({"10.1.0.7"}), unavailable_addresses=frozenset({"10.1.0.8", "10.1.0.253"})
+    ),
+    taken={"10.1.0.9": None, "10.1.0.10": "ours", "10.1.0.252": None},
+)
+
+
+@pytest.mark.parametrize("address", NOT_FOR_GATEWAYS)
+def test_a_private_address_is_one_that_the_site_keeps_for_gateways(address: str):
+    (found,) = _refusals(PRIVATE | {"access_private_ip_1": "10.1.0.6", "access_private_ip_2": address}, BUSY)
+    assert found.startswith("access_private_ip_2: ")
+    assert NOT_FOR_GATEWAYS[address] in found
+
+
+def test_no_private_address_that_something_else_has_is_chosen():
+    made = _made(PRIVATE, BUSY)
+    assert tuple(endpoint.address for endpoint in made.endpoints) == ("10.1.0.251", "10.1.0.250")
+
+
+OURS, THEIRS = "a" * 32, "b" * 32
+SHARED = replace(
+    SITE,
+    eips=(replace(SITE.eips[0], projects=(OURS,)), replace(SITE.eips[1], projects=(THEIRS,)), SITE.eips[2]),
+    networks=(replace(SITE.networks[0], projects=(OURS, THEIRS)), replace(SITE.networks[1], projects=(THEIRS,))),
+)
+
+
+def _without_id(found: list[str], id_: str) -> list[str]:
+    return [one.replace(id_, "ID") for one in found]
+
+
 @pytest.mark.parametrize(
-    "address",
+    ("changes", "id_", "taken"),
     [
-        pytest.param("10.1.0.254", id="the-leg-s-own-address"),
-        pytest.param("10.1.0.0", id="network-address"),
-        pytest.param("10.1.0.255", id="broadcast-address"),
+        pytest.param({"eip1": {"id": EIPS[1]}}, EIPS[1], {}, id="eip-of-another-project"),
+        pytest.param({"eip1": {"id": EIPS[2]}}, EIPS[2], {EIPS[2]: None}, id="eip-that-another-project-has"),
+        pytest.param(TO_ER, ER, {}, id="network-of-another-project"),
+        pytest.param({"vpc_id": ER}, ER, {}, id="network-of-another-project-as-vpc"),
+        pytest.param(PRIVATE | {"access_vpc_id": ER}, ER, {}, id="access-vpc-of-another-project"),
     ],
 )
-def test_a_private_address_must_be_a_free_host(address: str):
-    found = _refusals(PRIVATE | {"access_private_ip_1": address, "access_private_ip_2": "10.1.0.6"})
-    assert [one.split(": ")[0] for one in found] == ["access_private_ip_1"]
+def test_what_is_another_projects_is_as_if_it_were_not_there(
+    changes: dict[str, Any], id_: str, taken: dict[str, str | None]
+):
+    def asked(known: str) -> list[str]:
+        facts = gateway.Facts(site=SHARED.of(OURS), taken=taken)
+        wish = json.loads(json.dumps(changes).replace(id_, known))
+        return _without_id([one for one in _refusals(wish, facts) if known in one], known)
+
+    assert asked(id_) == asked(UNKNOWN) != []
+
+
+def test_a_network_that_another_project_is_plugged_into_is_as_if_it_were_not_there():
+    facts = replace(FACTS, taken={f"leg {VPC}": None})
+    theirs, unknown = _refusals({}, facts), _refusals({"vpc_id": UNKNOWN}, facts)
+    assert _without_id(theirs, VPC) == _without_id(unknown, UNKNOWN) != []
+    assert f"one of its networks: {ER}" in unknown[0]
+
+
+@pytest.mark.parametrize(
+    ("project", "eips", "networks"),
+    [
+        pytest.param(OURS, (EIPS[0], EIPS[2]), (VPC,), id="one"),
+        pytest.param(THEIRS, (EIPS[1], EIPS[2]), (VPC, ER), id="another"),
+        pytest.param("c" * 32, (EIPS[2],), (), id="a-third"),
+    ],
+)
+def test_a_project_has_what_names_it_and_what_names_nobody(
+    project: str, eips: tuple[str, ...], networks: tuple[str, ...]
+):
+    mine = SHARED.of(project)
+    assert (tuple(eip.id for eip in mine.eips), tuple(network.id for network in mine.networks)) == (eips, networks)
+
+
+def test_the_pool_gives_a_project_its_own_eips():
+    made = _made({}, gateway.Facts(site=SHARED.of(THEIRS), taken={}))
+    assert [end.eip_id for end in made.endpoints] == [EIPS[1], EIPS[2]]
 
 
 def test_an_enterprise_project_is_stored_in_lower_case():

@@ -20,6 +20,7 @@ SITE = model.Site(
     networks=(),
     zones=("zone-1", "zone-2"),
     any_network=True,
+    gateway_addresses=("10.0.0.8", "10.0.0.9"),
 )
 DRAWS = fields.Draws(
     id="98c5af8a-6ee2-4482-99a2-ae2280a6f4c3", now=datetime(2026, 1, 2, tzinfo=UTC), suffix="2abf", other_ids=EIPS[:2]
@@ -49,7 +50,7 @@ def _ask(body: dict[str, Any]) -> model.AskGatewayUpdate:
         pytest.param(PUBLIC, {"local_subnets": ["0.0.0.0/0"]}, "local_subnets[0]", "no network of ours", id="all"),
         pytest.param(PUBLIC, {"local_subnets": ["127.0.0.0/8"]}, "local_subnets[0]", "no network", id="loopback"),
         pytest.param(PUBLIC, {"eip_id_1": "x"}, "eip_id_1", "is not an id", id="eip-form"),
-        pytest.param(PUBLIC, {"eip_id_1": VPC}, "eip_id_1", "does not exist", id="eip-unknown"),
+        pytest.param(PUBLIC, {"eip_id_1": VPC}, "eip_id_1", "does not exist or is not free", id="eip-unknown"),
         pytest.param(PUBLIC, {"eip_id_2": EIPS[3]}, "eip_id_2", "another-gateway", id="eip-taken"),
         pytest.param(PUBLIC, {"eip_id_1": EIPS[1]}, "eip_id_1", "other endpoint", id="eip-twice"),
         pytest.param(PUBLIC, {"eip_id_2": EIPS[4]}, "eip_id_2", "in another way", id="eip-other-leg"),
@@ -132,3 +133,17 @@ def test_a_flavor_must_carry_the_connections_that_there_are():
     assert list(gateway_update.check_flavor("Professional1", basic, 200, 200)) == []
     (violation,) = gateway_update.check_flavor("Professional1", basic, 201, 200)
     assert (violation.field, violation.code) == ("flavor", "VPN.0517")
+
+
+def test_an_eip_of_another_project_is_as_if_it_were_not_there():
+    """Also one that the gateway may not have any more stays until it is given up."""
+    theirs = ("b" * 32,)
+    shared = replace(SITE, eips=tuple(replace(eip, projects=theirs) for eip in SITE.eips))
+    has = {end.eip_id or "" for end in PUBLIC.endpoints}
+    facts = replace(FACTS, site=shared.of("a" * 32, has), taken=TAKEN | {EIPS[3]: None})
+
+    def asked(eip_id: str) -> list[str]:
+        return [str(v).replace(eip_id, "ID") for v in gateway_update.check(_ask({"eip_id_1": eip_id}), PUBLIC, facts)]
+
+    assert asked(EIPS[2]) == asked(EIPS[3]) == asked(VPC) != []
+    assert asked(EIPS[0]) == []

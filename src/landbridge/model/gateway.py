@@ -1,5 +1,7 @@
 """The VPN gateway and the inventory it is made from: EIPs, networks, zones and nodes of the site file."""
 
+import dataclasses
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -137,6 +139,7 @@ class Eip:
 
     routed: the network routes the address to this machine. macvlan: it is one of the network on `interface`, with `prefix`
     and the router `gateway`. nat: it is the machine's own, and UDP 500 and 4500 are forwarded to the address `behind` it.
+    `projects`: ids of those that may use it; empty: all.
     """
 
     id: str
@@ -146,6 +149,7 @@ class Eip:
     gateway: str | None = None
     interface: str | None = None
     behind: str | None = None
+    projects: tuple[str, ...] = ()
 
     @property
     def leg(self) -> str:
@@ -158,7 +162,8 @@ class Network:
     """A network behind gateways: a VPC (or an enterprise router), and how a gateway is plugged into it.
 
     A gateway's leg joins `bridge` (a veth) or sits on `interface` (a macvlan), with `address` (with prefix length) as
-    its own. All three are None for a network that exists only in the API (the default site's).
+    its own. All three are None for a network that exists only in the API (the default site's). `gateway_addresses`: the first
+    and the last address that a private gateway may have in it; None: it has no private gateway. `projects`: as of an EIP.
     """
 
     id: str
@@ -166,13 +171,17 @@ class Network:
     bridge: str | None = None
     interface: str | None = None
     address: str | None = None
+    gateway_addresses: tuple[str, str] | None = None
+    projects: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """The operator's inventory. `any_network`: a VPC or ER id that is not listed is accepted and exists only in the API.
+    """The operator's inventory. `any_network`: a VPC or ER id that is not listed is accepted and exists only in the API;
+    `gateway_addresses` are those of its private gateways.
 
-    `underlay` is the network namespace of this machine in which EIPs are routed and bridges live; None is its own.
+    `underlay` is the network namespace of this machine in which EIPs are routed and bridges live; None is its own. The machine's
+    own addresses there, and others that no private gateway may take (routers, devices), are what the service found at its start.
     """
 
     eips: tuple[Eip, ...]
@@ -180,6 +189,17 @@ class Site:
     zones: tuple[str, ...]
     any_network: bool
     underlay: str | None = None
+    gateway_addresses: tuple[str, str] | None = None
+    machine_addresses: frozenset[str] = frozenset()
+    unavailable_addresses: frozenset[str] = frozenset()
+
+    def of(self, project_id: str, has: Collection[str] = ()) -> "Site":
+        """What of the site there is for a project; `has`: ids of EIPs that it has already, whoever may use them now."""
+        return dataclasses.replace(
+            self,
+            eips=tuple(eip for eip in self.eips if _may_use(project_id, eip.projects) or eip.id in has),
+            networks=tuple(network for network in self.networks if _may_use(project_id, network.projects)),
+        )
 
     def eip_at(self, address: str) -> Eip | None:
         return next((eip for eip in self.eips if eip.address == address), None)
@@ -188,4 +208,13 @@ class Site:
         for network in self.networks:
             if network.id == network_id:
                 return network
-        return Network(id=network_id) if self.any_network else None
+        return Network(id=network_id, gateway_addresses=self.gateway_addresses) if self.any_network else None
+
+    def ranges(self) -> list[tuple[str, str]]:
+        """All addresses that are kept for private gateways."""
+        kept = (self.gateway_addresses, *(network.gateway_addresses for network in self.networks))
+        return [each for each in kept if each is not None]
+
+
+def _may_use(project_id: str, projects: tuple[str, ...]) -> bool:
+    return not projects or project_id in projects

@@ -40,7 +40,7 @@ def _create(tx: Transaction, call: Call, ask: model.AskCustomerGateway) -> model
 def _facts(tx: Transaction, call: Call, ask: model.AskCustomerGateway) -> rules.Facts:
     wanted = ask.ca_certificate.id if ask.ca_certificate else None
     named = customer_gateways.certificate(tx, call.project_id, wanted.lower()) if wanted else None
-    return rules.Facts(now=call.now, named_certificate=named)
+    return rules.Facts(now=call.now, site=call.service.site, named_certificate=named)
 
 
 @calls.operation("reader", "read")

@@ -19,9 +19,10 @@ def update(tx: Transaction, call: Call, ask: tuple[str, model.AskGatewayUpdate])
     """`ask`: the gateway, and what is to change. What is absent stays; what changes nothing leaves no trace."""
     row, change = changeable(tx, call, ask[0]), ask[1]
     there = tuple(one.connection for one in connections.page_of_gateway(tx, row, 0, row.connections))
-    facts = rules.Facts(site=call.service.site, taken=gateways.taken(tx, call.project_id), connections=there)
+    site = call.service.site.of(call.project_id, has={one.eip_id or "" for one in row.gateway.endpoints})
+    facts = rules.Facts(site=site, taken=gateways.taken(tx, call.project_id), connections=there)
     _refuse(fields.merge(call.shape, rules.check(change, row.gateway, facts)))
-    made = rules.complete(change, row.gateway, call.service.site)
+    made = rules.complete(change, row.gateway, site)
     if made.endpoints != row.gateway.endpoints:
         _rehome(tx, call, change, row.gateway, made, there)
     return _stored(tx, call, row, made, "update_vgw")

@@ -38,7 +38,7 @@ def create(tx: Transaction, call: Call, ask: model.AskGateway) -> Shown:
 
 def _create(tx: Transaction, call: Call, ask: model.AskGateway) -> model.VpnGateway:
     facts = rules.Facts(
-        site=call.service.site,
+        site=call.service.site.of(call.project_id),
         taken=gateways.taken(tx, call.project_id),
         connection_limit=call.service.connection_limit,
     )

@@ -23,9 +23,10 @@ DEFAULT_ASN = 65000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """The time, and the CA certificate of this project that the request names by its id; None: there is none."""
+    """The time, the site, and the CA certificate of this project that the request names by its id; None: there is none."""
 
     now: datetime
+    site: model.Site
     named_certificate: model.CaCertificate | None = None
 
 
@@ -38,13 +39,13 @@ def check(ask: model.AskCustomerGateway, facts: Facts) -> Iterator[model.Violati
         yield model.Violation("ip", "is the older name of id_value, which is given too", "one of the two")
     if ask.ip is not None and ask.id_type == "fqdn":
         yield model.Violation("ip", "does not go with id_type fqdn", "id_value")
-    yield from _check_value(ask)
+    yield from _check_value(ask, facts.site)
     yield from fields.check_asn("bgp_asn", ask.bgp_asn)
     yield from _check_certificate(ask.ca_certificate, facts)
     yield from fields.check_tags("tags", ask.tags or ())
 
 
-def _check_value(ask: model.AskCustomerGateway) -> Iterator[model.Violation]:
+def _check_value(ask: model.AskCustomerGateway, site: model.Site) -> Iterator[model.Violation]:
     field, value = ("ip", ask.ip) if ask.id_value is None and ask.ip is not None else ("id_value", ask.id_value)
     if value is None:
         yield model.Violation("id_value", "is mandatory", "an IPv4 address, or with id_type fqdn an IKE identity")
@@ -54,10 +55,10 @@ def _check_value(ask: model.AskCustomerGateway) -> Iterator[model.Violation]:
                 field, f"{value!r} is not an identity", policies.IDENTITY_ALLOWED.replace("255", str(ID_VALUE_LIMIT))
             )
     elif ask.id_type in (None, "ip"):
-        yield from _check_address(field, value)
+        yield from _check_address(field, value, site)
 
 
-def _check_address(field: str, value: str) -> Iterator[model.Violation]:
+def _check_address(field: str, value: str, site: model.Site) -> Iterator[model.Violation]:
     number = ipv4.parse_address(value)
     if number is None:
         yield model.Violation(field, f"{value!r} is not an IPv4 address", "such as 192.168.45.7")
@@ -65,6 +66,8 @@ def _check_address(field: str, value: str) -> Iterator[model.Violation]:
     for block in fields.NOWHERE:
         if block.contains(ipv4.Block(number, 32)):
             yield model.Violation(field, f"{value} lies in {block}", "the address of a device")
+    if value in site.machine_addresses or any(ipv4.is_between(number, ends) for ends in site.ranges()):
+        yield model.Violation(field, f"{value} is an address of this service", "the address of a device")
 
 
 def _check_certificate(ask: model.AskCertificate | None, facts: Facts) -> Iterator[model.Violation]:

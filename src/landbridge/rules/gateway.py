@@ -3,6 +3,7 @@
 `check` lists all violations; `complete` may be called only when there are none.
 """
 
+import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -43,6 +44,9 @@ ZONES_OF_A_GATEWAY = 2
 DEFAULT_ASN = 64512
 #: What a gateway has of a network with an address: `leg <network id>`.
 LEG = "leg"
+NO_RANGE = 'public, or another network; the operator writes gateway_addresses = "FIRST-LAST" into its [[network]] of the site file'
+#: Networks that a refusal lists.
+LISTED = 20
 
 
 Taken = Mapping[str, str | None]
@@ -123,19 +127,32 @@ def _check_attachment(ask: model.AskGateway, facts: Facts) -> Iterator[model.Vio
     yield from malformed
     known = network_id.lower() if network_id is not None else ""
     network = facts.site.network(known)
-    if not malformed and network is None:
-        listed = ", ".join(n.id for n in facts.site.networks) or "none"
-        yield model.Violation(field, f"{network_id} is not in the site file", f"one of its networks: {listed}")
-    for leg in _leg(network):
-        if leg in facts.taken:
-            wrong = f"the address in this network that the site file has is used by {user(facts.taken, leg)}"
-            yield model.Violation(field, wrong, "a network of the site that no other gateway is plugged into")
+    if not malformed and (network is None or _is_others(network, facts.taken)):
+        wrong = f"{network_id} is not in the site file, or not free for this project"
+        yield model.Violation(field, wrong, f"one of its networks: {_listed_networks(facts)}")
+    else:
+        for leg in _leg(network):
+            if leg in facts.taken:
+                wrong = f"the address in this network that the site file has is used by VPN gateway {facts.taken[leg]}"
+                yield model.Violation(field, wrong, "a network of the site that no other gateway is plugged into")
     if not to_er and ask.er_id is not None:
         yield model.Violation("er_id", "must not be filled if attachment_type is not er", "leave it out")
     if to_er and ask.vpc_id is not None:
         yield from fields.check_uuid("vpc_id", ask.vpc_id, "a VPC")
     if ask.access_vpc_id is not None:
         yield from fields.check_uuid("access_vpc_id", ask.access_vpc_id, "a VPC")
+
+
+def _is_others(network: model.Network, taken: Taken) -> bool:
+    """Whether another project is plugged into it, and so has it for itself."""
+    return any(leg in taken and taken[leg] is None for leg in _leg(network))
+
+
+def _listed_networks(facts: Facts) -> str:
+    """Those that the project may use, some of many."""
+    free = [network.id for network in facts.site.networks if not _is_others(network, facts.taken)]
+    more = f" and {len(free) - LISTED} more" if len(free) > LISTED else ""
+    return ", ".join(free[:LISTED]) + more or "none"
 
 
 def _leg(network: model.Network | None) -> tuple[str, ...]:
@@ -201,74 +218,65 @@ def _check_private(ask: model.AskGateway, facts: Facts) -> Iterator[model.Violat
     for field, eip in _eips(ask):
         if eip is not None:
             yield model.Violation(field, "must not be filled if network_type is private", "leave it out")
+    network = facts.site.network(_access_network_id(ask))
+    if network is None:
+        if ask.access_vpc_id is not None and fields.UUID.fullmatch(ask.access_vpc_id):
+            wrong = f"{ask.access_vpc_id} is not in the site file, or not free for this project"
+            yield model.Violation("access_vpc_id", wrong, f"one of its networks: {_listed_networks(facts)}")
+        return
+    if network.gateway_addresses is None:
+        wrong = f"network {network.id} has no addresses for private gateways"
+        yield model.Violation("network_type", wrong, NO_RANGE)
+        return
+    yield from _check_private_addresses(ask, facts, network.gateway_addresses)
+
+
+def _check_private_addresses(
+    ask: model.AskGateway, facts: Facts, allowed: tuple[str, str]
+) -> Iterator[model.Violation]:
     one, two = ask.access_private_ip_1, ask.access_private_ip_2
     for field, given, other in (("access_private_ip_1", one, two), ("access_private_ip_2", two, one)):
         if given is None and other is not None:
             yield model.Violation(field, "must be given with the other one", "both or neither")
         elif given is not None:
-            yield from _check_private_address(field, given, ask, facts)
+            yield from _check_private_address(field, given, facts, allowed)
     if one is not None and one == two:
         yield model.Violation("access_private_ip_2", "is the same as access_private_ip_1", "two different addresses")
-    if one is None and two is None and len(_free_private(ask, facts)) < len(("one", "two")):
-        yield model.Violation(
-            "access_private_ip_1", "no address is free to choose from", "two addresses of the access subnet"
-        )
+    if one is None and two is None and len(_free_private(facts, allowed)) < len(("one", "two")):
+        wrong = "no address is free to choose from"
+        yield model.Violation("access_private_ip_1", wrong, f"two free addresses of {'-'.join(allowed)}")
 
 
-def _check_private_address(field: str, given: str, ask: model.AskGateway, facts: Facts) -> Iterator[model.Violation]:
+def _check_private_address(field: str, given: str, facts: Facts, allowed: tuple[str, str]) -> Iterator[model.Violation]:
+    """Whose an address is that another project has, or a device, or this machine, is nobody's business."""
     number = ipv4.parse_address(given)
     if number is None:
         yield model.Violation(field, f"{given!r} is not an IPv4 address", "such as 192.168.52.9")
-        return
-    if fields.is_nowhere(ipv4.Block(number, 32)) or given in [eip.address for eip in facts.site.eips]:
-        yield model.Violation(field, f"{given} is no private address", "an address of the access subnet")
-        return
-    network = facts.site.network(_network_id(ask))
-    if network is not None and network.cidr is not None:
-        cidr = ipv4.block(network.cidr)
-        if not cidr.contains(ipv4.Block(number, 32)):
-            yield model.Violation(field, f"{given} is not in the network", f"an address of {cidr}")
-        elif number in cidr.ends and cidr.length < 31:
-            yield model.Violation(field, f"{given} is no host address", f"a host address of {cidr}")
-        elif given == _own_address(network):
-            yield model.Violation(field, f"{given} is the gateway's own address there", "an address that is free")
-    if given in facts.taken:
-        yield model.Violation(field, f"{given} is used by {user(facts.taken, given)}", "an address that is free")
+    elif not ipv4.is_between(number, allowed):
+        wrong = f"{given} is not among the network's addresses for gateways"
+        yield model.Violation(field, wrong, f"an address of {'-'.join(allowed)}")
+    elif facts.taken.get(given) is not None:
+        yield model.Violation(field, f"{given} is used by VPN gateway {facts.taken[given]}", "an address that is free")
+    elif not _is_free(given, facts):
+        yield model.Violation(field, f"{given} is not free", "an address that is free")
 
 
-def _network_id(ask: model.AskGateway) -> str:
-    return ((ask.er_id if _word(ask, "attachment_type") == "er" else ask.vpc_id) or "").lower()
+def _is_free(address: str, facts: Facts) -> bool:
+    site = facts.site
+    return address not in facts.taken and address not in site.machine_addresses | site.unavailable_addresses
 
 
-def user(taken: Taken, endpoint: str) -> str:
-    """Who has it, as far as the caller may know."""
-    whose = taken[endpoint]
-    return "somebody else" if whose is None else f"VPN gateway {whose}"
+def _access_network_id(ask: model.AskGateway) -> str:
+    """Of the network that a private gateway has its addresses in: the access VPC, by default the network that it serves."""
+    served = ask.er_id if _word(ask, "attachment_type") == "er" else ask.vpc_id
+    return (ask.access_vpc_id or served or "").lower()
 
 
-def _own_address(network: model.Network) -> str | None:
-    return network.address.split("/")[0] if network.address is not None else None
-
-
-def _free_private(ask: model.AskGateway, facts: Facts) -> list[str]:
-    """The two highest free host addresses of the network (without one in the site file: of the first local subnet)."""
-    network = facts.site.network(_network_id(ask))
-    where = (
-        network.cidr if network is not None and network.cidr is not None else next(iter(ask.local_subnets or ()), "")
-    )
-    cidr = ipv4.parse_block(where)
-    if cidr is None:
-        return []
-    first, last = cidr.ends[0] + 1, cidr.ends[1] - 1
-    ours = _own_address(network) if network is not None else None
-    found: list[str] = []
-    for number in range(last, first - 1, -1):
-        address = ipv4.render(number)
-        if address not in facts.taken and address != ours:
-            found.append(address)
-        if len(found) == len(("one", "two")):
-            break
-    return found
+def _free_private(facts: Facts, allowed: tuple[str, str]) -> list[str]:
+    """The two highest free addresses of a network's range."""
+    first, last = (ipv4.parse_address(end) or 0 for end in allowed)
+    free = (text for text in map(ipv4.render, range(last, first - 1, -1)) if _is_free(text, facts))
+    return list(itertools.islice(free, 2))
 
 
 def _check_public(ask: model.AskGateway, facts: Facts) -> Iterator[model.Violation]:
@@ -309,13 +317,8 @@ def _check_eip(field: str, eip: model.AskEip, ask: model.AskGateway, facts: Fact
     if eip.id is not None:
         malformed = list(fields.check_uuid(f"{field}.id", eip.id, "an EIP"))
         yield from malformed
-        known = eip.id.lower()
-        if not malformed and all(e.id != known for e in facts.site.eips):
-            yield model.Violation(f"{field}.id", f"EIP {eip.id} does not exist", "an EIP of the site")
-        elif known in facts.taken:
-            yield model.Violation(
-                f"{field}.id", f"EIP {eip.id} is used by {user(facts.taken, known)}", "an EIP that is free"
-            )
+        if not malformed:
+            yield from check_eip_use(f"{field}.id", eip.id, facts.site, facts.taken)
     yield from choices.check(f"{field}.", {"charge_mode": eip.charge_mode}, {"charge_mode": CHARGE_MODES})
     yield from fields.check_name(f"{field}.bandwidth_name", eip.bandwidth_name)
     yield from fields.check_name(f"{field}.type", eip.type)
@@ -327,6 +330,18 @@ def _check_eip(field: str, eip: model.AskEip, ask: model.AskGateway, facts: Fact
         yield model.Violation(
             f"{field}.bandwidth_size", f"{eip.bandwidth_size} Mbit/s is out of range", f"1 to {widest} with this flavor"
         )
+
+
+def check_eip_use(
+    field: str, eip_id: str, site: model.Site, taken: Taken, own: str | None = None
+) -> Iterator[model.Violation]:
+    """`own`: the gateway that may have it already. What is another project's is as if it were not there."""
+    known = eip_id.lower()
+    whose = taken.get(known)
+    if all(eip.id != known for eip in site.eips) or (known in taken and whose is None):
+        yield model.Violation(field, f"EIP {eip_id} does not exist or is not free", "a free EIP of the site")
+    elif known in taken and whose != own:
+        yield model.Violation(field, f"EIP {eip_id} is used by VPN gateway {whose}", "a free EIP of the site")
 
 
 def _free_eips(ask: model.AskGateway, facts: Facts) -> list[model.Eip]:
@@ -375,7 +390,10 @@ def complete(ask: model.AskGateway, facts: Facts, draws: fields.Draws, project_i
 def _private_endpoints(ask: model.AskGateway, facts: Facts) -> tuple[model.Endpoint, model.Endpoint]:
     one, two = ask.access_private_ip_1, ask.access_private_ip_2
     if one is None or two is None:
-        one, two = _free_private(ask, facts)
+        network = facts.site.network(_access_network_id(ask))
+        if network is None or network.gateway_addresses is None:
+            raise ValueError("a private gateway without addresses should have been refused")
+        one, two = _free_private(facts, network.gateway_addresses)
     return model.Endpoint(number=1, address=one), model.Endpoint(number=2, address=two)
 
 

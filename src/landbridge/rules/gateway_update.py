@@ -20,7 +20,7 @@ NON_FIXED_IP = "-NonFixedIP"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What the update may disturb, and `taken` as for a create."""
+    """What the update may disturb, and as for a create `taken` and the `site`: what of it is the project's, or the gateway's."""
 
     site: model.Site
     taken: gateway.Taken
@@ -78,11 +78,8 @@ def _check_eips(ask: model.AskGatewayUpdate, present: model.VpnGateway, facts: F
             return
         malformed = list(fields.check_uuid(field, eip_id, "an EIP"))
         yield from malformed
-        if not malformed and eip_id.lower() not in eips:
-            yield model.Violation(field, f"EIP {eip_id} does not exist", "an EIP of the site")
-        elif facts.taken.get(eip_id.lower(), present.id) != present.id:
-            user = gateway.user(facts.taken, eip_id.lower())
-            yield model.Violation(field, f"EIP {eip_id} is used by {user}", "an EIP that is free")
+        if not malformed:
+            yield from gateway.check_eip_use(field, eip_id, facts.site, facts.taken, own=present.id)
     legs = {eips[eip_id].leg for eip_id in wanted if eip_id in eips}
     if present.network_type == "public" and wanted[0] == wanted[1]:
         field = "eip_id_2" if ask.eip_id_2 is not None else "eip_id_1"

@@ -48,6 +48,12 @@ def parse_address(text: str) -> int | None:
     return int(a) << 24 | int(b) << 16 | int(c) << 8 | int(d)
 
 
+def is_between(number: int, ends: tuple[str, str]) -> bool:
+    """Whether an address lies in a range of addresses, its ends included."""
+    first, last = map(parse_address, ends)
+    return first is not None and last is not None and first <= number <= last
+
+
 @functools.lru_cache(maxsize=4096)
 def parse_block(text: str) -> Block | None:
     match = _CIDR.fullmatch(text)
