@@ -302,3 +302,44 @@ def test_what_two_gateways_share_since_before_does_not_stop_an_update(tmp_path: 
             assert _flavor(api, each, "Professional2").status_code == 200
     settings = config.load({"data": str(tmp_path / "data"), "engine": "simulated"}, {})
     assert bootstrap.check_data(settings)[0] == []
+
+
+def test_derived_rules_follow_the_local_subnets(own: Any):
+    gateway = own.gateway()
+    derived = own.connection(gateway, style="policy")
+    rules = [{"source": "10.0.0.0/24", "destination": ["192.168.44.0/24"]}]
+    given = own.connection(gateway, style="policy", policy_rules=rules)
+    static = own.connection(gateway)
+    before = {one["id"]: own.connection_as(one["id"], "ACTIVE") for one in (derived, given, static)}
+    _updated(own, gateway, {"local_subnets": ["10.9.0.0/24", "10.0.0.0/24"]})
+    after = {each: own.get(f"vpn-connection/{each}")["vpn_connection"] for each in before}
+    assert [(rule["rule_index"], rule["source"]) for rule in after[derived["id"]]["policy_rules"]] == [
+        (2, "10.9.0.0/24"),
+        (1, "10.0.0.0/24"),
+    ]
+    assert after[derived["id"]]["updated_at"] > before[derived["id"]]["updated_at"]
+    for one in (given, static):
+        changed = {name for name in after[one["id"]] if after[one["id"]][name] != before[one["id"]][name]}
+        assert changed <= {"status"}
+
+
+def test_a_local_subnet_without_a_rule_is_a_caution(own: Any):
+    gateway = own.gateway()
+    rules = [{"source": "10.0.0.0/24", "destination": ["192.168.44.0/24"]}]
+    given = own.connection(gateway, style="policy", policy_rules=rules)
+    answer = _put(own, gateway, {"local_subnets": ["10.0.0.0/24", "10.9.0.0/24"]})
+    assert answer.headers["Landbridge-Warnings"].startswith(
+        f"local_subnets[1]: no policy rule of connection {given['id']} has 10.9.0.0/24 in its source"
+    )
+    assert "Landbridge-Warnings" not in _put(own, gateway, {"name": "other"}).headers
+
+
+def test_more_local_subnets_than_rules_can_be_derived_of_are_refused(own: Any):
+    gateway = own.gateway()
+    derived = own.connection(gateway, style="policy")
+    subnets = [f"10.{n}.0.0/24" for n in range(6)]
+    (message,) = _refused(own, gateway, {"local_subnets": subnets}).values()
+    assert message.startswith(
+        f"connection {derived['id']} has a policy rule for each local subnet, and 6 would be too many"
+    )
+    _updated(own, gateway, {"local_subnets": subnets[:5]})

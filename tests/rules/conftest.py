@@ -154,6 +154,11 @@ def made(changes: dict[str, Any], **where: Any) -> model.Connection:
     return connection.complete(wish, around, draws, known.gateway)
 
 
+def warnings(value: model.Connection, abilities: model.Abilities | None = None) -> tuple[model.Caution, ...]:
+    """Cautions of a connection, on an engine that carries everything unless other abilities are given."""
+    return connection.warnings(value, abilities or model.Abilities())
+
+
 def only(found: list[str], field: str, text: str) -> None:
     """One violation, of this field, that says this."""
     assert [field] == [each.split(": ", 1)[0] for each in found], found
@@ -164,5 +169,5 @@ def only(found: list[str], field: str, text: str) -> None:
 def given() -> SimpleNamespace:
     """The functions of this file, by their names, and what a test reads of a request or a connection."""
     ours: tuple[Callable[..., Any], ...] = (ask, facts, gateway, customer_gateway, neighbour, refusals, made, only)
-    theirs: tuple[Callable[..., Any], ...] = (connection.complete, connection.warnings, connection.identity)
+    theirs: tuple[Callable[..., Any], ...] = (connection.complete, warnings, connection.identity)
     return SimpleNamespace(**{each.__name__: each for each in (*ours, *theirs)}, draws=DRAWS, id=GATEWAY, peer=PEER)

@@ -8,7 +8,7 @@ from hypothesis import given as drawn
 from hypothesis import strategies as st
 
 from landbridge import model
-from landbridge.rules import connection, connection_update, policies
+from landbridge.rules import connection, connection_update, gateway_update, policies
 from landbridge.wire import connections
 
 PSK = model.Secret("Abcd1234")
@@ -29,6 +29,8 @@ NAMED = {
 KINDS = [
     pytest.param({}, {}, id="static"),
     pytest.param(POLICY, {}, id="policy"),
+    pytest.param({"style": "policy"}, {}, id="policy-derived"),
+    pytest.param({"style": "policy"}, {"local_subnets": ("10.0.0.0/25", "10.1.0.0/24")}, id="policy-derived-twice"),
     pytest.param(BGP, {}, id="bgp"),
     pytest.param({"style": "policy-template"}, {}, id="policy-template"),
     pytest.param(V1, {}, id="ikev1"),
@@ -51,7 +53,8 @@ class Change:
         psk = PSK if was.ike_policy.authentication_method == "pre-share" else None
         present = replace(given.ask({}), gateway_endpoint=was.gateway_endpoint)
         ends = connection.sides(present, self._facts)
-        self._wish = connection_update.merge(self._ask, was, psk, ends)
+        local = self._facts.gateway.gateway.local_subnets
+        self._wish = connection_update.merge(self._ask, was, psk, ends, local)
         if new_peer is not None:
             self._facts = replace(self._facts, customer_gateway=new_peer)
 
@@ -309,9 +312,109 @@ def test_an_index_that_another_rule_takes_is_not_kept(given: Any):
 
 
 @pytest.mark.parametrize("sent", [{}, {"peer_subnets": ["192.168.50.0/24"]}])
-def test_rules_that_are_not_sent_stay(given: Any, sent: dict[str, Any]):
+def test_rules_that_were_given_stay(given: Any, sent: dict[str, Any]):
     was = given.made(POLICY)
     assert Change(given, was, sent).made.policy_rules == was.policy_rules
+
+
+PEERS = ["192.168.44.0/24", "192.168.50.0/24"]
+#: A derived connection as this version and an earlier one, which did not tell, stored it.
+TOLD = pytest.mark.parametrize("told", [False, None], ids=["this-version", "earlier-version"])
+
+
+@TOLD
+@pytest.mark.parametrize("rules", ["absent", "as-read", "empty"])
+def test_rules_that_were_derived_follow_the_peer_subnets(given: Any, rules: str, told: bool | None):
+    was = replace(given.made({"style": "policy"}), policy_rules_given=told)
+    sent = {"as-read": {"policy_rules": _told(was)["policy_rules"]}, "empty": {"policy_rules": []}}.get(rules, {})
+    made = Change(given, was, {"peer_subnets": PEERS, **sent}).made
+    assert made.policy_rules == (model.PolicyRule(index=1, source="10.0.0.0/24", destinations=tuple(PEERS)),)
+    assert made.policy_rules_given is False
+    assert given.warnings(made) == ()
+
+
+def test_rules_of_an_earlier_version_that_are_not_what_is_derived_were_given(given: Any):
+    was = replace(given.made(POLICY), policy_rules_given=None)
+    made = Change(given, was, {"peer_subnets": PEERS}).made
+    assert made.policy_rules == was.policy_rules
+    assert made.policy_rules_given is True
+
+
+def test_rules_that_an_update_gives_are_derived_no_longer(given: Any):
+    was = given.made({"style": "policy"})
+    rules = [{"source": "10.0.0.0/24", "destination": PEERS[:1]}, {"source": "10.9.0.0/24", "destination": PEERS[:1]}]
+    made = Change(given, was, {"policy_rules": rules}).made
+    assert made.policy_rules_given is True
+    assert Change(given, made, {"peer_subnets": PEERS}).made.policy_rules == made.policy_rules
+
+
+def test_an_empty_list_derives_the_rules_again(given: Any):
+    made = Change(given, given.made(POLICY), {"policy_rules": []}).made
+    assert [(rule.source, rule.destinations) for rule in made.policy_rules] == [("10.0.0.0/24", made.peer_subnets)]
+    assert made.policy_rules_given is False
+
+
+@TOLD
+def test_a_derived_rule_keeps_the_index_of_its_source(given: Any, told: bool | None):
+    """The names of CHILD_SAs have it: another index would end them."""
+    was = replace(
+        given.made({"style": "policy"}, local_subnets=("10.0.0.0/24", "10.1.0.0/24")), policy_rules_given=told
+    )
+    present, now = (
+        given.gateway(local_subnets=each) for each in (("10.0.0.0/24", "10.1.0.0/24"), ("10.1.0.0/24", "10.2.0.0/24"))
+    )
+    made, _ = gateway_update.rehomed(was, present, now, given.customer_gateway())
+    assert [(rule.index, rule.source) for rule in made.policy_rules] == [(2, "10.1.0.0/24"), (1, "10.2.0.0/24")]
+
+
+def test_derived_rules_on_a_private_gateway_follow_and_its_address_stays(given: Any):
+    was = given.made({"style": "policy", "vgw_ip": "10.1.0.5"}, network_type="private")
+    present, now = (
+        given.gateway(network_type="private", local_subnets=(each,)) for each in ("10.0.0.0/24", "10.0.0.0/25")
+    )
+    made, _ = gateway_update.rehomed(was, present, now, given.customer_gateway())
+    assert (made.gateway_endpoint, made.policy_rules[0].source) == ("10.1.0.5", "10.0.0.0/25")
+
+
+@pytest.mark.parametrize(
+    ("peers", "told"),
+    [
+        pytest.param(["192.168.44.0/24", "192.168.45.0/25"], (), id="covered"),
+        pytest.param(["192.168.44.0/23"], (), id="by-two-rules-together"),
+        pytest.param(["192.168.44.0/24", "192.168.46.0/24"], ("peer_subnets[1]",), id="another"),
+        pytest.param(["192.168.44.0/22"], ("peer_subnets[0]",), id="wider"),
+    ],
+)
+def test_a_peer_subnet_without_a_rule_is_a_caution(given: Any, peers: list[str], told: tuple[str, ...]):
+    made = Change(given, given.made(POLICY), {"peer_subnets": peers}).made
+    assert tuple(caution.field for caution in given.warnings(made)) == told
+    assert all("no policy rule has" in caution.text for caution in given.warnings(made))
+
+
+@pytest.mark.parametrize(
+    ("changes", "abilities", "field"),
+    [
+        pytest.param({"style": "bgp"}, ("strongswan", "kernel"), "style", id="bgp"),
+        pytest.param({"style": "policy-template"}, ("strongswan", "userland"), "style", id="policy-template"),
+        pytest.param({"peer_subnets": ["0.0.0.0/0"]}, ("strongswan", "userland"), "peer_subnets", id="default-route"),
+        pytest.param({"peer_subnets": ["0.0.0.0/0"]}, ("strongswan", "kernel"), None, id="default-route-in-the-kernel"),
+        pytest.param({"style": "policy"}, ("strongswan", "userland"), None, id="policy"),
+        pytest.param({}, ("strongswan", "userland"), None, id="static"),
+        pytest.param({"style": "bgp"}, ("simulated", "kernel"), None, id="simulated"),
+        pytest.param({"style": "bgp"}, ("none", "kernel"), None, id="no-engine-here"),
+    ],
+)
+def test_what_the_engine_does_not_carry_is_a_caution(
+    given: Any, changes: dict[str, Any], abilities: Any, field: str | None
+):
+    told = given.warnings(given.made(changes), model.abilities_of(*abilities))
+    assert [caution.field for caution in told] == ([field] if field else [])
+
+
+@pytest.mark.parametrize(("engine", "told"), [("strongswan", True), ("simulated", True), ("none", False)])
+def test_gm_connections_are_carried_nowhere(given: Any, engine: str, told: bool):
+    cautions = given.warnings(given.made({}, flavor="GM"), model.abilities_of(engine, "kernel"))
+    assert bool(cautions) == told
 
 
 @pytest.mark.parametrize(

@@ -185,6 +185,7 @@ ROWS: tuple[row.Operation, ...] = (
         render=lambda one: {"vpn_gateway": _gateway(one)},
         answer=wire_gateways.OneGateway,
         accepts=("vpn_gateway", wire_gateways.UpdateGateway),
+        cautions=lambda one: one.cautions,
         etag=lambda one: one.etag,
         versions=True,
         deleting=True,

@@ -4,6 +4,7 @@ Belongs here: data, and what a value can say of itself. Must never enter: I/O, c
 Other rooms write `from landbridge import model` and `model.Connection`.
 """
 
+from landbridge.model.abilities import NO_DEFAULT_ROUTE, NO_GM, Abilities, abilities_of, uncarried
 from landbridge.model.connection import (
     AskConnection,
     AskConnections,
@@ -57,9 +58,12 @@ from landbridge.model.tag_search import TAGGED, AskMatch, AskTags, AskTagSearch,
 __all__ = [
     "IF_ID_END",
     "NOWHERE_NETS",
+    "NO_DEFAULT_ROUTE",
+    "NO_GM",
     "RESERVED_NETS",
     "SIMULATED_STATES",
     "TAGGED",
+    "Abilities",
     "Advice",
     "AskCertificate",
     "AskConnection",
@@ -119,4 +123,6 @@ __all__ = [
     "Tag",
     "Violation",
     "VpnGateway",
+    "abilities_of",
+    "uncarried",
 ]

@@ -165,6 +165,8 @@ class Connection:
 
     The PSK is not part of it: it is stored apart, encrypted, and reaches only the engine. `tunnel_local_address` and
     `tunnel_peer_address` are the two hosts of one /30, with the mask; None where the style has no tunnel interface.
+    `policy_rules_given`: whether a request gave them; False: they were derived and follow the subnets; None: there are none, or
+    the row is of a version that did not tell.
     """
 
     id: str
@@ -189,6 +191,7 @@ class Connection:
     tags: tuple[Tag, ...]
     created_at: datetime
     updated_at: datetime
+    policy_rules_given: bool | None = None
 
     def __hash__(self) -> int:
         """Quick: no two versions of a connection have the same time of update."""

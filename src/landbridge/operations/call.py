@@ -68,6 +68,11 @@ class Service:
     plane: Literal["kernel", "userland"] = "kernel"
     quotas: config.Quotas = dataclasses.field(default_factory=config.Quotas)
 
+    @property
+    def abilities(self) -> model.Abilities:
+        """What the engine carries."""
+        return model.abilities_of(self.engine, self.plane)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:

@@ -20,15 +20,14 @@ from landbridge.store.database import Transaction
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """A connection, and its status in the API's word: None in the answers to a create and to an update."""
+    """A connection, and its status in the API's word: None in the answers to a create and to an update, which have
+    cautions.
+    """
 
     connection: model.Connection
     status: str | None
     generation: int = 1
-
-    @property
-    def cautions(self) -> tuple[model.Caution, ...]:
-        return rules.warnings(self.connection)
+    cautions: tuple[model.Caution, ...] = ()
 
     @property
     def etag(self) -> str:
@@ -41,10 +40,7 @@ class Diagnosed:
 
     connection: model.Connection
     status: model.ConnectionStatus
-
-    @property
-    def cautions(self) -> tuple[model.Caution, ...]:
-        return rules.warnings(self.connection)
+    cautions: tuple[model.Caution, ...]
 
 
 #: What each connection of a batch is asked to be, and what was already found wrong with its shape.
@@ -54,7 +50,13 @@ Batch = Sequence[tuple[model.AskConnection, tuple[model.Violation, ...]]]
 @calls.operation("admin", "write")
 def create(tx: Transaction, call: Call, ask: model.AskConnection) -> Shown:
     made = idempotency.once(tx, call, "create_vpn_connection", codec.connection, lambda: _create(tx, call, ask))
-    return Shown(connection=made, status=None)
+    return _answered(call, made)
+
+
+def _answered(call: Call, made: model.Connection, generation: int = 1) -> Shown:
+    """As the answer to a create or an update."""
+    cautions = rules.warnings(made, call.service.abilities)
+    return Shown(connection=made, status=None, generation=generation, cautions=cautions)
 
 
 @calls.operation("admin", "write")
@@ -62,7 +64,7 @@ def create_batch(tx: Transaction, call: Call, ask: Batch) -> list[Shown]:
     """All or none, in their order. Each is held to the rules beside those before it."""
     operation = "batch_create_vpn_connection"
     made = idempotency.once(tx, call, operation, codec.connections, lambda: _create_all(tx, call, ask))
-    return [Shown(connection=one, status=None) for one in made]
+    return [_answered(call, one) for one in made]
 
 
 def _create_all(tx: Transaction, call: Call, ask: Batch) -> list[model.Connection]:
@@ -186,7 +188,8 @@ def diagnose(tx: Transaction, call: Call, connection_id: str) -> Diagnosed:
     row = _find(tx, call, connection_id)
     paused_since = pauses.since(tx, row.connection.gateway_id)
     found = status.of(row, call.now, call.service.unseen_after, paused_since)
-    return Diagnosed(connection=row.connection, status=found)
+    cautions = rules.warnings(row.connection, call.service.abilities)
+    return Diagnosed(connection=row.connection, status=found, cautions=cautions)
 
 
 @calls.operation("admin", "write")
@@ -203,7 +206,7 @@ def update(tx: Transaction, call: Call, ask: tuple[str, model.AskConnection]) ->
     rekeys = wish.psk != present and made.ike_policy.authentication_method == "pre-share"
     moves = rekeys or update_rules.moves(row.connection, made)
     if not moves and made == row.connection:
-        return Shown(connection=row.connection, status=None, generation=row.generation)
+        return _answered(call, row.connection, row.generation)
     made = dataclasses.replace(made, updated_at=calls.later(call, row.connection.updated_at))
     connections.change(
         tx,
@@ -214,7 +217,7 @@ def update(tx: Transaction, call: Call, ask: tuple[str, model.AskConnection]) ->
         moves=moves,
     )
     calls.audit(tx, call, "update_vpn_connection", made.id)
-    return Shown(connection=made, status=None, generation=row.generation + moves)
+    return _answered(call, made, row.generation + moves)
 
 
 def _changeable(tx: Transaction, call: Call, connection_id: str) -> connections.Row:
@@ -252,7 +255,7 @@ def _wish(
     carrying = rules.GatewayFacts(gateway=row.gateway, status="ACTIVE", connections=0)
     facts = rules.Facts(gateway=carrying, customer_gateway=peer)
     present = model.AskConnection(gateway_endpoint=connection.gateway_endpoint)
-    wish = update_rules.merge(change, connection, psk, rules.sides(present, facts))
+    wish = update_rules.merge(change, connection, psk, rules.sides(present, facts), row.gateway.local_subnets)
     peer_id = fields.lower_id(wish.customer_gateway_id) or ""
     if peer_id != connection.customer_gateway_id:
         facts = dataclasses.replace(facts, customer_gateway=customer_gateways.find(tx, call.project_id, peer_id))

@@ -7,7 +7,7 @@ from landbridge.operations import call as calls
 from landbridge.operations import gateways as gateway_operations
 from landbridge.operations.call import Call
 from landbridge.operations.gateways import Shown
-from landbridge.rules import fields, tunnel
+from landbridge.rules import connection_update, fields, policy_rules, tunnel
 from landbridge.rules import gateway as create_rules
 from landbridge.rules import gateway_update as rules
 from landbridge.store import connections, customer_gateways, gateways
@@ -21,11 +21,17 @@ def update(tx: Transaction, call: Call, ask: tuple[str, model.AskGatewayUpdate])
     there = tuple(one.connection for one in connections.page_of_gateway(tx, row, 0, row.connections))
     site = call.service.site.of(call.project_id, has={one.eip_id or "" for one in row.gateway.endpoints})
     facts = rules.Facts(site=site, taken=gateways.taken(tx, call.project_id), connections=there)
-    _refuse(fields.merge(call.shape, rules.check(change, row.gateway, facts)))
+    too_many = policy_rules.check_local_subnets(change.local_subnets, row.gateway, there)
+    _refuse(fields.merge(call.shape, [*rules.check(change, row.gateway, facts), *too_many]))
     made = rules.complete(change, row.gateway, site)
     if made.endpoints != row.gateway.endpoints:
+        _move_endpoints(tx, row.gateway, made)
         _rehome(tx, call, change, row.gateway, made, there)
-    return _stored(tx, call, row, made, "update_vgw")
+    elif made.local_subnets != row.gateway.local_subnets:
+        follow = tuple(one for one in there if policy_rules.are_derived(one, row.gateway.local_subnets))
+        _rehome(tx, call, change, row.gateway, made, follow)
+    cautions = tuple(policy_rules.uncovered_local(row.gateway, made, there))
+    return dataclasses.replace(_stored(tx, call, row, made, "update_vgw"), cautions=cautions)
 
 
 def changeable(tx: Transaction, call: Call, gateway_id: str) -> gateways.Row:
@@ -42,6 +48,11 @@ def _refuse(violations: list[model.Violation]) -> None:
         raise errors.Invalid(violations)
 
 
+def _move_endpoints(tx: Transaction, was: model.VpnGateway, now: model.VpnGateway) -> None:
+    had, has = ({each.eip_id or "" for each in one.endpoints} for one in (was, now))
+    gateways.exchange(tx, was.id, had - has, has - had)
+
+
 def _rehome(
     tx: Transaction,
     call: Call,
@@ -50,14 +61,12 @@ def _rehome(
     now: model.VpnGateway,
     there: tuple[model.Connection, ...],
 ) -> None:
-    """The EIPs, and the connections on endpoints that get another one."""
-    had, has = ({each.eip_id or "" for each in one.endpoints} for one in (was, now))
-    gateways.exchange(tx, was.id, had - has, has - had)
+    """Connections that follow their gateway: to another EIP of their endpoint, and in rules that are derived of its subnets."""
     peers = {one.id: _peer(tx, call, one) for one in there}
     moved = [rules.rehomed(one, was, now, peers[one.id]) for one in there]
     _refuse([*rules.check_peers(now, ask, peers), *rules.check_identities(ask, moved)])
     for before, (after, identity) in zip(there, moved, strict=True):
-        if after == before:
+        if not connection_update.moves(before, after):
             continue
         connections.change(
             tx,

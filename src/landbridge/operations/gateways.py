@@ -24,6 +24,7 @@ class Shown:
     groups: int
     generation: int = 1
     short: bool = False
+    cautions: tuple[model.Caution, ...] = ()
 
     @property
     def etag(self) -> str:

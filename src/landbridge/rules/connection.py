@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import cast
 
 from landbridge import model
-from landbridge.rules import choices, fields, ipv4, policies, tunnel
+from landbridge.rules import choices, fields, ipv4, policies, policy_rules, tunnel
 
 STYLES = choices.Choice(("policy", "static", "bgp", "policy-template"), "static")
 HA_ROLES = choices.Choice(("master", "slave"), "master")
-RULE_LIMIT = 5
-RULE_INDEX = (0, 50)
+RULE_LIMIT = policy_rules.LIMIT
+RULE_INDEX = policy_rules.INDEX
 #: Blocks that are never a customer's network. The page names the first two, "such as".
 RESERVED = tuple(map(ipv4.block, model.RESERVED_NETS))
 PSK_SPECIALS = "~!@#$%^()-_+={ },./:;"
@@ -410,7 +410,7 @@ def complete(
         tunnel_peer_address=peer,
         enable_nqa=(ask.enable_nqa or False) if asked_style == "static" else None,
         enable_hub=ask.enable_hub,
-        policy_rules=_number(ask.policy_rules or _derive(ask, gateway)) if asked_style == "policy" else (),
+        policy_rules=_policy_rules(ask, gateway) if asked_style == "policy" else (),
         ike_policy=policies.complete_ike(ask.ike_policy, both),
         ipsec_policy=policies.complete_ipsec(ask.ipsec_policy, gm=gateway.is_gm),
         ha_role="slave" if ask.ha_role == "slave" else "master",
@@ -419,7 +419,12 @@ def complete(
         tags=fields.tags(ask.tags),
         created_at=draws.now,
         updated_at=draws.now,
+        policy_rules_given=bool(ask.policy_rules) if asked_style == "policy" else None,
     )
+
+
+def _policy_rules(ask: model.AskConnection, gateway: model.VpnGateway) -> tuple[model.PolicyRule, ...]:
+    return policy_rules.number(ask.policy_rules or policy_rules.derive(gateway.local_subnets, ask.peer_subnets))
 
 
 def _tunnel_pair(ask: model.AskConnection, facts: Facts, draws: fields.Draws) -> tuple[str | None, str | None]:
@@ -434,26 +439,11 @@ def _tunnel_pair(ask: model.AskConnection, facts: Facts, draws: fields.Draws) ->
     return tunnel.addresses(next(b for b in draws.tunnel_blocks if b not in used))
 
 
-def _derive(ask: model.AskConnection, gateway: model.VpnGateway) -> tuple[model.AskPolicyRule, ...]:
-    return tuple(
-        model.AskPolicyRule(source=subnet, destinations=ask.peer_subnets or ()) for subnet in gateway.local_subnets
+def warnings(connection: model.Connection, abilities: model.Abilities) -> tuple[model.Caution, ...]:
+    """What the caller should know about a connection that is stored as asked. `abilities`: of the engine here."""
+    uncarried = model.uncarried(connection, abilities)
+    return (
+        *((uncarried,) if uncarried else ()),
+        *policies.warnings(connection.ike_policy, connection.ipsec_policy),
+        *policy_rules.uncovered_peers(connection),
     )
-
-
-def _number(rules: tuple[model.AskPolicyRule, ...]) -> tuple[model.PolicyRule, ...]:
-    """Rules without an index are numbered from 1 in their order, skipping the indexes that others have."""
-    given = {rule.index for rule in rules}
-    free = (n for n in range(1, RULE_INDEX[1] + 1) if n not in given)
-    return tuple(
-        model.PolicyRule(
-            index=next(free) if rule.index is None else rule.index,
-            source=rule.source or "",
-            destinations=rule.destinations or (),
-        )
-        for rule in rules
-    )
-
-
-def warnings(connection: model.Connection) -> tuple[model.Caution, ...]:
-    """What the caller should know about a connection that is carried out as asked."""
-    return tuple(policies.warnings(connection.ike_policy, connection.ipsec_policy))

@@ -1,6 +1,7 @@
 """Updating a connection: what an update asks of a connection becomes a whole request, and the rules of the create judge it.
 
-What is absent stays, at every depth; lists are replaced. What was a default follows what it defaults to, when that changes.
+What is absent stays, at every depth; lists are replaced. What was a default, or derived, follows what it comes from, when that
+changes.
 What was read may be sent back: an unchanged value is never a change. `docs/reference/connection-rules.md` has the rows.
 """
 
@@ -10,7 +11,7 @@ from typing import TypeVar
 
 from landbridge import model
 from landbridge.rules import connection as rules
-from landbridge.rules import fields, policies
+from landbridge.rules import fields, policies, policy_rules
 
 T = TypeVar("T")
 Identity = tuple[str | None, str | None]
@@ -22,9 +23,15 @@ def _or(asked: T | None, present: T) -> T:
 
 
 def merge(
-    change: model.AskConnection, connection: model.Connection, psk: model.Secret | None, ends: policies.Sides
+    change: model.AskConnection,
+    connection: model.Connection,
+    psk: model.Secret | None,
+    ends: policies.Sides,
+    local_subnets: tuple[str, ...],
 ) -> model.AskConnection:
-    """The request that would create the connection as it is to be. `ends` are its two ends as they are now."""
+    """The request that would create the connection as it is to be. `ends` are its two ends as they are now, `local_subnets`
+    its gateway's.
+    """
     local, peer = _tunnel_pair(change, connection)
     return model.AskConnection(
         name=_or(change.name, connection.name),
@@ -38,7 +45,7 @@ def merge(
         enable_nqa=_or(change.enable_nqa, connection.enable_nqa),
         enable_hub=_or(change.enable_hub, connection.enable_hub),
         psk=_or(change.psk, psk),
-        policy_rules=_policy_rules(change.policy_rules, connection.policy_rules),
+        policy_rules=_policy_rules(change.policy_rules, connection, local_subnets),
         ike_policy=_ike(change.ike_policy, connection.ike_policy, ends),
         ipsec_policy=_ipsec(change.ipsec_policy, connection.ipsec_policy),
         ha_role=connection.ha_role,
@@ -56,16 +63,12 @@ def _tunnel_pair(change: model.AskConnection, was: model.Connection) -> Identity
 
 
 def _policy_rules(
-    asked: tuple[model.AskPolicyRule, ...] | None, was: tuple[model.PolicyRule, ...]
+    given: tuple[model.AskPolicyRule, ...] | None, was: model.Connection, local_subnets: tuple[str, ...]
 ) -> tuple[model.AskPolicyRule, ...]:
-    """A rule without an index keeps that of its source: clients leave out an index of 0."""
-    if asked is None:
-        return tuple(model.AskPolicyRule(index=r.index, source=r.source, destinations=r.destinations) for r in was)
-    given = {rule.index for rule in asked}
-    known = {rule.source: rule.index for rule in was if rule.index not in given}
-    return tuple(
-        rule if rule.index is not None else replace(rule, index=known.pop(rule.source or "", None)) for rule in asked
-    )
+    """None at all where they are to be derived: as before, or because the request empties the list."""
+    present = policy_rules.asked(was.policy_rules)
+    wanted = present if given is None else tuple(policy_rules.with_indexes_of(was.policy_rules, given))
+    return () if wanted == present and policy_rules.are_derived(was, local_subnets) else wanted
 
 
 def _ike(asked: model.AskIkePolicy, was: model.IkePolicy, ends: policies.Sides) -> model.AskIkePolicy:
@@ -154,6 +157,7 @@ def complete(wish: model.AskConnection, facts: rules.Facts, connection: model.Co
     made = rules.complete(wish, facts, draws(connection), facts.gateway.gateway)
     return replace(
         made,
+        policy_rules=_rules_in_place(made, connection),
         enterprise_project_id=connection.enterprise_project_id,
         monitor_id=connection.monitor_id,
         tags=connection.tags,
@@ -161,6 +165,15 @@ def complete(wish: model.AskConnection, facts: rules.Facts, connection: model.Co
     )
 
 
+def _rules_in_place(made: model.Connection, was: model.Connection) -> tuple[model.PolicyRule, ...]:
+    """Derived anew, a rule keeps the index of its source."""
+    if made.policy_rules_given is not False:
+        return made.policy_rules
+    unnumbered = (model.AskPolicyRule(source=r.source, destinations=r.destinations) for r in made.policy_rules)
+    return policy_rules.number(policy_rules.with_indexes_of(was.policy_rules, unnumbered))
+
+
 def moves(was: model.Connection, now: model.Connection) -> bool:
     """Whether an engine has something to do. A name and what is only told back are no business of its."""
-    return replace(was, name=now.name, enable_hub=now.enable_hub) != now
+    same = replace(was, name=now.name, enable_hub=now.enable_hub, policy_rules_given=now.policy_rules_given)
+    return same != now

@@ -205,11 +205,14 @@ def moves(was: model.VpnGateway, now: model.VpnGateway) -> bool:
 def rehomed(
     connection: model.Connection, was: model.VpnGateway, now: model.VpnGateway, peer: model.CustomerGateway
 ) -> tuple[model.Connection, str]:
-    """The connection on the endpoint's new EIP, and its identity on the wire. A local id that was the address follows."""
+    """The connection on its gateway as it is now, and its identity on the wire. The endpoint, a local id that was its address
+    and rules that were derived follow.
+    """
     present = model.AskConnection(gateway_endpoint=connection.gateway_endpoint)
     ends = connection_rules.sides(present, _connection_facts(was, peer))
-    asked = connection_update.merge(model.AskConnection(), connection, None, ends)
-    wish = replace(asked, gateway_endpoint=now.endpoints[connection.endpoint - 1].eip_id)
+    asked = connection_update.merge(model.AskConnection(), connection, None, ends, was.local_subnets)
+    before, after = (each.endpoints[connection.endpoint - 1] for each in (was, now))
+    wish = asked if after == before else replace(asked, gateway_endpoint=after.eip_id)
     facts = _connection_facts(now, peer)
     return connection_update.complete(wish, facts, connection), connection_rules.identity(wish, facts)
 

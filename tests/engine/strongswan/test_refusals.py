@@ -20,9 +20,9 @@ def test_other_styles_are_not_carried_yet(style: str):
 
 
 def test_a_gm_gateway_has_no_data_plane():
-    wish = wishes.connection(ike_policy=wishes.ike_policy(dh_group=None))
+    wish = wishes.connection(ike_policy=wishes.ike_policy(dh_group=None, authentication_method="digital-envelope-v2"))
     desired = wishes.desired(wish, of=wishes.gateway(flavor="GM"))
-    assert refusing.refusals(desired, "userland") == {wish.id: refusing.NO_GM}
+    assert refusing.refusals(desired, "userland") == {wish.id: model.NO_GM}
 
 
 def test_without_a_psk_nothing_is_loaded():
@@ -41,7 +41,7 @@ def test_without_a_psk_nothing_is_loaded():
 )
 def test_a_default_route_is_refused(given: dict[str, Any]):
     wish = wishes.connection(**given)
-    assert refusing.refusals(wishes.desired(wish), "userland") == {wish.id: refusing.NO_DEFAULT_ROUTE}
+    assert refusing.refusals(wishes.desired(wish), "userland") == {wish.id: model.NO_DEFAULT_ROUTE}
 
 
 LEG = model.Network(id="vpc-1", bridge="vpc", address=sites.LEG)

@@ -163,8 +163,9 @@ def _report(
     one: model.DesiredConnection, tunnel: Tunnel | None, failure: str | None, now: datetime
 ) -> model.ConnectionObservation:
     blank = model.ConnectionObservation(connection_id=one.id, failure=failure, expected_children=1)
-    if one.connection.ike_policy.authentication_method == "digital-envelope-v2":
-        return replace(blank, applied_generation=one.generation, refused="no data plane carries SM2, SM3 and SM4")
+    uncarried = model.uncarried(one.connection, model.abilities_of("simulated", "userland"))
+    if uncarried is not None:
+        return replace(blank, applied_generation=one.generation, refused=uncarried.text)
     if failure is not None or tunnel is None or tunnel.generation != one.generation:
         return blank
     loaded = replace(blank, applied_generation=tunnel.generation, local_id=one.connection.ike_policy.local_id)

@@ -10,11 +10,9 @@ from dataclasses import dataclass
 from landbridge import model
 from landbridge.engine.strongswan import mapping, seen, selectors
 
-NO_GM = "no packaged IKE daemon carries SM2/SM3/SM4"
 NO_PSK = "the connection has no pre-shared key"
 NO_SUBNETS = "there is no local or no peer subnet to make a traffic selector of"
 NO_ROOM = "the userland data plane needs an address of its own in the local subnet {}, and it has none to spare"
-NO_DEFAULT_ROUTE = "the userland data plane carries no default route (0.0.0.0/0): it has one device for all tunnels"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +39,7 @@ def refusals(desired: model.DesiredGateway, plane: seen.Plane) -> dict[str, str]
     taken, known = _Taken({pair.remote.prefixlen for wanted in pairs.values() for pair in wanted}), _Identities()
     for wish in sorted(desired.connections, key=lambda wish: (wish.connection.created_at, wish.id)):
         wanted = pairs[wish.id]
-        reason = _refusal(desired, wish, wanted)
+        reason = _refusal(wish, wanted, plane)
         if plane == "userland":
             reason = reason or _userland_refusal(desired, wish, wanted) or taken.refusal(wanted)
         reason = reason or known.refusal(wish)
@@ -56,16 +54,14 @@ def refusals(desired: model.DesiredGateway, plane: seen.Plane) -> dict[str, str]
 def _pairs(
     desired: model.DesiredGateway, wish: model.DesiredConnection, plane: seen.Plane
 ) -> tuple[selectors.Pair, ...]:
-    return selectors.pairs(desired, wish, plane) if wish.connection.style in ("static", "policy") else ()
+    carries = model.abilities_of("strongswan", plane).styles
+    return selectors.pairs(desired, wish, plane) if wish.connection.style in carries else ()
 
 
-def _refusal(
-    desired: model.DesiredGateway, wish: model.DesiredConnection, wanted: tuple[selectors.Pair, ...]
-) -> str | None:
-    if desired.gateway.is_gm:
-        return NO_GM
-    if wish.connection.style not in ("static", "policy"):
-        return f"connections of style {wish.connection.style} are not carried by this engine yet"
+def _refusal(wish: model.DesiredConnection, wanted: tuple[selectors.Pair, ...], plane: seen.Plane) -> str | None:
+    uncarried = model.uncarried(wish.connection, model.abilities_of("strongswan", plane))
+    if uncarried is not None:
+        return uncarried.text
     if wish.psk is None:
         return NO_PSK
     return None if wanted else NO_SUBNETS
@@ -75,7 +71,7 @@ def _userland_refusal(
     desired: model.DesiredGateway, wish: model.DesiredConnection, wanted: tuple[selectors.Pair, ...]
 ) -> str | None:
     if any(pair.everything for pair in wanted):
-        return NO_DEFAULT_ROUTE
+        return model.NO_DEFAULT_ROUTE
     full = (net for net in selectors.uncovered(desired, wish) if _is_full(net, wish.connection))
     return next((NO_ROOM.format(net) for net in full), None)
 

@@ -1,0 +1,53 @@
+"""What an engine carries on its data plane, and why it does not carry a connection: said once, for answers, printed
+configurations and the engine itself. Pure.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from landbridge.model.connection import Connection
+from landbridge.model.findings import Caution
+
+EVERY_STYLE = frozenset({"policy", "static", "bgp", "policy-template"})
+NO_GM = "no packaged IKE daemon carries SM2/SM3/SM4"
+NO_DEFAULT_ROUTE = "the userland data plane carries no default route (0.0.0.0/0): it has one device for all tunnels"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Abilities:
+    """`styles` of connections that are carried; whether connections of GM gateways are, and a default route into a tunnel."""
+
+    styles: frozenset[str] = field(default=EVERY_STYLE)
+    gm: bool = True
+    default_route: bool = True
+
+
+def abilities_of(engine: str, plane: Literal["kernel", "userland"]) -> Abilities:
+    """Of an engine by its name. An API without an engine of its own (`none`) knows nothing against any connection."""
+    if engine == "strongswan":
+        return Abilities(styles=frozenset({"policy", "static"}), gm=False, default_route=plane == "kernel")
+    return Abilities(gm=engine != "simulated")
+
+
+def uncarried(connection: Connection, abilities: Abilities) -> Caution | None:
+    """Why an engine with these abilities does not carry the connection, whatever else its gateway has; None if it does.
+
+    `field` is the field of the request that decides it, `text` the engine's reason.
+    """
+    if connection.ike_policy.authentication_method == "digital-envelope-v2" and not abilities.gm:
+        return Caution("vgw_id", NO_GM)
+    if connection.style not in abilities.styles:
+        return Caution("style", f"connections of style {connection.style} are not carried by this engine yet")
+    if not abilities.default_route:
+        return _default_route(connection)
+    return None
+
+
+def _default_route(connection: Connection) -> Caution | None:
+    if connection.style == "policy":
+        places = [
+            ("policy_rules", subnet) for rule in connection.policy_rules for subnet in (rule.source, *rule.destinations)
+        ]
+    else:
+        places = [("peer_subnets", subnet) for subnet in connection.peer_subnets or ()]
+    return next((Caution(place, NO_DEFAULT_ROUTE) for place, subnet in places if subnet.endswith("/0")), None)
