@@ -67,3 +67,8 @@ def all_up(observation: model.Observation) -> bool:
         shown.refused or (shown.expected_children and len(shown.children) >= shown.expected_children)
         for shown in observation.connections
     )
+
+
+def all_up_as_wished(observation: model.Observation) -> bool:
+    """Also when other SAs were up before: what is up is of the present configuration."""
+    return all_up(observation) and all(one.refused or one.applied_generation for one in observation.connections)

@@ -1,5 +1,6 @@
 """strongSwan's text is used as it is printed: the tunnel comes up and carries traffic, whoever starts it."""
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -46,9 +47,10 @@ class Bench:
     def has_one_ike_sa(self) -> bool:
         return self.device.swanctl("--list-sas").count("ESTABLISHED") == 1
 
-    def up(self, wish: model.DesiredConnection) -> model.ConnectionObservation:
+    def up(self, wish: model.DesiredConnection, *, seconds: float = 30) -> model.ConnectionObservation:
+        """Up with its present configuration."""
         desired = wishes.desired(wish, network=self.network, of=self.gateway)
-        [seen] = turns.until(self.engine, self.gateway.id, desired, turns.all_up).connections
+        [seen] = turns.until(self.engine, self.gateway.id, desired, turns.all_up_as_wished, seconds=seconds).connections
         return seen
 
 
@@ -102,6 +104,32 @@ def test_a_device_without_an_address_that_has_a_name(bench: Bench, cgw: Any, pol
     seen = bench.up(wish)
     assert seen.peer_id == "a@branch=1,#x"
     assert sites.ping(bench.world.vpc_host, HOST)
+
+
+@pytest.mark.parametrize(
+    "policy", [pytest.param(AGGRESSIVE, id="v1-aggressive"), pytest.param(wishes.ike_policy(**NAMES), id="v2")]
+)
+def test_a_device_without_an_address_comes_back_after_every_reset(bench: Bench, cgw: Any, policy: model.IkePolicy):
+    """Without any traffic: nothing but the gateway's DELETE tells it."""
+    wish = wishes.connection(None, ike_policy=policy, peer_subnets=(sites.LAN, SECOND_LAN))
+    bench.device.load_text(bench.printed(wish, cgw(id_type="fqdn", id_value="a@branch=1,#x")))
+    bench.up(wish)
+    for resets in (1, 2, 3):
+        wish = dataclasses.replace(wish, resets=resets)
+        seen = bench.up(wish, seconds=60)
+        assert len(seen.children) == 2
+    sites.wait_for(bench.has_one_ike_sa, "one IKE SA, not one for each reset")
+    assert sites.ping(bench.world.vpc_host, SECOND_HOST)
+
+
+def test_a_device_without_an_address_comes_back_after_an_engine_stop(bench: Bench, cgw: Any):
+    """It asks for an IKE_SA while nobody is there, and asks again."""
+    wish = wishes.connection(None, ike_policy=wishes.ike_policy(**NAMES))
+    bench.device.load_text(bench.printed(wish, cgw(id_type="fqdn", id_value="a@branch=1,#x")))
+    bench.up(wish)
+    bench.engine.stop_all()
+    sites.wait_for(lambda: "retransmit 1 of request" in bench.device.log(), "the device to ask again", seconds=30)
+    assert len(bench.up(wish, seconds=90).children) == 1
 
 
 def test_the_inner_addresses_answer_a_probe(bench: Bench, cgw: Any):

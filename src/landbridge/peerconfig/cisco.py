@@ -167,6 +167,13 @@ def _limits(side: Side) -> Iterator[model.Violation]:
 
 def _notes(side: Side) -> Iterator[str]:
     yield f"if Tunnel{side.number} is taken, choose another number in all lines."
+    if side.dials and not side.routed:
+        yield (
+            "the gateway cannot dial, and traffic of this side starts the tunnel. For each pair, with a number of its own, a LAN"
+            " address of the router and a host behind the gateway:"
+            f" ip sla {side.number} / icmp-echo <HOST> source-ip <LAN-ADDRESS> / frequency 10 / exit /"
+            f" ip sla schedule {side.number} life forever start-time now"
+        )
     weak = {side.ike.dh_group, side.ipsec.pfs, side.ike.encryption_algorithm, side.ike.authentication_algorithm}
     if weak & {"group1", "group2", "group5", "3des", "md5"}:
         yield "from 17.11 on IOS-XE refuses 3DES, MD5 and groups 1, 2 and 5 unless compliance shield is off."

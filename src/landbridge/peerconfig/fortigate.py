@@ -78,6 +78,7 @@ def _phase2(side: Side, device: Net, gateway: Net) -> list[str]:
         *pfs,
         f"set keylifeseconds {clamp(policy.lifetime_seconds, _LIFETIME)}",
         "set auto-negotiate enable",
+        *(["set keepalive enable"] if side.dials else []),
         f"set src-subnet {_masked(device)}",
         f"set dst-subnet {_masked(gateway)}",
     ]

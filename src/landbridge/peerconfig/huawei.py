@@ -137,11 +137,20 @@ def _by_policy(side: Side) -> list[str]:
         f"ipsec policy {side.tag} 10 isakmp",
         f" security acl {3000 + side.number % 1000}",
         *_protection(side),
+        *([" sa trigger-mode auto"] if side.dials else []),
         " quit",
         "interface <WAN-INTERFACE>",
         f" ipsec policy {side.tag}",
         " quit",
+        *_inner(side),
     ]
+
+
+def _inner(side: Side) -> list[str]:
+    """Without a tunnel interface nothing else has the address that the gateway probes."""
+    if not side.probed or side.device_inner is None:
+        return []
+    return [f"interface LoopBack{side.number}", f" ip address {side.device_inner.ip} 255.255.255.255", " quit"]
 
 
 def _wild(net: Net) -> str:

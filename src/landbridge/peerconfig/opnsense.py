@@ -68,6 +68,7 @@ def _child(side: Side, pair: Pair) -> Iterator[tuple[str, str]]:
     if side.routed:
         yield "Reqid", str(side.number)
     yield "Start action", "Start"
+    yield "Close action", "Start" if side.dials else "None"
     yield "DPD action", "Restart"
     yield "ESP proposals", "-".join(parts)
     yield "Local", str(pair.device)
@@ -77,6 +78,8 @@ def _child(side: Side, pair: Pair) -> Iterator[tuple[str, str]]:
 
 def _routing(side: Side) -> Iterator[worksheet.Page]:
     if not side.routed:
+        if side.probed:
+            yield "Interfaces > Virtual IPs > Settings > Add", _inner(side)
         return
     inner = side.gateway_inner.ip if side.gateway_inner else None
     yield (
@@ -93,6 +96,12 @@ def _routing(side: Side) -> Iterator[worksheet.Page]:
         yield "Routing > BGP (plugin os-frr)", pfsense.bgp(side)
         return
     yield "System > Routes > Configuration", [(str(net), f"via {inner}") for net in side.gateway_subnets]
+
+
+def _inner(side: Side) -> list[tuple[str, str]]:
+    """Without a tunnel interface nothing else has the address that the gateway probes."""
+    inner = side.device_inner
+    return [("Mode", "IP Alias"), ("Interface", "Loopback"), ("Network / Address", f"{inner.ip if inner else ''}/32")]
 
 
 def _notes(side: Side) -> Iterator[str]:

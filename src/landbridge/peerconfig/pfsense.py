@@ -39,6 +39,9 @@ def _phase1(side: Side) -> Iterator[tuple[str, str]]:
     yield "DH Group", _GROUPS[policy.dh_group or ""]
     yield "Life Time", str(policy.lifetime_seconds)
     yield "Child SA Start Action", "Initiate at start"
+    yield "Child SA Close Action", "Restart/Reconnect" if side.dials else "Default"
+    if policy.version == "v2" and len(side.selectors) > 1:
+        yield "Split connections", "on"
     yield "NAT Traversal", "Auto"
     yield "Dead Peer Detection", "on"
     yield "Delay", str(policy.dpd.interval)
@@ -59,10 +62,14 @@ def _phase2(side: Side, pair: Pair) -> Iterator[tuple[str, str]]:
         yield "Hash Algorithms", _AUTHENTICATION[policy.authentication_algorithm]
     yield "PFS key group", _GROUPS.get(policy.pfs or "", "off")
     yield "Life Time", str(policy.lifetime_seconds)
+    if side.dials:
+        yield "Keep Alive", "on (Enable periodic keep alive check)"
 
 
 def _routing(side: Side) -> Iterator[worksheet.Page]:
     if not side.routed:
+        if side.probed:
+            yield "Firewall > Virtual IPs > Add", _inner(side)
         return
     gateway = f"{side.tag}, {side.gateway_inner and side.gateway_inner.ip}"
     yield "Interfaces > Assignments", [("Add", "the ipsec interface of this tunnel"), ("Enable", "on")]
@@ -70,6 +77,12 @@ def _routing(side: Side) -> Iterator[worksheet.Page]:
         yield "Services > FRR > BGP (package frr)", bgp(side)
         return
     yield "System > Routing > Static Routes", [(str(net), f"via {gateway}") for net in side.gateway_subnets]
+
+
+def _inner(side: Side) -> list[tuple[str, str]]:
+    """Without a tunnel interface nothing else has the address that the gateway probes."""
+    inner = side.device_inner
+    return [("Type", "IP Alias"), ("Interface", "Localhost"), ("Address", f"{inner.ip if inner else ''}/32")]
 
 
 def bgp(side: Side) -> list[tuple[str, str]]:

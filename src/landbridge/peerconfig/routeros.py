@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from landbridge.peerconfig.device import PRINTABLE, Abilities, Device, Family, Part, keyed, lines
-from landbridge.peerconfig.side import Identity, Side
+from landbridge.peerconfig.side import Identity, Interface, Side
 
 _IKE_ENCRYPTION = {"aes-128": "aes-128", "aes-192": "aes-192", "aes-256": "aes-256", "3des": "3des"}
 _ESP_ENCRYPTION = {
@@ -32,7 +32,7 @@ _EXCHANGE = {"v2": "ike2", "v1 main": "main", "v1 aggressive": "aggressive"}
 
 def write(side: Side) -> list[Part]:
     """The identity is one command with the PSK in it: without a PSK RouterOS would take the empty one, so all of it is a comment."""
-    tag = side.tag
+    tag, inner = side.tag, side.device_inner
     content = lines(
         f"/ip ipsec profile add name={tag} {_profile(side)}",
         f"/ip ipsec proposal add name={tag} {_proposal(side)}",
@@ -55,8 +55,14 @@ def write(side: Side) -> list[Part]:
             f" src-address={pair.device} dst-address={pair.gateway}"
             for pair in side.pairs
         ),
+        *([f"/interface bridge add name={tag}", _address(tag, inner)] if side.probed and inner else []),
     )
     return [Part(f"{tag}.rsc", content)]
+
+
+def _address(tag: str, inner: Interface) -> str:
+    """On a bridge without ports, which is a loopback: plain IPsec has no interface to have the address that the gateway probes."""
+    return f"/ip address add interface={tag} address={inner.ip}/32"
 
 
 def _profile(side: Side) -> str:
@@ -100,8 +106,12 @@ def _quoted(text: str) -> str:
 
 def _notes(side: Side) -> Iterator[str]:
     yield "the srcnat rules must stand above the masquerade rule: move them there."
-    if side.probed:
-        yield f"the gateway probes {side.device_inner}: give the router that address, e.g. on a bridge without ports."
+    if side.dials:
+        yield (
+            "the gateway cannot dial, and traffic of this side starts the tunnel. For each pair, with a LAN address of the router"
+            f' and a host behind the gateway: /system scheduler add name={side.tag} interval=10s on-event="/ping <HOST>'
+            ' src-address=<LAN-ADDRESS> count=1"'
+        )
 
 
 FAMILY = Family(

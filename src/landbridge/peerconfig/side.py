@@ -43,7 +43,8 @@ class Side:
 
     `pairs` are the selectors of everything that the tunnel carries, none for bgp. `plane` is what carries the gateway's end: the
     kernel plane offers 0.0.0.0/0 for a static connection, the userland plane exactly the pairs. `inner` addresses are None
-    where there is no tunnel interface. `standby`: the second tunnel of an active-standby pair, whose routes come second.
+    where there is no tunnel interface. `standby`: the second tunnel of an active-standby pair, whose routes come second. `widened`:
+    the gateway asks for 0.0.0.0/0 in place of the pairs, also where the device has pairs.
     """
 
     connection_id: str
@@ -65,6 +66,7 @@ class Side:
     ike: model.IkePolicy
     ipsec: model.IpsecPolicy
     standby: bool
+    widened: bool
     psk: model.Secret | None
 
     def __post_init__(self) -> None:
@@ -95,6 +97,11 @@ class Side:
         """Whether both ends offer 0.0.0.0/0 and routes decide. A route-based device is narrowed by the userland plane, so with
         that one a static connection is pairs."""
         return self.style == "bgp" or (self.style == "static" and self.plane == "kernel")
+
+    @property
+    def dials(self) -> bool:
+        """Whether the device alone can start the tunnel: the gateway does not know its address."""
+        return self.device_address is None
 
     @property
     def selectors(self) -> tuple[Pair, ...]:
@@ -150,6 +157,7 @@ def side_of(
         ike=policy,
         ipsec=connection.ipsec_policy,
         standby=gateway.ha_mode == "active-standby" and connection.ha_role == "slave",
+        widened=connection.style == "static" and plane == "kernel",
         psk=psk,
     )
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from landbridge.peerconfig.device import PRINTABLE, Abilities, Device, Family, Part, indent, keyed, lines
-from landbridge.peerconfig.side import Identity, Pair, Side
+from landbridge.peerconfig.side import Identity, Side
 
 _ENCRYPTION = {
     "aes-128": "aes128",
@@ -33,7 +33,7 @@ def write(side: Side) -> list[Part]:
         f"  {side.tag} {{",
         indent(_connection(side), 4),
         "    children {",
-        *(indent(_child(side, number, pair), 6) for number, pair in enumerate(side.selectors, 1)),
+        *(indent(_child(side, number, *ends), 6) for number, ends in enumerate(_selectors(side), 1)),
         "    }",
         "  }",
         "}",
@@ -67,20 +67,41 @@ def _connection(side: Side) -> list[str]:
     ]
 
 
-def _child(side: Side, number: int, pair: Pair) -> list[str]:
+def _selectors(side: Side) -> list[tuple[str, str]]:
+    """What the device has, what the gateway has. A gateway that asks for 0.0.0.0/0 gets one CHILD_SA, so in IKEv2 that one has all
+    subnets; in IKEv1 a CHILD_SA has one pair.
+    """
+    if side.widened and side.ike.version == "v2":
+        ends = zip(*((str(pair.device), str(pair.gateway)) for pair in side.selectors), strict=True)
+        device, gateway = (",".join(dict.fromkeys(nets)) for nets in ends)
+        return [(device, gateway)]
+    return [(str(pair.device), str(pair.gateway)) for pair in side.selectors]
+
+
+def _child(side: Side, number: int, device: str, gateway: str) -> list[str]:
     """Rekeyed no earlier than the gateway does it, and given up later."""
     seconds = side.ipsec.lifetime_seconds
     return [
         f"{side.tag}-{number} {{",
-        f"  local_ts = {pair.device}",
-        f"  remote_ts = {pair.gateway}",
+        f"  local_ts = {device}",
+        f"  remote_ts = {gateway}",
         f"  esp_proposals = {_esp_proposal(side)}",
         f"  rekey_time = {seconds}s",
         f"  life_time = {seconds + max(seconds // 10, 10)}s",
         "  dpd_action = restart",
-        "  start_action = start",
+        *_starts(side),
         "}",
     ]
+
+
+def _starts(side: Side) -> list[str]:
+    """A device that dials in starts again after a DELETE of the gateway, and on traffic after any failure. Where the gateway dials
+    it must not: an IKE_SA that the gateway deletes as a double would be made again, and the older one deleted, for ever.
+    """
+    if side.dials:
+        return ["  start_action = trap|start", "  close_action = start"]
+    alone = side.widened and side.ike.version == "v1" and len(side.pairs) > 1
+    return [f"  start_action = {'trap|start' if alone else 'start'}"]
 
 
 def _ike_proposal(side: Side) -> str:
@@ -125,6 +146,10 @@ def _notes(side: Side) -> Iterator[str]:
         yield "if the gateway starts, charon needs i_dont_care_about_security_and_use_aggressive_mode_psk = yes."
     if side.probed and side.style != "bgp":
         yield f"the gateway probes {side.device_inner}: ip address add {side.device_inner} dev lo"
+    if side.dials:
+        yield "after an outage charon waits up to 76 s between two attempts: retransmit_limit = 10 in strongswan.conf makes it 10."
+    if "trap|start" in "".join(_starts(side)):
+        yield "before 5.9.6 write start_action = start in place of trap|start."
     if side.style == "bgp":
         yield f"first: ip link add xfrm{side.number} type xfrm dev <WAN> if_id {side.number}"
         yield f"then: ip address add {side.device_inner} dev xfrm{side.number}; ip link set xfrm{side.number} up"

@@ -30,7 +30,7 @@ def write(side: Side) -> list[Part]:
         f"set vpn ipsec authentication psk {side.tag} id '{_identity(side.gateway_identity)}'",
         keyed(side, "#", lambda psk: f"set vpn ipsec authentication psk {side.tag} secret '{psk}'"),
         *(f"set vpn ipsec site-to-site peer {side.tag} {rest}" for rest in _peer(side)),
-        _routing(side) if side.routed else None,
+        _routing(side) if side.routed else _inner(side),
         "commit",
         "save",
     )
@@ -44,7 +44,7 @@ def _ike_group(side: Side) -> Iterator[str]:
         yield f"mode {policy.negotiation_mode}"
     yield f"lifetime {clamp(policy.lifetime_seconds, _LIFETIME)}"
     yield "disable-mobike"
-    yield "close-action none"
+    yield f"close-action {'start' if side.dials else 'none'}"
     yield "dead-peer-detection action restart"
     yield f"dead-peer-detection interval {policy.dpd.interval}"
     yield f"dead-peer-detection timeout {side.dpd_patience}"
@@ -81,6 +81,13 @@ def _peer(side: Side) -> Iterator[str]:
     for number, pair in enumerate(side.pairs, 1):
         yield f"tunnel {number} local prefix {pair.device}"
         yield f"tunnel {number} remote prefix {pair.gateway}"
+
+
+def _inner(side: Side) -> list[str]:
+    """Without a tunnel interface nothing else has the address that the gateway probes."""
+    if not side.probed or side.device_inner is None:
+        return []
+    return [f"set interfaces dummy dum{side.number} address {side.device_inner.ip}/32"]
 
 
 def _routing(side: Side) -> list[str]:
