@@ -15,7 +15,7 @@ import socket
 import sys
 import tomllib
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -83,7 +83,7 @@ def _check_complete(path: Path) -> None:
     if left and not (path / DATABASE).exists():
         raise errors.ConfigError(
             f"{path / DATABASE}: is missing, and {' and '.join(left)} beside it are of an earlier start"
-            " (put it back, or begin anew with an empty folder)"
+            " (put it back; or `landbridge engine stop`, which asks first, and begin anew with an empty folder)"
         )
 
 
@@ -399,16 +399,21 @@ def _write_private(path: Path, words: dict[str, str]) -> None:
     vault.sync_folder(path.parent)
 
 
-def stop_engine(settings: config.Settings) -> list[str]:
-    """Takes down all that the engine made for this data folder; gives the ids of the gateways. Raises ConfigError."""
+def stop_engine(settings: config.Settings, agree: Callable[[Sequence[str], Sequence[str]], bool]) -> int:
+    """Takes down all that the engine made for this data folder, also when the folder is gone; gives how much that was.
+
+    `agree` is asked before: it is given the ids of gateways, and what is left of gateways whose folders are gone. Raises ConfigError.
+    """
     from landbridge.engine.strongswan.engine import StrongSwan  # noqa: PLC0415
 
-    path = data_folder.find(settings)
-    with _alone(path):
+    path = Path(settings.serve.data).absolute()
+    with _alone(path) if path.is_dir() else contextlib.nullcontext():
         try:
             engine = StrongSwan(path, load_site(settings), stopping=True)
-            stopped = sorted(engine.gateways())
+            gateways_there, left = sorted(engine.gateways()), [str(one) for one in engine.strays()]
+            if not agree(gateways_there, left):
+                return 0
             engine.stop_all()
         except (base.EngineUnavailable, base.StepFailed) as error:
             raise errors.ConfigError(str(error)) from None
-    return stopped
+    return len(gateways_there) + len(left)

@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from landbridge import __version__, bootstrap, config, errors
 from landbridge.cli import data_folder, database, install, log, loop
@@ -85,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     stop = _verb(of_engine, "stop", "take down all that the engine made for this data folder", _stop_engine)
     stop.add_argument("--site", metavar="FILE", help="the site file that the service ran with")
+    stop.add_argument("--yes", action="store_true", help="ask nothing")
     for name, command, text in (
         ("pause", loop.pause, "let the agent watch and change nothing, until `resume`"),
         ("resume", loop.resume, "let the agent act again"),
@@ -144,9 +146,29 @@ def _list_projects(settings: config.Settings, _: argparse.Namespace) -> None:
             print(f"{project_id}  {name}")
 
 
-def _stop_engine(settings: config.Settings, _: argparse.Namespace) -> None:
-    stopped = bootstrap.stop_engine(settings)
-    print(f"took down {len(stopped)} gateways")
+def _stop_engine(settings: config.Settings, given: argparse.Namespace) -> None:
+    stopped = bootstrap.stop_engine(settings, lambda *found: given.yes or _agrees(*found))
+    if not stopped and not Path(settings.serve.data).is_dir():
+        raise errors.ConfigError(
+            f"{settings.serve.data}: no such data folder (--data names it), and nothing of it is here"
+        )
+    print(f"took down {stopped} gateways")
+
+
+def _agrees(gateways: Sequence[str], left: Sequence[str]) -> bool:
+    """A person is asked. A script that does not say --yes may take down gateways, but nothing whose folder is gone."""
+    for one in (*(f"gateway {gateway_id}" for gateway_id in gateways), *(f"{one}, its folder is gone" for one in left)):
+        print(one)
+    if sys.stdin.isatty():
+        return not (gateways or left) or input("Take them down? Their tunnels end. [y/N] ").strip().lower() in (
+            "y",
+            "yes",
+        )
+    if left:
+        raise errors.ConfigError(
+            "nothing was taken down: folders of gateways are gone (--yes takes down what is left too)"
+        )
+    return True
 
 
 def _check_config(settings: config.Settings, _: argparse.Namespace) -> None:

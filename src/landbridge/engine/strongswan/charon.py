@@ -16,6 +16,7 @@ import socket
 import struct
 import subprocess
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -271,7 +272,12 @@ def _end_lost(namespace: str) -> None:
     """Charons whose socket somebody took away: beside them another one would hear nothing. The namespace is ours, and they are."""
     command = ["ip", "netns", "pids", namespace]
     done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
-    for pid in map(int, done.stdout.split()):
+    end(map(int, done.stdout.split()))
+
+
+def end(pids: Iterable[int]) -> None:
+    """Those among them that are charons. Raises OSError for one that does not stop."""
+    for pid in pids:
         with contextlib.suppress(ProcessLookupError):
             process = os.pidfd_open(pid)
             if is_charon(pid):  # after the pidfd: it is this process or none

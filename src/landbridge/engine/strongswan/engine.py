@@ -5,6 +5,7 @@ object on the same folder behaves like the old one. Its memory (log lines, what 
 """
 
 import contextlib
+import dataclasses
 import os
 import re
 import shutil
@@ -36,6 +37,7 @@ from landbridge.engine.strongswan import (
     reporting,
     seen,
     steps,
+    strays,
     talking,
     watching,
     xfrm,
@@ -262,6 +264,7 @@ class StrongSwan:
                 self._mark(folder, gateway_id)
             case steps.AddNamespace():
                 namespace.add(name)
+                strays.sign(name, folder)
             case steps.SetGuard(table):
                 namespace.inside(name, lambda _: firewall.load(table))
             case steps.LayWan(kind, router):
@@ -296,9 +299,7 @@ class StrongSwan:
         marks.check(folder, gateway_id)
         name = names.namespace(gateway_id)
         if namespace.exists(name):
-            raise OSError(
-                f"the network namespace {name} is there and not ours; if nobody uses it: ip netns delete {name}"
-            )
+            raise OSError(_not_ours(name))
         marks.write(folder, gateway_id)
 
     def _start(self, gateway_id: str, plane: seen.Plane, restarts: int) -> None:
@@ -332,22 +333,53 @@ class StrongSwan:
         finally:
             self._watcher = None
 
+    def strays(self) -> list[strays.Stray]:
+        """What this data folder has on this machine without a gateway's folder: somebody deleted that."""
+        return strays.find(self._folder)
+
     def stop_all(self) -> None:
         """Takes down everything that this data folder has on this machine. A gateway that cannot be taken down keeps no other
         one up; at the end StepFailed names all of them.
         """
-        failures = []
-        for gateway_id in sorted(self.gateways()):
-            try:
-                self._stop(gateway_id)
-            except base.StepFailed as error:
-                failures.append(f"gateway {gateway_id}: {error}")
+        failures = [
+            *_failures("gateway", sorted(self.gateways()), self._stop),
+            *_failures("what is left of", [one.name for one in self.strays()], self._stop_stray),
+        ]
         if failures:
             raise base.StepFailed("; ".join(failures))
 
     def _stop(self, gateway_id: str) -> None:
         for step in self.plan(gateway_id, None, self.observe(gateway_id)):
             self.apply(gateway_id, step)
+
+    def _stop_stray(self, name: str) -> None:
+        """Of a gateway without a folder only the beginning of its id is known, which names all that it has."""
+        with _operators_words():
+            for stray in self.strays():
+                if stray.name == name:
+                    charon.end(stray.charons)
+        found = dataclasses.replace(self.observe(name), folder=True, alive=False)
+        for step in self.plan(name, None, found):
+            if not isinstance(step, steps.RemoveFolder):
+                self.apply(name, step)
+
+
+def _failures(what: str, which: Sequence[str], stop: Callable[[str], None]) -> Iterator[str]:
+    for one in which:
+        try:
+            stop(one)
+        except base.StepFailed as error:
+            yield f"{what} {one}: {error}"
+
+
+def _not_ours(name: str) -> str:
+    """Never with advice that would take down what lives there."""
+    folder = strays.owner(name)
+    if folder is not None:
+        return f"the network namespace {name} is of another data folder, {folder.parent.parent}, and left alone"
+    return (
+        f"the network namespace {name} is there and not ours, and left alone (`ip netns pids {name}` tells who uses it)"
+    )
 
 
 def _settle(talk: talking.Talk, course: base.Course) -> None:

@@ -1,0 +1,99 @@
+"""Whose a network namespace or a charon on this machine is, asked of itself: also where the folder that would say so is gone.
+
+A namespace says it by the alias of its `lo`, which goes with the namespace alone; a charon by the configuration that it was started
+with. It may not change anything but that alias. Invariant: what says nothing is nobody's, and never ours.
+"""
+
+import contextlib
+import os
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pyroute2.netlink.exceptions import NetlinkError
+
+from landbridge.engine.strongswan import charon, marks, names, namespace
+
+_ALIAS = "landbridge "
+_LO = 1
+_PREFIX = names.namespace("")
+_NAME = re.compile(r"[0-9a-f]{12}")
+_CONFIGURATION = b"STRONGSWAN_CONF="
+
+
+@dataclass(frozen=True, slots=True)
+class Stray:
+    """What is left of a gateway without its folder. `name` is what its namespace, links and tables are called by."""
+
+    name: str
+    charons: tuple[int, ...] = ()
+
+    def __str__(self) -> str:
+        runs = "".join(f", its charon {pid} runs" for pid in self.charons)
+        return f"network namespace {_PREFIX}{self.name}{runs}"
+
+
+def sign(name: str, folder: Path) -> None:
+    """Writes into a gateway's namespace which folder it belongs to."""
+    namespace.inside(name, lambda ip: ip.link("set", index=_LO, ifalias=f"{_ALIAS}{folder}"))
+
+
+def find(engine: Path) -> list[Stray]:
+    """Of the folder `engine` of a data folder: what has no gateway's mark there any more."""
+    marked = {folder.name for folder in marks.find(engine).values()}
+    found: defaultdict[str, list[int]] = defaultdict(list)
+    for pid, folder in _charons().items():
+        found[folder.name if folder.parent.resolve() == engine else ""].append(pid)
+    for path in namespace.RUN.glob(f"{_PREFIX}*"):
+        if _signed(path.name) == engine / path.name.removeprefix(_PREFIX):
+            found.setdefault(path.name.removeprefix(_PREFIX), [])
+    return [
+        Stray(name, tuple(sorted(found[name])))
+        for name in sorted(found)
+        if _NAME.fullmatch(name) and name not in marked
+    ]
+
+
+def owner(name: str) -> Path | None:
+    """The gateway's folder that a namespace belongs to. None when nobody says."""
+    if (signed := _signed(name)) is not None:
+        return signed
+    with contextlib.suppress(OSError):
+        here = (namespace.RUN / name).stat().st_ino
+        for pid, folder in _charons().items():
+            if Path(f"/proc/{pid}/ns/net").stat().st_ino == here:
+                return folder
+    return None
+
+
+def _signed(name: str) -> Path | None:
+    if not namespace.exists(name):
+        return None
+    with contextlib.suppress(OSError, NetlinkError):
+        alias = str(namespace.inside(name, _alias) or "")
+        return Path(alias.removeprefix(_ALIAS)) if alias.startswith(_ALIAS) else None
+    return None
+
+
+def _alias(ip: Any) -> Any:
+    return ip.get_links(_LO)[0].get_attr("IFLA_IFALIAS")
+
+
+def _charons() -> dict[int, Path]:
+    """Every charon of this machine that was started in this way: pid -> folder of its gateway."""
+    found = {}
+    for process in Path("/proc").glob("[0-9]*"):
+        pid = int(process.name)
+        if charon.is_charon(pid) and (folder := _started_from(pid)) is not None:
+            found[pid] = folder
+    return found
+
+
+def _started_from(pid: int) -> Path | None:
+    with contextlib.suppress(OSError):
+        for variable in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
+            if variable.startswith(_CONFIGURATION):
+                return Path(os.fsdecode(variable.removeprefix(_CONFIGURATION))).parent
+    return None
