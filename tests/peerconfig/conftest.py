@@ -18,6 +18,7 @@ def make_side(
     peer: model.CustomerGateway | None = None,
     gateway: model.VpnGateway | None = None,
     plane: peerconfig.Plane = "userland",
+    abilities: model.Abilities | None = None,
     **given: Any,
 ) -> peerconfig.Side:
     """`given` are fields of the connection; the ids default to the addresses, as the rules have it."""
@@ -30,6 +31,7 @@ def make_side(
         network=model.Network(id="vpc-1"),
         plane=plane,
         psk=model.Secret(psk) if psk is not None else None,
+        abilities=abilities,
     )
 
 

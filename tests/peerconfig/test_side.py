@@ -91,3 +91,23 @@ def test_a_subnet_that_is_none_stops_everything(side: Any, bad: str):
 def test_a_printed_side_shows_no_psk(side: Any):
     assert wishes.PSK not in repr(side())
     assert wishes.PSK not in repr(peerconfig.render(peerconfig.devices()[0], side()))
+
+
+@pytest.mark.parametrize(
+    ("given", "engine", "reason"),
+    [
+        pytest.param({"style": "bgp"}, "strongswan", "style bgp are not carried", id="style"),
+        pytest.param({"peer_subnets": ("0.0.0.0/0",)}, "strongswan", "no default route", id="default route"),
+        pytest.param({}, "strongswan", None, id="carried"),
+        pytest.param({"style": "bgp"}, "none", None, id="an engine elsewhere"),
+    ],
+)
+def test_the_text_begins_with_why_the_gateway_does_not_bring_it_up(
+    side: Any, given: dict[str, Any], engine: str, reason: str | None
+):
+    device = peerconfig.find("vyos")
+    assert device is not None
+    made = side(**given, abilities=model.abilities_of(engine, "userland"))
+    header = str(peerconfig.render(device, made)).split("\n\n")[0]
+    assert ("# CAUTION: the gateway does not bring this connection up:" in header) == (reason is not None)
+    assert (reason or "") in header

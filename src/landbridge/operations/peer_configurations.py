@@ -51,6 +51,7 @@ def _text(
         network=call.service.site.network(network_id) or model.Network(id=network_id),
         plane=call.service.plane,
         psk=connection_operations.psk(tx, call, connection) if with_psk else None,
+        abilities=call.service.abilities,
     )
     return peerconfig.render(device, side)
 

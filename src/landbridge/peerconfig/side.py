@@ -44,7 +44,8 @@ class Side:
     `pairs` are the selectors of everything that the tunnel carries, none for bgp. `plane` is what carries the gateway's end: the
     kernel plane offers 0.0.0.0/0 for a static connection, the userland plane exactly the pairs. `inner` addresses are None
     where there is no tunnel interface. `standby`: the second tunnel of an active-standby pair, whose routes come second. `widened`:
-    the gateway asks for 0.0.0.0/0 in place of the pairs, also where the device has pairs.
+    the gateway asks for 0.0.0.0/0 in place of the pairs, also where the device has pairs. `uncarried`: why the gateway's engine does
+    not carry the connection, if it does not.
     """
 
     connection_id: str
@@ -67,6 +68,7 @@ class Side:
     ipsec: model.IpsecPolicy
     standby: bool
     widened: bool
+    uncarried: str | None
     psk: model.Secret | None
 
     def __post_init__(self) -> None:
@@ -125,12 +127,16 @@ def side_of(
     network: model.Network,
     plane: Plane,
     psk: model.Secret | None = None,
+    abilities: model.Abilities | None = None,
 ) -> Side:
-    """The device's view. `network` gives the local side of a gateway that names no subnets (er). Without `psk` none is printed."""
+    """The device's view. `network` gives the local side of a gateway that names no subnets (er). Without `psk` none is printed.
+    `abilities` are those of the gateway's engine; without them it carries everything.
+    """
     policy = connection.ike_policy
     endpoint = gateway.endpoints[connection.endpoint - 1]
     local = gateway.local_subnets or ((network.cidr,) if network.cidr else ())
     inner = connection.tunnel_local_address, connection.tunnel_peer_address
+    caution = model.uncarried(connection, abilities) if abilities else None
     return Side(
         connection_id=connection.id,
         name=connection.name,
@@ -158,6 +164,7 @@ def side_of(
         ipsec=connection.ipsec_policy,
         standby=gateway.ha_mode == "active-standby" and connection.ha_role == "slave",
         widened=connection.style == "static" and plane == "kernel",
+        uncarried=caution.text if caution else None,
         psk=psk,
     )
 
