@@ -16,20 +16,29 @@ def _shown(api: Any, connection: Any) -> Any:
     return api.get(f"vpn-connection/{connection['id']}")["vpn_connection"]
 
 
+@pytest.mark.parametrize("endpoint", ["eip1", "eip2"])
 @pytest.mark.parametrize("style", ["static", "policy", "bgp"])
-def test_a_monitor_is_there_at_once(api: Any, style: str):
-    connection = api.connection(api.gateway(), style=style, tunnel_local_address="169.254.9.1/30")
+def test_a_monitor_is_there_at_once(api: Any, style: str, endpoint: str):
+    gateway, peer = api.gateway(), api.customer_gateway()
+    connection = api.connection(gateway, peer, style=style, vgw_ip=gateway[endpoint]["id"])
     made = _create(api, connection["id"])
     assert made == {
         "id": made["id"],
         "vpn_connection_id": connection["id"],
         "type": "gateway",
-        "source_ip": "169.254.9.1",
-        "destination_ip": "169.254.9.2",
+        "source_ip": gateway[endpoint]["ip_address"],
+        "destination_ip": peer["id_value"],
         "proto_type": "icmp",
     }
     assert api.get(f"{PATH}/{made['id'].upper()}")["connection_monitor"] == made | {"status": "ACTIVE"}
     assert _shown(api, connection)["connection_monitor_id"] == made["id"]
+
+
+def test_the_monitor_of_a_device_without_an_address_has_no_destination(api: Any):
+    peer = api.customer_gateway(id_type="fqdn", id_value="branch.example")
+    connection = api.connection(api.gateway(), peer, enable_health_check=True)
+    (listed,) = api.get(PATH)["connection_monitors"]
+    assert (listed["id"], "destination_ip" in listed) == (connection["connection_monitor_id"], False)
 
 
 def test_a_second_monitor_is_refused_with_the_published_code(api: Any):
@@ -59,10 +68,10 @@ def test_a_wrong_request_names_its_field(api: Any, body: Any):
     assert set(api.refused(PATH, "connection_monitor", body)) == {"vpn_connection_id"}
 
 
-def test_a_style_without_tunnel_addresses_takes_none(api: Any):
+def test_a_style_without_a_device_of_its_own_takes_none(api: Any):
     connection = api.connection(api.gateway(), style="policy-template")
     found = api.refused(PATH, "connection_monitor", {"vpn_connection_id": connection["id"]})
-    assert "has no tunnel addresses" in found["vpn_connection_id"]
+    assert "has no device of its own" in found["vpn_connection_id"]
 
 
 def test_a_deleted_monitor_is_404_at_once_and_may_come_again(api: Any):

@@ -360,3 +360,24 @@ def test_a_connection_is_created_within_a_second(api: Any):
     made = api.connection(gateway, peer)
     api.connection_as(made["id"], "ACTIVE")
     assert time.monotonic() - started < 1.0
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "vpn-connection"),
+        ("GET", "vpn-gateways"),
+        ("GET", "vpn-gateways/availability-zones"),
+        ("GET", "connection-monitors"),
+    ],
+)
+def test_unknown_words_of_a_query_are_named_in_a_header(api: Any, method: str, path: str):
+    answer = api.send(method, f"{path}?status=DOWN&sort=")
+    assert answer.headers["Landbridge-Ignored-Fields"] == "?status, ?sort"
+    assert "Landbridge-Ignored-Fields" not in api.send(method, path).headers
+
+
+def test_unknown_words_of_a_query_are_named_beside_those_of_a_body(api: Any):
+    body = {"customer_gateway": {"id_value": "198.51.100.2", "colour": "red"}}
+    answer = api.send("POST", "customer-gateways?dry_run=true", body)
+    assert answer.headers["Landbridge-Ignored-Fields"] == "?dry_run, colour"

@@ -72,7 +72,8 @@ def test_a_monitor_lives(client: v5.VpnClient, until: Any):
     assert [name for name in made.openapi_types if getattr(made, name) is None] == []
     show = v5.ShowConnectionMonitorRequest(connection_monitor_id=made.id)
     shown = client.show_connection_monitor(show).connection_monitor
-    assert (shown.status, shown.source_ip) == ("ACTIVE", connection.tunnel_local_address.removesuffix("/30"))
+    assert (shown.status, shown.source_ip) == ("ACTIVE", gateway.eip1.ip_address)
+    assert shown.destination_ip == peer.id_value
     asked = v5.ListConnectionMonitorsRequest(vpn_connection_id=connection.id, enterprise_project_id=["0", "1"])
     assert [each.id for each in client.list_connection_monitors(asked).connection_monitors] == [made.id]
     with pytest.raises(ClientRequestException) as caught:

@@ -227,12 +227,15 @@ def test_a_connection_lives(client: Client, more: dict[str, Any]):
 
 @BOTH
 def test_a_health_check_lives(client: Client):
-    made = client.connection(client.gateway(), client.customer_gateway(), enable_nqa=True)
+    gateway, device = client.gateway(), client.customer_gateway()
+    made = client.connection(gateway, device, enable_nqa=True)
     monitor = client.create("connection-monitors", "connection_monitor", vpn_connection_id=made["id"])
     path = f"connection-monitors/{monitor['id']}"
     read = client.get(path, "connection_monitor")
     assert read["vpn_connection_id"] == made["id"]
-    assert all(read[name] for name in ("status", "source_ip", "destination_ip"))
+    assert read["status"] == "ACTIVE"
+    assert read["source_ip"] in (gateway["eip1"]["ip_address"], gateway["eip2"]["ip_address"])
+    assert read["destination_ip"] == device["ip"]
     (listed,) = client.get("connection-monitors", "connection_monitors")
     assert (listed["id"], listed["type"], listed["proto_type"]) == (monitor["id"], "gateway", "icmp")
     _gone(client, path)

@@ -17,6 +17,7 @@ EDGE = (
     "tests/api/test_create_connection_http.py",
     "tests/api/test_connection_update.py",
     "tests/api/test_connection_batch.py",
+    "tests/api/test_main_mode_keys.py",
 )
 READINGS = range(1, 41)
 #: The readings that differ from the page's letter on purpose.

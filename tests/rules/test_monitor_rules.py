@@ -16,12 +16,17 @@ def _codes(ask_id: str | None, facts: monitor.Facts) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("style", ["static", "policy", "bgp"])
-def test_it_probes_from_one_inner_address_to_the_other(given: Any, style: str):
-    connection = given.made({"style": style, "tunnel_local_address": "169.254.7.1/30"})
+@pytest.mark.parametrize("number", [1, 2])
+@pytest.mark.parametrize("peer", ["ip", "fqdn"])
+def test_it_probes_from_the_endpoint_to_the_customer_gateway(given: Any, style: str, number: int, peer: str):
+    gateway, device = given.gateway(), given.customer_gateway(peer)
+    endpoint = gateway.endpoints[number - 1]
+    connection = given.made({"style": style, "vgw_ip": endpoint.eip_id}, peer=peer)
     assert _codes(ID, monitor.Facts(connection=connection)) == []
-    assert monitor.monitor(connection) is None
-    assert monitor.monitor(replace(connection, monitor_id="m")) == model.ConnectionMonitor(
-        id="m", connection_id=connection.id, source_ip="169.254.7.1", destination_ip="169.254.7.2"
+    assert monitor.monitor(connection, gateway, device) is None
+    monitored = replace(connection, monitor_id="m")
+    assert monitor.monitor(monitored, gateway, device) == model.ConnectionMonitor(
+        id="m", connection_id=connection.id, source_ip=endpoint.address, destination_ip=device.address
     )
 
 
@@ -42,7 +47,7 @@ def test_it_needs_a_connection_of_the_project(ask_id: str | None, words: str):
     ("fields", "changes", "deleting", "code", "words"),
     [
         pytest.param({}, {"monitor_id": "m"}, False, "VPN.0381", "already has connection monitor m", id="second"),
-        pytest.param({"style": "policy-template"}, {}, False, "VPN.0001", "no tunnel addresses", id="policy-template"),
+        pytest.param({"style": "policy-template"}, {}, False, "VPN.0001", "no device of its own", id="policy-template"),
         pytest.param({}, {}, True, "VPN.0001", "is being deleted", id="deleting"),
     ],
 )

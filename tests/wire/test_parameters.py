@@ -112,3 +112,9 @@ def test_the_default_of_the_document_is_what_is_taken(row: Any):
     taken = parameters.read(row.query, {})
     described = {one.name: one.schema["default"] for one in row.query if "default" in one.schema}
     assert described == {name: taken[name] for name in described}
+
+
+def test_unknown_words_of_a_query_are_told_once_each():
+    known = (parameters.number("limit", "how many", 1, 9), parameters.marker())
+    assert parameters.unknown(known, ["limit", "status", "sort", "status", "marker"]) == ("?status", "?sort")
+    assert parameters.unknown((), []) == ()

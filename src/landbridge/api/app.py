@@ -149,7 +149,8 @@ def _endpoint(parts: Parts, row: Operation) -> Endpoint:
         if caller.project_id is None:
             await call.perform(access.check_project, this, None)
         result = await call.perform(row.run, this, asked.ask)
-        return _response(row, result, asked.ignored, request_id)
+        unknown = parameters.unknown(row.query, request.query_params) if head.query else ()
+        return _response(row, result, (*unknown, *asked.ignored), request_id)
 
     return endpoint
 

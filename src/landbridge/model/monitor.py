@@ -1,4 +1,4 @@
-"""The connection monitor: asks that a connection be probed from one inner tunnel address to the other."""
+"""The connection monitor: asks that the device of a connection be probed from the connection's endpoint."""
 
 from dataclasses import dataclass
 
@@ -10,9 +10,11 @@ class AskMonitor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionMonitor:
-    """`source_ip` and `destination_ip` are the connection's inner addresses, without the mask."""
+    """The probe runs outside the tunnel: `source_ip` is the endpoint's address, `destination_ip` the customer gateway's (None
+    for a device without a fixed address).
+    """
 
     id: str
     connection_id: str
     source_ip: str
-    destination_ip: str
+    destination_ip: str | None

@@ -95,6 +95,8 @@ def _create(tx: Transaction, call: Call, ask: model.AskConnection) -> model.Conn
     )
     draws = calls.draws(call.now, row.next_if_id if row else 0)
     facts = rules.Facts(gateway=_gateway_facts(row), customer_gateway=peer)
+    if row is not None and rules.picks_key_by_address(ask, facts):
+        facts = dataclasses.replace(facts, other_key=_other_key(tx, call, row, ask, facts))
     made = _attempt(tx, call, ask, facts, draws, row, peer_seq)
     if isinstance(made, list) and row is not None:  # only now are the neighbours read: most creates are in nobody's way
         facts = dataclasses.replace(facts, neighbours=_neighbours(tx, row, ask, facts, draws))
@@ -158,6 +160,24 @@ def _neighbours(
     peer_id = facts.customer_gateway.id if facts.customer_gateway else ""
     identity, blocks = rules.identity(ask, facts), rules.tunnel_blocks(ask, draws)
     return connections.neighbours(tx, row.seq, peer_id, identity, blocks)
+
+
+def _other_key(
+    tx: Transaction, call: Call, row: gateways.Row, ask: model.AskConnection, facts: rules.Facts, own_id: str = ""
+) -> str | None:
+    """A connection of the same endpoint and peer address that picks its PSK by them, and has another one. PSKs are sealed
+    with a nonce each, so they are compared open.
+    """
+    ours = rules.endpoint(ask, row.gateway)
+    if ours is None or ask.psk is None or facts.customer_gateway is None:
+        return None
+    address = facts.customer_gateway.address or "any"
+    for other, sealed in connections.of_peer_address(tx, row.seq, ours.number, address):
+        if other.id == own_id or sealed is None or not rules.did_pick_by_address(other):
+            continue
+        if model.Secret(call.service.vault.open(sealed, other.id).decode()) != ask.psk:
+            return other.id
+    return None
 
 
 def _sealed_psk(call: Call, ask: model.AskConnection, connection: model.Connection) -> bytes | None:
@@ -259,8 +279,22 @@ def _wish(
     peer_id = fields.lower_id(wish.customer_gateway_id) or ""
     if peer_id != connection.customer_gateway_id:
         facts = dataclasses.replace(facts, customer_gateway=customer_gateways.find(tx, call.project_id, peer_id))
+    if _picks_anew(connection, wish, psk, facts):
+        other_key = _other_key(tx, call, row, wish, facts, connection.id)
+        facts = dataclasses.replace(facts, other_key=other_key)
     near = _neighbours(tx, row, wish, facts, update_rules.draws(connection))
     return wish, dataclasses.replace(facts, neighbours=tuple(one for one in near if one.id != connection.id))
+
+
+def _picks_anew(was: model.Connection, wish: model.AskConnection, psk: model.Secret | None, facts: rules.Facts) -> bool:
+    """Whether the update could bring another PSK into the way. Two that were in each other's way before may be renamed."""
+    same = (
+        rules.did_pick_by_address(was)
+        and wish.psk == psk
+        and facts.customer_gateway is not None
+        and facts.customer_gateway.id == was.customer_gateway_id
+    )
+    return rules.picks_key_by_address(wish, facts) and not same
 
 
 @calls.operation("admin", "write")

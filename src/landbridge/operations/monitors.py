@@ -21,19 +21,20 @@ def _create(tx: Transaction, call: Call, ask: model.AskMonitor) -> model.Connect
     violations = fields.merge(call.shape, rules.check(ask, facts))
     if violations or row is None:
         raise errors.Invalid(violations)
-    made = _of(monitors.add(tx, row.connection, calls.new_id()))
+    monitored = monitors.add(tx, row.connection, calls.new_id())
+    made = _of(_find(tx, call, monitored.monitor_id or ""))
     calls.audit(tx, call, "create_connection_monitor", made.id)
     return made
 
 
-def _of(connection: model.Connection) -> model.ConnectionMonitor:
-    made = rules.monitor(connection)
+def _of(monitored: monitors.Monitored) -> model.ConnectionMonitor:
+    made = rules.monitor(monitored.connection, monitored.gateway, monitored.customer_gateway)
     if made is None:
-        raise RuntimeError(f"connection {connection.id} has a monitor's row, and nothing to monitor")
+        raise RuntimeError(f"connection {monitored.connection.id} has a monitor's row, and no monitor")
     return made
 
 
-def _find(tx: Transaction, call: Call, monitor_id: str) -> model.Connection:
+def _find(tx: Transaction, call: Call, monitor_id: str) -> monitors.Monitored:
     """The connection whose monitor it is."""
     found = monitors.find(tx, call.project_id, monitor_id.lower())
     if found is None:
@@ -51,15 +52,15 @@ def list_all(tx: Transaction, call: Call, ask: tuple[str | None, frozenset[str]]
     """`ask`: of which connection, of which enterprise projects; none is all."""
     connection_id, enterprises = ask
     return [
-        _of(connection)
-        for connection in monitors.connections(tx, call.project_id, connection_id)
-        if not enterprises or connection.enterprise_project_id in enterprises
+        _of(each)
+        for each in monitors.every(tx, call.project_id, connection_id)
+        if not enterprises or each.connection.enterprise_project_id in enterprises
     ]
 
 
 @calls.operation("admin", "write")
 def remove(tx: Transaction, call: Call, monitor_id: str) -> None:
-    forget(tx, call, _find(tx, call, monitor_id))
+    forget(tx, call, _find(tx, call, monitor_id).connection)
 
 
 def forget(tx: Transaction, call: Call, connection: model.Connection) -> None:

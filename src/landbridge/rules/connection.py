@@ -41,11 +41,14 @@ class GatewayFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What the store knows about the request's surroundings. None: not found in this project, or not asked for."""
+    """What the store knows about the request's surroundings. None: not found in this project, or not asked for. `other_key`: a
+    connection with another PSK that cannot be told from the one that is asked for when the PSK is picked.
+    """
 
     gateway: GatewayFacts | None
     customer_gateway: model.CustomerGateway | None
     neighbours: tuple[model.Neighbour, ...] = ()
+    other_key: str | None = None
 
 
 def style(ask: model.AskConnection) -> str:
@@ -91,6 +94,20 @@ def tunnel_blocks(ask: model.AskConnection, draws: fields.Draws) -> tuple[int, .
     return tuple(tunnel.block_of(a) for a in given if tunnel.is_sound(a))
 
 
+def picks_key_by_address(ask: model.AskConnection, facts: Facts) -> bool:
+    """In IKEv1 main mode the key is needed before the device tells who it is: it is picked by the two addresses."""
+    policy = ask.ike_policy
+    return (
+        ask.psk is not None and policy.version == "v1" and policy.negotiation_mode != "aggressive" and not _is_gm(facts)
+    )
+
+
+def did_pick_by_address(connection: model.Connection) -> bool:
+    """The same, of a connection that is there."""
+    policy = connection.ike_policy
+    return policy.negotiation_mode == "main" and policy.authentication_method == "pre-share"
+
+
 def check(ask: model.AskConnection, facts: Facts, draws: fields.Draws) -> Iterator[model.Violation]:
     yield from fields.check_name("name", ask.name)
     yield from _check_gateway(ask, facts)
@@ -105,9 +122,16 @@ def check(ask: model.AskConnection, facts: Facts, draws: fields.Draws) -> Iterat
         )
     if ask.enable_health_check and style(ask) == "policy-template":
         yield model.Violation(
-            "enable_health_check", "a policy-template has no tunnel addresses to probe between", "leave it out"
+            "enable_health_check", "a policy-template has no device of its own to probe", "leave it out"
         )
     yield from _check_psk(ask, facts)
+    if facts.other_key is not None:
+        yield model.Violation(
+            "psk",
+            f"connection {facts.other_key} has another PSK for the same endpoint and peer address, and IKEv1 main mode picks"
+            " it by the addresses",
+            f"ike_version v2, phase1_negotiation_mode aggressive, or the PSK of connection {facts.other_key}",
+        )
     yield from _check_policy_rules(ask, facts)
     both = sides(ask, facts)
     yield from policies.check_ike(ask.ike_policy, both)

@@ -1,4 +1,4 @@
-"""Creating a connection monitor: one for a connection that has inner addresses to probe between."""
+"""Creating a connection monitor: one for a connection that leads to one device."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,19 +29,20 @@ def check(ask: model.AskMonitor, facts: Facts) -> Iterator[model.Violation]:
     elif connection.monitor_id is not None:
         wrong = f"VPN connection {connection.id} already has connection monitor {connection.monitor_id}"
         yield model.Violation(field, wrong, "a VPN connection without one", "VPN.0381")
-    elif connection.tunnel_local_address is None:
-        wrong = f"VPN connection {connection.id} has no tunnel addresses, its style is {connection.style}"
+    elif connection.style == "policy-template":
+        wrong = f"VPN connection {connection.id} has no device of its own to probe, its style is {connection.style}"
         yield model.Violation(field, wrong, "a VPN connection of style static, policy or bgp")
 
 
-def monitor(connection: model.Connection) -> model.ConnectionMonitor | None:
-    """The connection's monitor as the connection is now; None when it has none."""
-    local, peer = connection.tunnel_local_address, connection.tunnel_peer_address
-    if connection.monitor_id is None or local is None or peer is None:
+def monitor(
+    connection: model.Connection, gateway: model.VpnGateway, peer: model.CustomerGateway
+) -> model.ConnectionMonitor | None:
+    """The connection's monitor as its two ends are now; None when it has none."""
+    if connection.monitor_id is None:
         return None
     return model.ConnectionMonitor(
         id=connection.monitor_id,
         connection_id=connection.id,
-        source_ip=local.partition("/")[0],
-        destination_ip=peer.partition("/")[0],
+        source_ip=gateway.endpoints[connection.endpoint - 1].address,
+        destination_ip=peer.address,
     )

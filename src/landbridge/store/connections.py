@@ -92,6 +92,16 @@ _NEIGHBOURS = Statement(
         )
     )
 )
+#: An identity begins with the peer's address and a line end: one range of the index has all of an address.
+_OF_PEER_ADDRESS = Statement(
+    select(_c.c.spec, _c.c.psk).where(
+        _c.c.gateway_seq == bindparam("gateway_seq"),
+        _c.c.identity >= bindparam("first"),
+        _c.c.identity < bindparam("end"),
+        _c.c.endpoint == bindparam("endpoint"),
+        _c.c.deleting == 0,
+    )
+)
 _INSERT = Statement(
     insert(_c)
     .values(
@@ -253,6 +263,16 @@ def neighbours(
         )
         for row in rows
     )
+
+
+def of_peer_address(
+    tx: Transaction, gateway_seq: int, endpoint: int, address: str
+) -> list[tuple[model.Connection, bytes | None]]:
+    """Connections from an endpoint to devices of this address ("any": to those without a fixed one), with their sealed PSKs."""
+    rows = tx.all(
+        _OF_PEER_ADDRESS, gateway_seq=gateway_seq, endpoint=endpoint, first=f"{address}\n", end=f"{address}\v"
+    )
+    return [(_decode(spec), psk) for spec, psk in rows]
 
 
 def add(

@@ -1,6 +1,7 @@
 """Rows of connection monitors. A monitor's id stands in its connection's spec too: both change in one transaction."""
 
 import dataclasses
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import bindparam, delete, insert, select
@@ -11,8 +12,13 @@ from landbridge.store.database import Transaction
 from landbridge.store.statement import Statement
 
 _m, _c = tables.connection_monitor, tables.connection
+_g, _cgw = tables.vpn_gateway, tables.customer_gateway
 _INSERT = Statement(insert(_m).values({name: bindparam(name) for name in ("id", "project_id", "connection_id")}))
-_ROW = select(_c.c.spec).select_from(_m.join(_c, _c.c.id == _m.c.connection_id))
+_ROW = select(_c.c.spec, _g.c.spec, _cgw.c.spec).select_from(
+    _m.join(_c, _c.c.id == _m.c.connection_id)
+    .join(_g, _g.c.seq == _c.c.gateway_seq)
+    .join(_cgw, _cgw.c.seq == _c.c.customer_gateway_seq)
+)
 _FIND = Statement(_ROW.where(_m.c.id == bindparam("id"), _m.c.project_id == bindparam("project_id")))
 _LIST = Statement(_ROW.where(_m.c.project_id == bindparam("project_id")).order_by(_m.c.seq))
 _OF_CONNECTION = Statement(
@@ -38,16 +44,33 @@ def remove(tx: Transaction, connection: model.Connection) -> None:
     resources.rewrite(tx, resources.CONNECTION, dataclasses.replace(connection, monitor_id=None))
 
 
-def find(tx: Transaction, project_id: str, monitor_id: str) -> model.Connection | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Monitored:
+    """A connection that has a monitor, and its two ends."""
+
+    connection: model.Connection
+    gateway: model.VpnGateway
+    customer_gateway: model.CustomerGateway
+
+
+def _monitored(row: tuple[str, str, str]) -> Monitored:
+    return Monitored(
+        connection=codec.connection.validate_json(row[0]),
+        gateway=codec.gateway.validate_json(row[1]),
+        customer_gateway=codec.customer_gateway.validate_json(row[2]),
+    )
+
+
+def find(tx: Transaction, project_id: str, monitor_id: str) -> Monitored | None:
     """The connection whose monitor it is."""
     row = tx.one(_FIND, id=monitor_id, project_id=project_id)
-    return None if row is None else codec.connection.validate_json(row[0])
+    return None if row is None else _monitored(row)
 
 
-def connections(tx: Transaction, project_id: str, connection_id: str | None) -> list[model.Connection]:
+def every(tx: Transaction, project_id: str, connection_id: str | None) -> list[Monitored]:
     """The connections that have one, in the order of the monitors; or only this one, if it has."""
     if connection_id is None:
         rows: list[Any] = tx.all(_LIST, project_id=project_id)
     else:
         rows = tx.all(_OF_CONNECTION, project_id=project_id, connection_id=connection_id)
-    return [codec.connection.validate_json(spec) for (spec,) in rows]
+    return [_monitored(row) for row in rows]

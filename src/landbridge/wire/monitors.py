@@ -7,7 +7,7 @@ import pydantic
 from pydantic import Field
 
 from landbridge import model
-from landbridge.wire import body
+from landbridge.wire import body, shapes
 
 
 class CreateMonitor(body.Shape):
@@ -29,8 +29,8 @@ class MonitorAnswer(pydantic.BaseModel):
     id: str
     vpn_connection_id: str
     type: str = Field(description="gateway")
-    source_ip: str = Field(description="the gateway's inner address")
-    destination_ip: str = Field(description="the other side's inner address")
+    source_ip: str = Field(description="the address of the connection's endpoint: the probe runs outside the tunnel")
+    destination_ip: str | None = Field(None, description="the customer gateway's address; absent without a fixed one")
     proto_type: str = Field(description="icmp")
     status: str | None = Field(None, description="ACTIVE: it is there. Says nothing of what a probe found")
 
@@ -48,14 +48,14 @@ class ManyMonitors(pydantic.BaseModel):
 def made(value: model.ConnectionMonitor) -> dict[str, Any]:
     """As the answer to a create: without a status."""
     return {
-        "connection_monitor": {
-            "id": value.id,
-            "vpn_connection_id": value.connection_id,
-            "type": "gateway",
-            "source_ip": value.source_ip,
-            "destination_ip": value.destination_ip,
-            "proto_type": "icmp",
-        }
+        "connection_monitor": shapes.present(
+            id=value.id,
+            vpn_connection_id=value.connection_id,
+            type="gateway",
+            source_ip=value.source_ip,
+            destination_ip=value.destination_ip,
+            proto_type="icmp",
+        )
     }
 
 

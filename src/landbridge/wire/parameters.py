@@ -52,6 +52,12 @@ def read(parameters: Iterable[Parameter], query: Mapping[str, str]) -> dict[str,
     return values
 
 
+def unknown(parameters: Iterable[Parameter], query: Iterable[str]) -> tuple[str, ...]:
+    """The words of a query that no parameter has, each once, as they stand behind a path."""
+    known = {one.name for one in parameters}
+    return tuple(dict.fromkeys(f"?{name}" for name in query if name not in known))
+
+
 def _value(one: Parameter, query: Mapping[str, str]) -> Any:
     if one.repeated:
         pairs = getattr(query, "multi_items", query.items)()  # a mapping alone would give the last one
