@@ -129,7 +129,7 @@ SPEC = "UPDATE {table} SET spec = json_set(spec, '$.{at}', {value}) WHERE id = '
             id="stray-tag",
         ),
         pytest.param(
-            "INSERT INTO connection_observation VALUES (99, 1, NULL)",
+            "INSERT INTO connection_observation (connection_seq, applied_generation) VALUES (99, 1)",
             "connection_observation row 99: its connection is not there",
             id="stray-observation",
         ),

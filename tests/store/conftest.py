@@ -56,7 +56,7 @@ def made(database: Database, project: str) -> SimpleNamespace:
         ask = model.AskCustomerGateway(id_value=f"198.18.{number // 250}.{number % 250 + 1}")
 
         def work(tx: Any) -> model.CustomerGateway:
-            new = peer_rules.complete(ask, peer_rules.Facts(now=NOW), call.draws(NOW), project)
+            new = peer_rules.complete(ask, peer_rules.Facts(now=NOW, site=site), call.draws(NOW), project)
             customer_gateways.add(tx, new)
             records.count(tx, project, "customer_gateway", 1)
             return new

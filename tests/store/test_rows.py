@@ -56,7 +56,7 @@ def _record(database: Database, seen: model.Observation) -> None:
 
 
 def _mark(database: Database, connection: model.Connection) -> None:
-    database.write(lambda tx: connections.mark_deleting(tx, connection))
+    database.write(lambda tx: connections.mark_deleting(tx, connection, NOW))
 
 
 def _row(database: Database, connection: model.Connection) -> connections.Row | None:
@@ -136,7 +136,7 @@ def test_a_look_at_one_gateway_removes_nothing_of_another(database: Database, ma
 
 def test_a_deleting_gateway_goes_when_it_does_not_exist(database: Database, made: Any, project: str, rows: Any):
     gateway, other = made.gateway(), made.gateway()
-    database.write(lambda tx: gateways.mark_deleting(tx, gateway.id))
+    database.write(lambda tx: gateways.mark_deleting(tx, gateway.id, NOW))
     _record(database, _look(gateway))
     assert database.read(lambda tx: gateways.find_any(tx, gateway.id)).deleting
     _record(database, _look(gateway, exists=False))
@@ -155,7 +155,7 @@ def test_a_gateway_that_is_wanted_but_not_there_stays(database: Database, made: 
 
 def test_a_look_at_a_gateway_that_is_gone_leaves_nothing(database: Database, made: Any, rows: Any):
     gateway = made.gateway()
-    database.write(lambda tx: gateways.mark_deleting(tx, gateway.id))
+    database.write(lambda tx: gateways.mark_deleting(tx, gateway.id, NOW))
     _record(database, _look(gateway, exists=False))
     _record(database, _look(gateway))
     assert rows("SELECT * FROM gateway_observation") == []

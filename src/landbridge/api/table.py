@@ -9,6 +9,7 @@ from landbridge.api import (
     peer_configurations,
     quotas,
     row,
+    status_lists,
     tags,
 )
 
@@ -25,4 +26,5 @@ TABLE: tuple[row.Operation, ...] = (
     *monitors.ROWS,
     *tags.ROWS,
     *quotas.ROWS,
+    *status_lists.ROWS,
 )

@@ -52,7 +52,15 @@ from landbridge.model.job import GatewayJob, JobStatus, Restart
 from landbridge.model.monitor import AskMonitor, ConnectionMonitor
 from landbridge.model.observation import ChildSa, ConnectionObservation, Evidence, GatewayReport, Observation
 from landbridge.model.secret import Secret
-from landbridge.model.status import Advice, ConnectionStatus, GatewayStatus, KnownConnection, KnownGateway
+from landbridge.model.status import (
+    Advice,
+    AskStatuses,
+    ConnectionStatus,
+    GatewayStatus,
+    KnownConnection,
+    KnownGateway,
+    Times,
+)
 from landbridge.model.tag_search import TAGGED, AskMatch, AskTags, AskTagSearch, AskTagValues
 
 __all__ = [
@@ -80,6 +88,7 @@ __all__ = [
     "AskMatch",
     "AskMonitor",
     "AskPolicyRule",
+    "AskStatuses",
     "AskTag",
     "AskTagSearch",
     "AskTagValues",
@@ -121,6 +130,7 @@ __all__ = [
     "Site",
     "Style",
     "Tag",
+    "Times",
     "Violation",
     "VpnGateway",
     "abilities_of",

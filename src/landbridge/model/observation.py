@@ -55,6 +55,13 @@ class ConnectionObservation:
     routes: tuple[str, ...] = ()
     evidence: tuple[Evidence, ...] = ()
 
+    @property
+    def state(self) -> str:
+        """What of it decides the status, in a word: another word is the time of a change."""
+        if self.refused is not None:
+            return "refused"
+        return "up" if self.children else "down"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayReport:

@@ -42,6 +42,29 @@ class KnownGateway(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Times:
+    """`changed_at`: when a resource was first asked for what is not applied yet; `state_since`: when the engine was first seen in
+    the state that it was seen in last, with what is applied now. None: the store does not know.
+    """
+
+    changed_at: datetime | None
+    state_since: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskStatuses:
+    """A page of a list of statuses: how many, the marker of the page before, and only those of a status or a name."""
+
+    limit: int
+    marker: str = ""
+    status: str | None = None
+    name: str | None = None
+
+    def fits(self, name: str, status: str) -> bool:
+        return self.status in (None, status) and self.name in (None, name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Advice:
     """`reason` in the operator's words, `remedy` what to change, `evidence` the lines that it was read from."""
 

@@ -301,7 +301,7 @@ def _picks_anew(was: model.Connection, wish: model.AskConnection, psk: model.Sec
 def reset(tx: Transaction, call: Call, connection_id: str) -> None:
     """A wish: the engine ends the connection's SAs and negotiates them anew. No other connection is touched."""
     row = _changeable(tx, call, connection_id)
-    connections.reset(tx, row.connection)
+    connections.reset(tx, row.connection, call.now)
     calls.audit(tx, call, "reset_vpn_connection", row.connection.id)
 
 
@@ -310,7 +310,7 @@ def remove(tx: Transaction, call: Call, connection_id: str) -> None:
     row = _meant(tx, call, connection_id)
     if not row.deleting:
         monitor_operations.forget(tx, call, row.connection)
-        connections.mark_deleting(tx, row.connection)
+        connections.mark_deleting(tx, row.connection, call.now)
         calls.audit(tx, call, "delete_vpn_connection", row.connection.id)
 
 

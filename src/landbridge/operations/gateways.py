@@ -122,5 +122,5 @@ def remove(tx: Transaction, call: Call, gateway_id: str) -> None:
     if dependant is not None:
         raise errors.InUse(calls.in_use(f"VPN gateway {row.gateway.id}", dependant, row.connections))
     if not row.deleting:
-        gateways.mark_deleting(tx, row.gateway.id)
+        gateways.mark_deleting(tx, row.gateway.id, call.now)
         calls.audit(tx, call, "delete_vgw", row.gateway.id)

@@ -25,6 +25,15 @@ def word(known: model.KnownConnection) -> str:
     return "ACTIVE" if seen.children else "DOWN"
 
 
+def since(known: model.KnownConnection, times: model.Times) -> datetime | None:
+    """When the status became what `word` says, as far as the store knows."""
+    if known.deleting:
+        return times.changed_at
+    if known.applied is None or known.observation is None:
+        return known.connection.created_at
+    return times.changed_at if known.applied != known.generation else times.state_since
+
+
 def of(
     known: model.KnownConnection, now: datetime, unseen_after: timedelta, paused_since: datetime | None = None
 ) -> model.ConnectionStatus:

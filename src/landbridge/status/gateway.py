@@ -34,3 +34,14 @@ def word(known: model.KnownGateway) -> str:
     if known.applied is None:
         return "PENDING_CREATE"
     return "ACTIVE" if known.applied == known.generation else "PENDING_UPDATE"
+
+
+def since(known: model.KnownGateway, times: model.Times) -> datetime | None:
+    """When the status became what `word` says, as far as the store knows."""
+    if known.deleting:
+        return times.changed_at
+    if known.failure is not None:
+        return times.state_since
+    if known.applied is None:
+        return known.gateway.created_at
+    return times.state_since if known.applied == known.generation else times.changed_at

@@ -30,3 +30,10 @@ def milliseconds(moment: datetime) -> int:
 
 def moment(milliseconds: int) -> datetime:
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+def times(changed_at: int | None, since: int | None) -> model.Times:
+    return model.Times(
+        changed_at=None if changed_at is None else moment(changed_at),
+        state_since=None if since is None else moment(since),
+    )

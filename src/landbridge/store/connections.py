@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, bindparam, delete, func, or_, select, update
+from sqlalchemy import and_, bindparam, case, delete, func, or_, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from landbridge import model
@@ -30,6 +30,13 @@ _ROW = select(*_COLUMNS, _look.c.seen_at).select_from(
 _FIND = Statement(_ROW.where(_c.c.id == bindparam("id"), _c.c.project_id == bindparam("project_id")))
 _PAGE = Statement(
     _ROW.where(_c.c.project_id == bindparam("project_id"), _c.c.seq > bindparam("after"))
+    .order_by(_c.c.seq)
+    .limit(bindparam("limit"))
+)
+_PAGE_WITH_TIMES = Statement(
+    select(*_COLUMNS, _look.c.seen_at, _c.c.changed_at, _o.c.since)
+    .select_from(_OBSERVED.outerjoin(_look, _look.c.gateway_seq == _c.c.gateway_seq))
+    .where(_c.c.project_id == bindparam("project_id"), _c.c.seq > bindparam("after"))
     .order_by(_c.c.seq)
     .limit(bindparam("limit"))
 )
@@ -127,6 +134,14 @@ _INSERT = Statement(
     .on_conflict_do_nothing()
 )
 _PSK = Statement(select(_c.c.psk).where(_c.c.id == bindparam("id")))
+#: The first change after what is applied: until that and all later ones are, the connection waits.
+_CHANGED_AT = case(
+    (
+        select(_o.c.applied_generation).where(_o.c.connection_seq == _c.c.seq).scalar_subquery() == _c.c.generation,
+        bindparam("at"),
+    ),
+    else_=func.coalesce(_c.c.changed_at, bindparam("at")),
+)
 _UPDATE = Statement(
     update(_c)
     .where(_c.c.id == bindparam("row_id"))
@@ -137,13 +152,20 @@ _UPDATE = Statement(
         psk=bindparam("sealed"),
         spec=bindparam("content"),
         generation=_c.c.generation + bindparam("by"),
+        changed_at=case((bindparam("by") == 0, _c.c.changed_at), else_=_CHANGED_AT),
     )
 )
 _DEPENDANT = Statement(select(_c.c.id).where(_c.c.gateway_seq == bindparam("gateway_seq")).order_by(_c.c.seq).limit(1))
-_MARK = Statement(update(_c).where(_c.c.id == bindparam("row_id")).values(deleting=1, generation=_c.c.generation + 1))
+_MARK = Statement(
+    update(_c)
+    .where(_c.c.id == bindparam("row_id"))
+    .values(deleting=1, generation=_c.c.generation + 1, changed_at=bindparam("at"))
+)
 _SIMULATE = Statement(update(_c).where(_c.c.id == bindparam("row_id")).values(simulate=bindparam("wish")))
 _RESET = Statement(
-    update(_c).where(_c.c.id == bindparam("row_id")).values(resets=_c.c.resets + 1, generation=_c.c.generation + 1)
+    update(_c)
+    .where(_c.c.id == bindparam("row_id"))
+    .values(resets=_c.c.resets + 1, generation=_c.c.generation + 1, changed_at=_CHANGED_AT)
 )
 _WANTED = Statement(
     select(_c.c.spec, _c.c.generation, _c.c.psk, _c.c.if_id, _c.c.simulate, _c.c.resets, _cgw.c.spec)
@@ -207,6 +229,11 @@ def find(tx: Transaction, project_id: str, connection_id: str) -> Row | None:
 
 def page(tx: Transaction, project_id: str, after: int, limit: int) -> list[Row]:
     return [_seen_row(row) for row in tx.all(_PAGE, project_id=project_id, after=after, limit=limit)]
+
+
+def page_with_times(tx: Transaction, project_id: str, after: int, limit: int) -> list[tuple[Row, model.Times]]:
+    rows = tx.all(_PAGE_WITH_TIMES, project_id=project_id, after=after, limit=limit)
+    return [(_seen_row(row[:-2]), codec.times(*row[-2:])) for row in rows]
 
 
 def page_of_gateway(tx: Transaction, gateway: gateways.Row, after: int, limit: int) -> list[Row]:
@@ -333,6 +360,7 @@ def change(
         sealed=psk,
         content=codec.dump(codec.connection, connection),
         by=int(moves),
+        at=codec.milliseconds(connection.updated_at),
     )
     if moves:
         tx.nudge(connection.gateway_id)
@@ -344,8 +372,8 @@ def dependant(tx: Transaction, gateway_seq: int) -> str | None:
     return None if row is None else row[0]
 
 
-def mark_deleting(tx: Transaction, connection: model.Connection) -> None:
-    tx.run(_MARK, row_id=connection.id)
+def mark_deleting(tx: Transaction, connection: model.Connection, now: datetime) -> None:
+    tx.run(_MARK, row_id=connection.id, at=codec.milliseconds(now))
     tx.nudge(connection.gateway_id)
 
 
@@ -354,8 +382,8 @@ def simulate(tx: Transaction, connection: model.Connection, wish: str | None) ->
     tx.nudge(connection.gateway_id)
 
 
-def reset(tx: Transaction, connection: model.Connection) -> None:
-    tx.run(_RESET, row_id=connection.id)
+def reset(tx: Transaction, connection: model.Connection, now: datetime) -> None:
+    tx.run(_RESET, row_id=connection.id, at=codec.milliseconds(now))
     tx.nudge(connection.gateway_id)
 
 

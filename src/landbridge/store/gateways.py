@@ -3,9 +3,10 @@
 import functools
 import json
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, delete, distinct, func, insert, literal, select, update
+from sqlalchemy import bindparam, case, delete, distinct, func, insert, literal, select, update
 
 from landbridge import model
 from landbridge.store import codec, tables
@@ -33,6 +34,12 @@ _ROW = select(*COLUMNS).select_from(FROM)
 _FIND = Statement(_ROW.where(_g.c.id == bindparam("id"), _g.c.project_id == bindparam("project_id")))
 _FIND_ANY = Statement(_ROW.where(_g.c.id == bindparam("id")))
 _LIST = Statement(_ROW.where(_g.c.project_id == bindparam("project_id")).order_by(_g.c.seq))
+_LIST_WITH_TIMES = Statement(
+    select(*COLUMNS, _g.c.changed_at, _o.c.since)
+    .select_from(FROM)
+    .where(_g.c.project_id == bindparam("project_id"))
+    .order_by(_g.c.seq)
+)
 _IDS = Statement(select(_g.c.id))
 _GROUPS = Statement(select(func.count(distinct(_c.c.customer_gateway_seq))).where(_c.c.gateway_seq == bindparam("seq")))
 _INSERT = Statement(
@@ -67,11 +74,27 @@ _TAKEN = Statement(
 )
 _TAKE = Statement(insert(_use).values(endpoint=bindparam("endpoint"), gateway_id=bindparam("gateway_id")))
 _GIVE_BACK = Statement(delete(_use).where(_use.c.endpoint == bindparam("endpoint")))
-_MARK = Statement(update(_g).where(_g.c.id == bindparam("row_id")).values(deleting=1, generation=_g.c.generation + 1))
+#: As of a connection.
+_CHANGED_AT = case(
+    (
+        select(_o.c.applied_generation).where(_o.c.gateway_seq == _g.c.seq).scalar_subquery() == _g.c.generation,
+        bindparam("at"),
+    ),
+    else_=func.coalesce(_g.c.changed_at, bindparam("at")),
+)
+_MARK = Statement(
+    update(_g)
+    .where(_g.c.id == bindparam("row_id"))
+    .values(deleting=1, generation=_g.c.generation + 1, changed_at=bindparam("at"))
+)
 _CHANGE = Statement(
     update(_g)
     .where(_g.c.id == bindparam("row_id"))
-    .values(spec=bindparam("content"), generation=_g.c.generation + bindparam("by"))
+    .values(
+        spec=bindparam("content"),
+        generation=_g.c.generation + bindparam("by"),
+        changed_at=case((bindparam("by") == 0, _g.c.changed_at), else_=_CHANGED_AT),
+    )
 )
 _RESTART = Statement(update(_g).where(_g.c.id == bindparam("row_id")).values(restarts=bindparam("wanted")))
 _COUNT_UP = Statement(
@@ -140,6 +163,11 @@ def list_all(tx: Transaction, project_id: str) -> list[Row]:
     return [row(found) for found in tx.all(_LIST, project_id=project_id)]
 
 
+def list_with_times(tx: Transaction, project_id: str) -> list[tuple[Row, model.Times]]:
+    rows = tx.all(_LIST_WITH_TIMES, project_id=project_id)
+    return [(row(found[:-2]), codec.times(*found[-2:])) for found in rows]
+
+
 def ids(tx: Transaction) -> list[str]:
     return [found[0] for found in tx.all(_IDS)]
 
@@ -189,7 +217,8 @@ def _take(tx: Transaction, gateway_id: str, uses: Iterable[str]) -> None:
 
 def change(tx: Transaction, gateway: model.VpnGateway, *, moves: bool) -> None:
     """Writes a gateway anew. `moves`: the engine has something to do, so that its generation counts on."""
-    tx.run(_CHANGE, row_id=gateway.id, content=codec.dump(codec.gateway, gateway), by=int(moves))
+    at = codec.milliseconds(gateway.updated_at)
+    tx.run(_CHANGE, row_id=gateway.id, content=codec.dump(codec.gateway, gateway), by=int(moves), at=at)
     if moves:
         tx.nudge(gateway.id)
 
@@ -201,8 +230,8 @@ def exchange(tx: Transaction, gateway_id: str, left: Iterable[str], taken: Itera
     _take(tx, gateway_id, taken)
 
 
-def mark_deleting(tx: Transaction, gateway_id: str) -> None:
-    tx.run(_MARK, row_id=gateway_id)
+def mark_deleting(tx: Transaction, gateway_id: str, now: datetime) -> None:
+    tx.run(_MARK, row_id=gateway_id, at=codec.milliseconds(now))
     tx.nudge(gateway_id)
 
 

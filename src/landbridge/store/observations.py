@@ -5,7 +5,7 @@ A deleted resource stays, as deleting, until a look finds nothing of it any more
 
 import dataclasses
 
-from sqlalchemy import Table, bindparam, func
+from sqlalchemy import Table, and_, bindparam, case, func
 from sqlalchemy.dialects.sqlite import insert
 
 from landbridge import model
@@ -15,11 +15,17 @@ from landbridge.store.statement import Statement
 
 
 def _put(table: Table, key: str, *columns: str) -> Statement:
-    """A new look in place of the one before; what was applied outlives one that does not say."""
-    new = insert(table).values({name: bindparam(name) for name in (key, "applied_generation", *columns)})
+    """A new look in place of the one before; what was applied outlives one that does not say, and the time of the first look
+    at a state is kept while it and what is applied stay.
+    """
+    given = (key, "applied_generation", "state", "since", *columns)
+    new = insert(table).values({name: bindparam(name) for name in given})
     applied = func.coalesce(new.excluded.applied_generation, table.c.applied_generation)
-    looks = {name: new.excluded[name] for name in columns}
-    return Statement(new.on_conflict_do_update(index_elements=[key], set_={"applied_generation": applied, **looks}))
+    same = and_(table.c.state == new.excluded.state, table.c.applied_generation.is_not_distinct_from(applied))
+    since = case((same, table.c.since), else_=new.excluded.since)
+    looks = {name: new.excluded[name] for name in (*columns, "state")}
+    set_ = {"applied_generation": applied, "since": since, **looks}
+    return Statement(new.on_conflict_do_update(index_elements=[key], set_=set_))
 
 
 _PUT_GATEWAY = _put(tables.gateway_observation, "gateway_seq", "failure", "report", "seen_at")
@@ -52,6 +58,8 @@ def record(tx: Transaction, seen: model.Observation) -> None:
         failure=seen.failure,
         report=codec.dump(codec.gateway_report, report),
         seen_at=codec.milliseconds(seen.seen_at),
+        state="failed" if seen.failure is not None else "well",
+        since=codec.milliseconds(seen.seen_at),
     )
     kept = connections.seqs(tx, row.seq) if seen.connections else {}
     tx.run_many(
@@ -61,6 +69,8 @@ def record(tx: Transaction, seen: model.Observation) -> None:
                 "connection_seq": kept[one.connection_id],
                 "applied_generation": one.applied_generation,
                 "report": codec.dump(codec.observation, one),
+                "state": one.state,
+                "since": codec.milliseconds(seen.seen_at),
             }
             for one in seen.connections
             if one.connection_id in kept

@@ -54,6 +54,7 @@ vpn_gateway = Table(
     Column("spec_version", Integer, nullable=False),
     Column("spec", Text, nullable=False),
     Column("restarts", Integer, nullable=False, server_default=text("0")),
+    Column("changed_at", Integer, comment="when it was asked for what is not applied yet"),
     Index(None, "project_id", "seq"),
     sqlite_autoincrement=True,
 )
@@ -132,6 +133,7 @@ connection = Table(
     Column("spec_version", Integer, nullable=False),
     Column("spec", Text, nullable=False),
     Column("resets", Integer, nullable=False, server_default=text("0")),
+    Column("changed_at", Integer, comment="when it was asked for what is not applied yet"),
     Index(None, "project_id", "seq"),
     Index(None, "gateway_seq", "seq"),
     UniqueConstraint("gateway_seq", "tunnel_block"),
@@ -202,6 +204,8 @@ gateway_observation = Table(
     Column("failure", Text),
     Column("report", Text, comment="GatewayReport"),
     Column("seen_at", Integer, nullable=False, comment="of its connections too"),
+    Column("state", Text, comment="what was seen, in a word"),
+    Column("since", Integer, comment="when that state was seen first, with what is applied now"),
 )
 
 connection_observation = Table(
@@ -210,4 +214,6 @@ connection_observation = Table(
     Column("connection_seq", Integer, ForeignKey("connection.seq"), primary_key=True, autoincrement=False),
     Column("applied_generation", Integer, comment="the newest generation ever reported as wholly applied"),
     Column("report", Text, comment="ConnectionObservation"),
+    Column("state", Text, comment="what was seen, in a word"),
+    Column("since", Integer, comment="when that state was seen first, with what is applied now"),
 )

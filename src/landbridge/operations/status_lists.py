@@ -1,0 +1,104 @@
+"""Lists of ours: how connections and gateways stand, since when, and why in one line."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from landbridge import model
+from landbridge.operations import call as calls
+from landbridge.operations import paging
+from landbridge.operations.call import Call
+from landbridge.status import connection as connection_status
+from landbridge.status import gateway as gateway_status
+from landbridge.store import connections, gateways, pauses
+from landbridge.store.database import Transaction
+
+#: Rows that one request looks through. With a filter a page may be shorter than its limit, and not be the last one.
+LOOKED_THROUGH = 2000
+REASON_LIMIT = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """One row. `since`: when its status changed last, as far as the store knows; `gateway_id`: a connection's."""
+
+    id: str
+    name: str
+    status: str
+    since: datetime | None
+    reason: str | None
+    gateway_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    rows: list[Standing]
+    next_marker: str | None
+
+
+@calls.operation("reader", "long read")
+def list_connections(tx: Transaction, call: Call, ask: model.AskStatuses) -> Page:
+    after = paging.after(call, "statuses of connections", ask.marker)
+    paused = pauses.every(tx)
+    found: list[Standing] = []
+    rows = connections.page_with_times(tx, call.project_id, after, LOOKED_THROUGH + 1)
+    looked_at = after
+    for known, times in rows[:LOOKED_THROUGH]:
+        if len(found) == ask.limit:
+            break
+        looked_at = known.seq
+        if ask.fits(known.connection.name, connection_status.word(known)):
+            found.append(_connection(call, known, times, paused))
+    more = bool(rows) and looked_at < rows[-1][0].seq
+    return Page(rows=found, next_marker=paging.marker(call, "statuses of connections", looked_at) if more else None)
+
+
+def _connection(call: Call, known: connections.Row, times: model.Times, paused: dict[str | None, datetime]) -> Standing:
+    connection = known.connection
+    left_alone = _paused_since(paused, connection.gateway_id)
+    found = connection_status.of(known, call.now, call.service.unseen_after, left_alone)
+    return Standing(
+        id=connection.id,
+        name=connection.name,
+        status=found.word,
+        since=connection_status.since(known, times),
+        reason=_one_line(found.advice),
+        gateway_id=connection.gateway_id,
+    )
+
+
+@calls.operation("reader", "long read")
+def list_gateways(tx: Transaction, call: Call, ask: model.AskStatuses) -> Page:
+    """A page of a few: a project has some hundred gateways at most."""
+    after = paging.after(call, "statuses of gateways", ask.marker)
+    paused = pauses.every(tx)
+    fitting = [
+        (known, times)
+        for known, times in gateways.list_with_times(tx, call.project_id)
+        if known.seq > after and ask.fits(known.gateway.name, gateway_status.word(known))
+    ]
+    page = fitting[: ask.limit]
+    return Page(
+        rows=[_gateway(call, known, times, paused) for known, times in page],
+        next_marker=paging.marker(call, "statuses of gateways", page[-1][0].seq) if len(fitting) > len(page) else None,
+    )
+
+
+def _gateway(call: Call, known: gateways.Row, times: model.Times, paused: dict[str | None, datetime]) -> Standing:
+    left_alone = _paused_since(paused, known.gateway.id)
+    found = gateway_status.of(known, call.now, call.service.unseen_after, left_alone)
+    return Standing(
+        id=known.gateway.id,
+        name=known.gateway.name,
+        status=found.word,
+        since=gateway_status.since(known, times),
+        reason=_one_line(found.advice),
+    )
+
+
+def _paused_since(paused: dict[str | None, datetime], gateway_id: str) -> datetime | None:
+    """For its own sake or with the whole service."""
+    return min((at for one, at in paused.items() if one in (None, gateway_id)), default=None)
+
+
+def _one_line(advice: model.Advice | None) -> str | None:
+    return " ".join(advice.reason.split())[:REASON_LIMIT] if advice is not None else None

@@ -1,0 +1,80 @@
+"""Lists of ours under /landbridge: how connections and gateways stand."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import pydantic
+from pydantic import Field
+
+from landbridge import model
+from landbridge.wire import parameters, shapes
+
+LIMIT, DEFAULT = 500, 100
+CONNECTION_STATUSES = ("PENDING_CREATE", "PENDING_UPDATE", "PENDING_DELETE", "ACTIVE", "DOWN", "ERROR")
+GATEWAY_STATUSES = ("PENDING_CREATE", "PENDING_UPDATE", "PENDING_DELETE", "ACTIVE", "FAULT")
+_NAME = parameters.Parameter(
+    name="name", description="only those of exactly this name", schema={"type": "string"}, read=str, allowed=""
+)
+
+
+def query(statuses: tuple[str, ...]) -> tuple[parameters.Parameter, ...]:
+    return (
+        parameters.word("status", "only those of this status", statuses),
+        _NAME,
+        parameters.number("limit", "how many", 1, LIMIT, DEFAULT),
+        parameters.marker(),
+    )
+
+
+def ask(values: Any) -> model.AskStatuses:
+    return model.AskStatuses(
+        limit=values["limit"], marker=values["marker"] or "", status=values["status"], name=values["name"]
+    )
+
+
+class StandingAnswer(pydantic.BaseModel):
+    """How one of them stands."""
+
+    id: str
+    name: str
+    status: str
+    since: str | None = Field(
+        None,
+        description="when the status changed last; of what stood before an upgrade to this version, the first look after it",
+    )
+    reason: str | None = Field(None, description="why, in one line; the diagnosis has the whole of it")
+    vgw_id: str | None = Field(None, description="the gateway of a connection")
+
+
+class ManyConnectionStatuses(pydantic.BaseModel):
+    """With a filter a page may be short, or empty, and still have a next_marker."""
+
+    vpn_connections: list[StandingAnswer]
+    page_info: shapes.PageInfo
+    request_id: str
+
+
+class ManyGatewayStatuses(pydantic.BaseModel):
+    """The gateways of a project, in the order of their creation."""
+
+    vpn_gateways: list[StandingAnswer]
+    page_info: shapes.PageInfo
+    request_id: str
+
+
+def standing(
+    resource_id: str, name: str, status: str, since: datetime | None, reason: str | None, gateway_id: str | None
+) -> dict[str, Any]:
+    return shapes.present(
+        id=resource_id,
+        name=name,
+        status=status,
+        since=shapes.time(since) if since else None,
+        reason=reason,
+        vgw_id=gateway_id,
+    )
+
+
+def page(collection: str, rows: Sequence[dict[str, Any]], next_marker: str | None) -> dict[str, Any]:
+    return {collection: list(rows), "page_info": shapes.page_info(next_marker, len(rows))}
