@@ -1,5 +1,6 @@
 """Libreswan, another IKE implementation, used with the text that is printed for it: up, and traffic, on a kernel with ESP."""
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -66,6 +67,32 @@ def test_the_printed_text_brings_the_tunnel_up(world: sites.World, given: dict[s
         for target in (HOST, "192.168.45.10") if "policy_rules" in given else (HOST,):
             sites.wait_for(lambda target=target: sites.ping(world.vpc_host, target), f"a ping to {target}", seconds=30)
         sites.wait_for(lambda: sites.ping(device.host, sites.VPC_HOST), "a ping from the device's side", seconds=30)
+    except (TimeoutError, AssertionError) as problem:
+        raise AssertionError(pluto.log()[-6000:]) from problem
+    finally:
+        pluto.stop()
+        engine.stop_all()
+
+
+@pytest.mark.parametrize(
+    "policy", [pytest.param(AGGRESSIVE, id="v1-aggressive"), pytest.param(wishes.ike_policy(**NAMES), id="v2")]
+)
+def test_a_device_that_dials_in_comes_back_after_a_reset(world: sites.World, policy: model.IkePolicy):
+    """Without any traffic: nothing but the gateway's DELETE tells it."""
+    engine = StrongSwan(world.folder, world.site("vpc-1"))
+    device = world.add_device(lans=(sites.LAN, SECOND_LAN), bare=True)
+    pluto = libreswan.Pluto(device)
+    wish = wishes.connection(None, style="policy", policy_rules=RULES, ike_policy=policy)
+    gateway = wishes.gateway()
+
+    try:
+        pluto.start(printed(wish, "branch.example", world, engine.describe()["data_plane"]))
+        for resets in (0, 1, 2):
+            wish = dataclasses.replace(wish, resets=resets)
+            desired = wishes.desired(wish, network=world.network("vpc-1"), of=gateway)
+            turns.until(engine, gateway.id, desired, turns.all_up_as_wished, seconds=PATIENCE_SECONDS)
+        for target in (HOST, "192.168.45.10"):
+            sites.wait_for(lambda target=target: sites.ping(world.vpc_host, target), f"a ping to {target}", seconds=30)
     except (TimeoutError, AssertionError) as problem:
         raise AssertionError(pluto.log()[-6000:]) from problem
     finally:
