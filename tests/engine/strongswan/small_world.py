@@ -74,11 +74,25 @@ def _add_addresses(now: seen.Seen, step: Any) -> seen.Seen:
     return _put(now, addresses=now.addresses | frozenset(step.addresses))
 
 
+def _set_rules(now: seen.Seen, step: Any) -> seen.Seen:
+    assert now.namespace
+    return _put(now, rules=step.rules)
+
+
 def _remove_namespace(now: seen.Seen, _: Any) -> seen.Seen:
     assert not now.alive
     assert not now.wan_end
     assert not now.lan
-    return _put(now, namespace=False, wan_whole=False, router=None, guard=None, addresses=frozenset(), tunnels={})
+    return _put(
+        now,
+        namespace=False,
+        wan_whole=False,
+        router=None,
+        guard=None,
+        addresses=frozenset(),
+        rules=frozenset(),
+        tunnels={},
+    )
 
 
 def _remove_folder(now: seen.Seen, _: Any) -> seen.Seen:
@@ -139,6 +153,7 @@ def _sa(now: seen.Seen, unique_id: str) -> seen.IkeSa:
 _HOW = {
     steps.AddFolder: lambda now, _: _put(now, folder=True),
     steps.AddNamespace: _add_namespace,
+    steps.SetRules: _set_rules,
     steps.SetGuard: lambda now, step: _put(now, guard=firewall.summary(step.table)),
     steps.SetForward: lambda now, step: _put(now, forward=firewall.summary(step.table) if step.table else None),
     steps.LayWan: _lay_wan,

@@ -115,7 +115,7 @@ def stray_sas(draw: Any):
 
 SUFFERINGS = (
     *("charon", "namespace", "secret", "conn", "sa", "child", "address", "wan", "half-wan", "lan"),
-    *("guard", "forward", "tunnel", "half-tunnel", "route", "stray-tunnel", "path"),
+    *("guard", "forward", "rules", "tunnel", "half-tunnel", "route", "stray-tunnel", "path"),
 )
 
 
@@ -134,6 +134,7 @@ def _suffer(draw: Any, now: seen.Seen, kind: str) -> seen.Seen:  # noqa: C901, P
                 lan="?" if loose and now.lan else None,
                 addresses=frozenset(),
                 guard=None,
+                rules=frozenset(),
                 tunnels={},
             )
         case "secret":
@@ -154,6 +155,8 @@ def _suffer(draw: Any, now: seen.Seen, kind: str) -> seen.Seen:  # noqa: C901, P
             return dataclasses.replace(now, wan=None, wan_whole=False, wan_end=False, addresses=kept)
         case "half-wan":
             return dataclasses.replace(now, wan_whole=False)
+        case "rules":
+            return dataclasses.replace(now, rules=frozenset(list(now.rules)[1:]))
         case "guard" | "forward":
             held = getattr(now, kind)
             return dataclasses.replace(
@@ -190,6 +193,7 @@ def is_as_wished(desired: model.DesiredGateway | None, now: seen.Seen):
         and now.conns == {name: frozenset(each.children) for name, each in carried.items()}
         and now.secrets == {each.secret_id for each in carried.values()}
         and now.addresses == ground.wanted(desired, frozenset(carried), now.plane).addresses
+        and now.rules == ground.wanted(desired, frozenset(carried), now.plane).rules
         and {tunnel.connection_id for tunnel in now.tunnels.values()} == laid.keys()
         and all(tunnels.leads(now.tunnels.get(tunnels.name(each.if_id)), each) for each in laid.values())
         and all(child.name in carried[sa.name].children for sa in ours for child in sa.children)

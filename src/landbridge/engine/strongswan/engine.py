@@ -170,6 +170,7 @@ class StrongSwan:
             "wan_end": there.wan_end,
             "lan": there.lan,
             "addresses": there.addresses,
+            "rules": here.rules,
             "forward": namespace.inside(self._underlay, lambda _: firewall.look(owner)) if self._forwards else None,
         }
 
@@ -279,6 +280,8 @@ class StrongSwan:
                 legs.add_addresses(gateway_id, self._underlay, addresses)
             case steps.RemoveAddresses(addresses):
                 legs.remove_addresses(gateway_id, self._underlay, addresses)
+            case steps.SetRules(rules):
+                legs.set_rules(gateway_id, rules)
             case steps.SetForward(table):
                 namespace.inside(self._underlay, lambda _: firewall.load(table, owner))
             case steps.StartCharon(plane, restarts):

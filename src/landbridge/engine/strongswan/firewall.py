@@ -3,11 +3,15 @@
 It decides nothing about routes. Invariant: one table a namespace, whose name carries a fingerprint of what it was made of, is
 replaced in one transaction: there is no moment without it.
 
-In a gateway's namespace: outside only IKE, ESP and pings; between the inner leg and the tunnels only what belongs to the
-gateway's local subnets, and from a tunnel only sources that belong into that same tunnel, so that one customer's device cannot
-speak for another's network; errors about packets on the way (RFC 792) may come from any router behind it. An address of ours
-answers on its own leg only: a reply by another one would leave in clear, as would an error that quotes an inner packet. TCP's
-segment size is clamped in both directions to what the tunnel's route carries.
+In a gateway's namespace: outside only IKE, ESP and pings, to and from the addresses of the outer leg itself; between the inner leg
+and the tunnels only what belongs to the gateway's local subnets, and from a tunnel only sources that belong into that same tunnel,
+so that one customer's device cannot speak for another's network; errors about packets on the way (RFC 792) may come from any router
+behind it. An inner address answers its own VPC and what is behind the tunnel, nobody else: a reply to any other source would
+leave in clear by the outer leg, as would an error that quotes an inner packet. TCP's segment size is clamped in both directions to
+what the tunnel's route carries.
+
+First messages of IKEv1 are limited, since charon has no cookies for them: each makes an IKE_SA that waits, and one of aggressive mode a
+Diffie-Hellman exchange too. A stranger's are heard only where a connection waits for a device without a fixed address.
 """
 
 import functools
@@ -17,6 +21,7 @@ import json
 import re
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from landbridge.engine.strongswan import reading, selectors
@@ -26,29 +31,84 @@ PREFIX = "landbridge-"
 #: Names of the ends of tunnels: the userland's TUN, and XFRM interfaces.
 TUNNELS = '"ipsec0", "x*"'
 
+#: First messages of IKEv1, packets a second and at once: of each customer gateway with a fixed address, of each other address, and of
+#: all other addresses together. Aggressive mode costs charon 5 to 50 ms each, by the DH group.
+KNOWN_PEER, STRANGER = "10/second burst 50 packets", "2/second burst 25 packets"
+STRANGERS = {"main": "20/second burst 100 packets", "aggressive": "10/second burst 50 packets"}
+#: Addresses that are counted at a time; beyond them only the limit of all together holds.
+COUNTED = 8192
+
+# Offsets in bits from the head of UDP (RFC 2408, 3.1): the responder's cookie, empty in a first message; the version, 1.x; the exchange
+# type, 2 (main) or 4 (aggressive). On port 4500 four zero bytes come before (RFC 3948, 2.2).
 _GUARD = """\
 table inet {name} {{
-  set outer {{
+  set inner {{
     type ipv4_addr
-    {outer}
+    {inner}
   }}
   set local {{
     type ipv4_addr
     flags interval
-    {elements}
+    {local}
+  }}
+  set near {{
+    type ipv4_addr
+    flags interval
+    {near}
   }}
   set peers {{
     type ifname . ipv4_addr
     flags interval
     {peers}
   }}
+  set known {{
+    type ipv4_addr
+    {known}
+  }}
+  set known_first {{
+    type ipv4_addr
+    size {counted}
+    flags dynamic
+    timeout 1m
+  }}
+  set stranger_first {{
+    type ipv4_addr
+    size {counted}
+    flags dynamic
+    timeout 1m
+  }}
+  limit main {{
+    rate {main_rate}
+  }}
+  limit aggressive {{
+    rate {aggressive_rate}
+  }}
+  chain prerouting {{
+    type filter hook prerouting priority filter; policy accept;
+    iifname "wan" meta nfproto ipv6 drop
+    iifname "wan" fib daddr . iif type != local drop
+  }}
   chain input {{
     type filter hook input priority filter; policy drop;
     iifname "lo" accept
+    iifname "wan" udp dport 500 @th,128,64 0 @th,200,4 1 goto ikev1_first
+    iifname "wan" udp dport 4500 @th,64,32 0 @th,160,64 0 @th,232,4 1 goto ikev1_first
     iifname "wan" udp dport {{ 500, 4500 }} accept
     iifname "wan" ip protocol esp accept
-    iifname "wan" ip protocol icmp ip daddr @outer accept
-    iifname {{ "lan", {tunnels} }} ip protocol icmp ip daddr != @outer accept
+    iifname "wan" ip protocol icmp accept
+    iifname "lan" ip protocol icmp ip daddr @inner ip saddr @near accept
+    iifname {{ {tunnels} }} ip protocol icmp ip daddr @inner iifname . ip saddr @peers accept
+    iifname {{ {tunnels} }} ip daddr @inner icmp type {{ destination-unreachable, time-exceeded }} accept
+  }}
+  chain ikev1_first {{
+    ip saddr @known update @known_first {{ ip saddr limit rate {known_peer} }} accept
+    ip saddr @known drop
+    update @stranger_first {{ ip saddr limit rate over {stranger} }} drop
+    udp dport 500 @th,208,8 2 {main}
+    udp dport 4500 @th,240,8 2 {main}
+    udp dport 500 @th,208,8 4 {aggressive}
+    udp dport 4500 @th,240,8 4 {aggressive}
+    drop
   }}
   chain forward {{
     type filter hook forward priority filter; policy drop;
@@ -59,6 +119,8 @@ table inet {name} {{
   }}
   chain output {{
     type filter hook output priority filter; policy accept;
+    oifname "wan" meta nfproto ipv6 drop
+    oifname "wan" fib saddr . oif type != local drop
     oifname "wan" udp sport {{ 500, 4500 }} accept
     oifname "wan" ip protocol esp accept
     oifname "wan" icmp type {{ echo-request, echo-reply }} accept
@@ -82,18 +144,39 @@ table ip {name} {{
 """
 
 
-def guard(outer: Iterable[str], local: Iterable[str], peers: Mapping[str, Iterable[str]]) -> str:
-    """The table of a gateway's namespace. `outer`: its outer addresses; `local`: what may speak through its tunnels (CIDR);
-    `peers`: interface -> what may come out of it. What overlaps is joined.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guard:
+    """What the table of a gateway's namespace is made of. `inner`: its inner addresses; `local`: what may speak through its tunnels
+    (CIDR); `near`: what may ask the gateway itself, on the inner leg; `peers`: interface -> what may come out of it. `known`:
+    addresses of customer gateways; `strangers`: modes of IKEv1 in which a device from any address may begin. What overlaps is joined.
     """
-    speakers = [f'"{link}" . {net}' for link, nets in sorted(peers.items()) for net in _joined(nets)]
+
+    inner: frozenset[str]
+    local: frozenset[str]
+    near: frozenset[str]
+    peers: Mapping[str, Iterable[str]]
+    known: frozenset[str]
+    strangers: frozenset[str]
+
+
+def guard(of: Guard) -> str:
+    """The table as text."""
+    speakers = [f'"{link}" . {net}' for link, nets in sorted(of.peers.items()) for net in _joined(nets)]
+    verdicts = {mode: f'limit name "{mode}" accept' if mode in of.strangers else "drop" for mode in STRANGERS}
     return _named(
         "",
         _GUARD,
-        outer=_elements(sorted(outer)),
-        elements=_elements(_joined(local)),
+        inner=_elements(sorted(of.inner)),
+        local=_elements(_joined(of.local)),
+        near=_elements(_joined(of.near)),
         peers=_elements(speakers),
+        known=_elements(sorted(of.known)),
         tunnels=TUNNELS,
+        counted=str(COUNTED),
+        known_peer=KNOWN_PEER,
+        stranger=STRANGER,
+        **{f"{mode}_rate": rate for mode, rate in STRANGERS.items()},
+        **verdicts,
     )
 
 
@@ -138,9 +221,9 @@ def load(table: str | None, owner: str = "") -> None:
 @functools.lru_cache(maxsize=1 << 8)
 def summary(table: str) -> str:
     """Name, chains with their policies and numbers of rules: what `look` shows of this table when nobody meddled."""
-    chains = re.findall(r"  chain (\S+) {\n[^\n]* policy (\w+);\n(.*?)\n  }", table, re.DOTALL)
+    chains = re.findall(r"  chain (\S+) {\n(?:[^\n]* policy (\w+);\n)?(.*?)\n  }", table, re.DOTALL)
     return _summary(
-        table.split(maxsplit=3)[2], {name: (policy, len(rules.splitlines())) for name, policy, rules in chains}
+        table.split(maxsplit=3)[2], {name: (policy or None, len(rules.splitlines())) for name, policy, rules in chains}
     )
 
 

@@ -1,24 +1,29 @@
 """What a gateway stands on: its two legs, their addresses, and the firewall around them. Pure."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from landbridge import model
-from landbridge.engine.strongswan import firewall, names, seen, selectors, tunnels
+from landbridge.engine.strongswan import firewall, legs, names, seen, selectors, tunnels
 
 #: The underlay's end of every veth to it; the API gives this block to no tunnel.
 ROUTER = "169.254.195.1"
+#: The inner addresses of all tunnels are here.
+TUNNEL_ADDRESSES = "169.254.0.0/16"
 
 
 @dataclass(frozen=True, slots=True)
 class Ground:
     """`wan`: `routed` (a veth to the underlay) or `macvlan LINK`; `router`: its next hop. `lan`: `bridge NAME`,
-    `interface NAME` or None. `addresses`: (link, address/prefix). `guard` and `forward` are tables as `firewall` writes them.
+    `interface NAME` or None. `addresses`: (link, address/prefix). `rules` keep the gateway's own networks out of the tunnels:
+    (priority, network, the routing table that it is looked up in). `guard` and `forward` are tables as `firewall` writes them.
     """
 
     wan: str
     router: str
     lan: str | None
     addresses: frozenset[tuple[str, str]]
+    rules: frozenset[tuple[int, str, int]]
     guard: str
     forward: str | None
 
@@ -29,12 +34,14 @@ def wanted(desired: model.DesiredGateway, carried: frozenset[str], plane: seen.P
     plugged = next((eip for eip in desired.eips if eip.leg != "routed"), None)
     behind = {eip.address: eip.behind for eip in desired.eips if eip.behind}
     outer = {_outer(endpoint.address, eips) for endpoint in desired.gateway.endpoints}
+    inner = _inner(desired, carried, plane)
     return Ground(
         wan=plugged.leg if plugged else "routed",
         router=(plugged.gateway if plugged else None) or ROUTER,
         lan=_leg_kind(desired.network),
-        addresses=frozenset({("wan", f"{address}/32") for address in outer} | _inner(desired, carried, plane)),
-        guard=firewall.guard(outer, _local_nets(desired, carried), _peer_nets(desired, carried, plane)),
+        addresses=frozenset({("wan", f"{address}/32") for address in outer} | inner),
+        rules=frozenset(_rules(desired, carried, plane)),
+        guard=firewall.guard(_guard(desired, carried, plane, inner)),
         forward=firewall.forward(names.short(desired.id), behind),
     )
 
@@ -64,25 +71,63 @@ def _leg_kind(network: model.Network) -> str | None:
     return f"interface {network.interface}" if network.interface else None
 
 
-def _local_nets(desired: model.DesiredGateway, carried: frozenset[str]) -> set[str]:
+def _rules(desired: model.DesiredGateway, carried: frozenset[str], plane: seen.Plane) -> Iterator[tuple[int, str, int]]:
+    """A tunnel whose peer subnets are wider than the gateway's own network must not take what is for the gateway's neighbours. A
+    narrower peer subnet inside that network still goes into its tunnel.
+
+    In the kernel `main` has all routes, and only the rules of policy connections come before it. charon's table, where the kernel
+    plane has none but unreachable ones, would hide the inner addresses too. In userland charon's table has the tunnels' routes.
+    """
+    leg = selectors.own_leg(desired.network)
+    if plane == "kernel":
+        yield legs.OWN_NETWORK, TUNNEL_ADDRESSES, legs.MAIN_TABLE
+        if leg:
+            yield tunnels.before_rules_to(leg.network), str(leg.network), legs.MAIN_TABLE
+    elif leg:
+        yield legs.OWN_NETWORK, str(leg.network), legs.MAIN_TABLE
+        for wish in desired.connections:
+            nets = map(selectors.parse_net, tunnels.destinations(wish.connection)) if wish.id in carried else ()
+            for net in nets:
+                if net != leg.network and net.subnet_of(leg.network):
+                    yield legs.WITHIN_OWN_NETWORK, str(net), legs.CHARONS_TABLE
+
+
+def _guard(
+    desired: model.DesiredGateway, carried: frozenset[str], plane: seen.Plane, inner: set[tuple[str, str]]
+) -> firewall.Guard:
+    wishes = [wish for wish in desired.connections if wish.id in carried]
+    ours = [wish.connection.tunnel_local_address for wish in wishes]
+    hosts = [address for _, address in inner] + [address for address in ours if address and plane == "kernel"]
+    leg, local = selectors.own_leg(desired.network), _local_nets(desired, wishes)
+    return firewall.Guard(
+        inner=frozenset(str(selectors.parse_host(address).network_address) for address in hosts),
+        local=local,
+        near=local | ({str(leg.network)} if leg else set()),
+        peers=_peer_nets(wishes, plane),
+        known=frozenset(wish.peer_address for wish in wishes if wish.peer_address),
+        strangers=frozenset(filter(None, map(_mode_of_strangers, wishes))),
+    )
+
+
+def _mode_of_strangers(wish: model.DesiredConnection) -> str | None:
+    """Of IKEv1, where the device may come from any address."""
+    policy = wish.connection.ike_policy
+    return (policy.negotiation_mode or "main") if wish.peer_address is None and policy.version == "v1" else None
+
+
+def _local_nets(desired: model.DesiredGateway, wishes: list[model.DesiredConnection]) -> frozenset[str]:
     """What may speak through the gateway's tunnels: its local subnets, and the sources of its policies."""
-    sources = {
-        str(selectors.parse_net(rule.source))
-        for wish in desired.connections
-        if wish.id in carried
-        for rule in wish.connection.policy_rules
-    }
-    return {str(net) for net in selectors.local_subnets(desired)} | sources
+    sources = {str(selectors.parse_net(rule.source)) for wish in wishes for rule in wish.connection.policy_rules}
+    return frozenset({str(net) for net in selectors.local_subnets(desired)} | sources)
 
 
-def _peer_nets(desired: model.DesiredGateway, carried: frozenset[str], plane: seen.Plane) -> dict[str, list[str]]:
+def _peer_nets(wishes: list[model.DesiredConnection], plane: seen.Plane) -> dict[str, list[str]]:
     """Interface -> the networks behind its tunnel, the inner address of the device included."""
     found: dict[str, list[str]] = {}
-    for wish in desired.connections:
-        if wish.id in carried:
-            link = tunnels.name(wish.if_id) if plane == "kernel" else "ipsec0"
-            inner = wish.connection.tunnel_peer_address
-            found.setdefault(link, []).extend(
-                [*tunnels.destinations(wish.connection), *([str(selectors.parse_host(inner))] if inner else [])]
-            )
+    for wish in wishes:
+        link = tunnels.name(wish.if_id) if plane == "kernel" else "ipsec0"
+        inner = wish.connection.tunnel_peer_address
+        found.setdefault(link, []).extend(
+            [*tunnels.destinations(wish.connection), *([str(selectors.parse_host(inner))] if inner else [])]
+        )
     return found

@@ -24,8 +24,16 @@ FROM_OUR_ADDRESS = 100
 #: Before charon's own (220), which has the routes into the tunnels: what comes from outside must not be forwarded, least of
 #: all into a tunnel because it claims to come from the VPC.
 FROM_OUTSIDE = 210
+#: Between these two: what belongs into a network that the gateway itself is in goes into no tunnel, however wide its networks are, but for
+#: what is behind a tunnel and narrower (where only charon's table knows that).
+WITHIN_OWN_NETWORK = 214
+OWN_NETWORK = 215
 #: After main and default: packets that this namespace makes find the default route.
 FROM_HERE = 33000
+
+
+ANSWERS_TO_ARP = Path("/proc/sys/net/ipv4/conf/all/arp_ignore")
+OWN_ADDRESSES_ONLY = "1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +47,7 @@ class Inside:
     lan: tuple[str, int] | None = None
     lan_up: bool = False
     addresses: frozenset[tuple[str, str]] = frozenset()
+    rules: frozenset[tuple[int, str, int]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +99,14 @@ def _macvlan(ip: Any, interface: str, name: str, fd: int) -> int:
 
 
 def _inner_end_of_wan(ip: Any, router: str, mtu: int) -> None:
-    """Reverse path filtering would drop what comes by the second tunnel of a pair; the firewall looks at sources itself."""
+    """Reverse path filtering would drop what comes by the second tunnel of a pair; the firewall looks at sources itself. Who asks on one
+    leg who has an address of the other (ARP) gets no answer.
+    """
     ipv4 = Path("/proc/sys/net/ipv4")
     (ipv4 / "ip_forward").write_text("1")
     (ipv4 / "conf/all/rp_filter").write_text("0")
     (ipv4 / "conf/default/rp_filter").write_text("0")
+    ANSWERS_TO_ARP.write_text(OWN_ADDRESSES_ONLY)
     wan = namespace.index(ip, "wan")
     ip.link("set", index=namespace.index(ip, "lo"), state="up")
     ip.link("set", index=wan, mtu=mtu, state="up")
@@ -215,6 +227,37 @@ def remove_addresses(gateway_id: str, underlay: str | None, addresses: tuple[tup
     namespace.inside(names.namespace(gateway_id), within)
 
 
+def set_rules(gateway_id: str, wanted: frozenset[tuple[int, str, int]]) -> None:
+    """Those of `ground.Ground.rules`, new ones before old ones go."""
+
+    def within(ip: Any) -> None:
+        with reading.Reader() as read:
+            known = _own_rules(read.rules())
+        for rule in wanted - known:
+            with namespace.but(errno.EEXIST):
+                ip.rule("add", **_rule(rule))
+        for rule in known - wanted:
+            with namespace.but(errno.ENOENT):
+                ip.rule("del", **_rule(rule))
+
+    namespace.inside(names.namespace(gateway_id), within)
+
+
+def _rule(rule: tuple[int, str, int]) -> dict[str, Any]:
+    priority, net, table = rule
+    dst, length = net.split("/")
+    return {"priority": priority, "dst": dst, "dst_len": int(length), "table": table}
+
+
+def _own_rules(standing: list[reading.Rule]) -> frozenset[tuple[int, str, int]]:
+    """All that lead a destination, whatever its source, into a table that is no tunnel's own."""
+    return frozenset(
+        (rule.priority, rule.destination, rule.table)
+        for rule in standing
+        if rule.table in (MAIN_TABLE, CHARONS_TABLE) and rule.destination != "0.0.0.0/0" and rule.source == "0.0.0.0/0"
+    )
+
+
 def look_inside(standing: reading.Standing) -> Inside:
     links = {link.name: link for link in standing.links}
     by_number = {link.number: link.name for link in standing.links}
@@ -229,6 +272,7 @@ def look_inside(standing: reading.Standing) -> Inside:
         lan=(lan.kind, lan.parent) if lan else None,
         lan_up=lan is not None and lan.up,
         addresses=frozenset((leg, address) for leg, address in found if _is_ours(leg, address, ruled)),
+        rules=_own_rules(standing.rules),
     )
 
 
@@ -240,10 +284,11 @@ def _is_ours(leg: str, address: str, ruled: set[str]) -> bool:
 
 
 def _is_guarded(standing: reading.Standing) -> bool:
-    """Whether the rules of the invariant stand, and the routes that nobody's network overrides."""
+    """Whether the rules of the invariant stand, and the routes that nobody's network overrides; in the calling thread's namespace."""
     known = {(rule.priority, rule.incoming) for rule in standing.rules}
     kept = {route.net for route in standing.routes if route.table == MAIN_TABLE}
-    return {(FROM_OUTSIDE, "wan"), (FROM_HERE, "lo")} <= known and kept.issuperset(model.RESERVED_NETS)
+    silent = ANSWERS_TO_ARP.read_text().strip() == OWN_ADDRESSES_ONLY
+    return {(FROM_OUTSIDE, "wan"), (FROM_HERE, "lo")} <= known and kept.issuperset(model.RESERVED_NETS) and silent
 
 
 def look_outside(read: reading.Reader, gateway_id: str, here: Inside) -> Look:

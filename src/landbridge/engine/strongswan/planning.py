@@ -80,6 +80,8 @@ def _ground(base: ground.Ground, now: seen.Seen, desired: model.DesiredGateway) 
     else:
         yield from _legs(base, now)
     yield from _batches(steps.AddAddresses, base.addresses - _kept(base, now))
+    if now.rules != base.rules:
+        yield steps.SetRules(base.rules)
     if now.forward != (firewall.summary(base.forward) if base.forward else None):
         yield steps.SetForward(base.forward)
     if not usable(now) or is_due(desired, now):

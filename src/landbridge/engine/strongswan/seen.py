@@ -77,7 +77,7 @@ class Seen:
     """`plane` is the running charon's, or the machine's where none runs. `wan` and `lan` are what the legs hang on (`routed`,
     `macvlan eth0`, `bridge br0`), `?` when they cannot be used. `router` is the outer leg's next hop. `wan_end` is the underlay's end of a leg, also of a lost one.
     `addresses` are (link, address/prefix); one on `wan` counts when its rule and the underlay's route stand as well.
-    `guard` and `forward` are summaries of the firewall's tables in the namespace and on the machine. `tunnels`: interface ->
+    `rules` are as in `ground.Ground`. `guard` and `forward` are summaries of the firewall's tables in the namespace and on the machine. `tunnels`: interface ->
     tunnel. `learned_mtus`: peer -> path MTU. `tried` names the children that were initiated moments ago. `restarts`: how many had
     been asked for when charon was started last, at `started_at`.
     """
@@ -93,6 +93,7 @@ class Seen:
     wan_end: bool = False
     lan: str | None = None
     addresses: frozenset[tuple[str, str]] = frozenset()
+    rules: frozenset[tuple[int, str, int]] = frozenset()
     guard: str | None = None
     forward: str | None = None
     tunnels: Mapping[str, "tunnels.Tunnel"] = field(default_factory=dict)

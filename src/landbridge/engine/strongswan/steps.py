@@ -84,6 +84,16 @@ class RemoveAddresses(_OfGateway):
 
 
 @dataclass(frozen=True, slots=True)
+class SetRules(_OfGateway):
+    """`rules` as in `ground.Ground`."""
+
+    rules: frozenset[tuple[int, str, int]]
+
+    def __str__(self) -> str:
+        return f"keep the gateway's own networks out of its tunnels, {len(self.rules)} rules"
+
+
+@dataclass(frozen=True, slots=True)
 class SetGuard(_OfGateway):
     """`table` as `firewall.guard` writes it."""
 
@@ -227,6 +237,7 @@ OfGateway = (
     | CutLan
     | AddAddresses
     | RemoveAddresses
+    | SetRules
     | SetGuard
     | SetForward
     | StartCharon

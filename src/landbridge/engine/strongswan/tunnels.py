@@ -115,9 +115,22 @@ def _pairs(
     for rule in connection.policy_rules:
         source = selectors.parse_net(rule.source)
         for destination in map(selectors.parse_net, rule.destinations):
-            width = (32 - destination.prefixlen) * 33 + 32 - source.prefixlen
             pair = str(source), str(destination)
-            yield FIRST_RULE + EQUALS * (4 * width + place) + min(elders.get(pair, 0), EQUALS - 1), *pair
+            yield (
+                FIRST_RULE
+                + EQUALS * (4 * _width(destination, source.prefixlen) + place)
+                + min(elders.get(pair, 0), EQUALS - 1),
+                *pair,
+            )
+
+
+def before_rules_to(net: selectors.Net) -> int:
+    """The priority of a rule that is asked before those of policies to this network, and after those to narrower ones."""
+    return FIRST_RULE + EQUALS * 4 * _width(net, 32) - 1
+
+
+def _width(destination: selectors.Net, source_length: int) -> int:
+    return (32 - destination.prefixlen) * 33 + 32 - source_length
 
 
 def inner_mtu(path: int, policy: model.IpsecPolicy, *, encapsulated: bool) -> int:
