@@ -7,6 +7,7 @@ import pytest
 
 from lab import libreswan, sites, turns, wishes
 from landbridge import model, peerconfig
+from landbridge.engine.strongswan import planning
 from landbridge.engine.strongswan.engine import StrongSwan
 
 pytestmark = [pytest.mark.tunnel, pytest.mark.timeout(400)]
@@ -77,8 +78,13 @@ def test_the_printed_text_brings_the_tunnel_up(world: sites.World, given: dict[s
 @pytest.mark.parametrize(
     "policy", [pytest.param(AGGRESSIVE, id="v1-aggressive"), pytest.param(wishes.ike_policy(**NAMES), id="v2")]
 )
-def test_a_device_that_dials_in_comes_back_after_a_reset(world: sites.World, policy: model.IkePolicy):
-    """Without any traffic: nothing but the gateway's DELETE tells it."""
+def test_a_device_that_dials_in_comes_back_after_a_reset(
+    world: sites.World, policy: model.IkePolicy, monkeypatch: pytest.MonkeyPatch
+):
+    """Without any traffic: nothing but the gateway's DELETE tells it. In this slow machine pluto needs long for each pair, and must
+    not be asked for one meanwhile.
+    """
+    monkeypatch.setattr(planning, "SETTLING", 60)
     engine = StrongSwan(world.folder, world.site("vpc-1"))
     device = world.add_device(lans=(sites.LAN, SECOND_LAN), bare=True)
     pluto = libreswan.Pluto(device)
