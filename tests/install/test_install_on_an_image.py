@@ -12,7 +12,7 @@ import pytest
 
 import landbridge
 from lab import upgrade
-from landbridge.install import files, program
+from landbridge.install import files, host, program
 
 REPOSITORY = Path(__file__).parents[2]
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -233,3 +233,18 @@ def test_no_unit_binds_a_charon_to_the_service():
 def test_a_host_that_cannot_be_installed_on_is_refused(landbridge: Any, flags: tuple[str, ...], said: str):
     done = landbridge("install", *flags)
     assert (done.returncode, done.stderr) == (1, f"landbridge: {said}\n")
+
+
+def test_a_python_that_is_not_debians_is_told_how_to_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """An upgrade from Debian 12 to 13 takes Python 3.11 away; what was compiled for it runs on no other version."""
+    monkeypatch.setattr(program, "PYTHON", Path("/usr/bin/python3.9"))
+    with pytest.raises(host.HostError, match=r"lacks /usr/bin/python3\.9, .* anew with /usr/bin/python3, and install"):
+        host.plan_install(host.Host(tmp_path))
+
+
+def test_a_copy_runs_on_the_version_of_python_that_it_was_copied_from(root: Path):
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    code = "import sys; print(sys.version_info.major, sys.version_info.minor, sep='.')"
+    done = subprocess.run([_current(root) / "bin/python", "-I", "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == version
+    assert (_current(root) / program.PACKAGES).parts[-2:] == (f"python{version}", "site-packages")

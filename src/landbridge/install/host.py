@@ -114,7 +114,10 @@ def _check_root() -> None:
 def _check(host: Host) -> None:
     _check_root()
     if not program.PYTHON.exists():
-        raise HostError(f"this host lacks {program.PYTHON}: apt-get install python3.11")
+        raise HostError(
+            f"this host lacks {program.PYTHON}, the Python of this program: "
+            "make its virtual environment anew with /usr/bin/python3, and install from there"
+        )
     if not host.runs:
         if not host.root.is_dir():
             raise HostError(f"--root {host.root}: is not a folder")

@@ -9,6 +9,7 @@ import hashlib
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import metadata
@@ -17,9 +18,11 @@ from pathlib import Path
 import landbridge
 from landbridge.install import files
 
+#: Copied packages hold compiled files, so they need the version of Python that runs now.
+_VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 #: Debian's own: an interpreter in somebody's home is out of a service's reach.
-PYTHON = Path("/usr/bin/python3.11")
-PACKAGES = "lib/python3.11/site-packages"
+PYTHON = Path(f"/usr/bin/python{_VERSION}")
+PACKAGES = f"lib/python{_VERSION}/site-packages"
 
 _REQUIREMENT = re.compile(r"([\w.-]+)\s*(?:\[([^]]*)\])?[^;]*(?:;(.*))?", re.DOTALL)
 _EXTRA = re.compile(r"extra\s*==\s*['\"]([^'\"]+)['\"]")
