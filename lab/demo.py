@@ -107,7 +107,7 @@ class Service:
                 stderr=out,
                 start_new_session=True,
             )
-        wait_for(self._is_ready, "the service to start", seconds=30)
+        wait_for(self._is_ready, "the service to start")
 
     def _is_ready(self) -> bool:
         if self.process is None or self.process.poll() is not None:
@@ -197,7 +197,7 @@ def wait_for_status(what: str, status: Callable[[], str], wanted: str, seconds: 
         time.sleep(0.02)
 
 
-def build_tunnel(service: Service, world: sites.World, *, patience: float = 30) -> str:
+def build_tunnel(service: Service, world: sites.World, *, patience: float = 90) -> str:
     """Gateway, customer gateway and connection through the API; the id of the connection. `patience` in seconds, for each."""
     client = service.client()
     wish = v5.CreateVgwRequestBodyContent(name="headquarters", vpc_id=VPC_ID, local_subnets=[sites.VPC])

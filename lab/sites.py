@@ -193,7 +193,7 @@ class Device:
             self.process = subprocess.Popen(
                 command, env=self._environment, cwd="/", stdin=subprocess.DEVNULL, stdout=out, stderr=out
             )
-        wait_for((self.folder / "charon.vici").exists, "the device's charon to start", seconds=60)
+        wait_for((self.folder / "charon.vici").exists, "the device's charon to start")
 
     def stop(self, *, kill: bool = False) -> None:
         """`kill` leaves the other side in the belief that the device is there."""
@@ -366,7 +366,7 @@ def ping(source: str, target: str, *, wait: int = 2) -> bool:
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
-def wait_for(happened: Callable[[], object], what: str, *, seconds: float = 10.0) -> None:
+def wait_for(happened: Callable[[], object], what: str, *, seconds: float = 90.0) -> None:
     deadline = time.monotonic() + seconds
     while not happened():
         if time.monotonic() > deadline:

@@ -51,7 +51,7 @@ def until(
     desired: model.DesiredGateway | None,
     happened: Callable[[model.Observation], object],
     *,
-    seconds: float = 10.0,
+    seconds: float = 90.0,
 ) -> model.Observation:
     """Turns until the report shows it; raises TimeoutError with the last report."""
     deadline = time.monotonic() + seconds

@@ -148,12 +148,12 @@ def test_a_nudge_during_a_cycle_causes_another_one(small: Any, run: Any):
     def hold(_: str) -> None:
         if not entered.is_set():
             entered.set()
-            leave.wait(10)
+            leave.wait(60)
 
     small.engine.wait = hold
     small.world.wanted["g"] = frozenset("a")
     agent = run()
-    assert entered.wait(10)
+    assert entered.wait(60)
     small.world.wanted["g"] = frozenset("ab")
     agent.nudge({"g"})
     leave.set()
@@ -166,12 +166,12 @@ def test_many_nudges_during_a_cycle_cause_one_more(small: Any, run: Any):
 
     def hold(_: str) -> None:
         entered.set()
-        leave.wait(10)
+        leave.wait(60)
 
     small.engine.wait = hold
     small.world.wanted["g"] = frozenset("a")
     agent = run()
-    assert entered.wait(10)
+    assert entered.wait(60)
     for _ in range(100):
         agent.nudge({"g"})
     leave.set()
@@ -206,7 +206,7 @@ def test_a_gateway_is_never_in_two_cycles_at_once(small: Any, run: Any):
 
 def test_one_hanging_gateway_does_not_stall_the_others(small: Any, run: Any):
     leave = threading.Event()
-    small.engine.wait = lambda name: leave.wait(10) if name == "stuck" else None
+    small.engine.wait = lambda name: leave.wait(60) if name == "stuck" else None
     small.world.wanted = {"stuck": frozenset("a")} | {f"g{n}": frozenset("a") for n in range(30)}
     agent = run()
     try:
@@ -271,13 +271,13 @@ def test_a_nudge_during_a_failing_cycle_does_not_wait_for_the_back_off(small: An
     def hold(_: str) -> None:
         if not entered.is_set():
             entered.set()
-            leave.wait(10)
+            leave.wait(60)
 
     small.engine.wait = hold
     small.engine.wrong = {"make b": base.StepFailed("not yet")}
     small.world.wanted["g"] = frozenset("b")
     agent = run(**LONG_BACK_OFF)
-    assert entered.wait(10)
+    assert entered.wait(60)
     small.world.wanted["g"] = frozenset("a")
     agent.nudge({"g"})
     leave.set()
@@ -311,17 +311,17 @@ def test_stop_ends_its_threads_and_lets_a_running_cycle_finish(small: Any):
 
     def hold(_: str) -> None:
         entered.set()
-        leave.wait(10)
+        leave.wait(60)
 
     small.engine.wait = hold
     small.world.wanted["g"] = frozenset("a")
     agent = loop.Agent(small.source, small.engine, loop.Pace(tick=60.0))
     agent.start()
-    assert entered.wait(10)
+    assert entered.wait(60)
     stopper = threading.Thread(target=agent.stop)
     stopper.start()
     leave.set()
-    stopper.join(10)
+    stopper.join(60)
     assert not stopper.is_alive()
     assert len(small.world.reports["g"]) == 1
     assert {t.name for t in set(threading.enumerate()) - before} == set()
@@ -332,19 +332,19 @@ def test_stop_does_not_begin_what_was_only_waiting(small: Any):
 
     def hold(_: str) -> None:
         entered.set()
-        leave.wait(10)
+        leave.wait(60)
         time.sleep(0.02)  # so that those that had begun do not end before the stop comes to the rest
 
     small.engine.wait = hold
     small.world.wanted = {f"g{n}": frozenset("a") for n in range(120)}
     agent = loop.Agent(small.source, small.engine, loop.Pace(tick=60.0))
     agent.start()
-    assert entered.wait(10)
+    assert entered.wait(60)
     stopper = threading.Thread(target=agent.stop)
     stopper.start()
     small.until(lambda: not any(thread.is_alive() for thread in agent._threads), "the loop's own threads to end")
     leave.set()
-    stopper.join(10)
+    stopper.join(60)
     assert not stopper.is_alive()
     assert len(small.world.cycles) < 120
 

@@ -77,12 +77,13 @@ def test_what_is_being_deleted_is_not_reset(open_service: Any):
 
 
 def test_sas_are_told_with_their_counters(api: Any):
+    before = datetime.now(UTC).replace(microsecond=0)
     made = api.connection(api.gateway(), peer_subnets=["192.168.44.0/24"])
     api.connection_as(made["id"], "ACTIVE")
     [sa] = api.get(f"{PATH}/{made['id']}/ipsec-sa")["sa_infos"]
     [seen] = api.diagnosis(made["id"])["sas"]
     collected_at = datetime.fromisoformat(sa.pop("collected_at"))
-    assert abs((datetime.now(UTC) - collected_at).total_seconds()) < 60
+    assert before <= collected_at <= datetime.now(UTC)
     assert sa == {
         "id": f"{seen['spi_in']}-{seen['spi_out']}",
         "source_ip_cidr": "0.0.0.0/0",
@@ -95,6 +96,7 @@ def test_sas_are_told_with_their_counters(api: Any):
 
 
 def test_a_tunnel_that_is_down_has_no_sas_and_a_log(api: Any, until: Any):
+    before = int(time.time())
     made = api.connection(api.gateway())
     assert api.get(f"{PATH}/{made['id']}/log")["logs"] == []
     api.simulate(made["id"], "down:proposal")
@@ -102,7 +104,7 @@ def test_a_tunnel_that_is_down_has_no_sas_and_a_log(api: Any, until: Any):
     assert api.get(f"{PATH}/{made['id']}/ipsec-sa")["sa_infos"] == []
     [line] = api.get(f"{PATH}/{made['id']}/log")["logs"]
     assert line["raw_message"] == "received NO_PROPOSAL_CHOSEN notify error"
-    assert abs(time.time() - line["time"]) < 60
+    assert before <= line["time"] <= time.time()
 
 
 def test_before_the_first_look_there_is_nothing_to_tell(open_service: Any):

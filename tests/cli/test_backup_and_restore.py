@@ -24,7 +24,7 @@ class Caller:
     def ask(self, method: str, path: str, body: Any = None, **headers: str) -> httpx.Response:
         words = self.server.credentials
         url = f"{words['endpoint']}/v5/{words['project_id']}/{path}"
-        return httpx.request(method, url, headers={"X-Auth-Token": self._token} | headers, json=body, timeout=20)
+        return httpx.request(method, url, headers={"X-Auth-Token": self._token} | headers, json=body, timeout=90)
 
     def peer(self, number: int) -> str:
         body = {"customer_gateway": {"id_value": f"198.18.{number // 250}.{number % 250 + 1}"}}
@@ -140,7 +140,7 @@ def test_every_command_of_the_page_works(start_server: Any, until: Any, tmp_path
         for place, name in places.items():
             command = command.replace(place, str(tmp_path / name))
         environment = {"PATH": path, "LANDBRIDGE_DATA": str(tmp_path / "data")}
-        subprocess.run(["bash", "-ec", command], env=environment, check=True, timeout=30, capture_output=True)
+        subprocess.run(["bash", "-ec", command], env=environment, check=True, timeout=90, capture_output=True)
 
     for command in _commands():
         asked = re.fullmatch(r"systemctl (stop|start) landbridge", command)

@@ -18,7 +18,7 @@ def _run(service: demo.Service, *words: str) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=90,
     )
     assert done.returncode == 0, done.stderr
 
@@ -32,7 +32,7 @@ def _loaded(service: demo.Service) -> dict[str, set[str]]:
             capture_output=True,
             text=True,
             check=False,
-            timeout=10,
+            timeout=90,
         )
         names = [line.partition(":")[0] for line in said.stdout.splitlines() if line and not line.startswith(" ")]
         found[folder.name] = set(names)
@@ -45,7 +45,7 @@ def _spis(service: demo.Service, connection_id: str) -> set[tuple[str, str]]:
 
 def _carries(world: sites.World) -> None:
     """A single ping may come too late on a busy machine. That no tunnel was made anew is told by the SPIs."""
-    sites.wait_for(lambda: sites.ping(world.vpc_host, HOST), "a ping to cross", seconds=30)
+    sites.wait_for(lambda: sites.ping(world.vpc_host, HOST), "a ping to cross")
 
 
 def _another_connection(client: Any) -> str:
@@ -79,7 +79,7 @@ def test_a_restore_adopts_what_it_knows_and_sweeps_what_was_made_later(tmp_path:
         service.stop()
         _run(service, "restore", str(tmp_path / "b"), "--force")
         service.start()
-        sites.wait_for(lambda: _loaded(service) == known, "what nobody knows any more to be swept", seconds=20)
+        sites.wait_for(lambda: _loaded(service) == known, "what nobody knows any more to be swept")
         sites.wait_for(lambda: service.diagnosis(first)["status"] == "ACTIVE", "the tunnel to be seen")
         assert _spis(service, first) == before
         _carries(world)

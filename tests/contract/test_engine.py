@@ -225,5 +225,5 @@ def test_it_tells_when_something_happens_by_itself_and_stops_when_asked(bench: B
         sites.wait_for(lambda: bench.id in changes, "news of the tunnel")
     finally:
         stop.set()
-        watcher.join(timeout=5)
+        watcher.join(timeout=60)
     assert not watcher.is_alive()

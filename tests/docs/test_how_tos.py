@@ -52,7 +52,7 @@ def _shell(name: str, folder: Path, port: str) -> tuple[int, str]:
         start_new_session=True,
     )
     try:
-        printed, _ = shell.communicate(timeout=60)
+        printed, _ = shell.communicate(timeout=300)
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(shell.pid, signal.SIGKILL)  # what it left running

@@ -32,7 +32,7 @@ class Caller:
 
     def __init__(self, credentials: dict[str, str]) -> None:
         self._credentials = credentials
-        self._line = http.client.HTTPConnection(urlsplit(credentials["endpoint"]).netloc, timeout=20)
+        self._line = http.client.HTTPConnection(urlsplit(credentials["endpoint"]).netloc, timeout=90)
 
     def ask(self, method: str, path: str, body: Any = None, token: str | None = None) -> Answer:
         headers = {"X-Auth-Token": self._credentials["token"]} | ({"Idempotency-Key": token} if token else {})

@@ -49,7 +49,7 @@ class Disk:
     def make_read_only(self) -> None:
         point = str(self.folder.parent)
         space = f"--mount=/proc/{self._holder.pid}/ns/mnt"
-        subprocess.run(["nsenter", space, "mount", "-o", "remount,ro", point], check=True, timeout=10)
+        subprocess.run(["nsenter", space, "mount", "-o", "remount,ro", point], check=True, timeout=60)
 
     def close(self) -> None:
         self._holder.kill()

@@ -4,7 +4,6 @@ tells of it. What does not touch the other connection leaves its tunnel as it wa
 
 import contextlib
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,7 +16,6 @@ from landbridge import model
 from landbridge.agent import loop
 from landbridge.engine import base
 from landbridge.engine.strongswan import charon, names
-from landbridge.engine.strongswan.engine import RETRY
 from tests.engine.strongswan import fault_bench
 from tests.engine.strongswan.fault_bench import Bench, State
 
@@ -171,10 +169,7 @@ def test_what_was_changed_behind_our_back_is_repaired(running: Running, name: st
     bench = running.bench
     kept = bench.spis(bench.other)
     harm(bench)
-    started = time.monotonic()
-    sites.wait_for(running.is_sound, f"the repair after {name}", seconds=15)
-    took = time.monotonic() - started
-    assert took < TICK_SECONDS + RETRY + 3, took
+    sites.wait_for(running.is_sound, f"the repair after {name}")
     bench.carries()
     bench.carries(fault_bench.OTHER_HOST)
     if spares:

@@ -49,7 +49,7 @@ class Bench:
 
     def up(self, *connections: model.DesiredConnection):
         desired = self.desired(*connections)
-        return turns.until(self.engine, self.gateway.id, desired, turns.all_up, seconds=60).connections
+        return turns.until(self.engine, self.gateway.id, desired, turns.all_up).connections
 
     def turn(self, *connections: model.DesiredConnection):
         return turns.turn(self.engine, self.gateway.id, self.desired(*connections))
@@ -239,7 +239,7 @@ def test_a_pair_that_a_device_refuses_is_named(bench: Bench):
     def is_told(observation: model.Observation) -> bool:
         return any("TS_UNACCEPTABLE" in line.line for line in observation.connections[0].evidence)
 
-    [shown] = turns.until(bench.engine, bench.gateway.id, bench.desired(wish), is_told, seconds=30).connections
+    [shown] = turns.until(bench.engine, bench.gateway.id, bench.desired(wish), is_told).connections
     assert shown.missing_pairs == (f"{sites.VPC} - {SECOND_LAN}",)
     assert sites.ping(bench.world.vpc_host, HOST)
 
@@ -255,7 +255,7 @@ def test_we_look_again_when_a_device_that_dialled_in_may_have_asked_for_all(benc
     sites.wait_for(lambda: not settled(bench.engine.observe(bench.gateway.id)), "a young tunnel")
     bench.changes.clear()
     bench.turn(wish)
-    sites.wait_for(lambda: bench.gateway.id in bench.changes, "another look", seconds=30)
+    sites.wait_for(lambda: bench.gateway.id in bench.changes, "another look")
 
 
 def test_a_peer_that_offers_everything_is_narrowed_and_the_inner_addresses_meet(bench: Bench):

@@ -103,8 +103,8 @@ def test_a_killed_charon_comes_back_with_its_tunnel(tunnel: Any) -> None:
         ["ip", "netns", "pids", _gateway_namespace(service)], capture_output=True, text=True, check=True
     )
     subprocess.run(["kill", "-9", *pids.stdout.split()], check=True)
-    sites.wait_for(lambda: _spis(service, connection_id) not in ({*()}, before), "new SAs", seconds=20)
-    sites.wait_for(lambda: sites.ping(world.vpc_host, HOST), "the ping to cross again", seconds=20)
+    sites.wait_for(lambda: _spis(service, connection_id) not in ({*()}, before), "new SAs")
+    sites.wait_for(lambda: sites.ping(world.vpc_host, HOST), "the ping to cross again")
 
 
 def _gateway_namespace(service: demo.Service) -> str:
@@ -134,7 +134,7 @@ def test_a_wrong_psk_is_diagnosed_by_name(tunnel: Any) -> None:
         device.swanctl("--initiate", "--child", f"{wrong.name}-0", "--timeout", "3")
     sites.wait_for(lambda: "pre-shared key" in service.diagnosis(connection_id).get("reason", ""), "the diagnosis")
     device.load(sites.Tunnel(gateway=gateway.eip1.ip_address, psk=demo.PSK))
-    sites.wait_for(lambda: _active(service, connection_id), "the tunnel to come back", seconds=40)
+    sites.wait_for(lambda: _active(service, connection_id), "the tunnel to come back")
 
 
 def test_a_reset_and_an_update_make_new_sas_and_a_new_name_does_not(tunnel: Any) -> None:
@@ -149,7 +149,7 @@ def test_a_reset_and_an_update_make_new_sas_and_a_new_name_does_not(tunnel: Any)
 
     first = _spis(service, connection_id)
     service.client().reset_vpn_connection(demo.v5.ResetVpnConnectionRequest(connection_id))
-    sites.wait_for(lambda: renewed(first), "new SAs after the reset", seconds=20)
+    sites.wait_for(lambda: renewed(first), "new SAs after the reset")
     second = _spis(service, connection_id)
     change(name="renamed")
     service.stop()
@@ -157,7 +157,7 @@ def test_a_reset_and_an_update_make_new_sas_and_a_new_name_does_not(tunnel: Any)
     sites.wait_for(lambda: _active(service, connection_id), "the tunnel to be seen again")
     assert _spis(service, connection_id) == second
     change(ipsecpolicy=demo.v5.UpdateIpsecPolicy(lifetime_seconds=1800))
-    sites.wait_for(lambda: renewed(second), "new SAs after the update", seconds=20)
+    sites.wait_for(lambda: renewed(second), "new SAs after the update")
     sites.wait_for(lambda: sites.ping(world.vpc_host, HOST), "the ping to cross")
     client = service.client()
     [sa] = client.list_connection_ipsec_sa(demo.v5.ListConnectionIpsecSaRequest(connection_id)).sa_infos
@@ -168,7 +168,7 @@ def test_a_reset_and_an_update_make_new_sas_and_a_new_name_does_not(tunnel: Any)
         lines = client.show_vpn_connection_log(demo.v5.ShowVpnConnectionLogRequest(connection_id)).logs
         return any("established" in line.raw_message for line in lines)
 
-    sites.wait_for(told, "the log to tell of it", seconds=45)
+    sites.wait_for(told, "the log to tell of it")
 
 
 def test_deleting_takes_the_tunnel_down_and_then_the_gateway(tunnel: Any) -> None:

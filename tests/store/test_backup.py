@@ -224,7 +224,7 @@ def test_a_disk_that_is_full_leaves_the_older_backup(data: Path, tmp_path: Path)
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=90,
     )
     assert (refused.returncode, refused.stderr.count("\n")) == (1, 1)
     assert refused.stderr.startswith(f"landbridge: {out / 'b'}: ")

@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import sqlite3
-import time
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -127,28 +127,29 @@ def test_a_round_removes_all_that_is_old(
     assert rows("SELECT count(*) FROM token") == [(0,)]
 
 
-def test_who_writes_meanwhile_waits_for_a_batch_at_most(database: Database, rows: Any):
-    """Against the same writes without anything to remove: a batch more for each, with room for a busy machine."""
-    database.write(lambda tx: [_event(tx, NOW, "old") for _ in range(20_000)] and None)
-    keeping = retention.Retention(database, retention.Limits(age=timedelta(seconds=1), events=None))
+def test_who_writes_meanwhile_waits_for_a_batch_at_most(database: Database, monkeypatch: pytest.MonkeyPatch):
+    """Every write of the round removes a batch at most, and others' writes come between two of them."""
+    database.write(lambda tx: [_event(tx, NOW, "old") for _ in range(20 * retention.BATCH)] and None)
+    left: list[int] = []
 
-    async def write_some() -> float:
-        waits = []
-        for _ in range(100):
-            began = time.perf_counter()
-            await database.write_soon(lambda tx: _event(tx, datetime.now(UTC) + timedelta(days=1), "new"))
-            waits.append(time.perf_counter() - began)
-            await asyncio.sleep(0.005)
-        return sorted(waits)[95]
+    async def write_some() -> None:
+        """From a transaction on to the next: how many old events others see."""
+        while not left or left[-1]:
+            left.append(await database.write_soon(_old_events))
+            await asyncio.sleep(0)
 
-    keeping.start()
-    try:
-        slow = asyncio.run(write_some())
-        removed = 20_000 - rows("SELECT count(*) FROM audit WHERE resource_id = 'old'")[0][0]
-    finally:
-        keeping.stop()
-    assert removed >= 3 * retention.BATCH
-    assert slow < 0.1
+    writing = threading.Thread(target=lambda: asyncio.run(write_some()))
+    write, removed = database.write, []
+    monkeypatch.setattr(database, "write", lambda work: removed.append(write(work)) or removed[-1])
+    writing.start()
+    retention.Retention(database, retention.Limits(age=timedelta(seconds=1), events=None)).prune()
+    writing.join()
+    assert (max(removed), sum(removed)) == (retention.BATCH, 20 * retention.BATCH)
+    assert len(set(left)) > 3
+
+
+def _old_events(tx: Transaction) -> int:
+    return int(tx.cursor.execute("SELECT count(*) FROM audit WHERE resource_id = 'old'").fetchone()[0])
 
 
 def test_a_full_disk_ends_no_round_for_good(

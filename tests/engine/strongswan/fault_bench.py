@@ -92,7 +92,7 @@ class Bench:
                     done.append(State.of(seen))
             return bool(done)
 
-        sites.wait_for(settled, "the gateway to settle", seconds=15)
+        sites.wait_for(settled, "the gateway to settle")
         return done[0]
 
     def kill(self) -> bool:
