@@ -1,6 +1,6 @@
 """`make bench`: median of five interleaved runs of every figure that the README gives.
 
-Options: --runs N, --only NAME (creates, gateway, page, reads, load, up, idle), --connections N (of the last three), --profile (a cProfile of the server under 32 clients).
+Options: --runs N, --only NAME (start, creates, gateway, page, reads, load, up, idle), --connections N (of the last three), --profile (a cProfile of the server under 32 clients).
 """
 
 import argparse
@@ -215,6 +215,27 @@ def gateway(folder: Path, runs: int) -> None:
     print(f"gateway POST to ACTIVE: median {statistics.median(times):.3f} s, p99 {times[int(len(times) * 0.99)]:.3f} s")
 
 
+#: What a start imports of others. A CI that starts `--engine simulated` for each run pays for these in any case.
+LIBRARIES = "alembic.command, cryptography.x509, pydantic, sqlalchemy, starlette.applications, uvicorn"
+
+
+def start(folder: Path, runs: int) -> None:
+    """Processor time of a start on an empty folder against the import of its libraries."""
+    starts, floors_of_it = [], []
+    for number in range(runs):
+        with _server(folder / f"start-{number}", "simulated") as server:
+            starts.append(_processor_seconds(server.process.pid))
+        code = f"import time, {LIBRARIES}; print(time.process_time())"
+        floors_of_it.append(float(subprocess.check_output([sys.executable, "-c", code], text=True)))
+    ratio = statistics.median(own / floor for own, floor in zip(starts, floors_of_it, strict=True))
+    print(f"start on an empty folder: {statistics.median(starts):.2f} s of a processor, {ratio:.2f} of its libraries'")
+
+
+def _processor_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()  # proc(5): 14 and 15, utime and stime
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def page(folder: Path, runs: int) -> None:
     """A page of 50 connections from 1,000,000 rows against one from 1,000."""
     sizes = {1_000: folder / "few", 1_000_000: folder / "many"}
@@ -314,7 +335,7 @@ def profile(folder: Path) -> None:
     pstats.Stats(str(path)).sort_stats("tottime").print_stats(40)
 
 
-FIGURES = {"creates": creates, "gateway": gateway, "page": page, "reads": reads}
+FIGURES = {"start": start, "creates": creates, "gateway": gateway, "page": page, "reads": reads}
 
 
 def main() -> None:

@@ -66,8 +66,8 @@ def test_the_printed_text_brings_the_tunnel_up(world: sites.World, given: dict[s
         pluto.start(printed(wish, name, world, engine.describe()["data_plane"]))
         turns.until(engine, gateway.id, desired, turns.all_up, seconds=PATIENCE_SECONDS)
         for target in (HOST, "192.168.45.10") if "policy_rules" in given else (HOST,):
-            sites.wait_for(lambda target=target: sites.ping(world.vpc_host, target), f"a ping to {target}", seconds=30)
-        sites.wait_for(lambda: sites.ping(device.host, sites.VPC_HOST), "a ping from the device's side", seconds=30)
+            sites.wait_for(lambda target=target: sites.ping(world.vpc_host, target), f"a ping to {target}")
+        sites.wait_for(lambda: sites.ping(device.host, sites.VPC_HOST), "a ping from the device's side")
     except (TimeoutError, AssertionError) as problem:
         raise AssertionError(pluto.log()[-6000:]) from problem
     finally:

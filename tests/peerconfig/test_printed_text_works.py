@@ -128,7 +128,7 @@ def test_a_device_without_an_address_comes_back_after_an_engine_stop(bench: Benc
     bench.device.load_text(bench.printed(wish, cgw(id_type="fqdn", id_value="a@branch=1,#x")))
     bench.up(wish)
     bench.engine.stop_all()
-    sites.wait_for(lambda: "retransmit 1 of request" in bench.device.log(), "the device to ask again", seconds=30)
+    sites.wait_for(lambda: "retransmit 1 of request" in bench.device.log(), "the device to ask again")
     assert len(bench.up(wish, seconds=90).children) == 1
 
 
