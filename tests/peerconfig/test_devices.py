@@ -126,7 +126,7 @@ def test_a_lifetime_out_of_range_is_printed_as_near_as_it_goes_and_noted(side: A
     )
     text = str(peerconfig.render(peerconfig.find("cisco-ios-xe"), made))
     assert " lifetime 86400\n" in text
-    assert "Note: ikepolicy.lifetime_seconds is 604800; this device takes 120 to 86400, so it is 86400 here." in text
+    assert "Note: ikepolicy.lifetime_seconds is 604800; this device takes 120 to 86400, so the text says 86400." in text
     assert "security-association lifetime seconds 120\n" in text
 
 

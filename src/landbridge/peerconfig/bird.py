@@ -29,7 +29,7 @@ def _filter(nets: tuple[Net, ...], *, otherwise: str) -> str:
 
 
 def _notes(side: Side) -> Iterator[str]:
-    yield "the tunnel comes from an IKE daemon: print its text too."
+    yield "BIRD makes no tunnel. An IKE daemon makes it: print the text of that daemon too."
     if not side.device_subnets:
         yield "the connection names no subnets of this side, so nothing is announced: change the export filter."
 
@@ -41,10 +41,10 @@ FAMILY = Family(
         kind="routing daemon",
         family="BIRD",
         versions="2.0 and later",
-        format="Include it from /etc/bird/bird.conf, which needs the protocols device, direct and kernel; then: birdc configure",
+        format="Include it from /etc/bird/bird.conf, which needs the protocols device, direct and kernel; then run: birdc configure",
         proved=False,
         source="BIRD 2.0 User's Guide, BGP",
-        notes=("only for connections of style bgp.",),
+        notes=("this text is only for connections of style bgp.",),
     ),
     abilities=None,
     comment="#",

@@ -75,14 +75,14 @@ def _header(family: Family, side: Side) -> Iterator[str]:
     if family.abilities is not None:
         yield _told_selectors(side)
         if side.psk is None:
-            yield f"The pre-shared key is not shown: {PLACEHOLDER} stands in its place, in a line that the device skips."
+            yield f"The pre-shared key is not shown. {PLACEHOLDER} stands in its place, in a line that the device skips."
     for note in (*device.notes, *family.notes(side), *checking.nearly(family, side)):
         yield f"Note: {note}"
 
 
 def _told_proof(device: Device, side: Side) -> str:
     if not device.proved:
-        return "UNPROVED: written after the vendor's manual, never tried on this device."
+        return "UNPROVED: this text follows the vendor's manual, and nobody has tried it on this device."
     if side.style not in PROVED_STYLES:
         return f"UNPROVED in style {side.style}: only {' and '.join(PROVED_STYLES)} were tried with this device."
     return "Proved: a text like this was used as it is printed, and the tunnel came up."
@@ -90,9 +90,9 @@ def _told_proof(device: Device, side: Side) -> str:
 
 def _told_selectors(side: Side) -> str:
     if side.routed:
-        return "Selectors: 0.0.0.0/0 on both sides, as the gateway offers; routes decide what goes into the tunnel."
+        return "Selectors: 0.0.0.0/0 on both sides, as on the gateway; routes decide what goes into the tunnel."
     if side.style == "static":
-        return "Selectors: the pairs of subnets. The gateway takes them also where it offers 0.0.0.0/0 itself."
+        return "Selectors: the pairs of subnets. The gateway accepts them also when it asks for 0.0.0.0/0 itself."
     return "Selectors: the pairs of subnets, the same as the gateway's."
 
 

@@ -80,4 +80,4 @@ def nearly(family: Family, side: Side) -> Iterator[str]:
     ):
         near = clamp(seconds, allowed)
         if near != seconds:
-            yield f"{what} is {seconds}; this device takes {allowed[0]} to {allowed[1]}, so it is {near} here."
+            yield f"{what} is {seconds}; this device takes {allowed[0]} to {allowed[1]}, so the text says {near}."

@@ -176,7 +176,7 @@ def _notes(side: Side) -> Iterator[str]:
         )
     weak = {side.ike.dh_group, side.ipsec.pfs, side.ike.encryption_algorithm, side.ike.authentication_algorithm}
     if weak & {"group1", "group2", "group5", "3des", "md5"}:
-        yield "from 17.11 on IOS-XE refuses 3DES, MD5 and groups 1, 2 and 5 unless compliance shield is off."
+        yield "IOS-XE 17.11 and later refuse 3DES, MD5 and groups 1, 2 and 5 while the compliance shield is on."
 
 
 FAMILY = Family(
@@ -189,7 +189,7 @@ FAMILY = Family(
         format="Paste it in privileged mode.",
         proved=False,
         source="Cisco, Security and VPN Configuration Guide, IOS XE 17.x: IPsec Virtual Tunnel Interface",
-        notes=("in IKEv1 only ids of type ip on this side; a PSK must have no space.",),
+        notes=("in IKEv1 the id of this side must be of type ip. A PSK must have no space.",),
     ),
     abilities=Abilities(
         ike_encryption=_V2_ENCRYPTION,

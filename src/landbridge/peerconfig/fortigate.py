@@ -132,8 +132,8 @@ FAMILY = Family(
         proved=False,
         source="Fortinet, FortiOS CLI Reference: config vpn ipsec phase1-interface, phase2-interface",
         notes=(
-            "put the name of the outer interface in place of <WAN-INTERFACE>, and add firewall policies for both directions.",
-            "models with a low-encryption licence take DES only.",
+            "write the name of the outer interface in place of <WAN-INTERFACE>, and add firewall policies for both directions.",
+            "models with a low-encryption licence know DES alone.",
         ),
     ),
     abilities=Abilities(

@@ -35,7 +35,7 @@ def _prefix_list(name: str, nets: tuple[Net, ...], *, otherwise: str) -> list[st
 
 
 def _notes(side: Side) -> Iterator[str]:
-    yield "the tunnel comes from an IKE daemon: print its text too."
+    yield "FRR makes no tunnel. An IKE daemon makes it: print the text of that daemon too."
     if not side.device_subnets:
         yield "the connection names no subnets of this side, so nothing is announced: add network lines and permit them."
 
@@ -51,7 +51,7 @@ FAMILY = Family(
         proved=False,
         source="FRR User Guide, BGP and Filtering",
         notes=(
-            "only for connections of style bgp. A second `router bgp` block of the same number is added to the first.",
+            "this text is only for connections of style bgp. A second `router bgp` block of the same number is added to the first.",
         ),
     ),
     abilities=None,

@@ -159,9 +159,9 @@ def _wild(net: Net) -> str:
 
 def _notes(side: Side) -> Iterator[str]:
     if not side.routed:
-        yield "put the name of the outer interface in place of <WAN-INTERFACE>, and leave these pairs out of its NAT."
+        yield "write the name of the outer interface in place of <WAN-INTERFACE>, and exclude these pairs from its NAT."
     if side.ipsec.authentication_algorithm.startswith("sha2"):
-        yield "on older releases SHA2 in phase 2 needs: ipsec authentication sha2 compatible enable"
+        yield "older releases need this line for SHA2 in phase 2: ipsec authentication sha2 compatible enable"
 
 
 FAMILY = Family(
@@ -171,10 +171,10 @@ FAMILY = Family(
         kind="router",
         family="AR",
         versions="V200R010, V300R019 and later",
-        format="Paste it in the user view; then: save",
+        format="Paste it in the user view; then run: save",
         proved=False,
         source="Huawei, AR CLI-based Configuration Guide - VPN: IPSec Configuration",
-        notes=("no GCM: the manual that this follows has none.",),
+        notes=("this text has no GCM, since the manual of the vendor has none.",),
     ),
     abilities=Abilities(
         ike_encryption=_IKE_ENCRYPTION,

@@ -112,12 +112,12 @@ def _limits(side: Side) -> Iterator[model.Violation]:
 
 def _notes(side: Side) -> Iterator[str]:
     if side.ike.version == "v1":
-        yield "IKEv1 is off by default: ikev1-policy=accept in `config setup` of /etc/ipsec.conf."
+        yield "IKEv1 is off by default: write ikev1-policy=accept into `config setup` of /etc/ipsec.conf."
     if side.probed and side.style != "bgp":
-        yield f"the gateway probes {side.device_inner}: ip address add {side.device_inner} dev lo"
+        yield f"the gateway probes {side.device_inner}, so give this machine that address: ip address add {side.device_inner} dev lo"
     if side.style == "bgp":
-        yield f"after the start: ip address add {side.device_inner} dev ipsec{side.number}"
-        yield "BGP is spoken by BIRD or FRR: print their text too."
+        yield f"after the start run: ip address add {side.device_inner} dev ipsec{side.number}"
+        yield "BIRD or FRR speaks BGP: print its text too."
 
 
 FAMILY = Family(
@@ -130,7 +130,7 @@ FAMILY = Family(
         format="Two files, /etc/ipsec.d/*.conf and *.secrets; then run: ipsec restart",
         proved=True,
         source="Libreswan manual pages, ipsec.conf(5) and ipsec.secrets(5)",
-        notes=("no DH group 1 or 2 in the usual packages.",),
+        notes=("the usual packages have neither DH group 1 nor DH group 2.",),
     ),
     abilities=Abilities(
         interface=False,

@@ -108,7 +108,7 @@ def _notes(side: Side) -> Iterator[str]:
     yield "add a pass rule on the IPsec interface of Firewall > Rules."
     if side.device_identity.kind == side.gateway_identity.kind == "ip":
         return
-    yield "an identifier that is a name stands there as it is, without quotes or prefix."
+    yield "type an identifier that is a name as it is, without quotes and without a prefix."
 
 
 FAMILY = Family(
@@ -121,7 +121,7 @@ FAMILY = Family(
         format="A worksheet: type the values into the web pages.",
         proved=False,
         source="OPNsense documentation, Virtual Private Networking: IPsec",
-        notes=("its pages offer no 3DES, no MD5 and no group below 14.",),
+        notes=("the pages of OPNsense offer no 3DES, no MD5 and no group below 14.",),
     ),
     abilities=Abilities(
         ike_encryption=_ENCRYPTION,

@@ -101,7 +101,7 @@ def _identity(identity: Identity) -> str:
 def _notes(side: Side) -> Iterator[str]:
     yield "add a pass rule on the IPsec tab of Firewall > Rules."
     if "gcm" in side.ike.encryption_algorithm:
-        yield "with GCM in phase 1, Hash is the PRF."
+        yield "with GCM in phase 1 the field Hash means the PRF."
 
 
 FAMILY = Family(
@@ -114,7 +114,7 @@ FAMILY = Family(
         format="A worksheet: type the values into the web pages.",
         proved=False,
         source="Netgate documentation, pfSense: IPsec Phase 1 Settings, Phase 2 Settings",
-        notes=("no 3DES and no MD5 since 2.7.",),
+        notes=("pfSense has no 3DES and no MD5 since 2.7.",),
     ),
     abilities=Abilities(
         ike_encryption=_ENCRYPTION,

@@ -105,7 +105,7 @@ def _quoted(text: str) -> str:
 
 
 def _notes(side: Side) -> Iterator[str]:
-    yield "the srcnat rules must stand above the masquerade rule: move them there."
+    yield "move the srcnat rules above the masquerade rule."
     if side.dials:
         yield (
             "the gateway cannot dial, and traffic of this side starts the tunnel. For each pair, with a LAN address of the router"
@@ -121,12 +121,12 @@ FAMILY = Family(
         kind="router",
         family="RouterOS",
         versions="7",
-        format="Paste it into a terminal, or: import file-name",
+        format="Paste it into a terminal, or run: import file-name",
         proved=False,
         source="MikroTik documentation, RouterOS: IPsec",
         notes=(
-            "no GCM in phase 1, no SHA2-384 in phase 2, no BGP: plain IPsec has no tunnel interface there.",
-            "with a gateway on the kernel data plane prefer style policy: for style static that one offers 0.0.0.0/0.",
+            "RouterOS has no GCM in phase 1, no SHA2-384 in phase 2, and no tunnel interface of plain IPsec for BGP.",
+            "beside a gateway on the kernel data plane prefer style policy: in style static that gateway asks for 0.0.0.0/0.",
         ),
     ),
     abilities=Abilities(

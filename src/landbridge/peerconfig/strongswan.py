@@ -141,19 +141,19 @@ def _quoted(text: str) -> str:
 
 def _notes(side: Side) -> Iterator[str]:
     if side.device_address:
-        yield f"behind NAT put the device's own address in place of local_addrs = {side.device_address}, and keep the ids."
+        yield f"behind NAT write the device's own address in place of local_addrs = {side.device_address}, and keep the ids."
     if side.aggressive:
-        yield "if the gateway starts, charon needs i_dont_care_about_security_and_use_aggressive_mode_psk = yes."
+        yield "to answer a gateway that starts, charon needs i_dont_care_about_security_and_use_aggressive_mode_psk = yes."
     if side.probed and side.style != "bgp":
-        yield f"the gateway probes {side.device_inner}: ip address add {side.device_inner} dev lo"
+        yield f"the gateway probes {side.device_inner}, so give this machine that address: ip address add {side.device_inner} dev lo"
     if side.dials:
         yield "after an outage charon waits up to 76 s between two attempts: retransmit_limit = 10 in strongswan.conf makes it 10."
     if "trap|start" in "".join(_starts(side)):
         yield "before 5.9.6 write start_action = start in place of trap|start."
     if side.style == "bgp":
-        yield f"first: ip link add xfrm{side.number} type xfrm dev <WAN> if_id {side.number}"
-        yield f"then: ip address add {side.device_inner} dev xfrm{side.number}; ip link set xfrm{side.number} up"
-        yield "BGP is spoken by BIRD or FRR: print their text too."
+        yield f"first run: ip link add xfrm{side.number} type xfrm dev <WAN> if_id {side.number}"
+        yield f"then run: ip address add {side.device_inner} dev xfrm{side.number}; ip link set xfrm{side.number} up"
+        yield "BIRD or FRR speaks BGP: print its text too."
 
 
 FAMILY = Family(
@@ -166,7 +166,7 @@ FAMILY = Family(
         format="Put it into /etc/swanctl/conf.d/ and run: swanctl --load-all",
         proved=True,
         source="strongSwan documentation, swanctl.conf",
-        notes=("kernel ESP wants the plugin kernel-netlink; the routes come with the selectors.",),
+        notes=("ESP in the kernel needs the plugin kernel-netlink. charon makes the routes from the selectors.",),
     ),
     abilities=Abilities(
         interface=False,

@@ -111,9 +111,9 @@ def _identity(identity: Identity) -> str:
 
 
 def _notes(side: Side) -> Iterator[str]:
-    yield "1.4 may also want the outer interface: set vpn ipsec interface <WAN-INTERFACE>"
+    yield "VyOS 1.4 may also need the outer interface: set vpn ipsec interface <WAN-INTERFACE>"
     if side.routed:
-        yield f"if vti{side.number} is taken, choose another number in all lines. Also: set vpn ipsec options disable-route-autoinstall."
+        yield f"if vti{side.number} is taken, choose another number in all lines. Also run: set vpn ipsec options disable-route-autoinstall."
 
 
 FAMILY = Family(
