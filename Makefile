@@ -1,22 +1,26 @@
-# Everything that a person does with this repository. Needs Debian 12, root, and nothing installed beforehand.
+# Everything that a person does with this repository. Needs Debian 12 or 13, root, and nothing installed beforehand.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 VENV := .venv
 BIN := $(VENV)/bin
-PYTHON ?= $(shell command -v python3.11 || echo /usr/bin/python3.11)
+# Debian's own: 3.11 in Debian 12, 3.13 in Debian 13. An installation runs on it too (`landbridge install`).
+PYTHON ?= /usr/bin/python3
 
 # strongSwan with VICI and the userland data plane; ping for the demonstration.
-PACKAGES := python3.11 python3.11-venv iproute2 iputils-ping nftables procps strace openssl curl systemd charon-systemd strongswan-swanctl \
+PACKAGES := python3 python3-venv iproute2 iputils-ping nftables procps strace openssl curl systemd charon-systemd strongswan-swanctl \
             libcharon-extra-plugins libstrongswan-standard-plugins
 
 # What `make test-kernel` needs besides: a machine of its own, and what runs in it. The kernel is unpacked, not installed.
 KERNEL_PACKAGES := qemu-system-x86 busybox-static cpio kmod
 
-.PHONY: help setup demo serve test test-kernel test-full unit check bench attack lock clean
+# What `make test-debian13` needs besides: what makes a folder with another Debian.
+DEBIAN13_PACKAGES := debootstrap git util-linux
+
+.PHONY: help setup demo serve test test-kernel test-debian13 test-full unit check bench attack lock clean
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 setup: $(VENV)/.ready ## install what everything else needs (Debian packages, .venv), and nothing more
 
@@ -37,6 +41,9 @@ $(VENV)/.packages: Makefile
 $(VENV)/.kernel-packages: Makefile
 	$(call install,$(KERNEL_PACKAGES))
 
+$(VENV)/.debian13-packages: Makefile
+	$(call install,$(DEBIAN13_PACKAGES))
+
 $(VENV)/.ready: $(VENV)/.packages requirements-dev.txt pyproject.toml
 	@echo "setup: creating $(VENV) from requirements-dev.txt"
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv $(VENV)  # also when one was interrupted
@@ -50,8 +57,8 @@ demo: setup ## a real tunnel between two sites on this machine; ONCE=1 checks it
 serve: setup ## the service on 127.0.0.1:8700, with its data in ./landbridge-data
 	@$(BIN)/landbridge serve --data landbridge-data
 
-unit: setup ## the tests of every minute: no network, no processes
-	@$(BIN)/python -m pytest tests --ignore tests/scenarios --ignore tests/compat --ignore tests/cli --ignore tests/durability --ignore tests/kernel -m "not tunnel"
+unit: setup ## the tests of every minute: no processes, no servers, no tunnels
+	@$(BIN)/python -m pytest -p tests.unit_only tests $(addprefix --ignore tests/,cli compat durability kernel scenarios)
 
 test: setup ## every test, real tunnels and foreign clients included
 	@$(BIN)/python -m pytest tests --ignore tests/kernel
@@ -70,6 +77,9 @@ build/kernel/tunnels:
 
 build/kernel/install:
 	@$(BIN)/python -m lab.vm --systemd --results $@ -- $(GUEST_PYTEST) --junitxml=$@/junit.xml tests/kernel/test_install.py
+
+test-debian13: setup $(VENV)/.debian13-packages ## demonstration and tests in a fresh Debian 13, in a folder and namespaces of its own
+	@$(BIN)/python -m lab.debian13
 
 check: setup ## formatting, lint, types, arrows between the rooms
 	@$(BIN)/ruff format --check .

@@ -43,6 +43,7 @@ hypothesis.settings.load_profile("landbridge")
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "tunnel: needs root and makes real tunnels")
+    config.addinivalue_line("markers", "process: starts a process or listens to a port")
 
 
 def until(found: Callable[[], Any], what: str) -> Any:

@@ -12,6 +12,8 @@ from landbridge import bootstrap, config, data_folder
 from landbridge.operations import call
 from tests.conftest import service_in
 
+pytestmark = pytest.mark.process
+
 CA = (Path(__file__).parents[1] / "rules/certificates/sm2-ca.pem").read_text()
 
 

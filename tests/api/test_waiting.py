@@ -19,6 +19,8 @@ import uvicorn
 from lab import authority
 from landbridge.api import protocol
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:

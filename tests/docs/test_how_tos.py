@@ -14,6 +14,8 @@ import pytest
 
 from tests.compat import terraform
 
+pytestmark = pytest.mark.process
+
 FOLDER = Path(__file__).parents[2] / "docs/how-to"
 BIN = Path(sys.executable).parent
 PAGES = ("use-with-terraform", "use-with-the-sdk", "test-your-code-without-a-cloud", "make-gm-certificates")

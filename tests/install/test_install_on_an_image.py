@@ -14,6 +14,8 @@ import landbridge
 from lab import upgrade
 from landbridge.install import files, host, program
 
+pytestmark = pytest.mark.process
+
 REPOSITORY = Path(__file__).parents[2]
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 

@@ -15,6 +15,8 @@ from lab import gm_certificates
 from landbridge import model
 from landbridge.rules import gateway_certificate, sm2
 
+pytestmark = pytest.mark.process
+
 OTHERS = Path(__file__).parent / "certificates"
 SECRETS = ("private_key", "enc_private_key")
 

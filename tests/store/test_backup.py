@@ -215,6 +215,7 @@ def test_a_folder_that_is_not_there_is_told(data: Path, tmp_path: Path):
         _save(data, tmp_path / "nowhere" / "b")
 
 
+@pytest.mark.process
 def test_a_disk_that_is_full_leaves_the_older_backup(data: Path, tmp_path: Path):
     out = tmp_path / "out"
     out.mkdir()

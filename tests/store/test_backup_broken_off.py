@@ -26,6 +26,8 @@ from landbridge import bootstrap, data_folder
 from landbridge.operations import access, call
 from landbridge.store import backup, connections, database, rotation, vault
 
+pytestmark = pytest.mark.process
+
 KILLED = 9
 #: Whose lines count.
 WATCHED = frozenset(inspect.getfile(module) for module in (data_folder, backup, database, rotation, vault))

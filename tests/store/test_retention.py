@@ -1,6 +1,7 @@
 """What is old goes, a little at a time, and nothing else."""
 
 import asyncio
+import contextlib
 import itertools
 import sqlite3
 import threading
@@ -184,7 +185,7 @@ def test_the_service_prunes_by_itself(start_server: Any, landbridge: Any, until:
     server = start_server("data", "--config", str(limits))
 
     def events() -> Any:
-        with sqlite3.connect(server.folder / "landbridge.db") as connection:
+        with contextlib.closing(sqlite3.connect(server.folder / "landbridge.db")) as connection:
             return connection.execute("SELECT count(*), max(seq) FROM audit").fetchone()
 
     until(lambda: events() == (1, 2), "all but the newest event to go")

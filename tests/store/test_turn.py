@@ -12,6 +12,8 @@ import pytest
 
 from landbridge.store.turn import Turn
 
+pytestmark = pytest.mark.process
+
 HOLD = """
 import sys
 from pathlib import Path

@@ -342,16 +342,27 @@ def _refuse(connection: sqlite3.Connection, group: list[_Job], error: sqlite3.Er
         job.refuse(error)
 
 
+#: The log keeps so many bytes when it begins anew; in memory is what a savepoint keeps to undo.
+_SETTINGS = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    f"cache_size=-{CACHE_KIB}",
+    "wal_autocheckpoint=0",
+    "journal_size_limit=67108864",
+    "temp_store=MEMORY",
+)
+
+
 def _connect(path: Path) -> sqlite3.Connection:
     """It waits while somebody else opens the database, or repairs its log after a process that was killed."""
     connection = sqlite3.connect(
         path, timeout=PATIENCE_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
     )
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=FULL")
-    connection.execute("PRAGMA foreign_keys=ON")
-    connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
-    connection.execute("PRAGMA wal_autocheckpoint=0")
-    connection.execute("PRAGMA journal_size_limit=67108864")  # bytes that the log keeps when it begins anew
-    connection.execute("PRAGMA temp_store=MEMORY")  # what a savepoint keeps to undo
+    try:
+        for setting in _SETTINGS:
+            connection.execute(f"PRAGMA {setting}")
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection

@@ -1,0 +1,39 @@
+"""`make unit`: pytest with `-p tests.unit_only` leaves out tests that need more than this process.
+
+A test needs more when it is marked `process` or `tunnel`, or takes a fixture that starts a server or a command. One that
+starts a process or listens to a port all the same fails.
+"""
+
+import socket
+import sys
+
+import pytest
+
+#: Fixtures that start something.
+STARTING = frozenset({"collected", "landbridge", "server", "start_server"})
+STARTS = frozenset({"subprocess.Popen", "os.fork", "os.forkpty", "os.exec", "os.posix_spawn", "os.spawn", "os.system"})
+
+
+def pytest_configure() -> None:
+    sys.addaudithook(_refuse)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    left_out = [item for item in items if _needs_more(item)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if not _needs_more(item)]
+
+
+def _needs_more(item: pytest.Item) -> bool:
+    marked = any(item.get_closest_marker(name) for name in ("process", "tunnel"))
+    return marked or not STARTING.isdisjoint(getattr(item, "fixturenames", ()))
+
+
+def _refuse(event: str, arguments: tuple[object, ...]) -> None:
+    """See "Audit events table" of Python's documentation."""
+    if event in STARTS or (event == "socket.bind" and _is_internet(arguments[0])):
+        raise AssertionError(f"{event}: this test needs more than this process, and is not marked so")
+
+
+def _is_internet(opened: object) -> bool:
+    return isinstance(opened, socket.socket) and opened.family in {socket.AF_INET, socket.AF_INET6}
