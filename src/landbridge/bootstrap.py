@@ -23,7 +23,7 @@ from typing import Any
 
 import uvicorn
 
-from landbridge import config, data_folder, errors, model, processes, site_file
+from landbridge import config, data_folder, errors, model, processes, site_cover, site_file
 from landbridge.agent import loop
 from landbridge.api import app, listener, protocol
 from landbridge.engine import base
@@ -36,6 +36,8 @@ log = logging.getLogger(__name__)
 DATABASE = data_folder.DATABASE
 CREDENTIALS = "credentials.toml"
 FINGERPRINT_KEY = vault.FINGERPRINT_KEY
+#: Lines that a start says of a site file that does not fit.
+SAID = 100
 #: A look that is this many ticks late means that the agent stands still.
 LATE_TICKS = 3
 #: Processes that answer the API, at most, where nobody says how many. They write in turns, and each takes some 85 MB.
@@ -129,6 +131,39 @@ def make_engine(settings: config.Settings, site: model.Site) -> base.Engine[Any,
         ) from None
 
 
+def machine_lacks(settings: config.Settings, site: model.Site) -> list[str]:
+    """What of a site file this machine does not have, a line each; nothing where its engine makes no tunnels."""
+    from landbridge.engine.strongswan import underlay  # noqa: PLC0415 - a machine with another engine need not have any of it
+
+    if not settings.serve.site or settings.serve.engine not in ("auto", "strongswan"):
+        return []
+    try:
+        return underlay.missing(site)
+    except OSError as error:
+        return [f"this machine cannot be looked at: {error.strerror or error}"]
+
+
+def _look_around(
+    settings: config.Settings, site: model.Site, data: Data, engine: base.Engine[Any, Any] | None
+) -> model.Site:
+    """The site with what the machine and the store add to it. Says what does not fit; none of that stops a start."""
+    from landbridge.engine.strongswan import underlay  # noqa: PLC0415
+
+    own, routers = frozenset[str](), frozenset[str]()
+    said = machine_lacks(settings, site)
+    if engine is not None and engine.name == "strongswan":
+        own, routers = underlay.addresses(site)
+    devices = data.database.read(lambda tx: site_cover.devices(tx, site))
+    said += [*site_cover.occupied(site, own, "this machine"), *site_cover.occupied(site, routers, "a router")]
+    said += site_cover.occupied(site, devices, "a customer gateway")
+    said += data.database.read(lambda tx: list(site_cover.warnings(tx, site)))
+    for line in said[:SAID]:
+        log.warning("site: %s", line)
+    if len(said) > SAID:
+        log.warning("site: and %d lines more of that kind", len(said) - SAID)
+    return dataclasses.replace(site, machine_addresses=own, unavailable_addresses=routers | devices)
+
+
 class StoreSource:
     """Binds the agent to the store of the same process. Writes of a look only what changed since the look before."""
 
@@ -170,6 +205,7 @@ class StoreSource:
             fingerprint_key=self._data.fingerprint_key,
             eips=eips,
             restarts=row.restarts,
+            uncovered=site_cover.uncovered(tx, row.gateway, self._site),
         )
 
     def _wanted(
@@ -206,6 +242,7 @@ def serve(settings: config.Settings) -> None:
         open_data(settings) as data,
     ):
         engine = make_engine(settings, site)
+        site = _look_around(settings, site, data, engine)
         pulse = processes.Pulse()
         agent = None
         if engine is not None:
@@ -341,6 +378,9 @@ def _readiness(
     if paused:
         words["paused"] = "all gateways" if None in paused else len(paused)
         details["paused"] = {one or "all gateways": f"since {at:%Y-%m-%dT%H:%M:%SZ}" for one, at in paused.items()}
+    faults = data.database.read(gateways.in_fault)
+    if faults:
+        words["faults"] = faults
     return moving, words, details
 
 

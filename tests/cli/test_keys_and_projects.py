@@ -132,6 +132,57 @@ def test_check_config_tells_the_place_of_what_is_wrong(command: Any, tmp_path: P
     assert err.count("\n") == 1
 
 
+LACKING = """\
+[[network]]
+id = "0cf79a3f-6cf9-4d9c-a8df-d7ace626b0fa"
+cidr = "10.0.0.0/24"
+bridge = "br-no-such"
+address = "10.0.0.1/24"
+
+[[network]]
+id = "1cf79a3f-6cf9-4d9c-a8df-d7ace626b0fa"
+cidr = "127.0.0.0/8"
+bridge = "lo"
+address = "127.0.0.1/8"
+
+[[eip]]
+id = "7f0c3a52-5d0e-4c7e-9a43-0d1c2b3a4f51"
+address = "127.0.0.1"
+
+[[eip]]
+id = "7f0c3a52-5d0e-4c7e-9a43-0d1c2b3a4f52"
+address = "203.0.113.250"
+attach = "nat"
+"""
+
+
+def test_check_config_says_what_the_machine_lacks_in_a_line_each(command: Any, tmp_path: Path):
+    path = tmp_path / "site.toml"
+    path.write_text(LACKING)
+    status, out, err = command("check-config", "--site", str(path))
+    assert status == 1
+    assert "site: 2 EIPs, 2 networks" in out
+    said = err.splitlines()
+    assert len(said) == 5
+    assert all(line.startswith("landbridge: [[") for line in said)
+    for line, what in zip(
+        said,
+        (
+            "bridge: there is no interface br-no-such",
+            "bridge: lo is no bridge",
+            "address: 127.0.0.1/8 is this machine's own",
+            "address: 127.0.0.1 is this machine's own, which goes with attach = nat alone",
+            "address: 203.0.113.250 is not this machine's own, as attach = nat needs it",
+        ),
+        strict=True,
+    ):
+        assert line.endswith(what) or what in line
+    assert command("check-config", "--files-only", "--site", str(path))[::2] == (0, "")
+    path.write_text(LACKING + '\n[[node]]\nid = "one"\nunderlay = "no-such-namespace"\n')
+    _, _, err = command("check-config", "--site", str(path))
+    assert err == "landbridge: [[node]] underlay: there is no network namespace no-such-namespace\n"
+
+
 @pytest.mark.parametrize("words", [("keys", "list"), ("projects", "list")])
 def test_a_data_folder_that_cannot_be_made_is_told_in_one_line(command: Any, tmp_path: Path, words: tuple[str, ...]):
     (tmp_path / "file").write_text("")

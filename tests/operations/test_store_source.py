@@ -1,12 +1,13 @@
 """What the agent is told to make, and what becomes of what it reports: the source that is bound to the store."""
 
+import uuid
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from landbridge import bootstrap, model, processes, site_file
+from landbridge import bootstrap, model, processes, site_cover, site_file
 
 
 @pytest.fixture
@@ -127,6 +128,93 @@ def test_a_report_of_a_failure_shows_and_goes(still: Any, source: bootstrap.Stor
     assert api.get(f"vpn-gateways/{gateway['id']}")["vpn_gateway"]["status"] == "FAULT"
     source.report(_applied(wanted))
     assert api.get(f"vpn-gateways/{gateway['id']}")["vpn_gateway"]["status"] == "ACTIVE"
+
+
+def test_a_gateway_in_fault_is_counted_for_anybody_and_shows_in_its_connections(
+    still: Any, source: bootstrap.StoreSource
+):
+    api = still.api()
+    gateway = _gateway(api, source)
+    made = api.connection(gateway)
+    wanted = source.desired(gateway["id"])
+    source.report(_applied(wanted, failure="move the inner leg: no such interface"))
+    answer = api.http.request("GET", "/readyz")
+    assert answer.json()["faults"] == 1
+    assert gateway["id"] not in answer.text
+    assert api.diagnosis(made["id"])["reason"] == "the VPN gateway is FAULT: move the inner leg: no such interface"
+    source.report(_applied(wanted))
+    assert "faults" not in api.http.request("GET", "/readyz").json()
+    assert not api.diagnosis(made["id"])["reason"].startswith("the VPN gateway")
+
+
+NETWORK = "0cf79a3f-6cf9-4d9c-a8df-d7ace626b0fa"
+PLUGGED = model.Network(id=NETWORK, cidr="10.0.0.0/24", bridge="br0", address="10.0.0.1/24")
+SITE = model.Site(
+    eips=tuple(model.Eip(id=str(uuid.UUID(int=n)), address=f"203.0.113.{n}") for n in (1, 2)),
+    networks=(PLUGGED,),
+    zones=("zone-1",),
+    any_network=False,
+    gateway_addresses=("10.0.0.200", "10.0.0.209"),
+)
+OTHER = model.Network(id=str(uuid.UUID(int=3)), cidr="10.7.0.0/24")
+
+
+@pytest.mark.parametrize(
+    ("site", "lost", "said"),
+    [
+        pytest.param(SITE, [], [], id="nothing"),
+        pytest.param(replace(SITE, eips=SITE.eips[1:]), ["EIP "], ["has EIP "], id="an-eip"),
+        pytest.param(replace(SITE, networks=(OTHER,)), ["network "], ["has network "], id="the-network"),
+        pytest.param(
+            replace(SITE, eips=(), networks=(OTHER,)),
+            ["EIP ", "EIP ", "network "],
+            ["has EIP ", "has EIP ", "has network "],
+            id="all",
+        ),
+        pytest.param(
+            replace(SITE, networks=(replace(PLUGGED, projects=("f" * 32,)),)),
+            [],
+            ["names project ffff", "has network "],
+            id="for-another-project",
+        ),
+        pytest.param(
+            replace(SITE, eips=tuple(replace(eip, projects=("f" * 32,)) for eip in SITE.eips)),
+            [],
+            ["names project ffff", "has EIP ", "has EIP "],
+            id="eips-for-another-project",
+        ),
+    ],
+)
+def test_what_the_site_file_no_longer_has_is_told_and_not_guessed(
+    open_service: Any, site: model.Site, lost: list[str], said: list[str]
+):
+    service = open_service(site=SITE)
+    gateway = service.api().gateway()
+    wanted = bootstrap.StoreSource(service.data, site, processes.Pulse()).desired(gateway["id"])
+    assert [one[: len(begin)] for one, begin in zip(wanted.uncovered, lost, strict=True)] == lost
+    lines = service.data.database.read(lambda tx: list(site_cover.warnings(tx, site)))
+    assert len(lines) == len(said)
+    assert all(begin in line for line, begin in zip(lines, said, strict=True))
+
+
+def test_private_addresses_of_before_are_told_and_stay(open_service: Any):
+    """Also a device that has one of the range: it is given to no private gateway."""
+    unlisted = replace(SITE, networks=(), any_network=True)
+    service = open_service(site=unlisted)
+    api = service.api()
+    gateway = api.gateway(network_type="private", vpc_id=OTHER.id)
+    peer = api.customer_gateway(id_value="10.7.0.205")
+    ranged = replace(
+        SITE, networks=(replace(OTHER, gateway_addresses=("10.7.0.200", "10.7.0.209")),), gateway_addresses=None
+    )
+    assert bootstrap.StoreSource(service.data, ranged, processes.Pulse()).desired(gateway["id"]).uncovered == ()
+    read = service.data.database.read
+    lines = read(lambda tx: list(site_cover.warnings(tx, ranged)))
+    addresses = [gateway[f"access_private_ip_{n}"] for n in (1, 2)]
+    assert [address in line for line, address in zip(lines, addresses, strict=True)] == [True, True]
+    assert read(lambda tx: site_cover.devices(tx, ranged)) == {peer["id_value"]}
+    (line,) = site_cover.occupied(ranged, {peer["id_value"], "10.9.9.9"}, "a customer gateway")
+    assert line.startswith("10.7.0.205 is kept for private gateways, and a customer gateway has it")
 
 
 def test_what_an_engine_refuses_is_an_error_with_its_reason(still: Any, source: bootstrap.StoreSource):

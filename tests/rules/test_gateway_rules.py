@@ -420,6 +420,11 @@ def test_a_project_has_what_names_it_and_what_names_nobody(
     assert (tuple(eip.id for eip in mine.eips), tuple(network.id for network in mine.networks)) == (eips, networks)
 
 
+def test_the_pool_gives_no_address_of_the_machine_itself():
+    site = replace(SITE, machine_addresses=frozenset({"203.0.113.1"}))
+    assert [end.eip_id for end in _made({}, replace(FACTS, site=site)).endpoints] == [EIPS[1], EIPS[2]]
+
+
 def test_the_pool_gives_a_project_its_own_eips():
     made = _made({}, gateway.Facts(site=SHARED.of(THEIRS), taken={}))
     assert [end.eip_id for end in made.endpoints] == [EIPS[1], EIPS[2]]

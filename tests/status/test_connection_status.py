@@ -152,3 +152,28 @@ def test_a_device_without_an_address_is_waited_for(given: Any):
     assert status.advice is not None
     assert "waiting for the device" in status.advice.reason
     assert "branch.example" in (status.advice.remedy or "")
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        pytest.param({"children": True}, "the VPN gateway is FAULT: no bridge", id="up"),
+        pytest.param({}, "the VPN gateway is FAULT: no bridge", id="down"),
+        pytest.param({"failure": "no such device"}, "the VPN gateway is FAULT: no bridge", id="failing"),
+        pytest.param({"refused": "no data plane"}, "no data plane", id="refused"),
+    ],
+)
+def test_a_fault_of_the_gateway_shows_in_its_connections(given: Any, words: dict[str, Any], reason: str):
+    children = (given.child(),) if words.pop("children", False) else ()
+    known = model.KnownConnection(
+        connection=given.connection,
+        generation=2,
+        deleting=False,
+        applied=2,
+        observation=given.seen(applied_generation=2, children=children, expected_children=1, **words),
+        seen_at=given.now,
+    )
+    status = connection.of(known, given.now, UNSEEN_AFTER, gateway_failure="no bridge")
+    assert status.advice is not None
+    assert status.advice.reason == reason
+    assert status.word == {"up": "ACTIVE"}.get("up" if children else "", "ERROR" if "refused" in words else "DOWN")

@@ -93,8 +93,16 @@ def _parser() -> argparse.ArgumentParser:
     ):
         verb = _verb(verbs, name, text, command)
         verb.add_argument("gateway_id", nargs="?", help="only this VPN gateway (default: all)")
-    check = _verb(verbs, "check-config", "read all settings and the site file, and print them", _check_config)
+    check = _verb(
+        verbs,
+        "check-config",
+        "read all settings and the site file, print them, and say what this machine lacks",
+        _check_config,
+    )
     check.add_argument("--site", metavar="FILE")
+    check.add_argument(
+        "--files-only", action="store_true", help="do not look whether this machine has what the site names"
+    )
     install.add(verbs)
     return parser
 
@@ -171,12 +179,16 @@ def _agrees(gateways: Sequence[str], left: Sequence[str]) -> bool:
     return True
 
 
-def _check_config(settings: config.Settings, _: argparse.Namespace) -> None:
+def _check_config(settings: config.Settings, given: argparse.Namespace) -> None:
+    """Ends with 1 where the machine lacks something that the site file names."""
     site = bootstrap.load_site(settings)
     bootstrap.check_listener(settings)
     for group, key, _default, _text in config.describe():
         print(f"[{group}] {key} = {getattr(getattr(settings, group), key)!r}")
     print(f"site: {len(site.eips)} EIPs, {len(site.networks)} networks, zones {', '.join(site.zones)}")
+    lacks = [] if given.files_only else bootstrap.machine_lacks(settings, site)
+    if lacks:
+        raise errors.ConfigError("\nlandbridge: ".join(lacks))
 
 
 if __name__ == "__main__":

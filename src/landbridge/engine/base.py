@@ -42,18 +42,22 @@ class Course:
 
     def __init__(self, gateway_id: str) -> None:
         self._gateway_id = gateway_id
+        self._failed: set[str | None] = set()
         self.failures: Failures = {}
 
     def leaves_out(self, step: Step) -> bool:
         """After a failure: what concerns the same connection, or everything when the gateway itself failed."""
-        return None in self.failures or step.connection_id in self.failures
+        return None in self._failed or step.connection_id in self._failed
 
     def done(self, step: Step) -> None:
         log.info("gateway %s: %s", self._gateway_id, step)
 
-    def failed(self, step: Step, words: str) -> None:
+    def failed(self, step: Step, words: str, *, alone: bool = False) -> None:
+        """`alone`: the steps after it do not need it, and go on."""
         log.warning("gateway %s: %s: %s", self._gateway_id, step, words)
         self.failures[step.connection_id] = f"{step}: {words}"
+        if not alone:
+            self._failed.add(step.connection_id)
 
 
 Seen = TypeVar("Seen")

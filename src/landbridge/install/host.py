@@ -127,7 +127,7 @@ def _check(host: Host) -> None:
 
 
 def _read_configuration(folder: Path) -> None:
-    command = [f"{folder}/bin/landbridge", "check-config", "--config", files.CONFIGURATION]
+    command = [f"{folder}/bin/landbridge", "check-config", "--files-only", "--config", files.CONFIGURATION]
     subprocess.run(command, check=True, capture_output=True)  # noqa: S603
 
 

@@ -51,7 +51,8 @@ class DesiredConnection:
 class DesiredGateway:
     """`fingerprint_key` keys the fingerprints that an engine writes into the names of what it loads. `eips`: the site's words
     about the endpoints' addresses; none for addresses that are not of the site file. `restarts`: how often the gateway was asked to
-    start anew; what was started at a lower count is to go.
+    start anew; what was started at a lower count is to go. `uncovered`: what of the gateway the site file had and no longer has; an
+    engine then leaves it as it is, but for connections that are to go.
     """
 
     gateway: VpnGateway
@@ -60,6 +61,7 @@ class DesiredGateway:
     connections: tuple[DesiredConnection, ...]
     eips: tuple[Eip, ...] = ()
     restarts: int = 0
+    uncovered: tuple[str, ...] = ()
     fingerprint_key: bytes = field(repr=False)
 
     @property

@@ -207,7 +207,9 @@ def show(tx: Transaction, call: Call, connection_id: str) -> Shown:
 def diagnose(tx: Transaction, call: Call, connection_id: str) -> Diagnosed:
     row = _find(tx, call, connection_id)
     paused_since = pauses.since(tx, row.connection.gateway_id)
-    found = status.of(row, call.now, call.service.unseen_after, paused_since)
+    gateway = gateways.find(tx, call.project_id, row.connection.gateway_id)
+    failure = gateway.failure if gateway else None
+    found = status.of(row, call.now, call.service.unseen_after, paused_since, failure)
     cautions = rules.warnings(row.connection, call.service.abilities)
     return Diagnosed(connection=row.connection, status=found, cautions=cautions)
 

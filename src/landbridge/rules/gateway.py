@@ -131,9 +131,9 @@ def _check_attachment(ask: model.AskGateway, facts: Facts) -> Iterator[model.Vio
         wrong = f"{network_id} is not in the site file, or not free for this project"
         yield model.Violation(field, wrong, f"one of its networks: {_listed_networks(facts)}")
     else:
-        for leg in _leg(network):
-            if leg in facts.taken:
-                wrong = f"the address in this network that the site file has is used by VPN gateway {facts.taken[leg]}"
+        for one in _leg(network):
+            if one in facts.taken:
+                wrong = f"the address in this network that the site file has is used by VPN gateway {facts.taken[one]}"
                 yield model.Violation(field, wrong, "a network of the site that no other gateway is plugged into")
     if not to_er and ask.er_id is not None:
         yield model.Violation("er_id", "must not be filled if attachment_type is not er", "leave it out")
@@ -145,7 +145,7 @@ def _check_attachment(ask: model.AskGateway, facts: Facts) -> Iterator[model.Vio
 
 def _is_others(network: model.Network, taken: Taken) -> bool:
     """Whether another project is plugged into it, and so has it for itself."""
-    return any(leg in taken and taken[leg] is None for leg in _leg(network))
+    return any(one in taken and taken[one] is None for one in _leg(network))
 
 
 def _listed_networks(facts: Facts) -> str:
@@ -155,8 +155,13 @@ def _listed_networks(facts: Facts) -> str:
     return ", ".join(free[:LISTED]) + more or "none"
 
 
+def leg(network_id: str) -> str:
+    """What the one gateway has that is plugged into a network, in the words of `Facts.taken`."""
+    return f"{LEG} {network_id}"
+
+
 def _leg(network: model.Network | None) -> tuple[str, ...]:
-    return (f"{LEG} {network.id}",) if network is not None and network.address is not None else ()
+    return (leg(network.id),) if network is not None and network.address is not None else ()
 
 
 def uses(gateway: model.VpnGateway, network: model.Network | None) -> tuple[str, ...]:
@@ -347,7 +352,9 @@ def check_eip_use(
 def _free_eips(ask: model.AskGateway, facts: Facts) -> list[model.Eip]:
     """Those of the pool that go together: on the leg of the EIP that is named, else on the first leg that has two."""
     named = {eip.id.lower() for _, eip in _eips(ask) if eip is not None and eip.id is not None}
-    free = [e for e in facts.site.eips if e.id not in facts.taken and e.id not in named]
+    own = facts.site.machine_addresses
+    usable = [e for e in facts.site.eips if e.attach == "nat" or e.address not in own]
+    free = [e for e in usable if e.id not in facts.taken and e.id not in named]
     legs = [e.leg for e in facts.site.eips if e.id in named] or [e.leg for e in free]
     leg = next((leg for leg in legs if named or legs.count(leg) > 1), None)
     return [e for e in free if e.leg == leg]

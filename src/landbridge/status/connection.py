@@ -35,14 +35,19 @@ def since(known: model.KnownConnection, times: model.Times) -> datetime | None:
 
 
 def of(
-    known: model.KnownConnection, now: datetime, unseen_after: timedelta, paused_since: datetime | None = None
+    known: model.KnownConnection,
+    now: datetime,
+    unseen_after: timedelta,
+    paused_since: datetime | None = None,
+    gateway_failure: str | None = None,
 ) -> model.ConnectionStatus:
     """The status now. After `unseen_after` without a look it is the last known one, and says since when. `paused_since`: since
-    when the agent only watches.
+    when the agent only watches. `gateway_failure`: why its VPN gateway is FAULT.
     """
+    fault = _fault(gateway_failure)
     return model.ConnectionStatus(
         word=word(known),
-        advice=_advice(known, known.observation, sight.paused(paused_since)),
+        advice=_advice(known, known.observation, sight.paused(paused_since), fault),
         seen_at=known.seen_at,
         not_seen_since=sight.lost(known.seen_at, now, unseen_after),
         paused_since=paused_since,
@@ -51,17 +56,30 @@ def of(
 
 
 def _advice(
-    known: model.KnownConnection, seen: model.ConnectionObservation | None, paused: model.Advice | None
+    known: model.KnownConnection,
+    seen: model.ConnectionObservation | None,
+    paused: model.Advice | None,
+    fault: model.Advice | None,
 ) -> model.Advice | None:
     if known.deleting:
-        return paused or _failure(seen)
+        return paused or fault or _failure(seen)
     if seen is None or known.applied != known.generation:
-        return paused or _failure(seen) or _waiting()
+        return paused or fault or _failure(seen) or _waiting()
     if seen.refused is not None:
         return model.Advice(reason=seen.refused)
     if seen.children:
-        return _partly(seen)
-    return _why_down(known.connection, seen, paused)
+        return fault or _partly(seen)
+    return fault or _why_down(known.connection, seen, paused)
+
+
+def _fault(failure: str | None) -> model.Advice | None:
+    """Its tunnel may be up all the same, and carry or not: that is the gateway's."""
+    if failure is None:
+        return None
+    return model.Advice(
+        reason=f"the VPN gateway is FAULT: {failure}",
+        remedy="look at the diagnosis of the VPN gateway; it is the operator who can mend it",
+    )
 
 
 def _why_down(

@@ -1,5 +1,7 @@
 """Rows of customer gateways."""
 
+from collections.abc import Iterator
+
 from sqlalchemy import bindparam, delete, func, insert, literal_column, select
 
 from landbridge import model
@@ -24,6 +26,11 @@ _CERTIFICATE = Statement(
         func.json_extract(_t.c.spec, literal_column("'$.ca_certificate.id'")) == bindparam("certificate_id"),
     )
     .limit(bindparam("limit"))
+)
+_ADDRESSES = Statement(
+    select(func.json_extract(_t.c.spec, literal_column("'$.id_value'"))).where(
+        func.json_extract(_t.c.spec, literal_column("'$.id_type'")) == literal_column("'ip'")
+    )
 )
 _INSERT = Statement(insert(_t).values({name: bindparam(name) for name in ("id", "project_id", "spec_version", "spec")}))
 #: The oldest one, and how many there are.
@@ -54,6 +61,11 @@ def certificate(tx: Transaction, project_id: str, certificate_id: str) -> model.
     """The CA certificate with this id that a customer gateway of the project has."""
     row = tx.one(_CERTIFICATE, project_id=project_id, certificate_id=certificate_id, limit=1)
     return None if row is None else codec.customer_gateway.validate_json(row[0]).ca_certificate
+
+
+def addresses(tx: Transaction) -> Iterator[str]:
+    """Of the devices of all projects. It looks through all customer gateways."""
+    return (address for (address,) in tx.all(_ADDRESSES))
 
 
 def add(tx: Transaction, customer_gateway: model.CustomerGateway) -> None:

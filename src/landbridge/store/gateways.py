@@ -2,11 +2,11 @@
 
 import functools
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, case, delete, distinct, func, insert, literal, select, update
+from sqlalchemy import bindparam, case, delete, distinct, func, insert, literal, literal_column, select, update
 
 from landbridge import model
 from landbridge.store import codec, tables
@@ -41,6 +41,12 @@ _LIST_WITH_TIMES = Statement(
     .order_by(_g.c.seq)
 )
 _IDS = Statement(select(_g.c.id))
+_LIVING = Statement(select(_g.c.spec).where(_g.c.deleting == literal_column("0")).order_by(_g.c.seq))
+_IN_FAULT = Statement(
+    select(func.count())
+    .select_from(_g.join(_o, _o.c.gateway_seq == _g.c.seq))
+    .where(_o.c.failure.is_not(None), _g.c.deleting == literal_column("0"))
+)
 _GROUPS = Statement(select(func.count(distinct(_c.c.customer_gateway_seq))).where(_c.c.gateway_seq == bindparam("seq")))
 _INSERT = Statement(
     insert(_g).values(
@@ -166,6 +172,17 @@ def list_all(tx: Transaction, project_id: str) -> list[Row]:
 def list_with_times(tx: Transaction, project_id: str) -> list[tuple[Row, model.Times]]:
     rows = tx.all(_LIST_WITH_TIMES, project_id=project_id)
     return [(row(found[:-2]), codec.times(*found[-2:])) for found in rows]
+
+
+def living(tx: Transaction) -> Iterator[model.VpnGateway]:
+    """Of all projects, in the order of their making; without those that are being deleted."""
+    return (_decode(spec) for (spec,) in tx.all(_LIVING))
+
+
+def in_fault(tx: Transaction) -> int:
+    """How many gateways of all projects are FAULT."""
+    found = tx.one(_IN_FAULT)
+    return found[0] if found is not None else 0
 
 
 def ids(tx: Transaction) -> list[str]:

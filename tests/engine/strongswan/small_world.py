@@ -51,6 +51,16 @@ def _lay_wan(now: seen.Seen, step: Any) -> seen.Seen:
     return _put(now, wan=step.kind, wan_whole=True, router=step.router, wan_end=step.kind == "routed")
 
 
+def _move_wan(now: seen.Seen, step: Any) -> seen.Seen:
+    assert now.wan not in (None, step.kind)
+    return _add_addresses(_lay_wan(_cut(now, "wan"), step), step)
+
+
+def _move_lan(now: seen.Seen, step: Any) -> seen.Seen:
+    assert now.lan not in (None, step.kind)
+    return _add_addresses(_lay_lan(_cut(now, "lan"), step), step)
+
+
 def _lay_tunnel(now: seen.Seen, step: Any) -> seen.Seen:
     assert now.namespace
     assert now.plane == "kernel"
@@ -162,6 +172,8 @@ _HOW = {
     steps.LayLan: _lay_lan,
     steps.CutWan: lambda now, _: _cut(now, "wan"),
     steps.CutLan: lambda now, _: _cut(now, "lan"),
+    steps.MoveWan: _move_wan,
+    steps.MoveLan: _move_lan,
     steps.AddAddresses: _add_addresses,
     steps.RemoveAddresses: lambda now, step: _put(now, addresses=now.addresses - frozenset(step.addresses)),
     steps.StartCharon: _start,

@@ -389,3 +389,42 @@ def test_a_device_that_has_not_dialled_in_is_not_asked():
     now = carried_out(desired, NOTHING)
     assert planning.plan(desired, now) == []
     assert not planning.is_settling(refusing.carried(desired, "userland").wanted, now)
+
+
+LOST = ("EIP eip-0 (203.0.113.10)", "network vpc-1")
+
+
+@given(states(), wanted)
+def test_what_the_site_no_longer_covers_is_left_as_it_is(now: seen.Seen, desired: model.DesiredGateway):
+    """Only connections that nobody wants any more go."""
+    planned = planning.plan(dataclasses.replace(desired, uncovered=LOST), now)
+    kept = {wish.id for wish in desired.connections}
+    going = (steps.UnloadConn, steps.UnloadSecret, steps.TerminateIke, steps.CutTunnel)
+    assert all(isinstance(step, going) and step.connection_id not in kept for step in planned)
+    for step in planned:
+        now = small_world.applied(now, step)
+    assert planning.plan(dataclasses.replace(desired, uncovered=LOST), now) == []
+
+
+def test_a_gateway_that_the_site_no_longer_covers_is_a_fault_and_its_tunnels_are_as_they_are():
+    wish = _variants(0)[0]
+    desired = wishes.desired(wish, network=NETWORKS[1], of=GATEWAY)
+    now = carried_out(desired, NOTHING)
+    lost = dataclasses.replace(desired, network=NETWORKS[0], uncovered=LOST)
+    found = reporting.report(GATEWAY.id, lost, now, {})
+    words = f"the site file no longer has {LOST[0]} and {LOST[1]}: the VPN gateway is left as it is"
+    assert (found.failure, found.applied_generation) == (words, None)
+    (shown,) = found.connections
+    assert (len(shown.children), shown.failure, shown.refused) == (shown.expected_children, words, None)
+    assert shown.children == reporting.report(GATEWAY.id, desired, now, {}).connections[0].children != ()
+
+
+@given(states(), wanted)
+def test_no_leg_that_stands_is_cut_for_another_one_before_that_one_was_found(
+    now: seen.Seen, desired: model.DesiredGateway
+):
+    """Cutting alone is for what is to have no such leg, or has lost its namespace."""
+    planned = [type(step) for step in planning.plan(desired, now)]
+    if now.namespace:
+        assert steps.CutWan not in planned
+        assert steps.CutLan not in planned or desired.network.address is None

@@ -242,7 +242,7 @@ class StrongSwan:
                     with _operators_words():
                         self._begin(gateway_id, talk, step)
                 except base.StepFailed as error:
-                    course.failed(step, str(error))
+                    course.failed(step, str(error), alone=isinstance(step, steps.MoveLan))
                 else:
                     if not isinstance(step, steps.OF_CHARON):
                         course.done(step)
@@ -272,6 +272,16 @@ class StrongSwan:
                 legs.lay_wan(gateway_id, self._underlay, kind, router)
             case steps.LayLan(kind):
                 legs.lay_lan(gateway_id, self._underlay, kind)
+            case steps.MoveWan(kind, router, addresses):
+                legs.check_move(gateway_id, self._underlay, "wan", kind)
+                legs.cut(gateway_id, self._underlay, "wan")
+                legs.lay_wan(gateway_id, self._underlay, kind, router)
+                legs.add_addresses(gateway_id, self._underlay, addresses)
+            case steps.MoveLan(kind, addresses):
+                legs.check_move(gateway_id, self._underlay, "lan", kind)
+                legs.cut(gateway_id, self._underlay, "lan")
+                legs.lay_lan(gateway_id, self._underlay, kind)
+                legs.add_addresses(gateway_id, self._underlay, addresses)
             case steps.CutWan():
                 legs.cut(gateway_id, self._underlay, "wan")
             case steps.CutLan():

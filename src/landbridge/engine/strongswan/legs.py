@@ -13,6 +13,7 @@ from typing import Any
 
 from landbridge import model
 from landbridge.engine.strongswan import names, namespace, reading
+from landbridge.engine.strongswan import underlay as around
 
 #: The routing table that holds the default route, out of the reach of forwarded packets.
 OWN_TABLE = 195
@@ -130,7 +131,13 @@ def lay_lan(gateway_id: str, underlay: str | None, kind: str) -> None:
             namespace.inside(underlay, lambda ip: _onto_bridge(ip, link, end, fd))
         else:
             namespace.inside(underlay, lambda ip: _macvlan(ip, link, "lan", fd))
-    namespace.inside(name, lambda ip: ip.link("set", index=namespace.index(ip, "lan"), state="up"))
+    namespace.inside(name, _inner_end_of_lan)
+
+
+def _inner_end_of_lan(ip: Any) -> None:
+    """It answers ARP for its own addresses alone: those on `lo` come from requests and may be a host's of the network."""
+    Path("/proc/sys/net/ipv4/conf/lan/arp_ignore").write_text("1")
+    ip.link("set", index=namespace.index(ip, "lan"), state="up")
 
 
 def _onto_bridge(ip: Any, bridge: str, end: str, fd: int) -> None:
@@ -140,6 +147,27 @@ def _onto_bridge(ip: Any, bridge: str, end: str, fd: int) -> None:
         mac = "02:" + bytes.fromhex(end[-10:]).hex(":")
         ip.link("add", ifname=end, kind="veth", peer={"ifname": "lan", "net_ns_fd": fd, "address": mac})
     ip.link("set", index=namespace.index(ip, end), master=master, state="up")
+
+
+def check_move(gateway_id: str, underlay: str | None, leg: str, kind: str) -> None:
+    """Whether the leg can be laid anew on `kind`. Raises OSError: it is to stay where it is."""
+    how, _, link = kind.partition(" ")
+    if link:
+        namespace.look(underlay, lambda read: _check_place(read, link, "bridge" if how == "bridge" else ""))
+    ours = namespace.look(names.namespace(gateway_id), lambda read: read.link(name=leg))
+    if ours is not None and ours.kind == "veth":
+        there = namespace.look(underlay, lambda read: read.link(number=ours.parent))
+        if there is None or there.kind != "veth" or there.parent != ours.number:
+            place = f"network namespace {underlay}" if underlay else "machine's own network namespace"
+            raise OSError(f"its other end is not in the {place}; `landbridge engine stop` takes it down")
+
+
+def _check_place(read: reading.Reader, name: str, kind: str) -> None:
+    found = read.link(name=name)
+    if found is None:
+        raise OSError(errno.ENODEV, "no such interface", name)
+    if kind and found.kind != kind:
+        raise OSError(f"{name} is no {kind}")
 
 
 def cut(gateway_id: str, underlay: str | None, leg: str) -> None:
@@ -173,10 +201,13 @@ def add_addresses(gateway_id: str, underlay: str | None, addresses: tuple[tuple[
                 _announce(leg, namespace.link(ip, leg).get("address"), host)
 
     name = names.namespace(gateway_id)
+    outer = [address for leg, address in addresses if leg == "wan"]
+    if outer:
+        hosts = [address.split("/", maxsplit=1)[0] for address in outer]
+        namespace.look(underlay, lambda read: around.check_free(read, hosts))
     namespace.look(name, within)
     if any(leg != "lo" for leg, _ in addresses):
         namespace.inside(name, tell)
-    outer = [address for leg, address in addresses if leg == "wan"]
     if outer:
         namespace.inside(underlay, lambda ip: _route_here(ip, names.wan_end(gateway_id), outer))
 

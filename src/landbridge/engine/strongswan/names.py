@@ -5,6 +5,7 @@ Pure. Invariant: a name reveals nothing of a secret, and two names are equal onl
 
 import hmac
 import json
+import re
 from dataclasses import dataclass
 
 from landbridge import model
@@ -26,6 +27,11 @@ def namespace(gateway_id: str) -> str:
 def wan_end(gateway_id: str) -> str:
     """The underlay's end of the outer leg."""
     return f"lw{short(gateway_id)}"
+
+
+def is_wan_end(name: str) -> bool:
+    """Whether a link has the name of the underlay's end of some gateway's outer leg."""
+    return re.fullmatch(r"lw[0-9a-f]{12}", name) is not None
 
 
 def lan_end(gateway_id: str) -> str:

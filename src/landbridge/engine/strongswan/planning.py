@@ -6,7 +6,7 @@ old goes, except a connection's own secret.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 
 from landbridge import model
@@ -23,9 +23,13 @@ SETTLING = 10
 def plan(
     desired: model.DesiredGateway | None, now: seen.Seen, carried: refusing.Carried | None = None
 ) -> list[steps.Step]:
-    """`carried`: where that is known already."""
+    """`carried`: where that is known already. What the site no longer covers is left as it is, but for connections that go."""
     if desired is None:
         return list(_teardown(now))
+    if desired.uncovered:
+        kept = {wish.id for wish in desired.connections}
+        standing = {name for name, tunnel in now.tunnels.items() if tunnel.connection_id in kept}
+        return list(_removals(kept, standing, now))
     carried = carried or refusing.carried(desired, now.plane)
     base = ground.wanted(desired, carried.ids, now.plane)
     then = now if usable(now) and not is_due(desired, now) else _without_charon(now)
@@ -72,19 +76,24 @@ def _ground(base: ground.Ground, now: seen.Seen, desired: model.DesiredGateway) 
     """
     if not now.folder:
         yield steps.AddFolder()
-    if now.alive and (not now.namespace or is_due(desired, now)):
+    if now.alive and not now.namespace:
         yield steps.StopCharon()
+    moved = frozenset[str]()
     if not now.namespace:
         yield from _cut_loose(now)
         yield steps.AddNamespace()
         yield from _legs(base, replace(now, wan=None, lan=None, guard=None))
     else:
         yield from _legs(base, now)
-    yield from _batches(steps.AddAddresses, base.addresses - _kept(base, now))
+        moved = _moved(base, now)
+        yield from _moves(base, moved)
+    yield from _batches(steps.AddAddresses, _of_legs(base.addresses - _kept(base, now), {"lo", "wan", "lan"} - moved))
     if now.rules != base.rules:
         yield steps.SetRules(base.rules)
     if now.forward != (firewall.summary(base.forward) if base.forward else None):
         yield steps.SetForward(base.forward)
+    if usable(now) and is_due(desired, now):
+        yield steps.StopCharon()
     if not usable(now) or is_due(desired, now):
         yield steps.StartCharon(now.plane, desired.restarts)
 
@@ -92,14 +101,31 @@ def _ground(base: ground.Ground, now: seen.Seen, desired: model.DesiredGateway) 
 def _legs(base: ground.Ground, now: seen.Seen) -> Iterator[steps.Step]:
     if now.guard != firewall.summary(base.guard) and not _is_older(base, now):
         yield steps.SetGuard(base.guard)
-    if now.wan not in (None, base.wan):
-        yield steps.CutWan()
-    if now.wan != base.wan or not now.wan_whole or now.router != base.router:
+    moved = _moved(base, now)
+    if "wan" not in moved and (now.wan is None or not now.wan_whole or now.router != base.router):
         yield steps.LayWan(base.wan, base.router)
-    if now.lan not in (None, base.lan):
+    if base.lan is None and now.lan is not None:
         yield steps.CutLan()
-    if base.lan and now.lan != base.lan:
+    if base.lan is not None and now.lan is None:
         yield steps.LayLan(base.lan)
+
+
+def _moved(base: ground.Ground, now: seen.Seen) -> frozenset[str]:
+    """Legs that stand and belong elsewhere."""
+    wan = {"wan"} if now.wan not in (None, base.wan) else set()
+    lan = {"lan"} if now.lan is not None and base.lan not in (None, now.lan) else set()
+    return frozenset(wan | lan)
+
+
+def _moves(base: ground.Ground, moved: frozenset[str]) -> Iterator[steps.Step]:
+    if "wan" in moved:
+        yield steps.MoveWan(base.wan, base.router, tuple(sorted(_of_legs(base.addresses, {"wan"}))))
+    if "lan" in moved and base.lan is not None:
+        yield steps.MoveLan(base.lan, tuple(sorted(_of_legs(base.addresses, {"lan"}))))
+
+
+def _of_legs(addresses: frozenset[tuple[str, str]], wanted: Collection[str]) -> frozenset[tuple[str, str]]:
+    return frozenset(address for address in addresses if address[0] in wanted)
 
 
 def _is_older(base: ground.Ground, now: seen.Seen) -> bool:
@@ -150,9 +176,15 @@ def _connections(
     sas = seen.by_connection(now.sas)
     for each in wanted:
         yield from _connection(each, now, secrets[each.connection_id], sas[each.connection_id])
-    for connection_id in sorted({*now.conns, *secrets, *sas} - {each.connection_id for each in wanted}):
-        yield from _removal(connection_id, now, secrets[connection_id], sas[connection_id])
     standing = {tunnels.name(tunnel.if_id) for tunnel in laid.values()}
+    yield from _removals({each.connection_id for each in wanted}, standing, now)
+
+
+def _removals(kept: Collection[str], standing: Collection[str], now: seen.Seen) -> Iterator[steps.Step]:
+    """`kept`: ids of the connections that stay; `standing`: names of the tunnels that stay."""
+    secrets, sas = by_owner(sorted(now.secrets)), seen.by_connection(now.sas)
+    for connection_id in sorted({*now.conns, *secrets, *sas}.difference(kept)):
+        yield from _removal(connection_id, now, secrets[connection_id], sas[connection_id])
     for name, tunnel in sorted(now.tunnels.items()):
         if name not in standing:
             yield steps.CutTunnel(tunnel.connection_id, tunnel.if_id)

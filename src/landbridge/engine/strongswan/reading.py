@@ -26,13 +26,15 @@ _NO_COUNTERS = struct.pack("=HHI", 8, 29, 8)
 #: Dumps of a list that changes meanwhile are marked, and asked for again.
 _ATTEMPTS = 3
 #: What the kernel keeps for itself in `local`.
-_LOCAL_TABLE = 255
+LOCAL_TABLE = 255
 #: Not a route of anybody's, but what the kernel learned on one, such as a path's MTU.
 _CLONED = 0x200
 #: <linux/netfilter/nfnetlink.h> and nf_tables.h: NFT_MSG_GETGEN of nftables; <asm-generic/socket.h>.
 _NETFILTER, _GENERATION, _NAMESPACE_COOKIE = 12, 10 << 8 | 16, 71
 #: NLM_F_ACK, NLM_F_REPLACE and NLM_F_CREATE.
 _PUT = 0x4 | 0x100 | 0x400
+#: RTM_F_FIB_MATCH: the route as it was set is asked for, not what becomes of it for one address.
+_WHOLE_ROUTE = 0x2000
 #: Answers of the kernel that mean: there is none.
 _NO_LINK = (errno.ENODEV,)
 _NO_WAY = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EACCES, errno.EINVAL)
@@ -124,7 +126,7 @@ class Reader:
         """Those of the table `without` are left out, and the kernel's own in `local`; what was learned is always there."""
         found = self._dump(_ROUTE, _family(12))
         left_out = (
-            _LOCAL_TABLE,
+            LOCAL_TABLE,
             without,
         )  # the table's low byte stands in the head: a thousand are passed by in a millisecond
         return [_route(body) for body in found if body[4] not in left_out or _is_learned(body)]
@@ -134,6 +136,12 @@ class Reader:
         asked = struct.pack("=BBBBBBBBI", socket.AF_INET, 32, 0, 0, 0, 0, 0, 0, 0)
         found = self._ask(_ROUTE, asked + _attribute(1, socket.inet_aton(address)), _NO_WAY)
         return _route(found).link if found else 0
+
+    def route_to(self, address: str) -> Route | None:
+        """The route that packets for the address take, with the block that it is for; None when they cannot go."""
+        asked = struct.pack("=BBBBBBBBI", socket.AF_INET, 32, 0, 0, 0, 0, 0, 0, _WHOLE_ROUTE)
+        found = self._ask(_ROUTE, asked + _attribute(1, socket.inet_aton(address)), _NO_WAY)
+        return _route(found) if found else None
 
     def put_address(self, link: int, host: str, length: int) -> None:
         """May be there already. A thousand of them, or one while somebody waits for a tunnel, are worth a way of their own."""

@@ -18,6 +18,8 @@ def report(
     carried: refusing.Carried | None = None,
 ) -> model.Observation:
     """`carried`: where that is known already."""
+    if desired is not None and desired.uncovered:
+        return _left_alone(desired, now)
     carried = carried or (refusing.carried(desired, now.plane) if desired else refusing.Carried({}, ()))
     refused, wanted = carried.refused, {each.connection_id: each for each in carried.wanted}
     laid = tunnels.wanted(desired, carried.ids, now) if desired else {}
@@ -29,11 +31,7 @@ def report(
         exists=now.folder,
         applied_generation=_gateway_generation(desired, now, carried.ids, failures),
         failure=failures.get(None),
-        gateway=model.GatewayReport(
-            restarts=now.restarts if planning.usable(now) else 0,
-            restarted_at=now.started_at if now.restarts else None,
-            inner_addresses=tuple(sorted(address for link, address in now.addresses if link == "lan")),
-        ),
+        gateway=_gateway_report(now),
         present=_present(now),
         connections=tuple(
             _refusal(wish, refused[wish.id])
@@ -51,6 +49,43 @@ def report(
             )
             for wish in (desired.connections if desired else ())
         ),
+    )
+
+
+def _left_alone(desired: model.DesiredGateway, now: seen.Seen) -> model.Observation:
+    """Of a gateway that the site file no longer covers. Nobody can say what its connections ought to be: they are as they are."""
+    sas = seen.by_connection(now.sas)
+    words = f"the site file no longer has {' and '.join(desired.uncovered)}: the VPN gateway is left as it is"
+    return model.Observation(
+        gateway_id=desired.id,
+        seen_at=now.at,
+        exists=now.folder,
+        applied_generation=None,
+        failure=words,
+        gateway=_gateway_report(now),
+        present=_present(now),
+        connections=tuple(_as_it_is(wish.id, sas[wish.id], now, words) for wish in desired.connections),
+    )
+
+
+def _as_it_is(connection_id: str, sas: list[seen.IkeSa], now: seen.Seen, failure: str) -> model.ConnectionObservation:
+    established = [sa for sa in sas if sa.live and not sa.growing]
+    children = _children(sorted({child.name for sa in established for child in sa.children}), established)
+    return model.ConnectionObservation(
+        connection_id=connection_id,
+        failure=failure,
+        ike_established=bool(established),
+        expected_children=len(children),
+        children=children,
+        evidence=now.evidence.get(connection_id, ()),
+    )
+
+
+def _gateway_report(now: seen.Seen) -> model.GatewayReport:
+    return model.GatewayReport(
+        restarts=now.restarts if planning.usable(now) else 0,
+        restarted_at=now.started_at if now.restarts else None,
+        inner_addresses=tuple(sorted(address for link, address in now.addresses if link == "lan")),
     )
 
 
@@ -104,9 +139,9 @@ def _connection(
         peer_address=shown.peer_address if shown else None,
         waits_for_peer=not wanted.initiates,
         expected_children=len(wanted.asked),
-        children=_children(wanted, established),
+        children=_children(wanted.children, established),
         missing_pairs=_missing(meant, established),
-        routes=_routes(_children(wanted, established), standing, first),
+        routes=_routes(_children(wanted.children, established), standing, first),
         evidence=now.evidence.get(wish.id, ()),
     )
 
@@ -143,14 +178,14 @@ def _applied(
     return planning.usable(now) and loaded and secrets == [wanted.secret_id] and not stale
 
 
-def _children(wanted: mapping.Wanted, sas: list[seen.IkeSa]) -> tuple[model.ChildSa, ...]:
+def _children(wanted: Iterable[str], sas: list[seen.IkeSa]) -> tuple[model.ChildSa, ...]:
     """The youngest installed SA of each wanted child: during a rekey there are two."""
     youngest: dict[str, seen.Child] = {}
     for child in (child for sa in sas for child in sa.children if child.installed):
         known = youngest.get(child.name)
         if known is None or int(child.unique_id) > int(known.unique_id):
             youngest[child.name] = child
-    return tuple(_child(youngest[name]) for name in wanted.children if name in youngest)
+    return tuple(_child(youngest[name]) for name in wanted if name in youngest)
 
 
 def _child(child: seen.Child) -> model.ChildSa:

@@ -66,6 +66,29 @@ class CutLan(_OfGateway):
 
 
 @dataclass(frozen=True, slots=True)
+class MoveWan(_OfGateway):
+    """From whatever it hangs on to `kind`, as of LayWan, with its addresses. Nothing is cut before the new place was found."""
+
+    kind: str
+    router: str
+    addresses: tuple[tuple[str, str], ...]
+
+    def __str__(self) -> str:
+        return f"move the outer leg to {self.kind}"
+
+
+@dataclass(frozen=True, slots=True)
+class MoveLan(_OfGateway):
+    """As MoveWan, `kind` as of LayLan. When it fails the steps after it go on: tunnels stand on the outer leg."""
+
+    kind: str
+    addresses: tuple[tuple[str, str], ...]
+
+    def __str__(self) -> str:
+        return f"move the inner leg to {self.kind}"
+
+
+@dataclass(frozen=True, slots=True)
 class AddAddresses(_OfGateway):
     """(link, address/prefix) each; an address on `wan` gets its route in the underlay too."""
 
@@ -235,6 +258,8 @@ OfGateway = (
     | LayLan
     | CutWan
     | CutLan
+    | MoveWan
+    | MoveLan
     | AddAddresses
     | RemoveAddresses
     | SetRules

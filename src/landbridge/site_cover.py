@@ -1,0 +1,68 @@
+"""What the site file means for what lives already: which gateways it no longer covers, and what else of the store lies in its way.
+
+It reads the store and changes nothing. A gateway that is not covered is left as it is: nobody knows how it is attached.
+"""
+
+from collections.abc import Collection, Iterator
+
+from landbridge import model
+from landbridge.rules import gateway as rules
+from landbridge.rules import ipv4
+from landbridge.store import customer_gateways, gateways, keys
+from landbridge.store.database import Transaction
+
+
+def uncovered(tx: Transaction, gateway: model.VpnGateway, site: model.Site) -> tuple[str, ...]:
+    """What the gateway is attached to and the site file no longer has. A network counts where the gateway is plugged into it: one
+    that exists only in the API is never missing.
+    """
+    lost = [
+        f"EIP {endpoint.eip_id} ({endpoint.address})"
+        for endpoint in gateway.endpoints
+        if endpoint.eip_id is not None and site.eip_at(endpoint.address) is None
+    ]
+    network_id = gateway.network_id or ""
+    if site.network(network_id) is None and gateways.owner(tx, rules.leg(network_id)) == gateway.id:
+        lost.append(f"network {network_id}")
+    return tuple(lost)
+
+
+def warnings(tx: Transaction, site: model.Site) -> Iterator[str]:
+    """A line for everything that lives otherwise than the site file has it. All of it stays as it is."""
+    projects = {project_id for project_id, _ in keys.projects(tx)}
+    lists = [*(eip.projects for eip in site.eips), *(network.projects for network in site.networks)]
+    named = {project for listed in lists for project in listed}
+    for project in sorted(named - projects):
+        yield f"the site file names project {project}, which does not exist"
+    for gateway in gateways.living(tx):
+        for what in (*uncovered(tx, gateway, site), *_not_granted(gateway, site)):
+            yield f"VPN gateway {gateway.id} has {what}, which the site file does not give it; it is left as it is"
+
+
+def _not_granted(gateway: model.VpnGateway, site: model.Site) -> Iterator[str]:
+    """What the site file has, and not for this gateway's project, or not for private gateways."""
+    own = site.of(gateway.project_id)
+    for endpoint in gateway.endpoints:
+        if endpoint.eip_id is None and not _is_kept(endpoint.address, site):
+            yield f"the private address {endpoint.address}"
+        elif endpoint.eip_id is not None and own.eip_at(endpoint.address) is None and site.eip_at(endpoint.address):
+            yield f"EIP {endpoint.eip_id} ({endpoint.address})"
+    network_id = gateway.network_id or ""
+    if own.network(network_id) is None and site.network(network_id) is not None:
+        yield f"network {network_id}"
+
+
+def occupied(site: model.Site, addresses: Collection[str], whose: str) -> list[str]:
+    """A line for each of the addresses that the site file keeps for private gateways all the same."""
+    kept = sorted(address for address in addresses if _is_kept(address, site))
+    return [f"{one} is kept for private gateways, and {whose} has it; no private gateway gets it" for one in kept]
+
+
+def devices(tx: Transaction, site: model.Site) -> frozenset[str]:
+    """Addresses of customer gateways, of before, that are kept for private gateways."""
+    return frozenset(address for address in customer_gateways.addresses(tx) if _is_kept(address, site))
+
+
+def _is_kept(address: str, site: model.Site) -> bool:
+    number = ipv4.parse_address(address)
+    return number is not None and any(ipv4.is_between(number, ends) for ends in site.ranges())
