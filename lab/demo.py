@@ -76,7 +76,7 @@ def heed() -> None:
         raise Interrupted("interrupted; everything is gone again")
 
 
-def wait_for(happened: Callable[[], object], what: str, *, seconds: float = 10) -> None:
+def wait_for(happened: Callable[[], object], what: str, *, seconds: float = 90) -> None:
     def happened_unless_interrupted() -> object:
         heed()
         return happened()
