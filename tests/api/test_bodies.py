@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from landbridge.model import allowed_values
 from landbridge.rules import connection, policies
 
 PATH = "vpn-connection"
@@ -164,8 +165,8 @@ TEXTS = st.one_of(
     st.sampled_from(
         [
             *connection.STYLES.values,
-            *policies.GROUPS,
-            *policies.ENCRYPTION,
+            *allowed_values.GROUPS,
+            *allowed_values.ENCRYPTION,
             "v1",
             "v2",
             "fqdn",

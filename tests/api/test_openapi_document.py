@@ -1,8 +1,8 @@
 """The document, the pages made from it, and the answers held against it; health; errors outside the table."""
 
 import copy
+import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import openapi_spec_validator
 import pytest
 
 from landbridge.api import table
-from landbridge.rules import choices, connection, policies
+from landbridge.rules import gateway
 
 PATH = "vpn-connection"
 CA = (Path(__file__).parents[1] / "rules" / "certificates" / "sm2-ca.pem").read_text()
@@ -68,8 +68,8 @@ def test_every_operation_tells_its_errors_and_fields_their_meaning(document: Any
         assert {"400", "401", "403", "404", "503"} <= set(described["responses"])
     for name in ("CreateConnection", "CreateGateway", "CreateCustomerGateway"):
         fields = document["components"]["schemas"][name]["properties"]
-        bare = [f for f, schema in fields.items() if "description" not in schema and "$ref" not in str(schema)]
-        assert bare == []
+        telling = {"description", "enum", "pattern", "anyOf"}
+        assert [field for field, schema in fields.items() if not telling & set(schema)] == []
 
 
 BODIES = {row.name for row in table.TABLE if row.accepts is not None}
@@ -132,14 +132,102 @@ def test_only_public_paths_are_described_as_open(document: Any):
     assert document["security"]
 
 
-def test_request_examples_fit_their_schemas(document: Any):
-    checked = []
-    for row in table.TABLE:
-        if row.accepts is not None:
-            media = document["paths"][row.path][row.method.lower()]["requestBody"]["content"]["application/json"]
-            _check(document, media["schema"], media["example"], closed=False)
-            checked.append(row.name)
-    assert {"create_vpn_connection", "create_vgw", "create_cgw"} <= set(checked)
+def _bodies() -> list[Any]:
+    return [pytest.param(row, id=row.name) for row in table.TABLE if row.accepts is not None]
+
+
+def _media(document: Any, row: Any) -> Any:
+    return document["paths"][row.path][row.method.lower()]["requestBody"]["content"]["application/json"]
+
+
+@pytest.mark.parametrize("row", _bodies())
+def test_the_examples_of_a_request_fit_its_schema(document: Any, row: Any):
+    media = _media(document, row)
+    assert media["examples"]
+    for example in media["examples"].values():
+        _check(document, media["schema"], example["value"])
+
+
+@pytest.mark.parametrize("row", [pytest.param(row, id=row.name) for row in table.TABLE if row.answer is not None])
+def test_the_example_of_an_answer_fits_its_schema(document: Any, row: Any):
+    success = document["paths"][row.path][row.method.lower()]["responses"][str(row.success)]
+    media = success["content"]["application/json"]
+    assert media["example"]
+    _check(document, media["schema"], media["example"])
+
+
+def _there(ours: Any, example: str) -> str:
+    """The example with ids of what is there, and with certificates that are some."""
+    gateway, peer = ours.gateway(), ours.customer_gateway()
+    names = {
+        "b32d91a4-0c4b-4f57-8f3a-e907174eb11d": gateway["id"],
+        "0c464dad-3a3b-4d0e-9ec4-c22bb0eb0bde": gateway["eip1"]["id"],
+        "5247ae10-9d3e-4f27-b8a7-dd36659a7f5d": peer["id"],
+    }
+    if "vpn_connection_id" in example:
+        names["98c5af8a-6ee2-4482-99a2-ae2280a6f4c3"] = ours.connection(gateway, peer)["id"]
+    for name, there in names.items():
+        example = example.replace(name, there)
+    return example
+
+
+@pytest.mark.parametrize(
+    "row", [case for case in _bodies() if case.values[0].success == 201 and "{vgw_id}" not in case.values[0].path]
+)
+def test_the_service_takes_the_examples_of_each_create(ours: Any, document: Any, row: Any):
+    path = row.path.replace("{project_id}", ours.project_id)
+    for name, example in _media(document, row)["examples"].items():
+        sent = json.loads(_there(ours, json.dumps(example["value"])))
+        answer = ours.send("POST", path, sent)
+        assert answer.status_code == 201, (name, answer.text)
+        assert "Landbridge-Ignored-Fields" not in answer.headers
+
+
+def test_a_create_leads_to_all_that_its_id_is_good_for(document: Any):
+    made = document["paths"]["/v5/{project_id}/customer-gateways"]["post"]["responses"]["201"]["links"]
+    ends = {"project_id": "$request.path.project_id", "customer_gateway_id": "$response.body#/customer_gateway/id"}
+    assert made == {
+        name: {"operationId": name, "parameters": ends} for name in ("show_cgw", "update_cgw", "delete_cgw")
+    }
+
+
+@pytest.mark.parametrize(
+    "row", [pytest.param(row, id=row.name) for row in table.TABLE if row.success == 201 and not row.many]
+)
+def test_every_create_has_links(document: Any, row: Any):
+    links = document["paths"][row.path]["post"]["responses"]["201"]["links"]
+    of = {each.name: each for each in table.TABLE}
+    for name, link in links.items():
+        assert set(link["parameters"]) == set(re.findall(r"{(\w+)}", of[name].path))
+
+
+@pytest.mark.parametrize("path", ["vpn-connection", "customer-gateways", "vpn-gateways/{vgw_id}/routing-table"])
+def test_a_page_leads_to_the_next_one(document: Any, path: str):
+    described = document["paths"][f"/v5/{{project_id}}/{path}"]["get"]
+    (link,) = described["responses"]["200"]["links"].values()
+    assert link["operationId"] == described["operationId"]
+    assert link["parameters"]["marker"] == "$response.body#/page_info/next_marker"
+
+
+def test_the_headers_of_an_answer_are_those_that_are_told(ours: Any, document: Any):
+    weak = {"ikepolicy": {"dh_group": "group2"}, "unknown": 1}
+    wish = {"vpn_connection": ours.wish(ours.gateway(), ours.customer_gateway(), **weak)}
+    answer = ours.send("POST", PATH, wish)
+    told = document["paths"][f"/v5/{{project_id}}/{PATH}"]["post"]["responses"]["201"]["headers"]
+    ours_alone = {name for name in told if name.lower() in answer.headers}
+    assert ours_alone == set(told) == {"X-Request-Id", "Landbridge-Ignored-Fields", "Landbridge-Warnings"}
+    shown = ours.send("GET", f"{PATH}/{answer.json()['vpn_connection']['id']}")
+    told = document["paths"][f"/v5/{{project_id}}/{PATH}/{{vpn_connection_id}}"]["get"]["responses"]["200"]["headers"]
+    assert re.fullmatch(told["ETag"]["schema"]["pattern"], shown.headers["ETag"])
+
+
+def test_the_pages_begin_with_keys_and_the_order_of_calls(document: Any):
+    chapters = re.findall(r"^## (.+)$", document["info"]["description"], re.MULTILINE)
+    assert chapters == ["Keys", "The first tunnel", "Waiting", "Lists", "Errors", "Retries"]
+    used = {tag for of in document["paths"].values() for described in of.values() for tag in described["tags"]}
+    assert {tag["name"] for tag in document["tags"]} == used
+    named = set(re.findall(r"(?:GET|POST)` ?\$?P?(/[a-z-]+)", document["info"]["description"]))
+    assert all(any(name in path for path in document["paths"]) for name in named)
 
 
 @pytest.mark.parametrize(
@@ -225,43 +313,33 @@ def test_errors_fit_the_document(ours: Any, document: Any):
         assert answer.json()["request_id"] == answer.headers["X-Request-Id"]
 
 
-# -- enums ------------------------------------------------------------------------------------------------------------
+# -- fields -----------------------------------------------------------------------------------------------------------
 
 
-def _values(schema: Any) -> set[str]:
-    """The enum of a property, its null apart."""
-    places = [schema, *schema.get("anyOf", ())]
-    return {value for place in places for value in place.get("enum", ()) if value is not None}
+def test_the_flavors_of_the_document_are_those_of_the_rules(document: Any):
+    listed = document["components"]["schemas"]["CreateGateway"]["properties"]["flavor"]["enum"]
+    assert [flavor for flavor in listed if flavor is not None] == list(gateway.FLAVORS)
 
 
-def _tables() -> Iterator[Any]:
-    for shape, field, rows in (
-        ("IkePolicyShape", None, (policies.IKE, policies.IKE_GM)),
-        ("IpsecPolicyShape", None, (policies.IPSEC, policies.IPSEC_GM)),
-        ("DpdShape", None, (policies.DPD,)),
-        ("CreateConnection", "style", ({"style": connection.STYLES},)),
-        ("CreateConnection", "ha_role", ({"ha_role": connection.HA_ROLES},)),
-    ):
-        for name, row in rows[0].items():
-            if isinstance(row, choices.Choice) and field in (None, name):
-                allowed = {value for each in rows for value in each[name].values}
-                allowed |= {value.upper() for value in allowed if name == "style"}  # as answers spell it
-                yield pytest.param(shape, name, allowed, id=f"{shape}.{name}")
+@pytest.mark.parametrize(
+    "name", sorted(row.accepts[1].__name__ for row in table.TABLE if row.method == "PUT" and row.accepts)
+)
+def test_nothing_is_mandatory_in_an_update_and_nothing_has_a_default(document: Any, name: str):
+    shapes = [name, *re.findall(r"schemas/(\w+)", str(document["components"]["schemas"][name]))]
+    told = [document["components"]["schemas"][shape] for shape in shapes if shape not in WHOLE]
+    assert [shape.get("required") for shape in told if shape.get("required")] == []
+    assert [field for shape in told for field in shape["properties"].values() if "default" in str(field)] == []
 
 
-@pytest.mark.parametrize(("shape", "field", "allowed"), list(_tables()))
-def test_an_enum_in_the_document_is_the_rules_table(document: Any, shape: str, field: str, allowed: set[str]):
-    found = _values(document["components"]["schemas"][shape]["properties"][field])
-    assert found in (set(), allowed)
+#: Items of lists, which an update replaces.
+WHOLE = {"PolicyRuleShape", "TagShape"}
 
 
-def test_the_document_has_enums(document: Any):
-    missing = [
-        f"{shape}.{field}"
-        for shape, field, _ in (parameter.values for parameter in _tables())
-        if not _values(document["components"]["schemas"][shape]["properties"][field])
-    ]
-    assert missing == []
+def test_what_every_create_needs_is_said(document: Any):
+    schemas = document["components"]["schemas"]
+    assert schemas["CreateConnection"]["required"] == ["vgw_id", "vgw_ip", "cgw_id"]
+    assert schemas["CreateConnection"]["properties"]["style"]["default"] == "static"
+    assert schemas["TagShape"]["required"] == ["key", "value"]
 
 
 def test_answers_about_monitors_tags_quotas_and_certificates_fit_the_document(ours: Any, document: Any):

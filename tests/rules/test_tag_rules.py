@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from landbridge import model
+from landbridge.model import allowed_values
 from landbridge.rules import tags
 from landbridge.wire import tags as wire_tags
 
@@ -109,7 +110,7 @@ def test_a_search_is_held_to_its_page(body: Any, fields: list[str]):
     assert [v.field for v in tags.check_search(asked)] == fields
 
 
-@pytest.mark.parametrize("resource_type", model.TAGGED)
+@pytest.mark.parametrize("resource_type", allowed_values.TAGGED)
 def test_a_resource_type_is_written_in_the_singular(resource_type: str):
     assert list(tags.check_type(resource_type)) == []
     (wrong,) = tags.check_type(resource_type + "s")

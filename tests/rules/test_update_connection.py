@@ -8,7 +8,8 @@ from hypothesis import given as drawn
 from hypothesis import strategies as st
 
 from landbridge import model
-from landbridge.rules import connection, connection_update, gateway_update, policies
+from landbridge.model import allowed_values
+from landbridge.rules import connection, connection_update, gateway_update
 from landbridge.wire import connections
 
 PSK = model.Secret("Abcd1234")
@@ -464,10 +465,10 @@ def test_a_change_that_needs_no_engine_is_told_apart(given: Any, changes: dict[s
     sent=st.fixed_dictionaries(
         {},
         optional={
-            "encryption_algorithm": st.sampled_from(policies.ENCRYPTION),
+            "encryption_algorithm": st.sampled_from(allowed_values.ENCRYPTION),
             "ike_version": st.sampled_from(["v1", "v2"]),
             "phase1_negotiation_mode": st.sampled_from(["main", "aggressive"]),
-            "dh_group": st.sampled_from(policies.GROUPS),
+            "dh_group": st.sampled_from(allowed_values.GROUPS),
             "lifetime_seconds": st.integers(60, 604800),
             "local_id_type": st.just("fqdn"),
             "peer_id": st.sampled_from(["10.9.9.9", "198.51.100.2"]),

@@ -23,7 +23,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from landbridge import errors, model
 from landbridge.api import openapi
-from landbridge.api.row import Incoming, Operation
+from landbridge.api.row import TOKEN_LIMIT, Incoming, Operation
 from landbridge.api.table import TABLE
 from landbridge.operations import access, call
 from landbridge.wire import body, parameters, shapes
@@ -32,7 +32,6 @@ from landbridge.wire import errors as wire_errors
 log = logging.getLogger(__name__)
 
 TOKEN_HEADERS = ("x-client-token", "idempotency-key")
-TOKEN_LIMIT = 128
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 

@@ -8,10 +8,11 @@ from landbridge.wire import gateway_certificates as wire
 from landbridge.wire import parameters
 
 _of_gateway = row.change(wire.CertificateShape, "certificate", "vgw_id")
+_change_of_gateway = row.change(wire.UpdateCertificate, "certificate", "vgw_id")
 
 
 def _update(incoming: row.Incoming) -> row.Asked:
-    asked = _of_gateway(incoming)
+    asked = _change_of_gateway(incoming)
     gateway_id, change = asked.ask
     return dataclasses.replace(asked, ask=(gateway_id, incoming.path["certificate_id"], change))
 
@@ -72,7 +73,7 @@ ROWS: tuple[row.Operation, ...] = (
         parse=_update,
         render=lambda made: {"certificate": wire.certificate(made)},
         answer=wire.OneCertificate,
-        accepts=("certificate", wire.CertificateShape),
+        accepts=("certificate", wire.UpdateCertificate),
         etag=gateway_certificates.etag,
         versions=True,
         deleting=True,

@@ -8,9 +8,11 @@ import pydantic
 from pydantic.json_schema import models_json_schema
 
 from landbridge import __version__
-from landbridge.api.row import Operation
+from landbridge.api import examples, introduction, links
+from landbridge.api.row import TOKEN_LIMIT, Operation, no_cautions, no_etag
 from landbridge.api.table import PUBLIC
-from landbridge.wire import parameters
+from landbridge.wire import body, parameters
+from landbridge.wire.connections import BATCH_LIMIT
 from landbridge.wire.errors import ErrorAnswer
 
 _REF = "#/components/schemas/{model}"
@@ -29,6 +31,25 @@ _ERRORS = {
     "425": ("It is being deleted", "VPN.0009", "VPN connection … is deleting"),
     "503": ("Nothing was stored; try again", "VPN.0030", "the system is busy, try later: …"),
 }
+_IF_MATCH = {"type": "string", "examples": ['"1-1669470094626"', "*"]}
+_CLIENT_TOKEN = {"type": "string", "maxLength": TOKEN_LIMIT}
+_DONE = {200: "what was asked for", 201: "It is on disk. What it needs follows", 204: "done, and nothing to say"}
+_HEADERS: dict[str, Any] = {
+    "X-Request-Id": {"description": "as in the service's log", "required": True, "schema": {"type": "string"}},
+    "ETag": {
+        "description": "the version of what is shown, for If-Match",
+        "required": True,
+        "schema": {"type": "string", "pattern": '^"[^"]+"$'},
+    },
+    "Landbridge-Ignored-Fields": {
+        "description": "fields and query words that the operation does not know, each by its path; absent when there are none",
+        "schema": {"type": "string", "maxLength": 1000},
+    },
+    "Landbridge-Warnings": {
+        "description": "what is carried out and should not have been asked; absent when there is nothing",
+        "schema": {"type": "string", "maxLength": 1000},
+    },
+}
 
 
 def document(table: Iterable[Operation]) -> dict[str, Any]:
@@ -39,7 +60,7 @@ def document(table: Iterable[Operation]) -> dict[str, Any]:
     references, definitions = models_json_schema(models, by_alias=True, ref_template=_REF)
     paths: dict[str, dict[str, Any]] = {}
     for row in rows:
-        paths.setdefault(row.path, {})[row.method.lower()] = _operation(row, references)
+        paths.setdefault(row.path, {})[row.method.lower()] = _operation(row, references, links.of(row, rows))
     for path in PUBLIC:
         paths[path] = {"get": _public(path)}
     return {
@@ -48,9 +69,11 @@ def document(table: Iterable[Operation]) -> dict[str, Any]:
             "title": "Landbridge",
             "version": __version__,
             "summary": "Site-to-site VPN with the Huawei Cloud VPN v5 API",
+            "description": introduction.TEXT,
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],
+        "tags": [{"name": name, "description": text} for name, text in introduction.CHAPTERS.items()],
         "paths": paths,
         "components": {
             "schemas": definitions.get("$defs", {}),
@@ -68,10 +91,13 @@ def document(table: Iterable[Operation]) -> dict[str, Any]:
     }
 
 
-def _operation(row: Operation, references: dict[Any, Any]) -> dict[str, Any]:
-    success: dict[str, Any] = {"description": "done", "headers": {"X-Request-Id": {"schema": {"type": "string"}}}}
+def _operation(row: Operation, references: dict[Any, Any], follow: dict[str, Any]) -> dict[str, Any]:
+    success: dict[str, Any] = {"description": _DONE[row.success], "headers": _headers(row)}
     if row.answer is not None:
-        success["content"] = {"application/json": {"schema": references[row.answer, "validation"]}}
+        media = {"schema": references[row.answer, "validation"], "example": examples.of(row)}
+        success["content"] = {"application/json": media}
+    if follow:
+        success["links"] = follow
     described: dict[str, Any] = {
         "operationId": row.name,
         "summary": row.summary,
@@ -82,6 +108,15 @@ def _operation(row: Operation, references: dict[Any, Any]) -> dict[str, Any]:
     if row.accepts is not None:
         described["requestBody"] = _request_body(*row.accepts, references, many=row.many)
     return described
+
+
+def _headers(row: Operation) -> dict[str, Any]:
+    """Of a success."""
+    met = {
+        "ETag": row.etag is not no_etag,
+        "Landbridge-Warnings": row.cautions is not no_cautions,
+    }
+    return {name: header for name, header in _HEADERS.items() if met.get(name, True)}
 
 
 def _met(row: Operation) -> list[str]:
@@ -95,19 +130,20 @@ def _chapter(path: str) -> str:
     return "Landbridge" if path.startswith("/landbridge/") else path.split("/")[3].replace("{resource_type}", "tags")
 
 
-def _request_body(
-    envelope: str, shape: type[pydantic.BaseModel], references: dict[Any, Any], *, many: bool
-) -> dict[str, Any]:
+def _request_body(envelope: str, shape: type[body.Shape], references: dict[Any, Any], *, many: bool) -> dict[str, Any]:
     """A body without an envelope is its shape itself."""
-    extra: Any = shape.model_config.get("json_schema_extra") or {}
     inner = references[shape, "validation"]
-    inner = {"type": "array", "items": inner, "minItems": 1} if many else inner
+    inner = {"type": "array", "items": inner, "minItems": 1, "maxItems": BATCH_LIMIT} if many else inner
     schema = {"type": "object", "properties": {envelope: inner}, "required": [envelope]} if envelope else inner
-    media: dict[str, Any] = {"schema": schema}
-    if "examples" in extra:
-        example = extra["examples"][:1] if many else extra["examples"][0]
-        media["example"] = {envelope: example} if envelope else example
+    examples = {
+        name: {"value": _wrapped(envelope, [value] if many else value)} for name, value in shape.examples.items()
+    }
+    media = {"schema": schema, "examples": examples}
     return {"required": True, "content": {"application/json": media}}
+
+
+def _wrapped(envelope: str, value: Any) -> Any:
+    return {envelope: value} if envelope else value
 
 
 def _path_parameters(path: str) -> list[dict[str, Any]]:
@@ -129,18 +165,22 @@ def _header_parameters(row: Operation) -> list[dict[str, Any]]:
             "change only what is still this version: the ETag of an earlier answer (else 412)."
             " Another version is whatever changes in what a GET shows, except its status"
         )
-        return [{"name": "If-Match", "in": "header", "description": text, "schema": {"type": "string"}}]
+        return [{"name": "If-Match", "in": "header", "description": text, "schema": _IF_MATCH}]
     if row.success != 201:
         return []
     text = "makes a retry safe: the same token and body within 24 hours give the first answer again"
-    return [{"name": "X-Client-Token", "in": "header", "description": text, "schema": {"type": "string"}}]
+    return [{"name": "X-Client-Token", "in": "header", "description": text, "schema": _CLIENT_TOKEN}]
 
 
 def _error(status: str) -> dict[str, Any]:
     description, code, message = _ERRORS[status]
     example = {"error_code": code, "error_msg": message, "request_id": "28b795f8-d431-4f1e-93ab-1c401a82b799"}
     schema = {"$ref": _REF.format(model="ErrorAnswer")}
-    return {"description": description, "content": {"application/json": {"schema": schema, "example": example}}}
+    return {
+        "description": description,
+        "headers": {"X-Request-Id": _HEADERS["X-Request-Id"]},
+        "content": {"application/json": {"schema": schema, "example": example}},
+    }
 
 
 def _public(path: str) -> dict[str, Any]:
@@ -151,5 +191,12 @@ def _public(path: str) -> dict[str, Any]:
         ),
         "tags": ["Service"],
         "security": [],
-        "responses": {"200": {"description": "done"}},
+        "responses": _public_answers(path),
     }
+
+
+def _public_answers(path: str) -> dict[str, Any]:
+    kind, shape = ("text/html", "string") if path == "/docs" else ("application/json", "object")
+    answer = {"content": {kind: {"schema": {"type": shape}}}}
+    answers = {"200": {"description": "yes" if path == "/readyz" else "as asked", **answer}}
+    return answers | ({"503": {"description": "no", **answer}} if path == "/readyz" else {})

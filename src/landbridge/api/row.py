@@ -11,6 +11,9 @@ from landbridge import model
 from landbridge.operations import call
 from landbridge.wire import body, parameters
 
+#: Characters of a token that makes a retry safe.
+TOKEN_LIMIT = 128
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incoming:
@@ -28,6 +31,14 @@ class Asked:
     ask: Any
     violations: tuple[model.Violation, ...] = ()
     ignored: tuple[str, ...] = ()
+
+
+def no_cautions(_: Any) -> tuple[model.Caution, ...]:
+    return ()
+
+
+def no_etag(_: Any) -> None:
+    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +60,8 @@ class Operation:
     accepts: tuple[str, type[body.Shape]] | None = None
     many: bool = False
     query: tuple[parameters.Parameter, ...] = ()
-    cautions: Callable[[Any], tuple[model.Caution, ...]] = field(default=lambda _: ())
-    etag: Callable[[Any], str | None] = field(default=lambda _: None)
+    cautions: Callable[[Any], tuple[model.Caution, ...]] = no_cautions
+    etag: Callable[[Any], str | None] = no_etag
     versions: bool = False
     deleting: bool = False
 

@@ -61,7 +61,7 @@ from landbridge.model.status import (
     KnownGateway,
     Times,
 )
-from landbridge.model.tag_search import TAGGED, AskMatch, AskTags, AskTagSearch, AskTagValues
+from landbridge.model.tag_search import AskMatch, AskTags, AskTagSearch, AskTagValues
 
 __all__ = [
     "IF_ID_END",
@@ -70,7 +70,6 @@ __all__ = [
     "NO_GM",
     "RESERVED_NETS",
     "SIMULATED_STATES",
-    "TAGGED",
     "Abilities",
     "Advice",
     "AskCertificate",

@@ -4,9 +4,6 @@ from dataclasses import dataclass
 
 from landbridge.model.connection import AskTag
 
-#: The kinds of resources that have tags, as the paths of tags write them.
-TAGGED = ("vpn-gateway", "customer-gateway", "vpn-connection")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AskTags:

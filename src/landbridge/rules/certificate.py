@@ -16,9 +16,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from landbridge import model
+from landbridge.model import allowed_values
 from landbridge.rules import sm2
 
-CONTENT_LIMIT = 8192
+CONTENT_LIMIT = allowed_values.CERTIFICATE_LIMIT
 SM2_WITH_SM3 = "SM2-with-SM3"
 ALGORITHMS = {"1.2.156.10197.1.501": SM2_WITH_SM3}
 #: All that `cryptography` raises of a certificate that is not sound; half of them are no ValueError.

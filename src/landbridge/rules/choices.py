@@ -1,27 +1,13 @@
-"""Tables of allowed values with their defaults, and the checks that read them."""
+"""The checks that read the tables of allowed values, and what is taken of a row."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from landbridge import model
+from landbridge.model import allowed_values
 
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    values: tuple[str, ...]
-    default: str
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """Inclusive bounds in seconds. 0 counts as not given: one Terraform provider sends zeros for what is not set."""
-
-    low: int
-    high: int
-    default: int
-
-
-Table = Mapping[str, Choice | Range]
+Choice = allowed_values.Choice
+Range = allowed_values.Range
+Table = allowed_values.Table
 
 
 def check(path: str, asked: Mapping[str, str | int | None], table: Table, where: str = "") -> Iterator[model.Violation]:

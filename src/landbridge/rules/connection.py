@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from typing import cast
 
 from landbridge import model
+from landbridge.model import allowed_values
 from landbridge.rules import choices, fields, ipv4, policies, policy_rules, tunnel
 
-STYLES = choices.Choice(("policy", "static", "bgp", "policy-template"), "static")
-HA_ROLES = choices.Choice(("master", "slave"), "master")
+STYLES, HA_ROLES = allowed_values.STYLES, allowed_values.HA_ROLES
 RULE_LIMIT = policy_rules.LIMIT
 RULE_INDEX = policy_rules.INDEX
 #: Blocks that are never a customer's network. The page names the first two, "such as".
 RESERVED = tuple(map(ipv4.block, model.RESERVED_NETS))
-PSK_SPECIALS = "~!@#$%^()-_+={ },./:;"
+PSK_SPECIALS = allowed_values.PSK_SPECIALS
 #: Each allowed character with its kind.
 PSK_KINDS = {
     character: kind

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from landbridge import model
+from landbridge.model import allowed_values
 from landbridge.rules import certificate, choices, fields, ipv4, policies
-from landbridge.rules.choices import Choice
 
-ID_TYPES = Choice(("ip", "fqdn"), "ip")
-ROUTE_MODES = Choice(("static", "bgp"), "bgp")
+ID_TYPES, ROUTE_MODES = allowed_values.ID_TYPES, allowed_values.ROUTE_MODES
 ID_VALUE_LIMIT = 128
 #: Of a device with an address; one that is known by a name has none unless it is given.
 DEFAULT_ASN = 65000

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from landbridge import model
+from landbridge.model import allowed_values
 from landbridge.rules import ipv4
 
-NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
-UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
-TAG_LIMIT = 20
-TAG_SPECIALS = frozenset("_.:=+-@ ")
-SUBNET_LIMIT = 50
-ASN_LIMIT = 4294967295
+NAME = re.compile(allowed_values.NAME, re.ASCII)
+UUID = re.compile(allowed_values.UUID, re.ASCII)
+TAG_LIMIT = allowed_values.TAG_LIMIT
+TAG_SPECIALS = frozenset(allowed_values.TAG_SPECIALS)
+SUBNET_LIMIT = allowed_values.SUBNET_LIMIT
 #: Where no device and no network is: this network, loopback, link-local, multicast and reserved (API: VPN.0204).
 NOWHERE = tuple(map(ipv4.block, model.NOWHERE_NETS))
 
@@ -106,8 +106,9 @@ def blocks(subnets: Iterable[str]) -> list[ipv4.Block]:
 
 
 def check_asn(path: str, asn: int | None) -> Iterator[model.Violation]:
-    if asn is not None and not 1 <= asn <= ASN_LIMIT:
-        yield model.Violation(path, f"{asn} is out of range", f"1 to {ASN_LIMIT}")
+    low, high = allowed_values.ASN
+    if asn is not None and not low <= asn <= high:
+        yield model.Violation(path, f"{asn} is out of range", f"{low} to {high}")
 
 
 def check_tags(path: str, tags: tuple[model.AskTag, ...]) -> Iterator[model.Violation]:
@@ -117,21 +118,21 @@ def check_tags(path: str, tags: tuple[model.AskTag, ...]) -> Iterator[model.Viol
     seen: set[str] = set()
     for index, tag in enumerate(tags):
         place = f"{path}[{index}]"
-        yield from _check_tag_text(f"{place}.key", tag.key, 1, 128)
-        yield from _check_tag_text(f"{place}.value", tag.value, 0, 255)
+        yield from _check_tag_text(f"{place}.key", tag.key, 1, allowed_values.TAG_KEY_LIMIT)
+        yield from _check_tag_text(f"{place}.value", tag.value, 0, allowed_values.TAG_VALUE_LIMIT)
         if tag.key is not None and tag.key in seen:
             yield model.Violation(f"{place}.key", f"{tag.key!r} is given twice", "each key once")
         seen.add(tag.key or "")
 
 
 def _check_tag_text(path: str, value: str | None, low: int, high: int) -> Iterator[model.Violation]:
-    allowed = f"{low} to {high} letters, digits, spaces and _ . : = + - @"
+    wanted = f"{low} to {high} letters, digits, spaces and _ . : = + - @"
     if value is None:
-        yield model.Violation(path, "is mandatory", allowed)
+        yield model.Violation(path, "is mandatory", wanted)
     elif not low <= len(value) <= high:
-        yield model.Violation(path, f"has {len(value)} characters", allowed)
+        yield model.Violation(path, f"has {len(value)} characters", wanted)
     elif wrong := sorted({c for c in value if not _is_tag_character(c)}):
-        yield model.Violation(path, f"may not contain {' '.join(map(repr, wrong))}", allowed)
+        yield model.Violation(path, f"may not contain {' '.join(map(repr, wrong))}", wanted)
 
 
 def _is_tag_character(character: str) -> bool:

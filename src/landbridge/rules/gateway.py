@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from landbridge import model
+from landbridge.model import allowed_values
 from landbridge.rules import choices, fields, ipv4, policies
-from landbridge.rules.choices import Choice
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +32,9 @@ FLAVORS: Mapping[str, Flavor] = {
     "V300": Flavor(200, 300),
     "V1G": Flavor(200, 1000),
 }
-WORDS: Mapping[str, Choice] = {
-    "network_type": Choice(("public", "private"), "public"),
-    "attachment_type": Choice(("vpc", "er"), "vpc"),
-    "ip_version": Choice(("ipv4",), "ipv4"),
-    "flavor": Choice(tuple(FLAVORS), "Professional1"),
-    "ha_mode": Choice(("active-active", "active-standby"), "active-active"),
-}
-CHARGE_MODES = Choice(("bandwidth", "traffic"), "bandwidth")
-ZONES_OF_A_GATEWAY = 2
-DEFAULT_ASN = 64512
+WORDS, CHARGE_MODES = allowed_values.GATEWAY, allowed_values.CHARGE_MODES
+ZONES_OF_A_GATEWAY = allowed_values.ZONE_LIMIT
+DEFAULT_ASN = allowed_values.GATEWAY_ASN
 #: What a gateway has of a network with an address: `leg <network id>`.
 LEG = "leg"
 NO_RANGE = 'public, or another network; the operator writes gateway_addresses = "FIRST-LAST" into its [[network]] of the site file'

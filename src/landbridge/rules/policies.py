@@ -8,15 +8,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from landbridge import model
+from landbridge.model import allowed_values
 from landbridge.rules import choices, fields, ipv4
 from landbridge.rules.choices import Choice, Range
 
-GROUPS = ("group1", "group2", "group5", "group14", "group15", "group16", "group19", "group20", "group21")
-AUTHENTICATION = ("sha2-512", "sha2-384", "sha2-256", "sha1", "md5")
-ENCRYPTION = ("aes-256-gcm-16", "aes-128-gcm-16", "aes-256", "aes-192", "aes-128", "3des")
 WEAK = frozenset({"sha1", "md5", "3des", "group1", "group2", "group5", "group14"})
 GCM = frozenset({"aes-256-gcm-16", "aes-128-gcm-16"})
-ID_TYPES = Choice(("ip", "fqdn"), "ip")
+IKE, IKE_GM, DPD = allowed_values.IKE, allowed_values.IKE_GM, allowed_values.DPD
+IPSEC, IPSEC_GM = allowed_values.IPSEC, allowed_values.IPSEC_GM
 
 
 def _either(one: Choice | Range, other: Choice | Range) -> Choice | Range:
@@ -25,56 +24,16 @@ def _either(one: Choice | Range, other: Choice | Range) -> Choice | Range:
     return Choice(tuple(dict.fromkeys((*one.values, *other.values))), one.default)
 
 
-IKE: choices.Table = {
-    "ike_version": Choice(("v1", "v2"), "v2"),
-    "phase1_negotiation_mode": Choice(("main", "aggressive"), "main"),
-    "authentication_algorithm": Choice(AUTHENTICATION, "sha2-256"),
-    "encryption_algorithm": Choice(ENCRYPTION, "aes-128"),
-    "dh_group": Choice(GROUPS, "group15"),
-    "authentication_method": Choice(("pre-share",), "pre-share"),
-    "lifetime_seconds": Range(60, 604800, 86400),
-    "local_id_type": ID_TYPES,
-    "peer_id_type": ID_TYPES,
-}
-IKE_GM: choices.Table = {
-    **IKE,
-    "ike_version": Choice(("v1",), "v1"),
-    "phase1_negotiation_mode": Choice(("main",), "main"),
-    "authentication_algorithm": Choice(("sm3",), "sm3"),
-    "encryption_algorithm": Choice(("sm4",), "sm4"),
-    "authentication_method": Choice(("digital-envelope-v2",), "digital-envelope-v2"),
-}
-DPD: choices.Table = {
-    "interval": Range(10, 3600, 30),
-    "timeout": Range(2, 60, 15),
-    "msg": Choice(("seq-hash-notify", "seq-notify-hash"), "seq-hash-notify"),
-}
-IPSEC: choices.Table = {
-    "authentication_algorithm": Choice(AUTHENTICATION, "sha2-256"),
-    "encryption_algorithm": Choice(ENCRYPTION, "aes-128"),
-    "pfs": Choice((*GROUPS, "disable"), "group15"),
-    "transform_protocol": Choice(("esp",), "esp"),
-    "lifetime_seconds": Range(30, 604800, 3600),
-    "encapsulation_mode": Choice(("tunnel",), "tunnel"),
-}
-IPSEC_GM: choices.Table = {
-    **IPSEC,
-    "authentication_algorithm": Choice(("sm3",), "sm3"),
-    "encryption_algorithm": Choice(("sm4",), "sm4"),
-}
-
 #: Of a gateway that is not known: what any gateway would take.
 IKE_ANY: choices.Table = {name: _either(row, IKE_GM[name]) for name, row in IKE.items()}
 IPSEC_ANY: choices.Table = {name: _either(row, IPSEC_GM[name]) for name, row in IPSEC.items()}
 
-#: Printable ASCII without the space and without & < > [ ] \
-IDENTITY = re.compile(r"[!-%'-;=?-Z^-~]{1,255}", re.ASCII)
+_IDENTITY = re.compile(allowed_values.IDENTITY, re.ASCII)
 IDENTITY_ALLOWED = "1 to 255 letters, digits and special characters except & < > [ ] \\ and the space; not * or # first"
 
 
 def is_identity(text: str) -> bool:
-    """charon reads a leading `*` as anybody and a leading `#` as hex digits: an id must mean what it says."""
-    return IDENTITY.fullmatch(text) is not None and text[0] not in "*#"
+    return _IDENTITY.fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,9 +7,10 @@ import ipaddress
 from collections.abc import Iterable, Iterator
 
 from landbridge import model
+from landbridge.model import allowed_values
 
-LIMIT = 5
-INDEX = (0, 50)
+LIMIT = allowed_values.RULE_LIMIT
+INDEX = allowed_values.RULE_INDEX
 
 
 def derive(local_subnets: tuple[str, ...], peer_subnets: tuple[str, ...] | None) -> tuple[model.AskPolicyRule, ...]:

@@ -7,16 +7,19 @@ import dataclasses
 from collections.abc import Iterator
 
 from landbridge import model
+from landbridge.model import allowed_values
 from landbridge.rules import fields
 
-VALUES_LIMIT = 20
-KEY_LIMIT, VALUE_LIMIT = 128, 255
+VALUES_LIMIT = allowed_values.TAG_VALUES_LIMIT
+KEY_LIMIT, VALUE_LIMIT = allowed_values.TAG_KEY_LIMIT, allowed_values.TAG_VALUE_LIMIT
 NAME_KEY = "resource_name"
 
 
 def check_type(resource_type: str) -> Iterator[model.Violation]:
-    if resource_type not in model.TAGGED:
-        yield model.Violation("resource_type", f"{resource_type!r} is not known", f"one of {', '.join(model.TAGGED)}")
+    if resource_type not in allowed_values.TAGGED:
+        yield model.Violation(
+            "resource_type", f"{resource_type!r} is not known", f"one of {', '.join(allowed_values.TAGGED)}"
+        )
 
 
 def check_change(asked: tuple[model.AskTag, ...] | None) -> Iterator[model.Violation]:

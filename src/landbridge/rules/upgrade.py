@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 from landbridge import model
+from landbridge.model import allowed_values
 from landbridge.rules import choices
 
-ACTIONS = ("start", "finish", "rollback")
+ACTIONS = allowed_values.UPGRADE_ACTIONS
 #: action -> statuses of the gateway's last job that it goes with.
 ALLOWED = {
     "finish": frozenset({"pending_upgrade_confirm"}),
@@ -24,8 +25,8 @@ def check(
         yield model.Violation("action", wrong, choices.one_of(ACTIONS))
     elif action == "start":
         if job is not None and status is not None and status.word not in CLOSED:
-            allowed = "roll it back" if status.word == "error" else "finish it or roll it back first"
-            yield model.Violation("action", f"job {job.id} is {status.word}", allowed)
+            wanted = "roll it back" if status.word == "error" else "finish it or roll it back first"
+            yield model.Violation("action", f"job {job.id} is {status.word}", wanted)
     elif job is None or status is None:
         yield model.Violation("action", f"there is no upgrade to {action}", "start")
     elif status.word not in ALLOWED[action]:

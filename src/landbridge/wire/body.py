@@ -14,11 +14,12 @@ import re
 import typing
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, Generic, NoReturn, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, NoReturn, TypeVar
 
 import pydantic
 
 from landbridge import errors, model
+from landbridge.wire import schema
 
 BODY_LIMIT = 1 << 20
 NESTING_LIMIT = 32
@@ -33,6 +34,16 @@ class Shape(pydantic.BaseModel):
     """Base of request shapes: strict types; unknown fields are left out, and named by `parse`."""
 
     model_config = pydantic.ConfigDict(strict=True, extra="ignore", frozen=True, hide_input_in_errors=True)
+    #: Whether it asks for a change of what is there: then the document has no defaults and nothing mandatory in it.
+    is_change: ClassVar[bool] = False
+    #: Whole sound bodies for the document, by what they show.
+    examples: ClassVar[dict[str, Any]] = {}
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: Any, handler: pydantic.GetJsonSchemaHandler) -> dict[str, Any]:
+        generated = handler(core)
+        schema.complete(handler.resolve_ref_schema(generated), change=cls.is_change)
+        return generated
 
 
 def _digits(value: object) -> object:

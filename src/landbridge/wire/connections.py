@@ -6,33 +6,38 @@ Source: "Creating a VPN Connection", Tables 3 to 15, and the SDK's newer optiona
 import functools
 import itertools
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
-import pydantic
 import pydantic_core
 from pydantic import Field
 
 from landbridge import model
-from landbridge.wire import body, shapes
+from landbridge.model import allowed_values
+from landbridge.wire import body, schema, shapes
 
 #: Connections of one batch. The page speaks of two.
 BATCH_LIMIT = 50
 #: Requests and answers spell a style differently. A request may repeat what an answer said.
-_STYLES = ("policy", "static", "bgp", "policy-template")
-_ANSWERED_STYLES = {style.upper(): style for style in _STYLES}
-_GROUPS = ("group1", "group2", "group5", "group14", "group15", "group16", "group19", "group20", "group21")
-_AUTHENTICATION = ("sha2-512", "sha2-384", "sha2-256", "sha1", "md5", "sm3")
-_ENCRYPTION = ("aes-256-gcm-16", "aes-128-gcm-16", "aes-256", "aes-192", "aes-128", "3des", "sm4")
+_ANSWERED_STYLES = {style.upper(): style for style in allowed_values.STYLES.values}
+STATUSES = ("PENDING_CREATE", "PENDING_UPDATE", "PENDING_DELETE", "ACTIVE", "DOWN", "ERROR")
+_IKE, _DPD, _IPSEC = allowed_values.IKE, allowed_values.DPD, allowed_values.IPSEC
+_WEAK_HASH = "sha1 and md5 are weak; a GM gateway: sm3 only"
+_WEAK_CIPHER = "3des is weak; a GM gateway: sm4 only"
+_WEAK_GROUP = "group1, 2, 5 and 14 are weak"
+_NOT_GIVEN = "0 counts as not given"
+_UNCARRIED = "IPv6 is not carried yet"
 
 
 class DpdShape(body.Shape):
     """Dead peer detection. 0 counts as not given."""
 
-    interval: body.Integer | None = Field(
-        None, description="seconds without traffic before a probe, 10-3600; default 30"
+    interval: body.Integer | None = schema.field(
+        schema.seconds(_DPD["interval"]), "seconds without traffic before a probe"
     )
-    timeout: body.Integer | None = Field(None, description="seconds between retransmits of a probe, 2-60; default 15")
-    msg: str | None = shapes.choice(("seq-hash-notify", "seq-notify-hash"), description="default seq-hash-notify")
+    timeout: body.Integer | None = schema.field(
+        schema.seconds(_DPD["timeout"]), "seconds between retransmits of a probe"
+    )
+    msg: str | None = schema.field(schema.word(_DPD["msg"]))
 
     def ask(self) -> model.AskDpd:
         return model.AskDpd(**vars(self))
@@ -41,26 +46,28 @@ class DpdShape(body.Shape):
 class IkePolicyShape(body.Shape):
     """Phase 1."""
 
-    version: str | None = shapes.choice(("v1", "v2"), alias="ike_version", description="default v2; a GM gateway: v1")
-    negotiation_mode: str | None = shapes.choice(
-        ("main", "aggressive"), alias="phase1_negotiation_mode", description="only with v1; default main"
+    version: str | None = schema.field(
+        schema.word(_IKE["ike_version"]), "a GM gateway: v1 only, when absent too", alias="ike_version"
     )
-    authentication_algorithm: str | None = shapes.choice(
-        _AUTHENTICATION, description="default sha2-256; sha1 and md5 are weak; a GM gateway: sm3 only"
+    negotiation_mode: str | None = schema.field(
+        schema.word(_IKE["phase1_negotiation_mode"]), "only with v1", alias="phase1_negotiation_mode"
     )
-    encryption_algorithm: str | None = shapes.choice(
-        _ENCRYPTION, description="default aes-128; 3des is weak; a GM gateway: sm4 only"
+    authentication_algorithm: str | None = schema.field(
+        schema.word(_IKE["authentication_algorithm"], "sm3"), _WEAK_HASH
     )
-    dh_group: str | None = shapes.choice(_GROUPS, description="default group15; 1, 2, 5 and 14 are weak")
-    authentication_method: str | None = shapes.choice(
-        ("pre-share", "digital-envelope-v2"), description="default pre-share; a GM gateway: digital-envelope-v2 only"
+    encryption_algorithm: str | None = schema.field(schema.word(_IKE["encryption_algorithm"], "sm4"), _WEAK_CIPHER)
+    dh_group: str | None = schema.field(schema.word(_IKE["dh_group"]), _WEAK_GROUP)
+    authentication_method: str | None = schema.field(
+        schema.word(_IKE["authentication_method"], "digital-envelope-v2"), "a GM gateway: digital-envelope-v2 only"
     )
-    lifetime_seconds: body.Integer | None = Field(None, description="60-604800; default 86400; 0 counts as not given")
-    local_id_type: str | None = shapes.choice(("ip", "fqdn"), description="default ip")
-    local_id: str | None = Field(None, description="mandatory with fqdn; with ip default is the endpoint's address")
-    peer_id_type: str | None = shapes.choice(("ip", "fqdn"), description="default ip")
-    peer_id: str | None = Field(
-        None, description="mandatory with fqdn; with ip default is the customer gateway's address"
+    lifetime_seconds: body.Integer | None = schema.field(schema.seconds(_IKE["lifetime_seconds"]), _NOT_GIVEN)
+    local_id_type: str | None = schema.field(schema.word(_IKE["local_id_type"]))
+    local_id: str | None = schema.field(
+        schema.string(allowed_values.IDENTITY), "mandatory with fqdn; with ip, absent: the endpoint's address"
+    )
+    peer_id_type: str | None = schema.field(schema.word(_IKE["peer_id_type"]))
+    peer_id: str | None = schema.field(
+        schema.string(allowed_values.IDENTITY), "mandatory with fqdn; with ip, absent: the customer gateway's address"
     )
     dpd: DpdShape | None = None
 
@@ -71,79 +78,148 @@ class IkePolicyShape(body.Shape):
 class IpsecPolicyShape(body.Shape):
     """Phase 2."""
 
-    authentication_algorithm: str | None = shapes.choice(
-        _AUTHENTICATION, description="default sha2-256; sha1 and md5 are weak; a GM gateway: sm3 only"
+    authentication_algorithm: str | None = schema.field(
+        schema.word(_IPSEC["authentication_algorithm"], "sm3"), _WEAK_HASH
     )
-    encryption_algorithm: str | None = shapes.choice(
-        _ENCRYPTION, description="default aes-128; 3des is weak; a GM gateway: sm4 only"
-    )
-    pfs: str | None = shapes.choice((*_GROUPS, "disable"), description="default group15; 1, 2, 5 and 14 are weak")
-    transform_protocol: str | None = shapes.choice(("esp",), description="default esp")
-    lifetime_seconds: body.Integer | None = Field(None, description="30-604800; default 3600; 0 counts as not given")
-    encapsulation_mode: str | None = shapes.choice(("tunnel",), description="default tunnel")
+    encryption_algorithm: str | None = schema.field(schema.word(_IPSEC["encryption_algorithm"], "sm4"), _WEAK_CIPHER)
+    pfs: str | None = schema.field(schema.word(_IPSEC["pfs"]), _WEAK_GROUP)
+    transform_protocol: str | None = schema.field(schema.word(_IPSEC["transform_protocol"]))
+    lifetime_seconds: body.Integer | None = schema.field(schema.seconds(_IPSEC["lifetime_seconds"]), _NOT_GIVEN)
+    encapsulation_mode: str | None = schema.field(schema.word(_IPSEC["encapsulation_mode"]))
 
     def ask(self) -> model.AskIpsecPolicy:
         return model.AskIpsecPolicy(**vars(self))
 
 
+class DpdChange(DpdShape):
+    """What is absent stays."""
+
+    is_change = True
+
+
+class IkePolicyChange(IkePolicyShape):
+    """Phase 1. What is absent stays."""
+
+    is_change = True
+
+    local_id: str | None = schema.field(schema.string(allowed_values.IDENTITY), "mandatory with another local_id_type")
+    peer_id: str | None = schema.field(schema.string(allowed_values.IDENTITY), "mandatory with another peer_id_type")
+    dpd: DpdChange | None = None
+
+
+class IpsecPolicyChange(IpsecPolicyShape):
+    """Phase 2. What is absent stays."""
+
+    is_change = True
+
+
 class PolicyRuleShape(body.Shape):
     """A source block and its destination blocks."""
 
-    index: body.Integer | None = Field(None, alias="rule_index", description="0-50, unique; numbered from 1 if absent")
-    source: str | None = Field(None, description="a CIDR block, unique among the rules; mandatory")
-    destinations: tuple[str, ...] | None = Field(
-        None, alias="destination", strict=False, description="1-50 CIDR blocks; mandatory"
+    index: body.Integer | None = schema.field(
+        schema.integer(*allowed_values.RULE_INDEX), "unique; absent: numbered from 1", alias="rule_index"
     )
+    source: str | None = schema.field(schema.subnet(), "unique among the rules", mandatory=True)
+    destinations: tuple[str, ...] | None = schema.field(schema.subnets(), alias="destination", mandatory=True)
 
 
 class CreateConnection(body.Shape):
     """CreateVpnConnectionRequestBodyContent."""
 
-    model_config = pydantic.ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "vgw_id": "b32d91a4-0c4b-4f57-8f3a-e907174eb11d",
-                    "vgw_ip": "0c464dad-3a3b-4d0e-9ec4-c22bb0eb0bde",
-                    "cgw_id": "5247ae10-9d3e-4f27-b8a7-dd36659a7f5d",
-                    "peer_subnets": ["192.168.44.0/24"],
-                    "psk": "Example-Key-1",
-                }
-            ]
-        }
-    )
+    examples: ClassVar = {
+        "static": {
+            "vgw_id": "b32d91a4-0c4b-4f57-8f3a-e907174eb11d",
+            "vgw_ip": "0c464dad-3a3b-4d0e-9ec4-c22bb0eb0bde",
+            "cgw_id": "5247ae10-9d3e-4f27-b8a7-dd36659a7f5d",
+            "peer_subnets": ["192.168.44.0/24"],
+            "psk": "Example-Key-1",
+        },
+        "static, with every policy": {
+            "name": "vpn-1655",
+            "vgw_id": "b32d91a4-0c4b-4f57-8f3a-e907174eb11d",
+            "vgw_ip": "0c464dad-3a3b-4d0e-9ec4-c22bb0eb0bde",
+            "style": "static",
+            "cgw_id": "5247ae10-9d3e-4f27-b8a7-dd36659a7f5d",
+            "peer_subnets": ["192.168.44.0/24", "192.168.45.0/24"],
+            "tunnel_local_address": "169.254.76.1/30",
+            "tunnel_peer_address": "169.254.76.2/30",
+            "enable_nqa": False,
+            "enable_health_check": True,
+            "psk": "Example-Key-1",
+            "ikepolicy": {
+                "ike_version": "v2",
+                "authentication_algorithm": "sha2-256",
+                "encryption_algorithm": "aes-256-gcm-16",
+                "dh_group": "group20",
+                "lifetime_seconds": 86400,
+                "local_id_type": "ip",
+                "peer_id_type": "fqdn",
+                "peer_id": "branch.example",
+                "dpd": {"timeout": 15, "interval": 30, "msg": "seq-hash-notify"},
+            },
+            "ipsecpolicy": {
+                "authentication_algorithm": "sha2-256",
+                "encryption_algorithm": "aes-256-gcm-16",
+                "pfs": "group20",
+                "transform_protocol": "esp",
+                "lifetime_seconds": 3600,
+                "encapsulation_mode": "tunnel",
+            },
+            "tags": [{"key": "site", "value": "berlin"}],
+        },
+        "policy": {
+            "vgw_id": "b32d91a4-0c4b-4f57-8f3a-e907174eb11d",
+            "vgw_ip": "0c464dad-3a3b-4d0e-9ec4-c22bb0eb0bde",
+            "style": "policy",
+            "cgw_id": "5247ae10-9d3e-4f27-b8a7-dd36659a7f5d",
+            "peer_subnets": ["192.168.0.0/24"],
+            "policy_rules": [{"rule_index": 1, "source": "10.0.0.0/24", "destination": ["192.168.0.0/24"]}],
+            "psk": "Example-Key-1",
+        },
+    }
 
-    name: str | None = Field(None, description="1-64 of letters, digits, _ - and .; default vpn-****")
-    gateway_id: str | None = Field(None, alias="vgw_id", description="the VPN gateway; mandatory")
-    gateway_endpoint: str | None = Field(
-        None, alias="vgw_ip", description="id of one of the gateway's EIPs (private: its address); mandatory"
+    name: str | None = schema.field(schema.name(), "absent: vpn-****")
+    gateway_id: str | None = schema.field(schema.an_id(), "the VPN gateway", alias="vgw_id", mandatory=True)
+    gateway_endpoint: str | None = schema.field(
+        schema.string(allowed_values.ENDPOINT),
+        "id of one of the gateway's EIPs (private: its address)",
+        alias="vgw_ip",
+        mandatory=True,
     )
-    style: str | None = shapes.choice(
-        (*_STYLES, *_ANSWERED_STYLES), description="default static; in upper case as in answers"
+    style: str | None = schema.field(
+        schema.word(allowed_values.STYLES, *_ANSWERED_STYLES), "in upper case as in answers"
     )
-    customer_gateway_id: str | None = Field(None, alias="cgw_id", description="the customer gateway; mandatory")
-    peer_subnets: tuple[str, ...] | None = Field(
-        None, strict=False, description="1-50 CIDR blocks of the other side; not with er and policy or bgp"
+    customer_gateway_id: str | None = schema.field(
+        schema.an_id(), "the customer gateway", alias="cgw_id", mandatory=True
     )
-    tunnel_local_address: str | None = Field(None, description="such as 169.254.76.1/30; default: a free pair")
-    tunnel_peer_address: str | None = Field(None, description="the other host of the same /30")
-    enable_nqa: bool | None = Field(None, description="only with style static; default false")
-    enable_hub: bool | None = Field(None, description="branch interconnection; stored and returned")
-    enable_health_check: bool | None = Field(None, description="creates a connection monitor")
-    psk: str | None = Field(
-        None, repr=False, description="8-128 characters of at least three kinds; mandatory unless GM"
+    peer_subnets: tuple[str, ...] | None = schema.field(
+        schema.subnets(), "the other side; mandatory, but with er and style policy or bgp"
     )
-    policy_rules: tuple[PolicyRuleShape, ...] | None = Field(
-        None, strict=False, description="only with style policy, 1-5; default: each local subnet to the peer_subnets"
+    tunnel_local_address: str | None = schema.field(
+        schema.string(allowed_values.TUNNEL_ADDRESS), "such as 169.254.76.1/30; absent: a free pair"
+    )
+    tunnel_peer_address: str | None = schema.field(
+        schema.string(allowed_values.TUNNEL_ADDRESS), "the other host of the same /30"
+    )
+    enable_nqa: bool | None = schema.field(schema.boolean(), "only with style static; absent: false")
+    enable_hub: bool | None = schema.field(schema.boolean(), "branch interconnection; stored and returned")
+    enable_health_check: bool | None = schema.field(schema.boolean(), "creates a connection monitor")
+    psk: str | None = schema.field(
+        schema.string(allowed_values.PSK, format="password"),
+        f"at least three of the four kinds: capitals, small letters, digits and {allowed_values.PSK_SPECIALS}; "
+        "mandatory unless the gateway is GM",
+        secret=True,
+    )
+    policy_rules: tuple[PolicyRuleShape, ...] | None = schema.field(
+        schema.objects(0, allowed_values.RULE_LIMIT),
+        "only with style policy; absent: each local subnet to the peer_subnets",
     )
     ike_policy: IkePolicyShape | None = Field(None, alias="ikepolicy")
     ipsec_policy: IpsecPolicyShape | None = Field(None, alias="ipsecpolicy")
-    ha_role: str | None = shapes.choice(("master", "slave"), description="default master")
-    tags: tuple[shapes.TagShape, ...] | None = Field(None, strict=False, description="at most 20")
-    peer_subnets_v6: tuple[str, ...] | None = Field(None, strict=False, description="refused: IPv6 is not carried yet")
-    policy_rules_v6: tuple[PolicyRuleShape, ...] | None = Field(
-        None, strict=False, description="refused: IPv6 is not carried yet"
-    )
+    ha_role: str | None = schema.field(schema.word(allowed_values.HA_ROLES))
+    tags: tuple[shapes.TagShape, ...] | None = schema.tags()
+    peer_subnets_v6: tuple[str, ...] | None = schema.field(schema.none_at_all(), _UNCARRIED)
+    policy_rules_v6: tuple[PolicyRuleShape, ...] | None = schema.field(schema.none_at_all(), _UNCARRIED)
 
     def ask(self) -> model.AskConnection:
         inside = {
@@ -163,30 +239,38 @@ class UpdateConnection(CreateConnection):
     read may be sent back.
     """
 
-    model_config = pydantic.ConfigDict(
-        json_schema_extra={"examples": [{"peer_subnets": ["192.168.45.0/24"], "ikepolicy": {"dpd": {"interval": 60}}}]}
-    )
+    examples: ClassVar = {
+        "other subnets and a slower probe": {
+            "peer_subnets": ["192.168.45.0/24"],
+            "ikepolicy": {"dpd": {"interval": 60}},
+        }
+    }
 
-    name: str | None = Field(None, description="1-64 of letters, digits, _ - and .")
-    gateway_id: str | None = Field(None, alias="vgw_id", description="cannot be changed")
-    gateway_endpoint: str | None = Field(None, alias="vgw_ip", description="cannot be changed")
-    style: str | None = Field(None, description="cannot be changed; any letter case")
-    customer_gateway_id: str | None = Field(None, alias="cgw_id", description="the customer gateway")
-    peer_subnets: tuple[str, ...] | None = Field(None, strict=False, description="1-50 CIDR blocks of the other side")
-    tunnel_local_address: str | None = Field(
-        None, description="such as 169.254.76.1/30; alone it moves the other side's address into the same /30"
+    is_change = True
+
+    name: str | None = schema.field(schema.name())
+    gateway_id: str | None = schema.fixed(alias="vgw_id")
+    gateway_endpoint: str | None = schema.fixed(alias="vgw_ip")
+    style: str | None = schema.field(schema.string(), "cannot be changed here; any letter case")
+    peer_subnets: tuple[str, ...] | None = schema.field(
+        schema.subnets(), "the other side. They replace those that are there"
     )
-    enable_nqa: bool | None = Field(None, description="only with style static")
-    enable_health_check: bool | None = Field(
-        None, description="cannot be changed: monitors are created and deleted by themselves"
+    tunnel_local_address: str | None = schema.field(
+        schema.string(allowed_values.TUNNEL_ADDRESS), "alone it moves the other side's address into the same /30"
     )
-    psk: str | None = Field(None, repr=False, description="8-128 characters of at least three kinds")
-    policy_rules: tuple[PolicyRuleShape, ...] | None = Field(
-        None, strict=False, description="only with style policy, 1-5; a rule without rule_index keeps its source's"
+    enable_nqa: bool | None = schema.field(schema.boolean(), "only with style static")
+    enable_health_check: bool | None = schema.field(
+        schema.boolean(), "cannot be changed here: monitors are created and deleted by themselves"
     )
-    ha_role: str | None = Field(None, description="cannot be changed")
-    tags: tuple[shapes.TagShape, ...] | None = Field(
-        None, strict=False, description="cannot be changed here: tags have operations of their own"
+    policy_rules: tuple[PolicyRuleShape, ...] | None = schema.field(
+        schema.objects(0, allowed_values.RULE_LIMIT),
+        "only with style policy; they replace those that are there, and one without rule_index keeps its source's",
+    )
+    ike_policy: IkePolicyChange | None = Field(None, alias="ikepolicy")
+    ipsec_policy: IpsecPolicyChange | None = Field(None, alias="ipsecpolicy")
+    ha_role: str | None = schema.fixed()
+    tags: tuple[shapes.TagShape, ...] | None = schema.field(
+        schema.objects(0, allowed_values.TAG_LIMIT), "cannot be changed here: tags have operations of their own"
     )
 
 
@@ -196,51 +280,48 @@ def _ask_rules(rules: tuple[PolicyRuleShape, ...] | None) -> tuple[model.AskPoli
     return tuple(model.AskPolicyRule(**vars(rule)) for rule in rules)
 
 
-class DpdAnswer(pydantic.BaseModel):
+class DpdAnswer(schema.Answer):
     timeout: int
     interval: int
     msg: str
 
 
-class IkePolicyAnswer(pydantic.BaseModel):
+class IkePolicyAnswer(schema.Answer):
     ike_version: str
     phase1_negotiation_mode: str | None = Field(None, description="only with v1")
     authentication_algorithm: str
     encryption_algorithm: str
-    dh_group: str | None = shapes.choice(_GROUPS, description="default group15; 1, 2, 5 and 14 are weak")
+    dh_group: str | None = schema.listed(allowed_values.GROUPS, "not of a GM gateway")
     authentication_method: str
     lifetime_seconds: int
-    local_id_type: str | None = shapes.choice(("ip", "fqdn"), description="default ip")
+    local_id_type: str | None = schema.listed(allowed_values.ID_TYPES.values)
     local_id: str | None = None
     peer_id_type: str | None = None
     peer_id: str | None = None
     dpd: DpdAnswer
 
 
-class IpsecPolicyAnswer(pydantic.BaseModel):
+class IpsecPolicyAnswer(schema.Answer):
     authentication_algorithm: str
     encryption_algorithm: str
-    pfs: str | None = shapes.choice((*_GROUPS, "disable"), description="default group15; 1, 2, 5 and 14 are weak")
+    pfs: str | None = schema.listed((*allowed_values.GROUPS, "disable"), "not of a GM gateway")
     transform_protocol: str
     lifetime_seconds: int
     encapsulation_mode: str
 
 
-class PolicyRuleAnswer(pydantic.BaseModel):
+class PolicyRuleAnswer(schema.Answer):
     rule_index: int
     source: str
     destination: list[str]
 
 
-class ConnectionAnswer(pydantic.BaseModel):
+class ConnectionAnswer(schema.Answer):
     """ResponseVpnConnection. The answer to a create has no `status`."""
 
     id: str
     name: str
-    status: str | None = shapes.choice(
-        ("PENDING_CREATE", "PENDING_UPDATE", "PENDING_DELETE", "ACTIVE", "DOWN", "ERROR"),
-        description="not in the answer to a create",
-    )
+    status: str | None = schema.listed(STATUSES, "not in the answer to a create")
     vgw_id: str
     vgw_ip: str
     style: str = Field(json_schema_extra={"enum": list(_ANSWERED_STYLES)})
@@ -261,17 +342,17 @@ class ConnectionAnswer(pydantic.BaseModel):
     tags: list[shapes.TagAnswer] | None = None
 
 
-class OneConnection(pydantic.BaseModel):
+class OneConnection(schema.Answer):
     vpn_connection: ConnectionAnswer
     request_id: str
 
 
-class BatchOfConnections(pydantic.BaseModel):
+class BatchOfConnections(schema.Answer):
     vpn_connections: list[ConnectionAnswer]
     request_id: str
 
 
-class ManyConnections(pydantic.BaseModel):
+class ManyConnections(schema.Answer):
     vpn_connections: list[ConnectionAnswer]
     page_info: shapes.PageInfo
     total_count: int
@@ -354,11 +435,11 @@ def _ipsec_policy(policy: model.IpsecPolicy) -> dict[str, Any]:
     )
 
 
-class Reset(pydantic.BaseModel):
+class Reset(schema.Answer):
     request_id: str
 
 
-class SaInfo(pydantic.BaseModel):
+class SaInfo(schema.Answer):
     id: str = Field(description="its inbound and outbound SPI")
     source_ip_cidr: str
     dest_ip_cidr: str
@@ -369,17 +450,17 @@ class SaInfo(pydantic.BaseModel):
     collected_at: str = Field(description="when the engine last looked")
 
 
-class ManySas(pydantic.BaseModel):
+class ManySas(schema.Answer):
     sa_infos: list[SaInfo]
     request_id: str
 
 
-class Log(pydantic.BaseModel):
+class Log(schema.Answer):
     time: int = Field(description="seconds since 1970")
     raw_message: str
 
 
-class ManyLogs(pydantic.BaseModel):
+class ManyLogs(schema.Answer):
     logs: list[Log]
     request_id: str
 
@@ -408,7 +489,7 @@ def logs(status: model.ConnectionStatus) -> list[dict[str, Any]]:
     return [{"time": int(each.at.timestamp()), "raw_message": each.line} for each in evidence]
 
 
-class SaAnswer(pydantic.BaseModel):
+class SaAnswer(schema.Answer):
     local_subnets: list[str]
     peer_subnets: list[str]
     spi_in: str
@@ -421,12 +502,12 @@ class SaAnswer(pydantic.BaseModel):
     installed_seconds: int
 
 
-class EvidenceAnswer(pydantic.BaseModel):
+class EvidenceAnswer(schema.Answer):
     at: str
     line: str
 
 
-class DiagnosisAnswer(pydantic.BaseModel):
+class DiagnosisAnswer(schema.Answer):
     """Why a connection is in the state it is in."""
 
     id: str
@@ -447,7 +528,7 @@ class DiagnosisAnswer(pydantic.BaseModel):
     sas: list[SaAnswer]
 
 
-class OneDiagnosis(pydantic.BaseModel):
+class OneDiagnosis(schema.Answer):
     diagnosis: DiagnosisAnswer
     request_id: str
 

@@ -1,38 +1,46 @@
 """Customer gateways on the wire: create request and answers, in the present form and with the older names beside it."""
 
-from typing import Any
+from typing import Any, ClassVar
 
-import pydantic
 from pydantic import Field
 
 from landbridge import model
-from landbridge.wire import body, shapes
+from landbridge.model import allowed_values
+from landbridge.wire import body, schema, shapes
 
 
 class CertificateShape(body.Shape):
     """CaCertificateRequest."""
 
-    id: str | None = Field(None, description="of a certificate that a customer gateway of the project has")
-    content: str | None = Field(None, description="one CA certificate in PEM, SM2 and SM2-with-SM3; at most 8192")
+    id: str | None = schema.field(schema.string(), "of a certificate that a customer gateway of the project has")
+    content: str | None = schema.field(
+        schema.string(minLength=1, maxLength=allowed_values.CERTIFICATE_LIMIT),
+        "one CA certificate in PEM, SM2 and SM2-with-SM3; this or the id",
+    )
 
 
 class CreateCustomerGateway(body.Shape):
     """CreateCgwRequestBodyContent."""
 
-    model_config = pydantic.ConfigDict(
-        json_schema_extra={"examples": [{"name": "cgw-2abf", "id_type": "ip", "id_value": "198.51.100.2"}]}
-    )
+    examples: ClassVar = {
+        "a device with an address": {"name": "cgw-2abf", "id_type": "ip", "id_value": "198.51.100.2"},
+        "a device that is known by a name": {"name": "cgw-branch", "id_type": "fqdn", "id_value": "branch.example"},
+        "the older form": {"name": "cgw-old", "ip": "198.51.100.3", "route_mode": "static", "bgp_asn": 65000},
+    }
 
-    name: str | None = Field(None, description="1-64 of letters, digits, _ - and .; default cgw-****")
-    id_type: str | None = shapes.choice(("ip", "fqdn"), description="default ip")
-    id_value: str | None = Field(None, description="an IPv4 address, or with fqdn an IKE identity; mandatory")
-    ip: str | None = Field(None, description="older name of id_value")
-    route_mode: str | None = shapes.choice(
-        ("static", "bgp"), description="older field, default bgp; stored and returned"
+    name: str | None = schema.field(schema.name(), "absent: cgw-****")
+    id_type: str | None = schema.field(schema.word(allowed_values.ID_TYPES))
+    id_value: str | None = schema.field(
+        schema.string(allowed_values.DEVICE_IDENTITY),
+        "an IPv4 address, or with fqdn an IKE identity; mandatory, unless the older ip is there",
     )
-    bgp_asn: body.Integer | None = Field(None, description="1-4294967295; default 65000 with id_type ip")
+    ip: str | None = schema.field(schema.string(allowed_values.ADDRESS, format="ipv4"), "older name of id_value")
+    route_mode: str | None = schema.field(schema.word(allowed_values.ROUTE_MODES), "older field; stored and returned")
+    bgp_asn: body.Integer | None = schema.field(
+        schema.integer(*allowed_values.ASN), "absent: 65000 with id_type ip, and none with fqdn"
+    )
     ca_certificate: CertificateShape | None = Field(None, description="for connections of GM gateways")
-    tags: tuple[shapes.TagShape, ...] | None = Field(None, strict=False, description="at most 20")
+    tags: tuple[shapes.TagShape, ...] | None = schema.tags()
 
     def ask(self) -> model.AskCustomerGateway:
         given = self.ca_certificate
@@ -51,18 +59,22 @@ class CreateCustomerGateway(body.Shape):
 class UpdateCustomerGateway(CreateCustomerGateway):
     """UpdateCgwRequestBodyContent. Of the other fields of a customer gateway only what they are is taken."""
 
-    model_config = pydantic.ConfigDict(json_schema_extra={"examples": [{"name": "cgw-f846"}]})
+    examples: ClassVar = {"another name": {"name": "cgw-f846"}}
 
-    name: str | None = Field(None, description="1-64 of letters, digits, _ - and .")
-    id_type: str | None = Field(None, description="cannot be changed")
-    id_value: str | None = Field(None, description="cannot be changed")
-    ip: str | None = Field(None, description="cannot be changed")
-    route_mode: str | None = Field(None, description="cannot be changed")
-    bgp_asn: body.Integer | None = Field(None, description="cannot be changed")
-    tags: tuple[shapes.TagShape, ...] | None = Field(None, strict=False, description="cannot be changed here")
+    is_change = True
+
+    name: str | None = schema.field(schema.name())
+    id_type: str | None = schema.fixed()
+    id_value: str | None = schema.fixed()
+    ip: str | None = schema.fixed()
+    route_mode: str | None = schema.fixed()
+    bgp_asn: body.Integer | None = schema.field(schema.integer(0, 10**18), "cannot be changed here")
+    tags: tuple[shapes.TagShape, ...] | None = schema.field(
+        schema.objects(0, allowed_values.TAG_LIMIT), "cannot be changed here: tags have operations of their own"
+    )
 
 
-class CaCertificateAnswer(pydantic.BaseModel):
+class CaCertificateAnswer(schema.Answer):
     """CaCertificate."""
 
     id: str
@@ -74,7 +86,7 @@ class CaCertificateAnswer(pydantic.BaseModel):
     is_updatable: bool
 
 
-class CustomerGatewayAnswer(pydantic.BaseModel):
+class CustomerGatewayAnswer(schema.Answer):
     """ResponseCustomerGateway."""
 
     id: str
@@ -90,12 +102,12 @@ class CustomerGatewayAnswer(pydantic.BaseModel):
     tags: list[shapes.TagAnswer]
 
 
-class OneCustomerGateway(pydantic.BaseModel):
+class OneCustomerGateway(schema.Answer):
     customer_gateway: CustomerGatewayAnswer
     request_id: str
 
 
-class ManyCustomerGateways(pydantic.BaseModel):
+class ManyCustomerGateways(schema.Answer):
     customer_gateways: list[CustomerGatewayAnswer]
     page_info: shapes.PageInfo
     total_count: int

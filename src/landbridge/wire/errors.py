@@ -2,9 +2,8 @@
 
 from typing import Any
 
-import pydantic
-
 from landbridge import errors
+from landbridge.wire import schema
 
 #: kind -> HTTP status, error code, what stands before the message
 TABLE: dict[type[errors.LandbridgeError], tuple[int, str, str]] = {
@@ -25,12 +24,12 @@ TOO_LATE = (408, "VPN.0001", "invalid request: it did not come to its end in tim
 OUR_FAULT = (500, "VPN.0002", "server error: the request failed for a reason of ours; the log has the request id")
 
 
-class Detail(pydantic.BaseModel):
+class Detail(schema.Answer):
     field: str
     message: str
 
 
-class ErrorAnswer(pydantic.BaseModel):
+class ErrorAnswer(schema.Answer):
     """What every error looks like. `details` is there when a request broke rules: all of them."""
 
     error_code: str

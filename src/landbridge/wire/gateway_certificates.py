@@ -1,27 +1,43 @@
 """Certificates of GM gateways on the wire. No answer has a private key."""
 
-from typing import Any
+from typing import Any, ClassVar
 
-import pydantic
 from pydantic import Field
 
 from landbridge import model
-from landbridge.wire import body, shapes
+from landbridge.model import allowed_values
+from landbridge.wire import body, schema, shapes
+
+#: As much of a text as fits into an example.
+_PEM = "-----BEGIN CERTIFICATE-----\nMIIB…\n-----END CERTIFICATE-----\n"
+_PEM_KEY = _PEM.replace("CERTIFICATE", "PRIVATE KEY")
+
+
+def _pem(what: str, *, secret: bool = False) -> Any:
+    text = schema.string(minLength=1, maxLength=allowed_values.CERTIFICATE_LIMIT)
+    return schema.field(text, what, mandatory=True, secret=secret)
 
 
 class CertificateShape(body.Shape):
-    """CreateVpnGatewayCertificateRequestBodyContent. In an update what is absent stays."""
+    """CreateVpnGatewayCertificateRequestBodyContent."""
 
-    model_config = pydantic.ConfigDict(
-        json_schema_extra={"examples": [{"name": "gm-2026", "certificate": "-----BEGIN CERTIFICATE-----\n…"}]}
-    )
+    examples: ClassVar = {
+        "two certificates and their keys": {
+            "name": "gm-2026",
+            "certificate": _PEM,
+            "private_key": _PEM_KEY,
+            "certificate_chain": _PEM,
+            "enc_certificate": _PEM,
+            "enc_private_key": _PEM_KEY,
+        }
+    }
 
-    name: str | None = Field(None, description="1-64 of letters, digits, _ - and .; default vpngw-cert-****")
-    certificate: str | None = Field(None, description="to sign with, in PEM: SM2, SM2-with-SM3; mandatory in a create")
-    private_key: str | None = Field(None, repr=False, description="of it, in PEM, not encrypted; mandatory in a create")
-    certificate_chain: str | None = Field(None, description="the CA that issued both, in PEM; mandatory in a create")
-    enc_certificate: str | None = Field(None, description="to encrypt with, in PEM; mandatory in a create")
-    enc_private_key: str | None = Field(None, repr=False, description="of it, in PEM; mandatory in a create")
+    name: str | None = schema.field(schema.name(), "absent: vpngw-cert-****")
+    certificate: str | None = _pem("to sign with, in PEM: SM2, SM2-with-SM3")
+    private_key: str | None = _pem("of the certificate to sign with, in PEM, not encrypted", secret=True)
+    certificate_chain: str | None = _pem("the CA that issued both, in PEM")
+    enc_certificate: str | None = _pem("to encrypt with, in PEM")
+    enc_private_key: str | None = _pem("of the certificate to encrypt with, in PEM, not encrypted", secret=True)
 
     def ask(self) -> model.AskGatewayCertificate:
         return model.AskGatewayCertificate(
@@ -34,11 +50,21 @@ class CertificateShape(body.Shape):
         )
 
 
+class UpdateCertificate(CertificateShape):
+    """UpdateVpnGatewayCertificateRequestBodyContent. What is absent stays."""
+
+    examples: ClassVar = {"another name": {"name": "gm-2027"}}
+
+    is_change = True
+
+    name: str | None = schema.field(schema.name())
+
+
 def _secret(text: str | None) -> model.Secret | None:
     return None if text is None else model.Secret(text)
 
 
-class CertificateAnswer(pydantic.BaseModel):
+class CertificateAnswer(schema.Answer):
     """VpnGatewayCertificate."""
 
     id: str
@@ -61,12 +87,12 @@ class CertificateAnswer(pydantic.BaseModel):
     updated_at: str
 
 
-class OneCertificate(pydantic.BaseModel):
+class OneCertificate(schema.Answer):
     certificate: CertificateAnswer
     request_id: str
 
 
-class ManyCertificates(pydantic.BaseModel):
+class ManyCertificates(schema.Answer):
     vpn_gateway_certificates: list[CertificateAnswer]
     request_id: str
 

@@ -1,32 +1,33 @@
 """Upgrades of VPN gateways and their jobs on the wire."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
-import pydantic
 from pydantic import Field
 
 from landbridge import model
-from landbridge.wire import body, shapes
+from landbridge.model import allowed_values
+from landbridge.wire import body, schema, shapes
 
 #: Seconds that a restart takes here, on a slow day.
 RESTART_SECONDS = 10
+STATUSES = ("upgrading", "pending_upgrade_confirm", "success", "rolling_back", "rollback_success", "error")
 
 
 class UpgradeShape(body.Shape):
     """UpgradeRequestBody."""
 
-    model_config = pydantic.ConfigDict(json_schema_extra={"examples": [{"action": "start"}]})
+    examples: ClassVar = {action: {"action": action} for action in allowed_values.UPGRADE_ACTIONS}
 
-    action: str | None = shapes.choice(("start", "finish", "rollback"), description="mandatory")
+    action: str | None = schema.field(schema.string(enum=list(allowed_values.UPGRADE_ACTIONS)), mandatory=True)
 
 
-class UpgradeAnswer(pydantic.BaseModel):
+class UpgradeAnswer(schema.Answer):
     job_id: str
     request_id: str
 
 
-class SubJobAnswer(pydantic.BaseModel):
+class SubJobAnswer(schema.Answer):
     """SubJob: a restart of what carries the gateway."""
 
     id: str
@@ -38,15 +39,13 @@ class SubJobAnswer(pydantic.BaseModel):
     error_message: str | None = None
 
 
-class JobAnswer(pydantic.BaseModel):
+class JobAnswer(schema.Answer):
     """Job."""
 
     id: str
     resource_id: str
     job_type: str
-    status: str = Field(
-        description="upgrading, pending_upgrade_confirm, success, rolling_back, rollback_success or error"
-    )
+    status: str = Field(json_schema_extra={"enum": list(STATUSES)})
     created_at: str
     finished_at: str | None = None
     expected_time_seconds: int
@@ -54,7 +53,7 @@ class JobAnswer(pydantic.BaseModel):
     sub_jobs: list[SubJobAnswer]
 
 
-class ManyJobs(pydantic.BaseModel):
+class ManyJobs(schema.Answer):
     jobs: list[JobAnswer]
     request_id: str
 

@@ -5,35 +5,29 @@ Source: "Creating a VPN Gateway", "Querying a Specified VPN Gateway", and the ol
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
-import pydantic
 from pydantic import Field
 
 from landbridge import model
-from landbridge.wire import body, shapes
+from landbridge.model import allowed_values
+from landbridge.wire import body, schema, shapes
 
-_FLAVORS = (
-    "Basic",
-    "Professional1",
-    "Professional2",
-    "Professional1-NonFixedIP",
-    "Professional2-NonFixedIP",
-    "GM",
-    "V300",
-    "V1G",
-)
+STATUSES = ("PENDING_CREATE", "PENDING_UPDATE", "PENDING_DELETE", "ACTIVE", "FAULT")
+_WORDS = allowed_values.GATEWAY
 
 
 class EipShape(body.Shape):
     """An EIP of the site by its id, or the wish for one from the pool."""
 
-    id: str | None = Field(None, description="an EIP of the site file; absent: one is taken from the pool")
-    type: str | None = Field(None, description="such as 5_bgp")
-    charge_mode: str | None = shapes.choice(("bandwidth", "traffic"), description="default bandwidth")
-    bandwidth_size: body.Integer | None = Field(None, description="Mbit/s, 1 to the flavor's limit")
-    bandwidth_name: str | None = Field(None, description="1-64 of letters, digits, _ - and .")
-    bandwidth_id: str | None = Field(None, description="id of a shared bandwidth")
+    id: str | None = schema.field(schema.an_id(), "an EIP of the site file; absent: one is taken from the pool")
+    type: str | None = schema.field(schema.name(), "such as 5_bgp")
+    charge_mode: str | None = schema.field(schema.word(allowed_values.CHARGE_MODES))
+    bandwidth_size: body.Integer | None = schema.field(
+        schema.integer(*allowed_values.BANDWIDTH), "Mbit/s, up to the flavor's limit"
+    )
+    bandwidth_name: str | None = schema.field(schema.name())
+    bandwidth_id: str | None = schema.field(schema.an_id(), "id of a shared bandwidth")
 
     def ask(self) -> model.AskEip:
         return model.AskEip(
@@ -46,6 +40,10 @@ class EipShape(body.Shape):
         )
 
 
+def _address() -> dict[str, Any]:
+    return schema.string(allowed_values.ADDRESS, format="ipv4")
+
+
 def _ask_eip(eip: EipShape | None) -> model.AskEip | None:
     return eip.ask() if eip is not None else None
 
@@ -53,45 +51,51 @@ def _ask_eip(eip: EipShape | None) -> model.AskEip | None:
 class CreateGateway(body.Shape):
     """CreateVgwRequestBodyContent."""
 
-    model_config = pydantic.ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "vpc_id": "0cf79a3f-6cf9-4d9c-a8df-d7ace626b0fa",
-                    "local_subnets": ["10.0.0.0/24"],
-                    "connect_subnet": "f5741286-8f4e-4b06-a4b8-2c82bd9ee114",
-                }
-            ]
-        }
-    )
+    examples: ClassVar = {
+        "two EIPs from the pool": {
+            "vpc_id": "0cf79a3f-6cf9-4d9c-a8df-d7ace626b0fa",
+            "local_subnets": ["10.0.0.0/24"],
+            "connect_subnet": "f5741286-8f4e-4b06-a4b8-2c82bd9ee114",
+        },
+        "one carries, the other stands by": {
+            "name": "vpngw-4321",
+            "vpc_id": "0cf79a3f-6cf9-4d9c-a8df-d7ace626b0fa",
+            "local_subnets": ["10.0.1.0/24", "10.0.2.0/24"],
+            "flavor": "Professional2",
+            "ha_mode": "active-standby",
+            "eip1": {"type": "5_bgp", "charge_mode": "traffic", "bandwidth_size": 300, "bandwidth_name": "vpngw-band1"},
+            "bgp_asn": 64512,
+            "tags": [{"key": "site", "value": "berlin"}],
+        },
+    }
 
-    name: str | None = Field(None, description="1-64 of letters, digits, _ - and .; default vpngw-****")
-    network_type: str | None = shapes.choice(("public", "private"), description="default public")
-    attachment_type: str | None = shapes.choice(("vpc", "er"), description="default vpc")
-    ip_version: str | None = shapes.choice(("ipv4",), description="default ipv4")
-    er_id: str | None = Field(None, description="mandatory with attachment_type er: a network of the site")
-    vpc_id: str | None = Field(None, description="mandatory with attachment_type vpc: a network of the site")
-    local_subnets: tuple[str, ...] | None = Field(
-        None, strict=False, description="1-50 CIDR blocks of our side; mandatory with vpc, not with er"
+    name: str | None = schema.field(schema.name(), "absent: vpngw-****")
+    network_type: str | None = schema.field(schema.word(_WORDS["network_type"]))
+    attachment_type: str | None = schema.field(schema.word(_WORDS["attachment_type"]))
+    ip_version: str | None = schema.field(schema.word(_WORDS["ip_version"]))
+    er_id: str | None = schema.field(schema.an_id(), "mandatory with attachment_type er: a network of the site")
+    vpc_id: str | None = schema.field(schema.an_id(), "mandatory with attachment_type vpc: a network of the site")
+    local_subnets: tuple[str, ...] | None = schema.field(
+        schema.subnets(low=0), "our side, without host bits; mandatory with vpc, not with er"
     )
-    local_subnets_v6: tuple[str, ...] | None = Field(None, strict=False, description="refused: IPv6 is not carried yet")
-    connect_subnet: str | None = Field(None, description="a subnet's id; stored and returned")
-    bgp_asn: body.Integer | None = Field(None, description="1-4294967295; default 64512")
-    flavor: str | None = shapes.choice(_FLAVORS, description="default Professional1")
-    availability_zone_ids: tuple[str, ...] | None = Field(
-        None, strict=False, description="one or two zones of the site"
+    local_subnets_v6: tuple[str, ...] | None = schema.field(schema.none_at_all(), "IPv6 is not carried yet")
+    connect_subnet: str | None = schema.field(schema.an_id(), "a subnet's id; stored and returned")
+    bgp_asn: body.Integer | None = schema.field(schema.integer(*allowed_values.ASN, default=allowed_values.GATEWAY_ASN))
+    flavor: str | None = schema.field(schema.word(_WORDS["flavor"]))
+    availability_zone_ids: tuple[str, ...] | None = schema.field(
+        schema.array(schema.string(), 1, allowed_values.ZONE_LIMIT, uniqueItems=True), "zones of the site"
     )
-    enterprise_project_id: str | None = Field(None, description="a UUID, or 0 (default)")
+    enterprise_project_id: str | None = schema.field(schema.string(allowed_values.UUID_OR_ZERO, default="0"))
     eip1: EipShape | None = Field(None, description="the first, or active, EIP; only public")
     eip2: EipShape | None = Field(None, description="the second, or standby, EIP; only public")
     master_eip: EipShape | None = Field(None, description="older name of eip1")
     slave_eip: EipShape | None = Field(None, description="older name of eip2")
-    access_vpc_id: str | None = Field(None, description="stored and returned; default vpc_id")
-    access_subnet_id: str | None = Field(None, description="stored and returned; default connect_subnet")
-    access_private_ip_1: str | None = Field(None, description="only private; with the other one, or neither")
-    access_private_ip_2: str | None = Field(None, description="only private; with the other one, or neither")
-    ha_mode: str | None = shapes.choice(("active-active", "active-standby"), description="default active-active")
-    tags: tuple[shapes.TagShape, ...] | None = Field(None, strict=False, description="at most 20")
+    access_vpc_id: str | None = schema.field(schema.an_id(), "stored and returned; absent: vpc_id")
+    access_subnet_id: str | None = schema.field(schema.an_id(), "stored and returned; absent: connect_subnet")
+    access_private_ip_1: str | None = schema.field(_address(), "only private; with the other one, or neither")
+    access_private_ip_2: str | None = schema.field(_address(), "only private; with the other one, or neither")
+    ha_mode: str | None = schema.field(schema.word(_WORDS["ha_mode"]))
+    tags: tuple[shapes.TagShape, ...] | None = schema.tags()
 
     def ask(self) -> model.AskGateway:
         return model.AskGateway(
@@ -124,19 +128,27 @@ class CreateGateway(body.Shape):
 class IkeTemplateShape(body.Shape):
     """UpdateVgwIkePolicy. What is absent stays."""
 
-    authentication_algorithm: str | None = None
-    encryption_algorithm: str | None = None
-    dh_group: str | None = None
-    lifetime_seconds: body.Integer | None = Field(None, description="60-604800; 0 counts as not given")
+    is_change = True
+
+    authentication_algorithm: str | None = schema.field(schema.word(allowed_values.IKE["authentication_algorithm"]))
+    encryption_algorithm: str | None = schema.field(schema.word(allowed_values.IKE["encryption_algorithm"]))
+    dh_group: str | None = schema.field(schema.word(allowed_values.IKE["dh_group"]))
+    lifetime_seconds: body.Integer | None = schema.field(
+        schema.seconds(allowed_values.IKE["lifetime_seconds"]), "0 counts as not given"
+    )
 
 
 class IpsecTemplateShape(body.Shape):
     """UpdateVgwIpsecPolicy. What is absent stays."""
 
-    authentication_algorithm: str | None = None
-    encryption_algorithm: str | None = None
-    pfs: str | None = None
-    lifetime_seconds: body.Integer | None = Field(None, description="30-604800; 0 counts as not given")
+    is_change = True
+
+    authentication_algorithm: str | None = schema.field(schema.word(allowed_values.IPSEC["authentication_algorithm"]))
+    encryption_algorithm: str | None = schema.field(schema.word(allowed_values.IPSEC["encryption_algorithm"]))
+    pfs: str | None = schema.field(schema.word(allowed_values.IPSEC["pfs"]))
+    lifetime_seconds: body.Integer | None = schema.field(
+        schema.seconds(allowed_values.IPSEC["lifetime_seconds"]), "0 counts as not given"
+    )
 
 
 class TemplateShape(body.Shape):
@@ -146,15 +158,56 @@ class TemplateShape(body.Shape):
     ipsec_policy: IpsecTemplateShape | None = None
 
 
+class FixedEipShape(EipShape):
+    """An EIP as it was read. `eip_id_1` and `eip_id_2` change it."""
+
+    is_change = True
+
+    id: str | None = schema.fixed()
+    type: str | None = schema.fixed()
+    charge_mode: str | None = schema.fixed()
+    bandwidth_size: body.Integer | None = schema.field(schema.integer(0, 10**18), "cannot be changed here")
+    bandwidth_name: str | None = schema.fixed()
+    bandwidth_id: str | None = schema.fixed()
+
+
 class UpdateGateway(CreateGateway):
     """UpdateVgwRequestBodyContent. The fields of a create may come along as they were read, and change nothing."""
 
-    model_config = pydantic.ConfigDict(
-        json_schema_extra={"examples": [{"name": "vpngw-4321", "local_subnets": ["192.168.0.0/24"]}]}
-    )
+    examples: ClassVar = {"another name and subnet": {"name": "vpngw-4322", "local_subnets": ["192.168.0.0/24"]}}
 
-    eip_id_1: str | None = Field(None, description="another EIP for the first, or active, endpoint; only public")
-    eip_id_2: str | None = Field(None, description="another EIP for the second, or standby, endpoint; only public")
+    is_change = True
+
+    name: str | None = schema.field(schema.name())
+    network_type: str | None = schema.fixed()
+    attachment_type: str | None = schema.fixed()
+    ip_version: str | None = schema.fixed()
+    er_id: str | None = schema.fixed()
+    vpc_id: str | None = schema.fixed()
+    local_subnets: tuple[str, ...] | None = schema.field(
+        schema.subnets(low=0), "our side, without host bits; not with er. They replace those that are there"
+    )
+    connect_subnet: str | None = schema.fixed()
+    bgp_asn: body.Integer | None = schema.field(schema.integer(0, 10**18), "cannot be changed here")
+    flavor: str | None = schema.field(schema.string(), "update-specification changes it: absent, or as it was read")
+    availability_zone_ids: tuple[str, ...] | None = schema.field(
+        {"type": "array", "items": schema.string()}, "cannot be changed here"
+    )
+    enterprise_project_id: str | None = schema.fixed()
+    eip1: FixedEipShape | None = Field(None, description="as it was read; eip_id_1 changes it")
+    eip2: FixedEipShape | None = Field(None, description="as it was read; eip_id_2 changes it")
+    master_eip: FixedEipShape | None = Field(None, description="older name of eip1")
+    slave_eip: FixedEipShape | None = Field(None, description="older name of eip2")
+    access_vpc_id: str | None = schema.fixed()
+    access_subnet_id: str | None = schema.fixed()
+    access_private_ip_1: str | None = schema.fixed()
+    access_private_ip_2: str | None = schema.fixed()
+    ha_mode: str | None = schema.fixed()
+    tags: tuple[shapes.TagShape, ...] | None = schema.field(
+        schema.objects(0, allowed_values.TAG_LIMIT), "cannot be changed here: tags have operations of their own"
+    )
+    eip_id_1: str | None = schema.field(schema.an_id(), "another EIP for the first, or active, endpoint; only public")
+    eip_id_2: str | None = schema.field(schema.an_id(), "another EIP for the second, or standby, endpoint; only public")
     policy_template: TemplateShape | None = Field(None, description="only with the flavors -NonFixedIP")
 
     def ask_update(self) -> model.AskGatewayUpdate:
@@ -175,19 +228,21 @@ class UpdateGateway(CreateGateway):
 class ChangeFlavor(body.Shape):
     """UpdateVgwSpecificationRequestBodyContent."""
 
-    model_config = pydantic.ConfigDict(json_schema_extra={"examples": [{"flavor": "Professional2"}]})
+    examples: ClassVar = {"a wider one": {"flavor": "Professional2"}}
 
-    flavor: str | None = shapes.choice(_FLAVORS, description="mandatory; not between Basic, Professional and GM")
+    flavor: str | None = schema.field(
+        schema.string(enum=list(_WORDS["flavor"].values)), "not between Basic, Professional and GM", mandatory=True
+    )
 
 
-class TemplateAnswer(pydantic.BaseModel):
+class TemplateAnswer(schema.Answer):
     """PolicyTemplate."""
 
     ike_policy: dict[str, str | int]
     ipsec_policy: dict[str, str | int]
 
 
-class EipAnswer(pydantic.BaseModel):
+class EipAnswer(schema.Answer):
     id: str
     ip_version: int
     type: str
@@ -198,16 +253,13 @@ class EipAnswer(pydantic.BaseModel):
     bandwidth_name: str
 
 
-class GatewayAnswer(pydantic.BaseModel):
+class GatewayAnswer(schema.Answer):
     """ResponseVpnGateway. The answer to a create has no status, EIPs, zones or times, that to an update no status."""
 
     id: str
     name: str
     network_type: str
-    status: str | None = shapes.choice(
-        ("PENDING_CREATE", "PENDING_UPDATE", "PENDING_DELETE", "ACTIVE", "FAULT"),
-        description="not in the answers to a create and to an update",
-    )
+    status: str | None = schema.listed(STATUSES, "not in the answers to a create and to an update")
     attachment_type: str
     ip_version: str
     er_id: str | None = None
@@ -237,12 +289,12 @@ class GatewayAnswer(pydantic.BaseModel):
     tags: list[shapes.TagAnswer] | None = None
 
 
-class OneGateway(pydantic.BaseModel):
+class OneGateway(schema.Answer):
     vpn_gateway: GatewayAnswer
     request_id: str
 
 
-class ManyGateways(pydantic.BaseModel):
+class ManyGateways(schema.Answer):
     vpn_gateways: list[GatewayAnswer]
     request_id: str
 
@@ -296,33 +348,33 @@ def _template(value: model.PolicyTemplate) -> dict[str, Any]:
     }
 
 
-class ZonesOfFlavor(pydantic.BaseModel):
+class ZonesOfFlavor(schema.Answer):
     """Where gateways of a flavor can be, by what they are attached to."""
 
     vpc: list[str]
     er: list[str]
 
 
-class AvailabilityZones(pydantic.BaseModel):
+class AvailabilityZones(schema.Answer):
     """By flavor: in lower case, but for those with a hyphen."""
 
     availability_zones: dict[str, ZonesOfFlavor]
     request_id: str
 
 
-class AvailableSpec(pydantic.BaseModel):
+class AvailableSpec(schema.Answer):
     flavor: str
     attachment_type: str
     ip_version: str
 
 
-class ExtendedZone(pydantic.BaseModel):
+class ExtendedZone(schema.Answer):
     name: str
     public_border_group: str
     available_specs: list[AvailableSpec]
 
 
-class ExtendedZones(pydantic.BaseModel):
+class ExtendedZones(schema.Answer):
     availability_zones: list[ExtendedZone]
     request_id: str
 
@@ -365,7 +417,7 @@ def _eip(endpoint: model.Endpoint) -> dict[str, Any]:
     }
 
 
-class GatewayDiagnosisAnswer(pydantic.BaseModel):
+class GatewayDiagnosisAnswer(schema.Answer):
     """Why a gateway is in the state it is in."""
 
     id: str
@@ -377,7 +429,7 @@ class GatewayDiagnosisAnswer(pydantic.BaseModel):
     paused_since: str | None = Field(None, description="set while the agent only watches (landbridge pause)")
 
 
-class OneGatewayDiagnosis(pydantic.BaseModel):
+class OneGatewayDiagnosis(schema.Answer):
     diagnosis: GatewayDiagnosisAnswer
     request_id: str
 

@@ -1,29 +1,26 @@
 """Connection monitors on the wire."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
-import pydantic
 from pydantic import Field
 
 from landbridge import model
-from landbridge.wire import body, shapes
+from landbridge.wire import body, schema, shapes
 
 
 class CreateMonitor(body.Shape):
     """CreateConnectionMonitorRequestBodyContent."""
 
-    model_config = pydantic.ConfigDict(
-        json_schema_extra={"examples": [{"vpn_connection_id": "98c5af8a-6ee2-4482-99a2-ae2280a6f4c3"}]}
-    )
+    examples: ClassVar = {"of a connection": {"vpn_connection_id": "98c5af8a-6ee2-4482-99a2-ae2280a6f4c3"}}
 
-    vpn_connection_id: str | None = Field(None, description="the connection to probe; mandatory")
+    vpn_connection_id: str | None = schema.field(schema.an_id(), "the connection to probe", mandatory=True)
 
     def ask(self) -> model.AskMonitor:
         return model.AskMonitor(connection_id=self.vpn_connection_id)
 
 
-class MonitorAnswer(pydantic.BaseModel):
+class MonitorAnswer(schema.Answer):
     """CreateConnectionMonitorInfo, and with a status ConnectionMonitorInfo."""
 
     id: str
@@ -35,12 +32,12 @@ class MonitorAnswer(pydantic.BaseModel):
     status: str | None = Field(None, description="ACTIVE: it is there. Says nothing of what a probe found")
 
 
-class OneMonitor(pydantic.BaseModel):
+class OneMonitor(schema.Answer):
     connection_monitor: MonitorAnswer
     request_id: str
 
 
-class ManyMonitors(pydantic.BaseModel):
+class ManyMonitors(schema.Answer):
     connection_monitors: list[MonitorAnswer]
     request_id: str
 

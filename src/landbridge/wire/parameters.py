@@ -10,11 +10,9 @@ from datetime import datetime
 from typing import Any
 
 from landbridge import errors, model
+from landbridge.model import allowed_values
 
 PAGE_LIMIT = 2000
-UUID = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
-_OCTET = "(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])"
-_ENDPOINT = rf"{UUID}|^{_OCTET}(\.{_OCTET}){{3}}$"
 _SEALED = "^[0-9A-Za-z_-]{1,200}=*$"
 _MOMENT = (
     "^20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
@@ -105,11 +103,13 @@ def truth(name: str, description: str) -> Parameter:
 
 
 def an_id(name: str, description: str) -> Parameter:
-    return _lower_case(name, description, {"format": "uuid", "pattern": UUID}, "a UUID of 36 characters")
+    return _lower_case(name, description, {"format": "uuid", "pattern": allowed_values.UUID}, "a UUID of 36 characters")
 
 
 def endpoint(name: str, description: str) -> Parameter:
-    return _lower_case(name, description, {"pattern": _ENDPOINT}, "an EIP id or an IPv4 address, as in vgw_ip")
+    return _lower_case(
+        name, description, {"pattern": allowed_values.ENDPOINT}, "an EIP id or an IPv4 address, as in vgw_ip"
+    )
 
 
 def texts(name: str, description: str) -> Parameter:
@@ -183,6 +183,6 @@ OF_PATHS: Mapping[str, Parameter] = {
         an_id("certificate_id", "a gateway's certificate"),
         an_id("job_id", "an upgrade of a VPN gateway"),
         an_id("resource_id", "a resource of the type in the path"),
-        word("resource_type", "what is tagged", model.TAGGED),
+        word("resource_type", "what is tagged", allowed_values.TAGGED),
     )
 }

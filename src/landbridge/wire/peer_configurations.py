@@ -1,13 +1,12 @@
 """The other side's configuration on the wire: which device, and its text."""
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
-import pydantic
 from pydantic import Field
 
 from landbridge import model
-from landbridge.wire import body
+from landbridge.wire import body, schema
 
 
 class Device(Protocol):
@@ -26,41 +25,39 @@ class Device(Protocol):
 class ExportPeerConfiguration(body.Shape):
     """ExportPeerConfigurationRequestBody: the words of the list of supported devices, in any letter case."""
 
-    model_config = pydantic.ConfigDict(
-        json_schema_extra={"examples": [{"vendor": "strongSwan", "type": "software", "model": "swanctl"}]}
-    )
+    examples: ClassVar = {"strongSwan": {"vendor": "strongSwan", "type": "software", "model": "swanctl"}}
 
-    vendor: str | None = Field(None, description="mandatory")
-    kind: str | None = Field(None, alias="type", description="the device's series; any if absent")
-    family: str | None = Field(None, alias="model", description="any if absent")
-    versions: str | None = Field(None, alias="version", description="any if absent")
+    vendor: str | None = schema.field(schema.string(), "one of those that are listed", mandatory=True)
+    kind: str | None = schema.field(schema.string(), "the device's series; absent: any", alias="type")
+    family: str | None = schema.field(schema.string(), "absent: any", alias="model")
+    versions: str | None = schema.field(schema.string(), "this one or an older one; absent: any", alias="version")
 
     def ask(self) -> model.AskDevice:
         return model.AskDevice(vendor=self.vendor, kind=self.kind, family=self.family, versions=self.versions)
 
 
-class PeerConfiguration(pydantic.BaseModel):
+class PeerConfiguration(schema.Answer):
     peer_config: str
     request_id: str
 
 
-class Part(pydantic.BaseModel):
+class Part(schema.Answer):
     path: str | None = Field(None, description="of the file on the device; absent for lines of its command line")
     content: str
 
 
-class Printed(pydantic.BaseModel):
+class Printed(schema.Answer):
     device: str
     proved: bool = Field(description="a text like this was used as it is printed, and the tunnel came up")
     parts: list[Part]
 
 
-class OnePrinted(pydantic.BaseModel):
+class OnePrinted(schema.Answer):
     peer_configuration: Printed
     request_id: str
 
 
-class SupportedDevice(pydantic.BaseModel):
+class SupportedDevice(schema.Answer):
     """`platform` is the SDK's word for the model."""
 
     vendor: str
@@ -70,7 +67,7 @@ class SupportedDevice(pydantic.BaseModel):
     version: str
 
 
-class SupportedDevices(pydantic.BaseModel):
+class SupportedDevices(schema.Answer):
     supported_devices: list[SupportedDevice]
     request_id: str
 

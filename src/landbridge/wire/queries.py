@@ -1,12 +1,10 @@
 """What the query of a list of connections asks, and the simulate wish."""
 
 from collections.abc import Mapping
-from typing import Any
-
-import pydantic
+from typing import Any, ClassVar
 
 from landbridge import errors, model
-from landbridge.wire import body, shapes
+from landbridge.wire import body, schema
 
 
 def connection_page(query: Mapping[str, Any]) -> model.AskConnections:
@@ -23,9 +21,11 @@ def connection_page(query: Mapping[str, Any]) -> model.AskConnections:
 class Simulate(body.Shape):
     """How a connection is to fare on the simulated engine."""
 
-    model_config = pydantic.ConfigDict(json_schema_extra={"examples": [{"state": "down:psk"}]})
+    examples: ClassVar = {"a wrong key": {"state": "down:psk"}, "as if all were well": {"state": "active"}}
 
-    state: str | None = shapes.choice(model.SIMULATED_STATES, description="default active")
+    state: str | None = schema.field(
+        schema.string(enum=list(model.SIMULATED_STATES), default="active"), "the word after the colon is the cause"
+    )
 
 
 def simulation(content: bytes) -> body.Parsed[Simulate]:

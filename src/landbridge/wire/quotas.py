@@ -3,14 +3,15 @@
 from collections.abc import Sequence
 from typing import Any
 
-import pydantic
 from pydantic import Field
+
+from landbridge.wire import schema
 
 #: What stands for a quota where none is set.
 WITHOUT_LIMIT = -1
 
 
-class QuotaAnswer(pydantic.BaseModel):
+class QuotaAnswer(schema.Answer):
     """QuotaInfo."""
 
     type: str = Field(description="customer_gateway, vpn_connection or vpn_gateway")
@@ -18,13 +19,13 @@ class QuotaAnswer(pydantic.BaseModel):
     used: int
 
 
-class QuotasOfAll(pydantic.BaseModel):
+class QuotasOfAll(schema.Answer):
     """Quotas."""
 
     resources: list[QuotaAnswer]
 
 
-class Quotas(pydantic.BaseModel):
+class Quotas(schema.Answer):
     quotas: QuotasOfAll
     request_id: str
 

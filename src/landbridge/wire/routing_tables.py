@@ -2,19 +2,17 @@
 
 from typing import Any
 
-import pydantic
-
-from landbridge.wire import shapes
+from landbridge.wire import schema, shapes
 
 
-class ResourceAnswer(pydantic.BaseModel):
+class ResourceAnswer(schema.Answer):
     """NexthopResourceVo."""
 
     id: str
     type: str
 
 
-class RouteAnswer(pydantic.BaseModel):
+class RouteAnswer(schema.Answer):
     """VpnGatewayRoutingTableEntryVo; `origin`, `as_path` and `med` come with BGP."""
 
     destination: str
@@ -23,7 +21,7 @@ class RouteAnswer(pydantic.BaseModel):
     nexthop_resource: ResourceAnswer | None = None
 
 
-class RoutingTable(pydantic.BaseModel):
+class RoutingTable(schema.Answer):
     routing_table: list[RouteAnswer]
     total_count: int
     page_info: shapes.PageInfo

@@ -8,26 +8,24 @@ import pydantic
 import pydantic_core
 
 from landbridge import model
-from landbridge.wire import body
+from landbridge.model import allowed_values
+from landbridge.wire import body, schema
 
-
-def choice(values: tuple[str, ...], *, description: str, alias: str | None = None) -> Any:
-    """An optional field with the values that the document lists. The rules decide, and name the field themselves."""
-    return pydantic.Field(None, alias=alias, description=description, json_schema_extra={"enum": [*values, None]})
+TAG_CHARACTERS = "letters and digits of any script, spaces and _ . : = + - @"
 
 
 class TagShape(body.Shape):
     """VpnResourceTag."""
 
-    key: str | None = pydantic.Field(None, description="1 to 128 letters, digits, spaces and _ . : = + - @; mandatory")
-    value: str | None = pydantic.Field(None, description="0 to 255 of the same characters; mandatory")
+    key: str | None = schema.field(schema.tag_text(1, allowed_values.TAG_KEY_LIMIT), TAG_CHARACTERS, mandatory=True)
+    value: str | None = schema.field(schema.tag_text(0, allowed_values.TAG_VALUE_LIMIT), TAG_CHARACTERS, mandatory=True)
 
 
 def ask_tags(tags: tuple[TagShape, ...] | None) -> tuple[model.AskTag, ...] | None:
     return None if tags is None else tuple(model.AskTag(key=t.key, value=t.value) for t in tags)
 
 
-class TagAnswer(pydantic.BaseModel):
+class TagAnswer(schema.Answer):
     """VpnResourceTag."""
 
     key: str
@@ -52,7 +50,7 @@ def document(answer: Mapping[str, Any]) -> bytes:
     return b"{%s}" % b",".join(texts)
 
 
-class PageInfo(pydantic.BaseModel):
+class PageInfo(schema.Answer):
     next_marker: str | None = pydantic.Field(
         None, description="send it as `marker` for the next page; absent on the last"
     )

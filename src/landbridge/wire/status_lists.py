@@ -4,15 +4,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-import pydantic
 from pydantic import Field
 
 from landbridge import model
-from landbridge.wire import parameters, shapes
+from landbridge.wire import connections, gateways, parameters, schema, shapes
 
 LIMIT, DEFAULT = 500, 100
-CONNECTION_STATUSES = ("PENDING_CREATE", "PENDING_UPDATE", "PENDING_DELETE", "ACTIVE", "DOWN", "ERROR")
-GATEWAY_STATUSES = ("PENDING_CREATE", "PENDING_UPDATE", "PENDING_DELETE", "ACTIVE", "FAULT")
+CONNECTION_STATUSES, GATEWAY_STATUSES = connections.STATUSES, gateways.STATUSES
 _NAME = parameters.Parameter(
     name="name", description="only those of exactly this name", schema={"type": "string"}, read=str, allowed=""
 )
@@ -33,7 +31,7 @@ def ask(values: Any) -> model.AskStatuses:
     )
 
 
-class StandingAnswer(pydantic.BaseModel):
+class StandingAnswer(schema.Answer):
     """How one of them stands."""
 
     id: str
@@ -47,7 +45,7 @@ class StandingAnswer(pydantic.BaseModel):
     vgw_id: str | None = Field(None, description="the gateway of a connection")
 
 
-class ManyConnectionStatuses(pydantic.BaseModel):
+class ManyConnectionStatuses(schema.Answer):
     """With a filter a page may be short, or empty, and still have a next_marker."""
 
     vpn_connections: list[StandingAnswer]
@@ -55,7 +53,7 @@ class ManyConnectionStatuses(pydantic.BaseModel):
     request_id: str
 
 
-class ManyGatewayStatuses(pydantic.BaseModel):
+class ManyGatewayStatuses(schema.Answer):
     """The gateways of a project, in the order of their creation."""
 
     vpn_gateways: list[StandingAnswer]

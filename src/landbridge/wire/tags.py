@@ -1,13 +1,14 @@
 """Tags on the wire: changes, searches and what they find. Their bodies have no envelope."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import pydantic
 from pydantic import Field
 
 from landbridge import model
-from landbridge.wire import body, parameters, shapes
+from landbridge.model import allowed_values
+from landbridge.wire import body, parameters, schema, shapes
 
 SEARCH_LIMIT = 1000
 #: The part of what is found that is told.
@@ -25,13 +26,21 @@ def _truth(value: object) -> object:
 Truth = Annotated[bool, pydantic.BeforeValidator(_truth, json_schema_input_type=bool)]
 
 
+class TagChangeShape(shapes.TagShape):
+    """VpnResourceTag, of which the value may be left out."""
+
+    value: str | None = schema.field(
+        schema.tag_text(0, allowed_values.TAG_VALUE_LIMIT), f"{shapes.TAG_CHARACTERS}; left out it is empty"
+    )
+
+
 class TagsShape(body.Shape):
     """CreateResourcesTagsRequestBody and DeleteResourcesTagsRequestBody."""
 
-    model_config = pydantic.ConfigDict(json_schema_extra={"examples": [{"tags": [{"key": "site", "value": "berlin"}]}]})
+    examples: ClassVar = {"one tag": {"tags": [{"key": "site", "value": "berlin"}]}}
 
-    tags: tuple[shapes.TagShape, ...] | None = Field(
-        None, strict=False, description="at most 20; a value that is left out is empty; mandatory"
+    tags: tuple[TagChangeShape, ...] | None = schema.field(
+        schema.objects(0, allowed_values.TAG_LIMIT), "each key once", mandatory=True
     )
 
     def ask(self, resource_type: str, resource_id: str) -> model.AskTags:
@@ -41,31 +50,40 @@ class TagsShape(body.Shape):
 class TagValuesShape(body.Shape):
     """Tag: a key with any of its values."""
 
-    key: str | None = Field(None, description="1 to 128 characters; mandatory")
-    values: tuple[str, ...] | None = Field(
-        None, strict=False, description="at most 20 of 0 to 255 characters; an empty array is any value; mandatory"
+    key: str | None = schema.field(schema.string(minLength=1, maxLength=allowed_values.TAG_KEY_LIMIT), mandatory=True)
+    values: tuple[str, ...] | None = schema.field(
+        schema.array(schema.string(maxLength=allowed_values.TAG_VALUE_LIMIT), 0, allowed_values.TAG_VALUES_LIMIT),
+        "an empty array is any value",
+        mandatory=True,
     )
 
 
 class MatchShape(body.Shape):
     """Match."""
 
-    key: str | None = shapes.choice(("resource_name",), description="resource_name; mandatory")
-    value: str | None = Field(None, description="the whole name, 0 to 255 characters; mandatory")
+    key: str | None = schema.field(schema.string(enum=["resource_name"]), mandatory=True)
+    value: str | None = schema.field(
+        schema.string(maxLength=allowed_values.TAG_VALUE_LIMIT), "the whole name", mandatory=True
+    )
 
 
 class SearchShape(body.Shape):
     """QueryResourcesRequestBody."""
 
-    model_config = pydantic.ConfigDict(
-        json_schema_extra={"examples": [{"tags": [{"key": "site", "values": ["berlin", "bonn"]}]}]}
-    )
+    examples: ClassVar = {
+        "by tags": {"tags": [{"key": "site", "values": ["berlin", "bonn"]}]},
+        "by name": {"matches": [{"key": "resource_name", "value": "cgw-2abf"}]},
+        "without tags": {"without_any_tag": True},
+    }
 
-    without_any_tag: Truth | None = Field(None, description="true: only resources without tags; `tags` is ignored then")
-    tags: tuple[TagValuesShape, ...] | None = Field(
-        None, strict=False, description="at most 20; a resource must have each of them"
+    without_any_tag: Truth | None = schema.field(
+        {"anyOf": [schema.boolean(), schema.string(enum=["true", "false"])], "default": False},
+        "only resources without tags; `tags` is ignored then",
     )
-    matches: tuple[MatchShape, ...] | None = Field(None, strict=False, description="the resource's name")
+    tags: tuple[TagValuesShape, ...] | None = schema.field(
+        schema.objects(0, allowed_values.TAG_LIMIT), "a resource must have each of them; each key once"
+    )
+    matches: tuple[MatchShape, ...] | None = schema.field(schema.objects(0, 1), "the resource's name")
 
     def ask(self, resource_type: str, limit: int = 0, offset: int = 0) -> model.AskTagSearch:
         return model.AskTagSearch(
@@ -78,24 +96,24 @@ class SearchShape(body.Shape):
         )
 
 
-class ResourceTags(pydantic.BaseModel):
+class ResourceTags(schema.Answer):
     tags: list[shapes.TagAnswer]
     request_id: str
 
 
-class TagValuesAnswer(pydantic.BaseModel):
+class TagValuesAnswer(schema.Answer):
     """Tag."""
 
     key: str
     values: list[str]
 
 
-class ProjectTags(pydantic.BaseModel):
+class ProjectTags(schema.Answer):
     tags: list[TagValuesAnswer]
     request_id: str
 
 
-class ResourceAnswer(pydantic.BaseModel):
+class ResourceAnswer(schema.Answer):
     """Resource."""
 
     resource_id: str
@@ -104,13 +122,13 @@ class ResourceAnswer(pydantic.BaseModel):
     tags: list[shapes.TagAnswer]
 
 
-class Resources(pydantic.BaseModel):
+class Resources(schema.Answer):
     resources: list[ResourceAnswer]
     total_count: int
     request_id: str
 
 
-class Count(pydantic.BaseModel):
+class Count(schema.Answer):
     total_count: int
     request_id: str
 

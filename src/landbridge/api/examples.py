@@ -1,0 +1,291 @@
+"""Examples of answers: values of one small world, rendered as the service renders its own."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+from landbridge import model
+from landbridge.api.row import Operation
+from landbridge.operations import (
+    connection_lists,
+    connections,
+    customer_gateways,
+    gateway_upgrades,
+    gateways,
+    routing_tables,
+    status_lists,
+    tags,
+)
+from landbridge.wire import shapes
+
+_REQUEST = "28b795f8-d431-4f1e-93ab-1c401a82b799"
+_PROJECT = "0605768a3300d5762f82c01180692873"
+_GATEWAY = "b32d91a4-0c4b-4f57-8f3a-e907174eb11d"
+_PEER = "5247ae10-9d3e-4f27-b8a7-dd36659a7f5d"
+_CONNECTION = "98c5af8a-6ee2-4482-99a2-ae2280a6f4c3"
+_EIPS = ("0c464dad-3a3b-4d0e-9ec4-c22bb0eb0bde", "d1a4be0f-6a4a-4a4f-8c7a-d3a8ccb3a0d5")
+_VPC = "0cf79a3f-6cf9-4d9c-a8df-d7ace626b0fa"
+_JOB = "6f3d3a44-9fb5-4a1e-9c5e-4d2a2b1d3f61"
+_THEN = datetime(2026, 11, 26, 13, 41, 34, 626000, tzinfo=UTC)
+_TAGS = (model.Tag("site", "berlin"),)
+_LATER = "Z0FBQUFBQm5fc2VhbGVkX21hcmtlcg=="
+
+
+def _endpoint(number: Any) -> model.Endpoint:
+    bandwidth = f"{number}3c2a8ed-5b0e-4d2f-9d3a-2f6f8b7c1a01"
+    return model.Endpoint(
+        number=number,
+        address=f"203.0.113.{number}",
+        eip_id=_EIPS[number - 1],
+        type="5_bgp",
+        charge_mode="bandwidth",
+        bandwidth_id=bandwidth,
+        bandwidth_name=f"vpngw-bandwidth-{bandwidth[:4]}",
+        bandwidth_size=300,
+    )
+
+
+_gateway = model.VpnGateway(
+    id=_GATEWAY,
+    project_id=_PROJECT,
+    name="vpngw-2c4f",
+    network_type="public",
+    attachment_type="vpc",
+    er_id=None,
+    vpc_id=_VPC,
+    local_subnets=("10.0.0.0/24",),
+    connect_subnet=None,
+    access_vpc_id=_VPC,
+    access_subnet_id=None,
+    bgp_asn=64512,
+    flavor="Professional1",
+    availability_zone_ids=("zone-1", "zone-2"),
+    enterprise_project_id="0",
+    ha_mode="active-active",
+    endpoints=(_endpoint(1), _endpoint(2)),
+    certificate_id=None,
+    connection_number=200,
+    tags=_TAGS,
+    created_at=_THEN,
+    updated_at=_THEN,
+)
+_peer = model.CustomerGateway(
+    id=_PEER,
+    project_id=_PROJECT,
+    name="cgw-2abf",
+    id_type="ip",
+    id_value="198.51.100.2",
+    bgp_asn=65000,
+    route_mode="bgp",
+    tags=_TAGS,
+    created_at=_THEN,
+    updated_at=_THEN,
+)
+_connection = model.Connection(
+    id=_CONNECTION,
+    project_id=_PROJECT,
+    name="vpn-1655",
+    gateway_id=_GATEWAY,
+    endpoint=1,
+    gateway_endpoint=_EIPS[0],
+    style="static",
+    customer_gateway_id=_PEER,
+    peer_subnets=("192.168.44.0/24",),
+    tunnel_local_address="169.254.76.1/30",
+    tunnel_peer_address="169.254.76.2/30",
+    enable_nqa=False,
+    enable_hub=None,
+    policy_rules=(),
+    ike_policy=model.IkePolicy(
+        version="v2",
+        negotiation_mode=None,
+        authentication_algorithm="sha2-256",
+        encryption_algorithm="aes-128",
+        dh_group="group15",
+        authentication_method="pre-share",
+        lifetime_seconds=86400,
+        local_id_type="ip",
+        local_id="203.0.113.1",
+        peer_id_type="ip",
+        peer_id="198.51.100.2",
+        dpd=model.Dpd(interval=30, timeout=15, msg="seq-hash-notify"),
+    ),
+    ipsec_policy=model.IpsecPolicy(
+        authentication_algorithm="sha2-256",
+        encryption_algorithm="aes-128",
+        pfs="group15",
+        transform_protocol="esp",
+        lifetime_seconds=3600,
+        encapsulation_mode="tunnel",
+    ),
+    ha_role="master",
+    enterprise_project_id="0",
+    monitor_id=None,
+    tags=_TAGS,
+    created_at=_THEN,
+    updated_at=_THEN,
+)
+_child = model.ChildSa(
+    rule="0",
+    local_ts=("0.0.0.0/0",),
+    remote_ts=("0.0.0.0/0",),
+    spi_in="c1a2b3c4",
+    spi_out="c5d6e7f8",
+    proposal="AES_CBC-128/HMAC_SHA2_256_128",
+    bytes_in=8400,
+    bytes_out=8400,
+    packets_in=100,
+    packets_out=100,
+    installed_seconds=320,
+)
+_evidence = model.Evidence(at=_THEN, line="received AUTHENTICATION_FAILED notify error")
+_down = model.ConnectionStatus(
+    word="DOWN",
+    advice=model.Advice(
+        reason="the two sides have different pre-shared keys", remedy="give both the same psk", evidence=(_evidence,)
+    ),
+    seen_at=_THEN,
+    observation=model.ConnectionObservation(connection_id=_CONNECTION, evidence=(_evidence,)),
+)
+_up = model.ConnectionStatus(
+    word="ACTIVE",
+    seen_at=_THEN,
+    observation=model.ConnectionObservation(connection_id=_CONNECTION, ike_established=True, children=(_child,)),
+)
+_job = gateway_upgrades.Shown(
+    job=model.GatewayJob(
+        id=_JOB,
+        project_id=_PROJECT,
+        gateway_id=_GATEWAY,
+        addresses=("203.0.113.1", "203.0.113.2"),
+        restarts=(
+            model.Restart(id="8b0f6f0e-54f2-4b8f-8a55-0b4a1f0c7f11", kind="upgrade", number=1, created_at=_THEN),
+        ),
+        created_at=_THEN,
+    ),
+    status=model.JobStatus(word="pending_upgrade_confirm", words=("success",), finished_at=_THEN),
+)
+
+
+def _text(subject: str) -> model.CertificateText:
+    return model.CertificateText(
+        serial_number="1F2E3D",
+        signature_algorithm="SM2-with-SM3",
+        issuer="CN=Example CA",
+        subject=f"CN={subject}",
+        expire_time=_THEN.replace(year=2036),
+        content="",
+    )
+
+
+_certificate = model.GatewayCertificate(
+    id="3d1f0c52-7f0a-4c0e-8b6d-6f5a4e3d2c1b",
+    project_id=_PROJECT,
+    gateway_id=_GATEWAY,
+    name="gm-2026",
+    signing=_text("gateway, to sign"),
+    chain=_text("Example CA"),
+    encryption=_text("gateway, to encrypt"),
+    created_at=_THEN,
+    updated_at=_THEN,
+)
+_monitor = model.ConnectionMonitor(
+    id="7c1c0d0e-2f53-4a0e-9a7e-5d2b8d9f4a10",
+    connection_id=_CONNECTION,
+    source_ip="203.0.113.1",
+    destination_ip="198.51.100.2",
+)
+_device = SimpleNamespace(
+    vendor="strongSwan", kind="software", family="swanctl", versions="5.9", name="strongSwan swanctl", proved=True
+)
+_part = SimpleNamespace(path="/etc/swanctl/conf.d/vpn-1655.conf", content="connections {\n  …\n}\n")
+
+
+class _Printed(SimpleNamespace):
+    def __str__(self) -> str:
+        return "".join(part.content for part in self.parts)
+
+
+_zones = {("Professional1", "vpc"): ("zone-1", "zone-2"), ("Professional1", "er"): ("zone-1", "zone-2")}
+_route = routing_tables.Route(
+    destination="192.168.44.0/24",
+    nexthop="169.254.76.2",
+    outbound_interface_ip="203.0.113.1",
+    resource=(_CONNECTION, "vpn-connection"),
+)
+_shown_gateway = gateways.Shown(
+    gateway=_gateway, status=model.GatewayStatus(word="ACTIVE", seen_at=_THEN), connections=1, groups=1
+)
+_made_gateway = gateways.Shown(gateway=_gateway, status=None, connections=0, groups=0, short=True)
+_shown_connection = connections.Shown(connection=_connection, status="ACTIVE")
+_printed = _Printed(device=_device, parts=(_part,))
+
+#: What an operation gives, by its name.
+RESULTS: dict[str, Any] = {
+    "create_vpn_connection": connections.Shown(connection=_connection, status=None),
+    "batch_create_vpn_connection": [connections.Shown(connection=_connection, status=None)],
+    "show_vpn_connection": _shown_connection,
+    "list_vpn_connections": connection_lists.Page(connections=[_shown_connection], next_marker=_LATER, total=2),
+    "update_vpn_connection": connections.Shown(connection=_connection, status=None),
+    "reset_vpn_connection": None,
+    "list_connection_ipsec_sa": connections.Diagnosed(connection=_connection, status=_up, cautions=()),
+    "show_vpn_connection_log": connections.Diagnosed(connection=_connection, status=_down, cautions=()),
+    "diagnose_vpn_connection": connections.Diagnosed(connection=_connection, status=_down, cautions=()),
+    "export_vpn_connection_peer_configuration": _printed,
+    "list_peer_configuration_supported_devices": [_device],
+    "print_peer_configuration": _printed,
+    "create_vgw": _made_gateway,
+    "list_availability_zones": _zones,
+    "list_extended_availability_zones": _zones,
+    "list_vpn_gateway_jobs": [_job],
+    "upgrade_vpn_gateway": _job,
+    "show_vpn_gateway_routing_table": routing_tables.Table(
+        routes=[_route], total=1, next_marker=None, with_resources=True
+    ),
+    "show_vgw": _shown_gateway,
+    "list_vgws": [_shown_gateway],
+    "update_vgw": _shown_gateway,
+    "update_postpaid_vgw_specification": _shown_gateway,
+    "diagnose_vpn_gateway": _shown_gateway,
+    "create_vgw_certificate": _certificate,
+    "show_vpn_gateway_certificate": _certificate,
+    "list_vpn_gateway_certificates": [_certificate],
+    "update_vgw_certificate": _certificate,
+    "create_cgw": _peer,
+    "show_cgw": _peer,
+    "list_cgws": customer_gateways.Page(customer_gateways=[_peer], next_marker=None, total=1),
+    "update_cgw": _peer,
+    "create_connection_monitor": _monitor,
+    "show_connection_monitor": _monitor,
+    "list_connection_monitors": [_monitor],
+    "list_project_tags": [("site", "berlin"), ("site", "bonn")],
+    "show_resource_tags": _TAGS,
+    "list_resources_by_tags": tags.Found(resources=[(_PEER, "cgw-2abf", _TAGS)], total=1),
+    "count_resources_by_tags": 1,
+    "list_vpn_connection_statuses": status_lists.Page(
+        rows=[
+            status_lists.Standing(
+                id=_CONNECTION,
+                name="vpn-1655",
+                status="DOWN",
+                since=_THEN,
+                reason="the two sides have different pre-shared keys",
+                gateway_id=_GATEWAY,
+            )
+        ],
+        next_marker=None,
+    ),
+    "list_vpn_gateway_statuses": status_lists.Page(
+        rows=[status_lists.Standing(id=_GATEWAY, name="vpngw-2c4f", status="ACTIVE", since=_THEN, reason=None)],
+        next_marker=_LATER,
+    ),
+    "show_quotas_info": [("vpn_gateway", 50, 1), ("customer_gateway", 0, 1), ("vpn_connection", 0, 1)],
+}
+
+
+def of(row: Operation) -> Any:
+    """The answer as it is on the wire."""
+    render: Callable[[Any], dict[str, Any]] = row.render
+    return json.loads(shapes.document(render(RESULTS[row.name]) | {"request_id": _REQUEST}))
