@@ -7,6 +7,9 @@ from typing import Literal
 
 from lab import wire
 
+#: Who begins aggressive mode says so at once. charon looks for a connection with that name before it does more.
+NAME = "branch.example"
+
 Kind = Literal["main", "aggressive", "init"]
 
 #: Numbers of payloads: RFC 2408, 3.1 and RFC 7296, 3.2.
@@ -45,7 +48,7 @@ def _v1(*, aggressive: bool) -> list[tuple[int, bytes]]:
     offered = [(_SA, struct.pack("!II", 1, 1) + proposal)]
     if not aggressive:
         return offered
-    identity = b"\1\0\0\0" + socket.inet_aton("198.51.100.77")
+    identity = b"\2\0\0\0" + NAME.encode()
     key = b"\1" + secrets.token_bytes(_KE_LENGTH - 1)
     return [*offered, (_KE, key), (_NONCE, secrets.token_bytes(32)), (_ID, identity)]
 

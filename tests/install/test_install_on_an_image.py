@@ -218,6 +218,11 @@ def test_no_unit_writes_core_files(unit: str):
     assert "LimitCORE=0" in files.OURS[f"{files.UNITS}/{unit}"].splitlines()
 
 
+def test_a_charon_has_bounds_of_memory_tasks_and_processors():
+    lines = files.OURS[f"{files.UNITS}/{files.CHARON_UNIT}.service"].splitlines()
+    assert {"MemoryHigh=768M", "MemoryMax=1G", "TasksMax=128", "CPUWeight=100"} <= set(lines)
+
+
 def test_no_unit_binds_a_charon_to_the_service():
     text = files.OURS[f"{files.UNITS}/{files.CHARON_UNIT}.service"]
     bonds = re.compile(r"^(Requires|Requisite|BindsTo|PartOf|Upholds|Conflicts|Slice)=", re.MULTILINE)

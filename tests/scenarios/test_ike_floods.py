@@ -34,6 +34,10 @@ class Bench:
         self.device = world.add_device(sites.Tunnel(gateway=sites.EIPS[0], psk=wishes.PSK))
         self.up(wishes.connection(self.device.address))
 
+    @property
+    def folder(self) -> Path:
+        return self.world.folder / "engine" / names.short(self.gateway.id)
+
     def up(self, *connections: Any) -> None:
         network = self.world.network("vpc-1")
         self.connections = connections
@@ -125,6 +129,12 @@ def test_a_flood_of_strangers_leaves_a_known_peer_its_own_room(bench: Bench):
 def test_what_is_no_first_message_of_ikev1_is_not_limited(bench: Bench):
     assert bench.heard("main", STRANGERS, first=False) >= SENT
     assert bench.heard("init", ["198.18.0.1"], port=4500) >= SENT
+
+
+def test_a_charon_knows_its_limits_of_what_is_begun(bench: Bench):
+    """They are read when it starts, from the file that it was started with."""
+    text = (bench.folder / "strongswan.conf").read_text()
+    assert {"init_limit_half_open = 5000", "init_limit_job_load = 5000"} <= set(map(str.strip, text.splitlines()))
 
 
 def test_what_is_counted_does_not_make_the_firewall_another_one(bench: Bench):

@@ -36,6 +36,8 @@ START = 30.0
 STOP = 3.0
 #: Bytes.
 LOG_LIMIT = 8 * 1024 * 1024
+#: IKE_SAs of all peers that are begun and not authenticated, and messages that wait for a thread.
+BEGUN_LIMIT = 5000
 #: What `connect` raises when nobody listens. Nothing else means that: a charon that hangs has a full backlog, which is EAGAIN.
 GONE = (FileNotFoundError, ConnectionRefusedError)
 #: What an answer raises that is not VICI.
@@ -63,6 +65,10 @@ charon-systemd {{
   # A whole office behind one NAT, or all peers after a restart, look like an attack. Cookies stay: they only delay. 0 is no
   # limit by the manual, and 4 half-open SAs of an address in truth: charon lifts it above cookie_threshold_ip.
   block_threshold = 65535
+  # Of all peers together, behind the cookies of IKEv2 and the firewall's limits for IKEv1: what is begun and not authenticated,
+  # and messages that wait for a thread.
+  init_limit_half_open = {begun}
+  init_limit_job_load = {begun}
   ikesa_table_size = 256
   ikesa_table_segments = 8
   make_before_break = yes
@@ -157,7 +163,9 @@ def start(folder: Path, namespace: str, plane: seen.Plane, way: Way = CHILDREN, 
     configuration = folder / "strongswan.conf"
     kernel = _USERLAND if plane == "userland" else ""
     socket = _clear_socket(folder, way.sockets)
-    configuration.write_text(_CONFIGURATION.format(folder=folder, kernel=kernel, socket=socket, restarts=restarts))
+    configuration.write_text(
+        _CONFIGURATION.format(begun=BEGUN_LIMIT, folder=folder, kernel=kernel, socket=socket, restarts=restarts)
+    )
     _end_lost(namespace)
     if way.unit and BOOTED.exists():
         _start_unit(f"{way.unit}{folder.name}.service", folder)
