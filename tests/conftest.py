@@ -337,7 +337,11 @@ class Server:
 
     @property
     def port(self) -> int:
-        return int(self.credentials["endpoint"].rpartition(":")[2])
+        return int(self.endpoint.rpartition(":")[2])
+
+    @property
+    def endpoint(self) -> str:
+        return (self.folder / "endpoint").read_text().strip()
 
     @property
     def credentials(self) -> dict[str, str]:
@@ -353,7 +357,7 @@ class Server:
         if "listening on" not in self.log:
             return False
         try:
-            return httpx.get(self.credentials["endpoint"] + "/readyz").status_code == 200
+            return httpx.get(self.endpoint + "/readyz").status_code == 200
         except httpx.TransportError:
             return False
 

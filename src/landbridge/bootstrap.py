@@ -35,6 +35,10 @@ log = logging.getLogger(__name__)
 
 DATABASE = data_folder.DATABASE
 CREDENTIALS = "credentials.toml"
+#: Where the service of this folder was last: for commands that print it, also without credentials.
+ENDPOINT = "endpoint"
+#: For who has lost the credentials.
+NEW_KEY = "landbridge keys create --project default"
 FINGERPRINT_KEY = vault.FINGERPRINT_KEY
 #: Lines that a start says of a site file that does not fit.
 SAID = 100
@@ -311,9 +315,13 @@ def make_parts(
 
 
 def _announce(listening: socket.socket, certificate: listener.Certificate | None, data: Data) -> None:
-    endpoint = _endpoint(listening, certificate)
+    host, port = listening.getsockname()[:2]
+    endpoint = _endpoint(host, port, certificate)
     write_credentials(data, endpoint)
-    log.info("listening on %s (pages at /docs), first credentials in %s", endpoint, data.path / CREDENTIALS)
+    (data.path / ENDPOINT).write_text(f"{endpoint}\n")
+    there = (data.path / CREDENTIALS).exists()
+    keys_are = f"first credentials in {data.path / CREDENTIALS}" if there else f"no {CREDENTIALS}; a new key: {NEW_KEY}"
+    log.info("listening on %s (pages at /docs), %s", endpoint, keys_are)
     _tell_systemd("READY=1")
 
 
@@ -352,8 +360,17 @@ def _answer(
     _Server(options, leaving).run(sockets=[listening])
 
 
-def _endpoint(listening: socket.socket, certificate: listener.Certificate | None) -> str:
-    host, port = listening.getsockname()[:2]
+def known_endpoint(settings: config.Settings) -> str | None:
+    """Where the API is: as its last start wrote it, or as the settings say. None where only a start can tell."""
+    with contextlib.suppress(OSError):
+        return (Path(settings.serve.data) / ENDPOINT).read_text().strip()
+    host, _, port = settings.serve.listen.rpartition(":")
+    with contextlib.suppress(errors.ConfigError):
+        return _endpoint(host.strip("[]"), int(port), listener.certificate(settings.serve)) if int(port) else None
+    return None
+
+
+def _endpoint(host: str, port: int, certificate: listener.Certificate | None) -> str:
     host = host if certificate is None else certificate.host(host)
     scheme = "http" if certificate is None else "https"
     return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"

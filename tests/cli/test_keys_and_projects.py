@@ -9,7 +9,15 @@ from typing import Any
 import httpx
 import pytest
 
+from landbridge import bootstrap, config
 from landbridge.cli import main
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A data folder, as a start makes it, with no project yet."""
+    with bootstrap.open_data(config.Settings(serve=config.Serve(data=str(tmp_path / "data")))) as data:
+        return data.path
 
 
 @pytest.fixture
@@ -36,12 +44,14 @@ def _key(command: Any, *words: str) -> dict[str, Any]:
     return tomllib.loads(out)
 
 
+@pytest.mark.usefixtures("folder")
 def test_a_project_is_made_and_listed(command: Any):
     project = _project(command)
     assert re.fullmatch(r"[0-9a-f]{32}", project)
     assert command("projects", "list") == (0, f"{project}  ours\n", "")
 
 
+@pytest.mark.usefixtures("folder")
 def test_a_project_name_is_used_once(command: Any):
     _project(command)
     status, out, err = command("projects", "create", "ours")
@@ -49,11 +59,13 @@ def test_a_project_name_is_used_once(command: Any):
     assert err == "landbridge: name: a project 'ours' exists (wanted: another name)\n"
 
 
+@pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize("role", ["admin", "reader"])
 def test_a_key_is_printed_once(command: Any, role: str):
     project = _project(command)
     made = _key(command, "--project", project, "--role", role)
-    assert set(made) == {"access_key", "secret_key", "token"}
+    assert set(made) == {"endpoint", "project_id", "access_key", "secret_key", "token"}
+    assert (made["endpoint"], made["project_id"]) == ("http://127.0.0.1:8700", project)
     _, listed, _ = command("keys", "list")
     (line,) = listed.splitlines()
     assert line.split()[:3] == [made["access_key"], role, project]
@@ -62,12 +74,14 @@ def test_a_key_is_printed_once(command: Any, role: str):
     assert made["token"] not in listed
 
 
+@pytest.mark.usefixtures("folder")
 def test_an_operators_key_has_no_project(command: Any):
     made = _key(command, "--role", "operator")
     _, listed, _ = command("keys", "list")
     assert listed.split()[:3] == [made["access_key"], "operator", "-"]
 
 
+@pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -78,7 +92,7 @@ def test_an_operators_key_has_no_project(command: Any):
             id="operator",
         ),
         pytest.param(("keys", "create", "--project", "x"), "project x", id="unknown-project"),
-        pytest.param(("keys", "revoke", "NOBODY"), "no such data folder", id="no-folder"),
+        pytest.param(("keys", "revoke", "NOBODY"), "not found: access key NOBODY", id="unknown-key"),
     ],
 )
 def test_a_wrong_command_says_why_in_one_line(command: Any, words: tuple[str, ...], said: str):
@@ -89,6 +103,27 @@ def test_a_wrong_command_says_why_in_one_line(command: Any, words: tuple[str, ..
     assert said in err
 
 
+@pytest.mark.usefixtures("folder")
+def test_a_project_may_be_named_by_its_name(command: Any):
+    others = [_project(command, name) for name in ("default", "ours")]
+    made = _key(command, "--project", "default")
+    assert made["project_id"] == others[0]
+    status, _, err = command("keys", "create", "--project", "typo")
+    assert status == 1
+    assert all(one in err for one in (*others, "an id or a name", "(default)", "(ours)"))
+
+
+@pytest.mark.parametrize(
+    "words", [("keys", "create", "--role", "operator"), ("projects", "create", "ours"), ("keys", "list"), ("pause",)]
+)
+def test_no_command_makes_a_data_folder_at_a_mistyped_path(command: Any, tmp_path: Path, words: tuple[str, ...]):
+    status, out, err = command(*words, data=tmp_path / "typo")
+    assert (status, out) == (1, "")
+    assert err == f"landbridge: {tmp_path / 'typo'}: no such data folder (--data names it)\n"
+    assert not (tmp_path / "typo").exists()
+
+
+@pytest.mark.usefixtures("folder")
 def test_a_key_is_revoked_once(command: Any):
     made = _key(command, "--project", _project(command))
     assert command("keys", "revoke", made["access_key"]) == (0, "", "")

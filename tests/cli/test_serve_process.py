@@ -3,6 +3,7 @@
 import re
 import signal
 import socket
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,24 @@ def test_a_wrong_setting_is_told_before_anything_starts(landbridge: Any, tmp_pat
     assert refused.returncode == 1
     assert "LANDBRIDGE_AGENT_TICK_SECONDS: 'never' is not allowed" in refused.stderr
     assert not (tmp_path / "d").exists()
+
+
+def test_lost_credentials_are_not_announced_and_a_new_key_says_all_that_a_client_needs(
+    start_server: Any, landbridge: Any, until: Any
+):
+    first = start_server("data")
+    before = first.credentials
+    first.stop()
+    (first.folder / "credentials.toml").unlink()
+    second = start_server("data")
+    until(lambda: "listening on" in second.log, "the start")
+    assert "no credentials.toml; a new key: landbridge keys create --project default" in second.log
+    assert not (first.folder / "credentials.toml").exists()
+    made = tomllib.loads(landbridge("keys", "create", "--data", str(first.folder), "--project", "default").stdout)
+    assert set(made) == set(before)
+    assert made["project_id"] == before["project_id"]
+    url = f"{made['endpoint']}/v5/{made['project_id']}/vpn-gateways"
+    assert httpx.get(url, headers={"X-Auth-Token": made["token"]}).json()["vpn_gateways"] == []
 
 
 def test_a_restart_keeps_credentials_and_resources_and_renews_the_endpoint(start_server: Any, until: Any):

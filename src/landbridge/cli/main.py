@@ -53,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
 
     of_keys = verbs.add_parser("keys", help="access keys").add_subparsers(required=True, metavar="VERB")
     create = _verb(of_keys, "create", "make a key and print it, once", _create_key)
-    create.add_argument("--project", metavar="ID", help="the key's project (none for an operator)")
+    create.add_argument("--project", metavar="PROJECT", help="the key's project, id or name (none for an operator)")
     create.add_argument("--role", choices=access.ROLES, default="admin", help="default admin")
     _verb(of_keys, "list", "all keys, without their secrets", _list_keys)
     revoke = _verb(of_keys, "revoke", "make a key useless within a second", _revoke_key)
@@ -124,8 +124,11 @@ def _serve(settings: config.Settings, _: argparse.Namespace) -> None:
 
 
 def _create_key(settings: config.Settings, given: argparse.Namespace) -> None:
-    with bootstrap.open_data(settings) as data:
+    with bootstrap.open_data(settings, make=False) as data:
         made = data.database.write(lambda tx: access.create_key(tx, data.vault, given.project, given.role, call.now()))
+    for name, value in (("endpoint", bootstrap.known_endpoint(settings)), ("project_id", made.project_id)):
+        if value is not None:
+            print(f'{name} = "{value}"')
     print(f'access_key = "{made.access_key}"')
     print(f'secret_key = "{made.secret_key.reveal()}"')
     print(f'token = "{made.token.reveal()}"')
@@ -144,7 +147,7 @@ def _revoke_key(settings: config.Settings, given: argparse.Namespace) -> None:
 
 
 def _create_project(settings: config.Settings, given: argparse.Namespace) -> None:
-    with bootstrap.open_data(settings) as data:
+    with bootstrap.open_data(settings, make=False) as data:
         print(data.database.write(lambda tx: access.create_project(tx, given.name, call.now())))
 
 

@@ -194,6 +194,10 @@ def allow(caller: Caller, project_id: str, needs: Role) -> None:
         raise errors.Forbidden(f"access key {caller.access_key} has the role {caller.role}, this needs {needs}")
 
 
+#: How many projects an answer on this machine lists.
+TOLD_PROJECTS = 20
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewKey:
     """A key as its owner sees it, once."""
@@ -205,14 +209,13 @@ class NewKey:
     role: Role
 
 
-def create_key(tx: Transaction, safe: vault.Vault, project_id: str | None, role: Role, now: datetime) -> NewKey:
-    """Raises Invalid when role and project do not go together, NotFound for an unknown project."""
-    if role != "operator" and project_id is None:
+def create_key(tx: Transaction, safe: vault.Vault, project: str | None, role: Role, now: datetime) -> NewKey:
+    """`project` is an id or a name. Raises Invalid when role and project do not go together, NotFound for an unknown project."""
+    if role != "operator" and project is None:
         raise errors.Invalid([model.Violation("project", "is missing", "an id of `landbridge projects list`")])
-    if role == "operator" and project_id is not None:
+    if role == "operator" and project is not None:
         raise errors.Invalid([model.Violation("project", "does not go with the role operator", "leave it out")])
-    if project_id is not None and all(project_id != known for known, _ in keys.projects(tx)):
-        raise errors.NotFound(f"project {project_id}")
+    project_id = None if project is None else _project_id(tx, project)
     made = NewKey(
         access_key=secrets.token_hex(10).upper(),
         secret_key=model.Secret(secrets.token_urlsafe(30)),
@@ -231,6 +234,16 @@ def create_key(tx: Transaction, safe: vault.Vault, project_id: str | None, role:
     )
     _audit_locally(tx, "create_key", made.access_key, project_id, now)
     return made
+
+
+def _project_id(tx: Transaction, project: str) -> str:
+    """Of an id or a name. Names are used once, and an id wins."""
+    known = keys.projects(tx)
+    for project_id, name in sorted(known, key=lambda one: one[0] != project):
+        if project in (project_id, name):
+            return project_id
+    told = ", ".join(f"{project_id} ({name})" for project_id, name in known[:TOLD_PROJECTS]) or "none yet"
+    raise errors.NotFound(f"project {project[:64]} (an id or a name of `landbridge projects list`: {told})")
 
 
 def revoke_key(tx: Transaction, access_key: str, now: datetime) -> None:
