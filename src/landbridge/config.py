@@ -2,10 +2,15 @@
 
 A setting `tick_seconds` of the group `agent` is `[agent] tick_seconds = 30` in the file and LANDBRIDGE_AGENT_TICK_SECONDS
 in the environment; those of `[serve]` are flags of `landbridge serve` too and their variables have no group. An
-unknown key is refused, with its place.
+unknown key is refused, with its place; an unknown variable is named in a warning, since others export what they like.
 """
 
+import ast
 import dataclasses
+import difflib
+import inspect
+import itertools
+import logging
 import os
 import tomllib
 import typing
@@ -15,6 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from landbridge import errors
+
+log = logging.getLogger(__name__)
 
 ENGINES = ("auto", "strongswan", "simulated", "none")
 
@@ -142,7 +149,10 @@ def _variables(groups: Mapping[str, type], environment: Mapping[str, str]) -> di
         if not variable.startswith("LANDBRIDGE_"):
             continue
         if variable not in names:
-            raise errors.ConfigError(f"{variable}: no such setting (there are {', '.join(sorted(names))})")
+            near = difflib.get_close_matches(variable[:80], names, n=1)
+            meant = f"; the nearest is {near[0]}" if near else ""
+            log.warning("%.80s: no such setting, it changes nothing%s", variable, meant)
+            continue
         found[names[variable]] = (variable, value)
     return found
 
@@ -232,13 +242,28 @@ def _text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+def names() -> list[tuple[str, str]]:
+    """(group, key) of every setting."""
+    groups = typing.get_type_hints(Settings)
+    return [(group, field.name) for group, kind in groups.items() for field in dataclasses.fields(kind)]
+
+
 def describe() -> list[tuple[str, str, str, str]]:
-    """(group, key, default, docstring) of every setting, for the reference page and `check-config`."""
-    source = Path(__file__).read_text().splitlines()
-    found = []
-    for group, kind in typing.get_type_hints(Settings).items():
-        made = kind()
-        for field in dataclasses.fields(kind):
-            line = next(i for i, text in enumerate(source) if text.startswith(f"    {field.name}: "))
-            found.append((group, field.name, _text(getattr(made, field.name)), source[line + 1].strip().strip('"')))
-    return found
+    """(group, key, default, docstring) of every setting, for the reference page. Reads the source, which a program need not have."""
+    groups = typing.get_type_hints(Settings)
+    texts = {name: _docstrings(kind) for name, kind in groups.items()}
+    return [(group, key, _text(getattr(groups[group](), key)), texts[group][key]) for group, key in names()]
+
+
+def _docstrings(kind: type) -> dict[str, str]:
+    """Of each field of a group: the string below it."""
+    (made,) = ast.parse(inspect.getsource(kind)).body
+    lines = made.body if isinstance(made, ast.ClassDef) else []
+    return {
+        field.target.id: str(text.value.value)
+        for field, text in itertools.pairwise(lines)
+        if isinstance(field, ast.AnnAssign)
+        and isinstance(field.target, ast.Name)
+        and isinstance(text, ast.Expr)
+        and isinstance(text.value, ast.Constant)
+    }

@@ -95,15 +95,33 @@ def test_sas_are_told_with_their_counters(api: Any):
     }
 
 
+def _said(api: Any, connection_id: str) -> list[str]:
+    """Without the moments, which are checked: RFC 3339, in order, and the same as `time`."""
+    logs = api.get(f"{PATH}/{connection_id}/log")["logs"]
+    moments = [datetime.fromisoformat(one["raw_message"].split(" ", 1)[0]) for one in logs]
+    assert moments == sorted(moments)
+    assert [int(moment.timestamp()) for moment in moments] == [one["time"] for one in logs]
+    return [one["raw_message"].split(" ", 1)[1] for one in logs]
+
+
+def test_a_tunnel_that_comes_up_has_a_log_of_it(api: Any):
+    made = api.connection(api.gateway())
+    api.connection_as(made["id"], "ACTIVE")
+    said = _said(api, made["id"])
+    assert said[0].startswith(f"initiating IKE_SA {made['id']}[1] to 198.18.")
+    assert "with pre-shared key successful" in said[-3]
+    assert f"IKE_SA {made['id']}[1] established between" in said[-2]
+    assert said[-1].startswith(f"CHILD_SA {made['id']}.0{{1}} established with SPIs ")
+
+
 def test_a_tunnel_that_is_down_has_no_sas_and_a_log(api: Any, until: Any):
     before = int(time.time())
     made = api.connection(api.gateway())
-    assert api.get(f"{PATH}/{made['id']}/log")["logs"] == []
     api.simulate(made["id"], "down:proposal")
-    until(lambda: api.get(f"{PATH}/{made['id']}/log")["logs"], "a line")
+    until(lambda: any("NO_PROPOSAL" in line for line in _said(api, made["id"])), "a line")
     assert api.get(f"{PATH}/{made['id']}/ipsec-sa")["sa_infos"] == []
-    [line] = api.get(f"{PATH}/{made['id']}/log")["logs"]
-    assert line["raw_message"] == "received NO_PROPOSAL_CHOSEN notify error"
+    assert _said(api, made["id"])[1] == "received NO_PROPOSAL_CHOSEN notify error"
+    (line, *_) = api.get(f"{PATH}/{made['id']}/log")["logs"]
     assert before <= line["time"] <= time.time()
 
 

@@ -1,5 +1,6 @@
 """Settings: where they come from, in which order they win, and what is said of wrong ones."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -107,8 +108,6 @@ def test_a_wrong_file_is_refused_with_its_place(tmp_path: Path, text: str, said:
 @pytest.mark.parametrize(
     ("variable", "text", "said"),
     [
-        pytest.param("LANDBRIDGE_COLOUR", "red", "LANDBRIDGE_COLOUR: no such setting", id="unknown"),
-        pytest.param("LANDBRIDGE_SERVE_DATA", "/d", "no such setting", id="with-the-group-serve"),
         pytest.param("LANDBRIDGE_ENGINE", "", "LANDBRIDGE_ENGINE: '' is not one of", id="empty"),
         pytest.param("LANDBRIDGE_LISTEN", "x", "LANDBRIDGE_LISTEN: 'x' is not HOST:PORT", id="listen"),
         pytest.param("LANDBRIDGE_AGENT_TICK_SECONDS", "x", "LANDBRIDGE_AGENT_TICK_SECONDS: 'x' is not", id="number"),
@@ -120,6 +119,37 @@ def test_a_wrong_file_is_refused_with_its_place(tmp_path: Path, text: str, said:
 def test_a_wrong_variable_is_refused_by_name(variable: str, text: str, said: str):
     with pytest.raises(errors.ConfigError, match=said):
         config.load({}, {variable: text})
+
+
+@pytest.mark.parametrize(
+    ("variable", "said"),
+    [
+        ("LANDBRIDGE_COLOUR", "LANDBRIDGE_COLOUR: no such setting, it changes nothing"),
+        ("LANDBRIDGE_SERVE_DATA", "the nearest is LANDBRIDGE_DATA"),
+        ("LANDBRIDGE_AGENT_TICK_SECOND", "the nearest is LANDBRIDGE_AGENT_TICK_SECONDS"),
+        ("LANDBRIDGE_" + "X" * 1000, "no such setting"),
+    ],
+)
+def test_a_variable_that_is_no_setting_is_named_and_stops_nobody(
+    caplog: pytest.LogCaptureFixture, variable: str, said: str
+):
+    """A container's platform, or another program of the same name, may export it."""
+    assert config.load({}, {variable: "red", "LANDBRIDGE_LISTEN": "127.0.0.1:1"}).serve.listen == "127.0.0.1:1"
+    (warning,) = caplog.messages
+    assert said in warning
+    assert len(warning) < 200
+
+
+@dataclasses.dataclass(frozen=True)
+class _Group:
+    listen: str = ""
+    """Another thing."""
+
+
+def test_two_settings_of_one_name_have_their_own_texts():
+    texts = {(group, key): text for group, key, _, text in config.describe()}
+    assert texts["serve", "listen"].startswith("Address and port of the API")
+    assert config._docstrings(_Group) == {"listen": "Another thing."}
 
 
 def test_a_wrong_flag_is_refused_by_name():

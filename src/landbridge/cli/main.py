@@ -186,7 +186,7 @@ def _check_config(settings: config.Settings, given: argparse.Namespace) -> None:
     """Ends with 1 where the machine lacks something that the site file names."""
     site = bootstrap.load_site(settings)
     bootstrap.check_listener(settings)
-    for group, key, _default, _text in config.describe():
+    for group, key in config.names():
         print(f"[{group}] {key} = {getattr(getattr(settings, group), key)!r}")
     print(f"site: {len(site.eips)} EIPs, {len(site.networks)} networks, zones {', '.join(site.zones)}")
     lacks = [] if given.files_only else bootstrap.machine_lacks(settings, site)

@@ -457,7 +457,7 @@ class ManySas(schema.Answer):
 
 class Log(schema.Answer):
     time: int = Field(description="seconds since 1970")
-    raw_message: str
+    raw_message: str = Field(description="the moment (RFC 3339) and what was said then")
 
 
 class ManyLogs(schema.Answer):
@@ -486,7 +486,9 @@ def sa_infos(status: model.ConnectionStatus) -> list[dict[str, Any]]:
 
 def logs(status: model.ConnectionStatus) -> list[dict[str, Any]]:
     evidence = status.observation.evidence if status.observation is not None else ()
-    return [{"time": int(each.at.timestamp()), "raw_message": each.line} for each in evidence]
+    return [
+        {"time": int(each.at.timestamp()), "raw_message": f"{shapes.time(each.at)} {each.line}"} for each in evidence
+    ]
 
 
 class SaAnswer(schema.Answer):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from lab import wishes
 from landbridge import model
 from landbridge.engine import base
-from landbridge.engine.simulated import Simulated
+from landbridge.engine.simulated import Simulated, script
 from landbridge.engine.simulated import engine as simulated
 
 IKE = wishes.ike_policy(local_id="203.0.113.1", peer_id="198.51.100.2")
@@ -56,7 +56,7 @@ def _settled(engine: Simulated, desired: Any, found: Callable[[model.Observation
     raise AssertionError("never settled")
 
 
-WISHES = ("active", *simulated.LINES, "error")
+WISHES = ("active", *script.FAILURES, "error")
 CONNECTIONS = st.dictionaries(
     st.sampled_from("abcdef"), st.tuples(st.integers(1, 3), st.sampled_from([None, *WISHES])), max_size=6
 ).map(lambda made: _gateway(*(_connection(name, *words) for name, words in made.items())))
@@ -123,15 +123,14 @@ def test_a_tunnel_negotiates_and_comes_up():
     assert up.children[0].remote_ts == ("192.168.44.0/24",)
 
 
-@pytest.mark.parametrize("wish", sorted(simulated.LINES))
+@pytest.mark.parametrize("wish", sorted(script.FAILURES))
 def test_a_tunnel_that_is_wished_down_has_a_line_that_says_why(wish: str):
     engine, desired = Simulated(), _gateway(_connection("a", wish=wish))
     _make(engine, desired)
-    time.sleep(2 * simulated.NEGOTIATION_SECONDS)
+    time.sleep(2 * script.NEGOTIATION_SECONDS)
     (one,) = _seen(engine, desired).connections
-    assert (one.children, one.ike_established) == ((), False)
+    assert (one.children, one.ike_established) == ((), wish == "down:selectors")
     assert one.evidence
-    assert "{" not in one.evidence[0].line
 
 
 def test_a_refused_connection_says_so():
@@ -152,12 +151,12 @@ def test_a_gm_connection_is_refused():
 def test_a_device_without_an_address_is_waited_for():
     engine, desired = Simulated(), _gateway(_connection("a", peer_address=None))
     _make(engine, desired)
-    time.sleep(2 * simulated.NEGOTIATION_SECONDS)
+    time.sleep(2 * script.NEGOTIATION_SECONDS)
     (one,) = _seen(engine, desired).connections
     assert (one.waits_for_peer, one.children) == (True, ())
     begun = _gateway(_connection("a", wish="active", peer_address=None))
     (one,) = _seen(engine, begun).connections
-    assert (one.waits_for_peer, one.peer_address, len(one.children)) == (False, simulated.ANYWHERE, 1)
+    assert (one.waits_for_peer, one.peer_address, len(one.children)) == (False, script.ANYWHERE, 1)
 
 
 def test_an_old_generation_is_not_reported_as_applied():

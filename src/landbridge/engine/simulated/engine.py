@@ -13,17 +13,7 @@ from datetime import UTC, datetime
 
 from landbridge import model
 from landbridge.engine import base
-
-NEGOTIATION_SECONDS = 0.05
-#: Where a device without an address is said to begin from: no address that a site gives out (RFC 2544).
-ANYWHERE = "198.18.0.1"
-#: What charon would say, so that the diagnosis reads it as it reads the real thing.
-LINES = {
-    "down": "giving up after 5 retransmits",
-    "down:psk": "tried 1 shared key for '{local}' - '{peer}', but MAC mismatched",
-    "down:proposal": "received NO_PROPOSAL_CHOSEN notify error",
-    "down:selectors": "received TS_UNACCEPTABLE notify, no CHILD_SA built",
-}
+from landbridge.engine.simulated import script
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +21,7 @@ class Tunnel:
     generation: int
     wish: str
     loaded_at: float
+    since: datetime
     spi: str
 
 
@@ -123,9 +114,9 @@ class Simulated:
     def _load(self, gateway_id: str, connection_id: str, step: Step) -> None:
         now = time.monotonic()
         self._world.gateways[gateway_id][connection_id] = Tunnel(
-            generation=step.generation, wish=step.wish, loaded_at=now, spi=os.urandom(8).hex()
+            generation=step.generation, wish=step.wish, loaded_at=now, since=datetime.now(UTC), spi=os.urandom(8).hex()
         )
-        self._world.settling.append((now + NEGOTIATION_SECONDS, gateway_id))
+        self._world.settling.append((now + script.NEGOTIATION_SECONDS, gateway_id))
 
     def report(
         self, gateway_id: str, desired: model.DesiredGateway | None, seen: Seen, failures: base.Failures
@@ -142,7 +133,7 @@ class Simulated:
             ),
             present=frozenset(seen.tunnels),
             connections=tuple(
-                _report(one, seen.tunnels.get(one.id), failures.get(one.id) or failures.get(None), now)
+                _report(one, seen.tunnels.get(one.id), failures.get(one.id) or failures.get(None))
                 for one in (desired.connections if desired is not None else ())
             ),
         )
@@ -156,12 +147,10 @@ class Simulated:
                 self._world.settling = [one for one in self._world.settling if one[0] > now]
             for gateway_id in over:
                 changed(gateway_id)
-            stop.wait(NEGOTIATION_SECONDS / 5)
+            stop.wait(script.NEGOTIATION_SECONDS / 5)
 
 
-def _report(
-    one: model.DesiredConnection, tunnel: Tunnel | None, failure: str | None, now: datetime
-) -> model.ConnectionObservation:
+def _report(one: model.DesiredConnection, tunnel: Tunnel | None, failure: str | None) -> model.ConnectionObservation:
     blank = model.ConnectionObservation(connection_id=one.id, failure=failure, expected_children=1)
     uncarried = model.uncarried(one.connection, model.abilities_of("simulated", "userland"))
     if uncarried is not None:
@@ -171,18 +160,20 @@ def _report(
     loaded = replace(blank, applied_generation=tunnel.generation, local_id=one.connection.ike_policy.local_id)
     if tunnel.wish == "error":
         return replace(loaded, refused="the simulated engine was asked to refuse it")
-    if tunnel.wish in LINES:
-        return replace(loaded, evidence=(model.Evidence(at=now, line=_line(one, tunnel.wish)),))
     if one.peer_address is None and one.simulate is None:
         return replace(loaded, waits_for_peer=True)
-    if time.monotonic() - tunnel.loaded_at < NEGOTIATION_SECONDS:
+    elapsed = time.monotonic() - tunnel.loaded_at
+    loaded = replace(loaded, evidence=script.said(one, tunnel.wish, tunnel.spi, tunnel.since, elapsed))
+    if elapsed < script.NEGOTIATION_SECONDS:
         return loaded
+    if tunnel.wish in script.FAILURES:
+        return replace(loaded, ike_established=tunnel.wish == "down:selectors")
     return replace(
         loaded,
         ike_established=True,
         ike_proposal="simulated",
         peer_id=one.connection.ike_policy.peer_id,
-        peer_address=one.peer_address or ANYWHERE,
+        peer_address=one.peer_address or script.ANYWHERE,
         children=(_child(one, tunnel),),
         routes=tuple(sorted(_destinations(one.connection))),
     )
@@ -190,11 +181,6 @@ def _report(
 
 def _destinations(connection: model.Connection) -> set[str]:
     return {*(connection.peer_subnets or ()), *(net for rule in connection.policy_rules for net in rule.destinations)}
-
-
-def _line(one: model.DesiredConnection, wish: str) -> str:
-    policy = one.connection.ike_policy
-    return LINES[wish].format(local=policy.local_id, peer=policy.peer_id)
 
 
 def _child(one: model.DesiredConnection, tunnel: Tunnel) -> model.ChildSa:
