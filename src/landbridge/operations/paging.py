@@ -4,6 +4,7 @@ to the list alone that gave it.
 
 import base64
 import binascii
+import contextlib
 
 from landbridge import errors, model
 from landbridge.operations.call import Call
@@ -13,16 +14,18 @@ def after(call: Call, of: str, marker: str) -> int:
     """The number after which the page of this list begins. Raises Invalid for a marker that it did not give."""
     if not marker:
         return 0
-    try:
+    number = None
+    with contextlib.suppress(binascii.Error, ValueError):
         sealed = base64.b64decode(marker.encode(), altchars=b"-_", validate=True)
-        return int(call.service.vault.open(sealed, _name(call, of)))
-    except (binascii.Error, ValueError, errors.ConfigError):
-        wrong = model.Violation("marker", f"{marker!r} is not allowed", "the next_marker of an earlier page")
-        raise errors.Invalid([wrong]) from None
+        number = call.service.vault.open_marker(sealed, _name(call, of))
+    if number is None:
+        wrong = model.Violation("marker", f"{marker[:64]!r} is not allowed", "the next_marker of an earlier page")
+        raise errors.Invalid([wrong])
+    return number
 
 
 def marker(call: Call, of: str, number: int) -> str:
-    return base64.urlsafe_b64encode(call.service.vault.seal(str(number).encode(), _name(call, of))).decode()
+    return base64.urlsafe_b64encode(call.service.vault.seal_marker(number, _name(call, of))).decode()
 
 
 def _name(call: Call, of: str) -> str:

@@ -33,7 +33,8 @@ R = TypeVar("R")
 GROUP_LIMIT = 16
 #: How long a write that has its turn waits for somebody who writes without one, as with `sqlite3`.
 PATIENCE_SECONDS = 5.0
-CACHE_KIB = 65536
+#: Pages of the file that a connection keeps, in KiB. There is one writer, and a reader a thread: some forty with the agent's.
+WRITER_CACHE_KIB, READER_CACHE_KIB = 65536, 4096
 #: Write operations after which the write-ahead log is copied into the database, beside the writer.
 CHECKPOINT_AFTER = 500
 
@@ -106,7 +107,7 @@ class Database:
         self.on_nudge: Callable[[set[str]], None] = _nobody
         try:
             migrate.upgrade(path)
-            self._writer = _connect(path)
+            self._writer = _connect(path, WRITER_CACHE_KIB)
             self._writer.execute("PRAGMA busy_timeout=0")  # it has its turn, or must know that it has not
         except (sqlite3.DatabaseError, sqlalchemy.exc.DatabaseError, alembic.util.CommandError) as error:
             raise errors.ConfigError(f"{path}: {error}".splitlines()[0]) from None
@@ -169,7 +170,7 @@ class Database:
         """This thread's own connection."""
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
-            connection = self._local.connection = _connect(self._path)
+            connection = self._local.connection = _connect(self._path, READER_CACHE_KIB)
             self._opened.append(connection)
         return connection
 
@@ -347,20 +348,19 @@ _SETTINGS = (
     "journal_mode=WAL",
     "synchronous=FULL",
     "foreign_keys=ON",
-    f"cache_size=-{CACHE_KIB}",
     "wal_autocheckpoint=0",
     "journal_size_limit=67108864",
     "temp_store=MEMORY",
 )
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def _connect(path: Path, cache_kib: int) -> sqlite3.Connection:
     """It waits while somebody else opens the database, or repairs its log after a process that was killed."""
     connection = sqlite3.connect(
         path, timeout=PATIENCE_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
     )
     try:
-        for setting in _SETTINGS:
+        for setting in (*_SETTINGS, f"cache_size=-{cache_kib}"):
             connection.execute(f"PRAGMA {setting}")
     except sqlite3.Error:
         connection.close()

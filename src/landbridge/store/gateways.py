@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import bindparam, case, delete, distinct, func, insert, literal, literal_column, select, update
 
 from landbridge import model
-from landbridge.store import codec, tables
+from landbridge.store import codec, pauses, tables
 from landbridge.store.database import Transaction
 from landbridge.store.statement import Statement
 
@@ -274,6 +274,7 @@ def total_connections(tx: Transaction, project_id: str) -> int:
 
 
 def remove(tx: Transaction, gone: Row) -> None:
-    """For good, its endpoints free again."""
+    """For good, its endpoints free again; a pause of it ends with it."""
+    pauses.remove(tx, gone.gateway.id)
     for statement in _REMOVE:
         tx.run(statement, seq=gone.seq, id=gone.gateway.id)

@@ -1,6 +1,6 @@
 """Encryption at rest: AES-256-GCM under a master key that lives outside the database.
 
-A sealed value is a 12-byte nonce and the ciphertext; what it belongs to (a connection's id, an access key) is bound in
+A sealed value is a 12-byte nonce and the ciphertext (a key may make 2^32 of them: NIST SP 800-38D, 8.3); what it belongs to (a connection's id, an access key) is bound in
 as associated data, so that one row's value cannot be moved into another.
 """
 
@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESSIV
 
 from landbridge import errors
 
@@ -31,12 +31,24 @@ class Vault:
 
     def __init__(self, key: bytes) -> None:
         self._cipher = AESGCM(key)
+        self._markers = AESSIV(hmac.digest(key, b"marker", "sha512"))
         self.digest_key = hmac.digest(key, b"digest", "sha256")
         self.fingerprint = hmac.digest(key, b"fingerprint", "sha256").hex()[:16]
 
     def seal(self, value: bytes, belongs_to: str) -> bytes:
         nonce = os.urandom(_NONCE_BYTES)
         return nonce + self._cipher.encrypt(nonce, value, belongs_to.encode())
+
+    def seal_marker(self, number: int, belongs_to: str) -> bytes:
+        """Without a nonce (RFC 5297): the same number always gives the same, and as many as are wanted may be made."""
+        return self._markers.encrypt(number.to_bytes(8, "big"), [belongs_to.encode()])
+
+    def open_marker(self, sealed: bytes, belongs_to: str) -> int | None:
+        """None for what was not made by `seal_marker` for this."""
+        try:
+            return int.from_bytes(self._markers.decrypt(sealed, [belongs_to.encode()]), "big")
+        except InvalidTag:
+            return None
 
     def digest(self, value: bytes) -> str:
         """A fingerprint that tells nothing of `value` to whoever lacks the master key: a body may hold a PSK."""
