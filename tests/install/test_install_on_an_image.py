@@ -121,6 +121,18 @@ def test_a_dry_run_tells_everything_and_does_nothing(source: Path, tmp_path: Pat
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_dry_run_without_systemd_tells_what_would_be_done_and_why_it_would_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(host, "BOOTED", tmp_path / "no-systemd")
+    monkeypatch.setattr(program, "here", lambda: program.Program("1.0-test", {}))
+    told = [step.text for step in host.plan_install(host.Host(), tell=True)]
+    assert told[0].startswith("refused here: systemd does not run here")
+    assert any(text.startswith("copy landbridge 1.0-test") for text in told)
+    with pytest.raises(host.HostError, match="systemd does not run here"):
+        host.plan_install(host.Host())
+
+
 def test_an_upgrade_turns_the_link_and_keeps_what_the_operator_wrote(image: Path, tmp_path: Path):
     (first,) = _versions(image)
     _replace(image / "etc/landbridge/site.toml", "# mine\n")

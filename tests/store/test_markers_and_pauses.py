@@ -36,7 +36,7 @@ def test_a_marker_needs_no_message_of_the_master_key(monkeypatch: pytest.MonkeyP
     SAFE.seal_marker(1, "one list")
 
 
-def test_a_pause_ends_with_its_gateway(database: Database, made: SimpleNamespace, rows: Any):
+def test_a_pause_ends_with_its_gateway(database: Database, made: SimpleNamespace):
     gone, stays = made.gateway(), made.gateway()
     for one in (gone, stays):
         database.write(lambda tx, one=one: pauses.put(tx, one.id, NOW))

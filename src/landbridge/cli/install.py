@@ -27,7 +27,7 @@ def add(verbs: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
 def _install(_: config.Settings, given: argparse.Namespace) -> None:
     os.umask(0o022)  # a program is everybody's to run
     here = _host(given)
-    steps = host.plan_install(here)
+    steps = host.plan_install(here, tell=given.dry_run)
     _do(steps, given)
     if not steps:
         print("everything is in place")

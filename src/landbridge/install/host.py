@@ -24,6 +24,11 @@ _PACKAGED = {
 }
 
 
+#: There when PID 1 is systemd: sd_booted(3).
+BOOTED = Path("/run/systemd/system")
+NO_ROOT = "this must be done by root"
+
+
 class HostError(errors.LandbridgeError):
     """This host cannot carry an installation, or a step did not work; the message says what to do."""
 
@@ -63,9 +68,16 @@ def run(steps: Sequence[Step]) -> Iterator[str]:
             raise HostError(f"could not {step.text}: {error}") from None
 
 
-def plan_install(host: Host) -> list[Step]:
-    """Raises HostError when this cannot be a gateway's host."""
-    _check(host)
+def plan_install(host: Host, *, tell: bool = False) -> list[Step]:
+    """Raises HostError when this cannot be a gateway's host; `tell` makes that a step that is told and does nothing."""
+    lacks = list(_lacks(host))
+    if lacks and not tell:
+        raise HostError(lacks[0])
+    steps = [Step(f"refused here: {lack}", None) for lack in lacks]
+    return steps + _plan_install(host)
+
+
+def _plan_install(host: Host) -> list[Step]:
     new = program.here()
     folder = host.at(f"{files.VERSIONS}/{new.name}")
     steps = []
@@ -108,22 +120,22 @@ def _is_running(target: str) -> bool:
 
 def _check_root() -> None:
     if os.geteuid() != 0:
-        raise HostError("this must be done by root")
+        raise HostError(NO_ROOT)
 
 
-def _check(host: Host) -> None:
-    _check_root()
+def _lacks(host: Host) -> Iterator[str]:
+    """Why this cannot be a gateway's host."""
+    if os.geteuid() != 0:
+        yield NO_ROOT
     if not program.PYTHON.exists():
-        raise HostError(
+        yield (
             f"this host lacks {program.PYTHON}, the Python of this program: "
             "make its virtual environment anew with /usr/bin/python3, and install from there"
         )
-    if not host.runs:
-        if not host.root.is_dir():
-            raise HostError(f"--root {host.root}: is not a folder")
-        return
-    if not Path("/run/systemd/system").is_dir():
-        raise HostError("systemd does not run here: use `landbridge serve`, or --root for an image of another host")
+    if not host.runs and not host.root.is_dir():
+        yield f"--root {host.root}: is not a folder"
+    if host.runs and not BOOTED.is_dir():
+        yield "systemd does not run here: use `landbridge serve`, or --root for an image of another host"
 
 
 def _read_configuration(folder: Path) -> None:
@@ -263,5 +275,8 @@ def _systemctl(*words: str) -> None:
 
 
 def _word(*question: str) -> str:
+    """What systemctl answers; nothing where there is none."""
+    if not BOOTED.is_dir():
+        return ""
     done = subprocess.run(["systemctl", *question], capture_output=True, text=True, check=False)  # noqa: S603, S607
     return done.stdout.strip()
