@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from landbridge.store import customer_gateways, gateways, observations, pauses, vault
 from landbridge.store import database as store
-from landbridge.store import gateways, observations, pauses, vault
 from landbridge.store.database import Database
 from tests.store.conftest import NOW
 
@@ -40,7 +40,7 @@ def test_a_pause_ends_with_its_gateway(database: Database, made: SimpleNamespace
     gone, stays = made.gateway(), made.gateway()
     for one in (gone, stays):
         database.write(lambda tx, one=one: pauses.put(tx, one.id, NOW))
-    database.write(lambda tx: gateways.mark_deleting(tx, gone.id))
+    database.write(lambda tx: gateways.mark_deleting(tx, gone.id, NOW))
     nothing = observations.model.Observation(
         gateway_id=gone.id,
         seen_at=NOW,
@@ -63,3 +63,13 @@ def test_a_reader_keeps_little_of_the_file_in_memory(database: Database):
     assert database.write(size) == store.WRITER_CACHE_KIB
     assert database.read(size) == store.READER_CACHE_KIB
     assert 40 * store.READER_CACHE_KIB < 256 * 1024
+
+
+def test_a_certificate_is_found_by_its_index_and_by_no_look_at_every_customer_gateway(database: Database):
+    statement = customer_gateways._CERTIFICATE.text
+
+    def plan(tx: Any) -> str:
+        rows = tx.cursor.execute(f"EXPLAIN QUERY PLAN {statement}", ("p", "c", 1, 0)).fetchall()
+        return " ".join(row[3] for row in rows)
+
+    assert "USING INDEX ix_customer_gateway_certificate (project_id=? AND <expr>=?)" in database.read(plan)

@@ -18,7 +18,7 @@ _PAGE = Statement(
     .order_by(_t.c.seq)
     .limit(bindparam("limit"))
 )
-#: Looks through the project's customer gateways: a certificate is named by its id only where one is used again.
+#: By an index of its own (see `tables`), which has customer gateways with a certificate alone.
 _CERTIFICATE = Statement(
     select(_t.c.spec)
     .where(

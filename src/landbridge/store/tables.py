@@ -5,7 +5,20 @@ integer of milliseconds since 1970 (UTC), a truth is 0 or 1. `seq` is the order 
 create, page or look touches names its row by it.
 """
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text, UniqueConstraint, text
+from sqlalchemy import (
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    func,
+    literal_column,
+    text,
+)
 
 metadata = MetaData(
     naming_convention={
@@ -112,6 +125,14 @@ customer_gateway = Table(
     Column("spec", Text, nullable=False),
     Index(None, "project_id", "seq"),
     sqlite_autoincrement=True,
+)
+
+_CERTIFICATE_ID = func.json_extract(customer_gateway.c.spec, literal_column("'$.ca_certificate.id'"))
+Index(
+    "ix_customer_gateway_certificate",
+    customer_gateway.c.project_id,
+    _CERTIFICATE_ID,
+    sqlite_where=_CERTIFICATE_ID.isnot(None),
 )
 
 connection = Table(
