@@ -130,9 +130,10 @@ def test_the_host_refuses_what_the_guest_writes_below_its_layer():
 
 def test_the_clock_goes_as_fast_as_the_hosts():
     """The hardware clock is the host's; the kernel's own was set from it once, when the machine began."""
+    before = time.time()
     hardware = int(Path("/sys/class/rtc/rtc0/since_epoch").read_text())
 
-    assert time.time() == pytest.approx(hardware, abs=3)
+    assert before - 3 <= hardware <= time.time() + 3
 
 
 def test_what_the_guest_changes_it_keeps_in_memory():

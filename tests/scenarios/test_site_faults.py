@@ -34,7 +34,7 @@ def _no_ping_lost(world: sites.World) -> Iterator[None]:
             yield
         finally:
             process.send_signal(signal.SIGINT)  # ping says its summary
-            out, _ = process.communicate(timeout=30)
+            out, _ = process.communicate(timeout=90)
     found = re.search(r"(\d+) packets transmitted, (\d+) received", out)
     assert found is not None, out
     assert int(found[1]) > 5
@@ -62,17 +62,17 @@ def _restart(service: demo.Service, text: str) -> None:
 def _ours(service: demo.Service, path: str) -> Any:
     known = service.credentials
     url = f"{known['endpoint']}/landbridge/v1/{known['project_id']}/{path}/diagnosis"
-    return httpx.get(url, headers={"X-Auth-Token": known["token"]}, timeout=30).json()["diagnosis"]
+    return httpx.get(url, headers={"X-Auth-Token": known["token"]}, timeout=90).json()["diagnosis"]
 
 
 def _readyz(service: demo.Service) -> Any:
-    return httpx.get(service.credentials["endpoint"] + "/readyz", timeout=30).json()
+    return httpx.get(service.credentials["endpoint"] + "/readyz", timeout=90).json()
 
 
 def _gateway_of(service: demo.Service, connection_id: str) -> str:
     known = service.credentials
     url = f"{known['endpoint']}/v5/{known['project_id']}/vpn-connection/{connection_id}"
-    shown = httpx.get(url, headers={"X-Auth-Token": known["token"]}, timeout=30).json()
+    shown = httpx.get(url, headers={"X-Auth-Token": known["token"]}, timeout=90).json()
     return f"vpn-gateways/{shown['vpn_connection']['vgw_id']}"
 
 
@@ -146,8 +146,8 @@ def test_what_was_deleted_goes_though_the_site_file_lost_the_gateway(tunnel: Any
     with _site_with(service, _faulty(service.site.read_text(), "eip", "")):
         url = f"{service.credentials['endpoint']}/v5/{known['project_id']}/vpn-connection/{connection_id}"
         headers = {"X-Auth-Token": known["token"]}
-        assert httpx.delete(url, headers=headers, timeout=30).status_code == 204
+        assert httpx.delete(url, headers=headers, timeout=90).status_code == 204
         sites.wait_for(
-            lambda: httpx.get(url, headers=headers, timeout=30).status_code == 404, "its end", seconds=PATIENCE
+            lambda: httpx.get(url, headers=headers, timeout=90).status_code == 404, "its end", seconds=PATIENCE
         )
         assert not sites.ping(world.vpc_host, HOST, wait=1)
