@@ -174,6 +174,29 @@ def test_a_peer_without_address_is_waited_for_and_answered(bench: Bench):
     assert sites.ping(bench.world.vpc_host, HOST)
 
 
+def test_devices_without_addresses_in_main_mode_come_up_with_one_psk(bench: Bench):
+    """Main mode picks the key by the addresses, before an id is known: with two keys the API refuses the second connection."""
+    its = [
+        tunnel(version=1, local_id=f"branch-{number}.example", pairs=((lan, sites.VPC),))
+        for number, lan in enumerate((sites.LAN, SECOND_LAN))
+    ]
+    devices = [bench.world.add_device(each, lans=(each.pairs[0][0],)) for each in its]
+    wished = [
+        wishes.connection(
+            None,
+            peer_subnets=(each.pairs[0][0],),
+            ike_policy=wishes.ike_policy(
+                version="v1", negotiation_mode="main", peer_id_type="fqdn", peer_id=each.local_id
+            ),
+        )
+        for each in its
+    ]
+    bench.turn(*wished)
+    for device in devices:
+        device.swanctl("--initiate", "--child", "hq-0")
+    assert [up.peer_address for up in bench.up(*wished)] == [device.address for device in devices]
+
+
 #: A device without an address, in either IKE version: what we want, and what it has.
 DIALS_IN = {
     "v2": ({}, {"version": 2}),
