@@ -283,8 +283,11 @@ def test_all_that_was_read_may_be_sent_back_and_changes_nothing(client: Client, 
     before = _connection(client, **STYLES[style])
     answered = client.put(_path(before), "vpn_connection", **_sent_back(before), psk=PSK)
     after = client.get(_path(before), "vpn_connection")
-    assert after == before
-    assert answered == _without(before, "status")
+    assert _without(after, "status") == _without(before, "status") == answered
+    assert after["status"] in {
+        "DOWN",
+        "ACTIVE",
+    }  # the provider waits for either, and the first negotiation may end later
 
 
 @rule(14)
