@@ -14,20 +14,19 @@ import signal
 import socket
 import sys
 import tomllib
-import types
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import uvicorn
-
 from landbridge import config, data_folder, errors, model, processes, site_cover, site_file
 from landbridge.agent import loop
-from landbridge.api import app, listener, protocol
+from landbridge.api import app
 from landbridge.engine import base
 from landbridge.operations import access, call
+from landbridge.server import listener
+from landbridge.server import serve as http_server
 from landbridge.store import check, connections, gateways, keys, observations, pauses, retention, vault
 from landbridge.store.database import Database, Transaction
 
@@ -258,12 +257,12 @@ def serve(settings: config.Settings) -> None:
         words = _describe(engine)
         beside = processes.Beside("landbridge.cli.beside", data.database.on_nudge)
         try:
-            signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn heeds it, and raises it again at its end
+            signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # until the server heeds it
             _announce(listening, certificate, data)
             given = (settings, site, words, listening.family, listening.getsockname()[:2], pulse.file)
             for _ in range(count - 1):
                 beside.start(given, (pulse.file,))
-            _answer(listening, certificate, make_parts(settings, site, data, words, pulse), leaving=beside.end)
+            _answer(listening, certificate, make_parts(settings, site, data, words, pulse), settings.http, beside.end)
         finally:
             beside.stop()
             keeping.stop()
@@ -278,7 +277,7 @@ def answer_beside(file: int) -> None:
     with open_data(settings, make=False) as data, listener.open_another(family, address) as listening:
         if words["name"] != "none":
             data.database.on_nudge = processes.tell
-        _answer(listening, certificate, make_parts(settings, site, data, words, processes.Pulse(pulse)))
+        _answer(listening, certificate, make_parts(settings, site, data, words, processes.Pulse(pulse)), settings.http)
 
 
 def _kept(limits: config.Limits) -> retention.Limits:
@@ -325,39 +324,19 @@ def _announce(listening: socket.socket, certificate: listener.Certificate | None
     _tell_systemd("READY=1")
 
 
-class _Server(uvicorn.Server):
-    """Calls `leaving` when a signal comes, before it finishes what it is answering."""
-
-    def __init__(self, options: uvicorn.Config, leaving: Callable[[], None]) -> None:
-        super().__init__(options)
-        self._leaving = leaving
-
-    def handle_exit(self, sig: int, frame: types.FrameType | None) -> None:
-        self._leaving()
-        super().handle_exit(sig, frame)
-
-
 def _answer(
     listening: socket.socket,
     certificate: listener.Certificate | None,
     parts: app.Parts,
+    bounds: config.Http,
     leaving: Callable[[], None] = lambda: None,
 ) -> None:
     """Until a signal comes; then `leaving` is called."""
     gc.collect()
     gc.freeze()  # what is here now stays: looking through it again and again cost a twentieth of every request
     gc.set_threshold(20000, 20, 50)
-    options = uvicorn.Config(
-        app.build(parts),
-        http=protocol.Protocol,
-        log_config=None,
-        access_log=False,
-        lifespan="off",
-        proxy_headers=False,
-        timeout_graceful_shutdown=5,
-        ssl_context_factory=None if certificate is None else lambda *_: certificate.context,
-    )
-    _Server(options, leaving).run(sockets=[listening])
+    context = None if certificate is None else certificate.context
+    http_server.run(app.build(parts), listening, bounds, context, leaving)
 
 
 def known_endpoint(settings: config.Settings) -> str | None:

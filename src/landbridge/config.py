@@ -95,6 +95,18 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Http:
+    connections: int = 0
+    """Connections of clients, in each process that answers the API. 0: half of the files that a process may open."""
+
+    connections_per_address: int = 100
+    """Connections of one client address (of an IPv6 client: its /64), in each process. 0: any number, as behind a proxy."""
+
+    unfinished_per_address: int = 50
+    """Of these, how many whose TLS handshake or first request has not come. 0: any number, as behind a proxy."""
+
+
+@dataclass(frozen=True, slots=True)
 class Quotas:
     vpn_gateway: int = 0
     """VPN gateways that a project may have. 0: any number, which the API shows as -1."""
@@ -118,6 +130,7 @@ class Settings:
     agent: Agent = Agent()
     engine: Engine = Engine()
     limits: Limits = Limits()
+    http: Http = Http()
     quotas: Quotas = Quotas()
     secrets: Secrets = Secrets()
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 
 from landbridge.api import table
@@ -138,22 +139,29 @@ def test_what_comes_of_a_refused_body_is_not_taken_for_a_request(server: Any):
     assert received.endswith(b'{"status":"ok"}')
 
 
-def test_a_request_for_an_upgrade_is_one_request(server: Any):
+@pytest.mark.parametrize("connection", ["Upgrade, HTTP2-Settings", "keep-alive"])
+def test_a_request_that_offers_an_upgrade_is_served_without_it(server: Any, connection: str):
+    """As curl --http2 and Java's HttpClient send it (RFC 9110, section 7.8)."""
+    endpoint = server.credentials["endpoint"]
+    offered = {"Connection": connection, "Upgrade": "h2c", "HTTP2-Settings": "AAMAAABkAAQAoAAAAAIAAAAA"}
+    assert httpx.get(endpoint + "/healthz", headers=offered).json() == {"status": "ok"}
+    path = f"/v5/{server.credentials['project_id']}/customer-gateways"
+    offered["X-Auth-Token"] = server.credentials["token"]
+    answer = httpx.post(endpoint + path, headers=offered, json={"customer_gateway": {"id_value": "198.51.100.78"}})
+    assert answer.status_code == 201
+
+
+def test_the_body_of_a_request_for_an_upgrade_is_no_request(server: Any):
     where = urlsplit(server.credentials["endpoint"])
     hidden = b"GET /readyz HTTP/1.1\r\nHost: a\r\n\r\n"
     head = b"POST /v5/x/vpn-connection HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: x\r\nContent-Length: %d\r\n\r\n"
     with socket.create_connection((where.hostname, where.port), timeout=60) as wire:
-        wire.sendall(head % len(hidden))
-        first = wire.recv(65536)
+        wire.sendall(head % len(hidden) + hidden + b"GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n")
         received = b""
-        try:
-            wire.sendall(hidden)
-            while more := wire.recv(65536):
-                received += more
-        except ConnectionError:
-            pass
-    assert first.startswith(b"HTTP/1.1 400")
-    assert (first + received).count(b"HTTP/1.1 ") == 1
+        while more := wire.recv(65536):
+            received += more
+    assert [part[:3] for part in received.split(b"HTTP/1.1 ")[1:]] == [b"401", b"200"]
+    assert received.endswith(b'{"status":"ok"}')
 
 
 @pytest.mark.parametrize("path", ["vpn-connection//", "vpn-connections/", "//vpn-connection"])

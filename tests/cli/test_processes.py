@@ -150,7 +150,7 @@ def _nobody_is_there(server: Any, line: Line) -> None:
 
 
 def test_what_lies_where_it_is_started_is_not_run(start_server: Any, until: Any, tmp_path: Path, monkeypatch: Any):
-    (tmp_path / "uvicorn.py").write_text("raise SystemExit('foreign')")
+    (tmp_path / "httptools.py").write_text("raise SystemExit('foreign')")
     monkeypatch.chdir(tmp_path)
     server = start_server("data", "--processes", "2")
     until(lambda: processes.beside(server.pid), "the second process")

@@ -4,7 +4,6 @@ authenticate -> allow -> parse -> call inside a transaction -> render. Errors of
 authenticated is refused before a body is waited for.
 """
 
-import asyncio
 import functools
 import json
 import logging
@@ -19,7 +18,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from landbridge import errors, model
 from landbridge.api import openapi
@@ -62,7 +61,6 @@ def build(parts: Parts) -> Starlette:
     handlers: dict[Any, Any] = {HTTPException: _unserved}
     served_app = Starlette(routes=routes, exception_handlers=handlers)
     served_app.router.redirect_slashes = False  # a redirect would go to whatever the client calls this host
-    served_app.add_middleware(_RefuseUpgrades)
     return served_app
 
 
@@ -70,23 +68,6 @@ def build(parts: Parts) -> Starlette:
 def _document() -> bytes:
     """Made when it is first asked for: a start has better things to do."""
     return json.dumps(openapi.document(TABLE)).encode()
-
-
-class _RefuseUpgrades:
-    """The HTTP server leaves the body of a request that asks for an upgrade unread, and would take it for the next
-    request: so there is an answer, and an end of the connection.
-    """
-
-    def __init__(self, inner: ASGIApp) -> None:
-        self._inner = inner
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if any(name == b"upgrade" for name, _ in scope["headers"]):
-            text = "invalid request: Upgrade is not served here, send the request without it"
-            response = _error(400, "VPN.0001", text, call.new_id(), Connection="close")
-            await response(scope, receive, send)
-        else:
-            await self._inner(scope, receive, send)
 
 
 class _Served:
@@ -195,7 +176,7 @@ async def _content(request: Request) -> bytes:
             if size > body.BODY_LIMIT:
                 raise HTTPException(413)
             chunks.append(chunk)
-    except (ClientDisconnect, asyncio.CancelledError):  # it went away, or the service ends before the body is there
+    except ClientDisconnect:  # it went away, or its body is late
         raise HTTPException(408) from None
     return b"".join(chunks)
 

@@ -21,6 +21,15 @@ NO_SUCH_PATH = (404, "APIGW.0101", "The API does not exist or has not been publi
 WRONG_METHOD = (405, "APIGW.0106", "The method is not allowed on this path")
 TOO_LARGE = (413, "VPN.0001", "invalid request: the body is larger than 1 MiB")
 TOO_LATE = (408, "VPN.0001", "invalid request: it did not come to its end in time")
+NOT_HTTP = (400, "VPN.0001", "invalid request: it is not a request of HTTP/1.1")
+WRONG_CHUNKS = (
+    400,
+    "VPN.0001",
+    "invalid request: the body's chunks are too small, or have extensions that are too long",
+)
+URL_TOO_LONG = (414, "VPN.0001", "invalid request: the request line is longer than 16 KiB")
+HEAD_TOO_LARGE = (431, "VPN.0001", "invalid request: more than 32 KiB or 100 fields of headers, or 8 KiB of trailers")
+TOO_MANY_REQUESTS = (429, "VPN.0030", "too many requests of this access key are in work or wait, try later")
 OUR_FAULT = (500, "VPN.0002", "server error: the request failed for a reason of ours; the log has the request id")
 
 

@@ -1,53 +1,25 @@
 """HTTP connections on which nothing comes, or not all of it: none is held for ever."""
 
-import asyncio
 import contextlib
 import http.client
 import json
 import socket
 import ssl
-import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import uvicorn
 
 from lab import authority
-from landbridge.api import protocol
 
-pytestmark = pytest.mark.process
-
-
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Half a second is a long time, and four connections are many."""
-    monkeypatch.setattr(protocol, "LOOK_SECONDS", 0.25)
-    monkeypatch.setattr(protocol, "CONNECTION_LIMIT", 4)
+pytestmark = [pytest.mark.process, pytest.mark.usefixtures("impatient")]
 
 
 @pytest.fixture
-def listening(shared_service: Any) -> Iterator[SimpleNamespace]:
+def listening(listen: Any, shared_service: Any) -> Any:
     """The service behind its HTTP server."""
-    with _listening(shared_service.application) as at:
-        yield at
-
-
-@contextlib.contextmanager
-def _listening(application: Any, **words: Any) -> Iterator[SimpleNamespace]:
-    options = uvicorn.Config(
-        application, http=protocol.Protocol, log_config=None, lifespan="off", timeout_keep_alive=1, **words
-    )
-    server = uvicorn.Server(options)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        serving = threading.Thread(target=lambda: asyncio.run(server.serve([listener])))
-        serving.start()
-        yield SimpleNamespace(address=listener.getsockname(), connections=server.server_state.connections)
-        server.should_exit = True
-        serving.join()
+    return listen(shared_service.application)
 
 
 def _read(wire: socket.socket) -> bytes:
@@ -133,12 +105,13 @@ def test_a_client_that_keeps_asking_keeps_its_connection(listening: Any, api: An
 
 
 @pytest.mark.parametrize("said", [b"", b"GET /healthz HTT", b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"])
-def test_the_end_of_tls_is_not_waited_for(shared_service: Any, tmp_path: Path, until: Any, said: bytes):
+def test_the_end_of_tls_is_not_waited_for(listen: Any, shared_service: Any, tmp_path: Path, until: Any, said: bytes):
     signer = authority.Authority(tmp_path)
     pair = signer.issue("server")
-    files = {"ssl_certfile": pair.certificate, "ssl_keyfile": pair.key}
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pair.certificate, pair.key)
+    at = listen(shared_service.application, tls=context)
     with (
-        _listening(shared_service.application, **files) as at,
         socket.create_connection(at.address, timeout=5) as plain,
         ssl.create_default_context(cafile=signer.path).wrap_socket(plain, server_hostname="127.0.0.1") as wire,
     ):
@@ -173,13 +146,3 @@ def test_an_answer_that_is_taken_slowly_comes_whole(listening: Any):
             received += more
             time.sleep(0.02)
     assert received.count(b"HTTP/1.1 200") == PAGES
-
-
-def test_one_connection_too_many_is_closed_at_once(listening: Any):
-    with contextlib.ExitStack() as stack:
-        wires = [stack.enter_context(socket.create_connection(listening.address, timeout=5)) for _ in range(6)]
-        time.sleep(0.1)
-        for number, wire in enumerate(wires):
-            with contextlib.suppress(OSError):
-                wire.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
-            assert _read(wire).startswith(b"HTTP/1.1 200") == (number < 4)

@@ -1,0 +1,197 @@
+"""Serves an application on a listening socket, until a signal comes.
+
+Connections are accepted here and not by the event loop, so that each is counted before its TLS handshake begins and none takes
+a file that the database or the engine needs.
+"""
+
+import asyncio
+import contextlib
+import email.utils
+import logging
+import signal
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import uvloop
+from starlette.types import ASGIApp
+
+from landbridge import config
+from landbridge.server import clients, connection, exchange
+
+log = logging.getLogger(__name__)
+#: Between two looks at all connections.
+LOOK_SECONDS = 1.0
+#: A TLS handshake has so long.
+HANDSHAKE_SECONDS = 15.0
+#: What is in work when the service ends has so long.
+GRACE_SECONDS = 5.0
+#: Connections that are accepted before other work is done.
+ACCEPTED_AT_ONCE = 64
+#: Until the next accept after the machine had no file or no memory for one.
+REST_SECONDS = 1.0
+#: Looks between two lines on refused connections in the log.
+LOOKS_BETWEEN_LINES = 10
+
+
+def run(
+    application: ASGIApp,
+    listening: socket.socket,
+    bounds: config.Http,
+    tls: ssl.SSLContext | None = None,
+    leaving: Callable[[], None] = lambda: None,
+) -> None:
+    """Until SIGINT or SIGTERM; then `leaving` is called, and what is in work is finished."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_until_a_signal(Server(application, bounds, tls), listening, leaving))
+
+
+async def _until_a_signal(server: "Server", listening: socket.socket, leaving: Callable[[], None]) -> None:
+    ended = asyncio.Event()
+    with _signals(ended):
+        server.listen(listening)
+        await ended.wait()
+        leaving()
+        await server.stop()
+
+
+@contextlib.contextmanager
+def _signals(ended: asyncio.Event) -> Iterator[None]:
+    """Sets `ended` when a signal comes. Afterwards the handlers of before are back."""
+    loop = asyncio.get_running_loop()
+
+    def end(*_: Any) -> None:
+        loop.call_soon_threadsafe(ended.set)
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class Server:
+    """From `listen` to `stop`, in a running event loop."""
+
+    def __init__(self, application: ASGIApp, bounds: config.Http, tls: ssl.SSLContext | None = None) -> None:
+        self._application = application
+        self._tls = tls
+        self._clients = clients.Clients(bounds)
+        self.connections: set[connection.Connection] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._opening: set[asyncio.Task[None]] = set()
+        self._looks = 0
+        self._quiet = asyncio.Event()
+        self.date = _date_line()
+
+    def listen(self, listening: socket.socket) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._listening = listening
+        listening.setblocking(False)
+        self._loop.add_reader(listening, self._accept)
+        self._next_look = self._loop.call_later(LOOK_SECONDS, self._look)
+
+    # -- new connections
+
+    def _accept(self) -> None:
+        for _ in range(ACCEPTED_AT_ONCE):
+            try:
+                wire, address = self._listening.accept()
+            except BlockingIOError:
+                return
+            except ConnectionError:  # it went away while it waited
+                continue
+            except OSError as error:
+                log.warning("no connection can be accepted for %.0f s: %s", REST_SECONDS, error.strerror)
+                self._loop.remove_reader(self._listening)
+                self._loop.call_later(REST_SECONDS, self._accept_again)
+                return
+            name = self._clients.admit(address[0])
+            if name is None:
+                wire.close()
+                continue
+            task = self._loop.create_task(self._open(wire, address[:2], name))
+            self._opening.add(task)
+            task.add_done_callback(self._opening.discard)
+
+    def _accept_again(self) -> None:
+        if self._listening.fileno() >= 0:
+            self._loop.add_reader(self._listening, self._accept)
+
+    async def _open(self, wire: socket.socket, address: tuple[str, int], name: str) -> None:
+        """Through the handshake, where there is one."""
+        made = connection.Connection(self, address, name, "https" if self._tls else "http")
+        timeouts = {"ssl_handshake_timeout": HANDSHAKE_SECONDS, "ssl_shutdown_timeout": HANDSHAKE_SECONDS}
+        try:
+            wire.setblocking(False)
+            await self._loop.connect_accepted_socket(
+                lambda: made, wire, ssl=self._tls, **(timeouts if self._tls else {})
+            )
+        except (OSError, asyncio.CancelledError):  # no handshake: ssl.SSLError and TimeoutError among them
+            if made.server_address is None:
+                self._clients.leave(name, finished=False)
+
+    # -- what connections tell
+
+    def start(self, of: exchange.Exchange) -> None:
+        task = self._loop.create_task(of.run(self._application))
+        self._tasks.add(task)
+        task.add_done_callback(self._answered)
+
+    def _answered(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._look_whether_quiet()
+
+    def made(self, of: connection.Connection) -> None:
+        self.connections.add(of)
+
+    def finished(self, of: connection.Connection) -> None:
+        self._clients.finish(of.name)
+
+    def left(self, of: connection.Connection) -> None:
+        self.connections.discard(of)
+        self._clients.leave(of.name, finished=of.finished)
+        self._look_whether_quiet()
+
+    def _look_whether_quiet(self) -> None:
+        if not (self._tasks or self.connections):
+            self._quiet.set()
+
+    # -- the time
+
+    def _look(self) -> None:
+        self.date = _date_line()
+        now = self._loop.time()
+        for one in list(self.connections):
+            one.look(now)
+        self._looks += 1
+        if self._looks % LOOKS_BETWEEN_LINES == 0 and (refusals := self._clients.refusals()):
+            log.warning("%s", refusals)
+        self._next_look = self._loop.call_later(LOOK_SECONDS, self._look)
+
+    # -- the end
+
+    async def stop(self) -> None:
+        """Accepts nothing more and lets what is in work end."""
+        self._loop.remove_reader(self._listening)
+        self._listening.close()
+        for task in list(self._opening):
+            task.cancel()
+        for one in list(self.connections):
+            one.leave()
+        self._quiet.clear()
+        self._look_whether_quiet()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._quiet.wait(), GRACE_SECONDS)
+        self._next_look.cancel()
+        for task in list(self._tasks):
+            task.cancel()
+        for one in list(self.connections):
+            one.abort()
+        await asyncio.gather(*self._tasks, *self._opening, return_exceptions=True)
+
+
+def _date_line() -> bytes:
+    return f"date: {email.utils.formatdate(usegmt=True)}\r\n".encode()
