@@ -208,7 +208,12 @@ class Service:
 
 @contextlib.contextmanager
 def service_in(
-    folder: Path, site: model.Site | None = None, quotas: config.Quotas | None = None, tick: float = 30.0, **limits: int
+    folder: Path,
+    site: model.Site | None = None,
+    quotas: config.Quotas | None = None,
+    http: config.Http | None = None,
+    tick: float = 30.0,
+    **limits: int,
 ) -> Iterator[Service]:
     settings = config.load({"data": str(folder), "engine": "simulated"}, {})
     used_site = site or site_file.default()
@@ -218,15 +223,16 @@ def service_in(
         source = bootstrap.StoreSource(data, used_site, pulse)
         agent = loop.Agent(source, engine, loop.Pace(tick=tick))
         data.database.on_nudge = agent.nudge
-        settings = dataclasses.replace(settings, limits=config.Limits(**limits), quotas=quotas or config.Quotas())
+        bounds = {"limits": config.Limits(**limits), "quotas": quotas or config.Quotas(), "http": http or config.Http()}
+        settings = dataclasses.replace(settings, **bounds)
         parts = bootstrap.make_parts(settings, used_site, data, engine.describe(), pulse)
         application = app.build(parts)
-        http = Http(application)
+        client = Http(application)
         agent.start()
         try:
-            yield Service(data=data, application=application, http=http, agent=agent, engine=engine)
+            yield Service(data=data, application=application, http=client, agent=agent, engine=engine)
         finally:
-            http.close()
+            client.close()
             agent.stop()
 
 

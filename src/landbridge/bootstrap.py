@@ -22,7 +22,7 @@ from typing import Any
 
 from landbridge import config, data_folder, errors, model, processes, site_cover, site_file
 from landbridge.agent import loop
-from landbridge.api import app
+from landbridge.api import app, turns
 from landbridge.engine import base
 from landbridge.operations import access, call
 from landbridge.server import listener
@@ -235,8 +235,6 @@ def serve(settings: config.Settings) -> None:
     # Of this process and of all that it starts, charons included: a core file would hold keys.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     site = load_site(settings)
-    if not settings.serve.site:
-        log.info("no site file: the default site is for one project (every key may take any network and EIP of it)")
     certificate = listener.certificate(settings.serve)
     count = settings.serve.processes or min(len(os.sched_getaffinity(0)), PROCESSES)
     with (
@@ -255,6 +253,8 @@ def serve(settings: config.Settings) -> None:
         keeping = retention.Retention(data.database, _kept(settings.limits))
         keeping.start()
         words = _describe(engine)
+        if not settings.serve.site:
+            log.info("no site file: the default site is for one project (every key may take any network and EIP of it)")
         beside = processes.Beside("landbridge.cli.beside", data.database.on_nudge)
         try:
             signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # until the server heeds it
@@ -310,6 +310,7 @@ def make_parts(
         service=service,
         gate=access.Gate(data.database.read, data.vault),
         readiness=lambda: _readiness(settings, data, words, pulse),
+        waiting=turns.Turns(settings.http.waiting_per_key),
     )
 
 
@@ -335,6 +336,7 @@ def _answer(
     gc.collect()
     gc.freeze()  # what is here now stays: looking through it again and again cost a twentieth of every request
     gc.set_threshold(20000, 20, 50)
+    sys.setswitchinterval(0.001)  # a long read in another thread lets this one answer others
     context = None if certificate is None else certificate.context
     http_server.run(app.build(parts), listening, bounds, context, leaving)
 

@@ -10,6 +10,7 @@
     ├── Unauthenticated 401 APIGW.0301
     ├── Forbidden      403 VPN.0003
     ├── Busy           503 VPN.0030  nothing was stored; try again
+    ├── TooMany        429 VPN.0030  the access key has too many requests in work or waiting; try again
     ├── ConfigError    (start-up)    a setting or the site file is wrong: names the place
     └── everything else is a fault of ours: 500 VPN.0002
 
@@ -65,6 +66,10 @@ class Forbidden(LandbridgeError):
 
 class Busy(LandbridgeError):
     """The store cannot take this write now."""
+
+
+class TooMany(LandbridgeError):
+    """Too many requests of one access key wait. None of this one was begun."""
 
 
 class ConfigError(LandbridgeError):

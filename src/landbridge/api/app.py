@@ -4,6 +4,7 @@ authenticate -> allow -> parse -> call inside a transaction -> render. Errors of
 authenticated is refused before a body is waited for.
 """
 
+import dataclasses
 import functools
 import json
 import logging
@@ -21,7 +22,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from landbridge import errors, model
-from landbridge.api import openapi
+from landbridge.api import openapi, turns
 from landbridge.api.row import TOKEN_LIMIT, Incoming, Operation
 from landbridge.api.table import TABLE
 from landbridge.operations import access, call
@@ -31,6 +32,8 @@ from landbridge.wire import errors as wire_errors
 log = logging.getLogger(__name__)
 
 TOKEN_HEADERS = ("x-client-token", "idempotency-key")
+#: Characters of a path in a line of the log. The longest path that is served has 200.
+PATH_LOGGED = 300
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -43,6 +46,7 @@ class Parts:
     service: call.Service
     gate: access.Gate
     readiness: Callable[[], tuple[bool, dict[str, Any], dict[str, Any]]]
+    waiting: turns.Turns = dataclasses.field(default_factory=turns.Turns)
 
 
 def build(parts: Parts) -> Starlette:
@@ -101,7 +105,7 @@ def _endpoint(parts: Parts, row: Operation) -> Endpoint:
             log.exception("%s failed for a reason of ours", request_id)
             response = _error(*wire_errors.OUR_FAULT, request_id)
         took = (time.perf_counter() - started) * 1000
-        path = request.scope["raw_path"].decode("latin-1")  # as it came, escaped: a line stays one line
+        path = request.scope["raw_path"][:PATH_LOGGED].decode("latin-1")  # as it came, escaped: a line stays one line
         log.info("%s %s %s %d %.1f ms", request_id, row.method, path, response.status_code, took)
         return response
 
@@ -110,6 +114,15 @@ def _endpoint(parts: Parts, row: Operation) -> Endpoint:
         prove = parts.gate.claim(head)
         content = await _content(request)
         caller = prove(content)
+        await parts.waiting.take(caller.access_key, writes=row.writes)
+        try:
+            return await carry_out(request, request_id, head, content, caller)
+        finally:
+            parts.waiting.give_back(caller.access_key, writes=row.writes)
+
+    async def carry_out(
+        request: Request, request_id: str, head: access.Head, content: bytes, caller: call.Caller
+    ) -> Response:
         project_id = request.path_params["project_id"]
         access.allow(caller, project_id, needs)
         query = parameters.read(row.query, request.query_params) if row.query else {}
@@ -128,14 +141,15 @@ def _endpoint(parts: Parts, row: Operation) -> Endpoint:
         )
         if caller.project_id is None:
             await call.perform(access.check_project, this, None)
-        result = await call.perform(row.run, this, asked.ask)
         unknown = parameters.unknown(row.query, request.query_params) if head.query else ()
-        return _response(row, result, (*unknown, *asked.ignored), request_id)
+        finish = functools.partial(_response, row, (*unknown, *asked.ignored), request_id)
+        response: Response = await call.perform(row.run, this, asked.ask, finish)
+        return response
 
     return endpoint
 
 
-def _response(row: Operation, result: Any, ignored: tuple[str, ...], request_id: str) -> Response:
+def _response(row: Operation, ignored: tuple[str, ...], request_id: str, result: Any) -> Response:
     headers = {"X-Request-Id": request_id}
     if ignored:
         headers["Landbridge-Ignored-Fields"] = _header(ignored)
@@ -164,7 +178,8 @@ def _json(value: dict[str, Any], status: int, headers: dict[str, str]) -> Respon
 
 def _refusal(error: errors.LandbridgeError, request_id: str) -> Response:
     status, answer = wire_errors.render(error, request_id)
-    return _json(answer, status, {"X-Request-Id": request_id})
+    headers = {"Retry-After": "1"} if status == 429 else {}
+    return _json(answer, status, headers | {"X-Request-Id": request_id})
 
 
 async def _content(request: Request) -> bytes:

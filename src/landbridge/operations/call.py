@@ -171,8 +171,12 @@ def check_key(tx: Transaction, caller: Caller) -> None:
         raise errors.Unauthenticated(f"access key {caller.access_key} was revoked while the request came")
 
 
-async def perform(function: Callable[..., Any], call: Call, ask: Any) -> Any:
-    """Runs an operation in the transaction that it asks for."""
+async def perform(
+    function: Callable[..., Any], call: Call, ask: Any, finish: Callable[[Any], Any] = lambda result: result
+) -> Any:
+    """Runs an operation in the transaction that it asks for. `finish` makes the answer of its result, of a long one in the thread that read
+    it: else all other requests would wait.
+    """
     database = call.service.database
 
     def work(tx: Transaction) -> Any:
@@ -182,8 +186,8 @@ async def perform(function: Callable[..., Any], call: Call, ask: Any) -> Any:
     needs = NEEDS[function]
     match needs.transacts:
         case "write":
-            return await database.write_soon(work)
+            return finish(await database.write_soon(work))
         case "long read" if not needs.brief(ask):
-            return await database.read_soon(work)
+            return await database.read_soon(lambda tx: finish(work(tx)))
         case _:
-            return database.read(work)
+            return finish(database.read(work))

@@ -16,6 +16,7 @@ TABLE: dict[type[errors.LandbridgeError], tuple[int, str, str]] = {
     errors.Forbidden: (403, "VPN.0003", "Authentication failed: "),
     errors.NotFound: (404, "VPN.0004", "resource not found: "),
     errors.Busy: (503, "VPN.0030", "the system is busy, try later: "),
+    errors.TooMany: (429, "VPN.0030", "too many requests, try later: "),
 }
 NO_SUCH_PATH = (404, "APIGW.0101", "The API does not exist or has not been published in the environment")
 WRONG_METHOD = (405, "APIGW.0106", "The method is not allowed on this path")
@@ -29,7 +30,6 @@ WRONG_CHUNKS = (
 )
 URL_TOO_LONG = (414, "VPN.0001", "invalid request: the request line is longer than 16 KiB")
 HEAD_TOO_LARGE = (431, "VPN.0001", "invalid request: more than 32 KiB or 100 fields of headers, or 8 KiB of trailers")
-TOO_MANY_REQUESTS = (429, "VPN.0030", "too many requests of this access key are in work or wait, try later")
 OUR_FAULT = (500, "VPN.0002", "server error: the request failed for a reason of ours; the log has the request id")
 
 
