@@ -4,6 +4,7 @@ import logging
 from typing import Any
 
 import httpx
+import pytest
 
 from landbridge.cli import log
 
@@ -27,6 +28,7 @@ def test_a_traceback_has_a_length_and_keeps_its_end():
     assert len(text) < log.TRACEBACK_LIMIT + 100
 
 
+@pytest.mark.process
 def test_a_long_path_is_a_short_line(server: Any):
     path = f"/v5/{server.credentials['project_id']}/vpn-connection/{'z' * 12000}"
     answer = httpx.get(server.credentials["endpoint"] + path, headers={"X-Auth-Token": "nobody"})

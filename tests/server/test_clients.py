@@ -12,6 +12,7 @@ from lab import authority
 from landbridge import config
 from landbridge.server import clients
 
+pytestmark = pytest.mark.process
 ASKED = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 OTHER = "127.0.0.2"
 

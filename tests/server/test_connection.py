@@ -12,6 +12,7 @@ import pytest
 
 from landbridge.server import exchange, serve
 
+pytestmark = pytest.mark.process
 GET = b"GET /%d HTTP/1.1\r\nHost: a\r\n\r\n"
 LAST = b"GET /last HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 

@@ -116,6 +116,7 @@ def test_a_head_in_single_bytes_is_searched_once():
     assert buffer.searched < 5 * len(buffer)
 
 
+@pytest.mark.process
 def test_a_refusal_is_an_error_of_the_api(listen: Any):
     async def nobody(*_: Any) -> None:
         raise AssertionError("it came to the application")
