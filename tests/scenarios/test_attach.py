@@ -98,3 +98,56 @@ def test_what_an_operator_forwards_himself_is_not_touched():
             world.wan, lambda _: subprocess.run(listed, capture_output=True, text=True, check=True)
         )
         assert found.stdout.split() == ["table", "ip", "mine"]
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        pytest.param("address add {eip}/32 dev lo", "is this machine's own address", id="own"),
+        pytest.param("route add {eip}/32 via 198.51.100.2", "that Landbridge did not set", id="routed-elsewhere"),
+        pytest.param("route add 192.0.2.0/24 via {eip} dev d0 onlink", "is a router of this machine", id="router"),
+    ],
+)
+def test_an_address_that_the_machine_has_another_use_for_gets_no_route(command: str, said: str):
+    with sites.World() as world:
+        world.add_device(bare=True)
+        ip(world, command.format(eip=sites.EIPS[0]))
+        before = routes(world)
+        engine, gateway = StrongSwan(world.folder, site(world, eips())), wishes.gateway()
+        desired = wishes.desired(network=world.network("vpc-1"), of=gateway)
+        try:
+            found = turns.turn(engine, gateway.id, desired)
+            assert said in (found.failure or "")
+            assert routes(world) >= before
+            assert not [route for route in routes(world) - before if route.startswith(sites.EIPS[0])]
+        finally:
+            engine.stop_all()
+        assert routes(world) == before
+
+
+def routes(world: sites.World) -> set[str]:
+    command = ["ip", "-n", world.wan, "-4", "route", "show", "table", "all"]
+    found = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    return {route.strip() for route in found}
+
+
+def test_an_address_of_a_request_is_not_answered_for_in_the_vpc():
+    """The userland data plane needs an address in each local subnet; a host of the VPC may have the very same."""
+    with sites.World() as world:
+        device = world.add_device(
+            sites.Tunnel(gateway=sites.EIPS[0], psk=wishes.PSK, pairs=((sites.LAN, "10.0.0.64/29"),))
+        )
+        engine = StrongSwan(world.folder, site(world, eips()))
+        gateway = dataclasses.replace(wishes.gateway(), local_subnets=("10.0.0.64/29",))
+        desired = wishes.desired(wishes.connection(device.address), network=world.network("vpc-1"), of=gateway)
+        try:
+            turns.until(engine, gateway.id, desired, turns.all_up)
+            assert ("lo", "10.0.0.64/32") in engine.observe(gateway.id).addresses
+            assert sites.ping(world.vpc_host, sites.LEG.split("/")[0])
+            assert not sites.ping(world.vpc_host, "10.0.0.64")
+            asked = ["ip", "-n", world.vpc_host, "neighbour", "show", "to", "10.0.0.64"]
+            found = subprocess.run(asked, capture_output=True, text=True, check=True).stdout
+            assert "10.0.0.64" in found
+            assert "lladdr" not in found
+        finally:
+            engine.stop_all()

@@ -131,13 +131,7 @@ def lay_lan(gateway_id: str, underlay: str | None, kind: str) -> None:
             namespace.inside(underlay, lambda ip: _onto_bridge(ip, link, end, fd))
         else:
             namespace.inside(underlay, lambda ip: _macvlan(ip, link, "lan", fd))
-    namespace.inside(name, _inner_end_of_lan)
-
-
-def _inner_end_of_lan(ip: Any) -> None:
-    """It answers ARP for its own addresses alone: those on `lo` come from requests and may be a host's of the network."""
-    Path("/proc/sys/net/ipv4/conf/lan/arp_ignore").write_text("1")
-    ip.link("set", index=namespace.index(ip, "lan"), state="up")
+    namespace.inside(name, lambda ip: ip.link("set", index=namespace.index(ip, "lan"), state="up"))
 
 
 def _onto_bridge(ip: Any, bridge: str, end: str, fd: int) -> None:

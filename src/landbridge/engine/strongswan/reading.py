@@ -26,7 +26,7 @@ _NO_COUNTERS = struct.pack("=HHI", 8, 29, 8)
 #: Dumps of a list that changes meanwhile are marked, and asked for again.
 _ATTEMPTS = 3
 #: What the kernel keeps for itself in `local`.
-LOCAL_TABLE = 255
+_LOCAL_TABLE = 255
 #: Not a route of anybody's, but what the kernel learned on one, such as a path's MTU.
 _CLONED = 0x200
 #: <linux/netfilter/nfnetlink.h> and nf_tables.h: NFT_MSG_GETGEN of nftables; <asm-generic/socket.h>.
@@ -35,6 +35,8 @@ _NETFILTER, _GENERATION, _NAMESPACE_COOKIE = 12, 10 << 8 | 16, 71
 _PUT = 0x4 | 0x100 | 0x400
 #: RTM_F_FIB_MATCH: the route as it was set is asked for, not what becomes of it for one address.
 _WHOLE_ROUTE = 0x2000
+#: RTN_LOCAL. The table does not tell: the kernel keeps `local` and `main` as one until somebody adds a rule.
+_LOCAL = 2
 #: Answers of the kernel that mean: there is none.
 _NO_LINK = (errno.ENODEV,)
 _NO_WAY = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EACCES, errno.EINVAL)
@@ -126,7 +128,7 @@ class Reader:
         """Those of the table `without` are left out, and the kernel's own in `local`; what was learned is always there."""
         found = self._dump(_ROUTE, _family(12))
         left_out = (
-            LOCAL_TABLE,
+            _LOCAL_TABLE,
             without,
         )  # the table's low byte stands in the head: a thousand are passed by in a millisecond
         return [_route(body) for body in found if body[4] not in left_out or _is_learned(body)]
@@ -137,11 +139,13 @@ class Reader:
         found = self._ask(_ROUTE, asked + _attribute(1, socket.inet_aton(address)), _NO_WAY)
         return _route(found).link if found else 0
 
-    def route_to(self, address: str) -> Route | None:
-        """The route that packets for the address take, with the block that it is for; None when they cannot go."""
+    def route_to(self, address: str) -> tuple[Route, bool] | None:
+        """The route that packets for the address take, with the block that it is for, and whether they stay on this machine; None
+        when they cannot go.
+        """
         asked = struct.pack("=BBBBBBBBI", socket.AF_INET, 32, 0, 0, 0, 0, 0, 0, _WHOLE_ROUTE)
         found = self._ask(_ROUTE, asked + _attribute(1, socket.inet_aton(address)), _NO_WAY)
-        return _route(found) if found else None
+        return (_route(found), found[7] == _LOCAL) if found else None
 
     def put_address(self, link: int, host: str, length: int) -> None:
         """May be there already. A thousand of them, or one while somebody waits for a tunnel, are worth a way of their own."""

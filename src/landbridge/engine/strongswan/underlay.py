@@ -61,8 +61,8 @@ def check_free(read: reading.Reader, outer: Iterable[str]) -> None:
     """Raises OSError when a gateway may not have one of these addresses on this machine."""
     routers = {route.gateway for route in read.routes()}
     for address in outer:
-        route = read.route_to(address)
-        if route is not None and route.table == reading.LOCAL_TABLE:
+        route, stays_here = read.route_to(address) or (None, False)
+        if stays_here:
             raise OSError(f"{address} is this machine's own address")
         if address in routers:
             raise OSError(f"{address} is a router of this machine")
