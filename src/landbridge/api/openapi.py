@@ -94,7 +94,7 @@ def document(table: Iterable[Operation]) -> dict[str, Any]:
 def _operation(row: Operation, references: dict[Any, Any], follow: dict[str, Any]) -> dict[str, Any]:
     success: dict[str, Any] = {"description": _DONE[row.success], "headers": _headers(row)}
     if row.answer is not None:
-        media = {"schema": references[row.answer, "validation"], "example": examples.of(row)}
+        media = {"schema": references[row.answer, "validation"], **examples.of(row)}
         success["content"] = {"application/json": media}
     if follow:
         success["links"] = follow
