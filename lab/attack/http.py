@@ -33,7 +33,7 @@ P99_TIMES = 5.0
 P99_FLOOR = 0.05
 #: What a process may keep of what it grew by, in MB, and how long it may take to give the rest back.
 KEPT_MB = 30.0
-GIVEN_BACK_SECONDS = 20
+GIVEN_BACK_SECONDS = 40
 GET = b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
 POST = b"POST /v5/x/vpn-connection HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
 Address = tuple[str, int]

@@ -4,6 +4,7 @@
 """
 
 import contextlib
+import ctypes
 import dataclasses
 import fcntl
 import gc
@@ -336,9 +337,17 @@ def _answer(
     gc.collect()
     gc.freeze()  # what is here now stays: looking through it again and again cost a twentieth of every request
     gc.set_threshold(20000, 20, 50)
+    _give_back_large_blocks()
     sys.setswitchinterval(0.001)  # a long read in another thread lets this one answer others
     context = None if certificate is None else certificate.context
     http_server.run(app.build(parts), listening, bounds, context, leaving)
+
+
+def _give_back_large_blocks() -> None:
+    """glibc would keep blocks of 256 KiB, as each TLS connection has one, after the first of them was freed (mallopt(3))."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(-3, 128 * 1024)  # M_MMAP_THRESHOLD
 
 
 def known_endpoint(settings: config.Settings) -> str | None:

@@ -7,6 +7,7 @@ a file that the database or the engine needs.
 import asyncio
 import contextlib
 import email.utils
+import gc
 import logging
 import signal
 import socket
@@ -83,6 +84,7 @@ class Server:
         self._tasks: set[asyncio.Task[None]] = set()
         self._opening: set[asyncio.Task[None]] = set()
         self._looks = 0
+        self._refused_before = False
         self._quiet = asyncio.Event()
         self.date = _date_line()
 
@@ -167,9 +169,18 @@ class Server:
         for one in list(self.connections):
             one.look(now)
         self._looks += 1
-        if self._looks % LOOKS_BETWEEN_LINES == 0 and (refusals := self._clients.refusals()):
-            log.warning("%s", refusals)
+        if self._looks % LOOKS_BETWEEN_LINES == 0:
+            self._look_at_refusals()
         self._next_look = self._loop.call_later(LOOK_SECONDS, self._look)
+
+    def _look_at_refusals(self) -> None:
+        """After a flood what it left is given back. Failed handshakes are cycles of references, and the collector runs seldom."""
+        refusals = self._clients.refusals()
+        if refusals:
+            log.warning("%s", refusals)
+        if refusals or self._refused_before:
+            gc.collect()
+        self._refused_before = bool(refusals)
 
     # -- the end
 
