@@ -29,7 +29,7 @@ class Listening:
         return self.server.connections
 
     def connect(self, source: str = "127.0.0.1") -> socket.socket:
-        return socket.create_connection(self.address, timeout=10, source_address=(source, 0))
+        return socket.create_connection(self.address, timeout=60, source_address=(source, 0))
 
     def says(self, content: bytes, source: str = "127.0.0.1") -> bytes:
         """All that the server says to this until it hangs up."""
