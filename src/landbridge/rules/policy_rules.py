@@ -2,12 +2,13 @@
 derived from; rules that a request gave stay as they are, and what they then leave out is told as a caution.
 """
 
+import bisect
 import dataclasses
-import ipaddress
 from collections.abc import Iterable, Iterator
 
 from landbridge import model
 from landbridge.model import allowed_values
+from landbridge.rules import ipv4
 
 LIMIT = allowed_values.RULE_LIMIT
 INDEX = allowed_values.RULE_INDEX
@@ -82,10 +83,9 @@ def uncovered_peers(connection: model.Connection) -> Iterator[model.Caution]:
     if connection.style != "policy":
         return
     destinations = [block for rule in connection.policy_rules for block in rule.destinations]
-    for index, subnet in enumerate(connection.peer_subnets or ()):
-        if not _covers(destinations, subnet):
-            text = f"no policy rule has {subnet} in its destination: packets for it do not reach the other side"
-            yield model.Caution(f"peer_subnets[{index}]", text)
+    for index, subnet in _uncovered(destinations, enumerate(connection.peer_subnets or ())):
+        text = f"no policy rule has {subnet} in its destination: packets for it do not reach the other side"
+        yield model.Caution(f"peer_subnets[{index}]", text)
 
 
 def uncovered_local(
@@ -96,18 +96,27 @@ def uncovered_local(
     for connection in connections if new else ():
         if connection.style != "policy" or are_derived(connection, was.local_subnets):
             continue
-        sources = [rule.source for rule in connection.policy_rules]
-        for index, subnet in new:
-            if not _covers(sources, subnet):
-                text = f"no policy rule of connection {connection.id} has {subnet} in its source"
-                yield model.Caution(f"local_subnets[{index}]", f"{text}: it is not carried there")
+        for index, subnet in _uncovered([rule.source for rule in connection.policy_rules], new):
+            text = f"no policy rule of connection {connection.id} has {subnet} in its source"
+            yield model.Caution(f"local_subnets[{index}]", f"{text}: the connection does not carry it")
 
 
-def _covers(blocks: Iterable[str], subnet: str) -> bool:
-    """Whether the blocks together hold the whole subnet."""
-    known = list(blocks)
-    if subnet in known:
-        return True
-    wanted = ipaddress.IPv4Network(subnet)
-    whole = ipaddress.collapse_addresses(map(ipaddress.IPv4Network, known))
-    return any(wanted.subnet_of(block) for block in whole)
+def _uncovered(blocks: Iterable[str], subnets: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+    """Those of the numbered subnets that the blocks together do not hold whole."""
+    spans = _joined(blocks)
+    for index, subnet in subnets:
+        first, last = ipv4.block(subnet).ends
+        before = bisect.bisect_right(spans, first, key=lambda span: span[0])
+        if before == 0 or spans[before - 1][1] < last:
+            yield index, subnet
+
+
+def _joined(blocks: Iterable[str]) -> list[tuple[int, int]]:
+    """First and last address of each stretch without a gap, in their order."""
+    spans: list[tuple[int, int]] = []
+    for first, last in sorted(ipv4.block(text).ends for text in blocks):
+        if spans and first <= spans[-1][1] + 1:
+            spans[-1] = spans[-1][0], max(spans[-1][1], last)
+        else:
+            spans.append((first, last))
+    return spans
