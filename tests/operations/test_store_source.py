@@ -141,7 +141,10 @@ def test_a_gateway_in_fault_is_counted_for_anybody_and_shows_in_its_connections(
     answer = api.http.request("GET", "/readyz")
     assert answer.json()["faults"] == 1
     assert gateway["id"] not in answer.text
-    assert api.diagnosis(made["id"])["reason"] == "the VPN gateway is FAULT: move the inner leg: no such interface"
+    reason = "the VPN gateway is FAULT: move the inner leg: no such interface"
+    assert api.diagnosis(made["id"])["reason"] == reason
+    (row,) = api.get(f"/landbridge/v1/{api.project_id}/vpn-connections")["vpn_connections"]
+    assert row["reason"] == reason
     source.report(_applied(wanted))
     assert "faults" not in api.http.request("GET", "/readyz").json()
     assert not api.diagnosis(made["id"])["reason"].startswith("the VPN gateway")

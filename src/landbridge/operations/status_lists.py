@@ -42,20 +42,22 @@ def list_connections(tx: Transaction, call: Call, ask: model.AskStatuses) -> Pag
     found: list[Standing] = []
     rows = connections.page_with_times(tx, call.project_id, after, LOOKED_THROUGH + 1)
     looked_at = after
-    for known, times in rows[:LOOKED_THROUGH]:
+    for known, times, gateway_failure in rows[:LOOKED_THROUGH]:
         if len(found) == ask.limit:
             break
         looked_at = known.seq
         if ask.fits(known.connection.name, connection_status.word(known)):
-            found.append(_connection(call, known, times, paused))
+            left_alone = _paused_since(paused, known.connection.gateway_id)
+            found.append(_connection(call, known, times, left_alone, gateway_failure))
     more = bool(rows) and looked_at < rows[-1][0].seq
     return Page(rows=found, next_marker=paging.marker(call, "statuses of connections", looked_at) if more else None)
 
 
-def _connection(call: Call, known: connections.Row, times: model.Times, paused: dict[str | None, datetime]) -> Standing:
+def _connection(
+    call: Call, known: connections.Row, times: model.Times, left_alone: datetime | None, gateway_failure: str | None
+) -> Standing:
     connection = known.connection
-    left_alone = _paused_since(paused, connection.gateway_id)
-    found = connection_status.of(known, call.now, call.service.unseen_after, left_alone)
+    found = connection_status.of(known, call.now, call.service.unseen_after, left_alone, gateway_failure)
     return Standing(
         id=connection.id,
         name=connection.name,

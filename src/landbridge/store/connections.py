@@ -34,7 +34,7 @@ _PAGE = Statement(
     .limit(bindparam("limit"))
 )
 _PAGE_WITH_TIMES = Statement(
-    select(*_COLUMNS, _look.c.seen_at, _c.c.changed_at, _o.c.since)
+    select(*_COLUMNS, _look.c.seen_at, _look.c.failure, _c.c.changed_at, _o.c.since)
     .select_from(_OBSERVED.outerjoin(_look, _look.c.gateway_seq == _c.c.gateway_seq))
     .where(_c.c.project_id == bindparam("project_id"), _c.c.seq > bindparam("after"))
     .order_by(_c.c.seq)
@@ -231,9 +231,12 @@ def page(tx: Transaction, project_id: str, after: int, limit: int) -> list[Row]:
     return [_seen_row(row) for row in tx.all(_PAGE, project_id=project_id, after=after, limit=limit)]
 
 
-def page_with_times(tx: Transaction, project_id: str, after: int, limit: int) -> list[tuple[Row, model.Times]]:
+def page_with_times(
+    tx: Transaction, project_id: str, after: int, limit: int
+) -> list[tuple[Row, model.Times, str | None]]:
+    """The last of each is why its gateway is FAULT."""
     rows = tx.all(_PAGE_WITH_TIMES, project_id=project_id, after=after, limit=limit)
-    return [(_seen_row(row[:-2]), codec.times(*row[-2:])) for row in rows]
+    return [(_seen_row(row[:-3]), codec.times(*row[-2:]), row[-3]) for row in rows]
 
 
 def page_of_gateway(tx: Transaction, gateway: gateways.Row, after: int, limit: int) -> list[Row]:
