@@ -137,10 +137,10 @@ def make_engine(settings: config.Settings, site: model.Site) -> base.Engine[Any,
 
 def machine_lacks(settings: config.Settings, site: model.Site) -> list[str]:
     """What of a site file this machine does not have, a line each; nothing where its engine makes no tunnels."""
-    from landbridge.engine.strongswan import underlay  # noqa: PLC0415 - a machine with another engine need not have any of it
-
     if not settings.serve.site or settings.serve.engine not in ("auto", "strongswan"):
         return []
+    from landbridge.engine.strongswan import underlay  # noqa: PLC0415 - a machine with another engine need not have any of it
+
     try:
         return underlay.missing(site)
     except OSError as error:
@@ -151,11 +151,11 @@ def _look_around(
     settings: config.Settings, site: model.Site, data: Data, engine: base.Engine[Any, Any] | None
 ) -> model.Site:
     """The site with what the machine and the store add to it. Says what does not fit; none of that stops a start."""
-    from landbridge.engine.strongswan import underlay  # noqa: PLC0415
-
     own, routers = frozenset[str](), frozenset[str]()
     said = machine_lacks(settings, site)
     if engine is not None and engine.name == "strongswan":
+        from landbridge.engine.strongswan import underlay  # noqa: PLC0415
+
         own, routers = underlay.addresses(site)
     devices = data.database.read(lambda tx: site_cover.devices(tx, site))
     said += [*site_cover.occupied(site, own, "this machine"), *site_cover.occupied(site, routers, "a router")]

@@ -158,12 +158,14 @@ def _list_projects(settings: config.Settings, _: argparse.Namespace) -> None:
 
 
 def _stop_engine(settings: config.Settings, given: argparse.Namespace) -> None:
-    stopped = bootstrap.stop_engine(settings, lambda *found: given.yes or _agrees(*found))
-    if not stopped and not Path(settings.serve.data).is_dir():
-        raise errors.ConfigError(
-            f"{settings.serve.data}: no such data folder (--data names it), and nothing of it is here"
-        )
-    print(f"took down {stopped} gateways")
+    def agree(gateways: Sequence[str], left: Sequence[str]) -> bool:
+        if not (gateways or left or Path(settings.serve.data).is_dir()):
+            raise errors.ConfigError(
+                f"{settings.serve.data}: no such data folder (--data names it), and nothing of it is here"
+            )
+        return given.yes or _agrees(gateways, left)
+
+    print(f"took down {bootstrap.stop_engine(settings, agree)} gateways")
 
 
 def _agrees(gateways: Sequence[str], left: Sequence[str]) -> bool:
