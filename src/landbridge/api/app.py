@@ -265,7 +265,9 @@ def _readyz(parts: Parts) -> Endpoint:
         except Exception:
             log.exception("not ready")
             ready, words, details = False, {"status": "not ready: the log says why"}, {}
-        return JSONResponse(words | details if _asks_an_operator(parts, request) else words, 200 if ready else 503)
+        if details and _asks_an_operator(parts, request):
+            words = words | details
+        return JSONResponse(words, 200 if ready else 503)
 
     return readyz
 

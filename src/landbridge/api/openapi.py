@@ -37,7 +37,7 @@ _ERRORS = {
     "503": ("Nothing was stored; try again", "VPN.0030", "the system is busy, try later: …"),
 }
 _RETRY_AFTER = {"description": "seconds to wait", "required": True, "schema": {"type": "integer", "minimum": 1}}
-_IF_MATCH = {"type": "string", "examples": ['"1-1669470094626"', "*"]}
+_IF_MATCH = {"type": "string", "examples": ['"1-0c464dad3a3b4d0e"', "*"]}
 _CLIENT_TOKEN = {"type": "string", "maxLength": TOKEN_LIMIT}
 _DONE = {200: "what was asked for", 201: "It is on disk. What it needs follows", 204: "done, and nothing to say"}
 _HEADERS: dict[str, Any] = {

@@ -129,7 +129,7 @@ def check(ask: model.AskConnection, facts: Facts, draws: fields.Draws) -> Iterat
         yield model.Violation(
             "psk",
             f"connection {facts.other_key} has another PSK for the same endpoint and peer address, and IKEv1 main mode picks"
-            " it by the addresses",
+            " the PSK by these two addresses",
             f"ike_version v2, phase1_negotiation_mode aggressive, or the PSK of connection {facts.other_key}",
         )
     yield from _check_policy_rules(ask, facts)
