@@ -31,8 +31,7 @@ WITHIN_OWN_NETWORK = 214
 OWN_NETWORK = 215
 #: After main and default: packets that this namespace makes find the default route.
 FROM_HERE = 33000
-
-
+#: Of all links, also of those that come later.
 ANSWERS_TO_ARP = Path("/proc/sys/net/ipv4/conf/all/arp_ignore")
 OWN_ADDRESSES_ONLY = "1"
 
@@ -100,8 +99,8 @@ def _macvlan(ip: Any, interface: str, name: str, fd: int) -> int:
 
 
 def _inner_end_of_wan(ip: Any, router: str, mtu: int) -> None:
-    """Reverse path filtering would drop what comes by the second tunnel of a pair; the firewall looks at sources itself. Who asks on one
-    leg who has an address of the other (ARP) gets no answer.
+    """Reverse path filtering would drop what comes by the second tunnel of a pair; the firewall looks at sources itself. A leg answers
+    ARP for its own addresses alone: those of the other leg are not there, and those on `lo` may be a host's of the network.
     """
     ipv4 = Path("/proc/sys/net/ipv4")
     (ipv4 / "ip_forward").write_text("1")
