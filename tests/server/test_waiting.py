@@ -61,6 +61,24 @@ def test_a_request_that_does_not_come_is_not_waited_for(listening: Any, said: by
         assert (error["error_code"], error.keys()) == ("VPN.0001", {"error_code", "error_msg", "request_id"})
 
 
+def test_empty_lines_are_no_next_request(listening: Any):
+    with socket.create_connection(listening.address, timeout=60) as wire:
+        wire.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert wire.recv(65536).startswith(b"HTTP/1.1 200")
+        wire.settimeout(0.05)
+        for _ in range(600):  # far more often than once in the time that an idle connection has
+            try:
+                wire.sendall(b"\r\n")
+                if not wire.recv(65536):
+                    break
+            except TimeoutError:
+                continue
+            except ConnectionError:
+                break
+        else:
+            raise AssertionError("the connection is kept for empty lines")
+
+
 def test_half_a_body_is_not_waited_for(listening: Any, api: Any):
     with socket.create_connection(listening.address, timeout=60) as wire:
         wire.sendall(_head(api, len(BODY), api.key.token.reveal()) + BODY[:-1])

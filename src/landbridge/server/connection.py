@@ -87,7 +87,8 @@ class Connection(asyncio.Protocol):
         if self._lingering:
             self._drop(len(data))
             return
-        if self.finished and self._exchange is None and not self._buffer:  # the first byte of another request
+        is_idle = self.finished and self._exchange is None and not self._buffer
+        if is_idle and data.lstrip(b"\r\n"):  # the first byte of another request: empty lines are none
             self._deadline = self._loop.time() + REQUEST_SECONDS
         self._buffer += data
         if self._exchange is None or self._missing:
