@@ -208,8 +208,10 @@ def _held(service: base.Service, name: str, token: str, honest: base.HonestClien
         flood.communicate()
     kept = _kept(service, before)
     times = honest.p99 / usual
-    held = max(peak.values()) <= GROWTH_MB and kept <= KEPT_MB and times <= P99_TIMES and not honest.failures
+    ended = before.keys() - set(service.pids)
+    held = max(peak.values()) <= GROWTH_MB and kept <= KEPT_MB and times <= P99_TIMES and not (honest.failures or ended)
     failures = f", {len(honest.failures)} failures ({honest.failures[0]})" if honest.failures else ""
+    failures += f", {len(ended)} processes ended" if ended else ""
     figures = f"grew {max(peak.values()):.0f} MB, kept {kept:.0f} MB, p99 {honest.p99 * 1000:.0f} ms = {times:.1f} times{failures}"
     return Result(name, held, figures)
 

@@ -155,7 +155,7 @@ def _one_tunnel(racers: Racers) -> base.Result:
     won = [_race_for_a_tunnel(racers, gateway, f"169.254.{70 + number}") for number in range(ROUNDS)]
     mine = [one for one in racers.pages("vpn-connection", "vpn_connections") if one["vgw_id"] == gateway["id"]]
     twice = [inner for inner, times in Counter(one["tunnel_local_address"] for one in mine).items() if times > 1]
-    held = not twice and max(won) <= 1 and sum(won) <= len(mine)
+    held = not twice and 0 < sum(won) <= len(mine) and max(won) <= 1
     return base.Result(
         "one tunnel /30 for many connections", held, f"{sum(won)} of {ROUNDS} rounds won, {len(twice)} /30s twice"
     )
@@ -182,7 +182,7 @@ def _one_eip(racers: Racers) -> base.Result:
     every = racers.get("vpn-gateways")["vpn_gateways"]
     used = Counter(one[eip]["id"] for one in every for eip in ("eip1", "eip2") if eip in one)
     twice = [eip for eip, times in used.items() if times > 1]
-    held = not twice and max(won) <= 1
+    held = not twice and max(won) == 1
     return base.Result("one EIP for many gateways", held, f"{sum(won)} of {ROUNDS} rounds won, {len(twice)} EIPs twice")
 
 
@@ -197,7 +197,7 @@ def _one_token(racers: Racers) -> base.Result:
         wrong += len(ids) > 1
         answered |= ids
     there = [one["id"] for one in racers.pages("customer-gateways", "customer_gateways")]
-    held = wrong == 0 and answered <= set(there)
+    held = wrong == 0 and bool(answered) and answered <= set(there)
     return base.Result(
         "one token, one resource", held, f"{len(answered)} of {ROUNDS} tokens answered, {wrong} with two resources"
     )
@@ -218,7 +218,7 @@ def _last_places(folder: Path) -> Iterator[base.Result]:
                 if answer.status == 201
             ]
         there = {one["id"] for one in racers.pages("customer-gateways", "customer_gateways")}
-        held = len(there) <= QUOTA and set(made) <= there
+        held = 0 < len(made) <= len(there) <= QUOTA and set(made) <= there
         figures = f"{len(there)} of {QUOTA} places taken, {len(made)} answered 201, {kills['kills']} kills"
         yield base.Result("the last place of a quota", held, figures)
         yield _check(service, "after the race for a quota")
@@ -249,7 +249,9 @@ def _nothing_is_lost(racers: Racers) -> base.Result:
         told += [one.json()["customer_gateway"]["id"] for one in answers if one.status == 201]
     there = {one["id"] for one in racers.pages("customer-gateways", "customer_gateways")}
     lost = set(told) - there
-    return base.Result("what was answered with 201 is there", not lost, f"{len(told)} answered, {len(lost)} lost")
+    return base.Result(
+        "what was answered with 201 is there", bool(told) and not lost, f"{len(told)} answered, {len(lost)} lost"
+    )
 
 
 def run(folder: Path) -> Iterator[base.Result]:
