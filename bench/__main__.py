@@ -216,7 +216,7 @@ def gateway(folder: Path, runs: int) -> None:
 
 
 #: What a start imports of others. A CI that starts `--engine simulated` for each run pays for these in any case.
-LIBRARIES = "alembic.command, cryptography.x509, pydantic, sqlalchemy, starlette.applications, uvicorn"
+LIBRARIES = "alembic.command, cryptography.x509, pydantic, sqlalchemy, starlette.applications, httptools, uvloop"
 
 
 def start(folder: Path, runs: int) -> None:
