@@ -106,7 +106,7 @@ class Http:
     """Of these, how many whose TLS handshake or first request has not come. 0: any number, as behind a proxy."""
 
     waiting_per_key: int = 100
-    """Reads, and writes, of one access key that wait for their turn in each process; one more is refused. 0: any number."""
+    """Long reads, and writes, of one access key that wait for their turn in each process; one more is refused. 0: any number."""
 
 
 @dataclass(frozen=True, slots=True)

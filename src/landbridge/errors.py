@@ -10,7 +10,6 @@
     ├── Unauthenticated 401 APIGW.0301
     ├── Forbidden      403 VPN.0003
     ├── Busy           503 VPN.0030  nothing was stored; try again
-    ├── TooMany        429 VPN.0030  the access key has too many requests in work or waiting; try again
     ├── ConfigError    (start-up)    a setting or the site file is wrong: names the place
     └── everything else is a fault of ours: 500 VPN.0002
 
@@ -65,11 +64,7 @@ class Forbidden(LandbridgeError):
 
 
 class Busy(LandbridgeError):
-    """The store cannot take this write now."""
-
-
-class TooMany(LandbridgeError):
-    """Too many requests of one access key wait. None of this one was begun."""
+    """The store cannot take this write now, or too many requests of the same access key wait."""
 
 
 class ConfigError(LandbridgeError):

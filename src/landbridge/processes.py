@@ -181,7 +181,7 @@ def given(file: int) -> Any:
 
 
 def _heed_the_first() -> None:
-    while sys.stdin.buffer.read(1):
+    while os.read(sys.stdin.fileno(), 1):  # not of the buffer: its lock would be held when the interpreter ends
         os.kill(os.getpid(), signal.SIGTERM)
     os._exit(1)
 

@@ -67,8 +67,7 @@ ignored; the header `Landbridge-Ignored-Fields` names them. What is carried out 
 | 404 | it is not there, or not in this project |
 | 412 | somebody else was quicker: read again, then change |
 | 425 | it is being deleted: wait for 404 |
-| 429 | the key has too many requests at once: wait as long as `Retry-After` says |
-| 503 | nothing was stored: send the same again after a second, then two, then four |
+| 503 | nothing was stored, or the key has too many requests at once: wait as long as `Retry-After` says, then send the same again |
 
 ## Retries
 

@@ -29,11 +29,6 @@ _ERRORS = {
     "412": ("If-Match names another version, or there are none", "VPN.0001", "precondition failed: If-Match is …"),
     "413": ("The body is larger than 1 MiB", "VPN.0001", "invalid request: the body is larger than 1 MiB"),
     "425": ("It is being deleted", "VPN.0009", "VPN connection … is deleting"),
-    "429": (
-        "The key has too many requests in work or waiting",
-        "VPN.0030",
-        "too many requests, try later: …",
-    ),
     "503": ("Nothing was stored; try again", "VPN.0030", "the system is busy, try later: …"),
 }
 _RETRY_AFTER = {"description": "seconds to wait", "required": True, "schema": {"type": "integer", "minimum": 1}}
@@ -186,7 +181,7 @@ def _error(status: str) -> dict[str, Any]:
         "description": description,
         "headers": {
             "X-Request-Id": _HEADERS["X-Request-Id"],
-            **({"Retry-After": _RETRY_AFTER} if status == "429" else {}),
+            **({"Retry-After": _RETRY_AFTER} if status == "503" else {}),
         },
         "content": {"application/json": {"schema": schema, "example": example}},
     }

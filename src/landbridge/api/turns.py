@@ -1,7 +1,8 @@
 """Requests of one access key take turns, so that a key with many clients leaves the others their share.
 
-A read is computed in one go and gains nothing from another one beside it, so a key has one in work. Writes are committed in groups, so a
-key has as many as a group takes. Who is not in work waits; a request that finds too many waiting is refused.
+A long read gains nothing from another one beside it, so a key has one in work. Writes are committed in groups, so a key has as many as a
+group takes. Short reads need no turn. A request that is not in work waits; one that finds too many waiting is refused as Busy: clients
+of this API answer a 429 with pauses of minutes.
 """
 
 import asyncio
@@ -30,7 +31,7 @@ class Turns:
         self._queues: dict[tuple[str, bool], _Queue] = {}
 
     async def take(self, access_key: str, *, writes: bool) -> None:
-        """Returns when the request may begin. Raises TooMany."""
+        """Returns when the request may begin. Raises Busy."""
         name = (access_key, writes)
         queue = self._queues.get(name)
         if queue is None:
@@ -39,7 +40,7 @@ class Turns:
             queue.in_work += 1
             return
         if self._waiting_limit and len(queue.waiting) >= self._waiting_limit:
-            raise errors.TooMany(f"{len(queue.waiting)} requests of this access key wait already")
+            raise errors.Busy(f"{len(queue.waiting)} requests of this access key wait already")
         turn = asyncio.get_running_loop().create_future()
         queue.waiting.append(turn)
         try:

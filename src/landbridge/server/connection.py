@@ -286,7 +286,9 @@ class Connection(asyncio.Protocol):
             self._too_late(now)
 
     def _too_late(self, now: float) -> None:
-        if self._exchange is not None and not self._exchange.complete:
+        if self._exchange is not None and self._exchange.late:
+            self.abort()
+        elif self._exchange is not None and not self._exchange.complete:
             self._exchange.expire()
             self._leaving = True
             self._deadline = now + STALL_SECONDS  # it has so long to answer

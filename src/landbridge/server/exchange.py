@@ -31,7 +31,6 @@ class Exchange:
         "_connection",
         "_expects_continue",
         "_head",
-        "_late",
         "_left",
         "_more_body",
         "_start",
@@ -41,6 +40,7 @@ class Exchange:
         "gone",
         "held",
         "keep_alive",
+        "late",
         "started",
     )
 
@@ -55,7 +55,8 @@ class Exchange:
         self._start = b""
         self._left: int | None = 0  # bytes of the answer; None: up to the end of the connection
         self._chunked = False
-        self._late = False
+        #: The body did not come in time.
+        self.late = False
         #: Bytes of the body that the application has not taken.
         self.held = 0
         #: The client is not there any more.
@@ -106,7 +107,7 @@ class Exchange:
 
     def expire(self) -> None:
         """The body is late: the application is told that no more of it comes, and what it answers is still sent."""
-        self._late = True
+        self.late = True
         self.keep_alive = False
         self._wake()
 
@@ -120,7 +121,7 @@ class Exchange:
         if self._expects_continue and not (self.started or self.gone):
             self._connection.write(_CONTINUE)
         self._expects_continue = False
-        while not (self.gone or self.complete or self._late):
+        while not (self.gone or self.complete or self.late):
             if self._body or not (self._more_body or self._told_end):
                 return self._next_of_body()
             self._waiter = asyncio.get_running_loop().create_future()

@@ -131,7 +131,7 @@ class Server:
             await self._loop.connect_accepted_socket(
                 lambda: made, wire, ssl=self._tls, **(timeouts if self._tls else {})
             )
-        except (OSError, asyncio.CancelledError):  # no handshake: ssl.SSLError and TimeoutError among them
+        except (OSError, RuntimeError, asyncio.CancelledError):  # no handshake, or the client is gone already
             if made.server_address is None:
                 self._clients.leave(name, finished=False)
 

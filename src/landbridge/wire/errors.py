@@ -16,7 +16,6 @@ TABLE: dict[type[errors.LandbridgeError], tuple[int, str, str]] = {
     errors.Forbidden: (403, "VPN.0003", "Authentication failed: "),
     errors.NotFound: (404, "VPN.0004", "resource not found: "),
     errors.Busy: (503, "VPN.0030", "the system is busy, try later: "),
-    errors.TooMany: (429, "VPN.0030", "too many requests, try later: "),
 }
 NO_SUCH_PATH = (404, "APIGW.0101", "The API does not exist or has not been published in the environment")
 WRONG_METHOD = (405, "APIGW.0106", "The method is not allowed on this path")

@@ -17,6 +17,8 @@ from pyroute2.netlink.exceptions import NetlinkError
 from landbridge.engine.strongswan import charon, marks, names, namespace
 
 _ALIAS = "landbridge "
+#: What a link's alias may have (IFALIASZ without the zero at its end).
+_ALIAS_BYTES = 255
 _LO = 1
 _PREFIX = names.namespace("")
 _NAME = re.compile(r"[0-9a-f]{12}")
@@ -36,8 +38,10 @@ class Stray:
 
 
 def sign(name: str, folder: Path) -> None:
-    """Writes into a gateway's namespace which folder it belongs to."""
-    namespace.inside(name, lambda ip: ip.link("set", index=_LO, ifalias=f"{_ALIAS}{folder}"))
+    """Writes into a gateway's namespace which folder it belongs to, where the kernel has room for the path."""
+    alias = f"{_ALIAS}{folder}"
+    if len(os.fsencode(alias)) <= _ALIAS_BYTES:
+        namespace.inside(name, lambda ip: ip.link("set", index=_LO, ifalias=alias))
 
 
 def find(engine: Path) -> list[Stray]:
