@@ -27,6 +27,7 @@ def _parsed(content: bytes) -> head.Head:
         pytest.param(GET + b"Connection: x, Close\r\n\r\n", ("GET", "/", b"", 0, False), id="close"),
         pytest.param(b"GET / HTTP/1.0\r\n\r\n", ("GET", "/", b"", 0, False), id="http-1.0"),
         pytest.param(GET + b"Content-Length: 7\r\n\r\n", ("GET", "/", b"", 7, True), id="length"),
+        pytest.param(GET + b"Content-Length: 7 \t\r\n\r\n", ("GET", "/", b"", 7, True), id="space-after-a-value"),
         pytest.param(GET + b"Transfer-Encoding: Chunked\r\n\r\n", ("GET", "/", b"", None, True), id="chunks"),
         pytest.param(
             GET + b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMA\r\n\r\n",
@@ -66,6 +67,8 @@ def test_a_sound_head_is_read(content: bytes, expected: Any):
         pytest.param(b"GET /\xff HTTP/1.1\r\n\r\n", id="not-ascii"),
         pytest.param(b"OPTIONS * HTTP/1.1\r\n\r\n", id="no-path"),
         pytest.param(b"\x16\x03\x01\x02\0\x01\r\n\r\n", id="tls"),
+        pytest.param(b"GET / RTSP/1.0\r\n\r\n", id="rtsp"),
+        pytest.param(b"SOURCE / ICE/1.0\r\n\r\n", id="ice"),
     ],
 )
 def test_what_can_be_read_in_two_ways_or_none_is_refused(content: bytes):
@@ -89,6 +92,24 @@ def test_a_head_has_a_size(content: bytes, status: int):
     with pytest.raises(head.RefusedError) as refused:
         _parsed(content)
     assert refused.value.refusal[0] == status
+
+
+@pytest.mark.parametrize("content", [b"\x16\x03\x01", b"\0", b" GET", b"\r\n\r\n\x16"])
+def test_what_cannot_become_a_request_is_not_waited_for(content: bytes):
+    with pytest.raises(head.RefusedError) as refused:
+        head.find(bytearray(content), 0)
+    assert refused.value.refusal[0] == 400
+
+
+@pytest.mark.parametrize("content", [b"", b"\r", b"\r\n\r", b"G"])
+def test_what_may_become_a_request_is_waited_for(content: bytes):
+    assert head.find(bytearray(content), 0) == 0
+
+
+@pytest.mark.parametrize(("length", "waits"), [(b"0", False), (b"7", True)])
+def test_a_client_that_sends_no_body_is_not_told_to_go_on(length: bytes, waits: bool):
+    found = _parsed(GET + b"Expect: 100-continue\r\nContent-Length: " + length + b"\r\n\r\n")
+    assert found.expects_continue == waits
 
 
 def test_a_head_of_the_largest_size_is_served():

@@ -63,7 +63,8 @@ class Connection(asyncio.Protocol):
         self._paused = self._leaving = self._lingering = False
         self.drained: asyncio.Future[None] | None = None
         self._deadline = self._next_stall_look = math.inf
-        self._unsent = 0
+        self._written = 0
+        self._last_look = (0, 0)  # bytes written by then, and those of them that were not taken
 
     # -- asyncio's protocol
 
@@ -197,6 +198,7 @@ class Connection(asyncio.Protocol):
 
     def write(self, content: bytes) -> None:
         if not self._transport.is_closing():
+            self._written += len(content)
             self._transport.write(content)
 
     def date_line(self) -> bytes:
@@ -298,11 +300,15 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
     def _look_for_stall(self) -> None:
-        """What was not taken at the last look is not taken at all. A connection that is ended may confirm it, once."""
+        """What was not taken at the last look is not taken at all. A connection that is ended may confirm it, once.
+
+        A client that takes one answer after another may leave as many bytes untaken at each look: then more was written.
+        """
         unsent = self._bytes_unsent() or int(self._transport.is_closing())
-        if unsent and unsent == self._unsent:
+        look = (self._written, unsent)
+        if unsent and look == self._last_look:
             self.abort()
-        self._unsent = unsent
+        self._last_look = look
 
     def _bytes_unsent(self) -> int:
         """What the client has not taken of answers: here, and in the kernel."""

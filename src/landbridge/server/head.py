@@ -23,6 +23,8 @@ LENGTH_DIGITS = 15
 END = b"\r\n\r\n"
 Fields = list[tuple[bytes, bytes]]
 _FRAMING = {b"content-length", b"transfer-encoding", b"connection", b"expect"}
+#: Of a method, or of an empty line before it. A TLS handshake is told at once that this is no place for it, and not waited for.
+_FIRST_BYTES = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ\r")
 _LEADING_LINES = re.compile(rb"(?:\r\n)*")
 
 
@@ -67,7 +69,7 @@ class _Reader:
         self.target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        name = name.lower()
+        name, value = name.lower(), value.rstrip(b" \t")  # what stands before a value is gone already
         self.fields.append((name, value))
         if name in _FRAMING:
             self.framing.append((name, value))
@@ -81,6 +83,8 @@ def find(buffer: bytearray, searched: int) -> int:
     if buffer.startswith(b"\r\n"):  # RFC 9112, section 2.2
         del buffer[: _LEADING_LINES.match(buffer).end()]  # type: ignore[union-attr]
         searched = 0
+    if buffer and buffer[0] not in _FIRST_BYTES:
+        raise RefusedError(errors.NOT_HTTP)
     end = buffer.find(END, max(0, searched - 3)) + len(END)
     found = end >= len(END)
     if (end if found else len(buffer)) > LINE_LIMIT:
@@ -103,7 +107,8 @@ def parse(content: bytes) -> Head:
     except httptools.HttpParserError:
         raise RefusedError(errors.NOT_HTTP) from None
     version = parser.get_http_version()
-    if reader.began != 1 or version not in ("1.1", "1.0"):
+    line = content[: content.find(b"\r\n")]  # llhttp knows RTSP and ICE too, and gives the number alone
+    if reader.began != 1 or not line.endswith((b" HTTP/1.1", b" HTTP/1.0")):
         raise RefusedError(errors.NOT_HTTP)
     if len(reader.fields) > FIELD_LIMIT:
         raise RefusedError(errors.HEAD_TOO_LARGE)
@@ -159,4 +164,4 @@ def _framing(fields: Fields, version: str) -> tuple[int | None, bool, bool]:
             length = None
         else:  # another coding, or one that a server of HTTP/1.0 would not know of
             raise RefusedError(errors.NOT_HTTP)
-    return length, keep_alive, expects_continue
+    return length, keep_alive, expects_continue and length != 0  # nobody waits to send nothing
