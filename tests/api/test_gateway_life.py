@@ -79,7 +79,7 @@ def test_a_deleted_gateway_becomes_404_and_frees_its_eips(open_service: Any):
     api = open_service(site=SMALL_SITE).api()
     first = api.gateway(eip1={"id": EIPS[2]}, eip2={"id": EIPS[0]})
     assert _endpoints(first) == (EIPS[2], EIPS[0])
-    assert "eip1" in api.refused(PATH, "vpn_gateway", _body())
+    assert "eip2" in api.refused(PATH, "vpn_gateway", _body())
     api.delete(f"{PATH}/{first['id']}")
     api.gone(f"{PATH}/{first['id']}")
     assert api.get(PATH)["vpn_gateways"] == []
@@ -196,4 +196,4 @@ def test_the_default_site_has_enough_eips_for_everybody_and_then_says_so(open_se
     api = open_service(site=few).api()
     used = [eip for _ in range(2) for eip in _endpoints(api.gateway())]
     assert len(set(used)) == 4
-    assert "pool" in api.refused(PATH, "vpn_gateway", _body())["eip1"]
+    assert "0 free ones are left for this project" in api.refused(PATH, "vpn_gateway", _body())["eip1"]

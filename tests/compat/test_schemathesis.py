@@ -37,7 +37,7 @@ REASONS = (
     (r": .* is not a zone of this site ", "the site has it or has not"),
     (r": .* is not an endpoint of VPN gateway ", "depends on vgw_id"),
     (r": .* is used by ", "only one can have it"),
-    (r": the site's pool has fewer ", "only one can have it"),
+    (r": a gateway takes 2 EIPs ", "only one can have it"),
     (r": .* already has connection monitor ", "one for a connection"),
     (r": connection .* (already leads|has the same) ", "tunnels must be told apart"),
     (r": VPN gateway .* (is PENDING_CREATE|has [0-9]+ connections) ", "depends on the gateway"),

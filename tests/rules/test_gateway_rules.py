@@ -262,8 +262,8 @@ def test_an_unsound_request_is_refused(changes: dict[str, Any], field: str, text
         pytest.param(
             {"eip1": {"id": EIPS[0]}}, EIPS[:1], "eip1.id", "is used by VPN gateway another-gateway", id="eip"
         ),
-        pytest.param({}, EIPS[:2], "eip1", "fewer than 2 free EIPs", id="pool-has-one"),
-        pytest.param({"eip1": {"id": EIPS[0]}}, EIPS[1:], "eip1", "fewer than 1 free EIPs", id="pool-has-none"),
+        pytest.param({}, EIPS[:2], "eip2", "1 free one is left", id="pool-has-one"),
+        pytest.param({"eip1": {"id": EIPS[0]}}, EIPS[1:], "eip2", "0 free ones are left", id="pool-has-none"),
         pytest.param(
             PRIVATE | {"access_private_ip_1": "10.1.0.5", "access_private_ip_2": "10.1.0.6"},
             ("10.1.0.5",),
@@ -446,7 +446,42 @@ def test_eips_of_one_gateway_are_on_one_leg():
     assert "two EIPs on one of: macvlan eth0, routed" in _refusals(asked, _mixed())[0]
 
 
+def _lack(refusals: list[str]) -> tuple[str, str]:
+    """The field, and how many there are."""
+    (said,) = refusals
+    field, _, what = said.partition(": a gateway takes 2 EIPs that are attached in the same way; ")
+    return field, what.partition(" (")[0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "taken", "lack"),
+    [
+        pytest.param({}, EIPS, ("eip1", "0 free ones are left for this project"), id="none"),
+        pytest.param({}, EIPS[1:], ("eip2", "1 free one is left for this project"), id="one"),
+        pytest.param(
+            {"eip1": {"id": EIPS[0]}}, EIPS[1:], ("eip2", "0 free ones are left for this project"), id="second"
+        ),
+        pytest.param(
+            {"eip2": {"id": EIPS[0]}}, EIPS[1:], ("eip1", "0 free ones are left for this project"), id="first"
+        ),
+        pytest.param(
+            {"master_eip": {"charge_mode": "traffic"}},
+            EIPS,
+            ("master_eip", "0 free ones are left for this project"),
+            id="older",
+        ),
+    ],
+)
+def test_an_endpoint_that_gets_no_eip_is_named(changes: dict[str, Any], taken: tuple[str, ...], lack: tuple[str, str]):
+    assert _lack(_refusals(changes, _taken(*taken))) == lack
+
+
+def test_two_free_eips_that_are_attached_in_two_ways_make_no_gateway():
+    facts = replace(_mixed(), taken={EIPS[2]: "another-gateway"})
+    assert _lack(_refusals({}, facts)) == ("eip2", "1 free one is left for this project")
+
+
 def test_the_pool_gives_eips_that_go_together():
     assert [end.eip_id for end in _made({}, _mixed()).endpoints] == [EIPS[1], EIPS[2]]
-    assert "fewer than 1 free EIPs" in _refusals({"eip1": {"id": EIPS[0]}}, _mixed())[0]
+    assert _lack(_refusals({"eip1": {"id": EIPS[0]}}, _mixed())) == ("eip2", "0 free ones are left for this project")
     assert [end.eip_id for end in _made({"eip2": {"id": EIPS[2]}}, _mixed()).endpoints] == [EIPS[1], EIPS[2]]

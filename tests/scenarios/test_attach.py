@@ -57,13 +57,13 @@ def test_an_address_of_the_providers_network_is_attached_by_macvlan():
 
 def test_an_address_of_the_machine_itself_is_forwarded_to_the_gateway_behind_it():
     with sites.World() as world:
-        for eip in sites.EIPS[:2]:
-            ip(world, f"address add {eip}/32 dev lo")
+        ip(world, f"address add {sites.EIPS[0]}/32 dev lo")
         device = world.add_device(sites.Tunnel(gateway=sites.EIPS[0], psk=wishes.PSK))
-        attached = tuple(
-            dataclasses.replace(eip, attach="nat", behind=f"192.0.0.{16 + at}") for at, eip in enumerate(eips())
-        )
-        engine, gateway = StrongSwan(world.folder, site(world, attached)), wishes.gateway()
+        first, second = eips()
+        nobodys = dataclasses.replace(second, address="192.0.2.1")
+        attached = (dataclasses.replace(first, attach="nat", behind="192.0.0.16"), nobodys)
+        both = (model.Endpoint(number=1, address=first.address), model.Endpoint(number=2, address=nobodys.address))
+        engine, gateway = StrongSwan(world.folder, site(world, attached)), wishes.gateway(endpoints=both)
         wish = dataclasses.replace(wishes.connection(device.address), behind=attached[0].behind)
         desired = dataclasses.replace(wishes.desired(wish, network=world.network("vpc-1"), of=gateway), eips=attached)
         try:

@@ -148,6 +148,7 @@ sockets = "{RUN}"
 _SITE = """\
 # The inventory of this host: addresses that gateways may have, and the networks behind them. Written once; yours from now on.
 # docs/how-to/run-a-gateway.md has a whole example for each kind of machine. After a change: systemctl restart landbridge.
+# Every public gateway takes two [[eip]], for one address too (see there): n gateways need 2n.
 
 # [[eip]]
 # id = "7f0c3a52-5d0e-4c7e-9a43-0d1c2b3a4f51"      # any UUID: python3 -c 'import uuid; print(uuid.uuid4())'

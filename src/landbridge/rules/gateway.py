@@ -304,11 +304,11 @@ def _check_public(ask: model.AskGateway, facts: Facts) -> Iterator[model.Violati
             "is attached to this site in another way than the other EIP",
             f"two EIPs on one of: {', '.join(sorted(legs))}",
         )
-    wanted = sum(1 for _, eip in asked if eip is None or eip.id is None)
-    if len(_free_eips(ask, facts)) < wanted:
-        yield model.Violation(
-            "eip1", f"the site's pool has fewer than {wanted} free EIPs", "the ids of EIPs of the site that are free"
-        )
+    lacking, free = [field for field, eip in asked if eip is None or eip.id is None], len(_free_eips(ask, facts))
+    if free < len(lacking):
+        left = "1 free one is" if free == 1 else f"{free} free ones are"
+        wrong = f"a gateway takes 2 EIPs that are attached in the same way; {left} left for this project"
+        yield model.Violation(lacking[free], wrong, "two for each gateway; the operator lists EIPs in the site file")
 
 
 def _check_eip(field: str, eip: model.AskEip, ask: model.AskGateway, facts: Facts) -> Iterator[model.Violation]:
@@ -343,13 +343,13 @@ def check_eip_use(
 
 
 def _free_eips(ask: model.AskGateway, facts: Facts) -> list[model.Eip]:
-    """Those of the pool that go together: on the leg of the EIP that is named, else on the first leg that has two."""
+    """Those of the pool that go together: on the leg of the EIP that is named, else on the first leg that has two, else on the first."""
     named = {eip.id.lower() for _, eip in _eips(ask) if eip is not None and eip.id is not None}
     own = facts.site.machine_addresses
     usable = [e for e in facts.site.eips if e.attach == "nat" or e.address not in own]
     free = [e for e in usable if e.id not in facts.taken and e.id not in named]
     legs = [e.leg for e in facts.site.eips if e.id in named] or [e.leg for e in free]
-    leg = next((leg for leg in legs if named or legs.count(leg) > 1), None)
+    leg = next((leg for leg in legs if named or legs.count(leg) > 1), legs[0] if legs else None)
     return [e for e in free if e.leg == leg]
 
 
