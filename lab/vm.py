@@ -21,7 +21,7 @@ from typing import IO, BinaryIO
 from lab import guest, kernel
 
 RESULTS = Path("build/kernel")
-TIMEOUT_SECONDS = 900.0
+TIMEOUT_SECONDS = 1800.0
 MEMORY = "3G"
 TAIL_LINES = 40
 

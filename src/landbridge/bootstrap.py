@@ -11,7 +11,6 @@ import gc
 import logging
 import os
 import resource
-import signal
 import socket
 import sys
 import tomllib
@@ -258,12 +257,13 @@ def serve(settings: config.Settings) -> None:
             log.info("no site file: the default site is for one project (every key may take any network and EIP of it)")
         beside = processes.Beside("landbridge.cli.beside", data.database.on_nudge)
         try:
-            signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # until the server heeds it
-            _announce(listening, certificate, data)
-            given = (settings, site, words, listening.family, listening.getsockname()[:2], pulse.file)
-            for _ in range(count - 1):
-                beside.start(given, (pulse.file,))
-            _answer(listening, certificate, make_parts(settings, site, data, words, pulse), settings.http, beside.end)
+            with http_server.Signals() as signals:
+                _announce(listening, certificate, data)
+                given = (settings, site, words, listening.family, listening.getsockname()[:2], pulse.file)
+                for _ in range(count - 1):
+                    beside.start(given, (pulse.file,))
+                parts = make_parts(settings, site, data, words, pulse)
+                _answer(signals, listening, certificate, parts, settings.http, beside.end)
         finally:
             beside.stop()
             keeping.stop()
@@ -278,7 +278,9 @@ def answer_beside(file: int) -> None:
     with open_data(settings, make=False) as data, listener.open_another(family, address) as listening:
         if words["name"] != "none":
             data.database.on_nudge = processes.tell
-        _answer(listening, certificate, make_parts(settings, site, data, words, processes.Pulse(pulse)), settings.http)
+        with http_server.Signals() as signals:
+            parts = make_parts(settings, site, data, words, processes.Pulse(pulse))
+            _answer(signals, listening, certificate, parts, settings.http)
 
 
 def _kept(limits: config.Limits) -> retention.Limits:
@@ -327,6 +329,7 @@ def _announce(listening: socket.socket, certificate: listener.Certificate | None
 
 
 def _answer(
+    signals: http_server.Signals,
     listening: socket.socket,
     certificate: listener.Certificate | None,
     parts: app.Parts,
@@ -340,7 +343,7 @@ def _answer(
     _give_back_large_blocks()
     sys.setswitchinterval(0.001)  # a long read in another thread lets this one answer others
     context = None if certificate is None else certificate.context
-    http_server.run(app.build(parts), listening, bounds, context, leaving)
+    http_server.run(signals, app.build(parts), listening, bounds, context, leaving)
 
 
 def _give_back_large_blocks() -> None:

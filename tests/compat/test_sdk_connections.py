@@ -156,7 +156,10 @@ def test_a_reset_makes_new_sas(client: v5.VpnClient):
 
 def test_a_log_is_told(client: v5.VpnClient):
     made = _create(client)
-    assert client.show_vpn_connection_log(v5.ShowVpnConnectionLogRequest(vpn_connection_id=made.id)).logs == []
+    request = v5.ShowVpnConnectionLogRequest(vpn_connection_id=made.id)
+    _until(lambda: client.show_vpn_connection_log(request).logs, "the first line")
+    first = client.show_vpn_connection_log(request).logs[0]
+    assert f"initiating IKE_SA {made.id}" in first.raw_message
 
 
 def test_the_other_side_is_written_for_a_device_of_the_list(client: v5.VpnClient):

@@ -23,8 +23,8 @@ FRAME_HEADER = 24
 WEAK = """
 from landbridge.store import database
 connect = database._connect
-def weak(path):
-    made = connect(path)
+def weak(path, *more):
+    made = connect(path, *more)
     made.execute("PRAGMA synchronous=NORMAL")
     return made
 database._connect = weak

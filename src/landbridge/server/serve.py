@@ -12,8 +12,8 @@ import logging
 import signal
 import socket
 import ssl
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
+from typing import Self
 
 import uvloop
 from starlette.types import ASGIApp
@@ -36,41 +36,57 @@ REST_SECONDS = 1.0
 LOOKS_BETWEEN_LINES = 10
 
 
+class Signals:
+    """Takes SIGINT and SIGTERM while its `with` block runs. A signal that comes before the server serves ends it as soon as it does: an
+    exception out of a handler could be lost in whatever Python was doing.
+    """
+
+    def __init__(self) -> None:
+        self._came = False
+        self._wake: Callable[[], object] = lambda: None
+
+    def __enter__(self) -> Self:
+        self._before = {number: signal.signal(number, self._take) for number in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _take(self, *_: object) -> None:
+        self._came = True
+        self._wake()
+
+    async def wait(self) -> None:
+        ended = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        self._wake = lambda: loop.call_soon_threadsafe(ended.set)
+        try:
+            if not self._came:
+                await ended.wait()
+        finally:
+            self._wake = lambda: None
+
+
 def run(
+    signals: Signals,
     application: ASGIApp,
     listening: socket.socket,
     bounds: config.Http,
     tls: ssl.SSLContext | None = None,
     leaving: Callable[[], None] = lambda: None,
 ) -> None:
-    """Until SIGINT or SIGTERM; then `leaving` is called, and what is in work is finished."""
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_until_a_signal(Server(application, bounds, tls), listening, leaving))
+    """Until a signal comes; then `leaving` is called, and what is in work is finished."""
 
-
-async def _until_a_signal(server: "Server", listening: socket.socket, leaving: Callable[[], None]) -> None:
-    ended = asyncio.Event()
-    with _signals(ended):
+    async def serve() -> None:
+        server = Server(application, bounds, tls)
         server.listen(listening)
-        await ended.wait()
+        await signals.wait()
         leaving()
         await server.stop()
 
-
-@contextlib.contextmanager
-def _signals(ended: asyncio.Event) -> Iterator[None]:
-    """Sets `ended` when a signal comes. Afterwards the handlers of before are back."""
-    loop = asyncio.get_running_loop()
-
-    def end(*_: Any) -> None:
-        loop.call_soon_threadsafe(ended.set)
-
-    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve())
 
 
 class Server:

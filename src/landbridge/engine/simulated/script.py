@@ -23,6 +23,8 @@ def said(
 ) -> tuple[model.Evidence, ...]:
     """The last lines of a connection that was loaded `elapsed` seconds ago."""
     lines = _lines(one, wish, spi)
+    if wish in FAILURES:  # who sees DOWN asks why at once
+        elapsed = max(elapsed, NEGOTIATION_SECONDS)
     attempts = int(elapsed // RETRY_SECONDS) if wish in FAILURES else 0
     first = max(0, attempts - KEPT // len(lines) - 1)
     pause = NEGOTIATION_SECONDS / max(1, len(lines) - 1)
