@@ -9,6 +9,8 @@ import pytest
 from landbridge import config
 from landbridge.server import serve
 
+pytestmark = pytest.mark.process
+
 
 async def _nobody(*_: object) -> None:
     raise AssertionError("no request came")
