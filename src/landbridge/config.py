@@ -12,6 +12,7 @@ import inspect
 import itertools
 import logging
 import os
+import re
 import tomllib
 import typing
 from collections.abc import Mapping
@@ -194,8 +195,19 @@ def read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text())
     except OSError as error:
         raise errors.ConfigError(f"{path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except tomllib.TOMLDecodeError as error:
+        raise errors.ConfigError(f"{path}{_what_is_no_toml(str(error))}") from None
+    except UnicodeDecodeError as error:
         raise errors.ConfigError(f"{path}: {error}") from None
+
+
+def _what_is_no_toml(said: str) -> str:
+    """The parser's words, with the line where the other errors have it."""
+    message, line = said, ""
+    if found := re.fullmatch(r"(.*) \(at line (\d+), column \d+\)", said, re.DOTALL):
+        message, line = found[1], f", line {found[2]}"
+    hint = " (texts stand in quotes)" if message.startswith(("Invalid value", "Expected newline")) else ""
+    return f"{line}: {message}{hint}"
 
 
 def _group(kind: type, given: Mapping[str, tuple[str, Any]]) -> Any:

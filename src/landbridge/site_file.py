@@ -25,6 +25,8 @@ PRIVATE_ADDRESSES = ("198.19.240.1", "198.19.255.254")
 RANGE_ALLOWED = "FIRST-LAST, such as 10.0.0.200-10.0.0.220, or a block"
 #: As `landbridge projects create` makes them.
 PROJECT_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
+#: Characters of the name of a Linux interface (IFNAMSIZ), a bridge's too.
+LINK_NAME_LENGTH = 15
 _EIP_NAMES = uuid.UUID("6ba7b812-9dad-11d1-80b4-00c04fd430c8")
 
 KEYS: Mapping[str, tuple[str, ...]] = types.MappingProxyType(
@@ -62,17 +64,27 @@ def load(path: Path) -> model.Site:
     for kind, key, values in (
         ("eip", "id", [e.id for e in eips]),
         ("eip", "address", [e.address for e in eips]),
-        ("eip", "address", [e.behind or e.address for e in eips]),
         ("network", "id", [n.id for n in networks]),
         ("zone", "id", list(zones)),
     ):
         again = next((n for n, value in enumerate(values) if value in values[:n]), None)
         if again is not None:
-            raise tables.rows(kind)[again].wrong(key, f"{values[again]} is there twice", "once")
+            what = f"{values[again]} stands in another [[{kind}]] too"
+            raise tables.rows(kind)[again].wrong(key, what, "each of them has its own")
+    _check_behind(tables, eips)
     for row, network in zip(tables.rows("network"), networks, strict=True):
         _check_range(row, network, networks, eips)
     underlay = nodes[0].text("underlay", "") if nodes else ""
     return model.Site(eips=eips, networks=networks, zones=zones, any_network=not networks, underlay=underlay or None)
+
+
+def _check_behind(tables: "_SiteFile", eips: tuple[model.Eip, ...]) -> None:
+    known: dict[str, str] = {}
+    for row, eip in zip(tables.rows("eip"), eips, strict=True):
+        if eip.behind is not None and eip.behind in known:
+            what = f"{eip.address} and {known[eip.behind]} would have the same inner address {eip.behind}"
+            raise row.wrong("address", what, "one of the two with attach = nat")
+        known[eip.behind or ""] = eip.address
 
 
 class _SiteFile:
@@ -120,6 +132,14 @@ class _Row:
             raise self.wrong(key, f"{value!r} is not a string", "a string")
         return value
 
+    def link(self, key: str) -> str:
+        """The name of a network interface; empty where it is left out."""
+        name = self.text(key, "")
+        if len(name) > LINK_NAME_LENGTH or re.search(r"[\s/]", name):
+            allowed = f"at most {LINK_NAME_LENGTH} characters, no space and no slash"
+            raise self.wrong(key, f"{name!r} is not the name of an interface", allowed)
+        return name
+
     def projects(self) -> tuple[str, ...]:
         """Of the key `project`; empty where it is left out."""
         value = self._values.get("project")
@@ -144,7 +164,7 @@ def _eip(row: _Row) -> model.Eip:
     attach = row.text("attach", "routed")
     if attach not in typing.get_args(model.Attach):
         raise row.wrong("attach", f"{attach!r} is not known", ", ".join(typing.get_args(model.Attach)))
-    address, gateway, link = row.text("address"), row.text("gateway", ""), row.text("interface", "")
+    address, gateway, link = row.text("address"), row.text("gateway", ""), row.link("interface")
     try:
         interface = ipaddress.IPv4Interface(address)
     except ValueError:
@@ -195,11 +215,11 @@ def _network(row: _Row) -> model.Network:
                 kind(text)
         except ValueError as error:
             raise row.wrong(key, str(error), "such as 10.0.0.0/16 (address: 10.0.0.1/16)") from None
-    bridge, interface = row.text("bridge", ""), row.text("interface", "")
+    bridge, interface = row.link("bridge"), row.link("interface")
     if bridge and interface:
         raise row.wrong("interface", "does not go with bridge", "one of the two")
-    if address and ipaddress.IPv4Interface(address).ip not in ipaddress.IPv4Network(cidr):
-        raise row.wrong("address", f"{address} is not in the network", f"an address of {cidr}")
+    if address:
+        _check_own_address(row, address, ipaddress.IPv4Network(cidr))
     if bool(bridge or interface) != bool(address):
         raise row.wrong("address", "goes with bridge or interface", "both or neither")
     return model.Network(
@@ -211,6 +231,18 @@ def _network(row: _Row) -> model.Network:
         gateway_addresses=_range(row),
         projects=row.projects(),
     )
+
+
+def _check_own_address(row: _Row, text: str, network: ipaddress.IPv4Network) -> None:
+    """The gateway's own address in the network."""
+    address = ipaddress.IPv4Interface(text).ip
+    if "/" not in text:
+        raise row.wrong("address", f"{text} has no prefix length", f"such as {text}/{network.prefixlen}")
+    if address not in network:
+        raise row.wrong("address", f"{text} is not in the network", f"an address of {network}")
+    if network.prefixlen < 31 and address in (network[0], network[-1]):
+        what = "network's own address" if address == network[0] else "broadcast address"
+        raise row.wrong("address", f"{address} is the {what}", f"another address of {network}")
 
 
 def _range(row: _Row) -> tuple[str, str] | None:
@@ -226,7 +258,9 @@ def _range(row: _Row) -> tuple[str, str] | None:
             first, last = (ipaddress.IPv4Address(end.strip()) for end in text.split("-"))
     except ValueError:
         raise row.wrong("gateway_addresses", f"{text!r} is no range", RANGE_ALLOWED) from None
-    if first >= last:
+    if first > last:
+        raise row.wrong("gateway_addresses", f"{text} ends before it begins", RANGE_ALLOWED)
+    if first == last:
         raise row.wrong("gateway_addresses", f"{text} has fewer than two addresses", RANGE_ALLOWED)
     return str(first), str(last)
 

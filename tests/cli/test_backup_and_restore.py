@@ -90,7 +90,7 @@ def test_a_service_is_saved_under_load_and_restored(start_server: Any, landbridg
     later = caller.peer(6000)
     caller.server.stop()
     _done(landbridge, "restore", str(tmp_path / "b"), "--force", "--data", str(caller.server.folder))
-    assert _done(landbridge, "db", "check", "--data", str(caller.server.folder)).startswith("ok, 1 gateways, 1 conn")
+    assert _done(landbridge, "db", "check", "--data", str(caller.server.folder)).startswith("ok, 1 gateway, 1 conn")
     caller.server = start_server("data")
     assert caller.peers() >= before | acknowledged  # whatever was acknowledged when it began is in it
     assert later not in caller.peers()

@@ -218,6 +218,16 @@ def test_check_config_says_what_the_machine_lacks_in_a_line_each(command: Any, t
     assert err == "landbridge: [[node]] underlay: there is no network namespace no-such-namespace\n"
 
 
+def test_check_config_counts_in_plain_words(command: Any, tmp_path: Path):
+    path = tmp_path / "site.toml"
+    path.write_text(
+        LACKING.partition('[[network]]\nid = "1cf')[0]
+        + '[[eip]]\nid = "7f0c3a52-5d0e-4c7e-9a43-0d1c2b3a4f51"\naddress = "203.0.113.7"\n'
+    )
+    _, out, _ = command("check-config", "--files-only", "--site", str(path))
+    assert "site: 1 EIP, 1 network, zones" in out
+
+
 @pytest.mark.parametrize("words", [("keys", "list"), ("projects", "list")])
 def test_a_data_folder_that_cannot_be_made_is_told_in_one_line(command: Any, tmp_path: Path, words: tuple[str, ...]):
     (tmp_path / "file").write_text("")

@@ -146,11 +146,19 @@ def test_the_default_site_is_the_same_at_every_start():
         pytest.param(_with(EIP, "1"), 3, r"id: '1' is not an id", id="eip-id"),
         pytest.param(_with("203.0.113.7/24", "203.0.113"), 4, r"address: '203.0.113' is not an IPv4", id="eip-address"),
         pytest.param(_with('"203.0.113.1"', "7"), 5, r"gateway: 7 is not a string", id="type"),
-        pytest.param(_with(OTHER_EIP, EIP), 10, rf"id: {EIP} is there twice", id="eip-twice"),
+        pytest.param(_with(OTHER_EIP, EIP), 10, rf"id: {EIP} stands in another \[\[eip\]\] too", id="eip-twice"),
         pytest.param(_with("10.0.0.0/16", "10.0.0.1/16"), 15, r"cidr: .*host bits", id="network-host-bits"),
         pytest.param(_with("10.0.0.0/16", "fd00::/8"), 15, r"\[\[network\]\] cidr", id="network-v6"),
         pytest.param(_without('cidr = "10.0.0.0/16"\n'), 13, r"cidr: is mandatory", id="no-cidr"),
         pytest.param(_with("10.0.255.254/16", "10.0.255/16"), 17, r"\[\[network\]\] address", id="network-address"),
+        pytest.param(
+            _with("10.0.255.254/16", "10.0.255.254"), 17, r"address: .* no prefix length \(such as", id="no-length"
+        ),
+        pytest.param(_with("10.0.255.254/16", "10.0.0.0/16"), 17, r"address: .* the network's own address", id="first"),
+        pytest.param(_with("10.0.255.254/16", "10.0.255.255/16"), 17, r"address: .* broadcast address", id="last"),
+        pytest.param(_with("br-vpc", "a-bridge-of-many"), 16, r"bridge: .*at most 15 characters", id="long-bridge"),
+        pytest.param(_with('bridge = "br-vpc"', 'interface = "eth1 "'), 16, r"interface: .*no space", id="space"),
+        pytest.param(_with("eth0", "a-link-with-16-c"), 6, r"interface: .*at most 15 characters", id="long-interface"),
         pytest.param(_without('address = "10.0.255.254/16"\n'), 13, r"address: goes with bridge", id="no-address"),
         pytest.param(
             _with('bridge = "br-vpc"', 'bridge = "br-vpc"\ninterface = "eth1"'), 17, r"interface: .*bridge", id="both"
@@ -194,7 +202,7 @@ gateway = "10.0.9.1"
     ("text", "said"),
     [
         pytest.param("10.0.0.200", "is no range", id="one-address"),
-        pytest.param("10.0.0.220-10.0.0.200", "fewer than two", id="backwards"),
+        pytest.param("10.0.0.220-10.0.0.200", "ends before it begins", id="backwards"),
         pytest.param("10.0.0.200-10.0.0.200", "fewer than two", id="one"),
         pytest.param("10.0.0.200-x", "is no range", id="no-address"),
         pytest.param("10.0.0.200/24", "is no range", id="block-with-host-bits"),
@@ -237,7 +245,10 @@ def test_a_range_is_written_in_either_form(tmp_path: Path, text: str, ends: tupl
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        pytest.param("[[eip]\n", "line 1", id="no-toml"),
+        pytest.param("[[eip]\n", ", line 1: Expected", id="no-toml"),
+        pytest.param("[[eip]]\naddress = 203.0.113.7\n", r", line 2: .* \(texts stand in quotes\)$", id="no-quotes"),
+        pytest.param("[[eip]]\nattach = nat\n", r", line 2: .* \(texts stand in quotes\)$", id="word-without-quotes"),
+        pytest.param('[[eip]]\nid = "x\n', ", line 2: Illegal character", id="open-quote"),
         pytest.param("eip = 1\n", "line 1: eip: is not known", id="number"),
         pytest.param('[eip]\nid = "x"\n', "eip: is not known", id="table-for-array"),
         pytest.param(
@@ -269,3 +280,12 @@ def test_a_file_that_contradicts_itself_is_refused(tmp_path: Path, text: str):
 def test_a_file_that_is_not_there_is_told(tmp_path: Path):
     with pytest.raises(errors.ConfigError, match="No such file"):
         site_file.load(tmp_path / "none.toml")
+
+
+def test_two_forwarded_eips_that_would_share_an_inner_address_are_told(tmp_path: Path):
+    near = f"203.0.{113 + len(site_file.BEHIND) // 256}.{7 + len(site_file.BEHIND) % 256}"
+    text = GOOD.replace("203.0.113.8", near).replace(f'"{near}"', f'"{near}"\nattach = "nat"').replace("routed", "nat")
+    with pytest.raises(
+        errors.ConfigError, match=f"line 11: .*{near} and 203.0.113.7 would have the same inner address"
+    ):
+        site_file.load(_site(tmp_path, text))

@@ -61,7 +61,7 @@ def _plain(finding: str, ids: dict[str, str]) -> str:
 def test_a_sound_folder_is_ok_also_while_a_service_runs(
     folder: Path, start: Any, until: Any, capsys: pytest.CaptureFixture[str]
 ):
-    said = "ok, 1 gateways, 2 connections, 2 customer gateways, 1 projects, 1 access keys, 8 audit events\n"
+    said = "ok, 1 gateway, 2 connections, 2 customer gateways, 1 project, 1 access key, 8 audit events\n"
     assert main.main(["db", "check", "--data", str(folder)]) == 0
     assert capsys.readouterr().out == said
     start(folder).ready(until)

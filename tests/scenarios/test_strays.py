@@ -69,19 +69,19 @@ def test_what_has_no_folder_is_told_and_goes_only_when_that_is_wanted(stray: Ben
     )
     stray.carries()
     done = _stop(stray, "--yes")
-    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "took down 1 gateways"), done.stderr
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "took down 1 gateway"), done.stderr
     _nothing_is_left(stray)
 
 
 def test_a_person_at_a_terminal_is_asked(bench: Bench):
     bench.settle(bench.desired(bench.main))
-    assert _stop(bench, answer="").stdout.endswith("took down 1 gateways\n")
+    assert _stop(bench, answer="").stdout.endswith("took down 1 gateway\n")
     bench.settle(bench.desired(bench.main))
     assert "took down 0 gateways" in _stop(bench, answer="no").stdout
     bench.carries()
     asked = _stop(bench, answer="y").stdout
     assert asked.splitlines()[0] == f"gateway {bench.id}"
-    assert "took down 1 gateways" in asked
+    assert "took down 1 gateway" in asked
     _nothing_is_left(bench)
 
 

@@ -3,23 +3,24 @@
 import argparse
 
 from landbridge import bootstrap, config, errors
+from landbridge.cli import counts
 
 
 def check(settings: config.Settings, _: argparse.Namespace) -> None:
     """Every finding on a line of its own, or what there is. Raises when there was a finding."""
-    found, counts = bootstrap.check_data(settings)
+    found, numbers = bootstrap.check_data(settings)
     for finding in found:
         print(finding)
     if found:
-        raise errors.LandbridgeError(f"{settings.serve.data}: {len(found)} findings")
-    print("ok, " + ", ".join(f"{number} {_PLURAL[name]}" for name, number in counts.items()))
+        raise errors.LandbridgeError(f"{settings.serve.data}: {counts.count(len(found), 'finding')}")
+    print("ok, " + ", ".join(counts.count(number, _NAMES[name]) for name, number in numbers.items()))
 
 
-_PLURAL = {
-    "vpn_gateway": "gateways",
-    "connection": "connections",
-    "customer_gateway": "customer gateways",
-    "project": "projects",
-    "access_key": "access keys",
-    "audit": "audit events",
+_NAMES = {
+    "vpn_gateway": "gateway",
+    "connection": "connection",
+    "customer_gateway": "customer gateway",
+    "project": "project",
+    "access_key": "access key",
+    "audit": "audit event",
 }

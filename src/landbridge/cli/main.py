@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from landbridge import __version__, bootstrap, config, errors
-from landbridge.cli import data_folder, database, install, log, loop
+from landbridge.cli import counts, data_folder, database, install, log, loop
 from landbridge.operations import access, call
 
 
@@ -165,7 +165,7 @@ def _stop_engine(settings: config.Settings, given: argparse.Namespace) -> None:
             )
         return given.yes or _agrees(gateways, left)
 
-    print(f"took down {bootstrap.stop_engine(settings, agree)} gateways")
+    print(f"took down {counts.count(bootstrap.stop_engine(settings, agree), 'gateway')}")
 
 
 def _agrees(gateways: Sequence[str], left: Sequence[str]) -> bool:
@@ -190,7 +190,8 @@ def _check_config(settings: config.Settings, given: argparse.Namespace) -> None:
     bootstrap.check_listener(settings)
     for group, key in config.names():
         print(f"[{group}] {key} = {getattr(getattr(settings, group), key)!r}")
-    print(f"site: {len(site.eips)} EIPs, {len(site.networks)} networks, zones {', '.join(site.zones)}")
+    has = f"{counts.count(len(site.eips), 'EIP')}, {counts.count(len(site.networks), 'network')}"
+    print(f"site: {has}, zones {', '.join(site.zones)}")
     lacks = [] if given.files_only else bootstrap.machine_lacks(settings, site)
     if lacks:
         raise errors.ConfigError("\nlandbridge: ".join(lacks))
