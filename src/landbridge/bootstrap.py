@@ -88,7 +88,7 @@ def _check_complete(path: Path) -> None:
     if left and not (path / DATABASE).exists():
         raise errors.ConfigError(
             f"{path / DATABASE}: is missing, and {' and '.join(left)} beside it are of an earlier start"
-            " (put it back; or `landbridge engine stop`, which asks first, and begin anew with an empty folder)"
+            " (put it back; or `landbridge engine stop`, which asks at a terminal, and begin anew with an empty folder)"
         )
 
 
@@ -144,6 +144,12 @@ def machine_lacks(settings: config.Settings, site: model.Site) -> list[str]:
         return underlay.missing(site)
     except OSError as error:
         return [f"this machine cannot be looked at: {error.strerror or error}"]
+
+
+def unknown_projects(settings: config.Settings, site: model.Site) -> list[str]:
+    """A line for each project that the site file names and the data folder, where there is one, does not have. Changes nothing."""
+    path = Path(settings.serve.data) / DATABASE
+    return site_cover.unknown_projects(site, check.projects(path)) if path.exists() else []
 
 
 def _look_around(
@@ -237,6 +243,7 @@ def serve(settings: config.Settings) -> None:
     site = load_site(settings)
     certificate = listener.certificate(settings.serve)
     count = settings.serve.processes or min(len(os.sched_getaffinity(0)), PROCESSES)
+    _check_nobody_serves(Path(settings.serve.data).absolute())
     with (
         listener.open_socket(settings.serve, shared=count > 1) as listening,
         _alone(data_folder.make(settings)),
@@ -409,6 +416,13 @@ def _alone(path: Path) -> Iterator[None]:
         except BlockingIOError:
             raise errors.ConfigError(f"another landbridge serves {path}") from None
         yield
+
+
+def _check_nobody_serves(path: Path) -> None:
+    """Before the port is looked at: who starts the same service twice learns that, and not that the port is busy."""
+    if (path / "lock").exists():
+        with _alone(path):
+            pass
 
 
 def write_credentials(data: Data, endpoint: str) -> None:

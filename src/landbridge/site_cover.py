@@ -4,6 +4,7 @@ It reads the store and changes nothing. A gateway that is not covered is left as
 """
 
 from collections.abc import Collection, Iterator
+from collections.abc import Set as AbstractSet
 
 from landbridge import model
 from landbridge.rules import gateway as rules
@@ -29,14 +30,17 @@ def uncovered(tx: Transaction, gateway: model.VpnGateway, site: model.Site) -> t
 
 def warnings(tx: Transaction, site: model.Site) -> Iterator[str]:
     """A line for everything that lives otherwise than the site file has it. All of it stays as it is."""
-    projects = {project_id for project_id, _ in keys.projects(tx)}
-    lists = [*(eip.projects for eip in site.eips), *(network.projects for network in site.networks)]
-    named = {project for listed in lists for project in listed}
-    for project in sorted(named - projects):
-        yield f"the site file names project {project}, which does not exist"
+    yield from unknown_projects(site, {project_id for project_id, _ in keys.projects(tx)})
     for gateway in gateways.living(tx):
         for what in (*uncovered(tx, gateway, site), *_not_granted(gateway, site)):
             yield f"VPN gateway {gateway.id} has {what}, which the site file does not give it; it is left as it is"
+
+
+def unknown_projects(site: model.Site, known: AbstractSet[str]) -> list[str]:
+    """A line for each project that the site file names and that is not known."""
+    lists = [*(eip.projects for eip in site.eips), *(network.projects for network in site.networks)]
+    named = {project for listed in lists for project in listed}
+    return [f"the site file names project {project}, which does not exist" for project in sorted(named - known)]
 
 
 def _not_granted(gateway: model.VpnGateway, site: model.Site) -> Iterator[str]:

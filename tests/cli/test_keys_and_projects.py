@@ -11,6 +11,7 @@ import pytest
 
 from landbridge import bootstrap, config
 from landbridge.cli import main
+from tests.conftest import VPC
 
 
 @pytest.fixture
@@ -85,7 +86,7 @@ def test_an_operators_key_has_no_project(command: Any):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        pytest.param(("keys", "create"), "project: is missing", id="admin-without-project"),
+        pytest.param(("keys", "create"), "project: is missing (wanted: an id or a name of", id="admin-without-project"),
         pytest.param(
             ("keys", "create", "--project", "x", "--role", "operator"),
             "does not go with the role operator",
@@ -216,6 +217,16 @@ def test_check_config_says_what_the_machine_lacks_in_a_line_each(command: Any, t
     path.write_text(LACKING + '\n[[node]]\nid = "one"\nunderlay = "no-such-namespace"\n')
     _, _, err = command("check-config", "--site", str(path))
     assert err == "landbridge: [[node]] underlay: there is no network namespace no-such-namespace\n"
+
+
+@pytest.mark.usefixtures("folder")
+def test_check_config_names_projects_that_the_data_folder_does_not_have(command: Any, tmp_path: Path):
+    path, known, unknown = tmp_path / "site.toml", _project(command), "0123456789abcdef" * 2
+    path.write_text(f'[[network]]\nid = "{VPC}"\ncidr = "10.0.0.0/24"\nproject = ["{known}", "{unknown}"]\n')
+    said = f"landbridge: warning: the site file names project {unknown}, which does not exist\n"
+    assert command("check-config", "--site", str(path))[::2] == (0, said)
+    assert command("check-config", "--site", str(path), "--files-only")[::2] == (0, "")
+    assert command("check-config", "--site", str(path), data=tmp_path / "none")[::2] == (0, "")
 
 
 def test_check_config_counts_in_plain_words(command: Any, tmp_path: Path):

@@ -80,6 +80,15 @@ def test_a_second_server_on_the_same_folder_is_refused(server: Any, landbridge: 
     assert httpx.get(server.credentials["endpoint"] + "/readyz").status_code == 200
 
 
+def test_the_same_service_started_twice_is_told_so_and_not_that_its_port_is_busy(server: Any, landbridge: Any):
+    listen = server.credentials["endpoint"].removeprefix("http://")
+    refused = landbridge("serve", "--data", str(server.folder), "--listen", listen, "--engine", "simulated")
+    assert (refused.returncode, refused.stderr.splitlines()[-1]) == (
+        1,
+        f"landbridge: another landbridge serves {server.folder}",
+    )
+
+
 def test_a_busy_port_is_told(landbridge: Any, tmp_path: Path):
     with socket.create_server(("127.0.0.1", 0)) as busy:
         listen = f"127.0.0.1:{busy.getsockname()[1]}"

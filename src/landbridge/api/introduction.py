@@ -10,8 +10,10 @@ The first start of `landbridge serve` makes a project and an admin key. It write
 secret key and the token into `credentials.toml` in the data folder. More of them:
 
 ```
-landbridge keys create --data DIR --project PROJECT_ID --role reader
+landbridge keys create --data DIR --project PROJECT --role reader
 ```
+
+`PROJECT` is a project's id or its name; the first one is called `default`.
 
 Every request proves who sends it, in one of two ways:
 

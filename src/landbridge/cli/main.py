@@ -192,7 +192,11 @@ def _check_config(settings: config.Settings, given: argparse.Namespace) -> None:
         print(f"[{group}] {key} = {getattr(getattr(settings, group), key)!r}")
     has = f"{counts.count(len(site.eips), 'EIP')}, {counts.count(len(site.networks), 'network')}"
     print(f"site: {has}, zones {', '.join(site.zones)}")
-    lacks = [] if given.files_only else bootstrap.machine_lacks(settings, site)
+    if given.files_only:
+        return
+    for line in bootstrap.unknown_projects(settings, site):
+        print(f"landbridge: warning: {line}", file=sys.stderr)
+    lacks = bootstrap.machine_lacks(settings, site)
     if lacks:
         raise errors.ConfigError("\nlandbridge: ".join(lacks))
 

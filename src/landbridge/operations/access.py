@@ -212,7 +212,9 @@ class NewKey:
 def create_key(tx: Transaction, safe: vault.Vault, project: str | None, role: Role, now: datetime) -> NewKey:
     """`project` is an id or a name. Raises Invalid when role and project do not go together, NotFound for an unknown project."""
     if role != "operator" and project is None:
-        raise errors.Invalid([model.Violation("project", "is missing", "an id of `landbridge projects list`")])
+        raise errors.Invalid(
+            [model.Violation("project", "is missing", "an id or a name of `landbridge projects list`")]
+        )
     if role == "operator" and project is not None:
         raise errors.Invalid([model.Violation("project", "does not go with the role operator", "leave it out")])
     project_id = None if project is None else _project_id(tx, project)

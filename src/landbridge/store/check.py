@@ -109,6 +109,15 @@ def database(path: Path, safe: vault.Vault, sealed: tuple[str, ...]) -> tuple[li
         raise errors.ConfigError(f"{path}: {error}") from None
 
 
+def projects(path: Path) -> set[str]:
+    """The ids of all projects. Raises ConfigError."""
+    try:
+        with contextlib.closing(_open(path)) as connection:
+            return {project_id for (project_id,) in connection.execute("SELECT id FROM project")}
+    except sqlite3.DatabaseError as error:
+        raise errors.ConfigError(f"{path}: {error}") from None
+
+
 def _open(path: Path) -> sqlite3.Connection:
     """Where nothing can be written and there is no log, nothing changes either, and SQLite must be told so."""
     still = not os.access(path.parent, os.W_OK) and not path.with_name(path.name + "-wal").exists()
