@@ -5,14 +5,12 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
-from landbridge import model, site_file
+from landbridge import site_file
 from landbridge.engine.strongswan import engine
 from landbridge.install import files
-from landbridge.operations import access
-from tests.conftest import PSK, Api
+from landbridge.peerconfig import catalogue
 
 PAGE = (Path(__file__).parents[2] / "docs/how-to/run-a-gateway.md").read_text()
 EXAMPLES = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
@@ -44,19 +42,24 @@ def test_the_example_in_the_installed_site_file_is_valid_once_it_is_uncommented(
     assert _attaches(text, tmp_path) == {"macvlan"}
 
 
-def test_the_other_sides_configuration_is_printed_with_the_psk(server: Any):
-    words = server.credentials
-    token = model.Secret(words["token"])
-    key = access.NewKey(access_key="", secret_key=token, token=token, project_id=words["project_id"], role="admin")
-    with httpx.Client(base_url=words["endpoint"]) as http:
-        api = Api(http=http, project_id=words["project_id"], key=key)
-        made = api.connection(api.gateway())
-    first, prints = re.findall(r"^```bash\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-    script = "".join(first.splitlines(keepends=True)[:2]).replace("/var/lib/landbridge", str(server.folder))
-    script += prints.replace("ID/", made["id"] + "/")
-    printed = subprocess.run(["bash", "-euc", script], stdout=subprocess.PIPE, text=True, check=True).stdout
-    assert "RouterOS" in printed
-    assert f'secret = "{PSK}"' in printed
+@pytest.mark.process
+def test_the_first_tunnel_is_made_as_the_page_says_and_the_other_sides_configuration_has_the_psk(start_server: Any):
+    server = start_server("data")
+    blocks = re.findall(r"^```bash\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    script = "".join(blocks).replace("/var/lib/landbridge", str(server.folder))
+    ran = subprocess.run(["bash", "-euc", script], capture_output=True, text=True, check=False, timeout=120)
+    assert ran.returncode == 0, ran.stderr
+    for told in ('"name":"hq"', '"name":"branch"', '"name":"hq-branch"'):
+        assert told in ran.stderr
+    assert "RouterOS" in ran.stdout
+    assert 'secret = "A-long-secret-of-your-own"' in ran.stdout
+
+
+def test_vendors_and_models_are_the_lists():
+    text = PAGE.partition("`version` are the list's words")[2].partition("A text that nobody")[0]
+    for device in catalogue.devices():
+        assert {device.vendor, device.family} & set(re.findall(r"[\w.-]+", text)), device
+        assert device.vendor.casefold() in text.casefold()
 
 
 @pytest.mark.parametrize(
