@@ -168,6 +168,7 @@ def test_the_body_of_a_request_for_an_upgrade_is_no_request(server: Any):
 def test_no_redirect_leads_elsewhere(api: Any, path: str):
     answer = api.send("POST", path, {})
     assert (answer.status_code, answer.json()["error_code"]) == (404, "APIGW.0101")
+    assert answer.json()["error_msg"].endswith("GET /docs lists what there is")
 
 
 @pytest.mark.parametrize("row", [pytest.param(row, id=row.name) for row in table.TABLE])

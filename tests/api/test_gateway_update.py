@@ -304,6 +304,20 @@ def test_what_two_gateways_share_since_before_does_not_stop_an_update(tmp_path: 
     assert bootstrap.check_data(settings)[0] == []
 
 
+def test_a_local_subnet_outside_the_network_is_a_caution(open_service: Any):
+    site = dataclasses.replace(SITE, networks=(model.Network(id=VPC, cidr="10.0.0.0/24"),))
+    own = open_service(site=site).api()
+    body = {"vpc_id": VPC, "local_subnets": ["10.0.0.0/25", "10.7.0.0/24"]}
+    said = "{}: {} is not in 10.0.0.0/24, which is all that the gateway reaches of its network"
+    made = own.send("POST", "vpn-gateways", {"vpn_gateway": body})
+    assert made.headers["Landbridge-Warnings"] == said.format("local_subnets[1]", "10.7.0.0/24")
+    gateway = own.gateway()
+    assert "Landbridge-Warnings" not in _put(own, gateway, {"local_subnets": ["10.0.0.0/25"]}).headers
+    answer = _put(own, gateway, {"local_subnets": ["10.8.0.0/24"]})
+    assert answer.headers["Landbridge-Warnings"] == said.format("local_subnets[0]", "10.8.0.0/24")
+    assert "Landbridge-Warnings" not in _put(own, gateway, {"local_subnets": ["10.8.0.0/24"], "name": "n"}).headers
+
+
 def test_derived_rules_follow_the_local_subnets(own: Any):
     gateway = own.gateway()
     derived = own.connection(gateway, style="policy")

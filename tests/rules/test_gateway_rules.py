@@ -485,3 +485,21 @@ def test_the_pool_gives_eips_that_go_together():
     assert [end.eip_id for end in _made({}, _mixed()).endpoints] == [EIPS[1], EIPS[2]]
     assert _lack(_refusals({"eip1": {"id": EIPS[0]}}, _mixed())) == ("eip2", "0 free ones are left for this project")
     assert [end.eip_id for end in _made({"eip2": {"id": EIPS[2]}}, _mixed()).endpoints] == [EIPS[1], EIPS[2]]
+
+
+@pytest.mark.parametrize(
+    ("subnets", "outside"),
+    [
+        pytest.param(("10.1.0.0/24",), [], id="the-network"),
+        pytest.param(("10.1.0.128/25", "10.1.0.7/32"), [], id="parts"),
+        pytest.param(("10.1.0.0/16",), ["local_subnets[0]"], id="wider"),
+        pytest.param(
+            ("10.1.0.0/25", "10.2.0.0/24", "10.3.0.0/24"), ["local_subnets[1]"], id="others-and-one-of-before"
+        ),
+    ],
+)
+def test_local_subnets_that_are_not_in_the_network_are_told(subnets: tuple[str, ...], outside: list[str]):
+    told = list(gateway.outside_network(subnets, SITE.network(VPC), {"10.3.0.0/24"}))
+    assert [caution.field for caution in told] == outside
+    assert all("is not in 10.1.0.0/24, which is all that the gateway reaches" in caution.text for caution in told)
+    assert list(gateway.outside_network(subnets, SITE.network(ER))) == []  # the site file does not say what it has

@@ -237,7 +237,8 @@ def _foreign_error(error: HTTPException, request_id: str) -> Response:
         413: wire_errors.TOO_LARGE,
     }
     status, code, message = known.get(error.status_code, (error.status_code, "VPN.0001", str(error.detail)))
-    return _error(status, code, message, request_id, **(error.headers or {}))
+    where = "; GET /docs lists what there is" if status == 404 else ""
+    return _error(status, code, message + where, request_id, **(error.headers or {}))
 
 
 def _error(status: int, code: str, message: str, request_id: str, **headers: str) -> Response:

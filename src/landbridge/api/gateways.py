@@ -66,6 +66,7 @@ ROWS: tuple[row.Operation, ...] = (
         render=lambda made: {"vpn_gateway": _gateway(made)},
         answer=wire_gateways.OneGateway,
         accepts=("vpn_gateway", wire_gateways.CreateGateway),
+        cautions=lambda made: made.cautions,
     ),
     row.Operation(
         name="list_availability_zones",

@@ -30,7 +30,11 @@ def update(tx: Transaction, call: Call, ask: tuple[str, model.AskGatewayUpdate])
     elif made.local_subnets != row.gateway.local_subnets:
         follow = tuple(one for one in there if policy_rules.are_derived(one, row.gateway.local_subnets))
         _rehome(tx, call, change, row.gateway, made, follow)
-    cautions = tuple(policy_rules.uncovered_local(row.gateway, made, there))
+    network, was = gateway_operations.network(call, made), row.gateway.local_subnets
+    cautions = (
+        *policy_rules.uncovered_local(row.gateway, made, there),
+        *create_rules.outside_network(made.local_subnets, network, was),
+    )
     return dataclasses.replace(_stored(tx, call, row, made, "update_vgw"), cautions=cautions)
 
 

@@ -34,7 +34,8 @@ class Shown:
 @calls.operation("admin", "write")
 def create(tx: Transaction, call: Call, ask: model.AskGateway) -> Shown:
     made = idempotency.once(tx, call, "create_vgw", codec.gateway, lambda: _create(tx, call, ask))
-    return Shown(gateway=made, status=None, connections=0, groups=0, short=True)
+    cautions = tuple(rules.outside_network(made.local_subnets, network(call, made)))
+    return Shown(gateway=made, status=None, connections=0, groups=0, short=True, cautions=cautions)
 
 
 def _create(tx: Transaction, call: Call, ask: model.AskGateway) -> model.VpnGateway:

@@ -4,7 +4,7 @@
 """
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -182,6 +182,20 @@ def check_own_subnets(path: str, subnets: tuple[str, ...]) -> Iterator[model.Vio
     for index, block in enumerate(map(ipv4.parse_block, subnets[: fields.SUBNET_LIMIT])):
         if block is not None and (block.length == 0 or fields.is_nowhere(block)):
             yield model.Violation(f"{path}[{index}]", f"{block} is no network of ours", "a VPC's own block")
+
+
+def outside_network(
+    subnets: Iterable[str], network: model.Network | None, was: Container[str] = ()
+) -> Iterator[model.Caution]:
+    """Local subnets, but for those of before, that are no part of the network as the site file has it."""
+    if network is None or network.cidr is None:
+        return
+    first, last = ipv4.block(network.cidr).ends
+    for index, subnet in enumerate(subnets):
+        ends = ipv4.block(subnet).ends
+        if subnet not in was and not first <= ends[0] <= ends[1] <= last:
+            text = f"{subnet} is not in {network.cidr}, which is all that the gateway reaches of its network"
+            yield model.Caution(f"local_subnets[{index}]", text)
 
 
 def _check_flavor(ask: model.AskGateway) -> Iterator[model.Violation]:
