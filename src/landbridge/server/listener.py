@@ -5,6 +5,7 @@ certificate's files are looked at on every handshake: whoever renews them need t
 (one of the two renewed already, the other not) change nothing, and are told in the log.
 """
 
+import errno
 import ipaddress
 import logging
 import socket
@@ -53,7 +54,8 @@ def open_socket(serve: config.Serve, *, shared: bool) -> socket.socket:
                 alone.bind((host, port))
         return socket.create_server((host, port), family=family, backlog=1024, reuse_port=shared)
     except OSError as error:
-        raise errors.ConfigError(f"--listen {serve.listen}: {error.strerror}") from None
+        hint = " (--listen HOST:PORT takes another one)" if error.errno == errno.EADDRINUSE else ""
+        raise errors.ConfigError(f"--listen {serve.listen}: {error.strerror}{hint}") from None
 
 
 def open_another(family: socket.AddressFamily, address: tuple[str, int]) -> socket.socket:
