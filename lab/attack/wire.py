@@ -11,7 +11,7 @@ from typing import Any
 
 from lab import sites, turns, wire, wishes
 from lab.attack.base import Result
-from landbridge.engine.strongswan import names, namespace
+from landbridge.engine.strongswan import names
 from landbridge.engine.strongswan.engine import StrongSwan
 
 HOST = "192.168.44.10"
@@ -51,7 +51,7 @@ class _Attack:
         turns.until(self.engine, self.gateway.id, self.desired, turns.all_up, seconds=60)
 
     def make_anew(self) -> None:
-        namespace.remove(self.name)
+        wire.remove_namespace(self.name)
         self.up()
 
     def kill(self) -> None:

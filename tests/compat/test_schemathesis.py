@@ -69,6 +69,7 @@ REASONS = (
         "sm3 and sm4 are a GM gateway's",
     ),
     (r"^tunnel_peer_address: .* is not in the block of ", "depends on the other address"),
+    (r"^enable_health_check: ", "depends on the style"),
     (r"^ha_role: ", "depends on the gateway and the endpoint"),
     (r": the resource would have ", "depends on the tags that are there"),
     (r": .* lies in the gateway's local subnet ", "depends on the gateway"),

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 import pytest
 
 from lab import sites, wire, wishes
-from landbridge.engine.strongswan import namespace
 from tests.kernel import beds
 from tests.kernel.beds import Bed, reached
 
@@ -81,7 +80,7 @@ def test_nothing_of_the_vpc_leaves_in_clear(bed: Bed, state: str):
             for pid in bed.pids():
                 os.kill(pid, signal.SIGKILL)
         if state == "made anew":
-            namespace.remove(bed.name)
+            wire.remove_namespace(bed.name)
             bed.settle()
         wire.throw(send, mark, sources, targets)
     assert wire.unwanted(frames, sites.EIPS[:2], mark) == []

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from lab import sites, turns, wire, wishes
-from landbridge.engine.strongswan import names, namespace
+from landbridge.engine.strongswan import names
 from landbridge.engine.strongswan.engine import StrongSwan
 
 pytestmark = pytest.mark.tunnel
@@ -105,7 +105,7 @@ def test_nothing_of_the_vpc_leaves_in_clear_while_a_namespace_is_made_anew(bench
         wire.throwing(send, mark, sources, targets),
     ):
         for _ in range(2):
-            namespace.remove(bench.name)
+            wire.remove_namespace(bench.name)
             bench.up()
     assert wire.hardware(bench.name, "lan") == lan
     assert wire.unwanted(frames, ENDPOINTS, mark) == []
