@@ -178,6 +178,21 @@ def test_stopping_the_service_stops_no_tunnel(world: sites.World, service: Insta
         sites.wait_for(lambda: spis(service, connection_id) == before, "the tunnel to be seen", seconds=PATIENCE)
 
 
+def test_a_charon_that_takes_too_much_memory_is_ended_and_started_anew(
+    world: sites.World, service: Installed, connection_id: str
+) -> None:
+    before, daemon = spis(service, connection_id), charon()
+    unit = f"{files.CHARON_UNIT}{gateway()}.service"
+    group = Path(f"/sys/fs/cgroup{systemctl('show', '--property=ControlGroup', '--value', unit)}")
+    bounds = {name: (group / name).read_text().strip() for name in ("memory.max", "memory.high", "pids.max")}
+    assert bounds == {"memory.max": str(1 << 30), "memory.high": str(768 << 20), "pids.max": "128"}
+    (group / "memory.max").write_text("2M")
+    sites.wait_for(lambda: charon() != daemon, "the kernel to end it", seconds=PATIENCE)
+    sites.wait_for(lambda: spis(service, connection_id) not in (set(), before), "new SAs", seconds=PATIENCE)
+    sites.wait_for(lambda: sites.ping(world.vpc_host, HOST), "the ping to cross again", seconds=PATIENCE)
+    assert (group / "memory.max").read_text().strip() == str(1 << 30)
+
+
 def test_after_all_that_a_reboot_takes_everything_comes_back(
     world: sites.World, service: Installed, connection_id: str
 ) -> None:
