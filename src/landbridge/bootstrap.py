@@ -421,7 +421,10 @@ def _alone(path: Path) -> Iterator[None]:
 def _check_nobody_serves(path: Path) -> None:
     """Before the port is looked at: who starts the same service twice learns that, and not that the port is busy."""
     if (path / "lock").exists():
-        with contextlib.suppress(OSError), _alone(path):  # a lock that cannot be opened is told by what opens the folder
+        with (
+            contextlib.suppress(OSError),
+            _alone(path),
+        ):  # a lock that cannot be opened is told by what opens the folder
             pass
 
 
