@@ -96,7 +96,7 @@ AXES: tuple[tuple[str, ...], ...] = (
 
 def refusal(combination: Combination) -> str | None:
     """Why the rules do not let a request have it."""
-    ask = model.AskIkePolicy(
+    ask = model.IkePolicyRequest(
         version=combination.version,
         negotiation_mode=combination.negotiation_mode,
         encryption_algorithm=combination.ike_encryption,

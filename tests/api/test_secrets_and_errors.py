@@ -26,7 +26,7 @@ def test_every_error_of_ours_is_rendered(kind: type):
 def test_no_repr_shows_a_secret():
     shape = connections.CreateConnection(psk="Secret-Key-1")
     head = access.Head(method="POST", path="/", query="", headers={"x-auth-token": b"Secret-Key-1"})
-    for value in (shape, shape.ask(), head, model.Secret("Secret-Key-1")):
+    for value in (shape, shape.request(), head, model.Secret("Secret-Key-1")):
         assert "Secret-Key-1" not in repr(value)
 
 

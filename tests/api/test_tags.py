@@ -263,8 +263,8 @@ def test_a_wrong_search_names_its_fields(fleet: Any):
 
 def test_a_search_by_tags_starts_from_the_index_of_tags(service: Any):
     """And from no list of the project's resources, of which there may be a million."""
-    wanted = (model.AskTagValues(key="k", values=("a", "b")), model.AskTagValues(key="l", values=()))
-    form = stored._form(model.AskTagSearch(resource_type="vpn-connection", tags=wanted))
+    wanted = (model.TagValuesRequest(key="k", values=("a", "b")), model.TagValuesRequest(key="l", values=()))
+    form = stored._form(model.TagSearchRequest(resource_type="vpn-connection", tags=wanted))
     with contextlib.closing(sqlite3.connect(service.data.path / "landbridge.db")) as connection:
         for statement in stored._statements(form):
             explained = connection.execute(f"EXPLAIN QUERY PLAN {statement.text}", [""] * len(statement.names))

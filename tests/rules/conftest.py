@@ -36,8 +36,8 @@ DRAWS = fields.Draws(
 )
 
 
-def ask(changes: dict[str, Any]) -> model.AskConnection:
-    return connections.CreateConnection.model_validate({**BODY, **changes}).ask()
+def request(changes: dict[str, Any]) -> model.ConnectionRequest:
+    return connections.CreateConnection.model_validate({**BODY, **changes}).request()
 
 
 def gateway(**words: Any) -> model.VpnGateway:
@@ -141,14 +141,14 @@ def neighbour(**words: Any) -> model.Neighbour:
 def refusals(changes: dict[str, Any], **where: Any) -> list[str]:
     """Every violation of the request as a user reads it; `draws` may be given among the surroundings."""
     draws = where.pop("draws", DRAWS)
-    return [str(v) for v in connection.check(ask(changes), facts(**where), draws)]
+    return [str(v) for v in connection.check(request(changes), facts(**where), draws)]
 
 
 def made(changes: dict[str, Any], **where: Any) -> model.Connection:
     """The connection that a sound request becomes."""
     draws = where.pop("draws", DRAWS)
     around = facts(**where)
-    wish = ask(changes)
+    wish = request(changes)
     assert [str(v) for v in connection.check(wish, around, draws)] == []
     known = cast("connection.GatewayFacts", around.gateway)
     return connection.complete(wish, around, draws, known.gateway)
@@ -168,6 +168,6 @@ def only(found: list[str], field: str, text: str) -> None:
 @pytest.fixture(scope="session")
 def given() -> SimpleNamespace:
     """The functions of this file, by their names, and what a test reads of a request or a connection."""
-    ours: tuple[Callable[..., Any], ...] = (ask, facts, gateway, customer_gateway, neighbour, refusals, made, only)
+    ours: tuple[Callable[..., Any], ...] = (request, facts, gateway, customer_gateway, neighbour, refusals, made, only)
     theirs: tuple[Callable[..., Any], ...] = (connection.complete, warnings, connection.identity)
     return SimpleNamespace(**{each.__name__: each for each in (*ours, *theirs)}, draws=DRAWS, id=GATEWAY, peer=PEER)

@@ -68,4 +68,4 @@ def test_what_can_be_told_apart_is_allowed(given: Any, changes: dict[str, Any], 
 def test_the_identity_on_the_wire_is_the_address_and_both_ids(
     given: Any, changes: dict[str, Any], peer: str, expected: str
 ):
-    assert expected == given.identity(given.ask(changes), given.facts(peer=peer))
+    assert expected == given.identity(given.request(changes), given.facts(peer=peer))

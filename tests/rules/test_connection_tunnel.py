@@ -125,7 +125,7 @@ def test_each_tunnel_address_of_a_policy_template_is_refused_once(given: Any):
     ],
 )
 def test_the_blocks_to_look_up_are_those_asked_for(given: Any, changes: dict[str, Any], expected: tuple[int, ...]):
-    assert expected == connection.tunnel_blocks(given.ask(changes), given.draws)
+    assert expected == connection.tunnel_blocks(given.request(changes), given.draws)
 
 
 @each(st.integers(0, tunnel.BLOCKS - 1))

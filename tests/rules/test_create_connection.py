@@ -214,7 +214,7 @@ def test_an_empty_request_hears_of_everything_mandatory(given: Any):
 def test_a_refused_request_cannot_be_completed(given: Any):
     facts = given.facts()
     with pytest.raises(ValueError, match="check"):
-        given.complete(given.ask({"vgw_ip": "x"}), facts, given.draws, facts.gateway.gateway)
+        given.complete(given.request({"vgw_ip": "x"}), facts, given.draws, facts.gateway.gateway)
 
 
 def _maybe(**fields: Any) -> Any:

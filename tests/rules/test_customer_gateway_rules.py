@@ -36,8 +36,8 @@ FACTS = customer_gateway.Facts(now=DRAWS.now, site=SITE)
 NAMED = replace(FACTS, named_certificate=KNOWN)
 
 
-def _ask(changes: dict[str, Any]) -> model.AskCustomerGateway:
-    return customer_gateways.CreateCustomerGateway.model_validate({**BODY, **changes}).ask()
+def _ask(changes: dict[str, Any]) -> model.CustomerGatewayRequest:
+    return customer_gateways.CreateCustomerGateway.model_validate({**BODY, **changes}).request()
 
 
 def _refusals(changes: dict[str, Any], facts: customer_gateway.Facts = FACTS) -> list[str]:
@@ -158,8 +158,8 @@ def test_a_certificate_that_is_there_is_used_again_by_its_id():
 # -- updates ----------------------------------------------------------------------------------------------------------
 
 
-def _asked(body: dict[str, Any]) -> model.AskCustomerGateway:
-    return customer_gateways.UpdateCustomerGateway.model_validate(body).ask()
+def _asked(body: dict[str, Any]) -> model.CustomerGatewayRequest:
+    return customer_gateways.UpdateCustomerGateway.model_validate(body).request()
 
 
 def _updated(

@@ -31,9 +31,9 @@ def sound(folder: Path) -> dict[str, str]:
     return gm_certificates.gateway(folder)
 
 
-def _ask(body: dict[str, Any]) -> model.AskGatewayCertificate:
+def _ask(body: dict[str, Any]) -> model.GatewayCertificateRequest:
     held = {name: model.Secret(text) if name in SECRETS and text is not None else text for name, text in body.items()}
-    return model.AskGatewayCertificate(**held)
+    return model.GatewayCertificateRequest(**held)
 
 
 def _refusals(body: dict[str, Any], after: timedelta = timedelta()) -> list[tuple[str, str]]:
@@ -227,7 +227,7 @@ def test_an_update_keeps_what_it_does_not_name(sound: dict[str, str]):
     made, present = _made(sound), replace(_ask(sound), name="one")
     keys = (model.Secret(sound["private_key"]), model.Secret(sound["enc_private_key"]))
     assert gateway_certificate.asked(made, keys) == present
-    assert gateway_certificate.merged(model.AskGatewayCertificate(), present) == present
+    assert gateway_certificate.merged(model.GatewayCertificateRequest(), present) == present
     renamed = gateway_certificate.merged(_ask({"name": "two"}), present)
     assert gateway_certificate.updated(renamed, made) == replace(made, name="two")
 

@@ -38,8 +38,8 @@ PRIVATE = {"network_type": "private"}
 TO_ER = {"attachment_type": "er", "er_id": ER, "vpc_id": None, "local_subnets": None}
 
 
-def _ask(changes: dict[str, Any]) -> model.AskGateway:
-    return gateways.CreateGateway.model_validate({**BODY, **changes}).ask()
+def _ask(changes: dict[str, Any]) -> model.GatewayRequest:
+    return gateways.CreateGateway.model_validate({**BODY, **changes}).request()
 
 
 def _refusals(changes: dict[str, Any], facts: gateway.Facts = FACTS) -> list[str]:

@@ -28,8 +28,8 @@ DRAWS = fields.Draws(
 
 
 def _gateway(**words: Any) -> model.VpnGateway:
-    ask = model.AskGateway(**{"vpc_id": VPC, "local_subnets": ("10.0.0.0/24",)} | words)
-    return gateway.complete(ask, gateway.Facts(site=SITE, taken={}), DRAWS, "p1")
+    request = model.GatewayRequest(**{"vpc_id": VPC, "local_subnets": ("10.0.0.0/24",)} | words)
+    return gateway.complete(request, gateway.Facts(site=SITE, taken={}), DRAWS, "p1")
 
 
 PUBLIC = _gateway()
@@ -38,8 +38,8 @@ TAKEN = {EIPS[0]: PUBLIC.id, EIPS[1]: PUBLIC.id, EIPS[3]: "another-gateway"}
 FACTS = gateway_update.Facts(site=SITE, taken=TAKEN, connections=())
 
 
-def _ask(body: dict[str, Any]) -> model.AskGatewayUpdate:
-    return gateways.UpdateGateway.model_validate(body).ask_update()
+def _ask(body: dict[str, Any]) -> model.GatewayUpdateRequest:
+    return gateways.UpdateGateway.model_validate(body).update_request()
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ ID = "98c5af8a-6ee2-4482-99a2-ae2280a6f4c3"
 
 
 def _codes(ask_id: str | None, facts: monitor.Facts) -> list[tuple[str, str]]:
-    return [(v.code, v.wrong) for v in monitor.check(model.AskMonitor(connection_id=ask_id), facts)]
+    return [(v.code, v.wrong) for v in monitor.check(model.MonitorRequest(connection_id=ask_id), facts)]
 
 
 @pytest.mark.parametrize("style", ["static", "policy", "bgp"])

@@ -12,8 +12,8 @@ from landbridge.wire import tags as wire_tags
 BEFORE = (model.Tag("a", "1"), model.Tag("b", "2"))
 
 
-def _change(*pairs: tuple[str, str | None]) -> tuple[model.AskTag, ...]:
-    return tuple(model.AskTag(key=key, value=value) for key, value in pairs)
+def _change(*pairs: tuple[str, str | None]) -> tuple[model.TagRequest, ...]:
+    return tuple(model.TagRequest(key=key, value=value) for key, value in pairs)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_removing_leaves_the_others(asked: Any, left: str):
     ],
 )
 def test_a_change_keeps_the_rules_of_a_create(body: Any, fields: list[str]):
-    asked = wire_tags.TagsShape.model_validate(body).ask("vpn-gateway", "id").tags
+    asked = wire_tags.TagsShape.model_validate(body).request("vpn-gateway", "id").tags
     assert [v.field for v in tags.check_change(asked)] == fields
 
 
@@ -106,7 +106,7 @@ def _wanted(*keys: str, values: int = 1) -> list[dict[str, Any]]:
     ],
 )
 def test_a_search_is_held_to_its_page(body: Any, fields: list[str]):
-    asked = wire_tags.SearchShape.model_validate(body).ask("vpn-gateway")
+    asked = wire_tags.SearchShape.model_validate(body).request("vpn-gateway")
     assert [v.field for v in tags.check_search(asked)] == fields
 
 

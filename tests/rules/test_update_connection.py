@@ -48,11 +48,11 @@ class Change:
     """An update of a connection: what it asks for, what is wrong with it, what it becomes."""
 
     def __init__(self, given: Any, was: model.Connection, changes: dict[str, Any], **where: Any) -> None:
-        self._was, self._ask = was, connections.UpdateConnection.model_validate(changes).ask()
+        self._was, self._ask = was, connections.UpdateConnection.model_validate(changes).request()
         new_peer = where.pop("new_peer", None)
         self._facts = given.facts(**where)
         psk = PSK if was.ike_policy.authentication_method == "pre-share" else None
-        present = replace(given.ask({}), gateway_endpoint=was.gateway_endpoint)
+        present = replace(given.request({}), gateway_endpoint=was.gateway_endpoint)
         ends = connection.sides(present, self._facts)
         local = self._facts.gateway.gateway.local_subnets
         self._wish = connection_update.merge(self._ask, was, psk, ends, local)

@@ -40,7 +40,7 @@ def made(database: Database, project: str) -> SimpleNamespace:
     site = model.Site(eips=eips, networks=(), zones=("zone-1", "zone-2"), any_network=True)
 
     def gateway() -> model.VpnGateway:
-        ask = model.AskGateway(vpc_id=VPC, local_subnets=("10.0.0.0/24",))
+        ask = model.GatewayRequest(vpc_id=VPC, local_subnets=("10.0.0.0/24",))
 
         def work(tx: Any) -> model.VpnGateway:
             facts = gateway_rules.Facts(site=site, taken=gateways.taken(tx, ""), connection_limit=None)
@@ -53,7 +53,7 @@ def made(database: Database, project: str) -> SimpleNamespace:
 
     def customer_gateway() -> model.CustomerGateway:
         number = next(numbers)
-        ask = model.AskCustomerGateway(id_value=f"198.18.{number // 250}.{number % 250 + 1}")
+        ask = model.CustomerGatewayRequest(id_value=f"198.18.{number // 250}.{number % 250 + 1}")
 
         def work(tx: Any) -> model.CustomerGateway:
             new = peer_rules.complete(ask, peer_rules.Facts(now=NOW, site=site), call.draws(NOW), project)

@@ -19,7 +19,7 @@ NOW = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
 
 def _connect(database: Database, gateway: model.VpnGateway, peer: model.CustomerGateway) -> model.Connection:
     """A connection of the gateway's first endpoint, as the operation writes it."""
-    ask = model.AskConnection(
+    ask = model.ConnectionRequest(
         gateway_endpoint=gateway.endpoints[0].eip_id, peer_subnets=("192.168.44.0/24",), psk=model.Secret("Abcd1234")
     )
     draws = call.draws(NOW)

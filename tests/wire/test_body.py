@@ -215,7 +215,7 @@ def test_wrong_types_are_left_out_and_the_rest_is_still_there():
             "tags": [{"key": "k", "value": 6}, 7],
         }
     )
-    ask = parsed.value.ask()
+    request = parsed.value.request()
     assert {v.field for v in parsed.violations} == {
         "name",
         "peer_subnets[1]",
@@ -227,14 +227,14 @@ def test_wrong_types_are_left_out_and_the_rest_is_still_there():
         "tags[0].value",
         "tags[1]",
     }
-    assert (ask.name, ask.style, ask.peer_subnets, ask.tags) == (None, "policy", None, None)
+    assert (request.name, request.style, request.peer_subnets, request.tags) == (None, "policy", None, None)
     assert (
-        ask.ike_policy.version,
-        ask.ike_policy.lifetime_seconds,
-        ask.ike_policy.dpd.interval,
-        ask.ike_policy.dpd.timeout,
+        request.ike_policy.version,
+        request.ike_policy.lifetime_seconds,
+        request.ike_policy.dpd.interval,
+        request.ike_policy.dpd.timeout,
     ) == ("v1", None, None, 5)
-    assert [(rule.index, rule.source, rule.destinations) for rule in ask.policy_rules or ()] == [
+    assert [(rule.index, rule.source, rule.destinations) for rule in request.policy_rules or ()] == [
         (7, None, None),
         (None, "10.0.0.0/8", None),
     ]
@@ -252,7 +252,7 @@ JSON = st.recursive(
 def test_any_json_is_judged_without_a_fault(content: dict[str, Any]):
     parsed = _parse(content)
     assert set(parsed.value.model_fields_set) <= set(connections.CreateConnection.model_fields)
-    parsed.value.ask()
+    parsed.value.request()
 
 
 @pytest.mark.parametrize(
@@ -260,7 +260,7 @@ def test_any_json_is_judged_without_a_fault(content: dict[str, Any]):
     ["name", "vgw_id", "peer_subnets", "enable_nqa", "psk", "policy_rules", "ikepolicy", "ipsecpolicy", "tags"],
 )
 def test_null_is_the_same_as_absent(field: str):
-    assert _parse({}).value.ask() == _parse({field: None}).value.ask()
+    assert _parse({}).value.request() == _parse({field: None}).value.request()
 
 
 @pytest.mark.parametrize(
@@ -285,7 +285,7 @@ def test_unknown_fields_are_ignored_and_named(document: dict[str, Any], ignored:
 
 def test_a_psk_is_a_secret_from_here_on():
     parsed = _parse({"psk": "Abcd1234"})
-    assert "Abcd1234" not in repr(parsed.value.ask())
+    assert "Abcd1234" not in repr(parsed.value.request())
 
 
 def test_a_wrong_psk_is_not_repeated():

@@ -145,7 +145,7 @@ def _endpoint(parts: Parts, row: Operation) -> Endpoint:
             await call.perform(access.check_project, this, None)
         unknown = parameters.unknown(row.query, request.query_params) if head.query else ()
         finish = functools.partial(_response, row, (*unknown, *asked.ignored), request_id)
-        response: Response = await call.perform(row.run, this, asked.ask, finish)
+        response: Response = await call.perform(row.run, this, asked.request, finish)
         return response
 
     return endpoint

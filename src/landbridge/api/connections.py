@@ -12,7 +12,7 @@ from landbridge.wire import shapes as wire_shapes
 
 def _simulation(incoming: row.Incoming) -> row.Asked:
     parsed = queries.simulation(incoming.content)
-    return row.Asked(ask=(incoming.path["vpn_connection_id"], parsed.value.state), ignored=parsed.ignored)
+    return row.Asked(request=(incoming.path["vpn_connection_id"], parsed.value.state), ignored=parsed.ignored)
 
 
 def _batch(incoming: row.Incoming) -> row.Asked:
@@ -21,7 +21,7 @@ def _batch(incoming: row.Incoming) -> row.Asked:
     )
     inside = (f"vpn_connections[{number}].{name}" for number, item in enumerate(items) for name in item.ignored)
     return row.Asked(
-        ask=[(item.value.ask(), item.violations) for item in items],
+        request=[(item.value.request(), item.violations) for item in items],
         ignored=(*beside, *inside),
     )
 
@@ -83,7 +83,7 @@ ROWS: tuple[row.Operation, ...] = (
         summary="List connections in the order of their creation",
         success=200,
         run=connection_lists.list_page,
-        parse=lambda incoming: row.Asked(ask=queries.connection_page(incoming.query)),
+        parse=lambda incoming: row.Asked(request=queries.connection_page(incoming.query)),
         render=lambda page: {
             "vpn_connections": wire_connections.shown_all((one.connection, one.status) for one in page.connections),
             "page_info": wire_shapes.page_info(page.next_marker, len(page.connections)),

@@ -39,7 +39,7 @@ ROWS: tuple[row.Operation, ...] = (
         success=200,
         run=customer_gateways.list_page,
         parse=lambda incoming: row.Asked(
-            ask=(incoming.query["limit"], incoming.query["marker"] or "", incoming.query["cgw_id"])
+            request=(incoming.query["limit"], incoming.query["marker"] or "", incoming.query["cgw_id"])
         ),
         render=lambda page: {
             "customer_gateways": [wire_customer_gateways.customer_gateway(one) for one in page.customer_gateways],

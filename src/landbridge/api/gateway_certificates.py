@@ -13,8 +13,8 @@ _change_of_gateway = row.change(wire.UpdateCertificate, "certificate", "vgw_id")
 
 def _update(incoming: row.Incoming) -> row.Asked:
     asked = _change_of_gateway(incoming)
-    gateway_id, change = asked.ask
-    return dataclasses.replace(asked, ask=(gateway_id, incoming.path["certificate_id"], change))
+    gateway_id, change = asked.request
+    return dataclasses.replace(asked, request=(gateway_id, incoming.path["certificate_id"], change))
 
 
 ROWS: tuple[row.Operation, ...] = (
@@ -51,7 +51,7 @@ ROWS: tuple[row.Operation, ...] = (
         success=200,
         run=gateway_certificates.list_page,
         parse=lambda incoming: row.Asked(
-            ask=(incoming.query["limit"], incoming.query["marker"], incoming.query["pre_expire_days"])
+            request=(incoming.query["limit"], incoming.query["marker"], incoming.query["pre_expire_days"])
         ),
         render=lambda many: {"vpn_gateway_certificates": [wire.certificate(each) for each in many]},
         answer=wire.ManyCertificates,

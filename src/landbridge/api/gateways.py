@@ -12,14 +12,16 @@ from landbridge.wire import routing_tables as wire_routing_tables
 def _update(incoming: row.Incoming) -> row.Asked:
     parsed = body.parse(wire_gateways.UpdateGateway, "vpn_gateway", incoming.content)
     return row.Asked(
-        ask=(incoming.path["vgw_id"], parsed.value.ask_update()), violations=parsed.violations, ignored=parsed.ignored
+        request=(incoming.path["vgw_id"], parsed.value.update_request()),
+        violations=parsed.violations,
+        ignored=parsed.ignored,
     )
 
 
 def _change_flavor(incoming: row.Incoming) -> row.Asked:
     parsed = body.parse(wire_gateways.ChangeFlavor, "vpn_gateway", incoming.content)
     return row.Asked(
-        ask=(incoming.path["vgw_id"], parsed.value.flavor), violations=parsed.violations, ignored=parsed.ignored
+        request=(incoming.path["vgw_id"], parsed.value.flavor), violations=parsed.violations, ignored=parsed.ignored
     )
 
 
@@ -30,14 +32,14 @@ def _gateway(shown: gateways.Shown) -> dict[str, Any]:
 def _upgrade(incoming: row.Incoming) -> row.Asked:
     parsed = body.parse_bare(gateway_jobs.UpgradeShape, incoming.content)
     return row.Asked(
-        ask=(incoming.path["vgw_id"], parsed.value.action), violations=parsed.violations, ignored=parsed.ignored
+        request=(incoming.path["vgw_id"], parsed.value.action), violations=parsed.violations, ignored=parsed.ignored
     )
 
 
 def _routes(incoming: row.Incoming) -> row.Asked:
     query = incoming.query
     part = (query["limit"], query["marker"] or "", query["offset"], query["is_include_nexthop_resource"])
-    return row.Asked(ask=(incoming.path["vgw_id"], *part))
+    return row.Asked(request=(incoming.path["vgw_id"], *part))
 
 
 def _routing_table(table: routing_tables.Table) -> dict[str, Any]:
@@ -75,7 +77,7 @@ ROWS: tuple[row.Operation, ...] = (
         summary="List the zones that gateways can be in, by flavor and attachment type",
         success=200,
         run=gateways.list_zones,
-        parse=lambda _: row.Asked(ask=None),
+        parse=lambda _: row.Asked(request=None),
         render=lambda where: {"availability_zones": wire_gateways.zones(where)},
         answer=wire_gateways.AvailabilityZones,
     ),
@@ -86,7 +88,7 @@ ROWS: tuple[row.Operation, ...] = (
         summary="List the zones, each with what gateways can be in it",
         success=200,
         run=gateways.list_extended_zones,
-        parse=lambda _: row.Asked(ask=None),
+        parse=lambda _: row.Asked(request=None),
         render=lambda where: {"availability_zones": wire_gateways.extended_zones(where)},
         answer=wire_gateways.ExtendedZones,
     ),
@@ -98,7 +100,7 @@ ROWS: tuple[row.Operation, ...] = (
         success=200,
         run=gateway_upgrades.list_jobs,
         parse=lambda incoming: row.Asked(
-            ask=(incoming.query["limit"], incoming.query["marker"], incoming.query["resource_id"])
+            request=(incoming.query["limit"], incoming.query["marker"], incoming.query["resource_id"])
         ),
         render=lambda jobs: {"jobs": [gateway_jobs.job(one.job, one.status) for one in jobs]},
         answer=gateway_jobs.ManyJobs,
@@ -167,7 +169,7 @@ ROWS: tuple[row.Operation, ...] = (
         summary="List all VPN gateways; never cut into pages",
         success=200,
         run=gateways.list_all,
-        parse=lambda incoming: row.Asked(ask=(incoming.query["vgw_id"], incoming.query["enterprise_project_id"])),
+        parse=lambda incoming: row.Asked(request=(incoming.query["vgw_id"], incoming.query["enterprise_project_id"])),
         query=(
             parameters.an_id("vgw_id", "only this one"),
             parameters.ENTERPRISE_PROJECT,

@@ -37,7 +37,7 @@ ROWS: tuple[row.Operation, ...] = (
         success=200,
         run=monitors.list_all,
         parse=lambda incoming: row.Asked(
-            ask=(incoming.query["vpn_connection_id"], incoming.query["enterprise_project_id"])
+            request=(incoming.query["vpn_connection_id"], incoming.query["enterprise_project_id"])
         ),
         render=wire_monitors.listed,
         answer=wire_monitors.ManyMonitors,

@@ -10,7 +10,7 @@ from landbridge.wire import shapes as wire_shapes
 def _device(incoming: row.Incoming) -> row.Asked:
     parsed = body.parse_bare(wire.ExportPeerConfiguration, incoming.content)
     return row.Asked(
-        ask=(incoming.path["vpn_connection_id"], parsed.value.ask()),
+        request=(incoming.path["vpn_connection_id"], parsed.value.request()),
         violations=parsed.violations,
         ignored=parsed.ignored,
     )
@@ -19,7 +19,7 @@ def _device(incoming: row.Incoming) -> row.Asked:
 def _with_psk(incoming: row.Incoming) -> row.Asked:
     asked = _device(incoming)
     return row.Asked(
-        ask=(*asked.ask, incoming.query["psk"] is not None), violations=asked.violations, ignored=asked.ignored
+        request=(*asked.request, incoming.query["psk"] is not None), violations=asked.violations, ignored=asked.ignored
     )
 
 
@@ -43,7 +43,7 @@ ROWS: tuple[row.Operation, ...] = (
         summary="The devices that configurations are written for",
         success=200,
         run=peer_configurations.devices,
-        parse=lambda _: row.Asked(ask=None),
+        parse=lambda _: row.Asked(request=None),
         render=lambda devices: {"supported_devices": wire.supported(devices)},
         answer=wire.SupportedDevices,
     ),

@@ -12,7 +12,7 @@ ROWS: tuple[row.Operation, ...] = (
         summary="How many resources of each kind the project may have, and has",
         success=200,
         run=quotas.show,
-        parse=lambda _: row.Asked(ask=None),
+        parse=lambda _: row.Asked(request=None),
         render=wire_quotas.quotas,
         answer=wire_quotas.Quotas,
     ),

@@ -28,7 +28,7 @@ class Incoming:
 class Asked:
     """What a request asks: the operation's argument, what was wrong with its shape, and what was not known."""
 
-    ask: Any
+    request: Any
     violations: tuple[model.Violation, ...] = ()
     ignored: tuple[str, ...] = ()
 
@@ -73,21 +73,21 @@ class Operation:
 def creation(shape: type[body.Shape], envelope: str) -> Callable[[Incoming], Asked]:
     def parse(incoming: Incoming) -> Asked:
         parsed: body.Parsed[Any] = body.parse(shape, envelope, incoming.content)
-        return Asked(ask=parsed.value.ask(), violations=parsed.violations, ignored=parsed.ignored)
+        return Asked(request=parsed.value.request(), violations=parsed.violations, ignored=parsed.ignored)
 
     return parse
 
 
 def change(shape: type[body.Shape], envelope: str, name: str) -> Callable[[Incoming], Asked]:
     """Of the resource that the path names: the operation gets its id and what is asked."""
-    ask_of = creation(shape, envelope)
+    request_of = creation(shape, envelope)
 
     def parse(incoming: Incoming) -> Asked:
-        asked = ask_of(incoming)
-        return dataclasses.replace(asked, ask=(incoming.path[name], asked.ask))
+        asked = request_of(incoming)
+        return dataclasses.replace(asked, request=(incoming.path[name], asked.request))
 
     return parse
 
 
 def by(name: str) -> Callable[[Incoming], Asked]:
-    return lambda incoming: Asked(ask=incoming.path[name])
+    return lambda incoming: Asked(request=incoming.path[name])

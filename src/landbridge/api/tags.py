@@ -10,20 +10,20 @@ from landbridge.wire import tags as wire_tags
 
 
 def _resource(incoming: row.Incoming) -> row.Asked:
-    ask = model.AskTags(resource_type=incoming.path["resource_type"], resource_id=incoming.path["resource_id"])
-    return row.Asked(ask=ask)
+    request = model.TagsRequest(resource_type=incoming.path["resource_type"], resource_id=incoming.path["resource_id"])
+    return row.Asked(request=request)
 
 
 def _change(incoming: row.Incoming) -> row.Asked:
     parsed = body.parse_bare(wire_tags.TagsShape, incoming.content)
-    ask = parsed.value.ask(incoming.path["resource_type"], incoming.path["resource_id"])
-    return row.Asked(ask=ask, violations=parsed.violations, ignored=parsed.ignored)
+    request = parsed.value.request(incoming.path["resource_type"], incoming.path["resource_id"])
+    return row.Asked(request=request, violations=parsed.violations, ignored=parsed.ignored)
 
 
 def _search(incoming: row.Incoming) -> row.Asked:
     parsed = body.parse_bare(wire_tags.SearchShape, incoming.content)
-    ask = parsed.value.ask(incoming.path["resource_type"], **incoming.query)
-    return row.Asked(ask=ask, violations=parsed.violations, ignored=parsed.ignored)
+    request = parsed.value.request(incoming.path["resource_type"], **incoming.query)
+    return row.Asked(request=request, violations=parsed.violations, ignored=parsed.ignored)
 
 
 def _resource_tags(found: tuple[model.Tag, ...]) -> dict[str, Any]:

@@ -14,14 +14,14 @@ NegotiationMode = Literal["main", "aggressive"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AskDpd:
+class DpdRequest:
     interval: int | None = None
     timeout: int | None = None
     msg: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AskIkePolicy:
+class IkePolicyRequest:
     version: str | None = None
     negotiation_mode: str | None = None
     authentication_algorithm: str | None = None
@@ -33,11 +33,11 @@ class AskIkePolicy:
     local_id: str | None = None
     peer_id_type: str | None = None
     peer_id: str | None = None
-    dpd: AskDpd = AskDpd()
+    dpd: DpdRequest = DpdRequest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AskIpsecPolicy:
+class IpsecPolicyRequest:
     authentication_algorithm: str | None = None
     encryption_algorithm: str | None = None
     pfs: str | None = None
@@ -47,14 +47,14 @@ class AskIpsecPolicy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AskPolicyRule:
+class PolicyRuleRequest:
     index: int | None = None
     source: str | None = None
     destinations: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AskTag:
+class TagRequest:
     key: str | None = None
     value: str | None = None
 
@@ -66,7 +66,7 @@ class Tag:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AskConnection:
+class ConnectionRequest:
     """What a create request says, shape-checked and nothing more; None is 'not given'."""
 
     name: str | None = None
@@ -81,17 +81,17 @@ class AskConnection:
     enable_hub: bool | None = None
     enable_health_check: bool | None = None
     psk: Secret | None = None
-    policy_rules: tuple[AskPolicyRule, ...] | None = None
-    ike_policy: AskIkePolicy = AskIkePolicy()
-    ipsec_policy: AskIpsecPolicy = AskIpsecPolicy()
+    policy_rules: tuple[PolicyRuleRequest, ...] | None = None
+    ike_policy: IkePolicyRequest = IkePolicyRequest()
+    ipsec_policy: IpsecPolicyRequest = IpsecPolicyRequest()
     ha_role: str | None = None
-    tags: tuple[AskTag, ...] | None = None
+    tags: tuple[TagRequest, ...] | None = None
     peer_subnets_v6: tuple[str, ...] | None = None
-    policy_rules_v6: tuple[AskPolicyRule, ...] | None = None
+    policy_rules_v6: tuple[PolicyRuleRequest, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AskConnections:
+class ConnectionsRequest:
     """A page of the list: how many, the marker of the page before, and what it is cut to (nothing named: no cut). Of several
     gateways, or of several endpoints, no connection is.
     """
@@ -104,7 +104,7 @@ class AskConnections:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AskDevice:
+class DeviceRequest:
     """For which device the other side's configuration is to be written. Only the vendor must be said."""
 
     vendor: str | None = None

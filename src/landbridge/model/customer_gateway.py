@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from landbridge.model.connection import AskTag, IdType, Tag
+from landbridge.model.connection import IdType, Tag, TagRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AskCertificate:
+class CertificateRequest:
     """A CA certificate: the PEM text of a new one, or the id of one that a customer gateway of the project has."""
 
     id: str | None = None
@@ -15,7 +15,7 @@ class AskCertificate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AskCustomerGateway:
+class CustomerGatewayRequest:
     """What a create or update request says, in the present form (id_type, id_value) or the older one (ip, route_mode)."""
 
     name: str | None = None
@@ -24,8 +24,8 @@ class AskCustomerGateway:
     ip: str | None = None
     route_mode: str | None = None
     bgp_asn: int | None = None
-    ca_certificate: AskCertificate | None = None
-    tags: tuple[AskTag, ...] | None = None
+    ca_certificate: CertificateRequest | None = None
+    tags: tuple[TagRequest, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

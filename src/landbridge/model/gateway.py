@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from landbridge.model.connection import AskIkePolicy, AskIpsecPolicy, AskTag, Tag
+from landbridge.model.connection import IkePolicyRequest, IpsecPolicyRequest, Tag, TagRequest
 
 NetworkType = Literal["public", "private"]
 AttachmentType = Literal["vpc", "er"]
@@ -15,7 +15,7 @@ Attach = Literal["routed", "macvlan", "nat"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AskEip:
+class EipRequest:
     id: str | None = None
     type: str | None = None
     charge_mode: str | None = None
@@ -25,7 +25,7 @@ class AskEip:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AskGateway:
+class GatewayRequest:
     """What a gateway create request says; None is 'not given'."""
 
     name: str | None = None
@@ -41,20 +41,20 @@ class AskGateway:
     flavor: str | None = None
     availability_zone_ids: tuple[str, ...] | None = None
     enterprise_project_id: str | None = None
-    eip1: AskEip | None = None
-    eip2: AskEip | None = None
-    master_eip: AskEip | None = None
-    slave_eip: AskEip | None = None
+    eip1: EipRequest | None = None
+    eip2: EipRequest | None = None
+    master_eip: EipRequest | None = None
+    slave_eip: EipRequest | None = None
     access_vpc_id: str | None = None
     access_subnet_id: str | None = None
     access_private_ip_1: str | None = None
     access_private_ip_2: str | None = None
     ha_mode: str | None = None
-    tags: tuple[AskTag, ...] | None = None
+    tags: tuple[TagRequest, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AskGatewayUpdate:
+class GatewayUpdateRequest:
     """What is to change of a gateway. `rest` is what a client sends back of what it read."""
 
     name: str | None = None
@@ -62,9 +62,9 @@ class AskGatewayUpdate:
     local_subnets_v6: tuple[str, ...] | None = None
     eip_id_1: str | None = None
     eip_id_2: str | None = None
-    ike_template: AskIkePolicy | None = None
-    ipsec_template: AskIpsecPolicy | None = None
-    rest: AskGateway = AskGateway()
+    ike_template: IkePolicyRequest | None = None
+    ipsec_template: IpsecPolicyRequest | None = None
+    rest: GatewayRequest = GatewayRequest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from landbridge.model.secret import Secret
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AskGatewayCertificate:
+class GatewayCertificateRequest:
     """What a create or update request says; None is 'not given'. All are PEM but the name."""
 
     name: str | None = None

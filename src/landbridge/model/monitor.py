@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AskMonitor:
+class MonitorRequest:
     connection_id: str | None = None
 
 

@@ -2,20 +2,20 @@
 
 from dataclasses import dataclass
 
-from landbridge.model.connection import AskTag
+from landbridge.model.connection import TagRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AskTags:
+class TagsRequest:
     """Tags to put on a resource, or to take off it."""
 
     resource_type: str
     resource_id: str
-    tags: tuple[AskTag, ...] | None = None
+    tags: tuple[TagRequest, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AskTagValues:
+class TagValuesRequest:
     """A key with any of these values; none at all is any value."""
 
     key: str | None = None
@@ -23,18 +23,18 @@ class AskTagValues:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AskMatch:
+class MatchRequest:
     key: str | None = None
     value: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AskTagSearch:
+class TagSearchRequest:
     """Resources that have each of these keys, and this name; or, `without_any_tag`, no tag at all."""
 
     resource_type: str
     without_any_tag: bool | None = None
-    tags: tuple[AskTagValues, ...] = ()
-    matches: tuple[AskMatch, ...] = ()
+    tags: tuple[TagValuesRequest, ...] = ()
+    matches: tuple[MatchRequest, ...] = ()
     limit: int = 0
     offset: int = 0

@@ -172,7 +172,7 @@ def check_key(tx: Transaction, caller: Caller) -> None:
 
 
 async def perform(
-    function: Callable[..., Any], call: Call, ask: Any, finish: Callable[[Any], Any] = lambda result: result
+    function: Callable[..., Any], call: Call, request: Any, finish: Callable[[Any], Any] = lambda result: result
 ) -> Any:
     """Runs an operation in the transaction that it asks for. `finish` makes the answer of its result, of a long one in the thread that read
     it: else all other requests would wait.
@@ -181,13 +181,13 @@ async def perform(
 
     def work(tx: Transaction) -> Any:
         check_key(tx, call.caller)
-        return function(tx, call, ask)
+        return function(tx, call, request)
 
     needs = NEEDS[function]
     match needs.transacts:
         case "write":
             return finish(await database.write_soon(work))
-        case "long read" if not needs.brief(ask):
+        case "long read" if not needs.brief(request):
             return await database.read_soon(lambda tx: finish(work(tx)))
         case _:
             return finish(database.read(work))

@@ -23,15 +23,17 @@ BRIEF = 100
 
 
 @calls.operation(
-    "reader", "long read", brief=lambda ask: ask.limit <= BRIEF and bool(ask.gateway_ids) and not ask.endpoints
+    "reader",
+    "long read",
+    brief=lambda request: request.limit <= BRIEF and bool(request.gateway_ids) and not request.endpoints,
 )
-def list_page(tx: Transaction, call: Call, ask: model.AskConnections) -> Page:
+def list_page(tx: Transaction, call: Call, request: model.ConnectionsRequest) -> Page:
     """A page, and how many there are on all pages. Nothing counts connections, unless those of one endpoint."""
-    limit, after = ask.limit, paging.after(call, "connections", ask.marker)
-    if ask.gateway_ids or ask.endpoints:
-        rows, total = _of_gateway(tx, call, ask, after)
-    elif ask.enterprise_project_ids:
-        rows, total = _of_enterprises(tx, call, ask, after)
+    limit, after = request.limit, paging.after(call, "connections", request.marker)
+    if request.gateway_ids or request.endpoints:
+        rows, total = _of_gateway(tx, call, request, after)
+    elif request.enterprise_project_ids:
+        rows, total = _of_enterprises(tx, call, request, after)
     else:
         rows = connections.page(tx, call.project_id, after, limit + 1)
         total = gateways.total_connections(tx, call.project_id)
@@ -43,33 +45,33 @@ def list_page(tx: Transaction, call: Call, ask: model.AskConnections) -> Page:
 
 
 def _of_gateway(
-    tx: Transaction, call: Call, ask: model.AskConnections, after: int
+    tx: Transaction, call: Call, request: model.ConnectionsRequest, after: int
 ) -> tuple[list[connections.Row], int]:
     """The rows of the one gateway that is named by its id or by an endpoint, and one more than asked for."""
-    owners = {gateways.owner(tx, endpoint) for endpoint in ask.endpoints}
-    named = {*ask.gateway_ids, *owners}
+    owners = {gateways.owner(tx, endpoint) for endpoint in request.endpoints}
+    named = {*request.gateway_ids, *owners}
     gateway_id = named.pop()
     row = None if named or gateway_id is None else gateways.find(tx, call.project_id, gateway_id)
     if row is None or row.gateway.enterprise_project_id not in (
-        ask.enterprise_project_ids or {row.gateway.enterprise_project_id}
+        request.enterprise_project_ids or {row.gateway.enterprise_project_id}
     ):
         return [], 0
-    if not ask.endpoints:
-        return connections.page_of_gateway(tx, row, after, ask.limit + 1), row.connections
-    numbers = {each.number for each in row.gateway.endpoints if {each.eip_id or each.address} == ask.endpoints}
+    if not request.endpoints:
+        return connections.page_of_gateway(tx, row, after, request.limit + 1), row.connections
+    numbers = {each.number for each in row.gateway.endpoints if {each.eip_id or each.address} == request.endpoints}
     if not numbers:
         return [], 0
     number = numbers.pop()
-    found = connections.page_of_endpoint(tx, row.seq, number, after, ask.limit + 1)
+    found = connections.page_of_endpoint(tx, row.seq, number, after, request.limit + 1)
     return found, connections.count_of_endpoint(tx, row.seq, number)
 
 
 def _of_enterprises(
-    tx: Transaction, call: Call, ask: model.AskConnections, after: int
+    tx: Transaction, call: Call, request: model.ConnectionsRequest, after: int
 ) -> tuple[list[connections.Row], int]:
     """A connection belongs to its gateway's enterprise project. Mostly that is the same one for all."""
-    counts = gateways.of_enterprises(tx, call.project_id, ask.enterprise_project_ids)
+    counts = gateways.of_enterprises(tx, call.project_id, request.enterprise_project_ids)
     total = sum(counts.values())
     if total == gateways.total_connections(tx, call.project_id):
-        return connections.page(tx, call.project_id, after, ask.limit + 1), total
-    return connections.page_of_gateways(tx, counts, after, ask.limit + 1), total
+        return connections.page(tx, call.project_id, after, request.limit + 1), total
+    return connections.page_of_gateways(tx, counts, after, request.limit + 1), total

@@ -44,12 +44,12 @@ class Diagnosed:
 
 
 #: What each connection of a batch is asked to be, and what was already found wrong with its shape.
-Batch = Sequence[tuple[model.AskConnection, tuple[model.Violation, ...]]]
+Batch = Sequence[tuple[model.ConnectionRequest, tuple[model.Violation, ...]]]
 
 
 @calls.operation("admin", "write")
-def create(tx: Transaction, call: Call, ask: model.AskConnection) -> Shown:
-    made = idempotency.once(tx, call, "create_vpn_connection", codec.connection, lambda: _create(tx, call, ask))
+def create(tx: Transaction, call: Call, request: model.ConnectionRequest) -> Shown:
+    made = idempotency.once(tx, call, "create_vpn_connection", codec.connection, lambda: _create(tx, call, request))
     return _answered(call, made)
 
 
@@ -60,17 +60,17 @@ def _answered(call: Call, made: model.Connection, generation: int = 1) -> Shown:
 
 
 @calls.operation("admin", "write")
-def create_batch(tx: Transaction, call: Call, ask: Batch) -> list[Shown]:
+def create_batch(tx: Transaction, call: Call, request: Batch) -> list[Shown]:
     """All or none, in their order. Each is held to the rules beside those before it."""
     operation = "batch_create_vpn_connection"
-    made = idempotency.once(tx, call, operation, codec.connections, lambda: _create_all(tx, call, ask))
+    made = idempotency.once(tx, call, operation, codec.connections, lambda: _create_all(tx, call, request))
     return [_answered(call, one) for one in made]
 
 
-def _create_all(tx: Transaction, call: Call, ask: Batch) -> list[model.Connection]:
+def _create_all(tx: Transaction, call: Call, request: Batch) -> list[model.Connection]:
     made: dict[str, model.Connection] = {}
     wrong: list[model.Violation] = []
-    for number, (wish, shape) in enumerate(ask):
+    for number, (wish, shape) in enumerate(request):
         place = f"vpn_connections[{number}]"
         try:
             made[place] = _create(tx, dataclasses.replace(call, shape=shape), wish)
@@ -89,18 +89,21 @@ def _at(place: str, violation: model.Violation, made: dict[str, model.Connection
     return dataclasses.replace(violation, field=f"{place}.{violation.field}".rstrip("."), wrong=wrong)
 
 
-def _create(tx: Transaction, call: Call, ask: model.AskConnection) -> model.Connection:
+def _create(tx: Transaction, call: Call, request: model.ConnectionRequest) -> model.Connection:
     row, peer, peer_seq = connections.ends(
-        tx, call.project_id, fields.lower_id(ask.gateway_id) or "", fields.lower_id(ask.customer_gateway_id) or ""
+        tx,
+        call.project_id,
+        fields.lower_id(request.gateway_id) or "",
+        fields.lower_id(request.customer_gateway_id) or "",
     )
     draws = calls.draws(call.now, row.next_if_id if row else 0)
     facts = rules.Facts(gateway=_gateway_facts(row), customer_gateway=peer)
-    if row is not None and rules.picks_key_by_address(ask, facts):
-        facts = dataclasses.replace(facts, other_key=_other_key(tx, call, row, ask, facts))
-    made = _attempt(tx, call, ask, facts, draws, row, peer_seq)
+    if row is not None and rules.picks_key_by_address(request, facts):
+        facts = dataclasses.replace(facts, other_key=_other_key(tx, call, row, request, facts))
+    made = _attempt(tx, call, request, facts, draws, row, peer_seq)
     if isinstance(made, list) and row is not None:  # only now are the neighbours read: most creates are in nobody's way
-        facts = dataclasses.replace(facts, neighbours=_neighbours(tx, row, ask, facts, draws))
-        made = _attempt(tx, call, ask, facts, draws, row, peer_seq)
+        facts = dataclasses.replace(facts, neighbours=_neighbours(tx, row, request, facts, draws))
+        made = _attempt(tx, call, request, facts, draws, row, peer_seq)
     if isinstance(made, list):
         raise errors.Invalid(made) if made else RuntimeError("the table refuses a connection that the rules allow")
     return made
@@ -109,7 +112,7 @@ def _create(tx: Transaction, call: Call, ask: model.AskConnection) -> model.Conn
 def _attempt(
     tx: Transaction,
     call: Call,
-    ask: model.AskConnection,
+    request: model.ConnectionRequest,
     facts: rules.Facts,
     draws: fields.Draws,
     row: gateways.Row | None,
@@ -117,19 +120,19 @@ def _attempt(
 ) -> model.Connection | list[model.Violation]:
     """The stored connection, or what is wrong with it: nothing where the table alone finds another one in its way."""
     quota = quotas.check(tx, call, "vpn_connection")
-    violations = fields.merge(call.shape, [*rules.check(ask, facts, draws), *quota])
+    violations = fields.merge(call.shape, [*rules.check(request, facts, draws), *quota])
     if violations or row is None or peer_seq is None:
         return violations
-    connection = rules.complete(ask, facts, draws, row.gateway)
+    connection = rules.complete(request, facts, draws, row.gateway)
     stored = connections.add(
         tx,
         connection,
         gateway_seq=row.seq,
         customer_gateway_seq=peer_seq,
-        identity=rules.identity(ask, facts),
+        identity=rules.identity(request, facts),
         tunnel_block=_block(connection),
         if_id=row.next_if_id,
-        psk=_sealed_psk(call, ask, connection),
+        psk=_sealed_psk(call, request, connection),
     )
     if not stored:
         return []
@@ -154,37 +157,42 @@ def _gateway_facts(row: gateways.Row | None) -> rules.GatewayFacts | None:
 
 
 def _neighbours(
-    tx: Transaction, row: gateways.Row, ask: model.AskConnection, facts: rules.Facts, draws: fields.Draws
+    tx: Transaction, row: gateways.Row, request: model.ConnectionRequest, facts: rules.Facts, draws: fields.Draws
 ) -> tuple[model.Neighbour, ...]:
     """The connections of the gateway that may clash with the one that is asked for."""
     peer_id = facts.customer_gateway.id if facts.customer_gateway else ""
-    identity, blocks = rules.identity(ask, facts), rules.tunnel_blocks(ask, draws)
+    identity, blocks = rules.identity(request, facts), rules.tunnel_blocks(request, draws)
     return connections.neighbours(tx, row.seq, peer_id, identity, blocks)
 
 
 def _other_key(
-    tx: Transaction, call: Call, row: gateways.Row, ask: model.AskConnection, facts: rules.Facts, own_id: str = ""
+    tx: Transaction,
+    call: Call,
+    row: gateways.Row,
+    request: model.ConnectionRequest,
+    facts: rules.Facts,
+    own_id: str = "",
 ) -> str | None:
     """A connection of the same endpoint and peer address that picks its PSK by them, and has another one. PSKs are sealed
     with a nonce each, so they are compared open.
     """
-    ours = rules.endpoint(ask, row.gateway)
-    if ours is None or ask.psk is None or facts.customer_gateway is None:
+    ours = rules.endpoint(request, row.gateway)
+    if ours is None or request.psk is None or facts.customer_gateway is None:
         return None
     address = facts.customer_gateway.address or "any"
     for other, sealed in connections.of_peer_address(tx, row.seq, ours.number, address):
         if other.id == own_id or sealed is None or not rules.did_pick_by_address(other):
             continue
-        if model.Secret(call.service.vault.open(sealed, other.id).decode()) != ask.psk:
+        if model.Secret(call.service.vault.open(sealed, other.id).decode()) != request.psk:
             return other.id
     return None
 
 
-def _sealed_psk(call: Call, ask: model.AskConnection, connection: model.Connection) -> bytes | None:
+def _sealed_psk(call: Call, request: model.ConnectionRequest, connection: model.Connection) -> bytes | None:
     """A GM connection authenticates by certificates: a PSK that came along is thrown away."""
-    if ask.psk is None or connection.ike_policy.authentication_method != "pre-share":
+    if request.psk is None or connection.ike_policy.authentication_method != "pre-share":
         return None
-    return call.service.vault.seal(ask.psk.reveal().encode(), connection.id)
+    return call.service.vault.seal(request.psk.reveal().encode(), connection.id)
 
 
 def _find(tx: Transaction, call: Call, connection_id: str) -> connections.Row:
@@ -215,9 +223,9 @@ def diagnose(tx: Transaction, call: Call, connection_id: str) -> Diagnosed:
 
 
 @calls.operation("admin", "write")
-def update(tx: Transaction, call: Call, ask: tuple[str, model.AskConnection]) -> Shown:
+def update(tx: Transaction, call: Call, request: tuple[str, model.ConnectionRequest]) -> Shown:
     """`ask`: the connection, and what is to change. What is absent stays; what changes nothing leaves no trace."""
-    connection_id, change = ask
+    connection_id, change = request
     row = _changeable(tx, call, connection_id)
     present = psk(tx, call, row.connection)
     wish, facts = _wish(tx, call, row.connection, change, present)
@@ -267,16 +275,16 @@ def _wish(
     tx: Transaction,
     call: Call,
     connection: model.Connection,
-    change: model.AskConnection,
+    change: model.ConnectionRequest,
     psk: model.Secret | None,
-) -> tuple[model.AskConnection, rules.Facts]:
+) -> tuple[model.ConnectionRequest, rules.Facts]:
     """What the connection is to be, and what surrounds it: without itself, and on a gateway that already carries it."""
     row, peer, _ = connections.ends(tx, call.project_id, connection.gateway_id, connection.customer_gateway_id)
     if row is None:
         raise RuntimeError("a connection without its gateway")
     carrying = rules.GatewayFacts(gateway=row.gateway, status="ACTIVE", connections=0)
     facts = rules.Facts(gateway=carrying, customer_gateway=peer)
-    present = model.AskConnection(gateway_endpoint=connection.gateway_endpoint)
+    present = model.ConnectionRequest(gateway_endpoint=connection.gateway_endpoint)
     wish = update_rules.merge(change, connection, psk, rules.sides(present, facts), row.gateway.local_subnets)
     peer_id = fields.lower_id(wish.customer_gateway_id) or ""
     if peer_id != connection.customer_gateway_id:
@@ -288,7 +296,9 @@ def _wish(
     return wish, dataclasses.replace(facts, neighbours=tuple(one for one in near if one.id != connection.id))
 
 
-def _picks_anew(was: model.Connection, wish: model.AskConnection, psk: model.Secret | None, facts: rules.Facts) -> bool:
+def _picks_anew(
+    was: model.Connection, wish: model.ConnectionRequest, psk: model.Secret | None, facts: rules.Facts
+) -> bool:
     """Whether the update could bring another PSK into the way. Two that were in each other's way before may be renamed."""
     same = (
         rules.did_pick_by_address(was)
@@ -317,9 +327,9 @@ def remove(tx: Transaction, call: Call, connection_id: str) -> None:
 
 
 @calls.operation("admin", "write")
-def simulate(tx: Transaction, call: Call, ask: tuple[str, str | None]) -> None:
+def simulate(tx: Transaction, call: Call, request: tuple[str, str | None]) -> None:
     """`ask`: the connection, and the state that the simulated engine is to show (None: an ordinary tunnel)."""
-    connection_id, wish = ask
+    connection_id, wish = request
     row = _meant(tx, call, connection_id)
     if call.service.engine != "simulated":
         wrong = f"this service runs the engine {call.service.engine}, which shows what is"

@@ -20,16 +20,16 @@ class Page:
 
 
 @calls.operation("admin", "write")
-def create(tx: Transaction, call: Call, ask: model.AskCustomerGateway) -> model.CustomerGateway:
-    return idempotency.once(tx, call, "create_cgw", codec.customer_gateway, lambda: _create(tx, call, ask))
+def create(tx: Transaction, call: Call, request: model.CustomerGatewayRequest) -> model.CustomerGateway:
+    return idempotency.once(tx, call, "create_cgw", codec.customer_gateway, lambda: _create(tx, call, request))
 
 
-def _create(tx: Transaction, call: Call, ask: model.AskCustomerGateway) -> model.CustomerGateway:
-    facts = _facts(tx, call, ask)
-    violations = fields.merge(call.shape, [*rules.check(ask, facts), *quotas.check(tx, call, "customer_gateway")])
+def _create(tx: Transaction, call: Call, request: model.CustomerGatewayRequest) -> model.CustomerGateway:
+    facts = _facts(tx, call, request)
+    violations = fields.merge(call.shape, [*rules.check(request, facts), *quotas.check(tx, call, "customer_gateway")])
     if violations:
         raise errors.Invalid(violations)
-    made = rules.complete(ask, facts, calls.draws(call.now), call.project_id)
+    made = rules.complete(request, facts, calls.draws(call.now), call.project_id)
     customer_gateways.add(tx, made)
     records.tag(tx, call.project_id, "customer-gateway", made.id, made.tags)
     records.count(tx, call.project_id, "customer_gateway", 1)
@@ -37,8 +37,8 @@ def _create(tx: Transaction, call: Call, ask: model.AskCustomerGateway) -> model
     return made
 
 
-def _facts(tx: Transaction, call: Call, ask: model.AskCustomerGateway) -> rules.Facts:
-    wanted = ask.ca_certificate.id if ask.ca_certificate else None
+def _facts(tx: Transaction, call: Call, request: model.CustomerGatewayRequest) -> rules.Facts:
+    wanted = request.ca_certificate.id if request.ca_certificate else None
     named = customer_gateways.certificate(tx, call.project_id, wanted.lower()) if wanted else None
     return rules.Facts(now=call.now, site=call.service.site, named_certificate=named)
 
@@ -57,9 +57,9 @@ def etag(customer_gateway: model.CustomerGateway) -> str:
 
 
 @calls.operation("admin", "write")
-def update(tx: Transaction, call: Call, ask: tuple[str, model.AskCustomerGateway]) -> model.CustomerGateway:
+def update(tx: Transaction, call: Call, request: tuple[str, model.CustomerGatewayRequest]) -> model.CustomerGateway:
     """`ask`: which one, and what is to be changed. No tunnel has anything of what can be."""
-    before, wanted = show(tx, call, ask[0]), ask[1]
+    before, wanted = show(tx, call, request[0]), request[1]
     calls.check_match(call, lambda: etag(before))
     facts = _facts(tx, call, wanted)
     violations = fields.merge(call.shape, rules.check_update(wanted, before, facts))
@@ -73,11 +73,11 @@ def update(tx: Transaction, call: Call, ask: tuple[str, model.AskCustomerGateway
 
 
 @calls.operation("reader", "long read")
-def list_page(tx: Transaction, call: Call, ask: tuple[int, str, str | None]) -> Page:
+def list_page(tx: Transaction, call: Call, request: tuple[int, str, str | None]) -> Page:
     """`ask`: how many, the marker of the page before, and only this id (None: all)."""
-    limit, after = ask[0], paging.after(call, "customer gateways", ask[1])
-    if ask[2] is not None:
-        only = customer_gateways.find(tx, call.project_id, ask[2])
+    limit, after = request[0], paging.after(call, "customer gateways", request[1])
+    if request[2] is not None:
+        only = customer_gateways.find(tx, call.project_id, request[2])
         found = [only] if only is not None else []
         return Page(customer_gateways=found, next_marker=None, total=len(found))
     rows = customer_gateways.page(tx, call.project_id, after, limit + 1)

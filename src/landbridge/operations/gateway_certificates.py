@@ -23,19 +23,23 @@ def etag(made: model.GatewayCertificate) -> str:
 
 
 @calls.operation("admin", "write")
-def create(tx: Transaction, call: Call, ask: tuple[str, model.AskGatewayCertificate]) -> model.GatewayCertificate:
+def create(
+    tx: Transaction, call: Call, request: tuple[str, model.GatewayCertificateRequest]
+) -> model.GatewayCertificate:
     """`ask`: the gateway, and what it is to have."""
     operation, kind = "create_vgw_certificate", codec.gateway_certificate
-    return idempotency.once(tx, call, operation, kind, lambda: _create(tx, call, *ask), path_id=ask[0].lower())
+    return idempotency.once(tx, call, operation, kind, lambda: _create(tx, call, *request), path_id=request[0].lower())
 
 
-def _create(tx: Transaction, call: Call, gateway_id: str, ask: model.AskGatewayCertificate) -> model.GatewayCertificate:
+def _create(
+    tx: Transaction, call: Call, gateway_id: str, request: model.GatewayCertificateRequest
+) -> model.GatewayCertificate:
     gateway = _gateway(tx, call, gateway_id)
     facts = rules.Facts(now=call.now, gateway=gateway, present=gateway.certificate_id)
-    _refuse(fields.merge(call.shape, rules.check_create(ask, facts)))
+    _refuse(fields.merge(call.shape, rules.check_create(request, facts)))
     made_at = calls.later(call, gateway_certificates.newest(tx, call.project_id))
-    made = rules.complete(ask, gateway, calls.draws(made_at))
-    gateway_certificates.add(tx, made, _sealed(call, made, ask))
+    made = rules.complete(request, gateway, calls.draws(made_at))
+    gateway_certificates.add(tx, made, _sealed(call, made, request))
     bound = dataclasses.replace(gateway, certificate_id=made.id, updated_at=calls.later(call, gateway.updated_at))
     gateways.change(tx, bound, moves=False)
     calls.audit(tx, call, "create_vgw_certificate", made.id)
@@ -55,8 +59,8 @@ def _refuse(violations: list[model.Violation]) -> None:
         raise errors.Invalid(violations)
 
 
-def _sealed(call: Call, made: model.GatewayCertificate, ask: model.AskGatewayCertificate) -> bytes:
-    keys = [key.reveal() if key else "" for key in (ask.private_key, ask.enc_private_key)]
+def _sealed(call: Call, made: model.GatewayCertificate, request: model.GatewayCertificateRequest) -> bytes:
+    keys = [key.reveal() if key else "" for key in (request.private_key, request.enc_private_key)]
     return call.service.vault.seal(json.dumps(keys).encode(), made.id)
 
 
@@ -79,10 +83,10 @@ def show(tx: Transaction, call: Call, gateway_id: str) -> model.GatewayCertifica
 
 @calls.operation("reader", "long read")
 def list_page(
-    tx: Transaction, call: Call, ask: tuple[int, datetime | None, int | None]
+    tx: Transaction, call: Call, request: tuple[int, datetime | None, int | None]
 ) -> list[model.GatewayCertificate]:
     """`ask`: how many, only those made after this time, only those that end within so many days (None: all)."""
-    limit, after, days = ask
+    limit, after, days = request
     found = gateway_certificates.later(tx, call.project_id, after)
     if days is not None:
         found = [each for each in found if each.expire_time <= call.now + timedelta(days=days)]
@@ -90,9 +94,11 @@ def list_page(
 
 
 @calls.operation("admin", "write")
-def update(tx: Transaction, call: Call, ask: tuple[str, str, model.AskGatewayCertificate]) -> model.GatewayCertificate:
+def update(
+    tx: Transaction, call: Call, request: tuple[str, str, model.GatewayCertificateRequest]
+) -> model.GatewayCertificate:
     """`ask`: the gateway, the certificate, and what is to change. What is absent stays."""
-    gateway_id, certificate_id, change = ask
+    gateway_id, certificate_id, change = request
     _gateway(tx, call, gateway_id)
     before, sealed = _find(tx, call, gateway_id)
     if before.id != certificate_id.lower():

@@ -15,9 +15,9 @@ from landbridge.store.database import Transaction
 
 
 @calls.operation("admin", "write")
-def update(tx: Transaction, call: Call, ask: tuple[str, model.AskGatewayUpdate]) -> Shown:
+def update(tx: Transaction, call: Call, request: tuple[str, model.GatewayUpdateRequest]) -> Shown:
     """`ask`: the gateway, and what is to change. What is absent stays; what changes nothing leaves no trace."""
-    row, change = changeable(tx, call, ask[0]), ask[1]
+    row, change = changeable(tx, call, request[0]), request[1]
     there = tuple(one.connection for one in connections.page_of_gateway(tx, row, 0, row.connections))
     site = call.service.site.of(call.project_id, has={one.eip_id or "" for one in row.gateway.endpoints})
     facts = rules.Facts(site=site, taken=gateways.taken(tx, call.project_id), connections=there)
@@ -60,7 +60,7 @@ def _move_endpoints(tx: Transaction, was: model.VpnGateway, now: model.VpnGatewa
 def _rehome(
     tx: Transaction,
     call: Call,
-    ask: model.AskGatewayUpdate,
+    request: model.GatewayUpdateRequest,
     was: model.VpnGateway,
     now: model.VpnGateway,
     there: tuple[model.Connection, ...],
@@ -68,7 +68,7 @@ def _rehome(
     """Connections that follow their gateway: to another EIP of their endpoint, and in rules that are derived of its subnets."""
     peers = {one.id: _peer(tx, call, one) for one in there}
     moved = [rules.rehomed(one, was, now, peers[one.id]) for one in there]
-    _refuse([*rules.check_peers(now, ask, peers), *rules.check_identities(ask, moved)])
+    _refuse([*rules.check_peers(now, request, peers), *rules.check_identities(request, moved)])
     for before, (after, identity) in zip(there, moved, strict=True):
         if not connection_update.moves(before, after):
             continue
@@ -105,9 +105,9 @@ def _stored(tx: Transaction, call: Call, row: gateways.Row, made: model.VpnGatew
 
 
 @calls.operation("admin", "write")
-def change_flavor(tx: Transaction, call: Call, ask: tuple[str, str | None]) -> Shown:
+def change_flavor(tx: Transaction, call: Call, request: tuple[str, str | None]) -> Shown:
     """`ask`: the gateway and the flavor that it is to have."""
-    row, flavor = changeable(tx, call, ask[0]), ask[1]
+    row, flavor = changeable(tx, call, request[0]), request[1]
     known = create_rules.FLAVORS.get(flavor or "")
     limit = call.service.connection_limit or (known.connections if known else 0)
     _refuse(fields.merge(call.shape, rules.check_flavor(flavor, row.gateway, row.connections, limit)))

@@ -29,9 +29,9 @@ class Shown:
 
 
 @calls.operation("admin", "write")
-def upgrade(tx: Transaction, call: Call, ask: tuple[str, str | None]) -> Shown:
+def upgrade(tx: Transaction, call: Call, request: tuple[str, str | None]) -> Shown:
     """`ask`: the gateway, and start, finish or rollback. All three tell the job's id."""
-    row, action = gateway_updates.changeable(tx, call, ask[0]), ask[1]
+    row, action = gateway_updates.changeable(tx, call, request[0]), request[1]
     job = gateway_jobs.last(tx, row.gateway.id)
     standing = _status(row, job) if job else None
     violations = fields.merge(call.shape, rules.check(action, job, standing))
@@ -77,9 +77,9 @@ def _status(row: gateways.Row, job: model.GatewayJob) -> model.JobStatus:
 
 
 @calls.operation("reader", "long read")
-def list_jobs(tx: Transaction, call: Call, ask: tuple[int, datetime | None, str | None]) -> list[Shown]:
+def list_jobs(tx: Transaction, call: Call, request: tuple[int, datetime | None, str | None]) -> list[Shown]:
     """`ask`: how many, only those made after this time, only of this gateway (None: all)."""
-    limit, after, gateway_id = ask
+    limit, after, gateway_id = request
     shown = []
     for job in gateway_jobs.page(tx, call.project_id, gateway_id, after, limit):
         row = gateways.find(tx, call.project_id, job.gateway_id)

@@ -32,22 +32,22 @@ class Shown:
 
 
 @calls.operation("admin", "write")
-def create(tx: Transaction, call: Call, ask: model.AskGateway) -> Shown:
-    made = idempotency.once(tx, call, "create_vgw", codec.gateway, lambda: _create(tx, call, ask))
+def create(tx: Transaction, call: Call, request: model.GatewayRequest) -> Shown:
+    made = idempotency.once(tx, call, "create_vgw", codec.gateway, lambda: _create(tx, call, request))
     cautions = tuple(rules.outside_network(made.local_subnets, network(call, made)))
     return Shown(gateway=made, status=None, connections=0, groups=0, short=True, cautions=cautions)
 
 
-def _create(tx: Transaction, call: Call, ask: model.AskGateway) -> model.VpnGateway:
+def _create(tx: Transaction, call: Call, request: model.GatewayRequest) -> model.VpnGateway:
     facts = rules.Facts(
         site=call.service.site.of(call.project_id),
         taken=gateways.taken(tx, call.project_id),
         connection_limit=call.service.connection_limit,
     )
-    violations = fields.merge(call.shape, [*rules.check(ask, facts), *quotas.check(tx, call, "vpn_gateway")])
+    violations = fields.merge(call.shape, [*rules.check(request, facts), *quotas.check(tx, call, "vpn_gateway")])
     if violations:
         raise errors.Invalid(violations)
-    gateway = rules.complete(ask, facts, calls.draws(call.now), call.project_id)
+    gateway = rules.complete(request, facts, calls.draws(call.now), call.project_id)
     gateways.add(tx, gateway, rules.uses(gateway, network(call, gateway)))
     records.tag(tx, call.project_id, "vpn-gateway", gateway.id, gateway.tags)
     records.count(tx, call.project_id, "vpn_gateway", 1)
@@ -66,8 +66,8 @@ def list_zones(_tx: Transaction, call: Call, _: None) -> dict[tuple[str, str], t
 
 
 @calls.operation("reader", "read")
-def list_extended_zones(tx: Transaction, call: Call, ask: None) -> dict[tuple[str, str], tuple[str, ...]]:
-    return list_zones(tx, call, ask)
+def list_extended_zones(tx: Transaction, call: Call, request: None) -> dict[tuple[str, str], tuple[str, ...]]:
+    return list_zones(tx, call, request)
 
 
 def _shown(tx: Transaction, call: Call, row: gateways.Row, paused_since: datetime | None = None) -> Shown:
@@ -105,9 +105,9 @@ def diagnose(tx: Transaction, call: Call, gateway_id: str) -> Shown:
 
 
 @calls.operation("reader", "long read")
-def list_all(tx: Transaction, call: Call, ask: tuple[str | None, frozenset[str]]) -> list[Shown]:
+def list_all(tx: Transaction, call: Call, request: tuple[str | None, frozenset[str]]) -> list[Shown]:
     """`ask`: only this id, only of these enterprise projects; none is all."""
-    wanted_id, enterprises = ask
+    wanted_id, enterprises = request
     return [
         _shown(tx, call, row)
         for row in gateways.list_all(tx, call.project_id)

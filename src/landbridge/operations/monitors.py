@@ -11,14 +11,14 @@ from landbridge.store.database import Transaction
 
 
 @calls.operation("admin", "write")
-def create(tx: Transaction, call: Call, ask: model.AskMonitor) -> model.ConnectionMonitor:
-    return idempotency.once(tx, call, "create_connection_monitor", codec.monitor, lambda: _create(tx, call, ask))
+def create(tx: Transaction, call: Call, request: model.MonitorRequest) -> model.ConnectionMonitor:
+    return idempotency.once(tx, call, "create_connection_monitor", codec.monitor, lambda: _create(tx, call, request))
 
 
-def _create(tx: Transaction, call: Call, ask: model.AskMonitor) -> model.ConnectionMonitor:
-    row = connections.find(tx, call.project_id, fields.lower_id(ask.connection_id) or "")
+def _create(tx: Transaction, call: Call, request: model.MonitorRequest) -> model.ConnectionMonitor:
+    row = connections.find(tx, call.project_id, fields.lower_id(request.connection_id) or "")
     facts = rules.Facts(connection=row.connection, deleting=row.deleting) if row else rules.Facts(connection=None)
-    violations = fields.merge(call.shape, rules.check(ask, facts))
+    violations = fields.merge(call.shape, rules.check(request, facts))
     if violations or row is None:
         raise errors.Invalid(violations)
     monitored = monitors.add(tx, row.connection, calls.new_id())
@@ -48,9 +48,9 @@ def show(tx: Transaction, call: Call, monitor_id: str) -> model.ConnectionMonito
 
 
 @calls.operation("reader", "long read")
-def list_all(tx: Transaction, call: Call, ask: tuple[str | None, frozenset[str]]) -> list[model.ConnectionMonitor]:
+def list_all(tx: Transaction, call: Call, request: tuple[str | None, frozenset[str]]) -> list[model.ConnectionMonitor]:
     """`ask`: of which connection, of which enterprise projects; none is all."""
-    connection_id, enterprises = ask
+    connection_id, enterprises = request
     return [
         _of(each)
         for each in monitors.every(tx, call.project_id, connection_id)

@@ -20,15 +20,15 @@ def devices(_tx: Transaction, _call: Call, _: None) -> tuple[peerconfig.Device, 
 
 
 @calls.operation("reader", "read")
-def export(tx: Transaction, call: Call, ask: tuple[str, model.AskDevice]) -> peerconfig.Text:
+def export(tx: Transaction, call: Call, request: tuple[str, model.DeviceRequest]) -> peerconfig.Text:
     """`ask`: the connection and the device. The PSK is not in the text."""
-    return _text(tx, call, ask[0], ask[1], with_psk=False)
+    return _text(tx, call, request[0], request[1], with_psk=False)
 
 
 @calls.operation("admin", "write")
-def print_out(tx: Transaction, call: Call, ask: tuple[str, model.AskDevice, bool]) -> peerconfig.Text:
+def print_out(tx: Transaction, call: Call, request: tuple[str, model.DeviceRequest, bool]) -> peerconfig.Text:
     """As `export`, and with the PSK where that is asked for: then the audit trail has who asked."""
-    connection_id, device, with_psk = ask
+    connection_id, device, with_psk = request
     text = _text(tx, call, connection_id, device, with_psk=with_psk)
     if with_psk:
         calls.audit(tx, call, "show_psk", connection_id.lower())
@@ -36,7 +36,7 @@ def print_out(tx: Transaction, call: Call, ask: tuple[str, model.AskDevice, bool
 
 
 def _text(
-    tx: Transaction, call: Call, connection_id: str, wanted: model.AskDevice, *, with_psk: bool
+    tx: Transaction, call: Call, connection_id: str, wanted: model.DeviceRequest, *, with_psk: bool
 ) -> peerconfig.Text:
     connection = connection_operations.show(tx, call, connection_id).connection
     device = _device(call, wanted)
@@ -56,7 +56,7 @@ def _text(
     return peerconfig.render(device, side)
 
 
-def _device(call: Call, wanted: model.AskDevice) -> peerconfig.Device:
+def _device(call: Call, wanted: model.DeviceRequest) -> peerconfig.Device:
     """The first device that all given words fit. Raises Invalid with the words that fit none."""
     left, wrong = peerconfig.devices(), []
     if wanted.vendor is None:

@@ -32,9 +32,9 @@ class Table:
 
 
 @calls.operation("reader", "long read")
-def show(tx: Transaction, call: Call, ask: tuple[str, int, str, int, bool]) -> Table:
+def show(tx: Transaction, call: Call, request: tuple[str, int, str, int, bool]) -> Table:
     """`ask`: the gateway, how many routes, the marker of the page before, how many to leave out, and whether with resources."""
-    gateway_id, limit, marker, offset, with_resources = ask
+    gateway_id, limit, marker, offset, with_resources = request
     routes = _routes(tx, call, gateway_id)
     first = paging.after(call, f"routes {gateway_id.lower()}", marker) + offset
     end = first + limit

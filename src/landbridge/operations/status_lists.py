@@ -36,17 +36,17 @@ class Page:
 
 
 @calls.operation("reader", "long read")
-def list_connections(tx: Transaction, call: Call, ask: model.AskStatuses) -> Page:
-    after = paging.after(call, "statuses of connections", ask.marker)
+def list_connections(tx: Transaction, call: Call, request: model.StatusesRequest) -> Page:
+    after = paging.after(call, "statuses of connections", request.marker)
     paused = pauses.every(tx)
     found: list[Standing] = []
     rows = connections.page_with_times(tx, call.project_id, after, LOOKED_THROUGH + 1)
     looked_at = after
     for known, times, gateway_failure in rows[:LOOKED_THROUGH]:
-        if len(found) == ask.limit:
+        if len(found) == request.limit:
             break
         looked_at = known.seq
-        if ask.fits(known.connection.name, connection_status.word(known)):
+        if request.fits(known.connection.name, connection_status.word(known)):
             left_alone = _paused_since(paused, known.connection.gateway_id)
             found.append(_connection(call, known, times, left_alone, gateway_failure))
     more = bool(rows) and looked_at < rows[-1][0].seq
@@ -69,16 +69,16 @@ def _connection(
 
 
 @calls.operation("reader", "long read")
-def list_gateways(tx: Transaction, call: Call, ask: model.AskStatuses) -> Page:
+def list_gateways(tx: Transaction, call: Call, request: model.StatusesRequest) -> Page:
     """A page of a few: a project has some hundred gateways at most."""
-    after = paging.after(call, "statuses of gateways", ask.marker)
+    after = paging.after(call, "statuses of gateways", request.marker)
     paused = pauses.every(tx)
     fitting = [
         (known, times)
         for known, times in gateways.list_with_times(tx, call.project_id)
-        if known.seq > after and ask.fits(known.gateway.name, gateway_status.word(known))
+        if known.seq > after and request.fits(known.gateway.name, gateway_status.word(known))
     ]
-    page = fitting[: ask.limit]
+    page = fitting[: request.limit]
     return Page(
         rows=[_gateway(call, known, times, paused) for known, times in page],
         next_marker=paging.marker(call, "statuses of gateways", page[-1][0].seq) if len(fitting) > len(page) else None,

@@ -12,7 +12,7 @@ from landbridge.rules import tags as rules
 from landbridge.store import resources, tags
 from landbridge.store.database import Transaction
 
-Change = Callable[[tuple[model.Tag, ...], tuple[model.AskTag, ...]], tuple[model.Tag, ...]]
+Change = Callable[[tuple[model.Tag, ...], tuple[model.TagRequest, ...]], tuple[model.Tag, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,21 +24,21 @@ class Found:
 
 
 @calls.operation("admin", "write")
-def add(tx: Transaction, call: Call, ask: model.AskTags) -> None:
-    _change(tx, call, ask, rules.added, "batch_create_resource_tags")
+def add(tx: Transaction, call: Call, request: model.TagsRequest) -> None:
+    _change(tx, call, request, rules.added, "batch_create_resource_tags")
 
 
 @calls.operation("admin", "write")
-def remove(tx: Transaction, call: Call, ask: model.AskTags) -> None:
-    _change(tx, call, ask, rules.removed, "batch_delete_resource_tags")
+def remove(tx: Transaction, call: Call, request: model.TagsRequest) -> None:
+    _change(tx, call, request, rules.removed, "batch_delete_resource_tags")
 
 
-def _change(tx: Transaction, call: Call, ask: model.AskTags, change: Change, action: str) -> None:
-    kind, resource = _find(tx, call, ask)
+def _change(tx: Transaction, call: Call, request: model.TagsRequest, change: Change, action: str) -> None:
+    kind, resource = _find(tx, call, request)
     if resources.is_deleting(tx, kind, resource.id):
         raise errors.Deleting(f"{kind.name} {resource.id} is deleting")
-    _refuse(fields.merge(call.shape, rules.check_change(ask.tags)))
-    after = change(resource.tags, ask.tags or ())
+    _refuse(fields.merge(call.shape, rules.check_change(request.tags)))
+    after = change(resource.tags, request.tags or ())
     _refuse(list(rules.check_sum(after)))
     if after != resource.tags:
         tags.replace(tx, kind, resource, after)
@@ -55,17 +55,17 @@ def _kind(resource_type: str) -> resources.Kind:
     return resources.KINDS[resource_type]
 
 
-def _find(tx: Transaction, call: Call, ask: model.AskTags) -> tuple[resources.Kind, Any]:
-    kind = _kind(ask.resource_type)
-    found = resources.find(tx, kind, call.project_id, ask.resource_id.lower())
+def _find(tx: Transaction, call: Call, request: model.TagsRequest) -> tuple[resources.Kind, Any]:
+    kind = _kind(request.resource_type)
+    found = resources.find(tx, kind, call.project_id, request.resource_id.lower())
     if found is None:
-        raise errors.NotFound(f"{kind.name} {ask.resource_id[:64]}")
+        raise errors.NotFound(f"{kind.name} {request.resource_id[:64]}")
     return kind, found
 
 
 @calls.operation("reader", "read")
-def show(tx: Transaction, call: Call, ask: model.AskTags) -> tuple[model.Tag, ...]:
-    _, resource = _find(tx, call, ask)
+def show(tx: Transaction, call: Call, request: model.TagsRequest) -> tuple[model.Tag, ...]:
+    _, resource = _find(tx, call, request)
     shown: tuple[model.Tag, ...] = resource.tags
     return shown
 
@@ -77,13 +77,13 @@ def of_project(tx: Transaction, call: Call, resource_type: str) -> list[tuple[st
 
 
 @calls.operation("reader", "long read")
-def search(tx: Transaction, call: Call, ask: model.AskTagSearch) -> Found:
-    _refuse(fields.merge(call.shape, rules.check_search(ask)))
-    found, total = tags.search(tx, call.project_id, ask)
+def search(tx: Transaction, call: Call, request: model.TagSearchRequest) -> Found:
+    _refuse(fields.merge(call.shape, rules.check_search(request)))
+    found, total = tags.search(tx, call.project_id, request)
     return Found(resources=found, total=total)
 
 
 @calls.operation("reader", "long read")
-def count(tx: Transaction, call: Call, ask: model.AskTagSearch) -> int:
-    _refuse(fields.merge(call.shape, rules.check_search(ask)))
-    return tags.count(tx, call.project_id, ask)
+def count(tx: Transaction, call: Call, request: model.TagSearchRequest) -> int:
+    _refuse(fields.merge(call.shape, rules.check_search(request)))
+    return tags.count(tx, call.project_id, request)

@@ -51,23 +51,23 @@ class Facts:
     other_key: str | None = None
 
 
-def style(ask: model.AskConnection) -> str:
-    return ask.style or STYLES.default
+def style(request: model.ConnectionRequest) -> str:
+    return request.style or STYLES.default
 
 
-def endpoint(ask: model.AskConnection, gateway: model.VpnGateway) -> model.Endpoint | None:
+def endpoint(request: model.ConnectionRequest, gateway: model.VpnGateway) -> model.Endpoint | None:
     """The endpoint that `vgw_ip` names: by EIP id on a public gateway, by address on a private one."""
-    wanted = (ask.gateway_endpoint or "").lower()
+    wanted = (request.gateway_endpoint or "").lower()
     for candidate in gateway.endpoints:
         if wanted == (candidate.eip_id or candidate.address):
             return candidate
     return None
 
 
-def sides(ask: model.AskConnection, facts: Facts) -> policies.Sides:
+def sides(request: model.ConnectionRequest, facts: Facts) -> policies.Sides:
     """The two ends that the policies' ids default to."""
     gateway = facts.gateway.gateway if facts.gateway else None
-    ours = endpoint(ask, gateway) if gateway else None
+    ours = endpoint(request, gateway) if gateway else None
     return policies.Sides(
         gm=gateway.is_gm if gateway is not None else None,
         local_address=ours.address if ours else None,
@@ -75,30 +75,33 @@ def sides(ask: model.AskConnection, facts: Facts) -> policies.Sides:
     )
 
 
-def identity(ask: model.AskConnection, facts: Facts) -> str:
+def identity(request: model.ConnectionRequest, facts: Facts) -> str:
     """What tells this tunnel from another one of the same endpoint on the wire: the peer's address and both ids.
 
     IKE daemons compare names without regard to case.
     """
-    both = sides(ask, facts)
+    both = sides(request, facts)
     peer = both.peer.address if both.peer else None
-    ids = (policies.local_identity(ask.ike_policy, both), policies.peer_identity(ask.ike_policy, both))
+    ids = (policies.local_identity(request.ike_policy, both), policies.peer_identity(request.ike_policy, both))
     return "\n".join([peer or "any", *(f"{kind}:{value}".lower() for kind, value in ids)])
 
 
-def tunnel_blocks(ask: model.AskConnection, draws: fields.Draws) -> tuple[int, ...]:
+def tunnel_blocks(request: model.ConnectionRequest, draws: fields.Draws) -> tuple[int, ...]:
     """The /30s to look up: the ones that the request names, or else the candidates to pick from."""
-    given = [a for a in (ask.tunnel_local_address, ask.tunnel_peer_address) if a is not None]
+    given = [a for a in (request.tunnel_local_address, request.tunnel_peer_address) if a is not None]
     if not given:
         return draws.tunnel_blocks
     return tuple(tunnel.block_of(a) for a in given if tunnel.is_sound(a))
 
 
-def picks_key_by_address(ask: model.AskConnection, facts: Facts) -> bool:
+def picks_key_by_address(request: model.ConnectionRequest, facts: Facts) -> bool:
     """In IKEv1 main mode the key is needed before the device tells who it is: it is picked by the two addresses."""
-    policy = ask.ike_policy
+    policy = request.ike_policy
     return (
-        ask.psk is not None and policy.version == "v1" and policy.negotiation_mode != "aggressive" and not _is_gm(facts)
+        request.psk is not None
+        and policy.version == "v1"
+        and policy.negotiation_mode != "aggressive"
+        and not _is_gm(facts)
     )
 
 
@@ -108,23 +111,23 @@ def did_pick_by_address(connection: model.Connection) -> bool:
     return policy.negotiation_mode == "main" and policy.authentication_method == "pre-share"
 
 
-def check(ask: model.AskConnection, facts: Facts, draws: fields.Draws) -> Iterator[model.Violation]:
-    yield from fields.check_name("name", ask.name)
-    yield from _check_gateway(ask, facts)
-    yield from _check_endpoint(ask, facts)
-    yield from choices.check("", {"style": ask.style}, {"style": STYLES})
-    yield from _check_customer_gateway(ask, facts)
-    yield from _check_peer_subnets(ask, facts)
-    yield from _check_tunnel(ask, facts, draws)
-    if ask.enable_nqa is not None and style(ask) != "static" and style(ask) in STYLES.values:
+def check(request: model.ConnectionRequest, facts: Facts, draws: fields.Draws) -> Iterator[model.Violation]:
+    yield from fields.check_name("name", request.name)
+    yield from _check_gateway(request, facts)
+    yield from _check_endpoint(request, facts)
+    yield from choices.check("", {"style": request.style}, {"style": STYLES})
+    yield from _check_customer_gateway(request, facts)
+    yield from _check_peer_subnets(request, facts)
+    yield from _check_tunnel(request, facts, draws)
+    if request.enable_nqa is not None and style(request) != "static" and style(request) in STYLES.values:
         yield model.Violation(
             "enable_nqa", "enable_nqa must not be filled if style is not static", "leave it out, or use style static"
         )
-    if ask.enable_health_check and style(ask) == "policy-template":
+    if request.enable_health_check and style(request) == "policy-template":
         yield model.Violation(
             "enable_health_check", "a policy-template has no device of its own to probe", "leave it out"
         )
-    yield from _check_psk(ask, facts)
+    yield from _check_psk(request, facts)
     if facts.other_key is not None:
         yield model.Violation(
             "psk",
@@ -132,25 +135,27 @@ def check(ask: model.AskConnection, facts: Facts, draws: fields.Draws) -> Iterat
             " the PSK by these two addresses",
             f"ike_version v2, phase1_negotiation_mode aggressive, or the PSK of connection {facts.other_key}",
         )
-    yield from _check_policy_rules(ask, facts)
-    both = sides(ask, facts)
-    yield from policies.check_ike(ask.ike_policy, both)
-    yield from policies.check_ipsec(ask.ipsec_policy, gm=both.gm)
-    yield from _check_ha_role(ask, facts)
-    yield from fields.check_tags("tags", ask.tags or ())
-    for path, given in (("peer_subnets_v6", ask.peer_subnets_v6), ("policy_rules_v6", ask.policy_rules_v6)):
+    yield from _check_policy_rules(request, facts)
+    both = sides(request, facts)
+    yield from policies.check_ike(request.ike_policy, both)
+    yield from policies.check_ipsec(request.ipsec_policy, gm=both.gm)
+    yield from _check_ha_role(request, facts)
+    yield from fields.check_tags("tags", request.tags or ())
+    for path, given in (("peer_subnets_v6", request.peer_subnets_v6), ("policy_rules_v6", request.policy_rules_v6)):
         if given:
             yield model.Violation(path, "IPv6 is not carried yet", "leave it out")
-    yield from _check_neighbours(ask, facts)
+    yield from _check_neighbours(request, facts)
 
 
-def _check_gateway(ask: model.AskConnection, facts: Facts) -> Iterator[model.Violation]:
-    malformed = list(fields.check_uuid("vgw_id", ask.gateway_id, "a VPN gateway"))
+def _check_gateway(request: model.ConnectionRequest, facts: Facts) -> Iterator[model.Violation]:
+    malformed = list(fields.check_uuid("vgw_id", request.gateway_id, "a VPN gateway"))
     yield from malformed
     if malformed:
         return
     if facts.gateway is None:
-        yield model.Violation("vgw_id", f"VPN gateway {ask.gateway_id} does not exist", "a VPN gateway of this project")
+        yield model.Violation(
+            "vgw_id", f"VPN gateway {request.gateway_id} does not exist", "a VPN gateway of this project"
+        )
         return
     known = facts.gateway
     if known.status not in CARRYING:
@@ -173,15 +178,15 @@ def _check_gateway(ask: model.AskConnection, facts: Facts) -> Iterator[model.Vio
         yield model.Violation("vgw_id", "the GM gateway has no certificate", "a gateway with imported certificates")
 
 
-def _check_endpoint(ask: model.AskConnection, facts: Facts) -> Iterator[model.Violation]:
-    given = ask.gateway_endpoint
+def _check_endpoint(request: model.ConnectionRequest, facts: Facts) -> Iterator[model.Violation]:
+    given = request.gateway_endpoint
     gateway = facts.gateway.gateway if facts.gateway else None
     what = "the id of one of the gateway's EIPs, or on a private gateway one of its addresses"
     if given is None:
         yield model.Violation("vgw_ip", "is mandatory", _endpoints(gateway) if gateway else what)
     elif not fields.UUID.fullmatch(given) and ipv4.parse_address(given) is None:
         yield model.Violation("vgw_ip", f"{given!r} is neither an EIP id nor an IPv4 address", what)
-    elif gateway is not None and endpoint(ask, gateway) is None:
+    elif gateway is not None and endpoint(request, gateway) is None:
         yield model.Violation("vgw_ip", f"{given} is not an endpoint of VPN gateway {gateway.id}", _endpoints(gateway))
 
 
@@ -191,15 +196,15 @@ def _endpoints(gateway: model.VpnGateway) -> str:
     )
 
 
-def _check_customer_gateway(ask: model.AskConnection, facts: Facts) -> Iterator[model.Violation]:
-    malformed = list(fields.check_uuid("cgw_id", ask.customer_gateway_id, "a customer gateway"))
+def _check_customer_gateway(request: model.ConnectionRequest, facts: Facts) -> Iterator[model.Violation]:
+    malformed = list(fields.check_uuid("cgw_id", request.customer_gateway_id, "a customer gateway"))
     yield from malformed
     if malformed:
         return
     if facts.customer_gateway is None:
         yield model.Violation(
             "cgw_id",
-            f"customer gateway {ask.customer_gateway_id} does not exist",
+            f"customer gateway {request.customer_gateway_id} does not exist",
             "a customer gateway of this project",
         )
     elif facts.gateway and facts.customer_gateway.address in [e.address for e in facts.gateway.gateway.endpoints]:
@@ -216,27 +221,27 @@ def _is_gm(facts: Facts) -> bool:
     return facts.gateway is not None and facts.gateway.gateway.is_gm
 
 
-def _without_peer_subnets(ask: model.AskConnection, facts: Facts) -> bool:
+def _without_peer_subnets(request: model.ConnectionRequest, facts: Facts) -> bool:
     """An enterprise router learns or is told the routes elsewhere: there the field is neither needed nor kept.
 
     Of a gateway that is not known nothing is held against the request that a router's would be free of.
     """
     attached = facts.gateway.gateway.attachment_type if facts.gateway else "er"
-    return attached == "er" and style(ask) in ("policy", "bgp")
+    return attached == "er" and style(request) in ("policy", "bgp")
 
 
-def _check_peer_subnets(ask: model.AskConnection, facts: Facts) -> Iterator[model.Violation]:
-    if _without_peer_subnets(ask, facts):
+def _check_peer_subnets(request: model.ConnectionRequest, facts: Facts) -> Iterator[model.Violation]:
+    if _without_peer_subnets(request, facts):
         return
-    if ask.peer_subnets is None:
+    if request.peer_subnets is None:
         yield model.Violation("peer_subnets", "is mandatory", f"1 to {fields.SUBNET_LIMIT} CIDR blocks")
         return
-    yield from fields.check_subnets("peer_subnets", ask.peer_subnets)
-    if len(ask.peer_subnets) > fields.SUBNET_LIMIT:
+    yield from fields.check_subnets("peer_subnets", request.peer_subnets)
+    if len(request.peer_subnets) > fields.SUBNET_LIMIT:
         return
     local = facts.gateway.gateway.local_subnets if facts.gateway else ()
     local_blocks = fields.blocks(local)
-    for index, text in enumerate(ask.peer_subnets):
+    for index, text in enumerate(request.peer_subnets):
         parsed = ipv4.parse_block(text)
         if parsed is None:
             continue
@@ -251,10 +256,10 @@ def _check_peer_subnets(ask: model.AskConnection, facts: Facts) -> Iterator[mode
                 )
 
 
-def _check_tunnel(ask: model.AskConnection, facts: Facts, draws: fields.Draws) -> Iterator[model.Violation]:
-    local, peer = ask.tunnel_local_address, ask.tunnel_peer_address
+def _check_tunnel(request: model.ConnectionRequest, facts: Facts, draws: fields.Draws) -> Iterator[model.Violation]:
+    local, peer = request.tunnel_local_address, request.tunnel_peer_address
     given = [(f"tunnel_{side}_address", text) for side, text in (("local", local), ("peer", peer)) if text is not None]
-    if style(ask) == "policy-template":
+    if style(request) == "policy-template":
         for path, _ in given:
             yield model.Violation(path, "a policy-template has no tunnel interface", "leave it out")
         return
@@ -281,14 +286,14 @@ def _leaving(user: model.Neighbour) -> str:
     return ", which is still being deleted" if user.deleting else ""
 
 
-def _check_psk(ask: model.AskConnection, facts: Facts) -> Iterator[model.Violation]:
+def _check_psk(request: model.ConnectionRequest, facts: Facts) -> Iterator[model.Violation]:
     if _is_gm(facts):
         return
-    if ask.psk is None:
+    if request.psk is None:
         unless = "" if facts.gateway is not None else " unless the gateway is GM"
         yield model.Violation("psk", f"is mandatory{unless}", PSK_ALLOWED)
         return
-    text = ask.psk.reveal()
+    text = request.psk.reveal()
     if not 8 <= len(text) <= 128:
         yield model.Violation("psk", f"has {len(text)} characters", PSK_ALLOWED)
     kinds = set(map(PSK_KINDS.get, text))
@@ -298,10 +303,10 @@ def _check_psk(ask: model.AskConnection, facts: Facts) -> Iterator[model.Violati
         yield model.Violation("psk", "has fewer than three kinds of characters", PSK_ALLOWED)
 
 
-def _check_policy_rules(ask: model.AskConnection, facts: Facts) -> Iterator[model.Violation]:
-    rules = ask.policy_rules or ()
-    if style(ask) != "policy":
-        if rules and style(ask) in STYLES.values:
+def _check_policy_rules(request: model.ConnectionRequest, facts: Facts) -> Iterator[model.Violation]:
+    rules = request.policy_rules or ()
+    if style(request) != "policy":
+        if rules and style(request) in STYLES.values:
             yield model.Violation("policy_rules", "must not be filled if style is not policy", "leave it out")
         return
     if not rules:
@@ -361,17 +366,17 @@ def _check_rule_source(path: str, source: str | None, seen: set[str]) -> Iterato
     seen.add(source)
 
 
-def _check_ha_role(ask: model.AskConnection, facts: Facts) -> Iterator[model.Violation]:
-    yield from choices.check("", {"ha_role": ask.ha_role}, {"ha_role": HA_ROLES})
-    if facts.gateway is None or ask.ha_role not in (None, *HA_ROLES.values):
+def _check_ha_role(request: model.ConnectionRequest, facts: Facts) -> Iterator[model.Violation]:
+    yield from choices.check("", {"ha_role": request.ha_role}, {"ha_role": HA_ROLES})
+    if facts.gateway is None or request.ha_role not in (None, *HA_ROLES.values):
         return
     gateway = facts.gateway.gateway
-    ours = endpoint(ask, gateway)
+    ours = endpoint(request, gateway)
     if ours is None:
         return
-    role = ask.ha_role or HA_ROLES.default
+    role = request.ha_role or HA_ROLES.default
     fitting = HA_ROLES.values[ours.number - 1]
-    if gateway.ha_mode == "active-standby" and ask.ha_role is None and role != fitting:
+    if gateway.ha_mode == "active-standby" and request.ha_role is None and role != fitting:
         yield model.Violation(
             "ha_role",
             f"is mandatory with endpoint {ours.number} of an active-standby gateway",
@@ -387,12 +392,12 @@ def _check_ha_role(ask: model.AskConnection, facts: Facts) -> Iterator[model.Vio
         yield model.Violation("ha_role", "slave does not fit endpoint 1 of an active-active gateway", "master")
 
 
-def _check_neighbours(ask: model.AskConnection, facts: Facts) -> Iterator[model.Violation]:
+def _check_neighbours(request: model.ConnectionRequest, facts: Facts) -> Iterator[model.Violation]:
     """Two tunnels that could not be told apart on the wire."""
-    ours = endpoint(ask, facts.gateway.gateway) if facts.gateway and facts.neighbours else None
+    ours = endpoint(request, facts.gateway.gateway) if facts.gateway and facts.neighbours else None
     if ours is None or facts.customer_gateway is None:
         return
-    wire = identity(ask, facts)
+    wire = identity(request, facts)
     for other in facts.neighbours:
         if other.endpoint != ours.number:
             continue
@@ -411,50 +416,50 @@ def _check_neighbours(ask: model.AskConnection, facts: Facts) -> Iterator[model.
 
 
 def complete(
-    ask: model.AskConnection, facts: Facts, draws: fields.Draws, gateway: model.VpnGateway
+    request: model.ConnectionRequest, facts: Facts, draws: fields.Draws, gateway: model.VpnGateway
 ) -> model.Connection:
     """The connection with every default. Call it only on what `check` found nothing wrong with."""
-    ours = endpoint(ask, gateway)
-    if ours is None or facts.customer_gateway is None or ask.gateway_endpoint is None:
+    ours = endpoint(request, gateway)
+    if ours is None or facts.customer_gateway is None or request.gateway_endpoint is None:
         raise ValueError("complete() needs a request that check() passed")
-    asked_style = cast("model.Style", style(ask))
-    local, peer = _tunnel_pair(ask, facts, draws)
-    both = sides(ask, facts)
+    asked_style = cast("model.Style", style(request))
+    local, peer = _tunnel_pair(request, facts, draws)
+    both = sides(request, facts)
     return model.Connection(
         id=draws.id,
         project_id=gateway.project_id,
-        name=ask.name or f"vpn-{draws.suffix}",
+        name=request.name or f"vpn-{draws.suffix}",
         gateway_id=gateway.id,
         endpoint=ours.number,
-        gateway_endpoint=ask.gateway_endpoint,
+        gateway_endpoint=request.gateway_endpoint,
         style=asked_style,
         customer_gateway_id=facts.customer_gateway.id,
-        peer_subnets=None if _without_peer_subnets(ask, facts) else ask.peer_subnets,
+        peer_subnets=None if _without_peer_subnets(request, facts) else request.peer_subnets,
         tunnel_local_address=local,
         tunnel_peer_address=peer,
-        enable_nqa=(ask.enable_nqa or False) if asked_style == "static" else None,
-        enable_hub=ask.enable_hub,
-        policy_rules=_policy_rules(ask, gateway) if asked_style == "policy" else (),
-        ike_policy=policies.complete_ike(ask.ike_policy, both),
-        ipsec_policy=policies.complete_ipsec(ask.ipsec_policy, gm=gateway.is_gm),
-        ha_role="slave" if ask.ha_role == "slave" else "master",
+        enable_nqa=(request.enable_nqa or False) if asked_style == "static" else None,
+        enable_hub=request.enable_hub,
+        policy_rules=_policy_rules(request, gateway) if asked_style == "policy" else (),
+        ike_policy=policies.complete_ike(request.ike_policy, both),
+        ipsec_policy=policies.complete_ipsec(request.ipsec_policy, gm=gateway.is_gm),
+        ha_role="slave" if request.ha_role == "slave" else "master",
         enterprise_project_id=gateway.enterprise_project_id,
-        monitor_id=draws.other_ids[0] if ask.enable_health_check else None,
-        tags=fields.tags(ask.tags),
+        monitor_id=draws.other_ids[0] if request.enable_health_check else None,
+        tags=fields.tags(request.tags),
         created_at=draws.now,
         updated_at=draws.now,
-        policy_rules_given=bool(ask.policy_rules) if asked_style == "policy" else None,
+        policy_rules_given=bool(request.policy_rules) if asked_style == "policy" else None,
     )
 
 
-def _policy_rules(ask: model.AskConnection, gateway: model.VpnGateway) -> tuple[model.PolicyRule, ...]:
-    return policy_rules.number(ask.policy_rules or policy_rules.derive(gateway.local_subnets, ask.peer_subnets))
+def _policy_rules(request: model.ConnectionRequest, gateway: model.VpnGateway) -> tuple[model.PolicyRule, ...]:
+    return policy_rules.number(request.policy_rules or policy_rules.derive(gateway.local_subnets, request.peer_subnets))
 
 
-def _tunnel_pair(ask: model.AskConnection, facts: Facts, draws: fields.Draws) -> tuple[str | None, str | None]:
-    if style(ask) == "policy-template":
+def _tunnel_pair(request: model.ConnectionRequest, facts: Facts, draws: fields.Draws) -> tuple[str | None, str | None]:
+    if style(request) == "policy-template":
         return None, None
-    local, peer = ask.tunnel_local_address, ask.tunnel_peer_address
+    local, peer = request.tunnel_local_address, request.tunnel_peer_address
     if local is not None:
         return local, peer or tunnel.other(local)
     if peer is not None:

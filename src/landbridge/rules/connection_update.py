@@ -23,17 +23,17 @@ def _or(asked: T | None, present: T) -> T:
 
 
 def merge(
-    change: model.AskConnection,
+    change: model.ConnectionRequest,
     connection: model.Connection,
     psk: model.Secret | None,
     ends: policies.Sides,
     local_subnets: tuple[str, ...],
-) -> model.AskConnection:
+) -> model.ConnectionRequest:
     """The request that would create the connection as it is to be. `ends` are its two ends as they are now, `local_subnets`
     its gateway's.
     """
     local, peer = _tunnel_pair(change, connection)
-    return model.AskConnection(
+    return model.ConnectionRequest(
         name=_or(change.name, connection.name),
         gateway_id=connection.gateway_id,
         gateway_endpoint=connection.gateway_endpoint,
@@ -54,7 +54,7 @@ def merge(
     )
 
 
-def _tunnel_pair(change: model.AskConnection, was: model.Connection) -> Identity:
+def _tunnel_pair(change: model.ConnectionRequest, was: model.Connection) -> Identity:
     """One new address alone brings the other host of its own /30: the old one cannot stay."""
     local, peer = change.tunnel_local_address, change.tunnel_peer_address
     if local in (None, was.tunnel_local_address) and peer in (None, was.tunnel_peer_address):
@@ -63,16 +63,16 @@ def _tunnel_pair(change: model.AskConnection, was: model.Connection) -> Identity
 
 
 def _policy_rules(
-    given: tuple[model.AskPolicyRule, ...] | None, was: model.Connection, local_subnets: tuple[str, ...]
-) -> tuple[model.AskPolicyRule, ...]:
+    given: tuple[model.PolicyRuleRequest, ...] | None, was: model.Connection, local_subnets: tuple[str, ...]
+) -> tuple[model.PolicyRuleRequest, ...]:
     """None at all where they are to be derived: as before, or because the request empties the list."""
     present = policy_rules.asked(was.policy_rules)
     wanted = present if given is None else tuple(policy_rules.with_indexes_of(was.policy_rules, given))
     return () if wanted == present and policy_rules.are_derived(was, local_subnets) else wanted
 
 
-def _ike(asked: model.AskIkePolicy, was: model.IkePolicy, ends: policies.Sides) -> model.AskIkePolicy:
-    plain = model.AskIkePolicy()
+def _ike(asked: model.IkePolicyRequest, was: model.IkePolicy, ends: policies.Sides) -> model.IkePolicyRequest:
+    plain = model.IkePolicyRequest()
     local = _identity(
         (asked.local_id_type, asked.local_id),
         (was.local_id_type, was.local_id),
@@ -81,7 +81,7 @@ def _ike(asked: model.AskIkePolicy, was: model.IkePolicy, ends: policies.Sides) 
     peer = _identity(
         (asked.peer_id_type, asked.peer_id), (was.peer_id_type, was.peer_id), policies.peer_identity(plain, ends)
     )
-    return model.AskIkePolicy(
+    return model.IkePolicyRequest(
         version=_or(asked.version, was.version),
         negotiation_mode=_or(asked.negotiation_mode, was.negotiation_mode),
         authentication_algorithm=_or(asked.authentication_algorithm, was.authentication_algorithm),
@@ -93,7 +93,7 @@ def _ike(asked: model.AskIkePolicy, was: model.IkePolicy, ends: policies.Sides) 
         local_id=local[1],
         peer_id_type=peer[0],
         peer_id=peer[1],
-        dpd=model.AskDpd(
+        dpd=model.DpdRequest(
             interval=asked.dpd.interval or was.dpd.interval,
             timeout=asked.dpd.timeout or was.dpd.timeout,
             msg=_or(asked.dpd.msg, was.dpd.msg),
@@ -109,8 +109,8 @@ def _identity(asked: Identity, was: Identity, default: Identity) -> Identity:
     return _or(kind, was[0]), value
 
 
-def _ipsec(asked: model.AskIpsecPolicy, was: model.IpsecPolicy) -> model.AskIpsecPolicy:
-    return model.AskIpsecPolicy(
+def _ipsec(asked: model.IpsecPolicyRequest, was: model.IpsecPolicy) -> model.IpsecPolicyRequest:
+    return model.IpsecPolicyRequest(
         authentication_algorithm=_or(asked.authentication_algorithm, was.authentication_algorithm),
         encryption_algorithm=_or(asked.encryption_algorithm, was.encryption_algorithm),
         pfs=_or(asked.pfs, was.pfs),
@@ -121,14 +121,14 @@ def _ipsec(asked: model.AskIpsecPolicy, was: model.IpsecPolicy) -> model.AskIpse
 
 
 def check(
-    change: model.AskConnection, connection: model.Connection, wish: model.AskConnection, facts: rules.Facts
+    change: model.ConnectionRequest, connection: model.Connection, wish: model.ConnectionRequest, facts: rules.Facts
 ) -> Iterator[model.Violation]:
     """All that is wrong with the update. `wish` is what `merge` made of it, `facts` are without the connection itself."""
     yield from _check_fixed(change, connection)
     yield from rules.check(wish, facts, draws(connection))
 
 
-def _check_fixed(change: model.AskConnection, connection: model.Connection) -> Iterator[model.Violation]:
+def _check_fixed(change: model.ConnectionRequest, connection: model.Connection) -> Iterator[model.Violation]:
     for path, asked, present in (
         ("vgw_id", change.gateway_id, connection.gateway_id),
         ("vgw_ip", change.gateway_endpoint, connection.gateway_endpoint),
@@ -150,7 +150,7 @@ def draws(connection: model.Connection) -> fields.Draws:
     return fields.Draws(id=connection.id, now=connection.created_at, suffix="")
 
 
-def complete(wish: model.AskConnection, facts: rules.Facts, connection: model.Connection) -> model.Connection:
+def complete(wish: model.ConnectionRequest, facts: rules.Facts, connection: model.Connection) -> model.Connection:
     """The connection as it is to be, its time of update still the old one. Call it only on what `check` found nothing wrong with."""
     if facts.gateway is None:
         raise ValueError("complete() needs an update that check() passed")
@@ -169,7 +169,7 @@ def _rules_in_place(made: model.Connection, was: model.Connection) -> tuple[mode
     """Derived anew, a rule keeps the index of its source."""
     if made.policy_rules_given is not False:
         return made.policy_rules
-    unnumbered = (model.AskPolicyRule(source=r.source, destinations=r.destinations) for r in made.policy_rules)
+    unnumbered = (model.PolicyRuleRequest(source=r.source, destinations=r.destinations) for r in made.policy_rules)
     return policy_rules.number(policy_rules.with_indexes_of(was.policy_rules, unnumbered))
 
 

@@ -29,31 +29,35 @@ class Facts:
     named_certificate: model.CaCertificate | None = None
 
 
-def check(ask: model.AskCustomerGateway, facts: Facts) -> Iterator[model.Violation]:
-    yield from fields.check_name("name", ask.name)
+def check(request: model.CustomerGatewayRequest, facts: Facts) -> Iterator[model.Violation]:
+    yield from fields.check_name("name", request.name)
     yield from choices.check(
-        "", {"id_type": ask.id_type, "route_mode": ask.route_mode}, {"id_type": ID_TYPES, "route_mode": ROUTE_MODES}
+        "",
+        {"id_type": request.id_type, "route_mode": request.route_mode},
+        {"id_type": ID_TYPES, "route_mode": ROUTE_MODES},
     )
-    if ask.id_value is not None and ask.ip not in (None, ask.id_value):
+    if request.id_value is not None and request.ip not in (None, request.id_value):
         yield model.Violation("ip", "is the older name of id_value, which is given too", "one of the two")
-    if ask.ip is not None and ask.id_type == "fqdn":
+    if request.ip is not None and request.id_type == "fqdn":
         yield model.Violation("ip", "does not go with id_type fqdn", "id_value")
-    yield from _check_value(ask, facts.site)
-    yield from fields.check_asn("bgp_asn", ask.bgp_asn)
-    yield from _check_certificate(ask.ca_certificate, facts)
-    yield from fields.check_tags("tags", ask.tags or ())
+    yield from _check_value(request, facts.site)
+    yield from fields.check_asn("bgp_asn", request.bgp_asn)
+    yield from _check_certificate(request.ca_certificate, facts)
+    yield from fields.check_tags("tags", request.tags or ())
 
 
-def _check_value(ask: model.AskCustomerGateway, site: model.Site) -> Iterator[model.Violation]:
-    field, value = ("ip", ask.ip) if ask.id_value is None and ask.ip is not None else ("id_value", ask.id_value)
+def _check_value(request: model.CustomerGatewayRequest, site: model.Site) -> Iterator[model.Violation]:
+    field, value = (
+        ("ip", request.ip) if request.id_value is None and request.ip is not None else ("id_value", request.id_value)
+    )
     if value is None:
         yield model.Violation("id_value", "is mandatory", "an IPv4 address, or with id_type fqdn an IKE identity")
-    elif ask.id_type == "fqdn":
+    elif request.id_type == "fqdn":
         if len(value) > ID_VALUE_LIMIT or not policies.is_identity(value):
             yield model.Violation(
                 field, f"{value!r} is not an identity", policies.IDENTITY_ALLOWED.replace("255", str(ID_VALUE_LIMIT))
             )
-    elif ask.id_type in (None, "ip"):
+    elif request.id_type in (None, "ip"):
         yield from _check_address(field, value, site)
 
 
@@ -69,51 +73,53 @@ def _check_address(field: str, value: str, site: model.Site) -> Iterator[model.V
         yield model.Violation(field, f"{value} is an address of this service", "the address of a device")
 
 
-def _check_certificate(ask: model.AskCertificate | None, facts: Facts) -> Iterator[model.Violation]:
+def _check_certificate(request: model.CertificateRequest | None, facts: Facts) -> Iterator[model.Violation]:
     place = "ca_certificate"
-    if ask is None:
+    if request is None:
         return
-    if ask.id is not None and ask.content is not None:
+    if request.id is not None and request.content is not None:
         yield model.Violation(place, "has an id and a content", "one of the two")
-    elif ask.content is not None:
-        yield from certificate.check_ca(f"{place}.content", ask.content, facts.now)
-    elif ask.id is None:
+    elif request.content is not None:
+        yield from certificate.check_ca(f"{place}.content", request.content, facts.now)
+    elif request.id is None:
         yield model.Violation(place, "names no certificate", "content, a PEM text, or the id of one that is there")
     elif facts.named_certificate is None:
-        wrong = f"certificate {ask.id} does not exist"
+        wrong = f"certificate {request.id} does not exist"
         yield model.Violation(f"{place}.id", wrong, "the id of a customer gateway's certificate in this project")
 
 
-def _certificate(ask: model.AskCertificate | None, facts: Facts, draws: fields.Draws) -> model.CaCertificate | None:
-    if ask is None or ask.content is None:
+def _certificate(
+    request: model.CertificateRequest | None, facts: Facts, draws: fields.Draws
+) -> model.CaCertificate | None:
+    if request is None or request.content is None:
         return facts.named_certificate
-    return certificate.describe_ca(ask.content, draws.other_ids[0])
+    return certificate.describe_ca(request.content, draws.other_ids[0])
 
 
 def complete(
-    ask: model.AskCustomerGateway, facts: Facts, draws: fields.Draws, project_id: str
+    request: model.CustomerGatewayRequest, facts: Facts, draws: fields.Draws, project_id: str
 ) -> model.CustomerGateway:
     """The customer gateway with every default. Call it only on what `check` found nothing wrong with."""
-    by_name = ask.id_type == "fqdn"
+    by_name = request.id_type == "fqdn"
     return model.CustomerGateway(
         id=draws.id,
         project_id=project_id,
-        name=ask.name or f"cgw-{draws.suffix}",
+        name=request.name or f"cgw-{draws.suffix}",
         id_type="fqdn" if by_name else "ip",
-        id_value=ask.id_value or ask.ip or "",
-        bgp_asn=DEFAULT_ASN if ask.bgp_asn is None and not by_name else ask.bgp_asn,
-        route_mode=choices.text(ask.route_mode, ROUTE_MODES),
-        ca_certificate=_certificate(ask.ca_certificate, facts, draws),
-        tags=fields.tags(ask.tags),
+        id_value=request.id_value or request.ip or "",
+        bgp_asn=DEFAULT_ASN if request.bgp_asn is None and not by_name else request.bgp_asn,
+        route_mode=choices.text(request.route_mode, ROUTE_MODES),
+        ca_certificate=_certificate(request.ca_certificate, facts, draws),
+        tags=fields.tags(request.tags),
         created_at=draws.now,
         updated_at=draws.now,
     )
 
 
 def check_update(
-    ask: model.AskCustomerGateway, before: model.CustomerGateway, facts: Facts
+    request: model.CustomerGatewayRequest, before: model.CustomerGateway, facts: Facts
 ) -> Iterator[model.Violation]:
-    yield from fields.check_name("name", ask.name)
+    yield from fields.check_name("name", request.name)
     unchangeable = {
         "id_type": before.id_type,
         "id_value": before.id_value,
@@ -122,30 +128,30 @@ def check_update(
         "bgp_asn": before.bgp_asn,
     }
     for field, value in unchangeable.items():
-        asked = getattr(ask, field)
+        asked = getattr(request, field)
         if asked is not None and asked != value:
             allowed = "leave it out, or create another customer gateway" if value is None else f"{value}, as it is"
             yield model.Violation(field, f"{asked!r} cannot replace what it is: this field is not updated", allowed)
-    if ask.tags is not None and set(fields.tags(ask.tags)) != set(before.tags):
+    if request.tags is not None and set(fields.tags(request.tags)) != set(before.tags):
         yield model.Violation("tags", "are not updated here", "tags/create and tags/delete of this customer gateway")
-    if not _keeps_certificate(ask, before):
-        yield from _check_certificate(ask.ca_certificate, facts)
+    if not _keeps_certificate(request, before):
+        yield from _check_certificate(request.ca_certificate, facts)
 
 
-def _keeps_certificate(ask: model.AskCustomerGateway, before: model.CustomerGateway) -> bool:
+def _keeps_certificate(request: model.CustomerGatewayRequest, before: model.CustomerGateway) -> bool:
     """Clients send the present one with every change, also when it has expired since."""
-    sent, kept = ask.ca_certificate, before.ca_certificate
+    sent, kept = request.ca_certificate, before.ca_certificate
     if sent is None or sent.id is not None or sent.content is None or kept is None:
         return False
     return certificate.same(sent.content, kept.content)
 
 
 def update(
-    ask: model.AskCustomerGateway, before: model.CustomerGateway, facts: Facts, draws: fields.Draws
+    request: model.CustomerGatewayRequest, before: model.CustomerGateway, facts: Facts, draws: fields.Draws
 ) -> model.CustomerGateway:
     """As it was, but for what the request changes; the very same where it changes nothing."""
     wanted = before.ca_certificate
-    if ask.ca_certificate is not None and not _keeps_certificate(ask, before):
-        wanted = _certificate(ask.ca_certificate, facts, draws)
-    after = dataclasses.replace(before, name=ask.name or before.name, ca_certificate=wanted)
+    if request.ca_certificate is not None and not _keeps_certificate(request, before):
+        wanted = _certificate(request.ca_certificate, facts, draws)
+    after = dataclasses.replace(before, name=request.name or before.name, ca_certificate=wanted)
     return before if after == before else dataclasses.replace(after, updated_at=draws.now)

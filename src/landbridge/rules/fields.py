@@ -111,7 +111,7 @@ def check_asn(path: str, asn: int | None) -> Iterator[model.Violation]:
         yield model.Violation(path, f"{asn} is out of range", f"{low} to {high}")
 
 
-def check_tags(path: str, tags: tuple[model.AskTag, ...]) -> Iterator[model.Violation]:
+def check_tags(path: str, tags: tuple[model.TagRequest, ...]) -> Iterator[model.Violation]:
     if len(tags) > TAG_LIMIT:
         yield model.Violation(path, f"has {len(tags)} entries", f"at most {TAG_LIMIT}")
         return
@@ -140,5 +140,5 @@ def _is_tag_character(character: str) -> bool:
     return character in TAG_SPECIALS or unicodedata.category(character)[0] in "LM" or character.isdecimal()
 
 
-def tags(asked: tuple[model.AskTag, ...] | None) -> tuple[model.Tag, ...]:
+def tags(asked: tuple[model.TagRequest, ...] | None) -> tuple[model.Tag, ...]:
     return tuple(model.Tag(tag.key or "", tag.value or "") for tag in asked or ())

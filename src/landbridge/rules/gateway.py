@@ -82,40 +82,44 @@ def zones(site: model.Site) -> dict[tuple[str, str], tuple[str, ...]]:
     }
 
 
-def _word(ask: model.AskGateway, field: str) -> str:
-    given = getattr(ask, field)
+def _word(request: model.GatewayRequest, field: str) -> str:
+    given = getattr(request, field)
     return given if given is not None else str(WORDS[field].default)
 
 
-def _eips(ask: model.AskGateway) -> tuple[tuple[str, model.AskEip | None], tuple[str, model.AskEip | None]]:
+def _eips(
+    request: model.GatewayRequest,
+) -> tuple[tuple[str, model.EipRequest | None], tuple[str, model.EipRequest | None]]:
     """What is asked for the two endpoints, each with the field that asks it: `eip1` or the older `master_eip`."""
-    first = ("master_eip", ask.master_eip) if ask.eip1 is None and ask.master_eip else ("eip1", ask.eip1)
-    second = ("slave_eip", ask.slave_eip) if ask.eip2 is None and ask.slave_eip else ("eip2", ask.eip2)
+    first = (
+        ("master_eip", request.master_eip) if request.eip1 is None and request.master_eip else ("eip1", request.eip1)
+    )
+    second = ("slave_eip", request.slave_eip) if request.eip2 is None and request.slave_eip else ("eip2", request.eip2)
     return first, second
 
 
-def check(ask: model.AskGateway, facts: Facts) -> Iterator[model.Violation]:
-    yield from fields.check_name("name", ask.name)
-    yield from choices.check("", {field: getattr(ask, field) for field in WORDS}, WORDS)
-    yield from _check_attachment(ask, facts)
-    yield from _check_local_subnets(ask)
-    for path, subnet_id in (("connect_subnet", ask.connect_subnet), ("access_subnet_id", ask.access_subnet_id)):
+def check(request: model.GatewayRequest, facts: Facts) -> Iterator[model.Violation]:
+    yield from fields.check_name("name", request.name)
+    yield from choices.check("", {field: getattr(request, field) for field in WORDS}, WORDS)
+    yield from _check_attachment(request, facts)
+    yield from _check_local_subnets(request)
+    for path, subnet_id in (("connect_subnet", request.connect_subnet), ("access_subnet_id", request.access_subnet_id)):
         if subnet_id is not None:
             yield from fields.check_uuid(path, subnet_id, "a subnet")
-    yield from fields.check_asn("bgp_asn", ask.bgp_asn)
-    yield from _check_flavor(ask)
-    yield from _check_zones(ask, facts.site)
-    yield from _check_enterprise_project(ask.enterprise_project_id)
-    if _word(ask, "network_type") == "private":
-        yield from _check_private(ask, facts)
+    yield from fields.check_asn("bgp_asn", request.bgp_asn)
+    yield from _check_flavor(request)
+    yield from _check_zones(request, facts.site)
+    yield from _check_enterprise_project(request.enterprise_project_id)
+    if _word(request, "network_type") == "private":
+        yield from _check_private(request, facts)
     else:
-        yield from _check_public(ask, facts)
-    yield from fields.check_tags("tags", ask.tags or ())
+        yield from _check_public(request, facts)
+    yield from fields.check_tags("tags", request.tags or ())
 
 
-def _check_attachment(ask: model.AskGateway, facts: Facts) -> Iterator[model.Violation]:
-    to_er = _word(ask, "attachment_type") == "er"
-    field, network_id = ("er_id", ask.er_id) if to_er else ("vpc_id", ask.vpc_id)
+def _check_attachment(request: model.GatewayRequest, facts: Facts) -> Iterator[model.Violation]:
+    to_er = _word(request, "attachment_type") == "er"
+    field, network_id = ("er_id", request.er_id) if to_er else ("vpc_id", request.vpc_id)
     malformed = list(fields.check_uuid(field, network_id, "a network of the site"))
     yield from malformed
     known = network_id.lower() if network_id is not None else ""
@@ -128,12 +132,12 @@ def _check_attachment(ask: model.AskGateway, facts: Facts) -> Iterator[model.Vio
             if one in facts.taken:
                 wrong = f"the address in this network that the site file has is used by VPN gateway {facts.taken[one]}"
                 yield model.Violation(field, wrong, "a network of the site that no other gateway is plugged into")
-    if not to_er and ask.er_id is not None:
+    if not to_er and request.er_id is not None:
         yield model.Violation("er_id", "must not be filled if attachment_type is not er", "leave it out")
-    if to_er and ask.vpc_id is not None:
-        yield from fields.check_uuid("vpc_id", ask.vpc_id, "a VPC")
-    if ask.access_vpc_id is not None:
-        yield from fields.check_uuid("access_vpc_id", ask.access_vpc_id, "a VPC")
+    if to_er and request.vpc_id is not None:
+        yield from fields.check_uuid("vpc_id", request.vpc_id, "a VPC")
+    if request.access_vpc_id is not None:
+        yield from fields.check_uuid("access_vpc_id", request.access_vpc_id, "a VPC")
 
 
 def _is_others(network: model.Network, taken: Taken) -> bool:
@@ -162,18 +166,18 @@ def uses(gateway: model.VpnGateway, network: model.Network | None) -> tuple[str,
     return (*(endpoint.eip_id or endpoint.address for endpoint in gateway.endpoints), *_leg(network))
 
 
-def _check_local_subnets(ask: model.AskGateway) -> Iterator[model.Violation]:
-    if ask.local_subnets_v6:
+def _check_local_subnets(request: model.GatewayRequest) -> Iterator[model.Violation]:
+    if request.local_subnets_v6:
         yield model.Violation("local_subnets_v6", "IPv6 is not carried yet", "leave it out")
-    if _word(ask, "attachment_type") == "er":
-        if ask.local_subnets:
+    if _word(request, "attachment_type") == "er":
+        if request.local_subnets:
             yield model.Violation(
                 "local_subnets", "must not be filled if attachment_type is er", "leave it out: the router knows them"
             )
-    elif ask.local_subnets is None:
+    elif request.local_subnets is None:
         yield model.Violation("local_subnets", "is mandatory", f"1 to {fields.SUBNET_LIMIT} CIDR blocks")
     else:
-        yield from check_own_subnets("local_subnets", ask.local_subnets)
+        yield from check_own_subnets("local_subnets", request.local_subnets)
 
 
 def check_own_subnets(path: str, subnets: tuple[str, ...]) -> Iterator[model.Violation]:
@@ -198,16 +202,16 @@ def outside_network(
             yield model.Caution(f"local_subnets[{index}]", text)
 
 
-def _check_flavor(ask: model.AskGateway) -> Iterator[model.Violation]:
-    if _word(ask, "flavor") != "Basic":
+def _check_flavor(request: model.GatewayRequest) -> Iterator[model.Violation]:
+    if _word(request, "flavor") != "Basic":
         return
     for field, unfit in (("network_type", "private"), ("attachment_type", "er")):
-        if _word(ask, field) == unfit:
+        if _word(request, field) == unfit:
             yield model.Violation("flavor", f"Basic does not go with {field} {unfit}", "Professional1 or Professional2")
 
 
-def _check_zones(ask: model.AskGateway, site: model.Site) -> Iterator[model.Violation]:
-    zones = ask.availability_zone_ids
+def _check_zones(request: model.GatewayRequest, site: model.Site) -> Iterator[model.Violation]:
+    zones = request.availability_zone_ids
     if zones is None:
         return
     if not 1 <= len(zones) <= ZONES_OF_A_GATEWAY:
@@ -226,27 +230,27 @@ def _check_enterprise_project(value: str | None) -> Iterator[model.Violation]:
         yield model.Violation("enterprise_project_id", f"{value!r} is not an id", "a UUID of 36 characters, or 0")
 
 
-def _check_private(ask: model.AskGateway, facts: Facts) -> Iterator[model.Violation]:
-    for field, eip in _eips(ask):
+def _check_private(request: model.GatewayRequest, facts: Facts) -> Iterator[model.Violation]:
+    for field, eip in _eips(request):
         if eip is not None:
             yield model.Violation(field, "must not be filled if network_type is private", "leave it out")
-    network = facts.site.network(_access_network_id(ask))
+    network = facts.site.network(_access_network_id(request))
     if network is None:
-        if ask.access_vpc_id is not None and fields.UUID.fullmatch(ask.access_vpc_id):
-            wrong = f"{ask.access_vpc_id} is not in the site file, or not free for this project"
+        if request.access_vpc_id is not None and fields.UUID.fullmatch(request.access_vpc_id):
+            wrong = f"{request.access_vpc_id} is not in the site file, or not free for this project"
             yield model.Violation("access_vpc_id", wrong, f"one of its networks: {_listed_networks(facts)}")
         return
     if network.gateway_addresses is None:
         wrong = f"network {network.id} has no addresses for private gateways"
         yield model.Violation("network_type", wrong, NO_RANGE)
         return
-    yield from _check_private_addresses(ask, facts, network.gateway_addresses)
+    yield from _check_private_addresses(request, facts, network.gateway_addresses)
 
 
 def _check_private_addresses(
-    ask: model.AskGateway, facts: Facts, allowed: tuple[str, str]
+    request: model.GatewayRequest, facts: Facts, allowed: tuple[str, str]
 ) -> Iterator[model.Violation]:
-    one, two = ask.access_private_ip_1, ask.access_private_ip_2
+    one, two = request.access_private_ip_1, request.access_private_ip_2
     for field, given, other in (("access_private_ip_1", one, two), ("access_private_ip_2", two, one)):
         if given is None and other is not None:
             yield model.Violation(field, "must be given with the other one", "both or neither")
@@ -278,10 +282,10 @@ def _is_free(address: str, facts: Facts) -> bool:
     return address not in facts.taken and address not in site.machine_addresses | site.unavailable_addresses
 
 
-def _access_network_id(ask: model.AskGateway) -> str:
+def _access_network_id(request: model.GatewayRequest) -> str:
     """Of the network that a private gateway has its addresses in: the access VPC, by default the network that it serves."""
-    served = ask.er_id if _word(ask, "attachment_type") == "er" else ask.vpc_id
-    return (ask.access_vpc_id or served or "").lower()
+    served = request.er_id if _word(request, "attachment_type") == "er" else request.vpc_id
+    return (request.access_vpc_id or served or "").lower()
 
 
 def _free_private(facts: Facts, allowed: tuple[str, str]) -> list[str]:
@@ -291,23 +295,23 @@ def _free_private(facts: Facts, allowed: tuple[str, str]) -> list[str]:
     return list(itertools.islice(free, 2))
 
 
-def _check_public(ask: model.AskGateway, facts: Facts) -> Iterator[model.Violation]:
+def _check_public(request: model.GatewayRequest, facts: Facts) -> Iterator[model.Violation]:
     for field, address in (
-        ("access_private_ip_1", ask.access_private_ip_1),
-        ("access_private_ip_2", ask.access_private_ip_2),
+        ("access_private_ip_1", request.access_private_ip_1),
+        ("access_private_ip_2", request.access_private_ip_2),
     ):
         if address is not None:
             yield model.Violation(field, "must not be filled if network_type is public", "leave it out")
     for new, old, given, older in (
-        ("eip1", "master_eip", ask.eip1, ask.master_eip),
-        ("eip2", "slave_eip", ask.eip2, ask.slave_eip),
+        ("eip1", "master_eip", request.eip1, request.master_eip),
+        ("eip2", "slave_eip", request.eip2, request.slave_eip),
     ):
         if given is not None and older is not None:
             yield model.Violation(old, f"is the older name of {new}, which is given too", "one of the two")
-    asked = _eips(ask)
+    asked = _eips(request)
     for field, eip in asked:
         if eip is not None:
-            yield from _check_eip(field, eip, ask, facts)
+            yield from _check_eip(field, eip, request, facts)
     (_, one), (field, two) = asked
     if one is not None and two is not None and one.id is not None and one.id.lower() == (two.id or "").lower():
         yield model.Violation(f"{field}.id", "is the EIP of the other endpoint too", "two different EIPs")
@@ -318,14 +322,16 @@ def _check_public(ask: model.AskGateway, facts: Facts) -> Iterator[model.Violati
             "is attached to this site in another way than the other EIP",
             f"two EIPs on one of: {', '.join(sorted(legs))}",
         )
-    lacking, free = [field for field, eip in asked if eip is None or eip.id is None], len(_free_eips(ask, facts))
+    lacking, free = [field for field, eip in asked if eip is None or eip.id is None], len(_free_eips(request, facts))
     if free < len(lacking):
         left = "1 free one is" if free == 1 else f"{free} free ones are"
         wrong = f"a gateway takes 2 EIPs that are attached in the same way; {left} left for this project"
         yield model.Violation(lacking[free], wrong, "two for each gateway; the operator lists EIPs in the site file")
 
 
-def _check_eip(field: str, eip: model.AskEip, ask: model.AskGateway, facts: Facts) -> Iterator[model.Violation]:
+def _check_eip(
+    field: str, eip: model.EipRequest, request: model.GatewayRequest, facts: Facts
+) -> Iterator[model.Violation]:
     if eip.id is not None:
         malformed = list(fields.check_uuid(f"{field}.id", eip.id, "an EIP"))
         yield from malformed
@@ -336,7 +342,7 @@ def _check_eip(field: str, eip: model.AskEip, ask: model.AskGateway, facts: Fact
     yield from fields.check_name(f"{field}.type", eip.type)
     if eip.bandwidth_id is not None:
         yield from fields.check_uuid(f"{field}.bandwidth_id", eip.bandwidth_id, "a shared bandwidth")
-    flavor = FLAVORS.get(_word(ask, "flavor"))
+    flavor = FLAVORS.get(_word(request, "flavor"))
     widest = flavor.bandwidth if flavor else 1000
     if eip.bandwidth_size is not None and not 1 <= eip.bandwidth_size <= widest:
         yield model.Violation(
@@ -356,9 +362,9 @@ def check_eip_use(
         yield model.Violation(field, f"EIP {eip_id} is used by VPN gateway {whose}", "a free EIP of the site")
 
 
-def _free_eips(ask: model.AskGateway, facts: Facts) -> list[model.Eip]:
+def _free_eips(request: model.GatewayRequest, facts: Facts) -> list[model.Eip]:
     """Those of the pool that go together: on the leg of the EIP that is named, else on the first leg that has two, else on the first."""
-    named = {eip.id.lower() for _, eip in _eips(ask) if eip is not None and eip.id is not None}
+    named = {eip.id.lower() for _, eip in _eips(request) if eip is not None and eip.id is not None}
     own = facts.site.machine_addresses
     usable = [e for e in facts.site.eips if e.attach == "nat" or e.address not in own]
     free = [e for e in usable if e.id not in facts.taken and e.id not in named]
@@ -367,44 +373,44 @@ def _free_eips(ask: model.AskGateway, facts: Facts) -> list[model.Eip]:
     return [e for e in free if e.leg == leg]
 
 
-def complete(ask: model.AskGateway, facts: Facts, draws: fields.Draws, project_id: str) -> model.VpnGateway:
+def complete(request: model.GatewayRequest, facts: Facts, draws: fields.Draws, project_id: str) -> model.VpnGateway:
     """The gateway with every default, its endpoints chosen. Call it only on what `check` found nothing wrong with."""
-    private = _word(ask, "network_type") == "private"
-    to_er = _word(ask, "attachment_type") == "er"
-    flavor = _word(ask, "flavor")
-    vpc_id = fields.lower_id(ask.vpc_id)
-    connect_subnet = fields.lower_id(ask.connect_subnet)
+    private = _word(request, "network_type") == "private"
+    to_er = _word(request, "attachment_type") == "er"
+    flavor = _word(request, "flavor")
+    vpc_id = fields.lower_id(request.vpc_id)
+    connect_subnet = fields.lower_id(request.connect_subnet)
     return model.VpnGateway(
         id=draws.id,
         project_id=project_id,
-        name=ask.name or f"vpngw-{draws.suffix}",
+        name=request.name or f"vpngw-{draws.suffix}",
         network_type="private" if private else "public",
         attachment_type="er" if to_er else "vpc",
-        er_id=fields.lower_id(ask.er_id),
+        er_id=fields.lower_id(request.er_id),
         vpc_id=None if to_er else vpc_id,
-        local_subnets=() if to_er else ask.local_subnets or (),
+        local_subnets=() if to_er else request.local_subnets or (),
         connect_subnet=connect_subnet,
-        access_vpc_id=fields.lower_id(ask.access_vpc_id) or vpc_id,
-        access_subnet_id=fields.lower_id(ask.access_subnet_id) or connect_subnet,
-        bgp_asn=ask.bgp_asn if ask.bgp_asn is not None else DEFAULT_ASN,
+        access_vpc_id=fields.lower_id(request.access_vpc_id) or vpc_id,
+        access_subnet_id=fields.lower_id(request.access_subnet_id) or connect_subnet,
+        bgp_asn=request.bgp_asn if request.bgp_asn is not None else DEFAULT_ASN,
         flavor=flavor,
-        availability_zone_ids=ask.availability_zone_ids or facts.site.zones[:ZONES_OF_A_GATEWAY],
-        enterprise_project_id=(ask.enterprise_project_id or "0").lower(),
-        ha_mode="active-standby" if _word(ask, "ha_mode") == "active-standby" else "active-active",
-        endpoints=_private_endpoints(ask, facts) if private else _public_endpoints(ask, facts, draws, flavor),
+        availability_zone_ids=request.availability_zone_ids or facts.site.zones[:ZONES_OF_A_GATEWAY],
+        enterprise_project_id=(request.enterprise_project_id or "0").lower(),
+        ha_mode="active-standby" if _word(request, "ha_mode") == "active-standby" else "active-active",
+        endpoints=_private_endpoints(request, facts) if private else _public_endpoints(request, facts, draws, flavor),
         certificate_id=None,
         connection_number=facts.connection_limit or FLAVORS[flavor].connections,
         policy_template=template(flavor),
-        tags=fields.tags(ask.tags),
+        tags=fields.tags(request.tags),
         created_at=draws.now,
         updated_at=draws.now,
     )
 
 
-def _private_endpoints(ask: model.AskGateway, facts: Facts) -> tuple[model.Endpoint, model.Endpoint]:
-    one, two = ask.access_private_ip_1, ask.access_private_ip_2
+def _private_endpoints(request: model.GatewayRequest, facts: Facts) -> tuple[model.Endpoint, model.Endpoint]:
+    one, two = request.access_private_ip_1, request.access_private_ip_2
     if one is None or two is None:
-        network = facts.site.network(_access_network_id(ask))
+        network = facts.site.network(_access_network_id(request))
         if network is None or network.gateway_addresses is None:
             raise ValueError("a private gateway without addresses should have been refused")
         one, two = _free_private(facts, network.gateway_addresses)
@@ -412,13 +418,13 @@ def _private_endpoints(ask: model.AskGateway, facts: Facts) -> tuple[model.Endpo
 
 
 def _public_endpoints(
-    ask: model.AskGateway, facts: Facts, draws: fields.Draws, flavor: str
+    request: model.GatewayRequest, facts: Facts, draws: fields.Draws, flavor: str
 ) -> tuple[model.Endpoint, model.Endpoint]:
-    free = iter(_free_eips(ask, facts))
+    free = iter(_free_eips(request, facts))
     by_id = {e.id: e for e in facts.site.eips}
 
-    def endpoint(number: Literal[1, 2], asked: model.AskEip | None) -> model.Endpoint:
-        wish = asked or model.AskEip()
+    def endpoint(number: Literal[1, 2], asked: model.EipRequest | None) -> model.Endpoint:
+        wish = asked or model.EipRequest()
         eip = by_id[wish.id.lower()] if wish.id is not None else next(free)
         return model.Endpoint(
             number=number,
@@ -431,5 +437,5 @@ def _public_endpoints(
             bandwidth_size=wish.bandwidth_size or FLAVORS[flavor].bandwidth,
         )
 
-    (_, one), (_, two) = _eips(ask)
+    (_, one), (_, two) = _eips(request)
     return endpoint(1, one), endpoint(2, two)

@@ -31,30 +31,30 @@ class Facts:
     present: str | None = None
 
 
-def check_create(ask: model.AskGatewayCertificate, facts: Facts) -> Iterator[model.Violation]:
+def check_create(request: model.GatewayCertificateRequest, facts: Facts) -> Iterator[model.Violation]:
     if not facts.gateway.is_gm:
         wrong = f"VPN gateway {facts.gateway.id} has flavor {facts.gateway.flavor}, which has no certificate"
         yield model.Violation("vgw_id", wrong, "a gateway of flavor GM")
     if facts.present is not None:
         wrong = f"VPN gateway {facts.gateway.id} has certificate {facts.present} already"
         yield model.Violation("vgw_id", wrong, "update that one")
-    yield from check(ask, facts.now)
+    yield from check(request, facts.now)
 
 
 def check(
-    ask: model.AskGatewayCertificate, now: datetime, present: model.AskGatewayCertificate | None = None
+    request: model.GatewayCertificateRequest, now: datetime, present: model.GatewayCertificateRequest | None = None
 ) -> Iterator[model.Violation]:
     """Of a whole request; an update is `merged` with what is `present` first."""
-    changed = {each.name for each in dataclasses.fields(ask)}
+    changed = {each.name for each in dataclasses.fields(request)}
     if present is not None:
-        changed = {field for field in changed if getattr(ask, field) != getattr(present, field)}
-    yield from fields.check_name("name", ask.name)
-    authority = yield from _check_certificate(CHAIN, ask, changed, partial(certificate.check_ca, now=now))
+        changed = {field for field in changed if getattr(request, field) != getattr(present, field)}
+    yield from fields.check_name("name", request.name)
+    authority = yield from _check_certificate(CHAIN, request, changed, partial(certificate.check_ca, now=now))
     for field, key_field in PAIRS:
         check_leaf = partial(certificate.check_leaf, now=now, encrypts=field.startswith("enc_"))
-        leaf = yield from _check_certificate(field, ask, changed, check_leaf)
+        leaf = yield from _check_certificate(field, request, changed, check_leaf)
         if changed & {field, key_field}:
-            yield from _check_key(field, key_field, getattr(ask, key_field), leaf)
+            yield from _check_key(field, key_field, getattr(request, key_field), leaf)
         if changed & {field, CHAIN} and leaf and authority and not _issued(leaf, authority):
             wrong = f"was not issued by {CHAIN}, {authority.shown.subject}"
             yield model.Violation(field, wrong, "a certificate that this CA signed", "VPN.0075")
@@ -62,12 +62,12 @@ def check(
 
 def _check_certificate(
     field: str,
-    ask: model.AskGatewayCertificate,
+    request: model.GatewayCertificateRequest,
     changed: set[str],
     check_one: Callable[[str, str], Iterator[model.Violation]],
 ) -> Generator[model.Violation, None, certificate.Certificate | None]:
     """What is read of it; None while something is wrong with it."""
-    content: str | None = getattr(ask, field)
+    content: str | None = getattr(request, field)
     if content is None:
         yield model.Violation(field, "is mandatory", f"a {'CA ' if field == CHAIN else ''}certificate in PEM")
         return None
@@ -114,9 +114,11 @@ def _issued(leaf: certificate.Certificate, authority: certificate.Certificate) -
     return sm2.verifies(leaf.signed, *numbers, authority.key)
 
 
-def asked(present: model.GatewayCertificate, keys: tuple[model.Secret, model.Secret]) -> model.AskGatewayCertificate:
+def asked(
+    present: model.GatewayCertificate, keys: tuple[model.Secret, model.Secret]
+) -> model.GatewayCertificateRequest:
     """The request that makes what is there."""
-    return model.AskGatewayCertificate(
+    return model.GatewayCertificateRequest(
         name=present.name,
         certificate=present.signing.content,
         private_key=keys[0],
@@ -126,7 +128,9 @@ def asked(present: model.GatewayCertificate, keys: tuple[model.Secret, model.Sec
     )
 
 
-def merged(change: model.AskGatewayCertificate, present: model.AskGatewayCertificate) -> model.AskGatewayCertificate:
+def merged(
+    change: model.GatewayCertificateRequest, present: model.GatewayCertificateRequest
+) -> model.GatewayCertificateRequest:
     """The whole request that an update is. The same certificate in other words is no change."""
     given = {each.name: getattr(change, each.name) for each in dataclasses.fields(change)}
     for field in _CERTIFICATES:
@@ -136,30 +140,30 @@ def merged(change: model.AskGatewayCertificate, present: model.AskGatewayCertifi
 
 
 def complete(
-    ask: model.AskGatewayCertificate, gateway: model.VpnGateway, draws: fields.Draws
+    request: model.GatewayCertificateRequest, gateway: model.VpnGateway, draws: fields.Draws
 ) -> model.GatewayCertificate:
     """Call it only on what a check found nothing wrong with."""
     return model.GatewayCertificate(
         id=draws.id,
         project_id=gateway.project_id,
         gateway_id=gateway.id,
-        name=ask.name or f"vpngw-cert-{draws.suffix}",
-        signing=certificate.describe(ask.certificate or ""),
-        chain=certificate.describe(ask.certificate_chain or ""),
-        encryption=certificate.describe(ask.enc_certificate or ""),
+        name=request.name or f"vpngw-cert-{draws.suffix}",
+        signing=certificate.describe(request.certificate or ""),
+        chain=certificate.describe(request.certificate_chain or ""),
+        encryption=certificate.describe(request.enc_certificate or ""),
         created_at=draws.now,
         updated_at=draws.now,
     )
 
 
-def updated(ask: model.AskGatewayCertificate, before: model.GatewayCertificate) -> model.GatewayCertificate:
+def updated(request: model.GatewayCertificateRequest, before: model.GatewayCertificate) -> model.GatewayCertificate:
     """As it was, but for what `merged` has of it; its time of update still the old one."""
     return replace(
         before,
-        name=ask.name or before.name,
-        signing=_described(ask.certificate, before.signing),
-        chain=_described(ask.certificate_chain, before.chain),
-        encryption=_described(ask.enc_certificate, before.encryption),
+        name=request.name or before.name,
+        signing=_described(request.certificate, before.signing),
+        chain=_described(request.certificate_chain, before.chain),
+        encryption=_described(request.enc_certificate, before.encryption),
     )
 
 

@@ -27,28 +27,28 @@ class Facts:
     connections: tuple[model.Connection, ...]
 
 
-def check(ask: model.AskGatewayUpdate, present: model.VpnGateway, facts: Facts) -> Iterator[model.Violation]:
-    yield from fields.check_name("name", ask.name)
-    yield from _check_local_subnets(ask, present, facts)
-    yield from _check_eips(ask, present, facts)
-    yield from _check_template(ask, present)
-    yield from _check_fixed(ask.rest, present)
+def check(request: model.GatewayUpdateRequest, present: model.VpnGateway, facts: Facts) -> Iterator[model.Violation]:
+    yield from fields.check_name("name", request.name)
+    yield from _check_local_subnets(request, present, facts)
+    yield from _check_eips(request, present, facts)
+    yield from _check_template(request, present)
+    yield from _check_fixed(request.rest, present)
 
 
 def _check_local_subnets(
-    ask: model.AskGatewayUpdate, present: model.VpnGateway, facts: Facts
+    request: model.GatewayUpdateRequest, present: model.VpnGateway, facts: Facts
 ) -> Iterator[model.Violation]:
     path = "local_subnets"
-    if ask.local_subnets_v6:
+    if request.local_subnets_v6:
         yield model.Violation("local_subnets_v6", "IPv6 is not carried yet", "leave it out")
-    if ask.local_subnets is None:
+    if request.local_subnets is None:
         return
     if present.attachment_type == "er":
-        if ask.local_subnets:
+        if request.local_subnets:
             yield model.Violation(path, "must not be filled if attachment_type is er", "leave it out")
         return
-    yield from gateway.check_own_subnets(path, ask.local_subnets)
-    for index, ours in enumerate(map(ipv4.parse_block, ask.local_subnets[: fields.SUBNET_LIMIT])):
+    yield from gateway.check_own_subnets(path, request.local_subnets)
+    for index, ours in enumerate(map(ipv4.parse_block, request.local_subnets[: fields.SUBNET_LIMIT])):
         for connection in facts.connections if ours is not None else ():
             for theirs in fields.blocks(connection.peer_subnets or ()):
                 if ours is not None and ours.contains(theirs):
@@ -56,9 +56,11 @@ def _check_local_subnets(
                     yield model.Violation(f"{path}[{index}]", wrong, "a block that holds no peer subnet")
 
 
-def _asked_eips(ask: model.AskGatewayUpdate, present: model.VpnGateway) -> list[tuple[str, model.Endpoint, str | None]]:
+def _asked_eips(
+    request: model.GatewayUpdateRequest, present: model.VpnGateway
+) -> list[tuple[str, model.Endpoint, str | None]]:
     """(field, the endpoint, the EIP id that it is to have, None where it stays) of each."""
-    asked = zip(("eip_id_1", "eip_id_2"), present.endpoints, (ask.eip_id_1, ask.eip_id_2), strict=True)
+    asked = zip(("eip_id_1", "eip_id_2"), present.endpoints, (request.eip_id_1, request.eip_id_2), strict=True)
     return [(field, endpoint, None if _same(eip_id, endpoint.eip_id) else eip_id) for field, endpoint, eip_id in asked]
 
 
@@ -66,10 +68,12 @@ def _same(one: str | None, other: str | None) -> bool:
     return one is not None and other is not None and one.lower() == other.lower()
 
 
-def _check_eips(ask: model.AskGatewayUpdate, present: model.VpnGateway, facts: Facts) -> Iterator[model.Violation]:
+def _check_eips(
+    request: model.GatewayUpdateRequest, present: model.VpnGateway, facts: Facts
+) -> Iterator[model.Violation]:
     eips = {eip.id: eip for eip in facts.site.eips}
     wanted: list[str] = []
-    for field, endpoint, eip_id in _asked_eips(ask, present):
+    for field, endpoint, eip_id in _asked_eips(request, present):
         wanted.append((eip_id or endpoint.eip_id or "").lower())
         if eip_id is None:
             continue
@@ -82,10 +86,10 @@ def _check_eips(ask: model.AskGatewayUpdate, present: model.VpnGateway, facts: F
             yield from gateway.check_eip_use(field, eip_id, facts.site, facts.taken, own=present.id)
     legs = {eips[eip_id].leg for eip_id in wanted if eip_id in eips}
     if present.network_type == "public" and wanted[0] == wanted[1]:
-        field = "eip_id_2" if ask.eip_id_2 is not None else "eip_id_1"
+        field = "eip_id_2" if request.eip_id_2 is not None else "eip_id_1"
         yield model.Violation(field, "is the EIP of the other endpoint too", "two different EIPs")
     elif len(legs) > 1:
-        field = "eip_id_2" if ask.eip_id_2 is not None else "eip_id_1"
+        field = "eip_id_2" if request.eip_id_2 is not None else "eip_id_1"
         allowed = f"two EIPs on one of: {', '.join(sorted(legs))}"
         yield model.Violation(field, "is attached to this site in another way than the other EIP", allowed)
 
@@ -94,20 +98,20 @@ _IKE_FIELDS = ("authentication_algorithm", "encryption_algorithm", "dh_group", "
 _IPSEC_FIELDS = ("authentication_algorithm", "encryption_algorithm", "pfs", "lifetime_seconds")
 
 
-def _check_template(ask: model.AskGatewayUpdate, present: model.VpnGateway) -> Iterator[model.Violation]:
+def _check_template(request: model.GatewayUpdateRequest, present: model.VpnGateway) -> Iterator[model.Violation]:
     path = "policy_template"
-    if ask.ike_template is None and ask.ipsec_template is None:
+    if request.ike_template is None and request.ipsec_template is None:
         return
     if not present.flavor.endswith(NON_FIXED_IP):
         wrong = f"does not go with flavor {present.flavor}"
         yield model.Violation(path, wrong, f"leave it out: only flavors {NON_FIXED_IP} have one")
-    if ask.ike_template is not None:
+    if request.ike_template is not None:
         table = {field: policies.IKE[field] for field in _IKE_FIELDS}
-        asked = {field: getattr(ask.ike_template, field) for field in _IKE_FIELDS}
+        asked = {field: getattr(request.ike_template, field) for field in _IKE_FIELDS}
         yield from choices.check(f"{path}.ike_policy.", asked, table)
-    if ask.ipsec_template is not None:
+    if request.ipsec_template is not None:
         table = {field: policies.IPSEC[field] for field in _IPSEC_FIELDS}
-        asked = {field: getattr(ask.ipsec_template, field) for field in _IPSEC_FIELDS}
+        asked = {field: getattr(request.ipsec_template, field) for field in _IPSEC_FIELDS}
         yield from choices.check(f"{path}.ipsec_policy.", asked, table)
 
 
@@ -133,7 +137,7 @@ def _text(value: object) -> str:
     return ", ".join(value) if isinstance(value, tuple) else str(value)
 
 
-def _check_fixed(rest: model.AskGateway, present: model.VpnGateway) -> Iterator[model.Violation]:
+def _check_fixed(rest: model.GatewayRequest, present: model.VpnGateway) -> Iterator[model.Violation]:
     one, two = present.endpoints
     private = present.network_type == "private"
     fixed = [(field, getattr(rest, field), getattr(present, field), ANEW) for field in _FIXED]
@@ -145,7 +149,7 @@ def _check_fixed(rest: model.AskGateway, present: model.VpnGateway) -> Iterator[
     ]
     for name, older, endpoint in (("eip1", "master_eip", one), ("eip2", "slave_eip", two)):
         for field in (name, older):
-            asked: model.AskEip = getattr(rest, field) or model.AskEip()
+            asked: model.EipRequest = getattr(rest, field) or model.EipRequest()
             changes = f"leave it out; eip_id_{endpoint.number} changes it"
             fixed.append((f"{field}.id", asked.id, endpoint.eip_id, changes))
             fixed += [
@@ -160,19 +164,19 @@ def _check_fixed(rest: model.AskGateway, present: model.VpnGateway) -> Iterator[
         yield model.Violation("tags", "cannot be changed here", "the operations tags/create and tags/delete")
 
 
-def complete(ask: model.AskGatewayUpdate, present: model.VpnGateway, site: model.Site) -> model.VpnGateway:
+def complete(request: model.GatewayUpdateRequest, present: model.VpnGateway, site: model.Site) -> model.VpnGateway:
     """The gateway as it is to be, its time of update still the old one. Call it only on what `check` found nothing wrong with."""
     eips = {eip.id: eip for eip in site.eips}
     one, two = (
         endpoint if eip_id is None else _moved(endpoint, eips[eip_id.lower()])
-        for _, endpoint, eip_id in _asked_eips(ask, present)
+        for _, endpoint, eip_id in _asked_eips(request, present)
     )
     return replace(
         present,
-        name=ask.name or present.name,
-        local_subnets=ask.local_subnets or present.local_subnets,
+        name=request.name or present.name,
+        local_subnets=request.local_subnets or present.local_subnets,
         endpoints=(one, two),
-        policy_template=_template(ask, present),
+        policy_template=_template(request, present),
     )
 
 
@@ -180,11 +184,11 @@ def _moved(endpoint: model.Endpoint, eip: model.Eip) -> model.Endpoint:
     return replace(endpoint, address=eip.address, eip_id=eip.id)
 
 
-def _template(ask: model.AskGatewayUpdate, present: model.VpnGateway) -> model.PolicyTemplate | None:
+def _template(request: model.GatewayUpdateRequest, present: model.VpnGateway) -> model.PolicyTemplate | None:
     was = present.policy_template or gateway.template(present.flavor)
     if was is None:
         return None
-    ike, ipsec = ask.ike_template or model.AskIkePolicy(), ask.ipsec_template or model.AskIpsecPolicy()
+    ike, ipsec = request.ike_template or model.IkePolicyRequest(), request.ipsec_template or model.IpsecPolicyRequest()
     return model.PolicyTemplate(
         ike_authentication_algorithm=ike.authentication_algorithm or was.ike_authentication_algorithm,
         ike_encryption_algorithm=ike.encryption_algorithm or was.ike_encryption_algorithm,
@@ -208,9 +212,9 @@ def rehomed(
     """The connection on its gateway as it is now, and its identity on the wire. The endpoint, a local id that was its address
     and rules that were derived follow.
     """
-    present = model.AskConnection(gateway_endpoint=connection.gateway_endpoint)
+    present = model.ConnectionRequest(gateway_endpoint=connection.gateway_endpoint)
     ends = connection_rules.sides(present, _connection_facts(was, peer))
-    asked = connection_update.merge(model.AskConnection(), connection, None, ends, was.local_subnets)
+    asked = connection_update.merge(model.ConnectionRequest(), connection, None, ends, was.local_subnets)
     before, after = (each.endpoints[connection.endpoint - 1] for each in (was, now))
     wish = asked if after == before else replace(asked, gateway_endpoint=after.eip_id)
     facts = _connection_facts(now, peer)
@@ -222,25 +226,25 @@ def _connection_facts(present: model.VpnGateway, peer: model.CustomerGateway) ->
     return connection_rules.Facts(gateway=carrying, customer_gateway=peer)
 
 
-def check_peers(now: model.VpnGateway, ask: model.AskGatewayUpdate, peers: Peers) -> Iterator[model.Violation]:
+def check_peers(now: model.VpnGateway, request: model.GatewayUpdateRequest, peers: Peers) -> Iterator[model.Violation]:
     """An EIP that is the address of a customer gateway at the other end of a connection. `peers`: by connection id."""
     for connection_id, peer in peers.items():
         for endpoint in now.endpoints:
             field = f"eip_id_{endpoint.number}"
-            if peer.address == endpoint.address and getattr(ask, field) is not None:
+            if peer.address == endpoint.address and getattr(request, field) is not None:
                 wrong = f"{peer.address} is the address of the device of connection {connection_id}"
                 yield model.Violation(field, wrong, "another EIP")
 
 
 def check_identities(
-    ask: model.AskGatewayUpdate, rehomed: list[tuple[model.Connection, str]]
+    request: model.GatewayUpdateRequest, rehomed: list[tuple[model.Connection, str]]
 ) -> Iterator[model.Violation]:
     """Two connections that only their old addresses told apart."""
     seen: dict[tuple[int, str], str] = {}
     for connection, identity in rehomed:
         field = f"eip_id_{connection.endpoint}"
         other = seen.setdefault((connection.endpoint, identity), connection.id)
-        if other != connection.id and getattr(ask, field) is not None:
+        if other != connection.id and getattr(request, field) is not None:
             wrong = f"there connection {connection.id} has the same addresses and ids as connection {other}"
             yield model.Violation(field, wrong, "an EIP that is not the local id of a connection")
 

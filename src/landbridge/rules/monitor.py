@@ -15,14 +15,14 @@ class Facts:
     deleting: bool = False
 
 
-def check(ask: model.AskMonitor, facts: Facts) -> Iterator[model.Violation]:
+def check(request: model.MonitorRequest, facts: Facts) -> Iterator[model.Violation]:
     field, connection = "vpn_connection_id", facts.connection
-    malformed = list(fields.check_uuid(field, ask.connection_id, "a VPN connection"))
+    malformed = list(fields.check_uuid(field, request.connection_id, "a VPN connection"))
     yield from malformed
     if malformed:
         return
     if connection is None:
-        wrong = f"VPN connection {ask.connection_id} does not exist"
+        wrong = f"VPN connection {request.connection_id} does not exist"
         yield model.Violation(field, wrong, "a VPN connection of this project")
     elif facts.deleting:
         yield model.Violation(field, f"VPN connection {connection.id} is being deleted", "one that stays")

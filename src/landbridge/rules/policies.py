@@ -49,31 +49,31 @@ class Sides:
         return self.peer is not None and self.peer.address is None
 
 
-def check_ike(ask: model.AskIkePolicy, sides: Sides) -> Iterator[model.Violation]:
+def check_ike(request: model.IkePolicyRequest, sides: Sides) -> Iterator[model.Violation]:
     table = {True: IKE_GM, False: IKE, None: IKE_ANY}[sides.gm]
-    yield from choices.check("ikepolicy.", _ike_words(ask), table, " on a GM gateway" if sides.gm else "")
-    dpd = {"interval": ask.dpd.interval, "timeout": ask.dpd.timeout, "msg": ask.dpd.msg}
+    yield from choices.check("ikepolicy.", _ike_words(request), table, " on a GM gateway" if sides.gm else "")
+    dpd = {"interval": request.dpd.interval, "timeout": request.dpd.timeout, "msg": request.dpd.msg}
     yield from choices.check("ikepolicy.dpd.", dpd, DPD)
-    if ask.version == "v1" and ask.encryption_algorithm in GCM:
+    if request.version == "v1" and request.encryption_algorithm in GCM:
         yield model.Violation(
             "ikepolicy.encryption_algorithm",
-            f"{ask.encryption_algorithm} cannot be negotiated by IKEv1",
+            f"{request.encryption_algorithm} cannot be negotiated by IKEv1",
             "a cipher without gcm, or ike_version v2; in ipsecpolicy gcm is fine with both",
         )
-    yield from _check_identity("local_id", ask.local_id_type, ask.local_id, mandatory=sides.gm is False)
-    yield from _check_peer_identity(ask, sides)
+    yield from _check_identity("local_id", request.local_id_type, request.local_id, mandatory=sides.gm is False)
+    yield from _check_peer_identity(request, sides)
 
 
-def _check_peer_identity(ask: model.AskIkePolicy, sides: Sides) -> Iterator[model.Violation]:
+def _check_peer_identity(request: model.IkePolicyRequest, sides: Sides) -> Iterator[model.Violation]:
     if not sides.peer_has_no_address:
-        yield from _check_identity("peer_id", ask.peer_id_type, ask.peer_id, mandatory=sides.gm is False)
+        yield from _check_identity("peer_id", request.peer_id_type, request.peer_id, mandatory=sides.gm is False)
         return
-    if ask.peer_id_type == "ip":
+    if request.peer_id_type == "ip":
         yield model.Violation(
             "ikepolicy.peer_id_type", "the customer gateway is known by its fqdn and has no fixed address", "fqdn"
         )
-    elif ask.peer_id is not None:
-        yield from _check_identity("peer_id", "fqdn", ask.peer_id, mandatory=False)
+    elif request.peer_id is not None:
+        yield from _check_identity("peer_id", "fqdn", request.peer_id, mandatory=False)
 
 
 def _check_identity(
@@ -93,33 +93,33 @@ def _check_identity(
             yield model.Violation(path, f"{value!r} {wrong}", f"an IPv4 address, or {field}_type fqdn")
 
 
-def check_ipsec(ask: model.AskIpsecPolicy, *, gm: bool | None) -> Iterator[model.Violation]:
+def check_ipsec(request: model.IpsecPolicyRequest, *, gm: bool | None) -> Iterator[model.Violation]:
     table = {True: IPSEC_GM, False: IPSEC, None: IPSEC_ANY}[gm]
-    yield from choices.check("ipsecpolicy.", _ipsec_words(ask), table, " on a GM gateway" if gm else "")
+    yield from choices.check("ipsecpolicy.", _ipsec_words(request), table, " on a GM gateway" if gm else "")
 
 
-def complete_ike(ask: model.AskIkePolicy, sides: Sides) -> model.IkePolicy:
+def complete_ike(request: model.IkePolicyRequest, sides: Sides) -> model.IkePolicy:
     """The policy with every default. Call it only on what `check_ike` found nothing wrong with."""
     table = IKE_GM if sides.gm else IKE
-    version = choices.text(ask.version, table["ike_version"])
-    local = None if sides.gm else local_identity(ask, sides)
-    peer = None if sides.gm else peer_identity(ask, sides)
+    version = choices.text(request.version, table["ike_version"])
+    local = None if sides.gm else local_identity(request, sides)
+    peer = None if sides.gm else peer_identity(request, sides)
     return model.IkePolicy(
         version="v1" if version == "v1" else "v2",
-        negotiation_mode=_mode(version, ask.negotiation_mode),
-        authentication_algorithm=choices.text(ask.authentication_algorithm, table["authentication_algorithm"]),
-        encryption_algorithm=choices.text(ask.encryption_algorithm, table["encryption_algorithm"]),
-        dh_group=None if sides.gm else choices.text(ask.dh_group, table["dh_group"]),
-        authentication_method=choices.text(ask.authentication_method, table["authentication_method"]),
-        lifetime_seconds=choices.number(ask.lifetime_seconds, table["lifetime_seconds"]),
+        negotiation_mode=_mode(version, request.negotiation_mode),
+        authentication_algorithm=choices.text(request.authentication_algorithm, table["authentication_algorithm"]),
+        encryption_algorithm=choices.text(request.encryption_algorithm, table["encryption_algorithm"]),
+        dh_group=None if sides.gm else choices.text(request.dh_group, table["dh_group"]),
+        authentication_method=choices.text(request.authentication_method, table["authentication_method"]),
+        lifetime_seconds=choices.number(request.lifetime_seconds, table["lifetime_seconds"]),
         local_id_type=local[0] if local else None,
         local_id=local[1] if local else None,
         peer_id_type=peer[0] if peer else None,
         peer_id=peer[1] if peer else None,
         dpd=model.Dpd(
-            interval=choices.number(ask.dpd.interval, DPD["interval"]),
-            timeout=choices.number(ask.dpd.timeout, DPD["timeout"]),
-            msg=choices.text(ask.dpd.msg, DPD["msg"]),
+            interval=choices.number(request.dpd.interval, DPD["interval"]),
+            timeout=choices.number(request.dpd.timeout, DPD["timeout"]),
+            msg=choices.text(request.dpd.msg, DPD["msg"]),
         ),
     )
 
@@ -131,28 +131,28 @@ def _mode(version: str, asked: str | None) -> "model.connection.NegotiationMode 
     return "aggressive" if asked == "aggressive" else "main"
 
 
-def local_identity(ask: model.AskIkePolicy, sides: Sides) -> tuple[model.IdType, str]:
-    if ask.local_id_type == "fqdn":
-        return "fqdn", ask.local_id or ""
-    return "ip", ask.local_id or sides.local_address or ""
+def local_identity(request: model.IkePolicyRequest, sides: Sides) -> tuple[model.IdType, str]:
+    if request.local_id_type == "fqdn":
+        return "fqdn", request.local_id or ""
+    return "ip", request.local_id or sides.local_address or ""
 
 
-def peer_identity(ask: model.AskIkePolicy, sides: Sides) -> tuple[model.IdType, str]:
+def peer_identity(request: model.IkePolicyRequest, sides: Sides) -> tuple[model.IdType, str]:
     known_as = sides.peer.id_value if sides.peer else ""
-    if ask.peer_id_type == "fqdn" or sides.peer_has_no_address:
-        return "fqdn", ask.peer_id or known_as
-    return "ip", ask.peer_id or known_as
+    if request.peer_id_type == "fqdn" or sides.peer_has_no_address:
+        return "fqdn", request.peer_id or known_as
+    return "ip", request.peer_id or known_as
 
 
-def complete_ipsec(ask: model.AskIpsecPolicy, *, gm: bool) -> model.IpsecPolicy:
+def complete_ipsec(request: model.IpsecPolicyRequest, *, gm: bool) -> model.IpsecPolicy:
     table = IPSEC_GM if gm else IPSEC
     return model.IpsecPolicy(
-        authentication_algorithm=choices.text(ask.authentication_algorithm, table["authentication_algorithm"]),
-        encryption_algorithm=choices.text(ask.encryption_algorithm, table["encryption_algorithm"]),
-        pfs=None if gm else choices.text(ask.pfs, table["pfs"]),
-        transform_protocol=choices.text(ask.transform_protocol, table["transform_protocol"]),
-        lifetime_seconds=choices.number(ask.lifetime_seconds, table["lifetime_seconds"]),
-        encapsulation_mode=choices.text(ask.encapsulation_mode, table["encapsulation_mode"]),
+        authentication_algorithm=choices.text(request.authentication_algorithm, table["authentication_algorithm"]),
+        encryption_algorithm=choices.text(request.encryption_algorithm, table["encryption_algorithm"]),
+        pfs=None if gm else choices.text(request.pfs, table["pfs"]),
+        transform_protocol=choices.text(request.transform_protocol, table["transform_protocol"]),
+        lifetime_seconds=choices.number(request.lifetime_seconds, table["lifetime_seconds"]),
+        encapsulation_mode=choices.text(request.encapsulation_mode, table["encapsulation_mode"]),
     )
 
 
@@ -170,26 +170,26 @@ def warnings(ike: model.IkePolicy, ipsec: model.IpsecPolicy) -> Iterator[model.C
             yield model.Caution(path, f"{value} is weak")
 
 
-def _ike_words(ask: model.AskIkePolicy) -> dict[str, str | int | None]:
+def _ike_words(request: model.IkePolicyRequest) -> dict[str, str | int | None]:
     return {
-        "ike_version": ask.version,
-        "phase1_negotiation_mode": ask.negotiation_mode,
-        "authentication_algorithm": ask.authentication_algorithm,
-        "encryption_algorithm": ask.encryption_algorithm,
-        "dh_group": ask.dh_group,
-        "authentication_method": ask.authentication_method,
-        "lifetime_seconds": ask.lifetime_seconds,
-        "local_id_type": ask.local_id_type,
-        "peer_id_type": ask.peer_id_type,
+        "ike_version": request.version,
+        "phase1_negotiation_mode": request.negotiation_mode,
+        "authentication_algorithm": request.authentication_algorithm,
+        "encryption_algorithm": request.encryption_algorithm,
+        "dh_group": request.dh_group,
+        "authentication_method": request.authentication_method,
+        "lifetime_seconds": request.lifetime_seconds,
+        "local_id_type": request.local_id_type,
+        "peer_id_type": request.peer_id_type,
     }
 
 
-def _ipsec_words(ask: model.AskIpsecPolicy) -> dict[str, str | int | None]:
+def _ipsec_words(request: model.IpsecPolicyRequest) -> dict[str, str | int | None]:
     return {
-        "authentication_algorithm": ask.authentication_algorithm,
-        "encryption_algorithm": ask.encryption_algorithm,
-        "pfs": ask.pfs,
-        "transform_protocol": ask.transform_protocol,
-        "lifetime_seconds": ask.lifetime_seconds,
-        "encapsulation_mode": ask.encapsulation_mode,
+        "authentication_algorithm": request.authentication_algorithm,
+        "encryption_algorithm": request.encryption_algorithm,
+        "pfs": request.pfs,
+        "transform_protocol": request.transform_protocol,
+        "lifetime_seconds": request.lifetime_seconds,
+        "encapsulation_mode": request.encapsulation_mode,
     }

@@ -14,11 +14,11 @@ LIMIT = allowed_values.RULE_LIMIT
 INDEX = allowed_values.RULE_INDEX
 
 
-def derive(local_subnets: tuple[str, ...], peer_subnets: tuple[str, ...] | None) -> tuple[model.AskPolicyRule, ...]:
-    return tuple(model.AskPolicyRule(source=subnet, destinations=peer_subnets or ()) for subnet in local_subnets)
+def derive(local_subnets: tuple[str, ...], peer_subnets: tuple[str, ...] | None) -> tuple[model.PolicyRuleRequest, ...]:
+    return tuple(model.PolicyRuleRequest(source=subnet, destinations=peer_subnets or ()) for subnet in local_subnets)
 
 
-def number(rules: Iterable[model.AskPolicyRule]) -> tuple[model.PolicyRule, ...]:
+def number(rules: Iterable[model.PolicyRuleRequest]) -> tuple[model.PolicyRule, ...]:
     """Rules without an index are numbered from 1 in their order, skipping the indexes that others have."""
     asked = tuple(rules)
     given = {rule.index for rule in asked}
@@ -33,11 +33,13 @@ def number(rules: Iterable[model.AskPolicyRule]) -> tuple[model.PolicyRule, ...]
     )
 
 
-def asked(rules: Iterable[model.PolicyRule]) -> tuple[model.AskPolicyRule, ...]:
-    return tuple(model.AskPolicyRule(index=r.index, source=r.source, destinations=r.destinations) for r in rules)
+def asked(rules: Iterable[model.PolicyRule]) -> tuple[model.PolicyRuleRequest, ...]:
+    return tuple(model.PolicyRuleRequest(index=r.index, source=r.source, destinations=r.destinations) for r in rules)
 
 
-def with_indexes_of(was: Iterable[model.PolicyRule], rules: Iterable[model.AskPolicyRule]) -> list[model.AskPolicyRule]:
+def with_indexes_of(
+    was: Iterable[model.PolicyRule], rules: Iterable[model.PolicyRuleRequest]
+) -> list[model.PolicyRuleRequest]:
     """A rule without an index keeps that of its source, unless another one takes it: clients leave out an index of 0, and a
     rule that keeps its index keeps its CHILD_SAs.
     """

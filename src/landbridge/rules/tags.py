@@ -22,7 +22,7 @@ def check_type(resource_type: str) -> Iterator[model.Violation]:
         )
 
 
-def check_change(asked: tuple[model.AskTag, ...] | None) -> Iterator[model.Violation]:
+def check_change(asked: tuple[model.TagRequest, ...] | None) -> Iterator[model.Violation]:
     """A list of tags as in a create, but that a value may be left out."""
     if asked is None:
         yield model.Violation("tags", "is mandatory", f"at most {fields.TAG_LIMIT} tags")
@@ -36,7 +36,7 @@ def check_sum(tags: tuple[model.Tag, ...]) -> Iterator[model.Violation]:
         yield model.Violation("tags", wrong, f"at most {fields.TAG_LIMIT}")
 
 
-def added(before: tuple[model.Tag, ...], asked: tuple[model.AskTag, ...]) -> tuple[model.Tag, ...]:
+def added(before: tuple[model.Tag, ...], asked: tuple[model.TagRequest, ...]) -> tuple[model.Tag, ...]:
     """A key that was there keeps its place."""
     return tuple(
         model.Tag(key, value)
@@ -46,24 +46,24 @@ def added(before: tuple[model.Tag, ...], asked: tuple[model.AskTag, ...]) -> tup
     )
 
 
-def removed(before: tuple[model.Tag, ...], asked: tuple[model.AskTag, ...]) -> tuple[model.Tag, ...]:
+def removed(before: tuple[model.Tag, ...], asked: tuple[model.TagRequest, ...]) -> tuple[model.Tag, ...]:
     """A value that is given and not empty must be the tag's own."""
     wanted = {tag.key: tag.value for tag in asked}
     return tuple(tag for tag in before if tag.key not in wanted or wanted[tag.key] not in (None, "", tag.value))
 
 
-def check_search(ask: model.AskTagSearch) -> Iterator[model.Violation]:
-    yield from check_type(ask.resource_type)
-    if len(ask.tags) > fields.TAG_LIMIT and not ask.without_any_tag:
-        yield model.Violation("tags", f"has {len(ask.tags)} entries", f"at most {fields.TAG_LIMIT}")
-    elif not ask.without_any_tag:
-        yield from _check_wanted(ask.tags)
+def check_search(request: model.TagSearchRequest) -> Iterator[model.Violation]:
+    yield from check_type(request.resource_type)
+    if len(request.tags) > fields.TAG_LIMIT and not request.without_any_tag:
+        yield model.Violation("tags", f"has {len(request.tags)} entries", f"at most {fields.TAG_LIMIT}")
+    elif not request.without_any_tag:
+        yield from _check_wanted(request.tags)
     seen: set[str | None] = set()
-    for index, match in enumerate(ask.matches):
+    for index, match in enumerate(request.matches):
         yield from _check_match(f"matches[{index}]", match, seen)
 
 
-def _check_wanted(tags: tuple[model.AskTagValues, ...]) -> Iterator[model.Violation]:
+def _check_wanted(tags: tuple[model.TagValuesRequest, ...]) -> Iterator[model.Violation]:
     seen: set[str | None] = set()
     for index, tag in enumerate(tags):
         place = f"tags[{index}]"
@@ -82,7 +82,7 @@ def _check_wanted(tags: tuple[model.AskTagValues, ...]) -> Iterator[model.Violat
                     yield model.Violation(f"{place}.values[{number}]", _length(value), f"0 to {VALUE_LIMIT} characters")
 
 
-def _check_match(place: str, match: model.AskMatch, seen: set[str | None]) -> Iterator[model.Violation]:
+def _check_match(place: str, match: model.MatchRequest, seen: set[str | None]) -> Iterator[model.Violation]:
     if match.key != NAME_KEY:
         yield model.Violation(f"{place}.key", _unknown(match.key), NAME_KEY)
     elif match.key in seen:

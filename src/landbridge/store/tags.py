@@ -44,41 +44,41 @@ class _Form:
 
 
 def search(
-    tx: Transaction, project_id: str, ask: model.AskTagSearch
+    tx: Transaction, project_id: str, request: model.TagSearchRequest
 ) -> tuple[list[tuple[str, str, tuple[model.Tag, ...]]], int]:
     """(id, name, tags) of a page of what is asked for, oldest first, and how many there are in all."""
-    page, _ = _statements(_form(ask))
-    rows = tx.all(page, **_given(project_id, ask), limit=ask.limit, offset=ask.offset)
-    kind = resources.KINDS[ask.resource_type]
+    page, _ = _statements(_form(request))
+    rows = tx.all(page, **_given(project_id, request), limit=request.limit, offset=request.offset)
+    kind = resources.KINDS[request.resource_type]
     found = [kind.codec.validate_json(spec) for (spec,) in rows]
-    return [(each.id, each.name, each.tags) for each in found], count(tx, project_id, ask)
+    return [(each.id, each.name, each.tags) for each in found], count(tx, project_id, request)
 
 
-def count(tx: Transaction, project_id: str, ask: model.AskTagSearch) -> int:
-    _, number = _statements(_form(ask))
-    row = tx.one(number, **_given(project_id, ask))
+def count(tx: Transaction, project_id: str, request: model.TagSearchRequest) -> int:
+    _, number = _statements(_form(request))
+    row = tx.one(number, **_given(project_id, request))
     return row[0] if row is not None else 0
 
 
-def _wanted(ask: model.AskTagSearch) -> tuple[model.AskTagValues, ...]:
-    return () if ask.without_any_tag else ask.tags
+def _wanted(request: model.TagSearchRequest) -> tuple[model.TagValuesRequest, ...]:
+    return () if request.without_any_tag else request.tags
 
 
-def _form(ask: model.AskTagSearch) -> _Form:
+def _form(request: model.TagSearchRequest) -> _Form:
     return _Form(
-        kind=ask.resource_type,
-        values=tuple(len(tag.values or ()) for tag in _wanted(ask)),
-        named=bool(ask.matches),
-        untagged=bool(ask.without_any_tag),
+        kind=request.resource_type,
+        values=tuple(len(tag.values or ()) for tag in _wanted(request)),
+        named=bool(request.matches),
+        untagged=bool(request.without_any_tag),
     )
 
 
-def _given(project_id: str, ask: model.AskTagSearch) -> dict[str, Any]:
-    given: dict[str, Any] = {"project_id": project_id, "kind": ask.resource_type}
-    for number, tag in enumerate(_wanted(ask)):
+def _given(project_id: str, request: model.TagSearchRequest) -> dict[str, Any]:
+    given: dict[str, Any] = {"project_id": project_id, "kind": request.resource_type}
+    for number, tag in enumerate(_wanted(request)):
         given[f"key_{number}"] = tag.key
         given |= {f"value_{number}_{n}": value for n, value in enumerate(tag.values or ())}
-    return given | ({"name": ask.matches[0].value} if ask.matches else {})
+    return given | ({"name": request.matches[0].value} if request.matches else {})
 
 
 @functools.lru_cache(maxsize=64)

@@ -39,8 +39,8 @@ class DpdShape(body.Shape):
     )
     msg: str | None = schema.field(schema.word(_DPD["msg"]))
 
-    def ask(self) -> model.AskDpd:
-        return model.AskDpd(**vars(self))
+    def request(self) -> model.DpdRequest:
+        return model.DpdRequest(**vars(self))
 
 
 class IkePolicyShape(body.Shape):
@@ -71,8 +71,8 @@ class IkePolicyShape(body.Shape):
     )
     dpd: DpdShape | None = None
 
-    def ask(self) -> model.AskIkePolicy:
-        return model.AskIkePolicy(**vars(self) | {"dpd": self.dpd.ask() if self.dpd else model.AskDpd()})
+    def request(self) -> model.IkePolicyRequest:
+        return model.IkePolicyRequest(**vars(self) | {"dpd": self.dpd.request() if self.dpd else model.DpdRequest()})
 
 
 class IpsecPolicyShape(body.Shape):
@@ -87,8 +87,8 @@ class IpsecPolicyShape(body.Shape):
     lifetime_seconds: body.Integer | None = schema.field(schema.seconds(_IPSEC["lifetime_seconds"]), _NOT_GIVEN)
     encapsulation_mode: str | None = schema.field(schema.word(_IPSEC["encapsulation_mode"]))
 
-    def ask(self) -> model.AskIpsecPolicy:
-        return model.AskIpsecPolicy(**vars(self))
+    def request(self) -> model.IpsecPolicyRequest:
+        return model.IpsecPolicyRequest(**vars(self))
 
 
 class DpdChange(DpdShape):
@@ -221,17 +221,17 @@ class CreateConnection(body.Shape):
     peer_subnets_v6: tuple[str, ...] | None = schema.field(schema.none_at_all(), _UNCARRIED)
     policy_rules_v6: tuple[PolicyRuleShape, ...] | None = schema.field(schema.none_at_all(), _UNCARRIED)
 
-    def ask(self) -> model.AskConnection:
+    def request(self) -> model.ConnectionRequest:
         inside = {
             "style": _ANSWERED_STYLES.get(self.style or "", self.style),
             "psk": None if self.psk is None else model.Secret(self.psk),
             "policy_rules": _ask_rules(self.policy_rules),
-            "ike_policy": self.ike_policy.ask() if self.ike_policy else model.AskIkePolicy(),
-            "ipsec_policy": self.ipsec_policy.ask() if self.ipsec_policy else model.AskIpsecPolicy(),
+            "ike_policy": self.ike_policy.request() if self.ike_policy else model.IkePolicyRequest(),
+            "ipsec_policy": self.ipsec_policy.request() if self.ipsec_policy else model.IpsecPolicyRequest(),
             "tags": shapes.ask_tags(self.tags),
             "policy_rules_v6": _ask_rules(self.policy_rules_v6),
         }
-        return model.AskConnection(**vars(self) | inside)
+        return model.ConnectionRequest(**vars(self) | inside)
 
 
 class UpdateConnection(CreateConnection):
@@ -274,10 +274,10 @@ class UpdateConnection(CreateConnection):
     )
 
 
-def _ask_rules(rules: tuple[PolicyRuleShape, ...] | None) -> tuple[model.AskPolicyRule, ...] | None:
+def _ask_rules(rules: tuple[PolicyRuleShape, ...] | None) -> tuple[model.PolicyRuleRequest, ...] | None:
     if rules is None:
         return None
-    return tuple(model.AskPolicyRule(**vars(rule)) for rule in rules)
+    return tuple(model.PolicyRuleRequest(**vars(rule)) for rule in rules)
 
 
 class DpdAnswer(schema.Answer):

@@ -42,16 +42,16 @@ class CreateCustomerGateway(body.Shape):
     ca_certificate: CertificateShape | None = Field(None, description="for connections of GM gateways")
     tags: tuple[shapes.TagShape, ...] | None = schema.tags()
 
-    def ask(self) -> model.AskCustomerGateway:
+    def request(self) -> model.CustomerGatewayRequest:
         given = self.ca_certificate
-        return model.AskCustomerGateway(
+        return model.CustomerGatewayRequest(
             name=self.name,
             id_type=self.id_type,
             id_value=self.id_value,
             ip=self.ip,
             route_mode=self.route_mode,
             bgp_asn=self.bgp_asn,
-            ca_certificate=None if given is None else model.AskCertificate(id=given.id, content=given.content),
+            ca_certificate=None if given is None else model.CertificateRequest(id=given.id, content=given.content),
             tags=shapes.ask_tags(self.tags),
         )
 

@@ -39,8 +39,8 @@ class CertificateShape(body.Shape):
     enc_certificate: str | None = _pem("to encrypt with, in PEM")
     enc_private_key: str | None = _pem("of the certificate to encrypt with, in PEM, not encrypted", secret=True)
 
-    def ask(self) -> model.AskGatewayCertificate:
-        return model.AskGatewayCertificate(
+    def request(self) -> model.GatewayCertificateRequest:
+        return model.GatewayCertificateRequest(
             name=self.name,
             certificate=self.certificate,
             private_key=_secret(self.private_key),

@@ -29,8 +29,8 @@ class EipShape(body.Shape):
     bandwidth_name: str | None = schema.field(schema.name())
     bandwidth_id: str | None = schema.field(schema.an_id(), "id of a shared bandwidth")
 
-    def ask(self) -> model.AskEip:
-        return model.AskEip(
+    def request(self) -> model.EipRequest:
+        return model.EipRequest(
             id=self.id,
             type=self.type,
             charge_mode=self.charge_mode,
@@ -44,8 +44,8 @@ def _address() -> dict[str, Any]:
     return schema.string(allowed_values.ADDRESS, format="ipv4")
 
 
-def _ask_eip(eip: EipShape | None) -> model.AskEip | None:
-    return eip.ask() if eip is not None else None
+def _ask_eip(eip: EipShape | None) -> model.EipRequest | None:
+    return eip.request() if eip is not None else None
 
 
 class CreateGateway(body.Shape):
@@ -97,8 +97,8 @@ class CreateGateway(body.Shape):
     ha_mode: str | None = schema.field(schema.word(_WORDS["ha_mode"]))
     tags: tuple[shapes.TagShape, ...] | None = schema.tags()
 
-    def ask(self) -> model.AskGateway:
-        return model.AskGateway(
+    def request(self) -> model.GatewayRequest:
+        return model.GatewayRequest(
             name=self.name,
             network_type=self.network_type,
             attachment_type=self.attachment_type,
@@ -210,18 +210,18 @@ class UpdateGateway(CreateGateway):
     eip_id_2: str | None = schema.field(schema.an_id(), "another EIP for the second, or standby, endpoint; only public")
     policy_template: TemplateShape | None = Field(None, description="only with the flavors -NonFixedIP")
 
-    def ask_update(self) -> model.AskGatewayUpdate:
+    def update_request(self) -> model.GatewayUpdateRequest:
         template = self.policy_template or TemplateShape()
         ike, ipsec = template.ike_policy, template.ipsec_policy
-        return model.AskGatewayUpdate(
+        return model.GatewayUpdateRequest(
             name=self.name,
             local_subnets=self.local_subnets,
             local_subnets_v6=self.local_subnets_v6,
             eip_id_1=self.eip_id_1,
             eip_id_2=self.eip_id_2,
-            ike_template=model.AskIkePolicy(**ike.model_dump()) if ike else None,
-            ipsec_template=model.AskIpsecPolicy(**ipsec.model_dump()) if ipsec else None,
-            rest=self.ask(),
+            ike_template=model.IkePolicyRequest(**ike.model_dump()) if ike else None,
+            ipsec_template=model.IpsecPolicyRequest(**ipsec.model_dump()) if ipsec else None,
+            rest=self.request(),
         )
 
 

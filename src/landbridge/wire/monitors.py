@@ -16,8 +16,8 @@ class CreateMonitor(body.Shape):
 
     vpn_connection_id: str | None = schema.field(schema.an_id(), "the connection to probe", mandatory=True)
 
-    def ask(self) -> model.AskMonitor:
-        return model.AskMonitor(connection_id=self.vpn_connection_id)
+    def request(self) -> model.MonitorRequest:
+        return model.MonitorRequest(connection_id=self.vpn_connection_id)
 
 
 class MonitorAnswer(schema.Answer):

@@ -32,8 +32,8 @@ class ExportPeerConfiguration(body.Shape):
     family: str | None = schema.field(schema.string(), "absent: any", alias="model")
     versions: str | None = schema.field(schema.string(), "this one or an older one; absent: any", alias="version")
 
-    def ask(self) -> model.AskDevice:
-        return model.AskDevice(vendor=self.vendor, kind=self.kind, family=self.family, versions=self.versions)
+    def request(self) -> model.DeviceRequest:
+        return model.DeviceRequest(vendor=self.vendor, kind=self.kind, family=self.family, versions=self.versions)
 
 
 class PeerConfiguration(schema.Answer):

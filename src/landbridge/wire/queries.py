@@ -7,9 +7,9 @@ from landbridge import errors, model
 from landbridge.wire import body, schema
 
 
-def connection_page(query: Mapping[str, Any]) -> model.AskConnections:
+def connection_page(query: Mapping[str, Any]) -> model.ConnectionsRequest:
     """`vpn_id` and `eip_id` are older names of `vgw_id` and `vgw_ip`."""
-    return model.AskConnections(
+    return model.ConnectionsRequest(
         limit=query["limit"],
         marker=query["marker"] or "",
         gateway_ids=frozenset(filter(None, (query["vgw_id"], query["vpn_id"]))),

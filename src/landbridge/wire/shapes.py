@@ -21,8 +21,8 @@ class TagShape(body.Shape):
     value: str | None = schema.field(schema.tag_text(0, allowed_values.TAG_VALUE_LIMIT), TAG_CHARACTERS, mandatory=True)
 
 
-def ask_tags(tags: tuple[TagShape, ...] | None) -> tuple[model.AskTag, ...] | None:
-    return None if tags is None else tuple(model.AskTag(key=t.key, value=t.value) for t in tags)
+def ask_tags(tags: tuple[TagShape, ...] | None) -> tuple[model.TagRequest, ...] | None:
+    return None if tags is None else tuple(model.TagRequest(key=t.key, value=t.value) for t in tags)
 
 
 class TagAnswer(schema.Answer):

@@ -25,8 +25,8 @@ def query(statuses: tuple[str, ...]) -> tuple[parameters.Parameter, ...]:
     )
 
 
-def ask(values: Any) -> model.AskStatuses:
-    return model.AskStatuses(
+def request(values: Any) -> model.StatusesRequest:
+    return model.StatusesRequest(
         limit=values["limit"], marker=values["marker"] or "", status=values["status"], name=values["name"]
     )
 

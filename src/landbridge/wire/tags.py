@@ -43,8 +43,8 @@ class TagsShape(body.Shape):
         schema.objects(0, allowed_values.TAG_LIMIT), "each key once", mandatory=True
     )
 
-    def ask(self, resource_type: str, resource_id: str) -> model.AskTags:
-        return model.AskTags(resource_type=resource_type, resource_id=resource_id, tags=shapes.ask_tags(self.tags))
+    def request(self, resource_type: str, resource_id: str) -> model.TagsRequest:
+        return model.TagsRequest(resource_type=resource_type, resource_id=resource_id, tags=shapes.ask_tags(self.tags))
 
 
 class TagValuesShape(body.Shape):
@@ -85,12 +85,12 @@ class SearchShape(body.Shape):
     )
     matches: tuple[MatchShape, ...] | None = schema.field(schema.objects(0, 1), "the resource's name")
 
-    def ask(self, resource_type: str, limit: int = 0, offset: int = 0) -> model.AskTagSearch:
-        return model.AskTagSearch(
+    def request(self, resource_type: str, limit: int = 0, offset: int = 0) -> model.TagSearchRequest:
+        return model.TagSearchRequest(
             resource_type=resource_type,
             without_any_tag=self.without_any_tag,
-            tags=tuple(model.AskTagValues(key=tag.key, values=tag.values) for tag in self.tags or ()),
-            matches=tuple(model.AskMatch(key=match.key, value=match.value) for match in self.matches or ()),
+            tags=tuple(model.TagValuesRequest(key=tag.key, values=tag.values) for tag in self.tags or ()),
+            matches=tuple(model.MatchRequest(key=match.key, value=match.value) for match in self.matches or ()),
             limit=limit,
             offset=offset,
         )
