@@ -19,7 +19,8 @@ def multiply(data: Path, rows: int) -> None:
     first, original, project = found[:3]
     spec = json.loads(found[-1])
     text = json.dumps(spec | {"id": "@", "gateway_id": "#"}, separators=(",", ":"))
-    [(_, applied, report)] = connection.execute("select * from connection_observation").fetchall()
+    observed = "connection_seq, applied_generation, report, state, since"
+    [(_, applied, report, *rest)] = connection.execute(f"select {observed} from connection_observation").fetchall()
     gateways = connection.execute("select seq, id from vpn_gateway").fetchall()
     ids = [str(uuid.uuid4()) for _ in range(1, rows)]
 
@@ -31,11 +32,11 @@ def multiply(data: Path, rows: int) -> None:
 
     def looks() -> object:
         for n, made in enumerate(ids, start=1):
-            yield (first + n, applied, report.replace(original, made))
+            yield (first + n, applied, report.replace(original, made), *rest)
 
     connection.execute("begin")
     connection.executemany(f"insert into connection ({COLUMNS}, spec) values ({', '.join('?' * 12)})", copies())
-    connection.executemany("insert into connection_observation values (?, ?, ?)", looks())
+    connection.executemany(f"insert into connection_observation ({observed}) values (?, ?, ?, ?, ?)", looks())
     connection.execute("update gateway_count set connections = ?", (rows // len(gateways),))
     connection.execute("commit")
     connection.execute("pragma wal_checkpoint(truncate)")
