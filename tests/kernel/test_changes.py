@@ -54,6 +54,20 @@ def spis(bed: Bed) -> dict[str, set[str]]:
     }
 
 
+def lone_spis(bed: Bed) -> dict[str, set[str]]:
+    """As `spis`, when the kernel holds no other SA. Both sides may ask for a tunnel at once; the kernel drops the SPI of an
+    attempt that leads to no SA after 30 seconds (net.core.xfrm_acq_expires).
+    """
+    found: dict[str, set[str]] = {}
+
+    def alone() -> bool:
+        found.update(spis(bed))
+        return bed.installed() == set().union(*found.values())
+
+    sites.wait_for(alone, "the kernel to hold the reported SAs alone", seconds=PATIENCE)
+    return found
+
+
 def settle_in_esp(bed: Bed, kind: str) -> None:
     """Whatever has to be done for it: nothing of a ping by this connection leaves in clear meanwhile."""
     with sites.capturing(bed.world.wan, bed.wire) as packets, pinging(bed.world.vpc_host, host(bed.number(kind))):
@@ -82,10 +96,9 @@ def test_a_reset_makes_new_sas_for_one_connection_and_for_no_other(bed: Bed, kin
 
     settle_in_esp(bed, kind)
 
-    after = spis(bed)
+    after = lone_spis(bed)
     assert [each for each in before if before[each] != after[each]] == [kind]
     assert after[kind].isdisjoint(before[kind])
-    assert bed.installed() == set().union(*after.values())
     generations = {one.connection_id: one.applied_generation for one in bed.look().connections}
     assert generations[wish.id] == wish.generation + 1
     expect_crossing(bed, kind, sites.EIPS[0])
@@ -97,11 +110,10 @@ def test_a_restart_brings_every_tunnel_back_into_the_same_interfaces(bed: Bed):
 
     settle_in_esp(bed, "static")
 
-    after = spis(bed)
+    after = lone_spis(bed)
     assert set(bed.pids()).isdisjoint(running)
     assert (bed.tunnels(), _links(bed)) == (laid, links)
     assert set().union(*after.values()).isdisjoint(set().union(*before.values()))
-    assert bed.installed() == set().union(*after.values())
     assert bed.look().gateway.restarts == bed.restarts
     for kind in SPARE:
         expect_crossing(bed, kind, sites.EIPS[0])
