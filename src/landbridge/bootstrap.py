@@ -189,7 +189,7 @@ class StoreSource:
         return self._data.database.read(lambda tx: self._desired(tx, gateway_id))
 
     def paused(self) -> frozenset[str | None]:
-        return frozenset(self._data.database.read(pauses.every))
+        return frozenset(self._data.database.read(pauses.list_all))
 
     def report(self, seen: model.Observation) -> None:
         before = self._reported.pop(seen.gateway_id, {})
@@ -210,7 +210,7 @@ class StoreSource:
             gateway=row.gateway,
             generation=row.generation,
             network=self._site.network(network_id) or model.Network(id=network_id),
-            connections=tuple(self._wanted(one, addresses, behind) for one in connections.wanted(tx, row.seq)),
+            connections=tuple(self._wanted(one, addresses, behind) for one in connections.desired(tx, row.seq)),
             fingerprint_key=self._data.fingerprint_key,
             eips=eips,
             restarts=row.restarts,
@@ -218,7 +218,7 @@ class StoreSource:
         )
 
     def _wanted(
-        self, one: connections.Wanted, addresses: dict[int, str], behind: dict[str, str | None]
+        self, one: connections.DesiredRow, addresses: dict[int, str], behind: dict[str, str | None]
     ) -> model.DesiredConnection:
         sealed = one.psk
         psk = None if sealed is None else self._data.vault.open(sealed, one.connection.id).decode()
@@ -388,7 +388,7 @@ def _readiness(
     settings: config.Settings, data: Data, engine: dict[str, str], pulse: processes.Pulse
 ) -> tuple[bool, dict[str, Any], dict[str, Any]]:
     """Whether all is well, what anybody may know of it, and what an operator learns besides."""
-    paused = data.database.read(pauses.every)
+    paused = data.database.read(pauses.list_all)
     moving = engine["name"] == "none" or pulse.age < LATE_TICKS * settings.agent.tick_seconds
     words: dict[str, Any] = {"status": "ready" if moving else "the agent stands still", "database": "ok"}
     details: dict[str, Any] = {"engine": engine}

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from landbridge import config, errors
-from landbridge.store import backup, records, rotation, vault
+from landbridge.store import audit_trail, backup, rotation, vault
 from landbridge.store.database import Database, Transaction
 
 DATABASE = "landbridge.db"
@@ -170,7 +170,7 @@ def _rotate(tx: Transaction, old: vault.Vault, new: vault.Vault) -> int:
 
 
 def _audit(tx: Transaction, action: str, what: str) -> None:
-    records.audit(
+    audit_trail.append(
         tx,
         at=datetime.now(UTC),
         project_id=None,
@@ -219,12 +219,12 @@ def restore(settings: config.Settings, source: Path, *, force: bool) -> Path | N
     with held(path, alone=True), _told(source):
         if database.exists() and not force:
             raise errors.ConfigError(f"{database}: is there already (--force restores over it and keeps it aside)")
-        with backup.copied(source, database) as fresh:
+        with backup.copy_beside(source, database) as fresh:
             _check_backup(source, fresh, key_path(settings))
             with contextlib.closing(Database(fresh)) as opened:
                 opened.write(lambda tx: _renew(tx, source))
             kept = _set_aside(database)
-            backup.put(fresh, database)
+            backup.replace_file(fresh, database)
     return kept
 
 
@@ -233,23 +233,23 @@ def _check_backup(source: Path, fresh: Path, key: Path) -> None:
         content = backup.inspect(fresh)
     except errors.ConfigError as error:
         raise errors.ConfigError(f"{source}: {error}") from None
-    made_under = content.made_under or "that is not known"
+    fingerprint = content.fingerprint or "that is not known"
     if not key.exists():
-        raise errors.ConfigError(f"{key}: is missing: put the backup's master key there (fingerprint {made_under})")
+        raise errors.ConfigError(f"{key}: is missing: put the backup's master key there (fingerprint {fingerprint})")
     safe = _vault(key)
     if safe.try_open(content.sealed, vault.FINGERPRINT_KEY) is None:
         raise errors.ConfigError(
-            f"{source}: needs the master key with the fingerprint {made_under}; {key} has {safe.fingerprint}"
+            f"{source}: needs the master key with the fingerprint {fingerprint}; {key} has {safe.fingerprint}"
         )
 
 
 def _renew(tx: Transaction, source: Path) -> None:
-    backup.renew(tx)
+    backup.prepare_restored(tx)
     _audit(tx, "restore_backup", source.name)
 
 
 def _set_aside(database: Path) -> Path | None:
-    if not any(database.with_name(database.name + ending).exists() for ending in ("", *backup.BESIDE)):
+    if not any(database.with_name(database.name + ending).exists() for ending in ("", *backup.SIDE_FILES)):
         return None
     kept = database.with_name(f"{database.name}.before-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}")
     backup.set_aside(database, kept)

@@ -31,7 +31,7 @@ def uncovered(tx: Transaction, gateway: model.VpnGateway, site: model.Site) -> t
 def warnings(tx: Transaction, site: model.Site) -> Iterator[str]:
     """A line for everything that lives otherwise than the site file has it. All of it stays as it is."""
     yield from unknown_projects(site, {project_id for project_id, _ in keys.projects(tx)})
-    for gateway in gateways.living(tx):
+    for gateway in gateways.list_active(tx):
         for what in (*uncovered(tx, gateway, site), *_not_granted(gateway, site)):
             yield f"VPN gateway {gateway.id} has {what}, which the site file does not give it; it is left as it is"
 

@@ -13,7 +13,7 @@ from landbridge import model
 from landbridge.operations import access, call
 from landbridge.rules import customer_gateway as peer_rules
 from landbridge.rules import gateway as gateway_rules
-from landbridge.store import customer_gateways, gateways, records, vault
+from landbridge.store import counters, customer_gateways, gateways, vault
 from landbridge.store.database import Database
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
@@ -46,7 +46,7 @@ def made(database: Database, project: str) -> SimpleNamespace:
             facts = gateway_rules.Facts(site=site, taken=gateways.taken(tx, ""), connection_limit=None)
             new = gateway_rules.complete(ask, facts, call.draws(NOW), project)
             gateways.add(tx, new, [each.eip_id or each.address for each in new.endpoints])
-            records.count(tx, project, "vpn_gateway", 1)
+            counters.add(tx, project, "vpn_gateway", 1)
             return new
 
         return database.write(work)
@@ -58,7 +58,7 @@ def made(database: Database, project: str) -> SimpleNamespace:
         def work(tx: Any) -> model.CustomerGateway:
             new = peer_rules.complete(ask, peer_rules.Facts(now=NOW, site=site), call.draws(NOW), project)
             customer_gateways.add(tx, new)
-            records.count(tx, project, "customer_gateway", 1)
+            counters.add(tx, project, "customer_gateway", 1)
             return new
 
         return database.write(work)

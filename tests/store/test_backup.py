@@ -58,7 +58,7 @@ def _psk(data: Path) -> str:
         (gateway,) = opened.database.read(
             lambda tx: [row[0] for row in tx.cursor.execute("SELECT seq FROM vpn_gateway")]
         )
-        (one,) = opened.database.read(lambda tx: connections.wanted(tx, gateway))
+        (one,) = opened.database.read(lambda tx: connections.desired(tx, gateway))
         assert one.psk is not None
         return opened.vault.open(one.psk, one.connection.id).decode()
 
@@ -178,7 +178,7 @@ def test_an_older_backup_stays_unless_it_is_to_go(data: Path, tmp_path: Path):
         _save(data, tmp_path / "b")
     assert (tmp_path / "b").read_text() == "precious"
     _save(data, tmp_path / "b", force=True)
-    assert backup.inspect(tmp_path / "b").made_under
+    assert backup.inspect(tmp_path / "b").fingerprint
 
 
 @pytest.mark.parametrize("name", ["landbridge.db", "master.key", "backup"])
@@ -375,7 +375,7 @@ def test_a_restore_gives_no_if_id_again(data: Path, tmp_path: Path):
         (given,) = there.execute("SELECT if_id FROM connection").fetchone()
         settings = [name for (name,) in there.execute("SELECT name FROM setting")]
     assert (given, following) == (1, 2 + backup.IF_ID_GAP)
-    assert backup.MARK not in settings
+    assert backup.FINGERPRINT not in settings
 
 
 def test_a_restore_is_refused_when_a_gateway_has_no_interface_ids_left_for_it(data: Path, tmp_path: Path):

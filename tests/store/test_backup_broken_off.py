@@ -92,7 +92,7 @@ def _look(data: Path) -> tuple[str, list[str], bytes, str]:
     """What a service would find: a PSK, the projects, the key of names, the digest of a body."""
     with bootstrap.open_data(folder.settings(data)) as opened:
         ((gateway,),) = opened.database.read(lambda tx: tx.cursor.execute("SELECT seq FROM vpn_gateway").fetchall())
-        (one,) = opened.database.read(lambda tx: connections.wanted(tx, gateway))
+        (one,) = opened.database.read(lambda tx: connections.desired(tx, gateway))
         assert one.psk is not None
         psk = opened.vault.open(one.psk, one.connection.id).decode()
         names = [name for _, name in opened.database.read(access.list_projects)]

@@ -43,7 +43,7 @@ def _setting(name: str) -> Any:
 
 
 def test_a_log_that_cannot_be_copied_stops_no_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(database, "CHECKPOINT_AFTER", 0)
+    monkeypatch.setattr(database, "CHECKPOINT_WRITES", 0)
     opened = database.Database(tmp_path / "landbridge.db")
 
     def refuse(action: int, name: str | None, *_: Any) -> int:

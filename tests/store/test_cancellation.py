@@ -142,9 +142,9 @@ def _all_may_write(database: Database, path: Path) -> None:
     with contextlib.closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         other.execute("ROLLBACK")
-    assert database._writing.acquire(blocking=False)
-    assert not database._writing.acquire(blocking=False), "released once too often"
-    database._writing.release()
+    assert database._writer_lock.acquire(blocking=False)
+    assert not database._writer_lock.acquire(blocking=False), "released once too often"
+    database._writer_lock.release()
     one, two = f"n{next(_names)}", f"n{next(_names)}"
     assert database.write(_insert(one)) == one
     assert asyncio.run(_soon(database, two)) == two
@@ -168,7 +168,7 @@ def test_a_group_that_is_cancelled_before_it_began_tells_the_truth(database: Dat
     _all_may_write(database, tmp_path / "landbridge.db")
 
 
-@pytest.mark.parametrize("where", ["turn", "commit"])
+@pytest.mark.parametrize("where", ["lock", "commit"])
 def test_what_fails_beside_sqlite_is_busy_too(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
 ):
@@ -177,7 +177,7 @@ def test_what_fails_beside_sqlite_is_busy_too(
     def fail(*_: Any, **__: Any) -> None:
         raise OSError("no locks available")
 
-    target = (database._writing, "acquire") if where == "turn" else (database._committer, "submit")
+    target = (database._writer_lock, "acquire") if where == "lock" else (database._committer, "submit")
     with monkeypatch.context() as broken:
         broken.setattr(*target, fail)
         with pytest.raises(errors.Busy, match="nothing was stored"):

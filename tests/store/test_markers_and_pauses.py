@@ -39,7 +39,7 @@ def test_a_marker_needs_no_message_of_the_master_key(monkeypatch: pytest.MonkeyP
 def test_a_pause_ends_with_its_gateway(database: Database, made: SimpleNamespace):
     gone, stays = made.gateway(), made.gateway()
     for one in (gone, stays):
-        database.write(lambda tx, one=one: pauses.put(tx, one.id, NOW))
+        database.write(lambda tx, one=one: pauses.add(tx, one.id, NOW))
     database.write(lambda tx: gateways.mark_deleting(tx, gone.id, NOW))
     nothing = observations.model.Observation(
         gateway_id=gone.id,
@@ -51,7 +51,7 @@ def test_a_pause_ends_with_its_gateway(database: Database, made: SimpleNamespace
         connections=(),
     )
     database.write(lambda tx: observations.record(tx, nothing))
-    assert set(database.read(pauses.every)) == {stays.id}
+    assert set(database.read(pauses.list_all)) == {stays.id}
 
 
 def test_a_reader_keeps_little_of_the_file_in_memory(database: Database):

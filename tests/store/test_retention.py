@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from landbridge.store import codec, records, retention
+from landbridge.store import audit_trail, codec, idempotency_tokens, retention
 from landbridge.store.database import Database, Transaction
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -20,7 +20,7 @@ ALL = retention.Limits(age=None, events=None)
 
 
 def _event(tx: Transaction, at: datetime, name: str = "one") -> None:
-    records.audit(tx, at=at, project_id=None, actor="a", action="act", resource_id=name, request_id="r")
+    audit_trail.append(tx, at=at, project_id=None, actor="a", action="act", resource_id=name, request_id="r")
 
 
 @pytest.fixture
@@ -106,13 +106,13 @@ def _token(database: Database, project: str, name: str, at: datetime) -> None:
 
 
 def test_tokens_go_when_nothing_looks_at_them_any_more(database: Database, rows: Any, project: str):
-    lifetime = records.TOKEN_LIFETIME
+    lifetime = idempotency_tokens.LIFETIME
     second = timedelta(seconds=1)
     _token(database, project, "old", NOW - lifetime - second)
     _token(database, project, "young", NOW - lifetime + second)
     assert database.write(lambda tx: retention.prune_tokens(tx, NOW)) == 1
     assert rows("SELECT token FROM token") == [("young",)]
-    assert database.read(lambda tx: records.find_token(tx, project, "young", NOW)) is not None
+    assert database.read(lambda tx: idempotency_tokens.find(tx, project, "young", NOW)) is not None
 
 
 def test_a_round_removes_all_that_is_old(

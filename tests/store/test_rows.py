@@ -11,7 +11,7 @@ import pytest
 from landbridge import model
 from landbridge.operations import call
 from landbridge.rules import connection as rules
-from landbridge.store import connections, customer_gateways, gateways, observations, records
+from landbridge.store import connections, counters, customer_gateways, gateways, idempotency_tokens, observations
 from landbridge.store.database import Database, Transaction
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
@@ -59,13 +59,13 @@ def _mark(database: Database, connection: model.Connection) -> None:
     database.write(lambda tx: connections.mark_deleting(tx, connection, NOW))
 
 
-def _row(database: Database, connection: model.Connection) -> connections.Row | None:
+def _row(database: Database, connection: model.Connection) -> connections.ConnectionRow | None:
     return database.read(lambda tx: connections.find(tx, connection.project_id, connection.id))
 
 
 def _counted(database: Database, project: str) -> dict[str, int]:
     def look(tx: Transaction) -> dict[str, int]:
-        kept = {kind: records.counted(tx, project, kind) for kind in records.COUNTED}
+        kept = {kind: counters.value(tx, project, kind) for kind in counters.KINDS}
         return kept | {"vpn_connection": gateways.total_connections(tx, project)}
 
     return database.read(look)
@@ -219,7 +219,7 @@ def test_counters_equal_counts_after_any_life(database: Database, made: Any, pro
 
 def test_a_write_that_fails_leaves_its_counter_alone(database: Database, project: str):
     def fail(tx: Transaction) -> None:
-        records.count(tx, project, "customer_gateway", 1)
+        counters.add(tx, project, "customer_gateway", 1)
         raise LookupError
 
     with pytest.raises(LookupError):
@@ -248,11 +248,11 @@ def test_a_customer_gateway_in_use_cannot_be_removed(database: Database, made: A
 
 def _add_token(database: Database, project: str, token: str, now: datetime) -> None:
     words = {"operation": "create", "body_hash": "h", "spec": "{}"}
-    database.write(lambda tx: records.add_token(tx, project_id=project, token=token, now=now, **words))
+    database.write(lambda tx: idempotency_tokens.add(tx, project_id=project, token=token, now=now, **words))
 
 
 def _token(database: Database, project: str, token: str, now: datetime) -> Any:
-    return database.read(lambda tx: records.find_token(tx, project, token, now))
+    return database.read(lambda tx: idempotency_tokens.find(tx, project, token, now))
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from urllib.parse import parse_qsl, quote, unquote
 from landbridge import errors, model
 from landbridge.operations import call as calls
 from landbridge.operations.call import Call, Caller, Role
-from landbridge.store import keys, records, vault
+from landbridge.store import audit_trail, keys, vault
 from landbridge.store.database import Transaction
 
 CLOCK_LEEWAY = timedelta(minutes=15)
@@ -275,7 +275,7 @@ def create_project(tx: Transaction, name: str, now: datetime) -> str:
 
 
 def _audit_locally(tx: Transaction, action: str, resource_id: str, project_id: str | None, now: datetime) -> None:
-    records.audit(
+    audit_trail.append(
         tx,
         at=now,
         project_id=project_id,

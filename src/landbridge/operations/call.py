@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeVar
 
 from landbridge import config, errors, model
 from landbridge.rules import fields, tunnel
-from landbridge.store import keys, records, vault
+from landbridge.store import audit_trail, keys, vault
 from landbridge.store.database import Database, Transaction
 
 Role = Literal["reader", "admin", "operator"]
@@ -152,7 +152,7 @@ def later(call: Call, than: datetime | None) -> datetime:
 
 def audit(tx: Transaction, call: Call, action: str, resource_id: str) -> None:
     """The event of a change, in the same transaction as the change."""
-    records.audit(
+    audit_trail.append(
         tx,
         at=call.now,
         project_id=call.project_id,

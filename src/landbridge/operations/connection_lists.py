@@ -46,7 +46,7 @@ def list_page(tx: Transaction, call: Call, request: model.ConnectionsRequest) ->
 
 def _of_gateway(
     tx: Transaction, call: Call, request: model.ConnectionsRequest, after: int
-) -> tuple[list[connections.Row], int]:
+) -> tuple[list[connections.ConnectionRow], int]:
     """The rows of the one gateway that is named by its id or by an endpoint, and one more than asked for."""
     owners = {gateways.owner(tx, endpoint) for endpoint in request.endpoints}
     named = {*request.gateway_ids, *owners}
@@ -68,7 +68,7 @@ def _of_gateway(
 
 def _of_enterprises(
     tx: Transaction, call: Call, request: model.ConnectionsRequest, after: int
-) -> tuple[list[connections.Row], int]:
+) -> tuple[list[connections.ConnectionRow], int]:
     """A connection belongs to its gateway's enterprise project. Mostly that is the same one for all."""
     counts = gateways.of_enterprises(tx, call.project_id, request.enterprise_project_ids)
     total = sum(counts.values())

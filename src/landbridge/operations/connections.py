@@ -14,7 +14,7 @@ from landbridge.rules import connection_update as update_rules
 from landbridge.rules import fields, tunnel
 from landbridge.status import connection as status
 from landbridge.status import gateway as gateway_status
-from landbridge.store import codec, connections, customer_gateways, gateways, monitors, pauses, records
+from landbridge.store import codec, connections, customer_gateways, gateways, monitors, pauses, tags
 from landbridge.store.database import Transaction
 
 
@@ -115,7 +115,7 @@ def _attempt(
     request: model.ConnectionRequest,
     facts: rules.Facts,
     draws: fields.Draws,
-    row: gateways.Row | None,
+    row: gateways.GatewayRow | None,
     peer_seq: int | None,
 ) -> model.Connection | list[model.Violation]:
     """The stored connection, or what is wrong with it: nothing where the table alone finds another one in its way."""
@@ -137,9 +137,9 @@ def _attempt(
     if not stored:
         return []
     gateways.count_up(tx, row.seq)
-    records.tag(tx, call.project_id, "vpn-connection", connection.id, connection.tags)
+    tags.add(tx, call.project_id, "vpn-connection", connection.id, connection.tags)
     if connection.monitor_id is not None:
-        monitors.note(tx, connection)
+        monitors.add_row(tx, connection)
     calls.audit(tx, call, "create_vpn_connection", connection.id)
     return connection
 
@@ -148,7 +148,7 @@ def _block(connection: model.Connection) -> int | None:
     return tunnel.block_of(connection.tunnel_local_address) if connection.tunnel_local_address else None
 
 
-def _gateway_facts(row: gateways.Row | None) -> rules.GatewayFacts | None:
+def _gateway_facts(row: gateways.GatewayRow | None) -> rules.GatewayFacts | None:
     if row is None:
         return None
     return rules.GatewayFacts(
@@ -157,7 +157,7 @@ def _gateway_facts(row: gateways.Row | None) -> rules.GatewayFacts | None:
 
 
 def _neighbours(
-    tx: Transaction, row: gateways.Row, request: model.ConnectionRequest, facts: rules.Facts, draws: fields.Draws
+    tx: Transaction, row: gateways.GatewayRow, request: model.ConnectionRequest, facts: rules.Facts, draws: fields.Draws
 ) -> tuple[model.Neighbour, ...]:
     """The connections of the gateway that may clash with the one that is asked for."""
     peer_id = facts.customer_gateway.id if facts.customer_gateway else ""
@@ -168,7 +168,7 @@ def _neighbours(
 def _other_key(
     tx: Transaction,
     call: Call,
-    row: gateways.Row,
+    row: gateways.GatewayRow,
     request: model.ConnectionRequest,
     facts: rules.Facts,
     own_id: str = "",
@@ -195,14 +195,14 @@ def _sealed_psk(call: Call, request: model.ConnectionRequest, connection: model.
     return call.service.vault.seal(request.psk.reveal().encode(), connection.id)
 
 
-def _find(tx: Transaction, call: Call, connection_id: str) -> connections.Row:
+def _find(tx: Transaction, call: Call, connection_id: str) -> connections.ConnectionRow:
     row = connections.find(tx, call.project_id, connection_id.lower())
     if row is None:
         raise errors.NotFound(f"VPN connection {connection_id[:64]}")
     return row
 
 
-def shown(row: connections.Row) -> Shown:
+def shown(row: connections.ConnectionRow) -> Shown:
     return Shown(connection=row.connection, status=status.word(row), generation=row.generation)
 
 
@@ -244,13 +244,13 @@ def update(tx: Transaction, call: Call, request: tuple[str, model.ConnectionRequ
         identity=rules.identity(wish, facts),
         tunnel_block=_block(made),
         psk=_sealed_psk(call, wish, made) if rekeys else connections.psk(tx, made.id),
-        moves=moves,
+        bumps_generation=moves,
     )
     calls.audit(tx, call, "update_vpn_connection", made.id)
     return _answered(call, made, row.generation + moves)
 
 
-def _changeable(tx: Transaction, call: Call, connection_id: str) -> connections.Row:
+def _changeable(tx: Transaction, call: Call, connection_id: str) -> connections.ConnectionRow:
     """Raises Deleting when it is too late."""
     row = _meant(tx, call, connection_id)
     if row.deleting:
@@ -258,7 +258,7 @@ def _changeable(tx: Transaction, call: Call, connection_id: str) -> connections.
     return row
 
 
-def _meant(tx: Transaction, call: Call, connection_id: str) -> connections.Row:
+def _meant(tx: Transaction, call: Call, connection_id: str) -> connections.ConnectionRow:
     """Raises Changed when it is another version than the client means."""
     row = _find(tx, call, connection_id)
     calls.check_match(call, lambda: shown(row).etag)

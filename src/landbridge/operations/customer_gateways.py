@@ -8,7 +8,7 @@ from landbridge.operations import idempotency, paging, quotas
 from landbridge.operations.call import Call
 from landbridge.rules import customer_gateway as rules
 from landbridge.rules import fields
-from landbridge.store import codec, customer_gateways, records, resources
+from landbridge.store import codec, counters, customer_gateways, resources, tags
 from landbridge.store.database import Transaction
 
 
@@ -31,8 +31,8 @@ def _create(tx: Transaction, call: Call, request: model.CustomerGatewayRequest) 
         raise errors.Invalid(violations)
     made = rules.complete(request, facts, calls.draws(call.now), call.project_id)
     customer_gateways.add(tx, made)
-    records.tag(tx, call.project_id, "customer-gateway", made.id, made.tags)
-    records.count(tx, call.project_id, "customer_gateway", 1)
+    tags.add(tx, call.project_id, "customer-gateway", made.id, made.tags)
+    counters.add(tx, call.project_id, "customer_gateway", 1)
     calls.audit(tx, call, "create_cgw", made.id)
     return made
 
@@ -84,7 +84,7 @@ def list_page(tx: Transaction, call: Call, request: tuple[int, str, str | None])
     return Page(
         customer_gateways=[found for _, found in rows[:limit]],
         next_marker=paging.marker(call, "customer gateways", rows[limit - 1][0]) if len(rows) > limit else None,
-        total=records.counted(tx, call.project_id, "customer_gateway"),
+        total=counters.value(tx, call.project_id, "customer_gateway"),
     )
 
 
@@ -96,5 +96,5 @@ def remove(tx: Transaction, call: Call, customer_gateway_id: str) -> None:
     if dependant is not None:
         raise errors.InUse(calls.in_use(f"customer gateway {found.id}", dependant, number))
     customer_gateways.remove(tx, found.id)
-    records.count(tx, call.project_id, "customer_gateway", -1)
+    counters.add(tx, call.project_id, "customer_gateway", -1)
     calls.audit(tx, call, "delete_cgw", found.id)

@@ -41,7 +41,7 @@ def _create(
     made = rules.complete(request, gateway, calls.draws(made_at))
     gateway_certificates.add(tx, made, _sealed(call, made, request))
     bound = dataclasses.replace(gateway, certificate_id=made.id, updated_at=calls.later(call, gateway.updated_at))
-    gateways.change(tx, bound, moves=False)
+    gateways.change(tx, bound, bumps_generation=False)
     calls.audit(tx, call, "create_vgw_certificate", made.id)
     return made
 
@@ -87,7 +87,7 @@ def list_page(
 ) -> list[model.GatewayCertificate]:
     """`ask`: how many, only those made after this time, only those that end within so many days (None: all)."""
     limit, after, days = request
-    found = gateway_certificates.later(tx, call.project_id, after)
+    found = gateway_certificates.list_after(tx, call.project_id, after)
     if days is not None:
         found = [each for each in found if each.expire_time <= call.now + timedelta(days=days)]
     return found[:limit]

@@ -38,7 +38,7 @@ def update(tx: Transaction, call: Call, request: tuple[str, model.GatewayUpdateR
     return dataclasses.replace(_stored(tx, call, row, made, "update_vgw"), cautions=cautions)
 
 
-def changeable(tx: Transaction, call: Call, gateway_id: str) -> gateways.Row:
+def changeable(tx: Transaction, call: Call, gateway_id: str) -> gateways.GatewayRow:
     """Raises Changed when it is another version than the client means, Deleting when it is too late."""
     row = gateway_operations.find(tx, call, gateway_id)
     gateway_operations.check_version(tx, call, row)
@@ -54,7 +54,7 @@ def _refuse(violations: list[model.Violation]) -> None:
 
 def _move_endpoints(tx: Transaction, was: model.VpnGateway, now: model.VpnGateway) -> None:
     had, has = ({each.eip_id or "" for each in one.endpoints} for one in (was, now))
-    gateways.exchange(tx, was.id, had - has, has - had)
+    gateways.replace_endpoints(tx, was.id, had - has, has - had)
 
 
 def _rehome(
@@ -78,7 +78,7 @@ def _rehome(
             identity=identity,
             tunnel_block=tunnel.block_of(after.tunnel_local_address) if after.tunnel_local_address else None,
             psk=connections.psk(tx, after.id),
-            moves=True,
+            bumps_generation=True,
         )
 
 
@@ -89,11 +89,11 @@ def _peer(tx: Transaction, call: Call, connection: model.Connection) -> model.Cu
     return found
 
 
-def _stored(tx: Transaction, call: Call, row: gateways.Row, made: model.VpnGateway, action: str) -> Shown:
+def _stored(tx: Transaction, call: Call, row: gateways.GatewayRow, made: model.VpnGateway, action: str) -> Shown:
     moves = rules.moves(row.gateway, made)
     if made != row.gateway:
         made = dataclasses.replace(made, updated_at=calls.later(call, row.gateway.updated_at))
-        gateways.change(tx, made, moves=moves)
+        gateways.change(tx, made, bumps_generation=moves)
         calls.audit(tx, call, action, made.id)
     return Shown(
         gateway=made,

@@ -51,7 +51,7 @@ def upgrade(tx: Transaction, call: Call, request: tuple[str, str | None]) -> Sho
     return Shown(job=job, status=_status(row, job), cautions=(rules.caution(job),) if job.confirmed_at is None else ())
 
 
-def _started(tx: Transaction, call: Call, row: gateways.Row) -> model.GatewayJob:
+def _started(tx: Transaction, call: Call, row: gateways.GatewayRow) -> model.GatewayJob:
     call = dataclasses.replace(call, now=calls.later(call, gateway_jobs.newest(tx, call.project_id)))
     job = model.GatewayJob(
         id=calls.new_id(),
@@ -65,14 +65,16 @@ def _started(tx: Transaction, call: Call, row: gateways.Row) -> model.GatewayJob
     return job
 
 
-def _restart(tx: Transaction, call: Call, row: gateways.Row, kind: Literal["upgrade", "rollback"]) -> model.Restart:
+def _restart(
+    tx: Transaction, call: Call, row: gateways.GatewayRow, kind: Literal["upgrade", "rollback"]
+) -> model.Restart:
     """One more than was ever asked for or done: a restored database may know of fewer than the engine."""
     number = max(row.restarts, row.observed.restarts) + 1
     gateways.restart(tx, row.gateway.id, number)
     return model.Restart(id=calls.new_id(), kind=kind, number=number, created_at=call.now)
 
 
-def _status(row: gateways.Row, job: model.GatewayJob) -> model.JobStatus:
+def _status(row: gateways.GatewayRow, job: model.GatewayJob) -> model.JobStatus:
     return status.of(job, row.observed, row.failure)
 
 

@@ -10,7 +10,7 @@ from landbridge.operations.call import Call
 from landbridge.rules import fields
 from landbridge.rules import gateway as rules
 from landbridge.status import gateway as status
-from landbridge.store import codec, connections, gateways, pauses, records
+from landbridge.store import codec, connections, counters, gateways, pauses, tags
 from landbridge.store.database import Transaction
 
 
@@ -49,8 +49,8 @@ def _create(tx: Transaction, call: Call, request: model.GatewayRequest) -> model
         raise errors.Invalid(violations)
     gateway = rules.complete(request, facts, calls.draws(call.now), call.project_id)
     gateways.add(tx, gateway, rules.uses(gateway, network(call, gateway)))
-    records.tag(tx, call.project_id, "vpn-gateway", gateway.id, gateway.tags)
-    records.count(tx, call.project_id, "vpn_gateway", 1)
+    tags.add(tx, call.project_id, "vpn-gateway", gateway.id, gateway.tags)
+    counters.add(tx, call.project_id, "vpn_gateway", 1)
     calls.audit(tx, call, "create_vgw", gateway.id)
     return gateway
 
@@ -70,7 +70,7 @@ def list_extended_zones(tx: Transaction, call: Call, request: None) -> dict[tupl
     return list_zones(tx, call, request)
 
 
-def _shown(tx: Transaction, call: Call, row: gateways.Row, paused_since: datetime | None = None) -> Shown:
+def _shown(tx: Transaction, call: Call, row: gateways.GatewayRow, paused_since: datetime | None = None) -> Shown:
     return Shown(
         gateway=row.gateway,
         status=status.of(row, call.now, call.service.unseen_after, paused_since),
@@ -80,12 +80,12 @@ def _shown(tx: Transaction, call: Call, row: gateways.Row, paused_since: datetim
     )
 
 
-def check_version(tx: Transaction, call: Call, row: gateways.Row) -> None:
+def check_version(tx: Transaction, call: Call, row: gateways.GatewayRow) -> None:
     """Raises Changed when it is another version than the client means."""
     calls.check_match(call, lambda: _shown(tx, call, row).etag)
 
 
-def find(tx: Transaction, call: Call, gateway_id: str) -> gateways.Row:
+def find(tx: Transaction, call: Call, gateway_id: str) -> gateways.GatewayRow:
     row = gateways.find(tx, call.project_id, gateway_id.lower())
     if row is None:
         raise errors.NotFound(f"VPN gateway {gateway_id[:64]}")

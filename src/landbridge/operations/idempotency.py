@@ -7,7 +7,7 @@ from pydantic import TypeAdapter
 
 from landbridge import errors
 from landbridge.operations.call import Call
-from landbridge.store import codec, records
+from landbridge.store import codec, idempotency_tokens
 from landbridge.store.database import Transaction
 
 T = TypeVar("T")
@@ -22,14 +22,14 @@ def once(
     if call.token is None:
         return create()
     digest = call.service.vault.digest(call.body) + path_id
-    earlier = records.find_token(tx, call.project_id, call.token, call.now)
+    earlier = idempotency_tokens.find(tx, call.project_id, call.token, call.now)
     if earlier is not None:
         made_by, body_hash, spec = earlier
         if (made_by, body_hash) != (operation, digest):
             raise errors.Repeated("this token was used for another request")
         return kind.validate_json(spec)
     made = create()
-    records.add_token(
+    idempotency_tokens.add(
         tx,
         project_id=call.project_id,
         token=call.token,

@@ -11,8 +11,8 @@ def pause(tx: Transaction, gateway_id: str | None, now: datetime) -> datetime:
     """Since when it is paused: now, unless it was already. Raises NotFound."""
     if gateway_id is not None and gateways.find_any(tx, gateway_id) is None:
         raise errors.NotFound(f"VPN gateway {gateway_id[:64]}")
-    pauses.put(tx, gateway_id, now)
-    return pauses.every(tx)[gateway_id]
+    pauses.add(tx, gateway_id, now)
+    return pauses.list_all(tx)[gateway_id]
 
 
 def resume(tx: Transaction, gateway_id: str | None) -> None:
@@ -24,4 +24,4 @@ def resume(tx: Transaction, gateway_id: str | None) -> None:
 
 def every(tx: Transaction) -> dict[str | None, datetime]:
     """Gateway id (None: the whole service) -> since when it is paused."""
-    return pauses.every(tx)
+    return pauses.list_all(tx)

@@ -4,7 +4,7 @@ from landbridge import model
 from landbridge.operations import call as calls
 from landbridge.operations.call import Call
 from landbridge.rules import quota as rules
-from landbridge.store import gateways, records
+from landbridge.store import counters, gateways
 from landbridge.store.database import Transaction
 
 
@@ -28,4 +28,4 @@ def _limit(call: Call, kind: str) -> int:
 def _used(tx: Transaction, call: Call, kind: str) -> int:
     if kind == "vpn_connection":
         return gateways.total_connections(tx, call.project_id)
-    return records.counted(tx, call.project_id, kind)
+    return counters.value(tx, call.project_id, kind)

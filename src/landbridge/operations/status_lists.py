@@ -38,7 +38,7 @@ class Page:
 @calls.operation("reader", "long read")
 def list_connections(tx: Transaction, call: Call, request: model.StatusesRequest) -> Page:
     after = paging.after(call, "statuses of connections", request.marker)
-    paused = pauses.every(tx)
+    paused = pauses.list_all(tx)
     found: list[Standing] = []
     rows = connections.page_with_times(tx, call.project_id, after, LOOKED_THROUGH + 1)
     looked_at = after
@@ -54,7 +54,11 @@ def list_connections(tx: Transaction, call: Call, request: model.StatusesRequest
 
 
 def _connection(
-    call: Call, known: connections.Row, times: model.Times, left_alone: datetime | None, gateway_failure: str | None
+    call: Call,
+    known: connections.ConnectionRow,
+    times: model.Times,
+    left_alone: datetime | None,
+    gateway_failure: str | None,
 ) -> Standing:
     connection = known.connection
     found = connection_status.of(known, call.now, call.service.unseen_after, left_alone, gateway_failure)
@@ -72,7 +76,7 @@ def _connection(
 def list_gateways(tx: Transaction, call: Call, request: model.StatusesRequest) -> Page:
     """A page of a few: a project has some hundred gateways at most."""
     after = paging.after(call, "statuses of gateways", request.marker)
-    paused = pauses.every(tx)
+    paused = pauses.list_all(tx)
     fitting = [
         (known, times)
         for known, times in gateways.list_with_times(tx, call.project_id)
@@ -85,7 +89,9 @@ def list_gateways(tx: Transaction, call: Call, request: model.StatusesRequest) -
     )
 
 
-def _gateway(call: Call, known: gateways.Row, times: model.Times, paused: dict[str | None, datetime]) -> Standing:
+def _gateway(
+    call: Call, known: gateways.GatewayRow, times: model.Times, paused: dict[str | None, datetime]
+) -> Standing:
     left_alone = _paused_since(paused, known.gateway.id)
     found = gateway_status.of(known, call.now, call.service.unseen_after, left_alone)
     return Standing(

@@ -50,12 +50,12 @@ def _refuse(violations: list[model.Violation]) -> None:
         raise errors.Invalid(violations)
 
 
-def _kind(resource_type: str) -> resources.Kind:
+def _kind(resource_type: str) -> resources.ResourceKind:
     _refuse(list(rules.check_type(resource_type)))
     return resources.KINDS[resource_type]
 
 
-def _find(tx: Transaction, call: Call, request: model.TagsRequest) -> tuple[resources.Kind, Any]:
+def _find(tx: Transaction, call: Call, request: model.TagsRequest) -> tuple[resources.ResourceKind, Any]:
     kind = _kind(request.resource_type)
     found = resources.find(tx, kind, call.project_id, request.resource_id.lower())
     if found is None:

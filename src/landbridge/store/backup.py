@@ -22,14 +22,14 @@ from landbridge.store.database import Transaction
 from landbridge.store.statement import Statement
 
 #: In a backup alone: the fingerprint of the master key that fits it.
-MARK = "backup-master-key"
+FINGERPRINT = "backup-master-key"
 #: By how much each gateway's next if_id jumps at a restore: more connections than a gateway gets between a backup and
 #: the loss of its database. 511 restores fit below model.IF_ID_END.
 IF_ID_GAP = 2**20
 #: What SQLite keeps beside a database.
-BESIDE = ("-wal", "-shm")
+SIDE_FILES = ("-wal", "-shm")
 
-_FORGET_MARK = Statement(delete(tables.setting).where(tables.setting.c.name == bindparam("name")))
+_DELETE_FINGERPRINT = Statement(delete(tables.setting).where(tables.setting.c.name == bindparam("name")))
 _FURTHEST = Statement(
     select(tables.vpn_gateway.c.id, tables.gateway_count.c.next_if_id)
     .join(tables.gateway_count, tables.gateway_count.c.gateway_seq == tables.vpn_gateway.c.seq)
@@ -44,31 +44,33 @@ class Content:
     """What a database file says of itself. `sealed`: a value that only its master key opens."""
 
     sealed: bytes
-    made_under: str | None
+    fingerprint: str | None
 
 
 def write(source: Path, target: Path, fingerprint: str) -> None:
     """All or nothing: `target` is there when it is whole and on disk. Raises ConfigError or OSError."""
-    with _fresh_file(target) as fresh:
-        with _opened(source) as database:
-            database.execute("VACUUM INTO ?", (str(fresh),))
-        with _opened(fresh) as copy:
-            copy.execute("INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)", (MARK, fingerprint.encode()))
-        put(fresh, target)
+    with _temporary_file(target) as temporary:
+        with _open(source) as database:
+            database.execute("VACUUM INTO ?", (str(temporary),))
+        with _open(temporary) as copy:
+            copy.execute(
+                "INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)", (FINGERPRINT, fingerprint.encode())
+            )
+        replace_file(temporary, target)
 
 
 @contextlib.contextmanager
-def copied(source: Path, database: Path) -> Iterator[Path]:
+def copy_beside(source: Path, database: Path) -> Iterator[Path]:
     """A copy of the backup `source`, beside the database that it is to become."""
     for left in database.parent.glob(f".{database.name}.*"):  # of a restore that was broken off
         left.unlink()
-    with _fresh_file(database) as fresh:
-        shutil.copyfile(source, fresh)
-        yield fresh
+    with _temporary_file(database) as temporary:
+        shutil.copyfile(source, temporary)
+        yield temporary
 
 
 @contextlib.contextmanager
-def _fresh_file(target: Path) -> Iterator[Path]:
+def _temporary_file(target: Path) -> Iterator[Path]:
     """An empty file beside `target`, for its owner only, gone when the work fails."""
     descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     os.close(descriptor)
@@ -77,22 +79,22 @@ def _fresh_file(target: Path) -> Iterator[Path]:
     except sqlite3.Error as error:
         raise errors.ConfigError(f"{target}: {error}") from None
     finally:
-        for ending in ("", *BESIDE):
+        for ending in ("", *SIDE_FILES):
             Path(name + ending).unlink(missing_ok=True)
 
 
-def put(fresh: Path, target: Path) -> None:
+def replace_file(temporary: Path, target: Path) -> None:
     """Gives a file its name, so that a power cut leaves either the file of before or all of this one."""
-    with fresh.open("rb") as file:
+    with temporary.open("rb") as file:
         os.fsync(file.fileno())
-    fresh.replace(target)
+    temporary.replace(target)
     vault.sync_folder(target.parent)
 
 
 def inspect(path: Path) -> Content:
     """Raises ConfigError, without the file's name, for one that is damaged, not ours, or of a newer version."""
     try:
-        with _opened(path) as database:
+        with _open(path) as database:
             return _content(database)
     except sqlite3.OperationalError as error:
         raise errors.ConfigError(f"is no backup of Landbridge ({error})") from None
@@ -110,8 +112,8 @@ def _content(database: sqlite3.Connection) -> Content:
     settings = dict(database.execute("SELECT name, value FROM setting").fetchall())
     if vault.FINGERPRINT_KEY not in settings:
         raise errors.ConfigError("is of a folder on which nothing was ever started")
-    made_under = settings[MARK].decode() if MARK in settings else None
-    return Content(sealed=settings[vault.FINGERPRINT_KEY], made_under=made_under)
+    fingerprint = settings[FINGERPRINT].decode() if FINGERPRINT in settings else None
+    return Content(sealed=settings[vault.FINGERPRINT_KEY], fingerprint=fingerprint)
 
 
 def _revisions() -> set[str]:
@@ -124,7 +126,7 @@ def sealed_keys(path: Path) -> dict[str, bytes]:
         return {}
     broken_off = path.with_name(path.name + "-journal").exists()  # then SQLite has to put the file right first
     try:
-        with _opened(path, "rw" if broken_off else "ro") as database:
+        with _open(path, "rw" if broken_off else "ro") as database:
             if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'setting'").fetchall():
                 return {}
             names = (vault.FINGERPRINT_KEY, vault.DIGEST_KEY)
@@ -133,7 +135,7 @@ def sealed_keys(path: Path) -> dict[str, bytes]:
         raise errors.ConfigError(f"{path}: {error}") from None
 
 
-def renew(tx: Transaction) -> None:
+def prepare_restored(tx: Transaction) -> None:
     """What changes in a database that begins a second life.
 
     Connections made after the backup may still live in engines. They will be swept, but until then nothing new may get
@@ -146,7 +148,7 @@ def renew(tx: Transaction) -> None:
                 f"VPN gateway {gateway_id} has had {following:,} interface ids (a restore takes {IF_ID_GAP:,} of the "
                 f"{model.IF_ID_END:,}): move its connections to a new gateway and take a new backup"
             )
-    tx.run(_FORGET_MARK, name=MARK)
+    tx.run(_DELETE_FINGERPRINT, name=FINGERPRINT)
     tx.run(_JUMP, gap=IF_ID_GAP)
 
 
@@ -156,18 +158,18 @@ def set_aside(database: Path, kept: Path) -> None:
     A write-ahead log that stayed would be replayed into whatever comes next under the name: it is copied into the
     database, or kept aside with one that is too damaged for that.
     """
-    with contextlib.suppress(sqlite3.Error), _opened(database) as old:
+    with contextlib.suppress(sqlite3.Error), _open(database) as old:
         old.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    for ending in ("", *BESIDE):
+    for ending in ("", *SIDE_FILES):
         if (there := database.with_name(database.name + ending)).exists():
             os.link(there, kept.with_name(kept.name + ending))
     vault.sync_folder(database.parent)
-    for ending in BESIDE:
+    for ending in SIDE_FILES:
         database.with_name(database.name + ending).unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
-def _opened(path: Path, mode: str = "rw") -> Iterator[sqlite3.Connection]:
+def _open(path: Path, mode: str = "rw") -> Iterator[sqlite3.Connection]:
     """As the file is: neither made nor migrated. Where nothing can be written and there is no log, nothing changes."""
     still = not os.access(path.parent, os.W_OK) and not path.with_name(path.name + "-wal").exists()
     place = f"{path.absolute().as_uri()}?{'mode=ro&immutable=1' if still else f'mode={mode}'}"

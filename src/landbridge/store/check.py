@@ -18,7 +18,7 @@ import pydantic
 from sqlalchemy import Column, Label, Table, and_, bindparam, case, func, literal_column, null, or_, select, true
 
 from landbridge import errors, model
-from landbridge.store import codec, migrate, records, tables, vault
+from landbridge.store import codec, counters, migrate, tables, vault
 from landbridge.store.statement import Statement
 
 _g, _cgw, _c, _a = tables.vpn_gateway, tables.customer_gateway, tables.connection, tables.audit
@@ -308,7 +308,7 @@ _COUNTS = tuple(
             )
         ),
     )
-    for kind, table in ((name, tables.metadata.tables[name]) for name in records.COUNTED)
+    for kind, table in ((name, tables.metadata.tables[name]) for name in counters.KINDS)
 )
 _NUMBERS = Statement(
     select(

@@ -151,8 +151,8 @@ _UPDATE = Statement(
         tunnel_block=bindparam("block"),
         psk=bindparam("sealed"),
         spec=bindparam("content"),
-        generation=_c.c.generation + bindparam("by"),
-        changed_at=case((bindparam("by") == 0, _c.c.changed_at), else_=_CHANGED_AT),
+        generation=_c.c.generation + bindparam("bump"),
+        changed_at=case((bindparam("bump") == 0, _c.c.changed_at), else_=_CHANGED_AT),
     )
 )
 _DEPENDANT = Statement(select(_c.c.id).where(_c.c.gateway_seq == bindparam("gateway_seq")).order_by(_c.c.seq).limit(1))
@@ -167,7 +167,7 @@ _RESET = Statement(
     .where(_c.c.id == bindparam("row_id"))
     .values(resets=_c.c.resets + 1, generation=_c.c.generation + 1, changed_at=_CHANGED_AT)
 )
-_WANTED = Statement(
+_DESIRED = Statement(
     select(_c.c.spec, _c.c.generation, _c.c.psk, _c.c.if_id, _c.c.simulate, _c.c.resets, _cgw.c.spec)
     .select_from(_c.join(_cgw, _cgw.c.seq == _c.c.customer_gateway_seq))
     .where(_c.c.gateway_seq == bindparam("gateway_seq"), _c.c.deleting == 0)
@@ -184,11 +184,11 @@ _REMOVE = (
 )
 
 
-Row = model.KnownConnection
+ConnectionRow = model.KnownConnection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class DesiredRow:
     """A connection as the agent needs it; `psk` is sealed."""
 
     connection: model.Connection
@@ -210,44 +210,44 @@ def _decode_report(report: str) -> model.ConnectionObservation:
     return codec.observation.validate_json(report)
 
 
-def _row(row: Any, seen_at: datetime | None) -> Row:
+def _row(row: Any, seen_at: datetime | None) -> ConnectionRow:
     """`seen_at` is when its gateway was looked at."""
     seq, spec, generation, deleting, applied, report = row
     observation = None if report is None else _decode_report(report)
-    return Row(_decode(spec), generation, bool(deleting), applied, observation, seen_at, seq)
+    return ConnectionRow(_decode(spec), generation, bool(deleting), applied, observation, seen_at, seq)
 
 
-def _seen_row(row: Any) -> Row:
+def _observed_row(row: Any) -> ConnectionRow:
     """Its last column is when its gateway was looked at."""
     return _row(row[:-1], None if row[-1] is None else codec.moment(row[-1]))
 
 
-def find(tx: Transaction, project_id: str, connection_id: str) -> Row | None:
+def find(tx: Transaction, project_id: str, connection_id: str) -> ConnectionRow | None:
     row = tx.one(_FIND, id=connection_id, project_id=project_id)
-    return None if row is None else _seen_row(row)
+    return None if row is None else _observed_row(row)
 
 
-def page(tx: Transaction, project_id: str, after: int, limit: int) -> list[Row]:
-    return [_seen_row(row) for row in tx.all(_PAGE, project_id=project_id, after=after, limit=limit)]
+def page(tx: Transaction, project_id: str, after: int, limit: int) -> list[ConnectionRow]:
+    return [_observed_row(row) for row in tx.all(_PAGE, project_id=project_id, after=after, limit=limit)]
 
 
 def page_with_times(
     tx: Transaction, project_id: str, after: int, limit: int
-) -> list[tuple[Row, model.Times, str | None]]:
+) -> list[tuple[ConnectionRow, model.Times, str | None]]:
     """The last of each is why its gateway is FAULT."""
     rows = tx.all(_PAGE_WITH_TIMES, project_id=project_id, after=after, limit=limit)
-    return [(_seen_row(row[:-3]), codec.times(*row[-2:]), row[-3]) for row in rows]
+    return [(_observed_row(row[:-3]), codec.times(*row[-2:]), row[-3]) for row in rows]
 
 
-def page_of_gateway(tx: Transaction, gateway: gateways.Row, after: int, limit: int) -> list[Row]:
+def page_of_gateway(tx: Transaction, gateway: gateways.GatewayRow, after: int, limit: int) -> list[ConnectionRow]:
     """Looked at when the gateway was: that is not asked for row by row."""
     rows = tx.all(_PAGE_OF_GATEWAY, gateway_seq=gateway.seq, after=after, limit=limit)
     return [_row(row, gateway.seen_at) for row in rows]
 
 
-def page_of_endpoint(tx: Transaction, gateway_seq: int, endpoint: int, after: int, limit: int) -> list[Row]:
+def page_of_endpoint(tx: Transaction, gateway_seq: int, endpoint: int, after: int, limit: int) -> list[ConnectionRow]:
     found = tx.all(_PAGE_OF_ENDPOINT, gateway_seq=gateway_seq, endpoint=endpoint, after=after, limit=limit)
-    return [_seen_row(row) for row in found]
+    return [_observed_row(row) for row in found]
 
 
 def count_of_endpoint(tx: Transaction, gateway_seq: int, endpoint: int) -> int:
@@ -255,14 +255,14 @@ def count_of_endpoint(tx: Transaction, gateway_seq: int, endpoint: int) -> int:
     return int(tx.all(_COUNT_OF_ENDPOINT, gateway_seq=gateway_seq, endpoint=endpoint)[0][0])
 
 
-def page_of_gateways(tx: Transaction, gateway_seqs: Iterable[int], after: int, limit: int) -> list[Row]:
+def page_of_gateways(tx: Transaction, gateway_seqs: Iterable[int], after: int, limit: int) -> list[ConnectionRow]:
     wanted = json.dumps(list(gateway_seqs))
-    return [_seen_row(row) for row in tx.all(_PAGE_OF_GATEWAYS, gateways=wanted, after=after, limit=limit)]
+    return [_observed_row(row) for row in tx.all(_PAGE_OF_GATEWAYS, gateways=wanted, after=after, limit=limit)]
 
 
 def ends(
     tx: Transaction, project_id: str, gateway_id: str, customer_gateway_id: str
-) -> tuple[gateways.Row | None, model.CustomerGateway | None, int | None]:
+) -> tuple[gateways.GatewayRow | None, model.CustomerGateway | None, int | None]:
     """The two ends that a request names, as far as they exist in the project: one statement where both do.
 
     With the customer gateway's seq, where both do.
@@ -351,9 +351,9 @@ def change(
     identity: str,
     tunnel_block: int | None,
     psk: bytes | None,
-    moves: bool,
+    bumps_generation: bool,
 ) -> None:
-    """Writes a connection anew. `moves`: the engine has something to do, so that its generation counts on."""
+    """Overwrites a connection. `bumps_generation`: the engine has something to do; the generation counts up and the agent is nudged."""
     tx.run(
         _UPDATE,
         row_id=connection.id,
@@ -362,10 +362,10 @@ def change(
         block=tunnel_block,
         sealed=psk,
         content=codec.dump(codec.connection, connection),
-        by=int(moves),
+        bump=int(bumps_generation),
         at=codec.milliseconds(connection.updated_at),
     )
-    if moves:
+    if bumps_generation:
         tx.nudge(connection.gateway_id)
 
 
@@ -390,10 +390,10 @@ def reset(tx: Transaction, connection: model.Connection, now: datetime) -> None:
     tx.nudge(connection.gateway_id)
 
 
-def wanted(tx: Transaction, gateway_seq: int) -> list[Wanted]:
+def desired(tx: Transaction, gateway_seq: int) -> list[DesiredRow]:
     """The connections that the gateway ought to carry, oldest first."""
     return [
-        Wanted(
+        DesiredRow(
             connection=codec.connection.validate_json(spec),
             generation=generation,
             psk=psk,
@@ -402,7 +402,7 @@ def wanted(tx: Transaction, gateway_seq: int) -> list[Wanted]:
             resets=resets,
             customer_gateway=codec.customer_gateway.validate_json(peer),
         )
-        for spec, generation, psk, if_id, wish, resets, peer in tx.all(_WANTED, gateway_seq=gateway_seq)
+        for spec, generation, psk, if_id, wish, resets, peer in tx.all(_DESIRED, gateway_seq=gateway_seq)
     ]
 
 

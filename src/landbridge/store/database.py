@@ -1,6 +1,6 @@
 """The database file, and who may touch it when: one writer at a time that commits in groups, readers beside it.
 
-Several processes may have it open. They write in turns (see `turn`): a group each.
+Several processes may have it open. They take turns at writing (see `writer_lock`): a group each.
 
 Every write operation runs in a savepoint of its own; one durable commit (WAL, synchronous=FULL) ends its group, and
 only then is anybody answered. The operations of a group run on the event loop's own thread, one after another, and only
@@ -25,18 +25,18 @@ import sqlalchemy.exc
 from landbridge import errors
 from landbridge.store import migrate
 from landbridge.store.statement import Statement
-from landbridge.store.turn import Turn
+from landbridge.store.writer_lock import WriterLock
 
 log = logging.getLogger(__name__)
 R = TypeVar("R")
 
 GROUP_LIMIT = 16
 #: How long a write that has its turn waits for somebody who writes without one, as with `sqlite3`.
-PATIENCE_SECONDS = 5.0
+BUSY_TIMEOUT_SECONDS = 5.0
 #: Pages of the file that a connection keeps, in KiB. There is one writer, and a reader a thread: some forty with the agent's.
 WRITER_CACHE_KIB, READER_CACHE_KIB = 65536, 4096
 #: Write operations after which the write-ahead log is copied into the database, beside the writer.
-CHECKPOINT_AFTER = 500
+CHECKPOINT_WRITES = 500
 
 
 class Transaction:
@@ -95,7 +95,7 @@ class _Job:
             self.future.set_result(self.result)
 
 
-def _nobody(_: set[str]) -> None:
+def _ignore(_: set[str]) -> None:
     """Nobody waits for nudges."""
 
 
@@ -104,46 +104,46 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self.on_nudge: Callable[[set[str]], None] = _nobody
+        self.on_nudge: Callable[[set[str]], None] = _ignore
         try:
             migrate.upgrade(path)
             self._writer = _connect(path, WRITER_CACHE_KIB)
             self._writer.execute("PRAGMA busy_timeout=0")  # it has its turn, or must know that it has not
         except (sqlite3.DatabaseError, sqlalchemy.exc.DatabaseError, alembic.util.CommandError) as error:
             raise errors.ConfigError(f"{path}: {error}".splitlines()[0]) from None
-        self._writing = Turn(path.with_name("turn"))
-        self._waiting: list[_Job] = []
+        self._writer_lock = WriterLock(path.with_name("writer.lock"))
+        self._queue: list[_Job] = []
         self._group: asyncio.Task[None] | None = None
-        self._logged = 0
-        self._copied: Future[None] | None = None
+        self._writes_since_checkpoint = 0
+        self._checkpoint: Future[None] | None = None
         self._local = threading.local()
-        self._opened = [self._writer]
-        self._patient = 0
+        self._connections = [self._writer]
+        self._threads_waiting = 0
         self._committer = ThreadPoolExecutor(1, "commit")
         self._threads = ThreadPoolExecutor(4, "store")
 
     def close(self) -> None:
         self._committer.shutdown()
         self._threads.shutdown()
-        for connection in self._opened:
+        for connection in self._connections:
             connection.close()
-        self._writing.close()
+        self._writer_lock.close()
 
     def write(self, work: Callable[[Transaction], R]) -> R:
         """Runs `work` in a transaction of its own, durably. Not for the event loop's thread."""
         job = _Job(work)
-        self._patient += 1
+        self._threads_waiting += 1
         try:
-            self._writing.acquire()
+            self._writer_lock.acquire()
         finally:
-            self._patient -= 1
+            self._threads_waiting -= 1
         try:
             self._begin()
             _run_group(self._writer, [job])
             self._commit([job])
         finally:
-            self._give_turn_back()
-        self._after([job])
+            self._release_writer()
+        self._finish([job])
         if job.error is not None:
             raise job.error
         return job.result  # type: ignore[no-any-return]
@@ -151,7 +151,7 @@ class Database:
     async def write_soon(self, work: Callable[[Transaction], R]) -> R:
         """Runs `work` in the next group and returns after its commit."""
         job = _Job(work, asyncio.get_running_loop().create_future())
-        self._waiting.append(job)
+        self._queue.append(job)
         if self._group is None:
             self._group = asyncio.create_task(self._write_groups())
             self._group.add_done_callback(self._end_groups)
@@ -171,7 +171,7 @@ class Database:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
             connection = self._local.connection = _connect(self._path, READER_CACHE_KIB)
-            self._opened.append(connection)
+            self._connections.append(connection)
         return connection
 
     async def read_soon(self, work: Callable[[Transaction], R]) -> R:
@@ -180,7 +180,7 @@ class Database:
 
     async def _write_groups(self) -> None:
         try:
-            while self._waiting:
+            while self._queue:
                 await self._write_group()
         except Exception:
             log.exception("a group of writes was broken off")
@@ -193,35 +193,35 @@ class Database:
         """
         if self._group is task:
             self._group = None
-            left, self._waiting = self._waiting, []
+            left, self._queue = self._queue, []
             for job in left:
                 job.settle()
 
     async def _write_group(self) -> None:
-        await self._take_turn()
+        await self._acquire_writer()
         group: list[_Job] = []
         try:
-            if not self._begin_at_once():
-                await self._beside(self._begin)
-            group, self._waiting = self._waiting[:GROUP_LIMIT], self._waiting[GROUP_LIMIT:]
+            if not self._try_begin():
+                await self._in_committer(self._begin)
+            group, self._queue = self._queue[:GROUP_LIMIT], self._queue[GROUP_LIMIT:]
             _run_group(self._writer, group)
-            await self._beside(self._commit, group)
+            await self._in_committer(self._commit, group)
         finally:
-            self._give_turn_back()
-            self._after(group)
+            self._release_writer()
+            self._finish(group)
 
-    async def _take_turn(self) -> None:
+    async def _acquire_writer(self) -> None:
         """Threads that wait go first."""
-        if self._patient or not self._writing.acquire(blocking=False):
-            taking = self._committer.submit(self._writing.acquire)
+        if self._threads_waiting or not self._writer_lock.acquire(blocking=False):
+            taking = self._committer.submit(self._writer_lock.acquire)
             try:
-                await _ended(taking)
+                await _completed(taking)
             except asyncio.CancelledError:
                 if taking.exception() is None:  # it came, and nobody will use it
-                    self._writing.release()
+                    self._writer_lock.release()
                 raise
 
-    def _give_turn_back(self) -> None:
+    def _release_writer(self) -> None:
         """With no transaction left open: one that was begun for a group that was broken off would keep all others from writing."""
         try:
             if self._writer.in_transaction:
@@ -229,13 +229,13 @@ class Database:
         except sqlite3.Error as error:
             log.error("a group that was broken off could not be rolled back: %s", error)  # noqa: TRY400 - the words suffice
         finally:
-            self._writing.release()
+            self._writer_lock.release()
 
-    async def _beside(self, work: Callable[..., Any], *given: Any) -> None:
+    async def _in_committer(self, work: Callable[..., Any], *given: Any) -> None:
         """Runs `work` in the committing thread."""
-        await _ended(self._committer.submit(work, *given))
+        await _completed(self._committer.submit(work, *given))
 
-    def _begin_at_once(self) -> bool:
+    def _try_begin(self) -> bool:
         """False when another process holds the file's write lock. Whatever else is wrong, the group will hear of it."""
         try:
             self._writer.execute("BEGIN IMMEDIATE")
@@ -245,21 +245,21 @@ class Database:
 
     def _begin(self) -> None:
         """Waits for somebody who writes out of turn, but not for ever."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while not self._begin_at_once() and time.monotonic() < deadline:
+        deadline = time.monotonic() + BUSY_TIMEOUT_SECONDS
+        while not self._try_begin() and time.monotonic() < deadline:
             time.sleep(0.005)
 
     def _commit(self, group: list[_Job]) -> None:
         """Makes the group durable. Afterwards every job has its result or its error."""
         _commit(self._writer, group)
-        if self._copied is not None and self._copied.done():
-            self._copied = None
-            _copy_log(self._writer)  # the rest: then the log begins anew
+        if self._checkpoint is not None and self._checkpoint.done():
+            self._checkpoint = None
+            _run_checkpoint(self._writer)  # the rest: then the log begins anew
 
-    def _after(self, group: list[_Job]) -> None:
+    def _finish(self, group: list[_Job]) -> None:
         for job in group:
             job.settle()
-        self._check_log(len(group))
+        self._checkpoint_when_long(len(group))
         nudged = set().union(*(job.nudged for job in group if job.error is None))
         if nudged:
             try:
@@ -267,18 +267,18 @@ class Database:
             except Exception:  # what is stored is stored: a lost nudge costs a tick
                 log.exception("a nudge was lost")
 
-    def _check_log(self, more: int) -> None:
+    def _checkpoint_when_long(self, more: int) -> None:
         """Has a long write-ahead log copied into the database by another thread: in a commit everybody would wait.
 
         What is written meanwhile is little, and copied while nobody writes; only then can the log begin anew.
         """
-        self._logged += more
-        if self._logged > CHECKPOINT_AFTER and self._copied is None:
-            self._logged = 0
-            self._copied = self._threads.submit(lambda: _copy_log(self._reader()))
+        self._writes_since_checkpoint += more
+        if self._writes_since_checkpoint > CHECKPOINT_WRITES and self._checkpoint is None:
+            self._writes_since_checkpoint = 0
+            self._checkpoint = self._threads.submit(lambda: _run_checkpoint(self._reader()))
 
 
-async def _ended(running: Future[Any]) -> None:
+async def _completed(running: Future[Any]) -> None:
     """When it is over, and not before: whoever cancels waits for its end too, also when it has not begun yet."""
     try:
         await asyncio.shield(asyncio.wrap_future(running))
@@ -287,7 +287,7 @@ async def _ended(running: Future[Any]) -> None:
         raise
 
 
-def _copy_log(connection: sqlite3.Connection) -> None:
+def _run_checkpoint(connection: sqlite3.Connection) -> None:
     """What is in the log is durable already: where it cannot be copied, it stays there and the next try copies it."""
     try:
         connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
@@ -344,7 +344,7 @@ def _refuse(connection: sqlite3.Connection, group: list[_Job], error: sqlite3.Er
 
 
 #: The log keeps so many bytes when it begins anew; in memory is what a savepoint keeps to undo.
-_SETTINGS = (
+_PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=FULL",
     "foreign_keys=ON",
@@ -357,10 +357,10 @@ _SETTINGS = (
 def _connect(path: Path, cache_kib: int) -> sqlite3.Connection:
     """It waits while somebody else opens the database, or repairs its log after a process that was killed."""
     connection = sqlite3.connect(
-        path, timeout=PATIENCE_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
+        path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
     )
     try:
-        for setting in (*_SETTINGS, f"cache_size=-{cache_kib}"):
+        for setting in (*_PRAGMAS, f"cache_size=-{cache_kib}"):
             connection.execute(f"PRAGMA {setting}")
     except sqlite3.Error:
         connection.close()

@@ -18,7 +18,7 @@ _FIND = Statement(
         _t.c.gateway_id == bindparam("gateway_id"), _t.c.project_id == bindparam("project_id")
     )
 )
-_LATER = Statement(
+_LIST_AFTER = Statement(
     select(_t.c.spec)
     .where(_t.c.project_id == bindparam("project_id"), _t.c.created_at > bindparam("after"))
     .order_by(_t.c.seq)
@@ -42,11 +42,12 @@ def find(tx: Transaction, project_id: str, gateway_id: str) -> tuple[model.Gatew
     return None if row is None else (codec.gateway_certificate.validate_json(row[0]), row[1])
 
 
-def later(tx: Transaction, project_id: str, after: datetime | None) -> list[model.GatewayCertificate]:
+def list_after(tx: Transaction, project_id: str, after: datetime | None) -> list[model.GatewayCertificate]:
     """Those made after that time (None: all), in the order of their creation."""
     since = codec.milliseconds(after) if after is not None else -1
     return [
-        codec.gateway_certificate.validate_json(row[0]) for row in tx.all(_LATER, project_id=project_id, after=since)
+        codec.gateway_certificate.validate_json(row[0])
+        for row in tx.all(_LIST_AFTER, project_id=project_id, after=since)
     ]
 
 

@@ -98,8 +98,8 @@ _CHANGE = Statement(
     .where(_g.c.id == bindparam("row_id"))
     .values(
         spec=bindparam("content"),
-        generation=_g.c.generation + bindparam("by"),
-        changed_at=case((bindparam("by") == 0, _g.c.changed_at), else_=_CHANGED_AT),
+        generation=_g.c.generation + bindparam("bump"),
+        changed_at=case((bindparam("bump") == 0, _g.c.changed_at), else_=_CHANGED_AT),
     )
 )
 _RESTART = Statement(update(_g).where(_g.c.id == bindparam("row_id")).values(restarts=bindparam("wanted")))
@@ -120,7 +120,7 @@ _REMOVE = (
 )
 
 
-class Row(model.KnownGateway):
+class GatewayRow(model.KnownGateway):
     __slots__ = ()
 
     @property
@@ -135,11 +135,11 @@ def _decode(spec: str) -> model.VpnGateway:
     return codec.gateway.validate_json(spec)
 
 
-def row(columns: Sequence[Any]) -> Row:
+def row(columns: Sequence[Any]) -> GatewayRow:
     """Of `COLUMNS`."""
     seq, spec, generation, deleting, connections, next_if_id, applied, failure, seen_at, restarts, report = columns
     seen = None if seen_at is None else codec.moment(seen_at)
-    return Row(
+    return GatewayRow(
         _decode(spec),
         generation,
         bool(deleting),
@@ -154,27 +154,27 @@ def row(columns: Sequence[Any]) -> Row:
     )
 
 
-def find(tx: Transaction, project_id: str, gateway_id: str) -> Row | None:
+def find(tx: Transaction, project_id: str, gateway_id: str) -> GatewayRow | None:
     found = tx.one(_FIND, id=gateway_id, project_id=project_id)
     return None if found is None else row(found)
 
 
-def find_any(tx: Transaction, gateway_id: str) -> Row | None:
+def find_any(tx: Transaction, gateway_id: str) -> GatewayRow | None:
     """Whatever its project: for the agent."""
     found = tx.one(_FIND_ANY, id=gateway_id)
     return None if found is None else row(found)
 
 
-def list_all(tx: Transaction, project_id: str) -> list[Row]:
+def list_all(tx: Transaction, project_id: str) -> list[GatewayRow]:
     return [row(found) for found in tx.all(_LIST, project_id=project_id)]
 
 
-def list_with_times(tx: Transaction, project_id: str) -> list[tuple[Row, model.Times]]:
+def list_with_times(tx: Transaction, project_id: str) -> list[tuple[GatewayRow, model.Times]]:
     rows = tx.all(_LIST_WITH_TIMES, project_id=project_id)
     return [(row(found[:-2]), codec.times(*found[-2:])) for found in rows]
 
 
-def living(tx: Transaction) -> Iterator[model.VpnGateway]:
+def list_active(tx: Transaction) -> Iterator[model.VpnGateway]:
     """Of all projects, in the order of their making; without those that are being deleted."""
     return (_decode(spec) for (spec,) in tx.all(_LIVING))
 
@@ -232,15 +232,15 @@ def _take(tx: Transaction, gateway_id: str, uses: Iterable[str]) -> None:
         tx.run(_TAKE, endpoint=one, gateway_id=gateway_id)
 
 
-def change(tx: Transaction, gateway: model.VpnGateway, *, moves: bool) -> None:
-    """Writes a gateway anew. `moves`: the engine has something to do, so that its generation counts on."""
+def change(tx: Transaction, gateway: model.VpnGateway, *, bumps_generation: bool) -> None:
+    """Overwrites a gateway. `bumps_generation`: the engine has something to do; the generation counts up and the agent is nudged."""
     at = codec.milliseconds(gateway.updated_at)
-    tx.run(_CHANGE, row_id=gateway.id, content=codec.dump(codec.gateway, gateway), by=int(moves), at=at)
-    if moves:
+    tx.run(_CHANGE, row_id=gateway.id, content=codec.dump(codec.gateway, gateway), bump=int(bumps_generation), at=at)
+    if bumps_generation:
         tx.nudge(gateway.id)
 
 
-def exchange(tx: Transaction, gateway_id: str, left: Iterable[str], taken: Iterable[str]) -> None:
+def replace_endpoints(tx: Transaction, gateway_id: str, left: Iterable[str], taken: Iterable[str]) -> None:
     """Endpoints that the gateway gives back, and those that it has for itself from now on."""
     for one in left:
         tx.run(_GIVE_BACK, endpoint=one)
@@ -273,7 +273,7 @@ def total_connections(tx: Transaction, project_id: str) -> int:
     return found[0] if found is not None else 0
 
 
-def remove(tx: Transaction, gone: Row) -> None:
+def remove(tx: Transaction, gone: GatewayRow) -> None:
     """For good, its endpoints free again; a pause of it ends with it."""
     pauses.remove(tx, gone.gateway.id)
     for statement in _REMOVE:

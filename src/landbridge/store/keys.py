@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import bindparam, insert, select, update
 
-from landbridge.store import codec, records, tables
+from landbridge.store import codec, counters, tables
 from landbridge.store.database import Transaction
 from landbridge.store.statement import Statement
 
@@ -53,7 +53,7 @@ class Key:
 
 def add_project(tx: Transaction, project_id: str, name: str, now: datetime) -> None:
     tx.run(_ADD_PROJECT, id=project_id, name=name, created_at=codec.milliseconds(now))
-    records.start_counting(tx, project_id)
+    counters.start(tx, project_id)
 
 
 def projects(tx: Transaction) -> list[tuple[str, str]]:

@@ -27,7 +27,7 @@ _OF_CONNECTION = Statement(
 _REMOVE = Statement(delete(_m).where(_m.c.id == bindparam("id")))
 
 
-def note(tx: Transaction, connection: model.Connection) -> None:
+def add_row(tx: Transaction, connection: model.Connection) -> None:
     """The row of a monitor that the connection's spec has already."""
     tx.run(_INSERT, id=connection.monitor_id, project_id=connection.project_id, connection_id=connection.id)
 
@@ -35,7 +35,7 @@ def note(tx: Transaction, connection: model.Connection) -> None:
 def add(tx: Transaction, connection: model.Connection, monitor_id: str) -> model.Connection:
     monitored = dataclasses.replace(connection, monitor_id=monitor_id)
     resources.rewrite(tx, resources.CONNECTION, monitored)
-    note(tx, monitored)
+    add_row(tx, monitored)
     return monitored
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import Table, and_, bindparam, case, func
 from sqlalchemy.dialects.sqlite import insert
 
 from landbridge import model
-from landbridge.store import codec, connections, gateways, records, tables
+from landbridge.store import codec, connections, counters, gateways, tables
 from landbridge.store.database import Transaction
 from landbridge.store.statement import Statement
 
@@ -48,7 +48,7 @@ def record(tx: Transaction, seen: model.Observation) -> None:
             gateways.count_down(tx, row.seq)
     if row.deleting and not seen.exists:
         gateways.remove(tx, row)
-        records.count(tx, row.gateway.project_id, "vpn_gateway", -1)
+        counters.add(tx, row.gateway.project_id, "vpn_gateway", -1)
         return
     report = _lasting(row.observed, seen.gateway) if row.restarts else seen.gateway
     tx.run(

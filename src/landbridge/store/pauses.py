@@ -16,7 +16,7 @@ from landbridge.store.statement import Statement
 NAME = "paused"
 
 _s = tables.setting
-_PUT = Statement(
+_ADD = Statement(
     insert(_s).values(name=bindparam("name"), value=bindparam("value")).on_conflict_do_nothing(index_elements=["name"])
 )
 _REMOVE = Statement(delete(_s).where(_s.c.name == bindparam("name")))
@@ -28,9 +28,9 @@ def _name(gateway_id: str | None) -> str:
     return NAME if gateway_id is None else f"{NAME} {gateway_id}"
 
 
-def put(tx: Transaction, gateway_id: str | None, now: datetime) -> None:
+def add(tx: Transaction, gateway_id: str | None, now: datetime) -> None:
     """None: the whole service. What is paused already stays so since then."""
-    tx.run(_PUT, name=_name(gateway_id), value=str(codec.milliseconds(now)).encode())
+    tx.run(_ADD, name=_name(gateway_id), value=str(codec.milliseconds(now)).encode())
 
 
 def remove(tx: Transaction, gateway_id: str | None) -> bool:
@@ -38,7 +38,7 @@ def remove(tx: Transaction, gateway_id: str | None) -> bool:
     return tx.run(_REMOVE, name=_name(gateway_id)) == 1
 
 
-def every(tx: Transaction) -> dict[str | None, datetime]:
+def list_all(tx: Transaction) -> dict[str | None, datetime]:
     """Gateway id (None: the whole service) -> since when."""
     return {name[len(NAME) + 1 :] or None: _moment(value) for name, value in tx.all(_ALL)}
 

@@ -15,7 +15,7 @@ Resource = model.VpnGateway | model.CustomerGateway | model.Connection
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class ResourceKind:
     """`name` is the word of the tag paths and of the column `tag.resource_type`."""
 
     name: str
@@ -23,9 +23,9 @@ class Kind:
     codec: pydantic.TypeAdapter[Any]
 
 
-GATEWAY = Kind("vpn-gateway", tables.vpn_gateway, codec.gateway)
-CUSTOMER_GATEWAY = Kind("customer-gateway", tables.customer_gateway, codec.customer_gateway)
-CONNECTION = Kind("vpn-connection", tables.connection, codec.connection)
+GATEWAY = ResourceKind("vpn-gateway", tables.vpn_gateway, codec.gateway)
+CUSTOMER_GATEWAY = ResourceKind("customer-gateway", tables.customer_gateway, codec.customer_gateway)
+CONNECTION = ResourceKind("vpn-connection", tables.connection, codec.connection)
 KINDS = {kind.name: kind for kind in (GATEWAY, CUSTOMER_GATEWAY, CONNECTION)}
 
 _FIND = {
@@ -47,17 +47,17 @@ _REWRITE = {
 }
 
 
-def find(tx: Transaction, kind: Kind, project_id: str, resource_id: str) -> Any | None:
+def find(tx: Transaction, kind: ResourceKind, project_id: str, resource_id: str) -> Any | None:
     row = tx.one(_FIND[kind.name], id=resource_id, project_id=project_id)
     return None if row is None else kind.codec.validate_json(row[0])
 
 
-def is_deleting(tx: Transaction, kind: Kind, resource_id: str) -> bool:
+def is_deleting(tx: Transaction, kind: ResourceKind, resource_id: str) -> bool:
     """A customer gateway never is: it goes at once."""
     row = tx.one(_DELETING[kind.name], id=resource_id) if kind.name in _DELETING else None
     return row is not None and bool(row[0])
 
 
-def rewrite(tx: Transaction, kind: Kind, resource: Resource) -> None:
+def rewrite(tx: Transaction, kind: ResourceKind, resource: Resource) -> None:
     """A change that the engine has nothing to do for: the generation stays, and nobody is nudged."""
     tx.run(_REWRITE[kind.name], row_id=resource.id, written=codec.dump(kind.codec, resource))

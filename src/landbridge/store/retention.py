@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import bindparam, delete, func, select, tuple_
 
 from landbridge import errors
-from landbridge.store import codec, records, tables
+from landbridge.store import codec, idempotency_tokens, tables
 from landbridge.store.database import Database, Transaction
 from landbridge.store.statement import Statement
 
@@ -60,7 +60,7 @@ def prune_audit(tx: Transaction, limits: Limits, now: datetime) -> int:
 
 def prune_tokens(tx: Transaction, now: datetime) -> int:
     """Removes up to a batch of the tokens that nothing looks at any more."""
-    return tx.run(_FORGET_TOKENS, since=codec.milliseconds(now - records.TOKEN_LIFETIME), limit=BATCH)
+    return tx.run(_FORGET_TOKENS, since=codec.milliseconds(now - idempotency_tokens.LIFETIME), limit=BATCH)
 
 
 class Retention:

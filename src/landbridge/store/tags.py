@@ -5,15 +5,20 @@ import functools
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, Table, bindparam, delete, func, literal_column, select
+from sqlalchemy import Select, Table, bindparam, delete, func, insert, literal_column, select
 
 from landbridge import model
-from landbridge.store import records, resources, tables
+from landbridge.store import resources, tables
 from landbridge.store.database import Transaction
 from landbridge.store.statement import Statement
 
 _tag = tables.tag
-_FORGET = Statement(delete(_tag).where(_tag.c.resource_id == bindparam("id")))
+_ADD = Statement(
+    insert(_tag).values(
+        {name: bindparam(name) for name in ("resource_id", "key", "value", "resource_type", "project_id")}
+    )
+)
+_DELETE = Statement(delete(_tag).where(_tag.c.resource_id == bindparam("id")))
 _OF_PROJECT = Statement(
     select(_tag.c.key, _tag.c.value)
     .where(_tag.c.project_id == bindparam("project_id"), _tag.c.resource_type == bindparam("kind"))
@@ -22,13 +27,19 @@ _OF_PROJECT = Statement(
 )
 
 
-def replace(tx: Transaction, kind: resources.Kind, resource: Any, tags: tuple[model.Tag, ...]) -> None:
-    tx.run(_FORGET, id=resource.id)
-    records.tag(tx, resource.project_id, kind.name, resource.id, tags)
+def add(tx: Transaction, project_id: str, kind: str, resource_id: str, tags: tuple[model.Tag, ...]) -> None:
+    """The rows of the tags that a resource's spec has already. `kind` is a `ResourceKind.name`."""
+    of = {"resource_id": resource_id, "resource_type": kind, "project_id": project_id}
+    tx.run_many(_ADD, [{**of, "key": tag.key, "value": tag.value} for tag in tags])
+
+
+def replace(tx: Transaction, kind: resources.ResourceKind, resource: Any, tags: tuple[model.Tag, ...]) -> None:
+    tx.run(_DELETE, id=resource.id)
+    add(tx, resource.project_id, kind.name, resource.id, tags)
     resources.rewrite(tx, kind, dataclasses.replace(resource, tags=tags))
 
 
-def of_project(tx: Transaction, project_id: str, kind: resources.Kind) -> list[tuple[str, str]]:
+def of_project(tx: Transaction, project_id: str, kind: resources.ResourceKind) -> list[tuple[str, str]]:
     """All different (key, value), by key and value."""
     return [(key, value) for key, value in tx.all(_OF_PROJECT, project_id=project_id, kind=kind.name)]
 

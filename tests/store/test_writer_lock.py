@@ -1,4 +1,4 @@
-"""Turns of processes at the one database."""
+"""The lock that processes and threads take before they write."""
 
 import subprocess
 import sys
@@ -10,31 +10,31 @@ from typing import Any
 
 import pytest
 
-from landbridge.store.turn import Turn
+from landbridge.store.writer_lock import WriterLock
 
 pytestmark = pytest.mark.process
 
 HOLD = """
 import sys
 from pathlib import Path
-from landbridge.store.turn import Turn
-turn = Turn(Path(sys.argv[1]))
+from landbridge.store.writer_lock import WriterLock
+lock = WriterLock(Path(sys.argv[1]))
 for line in sys.stdin:
-    turn.acquire()
+    lock.acquire()
     print("mine", flush=True)
     sys.stdin.readline()
-    turn.release()
+    lock.release()
 """
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    return tmp_path / "turn"
+    return tmp_path / "writer.lock"
 
 
 @pytest.fixture
 def other(path: Path) -> Iterator[Any]:
-    """Another process: a line makes it wait for its turn, the next one give it up."""
+    """Another process: a line makes it acquire the lock, the next one release it."""
     with subprocess.Popen([sys.executable, "-c", HOLD, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         yield process
         process.kill()
@@ -46,56 +46,56 @@ def _say(other: Any) -> None:
 
 
 def test_one_process_at_a_time_has_the_turn(path: Path, other: Any):
-    turn = Turn(path)
+    lock = WriterLock(path)
     _say(other)
     assert other.stdout.readline() == b"mine\n"
-    assert not turn.acquire(blocking=False)
+    assert not lock.acquire(blocking=False)
     _say(other)
-    assert turn.acquire()
-    turn.release()
+    assert lock.acquire()
+    lock.release()
 
 
 def test_a_process_that_is_killed_gives_up_its_turn(path: Path, other: Any):
-    turn = Turn(path)
+    lock = WriterLock(path)
     _say(other)
     assert other.stdout.readline() == b"mine\n"
     other.kill()
-    assert turn.acquire()
-    turn.release()
+    assert lock.acquire()
+    lock.release()
 
 
 def test_who_waits_comes_before_who_just_had_it(path: Path, other: Any, until: Any):
     """However quickly this process asks again."""
-    turn = Turn(path)
+    lock = WriterLock(path)
     for _ in range(20):
-        assert turn.acquire()
+        assert lock.acquire()
         _say(other)
-        until(lambda: not _place_is_free(path), "the other one to stand in line")
-        turn.release()
-        assert not turn.acquire(blocking=False)
+        until(lambda: not _queue_is_empty(path), "the other one to queue")
+        lock.release()
+        assert not lock.acquire(blocking=False)
         assert other.stdout.readline() == b"mine\n"
         _say(other)
-        assert turn.acquire()
-        turn.release()
+        assert lock.acquire()
+        lock.release()
 
 
-def _place_is_free(path: Path) -> bool:
+def _queue_is_empty(path: Path) -> bool:
     """Asked by a process of its own: locks of a process do not hinder itself."""
     look = "import fcntl, sys; fcntl.lockf(open(sys.argv[1], 'r+'), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, 0)"
     return subprocess.run([sys.executable, "-c", look, path], stderr=subprocess.DEVNULL, check=False).returncode == 0
 
 
-def test_threads_take_turns_too(path: Path):
-    turn, inside, most = Turn(path), [], []
+def test_threads_exclude_each_other_too(path: Path):
+    lock, inside, most = WriterLock(path), [], []
 
     def work() -> None:
         for _ in range(50):
-            turn.acquire()
+            lock.acquire()
             inside.append(1)
             most.append(len(inside))
             time.sleep(0)
             inside.pop()
-            turn.release()
+            lock.release()
 
     threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:
