@@ -304,7 +304,7 @@ def test_what_two_gateways_share_since_before_does_not_stop_an_update(tmp_path: 
     assert bootstrap.check_data(settings)[0] == []
 
 
-def test_a_local_subnet_outside_the_network_is_a_caution(open_service: Any):
+def test_a_local_subnet_outside_the_network_is_a_warning(open_service: Any):
     site = dataclasses.replace(SITE, networks=(model.Network(id=VPC, cidr="10.0.0.0/24"),))
     own = open_service(site=site).api()
     body = {"vpc_id": VPC, "local_subnets": ["10.0.0.0/25", "10.7.0.0/24"]}
@@ -337,7 +337,7 @@ def test_derived_rules_follow_the_local_subnets(own: Any):
         assert changed <= {"status"}
 
 
-def test_a_local_subnet_without_a_rule_is_a_caution(own: Any):
+def test_a_local_subnet_without_a_rule_is_a_warning(own: Any):
     gateway = own.gateway()
     rules = [{"source": "10.0.0.0/24", "destination": ["192.168.44.0/24"]}]
     given = own.connection(gateway, style="policy", policy_rules=rules)

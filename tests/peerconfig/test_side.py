@@ -109,5 +109,5 @@ def test_the_text_begins_with_why_the_gateway_does_not_bring_it_up(
     assert device is not None
     made = side(**given, abilities=model.abilities_of(engine, "userland"))
     header = str(peerconfig.render(device, made)).split("\n\n")[0]
-    assert ("# CAUTION: the gateway does not bring this connection up:" in header) == (reason is not None)
+    assert ("# WARNING: the gateway does not bring this connection up:" in header) == (reason is not None)
     assert (reason or "") in header

@@ -154,8 +154,8 @@ def made(changes: dict[str, Any], **where: Any) -> model.Connection:
     return connection.complete(wish, around, draws, known.gateway)
 
 
-def warnings(value: model.Connection, abilities: model.Abilities | None = None) -> tuple[model.Caution, ...]:
-    """Cautions of a connection, on an engine that carries everything unless other abilities are given."""
+def warnings(value: model.Connection, abilities: model.Abilities | None = None) -> tuple[model.Warning, ...]:
+    """Warnings of a connection, on an engine that carries everything unless other abilities are given."""
     return connection.warnings(value, abilities or model.Abilities())
 
 

@@ -500,6 +500,6 @@ def test_the_pool_gives_eips_that_go_together():
 )
 def test_local_subnets_that_are_not_in_the_network_are_told(subnets: tuple[str, ...], outside: list[str]):
     told = list(gateway.outside_network(subnets, SITE.network(VPC), {"10.3.0.0/24"}))
-    assert [caution.field for caution in told] == outside
-    assert all("is not in 10.1.0.0/24, which is all that the gateway reaches" in caution.text for caution in told)
+    assert [warning.field for warning in told] == outside
+    assert all("is not in 10.1.0.0/24, which is all that the gateway reaches" in warning.text for warning in told)
     assert list(gateway.outside_network(subnets, SITE.network(ER))) == []  # the site file does not say what it has

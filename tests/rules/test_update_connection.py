@@ -386,10 +386,10 @@ def test_derived_rules_on_a_private_gateway_follow_and_its_address_stays(given: 
         pytest.param(["192.168.44.0/22"], ("peer_subnets[0]",), id="wider"),
     ],
 )
-def test_a_peer_subnet_without_a_rule_is_a_caution(given: Any, peers: list[str], told: tuple[str, ...]):
+def test_a_peer_subnet_without_a_rule_is_a_warning(given: Any, peers: list[str], told: tuple[str, ...]):
     made = Change(given, given.made(POLICY), {"peer_subnets": peers}).made
-    assert tuple(caution.field for caution in given.warnings(made)) == told
-    assert all("no policy rule has" in caution.text for caution in given.warnings(made))
+    assert tuple(warning.field for warning in given.warnings(made)) == told
+    assert all("no policy rule has" in warning.text for warning in given.warnings(made))
 
 
 @pytest.mark.parametrize(
@@ -405,17 +405,17 @@ def test_a_peer_subnet_without_a_rule_is_a_caution(given: Any, peers: list[str],
         pytest.param({"style": "bgp"}, ("none", "kernel"), None, id="no-engine-here"),
     ],
 )
-def test_what_the_engine_does_not_carry_is_a_caution(
+def test_what_the_engine_does_not_carry_is_a_warning(
     given: Any, changes: dict[str, Any], abilities: Any, field: str | None
 ):
     told = given.warnings(given.made(changes), model.abilities_of(*abilities))
-    assert [caution.field for caution in told] == ([field] if field else [])
+    assert [warning.field for warning in told] == ([field] if field else [])
 
 
 @pytest.mark.parametrize(("engine", "told"), [("strongswan", True), ("simulated", True), ("none", False)])
 def test_gm_connections_are_carried_nowhere(given: Any, engine: str, told: bool):
-    cautions = given.warnings(given.made({}, flavor="GM"), model.abilities_of(engine, "kernel"))
-    assert bool(cautions) == told
+    warnings = given.warnings(given.made({}, flavor="GM"), model.abilities_of(engine, "kernel"))
+    assert bool(warnings) == told
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def test_the_status_of_everything_that_can_be_seen(
     age = 91 if stale else 90
     status = _judge(given, age=age, deleting=deleting, applied=applied, observation=observation)
     word, reason = _expected(deleting=deleting, applied=applied, refused=refused, failure=failure, up=up)
-    assert (word, reason) == (status.word, status.advice.reason if status.advice else None)
+    assert (word, reason) == (status.word, status.explanation.reason if status.explanation else None)
     assert observation is status.observation
     assert (status.seen_at if stale else None) == status.not_seen_since
 
@@ -74,7 +74,7 @@ def test_what_was_never_seen_is_pending_and_not_out_of_sight(
     given: Any, words: dict[str, Any], word: str, reason: str | None
 ):
     status = _judge(given, observation=None, **({"seen_at": None} | words))
-    assert (word, reason) == (status.word, status.advice.reason if status.advice else None)
+    assert (word, reason) == (status.word, status.explanation.reason if status.explanation else None)
     assert (status.seen_at, status.not_seen_since) == (None, None)
 
 
@@ -90,7 +90,7 @@ def test_out_of_sight_keeps_the_last_word(given: Any, age: int, up: bool, out_of
 def test_a_gm_connection_that_the_engine_refuses_is_in_error_with_its_reason(given: Any):
     reason = "this engine has no data plane for SM2, SM3 and SM4"
     status = _judge(given, observation=given.seen(applied_generation=2, refused=reason))
-    assert ("ERROR", model.Advice(reason=reason)) == (status.word, status.advice)
+    assert ("ERROR", model.Explanation(reason=reason)) == (status.word, status.explanation)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_a_partly_up_tunnel_is_active_and_says_how_much(
 ):
     children = tuple(given.child(peer, f"c000000{n}") for n, peer in enumerate(peers))
     status = _judge(given, observation=given.seen(children=children, expected_children=expected))
-    assert ("ACTIVE", reason) == (status.word, status.advice.reason if status.advice else None)
+    assert ("ACTIVE", reason) == (status.word, status.explanation.reason if status.explanation else None)
 
 
 @pytest.mark.parametrize(
@@ -127,31 +127,34 @@ def test_a_partly_up_tunnel_is_active_and_says_how_much(
 def test_missing_pairs_are_named(given: Any, missing: tuple[str, ...], expected: int, reason: str):
     observation = given.seen(children=(given.child(),), expected_children=expected, missing_pairs=missing)
     status = _judge(given, observation=observation)
-    assert ("ACTIVE", reason) == (status.word, status.advice.reason if status.advice else None)
+    assert ("ACTIVE", reason) == (status.word, status.explanation.reason if status.explanation else None)
 
 
 def test_missing_pairs_say_why_when_a_line_tells_it(given: Any):
     """A line of phase 1 is of another time: phase 1 is up."""
     lines = given.lines("tried 1 shared key for 'a' - 'b', but MAC mismatched", "received TS_UNACCEPTABLE notify")
     observation = given.seen(children=(given.child(),), expected_children=2, missing_pairs=("a - b",), evidence=lines)
-    advice = _judge(given, observation=observation).advice
-    assert advice is not None
-    assert advice.reason.endswith("missing: a - b; the device refused the subnets (phase 1 is up)")
-    assert [line.line for line in advice.evidence] == ["received TS_UNACCEPTABLE notify"]
+    explanation = _judge(given, observation=observation).explanation
+    assert explanation is not None
+    assert explanation.reason.endswith("missing: a - b; the device refused the subnets (phase 1 is up)")
+    assert [line.line for line in explanation.evidence] == ["received TS_UNACCEPTABLE notify"]
 
 
 def test_a_down_connection_is_diagnosed_from_its_lines(given: Any):
     observation = given.seen(evidence=given.lines("giving up after 5 retransmits"))
     status = _judge(given, observation=observation)
-    assert (status.word, status.advice.reason if status.advice else None) == ("DOWN", "the device does not answer")
+    assert (status.word, status.explanation.reason if status.explanation else None) == (
+        "DOWN",
+        "the device does not answer",
+    )
 
 
 def test_a_device_without_an_address_is_waited_for(given: Any):
     status = _judge(given, observation=given.seen(waits_for_peer=True))
     assert status.word == "DOWN"
-    assert status.advice is not None
-    assert "waiting for the device" in status.advice.reason
-    assert "branch.example" in (status.advice.remedy or "")
+    assert status.explanation is not None
+    assert "waiting for the device" in status.explanation.reason
+    assert "branch.example" in (status.explanation.remedy or "")
 
 
 @pytest.mark.parametrize(
@@ -174,6 +177,6 @@ def test_a_fault_of_the_gateway_shows_in_its_connections(given: Any, words: dict
         seen_at=given.now,
     )
     status = connection.of(known, given.now, UNSEEN_AFTER, gateway_failure="no bridge")
-    assert status.advice is not None
-    assert status.advice.reason == reason
+    assert status.explanation is not None
+    assert status.explanation.reason == reason
     assert status.word == {"up": "ACTIVE"}.get("up" if children else "", "ERROR" if "refused" in words else "DOWN")

@@ -63,16 +63,16 @@ LINES = [
 ]
 
 
-def _advice(given: Any, *said: str, **words: Any) -> model.Advice:
+def _explanation(given: Any, *said: str, **words: Any) -> model.Explanation:
     return diagnosis.of(given.connection, given.seen(evidence=given.lines(*said), **words))
 
 
 @pytest.mark.parametrize(("line", "reason"), LINES)
 def test_a_line_tells_its_reason_and_is_quoted(given: Any, line: str, reason: str):
-    advice = _advice(given, "initiating IKE_SA", line, "generating INFORMATIONAL request 2 [ D ]")
-    assert reason in advice.reason
-    assert advice.remedy
-    assert [line] == [one.line for one in advice.evidence]
+    explanation = _explanation(given, "initiating IKE_SA", line, "generating INFORMATIONAL request 2 [ D ]")
+    assert reason in explanation.reason
+    assert explanation.remedy
+    assert [line] == [one.line for one in explanation.evidence]
 
 
 def test_no_row_is_without_a_line():
@@ -133,17 +133,17 @@ def test_no_alternative_of_a_row_is_without_a_line():
     ],
 )
 def test_a_heavier_row_beats_a_newer_lighter_one(given: Any, said: list[str], reason: str):
-    assert reason in _advice(given, *said).reason
+    assert reason in _explanation(given, *said).reason
 
 
 def test_subnets_that_the_device_refused_are_not_blamed_on_the_proposal(given: Any):
     said = ("received TS_UNACCEPTABLE notify, no CHILD_SA built", "failed to establish CHILD_SA, keeping IKE_SA")
-    assert THEY_SUBNETS in _advice(given, *said).reason
+    assert THEY_SUBNETS in _explanation(given, *said).reason
 
 
 def test_in_ikev1_a_refusal_after_phase_1_is_about_phase_2(given: Any):
-    advice = _advice(given, "received NO_PROPOSAL_CHOSEN error notify", ike_established=True)
-    assert THEY_PHASE_2 in advice.reason
+    explanation = _explanation(given, "received NO_PROPOSAL_CHOSEN error notify", ike_established=True)
+    assert THEY_PHASE_2 in explanation.reason
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ def test_in_ikev1_a_refusal_after_phase_1_is_about_phase_2(given: Any):
     ],
 )
 def test_both_proposals_are_quoted_as_evidence(given: Any, said: list[str], quoted: list[int]):
-    assert [said[n] for n in quoted] == [one.line for one in _advice(given, *said).evidence]
+    assert [said[n] for n in quoted] == [one.line for one in _explanation(given, *said).evidence]
 
 
 @pytest.mark.parametrize(
@@ -207,8 +207,8 @@ def test_both_proposals_are_quoted_as_evidence(given: Any, said: list[str], quot
     ],
 )
 def test_without_a_known_line_the_phase_is_told(given: Any, words: dict[str, Any], reason: str):
-    assert reason in _advice(given, "generating IKE_SA_INIT request 0", **words).reason
+    assert reason in _explanation(given, "generating IKE_SA_INIT request 0", **words).reason
 
 
 def test_a_known_line_beats_waiting(given: Any):
-    assert UNKNOWN_ID in _advice(given, "no matching peer config found", waits_for_peer=True).reason
+    assert UNKNOWN_ID in _explanation(given, "no matching peer config found", waits_for_peer=True).reason

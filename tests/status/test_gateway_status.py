@@ -32,4 +32,4 @@ def test_the_status_of_a_gateway(*, deleting: bool, failure: str | None, applied
     known = model.KnownGateway(wishes.gateway(), 2, deleting, applied, failure, seen_at)
     status = gateway.of(known, SEEN, UNSEEN_AFTER)
     assert _expected(deleting=deleting, failure=failure, applied=applied) == status.word
-    assert (failure, seen_at) == (status.advice.reason if status.advice else None, status.seen_at)
+    assert (failure, seen_at) == (status.explanation.reason if status.explanation else None, status.seen_at)

@@ -233,9 +233,11 @@ def test_a_diagnosis_tells_reason_evidence_and_what_is_up(connection: Make):
     seen = model.ConnectionObservation(
         connection_id="c", ike_established=True, peer_address="88.0.0.164", children=(CHILD,)
     )
-    advice = model.Advice(reason="r", remedy="do", evidence=(model.Evidence(at=SEEN, line="said"),))
-    status = model.ConnectionStatus(word="DOWN", advice=advice, seen_at=SEEN, not_seen_since=SEEN, observation=seen)
-    answer = connections.diagnosis(connection(monitor_id="m1"), status, (model.Caution("ipsecpolicy.pfs", "weak"),))
+    explanation = model.Explanation(reason="r", remedy="do", evidence=(model.Evidence(at=SEEN, line="said"),))
+    status = model.ConnectionStatus(
+        word="DOWN", explanation=explanation, seen_at=SEEN, not_seen_since=SEEN, observation=seen
+    )
+    answer = connections.diagnosis(connection(monitor_id="m1"), status, (model.Warning("ipsecpolicy.pfs", "weak"),))
     connections.DiagnosisAnswer.model_validate(json.loads(json.dumps(answer)))
     assert (answer["reason"], answer["remedy"], answer["not_seen_since"]) == ("r", "do", "2026-01-02T03:04:05.000Z")
     assert answer["evidence"] == [{"at": "2026-01-02T03:04:05.000Z", "line": "said"}]

@@ -155,9 +155,9 @@ def _response(row: Operation, ignored: tuple[str, ...], request_id: str, result:
     headers = {"X-Request-Id": request_id}
     if ignored:
         headers["Landbridge-Ignored-Fields"] = _header(ignored)
-    cautions = row.cautions(result)
-    if cautions:
-        headers["Landbridge-Warnings"] = _header(str(caution) for caution in cautions)
+    warnings = row.warnings(result)
+    if warnings:
+        headers["Landbridge-Warnings"] = _header(str(warning) for warning in warnings)
     etag = row.etag(result)
     if etag is not None:
         headers["ETag"] = etag

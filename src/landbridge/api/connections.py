@@ -26,11 +26,11 @@ def _batch(incoming: row.Incoming) -> row.Asked:
     )
 
 
-def _batch_cautions(made: list[connections.Shown]) -> tuple[model.Caution, ...]:
+def _batch_warnings(made: list[connections.Shown]) -> tuple[model.Warning, ...]:
     return tuple(
-        dataclasses.replace(caution, field=f"vpn_connections[{number}].{caution.field}")
+        dataclasses.replace(warning, field=f"vpn_connections[{number}].{warning.field}")
         for number, one in enumerate(made)
-        for caution in one.cautions
+        for warning in one.warnings
     )
 
 
@@ -46,7 +46,7 @@ ROWS: tuple[row.Operation, ...] = (
         render=lambda made: {"vpn_connection": wire_connections.connection(made.connection)},
         answer=wire_connections.OneConnection,
         accepts=("vpn_connection", wire_connections.CreateConnection),
-        cautions=lambda made: made.cautions,
+        warnings=lambda made: made.warnings,
     ),
     row.Operation(
         name="batch_create_vpn_connection",
@@ -62,7 +62,7 @@ ROWS: tuple[row.Operation, ...] = (
         answer=wire_connections.BatchOfConnections,
         accepts=("vpn_connections", wire_connections.CreateConnection),
         many=True,
-        cautions=_batch_cautions,
+        warnings=_batch_warnings,
     ),
     row.Operation(
         name="show_vpn_connection",
@@ -112,7 +112,7 @@ ROWS: tuple[row.Operation, ...] = (
         render=lambda one: {"vpn_connection": wire_connections.connection(one.connection)},
         answer=wire_connections.OneConnection,
         accepts=("vpn_connection", wire_connections.UpdateConnection),
-        cautions=lambda one: one.cautions,
+        warnings=lambda one: one.warnings,
         etag=lambda one: one.etag,
         versions=True,
         deleting=True,
@@ -169,7 +169,7 @@ ROWS: tuple[row.Operation, ...] = (
         success=200,
         run=connections.diagnose,
         parse=row.by("vpn_connection_id"),
-        render=lambda one: {"diagnosis": wire_connections.diagnosis(one.connection, one.status, one.cautions)},
+        render=lambda one: {"diagnosis": wire_connections.diagnosis(one.connection, one.status, one.warnings)},
         answer=wire_connections.OneDiagnosis,
     ),
     row.Operation(

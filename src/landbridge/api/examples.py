@@ -143,7 +143,7 @@ _child = model.ChildSa(
 _evidence = model.Evidence(at=_THEN, line="received AUTHENTICATION_FAILED notify error")
 _down = model.ConnectionStatus(
     word="DOWN",
-    advice=model.Advice(
+    explanation=model.Explanation(
         reason="the two sides have different pre-shared keys", remedy="give both the same psk", evidence=(_evidence,)
     ),
     seen_at=_THEN,
@@ -230,9 +230,9 @@ RESULTS: dict[str, Any] = {
     "list_vpn_connections": connection_lists.Page(connections=[_shown_connection], next_marker=_LATER, total=2),
     "update_vpn_connection": connections.Shown(connection=_connection, status=None),
     "reset_vpn_connection": None,
-    "list_connection_ipsec_sa": connections.Diagnosed(connection=_connection, status=_up, cautions=()),
-    "show_vpn_connection_log": connections.Diagnosed(connection=_connection, status=_down, cautions=()),
-    "diagnose_vpn_connection": connections.Diagnosed(connection=_connection, status=_down, cautions=()),
+    "list_connection_ipsec_sa": connections.Diagnosed(connection=_connection, status=_up, warnings=()),
+    "show_vpn_connection_log": connections.Diagnosed(connection=_connection, status=_down, warnings=()),
+    "diagnose_vpn_connection": connections.Diagnosed(connection=_connection, status=_down, warnings=()),
     "export_vpn_connection_peer_configuration": _printed,
     "list_peer_configuration_supported_devices": [_device],
     "print_peer_configuration": _printed,

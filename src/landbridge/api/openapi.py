@@ -9,7 +9,7 @@ from pydantic.json_schema import models_json_schema
 
 from landbridge import __version__
 from landbridge.api import examples, introduction, links
-from landbridge.api.row import TOKEN_LIMIT, Operation, no_cautions, no_etag
+from landbridge.api.row import TOKEN_LIMIT, Operation, no_etag, no_warnings
 from landbridge.api.table import PUBLIC
 from landbridge.wire import body, parameters
 from landbridge.wire.connections import BATCH_LIMIT
@@ -115,7 +115,7 @@ def _headers(row: Operation) -> dict[str, Any]:
     """Of a success."""
     met = {
         "ETag": row.etag is not no_etag,
-        "Landbridge-Warnings": row.cautions is not no_cautions,
+        "Landbridge-Warnings": row.warnings is not no_warnings,
     }
     return {name: header for name, header in _HEADERS.items() if met.get(name, True)}
 

@@ -33,7 +33,7 @@ class Asked:
     ignored: tuple[str, ...] = ()
 
 
-def no_cautions(_: Any) -> tuple[model.Caution, ...]:
+def no_warnings(_: Any) -> tuple[model.Warning, ...]:
     return ()
 
 
@@ -60,7 +60,7 @@ class Operation:
     accepts: tuple[str, type[body.Shape]] | None = None
     many: bool = False
     query: tuple[parameters.Parameter, ...] = ()
-    cautions: Callable[[Any], tuple[model.Caution, ...]] = no_cautions
+    warnings: Callable[[Any], tuple[model.Warning, ...]] = no_warnings
     etag: Callable[[Any], str | None] = no_etag
     versions: bool = False
     deleting: bool = False

@@ -34,7 +34,7 @@ from landbridge.model.desired import (
     DesiredConnection,
     DesiredGateway,
 )
-from landbridge.model.findings import Caution, Violation
+from landbridge.model.findings import Violation, Warning  # noqa: A004
 from landbridge.model.gateway import (
     Attach,
     Eip,
@@ -53,8 +53,8 @@ from landbridge.model.monitor import ConnectionMonitor, MonitorRequest
 from landbridge.model.observation import ChildSa, ConnectionObservation, Evidence, GatewayReport, Observation
 from landbridge.model.secret import Secret
 from landbridge.model.status import (
-    Advice,
     ConnectionStatus,
+    Explanation,
     GatewayStatus,
     KnownConnection,
     KnownGateway,
@@ -71,10 +71,8 @@ __all__ = [
     "RESERVED_NETS",
     "SIMULATED_STATES",
     "Abilities",
-    "Advice",
     "Attach",
     "CaCertificate",
-    "Caution",
     "CertificateRequest",
     "CertificateText",
     "ChildSa",
@@ -95,6 +93,7 @@ __all__ = [
     "EipRequest",
     "Endpoint",
     "Evidence",
+    "Explanation",
     "GatewayCertificate",
     "GatewayCertificateRequest",
     "GatewayJob",
@@ -132,6 +131,7 @@ __all__ = [
     "Times",
     "Violation",
     "VpnGateway",
+    "Warning",
     "abilities_of",
     "uncarried",
 ]

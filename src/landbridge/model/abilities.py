@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from landbridge.model.connection import Connection
-from landbridge.model.findings import Caution
+from landbridge.model.findings import Warning  # noqa: A004
 
 EVERY_STYLE = frozenset({"policy", "static", "bgp", "policy-template"})
 NO_GM = "no packaged IKE daemon carries SM2/SM3/SM4"
@@ -29,25 +29,25 @@ def abilities_of(engine: str, plane: Literal["kernel", "userland"]) -> Abilities
     return Abilities(gm=engine != "simulated")
 
 
-def uncarried(connection: Connection, abilities: Abilities) -> Caution | None:
+def uncarried(connection: Connection, abilities: Abilities) -> Warning | None:
     """Why an engine with these abilities does not carry the connection, whatever else its gateway has; None if it does.
 
     `field` is the field of the request that decides it, `text` the engine's reason.
     """
     if connection.ike_policy.authentication_method == "digital-envelope-v2" and not abilities.gm:
-        return Caution("vgw_id", NO_GM)
+        return Warning("vgw_id", NO_GM)
     if connection.style not in abilities.styles:
-        return Caution("style", f"connections of style {connection.style} are not carried by this engine yet")
+        return Warning("style", f"connections of style {connection.style} are not carried by this engine yet")
     if not abilities.default_route:
         return _default_route(connection)
     return None
 
 
-def _default_route(connection: Connection) -> Caution | None:
+def _default_route(connection: Connection) -> Warning | None:
     if connection.style == "policy":
         places = [
             ("policy_rules", subnet) for rule in connection.policy_rules for subnet in (rule.source, *rule.destinations)
         ]
     else:
         places = [("peer_subnets", subnet) for subnet in connection.peer_subnets or ()]
-    return next((Caution(place, NO_DEFAULT_ROUTE) for place, subnet in places if subnet.endswith("/0")), None)
+    return next((Warning(place, NO_DEFAULT_ROUTE) for place, subnet in places if subnet.endswith("/0")), None)

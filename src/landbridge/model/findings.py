@@ -1,4 +1,4 @@
-"""What rules find in a request: violations, and cautions about what is carried out all the same."""
+"""What rules find in a request: a violation refuses it, a warning goes with its success."""
 
 from dataclasses import dataclass
 
@@ -27,8 +27,8 @@ class Violation:
 
 
 @dataclass(frozen=True, slots=True)
-class Caution:
-    """A choice that is carried out but should not have been made, or does not do what it seems to."""
+class Warning:  # noqa: A001 -- `model.Warning`, as an API calls what goes with a success
+    """What the caller should know about a request that is carried out: a weak choice, or one that does not do what it seems to do."""
 
     field: str
     text: str

@@ -65,7 +65,7 @@ class StatusesRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Advice:
+class Explanation:
     """`reason` in the operator's words, `remedy` what to change, `evidence` the lines that it was read from."""
 
     reason: str
@@ -80,7 +80,7 @@ class GatewayStatus:
     """
 
     word: str
-    advice: Advice | None = None
+    explanation: Explanation | None = None
     seen_at: datetime | None = None
     not_seen_since: datetime | None = None
     paused_since: datetime | None = None
@@ -91,7 +91,7 @@ class ConnectionStatus:
     """`word`: PENDING_CREATE, PENDING_UPDATE, PENDING_DELETE, ACTIVE, DOWN or ERROR. The moments are a gateway's."""
 
     word: str
-    advice: Advice | None = None
+    explanation: Explanation | None = None
     seen_at: datetime | None = None
     not_seen_since: datetime | None = None
     paused_since: datetime | None = None

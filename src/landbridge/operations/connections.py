@@ -21,13 +21,13 @@ from landbridge.store.database import Transaction
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
     """A connection, and its status in the API's word: None in the answers to a create and to an update, which have
-    cautions.
+    warnings.
     """
 
     connection: model.Connection
     status: str | None
     generation: int = 1
-    cautions: tuple[model.Caution, ...] = ()
+    warnings: tuple[model.Warning, ...] = ()
 
     @property
     def etag(self) -> str:
@@ -40,7 +40,7 @@ class Diagnosed:
 
     connection: model.Connection
     status: model.ConnectionStatus
-    cautions: tuple[model.Caution, ...]
+    warnings: tuple[model.Warning, ...]
 
 
 #: What each connection of a batch is asked to be, and what was already found wrong with its shape.
@@ -55,8 +55,8 @@ def create(tx: Transaction, call: Call, request: model.ConnectionRequest) -> Sho
 
 def _answered(call: Call, made: model.Connection, generation: int = 1) -> Shown:
     """As the answer to a create or an update."""
-    cautions = rules.warnings(made, call.service.abilities)
-    return Shown(connection=made, status=None, generation=generation, cautions=cautions)
+    warnings = rules.warnings(made, call.service.abilities)
+    return Shown(connection=made, status=None, generation=generation, warnings=warnings)
 
 
 @calls.operation("admin", "write")
@@ -218,8 +218,8 @@ def diagnose(tx: Transaction, call: Call, connection_id: str) -> Diagnosed:
     gateway = gateways.find(tx, call.project_id, row.connection.gateway_id)
     failure = gateway.failure if gateway else None
     found = status.of(row, call.now, call.service.unseen_after, paused_since, failure)
-    cautions = rules.warnings(row.connection, call.service.abilities)
-    return Diagnosed(connection=row.connection, status=found, cautions=cautions)
+    warnings = rules.warnings(row.connection, call.service.abilities)
+    return Diagnosed(connection=row.connection, status=found, warnings=warnings)
 
 
 @calls.operation("admin", "write")

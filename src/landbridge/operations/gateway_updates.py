@@ -31,11 +31,11 @@ def update(tx: Transaction, call: Call, request: tuple[str, model.GatewayUpdateR
         follow = tuple(one for one in there if policy_rules.are_derived(one, row.gateway.local_subnets))
         _rehome(tx, call, change, row.gateway, made, follow)
     network, was = gateway_operations.network(call, made), row.gateway.local_subnets
-    cautions = (
+    warnings = (
         *policy_rules.uncovered_local(row.gateway, made, there),
         *create_rules.outside_network(made.local_subnets, network, was),
     )
-    return dataclasses.replace(_stored(tx, call, row, made, "update_vgw"), cautions=cautions)
+    return dataclasses.replace(_stored(tx, call, row, made, "update_vgw"), warnings=warnings)
 
 
 def changeable(tx: Transaction, call: Call, gateway_id: str) -> gateways.GatewayRow:

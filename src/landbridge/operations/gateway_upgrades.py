@@ -25,7 +25,7 @@ class Shown:
 
     job: model.GatewayJob
     status: model.JobStatus
-    cautions: tuple[model.Caution, ...] = ()
+    warnings: tuple[model.Warning, ...] = ()
 
 
 @calls.operation("admin", "write")
@@ -48,7 +48,7 @@ def upgrade(tx: Transaction, call: Call, request: tuple[str, str | None]) -> Sho
         job = dataclasses.replace(job, restarts=(*job.restarts, _restart(tx, call, row, "rollback")))
     gateway_jobs.change(tx, job)
     calls.audit(tx, call, "upgrade_vpn_gateway", row.gateway.id)
-    return Shown(job=job, status=_status(row, job), cautions=(rules.caution(job),) if job.confirmed_at is None else ())
+    return Shown(job=job, status=_status(row, job), warnings=(rules.warning(job),) if job.confirmed_at is None else ())
 
 
 def _started(tx: Transaction, call: Call, row: gateways.GatewayRow) -> model.GatewayJob:

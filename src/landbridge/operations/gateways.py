@@ -24,7 +24,7 @@ class Shown:
     groups: int
     generation: int = 1
     short: bool = False
-    cautions: tuple[model.Caution, ...] = ()
+    warnings: tuple[model.Warning, ...] = ()
 
     @property
     def etag(self) -> str:
@@ -34,8 +34,8 @@ class Shown:
 @calls.operation("admin", "write")
 def create(tx: Transaction, call: Call, request: model.GatewayRequest) -> Shown:
     made = idempotency.once(tx, call, "create_vgw", codec.gateway, lambda: _create(tx, call, request))
-    cautions = tuple(rules.outside_network(made.local_subnets, network(call, made)))
-    return Shown(gateway=made, status=None, connections=0, groups=0, short=True, cautions=cautions)
+    warnings = tuple(rules.outside_network(made.local_subnets, network(call, made)))
+    return Shown(gateway=made, status=None, connections=0, groups=0, short=True, warnings=warnings)
 
 
 def _create(tx: Transaction, call: Call, request: model.GatewayRequest) -> model.VpnGateway:

@@ -67,7 +67,7 @@ def _connection(
         name=connection.name,
         status=found.word,
         since=connection_status.since(known, times),
-        reason=_one_line(found.advice),
+        reason=_one_line(found.explanation),
         gateway_id=connection.gateway_id,
     )
 
@@ -99,7 +99,7 @@ def _gateway(
         name=known.gateway.name,
         status=found.word,
         since=gateway_status.since(known, times),
-        reason=_one_line(found.advice),
+        reason=_one_line(found.explanation),
     )
 
 
@@ -108,5 +108,5 @@ def _paused_since(paused: dict[str | None, datetime], gateway_id: str) -> dateti
     return min((at for one, at in paused.items() if one in (None, gateway_id)), default=None)
 
 
-def _one_line(advice: model.Advice | None) -> str | None:
-    return " ".join(advice.reason.split())[:REASON_LIMIT] if advice is not None else None
+def _one_line(explanation: model.Explanation | None) -> str | None:
+    return " ".join(explanation.reason.split())[:REASON_LIMIT] if explanation is not None else None

@@ -69,7 +69,7 @@ def _header(family: Family, side: Side) -> Iterator[str]:
     yield f"{device.name} ({device.versions}): the other side of VPN connection {_harmless(side.name)}"
     yield f"Connection {side.connection_id}, style {side.style}. {device.format}"
     if side.uncarried:
-        yield f"CAUTION: the gateway does not bring this connection up: {side.uncarried}."
+        yield f"WARNING: the gateway does not bring this connection up: {side.uncarried}."
     yield _told_proof(device, side)
     yield f"Manual: {device.source}"
     if family.abilities is not None:

@@ -136,7 +136,7 @@ def side_of(
     endpoint = gateway.endpoints[connection.endpoint - 1]
     local = gateway.local_subnets or ((network.cidr,) if network.cidr else ())
     inner = connection.tunnel_local_address, connection.tunnel_peer_address
-    caution = model.uncarried(connection, abilities) if abilities else None
+    warning = model.uncarried(connection, abilities) if abilities else None
     return Side(
         connection_id=connection.id,
         name=connection.name,
@@ -164,7 +164,7 @@ def side_of(
         ipsec=connection.ipsec_policy,
         standby=gateway.ha_mode == "active-standby" and connection.ha_role == "slave",
         widened=connection.style == "static" and plane == "kernel",
-        uncarried=caution.text if caution else None,
+        uncarried=warning.text if warning else None,
         psk=psk,
     )
 

@@ -468,7 +468,7 @@ def _tunnel_pair(request: model.ConnectionRequest, facts: Facts, draws: fields.D
     return tunnel.addresses(next(b for b in draws.tunnel_blocks if b not in used))
 
 
-def warnings(connection: model.Connection, abilities: model.Abilities) -> tuple[model.Caution, ...]:
+def warnings(connection: model.Connection, abilities: model.Abilities) -> tuple[model.Warning, ...]:
     """What the caller should know about a connection that is stored as asked. `abilities`: of the engine here."""
     uncarried = model.uncarried(connection, abilities)
     return (

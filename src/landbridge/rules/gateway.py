@@ -190,7 +190,7 @@ def check_own_subnets(path: str, subnets: tuple[str, ...]) -> Iterator[model.Vio
 
 def outside_network(
     subnets: Iterable[str], network: model.Network | None, was: Container[str] = ()
-) -> Iterator[model.Caution]:
+) -> Iterator[model.Warning]:
     """Local subnets, but for those of before, that are no part of the network as the site file has it."""
     if network is None or network.cidr is None:
         return
@@ -199,7 +199,7 @@ def outside_network(
         ends = ipv4.block(subnet).ends
         if subnet not in was and not first <= ends[0] <= ends[1] <= last:
             text = f"{subnet} is not in {network.cidr}, which is all that the gateway reaches of its network"
-            yield model.Caution(f"local_subnets[{index}]", text)
+            yield model.Warning(f"local_subnets[{index}]", text)
 
 
 def _check_flavor(request: model.GatewayRequest) -> Iterator[model.Violation]:

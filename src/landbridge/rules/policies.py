@@ -156,7 +156,7 @@ def complete_ipsec(request: model.IpsecPolicyRequest, *, gm: bool) -> model.Ipse
     )
 
 
-def warnings(ike: model.IkePolicy, ipsec: model.IpsecPolicy) -> Iterator[model.Caution]:
+def warnings(ike: model.IkePolicy, ipsec: model.IpsecPolicy) -> Iterator[model.Warning]:
     """Choices that the page asks to exercise caution with."""
     for path, value in (
         ("ikepolicy.authentication_algorithm", ike.authentication_algorithm),
@@ -167,7 +167,7 @@ def warnings(ike: model.IkePolicy, ipsec: model.IpsecPolicy) -> Iterator[model.C
         ("ipsecpolicy.pfs", ipsec.pfs),
     ):
         if value in WEAK:
-            yield model.Caution(path, f"{value} is weak")
+            yield model.Warning(path, f"{value} is weak")
 
 
 def _ike_words(request: model.IkePolicyRequest) -> dict[str, str | int | None]:

@@ -1,5 +1,5 @@
 """Policy rules that are derived from subnets: one for each local subnet, to all peer subnets. They follow what they were
-derived from; rules that a request gave stay as they are, and what they then leave out is told as a caution.
+derived from; rules that a request gave stay as they are, and what they then leave out is a warning.
 """
 
 import bisect
@@ -80,19 +80,19 @@ def check_local_subnets(
         )
 
 
-def uncovered_peers(connection: model.Connection) -> Iterator[model.Caution]:
+def uncovered_peers(connection: model.Connection) -> Iterator[model.Warning]:
     """Peer subnets that lead into the tunnel and match no traffic selector there."""
     if connection.style != "policy":
         return
     destinations = [block for rule in connection.policy_rules for block in rule.destinations]
     for index, subnet in _uncovered(destinations, enumerate(connection.peer_subnets or ())):
         text = f"no policy rule has {subnet} in its destination: packets for it do not reach the other side"
-        yield model.Caution(f"peer_subnets[{index}]", text)
+        yield model.Warning(f"peer_subnets[{index}]", text)
 
 
 def uncovered_local(
     was: model.VpnGateway, now: model.VpnGateway, connections: Iterable[model.Connection]
-) -> Iterator[model.Caution]:
+) -> Iterator[model.Warning]:
     """New local subnets of a gateway that a connection with rules of its own does not carry."""
     new = [(index, subnet) for index, subnet in enumerate(now.local_subnets) if subnet not in was.local_subnets]
     for connection in connections if new else ():
@@ -100,7 +100,7 @@ def uncovered_local(
             continue
         for index, subnet in _uncovered([rule.source for rule in connection.policy_rules], new):
             text = f"no policy rule of connection {connection.id} has {subnet} in its source"
-            yield model.Caution(f"local_subnets[{index}]", f"{text}: the connection does not carry it")
+            yield model.Warning(f"local_subnets[{index}]", f"{text}: the connection does not carry it")
 
 
 def _uncovered(blocks: Iterable[str], subnets: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:

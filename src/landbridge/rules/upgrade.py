@@ -34,8 +34,8 @@ def check(
         yield model.Violation("action", wrong, f"a job that is {' or '.join(sorted(ALLOWED[action]))}")
 
 
-def caution(job: model.GatewayJob) -> model.Caution:
+def warning(job: model.GatewayJob) -> model.Warning:
     where = " and ".join(job.addresses)
-    return model.Caution(
+    return model.Warning(
         "action", f"the gateway is on one node: both endpoints, {where}, are interrupted by the restart"
     )

@@ -47,7 +47,7 @@ def of(
     fault = _fault(gateway_failure)
     return model.ConnectionStatus(
         word=word(known),
-        advice=_advice(known, known.observation, sight.paused(paused_since), fault),
+        explanation=_explanation(known, known.observation, sight.paused(paused_since), fault),
         seen_at=known.seen_at,
         not_seen_since=sight.lost(known.seen_at, now, unseen_after),
         paused_since=paused_since,
@@ -55,59 +55,61 @@ def of(
     )
 
 
-def _advice(
+def _explanation(
     known: model.KnownConnection,
     seen: model.ConnectionObservation | None,
-    paused: model.Advice | None,
-    fault: model.Advice | None,
-) -> model.Advice | None:
+    paused: model.Explanation | None,
+    fault: model.Explanation | None,
+) -> model.Explanation | None:
     if known.deleting:
         return paused or fault or _failure(seen)
     if seen is None or known.applied != known.generation:
         return paused or fault or _failure(seen) or _waiting()
     if seen.refused is not None:
-        return model.Advice(reason=seen.refused)
+        return model.Explanation(reason=seen.refused)
     if seen.children:
         return fault or _partly(seen)
     return fault or _why_down(known.connection, seen, paused)
 
 
-def _fault(failure: str | None) -> model.Advice | None:
+def _fault(failure: str | None) -> model.Explanation | None:
     """Its tunnel may be up all the same, and carry or not: that is the gateway's."""
     if failure is None:
         return None
-    return model.Advice(
+    return model.Explanation(
         reason=f"the VPN gateway is FAULT: {failure}",
         remedy="look at the diagnosis of the VPN gateway; it is the operator who can mend it",
     )
 
 
 def _why_down(
-    connection: model.Connection, seen: model.ConnectionObservation, paused: model.Advice | None
-) -> model.Advice:
+    connection: model.Connection, seen: model.ConnectionObservation, paused: model.Explanation | None
+) -> model.Explanation:
     """During a pause nothing is negotiated by us: what was said before it is the cause only if it says one."""
     found = _failure(seen) or diagnosis.of(connection, seen)
     return found if found.evidence or seen.waits_for_peer else paused or found
 
 
-def _waiting() -> model.Advice:
-    return model.Advice(reason="waiting for the engine to apply it")
+def _waiting() -> model.Explanation:
+    return model.Explanation(reason="waiting for the engine to apply it")
 
 
-def _failure(seen: model.ConnectionObservation | None) -> model.Advice | None:
+def _failure(seen: model.ConnectionObservation | None) -> model.Explanation | None:
     if seen is None or seen.failure is None:
         return None
-    return model.Advice(reason=f"the engine could not apply it and tries again: {seen.failure}", evidence=seen.evidence)
+    return model.Explanation(
+        reason=f"the engine could not apply it and tries again: {seen.failure}", evidence=seen.evidence
+    )
 
 
-def _partly(seen: model.ConnectionObservation) -> model.Advice | None:
+def _partly(seen: model.ConnectionObservation) -> model.Explanation | None:
     """Up, and not all of it: how much, which pairs are not, and why where the lines say it."""
     up = {(child.local_ts, child.remote_ts) for child in seen.children}
     if len(up) >= seen.expected_children and not seen.missing_pairs:
         return None
     found = diagnosis.of_pairs(seen)
     parts = [_how_much(len(up), seen), *([found.reason] if found else [])]
-    return model.Advice(
+    return model.Explanation(
         reason="; ".join(part for part in parts if part),
         remedy=(found and found.remedy) or "compare the subnets of both sides: the device may not know all pairs",
         evidence=found.evidence if found else seen.evidence,

@@ -154,28 +154,28 @@ ROWS = (
 OF_PHASE_2 = tuple(row for row in ROWS if row.phase == 2)
 
 
-def of(connection: model.Connection, seen: model.ConnectionObservation) -> model.Advice:
+def of(connection: model.Connection, seen: model.ConnectionObservation) -> model.Explanation:
     """The reason why an applied connection has no CHILD_SA."""
     known = _read(seen.evidence)
     if known is not None:
         row, lines = known
         if row is PHASE_1_REFUSED and seen.ike_established:  # IKEv1 says the same of both phases
             row = PHASE_2_REFUSED
-        return model.Advice(reason=row.reason, remedy=row.remedy, evidence=lines)
+        return model.Explanation(reason=row.reason, remedy=row.remedy, evidence=lines)
     if seen.ike_established:
-        return model.Advice(reason="phase 1 is up, phase 2 is not yet", evidence=seen.evidence)
+        return model.Explanation(reason="phase 1 is up, phase 2 is not yet", evidence=seen.evidence)
     if seen.waits_for_peer:
-        return model.Advice(
+        return model.Explanation(
             reason="waiting for the device, which has no fixed address and must dial in",
             remedy=f"point the device at this endpoint and let it call itself {connection.ike_policy.peer_id}",
         )
-    return model.Advice(reason="negotiating, nothing has been refused yet", evidence=seen.evidence)
+    return model.Explanation(reason="negotiating, nothing has been refused yet", evidence=seen.evidence)
 
 
-def of_pairs(seen: model.ConnectionObservation) -> model.Advice | None:
+def of_pairs(seen: model.ConnectionObservation) -> model.Explanation | None:
     """Why some pairs of a connection are down while others are up; None where no line tells of phase 2."""
     known = _read(seen.evidence, OF_PHASE_2)
-    return model.Advice(reason=known[0].reason, remedy=known[0].remedy, evidence=known[1]) if known else None
+    return model.Explanation(reason=known[0].reason, remedy=known[0].remedy, evidence=known[1]) if known else None
 
 
 def _read(

@@ -12,17 +12,17 @@ def of(
     """The status now. After `unseen_after` without a look it is the last known one, and says since when."""
     return model.GatewayStatus(
         word=word(known),
-        advice=_advice(known, paused_since),
+        explanation=_explanation(known, paused_since),
         seen_at=known.seen_at,
         not_seen_since=sight.lost(known.seen_at, now, unseen_after),
         paused_since=paused_since,
     )
 
 
-def _advice(known: model.KnownGateway, paused_since: datetime | None) -> model.Advice | None:
+def _explanation(known: model.KnownGateway, paused_since: datetime | None) -> model.Explanation | None:
     """A failure may be older than the pause, and shows beside it."""
     if known.failure is not None:
-        return model.Advice(reason=known.failure)
+        return model.Explanation(reason=known.failure)
     return sight.paused(paused_since)
 
 

@@ -10,11 +10,11 @@ def lost(seen_at: datetime | None, now: datetime, unseen_after: timedelta) -> da
     return seen_at if seen_at is not None and now - seen_at > unseen_after else None
 
 
-def paused(since: datetime | None) -> model.Advice | None:
+def paused(since: datetime | None) -> model.Explanation | None:
     """The words for a pause; None without one."""
     if since is None:
         return None
-    return model.Advice(
+    return model.Explanation(
         reason=f"paused since {since:%Y-%m-%d %H:%M:%S} UTC: the agent watches and changes nothing",
         remedy="landbridge resume",
     )

@@ -536,17 +536,17 @@ class OneDiagnosis(schema.Answer):
 
 
 def diagnosis(
-    value: model.Connection, status: model.ConnectionStatus, cautions: Sequence[model.Caution]
+    value: model.Connection, status: model.ConnectionStatus, warnings: Sequence[model.Warning]
 ) -> dict[str, Any]:
     seen = status.observation
-    advice = status.advice
+    explanation = status.explanation
     return shapes.present(
         id=value.id,
         status=status.word,
-        reason=advice.reason if advice else None,
-        remedy=advice.remedy if advice else None,
-        evidence=[{"at": shapes.time(e.at), "line": e.line} for e in advice.evidence] if advice else [],
-        warnings=[str(c) for c in cautions],
+        reason=explanation.reason if explanation else None,
+        remedy=explanation.remedy if explanation else None,
+        evidence=[{"at": shapes.time(e.at), "line": e.line} for e in explanation.evidence] if explanation else [],
+        warnings=[str(c) for c in warnings],
         seen_at=shapes.time(status.seen_at) if status.seen_at else None,
         not_seen_since=shapes.time(status.not_seen_since) if status.not_seen_since else None,
         paused_since=shapes.time(status.paused_since) if status.paused_since else None,
