@@ -19,7 +19,7 @@ from landbridge import config, errors, model
 DOCUMENTATION = ("203.0.113.0/24", "198.51.100.0/24", "192.0.2.0/24")
 #: Addresses of gateways behind forwarded EIPs: of a block that no network uses (RFC 6890, IETF protocol assignments), but for
 #: those that the registry has given away.
-BEHIND = [ipaddress.IPv4Address("192.0.0.0") + last for last in (*range(16, 170), *range(172, 255))]
+NAT_INNER_ADDRESSES = [ipaddress.IPv4Address("192.0.0.0") + last for last in (*range(16, 170), *range(172, 255))]
 #: What private gateways of the default site have: of a block that is for measurements alone (RFC 2544).
 PRIVATE_ADDRESSES = ("198.19.240.1", "198.19.255.254")
 RANGE_ALLOWED = "FIRST-LAST, such as 10.0.0.200-10.0.0.220, or a block"
@@ -51,10 +51,10 @@ def default() -> model.Site:
 def load(path: Path) -> model.Site:
     """The operator's inventory. Raises ConfigError with file, line and key."""
     tables = _SiteFile(path)
-    eips = tuple(_eip(row) for row in tables.rows("eip"))
-    networks = tuple(_network(row) for row in tables.rows("network"))
-    zones = tuple(row.text("id") for row in tables.rows("zone")) or ("zone-1", "zone-2")
-    nodes = tables.rows("node")
+    eips = tuple(_eip(entry) for entry in tables.entries("eip"))
+    networks = tuple(_network(entry) for entry in tables.entries("network"))
+    zones = tuple(entry.text("id") for entry in tables.entries("zone")) or ("zone-1", "zone-2")
+    nodes = tables.entries("node")
     if len(nodes) > 1:
         raise nodes[1].wrong("id", "more than one node is not carried yet", "one [[node]]")
     for node in nodes:
@@ -70,20 +70,20 @@ def load(path: Path) -> model.Site:
         again = next((n for n, value in enumerate(values) if value in values[:n]), None)
         if again is not None:
             what = f"{values[again]} stands in another [[{kind}]] too"
-            raise tables.rows(kind)[again].wrong(key, what, "each of them has its own")
+            raise tables.entries(kind)[again].wrong(key, what, "each of them has its own")
     _check_behind(tables, eips)
-    for row, network in zip(tables.rows("network"), networks, strict=True):
-        _check_range(row, network, networks, eips)
+    for entry, network in zip(tables.entries("network"), networks, strict=True):
+        _check_range(entry, network, networks, eips)
     underlay = nodes[0].text("underlay", "") if nodes else ""
     return model.Site(eips=eips, networks=networks, zones=zones, any_network=not networks, underlay=underlay or None)
 
 
 def _check_behind(tables: "_SiteFile", eips: tuple[model.Eip, ...]) -> None:
     known: dict[str, str] = {}
-    for row, eip in zip(tables.rows("eip"), eips, strict=True):
+    for entry, eip in zip(tables.entries("eip"), eips, strict=True):
         if eip.behind is not None and eip.behind in known:
             what = f"{eip.address} and {known[eip.behind]} would have the same inner address {eip.behind}"
-            raise row.wrong("address", what, "one of the two with attach = nat")
+            raise entry.wrong("address", what, "one of the two with attach = nat")
         known[eip.behind or ""] = eip.address
 
 
@@ -98,17 +98,17 @@ class _SiteFile:
             kind: [n for n, line in enumerate(lines, 1) if line.split("#")[0].strip() == f"[[{kind}]]"] for kind in KEYS
         }
         self.lines = lines
-        for kind, rows in self._content.items():
-            if kind not in KEYS or not isinstance(rows, list) or not all(isinstance(r, dict) for r in rows):
+        for kind, entries in self._content.items():
+            if kind not in KEYS or not isinstance(entries, list) or not all(isinstance(r, dict) for r in entries):
                 number = next((n for n, line in enumerate(lines, 1) if kind in line), 1)
                 known = ", ".join(f"[[{k}]]" for k in KEYS)
                 raise errors.ConfigError(f"{path}, line {number}: {kind}: is not known ({known})")
 
-    def rows(self, kind: str) -> list["_Row"]:
-        return [_Row(self, kind, index, row) for index, row in enumerate(self._content.get(kind, []))]
+    def entries(self, kind: str) -> list["_Entry"]:
+        return [_Entry(self, kind, index, entry) for index, entry in enumerate(self._content.get(kind, []))]
 
 
-class _Row:
+class _Entry:
     def __init__(self, file: _SiteFile, kind: str, index: int, values: dict[str, Any]) -> None:
         self._file = file
         self._kind = kind
@@ -160,41 +160,41 @@ class _Row:
             raise self.wrong(key, f"{value!r} is not an id", "a UUID of 36 characters") from None
 
 
-def _eip(row: _Row) -> model.Eip:
-    attach = row.text("attach", "routed")
+def _eip(entry: _Entry) -> model.Eip:
+    attach = entry.text("attach", "routed")
     if attach not in typing.get_args(model.Attach):
-        raise row.wrong("attach", f"{attach!r} is not known", ", ".join(typing.get_args(model.Attach)))
-    address, gateway, link = row.text("address"), row.text("gateway", ""), row.link("interface")
+        raise entry.wrong("attach", f"{attach!r} is not known", ", ".join(typing.get_args(model.Attach)))
+    address, gateway, link = entry.text("address"), entry.text("gateway", ""), entry.link("interface")
     try:
         interface = ipaddress.IPv4Interface(address)
     except ValueError:
-        raise row.wrong("address", f"{address!r} is not an IPv4 address", "such as 203.0.113.7/24") from None
+        raise entry.wrong("address", f"{address!r} is not an IPv4 address", "such as 203.0.113.7/24") from None
     try:
         ipaddress.IPv4Address(gateway or interface.ip)
     except ValueError:
-        raise row.wrong("gateway", f"{gateway!r} is not an IPv4 address", "such as 203.0.113.1") from None
+        raise entry.wrong("gateway", f"{gateway!r} is not an IPv4 address", "such as 203.0.113.1") from None
     if attach == "macvlan":
-        _check_macvlan(row, interface, gateway, link)
+        _check_macvlan(entry, interface, gateway, link)
     return model.Eip(
-        id=row.uuid("id"),
+        id=entry.uuid("id"),
         address=str(interface.ip),
         attach=typing.cast(model.Attach, attach),
         prefix=interface.network.prefixlen,
         gateway=gateway or None,
         interface=link or None,
         behind=_behind(interface.ip) if attach == "nat" else None,
-        projects=row.projects(),
+        projects=entry.projects(),
     )
 
 
 def _behind(address: ipaddress.IPv4Address) -> str:
     """Always the same for an EIP, whatever else the file lists: a gateway behind another one would begin its tunnels anew."""
-    return str(BEHIND[int(address) % len(BEHIND)])
+    return str(NAT_INNER_ADDRESSES[int(address) % len(NAT_INNER_ADDRESSES)])
 
 
-def _check_macvlan(row: _Row, address: ipaddress.IPv4Interface, gateway: str, link: str) -> None:
+def _check_macvlan(entry: _Entry, address: ipaddress.IPv4Interface, gateway: str, link: str) -> None:
     if not link:
-        raise row.wrong(
+        raise entry.wrong(
             "interface", "is mandatory with attach = macvlan", "the network interface that has the address's network"
         )
     if (
@@ -202,52 +202,52 @@ def _check_macvlan(row: _Row, address: ipaddress.IPv4Interface, gateway: str, li
         or ipaddress.IPv4Address(gateway) not in address.network
         or ipaddress.IPv4Address(gateway) == address.ip
     ):
-        raise row.wrong(
+        raise entry.wrong(
             "gateway", f"{gateway!r} is not the router of attach = macvlan", f"another address of {address.network}"
         )
 
 
-def _network(row: _Row) -> model.Network:
-    cidr, address = row.text("cidr"), row.text("address", "")
+def _network(entry: _Entry) -> model.Network:
+    cidr, address = entry.text("cidr"), entry.text("address", "")
     for key, text, kind in (("cidr", cidr, ipaddress.IPv4Network), ("address", address, ipaddress.IPv4Interface)):
         try:
             if text:
                 kind(text)
         except ValueError as error:
-            raise row.wrong(key, str(error), "such as 10.0.0.0/16 (address: 10.0.0.1/16)") from None
-    bridge, interface = row.link("bridge"), row.link("interface")
+            raise entry.wrong(key, str(error), "such as 10.0.0.0/16 (address: 10.0.0.1/16)") from None
+    bridge, interface = entry.link("bridge"), entry.link("interface")
     if bridge and interface:
-        raise row.wrong("interface", "does not go with bridge", "one of the two")
+        raise entry.wrong("interface", "does not go with bridge", "one of the two")
     if address:
-        _check_own_address(row, address, ipaddress.IPv4Network(cidr))
+        _check_own_address(entry, address, ipaddress.IPv4Network(cidr))
     if bool(bridge or interface) != bool(address):
-        raise row.wrong("address", "goes with bridge or interface", "both or neither")
+        raise entry.wrong("address", "goes with bridge or interface", "both or neither")
     return model.Network(
-        id=row.uuid("id"),
+        id=entry.uuid("id"),
         cidr=cidr,
         bridge=bridge or None,
         interface=interface or None,
         address=address or None,
-        gateway_addresses=_range(row),
-        projects=row.projects(),
+        gateway_addresses=_range(entry),
+        projects=entry.projects(),
     )
 
 
-def _check_own_address(row: _Row, text: str, network: ipaddress.IPv4Network) -> None:
+def _check_own_address(entry: _Entry, text: str, network: ipaddress.IPv4Network) -> None:
     """The gateway's own address in the network."""
     address = ipaddress.IPv4Interface(text).ip
     if "/" not in text:
-        raise row.wrong("address", f"{text} has no prefix length", f"such as {text}/{network.prefixlen}")
+        raise entry.wrong("address", f"{text} has no prefix length", f"such as {text}/{network.prefixlen}")
     if address not in network:
-        raise row.wrong("address", f"{text} is not in the network", f"an address of {network}")
+        raise entry.wrong("address", f"{text} is not in the network", f"an address of {network}")
     if network.prefixlen < 31 and address in (network[0], network[-1]):
         what = "network's own address" if address == network[0] else "broadcast address"
-        raise row.wrong("address", f"{address} is the {what}", f"another address of {network}")
+        raise entry.wrong("address", f"{address} is the {what}", f"another address of {network}")
 
 
-def _range(row: _Row) -> tuple[str, str] | None:
+def _range(entry: _Entry) -> tuple[str, str] | None:
     """Of the key `gateway_addresses`: FIRST-LAST, or a block whose addresses all are meant."""
-    text = row.text("gateway_addresses", "")
+    text = entry.text("gateway_addresses", "")
     if not text:
         return None
     try:
@@ -257,16 +257,16 @@ def _range(row: _Row) -> tuple[str, str] | None:
         else:
             first, last = (ipaddress.IPv4Address(end.strip()) for end in text.split("-"))
     except ValueError:
-        raise row.wrong("gateway_addresses", f"{text!r} is no range", RANGE_ALLOWED) from None
+        raise entry.wrong("gateway_addresses", f"{text!r} is no range", RANGE_ALLOWED) from None
     if first > last:
-        raise row.wrong("gateway_addresses", f"{text} ends before it begins", RANGE_ALLOWED)
+        raise entry.wrong("gateway_addresses", f"{text} ends before it begins", RANGE_ALLOWED)
     if first == last:
-        raise row.wrong("gateway_addresses", f"{text} has fewer than two addresses", RANGE_ALLOWED)
+        raise entry.wrong("gateway_addresses", f"{text} has fewer than two addresses", RANGE_ALLOWED)
     return str(first), str(last)
 
 
 def _check_range(
-    row: _Row, network: model.Network, networks: Iterable[model.Network], eips: Iterable[model.Eip]
+    entry: _Entry, network: model.Network, networks: Iterable[model.Network], eips: Iterable[model.Eip]
 ) -> None:
     """A private gateway's address is routed to it on this machine, so nothing else of the site may have it."""
     if network.gateway_addresses is None:
@@ -276,7 +276,7 @@ def _check_range(
     def refuse_if(found: bool, what: str) -> None:
         if found:
             allowed = f"addresses of {network.cidr} that nothing else has"
-            raise row.wrong("gateway_addresses", f"{first}-{last} {what}", allowed)
+            raise entry.wrong("gateway_addresses", f"{first}-{last} {what}", allowed)
 
     def has(text: str | None) -> bool:
         return bool(text) and first <= ipaddress.IPv4Interface(text or "").ip <= last

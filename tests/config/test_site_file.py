@@ -283,7 +283,7 @@ def test_a_file_that_is_not_there_is_told(tmp_path: Path):
 
 
 def test_two_forwarded_eips_that_would_share_an_inner_address_are_told(tmp_path: Path):
-    near = f"203.0.{113 + len(site_file.BEHIND) // 256}.{7 + len(site_file.BEHIND) % 256}"
+    near = f"203.0.{113 + len(site_file.NAT_INNER_ADDRESSES) // 256}.{7 + len(site_file.NAT_INNER_ADDRESSES) % 256}"
     text = GOOD.replace("203.0.113.8", near).replace(f'"{near}"', f'"{near}"\nattach = "nat"').replace("routed", "nat")
     with pytest.raises(
         errors.ConfigError, match=f"line 11: .*{near} and 203.0.113.7 would have the same inner address"

@@ -56,7 +56,7 @@ def test_the_status_of_everything_that_can_be_seen(
     age = 91 if stale else 90
     status = _judge(given, age=age, deleting=deleting, applied=applied, observation=observation)
     word, reason = _expected(deleting=deleting, applied=applied, refused=refused, failure=failure, up=up)
-    assert (word, reason) == (status.word, status.explanation.reason if status.explanation else None)
+    assert (word, reason) == (status.status, status.explanation.reason if status.explanation else None)
     assert observation is status.observation
     assert (status.seen_at if stale else None) == status.not_seen_since
 
@@ -74,7 +74,7 @@ def test_what_was_never_seen_is_pending_and_not_out_of_sight(
     given: Any, words: dict[str, Any], word: str, reason: str | None
 ):
     status = _judge(given, observation=None, **({"seen_at": None} | words))
-    assert (word, reason) == (status.word, status.explanation.reason if status.explanation else None)
+    assert (word, reason) == (status.status, status.explanation.reason if status.explanation else None)
     assert (status.seen_at, status.not_seen_since) == (None, None)
 
 
@@ -83,14 +83,14 @@ def test_what_was_never_seen_is_pending_and_not_out_of_sight(
 def test_out_of_sight_keeps_the_last_word(given: Any, age: int, up: bool, out_of_sight: bool):
     observation = given.seen(children=(given.child(),) if up else (), expected_children=1)
     status = _judge(given, age=age, observation=observation)
-    assert status.word == ("ACTIVE" if up else "DOWN")
+    assert status.status == ("ACTIVE" if up else "DOWN")
     assert status.not_seen_since == (status.seen_at if out_of_sight else None)
 
 
 def test_a_gm_connection_that_the_engine_refuses_is_in_error_with_its_reason(given: Any):
     reason = "this engine has no data plane for SM2, SM3 and SM4"
     status = _judge(given, observation=given.seen(applied_generation=2, refused=reason))
-    assert ("ERROR", model.Explanation(reason=reason)) == (status.word, status.explanation)
+    assert ("ERROR", model.Explanation(reason=reason)) == (status.status, status.explanation)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_a_partly_up_tunnel_is_active_and_says_how_much(
 ):
     children = tuple(given.child(peer, f"c000000{n}") for n, peer in enumerate(peers))
     status = _judge(given, observation=given.seen(children=children, expected_children=expected))
-    assert ("ACTIVE", reason) == (status.word, status.explanation.reason if status.explanation else None)
+    assert ("ACTIVE", reason) == (status.status, status.explanation.reason if status.explanation else None)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_a_partly_up_tunnel_is_active_and_says_how_much(
 def test_missing_pairs_are_named(given: Any, missing: tuple[str, ...], expected: int, reason: str):
     observation = given.seen(children=(given.child(),), expected_children=expected, missing_pairs=missing)
     status = _judge(given, observation=observation)
-    assert ("ACTIVE", reason) == (status.word, status.explanation.reason if status.explanation else None)
+    assert ("ACTIVE", reason) == (status.status, status.explanation.reason if status.explanation else None)
 
 
 def test_missing_pairs_say_why_when_a_line_tells_it(given: Any):
@@ -143,7 +143,7 @@ def test_missing_pairs_say_why_when_a_line_tells_it(given: Any):
 def test_a_down_connection_is_diagnosed_from_its_lines(given: Any):
     observation = given.seen(evidence=given.lines("giving up after 5 retransmits"))
     status = _judge(given, observation=observation)
-    assert (status.word, status.explanation.reason if status.explanation else None) == (
+    assert (status.status, status.explanation.reason if status.explanation else None) == (
         "DOWN",
         "the device does not answer",
     )
@@ -151,7 +151,7 @@ def test_a_down_connection_is_diagnosed_from_its_lines(given: Any):
 
 def test_a_device_without_an_address_is_waited_for(given: Any):
     status = _judge(given, observation=given.seen(waits_for_peer=True))
-    assert status.word == "DOWN"
+    assert status.status == "DOWN"
     assert status.explanation is not None
     assert "waiting for the device" in status.explanation.reason
     assert "branch.example" in (status.explanation.remedy or "")
@@ -179,4 +179,4 @@ def test_a_fault_of_the_gateway_shows_in_its_connections(given: Any, words: dict
     status = connection.of(known, given.now, UNSEEN_AFTER, gateway_failure="no bridge")
     assert status.explanation is not None
     assert status.explanation.reason == reason
-    assert status.word == {"up": "ACTIVE"}.get("up" if children else "", "ERROR" if "refused" in words else "DOWN")
+    assert status.status == {"up": "ACTIVE"}.get("up" if children else "", "ERROR" if "refused" in words else "DOWN")

@@ -35,7 +35,7 @@ def test_the_word_follows_what_was_asked_and_what_was_done(
     job: model.GatewayJob, done: int, failure: str | None, word: str, words: tuple[str, ...]
 ):
     found = status.of(job, model.GatewayReport(restarts=done, restarted_at=NOW), failure)
-    assert (found.word, found.words) == (word, words)
+    assert (found.status, found.statuses) == (word, words)
     assert found.failure == (failure if word == "error" else None)
     assert (found.finished_at is not None) == (word in {"success", "rollback_success"})
 

@@ -218,7 +218,7 @@ CHILD = model.ChildSa(
 
 
 def test_a_diagnosis_of_nothing_seen_says_so(connection: Make):
-    answer = connections.diagnosis(connection(), model.ConnectionStatus(word="PENDING_CREATE"), ())
+    answer = connections.diagnosis(connection(), model.ConnectionStatus(status="PENDING_CREATE"), ())
     assert answer == {
         "id": "98c5af8a-6ee2-4482-99a2-ae2280a6f4c3",
         "status": "PENDING_CREATE",
@@ -235,7 +235,7 @@ def test_a_diagnosis_tells_reason_evidence_and_what_is_up(connection: Make):
     )
     explanation = model.Explanation(reason="r", remedy="do", evidence=(model.Evidence(at=SEEN, line="said"),))
     status = model.ConnectionStatus(
-        word="DOWN", explanation=explanation, seen_at=SEEN, not_seen_since=SEEN, observation=seen
+        status="DOWN", explanation=explanation, seen_at=SEEN, not_seen_since=SEEN, observation=seen
     )
     answer = connections.diagnosis(connection(monitor_id="m1"), status, (model.Warning("ipsecpolicy.pfs", "weak"),))
     connections.DiagnosisAnswer.model_validate(json.loads(json.dumps(answer)))

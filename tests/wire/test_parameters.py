@@ -18,7 +18,7 @@ MOMENT = parameters.moment_marker()
 ANY_ID = parameters.an_id("id", "")
 ENDPOINT = parameters.endpoint("endpoint", "")
 TRUTH = parameters.truth("truth", "")
-WORD = parameters.word("word", "", ("one", "two"))
+WORD = parameters.choice("word", "", ("one", "two"))
 DAY = datetime(2026, 11, 29, 22, 30, 42, 123000, tzinfo=UTC)
 
 READ = [

@@ -151,7 +151,7 @@ def _gateway(*, public: bool = True, to_er: bool = False) -> model.VpnGateway:
     )
 
 
-ACTIVE = model.GatewayStatus(word="ACTIVE")
+ACTIVE = model.GatewayStatus(status="ACTIVE")
 EIP_FIELDS = {"eip1", "eip2", "master_eip", "slave_eip"}
 PRIVATE_FIELDS = {"access_private_ip_1", "access_private_ip_2"}
 

@@ -142,7 +142,7 @@ _child = model.ChildSa(
 )
 _evidence = model.Evidence(at=_THEN, line="received AUTHENTICATION_FAILED notify error")
 _down = model.ConnectionStatus(
-    word="DOWN",
+    status="DOWN",
     explanation=model.Explanation(
         reason="the two sides have different pre-shared keys", remedy="give both the same psk", evidence=(_evidence,)
     ),
@@ -150,7 +150,7 @@ _down = model.ConnectionStatus(
     observation=model.ConnectionObservation(connection_id=_CONNECTION, evidence=(_evidence,)),
 )
 _up = model.ConnectionStatus(
-    word="ACTIVE",
+    status="ACTIVE",
     seen_at=_THEN,
     observation=model.ConnectionObservation(connection_id=_CONNECTION, ike_established=True, children=(_child,)),
 )
@@ -165,7 +165,7 @@ _job = gateway_upgrades.Shown(
         ),
         created_at=_THEN,
     ),
-    status=model.JobStatus(word="pending_upgrade_confirm", words=("success",), finished_at=_THEN),
+    status=model.JobStatus(status="pending_upgrade_confirm", statuses=("success",), finished_at=_THEN),
 )
 
 
@@ -216,7 +216,7 @@ _route = routing_tables.Route(
     resource=(_CONNECTION, "vpn-connection"),
 )
 _shown_gateway = gateways.Shown(
-    gateway=_gateway, status=model.GatewayStatus(word="ACTIVE", seen_at=_THEN), connections=1, groups=1
+    gateway=_gateway, status=model.GatewayStatus(status="ACTIVE", seen_at=_THEN), connections=1, groups=1
 )
 _made_gateway = gateways.Shown(gateway=_gateway, status=None, connections=0, groups=0, short=True)
 _shown_connection = connections.Shown(connection=_connection, status="ACTIVE")

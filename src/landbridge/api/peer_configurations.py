@@ -64,6 +64,6 @@ ROWS: tuple[row.Operation, ...] = (
         },
         answer=wire.OnePrinted,
         accepts=("", wire.ExportPeerConfiguration),
-        query=(parameters.word("psk", "show: with the PSK; the audit trail keeps who asked", ("show",)),),
+        query=(parameters.choice("psk", "show: with the PSK; the audit trail keeps who asked", ("show",)),),
     ),
 )

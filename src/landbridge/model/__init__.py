@@ -28,9 +28,9 @@ from landbridge.model.connection import (
 from landbridge.model.customer_gateway import CaCertificate, CertificateRequest, CustomerGateway, CustomerGatewayRequest
 from landbridge.model.desired import (
     IF_ID_END,
-    NOWHERE_NETS,
     RESERVED_NETS,
     SIMULATED_STATES,
+    UNROUTABLE_NETS,
     DesiredConnection,
     DesiredGateway,
 )
@@ -65,11 +65,11 @@ from landbridge.model.tag_search import MatchRequest, TagSearchRequest, TagsRequ
 
 __all__ = [
     "IF_ID_END",
-    "NOWHERE_NETS",
     "NO_DEFAULT_ROUTE",
     "NO_GM",
     "RESERVED_NETS",
     "SIMULATED_STATES",
+    "UNROUTABLE_NETS",
     "Abilities",
     "Attach",
     "CaCertificate",

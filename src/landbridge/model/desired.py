@@ -11,8 +11,8 @@ from landbridge.model.secret import Secret
 
 #: Blocks that are nobody's network (RFC 6890), and with them the two that the API's page keeps back: never routed into a tunnel,
 #: also where a wider peer subnet was accepted.
-NOWHERE_NETS = ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3")
-RESERVED_NETS = ("100.64.0.0/10", "214.0.0.0/8", *NOWHERE_NETS)
+UNROUTABLE_NETS = ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3")
+RESERVED_NETS = ("100.64.0.0/10", "214.0.0.0/8", *UNROUTABLE_NETS)
 
 #: The first number that is no `if_id` any more: a route's metric has 29 bits for it (docs/decisions/0016).
 IF_ID_END = 1 << 29

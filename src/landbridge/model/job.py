@@ -31,11 +31,11 @@ class GatewayJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobStatus:
-    """`word`: upgrading, pending_upgrade_confirm, success, rolling_back, rollback_success or error. `words` are those of the
+    """`status`: upgrading, pending_upgrade_confirm, success, rolling_back, rollback_success or error. `statuses` are those of the
     restarts, upgrading, rolling_back, success or error.
     """
 
-    word: str
-    words: tuple[str, ...]
+    status: str
+    statuses: tuple[str, ...]
     finished_at: datetime | None = None
     failure: str | None = None

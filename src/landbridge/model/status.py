@@ -75,11 +75,11 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayStatus:
-    """`word`: PENDING_CREATE, PENDING_UPDATE, PENDING_DELETE, ACTIVE or FAULT. `not_seen_since`: set when `seen_at` is too long
+    """`status`: PENDING_CREATE, PENDING_UPDATE, PENDING_DELETE, ACTIVE or FAULT. `not_seen_since`: set when `seen_at` is too long
     ago to be trusted; `paused_since`: while nothing is done about it.
     """
 
-    word: str
+    status: str
     explanation: Explanation | None = None
     seen_at: datetime | None = None
     not_seen_since: datetime | None = None
@@ -88,9 +88,9 @@ class GatewayStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionStatus:
-    """`word`: PENDING_CREATE, PENDING_UPDATE, PENDING_DELETE, ACTIVE, DOWN or ERROR. The moments are a gateway's."""
+    """`status`: PENDING_CREATE, PENDING_UPDATE, PENDING_DELETE, ACTIVE, DOWN or ERROR. The moments are a gateway's."""
 
-    word: str
+    status: str
     explanation: Explanation | None = None
     seen_at: datetime | None = None
     not_seen_since: datetime | None = None

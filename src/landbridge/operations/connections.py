@@ -152,7 +152,10 @@ def _gateway_facts(row: gateways.GatewayRow | None) -> rules.GatewayFacts | None
     if row is None:
         return None
     return rules.GatewayFacts(
-        gateway=row.gateway, status=gateway_status.word(row), connections=row.connections, next_if_id=row.next_if_id
+        gateway=row.gateway,
+        status=gateway_status.api_status(row),
+        connections=row.connections,
+        next_if_id=row.next_if_id,
     )
 
 
@@ -203,7 +206,7 @@ def _find(tx: Transaction, call: Call, connection_id: str) -> connections.Connec
 
 
 def shown(row: connections.ConnectionRow) -> Shown:
-    return Shown(connection=row.connection, status=status.word(row), generation=row.generation)
+    return Shown(connection=row.connection, status=status.api_status(row), generation=row.generation)
 
 
 @calls.operation("reader", "read")

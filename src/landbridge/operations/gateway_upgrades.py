@@ -98,7 +98,7 @@ def remove_job(tx: Transaction, call: Call, job_id: str) -> None:
     if job is None or row is None:
         raise errors.NotFound(f"job {job_id[:64]}")
     standing = _status(row, job)
-    if standing.word not in status.OVER:
-        raise errors.InUse(f"job {job.id} of VPN gateway {job.gateway_id} is {standing.word}")
+    if standing.status not in status.OVER:
+        raise errors.InUse(f"job {job.id} of VPN gateway {job.gateway_id} is {standing.status}")
     gateway_jobs.remove(tx, job.id)
     calls.audit(tx, call, "delete_vpn_gateway_job", job.id)

@@ -46,7 +46,7 @@ def list_connections(tx: Transaction, call: Call, request: model.StatusesRequest
         if len(found) == request.limit:
             break
         looked_at = known.seq
-        if request.fits(known.connection.name, connection_status.word(known)):
+        if request.fits(known.connection.name, connection_status.api_status(known)):
             left_alone = _paused_since(paused, known.connection.gateway_id)
             found.append(_connection(call, known, times, left_alone, gateway_failure))
     more = bool(rows) and looked_at < rows[-1][0].seq
@@ -65,7 +65,7 @@ def _connection(
     return Standing(
         id=connection.id,
         name=connection.name,
-        status=found.word,
+        status=found.status,
         since=connection_status.since(known, times),
         reason=_one_line(found.explanation),
         gateway_id=connection.gateway_id,
@@ -80,7 +80,7 @@ def list_gateways(tx: Transaction, call: Call, request: model.StatusesRequest) -
     fitting = [
         (known, times)
         for known, times in gateways.list_with_times(tx, call.project_id)
-        if known.seq > after and request.fits(known.gateway.name, gateway_status.word(known))
+        if known.seq > after and request.fits(known.gateway.name, gateway_status.api_status(known))
     ]
     page = fitting[: request.limit]
     return Page(
@@ -97,7 +97,7 @@ def _gateway(
     return Standing(
         id=known.gateway.id,
         name=known.gateway.name,
-        status=found.word,
+        status=found.status,
         since=gateway_status.since(known, times),
         reason=_one_line(found.explanation),
     )

@@ -12,14 +12,14 @@ def check(family: Family, side: Side) -> Iterator[model.Violation]:
     if side.style == "bgp" and side.device_asn is None:
         yield model.Violation("bgp_asn", "the customer gateway has no BGP ASN", "a customer gateway with bgp_asn")
     if family.abilities is None:
-        yield from _check_word("style", side.style, frozenset({"bgp"}), name)
+        yield from _check_supported("style", side.style, frozenset({"bgp"}), name)
     else:
         yield from _check_tunnel(side, family.abilities, name)
 
 
 def _check_tunnel(side: Side, able: Abilities, name: str) -> Iterator[model.Violation]:
-    yield from _check_word("style", side.style, able.styles, name)
-    yield from _check_word("ikepolicy.ike_version", side.exchange, able.exchanges, name)
+    yield from _check_supported("style", side.style, able.styles, name)
+    yield from _check_supported("ikepolicy.ike_version", side.exchange, able.exchanges, name)
     yield from _check_ike(side.ike, able, name)
     yield from _check_ipsec(side.ipsec, able, name)
     for identity in (side.device_identity, side.gateway_identity):
@@ -34,31 +34,35 @@ def _check_tunnel(side: Side, able: Abilities, name: str) -> Iterator[model.Viol
 
 
 def _check_ike(policy: model.IkePolicy, able: Abilities, name: str) -> Iterator[model.Violation]:
-    yield from _check_word("ikepolicy.encryption_algorithm", policy.encryption_algorithm, able.ike_encryption, name)
-    yield from _check_word(
+    yield from _check_supported(
+        "ikepolicy.encryption_algorithm", policy.encryption_algorithm, able.ike_encryption, name
+    )
+    yield from _check_supported(
         "ikepolicy.authentication_algorithm", policy.authentication_algorithm, able.ike_authentication, name
     )
-    yield from _check_word("ikepolicy.dh_group", policy.dh_group, able.ike_groups, name)
+    yield from _check_supported("ikepolicy.dh_group", policy.dh_group, able.ike_groups, name)
     if policy.version == "v1" and "gcm" in policy.encryption_algorithm:
         yield model.Violation("ikepolicy.encryption_algorithm", "IKEv1 cannot negotiate GCM", "ike_version v2")
 
 
 def _check_ipsec(policy: model.IpsecPolicy, able: Abilities, name: str) -> Iterator[model.Violation]:
     """With GCM the authentication algorithm has no meaning."""
-    yield from _check_word("ipsecpolicy.encryption_algorithm", policy.encryption_algorithm, able.esp_encryption, name)
+    yield from _check_supported(
+        "ipsecpolicy.encryption_algorithm", policy.encryption_algorithm, able.esp_encryption, name
+    )
     if "gcm" not in policy.encryption_algorithm:
-        yield from _check_word(
+        yield from _check_supported(
             "ipsecpolicy.authentication_algorithm", policy.authentication_algorithm, able.esp_authentication, name
         )
     if policy.pfs != "disable":
-        yield from _check_word("ipsecpolicy.pfs", policy.pfs, able.pfs, name)
+        yield from _check_supported("ipsecpolicy.pfs", policy.pfs, able.pfs, name)
 
 
-def _check_word(
-    field: str, word: str | None, known: Table | frozenset[model.Style] | frozenset[str], name: str
+def _check_supported(
+    field: str, value: str | None, known: Table | frozenset[model.Style] | frozenset[str], name: str
 ) -> Iterator[model.Violation]:
-    if word not in known:
-        yield model.Violation(field, f"{name} cannot do {word}", f"{' or '.join(sorted(known))}, or another device")
+    if value not in known:
+        yield model.Violation(field, f"{name} cannot do {value}", f"{' or '.join(sorted(known))}, or another device")
 
 
 def _check_identity(identity: Identity, able: Abilities, name: str) -> Iterator[model.Violation]:

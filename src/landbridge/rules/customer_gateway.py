@@ -66,7 +66,7 @@ def _check_address(field: str, value: str, site: model.Site) -> Iterator[model.V
     if number is None:
         yield model.Violation(field, f"{value!r} is not an IPv4 address", "such as 192.168.45.7")
         return
-    for block in fields.NOWHERE:
+    for block in fields.UNROUTABLE:
         if block.contains(ipv4.Block(number, 32)):
             yield model.Violation(field, f"{value} lies in {block}", "the address of a device")
     if value in site.machine_addresses or any(ipv4.is_between(number, ends) for ends in site.ranges()):

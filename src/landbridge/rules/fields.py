@@ -16,7 +16,7 @@ TAG_LIMIT = allowed_values.TAG_LIMIT
 TAG_SPECIALS = frozenset(allowed_values.TAG_SPECIALS)
 SUBNET_LIMIT = allowed_values.SUBNET_LIMIT
 #: Where no device and no network is: this network, loopback, link-local, multicast and reserved (API: VPN.0204).
-NOWHERE = tuple(map(ipv4.block, model.NOWHERE_NETS))
+UNROUTABLE = tuple(map(ipv4.block, model.UNROUTABLE_NETS))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +31,7 @@ class Draws:
 
 
 #: Fields that decide what others must be: while one of them is misshapen, nothing is said of those that it decides.
-DECIDES: Mapping[str, tuple[str, ...]] = {
+DEPENDENT_FIELDS: Mapping[str, tuple[str, ...]] = {
     "style": ("peer_subnets", "tunnel_local_address", "tunnel_peer_address", "enable_nqa", "policy_rules"),
     "ikepolicy.ike_version": ("ikepolicy.encryption_algorithm",),
     "ikepolicy.local_id_type": ("ikepolicy.local_id",),
@@ -47,7 +47,7 @@ def merge(shape: Iterable[model.Violation], rules: Iterable[model.Violation]) ->
     """One list of both. A rule's word on a place whose shape is already wrong (or on a part or the whole of it, or on what
     that place decides) is left out."""
     found = list(shape)
-    wrong = [place for v in found for place in (v.field, *DECIDES.get(v.field, ()))]
+    wrong = [place for v in found for place in (v.field, *DEPENDENT_FIELDS.get(v.field, ()))]
     return found + [v for v in rules if not any(_touch(v.field, place) for place in wrong)]
 
 
@@ -96,8 +96,8 @@ def check_cidr(path: str, subnet: str) -> Iterator[model.Violation]:
         yield model.Violation(path, f"{subnet} has host bits set", f"its block is {parsed.network}")
 
 
-def is_nowhere(block: ipv4.Block) -> bool:
-    return any(reserved.contains(block) for reserved in NOWHERE)
+def is_unroutable(block: ipv4.Block) -> bool:
+    return any(reserved.contains(block) for reserved in UNROUTABLE)
 
 
 def blocks(subnets: Iterable[str]) -> list[ipv4.Block]:

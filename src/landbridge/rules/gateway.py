@@ -32,7 +32,7 @@ FLAVORS: Mapping[str, Flavor] = {
     "V300": Flavor(200, 300),
     "V1G": Flavor(200, 1000),
 }
-WORDS, CHARGE_MODES = allowed_values.GATEWAY, allowed_values.CHARGE_MODES
+CHOICES, CHARGE_MODES = allowed_values.GATEWAY, allowed_values.CHARGE_MODES
 ZONES_OF_A_GATEWAY = allowed_values.ZONE_LIMIT
 DEFAULT_ASN = allowed_values.GATEWAY_ASN
 #: What a gateway has of a network with an address: `leg <network id>`.
@@ -78,13 +78,13 @@ def zones(site: model.Site) -> dict[tuple[str, str], tuple[str, ...]]:
     return {
         (flavor, attachment): () if (flavor, attachment) == ("Basic", "er") else site.zones
         for flavor in FLAVORS
-        for attachment in WORDS["attachment_type"].values
+        for attachment in CHOICES["attachment_type"].values
     }
 
 
-def _word(request: model.GatewayRequest, field: str) -> str:
+def _chosen(request: model.GatewayRequest, field: str) -> str:
     given = getattr(request, field)
-    return given if given is not None else str(WORDS[field].default)
+    return given if given is not None else str(CHOICES[field].default)
 
 
 def _eips(
@@ -100,7 +100,7 @@ def _eips(
 
 def check(request: model.GatewayRequest, facts: Facts) -> Iterator[model.Violation]:
     yield from fields.check_name("name", request.name)
-    yield from choices.check("", {field: getattr(request, field) for field in WORDS}, WORDS)
+    yield from choices.check("", {field: getattr(request, field) for field in CHOICES}, CHOICES)
     yield from _check_attachment(request, facts)
     yield from _check_local_subnets(request)
     for path, subnet_id in (("connect_subnet", request.connect_subnet), ("access_subnet_id", request.access_subnet_id)):
@@ -110,7 +110,7 @@ def check(request: model.GatewayRequest, facts: Facts) -> Iterator[model.Violati
     yield from _check_flavor(request)
     yield from _check_zones(request, facts.site)
     yield from _check_enterprise_project(request.enterprise_project_id)
-    if _word(request, "network_type") == "private":
+    if _chosen(request, "network_type") == "private":
         yield from _check_private(request, facts)
     else:
         yield from _check_public(request, facts)
@@ -118,7 +118,7 @@ def check(request: model.GatewayRequest, facts: Facts) -> Iterator[model.Violati
 
 
 def _check_attachment(request: model.GatewayRequest, facts: Facts) -> Iterator[model.Violation]:
-    to_er = _word(request, "attachment_type") == "er"
+    to_er = _chosen(request, "attachment_type") == "er"
     field, network_id = ("er_id", request.er_id) if to_er else ("vpc_id", request.vpc_id)
     malformed = list(fields.check_uuid(field, network_id, "a network of the site"))
     yield from malformed
@@ -169,7 +169,7 @@ def uses(gateway: model.VpnGateway, network: model.Network | None) -> tuple[str,
 def _check_local_subnets(request: model.GatewayRequest) -> Iterator[model.Violation]:
     if request.local_subnets_v6:
         yield model.Violation("local_subnets_v6", "IPv6 is not carried yet", "leave it out")
-    if _word(request, "attachment_type") == "er":
+    if _chosen(request, "attachment_type") == "er":
         if request.local_subnets:
             yield model.Violation(
                 "local_subnets", "must not be filled if attachment_type is er", "leave it out: the router knows them"
@@ -184,7 +184,7 @@ def check_own_subnets(path: str, subnets: tuple[str, ...]) -> Iterator[model.Vio
     """1 to 50 blocks that can be networks behind a gateway."""
     yield from fields.check_subnets(path, subnets)
     for index, block in enumerate(map(ipv4.parse_block, subnets[: fields.SUBNET_LIMIT])):
-        if block is not None and (block.length == 0 or fields.is_nowhere(block)):
+        if block is not None and (block.length == 0 or fields.is_unroutable(block)):
             yield model.Violation(f"{path}[{index}]", f"{block} is no network of ours", "a VPC's own block")
 
 
@@ -203,10 +203,10 @@ def outside_network(
 
 
 def _check_flavor(request: model.GatewayRequest) -> Iterator[model.Violation]:
-    if _word(request, "flavor") != "Basic":
+    if _chosen(request, "flavor") != "Basic":
         return
     for field, unfit in (("network_type", "private"), ("attachment_type", "er")):
-        if _word(request, field) == unfit:
+        if _chosen(request, field) == unfit:
             yield model.Violation("flavor", f"Basic does not go with {field} {unfit}", "Professional1 or Professional2")
 
 
@@ -284,7 +284,7 @@ def _is_free(address: str, facts: Facts) -> bool:
 
 def _access_network_id(request: model.GatewayRequest) -> str:
     """Of the network that a private gateway has its addresses in: the access VPC, by default the network that it serves."""
-    served = request.er_id if _word(request, "attachment_type") == "er" else request.vpc_id
+    served = request.er_id if _chosen(request, "attachment_type") == "er" else request.vpc_id
     return (request.access_vpc_id or served or "").lower()
 
 
@@ -342,7 +342,7 @@ def _check_eip(
     yield from fields.check_name(f"{field}.type", eip.type)
     if eip.bandwidth_id is not None:
         yield from fields.check_uuid(f"{field}.bandwidth_id", eip.bandwidth_id, "a shared bandwidth")
-    flavor = FLAVORS.get(_word(request, "flavor"))
+    flavor = FLAVORS.get(_chosen(request, "flavor"))
     widest = flavor.bandwidth if flavor else 1000
     if eip.bandwidth_size is not None and not 1 <= eip.bandwidth_size <= widest:
         yield model.Violation(
@@ -375,9 +375,9 @@ def _free_eips(request: model.GatewayRequest, facts: Facts) -> list[model.Eip]:
 
 def complete(request: model.GatewayRequest, facts: Facts, draws: fields.Draws, project_id: str) -> model.VpnGateway:
     """The gateway with every default, its endpoints chosen. Call it only on what `check` found nothing wrong with."""
-    private = _word(request, "network_type") == "private"
-    to_er = _word(request, "attachment_type") == "er"
-    flavor = _word(request, "flavor")
+    private = _chosen(request, "network_type") == "private"
+    to_er = _chosen(request, "attachment_type") == "er"
+    flavor = _chosen(request, "flavor")
     vpc_id = fields.lower_id(request.vpc_id)
     connect_subnet = fields.lower_id(request.connect_subnet)
     return model.VpnGateway(
@@ -396,7 +396,7 @@ def complete(request: model.GatewayRequest, facts: Facts, draws: fields.Draws, p
         flavor=flavor,
         availability_zone_ids=request.availability_zone_ids or facts.site.zones[:ZONES_OF_A_GATEWAY],
         enterprise_project_id=(request.enterprise_project_id or "0").lower(),
-        ha_mode="active-standby" if _word(request, "ha_mode") == "active-standby" else "active-active",
+        ha_mode="active-standby" if _chosen(request, "ha_mode") == "active-standby" else "active-active",
         endpoints=_private_endpoints(request, facts) if private else _public_endpoints(request, facts, draws, flavor),
         certificate_id=None,
         connection_number=facts.connection_limit or FLAVORS[flavor].connections,

@@ -11,7 +11,7 @@ from landbridge.rules import choices, connection_update, fields, gateway, ipv4, 
 from landbridge.rules import connection as connection_rules
 
 #: Fields of the API page that have operations of their own, or none.
-ANEW = "leave it out; another one needs another gateway"
+CANNOT_CHANGE = "leave it out; another one needs another gateway"
 #: Connection id -> its customer gateway.
 Peers = Mapping[str, model.CustomerGateway]
 #: Flavors that carry devices without a fixed address end so; only they have a policy template.
@@ -130,7 +130,7 @@ _FIXED = (
 )
 
 
-_EIP_WORDS = ("type", "charge_mode", "bandwidth_size", "bandwidth_name", "bandwidth_id")
+_EIP_FIELDS = ("type", "charge_mode", "bandwidth_size", "bandwidth_name", "bandwidth_id")
 
 
 def _text(value: object) -> str:
@@ -140,12 +140,12 @@ def _text(value: object) -> str:
 def _check_fixed(rest: model.GatewayRequest, present: model.VpnGateway) -> Iterator[model.Violation]:
     one, two = present.endpoints
     private = present.network_type == "private"
-    fixed = [(field, getattr(rest, field), getattr(present, field), ANEW) for field in _FIXED]
+    fixed = [(field, getattr(rest, field), getattr(present, field), CANNOT_CHANGE) for field in _FIXED]
     fixed += [
-        ("ip_version", rest.ip_version, "ipv4", ANEW),
+        ("ip_version", rest.ip_version, "ipv4", CANNOT_CHANGE),
         ("flavor", rest.flavor, present.flavor, "leave it out; update-specification changes it"),
-        ("access_private_ip_1", rest.access_private_ip_1, one.address if private else None, ANEW),
-        ("access_private_ip_2", rest.access_private_ip_2, two.address if private else None, ANEW),
+        ("access_private_ip_1", rest.access_private_ip_1, one.address if private else None, CANNOT_CHANGE),
+        ("access_private_ip_2", rest.access_private_ip_2, two.address if private else None, CANNOT_CHANGE),
     ]
     for name, older, endpoint in (("eip1", "master_eip", one), ("eip2", "slave_eip", two)):
         for field in (name, older):
@@ -154,7 +154,7 @@ def _check_fixed(rest: model.GatewayRequest, present: model.VpnGateway) -> Itera
             fixed.append((f"{field}.id", asked.id, endpoint.eip_id, changes))
             fixed += [
                 (f"{field}.{word}", getattr(asked, word), getattr(endpoint, word), "leave it out")
-                for word in _EIP_WORDS
+                for word in _EIP_FIELDS
             ]
     for field, wanted, value, allowed in fixed:
         if wanted is not None and _text(wanted).lower() != _text(value).lower():

@@ -51,7 +51,7 @@ class Sides:
 
 def check_ike(request: model.IkePolicyRequest, sides: Sides) -> Iterator[model.Violation]:
     table = {True: IKE_GM, False: IKE, None: IKE_ANY}[sides.gm]
-    yield from choices.check("ikepolicy.", _ike_words(request), table, " on a GM gateway" if sides.gm else "")
+    yield from choices.check("ikepolicy.", _ike_fields(request), table, " on a GM gateway" if sides.gm else "")
     dpd = {"interval": request.dpd.interval, "timeout": request.dpd.timeout, "msg": request.dpd.msg}
     yield from choices.check("ikepolicy.dpd.", dpd, DPD)
     if request.version == "v1" and request.encryption_algorithm in GCM:
@@ -88,14 +88,14 @@ def _check_identity(
             yield model.Violation(path, f"{value!r} is not an identity", IDENTITY_ALLOWED)
     elif id_type in (None, "ip") and value is not None:
         number = ipv4.parse_address(value)
-        if number is None or fields.is_nowhere(ipv4.Block(number, 32)):
+        if number is None or fields.is_unroutable(ipv4.Block(number, 32)):
             wrong = "is not an IPv4 address" if number is None else "is no address of a device"
             yield model.Violation(path, f"{value!r} {wrong}", f"an IPv4 address, or {field}_type fqdn")
 
 
 def check_ipsec(request: model.IpsecPolicyRequest, *, gm: bool | None) -> Iterator[model.Violation]:
     table = {True: IPSEC_GM, False: IPSEC, None: IPSEC_ANY}[gm]
-    yield from choices.check("ipsecpolicy.", _ipsec_words(request), table, " on a GM gateway" if gm else "")
+    yield from choices.check("ipsecpolicy.", _ipsec_fields(request), table, " on a GM gateway" if gm else "")
 
 
 def complete_ike(request: model.IkePolicyRequest, sides: Sides) -> model.IkePolicy:
@@ -170,7 +170,7 @@ def warnings(ike: model.IkePolicy, ipsec: model.IpsecPolicy) -> Iterator[model.W
             yield model.Warning(path, f"{value} is weak")
 
 
-def _ike_words(request: model.IkePolicyRequest) -> dict[str, str | int | None]:
+def _ike_fields(request: model.IkePolicyRequest) -> dict[str, str | int | None]:
     return {
         "ike_version": request.version,
         "phase1_negotiation_mode": request.negotiation_mode,
@@ -184,7 +184,7 @@ def _ike_words(request: model.IkePolicyRequest) -> dict[str, str | int | None]:
     }
 
 
-def _ipsec_words(request: model.IpsecPolicyRequest) -> dict[str, str | int | None]:
+def _ipsec_fields(request: model.IpsecPolicyRequest) -> dict[str, str | int | None]:
     return {
         "authentication_algorithm": request.authentication_algorithm,
         "encryption_algorithm": request.encryption_algorithm,

@@ -24,13 +24,13 @@ def check(
         wrong = "is mandatory" if action is None else f"{action!r} is not a known value"
         yield model.Violation("action", wrong, choices.one_of(ACTIONS))
     elif action == "start":
-        if job is not None and status is not None and status.word not in CLOSED:
-            wanted = "roll it back" if status.word == "error" else "finish it or roll it back first"
-            yield model.Violation("action", f"job {job.id} is {status.word}", wanted)
+        if job is not None and status is not None and status.status not in CLOSED:
+            wanted = "roll it back" if status.status == "error" else "finish it or roll it back first"
+            yield model.Violation("action", f"job {job.id} is {status.status}", wanted)
     elif job is None or status is None:
         yield model.Violation("action", f"there is no upgrade to {action}", "start")
-    elif status.word not in ALLOWED[action]:
-        wrong = f"job {job.id} is {status.word}, and cannot be taken to {action}"
+    elif status.status not in ALLOWED[action]:
+        wrong = f"job {job.id} is {status.status}, and cannot be taken to {action}"
         yield model.Violation("action", wrong, f"a job that is {' or '.join(sorted(ALLOWED[action]))}")
 
 

@@ -9,8 +9,8 @@ from landbridge.status import diagnosis, sight
 SHOWN_PAIRS = 5
 
 
-def word(known: model.KnownConnection) -> str:
-    """The API's word alone: lists need no more."""
+def api_status(known: model.KnownConnection) -> str:
+    """The status alone. Lists need no explanation."""
     seen = known.observation
     if known.deleting:
         return "PENDING_DELETE"
@@ -26,7 +26,7 @@ def word(known: model.KnownConnection) -> str:
 
 
 def since(known: model.KnownConnection, times: model.Times) -> datetime | None:
-    """When the status became what `word` says, as far as the store knows."""
+    """When the status became what `api_status` says, as far as the store knows."""
     if known.deleting:
         return times.changed_at
     if known.applied is None or known.observation is None:
@@ -46,7 +46,7 @@ def of(
     """
     fault = _fault(gateway_failure)
     return model.ConnectionStatus(
-        word=word(known),
+        status=api_status(known),
         explanation=_explanation(known, known.observation, sight.paused(paused_since), fault),
         seen_at=known.seen_at,
         not_seen_since=sight.lost(known.seen_at, now, unseen_after),

@@ -13,7 +13,7 @@ from landbridge import model
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class KnownLine:
     """`weight`: a line of higher weight beats a newer one of lower weight (a cause beats its consequences). `phase`: 2 where the
     line tells of a CHILD_SA.
     """
@@ -25,95 +25,95 @@ class Row:
     phase: int = 1
 
 
-def _row(pattern: str, reason: str, remedy: str, weight: int = 1, phase: int = 1) -> Row:
-    return Row(re.compile(pattern), reason, remedy, weight, phase)
+def _known_line(pattern: str, reason: str, remedy: str, weight: int = 1, phase: int = 1) -> KnownLine:
+    return KnownLine(re.compile(pattern), reason, remedy, weight, phase)
 
 
-PHASE_2_REFUSED = _row(
+PHASE_2_REFUSED = _known_line(
     r"received NO_PROPOSAL_CHOSEN notify, no CHILD_SA built",
     "the device refused the phase 2 proposal (phase 1 is up)",
     "make encryption, authentication and PFS of ipsecpolicy the same on both sides",
     2,
     2,
 )
-PHASE_1_REFUSED = _row(
+PHASE_1_REFUSED = _known_line(
     r"received NO_PROPOSAL_CHOSEN",
     "the device refused the phase 1 proposal, or has no connection for this address and IKE version",
     "compare ikepolicy with the device, and our endpoint's address with the peer address set there",
     2,
 )
 
-ROWS = (
-    _row(
+KNOWN_LINES = (
+    _known_line(
         r"tried \d+ shared keys? for .* but MAC mismatched",
         "the pre-shared keys of the two sides differ",
         "set the same PSK on the device and on this connection",
         3,
     ),
-    _row(
+    _known_line(
         r"no shared key found for",
         "no pre-shared key fits the identities that the device uses",
         "compare the device's local id with peer_id, and its remote id with local_id",
         3,
     ),
-    _row(
+    _known_line(
         r"invalid (HASH|ID)_V1 payload length, decryption failed|could not decrypt payloads|calculated HASH does not match",
         "the pre-shared keys of the two sides differ (the device's answer could not be decrypted)",
         "set the same PSK on the device and on this connection",
         3,
     ),
-    _row(
+    _known_line(
         r"no (matching )?peer config found",
         "the device calls itself by an id that this connection does not expect",
         "set peer_id (and peer_id_type) to the id in the line, or change the device's local id",
         3,
     ),
-    _row(
+    _known_line(
         r"ID[ir]r? '.*' does not match to",
         "the device answers with an id that this connection does not expect",
         "set peer_id (and peer_id_type) to the id in the line, or change the device's local id",
         3,
     ),
-    _row(
+    _known_line(
         r"none allows pre-shared key authentication using (Main|Aggressive) Mode",
         "the device uses the other IKEv1 mode (main or aggressive)",
         "set phase1_negotiation_mode to the device's mode",
         3,
     ),
-    _row(
+    _known_line(
         r"received proposals unacceptable|no proposal found$",
         "no phase 1 proposal fits both sides: the lines show what the device offers and what is configured here",
         "make encryption, authentication, DH group and IKE version of ikepolicy the same on both sides",
         3,
     ),
-    _row(
+    _known_line(
         r"no acceptable proposal found|no matching proposal found, sending NO_PROPOSAL_CHOSEN",
         "no phase 2 proposal fits both sides: the lines show what the device offers and what is configured here",
         "make encryption, authentication and PFS of ipsecpolicy the same on both sides",
         3,
         2,
     ),
-    _row(
+    _known_line(
         r"no IKE config found for",
         "the device comes from another address or with another IKE version than configured",
         "compare the customer gateway's address and ike_version with the device",
         3,
     ),
-    _row(
+    _known_line(
         r"no matching CHILD_SA config found|traffic selectors .* unacceptable",
         "the device asks for subnets that this connection does not have",
         "make the subnets of both sides mirror each other; the line shows what the device asked for",
         3,
         2,
     ),
-    _row(
+    _known_line(
         r"unable to install .*policies|error installing route",
         "the data plane of the gateway could not install the tunnel",
         "look at the gateway's log; this is not the device's fault",
         3,
         2,
     ),
-    _row(
+    _known_line(
         r"received TS_UNACCEPTABLE|received INVALID_ID_INFORMATION",
         "the device refused the subnets (phase 1 is up)",
         "make the subnets of both sides mirror each other",
@@ -122,26 +122,26 @@ ROWS = (
     ),
     PHASE_2_REFUSED,
     PHASE_1_REFUSED,
-    _row(
+    _known_line(
         r"failed to establish CHILD_SA",
         "phase 2 failed (phase 1 is up)",
         "compare ipsecpolicy and the subnets with the device",
         1,
         2,
     ),
-    _row(
+    _known_line(
         r"received AUTHENTICATION_FAILED",
         "the device refused our identity or the pre-shared key",
         "compare the PSK and the ids on both sides; if the device dials in, the exact cause shows here",
         2,
     ),
-    _row(
+    _known_line(
         r"received INVALID_KE_PAYLOAD",
         "the device has no pre-shared key for us, or wants another DH group",
         "compare the PSK's identities and the DH group on both sides",
         2,
     ),
-    _row(
+    _known_line(
         r"giving up after \d+ retransmits|peer not responding|retransmit \d+ of request",
         "the device does not answer",
         "check its address, and that UDP ports 500 and 4500 are open on the way; in IKEv1 main mode it may be the PSK",
@@ -151,7 +151,7 @@ ROWS = (
 
 
 #: What can be wrong with a single CHILD_SA while others are up.
-OF_PHASE_2 = tuple(row for row in ROWS if row.phase == 2)
+OF_PHASE_2 = tuple(row for row in KNOWN_LINES if row.phase == 2)
 
 
 def of(connection: model.Connection, seen: model.ConnectionObservation) -> model.Explanation:
@@ -179,8 +179,8 @@ def of_pairs(seen: model.ConnectionObservation) -> model.Explanation | None:
 
 
 def _read(
-    evidence: tuple[model.Evidence, ...], rows: tuple[Row, ...] = ROWS
-) -> tuple[Row, tuple[model.Evidence, ...]] | None:
+    evidence: tuple[model.Evidence, ...], rows: tuple[KnownLine, ...] = KNOWN_LINES
+) -> tuple[KnownLine, tuple[model.Evidence, ...]] | None:
     """The heaviest row that a recent line fits, newest line first, with the lines that show it."""
     found = [(row, position) for position, line in enumerate(evidence) for row in _fitting(line.line, rows)]
     if not found:
@@ -189,7 +189,7 @@ def _read(
     return row, tuple(_around(evidence, position))
 
 
-def _fitting(line: str, rows: tuple[Row, ...]) -> Iterator[Row]:
+def _fitting(line: str, rows: tuple[KnownLine, ...]) -> Iterator[KnownLine]:
     return (row for row in rows if row.pattern.search(line))
 
 

@@ -11,7 +11,7 @@ def of(
 ) -> model.GatewayStatus:
     """The status now. After `unseen_after` without a look it is the last known one, and says since when."""
     return model.GatewayStatus(
-        word=word(known),
+        status=api_status(known),
         explanation=_explanation(known, paused_since),
         seen_at=known.seen_at,
         not_seen_since=sight.lost(known.seen_at, now, unseen_after),
@@ -26,7 +26,7 @@ def _explanation(known: model.KnownGateway, paused_since: datetime | None) -> mo
     return sight.paused(paused_since)
 
 
-def word(known: model.KnownGateway) -> str:
+def api_status(known: model.KnownGateway) -> str:
     if known.deleting:
         return "PENDING_DELETE"
     if known.failure is not None:
@@ -37,7 +37,7 @@ def word(known: model.KnownGateway) -> str:
 
 
 def since(known: model.KnownGateway, times: model.Times) -> datetime | None:
-    """When the status became what `word` says, as far as the store knows."""
+    """When the status became what `api_status` says, as far as the store knows."""
     if known.deleting:
         return times.changed_at
     if known.failure is not None:

@@ -15,15 +15,15 @@ def of(job: model.GatewayJob, report: model.GatewayReport, failure: str | None) 
     going, then = (
         ("upgrading", "pending_upgrade_confirm") if last.kind == "upgrade" else ("rolling_back", "rollback_success")
     )
-    word = then if done else "error" if failure else going
+    status = then if done else "error" if failure else going
     if job.confirmed_at is not None:
-        word = "success"
-    ended = settled(job, report).restarts[-1].finished_at if word == "rollback_success" else job.confirmed_at
+        status = "success"
+    ended = settled(job, report).restarts[-1].finished_at if status == "rollback_success" else job.confirmed_at
     return model.JobStatus(
-        word=word,
-        words=(*("success" for _ in job.restarts[:-1]), "success" if done else word),
+        status=status,
+        statuses=(*("success" for _ in job.restarts[:-1]), "success" if done else status),
         finished_at=ended,
-        failure=failure if word == "error" else None,
+        failure=failure if status == "error" else None,
     )
 
 

@@ -37,7 +37,7 @@ class DpdShape(body.Shape):
     timeout: body.Integer | None = schema.field(
         schema.seconds(_DPD["timeout"]), "seconds between retransmits of a probe"
     )
-    msg: str | None = schema.field(schema.word(_DPD["msg"]))
+    msg: str | None = schema.field(schema.choice(_DPD["msg"]))
 
     def request(self) -> model.DpdRequest:
         return model.DpdRequest(**vars(self))
@@ -47,25 +47,25 @@ class IkePolicyShape(body.Shape):
     """Phase 1."""
 
     version: str | None = schema.field(
-        schema.word(_IKE["ike_version"]), "a GM gateway: v1 only, when absent too", alias="ike_version"
+        schema.choice(_IKE["ike_version"]), "a GM gateway: v1 only, when absent too", alias="ike_version"
     )
     negotiation_mode: str | None = schema.field(
-        schema.word(_IKE["phase1_negotiation_mode"]), "only with v1", alias="phase1_negotiation_mode"
+        schema.choice(_IKE["phase1_negotiation_mode"]), "only with v1", alias="phase1_negotiation_mode"
     )
     authentication_algorithm: str | None = schema.field(
-        schema.word(_IKE["authentication_algorithm"], "sm3"), _WEAK_HASH
+        schema.choice(_IKE["authentication_algorithm"], "sm3"), _WEAK_HASH
     )
-    encryption_algorithm: str | None = schema.field(schema.word(_IKE["encryption_algorithm"], "sm4"), _WEAK_CIPHER)
-    dh_group: str | None = schema.field(schema.word(_IKE["dh_group"]), _WEAK_GROUP)
+    encryption_algorithm: str | None = schema.field(schema.choice(_IKE["encryption_algorithm"], "sm4"), _WEAK_CIPHER)
+    dh_group: str | None = schema.field(schema.choice(_IKE["dh_group"]), _WEAK_GROUP)
     authentication_method: str | None = schema.field(
-        schema.word(_IKE["authentication_method"], "digital-envelope-v2"), "a GM gateway: digital-envelope-v2 only"
+        schema.choice(_IKE["authentication_method"], "digital-envelope-v2"), "a GM gateway: digital-envelope-v2 only"
     )
     lifetime_seconds: body.Integer | None = schema.field(schema.seconds(_IKE["lifetime_seconds"]), _NOT_GIVEN)
-    local_id_type: str | None = schema.field(schema.word(_IKE["local_id_type"]))
+    local_id_type: str | None = schema.field(schema.choice(_IKE["local_id_type"]))
     local_id: str | None = schema.field(
         schema.string(allowed_values.IDENTITY), "mandatory with fqdn; with ip, absent: the endpoint's address"
     )
-    peer_id_type: str | None = schema.field(schema.word(_IKE["peer_id_type"]))
+    peer_id_type: str | None = schema.field(schema.choice(_IKE["peer_id_type"]))
     peer_id: str | None = schema.field(
         schema.string(allowed_values.IDENTITY), "mandatory with fqdn; with ip, absent: the customer gateway's address"
     )
@@ -79,13 +79,13 @@ class IpsecPolicyShape(body.Shape):
     """Phase 2."""
 
     authentication_algorithm: str | None = schema.field(
-        schema.word(_IPSEC["authentication_algorithm"], "sm3"), _WEAK_HASH
+        schema.choice(_IPSEC["authentication_algorithm"], "sm3"), _WEAK_HASH
     )
-    encryption_algorithm: str | None = schema.field(schema.word(_IPSEC["encryption_algorithm"], "sm4"), _WEAK_CIPHER)
-    pfs: str | None = schema.field(schema.word(_IPSEC["pfs"]), _WEAK_GROUP)
-    transform_protocol: str | None = schema.field(schema.word(_IPSEC["transform_protocol"]))
+    encryption_algorithm: str | None = schema.field(schema.choice(_IPSEC["encryption_algorithm"], "sm4"), _WEAK_CIPHER)
+    pfs: str | None = schema.field(schema.choice(_IPSEC["pfs"]), _WEAK_GROUP)
+    transform_protocol: str | None = schema.field(schema.choice(_IPSEC["transform_protocol"]))
     lifetime_seconds: body.Integer | None = schema.field(schema.seconds(_IPSEC["lifetime_seconds"]), _NOT_GIVEN)
-    encapsulation_mode: str | None = schema.field(schema.word(_IPSEC["encapsulation_mode"]))
+    encapsulation_mode: str | None = schema.field(schema.choice(_IPSEC["encapsulation_mode"]))
 
     def request(self) -> model.IpsecPolicyRequest:
         return model.IpsecPolicyRequest(**vars(self))
@@ -187,7 +187,7 @@ class CreateConnection(body.Shape):
         mandatory=True,
     )
     style: str | None = schema.field(
-        schema.word(allowed_values.STYLES, *_ANSWERED_STYLES), "in upper case as in answers"
+        schema.choice(allowed_values.STYLES, *_ANSWERED_STYLES), "in upper case as in answers"
     )
     customer_gateway_id: str | None = schema.field(
         schema.an_id(), "the customer gateway", alias="cgw_id", mandatory=True
@@ -216,7 +216,7 @@ class CreateConnection(body.Shape):
     )
     ike_policy: IkePolicyShape | None = Field(None, alias="ikepolicy")
     ipsec_policy: IpsecPolicyShape | None = Field(None, alias="ipsecpolicy")
-    ha_role: str | None = schema.field(schema.word(allowed_values.HA_ROLES))
+    ha_role: str | None = schema.field(schema.choice(allowed_values.HA_ROLES))
     tags: tuple[shapes.TagShape, ...] | None = schema.tags()
     peer_subnets_v6: tuple[str, ...] | None = schema.field(schema.none_at_all(), _UNCARRIED)
     policy_rules_v6: tuple[PolicyRuleShape, ...] | None = schema.field(schema.none_at_all(), _UNCARRIED)
@@ -542,7 +542,7 @@ def diagnosis(
     explanation = status.explanation
     return shapes.present(
         id=value.id,
-        status=status.word,
+        status=status.status,
         reason=explanation.reason if explanation else None,
         remedy=explanation.remedy if explanation else None,
         evidence=[{"at": shapes.time(e.at), "line": e.line} for e in explanation.evidence] if explanation else [],

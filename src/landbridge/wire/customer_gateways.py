@@ -29,13 +29,13 @@ class CreateCustomerGateway(body.Shape):
     }
 
     name: str | None = schema.field(schema.name(), "absent: cgw-****")
-    id_type: str | None = schema.field(schema.word(allowed_values.ID_TYPES))
+    id_type: str | None = schema.field(schema.choice(allowed_values.ID_TYPES))
     id_value: str | None = schema.field(
         schema.string(allowed_values.DEVICE_IDENTITY),
         "an IPv4 address, or with fqdn an IKE identity; mandatory, unless the older ip is there",
     )
     ip: str | None = schema.field(schema.string(allowed_values.ADDRESS, format="ipv4"), "older name of id_value")
-    route_mode: str | None = schema.field(schema.word(allowed_values.ROUTE_MODES), "older field; stored and returned")
+    route_mode: str | None = schema.field(schema.choice(allowed_values.ROUTE_MODES), "older field; stored and returned")
     bgp_asn: body.Integer | None = schema.field(
         schema.integer(*allowed_values.ASN), "absent: 65000 with id_type ip, and none with fqdn"
     )

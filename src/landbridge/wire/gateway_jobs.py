@@ -63,28 +63,28 @@ def job(value: model.GatewayJob, status: model.JobStatus) -> dict[str, Any]:
         id=value.id,
         resource_id=value.gateway_id,
         job_type="upgrade",
-        status=status.word,
+        status=status.status,
         created_at=shapes.time(value.created_at),
         finished_at=_time(status.finished_at),
-        expected_time_seconds=_left(status.word),
+        expected_time_seconds=_left(status.status),
         error_message=status.failure,
         sub_jobs=[
-            _restart(one, word, value.addresses, status.failure)
-            for one, word in zip(value.restarts, status.words, strict=True)
+            _restart(one, each, value.addresses, status.failure)
+            for one, each in zip(value.restarts, status.statuses, strict=True)
         ],
     )
 
 
-def _restart(one: model.Restart, word: str, addresses: tuple[str, ...], failure: str | None) -> dict[str, Any]:
+def _restart(one: model.Restart, status: str, addresses: tuple[str, ...], failure: str | None) -> dict[str, Any]:
     where = " and ".join(addresses)
     return shapes.present(
         id=one.id,
         job_type=f"{one.kind}: restart on the only node, which interrupts both endpoints, {where}",
-        status=word,
+        status=status,
         created_at=shapes.time(one.created_at),
         finished_at=_time(one.finished_at),
-        expected_time_seconds=_left(word),
-        error_message=failure if word == "error" else None,
+        expected_time_seconds=_left(status),
+        error_message=failure if status == "error" else None,
     )
 
 
@@ -92,5 +92,5 @@ def _time(moment: datetime | None) -> str | None:
     return None if moment is None else shapes.time(moment)
 
 
-def _left(word: str) -> int:
-    return RESTART_SECONDS if word in {"upgrading", "rolling_back"} else 0
+def _left(status: str) -> int:
+    return RESTART_SECONDS if status in {"upgrading", "rolling_back"} else 0

@@ -14,7 +14,7 @@ from landbridge.model import allowed_values
 from landbridge.wire import body, schema, shapes
 
 STATUSES = ("PENDING_CREATE", "PENDING_UPDATE", "PENDING_DELETE", "ACTIVE", "FAULT")
-_WORDS = allowed_values.GATEWAY
+CHOICES = allowed_values.GATEWAY
 
 
 class EipShape(body.Shape):
@@ -22,7 +22,7 @@ class EipShape(body.Shape):
 
     id: str | None = schema.field(schema.an_id(), "an EIP of the site file; absent: one is taken from the pool")
     type: str | None = schema.field(schema.name(), "such as 5_bgp")
-    charge_mode: str | None = schema.field(schema.word(allowed_values.CHARGE_MODES))
+    charge_mode: str | None = schema.field(schema.choice(allowed_values.CHARGE_MODES))
     bandwidth_size: body.Integer | None = schema.field(
         schema.integer(*allowed_values.BANDWIDTH), "Mbit/s, up to the flavor's limit"
     )
@@ -70,9 +70,9 @@ class CreateGateway(body.Shape):
     }
 
     name: str | None = schema.field(schema.name(), "absent: vpngw-****")
-    network_type: str | None = schema.field(schema.word(_WORDS["network_type"]))
-    attachment_type: str | None = schema.field(schema.word(_WORDS["attachment_type"]))
-    ip_version: str | None = schema.field(schema.word(_WORDS["ip_version"]))
+    network_type: str | None = schema.field(schema.choice(CHOICES["network_type"]))
+    attachment_type: str | None = schema.field(schema.choice(CHOICES["attachment_type"]))
+    ip_version: str | None = schema.field(schema.choice(CHOICES["ip_version"]))
     er_id: str | None = schema.field(schema.an_id(), "mandatory with attachment_type er: a network of the site")
     vpc_id: str | None = schema.field(schema.an_id(), "mandatory with attachment_type vpc: a network of the site")
     local_subnets: tuple[str, ...] | None = schema.field(
@@ -81,7 +81,7 @@ class CreateGateway(body.Shape):
     local_subnets_v6: tuple[str, ...] | None = schema.field(schema.none_at_all(), "IPv6 is not carried yet")
     connect_subnet: str | None = schema.field(schema.an_id(), "a subnet's id; stored and returned")
     bgp_asn: body.Integer | None = schema.field(schema.integer(*allowed_values.ASN, default=allowed_values.GATEWAY_ASN))
-    flavor: str | None = schema.field(schema.word(_WORDS["flavor"]))
+    flavor: str | None = schema.field(schema.choice(CHOICES["flavor"]))
     availability_zone_ids: tuple[str, ...] | None = schema.field(
         schema.array(schema.string(), 1, allowed_values.ZONE_LIMIT, uniqueItems=True), "zones of the site"
     )
@@ -94,7 +94,7 @@ class CreateGateway(body.Shape):
     access_subnet_id: str | None = schema.field(schema.an_id(), "stored and returned; absent: connect_subnet")
     access_private_ip_1: str | None = schema.field(_address(), "only private; with the other one, or neither")
     access_private_ip_2: str | None = schema.field(_address(), "only private; with the other one, or neither")
-    ha_mode: str | None = schema.field(schema.word(_WORDS["ha_mode"]))
+    ha_mode: str | None = schema.field(schema.choice(CHOICES["ha_mode"]))
     tags: tuple[shapes.TagShape, ...] | None = schema.tags()
 
     def request(self) -> model.GatewayRequest:
@@ -130,9 +130,9 @@ class IkeTemplateShape(body.Shape):
 
     is_change = True
 
-    authentication_algorithm: str | None = schema.field(schema.word(allowed_values.IKE["authentication_algorithm"]))
-    encryption_algorithm: str | None = schema.field(schema.word(allowed_values.IKE["encryption_algorithm"]))
-    dh_group: str | None = schema.field(schema.word(allowed_values.IKE["dh_group"]))
+    authentication_algorithm: str | None = schema.field(schema.choice(allowed_values.IKE["authentication_algorithm"]))
+    encryption_algorithm: str | None = schema.field(schema.choice(allowed_values.IKE["encryption_algorithm"]))
+    dh_group: str | None = schema.field(schema.choice(allowed_values.IKE["dh_group"]))
     lifetime_seconds: body.Integer | None = schema.field(
         schema.seconds(allowed_values.IKE["lifetime_seconds"]), "0 counts as not given"
     )
@@ -143,9 +143,9 @@ class IpsecTemplateShape(body.Shape):
 
     is_change = True
 
-    authentication_algorithm: str | None = schema.field(schema.word(allowed_values.IPSEC["authentication_algorithm"]))
-    encryption_algorithm: str | None = schema.field(schema.word(allowed_values.IPSEC["encryption_algorithm"]))
-    pfs: str | None = schema.field(schema.word(allowed_values.IPSEC["pfs"]))
+    authentication_algorithm: str | None = schema.field(schema.choice(allowed_values.IPSEC["authentication_algorithm"]))
+    encryption_algorithm: str | None = schema.field(schema.choice(allowed_values.IPSEC["encryption_algorithm"]))
+    pfs: str | None = schema.field(schema.choice(allowed_values.IPSEC["pfs"]))
     lifetime_seconds: body.Integer | None = schema.field(
         schema.seconds(allowed_values.IPSEC["lifetime_seconds"]), "0 counts as not given"
     )
@@ -231,7 +231,7 @@ class ChangeFlavor(body.Shape):
     examples: ClassVar = {"a wider one": {"flavor": "Professional2"}}
 
     flavor: str | None = schema.field(
-        schema.string(enum=list(_WORDS["flavor"].values)), "not between Basic, Professional and GM", mandatory=True
+        schema.string(enum=list(CHOICES["flavor"].values)), "not between Basic, Professional and GM", mandatory=True
     )
 
 
@@ -309,7 +309,7 @@ def gateway(
         id=value.id,
         name=value.name,
         network_type=value.network_type,
-        status=status.word if status else None,
+        status=status.status if status else None,
         attachment_type=value.attachment_type,
         ip_version="ipv4",
         er_id=value.er_id,
@@ -437,7 +437,7 @@ class OneGatewayDiagnosis(schema.Answer):
 def diagnosis(value: model.VpnGateway, status: model.GatewayStatus) -> dict[str, Any]:
     return shapes.present(
         id=value.id,
-        status=status.word,
+        status=status.status,
         reason=status.explanation.reason if status.explanation else None,
         remedy=status.explanation.remedy if status.explanation else None,
         seen_at=shapes.time(status.seen_at) if status.seen_at else None,

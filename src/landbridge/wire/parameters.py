@@ -78,7 +78,7 @@ def number(name: str, description: str, low: int, high: int, default: int | None
     )
 
 
-def word(name: str, description: str, values: tuple[str, ...]) -> Parameter:
+def choice(name: str, description: str, values: tuple[str, ...]) -> Parameter:
     def parse(text: str) -> str:
         if text not in values:
             raise ValueError(text)
@@ -183,6 +183,6 @@ OF_PATHS: Mapping[str, Parameter] = {
         an_id("certificate_id", "a gateway's certificate"),
         an_id("job_id", "an upgrade of a VPN gateway"),
         an_id("resource_id", "a resource of the type in the path"),
-        word("resource_type", "what is tagged", allowed_values.TAGGED),
+        choice("resource_type", "what is tagged", allowed_values.TAGGED),
     )
 }

@@ -82,7 +82,7 @@ def boolean(*, default: bool | None = None) -> Schema:
     return {"type": "boolean"} | ({} if default is None else {"default": default})
 
 
-def word(row: allowed_values.Choice | allowed_values.Range, *others: str) -> Schema:
+def choice(row: allowed_values.Choice | allowed_values.Range, *others: str) -> Schema:
     """One of a row's values; the `others` go with some requests only."""
     if isinstance(row, allowed_values.Range):
         raise TypeError(row)

@@ -18,7 +18,7 @@ _NAME = parameters.Parameter(
 
 def query(statuses: tuple[str, ...]) -> tuple[parameters.Parameter, ...]:
     return (
-        parameters.word("status", "only those of this status", statuses),
+        parameters.choice("status", "only those of this status", statuses),
         _NAME,
         parameters.number("limit", "how many", 1, LIMIT, DEFAULT),
         parameters.marker(),

@@ -185,7 +185,7 @@ class Teller:
             observation=self.kept,
             seen_at=self.seen_at,
         )
-        return status.word(known)
+        return status.api_status(known)
 
 
 def pids(name: str) -> list[int]:
