@@ -13,7 +13,7 @@ import pytest
 
 from landbridge import model
 from landbridge.rules import connection, fields
-from landbridge.wire import connections
+from landbridge.wire import connection_requests
 
 NOW = datetime(2022, 11, 26, 13, 41, 34, 626000, tzinfo=UTC)
 PROJECT = "f" * 32
@@ -37,7 +37,7 @@ DRAWS = fields.Draws(
 
 
 def request(changes: dict[str, Any]) -> model.ConnectionRequest:
-    return connections.CreateConnection.model_validate({**BODY, **changes}).request()
+    return connection_requests.CreateConnection.model_validate({**BODY, **changes}).request()
 
 
 def gateway(**words: Any) -> model.VpnGateway:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from landbridge import model
 from landbridge.model import allowed_values
 from landbridge.rules import connection, connection_update, gateway_update
-from landbridge.wire import connections
+from landbridge.wire import connection_requests, connections
 
 PSK = model.Secret("Abcd1234")
 OTHER_PEER = "6247ae10-9d3e-4f27-b8a7-dd36659a7f5e"
@@ -48,7 +48,7 @@ class Change:
     """An update of a connection: what it asks for, what is wrong with it, what it becomes."""
 
     def __init__(self, given: Any, was: model.Connection, changes: dict[str, Any], **where: Any) -> None:
-        self._was, self._ask = was, connections.UpdateConnection.model_validate(changes).request()
+        self._was, self._ask = was, connection_requests.UpdateConnection.model_validate(changes).request()
         new_peer = where.pop("new_peer", None)
         self._facts = given.facts(**where)
         psk = PSK if was.ike_policy.authentication_method == "pre-share" else None

@@ -8,9 +8,9 @@ from hypothesis import given as each
 from hypothesis import strategies as st
 
 from landbridge import errors
-from landbridge.wire import body, connections
+from landbridge.wire import body, connection_requests
 
-Parsed = body.Parsed[connections.CreateConnection]
+Parsed = body.Parsed[connection_requests.CreateConnection]
 
 
 def _parse(content: dict[str, Any]) -> Parsed:
@@ -18,7 +18,7 @@ def _parse(content: dict[str, Any]) -> Parsed:
 
 
 def _parse_bytes(content: bytes) -> Parsed:
-    return body.parse(connections.CreateConnection, "vpn_connection", content)
+    return body.parse(connection_requests.CreateConnection, "vpn_connection", content)
 
 
 def _nested(levels: int, inner: bytes = b"") -> bytes:
@@ -97,11 +97,11 @@ def test_arrays_have_a_thousand_entries_together(content: dict[str, Any], field:
 def test_each_object_of_a_batch_has_a_thousand_entries():
     full = {"peer_subnets": ["x"] * 1000}
     content = json.dumps({"many": [full] * 50}).encode()
-    parsed, _ = body.parse_many(connections.CreateConnection, "many", content, 50)
+    parsed, _ = body.parse_many(connection_requests.CreateConnection, "many", content, 50)
     assert [each.violations for each in parsed] == [()] * 50
     content = json.dumps({"many": [full] * 49 + [{"tags": [full]}]}).encode()
     with pytest.raises(errors.Invalid) as refused:
-        body.parse_many(connections.CreateConnection, "many", content, 50)
+        body.parse_many(connection_requests.CreateConnection, "many", content, 50)
     assert [violation.field for violation in refused.value.violations] == ["many[49].tags[0].peer_subnets"]
 
 
@@ -241,7 +241,7 @@ def test_wrong_types_are_left_out_and_the_rest_is_still_there():
 
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text("abc")
-FIELDS = [field.alias or name for name, field in connections.CreateConnection.model_fields.items()]
+FIELDS = [field.alias or name for name, field in connection_requests.CreateConnection.model_fields.items()]
 INNER = ["source", "destination", "rule_index", "key", "dpd", "timeout", "lifetime_seconds", "z"]
 JSON = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(INNER), inner, max_size=3)
@@ -251,7 +251,7 @@ JSON = st.recursive(
 @each(st.dictionaries(st.sampled_from(FIELDS), JSON))
 def test_any_json_is_judged_without_a_fault(content: dict[str, Any]):
     parsed = _parse(content)
-    assert set(parsed.value.model_fields_set) <= set(connections.CreateConnection.model_fields)
+    assert set(parsed.value.model_fields_set) <= set(connection_requests.CreateConnection.model_fields)
     parsed.value.request()
 
 

@@ -5,7 +5,7 @@ import dataclasses
 from landbridge import model
 from landbridge.api import row
 from landbridge.operations import connection_lists, connections
-from landbridge.wire import body, parameters, queries
+from landbridge.wire import body, connection_requests, parameters, queries
 from landbridge.wire import connections as wire_connections
 from landbridge.wire import shapes as wire_shapes
 
@@ -17,7 +17,7 @@ def _simulation(incoming: row.Incoming) -> row.Asked:
 
 def _batch(incoming: row.Incoming) -> row.Asked:
     items, beside = body.parse_many(
-        wire_connections.CreateConnection, "vpn_connections", incoming.content, wire_connections.BATCH_LIMIT
+        connection_requests.CreateConnection, "vpn_connections", incoming.content, connection_requests.BATCH_LIMIT
     )
     inside = (f"vpn_connections[{number}].{name}" for number, item in enumerate(items) for name in item.ignored)
     return row.Asked(
@@ -42,10 +42,10 @@ ROWS: tuple[row.Operation, ...] = (
         summary="Create a connection: one POST, one tunnel",
         success=201,
         run=connections.create,
-        parse=row.creation(wire_connections.CreateConnection, "vpn_connection"),
+        parse=row.creation(connection_requests.CreateConnection, "vpn_connection"),
         render=lambda made: {"vpn_connection": wire_connections.connection(made.connection)},
         answer=wire_connections.OneConnection,
-        accepts=("vpn_connection", wire_connections.CreateConnection),
+        accepts=("vpn_connection", connection_requests.CreateConnection),
         warnings=lambda made: made.warnings,
     ),
     row.Operation(
@@ -60,7 +60,7 @@ ROWS: tuple[row.Operation, ...] = (
             "vpn_connections": [wire_connections.connection(one.connection) for one in made],
         },
         answer=wire_connections.BatchOfConnections,
-        accepts=("vpn_connections", wire_connections.CreateConnection),
+        accepts=("vpn_connections", connection_requests.CreateConnection),
         many=True,
         warnings=_batch_warnings,
     ),
@@ -108,10 +108,10 @@ ROWS: tuple[row.Operation, ...] = (
         summary="Change a connection: what is absent stays, also inside the policies",
         success=200,
         run=connections.update,
-        parse=row.change(wire_connections.UpdateConnection, "vpn_connection", "vpn_connection_id"),
+        parse=row.change(connection_requests.UpdateConnection, "vpn_connection", "vpn_connection_id"),
         render=lambda one: {"vpn_connection": wire_connections.connection(one.connection)},
         answer=wire_connections.OneConnection,
-        accepts=("vpn_connection", wire_connections.UpdateConnection),
+        accepts=("vpn_connection", connection_requests.UpdateConnection),
         warnings=lambda one: one.warnings,
         etag=lambda one: one.etag,
         versions=True,

@@ -12,7 +12,7 @@ from landbridge.api import examples, introduction, links
 from landbridge.api.row import TOKEN_LIMIT, Operation, no_etag, no_warnings
 from landbridge.api.table import PUBLIC
 from landbridge.wire import body, parameters
-from landbridge.wire.connections import BATCH_LIMIT
+from landbridge.wire.connection_requests import BATCH_LIMIT
 from landbridge.wire.errors import ErrorAnswer
 
 _REF = "#/components/schemas/{model}"

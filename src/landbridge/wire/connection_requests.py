@@ -1,0 +1,275 @@
+"""What requests for VPN connections look like: create, batch create and update.
+
+Source: "Creating a VPN Connection", Tables 3 to 8, "Updating a VPN Connection", and the SDK's newer optional fields.
+"""
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from landbridge import model
+from landbridge.model import allowed_values
+from landbridge.wire import body, schema, shapes
+
+#: Connections of one batch. The page allows two.
+BATCH_LIMIT = 50
+#: Answers spell a style in upper case. A request may repeat what an answer said.
+_ANSWERED_STYLES = {style.upper(): style for style in allowed_values.STYLES.values}
+_IKE, _DPD, _IPSEC = allowed_values.IKE, allowed_values.DPD, allowed_values.IPSEC
+_WEAK_HASH = "sha1 and md5 are weak; a GM gateway: sm3 only"
+_WEAK_CIPHER = "3des is weak; a GM gateway: sm4 only"
+_WEAK_GROUP = "group1, 2, 5 and 14 are weak"
+_NOT_GIVEN = "0 counts as not given"
+_UNCARRIED = "IPv6 is not carried yet"
+
+
+class DpdShape(body.Shape):
+    """Dead peer detection. 0 counts as not given."""
+
+    interval: body.Integer | None = schema.field(
+        schema.seconds(_DPD["interval"]), "seconds without traffic before a probe"
+    )
+    timeout: body.Integer | None = schema.field(
+        schema.seconds(_DPD["timeout"]), "seconds between retransmits of a probe"
+    )
+    msg: str | None = schema.field(schema.choice(_DPD["msg"]))
+
+    def request(self) -> model.DpdRequest:
+        return model.DpdRequest(**vars(self))
+
+
+class IkePolicyShape(body.Shape):
+    """Phase 1."""
+
+    version: str | None = schema.field(
+        schema.choice(_IKE["ike_version"]), "a GM gateway: v1 only, when absent too", alias="ike_version"
+    )
+    negotiation_mode: str | None = schema.field(
+        schema.choice(_IKE["phase1_negotiation_mode"]), "only with v1", alias="phase1_negotiation_mode"
+    )
+    authentication_algorithm: str | None = schema.field(
+        schema.choice(_IKE["authentication_algorithm"], "sm3"), _WEAK_HASH
+    )
+    encryption_algorithm: str | None = schema.field(schema.choice(_IKE["encryption_algorithm"], "sm4"), _WEAK_CIPHER)
+    dh_group: str | None = schema.field(schema.choice(_IKE["dh_group"]), _WEAK_GROUP)
+    authentication_method: str | None = schema.field(
+        schema.choice(_IKE["authentication_method"], "digital-envelope-v2"), "a GM gateway: digital-envelope-v2 only"
+    )
+    lifetime_seconds: body.Integer | None = schema.field(schema.seconds(_IKE["lifetime_seconds"]), _NOT_GIVEN)
+    local_id_type: str | None = schema.field(schema.choice(_IKE["local_id_type"]))
+    local_id: str | None = schema.field(
+        schema.string(allowed_values.IDENTITY), "mandatory with fqdn; with ip, absent: the endpoint's address"
+    )
+    peer_id_type: str | None = schema.field(schema.choice(_IKE["peer_id_type"]))
+    peer_id: str | None = schema.field(
+        schema.string(allowed_values.IDENTITY), "mandatory with fqdn; with ip, absent: the customer gateway's address"
+    )
+    dpd: DpdShape | None = None
+
+    def request(self) -> model.IkePolicyRequest:
+        return model.IkePolicyRequest(**vars(self) | {"dpd": self.dpd.request() if self.dpd else model.DpdRequest()})
+
+
+class IpsecPolicyShape(body.Shape):
+    """Phase 2."""
+
+    authentication_algorithm: str | None = schema.field(
+        schema.choice(_IPSEC["authentication_algorithm"], "sm3"), _WEAK_HASH
+    )
+    encryption_algorithm: str | None = schema.field(schema.choice(_IPSEC["encryption_algorithm"], "sm4"), _WEAK_CIPHER)
+    pfs: str | None = schema.field(schema.choice(_IPSEC["pfs"]), _WEAK_GROUP)
+    transform_protocol: str | None = schema.field(schema.choice(_IPSEC["transform_protocol"]))
+    lifetime_seconds: body.Integer | None = schema.field(schema.seconds(_IPSEC["lifetime_seconds"]), _NOT_GIVEN)
+    encapsulation_mode: str | None = schema.field(schema.choice(_IPSEC["encapsulation_mode"]))
+
+    def request(self) -> model.IpsecPolicyRequest:
+        return model.IpsecPolicyRequest(**vars(self))
+
+
+class DpdChange(DpdShape):
+    """What is absent stays."""
+
+    is_change = True
+
+
+class IkePolicyChange(IkePolicyShape):
+    """Phase 1. What is absent stays."""
+
+    is_change = True
+
+    local_id: str | None = schema.field(schema.string(allowed_values.IDENTITY), "mandatory with another local_id_type")
+    peer_id: str | None = schema.field(schema.string(allowed_values.IDENTITY), "mandatory with another peer_id_type")
+    dpd: DpdChange | None = None
+
+
+class IpsecPolicyChange(IpsecPolicyShape):
+    """Phase 2. What is absent stays."""
+
+    is_change = True
+
+
+class PolicyRuleShape(body.Shape):
+    """A source block and its destination blocks."""
+
+    index: body.Integer | None = schema.field(
+        schema.integer(*allowed_values.RULE_INDEX), "unique; absent: numbered from 1", alias="rule_index"
+    )
+    source: str | None = schema.field(schema.subnet(), "unique among the rules", mandatory=True)
+    destinations: tuple[str, ...] | None = schema.field(schema.subnets(), alias="destination", mandatory=True)
+
+
+class CreateConnection(body.Shape):
+    """CreateVpnConnectionRequestBodyContent."""
+
+    examples: ClassVar = {
+        "static": {
+            "vgw_id": "b32d91a4-0c4b-4f57-8f3a-e907174eb11d",
+            "vgw_ip": "0c464dad-3a3b-4d0e-9ec4-c22bb0eb0bde",
+            "cgw_id": "5247ae10-9d3e-4f27-b8a7-dd36659a7f5d",
+            "peer_subnets": ["192.168.44.0/24"],
+            "psk": "Example-Key-1",
+        },
+        "static, with every policy": {
+            "name": "vpn-1655",
+            "vgw_id": "b32d91a4-0c4b-4f57-8f3a-e907174eb11d",
+            "vgw_ip": "0c464dad-3a3b-4d0e-9ec4-c22bb0eb0bde",
+            "style": "static",
+            "cgw_id": "5247ae10-9d3e-4f27-b8a7-dd36659a7f5d",
+            "peer_subnets": ["192.168.44.0/24", "192.168.45.0/24"],
+            "tunnel_local_address": "169.254.76.1/30",
+            "tunnel_peer_address": "169.254.76.2/30",
+            "enable_nqa": False,
+            "enable_health_check": True,
+            "psk": "Example-Key-1",
+            "ikepolicy": {
+                "ike_version": "v2",
+                "authentication_algorithm": "sha2-256",
+                "encryption_algorithm": "aes-256-gcm-16",
+                "dh_group": "group20",
+                "lifetime_seconds": 86400,
+                "local_id_type": "ip",
+                "peer_id_type": "fqdn",
+                "peer_id": "branch.example",
+                "dpd": {"timeout": 15, "interval": 30, "msg": "seq-hash-notify"},
+            },
+            "ipsecpolicy": {
+                "authentication_algorithm": "sha2-256",
+                "encryption_algorithm": "aes-256-gcm-16",
+                "pfs": "group20",
+                "transform_protocol": "esp",
+                "lifetime_seconds": 3600,
+                "encapsulation_mode": "tunnel",
+            },
+            "tags": [{"key": "site", "value": "berlin"}],
+        },
+        "policy": {
+            "vgw_id": "b32d91a4-0c4b-4f57-8f3a-e907174eb11d",
+            "vgw_ip": "0c464dad-3a3b-4d0e-9ec4-c22bb0eb0bde",
+            "style": "policy",
+            "cgw_id": "5247ae10-9d3e-4f27-b8a7-dd36659a7f5d",
+            "peer_subnets": ["192.168.0.0/24"],
+            "policy_rules": [{"rule_index": 1, "source": "10.0.0.0/24", "destination": ["192.168.0.0/24"]}],
+            "psk": "Example-Key-1",
+        },
+    }
+
+    name: str | None = schema.field(schema.name(), "absent: vpn-****")
+    gateway_id: str | None = schema.field(schema.an_id(), "the VPN gateway", alias="vgw_id", mandatory=True)
+    gateway_endpoint: str | None = schema.field(
+        schema.string(allowed_values.ENDPOINT),
+        "id of one of the gateway's EIPs (private: its address)",
+        alias="vgw_ip",
+        mandatory=True,
+    )
+    style: str | None = schema.field(
+        schema.choice(allowed_values.STYLES, *_ANSWERED_STYLES), "in upper case as in answers"
+    )
+    customer_gateway_id: str | None = schema.field(
+        schema.an_id(), "the customer gateway", alias="cgw_id", mandatory=True
+    )
+    peer_subnets: tuple[str, ...] | None = schema.field(
+        schema.subnets(), "the other side; mandatory, but with er and style policy or bgp"
+    )
+    tunnel_local_address: str | None = schema.field(
+        schema.string(allowed_values.TUNNEL_ADDRESS), "such as 169.254.76.1/30; absent: a free pair"
+    )
+    tunnel_peer_address: str | None = schema.field(
+        schema.string(allowed_values.TUNNEL_ADDRESS), "the other host of the same /30"
+    )
+    enable_nqa: bool | None = schema.field(schema.boolean(), "only with style static; absent: false")
+    enable_hub: bool | None = schema.field(schema.boolean(), "branch interconnection; stored and returned")
+    enable_health_check: bool | None = schema.field(schema.boolean(), "creates a connection monitor")
+    psk: str | None = schema.field(
+        schema.string(allowed_values.PSK, format="password"),
+        f"at least three of the four kinds: capitals, small letters, digits and {allowed_values.PSK_SPECIALS}; "
+        "mandatory unless the gateway is GM",
+        secret=True,
+    )
+    policy_rules: tuple[PolicyRuleShape, ...] | None = schema.field(
+        schema.objects(0, allowed_values.RULE_LIMIT),
+        "only with style policy; absent: each local subnet to the peer_subnets",
+    )
+    ike_policy: IkePolicyShape | None = Field(None, alias="ikepolicy")
+    ipsec_policy: IpsecPolicyShape | None = Field(None, alias="ipsecpolicy")
+    ha_role: str | None = schema.field(schema.choice(allowed_values.HA_ROLES))
+    tags: tuple[shapes.TagShape, ...] | None = schema.tags()
+    peer_subnets_v6: tuple[str, ...] | None = schema.field(schema.none_at_all(), _UNCARRIED)
+    policy_rules_v6: tuple[PolicyRuleShape, ...] | None = schema.field(schema.none_at_all(), _UNCARRIED)
+
+    def request(self) -> model.ConnectionRequest:
+        inside = {
+            "style": _ANSWERED_STYLES.get(self.style or "", self.style),
+            "psk": None if self.psk is None else model.Secret(self.psk),
+            "policy_rules": _ask_rules(self.policy_rules),
+            "ike_policy": self.ike_policy.request() if self.ike_policy else model.IkePolicyRequest(),
+            "ipsec_policy": self.ipsec_policy.request() if self.ipsec_policy else model.IpsecPolicyRequest(),
+            "tags": shapes.ask_tags(self.tags),
+            "policy_rules_v6": _ask_rules(self.policy_rules_v6),
+        }
+        return model.ConnectionRequest(**vars(self) | inside)
+
+
+class UpdateConnection(CreateConnection):
+    """UpdateVpnConnectionRequestBodyContent. What is absent stays, inside the policies too; lists are replaced. All that was
+    read may be sent back.
+    """
+
+    examples: ClassVar = {
+        "other subnets and a slower probe": {
+            "peer_subnets": ["192.168.45.0/24"],
+            "ikepolicy": {"dpd": {"interval": 60}},
+        }
+    }
+
+    is_change = True
+
+    name: str | None = schema.field(schema.name())
+    gateway_id: str | None = schema.fixed(alias="vgw_id")
+    gateway_endpoint: str | None = schema.fixed(alias="vgw_ip")
+    style: str | None = schema.field(schema.string(), "cannot be changed here; any letter case")
+    peer_subnets: tuple[str, ...] | None = schema.field(
+        schema.subnets(), "the other side. They replace those that are there"
+    )
+    tunnel_local_address: str | None = schema.field(
+        schema.string(allowed_values.TUNNEL_ADDRESS), "alone it moves the other side's address into the same /30"
+    )
+    enable_nqa: bool | None = schema.field(schema.boolean(), "only with style static")
+    enable_health_check: bool | None = schema.field(
+        schema.boolean(), "cannot be changed here: monitors are created and deleted by themselves"
+    )
+    policy_rules: tuple[PolicyRuleShape, ...] | None = schema.field(
+        schema.objects(0, allowed_values.RULE_LIMIT),
+        "only with style policy; they replace those that are there, and one without rule_index keeps its source's",
+    )
+    ike_policy: IkePolicyChange | None = Field(None, alias="ikepolicy")
+    ipsec_policy: IpsecPolicyChange | None = Field(None, alias="ipsecpolicy")
+    ha_role: str | None = schema.fixed()
+    tags: tuple[shapes.TagShape, ...] | None = schema.field(
+        schema.objects(0, allowed_values.TAG_LIMIT), "cannot be changed here: tags have operations of their own"
+    )
+
+
+def _ask_rules(rules: tuple[PolicyRuleShape, ...] | None) -> tuple[model.PolicyRuleRequest, ...] | None:
+    if rules is None:
+        return None
+    return tuple(model.PolicyRuleRequest(**vars(rule)) for rule in rules)
