@@ -13,9 +13,10 @@ from typing import Any
 
 from vici.protocol import Packet, Transport
 
-from landbridge import bootstrap, config, processes
+from landbridge import bootstrap, config
 from landbridge.agent import loop
 from landbridge.engine import base
+from landbridge.server import heartbeat
 
 
 class _Watched:
@@ -40,7 +41,7 @@ def opened(data: str, site_file: str) -> Iterator[tuple[bootstrap.StoreSource, b
     with bootstrap.open_data(settings) as found:
         engine = bootstrap.make_engine(settings, site)
         assert engine is not None
-        yield bootstrap.StoreSource(found, site, processes.Pulse()), engine
+        yield bootstrap.StoreSource(found, site, heartbeat.Heartbeat()), engine
 
 
 @contextlib.contextmanager

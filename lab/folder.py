@@ -7,9 +7,10 @@ from typing import Any
 
 import httpx
 
-from landbridge import bootstrap, config, model, processes, site_file
+from landbridge import bootstrap, config, model, site_file
 from landbridge.api import app
 from landbridge.operations import call
+from landbridge.server import heartbeat
 from landbridge.store import observations
 
 PSK = "Correct-Horse-7"
@@ -21,7 +22,7 @@ class Folder:
 
     def __init__(self, data: bootstrap.Data, settings: config.Settings) -> None:
         self.data = data
-        parts = bootstrap.make_parts(settings, site_file.default(), data, {"name": "none"}, processes.Pulse())
+        parts = bootstrap.make_parts(settings, site_file.default(), data, {"name": "none"}, heartbeat.Heartbeat())
         self._application = app.build(parts)
         bootstrap.write_credentials(data, ADDRESS)
 

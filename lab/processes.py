@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-BESIDE = b"landbridge.cli.beside"
+WORKER = b"landbridge.cli.worker"
 
 
-def beside(pid: int) -> set[int]:
-    """Those that answer beside the first one, `pid`."""
+def workers(pid: int) -> set[int]:
+    """Process ids of the workers of the service whose first process is `pid`."""
     found = {int(one) for file in Path(f"/proc/{pid}/task").glob("*/children") for one in file.read_text().split()}
-    return {one for one in found if BESIDE in Path(f"/proc/{one}/cmdline").read_bytes()}
+    return {one for one in found if WORKER in Path(f"/proc/{one}/cmdline").read_bytes()}
 
 
 def is_there(pid: int) -> bool:

@@ -22,11 +22,12 @@ import httpx
 import hypothesis
 import pytest
 
-from landbridge import bootstrap, config, model, processes, site_file
+from landbridge import bootstrap, config, model, site_file
 from landbridge.agent import loop
 from landbridge.api import app
 from landbridge.engine.simulated import Simulated
 from landbridge.operations import access, call
+from landbridge.server import heartbeat
 
 LANDBRIDGE = str(Path(sys.executable).parent / "landbridge")
 #: How long anything is waited for. It is no claim: a busy machine is slow, not wrong.
@@ -219,13 +220,13 @@ def service_in(
     used_site = site or site_file.default()
     with bootstrap.open_data(settings) as data:
         engine = Simulated()
-        pulse = processes.Pulse()
-        source = bootstrap.StoreSource(data, used_site, pulse)
+        heart = heartbeat.Heartbeat()
+        source = bootstrap.StoreSource(data, used_site, heart)
         agent = loop.Agent(source, engine, loop.Pace(tick=tick))
         data.database.on_nudge = agent.nudge
         bounds = {"limits": config.Limits(**limits), "quotas": quotas or config.Quotas(), "http": http or config.Http()}
         settings = dataclasses.replace(settings, **bounds)
-        parts = bootstrap.make_parts(settings, used_site, data, engine.describe(), pulse)
+        parts = bootstrap.make_parts(settings, used_site, data, engine.describe(), heart)
         application = app.build(parts)
         client = Http(application)
         agent.start()

@@ -108,7 +108,7 @@ class Service:
     @property
     def pids(self) -> list[int]:
         """All processes of the service, the one with the agent first."""
-        return [self.pid, *sorted(processes.beside(self.pid))]
+        return [self.pid, *sorted(processes.workers(self.pid))]
 
     @property
     def _words(self) -> dict[str, str]:

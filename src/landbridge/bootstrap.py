@@ -1,6 +1,6 @@
 """Puts the parts together: the only module that sees both the store and the engine.
 
-`open_data` is what every command on a data folder starts with; `serve` is the whole service, with `answer_beside` in its other processes.
+`open_data` is what every command on a data folder starts with; `serve` is the whole service, with `serve_worker` in its other processes.
 """
 
 import contextlib
@@ -20,12 +20,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from landbridge import config, data_folder, errors, model, processes, site_cover, site_file
+from landbridge import config, data_folder, errors, model, site_cover, site_file
 from landbridge.agent import loop
 from landbridge.api import app, turns
 from landbridge.engine import base
 from landbridge.operations import access, call
-from landbridge.server import listener
+from landbridge.server import heartbeat, listener, workers
 from landbridge.server import serve as http_server
 from landbridge.store import check, connections, gateways, keys, observations, pauses, retention, vault
 from landbridge.store.database import Database, Transaction
@@ -176,10 +176,10 @@ def _look_around(
 class StoreSource:
     """Binds the agent to the store of the same process. Writes of a look only what changed since the look before."""
 
-    def __init__(self, data: Data, site: model.Site, pulse: processes.Pulse) -> None:
+    def __init__(self, data: Data, site: model.Site, heart: heartbeat.Heartbeat) -> None:
         self._data = data
         self._site = site
-        self.ticked = pulse.beat
+        self.beat = heart.beat
         self._reported: dict[str, dict[str, model.ConnectionObservation]] = {}
 
     def gateways(self) -> frozenset[str]:
@@ -251,10 +251,10 @@ def serve(settings: config.Settings) -> None:
     ):
         engine = make_engine(settings, site)
         site = _look_around(settings, site, data, engine)
-        pulse = processes.Pulse()
+        heart = heartbeat.Heartbeat()
         agent = None
         if engine is not None:
-            agent = loop.Agent(StoreSource(data, site, pulse), engine, loop.Pace(tick=settings.agent.tick_seconds))
+            agent = loop.Agent(StoreSource(data, site, heart), engine, loop.Pace(tick=settings.agent.tick_seconds))
             data.database.on_nudge = agent.nudge
             agent.start()
         keeping = retention.Retention(data.database, _kept(settings.limits))
@@ -262,32 +262,32 @@ def serve(settings: config.Settings) -> None:
         words = _describe(engine)
         if not settings.serve.site:
             log.info("no site file: the default site is for one project (every key may take any network and EIP of it)")
-        beside = processes.Beside("landbridge.cli.beside", data.database.on_nudge)
+        others = workers.Workers("landbridge.cli.worker", data.database.on_nudge)
         try:
             with http_server.Signals() as signals:
                 _announce(listening, certificate, data)
-                given = (settings, site, words, listening.family, listening.getsockname()[:2], pulse.file)
+                parameters = (settings, site, words, listening.family, listening.getsockname()[:2], heart.file)
                 for _ in range(count - 1):
-                    beside.start(given, (pulse.file,))
-                parts = make_parts(settings, site, data, words, pulse)
-                _answer(signals, listening, certificate, parts, settings.http, beside.end)
+                    others.start(parameters, (heart.file,))
+                parts = make_parts(settings, site, data, words, heart)
+                _run_server(signals, listening, certificate, parts, settings.http, others.request_stop)
         finally:
-            beside.stop()
+            others.stop()
             keeping.stop()
             if agent is not None:
                 agent.stop()
 
 
-def answer_beside(file: int) -> None:
-    """The API in another process than the agent's, for as long as that one lives. `file` has what it is given. Raises ConfigError."""
-    settings, site, words, family, address, pulse = processes.given(file)
+def serve_worker(file: int) -> None:
+    """Answers the API in a worker process until the first process ends. `file` holds its parameters. Raises ConfigError."""
+    settings, site, words, family, address, heart = workers.read_parameters(file)
     certificate = listener.certificate(settings.serve)
     with open_data(settings, make=False) as data, listener.open_another(family, address) as listening:
         if words["name"] != "none":
-            data.database.on_nudge = processes.tell
+            data.database.on_nudge = workers.send_nudge
         with http_server.Signals() as signals:
-            parts = make_parts(settings, site, data, words, processes.Pulse(pulse))
-            _answer(signals, listening, certificate, parts, settings.http)
+            parts = make_parts(settings, site, data, words, heartbeat.Heartbeat(heart))
+            _run_server(signals, listening, certificate, parts, settings.http)
 
 
 def _kept(limits: config.Limits) -> retention.Limits:
@@ -303,7 +303,7 @@ def _describe(engine: base.Engine[Any, Any] | None) -> dict[str, str]:
 
 
 def make_parts(
-    settings: config.Settings, site: model.Site, data: Data, words: dict[str, str], pulse: processes.Pulse
+    settings: config.Settings, site: model.Site, data: Data, words: dict[str, str], heart: heartbeat.Heartbeat
 ) -> app.Parts:
     """What the HTTP edge is made of. `words` describe the engine."""
     service = call.Service(
@@ -319,7 +319,7 @@ def make_parts(
     return app.Parts(
         service=service,
         gate=access.Gate(data.database.read, data.vault),
-        readiness=lambda: _readiness(settings, data, words, pulse),
+        readiness=lambda: _readiness(settings, data, words, heart),
         waiting=turns.Turns(settings.http.waiting_per_key),
     )
 
@@ -335,7 +335,7 @@ def _announce(listening: socket.socket, certificate: listener.Certificate | None
     _tell_systemd("READY=1")
 
 
-def _answer(
+def _run_server(
     signals: http_server.Signals,
     listening: socket.socket,
     certificate: listener.Certificate | None,
@@ -385,11 +385,11 @@ def _tell_systemd(word: str) -> None:
 
 
 def _readiness(
-    settings: config.Settings, data: Data, engine: dict[str, str], pulse: processes.Pulse
+    settings: config.Settings, data: Data, engine: dict[str, str], heart: heartbeat.Heartbeat
 ) -> tuple[bool, dict[str, Any], dict[str, Any]]:
     """Whether all is well, what anybody may know of it, and what an operator learns besides."""
     paused = data.database.read(pauses.list_all)
-    moving = engine["name"] == "none" or pulse.age < LATE_TICKS * settings.agent.tick_seconds
+    moving = engine["name"] == "none" or heart.age < LATE_TICKS * settings.agent.tick_seconds
     words: dict[str, Any] = {"status": "ready" if moving else "the agent stands still", "database": "ok"}
     details: dict[str, Any] = {"engine": engine}
     if paused:

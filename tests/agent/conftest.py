@@ -63,7 +63,7 @@ class Source:
     def desired(self, gateway_id: str) -> Any:
         return self.world.wanted.get(gateway_id)
 
-    def ticked(self) -> None:
+    def beat(self) -> None:
         self.ticks += 1
 
     def paused(self) -> frozenset[str | None]:

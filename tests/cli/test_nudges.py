@@ -1,4 +1,4 @@
-"""What goes from a process that answers the API to the one with the agent: whole ids, or nothing. And how it is told to end."""
+"""Nudges from a worker to the process with the agent: whole ids, or nothing. And how a worker is asked to stop."""
 
 import contextlib
 import logging
@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from landbridge import processes
+from landbridge.server import workers
 
 
 @pytest.fixture
 def pipe() -> Iterator[tuple[int, int]]:
-    """As a process beside the first has it: whoever writes does not wait."""
+    """A worker's standard output: a write to it does not wait."""
     output, into = os.pipe()
     os.set_blocking(into, False)
     yield output, into
@@ -31,13 +31,13 @@ def _ids(number: int) -> set[str]:
 def _heard(output: int, into: int) -> set[str]:
     os.close(into)
     found: set[str] = set()
-    processes.hear(output, found.update)
+    workers.receive_nudges(output, found.update)
     return found
 
 
 def test_what_is_told_is_heard(pipe: tuple[int, int]):
     named = _ids(800)
-    processes.tell(named, pipe[1])
+    workers.send_nudge(named, pipe[1])
     assert _heard(*pipe) == named
 
 
@@ -49,12 +49,12 @@ def test_a_pipe_that_is_nearly_full_cuts_no_id(pipe: tuple[int, int], free: int)
     os.write(pipe[1], b"".join(f"{one}\n".encode() for one in before))
     os.write(pipe[1], b"\n" * (full - free - 37 * len(before)))
     named, later = _ids(800), _ids(3)
-    processes.tell(named, pipe[1])
+    workers.send_nudge(named, pipe[1])
     found: set[str] = set()
-    thread = threading.Thread(target=processes.hear, args=(pipe[0], found.update))
+    thread = threading.Thread(target=workers.receive_nudges, args=(pipe[0], found.update))
     thread.start()
     os.set_blocking(pipe[1], True)
-    processes.tell(later, pipe[1])
+    workers.send_nudge(later, pipe[1])
     os.close(pipe[1])
     thread.join()
     assert {*before, *later} <= found <= {*before, *later, *named}
@@ -67,7 +67,7 @@ def test_what_is_no_id_is_dropped_and_logged_in_few_words(pipe: tuple[int, int],
     with caplog.at_level(logging.WARNING):
         writer.start()
         found: set[str] = set()
-        processes.hear(pipe[0], found.update)
+        workers.receive_nudges(pipe[0], found.update)
         writer.join()
     assert found == {good}
     assert all(len(one.getMessage()) < 200 for one in caplog.records)
@@ -82,19 +82,19 @@ def _write(into: int, lines: list[bytes]) -> None:
 
 def test_nobody_who_hears_is_no_error(pipe: tuple[int, int]):
     os.close(pipe[0])
-    processes.tell(_ids(3), pipe[1])
+    workers.send_nudge(_ids(3), pipe[1])
 
 
 def test_a_process_that_reads_nothing_holds_up_no_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """`end` is called by a signal handler: it may wait for nobody, and be called again."""
+    """A signal handler calls `request_stop`: it never waits, and it may be called again."""
     (tmp_path / "deaf.py").write_text("import time\ntime.sleep(600)\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setattr(processes, "PATIENCE_SECONDS", 0.2)
-    beside = processes.Beside("deaf", lambda _: None)
-    beside.start(b"x" * 1_000_000, ())
-    ended = threading.Thread(target=lambda: [beside.end() for _ in range(100_000)], daemon=True)
+    monkeypatch.setattr(workers, "STOP_SECONDS", 0.2)
+    deaf = workers.Workers("deaf", lambda _: None)
+    deaf.start(b"x" * 1_000_000, ())
+    ended = threading.Thread(target=lambda: [deaf.request_stop() for _ in range(100_000)], daemon=True)
     ended.start()
     ended.join(20)
     assert not ended.is_alive()
-    beside.stop()
-    assert not beside._running
+    deaf.stop()
+    assert not deaf._running

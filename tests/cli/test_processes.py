@@ -80,12 +80,12 @@ def two(start_server: Any, until: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Whose agent has no tick while anybody waits: what it does, it heard of."""
     monkeypatch.setenv("LANDBRIDGE_AGENT_TICK_SECONDS", "3600")
     server = start_server("data", "--processes", "2")
-    until(lambda: processes.beside(server.pid), "the second process")
+    until(lambda: processes.workers(server.pid), "the second process")
     return server
 
 
 def test_what_any_process_writes_the_agent_hears_of_at_once_and_all_show(two: Any, connect: Any, until: Any):
-    (other,) = processes.beside(two.pid)
+    (other,) = processes.workers(two.pid)
     lines = [connect(two, pid) for pid in (other, two.pid)]
     for number, line in enumerate(lines):
         body = {"vpn_gateway": {"name": f"g-{number}", "vpc_id": VPC, "local_subnets": ["10.0.0.0/24"]}}
@@ -100,19 +100,19 @@ def test_what_any_process_writes_the_agent_hears_of_at_once_and_all_show(two: An
 
 
 def test_a_killed_process_beside_is_replaced_and_the_others_go_on(two: Any, connect: Any, until: Any):
-    (other,) = processes.beside(two.pid)
+    (other,) = processes.workers(two.pid)
     line = connect(two, two.pid)
     os.kill(other, signal.SIGKILL)
     assert line.ask("GET", "vpn-gateways")["vpn_gateways"] == []
-    until(lambda: processes.beside(two.pid) - {other}, "another process")
-    (new,) = processes.beside(two.pid)
+    until(lambda: processes.workers(two.pid) - {other}, "another process")
+    (new,) = processes.workers(two.pid)
     assert connect(two, new).ask("GET", "vpn-gateways")["vpn_gateways"] == []
     assert "a process that answers the API ended with -9; another one takes its place in 1 s" in two.log
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_first_process_ends_after_the_others(two: Any, connect: Any, number: int):
-    (other,) = processes.beside(two.pid)
+    (other,) = processes.workers(two.pid)
     line = connect(two, other)
     os.kill(two.pid, number)
     assert two.wait() == 0
@@ -134,7 +134,7 @@ def test_requests_that_never_come_hold_up_no_end(two: Any):
 
 
 def test_when_the_first_process_is_killed_none_is_left(two: Any, connect: Any, until: Any):
-    (other,) = processes.beside(two.pid)
+    (other,) = processes.workers(two.pid)
     line = connect(two, other)
     os.kill(two.pid, signal.SIGKILL)
     until(lambda: not processes.is_there(other), "the second process to end")
@@ -153,14 +153,14 @@ def test_what_lies_where_it_is_started_is_not_run(start_server: Any, until: Any,
     (tmp_path / "httptools.py").write_text("raise SystemExit('foreign')")
     monkeypatch.chdir(tmp_path)
     server = start_server("data", "--processes", "2")
-    until(lambda: processes.beside(server.pid), "the second process")
+    until(lambda: processes.workers(server.pid), "the second process")
     assert httpx.get(server.credentials["endpoint"] + "/healthz").status_code == 200
     assert "foreign" not in server.log
 
 
 def test_one_process_is_one(start_server: Any):
     server = start_server("data", "--processes", "1")
-    assert processes.beside(server.pid) == set()
+    assert processes.workers(server.pid) == set()
 
 
 def test_too_many_processes_are_refused(landbridge: Any, tmp_path: Path):

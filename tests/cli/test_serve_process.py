@@ -28,7 +28,7 @@ def test_the_first_start_writes_credentials_for_their_owner_only(server: Any):
 
 
 def test_no_process_of_the_service_writes_a_core_file(server: Any):
-    pids = {server.pid, *processes.beside(server.pid)}
+    pids = {server.pid, *processes.workers(server.pid)}
     limits = [Path(f"/proc/{pid}/limits").read_text() for pid in pids]
     assert {re.search(r"Max core file size +(\S+) +(\S+)", text).groups() for text in limits} == {("0", "0")}
 

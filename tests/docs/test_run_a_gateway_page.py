@@ -37,7 +37,7 @@ def test_each_kind_of_machine_has_an_example_that_makes_a_gateway(
 
 
 def test_the_example_in_the_installed_site_file_is_valid_once_it_is_uncommented(tmp_path: Path):
-    lines = files.YOURS[files.SITE].splitlines()
+    lines = files.INITIAL_FILES[files.SITE].splitlines()
     text = "\n".join(re.sub(r"^# (?=\[\[|\w+ = )", "", line) for line in lines)
     assert _attaches(text, tmp_path) == {"macvlan"}
 

@@ -179,7 +179,7 @@ def test_sigkill_under_load_loses_nothing_that_was_answered(folder: Path, gatewa
             site.comes(server)
             until(lambda wanted=wanted: _answers(ledgers) >= wanted or any(w.error for w in workers), "some work")
             site.goes()
-            for pid in processes.beside(server.pid):
+            for pid in processes.workers(server.pid):
                 os.kill(pid, signal.SIGKILL)
             server.end(until)
             until(lambda: site.waiting == CALLERS or any(w.error for w in workers), "all callers to notice")

@@ -217,7 +217,7 @@ def test_systemd_finds_nothing_wrong_with_a_unit(root: Path, tmp_path: Path, uni
 
 def test_the_service_has_no_mount_namespace_of_its_own():
     """What `ip netns add` mounts there must be seen by the host and by the charons."""
-    text = files.OURS[f"{files.UNITS}/{files.SERVICE}"]
+    text = files.MANAGED_FILES[f"{files.UNITS}/{files.SERVICE}"]
     keys = {line.split("=")[0] for line in text.splitlines() if "=" in line and not line.startswith("#")}
     private = re.compile(
         r"Private|Protect(?!Clock)|ReadOnly|ReadWrite|Inaccessible|Temporary|Bind|Root|Mount|DynamicUser"
@@ -227,16 +227,16 @@ def test_the_service_has_no_mount_namespace_of_its_own():
 
 @pytest.mark.parametrize("unit", [files.SERVICE, f"{files.CHARON_UNIT}.service"])
 def test_no_unit_writes_core_files(unit: str):
-    assert "LimitCORE=0" in files.OURS[f"{files.UNITS}/{unit}"].splitlines()
+    assert "LimitCORE=0" in files.MANAGED_FILES[f"{files.UNITS}/{unit}"].splitlines()
 
 
 def test_a_charon_has_bounds_of_memory_tasks_and_processors():
-    lines = files.OURS[f"{files.UNITS}/{files.CHARON_UNIT}.service"].splitlines()
+    lines = files.MANAGED_FILES[f"{files.UNITS}/{files.CHARON_UNIT}.service"].splitlines()
     assert {"MemoryHigh=768M", "MemoryMax=1G", "TasksMax=128", "CPUWeight=100"} <= set(lines)
 
 
 def test_no_unit_binds_a_charon_to_the_service():
-    text = files.OURS[f"{files.UNITS}/{files.CHARON_UNIT}.service"]
+    text = files.MANAGED_FILES[f"{files.UNITS}/{files.CHARON_UNIT}.service"]
     bonds = re.compile(r"^(Requires|Requisite|BindsTo|PartOf|Upholds|Conflicts|Slice)=", re.MULTILINE)
     assert bonds.findall(text) == []
 

@@ -213,7 +213,7 @@ def test_uninstalling_takes_all_down_and_leaves_the_data(connection_id: str) -> 
     daemon, namespace = f"{files.CHARON_UNIT}{gateway()}.service", Path("/run/netns", f"lb-{gateway()}")
     done = landbridge(upgrade.NEXT, "uninstall")
     assert done.returncode == 0, done.stderr
-    left = [path for path in (*files.OURS, files.COMMAND, files.OPT, files.RUN) if Path(path).exists()]
+    left = [path for path in (*files.MANAGED_FILES, files.COMMAND, files.OPT, files.RUN) if Path(path).exists()]
     assert left == []
     assert not namespace.exists()
     state = subprocess.run(["systemctl", "is-active", daemon], capture_output=True, text=True, check=False)

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from landbridge import bootstrap, model, processes, site_cover, site_file
+from landbridge import bootstrap, model, site_cover, site_file
+from landbridge.server import heartbeat
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def still(open_service: Any) -> Any:
 
 @pytest.fixture
 def source(still: Any) -> bootstrap.StoreSource:
-    return bootstrap.StoreSource(still.data, site_file.default(), processes.Pulse())
+    return bootstrap.StoreSource(still.data, site_file.default(), heartbeat.Heartbeat())
 
 
 def _applied(wanted: model.DesiredGateway, **words: Any) -> model.Observation:
@@ -193,7 +194,7 @@ def test_what_the_site_file_no_longer_has_is_told_and_not_guessed(
 ):
     service = open_service(site=SITE)
     gateway = service.api().gateway()
-    wanted = bootstrap.StoreSource(service.data, site, processes.Pulse()).desired(gateway["id"])
+    wanted = bootstrap.StoreSource(service.data, site, heartbeat.Heartbeat()).desired(gateway["id"])
     assert [one[: len(begin)] for one, begin in zip(wanted.uncovered, lost, strict=True)] == lost
     lines = service.data.database.read(lambda tx: list(site_cover.warnings(tx, site)))
     assert len(lines) == len(said)
@@ -210,7 +211,7 @@ def test_private_addresses_of_before_are_told_and_stay(open_service: Any):
     ranged = replace(
         SITE, networks=(replace(OTHER, gateway_addresses=("10.7.0.200", "10.7.0.209")),), gateway_addresses=None
     )
-    assert bootstrap.StoreSource(service.data, ranged, processes.Pulse()).desired(gateway["id"]).uncovered == ()
+    assert bootstrap.StoreSource(service.data, ranged, heartbeat.Heartbeat()).desired(gateway["id"]).uncovered == ()
     read = service.data.database.read
     lines = read(lambda tx: list(site_cover.warnings(tx, ranged)))
     addresses = [gateway[f"access_private_ip_{n}"] for n in (1, 2)]
@@ -238,7 +239,7 @@ def test_a_new_source_writes_everything_again(still: Any, source: bootstrap.Stor
     made = api.connection(gateway)
     down = _applied(source.desired(gateway["id"]))
     source.report(down)
-    other = bootstrap.StoreSource(still.data, site_file.default(), processes.Pulse())
+    other = bootstrap.StoreSource(still.data, site_file.default(), heartbeat.Heartbeat())
     refused = model.ConnectionObservation(connection_id=made["id"], applied_generation=1, refused="no")
     other.report(replace(down, connections=(refused,)))
     assert api.diagnosis(made["id"])["status"] == "ERROR"

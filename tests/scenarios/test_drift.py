@@ -41,7 +41,7 @@ class Source:
     def paused(self) -> frozenset[str | None]:
         return frozenset()
 
-    def ticked(self) -> None:
+    def beat(self) -> None:
         """Nobody asks whether the agent lives."""
 
     def report(self, seen: model.Observation) -> None:

@@ -56,8 +56,8 @@ class Source(Protocol):
     def paused(self) -> frozenset[str | None]:
         """Ids of the gateways that are watched and left alone; None among them: all are."""
 
-    def ticked(self) -> None:
-        """The agent moves: it has just begun to look at all gateways."""
+    def beat(self) -> None:
+        """The agent begins to look at all gateways."""
 
     def report(self, seen: model.Observation) -> None: ...
 
@@ -185,7 +185,7 @@ class Agent:
         except Exception:
             log.exception("the list of gateways could not be read; next try at the next tick")
             return
-        self._source.ticked()
+        self._source.beat()
         with self._changed:
             for gateway_id in [
                 g for g, state in self._gateways.items() if g not in known and not state.running and state.due is None

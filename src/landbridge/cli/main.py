@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from landbridge import __version__, bootstrap, config, errors
-from landbridge.cli import counts, data_folder, database, install, log, loop
+from landbridge.cli import counts, data_folder, db, install, log, pause
 from landbridge.operations import access, call
 
 
@@ -79,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
         verb.add_argument("file", metavar="FILE")
         verb.add_argument("--force", action="store_true", help=force)
     of_db = verbs.add_parser("db", help="the database").add_subparsers(required=True, metavar="VERB")
-    _verb(of_db, "check", "look whether all that must hold in a data folder holds; changes nothing", database.check)
+    _verb(of_db, "check", "look whether all that must hold in a data folder holds; changes nothing", db.check)
 
     of_engine = verbs.add_parser("engine", help="the tunnels of this machine").add_subparsers(
         required=True, metavar="VERB"
@@ -88,8 +88,8 @@ def _parser() -> argparse.ArgumentParser:
     stop.add_argument("--site", metavar="FILE", help="the site file that the service ran with")
     stop.add_argument("--yes", action="store_true", help="ask nothing")
     for name, command, text in (
-        ("pause", loop.pause, "let the agent watch and change nothing, until `resume`"),
-        ("resume", loop.resume, "let the agent act again"),
+        ("pause", pause.pause, "let the agent watch and change nothing, until `resume`"),
+        ("resume", pause.resume, "let the agent act again"),
     ):
         verb = _verb(verbs, name, text, command)
         verb.add_argument("gateway_id", nargs="?", help="only this VPN gateway (default: all)")

@@ -124,8 +124,8 @@ _SYSCTL = """\
 net.ipv4.ip_forward = 1
 """
 
-#: Replaced by every install.
-OURS = {
+#: `landbridge install` writes these anew each time.
+MANAGED_FILES = {
     f"{UNITS}/{SERVICE}": _SERVICE,
     f"{UNITS}/{CHARON_UNIT}.service": _CHARON,
     SYSCTL: _SYSCTL,
@@ -164,5 +164,5 @@ _SITE = """\
 # address = "10.0.0.1/24"
 """
 
-#: Written when they are not there, and never again.
-YOURS = {CONFIGURATION: _CONFIGURATION, SITE: _SITE}
+#: `landbridge install` writes these where they are missing, and never replaces them.
+INITIAL_FILES = {CONFIGURATION: _CONFIGURATION, SITE: _SITE}

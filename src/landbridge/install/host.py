@@ -83,10 +83,12 @@ def _plan_install(host: Host) -> list[Step]:
     steps = []
     if not program.is_whole(folder):
         steps.append(Step(f"copy landbridge {new.name} to {folder}", partial(program.copy, new, folder)))
-    steps += [_write(host, path, text) for path, text in files.YOURS.items() if not host.at(path).exists()]
+    steps += [_write(host, path, text) for path, text in files.INITIAL_FILES.items() if not host.at(path).exists()]
     if host.runs and steps:
         steps.append(Step("read the configuration with it", partial(_read_configuration, folder)))
-    steps += [_write(host, path, text) for path, text in files.OURS.items() if not _is_there(host.at(path), text)]
+    steps += [
+        _write(host, path, text) for path, text in files.MANAGED_FILES.items() if not _is_there(host.at(path), text)
+    ]
     target = f"{files.VERSIONS}/{new.name}"
     before = _target(host.at(files.CURRENT))
     if before != target:
@@ -213,7 +215,7 @@ def plan_uninstall(host: Host, *, purge: bool) -> list[Step]:
     if host.at(f"{files.UNITS}/{files.SERVICE}").exists():
         where = () if host.runs else ("--root", str(host.root))
         steps.append(Step(f"disable {files.SERVICE}", partial(_systemctl, *where, "disable", files.SERVICE)))
-    gone = [*files.OURS, files.COMMAND, files.CURRENT, files.RUN]
+    gone = [*files.MANAGED_FILES, files.COMMAND, files.CURRENT, files.RUN]
     gone += [files.ETC, files.DATA] if purge else []
     steps += [_remove(host, path) for path in gone if os.path.lexists(host.at(path))]
     if host.runs and steps:
@@ -237,7 +239,7 @@ def _write(host: Host, path: str, text: str) -> Step:
         target.parent.mkdir(parents=True, exist_ok=True)
         fresh = target.with_name(f".{target.name}.new")
         fresh.write_text(text)
-        fresh.chmod(0o600 if path in files.YOURS else 0o644)
+        fresh.chmod(0o600 if path in files.INITIAL_FILES else 0o644)
         fresh.rename(target)
 
     return Step(f"write {host.at(path)}", do)

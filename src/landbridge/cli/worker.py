@@ -1,4 +1,4 @@
-"""`python -m landbridge.cli.beside`: a process that answers the API beside the first one, which starts it. No command of users."""
+"""`python -m landbridge.cli.worker`: a worker process of `landbridge serve`, which starts it. Users do not call it."""
 
 import sys
 
@@ -9,7 +9,7 @@ from landbridge.cli import log
 def main() -> int:
     log.start()
     try:
-        bootstrap.answer_beside(int(sys.argv[1]))
+        bootstrap.serve_worker(int(sys.argv[1]))
     except (errors.LandbridgeError, OSError) as error:
         print(f"landbridge: {error}", file=sys.stderr)
         return 1
