@@ -1,4 +1,4 @@
-"""A sound request, its surroundings and its draws. A row of a table changes one thing of them.
+"""A sound request, its surroundings and its generated values. A row of a table changes one thing of them.
 
 Requests are written in the words of the wire, so that the API page can be held beside a table; None is 'not given'.
 """
@@ -27,7 +27,7 @@ BODY = {
     "peer_subnets": ["192.168.44.0/24"],
     "psk": "Abcd1234",
 }
-DRAWS = fields.Draws(
+GENERATED = fields.Generated(
     id="98c5af8a-6ee2-4482-99a2-ae2280a6f4c3",
     now=NOW,
     suffix="13be",
@@ -139,19 +139,19 @@ def neighbour(**words: Any) -> model.Neighbour:
 
 
 def refusals(changes: dict[str, Any], **where: Any) -> list[str]:
-    """Every violation of the request as a user reads it; `draws` may be given among the surroundings."""
-    draws = where.pop("draws", DRAWS)
-    return [str(v) for v in connection.check(request(changes), facts(**where), draws)]
+    """Every violation of the request as a user reads it; `generated` may be given among the surroundings."""
+    generated = where.pop("generated", GENERATED)
+    return [str(v) for v in connection.check(request(changes), facts(**where), generated)]
 
 
 def made(changes: dict[str, Any], **where: Any) -> model.Connection:
     """The connection that a sound request becomes."""
-    draws = where.pop("draws", DRAWS)
+    generated = where.pop("generated", GENERATED)
     around = facts(**where)
     wish = request(changes)
-    assert [str(v) for v in connection.check(wish, around, draws)] == []
+    assert [str(v) for v in connection.check(wish, around, generated)] == []
     known = cast("connection.GatewayFacts", around.gateway)
-    return connection.complete(wish, around, draws, known.gateway)
+    return connection.complete(wish, around, generated, known.gateway)
 
 
 def warnings(value: model.Connection, abilities: model.Abilities | None = None) -> tuple[model.Warning, ...]:
@@ -170,4 +170,6 @@ def given() -> SimpleNamespace:
     """The functions of this file, by their names, and what a test reads of a request or a connection."""
     ours: tuple[Callable[..., Any], ...] = (request, facts, gateway, customer_gateway, neighbour, refusals, made, only)
     theirs: tuple[Callable[..., Any], ...] = (connection.complete, warnings, connection.identity)
-    return SimpleNamespace(**{each.__name__: each for each in (*ours, *theirs)}, draws=DRAWS, id=GATEWAY, peer=PEER)
+    return SimpleNamespace(
+        **{each.__name__: each for each in (*ours, *theirs)}, generated=GENERATED, id=GATEWAY, peer=PEER
+    )

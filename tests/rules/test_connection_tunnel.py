@@ -99,12 +99,12 @@ def test_the_next_free_candidate_is_picked(given: Any):
 
 
 def test_no_free_candidate_asks_for_a_pair(given: Any):
-    users = tuple(given.neighbour(tunnel_block=block) for block in given.draws.tunnel_blocks)
+    users = tuple(given.neighbour(tunnel_block=block) for block in given.generated.tunnel_blocks)
     given.only(given.refusals({}, neighbours=users), "tunnel_local_address", "send an address pair that is free")
 
 
 def test_a_policy_template_needs_no_free_candidate(given: Any):
-    users = tuple(given.neighbour(tunnel_block=block) for block in given.draws.tunnel_blocks)
+    users = tuple(given.neighbour(tunnel_block=block) for block in given.generated.tunnel_blocks)
     assert given.refusals({"style": "policy-template"}, neighbours=users) == []
 
 
@@ -125,7 +125,7 @@ def test_each_tunnel_address_of_a_policy_template_is_refused_once(given: Any):
     ],
 )
 def test_the_blocks_to_look_up_are_those_asked_for(given: Any, changes: dict[str, Any], expected: tuple[int, ...]):
-    assert expected == connection.tunnel_blocks(given.request(changes), given.draws)
+    assert expected == connection.tunnel_blocks(given.request(changes), given.generated)
 
 
 @each(st.integers(0, tunnel.BLOCKS - 1))
@@ -144,6 +144,6 @@ def test_only_sound_blocks_outside_the_reserved_octets_are_picked(block: int):
 
 @each(st.sampled_from(tunnel.PICKABLE))
 def test_every_pickable_block_makes_a_sound_connection(given: Any, block: int):
-    draws = replace(given.draws, tunnel_blocks=(block,))
-    made = given.made({}, draws=draws)
+    generated = replace(given.generated, tunnel_blocks=(block,))
+    made = given.made({}, generated=generated)
     assert tunnel.addresses(block) == (made.tunnel_local_address, made.tunnel_peer_address)

@@ -17,7 +17,7 @@ RULES = [{"source": "10.0.0.0/24", "destination": ["192.168.44.0/24"]}]
 def test_the_smallest_request_becomes_a_complete_static_connection(given: Any):
     made = given.made({})
     assert made == model.Connection(
-        id=given.draws.id,
+        id=given.generated.id,
         project_id="f" * 32,
         name="vpn-13be",
         gateway_id=given.id,
@@ -37,8 +37,8 @@ def test_the_smallest_request_becomes_a_complete_static_connection(given: Any):
         enterprise_project_id="0",
         monitor_id=None,
         tags=(),
-        created_at=given.draws.now,
-        updated_at=given.draws.now,
+        created_at=given.generated.now,
+        updated_at=given.generated.now,
     )
 
 
@@ -94,7 +94,7 @@ def test_enable_hub_is_stored_as_sent(given: Any, asked: bool | None):
 
 @pytest.mark.parametrize(("asked", "monitored"), [(None, False), (False, False), (True, True)])
 def test_only_a_health_check_makes_a_monitor(given: Any, asked: bool | None, monitored: bool):
-    expected = given.draws.other_ids[0] if monitored else None
+    expected = given.generated.other_ids[0] if monitored else None
     assert expected == given.made({"enable_health_check": asked}).monitor_id
 
 
@@ -214,7 +214,7 @@ def test_an_empty_request_hears_of_everything_mandatory(given: Any):
 def test_a_refused_request_cannot_be_completed(given: Any):
     facts = given.facts()
     with pytest.raises(ValueError, match="check"):
-        given.complete(given.request({"vgw_ip": "x"}), facts, given.draws, facts.gateway.gateway)
+        given.complete(given.request({"vgw_ip": "x"}), facts, given.generated, facts.gateway.gateway)
 
 
 def _maybe(**fields: Any) -> Any:
@@ -287,6 +287,6 @@ def test_what_was_answered_asks_for_the_same_again(given: Any, request_and_where
     answer = connections.connection(first, None)
     again = answer | {"enable_health_check": body.get("enable_health_check")}
     again |= {"peer_subnets": answer.get("peer_subnets"), "psk": "Abcd1234"}
-    others = replace(given.draws, suffix="ffff", tunnel_blocks=(9,))
-    second = given.made(again, draws=others, **where)
+    others = replace(given.generated, suffix="ffff", tunnel_blocks=(9,))
+    second = given.made(again, generated=others, **where)
     assert first == replace(second, policy_rules_given=first.policy_rules_given)  # rules that are sent are given

@@ -12,14 +12,14 @@ from landbridge.rules import certificate, customer_gateway, fields
 from landbridge.wire import customer_gateways
 
 KNOWN_ID = "11111111-0000-4000-8000-000000000001"
-DRAWS = fields.Draws(
+GENERATED = fields.Generated(
     id="98c5af8a-6ee2-4482-99a2-ae2280a6f4c3",
     now=datetime(2026, 1, 2, tzinfo=UTC),
     suffix="2abf",
     other_ids=(KNOWN_ID,),
 )
 BODY = {"id_value": "198.51.100.2"}
-LATER = replace(DRAWS, now=DRAWS.now + timedelta(days=1), other_ids=("11111111-0000-4000-8000-000000000002",))
+LATER = replace(GENERATED, now=GENERATED.now + timedelta(days=1), other_ids=("11111111-0000-4000-8000-000000000002",))
 CA, OTHER_CA = (
     (Path(__file__).parent / "certificates" / name).read_text() for name in ("sm2-ca.pem", "sm2-other-ca.pem")
 )
@@ -32,7 +32,7 @@ SITE = model.Site(
     any_network=False,
     machine_addresses=frozenset({"10.9.0.7"}),
 )
-FACTS = customer_gateway.Facts(now=DRAWS.now, site=SITE)
+FACTS = customer_gateway.Facts(now=GENERATED.now, site=SITE)
 NAMED = replace(FACTS, named_certificate=KNOWN)
 
 
@@ -46,12 +46,12 @@ def _refusals(changes: dict[str, Any], facts: customer_gateway.Facts = FACTS) ->
 
 def _made(changes: dict[str, Any], facts: customer_gateway.Facts = FACTS) -> model.CustomerGateway:
     assert _refusals(changes, facts) == []
-    return customer_gateway.complete(_ask(changes), facts, DRAWS, "p1")
+    return customer_gateway.complete(_ask(changes), facts, GENERATED, "p1")
 
 
 def test_the_smallest_request_becomes_a_complete_customer_gateway():
     assert _made({}) == model.CustomerGateway(
-        id=DRAWS.id,
+        id=GENERATED.id,
         project_id="p1",
         name="cgw-2abf",
         id_type="ip",
@@ -60,8 +60,8 @@ def test_the_smallest_request_becomes_a_complete_customer_gateway():
         route_mode="bgp",
         ca_certificate=None,
         tags=(),
-        created_at=DRAWS.now,
-        updated_at=DRAWS.now,
+        created_at=GENERATED.now,
+        updated_at=GENERATED.now,
     )
 
 

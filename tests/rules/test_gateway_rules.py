@@ -15,7 +15,7 @@ VPC = "0cf79a3f-6cf9-4d9c-a8df-d7ace626b0fa"
 ER = "f5741286-8f4e-4b06-a4b8-2c82bd9ee114"
 UNKNOWN = "dddddddd-0000-4000-8000-00000000000d"
 EIPS = tuple(f"e{n}e{n}e{n}e{n}-0000-4000-8000-00000000000{n}" for n in (1, 2, 3))
-DRAWS = fields.Draws(
+GENERATED = fields.Generated(
     id="98c5af8a-6ee2-4482-99a2-ae2280a6f4c3",
     now=datetime(2026, 1, 2, tzinfo=UTC),
     suffix="2abf",
@@ -48,7 +48,7 @@ def _refusals(changes: dict[str, Any], facts: gateway.Facts = FACTS) -> list[str
 
 def _made(changes: dict[str, Any], facts: gateway.Facts = FACTS) -> model.VpnGateway:
     assert _refusals(changes, facts) == []
-    return gateway.complete(_ask(changes), facts, DRAWS, "p1")
+    return gateway.complete(_ask(changes), facts, GENERATED, "p1")
 
 
 def _taken(*what: str) -> gateway.Facts:
@@ -63,13 +63,13 @@ def test_the_smallest_request_becomes_a_complete_public_gateway():
             eip_id=EIPS[number - 1],
             type="5_bgp",
             charge_mode="bandwidth",
-            bandwidth_id=DRAWS.other_ids[number - 1],
+            bandwidth_id=GENERATED.other_ids[number - 1],
             bandwidth_name=f"vpngw-bandwidth-{'ab'[number - 1] * 4}",
             bandwidth_size=300,
         )
 
     assert _made({}) == model.VpnGateway(
-        id=DRAWS.id,
+        id=GENERATED.id,
         project_id="p1",
         name="vpngw-2abf",
         network_type="public",
@@ -89,8 +89,8 @@ def test_the_smallest_request_becomes_a_complete_public_gateway():
         certificate_id=None,
         connection_number=200,
         tags=(),
-        created_at=DRAWS.now,
-        updated_at=DRAWS.now,
+        created_at=GENERATED.now,
+        updated_at=GENERATED.now,
     )
 
 

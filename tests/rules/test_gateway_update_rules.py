@@ -22,14 +22,14 @@ SITE = model.Site(
     any_network=True,
     gateway_addresses=("10.0.0.8", "10.0.0.9"),
 )
-DRAWS = fields.Draws(
+GENERATED = fields.Generated(
     id="98c5af8a-6ee2-4482-99a2-ae2280a6f4c3", now=datetime(2026, 1, 2, tzinfo=UTC), suffix="2abf", other_ids=EIPS[:2]
 )
 
 
 def _gateway(**words: Any) -> model.VpnGateway:
     request = model.GatewayRequest(**{"vpc_id": VPC, "local_subnets": ("10.0.0.0/24",)} | words)
-    return gateway.complete(request, gateway.Facts(site=SITE, taken={}), DRAWS, "p1")
+    return gateway.complete(request, gateway.Facts(site=SITE, taken={}), GENERATED, "p1")
 
 
 PUBLIC = _gateway()

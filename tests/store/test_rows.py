@@ -22,14 +22,14 @@ def _connect(database: Database, gateway: model.VpnGateway, peer: model.Customer
     ask = model.ConnectionRequest(
         gateway_endpoint=gateway.endpoints[0].eip_id, peer_subnets=("192.168.44.0/24",), psk=model.Secret("Abcd1234")
     )
-    draws = call.draws(NOW)
+    generated = call.generate(NOW)
     known = rules.GatewayFacts(gateway=gateway, status="ACTIVE", connections=0)
     facts = rules.Facts(gateway=known, customer_gateway=peer)
-    made = rules.complete(ask, facts, draws, gateway)
+    made = rules.complete(ask, facts, generated, gateway)
 
     def work(tx: Transaction) -> model.Connection:
         row, _, peer_seq = connections.ends(tx, gateway.project_id, gateway.id, peer.id)
-        words = {"identity": rules.identity(ask, facts), "tunnel_block": draws.tunnel_blocks[1], "if_id": 1}
+        words = {"identity": rules.identity(ask, facts), "tunnel_block": generated.tunnel_blocks[1], "if_id": 1}
         if not connections.add(tx, made, gateway_seq=row.seq, customer_gateway_seq=peer_seq, psk=b"sealed", **words):
             raise LookupError("another connection is in the way")
         gateways.count_up(tx, row.seq)

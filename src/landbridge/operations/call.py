@@ -91,11 +91,12 @@ class Call:
     body: bytes = dataclasses.field(default=b"", repr=False)
 
 
-def draws(now: datetime, number: int = 0) -> fields.Draws:
-    """Chance, for rules that may not find it for themselves. `number`: which connection of its gateway it will be."""
+def generate(now: datetime, number: int = 0) -> fields.Generated:
+    """Random ids and candidates for the rules, which generate nothing themselves. `number`: the position of a new connection among
+    those of its gateway."""
     chance = os.urandom(54)
     one, other = struct.unpack_from("2H", chance, 50)
-    return fields.Draws(
+    return fields.Generated(
         id=new_id(chance[:16]),
         now=now,
         suffix=chance[48:50].hex(),

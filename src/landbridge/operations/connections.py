@@ -96,14 +96,14 @@ def _create(tx: Transaction, call: Call, request: model.ConnectionRequest) -> mo
         fields.lower_id(request.gateway_id) or "",
         fields.lower_id(request.customer_gateway_id) or "",
     )
-    draws = calls.draws(call.now, row.next_if_id if row else 0)
+    generated = calls.generate(call.now, row.next_if_id if row else 0)
     facts = rules.Facts(gateway=_gateway_facts(row), customer_gateway=peer)
     if row is not None and rules.picks_key_by_address(request, facts):
         facts = dataclasses.replace(facts, other_key=_other_key(tx, call, row, request, facts))
-    made = _attempt(tx, call, request, facts, draws, row, peer_seq)
+    made = _attempt(tx, call, request, facts, generated, row, peer_seq)
     if isinstance(made, list) and row is not None:  # only now are the neighbours read: most creates are in nobody's way
-        facts = dataclasses.replace(facts, neighbours=_neighbours(tx, row, request, facts, draws))
-        made = _attempt(tx, call, request, facts, draws, row, peer_seq)
+        facts = dataclasses.replace(facts, neighbours=_neighbours(tx, row, request, facts, generated))
+        made = _attempt(tx, call, request, facts, generated, row, peer_seq)
     if isinstance(made, list):
         raise errors.Invalid(made) if made else RuntimeError("the table refuses a connection that the rules allow")
     return made
@@ -114,16 +114,16 @@ def _attempt(
     call: Call,
     request: model.ConnectionRequest,
     facts: rules.Facts,
-    draws: fields.Draws,
+    generated: fields.Generated,
     row: gateways.GatewayRow | None,
     peer_seq: int | None,
 ) -> model.Connection | list[model.Violation]:
     """The stored connection, or what is wrong with it: nothing where the table alone finds another one in its way."""
     quota = quotas.check(tx, call, "vpn_connection")
-    violations = fields.merge(call.shape, [*rules.check(request, facts, draws), *quota])
+    violations = fields.merge(call.shape, [*rules.check(request, facts, generated), *quota])
     if violations or row is None or peer_seq is None:
         return violations
-    connection = rules.complete(request, facts, draws, row.gateway)
+    connection = rules.complete(request, facts, generated, row.gateway)
     stored = connections.add(
         tx,
         connection,
@@ -160,11 +160,15 @@ def _gateway_facts(row: gateways.GatewayRow | None) -> rules.GatewayFacts | None
 
 
 def _neighbours(
-    tx: Transaction, row: gateways.GatewayRow, request: model.ConnectionRequest, facts: rules.Facts, draws: fields.Draws
+    tx: Transaction,
+    row: gateways.GatewayRow,
+    request: model.ConnectionRequest,
+    facts: rules.Facts,
+    generated: fields.Generated,
 ) -> tuple[model.Neighbour, ...]:
     """The connections of the gateway that may clash with the one that is asked for."""
     peer_id = facts.customer_gateway.id if facts.customer_gateway else ""
-    identity, blocks = rules.identity(request, facts), rules.tunnel_blocks(request, draws)
+    identity, blocks = rules.identity(request, facts), rules.tunnel_blocks(request, generated)
     return connections.neighbours(tx, row.seq, peer_id, identity, blocks)
 
 
@@ -295,7 +299,7 @@ def _wish(
     if _picks_anew(connection, wish, psk, facts):
         other_key = _other_key(tx, call, row, wish, facts, connection.id)
         facts = dataclasses.replace(facts, other_key=other_key)
-    near = _neighbours(tx, row, wish, facts, update_rules.draws(connection))
+    near = _neighbours(tx, row, wish, facts, update_rules.generated(connection))
     return wish, dataclasses.replace(facts, neighbours=tuple(one for one in near if one.id != connection.id))
 
 

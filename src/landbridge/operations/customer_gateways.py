@@ -29,7 +29,7 @@ def _create(tx: Transaction, call: Call, request: model.CustomerGatewayRequest) 
     violations = fields.merge(call.shape, [*rules.check(request, facts), *quotas.check(tx, call, "customer_gateway")])
     if violations:
         raise errors.Invalid(violations)
-    made = rules.complete(request, facts, calls.draws(call.now), call.project_id)
+    made = rules.complete(request, facts, calls.generate(call.now), call.project_id)
     customer_gateways.add(tx, made)
     tags.add(tx, call.project_id, "customer-gateway", made.id, made.tags)
     counters.add(tx, call.project_id, "customer_gateway", 1)
@@ -65,7 +65,7 @@ def update(tx: Transaction, call: Call, request: tuple[str, model.CustomerGatewa
     violations = fields.merge(call.shape, rules.check_update(wanted, before, facts))
     if violations:
         raise errors.Invalid(violations)
-    after = rules.update(wanted, before, facts, calls.draws(calls.later(call, before.updated_at)))
+    after = rules.update(wanted, before, facts, calls.generate(calls.later(call, before.updated_at)))
     if after != before:
         resources.rewrite(tx, resources.CUSTOMER_GATEWAY, after)
         calls.audit(tx, call, "update_cgw", after.id)

@@ -38,7 +38,7 @@ def _create(
     facts = rules.Facts(now=call.now, gateway=gateway, present=gateway.certificate_id)
     _refuse(fields.merge(call.shape, rules.check_create(request, facts)))
     made_at = calls.later(call, gateway_certificates.newest(tx, call.project_id))
-    made = rules.complete(request, gateway, calls.draws(made_at))
+    made = rules.complete(request, gateway, calls.generate(made_at))
     gateway_certificates.add(tx, made, _sealed(call, made, request))
     bound = dataclasses.replace(gateway, certificate_id=made.id, updated_at=calls.later(call, gateway.updated_at))
     gateways.change(tx, bound, bumps_generation=False)

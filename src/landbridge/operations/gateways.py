@@ -47,7 +47,7 @@ def _create(tx: Transaction, call: Call, request: model.GatewayRequest) -> model
     violations = fields.merge(call.shape, [*rules.check(request, facts), *quotas.check(tx, call, "vpn_gateway")])
     if violations:
         raise errors.Invalid(violations)
-    gateway = rules.complete(request, facts, calls.draws(call.now), call.project_id)
+    gateway = rules.complete(request, facts, calls.generate(call.now), call.project_id)
     gateways.add(tx, gateway, rules.uses(gateway, network(call, gateway)))
     tags.add(tx, call.project_id, "vpn-gateway", gateway.id, gateway.tags)
     counters.add(tx, call.project_id, "vpn_gateway", 1)

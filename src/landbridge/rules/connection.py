@@ -86,11 +86,11 @@ def identity(request: model.ConnectionRequest, facts: Facts) -> str:
     return "\n".join([peer or "any", *(f"{kind}:{value}".lower() for kind, value in ids)])
 
 
-def tunnel_blocks(request: model.ConnectionRequest, draws: fields.Draws) -> tuple[int, ...]:
+def tunnel_blocks(request: model.ConnectionRequest, generated: fields.Generated) -> tuple[int, ...]:
     """The /30s to look up: the ones that the request names, or else the candidates to pick from."""
     given = [a for a in (request.tunnel_local_address, request.tunnel_peer_address) if a is not None]
     if not given:
-        return draws.tunnel_blocks
+        return generated.tunnel_blocks
     return tuple(tunnel.block_of(a) for a in given if tunnel.is_sound(a))
 
 
@@ -111,14 +111,14 @@ def did_pick_by_address(connection: model.Connection) -> bool:
     return policy.negotiation_mode == "main" and policy.authentication_method == "pre-share"
 
 
-def check(request: model.ConnectionRequest, facts: Facts, draws: fields.Draws) -> Iterator[model.Violation]:
+def check(request: model.ConnectionRequest, facts: Facts, generated: fields.Generated) -> Iterator[model.Violation]:
     yield from fields.check_name("name", request.name)
     yield from _check_gateway(request, facts)
     yield from _check_endpoint(request, facts)
     yield from choices.check("", {"style": request.style}, {"style": STYLES})
     yield from _check_customer_gateway(request, facts)
     yield from _check_peer_subnets(request, facts)
-    yield from _check_tunnel(request, facts, draws)
+    yield from _check_tunnel(request, facts, generated)
     if request.enable_nqa is not None and style(request) != "static" and style(request) in STYLES.values:
         yield model.Violation(
             "enable_nqa", "enable_nqa must not be filled if style is not static", "leave it out, or use style static"
@@ -256,7 +256,9 @@ def _check_peer_subnets(request: model.ConnectionRequest, facts: Facts) -> Itera
                 )
 
 
-def _check_tunnel(request: model.ConnectionRequest, facts: Facts, draws: fields.Draws) -> Iterator[model.Violation]:
+def _check_tunnel(
+    request: model.ConnectionRequest, facts: Facts, generated: fields.Generated
+) -> Iterator[model.Violation]:
     local, peer = request.tunnel_local_address, request.tunnel_peer_address
     given = [(f"tunnel_{side}_address", text) for side, text in (("local", local), ("peer", peer)) if text is not None]
     if style(request) == "policy-template":
@@ -268,7 +270,7 @@ def _check_tunnel(request: model.ConnectionRequest, facts: Facts, draws: fields.
     if local is not None and peer is not None and tunnel.is_sound(local) and tunnel.is_sound(peer):
         yield from tunnel.check_pair(local, peer)
     users = {n.tunnel_block: n for n in facts.neighbours}
-    if not given and set(draws.tunnel_blocks) <= users.keys():
+    if not given and set(generated.tunnel_blocks) <= users.keys():
         yield model.Violation(
             "tunnel_local_address", "no free /30 was found on this gateway", "send an address pair that is free"
         )
@@ -416,19 +418,19 @@ def _check_neighbours(request: model.ConnectionRequest, facts: Facts) -> Iterato
 
 
 def complete(
-    request: model.ConnectionRequest, facts: Facts, draws: fields.Draws, gateway: model.VpnGateway
+    request: model.ConnectionRequest, facts: Facts, generated: fields.Generated, gateway: model.VpnGateway
 ) -> model.Connection:
     """The connection with every default. Call it only on what `check` found nothing wrong with."""
     ours = endpoint(request, gateway)
     if ours is None or facts.customer_gateway is None or request.gateway_endpoint is None:
         raise ValueError("complete() needs a request that check() passed")
     asked_style = cast("model.Style", style(request))
-    local, peer = _tunnel_pair(request, facts, draws)
+    local, peer = _tunnel_pair(request, facts, generated)
     both = sides(request, facts)
     return model.Connection(
-        id=draws.id,
+        id=generated.id,
         project_id=gateway.project_id,
-        name=request.name or f"vpn-{draws.suffix}",
+        name=request.name or f"vpn-{generated.suffix}",
         gateway_id=gateway.id,
         endpoint=ours.number,
         gateway_endpoint=request.gateway_endpoint,
@@ -444,10 +446,10 @@ def complete(
         ipsec_policy=policies.complete_ipsec(request.ipsec_policy, gm=gateway.is_gm),
         ha_role="slave" if request.ha_role == "slave" else "master",
         enterprise_project_id=gateway.enterprise_project_id,
-        monitor_id=draws.other_ids[0] if request.enable_health_check else None,
+        monitor_id=generated.other_ids[0] if request.enable_health_check else None,
         tags=fields.tags(request.tags),
-        created_at=draws.now,
-        updated_at=draws.now,
+        created_at=generated.now,
+        updated_at=generated.now,
         policy_rules_given=bool(request.policy_rules) if asked_style == "policy" else None,
     )
 
@@ -456,7 +458,9 @@ def _policy_rules(request: model.ConnectionRequest, gateway: model.VpnGateway) -
     return policy_rules.number(request.policy_rules or policy_rules.derive(gateway.local_subnets, request.peer_subnets))
 
 
-def _tunnel_pair(request: model.ConnectionRequest, facts: Facts, draws: fields.Draws) -> tuple[str | None, str | None]:
+def _tunnel_pair(
+    request: model.ConnectionRequest, facts: Facts, generated: fields.Generated
+) -> tuple[str | None, str | None]:
     if style(request) == "policy-template":
         return None, None
     local, peer = request.tunnel_local_address, request.tunnel_peer_address
@@ -465,7 +469,7 @@ def _tunnel_pair(request: model.ConnectionRequest, facts: Facts, draws: fields.D
     if peer is not None:
         return tunnel.other(peer), peer
     used = {n.tunnel_block for n in facts.neighbours}
-    return tunnel.addresses(next(b for b in draws.tunnel_blocks if b not in used))
+    return tunnel.addresses(next(b for b in generated.tunnel_blocks if b not in used))
 
 
 def warnings(connection: model.Connection, abilities: model.Abilities) -> tuple[model.Warning, ...]:

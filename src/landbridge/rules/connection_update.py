@@ -125,7 +125,7 @@ def check(
 ) -> Iterator[model.Violation]:
     """All that is wrong with the update. `wish` is what `merge` made of it, `facts` are without the connection itself."""
     yield from _check_fixed(change, connection)
-    yield from rules.check(wish, facts, draws(connection))
+    yield from rules.check(wish, facts, generated(connection))
 
 
 def _check_fixed(change: model.ConnectionRequest, connection: model.Connection) -> Iterator[model.Violation]:
@@ -145,16 +145,16 @@ def _check_fixed(change: model.ConnectionRequest, connection: model.Connection) 
         yield model.Violation("tags", "cannot be changed here", "the operations tags/create and tags/delete")
 
 
-def draws(connection: model.Connection) -> fields.Draws:
-    """Nothing is drawn: an update keeps the identity of the connection."""
-    return fields.Draws(id=connection.id, now=connection.created_at, suffix="")
+def generated(connection: model.Connection) -> fields.Generated:
+    """An update generates nothing: the connection keeps its id and its time of creation."""
+    return fields.Generated(id=connection.id, now=connection.created_at, suffix="")
 
 
 def complete(wish: model.ConnectionRequest, facts: rules.Facts, connection: model.Connection) -> model.Connection:
     """The connection as it is to be, its time of update still the old one. Call it only on what `check` found nothing wrong with."""
     if facts.gateway is None:
         raise ValueError("complete() needs an update that check() passed")
-    made = rules.complete(wish, facts, draws(connection), facts.gateway.gateway)
+    made = rules.complete(wish, facts, generated(connection), facts.gateway.gateway)
     return replace(
         made,
         policy_rules=_rules_in_place(made, connection),

@@ -89,30 +89,30 @@ def _check_certificate(request: model.CertificateRequest | None, facts: Facts) -
 
 
 def _certificate(
-    request: model.CertificateRequest | None, facts: Facts, draws: fields.Draws
+    request: model.CertificateRequest | None, facts: Facts, generated: fields.Generated
 ) -> model.CaCertificate | None:
     if request is None or request.content is None:
         return facts.named_certificate
-    return certificate.describe_ca(request.content, draws.other_ids[0])
+    return certificate.describe_ca(request.content, generated.other_ids[0])
 
 
 def complete(
-    request: model.CustomerGatewayRequest, facts: Facts, draws: fields.Draws, project_id: str
+    request: model.CustomerGatewayRequest, facts: Facts, generated: fields.Generated, project_id: str
 ) -> model.CustomerGateway:
     """The customer gateway with every default. Call it only on what `check` found nothing wrong with."""
     by_name = request.id_type == "fqdn"
     return model.CustomerGateway(
-        id=draws.id,
+        id=generated.id,
         project_id=project_id,
-        name=request.name or f"cgw-{draws.suffix}",
+        name=request.name or f"cgw-{generated.suffix}",
         id_type="fqdn" if by_name else "ip",
         id_value=request.id_value or request.ip or "",
         bgp_asn=DEFAULT_ASN if request.bgp_asn is None and not by_name else request.bgp_asn,
         route_mode=choices.text(request.route_mode, ROUTE_MODES),
-        ca_certificate=_certificate(request.ca_certificate, facts, draws),
+        ca_certificate=_certificate(request.ca_certificate, facts, generated),
         tags=fields.tags(request.tags),
-        created_at=draws.now,
-        updated_at=draws.now,
+        created_at=generated.now,
+        updated_at=generated.now,
     )
 
 
@@ -147,11 +147,11 @@ def _keeps_certificate(request: model.CustomerGatewayRequest, before: model.Cust
 
 
 def update(
-    request: model.CustomerGatewayRequest, before: model.CustomerGateway, facts: Facts, draws: fields.Draws
+    request: model.CustomerGatewayRequest, before: model.CustomerGateway, facts: Facts, generated: fields.Generated
 ) -> model.CustomerGateway:
     """As it was, but for what the request changes; the very same where it changes nothing."""
     wanted = before.ca_certificate
     if request.ca_certificate is not None and not _keeps_certificate(request, before):
-        wanted = _certificate(request.ca_certificate, facts, draws)
+        wanted = _certificate(request.ca_certificate, facts, generated)
     after = dataclasses.replace(before, name=request.name or before.name, ca_certificate=wanted)
-    return before if after == before else dataclasses.replace(after, updated_at=draws.now)
+    return before if after == before else dataclasses.replace(after, updated_at=generated.now)

@@ -20,8 +20,8 @@ UNROUTABLE = tuple(map(ipv4.block, model.UNROUTABLE_NETS))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Draws:
-    """What rules may not find for themselves: ids, the time, four hex digits, candidates for a tunnel /30."""
+class Generated:
+    """The values that an operation generates for the rules: new ids, the time, four hex digits and candidates for a tunnel /30."""
 
     id: str
     now: datetime

@@ -373,7 +373,9 @@ def _free_eips(request: model.GatewayRequest, facts: Facts) -> list[model.Eip]:
     return [e for e in free if e.leg == leg]
 
 
-def complete(request: model.GatewayRequest, facts: Facts, draws: fields.Draws, project_id: str) -> model.VpnGateway:
+def complete(
+    request: model.GatewayRequest, facts: Facts, generated: fields.Generated, project_id: str
+) -> model.VpnGateway:
     """The gateway with every default, its endpoints chosen. Call it only on what `check` found nothing wrong with."""
     private = _chosen(request, "network_type") == "private"
     to_er = _chosen(request, "attachment_type") == "er"
@@ -381,9 +383,9 @@ def complete(request: model.GatewayRequest, facts: Facts, draws: fields.Draws, p
     vpc_id = fields.lower_id(request.vpc_id)
     connect_subnet = fields.lower_id(request.connect_subnet)
     return model.VpnGateway(
-        id=draws.id,
+        id=generated.id,
         project_id=project_id,
-        name=request.name or f"vpngw-{draws.suffix}",
+        name=request.name or f"vpngw-{generated.suffix}",
         network_type="private" if private else "public",
         attachment_type="er" if to_er else "vpc",
         er_id=fields.lower_id(request.er_id),
@@ -397,13 +399,15 @@ def complete(request: model.GatewayRequest, facts: Facts, draws: fields.Draws, p
         availability_zone_ids=request.availability_zone_ids or facts.site.zones[:ZONES_OF_A_GATEWAY],
         enterprise_project_id=(request.enterprise_project_id or "0").lower(),
         ha_mode="active-standby" if _chosen(request, "ha_mode") == "active-standby" else "active-active",
-        endpoints=_private_endpoints(request, facts) if private else _public_endpoints(request, facts, draws, flavor),
+        endpoints=_private_endpoints(request, facts)
+        if private
+        else _public_endpoints(request, facts, generated, flavor),
         certificate_id=None,
         connection_number=facts.connection_limit or FLAVORS[flavor].connections,
         policy_template=template(flavor),
         tags=fields.tags(request.tags),
-        created_at=draws.now,
-        updated_at=draws.now,
+        created_at=generated.now,
+        updated_at=generated.now,
     )
 
 
@@ -418,7 +422,7 @@ def _private_endpoints(request: model.GatewayRequest, facts: Facts) -> tuple[mod
 
 
 def _public_endpoints(
-    request: model.GatewayRequest, facts: Facts, draws: fields.Draws, flavor: str
+    request: model.GatewayRequest, facts: Facts, generated: fields.Generated, flavor: str
 ) -> tuple[model.Endpoint, model.Endpoint]:
     free = iter(_free_eips(request, facts))
     by_id = {e.id: e for e in facts.site.eips}
@@ -432,8 +436,8 @@ def _public_endpoints(
             eip_id=eip.id,
             type=wish.type or "5_bgp",
             charge_mode=choices.text(wish.charge_mode, CHARGE_MODES),
-            bandwidth_id=fields.lower_id(wish.bandwidth_id) or draws.other_ids[number - 1],
-            bandwidth_name=wish.bandwidth_name or f"vpngw-bandwidth-{draws.other_ids[number - 1][:4]}",
+            bandwidth_id=fields.lower_id(wish.bandwidth_id) or generated.other_ids[number - 1],
+            bandwidth_name=wish.bandwidth_name or f"vpngw-bandwidth-{generated.other_ids[number - 1][:4]}",
             bandwidth_size=wish.bandwidth_size or FLAVORS[flavor].bandwidth,
         )
 

@@ -140,19 +140,19 @@ def merged(
 
 
 def complete(
-    request: model.GatewayCertificateRequest, gateway: model.VpnGateway, draws: fields.Draws
+    request: model.GatewayCertificateRequest, gateway: model.VpnGateway, generated: fields.Generated
 ) -> model.GatewayCertificate:
     """Call it only on what a check found nothing wrong with."""
     return model.GatewayCertificate(
-        id=draws.id,
+        id=generated.id,
         project_id=gateway.project_id,
         gateway_id=gateway.id,
-        name=request.name or f"vpngw-cert-{draws.suffix}",
+        name=request.name or f"vpngw-cert-{generated.suffix}",
         signing=certificate.describe(request.certificate or ""),
         chain=certificate.describe(request.certificate_chain or ""),
         encryption=certificate.describe(request.enc_certificate or ""),
-        created_at=draws.now,
-        updated_at=draws.now,
+        created_at=generated.now,
+        updated_at=generated.now,
     )
 
 
