@@ -22,7 +22,7 @@ from typing import Any
 
 from landbridge import config, data_folder, errors, model, site_cover, site_file
 from landbridge.agent import loop
-from landbridge.api import app, turns
+from landbridge.api import app, key_queues
 from landbridge.engine import base
 from landbridge.operations import access, call
 from landbridge.server import heartbeat, listener, workers
@@ -320,7 +320,7 @@ def make_parts(
         service=service,
         gate=access.Gate(data.database.read, data.vault),
         readiness=lambda: _readiness(settings, data, words, heart),
-        waiting=turns.Turns(settings.http.waiting_per_key),
+        queues=key_queues.KeyQueues(settings.http.waiting_per_key),
     )
 
 

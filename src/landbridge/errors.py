@@ -18,8 +18,8 @@ The kinds are mapped to HTTP in one table, `wire.errors`.
 
 from landbridge.model import Violation
 
-#: How many violations one answer lists.
-TOLD = 100
+#: Violations that one answer lists, at most.
+MAX_REPORTED = 100
 
 
 class LandbridgeError(Exception):
@@ -27,11 +27,11 @@ class LandbridgeError(Exception):
 
 
 class Invalid(LandbridgeError):
-    """The request breaks at least one rule. A hundred of its violations are told; who has more has one fault."""
+    """The request breaks at least one rule. The error lists the first 100 violations and counts the others."""
 
     def __init__(self, violations: list[Violation]) -> None:
-        self.violations = violations[:TOLD]
-        more = [f"and {len(violations) - TOLD} more"] if len(violations) > TOLD else []
+        self.violations = violations[:MAX_REPORTED]
+        more = [f"and {len(violations) - MAX_REPORTED} more"] if len(violations) > MAX_REPORTED else []
         super().__init__("; ".join([*map(str, self.violations), *more]))
 
 

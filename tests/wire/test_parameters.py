@@ -14,35 +14,35 @@ from landbridge.wire import parameters
 ID = "0cf79a3f-6cf9-4d9c-a8df-d7ace626b0fa"
 LIMIT = parameters.LIMIT
 MARKER = parameters.marker()
-MOMENT = parameters.moment_marker()
-ANY_ID = parameters.an_id("id", "")
+TIME = parameters.time_marker()
+UUID = parameters.uuid("id", "")
 ENDPOINT = parameters.endpoint("endpoint", "")
-TRUTH = parameters.truth("truth", "")
-WORD = parameters.choice("word", "", ("one", "two"))
+BOOLEAN = parameters.boolean("boolean", "")
+CHOICE = parameters.choice("choice", "", ("one", "two"))
 DAY = datetime(2026, 11, 29, 22, 30, 42, 123000, tzinfo=UTC)
 
 READ = [
     pytest.param(LIMIT, "1", 1, id="lowest"),
     pytest.param(LIMIT, "2000", 2000, id="highest"),
     pytest.param(MARKER, "QUJD_-8=", "QUJD_-8=", id="marker"),
-    pytest.param(ANY_ID, ID.upper(), ID, id="id-in-capitals"),
+    pytest.param(UUID, ID.upper(), ID, id="id-in-capitals"),
     pytest.param(ENDPOINT, "198.51.100.7", "198.51.100.7", id="address"),
     pytest.param(ENDPOINT, ID, ID, id="eip"),
-    pytest.param(TRUTH, "True", True, id="python-writes-True"),
-    pytest.param(TRUTH, "false", False, id="false"),
-    pytest.param(WORD, "two", "two", id="word"),
-    pytest.param(MOMENT, "2026-11-29T22:30:42.123Z", DAY, id="time-as-answered"),
-    pytest.param(MOMENT, "2026-11-30T06:30:42.123+08:00", DAY, id="time-elsewhere"),
+    pytest.param(BOOLEAN, "True", True, id="python-writes-True"),
+    pytest.param(BOOLEAN, "false", False, id="false"),
+    pytest.param(CHOICE, "two", "two", id="choice"),
+    pytest.param(TIME, "2026-11-29T22:30:42.123Z", DAY, id="time-as-answered"),
+    pytest.param(TIME, "2026-11-30T06:30:42.123+08:00", DAY, id="time-elsewhere"),
 ]
 REFUSED = [
     *(pytest.param(LIMIT, text, id=f"limit-{text[:4]!r}") for text in ("0", "2001", "-1", "1.0", "٣", "9" * 4000)),
     *(pytest.param(MARKER, text, id=f"marker-{text[:4]!r}") for text in ("é", "a b", "=", "A" * 300, "QUJD\n")),
-    *(pytest.param(MOMENT, text, id=f"time-{text!r}") for text in ("yesterday", "2026-11-29", "2026-02-31T00:00:00Z")),
-    *(pytest.param(MOMENT, text, id=f"time-{text!r}") for text in ("0000-01-01T00:00:00Z", "2026-11-29T22:30:42")),
-    *(pytest.param(ANY_ID, text, id=f"id-{text[:6]!r}") for text in ("x", ID[:-1], ID + "0", ID + "\n", f"{{{ID}}}")),
+    *(pytest.param(TIME, text, id=f"time-{text!r}") for text in ("yesterday", "2026-11-29", "2026-02-31T00:00:00Z")),
+    *(pytest.param(TIME, text, id=f"time-{text!r}") for text in ("0000-01-01T00:00:00Z", "2026-11-29T22:30:42")),
+    *(pytest.param(UUID, text, id=f"id-{text[:6]!r}") for text in ("x", ID[:-1], ID + "0", ID + "\n", f"{{{ID}}}")),
     *(pytest.param(ENDPOINT, text, id=f"endpoint-{text!r}") for text in ("1.2.3", "256.1.1.1", "1.2.3.4\n", "::1")),
-    *(pytest.param(TRUTH, text, id=f"truth-{text!r}") for text in ("1", "yes", "TRUE\n")),
-    pytest.param(WORD, "Two", id="word"),
+    *(pytest.param(BOOLEAN, text, id=f"boolean-{text!r}") for text in ("1", "yes", "TRUE\n")),
+    pytest.param(CHOICE, "Two", id="choice"),
 ]
 
 
@@ -85,8 +85,8 @@ def test_the_document_forbids_what_is_refused(one: parameters.Parameter, text: s
 
 
 def test_what_is_absent_or_empty_has_the_default():
-    several = [LIMIT, MARKER, ANY_ID, TRUTH, parameters.ENTERPRISE_PROJECT]
-    expected = {"limit": 2000, "marker": None, "id": None, "truth": False, "enterprise_project_id": frozenset()}
+    several = [LIMIT, MARKER, UUID, BOOLEAN, parameters.ENTERPRISE_PROJECT]
+    expected = {"limit": 2000, "marker": None, "id": None, "boolean": False, "enterprise_project_id": frozenset()}
     assert parameters.read(several, {}) == expected
     assert parameters.read(several, QueryParams("&".join(f"{one.name}=" for one in several))) == expected
 
@@ -98,13 +98,13 @@ def test_a_parameter_that_may_be_repeated_has_all_its_values():
 
 def test_all_that_is_wrong_with_a_query_is_told_at_once():
     with pytest.raises(errors.Invalid) as refused:
-        parameters.read([LIMIT, MARKER, TRUTH], {"limit": "x", "marker": "?", "truth": "true"})
+        parameters.read([LIMIT, MARKER, BOOLEAN], {"limit": "x", "marker": "?", "boolean": "true"})
     assert [v.field for v in refused.value.violations] == ["limit", "marker"]
 
 
 def test_a_moment_is_the_same_wherever_it_is_written():
     here = DAY.astimezone(timezone(timedelta(hours=-3))).isoformat()
-    assert parameters.read([MOMENT], {"marker": here}) == {"marker": DAY}
+    assert parameters.read([TIME], {"marker": here}) == {"marker": DAY}
 
 
 @pytest.mark.parametrize("row", [pytest.param(row, id=row.name) for row in table.TABLE if row.query])
@@ -115,6 +115,6 @@ def test_the_default_of_the_document_is_what_is_taken(row: Any):
 
 
 def test_unknown_words_of_a_query_are_told_once_each():
-    known = (parameters.number("limit", "how many", 1, 9), parameters.marker())
+    known = (parameters.integer("limit", "how many", 1, 9), parameters.marker())
     assert parameters.unknown(known, ["limit", "status", "sort", "status", "marker"]) == ("?status", "?sort")
     assert parameters.unknown((), []) == ()

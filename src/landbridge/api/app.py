@@ -22,7 +22,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from landbridge import errors, model
-from landbridge.api import openapi, turns
+from landbridge.api import key_queues, openapi
 from landbridge.api.row import TOKEN_LIMIT, Incoming, Operation
 from landbridge.api.table import TABLE
 from landbridge.operations import access, call
@@ -39,14 +39,14 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """What the edge is made of. `readiness` gives whether all is well, the words that `/readyz` has for anybody, and
-    those that it has for operators besides: ids and versions.
+    """What the HTTP edge needs. `readiness` tells whether the service is ready, what `/readyz` tells anybody, and what it tells
+    operators besides (ids and versions).
     """
 
     service: call.Service
     gate: access.Gate
     readiness: Callable[[], tuple[bool, dict[str, Any], dict[str, Any]]]
-    waiting: turns.Turns = dataclasses.field(default_factory=turns.Turns)
+    queues: key_queues.KeyQueues = dataclasses.field(default_factory=key_queues.KeyQueues)
 
 
 def build(parts: Parts) -> Starlette:
@@ -116,11 +116,11 @@ def _endpoint(parts: Parts, row: Operation) -> Endpoint:
         caller = prove(content)
         if needs.transacts == "read":  # a short one
             return await carry_out(request, request_id, head, content, caller)
-        await parts.waiting.take(caller.access_key, writes=row.writes)
+        await parts.queues.acquire(caller.access_key, writes=row.writes)
         try:
             return await carry_out(request, request_id, head, content, caller)
         finally:
-            parts.waiting.give_back(caller.access_key, writes=row.writes)
+            parts.queues.release(caller.access_key, writes=row.writes)
 
     async def carry_out(
         request: Request, request_id: str, head: access.Head, content: bytes, caller: call.Caller
@@ -163,7 +163,7 @@ def _response(row: Operation, ignored: tuple[str, ...], request_id: str, result:
         headers["ETag"] = etag
     if row.success == 204:
         return Response(status_code=204, headers=headers)
-    content = shapes.document(row.render(result) | {"request_id": request_id})
+    content = shapes.encode(row.render(result) | {"request_id": request_id})
     return Response(content, row.success, headers, "application/json")
 
 
@@ -264,13 +264,13 @@ def _asks_an_operator(parts: Parts, request: Request) -> bool:
 def _readyz(parts: Parts) -> Endpoint:
     async def readyz(request: Request) -> Response:
         try:
-            ready, words, details = parts.readiness()
+            ready, info, details = parts.readiness()
         except Exception:
             log.exception("not ready")
-            ready, words, details = False, {"status": "not ready: the log says why"}, {}
+            ready, info, details = False, {"status": "not ready: the log says why"}, {}
         if details and _asks_an_operator(parts, request):
-            words = words | details
-        return JSONResponse(words, 200 if ready else 503)
+            info = info | details
+        return JSONResponse(info, 200 if ready else 503)
 
     return readyz
 

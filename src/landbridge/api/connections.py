@@ -92,12 +92,12 @@ ROWS: tuple[row.Operation, ...] = (
         answer=wire_connections.ManyConnections,
         query=(
             *parameters.PAGE,
-            parameters.an_id("vgw_id", "only connections of this VPN gateway"),
+            parameters.uuid("vgw_id", "only connections of this VPN gateway"),
             parameters.endpoint(
                 "vgw_ip", "only those of this endpoint: an EIP id, or the address of a private endpoint"
             ),
             parameters.ENTERPRISE_PROJECT,
-            parameters.an_id("vpn_id", "the older name of vgw_id"),
+            parameters.uuid("vpn_id", "the older name of vgw_id"),
             parameters.endpoint("eip_id", "the older name of vgw_ip"),
         ),
     ),

@@ -47,7 +47,7 @@ ROWS: tuple[row.Operation, ...] = (
             "total_count": page.total,
         },
         answer=wire_customer_gateways.ManyCustomerGateways,
-        query=(parameters.an_id("cgw_id", "only this one"), *parameters.PAGE),
+        query=(parameters.uuid("cgw_id", "only this one"), *parameters.PAGE),
     ),
     row.Operation(
         name="update_cgw",

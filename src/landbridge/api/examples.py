@@ -291,4 +291,4 @@ def of(row: Operation) -> dict[str, Any]:
         return {}
     render: Callable[[Any], dict[str, Any]] = row.render
     answer = render(RESULTS[row.name]) | {"request_id": _REQUEST}
-    return {"example": json.loads(shapes.document(answer))}
+    return {"example": json.loads(shapes.encode(answer))}

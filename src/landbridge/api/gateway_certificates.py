@@ -57,8 +57,8 @@ ROWS: tuple[row.Operation, ...] = (
         answer=wire.ManyCertificates,
         query=(
             parameters.LIMIT,
-            parameters.moment_marker(),
-            parameters.number(
+            parameters.time_marker(),
+            parameters.integer(
                 "pre_expire_days", "only those of which something ends within so many days, or has ended", 0, 36_500
             ),
         ),

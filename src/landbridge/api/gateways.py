@@ -105,9 +105,9 @@ ROWS: tuple[row.Operation, ...] = (
         render=lambda jobs: {"jobs": [gateway_jobs.job(one.job, one.status) for one in jobs]},
         answer=gateway_jobs.ManyJobs,
         query=(
-            parameters.an_id("resource_id", "only those of this gateway"),
+            parameters.uuid("resource_id", "only those of this gateway"),
             parameters.LIMIT,
-            parameters.moment_marker(),
+            parameters.time_marker(),
         ),
     ),
     row.Operation(
@@ -146,8 +146,8 @@ ROWS: tuple[row.Operation, ...] = (
         answer=wire_routing_tables.RoutingTable,
         query=(
             *parameters.PAGE,
-            parameters.number("offset", "how many to leave out", 0, 10**9 - 1, 0),
-            parameters.truth("is_include_nexthop_resource", "with what each next hop belongs to"),
+            parameters.integer("offset", "how many to leave out", 0, 10**9 - 1, 0),
+            parameters.boolean("is_include_nexthop_resource", "with what each next hop belongs to"),
         ),
     ),
     row.Operation(
@@ -171,7 +171,7 @@ ROWS: tuple[row.Operation, ...] = (
         run=gateways.list_all,
         parse=lambda incoming: row.Asked(request=(incoming.query["vgw_id"], incoming.query["enterprise_project_id"])),
         query=(
-            parameters.an_id("vgw_id", "only this one"),
+            parameters.uuid("vgw_id", "only this one"),
             parameters.ENTERPRISE_PROJECT,
         ),
         render=lambda many: {"vpn_gateways": [_gateway(one) for one in many]},

@@ -42,7 +42,7 @@ ROWS: tuple[row.Operation, ...] = (
         render=wire_monitors.listed,
         answer=wire_monitors.ManyMonitors,
         query=(
-            parameters.an_id("vpn_connection_id", "only the one of this connection"),
+            parameters.uuid("vpn_connection_id", "only the one of this connection"),
             parameters.ENTERPRISE_PROJECT,
         ),
     ),

@@ -59,7 +59,7 @@ ROWS: tuple[row.Operation, ...] = (
             "peer_configuration": {
                 "device": text.device.name,
                 "proved": text.device.proved,
-                "parts": [wire_shapes.present(path=part.path, content=part.content) for part in text.parts],
+                "parts": [wire_shapes.without_none(path=part.path, content=part.content) for part in text.parts],
             }
         },
         answer=wire.OnePrinted,

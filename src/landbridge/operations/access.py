@@ -30,10 +30,10 @@ _AUTHORIZATION = re.compile(
     r"SDK-HMAC-SHA256 Access=([A-Za-z0-9]{1,128}), ?SignedHeaders=([^,\s]+), ?Signature=([0-9a-f]{64})"
 )
 _DATE = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z", re.ASCII)
-#: One message for both, so that nobody can ask which access keys exist.
-UNFIT = "the access key is not known, or the signature does not fit: check access key, secret key and clock"
-#: An unknown key costs the work of a signature too: the time of an answer does not tell it from a known one.
-NOBODYS = model.Secret("x" * 40)
+#: One message for an unknown key and for a wrong signature: it must not tell which access keys exist.
+BAD_CREDENTIALS = "the access key is not known, or the signature does not fit: check access key, secret key and clock"
+#: Signs the requests of unknown keys: the time of an answer must not tell which access keys exist.
+DUMMY_SECRET = model.Secret("x" * 40)
 ROLES: tuple[Role, ...] = ("reader", "admin", "operator")
 
 
@@ -82,8 +82,8 @@ class Gate:
         _check_signed_headers(head, signed_headers)
         credential = self._credential("key:" + access_key)
         if credential is None:
-            sign(head, b"", signed_headers, NOBODYS)
-            raise errors.Unauthenticated(UNFIT)
+            sign(head, b"", signed_headers, DUMMY_SECRET)
+            raise errors.Unauthenticated(BAD_CREDENTIALS)
         return functools.partial(_prove, head, credential, signed_headers, signature)
 
     def _credential(self, name: str) -> Credential | None:
@@ -103,7 +103,7 @@ class Gate:
 
 def _prove(head: Head, credential: Credential, signed_headers: list[str], signature: str, content: bytes) -> Caller:
     if not hmac.compare_digest(sign(head, content, signed_headers, credential.secret), signature):
-        raise errors.Unauthenticated(UNFIT)
+        raise errors.Unauthenticated(BAD_CREDENTIALS)
     return credential.caller
 
 
@@ -195,7 +195,7 @@ def allow(caller: Caller, project_id: str, needs: Role) -> None:
 
 
 #: How many projects an answer on this machine lists.
-TOLD_PROJECTS = 20
+MAX_LISTED_PROJECTS = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,7 +244,7 @@ def _project_id(tx: Transaction, project: str) -> str:
     for project_id, name in sorted(known, key=lambda one: one[0] != project):
         if project in (project_id, name):
             return project_id
-    told = ", ".join(f"{project_id} ({name})" for project_id, name in known[:TOLD_PROJECTS]) or "none yet"
+    told = ", ".join(f"{project_id} ({name})" for project_id, name in known[:MAX_LISTED_PROJECTS]) or "none yet"
     raise errors.NotFound(f"project {project[:64]} (an id or a name of `landbridge projects list`: {told})")
 
 

@@ -10,8 +10,8 @@ from landbridge.rules import fields
 from landbridge.store import connections
 from landbridge.store.database import Transaction
 
-#: The API's words for what tells devices apart, in the order in which they narrow the choice.
-WORDS = (("vendor", "vendor"), ("type", "kind"), ("model", "family"), ("version", "versions"))
+#: (field of a request, attribute of a device), in the order in which the fields narrow the choice.
+FIELDS = (("vendor", "vendor"), ("type", "kind"), ("model", "family"), ("version", "versions"))
 
 
 @calls.operation("reader", "read")
@@ -57,16 +57,16 @@ def _text(
 
 
 def _device(call: Call, wanted: model.DeviceRequest) -> peerconfig.Device:
-    """The first device that all given words fit. Raises Invalid with the words that fit none."""
+    """The first device that all given fields fit. Raises Invalid with each field that fits no device."""
     left, wrong = peerconfig.devices(), []
     if wanted.vendor is None:
         wrong.append(model.Violation("vendor", "is mandatory", _vendors(left)))
-    for name, field in WORDS:
-        word: str | None = getattr(wanted, field)
-        fitting = tuple(one for one in left if word is None or _fits(word, one, field))
+    for name, field in FIELDS:
+        given: str | None = getattr(wanted, field)
+        fitting = tuple(one for one in left if given is None or _fits(given, one, field))
         if not fitting:
             allowed = _vendors(left) if name == "vendor" else _choices(left, field)
-            wrong.append(model.Violation(name, f"{word!r} is not known", allowed))
+            wrong.append(model.Violation(name, f"{given!r} is not known", allowed))
         left = fitting or left
     violations = fields.merge(call.shape, wrong)
     if violations:
@@ -74,12 +74,12 @@ def _device(call: Call, wanted: model.DeviceRequest) -> peerconfig.Device:
     return left[0]
 
 
-def _fits(word: str, device: peerconfig.Device, field: str) -> bool:
+def _fits(given: str, device: peerconfig.Device, field: str) -> bool:
     """In any letter case. A client that was shown a platform may call it the type, and any later version will do."""
-    said = {getattr(device, field).lower()}
+    names = {getattr(device, field).lower()}
     if field == "kind":
-        said.add(device.family.lower())
-    return word.lower() in said or (field == "versions" and _number(word) >= _number(device.versions))
+        names.add(device.family.lower())
+    return given.lower() in names or (field == "versions" and _number(given) >= _number(device.versions))
 
 
 def _number(version: str) -> list[int]:

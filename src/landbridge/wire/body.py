@@ -186,7 +186,7 @@ def _validate(shape: type[S], content: dict[str, Any], size: int) -> tuple[S, tu
     except pydantic.ValidationError as error:
         found = error.errors(include_url=False, include_context=False)
     violations = tuple(_violation(one["loc"], one["type"], one["input"]) for one in found)
-    if len(violations) > errors.TOLD:
+    if len(violations) > errors.MAX_REPORTED:
         raise errors.Invalid(list(violations))
     sound = content
     for one in found:

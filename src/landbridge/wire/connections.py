@@ -116,7 +116,7 @@ def _around_status(value: model.Connection) -> tuple[bytes, bytes]:
 
 def connection(value: model.Connection, status: str | None = None) -> dict[str, Any]:
     """Field by field in the order of the page's examples. Without a status it was just made or changed."""
-    return shapes.present(
+    return shapes.without_none(
         id=value.id,
         name=value.name,
         status=status,
@@ -146,7 +146,7 @@ def _rules(rules: Sequence[model.PolicyRule]) -> list[dict[str, Any]]:
 
 
 def _ike_policy(policy: model.IkePolicy) -> dict[str, Any]:
-    return shapes.present(
+    return shapes.without_none(
         ike_version=policy.version,
         phase1_negotiation_mode=policy.negotiation_mode,
         authentication_algorithm=policy.authentication_algorithm,
@@ -163,7 +163,7 @@ def _ike_policy(policy: model.IkePolicy) -> dict[str, Any]:
 
 
 def _ipsec_policy(policy: model.IpsecPolicy) -> dict[str, Any]:
-    return shapes.present(
+    return shapes.without_none(
         authentication_algorithm=policy.authentication_algorithm,
         encryption_algorithm=policy.encryption_algorithm,
         pfs=policy.pfs,
@@ -278,7 +278,7 @@ def diagnosis(
 ) -> dict[str, Any]:
     seen = status.observation
     explanation = status.explanation
-    return shapes.present(
+    return shapes.without_none(
         id=value.id,
         status=status.status,
         reason=explanation.reason if explanation else None,

@@ -115,7 +115,7 @@ class ManyCustomerGateways(schema.Answer):
 
 
 def customer_gateway(value: model.CustomerGateway) -> dict[str, Any]:
-    return shapes.present(
+    return shapes.without_none(
         id=value.id,
         name=value.name,
         id_type=value.id_type,

@@ -59,7 +59,7 @@ class ManyJobs(schema.Answer):
 
 
 def job(value: model.GatewayJob, status: model.JobStatus) -> dict[str, Any]:
-    return shapes.present(
+    return shapes.without_none(
         id=value.id,
         resource_id=value.gateway_id,
         job_type="upgrade",
@@ -77,7 +77,7 @@ def job(value: model.GatewayJob, status: model.JobStatus) -> dict[str, Any]:
 
 def _restart(one: model.Restart, status: str, addresses: tuple[str, ...], failure: str | None) -> dict[str, Any]:
     where = " and ".join(addresses)
-    return shapes.present(
+    return shapes.without_none(
         id=one.id,
         job_type=f"{one.kind}: restart on the only node, which interrupts both endpoints, {where}",
         status=status,

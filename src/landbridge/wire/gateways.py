@@ -305,7 +305,7 @@ def gateway(
     """`used`: connections and connection groups. Not `shown` it is the shorter answer to a create."""
     one, two = value.endpoints
     public, private = (value.network_type == "public") and shown, (value.network_type == "private") and shown
-    return shapes.present(
+    return shapes.without_none(
         id=value.id,
         name=value.name,
         network_type=value.network_type,
@@ -435,7 +435,7 @@ class OneGatewayDiagnosis(schema.Answer):
 
 
 def diagnosis(value: model.VpnGateway, status: model.GatewayStatus) -> dict[str, Any]:
-    return shapes.present(
+    return shapes.without_none(
         id=value.id,
         status=status.status,
         reason=status.explanation.reason if status.explanation else None,

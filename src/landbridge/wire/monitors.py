@@ -45,7 +45,7 @@ class ManyMonitors(schema.Answer):
 def made(value: model.ConnectionMonitor) -> dict[str, Any]:
     """As the answer to a create: without a status."""
     return {
-        "connection_monitor": shapes.present(
+        "connection_monitor": shapes.without_none(
             id=value.id,
             vpn_connection_id=value.connection_id,
             type="gateway",

@@ -14,11 +14,11 @@ from landbridge.model import allowed_values
 
 PAGE_LIMIT = 2000
 _SEALED = "^[0-9A-Za-z_-]{1,200}=*$"
-_MOMENT = (
+_TIME = (
     "^20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
     r"(\.[0-9]{1,6})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"
 )
-_TRUTHS = {"true": True, "false": False}
+_BOOLEANS = {"true": True, "false": False}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +64,7 @@ def _value(one: Parameter, query: Mapping[str, str]) -> Any:
     return one.read(text) if text else one.default
 
 
-def number(name: str, description: str, low: int, high: int, default: int | None = None) -> Parameter:
+def integer(name: str, description: str, low: int, high: int, default: int | None = None) -> Parameter:
     def parse(text: str) -> int:
         if not (text.isascii() and text.isdigit() and len(text) <= len(str(high)) and low <= int(text) <= high):
             raise ValueError(text)
@@ -88,13 +88,13 @@ def choice(name: str, description: str, values: tuple[str, ...]) -> Parameter:
     return Parameter(name=name, description=description, schema=schema, read=parse, allowed=" or ".join(values))
 
 
-def truth(name: str, description: str) -> Parameter:
+def boolean(name: str, description: str) -> Parameter:
     """In any letter case: Python's clients write True."""
 
     def parse(text: str) -> bool:
-        if text.lower() not in _TRUTHS:
+        if text.lower() not in _BOOLEANS:
             raise ValueError(text)
-        return _TRUTHS[text.lower()]
+        return _BOOLEANS[text.lower()]
 
     schema = {"type": "boolean", "default": False}
     return Parameter(
@@ -102,7 +102,7 @@ def truth(name: str, description: str) -> Parameter:
     )
 
 
-def an_id(name: str, description: str) -> Parameter:
+def uuid(name: str, description: str) -> Parameter:
     return _lower_case(name, description, {"format": "uuid", "pattern": allowed_values.UUID}, "a UUID of 36 characters")
 
 
@@ -112,7 +112,7 @@ def endpoint(name: str, description: str) -> Parameter:
     )
 
 
-def texts(name: str, description: str) -> Parameter:
+def strings(name: str, description: str) -> Parameter:
     """May be given several times."""
     schema = {"type": "array", "items": {"type": "string"}}
     return Parameter(name=name, description=description, schema=schema, read=str.lower, allowed="", repeated=True)
@@ -126,14 +126,14 @@ def marker(description: str = "the next_marker of the page before") -> Parameter
     )
 
 
-def moment_marker() -> Parameter:
+def time_marker() -> Parameter:
     text = "the created_at of the last one of the page before"
-    matching = _matching(_MOMENT)
+    matching = _matching(_TIME)
 
     def parse(given: str) -> datetime:
         return datetime.fromisoformat(matching(given))
 
-    schema = {"type": "string", "format": "date-time", "pattern": _MOMENT}
+    schema = {"type": "string", "format": "date-time", "pattern": _TIME}
     return Parameter(name="marker", description=text, schema=schema, read=parse, allowed=text)
 
 
@@ -160,9 +160,11 @@ def _matching(pattern: str) -> Callable[[str], str]:
     return parse
 
 
-LIMIT = number("limit", "how many", 1, PAGE_LIMIT, PAGE_LIMIT)
+LIMIT = integer("limit", "how many", 1, PAGE_LIMIT, PAGE_LIMIT)
 PAGE = (LIMIT, marker())
-ENTERPRISE_PROJECT = texts("enterprise_project_id", "only those of this enterprise project; may be given several times")
+ENTERPRISE_PROJECT = strings(
+    "enterprise_project_id", "only those of this enterprise project; may be given several times"
+)
 
 
 #: Every name that stands in a path. An id that names nothing is 404.
@@ -176,13 +178,13 @@ OF_PATHS: Mapping[str, Parameter] = {
             read=str,
             allowed="32 hex digits",
         ),
-        an_id("vgw_id", "a VPN gateway"),
-        an_id("customer_gateway_id", "a customer gateway"),
-        an_id("vpn_connection_id", "a VPN connection"),
-        an_id("connection_monitor_id", "a connection monitor"),
-        an_id("certificate_id", "a gateway's certificate"),
-        an_id("job_id", "an upgrade of a VPN gateway"),
-        an_id("resource_id", "a resource of the type in the path"),
+        uuid("vgw_id", "a VPN gateway"),
+        uuid("customer_gateway_id", "a customer gateway"),
+        uuid("vpn_connection_id", "a VPN connection"),
+        uuid("connection_monitor_id", "a connection monitor"),
+        uuid("certificate_id", "a gateway's certificate"),
+        uuid("job_id", "an upgrade of a VPN gateway"),
+        uuid("resource_id", "a resource of the type in the path"),
         choice("resource_type", "what is tagged", allowed_values.TAGGED),
     )
 }

@@ -31,7 +31,7 @@ class RoutingTable(schema.Answer):
 def route(
     destination: str, nexthop: str, outbound_interface_ip: str, resource: tuple[str, str] | None
 ) -> dict[str, Any]:
-    return shapes.present(
+    return shapes.without_none(
         destination=destination,
         nexthop=nexthop,
         outbound_interface_ip=outbound_interface_ip,

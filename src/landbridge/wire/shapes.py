@@ -41,7 +41,7 @@ def time(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds")[:23] + "Z"
 
 
-def document(answer: Mapping[str, Any]) -> bytes:
+def encode(answer: Mapping[str, Any]) -> bytes:
     """The answer as JSON. A field that is bytes is JSON already."""
     texts = [
         b'"%s":%s' % (name.encode(), value if isinstance(value, bytes) else pydantic_core.to_json(value))
@@ -58,9 +58,9 @@ class PageInfo(schema.Answer):
 
 
 def page_info(next_marker: str | None, count: int) -> dict[str, Any]:
-    return present(next_marker=next_marker, current_count=count)
+    return without_none(next_marker=next_marker, current_count=count)
 
 
-def present(**fields: Any) -> dict[str, Any]:
+def without_none(**fields: Any) -> dict[str, Any]:
     """The fields that are not None: the API leaves out what a resource does not have."""
     return {name: value for name, value in fields.items() if value is not None}

@@ -20,7 +20,7 @@ def query(statuses: tuple[str, ...]) -> tuple[parameters.Parameter, ...]:
     return (
         parameters.choice("status", "only those of this status", statuses),
         _NAME,
-        parameters.number("limit", "how many", 1, LIMIT, DEFAULT),
+        parameters.integer("limit", "how many", 1, LIMIT, DEFAULT),
         parameters.marker(),
     )
 
@@ -64,7 +64,7 @@ class ManyGatewayStatuses(schema.Answer):
 def standing(
     resource_id: str, name: str, status: str, since: datetime | None, reason: str | None, gateway_id: str | None
 ) -> dict[str, Any]:
-    return shapes.present(
+    return shapes.without_none(
         id=resource_id,
         name=name,
         status=status,

@@ -13,17 +13,17 @@ from landbridge.wire import body, parameters, schema, shapes
 SEARCH_LIMIT = 1000
 #: The part of what is found that is told.
 WINDOW = (
-    parameters.number("limit", "how many", 1, SEARCH_LIMIT, SEARCH_LIMIT),
-    parameters.number("offset", "how many to leave out", 0, 10**12 - 1, 0),
+    parameters.integer("limit", "how many", 1, SEARCH_LIMIT, SEARCH_LIMIT),
+    parameters.integer("offset", "how many to leave out", 0, 10**12 - 1, 0),
 )
 
 
-def _truth(value: object) -> object:
-    """The page's own example writes a truth as a string."""
+def _boolean(value: object) -> object:
+    """The page's own example writes a boolean as a string."""
     return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
 
 
-Truth = Annotated[bool, pydantic.BeforeValidator(_truth, json_schema_input_type=bool)]
+Boolean = Annotated[bool, pydantic.BeforeValidator(_boolean, json_schema_input_type=bool)]
 
 
 class TagChangeShape(shapes.TagShape):
@@ -76,7 +76,7 @@ class SearchShape(body.Shape):
         "without tags": {"without_any_tag": True},
     }
 
-    without_any_tag: Truth | None = schema.field(
+    without_any_tag: Boolean | None = schema.field(
         {"anyOf": [schema.boolean(), schema.string(enum=["true", "false"])], "default": False},
         "only resources without tags; `tags` is ignored then",
     )

@@ -1,4 +1,4 @@
-"""Requests of one key take turns: another key's are not behind them."""
+"""Each access key has a queue of its own: a key with many requests delays no other key."""
 
 import asyncio
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from landbridge import config, errors
-from landbridge.api import turns
+from landbridge.api import key_queues
 
 
 def _run(scenario: Any) -> None:
@@ -15,17 +15,17 @@ def _run(scenario: Any) -> None:
 
 def test_a_key_has_one_read_in_work_and_others_are_not_behind_it():
     async def scenario() -> None:
-        of = turns.Turns()
-        await of.take("a", writes=False)
-        second, third = (asyncio.create_task(of.take("a", writes=False)) for _ in range(2))
-        await of.take("b", writes=False)
-        await of.take("a", writes=True)
+        queues = key_queues.KeyQueues()
+        await queues.acquire("a", writes=False)
+        second, third = (asyncio.create_task(queues.acquire("a", writes=False)) for _ in range(2))
+        await queues.acquire("b", writes=False)
+        await queues.acquire("a", writes=True)
         await asyncio.sleep(0)
         assert (second.done(), third.done()) == (False, False)
-        of.give_back("a", writes=False)
+        queues.release("a", writes=False)
         await second
         assert not third.done()
-        of.give_back("a", writes=False)
+        queues.release("a", writes=False)
         await third
 
     _run(scenario())
@@ -33,13 +33,13 @@ def test_a_key_has_one_read_in_work_and_others_are_not_behind_it():
 
 def test_a_key_has_as_many_writes_in_work_as_a_group_takes():
     async def scenario() -> None:
-        of = turns.Turns()
-        for _ in range(turns.WRITES_AT_ONCE):
-            await of.take("a", writes=True)
-        one_more = asyncio.create_task(of.take("a", writes=True))
+        queues = key_queues.KeyQueues()
+        for _ in range(key_queues.WRITES_AT_ONCE):
+            await queues.acquire("a", writes=True)
+        one_more = asyncio.create_task(queues.acquire("a", writes=True))
         await asyncio.sleep(0)
         assert not one_more.done()
-        of.give_back("a", writes=True)
+        queues.release("a", writes=True)
         await one_more
 
     _run(scenario())
@@ -47,36 +47,36 @@ def test_a_key_has_as_many_writes_in_work_as_a_group_takes():
 
 def test_who_finds_too_many_waiting_is_refused():
     async def scenario() -> None:
-        of = turns.Turns(waiting_per_key=2)
-        await of.take("a", writes=False)
-        waiting = [asyncio.create_task(of.take("a", writes=False)) for _ in range(2)]
+        queues = key_queues.KeyQueues(waiting_per_key=2)
+        await queues.acquire("a", writes=False)
+        waiting = [asyncio.create_task(queues.acquire("a", writes=False)) for _ in range(2)]
         await asyncio.sleep(0)
         with pytest.raises(errors.Busy, match="2 requests of this access key wait already"):
-            await of.take("a", writes=False)
-        await of.take("b", writes=False)
+            await queues.acquire("a", writes=False)
+        await queues.acquire("b", writes=False)
         for one in waiting:
-            of.give_back("a", writes=False)
+            queues.release("a", writes=False)
             await one
 
     _run(scenario())
 
 
-@pytest.mark.parametrize("granted", [False, True], ids=["waiting", "its-turn-has-come"])
-def test_who_is_cancelled_takes_no_turn(granted: bool):
+@pytest.mark.parametrize("granted", [False, True], ids=["waiting", "admitted"])
+def test_who_is_cancelled_takes_no_place(granted: bool):
     async def scenario() -> None:
-        of = turns.Turns()
-        await of.take("a", writes=False)
-        cancelled, other = (asyncio.create_task(of.take("a", writes=False)) for _ in range(2))
+        queues = key_queues.KeyQueues()
+        await queues.acquire("a", writes=False)
+        cancelled, other = (asyncio.create_task(queues.acquire("a", writes=False)) for _ in range(2))
         await asyncio.sleep(0)
         if granted:
-            of.give_back("a", writes=False)
+            queues.release("a", writes=False)
         cancelled.cancel()
         await asyncio.gather(cancelled, return_exceptions=True)
         if not granted:
-            of.give_back("a", writes=False)
+            queues.release("a", writes=False)
         await other
-        of.give_back("a", writes=False)
-        assert of._queues == {}
+        queues.release("a", writes=False)
+        assert queues._queues == {}
 
     _run(scenario())
 
