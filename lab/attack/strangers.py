@@ -16,7 +16,7 @@ from typing import Any
 
 from lab import gm_certificates, sites
 from lab.attack.base import Answer, Key, Result, Service
-from landbridge.api import row, table
+from landbridge.api import routes, table
 
 #: Stands in all that the owner has, and in no answer to anybody else.
 MARK = "owners-secret-mark"
@@ -207,7 +207,7 @@ def _requests(project_id: str, ids: Ids) -> Iterator[Request]:
         yield from _filtered(one, project_id, ids)
 
 
-def _filtered(one: row.Operation, project_id: str, ids: Ids) -> Iterator[Request]:
+def _filtered(one: routes.Route, project_id: str, ids: Ids) -> Iterator[Request]:
     """Lists that are cut to an id."""
     given = {"vpn_id": "vgw_id", "vgw_ip": "eip_id", "cgw_id": "customer_gateway_id", "resource_id": "vgw_id"}
     for each in one.query if one.method == "GET" and one.path.count("{") == 1 else ():

@@ -171,11 +171,11 @@ def test_no_redirect_leads_elsewhere(api: Any, path: str):
     assert answer.json()["error_msg"].endswith("GET /docs lists what there is")
 
 
-@pytest.mark.parametrize("row", [pytest.param(row, id=row.name) for row in table.TABLE])
-def test_a_trailing_slash_changes_nothing(api: Any, row: Any):
-    path = re.sub("{.+?}", "vpn-connection", row.path.replace("{project_id}", api.project_id))
+@pytest.mark.parametrize("route", [pytest.param(route, id=route.name) for route in table.TABLE])
+def test_a_trailing_slash_changes_nothing(api: Any, route: Any):
+    path = re.sub("{.+?}", "vpn-connection", route.path.replace("{project_id}", api.project_id))
     plain, slashed = (
-        api.send(row.method, each, None if row.method in {"GET", "DELETE"} else {}) for each in (path, path + "/")
+        api.send(route.method, each, None if route.method in {"GET", "DELETE"} else {}) for each in (path, path + "/")
     )
     assert plain.status_code == slashed.status_code
     assert plain.json() | {"request_id": ""} == slashed.json() | {"request_id": ""}

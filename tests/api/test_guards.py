@@ -7,8 +7,7 @@ import pytest
 from huaweicloudsdkvpn.v5 import vpn_client
 from starlette.routing import Mount, Route
 
-from landbridge.api import row as api_row
-from landbridge.api import table
+from landbridge.api import routes, table
 from landbridge.operations import call
 
 EXTENSIONS = "/landbridge/v1/"
@@ -48,7 +47,7 @@ def test_every_route_but_the_public_ones_is_401_without_credentials(shared_servi
             answer = api.http.request(method, url)
             assert answer.status_code == 401, (method, path)
             checked.append(path)
-    assert {row.path + end for row in table.TABLE for end in ("", "/")} == set(checked)
+    assert {route.path + end for route in table.TABLE for end in ("", "/")} == set(checked)
 
 
 def test_every_public_route_answers_anybody(shared_service: Any):
@@ -62,27 +61,27 @@ def test_every_public_route_answers_anybody(shared_service: Any):
 
 
 def test_every_operation_has_a_role():
-    assert {row.name for row in table.TABLE if row.run not in call.NEEDS} == set()
+    assert {route.name for route in table.TABLE if route.run not in call.NEEDS} == set()
 
 
 def test_only_reads_are_open_to_readers():
-    needed = {(_reads(row), call.NEEDS[row.run].role) for row in table.TABLE}
+    needed = {(_reads(route), call.NEEDS[route.run].role) for route in table.TABLE}
     assert needed == {(True, "reader"), (False, "admin")}
 
 
 def test_what_is_not_a_get_writes_and_a_get_does_not():
-    transacts = {(_reads(row), call.NEEDS[row.run].transacts.endswith("read")) for row in table.TABLE}
+    transacts = {(_reads(route), call.NEEDS[route.run].transacts.endswith("read")) for route in table.TABLE}
     assert transacts == {(True, True), (False, False)}
 
 
-def _reads(row: api_row.Operation) -> bool:
-    return row.method == "GET" or row.name in READING_POSTS
+def _reads(route: routes.Route) -> bool:
+    return route.method == "GET" or route.name in READING_POSTS
 
 
 def test_no_name_and_no_method_with_its_path_is_there_twice():
-    names = [row.name for row in table.TABLE]
+    names = [route.name for route in table.TABLE]
     assert sorted(set(names)) == sorted(names)
-    places = [(row.method, row.path) for row in table.TABLE]
+    places = [(route.method, route.path) for route in table.TABLE]
     assert sorted(set(places)) == sorted(places)
 
 
@@ -90,18 +89,18 @@ def _sdk_place(name: str) -> str:
     return inspect.getsource(getattr(vpn_client.VpnClient, f"_{name}_http_info"))
 
 
-@pytest.mark.parametrize("row", [pytest.param(row, id=row.name) for row in table.TABLE])
-def test_every_operation_is_the_sdks_or_an_extension_of_ours(row: api_row.Operation):
-    if row.path.startswith(EXTENSIONS):
-        assert not hasattr(vpn_client.VpnClient, row.name)
+@pytest.mark.parametrize("route", [pytest.param(route, id=route.name) for route in table.TABLE])
+def test_every_operation_is_the_sdks_or_an_extension_of_ours(route: routes.Route):
+    if route.path.startswith(EXTENSIONS):
+        assert not hasattr(vpn_client.VpnClient, route.name)
         return
-    assert hasattr(vpn_client.VpnClient, row.name)
-    source = _sdk_place(row.name)
-    assert f'"method": "{row.method}"' in source
-    assert f'"resource_path": "{row.path}"' in source
+    assert hasattr(vpn_client.VpnClient, route.name)
+    source = _sdk_place(route.name)
+    assert f'"method": "{route.method}"' in source
+    assert f'"resource_path": "{route.path}"' in source
 
 
-@pytest.mark.parametrize("row", [pytest.param(row, id=row.name) for row in table.TABLE])
-def test_success_codes_are_those_that_clients_take(row: api_row.Operation):
-    expected = {"GET": 200, "PUT": 200, "DELETE": 204, "POST": 204 if row.answer is None else 201}
-    assert row.success == (200 if _reads(row) or row.name in ACTIONS else expected[row.method])
+@pytest.mark.parametrize("route", [pytest.param(route, id=route.name) for route in table.TABLE])
+def test_success_codes_are_those_that_clients_take(route: routes.Route):
+    expected = {"GET": 200, "PUT": 200, "DELETE": 204, "POST": 204 if route.answer is None else 201}
+    assert route.success == (200 if _reads(route) or route.name in ACTIONS else expected[route.method])

@@ -58,12 +58,12 @@ def test_the_document_is_valid_openapi_3_1(document: Any):
 def test_the_document_has_every_operation_and_every_public_path(document: Any):
     described = {(method.upper(), path) for path, methods in document["paths"].items() for method in methods}
     public = {("GET", path) for path in table.PUBLIC}
-    assert described == {(row.method, row.path) for row in table.TABLE} | public
+    assert described == {(route.method, route.path) for route in table.TABLE} | public
 
 
 def test_every_operation_tells_its_errors_and_fields_their_meaning(document: Any):
-    for row in table.TABLE:
-        described = document["paths"][row.path][row.method.lower()]
+    for route in table.TABLE:
+        described = document["paths"][route.path][route.method.lower()]
         assert described["summary"]
         assert {"400", "401", "403", "404", "503"} <= set(described["responses"])
     for name in ("CreateConnection", "CreateGateway", "CreateCustomerGateway"):
@@ -72,8 +72,8 @@ def test_every_operation_tells_its_errors_and_fields_their_meaning(document: Any
         assert [field for field, schema in fields.items() if not telling & set(schema)] == []
 
 
-BODIES = {row.name for row in table.TABLE if row.accepts is not None}
-WRITES = {row.name for row in table.TABLE if row.writes}
+BODIES = {route.name for route in table.TABLE if route.accepts is not None}
+WRITES = {route.name for route in table.TABLE if route.writes}
 #: Met by what is changed while it is being deleted.
 LATE = {
     "update_vpn_connection",
@@ -101,8 +101,8 @@ def test_if_match_is_told_where_versions_are_compared(document: Any):
         for described in methods.values()
         if "If-Match" in {parameter["name"] for parameter in described.get("parameters", ())}
     }
-    assert told == {row.name for row in table.TABLE if row.versions}
-    assert {row.name for row in table.TABLE if row.method == "PUT"} <= told
+    assert told == {route.name for route in table.TABLE if route.versions}
+    assert {route.name for route in table.TABLE if route.method == "PUT"} <= told
 
 
 def test_what_is_being_deleted_is_425_where_the_document_says_so(service: Any):
@@ -133,24 +133,26 @@ def test_only_public_paths_are_described_as_open(document: Any):
 
 
 def _bodies() -> list[Any]:
-    return [pytest.param(row, id=row.name) for row in table.TABLE if row.accepts is not None]
+    return [pytest.param(route, id=route.name) for route in table.TABLE if route.accepts is not None]
 
 
-def _media(document: Any, row: Any) -> Any:
-    return document["paths"][row.path][row.method.lower()]["requestBody"]["content"]["application/json"]
+def _media(document: Any, route: Any) -> Any:
+    return document["paths"][route.path][route.method.lower()]["requestBody"]["content"]["application/json"]
 
 
-@pytest.mark.parametrize("row", _bodies())
-def test_the_examples_of_a_request_fit_its_schema(document: Any, row: Any):
-    media = _media(document, row)
+@pytest.mark.parametrize("route", _bodies())
+def test_the_examples_of_a_request_fit_its_schema(document: Any, route: Any):
+    media = _media(document, route)
     assert media["examples"]
     for example in media["examples"].values():
         _check(document, media["schema"], example["value"])
 
 
-@pytest.mark.parametrize("row", [pytest.param(row, id=row.name) for row in table.TABLE if row.answer is not None])
-def test_the_example_of_an_answer_fits_its_schema(document: Any, row: Any):
-    success = document["paths"][row.path][row.method.lower()]["responses"][str(row.success)]
+@pytest.mark.parametrize(
+    "route", [pytest.param(route, id=route.name) for route in table.TABLE if route.answer is not None]
+)
+def test_the_example_of_an_answer_fits_its_schema(document: Any, route: Any):
+    success = document["paths"][route.path][route.method.lower()]["responses"][str(route.success)]
     media = success["content"]["application/json"]
     assert media["example"]
     _check(document, media["schema"], media["example"])
@@ -172,11 +174,11 @@ def _there(ours: Any, example: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "row", [case for case in _bodies() if case.values[0].success == 201 and "{vgw_id}" not in case.values[0].path]
+    "route", [case for case in _bodies() if case.values[0].success == 201 and "{vgw_id}" not in case.values[0].path]
 )
-def test_the_service_takes_the_examples_of_each_create(ours: Any, document: Any, row: Any):
-    path = row.path.replace("{project_id}", ours.project_id)
-    for name, example in _media(document, row)["examples"].items():
+def test_the_service_takes_the_examples_of_each_create(ours: Any, document: Any, route: Any):
+    path = route.path.replace("{project_id}", ours.project_id)
+    for name, example in _media(document, route)["examples"].items():
         sent = json.loads(_there(ours, json.dumps(example["value"])))
         answer = ours.send("POST", path, sent)
         assert answer.status_code == 201, (name, answer.text)
@@ -184,8 +186,8 @@ def test_the_service_takes_the_examples_of_each_create(ours: Any, document: Any,
 
 
 def test_the_answer_to_too_many_requests_says_how_long_to_wait(document: Any):
-    for row in table.TABLE:
-        told = document["paths"][row.path][row.method.lower()]["responses"]["503"]
+    for route in table.TABLE:
+        told = document["paths"][route.path][route.method.lower()]["responses"]["503"]
         assert set(told["headers"]) == {"X-Request-Id", "Retry-After"}
 
 
@@ -198,10 +200,10 @@ def test_a_create_leads_to_all_that_its_id_is_good_for(document: Any):
 
 
 @pytest.mark.parametrize(
-    "row", [pytest.param(row, id=row.name) for row in table.TABLE if row.success == 201 and not row.many]
+    "route", [pytest.param(route, id=route.name) for route in table.TABLE if route.success == 201 and not route.many]
 )
-def test_every_create_has_links(document: Any, row: Any):
-    links = document["paths"][row.path]["post"]["responses"]["201"]["links"]
+def test_every_create_has_links(document: Any, route: Any):
+    links = document["paths"][route.path]["post"]["responses"]["201"]["links"]
     of = {each.name: each for each in table.TABLE}
     for name, link in links.items():
         assert set(link["parameters"]) == set(re.findall(r"{(\w+)}", of[name].path))
@@ -328,7 +330,7 @@ def test_the_flavors_of_the_document_are_those_of_the_rules(document: Any):
 
 
 @pytest.mark.parametrize(
-    "name", sorted(row.accepts[1].__name__ for row in table.TABLE if row.method == "PUT" and row.accepts)
+    "name", sorted(route.accepts[1].__name__ for route in table.TABLE if route.method == "PUT" and route.accepts)
 )
 def test_nothing_is_mandatory_in_an_update_and_nothing_has_a_default(document: Any, name: str):
     shapes = [name, *re.findall(r"schemas/(\w+)", str(document["components"]["schemas"][name]))]

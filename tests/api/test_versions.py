@@ -5,17 +5,16 @@ from typing import Any
 
 import pytest
 
-from landbridge.api import row as api_row
-from landbridge.api import table
+from landbridge.api import routes, table
 
-NO_VERSION = api_row.Operation.__dataclass_fields__["etag"].default
-PUTS = [row for row in table.TABLE if row.method == "PUT"]
+NO_VERSION = routes.Route.__dataclass_fields__["etag"].default
+PUTS = [route for route in table.TABLE if route.method == "PUT"]
 
 
-@pytest.mark.parametrize("put", [pytest.param(row, id=row.name) for row in PUTS])
-def test_what_can_be_updated_tells_its_version(put: api_row.Operation):
-    looks = [row for row in table.TABLE if row.method == "GET" and row.path == put.path]
-    assert [row.name for row in (put, *looks) if row.etag is NO_VERSION] == []
+@pytest.mark.parametrize("put", [pytest.param(route, id=route.name) for route in PUTS])
+def test_what_can_be_updated_tells_its_version(put: routes.Route):
+    looks = [route for route in table.TABLE if route.method == "GET" and route.path == put.path]
+    assert [route.name for route in (put, *looks) if route.etag is NO_VERSION] == []
 
 
 def _connection(api: Any) -> tuple[str, str]:
@@ -83,13 +82,13 @@ def test_a_simulation_is_of_the_version_that_is_meant(api: Any):
 
 
 @pytest.mark.parametrize(
-    "row", [pytest.param(row, id=row.name) for row in table.TABLE if row.writes and not row.versions]
+    "route", [pytest.param(route, id=route.name) for route in table.TABLE if route.writes and not route.versions]
 )
-def test_what_compares_no_versions_is_not_done_with_if_match(api: Any, row: api_row.Operation):
-    path = re.sub("{.+?}", "vpn-connection", row.path.replace("{project_id}", api.project_id))
-    envelope = row.accepts[0] if row.accepts else ""
-    body = {envelope: [{}] if row.many else {}} if envelope else {}
-    answer = api.send(row.method, path, body, If_Match="*")
+def test_what_compares_no_versions_is_not_done_with_if_match(api: Any, route: routes.Route):
+    path = re.sub("{.+?}", "vpn-connection", route.path.replace("{project_id}", api.project_id))
+    envelope = route.accepts[0] if route.accepts else ""
+    body = {envelope: [{}] if route.many else {}} if envelope else {}
+    answer = api.send(route.method, path, body, If_Match="*")
     assert answer.status_code == 412
     assert "without If-Match" in answer.json()["error_msg"]
 

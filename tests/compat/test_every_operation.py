@@ -33,7 +33,7 @@ def _operations() -> dict[str, tuple[str, str]]:
 
 
 SDK = _operations()
-SERVED = {row.name: (row.method, row.path) for row in table.TABLE}
+SERVED = {route.name: (route.method, route.path) for route in table.TABLE}
 
 
 def test_the_sdk_has_the_operations_that_we_know_of():

@@ -22,4 +22,4 @@ def test_the_families_of_devices_are_counted(page: str):
 
 def test_the_operations_of_the_api_are_counted():
     counted = re.findall(r"all (\d+) of the API's site-to-site part", (ROOT / "README.md").read_text())
-    assert counted == [str(sum(not row.path.startswith("/landbridge/") for row in table.TABLE))]
+    assert counted == [str(sum(not route.path.startswith("/landbridge/") for route in table.TABLE))]

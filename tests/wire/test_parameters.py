@@ -107,10 +107,10 @@ def test_a_moment_is_the_same_wherever_it_is_written():
     assert parameters.read([TIME], {"marker": here}) == {"marker": DAY}
 
 
-@pytest.mark.parametrize("row", [pytest.param(row, id=row.name) for row in table.TABLE if row.query])
-def test_the_default_of_the_document_is_what_is_taken(row: Any):
-    taken = parameters.read(row.query, {})
-    described = {one.name: one.schema["default"] for one in row.query if "default" in one.schema}
+@pytest.mark.parametrize("route", [pytest.param(route, id=route.name) for route in table.TABLE if route.query])
+def test_the_default_of_the_document_is_what_is_taken(route: Any):
+    taken = parameters.read(route.query, {})
+    described = {one.name: one.schema["default"] for one in route.query if "default" in one.schema}
     assert described == {name: taken[name] for name in described}
 
 

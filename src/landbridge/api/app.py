@@ -13,17 +13,17 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+from starlette import routing
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
-from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from landbridge import errors, model
 from landbridge.api import key_queues, openapi
-from landbridge.api.row import TOKEN_LIMIT, Incoming, Operation
+from landbridge.api.routes import TOKEN_LIMIT, Incoming, Route
 from landbridge.api.table import TABLE
 from landbridge.operations import access, call
 from landbridge.wire import body, parameters, shapes
@@ -51,16 +51,20 @@ class Parts:
 
 def build(parts: Parts) -> Starlette:
     served: dict[str, dict[str, Endpoint]] = {}
-    for row in TABLE:
-        served.setdefault(row.path, {})[row.method] = _endpoint(parts, row)
-    routes: list[BaseRoute] = [Route(path, _Served(of), methods=list(of)) for path, of in served.items()]
-    routes += [Route(path + "/", _Served(of), methods=list(of)) for path, of in served.items()]  # some clients add one
+    for route in TABLE:
+        served.setdefault(route.path, {})[route.method] = _endpoint(parts, route)
+    routes: list[routing.BaseRoute] = [
+        routing.Route(path, _Served(of), methods=list(of)) for path, of in served.items()
+    ]
     routes += [
-        Route("/healthz", _healthz),
-        Route("/readyz", _readyz(parts)),
-        Route("/openapi.json", lambda _: Response(_document(), media_type="application/json")),
-        Route("/docs", lambda _: HTMLResponse(DOCS_PAGE)),
-        Mount("/docs/assets", StaticFiles(packages=[("swagger_ui", "static")])),
+        routing.Route(path + "/", _Served(of), methods=list(of)) for path, of in served.items()
+    ]  # some clients add one
+    routes += [
+        routing.Route("/healthz", _healthz),
+        routing.Route("/readyz", _readyz(parts)),
+        routing.Route("/openapi.json", lambda _: Response(_document(), media_type="application/json")),
+        routing.Route("/docs", lambda _: HTMLResponse(DOCS_PAGE)),
+        routing.Mount("/docs/assets", StaticFiles(packages=[("swagger_ui", "static")])),
     ]
     handlers: dict[Any, Any] = {HTTPException: _unserved}
     served_app = Starlette(routes=routes, exception_handlers=handlers)
@@ -89,8 +93,8 @@ class _Served:
         await response(scope, receive, send)
 
 
-def _endpoint(parts: Parts, row: Operation) -> Endpoint:
-    needs = call.NEEDS[row.run]
+def _endpoint(parts: Parts, route: Route) -> Endpoint:
+    needs = call.NEEDS[route.run]
 
     async def endpoint(request: Request) -> Response:
         started = time.perf_counter()
@@ -106,7 +110,7 @@ def _endpoint(parts: Parts, row: Operation) -> Endpoint:
             response = _error(*wire_errors.OUR_FAULT, request_id)
         took = (time.perf_counter() - started) * 1000
         path = request.scope["raw_path"][:PATH_LOGGED].decode("latin-1")  # as it came, escaped: a line stays one line
-        log.info("%s %s %s %d %.1f ms", request_id, row.method, path, response.status_code, took)
+        log.info("%s %s %s %d %.1f ms", request_id, route.method, path, response.status_code, took)
         return response
 
     async def answer(request: Request, request_id: str) -> Response:
@@ -116,20 +120,20 @@ def _endpoint(parts: Parts, row: Operation) -> Endpoint:
         caller = prove(content)
         if needs.transacts == "read":  # a short one
             return await carry_out(request, request_id, head, content, caller)
-        await parts.queues.acquire(caller.access_key, writes=row.writes)
+        await parts.queues.acquire(caller.access_key, writes=route.writes)
         try:
             return await carry_out(request, request_id, head, content, caller)
         finally:
-            parts.queues.release(caller.access_key, writes=row.writes)
+            parts.queues.release(caller.access_key, writes=route.writes)
 
     async def carry_out(
         request: Request, request_id: str, head: access.Head, content: bytes, caller: call.Caller
     ) -> Response:
         project_id = request.path_params["project_id"]
         access.allow(caller, project_id, needs.role)
-        query = parameters.read(row.query, request.query_params) if row.query else {}
+        query = parameters.read(route.query, request.query_params) if route.query else {}
         incoming = Incoming(path=request.path_params, query=query, content=content)
-        asked = row.parse(incoming)
+        asked = route.parse(incoming)
         this = call.Call(
             service=parts.service,
             caller=caller,
@@ -137,34 +141,34 @@ def _endpoint(parts: Parts, row: Operation) -> Endpoint:
             request_id=request_id,
             now=call.now(),
             shape=asked.violations,
-            token=_token(head) if row.success == 201 else None,
-            if_match=_if_match(head, row),
+            token=_token(head) if route.success == 201 else None,
+            if_match=_if_match(head, route),
             body=content,
         )
         if caller.project_id is None:
             await call.perform(access.check_project, this, None)
-        unknown = parameters.unknown(row.query, request.query_params) if head.query else ()
-        finish = functools.partial(_response, row, (*unknown, *asked.ignored), request_id)
-        response: Response = await call.perform(row.run, this, asked.request, finish)
+        unknown = parameters.unknown(route.query, request.query_params) if head.query else ()
+        finish = functools.partial(_response, route, (*unknown, *asked.ignored), request_id)
+        response: Response = await call.perform(route.run, this, asked.request, finish)
         return response
 
     return endpoint
 
 
-def _response(row: Operation, ignored: tuple[str, ...], request_id: str, result: Any) -> Response:
+def _response(route: Route, ignored: tuple[str, ...], request_id: str, result: Any) -> Response:
     headers = {"X-Request-Id": request_id}
     if ignored:
         headers["Landbridge-Ignored-Fields"] = _header(ignored)
-    warnings = row.warnings(result)
+    warnings = route.warnings(result)
     if warnings:
         headers["Landbridge-Warnings"] = _header(str(warning) for warning in warnings)
-    etag = row.etag(result)
+    etag = route.etag(result)
     if etag is not None:
         headers["ETag"] = etag
-    if row.success == 204:
+    if route.success == 204:
         return Response(status_code=204, headers=headers)
-    content = shapes.encode(row.render(result) | {"request_id": request_id})
-    return Response(content, row.success, headers, "application/json")
+    content = shapes.encode(route.render(result) | {"request_id": request_id})
+    return Response(content, route.success, headers, "application/json")
 
 
 def _header(texts: Any) -> str:
@@ -218,12 +222,12 @@ def _token(head: access.Head) -> str | None:
     return None
 
 
-def _if_match(head: access.Head, row: Operation) -> str | None:
+def _if_match(head: access.Head, route: Route) -> str | None:
     """Raises Changed where a change cannot be held against it: to carry it out all the same is what it is to prevent."""
     given = head.headers.get("if-match")
     if given is None:
         return None
-    if row.writes and not row.versions:
+    if route.writes and not route.versions:
         raise errors.Changed("this operation compares no versions, send it without If-Match")
     return given.decode("latin-1")
 

@@ -3,24 +3,24 @@
 import dataclasses
 
 from landbridge import model
-from landbridge.api import row
+from landbridge.api import routes
 from landbridge.operations import connection_lists, connections
 from landbridge.wire import body, connection_requests, parameters, queries
 from landbridge.wire import connections as wire_connections
 from landbridge.wire import shapes as wire_shapes
 
 
-def _simulation(incoming: row.Incoming) -> row.Asked:
+def _simulation(incoming: routes.Incoming) -> routes.Asked:
     parsed = queries.simulation(incoming.content)
-    return row.Asked(request=(incoming.path["vpn_connection_id"], parsed.value.state), ignored=parsed.ignored)
+    return routes.Asked(request=(incoming.path["vpn_connection_id"], parsed.value.state), ignored=parsed.ignored)
 
 
-def _batch(incoming: row.Incoming) -> row.Asked:
+def _batch(incoming: routes.Incoming) -> routes.Asked:
     items, beside = body.parse_many(
         connection_requests.CreateConnection, "vpn_connections", incoming.content, connection_requests.BATCH_LIMIT
     )
     inside = (f"vpn_connections[{number}].{name}" for number, item in enumerate(items) for name in item.ignored)
-    return row.Asked(
+    return routes.Asked(
         request=[(item.value.request(), item.violations) for item in items],
         ignored=(*beside, *inside),
     )
@@ -34,21 +34,21 @@ def _batch_warnings(made: list[connections.Shown]) -> tuple[model.Warning, ...]:
     )
 
 
-ROWS: tuple[row.Operation, ...] = (
-    row.Operation(
+ROUTES: tuple[routes.Route, ...] = (
+    routes.Route(
         name="create_vpn_connection",
         method="POST",
         path="/v5/{project_id}/vpn-connection",
         summary="Create a connection: one POST, one tunnel",
         success=201,
         run=connections.create,
-        parse=row.creation(connection_requests.CreateConnection, "vpn_connection"),
+        parse=routes.creation(connection_requests.CreateConnection, "vpn_connection"),
         render=lambda made: {"vpn_connection": wire_connections.connection(made.connection)},
         answer=wire_connections.OneConnection,
         accepts=("vpn_connection", connection_requests.CreateConnection),
         warnings=lambda made: made.warnings,
     ),
-    row.Operation(
+    routes.Route(
         name="batch_create_vpn_connection",
         method="POST",
         path="/v5/{project_id}/vpn-connections/batch-create",
@@ -64,26 +64,26 @@ ROWS: tuple[row.Operation, ...] = (
         many=True,
         warnings=_batch_warnings,
     ),
-    row.Operation(
+    routes.Route(
         name="show_vpn_connection",
         method="GET",
         path="/v5/{project_id}/vpn-connection/{vpn_connection_id}",
         summary="Show a connection with its status",
         success=200,
         run=connections.show,
-        parse=row.by("vpn_connection_id"),
+        parse=routes.by("vpn_connection_id"),
         render=lambda one: {"vpn_connection": wire_connections.shown(one.connection, one.status)},
         answer=wire_connections.OneConnection,
         etag=lambda one: one.etag,
     ),
-    row.Operation(
+    routes.Route(
         name="list_vpn_connections",
         method="GET",
         path="/v5/{project_id}/vpn-connection",
         summary="List connections in the order of their creation",
         success=200,
         run=connection_lists.list_page,
-        parse=lambda incoming: row.Asked(request=queries.connection_page(incoming.query)),
+        parse=lambda incoming: routes.Asked(request=queries.connection_page(incoming.query)),
         render=lambda page: {
             "vpn_connections": wire_connections.shown_all((one.connection, one.status) for one in page.connections),
             "page_info": wire_shapes.page_info(page.next_marker, len(page.connections)),
@@ -101,14 +101,14 @@ ROWS: tuple[row.Operation, ...] = (
             parameters.endpoint("eip_id", "the older name of vgw_ip"),
         ),
     ),
-    row.Operation(
+    routes.Route(
         name="update_vpn_connection",
         method="PUT",
         path="/v5/{project_id}/vpn-connection/{vpn_connection_id}",
         summary="Change a connection: what is absent stays, also inside the policies",
         success=200,
         run=connections.update,
-        parse=row.change(connection_requests.UpdateConnection, "vpn_connection", "vpn_connection_id"),
+        parse=routes.change(connection_requests.UpdateConnection, "vpn_connection", "vpn_connection_id"),
         render=lambda one: {"vpn_connection": wire_connections.connection(one.connection)},
         answer=wire_connections.OneConnection,
         accepts=("vpn_connection", connection_requests.UpdateConnection),
@@ -117,62 +117,62 @@ ROWS: tuple[row.Operation, ...] = (
         versions=True,
         deleting=True,
     ),
-    row.Operation(
+    routes.Route(
         name="reset_vpn_connection",
         method="POST",
         path="/v5/{project_id}/vpn-connection/{vpn_connection_id}/reset",
         summary="End a connection's SAs and negotiate them anew",
         success=200,
         run=connections.reset,
-        parse=row.by("vpn_connection_id"),
+        parse=routes.by("vpn_connection_id"),
         answer=wire_connections.Reset,
         versions=True,
         deleting=True,
     ),
-    row.Operation(
+    routes.Route(
         name="list_connection_ipsec_sa",
         method="GET",
         path="/v5/{project_id}/vpn-connection/{vpn_connection_id}/ipsec-sa",
         summary="The CHILD_SAs of a connection with their counters",
         success=200,
         run=connections.diagnose,
-        parse=row.by("vpn_connection_id"),
+        parse=routes.by("vpn_connection_id"),
         render=lambda one: {"sa_infos": wire_connections.sa_infos(one.status)},
         answer=wire_connections.ManySas,
     ),
-    row.Operation(
+    routes.Route(
         name="show_vpn_connection_log",
         method="GET",
         path="/v5/{project_id}/vpn-connection/{vpn_connection_id}/log",
         summary="What was said about a connection: the last lines of its negotiations, newest last",
         success=200,
         run=connections.diagnose,
-        parse=row.by("vpn_connection_id"),
+        parse=routes.by("vpn_connection_id"),
         render=lambda one: {"logs": wire_connections.logs(one.status)},
         answer=wire_connections.ManyLogs,
     ),
-    row.Operation(
+    routes.Route(
         name="delete_vpn_connection",
         method="DELETE",
         path="/v5/{project_id}/vpn-connection/{vpn_connection_id}",
         summary="Delete a connection: PENDING_DELETE at once, 404 when its tunnel is gone",
         success=204,
         run=connections.remove,
-        parse=row.by("vpn_connection_id"),
+        parse=routes.by("vpn_connection_id"),
         versions=True,
     ),
-    row.Operation(
+    routes.Route(
         name="diagnose_vpn_connection",
         method="GET",
         path="/landbridge/v1/{project_id}/vpn-connections/{vpn_connection_id}/diagnosis",
         summary="Why a connection is in its state: reason, remedy, evidence, SAs (an extension of ours)",
         success=200,
         run=connections.diagnose,
-        parse=row.by("vpn_connection_id"),
+        parse=routes.by("vpn_connection_id"),
         render=lambda one: {"diagnosis": wire_connections.diagnosis(one.connection, one.status, one.warnings)},
         answer=wire_connections.OneDiagnosis,
     ),
-    row.Operation(
+    routes.Route(
         name="simulate_vpn_connection",
         method="POST",
         path="/landbridge/v1/{project_id}/simulate/vpn-connections/{vpn_connection_id}",

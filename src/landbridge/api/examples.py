@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from landbridge import model
-from landbridge.api.row import Operation
+from landbridge.api.routes import Route
 from landbridge.operations import (
     connection_lists,
     connections,
@@ -285,10 +285,10 @@ RESULTS: dict[str, Any] = {
 }
 
 
-def of(row: Operation) -> dict[str, Any]:
+def of(route: Route) -> dict[str, Any]:
     """The answer as it is on the wire. A test misses what is missing here; the document does not fail for it."""
-    if row.name not in RESULTS:
+    if route.name not in RESULTS:
         return {}
-    render: Callable[[Any], dict[str, Any]] = row.render
-    answer = render(RESULTS[row.name]) | {"request_id": _REQUEST}
+    render: Callable[[Any], dict[str, Any]] = route.render
+    answer = render(RESULTS[route.name]) | {"request_id": _REQUEST}
     return {"example": json.loads(shapes.encode(answer))}

@@ -4,38 +4,38 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from landbridge.api.row import Operation
+from landbridge.api.routes import Route
 from landbridge.wire import shapes
 
 
-def of(row: Operation, table: Iterable[Operation]) -> dict[str, Any]:
+def of(route: Route, table: Iterable[Route]) -> dict[str, Any]:
     """The links of a success, by the names of the operations that they lead to."""
-    if row.answer is not None and shapes.PageInfo in _kinds(row):
-        return {row.name: _next_page(row)}
-    if row.success != 201 or row.accepts is None or row.many:
+    if route.answer is not None and shapes.PageInfo in _kinds(route):
+        return {route.name: _next_page(route)}
+    if route.success != 201 or route.accepts is None or route.many:
         return {}
-    return _of_create(row, row.accepts[0], list(table))
+    return _of_create(route, route.accepts[0], list(table))
 
 
-def _kinds(row: Operation) -> list[Any]:
-    return [field.annotation for field in (row.answer.model_fields.values() if row.answer else ())]
+def _kinds(route: Route) -> list[Any]:
+    return [field.annotation for field in (route.answer.model_fields.values() if route.answer else ())]
 
 
-def _next_page(row: Operation) -> dict[str, Any]:
+def _next_page(route: Route) -> dict[str, Any]:
     return {
-        "operationId": row.name,
+        "operationId": route.name,
         "description": "the next page",
-        "parameters": {**_of_request(row.path), "marker": "$response.body#/page_info/next_marker"},
+        "parameters": {**_of_request(route.path), "marker": "$response.body#/page_info/next_marker"},
     }
 
 
-def _of_create(row: Operation, envelope: str, table: list[Operation]) -> dict[str, Any]:
+def _of_create(route: Route, envelope: str, table: list[Route]) -> dict[str, Any]:
     """To all operations whose path has the new id, and no other that the create did not have."""
-    pattern = re.compile(re.escape(row.path) + r"/{(\w+)}")
+    pattern = re.compile(re.escape(route.path) + r"/{(\w+)}")
     new = next((match[1] for other in table if (match := pattern.fullmatch(other.path))), None)
     if new is None:
         return {}
-    known = _of_request(row.path) | {new: f"$response.body#/{envelope}/id"}
+    known = _of_request(route.path) | {new: f"$response.body#/{envelope}/id"}
     return {
         other.name: {"operationId": other.name, "parameters": {name: known[name] for name in _names(other.path)}}
         for other in table

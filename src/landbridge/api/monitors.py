@@ -1,42 +1,42 @@
 """The operations on connection monitors."""
 
-from landbridge.api import row
+from landbridge.api import routes
 from landbridge.operations import monitors
 from landbridge.wire import monitors as wire_monitors
 from landbridge.wire import parameters
 
-ROWS: tuple[row.Operation, ...] = (
-    row.Operation(
+ROUTES: tuple[routes.Route, ...] = (
+    routes.Route(
         name="create_connection_monitor",
         method="POST",
         path="/v5/{project_id}/connection-monitors",
         summary="Create the monitor of a connection, from its endpoint to the customer gateway",
         success=201,
         run=monitors.create,
-        parse=row.creation(wire_monitors.CreateMonitor, "connection_monitor"),
+        parse=routes.creation(wire_monitors.CreateMonitor, "connection_monitor"),
         render=wire_monitors.made,
         answer=wire_monitors.OneMonitor,
         accepts=("connection_monitor", wire_monitors.CreateMonitor),
     ),
-    row.Operation(
+    routes.Route(
         name="show_connection_monitor",
         method="GET",
         path="/v5/{project_id}/connection-monitors/{connection_monitor_id}",
         summary="Show a connection monitor",
         success=200,
         run=monitors.show,
-        parse=row.by("connection_monitor_id"),
+        parse=routes.by("connection_monitor_id"),
         render=wire_monitors.shown,
         answer=wire_monitors.OneMonitor,
     ),
-    row.Operation(
+    routes.Route(
         name="list_connection_monitors",
         method="GET",
         path="/v5/{project_id}/connection-monitors",
         summary="List connection monitors in the order of their creation; never cut into pages",
         success=200,
         run=monitors.list_all,
-        parse=lambda incoming: row.Asked(
+        parse=lambda incoming: routes.Asked(
             request=(incoming.query["vpn_connection_id"], incoming.query["enterprise_project_id"])
         ),
         render=wire_monitors.listed,
@@ -46,13 +46,13 @@ ROWS: tuple[row.Operation, ...] = (
             parameters.ENTERPRISE_PROJECT,
         ),
     ),
-    row.Operation(
+    routes.Route(
         name="delete_connection_monitor",
         method="DELETE",
         path="/v5/{project_id}/connection-monitors/{connection_monitor_id}",
         summary="Delete a connection monitor; it goes with its connection too",
         success=204,
         run=monitors.remove,
-        parse=row.by("connection_monitor_id"),
+        parse=routes.by("connection_monitor_id"),
     ),
 )

@@ -9,7 +9,7 @@ from pydantic.json_schema import models_json_schema
 
 from landbridge import __version__
 from landbridge.api import examples, introduction, links
-from landbridge.api.row import TOKEN_LIMIT, Operation, no_etag, no_warnings
+from landbridge.api.routes import TOKEN_LIMIT, Route, no_etag, no_warnings
 from landbridge.api.table import PUBLIC
 from landbridge.wire import body, parameters
 from landbridge.wire.connection_requests import BATCH_LIMIT
@@ -53,15 +53,15 @@ _HEADERS: dict[str, Any] = {
 }
 
 
-def document(table: Iterable[Operation]) -> dict[str, Any]:
-    rows = list(table)
+def document(table: Iterable[Route]) -> dict[str, Any]:
+    routes = list(table)
     models: list[tuple[type[pydantic.BaseModel], Any]] = [(ErrorAnswer, "validation")]
-    models += [(row.answer, "validation") for row in rows if row.answer is not None]
-    models += [(row.accepts[1], "validation") for row in rows if row.accepts is not None]
+    models += [(route.answer, "validation") for route in routes if route.answer is not None]
+    models += [(route.accepts[1], "validation") for route in routes if route.accepts is not None]
     references, definitions = models_json_schema(models, by_alias=True, ref_template=_REF)
     paths: dict[str, dict[str, Any]] = {}
-    for row in rows:
-        paths.setdefault(row.path, {})[row.method.lower()] = _operation(row, references, links.of(row, rows))
+    for route in routes:
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, references, links.of(route, routes))
     for path in PUBLIC:
         paths[path] = {"get": _public(path)}
     return {
@@ -92,37 +92,37 @@ def document(table: Iterable[Operation]) -> dict[str, Any]:
     }
 
 
-def _operation(row: Operation, references: dict[Any, Any], follow: dict[str, Any]) -> dict[str, Any]:
-    success: dict[str, Any] = {"description": _DONE[row.success], "headers": _headers(row)}
-    if row.answer is not None:
-        media = {"schema": references[row.answer, "validation"], **examples.of(row)}
+def _operation(route: Route, references: dict[Any, Any], follow: dict[str, Any]) -> dict[str, Any]:
+    success: dict[str, Any] = {"description": _DONE[route.success], "headers": _headers(route)}
+    if route.answer is not None:
+        media = {"schema": references[route.answer, "validation"], **examples.of(route)}
         success["content"] = {"application/json": media}
     if follow:
         success["links"] = follow
     described: dict[str, Any] = {
-        "operationId": row.name,
-        "summary": row.summary,
-        "tags": [_chapter(row.path)],
-        "parameters": [*_path_parameters(row.path), *_query_parameters(row), *_header_parameters(row)],
-        "responses": {str(row.success): success, **{status: _error(status) for status in _met(row)}},
+        "operationId": route.name,
+        "summary": route.summary,
+        "tags": [_chapter(route.path)],
+        "parameters": [*_path_parameters(route.path), *_query_parameters(route), *_header_parameters(route)],
+        "responses": {str(route.success): success, **{status: _error(status) for status in _met(route)}},
     }
-    if row.accepts is not None:
-        described["requestBody"] = _request_body(*row.accepts, references, many=row.many)
+    if route.accepts is not None:
+        described["requestBody"] = _request_body(*route.accepts, references, many=route.many)
     return described
 
 
-def _headers(row: Operation) -> dict[str, Any]:
+def _headers(route: Route) -> dict[str, Any]:
     """Of a success."""
     met = {
-        "ETag": row.etag is not no_etag,
-        "Landbridge-Warnings": row.warnings is not no_warnings,
+        "ETag": route.etag is not no_etag,
+        "Landbridge-Warnings": route.warnings is not no_warnings,
     }
     return {name: header for name, header in _HEADERS.items() if met.get(name, True)}
 
 
-def _met(row: Operation) -> list[str]:
-    has_body = row.accepts is not None
-    only = {"408": has_body, "412": row.writes, "413": has_body, "425": row.deleting}
+def _met(route: Route) -> list[str]:
+    has_body = route.accepts is not None
+    only = {"408": has_body, "412": route.writes, "413": has_body, "425": route.deleting}
     return [status for status in _ERRORS if only.get(status, True)]
 
 
@@ -152,22 +152,22 @@ def _path_parameters(path: str) -> list[dict[str, Any]]:
     return [{**_parameter(one), "in": "path", "required": True} for one in named]
 
 
-def _query_parameters(row: Operation) -> list[dict[str, Any]]:
-    return [{**_parameter(one), "in": "query", "allowEmptyValue": True} for one in row.query]
+def _query_parameters(route: Route) -> list[dict[str, Any]]:
+    return [{**_parameter(one), "in": "query", "allowEmptyValue": True} for one in route.query]
 
 
 def _parameter(one: parameters.Parameter) -> dict[str, Any]:
     return {"name": one.name, "description": one.description, "schema": dict(one.schema)}
 
 
-def _header_parameters(row: Operation) -> list[dict[str, Any]]:
-    if row.versions:
+def _header_parameters(route: Route) -> list[dict[str, Any]]:
+    if route.versions:
         text = (
             "change only what is still this version: the ETag of an earlier answer (else 412)."
             " Another version is whatever changes in what a GET shows, except its status"
         )
         return [{"name": "If-Match", "in": "header", "description": text, "schema": _IF_MATCH}]
-    if row.success != 201:
+    if route.success != 201:
         return []
     text = "makes a retry safe: the same token and body within 24 hours give the first answer again"
     return [{"name": "X-Client-Token", "in": "header", "description": text, "schema": _CLIENT_TOKEN}]

@@ -1,30 +1,30 @@
 """The operations on the other side's configuration."""
 
-from landbridge.api import row
+from landbridge.api import routes
 from landbridge.operations import peer_configurations
 from landbridge.wire import body, parameters
 from landbridge.wire import peer_configurations as wire
 from landbridge.wire import shapes as wire_shapes
 
 
-def _device(incoming: row.Incoming) -> row.Asked:
+def _device(incoming: routes.Incoming) -> routes.Asked:
     parsed = body.parse_bare(wire.ExportPeerConfiguration, incoming.content)
-    return row.Asked(
+    return routes.Asked(
         request=(incoming.path["vpn_connection_id"], parsed.value.request()),
         violations=parsed.violations,
         ignored=parsed.ignored,
     )
 
 
-def _with_psk(incoming: row.Incoming) -> row.Asked:
+def _with_psk(incoming: routes.Incoming) -> routes.Asked:
     asked = _device(incoming)
-    return row.Asked(
+    return routes.Asked(
         request=(*asked.request, incoming.query["psk"] is not None), violations=asked.violations, ignored=asked.ignored
     )
 
 
-ROWS: tuple[row.Operation, ...] = (
-    row.Operation(
+ROUTES: tuple[routes.Route, ...] = (
+    routes.Route(
         name="export_vpn_connection_peer_configuration",
         method="POST",
         path="/v5/{project_id}/vpn-connection/{vpn_connection_id}/peer-configuration/export",
@@ -36,18 +36,18 @@ ROWS: tuple[row.Operation, ...] = (
         answer=wire.PeerConfiguration,
         accepts=("", wire.ExportPeerConfiguration),
     ),
-    row.Operation(
+    routes.Route(
         name="list_peer_configuration_supported_devices",
         method="GET",
         path="/v5/{project_id}/peer-configuration/supported-devices",
         summary="The devices that configurations are written for",
         success=200,
         run=peer_configurations.devices,
-        parse=lambda _: row.Asked(request=None),
+        parse=lambda _: routes.Asked(request=None),
         render=lambda devices: {"supported_devices": wire.supported(devices)},
         answer=wire.SupportedDevices,
     ),
-    row.Operation(
+    routes.Route(
         name="print_peer_configuration",
         method="POST",
         path="/landbridge/v1/{project_id}/vpn-connections/{vpn_connection_id}/peer-configuration",

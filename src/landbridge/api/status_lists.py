@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from landbridge.api import row
+from landbridge.api import routes
 from landbridge.operations import status_lists
 from landbridge.wire import status_lists as wire
 
@@ -12,27 +12,27 @@ def _render(collection: str, page: status_lists.Page) -> dict[str, Any]:
     return wire.page(collection, rows, page.next_marker)
 
 
-ROWS: tuple[row.Operation, ...] = (
-    row.Operation(
+ROUTES: tuple[routes.Route, ...] = (
+    routes.Route(
         name="list_vpn_connection_statuses",
         method="GET",
         path="/landbridge/v1/{project_id}/vpn-connections",
         summary="How connections stand, since when, and why in one line (an extension of ours)",
         success=200,
         run=status_lists.list_connections,
-        parse=lambda incoming: row.Asked(request=wire.request(incoming.query)),
+        parse=lambda incoming: routes.Asked(request=wire.request(incoming.query)),
         render=lambda page: _render("vpn_connections", page),
         answer=wire.ManyConnectionStatuses,
         query=wire.query(wire.CONNECTION_STATUSES),
     ),
-    row.Operation(
+    routes.Route(
         name="list_vpn_gateway_statuses",
         method="GET",
         path="/landbridge/v1/{project_id}/vpn-gateways",
         summary="How VPN gateways stand, since when, and why in one line (an extension of ours)",
         success=200,
         run=status_lists.list_gateways,
-        parse=lambda incoming: row.Asked(request=wire.request(incoming.query)),
+        parse=lambda incoming: routes.Asked(request=wire.request(incoming.query)),
         render=lambda page: _render("vpn_gateways", page),
         answer=wire.ManyGatewayStatuses,
         query=wire.query(wire.GATEWAY_STATUSES),

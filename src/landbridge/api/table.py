@@ -1,4 +1,4 @@
-"""The operations that are served, a row each. What is not in this table does not exist."""
+"""The routes that are served. An operation without a route in this table is not part of the API."""
 
 from landbridge.api import (
     connections,
@@ -8,7 +8,7 @@ from landbridge.api import (
     monitors,
     peer_configurations,
     quotas,
-    row,
+    routes,
     status_lists,
     tags,
 )
@@ -16,15 +16,15 @@ from landbridge.api import (
 #: Paths that anybody may read. The guard test knows no other list.
 PUBLIC = ("/healthz", "/readyz", "/openapi.json", "/docs")
 
-TABLE: tuple[row.Operation, ...] = (
+TABLE: tuple[routes.Route, ...] = (
     *tags.OF_PROJECT,
-    *connections.ROWS,
-    *peer_configurations.ROWS,
-    *gateways.ROWS,
-    *gateway_certificates.ROWS,
-    *customer_gateways.ROWS,
-    *monitors.ROWS,
-    *tags.ROWS,
-    *quotas.ROWS,
-    *status_lists.ROWS,
+    *connections.ROUTES,
+    *peer_configurations.ROUTES,
+    *gateways.ROUTES,
+    *gateway_certificates.ROUTES,
+    *customer_gateways.ROUTES,
+    *monitors.ROUTES,
+    *tags.ROUTES,
+    *quotas.ROUTES,
+    *status_lists.ROUTES,
 )

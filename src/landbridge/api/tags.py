@@ -3,27 +3,27 @@
 from typing import Any
 
 from landbridge import model
-from landbridge.api import row
+from landbridge.api import routes
 from landbridge.operations import tags
 from landbridge.wire import body, shapes
 from landbridge.wire import tags as wire_tags
 
 
-def _resource(incoming: row.Incoming) -> row.Asked:
+def _resource(incoming: routes.Incoming) -> routes.Asked:
     request = model.TagsRequest(resource_type=incoming.path["resource_type"], resource_id=incoming.path["resource_id"])
-    return row.Asked(request=request)
+    return routes.Asked(request=request)
 
 
-def _change(incoming: row.Incoming) -> row.Asked:
+def _change(incoming: routes.Incoming) -> routes.Asked:
     parsed = body.parse_bare(wire_tags.TagsShape, incoming.content)
     request = parsed.value.request(incoming.path["resource_type"], incoming.path["resource_id"])
-    return row.Asked(request=request, violations=parsed.violations, ignored=parsed.ignored)
+    return routes.Asked(request=request, violations=parsed.violations, ignored=parsed.ignored)
 
 
-def _search(incoming: row.Incoming) -> row.Asked:
+def _search(incoming: routes.Incoming) -> routes.Asked:
     parsed = body.parse_bare(wire_tags.SearchShape, incoming.content)
     request = parsed.value.request(incoming.path["resource_type"], **incoming.query)
-    return row.Asked(request=request, violations=parsed.violations, ignored=parsed.ignored)
+    return routes.Asked(request=request, violations=parsed.violations, ignored=parsed.ignored)
 
 
 def _resource_tags(found: tuple[model.Tag, ...]) -> dict[str, Any]:
@@ -31,22 +31,22 @@ def _resource_tags(found: tuple[model.Tag, ...]) -> dict[str, Any]:
 
 
 #: Its path for connections ends where the path of one connection has its id: it stands before that one in the table.
-OF_PROJECT: tuple[row.Operation, ...] = (
-    row.Operation(
+OF_PROJECT: tuple[routes.Route, ...] = (
+    routes.Route(
         name="list_project_tags",
         method="GET",
         path="/v5/{project_id}/{resource_type}/tags",
         summary="List the tags that resources of a type have: vpn-gateway, customer-gateway or vpn-connection",
         success=200,
         run=tags.of_project,
-        parse=row.by("resource_type"),
+        parse=routes.by("resource_type"),
         render=wire_tags.of_project,
         answer=wire_tags.ProjectTags,
     ),
 )
 
-ROWS: tuple[row.Operation, ...] = (
-    row.Operation(
+ROUTES: tuple[routes.Route, ...] = (
+    routes.Route(
         name="batch_create_resource_tags",
         method="POST",
         path="/v5/{project_id}/{resource_type}/{resource_id}/tags/create",
@@ -57,7 +57,7 @@ ROWS: tuple[row.Operation, ...] = (
         deleting=True,
         accepts=("", wire_tags.TagsShape),
     ),
-    row.Operation(
+    routes.Route(
         name="batch_delete_resource_tags",
         method="POST",
         path="/v5/{project_id}/{resource_type}/{resource_id}/tags/delete",
@@ -68,7 +68,7 @@ ROWS: tuple[row.Operation, ...] = (
         deleting=True,
         accepts=("", wire_tags.TagsShape),
     ),
-    row.Operation(
+    routes.Route(
         name="show_resource_tags",
         method="GET",
         path="/v5/{project_id}/{resource_type}/{resource_id}/tags",
@@ -79,7 +79,7 @@ ROWS: tuple[row.Operation, ...] = (
         render=_resource_tags,
         answer=wire_tags.ResourceTags,
     ),
-    row.Operation(
+    routes.Route(
         name="list_resources_by_tags",
         method="POST",
         path="/v5/{project_id}/{resource_type}/resource-instances/filter",
@@ -92,7 +92,7 @@ ROWS: tuple[row.Operation, ...] = (
         accepts=("", wire_tags.SearchShape),
         query=wire_tags.WINDOW,
     ),
-    row.Operation(
+    routes.Route(
         name="count_resources_by_tags",
         method="POST",
         path="/v5/{project_id}/{resource_type}/resource-instances/count",

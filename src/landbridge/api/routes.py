@@ -1,4 +1,4 @@
-"""What a row of the operations' table is made of, and the parsers that several rows share."""
+"""A route: an operation with its method, its path, its parser and its rendering; and the parsers that several routes share."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -42,7 +42,7 @@ def no_etag(_: Any) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Operation:
+class Route:
     """`name` as the SDK spells it. `accepts`: envelope (or "" for none) and shape of the body, an array of it with `many`.
     `etag`: the version of what is answered. `versions`: it is held against If-Match. `deleting`: it is refused while what it
     names is being deleted.
