@@ -26,7 +26,7 @@ def _batch(incoming: routes.Incoming) -> routes.Asked:
     )
 
 
-def _batch_warnings(made: list[connections.Shown]) -> tuple[model.Warning, ...]:
+def _batch_warnings(made: list[connections.ShownConnection]) -> tuple[model.Warning, ...]:
     return tuple(
         dataclasses.replace(warning, field=f"vpn_connections[{number}].{warning.field}")
         for number, one in enumerate(made)

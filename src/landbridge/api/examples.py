@@ -154,7 +154,7 @@ _up = model.ConnectionStatus(
     seen_at=_THEN,
     observation=model.ConnectionObservation(connection_id=_CONNECTION, ike_established=True, children=(_child,)),
 )
-_job = gateway_upgrades.Shown(
+_job = gateway_upgrades.ShownJob(
     job=model.GatewayJob(
         id=_JOB,
         project_id=_PROJECT,
@@ -209,30 +209,32 @@ class _Printed(SimpleNamespace):
 
 
 _zones = {("Professional1", "vpc"): ("zone-1", "zone-2"), ("Professional1", "er"): ("zone-1", "zone-2")}
-_route = routing_tables.Route(
+_route = routing_tables.InstalledRoute(
     destination="192.168.44.0/24",
     nexthop="169.254.76.2",
     outbound_interface_ip="203.0.113.1",
     resource=(_CONNECTION, "vpn-connection"),
 )
-_shown_gateway = gateways.Shown(
+_shown_gateway = gateways.ShownGateway(
     gateway=_gateway, status=model.GatewayStatus(status="ACTIVE", seen_at=_THEN), connections=1, groups=1
 )
-_made_gateway = gateways.Shown(gateway=_gateway, status=None, connections=0, groups=0, short=True)
-_shown_connection = connections.Shown(connection=_connection, status="ACTIVE")
+_made_gateway = gateways.ShownGateway(gateway=_gateway, status=None, connections=0, groups=0, short=True)
+_shown_connection = connections.ShownConnection(connection=_connection, status="ACTIVE")
 _printed = _Printed(device=_device, parts=(_part,))
 
 #: What an operation gives, by its name.
 RESULTS: dict[str, Any] = {
-    "create_vpn_connection": connections.Shown(connection=_connection, status=None),
-    "batch_create_vpn_connection": [connections.Shown(connection=_connection, status=None)],
+    "create_vpn_connection": connections.ShownConnection(connection=_connection, status=None),
+    "batch_create_vpn_connection": [connections.ShownConnection(connection=_connection, status=None)],
     "show_vpn_connection": _shown_connection,
-    "list_vpn_connections": connection_lists.Page(connections=[_shown_connection], next_marker=_LATER, total=2),
-    "update_vpn_connection": connections.Shown(connection=_connection, status=None),
+    "list_vpn_connections": connection_lists.ConnectionPage(
+        connections=[_shown_connection], next_marker=_LATER, total=2
+    ),
+    "update_vpn_connection": connections.ShownConnection(connection=_connection, status=None),
     "reset_vpn_connection": None,
-    "list_connection_ipsec_sa": connections.Diagnosed(connection=_connection, status=_up, warnings=()),
-    "show_vpn_connection_log": connections.Diagnosed(connection=_connection, status=_down, warnings=()),
-    "diagnose_vpn_connection": connections.Diagnosed(connection=_connection, status=_down, warnings=()),
+    "list_connection_ipsec_sa": connections.ConnectionDiagnosis(connection=_connection, status=_up, warnings=()),
+    "show_vpn_connection_log": connections.ConnectionDiagnosis(connection=_connection, status=_down, warnings=()),
+    "diagnose_vpn_connection": connections.ConnectionDiagnosis(connection=_connection, status=_down, warnings=()),
     "export_vpn_connection_peer_configuration": _printed,
     "list_peer_configuration_supported_devices": [_device],
     "print_peer_configuration": _printed,
@@ -241,7 +243,7 @@ RESULTS: dict[str, Any] = {
     "list_extended_availability_zones": _zones,
     "list_vpn_gateway_jobs": [_job],
     "upgrade_vpn_gateway": _job,
-    "show_vpn_gateway_routing_table": routing_tables.Table(
+    "show_vpn_gateway_routing_table": routing_tables.RoutingTablePage(
         routes=[_route], total=1, next_marker=None, with_resources=True
     ),
     "show_vgw": _shown_gateway,
@@ -255,18 +257,18 @@ RESULTS: dict[str, Any] = {
     "update_vgw_certificate": _certificate,
     "create_cgw": _peer,
     "show_cgw": _peer,
-    "list_cgws": customer_gateways.Page(customer_gateways=[_peer], next_marker=None, total=1),
+    "list_cgws": customer_gateways.CustomerGatewayPage(customer_gateways=[_peer], next_marker=None, total=1),
     "update_cgw": _peer,
     "create_connection_monitor": _monitor,
     "show_connection_monitor": _monitor,
     "list_connection_monitors": [_monitor],
     "list_project_tags": [("site", "berlin"), ("site", "bonn")],
     "show_resource_tags": _TAGS,
-    "list_resources_by_tags": tags.Found(resources=[(_PEER, "cgw-2abf", _TAGS)], total=1),
+    "list_resources_by_tags": tags.TaggedResources(resources=[(_PEER, "cgw-2abf", _TAGS)], total=1),
     "count_resources_by_tags": 1,
-    "list_vpn_connection_statuses": status_lists.Page(
+    "list_vpn_connection_statuses": status_lists.StatusPage(
         rows=[
-            status_lists.Standing(
+            status_lists.ResourceStatus(
                 id=_CONNECTION,
                 name="vpn-1655",
                 status="DOWN",
@@ -277,8 +279,8 @@ RESULTS: dict[str, Any] = {
         ],
         next_marker=None,
     ),
-    "list_vpn_gateway_statuses": status_lists.Page(
-        rows=[status_lists.Standing(id=_GATEWAY, name="vpngw-2c4f", status="ACTIVE", since=_THEN, reason=None)],
+    "list_vpn_gateway_statuses": status_lists.StatusPage(
+        rows=[status_lists.ResourceStatus(id=_GATEWAY, name="vpngw-2c4f", status="ACTIVE", since=_THEN, reason=None)],
         next_marker=_LATER,
     ),
     "show_quotas_info": [("vpn_gateway", 50, 1), ("customer_gateway", 0, 1), ("vpn_connection", 0, 1)],

@@ -25,7 +25,7 @@ def _change_flavor(incoming: routes.Incoming) -> routes.Asked:
     )
 
 
-def _gateway(shown: gateways.Shown) -> dict[str, Any]:
+def _gateway(shown: gateways.ShownGateway) -> dict[str, Any]:
     return wire_gateways.gateway(shown.gateway, shown.status, (shown.connections, shown.groups), shown=not shown.short)
 
 
@@ -42,7 +42,7 @@ def _routes(incoming: routes.Incoming) -> routes.Asked:
     return routes.Asked(request=(incoming.path["vgw_id"], *part))
 
 
-def _routing_table(table: routing_tables.Table) -> dict[str, Any]:
+def _routing_table(table: routing_tables.RoutingTablePage) -> dict[str, Any]:
     routes = [
         wire_routing_tables.route(
             one.destination, one.nexthop, one.outbound_interface_ip, one.resource if table.with_resources else None

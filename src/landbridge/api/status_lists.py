@@ -7,7 +7,7 @@ from landbridge.operations import status_lists
 from landbridge.wire import status_lists as wire
 
 
-def _render(collection: str, page: status_lists.Page) -> dict[str, Any]:
+def _render(collection: str, page: status_lists.StatusPage) -> dict[str, Any]:
     rows = [wire.standing(one.id, one.name, one.status, one.since, one.reason, one.gateway_id) for one in page.rows]
     return wire.page(collection, rows, page.next_marker)
 

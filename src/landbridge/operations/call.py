@@ -21,13 +21,13 @@ Transacts = Literal["write", "read", "long read"]
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """`role`: the least one that may call. `transacts`: what the operation does to the store, and for how long. `brief`: which
-    askings of a long read are not long.
+    """`role`: the least role that may call. `transacts`: what the operation does to the store, and for how long. `on_loop`: True when
+    a request for a long read is short enough for the event loop's thread.
     """
 
     role: Role
     transacts: Transacts
-    brief: Callable[[Any], bool]
+    on_loop: Callable[[Any], bool]
 
 
 #: What every operation needs; `operation` fills it.
@@ -35,12 +35,12 @@ NEEDS: dict[Callable[..., Any], Permission] = {}
 
 
 def operation(
-    role: Role, transacts: Transacts, brief: Callable[[Any], bool] = lambda _: False
+    role: Role, transacts: Transacts, on_loop: Callable[[Any], bool] = lambda _: False
 ) -> Callable[[Operation], Operation]:
     """Marks a function as an operation of the API."""
 
     def mark(function: Operation) -> Operation:
-        NEEDS[function] = Permission(role, transacts, brief)
+        NEEDS[function] = Permission(role, transacts, on_loop)
         return function
 
     return mark
@@ -188,7 +188,7 @@ async def perform(
     match needs.transacts:
         case "write":
             return finish(await database.write_soon(work))
-        case "long read" if not needs.brief(request):
+        case "long read" if not needs.on_loop(request):
             return await database.read_soon(lambda tx: finish(work(tx)))
         case _:
             return finish(database.read(work))

@@ -12,22 +12,22 @@ from landbridge.store.database import Transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
-    connections: list[operations.Shown]
+class ConnectionPage:
+    connections: list[operations.ShownConnection]
     next_marker: str | None
     total: int
 
 
-#: Rows that take no longer than a few requests of one row.
-BRIEF = 100
+#: A page of so many rows is read on the event loop: it takes as long as a few requests for one row.
+ON_LOOP_LIMIT = 100
 
 
 @calls.operation(
     "reader",
     "long read",
-    brief=lambda request: request.limit <= BRIEF and bool(request.gateway_ids) and not request.endpoints,
+    on_loop=lambda request: request.limit <= ON_LOOP_LIMIT and bool(request.gateway_ids) and not request.endpoints,
 )
-def list_page(tx: Transaction, call: Call, request: model.ConnectionsRequest) -> Page:
+def list_page(tx: Transaction, call: Call, request: model.ConnectionsRequest) -> ConnectionPage:
     """A page, and how many there are on all pages. Nothing counts connections, unless those of one endpoint."""
     limit, after = request.limit, paging.after(call, "connections", request.marker)
     if request.gateway_ids or request.endpoints:
@@ -37,7 +37,7 @@ def list_page(tx: Transaction, call: Call, request: model.ConnectionsRequest) ->
     else:
         rows = connections.page(tx, call.project_id, after, limit + 1)
         total = gateways.total_connections(tx, call.project_id)
-    return Page(
+    return ConnectionPage(
         connections=[operations.shown(row) for row in rows[:limit]],
         next_marker=paging.marker(call, "connections", rows[limit - 1].seq) if len(rows) > limit else None,
         total=total,

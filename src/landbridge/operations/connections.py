@@ -19,7 +19,7 @@ from landbridge.store.database import Transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class ShownConnection:
     """A connection, and its status in the API's word: None in the answers to a create and to an update, which have
     warnings.
     """
@@ -35,7 +35,7 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Diagnosed:
+class ConnectionDiagnosis:
     """A connection with all that is said of it."""
 
     connection: model.Connection
@@ -48,19 +48,19 @@ Batch = Sequence[tuple[model.ConnectionRequest, tuple[model.Violation, ...]]]
 
 
 @calls.operation("admin", "write")
-def create(tx: Transaction, call: Call, request: model.ConnectionRequest) -> Shown:
+def create(tx: Transaction, call: Call, request: model.ConnectionRequest) -> ShownConnection:
     made = idempotency.once(tx, call, "create_vpn_connection", codec.connection, lambda: _create(tx, call, request))
     return _answered(call, made)
 
 
-def _answered(call: Call, made: model.Connection, generation: int = 1) -> Shown:
+def _answered(call: Call, made: model.Connection, generation: int = 1) -> ShownConnection:
     """As the answer to a create or an update."""
     warnings = rules.warnings(made, call.service.abilities)
-    return Shown(connection=made, status=None, generation=generation, warnings=warnings)
+    return ShownConnection(connection=made, status=None, generation=generation, warnings=warnings)
 
 
 @calls.operation("admin", "write")
-def create_batch(tx: Transaction, call: Call, request: Batch) -> list[Shown]:
+def create_batch(tx: Transaction, call: Call, request: Batch) -> list[ShownConnection]:
     """All or none, in their order. Each is held to the rules beside those before it."""
     operation = "batch_create_vpn_connection"
     made = idempotency.once(tx, call, operation, codec.connections, lambda: _create_all(tx, call, request))
@@ -209,28 +209,28 @@ def _find(tx: Transaction, call: Call, connection_id: str) -> connections.Connec
     return row
 
 
-def shown(row: connections.ConnectionRow) -> Shown:
-    return Shown(connection=row.connection, status=status.api_status(row), generation=row.generation)
+def shown(row: connections.ConnectionRow) -> ShownConnection:
+    return ShownConnection(connection=row.connection, status=status.api_status(row), generation=row.generation)
 
 
 @calls.operation("reader", "read")
-def show(tx: Transaction, call: Call, connection_id: str) -> Shown:
+def show(tx: Transaction, call: Call, connection_id: str) -> ShownConnection:
     return shown(_find(tx, call, connection_id))
 
 
 @calls.operation("reader", "read")
-def diagnose(tx: Transaction, call: Call, connection_id: str) -> Diagnosed:
+def diagnose(tx: Transaction, call: Call, connection_id: str) -> ConnectionDiagnosis:
     row = _find(tx, call, connection_id)
     paused_since = pauses.since(tx, row.connection.gateway_id)
     gateway = gateways.find(tx, call.project_id, row.connection.gateway_id)
     failure = gateway.failure if gateway else None
     found = status.of(row, call.now, call.service.unseen_after, paused_since, failure)
     warnings = rules.warnings(row.connection, call.service.abilities)
-    return Diagnosed(connection=row.connection, status=found, warnings=warnings)
+    return ConnectionDiagnosis(connection=row.connection, status=found, warnings=warnings)
 
 
 @calls.operation("admin", "write")
-def update(tx: Transaction, call: Call, request: tuple[str, model.ConnectionRequest]) -> Shown:
+def update(tx: Transaction, call: Call, request: tuple[str, model.ConnectionRequest]) -> ShownConnection:
     """`ask`: the connection, and what is to change. What is absent stays; what changes nothing leaves no trace."""
     connection_id, change = request
     row = _changeable(tx, call, connection_id)

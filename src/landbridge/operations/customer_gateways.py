@@ -13,7 +13,7 @@ from landbridge.store.database import Transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
+class CustomerGatewayPage:
     customer_gateways: list[model.CustomerGateway]
     next_marker: str | None
     total: int
@@ -73,15 +73,15 @@ def update(tx: Transaction, call: Call, request: tuple[str, model.CustomerGatewa
 
 
 @calls.operation("reader", "long read")
-def list_page(tx: Transaction, call: Call, request: tuple[int, str, str | None]) -> Page:
+def list_page(tx: Transaction, call: Call, request: tuple[int, str, str | None]) -> CustomerGatewayPage:
     """`ask`: how many, the marker of the page before, and only this id (None: all)."""
     limit, after = request[0], paging.after(call, "customer gateways", request[1])
     if request[2] is not None:
         only = customer_gateways.find(tx, call.project_id, request[2])
         found = [only] if only is not None else []
-        return Page(customer_gateways=found, next_marker=None, total=len(found))
+        return CustomerGatewayPage(customer_gateways=found, next_marker=None, total=len(found))
     rows = customer_gateways.page(tx, call.project_id, after, limit + 1)
-    return Page(
+    return CustomerGatewayPage(
         customer_gateways=[found for _, found in rows[:limit]],
         next_marker=paging.marker(call, "customer gateways", rows[limit - 1][0]) if len(rows) > limit else None,
         total=counters.value(tx, call.project_id, "customer_gateway"),

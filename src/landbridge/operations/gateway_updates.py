@@ -6,7 +6,7 @@ from landbridge import errors, model
 from landbridge.operations import call as calls
 from landbridge.operations import gateways as gateway_operations
 from landbridge.operations.call import Call
-from landbridge.operations.gateways import Shown
+from landbridge.operations.gateways import ShownGateway
 from landbridge.rules import connection_update, fields, policy_rules, tunnel
 from landbridge.rules import gateway as create_rules
 from landbridge.rules import gateway_update as rules
@@ -15,7 +15,7 @@ from landbridge.store.database import Transaction
 
 
 @calls.operation("admin", "write")
-def update(tx: Transaction, call: Call, request: tuple[str, model.GatewayUpdateRequest]) -> Shown:
+def update(tx: Transaction, call: Call, request: tuple[str, model.GatewayUpdateRequest]) -> ShownGateway:
     """`ask`: the gateway, and what is to change. What is absent stays; what changes nothing leaves no trace."""
     row, change = changeable(tx, call, request[0]), request[1]
     there = tuple(one.connection for one in connections.page_of_gateway(tx, row, 0, row.connections))
@@ -89,13 +89,13 @@ def _peer(tx: Transaction, call: Call, connection: model.Connection) -> model.Cu
     return found
 
 
-def _stored(tx: Transaction, call: Call, row: gateways.GatewayRow, made: model.VpnGateway, action: str) -> Shown:
+def _stored(tx: Transaction, call: Call, row: gateways.GatewayRow, made: model.VpnGateway, action: str) -> ShownGateway:
     moves = rules.moves(row.gateway, made)
     if made != row.gateway:
         made = dataclasses.replace(made, updated_at=calls.later(call, row.gateway.updated_at))
         gateways.change(tx, made, bumps_generation=moves)
         calls.audit(tx, call, action, made.id)
-    return Shown(
+    return ShownGateway(
         gateway=made,
         status=None,
         connections=row.connections,
@@ -105,7 +105,7 @@ def _stored(tx: Transaction, call: Call, row: gateways.GatewayRow, made: model.V
 
 
 @calls.operation("admin", "write")
-def change_flavor(tx: Transaction, call: Call, request: tuple[str, str | None]) -> Shown:
+def change_flavor(tx: Transaction, call: Call, request: tuple[str, str | None]) -> ShownGateway:
     """`ask`: the gateway and the flavor that it is to have."""
     row, flavor = changeable(tx, call, request[0]), request[1]
     known = create_rules.FLAVORS.get(flavor or "")

@@ -20,7 +20,7 @@ from landbridge.store.database import Transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class ShownJob:
     """A job, how it stands, and what to know about it."""
 
     job: model.GatewayJob
@@ -29,7 +29,7 @@ class Shown:
 
 
 @calls.operation("admin", "write")
-def upgrade(tx: Transaction, call: Call, request: tuple[str, str | None]) -> Shown:
+def upgrade(tx: Transaction, call: Call, request: tuple[str, str | None]) -> ShownJob:
     """`ask`: the gateway, and start, finish or rollback. All three tell the job's id."""
     row, action = gateway_updates.changeable(tx, call, request[0]), request[1]
     job = gateway_jobs.last(tx, row.gateway.id)
@@ -48,7 +48,9 @@ def upgrade(tx: Transaction, call: Call, request: tuple[str, str | None]) -> Sho
         job = dataclasses.replace(job, restarts=(*job.restarts, _restart(tx, call, row, "rollback")))
     gateway_jobs.change(tx, job)
     calls.audit(tx, call, "upgrade_vpn_gateway", row.gateway.id)
-    return Shown(job=job, status=_status(row, job), warnings=(rules.warning(job),) if job.confirmed_at is None else ())
+    return ShownJob(
+        job=job, status=_status(row, job), warnings=(rules.warning(job),) if job.confirmed_at is None else ()
+    )
 
 
 def _started(tx: Transaction, call: Call, row: gateways.GatewayRow) -> model.GatewayJob:
@@ -79,14 +81,14 @@ def _status(row: gateways.GatewayRow, job: model.GatewayJob) -> model.JobStatus:
 
 
 @calls.operation("reader", "long read")
-def list_jobs(tx: Transaction, call: Call, request: tuple[int, datetime | None, str | None]) -> list[Shown]:
+def list_jobs(tx: Transaction, call: Call, request: tuple[int, datetime | None, str | None]) -> list[ShownJob]:
     """`ask`: how many, only those made after this time, only of this gateway (None: all)."""
     limit, after, gateway_id = request
     shown = []
     for job in gateway_jobs.page(tx, call.project_id, gateway_id, after, limit):
         row = gateways.find(tx, call.project_id, job.gateway_id)
         if row is not None:
-            shown.append(Shown(job=job, status=_status(row, job)))
+            shown.append(ShownJob(job=job, status=_status(row, job)))
     return shown
 
 

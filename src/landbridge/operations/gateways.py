@@ -15,7 +15,7 @@ from landbridge.store.database import Transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class ShownGateway:
     """A gateway with what is said of it. `status` is None in the answers to a create, which is shorter, and to an update."""
 
     gateway: model.VpnGateway
@@ -32,10 +32,10 @@ class Shown:
 
 
 @calls.operation("admin", "write")
-def create(tx: Transaction, call: Call, request: model.GatewayRequest) -> Shown:
+def create(tx: Transaction, call: Call, request: model.GatewayRequest) -> ShownGateway:
     made = idempotency.once(tx, call, "create_vgw", codec.gateway, lambda: _create(tx, call, request))
     warnings = tuple(rules.outside_network(made.local_subnets, network(call, made)))
-    return Shown(gateway=made, status=None, connections=0, groups=0, short=True, warnings=warnings)
+    return ShownGateway(gateway=made, status=None, connections=0, groups=0, short=True, warnings=warnings)
 
 
 def _create(tx: Transaction, call: Call, request: model.GatewayRequest) -> model.VpnGateway:
@@ -70,8 +70,8 @@ def list_extended_zones(tx: Transaction, call: Call, request: None) -> dict[tupl
     return list_zones(tx, call, request)
 
 
-def _shown(tx: Transaction, call: Call, row: gateways.GatewayRow, paused_since: datetime | None = None) -> Shown:
-    return Shown(
+def _shown(tx: Transaction, call: Call, row: gateways.GatewayRow, paused_since: datetime | None = None) -> ShownGateway:
+    return ShownGateway(
         gateway=row.gateway,
         status=status.of(row, call.now, call.service.unseen_after, paused_since),
         connections=row.connections,
@@ -93,19 +93,19 @@ def find(tx: Transaction, call: Call, gateway_id: str) -> gateways.GatewayRow:
 
 
 @calls.operation("reader", "read")
-def show(tx: Transaction, call: Call, gateway_id: str) -> Shown:
+def show(tx: Transaction, call: Call, gateway_id: str) -> ShownGateway:
     return _shown(tx, call, find(tx, call, gateway_id))
 
 
 @calls.operation("reader", "read")
-def diagnose(tx: Transaction, call: Call, gateway_id: str) -> Shown:
+def diagnose(tx: Transaction, call: Call, gateway_id: str) -> ShownGateway:
     """As `show`, and whether the agent leaves it alone."""
     row = find(tx, call, gateway_id)
     return _shown(tx, call, row, pauses.since(tx, row.gateway.id))
 
 
 @calls.operation("reader", "long read")
-def list_all(tx: Transaction, call: Call, request: tuple[str | None, frozenset[str]]) -> list[Shown]:
+def list_all(tx: Transaction, call: Call, request: tuple[str | None, frozenset[str]]) -> list[ShownGateway]:
     """`ask`: only this id, only of these enterprise projects; none is all."""
     wanted_id, enterprises = request
     return [

@@ -12,7 +12,7 @@ from landbridge.store.database import Transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Route:
+class InstalledRoute:
     """`resource`: (id, type) of what the next hop belongs to."""
 
     destination: str
@@ -22,23 +22,23 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
+class RoutingTablePage:
     """A page of it. `with_resources`: whether the client asked for them."""
 
-    routes: list[Route]
+    routes: list[InstalledRoute]
     total: int
     next_marker: str | None
     with_resources: bool
 
 
 @calls.operation("reader", "long read")
-def show(tx: Transaction, call: Call, request: tuple[str, int, str, int, bool]) -> Table:
+def show(tx: Transaction, call: Call, request: tuple[str, int, str, int, bool]) -> RoutingTablePage:
     """`ask`: the gateway, how many routes, the marker of the page before, how many to leave out, and whether with resources."""
     gateway_id, limit, marker, offset, with_resources = request
     routes = _routes(tx, call, gateway_id)
     first = paging.after(call, f"routes {gateway_id.lower()}", marker) + offset
     end = first + limit
-    return Table(
+    return RoutingTablePage(
         routes=routes[first:end],
         total=len(routes),
         next_marker=paging.marker(call, f"routes {gateway_id.lower()}", end) if end < len(routes) else None,
@@ -46,11 +46,11 @@ def show(tx: Transaction, call: Call, request: tuple[str, int, str, int, bool]) 
     )
 
 
-def _routes(tx: Transaction, call: Call, gateway_id: str) -> list[Route]:
+def _routes(tx: Transaction, call: Call, gateway_id: str) -> list[InstalledRoute]:
     """Of the networks behind the gateway, then of its tunnels, each in the order of their addresses."""
     row = gateway_operations.find(tx, call, gateway_id)
     found = [
-        Route(
+        InstalledRoute(
             destination=str(ipv4.block(address).network),
             nexthop=address.split("/")[0],
             outbound_interface_ip=address.split("/")[0],
@@ -65,7 +65,7 @@ def _routes(tx: Transaction, call: Call, gateway_id: str) -> list[Route]:
         inner = (connection.tunnel_peer_address or "").split("/")[0]
         nexthop = inner or (seen.peer_address if seen else None) or ""
         through += [
-            Route(
+            InstalledRoute(
                 destination=destination,
                 nexthop=nexthop,
                 outbound_interface_ip=outbound,

@@ -18,7 +18,7 @@ REASON_LIMIT = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class ResourceStatus:
     """One row. `since`: when its status changed last, as far as the store knows; `gateway_id`: a connection's."""
 
     id: str
@@ -30,16 +30,16 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
-    rows: list[Standing]
+class StatusPage:
+    rows: list[ResourceStatus]
     next_marker: str | None
 
 
 @calls.operation("reader", "long read")
-def list_connections(tx: Transaction, call: Call, request: model.StatusesRequest) -> Page:
+def list_connections(tx: Transaction, call: Call, request: model.StatusesRequest) -> StatusPage:
     after = paging.after(call, "statuses of connections", request.marker)
     paused = pauses.list_all(tx)
-    found: list[Standing] = []
+    found: list[ResourceStatus] = []
     rows = connections.page_with_times(tx, call.project_id, after, LOOKED_THROUGH + 1)
     looked_at = after
     for known, times, gateway_failure in rows[:LOOKED_THROUGH]:
@@ -50,7 +50,9 @@ def list_connections(tx: Transaction, call: Call, request: model.StatusesRequest
             left_alone = _paused_since(paused, known.connection.gateway_id)
             found.append(_connection(call, known, times, left_alone, gateway_failure))
     more = bool(rows) and looked_at < rows[-1][0].seq
-    return Page(rows=found, next_marker=paging.marker(call, "statuses of connections", looked_at) if more else None)
+    return StatusPage(
+        rows=found, next_marker=paging.marker(call, "statuses of connections", looked_at) if more else None
+    )
 
 
 def _connection(
@@ -59,10 +61,10 @@ def _connection(
     times: model.Times,
     left_alone: datetime | None,
     gateway_failure: str | None,
-) -> Standing:
+) -> ResourceStatus:
     connection = known.connection
     found = connection_status.of(known, call.now, call.service.unseen_after, left_alone, gateway_failure)
-    return Standing(
+    return ResourceStatus(
         id=connection.id,
         name=connection.name,
         status=found.status,
@@ -73,7 +75,7 @@ def _connection(
 
 
 @calls.operation("reader", "long read")
-def list_gateways(tx: Transaction, call: Call, request: model.StatusesRequest) -> Page:
+def list_gateways(tx: Transaction, call: Call, request: model.StatusesRequest) -> StatusPage:
     """A page of a few: a project has some hundred gateways at most."""
     after = paging.after(call, "statuses of gateways", request.marker)
     paused = pauses.list_all(tx)
@@ -83,7 +85,7 @@ def list_gateways(tx: Transaction, call: Call, request: model.StatusesRequest) -
         if known.seq > after and request.fits(known.gateway.name, gateway_status.api_status(known))
     ]
     page = fitting[: request.limit]
-    return Page(
+    return StatusPage(
         rows=[_gateway(call, known, times, paused) for known, times in page],
         next_marker=paging.marker(call, "statuses of gateways", page[-1][0].seq) if len(fitting) > len(page) else None,
     )
@@ -91,10 +93,10 @@ def list_gateways(tx: Transaction, call: Call, request: model.StatusesRequest) -
 
 def _gateway(
     call: Call, known: gateways.GatewayRow, times: model.Times, paused: dict[str | None, datetime]
-) -> Standing:
+) -> ResourceStatus:
     left_alone = _paused_since(paused, known.gateway.id)
     found = gateway_status.of(known, call.now, call.service.unseen_after, left_alone)
-    return Standing(
+    return ResourceStatus(
         id=known.gateway.id,
         name=known.gateway.name,
         status=found.status,

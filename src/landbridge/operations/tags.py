@@ -16,7 +16,7 @@ Change = Callable[[tuple[model.Tag, ...], tuple[model.TagRequest, ...]], tuple[m
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class TaggedResources:
     """(id, name, tags) of the resources of a page, and how many there are in all."""
 
     resources: list[tuple[str, str, tuple[model.Tag, ...]]]
@@ -77,10 +77,10 @@ def of_project(tx: Transaction, call: Call, resource_type: str) -> list[tuple[st
 
 
 @calls.operation("reader", "long read")
-def search(tx: Transaction, call: Call, request: model.TagSearchRequest) -> Found:
+def search(tx: Transaction, call: Call, request: model.TagSearchRequest) -> TaggedResources:
     _refuse(fields.merge(call.shape, rules.check_search(request)))
     found, total = tags.search(tx, call.project_id, request)
-    return Found(resources=found, total=total)
+    return TaggedResources(resources=found, total=total)
 
 
 @calls.operation("reader", "long read")
