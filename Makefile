@@ -57,8 +57,12 @@ demo: setup ## a real tunnel between two sites on this machine; ONCE=1 checks it
 serve: setup ## the service on 127.0.0.1:8700, with its data in ./landbridge-data
 	@$(BIN)/landbridge serve --data landbridge-data
 
+# A worker a processor (pytest-xdist). Each begins with a stretch of neighbouring tests, so that what a module shares is mostly made
+# once, and takes over tests of the others when it is done.
+PARALLEL := -n auto --dist worksteal
+
 unit: setup ## the tests of every minute: no processes, no servers, no tunnels
-	@$(BIN)/python -m pytest -p tests.unit_only tests $(addprefix --ignore tests/,cli compat durability kernel scenarios)
+	@$(BIN)/python -m pytest $(PARALLEL) -p tests.unit_only tests $(addprefix --ignore tests/,cli compat durability kernel scenarios)
 
 test: setup ## every test, real tunnels and foreign clients included
 	@$(BIN)/python -m pytest tests --ignore tests/kernel

@@ -14,14 +14,12 @@ STARTING = frozenset({"collected", "landbridge", "server", "start_server"})
 STARTS = frozenset({"subprocess.Popen", "os.fork", "os.forkpty", "os.exec", "os.posix_spawn", "os.spawn", "os.system"})
 
 
-def pytest_configure() -> None:
-    sys.addaudithook(_refuse)
-
-
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Called where the tests run: with pytest-xdist in each worker, and not in the process that starts the workers."""
     left_out = [item for item in items if _needs_more(item)]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if not _needs_more(item)]
+    sys.addaudithook(_refuse)
 
 
 def _needs_more(item: pytest.Item) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from landbridge import errors
+from landbridge.store import database as store_database
 from landbridge.store.database import Database, Transaction
 
 
@@ -259,8 +260,10 @@ def test_a_full_disk_is_an_honest_answer_to_everybody_of_a_group(database: Datab
     assert database.write(_insert("next")) == "next"
 
 
-def test_a_database_that_another_process_holds_is_busy_and_then_works(database: Database, path: Path):
-    database.write(lambda tx: tx.cursor.execute("PRAGMA busy_timeout=50").fetchone())
+def test_a_database_that_another_process_holds_is_busy_and_then_works(
+    database: Database, path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(store_database, "PATIENCE_SECONDS", 0.1)
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(errors.Busy):
