@@ -263,7 +263,7 @@ def test_a_full_disk_is_an_honest_answer_to_everybody_of_a_group(database: Datab
 def test_a_database_that_another_process_holds_is_busy_and_then_works(
     database: Database, path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(store_database, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(store_database, "BUSY_TIMEOUT_SECONDS", 0.1)
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(errors.Busy):
