@@ -9,7 +9,7 @@ import httpx
 
 from landbridge import bootstrap, config, model, site_file
 from landbridge.api import app
-from landbridge.operations import call
+from landbridge.operations import clock
 from landbridge.server import heartbeat
 from landbridge.store import observations
 
@@ -52,7 +52,7 @@ class Folder:
         )
         seen = model.Observation(
             gateway_id=made["id"],
-            seen_at=call.now(),
+            seen_at=clock.now(),
             exists=True,
             applied_generation=1,
             failure=None,

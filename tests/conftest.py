@@ -26,7 +26,7 @@ from landbridge import bootstrap, config, model, site_file
 from landbridge.agent import loop
 from landbridge.api import app
 from landbridge.engine.simulated import Simulated
-from landbridge.operations import access, call
+from landbridge.operations import access, clock
 from landbridge.server import heartbeat
 
 LANDBRIDGE = str(Path(sys.executable).parent / "landbridge")
@@ -194,12 +194,14 @@ class Service:
     engine: Simulated
 
     def new_key(self, project_id: str | None = None, role: access.Role = "admin") -> access.NewKey:
-        return self.data.database.write(lambda tx: access.create_key(tx, self.data.vault, project_id, role, call.now()))
+        return self.data.database.write(
+            lambda tx: access.create_key(tx, self.data.vault, project_id, role, clock.now())
+        )
 
     def new_project(self) -> str:
         """A project that nothing else knows."""
         name = f"project-{time.monotonic_ns()}"
-        return self.data.database.write(lambda tx: access.create_project(tx, name, call.now()))
+        return self.data.database.write(lambda tx: access.create_project(tx, name, clock.now()))
 
     def api(self, project_id: str | None = None, role: access.Role = "admin") -> Api:
         """A caller in the project, or in a new one; an operator in none."""

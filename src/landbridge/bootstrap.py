@@ -24,7 +24,7 @@ from landbridge import config, data_folder, errors, model, site_cover, site_file
 from landbridge.agent import loop
 from landbridge.api import app, key_queues
 from landbridge.engine import base
-from landbridge.operations import access, call
+from landbridge.operations import access, call, clock
 from landbridge.server import heartbeat, listener, workers
 from landbridge.server import serve as http_server
 from landbridge.store import check, connections, gateways, keys, observations, pauses, retention, vault
@@ -444,7 +444,7 @@ def write_credentials(data: Data, endpoint: str) -> None:
 
 def _first_key(tx: Transaction, data: Data, endpoint: str) -> None:
     """The file is there before the key is: a key that nobody ever saw would lock its owner out."""
-    now = call.now()
+    now = clock.now()
     made = access.create_key(tx, data.vault, access.create_project(tx, "default", now), "admin", now)
     words = {
         "endpoint": endpoint,

@@ -39,6 +39,12 @@ class InUse(LandbridgeError):
     """The resource cannot go while another one depends on it."""
 
 
+def in_use(resource: str, connection_id: str, number: int) -> InUse:
+    """The error for a resource that `number` connections depend on. It names one of them."""
+    more = f" and {number - 1} more" if number > 1 else ""
+    return InUse(f"{resource} has connection {connection_id}{more}")
+
+
 class Repeated(LandbridgeError):
     """The same token with another body."""
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from landbridge import errors, model
-from landbridge.operations import access, call
+from landbridge.operations import access, call, clock
 
 PYTHON_HEADERS = ("content-type", "host", "user-agent", "x-project-id", "x-sdk-date")
 GO_HEADERS = ("accept", "content-type", "user-agent", "x-sdk-date")
@@ -182,7 +182,7 @@ def test_a_revoked_key_is_useless_within_a_second(shared_service: Any, signed: A
         return [api.http.request("GET", url, headers=h).status_code for h in (token, signed(api.key, "GET", url))]
 
     assert statuses() == [200, 200]
-    shared_service.data.database.write(lambda tx: access.revoke_key(tx, api.key.access_key, call.now()))
+    shared_service.data.database.write(lambda tx: access.revoke_key(tx, api.key.access_key, clock.now()))
     time.sleep(1.05)
     assert statuses() == [401, 401]
 
@@ -243,7 +243,7 @@ def test_a_key_that_is_revoked_while_its_body_comes_writes_nothing(
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(api.http.request, "POST", url, content=body, headers=headers)
         until(begun.is_set, "the request to be believed")
-        shared_service.data.database.write(lambda tx: access.revoke_key(tx, api.key.access_key, call.now()))
+        shared_service.data.database.write(lambda tx: access.revoke_key(tx, api.key.access_key, clock.now()))
         body.go.set()
         _refused(answer.result(), "revoked")
     assert other.get("customer-gateways")["customer_gateways"] == []

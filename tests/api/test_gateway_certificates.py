@@ -9,7 +9,7 @@ import pytest
 
 from lab import gm_certificates
 from landbridge import bootstrap, config, data_folder
-from landbridge.operations import call
+from landbridge.operations import clock
 from tests.conftest import service_in
 
 pytestmark = pytest.mark.process
@@ -117,8 +117,8 @@ def test_a_certificate_that_has_expired_can_be_renamed(
     gateway = api.gateway(flavor="GM")
     path = f"{_path(gateway)}/{api.create(_path(gateway), 'certificate', body)['id']}"
     other = gm_certificates.gateway(tmp_path)
-    expired = call.now() + timedelta(days=25)
-    monkeypatch.setattr(call, "now", lambda: expired)
+    expired = clock.now() + timedelta(days=25)
+    monkeypatch.setattr(clock, "now", lambda: expired)
     for change in ({"name": "alone"}, body | {"name": "with-all-of-it"}):
         answer = api.send("PUT", path, {"certificate": change})
         assert (answer.status_code, answer.json()["certificate"]["name"]) == (200, change["name"])
@@ -161,8 +161,8 @@ def test_the_list_tells_what_ends_soon(api: Any, body: dict[str, str]):
 
 def test_pages_lose_none_of_the_same_millisecond(api: Any, body: dict[str, str], monkeypatch: pytest.MonkeyPatch):
     gateways = [api.gateway(flavor="GM") for _ in range(3)]
-    moment = call.now()
-    monkeypatch.setattr(call, "now", lambda: moment)
+    moment = clock.now()
+    monkeypatch.setattr(clock, "now", lambda: moment)
     made = [api.create(_path(gateway), "certificate", body) for gateway in gateways]
     found, marker = [], ""
     while page := api.get(f"vpn-gateway-certificates?limit=1&marker={marker}")["vpn_gateway_certificates"]:

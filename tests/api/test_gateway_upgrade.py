@@ -6,7 +6,7 @@ import pytest
 
 from landbridge.cli import main
 from landbridge.engine import base
-from landbridge.operations import call
+from landbridge.operations import clock
 from tests.conftest import VPC
 
 PATH = "vpn-gateways"
@@ -130,8 +130,8 @@ def test_jobs_are_listed_by_gateway_and_in_pages(api: Any, until: Any):
 
 def test_pages_lose_none_of_the_same_millisecond(api: Any, monkeypatch: pytest.MonkeyPatch):
     gateways = [api.gateway() for _ in range(3)]
-    moment = call.now()
-    monkeypatch.setattr(call, "now", lambda: moment)
+    moment = clock.now()
+    monkeypatch.setattr(clock, "now", lambda: moment)
     started = [_started(api, gateway) for gateway in gateways]
     found, marker = [], ""
     while page := api.get(f"{PATH}/jobs?limit=1&marker={marker}")["jobs"]:

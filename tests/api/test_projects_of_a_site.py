@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from landbridge import model
-from landbridge.operations import call
+from landbridge.operations import clock
 from landbridge.store import keys
 from tests import conftest
 
@@ -40,7 +40,7 @@ def two(open_service: Any) -> Any:
     """The owner's caller, and another project's."""
     owner = uuid.uuid4().hex
     service = open_service(site=_site(owner))
-    service.data.database.write(lambda tx: keys.add_project(tx, owner, "owner", call.now()))
+    service.data.database.write(lambda tx: keys.add_project(tx, owner, "owner", clock.now()))
     return service.api(owner), service.api()
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from landbridge import bootstrap, config
-from landbridge.operations import access, call, pausing
+from landbridge.operations import access, clock, pausing
 from tests.compat import terraform
 
 
@@ -19,7 +19,7 @@ def provider(server: Any) -> Callable[..., terraform.Client]:
     def configured(
         family: terraform.Family, role: access.Role = "admin", project_id: str | None = None
     ) -> terraform.Client:
-        now = call.now()
+        now = clock.now()
         with bootstrap.open_data(config.load({"data": str(server.folder)}, {})) as data:
             project = project_id or data.database.write(
                 lambda tx: access.create_project(tx, f"p{time.monotonic_ns()}", now)
@@ -50,7 +50,7 @@ def paused(server: Any) -> Callable[..., Any]:
     @contextlib.contextmanager
     def holding(gateway_id: str) -> Iterator[None]:
         with bootstrap.open_data(config.load({"data": str(server.folder)}, {})) as data:
-            data.database.write(lambda tx: pausing.pause(tx, gateway_id, call.now()))
+            data.database.write(lambda tx: pausing.pause(tx, gateway_id, clock.now()))
             try:
                 yield
             finally:

@@ -11,7 +11,7 @@ from huaweicloudsdkcore.exceptions.exceptions import ClientRequestException
 from huaweicloudsdkvpn import v5
 
 from landbridge import bootstrap, config
-from landbridge.operations import access, call
+from landbridge.operations import access, clock
 
 #: Without python-dateutil the SDK gives times as text, and says so each time.
 pytestmark = pytest.mark.filterwarnings("ignore:Unable to convert string to datetime:ImportWarning")
@@ -74,11 +74,11 @@ def keys(server: Any) -> SimpleNamespace:
 
     def make(project_id: str | None, role: access.Role) -> access.NewKey:
         with bootstrap.open_data(config.load({"data": str(server.folder)}, {})) as data:
-            return data.database.write(lambda tx: access.create_key(tx, data.vault, project_id, role, call.now()))
+            return data.database.write(lambda tx: access.create_key(tx, data.vault, project_id, role, clock.now()))
 
     def project() -> str:
         with bootstrap.open_data(config.load({"data": str(server.folder)}, {})) as data:
-            return data.database.write(lambda tx: access.create_project(tx, f"p{time.monotonic_ns()}", call.now()))
+            return data.database.write(lambda tx: access.create_project(tx, f"p{time.monotonic_ns()}", clock.now()))
 
     return SimpleNamespace(make=make, project=project)
 

@@ -10,7 +10,7 @@ from huaweicloudsdkcore.exceptions.exceptions import ClientRequestException
 from huaweicloudsdkvpn import v5
 
 from landbridge import bootstrap, config
-from landbridge.operations import access, call
+from landbridge.operations import access, clock
 
 #: Without python-dateutil the SDK gives times as text, and says so each time.
 pytestmark = pytest.mark.filterwarnings("ignore:Unable to convert string to datetime:ImportWarning")
@@ -22,8 +22,8 @@ VPC = "0cf79a3f-6cf9-4d9c-a8df-d7ace626b0fa"
 def client(server: Any) -> v5.VpnClient:
     """A client in a project of its own."""
     with bootstrap.open_data(config.load({"data": str(server.folder)}, {})) as data:
-        project = data.database.write(lambda tx: access.create_project(tx, f"t{time.monotonic_ns()}", call.now()))
-        key = data.database.write(lambda tx: access.create_key(tx, data.vault, project, "admin", call.now()))
+        project = data.database.write(lambda tx: access.create_project(tx, f"t{time.monotonic_ns()}", clock.now()))
+        key = data.database.write(lambda tx: access.create_key(tx, data.vault, project, "admin", clock.now()))
     credentials = BasicCredentials(key.access_key, key.secret_key.reveal(), project)
     builder = v5.VpnClient.new_builder().with_credentials(credentials)
     return builder.with_endpoint(server.credentials["endpoint"]).build()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from landbridge import model
-from landbridge.operations import access, call
+from landbridge.operations import access, ids
 from landbridge.rules import customer_gateway as peer_rules
 from landbridge.rules import gateway as gateway_rules
 from landbridge.store import counters, customer_gateways, gateways, vault
@@ -44,7 +44,7 @@ def made(database: Database, project: str) -> SimpleNamespace:
 
         def work(tx: Any) -> model.VpnGateway:
             facts = gateway_rules.Facts(site=site, taken=gateways.taken(tx, ""), connection_limit=None)
-            new = gateway_rules.complete(ask, facts, call.generate(NOW), project)
+            new = gateway_rules.complete(ask, facts, ids.generate(NOW), project)
             gateways.add(tx, new, [each.eip_id or each.address for each in new.endpoints])
             counters.add(tx, project, "vpn_gateway", 1)
             return new
@@ -56,7 +56,7 @@ def made(database: Database, project: str) -> SimpleNamespace:
         ask = model.CustomerGatewayRequest(id_value=f"198.18.{number // 250}.{number % 250 + 1}")
 
         def work(tx: Any) -> model.CustomerGateway:
-            new = peer_rules.complete(ask, peer_rules.Facts(now=NOW, site=site), call.generate(NOW), project)
+            new = peer_rules.complete(ask, peer_rules.Facts(now=NOW, site=site), ids.generate(NOW), project)
             customer_gateways.add(tx, new)
             counters.add(tx, project, "customer_gateway", 1)
             return new

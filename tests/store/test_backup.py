@@ -15,7 +15,7 @@ import pytest
 
 from lab import folder
 from landbridge import bootstrap, data_folder, errors
-from landbridge.operations import access, call
+from landbridge.operations import access, clock
 from landbridge.store import backup, connections, migrate, vault
 
 LANDBRIDGE = str(Path(sys.executable).parent / "landbridge")
@@ -44,7 +44,7 @@ def _restore(source: Path, data: Path, *, force: bool = False) -> Path | None:
 
 def _project(data: Path, name: str) -> None:
     with bootstrap.open_data(folder.settings(data)) as opened:
-        opened.database.write(lambda tx: access.create_project(tx, name, call.now()))
+        opened.database.write(lambda tx: access.create_project(tx, name, clock.now()))
 
 
 def _projects(data: Path) -> list[str]:
@@ -137,7 +137,7 @@ def test_a_backup_under_load_is_one_moment_of_it(data: Path, empty: Path, tmp_pa
                 if stop.is_set():
                     return
                 name = f"{thread}-{n}"
-                opened.database.write(lambda tx: access.create_project(tx, name, call.now()))  # noqa: B023
+                opened.database.write(lambda tx: access.create_project(tx, name, clock.now()))  # noqa: B023
                 written.append(name)
 
         threads = [threading.Thread(target=write, args=(n,)) for n in range(2)]
@@ -253,7 +253,7 @@ def test_a_log_that_was_not_copied_yet_is_kept_too_and_not_replayed(data: Path, 
     """As SIGKILL leaves it: what was written last stands in the write-ahead log alone."""
     _save(data, tmp_path / "b")
     with bootstrap.open_data(folder.settings(data)) as opened:
-        opened.database.write(lambda tx: access.create_project(tx, "later", call.now()))
+        opened.database.write(lambda tx: access.create_project(tx, "later", clock.now()))
         killed = Path(shutil.copytree(data, tmp_path / "killed"))
     assert (killed / "landbridge.db-wal").stat().st_size > 0
     kept = _restore(tmp_path / "b", killed, force=True)

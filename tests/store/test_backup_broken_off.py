@@ -23,7 +23,7 @@ import pytest
 
 from lab import folder
 from landbridge import bootstrap, data_folder
-from landbridge.operations import access, call
+from landbridge.operations import access, clock
 from landbridge.store import backup, connections, database, rotation, vault
 
 pytestmark = pytest.mark.process
@@ -105,7 +105,7 @@ def _run(name: str, pattern: Path) -> None:
     work, source, data = WORKS[name], pattern.with_name("backup"), pattern.with_name("data")
     data_folder.save(folder.settings(pattern), source, force=False)
     with bootstrap.open_data(folder.settings(pattern)) as opened:
-        opened.database.write(lambda tx: access.create_project(tx, "later", call.now()))
+        opened.database.write(lambda tx: access.create_project(tx, "later", clock.now()))
     psk, names, *rest = _look(pattern)
     results = [names] if name == "rotate" else [names, names[:-1]]
     found = []

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from landbridge import model
-from landbridge.operations import call
+from landbridge.operations import ids
 from landbridge.rules import connection as rules
 from landbridge.store import connections, counters, customer_gateways, gateways, idempotency_tokens, observations
 from landbridge.store.database import Database, Transaction
@@ -22,7 +22,7 @@ def _connect(database: Database, gateway: model.VpnGateway, peer: model.Customer
     ask = model.ConnectionRequest(
         gateway_endpoint=gateway.endpoints[0].eip_id, peer_subnets=("192.168.44.0/24",), psk=model.Secret("Abcd1234")
     )
-    generated = call.generate(NOW)
+    generated = ids.generate(NOW)
     known = rules.GatewayFacts(gateway=gateway, status="ACTIVE", connections=0)
     facts = rules.Facts(gateway=known, customer_gateway=peer)
     made = rules.complete(ask, facts, generated, gateway)

@@ -25,7 +25,7 @@ from landbridge import errors, model
 from landbridge.api import key_queues, openapi
 from landbridge.api.routes import TOKEN_LIMIT, Incoming, Route
 from landbridge.api.table import TABLE
-from landbridge.operations import access, call
+from landbridge.operations import access, call, clock, ids
 from landbridge.wire import body, parameters, shapes
 from landbridge.wire import errors as wire_errors
 
@@ -98,7 +98,7 @@ def _endpoint(parts: Parts, route: Route) -> Endpoint:
 
     async def endpoint(request: Request) -> Response:
         started = time.perf_counter()
-        request_id = call.new_id()
+        request_id = ids.new_id()
         try:
             response = await answer(request, request_id)
         except errors.LandbridgeError as error:
@@ -139,7 +139,7 @@ def _endpoint(parts: Parts, route: Route) -> Endpoint:
             caller=caller,
             project_id=project_id,
             request_id=request_id,
-            now=call.now(),
+            now=clock.now(),
             shape=asked.violations,
             token=_token(head) if route.success == 201 else None,
             if_match=_if_match(head, route),
@@ -250,7 +250,7 @@ def _error(status: int, code: str, message: str, request_id: str, **headers: str
 
 
 async def _unserved(_: Request, error: HTTPException) -> Response:
-    return _foreign_error(error, call.new_id())
+    return _foreign_error(error, ids.new_id())
 
 
 async def _healthz(_: Request) -> Response:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from landbridge import __version__, bootstrap, config, errors
 from landbridge.cli import counts, data_folder, db, install, log, pause
-from landbridge.operations import access, call
+from landbridge.operations import access, clock
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -125,7 +125,7 @@ def _serve(settings: config.Settings, _: argparse.Namespace) -> None:
 
 def _create_key(settings: config.Settings, given: argparse.Namespace) -> None:
     with bootstrap.open_data(settings, make=False) as data:
-        made = data.database.write(lambda tx: access.create_key(tx, data.vault, given.project, given.role, call.now()))
+        made = data.database.write(lambda tx: access.create_key(tx, data.vault, given.project, given.role, clock.now()))
     for name, value in (("endpoint", bootstrap.known_endpoint(settings)), ("project_id", made.project_id)):
         if value is not None:
             print(f'{name} = "{value}"')
@@ -143,12 +143,12 @@ def _list_keys(settings: config.Settings, _: argparse.Namespace) -> None:
 
 def _revoke_key(settings: config.Settings, given: argparse.Namespace) -> None:
     with bootstrap.open_data(settings, make=False) as data:
-        data.database.write(lambda tx: access.revoke_key(tx, given.access_key, call.now()))
+        data.database.write(lambda tx: access.revoke_key(tx, given.access_key, clock.now()))
 
 
 def _create_project(settings: config.Settings, given: argparse.Namespace) -> None:
     with bootstrap.open_data(settings, make=False) as data:
-        print(data.database.write(lambda tx: access.create_project(tx, given.name, call.now())))
+        print(data.database.write(lambda tx: access.create_project(tx, given.name, clock.now())))
 
 
 def _list_projects(settings: config.Settings, _: argparse.Namespace) -> None:

@@ -4,12 +4,12 @@ import argparse
 from datetime import datetime
 
 from landbridge import bootstrap, config
-from landbridge.operations import call, pausing
+from landbridge.operations import clock, pausing
 
 
 def pause(settings: config.Settings, given: argparse.Namespace) -> None:
     with bootstrap.open_data(settings, make=False) as data:
-        since = data.database.write(lambda tx: pausing.pause(tx, _id(given), call.now()))
+        since = data.database.write(lambda tx: pausing.pause(tx, _id(given), clock.now()))
     print(f"{_what(_id(given))} paused since {_moment(since)}; a cycle that has begun is finished")
 
 

@@ -19,6 +19,7 @@ from urllib.parse import parse_qsl, quote, unquote
 
 from landbridge import errors, model
 from landbridge.operations import call as calls
+from landbridge.operations import clock
 from landbridge.operations.call import Call, Caller, Role
 from landbridge.store import audit_trail, keys, vault
 from landbridge.store.database import Transaction
@@ -78,7 +79,7 @@ class Gate:
             caller = credential.caller
             return lambda _: caller
         access_key, signed_headers, signature = _read_authorization(head)
-        _check_date(head, calls.now())
+        _check_date(head, clock.now())
         _check_signed_headers(head, signed_headers)
         credential = self._credential("key:" + access_key)
         if credential is None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from landbridge import errors, model
 from landbridge.operations import call as calls
-from landbridge.operations import idempotency, quotas
+from landbridge.operations import idempotency, ids, quotas, versions
 from landbridge.operations import monitors as monitor_operations
 from landbridge.operations.call import Call
 from landbridge.rules import connection as rules
@@ -31,7 +31,7 @@ class ShownConnection:
 
     @property
     def etag(self) -> str:
-        return calls.etag(self.generation, codec.dump(codec.connection, self.connection))
+        return versions.etag(self.generation, codec.dump(codec.connection, self.connection))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +96,7 @@ def _create(tx: Transaction, call: Call, request: model.ConnectionRequest) -> mo
         fields.lower_id(request.gateway_id) or "",
         fields.lower_id(request.customer_gateway_id) or "",
     )
-    generated = calls.generate(call.now, row.next_if_id if row else 0)
+    generated = ids.generate(call.now, row.next_if_id if row else 0)
     facts = rules.Facts(gateway=_gateway_facts(row), customer_gateway=peer)
     if row is not None and rules.picks_key_by_address(request, facts):
         facts = dataclasses.replace(facts, other_key=_other_key(tx, call, row, request, facts))
@@ -140,7 +140,7 @@ def _attempt(
     tags.add(tx, call.project_id, "vpn-connection", connection.id, connection.tags)
     if connection.monitor_id is not None:
         monitors.add_row(tx, connection)
-    calls.audit(tx, call, "create_vpn_connection", connection.id)
+    call.audit(tx, "create_vpn_connection", connection.id)
     return connection
 
 
@@ -244,7 +244,7 @@ def update(tx: Transaction, call: Call, request: tuple[str, model.ConnectionRequ
     moves = rekeys or update_rules.moves(row.connection, made)
     if not moves and made == row.connection:
         return _answered(call, row.connection, row.generation)
-    made = dataclasses.replace(made, updated_at=calls.later(call, row.connection.updated_at))
+    made = dataclasses.replace(made, updated_at=call.time_after(row.connection.updated_at))
     connections.change(
         tx,
         made,
@@ -253,7 +253,7 @@ def update(tx: Transaction, call: Call, request: tuple[str, model.ConnectionRequ
         psk=_sealed_psk(call, wish, made) if rekeys else connections.psk(tx, made.id),
         bumps_generation=moves,
     )
-    calls.audit(tx, call, "update_vpn_connection", made.id)
+    call.audit(tx, "update_vpn_connection", made.id)
     return _answered(call, made, row.generation + moves)
 
 
@@ -268,7 +268,7 @@ def _changeable(tx: Transaction, call: Call, connection_id: str) -> connections.
 def _meant(tx: Transaction, call: Call, connection_id: str) -> connections.ConnectionRow:
     """Raises Changed when it is another version than the client means."""
     row = _find(tx, call, connection_id)
-    calls.check_match(call, lambda: shown(row).etag)
+    versions.check_match(call.if_match, lambda: shown(row).etag)
     return row
 
 
@@ -321,7 +321,7 @@ def reset(tx: Transaction, call: Call, connection_id: str) -> None:
     """A wish: the engine ends the connection's SAs and negotiates them anew. No other connection is touched."""
     row = _changeable(tx, call, connection_id)
     connections.reset(tx, row.connection, call.now)
-    calls.audit(tx, call, "reset_vpn_connection", row.connection.id)
+    call.audit(tx, "reset_vpn_connection", row.connection.id)
 
 
 @calls.operation("admin", "write")
@@ -330,7 +330,7 @@ def remove(tx: Transaction, call: Call, connection_id: str) -> None:
     if not row.deleting:
         monitor_operations.forget(tx, call, row.connection)
         connections.mark_deleting(tx, row.connection, call.now)
-        calls.audit(tx, call, "delete_vpn_connection", row.connection.id)
+        call.audit(tx, "delete_vpn_connection", row.connection.id)
 
 
 @calls.operation("admin", "write")
@@ -342,4 +342,4 @@ def simulate(tx: Transaction, call: Call, request: tuple[str, str | None]) -> No
         wrong = f"this service runs the engine {call.service.engine}, which shows what is"
         raise errors.Invalid([model.Violation("simulate", wrong, "landbridge serve --engine simulated")])
     connections.simulate(tx, row.connection, wish)
-    calls.audit(tx, call, "simulate", row.connection.id)
+    call.audit(tx, "simulate", row.connection.id)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from landbridge import errors, model
 from landbridge.operations import call as calls
-from landbridge.operations import idempotency, paging, quotas
+from landbridge.operations import idempotency, ids, paging, quotas, versions
 from landbridge.operations.call import Call
 from landbridge.rules import customer_gateway as rules
 from landbridge.rules import fields
@@ -29,11 +29,11 @@ def _create(tx: Transaction, call: Call, request: model.CustomerGatewayRequest) 
     violations = fields.merge(call.shape, [*rules.check(request, facts), *quotas.check(tx, call, "customer_gateway")])
     if violations:
         raise errors.Invalid(violations)
-    made = rules.complete(request, facts, calls.generate(call.now), call.project_id)
+    made = rules.complete(request, facts, ids.generate(call.now), call.project_id)
     customer_gateways.add(tx, made)
     tags.add(tx, call.project_id, "customer-gateway", made.id, made.tags)
     counters.add(tx, call.project_id, "customer_gateway", 1)
-    calls.audit(tx, call, "create_cgw", made.id)
+    call.audit(tx, "create_cgw", made.id)
     return made
 
 
@@ -53,22 +53,22 @@ def show(tx: Transaction, call: Call, customer_gateway_id: str) -> model.Custome
 
 def etag(customer_gateway: model.CustomerGateway) -> str:
     """It has no generations, since no engine carries it."""
-    return calls.etag(1, codec.dump(codec.customer_gateway, customer_gateway))
+    return versions.etag(1, codec.dump(codec.customer_gateway, customer_gateway))
 
 
 @calls.operation("admin", "write")
 def update(tx: Transaction, call: Call, request: tuple[str, model.CustomerGatewayRequest]) -> model.CustomerGateway:
     """`ask`: which one, and what is to be changed. No tunnel has anything of what can be."""
     before, wanted = show(tx, call, request[0]), request[1]
-    calls.check_match(call, lambda: etag(before))
+    versions.check_match(call.if_match, lambda: etag(before))
     facts = _facts(tx, call, wanted)
     violations = fields.merge(call.shape, rules.check_update(wanted, before, facts))
     if violations:
         raise errors.Invalid(violations)
-    after = rules.update(wanted, before, facts, calls.generate(calls.later(call, before.updated_at)))
+    after = rules.update(wanted, before, facts, ids.generate(call.time_after(before.updated_at)))
     if after != before:
         resources.rewrite(tx, resources.CUSTOMER_GATEWAY, after)
-        calls.audit(tx, call, "update_cgw", after.id)
+        call.audit(tx, "update_cgw", after.id)
     return after
 
 
@@ -91,10 +91,10 @@ def list_page(tx: Transaction, call: Call, request: tuple[int, str, str | None])
 @calls.operation("admin", "write")
 def remove(tx: Transaction, call: Call, customer_gateway_id: str) -> None:
     found = show(tx, call, customer_gateway_id)
-    calls.check_match(call, lambda: etag(found))
+    versions.check_match(call.if_match, lambda: etag(found))
     dependant, number = customer_gateways.dependants(tx, found.id)
     if dependant is not None:
-        raise errors.InUse(calls.in_use(f"customer gateway {found.id}", dependant, number))
+        raise errors.in_use(f"customer gateway {found.id}", dependant, number)
     customer_gateways.remove(tx, found.id)
     counters.add(tx, call.project_id, "customer_gateway", -1)
-    calls.audit(tx, call, "delete_cgw", found.id)
+    call.audit(tx, "delete_cgw", found.id)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from landbridge import errors, model
 from landbridge.operations import call as calls
 from landbridge.operations import gateways as gateway_operations
-from landbridge.operations import idempotency
+from landbridge.operations import idempotency, ids, versions
 from landbridge.operations.call import Call
 from landbridge.rules import fields
 from landbridge.rules import gateway_certificate as rules
@@ -19,7 +19,7 @@ Keys = tuple[model.Secret, model.Secret]
 
 def etag(made: model.GatewayCertificate) -> str:
     """It has no generations, since no engine carries it."""
-    return calls.etag(1, codec.dump(codec.gateway_certificate, made))
+    return versions.etag(1, codec.dump(codec.gateway_certificate, made))
 
 
 @calls.operation("admin", "write")
@@ -37,12 +37,12 @@ def _create(
     gateway = _gateway(tx, call, gateway_id)
     facts = rules.Facts(now=call.now, gateway=gateway, present=gateway.certificate_id)
     _refuse(fields.merge(call.shape, rules.check_create(request, facts)))
-    made_at = calls.later(call, gateway_certificates.newest(tx, call.project_id))
-    made = rules.complete(request, gateway, calls.generate(made_at))
+    made_at = call.time_after(gateway_certificates.newest(tx, call.project_id))
+    made = rules.complete(request, gateway, ids.generate(made_at))
     gateway_certificates.add(tx, made, _sealed(call, made, request))
-    bound = dataclasses.replace(gateway, certificate_id=made.id, updated_at=calls.later(call, gateway.updated_at))
+    bound = dataclasses.replace(gateway, certificate_id=made.id, updated_at=call.time_after(gateway.updated_at))
     gateways.change(tx, bound, bumps_generation=False)
-    calls.audit(tx, call, "create_vgw_certificate", made.id)
+    call.audit(tx, "create_vgw_certificate", made.id)
     return made
 
 
@@ -103,13 +103,13 @@ def update(
     before, sealed = _find(tx, call, gateway_id)
     if before.id != certificate_id.lower():
         raise errors.NotFound(f"certificate {certificate_id[:64]}")
-    calls.check_match(call, lambda: etag(before))
+    versions.check_match(call.if_match, lambda: etag(before))
     present = rules.asked(before, _opened(call, before, sealed))
     wish = rules.merged(change, present)
     _refuse(fields.merge(call.shape, rules.check(wish, call.now, present)))
     if wish == present:
         return before
-    made = dataclasses.replace(rules.updated(wish, before), updated_at=calls.later(call, before.updated_at))
+    made = dataclasses.replace(rules.updated(wish, before), updated_at=call.time_after(before.updated_at))
     gateway_certificates.change(tx, made, _sealed(call, made, wish))
-    calls.audit(tx, call, "update_vgw_certificate", made.id)
+    call.audit(tx, "update_vgw_certificate", made.id)
     return made

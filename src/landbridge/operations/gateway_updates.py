@@ -74,7 +74,7 @@ def _rehome(
             continue
         connections.change(
             tx,
-            dataclasses.replace(after, updated_at=calls.later(call, before.updated_at)),
+            dataclasses.replace(after, updated_at=call.time_after(before.updated_at)),
             identity=identity,
             tunnel_block=tunnel.block_of(after.tunnel_local_address) if after.tunnel_local_address else None,
             psk=connections.psk(tx, after.id),
@@ -92,9 +92,9 @@ def _peer(tx: Transaction, call: Call, connection: model.Connection) -> model.Cu
 def _stored(tx: Transaction, call: Call, row: gateways.GatewayRow, made: model.VpnGateway, action: str) -> ShownGateway:
     moves = rules.moves(row.gateway, made)
     if made != row.gateway:
-        made = dataclasses.replace(made, updated_at=calls.later(call, row.gateway.updated_at))
+        made = dataclasses.replace(made, updated_at=call.time_after(row.gateway.updated_at))
         gateways.change(tx, made, bumps_generation=moves)
-        calls.audit(tx, call, action, made.id)
+        call.audit(tx, action, made.id)
     return ShownGateway(
         gateway=made,
         status=None,

@@ -10,7 +10,7 @@ from typing import Literal
 
 from landbridge import errors, model
 from landbridge.operations import call as calls
-from landbridge.operations import gateway_updates
+from landbridge.operations import gateway_updates, ids
 from landbridge.operations.call import Call
 from landbridge.rules import fields
 from landbridge.rules import upgrade as rules
@@ -47,16 +47,16 @@ def upgrade(tx: Transaction, call: Call, request: tuple[str, str | None]) -> Sho
     else:
         job = dataclasses.replace(job, restarts=(*job.restarts, _restart(tx, call, row, "rollback")))
     gateway_jobs.change(tx, job)
-    calls.audit(tx, call, "upgrade_vpn_gateway", row.gateway.id)
+    call.audit(tx, "upgrade_vpn_gateway", row.gateway.id)
     return ShownJob(
         job=job, status=_status(row, job), warnings=(rules.warning(job),) if job.confirmed_at is None else ()
     )
 
 
 def _started(tx: Transaction, call: Call, row: gateways.GatewayRow) -> model.GatewayJob:
-    call = dataclasses.replace(call, now=calls.later(call, gateway_jobs.newest(tx, call.project_id)))
+    call = dataclasses.replace(call, now=call.time_after(gateway_jobs.newest(tx, call.project_id)))
     job = model.GatewayJob(
-        id=calls.new_id(),
+        id=ids.new_id(),
         project_id=call.project_id,
         gateway_id=row.gateway.id,
         addresses=tuple(endpoint.address for endpoint in row.gateway.endpoints),
@@ -73,7 +73,7 @@ def _restart(
     """One more than was ever asked for or done: a restored database may know of fewer than the engine."""
     number = max(row.restarts, row.observed.restarts) + 1
     gateways.restart(tx, row.gateway.id, number)
-    return model.Restart(id=calls.new_id(), kind=kind, number=number, created_at=call.now)
+    return model.Restart(id=ids.new_id(), kind=kind, number=number, created_at=call.now)
 
 
 def _status(row: gateways.GatewayRow, job: model.GatewayJob) -> model.JobStatus:
@@ -103,4 +103,4 @@ def remove_job(tx: Transaction, call: Call, job_id: str) -> None:
     if standing.status not in status.OVER:
         raise errors.InUse(f"job {job.id} of VPN gateway {job.gateway_id} is {standing.status}")
     gateway_jobs.remove(tx, job.id)
-    calls.audit(tx, call, "delete_vpn_gateway_job", job.id)
+    call.audit(tx, "delete_vpn_gateway_job", job.id)

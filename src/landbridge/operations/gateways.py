@@ -5,7 +5,7 @@ from datetime import datetime
 
 from landbridge import errors, model
 from landbridge.operations import call as calls
-from landbridge.operations import idempotency, quotas
+from landbridge.operations import idempotency, ids, quotas, versions
 from landbridge.operations.call import Call
 from landbridge.rules import fields
 from landbridge.rules import gateway as rules
@@ -28,7 +28,7 @@ class ShownGateway:
 
     @property
     def etag(self) -> str:
-        return calls.etag(self.generation, codec.dump(codec.gateway, self.gateway), self.connections, self.groups)
+        return versions.etag(self.generation, codec.dump(codec.gateway, self.gateway), self.connections, self.groups)
 
 
 @calls.operation("admin", "write")
@@ -47,11 +47,11 @@ def _create(tx: Transaction, call: Call, request: model.GatewayRequest) -> model
     violations = fields.merge(call.shape, [*rules.check(request, facts), *quotas.check(tx, call, "vpn_gateway")])
     if violations:
         raise errors.Invalid(violations)
-    gateway = rules.complete(request, facts, calls.generate(call.now), call.project_id)
+    gateway = rules.complete(request, facts, ids.generate(call.now), call.project_id)
     gateways.add(tx, gateway, rules.uses(gateway, network(call, gateway)))
     tags.add(tx, call.project_id, "vpn-gateway", gateway.id, gateway.tags)
     counters.add(tx, call.project_id, "vpn_gateway", 1)
-    calls.audit(tx, call, "create_vgw", gateway.id)
+    call.audit(tx, "create_vgw", gateway.id)
     return gateway
 
 
@@ -82,7 +82,7 @@ def _shown(tx: Transaction, call: Call, row: gateways.GatewayRow, paused_since: 
 
 def check_version(tx: Transaction, call: Call, row: gateways.GatewayRow) -> None:
     """Raises Changed when it is another version than the client means."""
-    calls.check_match(call, lambda: _shown(tx, call, row).etag)
+    versions.check_match(call.if_match, lambda: _shown(tx, call, row).etag)
 
 
 def find(tx: Transaction, call: Call, gateway_id: str) -> gateways.GatewayRow:
@@ -121,7 +121,7 @@ def remove(tx: Transaction, call: Call, gateway_id: str) -> None:
     check_version(tx, call, row)
     dependant = connections.dependant(tx, row.seq)
     if dependant is not None:
-        raise errors.InUse(calls.in_use(f"VPN gateway {row.gateway.id}", dependant, row.connections))
+        raise errors.in_use(f"VPN gateway {row.gateway.id}", dependant, row.connections)
     if not row.deleting:
         gateways.mark_deleting(tx, row.gateway.id, call.now)
-        calls.audit(tx, call, "delete_vgw", row.gateway.id)
+        call.audit(tx, "delete_vgw", row.gateway.id)

@@ -2,7 +2,7 @@
 
 from landbridge import errors, model
 from landbridge.operations import call as calls
-from landbridge.operations import idempotency
+from landbridge.operations import idempotency, ids
 from landbridge.operations.call import Call
 from landbridge.rules import fields
 from landbridge.rules import monitor as rules
@@ -21,9 +21,9 @@ def _create(tx: Transaction, call: Call, request: model.MonitorRequest) -> model
     violations = fields.merge(call.shape, rules.check(request, facts))
     if violations or row is None:
         raise errors.Invalid(violations)
-    monitored = monitors.add(tx, row.connection, calls.new_id())
+    monitored = monitors.add(tx, row.connection, ids.new_id())
     made = _of(_find(tx, call, monitored.monitor_id or ""))
-    calls.audit(tx, call, "create_connection_monitor", made.id)
+    call.audit(tx, "create_connection_monitor", made.id)
     return made
 
 
@@ -67,4 +67,4 @@ def forget(tx: Transaction, call: Call, connection: model.Connection) -> None:
     """The connection's monitor, if it has one: it goes with the connection too."""
     if connection.monitor_id is not None:
         monitors.remove(tx, connection)
-        calls.audit(tx, call, "delete_connection_monitor", connection.monitor_id)
+        call.audit(tx, "delete_connection_monitor", connection.monitor_id)

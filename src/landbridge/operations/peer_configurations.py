@@ -31,7 +31,7 @@ def print_out(tx: Transaction, call: Call, request: tuple[str, model.DeviceReque
     connection_id, device, with_psk = request
     text = _text(tx, call, connection_id, device, with_psk=with_psk)
     if with_psk:
-        calls.audit(tx, call, "show_psk", connection_id.lower())
+        call.audit(tx, "show_psk", connection_id.lower())
     return text
 
 

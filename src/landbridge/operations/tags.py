@@ -42,7 +42,7 @@ def _change(tx: Transaction, call: Call, request: model.TagsRequest, change: Cha
     _refuse(list(rules.check_sum(after)))
     if after != resource.tags:
         tags.replace(tx, kind, resource, after)
-        calls.audit(tx, call, action, resource.id)
+        call.audit(tx, action, resource.id)
 
 
 def _refuse(violations: list[model.Violation]) -> None:
