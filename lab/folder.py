@@ -20,9 +20,13 @@ ADDRESS = "http://landbridge.test"
 class Folder:
     """An open data folder whose gateways are ready without an engine."""
 
-    def __init__(self, data: bootstrap.Data, settings: config.Settings) -> None:
+    def __init__(
+        self, data: bootstrap.Data, settings: config.Settings, *, site: model.Site | None = None, engine: str = "none"
+    ) -> None:
+        """`site` is the default one unless it is given. `engine` is the name of the engine that the API takes for its own."""
         self.data = data
-        parts = bootstrap.make_parts(settings, site_file.default(), data, {"name": "none"}, heartbeat.Heartbeat())
+        used, info = site or site_file.default(), {"name": engine}
+        parts = bootstrap.make_parts(settings, used, data, info, heartbeat.Heartbeat())
         self._application = app.build(parts)
         bootstrap.write_credentials(data, ADDRESS)
 
@@ -31,11 +35,13 @@ class Folder:
         return tomllib.loads((self.data.path / bootstrap.CREDENTIALS).read_text())
 
     def ask(self, method: str, path: str, body: Any = None, **headers: str) -> httpx.Response:
+        """`path` is below the project's. A path that begins with a slash is whole, and may contain `{project}`."""
         return asyncio.run(self._ask(method, path, body, {n.replace("_", "-"): v for n, v in headers.items()}))
 
     async def _ask(self, method: str, path: str, body: Any, headers: dict[str, str]) -> httpx.Response:
         words = self.credentials
-        url = f"{ADDRESS}/v5/{words['project_id']}/{path}"
+        whole = path if path.startswith("/") else f"/v5/{{project}}/{path}"
+        url = ADDRESS + whole.replace("{project}", words["project_id"])
         async with httpx.AsyncClient(transport=httpx.ASGITransport(self._application)) as client:
             sent = {"X-Auth-Token": words["token"]} | headers
             return await client.request(method, url, json=body, headers=sent)

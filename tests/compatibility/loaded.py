@@ -1,0 +1,85 @@
+"""What an engine has loaded for a gateway, as plain JSON that does not change when the engine's own classes do.
+
+`to_json` is for the maker of a fixture (`lab.compatibility`), `from_json` for every later version: where the engine's view of a
+gateway changes, `from_json` still reads the JSON of before.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from landbridge.engine.strongswan import seen, tunnels
+
+Loaded = dict[str, Any]
+
+
+def to_json(now: seen.Seen, messages: dict[str, Any]) -> Loaded:
+    """`messages`: connection -> the message that it was loaded with."""
+    return {
+        "plane": now.plane,
+        "wan": now.wan,
+        "router": now.router,
+        "wan_end": now.wan_end,
+        "lan": now.lan,
+        "addresses": sorted(map(list, now.addresses)),
+        "rules": sorted(map(list, now.rules)),
+        "guard": now.guard,
+        "forward": now.forward,
+        "restarts": now.restarts,
+        "tunnels": {name: _tunnel_to_json(tunnel) for name, tunnel in sorted(now.tunnels.items())},
+        "connections": {name: sorted(children) for name, children in sorted(now.conns.items())},
+        "secrets": sorted(now.secrets),
+        "sas": [[sa.name, [child.name for child in sa.children]] for sa in now.sas],
+        "messages": messages,
+    }
+
+
+def _tunnel_to_json(tunnel: tunnels.Tunnel) -> Loaded:
+    return {
+        "connection": tunnel.connection_id,
+        "if_id": tunnel.if_id,
+        "mtu": tunnel.mtu,
+        "address": tunnel.address,
+        "routes": sorted(map(list, tunnel.routes)),
+        "rules": sorted(map(list, tunnel.pairs)),
+    }
+
+
+def from_json(loaded: Loaded) -> seen.Seen:
+    """The gateway as a look finds it: whole, its charon running, every SA installed."""
+    return seen.Seen(
+        at=datetime(2026, 1, 1, tzinfo=UTC),
+        plane=loaded["plane"],
+        folder=True,
+        namespace=True,
+        wan=loaded["wan"],
+        wan_whole=True,
+        router=loaded["router"],
+        wan_end=loaded["wan_end"],
+        lan=loaded["lan"],
+        addresses=frozenset((link, address) for link, address in loaded["addresses"]),
+        rules=frozenset((priority, network, table) for priority, network, table in loaded["rules"]),
+        guard=loaded["guard"],
+        forward=loaded["forward"],
+        tunnels={name: _tunnel_from_json(tunnel) for name, tunnel in loaded["tunnels"].items()},
+        alive=True,
+        restarts=loaded["restarts"],
+        conns={name: frozenset(children) for name, children in loaded["connections"].items()},
+        secrets=frozenset(loaded["secrets"]),
+        sas=tuple(_sa(number, *each) for number, each in enumerate(loaded["sas"])),
+    )
+
+
+def _tunnel_from_json(tunnel: Loaded) -> tunnels.Tunnel:
+    return tunnels.Tunnel(
+        connection_id=tunnel["connection"],
+        if_id=tunnel["if_id"],
+        mtu=tunnel["mtu"],
+        address=tunnel["address"],
+        routes=frozenset((network, metric) for network, metric in tunnel["routes"]),
+        pairs=frozenset((priority, source, network) for priority, source, network in tunnel["rules"]),
+    )
+
+
+def _sa(number: int, connection_id: str, children: list[str]) -> seen.IkeSa:
+    made = (seen.Child(name=name, unique_id=f"{number}{at}", state="INSTALLED") for at, name in enumerate(children))
+    return seen.IkeSa(connection_id, str(number), "ESTABLISHED", children=tuple(made))

@@ -1,0 +1,147 @@
+"""What earlier versions left behind: today's code reads every row and plans nothing for a gateway that nobody changed."""
+
+import contextlib
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab import compatibility
+from landbridge import bootstrap, data_folder, model, site_file
+from landbridge.engine.strongswan import mapping, planning, refusing
+from tests.compatibility import loaded
+
+FIXTURES = sorted(path for path in Path(__file__).parent.iterdir() if (path / "shown.json").exists())
+PLANES = ("kernel", "userland")
+#: Fixture -> kinds of steps that today's plan may have for it, each with the reason. None of them may interrupt a tunnel.
+PLANNED: dict[str, frozenset[str]] = {}
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A fixture whose data folder may be written to."""
+
+    name: str
+    data: Path
+    site: Path
+    backup: Path
+    shown: dict[str, Any]
+    loaded: dict[str, dict[str, loaded.Loaded]]
+
+    def open(self, data: Path | None = None) -> contextlib.AbstractContextManager[Any]:
+        return compatibility.opened(data or self.data, self.site)
+
+
+def _copy(fixture: Path, folder: Path) -> Copy:
+    data = Path(shutil.copytree(fixture / "data", folder / "data"))
+    for path in (data, *data.iterdir()):
+        path.chmod(0o700 if path.is_dir() else 0o600)  # git keeps no modes
+    read = {name: json.loads((fixture / f"{name}.json").read_text()) for name in ("shown", "loaded")}
+    return Copy(fixture.name, data, fixture / "site.toml", fixture / "backup.db", **read)
+
+
+@pytest.fixture(scope="module")
+def made_now(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A fixture as this version makes it."""
+    folder = tmp_path_factory.mktemp("made") / "now"
+    compatibility.make(folder)
+    return folder
+
+
+@pytest.fixture(params=FIXTURES, ids=lambda path: path.name)
+def copy(request: pytest.FixtureRequest, tmp_path: Path) -> Copy:
+    return _copy(request.param, tmp_path)
+
+
+def _desired(copy: Copy) -> dict[str, model.DesiredGateway]:
+    with copy.open() as opened:
+        return compatibility.desired(opened.data, site_file.load(copy.site))
+
+
+def _missing(before: Any, now: Any, place: str = "") -> Iterator[str]:
+    """Where an answer differs from the one of before. New fields are welcome."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        for name, value in before.items():
+            yield from _missing(value, now.get(name), f"{place}.{name}")
+    elif isinstance(before, list) and isinstance(now, list) and len(before) == len(now):
+        for number, (one, other) in enumerate(zip(before, now, strict=True)):
+            yield from _missing(one, other, f"{place}[{number}]")
+    elif before != now:
+        yield f"{place}: {before!r} became {now!r}"
+
+
+def test_there_is_a_fixture():
+    assert FIXTURES
+
+
+def test_every_row_is_shown_as_before(copy: Copy):
+    with copy.open() as opened:
+        shown = {path: compatibility.show(opened, path) for path in copy.shown}
+    assert list(_missing(copy.shown, shown)) == []
+
+
+def test_the_backup_is_restored_and_every_row_of_it_is_shown_as_before(copy: Copy, tmp_path: Path):
+    folder = tmp_path / "restored"
+    folder.mkdir(mode=0o700)
+    for name in ("master.key", "credentials.toml"):
+        shutil.copy(copy.data / name, folder / name)
+    (folder / "credentials.toml").rename(
+        tmp_path / "credentials.toml"
+    )  # a folder with a trace of a start has a database
+    data_folder.restore(compatibility.settings(folder, copy.site), copy.backup, force=False)
+    (tmp_path / "credentials.toml").rename(folder / "credentials.toml")
+    with copy.open(folder) as opened:
+        shown = {path: compatibility.show(opened, path) for path in copy.shown}
+    assert list(_missing(copy.shown, shown)) == []
+
+
+def test_the_data_folder_is_sound_after_the_migration(copy: Copy):
+    with copy.open():
+        pass
+    findings, _ = bootstrap.check_data(compatibility.settings(copy.data, copy.site))
+    assert findings == []
+
+
+@pytest.mark.parametrize("plane", PLANES)
+def test_nothing_is_planned_for_a_gateway_that_nobody_changed(copy: Copy, plane: str):
+    """A step here is a tunnel of every user that an upgrade interrupts."""
+    planned = {
+        gateway_id: [
+            str(step)
+            for step in planning.plan(desired, loaded.from_json(copy.loaded[plane][gateway_id]))
+            if type(step).__name__ not in PLANNED.get(copy.name, frozenset())
+        ]
+        for gateway_id, desired in _desired(copy).items()
+    }
+    assert planned == {gateway_id: [] for gateway_id in copy.loaded[plane]}
+
+
+@pytest.mark.parametrize("plane", PLANES)
+def test_every_connection_is_loaded_with_the_message_of_before(copy: Copy, plane: str):
+    """Says which field of a message makes a plan: names of children hold fingerprints of the messages."""
+    for gateway_id, desired in _desired(copy).items():
+        messages = {each.connection_id: each.conn for each in refusing.carried(desired, plane).wanted}
+        assert messages == copy.loaded[plane][gateway_id]["messages"]
+
+
+def test_a_message_with_one_more_default_is_planned_anew(copy: Copy, monkeypatch: pytest.MonkeyPatch):
+    """The tests above can fail: this is the change that they are there for."""
+    child_message = mapping.child_message
+    monkeypatch.setattr(mapping, "child_message", lambda *given: child_message(*given) | {"policies_fwd_out": "no"})
+    desired = _desired(copy)
+    plans = [
+        planning.plan(each, loaded.from_json(copy.loaded["kernel"][gateway_id])) for gateway_id, each in desired.items()
+    ]
+    assert any(plans)
+
+
+@pytest.mark.process
+def test_this_version_makes_a_fixture_that_it_reads(made_now: Path, tmp_path: Path):
+    copy = _copy(made_now, tmp_path)
+    test_every_row_is_shown_as_before(copy)
+    for plane in PLANES:
+        test_nothing_is_planned_for_a_gateway_that_nobody_changed(copy, plane)
