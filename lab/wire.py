@@ -1,4 +1,4 @@
-"""What leaves a gateway by its outer leg, looked at frame by frame while packets of every kind are thrown at the gateway.
+"""What leaves a gateway by its uplink, looked at frame by frame while packets of every kind are thrown at the gateway.
 
 Every packet that is thrown carries a mark in its payload. Nothing that leaves may carry it in clear, and nothing may leave but IKE, ESP and
 echoes from the gateway's own outer addresses, and ARP for them.
@@ -125,7 +125,7 @@ def throwing(
 
 
 def remove_namespace(name: str) -> None:
-    """Deletes a gateway's namespace as its engine does, the outer leg first: of a namespace that is deleted whole, the kernel takes the
+    """Deletes a gateway's namespace as its engine does, the uplink first: of a namespace that is deleted whole, the kernel takes the
     firewall away a moment before the links.
     """
     namespace.inside(name, lambda ip: ip.link("set", index=namespace.index(ip, "wan"), state="down"))

@@ -224,7 +224,7 @@ def service_in(
         engine = Simulated()
         heart = heartbeat.Heartbeat()
         source = bootstrap.StoreSource(data, used_site, heart)
-        agent = loop.Agent(source, engine, loop.Pace(tick=tick))
+        agent = loop.Agent(source, engine, loop.Timing(tick=tick))
         data.database.on_nudge = agent.nudge
         bounds = {"limits": config.Limits(**limits), "quotas": quotas or config.Quotas(), "http": http or config.Http()}
         settings = dataclasses.replace(settings, **bounds)

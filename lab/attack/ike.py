@@ -80,7 +80,7 @@ class _Target:
 
     def __init__(self, world: sites.World, gateway_id: str) -> None:
         self._world = world
-        self._name, self._outer = names.namespace(gateway_id), names.wan_end(gateway_id)
+        self._name, self._outer = names.namespace(gateway_id), names.uplink_peer(gateway_id)
         listed = subprocess.run(["ip", "netns", "pids", self._name], capture_output=True, text=True, check=True)
         self._pid = int(listed.stdout.split()[0])
 

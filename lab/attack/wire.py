@@ -45,7 +45,7 @@ class _Attack:
         inner = {"tunnel_local_address": f"{INNER}/30", "tunnel_peer_address": f"{PEERS_INNER}/30"}
         wish = wishes.connection(self.device.address, enable_nqa=True, **inner)
         self.desired = wishes.desired(wish, network=world.network("vpc-1"), of=self.gateway)
-        self.name, self.outer = names.namespace(self.gateway.id), names.wan_end(self.gateway.id)
+        self.name, self.outer = names.namespace(self.gateway.id), names.uplink_peer(self.gateway.id)
 
     def up(self) -> None:
         turns.until(self.engine, self.gateway.id, self.desired, turns.all_up, seconds=60)

@@ -125,9 +125,9 @@ def make_engine(settings: config.Settings, site: model.Site) -> base.Engine[Any,
     from landbridge.engine.strongswan.engine import StrongSwan  # noqa: PLC0415
 
     sockets = Path(settings.engine.sockets).absolute() if settings.engine.sockets else None
-    way = charon.Way(settings.engine.charon_unit, sockets)
+    launch = charon.Launch(settings.engine.charon_unit, sockets)
     try:
-        return StrongSwan(Path(settings.serve.data).absolute(), site, way=way)
+        return StrongSwan(Path(settings.serve.data).absolute(), site, launch=launch)
     except base.EngineUnavailable as error:
         raise errors.ConfigError(
             f"this machine cannot carry tunnels: {error}. To use the API without tunnels: --engine simulated"
@@ -254,7 +254,7 @@ def serve(settings: config.Settings) -> None:
         heart = heartbeat.Heartbeat()
         agent = None
         if engine is not None:
-            agent = loop.Agent(StoreSource(data, site, heart), engine, loop.Pace(tick=settings.agent.tick_seconds))
+            agent = loop.Agent(StoreSource(data, site, heart), engine, loop.Timing(tick=settings.agent.tick_seconds))
             data.database.on_nudge = agent.nudge
             agent.start()
         keeping = retention.Retention(data.database, _kept(settings.limits))

@@ -133,7 +133,7 @@ class Engine:
             self.world.there[gateway_id].discard(step.connection_id)
 
     def carry_out(self, gateway_id: str, plan: Sequence[Step]) -> base.Failures:
-        return base.one_by_one(self.apply, gateway_id, plan)
+        return base.apply_in_order(self.apply, gateway_id, plan)
 
     def report(self, gateway_id: str, desired: Any, seen: Any, failures: base.Failures) -> model.Observation:
         return model.Observation(
@@ -176,11 +176,11 @@ def small() -> SimpleNamespace:
 
 @pytest.fixture
 def run(small: SimpleNamespace) -> Iterator[Callable[..., loop.Agent]]:
-    """Starts an agent in the small world: `run(tick=…)` and the other fields of its pace."""
+    """Starts an agent in the small world: `run(tick=…)` and the other fields of its Timing."""
     started: list[loop.Agent] = []
 
-    def start(**pace: float) -> loop.Agent:
-        agent = loop.Agent(small.source, small.engine, loop.Pace(**({"tick": 60.0} | pace)))
+    def start(**timing: float) -> loop.Agent:
+        agent = loop.Agent(small.source, small.engine, loop.Timing(**({"tick": 60.0} | timing)))
         started.append(agent)
         agent.start()
         return agent

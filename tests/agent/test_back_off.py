@@ -18,11 +18,11 @@ def failing(small: Any, run: Any) -> None:
     small.world.wanted["g"] = frozenset("b")
     agent = run(tick=600.0, first_back_off=600.0)
     small.until(lambda: agent._gateways["g"].due is not None and small.world.reports["g"], "the back-off to begin")
-    small.until(lambda: small.engine.tell.__name__ == "_heed", "the events to be listened for")
+    small.until(lambda: small.engine.tell.__name__ == "_on_event", "the events to be listened for")
 
 
 def test_two_gateways_that_fail_together_are_not_tried_again_together(small: Any):
-    agent = loop.Agent(small.source, small.engine, loop.Pace())
+    agent = loop.Agent(small.source, small.engine, loop.Timing())
     waits = [agent._back_off(3) for _ in range(200)]
     assert max(waits) - min(waits) > 1.0
 
@@ -34,7 +34,7 @@ def test_a_success_ends_the_doubling(small: Any, run: Any):
     small.until(lambda: agent._gateways["g"].failures >= 5, "five failures")
     small.engine.wrong = {}
     small.until(lambda: agent._gateways["g"].failures == 0, "a success")
-    assert agent._gateways["g"].heeds_from <= time.monotonic()
+    assert agent._gateways["g"].events_after <= time.monotonic()
 
 
 @pytest.mark.usefixtures("failing")
@@ -70,7 +70,7 @@ def test_an_event_during_a_clean_cycle_causes_another_one(small: Any, run: Any):
     small.world.wanted["g"] = frozenset("a")
     small.engine.wait = lambda name: small.engine.tell(name) if small.world.cycles[name] == 2 else None
     agent = run(tick=600.0)
-    small.until(lambda: small.world.cycles["g"] == 1 and small.engine.tell.__name__ == "_heed", "a first look")
+    small.until(lambda: small.world.cycles["g"] == 1 and small.engine.tell.__name__ == "_on_event", "a first look")
     agent.nudge({"g"})
     small.until(lambda: small.world.cycles["g"] == 3, "the look that the event asked for")
 
@@ -98,7 +98,7 @@ def test_gateways_that_failed_before_leave_half_of_the_places_to_the_others(smal
     small.engine.wrong = {"make gateway": base.StepFailed("not yet")}
     small.engine.wait = lambda name: leave.wait() if hang.is_set() and name in sick else None
     small.world.wanted = dict(sick)
-    agent = run(tick=600.0, first_back_off=0.01, prompt=600.0)
+    agent = run(tick=600.0, first_back_off=0.01, slow_after=600.0)
     small.until(lambda: all(agent._gateways[name].failures for name in sick), "all to fail")
     hang.set()
     small.until(lambda: sum(one.running for one in agent._gateways.values()) == loop.WORKERS // 2, "half to hang")
@@ -119,7 +119,7 @@ def test_a_gateway_that_waits_for_a_place_costs_no_processor(small: Any, run: An
     leave, rounds = threading.Event(), Counter[str]()
     small.engine.wait = lambda _: leave.wait()
     small.world.wanted = {f"g{n}": frozenset("a") for n in range(20)}
-    agent = run(tick=600.0, prompt=600.0, pause_look=0.05)
+    agent = run(tick=600.0, slow_after=600.0, pause_look=0.05)
     start_due, paused = agent._start_due, small.source.paused
     try:
         small.until(lambda: len(small.world.cycles) == loop.WORKERS, "all places to be taken")

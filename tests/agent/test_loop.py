@@ -235,7 +235,7 @@ def test_a_cycle_that_breaks_does_not_end_the_loop(small: Any, run: Any):
 
 
 def test_the_back_off_grows_and_is_bounded_by_the_tick(small: Any):
-    agent = loop.Agent(small.source, small.engine, loop.Pace())
+    agent = loop.Agent(small.source, small.engine, loop.Timing())
     waits = [agent._back_off(failures) for failures in range(1, 40)]
     for wait, expected in zip(waits, [1, 2, 4, 8, 16, *[30] * 34], strict=True):
         assert 0.8 * expected <= wait <= 1.2 * expected
@@ -315,7 +315,7 @@ def test_stop_ends_its_threads_and_lets_a_running_cycle_finish(small: Any):
 
     small.engine.wait = hold
     small.world.wanted["g"] = frozenset("a")
-    agent = loop.Agent(small.source, small.engine, loop.Pace(tick=60.0))
+    agent = loop.Agent(small.source, small.engine, loop.Timing(tick=60.0))
     agent.start()
     assert entered.wait(60)
     stopper = threading.Thread(target=agent.stop)
@@ -337,7 +337,7 @@ def test_stop_does_not_begin_what_was_only_waiting(small: Any):
 
     small.engine.wait = hold
     small.world.wanted = {f"g{n}": frozenset("a") for n in range(120)}
-    agent = loop.Agent(small.source, small.engine, loop.Pace(tick=60.0))
+    agent = loop.Agent(small.source, small.engine, loop.Timing(tick=60.0))
     agent.start()
     assert entered.wait(60)
     stopper = threading.Thread(target=agent.stop)
@@ -350,7 +350,7 @@ def test_stop_does_not_begin_what_was_only_waiting(small: Any):
 
 
 def test_a_nudge_after_the_stop_is_harmless(small: Any):
-    agent = loop.Agent(small.source, small.engine, loop.Pace(tick=60.0))
+    agent = loop.Agent(small.source, small.engine, loop.Timing(tick=60.0))
     agent.start()
     agent.stop()
     agent.nudge({"g"})

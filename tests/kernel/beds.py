@@ -62,7 +62,7 @@ class Bed:
 
     @property
     def wire(self) -> str:
-        return names.wan_end(self.gateway.id)
+        return names.uplink_peer(self.gateway.id)
 
     @property
     def kinds(self) -> dict[str, str]:
@@ -102,7 +102,7 @@ class Bed:
 
     def tunnels(self) -> dict[str, tunnels.Tunnel]:
         """Kind -> its tunnel as it stands."""
-        standing = namespace.look(self.name, lambda read: xfrm.look(read.standing()))
+        standing = namespace.look(self.name, lambda read: xfrm.look(read.snapshot()))
         return {self.kinds[one.connection_id]: one for one in standing.values()}
 
     def number(self, kind: str) -> int:

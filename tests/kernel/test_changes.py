@@ -13,7 +13,7 @@ import pytest
 
 from lab import sites, turns
 from landbridge import model
-from landbridge.engine.strongswan import charon, names, talking, tunnels
+from landbridge.engine.strongswan import charon, names, tunnels, vici_session
 from tests.kernel import beds
 from tests.kernel.beds import (
     PATIENCE,
@@ -150,9 +150,9 @@ def _told(bed: Bed, seen: model.Observation) -> dict[str, set[str]]:
 
 def _way(bed: Bed, kind: str) -> str | None:
     """The tunnel into which the kernel leads what a host of the VPC sends to the network of this one."""
-    way = bed.ip(f"route get {host(bed.number(kind))} from {sites.VPC_HOST} iif lan")
+    launch = bed.ip(f"route get {host(bed.number(kind))} from {sites.VPC_HOST} iif lan")
     kinds = {tunnels.name(wish.if_id): kind for kind, wish in bed.wishes.items()}
-    return next((kinds[name] for name in re.findall(r"dev (\S+)", way) if name in kinds), None)
+    return next((kinds[name] for name in re.findall(r"dev (\S+)", launch) if name in kinds), None)
 
 
 def test_another_eip_takes_its_connections_with_it_and_leaves_nothing_of_the_old_one(bed: Bed):
@@ -192,4 +192,4 @@ def _all_there_is(bed: Bed) -> str:
     rules = ["ip", "netns", "exec", bed.name, "nft", "list", "ruleset"]
     found += [subprocess.run(each, capture_output=True, text=True, check=True).stdout for each in (underlay, rules)]
     with charon.connect(bed.world.folder / "engine" / names.short(bed.gateway.id)) as connection:
-        return "\n".join([*found, str(talking.look(connection))])
+        return "\n".join([*found, str(vici_session.look(connection))])

@@ -214,7 +214,7 @@ def test_a_change_of_one_connection_leaves_the_others_and_their_tunnels_alone(be
     bed.wishes["static"] = wishes.changed(wish, peer_subnets=(*wish.connection.peer_subnets, "192.168.98.0/24"))
     try:
         plan = bed.plan()
-        assert {step.connection_id for step in plan if not isinstance(step, steps.SetGuard)} == {wish.id}
+        assert {step.connection_id for step in plan if not isinstance(step, steps.EnsureFilterTable)} == {wish.id}
         after = {one.connection_id: one.children for one in bed.settle().values()}
     finally:
         bed.wishes["static"] = wish
@@ -243,7 +243,7 @@ def test_drift_is_repaired(bed: Bed, harm: str):
 
 def test_a_firewall_that_was_flushed_is_put_up_again(bed: Bed):
     namespace.inside(bed.name, lambda _: subprocess.run(["nft", "flush", "ruleset"], check=True))
-    assert [type(step) for step in bed.plan()] == [steps.SetGuard]
+    assert [type(step) for step in bed.plan()] == [steps.EnsureFilterTable]
     bed.settle()
 
 
@@ -274,7 +274,7 @@ def _tunnel_of(bed: Bed, kind: str) -> sites.Tunnel:
 
 
 def test_an_outer_address_answers_nobody_inside(bed: Bed):
-    """Its answer would leave by the outer leg, in clear."""
+    """Its answer would leave by the uplink, in clear."""
     with sites.capturing(bed.world.wan, bed.wire) as packets:
         assert not sites.ping(bed.world.vpc_host, sites.EIPS[0], wait=2)
     assert not in_clear(packets)
@@ -345,9 +345,9 @@ def _carrier(bed: Bed, net: str) -> str:
 def test_a_removed_connection_leaves_nothing_behind(bed: Bed):
     wish = wishes.connection(NOBODY, **policy(50))
     turns.turn(bed.engine, bed.gateway.id, bed.desired(wish))
-    assert tunnels.name(wish.if_id) in namespace.look(bed.name, lambda read: xfrm.look(read.standing()))
+    assert tunnels.name(wish.if_id) in namespace.look(bed.name, lambda read: xfrm.look(read.snapshot()))
     bed.settle()
-    assert tunnels.name(wish.if_id) not in namespace.look(bed.name, lambda read: xfrm.look(read.standing()))
+    assert tunnels.name(wish.if_id) not in namespace.look(bed.name, lambda read: xfrm.look(read.snapshot()))
     rules = namespace.inside(bed.name, lambda ip: [rule.get("table") for rule in ip.get_rules(family=socket.AF_INET)])
     assert tunnels.TABLE + wish.if_id not in rules
 
@@ -356,14 +356,14 @@ def test_the_reserved_part_of_a_wide_network_is_never_routed(bed: Bed):
     wish = wishes.connection(NOBODY, peer_subnets=("0.0.0.0/0",))
     turns.turn(bed.engine, bed.gateway.id, bed.desired(wish))
 
-    def way(address: str) -> str:
+    def launch(address: str) -> str:
         command = ["ip", "-n", bed.name, "route", "get", address, "from", sites.VPC_HOST, "iif", "lan"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         return done.stdout + done.stderr
 
     try:
-        assert f"dev {tunnels.name(wish.if_id)}" in way("8.8.8.8")
-        assert "No route to host" in way("100.64.1.1")
+        assert f"dev {tunnels.name(wish.if_id)}" in launch("8.8.8.8")
+        assert "No route to host" in launch("100.64.1.1")
         assert reached(bed.world.vpc_host, host(0))
     finally:
         bed.settle()

@@ -137,7 +137,7 @@ def test_a_killed_charon_is_back_with_all_its_tunnels(bench: Bench):
 def test_a_charon_that_hangs_when_we_start_is_waited_for(bench: Bench, monkeypatch: pytest.MonkeyPatch):
     both = bench.desired(bench.main, bench.other)
     end, kept = bench.settle(both), bench.spis(bench.main)
-    monkeypatch.setattr("landbridge.engine.strongswan.charon.ANSWER", 0.2)
+    monkeypatch.setattr("landbridge.engine.strongswan.charon.ANSWER_TIMEOUT", 0.2)
     (pid,) = fault_bench.pids(bench.namespace)
     os.kill(pid, signal.SIGSTOP)
     try:

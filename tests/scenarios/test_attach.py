@@ -50,7 +50,7 @@ def test_an_address_of_the_providers_network_is_attached_by_macvlan():
             assert engine.plan(gateway.id, desired, engine.observe(gateway.id)) == []
             plain = dataclasses.replace(desired, eips=eips())
             turns.until(engine, gateway.id, plain, lambda seen: seen.applied_generation is not None)
-            assert engine.observe(gateway.id).wan == "routed"
+            assert engine.observe(gateway.id).uplink == "routed"
         finally:
             engine.stop_all()
 

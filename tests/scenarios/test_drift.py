@@ -68,7 +68,7 @@ def running() -> Iterator[Running]:
     with fault_bench.bench() as bench:
         desired = bench.desired(bench.main, bench.other)
         source = Source(desired)
-        agent = loop.Agent(source, bench.fresh(), loop.Pace(tick=TICK_SECONDS))
+        agent = loop.Agent(source, bench.fresh(), loop.Timing(tick=TICK_SECONDS))
         agent.start()
         try:
             sites.wait_for(lambda: source.seen and turns.all_up(source.seen[-1]), "the tunnels")
@@ -143,12 +143,12 @@ HARMS: dict[str, tuple[Callable[[Bench], object], bool]] = {
     "a foreign connection loaded": (_load_foreign, True),
     "an IKE_SA terminated": (_terminate("ike"), True),
     "a CHILD_SA terminated": (_terminate("child"), True),
-    "the outer leg deleted": (_ip("link delete wan", inside=True), True),
-    "the outer leg's far end deleted": (_ip("link delete lw{id}"), True),
-    "the outer leg down": (_ip("link set wan down", inside=True), True),
-    "the inner leg deleted": (_ip("link delete lan", inside=True), True),
-    "the inner leg unplugged": (_ip("link set ll{id} nomaster"), True),
-    "the inner leg's far end down": (_ip("link set ll{id} down"), True),
+    "the uplink deleted": (_ip("link delete wan", inside=True), True),
+    "the uplink's peer deleted": (_ip("link delete lw{id}"), True),
+    "the uplink down": (_ip("link set wan down", inside=True), True),
+    "the VPC link deleted": (_ip("link delete lan", inside=True), True),
+    "the VPC link unplugged": (_ip("link set ll{id} nomaster"), True),
+    "the VPC link's peer down": (_ip("link set ll{id} down"), True),
     "the underlay's route deleted": (_ip("route delete {eip}"), True),
     "the underlay's route turned": (_ip("route replace blackhole {eip}"), True),
     "an outer address deleted": (_ip("address delete {eip}/32 dev wan", inside=True), True),

@@ -15,7 +15,7 @@ import pytest
 from lab import sites, turns, wishes
 from landbridge import model
 from landbridge.engine import base
-from landbridge.engine.strongswan import charon, names, namespace, planning, seen, steps
+from landbridge.engine.strongswan import charon, names, namespace, planning, state, steps
 from landbridge.engine.strongswan.engine import StrongSwan
 
 pytestmark = pytest.mark.tunnel
@@ -84,7 +84,7 @@ def pids(gateway_id: str):
 
 
 def links(bench: Bench):
-    """The legs' ends in the underlay."""
+    """The links' peers in the underlay."""
     command = ["ip", "-n", bench.world.wan, "-o", "link"]
     lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split("\n")
     return [line for line in lines if names.short(bench.gateway.id) in line]
@@ -121,7 +121,7 @@ def test_a_static_ikev2_tunnel_carries_traffic_in_esp_alone(bench: Bench):
 def test_no_clear_text_leaves_while_the_tunnel_is_down(bench: Bench):
     bench.world.add_device(tunnel(psk="Some-Other-9"))
     bench.turn(wishes.connection())
-    with sites.capturing(bench.world.wan, names.wan_end(bench.gateway.id)) as packets:
+    with sites.capturing(bench.world.wan, names.uplink_peer(bench.gateway.id)) as packets:
         assert not sites.ping(bench.world.vpc_host, HOST, wait=1)
     assert {packet.kind for packet in packets} <= {"ike"}
 
@@ -129,7 +129,7 @@ def test_no_clear_text_leaves_while_the_tunnel_is_down(bench: Bench):
 def test_clear_text_from_the_underlay_that_claims_to_come_from_the_vpc_enters_no_tunnel(bench: Bench):
     device = bench.world.add_device(tunnel())
     bench.up(wishes.connection())
-    name, end = names.namespace(bench.gateway.id), names.wan_end(bench.gateway.id)
+    name, end = names.namespace(bench.gateway.id), names.uplink_peer(bench.gateway.id)
     wan = namespace.inside(name, lambda ip: ip.link("get", ifname="wan")[0].get("address"))
     with sites.capturing(device.host, "lan") as packets:
         for _ in range(5):
@@ -248,7 +248,7 @@ def test_a_device_that_dials_in_and_asks_for_each_pair_gets_none_of_them_twice(b
     assert device.swanctl("--list-sas").count("INSTALLED") == 2
 
 
-def settled(now: seen.Seen):
+def settled(now: state.GatewayState):
     return all(sa.established_seconds > planning.SETTLING for sa in now.sas)
 
 
@@ -409,7 +409,7 @@ def test_a_reset_negotiates_one_connection_anew_and_leaves_the_other_alone(bench
     second = wishes.connection("198.51.100.6", peer_subnets=(SECOND_LAN,))
     before = bench.up(first, second)
     first = dataclasses.replace(first, resets=1, generation=2)
-    steps_of_reset = [each for each in bench.plan(first, second) if not isinstance(each, steps.LayTunnel)]
+    steps_of_reset = [each for each in bench.plan(first, second) if not isinstance(each, steps.EnsureTunnel)]
     assert {each.connection_id for each in steps_of_reset} == {first.id}
     after = bench.up(first, second)
     assert {*spis(after[0])}.isdisjoint(spis(before[0]))
@@ -464,7 +464,7 @@ def test_a_charon_that_hangs_is_not_taken_for_dead(bench: Bench, monkeypatch: py
     bench.world.add_device(tunnel())
     wish = wishes.connection()
     before, running = bench.up(wish), pids(bench.gateway.id)
-    monkeypatch.setattr(charon, "ANSWER", 0.1)
+    monkeypatch.setattr(charon, "ANSWER_TIMEOUT", 0.1)
     with hanging(bench.gateway.id):
         for _ in range(20):
             with pytest.raises(base.StepFailed, match="charon does not answer"):
@@ -597,7 +597,7 @@ def test_all_is_stopped_without_the_underlay(bench: Bench, underlay: str | None)
     StrongSwan(bench.world.folder, site, stopping=True).stop_all()
     assert bench.engine.gateways() == frozenset()
     assert not namespace.exists(names.namespace(bench.gateway.id))
-    sites.wait_for(lambda: not links(bench), "the namespace to end, and its legs with it")
+    sites.wait_for(lambda: not links(bench), "the namespace to end, and its links with it")
 
 
 def test_what_was_never_started_is_stopped_and_nothing_is_made(tmp_path: Path):
@@ -610,7 +610,7 @@ def test_a_gateway_that_cannot_be_stopped_keeps_no_other_one_up(bench: Bench, mo
     first, second = sorted((wishes.gateway(), wishes.gateway(endpoints=ENDPOINTS)), key=lambda gateway: gateway.id)
     for gateway in (first, second):
         turns.turn(bench.engine, gateway.id, wishes.desired(of=gateway))
-    monkeypatch.setattr(charon, "ANSWER", 0.2)
+    monkeypatch.setattr(charon, "ANSWER_TIMEOUT", 0.2)
     with (
         hanging(first.id),
         pytest.raises(base.StepFailed, match=f"^gateway {first.id}: charon does not answer$"),

@@ -51,7 +51,7 @@ class Bench:
 
     def heard(self, kind: ike_packets.Kind, sources: list[str], *, port: int = 500, first: bool = True) -> int:
         """How many of SENT messages from these sources passed the firewall, the device's own few words included."""
-        name, outer = names.namespace(self.gateway.id), names.wan_end(self.gateway.id)
+        name, outer = names.namespace(self.gateway.id), names.uplink_peer(self.gateway.id)
         before = self._arrived()
         with wire.sending(self.world.wan, outer, wire.hardware(name, "wan")) as send:
             for number in range(SENT):

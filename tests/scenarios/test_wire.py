@@ -41,7 +41,7 @@ class Bench:
 
     @property
     def outer(self) -> str:
-        return names.wan_end(self.gateway.id)
+        return names.uplink_peer(self.gateway.id)
 
     def desired(self, *connections: Any) -> Any:
         return wishes.desired(*connections, network=self.world.network("vpc-1"), of=self.gateway)
@@ -141,10 +141,10 @@ def test_the_gateways_inner_addresses_answer_the_vpc_and_the_branch(bench: Bench
     assert wire.unwanted(frames, ENDPOINTS, wire.Mark()) == []
 
 
-@pytest.mark.parametrize("leg", ["wan", "lan"])
-def test_a_leg_tells_nobody_who_has_the_other_legs_address(bench: Bench, leg: str):
-    there = (bench.world.wan, bench.outer) if leg == "wan" else (bench.world.vpc_host, "eth0")
+@pytest.mark.parametrize("link", ["wan", "lan"])
+def test_a_link_tells_nobody_who_has_the_other_links_address(bench: Bench, link: str):
+    there = (bench.world.wan, bench.outer) if link == "wan" else (bench.world.vpc_host, "eth0")
     inner, outer = sites.LEG.split("/", maxsplit=1)[0], sites.EIPS[0]
-    own, other = (outer, inner) if leg == "wan" else (inner, outer)
-    assert wire.who_has(*there, own) == {wire.hardware(bench.name, leg)}
+    own, other = (outer, inner) if link == "wan" else (inner, outer)
+    assert wire.who_has(*there, own) == {wire.hardware(bench.name, link)}
     assert wire.who_has(*there, other) == set()

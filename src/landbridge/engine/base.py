@@ -33,54 +33,54 @@ class EngineUnavailable(Exception):
     """This machine cannot run the engine; the message names what is missing."""
 
 
-#: What went wrong in this cycle: connection id (None: the gateway itself) -> the operator's words.
+#: What went wrong in this cycle: connection id (None: the gateway itself) -> the reason, in the operator's words.
 Failures = dict[str | None, str]
 
 
-class Course:
-    """What became of a plan's steps so far, told to the log."""
+class PlanRun:
+    """The steps of one plan as they are carried out: which failed, and which must be skipped for that."""
 
     def __init__(self, gateway_id: str) -> None:
         self._gateway_id = gateway_id
         self._failed: set[str | None] = set()
         self.failures: Failures = {}
 
-    def leaves_out(self, step: Step) -> bool:
-        """After a failure: what concerns the same connection, or everything when the gateway itself failed."""
+    def should_skip(self, step: Step) -> bool:
+        """True after a failure of the same connection, and for every step when the gateway itself failed."""
         return None in self._failed or step.connection_id in self._failed
 
     def done(self, step: Step) -> None:
         log.info("gateway %s: %s", self._gateway_id, step)
 
-    def failed(self, step: Step, words: str, *, alone: bool = False) -> None:
-        """`alone`: the steps after it do not need it, and go on."""
-        log.warning("gateway %s: %s: %s", self._gateway_id, step, words)
-        self.failures[step.connection_id] = f"{step}: {words}"
-        if not alone:
+    def failed(self, step: Step, reason: str, *, isolated: bool = False) -> None:
+        """`isolated`: the steps that follow do not need this one, and are not skipped."""
+        log.warning("gateway %s: %s: %s", self._gateway_id, step, reason)
+        self.failures[step.connection_id] = f"{step}: {reason}"
+        if not isolated:
             self._failed.add(step.connection_id)
 
 
-Seen = TypeVar("Seen")
-Do = TypeVar("Do", bound=Step)
+State = TypeVar("State")
+StepT = TypeVar("StepT", bound=Step)
 
 
-def one_by_one(apply: Callable[[str, Do], None], gateway_id: str, plan: Sequence[Do]) -> Failures:
+def apply_in_order(apply: Callable[[str, StepT], None], gateway_id: str, plan: Sequence[StepT]) -> Failures:
     """`carry_out` of an engine that does one thing at a time."""
-    course = Course(gateway_id)
+    run = PlanRun(gateway_id)
     for step in plan:
-        if course.leaves_out(step):
+        if run.should_skip(step):
             continue
         try:
             apply(gateway_id, step)
         except StepFailed as error:
-            course.failed(step, str(error))
+            run.failed(step, str(error))
         else:
-            course.done(step)
-    return course.failures
+            run.done(step)
+    return run.failures
 
 
-class Engine(Protocol[Seen, Do]):
-    """`Seen` is the engine's own view of a gateway, `Do` its kind of step."""
+class Engine(Protocol[State, StepT]):
+    """`State` is what the engine observes of a gateway, `StepT` its kind of step."""
 
     @property
     def name(self) -> str: ...
@@ -89,21 +89,25 @@ class Engine(Protocol[Seen, Do]):
         """What this engine is and can do on this machine, for the log and `/readyz`: name, version, data plane."""
 
     def gateways(self) -> frozenset[str]:
-        """Ids of the gateways of which anything exists here, wanted or not."""
+        """Ids of the gateways of which anything exists here, desired or not."""
 
-    def observe(self, gateway_id: str) -> Seen:
-        """One look. Raises StepFailed when it cannot see: that is not the same as seeing nothing."""
+    def observe(self, gateway_id: str) -> State:
+        """One look. Raises StepFailed when the engine cannot see: that is not the same as seeing nothing."""
 
-    def plan(self, gateway_id: str, desired: DesiredGateway | None, seen: Seen) -> Sequence[Do]:
-        """Ordered steps from `seen` to `desired` (None: nothing of the gateway may remain). Pure."""
+    def plan(self, gateway_id: str, desired: DesiredGateway | None, observed: State) -> Sequence[StepT]:
+        """Ordered steps from `observed` to `desired` (None: nothing of the gateway may remain). Pure."""
 
-    def apply(self, gateway_id: str, step: Do) -> None:
+    def apply(self, gateway_id: str, step: StepT) -> None:
         """Carries out one step. Raises StepFailed."""
 
-    def carry_out(self, gateway_id: str, plan: Sequence[Do]) -> Failures:
-        """Applies the steps in their order, as `Course` has it. One may begin before another one is done, if it may fail alone."""
+    def carry_out(self, gateway_id: str, plan: Sequence[StepT]) -> Failures:
+        """Applies the steps in their order, and skips what a PlanRun says. A step may begin before the step before it is done
+        when it may fail alone.
+        """
 
-    def report(self, gateway_id: str, desired: DesiredGateway | None, seen: Seen, failures: Failures) -> Observation:
+    def report(
+        self, gateway_id: str, desired: DesiredGateway | None, observed: State, failures: Failures
+    ) -> Observation:
         """What is true, in the words of the model."""
 
     def watch(self, changed: Callable[[str], None], stop: threading.Event) -> None:

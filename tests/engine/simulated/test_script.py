@@ -15,14 +15,14 @@ OVER = script.NEGOTIATION_SECONDS
 
 
 def _lines(one: Any, wish: str, elapsed: float = OVER) -> list[str]:
-    return [each.line for each in script.said(one, wish, "a" * 16, SINCE, elapsed)]
+    return [each.line for each in script.log_lines(one, wish, "a" * 16, SINCE, elapsed)]
 
 
 @pytest.mark.parametrize("version", ["v1", "v2"])
 @pytest.mark.parametrize("wish", ["active", *script.FAILURES])
 def test_a_log_grows_and_never_changes_what_it_said(version: str, wish: str):
     one = wishes.connection(ike_policy=wishes.ike_policy(version=version, negotiation_mode="main"))
-    grown = [script.said(one, wish, "a" * 16, SINCE, OVER * step / 20) for step in range(21)]
+    grown = [script.log_lines(one, wish, "a" * 16, SINCE, OVER * step / 20) for step in range(21)]
     assert len(grown[0]) == (1 if wish == "active" else len(_lines(one, wish, script.NEGOTIATION_SECONDS)))
     for before, after in itertools.pairwise(grown):
         assert after[: len(before)] == before
@@ -53,7 +53,7 @@ def test_what_failed_is_tried_again_and_the_log_has_a_limit():
     one = wishes.connection()
     once = _lines(one, "down:proposal")
     assert _lines(one, "down:proposal", script.RETRY_SECONDS + OVER) == once * 2
-    day = script.said(one, "down", "a" * 16, SINCE, 86400.0)
+    day = script.log_lines(one, "down", "a" * 16, SINCE, 86400.0)
     assert len(day) == script.KEPT
     assert (day[-1].at - SINCE).total_seconds() > 86380
     assert _lines(one, "active", 86400.0) == _lines(one, "active")
@@ -61,4 +61,4 @@ def test_what_failed_is_tried_again_and_the_log_has_a_limit():
 
 def test_a_device_without_an_address_begins_itself():
     one = replace(wishes.connection(), peer_address=None)
-    assert _lines(one, "active")[0] == f"{script.ANYWHERE} is initiating an IKE_SA"
+    assert _lines(one, "active")[0] == f"{script.ROAMING_PEER} is initiating an IKE_SA"

@@ -156,7 +156,7 @@ def test_a_device_without_an_address_is_waited_for():
     assert (one.waits_for_peer, one.children) == (True, ())
     begun = _gateway(_connection("a", wish="active", peer_address=None))
     (one,) = _seen(engine, begun).connections
-    assert (one.waits_for_peer, one.peer_address, len(one.children)) == (False, script.ANYWHERE, 1)
+    assert (one.waits_for_peer, one.peer_address, len(one.children)) == (False, script.ROAMING_PEER, 1)
 
 
 def test_an_old_generation_is_not_reported_as_applied():

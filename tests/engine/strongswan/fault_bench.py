@@ -26,7 +26,7 @@ HOST = "192.168.44.10"
 SUBNETS = (sites.LAN, "192.168.46.0/24")
 OTHER_LAN, OTHER_HOST = "192.168.45.0/24", "192.168.45.10"
 #: What may differ between two looks at the same state.
-_MOVING = {"at", "sas", "tried", "evidence", "tunnels", "started_at"}
+_CHANGING = {"at", "sas", "recently_initiated", "evidence", "tunnels", "started_at"}
 #: A fast DH group, and proposals of which the device takes either.
 FAST = {"dh_group": "group19"}
 NO_PFS = {"pfs": "disable"}
@@ -136,12 +136,12 @@ class Bench:
 class State:
     """What stays the same between two looks: what is loaded and laid, and which children are up."""
 
-    still: dict[str, Any]
+    unchanging: dict[str, Any]
     up: frozenset[str]
 
     @classmethod
     def of(cls, seen: Any) -> "State":
-        fields = {field.name for field in dataclasses.fields(seen)} - _MOVING
+        fields = {field.name for field in dataclasses.fields(seen)} - _CHANGING
         up = frozenset(child.name for sa in seen.sas for child in sa.children if child.installed)
         return cls({name: getattr(seen, name) for name in fields}, up)
 

@@ -32,12 +32,12 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-def elsewhere(tmp_path: Path) -> charon.Way:
-    return charon.Way(sockets=tmp_path / "run")
+def elsewhere(tmp_path: Path) -> charon.Launch:
+    return charon.Launch(sockets=tmp_path / "run")
 
 
 def test_a_charon_that_listens_elsewhere_is_found_by_its_folder(
-    folder: Path, namespace: str, elsewhere: charon.Way, tmp_path: Path
+    folder: Path, namespace: str, elsewhere: charon.Launch, tmp_path: Path
 ) -> None:
     charon.start(folder, namespace, "userland", elsewhere)
     assert (tmp_path / "run/0123456789ab.vici").is_socket()
@@ -49,7 +49,7 @@ def test_a_charon_that_listens_elsewhere_is_found_by_its_folder(
     assert not charon.socket_path(folder).is_symlink()
 
 
-def test_a_charon_of_the_other_way_is_taken_as_it_is(folder: Path, namespace: str, elsewhere: charon.Way) -> None:
+def test_a_charon_of_the_other_way_is_taken_as_it_is(folder: Path, namespace: str, elsewhere: charon.Launch) -> None:
     charon.start(folder, namespace, "userland")
     with pytest.raises(OSError, match="a charon runs already"):
         charon.start(folder, namespace, "userland", elsewhere)
@@ -57,7 +57,7 @@ def test_a_charon_of_the_other_way_is_taken_as_it_is(folder: Path, namespace: st
 
 
 def test_a_charon_whose_sockets_went_with_a_reboot_is_gone_and_starts_anew(
-    folder: Path, namespace: str, elsewhere: charon.Way, tmp_path: Path
+    folder: Path, namespace: str, elsewhere: charon.Launch, tmp_path: Path
 ) -> None:
     charon.start(folder, namespace, "userland", elsewhere)
     charon.stop(folder)
@@ -69,6 +69,6 @@ def test_a_charon_whose_sockets_went_with_a_reboot_is_gone_and_starts_anew(
 
 
 def test_a_unit_means_nothing_where_systemd_does_not_run(folder: Path, namespace: str) -> None:
-    assert not charon.BOOTED.exists(), "this test is for a machine without systemd"
-    charon.start(folder, namespace, "userland", charon.Way(unit="landbridge-charon@"))
+    assert not charon.SYSTEMD_RUNS.exists(), "this test is for a machine without systemd"
+    charon.start(folder, namespace, "userland", charon.Launch(unit="landbridge-charon@"))
     assert charon.is_alive(folder)

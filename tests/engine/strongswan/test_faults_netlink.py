@@ -14,7 +14,7 @@ from pyroute2.netlink.exceptions import NetlinkError
 from lab import turns
 from landbridge import model
 from landbridge.engine import base
-from landbridge.engine.strongswan import namespace, reading
+from landbridge.engine.strongswan import namespace, netlink
 from tests.engine.strongswan import fault_bench
 from tests.engine.strongswan.fault_bench import Bench
 
@@ -70,7 +70,7 @@ def bench() -> Iterator[Bench]:
 def _spoilt(bench: Bench, desired: model.DesiredGateway | None, counted: Counted) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(namespace, "IPRoute", functools.partial(counted.open, IPRoute))
-        patch.setattr(reading, "Reader", functools.partial(counted.open, reading.Reader))
+        patch.setattr(netlink, "Reader", functools.partial(counted.open, netlink.Reader))
         with contextlib.suppress(base.StepFailed, Died):
             turns.turn(bench.fresh(), bench.id, desired)
 
@@ -93,7 +93,7 @@ def test_whichever_call_fails_the_next_cycle_makes_and_removes_the_gateway(bench
 
 
 def test_a_call_that_fails_while_tunnels_are_up_costs_no_tunnel(bench: Bench):
-    """Somebody took the leg's address away, and it cannot be given back at once."""
+    """Somebody took the VPC link's address away, and it cannot be given back at once."""
     both = bench.desired(bench.main, bench.other)
     end = bench.settle(both)
     kept = bench.spis(bench.main) | bench.spis(bench.other)

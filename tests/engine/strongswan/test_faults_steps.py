@@ -70,7 +70,7 @@ KINDS = {
     "a subnet less": Kind(_both(peer_subnets=fault_bench.SUBNETS), _both()),
     "a connection more": Kind(lambda b: b.desired(b.other), _both()),
     "a connection less": Kind(_both(), lambda b: b.desired(b.other)),
-    "another leg": Kind(_both(), _on_interface),
+    "another link": Kind(_both(), _on_interface),
     "charon killed": Kind(_both(), _both(), harm=Bench.kill, keeps=False),
     "gateway removed": Kind(_both(), _gone, keeps=False),
 }

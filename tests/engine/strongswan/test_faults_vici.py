@@ -13,14 +13,14 @@ import pytest
 from lab import sites, turns
 from landbridge import model
 from landbridge.engine import base
-from landbridge.engine.strongswan import charon, watching
+from landbridge.engine.strongswan import charon, vici_events
 from tests.engine.strongswan import fault_bench, vici_proxy
 from tests.engine.strongswan.fault_bench import Bench, Teller
 
 pytestmark = [pytest.mark.tunnel, pytest.mark.timeout(400)]
 
 SLOW = (vici_proxy.answer_late, vici_proxy.stop_in_the_middle)
-WAYS = (
+FAULTS = (
     vici_proxy.hang_up,
     vici_proxy.lose_the_answer,
     vici_proxy.refuse,
@@ -47,33 +47,33 @@ def _spoilt(bench: Bench, desired: model.DesiredGateway, teller: Teller, proxy: 
             teller.take(observation)
     if bench.main.id not in {one.id for one in desired.connections}:
         return
-    if proxy.way is vici_proxy.die_at_once:  # what was true when it was looked at may be so no more
+    if proxy.fault is vici_proxy.die_at_once:  # what was true when it was looked at may be so no more
         teller.look(desired)
     else:
         teller.judge(desired, before, bench.installed())
 
 
-@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__.replace("_", " "))
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__.replace("_", " "))
 def test_whichever_request_is_spoilt_the_next_cycle_finishes(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, way: vici_proxy.Way
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, fault: vici_proxy.Fault
 ):
     both, other = bench.desired(bench.main, bench.other), bench.desired(bench.other)
     ends = {"removed": bench.settle(other), "added": bench.settle(both)}
     kept = bench.spis(bench.other)
-    if way in SLOW:
-        monkeypatch.setattr(charon, "ANSWER", 0.1)
-    stride = 3 if way is vici_proxy.die_at_once else 1  # each costs a new charon
+    if fault in SLOW:
+        monkeypatch.setattr(charon, "ANSWER_TIMEOUT", 0.1)
+    stride = 3 if fault is vici_proxy.die_at_once else 1  # each costs a new charon
     at, last = 1 - stride, False
     while not last:
         at += stride
         last = True
         for name, desired in (("removed", other), ("added", both)):
-            proxy = vici_proxy.Proxy(bench, at, way)
+            proxy = vici_proxy.Proxy(bench, at, fault)
             _spoilt(bench, desired, Teller(bench), proxy)
             assert bench.settle(desired) == ends[name], f"{name}, request {at}"
             last = last and proxy.count < at
     assert at > 12
-    assert (bench.spis(bench.other) == kept) == (way is not vici_proxy.die_at_once)
+    assert (bench.spis(bench.other) == kept) == (fault is not vici_proxy.die_at_once)
     bench.carries()
 
 
@@ -91,10 +91,10 @@ def test_what_was_up_is_active_still_when_nobody_can_look(bench: Bench, monkeypa
     teller = Teller(bench)
     assert teller.look(both) == "ACTIVE"
     seen_at = teller.seen_at
-    monkeypatch.setattr(charon, "ANSWER", 0.15)
-    for way in WAYS:
-        if way is not vici_proxy.die_at_once:
-            with vici_proxy.Proxy(bench, 2, way), pytest.raises(base.StepFailed):
+    monkeypatch.setattr(charon, "ANSWER_TIMEOUT", 0.15)
+    for fault in FAULTS:
+        if fault is not vici_proxy.die_at_once:
+            with vici_proxy.Proxy(bench, 2, fault), pytest.raises(base.StepFailed):
                 turns.turn(bench.fresh(), bench.id, both)
             assert (teller.word(both), teller.seen_at) == ("ACTIVE", seen_at)
 
@@ -103,12 +103,12 @@ def test_no_psk_outlives_its_cycle(bench: Bench):
     """What is worked out for the plan is kept for the report of the same cycle, wherever that ends."""
     both, engine = bench.desired(bench.main, bench.other), bench.fresh()
     turns.turn(engine, bench.id, both)
-    assert engine._carried == {}
+    assert engine._supported == {}
     engine.plan(bench.id, both, engine.observe(bench.id))
-    assert engine._carried
+    assert engine._supported
     with vici_proxy.Proxy(bench, 2, vici_proxy.hang_up), pytest.raises(base.StepFailed):
         engine.observe(bench.id)
-    assert engine._carried == {}
+    assert engine._supported == {}
 
 
 def _other_way_in(bench: Bench) -> Path:
@@ -123,13 +123,13 @@ def test_a_charon_that_stops_in_the_middle_of_an_event_does_not_deafen_us_to_oth
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ):
     """One thread listens to all: it lets go of the one, and hears the other."""
-    monkeypatch.setattr(charon, "ANSWER", 0.3)
+    monkeypatch.setattr(charon, "ANSWER_TIMEOUT", 0.3)
     bench.settle(bench.desired(bench.other))
     heard: list[str] = []
     stop = threading.Event()
     with vici_proxy.Proxy(bench, 3, vici_proxy.stop_in_the_middle):
         folders = {"sick": bench.folder, "well": _other_way_in(bench)}
-        watcher = watching.Watcher(lambda: folders, bench.fresh()._lines_of, heard.append)
+        watcher = vici_events.Watcher(lambda: folders, bench.fresh()._evidence_of, heard.append)
         thread = threading.Thread(target=watcher.run, args=(stop,))
         thread.start()
         try:

@@ -14,9 +14,9 @@ GATEWAY = "12345678-9abc-def0-1234-56789abcdef0"
 
 def test_names_fit_into_what_linux_allows():
     assert names.namespace(GATEWAY) == "lb-123456789abc"
-    assert len(names.wan_end(GATEWAY)) < 16
-    assert len(names.lan_end(GATEWAY)) < 16
-    assert names.wan_end(GATEWAY) != names.lan_end(GATEWAY)
+    assert len(names.uplink_peer(GATEWAY)) < 16
+    assert len(names.vpc_link_peer(GATEWAY)) < 16
+    assert names.uplink_peer(GATEWAY) != names.vpc_link_peer(GATEWAY)
 
 
 def test_a_fingerprint_does_not_depend_on_the_order_of_keys():

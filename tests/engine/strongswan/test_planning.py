@@ -10,12 +10,22 @@ from hypothesis import strategies as st
 
 from lab import sites, wishes
 from landbridge import model
-from landbridge.engine.strongswan import ground, mapping, names, planning, refusing, reporting, seen, steps, tunnels
+from landbridge.engine.strongswan import (
+    gateway_network,
+    messages,
+    names,
+    planning,
+    reports,
+    state,
+    steps,
+    tunnels,
+    unsupported,
+)
 from tests.engine.strongswan import small_world
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
-NOTHING = seen.Seen(at=AT)
-IN_KERNEL = seen.Seen(at=AT, plane="kernel")
+NOTHING = state.GatewayState(at=AT)
+IN_KERNEL = state.GatewayState(at=AT, plane="kernel")
 #: Three ways of attaching outer addresses; documentation addresses of the default gateway.
 EIPS = [
     (),
@@ -56,7 +66,7 @@ def _variants(number: int) -> list[model.DesiredConnection]:
 
 
 connections = st.tuples(*(st.none() | st.sampled_from(_variants(number)) for number in range(len(IDS))))
-wanted = st.builds(
+desired_gateways = st.builds(
     lambda chosen, network, eips, restarts: dataclasses.replace(
         wishes.desired(*(each for each in chosen if each), network=network, of=GATEWAY), eips=eips, restarts=restarts
     ),
@@ -65,115 +75,117 @@ wanted = st.builds(
     st.sampled_from(EIPS),
     st.integers(0, 2),
 )
-wanted_or_gone = st.none() | wanted
+desired_or_none = st.none() | desired_gateways
 
 
-def carried_out(desired: model.DesiredGateway | None, now: seen.Seen):
-    for step in planning.plan(desired, now):
-        now = small_world.applied(now, step)
-    return now
+def carried_out(desired: model.DesiredGateway | None, current: state.GatewayState):
+    for step in planning.plan(desired, current):
+        current = small_world.applied(current, step)
+    return current
 
 
-def settled(desired: model.DesiredGateway | None, now: seen.Seen):
+def settled(desired: model.DesiredGateway | None, current: state.GatewayState):
     """A tunnel that came up, or went down, has its size and the metrics of its routes set by one more plan, and nothing else."""
-    after = carried_out(desired, now)
+    after = carried_out(desired, current)
     for step in planning.plan(desired, after):
-        assert isinstance(step, steps.LayTunnel)
+        assert isinstance(step, steps.EnsureTunnel)
         assert tunnels.leads(after.tunnels[tunnels.name(step.tunnel.if_id)], step.tunnel)
         after = small_world.applied(after, step)
     return after
 
 
-def forgetful(now: seen.Seen):
+def forgetful(current: state.GatewayState):
     """What a Landbridge that was started a moment ago sees."""
-    return dataclasses.replace(now, tried=frozenset())
+    return dataclasses.replace(current, recently_initiated=frozenset())
 
 
 @st.composite
 def states(draw: Any):
-    """A world that was made for one wish, then suffered."""
-    now = carried_out(draw(wanted_or_gone), draw(st.sampled_from([NOTHING, IN_KERNEL])))
-    now = dataclasses.replace(
-        now, sas=(*now.sas, *draw(st.lists(stray_sas(), max_size=3, unique_by=lambda sa: sa.unique_id)))
+    """A world that was made for one desired gateway, then damaged."""
+    current = carried_out(draw(desired_or_none), draw(st.sampled_from([NOTHING, IN_KERNEL])))
+    current = dataclasses.replace(
+        current, sas=(*current.sas, *draw(st.lists(stray_sas(), max_size=3, unique_by=lambda sa: sa.unique_id)))
     )
-    for kind in draw(st.lists(st.sampled_from(SUFFERINGS))):
-        now = _suffer(draw, now, kind)
-    return now
+    for kind in draw(st.lists(st.sampled_from(DAMAGES))):
+        current = _damage(draw, current, kind)
+    return current
 
 
 @st.composite
 def stray_sas(draw: Any):
-    name = draw(st.sampled_from([*IDS[:2], seen.UNNAMED, "99999999-0000-4000-8000-000000000000"]))
-    state = draw(st.sampled_from(["CONNECTING", "ESTABLISHED", "DELETING"]))
+    name = draw(st.sampled_from([*IDS[:2], state.UNNAMED, "99999999-0000-4000-8000-000000000000"]))
+    ike_state = draw(st.sampled_from(["CONNECTING", "ESTABLISHED", "DELETING"]))
     fingerprint = draw(st.sampled_from(["aaaaaaaaaaaa", "bbbbbbbbbbbb"]))
-    child = seen.Child(
+    child = state.Child(
         str(names.Child(name, "0", fingerprint, fingerprint)), draw(st.integers(1, 99).map(str)), "INSTALLED"
     )
-    children = (child,) if state == "ESTABLISHED" and draw(st.booleans()) else ()
-    return seen.IkeSa(name, draw(st.integers(1, 99).map(str)), state, children=children)
+    children = (child,) if ike_state == "ESTABLISHED" and draw(st.booleans()) else ()
+    return state.IkeSa(name, draw(st.integers(1, 99).map(str)), ike_state, children=children)
 
 
-SUFFERINGS = (
-    *("charon", "namespace", "secret", "conn", "sa", "child", "address", "wan", "half-wan", "lan"),
-    *("guard", "forward", "rules", "tunnel", "half-tunnel", "route", "stray-tunnel", "path"),
+DAMAGES = (
+    *("charon", "namespace", "secret", "conn", "sa", "child", "address", "uplink", "half-uplink", "vpc-link"),
+    *("filter_table", "nat_table", "rules", "tunnel", "half-tunnel", "route", "stray-tunnel", "path"),
 )
 
 
-def _suffer(draw: Any, now: seen.Seen, kind: str) -> seen.Seen:  # noqa: C901, PLR0912  a table of sufferings
+def _damage(draw: Any, current: state.GatewayState, kind: str) -> state.GatewayState:  # noqa: C901, PLR0912  a table of damages
     match kind:
         case "charon":
-            return dataclasses.replace(now, alive=False, conns={}, secrets=frozenset(), sas=())
+            return dataclasses.replace(current, alive=False, conns={}, secrets=frozenset(), sas=())
         case "namespace":
             loose = draw(st.booleans())
             return dataclasses.replace(
-                now,
+                current,
                 namespace=False,
-                wan=None,
-                wan_whole=False,
-                wan_end=loose and now.wan_end,
-                lan="?" if loose and now.lan else None,
+                uplink=None,
+                uplink_ready=False,
+                uplink_peer=loose and current.uplink_peer,
+                vpc_link="?" if loose and current.vpc_link else None,
                 addresses=frozenset(),
-                guard=None,
+                filter_table=None,
                 rules=frozenset(),
                 tunnels={},
             )
         case "secret":
-            return dataclasses.replace(now, secrets=frozenset(list(now.secrets)[1:]))
+            return dataclasses.replace(current, secrets=frozenset(list(current.secrets)[1:]))
         case "conn":
-            return dataclasses.replace(now, conns=dict(list(now.conns.items())[1:]))
+            return dataclasses.replace(current, conns=dict(list(current.conns.items())[1:]))
         case "sa":
-            return dataclasses.replace(now, sas=now.sas[1:])
+            return dataclasses.replace(current, sas=current.sas[1:])
         case "child":
             return dataclasses.replace(
-                now, sas=tuple(dataclasses.replace(sa, children=sa.children[1:]) for sa in now.sas)
+                current, sas=tuple(dataclasses.replace(sa, children=sa.children[1:]) for sa in current.sas)
             )
         case "address":
-            gone = draw(st.sampled_from(sorted(now.addresses))) if now.addresses else None
-            return dataclasses.replace(now, addresses=now.addresses - {gone})
-        case "wan":
-            kept = frozenset(address for address in now.addresses if address[0] != "wan")
-            return dataclasses.replace(now, wan=None, wan_whole=False, wan_end=False, addresses=kept)
-        case "half-wan":
-            return dataclasses.replace(now, wan_whole=False)
+            gone = draw(st.sampled_from(sorted(current.addresses))) if current.addresses else None
+            return dataclasses.replace(current, addresses=current.addresses - {gone})
+        case "uplink":
+            kept = frozenset(address for address in current.addresses if address[0] != "wan")
+            return dataclasses.replace(current, uplink=None, uplink_ready=False, uplink_peer=False, addresses=kept)
+        case "half-uplink":
+            return dataclasses.replace(current, uplink_ready=False)
         case "rules":
-            return dataclasses.replace(now, rules=frozenset(list(now.rules)[1:]))
-        case "guard" | "forward":
-            held = getattr(now, kind)
+            return dataclasses.replace(current, rules=frozenset(list(current.rules)[1:]))
+        case "filter_table" | "nat_table":
+            held = getattr(current, kind)
             return dataclasses.replace(
-                now, **{kind: draw(st.sampled_from([None, f"{held} and more"])) if held else None}
+                current, **{kind: draw(st.sampled_from([None, f"{held} and more"])) if held else None}
             )
         case "path":
-            return dataclasses.replace(now, learned_mtus={"198.51.100.1": 1400}, wan_mtu=draw(st.integers(600, 9000)))
-        case "stray-tunnel" if now.namespace and now.plane == "kernel":
-            return dataclasses.replace(now, tunnels={**now.tunnels, "x9999": tunnels.Tunnel("", 9999, 1400)})
+            return dataclasses.replace(
+                current, learned_mtus={"198.51.100.1": 1400}, uplink_mtu=draw(st.integers(600, 9000))
+            )
+        case "stray-tunnel" if current.namespace and current.plane == "kernel":
+            return dataclasses.replace(current, tunnels={**current.tunnels, "x9999": tunnels.Tunnel("", 9999, 1400)})
         case "tunnel" | "half-tunnel" | "route":
             return dataclasses.replace(
-                now, tunnels=dict(_hurt(kind, *held) for held in now.tunnels.items() if kind != "tunnel")
+                current, tunnels=dict(_hurt(kind, *held) for held in current.tunnels.items() if kind != "tunnel")
             )
         case "stray-tunnel":
-            return now
+            return current
         case _:
-            return dataclasses.replace(now, lan="?") if now.lan else now
+            return dataclasses.replace(current, vpc_link="?") if current.vpc_link else current
 
 
 def _hurt(kind: str, name: str, tunnel: tunnels.Tunnel) -> tuple[str, tunnels.Tunnel]:
@@ -182,96 +194,105 @@ def _hurt(kind: str, name: str, tunnel: tunnels.Tunnel) -> tuple[str, tunnels.Tu
     return name, dataclasses.replace(tunnel, whole=False)
 
 
-def is_as_wished(desired: model.DesiredGateway | None, now: seen.Seen):
+def is_as_desired(desired: model.DesiredGateway | None, current: state.GatewayState):
     if desired is None:
-        return not (now.folder or now.namespace or now.alive or now.wan_end or now.lan or now.forward)
-    carried = _carried(desired, now.plane)
-    laid = tunnels.wanted(desired, frozenset(carried), now)
-    ours = [sa for sa in now.sas if sa.name != seen.UNNAMED and sa.live]
+        return not (
+            current.folder
+            or current.namespace
+            or current.alive
+            or current.uplink_peer
+            or current.vpc_link
+            or current.nat_table
+        )
+    supported = _supported(desired, current.plane)
+    laid = tunnels.desired_tunnels(desired, frozenset(supported), current)
+    ours = [sa for sa in current.sas if sa.name != state.UNNAMED and sa.live]
     return (
-        now.restarts >= desired.restarts
-        and now.conns == {name: frozenset(each.children) for name, each in carried.items()}
-        and now.secrets == {each.secret_id for each in carried.values()}
-        and now.addresses == ground.wanted(desired, frozenset(carried), now.plane).addresses
-        and now.rules == ground.wanted(desired, frozenset(carried), now.plane).rules
-        and {tunnel.connection_id for tunnel in now.tunnels.values()} == laid.keys()
-        and all(tunnels.leads(now.tunnels.get(tunnels.name(each.if_id)), each) for each in laid.values())
-        and all(child.name in carried[sa.name].children for sa in ours for child in sa.children)
-        and all(_is_up(each, ours) for each in carried.values() if each.initiates)
+        current.restarts >= desired.restarts
+        and current.conns == {name: frozenset(each.children) for name, each in supported.items()}
+        and current.secrets == {each.secret_id for each in supported.values()}
+        and current.addresses == gateway_network.desired_network(desired, frozenset(supported), current.plane).addresses
+        and current.rules == gateway_network.desired_network(desired, frozenset(supported), current.plane).rules
+        and {tunnel.connection_id for tunnel in current.tunnels.values()} == laid.keys()
+        and all(tunnels.leads(current.tunnels.get(tunnels.name(each.if_id)), each) for each in laid.values())
+        and all(child.name in supported[sa.name].children for sa in ours for child in sa.children)
+        and all(_is_up(each, ours) for each in supported.values() if each.initiates)
     )
 
 
-def _carried(desired: model.DesiredGateway, plane: seen.Plane) -> dict[str, mapping.Wanted]:
-    wanted = mapping.wanted(desired, refusing.refusals(desired, plane), plane)
-    return {each.connection_id: each for each in wanted}
+def _supported(desired: model.DesiredGateway, plane: state.Plane) -> dict[str, messages.DesiredConfig]:
+    desired_gateways = messages.desired_configs(desired, unsupported.refusals(desired, plane), plane)
+    return {each.connection_id: each for each in desired_gateways}
 
 
-def _is_up(each: mapping.Wanted, sas: list[seen.IkeSa]) -> bool:
+def _is_up(each: messages.DesiredConfig, sas: list[state.IkeSa]) -> bool:
     mine = [sa for sa in sas if sa.name == each.connection_id]
     up = {child.name for sa in mine for child in sa.children}
-    return set(each.children) <= up or any(sa.growing for sa in mine)
+    return set(each.children) <= up or any(sa.negotiating for sa in mine)
 
 
-@given(now=states(), desired=wanted_or_gone)
-def test_from_any_state_to_any_wish(now: seen.Seen, desired: model.DesiredGateway | None):
-    assert is_as_wished(desired, carried_out(desired, forgetful(now)))
+@given(current=states(), desired=desired_or_none)
+def test_from_any_state_to_any_wish(current: state.GatewayState, desired: model.DesiredGateway | None):
+    assert is_as_desired(desired, carried_out(desired, forgetful(current)))
 
 
-@given(now=states(), desired=wanted_or_gone)
-def test_a_second_plan_is_empty(now: seen.Seen, desired: model.DesiredGateway | None):
-    after = settled(desired, forgetful(now))
+@given(current=states(), desired=desired_or_none)
+def test_a_second_plan_is_empty(current: state.GatewayState, desired: model.DesiredGateway | None):
+    after = settled(desired, forgetful(current))
     assert planning.plan(desired, after) == []
     assert planning.plan(desired, forgetful(after)) == []
 
 
 @settings(deadline=None)
-@given(now=states(), desired=wanted_or_gone)
-def test_every_interrupted_plan_is_finished_by_the_next(now: seen.Seen, desired: model.DesiredGateway | None):
-    now = forgetful(now)
-    for step in planning.plan(desired, now):
-        assert is_as_wished(desired, carried_out(desired, forgetful(now)))
-        now = small_world.applied(now, step)
+@given(current=states(), desired=desired_or_none)
+def test_every_interrupted_plan_is_finished_by_the_next(
+    current: state.GatewayState, desired: model.DesiredGateway | None
+):
+    current = forgetful(current)
+    for step in planning.plan(desired, current):
+        assert is_as_desired(desired, carried_out(desired, forgetful(current)))
+        current = small_world.applied(current, step)
 
 
-@given(now=states(), desired=wanted, data=st.data())
+@given(current=states(), desired=desired_gateways, data=st.data())
 def test_a_connection_whose_step_failed_is_finished_by_the_next_plan(
-    now: seen.Seen, desired: model.DesiredGateway, data: st.DataObject
+    current: state.GatewayState, desired: model.DesiredGateway, data: st.DataObject
 ):
-    now = forgetful(now)
-    plan = [step for step in planning.plan(desired, now) if step.connection_id]
+    current = forgetful(current)
+    plan = [step for step in planning.plan(desired, current) if step.connection_id]
     broken = data.draw(st.sampled_from(plan)).connection_id if plan else None
-    for step in planning.plan(desired, now):
+    for step in planning.plan(desired, current):
         if step.connection_id is None or step.connection_id != broken:
-            now = small_world.applied(now, step)
-    assert is_as_wished(desired, carried_out(desired, forgetful(now)))
+            current = small_world.applied(current, step)
+    assert is_as_desired(desired, carried_out(desired, forgetful(current)))
 
 
-@given(first=wanted, second=wanted, nothing=st.sampled_from([NOTHING, IN_KERNEL]))
+@given(first=desired_gateways, second=desired_gateways, nothing=st.sampled_from([NOTHING, IN_KERNEL]))
 def test_what_did_not_change_is_not_touched(
-    first: model.DesiredGateway, second: model.DesiredGateway, nothing: seen.Seen
+    first: model.DesiredGateway, second: model.DesiredGateway, nothing: state.GatewayState
 ):
-    now = settled(first, nothing)
+    current = settled(first, nothing)
     second = dataclasses.replace(second, network=first.network, eips=first.eips, restarts=first.restarts)
-    before, after = _loaded(first, now), _loaded(second, now)
+    before, after = _loaded(first, current), _loaded(second, current)
     kept = {name for name in before.keys() & after.keys() if before[name] == after[name]}
-    assert not [step for step in planning.plan(second, now) if step.connection_id in kept]
+    assert not [step for step in planning.plan(second, current) if step.connection_id in kept]
 
 
-def _loaded(desired: model.DesiredGateway, now: seen.Seen) -> dict[str, Any]:
-    carried = _carried(desired, now.plane)
-    laid = tunnels.wanted(desired, frozenset(carried), now)
-    return {name: (each.children, each.secret_id, each.conn, laid.get(name)) for name, each in carried.items()}
+def _loaded(desired: model.DesiredGateway, current: state.GatewayState) -> dict[str, Any]:
+    supported = _supported(desired, current.plane)
+    laid = tunnels.desired_tunnels(desired, frozenset(supported), current)
+    return {name: (each.children, each.secret_id, each.conn, laid.get(name)) for name, each in supported.items()}
 
 
-@given(now=states(), desired=wanted)
-def test_what_is_new_is_loaded_before_what_is_old_goes(now: seen.Seen, desired: model.DesiredGateway):
-    plan = planning.plan(desired, forgetful(now))
-    carried = _loaded(desired, now)
+@given(current=states(), desired=desired_gateways)
+def test_what_is_new_is_loaded_before_what_is_old_goes(current: state.GatewayState, desired: model.DesiredGateway):
+    plan = planning.plan(desired, forgetful(current))
+    supported = _loaded(desired, current)
     last_load = max((at for at, step in enumerate(plan) if isinstance(step, LOADS)), default=-1)
     for at, step in enumerate(plan):
-        if isinstance(step, steps.UnloadConn | steps.RemoveAddresses):
+        if isinstance(step, steps.UnloadConn | steps.DeleteAddresses):
             assert at > last_load
-        if isinstance(step, steps.UnloadSecret) and step.connection_id in carried:
+        if isinstance(step, steps.UnloadSecret) and step.connection_id in supported:
             assert not [
                 each for each in plan[:at] if each.connection_id == step.connection_id and isinstance(each, LOADS)
             ]
@@ -281,16 +302,16 @@ def test_what_is_new_is_loaded_before_what_is_old_goes(now: seen.Seen, desired: 
             ]
 
 
-@given(now=states(), desired=wanted_or_gone)
-def test_no_step_shows_a_secret(now: seen.Seen, desired: model.DesiredGateway | None):
-    for step in planning.plan(desired, now):
+@given(current=states(), desired=desired_or_none)
+def test_no_step_shows_a_secret(current: state.GatewayState, desired: model.DesiredGateway | None):
+    for step in planning.plan(desired, current):
         assert "Horse" not in f"{step} {step!r}"
 
 
-@given(now=states(), desired=wanted)
-def test_a_report_says_applied_when_it_is(now: seen.Seen, desired: model.DesiredGateway):
-    after = settled(desired, forgetful(now))
-    observed = reporting.report(GATEWAY.id, desired, after, {})
+@given(current=states(), desired=desired_gateways)
+def test_a_report_says_applied_when_it_is(current: state.GatewayState, desired: model.DesiredGateway):
+    after = settled(desired, forgetful(current))
+    observed = reports.report(GATEWAY.id, desired, after, {})
     assert observed.exists
     assert observed.applied_generation == desired.generation
     for wish, shown in zip(desired.connections, observed.connections, strict=True):
@@ -300,13 +321,15 @@ def test_a_report_says_applied_when_it_is(now: seen.Seen, desired: model.Desired
 
 def test_a_restart_that_was_done_is_not_done_again():
     desired = dataclasses.replace(wishes.desired(wishes.connection(), of=GATEWAY), restarts=2)
-    now = settled(desired, NOTHING)
+    current = settled(desired, NOTHING)
     later = dataclasses.replace(desired, restarts=3)
-    restarts = [step for step in planning.plan(later, now) if isinstance(step, steps.StopCharon | steps.StartCharon)]
+    restarts = [
+        step for step in planning.plan(later, current) if isinstance(step, steps.StopCharon | steps.StartCharon)
+    ]
     assert restarts == [steps.StopCharon(), steps.StartCharon("userland", 3)]
-    after = settled(later, now)
+    after = settled(later, current)
     assert planning.plan(later, after) == planning.plan(desired, after) == []
-    assert reporting.report(GATEWAY.id, later, after, {}).gateway.restarts == 3
+    assert reports.report(GATEWAY.id, later, after, {}).gateway.restarts == 3
 
 
 def test_a_child_that_was_tried_a_moment_ago_is_left_alone():
@@ -320,7 +343,7 @@ def test_a_child_that_was_tried_a_moment_ago_is_left_alone():
 def test_a_new_psk_is_tried_at_once_and_ends_what_was_begun_with_the_old():
     wish = wishes.connection()
     up = carried_out(wishes.desired(wish, of=GATEWAY), NOTHING)
-    hanging = dataclasses.replace(up, sas=(seen.IkeSa(wish.id, "7", "CONNECTING"),))
+    hanging = dataclasses.replace(up, sas=(state.IkeSa(wish.id, "7", "CONNECTING"),))
     plan = planning.plan(wishes.desired(wishes.changed(wish, psk="Another-Horse-8"), of=GATEWAY), hanging)
     assert [type(step) for step in plan] == [steps.TerminateIke, steps.UnloadSecret, steps.LoadSecret, steps.Initiate]
 
@@ -337,7 +360,7 @@ def test_a_new_subnet_leaves_the_other_child_up():
     up = carried_out(wishes.desired(wish, of=GATEWAY), NOTHING)
     after = wishes.changed(wish, peer_subnets=("192.168.44.0/24", "192.168.45.0/24"))
     plan = planning.plan(wishes.desired(after, of=GATEWAY), up)
-    assert [type(step) for step in plan] == [steps.LoadConn, steps.Initiate, steps.SetGuard]
+    assert [type(step) for step in plan] == [steps.LoadConn, steps.Initiate, steps.EnsureFilterTable]
 
 
 def test_a_new_ike_policy_ends_the_whole_ike_sa_once_its_successor_is_loaded():
@@ -376,55 +399,55 @@ def test_addresses_are_added_in_modest_batches():
 def test_a_device_that_dialled_in_is_asked_for_what_it_did_not_ask_for(established: int, installed: int, asked: int):
     wish = wishes.connection(None, peer_subnets=("192.168.44.0/24", "192.168.45.0/24"))
     desired = wishes.desired(wish, of=GATEWAY)
-    [wanted] = refusing.carried(desired, "userland").wanted
-    child = seen.Child(wanted.children[0], "1", "INSTALLED", installed_seconds=installed)
-    sa = seen.IkeSa(wish.id, "1", "ESTABLISHED", established_seconds=established, children=(child,))
-    now = dataclasses.replace(carried_out(desired, NOTHING), sas=(sa,))
-    assert planning.plan(desired, now) == [steps.Initiate(wish.id, wanted.children[1])][:asked]
-    assert planning.is_settling([wanted], now) == (not asked)
+    [config] = unsupported.supported(desired, "userland").configs
+    child = state.Child(config.children[0], "1", "INSTALLED", installed_seconds=installed)
+    sa = state.IkeSa(wish.id, "1", "ESTABLISHED", established_seconds=established, children=(child,))
+    current = dataclasses.replace(carried_out(desired, NOTHING), sas=(sa,))
+    assert planning.plan(desired, current) == [steps.Initiate(wish.id, config.children[1])][:asked]
+    assert planning.is_settling([config], current) == (not asked)
 
 
 def test_a_device_that_has_not_dialled_in_is_not_asked():
     desired = wishes.desired(wishes.connection(None), of=GATEWAY)
-    now = carried_out(desired, NOTHING)
-    assert planning.plan(desired, now) == []
-    assert not planning.is_settling(refusing.carried(desired, "userland").wanted, now)
+    current = carried_out(desired, NOTHING)
+    assert planning.plan(desired, current) == []
+    assert not planning.is_settling(unsupported.supported(desired, "userland").configs, current)
 
 
 LOST = ("EIP eip-0 (203.0.113.10)", "network vpc-1")
 
 
-@given(states(), wanted)
-def test_what_the_site_no_longer_covers_is_left_as_it_is(now: seen.Seen, desired: model.DesiredGateway):
+@given(states(), desired_gateways)
+def test_what_the_site_no_longer_covers_is_left_as_it_is(current: state.GatewayState, desired: model.DesiredGateway):
     """Only connections that nobody wants any more go."""
-    planned = planning.plan(dataclasses.replace(desired, uncovered=LOST), now)
+    planned = planning.plan(dataclasses.replace(desired, uncovered=LOST), current)
     kept = {wish.id for wish in desired.connections}
-    going = (steps.UnloadConn, steps.UnloadSecret, steps.TerminateIke, steps.CutTunnel)
+    going = (steps.UnloadConn, steps.UnloadSecret, steps.TerminateIke, steps.DeleteTunnel)
     assert all(isinstance(step, going) and step.connection_id not in kept for step in planned)
     for step in planned:
-        now = small_world.applied(now, step)
-    assert planning.plan(dataclasses.replace(desired, uncovered=LOST), now) == []
+        current = small_world.applied(current, step)
+    assert planning.plan(dataclasses.replace(desired, uncovered=LOST), current) == []
 
 
 def test_a_gateway_that_the_site_no_longer_covers_is_a_fault_and_its_tunnels_are_as_they_are():
     wish = _variants(0)[0]
     desired = wishes.desired(wish, network=NETWORKS[1], of=GATEWAY)
-    now = carried_out(desired, NOTHING)
+    current = carried_out(desired, NOTHING)
     lost = dataclasses.replace(desired, network=NETWORKS[0], uncovered=LOST)
-    found = reporting.report(GATEWAY.id, lost, now, {})
+    found = reports.report(GATEWAY.id, lost, current, {})
     words = f"the site file no longer has {LOST[0]} and {LOST[1]}: the VPN gateway is left as it is"
     assert (found.failure, found.applied_generation) == (words, None)
     (shown,) = found.connections
     assert (len(shown.children), shown.failure, shown.refused) == (shown.expected_children, words, None)
-    assert shown.children == reporting.report(GATEWAY.id, desired, now, {}).connections[0].children != ()
+    assert shown.children == reports.report(GATEWAY.id, desired, current, {}).connections[0].children != ()
 
 
-@given(states(), wanted)
-def test_no_leg_that_stands_is_cut_for_another_one_before_that_one_was_found(
-    now: seen.Seen, desired: model.DesiredGateway
+@given(states(), desired_gateways)
+def test_no_link_is_deleted_for_another_parent_before_that_parent_was_found(
+    current: state.GatewayState, desired: model.DesiredGateway
 ):
-    """Cutting alone is for what is to have no such leg, or has lost its namespace."""
-    planned = [type(step) for step in planning.plan(desired, now)]
-    if now.namespace:
-        assert steps.CutWan not in planned
-        assert steps.CutLan not in planned or desired.network.address is None
+    """A link is deleted alone only when the gateway is to have no such link, or has lost its namespace."""
+    planned = [type(step) for step in planning.plan(desired, current)]
+    if current.namespace:
+        assert steps.DeleteUplink not in planned
+        assert steps.DeleteVpcLink not in planned or desired.network.address is None

@@ -7,7 +7,7 @@ import pytest
 
 from lab import wishes
 from landbridge import model
-from landbridge.engine.strongswan import names, seen, tunnels
+from landbridge.engine.strongswan import names, state, tunnels
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -45,30 +45,30 @@ def test_a_path_too_narrow_for_ip_is_not_believed():
     assert tunnels.inner_mtu(300, wishes.ipsec_policy(), encapsulated=True) == 576
 
 
-def _up(*wishes_up: model.DesiredConnection, encapsulated: bool = False) -> seen.Seen:
+def _up(*wishes_up: model.DesiredConnection, encapsulated: bool = False) -> state.GatewayState:
     sas = tuple(
-        seen.IkeSa(
+        state.IkeSa(
             wish.id,
             "1",
             "ESTABLISHED",
             children=(
-                seen.Child(str(names.Child(wish.id, "0", "a", "b")), "1", "INSTALLED", encapsulated=encapsulated),
+                state.Child(str(names.Child(wish.id, "0", "a", "b")), "1", "INSTALLED", encapsulated=encapsulated),
             ),
         )
         for wish in wishes_up
     )
-    return seen.Seen(at=AT, plane="kernel", sas=sas)
+    return state.GatewayState(at=AT, plane="kernel", sas=sas)
 
 
-def _metrics(now: seen.Seen, *pair: model.DesiredConnection) -> list[int]:
-    laid = tunnels.wanted(wishes.desired(*pair), frozenset(wish.id for wish in pair), now)
+def _metrics(current: state.GatewayState, *pair: model.DesiredConnection) -> list[int]:
+    laid = tunnels.desired_tunnels(wishes.desired(*pair), frozenset(wish.id for wish in pair), current)
     return [next(iter(laid[wish.id].routes))[1] for wish in pair]
 
 
 def test_of_a_pair_the_master_carries_while_it_is_up():
     master, slave = wishes.connection("198.51.100.2"), wishes.connection("198.51.100.6", ha_role="slave")
-    for now, first in ((_up(), 0), (_up(master, slave), 0), (_up(master), 0), (_up(slave), 1)):
-        metrics = _metrics(now, master, slave)
+    for current, first in ((_up(), 0), (_up(master, slave), 0), (_up(master), 0), (_up(slave), 1)):
+        metrics = _metrics(current, master, slave)
         assert metrics.index(min(metrics)) == first
 
 
@@ -98,8 +98,10 @@ def _policies(*roles: str) -> list[model.DesiredConnection]:
 def test_of_policies_with_one_pair_only_the_first_leads(roles: tuple[str, ...], up: tuple[int, ...], leads: int | None):
     """And no two of their rules are equal: the kernel would ask the one that came first."""
     policies = _policies(*roles)
-    now = _up(*(policies[number] for number in up))
-    laid = tunnels.wanted(wishes.desired(*reversed(policies)), frozenset(wish.id for wish in policies), now)
+    current = _up(*(policies[number] for number in up))
+    laid = tunnels.desired_tunnels(
+        wishes.desired(*reversed(policies)), frozenset(wish.id for wish in policies), current
+    )
     assert len({priority for one in laid.values() for priority, _, _ in one.pairs}) == len(policies)
     first = tunnels.first(laid.values())
     assert [number for number, wish in enumerate(policies) if tunnels.led(laid[wish.id], first)] == (
@@ -110,7 +112,7 @@ def test_of_policies_with_one_pair_only_the_first_leads(roles: tuple[str, ...], 
 def test_the_narrower_pair_of_policies_is_asked_first():
     rules = (wishes.policy(1, "10.0.0.0/24", "192.168.0.0/16"), wishes.policy(2, "10.0.0.0/25", "192.168.44.0/24"))
     wish = wishes.connection(style="policy", peer_subnets=None, policy_rules=rules)
-    laid = tunnels.wanted(wishes.desired(wish), frozenset({wish.id}), _up(wish))[wish.id]
+    laid = tunnels.desired_tunnels(wishes.desired(wish), frozenset({wish.id}), _up(wish))[wish.id]
     assert [destination for _, _, destination in sorted(laid.pairs)] == ["192.168.44.0/24", "192.168.0.0/16"]
 
 
@@ -118,7 +120,7 @@ def test_all_rules_of_policies_come_between_charons_and_the_main_table():
     widest, narrowest = ([wishes.policy(1, net, net)] for net in ("0.0.0.0/0", "10.0.0.1/32"))
     for rules in (widest, narrowest):
         policies = [wishes.changed(wish, policy_rules=rules) for wish in _policies(*["slave"] * 9)]
-        laid = tunnels.wanted(wishes.desired(*policies), frozenset(wish.id for wish in policies), _up())
+        laid = tunnels.desired_tunnels(wishes.desired(*policies), frozenset(wish.id for wish in policies), _up())
         assert all(220 < priority < 32766 for one in laid.values() for priority, _, _ in one.pairs)
 
 
@@ -126,16 +128,19 @@ def test_a_path_that_a_router_called_narrow_narrows_the_tunnel():
     wish = wishes.connection("198.51.100.2")
     wide = _up(wish)
     narrow = dataclasses.replace(wide, learned_mtus={"198.51.100.2": 1400})
-    sizes = [tunnels.wanted(wishes.desired(wish), frozenset({wish.id}), now)[wish.id].mtu for now in (wide, narrow)]
+    sizes = [
+        tunnels.desired_tunnels(wishes.desired(wish), frozenset({wish.id}), current)[wish.id].mtu
+        for current in (wide, narrow)
+    ]
     assert sizes == [1438, 1326]
 
 
 def test_udp_around_esp_takes_its_share_and_before_an_sa_is_there_it_is_expected():
     wish = wishes.connection("198.51.100.2")
-    for now, size in ((_up(wish), 1438), (_up(wish, encapsulated=True), 1422), (_up(), 1422)):
-        assert tunnels.wanted(wishes.desired(wish), frozenset({wish.id}), now)[wish.id].mtu == size
+    for current, size in ((_up(wish), 1438), (_up(wish, encapsulated=True), 1422), (_up(), 1422)):
+        assert tunnels.desired_tunnels(wishes.desired(wish), frozenset({wish.id}), current)[wish.id].mtu == size
 
 
 def test_the_userland_data_plane_has_none():
     wish = wishes.connection()
-    assert tunnels.wanted(wishes.desired(wish), frozenset({wish.id}), seen.Seen(at=AT)) == {}
+    assert tunnels.desired_tunnels(wishes.desired(wish), frozenset({wish.id}), state.GatewayState(at=AT)) == {}

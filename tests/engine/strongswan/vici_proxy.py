@@ -20,15 +20,15 @@ CARRY_OUT = 0.02
 
 
 class Proxy:
-    """`at`: which request from the beginning is spoilt, 0 for none; `count`: how many came. A way gets the proxy, the request, the
+    """`at`: which request from the beginning is spoilt, 0 for none; `count`: how many came. A fault gets the proxy, the request, the
     client and charon, and says whether the connection goes on.
     """
 
-    def __init__(self, bench: Bench, at: int = 0, way: "Way | None" = None) -> None:
+    def __init__(self, bench: Bench, at: int = 0, fault: "Fault | None" = None) -> None:
         self.bench = bench
         self.count = 0
         self.delay = 0.0
-        self.way = way
+        self.fault = fault
         self._at = at
         self._path = charon.socket_path(bench.folder)
         self._real = self._path.with_name("real")
@@ -67,9 +67,9 @@ class Proxy:
             answers.start()
             while request := _read(client):
                 self.count += 1
-                if self.count != self._at or self.way is None:
+                if self.count != self._at or self.fault is None:
                     server.sendall(_framed(request))
-                elif not self.way(self, request, client, server):
+                elif not self.fault(self, request, client, server):
                     break
             server.shutdown(socket.SHUT_RDWR)
             answers.join()
@@ -82,7 +82,7 @@ class Proxy:
             client.shutdown(socket.SHUT_RDWR)
 
 
-Way = Callable[[Proxy, bytes, socket.socket, socket.socket], bool]
+Fault = Callable[[Proxy, bytes, socket.socket, socket.socket], bool]
 
 
 def _connected(path: Path) -> socket.socket:
@@ -146,7 +146,7 @@ def stop_in_the_middle(_proxy: Proxy, _request: bytes, client: socket.socket, _s
 
 
 def answer_late(proxy: Proxy, request: bytes, _client: socket.socket, server: socket.socket) -> bool:
-    proxy.delay = 2 * charon.ANSWER
+    proxy.delay = 2 * charon.ANSWER_TIMEOUT
     server.sendall(_framed(request))
     return True
 

@@ -1,6 +1,6 @@
 """The simulated world: gateways that start, connections that load, negotiate and come up, or do not.
 
-A wish (`DesiredConnection.simulate`) says how a connection fares: `active` (also without a wish, unless the device has no
+`DesiredConnection.simulate` says what becomes of a connection: `active` (also for None, unless the device has no
 address and would have to begin), `down` (it does not answer), `down:psk`, `down:proposal`, `down:selectors`, or `error`.
 """
 
@@ -19,14 +19,14 @@ from landbridge.engine.simulated import script
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tunnel:
     generation: int
-    wish: str
+    simulate: str
     loaded_at: float
     since: datetime
     spi: str
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class State:
     exists: bool
     tunnels: dict[str, Tunnel] = field(default_factory=dict)
     restarts: int = 0
@@ -40,7 +40,7 @@ class Step:
     verb: str
     connection_id: str | None = None
     generation: int = 0
-    wish: str = "active"
+    simulate: str = "active"
 
     def __str__(self) -> str:
         return f"{self.verb} {self.connection_id or 'gateway'}"
@@ -52,12 +52,12 @@ class World:
 
     gateways: dict[str, dict[str, Tunnel]] = field(default_factory=dict)
     starts: dict[str, tuple[int, datetime]] = field(default_factory=dict)
-    settling: list[tuple[float, str]] = field(default_factory=list)
+    negotiations: list[tuple[float, str]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
 class Simulated:
-    """See the module. Two engines on one world are like one engine and its restart."""
+    """See the module. Two engines on one world are like one engine before and after its restart."""
 
     name = "simulated"
 
@@ -71,24 +71,24 @@ class Simulated:
         with self._world.lock:
             return frozenset(self._world.gateways)
 
-    def observe(self, gateway_id: str) -> Seen:
+    def observe(self, gateway_id: str) -> State:
         with self._world.lock:
             tunnels = self._world.gateways.get(gateway_id)
-            return Seen(False) if tunnels is None else Seen(True, dict(tunnels), *self._world.starts[gateway_id])
+            return State(False) if tunnels is None else State(True, dict(tunnels), *self._world.starts[gateway_id])
 
-    def plan(self, gateway_id: str, desired: model.DesiredGateway | None, seen: Seen) -> list[Step]:
+    def plan(self, gateway_id: str, desired: model.DesiredGateway | None, observed: State) -> list[Step]:
         if desired is None:
-            return [Step(verb="stop")] if seen.exists else []
-        steps = [] if seen.exists else [Step(verb="start", generation=desired.restarts)]
-        if seen.exists and seen.restarts < desired.restarts:
-            steps, seen = [Step(verb="restart", generation=desired.restarts)], Seen(True)
-        wanted = {c.id: c for c in desired.connections}
+            return [Step(verb="stop")] if observed.exists else []
+        steps = [] if observed.exists else [Step(verb="start", generation=desired.restarts)]
+        if observed.exists and observed.restarts < desired.restarts:
+            steps, observed = [Step(verb="restart", generation=desired.restarts)], State(True)
+        desired_ids = {c.id: c for c in desired.connections}
         for one in desired.connections:
-            have = seen.tunnels.get(one.id)
-            wish = one.simulate or "active"
-            if have is None or (have.generation, have.wish) != (one.generation, wish):
-                steps.append(Step(verb="load", connection_id=one.id, generation=one.generation, wish=wish))
-        return steps + [Step(verb="unload", connection_id=i) for i in sorted(seen.tunnels) if i not in wanted]
+            loaded = observed.tunnels.get(one.id)
+            simulate = one.simulate or "active"
+            if loaded is None or (loaded.generation, loaded.simulate) != (one.generation, simulate):
+                steps.append(Step(verb="load", connection_id=one.id, generation=one.generation, simulate=simulate))
+        return steps + [Step(verb="unload", connection_id=i) for i in sorted(observed.tunnels) if i not in desired_ids]
 
     def apply(self, gateway_id: str, step: Step) -> None:
         with self._world.lock:
@@ -109,31 +109,35 @@ class Simulated:
                 self._load(gateway_id, step.connection_id, step)
 
     def carry_out(self, gateway_id: str, plan: Sequence[Step]) -> base.Failures:
-        return base.one_by_one(self.apply, gateway_id, plan)
+        return base.apply_in_order(self.apply, gateway_id, plan)
 
     def _load(self, gateway_id: str, connection_id: str, step: Step) -> None:
         now = time.monotonic()
         self._world.gateways[gateway_id][connection_id] = Tunnel(
-            generation=step.generation, wish=step.wish, loaded_at=now, since=datetime.now(UTC), spi=os.urandom(8).hex()
+            generation=step.generation,
+            simulate=step.simulate,
+            loaded_at=now,
+            since=datetime.now(UTC),
+            spi=os.urandom(8).hex(),
         )
-        self._world.settling.append((now + script.NEGOTIATION_SECONDS, gateway_id))
+        self._world.negotiations.append((now + script.NEGOTIATION_SECONDS, gateway_id))
 
     def report(
-        self, gateway_id: str, desired: model.DesiredGateway | None, seen: Seen, failures: base.Failures
+        self, gateway_id: str, desired: model.DesiredGateway | None, observed: State, failures: base.Failures
     ) -> model.Observation:
         now = datetime.now(UTC)
         return model.Observation(
             gateway_id=gateway_id,
             seen_at=now,
-            exists=seen.exists,
-            applied_generation=desired.generation if desired and seen.exists and None not in failures else None,
+            exists=observed.exists,
+            applied_generation=desired.generation if desired and observed.exists and None not in failures else None,
             failure=failures.get(None),
             gateway=model.GatewayReport(
-                restarts=seen.restarts, restarted_at=seen.restarted_at if seen.restarts else None
+                restarts=observed.restarts, restarted_at=observed.restarted_at if observed.restarts else None
             ),
-            present=frozenset(seen.tunnels),
+            present=frozenset(observed.tunnels),
             connections=tuple(
-                _report(one, seen.tunnels.get(one.id), failures.get(one.id) or failures.get(None))
+                _report(one, observed.tunnels.get(one.id), failures.get(one.id) or failures.get(None))
                 for one in (desired.connections if desired is not None else ())
             ),
         )
@@ -143,8 +147,8 @@ class Simulated:
         while not stop.is_set():
             with self._world.lock:
                 now = time.monotonic()
-                over = {gateway for when, gateway in self._world.settling if when <= now}
-                self._world.settling = [one for one in self._world.settling if one[0] > now]
+                over = {gateway for when, gateway in self._world.negotiations if when <= now}
+                self._world.negotiations = [one for one in self._world.negotiations if one[0] > now]
             for gateway_id in over:
                 changed(gateway_id)
             stop.wait(script.NEGOTIATION_SECONDS / 5)
@@ -158,22 +162,22 @@ def _report(one: model.DesiredConnection, tunnel: Tunnel | None, failure: str | 
     if failure is not None or tunnel is None or tunnel.generation != one.generation:
         return blank
     loaded = replace(blank, applied_generation=tunnel.generation, local_id=one.connection.ike_policy.local_id)
-    if tunnel.wish == "error":
+    if tunnel.simulate == "error":
         return replace(loaded, refused="the simulated engine was asked to refuse it")
     if one.peer_address is None and one.simulate is None:
         return replace(loaded, waits_for_peer=True)
     elapsed = time.monotonic() - tunnel.loaded_at
-    loaded = replace(loaded, evidence=script.said(one, tunnel.wish, tunnel.spi, tunnel.since, elapsed))
+    loaded = replace(loaded, evidence=script.log_lines(one, tunnel.simulate, tunnel.spi, tunnel.since, elapsed))
     if elapsed < script.NEGOTIATION_SECONDS:
         return loaded
-    if tunnel.wish in script.FAILURES:
-        return replace(loaded, ike_established=tunnel.wish == "down:selectors")
+    if tunnel.simulate in script.FAILURES:
+        return replace(loaded, ike_established=tunnel.simulate == "down:selectors")
     return replace(
         loaded,
         ike_established=True,
         ike_proposal="simulated",
         peer_id=one.connection.ike_policy.peer_id,
-        peer_address=one.peer_address or script.ANYWHERE,
+        peer_address=one.peer_address or script.ROAMING_PEER,
         children=(_child(one, tunnel),),
         routes=tuple(sorted(_destinations(one.connection))),
     )

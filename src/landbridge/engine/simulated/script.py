@@ -13,19 +13,19 @@ RETRY_SECONDS = 10.0
 #: Lines that are kept of a connection.
 KEPT = 50
 #: Where a device without an address is said to begin from: no address that a site gives out (RFC 2544).
-ANYWHERE = "198.18.0.1"
-#: How a connection may be wished to fail.
+ROAMING_PEER = "198.18.0.1"
+#: The states in which a connection fails.
 FAILURES = ("down", "down:psk", "down:proposal", "down:selectors")
 
 
-def said(
-    one: model.DesiredConnection, wish: str, spi: str, loaded_at: datetime, elapsed: float
+def log_lines(
+    one: model.DesiredConnection, simulate: str, spi: str, loaded_at: datetime, elapsed: float
 ) -> tuple[model.Evidence, ...]:
     """The last lines of a connection that was loaded `elapsed` seconds ago."""
-    lines = _lines(one, wish, spi)
-    if wish in FAILURES:  # who sees DOWN asks why at once
+    lines = _lines(one, simulate, spi)
+    if simulate in FAILURES:  # who sees DOWN asks why at once
         elapsed = max(elapsed, NEGOTIATION_SECONDS)
-    attempts = int(elapsed // RETRY_SECONDS) if wish in FAILURES else 0
+    attempts = int(elapsed // RETRY_SECONDS) if simulate in FAILURES else 0
     first = max(0, attempts - KEPT // len(lines) - 1)
     pause = NEGOTIATION_SECONDS / max(1, len(lines) - 1)
     moments = (
@@ -39,47 +39,47 @@ def said(
     return tuple(past[-KEPT:])
 
 
-def _lines(one: model.DesiredConnection, wish: str, spi: str) -> tuple[str, ...]:
-    policy, peer = one.connection.ike_policy, one.peer_address or ANYWHERE
-    old = policy.version == "v1"
-    begin = _begin(one, peer, old=old)
+def _lines(one: model.DesiredConnection, simulate: str, spi: str) -> tuple[str, ...]:
+    policy, peer = one.connection.ike_policy, one.peer_address or ROAMING_PEER
+    ikev1 = policy.version == "v1"
+    begin = _begin(one, peer, ikev1=ikev1)
     failed = {
         "down": (
             *(f"retransmit {number} of request with message ID 0" for number in range(1, 6)),
             "giving up after 5 retransmits",
             "establishing IKE_SA failed, peer not responding",
         ),
-        "down:proposal": (f"received NO_PROPOSAL_CHOSEN {'error notify' if old else 'notify error'}",),
+        "down:proposal": (f"received NO_PROPOSAL_CHOSEN {'error notify' if ikev1 else 'notify error'}",),
         "down:psk": (
-            f"{peer} is initiating {'a Main Mode' if old else 'an'} IKE_SA",
+            f"{peer} is initiating {'a Main Mode' if ikev1 else 'an'} IKE_SA",
             f"looking for peer configs matching {_ends(one, peer)}",
             f"selected peer config '{one.id}'",
             f"tried 1 shared key for '{_ids(one, peer)[0]}' - '{_ids(one, peer)[1]}', but MAC mismatched",
         ),
     }
-    if wish == "down:psk":
-        return failed[wish]
-    if wish in failed:
-        return (begin, *failed[wish])
-    return (begin, *_phase_1(one, peer, old=old), *_phase_2(one, wish, spi, old=old))
+    if simulate == "down:psk":
+        return failed[simulate]
+    if simulate in failed:
+        return (begin, *failed[simulate])
+    return (begin, *_phase_1(one, peer, ikev1=ikev1), *_phase_2(one, simulate, spi, ikev1=ikev1))
 
 
-def _begin(one: model.DesiredConnection, peer: str, *, old: bool) -> str:
-    mode = f"{(one.connection.ike_policy.negotiation_mode or 'main').title()} Mode " if old else ""
+def _begin(one: model.DesiredConnection, peer: str, *, ikev1: bool) -> str:
+    mode = f"{(one.connection.ike_policy.negotiation_mode or 'main').title()} Mode " if ikev1 else ""
     if one.peer_address is None:
-        return f"{peer} is initiating {'a' if old else 'an'} {mode}IKE_SA"
+        return f"{peer} is initiating {'a' if ikev1 else 'an'} {mode}IKE_SA"
     return f"initiating {mode}IKE_SA {one.id}[1] to {peer}"
 
 
-def _phase_1(one: model.DesiredConnection, peer: str, *, old: bool) -> tuple[str, ...]:
+def _phase_1(one: model.DesiredConnection, peer: str, *, ikev1: bool) -> tuple[str, ...]:
     ours, theirs = _ids(one, peer)
-    asked = () if old or one.peer_address is None else (f"establishing CHILD_SA {one.id}.0{{1}}",)
+    asked = () if ikev1 or one.peer_address is None else (f"establishing CHILD_SA {one.id}.0{{1}}",)
     proved = (
         f"authentication of '{ours}' (myself) with pre-shared key",
         *asked,
         f"authentication of '{theirs}' with pre-shared key successful",
     )
-    return (*(() if old else proved), f"IKE_SA {one.id}[1] established between {_ends(one, peer)}")
+    return (*(() if ikev1 else proved), f"IKE_SA {one.id}[1] established between {_ends(one, peer)}")
 
 
 def _ids(one: model.DesiredConnection, peer: str) -> tuple[str, str]:
@@ -92,10 +92,10 @@ def _ends(one: model.DesiredConnection, peer: str) -> str:
     return f"{one.local_address}[{ours}]...{peer}[{theirs}]"
 
 
-def _phase_2(one: model.DesiredConnection, wish: str, spi: str, *, old: bool) -> tuple[str, ...]:
-    if wish == "down:selectors" and old:
+def _phase_2(one: model.DesiredConnection, simulate: str, spi: str, *, ikev1: bool) -> tuple[str, ...]:
+    if simulate == "down:selectors" and ikev1:
         return ("received INVALID_ID_INFORMATION error notify",)
-    if wish == "down:selectors":
+    if simulate == "down:selectors":
         return ("received TS_UNACCEPTABLE notify, no CHILD_SA built", "failed to establish CHILD_SA, keeping IKE_SA")
     subnets = " ".join(one.connection.peer_subnets or ("0.0.0.0/0",))
     return (f"CHILD_SA {one.id}.0{{1}} established with SPIs {spi[:8]}_i {spi[8:]}_o and TS 0.0.0.0/0 === {subnets}",)

@@ -25,23 +25,23 @@ import vici
 import vici.exception
 import vici.protocol
 
-from landbridge.engine.strongswan import seen
+from landbridge.engine.strongswan import state
 
 BINARY = Path("/usr/sbin/charon-systemd")
 #: `sun_path` of <linux/un.h>, its closing zero included.
 SOCKET_PATH_LIMIT = 108
 #: Seconds. charon answers in milliseconds; with a thousand tunnels coming up at once it was seen to take one.
-ANSWER = 10.0
-START = 30.0
-STOP = 3.0
+ANSWER_TIMEOUT = 10.0
+START_TIMEOUT = 30.0
+STOP_TIMEOUT = 3.0
 #: Bytes.
 LOG_LIMIT = 8 * 1024 * 1024
 #: IKE_SAs of all peers that are begun and not authenticated, and messages that wait for a thread.
-BEGUN_LIMIT = 5000
+HALF_OPEN_LIMIT = 5000
 #: What `connect` raises when nobody listens. Nothing else means that: a charon that hangs has a full backlog, which is EAGAIN.
-GONE = (FileNotFoundError, ConnectionRefusedError)
+NOT_LISTENING = (FileNotFoundError, ConnectionRefusedError)
 #: What an answer raises that is not VICI.
-GARBLED = (
+PROTOCOL_ERRORS = (
     vici.exception.DeserializationException,
     vici.exception.EventUnknownException,
     vici.exception.SessionException,
@@ -49,7 +49,7 @@ GARBLED = (
     UnicodeDecodeError,
 )
 #: There when PID 1 is systemd: sd_booted(3).
-BOOTED = Path("/run/systemd/system")
+SYSTEMD_RUNS = Path("/run/systemd/system")
 
 #: The plugin that does ESP in charon itself.
 _USERLAND = "kernel-libipsec"
@@ -76,7 +76,7 @@ charon-systemd {{
   i_dont_care_about_security_and_use_aggressive_mode_psk = yes
   # kernel-libipsec installs routes whatever is said here; where ESP is in the kernel they are ours.
   install_routes = no
-  # All selectors are specific there, and their routes must win against those of the legs.
+  # All selectors are specific there, and their routes must win against those of the links.
   routing_table = 220
   routing_table_prio = 220
   plugins {{
@@ -101,7 +101,7 @@ charon-systemd {{
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class Launch:
     """How charons are started on this machine: as `unit` with the folder's name where systemd runs, else as children that
     outlive us. `sockets` is where they listen, None beside their other files.
     """
@@ -110,7 +110,7 @@ class Way:
     sockets: Path | None = None
 
 
-CHILDREN = Way()
+AS_CHILDREN = Launch()
 
 
 def socket_path(folder: Path) -> Path:
@@ -122,7 +122,7 @@ def connect(folder: Path) -> socket.socket:
     """Raises one of GONE when nobody listens, and another OSError when that cannot be told."""
     connection = socket.socket(socket.AF_UNIX)
     try:
-        connection.settimeout(ANSWER)
+        connection.settimeout(ANSWER_TIMEOUT)
         connection.connect(str(socket_path(folder)))
     except OSError:
         connection.close()
@@ -134,7 +134,7 @@ def is_alive(folder: Path) -> bool:
     """Raises OSError when it cannot be told."""
     try:
         connect(folder).close()
-    except GONE:
+    except NOT_LISTENING:
         return False
     return True
 
@@ -154,7 +154,7 @@ class Transport(vici.protocol.Transport):  # type: ignore[misc]
         return data
 
 
-def start(folder: Path, namespace: str, plane: seen.Plane, way: Way = CHILDREN, restarts: int = 0) -> None:
+def start(folder: Path, namespace: str, plane: state.Plane, launch: Launch = AS_CHILDREN, restarts: int = 0) -> None:
     """Returns when VICI answers. `restarts`: how many were asked for by then, for `started`. Raises OSError with charon's last words, or because one is there: two would share the
     addresses, and the first could no longer be reached.
     """
@@ -162,23 +162,23 @@ def start(folder: Path, namespace: str, plane: seen.Plane, way: Way = CHILDREN, 
         raise OSError("a charon runs already")
     configuration = folder / "strongswan.conf"
     kernel = _USERLAND if plane == "userland" else ""
-    socket = _clear_socket(folder, way.sockets)
+    socket = _clear_socket(folder, launch.sockets)
     configuration.write_text(
-        _CONFIGURATION.format(begun=BEGUN_LIMIT, folder=folder, kernel=kernel, socket=socket, restarts=restarts)
+        _CONFIGURATION.format(begun=HALF_OPEN_LIMIT, folder=folder, kernel=kernel, socket=socket, restarts=restarts)
     )
     _end_lost(namespace)
-    if way.unit and BOOTED.exists():
-        _start_unit(f"{way.unit}{folder.name}.service", folder)
+    if launch.unit and SYSTEMD_RUNS.exists():
+        _start_unit(f"{launch.unit}{folder.name}.service", folder)
     else:
         _start_child(configuration, namespace)
-    deadline = time.monotonic() + START
+    deadline = time.monotonic() + START_TIMEOUT
     while not is_alive(folder):
         if time.monotonic() > deadline:
             raise OSError(f"charon did not start: {_last_words(folder)}")
         time.sleep(0.005)
 
 
-def plane(folder: Path) -> seen.Plane | None:
+def plane(folder: Path) -> state.Plane | None:
     """Of the charon that runs: with what it was started. None when somebody took its configuration away."""
     try:
         plugins = re.search(r"^ *load = (.*)$", (folder / "strongswan.conf").read_text(), re.MULTILINE)
@@ -256,7 +256,7 @@ def stop(folder: Path) -> None:
     """
     try:
         process = _process(folder)
-    except GONE:
+    except NOT_LISTENING:
         return
     _end(process)
     socket_path(folder).resolve().unlink(missing_ok=True)
@@ -269,7 +269,7 @@ def _end(process: int) -> None:
         for number in (signal.SIGTERM, signal.SIGKILL):
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(process, number)
-            if select.select([process], [], [], STOP)[0]:
+            if select.select([process], [], [], STOP_TIMEOUT)[0]:
                 return
         raise OSError("charon does not stop")
     finally:

@@ -27,19 +27,19 @@ from landbridge.engine.strongswan import (
     charon,
     evidence,
     firewall,
-    legs,
+    links,
     marks,
     names,
     namespace,
+    netlink,
+    orphans,
     planning,
-    reading,
-    refusing,
-    reporting,
-    seen,
+    reports,
+    state,
     steps,
-    strays,
-    talking,
-    watching,
+    unsupported,
+    vici_events,
+    vici_session,
     xfrm,
 )
 
@@ -59,7 +59,7 @@ _NEEDED_IN_USERLAND = {
     Path("/dev/net/tun"): "the kernel's TUN driver",
 }
 
-_Errors = (OSError, NetlinkError, CommandException, *charon.GARBLED, subprocess.SubprocessError)
+_Errors = (OSError, NetlinkError, CommandException, *charon.PROTOCOL_ERRORS, subprocess.SubprocessError)
 
 
 NO_FORWARDING = "no: devices will not be reached (sysctl net.ipv4.ip_forward=1 where the EIPs are routed)"
@@ -71,24 +71,24 @@ class StrongSwan:
     name = "strongswan"
 
     def __init__(
-        self, data: Path, site: model.Site, *, stopping: bool = False, way: charon.Way = charon.CHILDREN
+        self, data: Path, site: model.Site, *, stopping: bool = False, launch: charon.Launch = charon.AS_CHILDREN
     ) -> None:
         """`stopping` makes one that is good for `gateways` and `stop_all` alone, on a machine that can no longer do more:
         the site may name an underlay that has vanished, or none. Raises EngineUnavailable.
         """
         _check_root()
         self._folder = data.resolve() / "engine"
-        self._way = way
-        self._underlay = _what_is_left(site.underlay) if stopping else site.underlay
+        self._way = launch
+        self._underlay = _if_there(site.underlay) if stopping else site.underlay
         self._plane, self._reason = _data_plane()
         if not stopping:
             _check_machine(self._folder, site.underlay, self._plane)
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._forwards = any(eip.attach == "nat" for eip in site.eips) or self._forwarded_once()
-        self._lines: dict[str, evidence.Lines] = {}
-        self._tried: dict[str, dict[str, float]] = {}
-        self._carried: dict[str, tuple[model.DesiredGateway, seen.Plane, refusing.Carried]] = {}
-        self._watcher: watching.Watcher | None = None
+        self._evidence: dict[str, evidence.EvidenceLog] = {}
+        self._initiated: dict[str, dict[str, float]] = {}
+        self._supported: dict[str, tuple[model.DesiredGateway, state.Plane, unsupported.Supported]] = {}
+        self._watcher: vici_events.Watcher | None = None
 
     def describe(self) -> dict[str, str]:
         return {
@@ -123,26 +123,26 @@ class StrongSwan:
     def _folder_of(self, gateway_id: str) -> Path:
         return self._folder / names.short(gateway_id)
 
-    def _lines_of(self, gateway_id: str) -> evidence.Lines:
-        return self._lines.setdefault(gateway_id, evidence.Lines())
+    def _evidence_of(self, gateway_id: str) -> evidence.EvidenceLog:
+        return self._evidence.setdefault(gateway_id, evidence.EvidenceLog())
 
-    def observe(self, gateway_id: str) -> seen.Seen:
+    def observe(self, gateway_id: str) -> state.GatewayState:
         """Raises StepFailed when a charon is there but does not answer: that is not the same as its being gone, and a
         second one beside it would be worse than none. Sees nothing where what has this name belongs to another id.
         """
         folder = self._folder_of(gateway_id)
         try:
-            with _operators_words():
+            with _as_step_failed():
                 marked = marks.read(folder)
                 if marked not in (None, gateway_id):
-                    return seen.Seen(at=datetime.now(UTC), plane=self._plane)
+                    return state.GatewayState(at=datetime.now(UTC), plane=self._plane)
                 standing = self._look_at_network(gateway_id)
                 loaded = self._look_at_charon(gateway_id, folder)
                 restarts, started_at = charon.started(folder)
         except base.StepFailed:
-            self._carried.pop(gateway_id, None)  # the cycle ends here, without a report
+            self._supported.pop(gateway_id, None)  # the cycle ends here, without a report
             raise
-        return seen.Seen(
+        return state.GatewayState(
             at=datetime.now(UTC),
             plane=(charon.plane(folder) if loaded is not None else None) or self._plane,
             folder=marked is not None,
@@ -150,161 +150,167 @@ class StrongSwan:
             alive=loaded is not None,
             restarts=restarts,
             started_at=started_at,
-            tried=self._tried_lately(gateway_id),
+            recently_initiated=self._recently_initiated(gateway_id),
             **standing,
             **(loaded or {}),
         )
 
     def _look_at_network(self, gateway_id: str) -> dict[str, Any]:
         name, owner = names.namespace(gateway_id), names.short(gateway_id)
-        here, standing = legs.Inside(), dict[str, Any]()
+        here, standing = links.NamespaceLook(), dict[str, Any]()
         if namespace.exists(name):
             here, standing = namespace.look(name, _look_inside)
-        there = namespace.look(self._underlay, lambda read: legs.look_outside(read, gateway_id, here))
+        there = namespace.look(self._underlay, lambda read: links.look_in_underlay(read, gateway_id, here))
         return {
             **standing,
-            "wan": there.wan,
-            "wan_whole": there.wan_whole,
-            "wan_mtu": here.wan_mtu,
-            "router": here.router,
-            "wan_end": there.wan_end,
-            "lan": there.lan,
+            "uplink": there.uplink,
+            "uplink_ready": there.uplink_ready,
+            "uplink_mtu": here.uplink_mtu,
+            "next_hop": here.next_hop,
+            "uplink_peer": there.uplink_peer,
+            "vpc_link": there.vpc_link,
             "addresses": there.addresses,
             "rules": here.rules,
-            "forward": namespace.inside(self._underlay, lambda _: firewall.look(owner)) if self._forwards else None,
+            "nat_table": namespace.inside(self._underlay, lambda _: firewall.look(owner)) if self._forwards else None,
         }
 
     def _look_at_charon(self, gateway_id: str, folder: Path) -> dict[str, Any] | None:
         """None when there is no charon."""
         try:
             connection = charon.connect(folder)
-        except charon.GONE:
+        except charon.NOT_LISTENING:
             return None
         charon.shorten_log(folder)
         with connection:
-            conns, secrets, sas = talking.look(connection)
-        lines = self._lines_of(gateway_id)
-        lines.know(seen.parse_peers(conns))
+            conns, secrets, sas = vici_session.look(connection)
+        evidence_log = self._evidence_of(gateway_id)
+        evidence_log.set_peers(state.parse_peers(conns))
         return {
-            "conns": seen.parse_conns(conns),
+            "conns": state.parse_conns(conns),
             "secrets": secrets,
-            "sas": seen.parse_sas(sas),
-            "evidence": lines.all(),
+            "sas": state.parse_sas(sas),
+            "evidence": evidence_log.all(),
         }
 
-    def _tried_lately(self, gateway_id: str) -> frozenset[str]:
+    def _recently_initiated(self, gateway_id: str) -> frozenset[str]:
         """Looked at only by the one thread that works on this gateway."""
         now = time.monotonic()
-        lately = {child: at for child, at in self._tried.get(gateway_id, {}).items() if now - at < RETRY}
-        self._tried[gateway_id] = lately
+        lately = {child: at for child, at in self._initiated.get(gateway_id, {}).items() if now - at < RETRY}
+        self._initiated[gateway_id] = lately
         return frozenset(lately)
 
-    def plan(self, gateway_id: str, desired: model.DesiredGateway | None, seen: seen.Seen) -> Sequence[steps.Step]:
-        carried = self._carried_by(gateway_id, desired, seen.plane)
-        if carried and self._watcher and planning.is_settling(carried.wanted, seen):
+    def plan(
+        self, gateway_id: str, desired: model.DesiredGateway | None, observed: state.GatewayState
+    ) -> Sequence[steps.Step]:
+        supported = self._supported_by(gateway_id, desired, observed.plane)
+        if supported and self._watcher and planning.is_settling(supported.configs, observed):
             self._watcher.call_after(gateway_id, planning.SETTLING)
-        return planning.plan(desired, seen, carried)
+        return planning.plan(desired, observed, supported)
 
     def report(
-        self, gateway_id: str, desired: model.DesiredGateway | None, seen: seen.Seen, failures: base.Failures
+        self,
+        gateway_id: str,
+        desired: model.DesiredGateway | None,
+        observed: state.GatewayState,
+        failures: base.Failures,
     ) -> model.Observation:
-        carried = self._carried_by(gateway_id, desired, seen.plane)
-        self._carried.pop(gateway_id, None)
-        return reporting.report(gateway_id, desired, seen, failures, carried)
+        supported = self._supported_by(gateway_id, desired, observed.plane)
+        self._supported.pop(gateway_id, None)
+        return reports.report(gateway_id, desired, observed, failures, supported)
 
-    def _carried_by(
-        self, gateway_id: str, desired: model.DesiredGateway | None, plane: seen.Plane
-    ) -> refusing.Carried | None:
+    def _supported_by(
+        self, gateway_id: str, desired: model.DesiredGateway | None, plane: state.Plane
+    ) -> unsupported.Supported | None:
         """Worked out for the plan and kept for the report of the same cycle, no longer: it holds PSKs."""
         if desired is None:
             return None
-        kept = self._carried.get(gateway_id)
+        kept = self._supported.get(gateway_id)
         if kept is None or kept[0] is not desired or kept[1] != plane:
-            kept = self._carried[gateway_id] = (desired, plane, refusing.carried(desired, plane))
+            kept = self._supported[gateway_id] = (desired, plane, unsupported.supported(desired, plane))
         return kept[2]
 
     def apply(self, gateway_id: str, step: steps.Step) -> None:
-        with talking.Talk(self._folder_of(gateway_id)) as talk, _operators_words():
-            self._begin(gateway_id, talk, step)
-            for _, error in talk.answers():
+        with vici_session.ViciSession(self._folder_of(gateway_id)) as session, _as_step_failed():
+            self._begin(gateway_id, session, step)
+            for _, error in session.answers():
                 if error:
                     raise error
 
     def carry_out(self, gateway_id: str, plan: Sequence[steps.Step]) -> base.Failures:
-        course = base.Course(gateway_id)
-        with talking.Talk(self._folder_of(gateway_id)) as talk:
+        run = base.PlanRun(gateway_id)
+        with vici_session.ViciSession(self._folder_of(gateway_id)) as session:
             for step in plan:
-                if not talk.may_go_on(step):
-                    _settle(talk, course)
-                if course.leaves_out(step):
+                if not session.may_go_on(step):
+                    _read_answers(session, run)
+                if run.should_skip(step):
                     continue
                 try:
-                    with _operators_words():
-                        self._begin(gateway_id, talk, step)
+                    with _as_step_failed():
+                        self._begin(gateway_id, session, step)
                 except base.StepFailed as error:
-                    course.failed(step, str(error), alone=isinstance(step, steps.MoveLan))
+                    run.failed(step, str(error), isolated=isinstance(step, steps.MoveVpcLink))
                 else:
-                    if not isinstance(step, steps.OF_CHARON):
-                        course.done(step)
-            _settle(talk, course)
-        return course.failures
+                    if not isinstance(step, steps.CHARON_STEPS):
+                        run.done(step)
+            _read_answers(session, run)
+        return run.failures
 
-    def _begin(self, gateway_id: str, talk: talking.Talk, step: steps.Step) -> None:
+    def _begin(self, gateway_id: str, session: vici_session.ViciSession, step: steps.Step) -> None:
         """What is of charon is done when it has answered."""
-        if isinstance(step, steps.OF_CHARON):
+        if isinstance(step, steps.CHARON_STEPS):
             if isinstance(step, steps.Initiate):
-                self._expect(gateway_id, step)
-            talk.ask(step)
+                self._note_initiation(gateway_id, step)
+            session.ask(step)
         else:
-            self._build(gateway_id, step)
+            self._apply_now(gateway_id, step)
 
-    def _build(self, gateway_id: str, step: steps.OfGateway | steps.OfTunnel) -> None:  # noqa: C901, PLR0912  a table of steps
+    def _apply_now(self, gateway_id: str, step: steps.GatewayStep | steps.TunnelStep) -> None:  # noqa: C901, PLR0912  a table of steps
         folder, name, owner = self._folder_of(gateway_id), names.namespace(gateway_id), names.short(gateway_id)
         match step:
             case steps.AddFolder():
                 self._mark(folder, gateway_id)
             case steps.AddNamespace():
                 namespace.add(name)
-                strays.sign(name, folder)
-            case steps.SetGuard(table):
+                orphans.sign(name, folder)
+            case steps.EnsureFilterTable(table):
                 namespace.inside(name, lambda _: firewall.load(table))
-            case steps.LayWan(kind, router):
-                legs.lay_wan(gateway_id, self._underlay, kind, router)
-            case steps.LayLan(kind):
-                legs.lay_lan(gateway_id, self._underlay, kind)
-            case steps.MoveWan(kind, router, addresses):
-                legs.check_move(gateway_id, self._underlay, "wan", kind)
-                legs.cut(gateway_id, self._underlay, "wan")
-                legs.lay_wan(gateway_id, self._underlay, kind, router)
-                legs.add_addresses(gateway_id, self._underlay, addresses)
-            case steps.MoveLan(kind, addresses):
-                legs.check_move(gateway_id, self._underlay, "lan", kind)
-                legs.cut(gateway_id, self._underlay, "lan")
-                legs.lay_lan(gateway_id, self._underlay, kind)
-                legs.add_addresses(gateway_id, self._underlay, addresses)
-            case steps.CutWan():
-                legs.cut(gateway_id, self._underlay, "wan")
-            case steps.CutLan():
-                legs.cut(gateway_id, self._underlay, "lan")
+            case steps.EnsureUplink(kind, next_hop):
+                links.ensure_uplink(gateway_id, self._underlay, kind, next_hop)
+            case steps.EnsureVpcLink(kind):
+                links.ensure_vpc_link(gateway_id, self._underlay, kind)
+            case steps.MoveUplink(kind, next_hop, addresses):
+                links.check_move(gateway_id, self._underlay, "wan", kind)
+                links.delete(gateway_id, self._underlay, "wan")
+                links.ensure_uplink(gateway_id, self._underlay, kind, next_hop)
+                links.add_addresses(gateway_id, self._underlay, addresses)
+            case steps.MoveVpcLink(kind, addresses):
+                links.check_move(gateway_id, self._underlay, "lan", kind)
+                links.delete(gateway_id, self._underlay, "lan")
+                links.ensure_vpc_link(gateway_id, self._underlay, kind)
+                links.add_addresses(gateway_id, self._underlay, addresses)
+            case steps.DeleteUplink():
+                links.delete(gateway_id, self._underlay, "wan")
+            case steps.DeleteVpcLink():
+                links.delete(gateway_id, self._underlay, "lan")
             case steps.AddAddresses(addresses):
-                legs.add_addresses(gateway_id, self._underlay, addresses)
-            case steps.RemoveAddresses(addresses):
-                legs.remove_addresses(gateway_id, self._underlay, addresses)
-            case steps.SetRules(rules):
-                legs.set_rules(gateway_id, rules)
-            case steps.SetForward(table):
+                links.add_addresses(gateway_id, self._underlay, addresses)
+            case steps.DeleteAddresses(addresses):
+                links.delete_addresses(gateway_id, self._underlay, addresses)
+            case steps.EnsureRules(rules):
+                links.ensure_rules(gateway_id, rules)
+            case steps.EnsureNatTable(table):
                 namespace.inside(self._underlay, lambda _: firewall.load(table, owner))
             case steps.StartCharon(plane, restarts):
                 self._start(gateway_id, plane, restarts)
             case steps.StopCharon():
                 charon.stop(folder)
-            case steps.LayTunnel(_, tunnel):
-                namespace.inside(name, lambda ip: xfrm.lay(ip, tunnel))
-            case steps.CutTunnel(_, if_id):
-                namespace.inside(name, lambda ip: xfrm.cut(ip, if_id))
-            case steps.RemoveNamespace():
+            case steps.EnsureTunnel(_, tunnel):
+                namespace.inside(name, lambda ip: xfrm.ensure(ip, tunnel))
+            case steps.DeleteTunnel(_, if_id):
+                namespace.inside(name, lambda ip: xfrm.delete(ip, if_id))
+            case steps.DeleteNamespace():
                 namespace.remove(name)
-            case steps.RemoveFolder():
+            case steps.DeleteFolder():
                 self._forget(gateway_id)
 
     def _mark(self, folder: Path, gateway_id: str) -> None:
@@ -315,11 +321,11 @@ class StrongSwan:
             raise OSError(_not_ours(name))
         marks.write(folder, gateway_id)
 
-    def _start(self, gateway_id: str, plane: seen.Plane, restarts: int) -> None:
+    def _start(self, gateway_id: str, plane: state.Plane, restarts: int) -> None:
         if plane == "kernel":
             xfrm.flush(names.namespace(gateway_id))
         charon.start(self._folder_of(gateway_id), names.namespace(gateway_id), plane, self._way, restarts)
-        self._tried.pop(gateway_id, None)
+        self._initiated.pop(gateway_id, None)
         if self._watcher:
             self._watcher.rescan()
 
@@ -330,25 +336,25 @@ class StrongSwan:
         for path in sorted(folder.iterdir(), key=lambda path: path.name == marks.NAME):
             path.unlink()
         folder.rmdir()
-        self._tried.pop(gateway_id, None)
-        self._lines.pop(gateway_id, None)
+        self._initiated.pop(gateway_id, None)
+        self._evidence.pop(gateway_id, None)
 
-    def _expect(self, gateway_id: str, step: steps.Initiate) -> None:
-        self._tried.setdefault(gateway_id, {})[step.child] = time.monotonic()
+    def _note_initiation(self, gateway_id: str, step: steps.Initiate) -> None:
+        self._initiated.setdefault(gateway_id, {})[step.child] = time.monotonic()
         if self._watcher:
             self._watcher.call_after(gateway_id, RETRY)
 
     def watch(self, changed: Callable[[str], None], stop: threading.Event) -> None:
-        watcher = watching.Watcher(self._folders, self._lines_of, changed)
+        watcher = vici_events.Watcher(self._folders, self._evidence_of, changed)
         self._watcher = watcher
         try:
             watcher.run(stop)
         finally:
             self._watcher = None
 
-    def strays(self) -> list[strays.Stray]:
+    def strays(self) -> list[orphans.Stray]:
         """What this data folder has on this machine without a gateway's folder: somebody deleted that."""
-        return strays.find(self._folder)
+        return orphans.find(self._folder)
 
     def stop_all(self) -> None:
         """Takes down everything that this data folder has on this machine. A gateway that cannot be taken down keeps no other
@@ -367,13 +373,13 @@ class StrongSwan:
 
     def _stop_stray(self, name: str) -> None:
         """Of a gateway without a folder only the beginning of its id is known, which names all that it has."""
-        with _operators_words():
+        with _as_step_failed():
             for stray in self.strays():
                 if stray.name == name:
                     charon.end(stray.charons)
         found = dataclasses.replace(self.observe(name), folder=True, alive=False)
         for step in self.plan(name, None, found):
-            if not isinstance(step, steps.RemoveFolder):
+            if not isinstance(step, steps.DeleteFolder):
                 self.apply(name, step)
 
 
@@ -387,7 +393,7 @@ def _failures(what: str, which: Sequence[str], stop: Callable[[str], None]) -> I
 
 def _not_ours(name: str) -> str:
     """Never with advice that would take down what lives there."""
-    folder = strays.owner(name)
+    folder = orphans.owner(name)
     if folder is not None:
         return f"the network namespace {name} is of another data folder, {folder.parent.parent}, and left alone"
     return (
@@ -395,28 +401,28 @@ def _not_ours(name: str) -> str:
     )
 
 
-def _settle(talk: talking.Talk, course: base.Course) -> None:
-    for step, error in talk.answers():
+def _read_answers(session: vici_session.ViciSession, run: base.PlanRun) -> None:
+    for step, error in session.answers():
         if error:
-            course.failed(step, _words(error))
+            run.failed(step, _error_text(error))
         else:
-            course.done(step)
+            run.done(step)
 
 
 @contextlib.contextmanager
-def _operators_words() -> Iterator[None]:
+def _as_step_failed() -> Iterator[None]:
     try:
         yield
     except _Errors as error:
-        raise base.StepFailed(_words(error)) from error
+        raise base.StepFailed(_error_text(error)) from error
 
 
-def _words(error: Exception) -> str:
+def _error_text(error: Exception) -> str:
     if isinstance(error, NetlinkError):
         return f"the kernel answered: {os.strerror(error.code)}"
     if isinstance(error, TimeoutError | BlockingIOError):
         return "charon does not answer"
-    if isinstance(error, charon.GARBLED):
+    if isinstance(error, charon.PROTOCOL_ERRORS):
         return f"charon's answer cannot be read: {error}"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
@@ -428,18 +434,22 @@ def _check_root() -> None:
         raise base.EngineUnavailable("the strongswan engine must run as root")
 
 
-def _what_is_left(underlay: str | None) -> str | None:
+def _if_there(underlay: str | None) -> str | None:
     """Legs in a namespace that has vanished went with it, or go with the gateway's own."""
     return underlay if underlay is not None and namespace.exists(underlay) else None
 
 
-def _look_inside(read: reading.Reader) -> tuple[legs.Inside, dict[str, Any]]:
-    standing = read.standing(without=legs.CHARONS_TABLE)
-    found = {"guard": firewall.look(), "tunnels": xfrm.look(standing), "learned_mtus": xfrm.learned_mtus(standing)}
-    return legs.look_inside(standing), found
+def _look_inside(read: netlink.Reader) -> tuple[links.NamespaceLook, dict[str, Any]]:
+    snapshot = read.snapshot(without=links.CHARON_TABLE)
+    found = {
+        "filter_table": firewall.look(),
+        "tunnels": xfrm.look(snapshot),
+        "learned_mtus": xfrm.learned_mtus(snapshot),
+    }
+    return links.look_in_namespace(snapshot), found
 
 
-def _check_machine(folder: Path, underlay: str | None, plane: seen.Plane) -> None:
+def _check_machine(folder: Path, underlay: str | None, plane: state.Plane) -> None:
     needed = _NEEDED if plane == "kernel" else _NEEDED | _NEEDED_IN_USERLAND
     missing = [f"{path} ({source})" for path, source in needed.items() if not path.exists()]
     missing += [f"the command {tool}" for tool in ("ip", "nft", "nsenter", "setsid") if not shutil.which(tool)]
@@ -453,7 +463,7 @@ def _check_machine(folder: Path, underlay: str | None, plane: seen.Plane) -> Non
         raise base.EngineUnavailable(f"the path of the data folder {folder.parent} is too long: {room} bytes at most")
 
 
-def _data_plane() -> tuple[seen.Plane, str]:
+def _data_plane() -> tuple[state.Plane, str]:
     """What this kernel can do, and why: asked by doing it in a namespace that ends with the question."""
     asked = {
         "ESP": "xfrm state add src 127.0.0.1 dst 127.0.0.1 proto esp spi 0x100 mode tunnel enc cipher_null  auth digest_null ",

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from landbridge import model
-from landbridge.engine.strongswan import names, seen
+from landbridge.engine.strongswan import names, state
 
 KEPT = 50
 #: What charon says all the time while nothing happens.
@@ -25,7 +25,7 @@ _UNNAMED_KEPT = 1000
 _ADDRESS = re.compile(r"(?<!\d)(?<!\d\.)\d{1,3}(?:\.\d{1,3}){3}(?!\d|\.\d)")
 
 
-class Lines:
+class EvidenceLog:
     """The last lines of every connection of one gateway. Any thread may read while one writes."""
 
     def __init__(self) -> None:
@@ -34,7 +34,7 @@ class Lines:
         self._peers: dict[str, frozenset[str]] = {}
         self._address_of: dict[str, str] = {}
 
-    def know(self, peers: Mapping[str, frozenset[str]]) -> None:
+    def set_peers(self, peers: Mapping[str, frozenset[str]]) -> None:
         """Which peer addresses each loaded connection has. What is said of others is forgotten."""
         with self._lock:
             self._peers = dict(peers)
@@ -49,7 +49,7 @@ class Lines:
                 self._kept[connection_id].append(model.Evidence(at=at, line=line))
 
     def _owners(self, sa_name: str | None, unique_id: str | None, line: str) -> list[str]:
-        if sa_name and sa_name != seen.UNNAMED:
+        if sa_name and sa_name != state.UNNAMED:
             return [names.owner(sa_name)]
         address = self._peer(unique_id, line)
         return [connection_id for connection_id, addresses in self._peers.items() if address in addresses]

@@ -3,11 +3,11 @@
 It decides nothing about routes. Invariant: one table a namespace, whose name carries a fingerprint of what it was made of, is
 replaced in one transaction: there is no moment without it.
 
-In a gateway's namespace: outside only IKE, ESP and pings, to and from the addresses of the outer leg itself; between the inner leg
+In a gateway's namespace: outside only IKE, ESP and pings, to and from the addresses of the uplink itself; between the VPC link
 and the tunnels only what belongs to the gateway's local subnets, and from a tunnel only sources that belong into that same tunnel,
 so that one customer's device cannot speak for another's network; errors about packets on the way (RFC 792) may come from any router
 behind it. An inner address answers its own VPC and what is behind the tunnel, nobody else: a reply to any other source would
-leave in clear by the outer leg, as would an error that quotes an inner packet. TCP's segment size is clamped in both directions to
+leave in clear by the uplink, as would an error that quotes an inner packet. TCP's segment size is clamped in both directions to
 what the tunnel's route carries.
 
 First messages of IKEv1 are limited, since charon has no cookies for them: each makes an IKE_SA that waits, and one of aggressive mode a
@@ -24,7 +24,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from landbridge.engine.strongswan import reading, selectors
+from landbridge.engine.strongswan import netlink, selectors
 
 #: Of every table that we make.
 PREFIX = "landbridge-"
@@ -40,7 +40,7 @@ COUNTED = 8192
 
 # Offsets in bits from the head of UDP (RFC 2408, 3.1): the responder's cookie, empty in a first message; the version, 1.x; the exchange
 # type, 2 (main) or 4 (aggressive). On port 4500 four zero bytes come before (RFC 3948, 2.2).
-_GUARD = """\
+_FILTER_TABLE = """\
 table inet {name} {{
   set inner {{
     type ipv4_addr
@@ -130,7 +130,7 @@ table inet {name} {{
 """
 
 #: The machine's side of EIPs that it only forwards: the namespace has an address of its own behind each.
-_FORWARD = """\
+_NAT_TABLE = """\
 table ip {name} {{
   chain prerouting {{
     type nat hook prerouting priority dstnat; policy accept;
@@ -145,9 +145,9 @@ table ip {name} {{
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Guard:
+class FilterTable:
     """What the table of a gateway's namespace is made of. `inner`: its inner addresses; `local`: what may speak through its tunnels
-    (CIDR); `near`: what may ask the gateway itself, on the inner leg; `peers`: interface -> what may come out of it. `known`:
+    (CIDR); `near`: what may ask the gateway itself, on the VPC link; `peers`: interface -> what may come out of it. `known`:
     addresses of customer gateways; `strangers`: modes of IKEv1 in which a device from any address may begin. What overlaps is joined.
     """
 
@@ -159,13 +159,13 @@ class Guard:
     strangers: frozenset[str]
 
 
-def guard(of: Guard) -> str:
+def filter_table(of: FilterTable) -> str:
     """The table as text."""
     speakers = [f'"{link}" . {net}' for link, nets in sorted(of.peers.items()) for net in _joined(nets)]
     verdicts = {mode: f'limit name "{mode}" accept' if mode in of.strangers else "drop" for mode in STRANGERS}
     return _named(
         "",
-        _GUARD,
+        _FILTER_TABLE,
         inner=_elements(sorted(of.inner)),
         local=_elements(_joined(of.local)),
         near=_elements(_joined(of.near)),
@@ -194,7 +194,7 @@ def _elements(listed: Sequence[str]) -> str:
     return f"elements = {{ {', '.join(listed)} }}" if listed else ""
 
 
-def forward(owner: str, behind: Mapping[str, str]) -> str | None:
+def nat_table(owner: str, behind: Mapping[str, str]) -> str | None:
     """The machine's table for EIPs with attach = nat (EIP -> the namespace's own address); None without any.
 
     `owner`: the gateway's short name, part of the table's.
@@ -204,7 +204,7 @@ def forward(owner: str, behind: Mapping[str, str]) -> str | None:
     pairs = sorted(behind.items())
     inwards = "\n    ".join(f"ip daddr {eip} udp dport {{ 500, 4500 }} dnat to {inner}" for eip, inner in pairs)
     outwards = "\n    ".join(f"ip saddr {inner} snat to {eip}" for eip, inner in pairs)
-    return _named(f"{owner}-", _FORWARD, inwards=inwards, outwards=outwards)
+    return _named(f"{owner}-", _NAT_TABLE, inwards=inwards, outwards=outwards)
 
 
 def _named(owner: str, template: str, **values: str) -> str:
@@ -214,7 +214,7 @@ def _named(owner: str, template: str, **values: str) -> str:
 
 def load(table: str | None, owner: str = "") -> None:
     """Puts the table (None: nothing) in place of the owner's older ones, in the namespace of the calling thread."""
-    gone = [f"delete table {kind} {old}" for kind, old in _read(reading.firewall_generation(), owner)]
+    gone = [f"delete table {kind} {old}" for kind, old in _read(netlink.firewall_generation(), owner)]
     _nft("-f", "-", text="\n".join([*gone, table or ""]))
 
 
@@ -229,7 +229,7 @@ def summary(table: str) -> str:
 
 def look(owner: str = "") -> str | None:
     """The summary of the owner's tables as they stand in the namespace of the calling thread; None without one."""
-    return "; ".join(_read(reading.firewall_generation(), owner).values()) or None
+    return "; ".join(_read(netlink.firewall_generation(), owner).values()) or None
 
 
 @functools.lru_cache(maxsize=1 << 12)

@@ -24,18 +24,18 @@ def namespace(gateway_id: str) -> str:
     return f"lb-{short(gateway_id)}"
 
 
-def wan_end(gateway_id: str) -> str:
-    """The underlay's end of the outer leg."""
+def uplink_peer(gateway_id: str) -> str:
+    """The underlay's end of the uplink."""
     return f"lw{short(gateway_id)}"
 
 
-def is_wan_end(name: str) -> bool:
-    """Whether a link has the name of the underlay's end of some gateway's outer leg."""
+def is_uplink_peer(name: str) -> bool:
+    """Whether a link has the name of the underlay's end of some gateway's uplink."""
     return re.fullmatch(r"lw[0-9a-f]{12}", name) is not None
 
 
-def lan_end(gateway_id: str) -> str:
-    """The underlay's end of the inner leg."""
+def vpc_link_peer(gateway_id: str) -> str:
+    """The underlay's end of the VPC link."""
     return f"ll{short(gateway_id)}"
 
 

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from pyroute2 import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
-from landbridge.engine.strongswan import reading
+from landbridge.engine.strongswan import netlink
 
 T = TypeVar("T")
 
@@ -31,11 +31,11 @@ def inside(name: str | None, work: Callable[[Any], T]) -> T:
     return _within(name, lambda: _with(IPRoute(), work))
 
 
-def look(name: str | None, work: Callable[[reading.Reader], T]) -> T:
+def look(name: str | None, work: Callable[[netlink.Reader], T]) -> T:
     """As `inside`, for work that `reading` can do."""
     if name is None:
-        return _with(reading.Reader(), work)
-    return _within(name, lambda: _with(reading.Reader(), work))
+        return _with(netlink.Reader(), work)
+    return _within(name, lambda: _with(netlink.Reader(), work))
 
 
 def _with(opened: Any, work: Callable[[Any], T]) -> T:
@@ -122,7 +122,7 @@ def index(ip: Any, ifname: str) -> int:
 
 
 @contextlib.contextmanager
-def but(code: int) -> Iterator[None]:
+def suppressed(code: int) -> Iterator[None]:
     """Lets one netlink error pass: what should be done was done already."""
     try:
         yield

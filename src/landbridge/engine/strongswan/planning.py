@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 
 from landbridge import model
-from landbridge.engine.strongswan import firewall, ground, mapping, names, refusing, seen, steps, tunnels
+from landbridge.engine.strongswan import firewall, gateway_network, messages, names, state, steps, tunnels, unsupported
 
 #: Addresses added at once while charon runs: hundreds overflow its netlink socket and it misses some (measured).
 BATCH = 50
@@ -21,142 +21,148 @@ SETTLING = 10
 
 
 def plan(
-    desired: model.DesiredGateway | None, now: seen.Seen, carried: refusing.Carried | None = None
+    desired: model.DesiredGateway | None, current: state.GatewayState, supported: unsupported.Supported | None = None
 ) -> list[steps.Step]:
-    """`carried`: where that is known already. What the site no longer covers is left as it is, but for connections that go."""
+    """`supported`: where that is known already. What the site no longer covers is left as it is, but for connections that go."""
     if desired is None:
-        return list(_teardown(now))
+        return list(_teardown(current))
     if desired.uncovered:
         kept = {wish.id for wish in desired.connections}
-        standing = {name for name, tunnel in now.tunnels.items() if tunnel.connection_id in kept}
-        return list(_removals(kept, standing, now))
-    carried = carried or refusing.carried(desired, now.plane)
-    base = ground.wanted(desired, carried.ids, now.plane)
-    then = now if usable(now) and not is_due(desired, now) else _without_charon(now)
+        kept_tunnels = {name for name, tunnel in current.tunnels.items() if tunnel.connection_id in kept}
+        return list(_removals(kept, kept_tunnels, current))
+    supported = supported or unsupported.supported(desired, current.plane)
+    base = gateway_network.desired_network(desired, supported.ids, current.plane)
+    after_restart = current if is_usable(current) and not restart_is_due(desired, current) else _without_charon(current)
     return [
-        *_ground(base, now, desired),
-        *_connections(carried.wanted, tunnels.wanted(desired, carried.ids, then), then),
-        *_batches(steps.RemoveAddresses, _kept(base, now) - base.addresses),
-        *([steps.SetGuard(base.guard)] if now.namespace and _is_older(base, now) else ()),
+        *_ground(base, current, desired),
+        *_connections(supported.configs, tunnels.desired_tunnels(desired, supported.ids, after_restart), after_restart),
+        *_batches(steps.DeleteAddresses, _kept(base, current) - base.addresses),
+        *([steps.EnsureFilterTable(base.filter_table)] if current.namespace and _is_older(base, current) else ()),
     ]
 
 
-def _teardown(now: seen.Seen) -> Iterator[steps.Step]:
+def _teardown(current: state.GatewayState) -> Iterator[steps.Step]:
     """charon first: it tells the peers. Without the folder nothing that stands there is ours."""
-    if not now.folder:
+    if not current.folder:
         return
-    if now.alive:
+    if current.alive:
         yield steps.StopCharon()
-    if now.forward:
-        yield steps.SetForward(None)
-    yield from _cut_loose(now)
-    if now.namespace:
-        yield steps.RemoveNamespace()
-    yield steps.RemoveFolder()
+    if current.nat_table:
+        yield steps.EnsureNatTable(None)
+    yield from _delete_detached_links(current)
+    if current.namespace:
+        yield steps.DeleteNamespace()
+    yield steps.DeleteFolder()
 
 
-def usable(now: seen.Seen) -> bool:
+def is_usable(current: state.GatewayState) -> bool:
     """A charon whose namespace has lost its name serves nobody."""
-    return now.alive and now.namespace
+    return current.alive and current.namespace
 
 
-def is_due(desired: model.DesiredGateway, now: seen.Seen) -> bool:
+def restart_is_due(desired: model.DesiredGateway, current: state.GatewayState) -> bool:
     """Whether a restart is asked for that the charon which runs was started before."""
-    return now.restarts < desired.restarts
+    return current.restarts < desired.restarts
 
 
-def _without_charon(now: seen.Seen) -> seen.Seen:
-    lost = {} if not now.namespace else now.tunnels
-    return replace(now, alive=False, conns={}, secrets=frozenset(), sas=(), tried=frozenset(), tunnels=lost)
+def _without_charon(current: state.GatewayState) -> state.GatewayState:
+    lost = {} if not current.namespace else current.tunnels
+    return replace(
+        current, alive=False, conns={}, secrets=frozenset(), sas=(), recently_initiated=frozenset(), tunnels=lost
+    )
 
 
-def _ground(base: ground.Ground, now: seen.Seen, desired: model.DesiredGateway) -> Iterator[steps.Step]:
+def _ground(
+    base: gateway_network.GatewayNetwork, current: state.GatewayState, desired: model.DesiredGateway
+) -> Iterator[steps.Step]:
     """What charon stands on, then charon. The firewall comes before anything can pass, addresses before charon where that is
     possible.
     """
-    if not now.folder:
+    if not current.folder:
         yield steps.AddFolder()
-    if now.alive and not now.namespace:
+    if current.alive and not current.namespace:
         yield steps.StopCharon()
     moved = frozenset[str]()
-    if not now.namespace:
-        yield from _cut_loose(now)
+    if not current.namespace:
+        yield from _delete_detached_links(current)
         yield steps.AddNamespace()
-        yield from _legs(base, replace(now, wan=None, lan=None, guard=None))
+        yield from _link_steps(base, replace(current, uplink=None, vpc_link=None, filter_table=None))
     else:
-        yield from _legs(base, now)
-        moved = _moved(base, now)
+        yield from _link_steps(base, current)
+        moved = _moved(base, current)
         yield from _moves(base, moved)
-    yield from _batches(steps.AddAddresses, _of_legs(base.addresses - _kept(base, now), {"lo", "wan", "lan"} - moved))
-    if now.rules != base.rules:
-        yield steps.SetRules(base.rules)
-    if now.forward != (firewall.summary(base.forward) if base.forward else None):
-        yield steps.SetForward(base.forward)
-    if usable(now) and is_due(desired, now):
+    yield from _batches(
+        steps.AddAddresses, _of_links(base.addresses - _kept(base, current), {"lo", "wan", "lan"} - moved)
+    )
+    if current.rules != base.rules:
+        yield steps.EnsureRules(base.rules)
+    if current.nat_table != (firewall.summary(base.nat_table) if base.nat_table else None):
+        yield steps.EnsureNatTable(base.nat_table)
+    if is_usable(current) and restart_is_due(desired, current):
         yield steps.StopCharon()
-    if not usable(now) or is_due(desired, now):
-        yield steps.StartCharon(now.plane, desired.restarts)
+    if not is_usable(current) or restart_is_due(desired, current):
+        yield steps.StartCharon(current.plane, desired.restarts)
 
 
-def _legs(base: ground.Ground, now: seen.Seen) -> Iterator[steps.Step]:
-    if now.guard != firewall.summary(base.guard) and not _is_older(base, now):
-        yield steps.SetGuard(base.guard)
-    moved = _moved(base, now)
-    if "wan" not in moved and (now.wan is None or not now.wan_whole or now.router != base.router):
-        yield steps.LayWan(base.wan, base.router)
-    if base.lan is None and now.lan is not None:
-        yield steps.CutLan()
-    if base.lan is not None and now.lan is None:
-        yield steps.LayLan(base.lan)
+def _link_steps(base: gateway_network.GatewayNetwork, current: state.GatewayState) -> Iterator[steps.Step]:
+    if current.filter_table != firewall.summary(base.filter_table) and not _is_older(base, current):
+        yield steps.EnsureFilterTable(base.filter_table)
+    moved = _moved(base, current)
+    if "wan" not in moved and (current.uplink is None or not current.uplink_ready or current.next_hop != base.next_hop):
+        yield steps.EnsureUplink(base.uplink, base.next_hop)
+    if base.vpc_link is None and current.vpc_link is not None:
+        yield steps.DeleteVpcLink()
+    if base.vpc_link is not None and current.vpc_link is None:
+        yield steps.EnsureVpcLink(base.vpc_link)
 
 
-def _moved(base: ground.Ground, now: seen.Seen) -> frozenset[str]:
-    """Legs that stand and belong elsewhere."""
-    wan = {"wan"} if now.wan not in (None, base.wan) else set()
-    lan = {"lan"} if now.lan is not None and base.lan not in (None, now.lan) else set()
-    return frozenset(wan | lan)
+def _moved(base: gateway_network.GatewayNetwork, current: state.GatewayState) -> frozenset[str]:
+    """Links that exist and belong elsewhere."""
+    uplink = {"wan"} if current.uplink not in (None, base.uplink) else set()
+    vpc_link = {"lan"} if current.vpc_link is not None and base.vpc_link not in (None, current.vpc_link) else set()
+    return frozenset(uplink | vpc_link)
 
 
-def _moves(base: ground.Ground, moved: frozenset[str]) -> Iterator[steps.Step]:
+def _moves(base: gateway_network.GatewayNetwork, moved: frozenset[str]) -> Iterator[steps.Step]:
     if "wan" in moved:
-        yield steps.MoveWan(base.wan, base.router, tuple(sorted(_of_legs(base.addresses, {"wan"}))))
-    if "lan" in moved and base.lan is not None:
-        yield steps.MoveLan(base.lan, tuple(sorted(_of_legs(base.addresses, {"lan"}))))
+        yield steps.MoveUplink(base.uplink, base.next_hop, tuple(sorted(_of_links(base.addresses, {"wan"}))))
+    if "lan" in moved and base.vpc_link is not None:
+        yield steps.MoveVpcLink(base.vpc_link, tuple(sorted(_of_links(base.addresses, {"lan"}))))
 
 
-def _of_legs(addresses: frozenset[tuple[str, str]], wanted: Collection[str]) -> frozenset[tuple[str, str]]:
-    return frozenset(address for address in addresses if address[0] in wanted)
+def _of_links(addresses: frozenset[tuple[str, str]], config: Collection[str]) -> frozenset[tuple[str, str]]:
+    return frozenset(address for address in addresses if address[0] in config)
 
 
-def _is_older(base: ground.Ground, now: seen.Seen) -> bool:
-    """Whether a whole guard of another configuration stands: it lets no more than that one's networks through, and putting up the
-    new one takes longer than all else that a new connection needs.
+def _is_older(base: gateway_network.GatewayNetwork, current: state.GatewayState) -> bool:
+    """Whether a whole filter table of another configuration is loaded. That table lets only the other configuration's networks
+    through, and loading the new one takes longer than everything else that a new connection needs.
     """
-    name, _, shape = firewall.summary(base.guard).partition(": ")
-    standing, _, its_shape = (now.guard or "").partition(": ")
-    return standing != name and its_shape == shape
+    name, _, shape = firewall.summary(base.filter_table).partition(": ")
+    kept_tunnels, _, its_shape = (current.filter_table or "").partition(": ")
+    return kept_tunnels != name and its_shape == shape
 
 
-def _cut_loose(now: seen.Seen) -> Iterator[steps.Step]:
-    """Legs whose other ends are in a namespace that has lost its name."""
-    if now.lan:
-        yield steps.CutLan()
-    if now.wan or now.wan_end:
-        yield steps.CutWan()
+def _delete_detached_links(current: state.GatewayState) -> Iterator[steps.Step]:
+    """Links whose peers are in a namespace that has lost its name."""
+    if current.vpc_link:
+        yield steps.DeleteVpcLink()
+    if current.uplink or current.uplink_peer:
+        yield steps.DeleteUplink()
 
 
-def _kept(base: ground.Ground, now: seen.Seen) -> frozenset[tuple[str, str]]:
-    """The addresses that are there still when the legs have been laid."""
-    if not now.namespace:
+def _kept(base: gateway_network.GatewayNetwork, current: state.GatewayState) -> frozenset[tuple[str, str]]:
+    """The addresses that are still there when the links have been created."""
+    if not current.namespace:
         return frozenset()
-    lost = {"wan"} if now.wan != base.wan else set()
-    if now.lan != base.lan:
+    lost = {"wan"} if current.uplink != base.uplink else set()
+    if current.vpc_link != base.vpc_link:
         lost.add("lan")
-    return frozenset(address for address in now.addresses if address[0] not in lost)
+    return frozenset(address for address in current.addresses if address[0] not in lost)
 
 
 def _batches(
-    kind: type[steps.AddAddresses | steps.RemoveAddresses], addresses: frozenset[tuple[str, str]]
+    kind: type[steps.AddAddresses | steps.DeleteAddresses], addresses: frozenset[tuple[str, str]]
 ) -> Iterator[steps.Step]:
     ordered = sorted(addresses)
     for start in range(0, len(ordered), BATCH):
@@ -164,30 +170,32 @@ def _batches(
 
 
 def _connections(
-    wanted: tuple[mapping.Wanted, ...], laid: dict[str, tunnels.Tunnel], now: seen.Seen
+    configs: tuple[messages.DesiredConfig, ...], laid: dict[str, tunnels.Tunnel], current: state.GatewayState
 ) -> Iterator[steps.Step]:
     """All tunnels stand before any connection can come up, since what belongs into one must not go into a wider one, and as
     long as any SA of theirs is left.
     """
     for connection_id, tunnel in laid.items():
-        if now.tunnels.get(tunnels.name(tunnel.if_id)) != tunnel:
-            yield steps.LayTunnel(connection_id, tunnel)
-    secrets = by_owner(sorted(now.secrets))
-    sas = seen.by_connection(now.sas)
-    for each in wanted:
-        yield from _connection(each, now, secrets[each.connection_id], sas[each.connection_id])
-    standing = {tunnels.name(tunnel.if_id) for tunnel in laid.values()}
-    yield from _removals({each.connection_id for each in wanted}, standing, now)
+        if current.tunnels.get(tunnels.name(tunnel.if_id)) != tunnel:
+            yield steps.EnsureTunnel(connection_id, tunnel)
+    secrets = by_owner(sorted(current.secrets))
+    sas = state.by_connection(current.sas)
+    for each in configs:
+        yield from _connection(each, current, secrets[each.connection_id], sas[each.connection_id])
+    kept_tunnels = {tunnels.name(tunnel.if_id) for tunnel in laid.values()}
+    yield from _removals({each.connection_id for each in configs}, kept_tunnels, current)
 
 
-def _removals(kept: Collection[str], standing: Collection[str], now: seen.Seen) -> Iterator[steps.Step]:
+def _removals(
+    kept: Collection[str], kept_tunnels: Collection[str], current: state.GatewayState
+) -> Iterator[steps.Step]:
     """`kept`: ids of the connections that stay; `standing`: names of the tunnels that stay."""
-    secrets, sas = by_owner(sorted(now.secrets)), seen.by_connection(now.sas)
-    for connection_id in sorted({*now.conns, *secrets, *sas}.difference(kept)):
-        yield from _removal(connection_id, now, secrets[connection_id], sas[connection_id])
-    for name, tunnel in sorted(now.tunnels.items()):
-        if name not in standing:
-            yield steps.CutTunnel(tunnel.connection_id, tunnel.if_id)
+    secrets, sas = by_owner(sorted(current.secrets)), state.by_connection(current.sas)
+    for connection_id in sorted({*current.conns, *secrets, *sas}.difference(kept)):
+        yield from _removal(connection_id, current, secrets[connection_id], sas[connection_id])
+    for name, tunnel in sorted(current.tunnels.items()):
+        if name not in kept_tunnels:
+            yield steps.DeleteTunnel(tunnel.connection_id, tunnel.if_id)
 
 
 def by_owner(secret_ids: Iterable[str]) -> defaultdict[str, list[str]]:
@@ -198,38 +206,40 @@ def by_owner(secret_ids: Iterable[str]) -> defaultdict[str, list[str]]:
 
 
 def _connection(
-    wanted: mapping.Wanted, now: seen.Seen, secrets: list[str], sas: list[seen.IkeSa]
+    config: messages.DesiredConfig, current: state.GatewayState, secrets: list[str], sas: list[state.IkeSa]
 ) -> Iterator[steps.Step]:
     """What is still being negotiated when something is loaded anew was begun with the old, and of an IKE_SA without children
     nobody knows what it was made from: both end before the load, so that an interrupted plan finds the old still loaded and
     does this again.
     """
-    loads = list(_loads(wanted, now, secrets))
-    embryos = [sa for sa in sas if loads and (sa.growing or (sa.live and not any(child.live for child in sa.children)))]
-    yield from (_terminate(sa) for sa in embryos)
+    loads = list(_loads(config, current, secrets))
+    unfinished = [
+        sa for sa in sas if loads and (sa.negotiating or (sa.live and not any(child.live for child in sa.children)))
+    ]
+    yield from (_terminate(sa) for sa in unfinished)
     yield from loads
-    rest = [sa for sa in sas if sa.live and sa not in embryos]
-    outdated = [sa for sa in rest if _is_outdated(sa, wanted)]
+    rest = [sa for sa in sas if sa.live and sa not in unfinished]
+    outdated = [sa for sa in rest if _is_outdated(sa, config)]
     yield from (_terminate(sa) for sa in outdated)
-    current = [sa for sa in rest if sa not in outdated]
-    yield from _stale_children(wanted, current)
-    yield from _initiations(wanted, current, frozenset() if loads else now.tried)
+    kept = [sa for sa in rest if sa not in outdated]
+    yield from _stale_children(config, kept)
+    yield from _initiations(config, kept, frozenset() if loads else current.recently_initiated)
 
 
-def _loads(wanted: mapping.Wanted, now: seen.Seen, secrets: list[str]) -> Iterator[steps.Step]:
+def _loads(config: messages.DesiredConfig, current: state.GatewayState, secrets: list[str]) -> Iterator[steps.Step]:
     """Two secrets of one connection must never meet: a responder would sign with either."""
     for secret_id in secrets:
-        if secret_id != wanted.secret_id:
-            yield steps.UnloadSecret(wanted.connection_id, secret_id)
-    if wanted.secret_id not in secrets:
-        yield steps.LoadSecret(wanted.connection_id, wanted.secret_id, wanted.owners, wanted.psk)
-    if now.conns.get(wanted.connection_id) != frozenset(wanted.children):
-        yield steps.LoadConn(wanted.connection_id, wanted.conn)
+        if secret_id != config.secret_id:
+            yield steps.UnloadSecret(config.connection_id, secret_id)
+    if config.secret_id not in secrets:
+        yield steps.LoadSecret(config.connection_id, config.secret_id, config.owners, config.psk)
+    if current.conns.get(config.connection_id) != frozenset(config.children):
+        yield steps.LoadConn(config.connection_id, config.conn)
 
 
-def _is_outdated(sa: seen.IkeSa, wanted: mapping.Wanted) -> bool:
+def _is_outdated(sa: state.IkeSa, config: messages.DesiredConfig) -> bool:
     """Whether any child says that the IKE_SA was made from another configuration."""
-    return any(_ike_part(child.name) != wanted.ike for child in sa.children if child.live)
+    return any(_ike_part(child.name) != config.ike for child in sa.children if child.live)
 
 
 def _ike_part(name: str) -> str | None:
@@ -237,56 +247,60 @@ def _ike_part(name: str) -> str | None:
     return child.ike if child else None
 
 
-def _terminate(sa: seen.IkeSa) -> steps.TerminateIke:
+def _terminate(sa: state.IkeSa) -> steps.TerminateIke:
     return steps.TerminateIke(sa.name, sa.unique_id)
 
 
-def _stale_children(wanted: mapping.Wanted, sas: list[seen.IkeSa]) -> Iterator[steps.Step]:
+def _stale_children(config: messages.DesiredConfig, sas: list[state.IkeSa]) -> Iterator[steps.Step]:
     for sa in sas:
         for child in sa.children:
-            if child.live and child.name not in wanted.children:
-                yield steps.TerminateChild(wanted.connection_id, child.unique_id, child.name)
+            if child.live and child.name not in config.children:
+                yield steps.TerminateChild(config.connection_id, child.unique_id, child.name)
 
 
-def _initiations(wanted: mapping.Wanted, sas: list[seen.IkeSa], tried: frozenset[str]) -> Iterator[steps.Step]:
+def _initiations(
+    config: messages.DesiredConfig, sas: list[state.IkeSa], recently_initiated: frozenset[str]
+) -> Iterator[steps.Step]:
     """A device without an address dials in. It may ask for all its subnets in one CHILD_SA, which charon narrows to the first pair,
     so the other pairs are asked for from here, through the IKE_SA that the device has made.
     """
-    if any(sa.growing for sa in sas) or not (wanted.initiates or _has_settled(sas)):
+    if any(sa.negotiating for sa in sas) or not (config.initiates or _has_settled(sas)):
         return
-    for child in _lacking(wanted, sas):
-        if child not in tried:
-            yield steps.Initiate(wanted.connection_id, child)
+    for child in _lacking(config, sas):
+        if child not in recently_initiated:
+            yield steps.Initiate(config.connection_id, child)
 
 
-def _lacking(wanted: mapping.Wanted, sas: list[seen.IkeSa]) -> list[str]:
+def _lacking(config: messages.DesiredConfig, sas: list[state.IkeSa]) -> list[str]:
     up = {child.name for sa in sas for child in sa.children if child.live}
-    return [child for child in wanted.asked if child not in up]
+    return [child for child in config.initiated if child not in up]
 
 
-def _has_settled(sas: list[seen.IkeSa]) -> bool:
+def _has_settled(sas: list[state.IkeSa]) -> bool:
     """Whether a device that has dialled in asks for no more by itself."""
     return bool(sas) and all(_quiet_seconds(sa) >= SETTLING for sa in sas)
 
 
-def _quiet_seconds(sa: seen.IkeSa) -> int:
+def _quiet_seconds(sa: state.IkeSa) -> int:
     return min((sa.established_seconds, *(child.installed_seconds for child in sa.children)))
 
 
-def is_settling(wanted: Iterable[mapping.Wanted], now: seen.Seen) -> bool:
+def is_settling(configs: Iterable[messages.DesiredConfig], current: state.GatewayState) -> bool:
     """Whether a device has dialled in that may still ask for more pairs: another look is due in `SETTLING` seconds."""
-    sas = seen.by_connection(now.sas)
-    return any(_may_ask(each, sas[each.connection_id]) for each in wanted if not each.initiates)
+    sas = state.by_connection(current.sas)
+    return any(_may_ask(each, sas[each.connection_id]) for each in configs if not each.initiates)
 
 
-def _may_ask(wanted: mapping.Wanted, sas: list[seen.IkeSa]) -> bool:
+def _may_ask(config: messages.DesiredConfig, sas: list[state.IkeSa]) -> bool:
     live = [sa for sa in sas if sa.live]
-    return bool(live) and not _has_settled(live) and bool(_lacking(wanted, live))
+    return bool(live) and not _has_settled(live) and bool(_lacking(config, live))
 
 
-def _removal(connection_id: str, now: seen.Seen, secrets: list[str], sas: list[seen.IkeSa]) -> Iterator[steps.Step]:
+def _removal(
+    connection_id: str, current: state.GatewayState, secrets: list[str], sas: list[state.IkeSa]
+) -> Iterator[steps.Step]:
     """An SA outlives its unloaded connection and still rekeys: it is ended by its own id."""
-    if connection_id in now.conns:
+    if connection_id in current.conns:
         yield steps.UnloadConn(connection_id)
     yield from (_terminate(sa) for sa in sas if sa.live)
     yield from (steps.UnloadSecret(connection_id, secret_id) for secret_id in secrets)

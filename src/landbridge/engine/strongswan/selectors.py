@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from landbridge import model
-from landbridge.engine.strongswan import seen
+from landbridge.engine.strongswan import state
 
 Net = ipaddress.IPv4Network
 EVERYTHING = Net("0.0.0.0/0")
@@ -32,7 +32,7 @@ class Pair:
         return self.local.overlaps(other.local) and self.remote.overlaps(other.remote)
 
 
-def pairs(desired: model.DesiredGateway, wish: model.DesiredConnection, plane: seen.Plane) -> tuple[Pair, ...]:
+def pairs(desired: model.DesiredGateway, wish: model.DesiredConnection, plane: state.Plane) -> tuple[Pair, ...]:
     """The selector pairs of a connection, each once."""
     if wish.connection.style == "policy":
         found = list(_policy_pairs(wish.connection))
@@ -53,9 +53,9 @@ def meant(desired: model.DesiredGateway, wish: model.DesiredConnection) -> Itera
             yield pair
 
 
-def missing(meant: Iterable[Pair], carried: Iterable[tuple[tuple[str, ...], tuple[str, ...]]]) -> Iterator[Pair]:
+def missing(meant: Iterable[Pair], sas: Iterable[tuple[tuple[str, ...], tuple[str, ...]]]) -> Iterator[Pair]:
     """Those of the pairs that no CHILD_SA carries whole. `carried`: local and remote selectors of each, as charon writes them."""
-    there = [(local, remote) for locals_, remotes in carried for local in locals_ for remote in remotes]
+    there = [(local, remote) for locals_, remotes in sas for local in locals_ for remote in remotes]
     exact = set(there)
     if (str(EVERYTHING), str(EVERYTHING)) in exact:
         return
@@ -100,14 +100,18 @@ def local_subnets(desired: model.DesiredGateway) -> tuple[Net, ...]:
 
 
 def uncovered(desired: model.DesiredGateway, wish: model.DesiredConnection) -> Iterator[Net]:
-    """Local selectors of the userland data plane without the leg's address in them."""
-    leg = own_leg(desired.network)
-    return (pair.local for pair in pairs(desired, wish, "userland") if leg is None or leg.ip not in pair.local)
+    """Local selectors of the userland data plane without the gateway's own address in them."""
+    own_address = vpc_address(desired.network)
+    return (
+        pair.local
+        for pair in pairs(desired, wish, "userland")
+        if own_address is None or own_address.ip not in pair.local
+    )
 
 
 @functools.lru_cache(maxsize=1 << 10)
-def own_leg(network: model.Network) -> ipaddress.IPv4Interface | None:
-    """The gateway's own address in its network, where it has a leg there."""
+def vpc_address(network: model.Network) -> ipaddress.IPv4Interface | None:
+    """The gateway's own address in its VPC, where it has a link there."""
     plugged = network.address and (network.bridge or network.interface)
     return ipaddress.IPv4Interface(network.address) if plugged else None
 

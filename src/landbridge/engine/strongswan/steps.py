@@ -8,88 +8,88 @@ from dataclasses import dataclass
 from typing import Any
 
 from landbridge import model
-from landbridge.engine.strongswan import seen, tunnels
+from landbridge.engine.strongswan import state, tunnels
 
 
 @dataclass(frozen=True, slots=True)
-class _OfGateway:
+class _GatewayStep:
     @property
     def connection_id(self) -> None:
         return None
 
 
 @dataclass(frozen=True, slots=True)
-class AddFolder(_OfGateway):
+class AddFolder(_GatewayStep):
     """Comes first and goes last: the folder is the mark that the rest is ours."""
 
     def __str__(self) -> str:
-        return "make the gateway's folder"
+        return "create the gateway's folder"
 
 
 @dataclass(frozen=True, slots=True)
-class AddNamespace(_OfGateway):
+class AddNamespace(_GatewayStep):
     def __str__(self) -> str:
-        return "make the network namespace"
+        return "create the network namespace"
 
 
 @dataclass(frozen=True, slots=True)
-class LayWan(_OfGateway):
-    """`kind` is `routed` or `macvlan LINK`; `router` its next hop."""
+class EnsureUplink(_GatewayStep):
+    """`kind` is `routed` or `macvlan LINK`; `next_hop` its router."""
 
     kind: str
-    router: str
+    next_hop: str
 
     def __str__(self) -> str:
-        return f"lay the outer leg, {self.kind}"
+        return f"create the uplink, {self.kind}"
 
 
 @dataclass(frozen=True, slots=True)
-class LayLan(_OfGateway):
+class EnsureVpcLink(_GatewayStep):
     """`kind` is `bridge NAME` or `interface NAME`."""
 
     kind: str
 
     def __str__(self) -> str:
-        return f"lay the inner leg on {self.kind}"
+        return f"create the VPC link on {self.kind}"
 
 
 @dataclass(frozen=True, slots=True)
-class CutWan(_OfGateway):
+class DeleteUplink(_GatewayStep):
     def __str__(self) -> str:
-        return "cut the outer leg"
+        return "delete the uplink"
 
 
 @dataclass(frozen=True, slots=True)
-class CutLan(_OfGateway):
+class DeleteVpcLink(_GatewayStep):
     def __str__(self) -> str:
-        return "cut the inner leg"
+        return "delete the VPC link"
 
 
 @dataclass(frozen=True, slots=True)
-class MoveWan(_OfGateway):
-    """From whatever it hangs on to `kind`, as of LayWan, with its addresses. Nothing is cut before the new place was found."""
+class MoveUplink(_GatewayStep):
+    """From its present parent to `kind`, as of EnsureUplink, with its addresses. The new parent is checked before anything is deleted."""
 
     kind: str
-    router: str
+    next_hop: str
     addresses: tuple[tuple[str, str], ...]
 
     def __str__(self) -> str:
-        return f"move the outer leg to {self.kind}"
+        return f"move the uplink to {self.kind}"
 
 
 @dataclass(frozen=True, slots=True)
-class MoveLan(_OfGateway):
-    """As MoveWan, `kind` as of LayLan. When it fails the steps after it go on: tunnels stand on the outer leg."""
+class MoveVpcLink(_GatewayStep):
+    """As MoveUplink, `kind` as of EnsureVpcLink. When it fails the steps after it go on: tunnels need the uplink alone."""
 
     kind: str
     addresses: tuple[tuple[str, str], ...]
 
     def __str__(self) -> str:
-        return f"move the inner leg to {self.kind}"
+        return f"move the VPC link to {self.kind}"
 
 
 @dataclass(frozen=True, slots=True)
-class AddAddresses(_OfGateway):
+class AddAddresses(_GatewayStep):
     """(link, address/prefix) each; an address on `wan` gets its route in the underlay too."""
 
     addresses: tuple[tuple[str, str], ...]
@@ -99,36 +99,36 @@ class AddAddresses(_OfGateway):
 
 
 @dataclass(frozen=True, slots=True)
-class RemoveAddresses(_OfGateway):
+class DeleteAddresses(_GatewayStep):
     addresses: tuple[tuple[str, str], ...]
 
     def __str__(self) -> str:
-        return f"remove {_several(self.addresses)}"
+        return f"delete {_several(self.addresses)}"
 
 
 @dataclass(frozen=True, slots=True)
-class SetRules(_OfGateway):
-    """`rules` as in `ground.Ground`."""
+class EnsureRules(_GatewayStep):
+    """`rules` as in `GatewayNetwork`."""
 
     rules: frozenset[tuple[int, str, int]]
 
     def __str__(self) -> str:
-        return f"keep the gateway's own networks out of its tunnels, {len(self.rules)} rules"
+        return f"set {len(self.rules)} routing rules that keep the gateway's own networks out of its tunnels"
 
 
 @dataclass(frozen=True, slots=True)
-class SetGuard(_OfGateway):
-    """`table` as `firewall.guard` writes it."""
+class EnsureFilterTable(_GatewayStep):
+    """`table` as `firewall.filter_table` writes it."""
 
     table: str
 
     def __str__(self) -> str:
-        return "put up the firewall"
+        return "load the firewall's filter table"
 
 
 @dataclass(frozen=True, slots=True)
-class SetForward(_OfGateway):
-    """`table` as `firewall.forward` writes it; None takes it away."""
+class EnsureNatTable(_GatewayStep):
+    """`table` as `firewall.nat_table` writes it; None deletes it."""
 
     table: str | None
 
@@ -137,10 +137,10 @@ class SetForward(_OfGateway):
 
 
 @dataclass(frozen=True, slots=True)
-class StartCharon(_OfGateway):
+class StartCharon(_GatewayStep):
     """`restarts`: how many of them have been asked for by now."""
 
-    plane: seen.Plane
+    plane: state.Plane
     restarts: int = 0
 
     def __str__(self) -> str:
@@ -148,42 +148,42 @@ class StartCharon(_OfGateway):
 
 
 @dataclass(frozen=True, slots=True)
-class StopCharon(_OfGateway):
+class StopCharon(_GatewayStep):
     def __str__(self) -> str:
         return "stop charon"
 
 
 @dataclass(frozen=True, slots=True)
-class RemoveNamespace(_OfGateway):
+class DeleteNamespace(_GatewayStep):
     def __str__(self) -> str:
-        return "remove the network namespace"
+        return "delete the network namespace"
 
 
 @dataclass(frozen=True, slots=True)
-class RemoveFolder(_OfGateway):
+class DeleteFolder(_GatewayStep):
     def __str__(self) -> str:
-        return "remove the gateway's folder"
+        return "delete the gateway's folder"
 
 
 @dataclass(frozen=True, slots=True)
-class LayTunnel:
+class EnsureTunnel:
     connection_id: str
     tunnel: tunnels.Tunnel
 
     def __str__(self) -> str:
         routed = len(self.tunnel.routes)
-        return f"lay tunnel {tunnels.name(self.tunnel.if_id)}, MTU {self.tunnel.mtu}, {routed} routes"
+        return f"set up tunnel {tunnels.name(self.tunnel.if_id)}, MTU {self.tunnel.mtu}, {routed} routes"
 
 
 @dataclass(frozen=True, slots=True)
-class CutTunnel:
+class DeleteTunnel:
     """`connection_id` is empty when nobody knows whose it was."""
 
     connection_id: str
     if_id: int
 
     def __str__(self) -> str:
-        return f"cut tunnel {tunnels.name(self.if_id)}"
+        return f"delete tunnel {tunnels.name(self.if_id)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,31 +251,31 @@ class Initiate:
         return f"initiate {self.child}"
 
 
-OfGateway = (
+GatewayStep = (
     AddFolder
     | AddNamespace
-    | LayWan
-    | LayLan
-    | CutWan
-    | CutLan
-    | MoveWan
-    | MoveLan
+    | EnsureUplink
+    | EnsureVpcLink
+    | DeleteUplink
+    | DeleteVpcLink
+    | MoveUplink
+    | MoveVpcLink
     | AddAddresses
-    | RemoveAddresses
-    | SetRules
-    | SetGuard
-    | SetForward
+    | DeleteAddresses
+    | EnsureRules
+    | EnsureFilterTable
+    | EnsureNatTable
     | StartCharon
     | StopCharon
-    | RemoveNamespace
-    | RemoveFolder
+    | DeleteNamespace
+    | DeleteFolder
 )
-OfCharon = LoadSecret | UnloadSecret | LoadConn | UnloadConn | TerminateIke | TerminateChild | Initiate
-OfTunnel = LayTunnel | CutTunnel
-Step = OfGateway | OfTunnel | OfCharon
+CharonStep = LoadSecret | UnloadSecret | LoadConn | UnloadConn | TerminateIke | TerminateChild | Initiate
+TunnelStep = EnsureTunnel | DeleteTunnel
+Step = GatewayStep | TunnelStep | CharonStep
 
 #: The steps that are one request to a running charon.
-OF_CHARON = (LoadSecret, UnloadSecret, LoadConn, UnloadConn, TerminateIke, TerminateChild, Initiate)
+CHARON_STEPS = (LoadSecret, UnloadSecret, LoadConn, UnloadConn, TerminateIke, TerminateChild, Initiate)
 
 
 def _several(addresses: tuple[tuple[str, str], ...]) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from landbridge import model
-from landbridge.engine.strongswan import seen, selectors
+from landbridge.engine.strongswan import selectors, state
 
 #: Bits of a route's metric above the `if_id` that tells equals apart. What only a policy's rules lead into the tunnel comes last
 #: among the routes: there it serves those who ask for the size of the way back.
@@ -58,22 +58,27 @@ def name(if_id: int) -> str:
     return f"x{if_id}"
 
 
-def wanted(desired: model.DesiredGateway, carried: frozenset[str], now: seen.Seen) -> dict[str, Tunnel]:
+def desired_tunnels(
+    desired: model.DesiredGateway, supported: frozenset[str], current: state.GatewayState
+) -> dict[str, Tunnel]:
     """Connection id -> its tunnel. Nothing on the userland data plane, which has one TUN for all."""
-    if now.plane != "kernel":
+    if current.plane != "kernel":
         return {}
-    sas = seen.by_connection(now.sas)
+    sas = state.by_connection(current.sas)
     elders: Counter[tuple[str, str]] = Counter()
     laid = {}
     for wish in sorted(desired.connections, key=lambda wish: wish.if_id):
-        if wish.id in carried:
-            laid[wish.id] = _tunnel(wish, sas[wish.id], now, elders)
+        if wish.id in supported:
+            laid[wish.id] = _tunnel(wish, sas[wish.id], current, elders)
             elders.update(pair[1:] for pair in laid[wish.id].pairs)
     return laid
 
 
 def _tunnel(
-    wish: model.DesiredConnection, sas: list[seen.IkeSa], now: seen.Seen, elders: Mapping[tuple[str, str], int]
+    wish: model.DesiredConnection,
+    sas: list[state.IkeSa],
+    current: state.GatewayState,
+    elders: Mapping[tuple[str, str], int],
 ) -> Tunnel:
     """`elders`: (source, destination) -> how many older connections have that pair."""
     children = [child for sa in sas for child in sa.children if child.installed]
@@ -85,14 +90,14 @@ def _tunnel(
     return Tunnel(
         connection_id=wish.id,
         if_id=wish.if_id,
-        mtu=inner_mtu(now.path_mtu(_peer(wish, sas)), connection.ipsec_policy, encapsulated=encapsulated),
+        mtu=inner_mtu(current.path_mtu(_peer(wish, sas)), connection.ipsec_policy, encapsulated=encapsulated),
         address=connection.tunnel_local_address,
         routes=frozenset((net, rank + by_rule + wish.if_id) for net in destinations(connection)),
         pairs=frozenset(_pairs(connection, rank, elders)),
     )
 
 
-def _peer(wish: model.DesiredConnection, sas: list[seen.IkeSa]) -> str | None:
+def _peer(wish: model.DesiredConnection, sas: list[state.IkeSa]) -> str | None:
     return wish.peer_address or next((sa.peer_address for sa in sas if sa.peer_address), None)
 
 
@@ -164,9 +169,9 @@ def led(standing: Tunnel, first: Mapping[tuple[str, str], int]) -> set[str]:
     }
 
 
-def leads(standing: Tunnel | None, wanted: Tunnel) -> bool:
+def leads(standing: Tunnel | None, desired: Tunnel) -> bool:
     """Whether what belongs into the tunnel goes there, at whatever rank and size."""
-    return standing is not None and standing.whole and _ends(standing) == _ends(wanted)
+    return standing is not None and standing.whole and _ends(standing) == _ends(desired)
 
 
 def _ends(tunnel: Tunnel) -> tuple[str | None, set[str], set[tuple[str, str]]]:

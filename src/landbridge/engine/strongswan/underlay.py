@@ -7,7 +7,7 @@ machine uses, or that somebody else has set a route for.
 from collections.abc import Iterable, Iterator
 
 from landbridge import model
-from landbridge.engine.strongswan import names, namespace, reading
+from landbridge.engine.strongswan import names, namespace, netlink
 
 
 def missing(site: model.Site) -> list[str]:
@@ -17,7 +17,7 @@ def missing(site: model.Site) -> list[str]:
     return namespace.look(site.underlay, lambda read: list(_missing(read, site)))
 
 
-def _missing(read: reading.Reader, site: model.Site) -> Iterator[str]:
+def _missing(read: netlink.Reader, site: model.Site) -> Iterator[str]:
     links = {link.name: link for link in read.links()}
     own = {_host(address.text) for address in read.addresses()}
     for network in site.networks:
@@ -38,7 +38,7 @@ def _missing(read: reading.Reader, site: model.Site) -> Iterator[str]:
             yield f"{place} address: {eip.address} is this machine's own, which goes with attach = nat alone"
 
 
-def _wrong_link(place: str, link: reading.Link | None, name: str, kind: str = "") -> Iterator[str]:
+def _wrong_link(place: str, link: netlink.Link | None, name: str, kind: str = "") -> Iterator[str]:
     if link is None:
         yield f"{place}: there is no interface {name}"
     elif kind and link.kind != kind:
@@ -50,18 +50,18 @@ def _wrong_link(place: str, link: reading.Link | None, name: str, kind: str = ""
 def addresses(site: model.Site) -> tuple[frozenset[str], frozenset[str]]:
     """This machine's own addresses in the underlay, and those of the routers that it uses."""
 
-    def look(read: reading.Reader) -> tuple[frozenset[str], frozenset[str]]:
+    def look(read: netlink.Reader) -> tuple[frozenset[str], frozenset[str]]:
         own = frozenset(_host(address.text) for address in read.addresses())
         return own, frozenset(route.gateway for route in read.routes() if route.gateway)
 
     return namespace.look(site.underlay, look)
 
 
-def check_free(read: reading.Reader, outer: Iterable[str]) -> None:
+def check_free(read: netlink.Reader, outer: Iterable[str]) -> None:
     """Raises OSError when a gateway may not have one of these addresses on this machine."""
     routers = {route.gateway for route in read.routes()}
     for address in outer:
-        route, stays_here = read.route_to(address) or (None, False)
+        route, stays_here = read.route_get(address) or (None, False)
         if stays_here:
             raise OSError(f"{address} is this machine's own address")
         if address in routers:
@@ -70,10 +70,10 @@ def check_free(read: reading.Reader, outer: Iterable[str]) -> None:
             raise OSError(f"{address} has a route on this machine that Landbridge did not set")
 
 
-def _is_ours(read: reading.Reader, link: int) -> bool:
+def _is_ours(read: netlink.Reader, link: int) -> bool:
     """Also another gateway's, which has the address no more: the store gives each address to one gateway."""
-    found = read.link(number=link) if link else None
-    return found is not None and names.is_wan_end(found.name)
+    found = read.link(ifindex=link) if link else None
+    return found is not None and names.is_uplink_peer(found.name)
 
 
 def _host(address: str) -> str:

@@ -1,4 +1,4 @@
-"""XFRM interfaces in a gateway's namespace: laid, cut and looked at, through netlink.
+"""XFRM interfaces in a gateway's namespace: created, deleted and looked at, through netlink.
 
 It decides nothing: `tunnels.Tunnel` says how one must be. Everything here may be done twice. What is new is put before what is
 old is taken away, so that a change of one route leaves no gap for the others.
@@ -13,14 +13,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from landbridge.engine.strongswan import legs, namespace, reading, tunnels
+from landbridge.engine.strongswan import links, namespace, netlink, tunnels
 
 _NAME = re.compile(r"x[1-9]\d*")
 #: RTPROT_KERNEL: the route that comes with an address.
 _BY_THE_KERNEL = 2
 
 
-def lay(ip: Any, tunnel: tunnels.Tunnel) -> None:
+def ensure(ip: Any, tunnel: tunnels.Tunnel) -> None:
     name = tunnels.name(tunnel.if_id)
     if not ip.link_lookup(ifname=name):
         ip.link("add", ifname=name, kind="xfrm", xfrm_if_id=tunnel.if_id)
@@ -28,38 +28,38 @@ def lay(ip: Any, tunnel: tunnels.Tunnel) -> None:
     with contextlib.suppress(FileNotFoundError):  # a kernel without IPv6; with it the tunnel would be asked for routers
         Path(f"/proc/sys/net/ipv6/conf/{name}/disable_ipv6").write_text("1")
     ip.link("set", index=index, mtu=tunnel.mtu, ifalias=tunnel.connection_id, state="up")
-    with reading.Reader() as read:
+    with netlink.Reader() as read:
         _set_address(ip, index, tunnel.address, read.addresses())
         _set_routes(ip, index, tunnel.routes, read.routes())
         _set_pairs(ip, index, tunnel, read.rules())
 
 
-def _set_address(ip: Any, index: int, wanted: str | None, known: list[reading.Address]) -> None:
-    if wanted:
-        host, length = wanted.split("/")
+def _set_address(ip: Any, index: int, desired: str | None, current: list[netlink.Address]) -> None:
+    if desired:
+        host, length = desired.split("/")
         ip.addr("replace", index=index, address=host, prefixlen=int(length))
-    for address in known:
-        if address.link == index and address.text != wanted:
+    for address in current:
+        if address.link == index and address.text != desired:
             host, length = address.text.split("/")
             ip.addr("del", index=index, address=host, prefixlen=int(length))
 
 
-def _set_routes(ip: Any, index: int, wanted: Iterable[tuple[str, int]], known: list[reading.Route]) -> None:
-    for net, metric in wanted:
-        ip.route("replace", dst=net, oif=index, priority=metric, table=legs.MAIN_TABLE)
-    for net, metric in _made(known)[index] - set(wanted):
-        with namespace.but(errno.ESRCH):
-            ip.route("del", dst=net, oif=index, priority=metric, table=legs.MAIN_TABLE)
+def _set_routes(ip: Any, index: int, desired: Iterable[tuple[str, int]], current: list[netlink.Route]) -> None:
+    for net, metric in desired:
+        ip.route("replace", dst=net, oif=index, priority=metric, table=links.MAIN_TABLE)
+    for net, metric in _our_routes(current)[index] - set(desired):
+        with namespace.suppressed(errno.ESRCH):
+            ip.route("del", dst=net, oif=index, priority=metric, table=links.MAIN_TABLE)
 
 
-def _set_pairs(ip: Any, index: int, tunnel: tunnels.Tunnel, known: list[reading.Rule]) -> None:
+def _set_pairs(ip: Any, index: int, tunnel: tunnels.Tunnel, current: list[netlink.Rule]) -> None:
     table = tunnels.TABLE + tunnel.if_id
     if tunnel.pairs:
         ip.route("replace", dst="0.0.0.0/0", oif=index, table=table)
     for pair in tunnel.pairs:
-        with namespace.but(errno.EEXIST):
+        with namespace.suppressed(errno.EEXIST):
             ip.rule("add", **_rule(pair, table))
-    for pair in _pairs(known)[table] - tunnel.pairs:
+    for pair in _pairs(current)[table] - tunnel.pairs:
         ip.rule("del", **_rule(pair, table))
 
 
@@ -76,24 +76,24 @@ def _rule(pair: tuple[int, str, str], table: int) -> dict[str, Any]:
     }
 
 
-def cut(ip: Any, if_id: int) -> None:
+def delete(ip: Any, if_id: int) -> None:
     """Its addresses and routes go with it; its rules do not."""
     table = tunnels.TABLE + if_id
-    with reading.Reader() as read:
-        known = _pairs(read.rules())
-    for pair in known[table]:
+    with netlink.Reader() as read:
+        current = _pairs(read.rules())
+    for pair in current[table]:
         ip.rule("del", **_rule(pair, table))
     for index in ip.link_lookup(ifname=tunnels.name(if_id)):
         ip.link("del", index=index)
 
 
-def look(standing: reading.Standing) -> dict[str, tunnels.Tunnel]:
+def look(snapshot: netlink.Snapshot) -> dict[str, tunnels.Tunnel]:
     """Name of the interface -> what there is of it; one without the name of a connection has the empty one."""
-    routes, pairs = _made(standing.routes), _pairs(standing.rules)
-    tables = {(route.table, route.link) for route in standing.routes}
-    addresses = {address.link: address.text for address in standing.addresses}
+    routes, pairs = _our_routes(snapshot.routes), _pairs(snapshot.rules)
+    tables = {(route.table, route.link) for route in snapshot.routes}
+    addresses = {address.link: address.text for address in snapshot.addresses}
     tunnel = {}
-    for link in standing.links:
+    for link in snapshot.links:
         if link.kind != "xfrm" or not _NAME.fullmatch(link.name):
             continue
         if_id = int(link.name[1:])
@@ -102,24 +102,24 @@ def look(standing: reading.Standing) -> dict[str, tunnels.Tunnel]:
             connection_id=link.alias,
             if_id=if_id,
             mtu=link.mtu,
-            address=addresses.get(link.number),
-            routes=frozenset(routes[link.number]),
+            address=addresses.get(link.ifindex),
+            routes=frozenset(routes[link.ifindex]),
             pairs=frozenset(pairs[table]),
-            whole=link.up and (not pairs[table] or (table, link.number) in tables),
+            whole=link.up and (not pairs[table] or (table, link.ifindex) in tables),
         )
     return tunnel
 
 
-def _made(routes: list[reading.Route]) -> defaultdict[int, set[tuple[str, int]]]:
+def _our_routes(routes: list[netlink.Route]) -> defaultdict[int, set[tuple[str, int]]]:
     """Interface -> the main table's (net, metric), those that came by themselves left out."""
     found: defaultdict[int, set[tuple[str, int]]] = defaultdict(set)
     for route in routes:
-        if route.table == legs.MAIN_TABLE and route.protocol != _BY_THE_KERNEL and not route.learned:
+        if route.table == links.MAIN_TABLE and route.protocol != _BY_THE_KERNEL and not route.learned:
             found[route.link].add((route.net, route.metric))
     return found
 
 
-def _pairs(rules: list[reading.Rule]) -> defaultdict[int, set[tuple[int, str, str]]]:
+def _pairs(rules: list[netlink.Rule]) -> defaultdict[int, set[tuple[int, str, str]]]:
     """Table -> (priority, source, destination)."""
     found: defaultdict[int, set[tuple[int, str, str]]] = defaultdict(set)
     for rule in rules:
@@ -127,10 +127,10 @@ def _pairs(rules: list[reading.Rule]) -> defaultdict[int, set[tuple[int, str, st
     return found
 
 
-def learned_mtus(standing: reading.Standing) -> dict[str, int]:
+def learned_mtus(snapshot: netlink.Snapshot) -> dict[str, int]:
     """Peer -> the path MTU that a router on the way told us (RFC 1191)."""
-    wan = {link.number for link in standing.links if link.name == "wan"}
-    learned = (route for route in standing.routes if route.learned and route.mtu and route.link in wan)
+    uplink = {link.ifindex for link in snapshot.links if link.name == "wan"}
+    learned = (route for route in snapshot.routes if route.learned and route.mtu and route.link in uplink)
     return {route.net.removesuffix("/32"): route.mtu for route in learned}
 
 

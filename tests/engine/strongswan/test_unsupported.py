@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from lab import sites, wishes
 from landbridge import model
-from landbridge.engine.strongswan import refusing, selectors
+from landbridge.engine.strongswan import selectors, unsupported
 
 POLICY = {"style": "policy", "peer_subnets": None}
 
@@ -16,18 +16,18 @@ POLICY = {"style": "policy", "peer_subnets": None}
 @pytest.mark.parametrize("style", ["bgp", "policy-template"])
 def test_other_styles_are_not_carried_yet(style: str):
     wish = wishes.connection(style=style)
-    assert "not carried by this engine yet" in refusing.refusals(wishes.desired(wish), "userland")[wish.id]
+    assert "not carried by this engine yet" in unsupported.refusals(wishes.desired(wish), "userland")[wish.id]
 
 
 def test_a_gm_gateway_has_no_data_plane():
     wish = wishes.connection(ike_policy=wishes.ike_policy(dh_group=None, authentication_method="digital-envelope-v2"))
     desired = wishes.desired(wish, of=wishes.gateway(flavor="GM"))
-    assert refusing.refusals(desired, "userland") == {wish.id: model.NO_GM}
+    assert unsupported.refusals(desired, "userland") == {wish.id: model.NO_GM}
 
 
 def test_without_a_psk_nothing_is_loaded():
     wish = wishes.connection(psk=None)
-    assert refusing.refusals(wishes.desired(wish), "userland") == {wish.id: refusing.NO_PSK}
+    assert unsupported.refusals(wishes.desired(wish), "userland") == {wish.id: unsupported.NO_PSK}
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_without_a_psk_nothing_is_loaded():
 )
 def test_a_default_route_is_refused(given: dict[str, Any]):
     wish = wishes.connection(**given)
-    assert refusing.refusals(wishes.desired(wish), "userland") == {wish.id: model.NO_DEFAULT_ROUTE}
+    assert unsupported.refusals(wishes.desired(wish), "userland") == {wish.id: model.NO_DEFAULT_ROUTE}
 
 
 LEG = model.Network(id="vpc-1", bridge="vpc", address=sites.LEG)
@@ -62,10 +62,10 @@ LEG = model.Network(id="vpc-1", bridge="vpc", address=sites.LEG)
     ids=[
         "a host",
         "two hosts",
-        "a host, and no leg",
-        "an address of a leg that hangs on nothing",
-        "the leg itself",
-        "the leg and a host",
+        "a host, and no link",
+        "an address of a link without a parent",
+        "the gateway itself",
+        "the gateway and a host",
         "a subnet",
         "the inner tunnel address",
     ],
@@ -76,13 +76,13 @@ def test_a_local_selector_of_hosts_alone_is_refused(style: str, local: str, netw
     rules = (wishes.policy(1, local, sites.LAN),)
     wish = wishes.connection(**inner, **({**POLICY, "policy_rules": rules} if style == "policy" else {}))
     desired = wishes.desired(wish, network=network, of=wishes.gateway(local_subnets=(local,)))
-    assert refusing.refusals(desired, "userland") == ({wish.id: refusing.NO_ROOM.format(local)} if full else {})
+    assert unsupported.refusals(desired, "userland") == ({wish.id: unsupported.NO_ROOM.format(local)} if full else {})
 
 
 @pytest.mark.parametrize("given", [{"peer_subnets": ()}, {"peer_subnets": None}, POLICY])
 def test_a_connection_without_selectors_is_refused(given: dict[str, Any]):
     wish = wishes.connection(**given)
-    assert refusing.refusals(wishes.desired(wish), "userland") == {wish.id: refusing.NO_SUBNETS}
+    assert unsupported.refusals(wishes.desired(wish), "userland") == {wish.id: unsupported.NO_SUBNETS}
 
 
 @pytest.mark.parametrize(
@@ -92,19 +92,19 @@ def test_of_two_that_cannot_be_told_apart_the_older_is_carried(subnet: str):
     older = wishes.connection(peer_subnets=("192.168.44.0/24",))
     younger = wishes.later(wishes.connection(peer_subnets=(subnet,)), 1)
     reason = f"the userland data plane cannot tell it apart from connection {older.id}"
-    assert refusing.refusals(wishes.desired(younger, older), "userland") == {younger.id: reason}
+    assert unsupported.refusals(wishes.desired(younger, older), "userland") == {younger.id: reason}
 
 
 def test_the_same_peer_subnet_from_different_sources_is_carried():
     rules = [(wishes.policy(1, source, "192.168.44.0/24"),) for source in ("10.0.0.0/25", "10.0.0.128/25")]
     both = [wishes.connection(f"198.51.100.{at}", **POLICY, policy_rules=rule) for at, rule in enumerate(rules)]
-    assert refusing.refusals(wishes.desired(*both), "userland") == {}
+    assert unsupported.refusals(wishes.desired(*both), "userland") == {}
 
 
 def test_a_refused_connection_stands_in_nobodys_way():
     refused = wishes.connection(psk=None)
     carried = wishes.later(wishes.connection(), 1)
-    assert list(refusing.refusals(wishes.desired(refused, carried), "userland")) == [refused.id]
+    assert list(unsupported.refusals(wishes.desired(refused, carried), "userland")) == [refused.id]
 
 
 def test_two_connections_between_the_same_identities_would_end_each_other():
@@ -112,7 +112,7 @@ def test_two_connections_between_the_same_identities_would_end_each_other():
     older = wishes.connection("198.51.100.2", ike_policy=named, peer_subnets=("192.168.1.0/24",))
     younger = wishes.later(wishes.connection("198.51.100.6", ike_policy=named, peer_subnets=("192.168.2.0/24",)), 1)
     reason = f"IKE cannot tell it apart from connection {older.id}: both have local id hq and peer id branch"
-    assert refusing.refusals(wishes.desired(older, younger), "userland") == {younger.id: reason}
+    assert unsupported.refusals(wishes.desired(older, younger), "userland") == {younger.id: reason}
 
 
 subnets = st.builds(lambda low, length: f"10.{low}.0.0/{length}", st.integers(0, 7), st.integers(12, 18))
@@ -127,7 +127,7 @@ def test_no_two_carried_connections_overlap_and_every_refused_one_does(peers: li
         ),
         of=wishes.gateway(local_subnets=("172.16.0.0/24",)),
     )
-    refused = refusing.refusals(desired, "userland")
+    refused = unsupported.refusals(desired, "userland")
     carried = []
     for wish in desired.connections:
         mine = selectors.pairs(desired, wish, "userland")
@@ -147,10 +147,10 @@ def test_no_two_carried_connections_overlap_and_every_refused_one_does(peers: li
 )
 def test_the_kernel_data_plane_carries_what_the_userland_one_cannot(given: dict[str, Any]):
     redundant = [wishes.connection(f"198.51.100.{at}", **given) for at in (2, 6)]
-    assert refusing.refusals(wishes.desired(*redundant), "kernel") == {}
-    assert len(refusing.refusals(wishes.desired(*redundant), "userland")) == 2
+    assert unsupported.refusals(wishes.desired(*redundant), "kernel") == {}
+    assert len(unsupported.refusals(wishes.desired(*redundant), "userland")) == 2
 
 
 def test_two_connections_between_the_same_identities_would_end_each_other_in_the_kernel_too():
     both = [wishes.connection("198.51.100.2") for _ in range(2)]
-    assert len(refusing.refusals(wishes.desired(*both), "kernel")) == 1
+    assert len(unsupported.refusals(wishes.desired(*both), "kernel")) == 1

@@ -52,7 +52,7 @@ class Watcher:
     def __init__(
         self,
         folders: Callable[[], Mapping[str, Path]],
-        lines: Callable[[str], evidence.Lines],
+        lines: Callable[[str], evidence.EvidenceLog],
         changed: Callable[[str], None],
     ) -> None:
         self._folders = folders
@@ -137,12 +137,12 @@ class Watcher:
     def _hear(self, selector: selectors.BaseSelector, ear: _Ear) -> None:
         """Takes what is there and waits for no more."""
         if not ear.heard:
-            ear.due = time.monotonic() + charon.ANSWER
+            ear.due = time.monotonic() + charon.ANSWER_TIMEOUT
         try:
             ear.heard += _received(ear.socket)
             for packet in self._packets(ear):
                 self._packet(ear.gateway_id, packet)
-        except (OSError, *charon.GARBLED):
+        except (OSError, *charon.PROTOCOL_ERRORS):
             self._lose(selector, ear)
 
     def _packets(self, ear: _Ear) -> Iterator[bytes]:
@@ -157,7 +157,7 @@ class Watcher:
             yield heard[at - length : at]
         if at:
             ear.heard = heard[at:]
-            ear.due = time.monotonic() + charon.ANSWER
+            ear.due = time.monotonic() + charon.ANSWER_TIMEOUT
 
     def _lose(self, selector: selectors.BaseSelector, ear: _Ear) -> None:
         selector.unregister(ear.socket)

@@ -108,14 +108,14 @@ def parse(packet: bytes, at: int = 0) -> dict[str, Any]:  # noqa: C901  a table 
     return section
 
 
-class Talk:
+class ViciSession:
     """Connects when the first thing is said, and again after a failure."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._connection: socket.socket | None = None
         self._transport: Any = None
-        self._asked: deque[steps.OfCharon] = deque()
+        self._asked: deque[steps.CharonStep] = deque()
         self._broken: Exception | None = None
 
     def __enter__(self) -> Self:
@@ -128,7 +128,7 @@ class Talk:
         """Whether the step may be begun before all answers are there."""
         return isinstance(step, _LOADS) and len(self._asked) < WINDOW and self._broken is None
 
-    def ask(self, step: steps.OfCharon) -> None:
+    def ask(self, step: steps.CharonStep) -> None:
         """Raises nothing: how it went is among the answers."""
         self._asked.append(step)
         try:
@@ -136,13 +136,13 @@ class Talk:
         except OSError as error:
             self._broken = error
 
-    def answers(self) -> Iterator[tuple[steps.OfCharon, Exception | None]]:
+    def answers(self) -> Iterator[tuple[steps.CharonStep, Exception | None]]:
         """Waits for what is under way: each step with what went wrong. When charon is lost, so are the answers that are due."""
         while self._asked:
             step = self._asked.popleft()
             try:
                 error = self._broken or self._answer(step)
-            except (OSError, *charon.GARBLED) as broken:
+            except (OSError, *charon.PROTOCOL_ERRORS) as broken:
                 self._broken = error = broken
             yield step, error
         if self._broken:
@@ -159,7 +159,7 @@ class Talk:
             self._transport = charon.Transport(self._connection)
         self._transport.send(Packet.request(command, Message.serialize(message)))
 
-    def _answer(self, step: steps.OfCharon) -> CommandException | None:
+    def _answer(self, step: steps.CharonStep) -> CommandException | None:
         """An SA that has gone by itself in the meantime is as good as one that was ended."""
         try:
             _heard(self._transport, confirmed=False)
@@ -168,7 +168,7 @@ class Talk:
         return None
 
 
-def request(step: steps.OfCharon) -> tuple[str, dict[str, Any]]:
+def request(step: steps.CharonStep) -> tuple[str, dict[str, Any]]:
     """Command and message. Initiating does not wait (-1): it would use up charon's threads, and its errors never carry the cause."""
     match step:
         case steps.LoadSecret(_, secret_id, owners, psk):

@@ -6,7 +6,7 @@ import pytest
 
 from lab import sites, wishes
 from landbridge import model
-from landbridge.engine.strongswan import ground, mapping, refusing, selectors
+from landbridge.engine.strongswan import gateway_network, messages, selectors, unsupported
 
 ENCRYPTION = ["aes-128", "aes-192", "aes-256", "3des", "aes-128-gcm-16", "aes-256-gcm-16"]
 AUTHENTICATION = ["md5", "sha1", "sha2-256", "sha2-384", "sha2-512"]
@@ -29,7 +29,7 @@ GROUPS = ["group1", "group2", "group5", "group14", "group15", "group16", "group1
 )
 def test_an_ike_policy_becomes_one_proposal(encryption: str, authentication: str, group: str, proposal: str):
     policy = wishes.ike_policy(encryption_algorithm=encryption, authentication_algorithm=authentication, dh_group=group)
-    assert mapping.ike_proposal(policy) == proposal
+    assert messages.ike_proposal(policy) == proposal
 
 
 @pytest.mark.parametrize(
@@ -44,12 +44,12 @@ def test_an_ike_policy_becomes_one_proposal(encryption: str, authentication: str
 )
 def test_an_ipsec_policy_becomes_one_proposal(encryption: str, authentication: str, pfs: str, proposal: str):
     policy = wishes.ipsec_policy(encryption_algorithm=encryption, authentication_algorithm=authentication, pfs=pfs)
-    assert mapping.esp_proposal(policy) == proposal
+    assert messages.esp_proposal(policy) == proposal
 
 
 def test_every_combination_has_its_own_proposal():
     proposals = {
-        mapping.ike_proposal(
+        messages.ike_proposal(
             wishes.ike_policy(encryption_algorithm=encryption, authentication_algorithm=authentication, dh_group=group)
         )
         for encryption in ENCRYPTION
@@ -60,9 +60,9 @@ def test_every_combination_has_its_own_proposal():
 
 
 def test_lifetimes_are_hard_limits():
-    message = mapping.ike_message(wishes.connection())
+    message = messages.ike_message(wishes.connection())
     assert (message["rekey_time"], message["over_time"]) == ("77760s", "8640s")
-    child = mapping.child_message(
+    child = messages.child_message(
         wishes.connection().connection, selectors.pairs(*_one(wishes.connection()), "userland")[0]
     )
     assert (child["rekey_time"], child["life_time"]) == ("3240s", "3600s")
@@ -70,13 +70,13 @@ def test_lifetimes_are_hard_limits():
 
 def test_nothing_starts_by_itself_on_a_load():
     wish = wishes.connection()
-    child = mapping.child_message(wish.connection, selectors.pairs(*_one(wish), "userland")[0])
+    child = messages.child_message(wish.connection, selectors.pairs(*_one(wish), "userland")[0])
     assert child["start_action"] == child["close_action"] == "none"
 
 
 @pytest.mark.parametrize(("mode", "aggressive"), [("main", "no"), ("aggressive", "yes")])
 def test_ikev1_has_its_mode_and_its_own_dead_peer_timeout(mode: str, aggressive: str):
-    message = mapping.ike_message(wishes.connection(ike_policy=wishes.ike_policy(version="v1", negotiation_mode=mode)))
+    message = messages.ike_message(wishes.connection(ike_policy=wishes.ike_policy(version="v1", negotiation_mode=mode)))
     assert message["version"] == "1"
     assert message["aggressive"] == aggressive
     assert message["dpd_timeout"] == "75s"
@@ -85,21 +85,21 @@ def test_ikev1_has_its_mode_and_its_own_dead_peer_timeout(mode: str, aggressive:
 def test_a_name_as_identity_is_never_taken_for_something_else():
     policy = wishes.ike_policy(local_id_type="fqdn", local_id="c=de", peer_id_type="fqdn", peer_id="10.1.2.3")
     wish = wishes.connection(ike_policy=policy)
-    wanted = _wanted(wish)
-    assert wanted.conn["local"]["id"] == "fqdn:c=de"
-    assert wanted.conn["remote"]["id"] == "fqdn:10.1.2.3"
-    assert wanted.owners == ("fqdn:c=de", "fqdn:10.1.2.3")
+    config = _config(wish)
+    assert config.conn["local"]["id"] == "fqdn:c=de"
+    assert config.conn["remote"]["id"] == "fqdn:10.1.2.3"
+    assert config.owners == ("fqdn:c=de", "fqdn:10.1.2.3")
 
 
 def test_addresses_are_the_identities_when_none_are_given():
-    assert mapping.identities(wishes.connection()) == ("203.0.113.10", "198.51.100.2")
+    assert messages.identities(wishes.connection()) == ("203.0.113.10", "198.51.100.2")
 
 
 def test_a_peer_without_address_is_waited_for():
     policy = wishes.ike_policy(peer_id_type="fqdn", peer_id="branch.example")
-    wanted = _wanted(wishes.connection(None, ike_policy=policy))
-    assert wanted.conn["remote_addrs"] == ["%any"]
-    assert not wanted.initiates
+    config = _config(wishes.connection(None, ike_policy=policy))
+    assert config.conn["remote_addrs"] == ["%any"]
+    assert not config.initiates
 
 
 def test_a_static_connection_has_a_child_per_pair_of_subnets_and_one_for_the_tunnel_addresses():
@@ -121,14 +121,14 @@ def test_a_policy_connection_has_a_child_per_source_and_destination():
         wishes.policy(1, "10.0.0.0/25", "192.168.44.0/24", "192.168.45.0/24"),
         wishes.policy(2, "10.0.0.128/25", "192.168.44.0/24"),
     )
-    wanted = _wanted(wishes.connection(style="policy", peer_subnets=None, policy_rules=rules))
-    assert [name.split(".")[1] for name in wanted.children] == ["1", "1", "2"]
+    config = _config(wishes.connection(style="policy", peer_subnets=None, policy_rules=rules))
+    assert [name.split(".")[1] for name in config.children] == ["1", "1", "2"]
 
 
 def test_the_same_pair_in_two_rules_is_one_child():
     rules = (wishes.policy(1, "10.0.0.0/24", sites.LAN), wishes.policy(2, "10.0.0.0/24", sites.LAN))
-    wanted = _wanted(wishes.connection(style="policy", peer_subnets=None, policy_rules=rules))
-    assert [name.split(".")[1] for name in wanted.children] == ["1"]
+    config = _config(wishes.connection(style="policy", peer_subnets=None, policy_rules=rules))
+    assert [name.split(".")[1] for name in config.children] == ["1"]
 
 
 def test_an_enterprise_router_gateway_takes_its_networks_whole_cidr():
@@ -139,7 +139,7 @@ def test_an_enterprise_router_gateway_takes_its_networks_whole_cidr():
 
 def test_a_reset_renames_the_children_and_loads_the_same_configuration():
     wish = wishes.connection()
-    before, once, twice = (_wanted(dataclasses.replace(wish, resets=count)) for count in (0, 1, 2))
+    before, once, twice = (_config(dataclasses.replace(wish, resets=count)) for count in (0, 1, 2))
     assert len({each.ike for each in (before, once, twice)}) == 3
     assert before.secret_id == once.secret_id
     loaded = [({**each.conn, "children": None}, list(each.conn["children"].values())) for each in (before, once, twice)]
@@ -149,7 +149,7 @@ def test_a_reset_renames_the_children_and_loads_the_same_configuration():
 def test_only_what_changed_changes_its_name():
     one, two = "192.168.44.0/24", "192.168.45.0/24"
     wish = wishes.connection(peer_subnets=(one,))
-    before, after = _wanted(wish), _wanted(wishes.changed(wish, peer_subnets=(one, two)))
+    before, after = _config(wish), _config(wishes.changed(wish, peer_subnets=(one, two)))
     assert before.children[0] == after.children[0]
     assert before.secret_id == after.secret_id
 
@@ -157,19 +157,19 @@ def test_only_what_changed_changes_its_name():
 def test_a_change_of_the_ike_policy_renames_every_child():
     wish = wishes.connection()
     after = wishes.changed(wish, ike_policy=wishes.ike_policy(dh_group="group19"))
-    assert _wanted(wish).ike != _wanted(after).ike
+    assert _config(wish).ike != _config(after).ike
 
 
 def test_a_psk_is_in_no_name_and_in_no_conn():
-    wanted = _wanted(wishes.connection(psk="Very-Secret-1"))
-    assert "Very-Secret-1" not in repr(wanted)
-    assert _wanted(wishes.connection(psk="Very-Secret-1")).conn["local"] == wanted.conn["local"]
+    config = _config(wishes.connection(psk="Very-Secret-1"))
+    assert "Very-Secret-1" not in repr(config)
+    assert _config(wishes.connection(psk="Very-Secret-1")).conn["local"] == config.conn["local"]
 
 
 def test_a_subnet_without_an_address_of_the_leg_gets_its_own_address():
     wish = wishes.connection(tunnel_local_address="169.254.70.1/30", tunnel_peer_address="169.254.70.2/30")
     desired = wishes.desired(wish)
-    assert ground.wanted(desired, frozenset({wish.id}), "userland").addresses == {
+    assert gateway_network.desired_network(desired, frozenset({wish.id}), "userland").addresses == {
         ("wan", "203.0.113.10/32"),
         ("wan", "203.0.113.11/32"),
         ("lo", "10.0.0.0/32"),
@@ -180,7 +180,7 @@ def test_a_subnet_without_an_address_of_the_leg_gets_its_own_address():
 def test_a_leg_in_the_subnet_is_enough():
     network = model.Network(id="vpc-1", bridge="br0", address="10.0.0.1/24")
     wish = wishes.connection()
-    base = ground.wanted(wishes.desired(wish, network=network), frozenset({wish.id}), "userland")
+    base = gateway_network.desired_network(wishes.desired(wish, network=network), frozenset({wish.id}), "userland")
     assert base.addresses == {
         ("wan", "203.0.113.10/32"),
         ("wan", "203.0.113.11/32"),
@@ -192,10 +192,10 @@ def _one(wish: model.DesiredConnection) -> tuple[model.DesiredGateway, model.Des
     return wishes.desired(wish), wish
 
 
-def _wanted(wish: model.DesiredConnection) -> mapping.Wanted:
+def _config(wish: model.DesiredConnection) -> messages.DesiredConfig:
     desired = wishes.desired(wish)
-    assert refusing.refusals(desired, "userland") == {}
-    return mapping.wanted(desired, {}, "userland")[0]
+    assert unsupported.refusals(desired, "userland") == {}
+    return messages.desired_configs(desired, {}, "userland")[0]
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ _NO_WAY = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EACCES, errno.EINVAL)
 class Link(NamedTuple):
     """`number` is its index; `parent` is that of the link that it sits on, `master` of its bridge, 0 for none."""
 
-    number: int
+    ifindex: int
     name: str
     kind: str
     up: bool
@@ -83,7 +83,7 @@ class Rule(NamedTuple):
     table: int
 
 
-class Standing(NamedTuple):
+class Snapshot(NamedTuple):
     """What there is in a namespace."""
 
     links: list[Link]
@@ -97,7 +97,7 @@ class Reader:
 
     def __init__(self) -> None:
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
-        self._socket.settimeout(charon.ANSWER)
+        self._socket.settimeout(charon.ANSWER_TIMEOUT)
 
     def __enter__(self) -> Self:
         return self
@@ -105,17 +105,17 @@ class Reader:
     def __exit__(self, *_: object) -> None:
         self._socket.close()
 
-    def standing(self, *, without: int = 0) -> Standing:
+    def snapshot(self, *, without: int = 0) -> Snapshot:
         """`without`: see `routes`."""
-        return Standing(self.links(), self.addresses(), self.rules(), self.routes(without=without))
+        return Snapshot(self.links(), self.addresses(), self.rules(), self.routes(without=without))
 
     def links(self) -> list[Link]:
         return [_link(body) for body in self._dump(_LINK, bytes(16) + _NO_COUNTERS)]
 
-    def link(self, *, name: str = "", number: int = 0) -> Link | None:
+    def link(self, *, name: str = "", ifindex: int = 0) -> Link | None:
         """By either; None when there is none."""
         named = _attribute(3, name.encode() + b"\0") if name else b""
-        found = self._ask(_LINK, struct.pack("=BxHiII", 0, 0, number, 0, 0) + named + _NO_COUNTERS, _NO_LINK)
+        found = self._request(_LINK, struct.pack("=BxHiII", 0, 0, ifindex, 0, 0) + named + _NO_COUNTERS, _NO_LINK)
         return _link(found) if found else None
 
     def addresses(self) -> list[Address]:
@@ -133,21 +133,21 @@ class Reader:
         )  # the table's low byte stands in the head: a thousand are passed by in a millisecond
         return [_route(body) for body in found if body[4] not in left_out or _is_learned(body)]
 
-    def way_out(self, address: str) -> int:
+    def output_link(self, address: str) -> int:
         """The link through which packets for the address go; 0 when they cannot."""
         asked = struct.pack("=BBBBBBBBI", socket.AF_INET, 32, 0, 0, 0, 0, 0, 0, 0)
-        found = self._ask(_ROUTE, asked + _attribute(1, socket.inet_aton(address)), _NO_WAY)
+        found = self._request(_ROUTE, asked + _attribute(1, socket.inet_aton(address)), _NO_WAY)
         return _route(found).link if found else 0
 
-    def route_to(self, address: str) -> tuple[Route, bool] | None:
+    def route_get(self, address: str) -> tuple[Route, bool] | None:
         """The route that packets for the address take, with the block that it is for, and whether they stay on this machine; None
         when they cannot go.
         """
         asked = struct.pack("=BBBBBBBBI", socket.AF_INET, 32, 0, 0, 0, 0, 0, 0, _WHOLE_ROUTE)
-        found = self._ask(_ROUTE, asked + _attribute(1, socket.inet_aton(address)), _NO_WAY)
+        found = self._request(_ROUTE, asked + _attribute(1, socket.inet_aton(address)), _NO_WAY)
         return (_route(found), found[7] == _LOCAL) if found else None
 
-    def put_address(self, link: int, host: str, length: int) -> None:
+    def ensure_address(self, link: int, host: str, length: int) -> None:
         """May be there already. A thousand of them, or one while somebody waits for a tunnel, are worth a way of their own."""
         value = socket.inet_aton(host)
         head = struct.pack("=BBBBI", socket.AF_INET, length, 0, 0, link)
@@ -156,7 +156,7 @@ class Reader:
         if _code(answer):
             raise OSError(_code(answer), os.strerror(_code(answer)))
 
-    def _ask(self, kind: int, body: bytes, nothing: tuple[int, ...]) -> bytes | None:
+    def _request(self, kind: int, body: bytes, nothing: tuple[int, ...]) -> bytes | None:
         """One message; None when the answer is one of the errors in `nothing`."""
         self._send(kind, 0, body)
         (answered, _, found), *_ = _messages(self._socket.recv(1 << 16))
@@ -195,7 +195,7 @@ def firewall_generation() -> tuple[int, int]:
     never used again, and the count.
     """
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETFILTER) as asking:
-        asking.settimeout(charon.ANSWER)
+        asking.settimeout(charon.ANSWER_TIMEOUT)
         asking.send(_HEADER.pack(_HEADER.size + 4, _GENERATION, _REQUEST, 0, 0) + bytes(4))
         (kind, _, body), *_ = _messages(asking.recv(1 << 16))
         if kind == _ERROR:
@@ -237,11 +237,11 @@ def _attributes(body: bytes, at: int) -> dict[int, bytes]:
 
 
 def _link(body: bytes) -> Link:
-    index, flags = struct.unpack_from("=iI", body, 4)
+    ifindex, flags = struct.unpack_from("=iI", body, 4)
     found = _attributes(body, 16)
     kind = _attributes(found[18], 0).get(1, b"") if 18 in found else b""
     return Link(
-        number=index,
+        ifindex=ifindex,
         name=_string(found.get(3)),
         kind=_string(kind),
         up=bool(flags & 1),

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from landbridge import model
-from landbridge.engine.strongswan import mapping, seen, selectors
+from landbridge.engine.strongswan import messages, selectors, state
 
 NO_PSK = "the connection has no pre-shared key"
 NO_SUBNETS = "there is no local or no peer subnet to make a traffic selector of"
@@ -16,61 +16,62 @@ NO_ROOM = "the userland data plane needs an address of its own in the local subn
 
 
 @dataclass(frozen=True, slots=True)
-class Carried:
+class Supported:
     """What becomes of a gateway's connections: id -> why one is not carried, and what charon must hold for the others."""
 
     refused: dict[str, str]
-    wanted: tuple[mapping.Wanted, ...]
+    configs: tuple[messages.DesiredConfig, ...]
 
     @property
     def ids(self) -> frozenset[str]:
-        return frozenset(each.connection_id for each in self.wanted)
+        return frozenset(each.connection_id for each in self.configs)
 
 
-def carried(desired: model.DesiredGateway, plane: seen.Plane) -> Carried:
+def supported(desired: model.DesiredGateway, plane: state.Plane) -> Supported:
     refused = refusals(desired, plane)
-    return Carried(refused, mapping.wanted(desired, refused, plane))
+    return Supported(refused, messages.desired_configs(desired, refused, plane))
 
 
-def refusals(desired: model.DesiredGateway, plane: seen.Plane) -> dict[str, str]:
+def refusals(desired: model.DesiredGateway, plane: state.Plane) -> dict[str, str]:
     """Connection id -> why this engine does not carry it."""
     refused: dict[str, str] = {}
-    pairs = {wish.id: _pairs(desired, wish, plane) for wish in desired.connections}
-    taken, known = _Taken({pair.remote.prefixlen for wanted in pairs.values() for pair in wanted}), _Identities()
+    pairs_of = {wish.id: _pairs(desired, wish, plane) for wish in desired.connections}
+    used = _UsedPairs({pair.remote.prefixlen for pairs in pairs_of.values() for pair in pairs})
+    identities = _Identities()
     for wish in sorted(desired.connections, key=lambda wish: (wish.connection.created_at, wish.id)):
-        wanted = pairs[wish.id]
-        reason = _refusal(wish, wanted, plane)
+        pairs = pairs_of[wish.id]
+        reason = _refusal(wish, pairs, plane)
         if plane == "userland":
-            reason = reason or _userland_refusal(desired, wish, wanted) or taken.refusal(wanted)
-        reason = reason or known.refusal(wish)
+            reason = reason or _userland_refusal(desired, wish, pairs) or used.refusal(pairs)
+        reason = reason or identities.refusal(wish)
         if reason:
             refused[wish.id] = reason
         else:
-            taken.add(wish.id, wanted)
-            known.add(wish)
+            used.add(wish.id, pairs)
+            identities.add(wish)
     return refused
 
 
 def _pairs(
-    desired: model.DesiredGateway, wish: model.DesiredConnection, plane: seen.Plane
+    desired: model.DesiredGateway, wish: model.DesiredConnection, plane: state.Plane
 ) -> tuple[selectors.Pair, ...]:
     carries = model.abilities_of("strongswan", plane).styles
     return selectors.pairs(desired, wish, plane) if wish.connection.style in carries else ()
 
 
-def _refusal(wish: model.DesiredConnection, wanted: tuple[selectors.Pair, ...], plane: seen.Plane) -> str | None:
+def _refusal(wish: model.DesiredConnection, pairs: tuple[selectors.Pair, ...], plane: state.Plane) -> str | None:
     uncarried = model.uncarried(wish.connection, model.abilities_of("strongswan", plane))
     if uncarried is not None:
         return uncarried.text
     if wish.psk is None:
         return NO_PSK
-    return None if wanted else NO_SUBNETS
+    return None if pairs else NO_SUBNETS
 
 
 def _userland_refusal(
-    desired: model.DesiredGateway, wish: model.DesiredConnection, wanted: tuple[selectors.Pair, ...]
+    desired: model.DesiredGateway, wish: model.DesiredConnection, pairs: tuple[selectors.Pair, ...]
 ) -> str | None:
-    if any(pair.everything for pair in wanted):
+    if any(pair.everything for pair in pairs):
         return model.NO_DEFAULT_ROUTE
     full = (net for net in selectors.uncovered(desired, wish) if _is_full(net, wish.connection))
     return next((NO_ROOM.format(net) for net in full), None)
@@ -95,17 +96,17 @@ class _Identities:
         other = self._known.get(_folded(wish))
         if other is None:
             return None
-        local_id, peer_id = (identity.removeprefix("fqdn:") for identity in mapping.identities(wish))
+        local_id, peer_id = (identity.removeprefix("fqdn:") for identity in messages.identities(wish))
         return f"IKE cannot tell it apart from connection {other}: both have local id {local_id} and peer id {peer_id}"
 
 
 def _folded(wish: model.DesiredConnection) -> tuple[str, str]:
     """charon compares names without regard to case."""
-    local_id, peer_id = mapping.identities(wish)
+    local_id, peer_id = messages.identities(wish)
     return local_id.lower(), peer_id.lower()
 
 
-class _Taken:
+class _UsedPairs:
     """Selector pairs in use. One TUN carries all tunnels of a charon, so overlapping pairs would steal traffic.
 
     Indexed by the remote net and by the nets around it, of the `lengths` that occur: a look-up costs a probe for each length,
@@ -117,14 +118,14 @@ class _Taken:
         self._exact: defaultdict[int, list[tuple[str, selectors.Pair]]] = defaultdict(list)
         self._within: defaultdict[int, list[tuple[str, selectors.Pair]]] = defaultdict(list)
 
-    def add(self, connection_id: str, wanted: tuple[selectors.Pair, ...]) -> None:
-        for pair in wanted:
+    def add(self, connection_id: str, pairs: tuple[selectors.Pair, ...]) -> None:
+        for pair in pairs:
             self._exact[_node(pair.remote)].append((connection_id, pair))
             for around in self._around(pair.remote):
                 self._within[around].append((connection_id, pair))
 
-    def refusal(self, wanted: tuple[selectors.Pair, ...]) -> str | None:
-        for pair in wanted:
+    def refusal(self, pairs: tuple[selectors.Pair, ...]) -> str | None:
+        for pair in pairs:
             for connection_id, other in self._near(pair.remote):
                 if pair.overlaps(other):
                     return f"the userland data plane cannot tell it apart from connection {connection_id}"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from landbridge import model
-from landbridge.engine.strongswan import names, seen, selectors
+from landbridge.engine.strongswan import names, selectors, state
 
 Message = dict[str, Any]
 
@@ -36,7 +36,7 @@ GROUP = {
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class DesiredConfig:
     """What charon must hold for one connection. `children` are names, in the order of their selector pairs.
 
     `asked` are those of them that we bring up by ourselves. The pair of inner addresses is not among them unless the probe
@@ -46,7 +46,7 @@ class Wanted:
     connection_id: str
     conn: Message
     children: tuple[str, ...]
-    asked: tuple[str, ...]
+    initiated: tuple[str, ...]
     secret_id: str
     owners: tuple[str, ...]
     psk: model.Secret
@@ -58,11 +58,13 @@ class Wanted:
         return self.children[0].split(".")[2]
 
 
-def wanted(desired: model.DesiredGateway, refused: Mapping[str, str], plane: seen.Plane) -> tuple[Wanted, ...]:
-    return tuple(_wanted(desired, wish, plane) for wish in desired.connections if wish.id not in refused)
+def desired_configs(
+    desired: model.DesiredGateway, refused: Mapping[str, str], plane: state.Plane
+) -> tuple[DesiredConfig, ...]:
+    return tuple(_config(desired, wish, plane) for wish in desired.connections if wish.id not in refused)
 
 
-def _wanted(desired: model.DesiredGateway, wish: model.DesiredConnection, plane: seen.Plane) -> Wanted:
+def _config(desired: model.DesiredGateway, wish: model.DesiredConnection, plane: state.Plane) -> DesiredConfig:
     """A reset is a new name for the same configuration, so that what has the old name is outdated."""
     if wish.psk is None:
         raise ValueError(f"connection {wish.id} has no PSK; it should have been refused")
@@ -70,19 +72,19 @@ def _wanted(desired: model.DesiredGateway, wish: model.DesiredConnection, plane:
     ike = ike_message(wish)
     ike_fingerprint = names.fingerprint(key, [ike, wish.resets] if wish.resets else ike)
     children: Message = {}
-    asked: list[str] = []
+    initiated: list[str] = []
     for pair in selectors.pairs(desired, wish, plane):
         child = child_message(wish.connection, pair)
         name = str(names.Child(wish.id, str(pair.rule), ike_fingerprint, names.fingerprint(key, child)))
         children[name] = child
         if wish.connection.enable_nqa or not selectors.is_inner(wish.connection, pair):
-            asked.append(name)
+            initiated.append(name)
     owners = identities(wish)
-    return Wanted(
+    return DesiredConfig(
         connection_id=wish.id,
         conn=ike | {"children": children},
         children=tuple(children),
-        asked=tuple(asked) or tuple(children),
+        initiated=tuple(initiated) or tuple(children),
         secret_id=names.secret(wish.id, key, list(owners), wish.psk),
         owners=owners,
         psk=wish.psk,

@@ -20,9 +20,9 @@ Plane = Literal["kernel", "userland"]
 UNNAMED = "(unnamed)"
 
 #: States of an SA that no longer counts: it only waits for the peer to confirm, or for its last packets.
-GOING = frozenset({"DELETING", "DELETED", "DESTROYING"})
+DELETING = frozenset({"DELETING", "DELETED", "DESTROYING"})
 INSTALLED = frozenset({"INSTALLED", "UPDATING", "REKEYING", "REKEYED"})
-GROWING = frozenset({"CREATED", "CONNECTING"})
+NEGOTIATING = frozenset({"CREATED", "CONNECTING"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Child:
 
     @property
     def live(self) -> bool:
-        return self.state not in GOING
+        return self.state not in DELETING
 
     @property
     def installed(self) -> bool:
@@ -64,21 +64,21 @@ class IkeSa:
     children: tuple[Child, ...] = ()
 
     @property
-    def growing(self) -> bool:
-        return self.state in GROWING
+    def negotiating(self) -> bool:
+        return self.state in NEGOTIATING
 
     @property
     def live(self) -> bool:
-        return self.state not in GOING
+        return self.state not in DELETING
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """`plane` is the running charon's, or the machine's where none runs. `wan` and `lan` are what the legs hang on (`routed`,
-    `macvlan eth0`, `bridge br0`), `?` when they cannot be used. `router` is the outer leg's next hop. `wan_end` is the underlay's end of a leg, also of a lost one.
-    `addresses` are (link, address/prefix); one on `wan` counts when its rule and the underlay's route stand as well.
-    `rules` are as in `ground.Ground`. `guard` and `forward` are summaries of the firewall's tables in the namespace and on the machine. `tunnels`: interface ->
-    tunnel. `learned_mtus`: peer -> path MTU. `tried` names the children that were initiated moments ago. `restarts`: how many had
+class GatewayState:
+    """`plane` is the running charon's, or the machine's where none runs. `uplink` and `vpc_link` are what the links are
+    attached to (`routed`, `macvlan eth0`, `bridge br0`), `?` when they cannot be used. `next_hop` is the uplink's. `uplink_peer`: whether the underlay has
+    the other end of an uplink, also of a lost one. `addresses` are (link, address/prefix); an address on `wan` counts when its rule and the
+    underlay's route exist too. `rules` are as in `GatewayNetwork`. `filter_table` and `nat_table` are summaries of the nftables in the namespace and on the machine. `tunnels`: interface ->
+    tunnel. `learned_mtus`: peer -> path MTU. `recently_initiated` names the children that were initiated moments ago. `restarts`: how many had
     been asked for when charon was started last, at `started_at`.
     """
 
@@ -86,16 +86,16 @@ class Seen:
     plane: Plane = "userland"
     folder: bool = False
     namespace: bool = False
-    wan: str | None = None
-    wan_whole: bool = False
-    router: str | None = None
-    wan_mtu: int = 1500
-    wan_end: bool = False
-    lan: str | None = None
+    uplink: str | None = None
+    uplink_ready: bool = False
+    next_hop: str | None = None
+    uplink_mtu: int = 1500
+    uplink_peer: bool = False
+    vpc_link: str | None = None
     addresses: frozenset[tuple[str, str]] = frozenset()
     rules: frozenset[tuple[int, str, int]] = frozenset()
-    guard: str | None = None
-    forward: str | None = None
+    filter_table: str | None = None
+    nat_table: str | None = None
     tunnels: Mapping[str, "tunnels.Tunnel"] = field(default_factory=dict)
     learned_mtus: Mapping[str, int] = field(default_factory=dict)
     alive: bool = False
@@ -104,12 +104,12 @@ class Seen:
     conns: Mapping[str, frozenset[str]] = field(default_factory=dict)
     secrets: frozenset[str] = frozenset()
     sas: tuple[IkeSa, ...] = ()
-    tried: frozenset[str] = frozenset()
+    recently_initiated: frozenset[str] = frozenset()
     evidence: Mapping[str, tuple[model.Evidence, ...]] = field(default_factory=dict)
 
     def path_mtu(self, peer: str | None) -> int:
-        """Bytes; the outer leg's own while no router on the way has said less."""
-        return min(self.wan_mtu, self.learned_mtus.get(peer or "", self.wan_mtu))
+        """Bytes; the uplink's own while no router on the way has said less."""
+        return min(self.uplink_mtu, self.learned_mtus.get(peer or "", self.uplink_mtu))
 
 
 def parse_conns(messages: list[dict[str, Any]]) -> dict[str, frozenset[str]]:

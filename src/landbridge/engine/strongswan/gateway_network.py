@@ -1,10 +1,10 @@
-"""What a gateway stands on: its two legs, their addresses, and the firewall around them. Pure."""
+"""The network that a gateway must have: its two links, their addresses, routing rules and firewall tables. Pure."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from landbridge import model
-from landbridge.engine.strongswan import firewall, legs, names, seen, selectors, tunnels
+from landbridge.engine.strongswan import firewall, links, names, selectors, state, tunnels
 
 #: The underlay's end of every veth to it; the API gives this block to no tunnel.
 ROUTER = "169.254.195.1"
@@ -13,36 +13,36 @@ TUNNEL_ADDRESSES = "169.254.0.0/16"
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
-    """`wan`: `routed` (a veth to the underlay) or `macvlan LINK`; `router`: its next hop. `lan`: `bridge NAME`,
+class GatewayNetwork:
+    """`uplink`: `routed` (a veth to the underlay) or `macvlan LINK`; `next_hop`: its router. `vpc_link`: `bridge NAME`,
     `interface NAME` or None. `addresses`: (link, address/prefix). `rules` keep the gateway's own networks out of the tunnels:
-    (priority, network, the routing table that it is looked up in). `guard` and `forward` are tables as `firewall` writes them.
+    (priority, network, the routing table that it is looked up in). `filter_table` and `nat_table` are nftables text from `firewall`.
     """
 
-    wan: str
-    router: str
-    lan: str | None
+    uplink: str
+    next_hop: str
+    vpc_link: str | None
     addresses: frozenset[tuple[str, str]]
     rules: frozenset[tuple[int, str, int]]
-    guard: str
-    forward: str | None
+    filter_table: str
+    nat_table: str | None
 
 
-def wanted(desired: model.DesiredGateway, carried: frozenset[str], plane: seen.Plane) -> Ground:
-    """`carried`: ids of the connections that are not refused."""
+def desired_network(desired: model.DesiredGateway, supported: frozenset[str], plane: state.Plane) -> GatewayNetwork:
+    """`supported`: ids of the connections that the engine does not refuse."""
     eips = {eip.address: eip for eip in desired.eips}
     plugged = next((eip for eip in desired.eips if eip.leg != "routed"), None)
     behind = {eip.address: eip.behind for eip in desired.eips if eip.behind}
     outer = {_outer(endpoint.address, eips) for endpoint in desired.gateway.endpoints}
-    inner = _inner(desired, carried, plane)
-    return Ground(
-        wan=plugged.leg if plugged else "routed",
-        router=(plugged.gateway if plugged else None) or ROUTER,
-        lan=_leg_kind(desired.network),
+    inner = _inner(desired, supported, plane)
+    return GatewayNetwork(
+        uplink=plugged.leg if plugged else "routed",
+        next_hop=(plugged.gateway if plugged else None) or ROUTER,
+        vpc_link=_leg_kind(desired.network),
         addresses=frozenset({("wan", f"{address}/32") for address in outer} | inner),
-        rules=frozenset(_rules(desired, carried, plane)),
-        guard=firewall.guard(_guard(desired, carried, plane, inner)),
-        forward=firewall.forward(names.short(desired.id), behind),
+        rules=frozenset(_rules(desired, supported, plane)),
+        filter_table=firewall.filter_table(_filter_table(desired, supported, plane, inner)),
+        nat_table=firewall.nat_table(names.short(desired.id), behind),
     )
 
 
@@ -52,15 +52,15 @@ def _outer(address: str, eips: dict[str, model.Eip]) -> str:
     return eip.behind if eip and eip.behind else address
 
 
-def _inner(desired: model.DesiredGateway, carried: frozenset[str], plane: seen.Plane) -> set[tuple[str, str]]:
+def _inner(desired: model.DesiredGateway, supported: frozenset[str], plane: state.Plane) -> set[tuple[str, str]]:
     """kernel-libipsec installs a child only when an address of this machine lies inside its local selector; otherwise *the
     peer* reads TS_UNACCEPTABLE. A net's own address serves where it is not a host's: a /31 or /32 was refused, but in a part
     of a wider subnet a host may have it, and does not get its traffic then.
     """
-    leg = selectors.own_leg(desired.network)
-    found = {("lan", str(leg))} if leg else set()
+    own_address = selectors.vpc_address(desired.network)
+    found = {("lan", str(own_address))} if own_address else set()
     for wish in desired.connections:
-        if plane == "userland" and wish.id in carried:
+        if plane == "userland" and wish.id in supported:
             found |= {("lo", f"{net[0]}/32") for net in selectors.uncovered(desired, wish)}
     return found
 
@@ -71,38 +71,40 @@ def _leg_kind(network: model.Network) -> str | None:
     return f"interface {network.interface}" if network.interface else None
 
 
-def _rules(desired: model.DesiredGateway, carried: frozenset[str], plane: seen.Plane) -> Iterator[tuple[int, str, int]]:
+def _rules(
+    desired: model.DesiredGateway, supported: frozenset[str], plane: state.Plane
+) -> Iterator[tuple[int, str, int]]:
     """A tunnel whose peer subnets are wider than the gateway's own network must not take what is for the gateway's neighbours. A
     narrower peer subnet inside that network still goes into its tunnel.
 
     In the kernel `main` has all routes, and only the rules of policy connections come before it. charon's table, where the kernel
     plane has none but unreachable ones, would hide the inner addresses too. In userland charon's table has the tunnels' routes.
     """
-    leg = selectors.own_leg(desired.network)
+    own_address = selectors.vpc_address(desired.network)
     if plane == "kernel":
-        yield legs.OWN_NETWORK, TUNNEL_ADDRESSES, legs.MAIN_TABLE
-        if leg:
-            yield tunnels.before_rules_to(leg.network), str(leg.network), legs.MAIN_TABLE
-    elif leg:
-        yield legs.OWN_NETWORK, str(leg.network), legs.MAIN_TABLE
+        yield links.RULE_OWN_NETWORK, TUNNEL_ADDRESSES, links.MAIN_TABLE
+        if own_address:
+            yield tunnels.before_rules_to(own_address.network), str(own_address.network), links.MAIN_TABLE
+    elif own_address:
+        yield links.RULE_OWN_NETWORK, str(own_address.network), links.MAIN_TABLE
         for wish in desired.connections:
-            nets = map(selectors.parse_net, tunnels.destinations(wish.connection)) if wish.id in carried else ()
+            nets = map(selectors.parse_net, tunnels.destinations(wish.connection)) if wish.id in supported else ()
             for net in nets:
-                if net != leg.network and net.subnet_of(leg.network):
-                    yield legs.WITHIN_OWN_NETWORK, str(net), legs.CHARONS_TABLE
+                if net != own_address.network and net.subnet_of(own_address.network):
+                    yield links.RULE_WITHIN_OWN_NETWORK, str(net), links.CHARON_TABLE
 
 
-def _guard(
-    desired: model.DesiredGateway, carried: frozenset[str], plane: seen.Plane, inner: set[tuple[str, str]]
-) -> firewall.Guard:
-    wishes = [wish for wish in desired.connections if wish.id in carried]
+def _filter_table(
+    desired: model.DesiredGateway, supported: frozenset[str], plane: state.Plane, inner: set[tuple[str, str]]
+) -> firewall.FilterTable:
+    wishes = [wish for wish in desired.connections if wish.id in supported]
     ours = [wish.connection.tunnel_local_address for wish in wishes]
     hosts = [address for _, address in inner] + [address for address in ours if address and plane == "kernel"]
-    leg, local = selectors.own_leg(desired.network), _local_nets(desired, wishes)
-    return firewall.Guard(
+    own_address, local = selectors.vpc_address(desired.network), _local_nets(desired, wishes)
+    return firewall.FilterTable(
         inner=frozenset(str(selectors.parse_host(address).network_address) for address in hosts),
         local=local,
-        near=local | ({str(leg.network)} if leg else set()),
+        near=local | ({str(own_address.network)} if own_address else set()),
         peers=_peer_nets(wishes, plane),
         known=frozenset(wish.peer_address for wish in wishes if wish.peer_address),
         strangers=frozenset(filter(None, map(_mode_of_strangers, wishes))),
@@ -121,7 +123,7 @@ def _local_nets(desired: model.DesiredGateway, wishes: list[model.DesiredConnect
     return frozenset({str(net) for net in selectors.local_subnets(desired)} | sources)
 
 
-def _peer_nets(wishes: list[model.DesiredConnection], plane: seen.Plane) -> dict[str, list[str]]:
+def _peer_nets(wishes: list[model.DesiredConnection], plane: state.Plane) -> dict[str, list[str]]:
     """Interface -> the networks behind its tunnel, the inner address of the device included."""
     found: dict[str, list[str]] = {}
     for wish in wishes:

@@ -1,0 +1,365 @@
+"""A gateway's two links: the uplink to the underlay or a real network, and the VPC link into its VPC. Through netlink.
+
+In the gateway's namespace the uplink is called `wan` and the VPC link `lan`.
+
+It knows nothing of charon or of tunnels. Everything here may be done twice. Invariant: no clear text crosses a gateway. A packet
+that comes in by the uplink is forwarded nowhere, and only packets that the namespace itself makes take the default route.
+"""
+
+import errno
+import socket
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from landbridge import model
+from landbridge.engine.strongswan import names, namespace, netlink
+from landbridge.engine.strongswan import underlay as around
+
+#: The routing table that holds the default route, out of the reach of forwarded packets.
+DEFAULT_ROUTE_TABLE = 195
+#: charon's table of routes into userland tunnels (`routing_table` of its configuration).
+CHARON_TABLE = 220
+MAIN_TABLE = 254
+#: Before all but `local`: what an outer address of ours sends never goes into a tunnel, whatever networks are behind it.
+RULE_FROM_UPLINK_ADDRESS = 100
+#: Before charon's own (220), which has the routes into the tunnels: what comes from outside must not be forwarded, least of
+#: all into a tunnel because it claims to come from the VPC.
+RULE_FROM_OUTSIDE = 210
+#: Between these two: what belongs into a network that the gateway itself is in goes into no tunnel, however wide its networks are, but for
+#: what is behind a tunnel and narrower (where only charon's table knows that).
+RULE_WITHIN_OWN_NETWORK = 214
+RULE_OWN_NETWORK = 215
+#: After main and default: packets that this namespace makes find the default route.
+RULE_LOCAL_OUTPUT = 33000
+#: Of all links, also of those that come later.
+ANSWERS_TO_ARP = Path("/proc/sys/net/ipv4/conf/all/arp_ignore")
+OWN_ADDRESSES_ONLY = "1"
+
+
+@dataclass(frozen=True, slots=True)
+class NamespaceLook:
+    """What the namespace shows. `uplink` and `vpc_link`: (kind of link, its parent's index)."""
+
+    uplink: tuple[str, int] | None = None
+    uplink_ready: bool = False
+    next_hop: str | None = None
+    uplink_mtu: int = 1500
+    vpc_link: tuple[str, int] | None = None
+    vpc_link_up: bool = False
+    addresses: frozenset[tuple[str, str]] = frozenset()
+    rules: frozenset[tuple[int, str, int]] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class UnderlayLook:
+    """As in `state.GatewayState`."""
+
+    uplink: str | None
+    uplink_ready: bool
+    uplink_peer: bool
+    vpc_link: str | None
+    addresses: frozenset[tuple[str, str]]
+
+
+def ensure_uplink(gateway_id: str, underlay: str | None, kind: str, next_hop: str) -> None:
+    """`kind` is `routed` or `macvlan LINK`; `next_hop` its router."""
+    name = names.namespace(gateway_id)
+    with namespace.opened(name) as fd:
+        if kind == "routed":
+            mtu = namespace.inside(underlay, lambda ip: _outer_end(ip, names.uplink_peer(gateway_id), next_hop, fd))
+        else:
+            mtu = namespace.inside(underlay, lambda ip: _macvlan(ip, kind.split(" ", 1)[1], "wan", fd))
+    namespace.inside(name, lambda ip: _inner_end_of_wan(ip, next_hop, mtu))
+
+
+def _outer_end(ip: Any, end: str, next_hop: str, fd: int) -> int:
+    if not ip.link_lookup(ifname=end):
+        ip.link("add", ifname=end, kind="veth", peer={"ifname": "wan", "net_ns_fd": fd})
+    index, mtu = namespace.index(ip, end), _way_out_mtu(ip)
+    ip.link("set", index=index, mtu=mtu, state="up")
+    ip.addr("replace", index=index, address=next_hop, prefixlen=32)
+    return mtu
+
+
+def _way_out_mtu(ip: Any) -> int:
+    """Of the link with the default route: what is larger would not leave this machine."""
+    for route in ip.get_default_routes(family=socket.AF_INET):
+        if route.get("oif"):
+            return int(ip.link("get", index=route.get("oif"))[0].get("mtu"))
+    return 1500
+
+
+def _macvlan(ip: Any, interface: str, name: str, fd: int) -> int:
+    parent = namespace.link(ip, interface)
+    if parent is None:
+        raise OSError(errno.ENODEV, "no such interface", interface)
+    with namespace.suppressed(errno.EEXIST):
+        ip.link("add", ifname=name, kind="macvlan", link=parent["index"], macvlan_mode="bridge", net_ns_fd=fd)
+    return int(parent.get("mtu"))
+
+
+def _inner_end_of_wan(ip: Any, next_hop: str, mtu: int) -> None:
+    """Reverse path filtering would drop what comes by the second tunnel of a pair; the firewall looks at sources itself. A link answers
+    ARP for its own addresses alone: those of the other link are not there, and those on `lo` may be a host's of the network.
+    """
+    ipv4 = Path("/proc/sys/net/ipv4")
+    (ipv4 / "ip_forward").write_text("1")
+    (ipv4 / "conf/all/rp_filter").write_text("0")
+    (ipv4 / "conf/default/rp_filter").write_text("0")
+    ANSWERS_TO_ARP.write_text(OWN_ADDRESSES_ONLY)
+    uplink = namespace.index(ip, "wan")
+    ip.link("set", index=namespace.index(ip, "lo"), state="up")
+    ip.link("set", index=uplink, mtu=mtu, state="up")
+    (ipv4 / "conf/wan/rp_filter").write_text("0")
+    ip.route("replace", dst="0.0.0.0/0", gateway=next_hop, oif=uplink, flags=["onlink"], table=DEFAULT_ROUTE_TABLE)
+    for table in (CHARON_TABLE, MAIN_TABLE):
+        for net in model.RESERVED_NETS:
+            ip.route("replace", dst=net, type="unreachable", table=table)
+    with namespace.suppressed(errno.EEXIST):
+        ip.rule("add", iifname="wan", action="unreachable", priority=RULE_FROM_OUTSIDE)
+    with namespace.suppressed(errno.EEXIST):
+        ip.rule("add", iifname="lo", table=DEFAULT_ROUTE_TABLE, priority=RULE_LOCAL_OUTPUT)
+
+
+def ensure_vpc_link(gateway_id: str, underlay: str | None, kind: str) -> None:
+    """`kind` is `bridge NAME` or `interface NAME`, a link of the underlay."""
+    name, end = names.namespace(gateway_id), names.vpc_link_peer(gateway_id)
+    how, link = kind.split(" ", 1)
+    with namespace.opened(name) as fd:
+        if how == "bridge":
+            namespace.inside(underlay, lambda ip: _onto_bridge(ip, link, end, fd))
+        else:
+            namespace.inside(underlay, lambda ip: _macvlan(ip, link, "lan", fd))
+    namespace.inside(name, lambda ip: ip.link("set", index=namespace.index(ip, "lan"), state="up"))
+
+
+def _onto_bridge(ip: Any, bridge: str, end: str, fd: int) -> None:
+    master = namespace.index(ip, bridge)
+    if not ip.link_lookup(ifname=end):
+        # The same address whenever the link is created: a new link's announcement is lost while its port in the bridge comes up.
+        mac = "02:" + bytes.fromhex(end[-10:]).hex(":")
+        ip.link("add", ifname=end, kind="veth", peer={"ifname": "lan", "net_ns_fd": fd, "address": mac})
+    ip.link("set", index=namespace.index(ip, end), master=master, state="up")
+
+
+def check_move(gateway_id: str, underlay: str | None, link: str, kind: str) -> None:
+    """Checks that the link can be created anew on `kind`. Raises OSError when it must stay where it is."""
+    how, _, parent = kind.partition(" ")
+    if parent:
+        namespace.look(underlay, lambda read: _check_parent(read, parent, "bridge" if how == "bridge" else ""))
+    ours = namespace.look(names.namespace(gateway_id), lambda read: read.link(name=link))
+    if ours is not None and ours.kind == "veth":
+        there = namespace.look(underlay, lambda read: read.link(ifindex=ours.parent))
+        if there is None or there.kind != "veth" or there.parent != ours.ifindex:
+            place = f"network namespace {underlay}" if underlay else "machine's own network namespace"
+            raise OSError(f"its other end is not in the {place}; `landbridge engine stop` takes it down")
+
+
+def _check_parent(read: netlink.Reader, name: str, kind: str) -> None:
+    found = read.link(name=name)
+    if found is None:
+        raise OSError(errno.ENODEV, "no such interface", name)
+    if kind and found.kind != kind:
+        raise OSError(f"{name} is no {kind}")
+
+
+def delete(gateway_id: str, underlay: str | None, link: str) -> None:
+    """Deletes the link `wan` or `lan`, from the side where it can be reached: a namespace dies slowly, a link at once."""
+    end = names.uplink_peer(gateway_id) if link == "wan" else names.vpc_link_peer(gateway_id)
+    namespace.inside(underlay, lambda ip: _delete_link(ip, end))
+    if namespace.exists(names.namespace(gateway_id)):
+        namespace.inside(names.namespace(gateway_id), lambda ip: _delete_link(ip, link))
+
+
+def _delete_link(ip: Any, ifname: str) -> None:
+    for index in ip.link_lookup(ifname=ifname):
+        with namespace.suppressed(errno.ENODEV):
+            ip.link("del", index=index)
+
+
+def add_addresses(gateway_id: str, underlay: str | None, addresses: tuple[tuple[str, str], ...]) -> None:
+    def within(read: netlink.Reader) -> None:
+        index = {link: _number(read, link) for link in {link for link, _ in addresses}}
+        for link, address in addresses:
+            host, length = address.split("/")
+            read.ensure_address(index[link], host, int(length))
+
+    def tell(ip: Any) -> None:
+        for link, address in addresses:
+            host = address.split("/", maxsplit=1)[0]
+            if link == "wan":
+                with namespace.suppressed(errno.EEXIST):
+                    ip.rule("add", src=host, src_len=32, table=DEFAULT_ROUTE_TABLE, priority=RULE_FROM_UPLINK_ADDRESS)
+            if link != "lo":
+                _announce(link, namespace.link(ip, link).get("address"), host)
+
+    name = names.namespace(gateway_id)
+    outer = [address for link, address in addresses if link == "wan"]
+    if outer:
+        hosts = [address.split("/", maxsplit=1)[0] for address in outer]
+        namespace.look(underlay, lambda read: around.check_free(read, hosts))
+    namespace.look(name, within)
+    if any(link != "lo" for link, _ in addresses):
+        namespace.inside(name, tell)
+    if outer:
+        namespace.inside(underlay, lambda ip: _route_here(ip, names.uplink_peer(gateway_id), outer))
+
+
+def _number(read: netlink.Reader, link: str) -> int:
+    found = read.link(name=link)
+    if found is None:
+        raise OSError(errno.ENODEV, "no such interface", link)
+    return found.ifindex
+
+
+def _route_here(ip: Any, end: str, outer: list[str]) -> None:
+    """Nothing to do on a macvlan: the network itself asks who has the address."""
+    for index in ip.link_lookup(ifname=end):
+        for address in outer:
+            ip.route("replace", dst=address, oif=index)
+
+
+def _announce(link: str, mac: str, address: str) -> None:
+    """Tells the neighbours whose the address is now (RFC 5227, 2.3): they may remember an earlier link's for a minute."""
+    hardware, protocol = bytes.fromhex(mac.replace(":", "")), socket.inet_aton(address)
+    header = b"\xff" * 6 + hardware + struct.pack("!HHHBBH", 0x0806, 1, 0x0800, 6, 4, 1)
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as announcer:
+        announcer.bind((link, 0))
+        announcer.send(header + hardware + protocol + bytes(6) + protocol)
+
+
+def delete_addresses(gateway_id: str, underlay: str | None, addresses: tuple[tuple[str, str], ...]) -> None:
+    outer = [address for link, address in addresses if link == "wan"]
+
+    def without(ip: Any) -> None:
+        for index in ip.link_lookup(ifname=names.uplink_peer(gateway_id)):
+            for address in outer:
+                with namespace.suppressed(errno.ESRCH):
+                    ip.route("del", dst=address, oif=index)
+
+    def within(ip: Any) -> None:
+        for link, address in addresses:
+            host, length = address.split("/")
+            with namespace.suppressed(errno.EADDRNOTAVAIL):
+                ip.addr("del", index=namespace.index(ip, link), address=host, prefixlen=int(length))
+            if link == "wan":
+                with namespace.suppressed(errno.ENOENT):
+                    ip.rule("del", src=host, src_len=32, table=DEFAULT_ROUTE_TABLE, priority=RULE_FROM_UPLINK_ADDRESS)
+
+    if outer:
+        namespace.inside(underlay, without)
+    namespace.inside(names.namespace(gateway_id), within)
+
+
+def ensure_rules(gateway_id: str, desired: frozenset[tuple[int, str, int]]) -> None:
+    """`desired`: as `GatewayNetwork.rules`. New rules are added before old ones are deleted."""
+
+    def within(ip: Any) -> None:
+        with netlink.Reader() as read:
+            current = _own_rules(read.rules())
+        for rule in desired - current:
+            with namespace.suppressed(errno.EEXIST):
+                ip.rule("add", **_rule(rule))
+        for rule in current - desired:
+            with namespace.suppressed(errno.ENOENT):
+                ip.rule("del", **_rule(rule))
+
+    namespace.inside(names.namespace(gateway_id), within)
+
+
+def _rule(rule: tuple[int, str, int]) -> dict[str, Any]:
+    priority, net, table = rule
+    dst, length = net.split("/")
+    return {"priority": priority, "dst": dst, "dst_len": int(length), "table": table}
+
+
+def _own_rules(snapshot: list[netlink.Rule]) -> frozenset[tuple[int, str, int]]:
+    """All that lead a destination, whatever its source, into a table that is no tunnel's own."""
+    return frozenset(
+        (rule.priority, rule.destination, rule.table)
+        for rule in snapshot
+        if rule.table in (MAIN_TABLE, CHARON_TABLE) and rule.destination != "0.0.0.0/0" and rule.source == "0.0.0.0/0"
+    )
+
+
+def look_in_namespace(snapshot: netlink.Snapshot) -> NamespaceLook:
+    links = {link.name: link for link in snapshot.links}
+    by_number = {link.ifindex: link.name for link in snapshot.links}
+    ruled = {rule.source for rule in snapshot.rules if rule.priority == RULE_FROM_UPLINK_ADDRESS}
+    found = {(by_number.get(address.link, ""), address.text) for address in snapshot.addresses}
+    uplink, vpc_link = links.get("wan"), links.get("lan")
+    return NamespaceLook(
+        uplink=(uplink.kind, uplink.parent) if uplink else None,
+        uplink_ready=uplink is not None and uplink.up and _is_guarded(snapshot),
+        next_hop=next((route.gateway for route in snapshot.routes if route.table == DEFAULT_ROUTE_TABLE), None),
+        uplink_mtu=uplink.mtu if uplink else 1500,
+        vpc_link=(vpc_link.kind, vpc_link.parent) if vpc_link else None,
+        vpc_link_up=vpc_link is not None and vpc_link.up,
+        addresses=frozenset((link, address) for link, address in found if _is_ours(link, address, ruled)),
+        rules=_own_rules(snapshot.rules),
+    )
+
+
+def _is_ours(link: str, address: str, ruled: set[str]) -> bool:
+    """An outer address counts when its rule stands too."""
+    if link == "wan":
+        return f"{address.split('/', maxsplit=1)[0]}/32" in ruled
+    return link == "lan" or (link == "lo" and not address.startswith("127."))
+
+
+def _is_guarded(snapshot: netlink.Snapshot) -> bool:
+    """Whether the rules of the invariant stand, and the routes that nobody's network overrides; in the calling thread's namespace."""
+    current = {(rule.priority, rule.incoming) for rule in snapshot.rules}
+    kept = {route.net for route in snapshot.routes if route.table == MAIN_TABLE}
+    silent = ANSWERS_TO_ARP.read_text().strip() == OWN_ADDRESSES_ONLY
+    return (
+        {(RULE_FROM_OUTSIDE, "wan"), (RULE_LOCAL_OUTPUT, "lo")} <= current
+        and kept.issuperset(model.RESERVED_NETS)
+        and silent
+    )
+
+
+def look_in_underlay(read: netlink.Reader, gateway_id: str, here: NamespaceLook) -> UnderlayLook:
+    uplink_peer = read.link(name=names.uplink_peer(gateway_id))
+    uplink = _wan(read, here, uplink_peer)
+    lost = {
+        (link, address)
+        for link, address in here.addresses
+        if link == "wan" and uplink_peer and uplink == "routed" and not _goes_through(read, address, uplink_peer)
+    }
+    return UnderlayLook(
+        uplink=uplink,
+        uplink_ready=here.uplink_ready and (uplink != "routed" or (uplink_peer is not None and uplink_peer.up)),
+        uplink_peer=uplink_peer is not None,
+        vpc_link=_lan(read, here, read.link(name=names.vpc_link_peer(gateway_id))),
+        addresses=here.addresses - lost,
+    )
+
+
+def _wan(read: netlink.Reader, here: NamespaceLook, end: netlink.Link | None) -> str | None:
+    if here.uplink is None:
+        return None
+    if here.uplink[0] == "macvlan":
+        return f"macvlan {_name(read, here.uplink[1])}"
+    return "routed" if end is not None else "?"
+
+
+def _lan(read: netlink.Reader, here: NamespaceLook, end: netlink.Link | None) -> str | None:
+    if here.vpc_link is None and end is None:
+        return None
+    if not here.vpc_link_up or here.vpc_link is None:
+        return "?"
+    if end is not None:
+        return f"bridge {_name(read, end.master)}" if end.up else "?"
+    return f"interface {_name(read, here.vpc_link[1])}" if here.vpc_link[0] == "macvlan" else "?"
+
+
+def _name(read: netlink.Reader, index: int) -> str:
+    found = read.link(ifindex=index) if index else None
+    return found.name if found else ""
+
+
+def _goes_through(read: netlink.Reader, address: str, end: netlink.Link) -> bool:
+    return read.output_link(address.split("/", maxsplit=1)[0]) == end.ifindex
