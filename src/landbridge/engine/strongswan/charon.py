@@ -119,7 +119,7 @@ def socket_path(folder: Path) -> Path:
 
 
 def connect(folder: Path) -> socket.socket:
-    """Raises one of GONE when nobody listens, and another OSError when that cannot be told."""
+    """Raises one of NOT_LISTENING when nobody listens, and another OSError when that cannot be told."""
     connection = socket.socket(socket.AF_UNIX)
     try:
         connection.settimeout(ANSWER_TIMEOUT)

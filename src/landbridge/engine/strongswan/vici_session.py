@@ -75,7 +75,7 @@ def _agreed(answer: dict[str, Any]) -> dict[str, Any]:
 
 def parse(packet: bytes, at: int = 0) -> dict[str, Any]:  # noqa: C901  a table of elements, in one place since it is for speed
     """The message in a packet from `at` on; text stays bytes. In half of the time that the library takes: a thousand SAs are a
-    megabyte. Raises one of charon.GARBLED.
+    megabyte. Raises one of charon.PROTOCOL_ERRORS.
     """
     section: dict[str, Any] = {}
     outer: list[dict[str, Any]] = []
