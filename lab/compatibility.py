@@ -28,7 +28,7 @@ from typing import Any
 from lab import folder, gm_certificates
 from landbridge import bootstrap, config, data_folder, model, site_file
 from landbridge.cli import main as command
-from landbridge.engine.strongswan import planning, seen, steps
+from landbridge.engine.strongswan import planning, state, steps
 from landbridge.server import heartbeat
 from landbridge.store import observations
 from tests.compatibility import loaded
@@ -366,15 +366,15 @@ LISTS = (
 # -- what the engine has loaded ---------------------------------------------------------------------------------------
 
 
-def load(gateway: model.DesiredGateway, plane: seen.Plane) -> loaded.Loaded:
+def load(gateway: model.DesiredGateway, plane: state.Plane) -> loaded.Loaded:
     """What stands when every plan has been carried out and every tunnel is up, in a world that does what it is told."""
-    now, messages = seen.Seen(at=datetime.now(UTC), plane=plane), {}
-    while plan := planning.plan(gateway, now):
+    current, messages = state.GatewayState(at=datetime.now(UTC), plane=plane), {}
+    while plan := planning.plan(gateway, current):
         for step in plan:
-            now = small_world.applied(now, step)
+            current = small_world.applied(current, step)
             if isinstance(step, steps.LoadConn):
                 messages[step.connection_id] = step.conn
-    return loaded.to_json(now, messages)
+    return loaded.to_json(current, messages)
 
 
 def desired(data: bootstrap.Data, site: model.Site) -> dict[str, model.DesiredGateway]:
@@ -386,7 +386,7 @@ def desired(data: bootstrap.Data, site: model.Site) -> dict[str, model.DesiredGa
 
 def load_all(data: bootstrap.Data, site: model.Site) -> dict[str, dict[str, loaded.Loaded]]:
     """Data plane -> gateway -> what the engine has loaded."""
-    planes: tuple[seen.Plane, ...] = ("kernel", "userland")
+    planes: tuple[state.Plane, ...] = ("kernel", "userland")
     wanted = desired(data, site)
     return {plane: {each.id: load(each, plane) for each in wanted.values()} for plane in planes}
 

@@ -7,28 +7,28 @@ gateway changes, `from_json` still reads the JSON of before.
 from datetime import UTC, datetime
 from typing import Any
 
-from landbridge.engine.strongswan import seen, tunnels
+from landbridge.engine.strongswan import state, tunnels
 
 Loaded = dict[str, Any]
 
 
-def to_json(now: seen.Seen, messages: dict[str, Any]) -> Loaded:
+def to_json(current: state.GatewayState, messages: dict[str, Any]) -> Loaded:
     """`messages`: connection -> the message that it was loaded with."""
     return {
-        "plane": now.plane,
-        "wan": now.wan,
-        "router": now.router,
-        "wan_end": now.wan_end,
-        "lan": now.lan,
-        "addresses": sorted(map(list, now.addresses)),
-        "rules": sorted(map(list, now.rules)),
-        "guard": now.guard,
-        "forward": now.forward,
-        "restarts": now.restarts,
-        "tunnels": {name: _tunnel_to_json(tunnel) for name, tunnel in sorted(now.tunnels.items())},
-        "connections": {name: sorted(children) for name, children in sorted(now.conns.items())},
-        "secrets": sorted(now.secrets),
-        "sas": [[sa.name, [child.name for child in sa.children]] for sa in now.sas],
+        "plane": current.plane,
+        "wan": current.uplink,
+        "router": current.next_hop,
+        "wan_end": current.uplink_peer,
+        "lan": current.vpc_link,
+        "addresses": sorted(map(list, current.addresses)),
+        "rules": sorted(map(list, current.rules)),
+        "guard": current.filter_table,
+        "forward": current.nat_table,
+        "restarts": current.restarts,
+        "tunnels": {name: _tunnel_to_json(tunnel) for name, tunnel in sorted(current.tunnels.items())},
+        "connections": {name: sorted(children) for name, children in sorted(current.conns.items())},
+        "secrets": sorted(current.secrets),
+        "sas": [[sa.name, [child.name for child in sa.children]] for sa in current.sas],
         "messages": messages,
     }
 
@@ -44,22 +44,22 @@ def _tunnel_to_json(tunnel: tunnels.Tunnel) -> Loaded:
     }
 
 
-def from_json(loaded: Loaded) -> seen.Seen:
+def from_json(loaded: Loaded) -> state.GatewayState:
     """The gateway as a look finds it: whole, its charon running, every SA installed."""
-    return seen.Seen(
+    return state.GatewayState(
         at=datetime(2026, 1, 1, tzinfo=UTC),
         plane=loaded["plane"],
         folder=True,
         namespace=True,
-        wan=loaded["wan"],
-        wan_whole=True,
-        router=loaded["router"],
-        wan_end=loaded["wan_end"],
-        lan=loaded["lan"],
+        uplink=loaded["wan"],
+        uplink_ready=True,
+        next_hop=loaded["router"],
+        uplink_peer=loaded["wan_end"],
+        vpc_link=loaded["lan"],
         addresses=frozenset((link, address) for link, address in loaded["addresses"]),
         rules=frozenset((priority, network, table) for priority, network, table in loaded["rules"]),
-        guard=loaded["guard"],
-        forward=loaded["forward"],
+        filter_table=loaded["guard"],
+        nat_table=loaded["forward"],
         tunnels={name: _tunnel_from_json(tunnel) for name, tunnel in loaded["tunnels"].items()},
         alive=True,
         restarts=loaded["restarts"],
@@ -80,6 +80,6 @@ def _tunnel_from_json(tunnel: Loaded) -> tunnels.Tunnel:
     )
 
 
-def _sa(number: int, connection_id: str, children: list[str]) -> seen.IkeSa:
-    made = (seen.Child(name=name, unique_id=f"{number}{at}", state="INSTALLED") for at, name in enumerate(children))
-    return seen.IkeSa(connection_id, str(number), "ESTABLISHED", children=tuple(made))
+def _sa(number: int, connection_id: str, children: list[str]) -> state.IkeSa:
+    made = (state.Child(name=name, unique_id=f"{number}{at}", state="INSTALLED") for at, name in enumerate(children))
+    return state.IkeSa(connection_id, str(number), "ESTABLISHED", children=tuple(made))

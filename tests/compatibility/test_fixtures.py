@@ -12,7 +12,7 @@ import pytest
 
 from lab import compatibility
 from landbridge import bootstrap, data_folder, model, site_file
-from landbridge.engine.strongswan import mapping, planning, refusing
+from landbridge.engine.strongswan import messages, planning, unsupported
 from tests.compatibility import loaded
 
 FIXTURES = sorted(path for path in Path(__file__).parent.iterdir() if (path / "shown.json").exists())
@@ -124,14 +124,14 @@ def test_nothing_is_planned_for_a_gateway_that_nobody_changed(copy: Copy, plane:
 def test_every_connection_is_loaded_with_the_message_of_before(copy: Copy, plane: str):
     """Says which field of a message makes a plan: names of children hold fingerprints of the messages."""
     for gateway_id, desired in _desired(copy).items():
-        messages = {each.connection_id: each.conn for each in refusing.carried(desired, plane).wanted}
+        messages = {each.connection_id: each.conn for each in unsupported.supported(desired, plane).configs}
         assert messages == copy.loaded[plane][gateway_id]["messages"]
 
 
 def test_a_message_with_one_more_default_is_planned_anew(copy: Copy, monkeypatch: pytest.MonkeyPatch):
     """The tests above can fail: this is the change that they are there for."""
-    child_message = mapping.child_message
-    monkeypatch.setattr(mapping, "child_message", lambda *given: child_message(*given) | {"policies_fwd_out": "no"})
+    child_message = messages.child_message
+    monkeypatch.setattr(messages, "child_message", lambda *given: child_message(*given) | {"policies_fwd_out": "no"})
     desired = _desired(copy)
     plans = [
         planning.plan(each, loaded.from_json(copy.loaded["kernel"][gateway_id])) for gateway_id, each in desired.items()
