@@ -349,11 +349,13 @@ def test_stop_does_not_begin_what_was_only_waiting(small: Any):
     assert len(small.world.cycles) < 120
 
 
-def test_a_nudge_after_the_stop_is_harmless(small: Any):
+def test_a_nudge_after_the_stop_does_nothing(small: Any):
     agent = loop.Agent(small.source, small.engine, loop.Timing(tick=60.0))
     agent.start()
     agent.stop()
+    small.world.wanted["g"] = frozenset("a")
     agent.nudge({"g"})
+    assert (small.world.there, small.world.cycles) == ({}, {})
 
 
 @pytest.mark.parametrize("count", [1000])

@@ -2,8 +2,11 @@
 
 import itertools
 
-from lab import algorithms
+import pytest
+
+from lab import algorithms, wishes
 from lab.algorithms import Combination
+from landbridge.engine.strongswan import messages
 
 
 def _places(combination: Combination) -> list[algorithms.Place]:
@@ -39,3 +42,20 @@ def test_swanctl_has_a_word_of_its_own_for_every_choice() -> None:
     gcm = [row for row in algorithms.esp_matrix("IKEv2") if "gcm" in row.esp_encryption]
     assert len({row.esp for row in cbc}) == len(cbc)
     assert len({row.esp for row in gcm}) == 2 * 10
+
+
+@pytest.mark.parametrize("mode", algorithms.MODES)
+def test_the_engine_asks_for_what_the_device_of_every_combination_has(mode: str) -> None:
+    """The words of `lab.algorithms` are written down apart from the engine's, and the tunnels of the page came up with them."""
+    for row in algorithms.ike_matrix(mode):
+        policy = wishes.ike_policy(
+            encryption_algorithm=row.ike_encryption,
+            authentication_algorithm=row.ike_authentication,
+            dh_group=row.ike_group,
+        )
+        assert messages.ike_proposal(policy) == row.ike
+    for row in algorithms.esp_matrix(mode):
+        esp = wishes.ipsec_policy(
+            encryption_algorithm=row.esp_encryption, authentication_algorithm=row.esp_authentication, pfs=row.pfs
+        )
+        assert messages.esp_proposal(esp) == row.esp
