@@ -13,9 +13,10 @@ from typing import Any
 
 from vici.protocol import Packet, Transport
 
-from landbridge import bootstrap, config
+from landbridge import bootstrap, config, data_folder, site_file
 from landbridge.agent import loop
-from landbridge.engine import base
+from landbridge.engine import base, local
+from landbridge.operations import nodes
 from landbridge.server import heartbeat
 
 
@@ -35,13 +36,13 @@ class _Watched:
 
 
 @contextlib.contextmanager
-def opened(data: str, site_file: str) -> Iterator[tuple[bootstrap.StoreSource, base.Engine[Any, Any]]]:
-    settings = config.load({"data": data, "site": site_file, "engine": "strongswan"}, {})
-    site = bootstrap.load_site(settings)
-    with bootstrap.open_data(settings) as found:
-        engine = bootstrap.make_engine(settings, site)
+def opened(data: str, site_path: str) -> Iterator[tuple[nodes.StoreSource, base.Engine[Any, Any]]]:
+    settings = config.load({"data": data, "site": site_path, "engine": "strongswan"}, {})
+    site = site_file.find(settings)
+    with data_folder.open_data(settings) as found:
+        engine = local.make(settings, site)
         assert engine is not None
-        yield bootstrap.StoreSource(found, site, heartbeat.Heartbeat()), engine
+        yield bootstrap.make_source(found, site, heartbeat.Heartbeat()), engine
 
 
 @contextlib.contextmanager

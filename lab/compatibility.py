@@ -29,6 +29,7 @@ from lab import folder, gm_certificates
 from landbridge import bootstrap, config, data_folder, model, site_file
 from landbridge.cli import main as command
 from landbridge.engine.strongswan import planning, state, steps
+from landbridge.paths import DATABASE
 from landbridge.server import heartbeat
 from landbridge.store import observations
 from tests.compatibility import loaded
@@ -377,14 +378,14 @@ def load(gateway: model.DesiredGateway, plane: state.Plane) -> loaded.Loaded:
     return loaded.to_json(current, messages)
 
 
-def desired(data: bootstrap.Data, site: model.Site) -> dict[str, model.DesiredGateway]:
+def desired(data: data_folder.Data, site: model.Site) -> dict[str, model.DesiredGateway]:
     """Gateway id -> what the agent is told. A gateway that is being deleted has nothing."""
-    source = bootstrap.StoreSource(data, site, heartbeat.Heartbeat())
+    source = bootstrap.make_source(data, site, heartbeat.Heartbeat())
     found = map(source.desired, sorted(source.gateways()))
     return {each.id: each for each in found if each is not None}
 
 
-def load_all(data: bootstrap.Data, site: model.Site) -> dict[str, dict[str, loaded.Loaded]]:
+def load_all(data: data_folder.Data, site: model.Site) -> dict[str, dict[str, loaded.Loaded]]:
     """Data plane -> gateway -> what the engine has loaded."""
     planes: tuple[state.Plane, ...] = ("kernel", "userland")
     wanted = desired(data, site)
@@ -403,7 +404,7 @@ def settings(data: Path, site: Path) -> config.Settings:
 def opened(data: Path, site: Path) -> Iterator[folder.Folder]:
     """The data folder, with the API over it and no agent. Its engine is said to be the simulated one."""
     words = settings(data, site)
-    with bootstrap.open_data(words) as made:
+    with data_folder.open_data(words) as made:
         yield folder.Folder(made, words, site=site_file.load(site), engine="simulated")
 
 
@@ -439,7 +440,7 @@ def make(target: Path) -> None:
         engines = load_all(made.data, site_file.load(site))
     (target / "shown.json").write_text(json.dumps(shown, indent=1, sort_keys=True) + "\n")
     (target / "loaded.json").write_text(json.dumps(engines, indent=1, sort_keys=True) + "\n")
-    if left := sorted(set(lacking(data / data_folder.DATABASE)) - NEVER):
+    if left := sorted(set(lacking(data / DATABASE)) - NEVER):
         raise RuntimeError(f"no row has a value of: {', '.join(left)}")
 
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import httpx
 
-from landbridge import bootstrap, config, model, site_file
+from landbridge import bootstrap, config, data_folder, model, paths, site_file
 from landbridge.api import app
+from landbridge.data_folder import credentials
 from landbridge.operations import clock
 from landbridge.server import heartbeat
 from landbridge.store import observations
@@ -21,18 +22,18 @@ class Folder:
     """An open data folder whose gateways are ready without an engine."""
 
     def __init__(
-        self, data: bootstrap.Data, settings: config.Settings, *, site: model.Site | None = None, engine: str = "none"
+        self, data: data_folder.Data, settings: config.Settings, *, site: model.Site | None = None, engine: str = "none"
     ) -> None:
         """`site` is the default one unless it is given. `engine` is the name of the engine that the API takes for its own."""
         self.data = data
         used, info = site or site_file.default(), {"name": engine}
         parts = bootstrap.make_parts(settings, used, data, info, heartbeat.Heartbeat())
         self._application = app.build(parts)
-        bootstrap.write_credentials(data, ADDRESS)
+        credentials.write(data, ADDRESS)
 
     @property
     def credentials(self) -> dict[str, str]:
-        return tomllib.loads((self.data.path / bootstrap.CREDENTIALS).read_text())
+        return tomllib.loads((self.data.path / paths.CREDENTIALS).read_text())
 
     def ask(self, method: str, path: str, body: Any = None, **headers: str) -> httpx.Response:
         """`path` is below the project's. A path that begins with a slash is whole, and may contain `{project}`."""
@@ -87,6 +88,6 @@ def settings(path: Path) -> config.Settings:
 
 def fill(path: Path) -> str:
     """Makes the folder with a gateway and a connection; gives the connection's id."""
-    with bootstrap.open_data(settings(path)) as data:
+    with data_folder.open_data(settings(path)) as data:
         folder = Folder(data, settings(path))
         return str(folder.connection(folder.gateway())["id"])

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-WORKER = b"landbridge.cli.worker"
+from landbridge.cli import worker
+
+WORKER = worker.__name__.encode()
 
 
 def workers(pid: int) -> set[int]:

@@ -22,7 +22,7 @@ import httpx
 import hypothesis
 import pytest
 
-from landbridge import bootstrap, config, model, site_file
+from landbridge import bootstrap, config, data_folder, model, site_file
 from landbridge.agent import loop
 from landbridge.api import app
 from landbridge.engine.simulated import Simulated
@@ -187,7 +187,7 @@ class Api:
 class Service:
     """A whole service in this process."""
 
-    data: bootstrap.Data
+    data: data_folder.Data
     application: Any
     http: Http
     agent: loop.Agent
@@ -220,10 +220,10 @@ def service_in(
 ) -> Iterator[Service]:
     settings = config.load({"data": str(folder), "engine": "simulated"}, {})
     used_site = site or site_file.default()
-    with bootstrap.open_data(settings) as data:
+    with data_folder.open_data(settings) as data:
         engine = Simulated()
         heart = heartbeat.Heartbeat()
-        source = bootstrap.StoreSource(data, used_site, heart)
+        source = bootstrap.make_source(data, used_site, heart)
         agent = loop.Agent(source, engine, loop.Timing(tick=tick))
         data.database.on_nudge = agent.nudge
         bounds = {"limits": config.Limits(**limits), "quotas": quotas or config.Quotas(), "http": http or config.Http()}

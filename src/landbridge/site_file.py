@@ -39,6 +39,11 @@ KEYS: Mapping[str, tuple[str, ...]] = types.MappingProxyType(
 )
 
 
+def find(settings: config.Settings) -> model.Site:
+    """The site of the file that the settings name, or else the default site. Raises ConfigError."""
+    return load(Path(settings.serve.site)) if settings.serve.site else default()
+
+
 def default() -> model.Site:
     """A pool of documentation addresses, two zones, and any VPC id: enough to use the API at once, for one project."""
     hosts = [host for block in DOCUMENTATION for host in ipaddress.ip_network(block).hosts()]

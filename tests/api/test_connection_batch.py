@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from landbridge import bootstrap
-from landbridge.store import check
+from landbridge.store import check, vault
 
 PATH = "vpn-connections/batch-create"
 
@@ -140,7 +139,7 @@ def test_a_batch_with_a_token_leaves_a_sound_database(service: Any):
     gateway = api.gateway()
     bodies = [api.wish(gateway, api.customer_gateway()) for _ in range(2)]
     made = _send(api, bodies, X_Client_Token="batch").json()["vpn_connections"]
-    path, key = service.data.path / "landbridge.db", bootstrap.FINGERPRINT_KEY
+    path, key = service.data.path / "landbridge.db", vault.FINGERPRINT_KEY
     assert check.database(path, service.data.vault, (key,))[0] == []
     for each in made:
         api.delete(f"vpn-connection/{each['id']}")

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from landbridge import bootstrap
-from landbridge.store import check
+from landbridge.store import check, vault
 
 PATH = "vpn-connection"
 
@@ -134,7 +133,7 @@ def test_an_updated_connection_leaves_a_sound_database(service: Any):
     told = _changed(api, made["id"], change)
     assert (told["tags"], told["connection_monitor_id"]) == (tags, made["connection_monitor_id"])
     api.send("POST", f"{PATH}/{made['id']}/reset")
-    found, _ = check.database(service.data.path / "landbridge.db", service.data.vault, (bootstrap.FINGERPRINT_KEY,))
+    found, _ = check.database(service.data.path / "landbridge.db", service.data.vault, (vault.FINGERPRINT_KEY,))
     assert found == []
 
 

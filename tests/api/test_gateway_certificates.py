@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lab import gm_certificates
-from landbridge import bootstrap, config, data_folder
+from landbridge import config, data_folder
 from landbridge.operations import clock
 from tests.conftest import service_in
 
@@ -199,7 +199,7 @@ def test_a_new_master_key_opens_them_and_the_database_is_sound(tmp_path: Path, b
         assert again.json()["certificate"] == made
         project = api.project_id
     data_folder.rotate_master(settings)
-    assert bootstrap.check_data(settings)[0] == []
+    assert data_folder.check_data(settings)[0] == []
     with service_in(tmp_path / "data") as running:
         path = f"{_path(gateway)}/{made['id']}"
         assert running.api(project).send("PUT", path, {"certificate": {"name": "later"}}).status_code == 200

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from landbridge import bootstrap, config, model
+from landbridge import config, data_folder, model
 from tests.conftest import service_in
 
 PATH = "vpn-gateways"
@@ -301,7 +301,7 @@ def test_what_two_gateways_share_since_before_does_not_stop_an_update(tmp_path: 
             assert _updated(api, each, swapped)["eip1"]["id"] == each["eip2"]["id"]
             assert _flavor(api, each, "Professional2").status_code == 200
     settings = config.load({"data": str(tmp_path / "data"), "engine": "simulated"}, {})
-    assert bootstrap.check_data(settings)[0] == []
+    assert data_folder.check_data(settings)[0] == []
 
 
 def test_a_local_subnet_outside_the_network_is_a_warning(open_service: Any):

@@ -4,14 +4,14 @@ from pathlib import Path
 
 from bench import rows
 from lab import folder
-from landbridge import bootstrap, model
+from landbridge import data_folder, model
 from landbridge.operations import clock
 from landbridge.store import observations
 
 
 def _fill(path: Path) -> str:
     """A folder with one connection that a look has found; gives its gateway's id."""
-    with bootstrap.open_data(folder.settings(path)) as data:
+    with data_folder.open_data(folder.settings(path)) as data:
         opened = folder.Folder(data, folder.settings(path))
         gateway = opened.gateway()
         connection_id = opened.connection(gateway)["id"]
@@ -31,7 +31,7 @@ def _fill(path: Path) -> str:
 def test_multiplied_rows_are_read_as_pages_of_connections(tmp_path: Path):
     gateway_id = _fill(tmp_path / "data")
     rows.multiply(tmp_path / "data", 60)
-    with bootstrap.open_data(folder.settings(tmp_path / "data")) as data:
+    with data_folder.open_data(folder.settings(tmp_path / "data")) as data:
         opened = folder.Folder(data, folder.settings(tmp_path / "data"))
         page = opened.ask("GET", f"vpn-connection?vgw_id={gateway_id}&limit=50").json()
         last = opened.ask("GET", f"vpn-connection/{page['vpn_connections'][-1]['id']}").json()["vpn_connection"]

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from landbridge import bootstrap, config
+from landbridge import config, data_folder
 from landbridge.cli import main
 from tests.conftest import VPC
 
@@ -17,7 +17,7 @@ from tests.conftest import VPC
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A data folder, as a start makes it, with no project yet."""
-    with bootstrap.open_data(config.Settings(serve=config.Serve(data=str(tmp_path / "data")))) as data:
+    with data_folder.open_data(config.Settings(serve=config.Serve(data=str(tmp_path / "data")))) as data:
         return data.path
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from landbridge import bootstrap, config
+from landbridge import config, data_folder
 from landbridge.operations import access, clock, pausing
 from tests.compat import terraform
 
@@ -20,7 +20,7 @@ def provider(server: Any) -> Callable[..., terraform.Client]:
         family: terraform.Family, role: access.Role = "admin", project_id: str | None = None
     ) -> terraform.Client:
         now = clock.now()
-        with bootstrap.open_data(config.load({"data": str(server.folder)}, {})) as data:
+        with data_folder.open_data(config.load({"data": str(server.folder)}, {})) as data:
             project = project_id or data.database.write(
                 lambda tx: access.create_project(tx, f"p{time.monotonic_ns()}", now)
             )
@@ -49,7 +49,7 @@ def paused(server: Any) -> Callable[..., Any]:
 
     @contextlib.contextmanager
     def holding(gateway_id: str) -> Iterator[None]:
-        with bootstrap.open_data(config.load({"data": str(server.folder)}, {})) as data:
+        with data_folder.open_data(config.load({"data": str(server.folder)}, {})) as data:
             data.database.write(lambda tx: pausing.pause(tx, gateway_id, clock.now()))
             try:
                 yield

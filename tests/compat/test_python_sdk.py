@@ -10,7 +10,7 @@ from huaweicloudsdkcore.auth.credentials import BasicCredentials
 from huaweicloudsdkcore.exceptions.exceptions import ClientRequestException
 from huaweicloudsdkvpn import v5
 
-from landbridge import bootstrap, config
+from landbridge import config, data_folder
 from landbridge.operations import access, clock
 
 #: Without python-dateutil the SDK gives times as text, and says so each time.
@@ -73,11 +73,11 @@ def keys(server: Any) -> SimpleNamespace:
     """Makes projects and keys on the server's data folder, as the command does."""
 
     def make(project_id: str | None, role: access.Role) -> access.NewKey:
-        with bootstrap.open_data(config.load({"data": str(server.folder)}, {})) as data:
+        with data_folder.open_data(config.load({"data": str(server.folder)}, {})) as data:
             return data.database.write(lambda tx: access.create_key(tx, data.vault, project_id, role, clock.now()))
 
     def project() -> str:
-        with bootstrap.open_data(config.load({"data": str(server.folder)}, {})) as data:
+        with data_folder.open_data(config.load({"data": str(server.folder)}, {})) as data:
             return data.database.write(lambda tx: access.create_project(tx, f"p{time.monotonic_ns()}", clock.now()))
 
     return SimpleNamespace(make=make, project=project)

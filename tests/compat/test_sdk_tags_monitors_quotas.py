@@ -9,7 +9,7 @@ from huaweicloudsdkcore.auth.credentials import BasicCredentials
 from huaweicloudsdkcore.exceptions.exceptions import ClientRequestException
 from huaweicloudsdkvpn import v5
 
-from landbridge import bootstrap, config
+from landbridge import config, data_folder
 from landbridge.operations import access, clock
 
 #: Without python-dateutil the SDK gives times as text, and says so each time.
@@ -21,7 +21,7 @@ VPC = "0cf79a3f-6cf9-4d9c-a8df-d7ace626b0fa"
 @pytest.fixture
 def client(server: Any) -> v5.VpnClient:
     """A client in a project of its own."""
-    with bootstrap.open_data(config.load({"data": str(server.folder)}, {})) as data:
+    with data_folder.open_data(config.load({"data": str(server.folder)}, {})) as data:
         project = data.database.write(lambda tx: access.create_project(tx, f"t{time.monotonic_ns()}", clock.now()))
         key = data.database.write(lambda tx: access.create_key(tx, data.vault, project, "admin", clock.now()))
     credentials = BasicCredentials(key.access_key, key.secret_key.reveal(), project)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from lab import compatibility
-from landbridge import bootstrap, data_folder, model, site_file
+from landbridge import data_folder, model, site_file
 from landbridge.engine.strongswan import messages, planning, unsupported
 from tests.compatibility import loaded
 
@@ -102,7 +102,7 @@ def test_the_backup_is_restored_and_every_row_of_it_is_shown_as_before(copy: Cop
 def test_the_data_folder_is_sound_after_the_migration(copy: Copy):
     with copy.open():
         pass
-    findings, _ = bootstrap.check_data(compatibility.settings(copy.data, copy.site))
+    findings, _ = data_folder.check_data(compatibility.settings(copy.data, copy.site))
     assert findings == []
 
 

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from lab import processes
-from landbridge import bootstrap, config
+from landbridge import config, data_folder
 
 VPC = "0cf79a3f-6cf9-4d9c-a8df-d7ace626b0fa"
 RUN = "import os, signal, sys\n{beforehand}\nfrom landbridge.cli import main\nsys.exit(main.main())"
@@ -167,4 +167,4 @@ def tunnel(gateway: Any, peer_id: str, number: int) -> dict[str, Any]:
 
 def findings(folder: Path) -> list[str]:
     """What `landbridge db check` finds."""
-    return bootstrap.check_data(config.load({"data": str(folder)}, {}))[0]
+    return data_folder.check_data(config.load({"data": str(folder)}, {}))[0]

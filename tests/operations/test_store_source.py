@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from landbridge import bootstrap, model, site_cover, site_file
+from landbridge import bootstrap, model, site_file
+from landbridge.operations import nodes, site_cover
 from landbridge.server import heartbeat
 
 
@@ -20,8 +21,8 @@ def still(open_service: Any) -> Any:
 
 
 @pytest.fixture
-def source(still: Any) -> bootstrap.StoreSource:
-    return bootstrap.StoreSource(still.data, site_file.default(), heartbeat.Heartbeat())
+def source(still: Any) -> nodes.StoreSource:
+    return bootstrap.make_source(still.data, site_file.default(), heartbeat.Heartbeat())
 
 
 def _applied(wanted: model.DesiredGateway, **words: Any) -> model.Observation:
@@ -42,14 +43,14 @@ def _applied(wanted: model.DesiredGateway, **words: Any) -> model.Observation:
     return replace(sound, **words)
 
 
-def _gateway(api: Any, source: bootstrap.StoreSource) -> Any:
+def _gateway(api: Any, source: nodes.StoreSource) -> Any:
     body = {"vpc_id": "0cf79a3f-6cf9-4d9c-a8df-d7ace626b0fa", "local_subnets": ["10.0.0.0/24"]}
     made = api.create("vpn-gateways", "vpn_gateway", body)
     source.report(_applied(source.desired(made["id"])))
     return api.gateway_as(made["id"], "ACTIVE")
 
 
-def test_a_desired_gateway_is_whole(still: Any, source: bootstrap.StoreSource):
+def test_a_desired_gateway_is_whole(still: Any, source: nodes.StoreSource):
     api = still.api()
     gateway = _gateway(api, source)
     peer = api.customer_gateway(bgp_asn=65010)
@@ -66,9 +67,7 @@ def test_a_desired_gateway_is_whole(still: Any, source: bootstrap.StoreSource):
     assert "Secret-Number" not in repr(wanted)
 
 
-def test_a_deleting_connection_is_not_desired_and_a_deleting_gateway_is_nothing(
-    still: Any, source: bootstrap.StoreSource
-):
+def test_a_deleting_connection_is_not_desired_and_a_deleting_gateway_is_nothing(still: Any, source: nodes.StoreSource):
     api = still.api()
     gateway = _gateway(api, source)
     made = api.connection(gateway)
@@ -87,7 +86,7 @@ def test_a_deleting_connection_is_not_desired_and_a_deleting_gateway_is_nothing(
     assert source.desired("unknown") is None
 
 
-def test_a_connection_deleted_while_it_is_being_made_waits_until_it_is_gone(still: Any, source: bootstrap.StoreSource):
+def test_a_connection_deleted_while_it_is_being_made_waits_until_it_is_gone(still: Any, source: nodes.StoreSource):
     api = still.api()
     gateway = _gateway(api, source)
     made = api.connection(gateway)
@@ -99,7 +98,7 @@ def test_a_connection_deleted_while_it_is_being_made_waits_until_it_is_gone(stil
     assert api.send("GET", f"vpn-connection/{made['id']}").status_code == 404
 
 
-def test_an_unchanged_report_renews_when_a_connection_was_seen(still: Any, source: bootstrap.StoreSource):
+def test_an_unchanged_report_renews_when_a_connection_was_seen(still: Any, source: nodes.StoreSource):
     api = still.api()
     gateway = _gateway(api, source)
     made = api.connection(gateway)
@@ -110,7 +109,7 @@ def test_an_unchanged_report_renews_when_a_connection_was_seen(still: Any, sourc
         assert api.diagnosis(made["id"])["seen_at"] == f"{moment:%Y-%m-%dT%H:%M:%S}.000Z"
 
 
-def test_a_status_that_is_old_says_since_when(still: Any, source: bootstrap.StoreSource):
+def test_a_status_that_is_old_says_since_when(still: Any, source: nodes.StoreSource):
     api = still.api()
     gateway = _gateway(api, source)
     made = api.connection(gateway)
@@ -121,7 +120,7 @@ def test_a_status_that_is_old_says_since_when(still: Any, source: bootstrap.Stor
     assert "not_seen_since" not in api.diagnosis(made["id"])
 
 
-def test_a_report_of_a_failure_shows_and_goes(still: Any, source: bootstrap.StoreSource):
+def test_a_report_of_a_failure_shows_and_goes(still: Any, source: nodes.StoreSource):
     api = still.api()
     gateway = _gateway(api, source)
     wanted = source.desired(gateway["id"])
@@ -131,9 +130,7 @@ def test_a_report_of_a_failure_shows_and_goes(still: Any, source: bootstrap.Stor
     assert api.get(f"vpn-gateways/{gateway['id']}")["vpn_gateway"]["status"] == "ACTIVE"
 
 
-def test_a_gateway_in_fault_is_counted_for_anybody_and_shows_in_its_connections(
-    still: Any, source: bootstrap.StoreSource
-):
+def test_a_gateway_in_fault_is_counted_for_anybody_and_shows_in_its_connections(still: Any, source: nodes.StoreSource):
     api = still.api()
     gateway = _gateway(api, source)
     made = api.connection(gateway)
@@ -194,7 +191,7 @@ def test_what_the_site_file_no_longer_has_is_told_and_not_guessed(
 ):
     service = open_service(site=SITE)
     gateway = service.api().gateway()
-    wanted = bootstrap.StoreSource(service.data, site, heartbeat.Heartbeat()).desired(gateway["id"])
+    wanted = bootstrap.make_source(service.data, site, heartbeat.Heartbeat()).desired(gateway["id"])
     assert [one[: len(begin)] for one, begin in zip(wanted.uncovered, lost, strict=True)] == lost
     lines = service.data.database.read(lambda tx: list(site_cover.warnings(tx, site)))
     assert len(lines) == len(said)
@@ -211,7 +208,7 @@ def test_private_addresses_of_before_are_told_and_stay(open_service: Any):
     ranged = replace(
         SITE, networks=(replace(OTHER, gateway_addresses=("10.7.0.200", "10.7.0.209")),), gateway_addresses=None
     )
-    assert bootstrap.StoreSource(service.data, ranged, heartbeat.Heartbeat()).desired(gateway["id"]).uncovered == ()
+    assert bootstrap.make_source(service.data, ranged, heartbeat.Heartbeat()).desired(gateway["id"]).uncovered == ()
     read = service.data.database.read
     lines = read(lambda tx: list(site_cover.warnings(tx, ranged)))
     addresses = [gateway[f"access_private_ip_{n}"] for n in (1, 2)]
@@ -221,7 +218,7 @@ def test_private_addresses_of_before_are_told_and_stay(open_service: Any):
     assert line.startswith("10.7.0.205 is kept for private gateways, and a customer gateway has it")
 
 
-def test_what_an_engine_refuses_is_an_error_with_its_reason(still: Any, source: bootstrap.StoreSource):
+def test_what_an_engine_refuses_is_an_error_with_its_reason(still: Any, source: nodes.StoreSource):
     api = still.api()
     gateway = _gateway(api, source)
     made = api.connection(gateway)
@@ -232,14 +229,14 @@ def test_what_an_engine_refuses_is_an_error_with_its_reason(still: Any, source: 
     assert (said["status"], said["reason"]) == ("ERROR", "not carried yet")
 
 
-def test_a_new_source_writes_everything_again(still: Any, source: bootstrap.StoreSource):
+def test_a_new_source_writes_everything_again(still: Any, source: nodes.StoreSource):
     """What was reported is remembered only to save writes: a restarted agent knows nothing of it."""
     api = still.api()
     gateway = _gateway(api, source)
     made = api.connection(gateway)
     down = _applied(source.desired(gateway["id"]))
     source.report(down)
-    other = bootstrap.StoreSource(still.data, site_file.default(), heartbeat.Heartbeat())
+    other = bootstrap.make_source(still.data, site_file.default(), heartbeat.Heartbeat())
     refused = model.ConnectionObservation(connection_id=made["id"], applied_generation=1, refused="no")
     other.report(replace(down, connections=(refused,)))
     assert api.diagnosis(made["id"])["status"] == "ERROR"

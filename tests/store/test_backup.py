@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from lab import folder
-from landbridge import bootstrap, data_folder, errors
+from landbridge import data_folder, errors
 from landbridge.operations import access, clock
 from landbridge.store import backup, connections, migrate, vault
 
@@ -43,18 +43,18 @@ def _restore(source: Path, data: Path, *, force: bool = False) -> Path | None:
 
 
 def _project(data: Path, name: str) -> None:
-    with bootstrap.open_data(folder.settings(data)) as opened:
+    with data_folder.open_data(folder.settings(data)) as opened:
         opened.database.write(lambda tx: access.create_project(tx, name, clock.now()))
 
 
 def _projects(data: Path) -> list[str]:
-    with bootstrap.open_data(folder.settings(data)) as opened:
+    with data_folder.open_data(folder.settings(data)) as opened:
         return [name for _, name in opened.database.read(access.list_projects)]
 
 
 def _psk(data: Path) -> str:
     """As the agent would get it."""
-    with bootstrap.open_data(folder.settings(data)) as opened:
+    with data_folder.open_data(folder.settings(data)) as opened:
         (gateway,) = opened.database.read(
             lambda tx: [row[0] for row in tx.cursor.execute("SELECT seq FROM vpn_gateway")]
         )
@@ -64,7 +64,7 @@ def _psk(data: Path) -> str:
 
 
 def _sound(data: Path) -> bool:
-    findings, counts = bootstrap.check_data(folder.settings(data))
+    findings, counts = data_folder.check_data(folder.settings(data))
     return findings == [] and counts["connection"] == 1
 
 
@@ -86,7 +86,7 @@ def test_a_restored_backup_is_the_same_service(data: Path, empty: Path, tmp_path
     assert _sound(empty)
     assert (_psk(empty), _projects(empty)) == (folder.PSK, _projects(data))
     shutil.copy2(data / "credentials.toml", empty)
-    with bootstrap.open_data(folder.settings(empty)) as opened:
+    with data_folder.open_data(folder.settings(empty)) as opened:
         there = folder.Folder(opened, folder.settings(empty))
         assert len(there.ask("GET", "vpn-connection").json()["vpn_connections"]) == 1
 
@@ -107,7 +107,7 @@ def test_a_backup_holds_no_secret_in_the_clear(data: Path, tmp_path: Path):
     saved = _save(data, tmp_path / "b")
     held = (tmp_path / "b").read_bytes()
     key = (data / "master.key").read_bytes()
-    with bootstrap.open_data(folder.settings(data)) as opened:
+    with data_folder.open_data(folder.settings(data)) as opened:
         words = folder.Folder(opened, folder.settings(data)).credentials
     for secret in (key, key.hex().encode(), folder.PSK.encode(), words["secret_key"].encode(), words["token"].encode()):
         assert secret not in held
@@ -130,7 +130,7 @@ def test_a_backup_under_load_is_one_moment_of_it(data: Path, empty: Path, tmp_pa
     """Two threads write all the while; each transaction is in the backup wholly or not at all."""
     stop = threading.Event()
     written: list[str] = []
-    with bootstrap.open_data(folder.settings(data)) as opened:
+    with data_folder.open_data(folder.settings(data)) as opened:
 
         def write(thread: int) -> None:
             for n in range(10_000):
@@ -252,7 +252,7 @@ def test_a_restore_keeps_what_was_there_aside(data: Path, tmp_path: Path):
 def test_a_log_that_was_not_copied_yet_is_kept_too_and_not_replayed(data: Path, tmp_path: Path):
     """As SIGKILL leaves it: what was written last stands in the write-ahead log alone."""
     _save(data, tmp_path / "b")
-    with bootstrap.open_data(folder.settings(data)) as opened:
+    with data_folder.open_data(folder.settings(data)) as opened:
         opened.database.write(lambda tx: access.create_project(tx, "later", clock.now()))
         killed = Path(shutil.copytree(data, tmp_path / "killed"))
     assert (killed / "landbridge.db-wal").stat().st_size > 0
@@ -413,7 +413,7 @@ def test_a_restore_is_in_the_audit_trail(data: Path, tmp_path: Path):
 def test_a_folder_in_use_is_left_alone(data: Path, tmp_path: Path, work: Callable[[Path, Path], Any]):
     _save(data, tmp_path / "b")
     with (
-        bootstrap.open_data(folder.settings(data)),
+        data_folder.open_data(folder.settings(data)),
         pytest.raises(errors.ConfigError, match="data: is in use: stop the service first"),
     ):
         work(data, tmp_path / "b")
@@ -424,7 +424,7 @@ def test_a_folder_that_is_being_exchanged_is_not_opened(data: Path, tmp_path: Pa
     with data_folder.held(data, alone=True):
         with (
             pytest.raises(errors.ConfigError, match="its database or master key is being exchanged"),
-            bootstrap.open_data(folder.settings(data)),
+            data_folder.open_data(folder.settings(data)),
         ):
             pass
         with pytest.raises(errors.ConfigError, match="is being exchanged"):
@@ -460,11 +460,11 @@ def test_after_a_rotation_the_old_key_opens_nothing_and_the_new_one_everything(d
 
 def test_names_in_engines_and_retries_outlive_a_rotation(data: Path):
     """Else every tunnel would be made anew, and a retry be refused as another request."""
-    with bootstrap.open_data(folder.settings(data)) as opened:
+    with data_folder.open_data(folder.settings(data)) as opened:
         before = opened.fingerprint_key
     for _ in range(2):
         data_folder.rotate_master(folder.settings(data))
-    with bootstrap.open_data(folder.settings(data)) as opened:
+    with data_folder.open_data(folder.settings(data)) as opened:
         assert opened.fingerprint_key == before
         there = folder.Folder(opened, folder.settings(data))
         (gateway,) = there.ask("GET", "vpn-gateways").json()["vpn_gateways"]
@@ -509,5 +509,5 @@ def test_a_master_key_elsewhere_is_rotated_where_it_is(data: Path, tmp_path: Pat
     rotated = data_folder.rotate_master(elsewhere)
     assert rotated.key == tmp_path / "safe" / "key"
     assert (tmp_path / "link").is_symlink()
-    with bootstrap.open_data(elsewhere):
+    with data_folder.open_data(elsewhere):
         assert not (data / "master.key").exists()

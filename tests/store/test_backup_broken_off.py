@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 
 from lab import folder
-from landbridge import bootstrap, data_folder
+from landbridge import data_folder
 from landbridge.operations import access, clock
 from landbridge.store import backup, connections, database, rotation, vault
 
@@ -90,7 +90,7 @@ def _moments(work: Work, data: Path, source: Path) -> list[int]:
 
 def _look(data: Path) -> tuple[str, list[str], bytes, str]:
     """What a service would find: a PSK, the projects, the key of names, the digest of a body."""
-    with bootstrap.open_data(folder.settings(data)) as opened:
+    with data_folder.open_data(folder.settings(data)) as opened:
         ((gateway,),) = opened.database.read(lambda tx: tx.cursor.execute("SELECT seq FROM vpn_gateway").fetchall())
         (one,) = opened.database.read(lambda tx: connections.desired(tx, gateway))
         assert one.psk is not None
@@ -104,7 +104,7 @@ def _look(data: Path) -> tuple[str, list[str], bytes, str]:
 def _run(name: str, pattern: Path) -> None:
     work, source, data = WORKS[name], pattern.with_name("backup"), pattern.with_name("data")
     data_folder.save(folder.settings(pattern), source, force=False)
-    with bootstrap.open_data(folder.settings(pattern)) as opened:
+    with data_folder.open_data(folder.settings(pattern)) as opened:
         opened.database.write(lambda tx: access.create_project(tx, "later", clock.now()))
     psk, names, *rest = _look(pattern)
     results = [names] if name == "rotate" else [names, names[:-1]]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from landbridge import bootstrap, config, errors
+from landbridge import config, data_folder, errors
 from landbridge.store import vault
 
 
@@ -54,16 +54,16 @@ def test_a_master_key_of_the_wrong_length_is_refused(tmp_path: Path, length: int
 
 def test_a_data_folder_with_another_master_key_does_not_open(tmp_path: Path):
     settings = config.load({"data": str(tmp_path)}, {})
-    with bootstrap.open_data(settings):
+    with data_folder.open_data(settings):
         pass
     (tmp_path / "master.key").write_bytes(b"x" * vault.KEY_BYTES)
-    with pytest.raises(errors.ConfigError, match="the master key does not fit"), bootstrap.open_data(settings):
+    with pytest.raises(errors.ConfigError, match="the master key does not fit"), data_folder.open_data(settings):
         pass
 
 
 def test_a_master_key_may_live_elsewhere(tmp_path: Path):
     settings = config.load({"data": str(tmp_path / "data")}, {"LANDBRIDGE_SECRETS_MASTER_KEY": str(tmp_path / "key")})
-    with bootstrap.open_data(settings) as data:
+    with data_folder.open_data(settings) as data:
         assert data.fingerprint_key
     assert (tmp_path / "key").exists()
     assert not (tmp_path / "data" / "master.key").exists()

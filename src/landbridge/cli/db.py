@@ -2,13 +2,13 @@
 
 import argparse
 
-from landbridge import bootstrap, config, errors
+from landbridge import config, data_folder, errors
 from landbridge.cli import counts
 
 
 def check(settings: config.Settings, _: argparse.Namespace) -> None:
     """Every finding on a line of its own, or what there is. Raises when there was a finding."""
-    found, numbers = bootstrap.check_data(settings)
+    found, numbers = data_folder.check_data(settings)
     for finding in found:
         print(finding)
     if found:

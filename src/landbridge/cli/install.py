@@ -5,7 +5,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from landbridge import bootstrap, config
+from landbridge import config, paths
+from landbridge.cli import engine
 from landbridge.install import files, host
 
 
@@ -32,7 +33,7 @@ def _install(_: config.Settings, given: argparse.Namespace) -> None:
     if not steps:
         print("everything is in place")
     elif not given.dry_run:
-        print(f"installed; credentials: {files.DATA}/{bootstrap.CREDENTIALS}, inventory: {files.SITE}")
+        print(f"installed; credentials: {files.DATA}/{paths.CREDENTIALS}, inventory: {files.SITE}")
 
 
 def _uninstall(settings: config.Settings, given: argparse.Namespace) -> None:
@@ -41,7 +42,7 @@ def _uninstall(settings: config.Settings, given: argparse.Namespace) -> None:
     if here.runs:
         print("take down the tunnels")
         if not given.dry_run:
-            bootstrap.stop_engine(settings, lambda *_: True)
+            engine.stop_all(settings, lambda *_: True)
     _do(host.plan_uninstall(here, purge=given.purge), given)
 
 

@@ -3,18 +3,18 @@
 import argparse
 from datetime import datetime
 
-from landbridge import bootstrap, config
+from landbridge import config, data_folder
 from landbridge.operations import clock, pausing
 
 
 def pause(settings: config.Settings, given: argparse.Namespace) -> None:
-    with bootstrap.open_data(settings, make=False) as data:
+    with data_folder.open_data(settings, make=False) as data:
         since = data.database.write(lambda tx: pausing.pause(tx, _id(given), clock.now()))
     print(f"{_what(_id(given))} paused since {_moment(since)}; a cycle that has begun is finished")
 
 
 def resume(settings: config.Settings, given: argparse.Namespace) -> None:
-    with bootstrap.open_data(settings, make=False) as data:
+    with data_folder.open_data(settings, make=False) as data:
         data.database.write(lambda tx: pausing.resume(tx, _id(given)))
         left = data.database.read(pausing.every)
     print(f"{_what(_id(given))} resumed")

@@ -8,6 +8,7 @@
     exchange    one request and its answer, as ASGI sees them
     serve       accepts, counts, looks at the time, ends in good order
     workers     the other processes that answer: started, listened to, replaced
+    systemd     what the process tells systemd
     heartbeat   when the agent last looked at all gateways, for every process
 
 Invariant: what a client can make this process keep is bounded before anything is known of the client. A connection has one request in

@@ -5,6 +5,7 @@ certificate's files are looked at on every handshake: whoever renews them need t
 (one of the two renewed already, the other not) change nothing, and are told in the log.
 """
 
+import contextlib
 import errno
 import ipaddress
 import logging
@@ -61,6 +62,22 @@ def open_socket(serve: config.Serve, *, shared: bool) -> socket.socket:
 def open_another(family: socket.AddressFamily, address: tuple[str, int]) -> socket.socket:
     """Beside a shared one: the kernel spreads clients among those that there are."""
     return socket.create_server(address, family=family, backlog=1024, reuse_port=True)
+
+
+def endpoint(address: tuple[str, int], certificate: "Certificate | None") -> str:
+    """The URL for clients of a bound address. With a certificate it has a name that the certificate is for."""
+    host, port = address
+    host = host if certificate is None else certificate.host(host)
+    scheme = "http" if certificate is None else "https"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+
+def configured_endpoint(serve: config.Serve) -> str | None:
+    """The URL that the settings say; None where only a start can tell."""
+    host, _, port = serve.listen.rpartition(":")
+    with contextlib.suppress(errors.ConfigError):
+        return endpoint((host.strip("[]"), int(port)), certificate(serve)) if int(port) else None
+    return None
 
 
 def certificate(serve: config.Serve) -> "Certificate | None":

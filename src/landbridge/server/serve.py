@@ -6,12 +6,14 @@ a file that the database or the engine needs.
 
 import asyncio
 import contextlib
+import ctypes
 import email.utils
 import gc
 import logging
 import signal
 import socket
 import ssl
+import sys
 from collections.abc import Callable
 from typing import Self
 
@@ -19,7 +21,7 @@ import uvloop
 from starlette.types import ASGIApp
 
 from landbridge import config
-from landbridge.server import clients, connection, exchange
+from landbridge.server import clients, connection, exchange, listener
 
 log = logging.getLogger(__name__)
 #: Between two looks at all connections.
@@ -73,13 +75,14 @@ def run(
     application: ASGIApp,
     listening: socket.socket,
     bounds: config.Http,
-    tls: ssl.SSLContext | None = None,
+    certificate: listener.Certificate | None = None,
     leaving: Callable[[], None] = lambda: None,
 ) -> None:
-    """Until a signal comes; then `leaving` is called, and what is in work is finished."""
+    """Serves until a signal comes. Then it calls `leaving` and finishes the requests that it has begun."""
+    _tune_process()
 
     async def serve() -> None:
-        server = Server(application, bounds, tls)
+        server = Server(application, bounds, None if certificate is None else certificate.context)
         server.listen(listening)
         await signals.wait()
         leaving()
@@ -87,6 +90,17 @@ def run(
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve())
+
+
+def _tune_process() -> None:
+    gc.collect()
+    gc.freeze()  # the collector never looks through what exists now again: that cost a twentieth of every request
+    gc.set_threshold(20000, 20, 50)
+    sys.setswitchinterval(0.001)  # a long read in another thread lets this one answer others
+    # glibc would keep blocks of 256 KiB, as each TLS connection has one, after the first of them was freed (mallopt(3)).
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(-3, 128 * 1024)  # M_MMAP_THRESHOLD
 
 
 class Server:

@@ -3,14 +3,20 @@
 It reads the store and changes nothing. A gateway that is not covered is left as it is: nobody knows how it is attached.
 """
 
-from collections.abc import Collection, Iterator
+import logging
+from collections.abc import Collection, Iterator, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 
 from landbridge import model
 from landbridge.rules import gateway as rules
 from landbridge.rules import ipv4
 from landbridge.store import customer_gateways, gateways, keys
 from landbridge.store.database import Transaction
+
+log = logging.getLogger(__name__)
+#: Lines that a start logs of a site file that does not fit.
+MAX_LOGGED = 100
 
 
 def uncovered(tx: Transaction, gateway: model.VpnGateway, site: model.Site) -> tuple[str, ...]:
@@ -26,6 +32,25 @@ def uncovered(tx: Transaction, gateway: model.VpnGateway, site: model.Site) -> t
     if site.network(network_id) is None and gateways.owner(tx, rules.leg(network_id)) == gateway.id:
         lost.append(f"network {network_id}")
     return tuple(lost)
+
+
+def fit(
+    tx: Transaction, site: model.Site, own: frozenset[str], routers: frozenset[str]
+) -> tuple[model.Site, list[str]]:
+    """The site with the addresses that are not free, and a line for each thing that does not fit. `own` are the machine's addresses,
+    `routers` those of the routers that it uses.
+    """
+    of_devices = devices(tx, site)
+    lines = [*occupied(site, own, "this machine"), *occupied(site, routers, "a router")]
+    lines += [*occupied(site, of_devices, "a customer gateway"), *warnings(tx, site)]
+    return replace(site, machine_addresses=own, unavailable_addresses=routers | of_devices), lines
+
+
+def log_warnings(lines: Sequence[str]) -> None:
+    for line in lines[:MAX_LOGGED]:
+        log.warning("site: %s", line)
+    if len(lines) > MAX_LOGGED:
+        log.warning("site: and %d lines more of that kind", len(lines) - MAX_LOGGED)
 
 
 def warnings(tx: Transaction, site: model.Site) -> Iterator[str]:

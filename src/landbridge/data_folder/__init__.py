@@ -6,6 +6,7 @@ database under its own name, and beside it the master key that opens it.
 """
 
 import contextlib
+import dataclasses
 import fcntl
 import os
 import uuid
@@ -14,14 +15,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from landbridge import config, errors
-from landbridge.store import audit_trail, backup, rotation, vault
+from landbridge import config, errors, paths
+from landbridge.store import audit_trail, backup, check, keys, rotation, vault
 from landbridge.store.database import Database, Transaction
 
-DATABASE = "landbridge.db"
 
-
-def make(settings: config.Settings) -> Path:
+def ensure(settings: config.Settings) -> Path:
     """The folder, made if need be. Raises ConfigError."""
     path = Path(settings.serve.data).absolute()
     try:
@@ -38,7 +37,7 @@ def make(settings: config.Settings) -> Path:
 def find(settings: config.Settings) -> Path:
     """The folder, which must have a database. Raises ConfigError."""
     path = Path(settings.serve.data).absolute()
-    if not (path / DATABASE).exists():
+    if not (path / paths.DATABASE).exists():
         raise errors.ConfigError(f"{path}: no such data folder (--data names it)")
     return path
 
@@ -71,11 +70,104 @@ def _told(path: Path) -> Iterator[None]:
         raise errors.ConfigError(f"{error.filename or path}: {error.strerror}") from None
 
 
+# -- the open folder ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Data:
+    """An open data folder."""
+
+    path: Path
+    database: Database
+    vault: vault.Vault
+    fingerprint_key: bytes = dataclasses.field(repr=False)
+
+
+@contextlib.contextmanager
+def open_data(settings: config.Settings, *, make: bool = True) -> Iterator[Data]:
+    """Makes the folder if need be, migrates the database, reads the master key. Raises ConfigError."""
+    path = ensure(settings) if make else find(settings)
+    _check_complete(path)
+    key = key_path(settings)
+    settle(path, key)
+    with held(path):
+        safe = open_vault(key, path / paths.DATABASE)
+        database = Database(path / paths.DATABASE)
+        try:
+            fingerprint_key = _read_fingerprint_key(database, safe, path)
+            yield Data(path=path, database=database, vault=safe, fingerprint_key=fingerprint_key)
+        finally:
+            database.close()
+
+
+def check_data(settings: config.Settings) -> tuple[list[str], dict[str, int]]:
+    """What is wrong in the data folder, and how many rows there are of what. Changes nothing. Raises ConfigError."""
+    path = find(settings)
+    with held(path):
+        safe = open_vault(key_path(settings), path / paths.DATABASE)
+        return check.database(path / paths.DATABASE, safe, (vault.FINGERPRINT_KEY,))
+
+
+def known_projects(settings: config.Settings) -> set[str] | None:
+    """The ids of all projects; None where there is no data folder. Changes nothing. Raises ConfigError."""
+    path = Path(settings.serve.data) / paths.DATABASE
+    return check.projects(path) if path.exists() else None
+
+
+def _check_complete(path: Path) -> None:
+    """With an empty database in place of a lost one the agent would take every tunnel for an orphan."""
+    left = [name for name in (paths.CREDENTIALS, paths.ENGINE) if (path / name).exists()]
+    if left and not (path / paths.DATABASE).exists():
+        raise errors.ConfigError(
+            f"{path / paths.DATABASE}: is missing, and {' and '.join(left)} beside it are of an earlier start"
+            " (put it back; or `landbridge engine stop`, which asks at a terminal, and begin anew with an empty folder)"
+        )
+
+
+def _read_fingerprint_key(database: Database, safe: vault.Vault, path: Path) -> bytes:
+    try:
+        return database.write(lambda tx: _fingerprint_key(tx, safe))
+    except errors.Busy as error:
+        raise errors.ConfigError(f"{path}: {error}") from None
+
+
+def _fingerprint_key(tx: Transaction, safe: vault.Vault) -> bytes:
+    """Made at the first start; not rotated with the master key, since names in running engines were made with it."""
+    sealed = keys.setting(tx, vault.FINGERPRINT_KEY)
+    if sealed is None:
+        sealed = safe.seal(os.urandom(32), vault.FINGERPRINT_KEY)
+        keys.add_setting(tx, vault.FINGERPRINT_KEY, sealed)
+    return safe.open(sealed, vault.FINGERPRINT_KEY)
+
+
+@contextlib.contextmanager
+def sole_service(path: Path) -> Iterator[None]:
+    """Keeps other services off the folder: two agents would undo each other's work. Raises ConfigError when one runs already."""
+    with (path / paths.LOCK).open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise errors.ConfigError(f"another landbridge serves {path}") from None
+        yield
+
+
+def check_no_service(path: Path) -> None:
+    """Raises ConfigError when a service runs on the folder. `serve` asks before it opens its port: whoever starts the same service twice
+    learns that, and not that the port is busy.
+    """
+    if (path / paths.LOCK).exists():
+        with (
+            contextlib.suppress(OSError),
+            sole_service(path),
+        ):  # what opens the folder says why the lock cannot be opened
+            pass
+
+
 # -- the master key ---------------------------------------------------------------------------------------------------
 
 
 def key_path(settings: config.Settings) -> Path:
-    return Path(settings.secrets.master_key or Path(settings.serve.data).absolute() / "master.key").resolve()
+    return Path(settings.secrets.master_key or Path(settings.serve.data).absolute() / paths.MASTER_KEY).resolve()
 
 
 def open_vault(key: Path, database: Path) -> vault.Vault:
@@ -113,7 +205,7 @@ def settle(path: Path, key: Path) -> None:
     """Ends a rotation that was broken off, where nobody else is about: there is one key again, the one that fits."""
     if _coming(key).exists():
         with contextlib.suppress(errors.ConfigError), held(path, alone=True), _told(key):
-            _end_rotation(key, path / DATABASE)
+            _end_rotation(key, path / paths.DATABASE)
 
 
 def _end_rotation(key: Path, database: Path) -> None:
@@ -154,10 +246,10 @@ def rotate_master(settings: config.Settings) -> Rotated:
     path = find(settings)
     key = key_path(settings)
     with held(path, alone=True), _told(key):
-        _end_rotation(key, path / DATABASE)
-        old = open_vault(key, path / DATABASE)
+        _end_rotation(key, path / paths.DATABASE)
+        old = open_vault(key, path / paths.DATABASE)
         new = vault.Vault(vault.write_key(_coming(key)))
-        with contextlib.closing(Database(path / DATABASE)) as database:
+        with contextlib.closing(Database(path / paths.DATABASE)) as database:
             values = database.write(lambda tx: _rotate(tx, old, new))
         kept = _put_key(key)
     return Rotated(values=values, key=key, kept=kept, fingerprint=new.fingerprint)
@@ -203,17 +295,17 @@ def save(settings: config.Settings, target: Path, *, force: bool) -> Saved:
         raise errors.ConfigError(f"{target}: is there already (--force overwrites it)")
     key = key_path(settings)
     with held(path), _told(target):
-        safe = open_vault(key, path / DATABASE)
-        if not _fits(safe, backup.sealed_keys(path / DATABASE)):
+        safe = open_vault(key, path / paths.DATABASE)
+        if not _fits(safe, backup.sealed_keys(path / paths.DATABASE)):
             raise errors.ConfigError(f"{key}: the master key does not fit this database")
-        backup.write(path / DATABASE, target, safe.fingerprint)
+        backup.write(path / paths.DATABASE, target, safe.fingerprint)
         return Saved(size=target.stat().st_size, key=key, fingerprint=safe.fingerprint)
 
 
 def restore(settings: config.Settings, source: Path, *, force: bool) -> Path | None:
     """Makes a backup the folder's database; gives where the old one went. Raises ConfigError; then the old one stays."""
-    path = make(settings)
-    database = path / DATABASE
+    path = ensure(settings)
+    database = path / paths.DATABASE
     if source.resolve() == database.resolve():
         raise errors.ConfigError(f"{source}: is the database itself (a file that `landbridge backup` made)")
     with held(path, alone=True), _told(source):

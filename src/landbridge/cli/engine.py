@@ -1,0 +1,48 @@
+"""`landbridge engine stop`: takes down the tunnels of this machine."""
+
+import argparse
+import contextlib
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from landbridge import config, data_folder, errors, site_file
+from landbridge.cli import counts
+from landbridge.engine import local
+
+
+def stop(settings: config.Settings, given: argparse.Namespace) -> None:
+    def agree(gateways: Sequence[str], left: Sequence[str]) -> bool:
+        if not (gateways or left or Path(settings.serve.data).is_dir()):
+            raise errors.ConfigError(
+                f"{settings.serve.data}: no such data folder (--data names it), and nothing of it is here"
+            )
+        return given.yes or _agrees(gateways, left)
+
+    print(f"took down {counts.count(stop_all(settings, agree), 'gateway')}")
+
+
+def _agrees(gateways: Sequence[str], left: Sequence[str]) -> bool:
+    """A person is asked. A script that does not say --yes may take down gateways, but nothing whose folder is gone."""
+    for one in (*(f"gateway {gateway_id}" for gateway_id in gateways), *(f"{one}, its folder is gone" for one in left)):
+        print(one)
+    if sys.stdin.isatty():
+        return not (gateways or left) or input("Take them down? Their tunnels end. [y/N] ").strip().lower() in (
+            "y",
+            "yes",
+        )
+    if left:
+        raise errors.ConfigError(
+            "nothing was taken down: folders of gateways are gone (--yes takes down what is left too)"
+        )
+    return True
+
+
+def stop_all(settings: config.Settings, agree: Callable[[Sequence[str], Sequence[str]], bool]) -> int:
+    """Takes down all that the engine made for this data folder, also when the folder is gone. Returns how much that was.
+
+    `agree` is asked before, with the ids of gateways and what is left of gateways whose folders are gone. Raises ConfigError.
+    """
+    path = Path(settings.serve.data).absolute()
+    with data_folder.sole_service(path) if path.is_dir() else contextlib.nullcontext():
+        return local.stop(settings, site_file.find(settings), agree)

@@ -1,0 +1,84 @@
+"""The engine of this machine: the one that the settings ask for, and what the machine has for it.
+
+Engines are imported when they are asked for: a machine with another engine need not have what they need.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from landbridge import config, errors, model
+from landbridge.engine import base
+
+log = logging.getLogger(__name__)
+#: The values of the setting `engine` that make tunnels.
+STRONGSWAN = ("auto", "strongswan")
+
+
+def make(settings: config.Settings, site: model.Site) -> base.Engine[Any, Any] | None:
+    """The engine that the settings ask for; None for `none`. Raises ConfigError with what the machine lacks."""
+    from landbridge.engine.simulated import Simulated  # noqa: PLC0415
+
+    if settings.serve.engine == "none":
+        return None
+    if settings.serve.engine == "simulated":
+        return Simulated()
+    from landbridge.engine.strongswan import charon  # noqa: PLC0415
+    from landbridge.engine.strongswan.engine import StrongSwan  # noqa: PLC0415
+
+    sockets = Path(settings.engine.sockets).absolute() if settings.engine.sockets else None
+    launch = charon.Launch(settings.engine.charon_unit, sockets)
+    try:
+        return StrongSwan(Path(settings.serve.data).absolute(), site, launch=launch)
+    except base.EngineUnavailable as error:
+        raise errors.ConfigError(
+            f"this machine cannot carry tunnels: {error}. To use the API without tunnels: --engine simulated"
+        ) from None
+
+
+def describe(engine: base.Engine[Any, Any] | None) -> dict[str, str]:
+    """The engine's description, which goes to the log too; `name` is `none` without an engine."""
+    info = engine.describe() if engine is not None else {"name": "none"}
+    for name, value in info.items():
+        log.log(logging.WARNING if value.startswith("no:") else logging.INFO, "engine: %s %s", name, value)
+    return info
+
+
+def missing(settings: config.Settings, site: model.Site) -> list[str]:
+    """A line for each thing that the site file names and this machine does not have; nothing where the engine makes no tunnels."""
+    if not settings.serve.site or settings.serve.engine not in STRONGSWAN:
+        return []
+    from landbridge.engine.strongswan import underlay  # noqa: PLC0415
+
+    try:
+        return underlay.missing(site)
+    except OSError as error:
+        return [f"this machine cannot be looked at: {error.strerror or error}"]
+
+
+def addresses(settings: config.Settings, site: model.Site) -> tuple[frozenset[str], frozenset[str]]:
+    """This machine's own addresses, and those of the routers that it uses; none where the engine makes no tunnels."""
+    if settings.serve.engine not in STRONGSWAN:
+        return frozenset(), frozenset()
+    from landbridge.engine.strongswan import underlay  # noqa: PLC0415
+
+    return underlay.addresses(site)
+
+
+def stop(settings: config.Settings, site: model.Site, agree: Callable[[Sequence[str], Sequence[str]], bool]) -> int:
+    """Takes down all that the engine made for the data folder of the settings. Returns how much that was.
+
+    `agree` is asked before, with the ids of gateways and what is left of gateways whose folders are gone. Raises ConfigError.
+    """
+    from landbridge.engine.strongswan.engine import StrongSwan  # noqa: PLC0415
+
+    try:
+        engine = StrongSwan(Path(settings.serve.data).absolute(), site, stopping=True)
+        gateways, left = sorted(engine.gateways()), [str(one) for one in engine.strays()]
+        if not agree(gateways, left):
+            return 0
+        engine.stop_all()
+    except (base.EngineUnavailable, base.StepFailed) as error:
+        raise errors.ConfigError(str(error)) from None
+    return len(gateways) + len(left)

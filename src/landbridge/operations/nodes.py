@@ -1,0 +1,104 @@
+"""What a node's agent asks the store for: the gateways, what each one should be, which ones are paused; and where it reports to.
+
+These functions run in a transaction, as the operations of the API do. Their caller is an agent, not a client.
+"""
+
+import dataclasses
+from collections.abc import Callable
+
+from landbridge import model
+from landbridge.operations import site_cover
+from landbridge.store import connections, gateways, observations, pauses
+from landbridge.store.database import Database, Transaction
+from landbridge.store.vault import Vault
+
+
+def list_gateways(tx: Transaction) -> frozenset[str]:
+    """Ids of all gateways, deleting ones included."""
+    return frozenset(gateways.ids(tx))
+
+
+def list_paused(tx: Transaction) -> frozenset[str | None]:
+    """Ids of the paused gateways; None among them: all are paused."""
+    return frozenset(pauses.list_all(tx))
+
+
+def desired(
+    tx: Transaction, gateway_id: str, *, site: model.Site, vault: Vault, fingerprint_key: bytes
+) -> model.DesiredGateway | None:
+    """The whole gateway as it should be, PSKs in the clear. None: nothing of it may remain."""
+    row = gateways.find_any(tx, gateway_id)
+    if row is None or row.deleting:
+        return None
+    network_id = row.gateway.network_id or ""
+    eips = tuple(eip for eip in map(site.eip_at, (e.address for e in row.gateway.endpoints)) if eip)
+    behind = {eip.address: eip.behind for eip in eips}
+    addresses: dict[int, str] = {endpoint.number: endpoint.address for endpoint in row.gateway.endpoints}
+    return model.DesiredGateway(
+        gateway=row.gateway,
+        generation=row.generation,
+        network=site.network(network_id) or model.Network(id=network_id),
+        connections=tuple(_connection(one, vault, addresses, behind) for one in connections.desired(tx, row.seq)),
+        fingerprint_key=fingerprint_key,
+        eips=eips,
+        restarts=row.restarts,
+        uncovered=site_cover.uncovered(tx, row.gateway, site),
+    )
+
+
+def _connection(
+    row: connections.DesiredRow, vault: Vault, addresses: dict[int, str], behind: dict[str, str | None]
+) -> model.DesiredConnection:
+    psk = None if row.psk is None else model.Secret(vault.open(row.psk, row.connection.id).decode())
+    local_address = addresses[row.connection.endpoint]
+    return model.DesiredConnection(
+        connection=row.connection,
+        generation=row.generation,
+        psk=psk,
+        local_address=local_address,
+        peer_address=row.customer_gateway.address,
+        peer_asn=row.customer_gateway.bgp_asn,
+        if_id=row.if_id,
+        simulate=row.simulate,
+        behind=behind.get(local_address),
+        resets=row.resets,
+    )
+
+
+def report(tx: Transaction, observation: model.Observation) -> None:
+    """Stores what an agent observed. `observation.connections` are those that changed since the agent's last report."""
+    observations.record(tx, observation)
+
+
+class StoreSource:
+    """The source of an agent in the process that has the store. A report writes only the connections that changed since the last one.
+
+    `desired` is the function of this module with the node's site file and keys; `beat` is called when the agent looks at all gateways.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        desired: Callable[[Transaction, str], model.DesiredGateway | None],
+        beat: Callable[[], None],
+    ) -> None:
+        self._database = database
+        self._desired = desired
+        self._reported: dict[str, dict[str, model.ConnectionObservation]] = {}
+        self.beat = beat
+
+    def gateways(self) -> frozenset[str]:
+        return self._database.read(list_gateways)
+
+    def paused(self) -> frozenset[str | None]:
+        return self._database.read(list_paused)
+
+    def desired(self, gateway_id: str) -> model.DesiredGateway | None:
+        return self._database.read(lambda tx: self._desired(tx, gateway_id))
+
+    def report(self, observation: model.Observation) -> None:
+        before = self._reported.pop(observation.gateway_id, {})
+        changed = tuple(one for one in observation.connections if before.get(one.connection_id) != one)
+        news = dataclasses.replace(observation, connections=changed)
+        self._database.write(lambda tx: report(tx, news))
+        self._reported[observation.gateway_id] = {one.connection_id: one for one in observation.connections}
