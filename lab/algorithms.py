@@ -6,9 +6,10 @@ tunnel fail. Pure.
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from landbridge import model
+from landbridge.model import allowed_values
 from landbridge.rules import policies
 
 MODES = ("IKEv1 main", "IKEv1 aggressive", "IKEv2")
@@ -77,20 +78,15 @@ def _is_gcm(encryption: str) -> bool:
     return "gcm" in encryption
 
 
-def _values(field: str, table: Mapping[str, Any]) -> tuple[str, ...]:
-    values: tuple[str, ...] = table[field].values
-    return values
-
-
 #: The values of every field of a combination, as the rules allow them.
 AXES: tuple[tuple[str, ...], ...] = (
     MODES,
-    _values("encryption_algorithm", policies.IKE),
-    _values("authentication_algorithm", policies.IKE),
-    _values("dh_group", policies.IKE),
-    _values("encryption_algorithm", policies.IPSEC),
-    _values("authentication_algorithm", policies.IPSEC),
-    _values("pfs", policies.IPSEC),
+    allowed_values.IKE.encryption_algorithm.values,
+    allowed_values.IKE.authentication_algorithm.values,
+    allowed_values.IKE.dh_group.values,
+    allowed_values.IPSEC.encryption_algorithm.values,
+    allowed_values.IPSEC.authentication_algorithm.values,
+    allowed_values.IPSEC.pfs.values,
 )
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from landbridge import config, errors, model
+from landbridge.model import allowed_values
 
 #: RFC 5737: addresses that are in no network, for a site of which nothing is known.
 DOCUMENTATION = ("203.0.113.0/24", "198.51.100.0/24", "192.0.2.0/24")
@@ -162,7 +163,7 @@ class _Entry:
         try:
             return str(uuid.UUID(value))
         except ValueError:
-            raise self.wrong(key, f"{value!r} is not an id", "a UUID of 36 characters") from None
+            raise self.wrong(key, f"{value!r} is not an id", str(allowed_values.UUID)) from None
 
 
 def _eip(entry: _Entry) -> model.Eip:

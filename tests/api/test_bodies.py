@@ -9,7 +9,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from landbridge.model import allowed_values
-from landbridge.rules import connection, policies
 
 PATH = "vpn-connection"
 
@@ -164,7 +163,7 @@ TEXTS = st.one_of(
     st.text(max_size=12),
     st.sampled_from(
         [
-            *connection.STYLES.values,
+            *allowed_values.STYLES.values,
             *allowed_values.GROUPS,
             *allowed_values.ENCRYPTION,
             "v1",
@@ -197,8 +196,8 @@ def _object(*names: str, **inner: st.SearchStrategy[Any]) -> st.SearchStrategy[A
 
 
 DPD = _object("interval", "timeout", "msg")
-IKE = _object(*policies.IKE, "local_id", "peer_id", dpd=DPD)
-IPSEC = _object(*policies.IPSEC)
+IKE = _object(*vars(allowed_values.IKE), "local_id", "peer_id", dpd=DPD)
+IPSEC = _object(*vars(allowed_values.IPSEC))
 RULES = st.lists(_object("rule_index", "source", "destination"), max_size=6)
 TAGS = st.lists(_object("key", "value"), max_size=3)
 CONNECTION = _object(

@@ -11,7 +11,7 @@ import openapi_spec_validator
 import pytest
 
 from landbridge.api import table
-from landbridge.rules import gateway
+from landbridge.model import allowed_values
 
 PATH = "vpn-connection"
 CA = (Path(__file__).parents[1] / "rules" / "certificates" / "sm2-ca.pem").read_text()
@@ -333,7 +333,7 @@ def test_errors_fit_the_document(ours: Any, document: Any):
 
 def test_the_flavors_of_the_document_are_those_of_the_rules(document: Any):
     listed = document["components"]["schemas"]["CreateGateway"]["properties"]["flavor"]["enum"]
-    assert [flavor for flavor in listed if flavor is not None] == list(gateway.FLAVORS)
+    assert [flavor for flavor in listed if flavor is not None] == list(allowed_values.FLAVORS)
 
 
 @pytest.mark.parametrize(

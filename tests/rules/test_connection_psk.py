@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given as each
 from hypothesis import strategies as st
 
-from landbridge.rules import connection
+from landbridge.model import allowed_values
 
 SPECIALS = "~!@#$%^()-_+={ },./:;"
 
@@ -88,4 +88,4 @@ def test_a_psk_passes_exactly_when_the_page_allows_it(given: Any, psk: str):
 
 
 def test_the_specials_are_the_page_s():
-    assert SPECIALS == connection.PSK_SPECIALS
+    assert SPECIALS == allowed_values.PSK_SPECIALS

@@ -8,6 +8,7 @@ from hypothesis import given as each
 from hypothesis import strategies as st
 
 from landbridge import model
+from landbridge.model import allowed_values
 from landbridge.rules import fields, ipv4
 
 TEXT = st.text("0123456789./ x", max_size=20)
@@ -100,4 +101,4 @@ def test_an_id_is_stored_in_lower_case(value: str | None, kept: str | None):
     ("asn", "sound"), [(None, True), (1, True), (4294967295, True), (0, False), (4294967296, False)]
 )
 def test_an_asn_has_32_bits_and_is_not_zero(asn: int | None, sound: bool):
-    assert sound == (list(fields.check_asn("bgp_asn", asn)) == [])
+    assert sound == (list(fields.check_value("bgp_asn", asn, allowed_values.ASN)) == [])

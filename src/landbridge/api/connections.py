@@ -4,6 +4,7 @@ import dataclasses
 
 from landbridge import model
 from landbridge.api import routes
+from landbridge.model import allowed_values
 from landbridge.operations import connection_lists, connections
 from landbridge.wire import body, connection_requests, parameters, queries
 from landbridge.wire import connections as wire_connections
@@ -17,7 +18,7 @@ def _simulation(incoming: routes.Incoming) -> routes.Asked:
 
 def _batch(incoming: routes.Incoming) -> routes.Asked:
     items, beside = body.parse_many(
-        connection_requests.CreateConnection, "vpn_connections", incoming.content, connection_requests.BATCH_LIMIT
+        connection_requests.CreateConnection, "vpn_connections", incoming.content, allowed_values.BATCH.high
     )
     inside = (f"vpn_connections[{number}].{name}" for number, item in enumerate(items) for name in item.ignored)
     return routes.Asked(

@@ -11,8 +11,8 @@ from landbridge import __version__
 from landbridge.api import examples, introduction, links
 from landbridge.api.routes import TOKEN_LIMIT, Route, no_etag, no_warnings
 from landbridge.api.table import PUBLIC
+from landbridge.model import allowed_values
 from landbridge.wire import body, parameters
-from landbridge.wire.connection_requests import BATCH_LIMIT
 from landbridge.wire.errors import ErrorAnswer
 
 _REF = "#/components/schemas/{model}"
@@ -134,7 +134,11 @@ def _chapter(path: str) -> str:
 def _request_body(envelope: str, shape: type[body.Shape], references: dict[Any, Any], *, many: bool) -> dict[str, Any]:
     """A body without an envelope is its shape itself."""
     inner = references[shape, "validation"]
-    inner = {"type": "array", "items": inner, "minItems": 1, "maxItems": BATCH_LIMIT} if many else inner
+    inner = (
+        {"type": "array", "items": inner, "minItems": allowed_values.BATCH.low, "maxItems": allowed_values.BATCH.high}
+        if many
+        else inner
+    )
     schema = {"type": "object", "properties": {envelope: inner}, "required": [envelope]} if envelope else inner
     examples = {
         name: {"value": _wrapped(envelope, [value] if many else value)} for name, value in shape.examples.items()

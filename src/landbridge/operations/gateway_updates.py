@@ -3,6 +3,7 @@
 import dataclasses
 
 from landbridge import errors, model
+from landbridge.model import allowed_values
 from landbridge.operations import call as calls
 from landbridge.operations import gateways as gateway_operations
 from landbridge.operations.call import Call
@@ -108,7 +109,7 @@ def _stored(tx: Transaction, call: Call, row: gateways.GatewayRow, made: model.V
 def change_flavor(tx: Transaction, call: Call, request: tuple[str, str | None]) -> ShownGateway:
     """`ask`: the gateway and the flavor that it is to have."""
     row, flavor = changeable(tx, call, request[0]), request[1]
-    known = create_rules.FLAVORS.get(flavor or "")
+    known = allowed_values.FLAVORS.get(flavor or "")
     limit = call.service.connection_limit or (known.connections if known else 0)
     _refuse(fields.merge(call.shape, rules.check_flavor(flavor, row.gateway, row.connections, limit)))
     made = row.gateway if flavor in (None, row.gateway.flavor) else rules.with_flavor(row.gateway, flavor, limit)

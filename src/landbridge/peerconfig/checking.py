@@ -84,4 +84,4 @@ def nearly(family: Family, side: Side) -> Iterator[str]:
     ):
         near = clamp(seconds, allowed)
         if near != seconds:
-            yield f"{what} is {seconds}; this device takes {allowed[0]} to {allowed[1]}, so the text says {near}."
+            yield f"{what} is {seconds}; this device takes {allowed}, so the text says {near}."

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from landbridge import model
+from landbridge.model.allowed_values import Range
 from landbridge.peerconfig.device import PSK_WORD, Abilities, Device, Family, Part, clamp, indent, keyed, lines
 from landbridge.peerconfig.side import Identity, Net, Side
 
@@ -33,8 +34,8 @@ _ESP_AUTHENTICATION = {
     "sha2-512": "esp-sha512-hmac",
 }
 _GROUPS = {f"group{number}": str(number) for number in (1, 2, 5, 14, 15, 16, 19, 20, 21)}
-_IKE_LIFETIME = (120, 86400)
-_IPSEC_LIFETIME = (120, 2592000)
+_IKE_LIFETIME = Range(120, 86400)
+_IPSEC_LIFETIME = Range(120, 2592000)
 _ANY_HOST = "255.255.255.255"
 
 

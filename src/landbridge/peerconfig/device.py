@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from landbridge import model
+from landbridge.model import allowed_values
+from landbridge.model.allowed_values import Range
 from landbridge.peerconfig.side import Side
 
 #: Stands in a comment where the PSK would be. Its signs are no PSK's: the API allows neither < nor >.
@@ -13,8 +15,9 @@ PLACEHOLDER = "<PRE-SHARED-KEY>"
 #: Names as most devices take them without quotes. A family that quotes may take more.
 PLAIN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,62}", re.ASCII)
 #: What the API allows in a PSK; and the same without the space, for devices that read a word.
-PSK_TEXT = re.compile(r"[A-Za-z0-9~!@#$%^()\-_+={ },./:;]{1,128}", re.ASCII)
-PSK_WORD = re.compile(r"[A-Za-z0-9~!@#$%^()\-_+={},./:;]{1,128}", re.ASCII)
+_PSK_LENGTH = f"{{1,{allowed_values.PSK_LENGTH.high}}}"
+PSK_TEXT = re.compile(f"[{allowed_values.PSK_CHARACTERS}]{_PSK_LENGTH}", re.ASCII)
+PSK_WORD = re.compile(f"[{allowed_values.PSK_CHARACTERS.replace(' ', '')}]{_PSK_LENGTH}", re.ASCII)
 #: Any visible line, for what quotes everything.
 PRINTABLE = re.compile(r"[ -~]{1,255}", re.ASCII)
 
@@ -61,9 +64,9 @@ class Abilities:
     pfs: Table
     identity: "re.Pattern[str]" = PLAIN_NAME
     psk: "re.Pattern[str]" = PSK_TEXT
-    ike_lifetime: tuple[int, int] = (60, 604800)
-    ipsec_lifetime: tuple[int, int] = (30, 604800)
-    dpd_interval: tuple[int, int] = (10, 3600)
+    ike_lifetime: Range = allowed_values.IKE.lifetime_seconds
+    ipsec_lifetime: Range = allowed_values.IPSEC.lifetime_seconds
+    dpd_interval: Range = allowed_values.DPD.interval
     interface: bool = True
     limits: Callable[[Side], Iterator[model.Violation]] = lambda _: iter(())
 
@@ -113,8 +116,8 @@ def indent(text: list[str], by: int) -> list[str]:
     return [" " * by + line for line in text]
 
 
-def clamp(seconds: int, allowed: tuple[int, int]) -> int:
-    return max(allowed[0], min(seconds, allowed[1]))
+def clamp(seconds: int, allowed: Range) -> int:
+    return max(allowed.low, min(seconds, allowed.high))
 
 
 def keyed(side: Side, comment: str, write: Callable[[str], str]) -> str:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from landbridge.model.allowed_values import Range
 from landbridge.peerconfig.device import PLAIN_NAME, Abilities, Device, Family, Part, clamp, indent, keyed, lines
 from landbridge.peerconfig.side import Net, Side
 
@@ -16,7 +17,7 @@ _ENCRYPTION = {
 }
 _AUTHENTICATION = {"md5": "md5", "sha1": "sha1", "sha2-256": "sha256", "sha2-384": "sha384", "sha2-512": "sha512"}
 _GROUPS = {f"group{number}": str(number) for number in (1, 2, 5, 14, 15, 16, 19, 20, 21)}
-_LIFETIME = (120, 172800)
+_LIFETIME = Range(120, 172800)
 
 
 def write(side: Side) -> list[Part]:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from landbridge.model.allowed_values import Range
 from landbridge.peerconfig.device import PLAIN_NAME, Abilities, Device, Family, Part, clamp, indent, keyed, lines
 from landbridge.peerconfig.side import Identity, Net, Side
 
@@ -10,8 +11,8 @@ _IKE_ENCRYPTION = {"aes-128": "aes-128", "aes-192": "aes-192", "aes-256": "aes-2
 _ESP_ENCRYPTION = _IKE_ENCRYPTION
 _AUTHENTICATION = {word: word for word in ("md5", "sha1", "sha2-256", "sha2-384", "sha2-512")}
 _GROUPS = {f"group{number}": f"group{number}" for number in (1, 2, 5, 14, 15, 16, 19, 20, 21)}
-_IKE_LIFETIME = (60, 604800)
-_IPSEC_LIFETIME = (30, 604800)
+_IKE_LIFETIME = Range(60, 604800)
+_IPSEC_LIFETIME = Range(30, 604800)
 
 
 def write(side: Side) -> list[Part]:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 from landbridge import model
+from landbridge.model.allowed_values import Range
 from landbridge.peerconfig.device import Abilities, Device, Family, Part, indent, keyed, lines
 from landbridge.peerconfig.side import Identity, Side
 
@@ -141,8 +142,8 @@ FAMILY = Family(
         esp_authentication=_AUTHENTICATION,
         pfs=_GROUPS,
         psk=re.compile(r"[ !#-~]{1,255}", re.ASCII),
-        ike_lifetime=(60, 86400),
-        ipsec_lifetime=(30, 86400),
+        ike_lifetime=Range(60, 86400),
+        ipsec_lifetime=Range(30, 86400),
         limits=_limits,
     ),
     comment="#",

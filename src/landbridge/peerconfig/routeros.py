@@ -139,8 +139,6 @@ FAMILY = Family(
         esp_authentication=_ESP_AUTHENTICATION,
         pfs=_GROUPS,
         psk=PRINTABLE,
-        ike_lifetime=(60, 604800),
-        ipsec_lifetime=(30, 604800),
     ),
     comment="#",
     write=write,

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from landbridge.model.allowed_values import Range
 from landbridge.peerconfig.device import PLAIN_NAME, Abilities, Device, Family, Part, clamp, keyed, lines
 from landbridge.peerconfig.side import Identity, Side
 
@@ -18,7 +19,7 @@ _AUTHENTICATION = {"md5": "md5", "sha1": "sha1", "sha2-256": "sha256", "sha2-384
 _NUMBERS = (1, 2, 5, 14, 15, 16, 19, 20, 21)
 _GROUPS = {f"group{number}": str(number) for number in _NUMBERS}
 _PFS = {f"group{number}": f"dh-group{number}" for number in _NUMBERS}
-_LIFETIME = (30, 86400)
+_LIFETIME = Range(30, 86400)
 
 
 def write(side: Side) -> list[Part]:

@@ -19,7 +19,6 @@ from landbridge import model
 from landbridge.model import allowed_values
 from landbridge.rules import sm2
 
-CONTENT_LIMIT = allowed_values.CERTIFICATE_LIMIT
 SM2_WITH_SM3 = "SM2-with-SM3"
 ALGORITHMS = {"1.2.156.10197.1.501": SM2_WITH_SM3}
 #: All that `cryptography` raises of a certificate that is not sound; half of them are no ValueError.
@@ -77,8 +76,8 @@ def _check(
 
 def read(content: str) -> Certificate:
     """The one certificate in a PEM text. Raises Unsound."""
-    if not 1 <= len(content) <= CONTENT_LIMIT:
-        raise Unsound(f"has {len(content)} characters", f"1 to {CONTENT_LIMIT}", "VPN.0074")
+    if len(content) not in allowed_values.CERTIFICATE_LENGTH:
+        raise Unsound(f"has {len(content)} characters", str(allowed_values.CERTIFICATE_LENGTH), "VPN.0074")
     if content.count("-----BEGIN CERTIFICATE-----") != 1:
         raise Unsound("is not one certificate in PEM", "-----BEGIN CERTIFICATE----- …", "VPN.0074")
     try:

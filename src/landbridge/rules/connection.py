@@ -11,21 +11,19 @@ from typing import cast
 
 from landbridge import model
 from landbridge.model import allowed_values
-from landbridge.rules import choices, fields, ipv4, policies, policy_rules, tunnel
+from landbridge.rules import fields, ipv4, policies, policy_rules, tunnel
 
 STYLES, HA_ROLES = allowed_values.STYLES, allowed_values.HA_ROLES
-RULE_LIMIT = policy_rules.LIMIT
-RULE_INDEX = policy_rules.INDEX
+RULES_ALLOWED = f"{allowed_values.RULES} rules"
 #: Blocks that are never a customer's network. The page names the first two, "such as".
 RESERVED = tuple(map(ipv4.block, model.RESERVED_NETS))
-PSK_SPECIALS = allowed_values.PSK_SPECIALS
 #: Each allowed character with its kind.
 PSK_KINDS = {
     character: kind
-    for kind in (string.ascii_uppercase, string.ascii_lowercase, string.digits, PSK_SPECIALS)
+    for kind in (string.ascii_uppercase, string.ascii_lowercase, string.digits, allowed_values.PSK_SPECIALS)
     for character in kind
 }
-PSK_ALLOWED = f"8 to 128 letters, digits and {PSK_SPECIALS} (the space counts), at least three of the four kinds"
+PSK_ALLOWED = str(allowed_values.PSK)
 CARRYING = frozenset({"ACTIVE", "PENDING_UPDATE"})
 
 
@@ -115,11 +113,11 @@ def check(request: model.ConnectionRequest, facts: Facts, generated: fields.Gene
     yield from fields.check_name("name", request.name)
     yield from _check_gateway(request, facts)
     yield from _check_endpoint(request, facts)
-    yield from choices.check("", {"style": request.style}, {"style": STYLES})
+    yield from fields.check_value("style", request.style, STYLES)
     yield from _check_customer_gateway(request, facts)
     yield from _check_peer_subnets(request, facts)
     yield from _check_tunnel(request, facts, generated)
-    if request.enable_nqa is not None and style(request) != "static" and style(request) in STYLES.values:
+    if request.enable_nqa is not None and style(request) != "static" and style(request) in STYLES:
         yield model.Violation(
             "enable_nqa", "enable_nqa must not be filled if style is not static", "leave it out, or use style static"
         )
@@ -184,7 +182,7 @@ def _check_endpoint(request: model.ConnectionRequest, facts: Facts) -> Iterator[
     what = "the id of one of the gateway's EIPs, or on a private gateway one of its addresses"
     if given is None:
         yield model.Violation("vgw_ip", "is mandatory", _endpoints(gateway) if gateway else what)
-    elif not fields.UUID.fullmatch(given) and ipv4.parse_address(given) is None:
+    elif given not in allowed_values.UUID and ipv4.parse_address(given) is None:
         yield model.Violation("vgw_ip", f"{given!r} is neither an EIP id nor an IPv4 address", what)
     elif gateway is not None and endpoint(request, gateway) is None:
         yield model.Violation("vgw_ip", f"{given} is not an endpoint of VPN gateway {gateway.id}", _endpoints(gateway))
@@ -234,10 +232,10 @@ def _check_peer_subnets(request: model.ConnectionRequest, facts: Facts) -> Itera
     if _without_peer_subnets(request, facts):
         return
     if request.peer_subnets is None:
-        yield model.Violation("peer_subnets", "is mandatory", f"1 to {fields.SUBNET_LIMIT} CIDR blocks")
+        yield model.Violation("peer_subnets", "is mandatory", fields.SUBNETS_ALLOWED)
         return
     yield from fields.check_subnets("peer_subnets", request.peer_subnets)
-    if len(request.peer_subnets) > fields.SUBNET_LIMIT:
+    if len(request.peer_subnets) > allowed_values.SUBNETS.high:
         return
     local = facts.gateway.gateway.local_subnets if facts.gateway else ()
     local_blocks = fields.blocks(local)
@@ -296,25 +294,25 @@ def _check_psk(request: model.ConnectionRequest, facts: Facts) -> Iterator[model
         yield model.Violation("psk", f"is mandatory{unless}", PSK_ALLOWED)
         return
     text = request.psk.reveal()
-    if not 8 <= len(text) <= 128:
+    if len(text) not in allowed_values.PSK_LENGTH:
         yield model.Violation("psk", f"has {len(text)} characters", PSK_ALLOWED)
     kinds = set(map(PSK_KINDS.get, text))
     if None in kinds:
         yield model.Violation("psk", "has a character that is not allowed", PSK_ALLOWED)
-    if len(kinds - {None}) < 3:
+    if len(kinds - {None}) < allowed_values.PSK_KINDS_NEEDED:
         yield model.Violation("psk", "has fewer than three kinds of characters", PSK_ALLOWED)
 
 
 def _check_policy_rules(request: model.ConnectionRequest, facts: Facts) -> Iterator[model.Violation]:
     rules = request.policy_rules or ()
     if style(request) != "policy":
-        if rules and style(request) in STYLES.values:
+        if rules and style(request) in STYLES:
             yield model.Violation("policy_rules", "must not be filled if style is not policy", "leave it out")
         return
     if not rules:
         yield from _check_derivable(facts)
-    if len(rules) > RULE_LIMIT:
-        yield model.Violation("policy_rules", f"has {len(rules)} entries", f"at most {RULE_LIMIT}")
+    if len(rules) > allowed_values.RULES.high:
+        yield model.Violation("policy_rules", f"has {len(rules)} entries", f"at most {allowed_values.RULES.high}")
         return
     seen_indexes: set[int] = set()
     seen_sources: set[str] = set()
@@ -323,36 +321,30 @@ def _check_policy_rules(request: model.ConnectionRequest, facts: Facts) -> Itera
         yield from _check_rule_index(f"{place}.rule_index", rule.index, seen_indexes)
         yield from _check_rule_source(f"{place}.source", rule.source, seen_sources)
         if rule.destinations is None:
-            yield model.Violation(
-                f"{place}.destination", "is mandatory in a rule", f"1 to {fields.SUBNET_LIMIT} CIDR blocks"
-            )
+            yield model.Violation(f"{place}.destination", "is mandatory in a rule", fields.SUBNETS_ALLOWED)
         else:
             yield from fields.check_subnets(f"{place}.destination", rule.destinations)
 
 
 def _check_derivable(facts: Facts) -> Iterator[model.Violation]:
-    """Without rules there is one for each local subnet, as far as five go."""
+    """Without rules there is one for each local subnet, if these are not too many."""
     if facts.gateway is None:
         return
     local = facts.gateway.gateway.local_subnets
     if not local:
-        yield model.Violation(
-            "policy_rules", "is mandatory on a gateway without local subnets", f"1 to {RULE_LIMIT} rules"
-        )
-    elif len(local) > RULE_LIMIT:
+        yield model.Violation("policy_rules", "is mandatory on a gateway without local subnets", RULES_ALLOWED)
+    elif len(local) > allowed_values.RULES.high:
         yield model.Violation(
             "policy_rules",
             f"is mandatory here: one rule for each of the gateway's {len(local)} local subnets would be too many",
-            f"1 to {RULE_LIMIT} rules",
+            RULES_ALLOWED,
         )
 
 
 def _check_rule_index(path: str, index: int | None, seen: set[int]) -> Iterator[model.Violation]:
-    low, high = RULE_INDEX
     if index is None:
         return
-    if not low <= index <= high:
-        yield model.Violation(path, f"{index} is out of range", f"{low} to {high}")
+    yield from fields.check_value(path, index, allowed_values.RULE_INDEX)
     if index in seen:
         yield model.Violation(path, f"{index} is given twice", "each index once")
     seen.add(index)
@@ -369,8 +361,8 @@ def _check_rule_source(path: str, source: str | None, seen: set[str]) -> Iterato
 
 
 def _check_ha_role(request: model.ConnectionRequest, facts: Facts) -> Iterator[model.Violation]:
-    yield from choices.check("", {"ha_role": request.ha_role}, {"ha_role": HA_ROLES})
-    if facts.gateway is None or request.ha_role not in (None, *HA_ROLES.values):
+    yield from fields.check_value("ha_role", request.ha_role, HA_ROLES)
+    if facts.gateway is None or (request.ha_role is not None and request.ha_role not in HA_ROLES):
         return
     gateway = facts.gateway.gateway
     ours = endpoint(request, gateway)

@@ -12,12 +12,7 @@ from datetime import datetime
 
 from landbridge import model
 from landbridge.model import allowed_values
-from landbridge.rules import certificate, choices, fields, ipv4, policies
-
-ID_TYPES, ROUTE_MODES = allowed_values.ID_TYPES, allowed_values.ROUTE_MODES
-ID_VALUE_LIMIT = 128
-#: Of a device with an address; one that is known by a name has none unless it is given.
-DEFAULT_ASN = 65000
+from landbridge.rules import certificate, fields, ipv4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,17 +26,14 @@ class Facts:
 
 def check(request: model.CustomerGatewayRequest, facts: Facts) -> Iterator[model.Violation]:
     yield from fields.check_name("name", request.name)
-    yield from choices.check(
-        "",
-        {"id_type": request.id_type, "route_mode": request.route_mode},
-        {"id_type": ID_TYPES, "route_mode": ROUTE_MODES},
-    )
+    yield from fields.check_value("id_type", request.id_type, allowed_values.ID_TYPES)
+    yield from fields.check_value("route_mode", request.route_mode, allowed_values.ROUTE_MODES)
     if request.id_value is not None and request.ip not in (None, request.id_value):
         yield model.Violation("ip", "is the older name of id_value, which is given too", "one of the two")
     if request.ip is not None and request.id_type == "fqdn":
         yield model.Violation("ip", "does not go with id_type fqdn", "id_value")
     yield from _check_value(request, facts.site)
-    yield from fields.check_asn("bgp_asn", request.bgp_asn)
+    yield from fields.check_value("bgp_asn", request.bgp_asn, allowed_values.ASN)
     yield from _check_certificate(request.ca_certificate, facts)
     yield from fields.check_tags("tags", request.tags or ())
 
@@ -53,10 +45,8 @@ def _check_value(request: model.CustomerGatewayRequest, site: model.Site) -> Ite
     if value is None:
         yield model.Violation("id_value", "is mandatory", "an IPv4 address, or with id_type fqdn an IKE identity")
     elif request.id_type == "fqdn":
-        if len(value) > ID_VALUE_LIMIT or not policies.is_identity(value):
-            yield model.Violation(
-                field, f"{value!r} is not an identity", policies.IDENTITY_ALLOWED.replace("255", str(ID_VALUE_LIMIT))
-            )
+        if value not in allowed_values.DEVICE_IDENTITY:
+            yield model.Violation(field, f"{value!r} is not an identity", str(allowed_values.DEVICE_IDENTITY))
     elif request.id_type in (None, "ip"):
         yield from _check_address(field, value, site)
 
@@ -107,8 +97,8 @@ def complete(
         name=request.name or f"cgw-{generated.suffix}",
         id_type="fqdn" if by_name else "ip",
         id_value=request.id_value or request.ip or "",
-        bgp_asn=DEFAULT_ASN if request.bgp_asn is None and not by_name else request.bgp_asn,
-        route_mode=choices.text(request.route_mode, ROUTE_MODES),
+        bgp_asn=allowed_values.DEVICE_ASN if request.bgp_asn is None and not by_name else request.bgp_asn,
+        route_mode=allowed_values.ROUTE_MODES.complete(request.route_mode),
         ca_certificate=_certificate(request.ca_certificate, facts, generated),
         tags=fields.tags(request.tags),
         created_at=generated.now,

@@ -1,6 +1,5 @@
 """Rules that several resources share: names, ids, CIDR lists, ASNs and tags."""
 
-import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -10,13 +9,12 @@ from landbridge import model
 from landbridge.model import allowed_values
 from landbridge.rules import ipv4
 
-NAME = re.compile(allowed_values.NAME, re.ASCII)
-UUID = re.compile(allowed_values.UUID, re.ASCII)
-TAG_LIMIT = allowed_values.TAG_LIMIT
-TAG_SPECIALS = frozenset(allowed_values.TAG_SPECIALS)
-SUBNET_LIMIT = allowed_values.SUBNET_LIMIT
+_TAG_SPECIALS = frozenset(allowed_values.TAG_SPECIALS)
 #: Where no device and no network is: this network, loopback, link-local, multicast and reserved (API: VPN.0204).
 UNROUTABLE = tuple(map(ipv4.block, model.UNROUTABLE_NETS))
+
+
+SUBNETS_ALLOWED = f"{allowed_values.SUBNETS} CIDR blocks"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,28 +54,40 @@ def _touch(one: str, other: str) -> bool:
     return short in ("", long) or (long.startswith(short) and long[len(short)] in ".[")
 
 
+def check_value(
+    path: str, value: str | int | None, allowed: allowed_values.Choice | allowed_values.Range, where: str = ""
+) -> Iterator[model.Violation]:
+    """`where`: the circumstances in which only these values are allowed, with a space before them."""
+    if value is None or value in allowed:
+        return
+    if isinstance(allowed, allowed_values.Choice):
+        yield model.Violation(path, f"{value!r} is not a known value{where}", str(allowed))
+    else:
+        yield model.Violation(path, f"{value} is out of range", str(allowed))
+
+
 def check_name(path: str, name: str | None) -> Iterator[model.Violation]:
-    if name is not None and not NAME.fullmatch(name):
-        yield model.Violation(path, f"{name!r} is not a name", "1 to 64 of letters, digits, _ - and .")
+    if name is not None and name not in allowed_values.NAME:
+        yield model.Violation(path, f"{name!r} is not a name", str(allowed_values.NAME))
 
 
 def check_uuid(path: str, value: str | None, what: str) -> Iterator[model.Violation]:
     """A mandatory id."""
     if value is None:
         yield model.Violation(path, "is mandatory", f"the id of {what}")
-    elif not UUID.fullmatch(value):
-        yield model.Violation(path, f"{value!r} is not an id", f"the id of {what}: a UUID of 36 characters")
+    elif value not in allowed_values.UUID:
+        yield model.Violation(path, f"{value!r} is not an id", f"the id of {what}: {allowed_values.UUID}")
 
 
 def lower_id(value: str | None) -> str | None:
     """An id as it is stored, or None where there is none or it is no UUID."""
-    return value.lower() if value is not None and UUID.fullmatch(value) else None
+    return value.lower() if value is not None and value in allowed_values.UUID else None
 
 
 def check_subnets(path: str, subnets: tuple[str, ...]) -> Iterator[model.Violation]:
-    """1 to 50 different IPv4 CIDR blocks without host bits."""
-    if not 1 <= len(subnets) <= SUBNET_LIMIT:
-        yield model.Violation(path, f"has {len(subnets)} entries", f"1 to {SUBNET_LIMIT} CIDR blocks")
+    """As many different IPv4 CIDR blocks without host bits as a list may have."""
+    if len(subnets) not in allowed_values.SUBNETS:
+        yield model.Violation(path, f"has {len(subnets)} entries", SUBNETS_ALLOWED)
         return
     seen: set[str] = set()
     for index, subnet in enumerate(subnets):
@@ -105,31 +115,25 @@ def blocks(subnets: Iterable[str]) -> list[ipv4.Block]:
     return [b for b in map(ipv4.parse_block, subnets) if b is not None]
 
 
-def check_asn(path: str, asn: int | None) -> Iterator[model.Violation]:
-    low, high = allowed_values.ASN
-    if asn is not None and not low <= asn <= high:
-        yield model.Violation(path, f"{asn} is out of range", f"{low} to {high}")
-
-
 def check_tags(path: str, tags: tuple[model.TagRequest, ...]) -> Iterator[model.Violation]:
-    if len(tags) > TAG_LIMIT:
-        yield model.Violation(path, f"has {len(tags)} entries", f"at most {TAG_LIMIT}")
+    if len(tags) > allowed_values.TAG_LIMIT:
+        yield model.Violation(path, f"has {len(tags)} entries", f"at most {allowed_values.TAG_LIMIT}")
         return
     seen: set[str] = set()
     for index, tag in enumerate(tags):
         place = f"{path}[{index}]"
-        yield from _check_tag_text(f"{place}.key", tag.key, 1, allowed_values.TAG_KEY_LIMIT)
-        yield from _check_tag_text(f"{place}.value", tag.value, 0, allowed_values.TAG_VALUE_LIMIT)
+        yield from _check_tag_text(f"{place}.key", tag.key, allowed_values.TAG_KEY_LENGTH)
+        yield from _check_tag_text(f"{place}.value", tag.value, allowed_values.TAG_VALUE_LENGTH)
         if tag.key is not None and tag.key in seen:
             yield model.Violation(f"{place}.key", f"{tag.key!r} is given twice", "each key once")
         seen.add(tag.key or "")
 
 
-def _check_tag_text(path: str, value: str | None, low: int, high: int) -> Iterator[model.Violation]:
-    wanted = f"{low} to {high} letters, digits, spaces and _ . : = + - @"
+def _check_tag_text(path: str, value: str | None, length: allowed_values.Range) -> Iterator[model.Violation]:
+    wanted = f"{length} {allowed_values.TAG_TEXT}"
     if value is None:
         yield model.Violation(path, "is mandatory", wanted)
-    elif not low <= len(value) <= high:
+    elif len(value) not in length:
         yield model.Violation(path, f"has {len(value)} characters", wanted)
     elif wrong := sorted({c for c in value if not _is_tag_character(c)}):
         yield model.Violation(path, f"may not contain {' '.join(map(repr, wrong))}", wanted)
@@ -137,7 +141,7 @@ def _check_tag_text(path: str, value: str | None, low: int, high: int) -> Iterat
 
 def _is_tag_character(character: str) -> bool:
     """Letters of any script (with the marks that some scripts write them with), decimal digits, and the specials."""
-    return character in TAG_SPECIALS or unicodedata.category(character)[0] in "LM" or character.isdecimal()
+    return character in _TAG_SPECIALS or unicodedata.category(character)[0] in "LM" or character.isdecimal()
 
 
 def tags(asked: tuple[model.TagRequest, ...] | None) -> tuple[model.Tag, ...]:

@@ -10,31 +10,8 @@ from typing import Literal
 
 from landbridge import model
 from landbridge.model import allowed_values
-from landbridge.rules import choices, fields, ipv4, policies
+from landbridge.rules import fields, ipv4, policies
 
-
-@dataclass(frozen=True, slots=True)
-class Flavor:
-    """`connections`: how many a gateway may have. `bandwidth`: the widest EIP in Mbit/s."""
-
-    connections: int
-    bandwidth: int
-
-
-#: Two connections make a connection group; Basic has 10 groups, the others 100 (product specifications).
-FLAVORS: Mapping[str, Flavor] = {
-    "Basic": Flavor(20, 100),
-    "Professional1": Flavor(200, 300),
-    "Professional2": Flavor(200, 1000),
-    "Professional1-NonFixedIP": Flavor(200, 300),
-    "Professional2-NonFixedIP": Flavor(200, 1000),
-    "GM": Flavor(200, 500),
-    "V300": Flavor(200, 300),
-    "V1G": Flavor(200, 1000),
-}
-CHOICES, CHARGE_MODES = allowed_values.GATEWAY, allowed_values.CHARGE_MODES
-ZONES_OF_A_GATEWAY = allowed_values.ZONE_LIMIT
-DEFAULT_ASN = allowed_values.GATEWAY_ASN
 #: What a gateway has of a network with an address: `leg <network id>`.
 LEG = "leg"
 NO_RANGE = 'public, or another network; the operator writes gateway_addresses = "FIRST-LAST" into its [[network]] of the site file'
@@ -58,18 +35,18 @@ class Facts:
 
 def template(flavor: str) -> model.PolicyTemplate | None:
     """What a gateway for devices without a fixed address begins with; others have none."""
-    if not flavor.endswith("-NonFixedIP"):
+    if not flavor.endswith(allowed_values.NON_FIXED_IP):
         return None
     ike, ipsec = policies.IKE, policies.IPSEC
     return model.PolicyTemplate(
-        ike_authentication_algorithm=choices.text(None, ike["authentication_algorithm"]),
-        ike_encryption_algorithm=choices.text(None, ike["encryption_algorithm"]),
-        ike_dh_group=choices.text(None, ike["dh_group"]),
-        ike_lifetime_seconds=choices.number(None, ike["lifetime_seconds"]),
-        ipsec_authentication_algorithm=choices.text(None, ipsec["authentication_algorithm"]),
-        ipsec_encryption_algorithm=choices.text(None, ipsec["encryption_algorithm"]),
-        ipsec_pfs=choices.text(None, ipsec["pfs"]),
-        ipsec_lifetime_seconds=choices.number(None, ipsec["lifetime_seconds"]),
+        ike_authentication_algorithm=ike.authentication_algorithm.default,
+        ike_encryption_algorithm=ike.encryption_algorithm.default,
+        ike_dh_group=ike.dh_group.default,
+        ike_lifetime_seconds=ike.lifetime_seconds.default,
+        ipsec_authentication_algorithm=ipsec.authentication_algorithm.default,
+        ipsec_encryption_algorithm=ipsec.encryption_algorithm.default,
+        ipsec_pfs=ipsec.pfs.default,
+        ipsec_lifetime_seconds=ipsec.lifetime_seconds.default,
     )
 
 
@@ -77,14 +54,14 @@ def zones(site: model.Site) -> dict[tuple[str, str], tuple[str, ...]]:
     """(flavor, attachment type) -> where such a gateway can be. Any zone carries any flavor; Basic does not go with er."""
     return {
         (flavor, attachment): () if (flavor, attachment) == ("Basic", "er") else site.zones
-        for flavor in FLAVORS
-        for attachment in CHOICES["attachment_type"].values
+        for flavor in allowed_values.FLAVORS
+        for attachment in allowed_values.GATEWAY.attachment_type.values
     }
 
 
 def _chosen(request: model.GatewayRequest, field: str) -> str:
-    given = getattr(request, field)
-    return given if given is not None else str(CHOICES[field].default)
+    allowed: allowed_values.Choice = getattr(allowed_values.GATEWAY, field)
+    return allowed.complete(getattr(request, field))
 
 
 def _eips(
@@ -100,13 +77,14 @@ def _eips(
 
 def check(request: model.GatewayRequest, facts: Facts) -> Iterator[model.Violation]:
     yield from fields.check_name("name", request.name)
-    yield from choices.check("", {field: getattr(request, field) for field in CHOICES}, CHOICES)
+    for field, allowed in vars(allowed_values.GATEWAY).items():
+        yield from fields.check_value(field, getattr(request, field), allowed)
     yield from _check_attachment(request, facts)
     yield from _check_local_subnets(request)
     for path, subnet_id in (("connect_subnet", request.connect_subnet), ("access_subnet_id", request.access_subnet_id)):
         if subnet_id is not None:
             yield from fields.check_uuid(path, subnet_id, "a subnet")
-    yield from fields.check_asn("bgp_asn", request.bgp_asn)
+    yield from fields.check_value("bgp_asn", request.bgp_asn, allowed_values.ASN)
     yield from _check_flavor(request)
     yield from _check_zones(request, facts.site)
     yield from _check_enterprise_project(request.enterprise_project_id)
@@ -175,15 +153,15 @@ def _check_local_subnets(request: model.GatewayRequest) -> Iterator[model.Violat
                 "local_subnets", "must not be filled if attachment_type is er", "leave it out: the router knows them"
             )
     elif request.local_subnets is None:
-        yield model.Violation("local_subnets", "is mandatory", f"1 to {fields.SUBNET_LIMIT} CIDR blocks")
+        yield model.Violation("local_subnets", "is mandatory", fields.SUBNETS_ALLOWED)
     else:
         yield from check_own_subnets("local_subnets", request.local_subnets)
 
 
 def check_own_subnets(path: str, subnets: tuple[str, ...]) -> Iterator[model.Violation]:
-    """1 to 50 blocks that can be networks behind a gateway."""
+    """A list of subnets that can be networks behind a gateway."""
     yield from fields.check_subnets(path, subnets)
-    for index, block in enumerate(map(ipv4.parse_block, subnets[: fields.SUBNET_LIMIT])):
+    for index, block in enumerate(map(ipv4.parse_block, subnets[: allowed_values.SUBNETS.high])):
         if block is not None and (block.length == 0 or fields.is_unroutable(block)):
             yield model.Violation(f"{path}[{index}]", f"{block} is no network of ours", "a VPC's own block")
 
@@ -214,20 +192,20 @@ def _check_zones(request: model.GatewayRequest, site: model.Site) -> Iterator[mo
     zones = request.availability_zone_ids
     if zones is None:
         return
-    if not 1 <= len(zones) <= ZONES_OF_A_GATEWAY:
-        yield model.Violation("availability_zone_ids", f"has {len(zones)} entries", f"1 or {ZONES_OF_A_GATEWAY} zones")
+    if len(zones) not in allowed_values.ZONES:
+        yield model.Violation("availability_zone_ids", f"has {len(zones)} entries", f"{allowed_values.ZONES} zones")
         return
     for index, zone in enumerate(zones):
         place = f"availability_zone_ids[{index}]"
         if zone not in site.zones:
-            yield model.Violation(place, f"{zone!r} is not a zone of this site", choices.one_of(site.zones))
+            yield model.Violation(place, f"{zone!r} is not a zone of this site", allowed_values.one_of(site.zones))
         if zone in zones[:index]:
             yield model.Violation(place, f"{zone} is given twice", "each zone once")
 
 
 def _check_enterprise_project(value: str | None) -> Iterator[model.Violation]:
-    if value is not None and value != "0" and not fields.UUID.fullmatch(value):
-        yield model.Violation("enterprise_project_id", f"{value!r} is not an id", "a UUID of 36 characters, or 0")
+    if value is not None and value not in allowed_values.UUID_OR_ZERO:
+        yield model.Violation("enterprise_project_id", f"{value!r} is not an id", str(allowed_values.UUID_OR_ZERO))
 
 
 def _check_private(request: model.GatewayRequest, facts: Facts) -> Iterator[model.Violation]:
@@ -236,7 +214,7 @@ def _check_private(request: model.GatewayRequest, facts: Facts) -> Iterator[mode
             yield model.Violation(field, "must not be filled if network_type is private", "leave it out")
     network = facts.site.network(_access_network_id(request))
     if network is None:
-        if request.access_vpc_id is not None and fields.UUID.fullmatch(request.access_vpc_id):
+        if request.access_vpc_id is not None and request.access_vpc_id in allowed_values.UUID:
             wrong = f"{request.access_vpc_id} is not in the site file, or not free for this project"
             yield model.Violation("access_vpc_id", wrong, f"one of its networks: {_listed_networks(facts)}")
         return
@@ -337,12 +315,12 @@ def _check_eip(
         yield from malformed
         if not malformed:
             yield from check_eip_use(f"{field}.id", eip.id, facts.site, facts.taken)
-    yield from choices.check(f"{field}.", {"charge_mode": eip.charge_mode}, {"charge_mode": CHARGE_MODES})
+    yield from fields.check_value(f"{field}.charge_mode", eip.charge_mode, allowed_values.CHARGE_MODES)
     yield from fields.check_name(f"{field}.bandwidth_name", eip.bandwidth_name)
     yield from fields.check_name(f"{field}.type", eip.type)
     if eip.bandwidth_id is not None:
         yield from fields.check_uuid(f"{field}.bandwidth_id", eip.bandwidth_id, "a shared bandwidth")
-    flavor = FLAVORS.get(_chosen(request, "flavor"))
+    flavor = allowed_values.FLAVORS.get(_chosen(request, "flavor"))
     widest = flavor.bandwidth if flavor else 1000
     if eip.bandwidth_size is not None and not 1 <= eip.bandwidth_size <= widest:
         yield model.Violation(
@@ -394,16 +372,16 @@ def complete(
         connect_subnet=connect_subnet,
         access_vpc_id=fields.lower_id(request.access_vpc_id) or vpc_id,
         access_subnet_id=fields.lower_id(request.access_subnet_id) or connect_subnet,
-        bgp_asn=request.bgp_asn if request.bgp_asn is not None else DEFAULT_ASN,
+        bgp_asn=request.bgp_asn if request.bgp_asn is not None else allowed_values.GATEWAY_ASN,
         flavor=flavor,
-        availability_zone_ids=request.availability_zone_ids or facts.site.zones[:ZONES_OF_A_GATEWAY],
-        enterprise_project_id=(request.enterprise_project_id or "0").lower(),
+        availability_zone_ids=request.availability_zone_ids or facts.site.zones[: allowed_values.ZONES.high],
+        enterprise_project_id=(request.enterprise_project_id or allowed_values.ENTERPRISE_PROJECT).lower(),
         ha_mode="active-standby" if _chosen(request, "ha_mode") == "active-standby" else "active-active",
         endpoints=_private_endpoints(request, facts)
         if private
         else _public_endpoints(request, facts, generated, flavor),
         certificate_id=None,
-        connection_number=facts.connection_limit or FLAVORS[flavor].connections,
+        connection_number=facts.connection_limit or allowed_values.FLAVORS[flavor].connections,
         policy_template=template(flavor),
         tags=fields.tags(request.tags),
         created_at=generated.now,
@@ -434,11 +412,11 @@ def _public_endpoints(
             number=number,
             address=eip.address,
             eip_id=eip.id,
-            type=wish.type or "5_bgp",
-            charge_mode=choices.text(wish.charge_mode, CHARGE_MODES),
+            type=wish.type or allowed_values.EIP_TYPE,
+            charge_mode=allowed_values.CHARGE_MODES.complete(wish.charge_mode),
             bandwidth_id=fields.lower_id(wish.bandwidth_id) or generated.other_ids[number - 1],
             bandwidth_name=wish.bandwidth_name or f"vpngw-bandwidth-{generated.other_ids[number - 1][:4]}",
-            bandwidth_size=wish.bandwidth_size or FLAVORS[flavor].bandwidth,
+            bandwidth_size=wish.bandwidth_size or allowed_values.FLAVORS[flavor].bandwidth,
         )
 
     (_, one), (_, two) = _eips(request)

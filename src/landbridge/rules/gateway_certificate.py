@@ -13,6 +13,7 @@ from datetime import datetime
 from functools import partial
 
 from landbridge import model
+from landbridge.model import allowed_values
 from landbridge.rules import certificate, fields, sm2
 
 #: The parts of a request that are certificates, each with its private key.
@@ -82,9 +83,9 @@ def _check_key(
     if key is None:
         yield model.Violation(key_field, "is mandatory", "the certificate's private key in PEM, not encrypted")
         return
-    length, limit = len(key.reveal()), certificate.CONTENT_LIMIT
-    if length > limit:
-        yield model.Violation(key_field, f"has {length} characters", f"1 to {limit}", "VPN.0074")
+    length, allowed = len(key.reveal()), allowed_values.CERTIFICATE_LENGTH
+    if length > allowed.high:
+        yield model.Violation(key_field, f"has {length} characters", str(allowed), "VPN.0074")
         return
     public = _public_key(key.reveal())
     if public is None:

@@ -7,15 +7,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from landbridge import model
-from landbridge.rules import choices, connection_update, fields, gateway, ipv4, policies
+from landbridge.model import allowed_values
 from landbridge.rules import connection as connection_rules
+from landbridge.rules import connection_update, fields, gateway, ipv4
 
 #: Fields of the API page that have operations of their own, or none.
 CANNOT_CHANGE = "leave it out; another one needs another gateway"
 #: Connection id -> its customer gateway.
 Peers = Mapping[str, model.CustomerGateway]
-#: Flavors that carry devices without a fixed address end so; only they have a policy template.
-NON_FIXED_IP = "-NonFixedIP"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +47,7 @@ def _check_local_subnets(
             yield model.Violation(path, "must not be filled if attachment_type is er", "leave it out")
         return
     yield from gateway.check_own_subnets(path, request.local_subnets)
-    for index, ours in enumerate(map(ipv4.parse_block, request.local_subnets[: fields.SUBNET_LIMIT])):
+    for index, ours in enumerate(map(ipv4.parse_block, request.local_subnets[: allowed_values.SUBNETS.high])):
         for connection in facts.connections if ours is not None else ():
             for theirs in fields.blocks(connection.peer_subnets or ()):
                 if ours is not None and ours.contains(theirs):
@@ -102,17 +101,17 @@ def _check_template(request: model.GatewayUpdateRequest, present: model.VpnGatew
     path = "policy_template"
     if request.ike_template is None and request.ipsec_template is None:
         return
-    if not present.flavor.endswith(NON_FIXED_IP):
+    if not present.flavor.endswith(allowed_values.NON_FIXED_IP):
         wrong = f"does not go with flavor {present.flavor}"
-        yield model.Violation(path, wrong, f"leave it out: only flavors {NON_FIXED_IP} have one")
+        yield model.Violation(path, wrong, f"leave it out: only flavors {allowed_values.NON_FIXED_IP} have one")
     if request.ike_template is not None:
-        table = {field: policies.IKE[field] for field in _IKE_FIELDS}
-        asked = {field: getattr(request.ike_template, field) for field in _IKE_FIELDS}
-        yield from choices.check(f"{path}.ike_policy.", asked, table)
+        for field in _IKE_FIELDS:
+            value, allowed = getattr(request.ike_template, field), getattr(allowed_values.IKE, field)
+            yield from fields.check_value(f"{path}.ike_policy.{field}", value, allowed)
     if request.ipsec_template is not None:
-        table = {field: policies.IPSEC[field] for field in _IPSEC_FIELDS}
-        asked = {field: getattr(request.ipsec_template, field) for field in _IPSEC_FIELDS}
-        yield from choices.check(f"{path}.ipsec_policy.", asked, table)
+        for field in _IPSEC_FIELDS:
+            value, allowed = getattr(request.ipsec_template, field), getattr(allowed_values.IPSEC, field)
+            yield from fields.check_value(f"{path}.ipsec_policy.{field}", value, allowed)
 
 
 _FIXED = (
@@ -253,15 +252,15 @@ def check_flavor(
     flavor: str | None, present: model.VpnGateway, connections: int, limit: int
 ) -> Iterator[model.Violation]:
     """`limit`: how many connections the flavor carries here."""
-    known = gateway.FLAVORS
+    known = allowed_values.FLAVORS
     if flavor is None:
-        yield model.Violation("flavor", "is mandatory", choices.one_of(tuple(known)))
+        yield model.Violation("flavor", "is mandatory", allowed_values.one_of(tuple(known)))
     elif flavor not in known:
-        yield model.Violation("flavor", f"{flavor!r} is not a known value", choices.one_of(tuple(known)))
+        yield model.Violation("flavor", f"{flavor!r} is not a known value", allowed_values.one_of(tuple(known)))
     elif _family(flavor) != _family(present.flavor):
         same = tuple(each for each in known if _family(each) == _family(present.flavor))
         wrong = f"{present.flavor} cannot become {flavor}"
-        yield model.Violation("flavor", wrong, choices.one_of(same), "VPN.0518")
+        yield model.Violation("flavor", wrong, allowed_values.one_of(same), "VPN.0518")
     elif connections > limit:
         wrong = f"{flavor} carries {limit} connections, and the gateway has {connections}"
         yield model.Violation("flavor", wrong, "a flavor that carries them, or fewer connections", "VPN.0517")

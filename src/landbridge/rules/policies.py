@@ -3,37 +3,36 @@
 Source: Tables 5, 6 and 7 of "Creating a VPN Connection". A GM gateway has tables of its own.
 """
 
-import re
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from landbridge import model
 from landbridge.model import allowed_values
-from landbridge.rules import choices, fields, ipv4
-from landbridge.rules.choices import Choice, Range
+from landbridge.rules import fields, ipv4
 
-WEAK = frozenset({"sha1", "md5", "3des", "group1", "group2", "group5", "group14"})
-GCM = frozenset({"aes-256-gcm-16", "aes-128-gcm-16"})
 IKE, IKE_GM, DPD = allowed_values.IKE, allowed_values.IKE_GM, allowed_values.DPD
 IPSEC, IPSEC_GM = allowed_values.IPSEC, allowed_values.IPSEC_GM
+_Fields = TypeVar("_Fields", allowed_values.IkeFields, allowed_values.IpsecFields)
 
 
-def _either(one: Choice | Range, other: Choice | Range) -> Choice | Range:
-    if isinstance(one, Range) or isinstance(other, Range) or one == other:
-        return one
-    return Choice(tuple(dict.fromkeys((*one.values, *other.values))), one.default)
+def _either(one: _Fields, other: _Fields) -> _Fields:
+    """What one of two kinds of gateways takes. They differ in choices only."""
+    changes: dict[str, Any] = {}
+    for name in vars(one):
+        allowed: Any = getattr(one, name)
+        also: Any = getattr(other, name)
+        if allowed != also:
+            values = tuple(dict.fromkeys((*allowed.values, *also.values)))
+            changes[name] = allowed_values.Choice(values, allowed.default)
+    return dataclasses.replace(one, **changes)
 
 
 #: Of a gateway that is not known: what any gateway would take.
-IKE_ANY: choices.Table = {name: _either(row, IKE_GM[name]) for name, row in IKE.items()}
-IPSEC_ANY: choices.Table = {name: _either(row, IPSEC_GM[name]) for name, row in IPSEC.items()}
-
-_IDENTITY = re.compile(allowed_values.IDENTITY, re.ASCII)
-IDENTITY_ALLOWED = "1 to 255 letters, digits and special characters except & < > [ ] \\ and the space; not * or # first"
-
-
-def is_identity(text: str) -> bool:
-    return _IDENTITY.fullmatch(text) is not None
+IKE_ANY, IPSEC_ANY = _either(IKE, IKE_GM), _either(IPSEC, IPSEC_GM)
+#: Fields whose names in the model are not the wire's.
+_MODEL_NAMES = {"ike_version": "version", "phase1_negotiation_mode": "negotiation_mode"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,10 +50,9 @@ class Sides:
 
 def check_ike(request: model.IkePolicyRequest, sides: Sides) -> Iterator[model.Violation]:
     table = {True: IKE_GM, False: IKE, None: IKE_ANY}[sides.gm]
-    yield from choices.check("ikepolicy.", _ike_fields(request), table, " on a GM gateway" if sides.gm else "")
-    dpd = {"interval": request.dpd.interval, "timeout": request.dpd.timeout, "msg": request.dpd.msg}
-    yield from choices.check("ikepolicy.dpd.", dpd, DPD)
-    if request.version == "v1" and request.encryption_algorithm in GCM:
+    yield from check_fields("ikepolicy.", request, table, " on a GM gateway" if sides.gm else "")
+    yield from check_fields("ikepolicy.dpd.", request.dpd, DPD)
+    if request.version == "v1" and request.encryption_algorithm in allowed_values.GCM:
         yield model.Violation(
             "ikepolicy.encryption_algorithm",
             f"{request.encryption_algorithm} cannot be negotiated by IKEv1",
@@ -62,6 +60,19 @@ def check_ike(request: model.IkePolicyRequest, sides: Sides) -> Iterator[model.V
         )
     yield from _check_identity("local_id", request.local_id_type, request.local_id, mandatory=sides.gm is False)
     yield from _check_peer_identity(request, sides)
+
+
+def check_fields(
+    path: str,
+    request: model.IkePolicyRequest | model.DpdRequest | model.IpsecPolicyRequest,
+    table: allowed_values.IkeFields | allowed_values.DpdFields | allowed_values.IpsecFields,
+    where: str = "",
+) -> Iterator[model.Violation]:
+    """Checks each field of a request that the table has. `path` is the place of the request in the body, with a dot."""
+    for name, allowed in vars(table).items():
+        value = getattr(request, _MODEL_NAMES.get(name, name))
+        if value is not None and value not in allowed:
+            yield from fields.check_value(path + name, value, allowed, where)
 
 
 def _check_peer_identity(request: model.IkePolicyRequest, sides: Sides) -> Iterator[model.Violation]:
@@ -83,9 +94,9 @@ def _check_identity(
     if id_type == "fqdn":
         if value is None:
             if mandatory:
-                yield model.Violation(path, f"is mandatory when {field}_type is fqdn", IDENTITY_ALLOWED)
-        elif not is_identity(value):
-            yield model.Violation(path, f"{value!r} is not an identity", IDENTITY_ALLOWED)
+                yield model.Violation(path, f"is mandatory when {field}_type is fqdn", str(allowed_values.IDENTITY))
+        elif value not in allowed_values.IDENTITY:
+            yield model.Violation(path, f"{value!r} is not an identity", str(allowed_values.IDENTITY))
     elif id_type in (None, "ip") and value is not None:
         number = ipv4.parse_address(value)
         if number is None or fields.is_unroutable(ipv4.Block(number, 32)):
@@ -95,31 +106,31 @@ def _check_identity(
 
 def check_ipsec(request: model.IpsecPolicyRequest, *, gm: bool | None) -> Iterator[model.Violation]:
     table = {True: IPSEC_GM, False: IPSEC, None: IPSEC_ANY}[gm]
-    yield from choices.check("ipsecpolicy.", _ipsec_fields(request), table, " on a GM gateway" if gm else "")
+    yield from check_fields("ipsecpolicy.", request, table, " on a GM gateway" if gm else "")
 
 
 def complete_ike(request: model.IkePolicyRequest, sides: Sides) -> model.IkePolicy:
     """The policy with every default. Call it only on what `check_ike` found nothing wrong with."""
     table = IKE_GM if sides.gm else IKE
-    version = choices.text(request.version, table["ike_version"])
+    version = table.ike_version.complete(request.version)
     local = None if sides.gm else local_identity(request, sides)
     peer = None if sides.gm else peer_identity(request, sides)
     return model.IkePolicy(
         version="v1" if version == "v1" else "v2",
         negotiation_mode=_mode(version, request.negotiation_mode),
-        authentication_algorithm=choices.text(request.authentication_algorithm, table["authentication_algorithm"]),
-        encryption_algorithm=choices.text(request.encryption_algorithm, table["encryption_algorithm"]),
-        dh_group=None if sides.gm else choices.text(request.dh_group, table["dh_group"]),
-        authentication_method=choices.text(request.authentication_method, table["authentication_method"]),
-        lifetime_seconds=choices.number(request.lifetime_seconds, table["lifetime_seconds"]),
+        authentication_algorithm=table.authentication_algorithm.complete(request.authentication_algorithm),
+        encryption_algorithm=table.encryption_algorithm.complete(request.encryption_algorithm),
+        dh_group=None if sides.gm else table.dh_group.complete(request.dh_group),
+        authentication_method=table.authentication_method.complete(request.authentication_method),
+        lifetime_seconds=table.lifetime_seconds.complete(request.lifetime_seconds),
         local_id_type=local[0] if local else None,
         local_id=local[1] if local else None,
         peer_id_type=peer[0] if peer else None,
         peer_id=peer[1] if peer else None,
         dpd=model.Dpd(
-            interval=choices.number(request.dpd.interval, DPD["interval"]),
-            timeout=choices.number(request.dpd.timeout, DPD["timeout"]),
-            msg=choices.text(request.dpd.msg, DPD["msg"]),
+            interval=DPD.interval.complete(request.dpd.interval),
+            timeout=DPD.timeout.complete(request.dpd.timeout),
+            msg=DPD.msg.complete(request.dpd.msg),
         ),
     )
 
@@ -147,12 +158,12 @@ def peer_identity(request: model.IkePolicyRequest, sides: Sides) -> tuple[model.
 def complete_ipsec(request: model.IpsecPolicyRequest, *, gm: bool) -> model.IpsecPolicy:
     table = IPSEC_GM if gm else IPSEC
     return model.IpsecPolicy(
-        authentication_algorithm=choices.text(request.authentication_algorithm, table["authentication_algorithm"]),
-        encryption_algorithm=choices.text(request.encryption_algorithm, table["encryption_algorithm"]),
-        pfs=None if gm else choices.text(request.pfs, table["pfs"]),
-        transform_protocol=choices.text(request.transform_protocol, table["transform_protocol"]),
-        lifetime_seconds=choices.number(request.lifetime_seconds, table["lifetime_seconds"]),
-        encapsulation_mode=choices.text(request.encapsulation_mode, table["encapsulation_mode"]),
+        authentication_algorithm=table.authentication_algorithm.complete(request.authentication_algorithm),
+        encryption_algorithm=table.encryption_algorithm.complete(request.encryption_algorithm),
+        pfs=None if gm else table.pfs.complete(request.pfs),
+        transform_protocol=table.transform_protocol.complete(request.transform_protocol),
+        lifetime_seconds=table.lifetime_seconds.complete(request.lifetime_seconds),
+        encapsulation_mode=table.encapsulation_mode.complete(request.encapsulation_mode),
     )
 
 
@@ -166,30 +177,5 @@ def warnings(ike: model.IkePolicy, ipsec: model.IpsecPolicy) -> Iterator[model.W
         ("ipsecpolicy.encryption_algorithm", ipsec.encryption_algorithm),
         ("ipsecpolicy.pfs", ipsec.pfs),
     ):
-        if value in WEAK:
+        if value in allowed_values.WEAK:
             yield model.Warning(path, f"{value} is weak")
-
-
-def _ike_fields(request: model.IkePolicyRequest) -> dict[str, str | int | None]:
-    return {
-        "ike_version": request.version,
-        "phase1_negotiation_mode": request.negotiation_mode,
-        "authentication_algorithm": request.authentication_algorithm,
-        "encryption_algorithm": request.encryption_algorithm,
-        "dh_group": request.dh_group,
-        "authentication_method": request.authentication_method,
-        "lifetime_seconds": request.lifetime_seconds,
-        "local_id_type": request.local_id_type,
-        "peer_id_type": request.peer_id_type,
-    }
-
-
-def _ipsec_fields(request: model.IpsecPolicyRequest) -> dict[str, str | int | None]:
-    return {
-        "authentication_algorithm": request.authentication_algorithm,
-        "encryption_algorithm": request.encryption_algorithm,
-        "pfs": request.pfs,
-        "transform_protocol": request.transform_protocol,
-        "lifetime_seconds": request.lifetime_seconds,
-        "encapsulation_mode": request.encapsulation_mode,
-    }

@@ -10,9 +10,6 @@ from landbridge import model
 from landbridge.model import allowed_values
 from landbridge.rules import ipv4
 
-LIMIT = allowed_values.RULE_LIMIT
-INDEX = allowed_values.RULE_INDEX
-
 
 def derive(local_subnets: tuple[str, ...], peer_subnets: tuple[str, ...] | None) -> tuple[model.PolicyRuleRequest, ...]:
     return tuple(model.PolicyRuleRequest(source=subnet, destinations=peer_subnets or ()) for subnet in local_subnets)
@@ -22,7 +19,7 @@ def number(rules: Iterable[model.PolicyRuleRequest]) -> tuple[model.PolicyRule, 
     """Rules without an index are numbered from 1 in their order, skipping the indexes that others have."""
     asked = tuple(rules)
     given = {rule.index for rule in asked}
-    free = (n for n in range(1, INDEX[1] + 1) if n not in given)
+    free = (n for n in range(allowed_values.FIRST_RULE_INDEX, allowed_values.RULE_INDEX.high + 1) if n not in given)
     return tuple(
         model.PolicyRule(
             index=next(free) if rule.index is None else rule.index,
@@ -69,14 +66,14 @@ def check_local_subnets(
     subnets: tuple[str, ...] | None, present: model.VpnGateway, connections: Iterable[model.Connection]
 ) -> Iterator[model.Violation]:
     """Of an update of a gateway: as many rules as a connection may have can be derived."""
-    if subnets is None or len(subnets) <= LIMIT:
+    if subnets is None or len(subnets) <= allowed_values.RULES.high:
         return
     follows = next((each for each in connections if are_derived(each, present.local_subnets)), None)
     if follows is not None:
         yield model.Violation(
             "local_subnets",
             f"connection {follows.id} has a policy rule for each local subnet, and {len(subnets)} would be too many",
-            f"at most {LIMIT} local subnets, or first policy_rules for that connection",
+            f"at most {allowed_values.RULES.high} local subnets, or first policy_rules for that connection",
         )
 
 

@@ -11,7 +11,7 @@ from landbridge.model import allowed_values
 from landbridge.rules import fields
 
 VALUES_LIMIT = allowed_values.TAG_VALUES_LIMIT
-KEY_LIMIT, VALUE_LIMIT = allowed_values.TAG_KEY_LIMIT, allowed_values.TAG_VALUE_LIMIT
+KEY_LENGTH, VALUE_LENGTH = allowed_values.TAG_KEY_LENGTH, allowed_values.TAG_VALUE_LENGTH
 NAME_KEY = "resource_name"
 
 
@@ -25,15 +25,15 @@ def check_type(resource_type: str) -> Iterator[model.Violation]:
 def check_change(asked: tuple[model.TagRequest, ...] | None) -> Iterator[model.Violation]:
     """A list of tags as in a create, but that a value may be left out."""
     if asked is None:
-        yield model.Violation("tags", "is mandatory", f"at most {fields.TAG_LIMIT} tags")
+        yield model.Violation("tags", "is mandatory", f"at most {allowed_values.TAG_LIMIT} tags")
     else:
         yield from fields.check_tags("tags", tuple(dataclasses.replace(tag, value=tag.value or "") for tag in asked))
 
 
 def check_sum(tags: tuple[model.Tag, ...]) -> Iterator[model.Violation]:
-    if len(tags) > fields.TAG_LIMIT:
+    if len(tags) > allowed_values.TAG_LIMIT:
         wrong = f"the resource would have {len(tags)} tags"
-        yield model.Violation("tags", wrong, f"at most {fields.TAG_LIMIT}")
+        yield model.Violation("tags", wrong, f"at most {allowed_values.TAG_LIMIT}")
 
 
 def added(before: tuple[model.Tag, ...], asked: tuple[model.TagRequest, ...]) -> tuple[model.Tag, ...]:
@@ -54,8 +54,8 @@ def removed(before: tuple[model.Tag, ...], asked: tuple[model.TagRequest, ...]) 
 
 def check_search(request: model.TagSearchRequest) -> Iterator[model.Violation]:
     yield from check_type(request.resource_type)
-    if len(request.tags) > fields.TAG_LIMIT and not request.without_any_tag:
-        yield model.Violation("tags", f"has {len(request.tags)} entries", f"at most {fields.TAG_LIMIT}")
+    if len(request.tags) > allowed_values.TAG_LIMIT and not request.without_any_tag:
+        yield model.Violation("tags", f"has {len(request.tags)} entries", f"at most {allowed_values.TAG_LIMIT}")
     elif not request.without_any_tag:
         yield from _check_wanted(request.tags)
     seen: set[str | None] = set()
@@ -67,8 +67,8 @@ def _check_wanted(tags: tuple[model.TagValuesRequest, ...]) -> Iterator[model.Vi
     seen: set[str | None] = set()
     for index, tag in enumerate(tags):
         place = f"tags[{index}]"
-        if tag.key is None or not 1 <= len(tag.key) <= KEY_LIMIT:
-            yield model.Violation(f"{place}.key", _length(tag.key), f"1 to {KEY_LIMIT} characters")
+        if tag.key is None or len(tag.key) not in KEY_LENGTH:
+            yield model.Violation(f"{place}.key", _length(tag.key), f"{KEY_LENGTH} characters")
         elif tag.key in seen:
             yield model.Violation(f"{place}.key", f"{tag.key!r} is given twice", "each key once, with all its values")
         seen.add(tag.key)
@@ -78,8 +78,8 @@ def _check_wanted(tags: tuple[model.TagValuesRequest, ...]) -> Iterator[model.Vi
             yield model.Violation(f"{place}.values", f"has {len(tag.values)} entries", f"at most {VALUES_LIMIT}")
         else:
             for number, value in enumerate(tag.values):
-                if len(value) > VALUE_LIMIT:
-                    yield model.Violation(f"{place}.values[{number}]", _length(value), f"0 to {VALUE_LIMIT} characters")
+                if len(value) not in VALUE_LENGTH:
+                    yield model.Violation(f"{place}.values[{number}]", _length(value), f"{VALUE_LENGTH} characters")
 
 
 def _check_match(place: str, match: model.MatchRequest, seen: set[str | None]) -> Iterator[model.Violation]:
@@ -88,8 +88,8 @@ def _check_match(place: str, match: model.MatchRequest, seen: set[str | None]) -
     elif match.key in seen:
         yield model.Violation(f"{place}.key", f"{match.key!r} is given twice", "once")
     seen.add(match.key)
-    if match.value is None or len(match.value) > VALUE_LIMIT:
-        yield model.Violation(f"{place}.value", _length(match.value), f"0 to {VALUE_LIMIT} characters")
+    if match.value is None or len(match.value) not in VALUE_LENGTH:
+        yield model.Violation(f"{place}.value", _length(match.value), f"{VALUE_LENGTH} characters")
 
 
 def _length(text: str | None) -> str:

@@ -1,19 +1,22 @@
-"""Tunnel interface addresses: two hosts of one /30 inside 169.254.0.0/16, without 169.254.195.0/24.
+"""Tunnel interface addresses: the two hosts of one /30 in the network that the API page allows.
 
-A /30 is spoken of by its number, 0 to 16383, counted from 169.254.0.0.
+A block is a /30, named by its number: 0 to 16383, counted from the first address of that network.
 """
 
 from collections.abc import Iterator
 
 from landbridge import model
+from landbridge.model import allowed_values
 from landbridge.rules import ipv4
 
-BASE = 169 << 24 | 254 << 16
+_FIRST, _SECOND = allowed_values.TUNNEL_NETWORK
+_RESERVED, _MASK = allowed_values.TUNNEL_RESERVED_OCTET, allowed_values.TUNNEL_MASK
+BASE = _FIRST << 24 | _SECOND << 16
 BLOCKS = 16384
-ALLOWED = "a host address of a /30 in 169.254.0.0/16 without 169.254.195.0/24, such as 169.254.76.1/30"
+ALLOWED = str(allowed_values.TUNNEL_ADDRESS)
 #: Third octets that the service never picks by itself: 0 and 255 are reserved (RFC 3927, section 2.1), 169 has the
-#: metadata address of clouds, 195 is not allowed at all.
-NEVER_PICKED = frozenset({0, 169, 195, 255})
+#: metadata address of clouds, and the last one is not allowed at all.
+NEVER_PICKED = frozenset({0, 169, 255, _RESERVED})
 PICKABLE = tuple(n for n in range(BLOCKS) if n >> 6 not in NEVER_PICKED)
 
 
@@ -31,14 +34,14 @@ def check(path: str, text: str) -> Iterator[model.Violation]:
     if parsed is None:
         yield model.Violation(path, f"{text!r} is not an address with a mask", ALLOWED)
         return
-    if parsed.length != 30:
-        yield model.Violation(path, f"the mask length is {parsed.length}", "30")
+    if parsed.length != _MASK:
+        yield model.Violation(path, f"the mask length is {parsed.length}", str(_MASK))
     if parsed.number >> 16 != BASE >> 16:
-        yield model.Violation(path, f"{text} does not start with 169.254", ALLOWED)
+        yield model.Violation(path, f"{text} does not start with {_FIRST}.{_SECOND}", ALLOWED)
         return
-    if parsed.number >> 8 & 255 == 195:
-        yield model.Violation(path, "169.254.195.xxx is reserved", ALLOWED)
-    if parsed.length == 30 and parsed.number & 3 in (0, 3):
+    if parsed.number >> 8 & 255 == _RESERVED:
+        yield model.Violation(path, f"{_FIRST}.{_SECOND}.{_RESERVED}.xxx is reserved", ALLOWED)
+    if parsed.length == _MASK and parsed.number & 3 in (0, 3):
         yield model.Violation(path, f"{text} is not a host address of its block", _hosts(block_of(text)))
 
 
@@ -63,7 +66,7 @@ def block_of(text: str) -> int:
 def addresses(block: int) -> tuple[str, str]:
     """The two hosts of a /30, lower first, with their mask."""
     first = BASE + block * 4 + 1
-    return f"{ipv4.render(first)}/30", f"{ipv4.render(first + 1)}/30"
+    return f"{ipv4.render(first)}/{_MASK}", f"{ipv4.render(first + 1)}/{_MASK}"
 
 
 def other(text: str) -> str:

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from landbridge import model
 from landbridge.model import allowed_values
-from landbridge.rules import choices
 
 ACTIONS = allowed_values.UPGRADE_ACTIONS
 #: action -> statuses of the gateway's last job that it goes with.
@@ -22,7 +21,7 @@ def check(
     """`job`: the gateway's last one."""
     if action not in ACTIONS:
         wrong = "is mandatory" if action is None else f"{action!r} is not a known value"
-        yield model.Violation("action", wrong, choices.one_of(ACTIONS))
+        yield model.Violation("action", wrong, allowed_values.one_of(ACTIONS))
     elif action == "start":
         if job is not None and status is not None and status.status not in CLOSED:
             wanted = "roll it back" if status.status == "error" else "finish it or roll it back first"

@@ -11,28 +11,19 @@ from landbridge import model
 from landbridge.model import allowed_values
 from landbridge.wire import body, schema, shapes
 
-#: Connections of one batch. The page allows two.
-BATCH_LIMIT = 50
 #: Answers spell a style in upper case. A request may repeat what an answer said.
 _ANSWERED_STYLES = {style.upper(): style for style in allowed_values.STYLES.values}
-_IKE, _DPD, _IPSEC = allowed_values.IKE, allowed_values.DPD, allowed_values.IPSEC
-_WEAK_HASH = "sha1 and md5 are weak; a GM gateway: sm3 only"
-_WEAK_CIPHER = "3des is weak; a GM gateway: sm4 only"
-_WEAK_GROUP = "group1, 2, 5 and 14 are weak"
-_NOT_GIVEN = "0 counts as not given"
+_IKE, _IKE_GM, _DPD = allowed_values.IKE, allowed_values.IKE_GM, allowed_values.DPD
+_IPSEC, _IPSEC_GM = allowed_values.IPSEC, allowed_values.IPSEC_GM
 _UNCARRIED = "IPv6 is not carried yet"
 
 
 class DpdShape(body.Shape):
-    """Dead peer detection. 0 counts as not given."""
+    """Dead peer detection."""
 
-    interval: body.Integer | None = schema.field(
-        schema.seconds(_DPD["interval"]), "seconds without traffic before a probe"
-    )
-    timeout: body.Integer | None = schema.field(
-        schema.seconds(_DPD["timeout"]), "seconds between retransmits of a probe"
-    )
-    msg: str | None = schema.field(schema.choice(_DPD["msg"]))
+    interval: body.Integer | None = schema.seconds_field(_DPD.interval, "seconds without traffic before a probe")
+    timeout: body.Integer | None = schema.seconds_field(_DPD.timeout, "seconds between retransmits of a probe")
+    msg: str | None = schema.choice_field(_DPD.msg)
 
     def request(self) -> model.DpdRequest:
         return model.DpdRequest(**vars(self))
@@ -41,26 +32,27 @@ class DpdShape(body.Shape):
 class IkePolicyShape(body.Shape):
     """Phase 1."""
 
-    version: str | None = schema.field(
-        schema.choice(_IKE["ike_version"]), "a GM gateway: v1 only, when absent too", alias="ike_version"
+    version: str | None = schema.choice_field(_IKE.ike_version, gm=_IKE_GM.ike_version, alias="ike_version")
+    negotiation_mode: str | None = schema.choice_field(
+        _IKE.phase1_negotiation_mode,
+        f"only with {_IKE_GM.ike_version}",
+        gm=_IKE_GM.phase1_negotiation_mode,
+        alias="phase1_negotiation_mode",
     )
-    negotiation_mode: str | None = schema.field(
-        schema.choice(_IKE["phase1_negotiation_mode"]), "only with v1", alias="phase1_negotiation_mode"
+    authentication_algorithm: str | None = schema.choice_field(
+        _IKE.authentication_algorithm, gm=_IKE_GM.authentication_algorithm
     )
-    authentication_algorithm: str | None = schema.field(
-        schema.choice(_IKE["authentication_algorithm"], "sm3"), _WEAK_HASH
+    encryption_algorithm: str | None = schema.choice_field(_IKE.encryption_algorithm, gm=_IKE_GM.encryption_algorithm)
+    dh_group: str | None = schema.choice_field(_IKE.dh_group)
+    authentication_method: str | None = schema.choice_field(
+        _IKE.authentication_method, gm=_IKE_GM.authentication_method
     )
-    encryption_algorithm: str | None = schema.field(schema.choice(_IKE["encryption_algorithm"], "sm4"), _WEAK_CIPHER)
-    dh_group: str | None = schema.field(schema.choice(_IKE["dh_group"]), _WEAK_GROUP)
-    authentication_method: str | None = schema.field(
-        schema.choice(_IKE["authentication_method"], "digital-envelope-v2"), "a GM gateway: digital-envelope-v2 only"
-    )
-    lifetime_seconds: body.Integer | None = schema.field(schema.seconds(_IKE["lifetime_seconds"]), _NOT_GIVEN)
-    local_id_type: str | None = schema.field(schema.choice(_IKE["local_id_type"]))
+    lifetime_seconds: body.Integer | None = schema.seconds_field(_IKE.lifetime_seconds)
+    local_id_type: str | None = schema.choice_field(_IKE.local_id_type)
     local_id: str | None = schema.field(
         schema.string(allowed_values.IDENTITY), "mandatory with fqdn; with ip, absent: the endpoint's address"
     )
-    peer_id_type: str | None = schema.field(schema.choice(_IKE["peer_id_type"]))
+    peer_id_type: str | None = schema.choice_field(_IKE.peer_id_type)
     peer_id: str | None = schema.field(
         schema.string(allowed_values.IDENTITY), "mandatory with fqdn; with ip, absent: the customer gateway's address"
     )
@@ -73,14 +65,16 @@ class IkePolicyShape(body.Shape):
 class IpsecPolicyShape(body.Shape):
     """Phase 2."""
 
-    authentication_algorithm: str | None = schema.field(
-        schema.choice(_IPSEC["authentication_algorithm"], "sm3"), _WEAK_HASH
+    authentication_algorithm: str | None = schema.choice_field(
+        _IPSEC.authentication_algorithm, gm=_IPSEC_GM.authentication_algorithm
     )
-    encryption_algorithm: str | None = schema.field(schema.choice(_IPSEC["encryption_algorithm"], "sm4"), _WEAK_CIPHER)
-    pfs: str | None = schema.field(schema.choice(_IPSEC["pfs"]), _WEAK_GROUP)
-    transform_protocol: str | None = schema.field(schema.choice(_IPSEC["transform_protocol"]))
-    lifetime_seconds: body.Integer | None = schema.field(schema.seconds(_IPSEC["lifetime_seconds"]), _NOT_GIVEN)
-    encapsulation_mode: str | None = schema.field(schema.choice(_IPSEC["encapsulation_mode"]))
+    encryption_algorithm: str | None = schema.choice_field(
+        _IPSEC.encryption_algorithm, gm=_IPSEC_GM.encryption_algorithm
+    )
+    pfs: str | None = schema.choice_field(_IPSEC.pfs)
+    transform_protocol: str | None = schema.choice_field(_IPSEC.transform_protocol)
+    lifetime_seconds: body.Integer | None = schema.seconds_field(_IPSEC.lifetime_seconds)
+    encapsulation_mode: str | None = schema.choice_field(_IPSEC.encapsulation_mode)
 
     def request(self) -> model.IpsecPolicyRequest:
         return model.IpsecPolicyRequest(**vars(self))
@@ -112,7 +106,9 @@ class PolicyRuleShape(body.Shape):
     """A source block and its destination blocks."""
 
     index: body.Integer | None = schema.field(
-        schema.integer(*allowed_values.RULE_INDEX), "unique; absent: numbered from 1", alias="rule_index"
+        schema.integer(allowed_values.RULE_INDEX),
+        f"unique; absent: numbered from {allowed_values.FIRST_RULE_INDEX}",
+        alias="rule_index",
     )
     source: str | None = schema.field(schema.subnet(), "unique among the rules", mandatory=True)
     destinations: tuple[str, ...] | None = schema.field(schema.subnets(), alias="destination", mandatory=True)
@@ -191,27 +187,26 @@ class CreateConnection(body.Shape):
         schema.subnets(), "the other side; mandatory, but with er and style policy or bgp"
     )
     tunnel_local_address: str | None = schema.field(
-        schema.string(allowed_values.TUNNEL_ADDRESS), "such as 169.254.76.1/30; absent: a free pair"
+        schema.string(allowed_values.TUNNEL_ADDRESS), f"such as {allowed_values.TUNNEL_EXAMPLE}; absent: a free pair"
     )
     tunnel_peer_address: str | None = schema.field(
-        schema.string(allowed_values.TUNNEL_ADDRESS), "the other host of the same /30"
+        schema.string(allowed_values.TUNNEL_ADDRESS), f"the other host of the same /{allowed_values.TUNNEL_MASK}"
     )
     enable_nqa: bool | None = schema.field(schema.boolean(), "only with style static; absent: false")
     enable_hub: bool | None = schema.field(schema.boolean(), "branch interconnection; stored and returned")
     enable_health_check: bool | None = schema.field(schema.boolean(), "creates a connection monitor")
     psk: str | None = schema.field(
         schema.string(allowed_values.PSK, format="password"),
-        f"at least three of the four kinds: capitals, small letters, digits and {allowed_values.PSK_SPECIALS}; "
-        "mandatory unless the gateway is GM",
+        f"{allowed_values.PSK}; mandatory unless the gateway is GM",
         secret=True,
     )
     policy_rules: tuple[PolicyRuleShape, ...] | None = schema.field(
-        schema.objects(0, allowed_values.RULE_LIMIT),
+        schema.objects(allowed_values.RULES.high),
         "only with style policy; absent: each local subnet to the peer_subnets",
     )
     ike_policy: IkePolicyShape | None = Field(None, alias="ikepolicy")
     ipsec_policy: IpsecPolicyShape | None = Field(None, alias="ipsecpolicy")
-    ha_role: str | None = schema.field(schema.choice(allowed_values.HA_ROLES))
+    ha_role: str | None = schema.choice_field(allowed_values.HA_ROLES)
     tags: tuple[shapes.TagShape, ...] | None = schema.tags()
     peer_subnets_v6: tuple[str, ...] | None = schema.field(schema.none_at_all(), _UNCARRIED)
     policy_rules_v6: tuple[PolicyRuleShape, ...] | None = schema.field(schema.none_at_all(), _UNCARRIED)
@@ -251,21 +246,22 @@ class UpdateConnection(CreateConnection):
         schema.subnets(), "the other side. They replace those that are there"
     )
     tunnel_local_address: str | None = schema.field(
-        schema.string(allowed_values.TUNNEL_ADDRESS), "alone it moves the other side's address into the same /30"
+        schema.string(allowed_values.TUNNEL_ADDRESS),
+        f"alone it moves the other side's address into the same /{allowed_values.TUNNEL_MASK}",
     )
     enable_nqa: bool | None = schema.field(schema.boolean(), "only with style static")
     enable_health_check: bool | None = schema.field(
         schema.boolean(), "cannot be changed here: monitors are created and deleted by themselves"
     )
     policy_rules: tuple[PolicyRuleShape, ...] | None = schema.field(
-        schema.objects(0, allowed_values.RULE_LIMIT),
+        schema.objects(allowed_values.RULES.high),
         "only with style policy; they replace those that are there, and one without rule_index keeps its source's",
     )
     ike_policy: IkePolicyChange | None = Field(None, alias="ikepolicy")
     ipsec_policy: IpsecPolicyChange | None = Field(None, alias="ipsecpolicy")
     ha_role: str | None = schema.fixed()
     tags: tuple[shapes.TagShape, ...] | None = schema.field(
-        schema.objects(0, allowed_values.TAG_LIMIT), "cannot be changed here: tags have operations of their own"
+        schema.objects(allowed_values.TAG_LIMIT), "cannot be changed here: tags have operations of their own"
     )
 
 

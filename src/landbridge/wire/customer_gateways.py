@@ -14,7 +14,7 @@ class CertificateShape(body.Shape):
 
     id: str | None = schema.field(schema.string(), "of a certificate that a customer gateway of the project has")
     content: str | None = schema.field(
-        schema.string(minLength=1, maxLength=allowed_values.CERTIFICATE_LIMIT),
+        schema.length(allowed_values.CERTIFICATE_LENGTH),
         "one CA certificate in PEM, SM2 and SM2-with-SM3; this or the id",
     )
 
@@ -37,7 +37,7 @@ class CreateCustomerGateway(body.Shape):
     ip: str | None = schema.field(schema.string(allowed_values.ADDRESS, format="ipv4"), "older name of id_value")
     route_mode: str | None = schema.field(schema.choice(allowed_values.ROUTE_MODES), "older field; stored and returned")
     bgp_asn: body.Integer | None = schema.field(
-        schema.integer(*allowed_values.ASN), "absent: 65000 with id_type ip, and none with fqdn"
+        schema.integer(allowed_values.ASN), f"absent: {allowed_values.DEVICE_ASN} with id_type ip, and none with fqdn"
     )
     ca_certificate: CertificateShape | None = Field(None, description="for connections of GM gateways")
     tags: tuple[shapes.TagShape, ...] | None = schema.tags()
@@ -68,9 +68,9 @@ class UpdateCustomerGateway(CreateCustomerGateway):
     id_value: str | None = schema.fixed()
     ip: str | None = schema.fixed()
     route_mode: str | None = schema.fixed()
-    bgp_asn: body.Integer | None = schema.field(schema.integer(0, 10**18), "cannot be changed here")
+    bgp_asn: body.Integer | None = schema.field(schema.any_integer(), "cannot be changed here")
     tags: tuple[shapes.TagShape, ...] | None = schema.field(
-        schema.objects(0, allowed_values.TAG_LIMIT), "cannot be changed here: tags have operations of their own"
+        schema.objects(allowed_values.TAG_LIMIT), "cannot be changed here: tags have operations of their own"
     )
 
 

@@ -14,7 +14,7 @@ _PEM_KEY = _PEM.replace("CERTIFICATE", "PRIVATE KEY")
 
 
 def _pem(what: str, *, secret: bool = False) -> Any:
-    text = schema.string(minLength=1, maxLength=allowed_values.CERTIFICATE_LIMIT)
+    text = schema.length(allowed_values.CERTIFICATE_LENGTH)
     return schema.field(text, what, mandatory=True, secret=secret)
 
 

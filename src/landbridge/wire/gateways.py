@@ -14,17 +14,19 @@ from landbridge.model import allowed_values
 from landbridge.wire import body, schema, shapes
 
 STATUSES = ("PENDING_CREATE", "PENDING_UPDATE", "PENDING_DELETE", "ACTIVE", "FAULT")
-CHOICES = allowed_values.GATEWAY
+_FIELDS = allowed_values.GATEWAY
+#: A gateway that is attached to an er has none.
+_LOCAL_SUBNETS = allowed_values.Range(0, allowed_values.SUBNETS.high)
 
 
 class EipShape(body.Shape):
     """An EIP of the site by its id, or the wish for one from the pool."""
 
     id: str | None = schema.field(schema.an_id(), "an EIP of the site file; absent: one is taken from the pool")
-    type: str | None = schema.field(schema.name(), "such as 5_bgp")
+    type: str | None = schema.field(schema.name(), f"such as {allowed_values.EIP_TYPE}")
     charge_mode: str | None = schema.field(schema.choice(allowed_values.CHARGE_MODES))
     bandwidth_size: body.Integer | None = schema.field(
-        schema.integer(*allowed_values.BANDWIDTH), "Mbit/s, up to the flavor's limit"
+        schema.integer(allowed_values.BANDWIDTH), "Mbit/s, up to the flavor's limit"
     )
     bandwidth_name: str | None = schema.field(schema.name())
     bandwidth_id: str | None = schema.field(schema.an_id(), "id of a shared bandwidth")
@@ -70,22 +72,24 @@ class CreateGateway(body.Shape):
     }
 
     name: str | None = schema.field(schema.name(), "absent: vpngw-****")
-    network_type: str | None = schema.field(schema.choice(CHOICES["network_type"]))
-    attachment_type: str | None = schema.field(schema.choice(CHOICES["attachment_type"]))
-    ip_version: str | None = schema.field(schema.choice(CHOICES["ip_version"]))
+    network_type: str | None = schema.field(schema.choice(_FIELDS.network_type))
+    attachment_type: str | None = schema.field(schema.choice(_FIELDS.attachment_type))
+    ip_version: str | None = schema.field(schema.choice(_FIELDS.ip_version))
     er_id: str | None = schema.field(schema.an_id(), "mandatory with attachment_type er: a network of the site")
     vpc_id: str | None = schema.field(schema.an_id(), "mandatory with attachment_type vpc: a network of the site")
     local_subnets: tuple[str, ...] | None = schema.field(
-        schema.subnets(low=0), "our side, without host bits; mandatory with vpc, not with er"
+        schema.subnets(_LOCAL_SUBNETS), "our side, without host bits; mandatory with vpc, not with er"
     )
     local_subnets_v6: tuple[str, ...] | None = schema.field(schema.none_at_all(), "IPv6 is not carried yet")
     connect_subnet: str | None = schema.field(schema.an_id(), "a subnet's id; stored and returned")
-    bgp_asn: body.Integer | None = schema.field(schema.integer(*allowed_values.ASN, default=allowed_values.GATEWAY_ASN))
-    flavor: str | None = schema.field(schema.choice(CHOICES["flavor"]))
+    bgp_asn: body.Integer | None = schema.field(schema.integer(allowed_values.ASN, default=allowed_values.GATEWAY_ASN))
+    flavor: str | None = schema.field(schema.choice(_FIELDS.flavor))
     availability_zone_ids: tuple[str, ...] | None = schema.field(
-        schema.array(schema.string(), 1, allowed_values.ZONE_LIMIT, uniqueItems=True), "zones of the site"
+        schema.array(schema.string(), allowed_values.ZONES, uniqueItems=True), "zones of the site"
     )
-    enterprise_project_id: str | None = schema.field(schema.string(allowed_values.UUID_OR_ZERO, default="0"))
+    enterprise_project_id: str | None = schema.field(
+        schema.string(allowed_values.UUID_OR_ZERO, default=allowed_values.ENTERPRISE_PROJECT)
+    )
     eip1: EipShape | None = Field(None, description="the first, or active, EIP; only public")
     eip2: EipShape | None = Field(None, description="the second, or standby, EIP; only public")
     master_eip: EipShape | None = Field(None, description="older name of eip1")
@@ -94,7 +98,7 @@ class CreateGateway(body.Shape):
     access_subnet_id: str | None = schema.field(schema.an_id(), "stored and returned; absent: connect_subnet")
     access_private_ip_1: str | None = schema.field(_address(), "only private; with the other one, or neither")
     access_private_ip_2: str | None = schema.field(_address(), "only private; with the other one, or neither")
-    ha_mode: str | None = schema.field(schema.choice(CHOICES["ha_mode"]))
+    ha_mode: str | None = schema.field(schema.choice(_FIELDS.ha_mode))
     tags: tuple[shapes.TagShape, ...] | None = schema.tags()
 
     def request(self) -> model.GatewayRequest:
@@ -130,12 +134,10 @@ class IkeTemplateShape(body.Shape):
 
     is_change = True
 
-    authentication_algorithm: str | None = schema.field(schema.choice(allowed_values.IKE["authentication_algorithm"]))
-    encryption_algorithm: str | None = schema.field(schema.choice(allowed_values.IKE["encryption_algorithm"]))
-    dh_group: str | None = schema.field(schema.choice(allowed_values.IKE["dh_group"]))
-    lifetime_seconds: body.Integer | None = schema.field(
-        schema.seconds(allowed_values.IKE["lifetime_seconds"]), "0 counts as not given"
-    )
+    authentication_algorithm: str | None = schema.choice_field(allowed_values.IKE.authentication_algorithm)
+    encryption_algorithm: str | None = schema.choice_field(allowed_values.IKE.encryption_algorithm)
+    dh_group: str | None = schema.choice_field(allowed_values.IKE.dh_group)
+    lifetime_seconds: body.Integer | None = schema.seconds_field(allowed_values.IKE.lifetime_seconds)
 
 
 class IpsecTemplateShape(body.Shape):
@@ -143,12 +145,10 @@ class IpsecTemplateShape(body.Shape):
 
     is_change = True
 
-    authentication_algorithm: str | None = schema.field(schema.choice(allowed_values.IPSEC["authentication_algorithm"]))
-    encryption_algorithm: str | None = schema.field(schema.choice(allowed_values.IPSEC["encryption_algorithm"]))
-    pfs: str | None = schema.field(schema.choice(allowed_values.IPSEC["pfs"]))
-    lifetime_seconds: body.Integer | None = schema.field(
-        schema.seconds(allowed_values.IPSEC["lifetime_seconds"]), "0 counts as not given"
-    )
+    authentication_algorithm: str | None = schema.choice_field(allowed_values.IPSEC.authentication_algorithm)
+    encryption_algorithm: str | None = schema.choice_field(allowed_values.IPSEC.encryption_algorithm)
+    pfs: str | None = schema.choice_field(allowed_values.IPSEC.pfs)
+    lifetime_seconds: body.Integer | None = schema.seconds_field(allowed_values.IPSEC.lifetime_seconds)
 
 
 class TemplateShape(body.Shape):
@@ -166,7 +166,7 @@ class FixedEipShape(EipShape):
     id: str | None = schema.fixed()
     type: str | None = schema.fixed()
     charge_mode: str | None = schema.fixed()
-    bandwidth_size: body.Integer | None = schema.field(schema.integer(0, 10**18), "cannot be changed here")
+    bandwidth_size: body.Integer | None = schema.field(schema.any_integer(), "cannot be changed here")
     bandwidth_name: str | None = schema.fixed()
     bandwidth_id: str | None = schema.fixed()
 
@@ -185,10 +185,10 @@ class UpdateGateway(CreateGateway):
     er_id: str | None = schema.fixed()
     vpc_id: str | None = schema.fixed()
     local_subnets: tuple[str, ...] | None = schema.field(
-        schema.subnets(low=0), "our side, without host bits; not with er. They replace those that are there"
+        schema.subnets(_LOCAL_SUBNETS), "our side, without host bits; not with er. They replace those that are there"
     )
     connect_subnet: str | None = schema.fixed()
-    bgp_asn: body.Integer | None = schema.field(schema.integer(0, 10**18), "cannot be changed here")
+    bgp_asn: body.Integer | None = schema.field(schema.any_integer(), "cannot be changed here")
     flavor: str | None = schema.field(schema.string(), "update-specification changes it: absent, or as it was read")
     availability_zone_ids: tuple[str, ...] | None = schema.field(
         {"type": "array", "items": schema.string()}, "cannot be changed here"
@@ -204,11 +204,13 @@ class UpdateGateway(CreateGateway):
     access_private_ip_2: str | None = schema.fixed()
     ha_mode: str | None = schema.fixed()
     tags: tuple[shapes.TagShape, ...] | None = schema.field(
-        schema.objects(0, allowed_values.TAG_LIMIT), "cannot be changed here: tags have operations of their own"
+        schema.objects(allowed_values.TAG_LIMIT), "cannot be changed here: tags have operations of their own"
     )
     eip_id_1: str | None = schema.field(schema.an_id(), "another EIP for the first, or active, endpoint; only public")
     eip_id_2: str | None = schema.field(schema.an_id(), "another EIP for the second, or standby, endpoint; only public")
-    policy_template: TemplateShape | None = Field(None, description="only with the flavors -NonFixedIP")
+    policy_template: TemplateShape | None = Field(
+        None, description=f"only with the flavors {allowed_values.NON_FIXED_IP}"
+    )
 
     def update_request(self) -> model.GatewayUpdateRequest:
         template = self.policy_template or TemplateShape()
@@ -231,7 +233,7 @@ class ChangeFlavor(body.Shape):
     examples: ClassVar = {"a wider one": {"flavor": "Professional2"}}
 
     flavor: str | None = schema.field(
-        schema.string(enum=list(CHOICES["flavor"].values)), "not between Basic, Professional and GM", mandatory=True
+        schema.string(enum=list(_FIELDS.flavor.values)), "not between Basic, Professional and GM", mandatory=True
     )
 
 

@@ -103,13 +103,11 @@ def boolean(name: str, description: str) -> Parameter:
 
 
 def uuid(name: str, description: str) -> Parameter:
-    return _lower_case(name, description, {"format": "uuid", "pattern": allowed_values.UUID}, "a UUID of 36 characters")
+    return _lower_case(name, description, {"format": "uuid"}, allowed_values.UUID)
 
 
 def endpoint(name: str, description: str) -> Parameter:
-    return _lower_case(
-        name, description, {"pattern": allowed_values.ENDPOINT}, "an EIP id or an IPv4 address, as in vgw_ip"
-    )
+    return _lower_case(name, description, {}, allowed_values.ENDPOINT)
 
 
 def strings(name: str, description: str) -> Parameter:
@@ -137,14 +135,14 @@ def time_marker() -> Parameter:
     return Parameter(name="marker", description=text, schema=schema, read=parse, allowed=text)
 
 
-def _lower_case(name: str, description: str, schema: Mapping[str, str], allowed: str) -> Parameter:
-    matching = _matching(schema["pattern"])
+def _lower_case(name: str, description: str, schema: Mapping[str, str], pattern: allowed_values.Pattern) -> Parameter:
+    matching = _matching(pattern.regex)
     return Parameter(
         name=name,
         description=description,
-        schema={"type": "string", **schema},
+        schema={"type": "string", "pattern": pattern.regex, **schema},
         read=lambda text: matching(text).lower(),
-        allowed=allowed,
+        allowed=str(pattern),
     )
 
 

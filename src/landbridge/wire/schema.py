@@ -38,6 +38,28 @@ def field(
     )
 
 
+def choice_field(
+    allowed: allowed_values.Choice,
+    description: str = "",
+    *,
+    gm: allowed_values.Choice | None = None,
+    alias: str | None = None,
+) -> Any:
+    """A field that takes one of a list of values. `gm`: what it takes on a GM gateway."""
+    weak = [value for value in allowed.values if value in allowed_values.WEAK]
+    notes = [
+        f"weak: {', '.join(weak)}" if weak else "",
+        f"a GM gateway: {' or '.join(gm.values)} only" if gm not in (None, allowed) else "",
+        description,
+    ]
+    others = [value for value in gm.values if value not in allowed] if gm else []
+    return field(choice(allowed, *others), "; ".join(filter(None, notes)), alias=alias)
+
+
+def seconds_field(allowed: allowed_values.Seconds, description: str = "seconds") -> Any:
+    return field(seconds(allowed), f"{description}; 0 counts as not given")
+
+
 def _or_null(schema: Schema) -> Schema:
     if "anyOf" in schema:
         return schema | {"anyOf": [*schema["anyOf"], {"type": "null"}]}
@@ -66,8 +88,12 @@ def complete(generated: Schema, *, change: bool) -> None:
 # -- kinds of values --------------------------------------------------------------------------------------------------
 
 
-def string(pattern: str | None = None, **more: Any) -> Schema:
-    return {"type": "string", **({"pattern": pattern} if pattern else {}), **more}
+def string(pattern: allowed_values.Pattern | None = None, **more: Any) -> Schema:
+    return {"type": "string", **({"pattern": pattern.regex} if pattern else {}), **more}
+
+
+def length(allowed: allowed_values.Range) -> Schema:
+    return {"type": "string", "minLength": allowed.low, "maxLength": allowed.high}
 
 
 def an_id() -> Schema:
@@ -82,28 +108,28 @@ def boolean(*, default: bool | None = None) -> Schema:
     return {"type": "boolean"} | ({} if default is None else {"default": default})
 
 
-def choice(row: allowed_values.Choice | allowed_values.Range, *others: str) -> Schema:
-    """One of a row's values; the `others` go with some requests only."""
-    if isinstance(row, allowed_values.Range):
-        raise TypeError(row)
-    return {"type": "string", "enum": [*row.values, *others], "default": row.default}
+def choice(allowed: allowed_values.Choice, *others: str) -> Schema:
+    """One of its values. The `others` go with some requests only."""
+    return {"type": "string", "enum": [*allowed.values, *others], "default": allowed.default}
 
 
-def seconds(row: allowed_values.Choice | allowed_values.Range) -> Schema:
-    """0 counts as not given."""
-    if isinstance(row, allowed_values.Choice):
-        raise TypeError(row)
-    integer = {"type": "integer", "minimum": row.low, "maximum": row.high}
-    return {"anyOf": [integer, {"const": 0}, _DIGITS], "default": row.default}
+def seconds(allowed: allowed_values.Seconds) -> Schema:
+    within = {"type": "integer", "minimum": allowed.low, "maximum": allowed.high}
+    return {"anyOf": [within, {"const": 0}, _DIGITS], "default": allowed.default}
 
 
-def integer(low: int, high: int, default: int | None = None) -> Schema:
-    schema = {"anyOf": [{"type": "integer", "minimum": low, "maximum": high}, _DIGITS]}
+def integer(allowed: allowed_values.Range, default: int | None = None) -> Schema:
+    schema = {"anyOf": [{"type": "integer", "minimum": allowed.low, "maximum": allowed.high}, _DIGITS]}
     return schema | ({} if default is None else {"default": default})
 
 
-def array(items: Schema, low: int, high: int, **more: Any) -> Schema:
-    return {"type": "array", "items": items, "minItems": low, "maxItems": high, **more}
+def any_integer() -> Schema:
+    """What a rule compares with what is there."""
+    return integer(allowed_values.Range(0, 10**18))
+
+
+def array(items: Schema, length: allowed_values.Range, **more: Any) -> Schema:
+    return {"type": "array", "items": items, "minItems": length.low, "maxItems": length.high, **more}
 
 
 def subnet() -> Schema:
@@ -111,13 +137,13 @@ def subnet() -> Schema:
     return string(allowed_values.CIDR, format="ipv4-cidr")
 
 
-def subnets(low: int = 1) -> Schema:
-    return array(subnet(), low, allowed_values.SUBNET_LIMIT, uniqueItems=True)
+def subnets(length: allowed_values.Range = allowed_values.SUBNETS) -> Schema:
+    return array(subnet(), length, uniqueItems=True)
 
 
-def objects(low: int, high: int) -> Schema:
+def objects(at_most: int) -> Schema:
     """Of the shape that the field is annotated with."""
-    return {"type": "array", "minItems": low, "maxItems": high}
+    return {"type": "array", "minItems": 0, "maxItems": at_most}
 
 
 def none_at_all() -> Schema:
@@ -125,12 +151,12 @@ def none_at_all() -> Schema:
     return {"type": "array", "maxItems": 0}
 
 
-def tag_text(low: int, high: int) -> Schema:
-    return string(allowed_values.TAG_TEXT, minLength=low, maxLength=high)
+def tag_text(length: allowed_values.Range) -> Schema:
+    return string(allowed_values.TAG_TEXT, minLength=length.low, maxLength=length.high)
 
 
 def tags() -> Any:
-    return field(objects(0, allowed_values.TAG_LIMIT), "each key once")
+    return field(objects(allowed_values.TAG_LIMIT), "each key once")
 
 
 def fixed(kind: str = "string", *, alias: str | None = None) -> Any:

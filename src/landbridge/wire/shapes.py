@@ -11,14 +11,14 @@ from landbridge import model
 from landbridge.model import allowed_values
 from landbridge.wire import body, schema
 
-TAG_CHARACTERS = "letters and digits of any script, spaces and _ . : = + - @"
+TAG_CHARACTERS = str(allowed_values.TAG_TEXT)
 
 
 class TagShape(body.Shape):
     """VpnResourceTag."""
 
-    key: str | None = schema.field(schema.tag_text(1, allowed_values.TAG_KEY_LIMIT), TAG_CHARACTERS, mandatory=True)
-    value: str | None = schema.field(schema.tag_text(0, allowed_values.TAG_VALUE_LIMIT), TAG_CHARACTERS, mandatory=True)
+    key: str | None = schema.field(schema.tag_text(allowed_values.TAG_KEY_LENGTH), TAG_CHARACTERS, mandatory=True)
+    value: str | None = schema.field(schema.tag_text(allowed_values.TAG_VALUE_LENGTH), TAG_CHARACTERS, mandatory=True)
 
 
 def ask_tags(tags: tuple[TagShape, ...] | None) -> tuple[model.TagRequest, ...] | None:

@@ -30,7 +30,7 @@ class TagChangeShape(shapes.TagShape):
     """VpnResourceTag, of which the value may be left out."""
 
     value: str | None = schema.field(
-        schema.tag_text(0, allowed_values.TAG_VALUE_LIMIT), f"{shapes.TAG_CHARACTERS}; left out it is empty"
+        schema.tag_text(allowed_values.TAG_VALUE_LENGTH), f"{shapes.TAG_CHARACTERS}; left out it is empty"
     )
 
 
@@ -40,7 +40,7 @@ class TagsShape(body.Shape):
     examples: ClassVar = {"one tag": {"tags": [{"key": "site", "value": "berlin"}]}}
 
     tags: tuple[TagChangeShape, ...] | None = schema.field(
-        schema.objects(0, allowed_values.TAG_LIMIT), "each key once", mandatory=True
+        schema.objects(allowed_values.TAG_LIMIT), "each key once", mandatory=True
     )
 
     def request(self, resource_type: str, resource_id: str) -> model.TagsRequest:
@@ -50,9 +50,11 @@ class TagsShape(body.Shape):
 class TagValuesShape(body.Shape):
     """Tag: a key with any of its values."""
 
-    key: str | None = schema.field(schema.string(minLength=1, maxLength=allowed_values.TAG_KEY_LIMIT), mandatory=True)
+    key: str | None = schema.field(schema.length(allowed_values.TAG_KEY_LENGTH), mandatory=True)
     values: tuple[str, ...] | None = schema.field(
-        schema.array(schema.string(maxLength=allowed_values.TAG_VALUE_LIMIT), 0, allowed_values.TAG_VALUES_LIMIT),
+        schema.array(
+            schema.length(allowed_values.TAG_VALUE_LENGTH), allowed_values.Range(0, allowed_values.TAG_VALUES_LIMIT)
+        ),
         "an empty array is any value",
         mandatory=True,
     )
@@ -62,9 +64,7 @@ class MatchShape(body.Shape):
     """Match."""
 
     key: str | None = schema.field(schema.string(enum=["resource_name"]), mandatory=True)
-    value: str | None = schema.field(
-        schema.string(maxLength=allowed_values.TAG_VALUE_LIMIT), "the whole name", mandatory=True
-    )
+    value: str | None = schema.field(schema.length(allowed_values.TAG_VALUE_LENGTH), "the whole name", mandatory=True)
 
 
 class SearchShape(body.Shape):
@@ -81,9 +81,9 @@ class SearchShape(body.Shape):
         "only resources without tags; `tags` is ignored then",
     )
     tags: tuple[TagValuesShape, ...] | None = schema.field(
-        schema.objects(0, allowed_values.TAG_LIMIT), "a resource must have each of them; each key once"
+        schema.objects(allowed_values.TAG_LIMIT), "a resource must have each of them; each key once"
     )
-    matches: tuple[MatchShape, ...] | None = schema.field(schema.objects(0, 1), "the resource's name")
+    matches: tuple[MatchShape, ...] | None = schema.field(schema.objects(1), "the resource's name")
 
     def request(self, resource_type: str, limit: int = 0, offset: int = 0) -> model.TagSearchRequest:
         return model.TagSearchRequest(
