@@ -25,7 +25,7 @@ from lab import authority
 from lab.attack import base
 from lab.attack.base import Result
 
-SECONDS = 15.0
+SECONDS = 30.0
 #: Bounds that every flood is held to.
 GROWTH_MB = 60.0
 P99_TIMES = 5.0

@@ -45,7 +45,9 @@ def run(folder: Path) -> Iterator[Result]:
         yield _refused(service, revoked, ids)
         changed = [path for path, answer in _everything(service, owner, ids).items() if answer != before[path]]
         yield Result(
-            "nothing of the owner's changed", not changed, f"{len(before)} answers compared, {len(changed)} differ"
+            "nothing of the owner's changed",
+            not changed,
+            f"{len(before)} answers compared, {len(changed)} differ {', '.join(changed)}",
         )
 
 
@@ -128,12 +130,25 @@ def _possessions(service: Service, folder: Path, owner: Key, network: str) -> di
         service, owner, "connection-monitors", "connection_monitor", {"vpn_connection_id": connection["id"]}
     )
     job = _made(service, owner, f"vpn-gateways/{gateway['id']}/upgrade", "", {"action": "start"})
+    _wait_until_up(service, owner, job["job_id"], connection["id"])
     return {
         "vgw_id": gateway["id"], "customer_gateway_id": peer["id"], "vpn_connection_id": connection["id"],
         "connection_monitor_id": monitor["id"], "certificate_id": certificate["id"], "job_id": job["job_id"],
         "gm_id": gm["id"], "eip_id": gateway["eip2"]["id"], "ca_id": peer["ca_certificate"]["id"], "vpc_id": network,
         "project_id": owner.project_id,
     }  # fmt: skip
+
+
+def _wait_until_up(service: Service, owner: Key, job_id: str, connection_id: str) -> None:
+    """The upgrade restarts the gateway's tunnels: until they are up again, what the owner reads changes by itself."""
+    base = f"/v5/{owner.project_id}"
+
+    def up() -> bool:
+        jobs = service.request("GET", f"{base}/vpn-gateways/jobs", key=owner).json()["jobs"]
+        shown = service.request("GET", f"{base}/vpn-connection/{connection_id}", key=owner).json()["vpn_connection"]
+        return any(job["id"] == job_id and job["status"] != "upgrading" for job in jobs) and shown["status"] == "ACTIVE"
+
+    sites.wait_for(up, "the owner's tunnel to be up after the upgrade", seconds=30)
 
 
 def _wish(gateway_id: str, endpoint: str, peer_id: str) -> dict[str, Any]:
