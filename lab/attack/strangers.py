@@ -222,7 +222,7 @@ def _requests(project_id: str, ids: Ids) -> Iterator[Request]:
         yield from _filtered(one, project_id, ids)
 
 
-def _filtered(one: routes.Route, project_id: str, ids: Ids) -> Iterator[Request]:
+def _filtered(one: routes.Route[Any, Any], project_id: str, ids: Ids) -> Iterator[Request]:
     """Lists that are cut to an id."""
     given = {"vpn_id": "vgw_id", "vgw_ip": "eip_id", "cgw_id": "customer_gateway_id", "resource_id": "vgw_id"}
     for each in one.query if one.method == "GET" and one.path.count("{") == 1 else ():

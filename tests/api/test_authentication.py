@@ -253,9 +253,9 @@ def test_a_key_that_is_revoked_while_its_body_comes_writes_nothing(
 def test_a_key_of_another_role_or_project_by_now_is_refused(shared_service: Any, change: dict[str, Any]):
     key = shared_service.api().key
     caller = call.Caller(access_key=key.access_key, project_id=key.project_id, role=key.role)
-    shared_service.data.database.read(lambda tx: call.check_key(tx, caller))
+    shared_service.data.database.read(lambda tx: access.check_key(tx, caller))
     with pytest.raises(errors.Unauthenticated):
-        shared_service.data.database.read(lambda tx: call.check_key(tx, dataclasses.replace(caller, **change)))
+        shared_service.data.database.read(lambda tx: access.check_key(tx, dataclasses.replace(caller, **change)))
 
 
 WRITES = (

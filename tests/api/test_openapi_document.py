@@ -73,7 +73,7 @@ def test_every_operation_tells_its_errors_and_fields_their_meaning(document: Any
 
 
 BODIES = {route.name for route in table.TABLE if route.accepts is not None}
-WRITES = {route.name for route in table.TABLE if route.writes}
+WRITES = {route.name for route in table.TABLE if route.operation.writes}
 
 
 @pytest.mark.parametrize(("status", "names"), [("408", BODIES), ("412", WRITES), ("413", BODIES)])
@@ -115,22 +115,14 @@ def test_a_change_of_what_is_being_deleted_is_425_and_the_document_names_every_s
         "resource_type": "vpn-gateway",
         "resource_id": deleting["id"],
     }
-    tags = {"tags": [{"key": "k", "value": "v"}]}
-    bodies = {
-        "update_vpn_connection": {"vpn_connection": {"name": "n"}},
-        "reset_vpn_connection": None,
-        "update_vgw": {"vpn_gateway": {"name": "n"}},
-        "update_postpaid_vgw_specification": {"vpn_gateway": {"flavor": "GM"}},
-        "upgrade_vpn_gateway": {"action": "start"},
-        "create_vgw_certificate": {"certificate": {}},
-        "update_vgw_certificate": {"certificate": {}},
-        "batch_create_resource_tags": tags,
-        "batch_delete_resource_tags": tags,
-    }
-    routes = {route.name: route for route in table.TABLE}
-    answers = {name: api.send(routes[name].method, routes[name].path.format(**ids), bodies[name]) for name in bodies}
-    assert {name: answer.status_code for name, answer in answers.items()} == dict.fromkeys(bodies, 425)
-    assert _told(document, "425") == set(bodies)
+    refused = set()
+    for route in table.TABLE:
+        if not route.operation.writes or route.method == "DELETE" or set(re.findall(r"{(\w+)}", route.path)) - set(ids):
+            continue
+        envelope = route.accepts[0] if route.accepts else ""
+        answer = api.send(route.method, route.path.format(**ids), {envelope: {}} if envelope else {})
+        refused |= {route.name} if answer.status_code == 425 else set()
+    assert refused == _told(document, "425") != set()
 
 
 def test_only_public_paths_are_described_as_open(document: Any):

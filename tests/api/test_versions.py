@@ -12,7 +12,7 @@ PUTS = [route for route in table.TABLE if route.method == "PUT"]
 
 
 @pytest.mark.parametrize("put", [pytest.param(route, id=route.name) for route in PUTS])
-def test_what_can_be_updated_tells_its_version(put: routes.Route):
+def test_what_can_be_updated_tells_its_version(put: routes.Route[Any, Any]):
     looks = [route for route in table.TABLE if route.method == "GET" and route.path == put.path]
     assert [route.name for route in (put, *looks) if route.etag is NO_VERSION] == []
 
@@ -82,9 +82,10 @@ def test_a_simulation_is_of_the_version_that_is_meant(api: Any):
 
 
 @pytest.mark.parametrize(
-    "route", [pytest.param(route, id=route.name) for route in table.TABLE if route.writes and not route.versions]
+    "route",
+    [pytest.param(route, id=route.name) for route in table.TABLE if route.operation.writes and not route.versions],
 )
-def test_what_compares_no_versions_is_not_done_with_if_match(api: Any, route: routes.Route):
+def test_what_compares_no_versions_is_not_done_with_if_match(api: Any, route: routes.Route[Any, Any]):
     path = re.sub("{.+?}", "vpn-connection", route.path.replace("{project_id}", api.project_id))
     envelope = route.accepts[0] if route.accepts else ""
     body = {envelope: [{}] if route.many else {}} if envelope else {}

@@ -38,8 +38,8 @@ TAKEN = {EIPS[0]: PUBLIC.id, EIPS[1]: PUBLIC.id, EIPS[3]: "another-gateway"}
 FACTS = gateway_update.Facts(site=SITE, taken=TAKEN, connections=())
 
 
-def _ask(body: dict[str, Any]) -> model.GatewayUpdateRequest:
-    return gateways.UpdateGateway.model_validate(body).update_request()
+def _ask(body: dict[str, Any]) -> model.GatewayChange:
+    return gateways.UpdateGateway.model_validate(body).change()
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """The application: routes from the table, and the one way that every request takes.
 
-authenticate -> allow -> parse -> call inside a transaction -> render. Errors of ours become the API's error body. Who cannot be
+authenticate -> perform (allow, parse, run inside a transaction) -> render. Errors of ours become the API's error body. Who cannot be
 authenticated is refused before a body is waited for.
 """
 
@@ -21,11 +21,11 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
-from landbridge import errors, model
+from landbridge import errors, model, operations
 from landbridge.api import key_queues, openapi
 from landbridge.api.routes import TOKEN_LIMIT, Incoming, Route
 from landbridge.api.table import TABLE
-from landbridge.operations import access, call, clock, ids
+from landbridge.operations import access, call, ids
 from landbridge.wire import body, parameters, shapes
 from landbridge.wire import errors as wire_errors
 
@@ -93,8 +93,8 @@ class _Served:
         await response(scope, receive, send)
 
 
-def _endpoint(parts: Parts, route: Route) -> Endpoint:
-    needs = call.NEEDS[route.run]
+def _endpoint(parts: Parts, route: Route[Any, Any]) -> Endpoint:
+    operation = route.operation
 
     async def endpoint(request: Request) -> Response:
         started = time.perf_counter()
@@ -118,44 +118,47 @@ def _endpoint(parts: Parts, route: Route) -> Endpoint:
         prove = parts.gate.claim(head)
         content = await _content(request)
         caller = prove(content)
-        if needs.transacts == "read":  # a short one
-            return await carry_out(request, request_id, head, content, caller)
-        await parts.queues.acquire(caller.access_key, writes=route.writes)
+        if operation.transacts == "read":  # a short one
+            return await perform(request, request_id, head, content, caller)
+        await parts.queues.acquire(caller.access_key, writes=operation.writes)
         try:
-            return await carry_out(request, request_id, head, content, caller)
+            return await perform(request, request_id, head, content, caller)
         finally:
-            parts.queues.release(caller.access_key, writes=route.writes)
+            parts.queues.release(caller.access_key, writes=operation.writes)
 
-    async def carry_out(
+    async def perform(
         request: Request, request_id: str, head: access.Head, content: bytes, caller: call.Caller
     ) -> Response:
-        project_id = request.path_params["project_id"]
-        access.allow(caller, project_id, needs.role)
-        query = parameters.read(route.query, request.query_params) if route.query else {}
-        incoming = Incoming(path=request.path_params, query=query, content=content)
-        asked = route.parse(incoming)
-        this = call.Call(
-            service=parts.service,
-            caller=caller,
-            project_id=project_id,
+        ignored: list[str] = []
+
+        def submit() -> operations.Submission[Any]:
+            query = parameters.read(route.query, request.query_params) if route.query else {}
+            parsed = route.parse(Incoming(path=request.path_params, query=query, content=content))
+            if head.query:
+                ignored.extend(parameters.unknown(route.query, request.query_params))
+            ignored.extend(parsed.ignored)
+            return operations.Submission(
+                request=parsed.value,
+                violations=parsed.violations,
+                token=_token(head) if route.success == 201 else None,
+                if_match=_if_match(head, route),
+                body=content,
+            )
+
+        return await operations.perform(
+            parts.service,
+            caller,
+            operation,
+            submit,
+            lambda result: _response(route, ignored, request_id, result),
+            project_id=request.path_params["project_id"],
             request_id=request_id,
-            now=clock.now(),
-            shape=asked.violations,
-            token=_token(head) if route.success == 201 else None,
-            if_match=_if_match(head, route),
-            body=content,
         )
-        if caller.project_id is None:
-            await call.perform(access.check_project, this, None)
-        unknown = parameters.unknown(route.query, request.query_params) if head.query else ()
-        finish = functools.partial(_response, route, (*unknown, *asked.ignored), request_id)
-        response: Response = await call.perform(route.run, this, asked.request, finish)
-        return response
 
     return endpoint
 
 
-def _response(route: Route, ignored: tuple[str, ...], request_id: str, result: Any) -> Response:
+def _response(route: Route[Any, Any], ignored: list[str], request_id: str, result: Any) -> Response:
     headers = {"X-Request-Id": request_id}
     if ignored:
         headers["Landbridge-Ignored-Fields"] = _header(ignored)
@@ -222,12 +225,12 @@ def _token(head: access.Head) -> str | None:
     return None
 
 
-def _if_match(head: access.Head, route: Route) -> str | None:
+def _if_match(head: access.Head, route: Route[Any, Any]) -> str | None:
     """Raises Changed where a change cannot be held against it: to carry it out all the same is what it is to prevent."""
     given = head.headers.get("if-match")
     if given is None:
         return None
-    if route.writes and not route.versions:
+    if route.operation.writes and not route.versions:
         raise errors.Changed("this operation compares no versions, send it without If-Match")
     return given.decode("latin-1")
 

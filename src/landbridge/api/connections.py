@@ -11,23 +11,26 @@ from landbridge.wire import connections as wire_connections
 from landbridge.wire import shapes as wire_shapes
 
 
-def _simulation(incoming: routes.Incoming) -> routes.Asked:
+def _ref(incoming: routes.Incoming) -> body.Parsed[model.ConnectionRef]:
+    return body.Parsed(model.ConnectionRef(connection_id=incoming.path["vpn_connection_id"]))
+
+
+def _simulation(incoming: routes.Incoming) -> body.Parsed[model.SimulationRequest]:
     parsed = queries.simulation(incoming.content)
-    return routes.Asked(request=(incoming.path["vpn_connection_id"], parsed.value.state), ignored=parsed.ignored)
+    request = model.SimulationRequest(connection_id=incoming.path["vpn_connection_id"], state=parsed.value.state)
+    return body.Parsed(request, ignored=parsed.ignored)
 
 
-def _batch(incoming: routes.Incoming) -> routes.Asked:
+def _batch(incoming: routes.Incoming) -> body.Parsed[model.ConnectionBatchRequest]:
     items, beside = body.parse_many(
         connection_requests.CreateConnection, "vpn_connections", incoming.content, allowed_values.BATCH.high
     )
     inside = (f"vpn_connections[{number}].{name}" for number, item in enumerate(items) for name in item.ignored)
-    return routes.Asked(
-        request=[(item.value.request(), item.violations) for item in items],
-        ignored=(*beside, *inside),
-    )
+    wishes = (model.ConnectionBatchItem(request=item.value.request(), violations=item.violations) for item in items)
+    return body.Parsed(model.ConnectionBatchRequest(items=tuple(wishes)), ignored=(*beside, *inside))
 
 
-def _batch_warnings(made: list[connections.ShownConnection]) -> tuple[model.Warning, ...]:
+def _batch_warnings(made: list[connections.ChangedConnection]) -> tuple[model.Warning, ...]:
     return tuple(
         dataclasses.replace(warning, field=f"vpn_connections[{number}].{warning.field}")
         for number, one in enumerate(made)
@@ -35,27 +38,27 @@ def _batch_warnings(made: list[connections.ShownConnection]) -> tuple[model.Warn
     )
 
 
-ROUTES: tuple[routes.Route, ...] = (
+ROUTES = (
     routes.Route(
-        name="create_vpn_connection",
+        operation=connections.create,
         method="POST",
         path="/v5/{project_id}/vpn-connection",
         summary="Create a connection: one POST, one tunnel",
         success=201,
-        run=connections.create,
-        parse=routes.creation(connection_requests.CreateConnection, "vpn_connection"),
+        parse=routes.parse_body(
+            connection_requests.CreateConnection, "vpn_connection", lambda _, given: given.request()
+        ),
         render=lambda made: {"vpn_connection": wire_connections.connection(made.connection)},
         answer=wire_connections.OneConnection,
         accepts=("vpn_connection", connection_requests.CreateConnection),
         warnings=lambda made: made.warnings,
     ),
     routes.Route(
-        name="batch_create_vpn_connection",
+        operation=connections.create_batch,
         method="POST",
         path="/v5/{project_id}/vpn-connections/batch-create",
         summary="Create several connections, all or none",
         success=201,
-        run=connections.create_batch,
         parse=_batch,
         render=lambda made: {
             "vpn_connections": [wire_connections.connection(one.connection) for one in made],
@@ -66,25 +69,23 @@ ROUTES: tuple[routes.Route, ...] = (
         warnings=_batch_warnings,
     ),
     routes.Route(
-        name="show_vpn_connection",
+        operation=connections.show,
         method="GET",
         path="/v5/{project_id}/vpn-connection/{vpn_connection_id}",
         summary="Show a connection with its status",
         success=200,
-        run=connections.show,
-        parse=routes.by("vpn_connection_id"),
+        parse=_ref,
         render=lambda one: {"vpn_connection": wire_connections.shown(one.connection, one.status)},
         answer=wire_connections.OneConnection,
         etag=lambda one: one.etag,
     ),
     routes.Route(
-        name="list_vpn_connections",
+        operation=connection_lists.list_page,
         method="GET",
         path="/v5/{project_id}/vpn-connection",
         summary="List connections in the order of their creation",
         success=200,
-        run=connection_lists.list_page,
-        parse=lambda incoming: routes.Asked(request=queries.connection_page(incoming.query)),
+        parse=lambda incoming: body.Parsed(queries.connection_page(incoming.query)),
         render=lambda page: {
             "vpn_connections": wire_connections.shown_all((one.connection, one.status) for one in page.connections),
             "page_info": wire_shapes.page_info(page.next_marker, len(page.connections)),
@@ -103,13 +104,18 @@ ROUTES: tuple[routes.Route, ...] = (
         ),
     ),
     routes.Route(
-        name="update_vpn_connection",
+        operation=connections.update,
         method="PUT",
         path="/v5/{project_id}/vpn-connection/{vpn_connection_id}",
         summary="Change a connection: what is absent stays, also inside the policies",
         success=200,
-        run=connections.update,
-        parse=routes.change(connection_requests.UpdateConnection, "vpn_connection", "vpn_connection_id"),
+        parse=routes.parse_body(
+            connection_requests.UpdateConnection,
+            "vpn_connection",
+            lambda incoming, given: model.ConnectionUpdateRequest(
+                connection_id=incoming.path["vpn_connection_id"], change=given.request()
+            ),
+        ),
         render=lambda one: {"vpn_connection": wire_connections.connection(one.connection)},
         answer=wire_connections.OneConnection,
         accepts=("vpn_connection", connection_requests.UpdateConnection),
@@ -119,67 +125,61 @@ ROUTES: tuple[routes.Route, ...] = (
         deleting=True,
     ),
     routes.Route(
-        name="reset_vpn_connection",
+        operation=connections.reset,
         method="POST",
         path="/v5/{project_id}/vpn-connection/{vpn_connection_id}/reset",
         summary="End a connection's SAs and negotiate them anew",
         success=200,
-        run=connections.reset,
-        parse=routes.by("vpn_connection_id"),
+        parse=_ref,
         answer=wire_connections.Reset,
         versions=True,
         deleting=True,
     ),
     routes.Route(
-        name="list_connection_ipsec_sa",
+        operation=connections.list_sas,
         method="GET",
         path="/v5/{project_id}/vpn-connection/{vpn_connection_id}/ipsec-sa",
         summary="The CHILD_SAs of a connection with their counters",
         success=200,
-        run=connections.diagnose,
-        parse=routes.by("vpn_connection_id"),
+        parse=_ref,
         render=lambda one: {"sa_infos": wire_connections.sa_infos(one.status)},
         answer=wire_connections.ManySas,
     ),
     routes.Route(
-        name="show_vpn_connection_log",
+        operation=connections.show_log,
         method="GET",
         path="/v5/{project_id}/vpn-connection/{vpn_connection_id}/log",
         summary="What was said about a connection: the last lines of its negotiations, newest last",
         success=200,
-        run=connections.diagnose,
-        parse=routes.by("vpn_connection_id"),
+        parse=_ref,
         render=lambda one: {"logs": wire_connections.logs(one.status)},
         answer=wire_connections.ManyLogs,
     ),
     routes.Route(
-        name="delete_vpn_connection",
+        operation=connections.remove,
         method="DELETE",
         path="/v5/{project_id}/vpn-connection/{vpn_connection_id}",
         summary="Delete a connection: PENDING_DELETE at once, 404 when its tunnel is gone",
         success=204,
-        run=connections.remove,
-        parse=routes.by("vpn_connection_id"),
+        parse=_ref,
         versions=True,
     ),
     routes.Route(
-        name="diagnose_vpn_connection",
+        operation=connections.diagnose,
         method="GET",
         path="/landbridge/v1/{project_id}/vpn-connections/{vpn_connection_id}/diagnosis",
         summary="Why a connection is in its state: reason, remedy, evidence, SAs (an extension of ours)",
         success=200,
-        run=connections.diagnose,
-        parse=routes.by("vpn_connection_id"),
+        parse=_ref,
         render=lambda one: {"diagnosis": wire_connections.diagnosis(one.connection, one.status, one.warnings)},
         answer=wire_connections.OneDiagnosis,
     ),
     routes.Route(
-        name="simulate_vpn_connection",
+        operation=connections.simulate,
         method="POST",
         path="/landbridge/v1/{project_id}/simulate/vpn-connections/{vpn_connection_id}",
         summary="How a connection is to fare on the simulated engine (an extension of ours)",
         success=204,
-        run=connections.simulate,
         parse=_simulation,
         accepts=("simulate", queries.Simulate),
         versions=True,

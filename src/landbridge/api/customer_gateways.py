@@ -1,46 +1,57 @@
 """The operations on customer gateways."""
 
+from landbridge import model
 from landbridge.api import routes
 from landbridge.operations import customer_gateways
+from landbridge.wire import body, parameters
 from landbridge.wire import customer_gateways as wire_customer_gateways
-from landbridge.wire import parameters
 from landbridge.wire import shapes as wire_shapes
 
-ROUTES: tuple[routes.Route, ...] = (
+
+def _ref(incoming: routes.Incoming) -> body.Parsed[model.CustomerGatewayRef]:
+    return body.Parsed(model.CustomerGatewayRef(customer_gateway_id=incoming.path["customer_gateway_id"]))
+
+
+def _list(incoming: routes.Incoming) -> body.Parsed[model.CustomerGatewayListRequest]:
+    query = incoming.query
+    request = model.CustomerGatewayListRequest(
+        limit=query["limit"], marker=query["marker"] or "", customer_gateway_id=query["cgw_id"]
+    )
+    return body.Parsed(request)
+
+
+ROUTES = (
     routes.Route(
-        name="create_cgw",
+        operation=customer_gateways.create,
         method="POST",
         path="/v5/{project_id}/customer-gateways",
         summary="Create a customer gateway",
         success=201,
-        run=customer_gateways.create,
-        parse=routes.creation(wire_customer_gateways.CreateCustomerGateway, "customer_gateway"),
+        parse=routes.parse_body(
+            wire_customer_gateways.CreateCustomerGateway, "customer_gateway", lambda _, given: given.request()
+        ),
         render=lambda made: {"customer_gateway": wire_customer_gateways.customer_gateway(made)},
         answer=wire_customer_gateways.OneCustomerGateway,
         accepts=("customer_gateway", wire_customer_gateways.CreateCustomerGateway),
     ),
     routes.Route(
-        name="show_cgw",
+        operation=customer_gateways.show,
         method="GET",
         path="/v5/{project_id}/customer-gateways/{customer_gateway_id}",
         summary="Show a customer gateway",
         success=200,
-        run=customer_gateways.show,
-        parse=routes.by("customer_gateway_id"),
+        parse=_ref,
         render=lambda one: {"customer_gateway": wire_customer_gateways.customer_gateway(one)},
         answer=wire_customer_gateways.OneCustomerGateway,
         etag=customer_gateways.etag,
     ),
     routes.Route(
-        name="list_cgws",
+        operation=customer_gateways.list_page,
         method="GET",
         path="/v5/{project_id}/customer-gateways",
         summary="List customer gateways in the order of their creation",
         success=200,
-        run=customer_gateways.list_page,
-        parse=lambda incoming: routes.Asked(
-            request=(incoming.query["limit"], incoming.query["marker"] or "", incoming.query["cgw_id"])
-        ),
+        parse=_list,
         render=lambda page: {
             "customer_gateways": [wire_customer_gateways.customer_gateway(one) for one in page.customer_gateways],
             "page_info": wire_shapes.page_info(page.next_marker, len(page.customer_gateways)),
@@ -50,13 +61,18 @@ ROUTES: tuple[routes.Route, ...] = (
         query=(parameters.uuid("cgw_id", "only this one"), *parameters.PAGE),
     ),
     routes.Route(
-        name="update_cgw",
+        operation=customer_gateways.update,
         method="PUT",
         path="/v5/{project_id}/customer-gateways/{customer_gateway_id}",
         summary="Change a customer gateway's name or CA certificate; what is left out stays",
         success=200,
-        run=customer_gateways.update,
-        parse=routes.change(wire_customer_gateways.UpdateCustomerGateway, "customer_gateway", "customer_gateway_id"),
+        parse=routes.parse_body(
+            wire_customer_gateways.UpdateCustomerGateway,
+            "customer_gateway",
+            lambda incoming, given: model.CustomerGatewayUpdateRequest(
+                customer_gateway_id=incoming.path["customer_gateway_id"], change=given.request()
+            ),
+        ),
         render=lambda one: {"customer_gateway": wire_customer_gateways.customer_gateway(one)},
         answer=wire_customer_gateways.OneCustomerGateway,
         etag=customer_gateways.etag,
@@ -64,13 +80,12 @@ ROUTES: tuple[routes.Route, ...] = (
         versions=True,
     ),
     routes.Route(
-        name="delete_cgw",
+        operation=customer_gateways.remove,
         method="DELETE",
         path="/v5/{project_id}/customer-gateways/{customer_gateway_id}",
         summary="Delete a customer gateway that has no connections",
         success=204,
-        run=customer_gateways.remove,
-        parse=routes.by("customer_gateway_id"),
+        parse=_ref,
         versions=True,
     ),
 )

@@ -1,7 +1,6 @@
 """Examples of answers: values of one small world, rendered as the service renders its own."""
 
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -215,22 +214,21 @@ _route = routing_tables.InstalledRoute(
     outbound_interface_ip="203.0.113.1",
     resource=(_CONNECTION, "vpn-connection"),
 )
-_shown_gateway = gateways.ShownGateway(
-    gateway=_gateway, status=model.GatewayStatus(status="ACTIVE", seen_at=_THEN), connections=1, groups=1
-)
+_gateway_status = model.GatewayStatus(status="ACTIVE", seen_at=_THEN)
+_shown_gateway = gateways.ShownGateway(gateway=_gateway, status=_gateway_status, connections=1, groups=1)
 _made_gateway = gateways.ShownGateway(gateway=_gateway, status=None, connections=0, groups=0, short=True)
-_shown_connection = connections.ShownConnection(connection=_connection, status="ACTIVE")
+_shown_connection = connections.ShownConnection(connection=_connection, status="ACTIVE", generation=1)
 _printed = _Printed(device=_device, parts=(_part,))
 
 #: What an operation gives, by its name.
 RESULTS: dict[str, Any] = {
-    "create_vpn_connection": connections.ShownConnection(connection=_connection, status=None),
-    "batch_create_vpn_connection": [connections.ShownConnection(connection=_connection, status=None)],
+    "create_vpn_connection": connections.ChangedConnection(connection=_connection),
+    "batch_create_vpn_connection": [connections.ChangedConnection(connection=_connection)],
     "show_vpn_connection": _shown_connection,
     "list_vpn_connections": connection_lists.ConnectionPage(
         connections=[_shown_connection], next_marker=_LATER, total=2
     ),
-    "update_vpn_connection": connections.ShownConnection(connection=_connection, status=None),
+    "update_vpn_connection": connections.ChangedConnection(connection=_connection),
     "reset_vpn_connection": None,
     "list_connection_ipsec_sa": connections.ConnectionDiagnosis(connection=_connection, status=_up, warnings=()),
     "show_vpn_connection_log": connections.ConnectionDiagnosis(connection=_connection, status=_down, warnings=()),
@@ -250,7 +248,7 @@ RESULTS: dict[str, Any] = {
     "list_vgws": [_shown_gateway],
     "update_vgw": _shown_gateway,
     "update_postpaid_vgw_specification": _shown_gateway,
-    "diagnose_vpn_gateway": _shown_gateway,
+    "diagnose_vpn_gateway": gateways.GatewayDiagnosis(gateway=_gateway, status=_gateway_status),
     "create_vgw_certificate": _certificate,
     "show_vpn_gateway_certificate": _certificate,
     "list_vpn_gateway_certificates": [_certificate],
@@ -262,9 +260,11 @@ RESULTS: dict[str, Any] = {
     "create_connection_monitor": _monitor,
     "show_connection_monitor": _monitor,
     "list_connection_monitors": [_monitor],
-    "list_project_tags": [("site", "berlin"), ("site", "bonn")],
+    "list_project_tags": [model.Tag("site", "berlin"), model.Tag("site", "bonn")],
     "show_resource_tags": _TAGS,
-    "list_resources_by_tags": tags.TaggedResources(resources=[(_PEER, "cgw-2abf", _TAGS)], total=1),
+    "list_resources_by_tags": tags.TaggedResources(
+        resources=[model.TaggedResource(id=_PEER, name="cgw-2abf", tags=_TAGS)], total=1
+    ),
     "count_resources_by_tags": 1,
     "list_vpn_connection_statuses": status_lists.StatusPage(
         rows=[
@@ -283,14 +283,17 @@ RESULTS: dict[str, Any] = {
         rows=[status_lists.ResourceStatus(id=_GATEWAY, name="vpngw-2c4f", status="ACTIVE", since=_THEN, reason=None)],
         next_marker=_LATER,
     ),
-    "show_quotas_info": [("vpn_gateway", 50, 1), ("customer_gateway", 0, 1), ("vpn_connection", 0, 1)],
+    "show_quotas_info": [
+        model.Quota(kind="vpn_gateway", limit=50, used=1),
+        model.Quota(kind="customer_gateway", limit=None, used=1),
+        model.Quota(kind="vpn_connection", limit=None, used=1),
+    ],
 }
 
 
-def of(route: Route) -> dict[str, Any]:
+def of(route: Route[Any, Any]) -> dict[str, Any]:
     """The answer as it is on the wire. A test misses what is missing here; the document does not fail for it."""
     if route.name not in RESULTS:
         return {}
-    render: Callable[[Any], dict[str, Any]] = route.render
-    answer = render(RESULTS[route.name]) | {"request_id": _REQUEST}
+    answer = route.render(RESULTS[route.name]) | {"request_id": _REQUEST}
     return {"example": json.loads(shapes.encode(answer))}

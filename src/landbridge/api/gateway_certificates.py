@@ -1,58 +1,57 @@
 """The operations on certificates of VPN gateways."""
 
-import dataclasses
-
+from landbridge import model
 from landbridge.api import routes
 from landbridge.operations import gateway_certificates
+from landbridge.wire import body, parameters
 from landbridge.wire import gateway_certificates as wire
-from landbridge.wire import parameters
-
-_of_gateway = routes.change(wire.CertificateShape, "certificate", "vgw_id")
-_change_of_gateway = routes.change(wire.UpdateCertificate, "certificate", "vgw_id")
 
 
-def _update(incoming: routes.Incoming) -> routes.Asked:
-    asked = _change_of_gateway(incoming)
-    gateway_id, change = asked.request
-    return dataclasses.replace(asked, request=(gateway_id, incoming.path["certificate_id"], change))
+def _list(incoming: routes.Incoming) -> body.Parsed[model.GatewayCertificateListRequest]:
+    query = incoming.query
+    request = model.GatewayCertificateListRequest(
+        limit=query["limit"], created_after=query["marker"], expires_within_days=query["pre_expire_days"]
+    )
+    return body.Parsed(request)
 
 
-ROUTES: tuple[routes.Route, ...] = (
+ROUTES = (
     routes.Route(
-        name="create_vgw_certificate",
+        operation=gateway_certificates.create,
         method="POST",
         path="/v5/{project_id}/vpn-gateways/{vgw_id}/certificate",
         summary="Give a GM gateway its certificates and their keys",
         success=201,
-        run=gateway_certificates.create,
-        parse=_of_gateway,
+        parse=routes.parse_body(
+            wire.CertificateShape,
+            "certificate",
+            lambda incoming, given: model.GatewayCertificateCreateRequest(
+                gateway_id=incoming.path["vgw_id"], certificate=given.request()
+            ),
+        ),
         render=lambda made: {"certificate": wire.certificate(made)},
         answer=wire.OneCertificate,
         accepts=("certificate", wire.CertificateShape),
         deleting=True,
     ),
     routes.Route(
-        name="show_vpn_gateway_certificate",
+        operation=gateway_certificates.show,
         method="GET",
         path="/v5/{project_id}/vpn-gateways/{vgw_id}/certificate",
         summary="Show what a GM gateway is known by; never a key",
         success=200,
-        run=gateway_certificates.show,
-        parse=routes.by("vgw_id"),
+        parse=lambda incoming: body.Parsed(model.GatewayRef(gateway_id=incoming.path["vgw_id"])),
         render=lambda made: {"certificate": wire.certificate(made)},
         answer=wire.OneCertificate,
         etag=gateway_certificates.etag,
     ),
     routes.Route(
-        name="list_vpn_gateway_certificates",
+        operation=gateway_certificates.list_page,
         method="GET",
         path="/v5/{project_id}/vpn-gateway-certificates",
         summary="List the certificates of GM gateways, in the order of their creation",
         success=200,
-        run=gateway_certificates.list_page,
-        parse=lambda incoming: routes.Asked(
-            request=(incoming.query["limit"], incoming.query["marker"], incoming.query["pre_expire_days"])
-        ),
+        parse=_list,
         render=lambda many: {"vpn_gateway_certificates": [wire.certificate(each) for each in many]},
         answer=wire.ManyCertificates,
         query=(
@@ -64,13 +63,20 @@ ROUTES: tuple[routes.Route, ...] = (
         ),
     ),
     routes.Route(
-        name="update_vgw_certificate",
+        operation=gateway_certificates.update,
         method="PUT",
         path="/v5/{project_id}/vpn-gateways/{vgw_id}/certificate/{certificate_id}",
         summary="Change the certificates of a GM gateway; what is left out stays",
         success=200,
-        run=gateway_certificates.update,
-        parse=_update,
+        parse=routes.parse_body(
+            wire.UpdateCertificate,
+            "certificate",
+            lambda incoming, given: model.GatewayCertificateUpdateRequest(
+                gateway_id=incoming.path["vgw_id"],
+                certificate_id=incoming.path["certificate_id"],
+                change=given.request(),
+            ),
+        ),
         render=lambda made: {"certificate": wire.certificate(made)},
         answer=wire.OneCertificate,
         accepts=("certificate", wire.UpdateCertificate),

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from landbridge import model
 from landbridge.api import routes
 from landbridge.operations import gateway_updates, gateway_upgrades, gateways, routing_tables
 from landbridge.wire import body, gateway_jobs, parameters, shapes
@@ -9,37 +10,37 @@ from landbridge.wire import gateways as wire_gateways
 from landbridge.wire import routing_tables as wire_routing_tables
 
 
-def _update(incoming: routes.Incoming) -> routes.Asked:
-    parsed = body.parse(wire_gateways.UpdateGateway, "vpn_gateway", incoming.content)
-    return routes.Asked(
-        request=(incoming.path["vgw_id"], parsed.value.update_request()),
-        violations=parsed.violations,
-        ignored=parsed.ignored,
-    )
+def _ref(incoming: routes.Incoming) -> body.Parsed[model.GatewayRef]:
+    return body.Parsed(model.GatewayRef(gateway_id=incoming.path["vgw_id"]))
 
 
-def _change_flavor(incoming: routes.Incoming) -> routes.Asked:
-    parsed = body.parse(wire_gateways.ChangeFlavor, "vpn_gateway", incoming.content)
-    return routes.Asked(
-        request=(incoming.path["vgw_id"], parsed.value.flavor), violations=parsed.violations, ignored=parsed.ignored
+def _list(incoming: routes.Incoming) -> body.Parsed[model.GatewayListRequest]:
+    request = model.GatewayListRequest(
+        gateway_id=incoming.query["vgw_id"], enterprise_project_ids=incoming.query["enterprise_project_id"]
     )
+    return body.Parsed(request)
+
+
+def _list_jobs(incoming: routes.Incoming) -> body.Parsed[model.JobListRequest]:
+    query = incoming.query
+    request = model.JobListRequest(limit=query["limit"], created_after=query["marker"], gateway_id=query["resource_id"])
+    return body.Parsed(request)
 
 
 def _gateway(shown: gateways.ShownGateway) -> dict[str, Any]:
     return wire_gateways.gateway(shown.gateway, shown.status, (shown.connections, shown.groups), shown=not shown.short)
 
 
-def _upgrade(incoming: routes.Incoming) -> routes.Asked:
-    parsed = body.parse_bare(gateway_jobs.UpgradeShape, incoming.content)
-    return routes.Asked(
-        request=(incoming.path["vgw_id"], parsed.value.action), violations=parsed.violations, ignored=parsed.ignored
-    )
-
-
-def _routes(incoming: routes.Incoming) -> routes.Asked:
+def _routes(incoming: routes.Incoming) -> body.Parsed[model.RoutingTableRequest]:
     query = incoming.query
-    part = (query["limit"], query["marker"] or "", query["offset"], query["is_include_nexthop_resource"])
-    return routes.Asked(request=(incoming.path["vgw_id"], *part))
+    request = model.RoutingTableRequest(
+        gateway_id=incoming.path["vgw_id"],
+        limit=query["limit"],
+        marker=query["marker"] or "",
+        offset=query["offset"],
+        with_resources=query["is_include_nexthop_resource"],
+    )
+    return body.Parsed(request)
 
 
 def _routing_table(table: routing_tables.RoutingTablePage) -> dict[str, Any]:
@@ -56,52 +57,46 @@ def _routing_table(table: routing_tables.RoutingTablePage) -> dict[str, Any]:
     }
 
 
-ROUTES: tuple[routes.Route, ...] = (
+ROUTES = (
     routes.Route(
-        name="create_vgw",
+        operation=gateways.create,
         method="POST",
         path="/v5/{project_id}/vpn-gateways",
         summary="Create a VPN gateway",
         success=201,
-        run=gateways.create,
-        parse=routes.creation(wire_gateways.CreateGateway, "vpn_gateway"),
+        parse=routes.parse_body(wire_gateways.CreateGateway, "vpn_gateway", lambda _, given: given.request()),
         render=lambda made: {"vpn_gateway": _gateway(made)},
         answer=wire_gateways.OneGateway,
         accepts=("vpn_gateway", wire_gateways.CreateGateway),
         warnings=lambda made: made.warnings,
     ),
     routes.Route(
-        name="list_availability_zones",
+        operation=gateways.list_zones,
         method="GET",
         path="/v5/{project_id}/vpn-gateways/availability-zones",
         summary="List the zones that gateways can be in, by flavor and attachment type",
         success=200,
-        run=gateways.list_zones,
-        parse=lambda _: routes.Asked(request=None),
+        parse=routes.empty,
         render=lambda where: {"availability_zones": wire_gateways.zones(where)},
         answer=wire_gateways.AvailabilityZones,
     ),
     routes.Route(
-        name="list_extended_availability_zones",
+        operation=gateways.list_extended_zones,
         method="GET",
         path="/v5.1/{project_id}/vpn-gateways/availability-zones",
         summary="List the zones, each with what gateways can be in it",
         success=200,
-        run=gateways.list_extended_zones,
-        parse=lambda _: routes.Asked(request=None),
+        parse=routes.empty,
         render=lambda where: {"availability_zones": wire_gateways.extended_zones(where)},
         answer=wire_gateways.ExtendedZones,
     ),
     routes.Route(
-        name="list_vpn_gateway_jobs",
+        operation=gateway_upgrades.list_jobs,
         method="GET",
         path="/v5/{project_id}/vpn-gateways/jobs",
         summary="List upgrades of VPN gateways and how they stand, in the order of their creation",
         success=200,
-        run=gateway_upgrades.list_jobs,
-        parse=lambda incoming: routes.Asked(
-            request=(incoming.query["limit"], incoming.query["marker"], incoming.query["resource_id"])
-        ),
+        parse=_list_jobs,
         render=lambda jobs: {"jobs": [gateway_jobs.job(one.job, one.status) for one in jobs]},
         answer=gateway_jobs.ManyJobs,
         query=(
@@ -111,22 +106,24 @@ ROUTES: tuple[routes.Route, ...] = (
         ),
     ),
     routes.Route(
-        name="delete_vpn_gateway_job",
+        operation=gateway_upgrades.remove_job,
         method="DELETE",
         path="/v5/{project_id}/vpn-gateways/jobs/{job_id}",
         summary="Forget an upgrade that is over",
         success=204,
-        run=gateway_upgrades.remove_job,
-        parse=routes.by("job_id"),
+        parse=lambda incoming: body.Parsed(model.JobRef(job_id=incoming.path["job_id"])),
     ),
     routes.Route(
-        name="upgrade_vpn_gateway",
+        operation=gateway_upgrades.upgrade,
         method="POST",
         path="/v5/{project_id}/vpn-gateways/{vgw_id}/upgrade",
         summary="Restart what carries a VPN gateway, with the program that is installed now; then finish or roll back",
         success=200,
-        run=gateway_upgrades.upgrade,
-        parse=_upgrade,
+        parse=routes.parse_body(
+            gateway_jobs.UpgradeShape,
+            "",
+            lambda incoming, given: model.UpgradeRequest(gateway_id=incoming.path["vgw_id"], action=given.action),
+        ),
         render=lambda one: {"job_id": one.job.id},
         answer=gateway_jobs.UpgradeAnswer,
         accepts=("", gateway_jobs.UpgradeShape),
@@ -135,12 +132,11 @@ ROUTES: tuple[routes.Route, ...] = (
         deleting=True,
     ),
     routes.Route(
-        name="show_vpn_gateway_routing_table",
+        operation=routing_tables.show,
         method="GET",
         path="/v5/{project_id}/vpn-gateways/{vgw_id}/routing-table",
         summary="Show the routes that are installed, as the engine saw them last",
         success=200,
-        run=routing_tables.show,
         parse=_routes,
         render=_routing_table,
         answer=wire_routing_tables.RoutingTable,
@@ -151,27 +147,23 @@ ROUTES: tuple[routes.Route, ...] = (
         ),
     ),
     routes.Route(
-        name="show_vgw",
+        operation=gateways.show,
         method="GET",
         path="/v5/{project_id}/vpn-gateways/{vgw_id}",
         summary="Show a VPN gateway with its status",
         success=200,
-        run=gateways.show,
-        parse=routes.by("vgw_id"),
+        parse=_ref,
         render=lambda one: {"vpn_gateway": _gateway(one)},
         answer=wire_gateways.OneGateway,
         etag=lambda one: one.etag,
     ),
     routes.Route(
-        name="list_vgws",
+        operation=gateways.list_all,
         method="GET",
         path="/v5/{project_id}/vpn-gateways",
         summary="List all VPN gateways; never cut into pages",
         success=200,
-        run=gateways.list_all,
-        parse=lambda incoming: routes.Asked(
-            request=(incoming.query["vgw_id"], incoming.query["enterprise_project_id"])
-        ),
+        parse=_list,
         query=(
             parameters.uuid("vgw_id", "only this one"),
             parameters.ENTERPRISE_PROJECT,
@@ -180,13 +172,18 @@ ROUTES: tuple[routes.Route, ...] = (
         answer=wire_gateways.ManyGateways,
     ),
     routes.Route(
-        name="update_vgw",
+        operation=gateway_updates.update,
         method="PUT",
         path="/v5/{project_id}/vpn-gateways/{vgw_id}",
         summary="Change a VPN gateway: what is left out stays. Another EIP moves the connections that are on it",
         success=200,
-        run=gateway_updates.update,
-        parse=_update,
+        parse=routes.parse_body(
+            wire_gateways.UpdateGateway,
+            "vpn_gateway",
+            lambda incoming, given: model.GatewayUpdateRequest(
+                gateway_id=incoming.path["vgw_id"], change=given.change()
+            ),
+        ),
         render=lambda one: {"vpn_gateway": _gateway(one)},
         answer=wire_gateways.OneGateway,
         accepts=("vpn_gateway", wire_gateways.UpdateGateway),
@@ -196,13 +193,16 @@ ROUTES: tuple[routes.Route, ...] = (
         deleting=True,
     ),
     routes.Route(
-        name="update_postpaid_vgw_specification",
+        operation=gateway_updates.change_flavor,
         method="POST",
         path="/v5/{project_id}/vpn-gateways/{vgw_id}/update-specification",
         summary="Change the flavor of a VPN gateway, and with it how many connections it may have",
         success=200,
-        run=gateway_updates.change_flavor,
-        parse=_change_flavor,
+        parse=routes.parse_body(
+            wire_gateways.ChangeFlavor,
+            "vpn_gateway",
+            lambda incoming, given: model.FlavorRequest(gateway_id=incoming.path["vgw_id"], flavor=given.flavor),
+        ),
         render=lambda one: {"vpn_gateway": _gateway(one)},
         answer=wire_gateways.OneGateway,
         accepts=("vpn_gateway", wire_gateways.ChangeFlavor),
@@ -211,23 +211,21 @@ ROUTES: tuple[routes.Route, ...] = (
         deleting=True,
     ),
     routes.Route(
-        name="delete_vgw",
+        operation=gateways.remove,
         method="DELETE",
         path="/v5/{project_id}/vpn-gateways/{vgw_id}",
         summary="Delete a VPN gateway that has no connections: PENDING_DELETE at once, then 404",
         success=204,
-        run=gateways.remove,
-        parse=routes.by("vgw_id"),
+        parse=_ref,
         versions=True,
     ),
     routes.Route(
-        name="diagnose_vpn_gateway",
+        operation=gateways.diagnose,
         method="GET",
         path="/landbridge/v1/{project_id}/vpn-gateways/{vgw_id}/diagnosis",
         summary="Why a VPN gateway is in its state (an extension of ours)",
         success=200,
-        run=gateways.diagnose,
-        parse=routes.by("vgw_id"),
+        parse=_ref,
         render=lambda one: {"diagnosis": wire_gateways.diagnosis(one.gateway, one.status)},
         answer=wire_gateways.OneGatewayDiagnosis,
     ),

@@ -8,7 +8,7 @@ from landbridge.api.routes import Route
 from landbridge.wire import shapes
 
 
-def of(route: Route, table: Iterable[Route]) -> dict[str, Any]:
+def of(route: Route[Any, Any], table: Iterable[Route[Any, Any]]) -> dict[str, Any]:
     """The links of a success, by the names of the operations that they lead to."""
     if route.answer is not None and shapes.PageInfo in _kinds(route):
         return {route.name: _next_page(route)}
@@ -17,11 +17,11 @@ def of(route: Route, table: Iterable[Route]) -> dict[str, Any]:
     return _of_create(route, route.accepts[0], list(table))
 
 
-def _kinds(route: Route) -> list[Any]:
+def _kinds(route: Route[Any, Any]) -> list[Any]:
     return [field.annotation for field in (route.answer.model_fields.values() if route.answer else ())]
 
 
-def _next_page(route: Route) -> dict[str, Any]:
+def _next_page(route: Route[Any, Any]) -> dict[str, Any]:
     return {
         "operationId": route.name,
         "description": "the next page",
@@ -29,7 +29,7 @@ def _next_page(route: Route) -> dict[str, Any]:
     }
 
 
-def _of_create(route: Route, envelope: str, table: list[Route]) -> dict[str, Any]:
+def _of_create(route: Route[Any, Any], envelope: str, table: list[Route[Any, Any]]) -> dict[str, Any]:
     """To all operations whose path has the new id, and no other that the create did not have."""
     pattern = re.compile(re.escape(route.path) + r"/{(\w+)}")
     new = next((match[1] for other in table if (match := pattern.fullmatch(other.path))), None)

@@ -53,7 +53,7 @@ _HEADERS: dict[str, Any] = {
 }
 
 
-def document(table: Iterable[Route]) -> dict[str, Any]:
+def document(table: Iterable[Route[Any, Any]]) -> dict[str, Any]:
     routes = list(table)
     models: list[tuple[type[pydantic.BaseModel], Any]] = [(ErrorAnswer, "validation")]
     models += [(route.answer, "validation") for route in routes if route.answer is not None]
@@ -92,7 +92,7 @@ def document(table: Iterable[Route]) -> dict[str, Any]:
     }
 
 
-def _operation(route: Route, references: dict[Any, Any], follow: dict[str, Any]) -> dict[str, Any]:
+def _operation(route: Route[Any, Any], references: dict[Any, Any], follow: dict[str, Any]) -> dict[str, Any]:
     success: dict[str, Any] = {"description": _DONE[route.success], "headers": _headers(route)}
     if route.answer is not None:
         media = {"schema": references[route.answer, "validation"], **examples.of(route)}
@@ -111,7 +111,7 @@ def _operation(route: Route, references: dict[Any, Any], follow: dict[str, Any])
     return described
 
 
-def _headers(route: Route) -> dict[str, Any]:
+def _headers(route: Route[Any, Any]) -> dict[str, Any]:
     """Of a success."""
     met = {
         "ETag": route.etag is not no_etag,
@@ -120,9 +120,9 @@ def _headers(route: Route) -> dict[str, Any]:
     return {name: header for name, header in _HEADERS.items() if met.get(name, True)}
 
 
-def _met(route: Route) -> list[str]:
+def _met(route: Route[Any, Any]) -> list[str]:
     has_body = route.accepts is not None
-    only = {"408": has_body, "412": route.writes, "413": has_body, "425": route.deleting}
+    only = {"408": has_body, "412": route.operation.writes, "413": has_body, "425": route.deleting}
     return [status for status in _ERRORS if only.get(status, True)]
 
 
@@ -156,7 +156,7 @@ def _path_parameters(path: str) -> list[dict[str, Any]]:
     return [{**_parameter(one), "in": "path", "required": True} for one in named]
 
 
-def _query_parameters(route: Route) -> list[dict[str, Any]]:
+def _query_parameters(route: Route[Any, Any]) -> list[dict[str, Any]]:
     return [{**_parameter(one), "in": "query", "allowEmptyValue": True} for one in route.query]
 
 
@@ -164,7 +164,7 @@ def _parameter(one: parameters.Parameter) -> dict[str, Any]:
     return {"name": one.name, "description": one.description, "schema": dict(one.schema)}
 
 
-def _header_parameters(route: Route) -> list[dict[str, Any]]:
+def _header_parameters(route: Route[Any, Any]) -> list[dict[str, Any]]:
     if route.versions:
         text = (
             "change only what is still this version: the ETag of an earlier answer (else 412)."

@@ -1,60 +1,52 @@
 """The operations on the other side's configuration."""
 
+from landbridge import model
 from landbridge.api import routes
 from landbridge.operations import peer_configurations
-from landbridge.wire import body, parameters
+from landbridge.wire import parameters
 from landbridge.wire import peer_configurations as wire
 from landbridge.wire import shapes as wire_shapes
 
 
-def _device(incoming: routes.Incoming) -> routes.Asked:
-    parsed = body.parse_bare(wire.ExportPeerConfiguration, incoming.content)
-    return routes.Asked(
-        request=(incoming.path["vpn_connection_id"], parsed.value.request()),
-        violations=parsed.violations,
-        ignored=parsed.ignored,
+def _request(incoming: routes.Incoming, given: wire.ExportPeerConfiguration) -> model.PeerConfigurationRequest:
+    return model.PeerConfigurationRequest(
+        connection_id=incoming.path["vpn_connection_id"],
+        device=given.request(),
+        with_psk=incoming.query.get("psk") is not None,
     )
 
 
-def _with_psk(incoming: routes.Incoming) -> routes.Asked:
-    asked = _device(incoming)
-    return routes.Asked(
-        request=(*asked.request, incoming.query["psk"] is not None), violations=asked.violations, ignored=asked.ignored
-    )
+_parse = routes.parse_body(wire.ExportPeerConfiguration, "", _request)
 
-
-ROUTES: tuple[routes.Route, ...] = (
+ROUTES = (
     routes.Route(
-        name="export_vpn_connection_peer_configuration",
+        operation=peer_configurations.export,
         method="POST",
         path="/v5/{project_id}/vpn-connection/{vpn_connection_id}/peer-configuration/export",
         summary="The other side's configuration for its device, without the PSK",
         success=200,
-        run=peer_configurations.export,
-        parse=_device,
+        parse=_parse,
         render=lambda text: {"peer_config": str(text)},
         answer=wire.PeerConfiguration,
         accepts=("", wire.ExportPeerConfiguration),
     ),
     routes.Route(
-        name="list_peer_configuration_supported_devices",
+        operation=peer_configurations.devices,
         method="GET",
         path="/v5/{project_id}/peer-configuration/supported-devices",
         summary="The devices that configurations are written for",
         success=200,
-        run=peer_configurations.devices,
-        parse=lambda _: routes.Asked(request=None),
+        parse=routes.empty,
         render=lambda devices: {"supported_devices": wire.supported(devices)},
         answer=wire.SupportedDevices,
     ),
     routes.Route(
-        name="print_peer_configuration",
+        operation=peer_configurations.print_out,
         method="POST",
         path="/landbridge/v1/{project_id}/vpn-connections/{vpn_connection_id}/peer-configuration",
         summary="The same file by file, with the PSK for an admin who asks for it (an extension of ours)",
         success=200,
-        run=peer_configurations.print_out,
-        parse=_with_psk,
+        parse=_parse,
         render=lambda text: {
             "peer_configuration": {
                 "device": text.device.name,

@@ -4,15 +4,14 @@ from landbridge.api import routes
 from landbridge.operations import quotas
 from landbridge.wire import quotas as wire_quotas
 
-ROUTES: tuple[routes.Route, ...] = (
+ROUTES = (
     routes.Route(
-        name="show_quotas_info",
+        operation=quotas.show,
         method="GET",
         path="/v5/{project_id}/vpn/quotas",
         summary="How many resources of each kind the project may have, and has",
         success=200,
-        run=quotas.show,
-        parse=lambda _: routes.Asked(request=None),
+        parse=routes.empty,
         render=wire_quotas.quotas,
         answer=wire_quotas.Quotas,
     ),

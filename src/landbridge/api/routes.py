@@ -1,93 +1,85 @@
 """A route: an operation with its method, its path, its parser and its rendering; and the parsers that several routes share."""
 
-import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import pydantic
 
 from landbridge import model
-from landbridge.operations import call
+from landbridge.operations import Operation
 from landbridge.wire import body, parameters
 
 #: Characters of a token that makes a retry safe.
 TOKEN_LIMIT = 128
 
+Request = TypeVar("Request")
+Result = TypeVar("Result")
+S = TypeVar("S", bound=body.Shape)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incoming:
-    """A request, taken apart: the ids of its path, the values of its query, and its body, which is not yet understood."""
+    """A request, taken apart: the ids of its path, the values of its query, and its body, not parsed yet."""
 
     path: Mapping[str, str]
     query: Mapping[str, Any]
     content: bytes = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """What a request asks: the operation's argument, what was wrong with its shape, and what was not known."""
-
-    request: Any
-    violations: tuple[model.Violation, ...] = ()
-    ignored: tuple[str, ...] = ()
+Parse = Callable[[Incoming], body.Parsed[Request]]
 
 
-def no_warnings(_: Any) -> tuple[model.Warning, ...]:
+def no_content(_: object) -> dict[str, Any]:
+    return {}
+
+
+def no_warnings(_: object) -> tuple[model.Warning, ...]:
     return ()
 
 
-def no_etag(_: Any) -> None:
+def no_etag(_: object) -> None:
     return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Route:
-    """`name` as the SDK spells it. `accepts`: envelope (or "" for none) and shape of the body, an array of it with `many`.
-    `etag`: the version of what is answered. `versions`: it is held against If-Match. `deleting`: it is refused while what it
-    names is being deleted.
+class Route(Generic[Request, Result]):
+    """`parse` makes the request of the operation, and `render`, `warnings` and `etag` take its result: mypy holds them together.
+
+    `accepts`: envelope (or "" for none) and shape of the body, an array of it with `many`. `etag`: the version of the answer.
+    `versions`: the operation compares `If-Match`. `deleting`: the operation is refused while its resource is being deleted.
     """
 
-    name: str
+    operation: Operation[Request, Result]
     method: str
     path: str
     summary: str
     success: int
-    run: Callable[..., Any]
-    parse: Callable[[Incoming], Asked]
-    render: Callable[[Any], dict[str, Any]] = field(default=lambda _: {})
+    parse: Callable[[Incoming], body.Parsed[Request]]
+    render: Callable[[Result], dict[str, Any]] = no_content
     answer: type[pydantic.BaseModel] | None = None
     accepts: tuple[str, type[body.Shape]] | None = None
     many: bool = False
     query: tuple[parameters.Parameter, ...] = ()
-    warnings: Callable[[Any], tuple[model.Warning, ...]] = no_warnings
-    etag: Callable[[Any], str | None] = no_etag
+    warnings: Callable[[Result], tuple[model.Warning, ...]] = no_warnings
+    etag: Callable[[Result], str | None] = no_etag
     versions: bool = False
     deleting: bool = False
 
     @property
-    def writes(self) -> bool:
-        return call.NEEDS[self.run].transacts == "write"
+    def name(self) -> str:
+        return self.operation.name
 
 
-def creation(shape: type[body.Shape], envelope: str) -> Callable[[Incoming], Asked]:
-    def parse(incoming: Incoming) -> Asked:
-        parsed: body.Parsed[Any] = body.parse(shape, envelope, incoming.content)
-        return Asked(request=parsed.value.request(), violations=parsed.violations, ignored=parsed.ignored)
-
-    return parse
+def empty(_: Incoming) -> body.Parsed[model.EmptyRequest]:
+    return body.Parsed(model.EmptyRequest())
 
 
-def change(shape: type[body.Shape], envelope: str, name: str) -> Callable[[Incoming], Asked]:
-    """Of the resource that the path names: the operation gets its id and what is asked."""
-    request_of = creation(shape, envelope)
+def parse_body(shape: type[S], envelope: str, request: Callable[[Incoming, S], Request]) -> Parse[Request]:
+    """A parser for a body. `request` makes the operation's request of the whole request and its shaped body."""
 
-    def parse(incoming: Incoming) -> Asked:
-        asked = request_of(incoming)
-        return dataclasses.replace(asked, request=(incoming.path[name], asked.request))
+    def parse(incoming: Incoming) -> body.Parsed[Request]:
+        parsed = body.parse(shape, envelope, incoming.content)
+        return body.Parsed(request(incoming, parsed.value), parsed.violations, parsed.ignored)
 
     return parse
-
-
-def by(name: str) -> Callable[[Incoming], Asked]:
-    return lambda incoming: Asked(request=incoming.path[name])

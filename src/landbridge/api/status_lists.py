@@ -4,6 +4,7 @@ from typing import Any
 
 from landbridge.api import routes
 from landbridge.operations import status_lists
+from landbridge.wire import body
 from landbridge.wire import status_lists as wire
 
 
@@ -12,27 +13,25 @@ def _render(collection: str, page: status_lists.StatusPage) -> dict[str, Any]:
     return wire.page(collection, rows, page.next_marker)
 
 
-ROUTES: tuple[routes.Route, ...] = (
+ROUTES = (
     routes.Route(
-        name="list_vpn_connection_statuses",
+        operation=status_lists.list_connections,
         method="GET",
         path="/landbridge/v1/{project_id}/vpn-connections",
         summary="How connections stand, since when, and why in one line (an extension of ours)",
         success=200,
-        run=status_lists.list_connections,
-        parse=lambda incoming: routes.Asked(request=wire.request(incoming.query)),
+        parse=lambda incoming: body.Parsed(wire.request(incoming.query)),
         render=lambda page: _render("vpn_connections", page),
         answer=wire.ManyConnectionStatuses,
         query=wire.query(wire.CONNECTION_STATUSES),
     ),
     routes.Route(
-        name="list_vpn_gateway_statuses",
+        operation=status_lists.list_gateways,
         method="GET",
         path="/landbridge/v1/{project_id}/vpn-gateways",
         summary="How VPN gateways stand, since when, and why in one line (an extension of ours)",
         success=200,
-        run=status_lists.list_gateways,
-        parse=lambda incoming: routes.Asked(request=wire.request(incoming.query)),
+        parse=lambda incoming: body.Parsed(wire.request(incoming.query)),
         render=lambda page: _render("vpn_gateways", page),
         answer=wire.ManyGatewayStatuses,
         query=wire.query(wire.GATEWAY_STATUSES),

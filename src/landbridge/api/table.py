@@ -1,5 +1,7 @@
 """The routes that are served. An operation without a route in this table is not part of the API."""
 
+from typing import Any
+
 from landbridge.api import (
     connections,
     customer_gateways,
@@ -16,7 +18,7 @@ from landbridge.api import (
 #: Paths that anybody may read. The guard test knows no other list.
 PUBLIC = ("/healthz", "/readyz", "/openapi.json", "/docs")
 
-TABLE: tuple[routes.Route, ...] = (
+TABLE: tuple[routes.Route[Any, Any], ...] = (
     *tags.OF_PROJECT,
     *connections.ROUTES,
     *peer_configurations.ROUTES,

@@ -9,21 +9,18 @@ from landbridge.wire import body, shapes
 from landbridge.wire import tags as wire_tags
 
 
-def _resource(incoming: routes.Incoming) -> routes.Asked:
-    request = model.TagsRequest(resource_type=incoming.path["resource_type"], resource_id=incoming.path["resource_id"])
-    return routes.Asked(request=request)
+def _ref(incoming: routes.Incoming) -> model.TaggedRef:
+    return model.TaggedRef(resource_type=incoming.path["resource_type"], resource_id=incoming.path["resource_id"])
 
 
-def _change(incoming: routes.Incoming) -> routes.Asked:
-    parsed = body.parse_bare(wire_tags.TagsShape, incoming.content)
-    request = parsed.value.request(incoming.path["resource_type"], incoming.path["resource_id"])
-    return routes.Asked(request=request, violations=parsed.violations, ignored=parsed.ignored)
-
-
-def _search(incoming: routes.Incoming) -> routes.Asked:
-    parsed = body.parse_bare(wire_tags.SearchShape, incoming.content)
-    request = parsed.value.request(incoming.path["resource_type"], **incoming.query)
-    return routes.Asked(request=request, violations=parsed.violations, ignored=parsed.ignored)
+_change = routes.parse_body(
+    wire_tags.TagsShape,
+    "",
+    lambda incoming, given: model.TagChangeRequest(resource=_ref(incoming), tags=given.request()),
+)
+_search = routes.parse_body(
+    wire_tags.SearchShape, "", lambda incoming, given: given.request(incoming.path["resource_type"], **incoming.query)
+)
 
 
 def _resource_tags(found: tuple[model.Tag, ...]) -> dict[str, Any]:
@@ -31,61 +28,56 @@ def _resource_tags(found: tuple[model.Tag, ...]) -> dict[str, Any]:
 
 
 #: Its path for connections ends where the path of one connection has its id: it stands before that one in the table.
-OF_PROJECT: tuple[routes.Route, ...] = (
+OF_PROJECT = (
     routes.Route(
-        name="list_project_tags",
+        operation=tags.of_project,
         method="GET",
         path="/v5/{project_id}/{resource_type}/tags",
         summary="List the tags that resources of a type have: vpn-gateway, customer-gateway or vpn-connection",
         success=200,
-        run=tags.of_project,
-        parse=routes.by("resource_type"),
+        parse=lambda incoming: body.Parsed(model.TagListRequest(resource_type=incoming.path["resource_type"])),
         render=wire_tags.of_project,
         answer=wire_tags.ProjectTags,
     ),
 )
 
-ROUTES: tuple[routes.Route, ...] = (
+ROUTES = (
     routes.Route(
-        name="batch_create_resource_tags",
+        operation=tags.add,
         method="POST",
         path="/v5/{project_id}/{resource_type}/{resource_id}/tags/create",
         summary="Add tags to a resource; a key that it has gets the new value",
         success=204,
-        run=tags.add,
         parse=_change,
         deleting=True,
         accepts=("", wire_tags.TagsShape),
     ),
     routes.Route(
-        name="batch_delete_resource_tags",
+        operation=tags.remove,
         method="POST",
         path="/v5/{project_id}/{resource_type}/{resource_id}/tags/delete",
         summary="Remove tags from a resource, by key, or by key and value; those that it does not have are no fault",
         success=204,
-        run=tags.remove,
         parse=_change,
         deleting=True,
         accepts=("", wire_tags.TagsShape),
     ),
     routes.Route(
-        name="show_resource_tags",
+        operation=tags.show,
         method="GET",
         path="/v5/{project_id}/{resource_type}/{resource_id}/tags",
         summary="Show the tags of a resource",
         success=200,
-        run=tags.show,
-        parse=_resource,
+        parse=lambda incoming: body.Parsed(_ref(incoming)),
         render=_resource_tags,
         answer=wire_tags.ResourceTags,
     ),
     routes.Route(
-        name="list_resources_by_tags",
+        operation=tags.search,
         method="POST",
         path="/v5/{project_id}/{resource_type}/resource-instances/filter",
         summary="Find resources by their tags and name, in the order of their creation",
         success=200,
-        run=tags.search,
         parse=_search,
         render=lambda found: wire_tags.resources(found.resources, found.total),
         answer=wire_tags.Resources,
@@ -93,12 +85,11 @@ ROUTES: tuple[routes.Route, ...] = (
         query=wire_tags.WINDOW,
     ),
     routes.Route(
-        name="count_resources_by_tags",
+        operation=tags.count,
         method="POST",
         path="/v5/{project_id}/{resource_type}/resource-instances/count",
         summary="Count resources by their tags and name",
         success=200,
-        run=tags.count,
         parse=_search,
         render=lambda total: {"total_count": total},
         answer=wire_tags.Count,

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from landbridge.model.findings import Violation
 from landbridge.model.secret import Secret
 
 Style = Literal["policy", "static", "bgp", "policy-template"]
@@ -91,9 +92,47 @@ class ConnectionRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ConnectionsRequest:
-    """A page of the list: how many, the marker of the page before, and what it is cut to (nothing named: no cut). Of several
-    gateways, or of several endpoints, no connection is.
+class ConnectionRef:
+    """Names a connection of the project."""
+
+    connection_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionBatchItem:
+    """One connection of a batch. `violations`: its wrong shapes."""
+
+    request: ConnectionRequest
+    violations: tuple[Violation, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionBatchRequest:
+    """Several connections to create, all or none."""
+
+    items: tuple[ConnectionBatchItem, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionUpdateRequest:
+    """`change`: what is absent stays."""
+
+    connection_id: str
+    change: ConnectionRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimulationRequest:
+    """The state that the simulated engine shows for a connection; None: the state of an ordinary tunnel."""
+
+    connection_id: str
+    state: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionListRequest:
+    """A page of the list of connections. `limit`: connections of a page, at most; `marker`: of the page before. The sets filter the
+    list; an empty one does not. A connection has one gateway and one endpoint, so several of them select no connection.
     """
 
     limit: int
@@ -105,12 +144,21 @@ class ConnectionsRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceRequest:
-    """For which device the other side's configuration is to be written. Only the vendor must be said."""
+    """The device that a peer configuration is for. Only the vendor is mandatory."""
 
     vendor: str | None = None
     kind: str | None = None
     family: str | None = None
     versions: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerConfigurationRequest:
+    """The other side's configuration for a connection. `with_psk`: the text has the PSK."""
+
+    connection_id: str
+    device: DeviceRequest
+    with_psk: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

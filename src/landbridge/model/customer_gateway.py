@@ -29,6 +29,32 @@ class CustomerGatewayRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerGatewayRef:
+    """Names a customer gateway of the project."""
+
+    customer_gateway_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerGatewayUpdateRequest:
+    """`change`: what is absent stays."""
+
+    customer_gateway_id: str
+    change: CustomerGatewayRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerGatewayListRequest:
+    """A page of the list of customer gateways. `limit`: customer gateways of a page, at most; `marker`: of the page before;
+    `customer_gateway_id`: only this one; None: all.
+    """
+
+    limit: int
+    marker: str = ""
+    customer_gateway_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CaCertificate:
     """`content` is PEM; the rest is read off it, but for the id, which stays the same wherever the certificate is used."""
 

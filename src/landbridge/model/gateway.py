@@ -54,8 +54,8 @@ class GatewayRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GatewayUpdateRequest:
-    """What is to change of a gateway. `rest` is what a client sends back of what it read."""
+class GatewayChange:
+    """What is to change of a gateway; what is absent stays. `rest` is what a client sends back of what it read."""
 
     name: str | None = None
     local_subnets: tuple[str, ...] | None = None
@@ -65,6 +65,48 @@ class GatewayUpdateRequest:
     ike_template: IkePolicyRequest | None = None
     ipsec_template: IpsecPolicyRequest | None = None
     rest: GatewayRequest = GatewayRequest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayRef:
+    """Names a VPN gateway of the project."""
+
+    gateway_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayUpdateRequest:
+    gateway_id: str
+    change: GatewayChange
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlavorRequest:
+    """The flavor that a gateway is to have."""
+
+    gateway_id: str
+    flavor: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayListRequest:
+    """The list of gateways. `gateway_id`: only this gateway; None: all. `enterprise_project_ids`: empty: all."""
+
+    gateway_id: str | None = None
+    enterprise_project_ids: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoutingTableRequest:
+    """A page of a gateway's routes. `limit`: routes of a page, at most; `marker`: of the page before; `offset`: routes to skip after it.
+    `with_resources`: the client asks what each next hop belongs to.
+    """
+
+    gateway_id: str
+    limit: int
+    marker: str = ""
+    offset: int = 0
+    with_resources: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,32 @@ class GatewayCertificateRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayCertificateCreateRequest:
+    gateway_id: str
+    certificate: GatewayCertificateRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayCertificateUpdateRequest:
+    """`change`: what is absent stays."""
+
+    gateway_id: str
+    certificate_id: str
+    change: GatewayCertificateRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayCertificateListRequest:
+    """The list of gateway certificates. `limit`: certificates, at most; `created_after`: only certificates of a later time;
+    `expires_within_days`: only certificates that end within so many days. None does not filter.
+    """
+
+    limit: int
+    created_after: datetime | None = None
+    expires_within_days: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CertificateText:
     """`content` is PEM; the rest is read off it."""
 

@@ -6,6 +6,32 @@ from typing import Literal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UpgradeRequest:
+    """`action`: start, finish or rollback."""
+
+    gateway_id: str
+    action: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRef:
+    """Names a job of the project."""
+
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobListRequest:
+    """The list of jobs. `limit`: jobs, at most; `created_after`: only jobs of a later time; `gateway_id`: only jobs of this gateway.
+    None does not filter.
+    """
+
+    limit: int
+    created_after: datetime | None = None
+    gateway_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Restart:
     """A part of a job: what carries the gateway starts anew. It is done when the engine reports `number` restarts."""
 

@@ -9,6 +9,23 @@ class MonitorRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MonitorRef:
+    """Names a connection monitor of the project."""
+
+    monitor_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MonitorListRequest:
+    """The list of connection monitors. `connection_id`: only the monitor of this connection; None: all. `enterprise_project_ids`:
+    empty: all.
+    """
+
+    connection_id: str | None = None
+    enterprise_project_ids: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionMonitor:
     """The probe runs outside the tunnel: `source_ip` is the endpoint's address, `destination_ip` the customer gateway's (None
     for a device without a fixed address).

@@ -52,7 +52,7 @@ class Times:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StatusesRequest:
+class StatusListRequest:
     """A page of a list of statuses: how many, the marker of the page before, and only those of a status or a name."""
 
     limit: int

@@ -2,16 +2,37 @@
 
 from dataclasses import dataclass
 
-from landbridge.model.connection import TagRequest
+from landbridge.model.connection import Tag, TagRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TagsRequest:
-    """Tags to put on a resource, or to take off it."""
+class TaggedRef:
+    """Names a resource that has tags. `resource_type`: vpn-gateway, customer-gateway or vpn-connection."""
 
     resource_type: str
     resource_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TagChangeRequest:
+    """Tags to add to a resource, or to remove from it."""
+
+    resource: TaggedRef
     tags: tuple[TagRequest, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TagListRequest:
+    """The tags of all resources of a type."""
+
+    resource_type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaggedResource:
+    id: str
+    name: str
+    tags: tuple[Tag, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

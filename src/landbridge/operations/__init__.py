@@ -1,5 +1,9 @@
-"""One function per API operation: load facts, check rules, write; with its permission and its audit event.
+"""One function per API operation: it loads the facts, checks the rules and writes, with its audit event.
 
-Belongs here: the order of things inside one transaction. Must never enter: HTTP, JSON, SQL text, an engine. An operation
-is a plain function `(transaction, call, ask) -> result`; `call.operation` marks it, with the role it needs.
+Belongs here: the order of things inside one transaction. Must never enter: HTTP, JSON, SQL text, an engine. A function
+`(transaction, call, request) -> result` becomes an `Operation` with the name and the role that it needs; every edge calls `perform`.
 """
+
+from landbridge.operations.operation import Operation, Submission, perform
+
+__all__ = ["Operation", "Submission", "perform"]

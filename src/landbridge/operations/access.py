@@ -18,9 +18,8 @@ from typing import cast
 from urllib.parse import parse_qsl, quote, unquote
 
 from landbridge import errors, model
-from landbridge.operations import call as calls
 from landbridge.operations import clock
-from landbridge.operations.call import Call, Caller, Role
+from landbridge.operations.call import Caller, Role
 from landbridge.store import audit_trail, keys, vault
 from landbridge.store.database import Transaction
 
@@ -291,8 +290,15 @@ def _hash(text: str) -> str:
     return hashlib.sha256(text.encode("latin-1", "replace")).hexdigest()
 
 
-@calls.operation("operator", "read")
-def check_project(tx: Transaction, call: Call, _: None) -> None:
-    """For operators, whose keys vouch for no project. Raises NotFound."""
-    if all(call.project_id != known for known, _name in keys.projects(tx)):
-        raise errors.NotFound(f"project {call.project_id}")
+def check_project(tx: Transaction, project_id: str) -> None:
+    """Raises NotFound for an unknown project. An operator's key belongs to no project, so only this check tells."""
+    if all(project_id != known for known, _name in keys.projects(tx)):
+        raise errors.NotFound(f"project {project_id}")
+
+
+def check_key(tx: Transaction, caller: Caller) -> None:
+    """Raises Unauthenticated when the key was revoked, or given to another project or role, after the caller was authenticated. The
+    body of a request may take long to come.
+    """
+    if not keys.stands(tx, caller.access_key, caller.project_id, caller.role):
+        raise errors.Unauthenticated(f"access key {caller.access_key} was revoked while the request came")

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 from landbridge import model
-from landbridge.operations import call as calls
 from landbridge.operations import connections as operations
 from landbridge.operations import paging
 from landbridge.operations.call import Call
+from landbridge.operations.operation import Operation
 from landbridge.store import connections, gateways
 from landbridge.store.database import Transaction
 
@@ -22,12 +22,11 @@ class ConnectionPage:
 ON_LOOP_LIMIT = 100
 
 
-@calls.operation(
-    "reader",
-    "long read",
-    on_loop=lambda request: request.limit <= ON_LOOP_LIMIT and bool(request.gateway_ids) and not request.endpoints,
-)
-def list_page(tx: Transaction, call: Call, request: model.ConnectionsRequest) -> ConnectionPage:
+def _is_short(request: model.ConnectionListRequest) -> bool:
+    return request.limit <= ON_LOOP_LIMIT and bool(request.gateway_ids) and not request.endpoints
+
+
+def _list_page(tx: Transaction, call: Call, request: model.ConnectionListRequest) -> ConnectionPage:
     """A page, and how many there are on all pages. Nothing counts connections, unless those of one endpoint."""
     limit, after = request.limit, paging.after(call, "connections", request.marker)
     if request.gateway_ids or request.endpoints:
@@ -44,8 +43,13 @@ def list_page(tx: Transaction, call: Call, request: model.ConnectionsRequest) ->
     )
 
 
+list_page = Operation(
+    name="list_vpn_connections", role="reader", transacts="long read", run=_list_page, on_loop=_is_short
+)
+
+
 def _of_gateway(
-    tx: Transaction, call: Call, request: model.ConnectionsRequest, after: int
+    tx: Transaction, call: Call, request: model.ConnectionListRequest, after: int
 ) -> tuple[list[connections.ConnectionRow], int]:
     """The rows of the one gateway that is named by its id or by an endpoint, and one more than asked for."""
     owners = {gateways.owner(tx, endpoint) for endpoint in request.endpoints}
@@ -67,7 +71,7 @@ def _of_gateway(
 
 
 def _of_enterprises(
-    tx: Transaction, call: Call, request: model.ConnectionsRequest, after: int
+    tx: Transaction, call: Call, request: model.ConnectionListRequest, after: int
 ) -> tuple[list[connections.ConnectionRow], int]:
     """A connection belongs to its gateway's enterprise project. Mostly that is the same one for all."""
     counts = gateways.of_enterprises(tx, call.project_id, request.enterprise_project_ids)

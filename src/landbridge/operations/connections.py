@@ -1,14 +1,13 @@
 """Connections: create, show, update, delete; the diagnosis, and the wish that the simulated engine reads."""
 
 import dataclasses
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from landbridge import errors, model
-from landbridge.operations import call as calls
 from landbridge.operations import idempotency, ids, quotas, versions
 from landbridge.operations import monitors as monitor_operations
 from landbridge.operations.call import Call
+from landbridge.operations.operation import operation
 from landbridge.rules import connection as rules
 from landbridge.rules import connection_update as update_rules
 from landbridge.rules import fields, tunnel
@@ -20,18 +19,32 @@ from landbridge.store.database import Transaction
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownConnection:
-    """A connection, and its status in the API's word: None in the answers to a create and to an update, which have
-    warnings.
-    """
+    """A connection, and its status in the API's word."""
 
     connection: model.Connection
-    status: str | None
+    status: str
+    generation: int
+
+    @property
+    def etag(self) -> str:
+        return _etag(self.connection, self.generation)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangedConnection:
+    """A connection that was created or updated, with warnings about it."""
+
+    connection: model.Connection
     generation: int = 1
     warnings: tuple[model.Warning, ...] = ()
 
     @property
     def etag(self) -> str:
-        return versions.etag(self.generation, codec.dump(codec.connection, self.connection))
+        return _etag(self.connection, self.generation)
+
+
+def _etag(connection: model.Connection, generation: int) -> str:
+    return versions.etag(generation, codec.dump(codec.connection, connection))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,37 +56,31 @@ class ConnectionDiagnosis:
     warnings: tuple[model.Warning, ...]
 
 
-#: What each connection of a batch is asked to be, and what was already found wrong with its shape.
-Batch = Sequence[tuple[model.ConnectionRequest, tuple[model.Violation, ...]]]
+@operation("create_vpn_connection", "admin", "write")
+def create(tx: Transaction, call: Call, request: model.ConnectionRequest) -> ChangedConnection:
+    made = idempotency.once(tx, call, create.name, codec.connection, lambda: _create(tx, call, request))
+    return _changed(call, made)
 
 
-@calls.operation("admin", "write")
-def create(tx: Transaction, call: Call, request: model.ConnectionRequest) -> ShownConnection:
-    made = idempotency.once(tx, call, "create_vpn_connection", codec.connection, lambda: _create(tx, call, request))
-    return _answered(call, made)
-
-
-def _answered(call: Call, made: model.Connection, generation: int = 1) -> ShownConnection:
-    """As the answer to a create or an update."""
+def _changed(call: Call, made: model.Connection, generation: int = 1) -> ChangedConnection:
     warnings = rules.warnings(made, call.service.abilities)
-    return ShownConnection(connection=made, status=None, generation=generation, warnings=warnings)
+    return ChangedConnection(connection=made, generation=generation, warnings=warnings)
 
 
-@calls.operation("admin", "write")
-def create_batch(tx: Transaction, call: Call, request: Batch) -> list[ShownConnection]:
+@operation("batch_create_vpn_connection", "admin", "write")
+def create_batch(tx: Transaction, call: Call, request: model.ConnectionBatchRequest) -> list[ChangedConnection]:
     """All or none, in their order. Each is held to the rules beside those before it."""
-    operation = "batch_create_vpn_connection"
-    made = idempotency.once(tx, call, operation, codec.connections, lambda: _create_all(tx, call, request))
-    return [_answered(call, one) for one in made]
+    made = idempotency.once(tx, call, create_batch.name, codec.connections, lambda: _create_all(tx, call, request))
+    return [_changed(call, one) for one in made]
 
 
-def _create_all(tx: Transaction, call: Call, request: Batch) -> list[model.Connection]:
+def _create_all(tx: Transaction, call: Call, request: model.ConnectionBatchRequest) -> list[model.Connection]:
     made: dict[str, model.Connection] = {}
     wrong: list[model.Violation] = []
-    for number, (wish, shape) in enumerate(request):
+    for number, item in enumerate(request.items):
         place = f"vpn_connections[{number}]"
         try:
-            made[place] = _create(tx, dataclasses.replace(call, shape=shape), wish)
+            made[place] = _create(tx, dataclasses.replace(call, violations=item.violations), item.request)
         except errors.Invalid as error:
             wrong += [_at(place, violation, made) for violation in error.violations]
     if wrong:
@@ -120,7 +127,7 @@ def _attempt(
 ) -> model.Connection | list[model.Violation]:
     """The stored connection, or what is wrong with it: nothing where the table alone finds another one in its way."""
     quota = quotas.check(tx, call, "vpn_connection")
-    violations = fields.merge(call.shape, [*rules.check(request, facts, generated), *quota])
+    violations = fields.merge(call.violations, [*rules.check(request, facts, generated), *quota])
     if violations or row is None or peer_seq is None:
         return violations
     connection = rules.complete(request, facts, generated, row.gateway)
@@ -140,7 +147,7 @@ def _attempt(
     tags.add(tx, call.project_id, "vpn-connection", connection.id, connection.tags)
     if connection.monitor_id is not None:
         monitors.add_row(tx, connection)
-    call.audit(tx, "create_vpn_connection", connection.id)
+    call.audit(tx, create.name, connection.id)
     return connection
 
 
@@ -202,7 +209,7 @@ def _sealed_psk(call: Call, request: model.ConnectionRequest, connection: model.
     return call.service.vault.seal(request.psk.reveal().encode(), connection.id)
 
 
-def _find(tx: Transaction, call: Call, connection_id: str) -> connections.ConnectionRow:
+def find(tx: Transaction, call: Call, connection_id: str) -> connections.ConnectionRow:
     row = connections.find(tx, call.project_id, connection_id.lower())
     if row is None:
         raise errors.NotFound(f"VPN connection {connection_id[:64]}")
@@ -213,14 +220,14 @@ def shown(row: connections.ConnectionRow) -> ShownConnection:
     return ShownConnection(connection=row.connection, status=status.api_status(row), generation=row.generation)
 
 
-@calls.operation("reader", "read")
-def show(tx: Transaction, call: Call, connection_id: str) -> ShownConnection:
-    return shown(_find(tx, call, connection_id))
+@operation("show_vpn_connection", "reader", "read")
+def show(tx: Transaction, call: Call, request: model.ConnectionRef) -> ShownConnection:
+    return shown(find(tx, call, request.connection_id))
 
 
-@calls.operation("reader", "read")
-def diagnose(tx: Transaction, call: Call, connection_id: str) -> ConnectionDiagnosis:
-    row = _find(tx, call, connection_id)
+@operation("diagnose_vpn_connection", "reader", "read")
+def diagnose(tx: Transaction, call: Call, request: model.ConnectionRef) -> ConnectionDiagnosis:
+    row = find(tx, call, request.connection_id)
     paused_since = pauses.since(tx, row.connection.gateway_id)
     gateway = gateways.find(tx, call.project_id, row.connection.gateway_id)
     failure = gateway.failure if gateway else None
@@ -229,21 +236,24 @@ def diagnose(tx: Transaction, call: Call, connection_id: str) -> ConnectionDiagn
     return ConnectionDiagnosis(connection=row.connection, status=found, warnings=warnings)
 
 
-@calls.operation("admin", "write")
-def update(tx: Transaction, call: Call, request: tuple[str, model.ConnectionRequest]) -> ShownConnection:
-    """`ask`: the connection, and what is to change. What is absent stays; what changes nothing leaves no trace."""
-    connection_id, change = request
-    row = _changeable(tx, call, connection_id)
+list_sas = dataclasses.replace(diagnose, name="list_connection_ipsec_sa")
+show_log = dataclasses.replace(diagnose, name="show_vpn_connection_log")
+
+
+@operation("update_vpn_connection", "admin", "write")
+def update(tx: Transaction, call: Call, request: model.ConnectionUpdateRequest) -> ChangedConnection:
+    """A request that changes nothing leaves no trace."""
+    row, change = _changeable(tx, call, request.connection_id), request.change
     present = psk(tx, call, row.connection)
     wish, facts = _wish(tx, call, row.connection, change, present)
-    violations = fields.merge(call.shape, update_rules.check(change, row.connection, wish, facts))
+    violations = fields.merge(call.violations, update_rules.check(change, row.connection, wish, facts))
     if violations:
         raise errors.Invalid(violations)
     made = update_rules.complete(wish, facts, row.connection)
     rekeys = wish.psk != present and made.ike_policy.authentication_method == "pre-share"
     moves = rekeys or update_rules.moves(row.connection, made)
     if not moves and made == row.connection:
-        return _answered(call, row.connection, row.generation)
+        return _changed(call, row.connection, row.generation)
     made = dataclasses.replace(made, updated_at=call.time_after(row.connection.updated_at))
     connections.change(
         tx,
@@ -253,21 +263,21 @@ def update(tx: Transaction, call: Call, request: tuple[str, model.ConnectionRequ
         psk=_sealed_psk(call, wish, made) if rekeys else connections.psk(tx, made.id),
         bumps_generation=moves,
     )
-    call.audit(tx, "update_vpn_connection", made.id)
-    return _answered(call, made, row.generation + moves)
+    call.audit(tx, update.name, made.id)
+    return _changed(call, made, row.generation + moves)
 
 
 def _changeable(tx: Transaction, call: Call, connection_id: str) -> connections.ConnectionRow:
-    """Raises Deleting when it is too late."""
-    row = _meant(tx, call, connection_id)
+    """Raises Changed when `If-Match` names another version, Deleting when the connection is being deleted."""
+    row = _find_version(tx, call, connection_id)
     if row.deleting:
         raise errors.Deleting(f"VPN connection {row.connection.id} is deleting")
     return row
 
 
-def _meant(tx: Transaction, call: Call, connection_id: str) -> connections.ConnectionRow:
-    """Raises Changed when it is another version than the client means."""
-    row = _find(tx, call, connection_id)
+def _find_version(tx: Transaction, call: Call, connection_id: str) -> connections.ConnectionRow:
+    """Raises Changed when `If-Match` names another version."""
+    row = find(tx, call, connection_id)
     versions.check_match(call.if_match, lambda: shown(row).etag)
     return row
 
@@ -316,30 +326,28 @@ def _picks_anew(
     return rules.picks_key_by_address(wish, facts) and not same
 
 
-@calls.operation("admin", "write")
-def reset(tx: Transaction, call: Call, connection_id: str) -> None:
-    """A wish: the engine ends the connection's SAs and negotiates them anew. No other connection is touched."""
-    row = _changeable(tx, call, connection_id)
+@operation("reset_vpn_connection", "admin", "write")
+def reset(tx: Transaction, call: Call, request: model.ConnectionRef) -> None:
+    """Asks the engine to end the connection's SAs and to negotiate them anew. No other connection changes."""
+    row = _changeable(tx, call, request.connection_id)
     connections.reset(tx, row.connection, call.now)
-    call.audit(tx, "reset_vpn_connection", row.connection.id)
+    call.audit(tx, reset.name, row.connection.id)
 
 
-@calls.operation("admin", "write")
-def remove(tx: Transaction, call: Call, connection_id: str) -> None:
-    row = _meant(tx, call, connection_id)
+@operation("delete_vpn_connection", "admin", "write")
+def remove(tx: Transaction, call: Call, request: model.ConnectionRef) -> None:
+    row = _find_version(tx, call, request.connection_id)
     if not row.deleting:
         monitor_operations.forget(tx, call, row.connection)
         connections.mark_deleting(tx, row.connection, call.now)
-        call.audit(tx, "delete_vpn_connection", row.connection.id)
+        call.audit(tx, remove.name, row.connection.id)
 
 
-@calls.operation("admin", "write")
-def simulate(tx: Transaction, call: Call, request: tuple[str, str | None]) -> None:
-    """`ask`: the connection, and the state that the simulated engine is to show (None: an ordinary tunnel)."""
-    connection_id, wish = request
-    row = _meant(tx, call, connection_id)
+@operation("simulate_vpn_connection", "admin", "write")
+def simulate(tx: Transaction, call: Call, request: model.SimulationRequest) -> None:
+    row = _find_version(tx, call, request.connection_id)
     if call.service.engine != "simulated":
         wrong = f"this service runs the engine {call.service.engine}, which shows what is"
         raise errors.Invalid([model.Violation("simulate", wrong, "landbridge serve --engine simulated")])
-    connections.simulate(tx, row.connection, wish)
+    connections.simulate(tx, row.connection, request.state)
     call.audit(tx, "simulate", row.connection.id)

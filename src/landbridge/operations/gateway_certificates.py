@@ -2,13 +2,13 @@
 
 import dataclasses
 import json
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from landbridge import errors, model
-from landbridge.operations import call as calls
 from landbridge.operations import gateways as gateway_operations
 from landbridge.operations import idempotency, ids, versions
 from landbridge.operations.call import Call
+from landbridge.operations.operation import operation
 from landbridge.rules import fields
 from landbridge.rules import gateway_certificate as rules
 from landbridge.store import codec, gateway_certificates, gateways
@@ -22,13 +22,16 @@ def etag(made: model.GatewayCertificate) -> str:
     return versions.etag(1, codec.dump(codec.gateway_certificate, made))
 
 
-@calls.operation("admin", "write")
-def create(
-    tx: Transaction, call: Call, request: tuple[str, model.GatewayCertificateRequest]
-) -> model.GatewayCertificate:
-    """`ask`: the gateway, and what it is to have."""
-    operation, kind = "create_vgw_certificate", codec.gateway_certificate
-    return idempotency.once(tx, call, operation, kind, lambda: _create(tx, call, *request), path_id=request[0].lower())
+@operation("create_vgw_certificate", "admin", "write")
+def create(tx: Transaction, call: Call, request: model.GatewayCertificateCreateRequest) -> model.GatewayCertificate:
+    return idempotency.once(
+        tx,
+        call,
+        create.name,
+        codec.gateway_certificate,
+        lambda: _create(tx, call, request.gateway_id, request.certificate),
+        path_id=request.gateway_id.lower(),
+    )
 
 
 def _create(
@@ -36,18 +39,18 @@ def _create(
 ) -> model.GatewayCertificate:
     gateway = _gateway(tx, call, gateway_id)
     facts = rules.Facts(now=call.now, gateway=gateway, present=gateway.certificate_id)
-    _refuse(fields.merge(call.shape, rules.check_create(request, facts)))
+    _refuse(fields.merge(call.violations, rules.check_create(request, facts)))
     made_at = call.time_after(gateway_certificates.newest(tx, call.project_id))
     made = rules.complete(request, gateway, ids.generate(made_at))
     gateway_certificates.add(tx, made, _sealed(call, made, request))
     bound = dataclasses.replace(gateway, certificate_id=made.id, updated_at=call.time_after(gateway.updated_at))
     gateways.change(tx, bound, bumps_generation=False)
-    call.audit(tx, "create_vgw_certificate", made.id)
+    call.audit(tx, create.name, made.id)
     return made
 
 
 def _gateway(tx: Transaction, call: Call, gateway_id: str) -> model.VpnGateway:
-    """Raises Deleting when it is too late."""
+    """Raises Deleting when the gateway is being deleted."""
     row = gateway_operations.find(tx, call, gateway_id)
     if row.deleting:
         raise errors.Deleting(f"VPN gateway {row.gateway.id} is deleting")
@@ -76,40 +79,37 @@ def _find(tx: Transaction, call: Call, gateway_id: str) -> tuple[model.GatewayCe
     return found
 
 
-@calls.operation("reader", "read")
-def show(tx: Transaction, call: Call, gateway_id: str) -> model.GatewayCertificate:
-    return _find(tx, call, gateway_id)[0]
+@operation("show_vpn_gateway_certificate", "reader", "read")
+def show(tx: Transaction, call: Call, request: model.GatewayRef) -> model.GatewayCertificate:
+    return _find(tx, call, request.gateway_id)[0]
 
 
-@calls.operation("reader", "long read")
+@operation("list_vpn_gateway_certificates", "reader", "long read")
 def list_page(
-    tx: Transaction, call: Call, request: tuple[int, datetime | None, int | None]
+    tx: Transaction, call: Call, request: model.GatewayCertificateListRequest
 ) -> list[model.GatewayCertificate]:
-    """`ask`: how many, only those made after this time, only those that end within so many days (None: all)."""
-    limit, after, days = request
-    found = gateway_certificates.list_after(tx, call.project_id, after)
+    found, days = (
+        gateway_certificates.list_after(tx, call.project_id, request.created_after),
+        request.expires_within_days,
+    )
     if days is not None:
         found = [each for each in found if each.expire_time <= call.now + timedelta(days=days)]
-    return found[:limit]
+    return found[: request.limit]
 
 
-@calls.operation("admin", "write")
-def update(
-    tx: Transaction, call: Call, request: tuple[str, str, model.GatewayCertificateRequest]
-) -> model.GatewayCertificate:
-    """`ask`: the gateway, the certificate, and what is to change. What is absent stays."""
-    gateway_id, certificate_id, change = request
-    _gateway(tx, call, gateway_id)
-    before, sealed = _find(tx, call, gateway_id)
-    if before.id != certificate_id.lower():
-        raise errors.NotFound(f"certificate {certificate_id[:64]}")
+@operation("update_vgw_certificate", "admin", "write")
+def update(tx: Transaction, call: Call, request: model.GatewayCertificateUpdateRequest) -> model.GatewayCertificate:
+    _gateway(tx, call, request.gateway_id)
+    before, sealed = _find(tx, call, request.gateway_id)
+    if before.id != request.certificate_id.lower():
+        raise errors.NotFound(f"certificate {request.certificate_id[:64]}")
     versions.check_match(call.if_match, lambda: etag(before))
     present = rules.asked(before, _opened(call, before, sealed))
-    wish = rules.merged(change, present)
-    _refuse(fields.merge(call.shape, rules.check(wish, call.now, present)))
+    wish = rules.merged(request.change, present)
+    _refuse(fields.merge(call.violations, rules.check(wish, call.now, present)))
     if wish == present:
         return before
     made = dataclasses.replace(rules.updated(wish, before), updated_at=call.time_after(before.updated_at))
     gateway_certificates.change(tx, made, _sealed(call, made, wish))
-    call.audit(tx, "update_vgw_certificate", made.id)
+    call.audit(tx, update.name, made.id)
     return made

@@ -4,10 +4,10 @@ import dataclasses
 
 from landbridge import errors, model
 from landbridge.model import allowed_values
-from landbridge.operations import call as calls
 from landbridge.operations import gateways as gateway_operations
 from landbridge.operations.call import Call
 from landbridge.operations.gateways import ShownGateway
+from landbridge.operations.operation import operation
 from landbridge.rules import connection_update, fields, policy_rules, tunnel
 from landbridge.rules import gateway as create_rules
 from landbridge.rules import gateway_update as rules
@@ -15,15 +15,15 @@ from landbridge.store import connections, customer_gateways, gateways
 from landbridge.store.database import Transaction
 
 
-@calls.operation("admin", "write")
-def update(tx: Transaction, call: Call, request: tuple[str, model.GatewayUpdateRequest]) -> ShownGateway:
-    """`ask`: the gateway, and what is to change. What is absent stays; what changes nothing leaves no trace."""
-    row, change = changeable(tx, call, request[0]), request[1]
+@operation("update_vgw", "admin", "write")
+def update(tx: Transaction, call: Call, request: model.GatewayUpdateRequest) -> ShownGateway:
+    """A request that changes nothing leaves no trace."""
+    row, change = changeable(tx, call, request.gateway_id), request.change
     there = tuple(one.connection for one in connections.page_of_gateway(tx, row, 0, row.connections))
     site = call.service.site.of(call.project_id, has={one.eip_id or "" for one in row.gateway.endpoints})
     facts = rules.Facts(site=site, taken=gateways.taken(tx, call.project_id), connections=there)
     too_many = policy_rules.check_local_subnets(change.local_subnets, row.gateway, there)
-    _refuse(fields.merge(call.shape, [*rules.check(change, row.gateway, facts), *too_many]))
+    _refuse(fields.merge(call.violations, [*rules.check(change, row.gateway, facts), *too_many]))
     made = rules.complete(change, row.gateway, site)
     if made.endpoints != row.gateway.endpoints:
         _move_endpoints(tx, row.gateway, made)
@@ -36,11 +36,11 @@ def update(tx: Transaction, call: Call, request: tuple[str, model.GatewayUpdateR
         *policy_rules.uncovered_local(row.gateway, made, there),
         *create_rules.outside_network(made.local_subnets, network, was),
     )
-    return dataclasses.replace(_stored(tx, call, row, made, "update_vgw"), warnings=warnings)
+    return dataclasses.replace(_stored(tx, call, row, made, update.name), warnings=warnings)
 
 
 def changeable(tx: Transaction, call: Call, gateway_id: str) -> gateways.GatewayRow:
-    """Raises Changed when it is another version than the client means, Deleting when it is too late."""
+    """Raises Changed when `If-Match` names another version, Deleting when the gateway is being deleted."""
     row = gateway_operations.find(tx, call, gateway_id)
     gateway_operations.check_version(tx, call, row)
     if row.deleting:
@@ -61,7 +61,7 @@ def _move_endpoints(tx: Transaction, was: model.VpnGateway, now: model.VpnGatewa
 def _rehome(
     tx: Transaction,
     call: Call,
-    request: model.GatewayUpdateRequest,
+    change: model.GatewayChange,
     was: model.VpnGateway,
     now: model.VpnGateway,
     there: tuple[model.Connection, ...],
@@ -69,7 +69,7 @@ def _rehome(
     """Connections that follow their gateway: to another EIP of their endpoint, and in rules that are derived of its subnets."""
     peers = {one.id: _peer(tx, call, one) for one in there}
     moved = [rules.rehomed(one, was, now, peers[one.id]) for one in there]
-    _refuse([*rules.check_peers(now, request, peers), *rules.check_identities(request, moved)])
+    _refuse([*rules.check_peers(now, change, peers), *rules.check_identities(change, moved)])
     for before, (after, identity) in zip(there, moved, strict=True):
         if not connection_update.moves(before, after):
             continue
@@ -105,12 +105,11 @@ def _stored(tx: Transaction, call: Call, row: gateways.GatewayRow, made: model.V
     )
 
 
-@calls.operation("admin", "write")
-def change_flavor(tx: Transaction, call: Call, request: tuple[str, str | None]) -> ShownGateway:
-    """`ask`: the gateway and the flavor that it is to have."""
-    row, flavor = changeable(tx, call, request[0]), request[1]
+@operation("update_postpaid_vgw_specification", "admin", "write")
+def change_flavor(tx: Transaction, call: Call, request: model.FlavorRequest) -> ShownGateway:
+    row, flavor = changeable(tx, call, request.gateway_id), request.flavor
     known = allowed_values.FLAVORS.get(flavor or "")
     limit = call.service.connection_limit or (known.connections if known else 0)
-    _refuse(fields.merge(call.shape, rules.check_flavor(flavor, row.gateway, row.connections, limit)))
+    _refuse(fields.merge(call.violations, rules.check_flavor(flavor, row.gateway, row.connections, limit)))
     made = row.gateway if flavor in (None, row.gateway.flavor) else rules.with_flavor(row.gateway, flavor, limit)
-    return _stored(tx, call, row, made, "update_postpaid_vgw_specification")
+    return _stored(tx, call, row, made, change_flavor.name)

@@ -5,13 +5,12 @@ An upgrade is a wish in the gateway's row: what carries the gateway starts anew,
 
 import dataclasses
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Literal
 
 from landbridge import errors, model
-from landbridge.operations import call as calls
 from landbridge.operations import gateway_updates, ids
 from landbridge.operations.call import Call
+from landbridge.operations.operation import operation
 from landbridge.rules import fields
 from landbridge.rules import upgrade as rules
 from landbridge.status import job as status
@@ -28,13 +27,13 @@ class ShownJob:
     warnings: tuple[model.Warning, ...] = ()
 
 
-@calls.operation("admin", "write")
-def upgrade(tx: Transaction, call: Call, request: tuple[str, str | None]) -> ShownJob:
-    """`ask`: the gateway, and start, finish or rollback. All three tell the job's id."""
-    row, action = gateway_updates.changeable(tx, call, request[0]), request[1]
+@operation("upgrade_vpn_gateway", "admin", "write")
+def upgrade(tx: Transaction, call: Call, request: model.UpgradeRequest) -> ShownJob:
+    """Starts, finishes or rolls back an upgrade. All three return its job."""
+    row, action = gateway_updates.changeable(tx, call, request.gateway_id), request.action
     job = gateway_jobs.last(tx, row.gateway.id)
     standing = _status(row, job) if job else None
-    violations = fields.merge(call.shape, rules.check(action, job, standing))
+    violations = fields.merge(call.violations, rules.check(action, job, standing))
     if violations:
         raise errors.Invalid(violations)
     if job is not None:
@@ -47,7 +46,7 @@ def upgrade(tx: Transaction, call: Call, request: tuple[str, str | None]) -> Sho
     else:
         job = dataclasses.replace(job, restarts=(*job.restarts, _restart(tx, call, row, "rollback")))
     gateway_jobs.change(tx, job)
-    call.audit(tx, "upgrade_vpn_gateway", row.gateway.id)
+    call.audit(tx, upgrade.name, row.gateway.id)
     return ShownJob(
         job=job, status=_status(row, job), warnings=(rules.warning(job),) if job.confirmed_at is None else ()
     )
@@ -80,27 +79,25 @@ def _status(row: gateways.GatewayRow, job: model.GatewayJob) -> model.JobStatus:
     return status.of(job, row.observed, row.failure)
 
 
-@calls.operation("reader", "long read")
-def list_jobs(tx: Transaction, call: Call, request: tuple[int, datetime | None, str | None]) -> list[ShownJob]:
-    """`ask`: how many, only those made after this time, only of this gateway (None: all)."""
-    limit, after, gateway_id = request
+@operation("list_vpn_gateway_jobs", "reader", "long read")
+def list_jobs(tx: Transaction, call: Call, request: model.JobListRequest) -> list[ShownJob]:
     shown = []
-    for job in gateway_jobs.page(tx, call.project_id, gateway_id, after, limit):
+    for job in gateway_jobs.page(tx, call.project_id, request.gateway_id, request.created_after, request.limit):
         row = gateways.find(tx, call.project_id, job.gateway_id)
         if row is not None:
             shown.append(ShownJob(job=job, status=_status(row, job)))
     return shown
 
 
-@calls.operation("admin", "write")
-def remove_job(tx: Transaction, call: Call, job_id: str) -> None:
-    """Of one that is over. What it did to its gateway stays."""
-    job = gateway_jobs.find(tx, call.project_id, job_id.lower())
+@operation("delete_vpn_gateway_job", "admin", "write")
+def remove_job(tx: Transaction, call: Call, request: model.JobRef) -> None:
+    """Forgets a job that is over. What the job did to its gateway stays."""
+    job = gateway_jobs.find(tx, call.project_id, request.job_id.lower())
     row = gateways.find(tx, call.project_id, job.gateway_id) if job is not None else None
     if job is None or row is None:
-        raise errors.NotFound(f"job {job_id[:64]}")
+        raise errors.NotFound(f"job {request.job_id[:64]}")
     standing = _status(row, job)
     if standing.status not in status.OVER:
         raise errors.InUse(f"job {job.id} of VPN gateway {job.gateway_id} is {standing.status}")
     gateway_jobs.remove(tx, job.id)
-    call.audit(tx, "delete_vpn_gateway_job", job.id)
+    call.audit(tx, remove_job.name, job.id)

@@ -1,12 +1,12 @@
 """VPN gateways: create, show, list, delete."""
 
+import dataclasses
 from dataclasses import dataclass
-from datetime import datetime
 
 from landbridge import errors, model
-from landbridge.operations import call as calls
 from landbridge.operations import idempotency, ids, quotas, versions
 from landbridge.operations.call import Call
+from landbridge.operations.operation import operation
 from landbridge.rules import fields
 from landbridge.rules import gateway as rules
 from landbridge.status import gateway as status
@@ -31,9 +31,17 @@ class ShownGateway:
         return versions.etag(self.generation, codec.dump(codec.gateway, self.gateway), self.connections, self.groups)
 
 
-@calls.operation("admin", "write")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayDiagnosis:
+    """A gateway, and everything that is known of its status, a pause included."""
+
+    gateway: model.VpnGateway
+    status: model.GatewayStatus
+
+
+@operation("create_vgw", "admin", "write")
 def create(tx: Transaction, call: Call, request: model.GatewayRequest) -> ShownGateway:
-    made = idempotency.once(tx, call, "create_vgw", codec.gateway, lambda: _create(tx, call, request))
+    made = idempotency.once(tx, call, create.name, codec.gateway, lambda: _create(tx, call, request))
     warnings = tuple(rules.outside_network(made.local_subnets, network(call, made)))
     return ShownGateway(gateway=made, status=None, connections=0, groups=0, short=True, warnings=warnings)
 
@@ -44,14 +52,14 @@ def _create(tx: Transaction, call: Call, request: model.GatewayRequest) -> model
         taken=gateways.taken(tx, call.project_id),
         connection_limit=call.service.connection_limit,
     )
-    violations = fields.merge(call.shape, [*rules.check(request, facts), *quotas.check(tx, call, "vpn_gateway")])
+    violations = fields.merge(call.violations, [*rules.check(request, facts), *quotas.check(tx, call, "vpn_gateway")])
     if violations:
         raise errors.Invalid(violations)
     gateway = rules.complete(request, facts, ids.generate(call.now), call.project_id)
     gateways.add(tx, gateway, rules.uses(gateway, network(call, gateway)))
     tags.add(tx, call.project_id, "vpn-gateway", gateway.id, gateway.tags)
     counters.add(tx, call.project_id, "vpn_gateway", 1)
-    call.audit(tx, "create_vgw", gateway.id)
+    call.audit(tx, create.name, gateway.id)
     return gateway
 
 
@@ -59,21 +67,19 @@ def network(call: Call, gateway: model.VpnGateway) -> model.Network | None:
     return call.service.site.network(gateway.network_id or "")
 
 
-@calls.operation("reader", "read")
-def list_zones(_tx: Transaction, call: Call, _: None) -> dict[tuple[str, str], tuple[str, ...]]:
+@operation("list_availability_zones", "reader", "read")
+def list_zones(_tx: Transaction, call: Call, _: model.EmptyRequest) -> dict[tuple[str, str], tuple[str, ...]]:
     """(flavor, attachment type) -> zones."""
     return rules.zones(call.service.site)
 
 
-@calls.operation("reader", "read")
-def list_extended_zones(tx: Transaction, call: Call, request: None) -> dict[tuple[str, str], tuple[str, ...]]:
-    return list_zones(tx, call, request)
+list_extended_zones = dataclasses.replace(list_zones, name="list_extended_availability_zones")
 
 
-def _shown(tx: Transaction, call: Call, row: gateways.GatewayRow, paused_since: datetime | None = None) -> ShownGateway:
+def _shown(tx: Transaction, call: Call, row: gateways.GatewayRow) -> ShownGateway:
     return ShownGateway(
         gateway=row.gateway,
-        status=status.of(row, call.now, call.service.unseen_after, paused_since),
+        status=status.of(row, call.now, call.service.unseen_after),
         connections=row.connections,
         groups=gateways.connection_groups(tx, row.seq) if row.connections else 0,
         generation=row.generation,
@@ -81,7 +87,7 @@ def _shown(tx: Transaction, call: Call, row: gateways.GatewayRow, paused_since: 
 
 
 def check_version(tx: Transaction, call: Call, row: gateways.GatewayRow) -> None:
-    """Raises Changed when it is another version than the client means."""
+    """Raises Changed when `If-Match` names another version."""
     versions.check_match(call.if_match, lambda: _shown(tx, call, row).etag)
 
 
@@ -92,36 +98,37 @@ def find(tx: Transaction, call: Call, gateway_id: str) -> gateways.GatewayRow:
     return row
 
 
-@calls.operation("reader", "read")
-def show(tx: Transaction, call: Call, gateway_id: str) -> ShownGateway:
-    return _shown(tx, call, find(tx, call, gateway_id))
+@operation("show_vgw", "reader", "read")
+def show(tx: Transaction, call: Call, request: model.GatewayRef) -> ShownGateway:
+    return _shown(tx, call, find(tx, call, request.gateway_id))
 
 
-@calls.operation("reader", "read")
-def diagnose(tx: Transaction, call: Call, gateway_id: str) -> ShownGateway:
-    """As `show`, and whether the agent leaves it alone."""
-    row = find(tx, call, gateway_id)
-    return _shown(tx, call, row, pauses.since(tx, row.gateway.id))
+@operation("diagnose_vpn_gateway", "reader", "read")
+def diagnose(tx: Transaction, call: Call, request: model.GatewayRef) -> GatewayDiagnosis:
+    row = find(tx, call, request.gateway_id)
+    paused_since = pauses.since(tx, row.gateway.id)
+    return GatewayDiagnosis(
+        gateway=row.gateway, status=status.of(row, call.now, call.service.unseen_after, paused_since)
+    )
 
 
-@calls.operation("reader", "long read")
-def list_all(tx: Transaction, call: Call, request: tuple[str | None, frozenset[str]]) -> list[ShownGateway]:
-    """`ask`: only this id, only of these enterprise projects; none is all."""
-    wanted_id, enterprises = request
+@operation("list_vgws", "reader", "long read")
+def list_all(tx: Transaction, call: Call, request: model.GatewayListRequest) -> list[ShownGateway]:
+    only, enterprises = request.gateway_id, request.enterprise_project_ids
     return [
         _shown(tx, call, row)
         for row in gateways.list_all(tx, call.project_id)
-        if wanted_id in (None, row.gateway.id) and (not enterprises or row.gateway.enterprise_project_id in enterprises)
+        if only in (None, row.gateway.id) and (not enterprises or row.gateway.enterprise_project_id in enterprises)
     ]
 
 
-@calls.operation("admin", "write")
-def remove(tx: Transaction, call: Call, gateway_id: str) -> None:
-    row = find(tx, call, gateway_id)
+@operation("delete_vgw", "admin", "write")
+def remove(tx: Transaction, call: Call, request: model.GatewayRef) -> None:
+    row = find(tx, call, request.gateway_id)
     check_version(tx, call, row)
     dependant = connections.dependant(tx, row.seq)
     if dependant is not None:
         raise errors.in_use(f"VPN gateway {row.gateway.id}", dependant, row.connections)
     if not row.deleting:
         gateways.mark_deleting(tx, row.gateway.id, call.now)
-        call.audit(tx, "delete_vgw", row.gateway.id)
+        call.audit(tx, remove.name, row.gateway.id)

@@ -1,29 +1,29 @@
 """Connection monitors: create, show, list, delete. They exist only in the store, so all of it is done at once."""
 
 from landbridge import errors, model
-from landbridge.operations import call as calls
 from landbridge.operations import idempotency, ids
 from landbridge.operations.call import Call
+from landbridge.operations.operation import operation
 from landbridge.rules import fields
 from landbridge.rules import monitor as rules
 from landbridge.store import codec, connections, monitors
 from landbridge.store.database import Transaction
 
 
-@calls.operation("admin", "write")
+@operation("create_connection_monitor", "admin", "write")
 def create(tx: Transaction, call: Call, request: model.MonitorRequest) -> model.ConnectionMonitor:
-    return idempotency.once(tx, call, "create_connection_monitor", codec.monitor, lambda: _create(tx, call, request))
+    return idempotency.once(tx, call, create.name, codec.monitor, lambda: _create(tx, call, request))
 
 
 def _create(tx: Transaction, call: Call, request: model.MonitorRequest) -> model.ConnectionMonitor:
     row = connections.find(tx, call.project_id, fields.lower_id(request.connection_id) or "")
     facts = rules.Facts(connection=row.connection, deleting=row.deleting) if row else rules.Facts(connection=None)
-    violations = fields.merge(call.shape, rules.check(request, facts))
+    violations = fields.merge(call.violations, rules.check(request, facts))
     if violations or row is None:
         raise errors.Invalid(violations)
     monitored = monitors.add(tx, row.connection, ids.new_id())
     made = _of(_find(tx, call, monitored.monitor_id or ""))
-    call.audit(tx, "create_connection_monitor", made.id)
+    call.audit(tx, create.name, made.id)
     return made
 
 
@@ -42,29 +42,28 @@ def _find(tx: Transaction, call: Call, monitor_id: str) -> monitors.Monitored:
     return found
 
 
-@calls.operation("reader", "read")
-def show(tx: Transaction, call: Call, monitor_id: str) -> model.ConnectionMonitor:
-    return _of(_find(tx, call, monitor_id))
+@operation("show_connection_monitor", "reader", "read")
+def show(tx: Transaction, call: Call, request: model.MonitorRef) -> model.ConnectionMonitor:
+    return _of(_find(tx, call, request.monitor_id))
 
 
-@calls.operation("reader", "long read")
-def list_all(tx: Transaction, call: Call, request: tuple[str | None, frozenset[str]]) -> list[model.ConnectionMonitor]:
-    """`ask`: of which connection, of which enterprise projects; none is all."""
-    connection_id, enterprises = request
+@operation("list_connection_monitors", "reader", "long read")
+def list_all(tx: Transaction, call: Call, request: model.MonitorListRequest) -> list[model.ConnectionMonitor]:
+    enterprises = request.enterprise_project_ids
     return [
         _of(each)
-        for each in monitors.every(tx, call.project_id, connection_id)
+        for each in monitors.every(tx, call.project_id, request.connection_id)
         if not enterprises or each.connection.enterprise_project_id in enterprises
     ]
 
 
-@calls.operation("admin", "write")
-def remove(tx: Transaction, call: Call, monitor_id: str) -> None:
-    forget(tx, call, _find(tx, call, monitor_id).connection)
+@operation("delete_connection_monitor", "admin", "write")
+def remove(tx: Transaction, call: Call, request: model.MonitorRef) -> None:
+    forget(tx, call, _find(tx, call, request.monitor_id).connection)
 
 
 def forget(tx: Transaction, call: Call, connection: model.Connection) -> None:
     """The connection's monitor, if it has one: it goes with the connection too."""
     if connection.monitor_id is not None:
         monitors.remove(tx, connection)
-        call.audit(tx, "delete_connection_monitor", connection.monitor_id)
+        call.audit(tx, remove.name, connection.monitor_id)

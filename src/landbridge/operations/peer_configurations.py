@@ -3,9 +3,9 @@
 import re
 
 from landbridge import errors, model, peerconfig
-from landbridge.operations import call as calls
 from landbridge.operations import connections as connection_operations
 from landbridge.operations.call import Call
+from landbridge.operations.operation import operation
 from landbridge.rules import fields
 from landbridge.store import connections
 from landbridge.store.database import Transaction
@@ -14,32 +14,29 @@ from landbridge.store.database import Transaction
 FIELDS = (("vendor", "vendor"), ("type", "kind"), ("model", "family"), ("version", "versions"))
 
 
-@calls.operation("reader", "read")
-def devices(_tx: Transaction, _call: Call, _: None) -> tuple[peerconfig.Device, ...]:
+@operation("list_peer_configuration_supported_devices", "reader", "read")
+def devices(_tx: Transaction, _call: Call, _: model.EmptyRequest) -> tuple[peerconfig.Device, ...]:
     return peerconfig.devices()
 
 
-@calls.operation("reader", "read")
-def export(tx: Transaction, call: Call, request: tuple[str, model.DeviceRequest]) -> peerconfig.Text:
-    """`ask`: the connection and the device. The PSK is not in the text."""
-    return _text(tx, call, request[0], request[1], with_psk=False)
+@operation("export_vpn_connection_peer_configuration", "reader", "read")
+def export(tx: Transaction, call: Call, request: model.PeerConfigurationRequest) -> peerconfig.Text:
+    """The text never has the PSK."""
+    return _text(tx, call, request, with_psk=False)
 
 
-@calls.operation("admin", "write")
-def print_out(tx: Transaction, call: Call, request: tuple[str, model.DeviceRequest, bool]) -> peerconfig.Text:
-    """As `export`, and with the PSK where that is asked for: then the audit trail has who asked."""
-    connection_id, device, with_psk = request
-    text = _text(tx, call, connection_id, device, with_psk=with_psk)
-    if with_psk:
-        call.audit(tx, "show_psk", connection_id.lower())
+@operation("print_peer_configuration", "admin", "write")
+def print_out(tx: Transaction, call: Call, request: model.PeerConfigurationRequest) -> peerconfig.Text:
+    """As `export`, with the PSK for a caller who asks for it. The audit trail keeps who asked."""
+    text = _text(tx, call, request, with_psk=request.with_psk)
+    if request.with_psk:
+        call.audit(tx, "show_psk", request.connection_id.lower())
     return text
 
 
-def _text(
-    tx: Transaction, call: Call, connection_id: str, wanted: model.DeviceRequest, *, with_psk: bool
-) -> peerconfig.Text:
-    connection = connection_operations.show(tx, call, connection_id).connection
-    device = _device(call, wanted)
+def _text(tx: Transaction, call: Call, request: model.PeerConfigurationRequest, *, with_psk: bool) -> peerconfig.Text:
+    connection = connection_operations.find(tx, call, request.connection_id).connection
+    device = _device(call, request.device)
     row, peer, _ = connections.ends(tx, call.project_id, connection.gateway_id, connection.customer_gateway_id)
     if row is None or peer is None:
         raise RuntimeError("a connection without its ends")
@@ -68,7 +65,7 @@ def _device(call: Call, wanted: model.DeviceRequest) -> peerconfig.Device:
             allowed = _vendors(left) if name == "vendor" else _choices(left, field)
             wrong.append(model.Violation(name, f"{given!r} is not known", allowed))
         left = fitting or left
-    violations = fields.merge(call.shape, wrong)
+    violations = fields.merge(call.violations, wrong)
     if violations:
         raise errors.Invalid(violations)
     return left[0]

@@ -1,17 +1,19 @@
 """Quotas: how many resources a project may have, and has."""
 
 from landbridge import model
-from landbridge.operations import call as calls
 from landbridge.operations.call import Call
+from landbridge.operations.operation import operation
 from landbridge.rules import quota as rules
 from landbridge.store import counters, gateways
 from landbridge.store.database import Transaction
 
 
-@calls.operation("reader", "long read")
-def show(tx: Transaction, call: Call, _: None) -> list[tuple[str, int, int]]:
-    """(kind, limit or 0, used) of each."""
-    return [(kind, _limit(call, kind), _used(tx, call, kind)) for kind in rules.KINDS]
+@operation("show_quotas_info", "reader", "long read")
+def show(tx: Transaction, call: Call, _: model.EmptyRequest) -> list[model.Quota]:
+    """The quota of each kind."""
+    return [
+        model.Quota(kind=kind, limit=_limit(call, kind) or None, used=_used(tx, call, kind)) for kind in rules.KINDS
+    ]
 
 
 def check(tx: Transaction, call: Call, kind: str) -> list[model.Violation]:

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
-from landbridge.operations import call as calls
+from landbridge import model
 from landbridge.operations import gateways as gateway_operations
 from landbridge.operations import paging
 from landbridge.operations.call import Call
+from landbridge.operations.operation import operation
 from landbridge.rules import ipv4
 from landbridge.store import connections
 from landbridge.store.database import Transaction
@@ -31,18 +32,16 @@ class RoutingTablePage:
     with_resources: bool
 
 
-@calls.operation("reader", "long read")
-def show(tx: Transaction, call: Call, request: tuple[str, int, str, int, bool]) -> RoutingTablePage:
-    """`ask`: the gateway, how many routes, the marker of the page before, how many to leave out, and whether with resources."""
-    gateway_id, limit, marker, offset, with_resources = request
-    routes = _routes(tx, call, gateway_id)
-    first = paging.after(call, f"routes {gateway_id.lower()}", marker) + offset
-    end = first + limit
+@operation("show_vpn_gateway_routing_table", "reader", "long read")
+def show(tx: Transaction, call: Call, request: model.RoutingTableRequest) -> RoutingTablePage:
+    routes, name = _routes(tx, call, request.gateway_id), f"routes {request.gateway_id.lower()}"
+    first = paging.after(call, name, request.marker) + request.offset
+    end = first + request.limit
     return RoutingTablePage(
         routes=routes[first:end],
         total=len(routes),
-        next_marker=paging.marker(call, f"routes {gateway_id.lower()}", end) if end < len(routes) else None,
-        with_resources=with_resources,
+        next_marker=paging.marker(call, name, end) if end < len(routes) else None,
+        with_resources=request.with_resources,
     )
 
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from landbridge import model
-from landbridge.operations import call as calls
 from landbridge.operations import paging
 from landbridge.operations.call import Call
+from landbridge.operations.operation import operation
 from landbridge.status import connection as connection_status
 from landbridge.status import gateway as gateway_status
 from landbridge.store import connections, gateways, pauses
@@ -35,8 +35,8 @@ class StatusPage:
     next_marker: str | None
 
 
-@calls.operation("reader", "long read")
-def list_connections(tx: Transaction, call: Call, request: model.StatusesRequest) -> StatusPage:
+@operation("list_vpn_connection_statuses", "reader", "long read")
+def list_connections(tx: Transaction, call: Call, request: model.StatusListRequest) -> StatusPage:
     after = paging.after(call, "statuses of connections", request.marker)
     paused = pauses.list_all(tx)
     found: list[ResourceStatus] = []
@@ -74,8 +74,8 @@ def _connection(
     )
 
 
-@calls.operation("reader", "long read")
-def list_gateways(tx: Transaction, call: Call, request: model.StatusesRequest) -> StatusPage:
+@operation("list_vpn_gateway_statuses", "reader", "long read")
+def list_gateways(tx: Transaction, call: Call, request: model.StatusListRequest) -> StatusPage:
     """A page of a few: a project has some hundred gateways at most."""
     after = paging.after(call, "statuses of gateways", request.marker)
     paused = pauses.list_all(tx)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from landbridge import errors, model
-from landbridge.operations import call as calls
 from landbridge.operations.call import Call
+from landbridge.operations.operation import operation
 from landbridge.rules import fields
 from landbridge.rules import tags as rules
 from landbridge.store import resources, tags
@@ -17,27 +17,27 @@ Change = Callable[[tuple[model.Tag, ...], tuple[model.TagRequest, ...]], tuple[m
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaggedResources:
-    """(id, name, tags) of the resources of a page, and how many there are in all."""
+    """The resources of a page, and the number of resources on all pages."""
 
-    resources: list[tuple[str, str, tuple[model.Tag, ...]]]
+    resources: list[model.TaggedResource]
     total: int
 
 
-@calls.operation("admin", "write")
-def add(tx: Transaction, call: Call, request: model.TagsRequest) -> None:
-    _change(tx, call, request, rules.added, "batch_create_resource_tags")
+@operation("batch_create_resource_tags", "admin", "write")
+def add(tx: Transaction, call: Call, request: model.TagChangeRequest) -> None:
+    _change(tx, call, request, rules.added, add.name)
 
 
-@calls.operation("admin", "write")
-def remove(tx: Transaction, call: Call, request: model.TagsRequest) -> None:
-    _change(tx, call, request, rules.removed, "batch_delete_resource_tags")
+@operation("batch_delete_resource_tags", "admin", "write")
+def remove(tx: Transaction, call: Call, request: model.TagChangeRequest) -> None:
+    _change(tx, call, request, rules.removed, remove.name)
 
 
-def _change(tx: Transaction, call: Call, request: model.TagsRequest, change: Change, action: str) -> None:
-    kind, resource = _find(tx, call, request)
+def _change(tx: Transaction, call: Call, request: model.TagChangeRequest, change: Change, action: str) -> None:
+    kind, resource = _find(tx, call, request.resource)
     if resources.is_deleting(tx, kind, resource.id):
         raise errors.Deleting(f"{kind.name} {resource.id} is deleting")
-    _refuse(fields.merge(call.shape, rules.check_change(request.tags)))
+    _refuse(fields.merge(call.violations, rules.check_change(request.tags)))
     after = change(resource.tags, request.tags or ())
     _refuse(list(rules.check_sum(after)))
     if after != resource.tags:
@@ -55,35 +55,38 @@ def _kind(resource_type: str) -> resources.ResourceKind:
     return resources.KINDS[resource_type]
 
 
-def _find(tx: Transaction, call: Call, request: model.TagsRequest) -> tuple[resources.ResourceKind, Any]:
-    kind = _kind(request.resource_type)
-    found = resources.find(tx, kind, call.project_id, request.resource_id.lower())
+def _find(tx: Transaction, call: Call, ref: model.TaggedRef) -> tuple[resources.ResourceKind, Any]:
+    kind = _kind(ref.resource_type)
+    found = resources.find(tx, kind, call.project_id, ref.resource_id.lower())
     if found is None:
-        raise errors.NotFound(f"{kind.name} {request.resource_id[:64]}")
+        raise errors.NotFound(f"{kind.name} {ref.resource_id[:64]}")
     return kind, found
 
 
-@calls.operation("reader", "read")
-def show(tx: Transaction, call: Call, request: model.TagsRequest) -> tuple[model.Tag, ...]:
+@operation("show_resource_tags", "reader", "read")
+def show(tx: Transaction, call: Call, request: model.TaggedRef) -> tuple[model.Tag, ...]:
     _, resource = _find(tx, call, request)
     shown: tuple[model.Tag, ...] = resource.tags
     return shown
 
 
-@calls.operation("reader", "long read")
-def of_project(tx: Transaction, call: Call, resource_type: str) -> list[tuple[str, str]]:
-    """All different (key, value) that resources of the type have."""
-    return tags.of_project(tx, call.project_id, _kind(resource_type))
+@operation("list_project_tags", "reader", "long read")
+def of_project(tx: Transaction, call: Call, request: model.TagListRequest) -> list[model.Tag]:
+    """All different tags that resources of the type have."""
+    found = tags.of_project(tx, call.project_id, _kind(request.resource_type))
+    return [model.Tag(key, value) for key, value in found]
 
 
-@calls.operation("reader", "long read")
+@operation("list_resources_by_tags", "reader", "long read")
 def search(tx: Transaction, call: Call, request: model.TagSearchRequest) -> TaggedResources:
-    _refuse(fields.merge(call.shape, rules.check_search(request)))
+    _refuse(fields.merge(call.violations, rules.check_search(request)))
     found, total = tags.search(tx, call.project_id, request)
-    return TaggedResources(resources=found, total=total)
+    return TaggedResources(
+        resources=[model.TaggedResource(id=id_, name=name, tags=of) for id_, name, of in found], total=total
+    )
 
 
-@calls.operation("reader", "long read")
+@operation("count_resources_by_tags", "reader", "long read")
 def count(tx: Transaction, call: Call, request: model.TagSearchRequest) -> int:
-    _refuse(fields.merge(call.shape, rules.check_search(request)))
+    _refuse(fields.merge(call.violations, rules.check_search(request)))
     return tags.count(tx, call.project_id, request)

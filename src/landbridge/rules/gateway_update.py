@@ -26,7 +26,7 @@ class Facts:
     connections: tuple[model.Connection, ...]
 
 
-def check(request: model.GatewayUpdateRequest, present: model.VpnGateway, facts: Facts) -> Iterator[model.Violation]:
+def check(request: model.GatewayChange, present: model.VpnGateway, facts: Facts) -> Iterator[model.Violation]:
     yield from fields.check_name("name", request.name)
     yield from _check_local_subnets(request, present, facts)
     yield from _check_eips(request, present, facts)
@@ -35,7 +35,7 @@ def check(request: model.GatewayUpdateRequest, present: model.VpnGateway, facts:
 
 
 def _check_local_subnets(
-    request: model.GatewayUpdateRequest, present: model.VpnGateway, facts: Facts
+    request: model.GatewayChange, present: model.VpnGateway, facts: Facts
 ) -> Iterator[model.Violation]:
     path = "local_subnets"
     if request.local_subnets_v6:
@@ -56,7 +56,7 @@ def _check_local_subnets(
 
 
 def _asked_eips(
-    request: model.GatewayUpdateRequest, present: model.VpnGateway
+    request: model.GatewayChange, present: model.VpnGateway
 ) -> list[tuple[str, model.Endpoint, str | None]]:
     """(field, the endpoint, the EIP id that it is to have, None where it stays) of each."""
     asked = zip(("eip_id_1", "eip_id_2"), present.endpoints, (request.eip_id_1, request.eip_id_2), strict=True)
@@ -67,9 +67,7 @@ def _same(one: str | None, other: str | None) -> bool:
     return one is not None and other is not None and one.lower() == other.lower()
 
 
-def _check_eips(
-    request: model.GatewayUpdateRequest, present: model.VpnGateway, facts: Facts
-) -> Iterator[model.Violation]:
+def _check_eips(request: model.GatewayChange, present: model.VpnGateway, facts: Facts) -> Iterator[model.Violation]:
     eips = {eip.id: eip for eip in facts.site.eips}
     wanted: list[str] = []
     for field, endpoint, eip_id in _asked_eips(request, present):
@@ -97,7 +95,7 @@ _IKE_FIELDS = ("authentication_algorithm", "encryption_algorithm", "dh_group", "
 _IPSEC_FIELDS = ("authentication_algorithm", "encryption_algorithm", "pfs", "lifetime_seconds")
 
 
-def _check_template(request: model.GatewayUpdateRequest, present: model.VpnGateway) -> Iterator[model.Violation]:
+def _check_template(request: model.GatewayChange, present: model.VpnGateway) -> Iterator[model.Violation]:
     path = "policy_template"
     if request.ike_template is None and request.ipsec_template is None:
         return
@@ -163,7 +161,7 @@ def _check_fixed(rest: model.GatewayRequest, present: model.VpnGateway) -> Itera
         yield model.Violation("tags", "cannot be changed here", "the operations tags/create and tags/delete")
 
 
-def complete(request: model.GatewayUpdateRequest, present: model.VpnGateway, site: model.Site) -> model.VpnGateway:
+def complete(request: model.GatewayChange, present: model.VpnGateway, site: model.Site) -> model.VpnGateway:
     """The gateway as it is to be, its time of update still the old one. Call it only on what `check` found nothing wrong with."""
     eips = {eip.id: eip for eip in site.eips}
     one, two = (
@@ -183,7 +181,7 @@ def _moved(endpoint: model.Endpoint, eip: model.Eip) -> model.Endpoint:
     return replace(endpoint, address=eip.address, eip_id=eip.id)
 
 
-def _template(request: model.GatewayUpdateRequest, present: model.VpnGateway) -> model.PolicyTemplate | None:
+def _template(request: model.GatewayChange, present: model.VpnGateway) -> model.PolicyTemplate | None:
     was = present.policy_template or gateway.template(present.flavor)
     if was is None:
         return None
@@ -225,7 +223,7 @@ def _connection_facts(present: model.VpnGateway, peer: model.CustomerGateway) ->
     return connection_rules.Facts(gateway=carrying, customer_gateway=peer)
 
 
-def check_peers(now: model.VpnGateway, request: model.GatewayUpdateRequest, peers: Peers) -> Iterator[model.Violation]:
+def check_peers(now: model.VpnGateway, request: model.GatewayChange, peers: Peers) -> Iterator[model.Violation]:
     """An EIP that is the address of a customer gateway at the other end of a connection. `peers`: by connection id."""
     for connection_id, peer in peers.items():
         for endpoint in now.endpoints:
@@ -236,7 +234,7 @@ def check_peers(now: model.VpnGateway, request: model.GatewayUpdateRequest, peer
 
 
 def check_identities(
-    request: model.GatewayUpdateRequest, rehomed: list[tuple[model.Connection, str]]
+    request: model.GatewayChange, rehomed: list[tuple[model.Connection, str]]
 ) -> Iterator[model.Violation]:
     """Two connections that only their old addresses told apart."""
     seen: dict[tuple[int, str], str] = {}

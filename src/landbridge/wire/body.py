@@ -53,15 +53,18 @@ def _digits(value: object) -> object:
 Integer = Annotated[int, pydantic.BeforeValidator(_digits, json_schema_input_type=int)]
 
 S = TypeVar("S", bound=Shape)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Parsed(Generic[S]):
-    """`violations` are wrong shapes; the fields they name are absent from `value`, so that rules can judge the rest."""
+class Parsed(Generic[T]):
+    """A parsed value. `violations`: the wrong shapes; the fields that they name are absent from `value`, so that rules can check the
+    rest. `ignored`: the paths of unknown fields.
+    """
 
-    value: S
-    violations: tuple[model.Violation, ...]
-    ignored: tuple[str, ...]
+    value: T
+    violations: tuple[model.Violation, ...] = ()
+    ignored: tuple[str, ...] = ()
 
 
 def load(content: bytes) -> Any:
@@ -130,27 +133,20 @@ def _depth(value: Any) -> int:
     return level
 
 
-def parse_bare(shape: type[S], content: bytes) -> Parsed[S]:
-    """A body that is its object, without an envelope, as a `shape`. Raises Invalid when it is no object."""
-    document = load(content)
-    if not isinstance(document, dict):
-        _refuse("is not an object", "an object")
-    value, violations = _validate(shape, document, len(content))
-    return Parsed(value, violations, tuple(_unknown(shape, document, "")))
-
-
 def parse(shape: type[S], envelope: str, content: bytes) -> Parsed[S]:
-    """The object under the key `envelope` as a `shape`. Raises Invalid when there is no such object at all."""
+    """The object under the key `envelope` as a `shape`; the whole body where `envelope` is "". Raises Invalid when there is no
+    such object.
+    """
     document = load(content)
     if not isinstance(document, dict):
-        _refuse("is not an object", f'{{"{envelope}": {{…}}}}')
-    content_of = document.get(envelope)
-    if not isinstance(content_of, dict):
-        wrong = "is mandatory" if content_of is None else "is not an object"
+        _refuse("is not an object", f'{{"{envelope}": {{…}}}}' if envelope else "an object")
+    given = document.get(envelope) if envelope else document
+    if not isinstance(given, dict):
+        wrong = "is mandatory" if given is None else "is not an object"
         raise errors.Invalid([model.Violation(envelope, wrong, "an object")])
-    value, violations = _validate(shape, content_of, len(content))
-    beside = [key for key in document if key != envelope]
-    return Parsed(value, violations, (*beside, *_unknown(shape, content_of, "")))
+    value, violations = _validate(shape, given, len(content))
+    beside = [key for key in document if key != envelope] if envelope else []
+    return Parsed(value, violations, (*beside, *_unknown(shape, given, "")))
 
 
 def parse_many(shape: type[S], envelope: str, content: bytes, limit: int) -> tuple[list[Parsed[S]], tuple[str, ...]]:

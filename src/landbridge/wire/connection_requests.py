@@ -218,7 +218,7 @@ class CreateConnection(body.Shape):
             "policy_rules": _ask_rules(self.policy_rules),
             "ike_policy": self.ike_policy.request() if self.ike_policy else model.IkePolicyRequest(),
             "ipsec_policy": self.ipsec_policy.request() if self.ipsec_policy else model.IpsecPolicyRequest(),
-            "tags": shapes.ask_tags(self.tags),
+            "tags": shapes.tag_requests(self.tags),
             "policy_rules_v6": _ask_rules(self.policy_rules_v6),
         }
         return model.ConnectionRequest(**vars(self) | inside)

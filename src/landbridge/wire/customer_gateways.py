@@ -52,7 +52,7 @@ class CreateCustomerGateway(body.Shape):
             route_mode=self.route_mode,
             bgp_asn=self.bgp_asn,
             ca_certificate=None if given is None else model.CertificateRequest(id=given.id, content=given.content),
-            tags=shapes.ask_tags(self.tags),
+            tags=shapes.tag_requests(self.tags),
         )
 
 

@@ -125,7 +125,7 @@ class CreateGateway(body.Shape):
             access_private_ip_1=self.access_private_ip_1,
             access_private_ip_2=self.access_private_ip_2,
             ha_mode=self.ha_mode,
-            tags=shapes.ask_tags(self.tags),
+            tags=shapes.tag_requests(self.tags),
         )
 
 
@@ -212,10 +212,10 @@ class UpdateGateway(CreateGateway):
         None, description=f"only with the flavors {allowed_values.NON_FIXED_IP}"
     )
 
-    def update_request(self) -> model.GatewayUpdateRequest:
+    def change(self) -> model.GatewayChange:
         template = self.policy_template or TemplateShape()
         ike, ipsec = template.ike_policy, template.ipsec_policy
-        return model.GatewayUpdateRequest(
+        return model.GatewayChange(
             name=self.name,
             local_subnets=self.local_subnets,
             local_subnets_v6=self.local_subnets_v6,

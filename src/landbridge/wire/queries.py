@@ -7,9 +7,9 @@ from landbridge import errors, model
 from landbridge.wire import body, schema
 
 
-def connection_page(query: Mapping[str, Any]) -> model.ConnectionsRequest:
+def connection_page(query: Mapping[str, Any]) -> model.ConnectionListRequest:
     """`vpn_id` and `eip_id` are older names of `vgw_id` and `vgw_ip`."""
-    return model.ConnectionsRequest(
+    return model.ConnectionListRequest(
         limit=query["limit"],
         marker=query["marker"] or "",
         gateway_ids=frozenset(filter(None, (query["vgw_id"], query["vpn_id"]))),

@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import Field
 
+from landbridge import model
 from landbridge.wire import schema
 
 #: What stands for a quota where none is set.
@@ -30,7 +31,6 @@ class Quotas(schema.Answer):
     request_id: str
 
 
-def quotas(values: Sequence[tuple[str, int, int]]) -> dict[str, Any]:
-    """Of (kind, limit or 0, used)."""
-    resources = [{"type": kind, "quota": limit or WITHOUT_LIMIT, "used": used} for kind, limit, used in values]
+def quotas(values: Sequence[model.Quota]) -> dict[str, Any]:
+    resources = [{"type": one.kind, "quota": one.limit or WITHOUT_LIMIT, "used": one.used} for one in values]
     return {"quotas": {"resources": resources}}

@@ -21,7 +21,7 @@ class TagShape(body.Shape):
     value: str | None = schema.field(schema.tag_text(allowed_values.TAG_VALUE_LENGTH), TAG_CHARACTERS, mandatory=True)
 
 
-def ask_tags(tags: tuple[TagShape, ...] | None) -> tuple[model.TagRequest, ...] | None:
+def tag_requests(tags: tuple[TagShape, ...] | None) -> tuple[model.TagRequest, ...] | None:
     return None if tags is None else tuple(model.TagRequest(key=t.key, value=t.value) for t in tags)
 
 

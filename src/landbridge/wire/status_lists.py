@@ -25,8 +25,8 @@ def query(statuses: tuple[str, ...]) -> tuple[parameters.Parameter, ...]:
     )
 
 
-def request(values: Any) -> model.StatusesRequest:
-    return model.StatusesRequest(
+def request(values: Any) -> model.StatusListRequest:
+    return model.StatusListRequest(
         limit=values["limit"], marker=values["marker"] or "", status=values["status"], name=values["name"]
     )
 

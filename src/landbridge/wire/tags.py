@@ -43,8 +43,8 @@ class TagsShape(body.Shape):
         schema.objects(allowed_values.TAG_LIMIT), "each key once", mandatory=True
     )
 
-    def request(self, resource_type: str, resource_id: str) -> model.TagsRequest:
-        return model.TagsRequest(resource_type=resource_type, resource_id=resource_id, tags=shapes.ask_tags(self.tags))
+    def request(self) -> tuple[model.TagRequest, ...] | None:
+        return shapes.tag_requests(self.tags)
 
 
 class TagValuesShape(body.Shape):
@@ -133,18 +133,17 @@ class Count(schema.Answer):
     request_id: str
 
 
-def of_project(pairs: Sequence[tuple[str, str]]) -> dict[str, Any]:
-    """(key, value), in the order of the keys: each key once, with its values."""
+def of_project(found: Sequence[model.Tag]) -> dict[str, Any]:
+    """Each key once, with all its values, in the order of `found`."""
     values: dict[str, list[str]] = {}
-    for key, value in pairs:
-        values.setdefault(key, []).append(value)
-    return {"tags": [{"key": key, "values": found} for key, found in values.items()]}
+    for tag in found:
+        values.setdefault(tag.key, []).append(tag.value)
+    return {"tags": [{"key": key, "values": of} for key, of in values.items()]}
 
 
-def resources(found: Sequence[tuple[str, str, Sequence[model.Tag]]], total: int) -> dict[str, Any]:
-    """Of (id, name, tags)."""
+def resources(found: Sequence[model.TaggedResource], total: int) -> dict[str, Any]:
     listed = [
-        {"resource_id": id_, "resource_name": name, "resource_detail": {}, "tags": shapes.tags(tags)}
-        for id_, name, tags in found
+        {"resource_id": one.id, "resource_name": one.name, "resource_detail": {}, "tags": shapes.tags(one.tags)}
+        for one in found
     ]
     return {"resources": listed, "total_count": total}
