@@ -130,7 +130,7 @@ def make_parts(
     )
     return app.Parts(
         service=service,
-        gate=access.Gate(data.database.read, data.vault),
+        credentials=access.Credentials(data.database.read, data.vault),
         readiness=lambda: data.database.read(lambda tx: readiness.check(tx, engine, agent_age=heart.age, tick=tick)),
         queues=key_queues.KeyQueues(settings.http.waiting_per_key),
     )

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from landbridge import errors, model
+from landbridge.api import authentication, signing
 from landbridge.operations import access, call, clock
 
 PYTHON_HEADERS = ("content-type", "host", "user-agent", "x-project-id", "x-sdk-date")
@@ -228,14 +229,14 @@ def test_a_key_that_is_revoked_while_its_body_comes_writes_nothing(
     api = shared_service.api()
     other = shared_service.api(api.project_id)
     begun = threading.Event()
-    claim = access.Gate.claim
+    begin = authentication.begin
 
-    def claimed(gate: access.Gate, head: access.Head) -> Any:
-        prove = claim(gate, head)
+    def begin_and_tell(credentials: access.Credentials, head: signing.RequestHead) -> Any:
+        finish = begin(credentials, head)
         begun.set()
-        return prove
+        return finish
 
-    monkeypatch.setattr(access.Gate, "claim", claimed)
+    monkeypatch.setattr(authentication, "begin", begin_and_tell)
     url = _url(api, "customer-gateways")
     body = _Slow(json.dumps({"customer_gateway": {"id_value": "198.51.100.7"}}).encode())
     token = {"X-Auth-Token": api.key.token.reveal()}

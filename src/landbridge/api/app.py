@@ -22,7 +22,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from landbridge import errors, model, operations
-from landbridge.api import key_queues, openapi
+from landbridge.api import authentication, key_queues, openapi, signing
 from landbridge.api.routes import TOKEN_LIMIT, Incoming, Route
 from landbridge.api.table import TABLE
 from landbridge.operations import access, call, ids
@@ -44,7 +44,7 @@ class Parts:
     """
 
     service: call.Service
-    gate: access.Gate
+    credentials: access.Credentials
     readiness: Callable[[], tuple[bool, dict[str, Any], dict[str, Any]]]
     queues: key_queues.KeyQueues = dataclasses.field(default_factory=key_queues.KeyQueues)
 
@@ -115,9 +115,9 @@ def _endpoint(parts: Parts, route: Route[Any, Any]) -> Endpoint:
 
     async def answer(request: Request, request_id: str) -> Response:
         head = _head(request)
-        prove = parts.gate.claim(head)
+        finish = authentication.begin(parts.credentials, head)
         content = await _content(request)
-        caller = prove(content)
+        caller = finish(content)
         if operation.transacts == "read":  # a short one
             return await perform(request, request_id, head, content, caller)
         await parts.queues.acquire(caller.access_key, writes=operation.writes)
@@ -127,7 +127,7 @@ def _endpoint(parts: Parts, route: Route[Any, Any]) -> Endpoint:
             parts.queues.release(caller.access_key, writes=operation.writes)
 
     async def perform(
-        request: Request, request_id: str, head: access.Head, content: bytes, caller: call.Caller
+        request: Request, request_id: str, head: signing.RequestHead, content: bytes, caller: call.Caller
     ) -> Response:
         ignored: list[str] = []
 
@@ -205,9 +205,9 @@ async def _content(request: Request) -> bytes:
     return b"".join(chunks)
 
 
-def _head(request: Request) -> access.Head:
+def _head(request: Request) -> signing.RequestHead:
     scope = request.scope
-    return access.Head(
+    return signing.RequestHead(
         method=scope["method"],
         path=scope["raw_path"].decode("latin-1"),
         query=scope["query_string"].decode("latin-1"),
@@ -215,7 +215,7 @@ def _head(request: Request) -> access.Head:
     )
 
 
-def _token(head: access.Head) -> str | None:
+def _token(head: signing.RequestHead) -> str | None:
     for name in TOKEN_HEADERS:
         given = head.headers.get(name, b"").decode("latin-1")
         if given:
@@ -225,7 +225,7 @@ def _token(head: access.Head) -> str | None:
     return None
 
 
-def _if_match(head: access.Head, route: Route[Any, Any]) -> str | None:
+def _if_match(head: signing.RequestHead, route: Route[Any, Any]) -> str | None:
     """Raises Changed where a change cannot be held against it: to carry it out all the same is what it is to prevent."""
     given = head.headers.get("if-match")
     if given is None:
@@ -263,7 +263,7 @@ async def _healthz(_: Request) -> Response:
 def _asks_an_operator(parts: Parts, request: Request) -> bool:
     """Without a key, or with one that is not an operator's, the answer is anybody's."""
     try:
-        return parts.gate.claim(_head(request))(b"").role == "operator"
+        return authentication.begin(parts.credentials, _head(request))(b"").role == "operator"
     except errors.LandbridgeError:
         return False
 

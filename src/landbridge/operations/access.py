@@ -1,50 +1,25 @@
-"""Who calls: access keys with signatures, tokens, and what each role may do.
+"""Access keys, their tokens, and what each role may do.
 
-A key belongs to a project and has a role, or to none with the role operator. The signature is SDK-HMAC-SHA256, rebuilt
-from the headers that the client names: clients differ in which ones they sign (`host` among them or not).
+A key belongs to a project and has the role reader or admin, or it belongs to no project and has the role operator.
 """
 
-import functools
 import hashlib
-import hmac
-import re
 import secrets
 import time
 import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
 from typing import cast
-from urllib.parse import parse_qsl, quote, unquote
 
 from landbridge import errors, model
-from landbridge.operations import clock
 from landbridge.operations.call import Caller, Role
 from landbridge.store import audit_trail, keys, vault
 from landbridge.store.database import Transaction
 
-CLOCK_LEEWAY = timedelta(minutes=15)
-#: How long a looked-up key is believed: with a revoked one a request can begin at most so much later.
+#: How long a key is remembered: a request with a revoked key can begin so much later, at most.
 REMEMBER_SECONDS = 1.0
-_AUTHORIZATION = re.compile(
-    r"SDK-HMAC-SHA256 Access=([A-Za-z0-9]{1,128}), ?SignedHeaders=([^,\s]+), ?Signature=([0-9a-f]{64})"
-)
-_DATE = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z", re.ASCII)
-#: One message for an unknown key and for a wrong signature: it must not tell which access keys exist.
-BAD_CREDENTIALS = "the access key is not known, or the signature does not fit: check access key, secret key and clock"
-#: Signs the requests of unknown keys: the time of an answer must not tell which access keys exist.
-DUMMY_SECRET = model.Secret("x" * 40)
 ROLES: tuple[Role, ...] = ("reader", "admin", "operator")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Head:
-    """A request without its body, as a signature covers it. Header names in lower case, values as they came."""
-
-    method: str
-    path: str
-    query: str
-    headers: Mapping[str, bytes] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,8 +30,8 @@ class Credential:
     secret: model.Secret
 
 
-class Gate:
-    """Tells who a request comes from. Keys are looked up in the store and remembered for a second."""
+class Credentials:
+    """The keys that may be used, by access key or token. It remembers a key for REMEMBER_SECONDS."""
 
     def __init__(
         self, read: Callable[[Callable[[Transaction], keys.Key | None]], keys.Key | None], safe: vault.Vault
@@ -65,33 +40,19 @@ class Gate:
         self._safe = safe
         self._known: dict[str, tuple[float, Credential]] = {}
 
-    def claim(self, head: Head) -> Callable[[bytes], Caller]:
-        """All that can be told without the body; what it gives takes the body, and tells who calls. Both raise
-        Unauthenticated: nobody's body is waited for. What is wrong with the request itself is told before the key is
-        looked up, in one order for keys that exist and keys that do not.
-        """
-        token = head.headers.get("x-auth-token")
-        if token:
-            credential = self._credential("token:" + _hash(token.decode("latin-1")))
-            if credential is None:
-                raise errors.Unauthenticated("the token is not known or was revoked")
-            caller = credential.caller
-            return lambda _: caller
-        access_key, signed_headers, signature = _read_authorization(head)
-        _check_date(head, clock.now())
-        _check_signed_headers(head, signed_headers)
-        credential = self._credential("key:" + access_key)
-        if credential is None:
-            sign(head, b"", signed_headers, DUMMY_SECRET)
-            raise errors.Unauthenticated(BAD_CREDENTIALS)
-        return functools.partial(_prove, head, credential, signed_headers, signature)
+    def of_access_key(self, access_key: str) -> Credential | None:
+        """None for an unknown or revoked key."""
+        return self._find("key:" + access_key, keys.find, access_key)
 
-    def _credential(self, name: str) -> Credential | None:
+    def of_token(self, token: str) -> Credential | None:
+        """None for an unknown token, or the token of a revoked key."""
+        token_hash = _hash(token)
+        return self._find("token:" + token_hash, keys.find_by_token, token_hash)
+
+    def _find(self, name: str, find: Callable[[Transaction, str], keys.Key | None], value: str) -> Credential | None:
         known = self._known.get(name)
         if known is not None and time.monotonic() < known[0]:
             return known[1]
-        kind, _, value = name.partition(":")
-        find = keys.find if kind == "key" else keys.find_by_token
         key = self._read(lambda tx: find(tx, value))
         credential = None if key is None or key.revoked else _open(key, self._safe)
         if credential is not None:
@@ -101,91 +62,13 @@ class Gate:
         return credential
 
 
-def _prove(head: Head, credential: Credential, signed_headers: list[str], signature: str, content: bytes) -> Caller:
-    if not hmac.compare_digest(sign(head, content, signed_headers, credential.secret), signature):
-        raise errors.Unauthenticated(BAD_CREDENTIALS)
-    return credential.caller
-
-
 def _open(key: keys.Key, safe: vault.Vault) -> Credential:
     caller = Caller(access_key=key.access_key, project_id=key.project_id, role=cast("Role", key.role))
     return Credential(caller=caller, secret=model.Secret(safe.open(key.secret, key.access_key).decode()))
 
 
-def _read_authorization(head: Head) -> tuple[str, list[str], str]:
-    given = head.headers.get("authorization", b"").decode("latin-1")
-    if not given:
-        raise errors.Unauthenticated("send X-Auth-Token, or sign the request with SDK-HMAC-SHA256")
-    match = _AUTHORIZATION.fullmatch(given)
-    if match is None:
-        raise errors.Unauthenticated(
-            "Authorization must read: SDK-HMAC-SHA256 Access=…, SignedHeaders=a;b, Signature=64 hex digits"
-        )
-    access_key, names, signature = match.groups()
-    return access_key, names.lower().split(";"), signature
-
-
-def _check_date(head: Head, now: datetime) -> None:
-    given = head.headers.get("x-sdk-date", b"").decode("latin-1")
-    date = _date(given)
-    if date is None:
-        raise errors.Unauthenticated("X-Sdk-Date must read YYYYMMDDThhmmssZ")
-    if abs(now - date) > CLOCK_LEEWAY:
-        raise errors.Unauthenticated(
-            f"X-Sdk-Date {given[:32]} is more than 15 minutes from this server's {now:%Y%m%dT%H%M%SZ}"
-        )
-
-
-def _check_signed_headers(head: Head, names: list[str]) -> None:
-    absent = next((name for name in names if name not in head.headers), None)
-    if absent is not None:
-        raise errors.Unauthenticated(f"the signed header {absent[:64]} is not in the request")
-
-
-def _date(text: str) -> datetime | None:
-    """The moment that X-Sdk-Date names. (strptime would cost ten times as much, on every request.)"""
-    match = _DATE.fullmatch(text)
-    if match is None:
-        return None
-    year, month, day, hour, minute, second = map(int, match.groups())
-    try:
-        return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
-    except ValueError:
-        return None
-
-
-def sign(head: Head, content: bytes, signed_headers: list[str], secret: model.Secret) -> str:
-    """The signature that a client with this secret would send. All signed headers are in the request."""
-    lines = [name.encode() + b":" + head.headers[name].strip() + b"\n" for name in signed_headers]
-    canonical = b"\n".join(
-        (
-            head.method.encode(),
-            _canonical_path(head.path).encode(),
-            _canonical_query(head.query).encode(),
-            b"".join(lines),
-            ";".join(signed_headers).encode(),
-            hashlib.sha256(content).hexdigest().encode(),
-        )
-    )
-    date = head.headers.get("x-sdk-date", b"").decode("latin-1")
-    text = f"SDK-HMAC-SHA256\n{date}\n{hashlib.sha256(canonical).hexdigest()}"
-    return hmac.digest(secret.reveal().encode(), text.encode(), "sha256").hex()
-
-
-def _canonical_path(path: str) -> str:
-    escaped = quote(unquote(path), safe="/~")
-    return escaped if escaped.endswith("/") else escaped + "/"
-
-
-def _canonical_query(query: str) -> str:
-    if not query:
-        return ""
-    pairs = sorted(parse_qsl(query, keep_blank_values=True))
-    return "&".join(f"{quote(name, safe='~')}={quote(value, safe='~')}" for name, value in pairs)
-
-
 def allow(caller: Caller, project_id: str, needs: Role) -> None:
-    """Raises Forbidden unless the caller may do what `needs` a role in the project."""
+    """Raises Forbidden unless the caller has the role `needs`, or a higher one, in the project."""
     if caller.role == "operator":
         return
     if caller.project_id != project_id:
