@@ -90,7 +90,8 @@ def _text(length: Range, characters: str, description: str, before: str = "") ->
 
 # -- texts ------------------------------------------------------------------------------------------------------------
 
-NAME = _text(Range(1, 64), "A-Za-z0-9_.-", "of letters, digits, _ - and .")
+NAME_LENGTH = Range(1, 64)
+NAME = _text(NAME_LENGTH, "A-Za-z0-9_.-", "of letters, digits, _ - and .")
 UUID = Pattern("^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$", "a UUID of 36 characters")
 #: Of an enterprise project, whose default is 0.
 UUID_OR_ZERO = Pattern(f"^0$|{UUID.regex}", f"{UUID}, or 0")
@@ -119,9 +120,11 @@ _identity = functools.partial(
     description="letters, digits and special characters except & < > [ ] \\ and the space; not * or # first",
     before="(?![*#])",
 )
-IDENTITY = _identity(Range(1, 255))
+IDENTITY_LENGTH = Range(1, 255)
+IDENTITY = _identity(IDENTITY_LENGTH)
 #: Of a customer gateway, which has a shorter one.
-DEVICE_IDENTITY = _identity(Range(1, 128))
+DEVICE_IDENTITY_LENGTH = Range(1, 128)
+DEVICE_IDENTITY = _identity(DEVICE_IDENTITY_LENGTH)
 
 PSK_LENGTH = Range(8, 128)
 PSK_SPECIALS = "~!@#$%^()-_+={ },./:;"
