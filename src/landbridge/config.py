@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from landbridge import errors
+from landbridge import errors, paths
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ ENGINES = ("auto", "strongswan", "simulated", "none")
 
 
 def _default_data() -> str:
-    return "/var/lib/landbridge" if os.geteuid() == 0 else str(Path.home() / ".local/share/landbridge")
+    return paths.DATA if os.geteuid() == 0 else str(Path.home() / ".local/share/landbridge")
 
 
 @dataclass(frozen=True, slots=True)

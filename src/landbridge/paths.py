@@ -10,3 +10,21 @@ ENDPOINT = "endpoint"
 LOCK = "lock"
 #: The folder of the engine: one folder for each gateway.
 ENGINE = "engine"
+
+#: In a gateway's folder.
+CHARON_CONFIGURATION = "strongswan.conf"
+CHARON_OUTPUT = "charon.out"
+
+#: On a host where `landbridge install` was run: the data folder, and the folder of charons' sockets.
+DATA = "/var/lib/landbridge"
+RUN = "/run/landbridge"
+#: The systemd unit of a gateway's charon: this prefix, then the name of the gateway's folder.
+CHARON_UNIT = "landbridge-charon@"
+
+#: strongSwan's IKE daemon, as Debian installs it.
+CHARON = "/usr/sbin/charon-systemd"
+#: The folder of named network namespaces (ip-netns(8)). A gateway's namespace has this prefix, then the name of the gateway's folder.
+NETNS = "/run/netns"
+NETNS_PREFIX = "lb-"
+#: This folder exists when systemd is PID 1 (sd_booted(3)).
+SYSTEMD = "/run/systemd/system"

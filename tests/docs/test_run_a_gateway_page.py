@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from landbridge import site_file
+from landbridge import paths, site_file
 from landbridge.engine.strongswan import engine
 from landbridge.install import files
 from landbridge.peerconfig import catalogue
@@ -63,7 +63,7 @@ def test_vendors_and_models_are_the_lists():
 
 
 @pytest.mark.parametrize(
-    "path", [files.CURRENT, files.COMMAND, files.CONFIGURATION, files.SYSCTL, files.DATA, files.RUN]
+    "path", [files.CURRENT, files.COMMAND, files.CONFIGURATION, files.SYSCTL, paths.DATA, paths.RUN]
 )
 def test_every_place_of_an_installation_is_named(path: str):
     assert f"`{path}" in PAGE

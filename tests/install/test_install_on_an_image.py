@@ -12,6 +12,7 @@ import pytest
 
 import landbridge
 from lab import upgrade
+from landbridge import paths
 from landbridge.install import files, host, program
 
 pytestmark = pytest.mark.process
@@ -201,11 +202,11 @@ def test_the_written_configuration_is_a_valid_one(root: Path, landbridge: Run, t
     (tmp_path / "landbridge.toml").write_text(text.replace(files.SITE, str(root / files.SITE.lstrip("/"))))
     done = landbridge("check-config", "--config", str(tmp_path / "landbridge.toml"))
     assert done.returncode == 0, done.stderr
-    assert f"[engine] charon_unit = '{files.CHARON_UNIT}'" in done.stdout
-    assert f"[engine] sockets = '{files.RUN}'" in done.stdout
+    assert f"[engine] charon_unit = '{paths.CHARON_UNIT}'" in done.stdout
+    assert f"[engine] sockets = '{paths.RUN}'" in done.stdout
 
 
-@pytest.mark.parametrize("unit", ["landbridge.service", f"{files.CHARON_UNIT}0123456789ab.service"])
+@pytest.mark.parametrize("unit", ["landbridge.service", f"{paths.CHARON_UNIT}0123456789ab.service"])
 def test_systemd_finds_nothing_wrong_with_a_unit(root: Path, tmp_path: Path, unit: str):
     name = re.sub(r"@.*\.", "@.", unit)
     text = (root / "etc/systemd/system" / name).read_text()
@@ -225,18 +226,18 @@ def test_the_service_has_no_mount_namespace_of_its_own():
     assert [key for key in keys if private.match(key)] == []
 
 
-@pytest.mark.parametrize("unit", [files.SERVICE, f"{files.CHARON_UNIT}.service"])
+@pytest.mark.parametrize("unit", [files.SERVICE, f"{paths.CHARON_UNIT}.service"])
 def test_no_unit_writes_core_files(unit: str):
     assert "LimitCORE=0" in files.MANAGED_FILES[f"{files.UNITS}/{unit}"].splitlines()
 
 
 def test_a_charon_has_bounds_of_memory_tasks_and_processors():
-    lines = files.MANAGED_FILES[f"{files.UNITS}/{files.CHARON_UNIT}.service"].splitlines()
+    lines = files.MANAGED_FILES[f"{files.UNITS}/{paths.CHARON_UNIT}.service"].splitlines()
     assert {"MemoryHigh=768M", "MemoryMax=1G", "TasksMax=128", "CPUWeight=100"} <= set(lines)
 
 
 def test_no_unit_binds_a_charon_to_the_service():
-    text = files.MANAGED_FILES[f"{files.UNITS}/{files.CHARON_UNIT}.service"]
+    text = files.MANAGED_FILES[f"{files.UNITS}/{paths.CHARON_UNIT}.service"]
     bonds = re.compile(r"^(Requires|Requisite|BindsTo|PartOf|Upholds|Conflicts|Slice)=", re.MULTILINE)
     assert bonds.findall(text) == []
 

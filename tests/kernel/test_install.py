@@ -19,6 +19,7 @@ import httpx
 import pytest
 
 from lab import demo, sites, upgrade
+from landbridge import paths
 from landbridge.install import files
 
 pytestmark = pytest.mark.timeout(1200)
@@ -70,7 +71,7 @@ def service(world: sites.World) -> Installed:
     site = Path(files.SITE)
     site.parent.mkdir()
     site.write_text(demo.SITE_FILE.format(underlay=world.wan, vpc=demo.VPC_ID, eips=eips))
-    return Installed(Path(files.DATA), site, Path("/dev/null"))
+    return Installed(Path(paths.DATA), site, Path("/dev/null"))
 
 
 @pytest.fixture(scope="module")
@@ -84,14 +85,14 @@ def connection_id(world: sites.World, service: Installed) -> str:
 
 def gateway() -> str:
     """The 12 hex digits of the only one."""
-    (folder,) = Path(files.DATA, "engine").iterdir()
+    (folder,) = Path(paths.DATA, "engine").iterdir()
     return folder.name
 
 
 def charon() -> str:
     """The process of the only charon unit, and when it started."""
     return systemctl(
-        "show", "--property=MainPID,ExecMainStartTimestampMonotonic", f"{files.CHARON_UNIT}{gateway()}.service"
+        "show", "--property=MainPID,ExecMainStartTimestampMonotonic", f"{paths.CHARON_UNIT}{gateway()}.service"
     )
 
 
@@ -119,17 +120,17 @@ def nothing_lost(world: sites.World) -> Iterator[None]:
 def test_an_installed_service_carries_a_tunnel_in_units_of_its_own(world: sites.World, connection_id: str) -> None:
     del connection_id
     sites.wait_for(lambda: sites.ping(world.vpc_host, HOST), "the first ping", seconds=PATIENCE)
-    assert systemctl("is-active", f"{files.CHARON_UNIT}{gateway()}.service") == "active"
-    assert Path(files.RUN, f"{gateway()}.vici").is_socket()
+    assert systemctl("is-active", f"{paths.CHARON_UNIT}{gateway()}.service") == "active"
+    assert Path(paths.RUN, f"{gateway()}.vici").is_socket()
     inside = systemctl("show", "--property=ControlGroup", "--value", "landbridge.service")
     processes = Path(f"/sys/fs/cgroup{inside}/cgroup.procs").read_text().split()  # a look's `nft` may be among them
     assert systemctl("show", "--property=MainPID", "--value", "landbridge.service") in processes
-    charon = systemctl("show", "--property=MainPID", "--value", f"{files.CHARON_UNIT}{gateway()}.service")
+    charon = systemctl("show", "--property=MainPID", "--value", f"{paths.CHARON_UNIT}{gateway()}.service")
     assert charon not in processes
 
 
 def test_systemd_finds_nothing_wrong_with_the_installed_units() -> None:
-    units = [files.SERVICE, f"{files.CHARON_UNIT}0123456789ab.service"]
+    units = [files.SERVICE, f"{paths.CHARON_UNIT}0123456789ab.service"]
     done = subprocess.run(["systemd-analyze", "verify", *units], capture_output=True, text=True, check=False)
     assert (done.returncode, [line for line in done.stderr.splitlines() if "landbridge" in line]) == (0, [])
 
@@ -173,7 +174,7 @@ def test_stopping_the_service_stops_no_tunnel(world: sites.World, service: Insta
     with nothing_lost(world):
         service.stop()
         assert charon() == daemon
-        assert Path(files.RUN, f"{gateway()}.vici").is_socket()
+        assert Path(paths.RUN, f"{gateway()}.vici").is_socket()
         service.start()
         sites.wait_for(lambda: spis(service, connection_id) == before, "the tunnel to be seen", seconds=PATIENCE)
 
@@ -182,7 +183,7 @@ def test_a_charon_that_takes_too_much_memory_is_ended_and_started_anew(
     world: sites.World, service: Installed, connection_id: str
 ) -> None:
     before, daemon = spis(service, connection_id), charon()
-    unit = f"{files.CHARON_UNIT}{gateway()}.service"
+    unit = f"{paths.CHARON_UNIT}{gateway()}.service"
     group = Path(f"/sys/fs/cgroup{systemctl('show', '--property=ControlGroup', '--value', unit)}")
     bounds = {name: (group / name).read_text().strip() for name in ("memory.max", "memory.high", "pids.max")}
     assert bounds == {"memory.max": str(1 << 30), "memory.high": str(768 << 20), "pids.max": "128"}
@@ -198,26 +199,26 @@ def test_after_all_that_a_reboot_takes_everything_comes_back(
 ) -> None:
     before = spis(service, connection_id)
     service.stop()
-    systemctl("kill", "--signal=KILL", f"{files.CHARON_UNIT}{gateway()}.service")
+    systemctl("kill", "--signal=KILL", f"{paths.CHARON_UNIT}{gateway()}.service")
     subprocess.run(["ip", "netns", "delete", f"lb-{gateway()}"], check=True)
-    subprocess.run(["rm", "-r", files.RUN], check=True)
+    subprocess.run(["rm", "-r", paths.RUN], check=True)
     service.start()
     sites.wait_for(lambda: sites.ping(world.vpc_host, HOST), "the ping to cross again", seconds=PATIENCE)
     # until the agent has looked, what is told is what was seen last
     sites.wait_for(lambda: spis(service, connection_id) not in (set(), before), "new SAs", seconds=PATIENCE)
-    assert systemctl("is-active", f"{files.CHARON_UNIT}{gateway()}.service") == "active"
+    assert systemctl("is-active", f"{paths.CHARON_UNIT}{gateway()}.service") == "active"
 
 
 def test_uninstalling_takes_all_down_and_leaves_the_data(connection_id: str) -> None:
     del connection_id
-    daemon, namespace = f"{files.CHARON_UNIT}{gateway()}.service", Path("/run/netns", f"lb-{gateway()}")
+    daemon, namespace = f"{paths.CHARON_UNIT}{gateway()}.service", Path("/run/netns", f"lb-{gateway()}")
     done = landbridge(upgrade.NEXT, "uninstall")
     assert done.returncode == 0, done.stderr
-    left = [path for path in (*files.MANAGED_FILES, files.COMMAND, files.OPT, files.RUN) if Path(path).exists()]
+    left = [path for path in (*files.MANAGED_FILES, files.COMMAND, files.OPT, paths.RUN) if Path(path).exists()]
     assert left == []
     assert not namespace.exists()
     state = subprocess.run(["systemctl", "is-active", daemon], capture_output=True, text=True, check=False)
     assert state.stdout.strip() == "inactive"
     assert systemctl("is-enabled", "strongswan.service") == "enabled"
-    assert Path(files.DATA, "landbridge.db").exists()
+    assert Path(paths.DATA, "landbridge.db").exists()
     assert Path(files.CONFIGURATION).exists()

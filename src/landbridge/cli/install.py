@@ -33,7 +33,7 @@ def _install(_: config.Settings, given: argparse.Namespace) -> None:
     if not steps:
         print("everything is in place")
     elif not given.dry_run:
-        print(f"installed; credentials: {files.DATA}/{paths.CREDENTIALS}, inventory: {files.SITE}")
+        print(f"installed; credentials: {paths.DATA}/{paths.CREDENTIALS}, inventory: {files.SITE}")
 
 
 def _uninstall(settings: config.Settings, given: argparse.Namespace) -> None:

@@ -1,20 +1,21 @@
 """The files that an installation writes, and where they lie. Texts only; nothing here touches the host."""
 
+from landbridge import paths
+
 OPT = "/opt/landbridge"
 VERSIONS = f"{OPT}/versions"
 CURRENT = f"{OPT}/current"
 #: Packaged units that install switched off, one a line: uninstall switches them on again.
 SWITCHED_OFF = f"{OPT}/switched-off"
 COMMAND = "/usr/local/bin/landbridge"
-DATA = "/var/lib/landbridge"
-RUN = "/run/landbridge"
 ETC = "/etc/landbridge"
 CONFIGURATION = f"{ETC}/landbridge.toml"
 SITE = f"{ETC}/site.toml"
 SYSCTL = "/etc/sysctl.d/60-landbridge.conf"
 UNITS = "/etc/systemd/system"
 SERVICE = "landbridge.service"
-CHARON_UNIT = "landbridge-charon@"
+#: A gateway's folder; systemd replaces %i by its name.
+_FOLDER = f"{paths.DATA}/{paths.ENGINE}/%i"
 #: Of a gateway's charon.
 CHARON_MEMORY = "1G"
 
@@ -30,7 +31,7 @@ StartLimitIntervalSec=0
 
 [Service]
 Type=notify
-ExecStart={CURRENT}/bin/landbridge serve --config {CONFIGURATION} --data {DATA}
+ExecStart={CURRENT}/bin/landbridge serve --config {CONFIGURATION} --data {paths.DATA}
 Restart=on-failure
 RestartSec=2
 # A start may have to migrate a large database.
@@ -68,7 +69,7 @@ WantedBy=multi-user.target
 """
 
 _CHARON = f"""\
-# Written by `landbridge install`, which replaces it. Your changes: systemctl edit {CHARON_UNIT}
+# Written by `landbridge install`, which replaces it. Your changes: systemctl edit {paths.CHARON_UNIT}
 # The instance is the 12 hex digits that name a gateway's folder, network namespace and socket.
 [Unit]
 Description=Landbridge, IKE daemon of gateway %i
@@ -78,10 +79,10 @@ CollectMode=inactive-or-failed
 
 [Service]
 Type=notify
-NetworkNamespacePath=/run/netns/lb-%i
-Environment=STRONGSWAN_CONF={DATA}/engine/%i/strongswan.conf
-ExecStart=/usr/sbin/charon-systemd
-StandardOutput=truncate:{DATA}/engine/%i/charon.out
+NetworkNamespacePath={paths.NETNS}/{paths.NETNS_PREFIX}%i
+Environment=STRONGSWAN_CONF={_FOLDER}/{paths.CHARON_CONFIGURATION}
+ExecStart={paths.CHARON}
+StandardOutput=truncate:{_FOLDER}/{paths.CHARON_OUTPUT}
 StandardError=inherit
 TimeoutStartSec=20
 TimeoutStopSec=5
@@ -101,7 +102,7 @@ UMask=0077
 NoNewPrivileges=yes
 CapabilityBoundingSet=CAP_NET_ADMIN CAP_NET_RAW CAP_NET_BIND_SERVICE CAP_CHOWN CAP_DAC_OVERRIDE CAP_IPC_LOCK CAP_SETPCAP
 ProtectSystem=strict
-ReadWritePaths={DATA}/engine/%i {RUN}
+ReadWritePaths={_FOLDER} {paths.RUN}
 ProtectHome=yes
 PrivateTmp=yes
 ProtectControlGroups=yes
@@ -127,7 +128,7 @@ net.ipv4.ip_forward = 1
 #: `landbridge install` writes these anew each time.
 MANAGED_FILES = {
     f"{UNITS}/{SERVICE}": _SERVICE,
-    f"{UNITS}/{CHARON_UNIT}.service": _CHARON,
+    f"{UNITS}/{paths.CHARON_UNIT}.service": _CHARON,
     SYSCTL: _SYSCTL,
 }
 
@@ -140,9 +141,9 @@ _CONFIGURATION = f"""\
 site = "{SITE}"
 
 [engine]
-# Every gateway's IKE daemon runs in a unit of its own, {CHARON_UNIT}<12 hex digits>.service.
-charon_unit = "{CHARON_UNIT}"
-sockets = "{RUN}"
+# Every gateway's IKE daemon runs in a unit of its own, {paths.CHARON_UNIT}<12 hex digits>.service.
+charon_unit = "{paths.CHARON_UNIT}"
+sockets = "{paths.RUN}"
 """
 
 _SITE = """\

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from landbridge import errors
+from landbridge import errors, paths
 from landbridge.install import files, program
 
 #: A packaged unit -> where its connections would be, and the word that begins them.
@@ -24,8 +24,7 @@ _PACKAGED = {
 }
 
 
-#: There when PID 1 is systemd: sd_booted(3).
-BOOTED = Path("/run/systemd/system")
+BOOTED = Path(paths.SYSTEMD)
 NO_ROOT = "this must be done by root"
 
 
@@ -215,8 +214,8 @@ def plan_uninstall(host: Host, *, purge: bool) -> list[Step]:
     if host.at(f"{files.UNITS}/{files.SERVICE}").exists():
         where = () if host.runs else ("--root", str(host.root))
         steps.append(Step(f"disable {files.SERVICE}", partial(_systemctl, *where, "disable", files.SERVICE)))
-    gone = [*files.MANAGED_FILES, files.COMMAND, files.CURRENT, files.RUN]
-    gone += [files.ETC, files.DATA] if purge else []
+    gone = [*files.MANAGED_FILES, files.COMMAND, files.CURRENT, paths.RUN]
+    gone += [files.ETC, paths.DATA] if purge else []
     steps += [_remove(host, path) for path in gone if os.path.lexists(host.at(path))]
     if host.runs and steps:
         steps.append(Step("tell systemd of it", partial(_systemctl, "daemon-reload")))

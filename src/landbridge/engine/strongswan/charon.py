@@ -25,9 +25,10 @@ import vici
 import vici.exception
 import vici.protocol
 
+from landbridge import paths
 from landbridge.engine.strongswan import state
 
-BINARY = Path("/usr/sbin/charon-systemd")
+BINARY = Path(paths.CHARON)
 #: `sun_path` of <linux/un.h>, its closing zero included.
 SOCKET_PATH_LIMIT = 108
 #: Seconds. charon answers in milliseconds; with a thousand tunnels coming up at once it was seen to take one.
@@ -48,8 +49,7 @@ PROTOCOL_ERRORS = (
     struct.error,
     UnicodeDecodeError,
 )
-#: There when PID 1 is systemd: sd_booted(3).
-SYSTEMD_RUNS = Path("/run/systemd/system")
+SYSTEMD_RUNS = Path(paths.SYSTEMD)
 
 #: The plugin that does ESP in charon itself.
 _USERLAND = "kernel-libipsec"
@@ -160,7 +160,7 @@ def start(folder: Path, namespace: str, plane: state.Plane, launch: Launch = AS_
     """
     if is_alive(folder):
         raise OSError("a charon runs already")
-    configuration = folder / "strongswan.conf"
+    configuration = folder / paths.CHARON_CONFIGURATION
     kernel = _USERLAND if plane == "userland" else ""
     socket = _clear_socket(folder, launch.sockets)
     configuration.write_text(
@@ -181,7 +181,7 @@ def start(folder: Path, namespace: str, plane: state.Plane, launch: Launch = AS_
 def plane(folder: Path) -> state.Plane | None:
     """Of the charon that runs: with what it was started. None when somebody took its configuration away."""
     try:
-        plugins = re.search(r"^ *load = (.*)$", (folder / "strongswan.conf").read_text(), re.MULTILINE)
+        plugins = re.search(r"^ *load = (.*)$", (folder / paths.CHARON_CONFIGURATION).read_text(), re.MULTILINE)
     except FileNotFoundError:
         return None
     return "userland" if plugins and _USERLAND in plugins[1].split() else "kernel"
@@ -189,7 +189,7 @@ def plane(folder: Path) -> state.Plane | None:
 
 def started(folder: Path) -> tuple[int, datetime | None]:
     """How many restarts had been asked for when the charon was started last, and when that was."""
-    configuration = folder / "strongswan.conf"
+    configuration = folder / paths.CHARON_CONFIGURATION
     try:
         found = re.match(r"# restarts = (\d+)$", configuration.read_text(), re.MULTILINE)
         return int(found[1]) if found else 0, datetime.fromtimestamp(configuration.stat().st_mtime, UTC)
@@ -219,19 +219,19 @@ def _start_unit(unit: str, folder: Path) -> None:
 
 
 def _start_child(configuration: Path, namespace: str) -> None:
-    command = ["nsenter", f"--net=/run/netns/{namespace}", "setsid", "--fork", str(BINARY)]
+    command = ["nsenter", f"--net={paths.NETNS}/{namespace}", "setsid", "--fork", str(BINARY)]
     environment = {
         "STRONGSWAN_CONF": str(configuration),
         "PATH": os.environ.get("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"),
     }
-    with configuration.with_name("charon.out").open("wb") as out:
+    with configuration.with_name(paths.CHARON_OUTPUT).open("wb") as out:
         subprocess.run(  # noqa: S603
             command, env=environment, cwd="/", stdin=subprocess.DEVNULL, stdout=out, stderr=out, check=True
         )
 
 
 def _last_words(folder: Path) -> str:
-    for name in ("charon.out", "charon.log"):
+    for name in (paths.CHARON_OUTPUT, "charon.log"):
         with contextlib.suppress(OSError):
             lines = (folder / name).read_text(errors="replace").split("\n")
             words = [line for line in lines if line.strip()]

@@ -21,7 +21,7 @@ from typing import Any
 from pyroute2.netlink.exceptions import NetlinkError
 from vici.exception import CommandException
 
-from landbridge import model
+from landbridge import model, paths
 from landbridge.engine import base
 from landbridge.engine.strongswan import (
     charon,
@@ -77,7 +77,7 @@ class StrongSwan:
         the site may name an underlay that has vanished, or none. Raises EngineUnavailable.
         """
         _check_root()
-        self._folder = data.resolve() / "engine"
+        self._folder = data.resolve() / paths.ENGINE
         self._way = launch
         self._underlay = _if_there(site.underlay) if stopping else site.underlay
         self._plane, self._reason = _data_plane()

@@ -8,7 +8,7 @@ import json
 import re
 from dataclasses import dataclass
 
-from landbridge import model
+from landbridge import model, paths
 
 #: A child's name has these four parts; a secret's the first and its fingerprint.
 _CHILD_PARTS = 4
@@ -21,7 +21,7 @@ def short(gateway_id: str) -> str:
 
 
 def namespace(gateway_id: str) -> str:
-    return f"lb-{short(gateway_id)}"
+    return paths.NETNS_PREFIX + short(gateway_id)
 
 
 def uplink_peer(gateway_id: str) -> str:

@@ -17,11 +17,12 @@ from typing import Any, TypeVar
 from pyroute2 import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
+from landbridge import paths
 from landbridge.engine.strongswan import netlink
 
 T = TypeVar("T")
 
-RUN = Path("/run/netns")
+RUN = Path(paths.NETNS)
 _CLONE_NEWNET = 0x40000000  # <linux/sched.h>
 _libc = ctypes.CDLL(None, use_errno=True)
 
