@@ -65,7 +65,7 @@ unit: setup ## the tests of every minute: no processes, no servers, no tunnels
 	@$(BIN)/python -m pytest $(PARALLEL) -p tests.unit_only tests $(addprefix --ignore tests/,cli compat durability kernel scenarios)
 
 test: setup ## every test, real tunnels and foreign clients included
-	@$(BIN)/python -m pytest tests --ignore tests/kernel
+	@$(BIN)/python -m pytest $(PARALLEL) tests --ignore tests/kernel
 
 # Started in a virtual machine: nothing is loaded that these tests do not use, since imports take seconds there.
 GUEST_PYTEST := $(BIN)/python -m pytest -p no:cacheprovider -p no:hypothesispytest --confcutdir=tests/kernel --timeout=400
@@ -94,7 +94,7 @@ check: setup ## formatting, lint, types, arrows between the rooms
 test-full: setup ## every combination of algorithms in real tunnels, and the table of them: docs/reference/algorithms.md
 	@$(BIN)/python -m lab.matrix
 
-bench: setup ## the figures of the README, as ratios to floors of the same run
+bench: setup ## the figures of docs/reference/figures.md, as ratios to floors of the same run
 	@$(BIN)/python -m bench
 
 attack: setup ## floods, races and foreign ids against a service of its own, under ten minutes; a table of what held

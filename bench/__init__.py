@@ -1,1 +1,1 @@
-"""The figures of the README: ratios to floors that are measured in the same run."""
+"""The figures of docs/reference/figures.md: ratios to floors that are measured in the same run."""

@@ -1,4 +1,4 @@
-"""`make bench`: median of five interleaved runs of every figure that the README gives.
+"""`make bench`: median of five interleaved runs of every figure of docs/reference/figures.md.
 
 Options: --runs N, --only NAME (start, creates, gateway, page, reads, load, up, idle), --connections N (of the last three), --profile (a cProfile of the server under 32 clients).
 """
