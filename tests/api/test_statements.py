@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from landbridge.store.statement import Statement
+from landbridge.store.sqlite.dialect import Compiled
 
 
 @pytest.fixture
@@ -15,16 +15,16 @@ def trace(service: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """The statements of the writer's connection, as SQLite runs them; a many-row insert is one, without its values."""
     seen: list[str] = []
     writer = service.data.database.write(lambda tx: tx.cursor.connection)
-    run_many = Statement.run_many
+    run_many = Compiled.run_many
 
-    def count_once(self: Statement, cursor: sqlite3.Cursor, rows: list[dict[str, Any]]) -> None:
+    def count_once(self: Compiled, cursor: sqlite3.Cursor, rows: list[dict[str, Any]]) -> None:
         assert cursor.connection is writer
         seen.append(self.text)
         writer.set_trace_callback(None)
         run_many(self, cursor, rows)
         writer.set_trace_callback(seen.append)
 
-    monkeypatch.setattr(Statement, "run_many", count_once)
+    monkeypatch.setattr(Compiled, "run_many", count_once)
     service.data.database.write(lambda _: writer.set_trace_callback(seen.append))
     yield seen
     service.data.database.write(lambda _: writer.set_trace_callback(None))

@@ -11,6 +11,7 @@ import pytest
 from landbridge import model
 from landbridge.cli import main
 from landbridge.store import tags as stored
+from landbridge.store.sqlite.dialect import compiled
 
 TYPES = {
     "vpn-gateway": ("vpn-gateways", "vpn_gateway"),
@@ -266,7 +267,7 @@ def test_a_search_by_tags_starts_from_the_index_of_tags(service: Any):
     wanted = (model.TagValuesRequest(key="k", values=("a", "b")), model.TagValuesRequest(key="l", values=()))
     form = stored._form(model.TagSearchRequest(resource_type="vpn-connection", tags=wanted))
     with contextlib.closing(sqlite3.connect(service.data.path / "landbridge.db")) as connection:
-        for statement in stored._statements(form):
+        for statement in map(compiled, stored._statements(form)):
             explained = connection.execute(f"EXPLAIN QUERY PLAN {statement.text}", [""] * len(statement.names))
             plan = [line for *_, line in explained.fetchall()]
             first = next(line for line in plan if "tag_" in line or "connection" in line)

@@ -113,7 +113,7 @@ def _stored(server: Server) -> set[str]:
     return names
 
 
-EAGER = "from landbridge.store import database\ndatabase.CHECKPOINT_WRITES = 10"
+EAGER = "from landbridge.store.sqlite import database\ndatabase.CHECKPOINT_WRITES = 10"
 
 
 @pytest.mark.parametrize(

@@ -199,7 +199,7 @@ def test_sigkill_under_load_loses_nothing_that_was_answered(folder: Path, gatewa
 
 
 UNANSWERED = """
-from landbridge.store import database
+from landbridge.store.sqlite import database
 settle = database._Job.settle
 database._Job.settle = lambda job: os.kill(os.getpid(), signal.SIGKILL) if job.future else settle(job)
 """
@@ -225,7 +225,7 @@ def test_a_create_that_was_stored_but_not_answered_is_answered_by_its_retry(fold
 
 
 UNSTORED = """
-from landbridge.store import database
+from landbridge.store.sqlite import database
 commit = database._commit
 database._commit = lambda c, group: os.kill(os.getpid(), signal.SIGKILL) if group[0].future else commit(c, group)
 """

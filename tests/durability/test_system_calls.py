@@ -21,7 +21,7 @@ STRACE = ["strace", "-D", "-f", "--seccomp-bpf", "-y", "-s", "200000", "-e", f"t
 #: SQLite, "WAL file format": a frame is a header of 24 bytes and a page; bytes 4 to 8 are not 0 in a commit's last frame.
 FRAME_HEADER = 24
 WEAK = """
-from landbridge.store import database
+from landbridge.store.sqlite import database
 connect = database._connect
 def weak(path, *more):
     made = connect(path, *more)

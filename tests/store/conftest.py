@@ -14,7 +14,7 @@ from landbridge.operations import access, ids
 from landbridge.rules import customer_gateway as peer_rules
 from landbridge.rules import gateway as gateway_rules
 from landbridge.store import counters, customer_gateways, gateways, vault
-from landbridge.store.database import Database
+from landbridge.store.sqlite import Database
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
 VPC = "0cf79a3f-6cf9-4d9c-a8df-d7ace626b0fa"

@@ -16,7 +16,8 @@ import pytest
 from lab import folder
 from landbridge import data_folder, errors
 from landbridge.operations import access, clock
-from landbridge.store import backup, connections, migrate, vault
+from landbridge.store import connections, restore, vault
+from landbridge.store.sqlite import backup, migrate
 
 LANDBRIDGE = str(Path(sys.executable).parent / "landbridge")
 
@@ -374,17 +375,17 @@ def test_a_restore_gives_no_if_id_again(data: Path, tmp_path: Path):
         (following,) = there.execute("SELECT next_if_id FROM gateway_count").fetchone()
         (given,) = there.execute("SELECT if_id FROM connection").fetchone()
         settings = [name for (name,) in there.execute("SELECT name FROM setting")]
-    assert (given, following) == (1, 2 + backup.IF_ID_GAP)
-    assert backup.FINGERPRINT not in settings
+    assert (given, following) == (1, 2 + restore.IF_ID_GAP)
+    assert restore.FINGERPRINT not in settings
 
 
 def test_a_restore_is_refused_when_a_gateway_has_no_interface_ids_left_for_it(data: Path, tmp_path: Path):
     _save(data, tmp_path / "b")
     with contextlib.closing(sqlite3.connect(tmp_path / "b")) as there:
-        there.execute("UPDATE gateway_count SET next_if_id = ?", (2**29 - backup.IF_ID_GAP - 1,))
+        there.execute("UPDATE gateway_count SET next_if_id = ?", (2**29 - restore.IF_ID_GAP - 1,))
         there.commit()
         _restore(tmp_path / "b", data, force=True)
-        there.execute("UPDATE gateway_count SET next_if_id = ?", (2**29 - backup.IF_ID_GAP,))
+        there.execute("UPDATE gateway_count SET next_if_id = ?", (2**29 - restore.IF_ID_GAP,))
         there.commit()
     before = (data / "landbridge.db").read_bytes()
     with pytest.raises(errors.ConfigError, match=r"has had 535,822,336 interface ids .* to a new gateway"):

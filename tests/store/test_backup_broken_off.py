@@ -24,7 +24,8 @@ import pytest
 from lab import folder
 from landbridge import data_folder
 from landbridge.operations import access, clock
-from landbridge.store import backup, connections, database, rotation, vault
+from landbridge.store import connections, rotation, vault
+from landbridge.store.sqlite import backup, database
 
 pytestmark = pytest.mark.process
 

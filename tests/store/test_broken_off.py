@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import sqlalchemy
 
-from landbridge.store import database, keys, migrate
+from landbridge.store import keys
+from landbridge.store.sqlite import database, migrate
 
 
 class BrokenOffError(Exception):

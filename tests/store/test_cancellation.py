@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from landbridge import errors
-from landbridge.store.database import Database, Transaction
+from landbridge.store.sqlite.database import Database, Transaction
 
 #: Within what a group leaves to the committing thread: before that begins it, while it does it, or when it is done and nobody knows yet.
 MOMENTS = ("before", "during", "after")

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from landbridge import errors
-from landbridge.store import database as store_database
-from landbridge.store.database import Database, Transaction
+from landbridge.store.sqlite import database as store_database
+from landbridge.store.sqlite.database import Database, Transaction
 
 
 def _insert(name: str) -> Callable[[Transaction], str]:

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from landbridge.store import customer_gateways, gateways, observations, pauses, vault
-from landbridge.store import database as store
-from landbridge.store.database import Database
+from landbridge.store.sqlite import Database
+from landbridge.store.sqlite import database as store
+from landbridge.store.sqlite.dialect import compiled
 from tests.store.conftest import NOW
 
 SAFE = vault.Vault(b"k" * vault.KEY_BYTES)
@@ -66,7 +67,7 @@ def test_a_reader_keeps_little_of_the_file_in_memory(database: Database):
 
 
 def test_a_certificate_is_found_by_its_index_and_by_no_look_at_every_customer_gateway(database: Database):
-    statement = customer_gateways._CERTIFICATE.text
+    statement = compiled(customer_gateways._CERTIFICATE).text
 
     def plan(tx: Any) -> str:
         rows = tx.cursor.execute(f"EXPLAIN QUERY PLAN {statement}", ("p", "c", 1, 0)).fetchall()

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy
 
-from landbridge.store import migrate, tables
+from landbridge.store import tables
+from landbridge.store.sqlite import migrate
 
 
 def _schema(path: Path) -> dict[str, list[str]]:

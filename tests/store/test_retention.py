@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from landbridge.store import audit_trail, codec, idempotency_tokens, retention
-from landbridge.store.database import Database, Transaction
+from landbridge.store.sqlite.database import Database, Transaction
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 ALL = retention.Limits(age=None, events=None)

@@ -12,7 +12,8 @@ from landbridge import model
 from landbridge.operations import ids
 from landbridge.rules import connection as rules
 from landbridge.store import connections, counters, customer_gateways, gateways, idempotency_tokens, observations
-from landbridge.store.database import Database, Transaction
+from landbridge.store.sqlite.database import Database, Transaction
+from landbridge.store.sqlite.dialect import compiled
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
 
@@ -172,7 +173,7 @@ def test_an_if_id_is_never_used_again(database: Database, made: Any):
 
 
 def test_a_page_of_a_gateway_is_one_walk_of_its_index(database: Database):
-    statement = connections._PAGE_OF_GATEWAY
+    statement = compiled(connections._PAGE_OF_GATEWAY)
     plan = database.read(
         lambda tx: tx.cursor.execute(f"EXPLAIN QUERY PLAN {statement.text}", [1] * len(statement.names)).fetchall()
     )

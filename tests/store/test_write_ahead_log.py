@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-from landbridge.store.database import Database, Transaction
+from landbridge.store.sqlite.database import Database, Transaction
 
 ROW_BYTES = 3000
 WRITES = 4000

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from landbridge.store.writer_lock import WriterLock
+from landbridge.store.sqlite.writer_lock import WriterLock
 
 pytestmark = pytest.mark.process
 
 HOLD = """
 import sys
 from pathlib import Path
-from landbridge.store.writer_lock import WriterLock
+from landbridge.store.sqlite.writer_lock import WriterLock
 lock = WriterLock(Path(sys.argv[1]))
 for line in sys.stdin:
     lock.acquire()

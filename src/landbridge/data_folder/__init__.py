@@ -16,8 +16,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from landbridge import config, errors, paths
-from landbridge.store import audit_trail, backup, check, keys, rotation, vault
+from landbridge.store import audit_trail, check, keys, rotation, sqlite, vault
+from landbridge.store import restore as restored
 from landbridge.store.database import Database, Transaction
+from landbridge.store.sqlite import backup
 
 
 def ensure(settings: config.Settings) -> Path:
@@ -92,7 +94,7 @@ def open_data(settings: config.Settings, *, make: bool = True) -> Iterator[Data]
     settle(path, key)
     with held(path):
         safe = open_vault(key, path / paths.DATABASE)
-        database = Database(path / paths.DATABASE)
+        database = sqlite.Database(path / paths.DATABASE)
         try:
             fingerprint_key = _read_fingerprint_key(database, safe, path)
             yield Data(path=path, database=database, vault=safe, fingerprint_key=fingerprint_key)
@@ -249,7 +251,7 @@ def rotate_master(settings: config.Settings) -> Rotated:
         _end_rotation(key, path / paths.DATABASE)
         old = open_vault(key, path / paths.DATABASE)
         new = vault.Vault(vault.write_key(_coming(key)))
-        with contextlib.closing(Database(path / paths.DATABASE)) as database:
+        with contextlib.closing(sqlite.Database(path / paths.DATABASE)) as database:
             values = database.write(lambda tx: _rotate(tx, old, new))
         kept = _put_key(key)
     return Rotated(values=values, key=key, kept=kept, fingerprint=new.fingerprint)
@@ -313,7 +315,7 @@ def restore(settings: config.Settings, source: Path, *, force: bool) -> Path | N
             raise errors.ConfigError(f"{database}: is there already (--force restores over it and keeps it aside)")
         with backup.copy_beside(source, database) as fresh:
             _check_backup(source, fresh, key_path(settings))
-            with contextlib.closing(Database(fresh)) as opened:
+            with contextlib.closing(sqlite.Database(fresh)) as opened:
                 opened.write(lambda tx: _renew(tx, source))
             kept = _set_aside(database)
             backup.replace_file(fresh, database)
@@ -336,7 +338,7 @@ def _check_backup(source: Path, fresh: Path, key: Path) -> None:
 
 
 def _renew(tx: Transaction, source: Path) -> None:
-    backup.prepare_restored(tx)
+    restored.prepare(tx)
     _audit(tx, "restore_backup", source.name)
 
 

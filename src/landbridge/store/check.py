@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import pydantic
-from sqlalchemy import Column, Label, Table, and_, bindparam, case, func, literal_column, null, or_, select, true
+from sqlalchemy import Column, Label, Table, and_, bindparam, case, func, null, or_, select
 
 from landbridge import errors, model
-from landbridge.store import codec, counters, migrate, tables, vault
+from landbridge.store import codec, counters, expressions, tables, vault
+from landbridge.store.sqlite import migrate
+from landbridge.store.sqlite.dialect import compiled
 from landbridge.store.statement import Statement
 
 _g, _cgw, _c, _a = tables.vpn_gateway, tables.customer_gateway, tables.connection, tables.audit
@@ -84,11 +86,11 @@ class Look:
     since: datetime = ALWAYS
 
     def all(self, statement: Statement, **given: Any) -> list[Any]:
-        return statement.run(self.cursor.connection.cursor(), given).fetchall()
+        return compiled(statement).run(self.cursor.connection.cursor(), given).fetchall()
 
     def each(self, statement: Statement, **given: Any) -> Iterator[Any]:
         """Row by row: a table may be longer than the memory."""
-        return iter(statement.run(self.cursor.connection.cursor(), given))
+        return iter(compiled(statement).run(self.cursor.connection.cursor(), given))
 
 
 Check = Callable[[Look], Iterator[str]]
@@ -356,8 +358,8 @@ def _check_strays(look: Look) -> Iterator[str]:
         yield f"tag: {resource_id} is not there"
 
 
-_first = [func.json_extract(_t.c.spec, literal_column(f"'{place}'")) for place in ("$.id", "$[0].id")]
-_made = case((func.json_valid(_t.c.spec).is_(true()), func.coalesce(*_first)))
+_first = (expressions.JsonValue(_t.c.spec, "id"), expressions.JsonValue(_t.c.spec, 0, "id"))
+_made = case((expressions.IsJson(_t.c.spec), func.coalesce(*_first)))
 _TOKENS = {
     operation: Statement(
         select(

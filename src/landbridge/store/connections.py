@@ -1,17 +1,15 @@
 """Rows of connections."""
 
 import functools
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import and_, bindparam, case, delete, func, or_, select, update
-from sqlalchemy.dialects.sqlite import insert
 
 from landbridge import model
-from landbridge.store import codec, customer_gateways, gateways, tables
+from landbridge.store import codec, customer_gateways, expressions, gateways, tables
 from landbridge.store.database import Transaction
 from landbridge.store.statement import Statement
 
@@ -65,7 +63,7 @@ _PAGE_OF_GATEWAYS = Statement(
         _c.c.seq.in_(
             select(_inner.c.seq)
             .where(
-                _inner.c.gateway_seq.in_(select(func.json_each(bindparam("gateways")).table_valued("value").c.value)),
+                expressions.IsAmong(_inner.c.gateway_seq, "gateways"),
                 _inner.c.seq > bindparam("after"),
             )
             .order_by(_inner.c.seq)
@@ -110,28 +108,24 @@ _OF_PEER_ADDRESS = Statement(
     )
 )
 _INSERT = Statement(
-    insert(_c)
-    .values(
-        {
-            name: bindparam(name)
-            for name in (
-                "id",
-                "project_id",
-                "gateway_seq",
-                "customer_gateway_seq",
-                "endpoint",
-                "identity",
-                "tunnel_block",
-                "if_id",
-                "generation",
-                "deleting",
-                "psk",
-                "spec_version",
-                "spec",
-            )
-        }
+    expressions.Upsert(
+        _c,
+        (
+            "id",
+            "project_id",
+            "gateway_seq",
+            "customer_gateway_seq",
+            "endpoint",
+            "identity",
+            "tunnel_block",
+            "if_id",
+            "generation",
+            "deleting",
+            "psk",
+            "spec_version",
+            "spec",
+        ),
     )
-    .on_conflict_do_nothing()
 )
 _PSK = Statement(select(_c.c.psk).where(_c.c.id == bindparam("id")))
 #: The first change after what is applied: until that and all later ones are, the connection waits.
@@ -256,8 +250,8 @@ def count_of_endpoint(tx: Transaction, gateway_seq: int, endpoint: int) -> int:
 
 
 def page_of_gateways(tx: Transaction, gateway_seqs: Iterable[int], after: int, limit: int) -> list[ConnectionRow]:
-    wanted = json.dumps(list(gateway_seqs))
-    return [_observed_row(row) for row in tx.all(_PAGE_OF_GATEWAYS, gateways=wanted, after=after, limit=limit)]
+    rows = tx.all(_PAGE_OF_GATEWAYS, gateways=expressions.values(gateway_seqs), after=after, limit=limit)
+    return [_observed_row(row) for row in rows]
 
 
 def ends(

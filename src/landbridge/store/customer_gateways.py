@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from sqlalchemy import bindparam, delete, func, insert, literal_column, select
 
 from landbridge import model
-from landbridge.store import codec, tables
+from landbridge.store import codec, expressions, tables
 from landbridge.store.database import Transaction
 from landbridge.store.statement import Statement
 
@@ -23,13 +23,13 @@ _CERTIFICATE = Statement(
     select(_t.c.spec)
     .where(
         _t.c.project_id == bindparam("project_id"),
-        func.json_extract(_t.c.spec, literal_column("'$.ca_certificate.id'")) == bindparam("certificate_id"),
+        expressions.JsonValue(_t.c.spec, "ca_certificate", "id") == bindparam("certificate_id"),
     )
     .limit(bindparam("limit"))
 )
 _ADDRESSES = Statement(
-    select(func.json_extract(_t.c.spec, literal_column("'$.id_value'"))).where(
-        func.json_extract(_t.c.spec, literal_column("'$.id_type'")) == literal_column("'ip'")
+    select(expressions.JsonValue(_t.c.spec, "id_value")).where(
+        expressions.JsonValue(_t.c.spec, "id_type") == literal_column("'ip'")
     )
 )
 _INSERT = Statement(insert(_t).values({name: bindparam(name) for name in ("id", "project_id", "spec_version", "spec")}))

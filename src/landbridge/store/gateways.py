@@ -1,7 +1,6 @@
 """Rows of VPN gateways."""
 
 import functools
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 from sqlalchemy import bindparam, case, delete, distinct, func, insert, literal, literal_column, select, update
 
 from landbridge import model
-from landbridge.store import codec, pauses, tables
+from landbridge.store import codec, expressions, pauses, tables
 from landbridge.store.database import Transaction
 from landbridge.store.statement import Statement
 
@@ -69,9 +68,7 @@ _OF_ENTERPRISES = Statement(
     .select_from(_g.join(_n, _n.c.gateway_seq == _g.c.seq))
     .where(
         _g.c.project_id == bindparam("project_id"),
-        func.json_extract(_g.c.spec, "$.enterprise_project_id").in_(
-            select(func.json_each(bindparam("enterprises")).table_valued("value").c.value)
-        ),
+        expressions.IsAmong(expressions.JsonValue(_g.c.spec, "enterprise_project_id"), "enterprises"),
     )
 )
 _OWNER = Statement(select(_use.c.gateway_id).where(_use.c.endpoint == bindparam("endpoint")))
@@ -197,7 +194,7 @@ def connection_groups(tx: Transaction, seq: int) -> int:
 
 def of_enterprises(tx: Transaction, project_id: str, enterprises: Iterable[str]) -> dict[int, int]:
     """Seqs of the gateways of these enterprise projects, and how many connections each has."""
-    return dict(tx.all(_OF_ENTERPRISES, project_id=project_id, enterprises=json.dumps(list(enterprises))))
+    return dict(tx.all(_OF_ENTERPRISES, project_id=project_id, enterprises=expressions.values(enterprises)))
 
 
 def owner(tx: Transaction, endpoint: str) -> str | None:

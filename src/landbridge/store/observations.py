@@ -4,28 +4,30 @@ A deleted resource stays, as deleting, until a look finds nothing of it any more
 """
 
 import dataclasses
+from typing import Any
 
-from sqlalchemy import Table, and_, bindparam, case, func
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Table, and_, case, func
 
 from landbridge import model
-from landbridge.store import codec, connections, counters, gateways, tables
+from landbridge.store import codec, connections, counters, expressions, gateways, tables
 from landbridge.store.database import Transaction
 from landbridge.store.statement import Statement
 
 
 def _put(table: Table, key: str, *columns: str) -> Statement:
-    """A new look in place of the one before; what was applied outlives one that does not say, and the time of the first look
-    at a state is kept while it and what is applied stay.
+    """A new look replaces the row of the look before.
+
+    `applied_generation` is kept where the new look has none. `since` is kept while the state and what is applied stay.
     """
-    given = (key, "applied_generation", "state", "since", *columns)
-    new = insert(table).values({name: bindparam(name) for name in given})
-    applied = func.coalesce(new.excluded.applied_generation, table.c.applied_generation)
-    same = and_(table.c.state == new.excluded.state, table.c.applied_generation.is_not_distinct_from(applied))
-    since = case((same, table.c.since), else_=new.excluded.since)
-    looks = {name: new.excluded[name] for name in (*columns, "state")}
-    set_ = {"applied_generation": applied, "since": since, **looks}
-    return Statement(new.on_conflict_do_update(index_elements=[key], set_=set_))
+
+    def update(new: Any) -> dict[str, Any]:
+        applied = func.coalesce(new.applied_generation, table.c.applied_generation)
+        same = and_(table.c.state == new.state, table.c.applied_generation.is_not_distinct_from(applied))
+        since = case((same, table.c.since), else_=new.since)
+        return {"applied_generation": applied, "since": since, **{name: new[name] for name in (*columns, "state")}}
+
+    names = (key, "applied_generation", "state", "since", *columns)
+    return Statement(expressions.Upsert(table, names, key=key, update=update))
 
 
 _PUT_GATEWAY = _put(tables.gateway_observation, "gateway_seq", "failure", "report", "seen_at")

@@ -6,9 +6,8 @@ The value is the moment since when, in milliseconds; it is no secret and not sea
 from datetime import datetime
 
 from sqlalchemy import bindparam, delete, select
-from sqlalchemy.dialects.sqlite import insert
 
-from landbridge.store import codec, tables
+from landbridge.store import codec, expressions, tables
 from landbridge.store.database import Transaction
 from landbridge.store.statement import Statement
 
@@ -16,9 +15,7 @@ from landbridge.store.statement import Statement
 NAME = "paused"
 
 _s = tables.setting
-_ADD = Statement(
-    insert(_s).values(name=bindparam("name"), value=bindparam("value")).on_conflict_do_nothing(index_elements=["name"])
-)
+_ADD = Statement(expressions.Upsert(_s, ("name", "value")))
 _REMOVE = Statement(delete(_s).where(_s.c.name == bindparam("name")))
 _ALL = Statement(select(_s.c.name, _s.c.value).where(_s.c.name >= NAME, _s.c.name < NAME + "!"))
 _ONE = Statement(select(_s.c.value).where(_s.c.name.in_([NAME, bindparam("name")])))

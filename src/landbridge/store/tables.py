@@ -15,10 +15,10 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
-    func,
-    literal_column,
     text,
 )
+
+from landbridge.store import expressions
 
 metadata = MetaData(
     naming_convention={
@@ -127,7 +127,7 @@ customer_gateway = Table(
     sqlite_autoincrement=True,
 )
 
-_CERTIFICATE_ID = func.json_extract(customer_gateway.c.spec, literal_column("'$.ca_certificate.id'"))
+_CERTIFICATE_ID = expressions.JsonValue(customer_gateway.c.spec, "ca_certificate", "id")
 Index(
     "ix_customer_gateway_certificate",
     customer_gateway.c.project_id,

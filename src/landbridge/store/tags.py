@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Select, Table, bindparam, delete, func, insert, literal_column, select
 
 from landbridge import model
-from landbridge.store import resources, tables
+from landbridge.store import expressions, resources, tables
 from landbridge.store.database import Transaction
 from landbridge.store.statement import Statement
 
@@ -116,8 +116,8 @@ def _found(form: _Form, table: Table) -> Select[Any]:
         found = found.where(~select(_tag.c.key).where(_tag.c.resource_id == table.c.id).exists())
     if form.named:  # the second condition decides; the first spares it the parsing of almost every spec
         quoted = literal_column("'\"'").concat(bindparam("name")).concat(literal_column("'\"'"))
-        named = func.json_extract(table.c.spec, literal_column("'$.name'")) == bindparam("name")
-        found = found.where(func.instr(table.c.spec, quoted) > 0, named)
+        named = expressions.JsonValue(table.c.spec, "name") == bindparam("name")
+        found = found.where(expressions.Contains(table.c.spec, quoted), named)
     return found
 
 

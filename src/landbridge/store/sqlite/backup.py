@@ -1,7 +1,7 @@
-"""A copy of a whole database in one file, and what a file must be to become the database again.
+"""Backups: a copy of the whole database in one file, and the checks before such a file becomes the database.
 
-The copy is one snapshot, taken beside a writer that goes on (VACUUM INTO), and holds no free pages: what was deleted does not
-travel. Secrets in it are sealed as they are in the database; of the master key it has the fingerprint only.
+The copy is one snapshot, taken while the service writes (VACUUM INTO). It has no free pages, so nothing that was deleted. Secrets in
+it are sealed as they are in the database; a backup has the fingerprint of the master key, not the key.
 """
 
 import contextlib
@@ -14,47 +14,32 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alembic.script import ScriptDirectory
-from sqlalchemy import bindparam, delete, select, update
 
-from landbridge import errors, model
-from landbridge.store import migrate, tables, vault
-from landbridge.store.database import Transaction
-from landbridge.store.statement import Statement
+from landbridge import errors
+from landbridge.store import restore, vault
+from landbridge.store.sqlite import migrate
 
-#: In a backup alone: the fingerprint of the master key that fits it.
-FINGERPRINT = "backup-master-key"
-#: By how much each gateway's next if_id jumps at a restore: more connections than a gateway gets between a backup and
-#: the loss of its database. 511 restores fit below model.IF_ID_END.
-IF_ID_GAP = 2**20
 #: What SQLite keeps beside a database.
 SIDE_FILES = ("-wal", "-shm")
-
-_DELETE_FINGERPRINT = Statement(delete(tables.setting).where(tables.setting.c.name == bindparam("name")))
-_FURTHEST = Statement(
-    select(tables.vpn_gateway.c.id, tables.gateway_count.c.next_if_id)
-    .join(tables.gateway_count, tables.gateway_count.c.gateway_seq == tables.vpn_gateway.c.seq)
-    .order_by(tables.gateway_count.c.next_if_id.desc())
-    .limit(1)
-)
-_JUMP = Statement(update(tables.gateway_count).values(next_if_id=tables.gateway_count.c.next_if_id + bindparam("gap")))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
-    """What a database file says of itself. `sealed`: a value that only its master key opens."""
+    """What a backup needs to be read: `sealed` is a value that only its master key opens, `fingerprint` names that key."""
 
     sealed: bytes
     fingerprint: str | None
 
 
 def write(source: Path, target: Path, fingerprint: str) -> None:
-    """All or nothing: `target` is there when it is whole and on disk. Raises ConfigError or OSError."""
+    """Writes a backup. `target` appears when it is whole and on disk. Raises ConfigError or OSError."""
     with _temporary_file(target) as temporary:
         with _open(source) as database:
             database.execute("VACUUM INTO ?", (str(temporary),))
         with _open(temporary) as copy:
             copy.execute(
-                "INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)", (FINGERPRINT, fingerprint.encode())
+                "INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)",
+                (restore.FINGERPRINT, fingerprint.encode()),
             )
         replace_file(temporary, target)
 
@@ -71,7 +56,7 @@ def copy_beside(source: Path, database: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _temporary_file(target: Path) -> Iterator[Path]:
-    """An empty file beside `target`, for its owner only, gone when the work fails."""
+    """An empty file beside `target`, readable by its owner only, deleted afterwards when it is still there."""
     descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     os.close(descriptor)
     try:
@@ -84,7 +69,7 @@ def _temporary_file(target: Path) -> Iterator[Path]:
 
 
 def replace_file(temporary: Path, target: Path) -> None:
-    """Gives a file its name, so that a power cut leaves either the file of before or all of this one."""
+    """Renames a file durably: after a power cut `target` is either the file of before or the whole new one."""
     with temporary.open("rb") as file:
         os.fsync(file.fileno())
     temporary.replace(target)
@@ -92,7 +77,7 @@ def replace_file(temporary: Path, target: Path) -> None:
 
 
 def inspect(path: Path) -> Content:
-    """Raises ConfigError, without the file's name, for one that is damaged, not ours, or of a newer version."""
+    """Reads what a backup says of itself. Raises ConfigError, without the file's name, for one that is damaged, not ours, or newer."""
     try:
         with _open(path) as database:
             return _content(database)
@@ -112,7 +97,7 @@ def _content(database: sqlite3.Connection) -> Content:
     settings = dict(database.execute("SELECT name, value FROM setting").fetchall())
     if vault.FINGERPRINT_KEY not in settings:
         raise errors.ConfigError("is of a folder on which nothing was ever started")
-    fingerprint = settings[FINGERPRINT].decode() if FINGERPRINT in settings else None
+    fingerprint = settings[restore.FINGERPRINT].decode() if restore.FINGERPRINT in settings else None
     return Content(sealed=settings[vault.FINGERPRINT_KEY], fingerprint=fingerprint)
 
 
@@ -121,7 +106,7 @@ def _revisions() -> set[str]:
 
 
 def sealed_keys(path: Path) -> dict[str, bytes]:
-    """The sealed settings of a database, whatever its schema; none of one that is still to be made. Raises ConfigError."""
+    """The sealed settings of a database, whatever its schema; none when it is not made yet. Raises ConfigError."""
     if not path.exists():
         return {}
     broken_off = path.with_name(path.name + "-journal").exists()  # then SQLite has to put the file right first
@@ -133,23 +118,6 @@ def sealed_keys(path: Path) -> dict[str, bytes]:
             return dict(database.execute("SELECT name, value FROM setting WHERE name IN (?, ?)", names).fetchall())
     except sqlite3.Error as error:
         raise errors.ConfigError(f"{path}: {error}") from None
-
-
-def prepare_restored(tx: Transaction) -> None:
-    """What changes in a database that begins a second life.
-
-    Connections made after the backup may still live in engines. They will be swept, but until then nothing new may get
-    the if_id of one of them (nor, most likely, its /30: that is picked by the same number). Raises ConfigError when a gateway
-    has too few numbers left for that.
-    """
-    for gateway_id, following in tx.all(_FURTHEST):
-        if following + IF_ID_GAP >= model.IF_ID_END:
-            raise errors.ConfigError(
-                f"VPN gateway {gateway_id} has had {following:,} interface ids (a restore takes {IF_ID_GAP:,} of the "
-                f"{model.IF_ID_END:,}): move its connections to a new gateway and take a new backup"
-            )
-    tx.run(_DELETE_FINGERPRINT, name=FINGERPRINT)
-    tx.run(_JUMP, gap=IF_ID_GAP)
 
 
 def set_aside(database: Path, kept: Path) -> None:
@@ -170,7 +138,7 @@ def set_aside(database: Path, kept: Path) -> None:
 
 @contextlib.contextmanager
 def _open(path: Path, mode: str = "rw") -> Iterator[sqlite3.Connection]:
-    """As the file is: neither made nor migrated. Where nothing can be written and there is no log, nothing changes."""
+    """Opens a file as it is, without making or migrating it. In a read-only folder without a log nothing is written."""
     still = not os.access(path.parent, os.W_OK) and not path.with_name(path.name + "-wal").exists()
     place = f"{path.absolute().as_uri()}?{'mode=ro&immutable=1' if still else f'mode={mode}'}"
     with contextlib.closing(sqlite3.connect(place, uri=True, isolation_level=None, timeout=5)) as connection:

@@ -1,0 +1,9 @@
+"""SQLite: one file, one writer at a time, readers beside it. All that is SQLite's alone stands here.
+
+Belongs here: the dialect, cursors, pragmas, group commit, the writer lock, backups, migrations. Nothing outside imports
+`sqlite3` or a dialect of SQLAlchemy.
+"""
+
+from landbridge.store.sqlite.database import Database
+
+__all__ = ["Database"]

@@ -1,0 +1,104 @@
+"""Statements as SQLite's text, and the words of SQLite for `expressions`."""
+
+import sqlite3
+from collections.abc import Callable, Mapping
+from operator import itemgetter
+from typing import Any
+
+from sqlalchemy import ClauseElement, bindparam, column, func, literal_column, select, table
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+
+from landbridge.store import expressions
+from landbridge.store.statement import Statement
+
+_DIALECT = sqlite.dialect(paramstyle="qmark")
+
+
+class Compiled:
+    """The text of a statement and the order of its parameters, run on the driver's own cursor.
+
+    Constants of the expression are parameters too; they are the same at every run.
+    """
+
+    __slots__ = ("_order", "names", "text")
+
+    def __init__(self, statement: Statement) -> None:
+        expression = statement.expression
+        if isinstance(expression, expressions.Upsert):
+            expression = _upsert(expression)
+        compiled: Any = expression.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
+        self.text: str = compiled.string
+        self.names: list[str] = compiled.positiontup
+        self._order = _orderer(self.names, {k: v for k, v in compiled.params.items() if v is not None})
+
+    def run(self, cursor: sqlite3.Cursor, given: dict[str, Any]) -> sqlite3.Cursor:
+        return cursor.execute(self.text, self._order(given))
+
+    def run_many(self, cursor: sqlite3.Cursor, rows: list[dict[str, Any]]) -> None:
+        """One many-row insert."""
+        cursor.executemany(self.text, [self._order(row) for row in rows])
+
+
+def compiled(statement: Statement) -> Compiled:
+    """Compiles it at the first call."""
+    found: Compiled | None = statement.compiled.get("sqlite")
+    if found is None:
+        found = statement.compiled["sqlite"] = Compiled(statement)
+    return found
+
+
+def _orderer(names: list[str], constants: Mapping[str, Any]) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
+    """From parameters by name to a tuple in their order."""
+    if not names:
+        return lambda _: ()
+    if len(names) == 1:
+        (name,) = names
+        return lambda given: (given[name],)
+    pick: Callable[[dict[str, Any]], tuple[Any, ...]] = itemgetter(*names)
+    return (lambda given: pick({**constants, **given})) if constants else pick
+
+
+def _json_value(element: expressions.JsonValue) -> ClauseElement:
+    path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in element.path)
+    return func.json_extract(*element.clauses, literal_column(f"'${path}'"))
+
+
+def _is_among(element: expressions.IsAmong) -> ClauseElement:
+    one, values = element.clauses
+    return one.in_(select(func.json_each(values).table_valued("value").c.value))
+
+
+def _last_seq(element: expressions.LastSeq) -> ClauseElement:
+    given = table("sqlite_sequence", column("name"), column("seq"))
+    return select(given.c.seq).where(given.c.name == literal_column(f"'{element.table_name}'")).scalar_subquery()
+
+
+def _upsert(upsert: expressions.Upsert) -> ClauseElement:
+    new = insert(upsert.table).values({name: bindparam(name) for name in upsert.names})
+    if upsert.key is None or upsert.update is None:
+        return new.on_conflict_do_nothing()
+    return new.on_conflict_do_update(index_elements=[upsert.key], set_=upsert.update)
+
+
+#: What SQLite says for each element.
+WORDS: dict[type[ClauseElement], Callable[[Any], ClauseElement]] = {
+    expressions.JsonValue: _json_value,
+    expressions.IsJson: lambda element: func.json_valid(*element.clauses),
+    expressions.Contains: lambda element: func.instr(*element.clauses) > literal_column("0"),
+    expressions.IsAmong: _is_among,
+    expressions.LastSeq: _last_seq,
+}
+
+
+def _register(element: type[ClauseElement], words: Callable[[Any], ClauseElement]) -> None:
+    def render(found: Any, compiler: SQLCompiler, **options: Any) -> str:
+        return compiler.process(words(found), **options)
+
+    compiles(element, "sqlite")(render)
+
+
+for _element, _words in WORDS.items():
+    _register(_element, _words)
