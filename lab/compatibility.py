@@ -38,8 +38,8 @@ from tests.engine.strongswan import small_world
 CERTIFICATES = Path("tests/rules/certificates")
 VPC, PLUGGED, ER, PRIVATE = (f"0cf79a3f-6cf9-4d9c-a8df-d7ace626b0f{digit}" for digit in "abcd")
 UUID = "6f1e2d3c-4b5a-4968-8776-655443322110"
-#: Longer ago than any test: the answers do not depend on when they are asked for.
-UNSEEN_AFTER = 10**9
+#: Seconds, longer than any test: the answers do not depend on when they are asked for.
+TICK = 10**9
 
 SITE = f"""\
 {{eips}}
@@ -397,7 +397,7 @@ def load_all(data: data_folder.Data, site: model.Site) -> dict[str, dict[str, lo
 
 def settings(data: Path, site: Path) -> config.Settings:
     flags = {"data": str(data), "engine": "none", "site": str(site)}
-    return config.load(flags, {"LANDBRIDGE_AGENT_UNSEEN_AFTER_SECONDS": str(UNSEEN_AFTER)})
+    return config.load(flags, {"LANDBRIDGE_AGENT_TICK_SECONDS": str(TICK)})
 
 
 @contextlib.contextmanager

@@ -1,7 +1,4 @@
-"""Puts the parts together, and nothing else: the only module that sees both the store and the engine.
-
-`serve` is the first process of the service, `serve_worker` each other one.
-"""
+"""Puts the parts of the service together, and nothing else: the only module that sees both the store and the agent."""
 
 import contextlib
 import logging
@@ -124,7 +121,7 @@ def make_parts(
         plane="userland" if engine.get("data_plane") == "userland" else "kernel",
         site=site,
         vault=data.vault,
-        unseen_after=timedelta(seconds=settings.agent.unseen_after_seconds),
+        unseen_after=settings.agent.unseen_after,
         connection_limit=settings.limits.connections_per_gateway or None,
         quotas=settings.quotas,
     )

@@ -5,18 +5,16 @@ in the environment; those of `[serve]` are flags of `landbridge serve` too and t
 unknown key is refused, with its place; an unknown variable is named in a warning, since others export what they like.
 """
 
-import ast
 import dataclasses
 import difflib
-import inspect
-import itertools
 import logging
 import os
 import re
 import tomllib
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -70,17 +68,16 @@ class Agent:
     tick_seconds: float = 30.0
     """Seconds between two looks at every gateway. Nudges and the engine's events come between."""
 
-    unseen_after_seconds: float = 120.0
-    """Seconds after which a status says that the engine has not been seen since. Four ticks."""
+    @property
+    def unseen_after(self) -> timedelta:
+        """After this time without a look, a status says since when the engine has not been seen: four ticks."""
+        return timedelta(seconds=4 * self.tick_seconds)
 
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    charon_unit: str = ""
-    """Prefix of the systemd unit of a gateway's charon, landbridge-charon@ as installed. Empty: charons are child processes."""
-
-    sockets: str = ""
-    """Folder in which charons listen, /run/landbridge as installed. Empty: each beside its other files, in the data folder."""
+    systemd: bool = False
+    """Whether systemd runs the charons, in the units that `landbridge install` writes. false: they are child processes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,38 +136,55 @@ class Settings:
     secrets: Secrets = Secrets()
 
 
+#: Settings of earlier versions. A file or a variable that names one is read, and a warning tells what takes its place.
+REMOVED = {
+    ("agent", "unseen_after_seconds"): "it is four times tick_seconds",
+    ("engine", "charon_unit"): "[engine] systemd takes its place",
+    ("engine", "sockets"): "[engine] systemd takes its place",
+}
+
+
 def load(flags: Mapping[str, str | bool | None], environment: Mapping[str, str]) -> Settings:
     """All settings. `flags`: of the group serve, None where not given. Raises ConfigError."""
     given: dict[str, dict[str, tuple[str, Any]]] = {}
     groups = typing.get_type_hints(Settings)
-    from_variables = _variables(groups, environment)
+    from_variables = _variables(environment)
     path = str(flags.get("config") or "") or from_variables.get(("serve", "config"), ("", ""))[1]
     if path:
         given = _file(Path(path), groups)
     for (group, key), text in from_variables.items():
         given.setdefault(group, {})[key] = text
+    _replace_removed(given)
     for key, value in flags.items():
         if value is not None:
             given.setdefault("serve", {})[key] = (f"--{key.replace('_', '-')}", value)
     return Settings(**{name: _group(kind, given.get(name, {})) for name, kind in groups.items()})
 
 
-def _variables(groups: Mapping[str, type], environment: Mapping[str, str]) -> dict[tuple[str, str], tuple[str, str]]:
-    names = {
-        "LANDBRIDGE_" + ("" if group == "serve" else group.upper() + "_") + field.name.upper(): (group, field.name)
-        for group, kind in groups.items()
-        for field in dataclasses.fields(kind)
+def _replace_removed(given: dict[str, dict[str, tuple[str, Any]]]) -> None:
+    for (group, key), instead in REMOVED.items():
+        place, value = given.get(group, {}).pop(key, ("", ""))
+        if place:
+            log.warning("%s: is no longer a setting: %s", place, instead)
+        if value and key == "charon_unit":  # written by an earlier `landbridge install`
+            given[group].setdefault("systemd", (place, True))
+
+
+def _variables(environment: Mapping[str, str]) -> dict[tuple[str, str], tuple[str, str]]:
+    known = {
+        "LANDBRIDGE_" + ("" if group == "serve" else group.upper() + "_") + key.upper(): (group, key)
+        for group, key in (*names(), *REMOVED)
     }
     found = {}
     for variable, value in environment.items():
         if not variable.startswith("LANDBRIDGE_"):
             continue
-        if variable not in names:
-            near = difflib.get_close_matches(variable[:80], names, n=1)
+        if variable not in known:
+            near = difflib.get_close_matches(variable[:80], known, n=1)
             meant = f"; the nearest is {near[0]}" if near else ""
             log.warning("%.80s: no such setting, it changes nothing%s", variable, meant)
             continue
-        found[names[variable]] = (variable, value)
+        found[known[variable]] = (variable, value)
     return found
 
 
@@ -184,7 +198,7 @@ def _file(path: Path, groups: Mapping[str, type]) -> dict[str, dict[str, tuple[s
         for key, value in values.items():
             if (group, key) == ("serve", "config"):
                 raise errors.ConfigError(f"{path}: [serve] config names this file and cannot stand in it")
-            if key not in known:
+            if key not in known and (group, key) not in REMOVED:
                 raise errors.ConfigError(f"{path}: [{group}] has no setting {key} (there are {', '.join(known)})")
             given.setdefault(group, {})[key] = (f"{path}: [{group}] {key}", value)
     return given
@@ -213,12 +227,8 @@ def _what_is_no_toml(said: str) -> str:
 def _group(kind: type, given: Mapping[str, tuple[str, Any]]) -> Any:
     wanted = typing.get_type_hints(kind)
     made = kind(**{key: _value(place, value, wanted[key]) for key, (place, value) in given.items()})
-    if isinstance(made, Serve):
-        _check_serve(made, given)
-    if isinstance(made, Agent):
-        for key in ("tick_seconds", "unseen_after_seconds"):
-            if getattr(made, key) == 0:
-                raise errors.ConfigError(f"{given[key][0]}: 0 is not allowed (more than 0)")
+    for key, fault in _CHECKS.get(kind, _no_faults)(made):
+        raise errors.ConfigError(f"{given.get(key, (key, None))[0]}: {fault}")
     return made
 
 
@@ -247,51 +257,35 @@ def _truth(place: str, value: Any) -> bool:
 _ALLOWED: Mapping[type, str] = {str: "a string", int: "a whole number, 0 or more", float: "a number, 0 or more"}
 
 
-def _check_serve(serve: Serve, given: Mapping[str, tuple[str, Any]]) -> None:
-    def place(key: str) -> str:
-        return given.get(key, (key, None))[0]
-
+def _serve_faults(serve: Serve) -> Iterator[tuple[str, str]]:
+    """The key of each wrong value, and what is wrong with it."""
     if not serve.data:
-        raise errors.ConfigError(f"{place('data')}: is empty (the path of a folder)")
+        yield "data", "is empty (the path of a folder)"
     if serve.engine not in ENGINES:
-        raise errors.ConfigError(f"{place('engine')}: {serve.engine!r} is not one of {', '.join(ENGINES)}")
+        yield "engine", f"{serve.engine!r} is not one of {', '.join(ENGINES)}"
     host, _, port = serve.listen.rpartition(":")
     if not host or not port.isdigit() or int(port) > 65535:
-        raise errors.ConfigError(f"{place('listen')}: {serve.listen!r} is not HOST:PORT")
+        yield "listen", f"{serve.listen!r} is not HOST:PORT"
     if serve.processes > 64:
-        raise errors.ConfigError(f"{place('processes')}: {serve.processes} is not allowed (from 0 to 64)")
+        yield "processes", f"{serve.processes} is not allowed (from 0 to 64)"
     for one, other in (("tls_certificate", "tls_key"), ("tls_key", "tls_certificate")):
         if getattr(serve, one) and not getattr(serve, other):
-            raise errors.ConfigError(f"{place(one)}: needs {other} too")
+            yield one, f"needs {other} too"
 
 
-def _text(value: Any) -> str:
-    """As it is written in the file and in a variable."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def _agent_faults(agent: Agent) -> Iterator[tuple[str, str]]:
+    if agent.tick_seconds == 0:
+        yield "tick_seconds", "0 is not allowed (more than 0)"
+
+
+def _no_faults(_: Any) -> Iterator[tuple[str, str]]:
+    return iter(())
+
+
+_CHECKS: Mapping[type, Callable[[Any], Iterator[tuple[str, str]]]] = {Serve: _serve_faults, Agent: _agent_faults}
 
 
 def names() -> list[tuple[str, str]]:
     """(group, key) of every setting."""
     groups = typing.get_type_hints(Settings)
     return [(group, field.name) for group, kind in groups.items() for field in dataclasses.fields(kind)]
-
-
-def describe() -> list[tuple[str, str, str, str]]:
-    """(group, key, default, docstring) of every setting, for the reference page. Reads the source, which a program need not have."""
-    groups = typing.get_type_hints(Settings)
-    texts = {name: _docstrings(kind) for name, kind in groups.items()}
-    return [(group, key, _text(getattr(groups[group](), key)), texts[group][key]) for group, key in names()]
-
-
-def _docstrings(kind: type) -> dict[str, str]:
-    """Of each field of a group: the string below it."""
-    (made,) = ast.parse(inspect.getsource(kind)).body
-    lines = made.body if isinstance(made, ast.ClassDef) else []
-    return {
-        field.target.id: str(text.value.value)
-        for field, text in itertools.pairwise(lines)
-        if isinstance(field, ast.AnnAssign)
-        and isinstance(field.target, ast.Name)
-        and isinstance(text, ast.Expr)
-        and isinstance(text.value, ast.Constant)
-    }

@@ -1,11 +1,13 @@
 """Settings: where they come from, in which order they win, and what is said of wrong ones."""
 
 import dataclasses
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from landbridge import config, errors
+from tests.config import descriptions
 
 
 def _file(tmp_path: Path, text: str) -> str:
@@ -17,7 +19,7 @@ def _file(tmp_path: Path, text: str) -> str:
 def test_everything_has_a_default():
     settings = config.load({}, {})
     assert (settings.serve.listen, settings.serve.engine, settings.serve.site) == ("127.0.0.1:8700", "auto", "")
-    assert (settings.agent.tick_seconds, settings.agent.unseen_after_seconds) == (30.0, 120.0)
+    assert (settings.agent.tick_seconds, settings.agent.unseen_after) == (30.0, timedelta(minutes=2))
     assert settings.limits.connections_per_gateway == 0
     assert settings.secrets.master_key == ""
     assert Path(settings.serve.data).is_absolute()
@@ -140,6 +142,46 @@ def test_a_variable_that_is_no_setting_is_named_and_stops_nobody(
     assert len(warning) < 200
 
 
+#: What an earlier `landbridge install` wrote. A later one never replaces it.
+WRITTEN_EARLIER = """\
+[serve]
+site = "/etc/landbridge/site.toml"
+
+[engine]
+charon_unit = "landbridge-charon@"
+sockets = "/run/landbridge"
+"""
+
+
+def test_a_file_of_an_earlier_installation_means_the_same_and_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    path = _file(tmp_path, WRITTEN_EARLIER)
+    assert config.load({"config": path}, {}).engine == config.Engine(systemd=True)
+    assert caplog.messages == [
+        f"{path}: [engine] charon_unit: is no longer a setting: [engine] systemd takes its place",
+        f"{path}: [engine] sockets: is no longer a setting: [engine] systemd takes its place",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "systemd"),
+    [
+        pytest.param("charon_unit = ''", False, id="children"),
+        pytest.param("sockets = '/run/x'", False, id="children-elsewhere"),
+        pytest.param("charon_unit = 'u@'\nsystemd = false", False, id="the-new-one-wins"),
+    ],
+)
+def test_settings_of_before_are_read_once(tmp_path: Path, text: str, systemd: bool):
+    assert config.load({"config": _file(tmp_path, f"[engine]\n{text}")}, {}).engine.systemd is systemd
+
+
+def test_a_variable_of_an_earlier_version_stops_nobody(caplog: pytest.LogCaptureFixture):
+    settings = config.load({}, {"LANDBRIDGE_AGENT_UNSEEN_AFTER_SECONDS": "5", "LANDBRIDGE_AGENT_TICK_SECONDS": "10"})
+    assert settings.agent.unseen_after == timedelta(seconds=40)
+    assert caplog.messages == [
+        "LANDBRIDGE_AGENT_UNSEEN_AFTER_SECONDS: is no longer a setting: it is four times tick_seconds"
+    ]
+
+
 @dataclasses.dataclass(frozen=True)
 class _Group:
     listen: str = ""
@@ -147,9 +189,9 @@ class _Group:
 
 
 def test_two_settings_of_one_name_have_their_own_texts():
-    texts = {(group, key): text for group, key, _, text in config.describe()}
+    texts = {(group, key): text for group, key, _, text in descriptions.describe()}
     assert texts["serve", "listen"].startswith("Address and port of the API")
-    assert config._docstrings(_Group) == {"listen": "Another thing."}
+    assert descriptions.docstrings(_Group) == {"listen": "Another thing."}
 
 
 def test_a_wrong_flag_is_refused_by_name():
@@ -175,7 +217,7 @@ def test_a_file_that_is_no_text_is_told(tmp_path: Path):
 
 
 def test_every_setting_describes_itself():
-    described = config.describe()
+    described = descriptions.describe()
     assert {group for group, *_ in described} == {"serve", "agent", "engine", "limits", "http", "quotas", "secrets"}
     for _group, key, _default, text in described:
         assert text.endswith("."), key

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from landbridge import config, site_file
+from landbridge import site_file
 from landbridge.cli import main
+from tests.config import descriptions
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "settings.md"
 
@@ -19,7 +20,7 @@ def page() -> str:
 
 def _verbs(parser: argparse.ArgumentParser) -> Iterator[tuple[str, list[str]]]:
     """Every command that can be typed, with its flags."""
-    inner = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    inner = [action for action in parser._actions if isinstance(action.choices, dict)]
     if not inner:
         yield parser.prog, [flag for action in parser._actions for flag in action.option_strings if flag != "--help"]
     for action in inner:
@@ -31,7 +32,7 @@ def _variable(group: str, key: str) -> str:
     return "LANDBRIDGE_" + (key if group == "serve" else f"{group}_{key}").upper()
 
 
-@pytest.mark.parametrize(("group", "key", "default", "text"), config.describe())
+@pytest.mark.parametrize(("group", "key", "default", "text"), descriptions.describe())
 def test_the_page_has_every_setting(page: str, group: str, key: str, default: str, text: str):
     section = page.split(f"## [{group}]")[1].split("\n## ", maxsplit=1)[0]
     (row,) = [line for line in section.splitlines() if line.startswith(f"| `{key}` |")]
@@ -42,7 +43,7 @@ def test_the_page_has_every_setting(page: str, group: str, key: str, default: st
 
 def test_the_page_has_no_setting_that_is_not_there(page: str):
     rows = [line.split("`")[1] for line in page.splitlines() if line.startswith("| `") and "LANDBRIDGE_" in line]
-    assert sorted(rows) == sorted(key for _, key, _, _ in config.describe())
+    assert sorted(rows) == sorted(key for _, key, _, _ in descriptions.describe())
 
 
 @pytest.mark.parametrize(("verb", "flags"), list(_verbs(main._parser())))

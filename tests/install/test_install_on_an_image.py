@@ -202,8 +202,7 @@ def test_the_written_configuration_is_a_valid_one(root: Path, landbridge: Run, t
     (tmp_path / "landbridge.toml").write_text(text.replace(files.SITE, str(root / files.SITE.lstrip("/"))))
     done = landbridge("check-config", "--config", str(tmp_path / "landbridge.toml"))
     assert done.returncode == 0, done.stderr
-    assert f"[engine] charon_unit = '{paths.CHARON_UNIT}'" in done.stdout
-    assert f"[engine] sockets = '{paths.RUN}'" in done.stdout
+    assert "[engine] systemd = True" in done.stdout
 
 
 @pytest.mark.parametrize("unit", ["landbridge.service", f"{paths.CHARON_UNIT}0123456789ab.service"])

@@ -24,7 +24,7 @@ HOUR = timedelta(hours=1)
 def tunnel() -> Iterator[Any]:
     """A service that calls a look old after 2 s, and one tunnel: (world, service, connection id)."""
     with pytest.MonkeyPatch.context() as patch, sites.World() as world:
-        patch.setenv("LANDBRIDGE_AGENT_UNSEEN_AFTER_SECONDS", "2")
+        patch.setenv("LANDBRIDGE_AGENT_TICK_SECONDS", "0.5")
         with two_networks.serving(world) as service:
             yield world, service, demo.build_tunnel(service, world)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from landbridge import config, errors, model
+from landbridge import config, errors, model, paths
 from landbridge.engine import base
 
 log = logging.getLogger(__name__)
@@ -27,8 +27,7 @@ def make(settings: config.Settings, site: model.Site) -> base.Engine[Any, Any] |
     from landbridge.engine.strongswan import charon  # noqa: PLC0415
     from landbridge.engine.strongswan.engine import StrongSwan  # noqa: PLC0415
 
-    sockets = Path(settings.engine.sockets).absolute() if settings.engine.sockets else None
-    launch = charon.Launch(settings.engine.charon_unit, sockets)
+    launch = charon.Launch(paths.CHARON_UNIT, Path(paths.RUN)) if settings.engine.systemd else charon.AS_CHILDREN
     try:
         return StrongSwan(Path(settings.serve.data).absolute(), site, launch=launch)
     except base.EngineUnavailable as error:

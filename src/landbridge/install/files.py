@@ -142,8 +142,7 @@ site = "{SITE}"
 
 [engine]
 # Every gateway's IKE daemon runs in a unit of its own, {paths.CHARON_UNIT}<12 hex digits>.service.
-charon_unit = "{paths.CHARON_UNIT}"
-sockets = "{paths.RUN}"
+systemd = true
 """
 
 _SITE = """\
