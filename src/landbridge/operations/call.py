@@ -1,12 +1,14 @@
 """What every operation gets beside its request: the caller, the project, the time, and what this service has."""
 
 import dataclasses
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from landbridge import config, model
+from landbridge import config, errors, model
 from landbridge.operations import clock
+from landbridge.rules import fields
 from landbridge.store import audit_trail, vault
 from landbridge.store.database import Database, Transaction
 
@@ -56,6 +58,12 @@ class Call:
     token: str | None = None
     if_match: str | None = None
     body: bytes = dataclasses.field(default=b"", repr=False)
+
+    def refuse(self, found: Iterable[model.Violation]) -> None:
+        """Raises Invalid when the request has violations: its wrong shapes, and those that the rules `found`."""
+        violations = fields.merge(self.violations, found)
+        if violations:
+            raise errors.Invalid(violations)
 
     def time_after(self, last: datetime | None) -> datetime:
         """The time of this change to what was changed at `last`."""

@@ -246,9 +246,7 @@ def update(tx: Transaction, call: Call, request: model.ConnectionUpdateRequest) 
     row, change = _changeable(tx, call, request.connection_id), request.change
     present = psk(tx, call, row.connection)
     wish, facts = _wish(tx, call, row.connection, change, present)
-    violations = fields.merge(call.violations, update_rules.check(change, row.connection, wish, facts))
-    if violations:
-        raise errors.Invalid(violations)
+    call.refuse(update_rules.check(change, row.connection, wish, facts))
     made = update_rules.complete(wish, facts, row.connection)
     rekeys = wish.psk != present and made.ike_policy.authentication_method == "pre-share"
     moves = rekeys or update_rules.moves(row.connection, made)

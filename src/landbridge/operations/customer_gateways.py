@@ -7,7 +7,6 @@ from landbridge.operations import idempotency, ids, paging, quotas, versions
 from landbridge.operations.call import Call
 from landbridge.operations.operation import operation
 from landbridge.rules import customer_gateway as rules
-from landbridge.rules import fields
 from landbridge.store import codec, counters, customer_gateways, resources, tags
 from landbridge.store.database import Transaction
 
@@ -26,11 +25,7 @@ def create(tx: Transaction, call: Call, request: model.CustomerGatewayRequest) -
 
 def _create(tx: Transaction, call: Call, request: model.CustomerGatewayRequest) -> model.CustomerGateway:
     facts = _facts(tx, call, request)
-    violations = fields.merge(
-        call.violations, [*rules.check(request, facts), *quotas.check(tx, call, "customer_gateway")]
-    )
-    if violations:
-        raise errors.Invalid(violations)
+    call.refuse([*rules.check(request, facts), *quotas.check(tx, call, "customer_gateway")])
     made = rules.complete(request, facts, ids.generate(call.now), call.project_id)
     customer_gateways.add(tx, made)
     tags.add(tx, call.project_id, "customer-gateway", made.id, made.tags)
@@ -68,9 +63,7 @@ def update(tx: Transaction, call: Call, request: model.CustomerGatewayUpdateRequ
     before, change = _find(tx, call, request.customer_gateway_id), request.change
     versions.check_match(call.if_match, lambda: etag(before))
     facts = _facts(tx, call, change)
-    violations = fields.merge(call.violations, rules.check_update(change, before, facts))
-    if violations:
-        raise errors.Invalid(violations)
+    call.refuse(rules.check_update(change, before, facts))
     after = rules.update(change, before, facts, ids.generate(call.time_after(before.updated_at)))
     if after != before:
         resources.rewrite(tx, resources.CUSTOMER_GATEWAY, after)

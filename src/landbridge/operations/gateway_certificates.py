@@ -9,7 +9,6 @@ from landbridge.operations import gateways as gateway_operations
 from landbridge.operations import idempotency, ids, versions
 from landbridge.operations.call import Call
 from landbridge.operations.operation import operation
-from landbridge.rules import fields
 from landbridge.rules import gateway_certificate as rules
 from landbridge.store import codec, gateway_certificates, gateways
 from landbridge.store.database import Transaction
@@ -39,7 +38,7 @@ def _create(
 ) -> model.GatewayCertificate:
     gateway = _gateway(tx, call, gateway_id)
     facts = rules.Facts(now=call.now, gateway=gateway, present=gateway.certificate_id)
-    _refuse(fields.merge(call.violations, rules.check_create(request, facts)))
+    call.refuse(rules.check_create(request, facts))
     made_at = call.time_after(gateway_certificates.newest(tx, call.project_id))
     made = rules.complete(request, gateway, ids.generate(made_at))
     gateway_certificates.add(tx, made, _sealed(call, made, request))
@@ -55,11 +54,6 @@ def _gateway(tx: Transaction, call: Call, gateway_id: str) -> model.VpnGateway:
     if row.deleting:
         raise errors.Deleting(f"VPN gateway {row.gateway.id} is deleting")
     return row.gateway
-
-
-def _refuse(violations: list[model.Violation]) -> None:
-    if violations:
-        raise errors.Invalid(violations)
 
 
 def _sealed(call: Call, made: model.GatewayCertificate, request: model.GatewayCertificateRequest) -> bytes:
@@ -106,7 +100,7 @@ def update(tx: Transaction, call: Call, request: model.GatewayCertificateUpdateR
     versions.check_match(call.if_match, lambda: etag(before))
     present = rules.asked(before, _opened(call, before, sealed))
     wish = rules.merged(request.change, present)
-    _refuse(fields.merge(call.violations, rules.check(wish, call.now, present)))
+    call.refuse(rules.check(wish, call.now, present))
     if wish == present:
         return before
     made = dataclasses.replace(rules.updated(wish, before), updated_at=call.time_after(before.updated_at))

@@ -8,7 +8,7 @@ from landbridge.operations import gateways as gateway_operations
 from landbridge.operations.call import Call
 from landbridge.operations.gateways import ShownGateway
 from landbridge.operations.operation import operation
-from landbridge.rules import connection_update, fields, policy_rules, tunnel
+from landbridge.rules import connection_update, policy_rules, tunnel
 from landbridge.rules import gateway as create_rules
 from landbridge.rules import gateway_update as rules
 from landbridge.store import connections, customer_gateways, gateways
@@ -23,7 +23,7 @@ def update(tx: Transaction, call: Call, request: model.GatewayUpdateRequest) -> 
     site = call.service.site.of(call.project_id, has={one.eip_id or "" for one in row.gateway.endpoints})
     facts = rules.Facts(site=site, taken=gateways.taken(tx, call.project_id), connections=there)
     too_many = policy_rules.check_local_subnets(change.local_subnets, row.gateway, there)
-    _refuse(fields.merge(call.violations, [*rules.check(change, row.gateway, facts), *too_many]))
+    call.refuse([*rules.check(change, row.gateway, facts), *too_many])
     made = rules.complete(change, row.gateway, site)
     if made.endpoints != row.gateway.endpoints:
         _move_endpoints(tx, row.gateway, made)
@@ -48,11 +48,6 @@ def changeable(tx: Transaction, call: Call, gateway_id: str) -> gateways.Gateway
     return row
 
 
-def _refuse(violations: list[model.Violation]) -> None:
-    if violations:
-        raise errors.Invalid(violations)
-
-
 def _move_endpoints(tx: Transaction, was: model.VpnGateway, now: model.VpnGateway) -> None:
     had, has = ({each.eip_id or "" for each in one.endpoints} for one in (was, now))
     gateways.replace_endpoints(tx, was.id, had - has, has - had)
@@ -69,7 +64,7 @@ def _rehome(
     """Connections that follow their gateway: to another EIP of their endpoint, and in rules that are derived of its subnets."""
     peers = {one.id: _peer(tx, call, one) for one in there}
     moved = [rules.rehomed(one, was, now, peers[one.id]) for one in there]
-    _refuse([*rules.check_peers(now, change, peers), *rules.check_identities(change, moved)])
+    call.refuse([*rules.check_peers(now, change, peers), *rules.check_identities(change, moved)])
     for before, (after, identity) in zip(there, moved, strict=True):
         if not connection_update.moves(before, after):
             continue
@@ -110,6 +105,6 @@ def change_flavor(tx: Transaction, call: Call, request: model.FlavorRequest) -> 
     row, flavor = changeable(tx, call, request.gateway_id), request.flavor
     known = allowed_values.FLAVORS.get(flavor or "")
     limit = call.service.connection_limit or (known.connections if known else 0)
-    _refuse(fields.merge(call.violations, rules.check_flavor(flavor, row.gateway, row.connections, limit)))
+    call.refuse(rules.check_flavor(flavor, row.gateway, row.connections, limit))
     made = row.gateway if flavor in (None, row.gateway.flavor) else rules.with_flavor(row.gateway, flavor, limit)
     return _stored(tx, call, row, made, change_flavor.name)

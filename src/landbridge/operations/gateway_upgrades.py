@@ -11,7 +11,6 @@ from landbridge import errors, model
 from landbridge.operations import gateway_updates, ids
 from landbridge.operations.call import Call
 from landbridge.operations.operation import operation
-from landbridge.rules import fields
 from landbridge.rules import upgrade as rules
 from landbridge.status import job as status
 from landbridge.store import gateway_jobs, gateways
@@ -33,9 +32,7 @@ def upgrade(tx: Transaction, call: Call, request: model.UpgradeRequest) -> Shown
     row, action = gateway_updates.changeable(tx, call, request.gateway_id), request.action
     job = gateway_jobs.last(tx, row.gateway.id)
     standing = _status(row, job) if job else None
-    violations = fields.merge(call.violations, rules.check(action, job, standing))
-    if violations:
-        raise errors.Invalid(violations)
+    call.refuse(rules.check(action, job, standing))
     if job is not None:
         job = status.settled(job, row.observed)
         gateway_jobs.change(tx, job)

@@ -7,7 +7,6 @@ from landbridge import errors, model
 from landbridge.operations import idempotency, ids, quotas, versions
 from landbridge.operations.call import Call
 from landbridge.operations.operation import operation
-from landbridge.rules import fields
 from landbridge.rules import gateway as rules
 from landbridge.status import gateway as status
 from landbridge.store import codec, connections, counters, gateways, pauses, tags
@@ -52,9 +51,7 @@ def _create(tx: Transaction, call: Call, request: model.GatewayRequest) -> model
         taken=gateways.taken(tx, call.project_id),
         connection_limit=call.service.connection_limit,
     )
-    violations = fields.merge(call.violations, [*rules.check(request, facts), *quotas.check(tx, call, "vpn_gateway")])
-    if violations:
-        raise errors.Invalid(violations)
+    call.refuse([*rules.check(request, facts), *quotas.check(tx, call, "vpn_gateway")])
     gateway = rules.complete(request, facts, ids.generate(call.now), call.project_id)
     gateways.add(tx, gateway, rules.uses(gateway, network(call, gateway)))
     tags.add(tx, call.project_id, "vpn-gateway", gateway.id, gateway.tags)

@@ -18,9 +18,9 @@ def create(tx: Transaction, call: Call, request: model.MonitorRequest) -> model.
 def _create(tx: Transaction, call: Call, request: model.MonitorRequest) -> model.ConnectionMonitor:
     row = connections.find(tx, call.project_id, fields.lower_id(request.connection_id) or "")
     facts = rules.Facts(connection=row.connection, deleting=row.deleting) if row else rules.Facts(connection=None)
-    violations = fields.merge(call.violations, rules.check(request, facts))
-    if violations or row is None:
-        raise errors.Invalid(violations)
+    call.refuse(rules.check(request, facts))
+    if row is None:
+        raise RuntimeError("the rules allow a monitor without a connection")
     monitored = monitors.add(tx, row.connection, ids.new_id())
     made = _of(_find(tx, call, monitored.monitor_id or ""))
     call.audit(tx, create.name, made.id)

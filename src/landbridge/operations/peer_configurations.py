@@ -2,11 +2,10 @@
 
 import re
 
-from landbridge import errors, model, peerconfig
+from landbridge import model, peerconfig
 from landbridge.operations import connections as connection_operations
 from landbridge.operations.call import Call
 from landbridge.operations.operation import operation
-from landbridge.rules import fields
 from landbridge.store import connections
 from landbridge.store.database import Transaction
 
@@ -65,9 +64,7 @@ def _device(call: Call, wanted: model.DeviceRequest) -> peerconfig.Device:
             allowed = _vendors(left) if name == "vendor" else _choices(left, field)
             wrong.append(model.Violation(name, f"{given!r} is not known", allowed))
         left = fitting or left
-    violations = fields.merge(call.violations, wrong)
-    if violations:
-        raise errors.Invalid(violations)
+    call.refuse(wrong)
     return left[0]
 
 

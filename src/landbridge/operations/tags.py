@@ -7,7 +7,6 @@ from typing import Any
 from landbridge import errors, model
 from landbridge.operations.call import Call
 from landbridge.operations.operation import operation
-from landbridge.rules import fields
 from landbridge.rules import tags as rules
 from landbridge.store import resources, tags
 from landbridge.store.database import Transaction
@@ -37,21 +36,18 @@ def _change(tx: Transaction, call: Call, request: model.TagChangeRequest, change
     kind, resource = _find(tx, call, request.resource)
     if resources.is_deleting(tx, kind, resource.id):
         raise errors.Deleting(f"{kind.name} {resource.id} is deleting")
-    _refuse(fields.merge(call.violations, rules.check_change(request.tags)))
+    call.refuse(rules.check_change(request.tags))
     after = change(resource.tags, request.tags or ())
-    _refuse(list(rules.check_sum(after)))
+    call.refuse(rules.check_sum(after))
     if after != resource.tags:
         tags.replace(tx, kind, resource, after)
         call.audit(tx, action, resource.id)
 
 
-def _refuse(violations: list[model.Violation]) -> None:
+def _kind(resource_type: str) -> resources.ResourceKind:
+    violations = list(rules.check_type(resource_type))
     if violations:
         raise errors.Invalid(violations)
-
-
-def _kind(resource_type: str) -> resources.ResourceKind:
-    _refuse(list(rules.check_type(resource_type)))
     return resources.KINDS[resource_type]
 
 
@@ -79,7 +75,7 @@ def of_project(tx: Transaction, call: Call, request: model.TagListRequest) -> li
 
 @operation("list_resources_by_tags", "reader", "long read")
 def search(tx: Transaction, call: Call, request: model.TagSearchRequest) -> TaggedResources:
-    _refuse(fields.merge(call.violations, rules.check_search(request)))
+    call.refuse(rules.check_search(request))
     found, total = tags.search(tx, call.project_id, request)
     return TaggedResources(
         resources=[model.TaggedResource(id=id_, name=name, tags=of) for id_, name, of in found], total=total
@@ -88,5 +84,5 @@ def search(tx: Transaction, call: Call, request: model.TagSearchRequest) -> Tagg
 
 @operation("count_resources_by_tags", "reader", "long read")
 def count(tx: Transaction, call: Call, request: model.TagSearchRequest) -> int:
-    _refuse(fields.merge(call.violations, rules.check_search(request)))
+    call.refuse(rules.check_search(request))
     return tags.count(tx, call.project_id, request)
