@@ -123,7 +123,7 @@ def test_the_psk_is_in_no_file_of_the_service_but_the_master_key_opens_it(tunnel
     assert vault.Vault(key).open(sealed, connection_id) == needle
 
 
-def test_a_wrong_psk_is_diagnosed_by_name(tunnel: Any) -> None:
+def test_a_wrong_psk_is_diagnosed_by_name_until_a_tunnel_was_up_again(tunnel: Any) -> None:
     world, service, connection_id = tunnel
     device = world.devices[0]
     (gateway,) = service.client().list_vgws(demo.v5.ListVgwsRequest()).vpn_gateways
@@ -135,6 +135,10 @@ def test_a_wrong_psk_is_diagnosed_by_name(tunnel: Any) -> None:
     sites.wait_for(lambda: "pre-shared key" in service.diagnosis(connection_id).get("reason", ""), "the diagnosis")
     device.load(sites.Tunnel(gateway=gateway.eip1.ip_address, psk=demo.PSK))
     sites.wait_for(lambda: _active(service, connection_id), "the tunnel to come back")
+    device.stop(kill=True)
+    reset = demo.v5.ResetVpnConnectionRequest(connection_id)
+    service.client().reset_vpn_connection(reset)
+    sites.wait_for(lambda: "does not answer" in service.diagnosis(connection_id).get("reason", ""), "another diagnosis")
 
 
 def test_a_reset_and_an_update_make_new_sas_and_a_new_name_does_not(tunnel: Any) -> None:

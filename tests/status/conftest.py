@@ -33,9 +33,9 @@ def child(peer: str = "10.2.0.0/24", spi: str = "c0000001") -> model.ChildSa:
     )
 
 
-def lines(*said: str) -> tuple[model.Evidence, ...]:
+def lines(*said: str, at: datetime = NOW) -> tuple[model.Evidence, ...]:
     """Lines of a log, oldest first."""
-    return tuple(model.Evidence(at=NOW, line=line) for line in said)
+    return tuple(model.Evidence(at=at, line=line) for line in said)
 
 
 def seen(**words: Any) -> model.ConnectionObservation:

@@ -1,6 +1,7 @@
 """Why a tunnel is down: real lines of strongSwan 5.9.8 to reasons, as initiator and as responder, IKEv1 and IKEv2."""
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -146,6 +147,42 @@ def test_subnets_that_the_device_refused_are_not_blamed_on_the_proposal(given: A
 def test_in_ikev1_a_refusal_after_phase_1_is_about_phase_2(given: Any):
     explanation = _explanation(given, "received NO_PROPOSAL_CHOSEN error notify", ike_established=True)
     assert THEY_PHASE_2 in explanation.reason
+
+
+UP_1 = "IKE_SA c1[1] established between 10.9.0.1[10.9.0.1]...10.9.0.2[branch.example]"
+UP_2 = "CHILD_SA c1.0.a.b{1} established with SPIs c1_i c2_o and TS 10.1.0.0/24 === 10.2.0.0/24"
+MISMATCH = "tried 1 shared key for 'a' - 'b', but MAC mismatched"
+REFUSED = "received NO_PROPOSAL_CHOSEN notify, no CHILD_SA built"
+GAVE_UP = "giving up after 5 retransmits"
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        pytest.param([MISMATCH, UP_1, UP_2, GAVE_UP], SILENT, id="up-since-then"),
+        pytest.param([MISMATCH, UP_1, REFUSED], THEY_PHASE_2, id="phase-1-up-since-then"),
+        pytest.param([REFUSED, UP_2, GAVE_UP], SILENT, id="phase-2-up-since-then"),
+        pytest.param([REFUSED, UP_1, GAVE_UP], THEY_PHASE_2, id="phase-1-up-says-nothing-of-phase-2"),
+        pytest.param([UP_1, UP_2, MISMATCH, GAVE_UP], PSK, id="after-it-was-up"),
+        pytest.param([MISMATCH, UP_1, UP_2], "negotiating, nothing has been refused yet", id="nothing-since-then"),
+    ],
+)
+def test_what_was_said_before_an_sa_came_up_is_no_cause(given: Any, said: list[str], reason: str):
+    assert reason in _explanation(given, *said).reason
+
+
+@pytest.mark.parametrize(
+    ("minutes", "reason"), [pytest.param(2, PSK, id="one-attempt"), pytest.param(6, SILENT, id="an-earlier-attempt")]
+)
+def test_a_cause_is_of_the_last_attempt(given: Any, minutes: int, reason: str):
+    (early,) = given.lines(MISMATCH, at=given.now - timedelta(minutes=minutes))
+    evidence = (early, *given.lines(GAVE_UP))
+    assert reason in diagnosis.of(given.connection, given.seen(evidence=evidence)).reason
+
+
+def test_a_device_that_said_nothing_since_is_still_judged_by_what_it_said(given: Any):
+    evidence = (*given.lines(MISMATCH, at=given.now - timedelta(days=1)), *given.lines("initiating IKE_SA"))
+    assert PSK in diagnosis.of(given.connection, given.seen(evidence=evidence)).reason
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,15 @@
 """Why a tunnel is down: a table from lines that charon says to a reason and a remedy.
 
-The newest line that a row knows decides; among rows for the same line the first one does. Lines were read off
-strongSwan 5.9.8 as initiator and as responder, IKEv1 and IKEv2. As responder we see the exact cause, as initiator often
-only that we were refused.
+The heaviest known line of the last attempt decides. Among lines of equal weight the newest decides, and among rows for one line
+the first. A line is not of the last attempt when the SA that it tells of came up later, or when a known line came more than
+ATTEMPT later. The lines were read off strongSwan 5.9.8 as initiator and as responder, IKEv1 and IKEv2. As responder we see the
+exact cause, as initiator often only that the device refused.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 from landbridge import model
 
@@ -152,11 +154,17 @@ KNOWN_LINES = (
 
 #: What can be wrong with a single CHILD_SA while others are up.
 OF_PHASE_2 = tuple(row for row in KNOWN_LINES if row.phase == 2)
+#: An attempt is over in that time: charon gives up a request after 165 s.
+ATTEMPT = timedelta(minutes=5)
+_IKE_SA_UP = re.compile(r"\bIKE_SA \S+\[\d+\] established")
+_CHILD_SA_UP = re.compile(r"\bCHILD_SA \S+\{\d+\} established")
+#: Of a connection with CHILD_SAs that are up: no line says whether the one that is down ever was.
+_NEVER_UP = {1: -1, 2: -1}
 
 
 def of(connection: model.Connection, seen: model.ConnectionObservation) -> model.Explanation:
     """The reason why an applied connection has no CHILD_SA."""
-    known = _read(seen.evidence)
+    known = _read(seen.evidence, KNOWN_LINES, _last_up(seen.evidence))
     if known is not None:
         row, lines = known
         if row is PHASE_1_REFUSED and seen.ike_established:  # IKEv1 says the same of both phases
@@ -174,18 +182,32 @@ def of(connection: model.Connection, seen: model.ConnectionObservation) -> model
 
 def of_pairs(seen: model.ConnectionObservation) -> model.Explanation | None:
     """Why some pairs of a connection are down while others are up; None where no line tells of phase 2."""
-    known = _read(seen.evidence, OF_PHASE_2)
+    known = _read(seen.evidence, OF_PHASE_2, _NEVER_UP)
     return model.Explanation(reason=known[0].reason, remedy=known[0].remedy, evidence=known[1]) if known else None
 
 
+def _last_up(evidence: tuple[model.Evidence, ...]) -> dict[int, int]:
+    """Phase -> the position of the last line that says that its SA is up; -1 where no line does."""
+    children = [position for position, line in enumerate(evidence) if _CHILD_SA_UP.search(line.line)]
+    parents = [position for position, line in enumerate(evidence) if _IKE_SA_UP.search(line.line)]
+    return {1: max(children + parents, default=-1), 2: max(children, default=-1)}
+
+
 def _read(
-    evidence: tuple[model.Evidence, ...], rows: tuple[KnownLine, ...] = KNOWN_LINES
+    evidence: tuple[model.Evidence, ...], rows: tuple[KnownLine, ...], last_up: Mapping[int, int]
 ) -> tuple[KnownLine, tuple[model.Evidence, ...]] | None:
-    """The heaviest row that a recent line fits, newest line first, with the lines that show it."""
-    found = [(row, position) for position, line in enumerate(evidence) for row in _fitting(line.line, rows)]
+    """The heaviest row that a line of the last attempt fits, newest line first, with the lines that show it."""
+    found = [
+        (row, position)
+        for position, line in enumerate(evidence)
+        for row in _fitting(line.line, rows)
+        if position > last_up[row.phase]
+    ]
     if not found:
         return None
-    row, position = max(found, key=lambda hit: (hit[0].weight, hit[1]))
+    began = evidence[found[-1][1]].at - ATTEMPT
+    recent = [(row, position) for row, position in found if evidence[position].at >= began]
+    row, position = max(recent, key=lambda hit: (hit[0].weight, hit[1]))
     return row, tuple(_around(evidence, position))
 
 
