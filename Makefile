@@ -64,8 +64,8 @@ PARALLEL := -n auto --dist worksteal
 unit: setup ## the tests of every minute: no processes, no servers, no tunnels
 	@$(BIN)/python -m pytest $(PARALLEL) -p tests.unit_only tests $(addprefix --ignore tests/,cli compat durability kernel scenarios)
 
-test: setup ## every test, real tunnels and foreign clients included
-	@$(BIN)/python -m pytest $(PARALLEL) tests --ignore tests/kernel
+test: setup ## every test, real tunnels and foreign clients included; prints the lines of the code that no test ran
+	@$(BIN)/python -m pytest $(PARALLEL) --cov tests --ignore tests/kernel
 
 # Started in a virtual machine: nothing is loaded that these tests do not use, since imports take seconds there.
 GUEST_PYTEST := $(BIN)/python -m pytest -p no:cacheprovider -p no:hypothesispytest --confcutdir=tests/kernel --timeout=400
@@ -105,4 +105,4 @@ lock: ## write requirements*.txt anew from pyproject.toml (needs uv)
 	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml --group dev -o requirements-dev.txt
 
 clean: ## remove what setup and the tests made
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
