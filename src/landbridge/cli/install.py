@@ -2,7 +2,7 @@
 
 import argparse
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from landbridge import config, paths
@@ -10,12 +10,13 @@ from landbridge.cli import engine
 from landbridge.install import files, host
 
 
-def add(verbs: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+def add(add_parser: Callable[..., argparse.ArgumentParser]) -> None:
+    """Adds both commands."""
     text = "install this program as a service of this host, or upgrade it; tunnels stay up"
-    install = verbs.add_parser("install", help=text, description=text)
+    install = add_parser("install", help=text, description=text)
     install.set_defaults(command=_install)
     text = "take the tunnels down and remove the program; the data stays"
-    uninstall = verbs.add_parser("uninstall", help=text, description=text)
+    uninstall = add_parser("uninstall", help=text, description=text)
     uninstall.add_argument("--purge", action="store_true", help="remove data and configuration too")
     uninstall.add_argument("--data", metavar="DIR", help="data folder (default /var/lib/landbridge)")
     uninstall.add_argument("--config", metavar="FILE", help="configuration file (TOML)")

@@ -3,11 +3,14 @@
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from landbridge import __version__, bootstrap, config, errors
 from landbridge.cli import backup, check_config, db, engine, install, keys, log, pause, worker
 from landbridge.operations import access
+
+#: Adds a command to a parser, as `argparse` does it.
+AddParser = Callable[..., argparse.ArgumentParser]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,8 +37,8 @@ def _fail(why: str) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="landbridge", description="Site-to-site VPN with the VPN v5 API.")
     parser.add_argument("--version", action="version", version=__version__)
-    verbs = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    serve = _verb(verbs, "serve", "run the service: API and agent", _serve)
+    add = parser.add_subparsers(title="commands", required=True, metavar="COMMAND").add_parser
+    serve = _verb(add, "serve", "run the service: API and agent", _serve)
     serve.add_argument("--listen", metavar="HOST:PORT", help="address of the API (default 127.0.0.1:8700)")
     serve.add_argument("--engine", choices=config.ENGINES, help="what makes tunnels (default auto)")
     serve.add_argument("--site", metavar="FILE", help="site file: EIPs and networks (default: documentation addresses)")
@@ -50,20 +53,20 @@ def _parser() -> argparse.ArgumentParser:
         "--processes", metavar="N", help="processes that answer the API (default one a processor, at most 4)"
     )
 
-    of_keys = verbs.add_parser("keys", help="access keys").add_subparsers(required=True, metavar="VERB")
-    create = _verb(of_keys, "create", "make a key and print it, once", keys.create)
+    add_keys = add("keys", help="access keys").add_subparsers(required=True, metavar="VERB").add_parser
+    create = _verb(add_keys, "create", "make a key and print it, once", keys.create)
     create.add_argument("--project", metavar="PROJECT", help="the key's project, id or name (none for an operator)")
     create.add_argument("--role", choices=access.ROLES, default="admin", help="default admin")
-    _verb(of_keys, "list", "all keys, without their secrets", keys.list_all)
-    revoke = _verb(of_keys, "revoke", "make a key useless within a second", keys.revoke)
+    _verb(add_keys, "list", "all keys, without their secrets", keys.list_all)
+    revoke = _verb(add_keys, "revoke", "make a key useless within a second", keys.revoke)
     revoke.add_argument("access_key")
 
-    _verb(of_keys, "rotate-master", "encrypt all secrets anew under a new master key", backup.rotate_master)
+    _verb(add_keys, "rotate-master", "encrypt all secrets anew under a new master key", backup.rotate_master)
 
-    of_projects = verbs.add_parser("projects", help="projects").add_subparsers(required=True, metavar="VERB")
-    create = _verb(of_projects, "create", "make a project and print its id", keys.create_project)
+    add_projects = add("projects", help="projects").add_subparsers(required=True, metavar="VERB").add_parser
+    create = _verb(add_projects, "create", "make a project and print its id", keys.create_project)
     create.add_argument("name")
-    _verb(of_projects, "list", "all projects", keys.list_projects)
+    _verb(add_projects, "list", "all projects", keys.list_projects)
 
     for name, command, text, force in (
         ("backup", backup.backup, "save the data folder to a file, also while a service runs", "overwrite FILE"),
@@ -74,26 +77,26 @@ def _parser() -> argparse.ArgumentParser:
             "restore over a database, and keep it aside",
         ),
     ):
-        verb = _verb(verbs, name, text, command)
+        verb = _verb(add, name, text, command)
         verb.add_argument("file", metavar="FILE")
         verb.add_argument("--force", action="store_true", help=force)
-    of_db = verbs.add_parser("db", help="the database").add_subparsers(required=True, metavar="VERB")
-    _verb(of_db, "check", "look whether all that must hold in a data folder holds; changes nothing", db.check)
+    add_db = add("db", help="the database").add_subparsers(required=True, metavar="VERB").add_parser
+    _verb(add_db, "check", "look whether all that must hold in a data folder holds; changes nothing", db.check)
 
-    of_engine = verbs.add_parser("engine", help="the tunnels of this machine").add_subparsers(
-        required=True, metavar="VERB"
+    add_engine = (
+        add("engine", help="the tunnels of this machine").add_subparsers(required=True, metavar="VERB").add_parser
     )
-    stop = _verb(of_engine, "stop", "take down all that the engine made for this data folder", engine.stop)
+    stop = _verb(add_engine, "stop", "take down all that the engine made for this data folder", engine.stop)
     stop.add_argument("--site", metavar="FILE", help="the site file that the service ran with")
     stop.add_argument("--yes", action="store_true", help="ask nothing")
     for name, command, text in (
         ("pause", pause.pause, "let the agent watch and change nothing, until `resume`"),
         ("resume", pause.resume, "let the agent act again"),
     ):
-        verb = _verb(verbs, name, text, command)
+        verb = _verb(add, name, text, command)
         verb.add_argument("gateway_id", nargs="?", help="only this VPN gateway (default: all)")
     check = _verb(
-        verbs,
+        add,
         "check-config",
         "read all settings and the site file, print them, and say what this machine lacks",
         check_config.check,
@@ -102,12 +105,12 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument(
         "--files-only", action="store_true", help="do not look whether this machine has what the site names"
     )
-    install.add(verbs)
+    install.add(add)
     return parser
 
 
-def _verb(verbs: argparse._SubParsersAction, name: str, text: str, command: object) -> argparse.ArgumentParser:  # type: ignore[type-arg]
-    parser: argparse.ArgumentParser = verbs.add_parser(name, help=text, description=text)
+def _verb(add_parser: AddParser, name: str, text: str, command: object) -> argparse.ArgumentParser:
+    parser = add_parser(name, help=text, description=text)
     parser.add_argument("--data", metavar="DIR", help="data folder (default /var/lib/landbridge)")
     parser.add_argument("--config", metavar="FILE", help="configuration file (TOML)")
     parser.set_defaults(command=command)

@@ -6,14 +6,17 @@ after its contents, and whole when its launcher is there; one that somebody runs
 """
 
 import hashlib
-import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+
+from packaging.markers import Marker
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 import landbridge
 from landbridge.install import files
@@ -23,9 +26,6 @@ _VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 #: Debian's own: an interpreter in somebody's home is out of a service's reach.
 PYTHON = Path(f"/usr/bin/python{_VERSION}")
 PACKAGES = f"lib/python{_VERSION}/site-packages"
-
-_REQUIREMENT = re.compile(r"([\w.-]+)\s*(?:\[([^]]*)\])?[^;]*(?:;(.*))?", re.DOTALL)
-_EXTRA = re.compile(r"extra\s*==\s*['\"]([^'\"]+)['\"]")
 
 # The launcher knows where the settings of this host are; whoever may not read them is another user with settings of his own.
 _LAUNCHER = """\
@@ -85,32 +85,24 @@ def _files(distribution: metadata.Distribution) -> dict[str, Path]:
     return {str(file): Path(str(file.locate())) for file in found}
 
 
-def _closure(name: str, extras: frozenset[str] = frozenset()) -> dict[str, metadata.Distribution]:
+def _closure(name: str) -> dict[str, metadata.Distribution]:
+    """Name -> distribution, of `name` and all that it requires on this machine, by its extras and markers."""
     found: dict[str, metadata.Distribution] = {}
-    left = [(name, extras)]
-    seen = set(left)
+    done: set[tuple[str, frozenset[str]]] = set()
+    left = [Requirement(name)]
     while left:
-        name, extras = left.pop()
-        try:
-            found[name] = metadata.distribution(name)
-        except metadata.PackageNotFoundError:
-            continue  # required elsewhere, by its marker: pip left it out here
-        more = [one for text in found[name].requires or () if (one := _required(text, extras)) not in {None, *seen}]
-        left += [one for one in more if one]
-        seen |= {one for one in more if one}
+        requirement = left.pop()
+        wanted = (canonicalize_name(requirement.name), frozenset(requirement.extras))
+        if wanted not in done:
+            done.add(wanted)
+            found[wanted[0]] = metadata.distribution(requirement.name)
+            more = map(Requirement, found[wanted[0]].requires or ())
+            left += [one for one in more if _applies(one.marker, requirement.extras)]
     return found
 
 
-def _required(text: str, extras: frozenset[str]) -> tuple[str, frozenset[str]] | None:
-    """None for a requirement of an extra that nobody asked for."""
-    parts = _REQUIREMENT.fullmatch(text)
-    if parts is None:
-        return None
-    wanted = _EXTRA.search(parts[3] or "")
-    if wanted and wanted[1] not in extras:
-        return None
-    name = re.sub(r"[-_.]+", "-", parts[1]).lower()
-    return name, frozenset(one.strip() for one in (parts[2] or "").split(",") if one.strip())
+def _applies(marker: Marker | None, extras: Collection[str]) -> bool:
+    return marker is None or any(marker.evaluate({"extra": extra}) for extra in ("", *extras))
 
 
 def is_whole(folder: Path) -> bool:
