@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from landbridge.store import check, vault
+from landbridge.operations import check
 
 PATH = "vpn-connections/batch-create"
 
@@ -139,12 +139,11 @@ def test_a_batch_with_a_token_leaves_a_sound_database(service: Any):
     gateway = api.gateway()
     bodies = [api.wish(gateway, api.customer_gateway()) for _ in range(2)]
     made = _send(api, bodies, X_Client_Token="batch").json()["vpn_connections"]
-    path, key = service.data.path / "landbridge.db", vault.FINGERPRINT_KEY
-    assert check.database(path, service.data.vault, (key,))[0] == []
+    assert service.data.database.read(lambda tx: [*check.contents(tx, service.data.vault)]) == []
     for each in made:
         api.delete(f"vpn-connection/{each['id']}")
         api.gone(f"vpn-connection/{each['id']}")
-    assert check.database(path, service.data.vault, (key,))[0] == []
+    assert service.data.database.read(lambda tx: [*check.contents(tx, service.data.vault)]) == []
 
 
 def test_the_psk_is_in_no_answer(api: Any):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from landbridge.store import check, vault
+from landbridge.operations import check
 
 PATH = "vpn-connection"
 
@@ -133,8 +133,7 @@ def test_an_updated_connection_leaves_a_sound_database(service: Any):
     told = _changed(api, made["id"], change)
     assert (told["tags"], told["connection_monitor_id"]) == (tags, made["connection_monitor_id"])
     api.send("POST", f"{PATH}/{made['id']}/reset")
-    found, _ = check.database(service.data.path / "landbridge.db", service.data.vault, (vault.FINGERPRINT_KEY,))
-    assert found == []
+    assert service.data.database.read(lambda tx: [*check.contents(tx, service.data.vault)]) == []
 
 
 def test_an_update_into_anothers_place_is_refused(api: Any):

@@ -59,7 +59,7 @@ def test_nothing_outside_store_sqlite_imports_sqlite_or_a_dialect():
     paths = [path for path in ROOT.rglob("*.py") if ROOT / "store" / "sqlite" not in path.parents]
     assert len(paths) > 100
     found = {(path.relative_to(ROOT), name) for path in paths for name in _imports(path) if name.startswith(foreign)}
-    assert found == {(Path("store/check.py"), "sqlite3")}  # until it may import the rules
+    assert found == set()
 
 
 def test_queries_call_only_functions_that_every_database_has():

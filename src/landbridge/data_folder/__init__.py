@@ -16,10 +16,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from landbridge import config, errors, paths
-from landbridge.store import audit_trail, check, keys, rotation, sqlite, vault
+from landbridge.operations import check
+from landbridge.store import audit_trail, consistency, keys, rotation, sqlite, vault
 from landbridge.store import restore as restored
 from landbridge.store.database import Database, Transaction
-from landbridge.store.sqlite import backup
+from landbridge.store.sqlite import backup, inspection
 
 
 def ensure(settings: config.Settings) -> Path:
@@ -107,13 +108,18 @@ def check_data(settings: config.Settings) -> tuple[list[str], dict[str, int]]:
     path = find(settings)
     with held(path):
         safe = open_vault(key_path(settings), path / paths.DATABASE)
-        return check.database(path / paths.DATABASE, safe, (vault.FINGERPRINT_KEY,))
+        with inspection.snapshot(path / paths.DATABASE) as tx:
+            found = inspection.find_damage(tx) or [*inspection.check_references(tx), *check.contents(tx, safe)]
+            return found, {} if found else consistency.count_rows(tx)
 
 
 def known_projects(settings: config.Settings) -> set[str] | None:
     """The ids of all projects; None where there is no data folder. Changes nothing. Raises ConfigError."""
     path = Path(settings.serve.data) / paths.DATABASE
-    return check.projects(path) if path.exists() else None
+    if not path.exists():
+        return None
+    with inspection.snapshot(path) as tx:
+        return {project_id for project_id, _ in keys.projects(tx)}
 
 
 def _check_complete(path: Path) -> None:

@@ -5,7 +5,7 @@ the page. `docs/reference/connection-rules.md` has a row for each sentence and t
 """
 
 import string
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import cast
 
@@ -81,7 +81,18 @@ def identity(request: model.ConnectionRequest, facts: Facts) -> str:
     both = sides(request, facts)
     peer = both.peer.address if both.peer else None
     ids = (policies.local_identity(request.ike_policy, both), policies.peer_identity(request.ike_policy, both))
-    return "\n".join([peer or "any", *(f"{kind}:{value}".lower() for kind, value in ids)])
+    return _identity(peer, ids)
+
+
+def stored_identity(connection: model.Connection, peer: model.CustomerGateway) -> str:
+    """How `identity` of a connection that is there begins: a GM connection does not keep its ids."""
+    ike = connection.ike_policy
+    ids = ((ike.local_id_type, ike.local_id), (ike.peer_id_type, ike.peer_id))
+    return _identity(peer.address, (one for one in ids if one[0] is not None))
+
+
+def _identity(address: str | None, ids: Iterable[tuple[str | None, str | None]]) -> str:
+    return "\n".join([address or "any", *(f"{kind}:{value}".lower() for kind, value in ids)])
 
 
 def tunnel_blocks(request: model.ConnectionRequest, generated: fields.Generated) -> tuple[int, ...]:

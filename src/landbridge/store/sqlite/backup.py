@@ -18,6 +18,7 @@ from alembic.script import ScriptDirectory
 from landbridge import errors
 from landbridge.store import restore, vault
 from landbridge.store.sqlite import migrate
+from landbridge.store.sqlite.inspection import open_file
 
 #: What SQLite keeps beside a database.
 SIDE_FILES = ("-wal", "-shm")
@@ -34,9 +35,9 @@ class Content:
 def write(source: Path, target: Path, fingerprint: str) -> None:
     """Writes a backup. `target` appears when it is whole and on disk. Raises ConfigError or OSError."""
     with _temporary_file(target) as temporary:
-        with _open(source) as database:
+        with open_file(source) as database:
             database.execute("VACUUM INTO ?", (str(temporary),))
-        with _open(temporary) as copy:
+        with open_file(temporary) as copy:
             copy.execute(
                 "INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)",
                 (restore.FINGERPRINT, fingerprint.encode()),
@@ -79,7 +80,7 @@ def replace_file(temporary: Path, target: Path) -> None:
 def inspect(path: Path) -> Content:
     """Reads what a backup says of itself. Raises ConfigError, without the file's name, for one that is damaged, not ours, or newer."""
     try:
-        with _open(path) as database:
+        with open_file(path) as database:
             return _content(database)
     except sqlite3.OperationalError as error:
         raise errors.ConfigError(f"is no backup of Landbridge ({error})") from None
@@ -111,7 +112,7 @@ def sealed_keys(path: Path) -> dict[str, bytes]:
         return {}
     broken_off = path.with_name(path.name + "-journal").exists()  # then SQLite has to put the file right first
     try:
-        with _open(path, "rw" if broken_off else "ro") as database:
+        with open_file(path, "rw" if broken_off else "ro") as database:
             if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'setting'").fetchall():
                 return {}
             names = (vault.FINGERPRINT_KEY, vault.DIGEST_KEY)
@@ -126,7 +127,7 @@ def set_aside(database: Path, kept: Path) -> None:
     A write-ahead log that stayed would be replayed into whatever comes next under the name: it is copied into the
     database, or kept aside with one that is too damaged for that.
     """
-    with contextlib.suppress(sqlite3.Error), _open(database) as old:
+    with contextlib.suppress(sqlite3.Error), open_file(database) as old:
         old.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     for ending in ("", *SIDE_FILES):
         if (there := database.with_name(database.name + ending)).exists():
@@ -134,12 +135,3 @@ def set_aside(database: Path, kept: Path) -> None:
     vault.sync_folder(database.parent)
     for ending in SIDE_FILES:
         database.with_name(database.name + ending).unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def _open(path: Path, mode: str = "rw") -> Iterator[sqlite3.Connection]:
-    """Opens a file as it is, without making or migrating it. In a read-only folder without a log nothing is written."""
-    still = not os.access(path.parent, os.W_OK) and not path.with_name(path.name + "-wal").exists()
-    place = f"{path.absolute().as_uri()}?{'mode=ro&immutable=1' if still else f'mode={mode}'}"
-    with contextlib.closing(sqlite3.connect(place, uri=True, isolation_level=None, timeout=5)) as connection:
-        yield connection

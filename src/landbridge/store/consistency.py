@@ -1,0 +1,260 @@
+"""What must hold in a database whatever the rules are: its audit trail, counters, references and secrets, and the rows to check.
+
+A check yields a sentence for each finding; the sentence names the row. Old audit events may have been removed: only what is younger than
+`since` must have an event. `operations.check` knows the events and the rules.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Column, Label, Table, and_, bindparam, case, func, null, or_, select
+
+from landbridge import errors
+from landbridge.store import codec, counters, expressions, resources, tables, vault
+from landbridge.store.database import Transaction
+from landbridge.store.statement import Statement
+
+_g, _cgw, _c, _a = tables.vpn_gateway, tables.customer_gateway, tables.connection, tables.audit
+_p, _k, _t, _n, _gn = tables.project, tables.access_key, tables.token, tables.counter, tables.gateway_count
+_use, _tag, _m = tables.endpoint_use, tables.tag, tables.connection_monitor
+_gc = tables.gateway_certificate
+ALWAYS, NEVER = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+
+_COUNTED = tuple(
+    (table.name, Statement(select(func.count()).select_from(table))) for table in (_g, _c, _cgw, _p, _k, _a)
+)
+
+
+def count_rows(tx: Transaction) -> dict[str, int]:
+    """How many rows the tables have that an operator knows, by the name of the table."""
+    return {name: tx.all(statement)[0][0] for name, statement in _COUNTED}
+
+
+# -- the audit trail --------------------------------------------------------------------------------------------------
+
+_before = func.lag(_a.c.seq).over(order_by=_a.c.seq)
+_STEPS = select(_a.c.seq, _before.label("before")).subquery()
+_GAPS = Statement(select(_STEPS.c.before, _STEPS.c.seq).where(_STEPS.c.seq > _STEPS.c.before + bindparam("one")))
+_ENDS = Statement(select(func.min(_a.c.seq), func.max(_a.c.seq), func.min(_a.c.at), expressions.LastSeq(_a)))
+
+
+def check_audit(tx: Transaction) -> Iterator[str]:
+    """Events are numbered without a gap: a transaction that is rolled back gives its numbers back."""
+    for before, after in tx.each(_GAPS, one=1):
+        yield f"audit: the events between {before} and {after} are missing"
+    ((_, last, _, written),) = tx.all(_ENDS)
+    if last is not None and written != last:
+        yield f"audit: the last event is {last}, {written or 0} were written"
+
+
+def since(tx: Transaction) -> datetime:
+    """The time of the oldest audit event; ALWAYS when none was removed, NEVER when all were."""
+    ((first, _, oldest, written),) = tx.all(_ENDS)
+    if first is None:
+        return ALWAYS if written is None else NEVER
+    return ALWAYS if first == 1 else codec.moment(oldest)
+
+
+def _has_event(table: Table, event: str) -> Any:
+    """Whether the audit trail has this event of the row. SQLite makes the inner list once, not for every row."""
+    key = table.c.id if "id" in table.c else table.c.access_key
+    return key.in_(select(_a.c.resource_id).where(_a.c.action == bindparam(event)))
+
+
+_OWNERS = {
+    table.name: Statement(select(table.columns[0], table.c.created_at, _has_event(table, "event")))
+    for table in (_p, _k)
+}
+
+
+def check_owners(tx: Transaction, after: datetime, events: Mapping[str, str]) -> Iterator[str]:
+    """Every project and access key has its event. `events`: by the name of the table."""
+    for name, event in events.items():
+        for row_id, created_at, has_event in tx.each(_OWNERS[name], event=event):
+            if not has_event and codec.moment(created_at) > after:
+                yield f"{name} {row_id}: the audit trail has no {event} of it"
+
+
+# -- resources --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A resource's row, undecoded. `columns` has the ids of a connection's ends too. `tags`, `monitors` (id, project) and
+    `endpoints` are what other tables have of it.
+    """
+
+    table: str
+    columns: dict[str, Any]
+    created_event: bool
+    deleted_event: bool
+    tags: set[tuple[str, str]]
+    monitors: list[tuple[str, str]]
+    endpoints: set[str]
+
+    @property
+    def deleting(self) -> bool:
+        return bool(self.columns.get("deleting"))
+
+
+def _id_of(end: Table, column: Column[int], name: str) -> Label[str]:
+    return select(end.c.id).where(end.c.seq == column).scalar_subquery().label(name)
+
+
+_CONNECTION_ENDS = (
+    _id_of(_g, _c.c.gateway_seq, "gateway_id"),
+    _id_of(_cgw, _c.c.customer_gateway_seq, "customer_gateway_id"),
+)
+
+
+def _rows(table: Table) -> Statement:
+    ends = _CONNECTION_ENDS if table is _c else ()
+    deleted = _has_event(table, "deleted") if "deleting" in table.c else null()
+    return Statement(select(*table.columns, *ends, _has_event(table, "created"), deleted))
+
+
+_ROWS = {name: _rows(kind.table) for name, kind in resources.KINDS.items()}
+_TAGS = Statement(select(_tag.c.key, _tag.c.value).where(_tag.c.resource_id == bindparam("id")))
+_MONITORS = Statement(select(_m.c.id, _m.c.project_id).where(_m.c.connection_id == bindparam("id")))
+_USES = Statement(select(_use.c.endpoint).where(_use.c.gateway_id == bindparam("id")))
+
+
+def rows(tx: Transaction, kind: resources.ResourceKind, created: str, deleted: str | None) -> Iterator[Row]:
+    """All rows of a kind. `created` and `deleted` are the audit events of a row; None: such a row is deleted at once."""
+    names = [*kind.table.columns.keys(), *(end.name for end in _CONNECTION_ENDS if kind.table is _c)]
+    events = {"created": created} | ({"deleted": deleted} if deleted is not None else {})
+    for found in tx.each(_ROWS[kind.name], **events):
+        columns = dict(zip(names, found[:-2], strict=True))
+        yield Row(
+            table=kind.table.name,
+            columns=columns,
+            created_event=bool(found[-2]),
+            deleted_event=bool(found[-1]),
+            tags={(key, value) for key, value in tx.all(_TAGS, id=columns["id"])},
+            monitors=[(one, project) for one, project in tx.all(_MONITORS, id=columns["id"])],
+            endpoints={endpoint for (endpoint,) in tx.all(_USES, id=columns["id"])},
+        )
+
+
+# -- what stands beside the resources ---------------------------------------------------------------------------------
+
+
+def _count(table: Table, condition: Any) -> Any:
+    return select(func.count()).select_from(table).where(condition).scalar_subquery()
+
+
+_COUNTS = tuple(
+    (
+        kind,
+        Statement(
+            select(_p.c.id, _n.c.value, _count(table, table.c.project_id == _p.c.id)).select_from(
+                _p.outerjoin(_n, and_(_n.c.project_id == _p.c.id, _n.c.kind == bindparam("kind")))
+            )
+        ),
+    )
+    for kind, table in ((name, tables.metadata.tables[name]) for name in counters.KINDS)
+)
+_NUMBERS = Statement(
+    select(
+        _g.c.id,
+        _gn.c.connections,
+        _count(_c, _c.c.gateway_seq == _g.c.seq),
+        _gn.c.next_if_id,
+        select(func.max(_c.c.if_id)).where(_c.c.gateway_seq == _g.c.seq).scalar_subquery(),
+    ).select_from(_g.outerjoin(_gn, _gn.c.gateway_seq == _g.c.seq))
+)
+_SHARED = Statement(
+    select(_g.c.id, _c.c.if_id)
+    .select_from(_c.join(_g, _g.c.seq == _c.c.gateway_seq))
+    .group_by(_g.c.id, _c.c.if_id)
+    .having(func.count() > bindparam("one"))
+)
+_STRAY_TAGS = Statement(
+    select(_tag.c.resource_id).where(
+        and_(*(_tag.c.resource_id.not_in(select(kind.table.c.id)) for kind in resources.KINDS.values()))
+    )
+)
+_FOREIGN = Statement(
+    select(_c.c.id)
+    .select_from(_c.join(_g, _g.c.seq == _c.c.gateway_seq).join(_cgw, _cgw.c.seq == _c.c.customer_gateway_seq))
+    .where(or_(_g.c.project_id != _c.c.project_id, _cgw.c.project_id != _c.c.project_id))
+)
+
+
+def check_counters(tx: Transaction) -> Iterator[str]:
+    for kind, statement in _COUNTS:
+        for project_id, counted, there in tx.each(statement, kind=kind):
+            if counted != there:
+                yield f"project {project_id}: {kind} is counted as {counted}, there are {there}"
+    for gateway_id, counted, there, following, highest in tx.each(_NUMBERS):
+        if counted != there:
+            yield f"vpn_gateway {gateway_id}: its connections are counted as {counted}, there are {there}"
+        if following is not None and highest is not None and following <= highest:
+            yield f"vpn_gateway {gateway_id}: the next if_id is {following}, and {highest} is in use"
+
+
+def check_relations(tx: Transaction) -> Iterator[str]:
+    for gateway_id, if_id in tx.each(_SHARED, one=1):
+        yield f"vpn_gateway {gateway_id}: several connections have the if_id {if_id}"
+    for (connection_id,) in tx.each(_FOREIGN):
+        yield f"connection {connection_id}: its ends belong to another project"
+    for (resource_id,) in tx.each(_STRAY_TAGS):
+        yield f"tag: {resource_id} is not there"
+
+
+_first = (expressions.JsonValue(_t.c.spec, "id"), expressions.JsonValue(_t.c.spec, 0, "id"))
+_made = case((expressions.IsJson(_t.c.spec), func.coalesce(*_first)))
+_TOKENS = Statement(
+    select(
+        _t.c.token,
+        _t.c.spec,
+        _t.c.created_at,
+        _made.in_(select(_a.c.resource_id).where(_a.c.action == bindparam("event"))),
+    ).where(_t.c.operation == bindparam("operation"))
+)
+_TOKEN_OPERATIONS = Statement(select(_t.c.token, _t.c.operation))
+
+
+def tokens(tx: Transaction, operation: str, event: str) -> Iterator[tuple[str, str, datetime, bool]]:
+    """(token, answer, time, whether the audit trail has `event` of what it made) of the tokens of an operation."""
+    for token, spec, created_at, has_event in tx.each(_TOKENS, operation=operation, event=event):
+        yield token, spec, codec.moment(created_at), bool(has_event)
+
+
+def token_operations(tx: Transaction) -> Iterator[tuple[str, str]]:
+    """(token, operation) of all tokens."""
+    yield from tx.each(_TOKEN_OPERATIONS)
+
+
+# -- secrets ----------------------------------------------------------------------------------------------------------
+
+_SETTING = Statement(
+    select(tables.setting.c.name, tables.setting.c.value).where(tables.setting.c.name == bindparam("name"))
+)
+_SECRETS = (
+    ("access_key", "secret", Statement(select(_k.c.access_key, _k.c.secret))),
+    ("gateway_certificate", "keys", Statement(select(_gc.c.id, _gc.c.private_keys))),
+    ("connection", "PSK", Statement(select(_c.c.id, _c.c.psk).where(_c.c.psk.is_not(None)))),
+)
+
+
+def check_secrets(tx: Transaction, safe: vault.Vault) -> Iterator[str]:
+    """Under a wrong master key nothing opens: that is one finding, and not as many as there are secrets."""
+    for owner, value in tx.all(_SETTING, name=vault.FINGERPRINT_KEY) or [(vault.FINGERPRINT_KEY, b"")]:
+        if not _opens(safe, value, owner):
+            yield f"setting {owner}: the master key does not fit this database"
+            return
+    for table, what, statement in _SECRETS:
+        for owner, value in tx.each(statement):
+            if not _opens(safe, value, owner):
+                yield f"{table} {owner}: its {what} does not open under the master key"
+
+
+def _opens(safe: vault.Vault, value: bytes, belongs_to: str) -> bool:
+    try:
+        safe.open(value, belongs_to)
+    except (errors.ConfigError, ValueError):
+        return False
+    return True
