@@ -422,7 +422,7 @@ def test_a_folder_in_use_is_left_alone(data: Path, tmp_path: Path, work: Callabl
 
 
 def test_a_folder_that_is_being_exchanged_is_not_opened(data: Path, tmp_path: Path):
-    with data_folder.held(data, alone=True):
+    with data_folder.locked(data, exclusive=True):
         with (
             pytest.raises(errors.ConfigError, match="its database or master key is being exchanged"),
             data_folder.open_data(folder.settings(data)),

@@ -9,7 +9,7 @@ import tomllib
 from pathlib import Path
 
 from landbridge import config, errors, paths
-from landbridge.data_folder import Data
+from landbridge.data_folder.opening import Data
 from landbridge.operations import access, clock
 from landbridge.store import vault
 from landbridge.store.database import Transaction

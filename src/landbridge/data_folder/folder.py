@@ -1,0 +1,86 @@
+"""Where the data folder is, and who works on it.
+
+Whoever works on the folder has a shared lock on the folder itself. Whoever exchanges its database or its master key has an exclusive one, so
+that no service runs meanwhile.
+"""
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from landbridge import config, errors, paths
+
+
+def ensure(settings: config.Settings) -> Path:
+    """The path of the folder, which it makes where there is none. Raises ConfigError."""
+    path = Path(settings.serve.data).absolute()
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except FileExistsError:
+        raise errors.ConfigError(f"{path}: is not a folder") from None
+    except OSError as error:
+        raise errors.ConfigError(f"{error.filename}: {error.strerror}") from None
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise errors.ConfigError(f"{path}: this user may not write there")
+    return path
+
+
+def find(settings: config.Settings) -> Path:
+    """The path of a folder with a database. Raises ConfigError where there is none."""
+    path = Path(settings.serve.data).absolute()
+    if not (path / paths.DATABASE).exists():
+        raise errors.ConfigError(f"{path}: no such data folder (--data names it)")
+    return path
+
+
+@contextlib.contextmanager
+def locked(path: Path, *, exclusive: bool = False) -> Iterator[None]:
+    """Locks the folder, shared with others unless `exclusive`. Raises ConfigError at once when somebody holds a lock that excludes this one."""
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        _lock(folder, path, exclusive=exclusive)
+        yield
+    finally:
+        os.close(folder)
+
+
+def _lock(folder: int, path: Path, *, exclusive: bool) -> None:
+    try:
+        fcntl.flock(folder, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        why = "is in use: stop the service first" if exclusive else "its database or master key is being exchanged"
+        raise errors.ConfigError(f"{path}: {why}") from None
+
+
+@contextlib.contextmanager
+def config_errors(path: Path) -> Iterator[None]:
+    """Turns an OSError into a ConfigError of one line."""
+    try:
+        yield
+    except OSError as error:
+        raise errors.ConfigError(f"{error.filename or path}: {error.strerror}") from None
+
+
+@contextlib.contextmanager
+def sole_service(path: Path) -> Iterator[None]:
+    """Keeps other services off the folder: two agents would undo each other's work. Raises ConfigError when one runs already."""
+    with (path / paths.LOCK).open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise errors.ConfigError(f"another landbridge serves {path}") from None
+        yield
+
+
+def check_no_service(path: Path) -> None:
+    """Raises ConfigError when a service runs on the folder. `serve` asks before it opens its port: whoever starts the same service twice
+    learns that, and not that the port is busy.
+    """
+    if (path / paths.LOCK).exists():
+        with (
+            contextlib.suppress(OSError),
+            sole_service(path),
+        ):  # what opens the folder says why the lock cannot be opened
+            pass
