@@ -6,7 +6,7 @@ from landbridge import model
 from landbridge.api import routes
 from landbridge.model import allowed_values
 from landbridge.operations import connection_lists, connections
-from landbridge.wire import body, connection_requests, parameters, queries
+from landbridge.wire import body, connection_requests, parameters, simulations
 from landbridge.wire import connections as wire_connections
 from landbridge.wire import shapes as wire_shapes
 
@@ -15,8 +15,21 @@ def _ref(incoming: routes.Incoming) -> body.Parsed[model.ConnectionRef]:
     return body.Parsed(model.ConnectionRef(connection_id=incoming.path["vpn_connection_id"]))
 
 
+def _list(incoming: routes.Incoming) -> body.Parsed[model.ConnectionListRequest]:
+    """`vpn_id` and `eip_id` are the older names of `vgw_id` and `vgw_ip`."""
+    query = incoming.query
+    request = model.ConnectionListRequest(
+        limit=query["limit"],
+        marker=query["marker"] or "",
+        gateway_ids=frozenset(filter(None, (query["vgw_id"], query["vpn_id"]))),
+        endpoints=frozenset(filter(None, (query["vgw_ip"], query["eip_id"]))),
+        enterprise_project_ids=query["enterprise_project_id"],
+    )
+    return body.Parsed(request)
+
+
 def _simulation(incoming: routes.Incoming) -> body.Parsed[model.SimulationRequest]:
-    parsed = queries.simulation(incoming.content)
+    parsed = simulations.parse(incoming.content)
     request = model.SimulationRequest(connection_id=incoming.path["vpn_connection_id"], state=parsed.value.state)
     return body.Parsed(request, ignored=parsed.ignored)
 
@@ -85,7 +98,7 @@ ROUTES = (
         path="/v5/{project_id}/vpn-connection",
         summary="List connections in the order of their creation",
         success=200,
-        parse=lambda incoming: body.Parsed(queries.connection_page(incoming.query)),
+        parse=_list,
         render=lambda page: {
             "vpn_connections": wire_connections.shown_all((one.connection, one.status) for one in page.connections),
             "page_info": wire_shapes.page_info(page.next_marker, len(page.connections)),
@@ -181,7 +194,7 @@ ROUTES = (
         summary="How a connection is to fare on the simulated engine (an extension of ours)",
         success=204,
         parse=_simulation,
-        accepts=("simulate", queries.Simulate),
+        accepts=("simulate", simulations.Simulate),
         versions=True,
     ),
 )

@@ -2,10 +2,19 @@
 
 from typing import Any
 
+from landbridge import model
 from landbridge.api import routes
 from landbridge.operations import status_lists
 from landbridge.wire import body
 from landbridge.wire import status_lists as wire
+
+
+def _list(incoming: routes.Incoming) -> body.Parsed[model.StatusListRequest]:
+    query = incoming.query
+    request = model.StatusListRequest(
+        limit=query["limit"], marker=query["marker"] or "", status=query["status"], name=query["name"]
+    )
+    return body.Parsed(request)
 
 
 def _render(collection: str, page: status_lists.StatusPage) -> dict[str, Any]:
@@ -20,7 +29,7 @@ ROUTES = (
         path="/landbridge/v1/{project_id}/vpn-connections",
         summary="How connections stand, since when, and why in one line (an extension of ours)",
         success=200,
-        parse=lambda incoming: body.Parsed(wire.request(incoming.query)),
+        parse=_list,
         render=lambda page: _render("vpn_connections", page),
         answer=wire.ManyConnectionStatuses,
         query=wire.query(wire.CONNECTION_STATUSES),
@@ -31,7 +40,7 @@ ROUTES = (
         path="/landbridge/v1/{project_id}/vpn-gateways",
         summary="How VPN gateways stand, since when, and why in one line (an extension of ours)",
         success=200,
-        parse=lambda incoming: body.Parsed(wire.request(incoming.query)),
+        parse=_list,
         render=lambda page: _render("vpn_gateways", page),
         answer=wire.ManyGatewayStatuses,
         query=wire.query(wire.GATEWAY_STATUSES),

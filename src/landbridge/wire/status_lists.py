@@ -6,7 +6,6 @@ from typing import Any
 
 from pydantic import Field
 
-from landbridge import model
 from landbridge.wire import connections, gateways, parameters, schema, shapes
 
 LIMIT, DEFAULT = 500, 100
@@ -22,12 +21,6 @@ def query(statuses: tuple[str, ...]) -> tuple[parameters.Parameter, ...]:
         _NAME,
         parameters.integer("limit", "how many", 1, LIMIT, DEFAULT),
         parameters.marker(),
-    )
-
-
-def request(values: Any) -> model.StatusListRequest:
-    return model.StatusListRequest(
-        limit=values["limit"], marker=values["marker"] or "", status=values["status"], name=values["name"]
     )
 
 
