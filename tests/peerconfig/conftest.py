@@ -17,7 +17,7 @@ def make_side(
     psk: str | None = wishes.PSK,
     peer: model.CustomerGateway | None = None,
     gateway: model.VpnGateway | None = None,
-    plane: peerconfig.Plane = "userland",
+    plane: model.Plane = "userland",
     abilities: model.Abilities | None = None,
     **given: Any,
 ) -> peerconfig.Side:

@@ -4,7 +4,7 @@ Belongs here: data, and what a value can say of itself. Must never enter: I/O, c
 Other rooms write `from landbridge import model` and `model.Connection`.
 """
 
-from landbridge.model.abilities import NO_DEFAULT_ROUTE, NO_GM, Abilities, abilities_of, uncarried
+from landbridge.model.abilities import NO_DEFAULT_ROUTE, NO_GM, Abilities, Plane, abilities_of, uncarried
 from landbridge.model.connection import (
     Connection,
     ConnectionBatchItem,
@@ -171,6 +171,7 @@ __all__ = [
     "Network",
     "Observation",
     "PeerConfigurationRequest",
+    "Plane",
     "PolicyRule",
     "PolicyRuleRequest",
     "PolicyTemplate",

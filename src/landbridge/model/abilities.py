@@ -3,12 +3,14 @@ configurations and the engine itself. Pure.
 """
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
-from landbridge.model.connection import Connection
+from landbridge.model.connection import Connection, Style
 from landbridge.model.findings import Warning  # noqa: A004
 
-EVERY_STYLE = frozenset({"policy", "static", "bgp", "policy-template"})
+#: What carries ESP and the packets in tunnels.
+Plane = Literal["kernel", "userland"]
+EVERY_STYLE = frozenset(get_args(Style))
 NO_GM = "no packaged IKE daemon carries SM2/SM3/SM4"
 NO_DEFAULT_ROUTE = "the userland data plane carries no default route (0.0.0.0/0): it has one device for all tunnels"
 
@@ -22,7 +24,7 @@ class Abilities:
     default_route: bool = True
 
 
-def abilities_of(engine: str, plane: Literal["kernel", "userland"]) -> Abilities:
+def abilities_of(engine: str, plane: Plane) -> Abilities:
     """Of an engine by its name. An API without an engine of its own (`none`) knows nothing against any connection."""
     if engine == "strongswan":
         return Abilities(styles=frozenset({"policy", "static"}), gm=False, default_route=plane == "kernel")

@@ -229,7 +229,7 @@ GROUPS = ("group1", "group2", "group5", "group14", "group15", "group16", "group1
 AUTHENTICATION = ("sha2-512", "sha2-384", "sha2-256", "sha1", "md5")
 ENCRYPTION = ("aes-256-gcm-16", "aes-128-gcm-16", "aes-256", "aes-192", "aes-128", "3des")
 #: IKEv1 cannot negotiate them for its own messages.
-GCM = frozenset({"aes-256-gcm-16", "aes-128-gcm-16"})
+GCM = frozenset(cipher for cipher in ENCRYPTION if "gcm" in cipher)
 #: The page asks to be careful with them.
 WEAK = frozenset({"sha1", "md5", "3des", "group1", "group2", "group5", "group14"})
 

@@ -187,6 +187,11 @@ class IkePolicy:
     peer_id: str | None
     dpd: Dpd
 
+    @property
+    def is_gcm(self) -> bool:
+        """Whether the cipher authenticates by itself."""
+        return "gcm" in self.encryption_algorithm
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IpsecPolicy:
@@ -198,6 +203,11 @@ class IpsecPolicy:
     transform_protocol: str
     lifetime_seconds: int
     encapsulation_mode: str
+
+    @property
+    def is_gcm(self) -> bool:
+        """Whether the cipher authenticates by itself."""
+        return "gcm" in self.encryption_algorithm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

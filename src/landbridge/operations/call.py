@@ -36,7 +36,7 @@ class Service:
     vault: vault.Vault
     unseen_after: timedelta
     connection_limit: int | None = None
-    plane: Literal["kernel", "userland"] = "kernel"
+    plane: model.Plane = "kernel"
     quotas: config.Quotas = dataclasses.field(default_factory=config.Quotas)
 
     @property

@@ -11,7 +11,7 @@ note at the top of the text. Without a PSK the text has a comment in its place: 
 
 from landbridge.peerconfig.catalogue import devices, find, render
 from landbridge.peerconfig.device import PLACEHOLDER, Device, Part, Text
-from landbridge.peerconfig.side import Identity, Pair, Plane, Side, side_of
+from landbridge.peerconfig.side import Identity, Pair, Side, side_of
 
 __all__ = [
     "PLACEHOLDER",
@@ -19,7 +19,6 @@ __all__ = [
     "Identity",
     "Pair",
     "Part",
-    "Plane",
     "Side",
     "Text",
     "devices",

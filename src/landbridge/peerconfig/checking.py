@@ -41,7 +41,7 @@ def _check_ike(policy: model.IkePolicy, able: Abilities, name: str) -> Iterator[
         "ikepolicy.authentication_algorithm", policy.authentication_algorithm, able.ike_authentication, name
     )
     yield from _check_supported("ikepolicy.dh_group", policy.dh_group, able.ike_groups, name)
-    if policy.version == "v1" and "gcm" in policy.encryption_algorithm:
+    if policy.version == "v1" and policy.is_gcm:
         yield model.Violation("ikepolicy.encryption_algorithm", "IKEv1 cannot negotiate GCM", "ike_version v2")
 
 
@@ -50,7 +50,7 @@ def _check_ipsec(policy: model.IpsecPolicy, able: Abilities, name: str) -> Itera
     yield from _check_supported(
         "ipsecpolicy.encryption_algorithm", policy.encryption_algorithm, able.esp_encryption, name
     )
-    if "gcm" not in policy.encryption_algorithm:
+    if not policy.is_gcm:
         yield from _check_supported(
             "ipsecpolicy.authentication_algorithm", policy.authentication_algorithm, able.esp_authentication, name
         )

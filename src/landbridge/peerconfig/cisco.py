@@ -54,7 +54,7 @@ def write(side: Side) -> list[Part]:
 
 def _ikev2(side: Side) -> list[str]:
     policy, tag = side.ike, side.tag
-    word = "prf" if "gcm" in policy.encryption_algorithm else "integrity"
+    word = "prf" if policy.is_gcm else "integrity"
     remote = side.gateway_identity
     return [
         f"crypto ikev2 proposal {tag}",
@@ -101,7 +101,7 @@ def _ikev1(side: Side) -> list[str]:
 
 def _ipsec(side: Side) -> list[str]:
     policy, tag = side.ipsec, side.tag
-    gcm = "gcm" in policy.encryption_algorithm
+    gcm = policy.is_gcm
     authentication = "" if gcm else f" {_ESP_AUTHENTICATION[policy.authentication_algorithm]}"
     return [
         f"crypto ipsec transform-set {tag} {_ESP_ENCRYPTION[policy.encryption_algorithm]}{authentication}",

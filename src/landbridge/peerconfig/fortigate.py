@@ -45,7 +45,7 @@ def _block(path: str, entries: dict[str, list[str]]) -> list[str]:
 
 def _phase1(side: Side) -> Iterator[str]:
     policy, gateway = side.ike, side.gateway_identity
-    gcm = "prf" if "gcm" in policy.encryption_algorithm else ""
+    gcm = "prf" if policy.is_gcm else ""
     yield 'set interface "<WAN-INTERFACE>"'
     yield f"set ike-version {policy.version[1]}"
     if policy.version == "v1":
@@ -70,7 +70,7 @@ def _phase1(side: Side) -> Iterator[str]:
 
 def _phase2(side: Side, device: Net, gateway: Net) -> list[str]:
     policy = side.ipsec
-    gcm = "gcm" in policy.encryption_algorithm
+    gcm = policy.is_gcm
     authentication = "" if gcm else f"-{_AUTHENTICATION[policy.authentication_algorithm]}"
     pfs = ["set pfs enable", f"set dhgrp {_GROUPS[policy.pfs]}"] if policy.pfs in _GROUPS else ["set pfs disable"]
     return [

@@ -89,7 +89,7 @@ def _ike_proposal(side: Side) -> str:
 
 def _esp_proposal(side: Side) -> str:
     policy = side.ipsec
-    gcm = "gcm" in policy.encryption_algorithm
+    gcm = policy.is_gcm
     parts = [
         _ENCRYPTION[policy.encryption_algorithm],
         "null" if gcm else _AUTHENTICATION[policy.authentication_algorithm],

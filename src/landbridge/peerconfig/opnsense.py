@@ -2,25 +2,16 @@
 
 from collections.abc import Iterator
 
+from landbridge.model import strongswan_proposals
 from landbridge.peerconfig import pfsense, worksheet
 from landbridge.peerconfig.device import PLAIN_NAME, PRINTABLE, Abilities, Device, Family, Part
 from landbridge.peerconfig.side import Pair, Side
 
-_ENCRYPTION = {
-    "aes-128": "aes128",
-    "aes-192": "aes192",
-    "aes-256": "aes256",
-    "aes-128-gcm-16": "aes128gcm16",
-    "aes-256-gcm-16": "aes256gcm16",
-}
-_AUTHENTICATION = {"sha1": "sha1", "sha2-256": "sha256", "sha2-384": "sha384", "sha2-512": "sha512"}
+#: Its pages offer no more.
+_ENCRYPTION = {ours: theirs for ours, theirs in strongswan_proposals.ENCRYPTION.items() if ours != "3des"}
+_AUTHENTICATION = {ours: theirs for ours, theirs in strongswan_proposals.AUTHENTICATION.items() if ours != "md5"}
 _GROUPS = {
-    "group14": "modp2048",
-    "group15": "modp3072",
-    "group16": "modp4096",
-    "group19": "ecp256",
-    "group20": "ecp384",
-    "group21": "ecp521",
+    ours: theirs for ours, theirs in strongswan_proposals.GROUPS.items() if ours not in {"group1", "group2", "group5"}
 }
 
 
@@ -39,10 +30,8 @@ def write(side: Side) -> list[Part]:
 
 def _connection(side: Side) -> Iterator[tuple[str, str]]:
     policy = side.ike
-    gcm = "prf" if "gcm" in policy.encryption_algorithm else ""
-    authentication = f"{gcm}{_AUTHENTICATION[policy.authentication_algorithm]}"
     yield "Description", side.tag
-    yield "Proposals", f"{_ENCRYPTION[policy.encryption_algorithm]}-{authentication}-{_GROUPS[policy.dh_group or '']}"
+    yield "Proposals", strongswan_proposals.ike_proposal(policy)
     yield "Version", f"IKE{policy.version}"
     if policy.version == "v1":
         yield "Aggressive", "on" if side.aggressive else "off"
@@ -58,11 +47,6 @@ def _connection(side: Side) -> Iterator[tuple[str, str]]:
 
 def _child(side: Side, pair: Pair) -> Iterator[tuple[str, str]]:
     policy = side.ipsec
-    parts = [_ENCRYPTION[policy.encryption_algorithm]]
-    if "gcm" not in policy.encryption_algorithm:
-        parts.append(_AUTHENTICATION[policy.authentication_algorithm])
-    if policy.pfs in _GROUPS:
-        parts.append(_GROUPS[policy.pfs])
     yield "Mode", "Tunnel"
     yield "Policies", "off" if side.routed else "on"
     if side.routed:
@@ -70,7 +54,7 @@ def _child(side: Side, pair: Pair) -> Iterator[tuple[str, str]]:
     yield "Start action", "Start"
     yield "Close action", "Start" if side.dials else "None"
     yield "DPD action", "Restart"
-    yield "ESP proposals", "-".join(parts)
+    yield "ESP proposals", strongswan_proposals.esp_proposal(policy)
     yield "Local", str(pair.device)
     yield "Remote", str(pair.gateway)
     yield "Rekey time (s)", str(policy.lifetime_seconds)

@@ -58,7 +58,7 @@ def _phase2(side: Side, pair: Pair) -> Iterator[tuple[str, str]]:
     )
     yield "Protocol", "ESP"
     yield "Encryption Algorithms", _ENCRYPTION[policy.encryption_algorithm]
-    if "gcm" not in policy.encryption_algorithm:
+    if not policy.is_gcm:
         yield "Hash Algorithms", _AUTHENTICATION[policy.authentication_algorithm]
     yield "PFS key group", _GROUPS.get(policy.pfs or "", "off")
     yield "Life Time", str(policy.lifetime_seconds)
@@ -100,7 +100,7 @@ def _identity(identity: Identity) -> str:
 
 def _notes(side: Side) -> Iterator[str]:
     yield "add a pass rule on the IPsec tab of Firewall > Rules."
-    if "gcm" in side.ike.encryption_algorithm:
+    if side.ike.is_gcm:
         yield "with GCM in phase 1 the field Hash means the PRF."
 
 

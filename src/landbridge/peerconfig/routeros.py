@@ -77,7 +77,7 @@ def _profile(side: Side) -> str:
 
 def _proposal(side: Side) -> str:
     policy = side.ipsec
-    gcm = "gcm" in policy.encryption_algorithm
+    gcm = policy.is_gcm
     authentication = "null" if gcm else _ESP_AUTHENTICATION[policy.authentication_algorithm]
     return (
         f"enc-algorithms={_ESP_ENCRYPTION[policy.encryption_algorithm]} auth-algorithms={authentication}"

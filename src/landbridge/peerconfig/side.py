@@ -7,14 +7,13 @@ import ipaddress
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 from landbridge import model
+from landbridge.model import traffic_selectors
 
 Address = ipaddress.IPv4Address
 Interface = ipaddress.IPv4Interface
 Net = ipaddress.IPv4Network
-Plane = Literal["kernel", "userland"]
 
 EVERYTHING = Net("0.0.0.0/0")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
@@ -51,7 +50,7 @@ class Side:
     connection_id: str
     name: str
     style: model.Style
-    plane: Plane
+    plane: model.Plane
     device_address: Address | None
     gateway_address: Address
     device_identity: Identity
@@ -125,7 +124,7 @@ def side_of(
     customer_gateway: model.CustomerGateway,
     *,
     network: model.Network,
-    plane: Plane,
+    plane: model.Plane,
     psk: model.Secret | None = None,
     abilities: model.Abilities | None = None,
 ) -> Side:
@@ -134,8 +133,8 @@ def side_of(
     """
     policy = connection.ike_policy
     endpoint = gateway.endpoints[connection.endpoint - 1]
-    local = gateway.local_subnets or ((network.cidr,) if network.cidr else ())
-    inner = connection.tunnel_local_address, connection.tunnel_peer_address
+    local = traffic_selectors.local_subnets(gateway, network)
+    inner = traffic_selectors.inner_addresses(connection)
     warning = model.uncarried(connection, abilities) if abilities else None
     return Side(
         connection_id=connection.id,
@@ -155,9 +154,9 @@ def side_of(
         device_subnets=tuple(map(_net, connection.peer_subnets or ())),
         gateway_subnets=tuple(map(_net, local)),
         pairs=tuple(dict.fromkeys(_pairs(connection, local))),
-        device_inner=Interface(inner[1]) if inner[1] else None,
-        gateway_inner=Interface(inner[0]) if inner[0] else None,
-        probed=bool(connection.enable_nqa) and None not in inner,
+        device_inner=Interface(inner[1]) if inner else None,
+        gateway_inner=Interface(inner[0]) if inner else None,
+        probed=bool(connection.enable_nqa) and inner is not None,
         device_asn=customer_gateway.bgp_asn,
         gateway_asn=gateway.bgp_asn,
         ike=policy,
@@ -172,17 +171,11 @@ def side_of(
 def _pairs(connection: model.Connection, local: tuple[str, ...]) -> Iterator[Pair]:
     if connection.style == "bgp":
         return
-    if connection.style == "policy":
-        for rule in connection.policy_rules:
-            for destination in rule.destinations:
-                yield Pair(_net(destination), _net(rule.source))
-        return
-    for ours in local:
-        for theirs in connection.peer_subnets or ():
-            yield Pair(_net(theirs), _net(ours))
-    inner = connection.tunnel_peer_address, connection.tunnel_local_address
-    if connection.enable_nqa and inner[0] and inner[1]:
-        yield Pair(_host(inner[0]), _host(inner[1]))
+    for _, ours, theirs in traffic_selectors.subnet_pairs(connection, local):
+        yield Pair(_net(theirs), _net(ours))
+    inner = traffic_selectors.inner_addresses(connection)
+    if connection.style != "policy" and connection.enable_nqa and inner is not None:
+        yield Pair(_host(inner[1]), _host(inner[0]))
 
 
 def _identity(kind: model.IdType, text: str, field: str) -> Identity:

@@ -2,29 +2,9 @@
 
 from collections.abc import Iterator
 
+from landbridge.model import strongswan_proposals
 from landbridge.peerconfig.device import PRINTABLE, Abilities, Device, Family, Part, indent, keyed, lines
 from landbridge.peerconfig.side import Identity, Side
-
-_ENCRYPTION = {
-    "aes-128": "aes128",
-    "aes-192": "aes192",
-    "aes-256": "aes256",
-    "3des": "3des",
-    "aes-128-gcm-16": "aes128gcm16",
-    "aes-256-gcm-16": "aes256gcm16",
-}
-_AUTHENTICATION = {"md5": "md5", "sha1": "sha1", "sha2-256": "sha256", "sha2-384": "sha384", "sha2-512": "sha512"}
-_GROUPS = {
-    "group1": "modp768",
-    "group2": "modp1024",
-    "group5": "modp1536",
-    "group14": "modp2048",
-    "group15": "modp3072",
-    "group16": "modp4096",
-    "group19": "ecp256",
-    "group20": "ecp384",
-    "group21": "ecp521",
-}
 
 
 def write(side: Side) -> list[Part]:
@@ -56,7 +36,7 @@ def _connection(side: Side) -> list[str]:
         *(v1 if policy.version == "v1" else []),
         *([f"local_addrs = {side.device_address}"] if side.device_address else []),
         f"remote_addrs = {side.gateway_address}",
-        f"proposals = {_ike_proposal(side)}",
+        f"proposals = {strongswan_proposals.ike_proposal(policy)}",
         "mobike = no",
         "keyingtries = 0",
         f"rekey_time = {policy.lifetime_seconds}s",
@@ -85,7 +65,7 @@ def _child(side: Side, number: int, device: str, gateway: str) -> list[str]:
         f"{side.tag}-{number} {{",
         f"  local_ts = {device}",
         f"  remote_ts = {gateway}",
-        f"  esp_proposals = {_esp_proposal(side)}",
+        f"  esp_proposals = {strongswan_proposals.esp_proposal(side.ipsec)}",
         f"  rekey_time = {seconds}s",
         f"  life_time = {seconds + max(seconds // 10, 10)}s",
         "  dpd_action = restart",
@@ -102,26 +82,6 @@ def _starts(side: Side) -> list[str]:
         return ["  start_action = trap|start", "  close_action = start"]
     alone = side.widened and side.ike.version == "v1" and len(side.pairs) > 1
     return [f"  start_action = {'trap|start' if alone else 'start'}"]
-
-
-def _ike_proposal(side: Side) -> str:
-    """With GCM the authentication algorithm is the PRF."""
-    policy = side.ike
-    prefix = "prf" if "gcm" in policy.encryption_algorithm else ""
-    group = _GROUPS[policy.dh_group or ""]
-    return (
-        f"{_ENCRYPTION[policy.encryption_algorithm]}-{prefix}{_AUTHENTICATION[policy.authentication_algorithm]}-{group}"
-    )
-
-
-def _esp_proposal(side: Side) -> str:
-    policy = side.ipsec
-    parts = [_ENCRYPTION[policy.encryption_algorithm]]
-    if "gcm" not in policy.encryption_algorithm:
-        parts.append(_AUTHENTICATION[policy.authentication_algorithm])
-    if policy.pfs in _GROUPS:
-        parts.append(_GROUPS[policy.pfs])
-    return "-".join(parts)
 
 
 def _identity(identity: Identity) -> str:
@@ -170,12 +130,12 @@ FAMILY = Family(
     ),
     abilities=Abilities(
         interface=False,
-        ike_encryption=_ENCRYPTION,
-        ike_authentication=_AUTHENTICATION,
-        ike_groups=_GROUPS,
-        esp_encryption=_ENCRYPTION,
-        esp_authentication=_AUTHENTICATION,
-        pfs=_GROUPS,
+        ike_encryption=strongswan_proposals.ENCRYPTION,
+        ike_authentication=strongswan_proposals.AUTHENTICATION,
+        ike_groups=strongswan_proposals.GROUPS,
+        esp_encryption=strongswan_proposals.ENCRYPTION,
+        esp_authentication=strongswan_proposals.AUTHENTICATION,
+        pfs=strongswan_proposals.GROUPS,
         identity=PRINTABLE,
         psk=PRINTABLE,
     ),

@@ -52,7 +52,7 @@ def _ike_group(side: Side) -> Iterator[str]:
     yield f"proposal 1 dh-group {_GROUPS[policy.dh_group or '']}"
     yield f"proposal 1 encryption {_ENCRYPTION[policy.encryption_algorithm]}"
     yield f"proposal 1 hash {_AUTHENTICATION[policy.authentication_algorithm]}"
-    if "gcm" in policy.encryption_algorithm:
+    if policy.is_gcm:
         yield f"proposal 1 prf prf{_AUTHENTICATION[policy.authentication_algorithm]}"
 
 
@@ -62,7 +62,7 @@ def _esp_group(side: Side) -> Iterator[str]:
     yield "mode tunnel"
     yield f"pfs {_PFS.get(policy.pfs or '', 'disable')}"
     yield f"proposal 1 encryption {_ENCRYPTION[policy.encryption_algorithm]}"
-    if "gcm" not in policy.encryption_algorithm:
+    if not policy.is_gcm:
         yield f"proposal 1 hash {_AUTHENTICATION[policy.authentication_algorithm]}"
 
 
