@@ -50,7 +50,7 @@ def everything(wire: socket.socket) -> bytes:
 
 def _impatience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Half a second is a long time."""
-    monkeypatch.setattr(serve, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(serve, "TICK_SECONDS", 0.05)
     for name, seconds in (("REQUEST", 0.5), ("IDLE", 0.3), ("STALL", 0.3), ("LINGER", 0.3)):
         monkeypatch.setattr(connection, f"{name}_SECONDS", seconds)
     monkeypatch.setattr(serve, "HANDSHAKE_SECONDS", 0.5)

@@ -127,7 +127,7 @@ def test_nothing_is_kept_of_who_left():
     for number in range(1000):
         name = counted.admit(f"192.0.{number % 4}.{number % 250}")
         assert name
-        counted.finish(name)
-        counted.leave(name, finished=True)
+        counted.count_request(name)
+        counted.release(name, had_request=True)
     assert counted._counts == {}
     assert counted._open == 0

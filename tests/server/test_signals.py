@@ -22,6 +22,6 @@ def test_a_server_that_is_to_end_before_it_serves_ends_at_once(number: signal.Si
     left: list[str] = []
     with socket.create_server(("127.0.0.1", 0)) as listening, serve.Signals() as signals:
         os.kill(os.getpid(), number)
-        serve.run(signals, _nobody, listening, config.Http(), leaving=lambda: left.append("told"))
+        serve.run(signals, _nobody, listening, config.Http(), on_stop=lambda: left.append("told"))
     assert left == ["told"]
     assert signal.getsignal(number) is before

@@ -175,7 +175,7 @@ def test_as_much_untaken_as_at_the_last_look_is_no_stall_where_more_was_written(
     listening: Any, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(
-        connection.Connection, "_bytes_unsent", lambda _: 4096
+        connection.Connection, "_unsent_bytes", lambda _: 4096
     )  # of a client that takes all at one pace
     with contextlib.closing(http.client.HTTPConnection(*listening.address, timeout=5)) as client:
         client.connect()

@@ -1,7 +1,7 @@
-"""How many connections there are, in all and of each client address, and which may still come.
+"""Limits of the number of connections, in all and of each client address.
 
-A connection counts from its accept on, so a TLS handshake counts too. An IPv6 client is its /64: one network has as many addresses
-as it likes.
+A connection counts from its accept on, so a TLS handshake counts too. An IPv6 client is its /64: one network has as many addresses as
+it likes.
 """
 
 import ipaddress
@@ -18,7 +18,7 @@ class _Count:
 
 
 class Clients:
-    """Connections of one process. `unfinished`: no whole request has come yet."""
+    """Counts the connections of one process. A connection is unfinished until its first request has come."""
 
     def __init__(self, bounds: config.Http) -> None:
         self._limit = bounds.connections or resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2
@@ -30,7 +30,7 @@ class Clients:
         self._reason = ""
 
     def admit(self, address: str) -> str | None:
-        """What `leave` is to be called with; None when the connection is one too many."""
+        """Counts one more connection and returns the client's name for `release`; None when there are too many."""
         name = _name(address)
         count = self._counts.get(name) or _Count()
         reason = self._too_many(name, count)
@@ -52,25 +52,25 @@ class Clients:
             return f"{name} has {count.unfinished} without a request ([http] unfinished_per_address)"
         return ""
 
-    def finish(self, name: str) -> None:
-        """A whole request has come."""
+    def count_request(self, name: str) -> None:
+        """The first request of a connection has come."""
         self._counts[name].unfinished -= 1
 
-    def leave(self, name: str, *, finished: bool) -> None:
-        """The connection is closed."""
+    def release(self, name: str, *, had_request: bool) -> None:
+        """A connection is closed."""
         count = self._counts[name]
         self._open -= 1
         count.open -= 1
-        if not finished:
+        if not had_request:
             count.unfinished -= 1
         if not count.open:
             del self._counts[name]
 
     def refusals(self) -> str:
-        """What was refused since the last call, in words; empty if nothing was."""
-        words = f"{self._refused} connections were refused, the last one since {self._reason}" if self._refused else ""
+        """How many connections were refused since the last call, as a sentence; empty when none was."""
+        text = f"{self._refused} connections were refused, the last one since {self._reason}" if self._refused else ""
         self._refused, self._reason = 0, ""
-        return words
+        return text
 
 
 def _name(address: str) -> str:

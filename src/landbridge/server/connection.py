@@ -1,7 +1,7 @@
-"""A client's connection: reads one request at a time, and ends when the client is too slow or sends what is no request.
+"""A client's connection: it reads one request at a time, and ends when the client is too slow or sends something else than a request.
 
-What comes of the next request while one is in work stays in `_buffer`, of one read at most: then reading pauses. The time is looked at by
-`look`, which the server calls again and again: a timer a request would cost more.
+While a request is answered, bytes of the next one stay in `_buffer`. That is one read at most: then reading pauses. The server calls
+`check_time` once a second: a timer for each request would cost more.
 """
 
 import asyncio
@@ -18,62 +18,62 @@ from typing import Protocol, cast
 from landbridge.server import chunks, exchange, head
 from landbridge.wire import errors
 
-#: A request, head and body, has so long to come.
+#: Seconds until a whole request, head and body, must have come.
 REQUEST_SECONDS = 30.0
-#: Between an answer and the first byte of the next request.
+#: Seconds between an answer and the first byte of the next request.
 IDLE_SECONDS = 5.0
-#: A client that takes nothing of an answer for so long is gone; so is one that does not confirm the end.
+#: Seconds. A client that takes nothing of an answer for so long is gone. So is a client that does not confirm the end.
 STALL_SECONDS = 15.0
-#: Of a body that the application has not taken, so much is kept before reading pauses.
-BODY_HELD = 65536
-#: What is left of a body whose request is answered is read and dropped, up to so many bytes.
+#: Bytes of a body that the application has not taken. Reading pauses beyond them.
+BODY_BUFFER_LIMIT = 65536
+#: Bytes. After the answer, the rest of the request's body is read and dropped up to this size.
 DROP_LIMIT = 1 << 20
-#: A client that still sends while its connection is ended is listened to for so long, else it might never see the answer.
+#: Seconds. The server still reads from a client that sends while its connection ends: else the client might never see the answer.
 LINGER_SECONDS = 2.0
 
 
 class Server(Protocol):
-    """What a connection must know of its server."""
+    """What a connection calls on its server. `date` is the line of that header."""
 
     date: bytes
 
-    def start(self, of: exchange.Exchange) -> None: ...
-    def made(self, of: "Connection") -> None: ...
-    def finished(self, of: "Connection") -> None: ...
-    def left(self, of: "Connection") -> None: ...
+    def start(self, opened: exchange.Exchange) -> None: ...
+    def on_open(self, opened: "Connection") -> None: ...
+    def on_first_request(self, opened: "Connection") -> None: ...
+    def on_close(self, closed: "Connection") -> None: ...
 
 
 class Connection(asyncio.Protocol):
-    """`name`: of the client, as it is counted. `finished`: a whole head has come."""
+    """`client`: the name under which the client is counted. `had_request`: a whole head has come."""
 
-    def __init__(self, server: Server, client: tuple[str, int], name: str, scheme: str) -> None:
+    def __init__(self, server: Server, address: tuple[str, int], client: str, scheme: str) -> None:
         self._server = server
         self._loop = asyncio.get_running_loop()
-        self.name = name
-        self.finished = False
-        self.client_address = client
+        self.client = client
+        self.had_request = False
+        self.client_address = address
         self.server_address: tuple[str, int] | None = None  # until the connection is made
         self.scheme = scheme
         self._buffer = bytearray()
         self._searched = 0
         self._exchange: exchange.Exchange | None = None
         self._chunks: chunks.Chunks | None = None
-        self._missing = 0  # bytes of the body; of one in chunks 1, until it has ended
+        self._body_left = 0  # bytes of the body; of one in chunks 1, until it has ended
         self._dropped = 0
-        self._paused = self._leaving = self._lingering = False
+        self._paused = self._closing = self._lingering = False
         self.drained: asyncio.Future[None] | None = None
-        self._deadline = self._next_stall_look = math.inf
+        self._deadline = self._next_stall_check = math.inf
         self._written = 0
-        self._last_look = (0, 0)  # bytes written by then, and those of them that were not taken
+        self._last_state = (0, 0)  # at the last check: bytes written, and bytes of them that the client had not taken
 
     # -- asyncio's protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         self.server_address = transport.get_extra_info("sockname")[:2]
-        self._server.made(self)
+        self._server.on_open(self)
         now = self._loop.time()
-        self._deadline, self._next_stall_look = now + REQUEST_SECONDS, now + STALL_SECONDS
+        self._deadline, self._next_stall_check = now + REQUEST_SECONDS, now + STALL_SECONDS
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._deadline = math.inf
@@ -82,25 +82,25 @@ class Connection(asyncio.Protocol):
             self._exchange.disconnect()
             self._exchange = None
         self.resume_writing()
-        self._server.left(self)
+        self._server.on_close(self)
 
     def data_received(self, data: bytes) -> None:
         if self._lingering:
             self._drop(len(data))
             return
-        is_idle = self.finished and self._exchange is None and not self._buffer
+        is_idle = self.had_request and self._exchange is None and not self._buffer
         if is_idle and data.lstrip(b"\r\n"):  # the first byte of another request: empty lines are none
             self._deadline = self._loop.time() + REQUEST_SECONDS
         self._buffer += data
-        if self._exchange is None or self._missing:
-            self._advance()
+        if self._exchange is None or self._body_left:
+            self._process_buffer()
         else:
             self._pause()
 
     def eof_received(self) -> bool:
-        """A client that has said all may wait for its answer."""
-        self._leaving = True
-        return self._exchange is not None and not self._missing and self.scheme == "http"
+        """Keeps the connection half open for a client that sends no more and waits for its answer."""
+        self._closing = True
+        return self._exchange is not None and not self._body_left and self.scheme == "http"
 
     def pause_writing(self) -> None:
         self.drained = self._loop.create_future()
@@ -110,7 +110,7 @@ class Connection(asyncio.Protocol):
         if drained is not None:
             if not drained.done():
                 drained.set_result(None)
-            if self._exchange is not None and self._exchange.complete and not self._missing:
+            if self._exchange is not None and self._exchange.complete and not self._body_left:
                 self._next_request()
 
     # -- reading
@@ -120,16 +120,16 @@ class Connection(asyncio.Protocol):
             self._paused = True
             self._transport.pause_reading()
 
-    def read_on(self) -> None:
+    def resume_reading(self) -> None:
         if self._paused and not self._transport.is_closing():
             self._paused = False
             self._transport.resume_reading()
 
-    def _advance(self) -> None:
+    def _process_buffer(self) -> None:
         try:
             if self._exchange is None:
                 self._read_head()
-            if self._missing and self._buffer:
+            if self._body_left and self._buffer:
                 self._read_body()
         except head.RefusedError as error:
             self._refuse(*error.refusal)
@@ -138,53 +138,53 @@ class Connection(asyncio.Protocol):
         end = head.find(self._buffer, self._searched)
         if not end:
             self._searched = len(self._buffer)
-            self.read_on()
+            self.resume_reading()
             return
         content = bytes(self._buffer[:end])
         del self._buffer[:end]
         self._searched = 0
-        asked = head.parse(content)
-        self._chunks = chunks.Chunks() if asked.length is None else None
-        self._missing = 1 if asked.length is None else asked.length
+        request = head.parse(content)
+        self._chunks = chunks.Chunks() if request.length is None else None
+        self._body_left = 1 if request.length is None else request.length
         self._dropped = 0
-        if not self._missing:
+        if not self._body_left:
             self._deadline = math.inf
-        if not self.finished:
-            self.finished = True
-            self._server.finished(self)
-        self._exchange = exchange.Exchange(self, asked)
+        if not self.had_request:
+            self.had_request = True
+            self._server.on_first_request(self)
+        self._exchange = exchange.Exchange(self, request)
         self._server.start(self._exchange)
-        if self._missing:
-            self.read_on()
+        if self._body_left:
+            self.resume_reading()
         elif self._buffer:
             self._pause()
 
     def _read_body(self) -> None:
-        exchanged = self._exchange
-        assert exchanged is not None  # noqa: S101
+        current = self._exchange
+        assert current is not None  # noqa: S101
         if self._chunks is not None:
             content, rest = self._chunks.feed(bytes(self._buffer))
-            self._missing = 0 if self._chunks.ended else 1
+            self._body_left = 0 if self._chunks.ended else 1
         else:
-            content, rest = bytes(self._buffer[: self._missing]), bytes(self._buffer[self._missing :])
-            self._missing -= len(content)
+            content, rest = bytes(self._buffer[: self._body_left]), bytes(self._buffer[self._body_left :])
+            self._body_left -= len(content)
         taken = len(self._buffer) - len(rest)
         self._buffer[:] = rest
-        if exchanged.complete:
+        if current.complete:
             self._drop(taken)
         else:
-            exchanged.feed(content, ended=not self._missing)
+            current.feed(content, ended=not self._body_left)
         if self._lingering:
             return
-        if not self._missing:
-            self._body_ended(exchanged)
-        elif exchanged.held > BODY_HELD:
+        if not self._body_left:
+            self._finish_body(current)
+        elif current.buffered > BODY_BUFFER_LIMIT:
             self._pause()
 
-    def _body_ended(self, exchanged: exchange.Exchange) -> None:
+    def _finish_body(self, current: exchange.Exchange) -> None:
         self._chunks = None
         self._deadline = math.inf
-        if exchanged.complete:
+        if current.complete:
             self._next_request()
         elif self._buffer:
             self._pause()
@@ -204,41 +204,41 @@ class Connection(asyncio.Protocol):
     def date_line(self) -> bytes:
         return self._server.date
 
-    def stays(self) -> bool:
-        """Whether the connection goes on after this answer."""
-        return not self._leaving and self._missing <= DROP_LIMIT
+    def may_continue(self) -> bool:
+        """Whether another request may follow this answer."""
+        return not self._closing and self._body_left <= DROP_LIMIT
 
-    def answered(self, exchanged: exchange.Exchange) -> None:
-        if self._exchange is not exchanged:
+    def on_answered(self, current: exchange.Exchange) -> None:
+        if self._exchange is not current:
             return
-        if not exchanged.keep_alive or self._leaving:
-            self._end()
-        elif self._missing:
-            self.read_on()
+        if not current.keep_alive or self._closing:
+            self._close()
+        elif self._body_left:
+            self.resume_reading()
         else:
             self._next_request()
 
     def _next_request(self) -> None:
-        """Not before the client has taken most of the answer: else answers would pile up here."""
+        """Waits until the client has taken most of the answer: else answers would pile up here."""
         if self.drained is not None:
             return
         self._exchange = None
-        if self._leaving:
-            self._end()
+        if self._closing:
+            self._close()
             return
         now = self._loop.time()
         self._deadline = now + (REQUEST_SECONDS if self._buffer else IDLE_SECONDS)
         if self._buffer:
-            self._advance()
+            self._process_buffer()
         else:
-            self.read_on()
+            self.resume_reading()
 
     def _refuse(self, status: int, code: str, message: str) -> None:
-        """An answer of this server's own, and the end."""
-        exchanged, self._exchange = self._exchange, None
-        if exchanged is not None:
-            exchanged.disconnect()
-        if exchanged is None or not exchanged.started:
+        """Sends an answer of this server's own and ends the connection."""
+        current, self._exchange = self._exchange, None
+        if current is not None:
+            current.disconnect()
+        if current is None or not current.started:
             content = json.dumps(errors.body(code, message, str(uuid.uuid4()))).encode()
             phrase = http.HTTPStatus(status).phrase
             lines = (
@@ -249,71 +249,71 @@ class Connection(asyncio.Protocol):
 
     # -- the end
 
-    def _end(self) -> None:
-        """All was said to this client. It may not have said all."""
+    def _close(self) -> None:
+        """Ends the connection. The client may still send."""
         self._exchange = None
-        if self._missing or self._buffer:
+        if self._body_left or self._buffer:
             self._linger()
         else:
             self._transport.close()
 
     def _linger(self) -> None:
-        """Who closes while the client sends resets the connection, and the client may lose the answer."""
+        """Ends the sending and still reads: closing while the client sends would reset the connection, and the client might lose the answer."""
         self._lingering = True
-        self._missing = self._dropped = 0
+        self._body_left = self._dropped = 0
         self._chunks = None
         self._buffer.clear()
         self._deadline = self._loop.time() + LINGER_SECONDS
         if self._transport.can_write_eof():
             with contextlib.suppress(OSError):
                 self._transport.write_eof()
-        self.read_on()
+        self.resume_reading()
 
-    def leave(self) -> None:
-        """The service ends: what is in work is answered, and nothing more."""
-        self._leaving = True
+    def shut_down(self) -> None:
+        """Ends the connection once the request in work is answered."""
+        self._closing = True
         if self._exchange is None and not self._lingering:
             self._transport.close()
 
     def abort(self) -> None:
         self._transport.abort()
 
-    def look(self, now: float) -> None:
-        """Ends what takes too long."""
-        if now >= self._next_stall_look:
-            self._next_stall_look = now + STALL_SECONDS
-            self._look_for_stall()
+    def check_time(self, now: float) -> None:
+        """Ends a request, an answer or a pause that takes too long. `now` is the event loop's time."""
+        if now >= self._next_stall_check:
+            self._next_stall_check = now + STALL_SECONDS
+            self._check_stall()
         if now >= self._deadline:
             self._deadline = math.inf
-            self._too_late(now)
+            self._time_out(now)
 
-    def _too_late(self, now: float) -> None:
-        if self._exchange is not None and self._exchange.late:
+    def _time_out(self, now: float) -> None:
+        if self._exchange is not None and self._exchange.timed_out:
             self.abort()
         elif self._exchange is not None and not self._exchange.complete:
-            self._exchange.expire()
-            self._leaving = True
+            self._exchange.time_out()
+            self._closing = True
             self._deadline = now + STALL_SECONDS  # it has so long to answer
         elif self._exchange is None and not self._lingering and self._buffer:
             self._refuse(*errors.TOO_LATE)
         else:
             self._transport.close()
 
-    def _look_for_stall(self) -> None:
-        """What was not taken at the last look is not taken at all. A connection that is ended may confirm it, once.
+    def _check_stall(self) -> None:
+        """Aborts when the client has taken nothing since the last check. A connection that is being closed has one check more.
 
-        A client that takes one answer after another may leave as many bytes untaken at each look: then more was written.
+        A client that takes one answer after another may leave the same number of bytes at each check: then more was written.
         """
-        unsent = self._bytes_unsent() or int(self._transport.is_closing())
-        look = (self._written, unsent)
-        if unsent and look == self._last_look:
+        unsent = self._unsent_bytes() or int(self._transport.is_closing())
+        state = (self._written, unsent)
+        if unsent and state == self._last_state:
             self.abort()
-        self._last_look = look
+        self._last_state = state
 
-    def _bytes_unsent(self) -> int:
-        """What the client has not taken of answers: here, and in the kernel."""
-        wire = self._transport.get_extra_info("socket")
-        file = -1 if wire is None else wire.fileno()
+    def _unsent_bytes(self) -> int:
+        """Bytes of answers that the client has not taken, here and in the kernel."""
+        sock = self._transport.get_extra_info("socket")
+        file = -1 if sock is None else sock.fileno()
         if file < 0:  # it is just being closed
             return 0
         in_kernel = int.from_bytes(fcntl.ioctl(file, termios.TIOCOUTQ, bytes(4)), sys.byteorder)

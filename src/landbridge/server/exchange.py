@@ -1,7 +1,7 @@
 """One request and its answer: what ASGI's `receive` and `send` do (version 3, HTTP).
 
-No object here is part of a cycle of references once the answer is complete: what a request took is given back at once, and does not wait
-for the garbage collector.
+Once the answer is complete, no object here is part of a cycle of references: the memory of a request is freed at once, without the
+garbage collector.
 """
 
 import asyncio
@@ -23,91 +23,90 @@ _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class Exchange:
-    """`started`: the answer has begun to be written. `complete`: all of it was written."""
+    """`started`: a part of the answer is written. `complete`: all of it is written. `timed_out`: the body did not come in time.
+    `buffered`: bytes of the body that the application has not taken. `disconnected`: the client is gone.
+    """
 
     __slots__ = (
         "_body",
         "_chunked",
         "_connection",
+        "_end_received",
         "_expects_continue",
         "_head",
         "_left",
         "_more_body",
         "_start",
-        "_told_end",
         "_waiter",
+        "buffered",
         "complete",
-        "gone",
-        "held",
+        "disconnected",
         "keep_alive",
-        "late",
         "started",
+        "timed_out",
     )
 
-    def __init__(self, of: "connection.Connection", asked: head.Head) -> None:
+    def __init__(self, of: "connection.Connection", request: head.Head) -> None:
         self._connection = of
-        self._head = asked
+        self._head = request
         self._body: list[bytes] = []
-        self._more_body = asked.length != 0
-        self._told_end = False
-        self._expects_continue = asked.expects_continue
+        self._more_body = request.length != 0
+        self._end_received = False
+        self._expects_continue = request.expects_continue
         self._waiter: asyncio.Future[None] | None = None
         self._start = b""
         self._left: int | None = 0  # bytes of the answer; None: up to the end of the connection
         self._chunked = False
-        #: The body did not come in time.
-        self.late = False
-        #: Bytes of the body that the application has not taken.
-        self.held = 0
-        #: The client is not there any more.
-        self.gone = False
-        self.keep_alive = asked.keep_alive
+        self.timed_out = False
+        self.buffered = 0
+        self.disconnected = False
+        self.keep_alive = request.keep_alive
         self.started = self.complete = False
 
     async def run(self, application: ASGIApp) -> None:
-        """The application answers. Whatever goes wrong in it ends this connection and no other one."""
-        asked = self._head
+        """Lets the application answer. A failure in the application ends this connection alone."""
+        request = self._head
         scope = {
             "type": "http",
             "asgi": {"version": "3.0", "spec_version": "2.3"},
-            "http_version": asked.version,
+            "http_version": request.version,
             "server": self._connection.server_address,
             "client": self._connection.client_address,
             "scheme": self._connection.scheme,
-            "method": asked.method,
+            "method": request.method,
             "root_path": "",
-            "path": asked.path,
-            "raw_path": asked.raw_path,
-            "query_string": asked.query,
-            "headers": asked.fields,
+            "path": request.path,
+            "raw_path": request.raw_path,
+            "query_string": request.query,
+            "headers": request.fields,
         }
         try:
             await application(scope, self.receive, self.send)
-            if not (self.complete or self.gone):
+            if not (self.complete or self.disconnected):
                 log.error("the application gave no whole answer")
         except Exception:
             log.exception("the application failed")
         finally:
-            if not (self.complete or self.gone):
+            if not (self.complete or self.disconnected):
                 self._connection.abort()
 
-    # -- what the connection tells
+    # -- called by the connection
 
     def feed(self, content: bytes, *, ended: bool) -> None:
-        """The body goes on."""
+        """Takes a part of the body. `ended`: it is the last one."""
         if content:
             self._body.append(content)
-            self.held += len(content)
+            self.buffered += len(content)
         self._more_body = not ended
         self._wake()
 
     def disconnect(self) -> None:
-        self.gone = True
+        self.disconnected = True
         self._wake()
 
-    def expire(self) -> None:
-        """The body is late: the application is told that no more of it comes, and what it answers is still sent."""
-        self.late = True
+    def time_out(self) -> None:
+        """Tells the application that no more of the body comes. The connection still sends the answer."""
+        self.timed_out = True
         self.keep_alive = False
         self._wake()
 
@@ -115,33 +114,33 @@ class Exchange:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
-    # -- what the application calls
+    # -- called by the application
 
     async def receive(self) -> Message:
-        if self._expects_continue and not (self.started or self.gone):
+        if self._expects_continue and not (self.started or self.disconnected):
             self._connection.write(_CONTINUE)
         self._expects_continue = False
-        while not (self.gone or self.complete or self.late):
-            if self._body or not (self._more_body or self._told_end):
-                return self._next_of_body()
+        while not (self.disconnected or self.complete or self.timed_out):
+            if self._body or not (self._more_body or self._end_received):
+                return self._take_body()
             self._waiter = asyncio.get_running_loop().create_future()
             await self._waiter
         return {"type": "http.disconnect"}
 
-    def _next_of_body(self) -> Message:
+    def _take_body(self) -> Message:
         content = b"".join(self._body)
         self._body.clear()
-        self.held = 0
-        self._told_end = not self._more_body
+        self.buffered = 0
+        self._end_received = not self._more_body
         if self._more_body:
-            self._connection.read_on()
+            self._connection.resume_reading()
         return {"type": "http.request", "body": content, "more_body": self._more_body}
 
     async def send(self, message: Message) -> None:
-        """Waits while the client takes less than it is given."""
+        """Waits until the client has taken most of what was sent before."""
         if self._connection.drained is not None:
             await self._connection.drained
-        if self.gone:
+        if self.disconnected:
             return
         if message["type"] == "http.response.start" and not self._start:
             self._start = self._render_start(message)
@@ -171,7 +170,7 @@ class Exchange:
         self._left = length if has_content else 0
         if self._expects_continue:  # whether the body comes all the same cannot be told (RFC 9110, section 10.1.1)
             self.keep_alive = False
-        if not (self.keep_alive and self._connection.stays()):
+        if not (self.keep_alive and self._connection.may_continue()):
             self.keep_alive = False
             lines.append(b"connection: close\r\n")
         rendered = b"".join(lines)
@@ -198,4 +197,4 @@ class Exchange:
         if not more:
             self.complete = True
             self._wake()
-            self._connection.answered(self)
+            self._connection.on_answered(self)

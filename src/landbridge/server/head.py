@@ -29,7 +29,7 @@ _LEADING_LINES = re.compile(rb"(?:\r\n)*")
 
 
 class RefusedError(Exception):
-    """The bytes are no request that is served: (status, error code, message). The connection ends with the answer."""
+    """The bytes are not a request that this server serves. `refusal`: status, error code, message. The connection ends after that answer."""
 
     def __init__(self, refusal: tuple[int, str, str]) -> None:
         super().__init__(refusal[2])
@@ -52,7 +52,7 @@ class Head:
 
 
 class _Reader:
-    """What llhttp calls."""
+    """The callbacks of llhttp."""
 
     __slots__ = ("began", "fields", "framing", "target")
 

@@ -1,7 +1,7 @@
 """Serves an application on a listening socket, until a signal comes.
 
-Connections are accepted here and not by the event loop, so that each is counted before its TLS handshake begins and none takes
-a file that the database or the engine needs.
+The server accepts connections itself, not the event loop: it counts each one before its TLS handshake begins, so that clients cannot
+take the files that the database and the engine need.
 """
 
 import asyncio
@@ -24,23 +24,23 @@ from landbridge import config
 from landbridge.server import clients, connection, exchange, listener
 
 log = logging.getLogger(__name__)
-#: Between two looks at all connections.
-LOOK_SECONDS = 1.0
-#: A TLS handshake has so long.
+#: Seconds between two checks of all connections.
+TICK_SECONDS = 1.0
+#: Seconds that a TLS handshake may take.
 HANDSHAKE_SECONDS = 15.0
-#: What is in work when the service ends has so long.
+#: Seconds that requests in work have when the service ends.
 GRACE_SECONDS = 5.0
-#: Connections that are accepted before other work is done.
-ACCEPTED_AT_ONCE = 64
-#: Until the next accept after the machine had no file or no memory for one.
-REST_SECONDS = 1.0
-#: Looks between two lines on refused connections in the log.
-LOOKS_BETWEEN_LINES = 10
+#: Connections that are accepted at once, before other work is done.
+MAX_ACCEPTS = 64
+#: Seconds until the next accept after the machine had no file or no memory for a connection.
+ACCEPT_PAUSE_SECONDS = 1.0
+#: Checks between two warnings about refused connections.
+TICKS_BETWEEN_WARNINGS = 10
 
 
 class Signals:
-    """Takes SIGINT and SIGTERM while its `with` block runs. A signal that comes before the server serves ends it as soon as it does: an
-    exception out of a handler could be lost in whatever Python was doing.
+    """Takes SIGINT and SIGTERM while its `with` block runs. A signal that comes early ends the server as soon as it begins to serve: an exception
+    out of a handler could be lost in whatever Python was doing.
     """
 
     def __init__(self) -> None:
@@ -76,7 +76,7 @@ def run(
     listening: socket.socket,
     bounds: config.Http,
     certificate: listener.Certificate | None = None,
-    leaving: Callable[[], None] = lambda: None,
+    on_stop: Callable[[], None] = lambda: None,
 ) -> None:
     """Serves until a signal comes. Then it calls `leaving` and finishes the requests that it has begun."""
     _tune_process()
@@ -85,7 +85,7 @@ def run(
         server = Server(application, bounds, None if certificate is None else certificate.context)
         server.listen(listening)
         await signals.wait()
-        leaving()
+        on_stop()
         await server.stop()
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -113,9 +113,9 @@ class Server:
         self.connections: set[connection.Connection] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._opening: set[asyncio.Task[None]] = set()
-        self._looks = 0
-        self._refused_before = False
-        self._quiet = asyncio.Event()
+        self._ticks = 0
+        self._refused_last_time = False
+        self._idle = asyncio.Event()
         self.date = _date_line()
 
     def listen(self, listening: socket.socket) -> None:
@@ -123,28 +123,28 @@ class Server:
         self._listening = listening
         listening.setblocking(False)
         self._loop.add_reader(listening, self._accept)
-        self._next_look = self._loop.call_later(LOOK_SECONDS, self._look)
+        self._next_tick = self._loop.call_later(TICK_SECONDS, self._tick)
 
     # -- new connections
 
     def _accept(self) -> None:
-        for _ in range(ACCEPTED_AT_ONCE):
+        for _ in range(MAX_ACCEPTS):
             try:
-                wire, address = self._listening.accept()
+                sock, address = self._listening.accept()
             except BlockingIOError:
                 return
             except ConnectionError:  # it went away while it waited
                 continue
             except OSError as error:
-                log.warning("no connection can be accepted for %.0f s: %s", REST_SECONDS, error.strerror)
+                log.warning("no connection can be accepted for %.0f s: %s", ACCEPT_PAUSE_SECONDS, error.strerror)
                 self._loop.remove_reader(self._listening)
-                self._loop.call_later(REST_SECONDS, self._accept_again)
+                self._loop.call_later(ACCEPT_PAUSE_SECONDS, self._accept_again)
                 return
-            name = self._clients.admit(address[0])
-            if name is None:
-                wire.close()
+            client = self._clients.admit(address[0])
+            if client is None:
+                sock.close()
                 continue
-            task = self._loop.create_task(self._open(wire, address[:2], name))
+            task = self._loop.create_task(self._open(sock, address[:2], client))
             self._opening.add(task)
             task.add_done_callback(self._opening.discard)
 
@@ -152,81 +152,83 @@ class Server:
         if self._listening.fileno() >= 0:
             self._loop.add_reader(self._listening, self._accept)
 
-    async def _open(self, wire: socket.socket, address: tuple[str, int], name: str) -> None:
-        """Through the handshake, where there is one."""
-        made = connection.Connection(self, address, name, "https" if self._tls else "http")
+    async def _open(self, sock: socket.socket, address: tuple[str, int], client: str) -> None:
+        """Makes the connection, after the TLS handshake where there is TLS."""
+        made = connection.Connection(self, address, client, "https" if self._tls else "http")
         timeouts = {"ssl_handshake_timeout": HANDSHAKE_SECONDS, "ssl_shutdown_timeout": HANDSHAKE_SECONDS}
         try:
-            wire.setblocking(False)
+            sock.setblocking(False)
             await self._loop.connect_accepted_socket(
-                lambda: made, wire, ssl=self._tls, **(timeouts if self._tls else {})
+                lambda: made, sock, ssl=self._tls, **(timeouts if self._tls else {})
             )
         except (OSError, RuntimeError, asyncio.CancelledError):  # no handshake, or the client is gone already
             if made.server_address is None:
-                self._clients.leave(name, finished=False)
+                self._clients.release(client, had_request=False)
 
-    # -- what connections tell
+    # -- called by connections
 
-    def start(self, of: exchange.Exchange) -> None:
-        task = self._loop.create_task(of.run(self._application))
+    def start(self, opened: exchange.Exchange) -> None:
+        task = self._loop.create_task(opened.run(self._application))
         self._tasks.add(task)
         task.add_done_callback(self._answered)
 
     def _answered(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        self._look_whether_quiet()
+        self._check_idle()
 
-    def made(self, of: connection.Connection) -> None:
-        self.connections.add(of)
+    def on_open(self, opened: connection.Connection) -> None:
+        self.connections.add(opened)
 
-    def finished(self, of: connection.Connection) -> None:
-        self._clients.finish(of.name)
+    def on_first_request(self, opened: connection.Connection) -> None:
+        self._clients.count_request(opened.client)
 
-    def left(self, of: connection.Connection) -> None:
-        self.connections.discard(of)
-        self._clients.leave(of.name, finished=of.finished)
-        self._look_whether_quiet()
+    def on_close(self, closed: connection.Connection) -> None:
+        self.connections.discard(closed)
+        self._clients.release(closed.client, had_request=closed.had_request)
+        self._check_idle()
 
-    def _look_whether_quiet(self) -> None:
+    def _check_idle(self) -> None:
         if not (self._tasks or self.connections):
-            self._quiet.set()
+            self._idle.set()
 
-    # -- the time
+    # -- once a second
 
-    def _look(self) -> None:
+    def _tick(self) -> None:
         self.date = _date_line()
         now = self._loop.time()
         for one in list(self.connections):
-            one.look(now)
-        self._looks += 1
-        if self._looks % LOOKS_BETWEEN_LINES == 0:
-            self._look_at_refusals()
-        self._next_look = self._loop.call_later(LOOK_SECONDS, self._look)
+            one.check_time(now)
+        self._ticks += 1
+        if self._ticks % TICKS_BETWEEN_WARNINGS == 0:
+            self._log_refusals()
+        self._next_tick = self._loop.call_later(TICK_SECONDS, self._tick)
 
-    def _look_at_refusals(self) -> None:
-        """After a flood what it left is given back. Failed handshakes are cycles of references, and the collector runs seldom."""
+    def _log_refusals(self) -> None:
+        """Logs how many connections were refused, and collects their garbage: failed handshakes are cycles of references, and the collector
+        runs seldom.
+        """
         refusals = self._clients.refusals()
         if refusals:
             log.warning("%s", refusals)
-        if refusals or self._refused_before:
+        if refusals or self._refused_last_time:
             gc.collect()
-        self._refused_before = bool(refusals)
+        self._refused_last_time = bool(refusals)
 
     # -- the end
 
     async def stop(self) -> None:
-        """Accepts nothing more and lets what is in work end."""
+        """Accepts no more connections and finishes the requests in work."""
         self._loop.remove_reader(self._listening)
         self._listening.close()
         for task in list(self._opening):
             task.cancel()
         for one in list(self.connections):
-            one.leave()
-        self._quiet.clear()
-        self._look_whether_quiet()
+            one.shut_down()
+        self._idle.clear()
+        self._check_idle()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._quiet.wait(), GRACE_SECONDS)
-        self._next_look.cancel()
+            await asyncio.wait_for(self._idle.wait(), GRACE_SECONDS)
+        self._next_tick.cancel()
         for task in list(self._tasks):
             task.cancel()
         for one in list(self.connections):
