@@ -1,4 +1,4 @@
-"""Examples of answers: values of one small world, rendered as the service renders its own."""
+"""Examples of answers for the OpenAPI document: results of operations, rendered as the service renders them."""
 
 import json
 from datetime import UTC, datetime
@@ -6,13 +6,19 @@ from types import SimpleNamespace
 from typing import Any
 
 from landbridge import model
-from landbridge.api.routes import Route
+from landbridge.api.routes import Result, Route
 from landbridge.operations import (
+    Operation,
     connection_lists,
     connections,
     customer_gateways,
+    gateway_certificates,
+    gateway_updates,
     gateway_upgrades,
     gateways,
+    monitors,
+    peer_configurations,
+    quotas,
     routing_tables,
     status_lists,
     tags,
@@ -196,7 +202,7 @@ _monitor = model.ConnectionMonitor(
     source_ip="203.0.113.1",
     destination_ip="198.51.100.2",
 )
-_device = SimpleNamespace(
+_device: Any = SimpleNamespace(
     vendor="strongSwan", kind="software", family="swanctl", versions="5.9", name="strongSwan swanctl", proved=True
 )
 _part = SimpleNamespace(path="/etc/swanctl/conf.d/vpn-1655.conf", content="connections {\n  …\n}\n")
@@ -207,7 +213,10 @@ class _Printed(SimpleNamespace):
         return "".join(part.content for part in self.parts)
 
 
-_zones = {("Professional1", "vpc"): ("zone-1", "zone-2"), ("Professional1", "er"): ("zone-1", "zone-2")}
+_zones: dict[tuple[str, str], tuple[str, ...]] = {
+    ("Professional1", "vpc"): ("zone-1", "zone-2"),
+    ("Professional1", "er"): ("zone-1", "zone-2"),
+}
 _route = routing_tables.InstalledRoute(
     destination="192.168.44.0/24",
     nexthop="169.254.76.2",
@@ -218,81 +227,111 @@ _gateway_status = model.GatewayStatus(status="ACTIVE", seen_at=_THEN)
 _shown_gateway = gateways.ShownGateway(gateway=_gateway, status=_gateway_status, connections=1, groups=1)
 _made_gateway = gateways.ShownGateway(gateway=_gateway, status=None, connections=0, groups=0, short=True)
 _shown_connection = connections.ShownConnection(connection=_connection, status="ACTIVE", generation=1)
-_printed = _Printed(device=_device, parts=(_part,))
+_printed: Any = _Printed(device=_device, parts=(_part,))
 
-#: What an operation gives, by its name.
-RESULTS: dict[str, Any] = {
-    "create_vpn_connection": connections.ChangedConnection(connection=_connection),
-    "batch_create_vpn_connection": [connections.ChangedConnection(connection=_connection)],
-    "show_vpn_connection": _shown_connection,
-    "list_vpn_connections": connection_lists.ConnectionPage(
-        connections=[_shown_connection], next_marker=_LATER, total=2
-    ),
-    "update_vpn_connection": connections.ChangedConnection(connection=_connection),
-    "reset_vpn_connection": None,
-    "list_connection_ipsec_sa": connections.ConnectionDiagnosis(connection=_connection, status=_up, warnings=()),
-    "show_vpn_connection_log": connections.ConnectionDiagnosis(connection=_connection, status=_down, warnings=()),
-    "diagnose_vpn_connection": connections.ConnectionDiagnosis(connection=_connection, status=_down, warnings=()),
-    "export_vpn_connection_peer_configuration": _printed,
-    "list_peer_configuration_supported_devices": [_device],
-    "print_peer_configuration": _printed,
-    "create_vgw": _made_gateway,
-    "list_availability_zones": _zones,
-    "list_extended_availability_zones": _zones,
-    "list_vpn_gateway_jobs": [_job],
-    "upgrade_vpn_gateway": _job,
-    "show_vpn_gateway_routing_table": routing_tables.RoutingTablePage(
-        routes=[_route], total=1, next_marker=None, with_resources=True
-    ),
-    "show_vgw": _shown_gateway,
-    "list_vgws": [_shown_gateway],
-    "update_vgw": _shown_gateway,
-    "update_postpaid_vgw_specification": _shown_gateway,
-    "diagnose_vpn_gateway": gateways.GatewayDiagnosis(gateway=_gateway, status=_gateway_status),
-    "create_vgw_certificate": _certificate,
-    "show_vpn_gateway_certificate": _certificate,
-    "list_vpn_gateway_certificates": [_certificate],
-    "update_vgw_certificate": _certificate,
-    "create_cgw": _peer,
-    "show_cgw": _peer,
-    "list_cgws": customer_gateways.CustomerGatewayPage(customer_gateways=[_peer], next_marker=None, total=1),
-    "update_cgw": _peer,
-    "create_connection_monitor": _monitor,
-    "show_connection_monitor": _monitor,
-    "list_connection_monitors": [_monitor],
-    "list_project_tags": [model.Tag("site", "berlin"), model.Tag("site", "bonn")],
-    "show_resource_tags": _TAGS,
-    "list_resources_by_tags": tags.TaggedResources(
-        resources=[model.TaggedResource(id=_PEER, name="cgw-2abf", tags=_TAGS)], total=1
-    ),
-    "count_resources_by_tags": 1,
-    "list_vpn_connection_statuses": status_lists.StatusPage(
-        rows=[
-            status_lists.ResourceStatus(
-                id=_CONNECTION,
-                name="vpn-1655",
-                status="DOWN",
-                since=_THEN,
-                reason="the two sides have different pre-shared keys",
-                gateway_id=_GATEWAY,
-            )
-        ],
-        next_marker=None,
-    ),
-    "list_vpn_gateway_statuses": status_lists.StatusPage(
-        rows=[status_lists.ResourceStatus(id=_GATEWAY, name="vpngw-2c4f", status="ACTIVE", since=_THEN, reason=None)],
-        next_marker=_LATER,
-    ),
-    "show_quotas_info": [
-        model.Quota(kind="vpn_gateway", limit=50, used=1),
-        model.Quota(kind="customer_gateway", limit=None, used=1),
-        model.Quota(kind="vpn_connection", limit=None, used=1),
-    ],
-}
+
+def _result(operation: Operation[Any, Result], result: Result) -> tuple[str, Any]:
+    return operation.name, result
+
+
+#: Name of the operation -> a result. mypy holds each result against its operation.
+RESULTS: dict[str, Any] = dict(
+    (
+        _result(connections.create, connections.ChangedConnection(connection=_connection)),
+        _result(connections.create_batch, [connections.ChangedConnection(connection=_connection)]),
+        _result(connections.show, _shown_connection),
+        _result(
+            connection_lists.list_page,
+            connection_lists.ConnectionPage(connections=[_shown_connection], next_marker=_LATER, total=2),
+        ),
+        _result(connections.update, connections.ChangedConnection(connection=_connection)),
+        _result(connections.reset, None),
+        _result(connections.list_sas, connections.ConnectionDiagnosis(connection=_connection, status=_up, warnings=())),
+        _result(
+            connections.show_log, connections.ConnectionDiagnosis(connection=_connection, status=_down, warnings=())
+        ),
+        _result(
+            connections.diagnose, connections.ConnectionDiagnosis(connection=_connection, status=_down, warnings=())
+        ),
+        _result(peer_configurations.export, _printed),
+        _result(peer_configurations.devices, (_device,)),
+        _result(peer_configurations.print_out, _printed),
+        _result(gateways.create, _made_gateway),
+        _result(gateways.list_zones, _zones),
+        _result(gateways.list_extended_zones, _zones),
+        _result(gateway_upgrades.list_jobs, [_job]),
+        _result(gateway_upgrades.upgrade, _job),
+        _result(
+            routing_tables.show,
+            routing_tables.RoutingTablePage(routes=[_route], total=1, next_marker=None, with_resources=True),
+        ),
+        _result(gateways.show, _shown_gateway),
+        _result(gateways.list_all, [_shown_gateway]),
+        _result(gateway_updates.update, _shown_gateway),
+        _result(gateway_updates.change_flavor, _shown_gateway),
+        _result(gateways.diagnose, gateways.GatewayDiagnosis(gateway=_gateway, status=_gateway_status)),
+        _result(gateway_certificates.create, _certificate),
+        _result(gateway_certificates.show, _certificate),
+        _result(gateway_certificates.list_page, [_certificate]),
+        _result(gateway_certificates.update, _certificate),
+        _result(customer_gateways.create, _peer),
+        _result(customer_gateways.show, _peer),
+        _result(
+            customer_gateways.list_page,
+            customer_gateways.CustomerGatewayPage(customer_gateways=[_peer], next_marker=None, total=1),
+        ),
+        _result(customer_gateways.update, _peer),
+        _result(monitors.create, _monitor),
+        _result(monitors.show, _monitor),
+        _result(monitors.list_all, [_monitor]),
+        _result(tags.of_project, [model.Tag("site", "berlin"), model.Tag("site", "bonn")]),
+        _result(tags.show, _TAGS),
+        _result(
+            tags.search,
+            tags.TaggedResources(resources=[model.TaggedResource(id=_PEER, name="cgw-2abf", tags=_TAGS)], total=1),
+        ),
+        _result(tags.count, 1),
+        _result(
+            status_lists.list_connections,
+            status_lists.StatusPage(
+                rows=[
+                    status_lists.ResourceStatus(
+                        id=_CONNECTION,
+                        name="vpn-1655",
+                        status="DOWN",
+                        since=_THEN,
+                        reason="the two sides have different pre-shared keys",
+                        gateway_id=_GATEWAY,
+                    )
+                ],
+                next_marker=None,
+            ),
+        ),
+        _result(
+            status_lists.list_gateways,
+            status_lists.StatusPage(
+                rows=[
+                    status_lists.ResourceStatus(
+                        id=_GATEWAY, name="vpngw-2c4f", status="ACTIVE", since=_THEN, reason=None
+                    )
+                ],
+                next_marker=_LATER,
+            ),
+        ),
+        _result(
+            quotas.show,
+            [
+                model.Quota(kind="vpn_gateway", limit=50, used=1),
+                model.Quota(kind="customer_gateway", limit=None, used=1),
+                model.Quota(kind="vpn_connection", limit=None, used=1),
+            ],
+        ),
+    )
+)
 
 
 def of(route: Route[Any, Any]) -> dict[str, Any]:
-    """The answer as it is on the wire. A test misses what is missing here; the document does not fail for it."""
+    """The example of a route's answer. A route without one gets none here; a test fails for it."""
     if route.name not in RESULTS:
         return {}
     answer = route.render(RESULTS[route.name]) | {"request_id": _REQUEST}

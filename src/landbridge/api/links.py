@@ -1,4 +1,4 @@
-"""Links between operations: what a create made is read, changed and deleted by others, and a page leads to the next one."""
+"""Links between operations in the OpenAPI document: from a create to the operations on what it created, from a page to the next page."""
 
 import re
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from landbridge.wire import shapes
 
 
 def of(route: Route[Any, Any], table: Iterable[Route[Any, Any]]) -> dict[str, Any]:
-    """The links of a success, by the names of the operations that they lead to."""
+    """Operation name -> link, for the success of a route."""
     if route.answer is not None and shapes.PageInfo in _kinds(route):
         return {route.name: _next_page(route)}
     if route.success != 201 or route.accepts is None or route.many:
@@ -30,7 +30,7 @@ def _next_page(route: Route[Any, Any]) -> dict[str, Any]:
 
 
 def _of_create(route: Route[Any, Any], envelope: str, table: list[Route[Any, Any]]) -> dict[str, Any]:
-    """To all operations whose path has the new id, and no other that the create did not have."""
+    """Links to all operations whose path has the new id and otherwise only ids of the create's path."""
     pattern = re.compile(re.escape(route.path) + r"/{(\w+)}")
     new = next((match[1] for other in table if (match := pattern.fullmatch(other.path))), None)
     if new is None:

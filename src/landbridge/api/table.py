@@ -15,7 +15,7 @@ from landbridge.api import (
     tags,
 )
 
-#: Paths that anybody may read. The guard test knows no other list.
+#: Paths that need no credentials.
 PUBLIC = ("/healthz", "/readyz", "/openapi.json", "/docs")
 
 TABLE: tuple[routes.Route[Any, Any], ...] = (

@@ -27,7 +27,7 @@ def _resource_tags(found: tuple[model.Tag, ...]) -> dict[str, Any]:
     return {"tags": shapes.tags(found)}
 
 
-#: Its path for connections ends where the path of one connection has its id: it stands before that one in the table.
+#: These come first in the table: the path of one connection would match the path of the tags of all connections.
 OF_PROJECT = (
     routes.Route(
         operation=tags.of_project,

@@ -77,7 +77,7 @@ def allow(caller: Caller, project_id: str, needs: Role) -> None:
         raise errors.Forbidden(f"access key {caller.access_key} has the role {caller.role}, this needs {needs}")
 
 
-#: How many projects an answer on this machine lists.
+#: Projects that an error on this machine lists, at most.
 MAX_LISTED_PROJECTS = 20
 #: The audit event of each row that this machine makes, by the name of its table.
 EVENTS = {"project": "create_project", "access_key": "create_key"}
@@ -124,7 +124,7 @@ def create_key(tx: Transaction, safe: vault.Vault, project: str | None, role: Ro
 
 
 def _project_id(tx: Transaction, project: str) -> str:
-    """Of an id or a name. Names are used once, and an id wins."""
+    """The id of the project that has this id, or else this name."""
     known = keys.projects(tx)
     for project_id, name in sorted(known, key=lambda one: one[0] != project):
         if project in (project_id, name):
@@ -140,7 +140,7 @@ def revoke_key(tx: Transaction, access_key: str, now: datetime) -> None:
 
 
 def list_keys(tx: Transaction) -> list[keys.Key]:
-    """All keys, revoked ones too; their secrets sealed."""
+    """All keys, revoked keys too. Their secrets are sealed."""
     return keys.list_all(tx)
 
 

@@ -1,4 +1,4 @@
-"""The list of connections: a page of it, cut to a gateway, an endpoint or enterprise projects."""
+"""Pages of the list of connections, filtered by gateway, endpoint or enterprise projects."""
 
 from dataclasses import dataclass
 
@@ -27,7 +27,7 @@ def _is_short(request: model.ConnectionListRequest) -> bool:
 
 
 def _list_page(tx: Transaction, call: Call, request: model.ConnectionListRequest) -> ConnectionPage:
-    """A page, and how many there are on all pages. Nothing counts connections, unless those of one endpoint."""
+    """A page, and the number of connections on all pages. The number is a counter, except for one endpoint, whose rows are counted."""
     limit, after = request.limit, paging.after(call, "connections", request.marker)
     if request.gateway_ids or request.endpoints:
         rows, total = _of_gateway(tx, call, request, after)
@@ -51,7 +51,7 @@ list_page = Operation(
 def _of_gateway(
     tx: Transaction, call: Call, request: model.ConnectionListRequest, after: int
 ) -> tuple[list[connections.ConnectionRow], int]:
-    """The rows of the one gateway that is named by its id or by an endpoint, and one more than asked for."""
+    """The rows of the gateway that the request names by id or by endpoint: one row more than the page has."""
     owners = {gateways.owner(tx, endpoint) for endpoint in request.endpoints}
     named = {*request.gateway_ids, *owners}
     gateway_id = named.pop()
@@ -73,7 +73,7 @@ def _of_gateway(
 def _of_enterprises(
     tx: Transaction, call: Call, request: model.ConnectionListRequest, after: int
 ) -> tuple[list[connections.ConnectionRow], int]:
-    """A connection belongs to its gateway's enterprise project. Mostly that is the same one for all."""
+    """The connections whose gateways belong to these enterprise projects. Most projects have one enterprise project for all gateways."""
     counts = gateways.of_enterprises(tx, call.project_id, request.enterprise_project_ids)
     total = sum(counts.values())
     if total == gateways.total_connections(tx, call.project_id):

@@ -49,7 +49,7 @@ def _etag(connection: model.Connection, generation: int) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionDiagnosis:
-    """A connection with all that is said of it."""
+    """A connection with its whole status and the warnings about it."""
 
     connection: model.Connection
     status: model.ConnectionStatus
@@ -69,7 +69,7 @@ def _changed(call: Call, made: model.Connection, generation: int = 1) -> Changed
 
 @operation("batch_create_vpn_connection", "admin", "write")
 def create_batch(tx: Transaction, call: Call, request: model.ConnectionBatchRequest) -> list[ChangedConnection]:
-    """All or none, in their order. Each is held to the rules beside those before it."""
+    """Creates all connections of the batch, or none. The rules check each connection beside those before it."""
     made = idempotency.once(tx, call, create_batch.name, codec.connections, lambda: _create_all(tx, call, request))
     return [_changed(call, one) for one in made]
 
@@ -89,7 +89,7 @@ def _create_all(tx: Transaction, call: Call, request: model.ConnectionBatchReque
 
 
 def _at(place: str, violation: model.Violation, made: dict[str, model.Connection]) -> model.Violation:
-    """In the words of the whole request, which knows no ids of the connections that it asks for."""
+    """The violation in the words of the whole request: it names a connection of the batch by its place, not by an id."""
     wrong = violation.wrong
     for other, one in made.items():
         wrong = wrong.replace(one.id, other)
@@ -173,7 +173,7 @@ def _neighbours(
     facts: rules.Facts,
     generated: fields.Generated,
 ) -> tuple[model.Neighbour, ...]:
-    """The connections of the gateway that may clash with the one that is asked for."""
+    """The connections of the gateway that may clash with the requested one."""
     peer_id = facts.customer_gateway.id if facts.customer_gateway else ""
     identity, blocks = rules.identity(request, facts), rules.tunnel_blocks(request, generated)
     return connections.neighbours(tx, row.seq, peer_id, identity, blocks)
@@ -187,8 +187,8 @@ def _other_key(
     facts: rules.Facts,
     own_id: str = "",
 ) -> str | None:
-    """A connection of the same endpoint and peer address that picks its PSK by them, and has another one. PSKs are sealed
-    with a nonce each, so they are compared open.
+    """The id of a connection with another PSK, for the same endpoint and peer address, when the engine picks PSKs by those two. PSKs are
+    sealed with a nonce each, so they are opened to be compared.
     """
     ours = rules.endpoint(request, row.gateway)
     if ours is None or request.psk is None or facts.customer_gateway is None:
@@ -203,7 +203,7 @@ def _other_key(
 
 
 def _sealed_psk(call: Call, request: model.ConnectionRequest, connection: model.Connection) -> bytes | None:
-    """A GM connection authenticates by certificates: a PSK that came along is thrown away."""
+    """None for a GM connection, which authenticates by certificates: its PSK is not stored."""
     if request.psk is None or connection.ike_policy.authentication_method != "pre-share":
         return None
     return call.service.vault.seal(request.psk.reveal().encode(), connection.id)
@@ -281,7 +281,7 @@ def _find_version(tx: Transaction, call: Call, connection_id: str) -> connection
 
 
 def psk(tx: Transaction, call: Call, connection: model.Connection) -> model.Secret | None:
-    """The key itself; None for a connection that has none."""
+    """The PSK, opened; None for a connection without a PSK."""
     sealed = connections.psk(tx, connection.id)
     return None if sealed is None else model.Secret(call.service.vault.open(sealed, connection.id).decode())
 
@@ -293,7 +293,9 @@ def _wish(
     change: model.ConnectionRequest,
     psk: model.Secret | None,
 ) -> tuple[model.ConnectionRequest, rules.Facts]:
-    """What the connection is to be, and what surrounds it: without itself, and on a gateway that already carries it."""
+    """The connection as it would be after the change, and the facts about it. The connection itself is not among its neighbours, and its
+    gateway counts as ACTIVE with room for it.
+    """
     row, peer, _ = connections.ends(tx, call.project_id, connection.gateway_id, connection.customer_gateway_id)
     if row is None:
         raise RuntimeError("a connection without its gateway")
@@ -314,7 +316,7 @@ def _wish(
 def _picks_anew(
     was: model.Connection, wish: model.ConnectionRequest, psk: model.Secret | None, facts: rules.Facts
 ) -> bool:
-    """Whether the update could bring another PSK into the way. Two that were in each other's way before may be renamed."""
+    """Whether the update can make the connection clash with the PSK of another one. A clash of before does not refuse an update."""
     same = (
         rules.did_pick_by_address(was)
         and wish.psk == psk

@@ -1,4 +1,4 @@
-"""Customer gateways: create, show, list, update, delete. They exist only in the store, so all of it is done at once."""
+"""Customer gateways: create, show, list, update, delete. They exist only in the store, so every change is complete at once."""
 
 from dataclasses import dataclass
 
@@ -53,7 +53,7 @@ def _find(tx: Transaction, call: Call, customer_gateway_id: str) -> model.Custom
 
 
 def etag(customer_gateway: model.CustomerGateway) -> str:
-    """It has no generations, since no engine carries it."""
+    """A customer gateway has no generations, since no engine carries it."""
     return versions.etag(1, codec.dump(codec.customer_gateway, customer_gateway))
 
 

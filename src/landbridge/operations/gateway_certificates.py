@@ -1,4 +1,4 @@
-"""Certificates of GM gateways: create, show, list, update. Private keys are sealed, and no answer has them."""
+"""Certificates of GM gateways: create, show, list, update. Private keys are sealed; no answer has one."""
 
 import dataclasses
 import json
@@ -17,7 +17,7 @@ Keys = tuple[model.Secret, model.Secret]
 
 
 def etag(made: model.GatewayCertificate) -> str:
-    """It has no generations, since no engine carries it."""
+    """A certificate has no generations, since no engine carries it."""
     return versions.etag(1, codec.dump(codec.gateway_certificate, made))
 
 

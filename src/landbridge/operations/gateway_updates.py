@@ -1,4 +1,4 @@
-"""VPN gateways that change: their own fields, their EIPs with all connections on them, and their specification."""
+"""Updates of VPN gateways: their fields, their EIPs with all connections on them, and their flavor."""
 
 import dataclasses
 
@@ -61,7 +61,9 @@ def _rehome(
     now: model.VpnGateway,
     there: tuple[model.Connection, ...],
 ) -> None:
-    """Connections that follow their gateway: to another EIP of their endpoint, and in rules that are derived of its subnets."""
+    """Changes the connections that depend on the gateway: the EIP of their endpoint, and the policy rules that were derived from its
+    subnets.
+    """
     peers = {one.id: _peer(tx, call, one) for one in there}
     moved = [rules.rehomed(one, was, now, peers[one.id]) for one in there]
     call.refuse([*rules.check_peers(now, change, peers), *rules.check_identities(change, moved)])

@@ -1,6 +1,6 @@
-"""Upgrades of VPN gateways, and the jobs that tell how they stand.
+"""Upgrades of VPN gateways, and their jobs.
 
-An upgrade is a wish in the gateway's row: what carries the gateway starts anew, with the program that is installed by then.
+An upgrade is a counter in the gateway's row: the engine restarts the gateway's charon, with the program that is installed by then.
 """
 
 import dataclasses
@@ -19,7 +19,7 @@ from landbridge.store.database import Transaction
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownJob:
-    """A job, how it stands, and what to know about it."""
+    """A job, its status, and warnings about it."""
 
     job: model.GatewayJob
     status: model.JobStatus
@@ -66,7 +66,7 @@ def _started(tx: Transaction, call: Call, row: gateways.GatewayRow) -> model.Gat
 def _restart(
     tx: Transaction, call: Call, row: gateways.GatewayRow, kind: Literal["upgrade", "rollback"]
 ) -> model.Restart:
-    """One more than was ever asked for or done: a restored database may know of fewer than the engine."""
+    """One restart more than the store or the engine counts: a restored database may count fewer than the engine."""
     number = max(row.restarts, row.observed.restarts) + 1
     gateways.restart(tx, row.gateway.id, number)
     return model.Restart(id=ids.new_id(), kind=kind, number=number, created_at=call.now)

@@ -15,7 +15,9 @@ from landbridge.store.database import Transaction
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownGateway:
-    """A gateway with what is said of it. `status` is None in the answers to a create, which is shorter, and to an update."""
+    """A gateway with its status and the numbers of its connections. `status`: None for a create and an update. `short`: the answer to a
+    create, which has fewer fields.
+    """
 
     gateway: model.VpnGateway
     status: model.GatewayStatus | None

@@ -1,4 +1,4 @@
-"""Connection monitors: create, show, list, delete. They exist only in the store, so all of it is done at once."""
+"""Connection monitors: create, show, list, delete. They exist only in the store, so every change is complete at once."""
 
 from landbridge import errors, model
 from landbridge.operations import idempotency, ids
@@ -35,7 +35,7 @@ def _of(monitored: monitors.Monitored) -> model.ConnectionMonitor:
 
 
 def _find(tx: Transaction, call: Call, monitor_id: str) -> monitors.Monitored:
-    """The connection whose monitor it is."""
+    """The connection that has this monitor."""
     found = monitors.find(tx, call.project_id, monitor_id.lower())
     if found is None:
         raise errors.NotFound(f"connection monitor {monitor_id[:64]}")
@@ -63,7 +63,7 @@ def remove(tx: Transaction, call: Call, request: model.MonitorRef) -> None:
 
 
 def forget(tx: Transaction, call: Call, connection: model.Connection) -> None:
-    """The connection's monitor, if it has one: it goes with the connection too."""
+    """Deletes the connection's monitor, if there is one. The delete of a connection calls this too."""
     if connection.monitor_id is not None:
         monitors.remove(tx, connection)
         call.audit(tx, remove.name, connection.monitor_id)

@@ -1,5 +1,5 @@
-"""Where a page of a list begins. A marker is a sealed number: it tells nobody how much other projects create, and is of use
-to the list alone that gave it.
+"""Markers of pages. A marker is a sealed number: it does not tell how much other projects create, and only the list that gave it can
+read it.
 """
 
 import base64
@@ -11,7 +11,7 @@ from landbridge.operations.call import Call
 
 
 def after(call: Call, of: str, marker: str) -> int:
-    """The number after which the page of this list begins. Raises Invalid for a marker that it did not give."""
+    """The number after which the page of this list begins. Raises Invalid for the marker of another list."""
     if not marker:
         return 0
     number = None

@@ -1,4 +1,4 @@
-"""The agent's pause: it watches and reports, but does not act. On the whole service, or on one gateway."""
+"""Pauses of the agent, for the whole service or for one gateway. A paused agent watches and reports, and changes nothing."""
 
 from datetime import datetime
 
@@ -8,7 +8,7 @@ from landbridge.store.database import Transaction
 
 
 def pause(tx: Transaction, gateway_id: str | None, now: datetime) -> datetime:
-    """Since when it is paused: now, unless it was already. Raises NotFound."""
+    """Pauses, and returns the time of the pause: `now`, or earlier when it was paused already. Raises NotFound."""
     if gateway_id is not None and gateways.find_any(tx, gateway_id) is None:
         raise errors.NotFound(f"VPN gateway {gateway_id[:64]}")
     pauses.add(tx, gateway_id, now)
@@ -16,12 +16,12 @@ def pause(tx: Transaction, gateway_id: str | None, now: datetime) -> datetime:
 
 
 def resume(tx: Transaction, gateway_id: str | None) -> None:
-    """Of a gateway: its own pause alone; that of the whole service stays, and the other way round. Raises NotFound."""
+    """Ends the pause of the gateway, or that of the whole service, and no other pause. Raises NotFound."""
     if not pauses.remove(tx, gateway_id):
         what = "the service" if gateway_id is None else f"VPN gateway {gateway_id[:64]}"
         raise errors.NotFound(f"a pause of {what}")
 
 
 def every(tx: Transaction) -> dict[str | None, datetime]:
-    """Gateway id (None: the whole service) -> since when it is paused."""
+    """Gateway id (None: the whole service) -> time of the pause."""
     return pauses.list_all(tx)

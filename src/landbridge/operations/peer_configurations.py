@@ -1,4 +1,4 @@
-"""What to type into the other side's device: the text for a connection, and the devices that there are texts for."""
+"""Configurations of the other side's device for a connection, and the devices that have one."""
 
 import re
 
@@ -69,7 +69,7 @@ def _device(call: Call, wanted: model.DeviceRequest) -> peerconfig.Device:
 
 
 def _fits(given: str, device: peerconfig.Device, field: str) -> bool:
-    """In any letter case. A client that was shown a platform may call it the type, and any later version will do."""
+    """Compares in any letter case. A client may give the platform for the type, and a later version for the version."""
     names = {getattr(device, field).lower()}
     if field == "kind":
         names.add(device.family.lower())
@@ -77,7 +77,7 @@ def _fits(given: str, device: peerconfig.Device, field: str) -> bool:
 
 
 def _number(version: str) -> list[int]:
-    """The first two numbers of a version, however it is written: of a device with several lines those of its oldest."""
+    """The first two numbers of a version, in any spelling. A device with several version lines has those of the oldest."""
     return [int(digits) for digits in re.findall("[0-9]{1,9}", version)[:2]]
 
 

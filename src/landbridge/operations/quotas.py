@@ -17,7 +17,7 @@ def show(tx: Transaction, call: Call, _: model.EmptyRequest) -> list[model.Quota
 
 
 def check(tx: Transaction, call: Call, kind: str) -> list[model.Violation]:
-    """What stands in the way of one more. Counts only where there is a limit: connections are a sum over gateways."""
+    """The violation of one resource more. It counts only where there is a limit: the number of connections is a sum over gateways."""
     limit = _limit(call, kind)
     return list(rules.check(kind, limit, _used(tx, call, kind))) if limit else []
 

@@ -14,7 +14,7 @@ from landbridge.store.database import Transaction
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstalledRoute:
-    """`resource`: (id, type) of what the next hop belongs to."""
+    """A route that the engine installed. `resource`: (id, type) of what the next hop belongs to."""
 
     destination: str
     nexthop: str
@@ -24,7 +24,7 @@ class InstalledRoute:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoutingTablePage:
-    """A page of it. `with_resources`: whether the client asked for them."""
+    """A page of a routing table. `with_resources`: whether the client asked for the resource of each route."""
 
     routes: list[InstalledRoute]
     total: int
@@ -46,7 +46,7 @@ def show(tx: Transaction, call: Call, request: model.RoutingTableRequest) -> Rou
 
 
 def _routes(tx: Transaction, call: Call, gateway_id: str) -> list[InstalledRoute]:
-    """Of the networks behind the gateway, then of its tunnels, each in the order of their addresses."""
+    """The routes to the networks behind the gateway, then those into its tunnels, each in the order of addresses."""
     row = gateway_operations.find(tx, call, gateway_id)
     found = [
         InstalledRoute(

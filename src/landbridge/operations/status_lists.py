@@ -1,4 +1,4 @@
-"""Lists of ours: how connections and gateways stand, since when, and why in one line."""
+"""Lists of statuses (an extension of ours): the status of each connection or gateway, its time, and its reason in one line."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,14 +12,14 @@ from landbridge.status import gateway as gateway_status
 from landbridge.store import connections, gateways, pauses
 from landbridge.store.database import Transaction
 
-#: Rows that one request looks through. With a filter a page may be shorter than its limit, and not be the last one.
+#: Rows that one request reads. With a filter, a page may be shorter than its limit without being the last page.
 LOOKED_THROUGH = 2000
 REASON_LIMIT = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResourceStatus:
-    """One row. `since`: when its status changed last, as far as the store knows; `gateway_id`: a connection's."""
+    """A row of a list. `since`: the last change of the status, as far as the store knows; `gateway_id`: of a connection."""
 
     id: str
     name: str
@@ -76,7 +76,7 @@ def _connection(
 
 @operation("list_vpn_gateway_statuses", "reader", "long read")
 def list_gateways(tx: Transaction, call: Call, request: model.StatusListRequest) -> StatusPage:
-    """A page of a few: a project has some hundred gateways at most."""
+    """A page. It filters all gateways of the project, which are some hundred at most."""
     after = paging.after(call, "statuses of gateways", request.marker)
     paused = pauses.list_all(tx)
     fitting = [
@@ -106,7 +106,7 @@ def _gateway(
 
 
 def _paused_since(paused: dict[str | None, datetime], gateway_id: str) -> datetime | None:
-    """For its own sake or with the whole service."""
+    """The time of the gateway's own pause, or of the whole service's."""
     return min((at for one, at in paused.items() if one in (None, gateway_id)), default=None)
 
 

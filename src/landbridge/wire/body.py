@@ -1,8 +1,8 @@
-"""From the bytes of a request to a shape-checked value, with every wrong field named and unknown ones told apart.
+"""Parses the body of a request into a value of the right shape. It names every wrong field, and every unknown field.
 
-JSON is read strictly: UTF-8, no duplicate keys, no NaN or Infinity, nesting of at most 32. null is the same as absent.
-An integer is a JSON number without fraction, or a string of decimal digits; a bool is not a number. What would take long to
-judge is refused unjudged: nobody else is answered meanwhile.
+JSON is read strictly: UTF-8, no duplicate keys, no NaN or Infinity, nesting of at most 32. null is the same as absent. An integer is
+a JSON number without fraction, or a string of decimal digits; a bool is not a number. A body that takes long to check is refused
+unchecked, since nobody else is answered meanwhile.
 """
 
 import codecs
@@ -31,12 +31,12 @@ _DIGITS = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
 class Shape(pydantic.BaseModel):
-    """Base of request shapes: strict types; unknown fields are left out, and named by `parse`."""
+    """Base of request shapes. Types are strict. Unknown fields are left out, and `parse` names them."""
 
     model_config = pydantic.ConfigDict(strict=True, extra="ignore", frozen=True, hide_input_in_errors=True)
-    #: Whether it asks for a change of what is there: then the document has no defaults and nothing mandatory in it.
+    #: True for the shape of an update: the document gives its fields no defaults, and none is mandatory.
     is_change: ClassVar[bool] = False
-    #: Whole sound bodies for the document, by what they show.
+    #: Name -> a valid body, for the document.
     examples: ClassVar[dict[str, Any]] = {}
 
     @classmethod
@@ -111,7 +111,7 @@ def _no_constant(name: str) -> NoReturn:
 
 
 class _NotPlainError(Exception):
-    """JSON that Python would read and others would not."""
+    """JSON that Python reads and other parsers do not."""
 
 
 _STRICT = json.JSONDecoder(object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
@@ -150,8 +150,8 @@ def parse(shape: type[S], envelope: str, content: bytes) -> Parsed[S]:
 
 
 def parse_many(shape: type[S], envelope: str, content: bytes, limit: int) -> tuple[list[Parsed[S]], tuple[str, ...]]:
-    """The array under the key `envelope`, each item as a `shape` with violations of its own, and what stands beside it.
-    Raises Invalid when there is no such array, or more in it than `limit`.
+    """The items of the array under the key `envelope`, each as a `shape` with violations of its own, and the unknown keys beside the array.
+    Raises Invalid when there is no such array, or when it has more than `limit` items.
     """
     document = load(content)
     items = document.get(envelope) if isinstance(document, dict) else None
@@ -174,7 +174,7 @@ def _item(shape: type[S], item: Any, place: str, size: int) -> Parsed[S]:
 
 
 def _validate(shape: type[S], content: dict[str, Any], size: int) -> tuple[S, tuple[model.Violation, ...]]:
-    """`size`: of the body that it came in. Raises Invalid where more is wrong than is told."""
+    """`size`: bytes of the whole body. Raises Invalid when there are more violations than an answer lists."""
     if size > 2 * ENTRIES_LIMIT:  # an entry takes two bytes
         _check_entries(content)
     try:
@@ -200,7 +200,7 @@ def _check_entries(content: dict[str, Any]) -> None:
 
 
 def _arrays(value: Any, place: tuple[int | str, ...]) -> Iterator[tuple[tuple[int | str, ...], list[Any]]]:
-    """Each array in it with its place, an outer one before those inside."""
+    """Each array in the value with its place, an outer array before the arrays inside it."""
     if isinstance(value, list):
         yield place, value
     for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
@@ -233,7 +233,7 @@ def _violation(loc: tuple[int | str, ...], kind: str, given: Any) -> model.Viola
 
 
 def _name(value: Any) -> str:
-    """What JSON calls it."""
+    """The name of the value's type in JSON."""
     for kind, name in _NAMES:
         if isinstance(value, kind):
             return name
@@ -246,7 +246,7 @@ def path(loc: tuple[int | str, ...]) -> str:
 
 
 def _without(value: dict[str, Any], loc: tuple[int | str, ...]) -> dict[str, Any]:
-    """A copy without what `loc` names: a field of an object, or the whole array where one of its plain items is wrong."""
+    """A copy without the field at `loc`, or without the whole array when `loc` is an item of it."""
     last = max(i for i, part in enumerate(loc) if isinstance(part, str))
     copy: dict[str, Any] = dict(value)
     at: Any = copy

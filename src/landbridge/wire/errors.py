@@ -5,7 +5,7 @@ from typing import Any
 from landbridge import errors
 from landbridge.wire import schema
 
-#: kind -> HTTP status, error code, what stands before the message
+#: error class -> HTTP status, error code, prefix of the message
 TABLE: dict[type[errors.LandbridgeError], tuple[int, str, str]] = {
     errors.Invalid: (400, "VPN.0001", "invalid request: "),
     errors.InUse: (400, "VPN.0001", "invalid request: "),
@@ -38,7 +38,7 @@ class Detail(schema.Answer):
 
 
 class ErrorAnswer(schema.Answer):
-    """What every error looks like. `details` is there when a request broke rules: all of them."""
+    """The body of every error. `details` lists every violation of a request that breaks rules."""
 
     error_code: str
     error_msg: str

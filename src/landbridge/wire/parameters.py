@@ -1,4 +1,4 @@
-"""Parameters of paths and queries. One value says how the document describes a parameter and how its text is read.
+"""Parameters of paths and queries. A Parameter tells how the document describes it and how its text is parsed.
 
 An empty text of a query counts as absent.
 """
@@ -23,8 +23,8 @@ _BOOLEANS = {"true": True, "false": False}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter:
-    """`schema`: of the text, in the document. `read` gives the value of a text, or raises ValueError; then the answer says what
-    is `allowed`. A `repeated` one has a set of values.
+    """`schema`: of the text, in the document. `read` parses a text, or raises ValueError; the error's answer says what is `allowed`. A
+    `repeated` parameter has a set of values.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Parameter:
 
 
 def read(parameters: Iterable[Parameter], query: Mapping[str, str]) -> dict[str, Any]:
-    """The value of each parameter. Raises Invalid with all that is wrong."""
+    """The value of each parameter. Raises Invalid with every violation."""
     values, wrong = {}, []
     for one in parameters:
         try:
@@ -51,7 +51,7 @@ def read(parameters: Iterable[Parameter], query: Mapping[str, str]) -> dict[str,
 
 
 def unknown(parameters: Iterable[Parameter], query: Iterable[str]) -> tuple[str, ...]:
-    """The words of a query that no parameter has, each once, as they stand behind a path."""
+    """The names in a query that are no parameter, each once, with a question mark before it."""
     known = {one.name for one in parameters}
     return tuple(dict.fromkeys(f"?{name}" for name in query if name not in known))
 
@@ -89,7 +89,7 @@ def choice(name: str, description: str, values: tuple[str, ...]) -> Parameter:
 
 
 def boolean(name: str, description: str) -> Parameter:
-    """In any letter case: Python's clients write True."""
+    """Takes any letter case: Python's clients write True."""
 
     def parse(text: str) -> bool:
         if text.lower() not in _BOOLEANS:
@@ -111,13 +111,13 @@ def endpoint(name: str, description: str) -> Parameter:
 
 
 def strings(name: str, description: str) -> Parameter:
-    """May be given several times."""
+    """A parameter that a query may repeat."""
     schema = {"type": "array", "items": {"type": "string"}}
     return Parameter(name=name, description=description, schema=schema, read=str.lower, allowed="", repeated=True)
 
 
 def marker(description: str = "the next_marker of the page before") -> Parameter:
-    """What it holds is sealed: only the list that gave it can say whether it is one of its own."""
+    """The content is sealed: only the list that gave the marker can open it."""
     parse, schema = _matching(_SEALED), {"type": "string", "pattern": _SEALED}
     return Parameter(
         name="marker", description=description, schema=schema, read=parse, allowed="the next_marker of an earlier page"
@@ -147,7 +147,7 @@ def _lower_case(name: str, description: str, schema: Mapping[str, str], pattern:
 
 
 def _matching(pattern: str) -> Callable[[str], str]:
-    """Reads what the pattern of the document fits, and nothing else."""
+    """A parser for texts that match the pattern of the document."""
     compiled = re.compile(pattern.replace("$", r"\Z"), re.ASCII)  # Python's own $ would let a line end pass
 
     def parse(text: str) -> str:
@@ -165,7 +165,7 @@ ENTERPRISE_PROJECT = strings(
 )
 
 
-#: Every name that stands in a path. An id that names nothing is 404.
+#: Every parameter of a path. The answer to an unknown id is a 404.
 OF_PATHS: Mapping[str, Parameter] = {
     one.name: one
     for one in (

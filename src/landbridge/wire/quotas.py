@@ -1,4 +1,4 @@
-"""Quotas on the wire: an object with a list, as the page has it."""
+"""Quotas on the wire."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,7 +8,7 @@ from pydantic import Field
 from landbridge import model
 from landbridge.wire import schema
 
-#: What stands for a quota where none is set.
+#: The `quota` of an answer where no quota is set.
 WITHOUT_LIMIT = -1
 
 

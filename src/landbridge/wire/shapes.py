@@ -1,4 +1,4 @@
-"""Shapes and renderings that several resources share: tags, times, pages."""
+"""Shapes and renderings that several resources share: tags, times and pages."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -37,12 +37,12 @@ def tags(given: Sequence[model.Tag]) -> list[dict[str, str]]:
 
 
 def time(moment: datetime) -> str:
-    """ISO 8601, UTC, milliseconds, Z."""
+    """The time in ISO 8601: UTC with milliseconds and a Z."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds")[:23] + "Z"
 
 
 def encode(answer: Mapping[str, Any]) -> bytes:
-    """The answer as JSON. A field that is bytes is JSON already."""
+    """The answer as JSON. A value of type bytes is JSON already."""
     texts = [
         b'"%s":%s' % (name.encode(), value if isinstance(value, bytes) else pydantic_core.to_json(value))
         for name, value in answer.items()

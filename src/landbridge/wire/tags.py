@@ -1,4 +1,4 @@
-"""Tags on the wire: changes, searches and what they find. Their bodies have no envelope."""
+"""Tags on the wire: changes, searches and their results. The bodies have no envelope."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar
@@ -11,7 +11,7 @@ from landbridge.model import allowed_values
 from landbridge.wire import body, parameters, schema, shapes
 
 SEARCH_LIMIT = 1000
-#: The part of what is found that is told.
+#: The resources of an answer: how many, and how many before them are skipped.
 WINDOW = (
     parameters.integer("limit", "how many", 1, SEARCH_LIMIT, SEARCH_LIMIT),
     parameters.integer("offset", "how many to leave out", 0, 10**12 - 1, 0),
@@ -27,7 +27,7 @@ Boolean = Annotated[bool, pydantic.BeforeValidator(_boolean, json_schema_input_t
 
 
 class TagChangeShape(shapes.TagShape):
-    """VpnResourceTag, of which the value may be left out."""
+    """VpnResourceTag with an optional value."""
 
     value: str | None = schema.field(
         schema.tag_text(allowed_values.TAG_VALUE_LENGTH), f"{shapes.TAG_CHARACTERS}; left out it is empty"
