@@ -68,7 +68,7 @@ test: setup ## every test, real tunnels and foreign clients included; prints the
 	@$(BIN)/python -m pytest $(PARALLEL) --cov tests --ignore tests/kernel
 
 # Started in a virtual machine: nothing is loaded that these tests do not use, since imports take seconds there.
-GUEST_PYTEST := $(BIN)/python -m pytest -p no:cacheprovider -p no:hypothesispytest --confcutdir=tests/kernel --timeout=400
+GUEST_PYTEST := $(BIN)/python -m pytest -p no:cacheprovider -p no:hypothesispytest -p no:xdist -p no:xdist.looponfail -p no:pytest_cov --confcutdir=tests/kernel --timeout=400
 
 test-kernel: setup $(VENV)/.kernel-packages ## tunnels and the installation on Debian's own kernel, in virtual machines
 	@for fetched in lab.kernel lab.libreswan lab.upgrade; do $(BIN)/python -m $$fetched; done
