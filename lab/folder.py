@@ -27,8 +27,8 @@ class Folder:
         """`site` is the default one unless it is given. `engine` is the name of the engine that the API takes for its own."""
         self.data = data
         used, info = site or site_file.default(), {"name": engine}
-        parts = bootstrap.make_parts(settings, used, data, info, heartbeat.Heartbeat())
-        self._application = app.build(parts)
+        dependencies = bootstrap.make_dependencies(settings, used, data, info, heartbeat.Heartbeat())
+        self._application = app.build(dependencies)
         credentials.write(data, ADDRESS)
 
     @property

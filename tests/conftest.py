@@ -228,8 +228,8 @@ def service_in(
         data.database.on_nudge = agent.nudge
         bounds = {"limits": config.Limits(**limits), "quotas": quotas or config.Quotas(), "http": http or config.Http()}
         settings = dataclasses.replace(settings, **bounds)
-        parts = bootstrap.make_parts(settings, used_site, data, engine.describe(), heart)
-        application = app.build(parts)
+        dependencies = bootstrap.make_dependencies(settings, used_site, data, engine.describe(), heart)
+        application = app.build(dependencies)
         client = Http(application)
         agent.start()
         try:

@@ -80,7 +80,7 @@ def serve(settings: config.Settings, worker: str) -> None:
         parameters = WorkerParameters(settings, site, info, listening.family, address, heart.file)
         for _ in range(count - 1):
             others.start(parameters, (heart.file,))
-        application = app.build(make_parts(settings, site, data, info, heart))
+        application = app.build(make_dependencies(settings, site, data, info, heart))
         http_server.run(signals, application, listening, settings.http, certificate, others.request_stop)
 
 
@@ -96,7 +96,7 @@ def serve_worker(file: int) -> None:
         if given.engine["name"] != "none":
             data.database.on_nudge = workers.send_nudge
         heart = heartbeat.Heartbeat(given.heartbeat)
-        application = app.build(make_parts(settings, given.site, data, given.engine, heart))
+        application = app.build(make_dependencies(settings, given.site, data, given.engine, heart))
         http_server.run(signals, application, listening, settings.http, certificate)
 
 
@@ -106,13 +106,13 @@ def make_source(data: data_folder.Data, site: model.Site, heart: heartbeat.Heart
     return nodes.StoreSource(data.database, desired, heart.beat)
 
 
-def make_parts(
+def make_dependencies(
     settings: config.Settings,
     site: model.Site,
     data: data_folder.Data,
     engine: dict[str, str],
     heart: heartbeat.Heartbeat,
-) -> app.Parts:
+) -> app.Dependencies:
     """What the HTTP edge is made of. `engine` describes the engine."""
     tick = settings.agent.tick_seconds
     service = call.Service(
@@ -125,7 +125,7 @@ def make_parts(
         connection_limit=settings.limits.connections_per_gateway or None,
         quotas=settings.quotas,
     )
-    return app.Parts(
+    return app.Dependencies(
         service=service,
         credentials=access.Credentials(data.database.read, data.vault),
         readiness=lambda: data.database.read(lambda tx: readiness.check(tx, engine, agent_age=heart.age, tick=tick)),

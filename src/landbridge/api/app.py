@@ -36,7 +36,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
+class Dependencies:
     """What the HTTP edge needs. `readiness` tells whether the service is ready, what `/readyz` tells anybody, and what it tells
     operators besides (ids and versions).
     """
@@ -47,17 +47,17 @@ class Parts:
     queues: key_queues.KeyQueues = dataclasses.field(default_factory=key_queues.KeyQueues)
 
 
-def build(parts: Parts) -> Starlette:
+def build(dependencies: Dependencies) -> Starlette:
     served: dict[str, dict[str, Endpoint]] = {}
     for route in TABLE:
-        served.setdefault(route.path, {})[route.method] = _endpoint(parts, route)
+        served.setdefault(route.path, {})[route.method] = _endpoint(dependencies, route)
     paths: list[routing.BaseRoute] = []
     for path, of in served.items():
         # Some clients add a slash.
         paths += [routing.Route(each, _Served(of), methods=list(of)) for each in (path, path + "/")]
     paths += [
         routing.Route("/healthz", _healthz),
-        routing.Route("/readyz", _readyz(parts)),
+        routing.Route("/readyz", _readyz(dependencies)),
         routing.Route("/openapi.json", lambda _: Response(_document(), media_type="application/json")),
         routing.Route("/docs", lambda _: HTMLResponse(DOCS_PAGE)),
         routing.Mount("/docs/assets", StaticFiles(packages=[("swagger_ui", "static")])),
@@ -89,7 +89,7 @@ class _Served:
         await response(scope, receive, send)
 
 
-def _endpoint(parts: Parts, route: routes.Route[routes.Request, routes.Result]) -> Endpoint:
+def _endpoint(dependencies: Dependencies, route: routes.Route[routes.Request, routes.Result]) -> Endpoint:
     operation = route.operation
 
     async def endpoint(request: Request) -> Response:
@@ -113,16 +113,16 @@ def _endpoint(parts: Parts, route: routes.Route[routes.Request, routes.Result]) 
 
     async def answer(request: Request, request_id: str) -> Response:
         head = _head(request)
-        finish = authentication.begin(parts.credentials, head)
+        finish = authentication.begin(dependencies.credentials, head)
         content = await _content(request)
         caller = finish(content)
         if operation.transacts == "read":  # a short one
             return await perform(request, request_id, head, content, caller)
-        await parts.queues.acquire(caller.access_key, writes=operation.writes)
+        await dependencies.queues.acquire(caller.access_key, writes=operation.writes)
         try:
             return await perform(request, request_id, head, content, caller)
         finally:
-            parts.queues.release(caller.access_key, writes=operation.writes)
+            dependencies.queues.release(caller.access_key, writes=operation.writes)
 
     async def perform(
         request: Request, request_id: str, head: signing.RequestHead, content: bytes, caller: call.Caller
@@ -144,7 +144,7 @@ def _endpoint(parts: Parts, route: routes.Route[routes.Request, routes.Result]) 
             )
 
         return await operations.perform(
-            parts.service,
+            dependencies.service,
             caller,
             operation,
             submit,
@@ -208,22 +208,22 @@ async def _healthz(_: Request) -> Response:
     return JSONResponse({"status": "ok"})
 
 
-def _is_from_operator(parts: Parts, request: Request) -> bool:
+def _is_from_operator(dependencies: Dependencies, request: Request) -> bool:
     """Whether an operator sent the request. Everybody else gets the public answer."""
     try:
-        return authentication.begin(parts.credentials, _head(request))(b"").role == "operator"
+        return authentication.begin(dependencies.credentials, _head(request))(b"").role == "operator"
     except errors.LandbridgeError:
         return False
 
 
-def _readyz(parts: Parts) -> Endpoint:
+def _readyz(dependencies: Dependencies) -> Endpoint:
     async def readyz(request: Request) -> Response:
         try:
-            ready, info, details = parts.readiness()
+            ready, info, details = dependencies.readiness()
         except Exception:
             log.exception("not ready")
             ready, info, details = False, {"status": "not ready: the log says why"}, {}
-        if details and _is_from_operator(parts, request):
+        if details and _is_from_operator(dependencies, request):
             info = info | details
         return JSONResponse(info, 200 if ready else 503)
 

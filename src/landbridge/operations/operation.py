@@ -1,7 +1,7 @@
 """An operation as a value, and the one way to perform it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, Literal, TypeVar
 
 from landbridge import model
@@ -59,7 +59,7 @@ class Submission(Generic[Request]):
     violations: tuple[model.Violation, ...] = ()
     token: str | None = None
     if_match: str | None = None
-    body: bytes = b""
+    body: bytes = field(default=b"", repr=False)
 
 
 async def perform(
