@@ -31,8 +31,7 @@ def _connect(database: Database, gateway: model.VpnGateway, peer: model.Customer
     def work(tx: Transaction) -> model.Connection:
         row, _, peer_seq = connections.ends(tx, gateway.project_id, gateway.id, peer.id)
         words = {"identity": rules.identity(ask, facts), "tunnel_block": generated.tunnel_blocks[1], "if_id": 1}
-        if not connections.add(tx, made, gateway_seq=row.seq, customer_gateway_seq=peer_seq, psk=b"sealed", **words):
-            raise LookupError("another connection is in the way")
+        connections.add(tx, made, gateway_seq=row.seq, customer_gateway_seq=peer_seq, psk=b"sealed", **words)
         gateways.count_up(tx, row.seq)
         return made
 
@@ -231,7 +230,7 @@ def test_a_write_that_fails_leaves_its_counter_alone(database: Database, project
 def test_the_store_itself_refuses_two_connections_that_cannot_be_told_apart(database: Database, made: Any):
     gateway, peer = made.gateway(), made.customer_gateway()
     first = _connect(database, gateway, peer)
-    with pytest.raises(LookupError):
+    with pytest.raises(sqlite3.IntegrityError):
         _connect(database, gateway, peer)
     seq = database.read(lambda tx: gateways.find_any(tx, gateway.id)).seq
     assert database.read(lambda tx: connections.seqs(tx, seq)).keys() == {first.id}

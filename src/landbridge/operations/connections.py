@@ -105,33 +105,16 @@ def _create(tx: Transaction, call: Call, request: model.ConnectionRequest) -> mo
     )
     generated = ids.generate(call.now, row.next_if_id if row else 0)
     facts = rules.Facts(gateway=_gateway_facts(row), customer_gateway=peer)
-    if row is not None and rules.picks_key_by_address(request, facts):
-        facts = dataclasses.replace(facts, other_key=_other_key(tx, call, row, request, facts))
-    made = _attempt(tx, call, request, facts, generated, row, peer_seq)
-    if isinstance(made, list) and row is not None:  # only now are the neighbours read: most creates are in nobody's way
-        facts = dataclasses.replace(facts, neighbours=_neighbours(tx, row, request, facts, generated))
-        made = _attempt(tx, call, request, facts, generated, row, peer_seq)
-    if isinstance(made, list):
-        raise errors.Invalid(made) if made else RuntimeError("the table refuses a connection that the rules allow")
-    return made
-
-
-def _attempt(
-    tx: Transaction,
-    call: Call,
-    request: model.ConnectionRequest,
-    facts: rules.Facts,
-    generated: fields.Generated,
-    row: gateways.GatewayRow | None,
-    peer_seq: int | None,
-) -> model.Connection | list[model.Violation]:
-    """The stored connection, or what is wrong with it: nothing where the table alone finds another one in its way."""
+    if row is not None:
+        facts = _surroundings(tx, call, row, request, facts, generated)
     quota = quotas.check(tx, call, "vpn_connection")
     violations = fields.merge(call.violations, [*rules.check(request, facts, generated), *quota])
-    if violations or row is None or peer_seq is None:
-        return violations
+    if violations:
+        raise errors.Invalid(violations)
+    if row is None or peer_seq is None:
+        raise RuntimeError("the rules allow a connection without its ends")
     connection = rules.complete(request, facts, generated, row.gateway)
-    stored = connections.add(
+    connections.add(
         tx,
         connection,
         gateway_seq=row.seq,
@@ -141,8 +124,6 @@ def _attempt(
         if_id=row.next_if_id,
         psk=_sealed_psk(call, request, connection),
     )
-    if not stored:
-        return []
     gateways.count_up(tx, row.seq)
     tags.add(tx, call.project_id, "vpn-connection", connection.id, connection.tags)
     if connection.monitor_id is not None:
@@ -164,6 +145,20 @@ def _gateway_facts(row: gateways.GatewayRow | None) -> rules.GatewayFacts | None
         connections=row.connections,
         next_if_id=row.next_if_id,
     )
+
+
+def _surroundings(
+    tx: Transaction,
+    call: Call,
+    row: gateways.GatewayRow,
+    request: model.ConnectionRequest,
+    facts: rules.Facts,
+    generated: fields.Generated,
+) -> rules.Facts:
+    """The facts with the other connections of the gateway that may clash with a new one."""
+    near = _neighbours(tx, row, request, facts, generated)
+    other_key = _other_key(tx, call, row, request, facts) if rules.picks_key_by_address(request, facts) else None
+    return dataclasses.replace(facts, neighbours=near, other_key=other_key)
 
 
 def _neighbours(

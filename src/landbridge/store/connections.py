@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, bindparam, case, delete, func, or_, select, update
+from sqlalchemy import and_, bindparam, case, delete, func, insert, or_, select, update
 
 from landbridge import model
 from landbridge.store import codec, customer_gateways, expressions, gateways, tables
@@ -108,23 +108,25 @@ _OF_PEER_ADDRESS = Statement(
     )
 )
 _INSERT = Statement(
-    expressions.Upsert(
-        _c,
-        (
-            "id",
-            "project_id",
-            "gateway_seq",
-            "customer_gateway_seq",
-            "endpoint",
-            "identity",
-            "tunnel_block",
-            "if_id",
-            "generation",
-            "deleting",
-            "psk",
-            "spec_version",
-            "spec",
-        ),
+    insert(_c).values(
+        {
+            name: bindparam(name)
+            for name in (
+                "id",
+                "project_id",
+                "gateway_seq",
+                "customer_gateway_seq",
+                "endpoint",
+                "identity",
+                "tunnel_block",
+                "if_id",
+                "generation",
+                "deleting",
+                "psk",
+                "spec_version",
+                "spec",
+            )
+        }
     )
 )
 _PSK = Statement(select(_c.c.psk).where(_c.c.id == bindparam("id")))
@@ -309,9 +311,9 @@ def add(
     tunnel_block: int | None,
     if_id: int,
     psk: bytes | None,
-) -> bool:
-    """False, and nothing is stored, where a unique key says that one of the `neighbours` is in the way."""
-    stored = tx.run(
+) -> None:
+    """The caller has found none of the `neighbours` in the way: a unique key that refuses the row is a bug."""
+    tx.run(
         _INSERT,
         id=connection.id,
         project_id=connection.project_id,
@@ -327,9 +329,7 @@ def add(
         spec_version=codec.SPEC_VERSION,
         spec=codec.dump(codec.connection, connection),
     )
-    if stored:
-        tx.nudge(connection.gateway_id)
-    return stored == 1
+    tx.nudge(connection.gateway_id)
 
 
 def psk(tx: Transaction, connection_id: str) -> bytes | None:
