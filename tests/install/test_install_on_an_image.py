@@ -127,7 +127,7 @@ def test_a_dry_run_without_systemd_tells_what_would_be_done_and_why_it_would_not
 ):
     monkeypatch.setattr(host, "BOOTED", tmp_path / "no-systemd")
     monkeypatch.setattr(program, "here", lambda: program.Program("1.0-test", {}))
-    told = [step.text for step in host.plan_install(host.Host(), tell=True)]
+    told = [step.text for step in host.plan_install(host.Host(), dry_run=True)]
     assert told[0].startswith("refused here: systemd does not run here")
     assert any(text.startswith("copy landbridge 1.0-test") for text in told)
     with pytest.raises(host.HostError, match="systemd does not run here"):

@@ -1,4 +1,4 @@
-"""`landbridge backup`, `restore` and `keys rotate-master`: what happens to a data folder as a whole."""
+"""`landbridge backup`, `restore` and `keys rotate-master`: commands on a data folder as a whole."""
 
 import argparse
 from pathlib import Path
@@ -6,17 +6,17 @@ from pathlib import Path
 from landbridge import config, data_folder
 
 
-def backup(settings: config.Settings, given: argparse.Namespace) -> None:
-    saved = data_folder.save(settings, Path(given.file), force=given.force)
-    print(f"saved {saved.size} bytes to {given.file}")
+def backup(settings: config.Settings, arguments: argparse.Namespace) -> None:
+    saved = data_folder.save(settings, Path(arguments.file), force=arguments.force)
+    print(f"saved {saved.size} bytes to {arguments.file}")
     print(
         f"Its secrets open under the master key {saved.fingerprint} only, which is not in it: keep {saved.key} too, apart."
     )
 
 
-def restore(settings: config.Settings, given: argparse.Namespace) -> None:
-    kept = data_folder.restore(settings, Path(given.file), force=given.force)
-    print(f"restored {given.file} to {settings.serve.data}")
+def restore(settings: config.Settings, arguments: argparse.Namespace) -> None:
+    kept = data_folder.restore(settings, Path(arguments.file), force=arguments.force)
+    print(f"restored {arguments.file} to {settings.serve.data}")
     if kept is not None:
         print(f"What was there before is kept as {kept}")
     print(

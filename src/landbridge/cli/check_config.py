@@ -10,8 +10,8 @@ from landbridge.operations import site_cover
 from landbridge.server import listener
 
 
-def check(settings: config.Settings, given: argparse.Namespace) -> None:
-    """Ends with 1 where the machine lacks something that the site file names."""
+def check(settings: config.Settings, arguments: argparse.Namespace) -> None:
+    """Raises ConfigError where the machine lacks something that the site file names."""
     site = site_file.find(settings)
     listener.resolve(settings.serve)
     listener.certificate(settings.serve)
@@ -19,7 +19,7 @@ def check(settings: config.Settings, given: argparse.Namespace) -> None:
         print(f"[{group}] {key} = {getattr(getattr(settings, group), key)!r}")
     has = f"{counts.count(len(site.eips), 'EIP')}, {counts.count(len(site.networks), 'network')}"
     print(f"site: {has}, zones {', '.join(site.zones)}")
-    if given.files_only:
+    if arguments.files_only:
         return
     known = data_folder.known_projects(settings)
     for line in [] if known is None else site_cover.unknown_projects(site, known):

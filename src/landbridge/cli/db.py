@@ -7,7 +7,7 @@ from landbridge.cli import counts
 
 
 def check(settings: config.Settings, _: argparse.Namespace) -> None:
-    """Every finding on a line of its own, or what there is. Raises when there was a finding."""
+    """Prints a line for each finding, or how much there is of what. Raises LandbridgeError when there was a finding."""
     found, numbers = data_folder.check_data(settings)
     for finding in found:
         print(finding)

@@ -11,19 +11,19 @@ from landbridge.cli import counts
 from landbridge.engine import local
 
 
-def stop(settings: config.Settings, given: argparse.Namespace) -> None:
+def stop(settings: config.Settings, arguments: argparse.Namespace) -> None:
     def agree(gateways: Sequence[str], left: Sequence[str]) -> bool:
         if not (gateways or left or Path(settings.serve.data).is_dir()):
             raise errors.ConfigError(
                 f"{settings.serve.data}: no such data folder (--data names it), and nothing of it is here"
             )
-        return given.yes or _agrees(gateways, left)
+        return arguments.yes or _agrees(gateways, left)
 
     print(f"took down {counts.count(stop_all(settings, agree), 'gateway')}")
 
 
 def _agrees(gateways: Sequence[str], left: Sequence[str]) -> bool:
-    """A person is asked. A script that does not say --yes may take down gateways, but nothing whose folder is gone."""
+    """Asks at a terminal. A script without --yes may take down gateways, but nothing whose folder is gone."""
     for one in (*(f"gateway {gateway_id}" for gateway_id in gateways), *(f"{one}, its folder is gone" for one in left)):
         print(one)
     if sys.stdin.isatty():

@@ -26,31 +26,31 @@ def add(add_parser: Callable[..., argparse.ArgumentParser]) -> None:
         verb.add_argument("--dry-run", action="store_true", help="tell what would be done")
 
 
-def _install(_: config.Settings, given: argparse.Namespace) -> None:
+def _install(_: config.Settings, arguments: argparse.Namespace) -> None:
     os.umask(0o022)  # a program is everybody's to run
-    here = _host(given)
-    steps = host.plan_install(here, tell=given.dry_run)
-    _do(steps, given)
+    here = _host(arguments)
+    steps = host.plan_install(here, dry_run=arguments.dry_run)
+    _do(steps, arguments)
     if not steps:
         print("everything is in place")
-    elif not given.dry_run:
+    elif not arguments.dry_run:
         print(f"installed; credentials: {paths.DATA}/{paths.CREDENTIALS}, inventory: {files.SITE}")
 
 
-def _uninstall(settings: config.Settings, given: argparse.Namespace) -> None:
-    here = _host(given)
-    _do(host.plan_stop(here), given)
+def _uninstall(settings: config.Settings, arguments: argparse.Namespace) -> None:
+    here = _host(arguments)
+    _do(host.plan_stop(here), arguments)
     if here.runs:
         print("take down the tunnels")
-        if not given.dry_run:
+        if not arguments.dry_run:
             engine.stop_all(settings, lambda *_: True)
-    _do(host.plan_uninstall(here, purge=given.purge), given)
+    _do(host.plan_uninstall(here, purge=arguments.purge), arguments)
 
 
-def _host(given: argparse.Namespace) -> host.Host:
-    return host.Host(Path(given.root).absolute())
+def _host(arguments: argparse.Namespace) -> host.Host:
+    return host.Host(Path(arguments.root).absolute())
 
 
-def _do(steps: Sequence[host.Step], given: argparse.Namespace) -> None:
-    for text in (step.text for step in steps) if given.dry_run else host.run(steps):
+def _do(steps: Sequence[host.Step], arguments: argparse.Namespace) -> None:
+    for text in (step.text for step in steps) if arguments.dry_run else host.run(steps):
         print(text)

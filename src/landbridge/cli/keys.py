@@ -8,9 +8,11 @@ from landbridge.operations import access, clock
 from landbridge.server import listener
 
 
-def create(settings: config.Settings, given: argparse.Namespace) -> None:
+def create(settings: config.Settings, arguments: argparse.Namespace) -> None:
     with data_folder.open_data(settings, make=False) as data:
-        made = data.database.write(lambda tx: access.create_key(tx, data.vault, given.project, given.role, clock.now()))
+        made = data.database.write(
+            lambda tx: access.create_key(tx, data.vault, arguments.project, arguments.role, clock.now())
+        )
     endpoint = credentials.read_endpoint(settings) or listener.configured_endpoint(settings.serve)
     for name, value in (("endpoint", endpoint), ("project_id", made.project_id)):
         if value is not None:
@@ -27,14 +29,14 @@ def list_all(settings: config.Settings, _: argparse.Namespace) -> None:
             print(f"{key.access_key}  {key.role:8}  {key.project_id or '-':32}  {key.created_at:%Y-%m-%d}  {state}")
 
 
-def revoke(settings: config.Settings, given: argparse.Namespace) -> None:
+def revoke(settings: config.Settings, arguments: argparse.Namespace) -> None:
     with data_folder.open_data(settings, make=False) as data:
-        data.database.write(lambda tx: access.revoke_key(tx, given.access_key, clock.now()))
+        data.database.write(lambda tx: access.revoke_key(tx, arguments.access_key, clock.now()))
 
 
-def create_project(settings: config.Settings, given: argparse.Namespace) -> None:
+def create_project(settings: config.Settings, arguments: argparse.Namespace) -> None:
     with data_folder.open_data(settings, make=False) as data:
-        print(data.database.write(lambda tx: access.create_project(tx, given.name, clock.now())))
+        print(data.database.write(lambda tx: access.create_project(tx, arguments.name, clock.now())))
 
 
 def list_projects(settings: config.Settings, _: argparse.Namespace) -> None:

@@ -3,13 +3,13 @@
 import logging
 from typing import Any
 
-#: Characters of a message, and of the traceback below it. What is logged may come from outside: no client writes long lines.
+#: Characters of a message, and of the traceback below it. A message may hold what a client sent: no client can fill the log.
 MESSAGE_LIMIT = 1000
 TRACEBACK_LIMIT = 8000
 
 
 class _Lines(logging.Formatter):
-    """Formats the time once a second: a line a request is a tenth of what the request costs. Messages and tracebacks have a length."""
+    """Limits messages and tracebacks. Formats the time once a second: the line of a request takes a tenth of the request's time."""
 
     _second = 0
     _text = ""
@@ -27,16 +27,17 @@ class _Lines(logging.Formatter):
         return super().formatMessage(record)
 
     def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
-        """The end of a traceback says what went wrong."""
+        """Keeps the end of a long traceback, which says what went wrong."""
         text = super().formatException(ei)
         return text if len(text) <= TRACEBACK_LIMIT else f"… {text[-TRACEBACK_LIMIT:]}"
 
 
-def start() -> None:
+def configure() -> None:
+    """Sends the log of this process to its standard error."""
     handler = logging.StreamHandler()
     handler.setFormatter(_Lines("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
-    logging._srcfile = None  # noqa: SLF001 - the manual's way to spare a walk of the stack
+    logging._srcfile = None  # noqa: SLF001 - Python's logging how-to ("Optimization") spares a walk of the stack so
     for noisy in ("alembic", "pyroute2", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

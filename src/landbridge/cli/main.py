@@ -13,13 +13,13 @@ from landbridge.operations import access
 AddParser = Callable[..., argparse.ArgumentParser]
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit status: 0, or 1 after an error that is told in one line."""
-    given = _parser().parse_args(arguments)
-    os.umask(0o077)  # whatever is made in a data folder is its owner's only
+def main(command_line: Sequence[str] | None = None) -> int:
+    """Runs one command. Returns the exit status: 0, or 1 after an error, which it prints in one line."""
+    arguments = _parser().parse_args(command_line)
+    os.umask(0o077)  # the files of a data folder are for their owner only
     try:
-        flags = {name: getattr(given, name, None) for name in config.FLAGS}
-        given.command(config.load(flags, os.environ), given)
+        flags = {name: getattr(arguments, name, None) for name in config.FLAGS}
+        arguments.command(config.load(flags, os.environ), arguments)
     except errors.NotFound as error:
         return _fail(f"not found: {error}")
     except errors.LandbridgeError as error:
@@ -118,7 +118,7 @@ def _verb(add_parser: AddParser, name: str, text: str, command: object) -> argpa
 
 
 def _serve(settings: config.Settings, _: argparse.Namespace) -> None:
-    log.start()
+    log.configure()
     try:
         bootstrap.serve(settings, worker.__name__)
     except KeyboardInterrupt:

@@ -7,23 +7,23 @@ from landbridge import config, data_folder
 from landbridge.operations import clock, pausing
 
 
-def pause(settings: config.Settings, given: argparse.Namespace) -> None:
+def pause(settings: config.Settings, arguments: argparse.Namespace) -> None:
     with data_folder.open_data(settings, make=False) as data:
-        since = data.database.write(lambda tx: pausing.pause(tx, _id(given), clock.now()))
-    print(f"{_what(_id(given))} paused since {_moment(since)}; a cycle that has begun is finished")
+        since = data.database.write(lambda tx: pausing.pause(tx, _id(arguments), clock.now()))
+    print(f"{_what(_id(arguments))} paused since {_moment(since)}; a cycle that has begun is finished")
 
 
-def resume(settings: config.Settings, given: argparse.Namespace) -> None:
+def resume(settings: config.Settings, arguments: argparse.Namespace) -> None:
     with data_folder.open_data(settings, make=False) as data:
-        data.database.write(lambda tx: pausing.resume(tx, _id(given)))
+        data.database.write(lambda tx: pausing.resume(tx, _id(arguments)))
         left = data.database.read(pausing.every)
-    print(f"{_what(_id(given))} resumed")
+    print(f"{_what(_id(arguments))} resumed")
     for gateway_id, since in sorted(left.items(), key=lambda one: one[1]):
         print(f"still paused: {_what(gateway_id)} since {_moment(since)}")
 
 
-def _id(given: argparse.Namespace) -> str | None:
-    return given.gateway_id.lower() if given.gateway_id else None
+def _id(arguments: argparse.Namespace) -> str | None:
+    return arguments.gateway_id.lower() if arguments.gateway_id else None
 
 
 def _what(gateway_id: str | None) -> str:

@@ -7,7 +7,7 @@ from landbridge.cli import log
 
 
 def main() -> int:
-    log.start()
+    log.configure()
     try:
         bootstrap.serve_worker(int(sys.argv[1]))
     except (errors.LandbridgeError, OSError) as error:

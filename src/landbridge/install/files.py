@@ -1,11 +1,11 @@
-"""The files that an installation writes, and where they lie. Texts only; nothing here touches the host."""
+"""The files that an installation writes, and their paths. Nothing here touches the host."""
 
 from landbridge import paths
 
 OPT = "/opt/landbridge"
 VERSIONS = f"{OPT}/versions"
 CURRENT = f"{OPT}/current"
-#: Packaged units that install switched off, one a line: uninstall switches them on again.
+#: Lists the packaged units that `landbridge install` switched off, one a line. `landbridge uninstall` switches them on again.
 SWITCHED_OFF = f"{OPT}/switched-off"
 COMMAND = "/usr/local/bin/landbridge"
 ETC = "/etc/landbridge"
@@ -16,7 +16,7 @@ UNITS = "/etc/systemd/system"
 SERVICE = "landbridge.service"
 #: A gateway's folder; systemd replaces %i by its name.
 _FOLDER = f"{paths.DATA}/{paths.ENGINE}/%i"
-#: Of a gateway's charon.
+#: The memory limit of a gateway's charon.
 CHARON_MEMORY = "1G"
 
 # `ip netns add` must mount where the whole host sees it. Every setting that gives a unit a mount namespace (Protect… of

@@ -1,8 +1,8 @@
-"""What an installation changes on a host, as steps that can be told before they are done.
+"""What an installation changes on a host, as steps that can be printed before they are done.
 
-A plan has only what is not so yet. Its order keeps what runs: the new program is copied and reads the configuration before the
-link turns to it; when the service does not come up with it, the link turns back. Charons are never touched, except by uninstall
-after the engine was stopped. With another `root` than / it works on an image, where no service runs.
+A plan has a step for each thing that is not as it should be. The order of its steps keeps the service running: the new program is copied and
+reads the configuration before the link changes to it. When the service does not start with the new program, the link changes back. No
+step touches a charon; uninstall stops the engine first. With another `root` than / the plan is for an image, where no service runs.
 """
 
 import contextlib
@@ -34,7 +34,7 @@ class HostError(errors.LandbridgeError):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """`do` None: nothing to do, but worth telling."""
+    """One change. `text` says what it does; a step whose `do` is None only says something."""
 
     text: str
     do: Callable[[], object] | None
@@ -53,7 +53,7 @@ class Host:
 
 
 def run(steps: Sequence[Step]) -> Iterator[str]:
-    """Does them, giving each one's text before. Raises HostError at the first that does not work."""
+    """Does the steps, and yields each step's text before. Raises HostError at the first step that fails."""
     for step in steps:
         yield step.text
         if step.do is None:
@@ -61,18 +61,20 @@ def run(steps: Sequence[Step]) -> Iterator[str]:
         try:
             step.do()
         except subprocess.CalledProcessError as error:
-            said = (error.stderr or b"").decode(errors="replace").strip().splitlines()
-            raise HostError(f"could not {step.text}: {said[-1] if said else error}") from None
+            output = (error.stderr or b"").decode(errors="replace").strip().splitlines()
+            raise HostError(f"could not {step.text}: {output[-1] if output else error}") from None
         except (OSError, subprocess.SubprocessError) as error:
             raise HostError(f"could not {step.text}: {error}") from None
 
 
-def plan_install(host: Host, *, tell: bool = False) -> list[Step]:
-    """Raises HostError when this cannot be a gateway's host; `tell` makes that a step that is told and does nothing."""
-    lacks = list(_lacks(host))
-    if lacks and not tell:
-        raise HostError(lacks[0])
-    steps = [Step(f"refused here: {lack}", None) for lack in lacks]
+def plan_install(host: Host, *, dry_run: bool = False) -> list[Step]:
+    """The steps of an installation or an upgrade. Raises HostError when this cannot be a gateway's host; with `dry_run` the reason is a step
+    that does nothing.
+    """
+    obstacles = list(_find_obstacles(host))
+    if obstacles and not dry_run:
+        raise HostError(obstacles[0])
+    steps = [Step(f"refused here: {obstacle}", None) for obstacle in obstacles]
     return steps + _plan_install(host)
 
 
@@ -86,7 +88,7 @@ def _plan_install(host: Host) -> list[Step]:
     if host.runs and steps:
         steps.append(Step("read the configuration with it", partial(_read_configuration, folder)))
     steps += [
-        _write(host, path, text) for path, text in files.MANAGED_FILES.items() if not _is_there(host.at(path), text)
+        _write(host, path, text) for path, text in files.MANAGED_FILES.items() if not _has_text(host.at(path), text)
     ]
     target = f"{files.VERSIONS}/{new.name}"
     before = _target(host.at(files.CURRENT))
@@ -98,21 +100,21 @@ def _plan_install(host: Host) -> list[Step]:
     return steps + (_plan_sweep(host, {target, before}) if before != target else [])
 
 
-def _plan_start(host: Host, news: list[Step], target: str, before: str | None) -> list[Step]:
+def _plan_start(host: Host, earlier: list[Step], target: str, before: str | None) -> list[Step]:
     if not host.runs:
         enable = partial(_systemctl, "--root", str(host.root), "enable", files.SERVICE)
-        return [Step(f"enable {files.SERVICE}", enable)] if news else []
+        return [Step(f"enable {files.SERVICE}", enable)] if earlier else []
     steps = _plan_switch_off(host)
-    if _word("is-enabled", files.SERVICE) != "enabled":
+    if _systemctl_says("is-enabled", files.SERVICE) != "enabled":
         steps.append(Step(f"enable {files.SERVICE}", partial(_systemctl, "enable", files.SERVICE)))
-    if news or not _is_running(target):
+    if earlier or not _is_running(target):
         steps.append(Step(f"start {files.SERVICE} anew; tunnels stay up", partial(_restart, host, before)))
     return steps
 
 
 def _is_running(target: str) -> bool:
-    """Whether the service runs from this very copy: an install that was broken off may have turned the link alone."""
-    pid = _word("show", "--property=MainPID", "--value", files.SERVICE)
+    """Whether the service runs from this copy: an interrupted installation may have changed the link alone."""
+    pid = _systemctl_says("show", "--property=MainPID", "--value", files.SERVICE)
     try:
         return f"{target}/".encode() in Path(f"/proc/{pid}/cmdline").read_bytes()
     except FileNotFoundError:
@@ -124,8 +126,8 @@ def _check_root() -> None:
         raise HostError(NO_ROOT)
 
 
-def _lacks(host: Host) -> Iterator[str]:
-    """Why this cannot be a gateway's host."""
+def _find_obstacles(host: Host) -> Iterator[str]:
+    """The reasons why this cannot be a gateway's host."""
     if os.geteuid() != 0:
         yield NO_ROOT
     if not program.PYTHON.exists():
@@ -155,7 +157,7 @@ def _restart(host: Host, before: str | None) -> None:
         if before is None or before == _target(current) or not host.at(before).is_dir():
             _systemctl("stop", files.SERVICE)
             raise HostError(f"{files.SERVICE} does not start: {why}") from None
-        _turn(current, before)
+        _replace_link(current, before)
         _systemctl("restart", files.SERVICE)
         raise HostError(f"the new version does not start ({why}); {Path(before).name} runs again") from None
 
@@ -163,24 +165,24 @@ def _restart(host: Host, before: str | None) -> None:
 def _last_line() -> str:
     command = ["journalctl", "--quiet", "--unit", files.SERVICE, "--lines", "30", "--output", "cat"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
-    said = [line for line in done.stdout.splitlines() if line.startswith("landbridge: ")]
-    return said[-1].removeprefix("landbridge: ") if said else f"see journalctl -u {files.SERVICE}"
+    output = [line for line in done.stdout.splitlines() if line.startswith("landbridge: ")]
+    return output[-1].removeprefix("landbridge: ") if output else f"see journalctl -u {files.SERVICE}"
 
 
 def _plan_switch_off(host: Host) -> list[Step]:
-    """Debian starts these with their packages: daemons with nothing to do that hold UDP 500 and 4500 of the host itself."""
+    """Steps that switch off strongSwan's packaged units: without connections they still take UDP 500 and 4500 of the host."""
     steps = []
     for unit, (places, word) in _PACKAGED.items():
-        if _word("is-enabled", unit) != "enabled" and _word("is-active", unit) != "active":
+        if _systemctl_says("is-enabled", unit) != "enabled" and _systemctl_says("is-active", unit) != "active":
             continue
-        if any(_mentions(host.at(place), word) for place in places):
+        if any(_has_connections(host.at(place), word) for place in places):
             steps.append(Step(f"leave {unit} alone: it has connections of its own", None))
         else:
             steps.append(Step(f"switch off {unit}, which has no connections", partial(_switch_off, host, unit)))
     return steps
 
 
-def _mentions(place: Path, word: str) -> bool:
+def _has_connections(place: Path, word: str) -> bool:
     found = place.glob("*.conf") if place.is_dir() else [place]
     lines = [line.strip() for path in found if path.is_file() for line in path.read_text(errors="replace").splitlines()]
     return any(line.startswith(word) for line in lines)
@@ -193,7 +195,7 @@ def _switch_off(host: Host, unit: str) -> None:
 
 
 def _plan_sweep(host: Host, kept: set[str | None]) -> list[Step]:
-    """The version before stays, to go back to."""
+    """Steps that remove old versions. `kept` are the new version and the one before, to which a user may go back."""
     versions = host.at(files.VERSIONS)
     names = {Path(one).name for one in kept if one}
     old = sorted(versions.iterdir()) if versions.is_dir() else []
@@ -201,15 +203,15 @@ def _plan_sweep(host: Host, kept: set[str | None]) -> list[Step]:
 
 
 def plan_stop(host: Host) -> list[Step]:
-    """What comes before the engine is stopped. Raises HostError."""
+    """The steps before the engine is stopped. Raises HostError."""
     _check_root()
-    if not host.runs or _word("is-active", files.SERVICE) not in {"active", "activating", "reloading"}:
+    if not host.runs or _systemctl_says("is-active", files.SERVICE) not in {"active", "activating", "reloading"}:
         return []
     return [Step(f"stop {files.SERVICE}", partial(_systemctl, "stop", files.SERVICE))]
 
 
 def plan_uninstall(host: Host, *, purge: bool) -> list[Step]:
-    """What comes after. The data and the configuration go with `purge` only."""
+    """The steps after the engine was stopped. Only `purge` removes the data and the configuration."""
     steps = []
     if host.at(f"{files.UNITS}/{files.SERVICE}").exists():
         where = () if host.runs else ("--root", str(host.root))
@@ -244,7 +246,7 @@ def _write(host: Host, path: str, text: str) -> Step:
     return Step(f"write {host.at(path)}", do)
 
 
-def _is_there(path: Path, text: str) -> bool:
+def _has_text(path: Path, text: str) -> bool:
     return path.is_file() and path.read_text() == text
 
 
@@ -253,11 +255,11 @@ def _target(link: Path) -> str | None:
 
 
 def _link(host: Host, path: str, target: str) -> Step:
-    return Step(f"link {host.at(path)} to {target}", partial(_turn, host.at(path), target))
+    return Step(f"link {host.at(path)} to {target}", partial(_replace_link, host.at(path), target))
 
 
-def _turn(link: Path, target: str) -> None:
-    """At once: whoever follows the link finds the old or the new, never nothing."""
+def _replace_link(link: Path, target: str) -> None:
+    """Replaces the link atomically: a program that follows it finds the old target or the new one."""
     link.parent.mkdir(parents=True, exist_ok=True)
     fresh = link.with_name(f".{link.name}.new")
     fresh.unlink(missing_ok=True)
@@ -275,8 +277,8 @@ def _systemctl(*words: str) -> None:
     subprocess.run(["systemctl", *words], check=True, capture_output=True)  # noqa: S603, S607
 
 
-def _word(*question: str) -> str:
-    """What systemctl answers; nothing where there is none."""
+def _systemctl_says(*question: str) -> str:
+    """The output of systemctl; empty where systemd does not run."""
     if not BOOTED.is_dir():
         return ""
     done = subprocess.run(["systemctl", *question], capture_output=True, text=True, check=False)  # noqa: S603, S607

@@ -1,8 +1,8 @@
-"""This program and all that it needs, as a copy that stands alone.
+"""Copies this program and all that it needs to a folder of its own.
 
-Copied is what runs now: the packages of this interpreter that the distribution `landbridge` requires, whose hashes pip checked
-when they came. So an installation needs no network, and installs the very bytes that were tried. Invariant: a copy is named
-after its contents, and whole when its launcher is there; one that somebody runs is never written to.
+The copy has what runs now: the packages of this interpreter that the distribution `landbridge` requires. pip checked their hashes when
+it installed them. So an installation needs no network and installs the bytes that were tested. Invariant: the name of a copy depends on
+its contents. A copy is whole when it has its launcher. Nothing writes to a copy that may run.
 """
 
 import hashlib
@@ -23,11 +23,11 @@ from landbridge.install import files
 
 #: Copied packages hold compiled files, so they need the version of Python that runs now.
 _VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
-#: Debian's own: an interpreter in somebody's home is out of a service's reach.
+#: Debian's own Python: a service cannot reach an interpreter in somebody's home.
 PYTHON = Path(f"/usr/bin/python{_VERSION}")
 PACKAGES = f"lib/python{_VERSION}/site-packages"
 
-# The launcher knows where the settings of this host are; whoever may not read them is another user with settings of his own.
+# The launcher knows where the settings of this host are. A user who may not read them has settings of his own.
 _LAUNCHER = """\
 #!{python} -I
 import os
@@ -70,17 +70,17 @@ def _own() -> Iterator[tuple[str, Path]]:
 
 
 def _named_for_pip(distribution: metadata.Distribution) -> dict[str, Path]:
-    """Its name, version and requirements. The code is not taken from there: it may be a link to somebody's folder."""
+    """The files of our own distribution that name it, its version and its requirements. Its code may be a link to a folder elsewhere."""
     return {name: path for name, path in _files(distribution).items() if ".dist-info/" in name}
 
 
 def _record(distribution: metadata.Distribution) -> str:
-    """The hashes of all its files, as pip wrote them down: much faster to read than they are."""
+    """The hashes of all its files, as pip wrote them: the files themselves take much longer to read."""
     return distribution.read_text("RECORD") or ""
 
 
 def _files(distribution: metadata.Distribution) -> dict[str, Path]:
-    """Those in site-packages."""
+    """Its files in site-packages."""
     found = [file for file in distribution.files or () if ".." not in file.parts]
     return {str(file): Path(str(file.locate())) for file in found}
 
@@ -110,7 +110,7 @@ def is_whole(folder: Path) -> bool:
 
 
 def copy(program: Program, folder: Path) -> None:
-    """Raises OSError or SubprocessError. What an interrupted copy left is replaced."""
+    """Copies the program to `folder`, and replaces what an interrupted copy left there. Raises OSError or SubprocessError."""
     shutil.rmtree(folder, ignore_errors=True)
     subprocess.run([PYTHON, "-m", "venv", "--without-pip", folder], check=True, capture_output=True)  # noqa: S603
     packages = folder / PACKAGES
@@ -125,7 +125,7 @@ def copy(program: Program, folder: Path) -> None:
 
 
 def _write_launcher(folder: Path, python: str) -> None:
-    """Last and at once: it says that the copy is whole."""
+    """Writes the launcher, atomically and last: it says that the copy is whole."""
     fresh = folder / "bin/landbridge.new"
     fresh.write_text(_LAUNCHER.format(python=python, configuration=files.CONFIGURATION))
     fresh.chmod(0o755)
