@@ -1,5 +1,5 @@
-"""What an engine carries on its data plane, and why it does not carry a connection: said once, for answers, printed
-configurations and the engine itself. Pure.
+"""What an engine carries on its data plane, and why it does not carry a connection. Answers, printed configurations and
+the engine read it here. Pure.
 """
 
 from dataclasses import dataclass, field
@@ -17,7 +17,9 @@ NO_DEFAULT_ROUTE = "the userland data plane carries no default route (0.0.0.0/0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Abilities:
-    """`styles` of connections that are carried; whether connections of GM gateways are, and a default route into a tunnel."""
+    """`styles`: the styles of connections that the engine carries. `gm`: whether it carries connections of GM gateways.
+    `default_route`: whether it carries a default route into a tunnel.
+    """
 
     styles: frozenset[str] = field(default=EVERY_STYLE)
     gm: bool = True
@@ -25,16 +27,17 @@ class Abilities:
 
 
 def abilities_of(engine: str, plane: Plane) -> Abilities:
-    """Of an engine by its name. An API without an engine of its own (`none`) knows nothing against any connection."""
+    """The abilities of an engine, by its name. An API without an engine of its own (`none`) refuses no connection."""
     if engine == "strongswan":
         return Abilities(styles=frozenset({"policy", "static"}), gm=False, default_route=plane == "kernel")
     return Abilities(gm=engine != "simulated")
 
 
 def uncarried(connection: Connection, abilities: Abilities) -> Warning | None:
-    """Why an engine with these abilities does not carry the connection, whatever else its gateway has; None if it does.
+    """Why an engine with these abilities does not carry the connection; None when it does. Other connections of the
+    gateway play no part.
 
-    `field` is the field of the request that decides it, `text` the engine's reason.
+    `field` is the field of the request that decides, `text` is the engine's reason.
     """
     if connection.ike_policy.authentication_method == "digital-envelope-v2" and not abilities.gm:
         return Warning("vgw_id", NO_GM)

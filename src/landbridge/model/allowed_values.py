@@ -36,7 +36,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """A number from `low` to `high`, both included; or so many characters, or so many entries of a list."""
+    """A number from `low` to `high`, both included. It bounds numbers, characters of a string and entries of a list."""
 
     low: int
     high: int
@@ -50,7 +50,9 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Seconds(Range):
-    """A duration. An absent value is the `default`; so is 0, which one Terraform provider sends for what is not set."""
+    """A duration. An absent value is the `default`. 0 is an absent value: one Terraform provider sends zeros for what
+    is not set.
+    """
 
     default: int
 
@@ -63,7 +65,7 @@ class Seconds(Range):
 
 @dataclass(frozen=True)
 class Pattern:
-    """A string that a regular expression describes in full, and `description` for people."""
+    """A string. `regex` describes it in full, `description` describes it for people."""
 
     regex: str
     description: str
@@ -84,7 +86,7 @@ def one_of(values: tuple[str, ...]) -> str:
 
 
 def _text(length: Range, characters: str, description: str, before: str = "") -> Pattern:
-    """`characters`: what stands between the brackets of a character class. `before`: what is looked at first."""
+    """`characters`: the inside of a character class. `before`: a lookahead that the whole string must pass."""
     return Pattern(f"^{before}[{characters}]{{{length.low},{length.high}}}$", f"{length} {description}")
 
 

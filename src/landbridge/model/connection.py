@@ -68,7 +68,7 @@ class Tag:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionRequest:
-    """What a create request says, shape-checked and nothing more; None is 'not given'."""
+    """A create request after the check of its shape. None: the client did not give the field."""
 
     name: str | None = None
     gateway_id: str | None = None
@@ -221,10 +221,10 @@ class PolicyRule:
 class Connection:
     """One tunnel from one endpoint of a VPN gateway to one customer gateway, with every default filled in.
 
-    The PSK is not part of it: it is stored apart, encrypted, and reaches only the engine. `tunnel_local_address` and
-    `tunnel_peer_address` are the two hosts of one /30, with the mask; None where the style has no tunnel interface.
-    `policy_rules_given`: whether a request gave them; False: they were derived and follow the subnets; None: there are none, or
-    the row is of a version that did not tell.
+    The PSK is no part of it: the store keeps the PSK apart, encrypted, and gives it to the engine only.
+    `tunnel_local_address` and `tunnel_peer_address` are the two hosts of one /30, with the mask; None where the style
+    has no tunnel interface. `policy_rules_given`: True when a request gave the rules, False when they were derived and
+    follow the subnets, None when there are no rules or an earlier version stored the row.
     """
 
     id: str
@@ -252,7 +252,7 @@ class Connection:
     policy_rules_given: bool | None = None
 
     def __hash__(self) -> int:
-        """Quick: no two versions of a connection have the same time of update."""
+        """Quick. Two versions of a connection differ in their time of update."""
         return hash((self.id, self.updated_at))
 
 

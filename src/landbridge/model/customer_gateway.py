@@ -1,4 +1,4 @@
-"""The customer gateway: the other side's device, and the CA certificate that a GM one is known by."""
+"""The customer gateway: the other side's device, and the CA certificate of a GM device."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -56,7 +56,9 @@ class CustomerGatewayListRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaCertificate:
-    """`content` is PEM; the rest is read off it, but for the id, which stays the same wherever the certificate is used."""
+    """`content` is PEM. The other fields are read from it, except the id. The id stays the same wherever the
+    certificate is used.
+    """
 
     id: str
     serial_number: str
@@ -85,5 +87,5 @@ class CustomerGateway:
 
     @property
     def address(self) -> str | None:
-        """The device's outer address; None when it has no fixed one."""
+        """The device's outer address; None when the device has no fixed address."""
         return self.id_value if self.id_type == "ip" else None

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 class Violation:
     """One thing that is wrong with a request: where, what, and what is allowed instead.
 
-    `field` is the path in the words of the wire, as the client wrote it (`ikepolicy.dpd.timeout`, `peer_subnets[2]`).
-    `code` is the error code of the published table, where that has one of its own for it.
+    `field` is the path as the client wrote it (`ikepolicy.dpd.timeout`, `peer_subnets[2]`). `code` is the error code of
+    the published table, where the table has a code for this violation.
     """
 
     field: str
@@ -18,7 +18,7 @@ class Violation:
 
     @property
     def message(self) -> str:
-        """What is wrong and what is allowed. A long value is not echoed whole."""
+        """What is wrong and what is allowed. A long value is shortened."""
         wrong = self.wrong if len(self.wrong) <= 160 else f"{self.wrong[:80]} … {self.wrong[-40:]}"
         return f"{wrong} (wanted: {self.allowed})"
 

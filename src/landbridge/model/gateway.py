@@ -26,7 +26,7 @@ class EipRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayRequest:
-    """What a gateway create request says; None is 'not given'."""
+    """A create request. None: the client did not give the field."""
 
     name: str | None = None
     network_type: str | None = None
@@ -111,7 +111,7 @@ class RoutingTableRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyTemplate:
-    """What a gateway for devices without a fixed address says of itself. Lifetimes in seconds."""
+    """The policies that a gateway for devices without a fixed address tells its clients. Lifetimes in seconds."""
 
     ike_authentication_algorithm: str
     ike_encryption_algorithm: str
@@ -125,7 +125,7 @@ class PolicyTemplate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """One of a gateway's two outer addresses. `eip_id` and the bandwidth words are None on a private gateway."""
+    """One of a gateway's two outer addresses. `eip_id` and the fields of the bandwidth are None on a private gateway."""
 
     number: Literal[1, 2]
     address: str

@@ -1,4 +1,4 @@
-"""What a GM gateway is known by: its certificates, without their private keys."""
+"""The certificates of a GM gateway, without their private keys."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +8,7 @@ from landbridge.model.secret import Secret
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayCertificateRequest:
-    """What a create or update request says; None is 'not given'. All are PEM but the name."""
+    """A create or update request. None: the client did not give the field. All fields are PEM, except the name."""
 
     name: str | None = None
     certificate: str | None = None
@@ -46,7 +46,7 @@ class GatewayCertificateListRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CertificateText:
-    """`content` is PEM; the rest is read off it."""
+    """`content` is PEM. The other fields are read from it."""
 
     serial_number: str
     signature_algorithm: str

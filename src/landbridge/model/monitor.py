@@ -1,4 +1,4 @@
-"""The connection monitor: asks that the device of a connection be probed from the connection's endpoint."""
+"""The connection monitor: the wish to probe the device of a connection from the connection's endpoint."""
 
 from dataclasses import dataclass
 

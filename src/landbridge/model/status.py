@@ -1,4 +1,4 @@
-"""What is said of a resource: the API's word, and for a person why, since when, and what to do."""
+"""What the service says of a resource: its status, and for a person why, since when, and what to do."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -66,7 +66,9 @@ class StatusListRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """`reason` in the operator's words, `remedy` what to change, `evidence` the lines that it was read from."""
+    """Why a status is what it is. `reason`: in the operator's words. `remedy`: what to change. `evidence`: the lines
+    that show the reason.
+    """
 
     reason: str
     remedy: str | None = None
@@ -75,8 +77,8 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayStatus:
-    """`status`: PENDING_CREATE, PENDING_UPDATE, PENDING_DELETE, ACTIVE or FAULT. `not_seen_since`: set when `seen_at` is too long
-    ago to be trusted; `paused_since`: while nothing is done about it.
+    """`status`: PENDING_CREATE, PENDING_UPDATE, PENDING_DELETE, ACTIVE or FAULT. `not_seen_since`: set when `seen_at`
+    is too old to be trusted. `paused_since`: set while the agent changes nothing.
     """
 
     status: str
@@ -88,7 +90,9 @@ class GatewayStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionStatus:
-    """`status`: PENDING_CREATE, PENDING_UPDATE, PENDING_DELETE, ACTIVE, DOWN or ERROR. The moments are a gateway's."""
+    """`status`: PENDING_CREATE, PENDING_UPDATE, PENDING_DELETE, ACTIVE, DOWN or ERROR. The times are those of its
+    gateway.
+    """
 
     status: str
     explanation: Explanation | None = None

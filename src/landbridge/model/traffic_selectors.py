@@ -1,6 +1,6 @@
 """The pairs of subnets that a connection carries, for the engine and for the other side's configuration. Pure.
 
-What selectors the data plane makes of the pairs is the engine's.
+The engine decides which selectors its data plane makes of the pairs.
 """
 
 from collections.abc import Iterator
@@ -10,7 +10,9 @@ from landbridge.model.gateway import Network, VpnGateway
 
 
 def local_subnets(gateway: VpnGateway, network: Network) -> tuple[str, ...]:
-    """The local side of a gateway. A gateway that is attached to an er names no subnets: its network as a whole is the side."""
+    """The local side of a gateway. A gateway that is attached to an er names no subnets: its whole network is the local
+    side.
+    """
     return gateway.local_subnets or ((network.cidr,) if network.cidr else ())
 
 

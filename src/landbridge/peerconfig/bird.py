@@ -7,7 +7,9 @@ from landbridge.peerconfig.side import Net, Side
 
 
 def write(side: Side) -> list[Part]:
-    """Announced and taken are only the subnets that the connection names; what it does not name is for the reader to add."""
+    """The session announces and accepts only the subnets that the connection names. The reader adds other subnets by
+    hand.
+    """
     if side.device_inner is None or side.gateway_inner is None:
         raise ValueError("a bgp connection has both inner addresses")
     content = lines(

@@ -1,4 +1,4 @@
-"""All device families, and the one way to a text: check, write, put a header on top."""
+"""All device families, and the one function that prints a text: it checks, writes, and puts a header on top."""
 
 import dataclasses
 import re
@@ -97,5 +97,5 @@ def _told_selectors(side: Side) -> str:
 
 
 def _harmless(name: str) -> str:
-    """A name is told, never obeyed: what could end a comment is a question mark."""
+    """The name in a comment. A question mark replaces every character that could end the comment."""
     return re.sub(r"[^A-Za-z0-9_.-]", "?", name)

@@ -1,4 +1,4 @@
-"""What a device cannot carry of a connection, each by its field; and what it can carry only nearly."""
+"""What a device cannot do for a connection, each by its field, and the timers that it can only set nearly."""
 
 from collections.abc import Iterator
 

@@ -48,10 +48,11 @@ class Device:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Abilities:
-    """What a family can write: the API's word -> the device's. What has no word here the device cannot do.
+    """What a family can write. The tables map the API's values to the device's; the device cannot do what a table does
+    not have.
 
-    Ranges are seconds. `limits` finds what no table says. `interface`: a static connection goes by routes into a tunnel
-    interface where the gateway offers 0.0.0.0/0; without one it is pairs, which the gateway takes as well.
+    Ranges are seconds. `limits` finds what no table can say. `interface`: True when a static connection uses routes
+    into a tunnel interface where the gateway offers 0.0.0.0/0; False when it uses pairs, which the gateway accepts too.
     """
 
     styles: frozenset[model.Style] = frozenset({"static", "policy", "bgp", "policy-template"})
@@ -81,7 +82,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """What is printed for a device: `str()` is all of it. It may hold the PSK, so its repr does not show it."""
+    """The printed text for a device: `str()` gives all of it. The text may hold the PSK, so its repr does not show it."""
 
     device: Device
     parts: tuple[Part, ...]
@@ -92,7 +93,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Family:
-    """A device with its abilities and the function that writes its text; `comment` starts a line that the device skips.
+    """A device with its abilities and the function that writes its text. `comment` starts a line that the device skips.
 
     A routing daemon has no abilities: it makes no tunnel, it speaks BGP through one.
     """
@@ -105,7 +106,7 @@ class Family:
 
 
 def lines(*items: str | list[str] | None) -> str:
-    """Lines and lists of lines, one under the other; None is left out."""
+    """Joins lines and lists of lines. None is left out."""
     flat: list[str] = []
     for item in items:
         flat.extend([item] if isinstance(item, str) else item or [])
@@ -121,7 +122,7 @@ def clamp(seconds: int, allowed: Range) -> int:
 
 
 def keyed(side: Side, comment: str, write: Callable[[str], str]) -> str:
-    """The line with the PSK; without one the same line as a comment, which no device takes for a key."""
+    """The line with the PSK. Without a PSK it is the same line as a comment, which no device takes for a key."""
     if side.psk is None:
         return f"{comment} {write(PLACEHOLDER)}"
     return write(side.psk.reveal())

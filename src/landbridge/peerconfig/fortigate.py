@@ -34,7 +34,7 @@ def write(side: Side) -> list[Part]:
 
 
 def _block(path: str, entries: dict[str, list[str]]) -> list[str]:
-    """An entry 0 is FortiOS's word for a new one."""
+    """FortiOS reads an entry 0 as a new entry."""
     body = [
         line
         for name, settings in entries.items()

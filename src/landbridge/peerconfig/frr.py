@@ -7,7 +7,7 @@ from landbridge.peerconfig.side import Net, Side
 
 
 def write(side: Side) -> list[Part]:
-    """eBGP without a policy carries no route in FRR, so there is a prefix list each way."""
+    """FRR carries no route over eBGP without a policy, so there is a prefix list for each direction."""
     if side.device_inner is None or side.gateway_inner is None:
         raise ValueError("a bgp connection has both inner addresses")
     peer, name = side.gateway_inner.ip, side.tag.upper()

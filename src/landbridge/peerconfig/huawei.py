@@ -1,4 +1,6 @@
-"""Huawei AR routers (VRP). The API's IKE words are theirs: DPD's message order, retransmit interval and id types map one to one."""
+"""Huawei AR routers (VRP). The API's IKE values are VRP's: DPD's message order, retransmit interval and id types map one
+to one.
+"""
 
 import re
 from collections.abc import Iterator
@@ -148,7 +150,7 @@ def _by_policy(side: Side) -> list[str]:
 
 
 def _inner(side: Side) -> list[str]:
-    """Without a tunnel interface nothing else has the address that the gateway probes."""
+    """The address that the gateway probes. Without a tunnel interface no other interface has it."""
     if not side.probed or side.device_inner is None:
         return []
     return [f"interface LoopBack{side.number}", f" ip address {side.device_inner.ip} 255.255.255.255", " quit"]

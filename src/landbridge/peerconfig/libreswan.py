@@ -1,4 +1,4 @@
-"""Libreswan. What it can do was asked of its own parser (algparse, 4.10); its text is proved on a kernel with ESP."""
+"""Libreswan. Its own parser (algparse, 4.10) told what it can do. The text is proved on a kernel with ESP."""
 
 import re
 from collections.abc import Iterator
@@ -37,8 +37,9 @@ def write(side: Side) -> list[Part]:
 
 
 def _common(side: Side) -> list[str]:
-    """`auto` stands in each conn of a pair: this one alone is no tunnel. Without narrowing pluto refuses a gateway that starts
-    with 0.0.0.0/0, and then gives up its own attempt for that IKE SA."""
+    """`auto` is in each conn of a pair, because this conn alone is no tunnel. Without narrowing pluto refuses a gateway
+    that starts with 0.0.0.0/0, and then gives up its own attempt for that IKE SA.
+    """
     policy = side.ike
     return [
         "authby=secret",
@@ -69,8 +70,8 @@ def _selectors(side: Side) -> Iterator[list[str]]:
 
 
 def _start(side: Side) -> str:
-    """When both ends start at once pluto loses CHILD_SAs of crossing exchanges: seen with two pairs in IKEv2 and in IKEv1. For
-    a policy connection the gateway starts each pair, so there pluto starts on traffic only.
+    """pluto loses CHILD_SAs of crossing exchanges when both ends start at once: seen with two pairs in IKEv2 and in
+    IKEv1. For a policy connection the gateway starts each pair, so pluto starts on traffic only.
     """
     by_gateway = side.style == "policy" and side.device_address is not None
     return "ondemand" if by_gateway else "start"

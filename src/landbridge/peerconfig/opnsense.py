@@ -1,4 +1,4 @@
-"""OPNsense: a worksheet for VPN > IPsec > Connections, whose fields are strongSwan's. It stores a PSK encoded."""
+"""OPNsense: a worksheet for VPN > IPsec > Connections. The fields there are strongSwan's. OPNsense stores a PSK encoded."""
 
 from collections.abc import Iterator
 
@@ -83,7 +83,7 @@ def _routing(side: Side) -> Iterator[worksheet.Page]:
 
 
 def _inner(side: Side) -> list[tuple[str, str]]:
-    """Without a tunnel interface nothing else has the address that the gateway probes."""
+    """The address that the gateway probes. Without a tunnel interface no other interface has it."""
     inner = side.device_inner
     return [("Mode", "IP Alias"), ("Interface", "Loopback"), ("Network / Address", f"{inner.ip if inner else ''}/32")]
 

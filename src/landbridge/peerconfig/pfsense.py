@@ -1,4 +1,6 @@
-"""Netgate pfSense: a worksheet for its pages under VPN > IPsec. It stores a PSK encoded, so all visible signs are safe."""
+"""Netgate pfSense: a worksheet for its pages under VPN > IPsec. pfSense stores a PSK encoded, so all visible characters
+are safe.
+"""
 
 from collections.abc import Iterator
 
@@ -80,7 +82,7 @@ def _routing(side: Side) -> Iterator[worksheet.Page]:
 
 
 def _inner(side: Side) -> list[tuple[str, str]]:
-    """Without a tunnel interface nothing else has the address that the gateway probes."""
+    """The address that the gateway probes. Without a tunnel interface no other interface has it."""
     inner = side.device_inner
     return [("Type", "IP Alias"), ("Interface", "Localhost"), ("Address", f"{inner.ip if inner else ''}/32")]
 

@@ -1,4 +1,6 @@
-"""MikroTik RouterOS 7, as commands. Plain IPsec has no tunnel interface there: policies choose the traffic, and BGP has no way in."""
+"""MikroTik RouterOS 7, as commands. Plain IPsec has no tunnel interface there: policies choose the traffic, and BGP
+cannot be used.
+"""
 
 from collections.abc import Iterator
 
@@ -31,7 +33,9 @@ _EXCHANGE = {"v2": "ike2", "v1 main": "main", "v1 aggressive": "aggressive"}
 
 
 def write(side: Side) -> list[Part]:
-    """The identity is one command with the PSK in it: without a PSK RouterOS would take the empty one, so all of it is a comment."""
+    """One command makes the identity and has the PSK in it. Without a PSK RouterOS would take an empty one, so the
+    whole command is a comment.
+    """
     tag, inner = side.tag, side.device_inner
     content = lines(
         f"/ip ipsec profile add name={tag} {_profile(side)}",
@@ -61,7 +65,9 @@ def write(side: Side) -> list[Part]:
 
 
 def _address(tag: str, inner: Interface) -> str:
-    """On a bridge without ports, which is a loopback: plain IPsec has no interface to have the address that the gateway probes."""
+    """The address is on a bridge without ports, which works as a loopback. Plain IPsec has no interface for the address
+    that the gateway probes.
+    """
     return f"/ip address add interface={tag} address={inner.ip}/32"
 
 
@@ -98,7 +104,7 @@ def _identity(identity: Identity) -> str:
 
 
 def _quoted(text: str) -> str:
-    """A $ would begin a variable, and ? asks for help on the console."""
+    """A $ begins a variable, and ? asks for help on the console."""
     for sign in '\\"$?':
         text = text.replace(sign, f"\\{sign}")
     return f'"{text}"'

@@ -1,6 +1,7 @@
-"""A connection as the customer's device sees it: mirrored, complete, and in types that hold nothing but what they say.
+"""A connection as the customer's device sees it: mirrored, complete, and in types that can hold nothing else.
 
-Addresses and nets are parsed, so no text hides in them. Identities, the PSK and the connection's name stay what users wrote.
+Addresses and networks are parsed, so they cannot hide text. Identities, the PSK and the connection's name are as users
+wrote them.
 """
 
 import ipaddress
@@ -21,7 +22,7 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who one end says it is; `field` is the wire's word for it, for refusals."""
+    """The identity of one end. `field` is its name on the wire, for refusals."""
 
     kind: model.IdType
     text: str
@@ -38,13 +39,13 @@ class Pair:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
-    """Effective values of one connection. `device` is the reader's end, `gateway` is ours.
+    """The effective values of one connection. `device` is the reader's end, `gateway` is ours.
 
-    `pairs` are the selectors of everything that the tunnel carries, none for bgp. `plane` is what carries the gateway's end: the
-    kernel plane offers 0.0.0.0/0 for a static connection, the userland plane exactly the pairs. `inner` addresses are None
-    where there is no tunnel interface. `standby`: the second tunnel of an active-standby pair, whose routes come second. `widened`:
-    the gateway asks for 0.0.0.0/0 in place of the pairs, also where the device has pairs. `uncarried`: why the gateway's engine does
-    not carry the connection, if it does not.
+    `pairs`: the selectors of everything that the tunnel carries; none for bgp. `plane`: the data plane of the gateway.
+    The kernel plane offers 0.0.0.0/0 for a static connection, the userland plane offers exactly the pairs. `inner`
+    addresses are None when there is no tunnel interface. `standby`: True for the second tunnel of an active-standby
+    pair, whose routes come second. `widened`: True when the gateway asks for 0.0.0.0/0 in place of the pairs, even when
+    the device has pairs. `uncarried`: why the gateway's engine does not carry the connection; None when it does.
     """
 
     connection_id: str
@@ -76,12 +77,12 @@ class Side:
 
     @property
     def tag(self) -> str:
-        """What the things in the device are called: short enough for all, and no user's text."""
+        """The name of things in the device. It is short enough for all devices, and has no text of a user."""
         return f"lb-{self.connection_id[:8]}"
 
     @property
     def number(self) -> int:
-        """For interfaces and lists that have numbers; 100 to 999, so two connections may meet."""
+        """The number for interfaces and lists, 100 to 999. Two connections may have the same number."""
         return 100 + int(self.connection_id[:8], 16) % 900
 
     @property
@@ -95,13 +96,14 @@ class Side:
 
     @property
     def routed(self) -> bool:
-        """Whether both ends offer 0.0.0.0/0 and routes decide. A route-based device is narrowed by the userland plane, so with
-        that one a static connection is pairs."""
+        """Whether both ends offer 0.0.0.0/0 and routes decide. The userland plane narrows a route-based device, so
+        there a static connection uses pairs.
+        """
         return self.style == "bgp" or (self.style == "static" and self.plane == "kernel")
 
     @property
     def dials(self) -> bool:
-        """Whether the device alone can start the tunnel: the gateway does not know its address."""
+        """Whether only the device can start the tunnel, because the gateway does not know its address."""
         return self.device_address is None
 
     @property
@@ -114,7 +116,7 @@ class Side:
 
     @property
     def dpd_patience(self) -> int:
-        """Seconds from the last word of the gateway until it counts as dead: as the gateway itself counts."""
+        """Seconds without a word from the gateway until the device counts it as dead. The gateway counts the same way."""
         return self.ike.dpd.interval + 3 * self.ike.dpd.timeout
 
 
@@ -128,8 +130,8 @@ def side_of(
     psk: model.Secret | None = None,
     abilities: model.Abilities | None = None,
 ) -> Side:
-    """The device's view. `network` gives the local side of a gateway that names no subnets (er). Without `psk` none is printed.
-    `abilities` are those of the gateway's engine; without them it carries everything.
+    """The device's view. `network`: the local side of a gateway that names no subnets (er). Without `psk` the text has
+    no PSK. `abilities`: those of the gateway's engine; without them the engine carries everything.
     """
     policy = connection.ike_policy
     endpoint = gateway.endpoints[connection.endpoint - 1]
@@ -179,7 +181,7 @@ def _pairs(connection: model.Connection, local: tuple[str, ...]) -> Iterator[Pai
 
 
 def _identity(kind: model.IdType, text: str, field: str) -> Identity:
-    """An id of type ip is an address, whatever was written."""
+    """The text of an id of type ip is an address."""
     return Identity(kind, text if kind == "fqdn" else str(Address(text)), field)
 
 

@@ -1,4 +1,4 @@
-"""strongSwan with swanctl. Its text is proved by tests that load it as it is printed."""
+"""strongSwan with swanctl. Tests load the text as it is printed."""
 
 from collections.abc import Iterator
 
@@ -48,8 +48,8 @@ def _connection(side: Side) -> list[str]:
 
 
 def _selectors(side: Side) -> list[tuple[str, str]]:
-    """What the device has, what the gateway has. A gateway that asks for 0.0.0.0/0 gets one CHILD_SA, so in IKEv2 that one has all
-    subnets; in IKEv1 a CHILD_SA has one pair.
+    """The selectors of the device and of the gateway. A gateway that asks for 0.0.0.0/0 gets one CHILD_SA: in IKEv2
+    this CHILD_SA has all subnets. In IKEv1 a CHILD_SA has one pair.
     """
     if side.widened and side.ike.version == "v2":
         ends = zip(*((str(pair.device), str(pair.gateway)) for pair in side.selectors), strict=True)
@@ -59,7 +59,7 @@ def _selectors(side: Side) -> list[tuple[str, str]]:
 
 
 def _child(side: Side, number: int, device: str, gateway: str) -> list[str]:
-    """Rekeyed no earlier than the gateway does it, and given up later."""
+    """The device rekeys no earlier than the gateway, and gives up an SA later."""
     seconds = side.ipsec.lifetime_seconds
     return [
         f"{side.tag}-{number} {{",
@@ -75,8 +75,9 @@ def _child(side: Side, number: int, device: str, gateway: str) -> list[str]:
 
 
 def _starts(side: Side) -> list[str]:
-    """A device that dials in starts again after a DELETE of the gateway, and on traffic after any failure. Where the gateway dials
-    it must not: an IKE_SA that the gateway deletes as a double would be made again, and the older one deleted, for ever.
+    """A device that dials in starts again after a DELETE of the gateway, and on traffic after any failure. A device
+    that the gateway dials must not: it would remake an IKE_SA that the gateway deleted as a duplicate, the gateway
+    would delete the older one, and so on for ever.
     """
     if side.dials:
         return ["  start_action = trap|start", "  close_action = start"]
@@ -85,12 +86,12 @@ def _starts(side: Side) -> list[str]:
 
 
 def _identity(identity: Identity) -> str:
-    """Without the prefix `a@b` would be an e-mail address and `c=de` a distinguished name."""
+    """Without the prefix strongSwan reads `a@b` as an e-mail address and `c=de` as a distinguished name."""
     return _quoted(f"fqdn:{identity.text}") if identity.kind == "fqdn" else identity.text
 
 
 def _secret(psk: str) -> str:
-    """swanctl decodes 0x and 0s even inside quotes, so such a PSK is written in hex itself."""
+    """swanctl decodes 0x and 0s even inside quotes, so a PSK that begins with them is written in hex."""
     return f"0x{psk.encode().hex()}" if psk.lower().startswith(("0x", "0s")) else _quoted(psk)
 
 

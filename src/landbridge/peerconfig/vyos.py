@@ -1,4 +1,4 @@
-"""VyOS, as `set` commands. Its IPsec is strongSwan, which is why a PSK must not begin with 0x or 0s."""
+"""VyOS, as `set` commands. VyOS runs strongSwan, so a PSK must not begin with 0x or 0s."""
 
 import re
 from collections.abc import Iterator
@@ -85,7 +85,7 @@ def _peer(side: Side) -> Iterator[str]:
 
 
 def _inner(side: Side) -> list[str]:
-    """Without a tunnel interface nothing else has the address that the gateway probes."""
+    """The address that the gateway probes. Without a tunnel interface no other interface has it."""
     if not side.probed or side.device_inner is None:
         return []
     return [f"set interfaces dummy dum{side.number} address {side.device_inner.ip}/32"]

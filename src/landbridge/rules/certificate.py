@@ -34,8 +34,8 @@ _Extension = TypeVar("_Extension", bound=x509.ExtensionType)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certificate:
-    """What rules look at. `key`: None unless it is of SM2; `usage`: None where the key may be used for anything; `signed`: what
-    its issuer signed.
+    """What the rules look at. `key`: None when it is no SM2 key. `usage`: None when the key may be used for anything.
+    `signed`: the bytes that the issuer signed.
     """
 
     shown: model.CertificateText
@@ -48,7 +48,9 @@ class Certificate:
 
 
 class Unsound(Exception):
-    """No certificate. Its arguments are those of a violation but for the field: what is wrong, what is allowed, the code."""
+    """The text is no sound certificate. The arguments are those of a violation without its field: what is wrong, what
+    is allowed, the code.
+    """
 
 
 def check_ca(path: str, content: str, now: datetime) -> Iterator[model.Violation]:
@@ -146,7 +148,7 @@ def _check_dates(path: str, certificate: Certificate, now: datetime) -> Iterator
 
 
 def _check_authority(path: str, certificate: Certificate) -> Iterator[model.Violation]:
-    """RFC 5280, 4.2.1.9 and 4.2.1.3: a basic constraint says CA, and a key usage, where there is one, lets it sign."""
+    """RFC 5280, 4.2.1.9 and 4.2.1.3: the basic constraints say CA. A key usage, if there is one, allows the CA to sign."""
     usage = certificate.usage
     if not certificate.is_authority or (usage is not None and not usage.key_cert_sign):
         allowed = "one with basicConstraints CA:TRUE, whose key may sign certificates"
@@ -154,7 +156,7 @@ def _check_authority(path: str, certificate: Certificate) -> Iterator[model.Viol
 
 
 def _check_usage(path: str, certificate: Certificate, *, encrypts: bool) -> Iterator[model.Violation]:
-    """RFC 5280, 4.2.1.3: where a certificate says what its key is for, that must be among it."""
+    """RFC 5280, 4.2.1.3: a certificate that says what its key is for must name the use that the request makes of it."""
     usage = certificate.usage
     if usage is None:
         return
@@ -174,10 +176,12 @@ def same(one: str, other: str) -> bool:
 
 
 def describe_ca(content: str, certificate_id: str) -> model.CaCertificate:
-    """What is shown of a certificate that `check_ca` found nothing wrong with."""
+    """What answers show of a certificate. Call it only when `check_ca` found no violation."""
     return model.CaCertificate(id=certificate_id, **dataclasses.asdict(describe(content)))
 
 
 def describe(content: str) -> model.CertificateText:
-    """What is shown of a certificate that a check found nothing wrong with. Its content is one text of it: PEM of the DER."""
+    """What answers show of a certificate. Call it only when a check found no violation. `content` is one spelling of
+    the certificate: PEM of its DER.
+    """
     return read(content).shown

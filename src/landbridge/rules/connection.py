@@ -29,7 +29,9 @@ CARRYING = frozenset({"ACTIVE", "PENDING_UPDATE"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayFacts:
-    """The gateway that the request names, its status as the API shows it, how many connections it has, and the `if_id` of the next."""
+    """The gateway that the request names. `status`: as the API shows it. `connections`: how many the gateway has.
+    `next_if_id`: of its next connection.
+    """
 
     gateway: model.VpnGateway
     status: str
@@ -39,8 +41,9 @@ class GatewayFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What the store knows about the request's surroundings. None: not found in this project, or not asked for. `other_key`: a
-    connection with another PSK that cannot be told from the one that is asked for when the PSK is picked.
+    """What the store knows about the surroundings of a request. None: the project does not have it, or nobody asked for
+    it. `other_key`: the id of a connection with another PSK, when the IKE daemon cannot tell the two connections apart
+    when it picks the PSK.
     """
 
     gateway: GatewayFacts | None
@@ -63,7 +66,7 @@ def endpoint(request: model.ConnectionRequest, gateway: model.VpnGateway) -> mod
 
 
 def sides(request: model.ConnectionRequest, facts: Facts) -> policies.Sides:
-    """The two ends that the policies' ids default to."""
+    """The two ends. The ids of the policies default to them."""
     gateway = facts.gateway.gateway if facts.gateway else None
     ours = endpoint(request, gateway) if gateway else None
     return policies.Sides(
@@ -74,7 +77,7 @@ def sides(request: model.ConnectionRequest, facts: Facts) -> policies.Sides:
 
 
 def identity(request: model.ConnectionRequest, facts: Facts) -> str:
-    """What tells this tunnel from another one of the same endpoint on the wire: the peer's address and both ids.
+    """What tells this tunnel from other tunnels of the same endpoint on the wire: the peer's address and both ids.
 
     IKE daemons compare names without regard to case.
     """
@@ -96,7 +99,7 @@ def _identity(address: str | None, ids: Iterable[tuple[str | None, str | None]])
 
 
 def tunnel_blocks(request: model.ConnectionRequest, generated: fields.Generated) -> tuple[int, ...]:
-    """The /30s to look up: the ones that the request names, or else the candidates to pick from."""
+    """The /30s to look up: those that the request names, or the candidates to pick from."""
     given = [a for a in (request.tunnel_local_address, request.tunnel_peer_address) if a is not None]
     if not given:
         return generated.tunnel_blocks
@@ -104,7 +107,9 @@ def tunnel_blocks(request: model.ConnectionRequest, generated: fields.Generated)
 
 
 def picks_key_by_address(request: model.ConnectionRequest, facts: Facts) -> bool:
-    """In IKEv1 main mode the key is needed before the device tells who it is: it is picked by the two addresses."""
+    """Whether the IKE daemon picks the PSK by the two addresses. IKEv1 main mode needs the key before the device tells
+    its id.
+    """
     policy = request.ike_policy
     return (
         request.psk is not None
@@ -115,7 +120,7 @@ def picks_key_by_address(request: model.ConnectionRequest, facts: Facts) -> bool
 
 
 def did_pick_by_address(connection: model.Connection) -> bool:
-    """The same, of a connection that is there."""
+    """`picks_key_by_address` for a connection that is stored."""
     policy = connection.ike_policy
     return policy.negotiation_mode == "main" and policy.authentication_method == "pre-share"
 
@@ -231,9 +236,10 @@ def _is_gm(facts: Facts) -> bool:
 
 
 def _without_peer_subnets(request: model.ConnectionRequest, facts: Facts) -> bool:
-    """An enterprise router learns or is told the routes elsewhere: there the field is neither needed nor kept.
+    """Whether `peer_subnets` is neither needed nor stored: an enterprise router learns the routes, or is told them
+    elsewhere.
 
-    Of a gateway that is not known nothing is held against the request that a router's would be free of.
+    For an unknown gateway the answer is that of a router, so that no violation is wrong.
     """
     attached = facts.gateway.gateway.attachment_type if facts.gateway else "er"
     return attached == "er" and style(request) in ("policy", "bgp")
@@ -338,7 +344,7 @@ def _check_policy_rules(request: model.ConnectionRequest, facts: Facts) -> Itera
 
 
 def _check_derivable(facts: Facts) -> Iterator[model.Violation]:
-    """Without rules there is one for each local subnet, if these are not too many."""
+    """A connection without rules gets one rule for each local subnet, if these are not too many."""
     if facts.gateway is None:
         return
     local = facts.gateway.gateway.local_subnets
@@ -398,7 +404,7 @@ def _check_ha_role(request: model.ConnectionRequest, facts: Facts) -> Iterator[m
 
 
 def _check_neighbours(request: model.ConnectionRequest, facts: Facts) -> Iterator[model.Violation]:
-    """Two tunnels that could not be told apart on the wire."""
+    """Finds a connection that the IKE daemon could not tell from this one."""
     ours = endpoint(request, facts.gateway.gateway) if facts.gateway and facts.neighbours else None
     if ours is None or facts.customer_gateway is None:
         return
@@ -423,7 +429,7 @@ def _check_neighbours(request: model.ConnectionRequest, facts: Facts) -> Iterato
 def complete(
     request: model.ConnectionRequest, facts: Facts, generated: fields.Generated, gateway: model.VpnGateway
 ) -> model.Connection:
-    """The connection with every default. Call it only on what `check` found nothing wrong with."""
+    """The connection with every default. Call it only when `check` found no violation."""
     ours = endpoint(request, gateway)
     if ours is None or facts.customer_gateway is None or request.gateway_endpoint is None:
         raise ValueError("complete() needs a request that check() passed")
@@ -476,7 +482,9 @@ def _tunnel_pair(
 
 
 def warnings(connection: model.Connection, abilities: model.Abilities) -> tuple[model.Warning, ...]:
-    """What the caller should know about a connection that is stored as asked. `abilities`: of the engine here."""
+    """What the caller should know about a connection that is stored as the request asks. `abilities`: those of the
+    engine here.
+    """
     uncarried = model.uncarried(connection, abilities)
     return (
         *((uncarried,) if uncarried else ()),

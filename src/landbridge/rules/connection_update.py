@@ -1,8 +1,8 @@
-"""Updating a connection: what an update asks of a connection becomes a whole request, and the rules of the create judge it.
+"""Updating a connection: `merge` makes a whole request of the update, and the rules of the create judge it.
 
-What is absent stays, at every depth; lists are replaced. What was a default, or derived, follows what it comes from, when that
-changes.
-What was read may be sent back: an unchanged value is never a change. `docs/reference/connection-rules.md` has the rows.
+An absent field stays, at every depth. A list is replaced. A default or a derived value follows its source when the source
+changes. A client may send back all that it read: an unchanged value is never a change.
+`docs/reference/connection-rules.md` has the rows.
 """
 
 from collections.abc import Iterator
@@ -29,8 +29,8 @@ def merge(
     ends: policies.Sides,
     local_subnets: tuple[str, ...],
 ) -> model.ConnectionRequest:
-    """The request that would create the connection as it is to be. `ends` are its two ends as they are now, `local_subnets`
-    its gateway's.
+    """The request that would create the updated connection. `ends`: the two ends of the connection now.
+    `local_subnets`: those of its gateway.
     """
     local, peer = _tunnel_pair(change, connection)
     return model.ConnectionRequest(
@@ -55,7 +55,7 @@ def merge(
 
 
 def _tunnel_pair(change: model.ConnectionRequest, was: model.Connection) -> Identity:
-    """One new address alone brings the other host of its own /30: the old one cannot stay."""
+    """One new address alone brings the other host of its own /30, because the old other address cannot stay."""
     local, peer = change.tunnel_local_address, change.tunnel_peer_address
     if local in (None, was.tunnel_local_address) and peer in (None, was.tunnel_peer_address):
         return was.tunnel_local_address, was.tunnel_peer_address
@@ -65,7 +65,7 @@ def _tunnel_pair(change: model.ConnectionRequest, was: model.Connection) -> Iden
 def _policy_rules(
     given: tuple[model.PolicyRuleRequest, ...] | None, was: model.Connection, local_subnets: tuple[str, ...]
 ) -> tuple[model.PolicyRuleRequest, ...]:
-    """None at all where they are to be derived: as before, or because the request empties the list."""
+    """Empty when the rules are to be derived: they were derived before, or the request empties the list."""
     present = policy_rules.asked(was.policy_rules)
     wanted = present if given is None else tuple(policy_rules.with_indexes_of(was.policy_rules, given))
     return () if wanted == present and policy_rules.are_derived(was, local_subnets) else wanted
@@ -102,7 +102,7 @@ def _ike(asked: model.IkePolicyRequest, was: model.IkePolicy, ends: policies.Sid
 
 
 def _identity(asked: Identity, was: Identity, default: Identity) -> Identity:
-    """An id that was the default follows its end. Another kind of id forgets the old one."""
+    """An id that is the default follows its end. A new kind of id replaces the old id."""
     kind, value = asked
     if kind in (None, was[0]) and value in (None, was[1]):
         return (None, None) if was == default else was
@@ -123,7 +123,7 @@ def _ipsec(asked: model.IpsecPolicyRequest, was: model.IpsecPolicy) -> model.Ips
 def check(
     change: model.ConnectionRequest, connection: model.Connection, wish: model.ConnectionRequest, facts: rules.Facts
 ) -> Iterator[model.Violation]:
-    """All that is wrong with the update. `wish` is what `merge` made of it, `facts` are without the connection itself."""
+    """All that is wrong with the update. `wish`: the result of `merge`. `facts`: without the connection itself."""
     yield from _check_fixed(change, connection)
     yield from rules.check(wish, facts, generated(connection))
 
@@ -151,7 +151,7 @@ def generated(connection: model.Connection) -> fields.Generated:
 
 
 def complete(wish: model.ConnectionRequest, facts: rules.Facts, connection: model.Connection) -> model.Connection:
-    """The connection as it is to be, its time of update still the old one. Call it only on what `check` found nothing wrong with."""
+    """The updated connection, still with the old time of update. Call it only when `check` found no violation."""
     if facts.gateway is None:
         raise ValueError("complete() needs an update that check() passed")
     made = rules.complete(wish, facts, generated(connection), facts.gateway.gateway)
@@ -166,7 +166,7 @@ def complete(wish: model.ConnectionRequest, facts: rules.Facts, connection: mode
 
 
 def _rules_in_place(made: model.Connection, was: model.Connection) -> tuple[model.PolicyRule, ...]:
-    """Derived anew, a rule keeps the index of its source."""
+    """A rule that is derived again keeps the index of its source."""
     if made.policy_rules_given is not False:
         return made.policy_rules
     unnumbered = (model.PolicyRuleRequest(source=r.source, destinations=r.destinations) for r in made.policy_rules)

@@ -1,8 +1,8 @@
 """Creating and updating a customer gateway, in the present form (`id_type`, `id_value`) or the older one (`ip`,
 `route_mode`).
 
-An update changes the name and the CA certificate. A client may send back all that it read: what is as it was is taken,
-and what cannot be changed is refused by its name.
+An update changes the name and the CA certificate. A client may send back all that it read: the rules accept an unchanged
+field, and refuse a changed field that cannot change, by its name.
 """
 
 import dataclasses
@@ -17,7 +17,9 @@ from landbridge.rules import certificate, fields, ipv4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """The time, the site, and the CA certificate of this project that the request names by its id; None: there is none."""
+    """The time and the site. `named_certificate`: the CA certificate of this project that the request names by its id;
+    None when there is none.
+    """
 
     now: datetime
     site: model.Site
@@ -89,7 +91,7 @@ def _certificate(
 def complete(
     request: model.CustomerGatewayRequest, facts: Facts, generated: fields.Generated, project_id: str
 ) -> model.CustomerGateway:
-    """The customer gateway with every default. Call it only on what `check` found nothing wrong with."""
+    """The customer gateway with every default. Call it only when `check` found no violation."""
     by_name = request.id_type == "fqdn"
     return model.CustomerGateway(
         id=generated.id,
@@ -129,7 +131,7 @@ def check_update(
 
 
 def _keeps_certificate(request: model.CustomerGatewayRequest, before: model.CustomerGateway) -> bool:
-    """Clients send the present one with every change, also when it has expired since."""
+    """Whether the request has the present certificate. Clients send it with every change, even when it has expired."""
     sent, kept = request.ca_certificate, before.ca_certificate
     if sent is None or sent.id is not None or sent.content is None or kept is None:
         return False
@@ -139,7 +141,7 @@ def _keeps_certificate(request: model.CustomerGatewayRequest, before: model.Cust
 def update(
     request: model.CustomerGatewayRequest, before: model.CustomerGateway, facts: Facts, generated: fields.Generated
 ) -> model.CustomerGateway:
-    """As it was, but for what the request changes; the very same where it changes nothing."""
+    """The customer gateway after the update. An update that changes nothing gives back the same object."""
     wanted = before.ca_certificate
     if request.ca_certificate is not None and not _keeps_certificate(request, before):
         wanted = _certificate(request.ca_certificate, facts, generated)

@@ -42,8 +42,9 @@ DEPENDENT_FIELDS: Mapping[str, tuple[str, ...]] = {
 
 
 def merge(shape: Iterable[model.Violation], rules: Iterable[model.Violation]) -> list[model.Violation]:
-    """One list of both. A rule's word on a place whose shape is already wrong (or on a part or the whole of it, or on what
-    that place decides) is left out."""
+    """One list of both. A violation of a rule is left out when its place is misshapen, when a part of the place or the
+    whole around it is, or when the place depends on a misshapen field.
+    """
     found = list(shape)
     wrong = [place for v in found for place in (v.field, *DEPENDENT_FIELDS.get(v.field, ()))]
     return found + [v for v in rules if not any(_touch(v.field, place) for place in wrong)]
@@ -72,7 +73,7 @@ def check_name(path: str, name: str | None) -> Iterator[model.Violation]:
 
 
 def check_uuid(path: str, value: str | None, what: str) -> Iterator[model.Violation]:
-    """A mandatory id."""
+    """Checks an id that is mandatory."""
     if value is None:
         yield model.Violation(path, "is mandatory", f"the id of {what}")
     elif value not in allowed_values.UUID:
@@ -80,12 +81,12 @@ def check_uuid(path: str, value: str | None, what: str) -> Iterator[model.Violat
 
 
 def lower_id(value: str | None) -> str | None:
-    """An id as it is stored, or None where there is none or it is no UUID."""
+    """An id as the store has it. None for a missing id and for a text that is no UUID."""
     return value.lower() if value is not None and value in allowed_values.UUID else None
 
 
 def check_subnets(path: str, subnets: tuple[str, ...]) -> Iterator[model.Violation]:
-    """As many different IPv4 CIDR blocks without host bits as a list may have."""
+    """Checks a list of subnets: its length, and that the blocks are different IPv4 CIDR blocks without host bits."""
     if len(subnets) not in allowed_values.SUBNETS:
         yield model.Violation(path, f"has {len(subnets)} entries", SUBNETS_ALLOWED)
         return
@@ -111,7 +112,7 @@ def is_unroutable(block: ipv4.Block) -> bool:
 
 
 def blocks(subnets: Iterable[str]) -> list[ipv4.Block]:
-    """Those of `subnets` that are blocks."""
+    """The blocks among `subnets`. Other texts are left out."""
     return [b for b in map(ipv4.parse_block, subnets) if b is not None]
 
 
@@ -140,7 +141,9 @@ def _check_tag_text(path: str, value: str | None, length: allowed_values.Range) 
 
 
 def _is_tag_character(character: str) -> bool:
-    """Letters of any script (with the marks that some scripts write them with), decimal digits, and the specials."""
+    """Whether a tag may have the character: letters of any script, the marks that some scripts write letters with,
+    decimal digits, and the specials.
+    """
     return character in _TAG_SPECIALS or unicodedata.category(character)[0] in "LM" or character.isdecimal()
 
 

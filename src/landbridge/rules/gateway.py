@@ -24,8 +24,8 @@ Taken = Mapping[str, str | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """The site, and what is taken of it: EIP id, private address or leg -> the gateway that has it, None
-    for another project's.
+    """The site, and what gateways have taken of it. `taken`: EIP id, private address or leg -> the gateway that has it;
+    None when the gateway is another project's.
     """
 
     site: model.Site
@@ -34,7 +34,7 @@ class Facts:
 
 
 def template(flavor: str) -> model.PolicyTemplate | None:
-    """What a gateway for devices without a fixed address begins with; others have none."""
+    """The policy template of a new gateway of this flavor. None: the flavor has no template."""
     if not flavor.endswith(allowed_values.NON_FIXED_IP):
         return None
     ike, ipsec = policies.IKE, policies.IPSEC
@@ -51,7 +51,9 @@ def template(flavor: str) -> model.PolicyTemplate | None:
 
 
 def zones(site: model.Site) -> dict[tuple[str, str], tuple[str, ...]]:
-    """(flavor, attachment type) -> where such a gateway can be. Any zone carries any flavor; Basic does not go with er."""
+    """(flavor, attachment type) -> the zones for gateways of that kind. Every zone carries every flavor. Basic does not
+    go with er.
+    """
     return {
         (flavor, attachment): () if (flavor, attachment) == ("Basic", "er") else site.zones
         for flavor in allowed_values.FLAVORS
@@ -67,7 +69,7 @@ def _chosen(request: model.GatewayRequest, field: str) -> str:
 def _eips(
     request: model.GatewayRequest,
 ) -> tuple[tuple[str, model.EipRequest | None], tuple[str, model.EipRequest | None]]:
-    """What is asked for the two endpoints, each with the field that asks it: `eip1` or the older `master_eip`."""
+    """The wishes for the two endpoints, each with the field that has the wish: `eip1` or the older `master_eip`."""
     first = (
         ("master_eip", request.master_eip) if request.eip1 is None and request.master_eip else ("eip1", request.eip1)
     )
@@ -119,12 +121,12 @@ def _check_attachment(request: model.GatewayRequest, facts: Facts) -> Iterator[m
 
 
 def _is_others(network: model.Network, taken: Taken) -> bool:
-    """Whether another project is plugged into it, and so has it for itself."""
+    """Whether a gateway of another project is plugged into the network. That project then has the network for itself."""
     return any(one in taken and taken[one] is None for one in _leg(network))
 
 
 def _listed_networks(facts: Facts) -> str:
-    """Those that the project may use, some of many."""
+    """The networks that the project may use. A long list is shortened."""
     free = [network.id for network in facts.site.networks if not _is_others(network, facts.taken)]
     more = f" and {len(free) - LISTED} more" if len(free) > LISTED else ""
     return ", ".join(free[:LISTED]) + more or "none"
@@ -169,7 +171,9 @@ def check_own_subnets(path: str, subnets: tuple[str, ...]) -> Iterator[model.Vio
 def outside_network(
     subnets: Iterable[str], network: model.Network | None, was: Container[str] = ()
 ) -> Iterator[model.Warning]:
-    """Local subnets, but for those of before, that are no part of the network as the site file has it."""
+    """Warns of local subnets that are no part of the network in the site file. `was`: the subnets of before, which are
+    not warned of again.
+    """
     if network is None or network.cidr is None:
         return
     first, last = ipv4.block(network.cidr).ends
@@ -242,7 +246,7 @@ def _check_private_addresses(
 
 
 def _check_private_address(field: str, given: str, facts: Facts, allowed: tuple[str, str]) -> Iterator[model.Violation]:
-    """Whose an address is that another project has, or a device, or this machine, is nobody's business."""
+    """A refusal does not tell what has the address: another project, a device or this machine."""
     number = ipv4.parse_address(given)
     if number is None:
         yield model.Violation(field, f"{given!r} is not an IPv4 address", "such as 192.168.52.9")
@@ -261,7 +265,9 @@ def _is_free(address: str, facts: Facts) -> bool:
 
 
 def _access_network_id(request: model.GatewayRequest) -> str:
-    """Of the network that a private gateway has its addresses in: the access VPC, by default the network that it serves."""
+    """The network in which a private gateway has its addresses: the access VPC, or by default the network that the
+    gateway serves.
+    """
     served = request.er_id if _chosen(request, "attachment_type") == "er" else request.vpc_id
     return (request.access_vpc_id or served or "").lower()
 
@@ -331,7 +337,9 @@ def _check_eip(
 def check_eip_use(
     field: str, eip_id: str, site: model.Site, taken: Taken, own: str | None = None
 ) -> Iterator[model.Violation]:
-    """`own`: the gateway that may have it already. What is another project's is as if it were not there."""
+    """`own`: the gateway that may have the EIP already. An EIP of another project is refused as one that does not
+    exist.
+    """
     known = eip_id.lower()
     whose = taken.get(known)
     if all(eip.id != known for eip in site.eips) or (known in taken and whose is None):
@@ -341,7 +349,9 @@ def check_eip_use(
 
 
 def _free_eips(request: model.GatewayRequest, facts: Facts) -> list[model.Eip]:
-    """Those of the pool that go together: on the leg of the EIP that is named, else on the first leg that has two, else on the first."""
+    """Free EIPs of the pool with the same leg: the leg of the EIP that the request names, otherwise the first leg with
+    two free EIPs, otherwise the first leg.
+    """
     named = {eip.id.lower() for _, eip in _eips(request) if eip is not None and eip.id is not None}
     own = facts.site.machine_addresses
     usable = [e for e in facts.site.eips if e.attach == "nat" or e.address not in own]
@@ -354,7 +364,7 @@ def _free_eips(request: model.GatewayRequest, facts: Facts) -> list[model.Eip]:
 def complete(
     request: model.GatewayRequest, facts: Facts, generated: fields.Generated, project_id: str
 ) -> model.VpnGateway:
-    """The gateway with every default, its endpoints chosen. Call it only on what `check` found nothing wrong with."""
+    """The gateway with every default and with its endpoints. Call it only when `check` found no violation."""
     private = _chosen(request, "network_type") == "private"
     to_er = _chosen(request, "attachment_type") == "er"
     flavor = _chosen(request, "flavor")

@@ -1,7 +1,7 @@
 """The certificates of a GM gateway: one to sign with, one to encrypt with, the key of each, and the CA that issued both.
 
-The published faults are VPN.0070 to VPN.0076. What is absent from an update stays, and what stays is not checked again: a
-certificate that has expired may be renamed. No violation shows a key.
+The published faults are VPN.0070 to VPN.0076. A field that is absent from an update stays, and is not checked again: a
+certificate that has expired may get another name. No violation shows a key.
 """
 
 import base64
@@ -25,7 +25,7 @@ _PEM_KEY = re.compile(r"\s*-----BEGIN ((?:EC |SM2 )?PRIVATE KEY)-----([A-Za-z0-9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """`present`: the id of the certificate that the gateway has already."""
+    """`present`: the id of the certificate that the gateway has."""
 
     now: datetime
     gateway: model.VpnGateway
@@ -45,7 +45,7 @@ def check_create(request: model.GatewayCertificateRequest, facts: Facts) -> Iter
 def check(
     request: model.GatewayCertificateRequest, now: datetime, present: model.GatewayCertificateRequest | None = None
 ) -> Iterator[model.Violation]:
-    """Of a whole request; an update is `merged` with what is `present` first."""
+    """Checks a whole request. For an update, call `merged` first."""
     changed = {each.name for each in dataclasses.fields(request)}
     if present is not None:
         changed = {field for field in changed if getattr(request, field) != getattr(present, field)}
@@ -67,7 +67,7 @@ def _check_certificate(
     changed: set[str],
     check_one: Callable[[str, str], Iterator[model.Violation]],
 ) -> Generator[model.Violation, None, certificate.Certificate | None]:
-    """What is read of it; None while something is wrong with it."""
+    """The certificate as the rules read it; None while something is wrong with it."""
     content: str | None = getattr(request, field)
     if content is None:
         yield model.Violation(field, "is mandatory", f"a {'CA ' if field == CHAIN else ''}certificate in PEM")
@@ -97,7 +97,7 @@ def _check_key(
 
 
 def _public_key(pem: str) -> sm2.Point | None:
-    """Of the private key in PEM; None where that is none."""
+    """The public key of a private key in PEM. None when the text is no private key."""
     match = _PEM_KEY.fullmatch(pem)
     if match is None:
         return None
@@ -118,7 +118,7 @@ def _issued(leaf: certificate.Certificate, authority: certificate.Certificate) -
 def asked(
     present: model.GatewayCertificate, keys: tuple[model.Secret, model.Secret]
 ) -> model.GatewayCertificateRequest:
-    """The request that makes what is there."""
+    """The request that would create the present certificate."""
     return model.GatewayCertificateRequest(
         name=present.name,
         certificate=present.signing.content,
@@ -132,7 +132,7 @@ def asked(
 def merged(
     change: model.GatewayCertificateRequest, present: model.GatewayCertificateRequest
 ) -> model.GatewayCertificateRequest:
-    """The whole request that an update is. The same certificate in other words is no change."""
+    """The whole request that an update makes. The same certificate in another spelling is no change."""
     given = {each.name: getattr(change, each.name) for each in dataclasses.fields(change)}
     for field in _CERTIFICATES:
         if given[field] is not None and certificate.same(given[field], getattr(present, field)):
@@ -143,7 +143,7 @@ def merged(
 def complete(
     request: model.GatewayCertificateRequest, gateway: model.VpnGateway, generated: fields.Generated
 ) -> model.GatewayCertificate:
-    """Call it only on what a check found nothing wrong with."""
+    """Call it only when `check` found no violation."""
     return model.GatewayCertificate(
         id=generated.id,
         project_id=gateway.project_id,
@@ -158,7 +158,7 @@ def complete(
 
 
 def updated(request: model.GatewayCertificateRequest, before: model.GatewayCertificate) -> model.GatewayCertificate:
-    """As it was, but for what `merged` has of it; its time of update still the old one."""
+    """The certificate after the update, still with the old time of update."""
     return replace(
         before,
         name=request.name or before.name,

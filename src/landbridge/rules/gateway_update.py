@@ -1,6 +1,7 @@
-"""Updating a VPN gateway, and changing its specification: what is absent stays, what was read may be sent back.
+"""Updating a VPN gateway, and changing its specification. An absent field stays, and a client may send back all that it
+read.
 
-A gateway moves to other EIPs with all its connections: `rehomed` gives each of them as it is to be.
+A gateway moves to other EIPs with all its connections: `rehomed` gives each connection after the move.
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,7 +20,9 @@ Peers = Mapping[str, model.CustomerGateway]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What the update may disturb, and as for a create `taken` and the `site`: what of it is the project's, or the gateway's."""
+    """What the update may disturb. `site` and `taken`: as for a create; a thing of the site is the project's, or the
+    gateway's own.
+    """
 
     site: model.Site
     taken: gateway.Taken
@@ -58,7 +61,7 @@ def _check_local_subnets(
 def _asked_eips(
     request: model.GatewayChange, present: model.VpnGateway
 ) -> list[tuple[str, model.Endpoint, str | None]]:
-    """(field, the endpoint, the EIP id that it is to have, None where it stays) of each."""
+    """(field, endpoint, EIP id) of each endpoint. The EIP id is None when the endpoint keeps its EIP."""
     asked = zip(("eip_id_1", "eip_id_2"), present.endpoints, (request.eip_id_1, request.eip_id_2), strict=True)
     return [(field, endpoint, None if _same(eip_id, endpoint.eip_id) else eip_id) for field, endpoint, eip_id in asked]
 
@@ -162,7 +165,7 @@ def _check_fixed(rest: model.GatewayRequest, present: model.VpnGateway) -> Itera
 
 
 def complete(request: model.GatewayChange, present: model.VpnGateway, site: model.Site) -> model.VpnGateway:
-    """The gateway as it is to be, its time of update still the old one. Call it only on what `check` found nothing wrong with."""
+    """The updated gateway, still with the old time of update. Call it only when `check` found no violation."""
     eips = {eip.id: eip for eip in site.eips}
     one, two = (
         endpoint if eip_id is None else _moved(endpoint, eips[eip_id.lower()])
@@ -206,8 +209,8 @@ def moves(was: model.VpnGateway, now: model.VpnGateway) -> bool:
 def rehomed(
     connection: model.Connection, was: model.VpnGateway, now: model.VpnGateway, peer: model.CustomerGateway
 ) -> tuple[model.Connection, str]:
-    """The connection on its gateway as it is now, and its identity on the wire. The endpoint, a local id that was its address
-    and rules that were derived follow.
+    """The connection after its gateway moved, and its identity on the wire. The endpoint, a local id that was the
+    endpoint's address, and derived rules follow.
     """
     present = model.ConnectionRequest(gateway_endpoint=connection.gateway_endpoint)
     ends = connection_rules.sides(present, _connection_facts(was, peer))
@@ -224,7 +227,9 @@ def _connection_facts(present: model.VpnGateway, peer: model.CustomerGateway) ->
 
 
 def check_peers(now: model.VpnGateway, request: model.GatewayChange, peers: Peers) -> Iterator[model.Violation]:
-    """An EIP that is the address of a customer gateway at the other end of a connection. `peers`: by connection id."""
+    """Refuses an EIP that is the address of a customer gateway of a connection. `peers`: connection id -> customer
+    gateway.
+    """
     for connection_id, peer in peers.items():
         for endpoint in now.endpoints:
             field = f"eip_id_{endpoint.number}"
@@ -236,7 +241,7 @@ def check_peers(now: model.VpnGateway, request: model.GatewayChange, peers: Peer
 def check_identities(
     request: model.GatewayChange, rehomed: list[tuple[model.Connection, str]]
 ) -> Iterator[model.Violation]:
-    """Two connections that only their old addresses told apart."""
+    """Finds two connections that only their old addresses told apart."""
     seen: dict[tuple[int, str], str] = {}
     for connection, identity in rehomed:
         field = f"eip_id_{connection.endpoint}"
@@ -249,7 +254,7 @@ def check_identities(
 def check_flavor(
     flavor: str | None, present: model.VpnGateway, connections: int, limit: int
 ) -> Iterator[model.Violation]:
-    """`limit`: how many connections the flavor carries here."""
+    """`limit`: how many connections a gateway of the new flavor carries here."""
     known = allowed_values.FLAVORS
     if flavor is None:
         yield model.Violation("flavor", "is mandatory", allowed_values.one_of(tuple(known)))
@@ -265,12 +270,12 @@ def check_flavor(
 
 
 def _family(flavor: str) -> str:
-    """Only within one: not between Basic, Professional and GM."""
+    """A flavor changes within its family only: Basic, Professional or GM."""
     return flavor if flavor in {"Basic", "GM"} else "Professional"
 
 
 def with_flavor(present: model.VpnGateway, flavor: str, limit: int) -> model.VpnGateway:
-    """An EIP keeps its bandwidth."""
+    """The gateway with another flavor. Its EIPs keep their bandwidth."""
     return replace(
         present,
         flavor=flavor,

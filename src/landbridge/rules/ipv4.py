@@ -70,7 +70,7 @@ def render(number: int) -> str:
 
 
 def block(text: str) -> Block:
-    """A block of which we know that it is one."""
+    """The block of a text that was checked before."""
     parsed = parse_block(text)
     if parsed is None:
         raise ValueError(f"not a CIDR block: {text}")

@@ -9,7 +9,7 @@ from landbridge.rules import fields
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """The connection that the request names, if it is in the project, and whether it is on its way out."""
+    """The connection that the request names, if the project has it, and whether the connection is being deleted."""
 
     connection: model.Connection | None
     deleting: bool = False
@@ -37,7 +37,7 @@ def check(request: model.MonitorRequest, facts: Facts) -> Iterator[model.Violati
 def monitor(
     connection: model.Connection, gateway: model.VpnGateway, peer: model.CustomerGateway
 ) -> model.ConnectionMonitor | None:
-    """The connection's monitor as its two ends are now; None when it has none."""
+    """The connection's monitor with the present addresses of its two ends; None when the connection has no monitor."""
     if connection.monitor_id is None:
         return None
     return model.ConnectionMonitor(

@@ -18,7 +18,7 @@ _Fields = TypeVar("_Fields", allowed_values.IkeFields, allowed_values.IpsecField
 
 
 def _either(one: _Fields, other: _Fields) -> _Fields:
-    """What one of two kinds of gateways takes. They differ in choices only."""
+    """The values that one of the two kinds of gateways accepts. The kinds differ in choices only."""
     changes: dict[str, Any] = {}
     for name in vars(one):
         allowed: Any = getattr(one, name)
@@ -37,7 +37,9 @@ _MODEL_NAMES = {"ike_version": "version", "phase1_negotiation_mode": "negotiatio
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sides:
-    """The two ends that ids default to. `local_address`: None while the endpoint is not known, `gm` while the gateway is not."""
+    """The two ends. The ids default to them. `gm`: None while the gateway is unknown. `local_address`: None while the
+    endpoint is unknown.
+    """
 
     gm: bool | None
     local_address: str | None
@@ -110,7 +112,7 @@ def check_ipsec(request: model.IpsecPolicyRequest, *, gm: bool | None) -> Iterat
 
 
 def complete_ike(request: model.IkePolicyRequest, sides: Sides) -> model.IkePolicy:
-    """The policy with every default. Call it only on what `check_ike` found nothing wrong with."""
+    """The policy with every default. Call it only when `check_ike` found no violation."""
     table = IKE_GM if sides.gm else IKE
     version = table.ike_version.complete(request.version)
     local = None if sides.gm else local_identity(request, sides)
@@ -136,7 +138,7 @@ def complete_ike(request: model.IkePolicyRequest, sides: Sides) -> model.IkePoli
 
 
 def _mode(version: str, asked: str | None) -> "model.connection.NegotiationMode | None":
-    """IKEv2 has no modes: there the field is neither stored nor returned."""
+    """IKEv2 has no modes: the field is neither stored nor returned."""
     if version == "v2":
         return None
     return "aggressive" if asked == "aggressive" else "main"

@@ -1,5 +1,6 @@
-"""Policy rules that are derived from subnets: one for each local subnet, to all peer subnets. They follow what they were
-derived from; rules that a request gave stay as they are, and what they then leave out is a warning.
+"""Policy rules that are derived: one rule for each local subnet, to all peer subnets. Derived rules follow the subnets.
+
+Rules that a request gave stay as they are. A warning names the subnets that they leave out.
 """
 
 import bisect
@@ -16,7 +17,7 @@ def derive(local_subnets: tuple[str, ...], peer_subnets: tuple[str, ...] | None)
 
 
 def number(rules: Iterable[model.PolicyRuleRequest]) -> tuple[model.PolicyRule, ...]:
-    """Rules without an index are numbered from 1 in their order, skipping the indexes that others have."""
+    """Numbers the rules without an index in their order, and skips the indexes that other rules have."""
     asked = tuple(rules)
     given = {rule.index for rule in asked}
     free = (n for n in range(allowed_values.FIRST_RULE_INDEX, allowed_values.RULE_INDEX.high + 1) if n not in given)
@@ -37,8 +38,8 @@ def asked(rules: Iterable[model.PolicyRule]) -> tuple[model.PolicyRuleRequest, .
 def with_indexes_of(
     was: Iterable[model.PolicyRule], rules: Iterable[model.PolicyRuleRequest]
 ) -> list[model.PolicyRuleRequest]:
-    """A rule without an index keeps that of its source, unless another one takes it: clients leave out an index of 0, and a
-    rule that keeps its index keeps its CHILD_SAs.
+    """A rule without an index keeps the index of its source, unless another rule takes that index. Clients leave out an
+    index of 0. A rule that keeps its index keeps its CHILD_SAs.
     """
     wanted = list(rules)
     given = {rule.index for rule in wanted}
@@ -50,9 +51,9 @@ def with_indexes_of(
 
 
 def are_derived(connection: model.Connection, local_subnets: tuple[str, ...]) -> bool:
-    """Whether the rules follow the subnets. `local_subnets`: of its gateway, as they are now.
+    """Whether the rules follow the subnets. `local_subnets`: those of its gateway now.
 
-    A row of a version before this was known does not say it: there, rules that are equal to what is derived were derived.
+    A row of an earlier version does not tell. In such a row, rules that are equal to the derived rules were derived.
     """
     if connection.style != "policy":
         return False
@@ -65,7 +66,7 @@ def are_derived(connection: model.Connection, local_subnets: tuple[str, ...]) ->
 def check_local_subnets(
     subnets: tuple[str, ...] | None, present: model.VpnGateway, connections: Iterable[model.Connection]
 ) -> Iterator[model.Violation]:
-    """Of an update of a gateway: as many rules as a connection may have can be derived."""
+    """Checks an update of a gateway: the new local subnets must not make more rules than a connection may have."""
     if subnets is None or len(subnets) <= allowed_values.RULES.high:
         return
     follows = next((each for each in connections if are_derived(each, present.local_subnets)), None)
@@ -78,7 +79,7 @@ def check_local_subnets(
 
 
 def uncovered_peers(connection: model.Connection) -> Iterator[model.Warning]:
-    """Peer subnets that lead into the tunnel and match no traffic selector there."""
+    """Warns of peer subnets whose routes lead into the tunnel although no traffic selector has them."""
     if connection.style != "policy":
         return
     destinations = [block for rule in connection.policy_rules for block in rule.destinations]
@@ -90,7 +91,7 @@ def uncovered_peers(connection: model.Connection) -> Iterator[model.Warning]:
 def uncovered_local(
     was: model.VpnGateway, now: model.VpnGateway, connections: Iterable[model.Connection]
 ) -> Iterator[model.Warning]:
-    """New local subnets of a gateway that a connection with rules of its own does not carry."""
+    """Warns of new local subnets of a gateway that a connection with given rules does not carry."""
     new = [(index, subnet) for index, subnet in enumerate(now.local_subnets) if subnet not in was.local_subnets]
     for connection in connections if new else ():
         if connection.style != "policy" or are_derived(connection, was.local_subnets):
@@ -101,7 +102,7 @@ def uncovered_local(
 
 
 def _uncovered(blocks: Iterable[str], subnets: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
-    """Those of the numbered subnets that the blocks together do not hold whole."""
+    """The numbered subnets that the blocks together do not contain as a whole."""
     spans = _joined(blocks)
     for index, subnet in subnets:
         first, last = ipv4.block(subnet).ends
@@ -111,7 +112,7 @@ def _uncovered(blocks: Iterable[str], subnets: Iterable[tuple[int, str]]) -> Ite
 
 
 def _joined(blocks: Iterable[str]) -> list[tuple[int, int]]:
-    """First and last address of each stretch without a gap, in their order."""
+    """First and last address of each stretch without a gap, in order."""
     spans: list[tuple[int, int]] = []
     for first, last in sorted(ipv4.block(text).ends for text in blocks):
         if spans and first <= spans[-1][1] + 1:

@@ -1,6 +1,6 @@
-"""Tags of a resource that is there: what may be added and removed, and what a search by tags may ask.
+"""Tags of a resource: what may be added and removed, and what a search by tags may ask.
 
-Adding a key that is there sets its value; removing one that is not there is no fault. So each call may be repeated.
+Adding a key that is there sets its value. Removing a key that is not there is no error. So a client may repeat each call.
 """
 
 import dataclasses
@@ -23,7 +23,7 @@ def check_type(resource_type: str) -> Iterator[model.Violation]:
 
 
 def check_change(asked: tuple[model.TagRequest, ...] | None) -> Iterator[model.Violation]:
-    """A list of tags as in a create, but that a value may be left out."""
+    """Checks a list of tags as in a create, except that a value may be left out."""
     if asked is None:
         yield model.Violation("tags", "is mandatory", f"at most {allowed_values.TAG_LIMIT} tags")
     else:
@@ -37,7 +37,7 @@ def check_sum(tags: tuple[model.Tag, ...]) -> Iterator[model.Violation]:
 
 
 def added(before: tuple[model.Tag, ...], asked: tuple[model.TagRequest, ...]) -> tuple[model.Tag, ...]:
-    """A key that was there keeps its place."""
+    """The tags after the addition. A key that was there keeps its place."""
     return tuple(
         model.Tag(key, value)
         for key, value in (
@@ -47,7 +47,7 @@ def added(before: tuple[model.Tag, ...], asked: tuple[model.TagRequest, ...]) ->
 
 
 def removed(before: tuple[model.Tag, ...], asked: tuple[model.TagRequest, ...]) -> tuple[model.Tag, ...]:
-    """A value that is given and not empty must be the tag's own."""
+    """The tags after the removal. A given value must be the tag's own, unless it is empty."""
     wanted = {tag.key: tag.value for tag in asked}
     return tuple(tag for tag in before if tag.key not in wanted or wanted[tag.key] not in (None, "", tag.value))
 

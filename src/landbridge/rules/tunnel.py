@@ -25,7 +25,9 @@ _STRIDE = 5003
 
 
 def nth(number: int) -> int:
-    """The block that a gateway's connection of this number would take: a different one for some sixteen thousand."""
+    """The block for the connection with this number of its gateway. The blocks repeat after some sixteen thousand
+    connections.
+    """
     return PICKABLE[number * _STRIDE % len(PICKABLE)]
 
 
@@ -46,7 +48,7 @@ def check(path: str, text: str) -> Iterator[model.Violation]:
 
 
 def check_pair(local: str, peer: str) -> Iterator[model.Violation]:
-    """Two addresses that are each fine alone."""
+    """Checks that two sound addresses are the two hosts of one /30."""
     if block_of(local) != block_of(peer):
         yield model.Violation(
             "tunnel_peer_address", f"{peer} is not in the block of tunnel_local_address", _hosts(block_of(local))

@@ -18,7 +18,7 @@ CLOSED = frozenset({"success", "rollback_success"})
 def check(
     action: str | None, job: model.GatewayJob | None, status: model.JobStatus | None
 ) -> Iterator[model.Violation]:
-    """`job`: the gateway's last one."""
+    """`job`: the last job of the gateway."""
     if action not in ACTIONS:
         wrong = "is mandatory" if action is None else f"{action!r} is not a known value"
         yield model.Violation("action", wrong, allowed_values.one_of(ACTIONS))

@@ -41,8 +41,8 @@ def of(
     paused_since: datetime | None = None,
     gateway_failure: str | None = None,
 ) -> model.ConnectionStatus:
-    """The status now. After `unseen_after` without a look it is the last known one, and says since when. `paused_since`: since
-    when the agent only watches. `gateway_failure`: why its VPN gateway is FAULT.
+    """The status now. When the last look is older than `unseen_after`, the status is the last known one and says since
+    when. `paused_since`: since when the agent changes nothing. `gateway_failure`: why its VPN gateway is FAULT.
     """
     fault = _fault(gateway_failure)
     return model.ConnectionStatus(
@@ -73,7 +73,7 @@ def _explanation(
 
 
 def _fault(failure: str | None) -> model.Explanation | None:
-    """Its tunnel may be up all the same, and carry or not: that is the gateway's."""
+    """The fault is the gateway's. The tunnel itself may be up or down."""
     if failure is None:
         return None
     return model.Explanation(
@@ -85,7 +85,9 @@ def _fault(failure: str | None) -> model.Explanation | None:
 def _why_down(
     connection: model.Connection, seen: model.ConnectionObservation, paused: model.Explanation | None
 ) -> model.Explanation:
-    """During a pause nothing is negotiated by us: what was said before it is the cause only if it says one."""
+    """During a pause the agent negotiates nothing. A cause from before the pause still counts; without a cause the
+    pause is the reason.
+    """
     found = _failure(seen) or diagnosis.of(connection, seen)
     return found if found.evidence or seen.waits_for_peer else paused or found
 
@@ -103,7 +105,9 @@ def _failure(seen: model.ConnectionObservation | None) -> model.Explanation | No
 
 
 def _partly(seen: model.ConnectionObservation) -> model.Explanation | None:
-    """Up, and not all of it: how much, which pairs are not, and why where the lines say it."""
+    """For a connection with some of its CHILD_SAs: how many are up, which pairs are missing, and why, when the lines
+    say it.
+    """
     up = {(child.local_ts, child.remote_ts) for child in seen.children}
     if len(up) >= seen.expected_children and not seen.missing_pairs:
         return None
@@ -117,7 +121,9 @@ def _partly(seen: model.ConnectionObservation) -> model.Explanation | None:
 
 
 def _how_much(up: int, seen: model.ConnectionObservation) -> str:
-    """As many pairs are up as the engine has asked for, and still some subnets are not carried: the device has narrowed them."""
+    """All pairs that the engine asked for may be up and some subnets still missing: then the device has narrowed the
+    pairs.
+    """
     shown = ", ".join(seen.missing_pairs[:SHOWN_PAIRS])
     more = f" and {len(seen.missing_pairs) - SHOWN_PAIRS} more" if len(seen.missing_pairs) > SHOWN_PAIRS else ""
     if up >= seen.expected_children:

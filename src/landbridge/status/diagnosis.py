@@ -16,8 +16,8 @@ from landbridge import model
 
 @dataclass(frozen=True, slots=True)
 class KnownLine:
-    """`weight`: a line of higher weight beats a newer one of lower weight (a cause beats its consequences). `phase`: 2 where the
-    line tells of a CHILD_SA.
+    """`weight`: a line of higher weight beats a newer line of lower weight, because a cause beats its consequences.
+    `phase`: 2 when the line is about a CHILD_SA.
     """
 
     pattern: re.Pattern[str]
@@ -181,7 +181,7 @@ def of(connection: model.Connection, seen: model.ConnectionObservation) -> model
 
 
 def of_pairs(seen: model.ConnectionObservation) -> model.Explanation | None:
-    """Why some pairs of a connection are down while others are up; None where no line tells of phase 2."""
+    """Why some pairs of a connection are down while others are up. None when no line is about phase 2."""
     known = _read(seen.evidence, OF_PHASE_2, _NEVER_UP)
     return model.Explanation(reason=known[0].reason, remedy=known[0].remedy, evidence=known[1]) if known else None
 
@@ -216,7 +216,7 @@ def _fitting(line: str, rows: tuple[KnownLine, ...]) -> Iterator[KnownLine]:
 
 
 def _around(evidence: tuple[model.Evidence, ...], position: int) -> Iterator[model.Evidence]:
-    """The line itself, and the two proposals when the lines before it quote them."""
+    """The line itself, and before it the two proposals, when the lines before it quote them."""
     for line in evidence[max(0, position - 3) : position]:
         if re.search(r"(received|configured) proposals:|looking for", line.line):
             yield line

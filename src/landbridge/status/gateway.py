@@ -9,7 +9,9 @@ from landbridge.status import sight
 def of(
     known: model.KnownGateway, now: datetime, unseen_after: timedelta, paused_since: datetime | None = None
 ) -> model.GatewayStatus:
-    """The status now. After `unseen_after` without a look it is the last known one, and says since when."""
+    """The status now. When the last look is older than `unseen_after`, the status is the last known one and says since
+    when.
+    """
     return model.GatewayStatus(
         status=api_status(known),
         explanation=_explanation(known, paused_since),
@@ -20,7 +22,7 @@ def of(
 
 
 def _explanation(known: model.KnownGateway, paused_since: datetime | None) -> model.Explanation | None:
-    """A failure may be older than the pause, and shows beside it."""
+    """A failure may be older than the pause, and comes first."""
     if known.failure is not None:
         return model.Explanation(reason=known.failure)
     return sight.paused(paused_since)

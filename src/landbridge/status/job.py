@@ -9,7 +9,7 @@ OVER = frozenset({"success", "rollback_success", "error"})
 
 
 def of(job: model.GatewayJob, report: model.GatewayReport, failure: str | None) -> model.JobStatus:
-    """`failure`: of the agent's last attempt at the gateway. What fails is tried again: an error may become a success."""
+    """`failure`: of the agent's last attempt at the gateway. The agent tries again, so an error may become a success."""
     last = job.restarts[-1]
     done = last.finished_at is not None or report.restarts >= last.number
     going, then = (
@@ -28,7 +28,9 @@ def of(job: model.GatewayJob, report: model.GatewayReport, failure: str | None) 
 
 
 def settled(job: model.GatewayJob, report: model.GatewayReport) -> model.GatewayJob:
-    """With the time of its last restart, if that is done: a later one would overwrite it in the report."""
+    """The job with the time of its last restart, when that restart is done. The report has the time of the newest
+    restart only.
+    """
     *before, last = job.restarts
     if last.finished_at is None and report.restarts >= last.number:
         last = replace(last, finished_at=report.restarted_at)

@@ -1,4 +1,4 @@
-"""What is said of a resource that the engine has not looked at for long, or that is looked at and left alone."""
+"""What is said of a resource when the engine has not looked at it for a long time, or when the agent is paused."""
 
 from datetime import datetime, timedelta
 
@@ -6,12 +6,12 @@ from landbridge import model
 
 
 def lost(seen_at: datetime | None, now: datetime, unseen_after: timedelta) -> datetime | None:
-    """Since when it is out of sight; None while the last look is young enough, or when there never was one."""
+    """Since when the engine has not seen the resource. None when the last look is recent, and when there was no look."""
     return seen_at if seen_at is not None and now - seen_at > unseen_after else None
 
 
 def paused(since: datetime | None) -> model.Explanation | None:
-    """The words for a pause; None without one."""
+    """The explanation of a pause; None without a pause."""
     if since is None:
         return None
     return model.Explanation(

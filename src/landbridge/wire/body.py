@@ -134,8 +134,8 @@ def _depth(value: Any) -> int:
 
 
 def parse(shape: type[S], envelope: str, content: bytes) -> Parsed[S]:
-    """The object under the key `envelope` as a `shape`; the whole body where `envelope` is "". Raises Invalid when there is no
-    such object.
+    """The object under the key `envelope` as a `shape`; the whole body when `envelope` is "". Raises Invalid when there
+    is no such object.
     """
     document = load(content)
     if not isinstance(document, dict):
@@ -276,7 +276,7 @@ def _shapes_in(annotation: Any) -> list[type[Shape]]:
 
 
 def _unknown(shape: type[Shape], content: Any, prefix: str) -> list[str]:
-    """Paths of the fields that the shape does not know."""
+    """The paths of the fields that the shape does not have."""
     if isinstance(content, list):
         return [path for n, item in enumerate(content) for path in _unknown(shape, item, f"{prefix}[{n}]")]
     if not isinstance(content, dict):

@@ -225,8 +225,8 @@ class CreateConnection(body.Shape):
 
 
 class UpdateConnection(CreateConnection):
-    """UpdateVpnConnectionRequestBodyContent. What is absent stays, inside the policies too; lists are replaced. All that was
-    read may be sent back.
+    """UpdateVpnConnectionRequestBodyContent. An absent field stays, inside the policies too. A list is replaced. A
+    client may send back all that it read.
     """
 
     examples: ClassVar = {

@@ -109,13 +109,15 @@ def shown_all(connections: Iterable[tuple[model.Connection, str]]) -> bytes:
 
 @functools.lru_cache(maxsize=8192)
 def _around_status(value: model.Connection) -> tuple[bytes, bytes]:
-    """What stands before its status and after it. Clients poll the same connections again and again."""
+    """The JSON before the status and the JSON after it. Clients poll the same connections again and again."""
     before, after = pydantic_core.to_json(connection(value, "")).split(b'"status":""', 1)
     return before + b'"status":"', b'"' + after
 
 
 def connection(value: model.Connection, status: str | None = None) -> dict[str, Any]:
-    """Field by field in the order of the page's examples. Without a status it was just made or changed."""
+    """Field by field in the order of the page's examples. `status`: None right after a create or an update, whose
+    answers have none.
+    """
     return shapes.without_none(
         id=value.id,
         name=value.name,

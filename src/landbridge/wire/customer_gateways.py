@@ -57,7 +57,7 @@ class CreateCustomerGateway(body.Shape):
 
 
 class UpdateCustomerGateway(CreateCustomerGateway):
-    """UpdateCgwRequestBodyContent. Of the other fields of a customer gateway only what they are is taken."""
+    """UpdateCgwRequestBodyContent. Every other field must be absent, or as it was read."""
 
     examples: ClassVar = {"another name": {"name": "cgw-f846"}}
 

@@ -20,7 +20,7 @@ _LOCAL_SUBNETS = allowed_values.Range(0, allowed_values.SUBNETS.high)
 
 
 class EipShape(body.Shape):
-    """An EIP of the site by its id, or the wish for one from the pool."""
+    """An EIP of the site by its id, or the wish for an EIP from the pool."""
 
     id: str | None = schema.field(schema.an_id(), "an EIP of the site file; absent: one is taken from the pool")
     type: str | None = schema.field(schema.name(), f"such as {allowed_values.EIP_TYPE}")
@@ -172,7 +172,7 @@ class FixedEipShape(EipShape):
 
 
 class UpdateGateway(CreateGateway):
-    """UpdateVgwRequestBodyContent. The fields of a create may come along as they were read, and change nothing."""
+    """UpdateVgwRequestBodyContent. A client may send the fields of a create as it read them; they change nothing."""
 
     examples: ClassVar = {"another name and subnet": {"name": "vpngw-4322", "local_subnets": ["192.168.0.0/24"]}}
 
@@ -256,7 +256,9 @@ class EipAnswer(schema.Answer):
 
 
 class GatewayAnswer(schema.Answer):
-    """ResponseVpnGateway. The answer to a create has no status, EIPs, zones or times, that to an update no status."""
+    """ResponseVpnGateway. The answer to a create has no status, EIPs, zones or times. The answer to an update has no
+    status.
+    """
 
     id: str
     name: str
@@ -304,7 +306,7 @@ class ManyGateways(schema.Answer):
 def gateway(
     value: model.VpnGateway, status: model.GatewayStatus | None, used: tuple[int, int], *, shown: bool = True
 ) -> dict[str, Any]:
-    """`used`: connections and connection groups. Not `shown` it is the shorter answer to a create."""
+    """`used`: the numbers of connections and connection groups. Without `shown` it is the shorter answer to a create."""
     one, two = value.endpoints
     public, private = (value.network_type == "public") and shown, (value.network_type == "private") and shown
     return shapes.without_none(
@@ -351,14 +353,14 @@ def _template(value: model.PolicyTemplate) -> dict[str, Any]:
 
 
 class ZonesOfFlavor(schema.Answer):
-    """Where gateways of a flavor can be, by what they are attached to."""
+    """The zones for gateways of a flavor, by attachment type."""
 
     vpc: list[str]
     er: list[str]
 
 
 class AvailabilityZones(schema.Answer):
-    """By flavor: in lower case, but for those with a hyphen."""
+    """The zones by flavor. The names of flavors are in lower case, except those with a hyphen."""
 
     availability_zones: dict[str, ZonesOfFlavor]
     request_id: str

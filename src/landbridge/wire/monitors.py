@@ -43,7 +43,7 @@ class ManyMonitors(schema.Answer):
 
 
 def made(value: model.ConnectionMonitor) -> dict[str, Any]:
-    """As the answer to a create: without a status."""
+    """The answer to a create, which has no status."""
     return {
         "connection_monitor": shapes.without_none(
             id=value.id,
@@ -57,7 +57,7 @@ def made(value: model.ConnectionMonitor) -> dict[str, Any]:
 
 
 def shown(value: model.ConnectionMonitor) -> dict[str, Any]:
-    """It is stored and gone at once, so it is ACTIVE whenever it is seen."""
+    """A monitor is complete as soon as it is stored, so its status is always ACTIVE."""
     return {"connection_monitor": {**made(value)["connection_monitor"], "status": "ACTIVE"}}
 
 

@@ -10,7 +10,7 @@ from landbridge.wire import body, schema
 
 
 class Device(Protocol):
-    """What is told of a device for which there is a text."""
+    """A device of the list."""
 
     @property
     def vendor(self) -> str: ...
@@ -23,7 +23,7 @@ class Device(Protocol):
 
 
 class ExportPeerConfiguration(body.Shape):
-    """ExportPeerConfigurationRequestBody: the words of the list of supported devices, in any letter case."""
+    """ExportPeerConfigurationRequestBody: the names from the list of supported devices, in any letter case."""
 
     examples: ClassVar = {"strongSwan": {"vendor": "strongSwan", "type": "software", "model": "swanctl"}}
 
@@ -58,7 +58,7 @@ class OnePrinted(schema.Answer):
 
 
 class SupportedDevice(schema.Answer):
-    """`platform` is the SDK's word for the model."""
+    """`platform` is the SDK's name for the model."""
 
     vendor: str
     type: str

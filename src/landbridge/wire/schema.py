@@ -1,7 +1,7 @@
 """Fields of request shapes as the document describes them: JSON Schema of the values that the rules allow.
 
-pydantic checks only the type, since the rules answer in words; what stands here is for the document. Every field may be null,
-which is the same as absent, unless it is mandatory.
+pydantic checks only the type, because the rules answer in words; these schemas are for the document. Every field may be
+null, which is the same as absent, unless the field is mandatory.
 """
 
 from typing import Any
@@ -19,7 +19,9 @@ _MANDATORY = "x-mandatory"
 def field(
     schema: Schema, description: str = "", *, alias: str | None = None, mandatory: bool = False, secret: bool = False
 ) -> Any:
-    """A field of a shape. `mandatory` in every request; what is so in some only is said in the description."""
+    """A field of a shape. `mandatory`: in every request. The description says it when a field is mandatory in some
+    requests only.
+    """
 
     def describe(generated: Schema) -> None:
         own = generated.pop("anyOf")[0]
@@ -45,7 +47,7 @@ def choice_field(
     gm: allowed_values.Choice | None = None,
     alias: str | None = None,
 ) -> Any:
-    """A field that takes one of a list of values. `gm`: what it takes on a GM gateway."""
+    """A field that takes one value of a list. `gm`: the values on a GM gateway."""
     weak = [value for value in allowed.values if value in allowed_values.WEAK]
     notes = [
         f"weak: {', '.join(weak)}" if weak else "",
@@ -68,8 +70,8 @@ def _or_null(schema: Schema) -> Schema:
 
 
 def complete(generated: Schema, *, change: bool) -> None:
-    """A shape's schema as pydantic made it: defaults of null go, and what is mandatory is said. In a change nothing is
-    mandatory and nothing has a default: what is absent stays.
+    """Completes the schema that pydantic generated for a shape: removes defaults of null, and lists the mandatory
+    fields. In a change nothing is mandatory and nothing has a default, because an absent field stays.
     """
     mandatory = []
     for name, one in generated.get("properties", {}).items():
@@ -109,7 +111,7 @@ def boolean(*, default: bool | None = None) -> Schema:
 
 
 def choice(allowed: allowed_values.Choice, *others: str) -> Schema:
-    """One of its values. The `others` go with some requests only."""
+    """One value of a list. `others`: values that go with some requests only."""
     return {"type": "string", "enum": [*allowed.values, *others], "default": allowed.default}
 
 
@@ -124,7 +126,7 @@ def integer(allowed: allowed_values.Range, default: int | None = None) -> Schema
 
 
 def any_integer() -> Schema:
-    """What a rule compares with what is there."""
+    """An integer that the rules compare with the present value."""
     return integer(allowed_values.Range(0, 10**18))
 
 
@@ -142,12 +144,12 @@ def subnets(length: allowed_values.Range = allowed_values.SUBNETS) -> Schema:
 
 
 def objects(at_most: int) -> Schema:
-    """Of the shape that the field is annotated with."""
+    """A list of the shape that the field is annotated with."""
     return {"type": "array", "minItems": 0, "maxItems": at_most}
 
 
 def none_at_all() -> Schema:
-    """What is refused, but that clients send it empty."""
+    """A list that must be empty. Clients send it empty."""
     return {"type": "array", "maxItems": 0}
 
 
@@ -160,7 +162,7 @@ def tags() -> Any:
 
 
 def fixed(kind: str = "string", *, alias: str | None = None) -> Any:
-    """A field of an update that changes nothing: what was read may be sent back."""
+    """A field that an update cannot change. A client may send back what it read."""
     return field({"type": kind}, "cannot be changed here: absent, or as it was read", alias=alias)
 
 
@@ -182,5 +184,5 @@ class Answer(pydantic.BaseModel):
 
 
 def listed(values: tuple[str, ...], description: str | None = None) -> Any:
-    """A field of an answer that is one of these, or absent."""
+    """A field of an answer that has one of these values, or is absent."""
     return pydantic.Field(None, description=description, json_schema_extra={"enum": list(values)})

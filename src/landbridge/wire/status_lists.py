@@ -25,7 +25,7 @@ def query(statuses: tuple[str, ...]) -> tuple[parameters.Parameter, ...]:
 
 
 class StandingAnswer(schema.Answer):
-    """How one of them stands."""
+    """The status of one resource, and why."""
 
     id: str
     name: str
