@@ -109,10 +109,10 @@ def test_a_sound_update_changes_what_it_names(body: dict[str, Any], changes: dic
 
 
 def test_only_what_an_engine_carries_moves_it():
-    assert not gateway_update.moves(PUBLIC, replace(PUBLIC, name="other"))
-    assert gateway_update.moves(PUBLIC, replace(PUBLIC, local_subnets=("10.1.0.0/24",)))
+    assert not gateway_update.bumps_generation(PUBLIC, replace(PUBLIC, name="other"))
+    assert gateway_update.bumps_generation(PUBLIC, replace(PUBLIC, local_subnets=("10.1.0.0/24",)))
     moved = gateway_update.complete(_ask({"eip_id_2": EIPS[2]}), PUBLIC, SITE)
-    assert gateway_update.moves(PUBLIC, moved)
+    assert gateway_update.bumps_generation(PUBLIC, moved)
     assert (moved.endpoints[1].address, moved.endpoints[1].bandwidth_id) == (
         "203.0.113.3",
         PUBLIC.endpoints[1].bandwidth_id,

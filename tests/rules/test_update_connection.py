@@ -452,13 +452,13 @@ def test_an_update_to_a_twin_is_refused_with_its_id(given: Any):
 
 
 @pytest.mark.parametrize(
-    ("changes", "moves"),
+    ("changes", "bumps_generation"),
     [({"name": "n"}, False), ({"enable_hub": True}, False), ({}, False)]
     + [(_nested(path, value), True) for path, value in PLAIN if path not in ("name", "enable_hub")],
 )
-def test_a_change_that_needs_no_engine_is_told_apart(given: Any, changes: dict[str, Any], moves: bool):
+def test_a_change_that_needs_no_engine_is_told_apart(given: Any, changes: dict[str, Any], bumps_generation: bool):
     was = given.made({})
-    assert connection_update.moves(was, Change(given, was, changes).made) is moves
+    assert connection_update.bumps_generation(was, Change(given, was, changes).made) is bumps_generation
 
 
 @drawn(

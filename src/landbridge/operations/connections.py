@@ -1,4 +1,4 @@
-"""Connections: create, show, update, delete; the diagnosis, and the wish that the simulated engine reads."""
+"""Connections: create, show, update, reset, delete, and their diagnosis; the state that the simulated engine shows."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -108,9 +108,7 @@ def _create(tx: Transaction, call: Call, request: model.ConnectionRequest) -> mo
     if row is not None:
         facts = _surroundings(tx, call, row, request, facts, generated)
     quota = quotas.check(tx, call, "vpn_connection")
-    violations = fields.merge(call.violations, [*rules.check(request, facts, generated), *quota])
-    if violations:
-        raise errors.Invalid(violations)
+    call.refuse([*rules.check(request, facts, generated), *quota])
     if row is None or peer_seq is None:
         raise RuntimeError("the rules allow a connection without its ends")
     connection = rules.complete(request, facts, generated, row.gateway)
@@ -240,24 +238,24 @@ def update(tx: Transaction, call: Call, request: model.ConnectionUpdateRequest) 
     """A request that changes nothing leaves no trace."""
     row, change = _changeable(tx, call, request.connection_id), request.change
     present = psk(tx, call, row.connection)
-    wish, facts = _wish(tx, call, row.connection, change, present)
-    call.refuse(update_rules.check(change, row.connection, wish, facts))
-    made = update_rules.complete(wish, facts, row.connection)
-    rekeys = wish.psk != present and made.ike_policy.authentication_method == "pre-share"
-    moves = rekeys or update_rules.moves(row.connection, made)
-    if not moves and made == row.connection:
+    merged, facts = _merge(tx, call, row.connection, change, present)
+    call.refuse(update_rules.check(change, row.connection, merged, facts))
+    made = update_rules.complete(merged, facts, row.connection)
+    rekeys = merged.psk != present and made.ike_policy.authentication_method == "pre-share"
+    bumps_generation = rekeys or update_rules.bumps_generation(row.connection, made)
+    if not bumps_generation and made == row.connection:
         return _changed(call, row.connection, row.generation)
     made = dataclasses.replace(made, updated_at=call.time_after(row.connection.updated_at))
     connections.change(
         tx,
         made,
-        identity=rules.identity(wish, facts),
+        identity=rules.identity(merged, facts),
         tunnel_block=_block(made),
-        psk=_sealed_psk(call, wish, made) if rekeys else connections.psk(tx, made.id),
-        bumps_generation=moves,
+        psk=_sealed_psk(call, merged, made) if rekeys else connections.psk(tx, made.id),
+        bumps_generation=bumps_generation,
     )
     call.audit(tx, update.name, made.id)
-    return _changed(call, made, row.generation + moves)
+    return _changed(call, made, row.generation + bumps_generation)
 
 
 def _changeable(tx: Transaction, call: Call, connection_id: str) -> connections.ConnectionRow:
@@ -281,7 +279,7 @@ def psk(tx: Transaction, call: Call, connection: model.Connection) -> model.Secr
     return None if sealed is None else model.Secret(call.service.vault.open(sealed, connection.id).decode())
 
 
-def _wish(
+def _merge(
     tx: Transaction,
     call: Call,
     connection: model.Connection,
@@ -297,28 +295,28 @@ def _wish(
     carrying = rules.GatewayFacts(gateway=row.gateway, status="ACTIVE", connections=0)
     facts = rules.Facts(gateway=carrying, customer_gateway=peer)
     present = model.ConnectionRequest(gateway_endpoint=connection.gateway_endpoint)
-    wish = update_rules.merge(change, connection, psk, rules.sides(present, facts), row.gateway.local_subnets)
-    peer_id = fields.lower_id(wish.customer_gateway_id) or ""
+    merged = update_rules.merge(change, connection, psk, rules.sides(present, facts), row.gateway.local_subnets)
+    peer_id = fields.lower_id(merged.customer_gateway_id) or ""
     if peer_id != connection.customer_gateway_id:
         facts = dataclasses.replace(facts, customer_gateway=customer_gateways.find(tx, call.project_id, peer_id))
-    if _picks_anew(connection, wish, psk, facts):
-        other_key = _other_key(tx, call, row, wish, facts, connection.id)
+    if _may_clash_by_psk(connection, merged, psk, facts):
+        other_key = _other_key(tx, call, row, merged, facts, connection.id)
         facts = dataclasses.replace(facts, other_key=other_key)
-    near = _neighbours(tx, row, wish, facts, update_rules.generated(connection))
-    return wish, dataclasses.replace(facts, neighbours=tuple(one for one in near if one.id != connection.id))
+    near = _neighbours(tx, row, merged, facts, update_rules.generated(connection))
+    return merged, dataclasses.replace(facts, neighbours=tuple(one for one in near if one.id != connection.id))
 
 
-def _picks_anew(
-    was: model.Connection, wish: model.ConnectionRequest, psk: model.Secret | None, facts: rules.Facts
+def _may_clash_by_psk(
+    before: model.Connection, merged: model.ConnectionRequest, psk: model.Secret | None, facts: rules.Facts
 ) -> bool:
     """Whether the update can make the connection clash with the PSK of another one. A clash of before does not refuse an update."""
     same = (
-        rules.did_pick_by_address(was)
-        and wish.psk == psk
+        rules.did_pick_by_address(before)
+        and merged.psk == psk
         and facts.customer_gateway is not None
-        and facts.customer_gateway.id == was.customer_gateway_id
+        and facts.customer_gateway.id == before.customer_gateway_id
     )
-    return rules.picks_key_by_address(wish, facts) and not same
+    return rules.picks_key_by_address(merged, facts) and not same
 
 
 @operation("reset_vpn_connection", "admin", "write")

@@ -68,7 +68,7 @@ def _rehome(
     moved = [rules.rehomed(one, was, now, peers[one.id]) for one in there]
     call.refuse([*rules.check_peers(now, change, peers), *rules.check_identities(change, moved)])
     for before, (after, identity) in zip(there, moved, strict=True):
-        if not connection_update.moves(before, after):
+        if not connection_update.bumps_generation(before, after):
             continue
         connections.change(
             tx,
@@ -88,17 +88,17 @@ def _peer(tx: Transaction, call: Call, connection: model.Connection) -> model.Cu
 
 
 def _stored(tx: Transaction, call: Call, row: gateways.GatewayRow, made: model.VpnGateway, action: str) -> ShownGateway:
-    moves = rules.moves(row.gateway, made)
+    bumps_generation = rules.bumps_generation(row.gateway, made)
     if made != row.gateway:
         made = dataclasses.replace(made, updated_at=call.time_after(row.gateway.updated_at))
-        gateways.change(tx, made, bumps_generation=moves)
+        gateways.change(tx, made, bumps_generation=bumps_generation)
         call.audit(tx, action, made.id)
     return ShownGateway(
         gateway=made,
         status=None,
         connections=row.connections,
         groups=gateways.connection_groups(tx, row.seq) if row.connections else 0,
-        generation=row.generation + moves,
+        generation=row.generation + bumps_generation,
     )
 
 

@@ -173,7 +173,7 @@ def _rules_in_place(made: model.Connection, was: model.Connection) -> tuple[mode
     return policy_rules.number(policy_rules.with_indexes_of(was.policy_rules, unnumbered))
 
 
-def moves(was: model.Connection, now: model.Connection) -> bool:
-    """Whether an engine has something to do. A name and what is only told back are no business of its."""
+def bumps_generation(was: model.Connection, now: model.Connection) -> bool:
+    """Whether the engine must apply the change. It ignores the name, and fields that are only stored."""
     same = replace(was, name=now.name, enable_hub=now.enable_hub, policy_rules_given=now.policy_rules_given)
     return same != now

@@ -201,8 +201,8 @@ def _template(request: model.GatewayChange, present: model.VpnGateway) -> model.
     )
 
 
-def moves(was: model.VpnGateway, now: model.VpnGateway) -> bool:
-    """Whether an engine has something to do. A name and a template are no business of its."""
+def bumps_generation(was: model.VpnGateway, now: model.VpnGateway) -> bool:
+    """Whether the engine must apply the change. It ignores the name and the policy template."""
     return replace(was, name=now.name, policy_template=now.policy_template) != now
 
 
