@@ -13,6 +13,7 @@ from typing import Any
 
 from vici.protocol import Packet, Transport
 
+from lab import turns
 from landbridge import bootstrap, config, data_folder, site_file
 from landbridge.agent import loop
 from landbridge.engine import base, local
@@ -23,7 +24,7 @@ from landbridge.server import heartbeat
 class _Watched:
     """An engine that notes when it looks: the look after the steps is their end."""
 
-    def __init__(self, engine: base.Engine[Any, Any]) -> None:
+    def __init__(self, engine: base.Engine[Any, Any, Any]) -> None:
         self._engine = engine
         self.looks: list[float] = []
 
@@ -36,7 +37,7 @@ class _Watched:
 
 
 @contextlib.contextmanager
-def opened(data: str, site_path: str) -> Iterator[tuple[nodes.StoreSource, base.Engine[Any, Any]]]:
+def opened(data: str, site_path: str) -> Iterator[tuple[nodes.StoreSource, base.Engine[Any, Any, Any]]]:
     settings = config.load({"data": data, "site": site_path, "engine": "strongswan"}, {})
     site = site_file.find(settings)
     with data_folder.open_data(settings) as found:
@@ -68,7 +69,7 @@ def main(data: str, site_file: str, gateway_id: str) -> None:
         first = _Watched(engine)
         started = time.perf_counter()
         assert loop.cycle(source, first, gateway_id)
-        planned = engine.plan(gateway_id, source.desired(gateway_id), engine.observe(gateway_id))
+        planned = turns.plan(engine, gateway_id, source.desired(gateway_id))
         with _commands() as sent:
             assert loop.cycle(source, engine, gateway_id)
     print(json.dumps({"seconds": first.looks[1] - started, "steps": len(planned), "commands": sent}))

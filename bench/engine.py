@@ -21,8 +21,10 @@ from vici.protocol import Message, Packet, Transport
 from bench import cycle
 from lab import demo, sites, turns, wishes
 from landbridge import config, model
-from landbridge.engine.strongswan import charon, names, steps
+from landbridge.engine.strongswan import names
 from landbridge.engine.strongswan.engine import StrongSwan
+from landbridge.engine.strongswan.ike import charon
+from landbridge.engine.strongswan.ike import steps as ike_steps
 
 PSK = "Example-Key-1"
 #: As many as a bench needs in one gateway; the tick is the product's own.
@@ -125,7 +127,7 @@ def _turn(service: demo.Service, gateway_id: str) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _session(folder: Path) -> Iterator[Any]:
-    with charon.connect(folder) as connection:
+    with charon.CHARON.connect(folder) as connection:
         yield vici.Session(connection)
 
 
@@ -142,15 +144,15 @@ def _check_and_unload(folder: Path, count: int) -> None:
 def _swanctl_folder(folder: Path, service: demo.Service, gateway_id: str) -> Path:
     """The same connections and secrets as swanctl.conf, read off the first plan."""
     with cycle.opened(str(service.data), str(service.site)) as (source, engine):
-        planned = engine.plan(gateway_id, source.desired(gateway_id), engine.observe(gateway_id))
-    conns = {step.connection_id: step.conn for step in planned if isinstance(step, steps.LoadConn)}
+        planned = turns.plan(engine, gateway_id, source.desired(gateway_id))
+    conns = {step.connection_id: step.conn for step in planned if isinstance(step, ike_steps.LoadConn)}
     secrets = {
         f"ike-{step.connection_id}": {
             **{f"id-{n}": owner for n, owner in enumerate(step.owners)},
             "secret": f'"{step.psk.reveal()}"',
         }
         for step in planned
-        if isinstance(step, steps.LoadSecret)
+        if isinstance(step, ike_steps.LoadSecret)
     }
     folder.mkdir()
     (folder / "swanctl.conf").write_text(_text({"connections": conns, "secrets": secrets}))
@@ -171,7 +173,7 @@ def _text(values: dict[str, Any]) -> str:
 
 def _swanctl(configuration: Path, folder: Path) -> float:
     mine = {"SWANCTL_DIR": str(configuration), "STRONGSWAN_CONF": str(configuration / "strongswan.conf")}
-    command = ["swanctl", "--load-all", "--uri", f"unix://{charon.socket_path(folder)}"]
+    command = ["swanctl", "--load-all", "--uri", f"unix://{charon.CHARON.socket_path(folder)}"]
     started = time.perf_counter()
     subprocess.run(command, env=os.environ | mine, capture_output=True, check=True)
     return time.perf_counter() - started
@@ -184,7 +186,7 @@ class _Ear:
     """Hears a charon say that a CHILD_SA is up."""
 
     def __init__(self, folder: Path) -> None:
-        self._connection = charon.connect(folder)
+        self._connection = charon.CHARON.connect(folder)
         self._transport = Transport(self._connection)
         self._transport.send(Packet.register_event("child-updown"))
         assert Packet.parse(self._transport.receive()).response_type == Packet.EVENT_CONFIRM

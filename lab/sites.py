@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Literal, Self
 
 from landbridge import model
-from landbridge.engine.strongswan import namespace
+from landbridge.engine.strongswan.network import namespace
 
 CHARON = "/usr/sbin/charon-systemd"
 VPC = "10.0.0.0/24"

@@ -41,8 +41,16 @@ def turn(engine: Any, gateway_id: str, desired: model.DesiredGateway | None) -> 
 def look(
     engine: Any, gateway_id: str, desired: model.DesiredGateway | None, failures: base.Failures | None = None
 ) -> model.Observation:
-    observation: model.Observation = engine.report(gateway_id, desired, engine.observe(gateway_id), failures or {})
+    observed = engine.observe(gateway_id)
+    prepared = engine.prepare(gateway_id, desired, observed)
+    observation: model.Observation = engine.report(gateway_id, prepared, observed, failures or {})
     return observation
+
+
+def plan(engine: Any, gateway_id: str, desired: model.DesiredGateway | None, observed: Any = None) -> list[Any]:
+    """What the engine would do next. `observed`: where somebody has looked already."""
+    observed = observed or engine.observe(gateway_id)
+    return list(engine.plan(gateway_id, engine.prepare(gateway_id, desired, observed), observed))
 
 
 def until(

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from lab import sites
-from landbridge.engine.strongswan import namespace
+from landbridge.engine.strongswan.network import namespace
 
 #: <linux/if_packet.h>: a frame that this end of the wire sent itself.
 _OUTGOING = 4

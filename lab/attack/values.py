@@ -17,6 +17,7 @@ import vici
 from lab import demo, sites
 from lab.attack.base import Result
 from landbridge.engine.strongswan import names
+from landbridge.engine.strongswan.ike import fingerprints
 
 CANARY = Path("/tmp/landbridge-canary")  # noqa: S108  what a shell would make
 HOST = "192.168.44.10"
@@ -196,7 +197,7 @@ def _identities(service: demo.Service, gateway_id: str) -> dict[str, dict[str, s
                     )
                     for end in ("local", "remote")
                 }
-                found[names.owner(name)] = ends
+                found[fingerprints.owner(name)] = ends
         return found
 
 

@@ -106,6 +106,9 @@ class Engine:
         there = self.world.there.get(gateway_id)
         return None if there is None else frozenset(there)
 
+    def prepare(self, gateway_id: str, desired: Any, observed: frozenset[str] | None) -> Any:
+        return desired
+
     def plan(self, gateway_id: str, desired: Any, seen: frozenset[str] | None) -> Sequence[Step]:
         with self.world.lock:
             self.world.cycles[gateway_id] += 1

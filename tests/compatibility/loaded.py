@@ -7,7 +7,10 @@ gateway changes, `from_json` still reads the JSON of before.
 from datetime import UTC, datetime
 from typing import Any
 
-from landbridge.engine.strongswan import state, tunnels
+from landbridge.engine.strongswan import state
+from landbridge.engine.strongswan.ike import state as ike_state
+from landbridge.engine.strongswan.network import state as network_state
+from landbridge.engine.strongswan.network import tunnels
 
 Loaded = dict[str, Any]
 
@@ -16,19 +19,19 @@ def to_json(current: state.GatewayState, messages: dict[str, Any]) -> Loaded:
     """`messages`: connection -> the message that it was loaded with."""
     return {
         "plane": current.plane,
-        "wan": current.uplink,
-        "router": current.next_hop,
-        "wan_end": current.uplink_peer,
-        "lan": current.vpc_link,
-        "addresses": sorted(map(list, current.addresses)),
-        "rules": sorted(map(list, current.rules)),
-        "guard": current.filter_table,
-        "forward": current.nat_table,
-        "restarts": current.restarts,
-        "tunnels": {name: _tunnel_to_json(tunnel) for name, tunnel in sorted(current.tunnels.items())},
-        "connections": {name: sorted(children) for name, children in sorted(current.conns.items())},
-        "secrets": sorted(current.secrets),
-        "sas": [[sa.name, [child.name for child in sa.children]] for sa in current.sas],
+        "wan": current.network.uplink,
+        "router": current.network.next_hop,
+        "wan_end": current.network.uplink_peer,
+        "lan": current.network.vpc_link,
+        "addresses": sorted(map(list, current.network.addresses)),
+        "rules": sorted(map(list, current.network.rules)),
+        "guard": current.network.filter_table,
+        "forward": current.network.nat_table,
+        "restarts": current.ike.restarts,
+        "tunnels": {name: _tunnel_to_json(tunnel) for name, tunnel in sorted(current.network.tunnels.items())},
+        "connections": {name: sorted(children) for name, children in sorted(current.ike.conns.items())},
+        "secrets": sorted(current.ike.secrets),
+        "sas": [[sa.name, [child.name for child in sa.children]] for sa in current.ike.sas],
         "messages": messages,
     }
 
@@ -50,22 +53,26 @@ def from_json(loaded: Loaded) -> state.GatewayState:
         at=datetime(2026, 1, 1, tzinfo=UTC),
         plane=loaded["plane"],
         folder=True,
-        namespace=True,
-        uplink=loaded["wan"],
-        uplink_ready=True,
-        next_hop=loaded["router"],
-        uplink_peer=loaded["wan_end"],
-        vpc_link=loaded["lan"],
-        addresses=frozenset((link, address) for link, address in loaded["addresses"]),
-        rules=frozenset((priority, network, table) for priority, network, table in loaded["rules"]),
-        filter_table=loaded["guard"],
-        nat_table=loaded["forward"],
-        tunnels={name: _tunnel_from_json(tunnel) for name, tunnel in loaded["tunnels"].items()},
-        alive=True,
-        restarts=loaded["restarts"],
-        conns={name: frozenset(children) for name, children in loaded["connections"].items()},
-        secrets=frozenset(loaded["secrets"]),
-        sas=tuple(_sa(number, *each) for number, each in enumerate(loaded["sas"])),
+        network=network_state.NetworkState(
+            namespace=True,
+            uplink=loaded["wan"],
+            uplink_ready=True,
+            next_hop=loaded["router"],
+            uplink_peer=loaded["wan_end"],
+            vpc_link=loaded["lan"],
+            addresses=frozenset((link, address) for link, address in loaded["addresses"]),
+            rules=frozenset((priority, network, table) for priority, network, table in loaded["rules"]),
+            filter_table=loaded["guard"],
+            nat_table=loaded["forward"],
+            tunnels={name: _tunnel_from_json(tunnel) for name, tunnel in loaded["tunnels"].items()},
+        ),
+        ike=ike_state.IkeState(
+            alive=True,
+            restarts=loaded["restarts"],
+            conns={name: frozenset(children) for name, children in loaded["connections"].items()},
+            secrets=frozenset(loaded["secrets"]),
+            sas=tuple(_sa(number, *each) for number, each in enumerate(loaded["sas"])),
+        ),
     )
 
 
@@ -80,6 +87,8 @@ def _tunnel_from_json(tunnel: Loaded) -> tunnels.Tunnel:
     )
 
 
-def _sa(number: int, connection_id: str, children: list[str]) -> state.IkeSa:
-    made = (state.Child(name=name, unique_id=f"{number}{at}", state="INSTALLED") for at, name in enumerate(children))
-    return state.IkeSa(connection_id, str(number), "ESTABLISHED", children=tuple(made))
+def _sa(number: int, connection_id: str, children: list[str]) -> ike_state.IkeSa:
+    made = (
+        ike_state.Child(name=name, unique_id=f"{number}{at}", state="INSTALLED") for at, name in enumerate(children)
+    )
+    return ike_state.IkeSa(connection_id, str(number), "ESTABLISHED", children=tuple(made))

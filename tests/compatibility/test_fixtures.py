@@ -12,8 +12,10 @@ import pytest
 
 from lab import compatibility
 from landbridge import data_folder, model, site_file
-from landbridge.engine.strongswan import messages, planning, unsupported
+from landbridge.engine.strongswan import target
+from landbridge.engine.strongswan.ike import messages
 from tests.compatibility import loaded
+from tests.engine.strongswan import small_world
 
 FIXTURES = sorted(path for path in Path(__file__).parent.iterdir() if (path / "shown.json").exists())
 PLANES = ("kernel", "userland")
@@ -112,7 +114,7 @@ def test_nothing_is_planned_for_a_gateway_that_nobody_changed(copy: Copy, plane:
     planned = {
         gateway_id: [
             str(step)
-            for step in planning.plan(desired, loaded.from_json(copy.loaded[plane][gateway_id]))
+            for step in small_world.plan(desired, loaded.from_json(copy.loaded[plane][gateway_id]))
             if type(step).__name__ not in PLANNED.get(copy.name, frozenset())
         ]
         for gateway_id, desired in _desired(copy).items()
@@ -124,7 +126,7 @@ def test_nothing_is_planned_for_a_gateway_that_nobody_changed(copy: Copy, plane:
 def test_every_connection_is_loaded_with_the_message_of_before(copy: Copy, plane: str):
     """Says which field of a message makes a plan: names of children hold fingerprints of the messages."""
     for gateway_id, desired in _desired(copy).items():
-        messages = {each.connection_id: each.conn for each in unsupported.supported(desired, plane).configs}
+        messages = {each.connection_id: each.conn for each in target.prepare(desired, plane).configs}
         assert messages == copy.loaded[plane][gateway_id]["messages"]
 
 
@@ -134,7 +136,8 @@ def test_a_message_with_one_more_default_is_planned_anew(copy: Copy, monkeypatch
     monkeypatch.setattr(messages, "child_message", lambda *given: child_message(*given) | {"policies_fwd_out": "no"})
     desired = _desired(copy)
     plans = [
-        planning.plan(each, loaded.from_json(copy.loaded["kernel"][gateway_id])) for gateway_id, each in desired.items()
+        small_world.plan(each, loaded.from_json(copy.loaded["kernel"][gateway_id]))
+        for gateway_id, each in desired.items()
     ]
     assert any(plans)
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from landbridge import paths, site_file
-from landbridge.engine.strongswan import engine
+from landbridge.engine.strongswan import machine
 from landbridge.install import files
 from landbridge.peerconfig import catalogue
 
@@ -73,5 +73,5 @@ def test_every_package_that_the_engine_needs_is_installed_first():
     found = re.search(r"apt-get install --no-install-recommends (.*?)(?<!\\)\n", PAGE, re.DOTALL)
     assert found
     listed = set(found[1].replace("\\", " ").split())
-    assert {source for source in engine._NEEDED.values() if " " not in source} <= listed
+    assert {source for source in machine._NEEDED.values() if " " not in source} <= listed
     assert {"iproute2", "nftables"} <= listed

@@ -10,8 +10,9 @@ from typing import Any
 
 from lab import sites, turns, wishes
 from landbridge import model
-from landbridge.engine.strongswan import names, namespace, steps, tunnels, xfrm
+from landbridge.engine.strongswan import names, steps
 from landbridge.engine.strongswan.engine import StrongSwan
+from landbridge.engine.strongswan.network import namespace, tunnels, xfrm
 
 #: Seconds; a step takes about ten times as long as on the machine itself.
 PATIENCE = 180
@@ -95,7 +96,7 @@ class Bed:
 
     def plan(self, *others: model.DesiredConnection) -> list[steps.Step]:
         engine = self.fresh()
-        return list(engine.plan(self.gateway.id, self.desired(*others), engine.observe(self.gateway.id)))
+        return turns.plan(engine, self.gateway.id, self.desired(*others))
 
     def look(self) -> model.Observation:
         return turns.look(self.engine, self.gateway.id, self.desired())

@@ -13,7 +13,9 @@ import pytest
 
 from lab import sites, turns
 from landbridge import model
-from landbridge.engine.strongswan import charon, names, tunnels, vici_session
+from landbridge.engine.strongswan import names
+from landbridge.engine.strongswan.ike import charon, vici_session
+from landbridge.engine.strongswan.network import tunnels
 from tests.kernel import beds
 from tests.kernel.beds import (
     PATIENCE,
@@ -191,5 +193,5 @@ def _all_there_is(bed: Bed) -> str:
     underlay = ["ip", "-n", bed.world.wan, "route", "show", "table", "all"]
     rules = ["ip", "netns", "exec", bed.name, "nft", "list", "ruleset"]
     found += [subprocess.run(each, capture_output=True, text=True, check=True).stdout for each in (underlay, rules)]
-    with charon.connect(bed.world.folder / "engine" / names.short(bed.gateway.id)) as connection:
+    with charon.CHARON.connect(bed.world.folder / "engine" / names.short(bed.gateway.id)) as connection:
         return "\n".join([*found, str(vici_session.look(connection))])

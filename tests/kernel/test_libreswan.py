@@ -7,8 +7,8 @@ import pytest
 
 from lab import libreswan, sites, turns, wishes
 from landbridge import model, peerconfig
-from landbridge.engine.strongswan import planning
 from landbridge.engine.strongswan.engine import StrongSwan
+from landbridge.engine.strongswan.ike import planning as ike_planning
 
 pytestmark = [pytest.mark.tunnel, pytest.mark.timeout(400)]
 
@@ -84,7 +84,7 @@ def test_a_device_that_dials_in_comes_back_after_a_reset(
     """Without any traffic. pluto revives the connection that has the IKE_SA at once, and the gateway asks for the other pair. In this
     slow machine pluto needs seconds for each pair, and must not be asked meanwhile.
     """
-    monkeypatch.setattr(planning, "SETTLING", 20)
+    monkeypatch.setattr(ike_planning, "SETTLING", 20)
     engine = StrongSwan(world.folder, world.site("vpc-1"))
     device = world.add_device(lans=(sites.LAN, SECOND_LAN), bare=True)
     pluto = libreswan.Pluto(device)

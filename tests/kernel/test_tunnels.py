@@ -15,7 +15,8 @@ import pytest
 
 from lab import sites, turns, wishes
 from landbridge import model
-from landbridge.engine.strongswan import namespace, steps, tunnels, xfrm
+from landbridge.engine.strongswan.network import namespace, tunnels, xfrm
+from landbridge.engine.strongswan.network import steps as network_steps
 from tests.kernel import beds
 from tests.kernel.beds import (
     NOBODY,
@@ -214,7 +215,9 @@ def test_a_change_of_one_connection_leaves_the_others_and_their_tunnels_alone(be
     bed.wishes["static"] = wishes.changed(wish, peer_subnets=(*wish.connection.peer_subnets, "192.168.98.0/24"))
     try:
         plan = bed.plan()
-        assert {step.connection_id for step in plan if not isinstance(step, steps.EnsureFilterTable)} == {wish.id}
+        assert {step.connection_id for step in plan if not isinstance(step, network_steps.EnsureFilterTable)} == {
+            wish.id
+        }
         after = {one.connection_id: one.children for one in bed.settle().values()}
     finally:
         bed.wishes["static"] = wish
@@ -243,7 +246,7 @@ def test_drift_is_repaired(bed: Bed, harm: str):
 
 def test_a_firewall_that_was_flushed_is_put_up_again(bed: Bed):
     namespace.inside(bed.name, lambda _: subprocess.run(["nft", "flush", "ruleset"], check=True))
-    assert [type(step) for step in bed.plan()] == [steps.EnsureFilterTable]
+    assert [type(step) for step in bed.plan()] == [network_steps.EnsureFilterTable]
     bed.settle()
 
 

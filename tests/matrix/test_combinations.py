@@ -6,7 +6,7 @@ import pytest
 
 from lab import algorithms, wishes
 from lab.algorithms import Combination
-from landbridge.engine.strongswan import messages
+from landbridge.engine.strongswan.ike import messages
 
 
 def _places(combination: Combination) -> list[algorithms.Place]:

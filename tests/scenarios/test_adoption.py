@@ -20,7 +20,8 @@ import pytest
 
 from lab import demo, sites, turns, two_networks
 from landbridge.engine import base
-from landbridge.engine.strongswan import names, namespace
+from landbridge.engine.strongswan import names
+from landbridge.engine.strongswan.network import namespace
 from tests.engine.strongswan import fault_bench
 from tests.engine.strongswan.fault_bench import Bench
 
@@ -50,7 +51,7 @@ def half_made(bench: Bench) -> Bench:
     """The folder is marked, the namespace half made."""
     bench.settle(None)
     engine = bench.fresh()
-    engine.apply(bench.id, engine.plan(bench.id, bench.desired(), engine.observe(bench.id))[0])
+    engine.apply(bench.id, turns.plan(engine, bench.id, bench.desired())[0])
     assert (bench.folder / "gateway").exists()
     _half_bound(bench)
     return bench
@@ -137,7 +138,7 @@ def test_a_killed_charon_is_back_with_all_its_tunnels(bench: Bench):
 def test_a_charon_that_hangs_when_we_start_is_waited_for(bench: Bench, monkeypatch: pytest.MonkeyPatch):
     both = bench.desired(bench.main, bench.other)
     end, kept = bench.settle(both), bench.spis(bench.main)
-    monkeypatch.setattr("landbridge.engine.strongswan.charon.ANSWER_TIMEOUT", 0.2)
+    monkeypatch.setattr("landbridge.engine.strongswan.daemon.ANSWER_TIMEOUT", 0.2)
     (pid,) = fault_bench.pids(bench.namespace)
     os.kill(pid, signal.SIGSTOP)
     try:

@@ -8,8 +8,9 @@ import pytest
 
 from lab import sites, turns, wishes
 from landbridge import model
-from landbridge.engine.strongswan import firewall, names, namespace
+from landbridge.engine.strongswan import names
 from landbridge.engine.strongswan.engine import StrongSwan
+from landbridge.engine.strongswan.network import firewall, namespace
 
 pytestmark = pytest.mark.tunnel
 
@@ -47,10 +48,10 @@ def test_an_address_of_the_providers_network_is_attached_by_macvlan():
                 assert sites.ping(world.vpc_host, HOST)
                 assert sites.ping(device.host, sites.VPC_HOST)
             assert {packet.kind for packet in packets} == {"esp"}
-            assert engine.plan(gateway.id, desired, engine.observe(gateway.id)) == []
+            assert turns.plan(engine, gateway.id, desired) == []
             plain = dataclasses.replace(desired, eips=eips())
             turns.until(engine, gateway.id, plain, lambda seen: seen.applied_generation is not None)
-            assert engine.observe(gateway.id).uplink == "routed"
+            assert engine.observe(gateway.id).network.uplink == "routed"
         finally:
             engine.stop_all()
 
@@ -75,7 +76,7 @@ def test_an_address_of_the_machine_itself_is_forwarded_to_the_gateway_behind_it(
             ends = {end for packet in packets for end in (packet.source, packet.target)}
             assert ends == {sites.EIPS[0], device.address}
             assert {packet.kind for packet in packets} <= {"esp", "ike"}
-            assert engine.plan(gateway.id, desired, engine.observe(gateway.id)) == []
+            assert turns.plan(engine, gateway.id, desired) == []
             owner = names.short(gateway.id)
             namespace.inside(world.wan, lambda _: firewall.load(None, owner))
             assert not namespace.inside(world.wan, lambda _: firewall.look(owner))
@@ -142,7 +143,7 @@ def test_an_address_of_a_request_is_not_answered_for_in_the_vpc():
         desired = wishes.desired(wishes.connection(device.address), network=world.network("vpc-1"), of=gateway)
         try:
             turns.until(engine, gateway.id, desired, turns.all_up)
-            assert ("lo", "10.0.0.64/32") in engine.observe(gateway.id).addresses
+            assert ("lo", "10.0.0.64/32") in engine.observe(gateway.id).network.addresses
             assert sites.ping(world.vpc_host, sites.LEG.split("/")[0])
             assert not sites.ping(world.vpc_host, "10.0.0.64")
             asked = ["ip", "-n", world.vpc_host, "neighbour", "show", "to", "10.0.0.64"]

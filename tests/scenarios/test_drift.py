@@ -15,7 +15,8 @@ from lab import sites, turns
 from landbridge import model
 from landbridge.agent import loop
 from landbridge.engine import base
-from landbridge.engine.strongswan import charon, names
+from landbridge.engine.strongswan import names
+from landbridge.engine.strongswan.ike import charon
 from tests.engine.strongswan import fault_bench
 from tests.engine.strongswan.fault_bench import Bench, State
 
@@ -78,7 +79,7 @@ def running() -> Iterator[Running]:
 
 
 def _session(bench: Bench, work: Callable[[Any], object]) -> None:
-    with charon.connect(bench.folder) as socket:
+    with charon.CHARON.connect(bench.folder) as socket:
         work(vici.Session(socket))
 
 
@@ -133,7 +134,7 @@ def _lose_configuration(bench: Bench) -> None:
 
 
 def _lose_socket(bench: Bench) -> None:
-    charon.socket_path(bench.folder).unlink()
+    charon.CHARON.socket_path(bench.folder).unlink()
 
 
 #: What is done, and whether the other connection's SAs outlive it.

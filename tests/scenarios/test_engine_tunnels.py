@@ -15,8 +15,13 @@ import pytest
 from lab import sites, turns, wishes
 from landbridge import model
 from landbridge.engine import base
-from landbridge.engine.strongswan import charon, names, namespace, planning, state, steps
+from landbridge.engine.strongswan import daemon, names, state
 from landbridge.engine.strongswan.engine import StrongSwan
+from landbridge.engine.strongswan.ike import charon
+from landbridge.engine.strongswan.ike import planning as ike_planning
+from landbridge.engine.strongswan.ike import steps as ike_steps
+from landbridge.engine.strongswan.network import namespace
+from landbridge.engine.strongswan.network import steps as network_steps
 
 pytestmark = pytest.mark.tunnel
 
@@ -56,7 +61,7 @@ class Bench:
 
     def plan(self, *connections: model.DesiredConnection):
         engine = self.fresh()
-        return engine.plan(self.gateway.id, self.desired(*connections), engine.observe(self.gateway.id))
+        return turns.plan(engine, self.gateway.id, self.desired(*connections))
 
 
 @pytest.fixture
@@ -207,7 +212,7 @@ DIALS_IN = {
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch):
     """Our strongSwan bears it that both ends ask at nearly the same time. A lost quick mode comes again after 4 seconds."""
-    monkeypatch.setattr(planning, "SETTLING", 5)
+    monkeypatch.setattr(ike_planning, "SETTLING", 5)
 
 
 def dials_in(version: str, **device: Any):
@@ -249,7 +254,7 @@ def test_a_device_that_dials_in_and_asks_for_each_pair_gets_none_of_them_twice(b
 
 
 def settled(now: state.GatewayState):
-    return all(sa.established_seconds > planning.SETTLING for sa in now.sas)
+    return all(sa.established_seconds > ike_planning.SETTLING for sa in now.ike.sas)
 
 
 @pytest.mark.usefixtures("impatient")
@@ -409,7 +414,7 @@ def test_a_reset_negotiates_one_connection_anew_and_leaves_the_other_alone(bench
     second = wishes.connection("198.51.100.6", peer_subnets=(SECOND_LAN,))
     before = bench.up(first, second)
     first = dataclasses.replace(first, resets=1, generation=2)
-    steps_of_reset = [each for each in bench.plan(first, second) if not isinstance(each, steps.EnsureTunnel)]
+    steps_of_reset = [each for each in bench.plan(first, second) if not isinstance(each, network_steps.EnsureTunnel)]
     assert {each.connection_id for each in steps_of_reset} == {first.id}
     after = bench.up(first, second)
     assert {*spis(after[0])}.isdisjoint(spis(before[0]))
@@ -464,21 +469,21 @@ def test_a_charon_that_hangs_is_not_taken_for_dead(bench: Bench, monkeypatch: py
     bench.world.add_device(tunnel())
     wish = wishes.connection()
     before, running = bench.up(wish), pids(bench.gateway.id)
-    monkeypatch.setattr(charon, "ANSWER_TIMEOUT", 0.1)
+    monkeypatch.setattr(daemon, "ANSWER_TIMEOUT", 0.1)
     with hanging(bench.gateway.id):
         for _ in range(20):
             with pytest.raises(base.StepFailed, match="charon does not answer"):
                 bench.turn(wish)
-        for step in (steps.StartCharon("userland"), steps.StopCharon()):
+        for step in (ike_steps.StartCharon("userland"), ike_steps.StopCharon()):
             with pytest.raises(base.StepFailed, match="charon does not answer"):
                 bench.engine.apply(bench.gateway.id, step)
         assert pids(bench.gateway.id) == running
-        assert charon.socket_path(bench.folder).exists()
+        assert charon.CHARON.socket_path(bench.folder).exists()
     monkeypatch.undo()
 
     def has_room() -> bool:
         with contextlib.suppress(BlockingIOError):
-            return charon.is_alive(bench.folder)
+            return charon.CHARON.is_alive(bench.folder)
         return False
 
     sites.wait_for(has_room, "charon to work off its backlog")
@@ -501,7 +506,7 @@ def test_a_restart_is_done_once_and_the_tunnel_comes_back(bench: Bench):
     assert "192.168.44.0/24" in seen.connections[0].routes
     assert sites.ping(bench.world.vpc_host, HOST)
     fresh = bench.fresh()
-    assert fresh.plan(bench.gateway.id, asked, fresh.observe(bench.gateway.id)) == []
+    assert turns.plan(fresh, bench.gateway.id, asked) == []
     assert pids(bench.gateway.id) == after
 
 
@@ -509,7 +514,7 @@ def test_no_second_charon_is_started_beside_a_running_one(bench: Bench):
     bench.turn()
     running = pids(bench.gateway.id)
     with pytest.raises(base.StepFailed, match="a charon runs already"):
-        bench.engine.apply(bench.gateway.id, steps.StartCharon("userland"))
+        bench.engine.apply(bench.gateway.id, ike_steps.StartCharon("userland"))
     assert pids(bench.gateway.id) == running
     assert bench.plan() == []
 
@@ -527,7 +532,7 @@ def test_fifty_children_of_one_connection_come_up_in_one_ike_sa(bench: Bench):
     )
     [up] = bench.up(wish)
     assert len(up.children) == 50
-    assert [sa.name for sa in bench.engine.observe(bench.gateway.id).sas] == [wish.id]
+    assert [sa.name for sa in bench.engine.observe(bench.gateway.id).ike.sas] == [wish.id]
     assert sites.ping(bench.world.vpc_host, "192.168.93.10")
 
 
@@ -610,7 +615,7 @@ def test_a_gateway_that_cannot_be_stopped_keeps_no_other_one_up(bench: Bench, mo
     first, second = sorted((wishes.gateway(), wishes.gateway(endpoints=ENDPOINTS)), key=lambda gateway: gateway.id)
     for gateway in (first, second):
         turns.turn(bench.engine, gateway.id, wishes.desired(of=gateway))
-    monkeypatch.setattr(charon, "ANSWER_TIMEOUT", 0.2)
+    monkeypatch.setattr(daemon, "ANSWER_TIMEOUT", 0.2)
     with (
         hanging(first.id),
         pytest.raises(base.StepFailed, match=f"^gateway {first.id}: charon does not answer$"),

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from lab import ike_packets, sites, turns, wire, wishes
-from landbridge.engine.strongswan import names, namespace
+from landbridge.engine.strongswan import names
 from landbridge.engine.strongswan.engine import StrongSwan
+from landbridge.engine.strongswan.network import namespace
 
 pytestmark = pytest.mark.tunnel
 
@@ -141,8 +142,8 @@ def test_what_is_counted_does_not_make_the_firewall_another_one(bench: Bench):
     bench.waits_for(MAIN)
     bench.heard("main", STRANGERS)
     desired = wishes.desired(*bench.connections, network=bench.world.network("vpc-1"), of=bench.gateway)
-    assert bench.engine.plan(bench.gateway.id, desired, bench.engine.observe(bench.gateway.id)) == []
+    assert turns.plan(bench.engine, bench.gateway.id, desired) == []
     command = ["ip", "netns", "exec", names.namespace(bench.gateway.id), "nft", "list", "set", "inet"]
-    table = (bench.engine.observe(bench.gateway.id).guard or "").partition(":")[0]
+    table = (bench.engine.observe(bench.gateway.id).network.filter_table or "").partition(":")[0]
     counted = subprocess.run([*command, table, "stranger_first"], capture_output=True, text=True, check=True).stdout
     assert "198.18." in counted

@@ -42,7 +42,7 @@ class Bench:
         shown = turns.until(self.engine, self.gateway.id, desired, turns.all_up, seconds=60).connections
         assert [one.refused for one in shown] == [None] * len(shown)
         engine = StrongSwan(self.world.folder, self.world.site("vpc-1"))
-        assert engine.plan(self.gateway.id, desired, engine.observe(self.gateway.id)) == []
+        assert turns.plan(engine, self.gateway.id, desired) == []
 
 
 @pytest.fixture

@@ -82,7 +82,7 @@ class _Gateway:
 class Agent:
     """Runs in threads of its own between `start` and `stop`."""
 
-    def __init__(self, source: Source, engine: base.Engine[Any, Any], timing: Timing) -> None:
+    def __init__(self, source: Source, engine: base.Engine[Any, Any, Any], timing: Timing) -> None:
         self._source = source
         self._engine = engine
         self._timing = timing
@@ -277,16 +277,17 @@ def _is_paused(paused: frozenset[str | None], gateway_id: str) -> bool:
     return not paused.isdisjoint((None, gateway_id))
 
 
-def cycle(source: Source, engine: base.Engine[Any, Any], gateway_id: str, *, paused: bool | None = None) -> bool:
+def cycle(source: Source, engine: base.Engine[Any, Any, Any], gateway_id: str, *, paused: bool | None = None) -> bool:
     """One whole cycle. True when every step went well; a failed step leaves the others their chance. A pause that comes in the
     middle lets it finish: half a change is worse than none. `paused`: where that is known already.
     """
     paused = _is_paused(source.paused(), gateway_id) if paused is None else paused
     desired = source.desired(gateway_id)
     observed = engine.observe(gateway_id)
-    steps = () if paused else engine.plan(gateway_id, desired, observed)
+    prepared = engine.prepare(gateway_id, desired, observed)
+    steps = () if paused else engine.plan(gateway_id, prepared, observed)
     failures = engine.carry_out(gateway_id, steps)
     if steps:
         observed = engine.observe(gateway_id)
-    source.report(engine.report(gateway_id, desired, observed, failures))
+    source.report(engine.report(gateway_id, prepared, observed, failures))
     return not failures

@@ -1,12 +1,13 @@
 """The contract of an engine, kept by `tests/contract/test_engine.py` on every engine.
 
-One cycle is observe, plan, apply each step, observe again, report. `plan` and `report` are pure. A second plan after a
+One cycle is observe, prepare, plan, carry out, observe again, report. `plan` and `report` are pure. A second plan after a
 complete first one is empty. An engine remembers nothing that it needs: it plans from what it sees.
 """
 
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from landbridge.model.desired import DesiredGateway
@@ -23,6 +24,15 @@ class Step(Protocol):
 
     def __str__(self) -> str:
         """What the step does, for a log line: never a secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayStep:
+    """A step that concerns the whole gateway, and none of its connections alone."""
+
+    @property
+    def connection_id(self) -> None:
+        return None
 
 
 class StepFailed(Exception):
@@ -61,6 +71,7 @@ class PlanRun:
 
 
 State = TypeVar("State")
+Target = TypeVar("Target")
 StepT = TypeVar("StepT", bound=Step)
 
 
@@ -79,8 +90,8 @@ def apply_in_order(apply: Callable[[str, StepT], None], gateway_id: str, plan: S
     return run.failures
 
 
-class Engine(Protocol[State, StepT]):
-    """`State` is what the engine observes of a gateway, `StepT` its kind of step."""
+class Engine(Protocol[State, Target, StepT]):
+    """`State` is what the engine observes of a gateway, `Target` what it must have, `StepT` the engine's kind of step."""
 
     @property
     def name(self) -> str: ...
@@ -94,8 +105,14 @@ class Engine(Protocol[State, StepT]):
     def observe(self, gateway_id: str) -> State:
         """One look. Raises StepFailed when the engine cannot see: that is not the same as seeing nothing."""
 
-    def plan(self, gateway_id: str, desired: DesiredGateway | None, observed: State) -> Sequence[StepT]:
-        """Ordered steps from `observed` to `desired` (None: nothing of the gateway may remain). Pure."""
+    def prepare(self, gateway_id: str, desired: DesiredGateway | None, observed: State) -> Target:
+        """What the gateway must have, worked out once a cycle for `plan` and `report`. It holds PSKs: nobody keeps it longer.
+
+        `desired` None: nothing of the gateway may remain.
+        """
+
+    def plan(self, gateway_id: str, prepared: Target, observed: State) -> Sequence[StepT]:
+        """Ordered steps from `observed` to `prepared`. Pure."""
 
     def apply(self, gateway_id: str, step: StepT) -> None:
         """Carries out one step. Raises StepFailed."""
@@ -105,10 +122,8 @@ class Engine(Protocol[State, StepT]):
         when it may fail alone.
         """
 
-    def report(
-        self, gateway_id: str, desired: DesiredGateway | None, observed: State, failures: Failures
-    ) -> Observation:
-        """What is true, in the words of the model."""
+    def report(self, gateway_id: str, prepared: Target, observed: State, failures: Failures) -> Observation:
+        """What is true, in the words of the model. Pure."""
 
     def watch(self, changed: Callable[[str], None], stop: threading.Event) -> None:
         """Calls `changed(gateway_id)` whenever something happens by itself; returns when `stop` is set."""

@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 STRONGSWAN = ("auto", "strongswan")
 
 
-def make(settings: config.Settings, site: model.Site) -> base.Engine[Any, Any] | None:
+def make(settings: config.Settings, site: model.Site) -> base.Engine[Any, Any, Any] | None:
     """The engine that the settings ask for; None for `none`. Raises ConfigError with what the machine lacks."""
     from landbridge.engine.simulated import Simulated  # noqa: PLC0415
 
@@ -24,10 +24,10 @@ def make(settings: config.Settings, site: model.Site) -> base.Engine[Any, Any] |
         return None
     if settings.serve.engine == "simulated":
         return Simulated()
-    from landbridge.engine.strongswan import charon  # noqa: PLC0415
+    from landbridge.engine.strongswan import daemon  # noqa: PLC0415
     from landbridge.engine.strongswan.engine import StrongSwan  # noqa: PLC0415
 
-    launch = charon.Launch(paths.CHARON_UNIT, Path(paths.RUN)) if settings.engine.systemd else charon.AS_CHILDREN
+    launch = daemon.Launch(paths.CHARON_UNIT, Path(paths.RUN)) if settings.engine.systemd else daemon.AS_CHILDREN
     try:
         return StrongSwan(Path(settings.serve.data).absolute(), site, launch=launch)
     except base.EngineUnavailable as error:
@@ -36,7 +36,7 @@ def make(settings: config.Settings, site: model.Site) -> base.Engine[Any, Any] |
         ) from None
 
 
-def describe(engine: base.Engine[Any, Any] | None) -> dict[str, str]:
+def describe(engine: base.Engine[Any, Any, Any] | None) -> dict[str, str]:
     """The engine's description, which goes to the log too; `name` is `none` without an engine."""
     info = engine.describe() if engine is not None else {"name": "none"}
     for name, value in info.items():
@@ -48,7 +48,7 @@ def missing(settings: config.Settings, site: model.Site) -> list[str]:
     """A line for each thing that the site file names and this machine does not have; nothing where the engine makes no tunnels."""
     if not settings.serve.site or settings.serve.engine not in STRONGSWAN:
         return []
-    from landbridge.engine.strongswan import underlay  # noqa: PLC0415
+    from landbridge.engine.strongswan.network import underlay  # noqa: PLC0415
 
     try:
         return underlay.missing(site)
@@ -60,7 +60,7 @@ def addresses(settings: config.Settings, site: model.Site) -> tuple[frozenset[st
     """This machine's own addresses, and those of the routers that it uses; none where the engine makes no tunnels."""
     if settings.serve.engine not in STRONGSWAN:
         return frozenset(), frozenset()
-    from landbridge.engine.strongswan import underlay  # noqa: PLC0415
+    from landbridge.engine.strongswan.network import underlay  # noqa: PLC0415
 
     return underlay.addresses(site)
 
@@ -74,7 +74,7 @@ def stop(settings: config.Settings, site: model.Site, agree: Callable[[Sequence[
 
     try:
         engine = StrongSwan(Path(settings.serve.data).absolute(), site, stopping=True)
-        gateways, left = sorted(engine.gateways()), [str(one) for one in engine.strays()]
+        gateways, left = sorted(engine.gateways()), [str(one) for one in engine.orphans()]
         if not agree(gateways, left):
             return 0
         engine.stop_all()

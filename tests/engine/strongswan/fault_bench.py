@@ -18,15 +18,17 @@ import vici
 from lab import sites, turns, wishes
 from landbridge import model
 from landbridge.engine import base
-from landbridge.engine.strongswan import charon, names, namespace
+from landbridge.engine.strongswan import names
 from landbridge.engine.strongswan.engine import StrongSwan
+from landbridge.engine.strongswan.ike import charon, fingerprints
+from landbridge.engine.strongswan.network import namespace
 from landbridge.status import connection as status
 
 HOST = "192.168.44.10"
 SUBNETS = (sites.LAN, "192.168.46.0/24")
 OTHER_LAN, OTHER_HOST = "192.168.45.0/24", "192.168.45.10"
 #: What may differ between two looks at the same state.
-_CHANGING = {"at", "sas", "recently_initiated", "evidence", "tunnels", "started_at"}
+_CHANGING = {"network", "ike", "at", "sas", "recently_initiated", "evidence", "tunnels", "started_at"}
 #: A fast DH group, and proposals of which the device takes either.
 FAST = {"dh_group": "group19"}
 NO_PFS = {"pfs": "disable"}
@@ -88,7 +90,7 @@ class Bench:
             with contextlib.suppress(base.StepFailed):
                 observation = turns.turn(engine, self.id, desired)
                 seen = engine.observe(self.id)
-                if turns.all_up(observation) and not engine.plan(self.id, desired, seen):
+                if turns.all_up(observation) and not turns.plan(engine, self.id, desired, seen):
                     done.append(State.of(seen))
             return bool(done)
 
@@ -111,7 +113,7 @@ class Bench:
     def installed(self) -> set[str]:
         """Names of the children that charon itself calls installed, read without any code of ours."""
         try:
-            with charon.connect(self.folder) as socket:
+            with charon.CHARON.connect(self.folder) as socket:
                 sas = list(vici.Session(socket).list_sas())
         except OSError:
             return set()
@@ -121,11 +123,11 @@ class Bench:
     def loaded(self) -> set[str]:
         """Names of the children of `main` that charon has loaded; an SA of another name is one of an older configuration."""
         with contextlib.suppress(base.StepFailed):
-            return set(self.fresh().observe(self.id).conns.get(self.main.id, ()))
+            return set(self.fresh().observe(self.id).ike.conns.get(self.main.id, ()))
         return set()
 
     def spis(self, connection: model.DesiredConnection) -> set[str]:
-        sas = self.fresh().observe(self.id).sas
+        sas = self.fresh().observe(self.id).ike.sas
         return {child.spi_in for sa in sas if sa.name == connection.id for child in sa.children if child.installed}
 
     def carries(self, host: str = HOST) -> None:
@@ -141,9 +143,10 @@ class State:
 
     @classmethod
     def of(cls, seen: Any) -> "State":
-        fields = {field.name for field in dataclasses.fields(seen)} - _CHANGING
-        up = frozenset(child.name for sa in seen.sas for child in sa.children if child.installed)
-        return cls({name: getattr(seen, name) for name in fields}, up)
+        parts = (seen, seen.network, seen.ike)
+        fields = {field.name: getattr(part, field.name) for part in parts for field in dataclasses.fields(part)}
+        up = frozenset(child.name for sa in seen.ike.sas for child in sa.children if child.installed)
+        return cls({name: value for name, value in fields.items() if name not in _CHANGING}, up)
 
 
 @dataclasses.dataclass
@@ -169,8 +172,8 @@ class Teller:
 
     def judge(self, desired: model.DesiredGateway, before: set[str], after: set[str]) -> str:
         word = self.word(desired)
-        mine = {name for name in before | after if names.owner(name) == self.bench.main.id}
-        always = {name for name in before & after if names.owner(name) == self.bench.main.id}
+        mine = {name for name in before | after if fingerprints.owner(name) == self.bench.main.id}
+        always = {name for name in before & after if fingerprints.owner(name) == self.bench.main.id}
         assert word != "ACTIVE" or mine, "ACTIVE without an SA"
         assert word != "DOWN" or not always & self.bench.loaded(), "DOWN with an SA"
         return word
@@ -192,7 +195,7 @@ def pids(name: str) -> list[int]:
     """Of the charons in a namespace; others come and go there."""
     command = ["ip", "netns", "pids", name]
     found = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
-    return [pid for pid in map(int, found) if charon.is_charon(pid)]
+    return [pid for pid in map(int, found) if charon.CHARON.is_run_by(pid)]
 
 
 @contextlib.contextmanager

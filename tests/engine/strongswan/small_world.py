@@ -1,10 +1,16 @@
-"""A gateway's world in memory: it carries out steps on a `Seen`, and objects to a step that the real one could not do."""
+"""A gateway's world in memory: it carries out steps on a `GatewayState`, and objects to a step that the real one could not do."""
 
 import dataclasses
 import itertools
 from typing import Any
 
-from landbridge.engine.strongswan import firewall, names, state, steps, tunnels
+from landbridge import model
+from landbridge.engine.strongswan import planning, reports, state, steps, target
+from landbridge.engine.strongswan.ike import fingerprints
+from landbridge.engine.strongswan.ike import state as ike_state
+from landbridge.engine.strongswan.ike import steps as ike_steps
+from landbridge.engine.strongswan.network import firewall, tunnels
+from landbridge.engine.strongswan.network import steps as network_steps
 
 _ids = itertools.count(1000)
 
@@ -14,16 +20,34 @@ def applied(current: state.GatewayState, step: Any) -> state.GatewayState:
     return _HOW[type(step)](current, step)
 
 
-def _put(current: state.GatewayState, **changes: Any) -> state.GatewayState:
-    return dataclasses.replace(current, **changes)
+def put(current: state.GatewayState, **changes: Any) -> state.GatewayState:
+    """The world with other values of fields of its network or its IKE daemon."""
+    network, ike = (
+        {name: changes.pop(name) for name in list(changes) if name in part.__dataclass_fields__}
+        for part in (current.network, current.ike)
+    )
+    return dataclasses.replace(
+        current,
+        network=dataclasses.replace(current.network, **network),
+        ike=dataclasses.replace(current.ike, **ike),
+        **changes,
+    )
+
+
+def plan(desired: model.DesiredGateway | None, current: state.GatewayState) -> list[steps.Step]:
+    return planning.plan(target.prepare(desired, current.plane) if desired else None, current)
+
+
+def report(desired: model.DesiredGateway, current: state.GatewayState) -> model.Observation:
+    return reports.report(desired.id, target.prepare(desired, current.plane), current, {})
 
 
 def _start(current: state.GatewayState, step: Any) -> state.GatewayState:
     assert current.folder
-    assert current.namespace
-    assert current.filter_table
-    assert not current.alive
-    return _put(
+    assert current.network.namespace
+    assert current.network.filter_table
+    assert not current.ike.alive
+    return put(
         current,
         restarts=step.restarts,
         alive=True,
@@ -35,75 +59,77 @@ def _start(current: state.GatewayState, step: Any) -> state.GatewayState:
 
 
 def _stop(current: state.GatewayState, _: Any) -> state.GatewayState:
-    return _put(current, alive=False, conns={}, secrets=frozenset(), sas=(), recently_initiated=frozenset())
+    return put(current, alive=False, conns={}, secrets=frozenset(), sas=(), recently_initiated=frozenset())
 
 
 def _delete_link(current: state.GatewayState, link: str) -> state.GatewayState:
-    kept = frozenset(address for address in current.addresses if address[0] != link)
+    kept = frozenset(address for address in current.network.addresses if address[0] != link)
     lost: dict[str, Any] = (
         {"vpc_link": None}
         if link == "lan"
         else {"uplink": None, "uplink_ready": False, "next_hop": None, "uplink_peer": False}
     )
-    return _put(current, addresses=kept, **lost)
+    return put(current, addresses=kept, **lost)
 
 
 def _add_namespace(current: state.GatewayState, _: Any) -> state.GatewayState:
-    assert not current.uplink_peer
-    assert not current.vpc_link
-    return _put(current, namespace=True)
+    assert not current.network.uplink_peer
+    assert not current.network.vpc_link
+    return put(current, namespace=True)
 
 
 def _ensure_uplink(current: state.GatewayState, step: Any) -> state.GatewayState:
-    assert current.namespace
-    assert current.filter_table
-    assert current.uplink in (None, step.kind)
-    return _put(current, uplink=step.kind, uplink_ready=True, next_hop=step.next_hop, uplink_peer=step.kind == "routed")
+    assert current.network.namespace
+    assert current.network.filter_table
+    assert current.network.uplink in (None, step.kind)
+    return put(current, uplink=step.kind, uplink_ready=True, next_hop=step.next_hop, uplink_peer=step.kind == "routed")
 
 
 def _move_uplink(current: state.GatewayState, step: Any) -> state.GatewayState:
-    assert current.uplink not in (None, step.kind)
+    assert current.network.uplink not in (None, step.kind)
     return _add_addresses(_ensure_uplink(_delete_link(current, "wan"), step), step)
 
 
 def _move_vpc_link(current: state.GatewayState, step: Any) -> state.GatewayState:
-    assert current.vpc_link not in (None, step.kind)
+    assert current.network.vpc_link not in (None, step.kind)
     return _add_addresses(_ensure_vpc_link(_delete_link(current, "lan"), step), step)
 
 
 def _ensure_tunnel(current: state.GatewayState, step: Any) -> state.GatewayState:
-    assert current.namespace
+    assert current.network.namespace
     assert current.plane == "kernel"
-    return _put(current, tunnels={**current.tunnels, tunnels.name(step.tunnel.if_id): step.tunnel})
+    return put(current, tunnels={**current.network.tunnels, tunnels.name(step.tunnel.if_id): step.tunnel})
 
 
 def _delete_tunnel(current: state.GatewayState, step: Any) -> state.GatewayState:
-    assert not [sa for sa in current.sas if sa.live and sa.name == step.connection_id]
-    return _put(current, tunnels={name: kept for name, kept in current.tunnels.items() if kept.if_id != step.if_id})
+    assert not [sa for sa in current.ike.sas if sa.live and sa.name == step.connection_id]
+    return put(
+        current, tunnels={name: kept for name, kept in current.network.tunnels.items() if kept.if_id != step.if_id}
+    )
 
 
 def _ensure_vpc_link(current: state.GatewayState, step: Any) -> state.GatewayState:
-    assert current.namespace
-    assert current.vpc_link in (None, step.kind)
-    return _put(current, vpc_link=step.kind)
+    assert current.network.namespace
+    assert current.network.vpc_link in (None, step.kind)
+    return put(current, vpc_link=step.kind)
 
 
 def _add_addresses(current: state.GatewayState, step: Any) -> state.GatewayState:
     for link, _ in step.addresses:
-        assert link == "lo" or (current.uplink if link == "wan" else current.vpc_link)
-    return _put(current, addresses=current.addresses | frozenset(step.addresses))
+        assert link == "lo" or (current.network.uplink if link == "wan" else current.network.vpc_link)
+    return put(current, addresses=current.network.addresses | frozenset(step.addresses))
 
 
 def _ensure_rules(current: state.GatewayState, step: Any) -> state.GatewayState:
-    assert current.namespace
-    return _put(current, rules=step.rules)
+    assert current.network.namespace
+    return put(current, rules=step.rules)
 
 
 def _delete_namespace(current: state.GatewayState, _: Any) -> state.GatewayState:
-    assert not current.alive
-    assert not current.uplink_peer
-    assert not current.vpc_link
-    return _put(
+    assert not current.ike.alive
+    assert not current.network.uplink_peer
+    assert not current.network.vpc_link
+    return put(
         current,
         namespace=False,
         uplink_ready=False,
@@ -116,89 +142,90 @@ def _delete_namespace(current: state.GatewayState, _: Any) -> state.GatewayState
 
 
 def _delete_folder(current: state.GatewayState, _: Any) -> state.GatewayState:
-    assert not current.alive
-    assert not current.namespace
-    return _put(current, folder=False)
+    assert not current.ike.alive
+    assert not current.network.namespace
+    return put(current, folder=False)
 
 
 def _load_secret(current: state.GatewayState, step: Any) -> state.GatewayState:
-    assert current.alive
-    assert step.connection_id not in {names.owner(secret) for secret in current.secrets}
-    return _put(current, secrets=current.secrets | {step.secret_id})
+    assert current.ike.alive
+    assert step.connection_id not in {fingerprints.owner(secret) for secret in current.ike.secrets}
+    return put(current, secrets=current.ike.secrets | {step.secret_id})
 
 
 def _load_conn(current: state.GatewayState, step: Any) -> state.GatewayState:
-    assert current.alive
-    return _put(current, conns={**current.conns, step.connection_id: frozenset(step.conn["children"])})
+    assert current.ike.alive
+    return put(current, conns={**current.ike.conns, step.connection_id: frozenset(step.conn["children"])})
 
 
 def _unload_conn(current: state.GatewayState, step: Any) -> state.GatewayState:
-    return _put(current, conns={name: held for name, held in current.conns.items() if name != step.connection_id})
+    return put(current, conns={name: held for name, held in current.ike.conns.items() if name != step.connection_id})
 
 
 def _terminate_ike(current: state.GatewayState, step: Any) -> state.GatewayState:
     assert step.connection_id == _sa(current, step.unique_id).name
-    return _put(current, sas=tuple(sa for sa in current.sas if sa.unique_id != step.unique_id))
+    return put(current, sas=tuple(sa for sa in current.ike.sas if sa.unique_id != step.unique_id))
 
 
 def _terminate_child(current: state.GatewayState, step: Any) -> state.GatewayState:
     sas = []
-    for sa in current.sas:
+    for sa in current.ike.sas:
         left = tuple(child for child in sa.children if child.unique_id != step.unique_id)
         assert left == sa.children or sa.name == step.connection_id
         sas.append(dataclasses.replace(sa, children=left))
-    return _put(current, sas=tuple(sas))
+    return put(current, sas=tuple(sas))
 
 
 def _initiate(current: state.GatewayState, step: Any) -> state.GatewayState:
     """The peer agrees at once."""
-    assert step.child in current.conns[step.connection_id]
-    assert step.connection_id in {names.owner(secret) for secret in current.secrets}
+    assert step.child in current.ike.conns[step.connection_id]
+    assert step.connection_id in {fingerprints.owner(secret) for secret in current.ike.secrets}
     assert current.plane == "userland" or step.connection_id in {
-        laid.connection_id for laid in current.tunnels.values()
+        laid.connection_id for laid in current.network.tunnels.values()
     }
-    child = state.Child(name=step.child, unique_id=str(next(_ids)), state="INSTALLED")
-    sas = list(current.sas)
+    child = ike_state.Child(name=step.child, unique_id=str(next(_ids)), state="INSTALLED")
+    sas = list(current.ike.sas)
     for at, sa in enumerate(sas):
         if sa.name == step.connection_id and sa.state == "ESTABLISHED":
             sas[at] = dataclasses.replace(sa, children=(*sa.children, child))
             break
     else:
-        sas.append(state.IkeSa(step.connection_id, str(next(_ids)), "ESTABLISHED", children=(child,)))
-    return _put(current, sas=tuple(sas), recently_initiated=current.recently_initiated | {step.child})
+        sas.append(ike_state.IkeSa(step.connection_id, str(next(_ids)), "ESTABLISHED", children=(child,)))
+    return put(current, sas=tuple(sas), recently_initiated=current.ike.recently_initiated | {step.child})
 
 
-def _sa(current: state.GatewayState, unique_id: str) -> state.IkeSa:
-    return next(sa for sa in current.sas if sa.unique_id == unique_id)
+def _sa(current: state.GatewayState, unique_id: str) -> ike_state.IkeSa:
+    return next(sa for sa in current.ike.sas if sa.unique_id == unique_id)
 
 
 _HOW = {
-    steps.AddFolder: lambda current, _: _put(current, folder=True),
-    steps.AddNamespace: _add_namespace,
-    steps.EnsureRules: _ensure_rules,
-    steps.EnsureFilterTable: lambda current, step: _put(current, filter_table=firewall.summary(step.table)),
-    steps.EnsureNatTable: lambda current, step: _put(
-        current, nat_table=firewall.summary(step.table) if step.table else None
+    steps.AddFolder: lambda current, _: put(current, folder=True),
+    network_steps.AddNamespace: _add_namespace,
+    network_steps.EnsureRules: _ensure_rules,
+    network_steps.EnsureFilterTable: lambda current, step: put(current, filter_table=firewall.summary(step.table)),
+    network_steps.EnsureNatTable: lambda current, step: put(current, nat_table=firewall.summary(step.table)),
+    network_steps.DeleteNatTable: lambda current, _: put(current, nat_table=None),
+    network_steps.EnsureUplink: _ensure_uplink,
+    network_steps.EnsureTunnel: _ensure_tunnel,
+    network_steps.DeleteTunnel: _delete_tunnel,
+    network_steps.EnsureVpcLink: _ensure_vpc_link,
+    network_steps.DeleteUplink: lambda current, _: _delete_link(current, "wan"),
+    network_steps.DeleteVpcLink: lambda current, _: _delete_link(current, "lan"),
+    network_steps.MoveUplink: _move_uplink,
+    network_steps.MoveVpcLink: _move_vpc_link,
+    network_steps.AddAddresses: _add_addresses,
+    network_steps.DeleteAddresses: lambda current, step: put(
+        current, addresses=current.network.addresses - frozenset(step.addresses)
     ),
-    steps.EnsureUplink: _ensure_uplink,
-    steps.EnsureTunnel: _ensure_tunnel,
-    steps.DeleteTunnel: _delete_tunnel,
-    steps.EnsureVpcLink: _ensure_vpc_link,
-    steps.DeleteUplink: lambda current, _: _delete_link(current, "wan"),
-    steps.DeleteVpcLink: lambda current, _: _delete_link(current, "lan"),
-    steps.MoveUplink: _move_uplink,
-    steps.MoveVpcLink: _move_vpc_link,
-    steps.AddAddresses: _add_addresses,
-    steps.DeleteAddresses: lambda current, step: _put(current, addresses=current.addresses - frozenset(step.addresses)),
-    steps.StartCharon: _start,
-    steps.StopCharon: _stop,
-    steps.DeleteNamespace: _delete_namespace,
+    ike_steps.StartCharon: _start,
+    ike_steps.StopCharon: _stop,
+    network_steps.DeleteNamespace: _delete_namespace,
     steps.DeleteFolder: _delete_folder,
-    steps.LoadSecret: _load_secret,
-    steps.UnloadSecret: lambda current, step: _put(current, secrets=current.secrets - {step.secret_id}),
-    steps.LoadConn: _load_conn,
-    steps.UnloadConn: _unload_conn,
-    steps.TerminateIke: _terminate_ike,
-    steps.TerminateChild: _terminate_child,
-    steps.Initiate: _initiate,
+    ike_steps.LoadSecret: _load_secret,
+    ike_steps.UnloadSecret: lambda current, step: put(current, secrets=current.ike.secrets - {step.secret_id}),
+    ike_steps.LoadConn: _load_conn,
+    ike_steps.UnloadConn: _unload_conn,
+    ike_steps.TerminateIke: _terminate_ike,
+    ike_steps.TerminateChild: _terminate_child,
+    ike_steps.Initiate: _initiate,
 }

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import vici
 
-from landbridge.engine.strongswan import charon
+from landbridge.engine.strongswan import daemon
+from landbridge.engine.strongswan.ike import charon
 
 pytestmark = pytest.mark.tunnel
 
@@ -28,47 +29,47 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "0123456789ab"
     folder.mkdir()
     yield folder
-    charon.stop(folder)
+    charon.CHARON.stop(folder)
 
 
 @pytest.fixture
-def elsewhere(tmp_path: Path) -> charon.Launch:
-    return charon.Launch(sockets=tmp_path / "run")
+def elsewhere(tmp_path: Path) -> daemon.Launch:
+    return daemon.Launch(sockets=tmp_path / "run")
 
 
 def test_a_charon_that_listens_elsewhere_is_found_by_its_folder(
-    folder: Path, namespace: str, elsewhere: charon.Launch, tmp_path: Path
+    folder: Path, namespace: str, elsewhere: daemon.Launch, tmp_path: Path
 ) -> None:
     charon.start(folder, namespace, "userland", elsewhere)
     assert (tmp_path / "run/0123456789ab.vici").is_socket()
-    with charon.connect(folder) as connection:
+    with charon.CHARON.connect(folder) as connection:
         assert vici.Session(connection).version()["daemon"] == b"charon-systemd"
-    charon.stop(folder)
-    assert not charon.is_alive(folder)
+    charon.CHARON.stop(folder)
+    assert not charon.CHARON.is_alive(folder)
     assert list((tmp_path / "run").iterdir()) == []
-    assert not charon.socket_path(folder).is_symlink()
+    assert not charon.CHARON.socket_path(folder).is_symlink()
 
 
-def test_a_charon_of_the_other_way_is_taken_as_it_is(folder: Path, namespace: str, elsewhere: charon.Launch) -> None:
+def test_a_charon_of_the_other_way_is_taken_as_it_is(folder: Path, namespace: str, elsewhere: daemon.Launch) -> None:
     charon.start(folder, namespace, "userland")
     with pytest.raises(OSError, match="a charon runs already"):
         charon.start(folder, namespace, "userland", elsewhere)
-    assert charon.is_alive(folder)
+    assert charon.CHARON.is_alive(folder)
 
 
 def test_a_charon_whose_sockets_went_with_a_reboot_is_gone_and_starts_anew(
-    folder: Path, namespace: str, elsewhere: charon.Launch, tmp_path: Path
+    folder: Path, namespace: str, elsewhere: daemon.Launch, tmp_path: Path
 ) -> None:
     charon.start(folder, namespace, "userland", elsewhere)
-    charon.stop(folder)
-    charon.socket_path(folder).symlink_to(tmp_path / "run/0123456789ab.vici")
+    charon.CHARON.stop(folder)
+    charon.CHARON.socket_path(folder).symlink_to(tmp_path / "run/0123456789ab.vici")
     shutil.rmtree(tmp_path / "run")
-    assert not charon.is_alive(folder)
+    assert not charon.CHARON.is_alive(folder)
     charon.start(folder, namespace, "userland", elsewhere)
-    assert charon.is_alive(folder)
+    assert charon.CHARON.is_alive(folder)
 
 
 def test_a_unit_means_nothing_where_systemd_does_not_run(folder: Path, namespace: str) -> None:
-    assert not charon.SYSTEMD_RUNS.exists(), "this test is for a machine without systemd"
-    charon.start(folder, namespace, "userland", charon.Launch(unit="landbridge-charon@"))
-    assert charon.is_alive(folder)
+    assert not daemon.SYSTEMD_RUNS.exists(), "this test is for a machine without systemd"
+    charon.start(folder, namespace, "userland", daemon.Launch(unit="landbridge-charon@"))
+    assert charon.CHARON.is_alive(folder)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from landbridge.engine.strongswan import evidence
+from landbridge.engine.strongswan.ike import evidence
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 NORTH, SOUTH = "north", "south"

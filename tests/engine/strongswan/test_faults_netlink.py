@@ -14,7 +14,7 @@ from pyroute2.netlink.exceptions import NetlinkError
 from lab import turns
 from landbridge import model
 from landbridge.engine import base
-from landbridge.engine.strongswan import namespace, netlink
+from landbridge.engine.strongswan.network import namespace, netlink
 from tests.engine.strongswan import fault_bench
 from tests.engine.strongswan.fault_bench import Bench
 

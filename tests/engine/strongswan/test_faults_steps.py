@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lab import wishes
+from lab import turns, wishes
 from landbridge import model
 from tests.engine.strongswan import fault_bench
 from tests.engine.strongswan.fault_bench import Bench, Teller
@@ -84,7 +84,7 @@ def _died_after(bench: Bench, kind: Kind, count: int, *, kill: bool) -> tuple[in
     kind.harm(bench)
     kept = bench.spis(bench.other) if kind.keeps else set()
     dying, teller = bench.fresh(), Teller(bench)
-    plan = dying.plan(bench.id, after, dying.observe(bench.id))
+    plan = turns.plan(dying, bench.id, after)
     for step in plan[:count]:
         dying.apply(bench.id, step)
     killed = kill and bench.kill()

@@ -3,8 +3,10 @@ removes a connection. The next cycle finishes, what is said in between is true, 
 """
 
 import contextlib
+import gc
 import threading
 import time
+import types
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +15,8 @@ import pytest
 from lab import sites, turns
 from landbridge import model
 from landbridge.engine import base
-from landbridge.engine.strongswan import charon, vici_events
+from landbridge.engine.strongswan import daemon
+from landbridge.engine.strongswan.ike import charon, vici_events
 from tests.engine.strongswan import fault_bench, vici_proxy
 from tests.engine.strongswan.fault_bench import Bench, Teller
 
@@ -61,7 +64,7 @@ def test_whichever_request_is_spoilt_the_next_cycle_finishes(
     ends = {"removed": bench.settle(other), "added": bench.settle(both)}
     kept = bench.spis(bench.other)
     if fault in SLOW:
-        monkeypatch.setattr(charon, "ANSWER_TIMEOUT", 0.1)
+        monkeypatch.setattr(daemon, "ANSWER_TIMEOUT", 0.1)
     stride = 3 if fault is vici_proxy.die_at_once else 1  # each costs a new charon
     at, last = 1 - stride, False
     while not last:
@@ -91,7 +94,7 @@ def test_what_was_up_is_active_still_when_nobody_can_look(bench: Bench, monkeypa
     teller = Teller(bench)
     assert teller.look(both) == "ACTIVE"
     seen_at = teller.seen_at
-    monkeypatch.setattr(charon, "ANSWER_TIMEOUT", 0.15)
+    monkeypatch.setattr(daemon, "ANSWER_TIMEOUT", 0.15)
     for fault in FAULTS:
         if fault is not vici_proxy.die_at_once:
             with vici_proxy.Proxy(bench, 2, fault), pytest.raises(base.StepFailed):
@@ -100,22 +103,20 @@ def test_what_was_up_is_active_still_when_nobody_can_look(bench: Bench, monkeypa
 
 
 def test_no_psk_outlives_its_cycle(bench: Bench):
-    """What is worked out for the plan is kept for the report of the same cycle, wherever that ends."""
-    both, engine = bench.desired(bench.main, bench.other), bench.fresh()
-    turns.turn(engine, bench.id, both)
-    assert engine._supported == {}
-    engine.plan(bench.id, both, engine.observe(bench.id))
-    assert engine._supported
-    with vici_proxy.Proxy(bench, 2, vici_proxy.hang_up), pytest.raises(base.StepFailed):
-        engine.observe(bench.id)
-    assert engine._supported == {}
+    """What is prepared for the plan and the report of a cycle is kept by nobody else."""
+    engine = bench.fresh()
+    observed = engine.observe(bench.id)
+    prepared = engine.prepare(bench.id, bench.desired(bench.main, bench.other), observed)
+    failed = engine.carry_out(bench.id, engine.plan(bench.id, prepared, observed))
+    assert engine.report(bench.id, prepared, observed, failed).failure is None
+    assert [one for one in gc.get_referrers(prepared) if not isinstance(one, types.FrameType)] == []
 
 
 def _other_way_in(bench: Bench) -> Path:
     """A folder whose socket is the real one behind the proxy."""
     folder = bench.world.folder / "well"
     folder.mkdir()
-    charon.socket_path(folder).symlink_to(bench.folder / "real")
+    charon.CHARON.socket_path(folder).symlink_to(bench.folder / "real")
     return folder
 
 
@@ -123,7 +124,7 @@ def test_a_charon_that_stops_in_the_middle_of_an_event_does_not_deafen_us_to_oth
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ):
     """One thread listens to all: it lets go of the one, and hears the other."""
-    monkeypatch.setattr(charon, "ANSWER_TIMEOUT", 0.3)
+    monkeypatch.setattr(daemon, "ANSWER_TIMEOUT", 0.3)
     bench.settle(bench.desired(bench.other))
     heard: list[str] = []
     stop = threading.Event()

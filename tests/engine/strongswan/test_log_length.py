@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from landbridge.engine.strongswan import charon
+from landbridge.engine.strongswan.ike import charon
 
 
 def test_a_long_log_is_begun_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -6,7 +6,8 @@ import pytest
 
 from lab import sites, wishes
 from landbridge import model
-from landbridge.engine.strongswan import gateway_network, messages, selectors, unsupported
+from landbridge.engine.strongswan import target
+from landbridge.engine.strongswan.ike import messages, selectors, unsupported
 
 ENCRYPTION = ["aes-128", "aes-192", "aes-256", "3des", "aes-128-gcm-16", "aes-256-gcm-16"]
 AUTHENTICATION = ["md5", "sha1", "sha2-256", "sha2-384", "sha2-512"]
@@ -166,10 +167,10 @@ def test_a_psk_is_in_no_name_and_in_no_conn():
     assert _config(wishes.connection(psk="Very-Secret-1")).conn["local"] == config.conn["local"]
 
 
-def test_a_subnet_without_an_address_of_the_leg_gets_its_own_address():
+def test_a_subnet_without_an_address_of_the_gateway_gets_its_own_address():
     wish = wishes.connection(tunnel_local_address="169.254.70.1/30", tunnel_peer_address="169.254.70.2/30")
     desired = wishes.desired(wish)
-    assert gateway_network.desired_network(desired, frozenset({wish.id}), "userland").addresses == {
+    assert target.prepare(desired, "userland").network.addresses == {
         ("wan", "203.0.113.10/32"),
         ("wan", "203.0.113.11/32"),
         ("lo", "10.0.0.0/32"),
@@ -177,11 +178,11 @@ def test_a_subnet_without_an_address_of_the_leg_gets_its_own_address():
     }
 
 
-def test_a_leg_in_the_subnet_is_enough():
+def test_an_address_of_the_gateway_in_the_subnet_is_enough():
     network = model.Network(id="vpc-1", bridge="br0", address="10.0.0.1/24")
     wish = wishes.connection()
-    base = gateway_network.desired_network(wishes.desired(wish, network=network), frozenset({wish.id}), "userland")
-    assert base.addresses == {
+    prepared = target.prepare(wishes.desired(wish, network=network), "userland")
+    assert prepared.network.addresses == {
         ("wan", "203.0.113.10/32"),
         ("wan", "203.0.113.11/32"),
         ("lan", "10.0.0.1/24"),

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from lab import wishes
 from landbridge import model
 from landbridge.engine.strongswan import names
+from landbridge.engine.strongswan.ike import fingerprints
 
 GATEWAY = "12345678-9abc-def0-1234-56789abcdef0"
 
@@ -20,26 +21,26 @@ def test_names_fit_into_what_linux_allows():
 
 
 def test_a_fingerprint_does_not_depend_on_the_order_of_keys():
-    assert names.fingerprint(b"k", {"a": 1, "b": 2}) == names.fingerprint(b"k", {"b": 2, "a": 1})
+    assert fingerprints.fingerprint(b"k", {"a": 1, "b": 2}) == fingerprints.fingerprint(b"k", {"b": 2, "a": 1})
 
 
 def test_a_fingerprint_depends_on_the_key():
-    assert names.fingerprint(b"one", "same") != names.fingerprint(b"two", "same")
+    assert fingerprints.fingerprint(b"one", "same") != fingerprints.fingerprint(b"two", "same")
 
 
 @given(psk=st.text(min_size=8, max_size=128), other=st.text(min_size=8, max_size=128))
 def test_a_secrets_name_reveals_nothing_but_whether_it_is_the_same(psk: str, other: str):
     owners = ["203.0.113.10", "198.51.100.2"]
-    name = names.secret("c", wishes.KEY, owners, model.Secret(psk))
+    name = fingerprints.secret("c", wishes.KEY, owners, model.Secret(psk))
     assert psk not in name
-    assert (name == names.secret("c", wishes.KEY, owners, model.Secret(other))) == (psk == other)
+    assert (name == fingerprints.secret("c", wishes.KEY, owners, model.Secret(other))) == (psk == other)
 
 
 def test_a_childs_name_is_read_back():
-    child = names.Child(str(uuid.uuid4()), "3", "a" * 12, "b" * 12)
-    assert names.parse_child(str(child)) == child
-    assert names.owner(str(child)) == child.connection_id
+    child = fingerprints.Child(str(uuid.uuid4()), "3", "a" * 12, "b" * 12)
+    assert fingerprints.parse_child(str(child)) == child
+    assert fingerprints.owner(str(child)) == child.connection_id
 
 
 def test_a_foreign_name_is_no_child():
-    assert names.parse_child("home") is None
+    assert fingerprints.parse_child("home") is None

@@ -10,17 +10,14 @@ from hypothesis import strategies as st
 
 from lab import sites, wishes
 from landbridge import model
-from landbridge.engine.strongswan import (
-    gateway_network,
-    messages,
-    names,
-    planning,
-    reports,
-    state,
-    steps,
-    tunnels,
-    unsupported,
-)
+from landbridge.engine.strongswan import state, target
+from landbridge.engine.strongswan.ike import fingerprints, messages
+from landbridge.engine.strongswan.ike import planning as ike_planning
+from landbridge.engine.strongswan.ike import state as ike_state
+from landbridge.engine.strongswan.ike import steps as ike_steps
+from landbridge.engine.strongswan.network import planning as network_planning
+from landbridge.engine.strongswan.network import steps as network_steps
+from landbridge.engine.strongswan.network import tunnels
 from tests.engine.strongswan import small_world
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -42,7 +39,7 @@ NETWORKS = [
     model.Network(id="vpc-1", interface="eth1", address="10.0.0.1/24"),
 ]
 IDS = [f"0000000{number}-0000-4000-8000-000000000000" for number in range(4)]
-LOADS = (steps.LoadSecret, steps.LoadConn)
+LOADS = (ike_steps.LoadSecret, ike_steps.LoadConn)
 
 
 def _variants(number: int) -> list[model.DesiredConnection]:
@@ -79,7 +76,7 @@ desired_or_none = st.none() | desired_gateways
 
 
 def carried_out(desired: model.DesiredGateway | None, current: state.GatewayState):
-    for step in planning.plan(desired, current):
+    for step in small_world.plan(desired, current):
         current = small_world.applied(current, step)
     return current
 
@@ -87,24 +84,24 @@ def carried_out(desired: model.DesiredGateway | None, current: state.GatewayStat
 def settled(desired: model.DesiredGateway | None, current: state.GatewayState):
     """A tunnel that came up, or went down, has its size and the metrics of its routes set by one more plan, and nothing else."""
     after = carried_out(desired, current)
-    for step in planning.plan(desired, after):
-        assert isinstance(step, steps.EnsureTunnel)
-        assert tunnels.leads(after.tunnels[tunnels.name(step.tunnel.if_id)], step.tunnel)
+    for step in small_world.plan(desired, after):
+        assert isinstance(step, network_steps.EnsureTunnel)
+        assert tunnels.leads(after.network.tunnels[tunnels.name(step.tunnel.if_id)], step.tunnel)
         after = small_world.applied(after, step)
     return after
 
 
 def forgetful(current: state.GatewayState):
     """What a Landbridge that was started a moment ago sees."""
-    return dataclasses.replace(current, recently_initiated=frozenset())
+    return small_world.put(current, recently_initiated=frozenset())
 
 
 @st.composite
 def states(draw: Any):
     """A world that was made for one desired gateway, then damaged."""
     current = carried_out(draw(desired_or_none), draw(st.sampled_from([NOTHING, IN_KERNEL])))
-    current = dataclasses.replace(
-        current, sas=(*current.sas, *draw(st.lists(stray_sas(), max_size=3, unique_by=lambda sa: sa.unique_id)))
+    current = small_world.put(
+        current, sas=(*current.ike.sas, *draw(st.lists(stray_sas(), max_size=3, unique_by=lambda sa: sa.unique_id)))
     )
     for kind in draw(st.lists(st.sampled_from(DAMAGES))):
         current = _damage(draw, current, kind)
@@ -113,14 +110,14 @@ def states(draw: Any):
 
 @st.composite
 def stray_sas(draw: Any):
-    name = draw(st.sampled_from([*IDS[:2], state.UNNAMED, "99999999-0000-4000-8000-000000000000"]))
-    ike_state = draw(st.sampled_from(["CONNECTING", "ESTABLISHED", "DELETING"]))
+    name = draw(st.sampled_from([*IDS[:2], ike_state.UNNAMED, "99999999-0000-4000-8000-000000000000"]))
+    sa_state = draw(st.sampled_from(["CONNECTING", "ESTABLISHED", "DELETING"]))
     fingerprint = draw(st.sampled_from(["aaaaaaaaaaaa", "bbbbbbbbbbbb"]))
-    child = state.Child(
-        str(names.Child(name, "0", fingerprint, fingerprint)), draw(st.integers(1, 99).map(str)), "INSTALLED"
+    child = ike_state.Child(
+        str(fingerprints.Child(name, "0", fingerprint, fingerprint)), draw(st.integers(1, 99).map(str)), "INSTALLED"
     )
-    children = (child,) if ike_state == "ESTABLISHED" and draw(st.booleans()) else ()
-    return state.IkeSa(name, draw(st.integers(1, 99).map(str)), ike_state, children=children)
+    children = (child,) if sa_state == "ESTABLISHED" and draw(st.booleans()) else ()
+    return ike_state.IkeSa(name, draw(st.integers(1, 99).map(str)), sa_state, children=children)
 
 
 DAMAGES = (
@@ -132,60 +129,63 @@ DAMAGES = (
 def _damage(draw: Any, current: state.GatewayState, kind: str) -> state.GatewayState:  # noqa: C901, PLR0912  a table of damages
     match kind:
         case "charon":
-            return dataclasses.replace(current, alive=False, conns={}, secrets=frozenset(), sas=())
+            return small_world.put(current, alive=False, conns={}, secrets=frozenset(), sas=())
         case "namespace":
             loose = draw(st.booleans())
-            return dataclasses.replace(
+            return small_world.put(
                 current,
                 namespace=False,
                 uplink=None,
                 uplink_ready=False,
-                uplink_peer=loose and current.uplink_peer,
-                vpc_link="?" if loose and current.vpc_link else None,
+                uplink_peer=loose and current.network.uplink_peer,
+                vpc_link="?" if loose and current.network.vpc_link else None,
                 addresses=frozenset(),
                 filter_table=None,
                 rules=frozenset(),
                 tunnels={},
             )
         case "secret":
-            return dataclasses.replace(current, secrets=frozenset(list(current.secrets)[1:]))
+            return small_world.put(current, secrets=frozenset(list(current.ike.secrets)[1:]))
         case "conn":
-            return dataclasses.replace(current, conns=dict(list(current.conns.items())[1:]))
+            return small_world.put(current, conns=dict(list(current.ike.conns.items())[1:]))
         case "sa":
-            return dataclasses.replace(current, sas=current.sas[1:])
+            return small_world.put(current, sas=current.ike.sas[1:])
         case "child":
-            return dataclasses.replace(
-                current, sas=tuple(dataclasses.replace(sa, children=sa.children[1:]) for sa in current.sas)
+            return small_world.put(
+                current, sas=tuple(dataclasses.replace(sa, children=sa.children[1:]) for sa in current.ike.sas)
             )
         case "address":
-            gone = draw(st.sampled_from(sorted(current.addresses))) if current.addresses else None
-            return dataclasses.replace(current, addresses=current.addresses - {gone})
+            gone = draw(st.sampled_from(sorted(current.network.addresses))) if current.network.addresses else None
+            return small_world.put(current, addresses=current.network.addresses - {gone})
         case "uplink":
-            kept = frozenset(address for address in current.addresses if address[0] != "wan")
-            return dataclasses.replace(current, uplink=None, uplink_ready=False, uplink_peer=False, addresses=kept)
+            kept = frozenset(address for address in current.network.addresses if address[0] != "wan")
+            return small_world.put(current, uplink=None, uplink_ready=False, uplink_peer=False, addresses=kept)
         case "half-uplink":
-            return dataclasses.replace(current, uplink_ready=False)
+            return small_world.put(current, uplink_ready=False)
         case "rules":
-            return dataclasses.replace(current, rules=frozenset(list(current.rules)[1:]))
+            return small_world.put(current, rules=frozenset(list(current.network.rules)[1:]))
         case "filter_table" | "nat_table":
-            held = getattr(current, kind)
-            return dataclasses.replace(
+            held = getattr(current.network, kind)
+            return small_world.put(
                 current, **{kind: draw(st.sampled_from([None, f"{held} and more"])) if held else None}
             )
         case "path":
-            return dataclasses.replace(
+            return small_world.put(
                 current, learned_mtus={"198.51.100.1": 1400}, uplink_mtu=draw(st.integers(600, 9000))
             )
-        case "stray-tunnel" if current.namespace and current.plane == "kernel":
-            return dataclasses.replace(current, tunnels={**current.tunnels, "x9999": tunnels.Tunnel("", 9999, 1400)})
+        case "stray-tunnel" if current.network.namespace and current.plane == "kernel":
+            return small_world.put(
+                current, tunnels={**current.network.tunnels, "x9999": tunnels.Tunnel("", 9999, 1400)}
+            )
         case "tunnel" | "half-tunnel" | "route":
-            return dataclasses.replace(
-                current, tunnels=dict(_hurt(kind, *held) for held in current.tunnels.items() if kind != "tunnel")
+            return small_world.put(
+                current,
+                tunnels=dict(_hurt(kind, *held) for held in current.network.tunnels.items() if kind != "tunnel"),
             )
         case "stray-tunnel":
             return current
         case _:
-            return dataclasses.replace(current, vpc_link="?") if current.vpc_link else current
+            return small_world.put(current, vpc_link="?") if current.network.vpc_link else current
 
 
 def _hurt(kind: str, name: str, tunnel: tunnels.Tunnel) -> tuple[str, tunnels.Tunnel]:
@@ -198,49 +198,52 @@ def is_as_desired(desired: model.DesiredGateway | None, current: state.GatewaySt
     if desired is None:
         return not (
             current.folder
-            or current.namespace
-            or current.alive
-            or current.uplink_peer
-            or current.vpc_link
-            or current.nat_table
+            or current.network.namespace
+            or current.ike.alive
+            or current.network.uplink_peer
+            or current.network.vpc_link
+            or current.network.nat_table
         )
-    supported = _supported(desired, current.plane)
-    laid = tunnels.desired_tunnels(desired, frozenset(supported), current)
-    ours = [sa for sa in current.sas if sa.name != state.UNNAMED and sa.live]
+    prepared = target.prepare(desired, current.plane)
+    supported = _configs(prepared)
+    desired_tunnels = target.desired_tunnels(prepared, current)
+    ours = [sa for sa in current.ike.sas if sa.name != ike_state.UNNAMED and sa.live]
     return (
-        current.restarts >= desired.restarts
-        and current.conns == {name: frozenset(each.children) for name, each in supported.items()}
-        and current.secrets == {each.secret_id for each in supported.values()}
-        and current.addresses == gateway_network.desired_network(desired, frozenset(supported), current.plane).addresses
-        and current.rules == gateway_network.desired_network(desired, frozenset(supported), current.plane).rules
-        and {tunnel.connection_id for tunnel in current.tunnels.values()} == laid.keys()
-        and all(tunnels.leads(current.tunnels.get(tunnels.name(each.if_id)), each) for each in laid.values())
+        current.ike.restarts >= desired.restarts
+        and current.ike.conns == {name: frozenset(each.children) for name, each in supported.items()}
+        and current.ike.secrets == {each.secret_id for each in supported.values()}
+        and current.network.addresses == prepared.network.addresses
+        and current.network.rules == prepared.network.rules
+        and {tunnel.connection_id for tunnel in current.network.tunnels.values()} == desired_tunnels.keys()
+        and all(
+            tunnels.leads(current.network.tunnels.get(tunnels.name(each.if_id)), each)
+            for each in desired_tunnels.values()
+        )
         and all(child.name in supported[sa.name].children for sa in ours for child in sa.children)
         and all(_is_up(each, ours) for each in supported.values() if each.initiates)
     )
 
 
-def _supported(desired: model.DesiredGateway, plane: state.Plane) -> dict[str, messages.DesiredConfig]:
-    desired_gateways = messages.desired_configs(desired, unsupported.refusals(desired, plane), plane)
-    return {each.connection_id: each for each in desired_gateways}
+def _configs(prepared: target.Target) -> dict[str, messages.DesiredConfig]:
+    return {each.connection_id: each for each in prepared.configs}
 
 
-def _is_up(each: messages.DesiredConfig, sas: list[state.IkeSa]) -> bool:
+def _is_up(each: messages.DesiredConfig, sas: list[ike_state.IkeSa]) -> bool:
     mine = [sa for sa in sas if sa.name == each.connection_id]
     up = {child.name for sa in mine for child in sa.children}
     return set(each.children) <= up or any(sa.negotiating for sa in mine)
 
 
 @given(current=states(), desired=desired_or_none)
-def test_from_any_state_to_any_wish(current: state.GatewayState, desired: model.DesiredGateway | None):
+def test_from_any_state_to_any_desired_gateway(current: state.GatewayState, desired: model.DesiredGateway | None):
     assert is_as_desired(desired, carried_out(desired, forgetful(current)))
 
 
 @given(current=states(), desired=desired_or_none)
 def test_a_second_plan_is_empty(current: state.GatewayState, desired: model.DesiredGateway | None):
     after = settled(desired, forgetful(current))
-    assert planning.plan(desired, after) == []
-    assert planning.plan(desired, forgetful(after)) == []
+    assert small_world.plan(desired, after) == []
+    assert small_world.plan(desired, forgetful(after)) == []
 
 
 @settings(deadline=None)
@@ -249,7 +252,7 @@ def test_every_interrupted_plan_is_finished_by_the_next(
     current: state.GatewayState, desired: model.DesiredGateway | None
 ):
     current = forgetful(current)
-    for step in planning.plan(desired, current):
+    for step in small_world.plan(desired, current):
         assert is_as_desired(desired, carried_out(desired, forgetful(current)))
         current = small_world.applied(current, step)
 
@@ -259,9 +262,9 @@ def test_a_connection_whose_step_failed_is_finished_by_the_next_plan(
     current: state.GatewayState, desired: model.DesiredGateway, data: st.DataObject
 ):
     current = forgetful(current)
-    plan = [step for step in planning.plan(desired, current) if step.connection_id]
+    plan = [step for step in small_world.plan(desired, current) if step.connection_id]
     broken = data.draw(st.sampled_from(plan)).connection_id if plan else None
-    for step in planning.plan(desired, current):
+    for step in small_world.plan(desired, current):
         if step.connection_id is None or step.connection_id != broken:
             current = small_world.applied(current, step)
     assert is_as_desired(desired, carried_out(desired, forgetful(current)))
@@ -275,28 +278,28 @@ def test_what_did_not_change_is_not_touched(
     second = dataclasses.replace(second, network=first.network, eips=first.eips, restarts=first.restarts)
     before, after = _loaded(first, current), _loaded(second, current)
     kept = {name for name in before.keys() & after.keys() if before[name] == after[name]}
-    assert not [step for step in planning.plan(second, current) if step.connection_id in kept]
+    assert not [step for step in small_world.plan(second, current) if step.connection_id in kept]
 
 
 def _loaded(desired: model.DesiredGateway, current: state.GatewayState) -> dict[str, Any]:
-    supported = _supported(desired, current.plane)
-    laid = tunnels.desired_tunnels(desired, frozenset(supported), current)
-    return {name: (each.children, each.secret_id, each.conn, laid.get(name)) for name, each in supported.items()}
+    prepared = target.prepare(desired, current.plane)
+    found = target.desired_tunnels(prepared, current)
+    return {each.connection_id: (each, found.get(each.connection_id)) for each in prepared.configs}
 
 
 @given(current=states(), desired=desired_gateways)
 def test_what_is_new_is_loaded_before_what_is_old_goes(current: state.GatewayState, desired: model.DesiredGateway):
-    plan = planning.plan(desired, forgetful(current))
+    plan = small_world.plan(desired, forgetful(current))
     supported = _loaded(desired, current)
     last_load = max((at for at, step in enumerate(plan) if isinstance(step, LOADS)), default=-1)
     for at, step in enumerate(plan):
-        if isinstance(step, steps.UnloadConn | steps.DeleteAddresses):
+        if isinstance(step, ike_steps.UnloadConn | network_steps.DeleteAddresses):
             assert at > last_load
-        if isinstance(step, steps.UnloadSecret) and step.connection_id in supported:
+        if isinstance(step, ike_steps.UnloadSecret) and step.connection_id in supported:
             assert not [
                 each for each in plan[:at] if each.connection_id == step.connection_id and isinstance(each, LOADS)
             ]
-        if isinstance(step, steps.Initiate):
+        if isinstance(step, ike_steps.Initiate):
             assert not [
                 each for each in plan[at:] if each.connection_id == step.connection_id and isinstance(each, LOADS)
             ]
@@ -304,14 +307,14 @@ def test_what_is_new_is_loaded_before_what_is_old_goes(current: state.GatewaySta
 
 @given(current=states(), desired=desired_or_none)
 def test_no_step_shows_a_secret(current: state.GatewayState, desired: model.DesiredGateway | None):
-    for step in planning.plan(desired, current):
+    for step in small_world.plan(desired, current):
         assert "Horse" not in f"{step} {step!r}"
 
 
 @given(current=states(), desired=desired_gateways)
 def test_a_report_says_applied_when_it_is(current: state.GatewayState, desired: model.DesiredGateway):
     after = settled(desired, forgetful(current))
-    observed = reports.report(GATEWAY.id, desired, after, {})
+    observed = small_world.report(desired, after)
     assert observed.exists
     assert observed.applied_generation == desired.generation
     for wish, shown in zip(desired.connections, observed.connections, strict=True):
@@ -324,68 +327,75 @@ def test_a_restart_that_was_done_is_not_done_again():
     current = settled(desired, NOTHING)
     later = dataclasses.replace(desired, restarts=3)
     restarts = [
-        step for step in planning.plan(later, current) if isinstance(step, steps.StopCharon | steps.StartCharon)
+        step
+        for step in small_world.plan(later, current)
+        if isinstance(step, ike_steps.StopCharon | ike_steps.StartCharon)
     ]
-    assert restarts == [steps.StopCharon(), steps.StartCharon("userland", 3)]
+    assert restarts == [ike_steps.StopCharon(), ike_steps.StartCharon("userland", 3)]
     after = settled(later, current)
-    assert planning.plan(later, after) == planning.plan(desired, after) == []
-    assert reports.report(GATEWAY.id, later, after, {}).gateway.restarts == 3
+    assert small_world.plan(later, after) == small_world.plan(desired, after) == []
+    assert small_world.report(later, after).gateway.restarts == 3
 
 
 def test_a_child_that_was_tried_a_moment_ago_is_left_alone():
     desired = wishes.desired(wishes.connection(), of=GATEWAY)
     up = carried_out(desired, NOTHING)
-    rejected = dataclasses.replace(up, sas=())
-    assert planning.plan(desired, rejected) == []
-    assert [type(step) for step in planning.plan(desired, forgetful(rejected))] == [steps.Initiate]
+    rejected = small_world.put(up, sas=())
+    assert small_world.plan(desired, rejected) == []
+    assert [type(step) for step in small_world.plan(desired, forgetful(rejected))] == [ike_steps.Initiate]
 
 
 def test_a_new_psk_is_tried_at_once_and_ends_what_was_begun_with_the_old():
     wish = wishes.connection()
     up = carried_out(wishes.desired(wish, of=GATEWAY), NOTHING)
-    hanging = dataclasses.replace(up, sas=(state.IkeSa(wish.id, "7", "CONNECTING"),))
-    plan = planning.plan(wishes.desired(wishes.changed(wish, psk="Another-Horse-8"), of=GATEWAY), hanging)
-    assert [type(step) for step in plan] == [steps.TerminateIke, steps.UnloadSecret, steps.LoadSecret, steps.Initiate]
+    hanging = small_world.put(up, sas=(ike_state.IkeSa(wish.id, "7", "CONNECTING"),))
+    plan = small_world.plan(wishes.desired(wishes.changed(wish, psk="Another-Horse-8"), of=GATEWAY), hanging)
+    assert [type(step) for step in plan] == [
+        ike_steps.TerminateIke,
+        ike_steps.UnloadSecret,
+        ike_steps.LoadSecret,
+        ike_steps.Initiate,
+    ]
 
 
 def test_a_new_psk_leaves_an_established_tunnel_up():
     wish = wishes.connection()
     up = carried_out(wishes.desired(wish, of=GATEWAY), NOTHING)
-    plan = planning.plan(wishes.desired(wishes.changed(wish, psk="Another-Horse-8"), of=GATEWAY), up)
-    assert [type(step) for step in plan] == [steps.UnloadSecret, steps.LoadSecret]
+    plan = small_world.plan(wishes.desired(wishes.changed(wish, psk="Another-Horse-8"), of=GATEWAY), up)
+    assert [type(step) for step in plan] == [ike_steps.UnloadSecret, ike_steps.LoadSecret]
 
 
 def test_a_new_subnet_leaves_the_other_child_up():
     wish = wishes.connection(peer_subnets=("192.168.44.0/24",))
     up = carried_out(wishes.desired(wish, of=GATEWAY), NOTHING)
     after = wishes.changed(wish, peer_subnets=("192.168.44.0/24", "192.168.45.0/24"))
-    plan = planning.plan(wishes.desired(after, of=GATEWAY), up)
-    assert [type(step) for step in plan] == [steps.LoadConn, steps.Initiate, steps.EnsureFilterTable]
+    plan = small_world.plan(wishes.desired(after, of=GATEWAY), up)
+    assert [type(step) for step in plan] == [ike_steps.LoadConn, ike_steps.Initiate, network_steps.EnsureFilterTable]
 
 
 def test_a_new_ike_policy_ends_the_whole_ike_sa_once_its_successor_is_loaded():
     wish = wishes.connection()
     up = carried_out(wishes.desired(wish, of=GATEWAY), NOTHING)
     after = wishes.changed(wish, ike_policy=wishes.ike_policy(dh_group="group19"))
-    plan = planning.plan(wishes.desired(after, of=GATEWAY), up)
-    assert [type(step) for step in plan] == [steps.LoadConn, steps.TerminateIke, steps.Initiate]
+    plan = small_world.plan(wishes.desired(after, of=GATEWAY), up)
+    assert [type(step) for step in plan] == [ike_steps.LoadConn, ike_steps.TerminateIke, ike_steps.Initiate]
 
 
 def test_a_new_ipsec_policy_ends_the_child_and_leaves_its_ike_sa():
     wish = wishes.connection()
     up = carried_out(wishes.desired(wish, of=GATEWAY), NOTHING)
     after = wishes.changed(wish, ipsec_policy=wishes.ipsec_policy(pfs="disable"))
-    plan = planning.plan(wishes.desired(after, of=GATEWAY), up)
-    assert [type(step) for step in plan] == [steps.LoadConn, steps.TerminateChild, steps.Initiate]
+    plan = small_world.plan(wishes.desired(after, of=GATEWAY), up)
+    assert [type(step) for step in plan] == [ike_steps.LoadConn, ike_steps.TerminateChild, ike_steps.Initiate]
 
 
 def test_addresses_are_added_in_modest_batches():
     wish = wishes.connection()
     many = tuple(f"10.{high}.{low}.0/24" for high in range(2) for low in range(100))
     desired = wishes.desired(wish, of=wishes.gateway(local_subnets=many))
-    added = [step for step in planning.plan(desired, NOTHING) if isinstance(step, steps.AddAddresses)]
+    added = [step for step in small_world.plan(desired, NOTHING) if isinstance(step, network_steps.AddAddresses)]
     assert len(added) > 1
-    assert max(len(step.addresses) for step in added) <= planning.BATCH
+    assert max(len(step.addresses) for step in added) <= network_planning.BATCH
 
 
 @pytest.mark.parametrize(
@@ -393,25 +403,25 @@ def test_addresses_are_added_in_modest_batches():
     [
         pytest.param(0, 0, 0, id="the device may ask for more"),
         pytest.param(9, 1, 0, id="it has asked a moment ago"),
-        pytest.param(planning.SETTLING, planning.SETTLING, 1, id="it asks for no more"),
+        pytest.param(ike_planning.SETTLING, ike_planning.SETTLING, 1, id="it asks for no more"),
     ],
 )
 def test_a_device_that_dialled_in_is_asked_for_what_it_did_not_ask_for(established: int, installed: int, asked: int):
     wish = wishes.connection(None, peer_subnets=("192.168.44.0/24", "192.168.45.0/24"))
     desired = wishes.desired(wish, of=GATEWAY)
-    [config] = unsupported.supported(desired, "userland").configs
-    child = state.Child(config.children[0], "1", "INSTALLED", installed_seconds=installed)
-    sa = state.IkeSa(wish.id, "1", "ESTABLISHED", established_seconds=established, children=(child,))
-    current = dataclasses.replace(carried_out(desired, NOTHING), sas=(sa,))
-    assert planning.plan(desired, current) == [steps.Initiate(wish.id, config.children[1])][:asked]
-    assert planning.is_settling([config], current) == (not asked)
+    [config] = target.prepare(desired, "userland").configs
+    child = ike_state.Child(config.children[0], "1", "INSTALLED", installed_seconds=installed)
+    sa = ike_state.IkeSa(wish.id, "1", "ESTABLISHED", established_seconds=established, children=(child,))
+    current = small_world.put(carried_out(desired, NOTHING), sas=(sa,))
+    assert small_world.plan(desired, current) == [ike_steps.Initiate(wish.id, config.children[1])][:asked]
+    assert ike_planning.is_settling([config], current.ike) == (not asked)
 
 
 def test_a_device_that_has_not_dialled_in_is_not_asked():
     desired = wishes.desired(wishes.connection(None), of=GATEWAY)
     current = carried_out(desired, NOTHING)
-    assert planning.plan(desired, current) == []
-    assert not planning.is_settling(unsupported.supported(desired, "userland").configs, current)
+    assert small_world.plan(desired, current) == []
+    assert not ike_planning.is_settling(target.prepare(desired, "userland").configs, current.ike)
 
 
 LOST = ("EIP eip-0 (203.0.113.10)", "network vpc-1")
@@ -420,13 +430,13 @@ LOST = ("EIP eip-0 (203.0.113.10)", "network vpc-1")
 @given(states(), desired_gateways)
 def test_what_the_site_no_longer_covers_is_left_as_it_is(current: state.GatewayState, desired: model.DesiredGateway):
     """Only connections that nobody wants any more go."""
-    planned = planning.plan(dataclasses.replace(desired, uncovered=LOST), current)
+    planned = small_world.plan(dataclasses.replace(desired, uncovered=LOST), current)
     kept = {wish.id for wish in desired.connections}
-    going = (steps.UnloadConn, steps.UnloadSecret, steps.TerminateIke, steps.DeleteTunnel)
+    going = (ike_steps.UnloadConn, ike_steps.UnloadSecret, ike_steps.TerminateIke, network_steps.DeleteTunnel)
     assert all(isinstance(step, going) and step.connection_id not in kept for step in planned)
     for step in planned:
         current = small_world.applied(current, step)
-    assert planning.plan(dataclasses.replace(desired, uncovered=LOST), current) == []
+    assert small_world.plan(dataclasses.replace(desired, uncovered=LOST), current) == []
 
 
 def test_a_gateway_that_the_site_no_longer_covers_is_a_fault_and_its_tunnels_are_as_they_are():
@@ -434,12 +444,12 @@ def test_a_gateway_that_the_site_no_longer_covers_is_a_fault_and_its_tunnels_are
     desired = wishes.desired(wish, network=NETWORKS[1], of=GATEWAY)
     current = carried_out(desired, NOTHING)
     lost = dataclasses.replace(desired, network=NETWORKS[0], uncovered=LOST)
-    found = reports.report(GATEWAY.id, lost, current, {})
+    found = small_world.report(lost, current)
     words = f"the site file no longer has {LOST[0]} and {LOST[1]}: the VPN gateway is left as it is"
     assert (found.failure, found.applied_generation) == (words, None)
     (shown,) = found.connections
     assert (len(shown.children), shown.failure, shown.refused) == (shown.expected_children, words, None)
-    assert shown.children == reports.report(GATEWAY.id, desired, current, {}).connections[0].children != ()
+    assert shown.children == small_world.report(desired, current).connections[0].children != ()
 
 
 @given(states(), desired_gateways)
@@ -447,7 +457,7 @@ def test_no_link_is_deleted_for_another_parent_before_that_parent_was_found(
     current: state.GatewayState, desired: model.DesiredGateway
 ):
     """A link is deleted alone only when the gateway is to have no such link, or has lost its namespace."""
-    planned = [type(step) for step in planning.plan(desired, current)]
-    if current.namespace:
-        assert steps.DeleteUplink not in planned
-        assert steps.DeleteVpcLink not in planned or desired.network.address is None
+    planned = [type(step) for step in small_world.plan(desired, current)]
+    if current.network.namespace:
+        assert network_steps.DeleteUplink not in planned
+        assert network_steps.DeleteVpcLink not in planned or desired.network.address is None

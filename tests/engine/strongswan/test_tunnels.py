@@ -1,13 +1,16 @@
 """The tunnels of the kernel data plane: sizes by the RFCs' arithmetic, and which of several carries the traffic."""
 
-import dataclasses
 from datetime import UTC, datetime
 
 import pytest
 
 from lab import wishes
 from landbridge import model
-from landbridge.engine.strongswan import names, state, tunnels
+from landbridge.engine.strongswan import state, target
+from landbridge.engine.strongswan.ike import fingerprints
+from landbridge.engine.strongswan.ike import state as ike_state
+from landbridge.engine.strongswan.network import tunnels
+from tests.engine.strongswan import small_world
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -47,21 +50,30 @@ def test_a_path_too_narrow_for_ip_is_not_believed():
 
 def _up(*wishes_up: model.DesiredConnection, encapsulated: bool = False) -> state.GatewayState:
     sas = tuple(
-        state.IkeSa(
+        ike_state.IkeSa(
             wish.id,
             "1",
             "ESTABLISHED",
             children=(
-                state.Child(str(names.Child(wish.id, "0", "a", "b")), "1", "INSTALLED", encapsulated=encapsulated),
+                ike_state.Child(
+                    str(fingerprints.Child(wish.id, "0", "a", "b")), "1", "INSTALLED", encapsulated=encapsulated
+                ),
             ),
         )
         for wish in wishes_up
     )
-    return state.GatewayState(at=AT, plane="kernel", sas=sas)
+    return small_world.put(state.GatewayState(at=AT, plane="kernel"), sas=sas)
+
+
+def _desired(current: state.GatewayState, *connections: model.DesiredConnection) -> dict[str, tunnels.Tunnel]:
+    """Connection id -> its tunnel. None of the connections is refused."""
+    prepared = target.prepare(wishes.desired(*connections), current.plane)
+    assert not prepared.refused
+    return target.desired_tunnels(prepared, current)
 
 
 def _metrics(current: state.GatewayState, *pair: model.DesiredConnection) -> list[int]:
-    laid = tunnels.desired_tunnels(wishes.desired(*pair), frozenset(wish.id for wish in pair), current)
+    laid = _desired(current, *pair)
     return [next(iter(laid[wish.id].routes))[1] for wish in pair]
 
 
@@ -99,9 +111,7 @@ def test_of_policies_with_one_pair_only_the_first_leads(roles: tuple[str, ...], 
     """And no two of their rules are equal: the kernel would ask the one that came first."""
     policies = _policies(*roles)
     current = _up(*(policies[number] for number in up))
-    laid = tunnels.desired_tunnels(
-        wishes.desired(*reversed(policies)), frozenset(wish.id for wish in policies), current
-    )
+    laid = _desired(current, *reversed(policies))
     assert len({priority for one in laid.values() for priority, _, _ in one.pairs}) == len(policies)
     first = tunnels.first(laid.values())
     assert [number for number, wish in enumerate(policies) if tunnels.led(laid[wish.id], first)] == (
@@ -112,7 +122,7 @@ def test_of_policies_with_one_pair_only_the_first_leads(roles: tuple[str, ...], 
 def test_the_narrower_pair_of_policies_is_asked_first():
     rules = (wishes.policy(1, "10.0.0.0/24", "192.168.0.0/16"), wishes.policy(2, "10.0.0.0/25", "192.168.44.0/24"))
     wish = wishes.connection(style="policy", peer_subnets=None, policy_rules=rules)
-    laid = tunnels.desired_tunnels(wishes.desired(wish), frozenset({wish.id}), _up(wish))[wish.id]
+    laid = _desired(_up(wish), wish)[wish.id]
     assert [destination for _, _, destination in sorted(laid.pairs)] == ["192.168.44.0/24", "192.168.0.0/16"]
 
 
@@ -120,27 +130,24 @@ def test_all_rules_of_policies_come_between_charons_and_the_main_table():
     widest, narrowest = ([wishes.policy(1, net, net)] for net in ("0.0.0.0/0", "10.0.0.1/32"))
     for rules in (widest, narrowest):
         policies = [wishes.changed(wish, policy_rules=rules) for wish in _policies(*["slave"] * 9)]
-        laid = tunnels.desired_tunnels(wishes.desired(*policies), frozenset(wish.id for wish in policies), _up())
+        laid = _desired(_up(), *policies)
         assert all(220 < priority < 32766 for one in laid.values() for priority, _, _ in one.pairs)
 
 
 def test_a_path_that_a_router_called_narrow_narrows_the_tunnel():
     wish = wishes.connection("198.51.100.2")
     wide = _up(wish)
-    narrow = dataclasses.replace(wide, learned_mtus={"198.51.100.2": 1400})
-    sizes = [
-        tunnels.desired_tunnels(wishes.desired(wish), frozenset({wish.id}), current)[wish.id].mtu
-        for current in (wide, narrow)
-    ]
+    narrow = small_world.put(wide, learned_mtus={"198.51.100.2": 1400})
+    sizes = [_desired(current, wish)[wish.id].mtu for current in (wide, narrow)]
     assert sizes == [1438, 1326]
 
 
 def test_udp_around_esp_takes_its_share_and_before_an_sa_is_there_it_is_expected():
     wish = wishes.connection("198.51.100.2")
     for current, size in ((_up(wish), 1438), (_up(wish, encapsulated=True), 1422), (_up(), 1422)):
-        assert tunnels.desired_tunnels(wishes.desired(wish), frozenset({wish.id}), current)[wish.id].mtu == size
+        assert _desired(current, wish)[wish.id].mtu == size
 
 
 def test_the_userland_data_plane_has_none():
     wish = wishes.connection()
-    assert tunnels.desired_tunnels(wishes.desired(wish), frozenset({wish.id}), state.GatewayState(at=AT)) == {}
+    assert _desired(state.GatewayState(at=AT), wish) == {}

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from lab import sites, wishes
 from landbridge import model
-from landbridge.engine.strongswan import selectors, unsupported
+from landbridge.engine.strongswan.ike import selectors, unsupported
 
 POLICY = {"style": "policy", "peer_subnets": None}
 

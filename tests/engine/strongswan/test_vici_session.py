@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from vici.protocol import FiniteStream, Message
 
-from landbridge.engine.strongswan import charon, vici_events, vici_session
+from landbridge.engine.strongswan.ike import vici_events, vici_protocol
 
 names = st.text(min_size=1, max_size=20)
 values = st.binary(max_size=300)
@@ -20,14 +20,14 @@ messages = st.recursive(
 @given(messages)
 def test_a_message_is_read_as_the_library_reads_it(message: dict[str, Any]):
     packet = Message.serialize(message)
-    assert vici_session.parse(b"\x01" + packet, 1) == message == Message.deserialize(FiniteStream(packet))
+    assert vici_protocol.parse(b"\x01" + packet, 1) == message == Message.deserialize(FiniteStream(packet))
 
 
 @given(message=messages, short=st.integers(min_value=1))
 def test_a_message_that_ends_early_is_an_error(message: dict[str, Any], short: int):
     packet = Message.serialize({"whole": {"section": message}})
-    with pytest.raises(charon.PROTOCOL_ERRORS):
-        vici_session.parse(packet[: -1 - short % (len(packet) - 1)])
+    with pytest.raises(vici_protocol.PROTOCOL_ERRORS):
+        vici_protocol.parse(packet[: -1 - short % (len(packet) - 1)])
 
 
 @pytest.mark.parametrize(

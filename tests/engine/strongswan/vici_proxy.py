@@ -12,7 +12,8 @@ from typing import Self
 
 from vici.protocol import Message, Packet
 
-from landbridge.engine.strongswan import charon
+from landbridge.engine.strongswan import daemon
+from landbridge.engine.strongswan.ike import charon
 from tests.engine.strongswan.fault_bench import Bench
 
 #: Seconds that charon gets to carry out what it was told before the answer is lost.
@@ -30,7 +31,7 @@ class Proxy:
         self.delay = 0.0
         self.fault = fault
         self._at = at
-        self._path = charon.socket_path(bench.folder)
+        self._path = charon.CHARON.socket_path(bench.folder)
         self._real = self._path.with_name("real")
         self._threads: list[threading.Thread] = []
 
@@ -146,7 +147,7 @@ def stop_in_the_middle(_proxy: Proxy, _request: bytes, client: socket.socket, _s
 
 
 def answer_late(proxy: Proxy, request: bytes, _client: socket.socket, server: socket.socket) -> bool:
-    proxy.delay = 2 * charon.ANSWER_TIMEOUT
+    proxy.delay = 2 * daemon.ANSWER_TIMEOUT
     server.sendall(_framed(request))
     return True
 

@@ -76,14 +76,19 @@ class Simulated:
             tunnels = self._world.gateways.get(gateway_id)
             return State(False) if tunnels is None else State(True, dict(tunnels), *self._world.starts[gateway_id])
 
-    def plan(self, gateway_id: str, desired: model.DesiredGateway | None, observed: State) -> list[Step]:
-        if desired is None:
+    def prepare(
+        self, gateway_id: str, desired: model.DesiredGateway | None, observed: State
+    ) -> model.DesiredGateway | None:
+        return desired
+
+    def plan(self, gateway_id: str, prepared: model.DesiredGateway | None, observed: State) -> list[Step]:
+        if prepared is None:
             return [Step(verb="stop")] if observed.exists else []
-        steps = [] if observed.exists else [Step(verb="start", generation=desired.restarts)]
-        if observed.exists and observed.restarts < desired.restarts:
-            steps, observed = [Step(verb="restart", generation=desired.restarts)], State(True)
-        desired_ids = {c.id: c for c in desired.connections}
-        for one in desired.connections:
+        steps = [] if observed.exists else [Step(verb="start", generation=prepared.restarts)]
+        if observed.exists and observed.restarts < prepared.restarts:
+            steps, observed = [Step(verb="restart", generation=prepared.restarts)], State(True)
+        desired_ids = {c.id: c for c in prepared.connections}
+        for one in prepared.connections:
             loaded = observed.tunnels.get(one.id)
             simulate = one.simulate or "active"
             if loaded is None or (loaded.generation, loaded.simulate) != (one.generation, simulate):
@@ -123,14 +128,14 @@ class Simulated:
         self._world.negotiations.append((now + script.NEGOTIATION_SECONDS, gateway_id))
 
     def report(
-        self, gateway_id: str, desired: model.DesiredGateway | None, observed: State, failures: base.Failures
+        self, gateway_id: str, prepared: model.DesiredGateway | None, observed: State, failures: base.Failures
     ) -> model.Observation:
         now = datetime.now(UTC)
         return model.Observation(
             gateway_id=gateway_id,
             seen_at=now,
             exists=observed.exists,
-            applied_generation=desired.generation if desired and observed.exists and None not in failures else None,
+            applied_generation=prepared.generation if prepared and observed.exists and None not in failures else None,
             failure=failures.get(None),
             gateway=model.GatewayReport(
                 restarts=observed.restarts, restarted_at=observed.restarted_at if observed.restarts else None
@@ -138,7 +143,7 @@ class Simulated:
             present=frozenset(observed.tunnels),
             connections=tuple(
                 _report(one, observed.tunnels.get(one.id), failures.get(one.id) or failures.get(None))
-                for one in (desired.connections if desired is not None else ())
+                for one in (prepared.connections if prepared is not None else ())
             ),
         )
 

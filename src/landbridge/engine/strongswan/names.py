@@ -1,18 +1,8 @@
-"""Names of what a gateway has on this machine, and fingerprints that tell from which configuration a thing was made.
+"""Names of what a gateway has on this machine: its folder, namespace and links. Pure."""
 
-Pure. Invariant: a name reveals nothing of a secret, and two names are equal only when what they name is.
-"""
-
-import hmac
-import json
 import re
-from dataclasses import dataclass
 
-from landbridge import model, paths
-
-#: A child's name has these four parts; a secret's the first and its fingerprint.
-_CHILD_PARTS = 4
-_JSON = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
+from landbridge import paths
 
 
 def short(gateway_id: str) -> str:
@@ -37,36 +27,3 @@ def is_uplink_peer(name: str) -> bool:
 def vpc_link_peer(gateway_id: str) -> str:
     """The underlay's end of the VPC link."""
     return f"ll{short(gateway_id)}"
-
-
-def fingerprint(key: bytes, value: object) -> str:
-    """12 hex digits of an HMAC over `value` (what JSON can hold), the same for every order of keys."""
-    return hmac.digest(key, _JSON.encode(value).encode(), "sha256").hex()[:12]
-
-
-@dataclass(frozen=True, slots=True)
-class Child:
-    """`<connection>.<rule>.<ike-fp>.<child-fp>`"""
-
-    connection_id: str
-    rule: str
-    ike: str
-    child: str
-
-    def __str__(self) -> str:
-        return f"{self.connection_id}.{self.rule}.{self.ike}.{self.child}"
-
-
-def parse_child(name: str) -> Child | None:
-    """None for a name that is not one of ours."""
-    parts = name.split(".")
-    return Child(*parts) if len(parts) == _CHILD_PARTS else None
-
-
-def secret(connection_id: str, key: bytes, owners: list[str], psk: model.Secret) -> str:
-    return f"{connection_id}.{fingerprint(key, [owners, psk.reveal()])}"
-
-
-def owner(name: str) -> str:
-    """The connection that a connection's, child's or secret's name belongs to."""
-    return name.split(".", 1)[0]

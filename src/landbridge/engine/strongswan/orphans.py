@@ -14,7 +14,9 @@ from typing import Any
 
 from pyroute2.netlink.exceptions import NetlinkError
 
-from landbridge.engine.strongswan import charon, marks, names, namespace
+from landbridge.engine.strongswan import marks, names
+from landbridge.engine.strongswan.ike import charon
+from landbridge.engine.strongswan.network import namespace
 
 _ALIAS = "landbridge "
 #: What a link's alias may have (IFALIASZ without the zero at its end).
@@ -26,7 +28,7 @@ _CONFIGURATION = b"STRONGSWAN_CONF="
 
 
 @dataclass(frozen=True, slots=True)
-class Stray:
+class Orphan:
     """What is left of a gateway without its folder. `name` is what its namespace, links and tables are called by."""
 
     name: str
@@ -44,7 +46,7 @@ def sign(name: str, folder: Path) -> None:
         namespace.inside(name, lambda ip: ip.link("set", index=_LO, ifalias=alias))
 
 
-def find(engine: Path) -> list[Stray]:
+def find(engine: Path) -> list[Orphan]:
     """Of the folder `engine` of a data folder: what has no gateway's mark there any more."""
     marked = {folder.name for folder in marks.find(engine).values()}
     found: defaultdict[str, list[int]] = defaultdict(list)
@@ -54,7 +56,7 @@ def find(engine: Path) -> list[Stray]:
         if _signed(path.name) == engine / path.name.removeprefix(_PREFIX):
             found.setdefault(path.name.removeprefix(_PREFIX), [])
     return [
-        Stray(name, tuple(sorted(found[name])))
+        Orphan(name, tuple(sorted(found[name])))
         for name in sorted(found)
         if _NAME.fullmatch(name) and name not in marked
     ]
@@ -90,7 +92,7 @@ def _charons() -> dict[int, Path]:
     found = {}
     for process in Path("/proc").glob("[0-9]*"):
         pid = int(process.name)
-        if charon.is_charon(pid) and (folder := _started_from(pid)) is not None:
+        if charon.CHARON.is_run_by(pid) and (folder := _started_from(pid)) is not None:
             found[pid] = folder
     return found
 

@@ -3,70 +3,65 @@
 Pure. It reports facts: what is loaded, what is up, what was said. What that means for a user is not decided here.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 
 from landbridge import model
 from landbridge.engine import base
-from landbridge.engine.strongswan import (
-    firewall,
-    gateway_network,
-    messages,
-    names,
-    planning,
-    selectors,
-    state,
-    tunnels,
-    unsupported,
-)
+from landbridge.engine.strongswan import state
+from landbridge.engine.strongswan import target as targets
+from landbridge.engine.strongswan.ike import fingerprints, messages, selectors
+from landbridge.engine.strongswan.ike import planning as ike_planning
+from landbridge.engine.strongswan.ike import state as ike_state
+from landbridge.engine.strongswan.network import firewall, tunnels
 
 
 def report(
-    gateway_id: str,
-    desired: model.DesiredGateway | None,
-    current: state.GatewayState,
-    failures: base.Failures,
-    supported: unsupported.Supported | None = None,
+    gateway_id: str, target: targets.Target | None, current: state.GatewayState, failures: base.Failures
 ) -> model.Observation:
-    """`supported`: where that is known already."""
-    if desired is not None and desired.uncovered:
-        return _left_alone(desired, current)
-    supported = supported or (
-        unsupported.supported(desired, current.plane) if desired else unsupported.Supported({}, ())
-    )
-    refused, configs = supported.refused, {each.connection_id: each for each in supported.configs}
-    laid = tunnels.desired_tunnels(desired, supported.ids, current) if desired else {}
-    sas, held = state.by_connection(current.sas), planning.by_owner(current.secrets)
-    first = tunnels.first(current.tunnels.values())
+    """`target` None: the gateway is to go."""
+    if target is not None and target.network is None:
+        return _left_alone(target.desired, current)
     return model.Observation(
         gateway_id=gateway_id,
         seen_at=current.at,
         exists=current.folder,
-        applied_generation=_gateway_generation(desired, current, supported.ids, failures),
+        applied_generation=_gateway_generation(target, current, failures),
         failure=failures.get(None),
         gateway=_gateway_report(current),
         present=_present(current),
-        connections=tuple(
-            _refusal(wish, refused[wish.id])
-            if wish.id in refused
-            else _connection(
-                wish,
-                configs[wish.id],
-                current,
-                sas[wish.id],
-                _failure(wish, failures),
-                applied=_applied(configs[wish.id], laid.get(wish.id), current, sas[wish.id], held[wish.id]),
-                kept_tunnels=current.tunnels.get(tunnels.name(wish.if_id)),
-                first=first,
-                meant=selectors.meant(desired, wish) if desired else (),
-            )
-            for wish in (desired.connections if desired else ())
-        ),
+        connections=tuple(_connections(target, current, failures)) if target else (),
     )
 
 
+def _connections(
+    target: targets.Target, current: state.GatewayState, failures: base.Failures
+) -> Iterator[model.ConnectionObservation]:
+    configs = {config.connection_id: config for config in target.configs}
+    desired = targets.desired_tunnels(target, current)
+    sas, secrets = ike_state.by_connection(current.ike.sas), ike_planning.by_owner(current.ike.secrets)
+    first = tunnels.first(current.network.tunnels.values())
+    for wish in target.desired.connections:
+        if wish.id in target.refused:
+            yield _refusal(wish, target.refused[wish.id])
+            continue
+        config, failure = configs[wish.id], failures.get(wish.id) or failures.get(None)
+        applied = _is_applied(config, desired.get(wish.id), current, sas[wish.id], secrets[wish.id])
+        observed = current.network.tunnels.get(tunnels.name(wish.if_id))
+        yield _connection(
+            wish,
+            config,
+            sas[wish.id],
+            failure,
+            applied=applied,
+            routes=tunnels.led(observed, first) if observed else None,
+            meant=selectors.meant(target.desired, wish),
+            evidence=current.ike.evidence.get(wish.id, ()),
+        )
+
+
 def _left_alone(desired: model.DesiredGateway, current: state.GatewayState) -> model.Observation:
-    """Of a gateway that the site file no longer covers. Nobody can say what its connections ought to be: they are as they are."""
-    sas = state.by_connection(current.sas)
+    """Reports a gateway that the site file no longer covers. Nobody can say what its connections ought to be: they are as they are."""
+    sas = ike_state.by_connection(current.ike.sas)
     text = f"the site file no longer has {' and '.join(desired.uncovered)}: the VPN gateway is left as it is"
     return model.Observation(
         gateway_id=desired.id,
@@ -81,7 +76,7 @@ def _left_alone(desired: model.DesiredGateway, current: state.GatewayState) -> m
 
 
 def _as_it_is(
-    connection_id: str, sas: list[state.IkeSa], current: state.GatewayState, failure: str
+    connection_id: str, sas: list[ike_state.IkeSa], current: state.GatewayState, failure: str
 ) -> model.ConnectionObservation:
     established = [sa for sa in sas if sa.live and not sa.negotiating]
     children = _children(sorted({child.name for sa in established for child in sa.children}), established)
@@ -91,40 +86,36 @@ def _as_it_is(
         ike_established=bool(established),
         expected_children=len(children),
         children=children,
-        evidence=current.evidence.get(connection_id, ()),
+        evidence=current.ike.evidence.get(connection_id, ()),
     )
 
 
 def _gateway_report(current: state.GatewayState) -> model.GatewayReport:
     return model.GatewayReport(
-        restarts=current.restarts if planning.is_usable(current) else 0,
-        restarted_at=current.started_at if current.restarts else None,
-        inner_addresses=tuple(sorted(address for link, address in current.addresses if link == "lan")),
+        restarts=current.ike.restarts if current.serves else 0,
+        restarted_at=current.ike.started_at if current.ike.restarts else None,
+        inner_addresses=tuple(sorted(address for link, address in current.network.addresses if link == "lan")),
     )
 
 
-def _failure(wish: model.DesiredConnection, failures: base.Failures) -> str | None:
-    """What stops the gateway stops each of its connections."""
-    return failures.get(wish.id) or failures.get(None)
-
-
 def _gateway_generation(
-    desired: model.DesiredGateway | None,
-    current: state.GatewayState,
-    supported: frozenset[str],
-    failures: base.Failures,
+    target: targets.Target | None, current: state.GatewayState, failures: base.Failures
 ) -> int | None:
-    if desired is None or failures.get(None):
+    if target is None or target.network is None or failures.get(None):
         return None
-    base = gateway_network.desired_network(desired, supported, current.plane)
-    stands = not base.addresses - current.addresses and current.filter_table == firewall.summary(base.filter_table)
-    return desired.generation if planning.is_usable(current) and stands else None
+    addressed = target.network.addresses <= current.network.addresses
+    filtered = current.network.filter_table == firewall.summary(target.network.filter_table)
+    return target.desired.generation if current.serves and addressed and filtered else None
 
 
 def _present(current: state.GatewayState) -> frozenset[str]:
-    held = {*current.conns, *(names.owner(secret) for secret in current.secrets), *(sa.name for sa in current.sas)}
-    laid = {tunnel.connection_id for tunnel in current.tunnels.values()}
-    return frozenset((held | laid) - {state.UNNAMED, ""})
+    held = {
+        *current.ike.conns,
+        *(fingerprints.owner(secret) for secret in current.ike.secrets),
+        *(sa.name for sa in current.ike.sas),
+    }
+    laid = {tunnel.connection_id for tunnel in current.network.tunnels.values()}
+    return frozenset((held | laid) - {ike_state.UNNAMED, ""})
 
 
 def _refusal(wish: model.DesiredConnection, reason: str) -> model.ConnectionObservation:
@@ -134,17 +125,18 @@ def _refusal(wish: model.DesiredConnection, reason: str) -> model.ConnectionObse
 def _connection(
     wish: model.DesiredConnection,
     config: messages.DesiredConfig,
-    current: state.GatewayState,
-    sas: list[state.IkeSa],
+    sas: list[ike_state.IkeSa],
     failure: str | None,
     *,
     applied: bool,
-    kept_tunnels: tunnels.Tunnel | None,
-    first: dict[tuple[str, str], int],
+    routes: Collection[str] | None,
     meant: Iterable[selectors.Pair],
+    evidence: tuple[model.Evidence, ...],
 ) -> model.ConnectionObservation:
+    """`routes`: what the kernel routes into the tunnel; None without a tunnel, where the selectors of the SAs lead."""
     established = [sa for sa in sas if sa.live and not sa.negotiating]
     shown = next(reversed(established or sas), None)
+    children = _children(config.children, established)
     return model.ConnectionObservation(
         connection_id=wish.id,
         applied_generation=wish.generation if applied and not failure else None,
@@ -156,48 +148,40 @@ def _connection(
         peer_address=shown.peer_address if shown else None,
         waits_for_peer=not config.initiates,
         expected_children=len(config.initiated),
-        children=_children(config.children, established),
+        children=children,
         missing_pairs=_missing(meant, established),
-        routes=_routes(_children(config.children, established), kept_tunnels, first),
-        evidence=current.evidence.get(wish.id, ()),
+        routes=tuple(sorted({net for child in children for net in child.remote_ts} if routes is None else routes)),
+        evidence=evidence,
     )
 
 
-def _missing(meant: Iterable[selectors.Pair], established: list[state.IkeSa]) -> tuple[str, ...]:
+def _missing(meant: Iterable[selectors.Pair], established: list[ike_state.IkeSa]) -> tuple[str, ...]:
     """None while nothing is up: then the whole tunnel is what is missing."""
     up = [(child.local_ts, child.remote_ts) for sa in established for child in sa.children if child.installed]
     found = selectors.missing(meant, up) if up else ()
     return tuple(f"{pair.local} - {pair.remote}" for pair in found)
 
 
-def _routes(
-    children: tuple[model.ChildSa, ...], kept_tunnels: tunnels.Tunnel | None, first: dict[tuple[str, str], int]
-) -> tuple[str, ...]:
-    """Where packets go into the connection's tunnel: the routes in the kernel that lead, or the selectors of its SAs."""
-    led = tunnels.led(kept_tunnels, first) if kept_tunnels else {net for child in children for net in child.remote_ts}
-    return tuple(sorted(led))
-
-
-def _applied(
+def _is_applied(
     config: messages.DesiredConfig,
     tunnel: tunnels.Tunnel | None,
     current: state.GatewayState,
-    sas: list[state.IkeSa],
+    sas: list[ike_state.IkeSa],
     secrets: list[str],
 ) -> bool:
-    """Laid and loaded whole, and nothing of an older configuration is left. What only follows the tunnel's state, its MTU and
-    the metrics of its routes, may lag behind.
+    """Whether tunnel and configuration are there whole, and nothing of an older configuration is left. What only follows the
+    tunnel's state, its MTU and the metrics of its routes, may lag behind.
     """
-    if tunnel and not tunnels.leads(current.tunnels.get(tunnels.name(tunnel.if_id)), tunnel):
+    if tunnel and not tunnels.leads(current.network.tunnels.get(tunnels.name(tunnel.if_id)), tunnel):
         return False
     stale = any(child.live and child.name not in config.children for sa in sas if sa.live for child in sa.children)
-    loaded = current.conns.get(config.connection_id) == frozenset(config.children)
-    return planning.is_usable(current) and loaded and secrets == [config.secret_id] and not stale
+    loaded = current.ike.conns.get(config.connection_id) == frozenset(config.children)
+    return current.serves and loaded and secrets == [config.secret_id] and not stale
 
 
-def _children(names: Iterable[str], sas: list[state.IkeSa]) -> tuple[model.ChildSa, ...]:
-    """The youngest installed SA of each wanted child: during a rekey there are two."""
-    youngest: dict[str, state.Child] = {}
+def _children(names: Iterable[str], sas: list[ike_state.IkeSa]) -> tuple[model.ChildSa, ...]:
+    """The youngest installed SA of each desired child: during a rekey there are two."""
+    youngest: dict[str, ike_state.Child] = {}
     for child in (child for sa in sas for child in sa.children if child.installed):
         known = youngest.get(child.name)
         if known is None or int(child.unique_id) > int(known.unique_id):
@@ -205,7 +189,7 @@ def _children(names: Iterable[str], sas: list[state.IkeSa]) -> tuple[model.Child
     return tuple(_child(youngest[name]) for name in names if name in youngest)
 
 
-def _child(child: state.Child) -> model.ChildSa:
+def _child(child: ike_state.Child) -> model.ChildSa:
     return model.ChildSa(
         rule=child.name.split(".")[1],
         local_ts=child.local_ts,

@@ -7,7 +7,8 @@ machine uses, or that somebody else has set a route for.
 from collections.abc import Iterable, Iterator
 
 from landbridge import model
-from landbridge.engine.strongswan import names, namespace, netlink
+from landbridge.engine.strongswan import names
+from landbridge.engine.strongswan.network import namespace, netlink
 
 
 def missing(site: model.Site) -> list[str]:

@@ -14,7 +14,8 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from landbridge import model
-from landbridge.engine.strongswan import names, state
+from landbridge.engine.strongswan.ike import fingerprints
+from landbridge.engine.strongswan.ike import state as ike_state
 
 KEPT = 50
 #: What charon says all the time while nothing happens.
@@ -49,8 +50,8 @@ class EvidenceLog:
                 self._kept[connection_id].append(model.Evidence(at=at, line=line))
 
     def _owners(self, sa_name: str | None, unique_id: str | None, line: str) -> list[str]:
-        if sa_name and sa_name != state.UNNAMED:
-            return [names.owner(sa_name)]
+        if sa_name and sa_name != ike_state.UNNAMED:
+            return [fingerprints.owner(sa_name)]
         address = self._peer(unique_id, line)
         return [connection_id for connection_id, addresses in self._peers.items() if address in addresses]
 

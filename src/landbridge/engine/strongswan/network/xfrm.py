@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from landbridge.engine.strongswan import links, namespace, netlink, tunnels
+from landbridge.engine.strongswan.network import links, namespace, netlink, tunnels
 
 _NAME = re.compile(r"x[1-9]\d*")
 #: RTPROT_KERNEL: the route that comes with an address.

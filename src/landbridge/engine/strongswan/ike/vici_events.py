@@ -20,7 +20,8 @@ from typing import Any
 from vici.exception import DeserializationException
 from vici.protocol import Message, Packet
 
-from landbridge.engine.strongswan import charon, evidence
+from landbridge.engine.strongswan import daemon
+from landbridge.engine.strongswan.ike import charon, evidence, vici_protocol
 
 #: No rekeys: of a thousand tunnels one is always rekeying, and nothing of what is up or down changes by it.
 EVENTS = ("log", "ike-updown", "child-updown")
@@ -123,8 +124,8 @@ class Watcher:
                     self._listen(selector, gateway_id, folder)
 
     def _listen(self, selector: selectors.BaseSelector, gateway_id: str, folder: Path) -> None:
-        ear = _Ear(gateway_id, connection := charon.connect(folder))
-        transport = charon.Transport(connection)
+        ear = _Ear(gateway_id, connection := charon.CHARON.connect(folder))
+        transport = vici_protocol.Transport(connection)
         try:
             for event in EVENTS:
                 transport.send(Packet.register_event(event))
@@ -137,19 +138,19 @@ class Watcher:
     def _hear(self, selector: selectors.BaseSelector, ear: _Ear) -> None:
         """Takes what is there and waits for no more."""
         if not ear.heard:
-            ear.due = time.monotonic() + charon.ANSWER_TIMEOUT
+            ear.due = time.monotonic() + daemon.ANSWER_TIMEOUT
         try:
             ear.heard += _received(ear.socket)
             for packet in self._packets(ear):
                 self._packet(ear.gateway_id, packet)
-        except (OSError, *charon.PROTOCOL_ERRORS):
+        except (OSError, *vici_protocol.PROTOCOL_ERRORS):
             self._lose(selector, ear)
 
     def _packets(self, ear: _Ear) -> Iterator[bytes]:
         at, heard = 0, ear.heard
         while len(heard) - at >= _LENGTH.size:
             (length,) = _LENGTH.unpack_from(heard, at)
-            if length > charon.Transport.MAX_SEGMENT:
+            if length > vici_protocol.Transport.MAX_SEGMENT:
                 raise DeserializationException(f"a packet of {length} bytes")
             if len(heard) - at - _LENGTH.size < length:
                 break
@@ -157,7 +158,7 @@ class Watcher:
             yield heard[at - length : at]
         if at:
             ear.heard = heard[at:]
-            ear.due = time.monotonic() + charon.ANSWER_TIMEOUT
+            ear.due = time.monotonic() + daemon.ANSWER_TIMEOUT
 
     def _lose(self, selector: selectors.BaseSelector, ear: _Ear) -> None:
         selector.unregister(ear.socket)

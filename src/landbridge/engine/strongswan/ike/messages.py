@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from landbridge import model
-from landbridge.engine.strongswan import names, selectors, state
+from landbridge.engine.strongswan import data_plane
+from landbridge.engine.strongswan.ike import fingerprints, selectors
 
 Message = dict[str, Any]
 
@@ -59,23 +60,23 @@ class DesiredConfig:
 
 
 def desired_configs(
-    desired: model.DesiredGateway, refused: Mapping[str, str], plane: state.Plane
+    desired: model.DesiredGateway, refused: Mapping[str, str], plane: data_plane.Plane
 ) -> tuple[DesiredConfig, ...]:
     return tuple(_config(desired, wish, plane) for wish in desired.connections if wish.id not in refused)
 
 
-def _config(desired: model.DesiredGateway, wish: model.DesiredConnection, plane: state.Plane) -> DesiredConfig:
+def _config(desired: model.DesiredGateway, wish: model.DesiredConnection, plane: data_plane.Plane) -> DesiredConfig:
     """A reset is a new name for the same configuration, so that what has the old name is outdated."""
     if wish.psk is None:
         raise ValueError(f"connection {wish.id} has no PSK; it should have been refused")
     key = desired.fingerprint_key
     ike = ike_message(wish)
-    ike_fingerprint = names.fingerprint(key, [ike, wish.resets] if wish.resets else ike)
+    ike_fingerprint = fingerprints.fingerprint(key, [ike, wish.resets] if wish.resets else ike)
     children: Message = {}
     initiated: list[str] = []
     for pair in selectors.pairs(desired, wish, plane):
         child = child_message(wish.connection, pair)
-        name = str(names.Child(wish.id, str(pair.rule), ike_fingerprint, names.fingerprint(key, child)))
+        name = str(fingerprints.Child(wish.id, str(pair.rule), ike_fingerprint, fingerprints.fingerprint(key, child)))
         children[name] = child
         if wish.connection.enable_nqa or not selectors.is_inner(wish.connection, pair):
             initiated.append(name)
@@ -85,7 +86,7 @@ def _config(desired: model.DesiredGateway, wish: model.DesiredConnection, plane:
         conn=ike | {"children": children},
         children=tuple(children),
         initiated=tuple(initiated) or tuple(children),
-        secret_id=names.secret(wish.id, key, list(owners), wish.psk),
+        secret_id=fingerprints.secret(wish.id, key, list(owners), wish.psk),
         owners=owners,
         psk=wish.psk,
         initiates=wish.peer_address is not None,

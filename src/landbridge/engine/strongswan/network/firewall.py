@@ -24,7 +24,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from landbridge.engine.strongswan import netlink, selectors
+from landbridge.engine.strongswan import subnets
+from landbridge.engine.strongswan.network import netlink
 
 #: Of every table that we make.
 PREFIX = "landbridge-"
@@ -187,7 +188,7 @@ def _joined(nets: Iterable[str]) -> tuple[str, ...]:
 @functools.lru_cache(maxsize=1 << 10)
 def _collapsed(nets: frozenset[str]) -> tuple[str, ...]:
     """Asked for several times a cycle, and a thousand networks take 50 ms."""
-    return tuple(map(str, ipaddress.collapse_addresses(map(selectors.parse_net, nets))))
+    return tuple(map(str, ipaddress.collapse_addresses(map(subnets.parse_net, nets))))
 
 
 def _elements(listed: Sequence[str]) -> str:

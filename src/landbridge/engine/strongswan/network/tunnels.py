@@ -5,11 +5,11 @@ it never leaves in clear; of several connections to one network the one that is 
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from landbridge import model
-from landbridge.engine.strongswan import selectors, state
+from landbridge.engine.strongswan import subnets
 
 #: Bits of a route's metric above the `if_id` that tells equals apart. What only a policy's rules lead into the tunnel comes last
 #: among the routes: there it serves those who ask for the size of the way back.
@@ -58,47 +58,41 @@ def name(if_id: int) -> str:
     return f"x{if_id}"
 
 
+@dataclass(frozen=True, slots=True)
+class Path:
+    """What a connection's SAs say of the way to its peer. `up`: a CHILD_SA is installed. `encapsulated`: ESP is in UDP. `mtu`: bytes."""
+
+    up: bool
+    encapsulated: bool
+    mtu: int
+
+
 def desired_tunnels(
-    desired: model.DesiredGateway, supported: frozenset[str], current: state.GatewayState
+    desired: model.DesiredGateway, supported: Collection[str], paths: Mapping[str, Path]
 ) -> dict[str, Tunnel]:
-    """Connection id -> its tunnel. Nothing on the userland data plane, which has one TUN for all."""
-    if current.plane != "kernel":
-        return {}
-    sas = state.by_connection(current.sas)
+    """Connection id -> its tunnel on the kernel data plane. `supported`: ids of connections; `paths`: by connection id."""
     elders: Counter[tuple[str, str]] = Counter()
-    laid = {}
+    found = {}
     for wish in sorted(desired.connections, key=lambda wish: wish.if_id):
         if wish.id in supported:
-            laid[wish.id] = _tunnel(wish, sas[wish.id], current, elders)
-            elders.update(pair[1:] for pair in laid[wish.id].pairs)
-    return laid
+            found[wish.id] = _tunnel(wish, paths[wish.id], elders)
+            elders.update(pair[1:] for pair in found[wish.id].pairs)
+    return found
 
 
-def _tunnel(
-    wish: model.DesiredConnection,
-    sas: list[state.IkeSa],
-    current: state.GatewayState,
-    elders: Mapping[tuple[str, str], int],
-) -> Tunnel:
+def _tunnel(wish: model.DesiredConnection, path: Path, elders: Mapping[tuple[str, str], int]) -> Tunnel:
     """`elders`: (source, destination) -> how many older connections have that pair."""
-    children = [child for sa in sas for child in sa.children if child.installed]
-    rank = _rank(wish, up=bool(children))
-    by_rule = BY_RULE if wish.connection.style == "policy" else 0
-    # Before there is an SA nobody knows whether a NAT is in the way: the smaller is always right.
-    encapsulated = any(child.encapsulated for child in children) or not children
     connection = wish.connection
+    rank = _rank(wish, up=path.up)
+    by_rule = BY_RULE if connection.style == "policy" else 0
     return Tunnel(
         connection_id=wish.id,
         if_id=wish.if_id,
-        mtu=inner_mtu(current.path_mtu(_peer(wish, sas)), connection.ipsec_policy, encapsulated=encapsulated),
+        mtu=inner_mtu(path.mtu, connection.ipsec_policy, encapsulated=path.encapsulated),
         address=connection.tunnel_local_address,
         routes=frozenset((net, rank + by_rule + wish.if_id) for net in destinations(connection)),
         pairs=frozenset(_pairs(connection, rank, elders)),
     )
-
-
-def _peer(wish: model.DesiredConnection, sas: list[state.IkeSa]) -> str | None:
-    return wish.peer_address or next((sa.peer_address for sa in sas if sa.peer_address), None)
 
 
 def _rank(wish: model.DesiredConnection, *, up: bool) -> int:
@@ -107,9 +101,9 @@ def _rank(wish: model.DesiredConnection, *, up: bool) -> int:
 
 def destinations(connection: model.Connection) -> Iterator[str]:
     """The networks behind the tunnel."""
-    yield from (str(selectors.parse_net(subnet)) for subnet in connection.peer_subnets or ())
+    yield from (str(subnets.parse_net(subnet)) for subnet in connection.peer_subnets or ())
     for rule in connection.policy_rules:
-        yield from (str(selectors.parse_net(subnet)) for subnet in rule.destinations)
+        yield from (str(subnets.parse_net(subnet)) for subnet in rule.destinations)
 
 
 def _pairs(
@@ -118,8 +112,8 @@ def _pairs(
     """Of two rules that match the narrower destination wins, then the narrower source, then rank and age, as with routes."""
     place = 2 * bool(rank & DOWN) + bool(rank & STANDBY)
     for rule in connection.policy_rules:
-        source = selectors.parse_net(rule.source)
-        for destination in map(selectors.parse_net, rule.destinations):
+        source = subnets.parse_net(rule.source)
+        for destination in map(subnets.parse_net, rule.destinations):
             pair = str(source), str(destination)
             yield (
                 FIRST_RULE
@@ -129,12 +123,12 @@ def _pairs(
             )
 
 
-def before_rules_to(net: selectors.Net) -> int:
+def before_rules_to(net: subnets.Net) -> int:
     """The priority of a rule that is asked before those of policies to this network, and after those to narrower ones."""
     return FIRST_RULE + EQUALS * 4 * _width(net, 32) - 1
 
 
-def _width(destination: selectors.Net, source_length: int) -> int:
+def _width(destination: subnets.Net, source_length: int) -> int:
     return (32 - destination.prefixlen) * 33 + 32 - source_length
 
 

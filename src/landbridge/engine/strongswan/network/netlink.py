@@ -13,8 +13,8 @@ import sys
 from collections.abc import Iterator
 from typing import NamedTuple, Self
 
-from landbridge.engine.strongswan import charon
-
+#: Seconds that the kernel has to answer.
+TIMEOUT = 10.0
 #: Kinds of messages; a question's answer is the same without 2.
 _LINK, _ADDRESS, _ROUTE, _RULE = 18, 22, 26, 34
 _ADD_ADDRESS = 20
@@ -97,7 +97,7 @@ class Reader:
 
     def __init__(self) -> None:
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
-        self._socket.settimeout(charon.ANSWER_TIMEOUT)
+        self._socket.settimeout(TIMEOUT)
 
     def __enter__(self) -> Self:
         return self
@@ -195,7 +195,7 @@ def firewall_generation() -> tuple[int, int]:
     never used again, and the count.
     """
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETFILTER) as asking:
-        asking.settimeout(charon.ANSWER_TIMEOUT)
+        asking.settimeout(TIMEOUT)
         asking.send(_HEADER.pack(_HEADER.size + 4, _GENERATION, _REQUEST, 0, 0) + bytes(4))
         (kind, _, body), *_ = _messages(asking.recv(1 << 16))
         if kind == _ERROR:

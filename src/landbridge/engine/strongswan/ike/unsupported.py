@@ -5,34 +5,17 @@ What the API accepts and the machine cannot do ends here, as a reason for the us
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from landbridge import model
-from landbridge.engine.strongswan import messages, selectors, state
+from landbridge.engine.strongswan import data_plane, subnets
+from landbridge.engine.strongswan.ike import messages, selectors
 
 NO_PSK = "the connection has no pre-shared key"
 NO_SUBNETS = "there is no local or no peer subnet to make a traffic selector of"
 NO_ROOM = "the userland data plane needs an address of its own in the local subnet {}, and it has none to spare"
 
 
-@dataclass(frozen=True, slots=True)
-class Supported:
-    """What becomes of a gateway's connections: id -> why one is not carried, and what charon must hold for the others."""
-
-    refused: dict[str, str]
-    configs: tuple[messages.DesiredConfig, ...]
-
-    @property
-    def ids(self) -> frozenset[str]:
-        return frozenset(each.connection_id for each in self.configs)
-
-
-def supported(desired: model.DesiredGateway, plane: state.Plane) -> Supported:
-    refused = refusals(desired, plane)
-    return Supported(refused, messages.desired_configs(desired, refused, plane))
-
-
-def refusals(desired: model.DesiredGateway, plane: state.Plane) -> dict[str, str]:
+def refusals(desired: model.DesiredGateway, plane: data_plane.Plane) -> dict[str, str]:
     """Connection id -> why this engine does not carry it."""
     refused: dict[str, str] = {}
     pairs_of = {wish.id: _pairs(desired, wish, plane) for wish in desired.connections}
@@ -53,13 +36,13 @@ def refusals(desired: model.DesiredGateway, plane: state.Plane) -> dict[str, str
 
 
 def _pairs(
-    desired: model.DesiredGateway, wish: model.DesiredConnection, plane: state.Plane
+    desired: model.DesiredGateway, wish: model.DesiredConnection, plane: data_plane.Plane
 ) -> tuple[selectors.Pair, ...]:
     carries = model.abilities_of("strongswan", plane).styles
     return selectors.pairs(desired, wish, plane) if wish.connection.style in carries else ()
 
 
-def _refusal(wish: model.DesiredConnection, pairs: tuple[selectors.Pair, ...], plane: state.Plane) -> str | None:
+def _refusal(wish: model.DesiredConnection, pairs: tuple[selectors.Pair, ...], plane: data_plane.Plane) -> str | None:
     uncarried = model.uncarried(wish.connection, model.abilities_of("strongswan", plane))
     if uncarried is not None:
         return uncarried.text
@@ -77,10 +60,10 @@ def _userland_refusal(
     return next((NO_ROOM.format(net) for net in full), None)
 
 
-def _is_full(net: selectors.Net, connection: model.Connection) -> bool:
+def _is_full(net: subnets.Net, connection: model.Connection) -> bool:
     """Every address of a /31 or /32 may be a host's, which would lose its traffic to us. The inner tunnel address is ours."""
     inner = connection.tunnel_local_address
-    return net.prefixlen >= 31 and not (inner and net == selectors.parse_host(inner))
+    return net.prefixlen >= 31 and not (inner and net == subnets.parse_host(inner))
 
 
 class _Identities:
@@ -131,18 +114,18 @@ class _UsedPairs:
                     return f"the userland data plane cannot tell it apart from connection {connection_id}"
         return None
 
-    def _near(self, remote: selectors.Net) -> Iterator[tuple[str, selectors.Pair]]:
+    def _near(self, remote: subnets.Net) -> Iterator[tuple[str, selectors.Pair]]:
         node = _node(remote)
         yield from self._exact.get(node, ())
         yield from self._within.get(node, ())
         for around in self._around(remote):
             yield from self._exact.get(around, ())
 
-    def _around(self, net: selectors.Net) -> list[int]:
+    def _around(self, net: subnets.Net) -> list[int]:
         node = _node(net)
         return [node >> (net.prefixlen - length) for length in self._lengths if length < net.prefixlen]
 
 
-def _node(net: selectors.Net) -> int:
+def _node(net: subnets.Net) -> int:
     """The net's place in the tree of all nets: the whole is 1, the halves of n are 2n and 2n + 1."""
     return 1 << net.prefixlen | int(net.network_address) >> (32 - net.prefixlen)

@@ -1,10 +1,11 @@
 """The network that a gateway must have: its two links, their addresses, routing rules and firewall tables. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from landbridge import model
-from landbridge.engine.strongswan import firewall, links, names, selectors, state, tunnels
+from landbridge.engine.strongswan import data_plane, names, subnets
+from landbridge.engine.strongswan.network import firewall, links, tunnels
 
 #: The underlay's end of every veth to it; the API gives this block to no tunnel.
 ROUTER = "169.254.195.1"
@@ -28,17 +29,22 @@ class GatewayNetwork:
     nat_table: str | None
 
 
-def desired_network(desired: model.DesiredGateway, supported: frozenset[str], plane: state.Plane) -> GatewayNetwork:
-    """`supported`: ids of the connections that the engine does not refuse."""
+def desired_network(
+    desired: model.DesiredGateway,
+    supported: Collection[str],
+    plane: data_plane.Plane,
+    selector_addresses: Collection[str] = (),
+) -> GatewayNetwork:
+    """`supported`: ids of the connections that the engine does not refuse. `selector_addresses`: what their selectors need."""
     eips = {eip.address: eip for eip in desired.eips}
     plugged = next((eip for eip in desired.eips if eip.leg != "routed"), None)
     behind = {eip.address: eip.behind for eip in desired.eips if eip.behind}
     outer = {_outer(endpoint.address, eips) for endpoint in desired.gateway.endpoints}
-    inner = _inner(desired, supported, plane)
+    inner = _inner(desired.network) | {("lo", f"{address}/32") for address in selector_addresses}
     return GatewayNetwork(
         uplink=plugged.leg if plugged else "routed",
         next_hop=(plugged.gateway if plugged else None) or ROUTER,
-        vpc_link=_leg_kind(desired.network),
+        vpc_link=_vpc_link(desired.network),
         addresses=frozenset({("wan", f"{address}/32") for address in outer} | inner),
         rules=frozenset(_rules(desired, supported, plane)),
         filter_table=firewall.filter_table(_filter_table(desired, supported, plane, inner)),
@@ -52,27 +58,19 @@ def _outer(address: str, eips: dict[str, model.Eip]) -> str:
     return eip.behind if eip and eip.behind else address
 
 
-def _inner(desired: model.DesiredGateway, supported: frozenset[str], plane: state.Plane) -> set[tuple[str, str]]:
-    """kernel-libipsec installs a child only when an address of this machine lies inside its local selector; otherwise *the
-    peer* reads TS_UNACCEPTABLE. A net's own address serves where it is not a host's: a /31 or /32 was refused, but in a part
-    of a wider subnet a host may have it, and does not get its traffic then.
-    """
-    own_address = selectors.vpc_address(desired.network)
-    found = {("lan", str(own_address))} if own_address else set()
-    for wish in desired.connections:
-        if plane == "userland" and wish.id in supported:
-            found |= {("lo", f"{net[0]}/32") for net in selectors.uncovered(desired, wish)}
-    return found
+def _inner(network: model.Network) -> set[tuple[str, str]]:
+    own_address = subnets.vpc_address(network)
+    return {("lan", str(own_address))} if own_address else set()
 
 
-def _leg_kind(network: model.Network) -> str | None:
+def _vpc_link(network: model.Network) -> str | None:
     if network.bridge:
         return f"bridge {network.bridge}"
     return f"interface {network.interface}" if network.interface else None
 
 
 def _rules(
-    desired: model.DesiredGateway, supported: frozenset[str], plane: state.Plane
+    desired: model.DesiredGateway, supported: Collection[str], plane: data_plane.Plane
 ) -> Iterator[tuple[int, str, int]]:
     """A tunnel whose peer subnets are wider than the gateway's own network must not take what is for the gateway's neighbours. A
     narrower peer subnet inside that network still goes into its tunnel.
@@ -80,7 +78,7 @@ def _rules(
     In the kernel `main` has all routes, and only the rules of policy connections come before it. charon's table, where the kernel
     plane has none but unreachable ones, would hide the inner addresses too. In userland charon's table has the tunnels' routes.
     """
-    own_address = selectors.vpc_address(desired.network)
+    own_address = subnets.vpc_address(desired.network)
     if plane == "kernel":
         yield links.RULE_OWN_NETWORK, TUNNEL_ADDRESSES, links.MAIN_TABLE
         if own_address:
@@ -88,21 +86,21 @@ def _rules(
     elif own_address:
         yield links.RULE_OWN_NETWORK, str(own_address.network), links.MAIN_TABLE
         for wish in desired.connections:
-            nets = map(selectors.parse_net, tunnels.destinations(wish.connection)) if wish.id in supported else ()
+            nets = map(subnets.parse_net, tunnels.destinations(wish.connection)) if wish.id in supported else ()
             for net in nets:
                 if net != own_address.network and net.subnet_of(own_address.network):
                     yield links.RULE_WITHIN_OWN_NETWORK, str(net), links.CHARON_TABLE
 
 
 def _filter_table(
-    desired: model.DesiredGateway, supported: frozenset[str], plane: state.Plane, inner: set[tuple[str, str]]
+    desired: model.DesiredGateway, supported: Collection[str], plane: data_plane.Plane, inner: set[tuple[str, str]]
 ) -> firewall.FilterTable:
     wishes = [wish for wish in desired.connections if wish.id in supported]
     ours = [wish.connection.tunnel_local_address for wish in wishes]
     hosts = [address for _, address in inner] + [address for address in ours if address and plane == "kernel"]
-    own_address, local = selectors.vpc_address(desired.network), _local_nets(desired, wishes)
+    own_address, local = subnets.vpc_address(desired.network), _local_nets(desired, wishes)
     return firewall.FilterTable(
-        inner=frozenset(str(selectors.parse_host(address).network_address) for address in hosts),
+        inner=frozenset(str(subnets.parse_host(address).network_address) for address in hosts),
         local=local,
         near=local | ({str(own_address.network)} if own_address else set()),
         peers=_peer_nets(wishes, plane),
@@ -119,17 +117,17 @@ def _mode_of_strangers(wish: model.DesiredConnection) -> str | None:
 
 def _local_nets(desired: model.DesiredGateway, wishes: list[model.DesiredConnection]) -> frozenset[str]:
     """What may speak through the gateway's tunnels: its local subnets, and the sources of its policies."""
-    sources = {str(selectors.parse_net(rule.source)) for wish in wishes for rule in wish.connection.policy_rules}
-    return frozenset({str(net) for net in selectors.local_subnets(desired)} | sources)
+    sources = {str(subnets.parse_net(rule.source)) for wish in wishes for rule in wish.connection.policy_rules}
+    return frozenset({str(net) for net in subnets.local_subnets(desired)} | sources)
 
 
-def _peer_nets(wishes: list[model.DesiredConnection], plane: state.Plane) -> dict[str, list[str]]:
+def _peer_nets(wishes: list[model.DesiredConnection], plane: data_plane.Plane) -> dict[str, list[str]]:
     """Interface -> the networks behind its tunnel, the inner address of the device included."""
     found: dict[str, list[str]] = {}
     for wish in wishes:
         link = tunnels.name(wish.if_id) if plane == "kernel" else "ipsec0"
         inner = wish.connection.tunnel_peer_address
         found.setdefault(link, []).extend(
-            [*tunnels.destinations(wish.connection), *([str(selectors.parse_host(inner))] if inner else [])]
+            [*tunnels.destinations(wish.connection), *([str(subnets.parse_host(inner))] if inner else [])]
         )
     return found

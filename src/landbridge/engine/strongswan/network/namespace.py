@@ -18,7 +18,7 @@ from pyroute2 import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
 from landbridge import paths
-from landbridge.engine.strongswan import netlink
+from landbridge.engine.strongswan.network import netlink
 
 T = TypeVar("T")
 

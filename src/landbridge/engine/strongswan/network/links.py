@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from landbridge import model
-from landbridge.engine.strongswan import names, namespace, netlink
-from landbridge.engine.strongswan import underlay as around
+from landbridge.engine.strongswan import names
+from landbridge.engine.strongswan.network import namespace, netlink
+from landbridge.engine.strongswan.network import underlay as around
 
 #: The routing table that holds the default route, out of the reach of forwarded packets.
 DEFAULT_ROUTE_TABLE = 195

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from lab import demo, turns
-from landbridge.engine.strongswan import names, namespace
+from landbridge.engine.strongswan import names
 from landbridge.engine.strongswan.engine import StrongSwan
+from landbridge.engine.strongswan.network import namespace
 from tests.engine.strongswan import fault_bench
 from tests.engine.strongswan.fault_bench import Bench
 
@@ -54,7 +55,7 @@ def _links(bench: Bench) -> str:
 def _nothing_is_left(bench: Bench) -> None:
     assert not namespace.exists(bench.namespace)
     assert names.short(bench.id) not in _links(bench)
-    assert bench.fresh().strays() == []
+    assert bench.fresh().orphans() == []
 
 
 def test_what_has_no_folder_is_told_and_goes_only_when_that_is_wanted(stray: Bench):
@@ -87,7 +88,7 @@ def test_a_person_at_a_terminal_is_asked(bench: Bench):
 
 def test_a_namespace_says_whose_it_is_without_a_charon(stray: Bench):
     assert stray.kill()
-    assert [one.name for one in stray.fresh().strays()] == [names.short(stray.id)]
+    assert [one.name for one in stray.fresh().orphans()] == [names.short(stray.id)]
     stray.fresh().stop_all()
     _nothing_is_left(stray)
 
@@ -95,7 +96,7 @@ def test_a_namespace_says_whose_it_is_without_a_charon(stray: Bench):
 def test_a_charon_says_whose_it_is_when_its_namespace_does_not(stray: Bench):
     """Made by a version that wrote nothing into namespaces."""
     subprocess.run(["ip", "-n", stray.namespace, "link", "set", "lo", "alias", ""], check=True)
-    assert [str(one)[:33] for one in stray.fresh().strays()] == [f"network namespace {stray.namespace}"]
+    assert [str(one)[:33] for one in stray.fresh().orphans()] == [f"network namespace {stray.namespace}"]
     stray.fresh().stop_all()
     _nothing_is_left(stray)
 
@@ -109,7 +110,7 @@ def test_a_second_data_folder_with_the_same_gateway_touches_nothing_and_advises_
     assert refused is not None
     assert f"is of another data folder, {bench.world.folder}, and left alone" in refused
     assert "delete" not in refused
-    assert (second.strays(), second.gateways()) == ([], frozenset())
+    assert (second.orphans(), second.gateways()) == ([], frozenset())
     stopped = _stop(bench, "--yes", data=tmp_path)
     assert (stopped.returncode, stopped.stdout) == (0, "took down 0 gateways\n")
     assert (bench.settle(both), bench.spis(bench.main)) == (end, kept)

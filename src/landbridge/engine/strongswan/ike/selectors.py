@@ -4,16 +4,13 @@ On the kernel data plane a static connection's selectors are everything, since r
 The userland data plane has one TUN for all tunnels and chooses by selectors, so there they say exactly what they mean.
 """
 
-import functools
-import ipaddress
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from landbridge import model
-from landbridge.engine.strongswan import state
+from landbridge.engine.strongswan import data_plane, subnets
 
-Net = ipaddress.IPv4Network
-EVERYTHING = Net("0.0.0.0/0")
+EVERYTHING = subnets.Net("0.0.0.0/0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +18,8 @@ class Pair:
     """The traffic selectors of one CHILD_SA. `rule` is the policy rule's index, 0 without rules."""
 
     rule: int
-    local: Net
-    remote: Net
+    local: subnets.Net
+    remote: subnets.Net
 
     @property
     def everything(self) -> bool:
@@ -32,12 +29,12 @@ class Pair:
         return self.local.overlaps(other.local) and self.remote.overlaps(other.remote)
 
 
-def pairs(desired: model.DesiredGateway, wish: model.DesiredConnection, plane: state.Plane) -> tuple[Pair, ...]:
+def pairs(desired: model.DesiredGateway, wish: model.DesiredConnection, plane: data_plane.Plane) -> tuple[Pair, ...]:
     """The selector pairs of a connection, each once."""
     if wish.connection.style == "policy":
         found = list(_policy_pairs(wish.connection))
     elif plane == "kernel":
-        found = [Pair(0, EVERYTHING, EVERYTHING)] if local_subnets(desired) else []
+        found = [Pair(0, EVERYTHING, EVERYTHING)] if subnets.local_subnets(desired) else []
     else:
         found = list(_static_pairs(desired, wish.connection))
     return tuple({(pair.local, pair.remote): pair for pair in reversed(found)}.values())[::-1]
@@ -66,10 +63,10 @@ def missing(meant: Iterable[Pair], sas: Iterable[tuple[tuple[str, ...], tuple[st
             yield pair
 
 
-def _covers(selector: str, net: Net) -> bool:
+def _covers(selector: str, net: subnets.Net) -> bool:
     """A selector with a port or a range of addresses is no net, and carries no net whole."""
     try:
-        return net.subnet_of(parse_net(selector))
+        return net.subnet_of(subnets.parse_net(selector))
     except ValueError:
         return False
 
@@ -77,31 +74,27 @@ def _covers(selector: str, net: Net) -> bool:
 def _policy_pairs(connection: model.Connection) -> Iterator[Pair]:
     for rule in connection.policy_rules:
         for destination in rule.destinations:
-            yield Pair(rule.index, parse_net(rule.source), parse_net(destination))
+            yield Pair(rule.index, subnets.parse_net(rule.source), subnets.parse_net(destination))
 
 
 def _static_pairs(desired: model.DesiredGateway, connection: model.Connection) -> Iterator[Pair]:
-    for local in local_subnets(desired):
+    for local in subnets.local_subnets(desired):
         for peer in connection.peer_subnets or ():
-            yield Pair(0, local, parse_net(peer))
+            yield Pair(0, local, subnets.parse_net(peer))
     if connection.tunnel_local_address and connection.tunnel_peer_address:
-        yield Pair(0, parse_host(connection.tunnel_local_address), parse_host(connection.tunnel_peer_address))
+        yield Pair(
+            0, subnets.parse_host(connection.tunnel_local_address), subnets.parse_host(connection.tunnel_peer_address)
+        )
 
 
 def is_inner(connection: model.Connection, pair: Pair) -> bool:
     inner = connection.tunnel_local_address
-    return connection.style == "static" and inner is not None and pair.local == parse_host(inner)
+    return connection.style == "static" and inner is not None and pair.local == subnets.parse_host(inner)
 
 
-def local_subnets(desired: model.DesiredGateway) -> tuple[Net, ...]:
-    """An er gateway names no subnets: its router's whole network is the local side."""
-    subnets = desired.gateway.local_subnets or ((desired.network.cidr,) if desired.network.cidr else ())
-    return tuple(parse_net(subnet) for subnet in subnets)
-
-
-def uncovered(desired: model.DesiredGateway, wish: model.DesiredConnection) -> Iterator[Net]:
+def uncovered(desired: model.DesiredGateway, wish: model.DesiredConnection) -> Iterator[subnets.Net]:
     """Local selectors of the userland data plane without the gateway's own address in them."""
-    own_address = vpc_address(desired.network)
+    own_address = subnets.vpc_address(desired.network)
     return (
         pair.local
         for pair in pairs(desired, wish, "userland")
@@ -109,19 +102,16 @@ def uncovered(desired: model.DesiredGateway, wish: model.DesiredConnection) -> I
     )
 
 
-@functools.lru_cache(maxsize=1 << 10)
-def vpc_address(network: model.Network) -> ipaddress.IPv4Interface | None:
-    """The gateway's own address in its VPC, where it has a link there."""
-    plugged = network.address and (network.bridge or network.interface)
-    return ipaddress.IPv4Interface(network.address) if plugged else None
+def needed_addresses(
+    desired: model.DesiredGateway, supported: Collection[str], plane: data_plane.Plane
+) -> frozenset[str]:
+    """Addresses that the gateway's namespace must have for the selectors of its `supported` connections.
 
-
-@functools.lru_cache(maxsize=1 << 14)
-def parse_net(text: str) -> Net:
-    return ipaddress.IPv4Network(text, strict=False)
-
-
-@functools.lru_cache(maxsize=1 << 14)
-def parse_host(text: str) -> Net:
-    """The single address of `169.254.56.225/30`."""
-    return Net(f"{text.split('/', maxsplit=1)[0]}/32")
+    kernel-libipsec installs a child only when an address of this machine lies inside the child's local selector; otherwise *the
+    peer* reads TS_UNACCEPTABLE. A net's own address serves where it is not a host's: a /31 or /32 was refused, but in a part
+    of a wider subnet a host may have that address, and does not get its traffic then.
+    """
+    if plane == "kernel":
+        return frozenset()
+    wishes = (wish for wish in desired.connections if wish.id in supported)
+    return frozenset(str(net[0]) for wish in wishes for net in uncovered(desired, wish))

@@ -1,0 +1,199 @@
+"""The life cycle of a daemon in a gateway's network namespace: start, adopt, stop.
+
+A daemon is a program with a control socket and a configuration in the gateway's folder; it may be charon, a routing daemon or a
+prober. This module does not know what the daemon does. Invariants: a daemon outlives us, and is adopted by its socket alone,
+whichever way it was started; no process is signalled unless the kernel says that it listens on that socket, or that it runs this
+program in the gateway's own namespace and can be reached by nobody any more; a socket that somebody listens on is never deleted.
+"""
+
+import contextlib
+import os
+import select
+import signal
+import socket
+import struct
+import subprocess
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from landbridge import paths
+
+#: `sun_path` of <linux/un.h>, its closing zero included.
+SOCKET_PATH_LIMIT = 108
+#: Seconds. charon answers in milliseconds; with a thousand tunnels coming up at once it was seen to take one.
+ANSWER_TIMEOUT = 10.0
+START_TIMEOUT = 30.0
+STOP_TIMEOUT = 3.0
+#: What `connect` raises when nobody listens. Nothing else means that: a daemon that hangs has a full backlog, which is EAGAIN.
+NOT_LISTENING = (FileNotFoundError, ConnectionRefusedError)
+SYSTEMD_RUNS = Path(paths.SYSTEMD)
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """How a kind of daemon is started on this machine: as `unit` with the folder's name where systemd runs, else as a child that
+    outlives us. `sockets` is the folder of the sockets, None for the gateway's own.
+    """
+
+    unit: str = ""
+    sockets: Path | None = None
+
+
+AS_CHILDREN = Launch()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Daemon:
+    """A kind of daemon. The files are in the gateway's folder. `environment` is the name of the variable that holds the path of the configuration."""
+
+    name: str
+    program: Path
+    socket_file: str
+    configuration_file: str
+    output_file: str
+    log_file: str
+    environment: str
+
+    def socket_path(self, folder: Path) -> Path:
+        """The socket, or a link to it: a client can connect to either."""
+        return folder / self.socket_file
+
+    def connect(self, folder: Path) -> socket.socket:
+        """Raises one of NOT_LISTENING when nobody listens, and another OSError when that cannot be told."""
+        connection = socket.socket(socket.AF_UNIX)
+        try:
+            connection.settimeout(ANSWER_TIMEOUT)
+            connection.connect(str(self.socket_path(folder)))
+        except OSError:
+            connection.close()
+            raise
+        return connection
+
+    def is_alive(self, folder: Path) -> bool:
+        """A daemon that is alive is adopted as it is. Raises OSError when it cannot be told."""
+        try:
+            self.connect(folder).close()
+        except NOT_LISTENING:
+            return False
+        return True
+
+    def start(
+        self, folder: Path, namespace: str, configuration: Callable[[Path], str], launch: Launch = AS_CHILDREN
+    ) -> None:
+        """Returns when somebody listens on the socket. `configuration`: path of the socket -> text of the configuration. Raises
+        OSError with the daemon's last words, or because one is alive: two would share the addresses, and nobody could reach the
+        first any more.
+        """
+        if self.is_alive(folder):
+            raise OSError(f"a {self.name} runs already")
+        path = folder / self.configuration_file
+        path.write_text(configuration(self._clear_socket(folder, launch.sockets)))
+        self._end_lost(namespace)
+        if launch.unit and SYSTEMD_RUNS.exists():
+            self._start_unit(f"{launch.unit}{folder.name}.service", folder)
+        else:
+            self._start_child(path, namespace)
+        deadline = time.monotonic() + START_TIMEOUT
+        while not self.is_alive(folder):
+            if time.monotonic() > deadline:
+                raise OSError(f"{self.name} did not start: {self._last_words(folder)}")
+            time.sleep(0.005)
+
+    def stop(self, folder: Path) -> None:
+        """Returns when the process is gone. SIGTERM lets a daemon tell its peers. Raises OSError when the process cannot be found out.
+
+        A daemon in a unit is stopped in the same way: systemd sees it end well, and one that was started as a child is met too.
+        """
+        try:
+            process = self._process(folder)
+        except NOT_LISTENING:
+            return
+        self._end(process)
+        self.socket_path(folder).resolve().unlink(missing_ok=True)
+        self.socket_path(folder).unlink(missing_ok=True)
+
+    def end(self, pids: Iterable[int]) -> None:
+        """Ends those processes that run this program. Raises OSError for one that does not stop."""
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                process = os.pidfd_open(pid)
+                if self.is_run_by(pid):  # after the pidfd: it is this process or none
+                    self._end(process)
+                else:
+                    os.close(process)
+
+    def is_run_by(self, pid: int) -> bool:
+        """Also a process whose program was replaced by an upgrade."""
+        try:
+            return str(Path(f"/proc/{pid}/exe").readlink()).removesuffix(" (deleted)") == str(self.program)
+        except OSError:
+            return False
+
+    def _clear_socket(self, folder: Path, sockets: Path | None) -> Path:
+        """The path to listen on, with nothing there. A socket in another folder gets its link first: a daemon without a link would
+        be lost.
+        """
+        link = self.socket_path(folder)
+        link.unlink(missing_ok=True)
+        if sockets is None:
+            return link
+        sockets.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = sockets / f"{folder.name}{link.suffix}"
+        path.unlink(missing_ok=True)
+        link.symlink_to(path)
+        return path
+
+    def _start_unit(self, unit: str, folder: Path) -> None:
+        """`restart`: a unit that runs, and on whose socket nobody listens, can be reached by nobody any more."""
+        done = subprocess.run(["systemctl", "restart", unit], capture_output=True, text=True, timeout=30, check=False)  # noqa: S603, S607
+        if done.returncode:
+            said = (done.stderr.strip().splitlines() or ["systemctl said nothing"])[0]
+            raise OSError(f"{unit} did not start: {said} ({self._last_words(folder)})")
+
+    def _start_child(self, configuration: Path, namespace: str) -> None:
+        command = ["nsenter", f"--net={paths.NETNS}/{namespace}", "setsid", "--fork", str(self.program)]
+        environment = {
+            self.environment: str(configuration),
+            "PATH": os.environ.get("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"),
+        }
+        with configuration.with_name(self.output_file).open("wb") as out:
+            subprocess.run(  # noqa: S603
+                command, env=environment, cwd="/", stdin=subprocess.DEVNULL, stdout=out, stderr=out, check=True
+            )
+
+    def _last_words(self, folder: Path) -> str:
+        for name in (self.output_file, self.log_file):
+            with contextlib.suppress(OSError):
+                lines = (folder / name).read_text(errors="replace").split("\n")
+                words = [line for line in lines if line.strip()]
+                if words:
+                    return words[-1].strip()
+        return "it said nothing"
+
+    def _end(self, process: int) -> None:
+        """`process` is a pidfd, and is closed."""
+        try:
+            for number in (signal.SIGTERM, signal.SIGKILL):
+                with contextlib.suppress(ProcessLookupError):
+                    signal.pidfd_send_signal(process, number)
+                if select.select([process], [], [], STOP_TIMEOUT)[0]:
+                    return
+            raise OSError(f"{self.name} does not stop")
+        finally:
+            os.close(process)
+
+    def _end_lost(self, namespace: str) -> None:
+        """Ends daemons whose socket somebody deleted: beside them another one would hear nothing. The namespace is ours, and so are
+        they.
+        """
+        command = ["ip", "netns", "pids", namespace]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
+        self.end(map(int, done.stdout.split()))
+
+    def _process(self, folder: Path) -> int:
+        """A pidfd of whoever listens on the socket: a pid alone may be another process's by the time it is used."""
+        with self.connect(folder) as connection:
+            credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+            return os.pidfd_open(struct.unpack("3i", credentials)[0])

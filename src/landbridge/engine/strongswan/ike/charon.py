@@ -1,0 +1,123 @@
+"""charon-systemd as a gateway's daemon: its configuration, and what the configuration tells of the charon that runs.
+
+It may not know what a connection is. The life cycle is `daemon`'s.
+"""
+
+import contextlib
+import os
+import re
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+from landbridge import paths
+from landbridge.engine.strongswan import daemon, data_plane
+
+BINARY = Path(paths.CHARON)
+CHARON = daemon.Daemon(
+    name="charon",
+    program=BINARY,
+    socket_file="charon.vici",
+    configuration_file=paths.CHARON_CONFIGURATION,
+    environment="STRONGSWAN_CONF",
+    output_file=paths.CHARON_OUTPUT,
+    log_file="charon.log",
+)
+#: Bytes.
+LOG_LIMIT = 8 * 1024 * 1024
+#: IKE_SAs of all peers that are begun and not authenticated, and messages that wait for a thread.
+HALF_OPEN_LIMIT = 5000
+
+#: The plugin that does ESP in charon itself.
+_USERLAND = "kernel-libipsec"
+#: Each line was needed once; see the reasons beside them.
+_CONFIGURATION = """\
+# restarts = {restarts}
+charon-systemd {{
+  # Without a list every installed plugin loads, those that install routes and resolvers of their own included.
+  load_modular = no
+  load = random nonce openssl kdf pem pubkey x509 pkcs1 {kernel} kernel-netlink socket-default vici counters
+  # 16 starve when many tunnels come up at once.
+  threads = 32
+  # A whole office behind one NAT, or all peers after a restart, look like an attack. Cookies stay: they only delay. 0 is no
+  # limit by the manual, and 4 half-open SAs of an address in truth: charon lifts it above cookie_threshold_ip.
+  block_threshold = 65535
+  # Of all peers together, behind the cookies of IKEv2 and the firewall's limits for IKEv1: what is begun and not authenticated,
+  # and messages that wait for a thread.
+  init_limit_half_open = {begun}
+  init_limit_job_load = {begun}
+  ikesa_table_size = 256
+  ikesa_table_segments = 8
+  make_before_break = yes
+  # Without it a responder refuses IKEv1 aggressive mode with a PSK, which the API offers.
+  i_dont_care_about_security_and_use_aggressive_mode_psk = yes
+  # kernel-libipsec installs routes whatever is said here; where ESP is in the kernel they are ours.
+  install_routes = no
+  # All selectors are specific there, and their routes must win against those of the links.
+  routing_table = 220
+  routing_table_prio = 220
+  plugins {{
+    vici {{
+      socket = unix://{socket}
+    }}
+  }}
+  filelog {{
+    file {{
+      path = {folder}/charon.log
+      append = yes
+      flush_line = yes
+      time_format = %Y-%m-%dT%H:%M:%S
+      default = 1
+    }}
+  }}
+  journal {{
+    default = -1
+  }}
+}}
+"""
+
+
+def start(
+    folder: Path,
+    namespace: str,
+    plane: data_plane.Plane,
+    launch: daemon.Launch = daemon.AS_CHILDREN,
+    restarts: int = 0,
+) -> None:
+    """Returns when VICI answers. `restarts`: how many were asked for by then, for `started`. Raises OSError."""
+    kernel = _USERLAND if plane == "userland" else ""
+
+    def configuration(socket: Path) -> str:
+        return _CONFIGURATION.format(
+            begun=HALF_OPEN_LIMIT, folder=folder, kernel=kernel, socket=socket, restarts=restarts
+        )
+
+    CHARON.start(folder, namespace, configuration, launch)
+
+
+def plane(folder: Path) -> data_plane.Plane | None:
+    """Of the charon that runs: with what it was started. None when somebody took its configuration away."""
+    try:
+        plugins = re.search(r"^ *load = (.*)$", (folder / CHARON.configuration_file).read_text(), re.MULTILINE)
+    except FileNotFoundError:
+        return None
+    return "userland" if plugins and _USERLAND in plugins[1].split() else "kernel"
+
+
+def started(folder: Path) -> tuple[int, datetime | None]:
+    """How many restarts had been asked for when the charon was started last, and when that was."""
+    configuration = folder / CHARON.configuration_file
+    try:
+        found = re.match(r"# restarts = (\d+)$", configuration.read_text(), re.MULTILINE)
+        return int(found[1]) if found else 0, datetime.fromtimestamp(configuration.stat().st_mtime, UTC)
+    except FileNotFoundError:
+        return 0, None
+
+
+def shorten_log(folder: Path) -> None:
+    """Keeps the last full log as charon.log.1. charon appends, so what it writes next stands at the beginning."""
+    log = folder / CHARON.log_file
+    with contextlib.suppress(FileNotFoundError):
+        if log.stat().st_size > LOG_LIMIT:
+            shutil.copyfile(log, folder / "charon.log.1")
+            os.truncate(log, 0)

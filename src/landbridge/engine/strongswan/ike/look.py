@@ -1,0 +1,33 @@
+"""One look at what charon holds for a gateway. It changes nothing but the length of charon's log."""
+
+from collections.abc import Collection
+from pathlib import Path
+
+from landbridge.engine.strongswan import daemon
+from landbridge.engine.strongswan.ike import charon, evidence, vici_session
+from landbridge.engine.strongswan.ike.state import IkeState, parse_conns, parse_peers, parse_sas
+
+
+def look(folder: Path, log: evidence.EvidenceLog, recently_initiated: Collection[str]) -> IkeState:
+    """Raises OSError, or one of `vici_protocol.PROTOCOL_ERRORS`, when a charon is there but does not answer: that is not the same as
+    its being gone, and a second charon beside it would be worse than none.
+    """
+    restarts, started_at = charon.started(folder)
+    try:
+        connection = charon.CHARON.connect(folder)
+    except daemon.NOT_LISTENING:
+        return IkeState(restarts=restarts, started_at=started_at, recently_initiated=frozenset(recently_initiated))
+    charon.shorten_log(folder)
+    with connection:
+        conns, secrets, sas = vici_session.look(connection)
+    log.set_peers(parse_peers(conns))
+    return IkeState(
+        alive=True,
+        restarts=restarts,
+        started_at=started_at,
+        conns=parse_conns(conns),
+        secrets=secrets,
+        sas=parse_sas(sas),
+        recently_initiated=frozenset(recently_initiated),
+        evidence=log.all(),
+    )

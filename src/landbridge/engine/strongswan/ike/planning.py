@@ -1,0 +1,137 @@
+"""From what charon holds to what it must hold: ordered steps.
+
+Pure. Invariants: an SA is ended only when its own connection's configuration asks for it; what is new is loaded before what is
+old goes, except a connection's own secret.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator
+
+from landbridge.engine.strongswan.ike import fingerprints, messages, state, steps
+
+#: Seconds without a new SA, after which a device that dials in is thought to have asked for all that it asks for. When both ends
+#: ask at once, charon makes some CHILD_SAs twice, and pluto is stuck for a minute: its window of messages is lost (measured). A first
+#: quick mode may be lost, and comes again after 4 seconds.
+SETTLING = 10
+
+
+def plan_connections(configs: Iterable[messages.DesiredConfig], current: state.IkeState) -> Iterator[steps.IkeStep]:
+    secrets = by_owner(sorted(current.secrets))
+    sas = state.by_connection(current.sas)
+    for config in configs:
+        yield from _connection(config, current, secrets[config.connection_id], sas[config.connection_id])
+
+
+def plan_deletions(kept: Collection[str], current: state.IkeState) -> Iterator[steps.IkeStep]:
+    """`kept`: ids of the connections that stay."""
+    secrets, sas = by_owner(sorted(current.secrets)), state.by_connection(current.sas)
+    for connection_id in sorted({*current.conns, *secrets, *sas}.difference(kept)):
+        yield from _deletion(connection_id, current, secrets[connection_id], sas[connection_id])
+
+
+def by_owner(secret_ids: Iterable[str]) -> defaultdict[str, list[str]]:
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for secret_id in secret_ids:
+        found[fingerprints.owner(secret_id)].append(secret_id)
+    return found
+
+
+def _connection(
+    config: messages.DesiredConfig, current: state.IkeState, secrets: list[str], sas: list[state.IkeSa]
+) -> Iterator[steps.IkeStep]:
+    """What is still being negotiated when something is loaded anew was begun with the old, and of an IKE_SA without children
+    nobody knows what it was made from: both end before the load, so that an interrupted plan finds the old still loaded and
+    does this again.
+    """
+    loads = list(_loads(config, current, secrets))
+    unfinished = [
+        sa for sa in sas if loads and (sa.negotiating or (sa.live and not any(child.live for child in sa.children)))
+    ]
+    yield from (_terminate(sa) for sa in unfinished)
+    yield from loads
+    rest = [sa for sa in sas if sa.live and sa not in unfinished]
+    outdated = [sa for sa in rest if _is_outdated(sa, config)]
+    yield from (_terminate(sa) for sa in outdated)
+    kept = [sa for sa in rest if sa not in outdated]
+    yield from _stale_children(config, kept)
+    yield from _initiations(config, kept, frozenset() if loads else current.recently_initiated)
+
+
+def _loads(config: messages.DesiredConfig, current: state.IkeState, secrets: list[str]) -> Iterator[steps.IkeStep]:
+    """Two secrets of one connection must never meet: a responder would sign with either."""
+    for secret_id in secrets:
+        if secret_id != config.secret_id:
+            yield steps.UnloadSecret(config.connection_id, secret_id)
+    if config.secret_id not in secrets:
+        yield steps.LoadSecret(config.connection_id, config.secret_id, config.owners, config.psk)
+    if current.conns.get(config.connection_id) != frozenset(config.children):
+        yield steps.LoadConn(config.connection_id, config.conn)
+
+
+def _is_outdated(sa: state.IkeSa, config: messages.DesiredConfig) -> bool:
+    """Whether any child says that the IKE_SA was made from another configuration."""
+    return any(_ike_part(child.name) != config.ike for child in sa.children if child.live)
+
+
+def _ike_part(name: str) -> str | None:
+    child = fingerprints.parse_child(name)
+    return child.ike if child else None
+
+
+def _terminate(sa: state.IkeSa) -> steps.TerminateIke:
+    return steps.TerminateIke(sa.name, sa.unique_id)
+
+
+def _stale_children(config: messages.DesiredConfig, sas: list[state.IkeSa]) -> Iterator[steps.IkeStep]:
+    for sa in sas:
+        for child in sa.children:
+            if child.live and child.name not in config.children:
+                yield steps.TerminateChild(config.connection_id, child.unique_id, child.name)
+
+
+def _initiations(
+    config: messages.DesiredConfig, sas: list[state.IkeSa], recently_initiated: frozenset[str]
+) -> Iterator[steps.IkeStep]:
+    """A device without an address dials in. It may ask for all its subnets in one CHILD_SA, which charon narrows to the first pair,
+    so the other pairs are asked for from here, through the IKE_SA that the device has made.
+    """
+    if any(sa.negotiating for sa in sas) or not (config.initiates or _has_settled(sas)):
+        return
+    for child in _lacking(config, sas):
+        if child not in recently_initiated:
+            yield steps.Initiate(config.connection_id, child)
+
+
+def _lacking(config: messages.DesiredConfig, sas: list[state.IkeSa]) -> list[str]:
+    up = {child.name for sa in sas for child in sa.children if child.live}
+    return [child for child in config.initiated if child not in up]
+
+
+def _has_settled(sas: list[state.IkeSa]) -> bool:
+    """Whether a device that has dialled in asks for no more by itself."""
+    return bool(sas) and all(_quiet_seconds(sa) >= SETTLING for sa in sas)
+
+
+def _quiet_seconds(sa: state.IkeSa) -> int:
+    return min((sa.established_seconds, *(child.installed_seconds for child in sa.children)))
+
+
+def is_settling(configs: Iterable[messages.DesiredConfig], current: state.IkeState) -> bool:
+    """Whether a device has dialled in that may still ask for more pairs: another look is due in `SETTLING` seconds."""
+    sas = state.by_connection(current.sas)
+    return any(_may_ask(each, sas[each.connection_id]) for each in configs if not each.initiates)
+
+
+def _may_ask(config: messages.DesiredConfig, sas: list[state.IkeSa]) -> bool:
+    live = [sa for sa in sas if sa.live]
+    return bool(live) and not _has_settled(live) and bool(_lacking(config, live))
+
+
+def _deletion(
+    connection_id: str, current: state.IkeState, secrets: list[str], sas: list[state.IkeSa]
+) -> Iterator[steps.IkeStep]:
+    """An SA outlives its unloaded connection and still rekeys: it is ended by its own id."""
+    if connection_id in current.conns:
+        yield steps.UnloadConn(connection_id)
+    yield from (_terminate(sa) for sa in sas if sa.live)
+    yield from (steps.UnloadSecret(connection_id, secret_id) for secret_id in secrets)

@@ -1,0 +1,159 @@
+"""What charon holds for a gateway, read from its answers.
+
+Pure. It holds what was read and judges nothing. An SA that charon calls `(unnamed)` has not been given to a connection yet.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from landbridge import model
+
+UNNAMED = "(unnamed)"
+
+#: States of an SA that no longer counts: it only waits for the peer to confirm, or for its last packets.
+DELETING = frozenset({"DELETING", "DELETED", "DESTROYING"})
+INSTALLED = frozenset({"INSTALLED", "UPDATING", "REKEYING", "REKEYED"})
+NEGOTIATING = frozenset({"CREATED", "CONNECTING"})
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    name: str
+    unique_id: str
+    state: str
+    local_ts: tuple[str, ...] = ()
+    remote_ts: tuple[str, ...] = ()
+    spi_in: str = ""
+    spi_out: str = ""
+    proposal: str = ""
+    bytes_in: int = 0
+    bytes_out: int = 0
+    packets_in: int = 0
+    packets_out: int = 0
+    installed_seconds: int = 0
+    encapsulated: bool = False
+
+    @property
+    def live(self) -> bool:
+        return self.state not in DELETING
+
+    @property
+    def installed(self) -> bool:
+        return self.state in INSTALLED
+
+
+@dataclass(frozen=True, slots=True)
+class IkeSa:
+    name: str
+    unique_id: str
+    state: str
+    proposal: str | None = None
+    local_id: str | None = None
+    peer_id: str | None = None
+    peer_address: str | None = None
+    established_seconds: int = 0
+    children: tuple[Child, ...] = ()
+
+    @property
+    def negotiating(self) -> bool:
+        return self.state in NEGOTIATING
+
+    @property
+    def live(self) -> bool:
+        return self.state not in DELETING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IkeState:
+    """`conns`: connection -> names of its children. `recently_initiated`: children that were initiated moments ago. `restarts`: how
+    many restarts had been asked for when charon was started last, at `started_at`.
+    """
+
+    alive: bool = False
+    restarts: int = 0
+    started_at: datetime | None = None
+    conns: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    secrets: frozenset[str] = frozenset()
+    sas: tuple[IkeSa, ...] = ()
+    recently_initiated: frozenset[str] = frozenset()
+    evidence: Mapping[str, tuple[model.Evidence, ...]] = field(default_factory=dict)
+
+
+def parse_conns(messages: list[dict[str, Any]]) -> dict[str, frozenset[str]]:
+    """Of `list-conns`: connection -> names of its children."""
+    return {name: frozenset(conn.get("children", {})) for message in messages for name, conn in message.items()}
+
+
+def parse_peers(messages: list[dict[str, Any]]) -> dict[str, frozenset[str]]:
+    """Of `list-conns`: connection -> the peer's addresses."""
+    return {
+        name: frozenset(address.decode() for address in conn.get("remote_addrs", ()))
+        for message in messages
+        for name, conn in message.items()
+    }
+
+
+def by_connection(sas: Iterable[IkeSa]) -> defaultdict[str, list[IkeSa]]:
+    found: defaultdict[str, list[IkeSa]] = defaultdict(list)
+    for sa in sas:
+        if sa.name != UNNAMED:
+            found[sa.name].append(sa)
+    return found
+
+
+def parse_sas(messages: list[dict[str, Any]]) -> tuple[IkeSa, ...]:
+    """Of `list-sas`, in the order of their making."""
+    found = [_ike_sa(name, sa) for message in messages for name, sa in message.items()]
+    return tuple(sorted(found, key=lambda sa: int(sa.unique_id)))
+
+
+def _ike_sa(name: str, sa: dict[str, Any]) -> IkeSa:
+    return IkeSa(
+        name=name,
+        unique_id=_text(sa, "uniqueid") or "0",
+        state=_text(sa, "state") or "",
+        proposal=_proposal(sa) or None,
+        local_id=_text(sa, "local-id"),
+        peer_id=_text(sa, "remote-id"),
+        peer_address=_text(sa, "remote-host"),
+        established_seconds=_number(sa, "established"),
+        children=tuple(_child(child) for child in sa.get("child-sas", {}).values()),
+    )
+
+
+def _child(sa: dict[str, Any]) -> Child:
+    return Child(
+        name=_text(sa, "name") or "",
+        unique_id=_text(sa, "uniqueid") or "0",
+        state=_text(sa, "state") or "",
+        local_ts=tuple(ts.decode() for ts in sa.get("local-ts", ())),
+        remote_ts=tuple(ts.decode() for ts in sa.get("remote-ts", ())),
+        spi_in=_text(sa, "spi-in") or "",
+        spi_out=_text(sa, "spi-out") or "",
+        proposal=_proposal(sa),
+        bytes_in=_number(sa, "bytes-in"),
+        bytes_out=_number(sa, "bytes-out"),
+        packets_in=_number(sa, "packets-in"),
+        packets_out=_number(sa, "packets-out"),
+        installed_seconds=_number(sa, "install-time"),
+        encapsulated=_text(sa, "encap") == "yes",
+    )
+
+
+def _proposal(sa: dict[str, Any]) -> str:
+    """As charon writes proposals in its log: `AES_CBC_128/HMAC_SHA2_256_128/MODP_3072`."""
+    encryption = "_".join(part for part in (_text(sa, "encr-alg"), _text(sa, "encr-keysize")) if part)
+    rest = (_text(sa, key) for key in ("integ-alg", "prf-alg", "dh-group"))
+    return "/".join(part for part in (encryption, *rest) if part)
+
+
+def _text(sa: dict[str, Any], key: str) -> str | None:
+    value = sa.get(key)
+    return value.decode(errors="replace") if value is not None else None
+
+
+def _number(sa: dict[str, Any], key: str) -> int:
+    return int(sa.get(key, 0))

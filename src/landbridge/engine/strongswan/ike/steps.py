@@ -1,0 +1,99 @@
+"""Steps that change what charon is or holds: one change each, carrying all that is needed to make it.
+
+Pure data. Invariant: what a step prints is safe in a log; a PSK is only ever held as `model.Secret`. Every step may be applied
+again when it was carried out halfway.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from landbridge import model
+from landbridge.engine import base
+from landbridge.engine.strongswan import data_plane
+
+
+@dataclass(frozen=True, slots=True)
+class StartCharon(base.GatewayStep):
+    """`restarts`: how many of them have been asked for by now."""
+
+    plane: data_plane.Plane
+    restarts: int = 0
+
+    def __str__(self) -> str:
+        return f"start charon, {self.plane} data plane"
+
+
+@dataclass(frozen=True, slots=True)
+class StopCharon(base.GatewayStep):
+    def __str__(self) -> str:
+        return "stop charon"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadSecret:
+    connection_id: str
+    secret_id: str
+    owners: tuple[str, ...]
+    psk: model.Secret
+
+    def __str__(self) -> str:
+        return f"load secret {self.secret_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class UnloadSecret:
+    connection_id: str
+    secret_id: str
+
+    def __str__(self) -> str:
+        return f"unload secret {self.secret_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadConn:
+    connection_id: str
+    conn: dict[str, Any]
+
+    def __str__(self) -> str:
+        return f"load connection {self.connection_id} with {len(self.conn['children'])} children"
+
+
+@dataclass(frozen=True, slots=True)
+class UnloadConn:
+    connection_id: str
+
+    def __str__(self) -> str:
+        return f"unload connection {self.connection_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class TerminateIke:
+    connection_id: str
+    unique_id: str
+
+    def __str__(self) -> str:
+        return f"terminate IKE_SA {self.unique_id} of connection {self.connection_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class TerminateChild:
+    connection_id: str
+    unique_id: str
+    child: str
+
+    def __str__(self) -> str:
+        return f"terminate CHILD_SA {self.unique_id} {self.child}"
+
+
+@dataclass(frozen=True, slots=True)
+class Initiate:
+    connection_id: str
+    child: str
+
+    def __str__(self) -> str:
+        return f"initiate {self.child}"
+
+
+#: A step that is one request to a running charon.
+CharonRequest = LoadSecret | UnloadSecret | LoadConn | UnloadConn | TerminateIke | TerminateChild | Initiate
+IkeStep = StartCharon | StopCharon | CharonRequest

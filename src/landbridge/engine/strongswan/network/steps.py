@@ -1,0 +1,177 @@
+"""Steps that change a gateway's network: one change each, carrying all that is needed to make it.
+
+Pure data. Every step may be applied again when it was carried out halfway.
+"""
+
+from dataclasses import dataclass
+
+from landbridge.engine import base
+from landbridge.engine.strongswan.network import tunnels
+
+
+@dataclass(frozen=True, slots=True)
+class AddNamespace(base.GatewayStep):
+    def __str__(self) -> str:
+        return "create the network namespace"
+
+
+@dataclass(frozen=True, slots=True)
+class EnsureUplink(base.GatewayStep):
+    """`kind` is `routed` or `macvlan LINK`; `next_hop` its router."""
+
+    kind: str
+    next_hop: str
+
+    def __str__(self) -> str:
+        return f"create the uplink, {self.kind}"
+
+
+@dataclass(frozen=True, slots=True)
+class EnsureVpcLink(base.GatewayStep):
+    """`kind` is `bridge NAME` or `interface NAME`."""
+
+    kind: str
+
+    def __str__(self) -> str:
+        return f"create the VPC link on {self.kind}"
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteUplink(base.GatewayStep):
+    def __str__(self) -> str:
+        return "delete the uplink"
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteVpcLink(base.GatewayStep):
+    def __str__(self) -> str:
+        return "delete the VPC link"
+
+
+@dataclass(frozen=True, slots=True)
+class MoveUplink(base.GatewayStep):
+    """From its present parent to `kind`, as of EnsureUplink, with its addresses. The new parent is checked before anything is deleted."""
+
+    kind: str
+    next_hop: str
+    addresses: tuple[tuple[str, str], ...]
+
+    def __str__(self) -> str:
+        return f"move the uplink to {self.kind}"
+
+
+@dataclass(frozen=True, slots=True)
+class MoveVpcLink(base.GatewayStep):
+    """As MoveUplink, `kind` as of EnsureVpcLink. When it fails the steps after it go on: tunnels need the uplink alone."""
+
+    kind: str
+    addresses: tuple[tuple[str, str], ...]
+
+    def __str__(self) -> str:
+        return f"move the VPC link to {self.kind}"
+
+
+@dataclass(frozen=True, slots=True)
+class AddAddresses(base.GatewayStep):
+    """(link, address/prefix) each; an address on `wan` gets its route in the underlay too."""
+
+    addresses: tuple[tuple[str, str], ...]
+
+    def __str__(self) -> str:
+        return f"add {_several(self.addresses)}"
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteAddresses(base.GatewayStep):
+    addresses: tuple[tuple[str, str], ...]
+
+    def __str__(self) -> str:
+        return f"delete {_several(self.addresses)}"
+
+
+@dataclass(frozen=True, slots=True)
+class EnsureRules(base.GatewayStep):
+    """`rules` as in `GatewayNetwork`."""
+
+    rules: frozenset[tuple[int, str, int]]
+
+    def __str__(self) -> str:
+        return f"set {len(self.rules)} routing rules that keep the gateway's own networks out of its tunnels"
+
+
+@dataclass(frozen=True, slots=True)
+class EnsureFilterTable(base.GatewayStep):
+    """`table` as `firewall.filter_table` writes it."""
+
+    table: str
+
+    def __str__(self) -> str:
+        return "load the firewall's filter table"
+
+
+@dataclass(frozen=True, slots=True)
+class EnsureNatTable(base.GatewayStep):
+    """`table` as `firewall.nat_table` writes it."""
+
+    table: str
+
+    def __str__(self) -> str:
+        return "forward UDP 500 and 4500 to the gateway"
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteNatTable(base.GatewayStep):
+    def __str__(self) -> str:
+        return "forward nothing to the gateway"
+
+
+@dataclass(frozen=True, slots=True)
+class EnsureTunnel:
+    connection_id: str
+    tunnel: tunnels.Tunnel
+
+    def __str__(self) -> str:
+        routed = len(self.tunnel.routes)
+        return f"set up tunnel {tunnels.name(self.tunnel.if_id)}, MTU {self.tunnel.mtu}, {routed} routes"
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteTunnel:
+    """`connection_id` is empty when nobody knows whose it was."""
+
+    connection_id: str
+    if_id: int
+
+    def __str__(self) -> str:
+        return f"delete tunnel {tunnels.name(self.if_id)}"
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteNamespace(base.GatewayStep):
+    def __str__(self) -> str:
+        return "delete the network namespace"
+
+
+NetworkStep = (
+    AddNamespace
+    | EnsureUplink
+    | EnsureVpcLink
+    | DeleteUplink
+    | DeleteVpcLink
+    | MoveUplink
+    | MoveVpcLink
+    | AddAddresses
+    | DeleteAddresses
+    | EnsureRules
+    | EnsureFilterTable
+    | EnsureNatTable
+    | DeleteNatTable
+    | EnsureTunnel
+    | DeleteTunnel
+    | DeleteNamespace
+)
+
+
+def _several(addresses: tuple[tuple[str, str], ...]) -> str:
+    first = " ".join(f"{address} on {link}" for link, address in addresses[:1])
+    return first if len(addresses) == 1 else f"{first} and {len(addresses) - 1} more addresses"

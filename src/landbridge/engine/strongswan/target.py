@@ -1,0 +1,58 @@
+"""What a gateway must have on this machine: prepared once a cycle, for the plan and for the report. Pure."""
+
+from dataclasses import dataclass
+
+from landbridge import model
+from landbridge.engine.strongswan import data_plane, state
+from landbridge.engine.strongswan.ike import messages, selectors, unsupported
+from landbridge.engine.strongswan.ike import state as ike_state
+from landbridge.engine.strongswan.network import gateway_network, tunnels
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """`refused`: connection id -> why this engine does not carry the connection. `configs`: what charon must hold for the others.
+    `network` is None for a gateway that the site file no longer covers: nobody can say what its network must be.
+    """
+
+    desired: model.DesiredGateway
+    plane: data_plane.Plane
+    refused: dict[str, str]
+    configs: tuple[messages.DesiredConfig, ...]
+    network: gateway_network.GatewayNetwork | None
+
+    @property
+    def supported(self) -> frozenset[str]:
+        """Ids of the connections that are not refused."""
+        return frozenset(config.connection_id for config in self.configs)
+
+
+def prepare(desired: model.DesiredGateway, plane: data_plane.Plane) -> Target:
+    if desired.uncovered:
+        return Target(desired, plane, {}, (), None)
+    refused = unsupported.refusals(desired, plane)
+    configs = messages.desired_configs(desired, refused, plane)
+    supported = frozenset(config.connection_id for config in configs)
+    addresses = selectors.needed_addresses(desired, supported, plane)
+    network = gateway_network.desired_network(desired, supported, plane, addresses)
+    return Target(desired, plane, refused, configs, network)
+
+
+def desired_tunnels(target: Target, current: state.GatewayState) -> dict[str, tunnels.Tunnel]:
+    """Connection id -> its tunnel. Nothing on the userland data plane, which has one TUN for all connections."""
+    if target.plane != "kernel":
+        return {}
+    sas = ike_state.by_connection(current.ike.sas)
+    paths = {wish.id: _path(wish, sas[wish.id], current) for wish in target.desired.connections}
+    return tunnels.desired_tunnels(target.desired, target.supported, paths)
+
+
+def _path(wish: model.DesiredConnection, sas: list[ike_state.IkeSa], current: state.GatewayState) -> tunnels.Path:
+    """Before there is an SA nobody knows whether a NAT is on the path: the smaller size is always right."""
+    children = [child for sa in sas for child in sa.children if child.installed]
+    peer = wish.peer_address or next((sa.peer_address for sa in sas if sa.peer_address), None)
+    return tunnels.Path(
+        up=bool(children),
+        encapsulated=any(child.encapsulated for child in children) or not children,
+        mtu=current.network.path_mtu(peer),
+    )
