@@ -42,13 +42,19 @@ def _ask(changes: dict[str, Any]) -> model.GatewayRequest:
     return gateways.CreateGateway.model_validate({**BODY, **changes}).request()
 
 
+def _told(changes: dict[str, Any], facts: gateway.Facts) -> gateway.Facts:
+    """The facts as the store gives them: of what is taken only what the rules ask about."""
+    asked = gateway.endpoints_asked(_ask(changes), facts.site)
+    return replace(facts, taken={key: user for key, user in facts.taken.items() if asked is None or key in asked})
+
+
 def _refusals(changes: dict[str, Any], facts: gateway.Facts = FACTS) -> list[str]:
-    return [str(v) for v in gateway.check(_ask(changes), facts)]
+    return [str(v) for v in gateway.check(_ask(changes), _told(changes, facts))]
 
 
 def _made(changes: dict[str, Any], facts: gateway.Facts = FACTS) -> model.VpnGateway:
     assert _refusals(changes, facts) == []
-    return gateway.complete(_ask(changes), facts, GENERATED, "p1")
+    return gateway.complete(_ask(changes), _told(changes, facts), GENERATED, "p1")
 
 
 def _taken(*what: str) -> gateway.Facts:

@@ -43,7 +43,7 @@ def made(database: Database, project: str) -> SimpleNamespace:
         ask = model.GatewayRequest(vpc_id=VPC, local_subnets=("10.0.0.0/24",))
 
         def work(tx: Any) -> model.VpnGateway:
-            facts = gateway_rules.Facts(site=site, taken=gateways.taken(tx, ""), connection_limit=None)
+            facts = gateway_rules.Facts(site=site, taken=gateways.taken(tx, "", None), connection_limit=None)
             new = gateway_rules.complete(ask, facts, ids.generate(NOW), project)
             gateways.add(tx, new, [each.eip_id or each.address for each in new.endpoints])
             counters.add(tx, project, "vpn_gateway", 1)

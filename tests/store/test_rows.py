@@ -142,9 +142,19 @@ def test_a_deleting_gateway_goes_when_it_does_not_exist(database: Database, made
     _record(database, _look(gateway, exists=False))
     assert database.read(lambda tx: gateways.find_any(tx, gateway.id)) is None
     assert database.read(gateways.ids) == [other.id]
-    assert set(database.read(lambda tx: gateways.taken(tx, project)).values()) == {other.id}
+    assert set(database.read(lambda tx: gateways.taken(tx, project, None)).values()) == {other.id}
     assert _counted(database, project)["vpn_gateway"] == 1
     assert rows("SELECT * FROM gateway_observation") == []
+
+
+def test_of_what_is_taken_only_what_is_asked_about_is_read(database: Database, made: Any, project: str):
+    gateway, _ = made.gateway(), made.gateway()
+    asked = [gateway.endpoints[0].eip_id, "00000000-0000-4000-8000-000000000199"]
+    assert database.read(lambda tx: gateways.taken(tx, project, asked)) == {asked[0]: gateway.id}
+    assert database.read(lambda tx: gateways.taken(tx, "another project", asked)) == {asked[0]: None}
+    statement = compiled(gateways._TAKEN)
+    plan = database.read(lambda tx: tx.cursor.execute(f"EXPLAIN QUERY PLAN {statement.text}", ["[]"]).fetchall())
+    assert "SEARCH endpoint_use USING INDEX sqlite_autoindex_endpoint_use_1 (endpoint=?)" in [row[3] for row in plan]
 
 
 def test_a_gateway_that_is_wanted_but_not_there_stays(database: Database, made: Any):

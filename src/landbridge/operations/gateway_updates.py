@@ -21,7 +21,8 @@ def update(tx: Transaction, call: Call, request: model.GatewayUpdateRequest) -> 
     row, change = changeable(tx, call, request.gateway_id), request.change
     there = tuple(one.connection for one in connections.page_of_gateway(tx, row, 0, row.connections))
     site = call.service.site.of(call.project_id, has={one.eip_id or "" for one in row.gateway.endpoints})
-    facts = rules.Facts(site=site, taken=gateways.taken(tx, call.project_id), connections=there)
+    eips = [eip_id.lower() for eip_id in (change.eip_id_1, change.eip_id_2) if eip_id is not None]
+    facts = rules.Facts(site=site, taken=gateways.taken(tx, call.project_id, eips), connections=there)
     too_many = policy_rules.check_local_subnets(change.local_subnets, row.gateway, there)
     call.refuse([*rules.check(change, row.gateway, facts), *too_many])
     made = rules.complete(change, row.gateway, site)

@@ -48,9 +48,10 @@ def create(tx: Transaction, call: Call, request: model.GatewayRequest) -> ShownG
 
 
 def _create(tx: Transaction, call: Call, request: model.GatewayRequest) -> model.VpnGateway:
+    site = call.service.site.of(call.project_id)
     facts = rules.Facts(
-        site=call.service.site.of(call.project_id),
-        taken=gateways.taken(tx, call.project_id),
+        site=site,
+        taken=gateways.taken(tx, call.project_id, rules.endpoints_asked(request, site)),
         connection_limit=call.service.connection_limit,
     )
     call.refuse([*rules.check(request, facts), *quotas.check(tx, call, "vpn_gateway")])

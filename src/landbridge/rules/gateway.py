@@ -146,6 +146,20 @@ def uses(gateway: model.VpnGateway, network: model.Network | None) -> tuple[str,
     return (*(endpoint.eip_id or endpoint.address for endpoint in gateway.endpoints), *_leg(network))
 
 
+def endpoints_asked(request: model.GatewayRequest, site: model.Site) -> set[str] | None:
+    """What `Facts.taken` must tell about, as far as it is in use: what the request names, and the EIPs that the gateway picks from. None is
+    everything: a private gateway picks its addresses from a range.
+    """
+    eips = [eip.id if eip is not None else None for _, eip in _eips(request)]
+    addresses = [request.access_private_ip_1, request.access_private_ip_2]
+    private = _chosen(request, "network_type") == "private"
+    if private and addresses == [None, None]:
+        return None
+    named = {one.lower() for one in (*eips, *addresses) if one is not None}
+    pool = () if private or None not in eips else (eip.id for eip in site.eips)
+    return named.union(pool, *(_leg(network) for network in site.networks))
+
+
 def _check_local_subnets(request: model.GatewayRequest) -> Iterator[model.Violation]:
     if request.local_subnets_v6:
         yield model.Violation("local_subnets_v6", "IPv6 is not carried yet", "leave it out")

@@ -72,9 +72,11 @@ _OF_ENTERPRISES = Statement(
     )
 )
 _OWNER = Statement(select(_use.c.gateway_id).where(_use.c.endpoint == bindparam("endpoint")))
-_TAKEN = Statement(
-    select(_use.c.endpoint, _use.c.gateway_id, _g.c.project_id).select_from(_use.join(_g, _g.c.id == _use.c.gateway_id))
+_TAKEN_ROWS = select(_use.c.endpoint, _use.c.gateway_id, _g.c.project_id).select_from(
+    _use.join(_g, _g.c.id == _use.c.gateway_id)
 )
+_TAKEN = Statement(_TAKEN_ROWS.where(expressions.IsAmong(_use.c.endpoint, "endpoints")))
+_ALL_TAKEN = Statement(_TAKEN_ROWS)
 _TAKE = Statement(insert(_use).values(endpoint=bindparam("endpoint"), gateway_id=bindparam("gateway_id")))
 _GIVE_BACK = Statement(delete(_use).where(_use.c.endpoint == bindparam("endpoint")))
 #: As of a connection.
@@ -203,9 +205,12 @@ def owner(tx: Transaction, endpoint: str) -> str | None:
     return None if found is None else found[0]
 
 
-def taken(tx: Transaction, project_id: str) -> dict[str, str | None]:
-    """EIP ids, private addresses and legs in use, each with its gateway; None for a gateway of another project."""
-    return {endpoint: user if whose == project_id else None for endpoint, user, whose in tx.all(_TAKEN)}
+def taken(tx: Transaction, project_id: str, endpoints: Iterable[str] | None) -> dict[str, str | None]:
+    """Those of the EIP ids, private addresses and legs that are in use, each with its gateway; None for a gateway of another
+    project. `endpoints` None: of all that there are.
+    """
+    rows = tx.all(_ALL_TAKEN) if endpoints is None else tx.all(_TAKEN, endpoints=expressions.values(endpoints))
+    return {endpoint: user if whose == project_id else None for endpoint, user, whose in rows}
 
 
 def add(tx: Transaction, gateway: model.VpnGateway, uses: Iterable[str]) -> None:
