@@ -205,6 +205,16 @@ def test_the_written_configuration_is_a_valid_one(root: Path, landbridge: Run, t
     assert "[engine] systemd = True" in done.stdout
 
 
+def test_the_configuration_of_an_earlier_installation_is_a_valid_one(landbridge: Run, tmp_path: Path):
+    """An upgrade reads it with the new program before anything changes, and never rewrites it."""
+    path = tmp_path / "landbridge.toml"
+    path.write_text('[engine]\ncharon_unit = "landbridge-charon@"\nsockets = "/run/landbridge"\n')
+    done = landbridge("check-config", "--files-only", "--config", str(path))
+    assert done.returncode == 0, done.stderr
+    assert "[engine] systemd = True" in done.stdout
+    assert done.stderr.count("is no longer a setting") == 2
+
+
 @pytest.mark.parametrize("unit", ["landbridge.service", f"{paths.CHARON_UNIT}0123456789ab.service"])
 def test_systemd_finds_nothing_wrong_with_a_unit(root: Path, tmp_path: Path, unit: str):
     name = re.sub(r"@.*\.", "@.", unit)
