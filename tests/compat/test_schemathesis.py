@@ -58,7 +58,7 @@ REASONS = (
     ),
     (r": (is the older name|is the same as|names no certificate|has an id and a content)", "depends on another field"),
     (r": .*cannot be (changed|negotiated)", "depends on what it is, or on another field"),
-    (r": .*(cannot replace what it is|are not updated here)", "depends on what it is"),
+    (r": .*are not updated here", "depends on what it is"),
     (r": .* is given twice ", "no schema compares a part of an array's items"),
     (r": .* is out of range \(wanted: 1 to [0-9]+ with this flavor", "depends on the flavor"),
     (r"^(ip|id_value|ikepolicy\.(local|peer)_id): .* is not an IPv4 address ", "depends on the type of the id"),
@@ -77,7 +77,7 @@ REASONS = (
     # what a pattern does not say
     (r": .* has host bits set ", "arithmetic"),
     (r"^tunnel_.*: .* is not a host address ", "arithmetic"),
-    (r": .* (is no network of ours|lies in|is no address of a device) ?", "arithmetic on reserved blocks"),
+    (r": .* (is not the network of a VPC|lies in|is not the address of a device) ?", "arithmetic on reserved blocks"),
     (r": [0-9]+ (Mbit/s )?is out of range ", "a number that is written as a string"),
     (r": is a number with a fraction ", "JSON Schema takes 60.0 for an integer, and the API has no fractions"),
     (r": may not contain ", "which characters are letters of some script, Unicode says"),

@@ -130,4 +130,4 @@ def test_an_fqdn_that_charon_would_read_as_a_pattern_is_refused(given: Any, side
 @pytest.mark.parametrize("address", ["0.0.0.7", "127.0.0.1", "224.0.0.1", "255.255.255.255"])
 @pytest.mark.parametrize("side", ["local_id", "peer_id"])
 def test_an_ip_identity_is_the_address_of_a_device(given: Any, side: str, address: str):
-    given.only(given.refusals({"ikepolicy": {side: address}}), f"ikepolicy.{side}", "no address of a device")
+    given.only(given.refusals({"ikepolicy": {side: address}}), f"ikepolicy.{side}", "not the address of a device")

@@ -47,8 +47,10 @@ def _ask(body: dict[str, Any]) -> model.GatewayChange:
     [
         pytest.param(PUBLIC, {"name": ""}, "name", "is not a name", id="name"),
         pytest.param(PUBLIC, {"local_subnets": []}, "local_subnets", "has 0 entries", id="no-subnets"),
-        pytest.param(PUBLIC, {"local_subnets": ["0.0.0.0/0"]}, "local_subnets[0]", "no network of ours", id="all"),
-        pytest.param(PUBLIC, {"local_subnets": ["127.0.0.0/8"]}, "local_subnets[0]", "no network", id="loopback"),
+        pytest.param(
+            PUBLIC, {"local_subnets": ["0.0.0.0/0"]}, "local_subnets[0]", "not the network of a VPC", id="all"
+        ),
+        pytest.param(PUBLIC, {"local_subnets": ["127.0.0.0/8"]}, "local_subnets[0]", "not the network", id="loopback"),
         pytest.param(PUBLIC, {"eip_id_1": "x"}, "eip_id_1", "is not an id", id="eip-form"),
         pytest.param(PUBLIC, {"eip_id_1": VPC}, "eip_id_1", "does not exist or is not free", id="eip-unknown"),
         pytest.param(PUBLIC, {"eip_id_2": EIPS[3]}, "eip_id_2", "another-gateway", id="eip-taken"),

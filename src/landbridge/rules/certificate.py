@@ -125,7 +125,7 @@ def _key(tbs: bytes) -> sm2.Point | None:
         case [(0x30, sm2.ALGORITHM), (0x03, bits)]:
             point = sm2.public_point(bits)
             if point is None:
-                raise ValueError("its key is no point of the curve SM2, uncompressed")
+                raise ValueError("its key is not an uncompressed point of the curve SM2")
             return point
     return None
 
@@ -142,9 +142,13 @@ def _check_algorithms(path: str, certificate: Certificate) -> Iterator[model.Vio
 def _check_dates(path: str, certificate: Certificate, now: datetime) -> Iterator[model.Violation]:
     first, last = certificate.begins, certificate.shown.expire_time
     if now > last:
-        yield model.Violation(path, f"expired at {last:%Y-%m-%dT%H:%M:%SZ}", "one that is valid", "VPN.0072")
+        yield model.Violation(
+            path, f"expired at {last:%Y-%m-%dT%H:%M:%SZ}", "a certificate that is valid now", "VPN.0072"
+        )
     if now < first:
-        yield model.Violation(path, f"is not valid before {first:%Y-%m-%dT%H:%M:%SZ}", "one that is valid", "VPN.0073")
+        yield model.Violation(
+            path, f"is not valid before {first:%Y-%m-%dT%H:%M:%SZ}", "a certificate that is valid now", "VPN.0073"
+        )
 
 
 def _check_authority(path: str, certificate: Certificate) -> Iterator[model.Violation]:

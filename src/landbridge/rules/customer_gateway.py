@@ -74,7 +74,9 @@ def _check_certificate(request: model.CertificateRequest | None, facts: Facts) -
     elif request.content is not None:
         yield from certificate.check_ca(f"{place}.content", request.content, facts.now)
     elif request.id is None:
-        yield model.Violation(place, "names no certificate", "content, a PEM text, or the id of one that is there")
+        yield model.Violation(
+            place, "names no certificate", "content, a PEM text, or the id of a certificate of this project"
+        )
     elif facts.named_certificate is None:
         wrong = f"certificate {request.id} does not exist"
         yield model.Violation(f"{place}.id", wrong, "the id of a customer gateway's certificate in this project")
@@ -123,7 +125,7 @@ def check_update(
         asked = getattr(request, field)
         if asked is not None and asked != value:
             allowed = "leave it out, or create another customer gateway" if value is None else f"{value}, as it is"
-            yield model.Violation(field, f"{asked!r} cannot replace what it is: this field is not updated", allowed)
+            yield model.Violation(field, f"{asked!r} is not the present value, which cannot be changed", allowed)
     if request.tags is not None and set(fields.tags(request.tags)) != set(before.tags):
         yield model.Violation("tags", "are not updated here", "tags/create and tags/delete of this customer gateway")
     if not _keeps_certificate(request, before):

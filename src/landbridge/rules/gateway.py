@@ -179,7 +179,7 @@ def check_own_subnets(path: str, subnets: tuple[str, ...]) -> Iterator[model.Vio
     yield from fields.check_subnets(path, subnets)
     for index, block in enumerate(map(ipv4.parse_block, subnets[: allowed_values.SUBNETS.high])):
         if block is not None and (block.length == 0 or fields.is_unroutable(block)):
-            yield model.Violation(f"{path}[{index}]", f"{block} is no network of ours", "a VPC's own block")
+            yield model.Violation(f"{path}[{index}]", f"{block} is not the network of a VPC", "a VPC's own block")
 
 
 def outside_network(

@@ -38,7 +38,7 @@ def check_create(request: model.GatewayCertificateRequest, facts: Facts) -> Iter
         yield model.Violation("vgw_id", wrong, "a gateway of flavor GM")
     if facts.present is not None:
         wrong = f"VPN gateway {facts.gateway.id} has certificate {facts.present} already"
-        yield model.Violation("vgw_id", wrong, "update that one")
+        yield model.Violation("vgw_id", wrong, "an update of that certificate")
     yield from check(request, facts.now)
 
 

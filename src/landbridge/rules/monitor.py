@@ -25,10 +25,12 @@ def check(request: model.MonitorRequest, facts: Facts) -> Iterator[model.Violati
         wrong = f"VPN connection {request.connection_id} does not exist"
         yield model.Violation(field, wrong, "a VPN connection of this project")
     elif facts.deleting:
-        yield model.Violation(field, f"VPN connection {connection.id} is being deleted", "one that stays")
+        yield model.Violation(
+            field, f"VPN connection {connection.id} is being deleted", "a VPN connection that is not being deleted"
+        )
     elif connection.monitor_id is not None:
         wrong = f"VPN connection {connection.id} already has connection monitor {connection.monitor_id}"
-        yield model.Violation(field, wrong, "a VPN connection without one", "VPN.0381")
+        yield model.Violation(field, wrong, "a VPN connection without a monitor", "VPN.0381")
     elif connection.style == "policy-template":
         wrong = f"VPN connection {connection.id} has no device of its own to probe, its style is {connection.style}"
         yield model.Violation(field, wrong, "a VPN connection of style static, policy or bgp")

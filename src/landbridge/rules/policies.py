@@ -102,7 +102,7 @@ def _check_identity(
     elif id_type in (None, "ip") and value is not None:
         number = ipv4.parse_address(value)
         if number is None or fields.is_unroutable(ipv4.Block(number, 32)):
-            wrong = "is not an IPv4 address" if number is None else "is no address of a device"
+            wrong = "is not an IPv4 address" if number is None else "is not the address of a device"
             yield model.Violation(path, f"{value!r} {wrong}", f"an IPv4 address, or {field}_type fqdn")
 
 

@@ -184,7 +184,7 @@ class CreateConnection(body.Shape):
         schema.an_id(), "the customer gateway", alias="cgw_id", mandatory=True
     )
     peer_subnets: tuple[str, ...] | None = schema.field(
-        schema.subnets(), "the other side; mandatory, but with er and style policy or bgp"
+        schema.subnets(), "the other side; mandatory, except with er and style policy or bgp"
     )
     tunnel_local_address: str | None = schema.field(
         schema.string(allowed_values.TUNNEL_ADDRESS), f"such as {allowed_values.TUNNEL_EXAMPLE}; absent: a free pair"
@@ -243,7 +243,7 @@ class UpdateConnection(CreateConnection):
     gateway_endpoint: str | None = schema.fixed(alias="vgw_ip")
     style: str | None = schema.field(schema.string(), "cannot be changed here; any letter case")
     peer_subnets: tuple[str, ...] | None = schema.field(
-        schema.subnets(), "the other side. They replace those that are there"
+        schema.subnets(), "the other side; the list replaces the present subnets"
     )
     tunnel_local_address: str | None = schema.field(
         schema.string(allowed_values.TUNNEL_ADDRESS),
@@ -251,11 +251,11 @@ class UpdateConnection(CreateConnection):
     )
     enable_nqa: bool | None = schema.field(schema.boolean(), "only with style static")
     enable_health_check: bool | None = schema.field(
-        schema.boolean(), "cannot be changed here: monitors are created and deleted by themselves"
+        schema.boolean(), "cannot be changed here: connection monitors have operations of their own"
     )
     policy_rules: tuple[PolicyRuleShape, ...] | None = schema.field(
         schema.objects(allowed_values.RULES.high),
-        "only with style policy; they replace those that are there, and one without rule_index keeps its source's",
+        "only with style policy; the list replaces the present rules; a rule without rule_index keeps the index of its source",
     )
     ike_policy: IkePolicyChange | None = Field(None, alias="ikepolicy")
     ipsec_policy: IpsecPolicyChange | None = Field(None, alias="ipsecpolicy")

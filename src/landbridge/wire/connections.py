@@ -256,11 +256,11 @@ class DiagnosisAnswer(schema.Answer):
     status: str
     reason: str | None = Field(None, description="in the operator's words; absent when the tunnel is wholly up")
     remedy: str | None = Field(None, description="what to change")
-    evidence: list[EvidenceAnswer] = Field(description="the lines that the reason was read from, verbatim")
-    warnings: list[str] = Field(description="weak choices of the configuration")
+    evidence: list[EvidenceAnswer] = Field(description="the lines that show the reason, verbatim")
+    warnings: list[str] = Field(description="weak choices, and what the engine does not carry")
     seen_at: str | None = Field(None, description="when the engine last looked")
-    not_seen_since: str | None = Field(None, description="set when that is too long ago to be trusted")
-    paused_since: str | None = Field(None, description="set while the agent only watches (landbridge pause)")
+    not_seen_since: str | None = Field(None, description="set when the last look is too old to be trusted")
+    paused_since: str | None = Field(None, description="set while the agent changes nothing (landbridge pause)")
     ike_established: bool
     ike_proposal: str | None = None
     local_id: str | None = None

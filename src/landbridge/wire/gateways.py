@@ -185,7 +185,8 @@ class UpdateGateway(CreateGateway):
     er_id: str | None = schema.fixed()
     vpc_id: str | None = schema.fixed()
     local_subnets: tuple[str, ...] | None = schema.field(
-        schema.subnets(_LOCAL_SUBNETS), "our side, without host bits; not with er. They replace those that are there"
+        schema.subnets(_LOCAL_SUBNETS),
+        "our side, without host bits; not with er; the list replaces the present subnets",
     )
     connect_subnet: str | None = schema.fixed()
     bgp_asn: body.Integer | None = schema.field(schema.any_integer(), "cannot be changed here")
@@ -429,8 +430,8 @@ class GatewayDiagnosisAnswer(schema.Answer):
     reason: str | None = Field(None, description="what the engine could not do at its last attempt")
     remedy: str | None = Field(None, description="what to do about it")
     seen_at: str | None = Field(None, description="when the engine last looked")
-    not_seen_since: str | None = Field(None, description="set when that is too long ago to be trusted")
-    paused_since: str | None = Field(None, description="set while the agent only watches (landbridge pause)")
+    not_seen_since: str | None = Field(None, description="set when the last look is too old to be trusted")
+    paused_since: str | None = Field(None, description="set while the agent changes nothing (landbridge pause)")
 
 
 class OneGatewayDiagnosis(schema.Answer):

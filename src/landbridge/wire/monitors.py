@@ -29,7 +29,7 @@ class MonitorAnswer(schema.Answer):
     source_ip: str = Field(description="the address of the connection's endpoint: the probe runs outside the tunnel")
     destination_ip: str | None = Field(None, description="the customer gateway's address; absent without a fixed one")
     proto_type: str = Field(description="icmp")
-    status: str | None = Field(None, description="ACTIVE: it is there. Says nothing of what a probe found")
+    status: str | None = Field(None, description="ACTIVE: the monitor exists. It says nothing about what a probe found")
 
 
 class OneMonitor(schema.Answer):

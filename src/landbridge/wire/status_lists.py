@@ -32,9 +32,9 @@ class StandingAnswer(schema.Answer):
     status: str
     since: str | None = Field(
         None,
-        description="when the status changed last; of what stood before an upgrade to this version, the first look after it",
+        description="when the status changed last; for a status from before an upgrade to this version, the first look after the upgrade",
     )
-    reason: str | None = Field(None, description="why, in one line; the diagnosis has the whole of it")
+    reason: str | None = Field(None, description="why, in one line; the diagnosis says more")
     vgw_id: str | None = Field(None, description="the gateway of a connection")
 
 
