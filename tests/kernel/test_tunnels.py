@@ -231,7 +231,7 @@ def test_a_change_of_one_connection_leaves_the_others_and_their_tunnels_alone(be
     [
         "link del {tunnel}",
         "link set {tunnel} down",
-        "route flush dev {tunnel} proto static",
+        "route flush dev {tunnel} proto 195",
         "rule del priority 100",
         "rule del priority 210",
     ],

@@ -1,15 +1,18 @@
 """The tunnels of the kernel data plane: sizes by the RFCs' arithmetic, and which of several carries the traffic."""
 
+import dataclasses
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lab import wishes
 from landbridge import model
 from landbridge.engine.strongswan import state, target
 from landbridge.engine.strongswan.ike import fingerprints
 from landbridge.engine.strongswan.ike import state as ike_state
-from landbridge.engine.strongswan.network import tunnels
+from landbridge.engine.strongswan.network import planning, steps, tunnels
 from tests.engine.strongswan import small_world
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -36,12 +39,59 @@ def test_the_largest_packet_still_fits_when_it_has_been_through_esp(
 
 def test_only_the_tunnel_that_comes_first_leads():
     net, other = "192.168.1.0/24", "192.168.2.0/24"
-    ours = tunnels.Tunnel("c", 7, 1400, routes=frozenset({(net, 7), (other, tunnels.DOWN + 7)}))
-    spare = tunnels.Tunnel("d", 8, 1400, routes=frozenset({(net, tunnels.STANDBY + 8)}))
+    up, down = (tunnels.RouteMetric(if_id=7, down=down).pack() for down in (False, True))
+    ours = tunnels.Tunnel("c", 7, 1400, routes=frozenset({(net, up), (other, down)}))
+    standby = tunnels.RouteMetric(if_id=8, standby=True).pack()
+    spare = tunnels.Tunnel("d", 8, 1400, routes=frozenset({(net, standby)}))
     first = tunnels.first([ours, spare])
     assert (tunnels.led(ours, first), tunnels.led(spare, first)) == ({net}, set())
     alone = tunnels.first([spare])
     assert tunnels.led(spare, alone) == {net}
+
+
+@given(
+    st.builds(
+        tunnels.RouteMetric,
+        if_id=st.integers(1, model.IF_ID_END - 1),
+        standby=st.booleans(),
+        down=st.booleans(),
+        by_rule=st.booleans(),
+    )
+)
+def test_a_metric_is_unpacked_as_it_was_packed(metric: tunnels.RouteMetric):
+    assert tunnels.RouteMetric.unpack(metric.pack()) == metric
+    assert 0 < metric.pack() < 1 << 32
+
+
+@given(
+    st.builds(
+        tunnels.RulePriority,
+        width=st.integers(0, 33 * 33 - 1),
+        standby=st.booleans(),
+        down=st.booleans(),
+        age=st.integers(0, tunnels.EQUALS - 1),
+    )
+)
+def test_a_rules_priority_is_unpacked_as_it_was_packed(priority: tunnels.RulePriority):
+    assert tunnels.RulePriority.unpack(priority.pack()) == priority
+
+
+@pytest.mark.parametrize("if_id", [0, model.IF_ID_END])
+def test_an_interface_id_that_does_not_fit_into_a_metric_is_refused(if_id: int):
+    with pytest.raises(ValueError, match="if_id"):
+        tunnels.RouteMetric(if_id=if_id).pack()
+
+
+def test_routes_of_an_older_version_are_replaced_and_nothing_else():
+    wish = wishes.connection("198.51.100.2")
+    current = _up(wish)
+    [(connection_id, tunnel)] = _desired(current, wish).items()
+    older = dataclasses.replace(tunnel, has_older_routes=True)
+    standing = small_world.put(current, tunnels={tunnels.name(wish.if_id): older})
+    assert list(planning.plan_tunnels({connection_id: tunnel}, standing.network)) == [
+        steps.EnsureTunnel(connection_id, tunnel)
+    ]
+    assert tunnels.leads(older, tunnel)
 
 
 def test_a_path_too_narrow_for_ip_is_not_believed():

@@ -1,5 +1,6 @@
 """What this engine does not carry, and that it says so before anything is loaded."""
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -28,6 +29,15 @@ def test_a_gm_gateway_has_no_data_plane():
 def test_without_a_psk_nothing_is_loaded():
     wish = wishes.connection(psk=None)
     assert unsupported.refusals(wishes.desired(wish), "userland") == {wish.id: unsupported.NO_PSK}
+
+
+def test_a_connection_without_an_interface_id_is_refused_alone():
+    last, beyond = (
+        dataclasses.replace(wishes.connection(f"198.51.100.{number}"), if_id=model.IF_ID_END - number)
+        for number in (1, 0)
+    )
+    refused = unsupported.refusals(wishes.desired(last, beyond), "kernel")
+    assert refused == {beyond.id: unsupported.NO_INTERFACE_ID}
 
 
 @pytest.mark.parametrize(

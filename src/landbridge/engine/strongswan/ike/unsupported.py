@@ -11,6 +11,7 @@ from landbridge.engine.strongswan import data_plane, subnets
 from landbridge.engine.strongswan.ike import messages, selectors
 
 NO_PSK = "the connection has no pre-shared key"
+NO_INTERFACE_ID = "the VPN gateway has used up its interface ids; a connection of a new VPN gateway has one"
 NO_SUBNETS = "there is no local or no peer subnet to make a traffic selector of"
 NO_ROOM = "the userland data plane needs an address of its own in the local subnet {}, and it has none to spare"
 
@@ -48,6 +49,8 @@ def _refusal(wish: model.DesiredConnection, pairs: tuple[selectors.Pair, ...], p
         return uncarried.text
     if wish.psk is None:
         return NO_PSK
+    if wish.if_id >= model.IF_ID_END:
+        return NO_INTERFACE_ID
     return None if pairs else NO_SUBNETS
 
 

@@ -23,6 +23,11 @@ DEFAULT_ROUTE_TABLE = 195
 #: charon's table of routes into userland tunnels (`routing_table` of its configuration).
 CHARON_TABLE = 220
 MAIN_TABLE = 254
+#: RTPROT of every route that we add (rtnetlink(7) leaves numbers above RTPROT_STATIC to programs): routes of another number are not
+#: ours. `ip route` shows it as `proto 195`.
+ROUTE_PROTOCOL = 195
+#: RTPROT_STATIC: the protocol of routes that versions before decision 34 added.
+OLDER_ROUTE_PROTOCOL = 4
 #: Before all but `local`: what an outer address of ours sends never goes into a tunnel, whatever networks are behind it.
 RULE_FROM_UPLINK_ADDRESS = 100
 #: Before charon's own (220), which has the routes into the tunnels: what comes from outside must not be forwarded, least of
@@ -114,10 +119,18 @@ def _inner_end_of_wan(ip: Any, next_hop: str, mtu: int) -> None:
     ip.link("set", index=namespace.index(ip, "lo"), state="up")
     ip.link("set", index=uplink, mtu=mtu, state="up")
     (ipv4 / "conf/wan/rp_filter").write_text("0")
-    ip.route("replace", dst="0.0.0.0/0", gateway=next_hop, oif=uplink, flags=["onlink"], table=DEFAULT_ROUTE_TABLE)
+    ip.route(
+        "replace",
+        dst="0.0.0.0/0",
+        gateway=next_hop,
+        oif=uplink,
+        flags=["onlink"],
+        table=DEFAULT_ROUTE_TABLE,
+        proto=ROUTE_PROTOCOL,
+    )
     for table in (CHARON_TABLE, MAIN_TABLE):
         for net in model.RESERVED_NETS:
-            ip.route("replace", dst=net, type="unreachable", table=table)
+            ip.route("replace", dst=net, type="unreachable", table=table, proto=ROUTE_PROTOCOL)
     with namespace.suppressed(errno.EEXIST):
         ip.rule("add", iifname="wan", action="unreachable", priority=RULE_FROM_OUTSIDE)
     with namespace.suppressed(errno.EEXIST):
@@ -219,7 +232,7 @@ def _route_here(ip: Any, end: str, outer: list[str]) -> None:
     """Nothing to do on a macvlan: the network itself asks who has the address."""
     for index in ip.link_lookup(ifname=end):
         for address in outer:
-            ip.route("replace", dst=address, oif=index)
+            ip.route("replace", dst=address, oif=index, proto=ROUTE_PROTOCOL)
 
 
 def _announce(link: str, mac: str, address: str) -> None:

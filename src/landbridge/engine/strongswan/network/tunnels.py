@@ -7,15 +7,11 @@ it never leaves in clear; of several connections to one network the one that is 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Self
 
 from landbridge import model
 from landbridge.engine.strongswan import subnets
 
-#: Bits of a route's metric above the `if_id` that tells equals apart. What only a policy's rules lead into the tunnel comes last
-#: among the routes: there it serves those who ask for the size of the way back.
-STANDBY = model.IF_ID_END
-DOWN = 2 * STANDBY
-BY_RULE = 4 * STANDBY
 #: Priorities of the rules of policy connections: after charon's and ours, before main. The narrower pair comes first. There is room
 #: for so many connections with one pair and rank, each with a priority of its own: of equal rules the kernel asks the one that was
 #: added first, so that a tunnel that had been down would stay behind a younger one.
@@ -38,10 +34,55 @@ _GCM_ICV = 16
 _LEAST = 576
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteMetric:
+    """The metric of a tunnel's route; of two routes to one network the lower metric leads. From the highest of its 32 bits on:
+    `by_rule` (only a policy's rules lead into the tunnel, and the route serves those who ask for the size of the way back), `down`,
+    `standby`, and 29 bits of `if_id`, which tell equals apart. A metric whose lower 29 bits are 0 is never ours.
+    """
+
+    if_id: int
+    standby: bool = False
+    down: bool = False
+    by_rule: bool = False
+
+    def pack(self) -> int:
+        """Raises ValueError for an `if_id` that does not fit."""
+        if not 0 < self.if_id < model.IF_ID_END:
+            raise ValueError(f"an if_id of {self.if_id}")
+        return self.if_id + model.IF_ID_END * (4 * self.by_rule + 2 * self.down + self.standby)
+
+    @classmethod
+    def unpack(cls, metric: int) -> Self:
+        rank, if_id = divmod(metric, model.IF_ID_END)
+        return cls(if_id=if_id, standby=bool(rank & 1), down=bool(rank & 2), by_rule=bool(rank & 4))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RulePriority:
+    """The priority of a policy's rule; the kernel asks the rule with the lower priority first. `width` grows with the destination,
+    then with the source, from 0 for a pair of hosts; `age` counts the older connections with the same pair, up to EQUALS - 1.
+    """
+
+    width: int
+    standby: bool = False
+    down: bool = False
+    age: int = 0
+
+    def pack(self) -> int:
+        return FIRST_RULE + EQUALS * (4 * self.width + 2 * self.down + self.standby) + self.age
+
+    @classmethod
+    def unpack(cls, priority: int) -> Self:
+        rank, age = divmod(priority - FIRST_RULE, EQUALS)
+        return cls(width=rank // 4, standby=bool(rank & 1), down=bool(rank & 2), age=age)
+
+
 @dataclass(frozen=True, slots=True)
 class Tunnel:
     """`routes`: (destination, metric). `pairs`: (priority, source, destination) of a policy connection, each a rule that leads
     into the tunnel. `address`: our inner address with its mask. `whole` is False when the kernel holds it only in part.
+    `has_older_routes`: some of the routes were added by a version that did not mark its routes.
     """
 
     connection_id: str
@@ -51,6 +92,7 @@ class Tunnel:
     routes: frozenset[tuple[str, int]] = frozenset()
     pairs: frozenset[tuple[int, str, str]] = frozenset()
     whole: bool = True
+    has_older_routes: bool = False
 
 
 def name(if_id: int) -> str:
@@ -82,21 +124,17 @@ def desired_tunnels(
 
 def _tunnel(wish: model.DesiredConnection, path: Path, elders: Mapping[tuple[str, str], int]) -> Tunnel:
     """`elders`: (source, destination) -> how many older connections have that pair."""
-    connection = wish.connection
-    rank = _rank(wish, up=path.up)
-    by_rule = BY_RULE if connection.style == "policy" else 0
+    connection, standby = wish.connection, wish.connection.ha_role == "slave"
+    by_rule = connection.style == "policy"
+    metric = RouteMetric(if_id=wish.if_id, standby=standby, down=not path.up, by_rule=by_rule).pack()
     return Tunnel(
         connection_id=wish.id,
         if_id=wish.if_id,
         mtu=inner_mtu(path.mtu, connection.ipsec_policy, encapsulated=path.encapsulated),
         address=connection.tunnel_local_address,
-        routes=frozenset((net, rank + by_rule + wish.if_id) for net in destinations(connection)),
-        pairs=frozenset(_pairs(connection, rank, elders)),
+        routes=frozenset((net, metric) for net in destinations(connection)),
+        pairs=frozenset(_pairs(connection, elders, standby=standby, down=not path.up)),
     )
-
-
-def _rank(wish: model.DesiredConnection, *, up: bool) -> int:
-    return (0 if up else DOWN) + (STANDBY if wish.connection.ha_role == "slave" else 0)
 
 
 def destinations(connection: model.Connection) -> Iterator[str]:
@@ -107,25 +145,20 @@ def destinations(connection: model.Connection) -> Iterator[str]:
 
 
 def _pairs(
-    connection: model.Connection, rank: int, elders: Mapping[tuple[str, str], int]
+    connection: model.Connection, elders: Mapping[tuple[str, str], int], *, standby: bool, down: bool
 ) -> Iterator[tuple[int, str, str]]:
     """Of two rules that match the narrower destination wins, then the narrower source, then rank and age, as with routes."""
-    place = 2 * bool(rank & DOWN) + bool(rank & STANDBY)
     for rule in connection.policy_rules:
         source = subnets.parse_net(rule.source)
         for destination in map(subnets.parse_net, rule.destinations):
             pair = str(source), str(destination)
-            yield (
-                FIRST_RULE
-                + EQUALS * (4 * _width(destination, source.prefixlen) + place)
-                + min(elders.get(pair, 0), EQUALS - 1),
-                *pair,
-            )
+            width, age = _width(destination, source.prefixlen), min(elders.get(pair, 0), EQUALS - 1)
+            yield RulePriority(width=width, standby=standby, down=down, age=age).pack(), *pair
 
 
 def before_rules_to(net: subnets.Net) -> int:
     """The priority of a rule that is asked before those of policies to this network, and after those to narrower ones."""
-    return FIRST_RULE + EQUALS * 4 * _width(net, 32) - 1
+    return RulePriority(width=_width(net, 32)).pack() - 1
 
 
 def _width(destination: subnets.Net, source_length: int) -> int:
@@ -154,13 +187,18 @@ def first(standing: Iterable[Tunnel]) -> dict[tuple[str, str], int]:
 
 
 def led(standing: Tunnel, first: Mapping[tuple[str, str], int]) -> set[str]:
-    """The destinations whose traffic goes into this tunnel, while it is up."""
-    by_route = {net for net, metric in standing.routes if metric < DOWN and metric == first["", net]}
+    """The destinations whose traffic goes into this tunnel, while it is up. `first`: of all tunnels of the namespace."""
+    by_route = {net for net, metric in standing.routes if _leads_by_route(metric) and metric == first["", net]}
     return by_route | {
         net
         for priority, source, net in standing.pairs
-        if not (priority - FIRST_RULE) // EQUALS & 2 and priority == first[source, net]
+        if not RulePriority.unpack(priority).down and priority == first[source, net]
     }
+
+
+def _leads_by_route(metric: int) -> bool:
+    found = RouteMetric.unpack(metric)
+    return not found.down and not found.by_rule
 
 
 def leads(standing: Tunnel | None, desired: Tunnel) -> bool:

@@ -16,8 +16,9 @@ from typing import Any
 from landbridge.engine.strongswan.network import links, namespace, netlink, tunnels
 
 _NAME = re.compile(r"x[1-9]\d*")
-#: RTPROT_KERNEL: the route that comes with an address.
-_BY_THE_KERNEL = 2
+#: RT_SCOPE_NOWHERE: a route of any scope is deleted.
+_ANY_SCOPE = 255
+_OUR_PROTOCOLS = (links.ROUTE_PROTOCOL, links.OLDER_ROUTE_PROTOCOL)
 
 
 def ensure(ip: Any, tunnel: tunnels.Tunnel) -> None:
@@ -30,7 +31,7 @@ def ensure(ip: Any, tunnel: tunnels.Tunnel) -> None:
     ip.link("set", index=index, mtu=tunnel.mtu, ifalias=tunnel.connection_id, state="up")
     with netlink.Reader() as read:
         _set_address(ip, index, tunnel.address, read.addresses())
-        _set_routes(ip, index, tunnel.routes, read.routes())
+        ensure_routes(ip, index, tunnel.routes, read.routes())
         _set_pairs(ip, index, tunnel, read.rules())
 
 
@@ -44,18 +45,33 @@ def _set_address(ip: Any, index: int, desired: str | None, current: list[netlink
             ip.addr("del", index=index, address=host, prefixlen=int(length))
 
 
-def _set_routes(ip: Any, index: int, desired: Iterable[tuple[str, int]], current: list[netlink.Route]) -> None:
+def ensure_routes(ip: Any, index: int, desired: Iterable[tuple[str, int]], current: list[netlink.Route]) -> None:
+    """Makes `desired` our routes of the link `index`, and leaves other programs' routes alone.
+
+    The kernel replaces a route of the same network and metric in place, so a route of an older version gets our protocol without a
+    moment in which the network has no route.
+    """
     for net, metric in desired:
-        ip.route("replace", dst=net, oif=index, priority=metric, table=links.MAIN_TABLE)
-    for net, metric in _our_routes(current)[index] - set(desired):
-        with namespace.suppressed(errno.ESRCH):
-            ip.route("del", dst=net, oif=index, priority=metric, table=links.MAIN_TABLE)
+        ip.route("replace", dst=net, oif=index, priority=metric, table=links.MAIN_TABLE, proto=links.ROUTE_PROTOCOL)
+    kept = set(desired)
+    for route in _our_routes(current)[index]:
+        if (route.net, route.metric) not in kept:
+            with namespace.suppressed(errno.ESRCH):
+                ip.route(
+                    "del",
+                    dst=route.net,
+                    oif=index,
+                    priority=route.metric,
+                    table=links.MAIN_TABLE,
+                    proto=route.protocol,
+                    scope=_ANY_SCOPE,
+                )
 
 
 def _set_pairs(ip: Any, index: int, tunnel: tunnels.Tunnel, current: list[netlink.Rule]) -> None:
     table = tunnels.TABLE + tunnel.if_id
     if tunnel.pairs:
-        ip.route("replace", dst="0.0.0.0/0", oif=index, table=table)
+        ip.route("replace", dst="0.0.0.0/0", oif=index, table=table, proto=links.ROUTE_PROTOCOL)
     for pair in tunnel.pairs:
         with namespace.suppressed(errno.EEXIST):
             ip.rule("add", **_rule(pair, table))
@@ -103,19 +119,20 @@ def look(snapshot: netlink.Snapshot) -> dict[str, tunnels.Tunnel]:
             if_id=if_id,
             mtu=link.mtu,
             address=addresses.get(link.ifindex),
-            routes=frozenset(routes[link.ifindex]),
+            routes=frozenset((route.net, route.metric) for route in routes[link.ifindex]),
+            has_older_routes=any(route.protocol != links.ROUTE_PROTOCOL for route in routes[link.ifindex]),
             pairs=frozenset(pairs[table]),
             whole=link.up and (not pairs[table] or (table, link.ifindex) in tables),
         )
     return tunnel
 
 
-def _our_routes(routes: list[netlink.Route]) -> defaultdict[int, set[tuple[str, int]]]:
-    """Interface -> the main table's (net, metric), those that came by themselves left out."""
-    found: defaultdict[int, set[tuple[str, int]]] = defaultdict(set)
+def _our_routes(routes: list[netlink.Route]) -> defaultdict[int, list[netlink.Route]]:
+    """Interface -> the routes of the main table that we added, in this version or an older one."""
+    found: defaultdict[int, list[netlink.Route]] = defaultdict(list)
     for route in routes:
-        if route.table == links.MAIN_TABLE and route.protocol != _BY_THE_KERNEL and not route.learned:
-            found[route.link].add((route.net, route.metric))
+        if route.table == links.MAIN_TABLE and route.protocol in _OUR_PROTOCOLS and not route.learned:
+            found[route.link].append(route)
     return found
 
 

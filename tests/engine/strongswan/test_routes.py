@@ -1,0 +1,128 @@
+"""Which routes of a tunnel are ours: an older version's get our protocol without a gap, and a routing daemon's stay."""
+
+import contextlib
+import os
+import socket
+import subprocess
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from lab import wishes
+from landbridge.engine.strongswan import state, target
+from landbridge.engine.strongswan.network import links, namespace, netlink, planning, tunnels, xfrm
+from tests.engine.strongswan import small_world
+
+BIRD = 12
+OURS, OLDER = links.ROUTE_PROTOCOL, links.OLDER_ROUTE_PROTOCOL
+CONNECTION_ID = "00000001-0000-4000-8000-000000000000"
+UP, DOWN = (tunnels.RouteMetric(if_id=7, down=down).pack() for down in (False, True))
+NET, NEW, GONE, LEARNED, BY_HAND = (f"192.168.{number}.0/24" for number in range(5))
+#: RTMGRP_IPV4_ROUTE and RTM_DELROUTE of <linux/rtnetlink.h>.
+GROUP, DELETED = 0x40, 25
+
+
+def snapshot(*routes: tuple[str, int, int]) -> netlink.Snapshot:
+    """A namespace with one XFRM interface and (network, metric, protocol) in it."""
+    link = netlink.Link(5, "x7", "xfrm", up=True, mtu=1400, parent=0, master=0, alias=CONNECTION_ID)
+    found = [
+        netlink.Route(links.MAIN_TABLE, net, "", 5, metric, protocol, learned=False, mtu=0)
+        for net, metric, protocol in routes
+    ]
+    return netlink.Snapshot([link], [], [], found)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "routes", "has_older_routes"),
+    [
+        pytest.param(OURS, {(NET, UP), (NEW, UP)}, False, id="ours"),
+        pytest.param(OLDER, {(NET, UP), (NEW, UP)}, True, id="an older version's"),
+        pytest.param(BIRD, {(NET, UP)}, False, id="a routing daemon's"),
+        pytest.param(3, {(NET, UP)}, False, id="a person's"),
+        pytest.param(2, {(NET, UP)}, False, id="the kernel's"),
+    ],
+)
+def test_the_protocol_says_whose_a_route_is(protocol: int, routes: set[tuple[str, int]], has_older_routes: bool):
+    tunnel = xfrm.look(snapshot((NET, UP, OURS), (NEW, UP, protocol)))["x7"]
+    assert (tunnel.routes, tunnel.has_older_routes) == (routes, has_older_routes)
+
+
+def test_a_route_of_a_routing_daemon_in_a_tunnel_plans_nothing():
+    wish = wishes.connection()
+    current = state.GatewayState(at=datetime(2026, 1, 1, tzinfo=UTC), plane="kernel")
+    desired = target.desired_tunnels(target.prepare(wishes.desired(wish), "kernel"), current)[wish.id]
+    ours = [(net, metric, OURS) for net, metric in desired.routes]
+    alone, beside = (
+        xfrm.look(snapshot(*ours, *others))["x7"] for others in ((), ((LEARNED, 1 << 30, BIRD), ("0.0.0.0/0", 0, BIRD)))
+    )
+    assert beside == alone
+    standing = small_world.put(current, tunnels={tunnels.name(wish.if_id): desired}).network
+    assert list(planning.plan_tunnels({wish.id: desired}, standing)) == []
+
+
+@pytest.fixture
+def name() -> Iterator[str]:
+    """A network namespace with the link `x7`, which a kernel without XFRM interfaces has too."""
+    name = f"lbt-{os.urandom(4).hex()}"
+    namespace.add(name)
+    try:
+        for command in ("link add x7 type veth peer name x8", "link set x7 up", "link set x8 up"):
+            subprocess.run(["ip", "-n", name, *command.split()], check=True)
+        yield name
+    finally:
+        namespace.remove(name)
+
+
+def put(name: str, net: str, metric: int, protocol: int) -> None:
+    """As an older version did: with the scope that pyroute2 gives."""
+    namespace.inside(
+        name,
+        lambda ip: ip.route("add", dst=net, oif=namespace.index(ip, "x7"), priority=metric, proto=protocol),
+    )
+
+
+@contextlib.contextmanager
+def deleted(found: list[netlink.Route]) -> Iterator[None]:
+    """The routes that the kernel says are deleted in the calling thread's namespace, in `found` when the block ends."""
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as listening:
+        listening.bind((0, GROUP))
+        yield
+        with contextlib.suppress(BlockingIOError):
+            while data := listening.recv(1 << 16, socket.MSG_DONTWAIT):
+                found += [netlink._route(body) for kind, _, body in netlink._messages(data) if kind == DELETED]
+
+
+def routes(name: str) -> set[tuple[str, int, int]]:
+    found = namespace.look(name, lambda read: read.routes())
+    return {(route.net, route.metric, route.protocol) for route in found if route.table == links.MAIN_TABLE}
+
+
+def ensured(name: str, desired: frozenset[tuple[str, int]]) -> list[netlink.Route]:
+    """Makes `desired` the routes of the link; the routes that were deleted meanwhile."""
+    found: list[netlink.Route] = []
+
+    def work(ip: object) -> None:
+        with netlink.Reader() as read, deleted(found):
+            xfrm.ensure_routes(ip, namespace.index(ip, "x7"), desired, read.routes())
+
+    namespace.inside(name, work)
+    return found
+
+
+@pytest.mark.process
+def test_an_older_versions_routes_get_our_protocol_without_a_gap(name: str):
+    """The old route of the same metric is replaced in place; what nobody desires goes when the new routes are there."""
+    for net, metric, protocol in ((NET, UP, OLDER), (NET, DOWN, OLDER), (GONE, UP, OURS), (LEARNED, 1 << 30, BIRD)):
+        put(name, net, metric, protocol)
+    by_hand = f"route add {BY_HAND} dev x7 metric {UP} proto {OLDER}"  # ip-route(8) gives another scope
+    subprocess.run(["ip", "-n", name, *by_hand.split()], check=True)
+    desired = frozenset({(NET, UP), (NEW, UP)})
+    first, second = ensured(name, desired), ensured(name, desired)
+    assert routes(name) == {(NET, UP, OURS), (NEW, UP, OURS), (LEARNED, 1 << 30, BIRD)}
+    assert {(route.net, route.metric, route.protocol) for route in first} == {
+        (NET, DOWN, OLDER),
+        (GONE, UP, OURS),
+        (BY_HAND, UP, OLDER),
+    }
+    assert second == []
