@@ -176,9 +176,9 @@ SPEC = "UPDATE {table} SET spec = json_set(spec, '$.{at}', {value}) WHERE id = '
             "UPDATE access_key SET secret = x'00'", "its secret does not open under the master key", id="secret"
         ),
         pytest.param(
-            "UPDATE setting SET value = x'00'",
-            "setting fingerprint-key: the master key does not fit this database",
-            id="setting",
+            "UPDATE sealed_key SET value = x'00'",
+            "sealed_key fingerprint-key: the master key does not fit this database",
+            id="sealed-key",
         ),
         pytest.param(
             "DELETE FROM customer_gateway WHERE id = '{cgw_a}'", "its customer_gateway is not there", id="no-peer"
@@ -240,7 +240,7 @@ def test_what_is_older_than_the_oldest_audit_event_needs_none(broken: Any):
 
 def test_a_wrong_master_key_is_one_finding(folder: Path):
     (folder / "master.key").write_bytes(b"x" * 32)
-    assert findings(folder) == ["setting fingerprint-key: the master key does not fit this database"]
+    assert findings(folder) == ["sealed_key fingerprint-key: the master key does not fit this database"]
 
 
 @pytest.mark.parametrize("words", [("db", "check"), ("keys", "list"), ("serve",)])

@@ -439,7 +439,7 @@ def _sealed(data: Path) -> list[tuple[bytes, str]]:
     """Every value of bytes in the database, with what it belongs to."""
     with contextlib.closing(sqlite3.connect(data / "landbridge.db")) as there:
         return [
-            *there.execute("SELECT value, name FROM setting"),
+            *there.execute("SELECT value, name FROM sealed_key"),
             *there.execute("SELECT secret, access_key FROM access_key"),
             *there.execute("SELECT psk, id FROM connection WHERE psk IS NOT NULL"),
         ]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy
 
-from landbridge.store import keys
+from landbridge.store import keys, sealed_keys
 from landbridge.store.sqlite import database, migrate
 
 
@@ -40,7 +40,7 @@ def test_a_migration_that_is_broken_off_anywhere_is_done_by_the_next_start(tmp_p
 
 
 def _setting(name: str) -> Any:
-    return lambda tx: keys.add_setting(tx, name, b"v")
+    return lambda tx: sealed_keys.add(tx, name, b"v")
 
 
 def test_a_log_that_cannot_be_copied_stops_no_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -58,7 +58,7 @@ def test_a_log_that_cannot_be_copied_stops_no_write(tmp_path: Path, monkeypatch:
             await asyncio.sleep(0.005)
 
     asyncio.run(write_some())
-    assert opened.read(lambda tx: keys.setting(tx, "n19")) == b"v"
+    assert opened.read(lambda tx: sealed_keys.find(tx, "n19")) == b"v"
     opened.close()
 
 
@@ -69,11 +69,11 @@ def test_a_nudge_that_nobody_can_take_loses_no_write(tmp_path: Path):
         raise BrokenOffError
 
     def work(tx: database.Transaction) -> None:
-        keys.add_setting(tx, "name", b"v")
+        sealed_keys.add(tx, "name", b"v")
         tx.nudge("gateway")
 
     opened.on_nudge = fail
     opened.write(work)
     asyncio.run(asyncio.wait_for(opened.write_soon(_setting("other")), 10))
-    assert opened.read(lambda tx: keys.setting(tx, "name")) == b"v"
+    assert opened.read(lambda tx: sealed_keys.find(tx, "name")) == b"v"
     opened.close()

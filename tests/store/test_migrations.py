@@ -161,3 +161,27 @@ def test_a_connection_without_its_end_stops_the_migration_and_nothing_is_changed
 def _dump(path: Path) -> list[str]:
     with contextlib.closing(sqlite3.connect(path)) as connection:
         return list(connection.iterdump())
+
+
+BEFORE_0009 = """
+    INSERT INTO project VALUES ('p', 'ours', 1);
+    INSERT INTO vpn_gateway (seq, id, project_id, generation, deleting, spec_version, spec) VALUES (7, 'g', 'p', 1, 0, 1, '{}');
+    INSERT INTO setting VALUES ('fingerprint-key', x'01'), ('digest-key', x'02'), ('backup-master-key', x'03'),
+        ('paused', CAST('1000' AS BLOB)), ('paused g', CAST('2000' AS BLOB)), ('paused gone', CAST('3000' AS BLOB));
+"""
+ROWS_OF_0009 = {
+    "SELECT name, value FROM sealed_key ORDER BY name": [("digest-key", b"\x02"), ("fingerprint-key", b"\x01")],
+    "SELECT gateway_seq, since FROM pause ORDER BY since": [(None, 1000), (7, 2000)],
+    "SELECT name, value FROM setting": [("backup-master-key", b"\x03")],
+    "PRAGMA foreign_key_check": [],
+}
+
+
+def test_pauses_and_sealed_keys_move_out_of_the_settings(tmp_path: Path):
+    path = tmp_path / "landbridge.db"
+    migrate.upgrade(path, "0008")
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.executescript(BEFORE_0009)
+    migrate.upgrade(path, "0009")
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        assert {query: connection.execute(query).fetchall() for query in ROWS_OF_0009} == ROWS_OF_0009

@@ -10,7 +10,7 @@ from pathlib import Path
 from landbridge import config, errors, paths
 from landbridge.data_folder import folder, master_key
 from landbridge.operations import check
-from landbridge.store import consistency, keys, sqlite, vault
+from landbridge.store import consistency, keys, sealed_keys, sqlite, vault
 from landbridge.store.database import Database, Transaction
 from landbridge.store.sqlite import inspection
 
@@ -80,8 +80,8 @@ def _read_fingerprint_key(database: Database, safe: vault.Vault, path: Path) -> 
 
 def _fingerprint_key(tx: Transaction, safe: vault.Vault) -> bytes:
     """Made at the first start; not rotated with the master key, since names in running engines were made with it."""
-    sealed = keys.setting(tx, vault.FINGERPRINT_KEY)
+    sealed = sealed_keys.find(tx, vault.FINGERPRINT_KEY)
     if sealed is None:
         sealed = safe.seal(os.urandom(32), vault.FINGERPRINT_KEY)
-        keys.add_setting(tx, vault.FINGERPRINT_KEY, sealed)
+        sealed_keys.add(tx, vault.FINGERPRINT_KEY, sealed)
     return safe.open(sealed, vault.FINGERPRINT_KEY)

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Column, Label, Table, and_, bindparam, case, func, null, or_, select
 
 from landbridge import errors
-from landbridge.store import codec, counters, expressions, resources, tables, vault
+from landbridge.store import codec, counters, expressions, resources, sealed_keys, tables, vault
 from landbridge.store.database import Transaction
 from landbridge.store.statement import Statement
 
@@ -230,10 +230,8 @@ def token_operations(tx: Transaction) -> Iterator[tuple[str, str]]:
 
 # -- secrets ----------------------------------------------------------------------------------------------------------
 
-_SETTING = Statement(
-    select(tables.setting.c.name, tables.setting.c.value).where(tables.setting.c.name == bindparam("name"))
-)
 _SECRETS = (
+    ("sealed_key", "value", Statement(select(tables.sealed_key.c.name, tables.sealed_key.c.value))),
     ("access_key", "secret", Statement(select(_k.c.access_key, _k.c.secret))),
     ("gateway_certificate", "keys", Statement(select(_gc.c.id, _gc.c.private_keys))),
     ("connection", "PSK", Statement(select(_c.c.id, _c.c.psk).where(_c.c.psk.is_not(None)))),
@@ -242,10 +240,9 @@ _SECRETS = (
 
 def check_secrets(tx: Transaction, safe: vault.Vault) -> Iterator[str]:
     """Under a wrong master key nothing opens: that is one finding, and not as many as there are secrets."""
-    for owner, value in tx.all(_SETTING, name=vault.FINGERPRINT_KEY) or [(vault.FINGERPRINT_KEY, b"")]:
-        if not _opens(safe, value, owner):
-            yield f"setting {owner}: the master key does not fit this database"
-            return
+    if not _opens(safe, sealed_keys.find(tx, vault.FINGERPRINT_KEY) or b"", vault.FINGERPRINT_KEY):
+        yield f"sealed_key {vault.FINGERPRINT_KEY}: the master key does not fit this database"
+        return
     for table, what, statement in _SECRETS:
         for owner, value in tx.each(statement):
             if not _opens(safe, value, owner):

@@ -70,21 +70,15 @@ class LastSeq(FunctionElement[int]):
 
 
 class Upsert:
-    """An insert that does not fail where a row is in its way.
+    """An insert; where there is a row with the same `key` already, that row gets the values of `update` instead.
 
-    With `update`, the row with the same `key` gets those values; `update` is given the row that was to be inserted. Without it nothing
-    happens, whichever unique key is in the way, and no row counts as changed.
+    `update` is called with the columns of the row that was to be inserted.
     """
 
     def __init__(
-        self,
-        table: Table,
-        names: Iterable[str],
-        *,
-        key: str | None = None,
-        update: Callable[[Any], dict[str, Any]] | None = None,
+        self, table: Table, names: Iterable[str], *, key: str, update: Callable[[Any], dict[str, Any]]
     ) -> None:
         self.table = table
         self.names = tuple(names)
         self.key = key
-        self.update = update(table.alias("excluded").c) if update is not None else None
+        self.update = update(table.alias("excluded").c)

@@ -1,4 +1,4 @@
-"""Rows of projects, access keys and settings."""
+"""Rows of projects and access keys."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +9,7 @@ from landbridge.store import codec, counters, tables
 from landbridge.store.database import Transaction
 from landbridge.store.statement import Statement
 
-_p, _k, _s = tables.project, tables.access_key, tables.setting
+_p, _k = tables.project, tables.access_key
 
 _ADD_PROJECT = Statement(
     insert(_p).values(id=bindparam("id"), name=bindparam("name"), created_at=bindparam("created_at"))
@@ -35,8 +35,6 @@ _STANDS = Statement(
         _k.c.role == bindparam("role"),
     )
 )
-_SETTING = Statement(select(_s.c.value).where(_s.c.name == bindparam("name")))
-_SET = Statement(insert(_s).values(name=bindparam("name"), value=bindparam("value")))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,12 +113,3 @@ def _key(row: tuple[str, bytes, str | None, str, int, int | None] | None) -> Key
         created_at=codec.moment(row[4]),
         revoked=row[5] is not None,
     )
-
-
-def setting(tx: Transaction, name: str) -> bytes | None:
-    row = tx.one(_SETTING, name=name)
-    return None if row is None else row[0]
-
-
-def add_setting(tx: Transaction, name: str, value: bytes) -> None:
-    tx.run(_SET, name=name, value=value)

@@ -1,49 +1,51 @@
-"""What the agent watches and leaves alone: a row of `setting` for the whole service, and one for each paused gateway.
-
-The value is the moment since when, in milliseconds; it is no secret and not sealed.
-"""
+"""Rows of pauses: what the agent watches and does not change. One row is for the whole service, others for a gateway each."""
 
 from datetime import datetime
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import bindparam, delete, func, insert, null, or_, select
 
-from landbridge.store import codec, expressions, tables
+from landbridge.store import codec, tables
 from landbridge.store.database import Transaction
 from landbridge.store.statement import Statement
 
-#: The whole service; a gateway's row is called `paused <id>`.
-NAME = "paused"
-
-_s = tables.setting
-_ADD = Statement(expressions.Upsert(_s, ("name", "value")))
-_REMOVE = Statement(delete(_s).where(_s.c.name == bindparam("name")))
-_ALL = Statement(select(_s.c.name, _s.c.value).where(_s.c.name >= NAME, _s.c.name < NAME + "!"))
-_ONE = Statement(select(_s.c.value).where(_s.c.name.in_([NAME, bindparam("name")])))
-
-
-def _name(gateway_id: str | None) -> str:
-    return NAME if gateway_id is None else f"{NAME} {gateway_id}"
+_p, _g = tables.pause, tables.vpn_gateway
+_OF_SERVICE = _p.c.gateway_seq.is_(None)
+_OF_GATEWAY = _p.c.gateway_seq == select(_g.c.seq).where(_g.c.id == bindparam("id")).scalar_subquery()
+_ADD_SERVICE = Statement(insert(_p).values(gateway_seq=null(), since=bindparam("at")))
+_ADD_GATEWAY = Statement(
+    insert(_p).from_select(
+        ["gateway_seq", "since"], select(_g.c.seq, bindparam("at")).where(_g.c.id == bindparam("id"))
+    )
+)
+_REMOVE_SERVICE = Statement(delete(_p).where(_OF_SERVICE))
+_REMOVE_GATEWAY = Statement(delete(_p).where(_OF_GATEWAY))
+_ALL = Statement(select(_g.c.id, _p.c.since).select_from(_p.outerjoin(_g, _g.c.seq == _p.c.gateway_seq)))
+_SINCE = Statement(select(func.min(_p.c.since)).where(or_(_OF_SERVICE, _OF_GATEWAY)))
 
 
 def add(tx: Transaction, gateway_id: str | None, now: datetime) -> None:
-    """None: the whole service. What is paused already stays so since then."""
-    tx.run(_ADD, name=_name(gateway_id), value=str(codec.milliseconds(now)).encode())
+    """None: the whole service. What is paused already keeps the time of its pause."""
+    at = codec.milliseconds(now)
+    if gateway_id in list_all(tx):
+        return
+    if gateway_id is None:
+        tx.run(_ADD_SERVICE, at=at)
+    else:
+        tx.run(_ADD_GATEWAY, id=gateway_id, at=at)
 
 
 def remove(tx: Transaction, gateway_id: str | None) -> bool:
-    """False when it was not paused."""
-    return tx.run(_REMOVE, name=_name(gateway_id)) == 1
+    """Returns False when it was not paused."""
+    removed = tx.run(_REMOVE_SERVICE) if gateway_id is None else tx.run(_REMOVE_GATEWAY, id=gateway_id)
+    return removed == 1
 
 
 def list_all(tx: Transaction) -> dict[str | None, datetime]:
-    """Gateway id (None: the whole service) -> since when."""
-    return {name[len(NAME) + 1 :] or None: _moment(value) for name, value in tx.all(_ALL)}
+    """Gateway id (None: the whole service) -> time of the pause."""
+    return {gateway_id: codec.moment(since) for gateway_id, since in tx.all(_ALL)}
 
 
 def since(tx: Transaction, gateway_id: str) -> datetime | None:
-    """Since when the gateway is left alone, for its own sake or with the whole service."""
-    return min((_moment(row[0]) for row in tx.all(_ONE, name=_name(gateway_id))), default=None)
-
-
-def _moment(value: bytes) -> datetime:
-    return codec.moment(int(value))
+    """Since when the agent does not change the gateway, by a pause of its own or of the whole service."""
+    ((at,),) = tx.all(_SINCE, id=gateway_id)
+    return None if at is None else codec.moment(at)

@@ -1,17 +1,14 @@
-"""Seals everything anew under another master key, in the caller's transaction.
-
-Which settings are sealed is not written down anywhere: what opens under the old key was sealed under it.
-"""
+"""Seals all secrets again under another master key, in the caller's transaction: sealed keys, access keys, certificates and PSKs."""
 
 from sqlalchemy import bindparam, select, update
 
-from landbridge.store import keys, tables, vault
+from landbridge.store import sealed_keys, tables, vault
 from landbridge.store.database import Transaction
 from landbridge.store.statement import Statement
 
 CHUNK = 5000
 
-_c, _k, _s = tables.connection, tables.access_key, tables.setting
+_c, _k, _s = tables.connection, tables.access_key, tables.sealed_key
 _gc = tables.gateway_certificate
 _PSKS = Statement(
     select(_c.c.seq, _c.c.id, _c.c.psk)
@@ -24,21 +21,21 @@ _SECRETS = Statement(select(_k.c.access_key, _k.c.secret))
 _PUT_SECRET = Statement(update(_k).where(_k.c.access_key == bindparam("of")).values(secret=bindparam("sealed")))
 _CERTIFICATES = Statement(select(_gc.c.id, _gc.c.private_keys))
 _PUT_KEYS = Statement(update(_gc).where(_gc.c.id == bindparam("of")).values(private_keys=bindparam("sealed")))
-_SETTINGS = Statement(select(_s.c.name, _s.c.value))
-_PUT_SETTING = Statement(update(_s).where(_s.c.name == bindparam("of")).values(value=bindparam("sealed")))
+_KEYS = Statement(select(_s.c.name, _s.c.value))
+_PUT_KEY = Statement(update(_s).where(_s.c.name == bindparam("of")).values(value=bindparam("sealed")))
 
 
 def rotate(tx: Transaction, old: vault.Vault, new: vault.Vault) -> int:
     """How many values are sealed anew. Raises ConfigError when one does not open under the old key."""
-    return _settings(tx, old, new) + _secrets(tx, old, new) + _certificates(tx, old, new) + _psks(tx, old, new)
+    return _keys(tx, old, new) + _secrets(tx, old, new) + _certificates(tx, old, new) + _psks(tx, old, new)
 
 
-def _settings(tx: Transaction, old: vault.Vault, new: vault.Vault) -> int:
-    if keys.setting(tx, vault.DIGEST_KEY) is None:
-        keys.add_setting(tx, vault.DIGEST_KEY, old.seal(old.digest_key, vault.DIGEST_KEY))
-    opened = [(name, old.try_open(value, name)) for name, value in tx.all(_SETTINGS)]
-    rows = [{"of": name, "sealed": new.seal(value, name)} for name, value in opened if value is not None]
-    tx.run_many(_PUT_SETTING, rows)
+def _keys(tx: Transaction, old: vault.Vault, new: vault.Vault) -> int:
+    """Before the first rotation the key of digests is derived from the master key; from then on it is kept."""
+    if sealed_keys.find(tx, vault.DIGEST_KEY) is None:
+        sealed_keys.add(tx, vault.DIGEST_KEY, old.seal(old.digest_key, vault.DIGEST_KEY))
+    rows = [{"of": name, "sealed": new.seal(old.open(value, name), name)} for name, value in tx.all(_KEYS)]
+    tx.run_many(_PUT_KEY, rows)
     return len(rows)
 
 

@@ -34,6 +34,14 @@ setting = Table(
     metadata,
     Column("name", Text, primary_key=True),
     Column("value", LargeBinary, nullable=False),
+    comment="what a backup alone says of itself",
+)
+
+sealed_key = Table(
+    "sealed_key",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", LargeBinary, nullable=False, comment="encrypted"),
 )
 
 project = Table(
@@ -106,6 +114,13 @@ gateway_count = Table(
     Column("connections", Integer, nullable=False),
     Column("next_if_id", Integer, nullable=False),
     comment="what every create changes of its gateway, apart from the gateway's long row",
+)
+
+pause = Table(
+    "pause",
+    metadata,
+    Column("gateway_seq", Integer, ForeignKey("vpn_gateway.seq"), unique=True, comment="null: the whole service"),
+    Column("since", Integer, nullable=False),
 )
 
 endpoint_use = Table(

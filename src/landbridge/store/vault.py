@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESSIV
 from landbridge import errors
 
 KEY_BYTES = 32
-#: Settings that are sealed: keys that stay what they are when the master key is rotated. There is no key of digests
-#: before the first rotation.
+#: Names of sealed keys: they stay what they are when the master key is rotated. There is no key of digests before the
+#: first rotation.
 FINGERPRINT_KEY = "fingerprint-key"
 DIGEST_KEY = "digest-key"
 _NONCE_BYTES = 12

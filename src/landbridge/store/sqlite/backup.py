@@ -95,11 +95,21 @@ def _content(database: sqlite3.Connection) -> Content:
     for (revision,) in database.execute("SELECT version_num FROM alembic_version").fetchall():
         if revision not in _revisions():
             raise errors.ConfigError(f"was made by a newer version of Landbridge (schema {revision})")
-    settings = dict(database.execute("SELECT name, value FROM setting").fetchall())
-    if vault.FINGERPRINT_KEY not in settings:
+    sealed = _sealed_keys(database)
+    if vault.FINGERPRINT_KEY not in sealed:
         raise errors.ConfigError("is of a folder on which nothing was ever started")
-    fingerprint = settings[restore.FINGERPRINT].decode() if restore.FINGERPRINT in settings else None
-    return Content(sealed=settings[vault.FINGERPRINT_KEY], fingerprint=fingerprint)
+    found = database.execute("SELECT value FROM setting WHERE name = ?", (restore.FINGERPRINT,)).fetchone()
+    return Content(sealed=sealed[vault.FINGERPRINT_KEY], fingerprint=found[0].decode() if found else None)
+
+
+def _sealed_keys(database: sqlite3.Connection) -> dict[str, bytes]:
+    """They have a table of their own since schema 0009; before, they were rows of `setting`."""
+    there = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    for table in ("sealed_key", "setting"):
+        if table in there:
+            query = f"SELECT name, value FROM {table} WHERE name IN (?, ?)"  # noqa: S608
+            return dict(database.execute(query, (vault.FINGERPRINT_KEY, vault.DIGEST_KEY)).fetchall())
+    return {}
 
 
 def _revisions() -> set[str]:
@@ -107,16 +117,13 @@ def _revisions() -> set[str]:
 
 
 def sealed_keys(path: Path) -> dict[str, bytes]:
-    """The sealed settings of a database, whatever its schema; none when it is not made yet. Raises ConfigError."""
+    """The sealed keys of a database, whatever its schema; none when it is not made yet. Raises ConfigError."""
     if not path.exists():
         return {}
     broken_off = path.with_name(path.name + "-journal").exists()  # then SQLite has to put the file right first
     try:
         with open_file(path, "rw" if broken_off else "ro") as database:
-            if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'setting'").fetchall():
-                return {}
-            names = (vault.FINGERPRINT_KEY, vault.DIGEST_KEY)
-            return dict(database.execute("SELECT name, value FROM setting WHERE name IN (?, ?)", names).fetchall())
+            return _sealed_keys(database)
     except sqlite3.Error as error:
         raise errors.ConfigError(f"{path}: {error}") from None
 

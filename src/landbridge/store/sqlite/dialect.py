@@ -78,8 +78,6 @@ def _last_seq(element: expressions.LastSeq) -> ClauseElement:
 
 def _upsert(upsert: expressions.Upsert) -> ClauseElement:
     new = insert(upsert.table).values({name: bindparam(name) for name in upsert.names})
-    if upsert.key is None or upsert.update is None:
-        return new.on_conflict_do_nothing()
     return new.on_conflict_do_update(index_elements=[upsert.key], set_=upsert.update)
 
 

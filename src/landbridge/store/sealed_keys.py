@@ -1,0 +1,21 @@
+"""Rows of sealed keys: keys of the service that stay what they are when the master key is rotated. See `vault`."""
+
+from sqlalchemy import bindparam, insert, select
+
+from landbridge.store import tables
+from landbridge.store.database import Transaction
+from landbridge.store.statement import Statement
+
+_t = tables.sealed_key
+_FIND = Statement(select(_t.c.value).where(_t.c.name == bindparam("name")))
+_ADD = Statement(insert(_t).values(name=bindparam("name"), value=bindparam("value")))
+
+
+def find(tx: Transaction, name: str) -> bytes | None:
+    """As it is stored, sealed."""
+    row = tx.one(_FIND, name=name)
+    return None if row is None else row[0]
+
+
+def add(tx: Transaction, name: str, value: bytes) -> None:
+    tx.run(_ADD, name=name, value=value)
