@@ -52,9 +52,8 @@ def build(dependencies: Dependencies) -> Starlette:
     for route in TABLE:
         served.setdefault(route.path, {})[route.method] = _endpoint(dependencies, route)
     paths: list[routing.BaseRoute] = []
-    for path, of in served.items():
-        # Some clients add a slash.
-        paths += [routing.Route(each, _Served(of), methods=list(of)) for each in (path, path + "/")]
+    for end in ("", "/"):  # some clients add a slash; a path is matched sooner where these come last
+        paths += [routing.Route(path + end, _Served(of), methods=list(of)) for path, of in served.items()]
     paths += [
         routing.Route("/healthz", _healthz),
         routing.Route("/readyz", _readyz(dependencies)),
