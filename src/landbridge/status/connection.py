@@ -78,7 +78,7 @@ def _fault(failure: str | None) -> model.Explanation | None:
         return None
     return model.Explanation(
         reason=f"the VPN gateway is FAULT: {failure}",
-        remedy="read the diagnosis of the VPN gateway; the operator of the service can mend it",
+        remedy="look at the diagnosis of the VPN gateway; it is the operator who can mend it",
     )
 
 

@@ -8,6 +8,7 @@ from lab import sites, wishes
 from landbridge import model
 from landbridge.engine.strongswan import target
 from landbridge.engine.strongswan.ike import messages, selectors, unsupported
+from landbridge.model import strongswan_proposals
 
 ENCRYPTION = ["aes-128", "aes-192", "aes-256", "3des", "aes-128-gcm-16", "aes-256-gcm-16"]
 AUTHENTICATION = ["md5", "sha1", "sha2-256", "sha2-384", "sha2-512"]
@@ -30,7 +31,7 @@ GROUPS = ["group1", "group2", "group5", "group14", "group15", "group16", "group1
 )
 def test_an_ike_policy_becomes_one_proposal(encryption: str, authentication: str, group: str, proposal: str):
     policy = wishes.ike_policy(encryption_algorithm=encryption, authentication_algorithm=authentication, dh_group=group)
-    assert messages.ike_proposal(policy) == proposal
+    assert strongswan_proposals.ike_proposal(policy) == proposal
 
 
 @pytest.mark.parametrize(
@@ -45,12 +46,12 @@ def test_an_ike_policy_becomes_one_proposal(encryption: str, authentication: str
 )
 def test_an_ipsec_policy_becomes_one_proposal(encryption: str, authentication: str, pfs: str, proposal: str):
     policy = wishes.ipsec_policy(encryption_algorithm=encryption, authentication_algorithm=authentication, pfs=pfs)
-    assert messages.esp_proposal(policy) == proposal
+    assert strongswan_proposals.esp_proposal(policy) == proposal
 
 
 def test_every_combination_has_its_own_proposal():
     proposals = {
-        messages.ike_proposal(
+        strongswan_proposals.ike_proposal(
             wishes.ike_policy(encryption_algorithm=encryption, authentication_algorithm=authentication, dh_group=group)
         )
         for encryption in ENCRYPTION

@@ -1,10 +1,11 @@
 """Where ESP is done on this machine."""
 
 import subprocess
-from typing import Literal
+
+from landbridge import model
 
 #: In the kernel, with an XFRM interface for each connection, or in charon, with one TUN for all.
-Plane = Literal["kernel", "userland"]
+Plane = model.Plane
 
 #: What the kernel must have -> arguments of `ip` that need it. The empty argument after `digest_null` is an empty key.
 _NEEDED = {

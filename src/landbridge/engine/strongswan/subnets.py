@@ -4,14 +4,13 @@ import functools
 import ipaddress
 
 from landbridge import model
+from landbridge.model import traffic_selectors
 
 Net = ipaddress.IPv4Network
 
 
 def local_subnets(desired: model.DesiredGateway) -> tuple[Net, ...]:
-    """An er gateway names no subnets: its router's whole network is the local side."""
-    subnets = desired.gateway.local_subnets or ((desired.network.cidr,) if desired.network.cidr else ())
-    return tuple(parse_net(subnet) for subnet in subnets)
+    return tuple(map(parse_net, traffic_selectors.local_subnets(desired.gateway, desired.network)))
 
 
 @functools.lru_cache(maxsize=1 << 10)

@@ -11,29 +11,9 @@ from typing import Any
 from landbridge import model
 from landbridge.engine.strongswan import data_plane
 from landbridge.engine.strongswan.ike import fingerprints, selectors
+from landbridge.model import strongswan_proposals
 
 Message = dict[str, Any]
-
-ENCRYPTION = {
-    "aes-128": "aes128",
-    "aes-192": "aes192",
-    "aes-256": "aes256",
-    "3des": "3des",
-    "aes-128-gcm-16": "aes128gcm16",
-    "aes-256-gcm-16": "aes256gcm16",
-}
-AUTHENTICATION = {"md5": "md5", "sha1": "sha1", "sha2-256": "sha256", "sha2-384": "sha384", "sha2-512": "sha512"}
-GROUP = {
-    "group1": "modp768",
-    "group2": "modp1024",
-    "group5": "modp1536",
-    "group14": "modp2048",
-    "group15": "modp3072",
-    "group16": "modp4096",
-    "group19": "ecp256",
-    "group20": "ecp384",
-    "group21": "ecp521",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +85,7 @@ def ike_message(wish: model.DesiredConnection) -> Message:
         "version": {"v1": "1", "v2": "2"}[policy.version],
         "local_addrs": [wish.behind or wish.local_address],
         "remote_addrs": [wish.peer_address or "%any"],
-        "proposals": [ike_proposal(policy)],
+        "proposals": [strongswan_proposals.ike_proposal(policy)],
         **_ike_lifetime(policy.lifetime_seconds),
         "dpd_delay": f"{policy.dpd.interval}s",
         "mobike": "no",
@@ -143,7 +123,7 @@ def child_message(connection: model.Connection, pair: selectors.Pair) -> Message
     return {
         "local_ts": [str(pair.local)],
         "remote_ts": [str(pair.remote)],
-        "esp_proposals": [esp_proposal(connection.ipsec_policy)],
+        "esp_proposals": [strongswan_proposals.esp_proposal(connection.ipsec_policy)],
         "mode": "tunnel",
         "rekey_time": f"{seconds * 9 // 10}s",
         "life_time": f"{seconds}s",
@@ -168,20 +148,3 @@ def _identity(kind: model.IdType | None, value: str | None, otherwise: str) -> s
     if value is None:
         return otherwise
     return f"fqdn:{value}" if kind == "fqdn" else value
-
-
-def ike_proposal(policy: model.IkePolicy) -> str:
-    """With GCM there is no integrity algorithm: the API's authentication algorithm becomes the PRF."""
-    authentication = AUTHENTICATION[policy.authentication_algorithm]
-    prefix = "prf" if "gcm" in policy.encryption_algorithm else ""
-    return f"{ENCRYPTION[policy.encryption_algorithm]}-{prefix}{authentication}-{GROUP[policy.dh_group or '']}"
-
-
-def esp_proposal(policy: model.IpsecPolicy) -> str:
-    """With GCM the API's authentication algorithm has no meaning; `pfs` disable is no DH group."""
-    parts = [ENCRYPTION[policy.encryption_algorithm]]
-    if "gcm" not in policy.encryption_algorithm:
-        parts.append(AUTHENTICATION[policy.authentication_algorithm])
-    if policy.pfs not in (None, "disable"):
-        parts.append(GROUP[policy.pfs or ""])
-    return "-".join(parts)

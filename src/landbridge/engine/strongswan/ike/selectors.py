@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from landbridge import model
 from landbridge.engine.strongswan import data_plane, subnets
+from landbridge.model import traffic_selectors
 
 EVERYTHING = subnets.Net("0.0.0.0/0")
 
@@ -32,7 +33,7 @@ class Pair:
 def pairs(desired: model.DesiredGateway, wish: model.DesiredConnection, plane: data_plane.Plane) -> tuple[Pair, ...]:
     """The selector pairs of a connection, each once."""
     if wish.connection.style == "policy":
-        found = list(_policy_pairs(wish.connection))
+        found = list(_subnet_pairs(wish.connection))
     elif plane == "kernel":
         found = [Pair(0, EVERYTHING, EVERYTHING)] if subnets.local_subnets(desired) else []
     else:
@@ -43,7 +44,7 @@ def pairs(desired: model.DesiredGateway, wish: model.DesiredConnection, plane: d
 def meant(desired: model.DesiredGateway, wish: model.DesiredConnection) -> Iterator[Pair]:
     """The pairs of subnets that the connection is for, whatever selectors the data plane makes of them."""
     if wish.connection.style == "policy":
-        yield from _policy_pairs(wish.connection)
+        yield from _subnet_pairs(wish.connection)
         return
     for pair in _static_pairs(desired, wish.connection):
         if wish.connection.enable_nqa or not is_inner(wish.connection, pair):
@@ -71,20 +72,16 @@ def _covers(selector: str, net: subnets.Net) -> bool:
         return False
 
 
-def _policy_pairs(connection: model.Connection) -> Iterator[Pair]:
-    for rule in connection.policy_rules:
-        for destination in rule.destinations:
-            yield Pair(rule.index, subnets.parse_net(rule.source), subnets.parse_net(destination))
+def _subnet_pairs(connection: model.Connection, local: tuple[str, ...] = ()) -> Iterator[Pair]:
+    for rule, ours, theirs in traffic_selectors.subnet_pairs(connection, local):
+        yield Pair(rule, subnets.parse_net(ours), subnets.parse_net(theirs))
 
 
 def _static_pairs(desired: model.DesiredGateway, connection: model.Connection) -> Iterator[Pair]:
-    for local in subnets.local_subnets(desired):
-        for peer in connection.peer_subnets or ():
-            yield Pair(0, local, subnets.parse_net(peer))
-    if connection.tunnel_local_address and connection.tunnel_peer_address:
-        yield Pair(
-            0, subnets.parse_host(connection.tunnel_local_address), subnets.parse_host(connection.tunnel_peer_address)
-        )
+    yield from _subnet_pairs(connection, traffic_selectors.local_subnets(desired.gateway, desired.network))
+    inner = traffic_selectors.inner_addresses(connection)
+    if inner is not None:
+        yield Pair(0, *map(subnets.parse_host, inner))
 
 
 def is_inner(connection: model.Connection, pair: Pair) -> bool:
