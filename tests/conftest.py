@@ -334,7 +334,6 @@ class Server:
         command = [LANDBRIDGE, "serve", "--data", str(folder), "--listen", listen, "--engine", "simulated", *flags]
         with self.log_path.open("w") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
-        self._started = time.time()
 
     @property
     def log(self) -> str:
