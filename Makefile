@@ -65,7 +65,7 @@ unit: setup ## the tests of every minute: no processes, no servers, no tunnels
 	@$(BIN)/python -m pytest $(PARALLEL) -p tests.unit_only tests $(addprefix --ignore tests/,cli compat durability kernel scenarios)
 
 test: setup ## every test, real tunnels and foreign clients included; prints the lines of the code that no test ran
-	@$(BIN)/python -m pytest $(PARALLEL) --cov tests --ignore tests/kernel
+	@$(BIN)/python -m pytest $(PARALLEL) --cov=landbridge tests --ignore tests/kernel
 
 # Started in a virtual machine: nothing is loaded that these tests do not use, since imports take seconds there.
 GUEST_PYTEST := $(BIN)/python -m pytest -p no:cacheprovider -p no:hypothesispytest -p no:xdist -p no:xdist.looponfail -p no:pytest_cov --confcutdir=tests/kernel --timeout=400

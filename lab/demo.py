@@ -239,7 +239,7 @@ def prove(world: sites.World) -> None:
     target = "192.168.44.10"
     with sites.capturing(world.wan, "d0") as wire, sites.capturing(device.host, "lan") as inside:
         wait_for(lambda: sites.ping(world.vpc_host, target), "the first ping")
-        crossed = sum(sites.ping(world.vpc_host, target) for _ in range(3))
+        crossed = sum(sites.ping(world.vpc_host, target, wait=2) for _ in range(3))
     kinds = {kind: sum(packet.kind == kind for packet in wire) for kind in ("esp", "ike", "icmp", "other")}
     echoes = sum(packet.kind == "icmp" for packet in inside)
     say(

@@ -358,9 +358,10 @@ class World:
             _ip(name, f"link set {end} up")
 
 
-def ping(source: str, target: str, *, wait: int = 2) -> bool:
+def ping(source: str, target: str, *, wait: int = 20) -> bool:
     """Whether an echo from a namespace is answered within `wait` seconds. Five a second are sent: a tunnel's first packets may be
-    lost, since the initiator of a quick mode has it before the responder (RFC 2409, 5.5), and in IKEv2 the other way round.
+    lost, since the initiator of a quick mode has it before the responder (RFC 2409, 5.5), and in IKEv2 the other way round. The
+    first answer ends the wait; where no answer is expected, give a short one.
     """
     command = ["ip", "netns", "exec", source, "ping", "-n", "-q", "-c", "1", "-i", "0.2", "-w", str(wait), target]
     return subprocess.run(command, capture_output=True, check=False).returncode == 0

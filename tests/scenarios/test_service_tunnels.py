@@ -180,7 +180,7 @@ def test_deleting_takes_the_tunnel_down_and_then_the_gateway(tunnel: Any) -> Non
     client = service.client()
     client.delete_vpn_connection(demo.v5.DeleteVpnConnectionRequest(vpn_connection_id=connection_id))
     sites.wait_for(lambda: not client.list_vpn_connections(demo.v5.ListVpnConnectionsRequest()).vpn_connections, "404")
-    assert not sites.ping(world.vpc_host, HOST)
+    assert not sites.ping(world.vpc_host, HOST, wait=2)
     (gateway,) = client.list_vgws(demo.v5.ListVgwsRequest()).vpn_gateways
     client.delete_vgw(demo.v5.DeleteVgwRequest(vgw_id=gateway.id))
     sites.wait_for(lambda: not client.list_vgws(demo.v5.ListVgwsRequest()).vpn_gateways, "the gateway to be gone")

@@ -131,7 +131,7 @@ class Bench:
         return {child.spi_in for sa in sas if sa.name == connection.id for child in sa.children if child.installed}
 
     def carries(self, host: str = HOST) -> None:
-        assert sites.ping(self.world.vpc_host, host, wait=30)
+        assert sites.ping(self.world.vpc_host, host)
 
 
 @dataclasses.dataclass(frozen=True)
