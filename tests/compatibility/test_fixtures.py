@@ -64,11 +64,16 @@ def _desired(copy: Copy) -> dict[str, model.DesiredGateway]:
         return compatibility.desired(opened.data, site_file.load(copy.site))
 
 
+#: Sentences for people, which may become better.
+SENTENCES = frozenset({"reason", "remedy"})
+
+
 def _missing(before: Any, now: Any, place: str = "") -> Iterator[str]:
-    """Where an answer differs from the one of before. New fields are welcome."""
+    """Where an answer differs from the one of before. It may have new fields."""
     if isinstance(before, dict) and isinstance(now, dict):
         for name, value in before.items():
-            yield from _missing(value, now.get(name), f"{place}.{name}")
+            if name not in SENTENCES or not isinstance(now.get(name), str):
+                yield from _missing(value, now.get(name), f"{place}.{name}")
     elif isinstance(before, list) and isinstance(now, list) and len(before) == len(now):
         for number, (one, other) in enumerate(zip(before, now, strict=True)):
             yield from _missing(one, other, f"{place}[{number}]")
