@@ -1,8 +1,8 @@
-"""Settings, parsed once: defaults, then the configuration file, then LANDBRIDGE_… variables, then flags.
+"""Settings, parsed once. A flag wins over a LANDBRIDGE_… variable, a variable over the configuration file, the file over the default.
 
-A setting `tick_seconds` of the group `agent` is `[agent] tick_seconds = 30` in the file and LANDBRIDGE_AGENT_TICK_SECONDS
-in the environment; those of `[serve]` are flags of `landbridge serve` too and their variables have no group. An
-unknown key is refused, with its place; an unknown variable is named in a warning, since others export what they like.
+The setting `tick_seconds` of the group `agent` is `[agent] tick_seconds = 30` in the file and LANDBRIDGE_AGENT_TICK_SECONDS in the
+environment. The settings of `[serve]` are flags of `landbridge serve` too, and their variables have no group. An unknown key in the file is
+an error that names its place. An unknown variable is a warning, since other programs may export it.
 """
 
 import dataclasses
@@ -145,7 +145,7 @@ REMOVED = {
 
 
 def load(flags: Mapping[str, str | bool | None], environment: Mapping[str, str]) -> Settings:
-    """All settings. `flags`: of the group serve, None where not given. Raises ConfigError."""
+    """Reads all settings. `flags` are those of the group serve, None where not given. Raises ConfigError."""
     given: dict[str, dict[str, tuple[str, Any]]] = {}
     groups = typing.get_type_hints(Settings)
     from_variables = _variables(environment)
@@ -210,13 +210,13 @@ def read_toml(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise errors.ConfigError(f"{path}: {error.strerror}") from None
     except tomllib.TOMLDecodeError as error:
-        raise errors.ConfigError(f"{path}{_what_is_no_toml(str(error))}") from None
+        raise errors.ConfigError(f"{path}{_toml_fault(str(error))}") from None
     except UnicodeDecodeError as error:
         raise errors.ConfigError(f"{path}: {error}") from None
 
 
-def _what_is_no_toml(said: str) -> str:
-    """The parser's words, with the line where the other errors have it."""
+def _toml_fault(said: str) -> str:
+    """The parser's message, with the line number in front as in the other errors."""
     message, line = said, ""
     if found := re.fullmatch(r"(.*) \(at line (\d+), column \d+\)", said, re.DOTALL):
         message, line = found[1], f", line {found[2]}"
@@ -236,7 +236,7 @@ def _value(place: str, value: Any, wanted: type) -> Any:
     if wanted is str and isinstance(value, str):
         return value
     if wanted is bool:
-        return _truth(place, value)
+        return _boolean(place, value)
     try:
         number = float(value) if wanted is float else int(str(value))
     except (TypeError, ValueError):
@@ -246,8 +246,8 @@ def _value(place: str, value: Any, wanted: type) -> Any:
     return number
 
 
-def _truth(place: str, value: Any) -> bool:
-    """Variables are text: only there is the text of a truth one."""
+def _boolean(place: str, value: Any) -> bool:
+    """Takes the texts `true` and `false` too: a variable is text."""
     found = {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
     if not isinstance(found, bool):
         raise errors.ConfigError(f"{place}: {value!r} is not allowed (true or false)")

@@ -1,6 +1,6 @@
-"""What the site file means for what lives already: which gateways it no longer covers, and what else of the store lies in its way.
+"""Compares the site file with the store: which gateways the site file no longer covers, and which addresses are not free.
 
-It reads the store and changes nothing. A gateway that is not covered is left as it is: nobody knows how it is attached.
+It reads the store and changes nothing. A gateway that the site file does not cover stays as it is: nobody knows how it is attached.
 """
 
 import logging
@@ -20,8 +20,8 @@ MAX_LOGGED = 100
 
 
 def uncovered(tx: Transaction, gateway: model.VpnGateway, site: model.Site) -> tuple[str, ...]:
-    """What the gateway is attached to and the site file no longer has. A network counts where the gateway is plugged into it: one
-    that exists only in the API is never missing.
+    """The EIPs and the network of the gateway that the site file no longer has. A network counts where the gateway is plugged into it: a
+    network that exists only in the API is never missing.
     """
     lost = [
         f"EIP {endpoint.eip_id} ({endpoint.address})"
@@ -54,7 +54,7 @@ def log_warnings(lines: Sequence[str]) -> None:
 
 
 def warnings(tx: Transaction, site: model.Site) -> Iterator[str]:
-    """A line for everything that lives otherwise than the site file has it. All of it stays as it is."""
+    """A line for each thing in the store that differs from the site file. All of it stays as it is."""
     yield from unknown_projects(site, {project_id for project_id, _ in keys.projects(tx)})
     for gateway in gateways.list_active(tx):
         for what in (*uncovered(tx, gateway, site), *_not_granted(gateway, site)):
@@ -69,7 +69,7 @@ def unknown_projects(site: model.Site, known: AbstractSet[str]) -> list[str]:
 
 
 def _not_granted(gateway: model.VpnGateway, site: model.Site) -> Iterator[str]:
-    """What the site file has, and not for this gateway's project, or not for private gateways."""
+    """What the gateway uses and the site file has for other projects, or not for private gateways."""
     own = site.of(gateway.project_id)
     for endpoint in gateway.endpoints:
         if endpoint.eip_id is None and not _is_kept(endpoint.address, site):
@@ -82,13 +82,13 @@ def _not_granted(gateway: model.VpnGateway, site: model.Site) -> Iterator[str]:
 
 
 def occupied(site: model.Site, addresses: Collection[str], whose: str) -> list[str]:
-    """A line for each of the addresses that the site file keeps for private gateways all the same."""
+    """A line for each of the addresses that the site file keeps for private gateways. `whose` has them."""
     kept = sorted(address for address in addresses if _is_kept(address, site))
     return [f"{one} is kept for private gateways, and {whose} has it; no private gateway gets it" for one in kept]
 
 
 def devices(tx: Transaction, site: model.Site) -> frozenset[str]:
-    """Addresses of customer gateways, of before, that are kept for private gateways."""
+    """Addresses of customer gateways that the site file keeps for private gateways."""
     return frozenset(address for address in customer_gateways.addresses(tx) if _is_kept(address, site))
 
 

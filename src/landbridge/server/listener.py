@@ -1,8 +1,8 @@
 """Where the API listens, and with which certificate.
 
-Invariant: beyond this machine nothing is said in the clear, unless the operator asked for it (`insecure_http`). The
-certificate's files are looked at on every handshake: whoever renews them need tell nobody. Files that are wrong at that time
-(one of the two renewed already, the other not) change nothing, and are told in the log.
+Invariant: without TLS the service listens on loopback addresses only, unless the operator asks for more (`insecure_http`). Each handshake
+checks the certificate's files, so renewing them needs no signal. Files that are wrong at that moment (one of the two is not yet
+renewed) change nothing, and the log says so.
 """
 
 import contextlib
@@ -22,12 +22,12 @@ from cryptography.hazmat.primitives import serialization
 from landbridge import config, errors
 
 log = logging.getLogger(__name__)
-#: From when on the log warns of a certificate's end.
+#: The log warns of a certificate that ends within this time.
 SOON = timedelta(days=14)
 
 
 def resolve(serve: config.Serve) -> tuple[socket.AddressFamily, str, int]:
-    """Family, address and port to listen on. Raises ConfigError, also for one that may not be listened on in the clear."""
+    """Family, address and port to listen on. Raises ConfigError, also for an address that needs TLS."""
     name, _, port = serve.listen.rpartition(":")
     family = socket.AF_INET6 if name.startswith("[") else socket.AF_INET
     try:
@@ -44,7 +44,7 @@ def resolve(serve: config.Serve) -> tuple[socket.AddressFamily, str, int]:
 
 
 def open_socket(serve: config.Serve, *, shared: bool) -> socket.socket:
-    """`shared`: other processes of this service are to listen on the port too (see `open_another`). Raises ConfigError."""
+    """Opens the first socket. `shared`: other processes of this service will listen on the port too (see `open_another`). Raises ConfigError."""
     family, host, port = resolve(serve)
     try:
         if shared:  # a port that may be shared would be shared with another service too
@@ -60,7 +60,7 @@ def open_socket(serve: config.Serve, *, shared: bool) -> socket.socket:
 
 
 def open_another(family: socket.AddressFamily, address: tuple[str, int]) -> socket.socket:
-    """Beside a shared one: the kernel spreads clients among those that there are."""
+    """One more socket on a shared port: the kernel spreads clients among the sockets."""
     return socket.create_server(address, family=family, backlog=1024, reuse_port=True)
 
 
@@ -88,7 +88,7 @@ def certificate(serve: config.Serve) -> "Certificate | None":
 
 
 class Certificate:
-    """The newest good certificate of two files. `context` is for the listener."""
+    """The newest good certificate of two files. `context` is for the listening server."""
 
     def __init__(self, chain: Path, key: Path) -> None:
         self._chain, self._key = chain, key
@@ -98,7 +98,7 @@ class Certificate:
         self.context.sni_callback = self._choose
 
     def _look(self) -> tuple[Any, ...]:
-        """Differs when a file was replaced or written."""
+        """A value that changes when a file is replaced or written."""
         try:
             looks = [path.stat() for path in (self._chain, self._key)]
         except OSError:
@@ -106,7 +106,7 @@ class Certificate:
         return tuple((one.st_ino, one.st_mtime_ns, one.st_size) for one in looks)
 
     def _choose(self, connection: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
-        """At every handshake, whether or not the client names a server."""
+        """Called by every handshake, whether or not the client names a server."""
         seen = self._look()
         if seen != self._seen:
             self._seen = seen
@@ -117,7 +117,7 @@ class Certificate:
         connection.context = self._newest
 
     def host(self, bound: str) -> str:
-        """What clients should call this service: the address that it is bound to, or a name of the certificate instead."""
+        """The host for the service's URL: the bound address if the certificate has it, else the certificate's first name."""
         names = [name for name in _names(self._leaf) if "*" not in name]
         return bound if bound in names or not names else names[0]
 
