@@ -28,7 +28,7 @@ from typing import Any
 from lab import folder, gm_certificates
 from landbridge import bootstrap, config, data_folder, model, site_file
 from landbridge.cli import main as command
-from landbridge.engine.strongswan import data_plane, state
+from landbridge.engine.strongswan import state
 from landbridge.engine.strongswan.ike import steps as ike_steps
 from landbridge.paths import DATABASE
 from landbridge.server import heartbeat
@@ -368,7 +368,7 @@ LISTS = (
 # -- what the engine has loaded ---------------------------------------------------------------------------------------
 
 
-def load(gateway: model.DesiredGateway, plane: data_plane.Plane) -> loaded.Loaded:
+def load(gateway: model.DesiredGateway, plane: model.Plane) -> loaded.Loaded:
     """What stands when every plan has been carried out and every tunnel is up, in a world that does what it is told."""
     current, messages = state.GatewayState(at=datetime.now(UTC), plane=plane), {}
     while plan := small_world.plan(gateway, current):
@@ -388,7 +388,7 @@ def desired(data: data_folder.Data, site: model.Site) -> dict[str, model.Desired
 
 def load_all(data: data_folder.Data, site: model.Site) -> dict[str, dict[str, loaded.Loaded]]:
     """Data plane -> gateway -> what the engine has loaded."""
-    planes: tuple[data_plane.Plane, ...] = ("kernel", "userland")
+    planes: tuple[model.Plane, ...] = ("kernel", "userland")
     wanted = desired(data, site)
     return {plane: {each.id: load(each, plane) for each in wanted.values()} for plane in planes}
 

@@ -6,7 +6,7 @@ import pytest
 
 from lab import algorithms, wishes
 from lab.algorithms import Combination
-from landbridge.engine.strongswan.ike import messages
+from landbridge.model import strongswan_proposals
 
 
 def _places(combination: Combination) -> list[algorithms.Place]:
@@ -53,9 +53,9 @@ def test_the_engine_asks_for_what_the_device_of_every_combination_has(mode: str)
             authentication_algorithm=row.ike_authentication,
             dh_group=row.ike_group,
         )
-        assert messages.ike_proposal(policy) == row.ike
+        assert strongswan_proposals.ike_proposal(policy) == row.ike
     for row in algorithms.esp_matrix(mode):
         esp = wishes.ipsec_policy(
             encryption_algorithm=row.esp_encryption, authentication_algorithm=row.esp_authentication, pfs=row.pfs
         )
-        assert messages.esp_proposal(esp) == row.esp
+        assert strongswan_proposals.esp_proposal(esp) == row.esp

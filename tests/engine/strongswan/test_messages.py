@@ -215,5 +215,5 @@ def test_a_pair_is_missing_when_no_child_carries_it_whole(
     local: tuple[str, ...], remote: tuple[str, ...], missing: list[str]
 ):
     desired, wish = _one(wishes.connection(peer_subnets=("192.168.44.0/24", "192.168.45.0/24")))
-    meant = selectors.meant(desired, wish)
-    assert [str(pair.remote) for pair in selectors.missing(meant, [(local, remote)])] == missing
+    intended = selectors.intended(desired, wish)
+    assert [str(pair.remote) for pair in selectors.missing(intended, [(local, remote)])] == missing

@@ -1,11 +1,8 @@
-"""Where ESP is done on this machine."""
+"""Where ESP is done on this machine: in the kernel, with an XFRM interface for each connection, or in charon, with one TUN for all."""
 
 import subprocess
 
 from landbridge import model
-
-#: In the kernel, with an XFRM interface for each connection, or in charon, with one TUN for all.
-Plane = model.Plane
 
 #: What the kernel must have -> arguments of `ip` that need it. The empty argument after `digest_null` is an empty key.
 _NEEDED = {
@@ -14,7 +11,7 @@ _NEEDED = {
 }
 
 
-def detect() -> tuple[Plane, str]:
+def detect() -> tuple[model.Plane, str]:
     """What this kernel can do, and why: tried in a namespace that ends with the command."""
     for what, command in _NEEDED.items():
         done = subprocess.run(["unshare", "--net", "ip", *command.split(" ")], capture_output=True, check=False)  # noqa: S603, S607

@@ -202,7 +202,7 @@ class StrongSwan:
             raise OSError(_not_ours(name))
         marks.write(folder, gateway_id)
 
-    def _start_charon(self, gateway_id: str, plane: data_plane.Plane, restarts: int) -> None:
+    def _start_charon(self, gateway_id: str, plane: model.Plane, restarts: int) -> None:
         if plane == "kernel":
             xfrm.flush(names.namespace(gateway_id))
         charon.start(self._folder_of(gateway_id), names.namespace(gateway_id), plane, self._launch, restarts)

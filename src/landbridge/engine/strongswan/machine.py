@@ -6,8 +6,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from landbridge import model
 from landbridge.engine import base
-from landbridge.engine.strongswan import daemon, data_plane
+from landbridge.engine.strongswan import daemon
 from landbridge.engine.strongswan.ike import charon
 from landbridge.engine.strongswan.network import namespace
 
@@ -30,7 +31,7 @@ def check_root() -> None:
         raise base.EngineUnavailable("the strongswan engine must run as root")
 
 
-def check(folder: Path, underlay: str | None, plane: data_plane.Plane) -> None:
+def check(folder: Path, underlay: str | None, plane: model.Plane) -> None:
     """`folder`: where the gateways' folders will be. Raises EngineUnavailable."""
     needed = _NEEDED if plane == "kernel" else _NEEDED | _NEEDED_IN_USERLAND
     missing = [f"{path} ({source})" for path, source in needed.items() if not path.exists()]

@@ -54,7 +54,7 @@ def _connections(
             failure,
             applied=applied,
             routes=tunnels.led(observed, first) if observed else None,
-            meant=selectors.meant(target.desired, wish),
+            intended=selectors.intended(target.desired, wish),
             evidence=current.ike.evidence.get(wish.id, ()),
         )
 
@@ -109,13 +109,13 @@ def _gateway_generation(
 
 
 def _present(current: state.GatewayState) -> frozenset[str]:
-    held = {
+    loaded = {
         *current.ike.conns,
         *(fingerprints.owner(secret) for secret in current.ike.secrets),
         *(sa.name for sa in current.ike.sas),
     }
-    laid = {tunnel.connection_id for tunnel in current.network.tunnels.values()}
-    return frozenset((held | laid) - {ike_state.UNNAMED, ""})
+    routed = {tunnel.connection_id for tunnel in current.network.tunnels.values()}
+    return frozenset((loaded | routed) - {ike_state.UNNAMED, ""})
 
 
 def _refusal(wish: model.DesiredConnection, reason: str) -> model.ConnectionObservation:
@@ -130,7 +130,7 @@ def _connection(
     *,
     applied: bool,
     routes: Collection[str] | None,
-    meant: Iterable[selectors.Pair],
+    intended: Iterable[selectors.Pair],
     evidence: tuple[model.Evidence, ...],
 ) -> model.ConnectionObservation:
     """`routes`: what the kernel routes into the tunnel; None without a tunnel, where the selectors of the SAs lead."""
@@ -149,16 +149,16 @@ def _connection(
         waits_for_peer=not config.initiates,
         expected_children=len(config.initiated),
         children=children,
-        missing_pairs=_missing(meant, established),
+        missing_pairs=_missing(intended, established),
         routes=tuple(sorted({net for child in children for net in child.remote_ts} if routes is None else routes)),
         evidence=evidence,
     )
 
 
-def _missing(meant: Iterable[selectors.Pair], established: list[ike_state.IkeSa]) -> tuple[str, ...]:
+def _missing(intended: Iterable[selectors.Pair], established: list[ike_state.IkeSa]) -> tuple[str, ...]:
     """None while nothing is up: then the whole tunnel is what is missing."""
     up = [(child.local_ts, child.remote_ts) for sa in established for child in sa.children if child.installed]
-    found = selectors.missing(meant, up) if up else ()
+    found = selectors.missing(intended, up) if up else ()
     return tuple(f"{pair.local} - {pair.remote}" for pair in found)
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from landbridge.engine.strongswan import data_plane
+from landbridge import model
 from landbridge.engine.strongswan.ike.state import IkeState
 from landbridge.engine.strongswan.network.state import NetworkState
 
@@ -13,7 +13,7 @@ class GatewayState:
     """`plane` is the running charon's, or the machine's where none runs. `folder`: whether the gateway's folder has its mark."""
 
     at: datetime
-    plane: data_plane.Plane = "userland"
+    plane: model.Plane = "userland"
     folder: bool = False
     network: NetworkState = field(default_factory=NetworkState)
     ike: IkeState = field(default_factory=IkeState)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from landbridge import model
-from landbridge.engine.strongswan import data_plane, state
+from landbridge.engine.strongswan import state
 from landbridge.engine.strongswan.ike import messages, selectors, unsupported
 from landbridge.engine.strongswan.ike import state as ike_state
 from landbridge.engine.strongswan.network import gateway_network, tunnels
@@ -16,7 +16,7 @@ class Target:
     """
 
     desired: model.DesiredGateway
-    plane: data_plane.Plane
+    plane: model.Plane
     refused: dict[str, str]
     configs: tuple[messages.DesiredConfig, ...]
     network: gateway_network.GatewayNetwork | None
@@ -27,7 +27,7 @@ class Target:
         return frozenset(config.connection_id for config in self.configs)
 
 
-def prepare(desired: model.DesiredGateway, plane: data_plane.Plane) -> Target:
+def prepare(desired: model.DesiredGateway, plane: model.Plane) -> Target:
     if desired.uncovered:
         return Target(desired, plane, {}, (), None)
     refused = unsupported.refusals(desired, plane)

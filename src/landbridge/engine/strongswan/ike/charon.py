@@ -10,8 +10,8 @@ import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
-from landbridge import paths
-from landbridge.engine.strongswan import daemon, data_plane
+from landbridge import model, paths
+from landbridge.engine.strongswan import daemon
 
 BINARY = Path(paths.CHARON)
 CHARON = daemon.Daemon(
@@ -80,7 +80,7 @@ charon-systemd {{
 def start(
     folder: Path,
     namespace: str,
-    plane: data_plane.Plane,
+    plane: model.Plane,
     launch: daemon.Launch = daemon.AS_CHILDREN,
     restarts: int = 0,
 ) -> None:
@@ -95,7 +95,7 @@ def start(
     CHARON.start(folder, namespace, configuration, launch)
 
 
-def plane(folder: Path) -> data_plane.Plane | None:
+def plane(folder: Path) -> model.Plane | None:
     """Of the charon that runs: with what it was started. None when somebody took its configuration away."""
     try:
         plugins = re.search(r"^ *load = (.*)$", (folder / CHARON.configuration_file).read_text(), re.MULTILINE)

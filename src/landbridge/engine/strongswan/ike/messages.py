@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from landbridge import model
-from landbridge.engine.strongswan import data_plane
 from landbridge.engine.strongswan.ike import fingerprints, selectors
 from landbridge.model import strongswan_proposals
 
@@ -40,12 +39,12 @@ class DesiredConfig:
 
 
 def desired_configs(
-    desired: model.DesiredGateway, refused: Mapping[str, str], plane: data_plane.Plane
+    desired: model.DesiredGateway, refused: Mapping[str, str], plane: model.Plane
 ) -> tuple[DesiredConfig, ...]:
     return tuple(_config(desired, wish, plane) for wish in desired.connections if wish.id not in refused)
 
 
-def _config(desired: model.DesiredGateway, wish: model.DesiredConnection, plane: data_plane.Plane) -> DesiredConfig:
+def _config(desired: model.DesiredGateway, wish: model.DesiredConnection, plane: model.Plane) -> DesiredConfig:
     """A reset is a new name for the same configuration, so that what has the old name is outdated."""
     if wish.psk is None:
         raise ValueError(f"connection {wish.id} has no PSK; it should have been refused")

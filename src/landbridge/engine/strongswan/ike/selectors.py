@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from landbridge import model
-from landbridge.engine.strongswan import data_plane, subnets
+from landbridge.engine.strongswan import subnets
 from landbridge.model import traffic_selectors
 
 EVERYTHING = subnets.Net("0.0.0.0/0")
@@ -30,34 +30,28 @@ class Pair:
         return self.local.overlaps(other.local) and self.remote.overlaps(other.remote)
 
 
-def pairs(desired: model.DesiredGateway, wish: model.DesiredConnection, plane: data_plane.Plane) -> tuple[Pair, ...]:
+def pairs(desired: model.DesiredGateway, wish: model.DesiredConnection, plane: model.Plane) -> tuple[Pair, ...]:
     """The selector pairs of a connection, each once."""
-    if wish.connection.style == "policy":
-        found = list(_subnet_pairs(wish.connection))
-    elif plane == "kernel":
-        found = [Pair(0, EVERYTHING, EVERYTHING)] if subnets.local_subnets(desired) else []
-    else:
-        found = list(_static_pairs(desired, wish.connection))
+    if plane == "kernel" and wish.connection.style != "policy":
+        return (Pair(0, EVERYTHING, EVERYTHING),) if subnets.local_subnets(desired) else ()
+    found = list(_subnet_pairs(desired, wish.connection))
     return tuple({(pair.local, pair.remote): pair for pair in reversed(found)}.values())[::-1]
 
 
-def meant(desired: model.DesiredGateway, wish: model.DesiredConnection) -> Iterator[Pair]:
+def intended(desired: model.DesiredGateway, wish: model.DesiredConnection) -> Iterator[Pair]:
     """The pairs of subnets that the connection is for, whatever selectors the data plane makes of them."""
-    if wish.connection.style == "policy":
-        yield from _subnet_pairs(wish.connection)
-        return
-    for pair in _static_pairs(desired, wish.connection):
+    for pair in _subnet_pairs(desired, wish.connection):
         if wish.connection.enable_nqa or not is_inner(wish.connection, pair):
             yield pair
 
 
-def missing(meant: Iterable[Pair], sas: Iterable[tuple[tuple[str, ...], tuple[str, ...]]]) -> Iterator[Pair]:
-    """Those of the pairs that no CHILD_SA carries whole. `carried`: local and remote selectors of each, as charon writes them."""
+def missing(intended: Iterable[Pair], sas: Iterable[tuple[tuple[str, ...], tuple[str, ...]]]) -> Iterator[Pair]:
+    """Those of the pairs that no CHILD_SA carries whole. `sas`: (local, remote) selectors of each CHILD_SA, as charon writes them."""
     there = [(local, remote) for locals_, remotes in sas for local in locals_ for remote in remotes]
     exact = set(there)
     if (str(EVERYTHING), str(EVERYTHING)) in exact:
         return
-    for pair in meant:
+    for pair in intended:
         if (str(pair.local), str(pair.remote)) in exact:
             continue
         if not any(_covers(local, pair.local) and _covers(remote, pair.remote) for local, remote in there):
@@ -72,15 +66,13 @@ def _covers(selector: str, net: subnets.Net) -> bool:
         return False
 
 
-def _subnet_pairs(connection: model.Connection, local: tuple[str, ...] = ()) -> Iterator[Pair]:
+def _subnet_pairs(desired: model.DesiredGateway, connection: model.Connection) -> Iterator[Pair]:
+    """The pairs of subnets; with a tunnel interface also the pair of its addresses."""
+    local = traffic_selectors.local_subnets(desired.gateway, desired.network)
     for rule, ours, theirs in traffic_selectors.subnet_pairs(connection, local):
         yield Pair(rule, subnets.parse_net(ours), subnets.parse_net(theirs))
-
-
-def _static_pairs(desired: model.DesiredGateway, connection: model.Connection) -> Iterator[Pair]:
-    yield from _subnet_pairs(connection, traffic_selectors.local_subnets(desired.gateway, desired.network))
     inner = traffic_selectors.inner_addresses(connection)
-    if inner is not None:
+    if connection.style != "policy" and inner:
         yield Pair(0, *map(subnets.parse_host, inner))
 
 
@@ -99,9 +91,7 @@ def uncovered(desired: model.DesiredGateway, wish: model.DesiredConnection) -> I
     )
 
 
-def needed_addresses(
-    desired: model.DesiredGateway, supported: Collection[str], plane: data_plane.Plane
-) -> frozenset[str]:
+def needed_addresses(desired: model.DesiredGateway, supported: Collection[str], plane: model.Plane) -> frozenset[str]:
     """Addresses that the gateway's namespace must have for the selectors of its `supported` connections.
 
     kernel-libipsec installs a child only when an address of this machine lies inside the child's local selector; otherwise *the

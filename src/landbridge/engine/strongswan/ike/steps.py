@@ -9,14 +9,13 @@ from typing import Any
 
 from landbridge import model
 from landbridge.engine import base
-from landbridge.engine.strongswan import data_plane
 
 
 @dataclass(frozen=True, slots=True)
 class StartCharon(base.GatewayStep):
     """`restarts`: how many of them have been asked for by now."""
 
-    plane: data_plane.Plane
+    plane: model.Plane
     restarts: int = 0
 
     def __str__(self) -> str:

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 from landbridge import model
-from landbridge.engine.strongswan import data_plane, subnets
+from landbridge.engine.strongswan import subnets
 from landbridge.engine.strongswan.ike import messages, selectors
 
 NO_PSK = "the connection has no pre-shared key"
@@ -16,7 +16,7 @@ NO_SUBNETS = "there is no local or no peer subnet to make a traffic selector of"
 NO_ROOM = "the userland data plane needs an address of its own in the local subnet {}, and it has none to spare"
 
 
-def refusals(desired: model.DesiredGateway, plane: data_plane.Plane) -> dict[str, str]:
+def refusals(desired: model.DesiredGateway, plane: model.Plane) -> dict[str, str]:
     """Connection id -> why this engine does not carry it."""
     refused: dict[str, str] = {}
     pairs_of = {wish.id: _pairs(desired, wish, plane) for wish in desired.connections}
@@ -37,13 +37,13 @@ def refusals(desired: model.DesiredGateway, plane: data_plane.Plane) -> dict[str
 
 
 def _pairs(
-    desired: model.DesiredGateway, wish: model.DesiredConnection, plane: data_plane.Plane
+    desired: model.DesiredGateway, wish: model.DesiredConnection, plane: model.Plane
 ) -> tuple[selectors.Pair, ...]:
     carries = model.abilities_of("strongswan", plane).styles
     return selectors.pairs(desired, wish, plane) if wish.connection.style in carries else ()
 
 
-def _refusal(wish: model.DesiredConnection, pairs: tuple[selectors.Pair, ...], plane: data_plane.Plane) -> str | None:
+def _refusal(wish: model.DesiredConnection, pairs: tuple[selectors.Pair, ...], plane: model.Plane) -> str | None:
     uncarried = model.uncarried(wish.connection, model.abilities_of("strongswan", plane))
     if uncarried is not None:
         return uncarried.text

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from landbridge import model
-from landbridge.engine.strongswan import data_plane, names, subnets
+from landbridge.engine.strongswan import names, subnets
 from landbridge.engine.strongswan.network import firewall, links, tunnels
 
 #: The underlay's end of every veth to it; the API gives this block to no tunnel.
@@ -32,7 +32,7 @@ class GatewayNetwork:
 def desired_network(
     desired: model.DesiredGateway,
     supported: Collection[str],
-    plane: data_plane.Plane,
+    plane: model.Plane,
     selector_addresses: Collection[str] = (),
 ) -> GatewayNetwork:
     """`supported`: ids of the connections that the engine does not refuse. `selector_addresses`: what their selectors need."""
@@ -70,7 +70,7 @@ def _vpc_link(network: model.Network) -> str | None:
 
 
 def _rules(
-    desired: model.DesiredGateway, supported: Collection[str], plane: data_plane.Plane
+    desired: model.DesiredGateway, supported: Collection[str], plane: model.Plane
 ) -> Iterator[tuple[int, str, int]]:
     """A tunnel whose peer subnets are wider than the gateway's own network must not take what is for the gateway's neighbours. A
     narrower peer subnet inside that network still goes into its tunnel.
@@ -93,7 +93,7 @@ def _rules(
 
 
 def _filter_table(
-    desired: model.DesiredGateway, supported: Collection[str], plane: data_plane.Plane, inner: set[tuple[str, str]]
+    desired: model.DesiredGateway, supported: Collection[str], plane: model.Plane, inner: set[tuple[str, str]]
 ) -> firewall.FilterTable:
     wishes = [wish for wish in desired.connections if wish.id in supported]
     ours = [wish.connection.tunnel_local_address for wish in wishes]
@@ -121,7 +121,7 @@ def _local_nets(desired: model.DesiredGateway, wishes: list[model.DesiredConnect
     return frozenset({str(net) for net in subnets.local_subnets(desired)} | sources)
 
 
-def _peer_nets(wishes: list[model.DesiredConnection], plane: data_plane.Plane) -> dict[str, list[str]]:
+def _peer_nets(wishes: list[model.DesiredConnection], plane: model.Plane) -> dict[str, list[str]]:
     """Interface -> the networks behind its tunnel, the inner address of the device included."""
     found: dict[str, list[str]] = {}
     for wish in wishes:
