@@ -46,7 +46,9 @@ AS_CHILDREN = Launch()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Daemon:
-    """A kind of daemon. The files are in the gateway's folder. `environment` is the name of the variable that holds the path of the configuration."""
+    """A kind of daemon. The files are in the gateway's folder. `arguments` may name `{configuration}` and `{socket}`, which become their
+    paths. `environment`: the variable that holds the path of the configuration; empty for none.
+    """
 
     name: str
     program: Path
@@ -54,7 +56,8 @@ class Daemon:
     configuration_file: str
     output_file: str
     log_file: str
-    environment: str
+    arguments: tuple[str, ...] = ()
+    environment: str = ""
 
     def socket_path(self, folder: Path) -> Path:
         """The socket, or a link to it: a client can connect to either."""
@@ -88,13 +91,13 @@ class Daemon:
         """
         if self.is_alive(folder):
             raise OSError(f"a {self.name} runs already")
-        path = folder / self.configuration_file
-        path.write_text(configuration(self._clear_socket(folder, launch.sockets)))
+        path, socket_path = folder / self.configuration_file, self._clear_socket(folder, launch.sockets)
+        path.write_text(configuration(socket_path))
         self._end_lost(namespace)
         if launch.unit and SYSTEMD_RUNS.exists():
             self._start_unit(f"{launch.unit}{folder.name}.service", folder)
         else:
-            self._start_child(path, namespace)
+            self._start_child(path, socket_path, namespace)
         deadline = time.monotonic() + START_TIMEOUT
         while not self.is_alive(folder):
             if time.monotonic() > deadline:
@@ -152,12 +155,12 @@ class Daemon:
             said = (done.stderr.strip().splitlines() or ["systemctl said nothing"])[0]
             raise OSError(f"{unit} did not start: {said} ({self._last_words(folder)})")
 
-    def _start_child(self, configuration: Path, namespace: str) -> None:
-        command = ["nsenter", f"--net={paths.NETNS}/{namespace}", "setsid", "--fork", str(self.program)]
-        environment = {
-            self.environment: str(configuration),
-            "PATH": os.environ.get("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"),
-        }
+    def _start_child(self, configuration: Path, socket_path: Path, namespace: str) -> None:
+        arguments = [each.format(configuration=configuration, socket=socket_path) for each in self.arguments]
+        command = ["nsenter", f"--net={paths.NETNS}/{namespace}", "setsid", "--fork", str(self.program), *arguments]
+        environment = {"PATH": os.environ.get("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")}
+        if self.environment:
+            environment[self.environment] = str(configuration)
         with configuration.with_name(self.output_file).open("wb") as out:
             subprocess.run(  # noqa: S603
                 command, env=environment, cwd="/", stdin=subprocess.DEVNULL, stdout=out, stderr=out, check=True
