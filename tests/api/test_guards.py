@@ -1,13 +1,17 @@
 """Walks over the routes and the operations' table: nothing is open, nameless or without a role by accident."""
 
+import collections
 import inspect
+import json
 from typing import Any
 
 import pytest
 from huaweicloudsdkvpn.v5 import vpn_client
 from starlette.routing import Mount, Route
 
+from landbridge import errors
 from landbridge.api import routes, table
+from landbridge.wire import body, parameters
 
 EXTENSIONS = "/landbridge/v1/"
 
@@ -93,3 +97,24 @@ def test_success_codes_are_those_that_clients_take(route: routes.Route[Any, Any]
     creates = route.name.startswith(("create_", "batch_create_"))
     of_post = 204 if route.answer is None else 201 if creates else 200
     assert route.success == {"GET": 200, "PUT": 200, "DELETE": 204, "POST": of_post}[route.method]
+
+
+@pytest.mark.parametrize(
+    "route", [pytest.param(route, id=route.name) for route in table.TABLE if route.accepts is not None]
+)
+def test_a_body_is_parsed_by_the_shape_that_the_document_shows(route: routes.Route[Any, Any]):
+    """A number with a fraction is wrong in every field, so a parser with another shape would miss some and ignore others."""
+    envelope, shape = route.accepts or ("", body.Shape)
+    fields = {field.alias or name: 1.5 for name, field in shape.model_fields.items()}
+    sent = [fields] if route.many else fields
+    content = json.dumps({envelope: sent} if envelope else sent).encode()
+    incoming = routes.Incoming(
+        path=collections.defaultdict(str), query=parameters.read(route.query, {}), content=content
+    )
+    try:
+        parsed = route.parse(incoming)
+        wrong = parsed.value.items[0].violations if route.many else parsed.violations
+        assert parsed.ignored == ()
+    except errors.Invalid as refused:
+        wrong = refused.violations
+    assert {violation.field for violation in wrong} == set(fields)
