@@ -52,7 +52,7 @@ def list_all(tx: Transaction, call: Call, request: model.MonitorListRequest) -> 
     enterprises = request.enterprise_project_ids
     return [
         _of(each)
-        for each in monitors.every(tx, call.project_id, request.connection_id)
+        for each in monitors.list_all(tx, call.project_id, request.connection_id)
         if not enterprises or each.connection.enterprise_project_id in enterprises
     ]
 

@@ -22,6 +22,6 @@ def resume(tx: Transaction, gateway_id: str | None) -> None:
         raise errors.NotFound(f"a pause of {what}")
 
 
-def every(tx: Transaction) -> dict[str | None, datetime]:
+def list_all(tx: Transaction) -> dict[str | None, datetime]:
     """Gateway id (None: the whole service) -> time of the pause."""
     return pauses.list_all(tx)

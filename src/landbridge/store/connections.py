@@ -207,14 +207,14 @@ def _decode_report(report: str) -> model.ConnectionObservation:
 
 
 def _row(row: Any, seen_at: datetime | None) -> ConnectionRow:
-    """`seen_at` is when its gateway was looked at."""
+    """`seen_at` is when its gateway was observed."""
     seq, spec, generation, deleting, applied, report = row
     observation = None if report is None else _decode_report(report)
     return ConnectionRow(_decode(spec), generation, bool(deleting), applied, observation, seen_at, seq)
 
 
 def _observed_row(row: Any) -> ConnectionRow:
-    """Its last column is when its gateway was looked at."""
+    """The last column is when its gateway was observed."""
     return _row(row[:-1], None if row[-1] is None else codec.moment(row[-1]))
 
 
@@ -230,13 +230,13 @@ def page(tx: Transaction, project_id: str, after: int, limit: int) -> list[Conne
 def page_with_times(
     tx: Transaction, project_id: str, after: int, limit: int
 ) -> list[tuple[ConnectionRow, model.Times, str | None]]:
-    """The last of each is why its gateway is FAULT."""
+    """With each row its times, and why its gateway is FAULT (None: it is not)."""
     rows = tx.all(_PAGE_WITH_TIMES, project_id=project_id, after=after, limit=limit)
     return [(_observed_row(row[:-3]), codec.times(*row[-2:]), row[-3]) for row in rows]
 
 
 def page_of_gateway(tx: Transaction, gateway: gateways.GatewayRow, after: int, limit: int) -> list[ConnectionRow]:
-    """Looked at when the gateway was: that is not asked for row by row."""
+    """The rows have the time of observation of their gateway: the query does not read it for each row."""
     rows = tx.all(_PAGE_OF_GATEWAY, gateway_seq=gateway.seq, after=after, limit=limit)
     return [_row(row, gateway.seen_at) for row in rows]
 
@@ -247,7 +247,7 @@ def page_of_endpoint(tx: Transaction, gateway_seq: int, endpoint: int, after: in
 
 
 def count_of_endpoint(tx: Transaction, gateway_seq: int, endpoint: int) -> int:
-    """Counted, but of one gateway only."""
+    """Counts rows, which is cheap for one gateway."""
     return int(tx.all(_COUNT_OF_ENDPOINT, gateway_seq=gateway_seq, endpoint=endpoint)[0][0])
 
 
@@ -259,9 +259,9 @@ def page_of_gateways(tx: Transaction, gateway_seqs: Iterable[int], after: int, l
 def ends(
     tx: Transaction, project_id: str, gateway_id: str, customer_gateway_id: str
 ) -> tuple[gateways.GatewayRow | None, model.CustomerGateway | None, int | None]:
-    """The two ends that a request names, as far as they exist in the project: one statement where both do.
+    """The gateway, the customer gateway and its seq that a request names. What the project does not have is None.
 
-    With the customer gateway's seq, where both do.
+    One statement reads them where the gateway exists. Without the gateway there is no seq.
     """
     found = tx.one(_ENDS, project_id=project_id, gateway_id=gateway_id, customer_gateway_id=customer_gateway_id)
     if found is None:
@@ -333,7 +333,7 @@ def add(
 
 
 def psk(tx: Transaction, connection_id: str) -> bytes | None:
-    """As it is stored, sealed."""
+    """Returns it as it is stored, sealed."""
     row = tx.one(_PSK, id=connection_id)
     return None if row is None else row[0]
 
@@ -406,7 +406,7 @@ def seqs(tx: Transaction, gateway_seq: int) -> dict[str, int]:
 
 
 def deleting(tx: Transaction, gateway_seq: int) -> list[str]:
-    """Ids of the connections of the gateway that are on their way out."""
+    """Ids of the gateway's connections that are deleting."""
     return [row[0] for row in tx.all(_DELETING, gateway_seq=gateway_seq)]
 
 

@@ -64,7 +64,7 @@ def certificate(tx: Transaction, project_id: str, certificate_id: str) -> model.
 
 
 def addresses(tx: Transaction) -> Iterator[str]:
-    """Of the devices of all projects. It looks through all customer gateways."""
+    """The addresses of the devices of all projects. It reads every customer gateway."""
     return (address for (address,) in tx.all(_ADDRESSES))
 
 

@@ -43,7 +43,7 @@ def find(tx: Transaction, project_id: str, gateway_id: str) -> tuple[model.Gatew
 
 
 def list_after(tx: Transaction, project_id: str, after: datetime | None) -> list[model.GatewayCertificate]:
-    """Those made after that time (None: all), in the order of their creation."""
+    """The certificates that were made after that time (None: all), oldest first."""
     since = codec.milliseconds(after) if after is not None else -1
     return [
         codec.gateway_certificate.validate_json(row[0])
@@ -52,7 +52,7 @@ def list_after(tx: Transaction, project_id: str, after: datetime | None) -> list
 
 
 def newest(tx: Transaction, project_id: str) -> datetime | None:
-    """When the project's last one was made. A page starts after such a time, so the next one needs a later one."""
+    """When the project's newest one was made. A page starts after a time, so the next one must be made later."""
     row = tx.one(_NEWEST, project_id=project_id)
     return None if row is None else codec.moment(row[0])
 

@@ -44,7 +44,7 @@ def find(tx: Transaction, project_id: str, job_id: str) -> model.GatewayJob | No
 
 
 def last(tx: Transaction, gateway_id: str) -> model.GatewayJob | None:
-    """The gateway's newest."""
+    """The gateway's newest job."""
     return _decode(tx.one(_LAST, id=gateway_id))
 
 
@@ -58,7 +58,7 @@ def page(
 
 
 def newest(tx: Transaction, project_id: str) -> datetime | None:
-    """When the project's last one was made. A page starts after such a time, so the next one needs a later one."""
+    """When the project's newest one was made. A page starts after a time, so the next one must be made later."""
     row = tx.one(_NEWEST, project_id=project_id)
     return None if row is None else codec.moment(row[0])
 

@@ -124,18 +124,18 @@ class GatewayRow(model.KnownGateway):
 
     @property
     def observed(self) -> model.GatewayReport:
-        """What the engine said last. Read only by those who ask: every create has this row."""
+        """The engine's last report. It is decoded on access: every create reads this row and needs no report."""
         return model.GatewayReport() if self.report is None else codec.gateway_report.validate_json(self.report)
 
 
 @functools.lru_cache(maxsize=1024)
 def _decode(spec: str) -> model.VpnGateway:
-    """Every create reads its gateway, and the same few are read again and again."""
+    """Kept decoded: every create reads its gateway, and clients poll the same few."""
     return codec.gateway.validate_json(spec)
 
 
 def row(columns: Sequence[Any]) -> GatewayRow:
-    """Of `COLUMNS`."""
+    """Makes a row of the values of `COLUMNS`."""
     seq, spec, generation, deleting, connections, next_if_id, applied, failure, seen_at, restarts, report = columns
     seen = None if seen_at is None else codec.moment(seen_at)
     return GatewayRow(
@@ -159,7 +159,7 @@ def find(tx: Transaction, project_id: str, gateway_id: str) -> GatewayRow | None
 
 
 def find_any(tx: Transaction, gateway_id: str) -> GatewayRow | None:
-    """Whatever its project: for the agent."""
+    """Finds a gateway of any project: for the agent."""
     found = tx.one(_FIND_ANY, id=gateway_id)
     return None if found is None else row(found)
 
@@ -174,7 +174,7 @@ def list_with_times(tx: Transaction, project_id: str) -> list[tuple[GatewayRow, 
 
 
 def list_active(tx: Transaction) -> Iterator[model.VpnGateway]:
-    """Of all projects, in the order of their making; without those that are being deleted."""
+    """The gateways of all projects that are not deleting, oldest first."""
     return (_decode(spec) for (spec,) in tx.all(_LIVING))
 
 
@@ -214,7 +214,7 @@ def taken(tx: Transaction, project_id: str, endpoints: Iterable[str] | None) -> 
 
 
 def add(tx: Transaction, gateway: model.VpnGateway, uses: Iterable[str]) -> None:
-    """`uses`: what of the site it has for itself."""
+    """`uses`: the EIP ids, private addresses and legs that it takes."""
     tx.run(
         _INSERT,
         id=gateway.id,
@@ -243,7 +243,7 @@ def change(tx: Transaction, gateway: model.VpnGateway, *, bumps_generation: bool
 
 
 def replace_endpoints(tx: Transaction, gateway_id: str, left: Iterable[str], taken: Iterable[str]) -> None:
-    """Endpoints that the gateway gives back, and those that it has for itself from now on."""
+    """Frees the endpoints `left`, and takes those in `taken` for the gateway."""
     for one in left:
         tx.run(_GIVE_BACK, endpoint=one)
     _take(tx, gateway_id, taken)
@@ -255,13 +255,13 @@ def mark_deleting(tx: Transaction, gateway_id: str, now: datetime) -> None:
 
 
 def restart(tx: Transaction, gateway_id: str, restarts: int) -> None:
-    """A wish: what carries the gateway starts anew where it was started at a lower count."""
+    """Asks the engine to restart what carries the gateway, unless it was started at this count or a later one."""
     tx.run(_RESTART, row_id=gateway_id, wanted=restarts)
     tx.nudge(gateway_id)
 
 
 def count_up(tx: Transaction, seq: int) -> None:
-    """One connection more, and its if_id is spent for ever."""
+    """Counts one connection more and moves to the next if_id: an if_id is never used again."""
     tx.run(_COUNT_UP, seq=seq)
 
 
@@ -270,13 +270,13 @@ def count_down(tx: Transaction, seq: int) -> None:
 
 
 def total_connections(tx: Transaction, project_id: str) -> int:
-    """Of all gateways of the project: a sum over gateways, never a count of connections."""
+    """The connections of the project: a sum over its gateways, because a count of rows is slow."""
     found = tx.one(_TOTAL, project_id=project_id)
     return found[0] if found is not None else 0
 
 
 def remove(tx: Transaction, gone: GatewayRow) -> None:
-    """For good, its endpoints free again; a pause of it ends with it."""
+    """Deletes the gateway's row and all that belongs to it. Its endpoints are free again."""
     pauses.remove(tx, gone.gateway.id)
     for statement in _REMOVE:
         tx.run(statement, seq=gone.seq, id=gone.gateway.id)

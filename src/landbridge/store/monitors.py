@@ -28,7 +28,7 @@ _REMOVE = Statement(delete(_m).where(_m.c.id == bindparam("id")))
 
 
 def add_row(tx: Transaction, connection: model.Connection) -> None:
-    """The row of a monitor that the connection's spec has already."""
+    """Inserts the row of a monitor that the connection's spec names already."""
     tx.run(_INSERT, id=connection.monitor_id, project_id=connection.project_id, connection_id=connection.id)
 
 
@@ -67,8 +67,8 @@ def find(tx: Transaction, project_id: str, monitor_id: str) -> Monitored | None:
     return None if row is None else _monitored(row)
 
 
-def every(tx: Transaction, project_id: str, connection_id: str | None) -> list[Monitored]:
-    """The connections that have one, in the order of the monitors; or only this one, if it has."""
+def list_all(tx: Transaction, project_id: str, connection_id: str | None) -> list[Monitored]:
+    """The connections that have a monitor, oldest monitor first; with `connection_id` only that connection."""
     if connection_id is None:
         rows: list[Any] = tx.all(_LIST, project_id=project_id)
     else:

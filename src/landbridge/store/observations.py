@@ -1,6 +1,6 @@
-"""What the agent saw, written beside what was asked for; and the end of what was asked to go.
+"""Rows of what the agent observed.
 
-A deleted resource stays, as deleting, until a look finds nothing of it any more: `record` is where its row goes.
+A deleted resource stays, as deleting, until an observation finds nothing of it: `record` deletes its row.
 """
 
 import dataclasses
@@ -15,9 +15,9 @@ from landbridge.store.statement import Statement
 
 
 def _put(table: Table, key: str, *columns: str) -> Statement:
-    """A new look replaces the row of the look before.
+    """A new observation replaces the row of the one before.
 
-    `applied_generation` is kept where the new look has none. `since` is kept while the state and what is applied stay.
+    `applied_generation` is kept where the new observation has none. `since` is kept while the state and what is applied stay.
     """
 
     def update(new: Any) -> dict[str, Any]:
@@ -35,10 +35,10 @@ _PUT_CONNECTION = _put(tables.connection_observation, "connection_seq", "report"
 
 
 def record(tx: Transaction, seen: model.Observation) -> None:
-    """Writes one look at one gateway, and removes the rows of what is gone.
+    """Writes one observation of one gateway, and deletes the rows of what is gone.
 
-    `seen.connections` may leave out those of which nothing changed since the look before: when a connection was last
-    seen is read off its gateway's row.
+    `seen.connections` may leave out connections that did not change since the observation before: the time of observation stands
+    in the gateway's row.
     """
     row = gateways.find_any(tx, seen.gateway_id)
     if row is None:
@@ -81,7 +81,7 @@ def record(tx: Transaction, seen: model.Observation) -> None:
 
 
 def _lasting(before: model.GatewayReport, now: model.GatewayReport) -> model.GatewayReport:
-    """A restart that was done stays done, whatever becomes of what was started."""
+    """Keeps a restart that was done: an engine that lost what it started reports an older count."""
     if now.restarts >= before.restarts:
         return now
     return dataclasses.replace(before, inner_addresses=now.inner_addresses)

@@ -53,11 +53,11 @@ def find(tx: Transaction, kind: ResourceKind, project_id: str, resource_id: str)
 
 
 def is_deleting(tx: Transaction, kind: ResourceKind, resource_id: str) -> bool:
-    """A customer gateway never is: it goes at once."""
+    """A customer gateway never is: its row is deleted at once."""
     row = tx.one(_DELETING[kind.name], id=resource_id) if kind.name in _DELETING else None
     return row is not None and bool(row[0])
 
 
 def rewrite(tx: Transaction, kind: ResourceKind, resource: Resource) -> None:
-    """A change that the engine has nothing to do for: the generation stays, and nobody is nudged."""
+    """Overwrites the spec alone. The engine has nothing to do, so the generation stays and nobody is nudged."""
     tx.run(_REWRITE[kind.name], row_id=resource.id, written=codec.dump(kind.codec, resource))

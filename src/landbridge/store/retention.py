@@ -1,7 +1,7 @@
-"""What may grow for ever does not: old audit events and idempotency tokens go, a few at a time beside the service.
+"""Removes old audit events and idempotency tokens, a few at a time, while the service runs.
 
-Invariant: of the audit trail only the oldest go, without a gap behind them. A batch is one short transaction, and the next
-one waits, so that nobody who writes waits for longer than a batch.
+Invariant: only the oldest audit events are removed, so the trail has no gap. A batch is one short transaction, and there is a pause between
+two batches, so that no other write waits for longer than a batch.
 """
 
 import logging
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 BATCH = 200
 PAUSE_SECONDS = 0.05
-#: Between two looks whether anything is old enough.
+#: Between two rounds.
 ROUND_SECONDS = 60.0
 
 _a, _t = tables.audit, tables.token
@@ -46,7 +46,7 @@ class Limits:
 
 
 def prune_audit(tx: Transaction, limits: Limits, now: datetime) -> int:
-    """Removes up to a batch of the oldest events that are too old or too many, and says how many."""
+    """Removes up to a batch of the oldest events that are too old or too many. Returns how many."""
     before = codec.milliseconds(now - limits.age) if limits.age is not None else 0
     newest = (tx.one(_NEWEST) or (None,))[0] or 0
     too_many = newest - limits.events if limits.events is not None else 0
@@ -59,12 +59,12 @@ def prune_audit(tx: Transaction, limits: Limits, now: datetime) -> int:
 
 
 def prune_tokens(tx: Transaction, now: datetime) -> int:
-    """Removes up to a batch of the tokens that nothing looks at any more."""
+    """Removes up to a batch of expired tokens. Returns how many."""
     return tx.run(_FORGET_TOKENS, since=codec.milliseconds(now - idempotency_tokens.LIFETIME), limit=BATCH)
 
 
 class Retention:
-    """A thread of its own between `start` and `stop`."""
+    """Removes old rows in a thread of its own, from `start` to `stop`."""
 
     def __init__(self, database: Database, limits: Limits) -> None:
         self._database = database
@@ -90,7 +90,7 @@ class Retention:
             self._stop.wait(ROUND_SECONDS)
 
     def prune(self) -> None:
-        """One round: all that is old enough now, batch by batch."""
+        """Removes everything that is old enough now, batch by batch."""
         now = datetime.now(UTC)
         self._batches("audit events", lambda tx: prune_audit(tx, self._limits, now))
         self._batches("idempotency tokens", lambda tx: prune_tokens(tx, now))

@@ -46,7 +46,7 @@ def of_project(tx: Transaction, project_id: str, kind: resources.ResourceKind) -
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """What of a search is in the statement itself: its tags by the number of their values, and its other conditions."""
+    """What decides the text of a search: the number of values of each of its tags, and which other conditions it has."""
 
     kind: str
     values: tuple[int, ...]
@@ -94,7 +94,7 @@ def _given(project_id: str, request: model.TagSearchRequest) -> dict[str, Any]:
 
 @functools.lru_cache(maxsize=64)
 def _statements(form: _Form) -> tuple[Statement, Statement]:
-    """(page, count) of all searches of this form."""
+    """The statements (page, count) of all searches of this form."""
     table = resources.KINDS[form.kind].table
     found, shown = _found(form, table), table.alias("shown")
     of_page = found.order_by(table.c.seq).limit(bindparam("limit")).offset(bindparam("offset"))
