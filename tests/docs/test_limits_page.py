@@ -34,6 +34,34 @@ def test_a_row_says_where_its_bound_is_set(cells: list[str]):
             assert hasattr(importlib.import_module(f"landbridge.{module}"), name), place
 
 
+def _numbers(value: object) -> list[str]:
+    """The ways in which a row may write a bound; none for what is no number."""
+    number = getattr(value, "high", value)
+    if isinstance(number, bool) or not isinstance(number, int | float) or number == 0:
+        return []
+    exact = int(number)
+    powers = [f"2^{exact.bit_length() - 1}"] if exact & (exact - 1) == 0 else []
+    sizes = [f"{exact >> shift} {unit}" for shift, unit in ((10, "KiB"), (20, "MiB"), (30, "GiB")) if exact >> shift]
+    return [f"{exact}", f"{exact:,}", *powers, *sizes]
+
+
+def _value(place: str) -> object:
+    """What a constant is, or a setting by default."""
+    setting = re.fullmatch(r"\[(\w+)\] (\w+)", place)
+    if setting:
+        return getattr(getattr(config.Settings(), setting[1]), setting[2])
+    module, _, name = place.rpartition(".")
+    return getattr(importlib.import_module(f"landbridge.{module}"), name, None)
+
+
+@pytest.mark.parametrize("cells", CELLS, ids=[cells[0] for cells in CELLS])
+def test_a_row_says_the_bound_itself(cells: list[str]):
+    for place in re.findall(r"`(.+?)`", cells[2]):
+        ways = _numbers(_value(place))
+        said = [way for way in ways if re.search(rf"(?<![\w,.]){re.escape(way)}(?![\w,]*\d)", cells[1])]
+        assert said or not ways, (place, ways)
+
+
 @pytest.mark.parametrize("cells", CELLS, ids=[cells[0] for cells in CELLS])
 def test_a_row_names_tests_that_exist(cells: list[str]):
     tests = re.findall(r"`(.+?)`", cells[4])

@@ -5,7 +5,7 @@
 
 import itertools
 from collections.abc import Container, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from landbridge import model
@@ -341,11 +341,10 @@ def _check_eip(
     if eip.bandwidth_id is not None:
         yield from fields.check_uuid(f"{field}.bandwidth_id", eip.bandwidth_id, "a shared bandwidth")
     flavor = allowed_values.FLAVORS.get(_chosen(request, "flavor"))
-    widest = flavor.bandwidth if flavor else 1000
-    if eip.bandwidth_size is not None and not 1 <= eip.bandwidth_size <= widest:
-        yield model.Violation(
-            f"{field}.bandwidth_size", f"{eip.bandwidth_size} Mbit/s is out of range", f"1 to {widest} with this flavor"
-        )
+    allowed = replace(allowed_values.BANDWIDTH, high=flavor.bandwidth) if flavor else allowed_values.BANDWIDTH
+    if eip.bandwidth_size is not None and eip.bandwidth_size not in allowed:
+        wrong = f"{eip.bandwidth_size} Mbit/s is out of range"
+        yield model.Violation(f"{field}.bandwidth_size", wrong, f"{allowed} with this flavor")
 
 
 def check_eip_use(
