@@ -87,13 +87,13 @@ def test_a_good_file_is_read_whole(tmp_path: Path):
 
 def test_an_eip_behind_this_machines_address_has_one_of_its_own(tmp_path: Path):
     one, two = site_file.load(_site(tmp_path, GOOD.replace('"routed"', '"nat"'))).eips
-    assert (one.attach, one.behind, one.leg) == ("nat", "192.0.0.39", "routed")
+    assert (one.attach, one.behind, one.uplink) == ("nat", "192.0.0.39", "routed")
     assert two.behind is None
 
 
 def test_an_eip_on_a_macvlan_has_a_leg_of_its_own(tmp_path: Path):
     one, two = site_file.load(_site(tmp_path, GOOD.replace('"routed"', '"macvlan"'))).eips
-    assert (one.leg, two.leg) == ("macvlan eth0", "routed")
+    assert (one.uplink, two.uplink) == ("macvlan eth0", "routed")
 
 
 def test_an_empty_file_is_a_site_that_accepts_any_network(tmp_path: Path):

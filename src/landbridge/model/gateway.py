@@ -194,8 +194,8 @@ class Eip:
     projects: tuple[str, ...] = ()
 
     @property
-    def leg(self) -> str:
-        """What the outer leg of its gateway hangs on. Both EIPs of a gateway have the same."""
+    def uplink(self) -> str:
+        """What the uplink of its gateway hangs on. Both EIPs of a gateway have the same uplink."""
         return f"macvlan {self.interface}" if self.attach == "macvlan" else "routed"
 
 
@@ -203,7 +203,7 @@ class Eip:
 class Network:
     """A network behind gateways: a VPC (or an enterprise router), and how a gateway is plugged into it.
 
-    A gateway's leg joins `bridge` (a veth) or sits on `interface` (a macvlan), with `address` (with prefix length) as
+    A gateway's VPC link joins `bridge` (a veth) or sits on `interface` (a macvlan), with `address` (with prefix length) as
     its own. All three are None for a network that exists only in the API (the default site's). `gateway_addresses`: the first
     and the last address that a private gateway may have in it; None: it has no private gateway. `projects`: as of an EIP.
     """

@@ -95,7 +95,7 @@ def _check_columns(resource: resources.Resource, row: consistency.Row) -> Iterat
 def _check_gateway(gateway: model.VpnGateway, row: consistency.Row) -> Iterator[str]:
     wanted = set(gateway_rules.uses(gateway, None))
     taken = row.endpoints - {
-        gateway_rules.leg(gateway.network_id or "")
+        gateway_rules.vpc_link(gateway.network_id or "")
     }  # only where the site file has an address for it
     if taken != wanted:
         yield f"it uses {', '.join(sorted(wanted))}, and {', '.join(sorted(taken)) or 'nothing'} is taken for it"

@@ -29,7 +29,7 @@ def uncovered(tx: Transaction, gateway: model.VpnGateway, site: model.Site) -> t
         if endpoint.eip_id is not None and site.eip_at(endpoint.address) is None
     ]
     network_id = gateway.network_id or ""
-    if site.network(network_id) is None and gateways.owner(tx, rules.leg(network_id)) == gateway.id:
+    if site.network(network_id) is None and gateways.owner(tx, rules.vpc_link(network_id)) == gateway.id:
         lost.append(f"network {network_id}")
     return tuple(lost)
 

@@ -12,8 +12,8 @@ from landbridge import model
 from landbridge.model import allowed_values
 from landbridge.rules import fields, ipv4, policies
 
-#: What a gateway has of a network with an address: `leg <network id>`.
-LEG = "leg"
+#: In the store, what a gateway has of a network with an address: `leg <network id>`.
+VPC_LINK = "leg"
 NO_RANGE = 'public, or another network; the operator writes gateway_addresses = "FIRST-LAST" into its [[network]] of the site file'
 #: Networks that a refusal lists.
 LISTED = 20
@@ -24,7 +24,7 @@ Taken = Mapping[str, str | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """The site, and what gateways have taken of it. `taken`: EIP id, private address or leg -> the gateway that has it;
+    """The site, and what gateways have taken of it. `taken`: EIP id, private address or VPC link -> the gateway that has it;
     None when the gateway is another project's.
     """
 
@@ -108,7 +108,7 @@ def _check_attachment(request: model.GatewayRequest, facts: Facts) -> Iterator[m
         wrong = f"{network_id} is not in the site file, or not free for this project"
         yield model.Violation(field, wrong, f"one of its networks: {_listed_networks(facts)}")
     else:
-        for one in _leg(network):
+        for one in _vpc_link(network):
             if one in facts.taken:
                 wrong = f"the address in this network that the site file has is used by VPN gateway {facts.taken[one]}"
                 yield model.Violation(field, wrong, "a network of the site that no other gateway is plugged into")
@@ -122,7 +122,7 @@ def _check_attachment(request: model.GatewayRequest, facts: Facts) -> Iterator[m
 
 def _is_others(network: model.Network, taken: Taken) -> bool:
     """Whether a gateway of another project is plugged into the network. That project then has the network for itself."""
-    return any(one in taken and taken[one] is None for one in _leg(network))
+    return any(one in taken and taken[one] is None for one in _vpc_link(network))
 
 
 def _listed_networks(facts: Facts) -> str:
@@ -132,18 +132,18 @@ def _listed_networks(facts: Facts) -> str:
     return ", ".join(free[:LISTED]) + more or "none"
 
 
-def leg(network_id: str) -> str:
-    """What the one gateway has that is plugged into a network, in the words of `Facts.taken`."""
-    return f"{LEG} {network_id}"
+def vpc_link(network_id: str) -> str:
+    """The entry of `Facts.taken` for the one gateway that is plugged into the network."""
+    return f"{VPC_LINK} {network_id}"
 
 
-def _leg(network: model.Network | None) -> tuple[str, ...]:
-    return (leg(network.id),) if network is not None and network.address is not None else ()
+def _vpc_link(network: model.Network | None) -> tuple[str, ...]:
+    return (vpc_link(network.id),) if network is not None and network.address is not None else ()
 
 
 def uses(gateway: model.VpnGateway, network: model.Network | None) -> tuple[str, ...]:
-    """What of the site nobody else may have: EIPs or private addresses, and the one address in the gateway's network."""
-    return (*(endpoint.eip_id or endpoint.address for endpoint in gateway.endpoints), *_leg(network))
+    """What the gateway has of the site for itself alone: EIPs or private addresses, and the one address in its network."""
+    return (*(endpoint.eip_id or endpoint.address for endpoint in gateway.endpoints), *_vpc_link(network))
 
 
 def endpoints_asked(request: model.GatewayRequest, site: model.Site) -> set[str] | None:
@@ -157,7 +157,7 @@ def endpoints_asked(request: model.GatewayRequest, site: model.Site) -> set[str]
         return None
     named = {one.lower() for one in (*eips, *addresses) if one is not None}
     pool = () if private or None not in eips else (eip.id for eip in site.eips)
-    return named.union(pool, *(_leg(network) for network in site.networks))
+    return named.union(pool, *(_vpc_link(network) for network in site.networks))
 
 
 def _check_local_subnets(request: model.GatewayRequest) -> Iterator[model.Violation]:
@@ -313,12 +313,14 @@ def _check_public(request: model.GatewayRequest, facts: Facts) -> Iterator[model
     (_, one), (field, two) = asked
     if one is not None and two is not None and one.id is not None and one.id.lower() == (two.id or "").lower():
         yield model.Violation(f"{field}.id", "is the EIP of the other endpoint too", "two different EIPs")
-    legs = {eip.leg for eip in facts.site.eips for asks in (one, two) if asks and eip.id == (asks.id or "").lower()}
-    if len(legs) > 1:
+    uplinks = {
+        eip.uplink for eip in facts.site.eips for asks in (one, two) if asks and eip.id == (asks.id or "").lower()
+    }
+    if len(uplinks) > 1:
         yield model.Violation(
             f"{field}.id",
             "is attached to this site in another way than the other EIP",
-            f"two EIPs on one of: {', '.join(sorted(legs))}",
+            f"two EIPs on one of: {', '.join(sorted(uplinks))}",
         )
     lacking, free = [field for field, eip in asked if eip is None or eip.id is None], len(_free_eips(request, facts))
     if free < len(lacking):
@@ -362,16 +364,16 @@ def check_eip_use(
 
 
 def _free_eips(request: model.GatewayRequest, facts: Facts) -> list[model.Eip]:
-    """Free EIPs of the pool with the same leg: the leg of the EIP that the request names, otherwise the first leg with
-    two free EIPs, otherwise the first leg.
+    """Free EIPs of the pool with the same uplink: the uplink of the EIP that the request names, otherwise the first uplink with
+    two free EIPs, otherwise the first uplink.
     """
     named = {eip.id.lower() for _, eip in _eips(request) if eip is not None and eip.id is not None}
     own = facts.site.machine_addresses
     usable = [e for e in facts.site.eips if e.attach == "nat" or e.address not in own]
     free = [e for e in usable if e.id not in facts.taken and e.id not in named]
-    legs = [e.leg for e in facts.site.eips if e.id in named] or [e.leg for e in free]
-    leg = next((leg for leg in legs if named or legs.count(leg) > 1), legs[0] if legs else None)
-    return [e for e in free if e.leg == leg]
+    uplinks = [e.uplink for e in facts.site.eips if e.id in named] or [e.uplink for e in free]
+    uplink = next((each for each in uplinks if named or uplinks.count(each) > 1), uplinks[0] if uplinks else None)
+    return [e for e in free if e.uplink == uplink]
 
 
 def complete(

@@ -84,13 +84,13 @@ def _check_eips(request: model.GatewayChange, present: model.VpnGateway, facts: 
         yield from malformed
         if not malformed:
             yield from gateway.check_eip_use(field, eip_id, facts.site, facts.taken, own=present.id)
-    legs = {eips[eip_id].leg for eip_id in wanted if eip_id in eips}
+    uplinks = {eips[eip_id].uplink for eip_id in wanted if eip_id in eips}
     if present.network_type == "public" and wanted[0] == wanted[1]:
         field = "eip_id_2" if request.eip_id_2 is not None else "eip_id_1"
         yield model.Violation(field, "is the EIP of the other endpoint too", "two different EIPs")
-    elif len(legs) > 1:
+    elif len(uplinks) > 1:
         field = "eip_id_2" if request.eip_id_2 is not None else "eip_id_1"
-        allowed = f"two EIPs on one of: {', '.join(sorted(legs))}"
+        allowed = f"two EIPs on one of: {', '.join(sorted(uplinks))}"
         yield model.Violation(field, "is attached to this site in another way than the other EIP", allowed)
 
 

@@ -170,7 +170,7 @@ class CreateConnection(body.Shape):
     }
 
     name: str | None = schema.field(schema.name(), "absent: vpn-****")
-    gateway_id: str | None = schema.field(schema.an_id(), "the VPN gateway", alias="vgw_id", mandatory=True)
+    gateway_id: str | None = schema.field(schema.uuid(), "the VPN gateway", alias="vgw_id", mandatory=True)
     gateway_endpoint: str | None = schema.field(
         schema.string(allowed_values.ENDPOINT),
         "id of one of the gateway's EIPs (private: its address)",
@@ -181,7 +181,7 @@ class CreateConnection(body.Shape):
         schema.choice(allowed_values.STYLES, *_ANSWERED_STYLES), "in upper case as in answers"
     )
     customer_gateway_id: str | None = schema.field(
-        schema.an_id(), "the customer gateway", alias="cgw_id", mandatory=True
+        schema.uuid(), "the customer gateway", alias="cgw_id", mandatory=True
     )
     peer_subnets: tuple[str, ...] | None = schema.field(
         schema.subnets(), "the other side; mandatory, except with er and style policy or bgp"

@@ -22,14 +22,14 @@ _LOCAL_SUBNETS = allowed_values.Range(0, allowed_values.SUBNETS.high)
 class EipShape(body.Shape):
     """An EIP of the site by its id, or the wish for an EIP from the pool."""
 
-    id: str | None = schema.field(schema.an_id(), "an EIP of the site file; absent: one is taken from the pool")
+    id: str | None = schema.field(schema.uuid(), "an EIP of the site file; absent: one is taken from the pool")
     type: str | None = schema.field(schema.name(), f"such as {allowed_values.EIP_TYPE}")
     charge_mode: str | None = schema.field(schema.choice(allowed_values.CHARGE_MODES))
     bandwidth_size: body.Integer | None = schema.field(
         schema.integer(allowed_values.BANDWIDTH), "Mbit/s, up to the flavor's limit"
     )
     bandwidth_name: str | None = schema.field(schema.name())
-    bandwidth_id: str | None = schema.field(schema.an_id(), "id of a shared bandwidth")
+    bandwidth_id: str | None = schema.field(schema.uuid(), "id of a shared bandwidth")
 
     def request(self) -> model.EipRequest:
         return model.EipRequest(
@@ -75,13 +75,13 @@ class CreateGateway(body.Shape):
     network_type: str | None = schema.field(schema.choice(_FIELDS.network_type))
     attachment_type: str | None = schema.field(schema.choice(_FIELDS.attachment_type))
     ip_version: str | None = schema.field(schema.choice(_FIELDS.ip_version))
-    er_id: str | None = schema.field(schema.an_id(), "mandatory with attachment_type er: a network of the site")
-    vpc_id: str | None = schema.field(schema.an_id(), "mandatory with attachment_type vpc: a network of the site")
+    er_id: str | None = schema.field(schema.uuid(), "mandatory with attachment_type er: a network of the site")
+    vpc_id: str | None = schema.field(schema.uuid(), "mandatory with attachment_type vpc: a network of the site")
     local_subnets: tuple[str, ...] | None = schema.field(
         schema.subnets(_LOCAL_SUBNETS), "our side, without host bits; mandatory with vpc, not with er"
     )
     local_subnets_v6: tuple[str, ...] | None = schema.field(schema.none_at_all(), "IPv6 is not carried yet")
-    connect_subnet: str | None = schema.field(schema.an_id(), "a subnet's id; stored and returned")
+    connect_subnet: str | None = schema.field(schema.uuid(), "a subnet's id; stored and returned")
     bgp_asn: body.Integer | None = schema.field(schema.integer(allowed_values.ASN, default=allowed_values.GATEWAY_ASN))
     flavor: str | None = schema.field(schema.choice(_FIELDS.flavor))
     availability_zone_ids: tuple[str, ...] | None = schema.field(
@@ -94,8 +94,8 @@ class CreateGateway(body.Shape):
     eip2: EipShape | None = Field(None, description="the second, or standby, EIP; only public")
     master_eip: EipShape | None = Field(None, description="older name of eip1")
     slave_eip: EipShape | None = Field(None, description="older name of eip2")
-    access_vpc_id: str | None = schema.field(schema.an_id(), "stored and returned; absent: vpc_id")
-    access_subnet_id: str | None = schema.field(schema.an_id(), "stored and returned; absent: connect_subnet")
+    access_vpc_id: str | None = schema.field(schema.uuid(), "stored and returned; absent: vpc_id")
+    access_subnet_id: str | None = schema.field(schema.uuid(), "stored and returned; absent: connect_subnet")
     access_private_ip_1: str | None = schema.field(_address(), "only private; with the other one, or neither")
     access_private_ip_2: str | None = schema.field(_address(), "only private; with the other one, or neither")
     ha_mode: str | None = schema.field(schema.choice(_FIELDS.ha_mode))
@@ -207,8 +207,8 @@ class UpdateGateway(CreateGateway):
     tags: tuple[shapes.TagShape, ...] | None = schema.field(
         schema.objects(allowed_values.TAG_LIMIT), "cannot be changed here: tags have operations of their own"
     )
-    eip_id_1: str | None = schema.field(schema.an_id(), "another EIP for the first, or active, endpoint; only public")
-    eip_id_2: str | None = schema.field(schema.an_id(), "another EIP for the second, or standby, endpoint; only public")
+    eip_id_1: str | None = schema.field(schema.uuid(), "another EIP for the first, or active, endpoint; only public")
+    eip_id_2: str | None = schema.field(schema.uuid(), "another EIP for the second, or standby, endpoint; only public")
     policy_template: TemplateShape | None = Field(
         None, description=f"only with the flavors {allowed_values.NON_FIXED_IP}"
     )

@@ -14,7 +14,7 @@ class CreateMonitor(body.Shape):
 
     examples: ClassVar = {"of a connection": {"vpn_connection_id": "98c5af8a-6ee2-4482-99a2-ae2280a6f4c3"}}
 
-    vpn_connection_id: str | None = schema.field(schema.an_id(), "the connection to probe", mandatory=True)
+    vpn_connection_id: str | None = schema.field(schema.uuid(), "the connection to probe", mandatory=True)
 
     def request(self) -> model.MonitorRequest:
         return model.MonitorRequest(connection_id=self.vpn_connection_id)

@@ -98,7 +98,7 @@ def length(allowed: allowed_values.Range) -> Schema:
     return {"type": "string", "minLength": allowed.low, "maxLength": allowed.high}
 
 
-def an_id() -> Schema:
+def uuid() -> Schema:
     return string(allowed_values.UUID, format="uuid")
 
 

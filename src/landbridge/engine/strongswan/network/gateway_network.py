@@ -37,12 +37,12 @@ def desired_network(
 ) -> GatewayNetwork:
     """`supported`: ids of the connections that the engine does not refuse. `selector_addresses`: what their selectors need."""
     eips = {eip.address: eip for eip in desired.eips}
-    plugged = next((eip for eip in desired.eips if eip.leg != "routed"), None)
+    plugged = next((eip for eip in desired.eips if eip.uplink != "routed"), None)
     behind = {eip.address: eip.behind for eip in desired.eips if eip.behind}
     outer = {_outer(endpoint.address, eips) for endpoint in desired.gateway.endpoints}
     inner = _inner(desired.network) | {("lo", f"{address}/32") for address in selector_addresses}
     return GatewayNetwork(
-        uplink=plugged.leg if plugged else "routed",
+        uplink=plugged.uplink if plugged else "routed",
         next_hop=(plugged.gateway if plugged else None) or ROUTER,
         vpc_link=_vpc_link(desired.network),
         addresses=frozenset({("wan", f"{address}/32") for address in outer} | inner),
