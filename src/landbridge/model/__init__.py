@@ -75,15 +75,17 @@ from landbridge.model.gateway_certificate import (
     GatewayCertificateRequest,
     GatewayCertificateUpdateRequest,
 )
-from landbridge.model.job import GatewayJob, JobListRequest, JobRef, JobStatus, Restart, UpgradeRequest
+from landbridge.model.job import GatewayJob, JobListRequest, JobRef, JobStatus, JobStatusName, Restart, UpgradeRequest
 from landbridge.model.monitor import ConnectionMonitor, MonitorListRequest, MonitorRef, MonitorRequest
 from landbridge.model.observation import ChildSa, ConnectionObservation, Evidence, GatewayReport, Observation
 from landbridge.model.quota import Quota
 from landbridge.model.secret import Secret
 from landbridge.model.status import (
     ConnectionStatus,
+    ConnectionStatusName,
     Explanation,
     GatewayStatus,
+    GatewayStatusName,
     KnownConnection,
     KnownGateway,
     StatusListRequest,
@@ -121,6 +123,7 @@ __all__ = [
     "ConnectionRef",
     "ConnectionRequest",
     "ConnectionStatus",
+    "ConnectionStatusName",
     "ConnectionUpdateRequest",
     "CustomerGateway",
     "CustomerGatewayListRequest",
@@ -151,6 +154,7 @@ __all__ = [
     "GatewayReport",
     "GatewayRequest",
     "GatewayStatus",
+    "GatewayStatusName",
     "GatewayUpdateRequest",
     "HaRole",
     "IdType",
@@ -161,6 +165,7 @@ __all__ = [
     "JobListRequest",
     "JobRef",
     "JobStatus",
+    "JobStatusName",
     "KnownConnection",
     "KnownGateway",
     "MatchRequest",

@@ -94,6 +94,8 @@ def _text(length: Range, characters: str, description: str, before: str = "") ->
 
 NAME_LENGTH = Range(1, 64)
 NAME = _text(NAME_LENGTH, "A-Za-z0-9_.-", "of letters, digits, _ - and .")
+#: What the name of a resource that is given none begins with. Four hexadecimal digits follow.
+CONNECTION_NAME, GATEWAY_NAME, DEVICE_NAME, CERTIFICATE_NAME = "vpn-", "vpngw-", "cgw-", "vpngw-cert-"
 UUID = Pattern("^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$", "a UUID of 36 characters")
 #: Of an enterprise project, whose default is 0.
 UUID_OR_ZERO = Pattern(f"^0$|{UUID.regex}", f"{UUID}, or 0")
@@ -151,8 +153,13 @@ TAG_KEY_LENGTH, TAG_VALUE_LENGTH = Range(1, 128), Range(0, 255)
 TAG_LIMIT = 20
 #: The kinds of resources that have tags, as the paths of tags write them.
 TAGGED = ("vpn-gateway", "customer-gateway", "vpn-connection")
+#: What a search by tags may match besides.
+TAG_MATCH = "resource_name"
 #: Values of a key that a search may name.
 TAG_VALUES_LIMIT = 20
+
+#: Why a request with IPv6 is refused.
+NO_IPV6 = "IPv6 is not carried yet"
 
 # -- numbers and lengths of lists -------------------------------------------------------------------------------------
 

@@ -55,13 +55,16 @@ class GatewayJob:
     confirmed_at: datetime | None = None
 
 
+JobStatusName = Literal["upgrading", "pending_upgrade_confirm", "success", "rolling_back", "rollback_success", "error"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobStatus:
     """`status`: upgrading, pending_upgrade_confirm, success, rolling_back, rollback_success or error. `statuses` are those of the
     restarts, upgrading, rolling_back, success or error.
     """
 
-    status: str
+    status: JobStatusName
     statuses: tuple[str, ...]
     finished_at: datetime | None = None
     failure: str | None = None

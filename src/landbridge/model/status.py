@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from landbridge.model.connection import Connection
 from landbridge.model.gateway import VpnGateway
@@ -75,13 +75,16 @@ class Explanation:
     evidence: tuple[Evidence, ...] = ()
 
 
+#: The statuses of the API pages.
+ConnectionStatusName = Literal["PENDING_CREATE", "PENDING_UPDATE", "PENDING_DELETE", "ACTIVE", "DOWN", "ERROR"]
+GatewayStatusName = Literal["PENDING_CREATE", "PENDING_UPDATE", "PENDING_DELETE", "ACTIVE", "FAULT"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayStatus:
-    """`status`: PENDING_CREATE, PENDING_UPDATE, PENDING_DELETE, ACTIVE or FAULT. `not_seen_since`: set when `seen_at`
-    is too old to be trusted. `paused_since`: set while the agent changes nothing.
-    """
+    """`not_seen_since`: set when `seen_at` is too old to be trusted. `paused_since`: set while the agent changes nothing."""
 
-    status: str
+    status: GatewayStatusName
     explanation: Explanation | None = None
     seen_at: datetime | None = None
     not_seen_since: datetime | None = None
@@ -90,11 +93,9 @@ class GatewayStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionStatus:
-    """`status`: PENDING_CREATE, PENDING_UPDATE, PENDING_DELETE, ACTIVE, DOWN or ERROR. The times are those of its
-    gateway.
-    """
+    """The times are those of its gateway."""
 
-    status: str
+    status: ConnectionStatusName
     explanation: Explanation | None = None
     seen_at: datetime | None = None
     not_seen_since: datetime | None = None

@@ -157,7 +157,7 @@ def check(request: model.ConnectionRequest, facts: Facts, generated: fields.Gene
     yield from fields.check_tags("tags", request.tags or ())
     for path, given in (("peer_subnets_v6", request.peer_subnets_v6), ("policy_rules_v6", request.policy_rules_v6)):
         if given:
-            yield model.Violation(path, "IPv6 is not carried yet", "leave it out")
+            yield model.Violation(path, allowed_values.NO_IPV6, "leave it out")
     yield from _check_neighbours(request, facts)
 
 
@@ -439,7 +439,7 @@ def complete(
     return model.Connection(
         id=generated.id,
         project_id=gateway.project_id,
-        name=request.name or f"vpn-{generated.suffix}",
+        name=request.name or f"{allowed_values.CONNECTION_NAME}{generated.suffix}",
         gateway_id=gateway.id,
         endpoint=ours.number,
         gateway_endpoint=request.gateway_endpoint,

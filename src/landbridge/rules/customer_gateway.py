@@ -98,7 +98,7 @@ def complete(
     return model.CustomerGateway(
         id=generated.id,
         project_id=project_id,
-        name=request.name or f"cgw-{generated.suffix}",
+        name=request.name or f"{allowed_values.DEVICE_NAME}{generated.suffix}",
         id_type="fqdn" if by_name else "ip",
         id_value=request.id_value or request.ip or "",
         bgp_asn=allowed_values.DEVICE_ASN if request.bgp_asn is None and not by_name else request.bgp_asn,

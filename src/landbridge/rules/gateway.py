@@ -162,7 +162,7 @@ def endpoints_asked(request: model.GatewayRequest, site: model.Site) -> set[str]
 
 def _check_local_subnets(request: model.GatewayRequest) -> Iterator[model.Violation]:
     if request.local_subnets_v6:
-        yield model.Violation("local_subnets_v6", "IPv6 is not carried yet", "leave it out")
+        yield model.Violation("local_subnets_v6", allowed_values.NO_IPV6, "leave it out")
     if _chosen(request, "attachment_type") == "er":
         if request.local_subnets:
             yield model.Violation(
@@ -388,7 +388,7 @@ def complete(
     return model.VpnGateway(
         id=generated.id,
         project_id=project_id,
-        name=request.name or f"vpngw-{generated.suffix}",
+        name=request.name or f"{allowed_values.GATEWAY_NAME}{generated.suffix}",
         network_type="private" if private else "public",
         attachment_type="er" if to_er else "vpc",
         er_id=fields.lower_id(request.er_id),

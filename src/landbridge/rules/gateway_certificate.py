@@ -148,7 +148,7 @@ def complete(
         id=generated.id,
         project_id=gateway.project_id,
         gateway_id=gateway.id,
-        name=request.name or f"vpngw-cert-{generated.suffix}",
+        name=request.name or f"{allowed_values.CERTIFICATE_NAME}{generated.suffix}",
         signing=certificate.describe(request.certificate or ""),
         chain=certificate.describe(request.certificate_chain or ""),
         encryption=certificate.describe(request.enc_certificate or ""),

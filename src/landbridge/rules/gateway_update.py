@@ -42,7 +42,7 @@ def _check_local_subnets(
 ) -> Iterator[model.Violation]:
     path = "local_subnets"
     if request.local_subnets_v6:
-        yield model.Violation("local_subnets_v6", "IPv6 is not carried yet", "leave it out")
+        yield model.Violation("local_subnets_v6", allowed_values.NO_IPV6, "leave it out")
     if request.local_subnets is None:
         return
     if present.attachment_type == "er":

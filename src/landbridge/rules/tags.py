@@ -12,7 +12,6 @@ from landbridge.rules import fields
 
 VALUES_LIMIT = allowed_values.TAG_VALUES_LIMIT
 KEY_LENGTH, VALUE_LENGTH = allowed_values.TAG_KEY_LENGTH, allowed_values.TAG_VALUE_LENGTH
-NAME_KEY = "resource_name"
 
 
 def check_type(resource_type: str) -> Iterator[model.Violation]:
@@ -83,8 +82,8 @@ def _check_wanted(tags: tuple[model.TagValuesRequest, ...]) -> Iterator[model.Vi
 
 
 def _check_match(place: str, match: model.MatchRequest, seen: set[str | None]) -> Iterator[model.Violation]:
-    if match.key != NAME_KEY:
-        yield model.Violation(f"{place}.key", _unknown(match.key), NAME_KEY)
+    if match.key != allowed_values.TAG_MATCH:
+        yield model.Violation(f"{place}.key", _unknown(match.key), allowed_values.TAG_MATCH)
     elif match.key in seen:
         yield model.Violation(f"{place}.key", f"{match.key!r} is given twice", "once")
     seen.add(match.key)

@@ -9,7 +9,7 @@ from landbridge.status import diagnosis, sight
 SHOWN_PAIRS = 5
 
 
-def api_status(known: model.KnownConnection) -> str:
+def api_status(known: model.KnownConnection) -> model.ConnectionStatusName:
     """The status alone. Lists need no explanation."""
     seen = known.observation
     if known.deleting:

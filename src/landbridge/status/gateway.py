@@ -28,7 +28,7 @@ def _explanation(known: model.KnownGateway, paused_since: datetime | None) -> mo
     return sight.paused(paused_since)
 
 
-def api_status(known: model.KnownGateway) -> str:
+def api_status(known: model.KnownGateway) -> model.GatewayStatusName:
     if known.deleting:
         return "PENDING_DELETE"
     if known.failure is not None:

@@ -12,10 +12,11 @@ def of(job: model.GatewayJob, report: model.GatewayReport, failure: str | None) 
     """`failure`: of the agent's last attempt at the gateway. The agent tries again, so an error may become a success."""
     last = job.restarts[-1]
     done = last.finished_at is not None or report.restarts >= last.number
-    going, then = (
+    states: tuple[model.JobStatusName, model.JobStatusName] = (
         ("upgrading", "pending_upgrade_confirm") if last.kind == "upgrade" else ("rolling_back", "rollback_success")
     )
-    status = then if done else "error" if failure else going
+    going, then = states
+    status: model.JobStatusName = then if done else "error" if failure else going
     if job.confirmed_at is not None:
         status = "success"
     ended = settled(job, report).restarts[-1].finished_at if status == "rollback_success" else job.confirmed_at

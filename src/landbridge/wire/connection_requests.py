@@ -15,7 +15,6 @@ from landbridge.wire import body, schema, shapes
 _ANSWERED_STYLES = {style.upper(): style for style in allowed_values.STYLES.values}
 _IKE, _IKE_GM, _DPD = allowed_values.IKE, allowed_values.IKE_GM, allowed_values.DPD
 _IPSEC, _IPSEC_GM = allowed_values.IPSEC, allowed_values.IPSEC_GM
-_UNCARRIED = "IPv6 is not carried yet"
 
 
 class DpdShape(body.Shape):
@@ -169,7 +168,7 @@ class CreateConnection(body.Shape):
         },
     }
 
-    name: str | None = schema.field(schema.name(), "absent: vpn-****")
+    name: str | None = schema.field(schema.name(), f"absent: {allowed_values.CONNECTION_NAME}****")
     gateway_id: str | None = schema.field(schema.uuid(), "the VPN gateway", alias="vgw_id", mandatory=True)
     gateway_endpoint: str | None = schema.field(
         schema.string(allowed_values.ENDPOINT),
@@ -208,8 +207,8 @@ class CreateConnection(body.Shape):
     ipsec_policy: IpsecPolicyShape | None = Field(None, alias="ipsecpolicy")
     ha_role: str | None = schema.choice_field(allowed_values.HA_ROLES)
     tags: tuple[shapes.TagShape, ...] | None = schema.tags()
-    peer_subnets_v6: tuple[str, ...] | None = schema.field(schema.none_at_all(), _UNCARRIED)
-    policy_rules_v6: tuple[PolicyRuleShape, ...] | None = schema.field(schema.none_at_all(), _UNCARRIED)
+    peer_subnets_v6: tuple[str, ...] | None = schema.field(schema.none_at_all(), allowed_values.NO_IPV6)
+    policy_rules_v6: tuple[PolicyRuleShape, ...] | None = schema.field(schema.none_at_all(), allowed_values.NO_IPV6)
 
     def request(self) -> model.ConnectionRequest:
         inside = {

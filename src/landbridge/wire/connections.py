@@ -6,7 +6,7 @@ Source: "Creating a VPN Connection", Tables 9 to 15, and the SDK's newer fields.
 import functools
 import itertools
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, get_args
 
 import pydantic_core
 from pydantic import Field
@@ -15,7 +15,7 @@ from landbridge import model
 from landbridge.model import allowed_values
 from landbridge.wire import schema, shapes
 
-STATUSES = ("PENDING_CREATE", "PENDING_UPDATE", "PENDING_DELETE", "ACTIVE", "DOWN", "ERROR")
+STATUSES = get_args(model.ConnectionStatusName)
 
 
 class DpdAnswer(schema.Answer):

@@ -28,7 +28,7 @@ class CreateCustomerGateway(body.Shape):
         "the older form": {"name": "cgw-old", "ip": "198.51.100.3", "route_mode": "static", "bgp_asn": 65000},
     }
 
-    name: str | None = schema.field(schema.name(), "absent: cgw-****")
+    name: str | None = schema.field(schema.name(), f"absent: {allowed_values.DEVICE_NAME}****")
     id_type: str | None = schema.field(schema.choice(allowed_values.ID_TYPES))
     id_value: str | None = schema.field(
         schema.string(allowed_values.DEVICE_IDENTITY),

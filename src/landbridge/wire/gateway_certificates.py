@@ -32,7 +32,7 @@ class CertificateShape(body.Shape):
         }
     }
 
-    name: str | None = schema.field(schema.name(), "absent: vpngw-cert-****")
+    name: str | None = schema.field(schema.name(), f"absent: {allowed_values.CERTIFICATE_NAME}****")
     certificate: str | None = _pem("to sign with, in PEM: SM2, SM2-with-SM3")
     private_key: str | None = _pem("of the certificate to sign with, in PEM, not encrypted", secret=True)
     certificate_chain: str | None = _pem("the CA that issued both, in PEM")

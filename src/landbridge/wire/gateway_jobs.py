@@ -1,7 +1,7 @@
 """Upgrades of VPN gateways and their jobs on the wire."""
 
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 from pydantic import Field
 
@@ -11,7 +11,7 @@ from landbridge.wire import body, schema, shapes
 
 #: Seconds that a restart takes here, on a slow day.
 RESTART_SECONDS = 10
-STATUSES = ("upgrading", "pending_upgrade_confirm", "success", "rolling_back", "rollback_success", "error")
+STATUSES = get_args(model.JobStatusName)
 
 
 class UpgradeShape(body.Shape):

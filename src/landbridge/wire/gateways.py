@@ -5,7 +5,7 @@ Source: "Creating a VPN Gateway", "Querying a Specified VPN Gateway", and the ol
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 from pydantic import Field
 
@@ -13,7 +13,7 @@ from landbridge import model
 from landbridge.model import allowed_values
 from landbridge.wire import body, schema, shapes
 
-STATUSES = ("PENDING_CREATE", "PENDING_UPDATE", "PENDING_DELETE", "ACTIVE", "FAULT")
+STATUSES = get_args(model.GatewayStatusName)
 _FIELDS = allowed_values.GATEWAY
 #: A gateway that is attached to an er has none.
 _LOCAL_SUBNETS = allowed_values.Range(0, allowed_values.SUBNETS.high)
@@ -71,7 +71,7 @@ class CreateGateway(body.Shape):
         },
     }
 
-    name: str | None = schema.field(schema.name(), "absent: vpngw-****")
+    name: str | None = schema.field(schema.name(), f"absent: {allowed_values.GATEWAY_NAME}****")
     network_type: str | None = schema.field(schema.choice(_FIELDS.network_type))
     attachment_type: str | None = schema.field(schema.choice(_FIELDS.attachment_type))
     ip_version: str | None = schema.field(schema.choice(_FIELDS.ip_version))
@@ -80,7 +80,7 @@ class CreateGateway(body.Shape):
     local_subnets: tuple[str, ...] | None = schema.field(
         schema.subnets(_LOCAL_SUBNETS), "our side, without host bits; mandatory with vpc, not with er"
     )
-    local_subnets_v6: tuple[str, ...] | None = schema.field(schema.none_at_all(), "IPv6 is not carried yet")
+    local_subnets_v6: tuple[str, ...] | None = schema.field(schema.none_at_all(), allowed_values.NO_IPV6)
     connect_subnet: str | None = schema.field(schema.uuid(), "a subnet's id; stored and returned")
     bgp_asn: body.Integer | None = schema.field(schema.integer(allowed_values.ASN, default=allowed_values.GATEWAY_ASN))
     flavor: str | None = schema.field(schema.choice(_FIELDS.flavor))

@@ -63,7 +63,7 @@ class TagValuesShape(body.Shape):
 class MatchShape(body.Shape):
     """Match."""
 
-    key: str | None = schema.field(schema.string(enum=["resource_name"]), mandatory=True)
+    key: str | None = schema.field(schema.string(enum=[allowed_values.TAG_MATCH]), mandatory=True)
     value: str | None = schema.field(schema.length(allowed_values.TAG_VALUE_LENGTH), "the whole name", mandatory=True)
 
 
