@@ -101,9 +101,16 @@ def hanging(gateway_id: str):
     [pid] = pids(gateway_id)
     os.kill(pid, signal.SIGSTOP)
     try:
+        sites.wait_for(lambda: _stands_still(pid), "the last thread to stop")
         yield
     finally:
         os.kill(pid, signal.SIGCONT)
+
+
+def _stands_still(pid: int) -> bool:
+    """A thread that runs on another processor stops a moment after the signal."""
+    states = [path.read_text().rpartition(") ")[2][0] for path in Path(f"/proc/{pid}/task").glob("*/stat")]
+    return set(states) == {"T"}
 
 
 def spis(connection: model.ConnectionObservation):
