@@ -45,16 +45,16 @@ class Timing:
 
 
 class Source(Protocol):
-    """Where desired state comes from and what was seen goes to: the store, or an API far away."""
+    """Gives the desired state and takes reports: the store, or an API on another machine."""
 
     def gateways(self) -> frozenset[str]:
         """Ids of all gateways of this node, those that are to go included."""
 
     def desired(self, gateway_id: str) -> model.DesiredGateway | None:
-        """What ought to be now; None: nothing of it."""
+        """What ought to be now; None: nothing of the gateway."""
 
     def paused(self) -> frozenset[str | None]:
-        """Ids of the gateways that are watched and left alone; None among them: all are."""
+        """Ids of the paused gateways: the agent looks at them and changes nothing. None among them: all gateways are paused."""
 
     def beat(self) -> None:
         """The agent begins to look at all gateways."""
@@ -111,7 +111,7 @@ class Agent:
         self._workers.shutdown(cancel_futures=True)
 
     def nudge(self, gateway_ids: set[str]) -> None:
-        """Look at these soon: somebody changed what is wanted. No back-off holds that up."""
+        """Looks at these gateways soon: somebody changed what is desired. A back-off does not delay that look."""
         with self._changed:
             for gateway_id in gateway_ids:
                 state = self._gateways.setdefault(gateway_id, _Gateway())
@@ -198,7 +198,7 @@ class Agent:
                     self._schedule_look(gateway_id, time.monotonic())
 
     def _start_due(self, now: float) -> None:
-        """Those that must wait for a place are due again at once, in their order."""
+        """Gateways that must wait for a place are due again at once, in their order."""
         waiting = []
         while self._queue and self._queue[0][0] <= now and self._has_place(now):
             when, gateway_id = heapq.heappop(self._queue)
@@ -259,7 +259,7 @@ class Agent:
         return False
 
     def _contenders(self, now: float) -> int:
-        """Gateways that want the processor, those among them that rest; not the ones in back-off."""
+        """How many gateways want the processor. Gateways in their cooldown count, gateways in back-off do not."""
         wanting = (
             one.running or (one.due is not None and one.due <= max(now, one.cooldown_until))
             for one in self._gateways.values()
@@ -278,8 +278,8 @@ def _is_paused(paused: frozenset[str | None], gateway_id: str) -> bool:
 
 
 def cycle(source: Source, engine: base.Engine[Any, Any, Any], gateway_id: str, *, paused: bool | None = None) -> bool:
-    """One whole cycle. True when every step went well; a failed step leaves the others their chance. A pause that comes in the
-    middle lets it finish: half a change is worse than none. `paused`: where that is known already.
+    """Runs one whole cycle. Returns True when every step went well. The steps of other connections go on after a failed step. A pause
+    that begins during the cycle lets the cycle finish: half a change is worse than none. `paused`: where that is known already.
     """
     paused = _is_paused(source.paused(), gateway_id) if paused is None else paused
     desired = source.desired(gateway_id)

@@ -1,9 +1,10 @@
 """The life cycle of a daemon in a gateway's network namespace: start, adopt, stop.
 
 A daemon is a program with a control socket and a configuration in the gateway's folder; it may be charon, a routing daemon or a
-prober. This module does not know what the daemon does. Invariants: a daemon outlives us, and is adopted by its socket alone,
-whichever way it was started; no process is signalled unless the kernel says that it listens on that socket, or that it runs this
-program in the gateway's own namespace and can be reached by nobody any more; a socket that somebody listens on is never deleted.
+prober. This module does not know what the daemon does. Invariants: a daemon outlives us, and its socket
+alone is enough to adopt it, however it was started. A process is signalled only when the kernel says that it listens on that
+socket, or that it runs this program in the gateway's namespace while nobody can reach it. A socket that somebody listens on is
+never deleted.
 """
 
 import contextlib
@@ -105,7 +106,7 @@ class Daemon:
             time.sleep(0.005)
 
     def stop(self, folder: Path) -> None:
-        """Returns when the process is gone. SIGTERM lets a daemon tell its peers. Raises OSError when the process cannot be found out.
+        """Returns when the process is gone. SIGTERM lets a daemon tell its peers. Raises OSError when it cannot find out the process.
 
         A daemon in a unit is stopped in the same way: systemd sees it end well, and one that was started as a child is met too.
         """
@@ -128,15 +129,15 @@ class Daemon:
                     os.close(process)
 
     def is_run_by(self, pid: int) -> bool:
-        """Also a process whose program was replaced by an upgrade."""
+        """Whether the process runs this program, also when an upgrade has replaced the program since."""
         try:
             return str(Path(f"/proc/{pid}/exe").readlink()).removesuffix(" (deleted)") == str(self.program)
         except OSError:
             return False
 
     def _clear_socket(self, folder: Path, sockets: Path | None) -> Path:
-        """The path to listen on, with nothing there. A socket in another folder gets its link first: a daemon without a link would
-        be lost.
+        """Returns the path to listen on, with nothing there. For a socket in another folder the link is made first: nobody
+        would find a daemon without a link.
         """
         link = self.socket_path(folder)
         link.unlink(missing_ok=True)
@@ -149,7 +150,7 @@ class Daemon:
         return path
 
     def _start_unit(self, unit: str, folder: Path) -> None:
-        """`restart`: a unit that runs, and on whose socket nobody listens, can be reached by nobody any more."""
+        """`restart`, since nobody can reach a unit that runs while nobody listens on its socket."""
         done = subprocess.run(["systemctl", "restart", unit], capture_output=True, text=True, timeout=30, check=False)  # noqa: S603, S607
         if done.returncode:
             said = (done.stderr.strip().splitlines() or ["systemctl said nothing"])[0]

@@ -1,7 +1,7 @@
 """The engine: observe, prepare, plan, carry out and report one gateway, as `engine.base` has it.
 
 `target`, `planning` and `reports` decide; here things are only looked at and done. Invariant: a new object on the same folder behaves
-like the old one. Nothing depends on what the object remembers: log lines, and what was initiated moments ago.
+like the old one. An object remembers log lines and what it initiated moments ago; a new object does without.
 """
 
 import dataclasses
@@ -123,7 +123,7 @@ class StrongSwan:
     def prepare(
         self, gateway_id: str, desired: model.DesiredGateway | None, observed: state.GatewayState
     ) -> target.Target | None:
-        """Arranges for another look too, where a device has dialled in that may still ask for more."""
+        """Arranges for another look when a device has dialled in that may still ask for more."""
         if desired is None:
             return None
         prepared = target.prepare(desired, observed.plane)
@@ -253,7 +253,7 @@ class StrongSwan:
             self.apply(gateway_id, step)
 
     def _stop_orphan(self, name: str) -> None:
-        """Of a gateway without a folder only the beginning of its id is known, which names all that it has."""
+        """Only the beginning of the id of a gateway without a folder is known. All that the gateway has is named by it."""
         with failures.as_step_failed():
             for orphan in self.orphans():
                 if orphan.name == name:
@@ -274,7 +274,7 @@ def _failed(what: str, which: Sequence[str], stop: Callable[[str], None]) -> Ite
 
 
 def _not_ours(name: str) -> str:
-    """Never with advice that would take down what lives there."""
+    """The error never advises what would take down what lives there."""
     folder = orphans.owner(name)
     if folder is not None:
         return f"the network namespace {name} is of another data folder, {folder.parent.parent}, and left alone"

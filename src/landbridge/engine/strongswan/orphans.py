@@ -1,7 +1,7 @@
-"""Whose a network namespace or a charon on this machine is, asked of itself: also where the folder that would say so is gone.
+"""Finds out whose a network namespace or a charon on this machine is, also when the gateway's folder is gone.
 
-A namespace says it by the alias of its `lo`, which goes with the namespace alone; a charon by the configuration that it was started
-with. It may not change anything but that alias. Invariant: what says nothing is nobody's, and never ours.
+The alias of a namespace's `lo` names the folder, and a charon's environment names its configuration. This module may change nothing but
+that alias. Invariant: a namespace or charon that names no folder is not ours.
 """
 
 import contextlib
@@ -47,7 +47,7 @@ def sign(name: str, folder: Path) -> None:
 
 
 def find(engine: Path) -> list[Orphan]:
-    """Of the folder `engine` of a data folder: what has no gateway's mark there any more."""
+    """What belongs to the folder `engine` of a data folder and has no gateway's mark there any more."""
     marked = {folder.name for folder in marks.find(engine).values()}
     found: defaultdict[str, list[int]] = defaultdict(list)
     for pid, folder in _charons().items():

@@ -1,6 +1,6 @@
 """What is true of a gateway, in the words of the model.
 
-Pure. It reports facts: what is loaded, what is up, what was said. What that means for a user is not decided here.
+Pure. It reports facts: what is loaded, what is up, what was said. The room `status` decides what that means for a user.
 """
 
 from collections.abc import Collection, Iterable, Iterator

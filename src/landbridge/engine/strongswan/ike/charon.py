@@ -1,6 +1,6 @@
 """charon-systemd as a gateway's daemon: its configuration, and what the configuration tells of the charon that runs.
 
-It may not know what a connection is. The life cycle is `daemon`'s.
+This module may not know what a connection is. `daemon` has the life cycle.
 """
 
 import contextlib
@@ -96,7 +96,7 @@ def start(
 
 
 def plane(folder: Path) -> model.Plane | None:
-    """Of the charon that runs: with what it was started. None when somebody took its configuration away."""
+    """The data plane of the charon that runs, by the configuration that it was started with. None without the configuration."""
     try:
         plugins = re.search(r"^ *load = (.*)$", (folder / CHARON.configuration_file).read_text(), re.MULTILINE)
     except FileNotFoundError:
@@ -105,7 +105,7 @@ def plane(folder: Path) -> model.Plane | None:
 
 
 def started(folder: Path) -> tuple[int, datetime | None]:
-    """How many restarts had been asked for when the charon was started last, and when that was."""
+    """(restarts that had been asked for when charon was started last, time of that start)."""
     configuration = folder / CHARON.configuration_file
     try:
         found = re.match(r"# restarts = (\d+)$", configuration.read_text(), re.MULTILINE)

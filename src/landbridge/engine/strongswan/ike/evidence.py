@@ -1,7 +1,7 @@
 """What charon said about each connection: its log lines, kept for a while in memory.
 
-Belongs here: which line belongs to whom, and which are noise. Not what a line means. It is a comfort: nothing is planned from
-it, and after a restart of ours it begins empty.
+This module decides which connection a line belongs to, and which lines are noise. It does not decide what a line means. The
+engine plans nothing from these lines, and they are empty after a restart of Landbridge.
 
 A responder calls an SA `(unnamed)` until a configuration is picked by identity, and a negotiation that fails before never
 gets a name. Its lines go to every connection with that peer's address.
@@ -36,7 +36,7 @@ class EvidenceLog:
         self._address_of: dict[str, str] = {}
 
     def set_peers(self, peers: Mapping[str, frozenset[str]]) -> None:
-        """Which peer addresses each loaded connection has. What is said of others is forgotten."""
+        """`peers`: connection -> addresses of its peer, for each loaded connection. Lines of other connections are forgotten."""
         with self._lock:
             self._peers = dict(peers)
             for gone in self._kept.keys() - self._peers.keys():
@@ -56,7 +56,7 @@ class EvidenceLog:
         return [connection_id for connection_id, addresses in self._peers.items() if address in addresses]
 
     def _peer(self, unique_id: str | None, line: str) -> str | None:
-        """The address that the line names, or an earlier line of the same SA did (`A is initiating an IKE_SA`)."""
+        """The peer's address, from the line or from an earlier line of the same SA (`A is initiating an IKE_SA`)."""
         known = {address for addresses in self._peers.values() for address in addresses}
         for address in _ADDRESS.findall(line):
             if address in known:

@@ -43,5 +43,5 @@ def secret(connection_id: str, key: bytes, owners: list[str], psk: model.Secret)
 
 
 def owner(name: str) -> str:
-    """The connection that a connection's, child's or secret's name belongs to."""
+    """The id of the connection, from the name of a connection, a child or a secret."""
     return name.split(".", 1)[0]

@@ -19,8 +19,8 @@ Message = dict[str, Any]
 class DesiredConfig:
     """What charon must hold for one connection. `children` are names, in the order of their selector pairs.
 
-    `asked` are those of them that we bring up by ourselves. The pair of inner addresses is not among them unless the probe
-    needs it: a device that was never told of a tunnel interface would refuse it for ever.
+    `initiated`: the children that we bring up by ourselves. The pair of inner addresses is not among them unless the probe
+    needs it: a device that knows no tunnel interface would refuse that pair for ever.
     """
 
     connection_id: str
@@ -45,7 +45,7 @@ def desired_configs(
 
 
 def _config(desired: model.DesiredGateway, wish: model.DesiredConnection, plane: model.Plane) -> DesiredConfig:
-    """A reset is a new name for the same configuration, so that what has the old name is outdated."""
+    """A reset gives the same configuration a new name, so that SAs with the old name are outdated."""
     if wish.psk is None:
         raise ValueError(f"connection {wish.id} has no PSK; it should have been refused")
     key = desired.fingerprint_key

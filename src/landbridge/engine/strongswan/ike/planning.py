@@ -39,9 +39,9 @@ def by_owner(secret_ids: Iterable[str]) -> defaultdict[str, list[str]]:
 def _connection(
     config: messages.DesiredConfig, current: state.IkeState, secrets: list[str], sas: list[state.IkeSa]
 ) -> Iterator[steps.IkeStep]:
-    """What is still being negotiated when something is loaded anew was begun with the old, and of an IKE_SA without children
-    nobody knows what it was made from: both end before the load, so that an interrupted plan finds the old still loaded and
-    does this again.
+    """Before something is loaded anew, IKE_SAs that are being negotiated end, since they began with the old configuration. IKE_SAs
+    without children end too, since nothing says which configuration they were made from. Both end before the load, so that an
+    interrupted plan finds the old configuration still loaded and does the same again.
     """
     loads = list(_loads(config, current, secrets))
     unfinished = [
@@ -93,7 +93,7 @@ def _initiations(
     config: messages.DesiredConfig, sas: list[state.IkeSa], recently_initiated: frozenset[str]
 ) -> Iterator[steps.IkeStep]:
     """A device without an address dials in. It may ask for all its subnets in one CHILD_SA, which charon narrows to the first pair,
-    so the other pairs are asked for from here, through the IKE_SA that the device has made.
+    so we initiate the other pairs through the IKE_SA that the device has made.
     """
     if any(sa.negotiating for sa in sas) or not (config.initiates or _has_settled(sas)):
         return
@@ -130,7 +130,7 @@ def _may_ask(config: messages.DesiredConfig, sas: list[state.IkeSa]) -> bool:
 def _deletion(
     connection_id: str, current: state.IkeState, secrets: list[str], sas: list[state.IkeSa]
 ) -> Iterator[steps.IkeStep]:
-    """An SA outlives its unloaded connection and still rekeys: it is ended by its own id."""
+    """An SA outlives its unloaded connection and rekeys; so each SA is terminated by its own id."""
     if connection_id in current.conns:
         yield steps.UnloadConn(connection_id)
     yield from (_terminate(sa) for sa in sas if sa.live)

@@ -1,6 +1,7 @@
 """Which connections this engine does not carry, and why, said before anything is loaded. Pure.
 
-What the API accepts and the machine cannot do ends here, as a reason for the user; the older connection keeps its place.
+What the API accepts and the machine cannot do becomes a reason for the user here. Of two connections that exclude each other,
+the older one is carried.
 """
 
 from collections import defaultdict
@@ -64,13 +65,13 @@ def _userland_refusal(
 
 
 def _is_full(net: subnets.Net, connection: model.Connection) -> bool:
-    """Every address of a /31 or /32 may be a host's, which would lose its traffic to us. The inner tunnel address is ours."""
+    """A host may have any address of a /31 or /32, and would lose its traffic to us. The inner tunnel address is ours."""
     inner = connection.tunnel_local_address
     return net.prefixlen >= 31 and not (inner and net == subnets.parse_host(inner))
 
 
 class _Identities:
-    """Pairs of identities in use: charon holds two IKE_SAs between the same two for a double and ends the older one."""
+    """Pairs of identities in use. charon takes two IKE_SAs between the same identities for duplicates and ends the older one."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, str], str] = {}

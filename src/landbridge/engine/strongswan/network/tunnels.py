@@ -1,7 +1,7 @@
 """The XFRM interface of each connection on the kernel data plane: what it must be, and how large a packet it takes.
 
-Pure. Invariants: a tunnel's routes stand from its creation to its removal, whether there is an SA or not, so that what belongs into
-it never leaves in clear; of several connections to one network the one that is up comes first, then the master, then the oldest.
+Pure. Invariants: a tunnel has its routes from its creation to its deletion, with an SA or without, so that traffic for the tunnel never
+leaves in clear. Of several connections to one network the one that is up leads, then the master, then the oldest.
 """
 
 from collections import Counter

@@ -1,7 +1,7 @@
 """XFRM interfaces in a gateway's namespace: created, deleted and looked at, through netlink.
 
-It decides nothing: `tunnels.Tunnel` says how one must be. Everything here may be done twice. What is new is put before what is
-old is taken away, so that a change of one route leaves no gap for the others.
+This module decides nothing: `tunnels.Tunnel` says how an interface must be. Everything here may be done twice. New addresses, routes
+and rules are added before old ones are deleted, so that a change of one route leaves no gap for the others.
 """
 
 import contextlib
@@ -104,7 +104,7 @@ def delete(ip: Any, if_id: int) -> None:
 
 
 def look(snapshot: netlink.Snapshot) -> dict[str, tunnels.Tunnel]:
-    """Name of the interface -> what there is of it; one without the name of a connection has the empty one."""
+    """Name of the interface -> its tunnel as it stands. `connection_id` is empty where the interface's alias is."""
     routes, pairs = _our_routes(snapshot.routes), _pairs(snapshot.rules)
     tables = {(route.table, route.link) for route in snapshot.routes}
     addresses = {address.link: address.text for address in snapshot.addresses}
