@@ -31,7 +31,7 @@ def _refused(answer: Any, other: str) -> None:
     assert OTHER not in answer.text
 
 
-@pytest.mark.parametrize("address", [None, "198.51.100.30"], ids=["no-address", "one-address"])
+@pytest.mark.parametrize("address", [None, "198.18.250.30"], ids=["no-address", "one-address"])
 def test_a_second_key_for_one_address_is_refused(api: Any, address: str | None):
     gateway = api.gateway()
     devices = [_device(api, name, address) for name in ("one", "two")]
@@ -58,9 +58,9 @@ def test_two_keys_in_one_batch_are_refused(api: Any):
         pytest.param((AGGRESSIVE, MAIN), (None, None), ("eip1", "eip1"), id="main-second"),
         pytest.param((MAIN, V2), (None, None), ("eip1", "eip1"), id="ikev2"),
         pytest.param((MAIN, MAIN), (None, None), ("eip1", "eip2"), id="another-endpoint"),
-        pytest.param((MAIN, MAIN), (None, "198.51.100.31"), ("eip1", "eip1"), id="an-address"),
-        pytest.param((MAIN, MAIN), ("198.51.100.32", "198.51.100.33"), ("eip1", "eip1"), id="two-addresses"),
-        pytest.param((MAIN, MAIN), ("198.51.100.3", "198.51.100.34"), ("eip1", "eip1"), id="one-begins-as-the-other"),
+        pytest.param((MAIN, MAIN), (None, "198.18.250.31"), ("eip1", "eip1"), id="an-address"),
+        pytest.param((MAIN, MAIN), ("198.18.250.32", "198.18.250.33"), ("eip1", "eip1"), id="two-addresses"),
+        pytest.param((MAIN, MAIN), ("198.18.250.3", "198.18.250.34"), ("eip1", "eip1"), id="one-begins-as-the-other"),
     ],
 )
 def test_keys_that_can_be_told_apart_are_taken(api: Any, ikes: Any, address: Any, endpoints: Any):
