@@ -94,13 +94,9 @@ def test_every_row_is_shown_as_before(copy: Copy):
 def test_the_backup_is_restored_and_every_row_of_it_is_shown_as_before(copy: Copy, tmp_path: Path):
     folder = tmp_path / "restored"
     folder.mkdir(mode=0o700)
-    for name in ("master.key", "credentials.toml"):
-        shutil.copy(copy.data / name, folder / name)
-    (folder / "credentials.toml").rename(
-        tmp_path / "credentials.toml"
-    )  # a folder with a trace of a start has a database
+    shutil.copy(copy.data / "master.key", folder)
     data_folder.restore(compatibility.settings(folder, copy.site), copy.backup, force=False)
-    (tmp_path / "credentials.toml").rename(folder / "credentials.toml")
+    shutil.copy(copy.data / "credentials.toml", folder)
     with copy.open(folder) as opened:
         shown = {path: compatibility.show(opened, path) for path in copy.shown}
     assert list(_missing(copy.shown, shown)) == []
