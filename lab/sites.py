@@ -193,7 +193,12 @@ class Device:
             self.process = subprocess.Popen(
                 command, env=self._environment, cwd="/", stdin=subprocess.DEVNULL, stdout=out, stderr=out
             )
-        wait_for((self.folder / "charon.vici").exists, "the device's charon to start")
+        wait_for(self._listens, "the device's charon to start")
+
+    def _listens(self) -> bool:
+        """The socket is there a moment before charon listens on it."""
+        with socket.socket(socket.AF_UNIX) as client:
+            return client.connect_ex(str(self.folder / "charon.vici")) == 0
 
     def stop(self, *, kill: bool = False) -> None:
         """`kill` leaves the other side in the belief that the device is there."""
