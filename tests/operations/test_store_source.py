@@ -135,11 +135,11 @@ def test_a_gateway_in_fault_is_counted_for_anybody_and_shows_in_its_connections(
     gateway = _gateway(api, source)
     made = api.connection(gateway)
     wanted = source.desired(gateway["id"])
-    source.report(_applied(wanted, failure="move the inner leg: no such interface"))
+    source.report(_applied(wanted, failure="move the VPC link to bridge br0: no such interface"))
     answer = api.http.request("GET", "/readyz")
     assert answer.json()["faults"] == 1
     assert gateway["id"] not in answer.text
-    reason = "the VPN gateway is FAULT: move the inner leg: no such interface"
+    reason = "the VPN gateway is FAULT: move the VPC link to bridge br0: no such interface"
     assert api.diagnosis(made["id"])["reason"] == reason
     (row,) = api.get(f"/landbridge/v1/{api.project_id}/vpn-connections")["vpn_connections"]
     assert row["reason"] == reason

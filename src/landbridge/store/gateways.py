@@ -206,7 +206,7 @@ def owner(tx: Transaction, endpoint: str) -> str | None:
 
 
 def taken(tx: Transaction, project_id: str, endpoints: Iterable[str] | None) -> dict[str, str | None]:
-    """Those of the EIP ids, private addresses and legs that are in use, each with its gateway; None for a gateway of another
+    """Those of the EIP ids, private addresses and VPC links that are in use, each with its gateway; None for a gateway of another
     project. `endpoints` None: of all that there are.
     """
     rows = tx.all(_ALL_TAKEN) if endpoints is None else tx.all(_TAKEN, endpoints=expressions.values(endpoints))
@@ -214,7 +214,7 @@ def taken(tx: Transaction, project_id: str, endpoints: Iterable[str] | None) -> 
 
 
 def add(tx: Transaction, gateway: model.VpnGateway, uses: Iterable[str]) -> None:
-    """`uses`: the EIP ids, private addresses and legs that it takes."""
+    """`uses`: the EIP ids, private addresses and VPC links that it takes."""
     tx.run(
         _INSERT,
         id=gateway.id,
