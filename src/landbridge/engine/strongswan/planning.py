@@ -42,7 +42,7 @@ def plan(target: Target | None, current: state.GatewayState) -> list[steps.Step]
 
 def _deletions(target: Target, current: state.GatewayState) -> Iterator[steps.Step]:
     """A gateway that the site file no longer covers is left as it is, except for connections that nobody desires."""
-    ids = {wish.id for wish in target.desired.connections}
+    ids = {spec.id for spec in target.desired.connections}
     kept = {name for name, tunnel in current.network.tunnels.items() if tunnel.connection_id in ids}
     yield from ike_planning.plan_deletions(ids, current.ike)
     yield from network_planning.plan_tunnel_deletions(kept, current.network)

@@ -40,22 +40,22 @@ def _connections(
     desired = targets.desired_tunnels(target, current)
     sas, secrets = ike_state.by_connection(current.ike.sas), ike_planning.by_owner(current.ike.secrets)
     first = tunnels.first(current.network.tunnels.values())
-    for wish in target.desired.connections:
-        if wish.id in target.refused:
-            yield _refusal(wish, target.refused[wish.id])
+    for spec in target.desired.connections:
+        if spec.id in target.refused:
+            yield _refusal(spec, target.refused[spec.id])
             continue
-        config, failure = configs[wish.id], failures.get(wish.id) or failures.get(None)
-        applied = _is_applied(config, desired.get(wish.id), current, sas[wish.id], secrets[wish.id])
-        observed = current.network.tunnels.get(tunnels.name(wish.if_id))
+        config, failure = configs[spec.id], failures.get(spec.id) or failures.get(None)
+        applied = _is_applied(config, desired.get(spec.id), current, sas[spec.id], secrets[spec.id])
+        observed = current.network.tunnels.get(tunnels.name(spec.if_id))
         yield _connection(
-            wish,
+            spec,
             config,
-            sas[wish.id],
+            sas[spec.id],
             failure,
             applied=applied,
             routes=tunnels.led(observed, first) if observed else None,
-            intended=selectors.intended(target.desired, wish),
-            evidence=current.ike.evidence.get(wish.id, ()),
+            intended=selectors.intended(target.desired, spec),
+            evidence=current.ike.evidence.get(spec.id, ()),
         )
 
 
@@ -71,7 +71,7 @@ def _left_alone(desired: model.DesiredGateway, current: state.GatewayState) -> m
         failure=text,
         gateway=_gateway_report(current),
         present=_present(current),
-        connections=tuple(_as_it_is(wish.id, sas[wish.id], current, text) for wish in desired.connections),
+        connections=tuple(_as_it_is(spec.id, sas[spec.id], current, text) for spec in desired.connections),
     )
 
 
@@ -118,12 +118,12 @@ def _present(current: state.GatewayState) -> frozenset[str]:
     return frozenset((loaded | routed) - {ike_state.UNNAMED, ""})
 
 
-def _refusal(wish: model.DesiredConnection, reason: str) -> model.ConnectionObservation:
-    return model.ConnectionObservation(connection_id=wish.id, applied_generation=wish.generation, refused=reason)
+def _refusal(spec: model.DesiredConnection, reason: str) -> model.ConnectionObservation:
+    return model.ConnectionObservation(connection_id=spec.id, applied_generation=spec.generation, refused=reason)
 
 
 def _connection(
-    wish: model.DesiredConnection,
+    spec: model.DesiredConnection,
     config: messages.DesiredConfig,
     sas: list[ike_state.IkeSa],
     failure: str | None,
@@ -138,8 +138,8 @@ def _connection(
     shown = next(reversed(established or sas), None)
     children = _children(config.children, established)
     return model.ConnectionObservation(
-        connection_id=wish.id,
-        applied_generation=wish.generation if applied and not failure else None,
+        connection_id=spec.id,
+        applied_generation=spec.generation if applied and not failure else None,
         failure=failure,
         ike_established=bool(established),
         ike_proposal=shown.proposal if shown else None,

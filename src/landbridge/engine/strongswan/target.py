@@ -43,14 +43,14 @@ def desired_tunnels(target: Target, current: state.GatewayState) -> dict[str, tu
     if target.plane != "kernel":
         return {}
     sas = ike_state.by_connection(current.ike.sas)
-    paths = {wish.id: _path(wish, sas[wish.id], current) for wish in target.desired.connections}
+    paths = {spec.id: _path(spec, sas[spec.id], current) for spec in target.desired.connections}
     return tunnels.desired_tunnels(target.desired, target.supported, paths)
 
 
-def _path(wish: model.DesiredConnection, sas: list[ike_state.IkeSa], current: state.GatewayState) -> tunnels.Path:
+def _path(spec: model.DesiredConnection, sas: list[ike_state.IkeSa], current: state.GatewayState) -> tunnels.Path:
     """Before there is an SA nobody knows whether a NAT is on the path: the smaller size is always right."""
     children = [child for sa in sas for child in sa.children if child.installed]
-    peer = wish.peer_address or next((sa.peer_address for sa in sas if sa.peer_address), None)
+    peer = spec.peer_address or next((sa.peer_address for sa in sas if sa.peer_address), None)
     return tunnels.Path(
         up=bool(children),
         encapsulated=any(child.encapsulated for child in children) or not children,

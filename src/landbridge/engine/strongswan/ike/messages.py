@@ -41,56 +41,56 @@ class DesiredConfig:
 def desired_configs(
     desired: model.DesiredGateway, refused: Mapping[str, str], plane: model.Plane
 ) -> tuple[DesiredConfig, ...]:
-    return tuple(_config(desired, wish, plane) for wish in desired.connections if wish.id not in refused)
+    return tuple(_config(desired, spec, plane) for spec in desired.connections if spec.id not in refused)
 
 
-def _config(desired: model.DesiredGateway, wish: model.DesiredConnection, plane: model.Plane) -> DesiredConfig:
+def _config(desired: model.DesiredGateway, spec: model.DesiredConnection, plane: model.Plane) -> DesiredConfig:
     """A reset gives the same configuration a new name, so that SAs with the old name are outdated."""
-    if wish.psk is None:
-        raise ValueError(f"connection {wish.id} has no PSK; it should have been refused")
+    if spec.psk is None:
+        raise ValueError(f"connection {spec.id} has no PSK; it should have been refused")
     key = desired.fingerprint_key
-    ike = ike_message(wish)
-    ike_fingerprint = fingerprints.fingerprint(key, [ike, wish.resets] if wish.resets else ike)
+    ike = ike_message(spec)
+    ike_fingerprint = fingerprints.fingerprint(key, [ike, spec.resets] if spec.resets else ike)
     children: Message = {}
     initiated: list[str] = []
-    for pair in selectors.pairs(desired, wish, plane):
-        child = child_message(wish.connection, pair)
-        name = str(fingerprints.Child(wish.id, str(pair.rule), ike_fingerprint, fingerprints.fingerprint(key, child)))
+    for pair in selectors.pairs(desired, spec, plane):
+        child = child_message(spec.connection, pair)
+        name = str(fingerprints.Child(spec.id, str(pair.rule), ike_fingerprint, fingerprints.fingerprint(key, child)))
         children[name] = child
-        if wish.connection.enable_nqa or not selectors.is_inner(wish.connection, pair):
+        if spec.connection.enable_nqa or not selectors.is_inner(spec.connection, pair):
             initiated.append(name)
-    owners = identities(wish)
+    owners = identities(spec)
     return DesiredConfig(
-        connection_id=wish.id,
+        connection_id=spec.id,
         conn=ike | {"children": children},
         children=tuple(children),
         initiated=tuple(initiated) or tuple(children),
-        secret_id=fingerprints.secret(wish.id, key, list(owners), wish.psk),
+        secret_id=fingerprints.secret(spec.id, key, list(owners), spec.psk),
         owners=owners,
-        psk=wish.psk,
-        initiates=wish.peer_address is not None,
+        psk=spec.psk,
+        initiates=spec.peer_address is not None,
     )
 
 
-def ike_message(wish: model.DesiredConnection) -> Message:
+def ike_message(spec: model.DesiredConnection) -> Message:
     """The IKE level of `load-conn`, without the children.
 
     charon puts a child into any IKE_SA whose configuration is equal, whatever its name: after a delete and a create of the
     same, the new child sat in the old connection's IKE_SA and went with it. The `if_id` keeps two connections unequal.
     """
-    policy = wish.connection.ike_policy
-    local_id, peer_id = identities(wish)
+    policy = spec.connection.ike_policy
+    local_id, peer_id = identities(spec)
     message: Message = {
         "version": {"v1": "1", "v2": "2"}[policy.version],
-        "local_addrs": [wish.behind or wish.local_address],
-        "remote_addrs": [wish.peer_address or "%any"],
+        "local_addrs": [spec.behind or spec.local_address],
+        "remote_addrs": [spec.peer_address or "%any"],
         "proposals": [strongswan_proposals.ike_proposal(policy)],
         **_ike_lifetime(policy.lifetime_seconds),
         "dpd_delay": f"{policy.dpd.interval}s",
         "mobike": "no",
         "unique": "replace",
-        "if_id_in": str(wish.if_id),
-        "if_id_out": str(wish.if_id),
+        "if_id_in": str(spec.if_id),
+        "if_id_out": str(spec.if_id),
         "keyingtries": "0",
         "local": {"auth": "psk", "id": local_id},
         "remote": {"auth": "psk", "id": peer_id},
@@ -133,12 +133,12 @@ def child_message(connection: model.Connection, pair: selectors.Pair) -> Message
     }
 
 
-def identities(wish: model.DesiredConnection) -> tuple[str, str]:
+def identities(spec: model.DesiredConnection) -> tuple[str, str]:
     """Local and peer identity as VICI must read them, also as owners of the secret."""
-    policy = wish.connection.ike_policy
+    policy = spec.connection.ike_policy
     return (
-        _identity(policy.local_id_type, policy.local_id, wish.local_address),
-        _identity(policy.peer_id_type, policy.peer_id, wish.peer_address or "%any"),
+        _identity(policy.local_id_type, policy.local_id, spec.local_address),
+        _identity(policy.peer_id_type, policy.peer_id, spec.peer_address or "%any"),
     )
 
 

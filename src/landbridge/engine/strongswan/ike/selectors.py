@@ -30,18 +30,18 @@ class Pair:
         return self.local.overlaps(other.local) and self.remote.overlaps(other.remote)
 
 
-def pairs(desired: model.DesiredGateway, wish: model.DesiredConnection, plane: model.Plane) -> tuple[Pair, ...]:
+def pairs(desired: model.DesiredGateway, spec: model.DesiredConnection, plane: model.Plane) -> tuple[Pair, ...]:
     """The selector pairs of a connection, each once."""
-    if plane == "kernel" and wish.connection.style != "policy":
+    if plane == "kernel" and spec.connection.style != "policy":
         return (Pair(0, EVERYTHING, EVERYTHING),) if subnets.local_subnets(desired) else ()
-    found = list(_subnet_pairs(desired, wish.connection))
+    found = list(_subnet_pairs(desired, spec.connection))
     return tuple({(pair.local, pair.remote): pair for pair in reversed(found)}.values())[::-1]
 
 
-def intended(desired: model.DesiredGateway, wish: model.DesiredConnection) -> Iterator[Pair]:
+def intended(desired: model.DesiredGateway, spec: model.DesiredConnection) -> Iterator[Pair]:
     """The pairs of subnets that the connection is for, whatever selectors the data plane makes of them."""
-    for pair in _subnet_pairs(desired, wish.connection):
-        if wish.connection.enable_nqa or not is_inner(wish.connection, pair):
+    for pair in _subnet_pairs(desired, spec.connection):
+        if spec.connection.enable_nqa or not is_inner(spec.connection, pair):
             yield pair
 
 
@@ -81,12 +81,12 @@ def is_inner(connection: model.Connection, pair: Pair) -> bool:
     return connection.style == "static" and inner is not None and pair.local == subnets.parse_host(inner)
 
 
-def uncovered(desired: model.DesiredGateway, wish: model.DesiredConnection) -> Iterator[subnets.Net]:
+def uncovered(desired: model.DesiredGateway, spec: model.DesiredConnection) -> Iterator[subnets.Net]:
     """Local selectors of the userland data plane without the gateway's own address in them."""
     own_address = subnets.vpc_address(desired.network)
     return (
         pair.local
-        for pair in pairs(desired, wish, "userland")
+        for pair in pairs(desired, spec, "userland")
         if own_address is None or own_address.ip not in pair.local
     )
 
@@ -100,5 +100,5 @@ def needed_addresses(desired: model.DesiredGateway, supported: Collection[str], 
     """
     if plane == "kernel":
         return frozenset()
-    wishes = (wish for wish in desired.connections if wish.id in supported)
-    return frozenset(str(net[0]) for wish in wishes for net in uncovered(desired, wish))
+    specs = (spec for spec in desired.connections if spec.id in supported)
+    return frozenset(str(net[0]) for spec in specs for net in uncovered(desired, spec))

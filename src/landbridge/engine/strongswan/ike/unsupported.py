@@ -20,47 +20,47 @@ NO_ROOM = "the userland data plane needs an address of its own in the local subn
 def refusals(desired: model.DesiredGateway, plane: model.Plane) -> dict[str, str]:
     """Connection id -> why this engine does not carry it."""
     refused: dict[str, str] = {}
-    pairs_of = {wish.id: _pairs(desired, wish, plane) for wish in desired.connections}
+    pairs_of = {spec.id: _pairs(desired, spec, plane) for spec in desired.connections}
     used = _UsedPairs({pair.remote.prefixlen for pairs in pairs_of.values() for pair in pairs})
     identities = _Identities()
-    for wish in sorted(desired.connections, key=lambda wish: (wish.connection.created_at, wish.id)):
-        pairs = pairs_of[wish.id]
-        reason = _refusal(wish, pairs, plane)
+    for spec in sorted(desired.connections, key=lambda spec: (spec.connection.created_at, spec.id)):
+        pairs = pairs_of[spec.id]
+        reason = _refusal(spec, pairs, plane)
         if plane == "userland":
-            reason = reason or _userland_refusal(desired, wish, pairs) or used.refusal(pairs)
-        reason = reason or identities.refusal(wish)
+            reason = reason or _userland_refusal(desired, spec, pairs) or used.refusal(pairs)
+        reason = reason or identities.refusal(spec)
         if reason:
-            refused[wish.id] = reason
+            refused[spec.id] = reason
         else:
-            used.add(wish.id, pairs)
-            identities.add(wish)
+            used.add(spec.id, pairs)
+            identities.add(spec)
     return refused
 
 
 def _pairs(
-    desired: model.DesiredGateway, wish: model.DesiredConnection, plane: model.Plane
+    desired: model.DesiredGateway, spec: model.DesiredConnection, plane: model.Plane
 ) -> tuple[selectors.Pair, ...]:
     carries = model.abilities_of("strongswan", plane).styles
-    return selectors.pairs(desired, wish, plane) if wish.connection.style in carries else ()
+    return selectors.pairs(desired, spec, plane) if spec.connection.style in carries else ()
 
 
-def _refusal(wish: model.DesiredConnection, pairs: tuple[selectors.Pair, ...], plane: model.Plane) -> str | None:
-    uncarried = model.uncarried(wish.connection, model.abilities_of("strongswan", plane))
+def _refusal(spec: model.DesiredConnection, pairs: tuple[selectors.Pair, ...], plane: model.Plane) -> str | None:
+    uncarried = model.uncarried(spec.connection, model.abilities_of("strongswan", plane))
     if uncarried is not None:
         return uncarried.text
-    if wish.psk is None:
+    if spec.psk is None:
         return NO_PSK
-    if wish.if_id >= model.IF_ID_END:
+    if spec.if_id >= model.IF_ID_END:
         return NO_INTERFACE_ID
     return None if pairs else NO_SUBNETS
 
 
 def _userland_refusal(
-    desired: model.DesiredGateway, wish: model.DesiredConnection, pairs: tuple[selectors.Pair, ...]
+    desired: model.DesiredGateway, spec: model.DesiredConnection, pairs: tuple[selectors.Pair, ...]
 ) -> str | None:
     if any(pair.everything for pair in pairs):
         return model.NO_DEFAULT_ROUTE
-    full = (net for net in selectors.uncovered(desired, wish) if _is_full(net, wish.connection))
+    full = (net for net in selectors.uncovered(desired, spec) if _is_full(net, spec.connection))
     return next((NO_ROOM.format(net) for net in full), None)
 
 
@@ -76,20 +76,20 @@ class _Identities:
     def __init__(self) -> None:
         self._known: dict[tuple[str, str], str] = {}
 
-    def add(self, wish: model.DesiredConnection) -> None:
-        self._known[_folded(wish)] = wish.id
+    def add(self, spec: model.DesiredConnection) -> None:
+        self._known[_folded(spec)] = spec.id
 
-    def refusal(self, wish: model.DesiredConnection) -> str | None:
-        other = self._known.get(_folded(wish))
+    def refusal(self, spec: model.DesiredConnection) -> str | None:
+        other = self._known.get(_folded(spec))
         if other is None:
             return None
-        local_id, peer_id = (identity.removeprefix("fqdn:") for identity in messages.identities(wish))
+        local_id, peer_id = (identity.removeprefix("fqdn:") for identity in messages.identities(spec))
         return f"IKE cannot tell it apart from connection {other}: both have local id {local_id} and peer id {peer_id}"
 
 
-def _folded(wish: model.DesiredConnection) -> tuple[str, str]:
+def _folded(spec: model.DesiredConnection) -> tuple[str, str]:
     """charon compares names without regard to case."""
-    local_id, peer_id = messages.identities(wish)
+    local_id, peer_id = messages.identities(spec)
     return local_id.lower(), peer_id.lower()
 
 

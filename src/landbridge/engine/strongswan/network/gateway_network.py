@@ -85,8 +85,8 @@ def _rules(
             yield tunnels.before_rules_to(own_address.network), str(own_address.network), links.MAIN_TABLE
     elif own_address:
         yield links.RULE_OWN_NETWORK, str(own_address.network), links.MAIN_TABLE
-        for wish in desired.connections:
-            nets = map(subnets.parse_net, tunnels.destinations(wish.connection)) if wish.id in supported else ()
+        for spec in desired.connections:
+            nets = map(subnets.parse_net, tunnels.destinations(spec.connection)) if spec.id in supported else ()
             for net in nets:
                 if net != own_address.network and net.subnet_of(own_address.network):
                     yield links.RULE_WITHIN_OWN_NETWORK, str(net), links.CHARON_TABLE
@@ -95,39 +95,39 @@ def _rules(
 def _filter_table(
     desired: model.DesiredGateway, supported: Collection[str], plane: model.Plane, inner: set[tuple[str, str]]
 ) -> firewall.FilterTable:
-    wishes = [wish for wish in desired.connections if wish.id in supported]
-    ours = [wish.connection.tunnel_local_address for wish in wishes]
+    specs = [spec for spec in desired.connections if spec.id in supported]
+    ours = [spec.connection.tunnel_local_address for spec in specs]
     hosts = [address for _, address in inner] + [address for address in ours if address and plane == "kernel"]
-    own_address, local = subnets.vpc_address(desired.network), _local_nets(desired, wishes)
+    own_address, local = subnets.vpc_address(desired.network), _local_nets(desired, specs)
     return firewall.FilterTable(
         inner=frozenset(str(subnets.parse_host(address).network_address) for address in hosts),
         local=local,
         near=local | ({str(own_address.network)} if own_address else set()),
-        peers=_peer_nets(wishes, plane),
-        known=frozenset(wish.peer_address for wish in wishes if wish.peer_address),
-        strangers=frozenset(filter(None, map(_mode_of_strangers, wishes))),
+        peers=_peer_nets(specs, plane),
+        known=frozenset(spec.peer_address for spec in specs if spec.peer_address),
+        strangers=frozenset(filter(None, map(_mode_of_strangers, specs))),
     )
 
 
-def _mode_of_strangers(wish: model.DesiredConnection) -> str | None:
+def _mode_of_strangers(spec: model.DesiredConnection) -> str | None:
     """Of IKEv1, where the device may come from any address."""
-    policy = wish.connection.ike_policy
-    return (policy.negotiation_mode or "main") if wish.peer_address is None and policy.version == "v1" else None
+    policy = spec.connection.ike_policy
+    return (policy.negotiation_mode or "main") if spec.peer_address is None and policy.version == "v1" else None
 
 
-def _local_nets(desired: model.DesiredGateway, wishes: list[model.DesiredConnection]) -> frozenset[str]:
+def _local_nets(desired: model.DesiredGateway, specs: list[model.DesiredConnection]) -> frozenset[str]:
     """What may speak through the gateway's tunnels: its local subnets, and the sources of its policies."""
-    sources = {str(subnets.parse_net(rule.source)) for wish in wishes for rule in wish.connection.policy_rules}
+    sources = {str(subnets.parse_net(rule.source)) for spec in specs for rule in spec.connection.policy_rules}
     return frozenset({str(net) for net in subnets.local_subnets(desired)} | sources)
 
 
-def _peer_nets(wishes: list[model.DesiredConnection], plane: model.Plane) -> dict[str, list[str]]:
+def _peer_nets(specs: list[model.DesiredConnection], plane: model.Plane) -> dict[str, list[str]]:
     """Interface -> the networks behind its tunnel, the inner address of the device included."""
     found: dict[str, list[str]] = {}
-    for wish in wishes:
-        link = tunnels.name(wish.if_id) if plane == "kernel" else "ipsec0"
-        inner = wish.connection.tunnel_peer_address
+    for spec in specs:
+        link = tunnels.name(spec.if_id) if plane == "kernel" else "ipsec0"
+        inner = spec.connection.tunnel_peer_address
         found.setdefault(link, []).extend(
-            [*tunnels.destinations(wish.connection), *([str(subnets.parse_host(inner))] if inner else [])]
+            [*tunnels.destinations(spec.connection), *([str(subnets.parse_host(inner))] if inner else [])]
         )
     return found

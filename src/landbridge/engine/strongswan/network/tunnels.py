@@ -115,21 +115,21 @@ def desired_tunnels(
     """Connection id -> its tunnel on the kernel data plane. `supported`: ids of connections; `paths`: by connection id."""
     elders: Counter[tuple[str, str]] = Counter()
     found = {}
-    for wish in sorted(desired.connections, key=lambda wish: wish.if_id):
-        if wish.id in supported:
-            found[wish.id] = _tunnel(wish, paths[wish.id], elders)
-            elders.update(pair[1:] for pair in found[wish.id].pairs)
+    for spec in sorted(desired.connections, key=lambda spec: spec.if_id):
+        if spec.id in supported:
+            found[spec.id] = _tunnel(spec, paths[spec.id], elders)
+            elders.update(pair[1:] for pair in found[spec.id].pairs)
     return found
 
 
-def _tunnel(wish: model.DesiredConnection, path: Path, elders: Mapping[tuple[str, str], int]) -> Tunnel:
+def _tunnel(spec: model.DesiredConnection, path: Path, elders: Mapping[tuple[str, str], int]) -> Tunnel:
     """`elders`: (source, destination) -> how many older connections have that pair."""
-    connection, standby = wish.connection, wish.connection.ha_role == "slave"
+    connection, standby = spec.connection, spec.connection.ha_role == "slave"
     by_rule = connection.style == "policy"
-    metric = RouteMetric(if_id=wish.if_id, standby=standby, down=not path.up, by_rule=by_rule).pack()
+    metric = RouteMetric(if_id=spec.if_id, standby=standby, down=not path.up, by_rule=by_rule).pack()
     return Tunnel(
-        connection_id=wish.id,
-        if_id=wish.if_id,
+        connection_id=spec.id,
+        if_id=spec.if_id,
         mtu=inner_mtu(path.mtu, connection.ipsec_policy, encapsulated=path.encapsulated),
         address=connection.tunnel_local_address,
         routes=frozenset((net, metric) for net in destinations(connection)),
