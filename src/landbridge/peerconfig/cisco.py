@@ -54,12 +54,12 @@ def write(side: Side) -> list[Part]:
 
 def _ikev2(side: Side) -> list[str]:
     policy, tag = side.ike, side.tag
-    word = "prf" if policy.is_gcm else "integrity"
+    hash_line = "prf" if policy.is_gcm else "integrity"
     remote = side.gateway_identity
     return [
         f"crypto ikev2 proposal {tag}",
         f" encryption {_V2_ENCRYPTION[policy.encryption_algorithm]}",
-        f" {word} {_V2_AUTHENTICATION[policy.authentication_algorithm]}",
+        f" {hash_line} {_V2_AUTHENTICATION[policy.authentication_algorithm]}",
         f" group {_GROUPS[policy.dh_group or '']}",
         f"crypto ikev2 policy {tag}",
         *([f" match address local {side.device_address}"] if side.device_address else []),

@@ -11,7 +11,7 @@ from landbridge.peerconfig.side import Identity, Net, Side
 
 _IKE_ENCRYPTION = {"aes-128": "aes-128", "aes-192": "aes-192", "aes-256": "aes-256", "3des": "3des"}
 _ESP_ENCRYPTION = _IKE_ENCRYPTION
-_AUTHENTICATION = {word: word for word in ("md5", "sha1", "sha2-256", "sha2-384", "sha2-512")}
+_AUTHENTICATION = {name: name for name in ("md5", "sha1", "sha2-256", "sha2-384", "sha2-512")}
 _GROUPS = {f"group{number}": f"group{number}" for number in (1, 2, 5, 14, 15, 16, 19, 20, 21)}
 _IKE_LIFETIME = Range(60, 604800)
 _IPSEC_LIFETIME = Range(30, 604800)
@@ -31,12 +31,12 @@ def write(side: Side) -> list[Part]:
 
 def _ike_proposal(side: Side) -> list[str]:
     policy = side.ike
-    word = _AUTHENTICATION[policy.authentication_algorithm]
-    v2 = [f" integrity-algorithm hmac-{_hmac(word)}", f" prf hmac-{_hmac(word)}"]
+    hash_name = _AUTHENTICATION[policy.authentication_algorithm]
+    v2 = [f" integrity-algorithm hmac-{_hmac(hash_name)}", f" prf hmac-{_hmac(hash_name)}"]
     return [
         f"ike proposal {side.number}",
         f" encryption-algorithm {_IKE_ENCRYPTION[policy.encryption_algorithm]}",
-        *(v2 if policy.version == "v2" else [f" authentication-algorithm {word}"]),
+        *(v2 if policy.version == "v2" else [f" authentication-algorithm {hash_name}"]),
         f" dh {_GROUPS[policy.dh_group or '']}",
         " authentication-method pre-share",
         f" sa duration {clamp(policy.lifetime_seconds, _IKE_LIFETIME)}",
@@ -44,8 +44,8 @@ def _ike_proposal(side: Side) -> list[str]:
     ]
 
 
-def _hmac(word: str) -> str:
-    return {"sha1": "sha1-96", "md5": "md5-96"}.get(word, word)
+def _hmac(name: str) -> str:
+    return {"sha1": "sha1-96", "md5": "md5-96"}.get(name, name)
 
 
 def _ike_peer(side: Side) -> list[str]:

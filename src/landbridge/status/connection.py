@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from landbridge import model
-from landbridge.status import diagnosis, sight
+from landbridge.status import diagnosis, staleness
 
 #: How many missing pairs a reason names.
 SHOWN_PAIRS = 5
@@ -47,9 +47,9 @@ def of(
     fault = _fault(gateway_failure)
     return model.ConnectionStatus(
         status=api_status(known),
-        explanation=_explanation(known, known.observation, sight.paused(paused_since), fault),
+        explanation=_explanation(known, known.observation, staleness.explain_pause(paused_since), fault),
         seen_at=known.seen_at,
-        not_seen_since=sight.lost(known.seen_at, now, unseen_after),
+        not_seen_since=staleness.not_seen_since(known.seen_at, now, unseen_after),
         paused_since=paused_since,
         observation=known.observation,
     )

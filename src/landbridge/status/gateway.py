@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from landbridge import model
-from landbridge.status import sight
+from landbridge.status import staleness
 
 
 def of(
@@ -16,7 +16,7 @@ def of(
         status=api_status(known),
         explanation=_explanation(known, paused_since),
         seen_at=known.seen_at,
-        not_seen_since=sight.lost(known.seen_at, now, unseen_after),
+        not_seen_since=staleness.not_seen_since(known.seen_at, now, unseen_after),
         paused_since=paused_since,
     )
 
@@ -25,7 +25,7 @@ def _explanation(known: model.KnownGateway, paused_since: datetime | None) -> mo
     """A failure may be older than the pause, and comes first."""
     if known.failure is not None:
         return model.Explanation(reason=known.failure)
-    return sight.paused(paused_since)
+    return staleness.explain_pause(paused_since)
 
 
 def api_status(known: model.KnownGateway) -> model.GatewayStatusName:

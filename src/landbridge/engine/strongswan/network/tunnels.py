@@ -167,9 +167,8 @@ def _width(destination: subnets.Net, source_length: int) -> int:
 
 def inner_mtu(path: int, policy: model.IpsecPolicy, *, encapsulated: bool) -> int:
     """Bytes of the largest packet that still fits into one of `path` bytes when it has been through ESP."""
-    gcm = "gcm" in policy.encryption_algorithm
     vector, block = _CIPHER.get(policy.encryption_algorithm, _AES_CBC)
-    icv = _GCM_ICV if gcm else _ICV[policy.authentication_algorithm]
+    icv = _GCM_ICV if policy.is_gcm else _ICV[policy.authentication_algorithm]
     room = path - _OUTER - (_UDP if encapsulated else 0) - _HEAD - vector - icv
     return max(room // block * block - _TRAILER, _LEAST)
 

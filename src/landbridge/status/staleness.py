@@ -5,12 +5,12 @@ from datetime import datetime, timedelta
 from landbridge import model
 
 
-def lost(seen_at: datetime | None, now: datetime, unseen_after: timedelta) -> datetime | None:
+def not_seen_since(seen_at: datetime | None, now: datetime, unseen_after: timedelta) -> datetime | None:
     """Since when the engine has not seen the resource. None when the last look is recent, and when there was no look."""
     return seen_at if seen_at is not None and now - seen_at > unseen_after else None
 
 
-def paused(since: datetime | None) -> model.Explanation | None:
+def explain_pause(since: datetime | None) -> model.Explanation | None:
     """The explanation of a pause; None without a pause."""
     if since is None:
         return None
