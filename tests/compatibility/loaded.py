@@ -9,8 +9,8 @@ from typing import Any
 
 from landbridge.engine.strongswan import state
 from landbridge.engine.strongswan.ike import state as ike_state
+from landbridge.engine.strongswan.network import links, tunnels
 from landbridge.engine.strongswan.network import state as network_state
-from landbridge.engine.strongswan.network import tunnels
 
 Loaded = dict[str, Any]
 
@@ -44,6 +44,7 @@ def _tunnel_to_json(tunnel: tunnels.Tunnel) -> Loaded:
         "address": tunnel.address,
         "routes": sorted(map(list, tunnel.routes)),
         "rules": sorted(map(list, tunnel.pairs)),
+        "route_protocol": links.ROUTE_PROTOCOL,
     }
 
 
@@ -84,6 +85,7 @@ def _tunnel_from_json(tunnel: Loaded) -> tunnels.Tunnel:
         address=tunnel["address"],
         routes=frozenset((network, metric) for network, metric in tunnel["routes"]),
         pairs=frozenset((priority, source, network) for priority, source, network in tunnel["rules"]),
+        has_older_routes="route_protocol" not in tunnel,
     )
 
 

@@ -1,6 +1,7 @@
 """What earlier versions left behind: today's code reads every row and plans nothing for a gateway that nobody changed."""
 
 import contextlib
+import dataclasses
 import json
 import shutil
 from collections.abc import Iterator
@@ -14,13 +15,17 @@ from lab import compatibility
 from landbridge import data_folder, model, site_file
 from landbridge.engine.strongswan import target
 from landbridge.engine.strongswan.ike import messages
+from landbridge.engine.strongswan.network import tunnels
 from tests.compatibility import loaded
 from tests.engine.strongswan import small_world
 
 FIXTURES = sorted(path for path in Path(__file__).parent.iterdir() if (path / "shown.json").exists())
 PLANES = ("kernel", "userland")
 #: Fixture -> kinds of steps that today's plan may have for it, each with the reason. None of them may interrupt a tunnel.
-PLANNED: dict[str, frozenset[str]] = {}
+PLANNED = {
+    # The routes of running tunnels get our protocol in place (docs/decisions/0034).
+    "2026-11-30": frozenset({"EnsureTunnel"}),
+}
 
 
 @dataclass(frozen=True)
@@ -121,6 +126,15 @@ def test_nothing_is_planned_for_a_gateway_that_nobody_changed(copy: Copy, plane:
         for gateway_id, desired in _desired(copy).items()
     }
     assert planned == {gateway_id: [] for gateway_id in copy.loaded[plane]}
+
+
+def test_a_tunnel_that_is_planned_differs_in_who_added_its_routes_alone(copy: Copy):
+    for gateway_id, desired in _desired(copy).items():
+        current = loaded.from_json(copy.loaded["kernel"][gateway_id])
+        for step in small_world.plan(desired, current):
+            recorded = current.network.tunnels[tunnels.name(step.tunnel.if_id)]
+            assert recorded.has_older_routes
+            assert dataclasses.replace(recorded, has_older_routes=False) == step.tunnel
 
 
 @pytest.mark.parametrize("plane", PLANES)
