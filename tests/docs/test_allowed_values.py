@@ -1,5 +1,6 @@
 """Holds the numbers and lists of the reference pages to `model.allowed_values`: what it says, they say too."""
 
+import ast
 import dataclasses
 import re
 from collections.abc import Iterator
@@ -11,7 +12,8 @@ import pytest
 from landbridge.model import allowed_values
 from landbridge.model.allowed_values import Choice, Range, Seconds
 
-REFERENCE = Path(__file__).parents[2] / "docs/reference"
+ROOT = Path(__file__).parents[2]
+REFERENCE = ROOT / "docs/reference"
 #: The tables of the create page, by their number there; each field has rows that name the table and the field.
 TABLES = {5: ("IKE", "IKE_GM"), 6: ("DPD",), 7: ("IPSEC", "IPSEC_GM")}
 CONNECTION, DEVICE, GATEWAY = "connection-rules.md", "customer-gateway-rules.md", "gateway-rules.md"
@@ -113,3 +115,17 @@ def test_the_flavors_are_those_of_the_page():
 def test_the_weak_values_are_those_of_the_page():
     said = RULES[CONNECTION]["weak-choices"][1]
     assert _missing([_word(each) for each in allowed_values.WEAK], said) == []
+
+
+def _texts(tree: ast.AST) -> Iterator[str]:
+    """Every string of a module with its docstrings; the fixed parts of an f-string are one text each."""
+    return (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str))
+
+
+@pytest.mark.parametrize("room", ["rules", "wire"])
+def test_no_text_writes_a_range_itself(room: str):
+    """Messages and descriptions quote `allowed_values`."""
+    modules = sorted((ROOT / "src/landbridge" / room).glob("*.py"))
+    assert modules
+    texts = [(module.name, text) for module in modules for text in _texts(ast.parse(module.read_text()))]
+    assert [(name, text) for name, text in texts if re.search(r"(?<!Tables )\b\d+ (to|or) \d+\b", text)] == []

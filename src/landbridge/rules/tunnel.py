@@ -1,6 +1,6 @@
 """Tunnel interface addresses: the two hosts of one /30 in the network that the API page allows.
 
-A block is a /30, named by its number: 0 to 16383, counted from the first address of that network.
+A block is a /30. Its number counts from the first address of that network.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from landbridge.rules import ipv4
 _FIRST, _SECOND = allowed_values.TUNNEL_NETWORK
 _RESERVED, _MASK = allowed_values.TUNNEL_RESERVED_OCTET, allowed_values.TUNNEL_MASK
 BASE = _FIRST << 24 | _SECOND << 16
-BLOCKS = 16384
+BLOCKS = 1 << _MASK - 16
 ALLOWED = str(allowed_values.TUNNEL_ADDRESS)
 #: Third octets that the service never picks by itself: 0 and 255 are reserved (RFC 3927, section 2.1), 169 has the
 #: metadata address of clouds, and the last one is not allowed at all.
