@@ -1,7 +1,7 @@
-"""One thread that listens to every charon of this machine, for as long as any is there.
+"""Listens to the events of every charon of this machine, in one thread.
 
-It may not change anything. It keeps the log lines and says which gateway had something happen to it; what happened is found by
-looking again. A charon that goes away and comes back is found by its socket.
+This module changes nothing. It keeps the log lines and says in which gateway something happened; a look finds out what. It finds a
+charon that comes back by its socket.
 """
 
 import contextlib
@@ -23,10 +23,10 @@ from vici.protocol import Message, Packet
 from landbridge.engine.strongswan import daemon
 from landbridge.engine.strongswan.ike import charon, evidence, vici_protocol
 
-#: No rekeys: of a thousand tunnels one is always rekeying, and nothing of what is up or down changes by it.
+#: Without rekeys: one of a thousand tunnels is always rekeying, and a rekey changes nothing of what is up or down.
 EVENTS = ("log", "ike-updown", "child-updown")
 #: Seconds. Events come in bursts: a burst is read at once, and one look answers it.
-LULL = 0.05
+BURST_PAUSE = 0.05
 DEBOUNCE = 0.02
 #: Seconds between looks for charons that someone else started.
 SCAN = 1.0
@@ -38,12 +38,12 @@ _NOISE = tuple(noise.encode() for noise in evidence.NOISE)
 
 
 @dataclass(slots=True)
-class _Ear:
-    """`heard`: the beginning of a packet whose rest is due by `due`."""
+class _Subscription:
+    """`received`: the beginning of a packet; its rest must come by `due`."""
 
     gateway_id: str
     socket: socket.socket
-    heard: bytes = b""
+    received: bytes = b""
     due: float = 0.0
 
 
@@ -61,18 +61,18 @@ class Watcher:
         self._changed = changed
         self._lock = threading.Lock()
         self._due: dict[str, float] = {}
-        self._ears: dict[str, _Ear] = {}
+        self._subscriptions: dict[str, _Subscription] = {}
         self._scan_at = 0.0
         self._wake, self._woken = socket.socketpair()
 
     def call_after(self, gateway_id: str, seconds: float) -> None:
-        """`changed` will be called for the gateway; an earlier call that is due anyway is enough. Any thread."""
+        """Calls `changed` for the gateway after this time, or at an earlier time that was asked for before. Any thread may call."""
         due = time.monotonic() + seconds
         with self._lock:
             self._due[gateway_id] = min(due, self._due.get(gateway_id, due))
 
     def rescan(self) -> None:
-        """A charon was started: listen to it before it says much. Any thread."""
+        """Looks for new charons at once: one was started. Any thread may call."""
         self._scan_at = 0.0
         with contextlib.suppress(OSError):
             self._wake.send(b".")
@@ -82,33 +82,39 @@ class Watcher:
             selector.register(self._woken, selectors.EVENT_READ)
             try:
                 while not stop.is_set():
-                    self._turn(selector)
+                    self._wait_once(selector)
             finally:
-                for ear in self._ears.values():
-                    ear.socket.close()
+                for subscription in self._subscriptions.values():
+                    subscription.socket.close()
 
-    def _turn(self, selector: selectors.BaseSelector) -> None:
+    def _wait_once(self, selector: selectors.BaseSelector) -> None:
         if time.monotonic() >= self._scan_at:
             self._scan_at = time.monotonic() + SCAN
             self._scan(selector)
         ready = selector.select(self._pause())
         if ready and all(key.data for key, _ in ready):
-            select.select([self._woken], [], [], LULL)  # not a sleep: whoever starts a charon wants it heard at once
+            select.select(
+                [self._woken], [], [], BURST_PAUSE
+            )  # not a sleep: whoever starts a charon wants it heard at once
         for key, _ in ready:
             if key.data is None:
                 self._woken.recv(4096)
             else:
-                self._hear(selector, key.data)
-        for ear in [ear for ear in self._ears.values() if ear.heard and ear.due < time.monotonic()]:
-            self._lose(selector, ear)
-        self._call()
+                self._receive(selector, key.data)
+        for subscription in [
+            subscription
+            for subscription in self._subscriptions.values()
+            if subscription.received and subscription.due < time.monotonic()
+        ]:
+            self._drop(selector, subscription)
+        self._call_due()
 
     def _pause(self) -> float:
         with self._lock:
             next_due = min(self._due.values(), default=time.monotonic() + TICK)
         return max(0.0, min(TICK, next_due - time.monotonic()))
 
-    def _call(self) -> None:
+    def _call_due(self) -> None:
         now = time.monotonic()
         with self._lock:
             ready = [gateway_id for gateway_id, due in self._due.items() if due <= now]
@@ -119,12 +125,12 @@ class Watcher:
 
     def _scan(self, selector: selectors.BaseSelector) -> None:
         for gateway_id, folder in self._folders().items():
-            if gateway_id not in self._ears:
+            if gateway_id not in self._subscriptions:
                 with contextlib.suppress(OSError):
                     self._listen(selector, gateway_id, folder)
 
     def _listen(self, selector: selectors.BaseSelector, gateway_id: str, folder: Path) -> None:
-        ear = _Ear(gateway_id, connection := charon.CHARON.connect(folder))
+        subscription = _Subscription(gateway_id, connection := charon.CHARON.connect(folder))
         transport = vici_protocol.Transport(connection)
         try:
             for event in EVENTS:
@@ -132,39 +138,39 @@ class Watcher:
         except OSError:
             connection.close()
             raise
-        selector.register(connection, selectors.EVENT_READ, ear)
-        self._ears[gateway_id] = ear
+        selector.register(connection, selectors.EVENT_READ, subscription)
+        self._subscriptions[gateway_id] = subscription
 
-    def _hear(self, selector: selectors.BaseSelector, ear: _Ear) -> None:
+    def _receive(self, selector: selectors.BaseSelector, subscription: _Subscription) -> None:
         """Takes what is there and waits for no more."""
-        if not ear.heard:
-            ear.due = time.monotonic() + daemon.ANSWER_TIMEOUT
+        if not subscription.received:
+            subscription.due = time.monotonic() + daemon.ANSWER_TIMEOUT
         try:
-            ear.heard += _received(ear.socket)
-            for packet in self._packets(ear):
-                self._packet(ear.gateway_id, packet)
+            subscription.received += _read(subscription.socket)
+            for packet in self._packets(subscription):
+                self._packet(subscription.gateway_id, packet)
         except (OSError, *vici_protocol.PROTOCOL_ERRORS):
-            self._lose(selector, ear)
+            self._drop(selector, subscription)
 
-    def _packets(self, ear: _Ear) -> Iterator[bytes]:
-        at, heard = 0, ear.heard
-        while len(heard) - at >= _LENGTH.size:
-            (length,) = _LENGTH.unpack_from(heard, at)
+    def _packets(self, subscription: _Subscription) -> Iterator[bytes]:
+        at, received = 0, subscription.received
+        while len(received) - at >= _LENGTH.size:
+            (length,) = _LENGTH.unpack_from(received, at)
             if length > vici_protocol.Transport.MAX_SEGMENT:
                 raise DeserializationException(f"a packet of {length} bytes")
-            if len(heard) - at - _LENGTH.size < length:
+            if len(received) - at - _LENGTH.size < length:
                 break
             at += _LENGTH.size + length
-            yield heard[at - length : at]
+            yield received[at - length : at]
         if at:
-            ear.heard = heard[at:]
-            ear.due = time.monotonic() + daemon.ANSWER_TIMEOUT
+            subscription.received = received[at:]
+            subscription.due = time.monotonic() + daemon.ANSWER_TIMEOUT
 
-    def _lose(self, selector: selectors.BaseSelector, ear: _Ear) -> None:
-        selector.unregister(ear.socket)
-        ear.socket.close()
-        del self._ears[ear.gateway_id]
-        self.call_after(ear.gateway_id, DEBOUNCE)
+    def _drop(self, selector: selectors.BaseSelector, subscription: _Subscription) -> None:
+        selector.unregister(subscription.socket)
+        subscription.socket.close()
+        del self._subscriptions[subscription.gateway_id]
+        self.call_after(subscription.gateway_id, DEBOUNCE)
 
     def _packet(self, gateway_id: str, content: bytes) -> None:
         if _is_noise(content):
@@ -181,7 +187,7 @@ class Watcher:
         self._lines(gateway_id).add(datetime.now(UTC), name, unique_id, line or "")
 
 
-def _received(connection: socket.socket) -> bytes:
+def _read(connection: socket.socket) -> bytes:
     data = connection.recv(1 << 18)
     if not data:
         raise ConnectionResetError("charon hung up")

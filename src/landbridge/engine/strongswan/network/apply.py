@@ -1,5 +1,7 @@
 """Carries out the steps of a gateway's network. Raises OSError or NetlinkError; each step may be applied again."""
 
+from typing import assert_never
+
 from landbridge.engine.strongswan import names
 from landbridge.engine.strongswan.network import firewall, links, namespace, steps, xfrm
 
@@ -46,3 +48,5 @@ def apply(gateway_id: str, underlay: str | None, step: steps.NetworkStep) -> Non
             namespace.inside(name, lambda ip: xfrm.delete(ip, if_id))
         case steps.DeleteNamespace():
             namespace.remove(name)
+        case _:
+            assert_never(step)
