@@ -16,7 +16,7 @@ from typing import Any
 from landbridge import model
 from landbridge.engine.strongswan import names
 from landbridge.engine.strongswan.network import namespace, netlink
-from landbridge.engine.strongswan.network import underlay as around
+from landbridge.engine.strongswan.network import underlay as underlay_checks
 
 #: The routing table that holds the default route, out of the reach of forwarded packets.
 DEFAULT_ROUTE_TABLE = 195
@@ -74,22 +74,24 @@ def ensure_uplink(gateway_id: str, underlay: str | None, kind: str, next_hop: st
     name = names.namespace(gateway_id)
     with namespace.opened(name) as fd:
         if kind == "routed":
-            mtu = namespace.inside(underlay, lambda ip: _outer_end(ip, names.uplink_peer(gateway_id), next_hop, fd))
+            mtu = namespace.inside(
+                underlay, lambda ip: _ensure_uplink_peer(ip, names.uplink_peer(gateway_id), next_hop, fd)
+            )
         else:
             mtu = namespace.inside(underlay, lambda ip: _macvlan(ip, kind.split(" ", 1)[1], "wan", fd))
-    namespace.inside(name, lambda ip: _inner_end_of_wan(ip, next_hop, mtu))
+    namespace.inside(name, lambda ip: _configure_uplink(ip, next_hop, mtu))
 
 
-def _outer_end(ip: Any, end: str, next_hop: str, fd: int) -> int:
+def _ensure_uplink_peer(ip: Any, end: str, next_hop: str, fd: int) -> int:
     if not ip.link_lookup(ifname=end):
         ip.link("add", ifname=end, kind="veth", peer={"ifname": "wan", "net_ns_fd": fd})
-    index, mtu = namespace.index(ip, end), _way_out_mtu(ip)
+    index, mtu = namespace.index(ip, end), _default_route_mtu(ip)
     ip.link("set", index=index, mtu=mtu, state="up")
     ip.addr("replace", index=index, address=next_hop, prefixlen=32)
     return mtu
 
 
-def _way_out_mtu(ip: Any) -> int:
+def _default_route_mtu(ip: Any) -> int:
     """Of the link with the default route: what is larger would not leave this machine."""
     for route in ip.get_default_routes(family=socket.AF_INET):
         if route.get("oif"):
@@ -106,7 +108,7 @@ def _macvlan(ip: Any, interface: str, name: str, fd: int) -> int:
     return int(parent.get("mtu"))
 
 
-def _inner_end_of_wan(ip: Any, next_hop: str, mtu: int) -> None:
+def _configure_uplink(ip: Any, next_hop: str, mtu: int) -> None:
     """Reverse path filtering would drop what comes by the second tunnel of a pair; the firewall looks at sources itself. A link answers
     ARP for its own addresses alone: those of the other link are not there, and those on `lo` may be a host's of the network.
     """
@@ -143,13 +145,13 @@ def ensure_vpc_link(gateway_id: str, underlay: str | None, kind: str) -> None:
     how, link = kind.split(" ", 1)
     with namespace.opened(name) as fd:
         if how == "bridge":
-            namespace.inside(underlay, lambda ip: _onto_bridge(ip, link, end, fd))
+            namespace.inside(underlay, lambda ip: _attach_to_bridge(ip, link, end, fd))
         else:
             namespace.inside(underlay, lambda ip: _macvlan(ip, link, "lan", fd))
     namespace.inside(name, lambda ip: ip.link("set", index=namespace.index(ip, "lan"), state="up"))
 
 
-def _onto_bridge(ip: Any, bridge: str, end: str, fd: int) -> None:
+def _attach_to_bridge(ip: Any, bridge: str, end: str, fd: int) -> None:
     master = namespace.index(ip, bridge)
     if not ip.link_lookup(ifname=end):
         # The same address whenever the link is created: a new link's announcement is lost while its port in the bridge comes up.
@@ -195,12 +197,12 @@ def _delete_link(ip: Any, ifname: str) -> None:
 
 def add_addresses(gateway_id: str, underlay: str | None, addresses: tuple[tuple[str, str], ...]) -> None:
     def within(read: netlink.Reader) -> None:
-        index = {link: _number(read, link) for link in {link for link, _ in addresses}}
+        index = {link: _index(read, link) for link in {link for link, _ in addresses}}
         for link, address in addresses:
             host, length = address.split("/")
             read.ensure_address(index[link], host, int(length))
 
-    def tell(ip: Any) -> None:
+    def announce(ip: Any) -> None:
         for link, address in addresses:
             host = address.split("/", maxsplit=1)[0]
             if link == "wan":
@@ -213,22 +215,22 @@ def add_addresses(gateway_id: str, underlay: str | None, addresses: tuple[tuple[
     outer = [address for link, address in addresses if link == "wan"]
     if outer:
         hosts = [address.split("/", maxsplit=1)[0] for address in outer]
-        namespace.look(underlay, lambda read: around.check_free(read, hosts))
+        namespace.look(underlay, lambda read: underlay_checks.check_free(read, hosts))
     namespace.look(name, within)
     if any(link != "lo" for link, _ in addresses):
-        namespace.inside(name, tell)
+        namespace.inside(name, announce)
     if outer:
-        namespace.inside(underlay, lambda ip: _route_here(ip, names.uplink_peer(gateway_id), outer))
+        namespace.inside(underlay, lambda ip: _add_host_routes(ip, names.uplink_peer(gateway_id), outer))
 
 
-def _number(read: netlink.Reader, link: str) -> int:
+def _index(read: netlink.Reader, link: str) -> int:
     found = read.link(name=link)
     if found is None:
         raise OSError(errno.ENODEV, "no such interface", link)
     return found.ifindex
 
 
-def _route_here(ip: Any, end: str, outer: list[str]) -> None:
+def _add_host_routes(ip: Any, end: str, outer: list[str]) -> None:
     """Nothing to do on a macvlan: the network itself asks who has the address."""
     for index in ip.link_lookup(ifname=end):
         for address in outer:
@@ -306,7 +308,7 @@ def look_in_namespace(snapshot: netlink.Snapshot) -> NamespaceLook:
     uplink, vpc_link = links.get("wan"), links.get("lan")
     return NamespaceLook(
         uplink=(uplink.kind, uplink.parent) if uplink else None,
-        uplink_ready=uplink is not None and uplink.up and _is_guarded(snapshot),
+        uplink_ready=uplink is not None and uplink.up and _is_protected(snapshot),
         next_hop=next((route.gateway for route in snapshot.routes if route.table == DEFAULT_ROUTE_TABLE), None),
         uplink_mtu=uplink.mtu if uplink else 1500,
         vpc_link=(vpc_link.kind, vpc_link.parent) if vpc_link else None,
@@ -323,7 +325,7 @@ def _is_ours(link: str, address: str, ruled: set[str]) -> bool:
     return link == "lan" or (link == "lo" and not address.startswith("127."))
 
 
-def _is_guarded(snapshot: netlink.Snapshot) -> bool:
+def _is_protected(snapshot: netlink.Snapshot) -> bool:
     """Whether the rules of the invariant stand, and the routes that nobody's network overrides; in the calling thread's namespace."""
     current = {(rule.priority, rule.incoming) for rule in snapshot.rules}
     kept = {route.net for route in snapshot.routes if route.table == MAIN_TABLE}
@@ -335,39 +337,39 @@ def _is_guarded(snapshot: netlink.Snapshot) -> bool:
     )
 
 
-def look_in_underlay(read: netlink.Reader, gateway_id: str, here: NamespaceLook) -> UnderlayLook:
+def look_in_underlay(read: netlink.Reader, gateway_id: str, inside: NamespaceLook) -> UnderlayLook:
     uplink_peer = read.link(name=names.uplink_peer(gateway_id))
-    uplink = _wan(read, here, uplink_peer)
+    uplink = _uplink(read, inside, uplink_peer)
     lost = {
         (link, address)
-        for link, address in here.addresses
-        if link == "wan" and uplink_peer and uplink == "routed" and not _goes_through(read, address, uplink_peer)
+        for link, address in inside.addresses
+        if link == "wan" and uplink_peer and uplink == "routed" and not _leaves_by(read, address, uplink_peer)
     }
     return UnderlayLook(
         uplink=uplink,
-        uplink_ready=here.uplink_ready and (uplink != "routed" or (uplink_peer is not None and uplink_peer.up)),
+        uplink_ready=inside.uplink_ready and (uplink != "routed" or (uplink_peer is not None and uplink_peer.up)),
         uplink_peer=uplink_peer is not None,
-        vpc_link=_lan(read, here, read.link(name=names.vpc_link_peer(gateway_id))),
-        addresses=here.addresses - lost,
+        vpc_link=_vpc_link(read, inside, read.link(name=names.vpc_link_peer(gateway_id))),
+        addresses=inside.addresses - lost,
     )
 
 
-def _wan(read: netlink.Reader, here: NamespaceLook, end: netlink.Link | None) -> str | None:
-    if here.uplink is None:
+def _uplink(read: netlink.Reader, inside: NamespaceLook, end: netlink.Link | None) -> str | None:
+    if inside.uplink is None:
         return None
-    if here.uplink[0] == "macvlan":
-        return f"macvlan {_name(read, here.uplink[1])}"
+    if inside.uplink[0] == "macvlan":
+        return f"macvlan {_name(read, inside.uplink[1])}"
     return "routed" if end is not None else "?"
 
 
-def _lan(read: netlink.Reader, here: NamespaceLook, end: netlink.Link | None) -> str | None:
-    if here.vpc_link is None and end is None:
+def _vpc_link(read: netlink.Reader, inside: NamespaceLook, end: netlink.Link | None) -> str | None:
+    if inside.vpc_link is None and end is None:
         return None
-    if not here.vpc_link_up or here.vpc_link is None:
+    if not inside.vpc_link_up or inside.vpc_link is None:
         return "?"
     if end is not None:
         return f"bridge {_name(read, end.master)}" if end.up else "?"
-    return f"interface {_name(read, here.vpc_link[1])}" if here.vpc_link[0] == "macvlan" else "?"
+    return f"interface {_name(read, inside.vpc_link[1])}" if inside.vpc_link[0] == "macvlan" else "?"
 
 
 def _name(read: netlink.Reader, index: int) -> str:
@@ -375,5 +377,5 @@ def _name(read: netlink.Reader, index: int) -> str:
     return found.name if found else ""
 
 
-def _goes_through(read: netlink.Reader, address: str, end: netlink.Link) -> bool:
+def _leaves_by(read: netlink.Reader, address: str, end: netlink.Link) -> bool:
     return read.output_link(address.split("/", maxsplit=1)[0]) == end.ifindex
