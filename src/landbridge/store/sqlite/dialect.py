@@ -56,7 +56,7 @@ def _orderer(names: list[str], constants: Mapping[str, Any]) -> Callable[[dict[s
         return lambda _: ()
     if len(names) == 1:
         (name,) = names
-        return lambda given: (given[name],)
+        return lambda given: (given[name] if name in given else constants[name],)
     pick: Callable[[dict[str, Any]], tuple[Any, ...]] = itemgetter(*names)
     return (lambda given: pick({**constants, **given})) if constants else pick
 
