@@ -221,7 +221,7 @@ class PolicyRule:
 class Connection:
     """One tunnel from one endpoint of a VPN gateway to one customer gateway, with every default filled in.
 
-    The PSK is no part of it: the store keeps the PSK apart, encrypted, and gives it to the engine only.
+    The PSK is no part of it: the store keeps the PSK apart, encrypted.
     `tunnel_local_address` and `tunnel_peer_address` are the two hosts of one /30, with the mask; None where the style
     has no tunnel interface. `policy_rules_given`: True when a request gave the rules, False when they were derived and
     follow the subnets, None when there are no rules or an earlier version stored the row.

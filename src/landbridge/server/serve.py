@@ -78,7 +78,7 @@ def run(
     certificate: listener.Certificate | None = None,
     on_stop: Callable[[], None] = lambda: None,
 ) -> None:
-    """Serves until a signal comes. Then it calls `leaving` and finishes the requests that it has begun."""
+    """Serves until a signal comes. Then it calls `on_stop` and finishes the requests that it has begun."""
     _tune_process()
 
     async def serve() -> None:

@@ -33,7 +33,7 @@ def inside(name: str | None, work: Callable[[Any], T]) -> T:
 
 
 def look(name: str | None, work: Callable[[netlink.Reader], T]) -> T:
-    """As `inside`, for work that `reading` can do."""
+    """As `inside`, for work that only reads."""
     if name is None:
         return _with(netlink.Reader(), work)
     return _within(name, lambda: _with(netlink.Reader(), work))
