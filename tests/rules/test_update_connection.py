@@ -364,7 +364,7 @@ def test_a_derived_rule_keeps_the_index_of_its_source(given: Any, told: bool | N
     present, now = (
         given.gateway(local_subnets=each) for each in (("10.0.0.0/24", "10.1.0.0/24"), ("10.1.0.0/24", "10.2.0.0/24"))
     )
-    made, _ = gateway_update.rehomed(was, present, now, given.customer_gateway())
+    made, _ = gateway_update.updated_connection(was, present, now, given.customer_gateway())
     assert [(rule.index, rule.source) for rule in made.policy_rules] == [(2, "10.1.0.0/24"), (1, "10.2.0.0/24")]
 
 
@@ -373,7 +373,7 @@ def test_derived_rules_on_a_private_gateway_follow_and_its_address_stays(given: 
     present, now = (
         given.gateway(network_type="private", local_subnets=(each,)) for each in ("10.0.0.0/24", "10.0.0.0/25")
     )
-    made, _ = gateway_update.rehomed(was, present, now, given.customer_gateway())
+    made, _ = gateway_update.updated_connection(was, present, now, given.customer_gateway())
     assert (made.gateway_endpoint, made.policy_rules[0].source) == ("10.1.0.5", "10.0.0.0/25")
 
 

@@ -74,7 +74,7 @@ def test_queries_call_only_functions_that_every_database_has():
 
 
 def test_sqlite_has_words_for_every_element():
-    assert set(dialect.WORDS) == set(ELEMENTS)
+    assert set(dialect.TRANSLATIONS) == set(ELEMENTS)
 
 
 def _postgresql(expression: Any) -> str:

@@ -18,7 +18,7 @@ def _list(incoming: routes.Incoming) -> body.Parsed[model.StatusListRequest]:
 
 
 def _render(collection: str, page: status_lists.StatusPage) -> dict[str, Any]:
-    rows = [wire.standing(one.id, one.name, one.status, one.since, one.reason, one.gateway_id) for one in page.rows]
+    rows = [wire.row(one.id, one.name, one.status, one.since, one.reason, one.gateway_id) for one in page.rows]
     return wire.page(collection, rows, page.next_marker)
 
 

@@ -17,7 +17,7 @@ from landbridge.operations.call import Caller, Role
 from landbridge.store import audit_trail, keys, vault
 from landbridge.store.database import Transaction
 
-#: How long a key is remembered: a request with a revoked key can begin so much later, at most.
+#: How long a key is remembered. At most this long after its revocation, a request with the key can still begin.
 REMEMBER_SECONDS = 1.0
 ROLES: tuple[Role, ...] = ("reader", "admin", "operator")
 
@@ -176,14 +176,16 @@ def _hash(text: str) -> str:
 
 
 def check_project(tx: Transaction, project_id: str) -> None:
-    """Raises NotFound for an unknown project. An operator's key belongs to no project, so only this check tells."""
+    """Raises NotFound for an unknown project. The key of an operator belongs to no project, so it does not show
+    that the project exists.
+    """
     if all(project_id != known for known, _name in keys.projects(tx)):
         raise errors.NotFound(f"project {project_id}")
 
 
 def check_key(tx: Transaction, caller: Caller) -> None:
-    """Raises Unauthenticated when the key was revoked, or given to another project or role, after the caller was authenticated. The
-    body of a request may take long to come.
+    """Raises Unauthenticated when the key was revoked, or given to another project or role, after the caller was authenticated:
+    that can happen while the body of the request is coming.
     """
-    if not keys.stands(tx, caller.access_key, caller.project_id, caller.role):
+    if not keys.is_valid(tx, caller.access_key, caller.project_id, caller.role):
         raise errors.Unauthenticated(f"access key {caller.access_key} was revoked while the request came")

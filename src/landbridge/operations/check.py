@@ -1,6 +1,6 @@
-"""Does everything that must hold in a database hold? A finding is one sentence that names the row.
+"""Checks that a database holds what it must hold. A finding is one sentence that names the row.
 
-The checks only read. What the rules derive of a resource is derived here by the rules themselves, and compared with its row.
+The checks only read. They derive with the rules what a row must have beside its resource, and compare both.
 """
 
 import contextlib
@@ -94,9 +94,8 @@ def _check_columns(resource: resources.Resource, row: consistency.Row) -> Iterat
 
 def _check_gateway(gateway: model.VpnGateway, row: consistency.Row) -> Iterator[str]:
     wanted = set(gateway_rules.uses(gateway, None))
-    taken = row.endpoints - {
-        gateway_rules.vpc_link(gateway.network_id or "")
-    }  # only where the site file has an address for it
+    vpc_link = gateway_rules.vpc_link(gateway.network_id or "")  # taken only where the site file has an address for it
+    taken = row.endpoints - {vpc_link}
     if taken != wanted:
         yield f"it uses {', '.join(sorted(wanted))}, and {', '.join(sorted(taken)) or 'nothing'} is taken for it"
 
@@ -118,7 +117,7 @@ def _check_connection(tx: Transaction, connection: model.Connection, row: consis
 
 
 def _identities(tx: Transaction, connection: model.Connection) -> Iterator[str]:
-    """How the column `identity` begins: a GM connection keeps no ids. Nothing where the customer gateway does not read."""
+    """What the column `identity` must begin with: a GM connection keeps no ids. Nothing where the customer gateway does not read."""
     with contextlib.suppress(pydantic.ValidationError):
         peer = stored_peers.find(tx, connection.project_id, connection.customer_gateway_id)
         if peer is not None:

@@ -106,7 +106,7 @@ def _create(tx: Transaction, call: Call, request: model.ConnectionRequest) -> mo
     generated = ids.generate(call.now, row.next_if_id if row else 0)
     facts = rules.Facts(gateway=_gateway_facts(row), customer_gateway=peer)
     if row is not None:
-        facts = _surroundings(tx, call, row, request, facts, generated)
+        facts = _with_neighbours(tx, call, row, request, facts, generated)
     quota = quotas.check(tx, call, "vpn_connection")
     call.refuse([*rules.check(request, facts, generated), *quota])
     if row is None or peer_seq is None:
@@ -145,7 +145,7 @@ def _gateway_facts(row: gateways.GatewayRow | None) -> rules.GatewayFacts | None
     )
 
 
-def _surroundings(
+def _with_neighbours(
     tx: Transaction,
     call: Call,
     row: gateways.GatewayRow,
@@ -153,7 +153,7 @@ def _surroundings(
     facts: rules.Facts,
     generated: fields.Generated,
 ) -> rules.Facts:
-    """The facts with the other connections of the gateway that may clash with a new one."""
+    """The facts, with the other connections of the gateway that may clash with the requested connection."""
     near = _neighbours(tx, row, request, facts, generated)
     other_key = _other_key(tx, call, row, request, facts) if rules.picks_key_by_address(request, facts) else None
     return dataclasses.replace(facts, neighbours=near, other_key=other_key)
@@ -235,7 +235,7 @@ show_log = dataclasses.replace(diagnose, name="show_vpn_connection_log")
 
 @operation("update_vpn_connection", "admin", "write")
 def update(tx: Transaction, call: Call, request: model.ConnectionUpdateRequest) -> ChangedConnection:
-    """A request that changes nothing leaves no trace."""
+    """Writes only when the request changes something."""
     row, change = _changeable(tx, call, request.connection_id), request.change
     present = psk(tx, call, row.connection)
     merged, facts = _merge(tx, call, row.connection, change, present)
@@ -309,7 +309,7 @@ def _merge(
 def _may_clash_by_psk(
     before: model.Connection, merged: model.ConnectionRequest, psk: model.Secret | None, facts: rules.Facts
 ) -> bool:
-    """Whether the update can make the connection clash with the PSK of another one. A clash of before does not refuse an update."""
+    """Whether the update can make the connection clash with the PSK of another one. An update may keep a clash that was there before."""
     same = (
         rules.did_pick_by_address(before)
         and merged.psk == psk

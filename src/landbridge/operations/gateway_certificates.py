@@ -82,10 +82,8 @@ def show(tx: Transaction, call: Call, request: model.GatewayRef) -> model.Gatewa
 def list_page(
     tx: Transaction, call: Call, request: model.GatewayCertificateListRequest
 ) -> list[model.GatewayCertificate]:
-    found, days = (
-        gateway_certificates.list_after(tx, call.project_id, request.created_after),
-        request.expires_within_days,
-    )
+    found = gateway_certificates.list_after(tx, call.project_id, request.created_after)
+    days = request.expires_within_days
     if days is not None:
         found = [each for each in found if each.expire_time <= call.now + timedelta(days=days)]
     return found[: request.limit]
@@ -99,11 +97,11 @@ def update(tx: Transaction, call: Call, request: model.GatewayCertificateUpdateR
         raise errors.NotFound(f"certificate {request.certificate_id[:64]}")
     versions.check_match(call.if_match, lambda: etag(before))
     present = rules.asked(before, _opened(call, before, sealed))
-    wish = rules.merged(request.change, present)
-    call.refuse(rules.check(wish, call.now, present))
-    if wish == present:
+    merged = rules.merged(request.change, present)
+    call.refuse(rules.check(merged, call.now, present))
+    if merged == present:
         return before
-    made = dataclasses.replace(rules.updated(wish, before), updated_at=call.time_after(before.updated_at))
-    gateway_certificates.change(tx, made, _sealed(call, made, wish))
+    made = dataclasses.replace(rules.updated(merged, before), updated_at=call.time_after(before.updated_at))
+    gateway_certificates.change(tx, made, _sealed(call, made, merged))
     call.audit(tx, update.name, made.id)
     return made

@@ -17,7 +17,7 @@ from landbridge.store.database import Transaction
 
 @operation("update_vgw", "admin", "write")
 def update(tx: Transaction, call: Call, request: model.GatewayUpdateRequest) -> ShownGateway:
-    """A request that changes nothing leaves no trace."""
+    """Writes only when the request changes something."""
     row, change = changeable(tx, call, request.gateway_id), request.change
     there = tuple(one.connection for one in connections.page_of_gateway(tx, row, 0, row.connections))
     site = call.service.site.of(call.project_id, has={one.eip_id or "" for one in row.gateway.endpoints})
@@ -28,10 +28,10 @@ def update(tx: Transaction, call: Call, request: model.GatewayUpdateRequest) -> 
     made = rules.complete(change, row.gateway, site)
     if made.endpoints != row.gateway.endpoints:
         _move_endpoints(tx, row.gateway, made)
-        _rehome(tx, call, change, row.gateway, made, there)
+        _update_connections(tx, call, change, row.gateway, made, there)
     elif made.local_subnets != row.gateway.local_subnets:
         follow = tuple(one for one in there if policy_rules.are_derived(one, row.gateway.local_subnets))
-        _rehome(tx, call, change, row.gateway, made, follow)
+        _update_connections(tx, call, change, row.gateway, made, follow)
     network, was = gateway_operations.network(call, made), row.gateway.local_subnets
     warnings = (
         *policy_rules.uncovered_local(row.gateway, made, there),
@@ -54,7 +54,7 @@ def _move_endpoints(tx: Transaction, was: model.VpnGateway, now: model.VpnGatewa
     gateways.replace_endpoints(tx, was.id, had - has, has - had)
 
 
-def _rehome(
+def _update_connections(
     tx: Transaction,
     call: Call,
     change: model.GatewayChange,
@@ -66,9 +66,9 @@ def _rehome(
     subnets.
     """
     peers = {one.id: _peer(tx, call, one) for one in there}
-    moved = [rules.rehomed(one, was, now, peers[one.id]) for one in there]
-    call.refuse([*rules.check_peers(now, change, peers), *rules.check_identities(change, moved)])
-    for before, (after, identity) in zip(there, moved, strict=True):
+    updated = [rules.updated_connection(one, was, now, peers[one.id]) for one in there]
+    call.refuse([*rules.check_peers(now, change, peers), *rules.check_identities(change, updated)])
+    for before, (after, identity) in zip(there, updated, strict=True):
         if not connection_update.bumps_generation(before, after):
             continue
         connections.change(

@@ -31,8 +31,8 @@ def upgrade(tx: Transaction, call: Call, request: model.UpgradeRequest) -> Shown
     """Starts, finishes or rolls back an upgrade. All three return its job."""
     row, action = gateway_updates.changeable(tx, call, request.gateway_id), request.action
     job = gateway_jobs.last(tx, row.gateway.id)
-    standing = _status(row, job) if job else None
-    call.refuse(rules.check(action, job, standing))
+    current = _status(row, job) if job else None
+    call.refuse(rules.check(action, job, current))
     if job is not None:
         job = status.settled(job, row.observed)
         gateway_jobs.change(tx, job)
@@ -93,8 +93,8 @@ def remove_job(tx: Transaction, call: Call, request: model.JobRef) -> None:
     row = gateways.find(tx, call.project_id, job.gateway_id) if job is not None else None
     if job is None or row is None:
         raise errors.NotFound(f"job {request.job_id[:64]}")
-    standing = _status(row, job)
-    if standing.status not in status.OVER:
-        raise errors.InUse(f"job {job.id} of VPN gateway {job.gateway_id} is {standing.status}")
+    current = _status(row, job)
+    if current.status not in status.OVER:
+        raise errors.InUse(f"job {job.id} of VPN gateway {job.gateway_id} is {current.status}")
     gateway_jobs.remove(tx, job.id)
     call.audit(tx, remove_job.name, job.id)

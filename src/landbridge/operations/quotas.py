@@ -17,7 +17,10 @@ def show(tx: Transaction, call: Call, _: model.EmptyRequest) -> list[model.Quota
 
 
 def check(tx: Transaction, call: Call, kind: str) -> list[model.Violation]:
-    """The violation of one resource more. It counts only where there is a limit: the number of connections is a sum over gateways."""
+    """A violation when the project may have no further resource of the kind.
+
+    A kind without a limit is not counted: the number of connections is a sum over gateways.
+    """
     limit = _limit(call, kind)
     return list(rules.check(kind, limit, _used(tx, call, kind))) if limit else []
 

@@ -47,8 +47,8 @@ def list_connections(tx: Transaction, call: Call, request: model.StatusListReque
             break
         looked_at = known.seq
         if request.fits(known.connection.name, connection_status.api_status(known)):
-            left_alone = _paused_since(paused, known.connection.gateway_id)
-            found.append(_connection(call, known, times, left_alone, gateway_failure))
+            paused_since = _paused_since(paused, known.connection.gateway_id)
+            found.append(_connection(call, known, times, paused_since, gateway_failure))
     more = bool(rows) and looked_at < rows[-1][0].seq
     return StatusPage(
         rows=found, next_marker=paging.marker(call, "statuses of connections", looked_at) if more else None
@@ -59,11 +59,11 @@ def _connection(
     call: Call,
     known: connections.ConnectionRow,
     times: model.Times,
-    left_alone: datetime | None,
+    paused_since: datetime | None,
     gateway_failure: str | None,
 ) -> ResourceStatus:
     connection = known.connection
-    found = connection_status.of(known, call.now, call.service.unseen_after, left_alone, gateway_failure)
+    found = connection_status.of(known, call.now, call.service.unseen_after, paused_since, gateway_failure)
     return ResourceStatus(
         id=connection.id,
         name=connection.name,
@@ -94,8 +94,8 @@ def list_gateways(tx: Transaction, call: Call, request: model.StatusListRequest)
 def _gateway(
     call: Call, known: gateways.GatewayRow, times: model.Times, paused: dict[str | None, datetime]
 ) -> ResourceStatus:
-    left_alone = _paused_since(paused, known.gateway.id)
-    found = gateway_status.of(known, call.now, call.service.unseen_after, left_alone)
+    paused_since = _paused_since(paused, known.gateway.id)
+    found = gateway_status.of(known, call.now, call.service.unseen_after, paused_since)
     return ResourceStatus(
         id=known.gateway.id,
         name=known.gateway.name,

@@ -88,7 +88,7 @@ def identity(request: model.ConnectionRequest, facts: Facts) -> str:
 
 
 def stored_identity(connection: model.Connection, peer: model.CustomerGateway) -> str:
-    """How `identity` of a connection that is there begins: a GM connection does not keep its ids."""
+    """The beginning of the `identity` of a stored connection. A GM connection does not keep its ids."""
     ike = connection.ike_policy
     ids = ((ike.local_id_type, ike.local_id), (ike.peer_id_type, ike.peer_id))
     return _identity(peer.address, (one for one in ids if one[0] is not None))

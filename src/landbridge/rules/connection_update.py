@@ -1,4 +1,4 @@
-"""Updating a connection: `merge` makes a whole request of the update, and the rules of the create judge it.
+"""Updating a connection: `merge` makes a whole request of the update, and the rules of a create check that request.
 
 An absent field stays, at every depth. A list is replaced. A default or a derived value follows its source when the source
 changes. A client may send back all that it read: an unchanged value is never a change.
@@ -121,11 +121,11 @@ def _ipsec(asked: model.IpsecPolicyRequest, was: model.IpsecPolicy) -> model.Ips
 
 
 def check(
-    change: model.ConnectionRequest, connection: model.Connection, wish: model.ConnectionRequest, facts: rules.Facts
+    change: model.ConnectionRequest, connection: model.Connection, merged: model.ConnectionRequest, facts: rules.Facts
 ) -> Iterator[model.Violation]:
-    """All that is wrong with the update. `wish`: the result of `merge`. `facts`: without the connection itself."""
+    """All that is wrong with the update. `merged`: the result of `merge`. `facts`: without the connection itself."""
     yield from _check_fixed(change, connection)
-    yield from rules.check(wish, facts, generated(connection))
+    yield from rules.check(merged, facts, generated(connection))
 
 
 def _check_fixed(change: model.ConnectionRequest, connection: model.Connection) -> Iterator[model.Violation]:
@@ -150,11 +150,11 @@ def generated(connection: model.Connection) -> fields.Generated:
     return fields.Generated(id=connection.id, now=connection.created_at, suffix="")
 
 
-def complete(wish: model.ConnectionRequest, facts: rules.Facts, connection: model.Connection) -> model.Connection:
+def complete(merged: model.ConnectionRequest, facts: rules.Facts, connection: model.Connection) -> model.Connection:
     """The updated connection, still with the old time of update. Call it only when `check` found no violation."""
     if facts.gateway is None:
         raise ValueError("complete() needs an update that check() passed")
-    made = rules.complete(wish, facts, generated(connection), facts.gateway.gateway)
+    made = rules.complete(merged, facts, generated(connection), facts.gateway.gateway)
     return replace(
         made,
         policy_rules=_rules_in_place(made, connection),

@@ -12,8 +12,6 @@ from landbridge.rules import ipv4
 _TAG_SPECIALS = frozenset(allowed_values.TAG_SPECIALS)
 #: Where no device and no network is: this network, loopback, link-local, multicast and reserved (API: VPN.0204).
 UNROUTABLE = tuple(map(ipv4.block, model.UNROUTABLE_NETS))
-
-
 SUBNETS_ALLOWED = f"{allowed_values.SUBNETS} CIDR blocks"
 
 
@@ -28,7 +26,7 @@ class Generated:
     tunnel_blocks: tuple[int, ...] = ()
 
 
-#: Fields that decide what others must be: while one of them is misshapen, nothing is said of those that it decides.
+#: Field -> the fields whose rules depend on its value. While a field has a wrong shape, they are not checked.
 DEPENDENT_FIELDS: Mapping[str, tuple[str, ...]] = {
     "style": ("peer_subnets", "tunnel_local_address", "tunnel_peer_address", "enable_nqa", "policy_rules"),
     "ikepolicy.ike_version": ("ikepolicy.encryption_algorithm",),
@@ -42,8 +40,8 @@ DEPENDENT_FIELDS: Mapping[str, tuple[str, ...]] = {
 
 
 def merge(shape: Iterable[model.Violation], rules: Iterable[model.Violation]) -> list[model.Violation]:
-    """One list of both. A violation of a rule is left out when its place is misshapen, when a part of the place or the
-    whole around it is, or when the place depends on a misshapen field.
+    """One list of the wrong shapes and the violations of rules. A violation of a rule is left out when its field has a wrong
+    shape, is inside or around such a field, or depends on such a field.
     """
     found = list(shape)
     wrong = [place for v in found for place in (v.field, *DEPENDENT_FIELDS.get(v.field, ()))]

@@ -12,12 +12,13 @@ from landbridge import model
 from landbridge.model import allowed_values
 from landbridge.rules import fields, ipv4, policies
 
-#: In the store, what a gateway has of a network with an address: `leg <network id>`.
+#: The store's entry for the VPC link to a network with an address is `leg <network id>`: rows of older versions have this word.
 VPC_LINK = "leg"
+#: How many endpoints a gateway has.
+ENDPOINTS = 2
 NO_RANGE = 'public, or another network; the operator writes gateway_addresses = "FIRST-LAST" into its [[network]] of the site file'
 #: Networks that a refusal lists.
 LISTED = 20
-
 
 Taken = Mapping[str, str | None]
 
@@ -69,7 +70,7 @@ def _chosen(request: model.GatewayRequest, field: str) -> str:
 def _eips(
     request: model.GatewayRequest,
 ) -> tuple[tuple[str, model.EipRequest | None], tuple[str, model.EipRequest | None]]:
-    """The wishes for the two endpoints, each with the field that has the wish: `eip1` or the older `master_eip`."""
+    """What the request asks for each endpoint, after the name of the field: `eip1` or the older `master_eip`."""
     first = (
         ("master_eip", request.master_eip) if request.eip1 is None and request.master_eip else ("eip1", request.eip1)
     )
@@ -147,8 +148,8 @@ def uses(gateway: model.VpnGateway, network: model.Network | None) -> tuple[str,
 
 
 def endpoints_asked(request: model.GatewayRequest, site: model.Site) -> set[str] | None:
-    """What `Facts.taken` must tell about, as far as it is in use: what the request names, and the EIPs that the gateway picks from. None is
-    everything: a private gateway picks its addresses from a range.
+    """The keys that `Facts.taken` needs: what the request names, and the EIPs that the gateway picks from. None: all keys, since a
+    private gateway picks its addresses from a range.
     """
     eips = [eip.id if eip is not None else None for _, eip in _eips(request)]
     addresses = [request.access_private_ip_1, request.access_private_ip_2]
@@ -175,7 +176,7 @@ def _check_local_subnets(request: model.GatewayRequest) -> Iterator[model.Violat
 
 
 def check_own_subnets(path: str, subnets: tuple[str, ...]) -> Iterator[model.Violation]:
-    """A list of subnets that can be networks behind a gateway."""
+    """Checks a list of networks behind a gateway."""
     yield from fields.check_subnets(path, subnets)
     for index, block in enumerate(map(ipv4.parse_block, subnets[: allowed_values.SUBNETS.high])):
         if block is not None and (block.length == 0 or fields.is_unroutable(block)):
@@ -185,8 +186,8 @@ def check_own_subnets(path: str, subnets: tuple[str, ...]) -> Iterator[model.Vio
 def outside_network(
     subnets: Iterable[str], network: model.Network | None, was: Container[str] = ()
 ) -> Iterator[model.Warning]:
-    """Warns of local subnets that are no part of the network in the site file. `was`: the subnets of before, which are
-    not warned of again.
+    """Warns of local subnets that are no part of the network in the site file. `was`: the subnets before an update; they get
+    no second warning.
     """
     if network is None or network.cidr is None:
         return
@@ -254,7 +255,7 @@ def _check_private_addresses(
             yield from _check_private_address(field, given, facts, allowed)
     if one is not None and one == two:
         yield model.Violation("access_private_ip_2", "is the same as access_private_ip_1", "two different addresses")
-    if one is None and two is None and len(_free_private(facts, allowed)) < len(("one", "two")):
+    if one is None and two is None and len(_free_private(facts, allowed)) < ENDPOINTS:
         wrong = "no address is free to choose from"
         yield model.Violation("access_private_ip_1", wrong, f"two free addresses of {'-'.join(allowed)}")
 
@@ -290,7 +291,7 @@ def _free_private(facts: Facts, allowed: tuple[str, str]) -> list[str]:
     """The two highest free addresses of a network's range."""
     first, last = (ipv4.parse_address(end) or 0 for end in allowed)
     free = (text for text in map(ipv4.render, range(last, first - 1, -1)) if _is_free(text, facts))
-    return list(itertools.islice(free, 2))
+    return list(itertools.islice(free, ENDPOINTS))
 
 
 def _check_public(request: model.GatewayRequest, facts: Facts) -> Iterator[model.Violation]:
@@ -431,17 +432,17 @@ def _public_endpoints(
     by_id = {e.id: e for e in facts.site.eips}
 
     def endpoint(number: Literal[1, 2], asked: model.EipRequest | None) -> model.Endpoint:
-        wish = asked or model.EipRequest()
-        eip = by_id[wish.id.lower()] if wish.id is not None else next(free)
+        given = asked or model.EipRequest()
+        eip = by_id[given.id.lower()] if given.id is not None else next(free)
         return model.Endpoint(
             number=number,
             address=eip.address,
             eip_id=eip.id,
-            type=wish.type or allowed_values.EIP_TYPE,
-            charge_mode=allowed_values.CHARGE_MODES.complete(wish.charge_mode),
-            bandwidth_id=fields.lower_id(wish.bandwidth_id) or generated.other_ids[number - 1],
-            bandwidth_name=wish.bandwidth_name or f"vpngw-bandwidth-{generated.other_ids[number - 1][:4]}",
-            bandwidth_size=wish.bandwidth_size or allowed_values.FLAVORS[flavor].bandwidth,
+            type=given.type or allowed_values.EIP_TYPE,
+            charge_mode=allowed_values.CHARGE_MODES.complete(given.charge_mode),
+            bandwidth_id=fields.lower_id(given.bandwidth_id) or generated.other_ids[number - 1],
+            bandwidth_name=given.bandwidth_name or f"vpngw-bandwidth-{generated.other_ids[number - 1][:4]}",
+            bandwidth_size=given.bandwidth_size or allowed_values.FLAVORS[flavor].bandwidth,
         )
 
     (_, one), (_, two) = _eips(request)

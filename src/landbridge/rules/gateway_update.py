@@ -1,7 +1,7 @@
 """Updating a VPN gateway, and changing its specification. An absent field stays, and a client may send back all that it
 read.
 
-A gateway moves to other EIPs with all its connections: `rehomed` gives each connection after the move.
+A gateway moves to other EIPs with all its connections: `updated_connection` gives each connection after the update.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,7 +12,7 @@ from landbridge.model import allowed_values
 from landbridge.rules import connection as connection_rules
 from landbridge.rules import connection_update, fields, gateway, ipv4
 
-#: Fields of the API page that have operations of their own, or none.
+#: What is allowed for a field that no operation changes.
 CANNOT_CHANGE = "leave it out; another one needs another gateway"
 #: Connection id -> its customer gateway.
 Peers = Mapping[str, model.CustomerGateway]
@@ -153,8 +153,8 @@ def _check_fixed(rest: model.GatewayRequest, present: model.VpnGateway) -> Itera
             changes = f"leave it out; eip_id_{endpoint.number} changes it"
             fixed.append((f"{field}.id", asked.id, endpoint.eip_id, changes))
             fixed += [
-                (f"{field}.{word}", getattr(asked, word), getattr(endpoint, word), "leave it out")
-                for word in _EIP_FIELDS
+                (f"{field}.{inner}", getattr(asked, inner), getattr(endpoint, inner), "leave it out")
+                for inner in _EIP_FIELDS
             ]
     for field, wanted, value, allowed in fixed:
         if wanted is not None and _text(wanted).lower() != _text(value).lower():
@@ -206,19 +206,19 @@ def bumps_generation(was: model.VpnGateway, now: model.VpnGateway) -> bool:
     return replace(was, name=now.name, policy_template=now.policy_template) != now
 
 
-def rehomed(
+def updated_connection(
     connection: model.Connection, was: model.VpnGateway, now: model.VpnGateway, peer: model.CustomerGateway
 ) -> tuple[model.Connection, str]:
-    """The connection after its gateway moved, and its identity on the wire. The endpoint, a local id that was the
-    endpoint's address, and derived rules follow.
+    """A connection after the update of its gateway, and its identity on the wire. The endpoint, a local id that was the
+    endpoint's address, and derived rules follow the gateway.
     """
     present = model.ConnectionRequest(gateway_endpoint=connection.gateway_endpoint)
     ends = connection_rules.sides(present, _connection_facts(was, peer))
     asked = connection_update.merge(model.ConnectionRequest(), connection, None, ends, was.local_subnets)
     before, after = (each.endpoints[connection.endpoint - 1] for each in (was, now))
-    wish = asked if after == before else replace(asked, gateway_endpoint=after.eip_id)
+    merged = asked if after == before else replace(asked, gateway_endpoint=after.eip_id)
     facts = _connection_facts(now, peer)
-    return connection_update.complete(wish, facts, connection), connection_rules.identity(wish, facts)
+    return connection_update.complete(merged, facts, connection), connection_rules.identity(merged, facts)
 
 
 def _connection_facts(present: model.VpnGateway, peer: model.CustomerGateway) -> connection_rules.Facts:
@@ -239,11 +239,13 @@ def check_peers(now: model.VpnGateway, request: model.GatewayChange, peers: Peer
 
 
 def check_identities(
-    request: model.GatewayChange, rehomed: list[tuple[model.Connection, str]]
+    request: model.GatewayChange, updated: list[tuple[model.Connection, str]]
 ) -> Iterator[model.Violation]:
-    """Finds two connections that only their old addresses told apart."""
+    """Finds connections that are the same on the wire now, and differed in their addresses before. `updated`: the results of
+    `updated_connection`.
+    """
     seen: dict[tuple[int, str], str] = {}
-    for connection, identity in rehomed:
+    for connection, identity in updated:
         field = f"eip_id_{connection.endpoint}"
         other = seen.setdefault((connection.endpoint, identity), connection.id)
         if other != connection.id and getattr(request, field) is not None:

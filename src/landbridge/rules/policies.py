@@ -29,7 +29,7 @@ def _either(one: _Fields, other: _Fields) -> _Fields:
     return dataclasses.replace(one, **changes)
 
 
-#: Of a gateway that is not known: what any gateway would take.
+#: For a gateway that is not known: the values that any gateway takes.
 IKE_ANY, IPSEC_ANY = _either(IKE, IKE_GM), _either(IPSEC, IPSEC_GM)
 #: Fields whose names in the model are not the wire's.
 _MODEL_NAMES = {"ike_version": "version", "phase1_negotiation_mode": "negotiation_mode"}

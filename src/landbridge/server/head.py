@@ -23,7 +23,7 @@ LENGTH_DIGITS = 15
 END = b"\r\n\r\n"
 Fields = list[tuple[bytes, bytes]]
 _FRAMING = {b"content-length", b"transfer-encoding", b"connection", b"expect"}
-#: Of a method, or of an empty line before it. A TLS handshake is told at once that this is no place for it, and not waited for.
+#: The first byte of a method, or of an empty line before it. So a TLS handshake is refused at its first byte.
 _FIRST_BYTES = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ\r")
 _LEADING_LINES = re.compile(rb"(?:\r\n)*")
 

@@ -39,8 +39,10 @@ TICKS_BETWEEN_WARNINGS = 10
 
 
 class Signals:
-    """Takes SIGINT and SIGTERM while its `with` block runs. A signal that comes early ends the server as soon as it begins to serve: an exception
-    out of a handler could be lost in whatever Python was doing.
+    """Takes SIGINT and SIGTERM while its `with` block runs.
+
+    A signal that comes early ends the server as soon as it begins to serve. It raises no exception: that could be lost in whatever
+    Python was doing.
     """
 
     def __init__(self) -> None:

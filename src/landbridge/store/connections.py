@@ -130,7 +130,7 @@ _INSERT = Statement(
     )
 )
 _PSK = Statement(select(_c.c.psk).where(_c.c.id == bindparam("id")))
-#: The first change after what is applied: until that and all later ones are, the connection waits.
+#: The time of the oldest change that is not applied. A later change keeps this time until all changes are applied.
 _CHANGED_AT = case(
     (
         select(_o.c.applied_generation).where(_o.c.connection_seq == _c.c.seq).scalar_subquery() == _c.c.generation,

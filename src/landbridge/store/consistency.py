@@ -239,7 +239,7 @@ _SECRETS = (
 
 
 def check_secrets(tx: Transaction, safe: vault.Vault) -> Iterator[str]:
-    """Under a wrong master key nothing opens: that is one finding, and not as many as there are secrets."""
+    """Under a wrong master key no secret opens: that is one finding, not one for each secret."""
     if not _opens(safe, sealed_keys.find(tx, vault.FINGERPRINT_KEY) or b"", vault.FINGERPRINT_KEY):
         yield f"sealed_key {vault.FINGERPRINT_KEY}: the master key does not fit this database"
         return

@@ -18,7 +18,7 @@ _PAGE = Statement(
     .order_by(_t.c.seq)
     .limit(bindparam("limit"))
 )
-#: By an index of its own (see `tables`), which has customer gateways with a certificate alone.
+#: Read by an index of its own (see `tables`), which has only the customer gateways with a certificate.
 _CERTIFICATE = Statement(
     select(_t.c.spec)
     .where(
@@ -33,7 +33,7 @@ _ADDRESSES = Statement(
     )
 )
 _INSERT = Statement(insert(_t).values({name: bindparam(name) for name in ("id", "project_id", "spec_version", "spec")}))
-#: The oldest one, and how many there are.
+#: The oldest connection of a customer gateway, and how many there are.
 _DEPENDANTS = Statement(
     select(_c.c.id, func.count().over())
     .select_from(_c.join(_t, _t.c.seq == _c.c.customer_gateway_seq))
@@ -79,7 +79,7 @@ def add(tx: Transaction, customer_gateway: model.CustomerGateway) -> None:
 
 
 def dependants(tx: Transaction, customer_gateway_id: str) -> tuple[str | None, int]:
-    """The id of the oldest connection that leads to it (None without any), and how many do."""
+    """The id of the oldest connection to the customer gateway (None without any), and how many connections it has."""
     row = tx.one(_DEPENDANTS, id=customer_gateway_id)
     return (None, 0) if row is None else tuple(row)
 

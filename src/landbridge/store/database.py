@@ -1,7 +1,7 @@
 """The interface of a database: what the rest of the service may ask of it. `store.sqlite` implements it.
 
-Query modules take a Transaction and run Statements in it. They name no database: what each database says in its own
-words stands in `expressions`.
+Query modules take a Transaction and run Statements in it. They name no database: for what databases
+write differently they use `expressions`.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,10 +16,10 @@ class Transaction(Protocol):
     """Runs statements, and collects the gateways that the agent is to look at after the commit."""
 
     def run(self, statement: Statement, **given: Any) -> int:
-        """Returns how many rows it changed."""
+        """Runs the statement. Returns how many rows it changed."""
 
     def run_many(self, statement: Statement, rows: list[dict[str, Any]]) -> None:
-        """Runs it once for each of the rows."""
+        """Runs the statement once for each of the rows."""
 
     def one(self, statement: Statement, **given: Any) -> Any | None:
         """Returns the first row; None without any."""

@@ -1,6 +1,6 @@
-"""SQL that every database says in its own words. Query modules use these elements; a database's room translates them.
+"""SQL that databases write differently. Query modules use these elements; a database's room translates them.
 
-An element has no words of its own: compiled for a database that does not translate it, it raises an error.
+To compile an element for a database that does not translate it raises an error.
 """
 
 import json
@@ -12,7 +12,7 @@ from sqlalchemy.sql.functions import FunctionElement
 
 
 class JsonValue(FunctionElement[str]):
-    """What the JSON of a column has at `path`, a key for each depth; null where there is nothing."""
+    """The value at `path` in the JSON of a column: a key or an index for each level. Null where there is none."""
 
     inherit_cache = False
     type = Text()
@@ -23,7 +23,7 @@ class JsonValue(FunctionElement[str]):
 
 
 class _Condition(FunctionElement[bool]):
-    """Stands in a WHERE as it is, also where a database has no booleans."""
+    """A condition that a WHERE takes as it is, also where a database has no booleans."""
 
     inherit_cache = False
     type = Boolean()
@@ -47,19 +47,19 @@ class Contains(_Condition):
 
 
 class IsAmong(_Condition):
-    """Whether a column is one of the values that the parameter `name` has. Their number may differ at each run."""
+    """Whether a column is one of the values of the parameter `name`. Each run may have another number of values."""
 
     def __init__(self, column: ColumnElement[Any], name: str) -> None:
         super().__init__(column, bindparam(name))
 
 
 def values(those: Iterable[str | int]) -> str:
-    """The parameter of `IsAmong`."""
+    """The value of the parameter of `IsAmong`."""
     return json.dumps(list(those))
 
 
 class LastSeq(FunctionElement[int]):
-    """The last number that the automatic key of a table was given; null before the first one."""
+    """The last number that the automatic key of a table gave to a row; null before the first row."""
 
     inherit_cache = False
     type = Integer()

@@ -52,7 +52,7 @@ def list_after(tx: Transaction, project_id: str, after: datetime | None) -> list
 
 
 def newest(tx: Transaction, project_id: str) -> datetime | None:
-    """When the project's newest one was made. A page starts after a time, so the next one must be made later."""
+    """When the project's newest certificate was made. A page starts after a time, so the next certificate must have a later time."""
     row = tx.one(_NEWEST, project_id=project_id)
     return None if row is None else codec.moment(row[0])
 

@@ -51,14 +51,14 @@ def last(tx: Transaction, gateway_id: str) -> model.GatewayJob | None:
 def page(
     tx: Transaction, project_id: str, gateway_id: str | None, after: datetime | None, limit: int
 ) -> list[model.GatewayJob]:
-    """In the order of their creation. `gateway_id`: None is all; `after`: only younger ones."""
+    """Jobs, oldest first. `gateway_id` None: of all gateways; `after`: only jobs that were made later."""
     since = codec.milliseconds(after) if after is not None else -1
     rows = tx.all(_PAGE, project_id=project_id, gateway_id=gateway_id, after=since, limit=limit)
     return [codec.job.validate_json(row[0]) for row in rows]
 
 
 def newest(tx: Transaction, project_id: str) -> datetime | None:
-    """When the project's newest one was made. A page starts after a time, so the next one must be made later."""
+    """When the project's newest job was made. A page starts after a time, so the next job must have a later time."""
     row = tx.one(_NEWEST, project_id=project_id)
     return None if row is None else codec.moment(row[0])
 

@@ -79,7 +79,7 @@ _TAKEN = Statement(_TAKEN_ROWS.where(expressions.IsAmong(_use.c.endpoint, "endpo
 _ALL_TAKEN = Statement(_TAKEN_ROWS)
 _TAKE = Statement(insert(_use).values(endpoint=bindparam("endpoint"), gateway_id=bindparam("gateway_id")))
 _GIVE_BACK = Statement(delete(_use).where(_use.c.endpoint == bindparam("endpoint")))
-#: As of a connection.
+#: As `_CHANGED_AT` in `connections`.
 _CHANGED_AT = case(
     (
         select(_o.c.applied_generation).where(_o.c.gateway_seq == _g.c.seq).scalar_subquery() == _g.c.generation,
@@ -207,7 +207,7 @@ def owner(tx: Transaction, endpoint: str) -> str | None:
 
 def taken(tx: Transaction, project_id: str, endpoints: Iterable[str] | None) -> dict[str, str | None]:
     """Those of the EIP ids, private addresses and VPC links that are in use, each with its gateway; None for a gateway of another
-    project. `endpoints` None: of all that there are.
+    project. `endpoints` None: all that are in use.
     """
     rows = tx.all(_ALL_TAKEN) if endpoints is None else tx.all(_TAKEN, endpoints=expressions.values(endpoints))
     return {endpoint: user if whose == project_id else None for endpoint, user, whose in rows}

@@ -27,7 +27,7 @@ _ADD_KEY = Statement(
 _REVOKE = Statement(
     update(_k).where(_k.c.access_key == bindparam("key"), _k.c.revoked_at.is_(None)).values(revoked_at=bindparam("at"))
 )
-_STANDS = Statement(
+_IS_VALID = Statement(
     select(_k.c.access_key).where(
         _k.c.access_key == bindparam("access_key"),
         _k.c.revoked_at.is_(None),
@@ -88,9 +88,9 @@ def find_by_token(tx: Transaction, token_hash: str) -> Key | None:
     return _key(tx.one(_BY_TOKEN, token_hash=token_hash))
 
 
-def stands(tx: Transaction, access_key: str, project_id: str | None, role: str) -> bool:
+def is_valid(tx: Transaction, access_key: str, project_id: str | None, role: str) -> bool:
     """Whether the key is not revoked, and still of this project (None: of none) and role."""
-    return tx.one(_STANDS, access_key=access_key, project_id=project_id, role=role) is not None
+    return tx.one(_IS_VALID, access_key=access_key, project_id=project_id, role=role) is not None
 
 
 def list_all(tx: Transaction) -> list[Key]:

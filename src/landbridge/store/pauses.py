@@ -1,4 +1,4 @@
-"""Rows of pauses: what the agent watches and does not change. One row is for the whole service, others for a gateway each."""
+"""Rows of pauses. A row is for one gateway, or for the whole service. The agent watches what is paused, and changes nothing."""
 
 from datetime import datetime
 
@@ -24,7 +24,7 @@ _SINCE = Statement(select(func.min(_p.c.since)).where(or_(_OF_SERVICE, _OF_GATEW
 
 
 def add(tx: Transaction, gateway_id: str | None, now: datetime) -> None:
-    """None: the whole service. What is paused already keeps the time of its pause."""
+    """`gateway_id` None: the whole service. What is paused already keeps the time of its pause."""
     at = codec.milliseconds(now)
     if gateway_id in list_all(tx):
         return

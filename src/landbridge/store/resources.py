@@ -53,7 +53,7 @@ def find(tx: Transaction, kind: ResourceKind, project_id: str, resource_id: str)
 
 
 def is_deleting(tx: Transaction, kind: ResourceKind, resource_id: str) -> bool:
-    """A customer gateway never is: its row is deleted at once."""
+    """Always False for a customer gateway: its row is deleted at once."""
     row = tx.one(_DELETING[kind.name], id=resource_id) if kind.name in _DELETING else None
     return row is not None and bool(row[0])
 

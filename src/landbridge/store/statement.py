@@ -10,8 +10,8 @@ from landbridge.store.expressions import Upsert
 class Statement:
     """A Core expression with bind parameters, built once at import.
 
-    A database compiles it at its first run, and keeps in `compiled`, under its own name, what it made of it. Built on each call, or run
-    through Core's result machinery, statements would be the largest part of a create (decision 0003).
+    A database compiles the statement at the first run, and keeps the result in `compiled` under the database's name. Built on each
+    call, or run through Core's result machinery, statements would be the largest part of a create (decision 0003).
     """
 
     __slots__ = ("compiled", "expression")

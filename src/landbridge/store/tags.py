@@ -105,13 +105,15 @@ def _statements(form: _Form) -> tuple[Statement, Statement]:
 
 
 def _found(form: _Form, table: Table) -> Select[Any]:
-    """`seq` of the resources. Where tags are asked for only they name the project: their index must lead, not its list."""
+    """Selects the `seq` of the resources. Where tags are asked for, only they are compared with the project, so that SQLite begins with
+    the index of tags and not with the project's list.
+    """
     found = select(table.c.seq)
     if not form.values:
         found = found.where(table.c.project_id == bindparam("project_id"))
     for number, values in enumerate(form.values):
         tag = _tag.alias(f"tag_{number}")
-        found = found.join(tag, tag.c.resource_id == table.c.id).where(*_is(tag, number, values))
+        found = found.join(tag, tag.c.resource_id == table.c.id).where(*_conditions(tag, number, values))
     if form.untagged:
         found = found.where(~select(_tag.c.key).where(_tag.c.resource_id == table.c.id).exists())
     if form.named:  # the second condition decides; the first spares it the parsing of almost every spec
@@ -121,8 +123,8 @@ def _found(form: _Form, table: Table) -> Select[Any]:
     return found
 
 
-def _is(tag: Any, number: int, values: int) -> list[Any]:
-    """Whether a tag is the search's one of this number. A resource has a key once, so no resource is found twice."""
+def _conditions(tag: Any, number: int, values: int) -> list[Any]:
+    """What a tag must have to be the search's tag of this number. A resource has a key once, so no resource is found twice."""
     wanted: list[Any] = [bindparam(f"value_{number}_{n}") for n in range(values)]
     return [
         tag.c.project_id == bindparam("project_id"),

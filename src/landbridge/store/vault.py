@@ -1,7 +1,7 @@
 """Encryption at rest: AES-256-GCM under a master key that lives outside the database.
 
-A sealed value is a 12-byte nonce and the ciphertext (a key may make 2^32 of them: NIST SP 800-38D, 8.3); what it belongs to (a connection's id, an access key) is bound in
-as associated data, so that one row's value cannot be moved into another.
+A sealed value is a 12-byte nonce and the ciphertext; one key may seal 2^32 values (NIST SP 800-38D, 8.3). What a value belongs to (a
+connection's id, an access key) is its associated data, so that the value of one row cannot be moved into another.
 """
 
 import hmac
@@ -24,9 +24,9 @@ _NONCE_BYTES = 12
 class Vault:
     """Seals and opens values under one master key.
 
-    `digest_key` follows from the master key until that is rotated for the first time; whoever opens a database sets the
-    one that is kept there, so that retries are known across a rotation. `fingerprint` names the master key and tells
-    nothing of it.
+    `digest_key` is derived from the master key until the first rotation. From then on the database keeps it, and whoever
+    opens the database sets it here, so that a retry is recognised across a rotation. `fingerprint` names the master key
+    and reveals nothing of it.
     """
 
     def __init__(self, key: bytes) -> None:
@@ -40,11 +40,11 @@ class Vault:
         return nonce + self._cipher.encrypt(nonce, value, belongs_to.encode())
 
     def seal_marker(self, number: int, belongs_to: str) -> bytes:
-        """Without a nonce (RFC 5297): the same number always gives the same, and as many as are wanted may be made."""
+        """Seals without a nonce (RFC 5297): the same number always gives the same marker, and any number of markers may be made."""
         return self._markers.encrypt(number.to_bytes(8, "big"), [belongs_to.encode()])
 
     def open_marker(self, sealed: bytes, belongs_to: str) -> int | None:
-        """None for what was not made by `seal_marker` for this."""
+        """The number; None for bytes that `seal_marker` did not make for `belongs_to`."""
         try:
             return int.from_bytes(self._markers.decrypt(sealed, [belongs_to.encode()]), "big")
         except InvalidTag:
@@ -55,7 +55,7 @@ class Vault:
         return hmac.digest(self.digest_key, value, "sha256").hex()
 
     def open(self, sealed: bytes, belongs_to: str) -> bytes:
-        """Raises ConfigError under another master key than the one that sealed."""
+        """Raises ConfigError for a value that another master key sealed."""
         value = self.try_open(sealed, belongs_to)
         if value is None:
             raise errors.ConfigError("the master key does not fit this database")

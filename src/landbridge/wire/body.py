@@ -1,8 +1,8 @@
 """Parses the body of a request into a value of the right shape. It names every wrong field, and every unknown field.
 
 JSON is read strictly: UTF-8, no duplicate keys, no NaN or Infinity, nesting of at most 32. null is the same as absent. An integer is
-a JSON number without fraction, or a string of decimal digits; a bool is not a number. A body that takes long to check is refused
-unchecked, since nobody else is answered meanwhile.
+a JSON number without fraction, or a string of decimal digits; a bool is not a number. A body that would take long to check is
+refused before it is checked, since the event loop answers nobody else meanwhile.
 """
 
 import codecs

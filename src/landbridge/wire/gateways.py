@@ -15,12 +15,12 @@ from landbridge.wire import body, schema, shapes
 
 STATUSES = get_args(model.GatewayStatusName)
 _FIELDS = allowed_values.GATEWAY
-#: A gateway that is attached to an er has none.
+#: A gateway with attachment_type er has no local subnets.
 _LOCAL_SUBNETS = allowed_values.Range(0, allowed_values.SUBNETS.high)
 
 
 class EipShape(body.Shape):
-    """An EIP of the site by its id, or the wish for an EIP from the pool."""
+    """An EIP of the site by its id, or any EIP of the pool."""
 
     id: str | None = schema.field(schema.uuid(), "an EIP of the site file; absent: one is taken from the pool")
     type: str | None = schema.field(schema.name(), f"such as {allowed_values.EIP_TYPE}")
@@ -346,9 +346,9 @@ def gateway(
 
 
 def _template(value: model.PolicyTemplate) -> dict[str, Any]:
-    words = dataclasses.asdict(value)
+    given = dataclasses.asdict(value)
     return {
-        f"{part}_policy": {name.removeprefix(f"{part}_"): word for name, word in words.items() if name.startswith(part)}
+        f"{part}_policy": {name.removeprefix(f"{part}_"): each for name, each in given.items() if name.startswith(part)}
         for part in ("ike", "ipsec")
     }
 

@@ -25,9 +25,8 @@ def field(
 
     def describe(generated: Schema) -> None:
         own = generated.pop("anyOf")[0]
-        found = (
-            {**own, **schema} if schema.get("type") == "array" else schema
-        )  # an array of shapes has pydantic's items
+        # An array of shapes has the items that pydantic generated.
+        found = {**own, **schema} if schema.get("type") == "array" else schema
         generated.update({**found, _MANDATORY: True} if mandatory else _or_null(found))
 
     return pydantic.Field(

@@ -1,4 +1,4 @@
-"""Lists of ours under /landbridge: how connections and gateways stand."""
+"""Lists of ours under /landbridge: the statuses of connections and gateways."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -24,7 +24,7 @@ def query(statuses: tuple[str, ...]) -> tuple[parameters.Parameter, ...]:
     )
 
 
-class StandingAnswer(schema.Answer):
+class StatusAnswer(schema.Answer):
     """The status of one resource, and why."""
 
     id: str
@@ -41,7 +41,7 @@ class StandingAnswer(schema.Answer):
 class ManyConnectionStatuses(schema.Answer):
     """With a filter a page may be short, or empty, and still have a next_marker."""
 
-    vpn_connections: list[StandingAnswer]
+    vpn_connections: list[StatusAnswer]
     page_info: shapes.PageInfo
     request_id: str
 
@@ -49,12 +49,12 @@ class ManyConnectionStatuses(schema.Answer):
 class ManyGatewayStatuses(schema.Answer):
     """The gateways of a project, in the order of their creation."""
 
-    vpn_gateways: list[StandingAnswer]
+    vpn_gateways: list[StatusAnswer]
     page_info: shapes.PageInfo
     request_id: str
 
 
-def standing(
+def row(
     resource_id: str, name: str, status: str, since: datetime | None, reason: str | None, gateway_id: str | None
 ) -> dict[str, Any]:
     return shapes.without_none(

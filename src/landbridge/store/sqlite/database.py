@@ -1,12 +1,12 @@
 """The database file: one writer at a time, which commits in groups, and readers beside it.
 
-Several processes may have the file open. They write one after another (see `writer_lock`), each a group.
+Several processes may have the file open. They write one after another (see `writer_lock`), a group at a time.
 
 Every write operation runs in a savepoint of its own. One durable commit (WAL, synchronous=FULL) ends the group, and callers are answered
 after the commit. The operations of a group run on the event loop's own thread, one after another; only the commit
 leaves it. In a thread of their own they would fight with the loop for the interpreter at every statement.
-A full disk rolls back the whole transaction, savepoints included: after any error the group looks whether its
-transaction still stands. If not, every caller of the group gets Busy.
+A full disk rolls back the whole transaction, savepoints included: after any error the group checks whether its
+transaction is still open. If not, every caller of the group gets Busy.
 """
 
 import asyncio
@@ -87,7 +87,7 @@ class _Job:
         self.error, self.decided = errors.Busy(f"nothing was stored ({why})"), True
 
     def settle(self) -> None:
-        """Gives its caller the result or the error. Without a commit nothing is stored, whatever the operation returned."""
+        """Gives the caller the result or the error. Without a commit nothing is stored, whatever the operation returned."""
         if not self.decided:
             self.refuse("the group of this write was broken off")
         if self.future is None or self.future.done():  # done: its caller was cancelled
@@ -114,9 +114,8 @@ class Database:
         try:
             migrate.upgrade(path)
             self._writer = _connect(path, WRITER_CACHE_KIB)
-            self._writer.execute(
-                "PRAGMA busy_timeout=0"
-            )  # the writer lock waits; without it the writer must notice at once
+            # The writer lock waits for our writers. That another program has SQLite's lock must show at once (see `_try_begin`).
+            self._writer.execute("PRAGMA busy_timeout=0")
         except (sqlite3.DatabaseError, sqlalchemy.exc.DatabaseError, alembic.util.CommandError) as error:
             raise errors.ConfigError(f"{path}: {error}".splitlines()[0]) from None
         self._writer_lock = WriterLock(path.with_name("writer.lock"))
@@ -345,7 +344,7 @@ def _refuse(connection: sqlite3.Connection, group: list[_Job], error: sqlite3.Er
         job.refuse(error)
 
 
-#: The log keeps so many bytes when it begins anew; in memory is what a savepoint keeps to undo.
+#: `journal_size_limit`: bytes that the log keeps when it restarts. `temp_store`: where a savepoint keeps what it may undo.
 _PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=FULL",
@@ -357,7 +356,7 @@ _PRAGMAS = (
 
 
 def _connect(path: Path, cache_kib: int) -> sqlite3.Connection:
-    """It waits while somebody else opens the database, or repairs its log after a process that was killed."""
+    """Waits while another process opens the database, or repairs its log after a process that was killed."""
     connection = sqlite3.connect(
         path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
     )

@@ -1,4 +1,4 @@
-"""Statements as SQLite's text, and the words of SQLite for `expressions`."""
+"""Compiles statements to SQLite's text, and translates `expressions` to SQLite's functions."""
 
 import sqlite3
 from collections.abc import Callable, Mapping
@@ -43,7 +43,7 @@ class Compiled:
 
 
 def compiled(statement: Statement) -> Compiled:
-    """Compiles it at the first call."""
+    """The compiled statement. The first call compiles."""
     found: Compiled | None = statement.compiled.get("sqlite")
     if found is None:
         found = statement.compiled["sqlite"] = Compiled(statement)
@@ -81,8 +81,8 @@ def _upsert(upsert: expressions.Upsert) -> ClauseElement:
     return new.on_conflict_do_update(index_elements=[upsert.key], set_=upsert.update)
 
 
-#: What SQLite says for each element.
-WORDS: dict[type[ClauseElement], Callable[[Any], ClauseElement]] = {
+#: What SQLite has for each element.
+TRANSLATIONS: dict[type[ClauseElement], Callable[[Any], ClauseElement]] = {
     expressions.JsonValue: _json_value,
     expressions.IsJson: lambda element: func.json_valid(*element.clauses),
     expressions.Contains: lambda element: func.instr(*element.clauses) > literal_column("0"),
@@ -91,12 +91,12 @@ WORDS: dict[type[ClauseElement], Callable[[Any], ClauseElement]] = {
 }
 
 
-def _register(element: type[ClauseElement], words: Callable[[Any], ClauseElement]) -> None:
+def _register(element: type[ClauseElement], translate: Callable[[Any], ClauseElement]) -> None:
     def render(found: Any, compiler: SQLCompiler, **options: Any) -> str:
-        return compiler.process(words(found), **options)
+        return compiler.process(translate(found), **options)
 
     compiles(element, "sqlite")(render)
 
 
-for _element, _words in WORDS.items():
-    _register(_element, _words)
+for _element, _translate in TRANSLATIONS.items():
+    _register(_element, _translate)
