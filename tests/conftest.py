@@ -5,12 +5,14 @@ import contextlib
 import dataclasses
 import hashlib
 import hmac
+import ipaddress
 import json
 import subprocess
 import sys
 import threading
 import time
 import tomllib
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -241,8 +243,14 @@ def service_in(
 
 @pytest.fixture(scope="session")
 def shared_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """One service for all tests that need no more of it than a project of their own."""
-    with service_in(tmp_path_factory.mktemp("shared")) as running:
+    """One service for all tests that need no more of it than a project of their own. It has EIPs for 2,000 gateways more than the
+    default site: gateways of tests stay.
+    """
+    hosts = ipaddress.ip_network("198.19.0.0/20").hosts()
+    more = tuple(model.Eip(id=str(uuid.uuid5(uuid.NAMESPACE_OID, str(host))), address=str(host)) for host in hosts)
+    default = site_file.default()
+    site = dataclasses.replace(default, eips=default.eips + more)
+    with service_in(tmp_path_factory.mktemp("shared"), site) as running:
         yield running
 
 
