@@ -50,7 +50,7 @@ class Repeated(LandbridgeError):
 
 
 class Changed(LandbridgeError):
-    """Somebody else was quicker: the resource is no longer what the client read."""
+    """`If-Match` names another version than the present one: somebody else changed the resource."""
 
 
 class Deleting(LandbridgeError):
@@ -62,11 +62,11 @@ class NotFound(LandbridgeError):
 
 
 class Unauthenticated(LandbridgeError):
-    """Nobody we know, or a signature that does not fit."""
+    """The caller is not known, or the signature does not fit."""
 
 
 class Forbidden(LandbridgeError):
-    """Somebody we know, who may not do this."""
+    """The caller is known and may not do this."""
 
 
 class Busy(LandbridgeError):

@@ -194,7 +194,7 @@ def _eip(entry: _Entry) -> model.Eip:
 
 
 def _behind(address: ipaddress.IPv4Address) -> str:
-    """Always the same for an EIP, whatever else the file lists: a gateway behind another one would begin its tunnels anew."""
+    """Always the same address for an EIP, whatever else the file lists: with another address a gateway would begin its tunnels anew."""
     return str(NAT_INNER_ADDRESSES[int(address) % len(NAT_INNER_ADDRESSES)])
 
 

@@ -205,7 +205,7 @@ class Agent:
             state = self._gateways.get(gateway_id)
             if state is None or state.due != when:  # gone, or an earlier look took its place
                 continue
-            if state.failures and not self._has_place(now, sick=True):
+            if state.failures and not self._has_place(now, failing=True):
                 waiting.append((when, gateway_id))
                 continue
             state.running, state.nudged, state.event_seen, state.due = True, False, False, None
@@ -215,14 +215,14 @@ class Agent:
         for one in waiting:
             heapq.heappush(self._queue, one)
 
-    def _has_place(self, now: float, *, sick: bool = False) -> bool:
+    def _has_place(self, now: float, *, failing: bool = False) -> bool:
         """Gateways whose last cycle failed get half of the places, so that those that are well always find one: within
         `slow_after` even when everything hangs, as long as no more than THREADS do.
         """
-        share = 2 if sick else 1
-        slow_after = [one for one in self._fast_cycles(now) if one.failures or not sick]
-        running = [one for one in self._running.values() if one.failures or not sick]
-        return len(slow_after) < WORKERS // share and len(running) < THREADS // share
+        share = 2 if failing else 1
+        fast = [one for one in self._fast_cycles(now) if one.failures or not failing]
+        running = [one for one in self._running.values() if one.failures or not failing]
+        return len(fast) < WORKERS // share and len(running) < THREADS // share
 
     def _fast_cycles(self, now: float) -> list[_Gateway]:
         return [one for one in self._running.values() if now - one.started < self._timing.slow_after]

@@ -69,7 +69,7 @@ def build(dependencies: Dependencies) -> Starlette:
 
 @functools.cache
 def _document() -> bytes:
-    """Built for the first request for it: a start does not wait for it."""
+    """The OpenAPI document as JSON. The first request builds it, so that a start does not wait for it."""
     return json.dumps(openapi.document(TABLE)).encode()
 
 
@@ -104,9 +104,8 @@ def _endpoint(dependencies: Dependencies, route: routes.Route[routes.Request, ro
             log.exception("%s failed for a reason of ours", request_id)
             response = responses.our_fault(request_id)
         took = (time.perf_counter() - started) * 1000
-        path = request.scope["raw_path"][:PATH_LOGGED].decode(
-            "latin-1"
-        )  # escaped as it came, so that a line stays one line
+        raw_path = request.scope["raw_path"][:PATH_LOGGED]  # still escaped, so that a line of the log stays one line
+        path = raw_path.decode("latin-1")
         log.info("%s %s %s %d %.1f ms", request_id, route.method, path, response.status_code, took)
         return response
 
@@ -115,7 +114,7 @@ def _endpoint(dependencies: Dependencies, route: routes.Route[routes.Request, ro
         finish = authentication.begin(dependencies.credentials, head)
         content = await _content(request)
         caller = finish(content)
-        if operation.transacts == "read":  # a short one
+        if operation.transacts == "read":  # short reads do not queue
             return await perform(request, request_id, head, content, caller)
         await dependencies.queues.acquire(caller.access_key, writes=operation.writes)
         try:
@@ -156,7 +155,7 @@ def _endpoint(dependencies: Dependencies, route: routes.Route[routes.Request, ro
 
 
 async def _content(request: Request) -> bytes:
-    """The body. Raises HTTPException when it is larger than BODY_LIMIT, or does not come to its end."""
+    """The body. Raises HTTPException when it is larger than BODY_LIMIT, or is not complete in time."""
     chunks, size = [], 0
     try:
         async for chunk in request.stream():

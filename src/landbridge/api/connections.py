@@ -39,8 +39,8 @@ def _batch(incoming: routes.Incoming) -> body.Parsed[model.ConnectionBatchReques
         connection_requests.CreateConnection, "vpn_connections", incoming.content, allowed_values.BATCH.high
     )
     inside = (f"vpn_connections[{number}].{name}" for number, item in enumerate(items) for name in item.ignored)
-    wishes = (model.ConnectionBatchItem(request=item.value.request(), violations=item.violations) for item in items)
-    return body.Parsed(model.ConnectionBatchRequest(items=tuple(wishes)), ignored=(*beside, *inside))
+    requests = (model.ConnectionBatchItem(request=item.value.request(), violations=item.violations) for item in items)
+    return body.Parsed(model.ConnectionBatchRequest(items=tuple(requests)), ignored=(*beside, *inside))
 
 
 def _batch_warnings(made: list[connections.ChangedConnection]) -> tuple[model.Warning, ...]:
@@ -191,7 +191,7 @@ ROUTES = (
         operation=connections.simulate,
         method="POST",
         path="/landbridge/v1/{project_id}/simulate/vpn-connections/{vpn_connection_id}",
-        summary="How a connection is to fare on the simulated engine (an extension of ours)",
+        summary="Set the state that the simulated engine shows for a connection (an extension of ours)",
         success=204,
         parse=_simulation,
         accepts=("simulate", simulations.Simulate),

@@ -21,7 +21,7 @@ Every request proves who sends it, in one of two ways:
 * **Signature**: the header `Authorization` has a signature by access key and secret key, `SDK-HMAC-SHA256`. The SDKs and the Terraform
   providers sign by themselves. A signed request has the header `X-Sdk-Date`, at most 15 minutes old.
 
-Use TLS where the network is not yours: a token in clear text is everybody's.
+Use TLS where the network is not yours: whoever reads a token can use it.
 
 ## The first tunnel
 
@@ -42,13 +42,14 @@ Delete in the other order. A resource that another one needs is not deleted, and
 
 ## Waiting
 
-A create and an update answer as soon as the wish is on disk; the tunnel follows. `status` says how far it is: `PENDING_CREATE`,
-`PENDING_UPDATE` and `PENDING_DELETE` pass by themselves. Ask once a second. What is deleted is gone when a `GET` of it answers 404.
+A create and an update answer as soon as the request is on disk; the tunnel follows. `status` says how far it is: `PENDING_CREATE`,
+`PENDING_UPDATE` and `PENDING_DELETE` pass by themselves. Ask once a second. A deleted resource is gone when its `GET` answers 404.
 
 ## Lists
 
 A list with `page_info` has at most `limit` entries. Send its `next_marker` as `marker` for the next page; the last page has none.
-A marker is of use to the list that gave it, with the same filters. A list whose `marker` is a time goes on after the `created_at` of its last entry.
+A marker works in the list that gave it, with the same filters. A list whose `marker` is a time goes on after the `created_at` of its
+last entry.
 
 ## Errors
 
@@ -58,9 +59,9 @@ Every error has this body, and the header `X-Request-Id`, which is also in the s
 {"error_code": "VPN.0001", "error_msg": "…", "request_id": "…", "details": [{"field": "peer_subnets[1]", "message": "…"}]}
 ```
 
-A 400 lists in `details` everything that is wrong, each with its field and what is wanted. Fields and query words that an operation does not know are
-ignored; the header `Landbridge-Ignored-Fields` names them. What is carried out but should not have been asked, such as a weak cipher, stands in
-`Landbridge-Warnings`.
+A 400 lists in `details` everything that is wrong, each with its field and what is wanted. The service ignores fields and query
+parameters that an operation does not know; the header `Landbridge-Ignored-Fields` names them. The header `Landbridge-Warnings` names
+what is carried out and should not have been asked, such as a weak cipher.
 
 | status | what to do |
 |---|---|
@@ -73,11 +74,12 @@ ignored; the header `Landbridge-Ignored-Fields` names them. What is carried out 
 
 ## Retries
 
-Send `X-Client-Token` (or `Idempotency-Key`), a text of your own, with a create. The same token with the same body within 24 hours gives the first answer
-again, so a create may be repeated when its answer was lost. `GET`, `PUT` and `DELETE` may be repeated as they are.
+Send `X-Client-Token` (or `Idempotency-Key`), a text of your own, with a create. The same token with the same body within 24 hours
+gives the first answer again, so a create may be repeated when its answer was lost. `GET`, `PUT` and `DELETE` may be repeated as they
+are.
 
-`ETag` is the version of what a `GET` shows. Send it as `If-Match` with a change, and the change is refused with 412 when somebody else was
-quicker. `status` does not count: it changes by itself.
+`ETag` is the version of what a `GET` shows. Send it as `If-Match` with a change, and the change is refused with 412 when somebody else
+was quicker. `status` does not count: it changes by itself.
 """
 
 #: The chapters in the order in which a reader needs them.

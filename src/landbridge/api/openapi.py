@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, read off the operations' table and pydantic's schemas."""
+"""The OpenAPI 3.1 document, made of the table of routes and pydantic's schemas."""
 
 import re
 from collections.abc import Iterable
@@ -25,8 +25,12 @@ _ERRORS = {
     "401": ("No valid token or signature", "APIGW.0301", "Incorrect IAM authentication information: …"),
     "403": ("The key's role or project does not allow it", "VPN.0003", "Authentication failed: …"),
     "404": ("No such resource in this project", "VPN.0004", "resource not found: …"),
-    "408": ("The request did not come to its end", "VPN.0001", "invalid request: it did not come to its end in time"),
-    "412": ("If-Match names another version, or there are none", "VPN.0001", "precondition failed: If-Match is …"),
+    "408": ("The request was not complete in time", "VPN.0001", "invalid request: it was not complete in time"),
+    "412": (
+        "If-Match names another version, or the operation compares none",
+        "VPN.0001",
+        "precondition failed: If-Match is …",
+    ),
     "413": ("The body is larger than 1 MiB", "VPN.0001", "invalid request: the body is larger than 1 MiB"),
     "425": ("It is being deleted", "VPN.0009", "VPN connection … is deleting"),
     "503": ("Nothing was stored; try again", "VPN.0030", "the system is busy, try later: …"),
@@ -34,7 +38,7 @@ _ERRORS = {
 _RETRY_AFTER = {"description": "seconds to wait", "required": True, "schema": {"type": "integer", "minimum": 1}}
 _IF_MATCH = {"type": "string", "examples": ['"1-0c464dad3a3b4d0e"', "*"]}
 _CLIENT_TOKEN = {"type": "string", "maxLength": TOKEN_LIMIT}
-_DONE = {200: "what was asked for", 201: "It is on disk. What it needs follows", 204: "done, and nothing to say"}
+_DONE = {200: "what was asked for", 201: "stored on disk; what the engine must do follows", 204: "done; no content"}
 _HEADERS: dict[str, Any] = {
     "X-Request-Id": {"description": "as in the service's log", "required": True, "schema": {"type": "string"}},
     "ETag": {
@@ -43,7 +47,7 @@ _HEADERS: dict[str, Any] = {
         "schema": {"type": "string", "pattern": '^"[^"]+"$'},
     },
     "Landbridge-Ignored-Fields": {
-        "description": "fields and query words that the operation does not know, each by its path; absent when there are none",
+        "description": "fields and query parameters that the operation does not know, each by its path; absent when there are none",
         "schema": {"type": "string", "maxLength": 1000},
     },
     "Landbridge-Warnings": {
@@ -104,7 +108,7 @@ def _operation(route: Route[Any, Any], references: dict[Any, Any], follow: dict[
         "summary": route.summary,
         "tags": [_chapter(route.path)],
         "parameters": [*_path_parameters(route.path), *_query_parameters(route), *_header_parameters(route)],
-        "responses": {str(route.success): success, **{status: _error(status) for status in _met(route)}},
+        "responses": {str(route.success): success, **{status: _error(status) for status in _error_statuses(route)}},
     }
     if route.accepts is not None:
         described["requestBody"] = _request_body(*route.accepts, references, many=route.many)
@@ -112,22 +116,22 @@ def _operation(route: Route[Any, Any], references: dict[Any, Any], follow: dict[
 
 
 def _headers(route: Route[Any, Any]) -> dict[str, Any]:
-    """Of a success."""
-    met = {
+    """The headers of a success."""
+    applies = {
         "ETag": route.etag is not no_etag,
         "Landbridge-Warnings": route.warnings is not no_warnings,
     }
-    return {name: header for name, header in _HEADERS.items() if met.get(name, True)}
+    return {name: header for name, header in _HEADERS.items() if applies.get(name, True)}
 
 
-def _met(route: Route[Any, Any]) -> list[str]:
+def _error_statuses(route: Route[Any, Any]) -> list[str]:
     has_body = route.accepts is not None
     only = {"408": has_body, "412": route.operation.writes, "413": has_body, "425": route.deleting}
     return [status for status in _ERRORS if only.get(status, True)]
 
 
 def _chapter(path: str) -> str:
-    """Where the pages show it: by the path's collection, which is a parameter in the paths of tags."""
+    """The chapter that shows a path: the path's collection, which is a parameter in the paths of tags."""
     return "Landbridge" if path.startswith("/landbridge/") else path.split("/")[3].replace("{resource_type}", "tags")
 
 
@@ -167,8 +171,8 @@ def _parameter(one: parameters.Parameter) -> dict[str, Any]:
 def _header_parameters(route: Route[Any, Any]) -> list[dict[str, Any]]:
     if route.versions:
         text = (
-            "change only what is still this version: the ETag of an earlier answer (else 412)."
-            " Another version is whatever changes in what a GET shows, except its status"
+            "the ETag of an earlier answer: the operation is refused with 412 when the resource has another version by now."
+            " Whatever changes what a GET shows makes another version; the status alone does not"
         )
         return [{"name": "If-Match", "in": "header", "description": text, "schema": _IF_MATCH}]
     if route.success != 201:

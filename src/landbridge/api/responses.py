@@ -16,7 +16,7 @@ HEADER_LIMIT = 1000
 
 
 def render(route: Route[Request, Result], result: Result, ignored: Sequence[str], request_id: str) -> Response:
-    """The success of a route. `ignored`: the paths of fields, and the words of the query, that the route does not know."""
+    """The success of a route. `ignored`: the paths of fields, and the names of query parameters, that the route does not know."""
     headers = {"X-Request-Id": request_id}
     if ignored:
         headers["Landbridge-Ignored-Fields"] = _header(ignored)
@@ -39,7 +39,7 @@ def refusal(error: errors.LandbridgeError, request_id: str) -> Response:
 
 
 def http_error(error: HTTPException, request_id: str) -> Response:
-    """Of a path or a method that is not in the table, and of a body that was not read to its end."""
+    """The response to a path or a method that is not in the table, and to a body that is too large or not complete."""
     known = {
         404: wire_errors.NO_SUCH_PATH,
         405: wire_errors.WRONG_METHOD,
@@ -65,6 +65,6 @@ def _json(value: dict[str, Any], status: int, headers: dict[str, str]) -> Respon
 
 
 def _header(texts: Iterable[str]) -> str:
-    """Readable in a header: ASCII, one line, at most HEADER_LIMIT characters."""
+    """The texts as the value of a header: ASCII, one line, at most HEADER_LIMIT characters."""
     text = ", ".join(texts)[:HEADER_LIMIT].encode("ascii", "backslashreplace").decode()
     return "".join(c if c.isprintable() else " " for c in text)[:HEADER_LIMIT]

@@ -6,16 +6,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from landbridge import config, errors, paths
-from landbridge.data_folder import audit, folder, master_key
+from landbridge.data_folder import folder, master_key
+from landbridge.operations import clock
+from landbridge.store import audit_trail, sqlite, vault
 from landbridge.store import restore as restored
-from landbridge.store import sqlite, vault
 from landbridge.store.database import Transaction
 from landbridge.store.sqlite import backup
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Saved:
-    """`fingerprint` names the master key that the backup is of no use without."""
+    """`size`: bytes of the backup. `key`: where the master key is that opens the backup. `fingerprint`: that key's name."""
 
     size: int
     key: Path
@@ -40,7 +41,7 @@ def save(settings: config.Settings, target: Path, *, force: bool) -> Saved:
 
 
 def restore(settings: config.Settings, source: Path, *, force: bool) -> Path | None:
-    """Makes a backup the folder's database. Returns where the old database went. Raises ConfigError; then the old one stays."""
+    """Makes a backup the folder's database. Returns where the old database is kept. When it raises ConfigError, the old database stays."""
     path = folder.ensure(settings)
     database = path / paths.DATABASE
     if source.resolve() == database.resolve():
@@ -74,7 +75,7 @@ def _check_backup(source: Path, fresh: Path, key: Path) -> None:
 
 def _renew(tx: Transaction, source: Path) -> None:
     restored.prepare(tx)
-    audit.append(tx, "restore_backup", source.name)
+    audit_trail.append_local(tx, "restore_backup", source.name, clock.now())
 
 
 def _set_aside(database: Path) -> Path | None:

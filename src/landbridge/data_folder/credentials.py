@@ -18,8 +18,8 @@ NEW_KEY = "landbridge keys create --project default"
 
 
 def write(data: Data, endpoint: str) -> None:
-    """Writes both files for their owner only. The first start makes a project and an admin key for it; a later start keeps them and
-    renews the endpoint. `endpoint` is the API's URL. Raises ConfigError.
+    """Writes both files for their owner only. The first start makes a project and an admin key for that project; a later start keeps them
+    and renews the endpoint. `endpoint` is the API's URL. Raises ConfigError.
     """
     path = data.path / paths.CREDENTIALS
     try:

@@ -1,7 +1,7 @@
 """Where the data folder is, and who works on it.
 
-Whoever works on the folder has a shared lock on the folder itself. Whoever exchanges its database or its master key has an exclusive one, so
-that no service runs meanwhile.
+Every command on the folder holds a shared lock on the folder itself. A command that replaces the database or the master key holds an
+exclusive lock, so that no service runs meanwhile.
 """
 
 import contextlib
@@ -37,7 +37,7 @@ def find(settings: config.Settings) -> Path:
 
 @contextlib.contextmanager
 def locked(path: Path, *, exclusive: bool = False) -> Iterator[None]:
-    """Locks the folder, shared with others unless `exclusive`. Raises ConfigError at once when somebody holds a lock that excludes this one."""
+    """Locks the folder, shared with others unless `exclusive`. Raises ConfigError at once when another process has a lock that excludes it."""
     folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         _lock(folder, path, exclusive=exclusive)
@@ -75,12 +75,10 @@ def sole_service(path: Path) -> Iterator[None]:
 
 
 def check_no_service(path: Path) -> None:
-    """Raises ConfigError when a service runs on the folder. `serve` asks before it opens its port: whoever starts the same service twice
-    learns that, and not that the port is busy.
+    """Raises ConfigError when a service runs on the folder. `serve` calls this before it opens its port: the error of a second start names
+    the running service, and not the busy port.
     """
     if (path / paths.LOCK).exists():
-        with (
-            contextlib.suppress(OSError),
-            sole_service(path),
-        ):  # what opens the folder says why the lock cannot be opened
+        # Where the lock cannot be opened, opening the folder says why.
+        with contextlib.suppress(OSError), sole_service(path):
             pass

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from landbridge import config, errors, paths
-from landbridge.data_folder import audit, folder
-from landbridge.store import rotation, sqlite, vault
+from landbridge.data_folder import folder
+from landbridge.operations import clock
+from landbridge.store import audit_trail, rotation, sqlite, vault
 from landbridge.store.database import Transaction
 from landbridge.store.sqlite import backup
 
@@ -103,5 +104,5 @@ def rotate_master(settings: config.Settings) -> Rotated:
 
 def _rotate(tx: Transaction, old: vault.Vault, new: vault.Vault) -> int:
     values = rotation.rotate(tx, old, new)
-    audit.append(tx, "rotate_master_key", new.fingerprint)
+    audit_trail.append_local(tx, "rotate_master_key", new.fingerprint, clock.now())
     return values

@@ -49,8 +49,8 @@ class DesiredConnection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DesiredGateway:
-    """`fingerprint_key` keys the fingerprints that an engine writes into the names of what it loads. `eips`: the site's words
-    about the endpoints' addresses; none for addresses that are not of the site file. `restarts`: how often the gateway was asked to
+    """`fingerprint_key` keys the fingerprints that an engine writes into the names of what it loads. `eips`: the site's EIPs
+    with the endpoints' addresses; none for addresses that are not of the site file. `restarts`: how often the gateway was asked to
     start anew; what was started at a lower count is to go. `uncovered`: what of the gateway the site file had and no longer has; an
     engine then leaves it as it is, but for connections that are to go.
     """

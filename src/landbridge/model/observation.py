@@ -57,7 +57,7 @@ class ConnectionObservation:
 
     @property
     def state(self) -> str:
-        """What of it decides the status, in a word: another word is the time of a change."""
+        """The part of the observation that decides the status. When it differs from the stored one, the status changes."""
         if self.refused is not None:
             return "refused"
         return "up" if self.children else "down"

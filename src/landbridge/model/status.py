@@ -43,8 +43,8 @@ class KnownGateway(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Times:
-    """`changed_at`: when a resource was first asked for what is not applied yet; `state_since`: when the engine was first seen in
-    the state that it was seen in last, with what is applied now. None: the store does not know.
+    """`changed_at`: when the oldest change was made that is not applied yet; `state_since`: since when observations have the present
+    state, with what is applied now. None: the store does not know.
     """
 
     changed_at: datetime | None

@@ -119,7 +119,7 @@ def create_key(tx: Transaction, safe: vault.Vault, project: str | None, role: Ro
         role=role,
         now=now,
     )
-    _audit_locally(tx, EVENTS["access_key"], made.access_key, project_id, now)
+    audit_trail.append_local(tx, EVENTS["access_key"], made.access_key, now, project_id)
     return made
 
 
@@ -136,7 +136,7 @@ def _project_id(tx: Transaction, project: str) -> str:
 def revoke_key(tx: Transaction, access_key: str, now: datetime) -> None:
     if not keys.revoke(tx, access_key, now):
         raise errors.NotFound(f"access key {access_key} (or it is revoked already)")
-    _audit_locally(tx, "revoke_key", access_key, None, now)
+    audit_trail.append_local(tx, "revoke_key", access_key, now)
 
 
 def list_keys(tx: Transaction) -> list[keys.Key]:
@@ -155,20 +155,8 @@ def create_project(tx: Transaction, name: str, now: datetime) -> str:
         raise errors.Invalid([model.Violation("name", f"a project {name!r} exists", "another name")])
     project_id = uuid.uuid4().hex
     keys.add_project(tx, project_id, name, now)
-    _audit_locally(tx, EVENTS["project"], project_id, project_id, now)
+    audit_trail.append_local(tx, EVENTS["project"], project_id, now, project_id)
     return project_id
-
-
-def _audit_locally(tx: Transaction, action: str, resource_id: str, project_id: str | None, now: datetime) -> None:
-    audit_trail.append(
-        tx,
-        at=now,
-        project_id=project_id,
-        actor="this machine",
-        action=action,
-        resource_id=resource_id,
-        request_id=str(uuid.uuid4()),
-    )
 
 
 def _hash(text: str) -> str:

@@ -1,5 +1,6 @@
 """Rows of the audit trail: who did what, when. Events are only appended; `retention` removes the oldest."""
 
+import uuid
 from datetime import datetime
 
 from sqlalchemy import bindparam, insert
@@ -26,4 +27,17 @@ def append(
         action=action,
         resource_id=resource_id,
         request_id=request_id,
+    )
+
+
+def append_local(tx: Transaction, action: str, resource_id: str, now: datetime, project_id: str | None = None) -> None:
+    """Appends an event of a command on this machine, which no access key made."""
+    append(
+        tx,
+        at=now,
+        project_id=project_id,
+        actor="this machine",
+        action=action,
+        resource_id=resource_id,
+        request_id=str(uuid.uuid4()),
     )

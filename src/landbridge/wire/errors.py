@@ -20,7 +20,7 @@ TABLE: dict[type[errors.LandbridgeError], tuple[int, str, str]] = {
 NO_SUCH_PATH = (404, "APIGW.0101", "The API does not exist or has not been published in the environment")
 WRONG_METHOD = (405, "APIGW.0106", "The method is not allowed on this path")
 TOO_LARGE = (413, "VPN.0001", "invalid request: the body is larger than 1 MiB")
-TOO_LATE = (408, "VPN.0001", "invalid request: it did not come to its end in time")
+TOO_LATE = (408, "VPN.0001", "invalid request: it was not complete in time")
 NOT_HTTP = (400, "VPN.0001", "invalid request: it is not a request of HTTP/1.1")
 WRONG_CHUNKS = (
     400,
