@@ -69,6 +69,7 @@ class Pattern:
 
     regex: str
     description: str
+    length: Range | None = None
 
     @functools.cached_property
     def _compiled(self) -> "re.Pattern[str]":
@@ -87,7 +88,7 @@ def one_of(values: tuple[str, ...]) -> str:
 
 def _text(length: Range, characters: str, description: str, before: str = "") -> Pattern:
     """`characters`: the inside of a character class. `before`: a lookahead that the whole string must pass."""
-    return Pattern(f"^{before}[{characters}]{{{length.low},{length.high}}}$", f"{length} {description}")
+    return Pattern(f"^{before}[{characters}]{{{length.low},{length.high}}}$", f"{length} {description}", length)
 
 
 # -- texts ------------------------------------------------------------------------------------------------------------

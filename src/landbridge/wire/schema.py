@@ -90,7 +90,8 @@ def complete(generated: Schema, *, change: bool) -> None:
 
 
 def string(pattern: allowed_values.Pattern | None = None, **more: Any) -> Schema:
-    return {"type": "string", **({"pattern": pattern.regex} if pattern else {}), **more}
+    bounds = length(pattern.length) if pattern and pattern.length else {}
+    return {"type": "string", **({"pattern": pattern.regex} if pattern else {}), **bounds, **more}
 
 
 def length(allowed: allowed_values.Range) -> Schema:
