@@ -22,8 +22,6 @@ _PACKAGED = {
     "strongswan.service": (("/etc/swanctl/swanctl.conf", "/etc/swanctl/conf.d"), "connections"),
     "strongswan-starter.service": (("/etc/ipsec.conf", "/etc/ipsec.d"), "conn "),
 }
-
-
 BOOTED = Path(paths.SYSTEMD)
 NO_ROOT = "this must be done by root"
 
@@ -86,7 +84,7 @@ def _plan_install(host: Host) -> list[Step]:
         steps.append(Step(f"copy landbridge {new.name} to {folder}", partial(program.copy, new, folder)))
     steps += [_write(host, path, text) for path, text in files.INITIAL_FILES.items() if not host.at(path).exists()]
     if host.runs and steps:
-        steps.append(Step("read the configuration with it", partial(_read_configuration, folder)))
+        steps.append(Step("read the configuration with the new program", partial(_read_configuration, folder)))
     steps += [
         _write(host, path, text) for path, text in files.MANAGED_FILES.items() if not _has_text(host.at(path), text)
     ]
@@ -220,7 +218,7 @@ def plan_uninstall(host: Host, *, purge: bool) -> list[Step]:
     gone += [files.ETC, paths.DATA] if purge else []
     steps += [_remove(host, path) for path in gone if os.path.lexists(host.at(path))]
     if host.runs and steps:
-        steps.append(Step("tell systemd of it", partial(_systemctl, "daemon-reload")))
+        steps.append(Step("let systemd read its units again", partial(_systemctl, "daemon-reload")))
     switched_off = _switched_off(host) if host.runs else []
     steps += [Step(f"switch {unit} on again", partial(_systemctl, "enable", "--now", unit)) for unit in switched_off]
     if host.at(files.OPT).exists():

@@ -95,10 +95,10 @@ def _text(length: Range, characters: str, description: str, before: str = "") ->
 
 NAME_LENGTH = Range(1, 64)
 NAME = _text(NAME_LENGTH, "A-Za-z0-9_.-", "of letters, digits, _ - and .")
-#: What the name of a resource that is given none begins with. Four hexadecimal digits follow.
+#: Beginnings of default names. Four hexadecimal digits follow.
 CONNECTION_NAME, GATEWAY_NAME, DEVICE_NAME, CERTIFICATE_NAME = "vpn-", "vpngw-", "cgw-", "vpngw-cert-"
 UUID = Pattern("^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$", "a UUID of 36 characters")
-#: Of an enterprise project, whose default is 0.
+#: The id of an enterprise project. The default project has the id 0.
 UUID_OR_ZERO = Pattern(f"^0$|{UUID.regex}", f"{UUID}, or 0")
 ENTERPRISE_PROJECT = "0"
 OCTET = "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
@@ -107,7 +107,7 @@ ADDRESS = Pattern(f"^{_ADDRESS}$", "an IPv4 address")
 CIDR = Pattern(f"^{_ADDRESS}/(3[0-2]|[12]?[0-9])$", "an IPv4 CIDR block")
 ENDPOINT = Pattern(f"{UUID.regex}|{ADDRESS.regex}", "an EIP id or an IPv4 address, as in vgw_ip")
 
-#: Of tunnel interfaces: a host of a /30 of this network, but for one /24 (Table 3).
+#: Addresses of tunnel interfaces: the hosts of a /30 in this network, except one /24 (Table 3).
 TUNNEL_NETWORK, TUNNEL_RESERVED_OCTET, TUNNEL_MASK = (169, 254), 195, 30
 TUNNEL_EXAMPLE = "169.254.76.1/30"
 _TUNNEL_PREFIX = ".".join(map(str, TUNNEL_NETWORK))
@@ -127,14 +127,14 @@ _identity = functools.partial(
 )
 IDENTITY_LENGTH = Range(1, 255)
 IDENTITY = _identity(IDENTITY_LENGTH)
-#: Of a customer gateway, which has a shorter one.
+#: The identity of a customer gateway, which is shorter.
 DEVICE_IDENTITY_LENGTH = Range(1, 128)
 DEVICE_IDENTITY = _identity(DEVICE_IDENTITY_LENGTH)
 
 PSK_LENGTH = Range(8, 128)
 PSK_SPECIALS = "~!@#$%^()-_+={ },./:;"
 _PSK_KINDS = ("A-Z", "a-z", "0-9", PSK_SPECIALS.replace("-", r"\-"))
-#: In a character class.
+#: The characters of a PSK, as the inside of a character class.
 PSK_CHARACTERS = "".join(_PSK_KINDS)
 PSK_KINDS_NEEDED = 3
 #: At least three of the four kinds: any of them may be missing.
@@ -145,16 +145,17 @@ PSK = _text(
     "(" + "|".join("".join(f"(?=.*[{k}])" for k in _PSK_KINDS if k != missing) for missing in _PSK_KINDS) + ")",
 )
 
-#: Beside letters, marks and digits of any script.
+#: What a tag may have beside letters, marks and digits of any script.
 TAG_SPECIALS = "_.:=+-@ "
 TAG_CHARACTERS = "letters and digits of any script, spaces and _ . : = + - @"
-#: No ASCII but letters, digits and the specials. That the rest is of a script is more than a pattern says everywhere.
+#: ASCII letters, digits and the specials, and everything beyond ASCII: whether a character is a letter of some script is more than a
+#: pattern can say in every language.
 TAG_TEXT = Pattern(r"^[A-Za-z0-9_.:=+\-@ \u0080-\uffff]*$", TAG_CHARACTERS)
 TAG_KEY_LENGTH, TAG_VALUE_LENGTH = Range(1, 128), Range(0, 255)
 TAG_LIMIT = 20
 #: The kinds of resources that have tags, as the paths of tags write them.
 TAGGED = ("vpn-gateway", "customer-gateway", "vpn-connection")
-#: What a search by tags may match besides.
+#: The field that a search by tags may match too.
 TAG_MATCH = "resource_name"
 #: Values of a key that a search may name.
 TAG_VALUES_LIMIT = 20
@@ -165,16 +166,16 @@ NO_IPV6 = "IPv6 is not carried yet"
 # -- numbers and lengths of lists -------------------------------------------------------------------------------------
 
 ASN = Range(1, 4294967295)
-#: Of a gateway that is given none.
+#: The ASN of a gateway whose request names none.
 GATEWAY_ASN = 64512
-#: Of a device with an address that is given none. A device that is known by a name has none then.
+#: The ASN of a customer gateway with an address, whose request names none. With a name (fqdn) it has no ASN then.
 DEVICE_ASN = 65000
 #: Blocks of a list of subnets.
 SUBNETS = Range(1, 50)
 #: Rules of a connection of style policy.
 RULES = Range(1, 5)
 RULE_INDEX = Range(0, 50)
-#: Of the first rule that is given none.
+#: The index of the first rule whose request names none.
 FIRST_RULE_INDEX = 1
 ZONES = Range(1, 2)
 #: Connections of one batch. The page allows two.
@@ -203,7 +204,7 @@ FLAVORS: Mapping[str, Flavor] = {
     "V300": Flavor(200, 300),
     "V1G": Flavor(200, 1000),
 }
-#: Flavors that carry devices without a fixed address end so. Only they have a policy template.
+#: The end of the names of flavors for devices without a fixed address. Only these flavors have a policy template.
 NON_FIXED_IP = "-NonFixedIP"
 #: Mbit/s of an EIP on the widest flavor.
 BANDWIDTH = Range(1, max(flavor.bandwidth for flavor in FLAVORS.values()))
@@ -238,9 +239,9 @@ ID_TYPES = Choice(get_args(connection.IdType), "ip")
 GROUPS = ("group1", "group2", "group5", "group14", "group15", "group16", "group19", "group20", "group21")
 AUTHENTICATION = ("sha2-512", "sha2-384", "sha2-256", "sha1", "md5")
 ENCRYPTION = ("aes-256-gcm-16", "aes-128-gcm-16", "aes-256", "aes-192", "aes-128", "3des")
-#: IKEv1 cannot negotiate them for its own messages.
+#: Ciphers that IKEv1 cannot negotiate for its own messages.
 GCM = frozenset(cipher for cipher in ENCRYPTION if "gcm" in cipher)
-#: The page asks to be careful with them.
+#: Values that the page asks to exercise caution with.
 WEAK = frozenset({"sha1", "md5", "3des", "group1", "group2", "group5", "group14"})
 
 

@@ -252,7 +252,7 @@ class Connection:
     policy_rules_given: bool | None = None
 
     def __hash__(self) -> int:
-        """Quick. Two versions of a connection differ in their time of update."""
+        """A quick hash: two versions of a connection differ in their time of update."""
         return hash((self.id, self.updated_at))
 
 

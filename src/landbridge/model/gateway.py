@@ -55,7 +55,7 @@ class GatewayRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayChange:
-    """What is to change of a gateway; what is absent stays. `rest` is what a client sends back of what it read."""
+    """What is to change of a gateway; what is absent stays. `rest`: fields that cannot change, which a client may send as it read them."""
 
     name: str | None = None
     local_subnets: tuple[str, ...] | None = None
@@ -195,7 +195,7 @@ class Eip:
 
     @property
     def uplink(self) -> str:
-        """What the uplink of its gateway hangs on. Both EIPs of a gateway have the same uplink."""
+        """What the gateway's uplink is attached to. Both EIPs of a gateway have the same uplink."""
         return f"macvlan {self.interface}" if self.attach == "macvlan" else "routed"
 
 
@@ -236,7 +236,7 @@ class Site:
     unavailable_addresses: frozenset[str] = frozenset()
 
     def of(self, project_id: str, has: Collection[str] = ()) -> "Site":
-        """What of the site there is for a project; `has`: ids of EIPs that it has already, whoever may use them now."""
+        """The part of the site that a project may use; `has`: ids of EIPs that it has already, whoever may use them now."""
         return dataclasses.replace(
             self,
             eips=tuple(eip for eip in self.eips if _may_use(project_id, eip.projects) or eip.id in has),

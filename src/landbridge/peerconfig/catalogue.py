@@ -66,21 +66,21 @@ def render(device: Device, side: Side) -> Text:
 
 def _header(family: Family, side: Side) -> Iterator[str]:
     device = family.device
-    yield f"{device.name} ({device.versions}): the other side of VPN connection {_harmless(side.name)}"
+    yield f"{device.name} ({device.versions}): the other side of VPN connection {_safe_name(side.name)}"
     yield f"Connection {side.connection_id}, style {side.style}. {device.format}"
     if side.uncarried:
         yield f"WARNING: the gateway does not bring this connection up: {side.uncarried}."
-    yield _told_proof(device, side)
+    yield _proof_note(device, side)
     yield f"Manual: {device.source}"
     if family.abilities is not None:
-        yield _told_selectors(side)
+        yield _selectors_note(side)
         if side.psk is None:
             yield f"The pre-shared key is not shown. {PLACEHOLDER} stands in its place, in a line that the device skips."
-    for note in (*device.notes, *family.notes(side), *checking.nearly(family, side)):
+    for note in (*device.notes, *family.notes(side), *checking.clamped_timers(family, side)):
         yield f"Note: {note}"
 
 
-def _told_proof(device: Device, side: Side) -> str:
+def _proof_note(device: Device, side: Side) -> str:
     if not device.proved:
         return "UNPROVED: this text follows the vendor's manual, and nobody has tried it on this device."
     if side.style not in PROVED_STYLES:
@@ -88,7 +88,7 @@ def _told_proof(device: Device, side: Side) -> str:
     return "Proved: a text like this was used as it is printed, and the tunnel came up."
 
 
-def _told_selectors(side: Side) -> str:
+def _selectors_note(side: Side) -> str:
     if side.routed:
         return "Selectors: 0.0.0.0/0 on both sides, as on the gateway; routes decide what goes into the tunnel."
     if side.style == "static":
@@ -96,6 +96,6 @@ def _told_selectors(side: Side) -> str:
     return "Selectors: the pairs of subnets, the same as the gateway's."
 
 
-def _harmless(name: str) -> str:
+def _safe_name(name: str) -> str:
     """The name in a comment. A question mark replaces every character that could end the comment."""
     return re.sub(r"[^A-Za-z0-9_.-]", "?", name)

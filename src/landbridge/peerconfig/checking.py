@@ -1,4 +1,4 @@
-"""What a device cannot do for a connection, each by its field, and the timers that it can only set nearly."""
+"""What a device cannot do for a connection, each by its field, and the timers that it cannot set to the exact value."""
 
 from collections.abc import Iterator
 
@@ -72,8 +72,8 @@ def _check_identity(identity: Identity, able: Abilities, name: str) -> Iterator[
         )
 
 
-def nearly(family: Family, side: Side) -> Iterator[str]:
-    """Notes on timers that the device cannot set as they are."""
+def clamped_timers(family: Family, side: Side) -> Iterator[str]:
+    """Notes on timers that are outside the device's range: the text has the nearest value."""
     able, dpd = family.abilities, side.ike.dpd
     if able is None:
         return

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from landbridge import model
 from landbridge.model.allowed_values import Range
-from landbridge.peerconfig.device import PSK_WORD, Abilities, Device, Family, Part, clamp, indent, keyed, lines
+from landbridge.peerconfig.device import PSK_WORD, Abilities, Device, Family, Part, clamp, indent, lines, psk_line
 from landbridge.peerconfig.side import Identity, Net, Side
 
 _V2_ENCRYPTION = {
@@ -67,7 +67,7 @@ def _ikev2(side: Side) -> list[str]:
         f"crypto ikev2 keyring {tag}",
         f" peer {tag}",
         f"  address {side.gateway_address}",
-        keyed(side, "!", lambda psk: f"  pre-shared-key {psk}"),
+        psk_line(side, "!", lambda psk: f"  pre-shared-key {psk}"),
         f"crypto ikev2 profile {tag}",
         f" match identity remote {_identity(remote)}" + (f" {_ANY_HOST}" if remote.kind == "ip" else ""),
         f" identity local {_identity(side.device_identity)}",
@@ -89,7 +89,7 @@ def _ikev1(side: Side) -> list[str]:
         f" group {_GROUPS[policy.dh_group or '']}",
         f" lifetime {clamp(policy.lifetime_seconds, _IKE_LIFETIME)}",
         f"crypto keyring {tag}",
-        keyed(side, "!", lambda psk: f" pre-shared-key address {side.gateway_address} key {psk}"),
+        psk_line(side, "!", lambda psk: f" pre-shared-key address {side.gateway_address} key {psk}"),
         f"crypto isakmp profile {tag}",
         f" keyring {tag}",
         f" match identity {f'host {remote.text}' if remote.kind == 'fqdn' else f'address {remote.text} {_ANY_HOST}'}",

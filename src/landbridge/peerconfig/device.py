@@ -121,7 +121,7 @@ def clamp(seconds: int, allowed: Range) -> int:
     return max(allowed.low, min(seconds, allowed.high))
 
 
-def keyed(side: Side, comment: str, write: Callable[[str], str]) -> str:
+def psk_line(side: Side, comment: str, write: Callable[[str], str]) -> str:
     """The line with the PSK. Without a PSK it is the same line as a comment, which no device takes for a key."""
     if side.psk is None:
         return f"{comment} {write(PLACEHOLDER)}"

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from landbridge.model.allowed_values import Range
-from landbridge.peerconfig.device import PLAIN_NAME, Abilities, Device, Family, Part, clamp, indent, keyed, lines
+from landbridge.peerconfig.device import PLAIN_NAME, Abilities, Device, Family, Part, clamp, indent, lines, psk_line
 from landbridge.peerconfig.side import Net, Side
 
 _ENCRYPTION = {
@@ -65,7 +65,7 @@ def _phase1(side: Side) -> Iterator[str]:
     yield "set dpd on-idle"
     yield f"set dpd-retryinterval {policy.dpd.interval}"
     yield "set dpd-retrycount 3"
-    yield keyed(side, "#", lambda psk: f"set psksecret {_quoted(psk)}")
+    yield psk_line(side, "#", lambda psk: f"set psksecret {_quoted(psk)}")
 
 
 def _phase2(side: Side, device: Net, gateway: Net) -> list[str]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from landbridge.model.allowed_values import Range
-from landbridge.peerconfig.device import PLAIN_NAME, Abilities, Device, Family, Part, clamp, indent, keyed, lines
+from landbridge.peerconfig.device import PLAIN_NAME, Abilities, Device, Family, Part, clamp, indent, lines, psk_line
 from landbridge.peerconfig.side import Identity, Net, Side
 
 _IKE_ENCRYPTION = {"aes-128": "aes-128", "aes-192": "aes-192", "aes-256": "aes-256", "3des": "3des"}
@@ -55,7 +55,7 @@ def _ike_peer(side: Side) -> list[str]:
     settings = [
         *versions,
         *mode,
-        keyed(side, "#", lambda psk: f"pre-shared-key cipher {psk}"),
+        psk_line(side, "#", lambda psk: f"pre-shared-key cipher {psk}"),
         f"ike-proposal {side.number}",
         *_identity("local", side.device_identity),
         *_identity("remote", side.gateway_identity),

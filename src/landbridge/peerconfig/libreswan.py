@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from landbridge import model
 from landbridge.model.allowed_values import Range
-from landbridge.peerconfig.device import Abilities, Device, Family, Part, indent, keyed, lines
+from landbridge.peerconfig.device import Abilities, Device, Family, Part, indent, lines, psk_line
 from landbridge.peerconfig.side import Identity, Side
 
 _ENCRYPTION = {
@@ -31,7 +31,7 @@ def write(side: Side) -> list[Part]:
     ids = f"{_identity(side.device_identity)} {_identity(side.gateway_identity)}"
     secrets = lines(
         f"# File {folder}/{side.tag}.secrets",
-        keyed(side, "#", lambda psk: f'{ids} : PSK "{psk}"'),
+        psk_line(side, "#", lambda psk: f'{ids} : PSK "{psk}"'),
     )
     return [Part(f"{folder}/{side.tag}.conf", connections), Part(f"{folder}/{side.tag}.secrets", secrets)]
 

@@ -4,7 +4,7 @@ cannot be used.
 
 from collections.abc import Iterator
 
-from landbridge.peerconfig.device import PRINTABLE, Abilities, Device, Family, Part, keyed, lines
+from landbridge.peerconfig.device import PRINTABLE, Abilities, Device, Family, Part, lines, psk_line
 from landbridge.peerconfig.side import Identity, Interface, Side
 
 _IKE_ENCRYPTION = {"aes-128": "aes-128", "aes-192": "aes-192", "aes-256": "aes-256", "3des": "3des"}
@@ -42,7 +42,7 @@ def write(side: Side) -> list[Part]:
         f"/ip ipsec proposal add name={tag} {_proposal(side)}",
         f"/ip ipsec peer add name={tag} address={side.gateway_address}/32{_local(side)}"
         f" exchange-mode={_EXCHANGE[side.exchange]} profile={tag}",
-        keyed(
+        psk_line(
             side,
             "#",
             lambda psk: (

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from landbridge.model import strongswan_proposals
-from landbridge.peerconfig.device import PRINTABLE, Abilities, Device, Family, Part, indent, keyed, lines
+from landbridge.peerconfig.device import PRINTABLE, Abilities, Device, Family, Part, indent, lines, psk_line
 from landbridge.peerconfig.side import Identity, Side
 
 
@@ -21,7 +21,7 @@ def write(side: Side) -> list[Part]:
         f"  ike-{side.tag} {{",
         f"    id-1 = {_identity(side.device_identity)}",
         f"    id-2 = {_identity(side.gateway_identity)}",
-        f"    {keyed(side, '#', lambda psk: f'secret = {_secret(psk)}')}",
+        f"    {psk_line(side, '#', lambda psk: f'secret = {_secret(psk)}')}",
         "  }",
         "}",
     )

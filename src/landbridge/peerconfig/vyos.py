@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from landbridge.model.allowed_values import Range
-from landbridge.peerconfig.device import PLAIN_NAME, Abilities, Device, Family, Part, clamp, keyed, lines
+from landbridge.peerconfig.device import PLAIN_NAME, Abilities, Device, Family, Part, clamp, lines, psk_line
 from landbridge.peerconfig.side import Identity, Side
 
 _ENCRYPTION = {
@@ -29,7 +29,7 @@ def write(side: Side) -> list[Part]:
         *(f"set vpn ipsec esp-group {side.tag} {rest}" for rest in _esp_group(side)),
         f"set vpn ipsec authentication psk {side.tag} id '{_identity(side.device_identity)}'",
         f"set vpn ipsec authentication psk {side.tag} id '{_identity(side.gateway_identity)}'",
-        keyed(side, "#", lambda psk: f"set vpn ipsec authentication psk {side.tag} secret '{psk}'"),
+        psk_line(side, "#", lambda psk: f"set vpn ipsec authentication psk {side.tag} secret '{psk}'"),
         *(f"set vpn ipsec site-to-site peer {side.tag} {rest}" for rest in _peer(side)),
         _routing(side) if side.routed else _inner(side),
         "commit",

@@ -1,9 +1,9 @@
-"""Certificates that a request brings: read from PEM and held against the published faults, VPN.0070 to VPN.0076.
+"""Certificates that a request brings: read from PEM and checked for the published faults, VPN.0070 to VPN.0076.
 
 The API takes certificates for GM (the Chinese national algorithms) only: SM2 keys, signed with SM2-with-SM3 (GM/T 0009).
 `cryptography` reads such a certificate, but has no public key of that curve: `sm2` takes it from the certificate's DER.
-It decodes a certificate bit by bit, when it is asked for a part: `read` asks for all parts at once, and nothing else does.
-A CA certificate is an anchor that its owner vouches for: its own signature is not verified.
+It decodes a part of a certificate only when the part is asked for: `read` asks for all parts at once, and nothing else asks.
+A CA certificate is a trust anchor, which its owner vouches for: its own signature is not verified.
 """
 
 import dataclasses
@@ -21,7 +21,7 @@ from landbridge.rules import sm2
 
 SM2_WITH_SM3 = "SM2-with-SM3"
 ALGORITHMS = {"1.2.156.10197.1.501": SM2_WITH_SM3}
-#: All that `cryptography` raises of a certificate that is not sound; half of them are no ValueError.
+#: What `cryptography` raises for a certificate that is not sound.
 _FAULTS = (
     ValueError,
     TypeError,
@@ -54,12 +54,12 @@ class Unsound(Exception):
 
 
 def check_ca(path: str, content: str, now: datetime) -> Iterator[model.Violation]:
-    """One CA certificate in PEM that is valid now."""
+    """Checks that `content` is one CA certificate in PEM, valid now."""
     yield from _check(path, content, now, lambda read_: _check_authority(path, read_))
 
 
 def check_leaf(path: str, content: str, now: datetime, *, encrypts: bool) -> Iterator[model.Violation]:
-    """One certificate in PEM that is valid now, and whose key may do what it is for."""
+    """Checks that `content` is one certificate in PEM, valid now, whose key may encrypt (or sign, without `encrypts`)."""
     yield from _check(path, content, now, lambda read_: _check_usage(path, read_, encrypts=encrypts))
 
 

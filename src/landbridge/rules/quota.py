@@ -10,7 +10,7 @@ WITHOUT_LIMIT = 0
 
 
 def check(kind: str, limit: int, used: int) -> Iterator[model.Violation]:
-    """Whether there is room for one more."""
+    """Checks that there is room for one more resource of the kind."""
     if limit != WITHOUT_LIMIT and used >= limit:
         what = kind.replace("_", " ").replace("vpn", "VPN")
         yield model.Violation(kind, f"the project has {used} {what}s", f"its quota is {limit}")

@@ -18,9 +18,7 @@ ALLOWED = str(allowed_values.TUNNEL_ADDRESS)
 #: metadata address of clouds, and the last one is not allowed at all.
 NEVER_PICKED = frozenset({0, 169, 255, _RESERVED})
 PICKABLE = tuple(n for n in range(BLOCKS) if n >> 6 not in NEVER_PICKED)
-
-
-#: Prime to the number of pickable blocks, so that going by it meets every block once before any a second time.
+#: Coprime to the number of pickable blocks, so that steps of this size visit every block once before any block comes again.
 _STRIDE = 5003
 
 

@@ -11,7 +11,7 @@ ALLOWED = {
     "finish": frozenset({"pending_upgrade_confirm"}),
     "rollback": frozenset({"pending_upgrade_confirm", "error"}),
 }
-#: In these a job can be deleted, and does not keep another one from starting.
+#: The statuses of the last job with which another upgrade may start.
 CLOSED = frozenset({"success", "rollback_success"})
 
 

@@ -26,9 +26,8 @@ class Chunks:
 
     def __init__(self) -> None:
         self._line = bytearray()
-        self._next = (
-            Chunks._size
-        )  # a function, not a method: a body and what it holds are freed with the last reference
+        # A function, not a bound method: a cycle of references would keep the body until the garbage collector runs.
+        self._next = Chunks._size
         self._left = 0
         self._content = 0
         self._lines = 0

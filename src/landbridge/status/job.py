@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from landbridge import model
 
-#: In these a job waits for nobody.
+#: The statuses of a job that is over. Such a job can be deleted.
 OVER = frozenset({"success", "rollback_success", "error"})
 
 

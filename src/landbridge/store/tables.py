@@ -1,8 +1,8 @@
 """The schema. Columns hold what is queried or unique; the rest of a resource is its model as JSON in `spec`.
 
 Types are plain on purpose (integers, text, bytes), so that statements can run on the driver's own cursor: a time is an
-integer of milliseconds since 1970 (UTC), a truth is 0 or 1. `seq` is the order of creation and the key of pages; what every
-create, page or look touches names its row by it.
+integer of milliseconds since 1970 (UTC), a boolean is 0 or 1. `seq` is the order of creation and the key of pages; tables that every
+create, page or look touches refer to a row by its `seq`.
 """
 
 from sqlalchemy import (
