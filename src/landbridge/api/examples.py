@@ -146,10 +146,13 @@ _child = model.ChildSa(
     installed_seconds=320,
 )
 _evidence = model.Evidence(at=_THEN, line="received AUTHENTICATION_FAILED notify error")
+_REASON = "the device refused our identity or the pre-shared key"  # what `status.diagnosis` says of that line
 _down = model.ConnectionStatus(
     status="DOWN",
     explanation=model.Explanation(
-        reason="the two sides have different pre-shared keys", remedy="give both the same psk", evidence=(_evidence,)
+        reason=_REASON,
+        remedy="compare the PSK and the ids on both sides; if the device dials in, the exact cause shows here",
+        evidence=(_evidence,),
     ),
     seen_at=_THEN,
     observation=model.ConnectionObservation(connection_id=_CONNECTION, evidence=(_evidence,)),
@@ -300,7 +303,7 @@ RESULTS: dict[str, Any] = dict(
                         name="vpn-1655",
                         status="DOWN",
                         since=_THEN,
-                        reason="the two sides have different pre-shared keys",
+                        reason=_REASON,
                         gateway_id=_GATEWAY,
                     )
                 ],

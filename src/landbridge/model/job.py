@@ -1,4 +1,4 @@
-"""The upgrade of a VPN gateway: what was asked for, and how it stands."""
+"""The upgrade of a VPN gateway: what was asked for, and its status."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""The connection monitor: the wish to probe the device of a connection from the connection's endpoint."""
+"""The connection monitor: a connection's device is to be probed from the connection's endpoint."""
 
 from dataclasses import dataclass
 
