@@ -76,7 +76,7 @@ def load(path: Path) -> model.Site:
         again = next((n for n, value in enumerate(values) if value in values[:n]), None)
         if again is not None:
             what = f"{values[again]} stands in another [[{kind}]] too"
-            raise tables.entries(kind)[again].wrong(key, what, "each of them has its own")
+            raise tables.entries(kind)[again].wrong(key, what, f"each [[{kind}]] has its own")
     _check_behind(tables, eips)
     for entry, network in zip(tables.entries("network"), networks, strict=True):
         _check_range(entry, network, networks, eips)
@@ -147,7 +147,7 @@ class _Entry:
         return name
 
     def projects(self) -> tuple[str, ...]:
-        """Of the key `project`; empty where it is left out."""
+        """The ids of the key `project`; empty where the key is left out."""
         value = self._values.get("project")
         if value is None:
             return ()
@@ -252,7 +252,7 @@ def _check_own_address(entry: _Entry, text: str, network: ipaddress.IPv4Network)
 
 
 def _range(entry: _Entry) -> tuple[str, str] | None:
-    """Of the key `gateway_addresses`: FIRST-LAST, or a block whose addresses all are meant."""
+    """First and last address of the key `gateway_addresses`, which is FIRST-LAST or a block."""
     text = entry.text("gateway_addresses", "")
     if not text:
         return None

@@ -72,7 +72,7 @@ def test_a_renewed_certificate_is_shown_from_the_next_handshake_on(start_server:
         assert client.get(server.credentials["endpoint"] + "/healthz").status_code == 200
     assert after != before
     assert _shown(server, signer)[0] == after
-    assert server.log.count("the certificate of before is kept") == 1
+    assert server.log.count("the earlier certificate is kept") == 1
 
 
 def test_files_that_vanish_or_expire_later_change_nothing(start_server: Any, signer: authority.Authority):

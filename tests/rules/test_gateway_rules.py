@@ -446,7 +446,7 @@ def _mixed() -> gateway.Facts:
     return replace(FACTS, site=replace(SITE, eips=(replace(first, attach="macvlan", interface="eth0"), *rest)))
 
 
-def test_eips_of_one_gateway_are_on_one_leg():
+def test_eips_of_one_gateway_have_one_uplink():
     asked = {"eip1": {"id": EIPS[0]}, "eip2": {"id": EIPS[1]}}
     assert "eip2.id" in _refusals(asked, _mixed())[0]
     assert "two EIPs on one of: macvlan eth0, routed" in _refusals(asked, _mixed())[0]

@@ -7,7 +7,7 @@ work here. What is ours alone stands under `/landbridge/v1`.
 ## Keys
 
 The first start of `landbridge serve` makes a project and an admin key. It writes the endpoint, the project id, the access key, the
-secret key and the token into `credentials.toml` in the data folder. More of them:
+secret key and the token into `credentials.toml` in the data folder. More keys:
 
 ```
 landbridge keys create --data DIR --project PROJECT --role reader

@@ -15,7 +15,7 @@ def stop(settings: config.Settings, arguments: argparse.Namespace) -> None:
     def agree(gateways: Sequence[str], left: Sequence[str]) -> bool:
         if not (gateways or left or Path(settings.serve.data).is_dir()):
             raise errors.ConfigError(
-                f"{settings.serve.data}: no such data folder (--data names it), and nothing of it is here"
+                f"{settings.serve.data}: no such data folder (--data names it), and this machine has nothing of its gateways"
             )
         return arguments.yes or _agrees(gateways, left)
 

@@ -81,7 +81,9 @@ def _parser() -> argparse.ArgumentParser:
         verb.add_argument("file", metavar="FILE")
         verb.add_argument("--force", action="store_true", help=force)
     add_db = add("db", help="the database").add_subparsers(required=True, metavar="VERB").add_parser
-    _verb(add_db, "check", "look whether all that must hold in a data folder holds; changes nothing", db.check)
+    _verb(
+        add_db, "check", "check that the database of a data folder holds what it must hold; changes nothing", db.check
+    )
 
     add_engine = (
         add("engine", help="the tunnels of this machine").add_subparsers(required=True, metavar="VERB").add_parser

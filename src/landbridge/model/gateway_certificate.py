@@ -70,5 +70,5 @@ class GatewayCertificate:
 
     @property
     def expire_time(self) -> datetime:
-        """When the first of them ends."""
+        """When the first of the three certificates ends."""
         return min(each.expire_time for each in (self.signing, self.chain, self.encryption))

@@ -54,7 +54,7 @@ def log_warnings(lines: Sequence[str]) -> None:
 
 
 def warnings(tx: Transaction, site: model.Site) -> Iterator[str]:
-    """A line for each thing in the store that differs from the site file. All of it stays as it is."""
+    """A line for each thing in the store that differs from the site file. Everything stays as it is."""
     yield from unknown_projects(site, {project_id for project_id, _ in keys.projects(tx)})
     for gateway in gateways.list_active(tx):
         for what in (*uncovered(tx, gateway, site), *_not_granted(gateway, site)):

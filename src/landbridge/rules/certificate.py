@@ -160,7 +160,7 @@ def _check_authority(path: str, certificate: Certificate) -> Iterator[model.Viol
 
 
 def _check_usage(path: str, certificate: Certificate, *, encrypts: bool) -> Iterator[model.Violation]:
-    """RFC 5280, 4.2.1.3: a certificate that says what its key is for must name the use that the request makes of it."""
+    """RFC 5280, 4.2.1.3: a certificate that limits the use of its key must allow the use that the request needs."""
     usage = certificate.usage
     if usage is None:
         return

@@ -248,9 +248,10 @@ def _check_private_addresses(
     request: model.GatewayRequest, facts: Facts, allowed: tuple[str, str]
 ) -> Iterator[model.Violation]:
     one, two = request.access_private_ip_1, request.access_private_ip_2
-    for field, given, other in (("access_private_ip_1", one, two), ("access_private_ip_2", two, one)):
+    names = ("access_private_ip_1", "access_private_ip_2")
+    for (field, given), (other_field, other) in itertools.permutations(zip(names, (one, two), strict=True)):
         if given is None and other is not None:
-            yield model.Violation(field, "must be given with the other one", "both or neither")
+            yield model.Violation(field, f"must be given with {other_field}", "both or neither")
         elif given is not None:
             yield from _check_private_address(field, given, facts, allowed)
     if one is not None and one == two:

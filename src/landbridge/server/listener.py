@@ -113,7 +113,7 @@ class Certificate:
             try:
                 self._leaf, self._newest = _load(self._chain, self._key)
             except errors.ConfigError as error:
-                log.warning("the certificate of before is kept: %s", error)
+                log.warning("the earlier certificate is kept: %s", error)
         connection.context = self._newest
 
     def host(self, bound: str) -> str:

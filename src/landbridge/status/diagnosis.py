@@ -158,7 +158,7 @@ OF_PHASE_2 = tuple(row for row in KNOWN_LINES if row.phase == 2)
 ATTEMPT = timedelta(minutes=5)
 _IKE_SA_UP = re.compile(r"\bIKE_SA \S+\[\d+\] established")
 _CHILD_SA_UP = re.compile(r"\bCHILD_SA \S+\{\d+\} established")
-#: Of a connection with CHILD_SAs that are up: no line says whether the one that is down ever was.
+#: For a connection with some CHILD_SAs up: no line says whether a CHILD_SA that is down was ever up.
 _NEVER_UP = {1: -1, 2: -1}
 
 

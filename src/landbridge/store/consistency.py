@@ -83,7 +83,7 @@ def check_owners(tx: Transaction, after: datetime, events: Mapping[str, str]) ->
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """A resource's row, undecoded. `columns` has the ids of a connection's ends too. `tags`, `monitors` (id, project) and
-    `endpoints` are what other tables have of it.
+    `endpoints` are what other tables have of the resource.
     """
 
     table: str

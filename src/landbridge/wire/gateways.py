@@ -96,8 +96,8 @@ class CreateGateway(body.Shape):
     slave_eip: EipShape | None = Field(None, description="older name of eip2")
     access_vpc_id: str | None = schema.field(schema.uuid(), "stored and returned; absent: vpc_id")
     access_subnet_id: str | None = schema.field(schema.uuid(), "stored and returned; absent: connect_subnet")
-    access_private_ip_1: str | None = schema.field(_address(), "only private; with the other one, or neither")
-    access_private_ip_2: str | None = schema.field(_address(), "only private; with the other one, or neither")
+    access_private_ip_1: str | None = schema.field(_address(), "only private; with access_private_ip_2, or neither")
+    access_private_ip_2: str | None = schema.field(_address(), "only private; with access_private_ip_1, or neither")
     ha_mode: str | None = schema.field(schema.choice(_FIELDS.ha_mode))
     tags: tuple[shapes.TagShape, ...] | None = schema.tags()
 

@@ -27,7 +27,7 @@ class ExportPeerConfiguration(body.Shape):
 
     examples: ClassVar = {"strongSwan": {"vendor": "strongSwan", "type": "software", "model": "swanctl"}}
 
-    vendor: str | None = schema.field(schema.string(), "one of those that are listed", mandatory=True)
+    vendor: str | None = schema.field(schema.string(), "a vendor of the list of supported devices", mandatory=True)
     kind: str | None = schema.field(schema.string(), "the device's series; absent: any", alias="type")
     family: str | None = schema.field(schema.string(), "absent: any", alias="model")
     versions: str | None = schema.field(schema.string(), "this one or an older one; absent: any", alias="version")
