@@ -30,7 +30,7 @@ from landbridge.engine.strongswan.network import namespace
 
 CHARON = "/usr/sbin/charon-systemd"
 VPC = "10.0.0.0/24"
-LEG = "10.0.0.1/24"
+VPC_ADDRESS = "10.0.0.1/24"
 VPC_HOST = "10.0.0.10"
 LAN = "192.168.44.0/24"
 EIPS = tuple(f"203.0.113.{last}" for last in range(10, 30))
@@ -291,7 +291,7 @@ class World:
         )
 
     def network(self, network_id: str) -> model.Network:
-        return model.Network(id=network_id, cidr=VPC, bridge="vpc", address=LEG)
+        return model.Network(id=network_id, cidr=VPC, bridge="vpc", address=VPC_ADDRESS)
 
     def add_device(
         self,
@@ -345,7 +345,7 @@ class World:
         _ip(self.wan, "link set vpc up")
         self._join(self.vpc_host, "eth0", f"{VPC_HOST}/24", self.wan, "vpc-host", None)
         _ip(self.wan, "link set vpc-host master vpc")
-        _ip(self.vpc_host, f"route add default via {LEG.split('/', maxsplit=1)[0]}")
+        _ip(self.vpc_host, f"route add default via {VPC_ADDRESS.split('/', maxsplit=1)[0]}")
 
     def _add_namespace(self, name: str) -> None:
         _run("ip", "netns", "add", name)

@@ -227,12 +227,12 @@ def hardware(name: str, interface: str) -> str:
 
 def sources(world: sites.World, inner: str, lan_host: str) -> tuple[str, ...]:
     """What a host of the VPC may claim to be."""
-    leg, device = sites.LEG.split("/", maxsplit=1)[0], world.devices[0].address
-    return (sites.VPC_HOST, NEIGHBOUR, leg, inner, lan_host, device, sites.EIPS[0], STRANGER)
+    vpc_address, device = sites.VPC_ADDRESS.split("/", maxsplit=1)[0], world.devices[0].address
+    return (sites.VPC_HOST, NEIGHBOUR, vpc_address, inner, lan_host, device, sites.EIPS[0], STRANGER)
 
 
 def targets(world: sites.World, inner: str, lan_host: str) -> tuple[str, ...]:
     """Of a gateway that has the inner address `inner` and a tunnel to `lan_host`."""
-    leg, device = sites.LEG.split("/", maxsplit=1)[0], world.devices[0].address
+    vpc_address, device = sites.VPC_ADDRESS.split("/", maxsplit=1)[0], world.devices[0].address
     broad = ("10.0.0.255", "255.255.255.255", "224.0.0.1")
-    return (leg, inner, *sites.EIPS[:2], lan_host, device, "192.0.2.99", "169.254.195.1", *broad)
+    return (vpc_address, inner, *sites.EIPS[:2], lan_host, device, "192.0.2.99", "169.254.195.1", *broad)

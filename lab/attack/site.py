@@ -40,7 +40,7 @@ project = ["{a}"]
 id = "{network_b}"
 cidr = "{vpc}"
 bridge = "vpc"
-address = "{leg}"
+address = "{vpc_address}"
 gateway_addresses = "10.0.0.200-10.0.0.209"
 project = ["{b}"]
 """
@@ -114,7 +114,7 @@ def _prepare(world: sites.World, folder: Path) -> tuple[Path, Key, Key]:
         a=key_a.project_id,
         b=project,
         vpc=sites.VPC,
-        leg=sites.LEG,
+        vpc_address=sites.VPC_ADDRESS,
     )
     owned = [(EIPS_A, key_a.project_id), (EIPS_B, project)]
     ids = [(id_, owner) for both, owner in owned for id_ in both]
@@ -148,12 +148,12 @@ def _attack(world: sites.World, ours: Attempts) -> Iterator[Result]:
         ("an address of the machine in the range", OWN),
         ("the neighbour's device", "198.51.100.2"),
         ("a host of the neighbour's network", sites.VPC_HOST),
-        ("the neighbour's address in its network", sites.LEG.split("/", maxsplit=1)[0]),
+        ("the neighbour's address in its network", sites.VPC_ADDRESS.split("/", maxsplit=1)[0]),
         ("an address for the neighbour's private gateways", "10.0.0.201"),
         ("the neighbour's EIP", sites.EIPS[2]),
         ("an EIP that nobody has", sites.EIPS[0]),
         ("loopback", "127.0.0.1"),
-        ("the underlay's end of every leg", "169.254.195.1"),
+        ("the underlay's end of every uplink", "169.254.195.1"),
         ("multicast", "224.0.0.5"),
     ):
         yield _refused(f"a private gateway takes {what}", ours.private(address))

@@ -16,7 +16,7 @@ from landbridge.engine.strongswan.engine import StrongSwan
 
 HOST = "192.168.44.10"
 INNER, PEERS_INNER = "169.254.70.1", "169.254.70.2"
-LEG = sites.LEG.split("/", maxsplit=1)[0]
+VPC_ADDRESS = sites.VPC_ADDRESS.split("/", maxsplit=1)[0]
 
 
 def run(folder: Path) -> Iterator[Result]:
@@ -85,7 +85,7 @@ class _Attack:
     def _from_outside(self, state: str) -> Result:
         mark = wire.Mark()
         sources = (*wire.sources(self.world, PEERS_INNER, HOST), "169.254.195.1")
-        targets = (LEG, INNER, PEERS_INNER, sites.VPC_HOST, HOST, "10.0.0.255", "255.255.255.255")
+        targets = (VPC_ADDRESS, INNER, PEERS_INNER, sites.VPC_HOST, HOST, "10.0.0.255", "255.255.255.255")
         with (
             wire.leaving(self.world.wan, self.outer) as frames,
             wire.leaving(self.world.vpc_host, "eth0") as inside,

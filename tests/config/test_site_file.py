@@ -91,7 +91,7 @@ def test_an_eip_behind_this_machines_address_has_one_of_its_own(tmp_path: Path):
     assert two.behind is None
 
 
-def test_an_eip_on_a_macvlan_has_a_leg_of_its_own(tmp_path: Path):
+def test_an_eip_on_a_macvlan_has_an_uplink_of_its_own(tmp_path: Path):
     one, two = site_file.load(_site(tmp_path, GOOD.replace('"routed"', '"macvlan"'))).eips
     assert (one.uplink, two.uplink) == ("macvlan eth0", "routed")
 

@@ -15,7 +15,7 @@ from tests.kernel import beds
 from tests.kernel.beds import Bed, reached
 
 HOST, WIDE_HOST, FAR_HOST = "192.168.44.10", "10.7.0.10", "172.20.0.10"
-LEG = sites.LEG.split("/", maxsplit=1)[0]
+VPC_ADDRESS = sites.VPC_ADDRESS.split("/", maxsplit=1)[0]
 INNER, PEERS_INNER = "169.254.70.1", "169.254.70.2"
 
 
@@ -43,7 +43,7 @@ def _add(bed: Bed, kind: str, lan: str, *pairs: tuple[str, str], **wish: object)
 
 
 def test_the_vpc_and_every_tunnel_are_reached(bed: Bed):
-    for host in (HOST, WIDE_HOST, FAR_HOST, LEG, INNER):
+    for host in (HOST, WIDE_HOST, FAR_HOST, VPC_ADDRESS, INNER):
         assert reached(bed.world.vpc_host, host)
     for device in bed.devices.values():
         assert reached(device.host, sites.VPC_HOST)
@@ -97,6 +97,6 @@ def test_nothing_from_outside_comes_in(bed: Bed):
         wire.leaving(bed.devices["branch"].host, "lan") as behind,
         wire.sending(bed.world.wan, bed.wire, wire.hardware(bed.name, "wan")) as send,
     ):
-        wire.throw(send, mark, sources, (LEG, INNER, PEERS_INNER, sites.VPC_HOST, HOST, WIDE_HOST))
+        wire.throw(send, mark, sources, (VPC_ADDRESS, INNER, PEERS_INNER, sites.VPC_HOST, HOST, WIDE_HOST))
     assert wire.unwanted(frames, sites.EIPS[:2], mark) == []
     assert not [frame for frame in (*inside, *behind) if mark.value in frame]

@@ -55,7 +55,7 @@ def _ask(body: dict[str, Any]) -> model.GatewayChange:
         pytest.param(PUBLIC, {"eip_id_1": VPC}, "eip_id_1", "does not exist or is not free", id="eip-unknown"),
         pytest.param(PUBLIC, {"eip_id_2": EIPS[3]}, "eip_id_2", "another-gateway", id="eip-taken"),
         pytest.param(PUBLIC, {"eip_id_1": EIPS[1]}, "eip_id_1", "other endpoint", id="eip-twice"),
-        pytest.param(PUBLIC, {"eip_id_2": EIPS[4]}, "eip_id_2", "in another way", id="eip-other-leg"),
+        pytest.param(PUBLIC, {"eip_id_2": EIPS[4]}, "eip_id_2", "in another way", id="eip-other-uplink"),
         pytest.param(PRIVATE, {"eip_id_2": EIPS[2]}, "eip_id_2", "network_type is private", id="private"),
         pytest.param(
             PUBLIC, {"policy_template": {"ike_policy": {}}}, "policy_template", "Professional1", id="template"

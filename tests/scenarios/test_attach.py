@@ -144,7 +144,7 @@ def test_an_address_of_a_request_is_not_answered_for_in_the_vpc():
         try:
             turns.until(engine, gateway.id, desired, turns.all_up)
             assert ("lo", "10.0.0.64/32") in engine.observe(gateway.id).network.addresses
-            assert sites.ping(world.vpc_host, sites.LEG.split("/")[0])
+            assert sites.ping(world.vpc_host, sites.VPC_ADDRESS.split("/")[0])
             assert not sites.ping(world.vpc_host, "10.0.0.64", wait=2)
             asked = ["ip", "-n", world.vpc_host, "neighbour", "show", "to", "10.0.0.64"]
             found = subprocess.run(asked, capture_output=True, text=True, check=True).stdout

@@ -118,7 +118,7 @@ def _ip(command: str, *, inside: bool = False) -> Callable[[Bench], None]:
     """`ip` in the underlay or in the gateway's namespace; `{id}` is in the names of our links."""
 
     def run(bench: Bench) -> None:
-        words = command.format(id=names.short(bench.id), eip=sites.EIPS[0], leg=sites.LEG).split()
+        words = command.format(id=names.short(bench.id), eip=sites.EIPS[0], vpc_address=sites.VPC_ADDRESS).split()
         where = bench.namespace if inside else bench.world.wan
         subprocess.run(["ip", "-n", where, *words], check=True, capture_output=True)
 
@@ -153,7 +153,7 @@ HARMS: dict[str, tuple[Callable[[Bench], object], bool]] = {
     "the underlay's route deleted": (_ip("route delete {eip}"), True),
     "the underlay's route turned": (_ip("route replace blackhole {eip}"), True),
     "an outer address deleted": (_ip("address delete {eip}/32 dev wan", inside=True), True),
-    "the inner address deleted": (_ip("address delete {leg} dev lan", inside=True), True),
+    "the inner address deleted": (_ip("address delete {vpc_address} dev lan", inside=True), True),
     "an address added": (_ip("address add 10.0.0.77/32 dev lan", inside=True), True),
     "the default route deleted": (_ip("route delete default table 195", inside=True), True),
     "the guarding rule deleted": (_ip("rule delete priority 210", inside=True), True),

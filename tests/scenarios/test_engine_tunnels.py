@@ -558,9 +558,9 @@ def test_many_gateways_are_made_and_taken_down_at_once(bench: Bench):
         assert not any(observation.exists for observation in gone)
 
 
-def test_a_leg_on_an_interface_is_a_macvlan(bench: Bench):
+def test_a_vpc_link_on_an_interface_is_a_macvlan(bench: Bench):
     bench.world.add_device(tunnel())
-    bench.network = model.Network(id="vpc-1", interface="vpc", address=sites.LEG)
+    bench.network = model.Network(id="vpc-1", interface="vpc", address=sites.VPC_ADDRESS)
     wish = wishes.connection()
     bench.up(wish)
     assert bench.plan(wish) == []

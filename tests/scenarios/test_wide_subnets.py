@@ -17,7 +17,7 @@ pytestmark = pytest.mark.tunnel
 
 HOST = "192.168.44.10"
 WIDE_LAN, WIDE_HOST = "10.7.0.0/24", "10.7.0.10"
-LEG = sites.LEG.split("/", maxsplit=1)[0]
+VPC_ADDRESS = sites.VPC_ADDRESS.split("/", maxsplit=1)[0]
 
 
 class Bench:
@@ -59,7 +59,7 @@ def bench() -> Iterator[Bench]:
 def test_a_tunnel_to_a_wider_network_takes_nothing_from_the_vpc_and_from_other_tunnels(bench: Bench, style: str):
     narrow, wide = bench.add(sites.LAN, lan=sites.LAN), bench.add("10.0.0.0/8", lan=WIDE_LAN, style=style)
     bench.up(narrow, wide)
-    for host in (HOST, WIDE_HOST, LEG):
+    for host in (HOST, WIDE_HOST, VPC_ADDRESS):
         assert sites.ping(bench.world.vpc_host, host)
     for device in bench.world.devices:
         assert sites.ping(device.host, sites.VPC_HOST)
@@ -69,7 +69,7 @@ def test_a_tunnel_to_a_wider_network_takes_nothing_from_the_vpc_and_from_other_t
 @pytest.mark.parametrize("style", ["static", "policy"])
 def test_two_halves_of_all_addresses_take_nothing_from_the_vpc(bench: Bench, style: str):
     bench.up(bench.add("0.0.0.0/1", "128.0.0.0/1", lan=WIDE_LAN, style=style))
-    for host in (WIDE_HOST, LEG):
+    for host in (WIDE_HOST, VPC_ADDRESS):
         assert sites.ping(bench.world.vpc_host, host)
     assert sites.ping(bench.world.devices[0].host, sites.VPC_HOST)
     assert sites.ping(names.namespace(bench.gateway.id), sites.VPC_HOST)
@@ -77,8 +77,8 @@ def test_two_halves_of_all_addresses_take_nothing_from_the_vpc(bench: Bench, sty
 
 def test_a_narrower_network_inside_the_gateways_own_is_behind_its_tunnel(bench: Bench):
     """The gateway's network is 10.0.0.0/16, of which 10.0.0.0/24 is its local subnet and 10.0.7.0/24 is elsewhere."""
-    bench.network = dataclasses.replace(bench.network, cidr="10.0.0.0/16", address=f"{LEG}/16")
+    bench.network = dataclasses.replace(bench.network, cidr="10.0.0.0/16", address=f"{VPC_ADDRESS}/16")
     bench.up(bench.add("10.0.7.0/24", lan="10.0.7.0/24"))
-    for host in ("10.0.7.10", LEG):
+    for host in ("10.0.7.10", VPC_ADDRESS):
         assert sites.ping(bench.world.vpc_host, host)
     assert sites.ping(bench.world.devices[0].host, sites.VPC_HOST)

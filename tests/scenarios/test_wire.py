@@ -117,8 +117,8 @@ def test_nothing_from_outside_comes_in_and_no_inner_address_answers_there(bench:
     STATES[state](bench)
     mark = wire.Mark()
     sources = (*wire.sources(bench.world, PEERS_INNER, HOST), "169.254.195.1")
-    leg = sites.LEG.split("/", maxsplit=1)[0]
-    targets = (leg, INNER, PEERS_INNER, sites.VPC_HOST, HOST, "10.0.0.255", "255.255.255.255")
+    vpc_address = sites.VPC_ADDRESS.split("/", maxsplit=1)[0]
+    targets = (vpc_address, INNER, PEERS_INNER, sites.VPC_HOST, HOST, "10.0.0.255", "255.255.255.255")
     with (
         wire.leaving(bench.world.wan, bench.outer) as frames,
         wire.leaving(bench.world.vpc_host, "eth0") as inside,
@@ -131,11 +131,11 @@ def test_nothing_from_outside_comes_in_and_no_inner_address_answers_there(bench:
 
 
 def test_the_gateways_inner_addresses_answer_the_vpc_and_the_branch(bench: Bench):
-    leg = sites.LEG.split("/", maxsplit=1)[0]
+    vpc_address = sites.VPC_ADDRESS.split("/", maxsplit=1)[0]
     with wire.leaving(bench.world.wan, bench.outer) as frames:
-        assert sites.ping(bench.world.vpc_host, leg)
+        assert sites.ping(bench.world.vpc_host, vpc_address)
         assert sites.ping(bench.world.vpc_host, INNER)
-        assert sites.ping(bench.device.host, leg)
+        assert sites.ping(bench.device.host, vpc_address)
         assert sites.ping(bench.name, PEERS_INNER)
         assert sites.ping(bench.world.wan, sites.EIPS[0])
     assert wire.unwanted(frames, ENDPOINTS, wire.Mark()) == []
@@ -144,7 +144,7 @@ def test_the_gateways_inner_addresses_answer_the_vpc_and_the_branch(bench: Bench
 @pytest.mark.parametrize("link", ["wan", "lan"])
 def test_a_link_tells_nobody_who_has_the_other_links_address(bench: Bench, link: str):
     there = (bench.world.wan, bench.outer) if link == "wan" else (bench.world.vpc_host, "eth0")
-    inner, outer = sites.LEG.split("/", maxsplit=1)[0], sites.EIPS[0]
+    inner, outer = sites.VPC_ADDRESS.split("/", maxsplit=1)[0], sites.EIPS[0]
     own, other = (outer, inner) if link == "wan" else (inner, outer)
     assert wire.who_has(*there, own) == {wire.hardware(bench.name, link)}
     assert wire.who_has(*there, other) == set()

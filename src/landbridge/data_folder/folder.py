@@ -37,7 +37,7 @@ def find(settings: config.Settings) -> Path:
 
 @contextlib.contextmanager
 def locked(path: Path, *, exclusive: bool = False) -> Iterator[None]:
-    """Locks the folder, shared with others unless `exclusive`. Raises ConfigError at once when another process has a lock that excludes it."""
+    """Locks the folder, shared with others unless `exclusive`. Raises ConfigError at once when another process excludes this lock."""
     folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         _lock(folder, path, exclusive=exclusive)

@@ -1,8 +1,9 @@
 """What an installation changes on a host, as steps that can be printed before they are done.
 
-A plan has a step for each thing that is not as it should be. The order of its steps keeps the service running: the new program is copied and
-reads the configuration before the link changes to it. When the service does not start with the new program, the link changes back. No
-step touches a charon; uninstall stops the engine first. With another `root` than / the plan is for an image, where no service runs.
+A plan has a step for each thing that is not as it should be. The order of its steps keeps the service running: the new program is
+copied and reads the configuration before the link changes to it. When the service does not start with the new program, the link
+changes back. No step touches a charon; uninstall stops the engine first. With another `root` than / the plan is for an image, where
+no service runs.
 """
 
 import contextlib
@@ -66,8 +67,8 @@ def run(steps: Sequence[Step]) -> Iterator[str]:
 
 
 def plan_install(host: Host, *, dry_run: bool = False) -> list[Step]:
-    """The steps of an installation or an upgrade. Raises HostError when this cannot be a gateway's host; with `dry_run` the reason is a step
-    that does nothing.
+    """The steps of an installation or an upgrade. Raises HostError when this cannot be a gateway's host; with `dry_run` the reason is
+    a step that does nothing.
     """
     obstacles = list(_find_obstacles(host))
     if obstacles and not dry_run:

@@ -1,4 +1,4 @@
-"""What is: an engine's report of one gateway, in words that no engine owns. It holds facts, never a status."""
+"""What is: an engine's report of one gateway, the same for every engine. It holds facts, never a status."""
 
 from dataclasses import dataclass
 from datetime import datetime

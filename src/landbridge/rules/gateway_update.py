@@ -20,9 +20,7 @@ Peers = Mapping[str, model.CustomerGateway]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What the update may disturb. `site` and `taken`: as for a create; a thing of the site is the project's, or the
-    gateway's own.
-    """
+    """What the update may disturb. `site` and `taken`: as for a create; `site` also has what the gateway uses already."""
 
     site: model.Site
     taken: gateway.Taken

@@ -1,4 +1,4 @@
-"""The HTTP server: listening sockets, TLS, connections and their limits, and the worker processes. It speaks ASGI to the application that it is given.
+"""The HTTP server: listening sockets, TLS, connections and their limits, and the worker processes. It speaks ASGI to the application.
 
     listener    the listening socket, the certificate
     clients     how many connections each client address may have

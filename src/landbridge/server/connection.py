@@ -258,7 +258,10 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
     def _linger(self) -> None:
-        """Ends the sending and still reads: closing while the client sends would reset the connection, and the client might lose the answer."""
+        """Ends the sending and still reads.
+
+        To close while the client sends would reset the connection, and the client might lose the answer.
+        """
         self._lingering = True
         self._body_left = self._dropped = 0
         self._chunks = None

@@ -29,7 +29,7 @@ _LEADING_LINES = re.compile(rb"(?:\r\n)*")
 
 
 class RefusedError(Exception):
-    """The bytes are not a request that this server serves. `refusal`: status, error code, message. The connection ends after that answer."""
+    """The bytes are not a request that this server serves. `refusal`: status, error code, message; then the connection ends."""
 
     def __init__(self, refusal: tuple[int, str, str]) -> None:
         super().__init__(refusal[2])

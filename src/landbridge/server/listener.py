@@ -44,7 +44,10 @@ def resolve(serve: config.Serve) -> tuple[socket.AddressFamily, str, int]:
 
 
 def open_socket(serve: config.Serve, *, shared: bool) -> socket.socket:
-    """Opens the first socket. `shared`: other processes of this service will listen on the port too (see `open_another`). Raises ConfigError."""
+    """Opens the first socket. `shared`: other processes of this service will listen on the port too, by `open_another`.
+
+    Raises ConfigError.
+    """
     family, host, port = resolve(serve)
     try:
         if shared:  # a port that may be shared would be shared with another service too

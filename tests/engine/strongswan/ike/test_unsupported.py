@@ -54,20 +54,20 @@ def test_a_default_route_is_refused(given: dict[str, Any]):
     assert unsupported.refusals(wishes.desired(wish), "userland") == {wish.id: model.NO_DEFAULT_ROUTE}
 
 
-LEG = model.Network(id="vpc-1", bridge="vpc", address=sites.LEG)
+NETWORK = model.Network(id="vpc-1", bridge="vpc", address=sites.VPC_ADDRESS)
 
 
 @pytest.mark.parametrize(
     ("local", "network", "full"),
     [
-        ("10.0.0.10/32", LEG, True),
-        ("10.0.0.10/31", LEG, True),
+        ("10.0.0.10/32", NETWORK, True),
+        ("10.0.0.10/31", NETWORK, True),
         ("10.0.0.10/32", model.Network(id="vpc-1"), True),
-        ("10.0.0.1/32", model.Network(id="vpc-1", address=sites.LEG), True),
-        ("10.0.0.1/32", LEG, False),
-        ("10.0.0.0/31", LEG, False),
-        ("10.0.0.8/30", LEG, False),
-        ("169.254.70.1/32", LEG, False),
+        ("10.0.0.1/32", model.Network(id="vpc-1", address=sites.VPC_ADDRESS), True),
+        ("10.0.0.1/32", NETWORK, False),
+        ("10.0.0.0/31", NETWORK, False),
+        ("10.0.0.8/30", NETWORK, False),
+        ("169.254.70.1/32", NETWORK, False),
     ],
     ids=[
         "a host",
