@@ -13,7 +13,7 @@ from typing import Any
 
 from vici.protocol import Packet, Transport
 
-from lab import turns
+from lab import cycles
 from landbridge import bootstrap, config, data_folder, site_file
 from landbridge.agent import loop
 from landbridge.engine import base, local
@@ -69,7 +69,7 @@ def main(data: str, site_file: str, gateway_id: str) -> None:
         first = _Watched(engine)
         started = time.perf_counter()
         assert loop.cycle(source, first, gateway_id)
-        planned = turns.plan(engine, gateway_id, source.desired(gateway_id))
+        planned = cycles.plan(engine, gateway_id, source.desired(gateway_id))
         with _commands() as sent:
             assert loop.cycle(source, engine, gateway_id)
     print(json.dumps({"seconds": first.looks[1] - started, "steps": len(planned), "commands": sent}))

@@ -19,7 +19,7 @@ import vici
 from vici.protocol import Message, Packet, Transport
 
 from bench import cycle
-from lab import demo, sites, turns, wishes
+from lab import cycles, demo, sites, specs
 from landbridge import config, model
 from landbridge.engine.strongswan import names
 from landbridge.engine.strongswan.engine import StrongSwan
@@ -144,7 +144,7 @@ def _check_and_unload(folder: Path, count: int) -> None:
 def _swanctl_folder(folder: Path, service: demo.Service, gateway_id: str) -> Path:
     """The same connections and secrets as swanctl.conf, read off the first plan."""
     with cycle.opened(str(service.data), str(service.site)) as (source, engine):
-        planned = turns.plan(engine, gateway_id, source.desired(gateway_id))
+        planned = cycles.plan(engine, gateway_id, source.desired(gateway_id))
     conns = {step.connection_id: step.conn for step in planned if isinstance(step, ike_steps.LoadConn)}
     secrets = {
         f"ike-{step.connection_id}": {
@@ -239,11 +239,11 @@ def _bare_charon(world: sites.World) -> Iterator[Path]:
     """The folder of a charon with the engine's own configuration, in a gateway without connections."""
     data = world.folder / "bare"
     engine = StrongSwan(data, world.site("vpc-1"))
-    gateway = wishes.gateway(endpoints=(model.Endpoint(number=1, address=BARE, eip_id="eip-20"),))
+    gateway = specs.gateway(endpoints=(model.Endpoint(number=1, address=BARE, eip_id="eip-20"),))
     network = model.Network(id="vpc-1", cidr=sites.VPC, bridge="vpc", address="10.0.0.2/24")
-    desired = wishes.desired(network=network, of=gateway)
+    desired = specs.desired(network=network, of=gateway)
     try:
-        turns.until(engine, gateway.id, desired, lambda seen: seen.applied_generation)
+        cycles.until(engine, gateway.id, desired, lambda seen: seen.applied_generation)
         yield data / "engine" / names.short(gateway.id)
     finally:
         engine.stop_all()

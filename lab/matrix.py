@@ -21,7 +21,7 @@ from typing import Any
 
 import vici
 
-from lab import algorithms, algorithms_page, sites, turns, wishes
+from lab import algorithms, algorithms_page, cycles, sites, specs
 from lab.algorithms import Combination
 from landbridge import model
 from landbridge.engine.strongswan.engine import StrongSwan
@@ -38,7 +38,7 @@ class Trial:
 
     combination: Combination
     host: str
-    wish: model.DesiredConnection
+    spec: model.DesiredConnection
     tunnel: sites.Tunnel
 
 
@@ -46,7 +46,7 @@ def _trial(combination: Combination, number: int) -> Trial:
     peer, lan = sites.peer(number), sites.lan(number)
     tunnel = sites.Tunnel(
         gateway=sites.EIPS[0],
-        psk=wishes.PSK,
+        psk=specs.PSK,
         name=f"n{number}",
         version=2 if combination.version == "v2" else 1,
         aggressive=combination.negotiation_mode == "aggressive",
@@ -59,19 +59,19 @@ def _trial(combination: Combination, number: int) -> Trial:
 
 
 def _wish(combination: Combination, peer: str, lan: str) -> model.DesiredConnection:
-    ike = wishes.ike_policy(
+    ike = specs.ike_policy(
         version=combination.version,
         negotiation_mode=combination.negotiation_mode,
         encryption_algorithm=combination.ike_encryption,
         authentication_algorithm=combination.ike_authentication,
         dh_group=combination.ike_group,
     )
-    esp = wishes.ipsec_policy(
+    esp = specs.ipsec_policy(
         encryption_algorithm=combination.esp_encryption,
         authentication_algorithm=combination.esp_authentication,
         pfs=combination.pfs,
     )
-    return wishes.connection(peer, peer_subnets=(lan,), ike_policy=ike, ipsec_policy=esp)
+    return specs.connection(peer, peer_subnets=(lan,), ike_policy=ike, ipsec_policy=esp)
 
 
 def attempt(combinations: Sequence[Combination]) -> dict[Combination, str]:
@@ -83,8 +83,8 @@ def attempt(combinations: Sequence[Combination]) -> dict[Combination, str]:
             lans=tuple(sites.lan(number) for number in range(len(trials))),
             addresses=tuple(sites.peer(number) for number in range(len(trials))),
         )
-        gateway = wishes.gateway()
-        desired = wishes.desired(*(trial.wish for trial in trials), network=world.network("vpc-1"), of=gateway)
+        gateway = specs.gateway()
+        desired = specs.desired(*(trial.spec for trial in trials), network=world.network("vpc-1"), of=gateway)
         with _engine(world) as engine:
             look = _Look(engine, desired)
             return _verdicts(trials, look, world.vpc_host, device)
@@ -110,11 +110,11 @@ class _Look:
     engine: StrongSwan
     desired: model.DesiredGateway
 
-    def turn(self) -> dict[str, model.ConnectionObservation]:
-        return self._by_id(turns.turn(self.engine, self.desired.id, self.desired))
+    def run_cycle(self) -> dict[str, model.ConnectionObservation]:
+        return self._by_id(cycles.run_cycle(self.engine, self.desired.id, self.desired))
 
     def again(self) -> dict[str, model.ConnectionObservation]:
-        return self._by_id(turns.look(self.engine, self.desired.id, self.desired))
+        return self._by_id(cycles.look(self.engine, self.desired.id, self.desired))
 
     def _by_id(self, seen: model.Observation) -> dict[str, model.ConnectionObservation]:
         return {one.connection_id: one for one in seen.connections}
@@ -130,20 +130,20 @@ def _verdicts(trials: Sequence[Trial], look: _Look, source: str, device: sites.D
 
     left = list(trials)
     seen = _wait(left, look.turn, lambda _, one: bool(one.children), PATIENCE)
-    left = keep(left, [trial for trial in left if not seen[trial.wish.id].children], lambda t: _why(seen[t.wish.id]))
+    left = keep(left, [trial for trial in left if not seen[trial.spec.id].children], lambda t: _why(seen[t.spec.id]))
     left = keep(left, _without_ping(left, source), lambda _: "no ping")
-    before = {trial.wish.id: seen[trial.wish.id].children[0].spi_in for trial in left}
+    before = {trial.spec.id: seen[trial.spec.id].children[0].spi_in for trial in left}
     _rekey(left, device)
 
     def rekeyed(trial: Trial, one: model.ConnectionObservation) -> bool:
-        return bool(one.children) and one.children[0].spi_in != before[trial.wish.id]
+        return bool(one.children) and one.children[0].spi_in != before[trial.spec.id]
 
     seen = _wait(left, look.again, rekeyed, PATIENCE)
-    left = keep(left, [t for t in left if not rekeyed(t, seen[t.wish.id])], lambda _: "no rekey")
-    left = keep(left, [t for t in left if not _has_group(t, seen[t.wish.id])], lambda _: "rekeyed with another group")
+    left = keep(left, [t for t in left if not rekeyed(t, seen[t.spec.id])], lambda _: "no rekey")
+    left = keep(left, [t for t in left if not _has_group(t, seen[t.spec.id])], lambda _: "rekeyed with another group")
     left = keep(left, _without_ping(left, source), lambda _: "no ping after the rekey")
     seen = look.again()
-    keep(left, [t for t in left if not _carried(seen[t.wish.id])], lambda _: "the new CHILD_SA carried nothing")
+    keep(left, [t for t in left if not _carried(seen[t.spec.id])], lambda _: "the new CHILD_SA carried nothing")
     return verdicts
 
 
@@ -157,7 +157,7 @@ def _wait(
     deadline = time.monotonic() + seconds
     while True:
         seen = look()
-        if time.monotonic() > deadline or all(happened(trial, seen[trial.wish.id]) for trial in trials):
+        if time.monotonic() > deadline or all(happened(trial, seen[trial.spec.id]) for trial in trials):
             return seen
         time.sleep(0.25)
 

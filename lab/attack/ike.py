@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from lab import ike_packets, sites, turns, upgrade, wire, wishes
+from lab import cycles, ike_packets, sites, specs, upgrade, wire
 from lab.attack.base import Result
 from landbridge.engine.strongswan import names
 from landbridge.engine.strongswan.engine import StrongSwan
@@ -49,7 +49,7 @@ def run(folder: Path) -> Iterator[Result]:
     del folder  # a world has one of its own, with a path that is short enough for sockets
     for waits, floods in FLOODS.items():
         with sites.World() as world:
-            gateway = wishes.gateway()
+            gateway = specs.gateway()
             engine = StrongSwan(world.folder, world.site("vpc-1"))
             try:
                 _bring_up(world, engine, gateway, waits)
@@ -61,17 +61,17 @@ def run(folder: Path) -> Iterator[Result]:
 
 
 def _bring_up(world: sites.World, engine: StrongSwan, gateway: Any, waits: str | None) -> None:
-    device = world.add_device(sites.Tunnel(gateway=sites.EIPS[0], psk=wishes.PSK))
-    connections = [wishes.connection(device.address)]
+    device = world.add_device(sites.Tunnel(gateway=sites.EIPS[0], psk=specs.PSK))
+    connections = [specs.connection(device.address)]
     if waits:
-        policy = wishes.ike_policy(**POLICIES[waits])
-        connections.append(wishes.connection(None, ike_policy=policy, peer_subnets=("192.168.99.0/24",)))
-    desired = wishes.desired(*connections, network=world.network("vpc-1"), of=gateway)
+        policy = specs.ike_policy(**POLICIES[waits])
+        connections.append(specs.connection(None, ike_policy=policy, peer_subnets=("192.168.99.0/24",)))
+    desired = specs.desired(*connections, network=world.network("vpc-1"), of=gateway)
 
     def is_up(seen: Any) -> bool:
         return all(one.waits_for_peer or one.children for one in seen.connections)
 
-    turns.until(engine, gateway.id, desired, is_up, seconds=60)
+    cycles.until(engine, gateway.id, desired, is_up, seconds=60)
     sites.wait_for(lambda: sites.ping(world.vpc_host, HOST), "the first ping", seconds=60)
 
 

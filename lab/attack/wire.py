@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from lab import sites, turns, wire, wishes
+from lab import cycles, sites, specs, wire
 from lab.attack.base import Result
 from landbridge.engine.strongswan import names
 from landbridge.engine.strongswan.engine import StrongSwan
@@ -37,18 +37,18 @@ def run(folder: Path) -> Iterator[Result]:
 class _Attack:
     def __init__(self, world: sites.World) -> None:
         self.world = world
-        self.gateway = wishes.gateway()
+        self.gateway = specs.gateway()
         self.engine = StrongSwan(world.folder, world.site("vpc-1"))
         pairs = ((sites.LAN, sites.VPC), (f"{PEERS_INNER}/32", f"{INNER}/32"))
-        tunnel = sites.Tunnel(gateway=sites.EIPS[0], psk=wishes.PSK, pairs=pairs)
+        tunnel = sites.Tunnel(gateway=sites.EIPS[0], psk=specs.PSK, pairs=pairs)
         self.device = world.add_device(tunnel, inner=f"{PEERS_INNER}/32")
         inner = {"tunnel_local_address": f"{INNER}/30", "tunnel_peer_address": f"{PEERS_INNER}/30"}
-        wish = wishes.connection(self.device.address, enable_nqa=True, **inner)
-        self.desired = wishes.desired(wish, network=world.network("vpc-1"), of=self.gateway)
+        spec = specs.connection(self.device.address, enable_nqa=True, **inner)
+        self.desired = specs.desired(spec, network=world.network("vpc-1"), of=self.gateway)
         self.name, self.outer = names.namespace(self.gateway.id), names.uplink_peer(self.gateway.id)
 
     def up(self) -> None:
-        turns.until(self.engine, self.gateway.id, self.desired, turns.all_up, seconds=60)
+        cycles.until(self.engine, self.gateway.id, self.desired, cycles.all_up, seconds=60)
 
     def make_anew(self) -> None:
         wire.remove_namespace(self.name)
@@ -62,7 +62,7 @@ class _Attack:
     def take_down(self) -> None:
         self.device.load(sites.Tunnel(gateway=sites.EIPS[0], psk="Some-Other-9"))
         self.device.swanctl("--terminate", "--ike", "hq", "--force")
-        turns.turn(self.engine, self.gateway.id, self.desired)
+        cycles.run_cycle(self.engine, self.gateway.id, self.desired)
 
     def both(self, state: str, happens: Callable[[], object]) -> Iterator[Result]:
         """`happens` while the VPC throws; the outside throws afterwards."""

@@ -11,19 +11,19 @@ from typing import Any
 
 import pytest
 
-from lab import sites, turns, wishes
+from lab import cycles, sites, specs
 from landbridge import model
 from landbridge.engine.simulated import Simulated, World
 from landbridge.engine.strongswan.engine import StrongSwan
 
 
 class Bench:
-    """`fresh()` is the engine as a restarted Landbridge has it; `desired` makes a wish for the bench's one gateway."""
+    """`fresh()` is the engine as a restarted Landbridge has it; `desired` makes a spec for the bench's one gateway."""
 
     def __init__(self, fresh: Callable[[], Any], network: model.Network) -> None:
         self.fresh = fresh
         self.engine = fresh()
-        self.gateway = wishes.gateway()
+        self.gateway = specs.gateway()
         self._network = network
 
     @property
@@ -31,23 +31,23 @@ class Bench:
         return self.gateway.id
 
     def desired(self, *connections: model.DesiredConnection, generation: int = 1):
-        return wishes.desired(*connections, network=self._network, of=self.gateway, generation=generation)
+        return specs.desired(*connections, network=self._network, of=self.gateway, generation=generation)
 
-    def turn(self, *connections: model.DesiredConnection, generation: int = 1):
-        return turns.turn(self.engine, self.id, self.desired(*connections, generation=generation))
+    def run_cycle(self, *connections: model.DesiredConnection, generation: int = 1):
+        return cycles.run_cycle(self.engine, self.id, self.desired(*connections, generation=generation))
 
     def up(self, *connections: model.DesiredConnection):
-        return turns.until(self.engine, self.id, self.desired(*connections), turns.all_up)
+        return cycles.until(self.engine, self.id, self.desired(*connections), cycles.all_up)
 
     def plan(self, desired: model.DesiredGateway | None, engine: Any = None):
         engine = engine or self.engine
-        return turns.plan(engine, self.id, desired)
+        return cycles.plan(engine, self.id, desired)
 
 
 @contextlib.contextmanager
 def strongswan():
     with sites.World() as world:
-        world.add_device(sites.Tunnel(gateway=sites.EIPS[0], psk=wishes.PSK))
+        world.add_device(sites.Tunnel(gateway=sites.EIPS[0], psk=specs.PSK))
         site = world.site("vpc-1")
         bench = Bench(lambda: StrongSwan(world.folder, site), world.network("vpc-1"))
         try:
@@ -82,89 +82,89 @@ def test_it_says_what_it_is(bench: Bench):
 def test_at_first_there_is_nothing_and_nothing_to_take_down(bench: Bench):
     assert bench.engine.gateways() == frozenset()
     assert bench.plan(None) == []
-    observation = turns.look(bench.engine, bench.id, None)
+    observation = cycles.look(bench.engine, bench.id, None)
     assert not observation.exists
     assert observation.present == frozenset()
     assert observation.connections == ()
 
 
 def test_what_is_not_made_is_not_reported_as_applied(bench: Bench):
-    observation = turns.look(bench.engine, bench.id, bench.desired(wishes.connection()))
+    observation = cycles.look(bench.engine, bench.id, bench.desired(specs.connection()))
     assert observation.applied_generation is None
     assert [shown.applied_generation for shown in observation.connections] == [None]
 
 
 def test_a_gateway_without_connections_is_made(bench: Bench):
-    observation = bench.turn(generation=3)
+    observation = bench.run_cycle(generation=3)
     assert observation.exists
     assert observation.applied_generation == 3
     assert bench.engine.gateways() == {bench.id}
 
 
 def test_a_connection_comes_up(bench: Bench):
-    wish = wishes.connection(generation=5)
-    [shown] = bench.up(wish).connections
-    assert shown.connection_id == wish.id
+    spec = specs.connection(generation=5)
+    [shown] = bench.up(spec).connections
+    assert shown.connection_id == spec.id
     assert shown.applied_generation == 5
     assert shown.ike_established
     assert len(shown.children) == shown.expected_children == 1
 
 
 def test_a_second_plan_is_empty(bench: Bench):
-    wish = wishes.connection()
-    bench.turn(wish)
-    assert bench.plan(bench.desired(wish)) == []
-    bench.up(wish)
-    assert bench.plan(bench.desired(wish)) == []
+    spec = specs.connection()
+    bench.run_cycle(spec)
+    assert bench.plan(bench.desired(spec)) == []
+    bench.up(spec)
+    assert bench.plan(bench.desired(spec)) == []
 
 
 def test_a_restarted_engine_plans_nothing(bench: Bench):
-    wish = wishes.connection()
-    bench.up(wish)
+    spec = specs.connection()
+    bench.up(spec)
     engine = bench.fresh()
     assert engine.gateways() == {bench.id}
-    assert bench.plan(bench.desired(wish), engine) == []
+    assert bench.plan(bench.desired(spec), engine) == []
 
 
 def test_planning_and_reporting_change_nothing(bench: Bench):
     seen = bench.engine.observe(bench.id)
-    desired = bench.desired(wishes.connection())
-    first = [str(step) for step in turns.plan(bench.engine, bench.id, desired, seen)]
-    assert [str(step) for step in turns.plan(bench.engine, bench.id, desired, seen)] == first
+    desired = bench.desired(specs.connection())
+    first = [str(step) for step in cycles.plan(bench.engine, bench.id, desired, seen)]
+    assert [str(step) for step in cycles.plan(bench.engine, bench.id, desired, seen)] == first
     assert bench.engine.gateways() == frozenset()
 
 
 def test_no_step_prints_a_secret(bench: Bench):
-    for step in bench.plan(bench.desired(wishes.connection())):
-        assert wishes.PSK not in f"{step} {step!r}"
+    for step in bench.plan(bench.desired(specs.connection())):
+        assert specs.PSK not in f"{step} {step!r}"
 
 
 def test_each_step_says_whom_it_concerns(bench: Bench):
-    wish = wishes.connection()
-    concerned = [step.connection_id for step in bench.plan(bench.desired(wish))]
-    assert set(concerned) == {None, wish.id}
+    spec = specs.connection()
+    concerned = [step.connection_id for step in bench.plan(bench.desired(spec))]
+    assert set(concerned) == {None, spec.id}
     assert concerned == sorted(concerned, key=lambda connection_id: connection_id is not None)
 
 
 def test_a_plan_broken_off_anywhere_is_finished_by_the_next(bench: Bench):
-    wish = wishes.connection()
-    while steps := bench.plan(bench.desired(wish)):
+    spec = specs.connection()
+    while steps := bench.plan(bench.desired(spec)):
         bench.engine.apply(bench.id, steps[0])
-    assert turns.until(bench.engine, bench.id, bench.desired(wish), turns.all_up)
+    assert cycles.until(bench.engine, bench.id, bench.desired(spec), cycles.all_up)
 
 
 def test_a_changed_connection_is_applied_in_its_new_generation(bench: Bench):
-    wish = wishes.connection()
-    bench.up(wish)
-    after = wishes.changed(wish, ipsec_policy=wishes.ipsec_policy(lifetime_seconds=7200))
-    assert bench.up(after).connections[0].applied_generation == wish.generation + 1
+    spec = specs.connection()
+    bench.up(spec)
+    after = specs.changed(spec, ipsec_policy=specs.ipsec_policy(lifetime_seconds=7200))
+    assert bench.up(after).connections[0].applied_generation == spec.generation + 1
 
 
 def test_a_restart_is_done_once_and_tunnels_come_back(bench: Bench):
-    wish = wishes.connection()
-    before = bench.up(wish)
-    asked = dataclasses.replace(bench.desired(wish), restarts=before.gateway.restarts + 1)
-    after = turns.until(bench.engine, bench.id, asked, turns.all_up)
+    spec = specs.connection()
+    before = bench.up(spec)
+    asked = dataclasses.replace(bench.desired(spec), restarts=before.gateway.restarts + 1)
+    after = cycles.until(bench.engine, bench.id, asked, cycles.all_up)
     assert after.gateway.restarts == asked.restarts
     assert after.gateway.restarted_at is not None
     assert after.connections[0].children[0].spi_in != before.connections[0].children[0].spi_in
@@ -172,21 +172,21 @@ def test_a_restart_is_done_once_and_tunnels_come_back(bench: Bench):
 
 
 def test_a_tunnel_that_is_up_says_what_it_leads_to(bench: Bench):
-    wish = wishes.connection()
-    [shown] = bench.up(wish).connections
-    assert set(wish.connection.peer_subnets or ()) <= set(shown.routes)
+    spec = specs.connection()
+    [shown] = bench.up(spec).connections
+    assert set(spec.connection.peer_subnets or ()) <= set(shown.routes)
 
 
 def test_a_removed_connection_is_no_longer_present(bench: Bench):
-    wish = wishes.connection()
-    assert bench.up(wish).present == {wish.id}
-    assert bench.turn().present == frozenset()
+    spec = specs.connection()
+    assert bench.up(spec).present == {spec.id}
+    assert bench.run_cycle().present == frozenset()
 
 
 def test_a_failure_is_reported_where_it_belongs(bench: Bench):
-    wish = wishes.connection()
-    bench.up(wish)
-    observation = turns.look(bench.engine, bench.id, bench.desired(wish), {wish.id: "no", None: "broken"})
+    spec = specs.connection()
+    bench.up(spec)
+    observation = cycles.look(bench.engine, bench.id, bench.desired(spec), {spec.id: "no", None: "broken"})
     assert observation.failure == "broken"
     assert observation.applied_generation is None
     assert observation.connections[0].failure == "no"
@@ -194,23 +194,23 @@ def test_a_failure_is_reported_where_it_belongs(bench: Bench):
 
 
 def test_what_fails_for_the_gateway_fails_for_each_connection(bench: Bench):
-    desired = bench.desired(wishes.connection())
-    observation = turns.look(bench.engine, bench.id, desired, {None: "start charon: no room"})
+    desired = bench.desired(specs.connection())
+    observation = cycles.look(bench.engine, bench.id, desired, {None: "start charon: no room"})
     assert observation.failure == "start charon: no room"
     assert observation.connections[0].failure == "start charon: no room"
     assert observation.connections[0].applied_generation is None
 
 
 def test_a_gateway_that_is_not_wanted_goes_wholly(bench: Bench):
-    bench.up(wishes.connection())
-    observation = turns.turn(bench.engine, bench.id, None)
+    bench.up(specs.connection())
+    observation = cycles.run_cycle(bench.engine, bench.id, None)
     assert not observation.exists
     assert bench.engine.gateways() == frozenset()
     assert bench.plan(None) == []
 
 
 def test_a_report_names_its_gateway_and_time(bench: Bench):
-    observation = turns.look(bench.engine, bench.id, None)
+    observation = cycles.look(bench.engine, bench.id, None)
     assert isinstance(observation, model.Observation)
     assert observation.gateway_id == bench.id
     assert observation.seen_at.tzinfo is not None
@@ -221,7 +221,7 @@ def test_it_tells_when_something_happens_by_itself_and_stops_when_asked(bench: B
     watcher = threading.Thread(target=bench.engine.watch, args=(changes.append, stop))
     watcher.start()
     try:
-        bench.turn(wishes.connection())
+        bench.run_cycle(specs.connection())
         sites.wait_for(lambda: bench.id in changes, "news of the tunnel")
     finally:
         stop.set()

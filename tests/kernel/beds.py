@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from typing import Any
 
-from lab import sites, turns, wishes
+from lab import cycles, sites, specs
 from landbridge import model
 from landbridge.engine.strongswan import names, steps
 from landbridge.engine.strongswan.engine import StrongSwan
@@ -17,7 +17,7 @@ from landbridge.engine.strongswan.network import namespace, tunnels, xfrm
 #: Seconds; a step takes about ten times as long as on the machine itself.
 PATIENCE = 180
 NOBODY = "198.51.100.201"
-V1 = wishes.ike_policy(version="v1", negotiation_mode="main", dh_group="group14")
+V1 = specs.ike_policy(version="v1", negotiation_mode="main", dh_group="group14")
 V1_PROPOSAL = "aes128-sha256-modp2048"
 
 
@@ -30,7 +30,7 @@ def host(number: int) -> str:
 
 
 def policy(number: int) -> dict[str, Any]:
-    rules = (wishes.policy(1, "10.0.0.0/25", lan(number)), wishes.policy(2, "10.0.0.128/25", lan(number)))
+    rules = (specs.policy(1, "10.0.0.0/25", lan(number)), specs.policy(2, "10.0.0.128/25", lan(number)))
     return {"style": "policy", "peer_subnets": None, "policy_rules": rules}
 
 
@@ -45,12 +45,12 @@ class Bed:
     def __init__(self, world: sites.World) -> None:
         self.world = world
         self.network = world.network("vpc-1")
-        self.gateway = wishes.gateway()
+        self.gateway = specs.gateway()
         self.restarts = 0
         self.engine = self.fresh()
         self.devices: dict[str, sites.Device] = {}
         self.loaded: dict[str, sites.Tunnel] = {}
-        self.wishes: dict[str, model.DesiredConnection] = {}
+        self.specs: dict[str, model.DesiredConnection] = {}
         self._numbers: dict[str, int] = {}
 
     def fresh(self) -> StrongSwan:
@@ -68,20 +68,20 @@ class Bed:
     @property
     def kinds(self) -> dict[str, str]:
         """Connection id -> kind."""
-        return {wish.id: kind for kind, wish in self.wishes.items()}
+        return {spec.id: kind for kind, spec in self.specs.items()}
 
-    def add(self, kind: str, device: dict[str, Any], *, number: int | None = None, **wish: Any) -> None:
+    def add(self, kind: str, device: dict[str, Any], *, number: int | None = None, **spec: Any) -> None:
         """`number`: of the LAN behind the device, when it is not one of its own."""
         number = len(self.devices) if number is None else number
         in_kernel = device.pop("in_kernel", True)
-        ours = {"gateway": sites.EIPS[wish.get("endpoint", 1) - 1], "psk": wishes.PSK, "name": kind}
+        ours = {"gateway": sites.EIPS[spec.get("endpoint", 1) - 1], "psk": specs.PSK, "name": kind}
         tunnel = sites.Tunnel(**ours | {"pairs": ((lan(number), sites.VPC),)} | device)
         made = self.world.add_device(tunnel, lans=(lan(number),), in_kernel=in_kernel)
         self.devices[kind], self.loaded[kind], self._numbers[kind] = made, tunnel, number
-        self.wishes[kind] = wishes.connection(made.address, **({"peer_subnets": (lan(number),)} | wish))
+        self.specs[kind] = specs.connection(made.address, **({"peer_subnets": (lan(number),)} | spec))
 
     def desired(self, *others: model.DesiredConnection) -> model.DesiredGateway:
-        wanted = wishes.desired(*self.wishes.values(), *others, network=self.network, of=self.gateway)
+        wanted = specs.desired(*self.specs.values(), *others, network=self.network, of=self.gateway)
         return dataclasses.replace(wanted, restarts=self.restarts)
 
     def settle(self, *others: model.DesiredConnection) -> dict[str, model.ConnectionObservation]:
@@ -89,17 +89,17 @@ class Bed:
         desired = self.desired(*others)
 
         def done(seen: model.Observation) -> bool:
-            return turns.all_up(seen) and not self.plan(*others)
+            return cycles.all_up(seen) and not self.plan(*others)
 
-        seen = turns.until(self.engine, self.gateway.id, desired, done, seconds=PATIENCE)
+        seen = cycles.until(self.engine, self.gateway.id, desired, done, seconds=PATIENCE)
         return {one.connection_id: one for one in seen.connections}
 
     def plan(self, *others: model.DesiredConnection) -> list[steps.Step]:
         engine = self.fresh()
-        return turns.plan(engine, self.gateway.id, self.desired(*others))
+        return cycles.plan(engine, self.gateway.id, self.desired(*others))
 
     def look(self) -> model.Observation:
-        return turns.look(self.engine, self.gateway.id, self.desired())
+        return cycles.look(self.engine, self.gateway.id, self.desired())
 
     def tunnels(self) -> dict[str, tunnels.Tunnel]:
         """Kind -> its tunnel as it stands."""

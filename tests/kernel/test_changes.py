@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from lab import sites, turns
+from lab import cycles, sites
 from landbridge import model
 from landbridge.engine.strongswan import names
 from landbridge.engine.strongswan.ike import charon, vici_session
@@ -92,9 +92,9 @@ def expect_crossing(bed: Bed, kind: str, address: str) -> None:
 
 @pytest.mark.parametrize("kind", SPARE)
 def test_a_reset_makes_new_sas_for_one_connection_and_for_no_other(bed: Bed, kind: str):
-    before, wish = spis(bed), bed.wishes[kind]
-    bed.wishes[kind] = dataclasses.replace(wish, resets=wish.resets + 1, generation=wish.generation + 1)
-    assert {step.connection_id for step in bed.plan()} == {wish.id}
+    before, spec = spis(bed), bed.specs[kind]
+    bed.specs[kind] = dataclasses.replace(spec, resets=spec.resets + 1, generation=spec.generation + 1)
+    assert {step.connection_id for step in bed.plan()} == {spec.id}
 
     settle_in_esp(bed, kind)
 
@@ -102,7 +102,7 @@ def test_a_reset_makes_new_sas_for_one_connection_and_for_no_other(bed: Bed, kin
     assert [each for each in before if before[each] != after[each]] == [kind]
     assert after[kind].isdisjoint(before[kind])
     generations = {one.connection_id: one.applied_generation for one in bed.look().connections}
-    assert generations[wish.id] == wish.generation + 1
+    assert generations[spec.id] == spec.generation + 1
     expect_crossing(bed, kind, sites.EIPS[0])
 
 
@@ -135,7 +135,7 @@ def test_the_routes_that_are_told_are_those_that_lead(bed: Bed):
         bed.devices[kind].swanctl("--terminate", "--ike", kind, "--force", "--timeout", "30")
     spare = {"static": set(), "static-spare": {lan(0)}, "policy": set(), "policy-spare": {lan(1)}}
     desired = bed.desired()
-    turns.until(bed.engine, bed.gateway.id, desired, lambda seen: _told(bed, seen) == spare, seconds=PATIENCE)
+    cycles.until(bed.engine, bed.gateway.id, desired, lambda seen: _told(bed, seen) == spare, seconds=PATIENCE)
     assert [_way(bed, kind) for kind in SPARE] == list(SPARE.values())
     for kind in SPARE.values():
         expect_crossing(bed, kind, sites.EIPS[1])
@@ -153,7 +153,7 @@ def _told(bed: Bed, seen: model.Observation) -> dict[str, set[str]]:
 def _way(bed: Bed, kind: str) -> str | None:
     """The tunnel into which the kernel leads what a host of the VPC sends to the network of this one."""
     launch = bed.ip(f"route get {host(bed.number(kind))} from {sites.VPC_HOST} iif lan")
-    kinds = {tunnels.name(wish.if_id): kind for kind, wish in bed.wishes.items()}
+    kinds = {tunnels.name(spec.if_id): kind for kind, spec in bed.specs.items()}
     return next((kinds[name] for name in re.findall(r"dev (\S+)", launch) if name in kinds), None)
 
 
@@ -180,8 +180,8 @@ def _move(bed: Bed, address: str) -> None:
     first = model.Endpoint(number=1, address=address, eip_id="eip-12")
     bed.gateway = dataclasses.replace(bed.gateway, endpoints=(first, second))
     for kind in SPARE:
-        wish = bed.wishes[kind]
-        bed.wishes[kind] = dataclasses.replace(wish, local_address=address, generation=wish.generation + 1)
+        spec = bed.specs[kind]
+        bed.specs[kind] = dataclasses.replace(spec, local_address=address, generation=spec.generation + 1)
         bed.loaded[kind] = dataclasses.replace(bed.loaded[kind], gateway=address)
         bed.devices[kind].load(bed.loaded[kind])
 

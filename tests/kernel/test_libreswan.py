@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lab import libreswan, sites, turns, wishes
+from lab import cycles, libreswan, sites, specs
 from landbridge import model, peerconfig
 from landbridge.engine.strongswan.engine import StrongSwan
 from landbridge.engine.strongswan.ike import planning as ike_planning
@@ -15,13 +15,13 @@ pytestmark = [pytest.mark.tunnel, pytest.mark.timeout(400)]
 HOST = "192.168.44.10"
 PATIENCE_SECONDS = 180.0
 SECOND_LAN = "192.168.45.0/24"
-RULES = (wishes.policy(1, sites.VPC, sites.LAN, SECOND_LAN),)
-V1 = wishes.ike_policy(version="v1", negotiation_mode="main", dh_group="group14")
+RULES = (specs.policy(1, sites.VPC, sites.LAN, SECOND_LAN),)
+V1 = specs.ike_policy(version="v1", negotiation_mode="main", dh_group="group14")
 NAMES = {"local_id_type": "fqdn", "local_id": "hq.example", "peer_id_type": "fqdn", "peer_id": "branch.example"}
-AGGRESSIVE = wishes.ike_policy(version="v1", negotiation_mode="aggressive", dh_group="group14", **NAMES)
+AGGRESSIVE = specs.ike_policy(version="v1", negotiation_mode="aggressive", dh_group="group14", **NAMES)
 GCM = {
-    "ike_policy": wishes.ike_policy(encryption_algorithm="aes-256-gcm-16", dh_group="group20"),
-    "ipsec_policy": wishes.ipsec_policy(encryption_algorithm="aes-256-gcm-16", pfs="disable"),
+    "ike_policy": specs.ike_policy(encryption_algorithm="aes-256-gcm-16", dh_group="group20"),
+    "ipsec_policy": specs.ipsec_policy(encryption_algorithm="aes-256-gcm-16", pfs="disable"),
 }
 
 
@@ -32,13 +32,13 @@ def world():
 
 
 def peer(name: str | None) -> model.CustomerGateway:
-    return wishes.customer_gateway(id_type="fqdn", id_value=name) if name else wishes.customer_gateway()
+    return specs.customer_gateway(id_type="fqdn", id_value=name) if name else specs.customer_gateway()
 
 
-def printed(wish: model.DesiredConnection, name: str | None, world: sites.World, plane: Any) -> dict[str, str]:
+def printed(spec: model.DesiredConnection, name: str | None, world: sites.World, plane: Any) -> dict[str, str]:
     """Contents by their file names."""
-    gateway, network = wishes.gateway(), world.network("vpc-1")
-    side = peerconfig.side_of(wish.connection, gateway, peer(name), network=network, plane=plane, psk=wish.psk)
+    gateway, network = specs.gateway(), world.network("vpc-1")
+    side = peerconfig.side_of(spec.connection, gateway, peer(name), network=network, plane=plane, psk=spec.psk)
     device = peerconfig.find("libreswan")
     assert device is not None
     text = peerconfig.render(device, side)
@@ -59,12 +59,12 @@ def test_the_printed_text_brings_the_tunnel_up(world: sites.World, given: dict[s
     engine = StrongSwan(world.folder, world.site("vpc-1"))
     device = world.add_device(lans=(sites.LAN, SECOND_LAN), bare=True)
     pluto = libreswan.Pluto(device)
-    wish = wishes.connection(None if name else device.address, **given)
-    gateway = wishes.gateway()
-    desired = wishes.desired(wish, network=world.network("vpc-1"), of=gateway)
+    spec = specs.connection(None if name else device.address, **given)
+    gateway = specs.gateway()
+    desired = specs.desired(spec, network=world.network("vpc-1"), of=gateway)
     try:
-        pluto.start(printed(wish, name, world, engine.describe()["data_plane"]))
-        turns.until(engine, gateway.id, desired, turns.all_up, seconds=PATIENCE_SECONDS)
+        pluto.start(printed(spec, name, world, engine.describe()["data_plane"]))
+        cycles.until(engine, gateway.id, desired, cycles.all_up, seconds=PATIENCE_SECONDS)
         for target in (HOST, "192.168.45.10") if "policy_rules" in given else (HOST,):
             sites.wait_for(lambda target=target: sites.ping(world.vpc_host, target), f"a ping to {target}")
         sites.wait_for(lambda: sites.ping(device.host, sites.VPC_HOST), "a ping from the device's side")
@@ -76,7 +76,7 @@ def test_the_printed_text_brings_the_tunnel_up(world: sites.World, given: dict[s
 
 
 @pytest.mark.parametrize(
-    "policy", [pytest.param(AGGRESSIVE, id="v1-aggressive"), pytest.param(wishes.ike_policy(**NAMES), id="v2")]
+    "policy", [pytest.param(AGGRESSIVE, id="v1-aggressive"), pytest.param(specs.ike_policy(**NAMES), id="v2")]
 )
 def test_a_device_that_dials_in_comes_back_after_a_reset(
     world: sites.World, policy: model.IkePolicy, monkeypatch: pytest.MonkeyPatch
@@ -88,15 +88,15 @@ def test_a_device_that_dials_in_comes_back_after_a_reset(
     engine = StrongSwan(world.folder, world.site("vpc-1"))
     device = world.add_device(lans=(sites.LAN, SECOND_LAN), bare=True)
     pluto = libreswan.Pluto(device)
-    wish = wishes.connection(None, style="policy", policy_rules=RULES, ike_policy=policy)
-    gateway = wishes.gateway()
+    spec = specs.connection(None, style="policy", policy_rules=RULES, ike_policy=policy)
+    gateway = specs.gateway()
 
     try:
-        pluto.start(printed(wish, "branch.example", world, engine.describe()["data_plane"]))
+        pluto.start(printed(spec, "branch.example", world, engine.describe()["data_plane"]))
         for resets in (0, 1):
-            wish = dataclasses.replace(wish, resets=resets)
-            desired = wishes.desired(wish, network=world.network("vpc-1"), of=gateway)
-            turns.until(engine, gateway.id, desired, turns.all_up_as_wished, seconds=PATIENCE_SECONDS)
+            spec = dataclasses.replace(spec, resets=resets)
+            desired = specs.desired(spec, network=world.network("vpc-1"), of=gateway)
+            cycles.until(engine, gateway.id, desired, cycles.all_up_as_desired, seconds=PATIENCE_SECONDS)
         for target in (HOST, "192.168.45.10"):
             sites.wait_for(lambda target=target: sites.ping(world.vpc_host, target), f"a ping to {target}", seconds=30)
     except (TimeoutError, AssertionError) as problem:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from lab import sites, wire, wishes
+from lab import sites, specs, wire
 from tests.kernel import beds
 from tests.kernel.beds import Bed, reached
 
@@ -24,7 +24,7 @@ def bed() -> Iterator[Bed]:
     with beds.made() as bed:
         inner = {"tunnel_local_address": f"{INNER}/30", "tunnel_peer_address": f"{PEERS_INNER}/30"}
         _add(bed, "branch", sites.LAN, (sites.LAN, sites.VPC), (f"{PEERS_INNER}/32", f"{INNER}/32"), **inner)
-        rules = (wishes.policy(1, sites.VPC, "10.0.0.0/8"),)
+        rules = (specs.policy(1, sites.VPC, "10.0.0.0/8"),)
         policy = {"style": "policy", "peer_subnets": None, "policy_rules": rules}
         _add(bed, "wide", "10.7.0.0/24", ("10.0.0.0/8", sites.VPC), **policy)
         halves = ("128.0.0.0/1", "0.0.0.0/1")
@@ -36,10 +36,10 @@ def bed() -> Iterator[Bed]:
         yield bed
 
 
-def _add(bed: Bed, kind: str, lan: str, *pairs: tuple[str, str], **wish: object) -> None:
-    tunnel = sites.Tunnel(gateway=sites.EIPS[0], psk=wishes.PSK, name=kind, pairs=pairs)
+def _add(bed: Bed, kind: str, lan: str, *pairs: tuple[str, str], **spec: object) -> None:
+    tunnel = sites.Tunnel(gateway=sites.EIPS[0], psk=specs.PSK, name=kind, pairs=pairs)
     bed.devices[kind] = bed.world.add_device(tunnel, lans=(lan,), in_kernel=True)
-    bed.wishes[kind] = wishes.connection(bed.devices[kind].address, **wish)
+    bed.specs[kind] = specs.connection(bed.devices[kind].address, **spec)
 
 
 def test_the_vpc_and_every_tunnel_are_reached(bed: Bed):

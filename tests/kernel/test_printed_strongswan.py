@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lab import sites, turns, wishes
+from lab import cycles, sites, specs
 from landbridge import model, peerconfig
 from landbridge.engine.strongswan.engine import StrongSwan
 
@@ -17,8 +17,8 @@ PATIENCE_SECONDS = 180.0
 NAMES = {"local_id_type": "fqdn", "local_id": "hq.example", "peer_id_type": "fqdn", "peer_id": "branch.example"}
 
 
-def printed(wish: model.DesiredConnection, peer: model.CustomerGateway, network: model.Network) -> str:
-    side = peerconfig.side_of(wish.connection, wishes.gateway(), peer, network=network, plane="kernel", psk=wish.psk)
+def printed(spec: model.DesiredConnection, peer: model.CustomerGateway, network: model.Network) -> str:
+    side = peerconfig.side_of(spec.connection, specs.gateway(), peer, network=network, plane="kernel", psk=spec.psk)
     device = peerconfig.find("strongswan")
     assert device is not None
     return str(peerconfig.render(device, side))
@@ -30,19 +30,19 @@ def test_both_subnets_are_carried_again_after_a_reset(named: bool):
     with sites.World() as world:
         engine, gateway, network = (
             StrongSwan(world.folder, world.site("vpc-1")),
-            wishes.gateway(),
+            specs.gateway(),
             world.network("vpc-1"),
         )
         device = world.add_device(lans=(sites.LAN, SECOND_LAN), in_kernel=True)
-        policy: dict[str, Any] = {"ike_policy": wishes.ike_policy(**NAMES)} if named else {}
-        wish = wishes.connection(None if named else device.address, peer_subnets=(sites.LAN, SECOND_LAN), **policy)
+        policy: dict[str, Any] = {"ike_policy": specs.ike_policy(**NAMES)} if named else {}
+        spec = specs.connection(None if named else device.address, peer_subnets=(sites.LAN, SECOND_LAN), **policy)
         its = {"id_type": "fqdn", "id_value": "branch.example"} if named else {"id_value": device.address}
         try:
-            device.load_text(printed(wish, wishes.customer_gateway(**its), network))
+            device.load_text(printed(spec, specs.customer_gateway(**its), network))
             for resets in (0, 1, 2):
-                wish = dataclasses.replace(wish, resets=resets)
-                desired = wishes.desired(wish, network=network, of=gateway)
-                up = turns.until(engine, gateway.id, desired, turns.all_up_as_wished, seconds=PATIENCE_SECONDS)
+                spec = dataclasses.replace(spec, resets=resets)
+                desired = specs.desired(spec, network=network, of=gateway)
+                up = cycles.until(engine, gateway.id, desired, cycles.all_up_as_desired, seconds=PATIENCE_SECONDS)
                 assert up.connections[0].missing_pairs == ()
             for host in HOSTS:
                 sites.wait_for(lambda host=host: sites.ping(world.vpc_host, host), f"a ping to {host}", seconds=30)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from lab import sites, turns, wishes
+from lab import cycles, sites, specs
 from landbridge import model
 from landbridge.engine.strongswan.network import namespace, tunnels, xfrm
 from landbridge.engine.strongswan.network import steps as network_steps
@@ -34,7 +34,7 @@ from tests.kernel.beds import (
 )
 
 EVERYTHING = (("0.0.0.0/0", "0.0.0.0/0"),)
-AGGRESSIVE = wishes.ike_policy(
+AGGRESSIVE = specs.ike_policy(
     version="v1",
     negotiation_mode="aggressive",
     dh_group="group14",
@@ -83,7 +83,7 @@ def _route_through(device: sites.Device, if_id: int) -> None:
 
 def test_the_data_plane_is_the_kernels(bed: Bed):
     assert bed.engine.describe()["data_plane"] == "kernel"
-    assert {tunnel.if_id for tunnel in bed.tunnels().values()} == {wish.if_id for wish in bed.wishes.values()}
+    assert {tunnel.if_id for tunnel in bed.tunnels().values()} == {spec.if_id for spec in bed.specs.values()}
 
 
 @pytest.mark.parametrize("kind", ["static", "in-udp", "policy", "v1-policy", "v1-static"])
@@ -167,8 +167,8 @@ def _set_mtu(name: str, link: str, mtu: int) -> None:
 
 
 def test_nothing_leaves_in_clear_while_a_tunnel_is_down(bed: Bed):
-    down = wishes.connection(NOBODY, peer_subnets=("192.168.99.0/24",))
-    turns.turn(bed.engine, bed.gateway.id, bed.desired(down))
+    down = specs.connection(NOBODY, peer_subnets=("192.168.99.0/24",))
+    cycles.run_cycle(bed.engine, bed.gateway.id, bed.desired(down))
     with sites.capturing(bed.world.wan, bed.wire) as packets:
         assert not sites.ping(bed.world.vpc_host, "192.168.99.10", wait=1)
     assert not in_clear(packets)
@@ -211,16 +211,16 @@ def test_a_restarted_landbridge_adopts_every_tunnel(bed: Bed):
 
 def test_a_change_of_one_connection_leaves_the_others_and_their_tunnels_alone(bed: Bed):
     before = {one.connection_id: one.children for one in bed.settle().values()}
-    wish = bed.wishes["static"]
-    bed.wishes["static"] = wishes.changed(wish, peer_subnets=(*wish.connection.peer_subnets, "192.168.98.0/24"))
+    spec = bed.specs["static"]
+    bed.specs["static"] = specs.changed(spec, peer_subnets=(*spec.connection.peer_subnets, "192.168.98.0/24"))
     try:
         plan = bed.plan()
         assert {step.connection_id for step in plan if not isinstance(step, network_steps.EnsureFilterTable)} == {
-            wish.id
+            spec.id
         }
         after = {one.connection_id: one.children for one in bed.settle().values()}
     finally:
-        bed.wishes["static"] = wish
+        bed.specs["static"] = spec
     bed.settle()
     same = [one for one in before if {c.spi_in for c in before[one]} == {c.spi_in for c in after[one]}]
     assert len(same) == len(before)  # a route needs no new SA
@@ -237,7 +237,7 @@ def test_a_change_of_one_connection_leaves_the_others_and_their_tunnels_alone(be
     ],
 )
 def test_drift_is_repaired(bed: Bed, harm: str):
-    tunnel = tunnels.name(bed.wishes["policy"].if_id)
+    tunnel = tunnels.name(bed.specs["policy"].if_id)
     subprocess.run(["ip", "-n", bed.name, *harm.format(tunnel=tunnel).split()], check=True)
     assert bed.plan()
     bed.settle()
@@ -273,7 +273,7 @@ def test_a_device_cannot_speak_for_another_ones_network(bed: Bed):
 
 
 def _tunnel_of(bed: Bed, kind: str) -> sites.Tunnel:
-    return sites.Tunnel(gateway=sites.EIPS[0], psk=wishes.PSK, name=kind, pairs=((lan(bed.number(kind)), sites.VPC),))
+    return sites.Tunnel(gateway=sites.EIPS[0], psk=specs.PSK, name=kind, pairs=((lan(bed.number(kind)), sites.VPC),))
 
 
 def test_an_outer_address_answers_nobody_inside(bed: Bed):
@@ -293,14 +293,14 @@ def test_of_a_redundant_pair_the_second_takes_over(bed: Bed):
         subprocess.run(["ip", "-n", device.host, "address", "add", "192.168.97.10/24", "dev", "lan"], check=True)
         device.load(
             sites.Tunnel(
-                gateway=sites.EIPS[0], psk=wishes.PSK, name=kind, pairs=((lan(number), sites.VPC), (both, sites.VPC))
+                gateway=sites.EIPS[0], psk=specs.PSK, name=kind, pairs=((lan(number), sites.VPC), (both, sites.VPC))
             )
         )
-    kept = dict(bed.wishes)
+    kept = dict(bed.specs)
     for kind, role in (("static", "master"), ("in-udp", "slave")):
-        wish = bed.wishes[kind]
-        subnets = (*(wish.connection.peer_subnets or ()), both)
-        bed.wishes[kind] = wishes.changed(wish, peer_subnets=subnets, ha_role=role)
+        spec = bed.specs[kind]
+        subnets = (*(spec.connection.peer_subnets or ()), both)
+        bed.specs[kind] = specs.changed(spec, peer_subnets=subnets, ha_role=role)
     try:
         bed.settle()
         for kind in ("static", "in-udp"):
@@ -325,9 +325,9 @@ def test_of_a_redundant_pair_the_second_takes_over(bed: Bed):
             ]
             subprocess.run([*command, sites.VPC_HOST], capture_output=True, check=False)
         assert "192.168.97.10" in {packet.source for packet in packets}
-        bed.wishes["static"] = dataclasses.replace(bed.wishes["static"], psk=model.Secret("Wrong-Key-1"))
+        bed.specs["static"] = dataclasses.replace(bed.specs["static"], psk=model.Secret("Wrong-Key-1"))
         bed.devices["static"].swanctl("--terminate", "--ike", "static", "--force", "--timeout", "30")
-        turns.until(
+        cycles.until(
             bed.engine,
             bed.gateway.id,
             bed.desired(),
@@ -336,7 +336,7 @@ def test_of_a_redundant_pair_the_second_takes_over(bed: Bed):
         )
         assert reached(bed.world.vpc_host, "192.168.97.10")
     finally:
-        bed.wishes = kept
+        bed.specs = kept
     bed.settle()
 
 
@@ -346,18 +346,18 @@ def _carrier(bed: Bed, net: str) -> str:
 
 
 def test_a_removed_connection_leaves_nothing_behind(bed: Bed):
-    wish = wishes.connection(NOBODY, **policy(50))
-    turns.turn(bed.engine, bed.gateway.id, bed.desired(wish))
-    assert tunnels.name(wish.if_id) in namespace.look(bed.name, lambda read: xfrm.look(read.snapshot()))
+    spec = specs.connection(NOBODY, **policy(50))
+    cycles.run_cycle(bed.engine, bed.gateway.id, bed.desired(spec))
+    assert tunnels.name(spec.if_id) in namespace.look(bed.name, lambda read: xfrm.look(read.snapshot()))
     bed.settle()
-    assert tunnels.name(wish.if_id) not in namespace.look(bed.name, lambda read: xfrm.look(read.snapshot()))
+    assert tunnels.name(spec.if_id) not in namespace.look(bed.name, lambda read: xfrm.look(read.snapshot()))
     rules = namespace.inside(bed.name, lambda ip: [rule.get("table") for rule in ip.get_rules(family=socket.AF_INET)])
-    assert tunnels.TABLE + wish.if_id not in rules
+    assert tunnels.TABLE + spec.if_id not in rules
 
 
 def test_the_reserved_part_of_a_wide_network_is_never_routed(bed: Bed):
-    wish = wishes.connection(NOBODY, peer_subnets=("0.0.0.0/0",))
-    turns.turn(bed.engine, bed.gateway.id, bed.desired(wish))
+    spec = specs.connection(NOBODY, peer_subnets=("0.0.0.0/0",))
+    cycles.run_cycle(bed.engine, bed.gateway.id, bed.desired(spec))
 
     def launch(address: str) -> str:
         command = ["ip", "-n", bed.name, "route", "get", address, "from", sites.VPC_HOST, "iif", "lan"]
@@ -365,7 +365,7 @@ def test_the_reserved_part_of_a_wide_network_is_never_routed(bed: Bed):
         return done.stdout + done.stderr
 
     try:
-        assert f"dev {tunnels.name(wish.if_id)}" in launch("8.8.8.8")
+        assert f"dev {tunnels.name(spec.if_id)}" in launch("8.8.8.8")
         assert "No route to host" in launch("100.64.1.1")
         assert reached(bed.world.vpc_host, host(0))
     finally:

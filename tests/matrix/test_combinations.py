@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from lab import algorithms, wishes
+from lab import algorithms, specs
 from lab.algorithms import Combination
 from landbridge.model import strongswan_proposals
 
@@ -48,14 +48,14 @@ def test_swanctl_has_a_word_of_its_own_for_every_choice() -> None:
 def test_the_engine_asks_for_what_the_device_of_every_combination_has(mode: str) -> None:
     """The words of `lab.algorithms` are written down apart from the engine's, and the tunnels of the page came up with them."""
     for row in algorithms.ike_matrix(mode):
-        policy = wishes.ike_policy(
+        policy = specs.ike_policy(
             encryption_algorithm=row.ike_encryption,
             authentication_algorithm=row.ike_authentication,
             dh_group=row.ike_group,
         )
         assert strongswan_proposals.ike_proposal(policy) == row.ike
     for row in algorithms.esp_matrix(mode):
-        esp = wishes.ipsec_policy(
+        esp = specs.ipsec_policy(
             encryption_algorithm=row.esp_encryption, authentication_algorithm=row.esp_authentication, pfs=row.pfs
         )
         assert strongswan_proposals.esp_proposal(esp) == row.esp

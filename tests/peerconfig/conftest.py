@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lab import wishes
+from lab import specs
 from landbridge import model, peerconfig
 
 ID = "1a2b3c4d-0000-4000-8000-000000000001"
@@ -14,7 +14,7 @@ INNER = {"tunnel_local_address": "169.254.70.1/30", "tunnel_peer_address": "169.
 
 def make_side(
     *,
-    psk: str | None = wishes.PSK,
+    psk: str | None = specs.PSK,
     peer: model.CustomerGateway | None = None,
     gateway: model.VpnGateway | None = None,
     plane: model.Plane = "userland",
@@ -23,11 +23,11 @@ def make_side(
 ) -> peerconfig.Side:
     """`given` are fields of the connection; the ids default to the addresses, as the rules have it."""
     given = {"id": ID, **INNER, **given}
-    connection = wishes.connection(**given).connection
+    connection = specs.connection(**given).connection
     return peerconfig.side_of(
         connection,
-        gateway or wishes.gateway(),
-        peer or wishes.customer_gateway(),
+        gateway or specs.gateway(),
+        peer or specs.customer_gateway(),
         network=model.Network(id="vpc-1"),
         plane=plane,
         psk=model.Secret(psk) if psk is not None else None,
@@ -42,14 +42,14 @@ def side():
 
 @pytest.fixture
 def cgw():
-    return wishes.customer_gateway
+    return specs.customer_gateway
 
 
 SHAPES: dict[str, Any] = {
     "static": {},
     "static-kernel": {"plane": "kernel", "peer_subnets": ("192.168.44.0/24", "192.168.45.0/24"), "enable_nqa": True},
     "static-v1-aggressive": {
-        "ike_policy": wishes.ike_policy(
+        "ike_policy": specs.ike_policy(
             version="v1",
             negotiation_mode="aggressive",
             local_id_type="fqdn",
@@ -57,26 +57,26 @@ SHAPES: dict[str, Any] = {
             peer_id_type="fqdn",
             peer_id="branch.example",
         ),
-        "peer": wishes.customer_gateway(id_type="fqdn", id_value="branch.example"),
+        "peer": specs.customer_gateway(id_type="fqdn", id_value="branch.example"),
     },
     "policy-v1": {
         "style": "policy",
-        "ike_policy": wishes.ike_policy(version="v1", negotiation_mode="main"),
+        "ike_policy": specs.ike_policy(version="v1", negotiation_mode="main"),
         "policy_rules": (
-            wishes.policy(1, "10.0.0.0/25", "192.168.44.0/24", "192.168.45.0/24"),
-            wishes.policy(2, "10.0.0.128/25", "192.168.44.0/24"),
+            specs.policy(1, "10.0.0.0/25", "192.168.44.0/24", "192.168.45.0/24"),
+            specs.policy(2, "10.0.0.128/25", "192.168.44.0/24"),
         ),
     },
     "gcm": {
-        "ike_policy": wishes.ike_policy(encryption_algorithm="aes-256-gcm-16", dh_group="group20"),
-        "ipsec_policy": wishes.ipsec_policy(encryption_algorithm="aes-256-gcm-16", pfs="disable"),
+        "ike_policy": specs.ike_policy(encryption_algorithm="aes-256-gcm-16", dh_group="group20"),
+        "ipsec_policy": specs.ipsec_policy(encryption_algorithm="aes-256-gcm-16", pfs="disable"),
     },
-    "gcm-esp": {"ipsec_policy": wishes.ipsec_policy(encryption_algorithm="aes-128-gcm-16", pfs="group14")},
+    "gcm-esp": {"ipsec_policy": specs.ipsec_policy(encryption_algorithm="aes-128-gcm-16", pfs="group14")},
     "bgp-standby": {
         "style": "bgp",
         "endpoint": 2,
         "ha_role": "slave",
-        "gateway": dataclasses.replace(wishes.gateway(), ha_mode="active-standby"),
+        "gateway": dataclasses.replace(specs.gateway(), ha_mode="active-standby"),
     },
     "policy-template": {
         "style": "policy-template",

@@ -14,14 +14,14 @@ from typing import Any
 
 import pytest
 
-from lab import wishes
+from lab import specs
 from landbridge import errors, peerconfig
 from tests.peerconfig import conftest
 
 GOLDEN = Path(__file__).parent / "golden"
 NAMES = {"local_id_type": "fqdn", "local_id": "hq.example", "peer_id_type": "fqdn", "peer_id": "branch.example"}
-AGGRESSIVE = wishes.ike_policy(version="v1", negotiation_mode="aggressive", **NAMES)
-RULES = (wishes.policy(1, "10.0.0.0/25", "192.168.44.0/24"), wishes.policy(2, "10.0.0.128/25", "192.168.44.0/24"))
+AGGRESSIVE = specs.ike_policy(version="v1", negotiation_mode="aggressive", **NAMES)
+RULES = (specs.policy(1, "10.0.0.0/25", "192.168.44.0/24"), specs.policy(2, "10.0.0.128/25", "192.168.44.0/24"))
 STYLES: dict[str, dict[str, Any]] = {
     "static": {"peer_subnets": ("192.168.44.0/24", "192.168.45.0/24"), "enable_nqa": False},
     "policy": {"style": "policy", "policy_rules": RULES, "tunnel_local_address": None, "tunnel_peer_address": None},
@@ -30,18 +30,18 @@ STYLES: dict[str, dict[str, Any]] = {
 }
 PLANES = ("kernel", "userland")
 NQA = {"enable_nqa": True}
-NAMED = {"peer": wishes.customer_gateway(id_type="fqdn", id_value="branch.example")}
-DIALS = {**NAMED, "ike_policy": wishes.ike_policy(**NAMES)}
+NAMED = {"peer": specs.customer_gateway(id_type="fqdn", id_value="branch.example")}
+DIALS = {**NAMED, "ike_policy": specs.ike_policy(**NAMES)}
 OPTIONS: dict[str, dict[str, Any]] = {
     "nqa": NQA,
     "dials": DIALS,
     "dials-nqa": DIALS | NQA,
-    "v1-main": {"ike_policy": wishes.ike_policy(version="v1", negotiation_mode="main")},
+    "v1-main": {"ike_policy": specs.ike_policy(version="v1", negotiation_mode="main")},
     "v1-dials": {**NAMED, "ike_policy": AGGRESSIVE},
     "standby": {
         "endpoint": 2,
         "ha_role": "slave",
-        "gateway": dataclasses.replace(wishes.gateway(), ha_mode="active-standby"),
+        "gateway": dataclasses.replace(specs.gateway(), ha_mode="active-standby"),
     },
     "no-psk": {"psk": None},
 }

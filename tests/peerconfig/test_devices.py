@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from lab import wishes
+from lab import specs
 from landbridge import errors, peerconfig
 
 ENCRYPTION = ("aes-128", "aes-192", "aes-256", "3des", "aes-128-gcm-16", "aes-256-gcm-16")
@@ -68,7 +68,7 @@ CANNOT = {
 def test_every_algorithm_is_written_or_refused_by_its_field(
     ike_device: peerconfig.Device, side: Any, name: str, words: tuple[str, ...], policy: str, field: str
 ):
-    make = {"ike_policy": wishes.ike_policy, "ipsec_policy": wishes.ipsec_policy}[policy]
+    make = {"ike_policy": specs.ike_policy, "ipsec_policy": specs.ipsec_policy}[policy]
     path = f"{policy.replace('_', '')}.{field}"
     for word in words:
         expected = {path} if word in CANNOT[ike_device.id].get(name, set()) else set()
@@ -77,7 +77,7 @@ def test_every_algorithm_is_written_or_refused_by_its_field(
 
 def test_gm_is_nobodys(ike_device: peerconfig.Device, side: Any, cgw: Any):
     """A GM policy has no group and no ids."""
-    gm = wishes.ike_policy(
+    gm = specs.ike_policy(
         encryption_algorithm="sm4", authentication_algorithm="sm3", dh_group=None, local_id_type=None, peer_id_type=None
     )
     named = side(ike_policy=gm, peer=cgw(id_type="fqdn", id_value="branch.example"))
@@ -85,18 +85,18 @@ def test_gm_is_nobodys(ike_device: peerconfig.Device, side: Any, cgw: Any):
 
 
 def test_gcm_in_ikev1_phase_1_is_nobodys(ike_device: peerconfig.Device, side: Any):
-    policy = wishes.ike_policy(version="v1", negotiation_mode="main", encryption_algorithm="aes-128-gcm-16")
+    policy = specs.ike_policy(version="v1", negotiation_mode="main", encryption_algorithm="aes-128-gcm-16")
     assert refused(ike_device.id, side(ike_policy=policy)) == {"ikepolicy.encryption_algorithm"}
 
 
 def test_all_that_is_wrong_is_told_at_once(side: Any):
-    policy = wishes.ike_policy(encryption_algorithm="3des", dh_group="group1", authentication_algorithm="md5")
+    policy = specs.ike_policy(encryption_algorithm="3des", dh_group="group1", authentication_algorithm="md5")
     fields = refused("opnsense", side(ike_policy=policy))
     assert fields == {f"ikepolicy.{word}" for word in ("encryption_algorithm", "dh_group", "authentication_algorithm")}
 
 
 def test_libreswan_has_no_elliptic_pfs_in_ikev1(side: Any):
-    ipsec, v1 = wishes.ipsec_policy(pfs="group19"), wishes.ike_policy(version="v1", negotiation_mode="main")
+    ipsec, v1 = specs.ipsec_policy(pfs="group19"), specs.ike_policy(version="v1", negotiation_mode="main")
     assert refused("libreswan", side(ipsec_policy=ipsec, ike_policy=v1)) == {"ipsecpolicy.pfs"}
     assert refused("libreswan", side(ipsec_policy=ipsec)) == set()
 
@@ -122,7 +122,7 @@ def test_nothing_to_carry_is_said(ike_device: peerconfig.Device, side: Any):
 
 def test_a_lifetime_out_of_range_is_printed_as_near_as_it_goes_and_noted(side: Any):
     made = side(
-        ike_policy=wishes.ike_policy(lifetime_seconds=604800), ipsec_policy=wishes.ipsec_policy(lifetime_seconds=30)
+        ike_policy=specs.ike_policy(lifetime_seconds=604800), ipsec_policy=specs.ipsec_policy(lifetime_seconds=30)
     )
     text = str(peerconfig.render(peerconfig.find("cisco-ios-xe"), made))
     assert " lifetime 86400\n" in text
@@ -137,8 +137,8 @@ def test_a_lifetime_out_of_range_is_printed_as_near_as_it_goes_and_noted(side: A
 def test_libreswan_leaves_the_start_to_the_gateway_where_crossing_exchanges_lose_a_child(
     side: Any, style: str, version: str, start: str
 ):
-    policy = wishes.ike_policy(version=version, negotiation_mode="main" if version == "v1" else None)
-    rules = (wishes.policy(1, "10.0.0.0/24", "192.168.44.0/24", "192.168.45.0/24"),)
+    policy = specs.ike_policy(version=version, negotiation_mode="main" if version == "v1" else None)
+    rules = (specs.policy(1, "10.0.0.0/24", "192.168.44.0/24", "192.168.45.0/24"),)
     device = peerconfig.find("libreswan")
     assert device is not None
     text = str(peerconfig.render(device, side(style=style, ike_policy=policy, policy_rules=rules)))

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lab import wishes
+from lab import specs
 from landbridge import errors, peerconfig
 
 #: Each tries to end a string, a line or a block and to begin a statement of its own.
@@ -61,7 +61,7 @@ def test_a_psk_stays_in_its_place_or_is_refused(ike_device: peerconfig.Device, s
 @pytest.mark.parametrize("end", ["peer_id", "local_id"])
 def test_an_identity_stays_in_its_place_or_is_refused(ike_device: peerconfig.Device, side: Any, name: str, end: str):
     def policy(text: str) -> Any:
-        return wishes.ike_policy(**{f"{end}_type": "fqdn", end: text})
+        return specs.ike_policy(**{f"{end}_type": "fqdn", end: text})
 
     text = rendered(ike_device, side(ike_policy=policy(name)))
     if text == {f"ikepolicy.{end}"}:
@@ -118,4 +118,4 @@ def test_without_a_psk_its_line_is_none_that_the_device_reads(ike_device: peerco
     found = [line for line in text.split("\n") if peerconfig.PLACEHOLDER in line]
     assert len(found) == 2
     assert ike_device.format.startswith("A worksheet") or all(line.lstrip().startswith(("#", "!")) for line in found)
-    assert wishes.PSK not in text
+    assert specs.PSK not in text

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lab import sites, turns, wishes
+from lab import cycles, sites, specs
 from landbridge import model, peerconfig
 from landbridge.engine.strongswan.engine import StrongSwan
 
@@ -13,14 +13,14 @@ pytestmark = pytest.mark.tunnel
 
 HOST, SECOND_HOST = "192.168.44.10", "192.168.45.10"
 SECOND_LAN = "192.168.45.0/24"
-V1_MAIN = wishes.ike_policy(version="v1", negotiation_mode="main", authentication_algorithm="sha1", dh_group="group14")
+V1_MAIN = specs.ike_policy(version="v1", negotiation_mode="main", authentication_algorithm="sha1", dh_group="group14")
 NAMES = {"local_id_type": "fqdn", "local_id": "hq.example", "peer_id_type": "fqdn", "peer_id": "a@branch=1,#x"}
-AGGRESSIVE = wishes.ike_policy(version="v1", negotiation_mode="aggressive", dh_group="group14", **NAMES)
+AGGRESSIVE = specs.ike_policy(version="v1", negotiation_mode="aggressive", dh_group="group14", **NAMES)
 GCM = {
-    "ike_policy": wishes.ike_policy(encryption_algorithm="aes-256-gcm-16", dh_group="group20"),
-    "ipsec_policy": wishes.ipsec_policy(encryption_algorithm="aes-128-gcm-16", pfs="group21"),
+    "ike_policy": specs.ike_policy(encryption_algorithm="aes-256-gcm-16", dh_group="group20"),
+    "ipsec_policy": specs.ipsec_policy(encryption_algorithm="aes-128-gcm-16", pfs="group21"),
 }
-RULES = (wishes.policy(1, "10.0.0.0/25", sites.LAN), wishes.policy(2, "10.0.0.128/25", sites.LAN, SECOND_LAN))
+RULES = (specs.policy(1, "10.0.0.0/25", sites.LAN), specs.policy(2, "10.0.0.128/25", sites.LAN, SECOND_LAN))
 
 
 class Bench:
@@ -28,7 +28,7 @@ class Bench:
 
     def __init__(self, world: sites.World) -> None:
         self.world = world
-        self.gateway = wishes.gateway()
+        self.gateway = specs.gateway()
         self.engine = StrongSwan(world.folder, world.site("vpc-1"))
         self.device = world.add_device(lans=(sites.LAN, SECOND_LAN))
 
@@ -49,8 +49,10 @@ class Bench:
 
     def up(self, wish: model.DesiredConnection, *, seconds: float = 30) -> model.ConnectionObservation:
         """Up with its present configuration."""
-        desired = wishes.desired(wish, network=self.network, of=self.gateway)
-        [seen] = turns.until(self.engine, self.gateway.id, desired, turns.all_up_as_wished, seconds=seconds).connections
+        desired = specs.desired(wish, network=self.network, of=self.gateway)
+        [seen] = cycles.until(
+            self.engine, self.gateway.id, desired, cycles.all_up_as_desired, seconds=seconds
+        ).connections
         return seen
 
 
@@ -79,12 +81,12 @@ def bench():
     ],
 )
 def test_a_device_with_an_address(bench: Bench, cgw: Any, given: dict[str, Any], children: int, first: str):
-    wish = wishes.connection(**given)
+    wish = specs.connection(**given)
     text = bench.printed(wish, cgw(id_value=bench.device.address))
     if first == "device":
         bench.device.load_text(text)
     else:
-        turns.turn(bench.engine, bench.gateway.id, wishes.desired(wish, network=bench.network, of=bench.gateway))
+        cycles.run_cycle(bench.engine, bench.gateway.id, specs.desired(wish, network=bench.network, of=bench.gateway))
         bench.device.load_text(text)
     seen = bench.up(wish)
     assert seen.expected_children == len(seen.children) == children
@@ -97,10 +99,10 @@ def test_a_device_with_an_address(bench: Bench, cgw: Any, given: dict[str, Any],
 
 
 @pytest.mark.parametrize(
-    "policy", [pytest.param(AGGRESSIVE, id="v1-aggressive"), pytest.param(wishes.ike_policy(**NAMES), id="v2")]
+    "policy", [pytest.param(AGGRESSIVE, id="v1-aggressive"), pytest.param(specs.ike_policy(**NAMES), id="v2")]
 )
 def test_a_device_without_an_address_that_has_a_name(bench: Bench, cgw: Any, policy: model.IkePolicy):
-    wish = wishes.connection(None, ike_policy=policy)
+    wish = specs.connection(None, ike_policy=policy)
     bench.device.load_text(bench.printed(wish, cgw(id_type="fqdn", id_value="a@branch=1,#x")))
     seen = bench.up(wish)
     assert seen.peer_id == "a@branch=1,#x"
@@ -108,11 +110,11 @@ def test_a_device_without_an_address_that_has_a_name(bench: Bench, cgw: Any, pol
 
 
 @pytest.mark.parametrize(
-    "policy", [pytest.param(AGGRESSIVE, id="v1-aggressive"), pytest.param(wishes.ike_policy(**NAMES), id="v2")]
+    "policy", [pytest.param(AGGRESSIVE, id="v1-aggressive"), pytest.param(specs.ike_policy(**NAMES), id="v2")]
 )
 def test_a_device_without_an_address_comes_back_after_every_reset(bench: Bench, cgw: Any, policy: model.IkePolicy):
     """Without any traffic: nothing but the gateway's DELETE tells it."""
-    wish = wishes.connection(None, ike_policy=policy, peer_subnets=(sites.LAN, SECOND_LAN))
+    wish = specs.connection(None, ike_policy=policy, peer_subnets=(sites.LAN, SECOND_LAN))
     bench.device.load_text(bench.printed(wish, cgw(id_type="fqdn", id_value="a@branch=1,#x")))
     bench.up(wish)
     for resets in (1, 2, 3):
@@ -125,7 +127,7 @@ def test_a_device_without_an_address_comes_back_after_every_reset(bench: Bench, 
 
 def test_a_device_without_an_address_comes_back_after_an_engine_stop(bench: Bench, cgw: Any):
     """It asks for an IKE_SA while nobody is there, and asks again."""
-    wish = wishes.connection(None, ike_policy=wishes.ike_policy(**NAMES))
+    wish = specs.connection(None, ike_policy=specs.ike_policy(**NAMES))
     bench.device.load_text(bench.printed(wish, cgw(id_type="fqdn", id_value="a@branch=1,#x")))
     bench.up(wish)
     bench.engine.stop_all()
@@ -136,15 +138,15 @@ def test_a_device_without_an_address_comes_back_after_an_engine_stop(bench: Benc
 def test_the_inner_addresses_answer_a_probe(bench: Bench, cgw: Any):
     inner = {"tunnel_local_address": "169.254.70.1/30", "tunnel_peer_address": "169.254.70.2/30"}
     device = bench.world.add_device(inner="169.254.70.2/30")
-    wish = wishes.connection(device.address, enable_nqa=True, **inner)
+    wish = specs.connection(device.address, enable_nqa=True, **inner)
     device.load_text(bench.printed(wish, cgw(id_value=device.address)))
     assert bench.up(wish).expected_children == 2
 
 
 def test_without_the_psk_the_device_has_none(bench: Bench, cgw: Any):
-    wish = wishes.connection(psk=None)
+    wish = specs.connection(psk=None)
     bench.device.load_text(bench.printed(wish, cgw(id_value=bench.device.address)))
     assert "lb-" in bench.device.swanctl("--list-conns")
-    wish = wishes.connection(psk=peerconfig.PLACEHOLDER)
-    turns.turn(bench.engine, bench.gateway.id, wishes.desired(wish, network=bench.network, of=bench.gateway))
+    wish = specs.connection(psk=peerconfig.PLACEHOLDER)
+    cycles.run_cycle(bench.engine, bench.gateway.id, specs.desired(wish, network=bench.network, of=bench.gateway))
     sites.wait_for(lambda: "no shared key found" in bench.device.log(), "the device to have no key")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lab import wishes
+from lab import specs
 from landbridge import model, peerconfig
 
 
@@ -38,7 +38,7 @@ def test_a_probed_tunnel_has_the_inner_addresses_among_its_pairs(side: Any):
     [("static", "userland", False), ("static", "kernel", True), ("bgp", "userland", True), ("policy", "kernel", False)],
 )
 def test_selectors_follow_the_gateways_data_plane(side: Any, style: str, plane: str, routed: bool):
-    made = side(style=style, plane=plane, policy_rules=(wishes.policy(1, "10.0.0.0/24", "192.168.44.0/24"),))
+    made = side(style=style, plane=plane, policy_rules=(specs.policy(1, "10.0.0.0/24", "192.168.44.0/24"),))
     assert pairs(made) == [("0.0.0.0/0", "0.0.0.0/0") if routed else ("192.168.44.0/24", "10.0.0.0/24")]
 
 
@@ -49,7 +49,7 @@ def test_a_policy_templates_device_has_the_pairs_of_its_own(shaped: Any):
 def test_ids_default_to_the_addresses_and_change_sides(side: Any, cgw: Any):
     plain = side()
     assert (plain.device_identity.text, plain.gateway_identity.text) == ("198.51.100.2", "203.0.113.10")
-    policy = wishes.ike_policy(peer_id_type="fqdn", peer_id="branch.example", local_id="203.0.113.99")
+    policy = specs.ike_policy(peer_id_type="fqdn", peer_id="branch.example", local_id="203.0.113.99")
     named = side(ike_policy=policy, peer=cgw(id_type="fqdn", id_value="branch.example"))
     assert (named.device_identity.kind, named.device_identity.text) == ("fqdn", "branch.example")
     assert named.gateway_identity.text == "203.0.113.99"
@@ -57,11 +57,11 @@ def test_ids_default_to_the_addresses_and_change_sides(side: Any, cgw: Any):
 
 
 def test_an_er_gateway_stands_for_its_whole_network():
-    gateway = wishes.gateway(attachment_type="er", local_subnets=())
+    gateway = specs.gateway(attachment_type="er", local_subnets=())
     made = peerconfig.side_of(
-        wishes.connection().connection,
+        specs.connection().connection,
         gateway,
-        wishes.customer_gateway(),
+        specs.customer_gateway(),
         network=model.Network(id="er-1", cidr="10.0.0.0/8"),
         plane="userland",
     )
@@ -70,7 +70,7 @@ def test_an_er_gateway_stands_for_its_whole_network():
 
 
 def test_only_the_second_tunnel_of_an_active_standby_pair_stands_by(side: Any):
-    standby = dataclasses.replace(wishes.gateway(), ha_mode="active-standby")
+    standby = dataclasses.replace(specs.gateway(), ha_mode="active-standby")
     assert side(gateway=standby, ha_role="slave").standby
     assert not side(gateway=standby, ha_role="master").standby
     assert not side(ha_role="slave").standby
@@ -89,8 +89,8 @@ def test_a_subnet_that_is_none_stops_everything(side: Any, bad: str):
 
 
 def test_a_printed_side_shows_no_psk(side: Any):
-    assert wishes.PSK not in repr(side())
-    assert wishes.PSK not in repr(peerconfig.render(peerconfig.devices()[0], side()))
+    assert specs.PSK not in repr(side())
+    assert specs.PSK not in repr(peerconfig.render(peerconfig.devices()[0], side()))
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 import pytest
 
-from lab import demo, sites, turns, two_networks
+from lab import cycles, demo, sites, two_networks
 from landbridge.engine import base
 from landbridge.engine.strongswan import names
 from landbridge.engine.strongswan.network import namespace
@@ -51,7 +51,7 @@ def half_made(bench: Bench) -> Bench:
     """The folder is marked, the namespace half made."""
     bench.settle(None)
     engine = bench.fresh()
-    engine.apply(bench.id, turns.plan(engine, bench.id, bench.desired())[0])
+    engine.apply(bench.id, cycles.plan(engine, bench.id, bench.desired())[0])
     assert (bench.folder / "gateway").exists()
     _half_bound(bench)
     return bench
@@ -85,10 +85,10 @@ def test_a_namespace_that_is_not_ours_is_not_touched(bench: Bench):
     try:
         subprocess.run(["ip", "-n", bench.namespace, "address", "add", "10.99.0.1/32", "dev", "lo"], check=True)
         before = _text("ip", "-n", bench.namespace, "address")
-        observation = turns.turn(bench.fresh(), bench.id, bench.desired(bench.main))
+        observation = cycles.run_cycle(bench.fresh(), bench.id, bench.desired(bench.main))
         assert observation.failure is not None
         assert "is there and not ours" in observation.failure
-        assert not turns.turn(bench.fresh(), bench.id, None).exists
+        assert not cycles.run_cycle(bench.fresh(), bench.id, None).exists
         assert _text("ip", "-n", bench.namespace, "address") == before
     finally:
         subprocess.run(["ip", "netns", "delete", bench.namespace], check=True)
@@ -102,8 +102,8 @@ def test_an_id_that_begins_alike_sees_nothing_and_takes_nothing_down(bench: Benc
     end, kept = bench.settle(both), bench.spis(bench.main)
     alike = bench.id[:13] + rest
     assert names.namespace(alike) == bench.namespace
-    assert not turns.turn(bench.fresh(), alike, None).exists
-    refused = turns.turn(bench.fresh(), alike, bench.desired(bench.main))
+    assert not cycles.run_cycle(bench.fresh(), alike, None).exists
+    refused = cycles.run_cycle(bench.fresh(), alike, bench.desired(bench.main))
     assert f"is the folder of another gateway, {bench.id}" in str(refused.failure)
     assert bench.fresh().gateways() == {bench.id}
     assert (bench.settle(both), bench.spis(bench.main)) == (end, kept)
@@ -143,7 +143,7 @@ def test_a_charon_that_hangs_when_we_start_is_waited_for(bench: Bench, monkeypat
     os.kill(pid, signal.SIGSTOP)
     try:
         with pytest.raises(base.StepFailed, match="charon does not answer"):
-            turns.turn(bench.fresh(), bench.id, both)
+            cycles.run_cycle(bench.fresh(), bench.id, both)
     finally:
         os.kill(pid, signal.SIGCONT)
     assert (bench.settle(both), bench.spis(bench.main)) == (end, kept)

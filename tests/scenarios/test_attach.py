@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lab import sites, turns, wishes
+from lab import cycles, sites, specs
 from landbridge import model
 from landbridge.engine.strongswan import names
 from landbridge.engine.strongswan.engine import StrongSwan
@@ -37,20 +37,20 @@ def test_an_address_of_the_providers_network_is_attached_by_macvlan():
         for link in ("up0", "provider"):
             ip(world, f"link set {link} up")
         ip(world, f"address add {PROVIDER}/24 dev provider")
-        device = world.add_device(sites.Tunnel(gateway=sites.EIPS[0], psk=wishes.PSK))
+        device = world.add_device(sites.Tunnel(gateway=sites.EIPS[0], psk=specs.PSK))
         attached = eips(attach="macvlan", prefix=24, gateway=PROVIDER, interface="up0")
-        engine, gateway = StrongSwan(world.folder, site(world, attached)), wishes.gateway()
-        wish = wishes.connection(device.address)
-        desired = dataclasses.replace(wishes.desired(wish, network=world.network("vpc-1"), of=gateway), eips=attached)
+        engine, gateway = StrongSwan(world.folder, site(world, attached)), specs.gateway()
+        spec = specs.connection(device.address)
+        desired = dataclasses.replace(specs.desired(spec, network=world.network("vpc-1"), of=gateway), eips=attached)
         try:
-            turns.until(engine, gateway.id, desired, turns.all_up)
+            cycles.until(engine, gateway.id, desired, cycles.all_up)
             with sites.capturing(world.wan, "provider") as packets:
                 assert sites.ping(world.vpc_host, HOST)
                 assert sites.ping(device.host, sites.VPC_HOST)
             assert {packet.kind for packet in packets} == {"esp"}
-            assert turns.plan(engine, gateway.id, desired) == []
+            assert cycles.plan(engine, gateway.id, desired) == []
             plain = dataclasses.replace(desired, eips=eips())
-            turns.until(engine, gateway.id, plain, lambda seen: seen.applied_generation is not None)
+            cycles.until(engine, gateway.id, plain, lambda seen: seen.applied_generation is not None)
             assert engine.observe(gateway.id).network.uplink == "routed"
         finally:
             engine.stop_all()
@@ -59,16 +59,16 @@ def test_an_address_of_the_providers_network_is_attached_by_macvlan():
 def test_an_address_of_the_machine_itself_is_forwarded_to_the_gateway_behind_it():
     with sites.World() as world:
         ip(world, f"address add {sites.EIPS[0]}/32 dev lo")
-        device = world.add_device(sites.Tunnel(gateway=sites.EIPS[0], psk=wishes.PSK))
+        device = world.add_device(sites.Tunnel(gateway=sites.EIPS[0], psk=specs.PSK))
         first, second = eips()
         nobodys = dataclasses.replace(second, address="192.0.2.1")
         attached = (dataclasses.replace(first, attach="nat", behind="192.0.0.16"), nobodys)
         both = (model.Endpoint(number=1, address=first.address), model.Endpoint(number=2, address=nobodys.address))
-        engine, gateway = StrongSwan(world.folder, site(world, attached)), wishes.gateway(endpoints=both)
-        wish = dataclasses.replace(wishes.connection(device.address), behind=attached[0].behind)
-        desired = dataclasses.replace(wishes.desired(wish, network=world.network("vpc-1"), of=gateway), eips=attached)
+        engine, gateway = StrongSwan(world.folder, site(world, attached)), specs.gateway(endpoints=both)
+        spec = dataclasses.replace(specs.connection(device.address), behind=attached[0].behind)
+        desired = dataclasses.replace(specs.desired(spec, network=world.network("vpc-1"), of=gateway), eips=attached)
         try:
-            [up] = turns.until(engine, gateway.id, desired, turns.all_up).connections
+            [up] = cycles.until(engine, gateway.id, desired, cycles.all_up).connections
             assert up.local_id == sites.EIPS[0]
             with sites.capturing(world.wan, "d0") as packets:
                 assert sites.ping(world.vpc_host, HOST)
@@ -76,11 +76,11 @@ def test_an_address_of_the_machine_itself_is_forwarded_to_the_gateway_behind_it(
             ends = {end for packet in packets for end in (packet.source, packet.target)}
             assert ends == {sites.EIPS[0], device.address}
             assert {packet.kind for packet in packets} <= {"esp", "ike"}
-            assert turns.plan(engine, gateway.id, desired) == []
+            assert cycles.plan(engine, gateway.id, desired) == []
             owner = names.short(gateway.id)
             namespace.inside(world.wan, lambda _: firewall.load(None, owner))
             assert not namespace.inside(world.wan, lambda _: firewall.look(owner))
-            turns.turn(engine, gateway.id, desired)
+            cycles.run_cycle(engine, gateway.id, desired)
             assert namespace.inside(world.wan, lambda _: firewall.look(owner))
         finally:
             engine.stop_all()
@@ -89,10 +89,10 @@ def test_an_address_of_the_machine_itself_is_forwarded_to_the_gateway_behind_it(
 
 def test_what_an_operator_forwards_himself_is_not_touched():
     with sites.World() as world:
-        engine, gateway = StrongSwan(world.folder, site(world, eips())), wishes.gateway()
+        engine, gateway = StrongSwan(world.folder, site(world, eips())), specs.gateway()
         own = ["nft", "add", "table", "ip", "mine"]
         namespace.inside(world.wan, lambda _: subprocess.run(own, check=True))
-        turns.turn(engine, gateway.id, wishes.desired(network=world.network("vpc-1"), of=gateway))
+        cycles.run_cycle(engine, gateway.id, specs.desired(network=world.network("vpc-1"), of=gateway))
         engine.stop_all()
         listed = ["nft", "list", "tables"]
         found = namespace.inside(
@@ -114,10 +114,10 @@ def test_an_address_that_the_machine_has_another_use_for_gets_no_route(command: 
         world.add_device(bare=True)
         ip(world, command.format(eip=sites.EIPS[0]))
         before = routes(world)
-        engine, gateway = StrongSwan(world.folder, site(world, eips())), wishes.gateway()
-        desired = wishes.desired(network=world.network("vpc-1"), of=gateway)
+        engine, gateway = StrongSwan(world.folder, site(world, eips())), specs.gateway()
+        desired = specs.desired(network=world.network("vpc-1"), of=gateway)
         try:
-            found = turns.turn(engine, gateway.id, desired)
+            found = cycles.run_cycle(engine, gateway.id, desired)
             assert said in (found.failure or "")
             assert routes(world) >= before
             assert not [route for route in routes(world) - before if route.startswith(sites.EIPS[0])]
@@ -136,13 +136,13 @@ def test_an_address_of_a_request_is_not_answered_for_in_the_vpc():
     """The userland data plane needs an address in each local subnet; a host of the VPC may have the very same."""
     with sites.World() as world:
         device = world.add_device(
-            sites.Tunnel(gateway=sites.EIPS[0], psk=wishes.PSK, pairs=((sites.LAN, "10.0.0.64/29"),))
+            sites.Tunnel(gateway=sites.EIPS[0], psk=specs.PSK, pairs=((sites.LAN, "10.0.0.64/29"),))
         )
         engine = StrongSwan(world.folder, site(world, eips()))
-        gateway = dataclasses.replace(wishes.gateway(), local_subnets=("10.0.0.64/29",))
-        desired = wishes.desired(wishes.connection(device.address), network=world.network("vpc-1"), of=gateway)
+        gateway = dataclasses.replace(specs.gateway(), local_subnets=("10.0.0.64/29",))
+        desired = specs.desired(specs.connection(device.address), network=world.network("vpc-1"), of=gateway)
         try:
-            turns.until(engine, gateway.id, desired, turns.all_up)
+            cycles.until(engine, gateway.id, desired, cycles.all_up)
             assert ("lo", "10.0.0.64/32") in engine.observe(gateway.id).network.addresses
             assert sites.ping(world.vpc_host, sites.VPC_ADDRESS.split("/")[0])
             assert not sites.ping(world.vpc_host, "10.0.0.64", wait=2)

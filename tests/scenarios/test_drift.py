@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import vici
 
-from lab import sites, turns
+from lab import cycles, sites
 from landbridge import model
 from landbridge.agent import loop
 from landbridge.engine import base
@@ -28,7 +28,7 @@ FOREIGN = "99999999-0000-4000-8000-000000000000"
 
 @dataclass
 class Source:
-    """One gateway whose wish does not change."""
+    """One gateway whose spec does not change."""
 
     desired_gateway: model.DesiredGateway
     seen: list[model.Observation] = field(default_factory=list)
@@ -72,7 +72,7 @@ def running() -> Iterator[Running]:
         agent = loop.Agent(source, bench.fresh(), loop.Timing(tick=TICK_SECONDS))
         agent.start()
         try:
-            sites.wait_for(lambda: source.seen and turns.all_up(source.seen[-1]), "the tunnels")
+            sites.wait_for(lambda: source.seen and cycles.all_up(source.seen[-1]), "the tunnels")
             yield Running(bench, source, State.of(bench.fresh().observe(bench.id)))
         finally:
             agent.stop()

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from lab import sites, turns, wishes
+from lab import cycles, sites, specs
 from landbridge import model
 from landbridge.engine import base
 from landbridge.engine.strongswan import daemon, names, state
@@ -37,7 +37,7 @@ class Bench:
     def __init__(self, world: sites.World) -> None:
         self.world = world
         self.network = world.network("vpc-1")
-        self.gateway = wishes.gateway()
+        self.gateway = specs.gateway()
         self.engine = self.fresh()
         self.changes = []
 
@@ -50,18 +50,18 @@ class Bench:
         return self.world.folder / "engine" / names.short(self.gateway.id)
 
     def desired(self, *connections: model.DesiredConnection):
-        return wishes.desired(*connections, network=self.network, of=self.gateway)
+        return specs.desired(*connections, network=self.network, of=self.gateway)
 
     def up(self, *connections: model.DesiredConnection):
         desired = self.desired(*connections)
-        return turns.until(self.engine, self.gateway.id, desired, turns.all_up).connections
+        return cycles.until(self.engine, self.gateway.id, desired, cycles.all_up).connections
 
-    def turn(self, *connections: model.DesiredConnection):
-        return turns.turn(self.engine, self.gateway.id, self.desired(*connections))
+    def run_cycle(self, *connections: model.DesiredConnection):
+        return cycles.run_cycle(self.engine, self.gateway.id, self.desired(*connections))
 
     def plan(self, *connections: model.DesiredConnection):
         engine = self.fresh()
-        return turns.plan(engine, self.gateway.id, self.desired(*connections))
+        return cycles.plan(engine, self.gateway.id, self.desired(*connections))
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def bench():
 
 
 def tunnel(**given: Any):
-    return sites.Tunnel(**({"gateway": sites.EIPS[0], "psk": wishes.PSK} | given))
+    return sites.Tunnel(**({"gateway": sites.EIPS[0], "psk": specs.PSK} | given))
 
 
 def pids(gateway_id: str):
@@ -119,7 +119,7 @@ def spis(connection: model.ConnectionObservation):
 
 def test_a_static_ikev2_tunnel_carries_traffic_in_esp_alone(bench: Bench):
     device = bench.world.add_device(tunnel())
-    [up] = bench.up(wishes.connection())
+    [up] = bench.up(specs.connection())
     assert up.ike_established
     assert up.children[0].local_ts == ("10.0.0.0/24",)
     assert up.children[0].remote_ts == ("192.168.44.0/24",)
@@ -132,7 +132,7 @@ def test_a_static_ikev2_tunnel_carries_traffic_in_esp_alone(bench: Bench):
 
 def test_no_clear_text_leaves_while_the_tunnel_is_down(bench: Bench):
     bench.world.add_device(tunnel(psk="Some-Other-9"))
-    bench.turn(wishes.connection())
+    bench.run_cycle(specs.connection())
     with sites.capturing(bench.world.wan, names.uplink_peer(bench.gateway.id)) as packets:
         assert not sites.ping(bench.world.vpc_host, HOST, wait=1)
     assert {packet.kind for packet in packets} <= {"ike"}
@@ -140,7 +140,7 @@ def test_no_clear_text_leaves_while_the_tunnel_is_down(bench: Bench):
 
 def test_clear_text_from_the_underlay_that_claims_to_come_from_the_vpc_enters_no_tunnel(bench: Bench):
     device = bench.world.add_device(tunnel())
-    bench.up(wishes.connection())
+    bench.up(specs.connection())
     name, end = names.namespace(bench.gateway.id), names.uplink_peer(bench.gateway.id)
     wan = namespace.inside(name, lambda ip: ip.link("get", ifname="wan")[0].get("address"))
     with sites.capturing(device.host, "lan") as packets:
@@ -153,9 +153,9 @@ def test_clear_text_from_the_underlay_that_claims_to_come_from_the_vpc_enters_no
 def test_a_policy_ikev1_tunnel_has_a_child_per_destination(bench: Bench):
     pairs = ((sites.LAN, sites.VPC), (SECOND_LAN, sites.VPC))
     bench.world.add_device(tunnel(version=1, pairs=pairs), lans=(sites.LAN, SECOND_LAN))
-    rules = (wishes.policy(1, sites.VPC, sites.LAN, SECOND_LAN),)
-    ike = wishes.ike_policy(version="v1", negotiation_mode="main")
-    [up] = bench.up(wishes.connection(style="policy", peer_subnets=None, policy_rules=rules, ike_policy=ike))
+    rules = (specs.policy(1, sites.VPC, sites.LAN, SECOND_LAN),)
+    ike = specs.ike_policy(version="v1", negotiation_mode="main")
+    [up] = bench.up(specs.connection(style="policy", peer_subnets=None, policy_rules=rules, ike_policy=ike))
     assert [child.remote_ts for child in up.children] == [(sites.LAN,), (SECOND_LAN,)]
     for host in (HOST, SECOND_HOST):
         sites.wait_for(lambda host=host: sites.ping(bench.world.vpc_host, host), f"a ping to {host}")
@@ -163,7 +163,7 @@ def test_a_policy_ikev1_tunnel_has_a_child_per_destination(bench: Bench):
 
 def test_an_aggressive_ikev1_tunnel_with_names_comes_up(bench: Bench):
     bench.world.add_device(tunnel(version=1, aggressive=True, local_id="branch.example", remote_id="hq.example"))
-    ike = wishes.ike_policy(
+    ike = specs.ike_policy(
         version="v1",
         negotiation_mode="aggressive",
         local_id_type="fqdn",
@@ -171,17 +171,17 @@ def test_an_aggressive_ikev1_tunnel_with_names_comes_up(bench: Bench):
         peer_id_type="fqdn",
         peer_id="branch.example",
     )
-    [up] = bench.up(wishes.connection(ike_policy=ike))
+    [up] = bench.up(specs.connection(ike_policy=ike))
     assert (up.local_id, up.peer_id) == ("hq.example", "branch.example")
     sites.wait_for(lambda: sites.ping(bench.world.vpc_host, HOST), "a ping")
 
 
 def test_a_peer_without_address_is_waited_for_and_answered(bench: Bench):
     device = bench.world.add_device(tunnel(local_id="branch.example"))
-    wish = wishes.connection(None, ike_policy=wishes.ike_policy(peer_id_type="fqdn", peer_id="branch.example"))
-    assert bench.turn(wish).connections[0].waits_for_peer
+    spec = specs.connection(None, ike_policy=specs.ike_policy(peer_id_type="fqdn", peer_id="branch.example"))
+    assert bench.run_cycle(spec).connections[0].waits_for_peer
     device.swanctl("--initiate", "--child", "hq-0")
-    [up] = bench.up(wish)
+    [up] = bench.up(spec)
     assert up.peer_address == device.address
     assert sites.ping(bench.world.vpc_host, HOST)
 
@@ -194,16 +194,16 @@ def test_devices_without_addresses_in_main_mode_come_up_with_one_psk(bench: Benc
     ]
     devices = [bench.world.add_device(each, lans=(each.pairs[0][0],)) for each in its]
     wished = [
-        wishes.connection(
+        specs.connection(
             None,
             peer_subnets=(each.pairs[0][0],),
-            ike_policy=wishes.ike_policy(
+            ike_policy=specs.ike_policy(
                 version="v1", negotiation_mode="main", peer_id_type="fqdn", peer_id=each.local_id
             ),
         )
         for each in its
     ]
-    bench.turn(*wished)
+    bench.run_cycle(*wished)
     for device in devices:
         device.swanctl("--initiate", "--child", "hq-0")
     assert [up.peer_address for up in bench.up(*wished)] == [device.address for device in devices]
@@ -226,22 +226,22 @@ def dials_in(version: str, **device: Any):
     """The connection, and the tunnel as the device has it."""
     given, its = DIALS_IN[version]
     names = {"local_id_type": "fqdn", "local_id": "hq.example", "peer_id_type": "fqdn", "peer_id": "branch.example"}
-    wish = wishes.connection(None, peer_subnets=(sites.LAN, SECOND_LAN), ike_policy=wishes.ike_policy(**names, **given))
-    return wish, tunnel(local_id="branch.example", remote_id="hq.example", **its, **device)
+    spec = specs.connection(None, peer_subnets=(sites.LAN, SECOND_LAN), ike_policy=specs.ike_policy(**names, **given))
+    return spec, tunnel(local_id="branch.example", remote_id="hq.example", **its, **device)
 
 
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("version", DIALS_IN)
 def test_a_device_that_dials_in_and_asks_for_all_its_subnets_at_once_gets_every_pair(bench: Bench, version: str):
     """charon narrows such a request to the first pair, and quick mode has only one."""
-    wish, its = dials_in(version, pairs=((f"{sites.LAN},{SECOND_LAN}", sites.VPC),))
+    spec, its = dials_in(version, pairs=((f"{sites.LAN},{SECOND_LAN}", sites.VPC),))
     device = bench.world.add_device(its, lans=(sites.LAN, SECOND_LAN))
-    bench.turn(wish)
+    bench.run_cycle(spec)
     device.swanctl("--initiate", "--child", "hq-0")
-    [up] = bench.up(wish)
+    [up] = bench.up(spec)
     assert {child.remote_ts for child in up.children} == {(sites.LAN,), (SECOND_LAN,)}
     assert up.missing_pairs == ()
-    assert bench.plan(wish) == []
+    assert bench.plan(spec) == []
     for host in (HOST, SECOND_HOST):
         sites.wait_for(lambda host=host: sites.ping(bench.world.vpc_host, host), f"a ping to {host}")
 
@@ -249,14 +249,14 @@ def test_a_device_that_dials_in_and_asks_for_all_its_subnets_at_once_gets_every_
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("version", DIALS_IN)
 def test_a_device_that_dials_in_and_asks_for_each_pair_gets_none_of_them_twice(bench: Bench, version: str):
-    wish, its = dials_in(version, start=True, pairs=((sites.LAN, sites.VPC), (SECOND_LAN, sites.VPC)))
-    bench.turn(wish)
+    spec, its = dials_in(version, start=True, pairs=((sites.LAN, sites.VPC), (SECOND_LAN, sites.VPC)))
+    bench.run_cycle(spec)
     device = bench.world.add_device(its, lans=(sites.LAN, SECOND_LAN))
-    bench.up(wish)
+    bench.up(spec)
     sites.wait_for(
         lambda: settled(bench.engine.observe(bench.gateway.id)), "the device to have asked for all", seconds=60
     )
-    assert bench.turn(wish).connections[0].missing_pairs == ()
+    assert bench.run_cycle(spec).connections[0].missing_pairs == ()
     assert device.swanctl("--list-sas").count("INSTALLED") == 2
 
 
@@ -266,15 +266,15 @@ def settled(now: state.GatewayState):
 
 @pytest.mark.usefixtures("impatient")
 def test_a_pair_that_a_device_refuses_is_named(bench: Bench):
-    wish, its = dials_in("v2")
+    spec, its = dials_in("v2")
     device = bench.world.add_device(its)
-    bench.turn(wish)
+    bench.run_cycle(spec)
     device.swanctl("--initiate", "--child", "hq-0")
 
     def is_told(observation: model.Observation) -> bool:
         return any("TS_UNACCEPTABLE" in line.line for line in observation.connections[0].evidence)
 
-    [shown] = turns.until(bench.engine, bench.gateway.id, bench.desired(wish), is_told).connections
+    [shown] = cycles.until(bench.engine, bench.gateway.id, bench.desired(spec), is_told).connections
     assert shown.missing_pairs == (f"{sites.VPC} - {SECOND_LAN}",)
     assert sites.ping(bench.world.vpc_host, HOST)
 
@@ -282,14 +282,14 @@ def test_a_pair_that_a_device_refuses_is_named(bench: Bench):
 @pytest.mark.usefixtures("impatient")
 def test_we_look_again_when_a_device_that_dialled_in_may_have_asked_for_all(bench: Bench):
     """Nothing happens to a tunnel that rests, so no event would tell."""
-    wish, its = dials_in("v2")
+    spec, its = dials_in("v2")
     device = bench.world.add_device(its)
-    bench.turn(wish)
+    bench.run_cycle(spec)
     device.swanctl("--initiate", "--child", "hq-0")
-    sites.wait_for(lambda: bench.turn(wish).connections[0].children, "the first pair")
+    sites.wait_for(lambda: bench.run_cycle(spec).connections[0].children, "the first pair")
     sites.wait_for(lambda: not settled(bench.engine.observe(bench.gateway.id)), "a young tunnel")
     bench.changes.clear()
-    bench.turn(wish)
+    bench.run_cycle(spec)
     sites.wait_for(lambda: bench.gateway.id in bench.changes, "another look")
 
 
@@ -297,7 +297,7 @@ def test_a_peer_that_offers_everything_is_narrowed_and_the_inner_addresses_meet(
     everything = (("0.0.0.0/0", "0.0.0.0/0"),)
     bench.world.add_device(tunnel(pairs=everything), inner="169.254.70.2/32")
     inner = {"tunnel_local_address": "169.254.70.1/30", "tunnel_peer_address": "169.254.70.2/30"}
-    [up] = bench.up(wishes.connection(enable_nqa=True, **inner))
+    [up] = bench.up(specs.connection(enable_nqa=True, **inner))
     assert len(up.children) == 2
     assert sites.ping(bench.world.vpc_host, HOST)
     assert sites.ping(names.namespace(bench.gateway.id), "169.254.70.2")
@@ -306,19 +306,19 @@ def test_a_peer_that_offers_everything_is_narrowed_and_the_inner_addresses_meet(
 def test_a_device_that_knows_no_inner_addresses_is_not_asked_for_them(bench: Bench):
     bench.world.add_device(tunnel())
     inner = {"tunnel_local_address": "169.254.70.1/30", "tunnel_peer_address": "169.254.70.2/30"}
-    wish = wishes.connection(**inner)
-    [up] = bench.up(wish)
+    spec = specs.connection(**inner)
+    [up] = bench.up(spec)
     assert (up.expected_children, len(up.children)) == (1, 1)
-    assert bench.plan(wish) == []
+    assert bench.plan(spec) == []
     assert not any("TS_UNACCEPTABLE" in line.line for line in up.evidence)
 
 
 @pytest.mark.parametrize("who", ["we", "the device"])
 def test_a_wrong_psk_leaves_a_line_of_evidence(bench: Bench, who: str):
     device = bench.world.add_device(tunnel(psk="Some-Other-9"))
-    wish = wishes.connection() if who == "we" else wishes.connection(psk="Right-Horse-1")
+    spec = specs.connection() if who == "we" else specs.connection(psk="Right-Horse-1")
     wanted = "received AUTHENTICATION_FAILED notify error" if who == "we" else "but MAC mismatched"
-    bench.turn(wish)
+    bench.run_cycle(spec)
     if who == "the device":
         with pytest.raises(RuntimeError):
             device.swanctl("--initiate", "--child", "hq-0")
@@ -326,7 +326,7 @@ def test_a_wrong_psk_leaves_a_line_of_evidence(bench: Bench, who: str):
     def is_told(observation: model.Observation) -> bool:
         return any(wanted in line.line for line in observation.connections[0].evidence)
 
-    shown = turns.until(bench.engine, bench.gateway.id, bench.desired(wish), is_told).connections[0]
+    shown = cycles.until(bench.engine, bench.gateway.id, bench.desired(spec), is_told).connections[0]
     assert not shown.children
     sites.wait_for(lambda: bench.gateway.id in bench.changes, "the news")
 
@@ -344,11 +344,11 @@ def test_a_wrong_psk_leaves_a_line_of_evidence(bench: Bench, who: str):
 )
 def test_a_mismatch_leaves_the_line_that_names_it(bench: Bench, device: dict[str, Any], line: str):
     bench.world.add_device(tunnel(**device))
-    wish = wishes.connection()
-    shown = turns.until(
+    spec = specs.connection()
+    shown = cycles.until(
         bench.engine,
         bench.gateway.id,
-        bench.desired(wish),
+        bench.desired(spec),
         lambda seen: any(line in each.line for each in seen.connections[0].evidence),
     ).connections[0]
     assert not shown.children
@@ -357,19 +357,19 @@ def test_a_mismatch_leaves_the_line_that_names_it(bench: Bench, device: dict[str
 
 def test_a_peer_that_is_not_there_leaves_a_line_of_evidence(bench: Bench):
     bench.world.add_device(tunnel()).stop()
-    wish = wishes.connection()
+    spec = specs.connection()
 
     def is_told(observation: model.Observation) -> bool:
         return any("retransmit 1 of request" in line.line for line in observation.connections[0].evidence)
 
-    turns.until(bench.engine, bench.gateway.id, bench.desired(wish), is_told)
+    cycles.until(bench.engine, bench.gateway.id, bench.desired(spec), is_told)
 
 
 def test_both_proposals_are_told_when_the_device_offers_another(bench: Bench):
     device = bench.world.add_device(tunnel(proposals="aes256-sha512-modp2048"))
-    wish = wishes.connection(None, ike_policy=wishes.ike_policy(peer_id_type="ip", peer_id="198.51.100.2"))
-    wish = dataclasses.replace(wish, peer_address=device.address)
-    bench.turn(wish)
+    spec = specs.connection(None, ike_policy=specs.ike_policy(peer_id_type="ip", peer_id="198.51.100.2"))
+    spec = dataclasses.replace(spec, peer_address=device.address)
+    bench.run_cycle(spec)
     with pytest.raises(RuntimeError):
         device.swanctl("--initiate", "--child", "hq-0")
     wanted = "received proposals: IKE:AES_CBC_256/HMAC_SHA2_512_256/PRF_HMAC_SHA2_512/MODP_2048"
@@ -377,31 +377,31 @@ def test_both_proposals_are_told_when_the_device_offers_another(bench: Bench):
     def is_told(observation: model.Observation) -> bool:
         return wanted in [line.line for line in observation.connections[0].evidence]
 
-    turns.until(bench.engine, bench.gateway.id, bench.desired(wish), is_told)
+    cycles.until(bench.engine, bench.gateway.id, bench.desired(spec), is_told)
 
 
 def test_a_corrected_psk_brings_the_tunnel_up_at_once(bench: Bench):
     bench.world.add_device(tunnel())
-    wish = wishes.connection(psk="Some-Other-9")
-    bench.turn(wish)
-    turns.until(bench.engine, bench.gateway.id, bench.desired(wish), lambda seen: seen.connections[0].evidence)
-    bench.up(wishes.changed(wish, psk=wishes.PSK))
+    spec = specs.connection(psk="Some-Other-9")
+    bench.run_cycle(spec)
+    cycles.until(bench.engine, bench.gateway.id, bench.desired(spec), lambda seen: seen.connections[0].evidence)
+    bench.up(specs.changed(spec, psk=specs.PSK))
 
 
 def test_changing_one_connection_leaves_the_other_alone(bench: Bench):
     bench.world.add_device(tunnel())
     bench.world.add_device(tunnel(pairs=((SECOND_LAN, sites.VPC),)), lans=(SECOND_LAN,))
-    first, second = wishes.connection(), wishes.connection("198.51.100.6", peer_subnets=(SECOND_LAN,))
+    first, second = specs.connection(), specs.connection("198.51.100.6", peer_subnets=(SECOND_LAN,))
     before = bench.up(first, second)
     bench.world.devices[1].load(
         tunnel(
             pairs=((SECOND_LAN, sites.VPC),), proposals="aes256-sha256-ecp256", esp_proposals="aes256-sha256-modp3072"
         )
     )
-    second = wishes.changed(
+    second = specs.changed(
         second,
-        ike_policy=wishes.ike_policy(encryption_algorithm="aes-256", dh_group="group19"),
-        ipsec_policy=wishes.ipsec_policy(encryption_algorithm="aes-256"),
+        ike_policy=specs.ike_policy(encryption_algorithm="aes-256", dh_group="group19"),
+        ipsec_policy=specs.ipsec_policy(encryption_algorithm="aes-256"),
     )
     after = bench.up(first, second)
     assert spis(after[0]) == spis(before[0])
@@ -417,8 +417,8 @@ def test_a_reset_negotiates_one_connection_anew_and_leaves_the_other_alone(bench
     bench.world.add_device(tunnel(version=int(version[1:])))
     bench.world.add_device(tunnel(pairs=((SECOND_LAN, sites.VPC),)), lans=(SECOND_LAN,))
     mode = "main" if version == "v1" else None
-    first = wishes.connection(ike_policy=wishes.ike_policy(version=version, negotiation_mode=mode))
-    second = wishes.connection("198.51.100.6", peer_subnets=(SECOND_LAN,))
+    first = specs.connection(ike_policy=specs.ike_policy(version=version, negotiation_mode=mode))
+    second = specs.connection("198.51.100.6", peer_subnets=(SECOND_LAN,))
     before = bench.up(first, second)
     first = dataclasses.replace(first, resets=1, generation=2)
     steps_of_reset = [each for each in bench.plan(first, second) if not isinstance(each, network_steps.EnsureTunnel)]
@@ -435,9 +435,9 @@ def test_a_reset_negotiates_one_connection_anew_and_leaves_the_other_alone(bench
 def test_a_deleted_connection_is_gone_and_the_other_stays(bench: Bench):
     bench.world.add_device(tunnel())
     bench.world.add_device(tunnel(pairs=((SECOND_LAN, sites.VPC),)), lans=(SECOND_LAN,))
-    first, second = wishes.connection(), wishes.connection("198.51.100.6", peer_subnets=(SECOND_LAN,))
+    first, second = specs.connection(), specs.connection("198.51.100.6", peer_subnets=(SECOND_LAN,))
     before = bench.up(first, second)
-    observation = bench.turn(first)
+    observation = bench.run_cycle(first)
     assert observation.present == {first.id}
     assert spis(observation.connections[0]) == spis(before[0])
     assert not sites.ping(bench.world.vpc_host, SECOND_HOST, wait=1)
@@ -445,42 +445,42 @@ def test_a_deleted_connection_is_gone_and_the_other_stays(bench: Bench):
 
 def test_another_connection_with_the_same_subnets_takes_over_from_a_deleted_one(bench: Bench):
     bench.world.add_device(tunnel())
-    bench.up(wishes.connection())
-    bench.up(wishes.connection())
+    bench.up(specs.connection())
+    bench.up(specs.connection())
     assert sites.ping(bench.world.vpc_host, HOST)
 
 
 def test_a_restarted_engine_plans_nothing(bench: Bench):
     bench.world.add_device(tunnel())
-    wish = wishes.connection()
-    before = bench.up(wish)
-    assert bench.plan(wish) == []
+    spec = specs.connection()
+    before = bench.up(spec)
+    assert bench.plan(spec) == []
     assert bench.fresh().gateways() == {bench.gateway.id}
-    assert spis(turns.look(bench.fresh(), bench.gateway.id, bench.desired(wish)).connections[0]) == spis(before[0])
+    assert spis(cycles.look(bench.fresh(), bench.gateway.id, bench.desired(spec)).connections[0]) == spis(before[0])
 
 
 def test_a_killed_charon_comes_back(bench: Bench):
     bench.world.add_device(tunnel())
-    wish = wishes.connection()
-    bench.up(wish)
+    spec = specs.connection()
+    bench.up(spec)
     bench.changes.clear()
     [pid] = pids(bench.gateway.id)
     os.kill(pid, signal.SIGKILL)
     sites.wait_for(lambda: bench.changes, "the engine to notice")
-    bench.up(wish)
+    bench.up(spec)
     assert sites.ping(bench.world.vpc_host, HOST)
 
 
 def test_a_charon_that_hangs_is_not_taken_for_dead(bench: Bench, monkeypatch: pytest.MonkeyPatch):
     """Every look leaves a connection in its backlog; when that is full, the kernel answers at once."""
     bench.world.add_device(tunnel())
-    wish = wishes.connection()
-    before, running = bench.up(wish), pids(bench.gateway.id)
+    spec = specs.connection()
+    before, running = bench.up(spec), pids(bench.gateway.id)
     monkeypatch.setattr(daemon, "ANSWER_TIMEOUT", 0.1)
     with hanging(bench.gateway.id):
         for _ in range(20):
             with pytest.raises(base.StepFailed, match="charon does not answer"):
-                bench.turn(wish)
+                bench.run_cycle(spec)
         for step in (ike_steps.StartCharon("userland"), ike_steps.StopCharon()):
             with pytest.raises(base.StepFailed, match="charon does not answer"):
                 bench.engine.apply(bench.gateway.id, step)
@@ -494,17 +494,17 @@ def test_a_charon_that_hangs_is_not_taken_for_dead(bench: Bench, monkeypatch: py
         return False
 
     sites.wait_for(has_room, "charon to work off its backlog")
-    assert spis(bench.up(wish)[0]) == spis(before[0])
+    assert spis(bench.up(spec)[0]) == spis(before[0])
     assert pids(bench.gateway.id) == running
     assert sites.ping(bench.world.vpc_host, HOST)
 
 
 def test_a_restart_is_done_once_and_the_tunnel_comes_back(bench: Bench):
     bench.world.add_device(tunnel())
-    wish = wishes.connection()
-    before, running = bench.up(wish), pids(bench.gateway.id)
-    asked = dataclasses.replace(bench.desired(wish), restarts=1)
-    seen = turns.until(bench.engine, bench.gateway.id, asked, turns.all_up)
+    spec = specs.connection()
+    before, running = bench.up(spec), pids(bench.gateway.id)
+    asked = dataclasses.replace(bench.desired(spec), restarts=1)
+    seen = cycles.until(bench.engine, bench.gateway.id, asked, cycles.all_up)
     after = pids(bench.gateway.id)
     assert after
     assert not set(after) & set(running)
@@ -513,12 +513,12 @@ def test_a_restart_is_done_once_and_the_tunnel_comes_back(bench: Bench):
     assert "192.168.44.0/24" in seen.connections[0].routes
     assert sites.ping(bench.world.vpc_host, HOST)
     fresh = bench.fresh()
-    assert turns.plan(fresh, bench.gateway.id, asked) == []
+    assert cycles.plan(fresh, bench.gateway.id, asked) == []
     assert pids(bench.gateway.id) == after
 
 
 def test_no_second_charon_is_started_beside_a_running_one(bench: Bench):
-    bench.turn()
+    bench.run_cycle()
     running = pids(bench.gateway.id)
     with pytest.raises(base.StepFailed, match="a charon runs already"):
         bench.engine.apply(bench.gateway.id, ike_steps.StartCharon("userland"))
@@ -531,15 +531,15 @@ def test_fifty_children_of_one_connection_come_up_in_one_ike_sa(bench: Bench):
     bench.world.add_device(
         tunnel(pairs=tuple((lan, sites.VPC) for lan in lans), esp_proposals="aes128-sha256"), lans=lans
     )
-    wish = wishes.connection(
+    spec = specs.connection(
         style="policy",
         peer_subnets=None,
-        policy_rules=(wishes.policy(1, sites.VPC, *lans),),
-        ipsec_policy=wishes.ipsec_policy(pfs="disable"),
+        policy_rules=(specs.policy(1, sites.VPC, *lans),),
+        ipsec_policy=specs.ipsec_policy(pfs="disable"),
     )
-    [up] = bench.up(wish)
+    [up] = bench.up(spec)
     assert len(up.children) == 50
-    assert [sa.name for sa in bench.engine.observe(bench.gateway.id).ike.sas] == [wish.id]
+    assert [sa.name for sa in bench.engine.observe(bench.gateway.id).ike.sas] == [spec.id]
     assert sites.ping(bench.world.vpc_host, "192.168.93.10")
 
 
@@ -549,34 +549,34 @@ def test_many_gateways_are_made_and_taken_down_at_once(bench: Bench):
         tuple(model.Endpoint(number=number, address=sites.EIPS[2 * at + number - 1]) for number in (1, 2))
         for at in range(8)
     ]
-    wanted = [wishes.desired(of=wishes.gateway(endpoints=pair)) for pair in endpoints]
+    wanted = [specs.desired(of=specs.gateway(endpoints=pair)) for pair in endpoints]
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        made = list(pool.map(lambda desired: turns.turn(engine, desired.id, desired), wanted))
+        made = list(pool.map(lambda desired: cycles.run_cycle(engine, desired.id, desired), wanted))
         assert [observation.applied_generation for observation in made] == [1] * 8
         assert all(sites.ping(bench.world.wan, pair[1].address) for pair in endpoints)
-        gone = list(pool.map(lambda desired: turns.turn(engine, desired.id, None), wanted))
+        gone = list(pool.map(lambda desired: cycles.run_cycle(engine, desired.id, None), wanted))
         assert not any(observation.exists for observation in gone)
 
 
 def test_a_vpc_link_on_an_interface_is_a_macvlan(bench: Bench):
     bench.world.add_device(tunnel())
     bench.network = model.Network(id="vpc-1", interface="vpc", address=sites.VPC_ADDRESS)
-    wish = wishes.connection()
-    bench.up(wish)
-    assert bench.plan(wish) == []
+    spec = specs.connection()
+    bench.up(spec)
+    assert bench.plan(spec) == []
     assert sites.ping(bench.world.vpc_host, HOST)
     bench.network = bench.world.network("vpc-1")
-    bench.up(wish)
-    assert bench.plan(wish) == []
+    bench.up(spec)
+    assert bench.plan(spec) == []
     assert sites.ping(bench.world.vpc_host, HOST)
 
 
 def test_a_namespace_that_lost_its_name_is_made_anew(bench: Bench):
     bench.world.add_device(tunnel())
-    wish = wishes.connection()
-    bench.up(wish)
+    spec = specs.connection()
+    bench.up(spec)
     namespace.remove(names.namespace(bench.gateway.id))
-    bench.up(wish)
+    bench.up(spec)
     assert sites.ping(bench.world.vpc_host, HOST)
 
 
@@ -604,7 +604,7 @@ def test_who_is_not_root_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize("underlay", ["no-such-namespace", None], ids=["vanished", "not given"])
 def test_all_is_stopped_without_the_underlay(bench: Bench, underlay: str | None):
     bench.world.add_device(tunnel())
-    bench.up(wishes.connection())
+    bench.up(specs.connection())
     site = dataclasses.replace(bench.world.site("vpc-1"), underlay=underlay)
     StrongSwan(bench.world.folder, site, stopping=True).stop_all()
     assert bench.engine.gateways() == frozenset()
@@ -619,9 +619,9 @@ def test_what_was_never_started_is_stopped_and_nothing_is_made(tmp_path: Path):
 
 
 def test_a_gateway_that_cannot_be_stopped_keeps_no_other_one_up(bench: Bench, monkeypatch: pytest.MonkeyPatch):
-    first, second = sorted((wishes.gateway(), wishes.gateway(endpoints=ENDPOINTS)), key=lambda gateway: gateway.id)
+    first, second = sorted((specs.gateway(), specs.gateway(endpoints=ENDPOINTS)), key=lambda gateway: gateway.id)
     for gateway in (first, second):
-        turns.turn(bench.engine, gateway.id, wishes.desired(of=gateway))
+        cycles.run_cycle(bench.engine, gateway.id, specs.desired(of=gateway))
     monkeypatch.setattr(daemon, "ANSWER_TIMEOUT", 0.2)
     with (
         hanging(first.id),
@@ -633,12 +633,12 @@ def test_a_gateway_that_cannot_be_stopped_keeps_no_other_one_up(bench: Bench, mo
 
 def test_teardown_leaves_nothing(bench: Bench):
     bench.world.add_device(tunnel())
-    bench.up(wishes.connection())
+    bench.up(specs.connection())
     [pid] = pids(bench.gateway.id)
-    turns.turn(bench.engine, bench.gateway.id, None)
+    cycles.run_cycle(bench.engine, bench.gateway.id, None)
     assert bench.engine.gateways() == frozenset()
     assert not bench.folder.exists()
     assert not namespace.exists(names.namespace(bench.gateway.id))
     assert not links(bench)
     assert not os.path.exists(f"/proc/{pid}/exe")  # noqa: PTH110  a zombie that init has not reaped yet has none
-    assert not turns.look(bench.engine, bench.gateway.id, None).exists
+    assert not cycles.look(bench.engine, bench.gateway.id, None).exists

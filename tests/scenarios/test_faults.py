@@ -108,8 +108,8 @@ def test_a_service_that_was_away_for_an_hour_says_so_until_it_has_looked(start_s
     until(lambda: _ours(first, path)["status"] == "ACTIVE", "the gateway")
     peer = _post(first, "customer-gateways", {"customer_gateway": {"id_value": "198.51.100.9"}})["customer_gateway"]
     endpoint = _get(first, f"v5/{first.credentials['project_id']}/vpn-gateways/{gateway['id']}")["vpn_gateway"]["eip1"]
-    wish = {"vgw_id": gateway["id"], "vgw_ip": endpoint["id"], "cgw_id": peer["id"], "psk": demo.PSK}
-    made = _post(first, "vpn-connection", {"vpn_connection": wish | {"peer_subnets": ["192.168.44.0/24"]}})
+    spec = {"vgw_id": gateway["id"], "vgw_ip": endpoint["id"], "cgw_id": peer["id"], "psk": demo.PSK}
+    made = _post(first, "vpn-connection", {"vpn_connection": spec | {"peer_subnets": ["192.168.44.0/24"]}})
     of_connection = f"vpn-connections/{made['vpn_connection']['id']}/diagnosis"
     until(lambda: _ours(first, of_connection)["status"] == "ACTIVE", "the connection")
     first.stop()

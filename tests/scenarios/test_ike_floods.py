@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lab import ike_packets, sites, turns, wire, wishes
+from lab import cycles, ike_packets, sites, specs, wire
 from landbridge.engine.strongswan import names
 from landbridge.engine.strongswan.engine import StrongSwan
 from landbridge.engine.strongswan.network import namespace
@@ -15,8 +15,8 @@ from landbridge.engine.strongswan.network import namespace
 pytestmark = pytest.mark.tunnel
 
 HOST = "192.168.44.10"
-MAIN = wishes.ike_policy(version="v1", negotiation_mode="main")
-AGGRESSIVE = wishes.ike_policy(
+MAIN = specs.ike_policy(version="v1", negotiation_mode="main")
+AGGRESSIVE = specs.ike_policy(
     version="v1", negotiation_mode="aggressive", peer_id_type="fqdn", peer_id="branch.example"
 )
 #: More than may begin at once.
@@ -30,10 +30,10 @@ class Bench:
 
     def __init__(self, world: sites.World) -> None:
         self.world = world
-        self.gateway = wishes.gateway()
+        self.gateway = specs.gateway()
         self.engine = StrongSwan(world.folder, world.site("vpc-1"))
-        self.device = world.add_device(sites.Tunnel(gateway=sites.EIPS[0], psk=wishes.PSK))
-        self.up(wishes.connection(self.device.address))
+        self.device = world.add_device(sites.Tunnel(gateway=sites.EIPS[0], psk=specs.PSK))
+        self.up(specs.connection(self.device.address))
 
     @property
     def folder(self) -> Path:
@@ -42,12 +42,12 @@ class Bench:
     def up(self, *connections: Any) -> None:
         network = self.world.network("vpc-1")
         self.connections = connections
-        desired = wishes.desired(*connections, network=network, of=self.gateway)
-        turns.until(self.engine, self.gateway.id, desired, _fixed_are_up, seconds=60)
+        desired = specs.desired(*connections, network=network, of=self.gateway)
+        cycles.until(self.engine, self.gateway.id, desired, _fixed_are_up, seconds=60)
 
     def waits_for(self, policy: Any) -> None:
         """Another connection, for a device without a fixed address."""
-        dialling_in = wishes.connection(None, ike_policy=policy, peer_subnets=("192.168.99.0/24",), psk="Other-Horse-8")
+        dialling_in = specs.connection(None, ike_policy=policy, peer_subnets=("192.168.99.0/24",), psk="Other-Horse-8")
         self.up(*self.connections, dialling_in)
 
     def heard(self, kind: ike_packets.Kind, sources: list[str], *, port: int = 500, first: bool = True) -> int:
@@ -141,8 +141,8 @@ def test_a_charon_knows_its_limits_of_what_is_begun(bench: Bench):
 def test_what_is_counted_does_not_make_the_firewall_another_one(bench: Bench):
     bench.waits_for(MAIN)
     bench.heard("main", STRANGERS)
-    desired = wishes.desired(*bench.connections, network=bench.world.network("vpc-1"), of=bench.gateway)
-    assert turns.plan(bench.engine, bench.gateway.id, desired) == []
+    desired = specs.desired(*bench.connections, network=bench.world.network("vpc-1"), of=bench.gateway)
+    assert cycles.plan(bench.engine, bench.gateway.id, desired) == []
     command = ["ip", "netns", "exec", names.namespace(bench.gateway.id), "nft", "list", "set", "inet"]
     table = (bench.engine.observe(bench.gateway.id).network.filter_table or "").partition(":")[0]
     counted = subprocess.run([*command, table, "stranger_first"], capture_output=True, text=True, check=True).stdout

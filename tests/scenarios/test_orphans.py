@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import demo, turns
+from lab import cycles, demo
 from landbridge.engine.strongswan import names
 from landbridge.engine.strongswan.engine import StrongSwan
 from landbridge.engine.strongswan.network import namespace
@@ -106,7 +106,7 @@ def test_a_second_data_folder_with_the_same_gateway_touches_nothing_and_advises_
     both = bench.desired(bench.main, bench.other)
     end, kept = bench.settle(both), bench.spis(bench.main)
     second = StrongSwan(tmp_path, bench.world.site("vpc-1"))
-    refused = turns.turn(second, bench.id, both).failure
+    refused = cycles.run_cycle(second, bench.id, both).failure
     assert refused is not None
     assert f"is of another data folder, {bench.world.folder}, and left alone" in refused
     assert "delete" not in refused

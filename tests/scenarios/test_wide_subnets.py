@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lab import sites, turns, wishes
+from lab import cycles, sites, specs
 from landbridge.engine.strongswan import names
 from landbridge.engine.strongswan.engine import StrongSwan
 
@@ -24,25 +24,25 @@ class Bench:
     def __init__(self, world: sites.World) -> None:
         self.world = world
         self.network = world.network("vpc-1")
-        self.gateway = wishes.gateway()
+        self.gateway = specs.gateway()
         self.engine = StrongSwan(world.folder, world.site("vpc-1"))
 
     def add(self, *peer_subnets: str, lan: str, style: str = "static") -> Any:
         """A device that has these subnets behind it, and the connection to it."""
         pairs = tuple((subnet, sites.VPC) for subnet in peer_subnets)
-        tunnel = sites.Tunnel(gateway=sites.EIPS[0], psk=wishes.PSK, pairs=pairs)
+        tunnel = sites.Tunnel(gateway=sites.EIPS[0], psk=specs.PSK, pairs=pairs)
         device = self.world.add_device(tunnel, lans=(lan,))
         if style == "static":
-            return wishes.connection(device.address, peer_subnets=peer_subnets)
-        rules = (wishes.policy(1, sites.VPC, *peer_subnets),)
-        return wishes.connection(device.address, style="policy", peer_subnets=None, policy_rules=rules)
+            return specs.connection(device.address, peer_subnets=peer_subnets)
+        rules = (specs.policy(1, sites.VPC, *peer_subnets),)
+        return specs.connection(device.address, style="policy", peer_subnets=None, policy_rules=rules)
 
     def up(self, *connections: Any) -> None:
-        desired = wishes.desired(*connections, network=self.network, of=self.gateway)
-        shown = turns.until(self.engine, self.gateway.id, desired, turns.all_up, seconds=60).connections
+        desired = specs.desired(*connections, network=self.network, of=self.gateway)
+        shown = cycles.until(self.engine, self.gateway.id, desired, cycles.all_up, seconds=60).connections
         assert [one.refused for one in shown] == [None] * len(shown)
         engine = StrongSwan(self.world.folder, self.world.site("vpc-1"))
-        assert turns.plan(engine, self.gateway.id, desired) == []
+        assert cycles.plan(engine, self.gateway.id, desired) == []
 
 
 @pytest.fixture

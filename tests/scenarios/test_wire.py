@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from lab import sites, turns, wire, wishes
+from lab import cycles, sites, specs, wire
 from landbridge.engine.strongswan import names
 from landbridge.engine.strongswan.engine import StrongSwan
 
@@ -27,13 +27,13 @@ class Bench:
 
     def __init__(self, world: sites.World) -> None:
         self.world = world
-        self.gateway = wishes.gateway()
+        self.gateway = specs.gateway()
         self.engine = StrongSwan(world.folder, world.site("vpc-1"))
         pairs = ((sites.LAN, sites.VPC), (f"{PEERS_INNER}/32", f"{INNER}/32"))
-        self.tunnel = sites.Tunnel(gateway=sites.EIPS[0], psk=wishes.PSK, pairs=pairs)
+        self.tunnel = sites.Tunnel(gateway=sites.EIPS[0], psk=specs.PSK, pairs=pairs)
         self.device = world.add_device(self.tunnel, inner=f"{PEERS_INNER}/32")
         inner = {"tunnel_local_address": f"{INNER}/30", "tunnel_peer_address": f"{PEERS_INNER}/30"}
-        self.wish = wishes.connection(enable_nqa=True, **inner)
+        self.spec = specs.connection(enable_nqa=True, **inner)
 
     @property
     def name(self) -> str:
@@ -44,10 +44,10 @@ class Bench:
         return names.uplink_peer(self.gateway.id)
 
     def desired(self, *connections: Any) -> Any:
-        return wishes.desired(*connections, network=self.world.network("vpc-1"), of=self.gateway)
+        return specs.desired(*connections, network=self.world.network("vpc-1"), of=self.gateway)
 
     def up(self) -> None:
-        turns.until(self.engine, self.gateway.id, self.desired(self.wish), turns.all_up, seconds=60)
+        cycles.until(self.engine, self.gateway.id, self.desired(self.spec), cycles.all_up, seconds=60)
 
     def kill(self) -> None:
         listed = subprocess.run(["ip", "netns", "pids", self.name], capture_output=True, text=True, check=True)
@@ -58,7 +58,7 @@ class Bench:
         """The device has another key now."""
         self.device.load(sites.Tunnel(gateway=sites.EIPS[0], psk="Some-Other-9"))
         self.device.swanctl("--terminate", "--ike", "hq", "--force")
-        turns.turn(self.engine, self.gateway.id, self.desired(self.wish))
+        cycles.run_cycle(self.engine, self.gateway.id, self.desired(self.spec))
 
 
 @pytest.fixture

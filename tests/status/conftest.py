@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from lab import wishes
+from lab import specs
 from landbridge import model
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-CONNECTION = wishes.connection(
+CONNECTION = specs.connection(
     id="c1",
     peer_subnets=("10.2.0.0/24",),
-    ike_policy=wishes.ike_policy(local_id="10.9.0.1", peer_id_type="fqdn", peer_id="branch.example"),
+    ike_policy=specs.ike_policy(local_id="10.9.0.1", peer_id_type="fqdn", peer_id="branch.example"),
 ).connection
 
 

@@ -5,7 +5,7 @@ from itertools import product
 
 import pytest
 
-from lab import wishes
+from lab import specs
 from landbridge import model
 from landbridge.status import gateway
 
@@ -29,7 +29,7 @@ def _expected(*, deleting: bool, failure: str | None, applied: int | None) -> st
     list(product([True, False], [None, "the bridge is missing"], [None, 1, 2], [None, SEEN])),
 )
 def test_the_status_of_a_gateway(*, deleting: bool, failure: str | None, applied: int | None, seen_at: datetime | None):
-    known = model.KnownGateway(wishes.gateway(), 2, deleting, applied, failure, seen_at)
+    known = model.KnownGateway(specs.gateway(), 2, deleting, applied, failure, seen_at)
     status = gateway.of(known, SEEN, UNSEEN_AFTER)
     assert _expected(deleting=deleting, failure=failure, applied=applied) == status.status
     assert (failure, seen_at) == (status.explanation.reason if status.explanation else None, status.seen_at)

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from lab import wishes
+from lab import specs
 from landbridge import model
 
 NOW = datetime(2022, 11, 26, 13, 41, 34, 626000, tzinfo=UTC)
-STATIC = wishes.connection(
+STATIC = specs.connection(
     id="98c5af8a-6ee2-4482-99a2-ae2280a6f4c3",
     name="vpn-b2cb",
     gateway_id="b32d91a4-0c4b-4f57-8f3a-e907174eb11d",
@@ -20,7 +20,7 @@ STATIC = wishes.connection(
     peer_subnets=("192.168.44.0/24",),
     tunnel_local_address="169.254.56.225/30",
     tunnel_peer_address="169.254.56.226/30",
-    ike_policy=wishes.ike_policy(local_id="10.0.0.134", peer_id="88.0.0.164"),
+    ike_policy=specs.ike_policy(local_id="10.0.0.134", peer_id="88.0.0.164"),
     created_at=NOW,
     updated_at=NOW,
 ).connection

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lab import wishes
+from lab import specs
 from landbridge.engine.simulated import script
 
 SINCE = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -21,7 +21,7 @@ def _lines(one: Any, wish: str, elapsed: float = OVER) -> list[str]:
 @pytest.mark.parametrize("version", ["v1", "v2"])
 @pytest.mark.parametrize("wish", ["active", *script.FAILURES])
 def test_a_log_grows_and_never_changes_what_it_said(version: str, wish: str):
-    one = wishes.connection(ike_policy=wishes.ike_policy(version=version, negotiation_mode="main"))
+    one = specs.connection(ike_policy=specs.ike_policy(version=version, negotiation_mode="main"))
     grown = [script.log_lines(one, wish, "a" * 16, SINCE, OVER * step / 20) for step in range(21)]
     assert len(grown[0]) == (1 if wish == "active" else len(_lines(one, wish, script.NEGOTIATION_SECONDS)))
     for before, after in itertools.pairwise(grown):
@@ -44,13 +44,13 @@ def test_a_log_grows_and_never_changes_what_it_said(version: str, wish: str):
     ],
 )
 def test_the_end_of_a_negotiation_is_in_charons_words(version: str, wish: str, last: str):
-    one = wishes.connection(ike_policy=wishes.ike_policy(version=version, negotiation_mode="main"))
+    one = specs.connection(ike_policy=specs.ike_policy(version=version, negotiation_mode="main"))
     assert last in _lines(one, wish)[-1]
     assert all("{}" not in line and "None" not in line for line in _lines(one, wish))
 
 
 def test_what_failed_is_tried_again_and_the_log_has_a_limit():
-    one = wishes.connection()
+    one = specs.connection()
     once = _lines(one, "down:proposal")
     assert _lines(one, "down:proposal", script.RETRY_SECONDS + OVER) == once * 2
     day = script.log_lines(one, "down", "a" * 16, SINCE, 86400.0)
@@ -60,5 +60,5 @@ def test_what_failed_is_tried_again_and_the_log_has_a_limit():
 
 
 def test_a_device_without_an_address_begins_itself():
-    one = replace(wishes.connection(), peer_address=None)
+    one = replace(specs.connection(), peer_address=None)
     assert _lines(one, "active")[0] == f"{script.ROAMING_PEER} is initiating an IKE_SA"

@@ -10,17 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab import turns, wishes
+from lab import cycles, specs
 from landbridge import model
 from landbridge.engine import base
 from landbridge.engine.simulated import Simulated, script
 from landbridge.engine.simulated import engine as simulated
 
-IKE = wishes.ike_policy(local_id="203.0.113.1", peer_id="198.51.100.2")
+IKE = specs.ike_policy(local_id="203.0.113.1", peer_id="198.51.100.2")
 
 
 def _connection(name: str, generation: int = 1, wish: str | None = None, **words: Any) -> model.DesiredConnection:
-    sound = wishes.connection(id=name, generation=generation, ike_policy=IKE)
+    sound = specs.connection(id=name, generation=generation, ike_policy=IKE)
     return replace(sound, simulate=wish, **words)
 
 
@@ -37,14 +37,14 @@ def _gateway(*connections: model.DesiredConnection) -> Any:
 
 def _make(engine: Simulated, desired: Any, steps: int | None = None) -> list[simulated.Step]:
     """Plans and applies (only the first `steps`), and gives the plan."""
-    plan = turns.plan(engine, "g", desired)
+    plan = cycles.plan(engine, "g", desired)
     for step in plan[:steps]:
         engine.apply("g", step)
     return plan
 
 
 def _seen(engine: Simulated, desired: Any) -> model.Observation:
-    return turns.look(engine, "g", desired)
+    return cycles.look(engine, "g", desired)
 
 
 def _settled(engine: Simulated, desired: Any, found: Callable[[model.Observation], Any]) -> model.Observation:
@@ -68,7 +68,7 @@ def test_any_state_becomes_any_other_and_a_second_plan_is_empty(before: Any, aft
     engine = Simulated()
     _make(engine, before)
     _make(engine, after)
-    assert turns.plan(engine, "g", after) == []
+    assert cycles.plan(engine, "g", after) == []
     present = _seen(engine, after).present
     assert present == (frozenset() if after is None else {each.id for each in after.connections})
     assert engine.gateways() == (frozenset() if after is None else {"g"})
@@ -80,7 +80,7 @@ def test_an_interrupted_plan_is_finished_by_the_next_one(before: Any, after: Any
     _make(engine, before)
     _make(engine, after, done)
     _make(engine, after)
-    assert turns.plan(engine, "g", after) == []
+    assert cycles.plan(engine, "g", after) == []
 
 
 @given(before=CONNECTIONS, after=CONNECTIONS)
@@ -104,7 +104,7 @@ def test_what_is_added_comes_before_what_is_removed():
 
 def test_a_plan_changes_nothing_by_itself():
     engine = Simulated()
-    turns.plan(engine, "g", _gateway(_connection("a")))
+    cycles.plan(engine, "g", _gateway(_connection("a")))
     assert (engine.gateways(), engine.observe("g").exists) == (frozenset(), False)
 
 

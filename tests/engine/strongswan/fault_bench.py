@@ -15,7 +15,7 @@ from typing import Any
 
 import vici
 
-from lab import sites, turns, wishes
+from lab import cycles, sites, specs
 from landbridge import model
 from landbridge.engine import base
 from landbridge.engine.strongswan import names
@@ -40,10 +40,10 @@ def _tunnel(psk: str, *lans: str) -> sites.Tunnel:
     return sites.Tunnel(gateway=sites.EIPS[0], psk=psk, pairs=pairs, **_TAKEN)
 
 
-def wish(**given: Any) -> model.DesiredConnection:
+def spec(**given: Any) -> model.DesiredConnection:
     """To the first device."""
-    policies = {"ike_policy": wishes.ike_policy(**FAST), "ipsec_policy": wishes.ipsec_policy(**NO_PFS)}
-    return wishes.connection(**(policies | given))
+    policies = {"ike_policy": specs.ike_policy(**FAST), "ipsec_policy": specs.ipsec_policy(**NO_PFS)}
+    return specs.connection(**(policies | given))
 
 
 class Bench:
@@ -52,11 +52,11 @@ class Bench:
     def __init__(self, world: sites.World) -> None:
         self.world = world
         self.network = world.network("vpc-1")
-        self.gateway = wishes.gateway()
-        self.main = wish()
-        self.other = wish(peer_address="198.51.100.6", peer_subnets=(OTHER_LAN,))
-        world.add_device(_tunnel(wishes.PSK, *SUBNETS), lans=SUBNETS)
-        world.add_device(_tunnel(wishes.PSK, OTHER_LAN), lans=(OTHER_LAN,))
+        self.gateway = specs.gateway()
+        self.main = spec()
+        self.other = spec(peer_address="198.51.100.6", peer_subnets=(OTHER_LAN,))
+        world.add_device(_tunnel(specs.PSK, *SUBNETS), lans=SUBNETS)
+        world.add_device(_tunnel(specs.PSK, OTHER_LAN), lans=(OTHER_LAN,))
 
     def rekey_device(self, psk: str) -> None:
         """The first device's administrator sets another PSK. SAs stay."""
@@ -79,7 +79,7 @@ class Bench:
         return names.namespace(self.id)
 
     def desired(self, *connections: model.DesiredConnection) -> model.DesiredGateway:
-        return wishes.desired(*connections, network=self.network, of=self.gateway)
+        return specs.desired(*connections, network=self.network, of=self.gateway)
 
     def settle(self, desired: model.DesiredGateway | None, engine: StrongSwan | None = None) -> "State":
         """Cycles until all is up and nothing is left to do; the state then. Faults of single steps are the loop's business."""
@@ -88,9 +88,9 @@ class Bench:
 
         def settled() -> bool:
             with contextlib.suppress(base.StepFailed):
-                observation = turns.turn(engine, self.id, desired)
+                observation = cycles.run_cycle(engine, self.id, desired)
                 seen = engine.observe(self.id)
-                if turns.all_up(observation) and not turns.plan(engine, self.id, desired, seen):
+                if cycles.all_up(observation) and not cycles.plan(engine, self.id, desired, seen):
                     done.append(State.of(seen))
             return bool(done)
 
@@ -162,7 +162,7 @@ class Teller:
         """Looks with a fresh engine and judges; a look that fails leaves what was known before."""
         before = self.bench.installed()
         with contextlib.suppress(base.StepFailed):
-            self.take(turns.look(self.bench.fresh(), self.bench.id, desired, failures))
+            self.take(cycles.look(self.bench.fresh(), self.bench.id, desired, failures))
         return self.judge(desired, before, self.bench.installed())
 
     def take(self, observation: model.Observation) -> None:

@@ -11,7 +11,7 @@ import pytest
 from pyroute2 import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
-from lab import turns
+from lab import cycles
 from landbridge import model
 from landbridge.engine import base
 from landbridge.engine.strongswan.network import namespace, netlink
@@ -72,7 +72,7 @@ def _spoilt(bench: Bench, desired: model.DesiredGateway | None, counted: Counted
         patch.setattr(namespace, "IPRoute", functools.partial(counted.open, IPRoute))
         patch.setattr(netlink, "Reader", functools.partial(counted.open, netlink.Reader))
         with contextlib.suppress(base.StepFailed, Died):
-            turns.turn(bench.fresh(), bench.id, desired)
+            cycles.run_cycle(bench.fresh(), bench.id, desired)
 
 
 @pytest.mark.parametrize("fault", FAULTS)

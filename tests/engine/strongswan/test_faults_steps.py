@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lab import turns, wishes
+from lab import cycles, specs
 from landbridge import model
 from tests.engine.strongswan import fault_bench
 from tests.engine.strongswan.fault_bench import Bench, Teller
@@ -22,7 +22,7 @@ def bench() -> Iterator[Bench]:
 
 @dataclasses.dataclass(frozen=True)
 class Kind:
-    """A kind of plan: from one wish to another (None: no gateway), and what happens to the world before the first and before the
+    """A kind of plan: from one spec to another (None: no gateway), and what happens to the world before the first and before the
     plan. `keeps`: the other connection's SAs outlive it.
     """
 
@@ -37,7 +37,7 @@ def _both(**given: Any) -> Callable[[Bench], model.DesiredGateway]:
     """Both connections, `main` as changed."""
 
     def made(bench: Bench) -> model.DesiredGateway:
-        main = wishes.changed(bench.main, **given) if given else bench.main
+        main = specs.changed(bench.main, **given) if given else bench.main
         return bench.desired(main, bench.other)
 
     return made
@@ -57,14 +57,14 @@ KINDS = {
     "PSK": Kind(
         _both(),
         _both(psk="Another-Horse-8"),
-        first=lambda b: b.rekey_device(wishes.PSK),
+        first=lambda b: b.rekey_device(specs.PSK),
         harm=lambda b: b.rekey_device("Another-Horse-8"),
     ),
     "IKE proposal": Kind(
-        _both(), _both(ike_policy=wishes.ike_policy(encryption_algorithm="aes-256", **fault_bench.FAST))
+        _both(), _both(ike_policy=specs.ike_policy(encryption_algorithm="aes-256", **fault_bench.FAST))
     ),
     "ESP proposal": Kind(
-        _both(), _both(ipsec_policy=wishes.ipsec_policy(encryption_algorithm="aes-256", **fault_bench.NO_PFS))
+        _both(), _both(ipsec_policy=specs.ipsec_policy(encryption_algorithm="aes-256", **fault_bench.NO_PFS))
     ),
     "another subnet": Kind(_both(), _both(peer_subnets=fault_bench.SUBNETS)),
     "a subnet less": Kind(_both(peer_subnets=fault_bench.SUBNETS), _both()),
@@ -84,7 +84,7 @@ def _died_after(bench: Bench, kind: Kind, count: int, *, kill: bool) -> tuple[in
     kind.harm(bench)
     kept = bench.spis(bench.other) if kind.keeps else set()
     dying, teller = bench.fresh(), Teller(bench)
-    plan = turns.plan(dying, bench.id, after)
+    plan = cycles.plan(dying, bench.id, after)
     for step in plan[:count]:
         dying.apply(bench.id, step)
     killed = kill and bench.kill()
@@ -104,6 +104,6 @@ def test_wherever_it_dies_the_next_one_comes_to_the_same_end(bench: Bench, name:
     assert total > 0
     for count in range(total):
         assert _died_after(bench, kind, count, kill=kill) == (total, undisturbed), f"after {count} of {total} steps"
-    bench.rekey_device(wishes.PSK)
+    bench.rekey_device(specs.PSK)
     if kind.after(bench) is not None:
         bench.carries(fault_bench.OTHER_HOST)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import sites, turns
+from lab import cycles, sites
 from landbridge import model
 from landbridge.engine import base
 from landbridge.engine.strongswan import daemon
@@ -45,7 +45,7 @@ def _spoilt(bench: Bench, desired: model.DesiredGateway, teller: Teller, proxy: 
     """One cycle with the fault in it. What the agent is not told is not reported."""
     before = bench.installed()
     with proxy, contextlib.suppress(base.StepFailed):
-        observation = turns.turn(bench.fresh(), bench.id, desired)
+        observation = cycles.run_cycle(bench.fresh(), bench.id, desired)
         if any(one.connection_id == bench.main.id for one in observation.connections):
             teller.take(observation)
     if bench.main.id not in {one.id for one in desired.connections}:
@@ -98,7 +98,7 @@ def test_what_was_up_is_active_still_when_nobody_can_look(bench: Bench, monkeypa
     for fault in FAULTS:
         if fault is not vici_proxy.die_at_once:
             with vici_proxy.Proxy(bench, 2, fault), pytest.raises(base.StepFailed):
-                turns.turn(bench.fresh(), bench.id, both)
+                cycles.run_cycle(bench.fresh(), bench.id, both)
             assert (teller.word(both), teller.seen_at) == ("ACTIVE", seen_at)
 
 

@@ -5,7 +5,7 @@ import uuid
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab import wishes
+from lab import specs
 from landbridge import model
 from landbridge.engine.strongswan import names
 from landbridge.engine.strongswan.ike import fingerprints
@@ -31,9 +31,9 @@ def test_a_fingerprint_depends_on_the_key():
 @given(psk=st.text(min_size=8, max_size=128), other=st.text(min_size=8, max_size=128))
 def test_a_secrets_name_reveals_nothing_but_whether_it_is_the_same(psk: str, other: str):
     owners = ["203.0.113.10", "198.51.100.2"]
-    name = fingerprints.secret("c", wishes.KEY, owners, model.Secret(psk))
+    name = fingerprints.secret("c", specs.KEY, owners, model.Secret(psk))
     assert psk not in name
-    assert (name == fingerprints.secret("c", wishes.KEY, owners, model.Secret(other))) == (psk == other)
+    assert (name == fingerprints.secret("c", specs.KEY, owners, model.Secret(other))) == (psk == other)
 
 
 def test_a_childs_name_is_read_back():

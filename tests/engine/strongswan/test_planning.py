@@ -1,4 +1,4 @@
-"""The planner, in a small world that carries steps out: from any state to any wish, whatever goes wrong between."""
+"""The planner, in a small world that carries steps out: from any state to any spec, whatever goes wrong between."""
 
 import dataclasses
 from datetime import UTC, datetime
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lab import sites, wishes
+from lab import sites, specs
 from landbridge import model
 from landbridge.engine.strongswan import state, target
 from landbridge.engine.strongswan.ike import fingerprints, messages
@@ -32,7 +32,7 @@ EIPS = [
     ),
     (model.Eip(id="eip-0", address=sites.EIPS[0], attach="nat", behind="192.0.0.16"),),
 ]
-GATEWAY = wishes.gateway()
+GATEWAY = specs.gateway()
 NETWORKS = [
     model.Network(id="vpc-1"),
     model.Network(id="vpc-1", bridge="br0", address="10.0.0.1/24"),
@@ -45,27 +45,27 @@ LOADS = (ike_steps.LoadSecret, ike_steps.LoadConn)
 def _variants(number: int) -> list[model.DesiredConnection]:
     """One connection as it may be configured at different times."""
     first, second = f"192.168.{number + 1}0.0/24", f"192.168.{number + 1}1.0/24"
-    wish = wishes.later(wishes.connection(f"198.51.100.{number + 1}", id=IDS[number], peer_subnets=(first,)), number)
-    rules = (wishes.policy(1, "10.0.0.0/25", first, second), wishes.policy(2, "10.0.0.128/25", second))
+    spec = specs.later(specs.connection(f"198.51.100.{number + 1}", id=IDS[number], peer_subnets=(first,)), number)
+    rules = (specs.policy(1, "10.0.0.0/25", first, second), specs.policy(2, "10.0.0.128/25", second))
     return [
-        wish,
-        wishes.changed(wish, psk="Another-Horse-8"),
-        wishes.changed(wish, peer_subnets=(first, second)),
-        wishes.changed(wish, ike_policy=wishes.ike_policy(dh_group="group19")),
-        wishes.changed(wish, ipsec_policy=wishes.ipsec_policy(pfs="disable")),
-        wishes.changed(wish, style="policy", peer_subnets=None, policy_rules=rules),
-        wishes.changed(wish, peer_subnets=("192.168.0.0/16",)),
-        wishes.changed(wish, ha_role="slave", tunnel_local_address=f"169.254.7{number}.1/30"),
-        dataclasses.replace(wish, peer_address=None),
-        dataclasses.replace(wish, resets=1),
-        wishes.changed(wish, style="bgp"),
+        spec,
+        specs.changed(spec, psk="Another-Horse-8"),
+        specs.changed(spec, peer_subnets=(first, second)),
+        specs.changed(spec, ike_policy=specs.ike_policy(dh_group="group19")),
+        specs.changed(spec, ipsec_policy=specs.ipsec_policy(pfs="disable")),
+        specs.changed(spec, style="policy", peer_subnets=None, policy_rules=rules),
+        specs.changed(spec, peer_subnets=("192.168.0.0/16",)),
+        specs.changed(spec, ha_role="slave", tunnel_local_address=f"169.254.7{number}.1/30"),
+        dataclasses.replace(spec, peer_address=None),
+        dataclasses.replace(spec, resets=1),
+        specs.changed(spec, style="bgp"),
     ]
 
 
 connections = st.tuples(*(st.none() | st.sampled_from(_variants(number)) for number in range(len(IDS))))
 desired_gateways = st.builds(
     lambda chosen, network, eips, restarts: dataclasses.replace(
-        wishes.desired(*(each for each in chosen if each), network=network, of=GATEWAY), eips=eips, restarts=restarts
+        specs.desired(*(each for each in chosen if each), network=network, of=GATEWAY), eips=eips, restarts=restarts
     ),
     connections,
     st.sampled_from(NETWORKS),
@@ -317,13 +317,13 @@ def test_a_report_says_applied_when_it_is(current: state.GatewayState, desired: 
     observed = small_world.report(desired, after)
     assert observed.exists
     assert observed.applied_generation == desired.generation
-    for wish, shown in zip(desired.connections, observed.connections, strict=True):
-        assert shown.applied_generation == wish.generation
+    for spec, shown in zip(desired.connections, observed.connections, strict=True):
+        assert shown.applied_generation == spec.generation
         assert shown.refused or shown.expected_children >= len(shown.children)
 
 
 def test_a_restart_that_was_done_is_not_done_again():
-    desired = dataclasses.replace(wishes.desired(wishes.connection(), of=GATEWAY), restarts=2)
+    desired = dataclasses.replace(specs.desired(specs.connection(), of=GATEWAY), restarts=2)
     current = settled(desired, NOTHING)
     later = dataclasses.replace(desired, restarts=3)
     restarts = [
@@ -338,7 +338,7 @@ def test_a_restart_that_was_done_is_not_done_again():
 
 
 def test_a_child_that_was_tried_a_moment_ago_is_left_alone():
-    desired = wishes.desired(wishes.connection(), of=GATEWAY)
+    desired = specs.desired(specs.connection(), of=GATEWAY)
     up = carried_out(desired, NOTHING)
     rejected = small_world.put(up, sas=())
     assert small_world.plan(desired, rejected) == []
@@ -346,10 +346,10 @@ def test_a_child_that_was_tried_a_moment_ago_is_left_alone():
 
 
 def test_a_new_psk_is_tried_at_once_and_ends_what_was_begun_with_the_old():
-    wish = wishes.connection()
-    up = carried_out(wishes.desired(wish, of=GATEWAY), NOTHING)
-    hanging = small_world.put(up, sas=(ike_state.IkeSa(wish.id, "7", "CONNECTING"),))
-    plan = small_world.plan(wishes.desired(wishes.changed(wish, psk="Another-Horse-8"), of=GATEWAY), hanging)
+    spec = specs.connection()
+    up = carried_out(specs.desired(spec, of=GATEWAY), NOTHING)
+    hanging = small_world.put(up, sas=(ike_state.IkeSa(spec.id, "7", "CONNECTING"),))
+    plan = small_world.plan(specs.desired(specs.changed(spec, psk="Another-Horse-8"), of=GATEWAY), hanging)
     assert [type(step) for step in plan] == [
         ike_steps.TerminateIke,
         ike_steps.UnloadSecret,
@@ -359,40 +359,40 @@ def test_a_new_psk_is_tried_at_once_and_ends_what_was_begun_with_the_old():
 
 
 def test_a_new_psk_leaves_an_established_tunnel_up():
-    wish = wishes.connection()
-    up = carried_out(wishes.desired(wish, of=GATEWAY), NOTHING)
-    plan = small_world.plan(wishes.desired(wishes.changed(wish, psk="Another-Horse-8"), of=GATEWAY), up)
+    spec = specs.connection()
+    up = carried_out(specs.desired(spec, of=GATEWAY), NOTHING)
+    plan = small_world.plan(specs.desired(specs.changed(spec, psk="Another-Horse-8"), of=GATEWAY), up)
     assert [type(step) for step in plan] == [ike_steps.UnloadSecret, ike_steps.LoadSecret]
 
 
 def test_a_new_subnet_leaves_the_other_child_up():
-    wish = wishes.connection(peer_subnets=("192.168.44.0/24",))
-    up = carried_out(wishes.desired(wish, of=GATEWAY), NOTHING)
-    after = wishes.changed(wish, peer_subnets=("192.168.44.0/24", "192.168.45.0/24"))
-    plan = small_world.plan(wishes.desired(after, of=GATEWAY), up)
+    spec = specs.connection(peer_subnets=("192.168.44.0/24",))
+    up = carried_out(specs.desired(spec, of=GATEWAY), NOTHING)
+    after = specs.changed(spec, peer_subnets=("192.168.44.0/24", "192.168.45.0/24"))
+    plan = small_world.plan(specs.desired(after, of=GATEWAY), up)
     assert [type(step) for step in plan] == [ike_steps.LoadConn, ike_steps.Initiate, network_steps.EnsureFilterTable]
 
 
 def test_a_new_ike_policy_ends_the_whole_ike_sa_once_its_successor_is_loaded():
-    wish = wishes.connection()
-    up = carried_out(wishes.desired(wish, of=GATEWAY), NOTHING)
-    after = wishes.changed(wish, ike_policy=wishes.ike_policy(dh_group="group19"))
-    plan = small_world.plan(wishes.desired(after, of=GATEWAY), up)
+    spec = specs.connection()
+    up = carried_out(specs.desired(spec, of=GATEWAY), NOTHING)
+    after = specs.changed(spec, ike_policy=specs.ike_policy(dh_group="group19"))
+    plan = small_world.plan(specs.desired(after, of=GATEWAY), up)
     assert [type(step) for step in plan] == [ike_steps.LoadConn, ike_steps.TerminateIke, ike_steps.Initiate]
 
 
 def test_a_new_ipsec_policy_ends_the_child_and_leaves_its_ike_sa():
-    wish = wishes.connection()
-    up = carried_out(wishes.desired(wish, of=GATEWAY), NOTHING)
-    after = wishes.changed(wish, ipsec_policy=wishes.ipsec_policy(pfs="disable"))
-    plan = small_world.plan(wishes.desired(after, of=GATEWAY), up)
+    spec = specs.connection()
+    up = carried_out(specs.desired(spec, of=GATEWAY), NOTHING)
+    after = specs.changed(spec, ipsec_policy=specs.ipsec_policy(pfs="disable"))
+    plan = small_world.plan(specs.desired(after, of=GATEWAY), up)
     assert [type(step) for step in plan] == [ike_steps.LoadConn, ike_steps.TerminateChild, ike_steps.Initiate]
 
 
 def test_addresses_are_added_in_modest_batches():
-    wish = wishes.connection()
+    spec = specs.connection()
     many = tuple(f"10.{high}.{low}.0/24" for high in range(2) for low in range(100))
-    desired = wishes.desired(wish, of=wishes.gateway(local_subnets=many))
+    desired = specs.desired(spec, of=specs.gateway(local_subnets=many))
     added = [step for step in small_world.plan(desired, NOTHING) if isinstance(step, network_steps.AddAddresses)]
     assert len(added) > 1
     assert max(len(step.addresses) for step in added) <= network_planning.BATCH
@@ -407,18 +407,18 @@ def test_addresses_are_added_in_modest_batches():
     ],
 )
 def test_a_device_that_dialled_in_is_asked_for_what_it_did_not_ask_for(established: int, installed: int, asked: int):
-    wish = wishes.connection(None, peer_subnets=("192.168.44.0/24", "192.168.45.0/24"))
-    desired = wishes.desired(wish, of=GATEWAY)
+    spec = specs.connection(None, peer_subnets=("192.168.44.0/24", "192.168.45.0/24"))
+    desired = specs.desired(spec, of=GATEWAY)
     [config] = target.prepare(desired, "userland").configs
     child = ike_state.Child(config.children[0], "1", "INSTALLED", installed_seconds=installed)
-    sa = ike_state.IkeSa(wish.id, "1", "ESTABLISHED", established_seconds=established, children=(child,))
+    sa = ike_state.IkeSa(spec.id, "1", "ESTABLISHED", established_seconds=established, children=(child,))
     current = small_world.put(carried_out(desired, NOTHING), sas=(sa,))
-    assert small_world.plan(desired, current) == [ike_steps.Initiate(wish.id, config.children[1])][:asked]
+    assert small_world.plan(desired, current) == [ike_steps.Initiate(spec.id, config.children[1])][:asked]
     assert ike_planning.is_settling([config], current.ike) == (not asked)
 
 
 def test_a_device_that_has_not_dialled_in_is_not_asked():
-    desired = wishes.desired(wishes.connection(None), of=GATEWAY)
+    desired = specs.desired(specs.connection(None), of=GATEWAY)
     current = carried_out(desired, NOTHING)
     assert small_world.plan(desired, current) == []
     assert not ike_planning.is_settling(target.prepare(desired, "userland").configs, current.ike)
@@ -431,7 +431,7 @@ LOST = ("EIP eip-0 (203.0.113.10)", "network vpc-1")
 def test_what_the_site_no_longer_covers_is_left_as_it_is(current: state.GatewayState, desired: model.DesiredGateway):
     """Only connections that nobody wants any more go."""
     planned = small_world.plan(dataclasses.replace(desired, uncovered=LOST), current)
-    kept = {wish.id for wish in desired.connections}
+    kept = {spec.id for spec in desired.connections}
     going = (ike_steps.UnloadConn, ike_steps.UnloadSecret, ike_steps.TerminateIke, network_steps.DeleteTunnel)
     assert all(isinstance(step, going) and step.connection_id not in kept for step in planned)
     for step in planned:
@@ -440,8 +440,8 @@ def test_what_the_site_no_longer_covers_is_left_as_it_is(current: state.GatewayS
 
 
 def test_a_gateway_that_the_site_no_longer_covers_is_a_fault_and_its_tunnels_are_as_they_are():
-    wish = _variants(0)[0]
-    desired = wishes.desired(wish, network=NETWORKS[1], of=GATEWAY)
+    spec = _variants(0)[0]
+    desired = specs.desired(spec, network=NETWORKS[1], of=GATEWAY)
     current = carried_out(desired, NOTHING)
     lost = dataclasses.replace(desired, network=NETWORKS[0], uncovered=LOST)
     found = small_world.report(lost, current)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab import sites, wishes
+from lab import sites, specs
 from landbridge import model
 from landbridge.engine.strongswan.ike import selectors, unsupported
 
@@ -16,27 +16,27 @@ POLICY = {"style": "policy", "peer_subnets": None}
 
 @pytest.mark.parametrize("style", ["bgp", "policy-template"])
 def test_other_styles_are_not_carried_yet(style: str):
-    wish = wishes.connection(style=style)
-    assert "not carried by this engine yet" in unsupported.refusals(wishes.desired(wish), "userland")[wish.id]
+    spec = specs.connection(style=style)
+    assert "not carried by this engine yet" in unsupported.refusals(specs.desired(spec), "userland")[spec.id]
 
 
 def test_a_gm_gateway_has_no_data_plane():
-    wish = wishes.connection(ike_policy=wishes.ike_policy(dh_group=None, authentication_method="digital-envelope-v2"))
-    desired = wishes.desired(wish, of=wishes.gateway(flavor="GM"))
-    assert unsupported.refusals(desired, "userland") == {wish.id: model.NO_GM}
+    spec = specs.connection(ike_policy=specs.ike_policy(dh_group=None, authentication_method="digital-envelope-v2"))
+    desired = specs.desired(spec, of=specs.gateway(flavor="GM"))
+    assert unsupported.refusals(desired, "userland") == {spec.id: model.NO_GM}
 
 
 def test_without_a_psk_nothing_is_loaded():
-    wish = wishes.connection(psk=None)
-    assert unsupported.refusals(wishes.desired(wish), "userland") == {wish.id: unsupported.NO_PSK}
+    spec = specs.connection(psk=None)
+    assert unsupported.refusals(specs.desired(spec), "userland") == {spec.id: unsupported.NO_PSK}
 
 
 def test_a_connection_without_an_interface_id_is_refused_alone():
     last, beyond = (
-        dataclasses.replace(wishes.connection(f"198.51.100.{number}"), if_id=model.IF_ID_END - number)
+        dataclasses.replace(specs.connection(f"198.51.100.{number}"), if_id=model.IF_ID_END - number)
         for number in (1, 0)
     )
-    refused = unsupported.refusals(wishes.desired(last, beyond), "kernel")
+    refused = unsupported.refusals(specs.desired(last, beyond), "kernel")
     assert refused == {beyond.id: unsupported.NO_INTERFACE_ID}
 
 
@@ -44,14 +44,14 @@ def test_a_connection_without_an_interface_id_is_refused_alone():
     "given",
     [
         {"peer_subnets": ("0.0.0.0/0",)},
-        {**POLICY, "policy_rules": (wishes.policy(1, "10.0.0.0/24", "192.168.44.0/24", "0.0.0.0/0"),)},
-        {**POLICY, "policy_rules": (wishes.policy(1, "0.0.0.0/0", "192.168.44.0/24"),)},
+        {**POLICY, "policy_rules": (specs.policy(1, "10.0.0.0/24", "192.168.44.0/24", "0.0.0.0/0"),)},
+        {**POLICY, "policy_rules": (specs.policy(1, "0.0.0.0/0", "192.168.44.0/24"),)},
     ],
     ids=["static", "policy-destination", "policy-source"],
 )
 def test_a_default_route_is_refused(given: dict[str, Any]):
-    wish = wishes.connection(**given)
-    assert unsupported.refusals(wishes.desired(wish), "userland") == {wish.id: model.NO_DEFAULT_ROUTE}
+    spec = specs.connection(**given)
+    assert unsupported.refusals(specs.desired(spec), "userland") == {spec.id: model.NO_DEFAULT_ROUTE}
 
 
 NETWORK = model.Network(id="vpc-1", bridge="vpc", address=sites.VPC_ADDRESS)
@@ -83,46 +83,46 @@ NETWORK = model.Network(id="vpc-1", bridge="vpc", address=sites.VPC_ADDRESS)
 @pytest.mark.parametrize("style", ["static", "policy"])
 def test_a_local_selector_of_hosts_alone_is_refused(style: str, local: str, network: model.Network, full: bool):
     inner = {"tunnel_local_address": "169.254.70.1/30", "tunnel_peer_address": "169.254.70.2/30"}
-    rules = (wishes.policy(1, local, sites.LAN),)
-    wish = wishes.connection(**inner, **({**POLICY, "policy_rules": rules} if style == "policy" else {}))
-    desired = wishes.desired(wish, network=network, of=wishes.gateway(local_subnets=(local,)))
-    assert unsupported.refusals(desired, "userland") == ({wish.id: unsupported.NO_ROOM.format(local)} if full else {})
+    rules = (specs.policy(1, local, sites.LAN),)
+    spec = specs.connection(**inner, **({**POLICY, "policy_rules": rules} if style == "policy" else {}))
+    desired = specs.desired(spec, network=network, of=specs.gateway(local_subnets=(local,)))
+    assert unsupported.refusals(desired, "userland") == ({spec.id: unsupported.NO_ROOM.format(local)} if full else {})
 
 
 @pytest.mark.parametrize("given", [{"peer_subnets": ()}, {"peer_subnets": None}, POLICY])
 def test_a_connection_without_selectors_is_refused(given: dict[str, Any]):
-    wish = wishes.connection(**given)
-    assert unsupported.refusals(wishes.desired(wish), "userland") == {wish.id: unsupported.NO_SUBNETS}
+    spec = specs.connection(**given)
+    assert unsupported.refusals(specs.desired(spec), "userland") == {spec.id: unsupported.NO_SUBNETS}
 
 
 @pytest.mark.parametrize(
     "subnet", ["192.168.44.0/24", "192.168.0.0/16", "192.168.44.128/25"], ids=["equal", "around", "within"]
 )
 def test_of_two_that_cannot_be_told_apart_the_older_is_carried(subnet: str):
-    older = wishes.connection(peer_subnets=("192.168.44.0/24",))
-    younger = wishes.later(wishes.connection(peer_subnets=(subnet,)), 1)
+    older = specs.connection(peer_subnets=("192.168.44.0/24",))
+    younger = specs.later(specs.connection(peer_subnets=(subnet,)), 1)
     reason = f"the userland data plane cannot tell it apart from connection {older.id}"
-    assert unsupported.refusals(wishes.desired(younger, older), "userland") == {younger.id: reason}
+    assert unsupported.refusals(specs.desired(younger, older), "userland") == {younger.id: reason}
 
 
 def test_the_same_peer_subnet_from_different_sources_is_carried():
-    rules = [(wishes.policy(1, source, "192.168.44.0/24"),) for source in ("10.0.0.0/25", "10.0.0.128/25")]
-    both = [wishes.connection(f"198.51.100.{at}", **POLICY, policy_rules=rule) for at, rule in enumerate(rules)]
-    assert unsupported.refusals(wishes.desired(*both), "userland") == {}
+    rules = [(specs.policy(1, source, "192.168.44.0/24"),) for source in ("10.0.0.0/25", "10.0.0.128/25")]
+    both = [specs.connection(f"198.51.100.{at}", **POLICY, policy_rules=rule) for at, rule in enumerate(rules)]
+    assert unsupported.refusals(specs.desired(*both), "userland") == {}
 
 
 def test_a_refused_connection_stands_in_nobodys_way():
-    refused = wishes.connection(psk=None)
-    carried = wishes.later(wishes.connection(), 1)
-    assert list(unsupported.refusals(wishes.desired(refused, carried), "userland")) == [refused.id]
+    refused = specs.connection(psk=None)
+    carried = specs.later(specs.connection(), 1)
+    assert list(unsupported.refusals(specs.desired(refused, carried), "userland")) == [refused.id]
 
 
 def test_two_connections_between_the_same_identities_would_end_each_other():
-    named = wishes.ike_policy(local_id_type="fqdn", local_id="hq", peer_id_type="fqdn", peer_id="branch")
-    older = wishes.connection("198.51.100.2", ike_policy=named, peer_subnets=("192.168.1.0/24",))
-    younger = wishes.later(wishes.connection("198.51.100.6", ike_policy=named, peer_subnets=("192.168.2.0/24",)), 1)
+    named = specs.ike_policy(local_id_type="fqdn", local_id="hq", peer_id_type="fqdn", peer_id="branch")
+    older = specs.connection("198.51.100.2", ike_policy=named, peer_subnets=("192.168.1.0/24",))
+    younger = specs.later(specs.connection("198.51.100.6", ike_policy=named, peer_subnets=("192.168.2.0/24",)), 1)
     reason = f"IKE cannot tell it apart from connection {older.id}: both have local id hq and peer id branch"
-    assert unsupported.refusals(wishes.desired(older, younger), "userland") == {younger.id: reason}
+    assert unsupported.refusals(specs.desired(older, younger), "userland") == {younger.id: reason}
 
 
 subnets = st.builds(lambda low, length: f"10.{low}.0.0/{length}", st.integers(0, 7), st.integers(12, 18))
@@ -130,19 +130,19 @@ subnets = st.builds(lambda low, length: f"10.{low}.0.0/{length}", st.integers(0,
 
 @given(st.lists(st.lists(subnets, min_size=1, max_size=3, unique=True), max_size=6))
 def test_no_two_carried_connections_overlap_and_every_refused_one_does(peers: list[list[str]]):
-    desired = wishes.desired(
+    desired = specs.desired(
         *(
-            wishes.later(wishes.connection(f"198.51.100.{at}", peer_subnets=tuple(each)), at)
+            specs.later(specs.connection(f"198.51.100.{at}", peer_subnets=tuple(each)), at)
             for at, each in enumerate(peers)
         ),
-        of=wishes.gateway(local_subnets=("172.16.0.0/24",)),
+        of=specs.gateway(local_subnets=("172.16.0.0/24",)),
     )
     refused = unsupported.refusals(desired, "userland")
     carried = []
-    for wish in desired.connections:
-        mine = selectors.pairs(desired, wish, "userland")
+    for spec in desired.connections:
+        mine = selectors.pairs(desired, spec, "userland")
         clash = any(pair.overlaps(other) for pair in mine for other in carried)
-        assert clash == (wish.id in refused)
+        assert clash == (spec.id in refused)
         if not clash:
             carried += mine
 
@@ -151,16 +151,16 @@ def test_no_two_carried_connections_overlap_and_every_refused_one_does(peers: li
     "given",
     [
         {"peer_subnets": ("0.0.0.0/0",)},
-        {**POLICY, "policy_rules": (wishes.policy(1, "10.0.0.10/32", "0.0.0.0/0"),)},
+        {**POLICY, "policy_rules": (specs.policy(1, "10.0.0.10/32", "0.0.0.0/0"),)},
     ],
     ids=["default-route", "host-as-source"],
 )
 def test_the_kernel_data_plane_carries_what_the_userland_one_cannot(given: dict[str, Any]):
-    redundant = [wishes.connection(f"198.51.100.{at}", **given) for at in (2, 6)]
-    assert unsupported.refusals(wishes.desired(*redundant), "kernel") == {}
-    assert len(unsupported.refusals(wishes.desired(*redundant), "userland")) == 2
+    redundant = [specs.connection(f"198.51.100.{at}", **given) for at in (2, 6)]
+    assert unsupported.refusals(specs.desired(*redundant), "kernel") == {}
+    assert len(unsupported.refusals(specs.desired(*redundant), "userland")) == 2
 
 
 def test_two_connections_between_the_same_identities_would_end_each_other_in_the_kernel_too():
-    both = [wishes.connection("198.51.100.2") for _ in range(2)]
-    assert len(unsupported.refusals(wishes.desired(*both), "kernel")) == 1
+    both = [specs.connection("198.51.100.2") for _ in range(2)]
+    assert len(unsupported.refusals(specs.desired(*both), "kernel")) == 1

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from lab import wishes
+from lab import specs
 from landbridge.engine.strongswan import state, target
 from landbridge.engine.strongswan.network import links, namespace, netlink, planning, tunnels, xfrm
 from tests.engine.strongswan import small_world
@@ -49,16 +49,16 @@ def test_the_protocol_says_whose_a_route_is(protocol: int, routes: set[tuple[str
 
 
 def test_a_route_of_a_routing_daemon_in_a_tunnel_plans_nothing():
-    wish = wishes.connection()
+    spec = specs.connection()
     current = state.GatewayState(at=datetime(2026, 1, 1, tzinfo=UTC), plane="kernel")
-    desired = target.desired_tunnels(target.prepare(wishes.desired(wish), "kernel"), current)[wish.id]
+    desired = target.desired_tunnels(target.prepare(specs.desired(spec), "kernel"), current)[spec.id]
     ours = [(net, metric, OURS) for net, metric in desired.routes]
     alone, beside = (
         xfrm.look(snapshot(*ours, *others))["x7"] for others in ((), ((LEARNED, 1 << 30, BIRD), ("0.0.0.0/0", 0, BIRD)))
     )
     assert beside == alone
-    standing = small_world.put(current, tunnels={tunnels.name(wish.if_id): desired}).network
-    assert list(planning.plan_tunnels({wish.id: desired}, standing)) == []
+    standing = small_world.put(current, tunnels={tunnels.name(spec.if_id): desired}).network
+    assert list(planning.plan_tunnels({spec.id: desired}, standing)) == []
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab import wishes
+from lab import specs
 from landbridge import model
 from landbridge.engine.strongswan import state, target
 from landbridge.engine.strongswan.ike import fingerprints
@@ -32,7 +32,7 @@ AT = datetime(2026, 1, 1, tzinfo=UTC)
 def test_the_largest_packet_still_fits_when_it_has_been_through_esp(
     encryption: str, authentication: str, plain: int, in_udp: int
 ):
-    policy = wishes.ipsec_policy(encryption_algorithm=encryption, authentication_algorithm=authentication)
+    policy = specs.ipsec_policy(encryption_algorithm=encryption, authentication_algorithm=authentication)
     assert tunnels.inner_mtu(1500, policy, encapsulated=False) == plain
     assert tunnels.inner_mtu(1500, policy, encapsulated=True) == in_udp
 
@@ -83,11 +83,11 @@ def test_an_interface_id_that_does_not_fit_into_a_metric_is_refused(if_id: int):
 
 
 def test_routes_of_an_older_version_are_replaced_and_nothing_else():
-    wish = wishes.connection("198.51.100.2")
-    current = _up(wish)
-    [(connection_id, tunnel)] = _desired(current, wish).items()
+    spec = specs.connection("198.51.100.2")
+    current = _up(spec)
+    [(connection_id, tunnel)] = _desired(current, spec).items()
     older = dataclasses.replace(tunnel, has_older_routes=True)
-    standing = small_world.put(current, tunnels={tunnels.name(wish.if_id): older})
+    standing = small_world.put(current, tunnels={tunnels.name(spec.if_id): older})
     assert list(planning.plan_tunnels({connection_id: tunnel}, standing.network)) == [
         steps.EnsureTunnel(connection_id, tunnel)
     ]
@@ -95,54 +95,54 @@ def test_routes_of_an_older_version_are_replaced_and_nothing_else():
 
 
 def test_a_path_too_narrow_for_ip_is_not_believed():
-    assert tunnels.inner_mtu(300, wishes.ipsec_policy(), encapsulated=True) == 576
+    assert tunnels.inner_mtu(300, specs.ipsec_policy(), encapsulated=True) == 576
 
 
 def _up(*wishes_up: model.DesiredConnection, encapsulated: bool = False) -> state.GatewayState:
     sas = tuple(
         ike_state.IkeSa(
-            wish.id,
+            spec.id,
             "1",
             "ESTABLISHED",
             children=(
                 ike_state.Child(
-                    str(fingerprints.Child(wish.id, "0", "a", "b")), "1", "INSTALLED", encapsulated=encapsulated
+                    str(fingerprints.Child(spec.id, "0", "a", "b")), "1", "INSTALLED", encapsulated=encapsulated
                 ),
             ),
         )
-        for wish in wishes_up
+        for spec in wishes_up
     )
     return small_world.put(state.GatewayState(at=AT, plane="kernel"), sas=sas)
 
 
 def _desired(current: state.GatewayState, *connections: model.DesiredConnection) -> dict[str, tunnels.Tunnel]:
     """Connection id -> its tunnel. None of the connections is refused."""
-    prepared = target.prepare(wishes.desired(*connections), current.plane)
+    prepared = target.prepare(specs.desired(*connections), current.plane)
     assert not prepared.refused
     return target.desired_tunnels(prepared, current)
 
 
 def _metrics(current: state.GatewayState, *pair: model.DesiredConnection) -> list[int]:
     laid = _desired(current, *pair)
-    return [next(iter(laid[wish.id].routes))[1] for wish in pair]
+    return [next(iter(laid[spec.id].routes))[1] for spec in pair]
 
 
 def test_of_a_pair_the_master_carries_while_it_is_up():
-    master, slave = wishes.connection("198.51.100.2"), wishes.connection("198.51.100.6", ha_role="slave")
+    master, slave = specs.connection("198.51.100.2"), specs.connection("198.51.100.6", ha_role="slave")
     for current, first in ((_up(), 0), (_up(master, slave), 0), (_up(master), 0), (_up(slave), 1)):
         metrics = _metrics(current, master, slave)
         assert metrics.index(min(metrics)) == first
 
 
 def test_no_two_routes_to_one_network_are_equal():
-    pair = wishes.connection("198.51.100.2"), wishes.connection("198.51.100.6")
+    pair = specs.connection("198.51.100.2"), specs.connection("198.51.100.6")
     assert len(set(_metrics(_up(*pair), *pair))) == 2
 
 
 def _policies(*roles: str) -> list[model.DesiredConnection]:
-    rules = (wishes.policy(1, "10.0.0.0/24", "192.168.44.0/24"), wishes.policy(2, "10.0.0.0/24", "192.168.44.0/24"))
+    rules = (specs.policy(1, "10.0.0.0/24", "192.168.44.0/24"), specs.policy(2, "10.0.0.0/24", "192.168.44.0/24"))
     return [
-        wishes.connection(f"198.51.100.{number}", style="policy", peer_subnets=None, policy_rules=rules, ha_role=role)
+        specs.connection(f"198.51.100.{number}", style="policy", peer_subnets=None, policy_rules=rules, ha_role=role)
         for number, role in enumerate(roles, 1)
     ]
 
@@ -164,40 +164,40 @@ def test_of_policies_with_one_pair_only_the_first_leads(roles: tuple[str, ...], 
     laid = _desired(current, *reversed(policies))
     assert len({priority for one in laid.values() for priority, _, _ in one.pairs}) == len(policies)
     first = tunnels.first(laid.values())
-    assert [number for number, wish in enumerate(policies) if tunnels.led(laid[wish.id], first)] == (
+    assert [number for number, spec in enumerate(policies) if tunnels.led(laid[spec.id], first)] == (
         [] if leads is None else [leads]
     )
 
 
 def test_the_narrower_pair_of_policies_is_asked_first():
-    rules = (wishes.policy(1, "10.0.0.0/24", "192.168.0.0/16"), wishes.policy(2, "10.0.0.0/25", "192.168.44.0/24"))
-    wish = wishes.connection(style="policy", peer_subnets=None, policy_rules=rules)
-    laid = _desired(_up(wish), wish)[wish.id]
+    rules = (specs.policy(1, "10.0.0.0/24", "192.168.0.0/16"), specs.policy(2, "10.0.0.0/25", "192.168.44.0/24"))
+    spec = specs.connection(style="policy", peer_subnets=None, policy_rules=rules)
+    laid = _desired(_up(spec), spec)[spec.id]
     assert [destination for _, _, destination in sorted(laid.pairs)] == ["192.168.44.0/24", "192.168.0.0/16"]
 
 
 def test_all_rules_of_policies_come_between_charons_and_the_main_table():
-    widest, narrowest = ([wishes.policy(1, net, net)] for net in ("0.0.0.0/0", "10.0.0.1/32"))
+    widest, narrowest = ([specs.policy(1, net, net)] for net in ("0.0.0.0/0", "10.0.0.1/32"))
     for rules in (widest, narrowest):
-        policies = [wishes.changed(wish, policy_rules=rules) for wish in _policies(*["slave"] * 9)]
+        policies = [specs.changed(spec, policy_rules=rules) for spec in _policies(*["slave"] * 9)]
         laid = _desired(_up(), *policies)
         assert all(220 < priority < 32766 for one in laid.values() for priority, _, _ in one.pairs)
 
 
 def test_a_path_that_a_router_called_narrow_narrows_the_tunnel():
-    wish = wishes.connection("198.51.100.2")
-    wide = _up(wish)
+    spec = specs.connection("198.51.100.2")
+    wide = _up(spec)
     narrow = small_world.put(wide, learned_mtus={"198.51.100.2": 1400})
-    sizes = [_desired(current, wish)[wish.id].mtu for current in (wide, narrow)]
+    sizes = [_desired(current, spec)[spec.id].mtu for current in (wide, narrow)]
     assert sizes == [1438, 1326]
 
 
 def test_udp_around_esp_takes_its_share_and_before_an_sa_is_there_it_is_expected():
-    wish = wishes.connection("198.51.100.2")
-    for current, size in ((_up(wish), 1438), (_up(wish, encapsulated=True), 1422), (_up(), 1422)):
-        assert _desired(current, wish)[wish.id].mtu == size
+    spec = specs.connection("198.51.100.2")
+    for current, size in ((_up(spec), 1438), (_up(spec, encapsulated=True), 1422), (_up(), 1422)):
+        assert _desired(current, spec)[spec.id].mtu == size
 
 
 def test_the_userland_data_plane_has_none():
-    wish = wishes.connection()
-    assert _desired(state.GatewayState(at=AT), wish) == {}
+    spec = specs.connection()
+    assert _desired(state.GatewayState(at=AT), spec) == {}

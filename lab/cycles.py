@@ -1,4 +1,4 @@
-"""The agent's own cycle, turned by hand: once, or until something is true. For tests of engines."""
+"""Runs the agent's own cycle: once, or until something is true. For tests of engines."""
 
 import time
 from collections.abc import Callable
@@ -11,17 +11,17 @@ from landbridge.engine import base
 
 
 @dataclass
-class _Wish:
-    """A source of one wish, which keeps the last report."""
+class _Source:
+    """A source of one gateway. It keeps the last report."""
 
-    wanted: model.DesiredGateway | None
+    gateway: model.DesiredGateway | None
     seen: model.Observation | None = None
 
     def gateways(self) -> frozenset[str]:
         return frozenset()
 
     def desired(self, gateway_id: str) -> model.DesiredGateway | None:
-        return self.wanted
+        return self.gateway
 
     def paused(self) -> frozenset[str | None]:
         return frozenset()
@@ -30,9 +30,9 @@ class _Wish:
         self.seen = seen
 
 
-def turn(engine: Any, gateway_id: str, desired: model.DesiredGateway | None) -> model.Observation:
+def run_cycle(engine: Any, gateway_id: str, desired: model.DesiredGateway | None) -> model.Observation:
     """One cycle. A failed step is in the report."""
-    source = _Wish(desired)
+    source = _Source(desired)
     loop.cycle(source, engine, gateway_id)
     assert source.seen is not None
     return source.seen
@@ -61,9 +61,9 @@ def until(
     *,
     seconds: float = 90.0,
 ) -> model.Observation:
-    """Turns until the report shows it; raises TimeoutError with the last report."""
+    """Runs cycles until `happened` is true of the report. Raises TimeoutError with the last report."""
     deadline = time.monotonic() + seconds
-    while not happened(observation := turn(engine, gateway_id, desired)):
+    while not happened(observation := run_cycle(engine, gateway_id, desired)):
         if time.monotonic() > deadline:
             raise TimeoutError(f"it did not happen within {seconds:.0f} s; the last look: {observation}")
         time.sleep(0.02)
@@ -77,6 +77,6 @@ def all_up(observation: model.Observation) -> bool:
     )
 
 
-def all_up_as_wished(observation: model.Observation) -> bool:
+def all_up_as_desired(observation: model.Observation) -> bool:
     """Also when other SAs were up before: what is up is of the present configuration."""
     return all_up(observation) and all(one.refused or one.applied_generation for one in observation.connections)

@@ -1,4 +1,4 @@
-"""Desired gateways and connections with ordinary values, made without rules or a store: what a test does not say is usual."""
+"""Desired gateways and connections, made without rules or a store. What a test does not name has an ordinary value."""
 
 import dataclasses
 import itertools
@@ -153,15 +153,15 @@ def desired(
     )
 
 
-def changed(wish: model.DesiredConnection, *, psk: str | None = None, **given: Any) -> model.DesiredConnection:
+def changed(spec: model.DesiredConnection, *, psk: str | None = None, **given: Any) -> model.DesiredConnection:
     """The same connection one generation on, with other values."""
     return dataclasses.replace(
-        wish,
-        connection=dataclasses.replace(wish.connection, **given),
-        generation=wish.generation + 1,
-        psk=model.Secret(psk) if psk is not None else wish.psk,
+        spec,
+        connection=dataclasses.replace(spec.connection, **given),
+        generation=spec.generation + 1,
+        psk=model.Secret(psk) if psk is not None else spec.psk,
     )
 
 
-def later(wish: model.DesiredConnection, seconds: int) -> model.DesiredConnection:
-    return changed(wish, created_at=START + timedelta(seconds=seconds))
+def later(spec: model.DesiredConnection, seconds: int) -> model.DesiredConnection:
+    return changed(spec, created_at=START + timedelta(seconds=seconds))
