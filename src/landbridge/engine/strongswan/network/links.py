@@ -9,6 +9,7 @@ that comes in by the uplink is forwarded nowhere, and only packets that the name
 import errno
 import socket
 import struct
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,12 @@ RULE_LOCAL_OUTPUT = 33000
 #: Of all links, also of those that come later.
 ANSWERS_TO_ARP = Path("/proc/sys/net/ipv4/conf/all/arp_ignore")
 OWN_ADDRESSES_ONLY = "1"
+
+
+#: Seconds. A bridge with the spanning tree protocol forwards from a new port after half a minute, and nobody waits for that.
+PORT_TIMEOUT = 1.0
+#: BR_STATE_FORWARDING of <linux/if_bridge.h>.
+_FORWARDING = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +156,20 @@ def ensure_vpc_link(gateway_id: str, underlay: str | None, kind: str) -> None:
         else:
             namespace.inside(underlay, lambda ip: _macvlan(ip, link, "lan", fd))
     namespace.inside(name, lambda ip: ip.link("set", index=namespace.index(ip, "lan"), state="up"))
+    if how == "bridge":
+        namespace.inside(underlay, lambda ip: _wait_until_forwarding(ip, end))
+
+
+def _wait_until_forwarding(ip: Any, end: str) -> None:
+    """Waits until the bridge forwards from the port `end`: before that, the announcement of an address would be lost, and hosts
+    would send to an earlier link for a minute.
+    """
+    deadline = time.monotonic() + PORT_TIMEOUT
+    while time.monotonic() < deadline:
+        port = namespace.link(ip, end).get_nested("IFLA_LINKINFO", "IFLA_INFO_SLAVE_DATA", "IFLA_BRPORT_STATE")
+        if port in (None, _FORWARDING):
+            break
+        time.sleep(0.005)
 
 
 def _attach_to_bridge(ip: Any, bridge: str, end: str, fd: int) -> None:
