@@ -166,8 +166,9 @@ def _wait_until_forwarding(ip: Any, end: str) -> None:
     """
     deadline = time.monotonic() + PORT_TIMEOUT
     while time.monotonic() < deadline:
-        port = namespace.link(ip, end).get_nested("IFLA_LINKINFO", "IFLA_INFO_SLAVE_DATA", "IFLA_BRPORT_STATE")
-        if port in (None, _FORWARDING):
+        found = namespace.link(ip, end)
+        path = ("IFLA_LINKINFO", "IFLA_INFO_SLAVE_DATA", "IFLA_BRPORT_STATE")
+        if found is None or found.get_nested(*path) in (None, _FORWARDING):
             break
         time.sleep(0.005)
 
