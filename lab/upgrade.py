@@ -64,7 +64,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as scratch:
         sources = {number: another_version(Path(scratch), number) for number in (NOW, NEXT, BROKEN)}
         with (sources[BROKEN] / "landbridge/bootstrap.py").open("a") as text:
-            text.write(f'\n\ndef serve(_):\n    raise errors.ConfigError("{WHY}")\n')
+            text.write(
+                f'\n\nfrom landbridge import errors\n\n\ndef serve(*_):\n    raise errors.ConfigError("{WHY}")\n'
+            )
         for number, source in sources.items():
             command = [sys.executable, "-m", "landbridge.cli.main", "install", "--root", VERSIONS / number]
             (VERSIONS / number).mkdir()
