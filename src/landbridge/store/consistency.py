@@ -41,7 +41,7 @@ _ENDS = Statement(select(func.min(_a.c.seq), func.max(_a.c.seq), func.min(_a.c.a
 
 
 def check_audit(tx: Transaction) -> Iterator[str]:
-    """Events are numbered without a gap: a transaction that is rolled back gives its numbers back."""
+    """Events are numbered without a gap: a transaction that is rolled back uses no number."""
     for before, after in tx.each(_GAPS, one=1):
         yield f"audit: the events between {before} and {after} are missing"
     ((_, last, _, written),) = tx.all(_ENDS)

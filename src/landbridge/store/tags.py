@@ -57,7 +57,7 @@ class _Form:
 def search(
     tx: Transaction, project_id: str, request: model.TagSearchRequest
 ) -> tuple[list[tuple[str, str, tuple[model.Tag, ...]]], int]:
-    """(id, name, tags) of a page of what is asked for, oldest first, and how many there are in all."""
+    """A page of the resources that match, (id, name, tags) each, oldest first, and the number of all matches."""
     page, _ = _statements(_form(request))
     rows = tx.all(page, **_given(project_id, request), limit=request.limit, offset=request.offset)
     kind = resources.KINDS[request.resource_type]

@@ -76,7 +76,7 @@ class Daemon:
         return connection
 
     def is_alive(self, folder: Path) -> bool:
-        """A daemon that is alive is adopted as it is. Raises OSError when it cannot be told."""
+        """Whether somebody listens on the socket. Raises OSError when connecting does not tell."""
         try:
             self.connect(folder).close()
         except NOT_LISTENING:
@@ -189,7 +189,7 @@ class Daemon:
             os.close(process)
 
     def _end_lost(self, namespace: str) -> None:
-        """Ends daemons whose socket somebody deleted: beside them another one would hear nothing. The namespace is ours, and so are
+        """Ends daemons whose socket somebody deleted: a new daemon would receive no packets beside them. The namespace is ours, and so are
         they.
         """
         command = ["ip", "netns", "pids", namespace]

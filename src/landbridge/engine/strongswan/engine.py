@@ -195,7 +195,7 @@ class StrongSwan:
                     orphans.sign(names.namespace(gateway_id), self._folder_of(gateway_id))
 
     def _add_folder(self, gateway_id: str) -> None:
-        """What exists already without this mark is somebody else's."""
+        """Raises OSError when the namespace exists and the folder has no mark: it is not ours."""
         folder, name = self._folder_of(gateway_id), names.namespace(gateway_id)
         marks.check(folder, gateway_id)
         if namespace.exists(name):
@@ -274,7 +274,7 @@ def _failed(what: str, which: Sequence[str], stop: Callable[[str], None]) -> Ite
 
 
 def _not_ours(name: str) -> str:
-    """The error never advises what would take down what lives there."""
+    """The error advises no command that would end somebody else's daemon."""
     folder = orphans.owner(name)
     if folder is not None:
         return f"the network namespace {name} is of another data folder, {folder.parent.parent}, and left alone"
@@ -292,5 +292,5 @@ def _read_answers(session: vici_session.ViciSession, run: base.PlanRun) -> None:
 
 
 def _if_exists(underlay: str | None) -> str | None:
-    """Links in a namespace that has vanished went with it, or go with the gateway's own."""
+    """A namespace's links end with the namespace, so a vanished underlay needs no clean-up."""
     return underlay if underlay is not None and namespace.exists(underlay) else None

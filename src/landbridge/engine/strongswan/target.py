@@ -48,7 +48,7 @@ def desired_tunnels(target: Target, current: state.GatewayState) -> dict[str, tu
 
 
 def _path(spec: model.DesiredConnection, sas: list[ike_state.IkeSa], current: state.GatewayState) -> tunnels.Path:
-    """Before there is an SA nobody knows whether a NAT is on the path: the smaller size is always right."""
+    """Assumes NAT-T until an SA tells: the smaller MTU fits both."""
     children = [child for sa in sas for child in sa.children if child.installed]
     peer = spec.peer_address or next((sa.peer_address for sa in sas if sa.peer_address), None)
     return tunnels.Path(

@@ -107,7 +107,7 @@ def _v1_only(policy: model.IkePolicy) -> Message:
 
 
 def _ike_lifetime(seconds: int) -> Message:
-    """rekey + over is the hard limit, and that is what the API's lifetime says."""
+    """The API's lifetime is charon's hard limit: rekey_time + over_time."""
     soft = seconds * 9 // 10
     return {
         "rekey_time": f"{soft}s",

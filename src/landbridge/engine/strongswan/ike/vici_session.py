@@ -99,7 +99,7 @@ class ViciSession:
         self._transport.send(Packet.request(command, Message.serialize(message)))
 
     def _answer(self, step: steps.CharonRequest) -> CommandException | None:
-        """An SA that has gone by itself in the meantime is as good as one that was ended."""
+        """The request to terminate an SA that is already gone counts as done."""
         try:
             vici_protocol.receive(self._transport, confirmed=False)
         except CommandException as error:

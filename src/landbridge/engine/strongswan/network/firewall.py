@@ -187,7 +187,7 @@ def _joined(nets: Iterable[str]) -> tuple[str, ...]:
 
 @functools.lru_cache(maxsize=1 << 10)
 def _collapsed(nets: frozenset[str]) -> tuple[str, ...]:
-    """Asked for several times a cycle, and a thousand networks take 50 ms."""
+    """Cached: a cycle needs it several times, and a thousand networks take 50 ms."""
     return tuple(map(str, ipaddress.collapse_addresses(map(subnets.parse_net, nets))))
 
 
@@ -221,7 +221,7 @@ def load(table: str | None, owner: str = "") -> None:
 
 @functools.lru_cache(maxsize=1 << 8)
 def summary(table: str) -> str:
-    """Name, chains with their policies and numbers of rules: what `look` shows of this table when nobody meddled."""
+    """Name, chains with their policies and numbers of rules: what `look` shows of this table unless somebody changed it."""
     chains = re.findall(r"  chain (\S+) {\n(?:[^\n]* policy (\w+);\n)?(.*?)\n  }", table, re.DOTALL)
     return _summary(
         table.split(maxsplit=3)[2], {name: (policy or None, len(rules.splitlines())) for name, policy, rules in chains}
@@ -273,13 +273,13 @@ def _summary(name: str, shape: Mapping[str, tuple[str | None, int]]) -> str:
 
 
 def _list(*what: str) -> list[Any]:
-    """-t: without the elements of sets."""
+    """Lists tables without the elements of their sets (`nft -t`)."""
     listed: list[Any] = json.loads(_nft("-j", "-t", "list", *what))["nftables"]
     return listed
 
 
 def _nft(*arguments: str, text: str | None = None) -> str:
-    """`nft` is the one program that speaks this language whole; its answers are read as JSON."""
+    """Runs `nft`, the one program that reads the whole language of tables; it answers in JSON."""
     done = subprocess.run(["nft", *arguments], input=text, capture_output=True, text=True, check=False)  # noqa: S603, S607
     if done.returncode:
         raise OSError(f"nft: {(done.stderr.strip() or 'failed').splitlines()[0]}")

@@ -53,7 +53,7 @@ def desired_network(
 
 
 def _outer(address: str, eips: dict[str, model.Eip]) -> str:
-    """Alone, on a macvlan too: a route to its neighbours would be a way out for what is forwarded."""
+    """The address that the uplink has, as a /32 on a macvlan too: a route to its subnet would let forwarded packets out."""
     eip = eips.get(address)
     return eip.behind if eip and eip.behind else address
 
@@ -110,7 +110,7 @@ def _filter_table(
 
 
 def _mode_of_strangers(spec: model.DesiredConnection) -> str | None:
-    """Of IKEv1, where the device may come from any address."""
+    """The IKEv1 mode that the connection accepts from any address; None for a known address and for IKEv2."""
     policy = spec.connection.ike_policy
     return (policy.negotiation_mode or "main") if spec.peer_address is None and policy.version == "v1" else None
 

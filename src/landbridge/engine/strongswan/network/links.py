@@ -29,18 +29,19 @@ MAIN_TABLE = 254
 ROUTE_PROTOCOL = 195
 #: RTPROT_STATIC: the protocol of routes that versions before decision 34 added.
 OLDER_ROUTE_PROTOCOL = 4
-#: Before all but `local`: what an outer address of ours sends never goes into a tunnel, whatever networks are behind it.
+#: Priority of the rules for packets from the uplink's addresses, right after `local`: they never go into a tunnel, whatever networks are
+#: behind it.
 RULE_FROM_UPLINK_ADDRESS = 100
-#: Before charon's own (220), which has the routes into the tunnels: what comes from outside must not be forwarded, least of
-#: all into a tunnel because it claims to come from the VPC.
+#: Priority of the rule for packets from outside, before charon's own (220), which has the routes into the tunnels: such packets are not
+#: forwarded, least of all into a tunnel because they claim to come from the VPC.
 RULE_FROM_OUTSIDE = 210
-#: Between these two: what belongs into a network that the gateway itself is in goes into no tunnel, however wide its networks are, but for
-#: what is behind a tunnel and narrower (where only charon's table knows that).
+#: Priorities of the rules for the gateway's own networks, between those two: packets for them go into no tunnel, however wide the peer's
+#: networks are. A narrower network behind a tunnel comes first, where only charon's table has its route.
 RULE_WITHIN_OWN_NETWORK = 214
 RULE_OWN_NETWORK = 215
-#: After main and default: packets that this namespace makes find the default route.
+#: Priority of the rule after main and default: packets that this namespace makes find the default route.
 RULE_LOCAL_OUTPUT = 33000
-#: Of all links, also of those that come later.
+#: The setting of all links, later ones included.
 ANSWERS_TO_ARP = Path("/proc/sys/net/ipv4/conf/all/arp_ignore")
 OWN_ADDRESSES_ONLY = "1"
 
@@ -67,7 +68,7 @@ class NamespaceLook:
 
 @dataclass(frozen=True, slots=True)
 class UnderlayLook:
-    """As in `state.GatewayState`."""
+    """The fields of `NetworkState` that the underlay decides."""
 
     uplink: str | None
     uplink_ready: bool
@@ -99,7 +100,7 @@ def _ensure_uplink_peer(ip: Any, end: str, next_hop: str, fd: int) -> int:
 
 
 def _default_route_mtu(ip: Any) -> int:
-    """Of the link with the default route: what is larger would not leave this machine."""
+    """The MTU of the link with the default route; larger packets cannot leave this machine."""
     for route in ip.get_default_routes(family=socket.AF_INET):
         if route.get("oif"):
             return int(ip.link("get", index=route.get("oif"))[0].get("mtu"))
@@ -253,7 +254,7 @@ def _index(read: netlink.Reader, link: str) -> int:
 
 
 def _add_host_routes(ip: Any, end: str, outer: list[str]) -> None:
-    """Nothing to do on a macvlan: the network itself asks who has the address."""
+    """Adds the underlay's routes to the addresses. A macvlan has no end in the underlay and needs none: its network asks by ARP."""
     for index in ip.link_lookup(ifname=end):
         for address in outer:
             ip.route("replace", dst=address, oif=index, proto=ROUTE_PROTOCOL)
@@ -314,7 +315,7 @@ def _rule(rule: tuple[int, str, int]) -> dict[str, Any]:
 
 
 def _own_rules(snapshot: list[netlink.Rule]) -> frozenset[tuple[int, str, int]]:
-    """All that lead a destination, whatever its source, into a table that is no tunnel's own."""
+    """The rules without a source whose table is no tunnel's."""
     return frozenset(
         (rule.priority, rule.destination, rule.table)
         for rule in snapshot

@@ -74,7 +74,7 @@ def _links(desired: GatewayNetwork, current: NetworkState) -> Iterator[steps.Net
 
 
 def _moved(desired: GatewayNetwork, current: NetworkState) -> frozenset[str]:
-    """Links that exist and belong elsewhere."""
+    """The links whose parent differs from the desired one."""
     uplink = {"wan"} if current.uplink not in (None, desired.uplink) else set()
     elsewhere = current.vpc_link is not None and desired.vpc_link not in (None, current.vpc_link)
     return frozenset(uplink | ({"lan"} if elsewhere else set()))
