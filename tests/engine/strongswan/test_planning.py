@@ -86,7 +86,7 @@ def settled(desired: model.DesiredGateway | None, current: state.GatewayState):
     after = carried_out(desired, current)
     for step in small_world.plan(desired, after):
         assert isinstance(step, network_steps.EnsureTunnel)
-        assert tunnels.leads(after.network.tunnels[tunnels.name(step.tunnel.if_id)], step.tunnel)
+        assert tunnels.carries_all(after.network.tunnels[tunnels.name(step.tunnel.if_id)], step.tunnel)
         after = small_world.applied(after, step)
     return after
 
@@ -216,7 +216,7 @@ def is_as_desired(desired: model.DesiredGateway | None, current: state.GatewaySt
         and current.network.rules == prepared.network.rules
         and {tunnel.connection_id for tunnel in current.network.tunnels.values()} == desired_tunnels.keys()
         and all(
-            tunnels.leads(current.network.tunnels.get(tunnels.name(each.if_id)), each)
+            tunnels.carries_all(current.network.tunnels.get(tunnels.name(each.if_id)), each)
             for each in desired_tunnels.values()
         )
         and all(child.name in supported[sa.name].children for sa in ours for child in sa.children)

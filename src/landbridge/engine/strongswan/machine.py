@@ -47,7 +47,7 @@ def check(folder: Path, underlay: str | None, plane: model.Plane) -> None:
 
 
 def strongswan_version() -> str:
-    """Of `swanctl`, from the same packages: charon-systemd knows no `--version` and would start."""
+    """The version that `swanctl` of the same packages prints: charon-systemd knows no `--version` and would start."""
     done = subprocess.run(["swanctl", "--help"], capture_output=True, text=True, check=False)  # noqa: S607
     found = re.search(r"strongSwan (\S+) swanctl", done.stdout + done.stderr)
     return found[1] if found else "unknown"

@@ -42,7 +42,7 @@ def write(folder: Path, gateway_id: str) -> None:
 
 
 def find(engine: Path) -> dict[str, Path]:
-    """Of all gateways: id -> folder. A mark that does not fit its folder's name is nobody's."""
+    """The folders of all gateways by id. A mark that does not fit its folder's name counts for no gateway."""
     found = {}
     for mark in engine.glob(f"*/{NAME}"):
         with contextlib.suppress(OSError, UnicodeDecodeError):

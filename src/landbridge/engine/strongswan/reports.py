@@ -39,7 +39,7 @@ def _connections(
     configs = {config.connection_id: config for config in target.configs}
     desired = targets.desired_tunnels(target, current)
     sas, secrets = ike_state.by_connection(current.ike.sas), ike_planning.by_owner(current.ike.secrets)
-    first = tunnels.first(current.network.tunnels.values())
+    first = tunnels.preferred_priorities(current.network.tunnels.values())
     for spec in target.desired.connections:
         if spec.id in target.refused:
             yield _refusal(spec, target.refused[spec.id])
@@ -53,7 +53,7 @@ def _connections(
             sas[spec.id],
             failure,
             applied=applied,
-            routes=tunnels.led(observed, first) if observed else None,
+            routes=tunnels.destinations_carried(observed, first) if observed else None,
             intended=selectors.intended(target.desired, spec),
             evidence=current.ike.evidence.get(spec.id, ()),
         )
@@ -172,7 +172,7 @@ def _is_applied(
     """Whether tunnel and configuration are there whole, and nothing of an older configuration is left. What only follows the
     tunnel's state, its MTU and the metrics of its routes, may lag behind.
     """
-    if tunnel and not tunnels.leads(current.network.tunnels.get(tunnels.name(tunnel.if_id)), tunnel):
+    if tunnel and not tunnels.carries_all(current.network.tunnels.get(tunnels.name(tunnel.if_id)), tunnel):
         return False
     stale = any(child.live and child.name not in config.children for sa in sas if sa.live for child in sa.children)
     loaded = current.ike.conns.get(config.connection_id) == frozenset(config.children)

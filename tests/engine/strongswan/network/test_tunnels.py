@@ -43,10 +43,10 @@ def test_only_the_tunnel_that_comes_first_leads():
     ours = tunnels.Tunnel("c", 7, 1400, routes=frozenset({(net, up), (other, down)}))
     standby = tunnels.RouteMetric(if_id=8, standby=True).pack()
     spare = tunnels.Tunnel("d", 8, 1400, routes=frozenset({(net, standby)}))
-    first = tunnels.first([ours, spare])
-    assert (tunnels.led(ours, first), tunnels.led(spare, first)) == ({net}, set())
-    alone = tunnels.first([spare])
-    assert tunnels.led(spare, alone) == {net}
+    first = tunnels.preferred_priorities([ours, spare])
+    assert (tunnels.destinations_carried(ours, first), tunnels.destinations_carried(spare, first)) == ({net}, set())
+    alone = tunnels.preferred_priorities([spare])
+    assert tunnels.destinations_carried(spare, alone) == {net}
 
 
 @given(
@@ -91,7 +91,7 @@ def test_routes_of_an_older_version_are_replaced_and_nothing_else():
     assert list(planning.plan_tunnels({connection_id: tunnel}, standing.network)) == [
         steps.EnsureTunnel(connection_id, tunnel)
     ]
-    assert tunnels.leads(older, tunnel)
+    assert tunnels.carries_all(older, tunnel)
 
 
 def test_a_path_too_narrow_for_ip_is_not_believed():
@@ -163,8 +163,8 @@ def test_of_policies_with_one_pair_only_the_first_leads(roles: tuple[str, ...], 
     current = _up(*(policies[number] for number in up))
     laid = _desired(current, *reversed(policies))
     assert len({priority for one in laid.values() for priority, _, _ in one.pairs}) == len(policies)
-    first = tunnels.first(laid.values())
-    assert [number for number, spec in enumerate(policies) if tunnels.led(laid[spec.id], first)] == (
+    first = tunnels.preferred_priorities(laid.values())
+    assert [number for number, spec in enumerate(policies) if tunnels.destinations_carried(laid[spec.id], first)] == (
         [] if leads is None else [leads]
     )
 

@@ -83,12 +83,12 @@ class IkeState:
 
 
 def parse_conns(messages: list[dict[str, Any]]) -> dict[str, frozenset[str]]:
-    """Of `list-conns`: connection -> names of its children."""
+    """Reads `list-conns`: connection -> names of its children."""
     return {name: frozenset(conn.get("children", {})) for message in messages for name, conn in message.items()}
 
 
 def parse_peers(messages: list[dict[str, Any]]) -> dict[str, frozenset[str]]:
-    """Of `list-conns`: connection -> the peer's addresses."""
+    """Reads `list-conns`: connection -> the peer's addresses."""
     return {
         name: frozenset(address.decode() for address in conn.get("remote_addrs", ()))
         for message in messages
@@ -105,7 +105,7 @@ def by_connection(sas: Iterable[IkeSa]) -> defaultdict[str, list[IkeSa]]:
 
 
 def parse_sas(messages: list[dict[str, Any]]) -> tuple[IkeSa, ...]:
-    """Of `list-sas`, in the order of their making."""
+    """Reads `list-sas`: the IKE SAs, oldest first."""
     found = [_ike_sa(name, sa) for message in messages for name, sa in message.items()]
     return tuple(sorted(found, key=lambda sa: int(sa.unique_id)))
 

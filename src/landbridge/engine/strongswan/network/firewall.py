@@ -5,10 +5,10 @@ replaced in one transaction: there is no moment without it.
 
 In a gateway's namespace: outside only IKE, ESP and pings, to and from the addresses of the uplink itself; between the VPC link
 and the tunnels only what belongs to the gateway's local subnets, and from a tunnel only sources that belong into that same tunnel,
-so that one customer's device cannot speak for another's network; errors about packets on the way (RFC 792) may come from any router
-behind it. An inner address answers its own VPC and what is behind the tunnel, nobody else: a reply to any other source would
-leave in clear by the uplink, as would an error that quotes an inner packet. TCP's segment size is clamped in both directions to
-what the tunnel's route carries.
+so that one customer's device cannot speak for another's network. Errors about packets on the way (RFC 792) may come from any router
+behind the tunnel. An inner address answers its own VPC and the networks behind the tunnel: a reply to any other source would leave
+in clear by the uplink, as would an error that quotes an inner packet. TCP's segment size is clamped in both directions to what the
+tunnel's route carries.
 
 First messages of IKEv1 are limited, since charon has no cookies for them: each makes an IKE_SA that waits, and one of aggressive mode a
 Diffie-Hellman exchange too. A stranger's are heard only where a connection waits for a device without a fixed address.
@@ -27,7 +27,7 @@ from typing import Any
 from landbridge.engine.strongswan import subnets
 from landbridge.engine.strongswan.network import netlink
 
-#: Of every table that we make.
+#: Every table that we make has a name with this prefix.
 PREFIX = "landbridge-"
 #: Names of the ends of tunnels: the userland's TUN, and XFRM interfaces.
 TUNNELS = '"ipsec0", "x*"'

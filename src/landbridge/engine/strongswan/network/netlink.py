@@ -93,7 +93,7 @@ class Snapshot(NamedTuple):
 
 
 class Reader:
-    """Of the namespace of the thread that makes it. Raises OSError."""
+    """Reads the network namespace of the thread that makes the reader. Raises OSError."""
 
     def __init__(self) -> None:
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)

@@ -96,7 +96,7 @@ class Tunnel:
 
 
 def name(if_id: int) -> str:
-    """Of the interface: at most 11 of 15 bytes."""
+    """The name of the interface: at most 11 of 15 bytes."""
     return f"x{if_id}"
 
 
@@ -147,7 +147,9 @@ def destinations(connection: model.Connection) -> Iterator[str]:
 def _pairs(
     connection: model.Connection, elders: Mapping[tuple[str, str], int], *, standby: bool, down: bool
 ) -> Iterator[tuple[int, str, str]]:
-    """Of two rules that match the narrower destination wins, then the narrower source, then rank and age, as with routes."""
+    """The rules of a policy connection. When two rules match, the narrower destination wins, then the narrower source, then rank and age, as
+    with routes.
+    """
     for rule in connection.policy_rules:
         source = subnets.parse_net(rule.source)
         for destination in map(subnets.parse_net, rule.destinations):
@@ -173,7 +175,7 @@ def inner_mtu(path: int, policy: model.IpsecPolicy, *, encapsulated: bool) -> in
     return max(room // block * block - _TRAILER, _LEAST)
 
 
-def first(standing: Iterable[Tunnel]) -> dict[tuple[str, str], int]:
+def preferred_priorities(standing: Iterable[Tunnel]) -> dict[tuple[str, str], int]:
     """(source, destination) -> the priority of the rule that its traffic takes, of all tunnels in a namespace; with no source, the
     metric of the route.
     """
@@ -185,8 +187,8 @@ def first(standing: Iterable[Tunnel]) -> dict[tuple[str, str], int]:
     return found
 
 
-def led(standing: Tunnel, first: Mapping[tuple[str, str], int]) -> set[str]:
-    """The destinations whose traffic goes into this tunnel, while it is up. `first`: of all tunnels of the namespace."""
+def destinations_carried(standing: Tunnel, first: Mapping[tuple[str, str], int]) -> set[str]:
+    """The destinations whose traffic goes into this tunnel while it is up. `first`: the preferred priorities of the namespace."""
     by_route = {net for net, metric in standing.routes if _leads_by_route(metric) and metric == first["", net]}
     return by_route | {
         net
@@ -200,7 +202,7 @@ def _leads_by_route(metric: int) -> bool:
     return not found.down and not found.by_rule
 
 
-def leads(standing: Tunnel | None, desired: Tunnel) -> bool:
+def carries_all(standing: Tunnel | None, desired: Tunnel) -> bool:
     """Whether what belongs into the tunnel goes there, at whatever rank and size."""
     return standing is not None and standing.whole and _ends(standing) == _ends(desired)
 
