@@ -25,6 +25,7 @@ import urllib.request
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from bench import engine, floors, load, rows
 from landbridge.store import vault
@@ -62,7 +63,7 @@ class Server:
             time.sleep(0.05)
         raise RuntimeError("the server did not start")
 
-    def call(self, method: str, path: str, content: object = None) -> dict:  # type: ignore[type-arg]
+    def call(self, method: str, path: str, content: object = None) -> Any:
         url = f"{self.credentials['endpoint']}/v5/{self.credentials['project_id']}/{path}"
         request = urllib.request.Request(url, method=method, headers={"X-Auth-Token": self.credentials["token"]})
         if content is not None:
@@ -121,14 +122,14 @@ def _constant_server() -> Iterator[int]:
         process.wait(10)
 
 
-def _gateways(server: Server, count: int = GATEWAYS) -> list[dict]:  # type: ignore[type-arg]
+def _gateways(server: Server, count: int = GATEWAYS) -> list[dict[str, Any]]:
     for _ in range(count):
         asked = {"vpn_gateway": {"vpc_id": VPC, "local_subnets": ["10.0.0.0/24"]}}
         server.call("POST", "vpn-gateways", asked)
     for _ in range(600):
         found = server.call("GET", "vpn-gateways")["vpn_gateways"]
         if all(g["status"] == "ACTIVE" for g in found):
-            return found
+            return list(found)
         time.sleep(0.05)
     raise RuntimeError("the gateways did not become ACTIVE")
 

@@ -3,6 +3,7 @@
 import json
 import sqlite3
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 COLUMNS = "seq, id, project_id, gateway_seq, customer_gateway_seq, endpoint, identity, if_id, generation, deleting, spec_version"
@@ -24,13 +25,13 @@ def multiply(data: Path, rows: int) -> None:
     gateways = connection.execute("select seq, id from vpn_gateway").fetchall()
     ids = [str(uuid.uuid4()) for _ in range(1, rows)]
 
-    def copies() -> object:
+    def copies() -> Iterator[tuple[object, ...]]:
         for n, made in enumerate(ids, start=1):
             seq, gateway = gateways[n % len(gateways)]
             copy = text.replace("@", made, 1).replace("#", gateway, 1)
             yield (first + n, made, project, seq, -n, 1, f"identity-{n}", n + 1, 1, 0, 1, copy)  # -n: of nobody
 
-    def looks() -> object:
+    def looks() -> Iterator[tuple[object, ...]]:
         for n, made in enumerate(ids, start=1):
             yield (first + n, applied, report.replace(original, made), *rest)
 

@@ -14,6 +14,7 @@ It fails when a table has no row, or when a column or a stored field has no valu
 """
 
 import contextlib
+import io
 import json
 import re
 import shutil
@@ -446,22 +447,11 @@ def make(target: Path) -> None:
 
 
 def _run(*arguments: Any) -> str:
-    with contextlib.redirect_stdout(printed := _Printed()):
+    with contextlib.redirect_stdout(printed := io.StringIO()):
         status = command.main([str(each) for each in arguments])
     if status:
         raise RuntimeError(f"landbridge {arguments[0]}: status {status}")
-    return str(printed)
-
-
-class _Printed(list[str]):
-    def write(self, text: str) -> None:
-        self.append(text)
-
-    def flush(self) -> None:
-        """Nothing is held back."""
-
-    def __str__(self) -> str:
-        return "".join(self)
+    return printed.getvalue()
 
 
 #: SQLite's own tables.

@@ -26,6 +26,9 @@ class _Source:
     def paused(self) -> frozenset[str | None]:
         return frozenset()
 
+    def beat(self) -> None:
+        """Nobody waits for a heartbeat."""
+
     def report(self, seen: model.Observation) -> None:
         self.seen = seen
 

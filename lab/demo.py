@@ -96,7 +96,16 @@ class Service:
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        command = [BIN / "landbridge", "serve", "--data", self.data, "--site", self.site, "--listen", "127.0.0.1:0"]
+        command = [
+            str(BIN / "landbridge"),
+            "serve",
+            "--data",
+            str(self.data),
+            "--site",
+            str(self.site),
+            "--listen",
+            "127.0.0.1:0",
+        ]
         environment = os.environ | self.settings
         with self.log.open("ab") as out:
             self.process = subprocess.Popen(
@@ -153,7 +162,7 @@ class Service:
         """Takes the tunnels down, if there ever were any."""
         if not any(self.data.glob("engine/*")):
             return
-        command = [BIN / "landbridge", "engine", "stop", "--data", self.data, "--site", self.site]
+        command = [str(BIN / "landbridge"), "engine", "stop", "--data", str(self.data), "--site", str(self.site)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=3 * END_SECONDS, check=False)
         if done.returncode:
             raise RuntimeError(f"the tunnels were not taken down: {_last_line(done.stderr)}")

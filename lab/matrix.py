@@ -129,7 +129,7 @@ def _verdicts(trials: Sequence[Trial], look: _Look, source: str, device: sites.D
         return [trial for trial in left if trial not in failed]
 
     left = list(trials)
-    seen = _wait(left, look.turn, lambda _, one: bool(one.children), PATIENCE)
+    seen = _wait(left, look.run_cycle, lambda _, one: bool(one.children), PATIENCE)
     left = keep(left, [trial for trial in left if not seen[trial.spec.id].children], lambda t: _why(seen[t.spec.id]))
     left = keep(left, _without_ping(left, source), lambda _: "no ping")
     before = {trial.spec.id: seen[trial.spec.id].children[0].spi_in for trial in left}

@@ -5,6 +5,8 @@ import uuid
 from collections.abc import Iterator
 from typing import Any
 
+from huaweicloudsdkvpn import v5
+
 from lab import demo, sites
 
 OTHER_VPC = str(uuid.uuid4())
@@ -23,12 +25,12 @@ def serving(world: sites.World) -> Iterator[demo.Service]:
 
 def gateways(service: demo.Service) -> list[Any]:
     """The oldest first."""
-    found = service.client().list_vgws(demo.v5.ListVgwsRequest()).vpn_gateways
+    found = service.client().list_vgws(v5.ListVgwsRequest()).vpn_gateways
     return sorted(found, key=lambda one: str(one.created_at))
 
 
 def make_gateway(service: demo.Service) -> str:
     """One on the other network; its id."""
-    wish = demo.v5.CreateVgwRequestBodyContent(name="other", vpc_id=OTHER_VPC, local_subnets=["10.9.0.0/24"])
-    body = demo.v5.CreateVgwRequestBody(vpn_gateway=wish)
-    return str(service.client().create_vgw(demo.v5.CreateVgwRequest(body=body)).vpn_gateway.id)
+    wish = v5.CreateVgwRequestBodyContent(name="other", vpc_id=OTHER_VPC, local_subnets=["10.9.0.0/24"])
+    body = v5.CreateVgwRequestBody(vpn_gateway=wish)
+    return str(service.client().create_vgw(v5.CreateVgwRequest(body=body)).vpn_gateway.id)

@@ -68,7 +68,7 @@ def main() -> int:
                 f'\n\nfrom landbridge import errors\n\n\ndef serve(*_):\n    raise errors.ConfigError("{WHY}")\n'
             )
         for number, source in sources.items():
-            command = [sys.executable, "-m", "landbridge.cli.main", "install", "--root", VERSIONS / number]
+            command = [sys.executable, "-m", "landbridge.cli.main", "install", "--root", str(VERSIONS / number)]
             (VERSIONS / number).mkdir()
             subprocess.run(command, env=dict(os.environ, PYTHONPATH=str(source)), check=True)
     return 0

@@ -69,7 +69,15 @@ class Service:
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
-        command = [BIN / "landbridge", "serve", "--data", self.data, "--listen", "127.0.0.1:0", *self._arguments]
+        command = [
+            str(BIN / "landbridge"),
+            "serve",
+            "--data",
+            str(self.data),
+            "--listen",
+            "127.0.0.1:0",
+            *self._arguments,
+        ]
         with self.log.open("ab") as out:
             environment = os.environ | self._settings
             self._process = subprocess.Popen(command, env=environment, stdout=out, stderr=out, start_new_session=True)
@@ -127,7 +135,7 @@ class Service:
 
     def run(self, *words: str) -> str:
         """A command of `landbridge` on this service's data folder; gives what it printed."""
-        command = [BIN / "landbridge", *words, "--data", self.data]
+        command = [str(BIN / "landbridge"), *words, "--data", str(self.data)]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
     def request(

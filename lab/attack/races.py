@@ -17,6 +17,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -177,7 +178,7 @@ def _one_eip(racers: Racers) -> base.Result:
         eip = probe["eip1"]["id"]
         racers.remove(f"vpn-gateways/{probe['id']}")
         body = {"vpn_gateway": {"vpc_id": VPC, "local_subnets": ["10.0.0.0/24"], "eip1": {"id": eip}}}
-        answers = racers.race(lambda _, body=body: racers.post("vpn-gateways", body))
+        answers = racers.race(partial(_post, racers, "vpn-gateways", body, None))
         won.append(sum(one.status == 201 for one in answers))
     every = racers.get("vpn-gateways")["vpn_gateways"]
     used = Counter(one[eip]["id"] for one in every for eip in ("eip1", "eip2") if eip in one)
@@ -186,13 +187,17 @@ def _one_eip(racers: Racers) -> base.Result:
     return base.Result("one EIP for many gateways", held, f"{sum(won)} of {ROUNDS} rounds won, {len(twice)} EIPs twice")
 
 
+def _post(racers: Racers, path: str, body: Any, token: str | None, _: int) -> base.Answer:
+    return racers.post(path, body, **({"X-Client-Token": token} if token else {}))
+
+
 def _one_token(racers: Racers) -> base.Result:
     """All send the same request with the same token: the client's retries, all at once."""
     wrong, answered = 0, set()
     for _ in range(ROUNDS):
         token = str(uuid.uuid4())
         body = {"customer_gateway": {"id_value": next(_addresses)}}
-        answers = racers.race(lambda _, b=body, t=token: racers.post("customer-gateways", b, **{"X-Client-Token": t}))
+        answers = racers.race(partial(_post, racers, "customer-gateways", body, token))
         ids = {one.json()["customer_gateway"]["id"] for one in answers if one.status == 201}
         wrong += len(ids) > 1
         answered |= ids
@@ -233,7 +238,7 @@ def next_address() -> str:
 
 
 def _check(service: base.Service, when: str) -> base.Result:
-    command = [base.BIN / "landbridge", "db", "check", "--data", service.data]
+    command = [str(base.BIN / "landbridge"), "db", "check", "--data", str(service.data)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     said = (done.stdout + done.stderr).strip().splitlines()
     return base.Result(f"landbridge db check {when}", done.returncode == 0, said[-1][:100] if said else "")

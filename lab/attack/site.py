@@ -91,7 +91,7 @@ def run(folder: Path) -> Iterator[Result]:
                     "the neighbour's tunnel lost no packet", pings.lost == 0, f"{pings.lost} of {pings.sent} lost"
                 )
         finally:
-            stop = [BIN / "landbridge", "engine", "stop", "--data", folder / "data", "--site", site]
+            stop = [str(BIN / "landbridge"), "engine", "stop", "--data", str(folder / "data"), "--site", str(site)]
             subprocess.run(stop, check=True, capture_output=True, stdin=subprocess.DEVNULL)
 
 

@@ -216,7 +216,9 @@ def _requests(project_id: str, ids: Ids) -> Iterator[Request]:
             if one.name.endswith("_vgw_certificate") or one.name == "show_vpn_gateway_certificate":
                 known["vgw_id"] = ids["gm_id"]
             path = one.path.format(**known)
-            yield Request(name=one.name, method=one.method, path=path, body=bodies.get(one.name), writes=one.writes)
+            yield Request(
+                name=one.name, method=one.method, path=path, body=bodies.get(one.name), writes=one.operation.writes
+            )
             if "{resource_type}" not in one.path:
                 break
         yield from _filtered(one, project_id, ids)

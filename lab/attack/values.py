@@ -73,7 +73,7 @@ class Pings:
 
     def __exit__(self, *_: object) -> None:
         self._process.send_signal(2)  # ping prints its summary at SIGINT
-        out, _ = self._process.communicate(timeout=30)
+        out = self._process.communicate(timeout=30)[0]
         line = next(line for line in out.splitlines() if "transmitted" in line)
         sent, received = (int(word.split()[0]) for word in line.split(", ")[:2])
         self.sent, self.lost = sent, sent - received
@@ -124,7 +124,7 @@ def _send_all(api: Api, gateway: dict[str, Any]) -> dict[str, dict[str, Any]]:
         fqdn = api.send("POST", "/customer-gateways", {"customer_gateway": {"id_type": "fqdn", "id_value": value}})
         plain = {"name": f"p{number}", "id_value": f"198.51.100.{100 + number}"}
         peer = api.send("POST", "/customer-gateways", {"customer_gateway": plain}).json()["customer_gateway"]["id"]
-        tries = [
+        tries: list[dict[str, Any]] = [
             {"name": value},
             {"psk": value},
             {"peer_subnets": [value]},

@@ -42,7 +42,7 @@ class _Attack:
         pairs = ((sites.LAN, sites.VPC), (f"{PEERS_INNER}/32", f"{INNER}/32"))
         tunnel = sites.Tunnel(gateway=sites.EIPS[0], psk=specs.PSK, pairs=pairs)
         self.device = world.add_device(tunnel, inner=f"{PEERS_INNER}/32")
-        inner = {"tunnel_local_address": f"{INNER}/30", "tunnel_peer_address": f"{PEERS_INNER}/30"}
+        inner: dict[str, Any] = {"tunnel_local_address": f"{INNER}/30", "tunnel_peer_address": f"{PEERS_INNER}/30"}
         spec = specs.connection(self.device.address, enable_nqa=True, **inner)
         self.desired = specs.desired(spec, network=world.network("vpc-1"), of=self.gateway)
         self.name, self.outer = names.namespace(self.gateway.id), names.uplink_peer(self.gateway.id)
