@@ -1,5 +1,6 @@
 """What is written beside and after the resources: counters, observations, tokens."""
 
+import itertools
 import random
 import sqlite3
 from dataclasses import replace
@@ -16,6 +17,8 @@ from landbridge.store.sqlite.database import Database, Transaction
 from landbridge.store.sqlite.dialect import compiled
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
+#: A /30 for each connection: two of one gateway must differ, and random ones meet once in some hundred runs.
+_blocks = itertools.count()
 
 
 def _connect(database: Database, gateway: model.VpnGateway, peer: model.CustomerGateway) -> model.Connection:
@@ -30,7 +33,7 @@ def _connect(database: Database, gateway: model.VpnGateway, peer: model.Customer
 
     def work(tx: Transaction) -> model.Connection:
         row, _, peer_seq = connections.ends(tx, gateway.project_id, gateway.id, peer.id)
-        words = {"identity": rules.identity(ask, facts), "tunnel_block": generated.tunnel_blocks[1], "if_id": 1}
+        words = {"identity": rules.identity(ask, facts), "tunnel_block": next(_blocks), "if_id": 1}
         connections.add(tx, made, gateway_seq=row.seq, customer_gateway_seq=peer_seq, psk=b"sealed", **words)
         gateways.count_up(tx, row.seq)
         return made
