@@ -31,6 +31,7 @@ from landbridge import bootstrap, config, data_folder, model, site_file
 from landbridge.cli import main as command
 from landbridge.engine.strongswan import state
 from landbridge.engine.strongswan.ike import steps as ike_steps
+from landbridge.model import negotiation
 from landbridge.paths import DATABASE
 from landbridge.server import heartbeat
 from landbridge.store import observations
@@ -318,7 +319,13 @@ def _observe(maker: Maker, gateway: Any, up: Any, down: Any, refused: Any) -> No
             missing_pairs=("10.0.0.0/24 - 192.168.45.0/24",),
             routes=("192.168.44.0/24",),
         ),
-        model.ConnectionObservation(connection_id=down["id"], failure="load connection: no", evidence=evidence),
+        model.ConnectionObservation(
+            connection_id=down["id"],
+            failure="load connection: no",
+            evidence=evidence,
+            configuration="0" * 12,
+            attempts=(_attempt(at),),
+        ),
         model.ConnectionObservation(connection_id=refused["id"], refused="connections of style bgp are not carried"),
     )
     report = model.GatewayReport(restarts=2, restarted_at=at, inner_addresses=("10.0.0.1/24",))
@@ -458,6 +465,30 @@ def _run(*arguments: Any) -> str:
 NOT_OURS = frozenset({"sqlite_sequence", "sqlite_stat1"})
 #: A create's answer is kept before a monitor or a certificate can be there; a backup alone has a row of `setting`.
 NEVER = frozenset({"token: .certificate_id", "token: .monitor_id", "setting"})
+
+
+def _attempt(at: datetime) -> model.Attempt:
+    refusal = negotiation.Refusal(
+        at=at,
+        line="received INVALID_KE_PAYLOAD error notify",
+        sender="device",
+        phase=1,
+        notify="INVALID_KE_PAYLOAD",
+        data="group15",
+    )
+    return model.Attempt(
+        id="1",
+        configuration="0" * 12,
+        began_at=at,
+        ended_at=at,
+        began_by="us",
+        peer_address="198.51.100.2",
+        local_address="203.0.113.10",
+        ike_version="v1",
+        mode="main",
+        outcome="refused_by_device",
+        facts=(refusal,),
+    )
 
 
 def lacking(database: Path) -> Iterator[str]:

@@ -5,6 +5,7 @@ Other rooms write `from landbridge import model` and `model.Connection`.
 """
 
 from landbridge.model.abilities import NO_DEFAULT_ROUTE, NO_GM, Abilities, Plane, abilities_of, uncarried
+from landbridge.model.cause import Cause
 from landbridge.model.connection import (
     Connection,
     ConnectionBatchItem,
@@ -49,6 +50,7 @@ from landbridge.model.desired import (
     DesiredGateway,
 )
 from landbridge.model.empty import EmptyRequest
+from landbridge.model.evidence import Evidence
 from landbridge.model.findings import Violation, Warning  # noqa: A004
 from landbridge.model.gateway import (
     Attach,
@@ -77,7 +79,8 @@ from landbridge.model.gateway_certificate import (
 )
 from landbridge.model.job import GatewayJob, JobListRequest, JobRef, JobStatus, JobStatusName, Restart, UpgradeRequest
 from landbridge.model.monitor import ConnectionMonitor, MonitorListRequest, MonitorRef, MonitorRequest
-from landbridge.model.observation import ChildSa, ConnectionObservation, Evidence, GatewayReport, Observation
+from landbridge.model.negotiation import Attempt
+from landbridge.model.observation import ChildSa, ConnectionObservation, GatewayReport, Observation
 from landbridge.model.quota import Quota
 from landbridge.model.secret import Secret
 from landbridge.model.status import (
@@ -110,7 +113,9 @@ __all__ = [
     "UNROUTABLE_NETS",
     "Abilities",
     "Attach",
+    "Attempt",
     "CaCertificate",
+    "Cause",
     "CertificateRequest",
     "CertificateText",
     "ChildSa",

@@ -3,13 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
-    """A line that an engine or a peer said, verbatim, and when."""
-
-    at: datetime
-    line: str
+from landbridge.model.evidence import Evidence
+from landbridge.model.negotiation import Attempt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +32,7 @@ class ConnectionObservation:
     wrong at the last attempt. `ike_established` without children is phase 1 up, phase 2 not. `expected_children` is the
     number of CHILD_SAs of a tunnel that is wholly up; more than that is fine for the moment of a rekey. `missing_pairs`: pairs of
     subnets (`ours - theirs`) that no CHILD_SA carries whole while the tunnel is up. `routes`: blocks that lead into the tunnel now.
+    `configuration` names what is loaded now; `attempts` are the last ones, oldest first.
     """
 
     connection_id: str
@@ -54,6 +50,8 @@ class ConnectionObservation:
     missing_pairs: tuple[str, ...] = ()
     routes: tuple[str, ...] = ()
     evidence: tuple[Evidence, ...] = ()
+    configuration: str = ""
+    attempts: tuple[Attempt, ...] = ()
 
     @property
     def state(self) -> str:

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, NamedTuple
 
+from landbridge.model.cause import Cause
 from landbridge.model.connection import Connection
+from landbridge.model.evidence import Evidence
 from landbridge.model.gateway import VpnGateway
-from landbridge.model.observation import ConnectionObservation, Evidence
+from landbridge.model.observation import ConnectionObservation
 
 
 class KnownConnection(NamedTuple):
@@ -67,12 +69,13 @@ class StatusListRequest:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
     """Why a status is what it is. `reason`: in the operator's words. `remedy`: what to change. `evidence`: the lines
-    that show the reason.
+    that show the reason. `causes`: all that may be the reason, the likeliest first; the other fields are those of the first one.
     """
 
     reason: str
     remedy: str | None = None
     evidence: tuple[Evidence, ...] = ()
+    causes: tuple[Cause, ...] = ()
 
 
 #: The statuses of the API pages.
