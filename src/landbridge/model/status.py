@@ -96,10 +96,11 @@ class GatewayStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionStatus:
-    """The times are those of its gateway."""
+    """The times are those of its gateway. `warnings`: what is wrong with a tunnel that is up; it stays ACTIVE."""
 
     status: ConnectionStatusName
     explanation: Explanation | None = None
+    warnings: tuple[Cause, ...] = ()
     seen_at: datetime | None = None
     not_seen_since: datetime | None = None
     paused_since: datetime | None = None
