@@ -1,0 +1,310 @@
+"""What a cause says to a person: one row for each code.
+
+A row has no values of a connection in it: `cause` adds both sides' values and the detail. docs/reference/causes.md has a section for each
+code.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from landbridge import model
+from landbridge.model.cause import Side
+
+#: Where a section about a code stands.
+PAGE = "docs/reference/causes.md"
+DIAL = "let the device dial: then this side sees the exact cause"
+PROBE = "ask the device: POST /landbridge/v1/{project_id}/vpn-connections/{id}/probe"
+DIAL_OR_PROBE = f"{DIAL}; or {PROBE}"
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """`side`: who must change something. `perhaps`: the reason as long as the cause is one of
+    several; without it, the reason after the word perhaps."""
+
+    side: Side
+    reason: str
+    remedy: str
+    perhaps: str | None = None
+    decides: str | None = None
+
+
+TEXTS: Mapping[str, Text] = {
+    # -- phase 1
+    "ike_proposal_mismatch": Text(
+        "either",
+        "no phase 1 proposal fits both sides",
+        "make {settings} of ikepolicy and of the device's phase 1 the same: change this connection or the device",
+        "the device refused the phase 1 proposal, or has no connection for this address and IKE version",
+        DIAL_OR_PROBE,
+    ),
+    "ike_version_mismatch": Text(
+        "either",
+        "the two sides use different IKE versions",
+        "set ikepolicy.ike_version to the device's version, or the device to this one",
+        decides=DIAL_OR_PROBE,
+    ),
+    "ike_mode_mismatch": Text(
+        "either",
+        "the two sides use different IKEv1 modes (main and aggressive)",
+        "set ikepolicy.phase1_negotiation_mode to the device's mode, or the device to this one",
+        decides=DIAL_OR_PROBE,
+    ),
+    "no_connection_on_device": Text(
+        "device",
+        "the device has no connection for the address of this endpoint",
+        "on the device, set the remote address to that of this endpoint ({endpoint}) and enable its connection",
+        decides=DIAL_OR_PROBE,
+    ),
+    "psk_mismatch": Text(
+        "either",
+        "the pre-shared keys of the two sides differ",
+        "set the same psk on this connection and on the device; a blank at its end counts",
+        decides=DIAL,
+    ),
+    "psk_missing_on_device": Text(
+        "device",
+        "the device has no pre-shared key for this connection's identities",
+        "on the device, set the psk for the remote id {local_id} and the local id {peer_id}",
+        decides=DIAL,
+    ),
+    "local_id_mismatch": Text(
+        "either",
+        "the device expects another id of this side than local_id",
+        "set ikepolicy.local_id (and local_id_type) to the id that the device expects, or its remote id to {local_id}",
+        decides=DIAL,
+    ),
+    "peer_id_mismatch": Text(
+        "either",
+        "the device calls itself by another id than peer_id",
+        "set ikepolicy.peer_id (and peer_id_type) to the device's id, or its local id to {peer_id}",
+        decides=DIAL_OR_PROBE,
+    ),
+    "authentication_method_mismatch": Text(
+        "device",
+        "the device authenticates by another method than a pre-shared key",
+        "on the device, set the authentication of both sides to a pre-shared key, without EAP and XAuth",
+        decides=DIAL,
+    ),
+    "identity_or_psk_refused": Text(
+        "either",
+        "the device refused our identity or the pre-shared key, and does not say which",
+        "compare psk, local_id and peer_id on both sides",
+        decides=DIAL_OR_PROBE,
+    ),
+    # -- the way between
+    "no_answer": Text(
+        "network",
+        "the device does not answer",
+        "check the device's address ({address}), that the device runs, and that UDP port 500 is open on the way",
+        decides=PROBE,
+    ),
+    "udp_4500_blocked": Text(
+        "network",
+        "UDP port 500 passes and UDP port 4500 does not",
+        "open UDP port 4500 in both directions between {endpoint} and {address}",
+        "the device answers on UDP port 500 and not on UDP port 4500",
+        "look on the device whether packets to UDP port 4500 arrive",
+    ),
+    "answer_lost": Text(
+        "network",
+        "packets of the device arrive here, and our answers do not reach it",
+        "open UDP ports 500 and 4500 from {endpoint} to {address}, and check the device's way back",
+        decides="look on the device whether packets from {endpoint} arrive",
+    ),
+    "our_firewall": Text(
+        "operator",
+        "the gateway's own machine does not let the packets out",
+        "check firewall and routes of the machine that the VPN gateway runs on",
+    ),
+    # -- phase 2
+    "esp_proposal_mismatch": Text(
+        "either",
+        "no phase 2 proposal fits both sides (phase 1 is up)",
+        "make {settings} of ipsecpolicy and of the device's phase 2 the same: change this connection or the device",
+        "the device refused phase 2 without a reason: proposal or subnets differ",
+        DIAL_OR_PROBE,
+    ),
+    "selectors_mismatch": Text(
+        "either",
+        "the subnets of the two sides do not fit (phase 1 is up)",
+        "make the subnets of both sides mirror each other: local subnets and peer subnets here, remote and local ones on the device",
+        decides=DIAL_OR_PROBE,
+    ),
+    "selectors_narrowed": Text(
+        "either",
+        "the device carries only a part of the subnets",
+        "compare the subnets of both sides: the device may not know all pairs",
+    ),
+    "selectors_partly": Text(
+        "either",
+        "only some of the traffic selector pairs are up",
+        "compare the subnets of both sides: the device may not know all pairs",
+    ),
+    # -- after it was up
+    "device_disconnects": Text(
+        "device",
+        "the device ends the tunnel as soon as it is up",
+        "look in the device's log why it deletes the tunnel; often a second connection or a policy there does not fit",
+    ),
+    "device_deleted": Text(
+        "device",
+        "the device ended the tunnel",
+        "look on the device whether its connection was changed, switched off or restarted",
+    ),
+    "device_disabled": Text(
+        "device",
+        "the device ended the tunnel and takes no new one",
+        "on the device, enable the connection again or undo the change",
+        "the device ended the tunnel and takes no new one: its connection was switched off or changed",
+        DIAL_OR_PROBE,
+    ),
+    "peer_dead": Text(
+        "device",
+        "the device stopped answering while the tunnel was up",
+        "check that the device runs and that the way to {address} is open",
+    ),
+    "rekey_refused": Text(
+        "either",
+        "the device refused to renew the keys",
+        "compare ipsecpolicy (pfs above all) and the lifetimes with the device",
+    ),
+    "duplicate_sa": Text(
+        "device",
+        "SAs of the same identities replace each other",
+        "look for a second device, or a second connection of this device, with the same ids; each needs its own",
+    ),
+    # -- who dials
+    "unknown_peer": Text(
+        "either",
+        "a device dials from an address that no customer gateway has",
+        "if it is this connection's device, set the customer gateway's address to that address, or let the device dial from {address}",
+        decides="compare that address with the device's outer address",
+    ),
+    "wrong_endpoint": Text(
+        "device",
+        "the device dials the other endpoint of the VPN gateway",
+        "on the device, set the remote address to that of this endpoint ({endpoint}), or give this connection the other endpoint",
+    ),
+    "dial_in_id_mismatch": Text(
+        "either",
+        "a device dials in with an id that this connection does not expect",
+        "if it is this connection's device, let it call itself {peer_id}, or give the customer gateway that id",
+        decides="compare that id with the device's local id",
+    ),
+    "waiting_for_device": Text(
+        "device",
+        "waiting for the device, which has no fixed address and must dial in",
+        "point the device at this endpoint ({endpoint}) and let it call itself {peer_id}",
+    ),
+    # -- the rest
+    "data_plane_failure": Text(
+        "operator",
+        "the data plane of the gateway could not install the tunnel",
+        "look at the gateway's log; this is not the device's fault",
+    ),
+    "unknown_refusal": Text(
+        "either",
+        "refused for a reason that this service does not know",
+        "look for the line in the device's log, and compare all values of both sides",
+        decides=DIAL,
+    ),
+    "negotiating": Text(
+        "either", "negotiating, nothing has been refused yet", "wait for the end of the negotiation, some seconds"
+    ),
+    # -- warnings about a tunnel that is up
+    "nothing_comes_back": Text(
+        "device",
+        "packets go into the tunnel and none comes back",
+        "on the device, check the route to the local subnets, its firewall, and the host behind it",
+    ),
+    "nothing_goes_out": Text(
+        "connection",
+        "packets come out of the tunnel and none goes in",
+        "check routes and security groups of the network behind this gateway: its hosts do not answer through the gateway",
+    ),
+    "device_route_missing": Text(
+        "device",
+        "the device has no route into the tunnel",
+        "on the device, route the local subnets of this connection into the tunnel",
+    ),
+    "path_mtu": Text(
+        "network",
+        "large packets do not pass",
+        "lower the MTU or clamp the TCP MSS on the device's tunnel interface",
+    ),
+    "new_psk_refused": Text(
+        "device",
+        "the device does not take the new pre-shared key; the tunnel still runs on the old one",
+        "set the new psk on the device, or set the old one on this connection again",
+    ),
+    "pfs_unproved": Text(
+        "either",
+        "nothing has proved yet that the pfs of the two sides is the same",
+        "wait for the first rekey, or compare ipsecpolicy.pfs with the device",
+    ),
+    "key_not_proved": Text(
+        "either",
+        "nothing has proved yet that the device has the present pre-shared key",
+        "reset the connection when an interruption is allowed: the key is checked at once",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """What a text can name: the addresses of device and endpoint, and both ids as this connection has them."""
+
+    address: str = "the device's address"
+    endpoint: str = "the endpoint's address"
+    local_id: str = "local_id"
+    peer_id: str = "peer_id"
+
+
+def cause(
+    code: str,
+    *,
+    words: Words = Words(),
+    is_certain: bool = True,
+    side: Side | None = None,
+    ours: str | None = None,
+    theirs: str | None = None,
+    differs: tuple[str, ...] = (),
+    detail: str | None = None,
+    remedy: str | None = None,
+    evidence: tuple[model.Evidence, ...] = (),
+) -> model.Cause:
+    """The cause with its texts. `detail` is added to the reason. `side` and `remedy` replace those of the table."""
+    text = TEXTS[code]
+    names = {
+        "address": words.address,
+        "endpoint": words.endpoint,
+        "local_id": words.local_id,
+        "peer_id": words.peer_id,
+        "settings": " and ".join(differs) or _ALL_SETTINGS.get(code, "the settings"),
+    }
+    reason = text.reason if is_certain else text.perhaps or f"perhaps {text.reason}"
+    return model.Cause(
+        code=code,
+        side=side or text.side,
+        is_certain=is_certain,
+        reason=": ".join(part for part in (reason, _details(detail, ours, theirs)) if part),
+        remedy=remedy or text.remedy.format_map(names),
+        ours=ours,
+        theirs=theirs,
+        differs=differs,
+        decides=None if is_certain or text.decides is None else text.decides.replace("{endpoint}", words.endpoint),
+        evidence=evidence,
+    )
+
+
+_ALL_SETTINGS = {
+    "ike_proposal_mismatch": "encryption_algorithm, authentication_algorithm and dh_group",
+    "esp_proposal_mismatch": "encryption_algorithm, authentication_algorithm and pfs",
+}
+
+
+def _details(detail: str | None, ours: str | None, theirs: str | None) -> str:
+    this = None if ours is None else f"this connection: {ours}"
+    other = None if theirs is None else f"the device: {theirs}"
+    return "; ".join(part for part in (detail, this, other) if part)

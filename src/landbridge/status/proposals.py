@@ -1,0 +1,109 @@
+"""Which settings of two proposals differ, in the words of the API: pure."""
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+from landbridge import model
+from landbridge.model import allowed_values
+from landbridge.model.negotiation import Phase, Proposal
+
+Kind = Literal["encryption", "integrity", "prf", "groups"]
+KINDS: tuple[Kind, ...] = ("encryption", "integrity", "prf", "groups")
+_SETTINGS = {"encryption": "encryption_algorithm", "integrity": "authentication_algorithm", "prf": "prf"}
+_GROUP_SETTING = {1: "dh_group", 2: "pfs"}
+#: All that a policy of phase 1 can have. Phase 2 has the same.
+_CONFIGURABLE = frozenset(
+    (
+        *allowed_values.IKE.encryption_algorithm.values,
+        *allowed_values.IKE.authentication_algorithm.values,
+        *allowed_values.GROUPS,
+    )
+)
+
+
+class Comparison(NamedTuple):
+    """`differs`: settings of the API; empty when both sides fit. `only_device`: this service does not have what the device wants."""
+
+    ours: str
+    theirs: str
+    differs: tuple[str, ...]
+    only_device: bool
+
+
+def of_phase(connection: model.Connection, phase: Phase) -> Proposal:
+    """What this connection proposes."""
+    policy = connection.ike_policy if phase == 1 else connection.ipsec_policy
+    authentication = (policy.authentication_algorithm,)
+    group = connection.ike_policy.dh_group if phase == 1 else connection.ipsec_policy.pfs
+    return Proposal(
+        encryption=(policy.encryption_algorithm,),
+        integrity=() if policy.is_gcm else authentication,
+        prf=authentication if phase == 1 else (),
+        groups=(group,) if group in allowed_values.GROUPS else (),
+    )
+
+
+def compare(ours: Proposal, offered: Sequence[Proposal], phase: Phase, *, without_groups: bool = False) -> Comparison:
+    """Our proposal beside the one of the device's that fits best. `without_groups`: in the first exchange of IKEv2 no group of phase 2 is
+    named.
+    """
+    if without_groups:
+        ours, offered = _without_groups(ours), [_without_groups(one) for one in offered]
+    theirs = min(offered, key=lambda one: len(_differing(ours, one)), default=Proposal())
+    kinds = _differing(ours, theirs) if offered else ()
+    has_prf_only = not ours.integrity and phase == 1
+    settings = [
+        _GROUP_SETTING[phase]
+        if kind == "groups"
+        else "authentication_algorithm"
+        if kind == "prf" and has_prf_only
+        else _SETTINGS[kind]
+        for kind in kinds
+    ]
+    return Comparison(
+        ours=text(ours, phase, with_groups=not without_groups),
+        theirs=text(theirs, phase, with_groups=not without_groups),
+        differs=tuple(dict.fromkeys(settings)),
+        only_device="prf" in settings or any(_is_foreign(theirs, kind) for kind in kinds),
+    )
+
+
+def _without_groups(one: Proposal) -> Proposal:
+    return Proposal(encryption=one.encryption, integrity=one.integrity, prf=one.prf)
+
+
+def _values(one: Proposal, kind: Kind) -> frozenset[str]:
+    values: tuple[str, ...] = getattr(one, kind)
+    return frozenset(values) - {"none"}
+
+
+def _differing(ours: Proposal, theirs: Proposal) -> tuple[Kind, ...]:
+    """The kinds without a common algorithm. A GCM cipher has no integrity algorithm, and a PRF that follows the integrity algorithm is no
+    difference of its own.
+    """
+    kinds = [kind for kind in KINDS if not _fit(_values(ours, kind), _values(theirs, kind))]
+    if "encryption" in kinds and not (ours.integrity and theirs.integrity):
+        kinds = [kind for kind in kinds if kind != "integrity"]
+    if "integrity" in kinds and all(_values(one, "integrity") == _values(one, "prf") for one in (ours, theirs)):
+        kinds = [kind for kind in kinds if kind != "prf"]
+    return tuple(kinds)
+
+
+def _fit(ours: frozenset[str], theirs: frozenset[str]) -> bool:
+    return bool(ours & theirs) or not (ours or theirs)
+
+
+def _is_foreign(theirs: Proposal, kind: Kind) -> bool:
+    """Whether the device wants something that the API does not have."""
+    values = _values(theirs, kind)
+    return bool(values) and not values & _CONFIGURABLE
+
+
+def text(one: Proposal, phase: Phase, *, with_groups: bool = True) -> str:
+    """`aes-128 / sha2-256 / group15`. A PRF stands there where it does not follow the integrity algorithm."""
+    prf = f"prf {' or '.join(one.prf)}" if one.prf and one.prf != one.integrity else ""
+    groups = " or ".join(group for group in one.groups if group != "none")
+    if with_groups and phase == 2 and not groups:
+        groups = "pfs disable"
+    parts = (" or ".join(one.encryption), " or ".join(one.integrity), prf, groups if with_groups else "")
+    return " / ".join(part for part in parts if part)
