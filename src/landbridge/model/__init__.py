@@ -21,8 +21,10 @@ from landbridge.model.connection import (
     IdType,
     IkePolicy,
     IkePolicyRequest,
+    IkeVersion,
     IpsecPolicy,
     IpsecPolicyRequest,
+    NegotiationMode,
     Neighbour,
     PeerConfigurationRequest,
     PolicyRule,
@@ -81,6 +83,16 @@ from landbridge.model.job import GatewayJob, JobListRequest, JobRef, JobStatus, 
 from landbridge.model.monitor import ConnectionMonitor, MonitorListRequest, MonitorRef, MonitorRequest
 from landbridge.model.negotiation import Attempt
 from landbridge.model.observation import ChildSa, ConnectionObservation, GatewayReport, Observation
+from landbridge.model.probe import (
+    ProbeAnswer,
+    ProbeIdentity,
+    ProbeOrder,
+    ProbeOutcome,
+    ProbePhase2,
+    ProbeRequest,
+    ProbeResult,
+    RecordedProbe,
+)
 from landbridge.model.quota import Quota
 from landbridge.model.secret import Secret
 from landbridge.model.status import (
@@ -165,6 +177,7 @@ __all__ = [
     "IdType",
     "IkePolicy",
     "IkePolicyRequest",
+    "IkeVersion",
     "IpsecPolicy",
     "IpsecPolicyRequest",
     "JobListRequest",
@@ -177,6 +190,7 @@ __all__ = [
     "MonitorListRequest",
     "MonitorRef",
     "MonitorRequest",
+    "NegotiationMode",
     "Neighbour",
     "Network",
     "Observation",
@@ -185,7 +199,15 @@ __all__ = [
     "PolicyRule",
     "PolicyRuleRequest",
     "PolicyTemplate",
+    "ProbeAnswer",
+    "ProbeIdentity",
+    "ProbeOrder",
+    "ProbeOutcome",
+    "ProbePhase2",
+    "ProbeRequest",
+    "ProbeResult",
     "Quota",
+    "RecordedProbe",
     "Restart",
     "RoutingTableRequest",
     "Secret",
