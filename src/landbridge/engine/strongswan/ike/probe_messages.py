@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from landbridge.model import negotiation
 
 SPI_LENGTH, NONCE_LENGTH = 8, 32
-#: Of random bytes for a public value: no more are used.
-RANDOM_LENGTH = 512
+#: Random bytes for a public value.
+RANDOM_LENGTH = 256
 
 _HEADER = struct.Struct("!8s8sBBBBII")
 _V1, _V2 = 0x10, 0x20
@@ -53,13 +53,14 @@ _INTEGRITY = {1: "md5", 2: "sha1", 12: "sha2-256", 13: "sha2-384", 14: "sha2-512
 _V1_CIPHERS = {(5, 0): "3des", (7, 128): "aes-128", (7, 192): "aes-192", (7, 256): "aes-256"}
 _V1_HASHES = {1: "md5", 2: "sha1", 4: "sha2-256", 5: "sha2-384", 6: "sha2-512"}
 
-#: Bytes of a public value: of a number, and of both coordinates of a point.
-_NUMBERS = {1: 96, 2: 128, 5: 192, 14: 256, 15: 384, 16: 512, 22: 128, 23: 256, 24: 256, 31: 32, 32: 56}
+#: Bytes of a public value: of a number below a prime, and of the coordinate on a Montgomery curve.
+_NUMBERS = {1: 96, 2: 128, 5: 192, 14: 256, 15: 384, 16: 512}
+_COORDINATES = {31: 32, 32: 56}
 _CURVES: Mapping[int, type[ec.EllipticCurve]] = {19: ec.SECP256R1, 20: ec.SECP384R1, 21: ec.SECP521R1}
 #: Groups in which a message can be made.
-GROUPS = (*_NUMBERS, *_CURVES)
+GROUPS = (*_NUMBERS, *_CURVES, *_COORDINATES)
 #: Groups without a value of ours are offered too: a device that wants one names it.
-_OFFERED_GROUPS = (*GROUPS, 17, 18, 27, 28, 29, 30)
+_OFFERED_GROUPS = (*GROUPS, 17, 18, 22, 23, 24, 27, 28, 29, 30)
 #: The order in which IKEv1 is asked, a group a message: the likeliest first.
 V1_GROUPS = (14, 2, 5, 15, 16, 19, 20, 21, 1)
 
@@ -125,11 +126,14 @@ Answer = Chosen | Refused | CookieWanted | GroupWanted
 
 def public_value(group: int, random: bytes) -> bytes:
     """A public value of a group of `GROUPS` that no device refuses; nobody knows a private one. `random`: RANDOM_LENGTH bytes."""
-    curve = _CURVES.get(group)
-    if curve is None:
-        return b"\x7f" + random[: _NUMBERS[group] - 1]
-    base_point = ec.derive_private_key(1, curve()).public_key()
-    return base_point.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)[1:]
+    if group in _CURVES:
+        base_point = ec.derive_private_key(1, _CURVES[group]()).public_key()
+        return base_point.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)[1:]
+    if group in _COORDINATES:
+        return random[: _COORDINATES[group]]
+    length = _NUMBERS[group]
+    root = b"\x7f" + random[: length // 2 - 1]  # a square is in the subgroup of prime order, as OpenSSL demands
+    return (int.from_bytes(root, "big") ** 2).to_bytes(length, "big")
 
 
 def ike_sa_init(spi: bytes, nonce: bytes, group: int, public: bytes, cookie: bytes = b"") -> bytes:
