@@ -207,7 +207,8 @@ TEXTS: Mapping[str, Text] = {
         "either",
         "refused for a reason that this service does not know",
         "look for the line in the device's log, and compare all values of both sides",
-        decides=DIAL,
+        "refused for a reason that this service does not know",
+        DIAL,
     ),
     "negotiating": Text(
         "either", "negotiating, nothing has been refused yet", "wait for the end of the negotiation, some seconds"

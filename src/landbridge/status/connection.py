@@ -1,9 +1,10 @@
 """The status of a connection and, when it is not simply up, why."""
 
+import dataclasses
 from datetime import datetime, timedelta
 
 from landbridge import model
-from landbridge.status import diagnosis, staleness
+from landbridge.status import attempt_causes, case, cause_texts, causes, diagnosis, staleness
 
 #: How many missing pairs a reason names.
 SHOWN_PAIRS = 5
@@ -40,14 +41,19 @@ def of(
     unseen_after: timedelta,
     paused_since: datetime | None = None,
     gateway_failure: str | None = None,
+    heard: case.Heard = case.NOTHING_HEARD,
 ) -> model.ConnectionStatus:
     """The status now. When the last look is older than `unseen_after`, the status is the last known one and says since
-    when. `paused_since`: since when the agent changes nothing. `gateway_failure`: why its VPN gateway is FAULT.
+    when. `paused_since`: since when the agent changes nothing. `gateway_failure`: why its VPN gateway is FAULT. `heard`: what
+    else was said about it.
     """
     fault = _fault(gateway_failure)
+    seen, status = known.observation, api_status(known)
+    judged = case.Case(connection=known.connection, seen=seen, heard=heard) if seen is not None else None
     return model.ConnectionStatus(
-        status=api_status(known),
-        explanation=_explanation(known, known.observation, staleness.explain_pause(paused_since), fault),
+        status=status,
+        explanation=_explanation(known, judged, staleness.explain_pause(paused_since), fault),
+        warnings=causes.warnings(judged) if judged is not None and status == "ACTIVE" else (),
         seen_at=known.seen_at,
         not_seen_since=staleness.not_seen_since(known.seen_at, now, unseen_after),
         paused_since=paused_since,
@@ -57,19 +63,20 @@ def of(
 
 def _explanation(
     known: model.KnownConnection,
-    seen: model.ConnectionObservation | None,
+    judged: case.Case | None,
     paused: model.Explanation | None,
     fault: model.Explanation | None,
 ) -> model.Explanation | None:
+    seen = known.observation
     if known.deleting:
         return paused or fault or _failure(seen)
-    if seen is None or known.applied != known.generation:
+    if seen is None or judged is None or known.applied != known.generation:
         return paused or fault or _failure(seen) or _waiting()
     if seen.refused is not None:
         return model.Explanation(reason=seen.refused)
     if seen.children:
-        return fault or _partly(seen)
-    return fault or _why_down(known.connection, seen, paused)
+        return fault or _partly(judged)
+    return fault or _why_down(judged, paused)
 
 
 def _fault(failure: str | None) -> model.Explanation | None:
@@ -82,14 +89,23 @@ def _fault(failure: str | None) -> model.Explanation | None:
     )
 
 
-def _why_down(
-    connection: model.Connection, seen: model.ConnectionObservation, paused: model.Explanation | None
-) -> model.Explanation:
+def _why_down(judged: case.Case, paused: model.Explanation | None) -> model.Explanation:
     """During a pause the agent negotiates nothing. A cause from before the pause still counts; without a cause the
     pause is the reason.
     """
-    found = _failure(seen) or diagnosis.of(connection, seen)
-    return found if found.evidence or seen.waits_for_peer else paused or found
+    failure = _failure(judged.seen)
+    if failure is not None:
+        return failure
+    if not judged.attempts and judged.seen.evidence:
+        old = diagnosis.of(judged.connection, judged.seen)
+        return old if old.evidence or judged.seen.waits_for_peer else paused or old
+    found = causes.rank(judged)
+    return paused if paused is not None and found[0].code == "negotiating" else _explained(found)
+
+
+def _explained(found: tuple[model.Cause, ...]) -> model.Explanation:
+    first = found[0]
+    return model.Explanation(reason=first.reason, remedy=first.remedy, evidence=first.evidence, causes=found)
 
 
 def _waiting() -> model.Explanation:
@@ -104,20 +120,26 @@ def _failure(seen: model.ConnectionObservation | None) -> model.Explanation | No
     )
 
 
-def _partly(seen: model.ConnectionObservation) -> model.Explanation | None:
-    """For a connection with some of its CHILD_SAs: how many are up, which pairs are missing, and why, when the lines
-    say it.
+def _partly(judged: case.Case) -> model.Explanation | None:
+    """For a connection with some of its CHILD_SAs: how many are up, which pairs are missing, and why, when an attempt
+    shows it.
     """
+    seen = judged.seen
     up = {(child.local_ts, child.remote_ts) for child in seen.children}
     if len(up) >= seen.expected_children and not seen.missing_pairs:
         return None
-    found = diagnosis.of_pairs(seen)
-    parts = [_how_much(len(up), seen), *([found.reason] if found else [])]
-    return model.Explanation(
-        reason="; ".join(part for part in parts if part),
-        remedy=(found and found.remedy) or "compare the subnets of both sides: the device may not know all pairs",
-        evidence=found.evidence if found else seen.evidence,
+    found = causes.of_pairs(judged)
+    old = diagnosis.of_pairs(seen) if not found and not judged.attempts else None
+    cause = cause_texts.cause(
+        "selectors_narrowed" if len(up) >= seen.expected_children else "selectors_partly",
+        words=judged.words,
+        ours=attempt_causes.pairs(judged),
+        theirs="; ".join(sorted(f"{', '.join(ours)} - {', '.join(theirs)}" for ours, theirs in up)[:SHOWN_PAIRS]),
+        remedy=found[0].remedy if found else None,
+        evidence=found[0].evidence if found else old.evidence if old else (),
     )
+    reason = "; ".join([_how_much(len(up), seen), *(one.reason for one in found[:1]), *([old.reason] if old else [])])
+    return _explained((dataclasses.replace(cause, reason=reason), *found))
 
 
 def _how_much(up: int, seen: model.ConnectionObservation) -> str:

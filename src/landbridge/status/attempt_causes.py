@@ -1,0 +1,463 @@
+"""What one attempt shows: rules from its facts to causes, the likeliest first.
+
+The first rule that finds something decides, so that a cause stands before its consequences. Each inference was made on strongSwan and
+Libreswan as devices; docs/reference/causes.md says how.
+"""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+from landbridge import model
+from landbridge.model import negotiation
+from landbridge.model.negotiation import Identity
+from landbridge.status import cause_texts, proposals
+from landbridge.status.case import EVER, Case, Said, show
+
+#: A tunnel that the device ends sooner than that after it came up was not taken by the device.
+AT_ONCE = timedelta(seconds=10)
+#: Notifies that ask for another try and refuse nothing.
+PASSING = frozenset({"COOKIE", "TEMPORARY_FAILURE", "CHILD_SA_NOT_FOUND", "REDIRECT"})
+#: Sequence number of our message with id and hash in IKEv1 main mode; the first one of phase 2 has a higher one.
+MAIN_AUTH = 3
+_OTHER_VERSION = {"v1": "v2", "v2": "v1"}
+_OTHER_MODE = {"main": "aggressive", "aggressive": "main"}
+
+Rule = Callable[[Case, Said], Iterator[model.Cause]]
+
+
+def read(case: Case, said: Said) -> tuple[model.Cause, ...]:
+    """The causes that this attempt shows; empty when it shows none."""
+    for rule in RULES:
+        found = tuple(rule(case, said))
+        if found:
+            return found
+    return ()
+
+
+def _cause(code: str, case: Case, said: Said, *facts: negotiation.Fact, **given: object) -> model.Cause:
+    return cause_texts.cause(code, words=case.words, evidence=said.lines(*facts), **given)  # type: ignore[arg-type]
+
+
+# -- what we saw ourselves --------------------------------------------------------------------------------------------
+
+
+def _data_plane(case: Case, said: Said) -> Iterator[model.Cause]:
+    for fact in said.of(negotiation.DataPlaneFailure)[-1:]:
+        yield _cause("data_plane_failure", case, said, fact)
+
+
+def _method(case: Case, said: Said) -> Iterator[model.Cause]:
+    for fact in said.of(negotiation.MethodMismatch)[-1:]:
+        yield _cause("authentication_method_mismatch", case, said, fact, ours="pre-shared key", theirs=fact.method)
+
+
+def _key(case: Case, said: Said) -> Iterator[model.Cause]:
+    for fact in said.of(negotiation.KeyMismatch)[-1:]:
+        if fact.problem == "differs":
+            yield _cause("psk_mismatch", case, said, fact)
+
+
+def _mode(case: Case, said: Said) -> Iterator[model.Cause]:
+    for fact in said.of(negotiation.NoConnection):
+        if fact.reason == "mode":
+            ours = case.connection.ike_policy.negotiation_mode or "main"
+            theirs = said.attempt.mode or _OTHER_MODE[ours]
+            yield _cause("ike_mode_mismatch", case, said, fact, ours=ours, theirs=theirs)
+            return
+
+
+def _ids(case: Case, said: Said) -> Iterator[model.Cause]:
+    """Neither id of the device's message belongs to a connection, or one of them."""
+    for fact in said.of(negotiation.NoConnection)[-1:]:
+        if fact.reason != "ids":
+            continue
+        if fact.local is not None and not _same(fact.local, case.local_id):
+            yield _wrong_local_id(case, said, fact, fact.local)
+        if fact.peer is not None and not _same(fact.peer, case.peer_id):
+            yield _wrong_peer_id(case, said, fact, fact.peer)
+
+
+def _identity(case: Case, said: Said) -> Iterator[model.Cause]:
+    for fact in said.of(negotiation.PeerIdentity)[-1:]:
+        if fact.wanted is not None and fact.got != fact.wanted:
+            yield _wrong_peer_id(case, said, fact, fact.got)
+
+
+def _same(one: Identity, other: Identity) -> bool:
+    return (one.kind, one.value) == (other.kind, other.value)
+
+
+def _differs(name: str, got: Identity, wanted: Identity) -> tuple[str, ...]:
+    """An id of another type with the same text differs in its type alone."""
+    return (f"{name}_type",) if got.value == wanted.value else (name,)
+
+
+def _wrong_local_id(case: Case, said: Said, fact: negotiation.Fact, wanted: Identity) -> model.Cause:
+    differs = _differs("local_id", wanted, case.local_id)
+    settable = wanted.kind in {"ip", "fqdn"}
+    return _cause(
+        "local_id_mismatch",
+        case,
+        said,
+        fact,
+        ours=show(case.local_id),
+        theirs=f"expects {show(wanted)}",
+        differs=differs,
+        side="either" if settable else "device",
+        remedy=None if settable else f"on the device, set the remote id to {show(case.local_id)}",
+    )
+
+
+def _wrong_peer_id(case: Case, said: Said, fact: negotiation.Fact, got: Identity) -> model.Cause:
+    is_dial_in = case.peer_address is None and not said.attempt.is_named
+    settable = got.kind in {"ip", "fqdn"}
+    return _cause(
+        "dial_in_id_mismatch" if is_dial_in else "peer_id_mismatch",
+        case,
+        said,
+        fact,
+        is_certain=not is_dial_in,
+        ours=show(case.peer_id),
+        theirs=show(got),
+        differs=_differs("peer_id", got, case.peer_id),
+        side="either" if settable else "device",
+        remedy=None if settable else f"on the device, set the local id to {show(case.peer_id)}",
+        detail=f"from {said.attempt.peer_address}" if is_dial_in else None,
+    )
+
+
+def _address(case: Case, said: Said) -> Iterator[model.Cause]:
+    """No connection of ours has these addresses and this version."""
+    attempt, policy = said.attempt, case.connection.ike_policy
+    for fact in said.of(negotiation.NoConnection)[-1:]:
+        if fact.reason != "address":
+            continue
+        if attempt.local_address and case.local_address and attempt.local_address != case.local_address:
+            yield wrong_endpoint(case, said)
+        elif attempt.peer_address and case.peer_address and attempt.peer_address != case.peer_address:
+            yield unknown_peer(case, said)
+        else:
+            theirs = attempt.ike_version or _OTHER_VERSION[policy.version]
+            if theirs != policy.version:
+                yield _cause("ike_version_mismatch", case, said, fact, ours=policy.version, theirs=theirs)
+
+
+def wrong_endpoint(case: Case, said: Said) -> model.Cause:
+    return _cause("wrong_endpoint", case, said, ours=case.local_address, theirs=said.attempt.local_address)
+
+
+def unknown_peer(case: Case, said: Said) -> model.Cause:
+    ours, theirs = case.peer_address or show(case.peer_id), said.attempt.peer_address
+    return _cause("unknown_peer", case, said, is_certain=False, ours=ours, theirs=theirs)
+
+
+def _proposal(case: Case, said: Said) -> Iterator[model.Cause]:
+    for fact in said.of(negotiation.ProposalMismatch)[-1:]:
+        ours = proposals.of_phase(case.connection, fact.phase)
+        first_exchange = fact.phase == 2 and not said.is_v1 and not said.attempt.within_sa
+        found = proposals.compare(ours, fact.offered, fact.phase, without_groups=first_exchange)
+        yield _cause(
+            "ike_proposal_mismatch" if fact.phase == 1 else "esp_proposal_mismatch",
+            case,
+            said,
+            fact,
+            ours=found.ours,
+            theirs=found.theirs or None,
+            differs=found.differs,
+            side="device" if found.only_device else "either",
+            remedy=f"on the device, set {' and '.join(found.differs)} to those of this connection: {found.ours}"
+            if found.only_device
+            else None,
+        )
+
+
+def _selectors(case: Case, said: Said) -> Iterator[model.Cause]:
+    for fact in said.of(negotiation.SelectorsRefused)[-1:]:
+        asked = "; ".join(f"{', '.join(one.local)} - {', '.join(one.remote)}" for one in fact.asked)
+        yield _cause("selectors_mismatch", case, said, fact, ours=pairs(case), theirs=asked or None)
+
+
+def pairs(case: Case) -> str | None:
+    """The subnets of this connection: ours and the device's."""
+    shown = "; ".join(f"{ours} - {theirs}" for ours, theirs in case.heard.pairs[:5])
+    return f"{shown} and {len(case.heard.pairs) - 5} more" if len(case.heard.pairs) > 5 else shown or None
+
+
+def _no_key(case: Case, said: Said) -> Iterator[model.Cause]:
+    """We have keys for the ids that we know, so that one of the device's two ids is unknown here."""
+    for fact in said.of(negotiation.KeyMismatch)[-1:]:
+        if fact.problem == "absent":
+            yield _cause("peer_id_mismatch", case, said, fact, is_certain=False, ours=show(case.peer_id))
+            yield _cause("local_id_mismatch", case, said, fact, is_certain=False, ours=show(case.local_id))
+
+
+def _undecryptable(case: Case, said: Said) -> Iterator[model.Cause]:
+    """IKEv1 main mode. What the device encrypted first shows its key. To our message a Libreswan whose remote id is another answers the
+    same way.
+    """
+    for fact in said.of(negotiation.KeyMismatch)[-1:]:
+        if fact.problem != "undecryptable":
+            continue
+        yield _cause("psk_mismatch", case, said, fact, is_certain=said.by_device)
+        if not said.by_device:
+            yield _cause("local_id_mismatch", case, said, fact, is_certain=False, ours=show(case.local_id))
+
+
+# -- what the device refused ------------------------------------------------------------------------------------------
+
+
+def _refused(case: Case, said: Said) -> Iterator[model.Cause]:
+    refusals = [one for one in said.of(negotiation.Refusal) if one.notify not in PASSING]
+    for fact in refusals[-1:]:
+        if fact.sender == "us":
+            yield _unknown(case, said, fact)
+        elif fact.phase == 2 or _was_up(said, fact):
+            yield from _refused_phase_2(case, said, fact)
+        else:
+            yield from _refused_phase_1(case, said, fact)
+
+
+def _was_up(said: Said, fact: negotiation.Refusal) -> bool:
+    """Whether phase 1 was up before. In IKEv1 a refusal says the same of both phases."""
+    ups = said.ever(negotiation.Established)
+    return any(one.at <= fact.at for one in ups) and fact.notify != "AUTHENTICATION_FAILED"
+
+
+def _refused_phase_2(case: Case, said: Said, fact: negotiation.Refusal) -> Iterator[model.Cause]:
+    if fact.notify in {"NO_PROPOSAL_CHOSEN", "INVALID_KE_PAYLOAD"}:
+        ours = proposals.of_phase(case.connection, 2)
+        knows_groups = said.is_v1 or said.attempt.within_sa
+        is_rekey = not said.is_v1 and bool(said.of(negotiation.RekeyFailed))  # the rest fitted when the SA was made
+        yield _cause(
+            "esp_proposal_mismatch",
+            case,
+            said,
+            fact,
+            ours=proposals.text(ours, 2, with_groups=knows_groups),
+            theirs=fact.data,
+            differs=("pfs",) if fact.data or is_rekey else (),
+        )
+    elif fact.notify in {"TS_UNACCEPTABLE", "INVALID_ID_INFORMATION", "SINGLE_PAIR_REQUIRED"}:
+        yield _cause("selectors_mismatch", case, said, fact, ours=pairs(case))
+    else:
+        yield _unknown(case, said, fact)
+
+
+def _refused_phase_1(case: Case, said: Said, fact: negotiation.Refusal) -> Iterator[model.Cause]:
+    if fact.notify == "NO_PROPOSAL_CHOSEN":
+        yield from _refused_first_message(case, said, fact)
+    elif fact.notify == "INVALID_KE_PAYLOAD":
+        yield from _refused_key_exchange(case, said, fact)
+    elif fact.notify == "AUTHENTICATION_FAILED":
+        yield from _refused_identity(case, said, fact)
+    elif fact.notify == "INVALID_ID_INFORMATION":
+        yield _cause("local_id_mismatch", case, said, fact, ours=show(case.local_id))
+    elif fact.notify == "PAYLOAD_MALFORMED" and said.is_v1:
+        yield _cause("psk_mismatch", case, said, fact)
+    elif fact.notify == "INVALID_MAJOR_VERSION":
+        ours = case.connection.ike_policy.version
+        yield _cause("ike_version_mismatch", case, said, fact, ours=ours, theirs=_OTHER_VERSION[ours])
+    else:
+        yield _unknown(case, said, fact)
+
+
+def _refused_first_message(case: Case, said: Said, fact: negotiation.Refusal) -> Iterator[model.Cause]:
+    """A device says the same when it has no connection for us, or one of another version."""
+    ours = proposals.text(proposals.of_phase(case.connection, 1), 1)
+    version = case.connection.ike_policy.version
+    yield _cause("ike_proposal_mismatch", case, said, fact, is_certain=False, ours=ours)
+    yield _cause("ike_version_mismatch", case, said, fact, is_certain=False, ours=version)
+    yield _cause("no_connection_on_device", case, said, fact, is_certain=False)
+
+
+def _refused_key_exchange(case: Case, said: Said, fact: negotiation.Refusal) -> Iterator[model.Cause]:
+    """In IKEv1 strongSwan says so when it has no key for the identities."""
+    if said.is_v1:
+        yield _cause("psk_missing_on_device", case, said, fact)
+        return
+    ours = case.connection.ike_policy.dh_group
+    yield _cause("ike_proposal_mismatch", case, said, fact, ours=ours, theirs=fact.data, differs=("dh_group",))
+
+
+def _refused_identity(case: Case, said: Said, fact: negotiation.Refusal) -> Iterator[model.Cause]:
+    """In IKEv1 the key is not checked by the device before our id, and what it dislikes of the key shows otherwise. After the IKE_SA was up
+    for us, only our id is left.
+    """
+    mine, theirs = show(case.local_id), show(case.peer_id)
+    if any(one.at <= fact.at for one in said.ever(negotiation.Established)):
+        yield _cause("local_id_mismatch", case, said, fact, ours=mine)
+    elif said.is_v1:
+        mode = case.connection.ike_policy.negotiation_mode
+        yield _cause("local_id_mismatch", case, said, fact, is_certain=False, ours=mine)
+        yield _cause("ike_mode_mismatch", case, said, fact, is_certain=False, ours=mode)
+        yield _cause("authentication_method_mismatch", case, said, fact, is_certain=False, ours="pre-shared key")
+    else:
+        yield _cause("identity_or_psk_refused", case, said, fact, is_certain=False)
+        yield _cause("psk_mismatch", case, said, fact, is_certain=False)
+        yield _cause("local_id_mismatch", case, said, fact, is_certain=False, ours=mine)
+        yield _cause("peer_id_mismatch", case, said, fact, is_certain=False, ours=theirs)
+
+
+def _unknown(case: Case, said: Said, fact: negotiation.Refusal | negotiation.Unknown | None) -> model.Cause:
+    line = fact.line if fact else ""
+    notify = fact.notify if isinstance(fact, negotiation.Refusal) else ""
+    evidence = said.lines(*([fact] if fact else []))
+    quoted = line or notify or (evidence[-1].line if evidence else None)
+    return _cause("unknown_refusal", case, said, *([fact] if fact else []), is_certain=False, detail=quoted)
+
+
+def _rekey(case: Case, said: Said) -> Iterator[model.Cause]:
+    for fact in said.of(negotiation.RekeyFailed)[-1:]:
+        ours = proposals.text(proposals.of_phase(case.connection, fact.phase), fact.phase)
+        yield _cause("rekey_refused", case, said, fact, ours=ours)
+
+
+# -- what happened to an SA that was up -------------------------------------------------------------------------------
+
+
+def _ended_at_once(case: Case, said: Said) -> Iterator[model.Cause]:
+    for fact in said.of(negotiation.Deleted)[-1:]:
+        if fact.sender != "device" or said.up_at == EVER or fact.at - said.up_at > AT_ONCE:
+            continue
+        phases = {one.phase for one in said.ever(negotiation.Established)}
+        if said.is_v1 and phases == {1} and said.by_device:
+            yield _cause("local_id_mismatch", case, said, fact, ours=show(case.local_id))
+        else:
+            yield _cause("device_disconnects", case, said, fact)
+
+
+def _deleted(case: Case, said: Said) -> Iterator[model.Cause]:
+    for fact in said.of(negotiation.Deleted)[-1:]:
+        if fact.sender == "device":
+            yield _cause("device_deleted", case, said, fact, detail=f"at {fact.at:%Y-%m-%d %H:%M:%S} UTC")
+
+
+def _replaced(case: Case, said: Said) -> Iterator[model.Cause]:
+    for fact in said.of(negotiation.Replaced)[-1:]:
+        yield _cause("duplicate_sa", case, said, fact)
+
+
+# -- silence ----------------------------------------------------------------------------------------------------------
+
+
+def _device_repeats(case: Case, said: Said) -> Iterator[model.Cause]:
+    """The device asks again although we answered. Where it asks again on UDP port 4500, our answers were heard on port 500."""
+    if not said.by_device:
+        return
+    for fact in [one for one in said.of(negotiation.Retransmits) if one.sender == "device"][-1:]:
+        is_first = fact.message == 0 if not said.is_v1 else fact.message <= 1
+        if is_first or not _floated(said):
+            yield _cause("answer_lost", case, said, fact)
+        else:
+            yield _cause("udp_4500_blocked", case, said, fact)
+
+
+def _floated(said: Said) -> bool:
+    """Whether the negotiation went on to UDP port 4500."""
+    return any(4500 in {one.local_port, one.peer_port} for one in said.ever(negotiation.Packet))
+
+
+def _heard_on_4500(said: Said) -> bool:
+    return any(
+        one.sender == "device" and 4500 in {one.local_port, one.peer_port} for one in said.ever(negotiation.Packet)
+    )
+
+
+def _we_repeat(case: Case, said: Said) -> Iterator[model.Cause]:
+    ours = [one for one in said.of(negotiation.Retransmits) if one.sender == "us"]
+    for fact in ours[-1:]:
+        if said.attempt.within_sa:
+            yield _cause("peer_dead", case, said, fact, is_certain=fact.gave_up)
+        elif said.is_v1:
+            yield from _silent_v1(case, said, fact)
+        else:
+            yield from _silent_v2(case, said, fact)
+
+
+def _silent_v2(case: Case, said: Said, fact: negotiation.Retransmits) -> Iterator[model.Cause]:
+    if fact.message == 0:
+        yield _cause("no_answer", case, said, fact)
+    elif any(one.phase == 1 for one in said.ever(negotiation.Established)):
+        yield _cause("peer_dead", case, said, fact)
+    elif _floated(said) and not _heard_on_4500(said):
+        yield _cause("udp_4500_blocked", case, said, fact, is_certain=False)
+    else:
+        yield _cause("answer_lost", case, said, fact, is_certain=False)
+
+
+def _silent_v1(case: Case, said: Said, fact: negotiation.Retransmits) -> Iterator[model.Cause]:
+    """Silence after the first message may be another version or mode, after the third one the key."""
+    aggressive = said.attempt.mode == "aggressive"
+    if any(one.phase == 1 for one in said.ever(negotiation.Established)) or fact.message > MAIN_AUTH:
+        ours = proposals.text(proposals.of_phase(case.connection, 2), 2)
+        yield _cause("esp_proposal_mismatch", case, said, fact, is_certain=False, ours=ours)
+        yield _cause("selectors_mismatch", case, said, fact, is_certain=False, ours=pairs(case))
+    elif fact.message >= MAIN_AUTH:
+        yield from _silent_after_key_exchange(case, said, fact)
+    elif fact.message == 2 and not aggressive:
+        yield _cause("psk_missing_on_device", case, said, fact, is_certain=False)
+        yield _cause("answer_lost", case, said, fact, is_certain=False)
+    else:
+        yield _cause("no_answer", case, said, fact)
+        yield _cause("ike_mode_mismatch", case, said, fact, is_certain=False, ours=said.attempt.mode)
+        yield _cause("ike_version_mismatch", case, said, fact, is_certain=False, ours="v1")
+        if aggressive:
+            yield _cause("local_id_mismatch", case, said, fact, is_certain=False, ours=show(case.local_id))
+
+
+def _silent_after_key_exchange(case: Case, said: Said, fact: negotiation.Retransmits) -> Iterator[model.Cause]:
+    """A Libreswan with another key repeats its message 4, a device that hears nothing on port 4500 as well. A strongSwan with another key
+    answers what cannot be decrypted, and does not repeat.
+    """
+    repeats = [one for one in said.of(negotiation.Retransmits) if one.sender == "device"]
+    blocked = _cause("udp_4500_blocked", case, said, fact, is_certain=False)
+    key = _cause("psk_mismatch", case, said, *repeats[-1:], fact, is_certain=False)
+    may_be_blocked = _floated(said) and not _heard_on_4500(said)
+    if may_be_blocked:
+        yield from (key, blocked) if repeats else (blocked, key)
+    else:
+        yield key
+    yield _cause("local_id_mismatch", case, said, fact, is_certain=False, ours=show(case.local_id))
+
+
+def _device_went_silent(case: Case, said: Said) -> Iterator[model.Cause]:
+    """The device began, we answered on port 500, and its next message, which goes to port 4500, never came."""
+    answered = [one for one in said.of(negotiation.Message) if one.sender == "us" and not one.is_request]
+    if said.by_device and said.attempt.outcome == "no_answer" and answered and not _heard_on_4500(said):
+        yield _cause("udp_4500_blocked", case, said, is_certain=False)
+        yield _cause("answer_lost", case, said, is_certain=False)
+
+
+def _unread(case: Case, said: Said) -> Iterator[model.Cause]:
+    """Something was refused, and no rule says what."""
+    lines = [one for one in said.of(negotiation.Unknown) if one.is_refusal]
+    if lines:
+        yield _unknown(case, said, lines[-1])
+    elif said.attempt.outcome in {"refused_by_us", "refused_by_device"}:
+        yield _unknown(case, said, None)
+    elif said.attempt.outcome == "no_answer" and not said.by_device:
+        yield _cause("peer_dead" if said.attempt.within_sa else "no_answer", case, said)
+
+
+RULES: tuple[Rule, ...] = (
+    _data_plane,
+    _method,
+    _key,
+    _mode,
+    _ids,
+    _identity,
+    _address,
+    _proposal,
+    _selectors,
+    _no_key,
+    _undecryptable,
+    _refused,
+    _rekey,
+    _ended_at_once,
+    _replaced,
+    _device_repeats,
+    _we_repeat,
+    _device_went_silent,
+    _unread,
+    _deleted,
+)

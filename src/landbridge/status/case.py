@@ -1,0 +1,162 @@
+"""What is known when a cause is looked for, and which of it still counts."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TypeVar
+
+from landbridge import model
+from landbridge.model import negotiation
+from landbridge.model.negotiation import Identity
+from landbridge.status import cause_texts
+
+#: Before everything.
+EVER = datetime.min.replace(tzinfo=UTC)
+_Fact = TypeVar("_Fact")
+#: Lines that a cause quotes at most.
+QUOTED = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """What the store knows beside a connection and its observation. `attempts`: the last ones of the connection, oldest first; None: only
+    those of the observation. `strangers`: attempts at its gateway that no connection fits. `peer_address`: the device's, None without a
+    fixed one; `local_address`: its endpoint's. `pairs`: the subnets of both sides, ours first.
+    """
+
+    attempts: tuple[model.Attempt, ...] | None = None
+    strangers: tuple[model.Attempt, ...] = ()
+    peer_address: str | None = None
+    local_address: str | None = None
+    pairs: tuple[tuple[str, str], ...] = ()
+
+
+NOTHING_HEARD = Heard()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A connection, the last look at it, and what was said about it."""
+
+    connection: model.Connection
+    seen: model.ConnectionObservation
+    heard: Heard = NOTHING_HEARD
+
+    @property
+    def attempts(self) -> tuple[model.Attempt, ...]:
+        return self.seen.attempts if self.heard.attempts is None else self.heard.attempts
+
+    @property
+    def peer_address(self) -> str | None:
+        return self.heard.peer_address
+
+    @property
+    def local_address(self) -> str | None:
+        return self.heard.local_address
+
+    @cached_property
+    def local_id(self) -> Identity:
+        policy = self.connection.ike_policy
+        return Identity(kind=policy.local_id_type or "ip", value=policy.local_id or self.local_address or "")
+
+    @cached_property
+    def peer_id(self) -> Identity:
+        policy = self.connection.ike_policy
+        return Identity(kind=policy.peer_id_type or "ip", value=policy.peer_id or self.peer_address or "")
+
+    @cached_property
+    def words(self) -> cause_texts.Words:
+        return cause_texts.Words(
+            address=self.peer_address or "the device's address",
+            endpoint=self.local_address or self.connection.gateway_endpoint,
+            local_id=show(self.local_id),
+            peer_id=show(self.peer_id),
+        )
+
+
+def show(one: Identity) -> str:
+    """`fqdn branch.example`"""
+    return f"{one.kind} {one.value}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Said:
+    """What of one attempt still counts. `facts`: those after the last time up of their phase; `all_facts`: of the whole attempt, for the
+    questions how far it came and how it went on; `up_at`: when an SA of this configuration last came up.
+    """
+
+    attempt: model.Attempt
+    facts: tuple[negotiation.Fact, ...]
+    all_facts: tuple[negotiation.Fact, ...] = ()
+    up_at: datetime = EVER
+
+    def of(self, kind: type[_Fact]) -> list[_Fact]:
+        return [fact for fact in self.facts if isinstance(fact, kind)]
+
+    def ever(self, kind: type[_Fact]) -> list[_Fact]:
+        return [fact for fact in self.all_facts if isinstance(fact, kind)]
+
+    @property
+    def last_at(self) -> datetime:
+        return max((fact.at for fact in self.facts), default=self.attempt.began_at)
+
+    @property
+    def is_v1(self) -> bool:
+        return self.attempt.ike_version == "v1"
+
+    @property
+    def by_device(self) -> bool:
+        return self.attempt.began_by == "device"
+
+    def lines(self, *facts: negotiation.Fact) -> tuple[model.Evidence, ...]:
+        """The lines of these facts; all lines that were not mere messages, where they have none."""
+        chosen = [fact for fact in facts if fact.line] or [
+            fact for fact in self.facts if fact.line and fact.kind not in {"message", "packet"}
+        ]
+        quoted = dict.fromkeys(model.Evidence(at=fact.at, line=fact.line) for fact in chosen)
+        return tuple(sorted(quoted, key=lambda line: line.at))[-QUOTED:]
+
+
+def said(case: Case) -> list[Said]:
+    """The attempts of the present configuration, in the order of their last facts, with what still counts of each. An attempt of which
+    nothing counts is left out.
+    """
+    own = [one for one in case.attempts if one.configuration == case.seen.configuration]
+    last_up: dict[int, datetime] = {1: max(_ups(own, 1), default=EVER), 2: max(_ups(own, 2), default=EVER)}
+    kept = [
+        Said(
+            attempt=one,
+            facts=tuple(fact for fact in one.facts if fact.at > last_up[phase_of(fact)] or _is_after_up(one, fact)),
+            all_facts=one.facts,
+            up_at=last_up[1],
+        )
+        for one in own
+    ]
+    return sorted((one for one in kept if one.facts or _ended_after(one, last_up[2])), key=lambda one: one.last_at)
+
+
+def _ended_after(one: Said, last_up: datetime) -> bool:
+    return one.attempt.outcome not in {None, "up"} and (one.attempt.ended_at or one.attempt.began_at) > last_up
+
+
+def phase_of(fact: negotiation.Fact) -> negotiation.Phase:
+    if isinstance(fact, negotiation.SelectorsRefused | negotiation.DataPlaneFailure):
+        return 2
+    return getattr(fact, "phase", 1)
+
+
+def _ups(attempts: Sequence[model.Attempt], phase: negotiation.Phase) -> Iterator[datetime]:
+    """When phase 1 or phase 2 came up. Phase 1 is up where phase 2 is."""
+    for one in attempts:
+        told = [fact.at for fact in one.facts if isinstance(fact, negotiation.Established) and fact.phase >= phase]
+        yield from told
+        if one.outcome == "up" and not one.within_sa and not told:
+            yield one.ended_at or one.began_at
+
+
+def _is_after_up(one: model.Attempt, fact: negotiation.Fact) -> bool:
+    """Lines of one moment: what stands behind the last Established of its attempt came after it."""
+    position = one.facts.index(fact)
+    ups = [n for n, other in enumerate(one.facts) if isinstance(other, negotiation.Established)]
+    return bool(ups) and position > ups[-1] and fact.at == one.facts[ups[-1]].at

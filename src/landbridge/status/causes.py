@@ -1,0 +1,207 @@
+"""Why a connection is down: its attempts, judged, the likeliest cause first.
+
+The newest attempt that shows something decides. An earlier one is heard where it says more about the same thing: an attempt of the
+device, where this side responds, usually has the exact cause, and one of ours only that the device refused. Decision record 39.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+
+from landbridge import model
+from landbridge.model import negotiation
+from landbridge.status import attempt_causes, cause_texts
+from landbridge.status import case as known
+from landbridge.status.case import Case, Said, show
+
+#: A device that was heard that long before our unanswered attempt began may have been refused by us, and silent for it.
+HEARD_BEFORE = timedelta(minutes=3)
+_AUTHENTICATION = frozenset(
+    {
+        "psk_mismatch",
+        "psk_missing_on_device",
+        "local_id_mismatch",
+        "peer_id_mismatch",
+        "dial_in_id_mismatch",
+        "authentication_method_mismatch",
+        "ike_mode_mismatch",
+        "identity_or_psk_refused",
+    }
+)
+_FIRST_MESSAGE = frozenset(
+    {"ike_proposal_mismatch", "ike_version_mismatch", "no_connection_on_device", "ike_mode_mismatch", "wrong_endpoint"}
+)
+_PHASE_2 = frozenset({"esp_proposal_mismatch", "selectors_mismatch", "data_plane_failure", "rekey_refused"})
+_SILENCE = frozenset({"no_answer", "answer_lost", "udp_4500_blocked"})
+#: What the causes of an earlier attempt may be to say more than the first cause of the newest attempt.
+_SHARPER = {
+    **dict.fromkeys(_AUTHENTICATION, _AUTHENTICATION),
+    **dict.fromkeys(_FIRST_MESSAGE, _FIRST_MESSAGE),
+    **dict.fromkeys(_PHASE_2, _PHASE_2),
+    "device_disconnects": _AUTHENTICATION,
+}
+#: How a device ends a tunnel.
+_ENDS = frozenset({"device_deleted", "device_disconnects"})
+#: What of an attempt is wrong with a tunnel that is up all the same.
+_WARNINGS = _PHASE_2 | {"answer_lost", "udp_4500_blocked", "peer_dead", "duplicate_sa"}
+#: That many SAs replaced in that time are more than rekeys and restarts.
+REPLACED, REPLACED_WITHIN = 3, timedelta(minutes=10)
+#: Codes of a connection about which nothing was said.
+_NOTHING = frozenset({"no_answer", "waiting_for_device", "negotiating"})
+
+
+def rank(case: Case) -> tuple[model.Cause, ...]:
+    """All that may be the cause, the likeliest first; never empty."""
+    read = [(one, found) for one in known.said(case) if (found := attempt_causes.read(case, one))]
+    causes = _judge(case, read) if read else (_nothing_said(case),)
+    if causes[0].code in _NOTHING:
+        causes = (*_strangers(case), *causes)
+    return _each_once(causes)
+
+
+def of_pairs(case: Case) -> tuple[model.Cause, ...]:
+    """Why some pairs of a connection are down while others are up; empty where nothing was said about it. Only phase 2 counts, and nothing
+    from before the present IKE_SA.
+    """
+    since = max(
+        (
+            fact.at
+            for one in case.attempts
+            for fact in one.facts
+            if isinstance(fact, negotiation.Established) and fact.phase == 1
+        ),
+        default=known.EVER,
+    )
+    for one in reversed(case.attempts):
+        if one.configuration != case.seen.configuration:
+            continue
+        facts = tuple(fact for fact in one.facts if known.phase_of(fact) == 2 and fact.at >= since)
+        found = attempt_causes.read(case, Said(attempt=one, facts=facts, all_facts=one.facts, up_at=since))
+        if facts and found and found[0].code in _PHASE_2:
+            return found
+    return ()
+
+
+def warnings(case: Case) -> tuple[model.Cause, ...]:
+    """What is wrong with a tunnel that is up, the newest first: what was said since it came up."""
+    found = [cause for one in reversed(known.said(case)) for cause in attempt_causes.read(case, one)[:1]]
+    return _each_once([one for one in (*found, *_duplicates(case)) if one.code in _WARNINGS])
+
+
+def _duplicates(case: Case) -> Iterator[model.Cause]:
+    """SAs that replace each other again and again. One that is replaced once was renewed."""
+    facts = [
+        fact
+        for one in case.attempts
+        if one.configuration == case.seen.configuration
+        for fact in one.facts
+        if isinstance(fact, negotiation.Replaced)
+    ]
+    if len(facts) >= REPLACED and facts[-1].at - facts[-REPLACED].at <= REPLACED_WITHIN:
+        evidence = tuple(model.Evidence(at=fact.at, line=fact.line) for fact in facts[-REPLACED:] if fact.line)
+        yield cause_texts.cause("duplicate_sa", words=case.words, evidence=evidence)
+
+
+def _judge(case: Case, read: Sequence[tuple[Said, tuple[model.Cause, ...]]]) -> tuple[model.Cause, ...]:
+    newest, causes = read[-1]
+    if newest.attempt.outcome is None and len(read) > 1 and _is_faint(newest):
+        newest, causes = read[-2]
+        read = read[:-1]
+    sharper = _sharper(newest, causes[0], read[:-1])
+    if sharper:
+        return (*sharper, *(one for one in causes if not one.is_certain and not sharper[0].is_certain))
+    return (*_after_a_delete(case, newest, causes, read[:-1]), *causes)
+
+
+def _is_faint(said: Said) -> bool:
+    """A request of a running attempt that was sent a second time only: the answer may yet come."""
+    repeats = [one for one in said.of(negotiation.Retransmits) if one.sender == "us"]
+    others = [
+        fact for fact in said.facts if fact.kind not in {"message", "packet", "nat", "proposal_chosen", "unknown"}
+    ]
+    return bool(repeats) and len(others) == len(repeats) and repeats[-1].count < 2 and not repeats[-1].gave_up
+
+
+def _sharper(
+    newest: Said, first: model.Cause, earlier: Sequence[tuple[Said, tuple[model.Cause, ...]]]
+) -> tuple[model.Cause, ...]:
+    """The causes of the newest earlier attempt that say more about the same thing."""
+    for said, causes in reversed(earlier):
+        if _says_more(newest, first, said, causes[0]):
+            return causes
+    return ()
+
+
+def _says_more(newest: Said, first: model.Cause, said: Said, cause: model.Cause) -> bool:
+    if cause.code == first.code:
+        return (cause.is_certain, cause.theirs is not None) > (first.is_certain, first.theirs is not None)
+    if first.code == "peer_dead":
+        return cause.code in _SILENCE and said.by_device
+    if first.code in _SILENCE:
+        return _explains_silence(newest, said, cause)
+    return cause.is_certain and not first.is_certain and cause.code in _SHARPER.get(first.code, frozenset())
+
+
+def _explains_silence(newest: Said, said: Said, cause: model.Cause) -> bool:
+    """A device that was heard shortly before is there: what was wrong then is why nothing comes now. A dead peer is silent until it is up
+    again.
+    """
+    if cause.code == "peer_dead":
+        return True
+    was_heard = said.by_device and said.last_at >= newest.attempt.began_at - HEARD_BEFORE
+    return was_heard and cause.is_certain and cause.code not in _ENDS
+
+
+def _after_a_delete(
+    case: Case,
+    newest: Said,
+    causes: tuple[model.Cause, ...],
+    earlier: Sequence[tuple[Said, tuple[model.Cause, ...]]],
+) -> Iterator[model.Cause]:
+    """The same configuration was up, the device ended it, and now it refuses or is silent: it was switched off or changed there."""
+    doubtful = causes[0].code in _SILENCE or (causes[0].code in _FIRST_MESSAGE and not causes[0].is_certain)
+    if newest.by_device or not doubtful:
+        return
+    for _, found in reversed(earlier):
+        if found[0].code in _ENDS:
+            evidence = tuple(sorted((*found[0].evidence, *causes[0].evidence), key=lambda line: line.at))[
+                -known.QUOTED :
+            ]
+            yield cause_texts.cause("device_disabled", words=case.words, is_certain=False, evidence=evidence)
+            return
+
+
+def _nothing_said(case: Case) -> model.Cause:
+    if case.seen.waits_for_peer and not case.seen.ike_established:
+        return cause_texts.cause("waiting_for_device", words=case.words, ours=show(case.peer_id))
+    evidence = tuple(line for one in known.said(case)[-1:] for line in one.lines())
+    detail = "phase 1 is up, phase 2 is not yet" if case.seen.ike_established else None
+    return cause_texts.cause("negotiating", words=case.words, detail=detail, evidence=evidence)
+
+
+def _strangers(case: Case) -> Iterator[model.Cause]:
+    """Attempts at the gateway that no connection fits, the newest first, when nothing better is known."""
+    up = max((one.up_at for one in known.said(case)), default=known.EVER)
+    recent = [one for one in case.heard.strangers if one.began_at > up]
+    seen: set[tuple[str | None, str | None]] = set()
+    for attempt in reversed(recent):
+        ends = attempt.peer_address, attempt.local_address
+        if ends in seen or not attempt.peer_address:
+            continue
+        seen.add(ends)
+        yield from _stranger(case, Said(attempt=attempt, facts=attempt.facts, all_facts=attempt.facts))
+
+
+def _stranger(case: Case, said: Said) -> Iterator[model.Cause]:
+    attempt = said.attempt
+    if attempt.peer_address == case.peer_address:
+        if attempt.local_address and attempt.local_address != case.local_address:
+            yield attempt_causes.wrong_endpoint(case, said)
+    elif case.peer_address is not None or attempt.local_address in {None, case.local_address}:
+        yield attempt_causes.unknown_peer(case, said)
+
+
+def _each_once(causes: Sequence[model.Cause]) -> tuple[model.Cause, ...]:
+    first: dict[str, model.Cause] = {}
+    for one in causes:
+        first.setdefault(one.code, one)
+    return tuple(first.values())
