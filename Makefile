@@ -17,7 +17,7 @@ KERNEL_PACKAGES := qemu-system-x86 busybox-static cpio kmod
 # What `make test-debian13` needs besides: what makes a folder with another Debian.
 DEBIAN13_PACKAGES := debootstrap git util-linux
 
-.PHONY: help setup demo serve test test-kernel test-debian13 test-full unit check bench attack lock clean
+.PHONY: help setup demo serve test test-kernel test-debian13 test-full unit check bench diagnose-bench attack lock clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -96,6 +96,10 @@ test-full: setup ## every combination of algorithms in real tunnels, and the tab
 
 bench: setup ## the figures of docs/reference/figures.md, as ratios to floors of the same run
 	@$(BIN)/python -m bench
+
+diagnose-bench: setup ## every misconfiguration made, and the service asked what is wrong, under ten minutes; ONLY='psk*' takes a part
+	@$(BIN)/python -m lab.libreswan >/dev/null
+	@$(BIN)/python -m lab.diagnose --report build/diagnose.txt $(if $(ONLY),--only $(ONLY))
 
 attack: setup ## floods, races and foreign ids against a service of its own, under ten minutes; a table of what held
 	@$(BIN)/python -m lab.attack $(if $(ONLY),--only $(ONLY))

@@ -41,7 +41,7 @@ _LANS = ipaddress.IPv4Network("10.64.0.0/14")
 _STRONGSWAN_CONF = """\
 charon-systemd {{
   load_modular = no
-  load = random nonce openssl kdf pem pubkey x509 pkcs1 {kernel} kernel-netlink socket-default vici counters
+  load = random nonce openssl kdf pem pubkey x509 pkcs1 {kernel} kernel-netlink socket-default vici counters eap-identity eap-md5
   threads = 32
   i_dont_care_about_security_and_use_aggressive_mode_psk = yes
   # 0 is no limit by the manual, and 4 half-open SAs of an address in truth: charon lifts it above cookie_threshold_ip
@@ -292,6 +292,17 @@ class World:
 
     def network(self, network_id: str) -> model.Network:
         return model.Network(id=network_id, cidr=VPC, bridge="vpc", address=VPC_ADDRESS)
+
+    def add_network(self, number: int) -> str:
+        """A bridge `vpcN` in the underlay with a host of its own, 10.0.N.10, whose router is 10.0.N.1. Returns the host's namespace."""
+        name, bridge = f"{self.prefix}-v{number}", f"vpc{number}"
+        self._add_namespace(name)
+        _ip(self.wan, f"link add {bridge} type bridge")
+        _ip(self.wan, f"link set {bridge} up")
+        self._join(name, "eth0", f"10.0.{number}.10/24", self.wan, f"{bridge}-host", None)
+        _ip(self.wan, f"link set {bridge}-host master {bridge}")
+        _ip(name, f"route add default via 10.0.{number}.1")
+        return name
 
     def add_device(
         self,

@@ -1,0 +1,390 @@
+"""`make diagnose-bench`: every misconfiguration of `lab.misconfigurations` is made, and the service is asked what is wrong.
+
+It prints the share of causes that were named alone, among alternatives, and wrongly, by cause and by who called; what was taken for what;
+the seconds from the first attempt (or from the fault, for one of a tunnel that was up) to the right answer; and whether the side and both
+sides' values were right. `--only PATTERN` takes a part, `--report FILE` writes what was said in each case that was not told rightly.
+"""
+
+import argparse
+import collections
+import dataclasses
+import fnmatch
+import json
+import queue
+import statistics
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from lab import libreswan, misconfigurations, rig, sites
+from lab.misconfigurations import Case
+from landbridge import paths
+
+#: alone: the right cause comes first and is certain. among: it is one of those that are named. wrong: others are named. silent: none is.
+#: broken: the case could not be made.
+Word = Literal["alone", "among", "wrong", "silent", "broken"]
+RIGS = 10
+#: An answer counts when it is still the answer after so many seconds.
+SETTLED = 2.0
+LOOK_EVERY = 0.25
+
+_PLUTO = {
+    "authby": "secret",
+    "type": "tunnel",
+    "left": "{device}",
+    "leftid": "{device}",
+    "right": "{gateway}",
+    "rightid": "{gateway}",
+    "leftsubnet": "{lan}",
+    "rightsubnet": "{vpc}",
+    "ike": "aes128-sha2_256-dh15",
+    "esp": "aes128-sha2_256-dh15",
+    "pfs": "yes",
+    "keyingtries": "0",
+    "narrowing": "no",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judgement:
+    """What an answer is worth. `side`, `differs` and `values`: None where there is nothing to say or nothing was said."""
+
+    word: Word
+    code: str = ""
+    side: bool | None = None
+    differs: bool | None = None
+    values: bool | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """`seconds`: until the answer was right for the first time and stayed so; None if it never was."""
+
+    case: Case
+    judgement: Judgement
+    seconds: float | None = None
+    answer: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    said: str = ""
+
+    @property
+    def is_right(self) -> bool:
+        return self.judgement.word == "alone" or (self.judgement.word == "among" and not self.case.told)
+
+
+def judge(case: Case, names: Mapping[str, str], causes: Sequence[Mapping[str, Any]]) -> Judgement:
+    """Judges the causes of a diagnosis. Where the wire tells the cause, alternatives do not count as told alone."""
+    if not causes:
+        return Judgement(word="silent")
+    first = causes[0]
+    told = next((one for one in causes if one["code"] in case.right), None)
+    if told is None:
+        fair = not case.told and all(one["code"] in case.row.fair for one in causes)
+        return Judgement(word="among" if fair else "wrong", code=first["code"])
+    alone = told is first and (first["is_certain"] or len(causes) == 1)
+    wrong = any(one["is_certain"] and one["code"] not in (*case.right, *case.row.fair) for one in causes[:1])
+    return Judgement(
+        word="alone" if alone else "wrong" if wrong else "among",
+        code=told["code"],
+        side=told["side"] in case.sides,
+        differs=set(told.get("differs") or ()) == set(case.row.differs) if case.told and case.row.differs else None,
+        values=_quotes(case, names, told) if case.told and (case.row.ours or case.row.theirs) else None,
+    )
+
+
+def _quotes(case: Case, names: Mapping[str, str], cause: Mapping[str, Any]) -> bool:
+    ours, theirs = filled(case.row.ours, names), filled(case.row.theirs, names)
+    return ours in (cause.get("ours") or "") and theirs.lower() in (cause.get("theirs") or "").lower()
+
+
+def filled(value: Any, names: Mapping[str, str]) -> Any:
+    """The value with each `{name}` in its texts filled in."""
+    if isinstance(value, str):
+        for name, word in names.items():
+            value = value.replace(f"{{{name}}}", word)
+        return value
+    if isinstance(value, Mapping):
+        return {name: filled(each, names) for name, each in value.items()}
+    if isinstance(value, tuple | list):
+        return type(value)(filled(each, names) for each in value)
+    return value
+
+
+# -- making a case ------------------------------------------------------------------------------------------------------
+
+
+def make(one: rig.Running, case: Case) -> Result:
+    """Makes the case and reads the diagnosis until it is right or the time is over."""
+    if case.way.daemon == "strongswan" and not case.row.nobody:
+        one.device.start()
+    for step in case.row.before:
+        step(one)
+    if case.way.caller == "device":
+        if "id_type" not in case.row.customer_gateway:
+            one.only_calls()
+        began = _create(one, case)
+        sites.wait_for(lambda: _is_loaded(one), "the connection to be loaded", seconds=30)
+        began = _bring_up_device(one, case)
+    else:
+        _bring_up_device(one, case)
+        began = _create(one, case)
+    if case.row.after:
+        case.row.after(one)
+    return _watch(one, case, one.began or began)
+
+
+def _create(one: rig.Running, case: Case) -> float:
+    row, api = case.row, one.rig.api
+    peer = filled({"name": "device", "id_value": "{device}"} | dict(row.customer_gateway), one.words)
+    made = api.request("POST", "/v5/{project}/customer-gateways", {"customer_gateway": peer})
+    one.customer_gateway_id = made["customer_gateway"]["id"]
+    wish = {
+        "name": row.name,
+        "vgw_id": one.rig.gateway["id"],
+        "vgw_ip": one.rig.gateway["eip1"]["id"],
+        "cgw_id": one.customer_gateway_id,
+        "peer_subnets": ["{lan}"],
+        "psk": rig.PSK,
+    } | dict(row.body)
+    wish["ikepolicy"] = _ike_version(case) | dict(row.body.get("ikepolicy", {}))
+    began = time.monotonic()
+    answer = api.request("POST", "/v5/{project}/vpn-connection", {"vpn_connection": filled(wish, one.words)})
+    one.connection_id = answer["vpn_connection"]["id"]
+    return began
+
+
+def _ike_version(case: Case) -> dict[str, str]:
+    if case.way.mode == "v2":
+        return {"ike_version": "v2"}
+    return {"ike_version": "v1", "phase1_negotiation_mode": case.way.mode}
+
+
+def _is_loaded(one: rig.Running) -> bool:
+    return not one.diagnosis()["status"].startswith("PENDING")
+
+
+def _bring_up_device(one: rig.Running, case: Case) -> float:
+    """The device with its configuration; it calls when the case says so."""
+    calls = case.way.caller != "we"
+    began = time.monotonic()
+    if case.row.nobody:
+        return began
+    if case.way.daemon == "libreswan":
+        one.device.folder.mkdir(exist_ok=True)
+        one.pluto = libreswan.Pluto(one.device)
+        one.pluto.start(pluto_files(case, one.words, calls=calls))
+        return time.monotonic()
+    one.device.load_text(swanctl_text(case, one.words))
+    if calls:
+        one.keep(one.call, rig.CALL_AGAIN)
+    return began
+
+
+def swanctl_text(case: Case, names: Mapping[str, str]) -> str:
+    """The device's swanctl.conf."""
+    plain = {
+        "gateway": "{gateway}",
+        "psk": "{psk}",
+        "version": 2 if case.way.mode == "v2" else 1,
+        "aggressive": case.way.mode == "aggressive",
+        "pairs": (("{lan}", "{vpc}"),),
+        "address": "{device}",
+    }
+    tunnels = [
+        sites.Tunnel(**filled(plain | dict(case.row.device) | dict(each), names)) for each in ({}, *case.row.more)
+    ]
+    text = sites.render(names["device"], tuple(tunnels))
+    for old, new in filled(case.row.edits, names):
+        if old not in text:
+            raise ValueError(f"{case.name}: {old!r} is not in the device's configuration")
+        text = text.replace(old, new)
+    return text
+
+
+def pluto_files(case: Case, names: Mapping[str, str], *, calls: bool) -> dict[str, str]:
+    """The device's files in /etc/ipsec.d."""
+    version = {"ikev2": "yes" if case.way.mode == "v2" else "no"}
+    if case.way.mode == "aggressive":
+        version["aggressive"] = "yes"
+    words = _PLUTO | version | {"auto": "start" if calls else "add", "psk": "{psk}"} | dict(case.row.pluto)
+    words = filled(words, names)
+    psk = words.pop("psk")
+    conn = "conn hq\n" + "".join(f"    {name}={value}\n" for name, value in words.items())
+    secret = f'{words["leftid"]} {words["rightid"]} : PSK "{psk}"\n' if psk else ""
+    return {"hq.conf": conn, "hq.secrets": secret}
+
+
+def _watch(one: rig.Running, case: Case, began: float) -> Result:
+    """The answer must stay right for a while; the seconds are those until it was right first."""
+    deadline = began + case.row.seconds
+    since: float | None = None
+    while True:
+        answer = _read(one, case)
+        now = time.monotonic()
+        result = Result(case=case, judgement=judge(case, one.words, answer.get("causes") or ()), answer=answer)
+        since = (since or now) if result.is_right else None
+        if since and now - since >= SETTLED:
+            return dataclasses.replace(result, seconds=since - began)
+        if now > deadline + (SETTLED if since else 0):
+            return dataclasses.replace(result, said=_heard(one))
+        time.sleep(LOOK_EVERY)
+
+
+def _read(one: rig.Running, case: Case) -> dict[str, Any]:
+    return one.gateway_diagnosis() if case.row.look == "gateway" else one.diagnosis()
+
+
+def _heard(one: rig.Running) -> str:
+    """What our charon said of the device, for whoever mends the service."""
+    folder = one.rig.world.folder / "data/engine" / one.rig.namespace.removeprefix(paths.NETNS_PREFIX)
+    ours = (folder / "charon.log").read_text(errors="replace").splitlines()
+    return "\n".join(["-- our charon", *ours[-120:], "-- the device", *one.device_log().splitlines()[-60:]])
+
+
+# -- all of them ----------------------------------------------------------------------------------------------------------
+
+
+def run(cases: Sequence[Case], *, count: int = RIGS, tell: Any = lambda _: None) -> list[Result]:
+    """Makes the cases, several at a time, the longest first."""
+    waiting: queue.SimpleQueue[Case] = queue.SimpleQueue()
+    for case in sorted(cases, key=lambda case: -case.row.seconds):
+        waiting.put(case)
+    results: list[Result] = []
+
+    def work(place: rig.Rig) -> None:
+        while True:
+            try:
+                case = waiting.get_nowait()
+            except queue.Empty:
+                return
+            results.append(_made(place, case))
+            tell(results[-1])
+
+    with rig.rigs(min(count, len(cases))) as places:
+        threads = [threading.Thread(target=work, args=(place,)) for place in places]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    return results
+
+
+def _made(place: rig.Rig, case: Case) -> Result:
+    try:
+        with rig.running(place) as one:
+            return make(one, case)
+    except Exception:  # noqa: BLE001  one case that cannot be made must not hide the others
+        return Result(case=case, judgement=Judgement(word="broken"), said=traceback.format_exc())
+
+
+# -- what is printed ------------------------------------------------------------------------------------------------------
+
+
+def summary(results: Sequence[Result]) -> str:
+    """The tables."""
+    told = [result for result in results if result.case.told]
+    untold = [result for result in results if not result.case.told]
+    lines = [
+        f"{len(results)} cases",
+        f"  the wire tells the cause: {_shares(told)}",
+        f"  the wire tells no more:   {_shares(untold)}",
+        f"  side right: {_share(results, 'side')}; what differs: {_share(results, 'differs')}; values: {_share(results, 'values')}",
+        f"  seconds to the right answer: {_seconds(results)}",
+        "",
+        f"{'cause':34}{'cases':>6}{'alone':>7}{'among':>7}{'wrong':>7}{'silent':>7}{'broken':>7}  seconds (median, worst)",
+    ]
+    groups: list[tuple[str, Callable[[Result], str]]] = [
+        ("by cause", lambda one: one.case.row.code),
+        ("by who calls", lambda one: one.case.way.caller),
+    ]
+    groups += [("by version", lambda one: one.case.way.mode), ("by daemon", lambda one: one.case.way.daemon)]
+    for title, key in groups:
+        lines.append(f"-- {title}")
+        lines += [
+            _row(name, [one for one in results if key(one) == name]) for name in sorted({key(one) for one in results})
+        ]
+    lines += ["-- taken for something else", *_confusion(results)]
+    return "\n".join(lines)
+
+
+def _shares(results: Sequence[Result]) -> str:
+    counts = collections.Counter(result.judgement.word for result in results)
+    words = ", ".join(
+        f"{counts[word]} {word}" for word in ("alone", "among", "wrong", "silent", "broken") if counts[word]
+    )
+    return f"{len(results)}: {words}"
+
+
+def _share(results: Iterable[Result], what: str) -> str:
+    said = [getattr(result.judgement, what) for result in results]
+    known = [one for one in said if one is not None]
+    return f"{sum(known)} of {len(known)}"
+
+
+def _seconds(results: Iterable[Result]) -> str:
+    known = [result.seconds for result in results if result.seconds is not None]
+    return f"{statistics.median(known):.1f}, {max(known):.1f}" if known else "-"
+
+
+def _row(name: str, results: Sequence[Result]) -> str:
+    counts = collections.Counter(result.judgement.word for result in results)
+    numbers = "".join(f"{counts[word] or '-':>7}" for word in ("alone", "among", "wrong", "silent", "broken"))
+    return f"{name:34}{len(results):>6}{numbers}  {_seconds(results)}"
+
+
+def _confusion(results: Iterable[Result]) -> list[str]:
+    pairs = collections.Counter(
+        (result.case.row.code, result.judgement.code) for result in results if result.judgement.word == "wrong"
+    )
+    return [f"{was:34} said to be {said}: {count}" for (was, said), count in sorted(pairs.items())] or ["nothing"]
+
+
+def report(results: Iterable[Result]) -> str:
+    """Every case that was not told rightly, or not whole, with the answer and what the daemons said."""
+    parts = []
+    for one in sorted(results, key=lambda one: one.case.name):
+        whole = one.is_right and False not in (one.judgement.side, one.judgement.differs, one.judgement.values)
+        if whole:
+            continue
+        row = one.case.row
+        wanted = f"wanted: {'|'.join(one.case.right)} sides={'|'.join(one.case.sides)} differs={row.differs} ours~{row.ours!r} theirs~{row.theirs!r}"
+        wanted += "" if one.case.told else f" (the wire does not tell: fair {'|'.join(row.fair)})"
+        parts += [f"=== {one.case.name}: {one.judgement}", wanted, json.dumps(one.answer, indent=1), one.said, ""]
+    return "\n".join(parts)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="lab.diagnose", description=__doc__)
+    parser.add_argument("--only", default="*", help="a pattern of case names, like 'psk*' or '*strongswan/v2/we'")
+    parser.add_argument("--quick", action="store_true", help="those that make test makes")
+    parser.add_argument("--report", type=Path, help="a file for what was said where it was not right")
+    parser.add_argument("--rigs", type=int, default=RIGS, help="cases at a time")
+    given = parser.parse_args()
+    cases = [
+        case
+        for case in misconfigurations.cases()
+        if fnmatch.fnmatch(case.name, given.only) and (case.is_quick or not given.quick)
+    ]
+    started = time.monotonic()
+
+    def tell(one: Result) -> None:
+        seconds = f"{one.seconds:5.1f} s" if one.seconds is not None else "      -"
+        print(
+            f"{time.monotonic() - started:6.1f}  {one.judgement.word:7}{seconds}  {one.case.name}  {one.judgement.code}",
+            flush=True,
+        )
+
+    results = run(cases, count=given.rigs, tell=tell)
+    text = summary(results)
+    print(f"\n{text}\n\nIt took {time.monotonic() - started:.0f} s")
+    if given.report:
+        given.report.write_text(f"{text}\n\n{report(results)}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

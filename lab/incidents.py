@@ -1,0 +1,203 @@
+"""What goes wrong with a tunnel that was up: each function makes it, by the hand that makes it in life, and says when it began."""
+
+import contextlib
+import time
+from collections.abc import Callable
+
+from lab import authority, rig
+
+
+def _table(rules: str) -> str:
+    return f"table inet fault {{\n{rules}\n}}\n"
+
+
+_ESP_IN = "chain input { type filter hook input priority -10; policy accept; udp dport 4500 @th,64,32 != 0 drop; }"
+_ESP_OUT = "chain output { type filter hook output priority -10; policy accept; udp dport 4500 @th,64,32 != 0 drop; }"
+_ALL = """chain input { type filter hook input priority -10; policy accept; udp dport { 500, 4500 } drop; }
+chain output { type filter hook output priority -10; policy accept; udp dport { 500, 4500 } drop; }"""
+_LONG_ESP = """chain input { type filter hook input priority -10; policy accept; udp dport 4500 meta length > 1200 drop; }
+chain output { type filter hook output priority -10; policy accept; udp dport 4500 meta length > 1200 drop; }"""
+
+
+def _wait_long_up(one: rig.Running) -> None:
+    """Up for so long that what comes then is no refusal of the tunnel."""
+    one.wait_up()
+    time.sleep(11)
+
+
+def dies(one: rig.Running) -> None:
+    """The device loses its power."""
+    one.wait_up()
+    one.device.stop(kill=True)
+    one.firewall(_table(_ALL))
+    one.now()
+
+
+def path_is_cut(one: rig.Running) -> None:
+    """Nothing passes between the two any more; both daemons live."""
+    one.wait_up()
+    one.firewall(_table(_ALL))
+    one.now()
+
+
+def stops(one: rig.Running) -> None:
+    """The device's daemon is stopped, and says goodbye."""
+    _wait_long_up(one)
+    one.device.stop()
+    one.firewall(_table(_ALL))
+    one.now()
+
+
+def is_disabled(one: rig.Running) -> None:
+    """The administrator of the device takes the connection out; the daemon lives on."""
+    _wait_long_up(one)
+    one.device.load_text("connections {\n}\n")
+    one.now()
+    for _, unique_id, _ in one.device_sas():
+        one.terminate(unique_id)
+
+
+def deletes_at_once(one: rig.Running) -> None:
+    """Something on the device ends every tunnel as soon as it is up: a script, a watchdog, a quota."""
+    one.now()
+
+    def end_all() -> None:
+        for _, unique_id, children in one.device_sas():
+            if children:
+                one.terminate(unique_id)
+
+    one.keep(end_all, 0.2)
+
+
+def changes_its_esp(one: rig.Running) -> None:
+    """The device gets other ESP algorithms while the tunnel is up: nothing happens until a rekey."""
+    one.wait_up()
+    path = one.device.folder / "swanctl.conf"
+    one.device.load_text(path.read_text().replace("esp_proposals = aes128-sha256", "esp_proposals = aes256-sha512"))
+    one.now()
+
+
+def gets_another_psk_from_us(one: rig.Running) -> None:
+    """Somebody changes the PSK of the connection, and nobody the device's."""
+    one.wait_up()
+    one.now()
+    one.update({"psk": "Another-Horse-8"})
+
+
+def two_tunnels_replace_each_other(one: rig.Running) -> None:
+    """The device has the connection twice, under two names."""
+    one.wait_up()
+    one.now()
+
+    def call_the_missing() -> None:
+        up = {name for name, _, _ in one.device_sas()}
+        for name in ("hq", "copy"):
+            if name not in up:
+                one.device.swanctl("--initiate", "--ike", name, "--child", f"{name}-0", "--timeout", "2")
+
+    def again() -> None:
+        with contextlib.suppress(RuntimeError):
+            call_the_missing()
+
+    one.keep(again, 0.5)
+
+
+def pings_unanswered_host(one: rig.Running) -> None:
+    """The host behind the device drops what comes to it."""
+    one.wait_up()
+    one.firewall(
+        _table("chain input { type filter hook input priority 0; policy drop; }"),
+        where=one.rig.base.host,
+    )
+    one.now()
+    one.keep_pinging(one.rig.vpc_host, one.rig.lan_host)
+
+
+def pings_without_route(one: rig.Running) -> None:
+    """The device forwards nothing from the tunnel into its LAN: the route or the permission is missing, and it says nothing."""
+    one.wait_up()
+    one.firewall(_table("chain forward { type filter hook forward priority 0; policy drop; }"))
+    one.now()
+    one.keep_pinging(one.rig.vpc_host, one.rig.lan_host)
+
+
+def pings_refused_by_the_device(one: rig.Running) -> None:
+    """The device has no route to the host, and says so: an ICMP error comes back through the tunnel."""
+    one.wait_up()
+    rules = "chain forward { type filter hook forward priority 0; policy accept; iifname != lan reject with icmp type net-unreachable; }"
+    one.firewall(_table(rules))
+    one.now()
+    one.keep_pinging(one.rig.vpc_host, one.rig.lan_host)
+
+
+def loses_esp_to_the_device(one: rig.Running) -> None:
+    """A firewall on the way lets IKE pass, and our ESP not."""
+    one.wait_up()
+    one.firewall(_table(_ESP_IN))
+    one.now()
+    one.keep_pinging(one.rig.vpc_host, one.rig.lan_host)
+
+
+def loses_esp_from_the_device(one: rig.Running) -> None:
+    """The same with the device's ESP."""
+    one.wait_up()
+    one.firewall(_table(_ESP_OUT))
+    one.now()
+    one.keep_pinging(one.rig.vpc_host, one.rig.lan_host)
+
+
+def our_host_is_silent(one: rig.Running) -> None:
+    """The device's packets come through the tunnel, and nothing behind us answers."""
+    one.wait_up()
+    one.firewall(
+        _table("chain input { type filter hook input priority 0; policy drop; }"),
+        where=one.rig.vpc_host,
+    )
+    one.now()
+    one.keep_pinging(one.rig.base.host, one.rig.vpc_address)
+
+
+def loses_long_packets(one: rig.Running) -> None:
+    """The path carries 1,200 bytes, and says nothing when it drops more."""
+    one.wait_up()
+    one.firewall(_table(_LONG_ESP))
+    one.now()
+    one.keep_pinging(one.rig.vpc_host, one.rig.lan_host)
+    one.keep_pinging(one.rig.vpc_host, one.rig.lan_host, size=1250)
+
+
+def our_firewall_drops(one: rig.Running) -> None:
+    """Somebody's rules in the gateway's namespace drop what charon sends."""
+    rules = f"chain output {{ type filter hook output priority -10; policy accept; ip daddr {one.address} udp dport {{ 500, 4500 }} drop; }}"
+    one.firewall(f"table inet operators {{\n{rules}\n}}\n", where=one.rig.namespace)
+
+
+def underlay_drops(one: rig.Running) -> None:
+    """The machine's own firewall forwards nothing to the device."""
+    rules = f"chain forward {{ type filter hook forward priority 0; policy accept; ip daddr {one.address} udp dport {{ 500, 4500 }} drop; }}"
+    one.firewall(f"table inet operators {{\n{rules}\n}}\n", where=one.rig.world.wan)
+
+
+def drops(chain: str, matching: str) -> Callable[[rig.Running], None]:
+    """A firewall before the device drops what comes to it (`input`) or what it sends (`output`)."""
+
+    def make(one: rig.Running) -> None:
+        rules = f"chain {chain} {{ type filter hook {chain} priority -5; policy accept; {matching} drop; }}"
+        one.firewall(f"table inet dropping {{\n{rules}\n}}\n")
+
+    return make
+
+
+def masquerades(one: rig.Running) -> None:
+    """The device has another address behind a NAT, whose outer address is the customer gateway's."""
+    source, outer = one.words["elsewhere"], one.address
+    rules = f"chain nat {{ type nat hook postrouting priority srcnat; ip saddr {source} snat to {outer}; }}"
+    one.firewall(f"table ip natting {{\n{rules}\n}}\n")
+
+
+def makes_a_certificate(one: rig.Running) -> None:
+    """The device has a certificate of an authority that nobody here knows."""
+    files = authority.Authority(one.device.folder).issue("device", host=one.address)
+    for folder, path in (("x509", files.certificate), ("private", files.key)):
+        (one.device.folder / folder).mkdir()
+        path.rename(one.device.folder / folder / "device.pem")

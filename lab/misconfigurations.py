@@ -1,0 +1,875 @@
+"""What can be wrong between a VPN gateway and a device, each made by doing it wrong, and the cause that must be named.
+
+A row says what is done to the device (in the words of its own configuration), to the path or to the connection. It is made in several
+ways: with IKEv2, IKEv1 main and aggressive mode; against strongSwan and Libreswan; where we call, where the device calls, and both.
+What the wire tells depends on the way: who answers sees both sides' values, who calls often hears "refused" alone. `told` are the ways in
+which the wire names the cause; elsewhere it must stand among the alternatives.
+
+Words in braces are filled in by `lab.rig.Rig.words`: {device}, {gateway}, {lan} and so on.
+"""
+
+import fnmatch
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from lab import incidents, rig
+
+Daemon = Literal["strongswan", "libreswan"]
+Mode = Literal["v2", "main", "aggressive"]
+Caller = Literal["we", "device", "both"]
+Step = Callable[[rig.Running], None]
+
+#: Who must change something, by code; the device where nothing stands here. One of several is as right as another.
+SIDES: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(
+        ("ike_proposal_mismatch", "esp_proposal_mismatch", "ike_version_mismatch", "ike_mode_mismatch"), ("either",)
+    ),
+    **dict.fromkeys(
+        ("psk_mismatch", "identity_or_psk_refused", "rekey_refused", "pfs_unproved", "key_not_proved"), ("either",)
+    ),
+    **dict.fromkeys(
+        ("peer_id_mismatch", "local_id_mismatch", "dial_in_id_mismatch", "unknown_peer"), ("either", "device")
+    ),
+    **dict.fromkeys(("selectors_mismatch", "selectors_narrowed", "selectors_partly"), ("either",)),
+    **dict.fromkeys(("wrong_endpoint", "new_psk_refused"), ("either", "device")),
+    **dict.fromkeys(("no_answer", "udp_4500_blocked", "answer_lost", "peer_dead"), ("network", "device")),
+    **dict.fromkeys(("nothing_comes_back", "device_route_missing"), ("device", "network", "either")),
+    "path_mtu": ("network",),
+    "our_firewall": ("operator",),
+    "nothing_goes_out": ("operator", "connection", "network"),
+    "duplicate_sa": ("device", "either"),
+}
+
+#: What a refused IKE_SA_INIT, or a refused first message, may mean.
+PHASE_1_REFUSED = ("ike_proposal_mismatch", "no_connection_on_device", "ike_version_mismatch")
+#: What a refused authentication may mean.
+AUTHENTICATION_REFUSED = (
+    "identity_or_psk_refused",
+    "psk_mismatch",
+    "psk_missing_on_device",
+    "local_id_mismatch",
+    "peer_id_mismatch",
+    "authentication_method_mismatch",
+    "ike_mode_mismatch",
+)
+SILENCE = ("no_answer", "answer_lost", "our_firewall", "udp_4500_blocked")
+NOTHING_BACK = ("nothing_comes_back", "device_route_missing")
+
+IKE = "ikepolicy"
+IPSEC = "ipsecpolicy"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Way:
+    """How a row is made. `str` of it is what `told` and `--only` patterns match: `strongswan/v2/device`."""
+
+    daemon: Daemon
+    mode: Mode
+    caller: Caller
+
+    def __str__(self) -> str:
+        return f"{self.daemon}/{self.mode}/{self.caller}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One thing that is wrong. `code` is its cause, `also` are codes that say the same as rightly, `fair` what may stand for it where
+    the wire does not tell. `ours` and `theirs` are values that the answer must quote where the wire tells them.
+
+    `body` and `customer_gateway`: fields of the requests. `device`: fields of `sites.Tunnel`; `edits`: replacements in the text that
+    comes of it; `more`: further tunnels of the device. `pluto`: lines of Libreswan's conn. `before` is done before the connection is
+    made, `after` when it is there. `look`: whose diagnosis must say it. `seconds`: when it must be said, from the first attempt or
+    from the fault.
+    """
+
+    name: str
+    code: str
+    ways: Sequence[str]
+    told: Sequence[str] = ("*",)
+    also: Sequence[str] = ()
+    fair: Sequence[str] = ()
+    differs: Sequence[str] = ()
+    sides: Sequence[str] = ()
+    ours: str = ""
+    theirs: str = ""
+    body: Mapping[str, Any] = field(default_factory=dict)
+    customer_gateway: Mapping[str, Any] = field(default_factory=dict)
+    device: Mapping[str, Any] = field(default_factory=dict)
+    edits: Sequence[tuple[str, str]] = ()
+    more: Sequence[Mapping[str, Any]] = ()
+    pluto: Mapping[str, str] = field(default_factory=dict)
+    before: Sequence[Step] = ()
+    after: Step | None = None
+    look: Literal["connection", "gateway"] = "connection"
+    nobody: bool = False
+    seconds: float = 20.0
+    quick: Sequence[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A row made in one way."""
+
+    row: Row
+    way: Way
+
+    @property
+    def name(self) -> str:
+        return f"{self.row.name} {self.way}"
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def told(self) -> bool:
+        return _matches(self.way, self.row.told)
+
+    @property
+    def right(self) -> tuple[str, ...]:
+        return (self.row.code, *self.row.also)
+
+    @property
+    def sides(self) -> tuple[str, ...]:
+        return tuple(self.row.sides) or tuple({side for code in self.right for side in SIDES.get(code, ("device",))})
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether `make test` makes it too."""
+        return _matches(self.way, self.row.quick)
+
+
+def _matches(way: Way, patterns: Sequence[str]) -> bool:
+    return any(fnmatch.fnmatch(str(way), pattern) for pattern in patterns)
+
+
+V2 = ("strongswan/v2/device", "strongswan/v2/we")
+V1 = ("strongswan/main/device", "strongswan/main/we")
+AGGRESSIVE = ("strongswan/aggressive/device", "strongswan/aggressive/we")
+BOTH = ("strongswan/v2/both",)
+LIBRESWAN = ("libreswan/v2/device", "libreswan/v2/we")
+LIBRESWAN_V1 = ("libreswan/main/device", "libreswan/main/we")
+ANSWERING = ("*/device", "*/both")
+QUICK = ("strongswan/v2/device",)
+
+ROWS: tuple[Row, ...] = (
+    # -- phase 1 --------------------------------------------------------------------------------------------------------
+    Row(
+        name="ike-encryption",
+        code="ike_proposal_mismatch",
+        ways=(*V2, *V1, *AGGRESSIVE, *BOTH, *LIBRESWAN, *LIBRESWAN_V1),
+        told=ANSWERING,
+        fair=(*PHASE_1_REFUSED, "no_answer"),
+        differs=("encryption_algorithm",),
+        ours="aes-128",
+        theirs="aes-256",
+        device={"proposals": "aes256-sha256-modp3072"},
+        pluto={"ike": "aes256-sha2_256-dh15"},
+        quick=("strongswan/v2/device", "strongswan/v2/we", "strongswan/main/device", "libreswan/v2/device"),
+    ),
+    Row(
+        name="ike-integrity",
+        code="ike_proposal_mismatch",
+        ways=(*V2, "strongswan/main/device", "libreswan/v2/device"),
+        told=ANSWERING,
+        fair=PHASE_1_REFUSED,
+        differs=("authentication_algorithm",),
+        ours="sha2-256",
+        theirs="sha2-512",
+        device={"proposals": "aes128-sha512-modp3072"},
+        pluto={"ike": "aes128-sha2_512-dh15"},
+        quick=QUICK,
+    ),
+    Row(
+        name="ike-prf",
+        code="ike_proposal_mismatch",
+        ways=V2,
+        told=ANSWERING,
+        fair=PHASE_1_REFUSED,
+        differs=("prf",),
+        ours="sha2-256",
+        theirs="sha2-384",
+        device={"proposals": "aes128-sha256-prfsha384-modp3072"},
+    ),
+    Row(
+        name="ike-group",
+        code="ike_proposal_mismatch",
+        ways=(*V2, *V1, *LIBRESWAN),
+        told=ANSWERING,
+        fair=PHASE_1_REFUSED,
+        differs=("dh_group",),
+        ours="group15",
+        theirs="group14",
+        device={"proposals": "aes128-sha256-modp2048"},
+        pluto={"ike": "aes128-sha2_256-dh14"},
+        quick=QUICK,
+    ),
+    Row(
+        name="ike-gcm",
+        code="ike_proposal_mismatch",
+        ways=V2,
+        told=ANSWERING,
+        fair=PHASE_1_REFUSED,
+        differs=("encryption_algorithm",),
+        ours="aes-128",
+        theirs="aes-128-gcm-16",
+        device={"proposals": "aes128gcm16-prfsha256-modp3072"},
+    ),
+    Row(
+        name="ike-everything",
+        code="ike_proposal_mismatch",
+        ways=V2,
+        told=ANSWERING,
+        fair=PHASE_1_REFUSED,
+        differs=("encryption_algorithm", "authentication_algorithm", "dh_group"),
+        ours="aes-128",
+        theirs="3des",
+        device={"proposals": "3des-md5-modp1024"},
+    ),
+    Row(
+        name="ike-version-of-device-is-1",
+        code="ike_version_mismatch",
+        ways=("strongswan/v2/device", "strongswan/v2/we", "libreswan/v2/device", "libreswan/v2/we"),
+        told=ANSWERING,
+        fair=PHASE_1_REFUSED,
+        ours="v2",
+        theirs="v1",
+        device={"version": 1},
+        pluto={"ikev2": "no"},
+        quick=QUICK,
+    ),
+    Row(
+        name="ike-version-of-device-is-2",
+        code="ike_version_mismatch",
+        ways=(*V1, "libreswan/main/device", "libreswan/main/we"),
+        told=ANSWERING,
+        fair=(*PHASE_1_REFUSED, "no_answer"),
+        ours="v1",
+        theirs="v2",
+        device={"version": 2},
+        pluto={"ikev2": "yes"},
+    ),
+    Row(
+        name="mode-of-device-is-aggressive",
+        code="ike_mode_mismatch",
+        ways=V1,
+        told=ANSWERING,
+        fair=AUTHENTICATION_REFUSED,
+        ours="main",
+        theirs="aggressive",
+        device={"aggressive": True},
+        quick=("strongswan/main/device",),
+    ),
+    Row(
+        name="mode-of-device-is-main",
+        code="ike_mode_mismatch",
+        ways=(*AGGRESSIVE, "libreswan/aggressive/we"),
+        told=ANSWERING,
+        fair=(*AUTHENTICATION_REFUSED, *PHASE_1_REFUSED, "no_answer"),
+        ours="aggressive",
+        theirs="main",
+        device={"aggressive": False},
+        pluto={"aggressive": "no"},
+    ),
+    Row(
+        name="no-connection",
+        code="no_connection_on_device",
+        ways=("strongswan/v2/we", "strongswan/main/we", "libreswan/v2/we"),
+        told=(),
+        fair=(*PHASE_1_REFUSED, "no_answer"),
+        edits=(("remote_addrs = {gateway}", "remote_addrs = 192.0.2.1"),),
+        pluto={"right": "192.0.2.1"},
+        quick=("strongswan/v2/we",),
+    ),
+    # -- keys and identities --------------------------------------------------------------------------------------------
+    Row(
+        name="psk",
+        code="psk_mismatch",
+        ways=(*V2, *V1, *AGGRESSIVE, *BOTH, *LIBRESWAN, *LIBRESWAN_V1),
+        told=(*ANSWERING, "*/main/we", "*/aggressive/we"),
+        fair=AUTHENTICATION_REFUSED,
+        device={"psk": "Another-Horse-8"},
+        pluto={"psk": "Another-Horse-8"},
+        quick=("strongswan/v2/device", "strongswan/v2/we", "strongswan/main/we", "libreswan/v2/device"),
+    ),
+    Row(
+        name="psk-with-trailing-blank",
+        code="psk_mismatch",
+        ways=("strongswan/v2/device", "strongswan/main/device"),
+        fair=AUTHENTICATION_REFUSED,
+        device={"psk": "{psk} "},
+    ),
+    Row(
+        name="psk-absent",
+        code="psk_missing_on_device",
+        ways=("strongswan/v2/we", "strongswan/main/we", "strongswan/aggressive/we", "libreswan/v2/we"),
+        told=("strongswan/main/we", "strongswan/aggressive/we"),
+        fair=(*AUTHENTICATION_REFUSED, "ike_proposal_mismatch", "no_answer"),
+        edits=(("secrets {", "no_secrets {"),),
+        pluto={"psk": ""},
+    ),
+    Row(
+        name="device-calls-itself-by-name",
+        code="peer_id_mismatch",
+        ways=(*V2, *V1, *AGGRESSIVE, *LIBRESWAN, *LIBRESWAN_V1),
+        told=(*ANSWERING, "*/main/we", "*/aggressive/we", "libreswan/v2/we"),
+        fair=AUTHENTICATION_REFUSED,
+        differs=("peer_id",),
+        ours="{device}",
+        theirs="branch.example",
+        device={"local_id": "fqdn:branch.example"},
+        pluto={"leftid": "@branch.example"},
+        quick=("strongswan/v2/device", "strongswan/main/we"),
+    ),
+    Row(
+        name="device-calls-itself-by-another-name",
+        code="peer_id_mismatch",
+        ways=(*V2, *AGGRESSIVE, "libreswan/v2/device"),
+        told=(*ANSWERING, "*/aggressive/we"),
+        fair=AUTHENTICATION_REFUSED,
+        differs=("peer_id",),
+        ours="branch.example",
+        theirs="other.example",
+        body={IKE: {"peer_id_type": "fqdn", "peer_id": "branch.example"}},
+        device={"local_id": "fqdn:other.example"},
+        pluto={"leftid": "@other.example"},
+    ),
+    Row(
+        name="id-is-a-key-id",
+        code="peer_id_mismatch",
+        ways=("strongswan/v2/device", "strongswan/v2/we", "strongswan/aggressive/device"),
+        told=ANSWERING,
+        fair=AUTHENTICATION_REFUSED,
+        differs=("peer_id_type",),
+        theirs="branch.example",
+        body={IKE: {"peer_id_type": "fqdn", "peer_id": "branch.example"}},
+        device={"local_id": "keyid:branch.example"},
+        quick=QUICK,
+    ),
+    Row(
+        name="id-is-an-e-mail",
+        code="peer_id_mismatch",
+        ways=("strongswan/v2/device", "strongswan/v2/we"),
+        told=ANSWERING,
+        fair=AUTHENTICATION_REFUSED,
+        differs=("peer_id_type",),
+        theirs="vpn@branch.example",
+        body={IKE: {"peer_id_type": "fqdn", "peer_id": "vpn@branch.example"}},
+        device={"local_id": "email:vpn@branch.example"},
+    ),
+    Row(
+        name="id-is-the-name-of-an-address",
+        code="peer_id_mismatch",
+        ways=("strongswan/v2/device", "strongswan/main/we", "libreswan/v2/device"),
+        told=ANSWERING,
+        fair=AUTHENTICATION_REFUSED,
+        differs=("peer_id_type",),
+        ours="{device}",
+        theirs="{device}",
+        device={"local_id": "fqdn:{device}"},
+        pluto={"leftid": "@{device}"},
+    ),
+    Row(
+        name="device-expects-a-name-of-us",
+        code="local_id_mismatch",
+        ways=(*V2, *V1, *AGGRESSIVE, "libreswan/v2/device", "libreswan/v2/we", "libreswan/main/we"),
+        told=("*/v2/device",),
+        fair=(*AUTHENTICATION_REFUSED, "device_disconnects", "device_deleted"),
+        differs=("local_id",),
+        ours="{gateway}",
+        theirs="hq.example",
+        device={"remote_id": "fqdn:hq.example"},
+        pluto={"rightid": "@hq.example"},
+        quick=QUICK,
+    ),
+    Row(
+        name="device-expects-another-address-of-us",
+        code="local_id_mismatch",
+        ways=V2,
+        told=("*/v2/device",),
+        fair=AUTHENTICATION_REFUSED,
+        differs=("local_id",),
+        ours="{gateway}",
+        theirs="10.9.9.9",
+        device={"remote_id": "10.9.9.9"},
+    ),
+    Row(
+        name="id-behind-nat",
+        code="peer_id_mismatch",
+        ways=("strongswan/v2/device", "strongswan/main/device"),
+        told=("*/v2/device",),
+        fair=AUTHENTICATION_REFUSED,
+        differs=("peer_id",),
+        ours="{device}",
+        theirs="{elsewhere}",
+        device={"address": "{elsewhere}", "local_id": "{elsewhere}"},
+        before=(incidents.masquerades,),
+    ),
+    # -- methods --------------------------------------------------------------------------------------------------------
+    Row(
+        name="device-has-a-certificate",
+        code="authentication_method_mismatch",
+        ways=V2,
+        told=ANSWERING,
+        fair=AUTHENTICATION_REFUSED,
+        theirs="certificate",
+        edits=(("local {\n      auth = psk", "local {\n      auth = pubkey\n      certs = device.pem"),),
+        before=(incidents.makes_a_certificate,),
+    ),
+    Row(
+        name="device-asks-for-a-certificate",
+        code="authentication_method_mismatch",
+        ways=("strongswan/v2/we", "strongswan/main/we"),
+        told=(),
+        fair=(*AUTHENTICATION_REFUSED, *PHASE_1_REFUSED),
+        edits=(("remote {\n      auth = psk", "remote {\n      auth = pubkey"),),
+    ),
+    Row(
+        name="device-has-eap",
+        code="authentication_method_mismatch",
+        ways=("strongswan/v2/device",),
+        fair=AUTHENTICATION_REFUSED,
+        theirs="EAP",
+        edits=(("local {\n      auth = psk", "local {\n      auth = eap-md5\n      eap_id = branch"),),
+        quick=QUICK,
+    ),
+    Row(
+        name="device-asks-for-eap",
+        code="authentication_method_mismatch",
+        ways=("strongswan/v2/we",),
+        told=(),
+        fair=AUTHENTICATION_REFUSED,
+        edits=(("remote {\n      auth = psk", "remote {\n      auth = eap-md5"),),
+    ),
+    Row(
+        name="device-has-xauth",
+        code="authentication_method_mismatch",
+        ways=("strongswan/main/device", "libreswan/main/device"),
+        fair=(*AUTHENTICATION_REFUSED, "ike_proposal_mismatch"),
+        theirs="XAuth",
+        edits=(
+            (
+                "remote {\n      auth = psk",
+                "local-2 {\n      auth = xauth\n      xauth_id = branch\n    }\n    remote {\n      auth = psk",
+            ),
+        ),
+        pluto={"leftxauthclient": "yes", "leftusername": "branch"},
+    ),
+    # -- phase 2 --------------------------------------------------------------------------------------------------------
+    Row(
+        name="esp-encryption",
+        code="esp_proposal_mismatch",
+        ways=(*V2, *V1, *BOTH, *LIBRESWAN, "libreswan/main/device"),
+        told=ANSWERING,
+        fair=("esp_proposal_mismatch",),
+        differs=("encryption_algorithm",),
+        ours="aes-128",
+        theirs="aes-256",
+        device={"esp_proposals": "aes256-sha256-modp3072"},
+        pluto={"esp": "aes256-sha2_256-dh15"},
+        quick=("strongswan/v2/device", "strongswan/v2/we", "strongswan/main/device"),
+    ),
+    Row(
+        name="esp-integrity",
+        code="esp_proposal_mismatch",
+        ways=(*V2, "strongswan/main/device"),
+        told=ANSWERING,
+        fair=("esp_proposal_mismatch",),
+        differs=("authentication_algorithm",),
+        ours="sha2-256",
+        theirs="sha1",
+        device={"esp_proposals": "aes128-sha1-modp3072"},
+    ),
+    Row(
+        name="esp-gcm",
+        code="esp_proposal_mismatch",
+        ways=("strongswan/v2/device", "strongswan/main/device"),
+        told=ANSWERING,
+        fair=("esp_proposal_mismatch",),
+        differs=("encryption_algorithm",),
+        ours="aes-128",
+        theirs="aes-128-gcm-16",
+        device={"esp_proposals": "aes128gcm16-modp3072"},
+    ),
+    Row(
+        name="esp-gcm-here",
+        code="esp_proposal_mismatch",
+        ways=("strongswan/v2/device",),
+        differs=("encryption_algorithm",),
+        ours="aes-256-gcm-16",
+        theirs="aes-128",
+        body={IPSEC: {"encryption_algorithm": "aes-256-gcm-16"}},
+    ),
+    Row(
+        name="pfs-off-on-device",
+        code="esp_proposal_mismatch",
+        ways=V1,
+        told=ANSWERING,
+        fair=("esp_proposal_mismatch",),
+        differs=("pfs",),
+        ours="group15",
+        theirs="disable",
+        device={"esp_proposals": "aes128-sha256"},
+        quick=("strongswan/main/device",),
+    ),
+    Row(
+        name="pfs-off-here",
+        code="esp_proposal_mismatch",
+        ways=V1,
+        told=ANSWERING,
+        fair=("esp_proposal_mismatch",),
+        differs=("pfs",),
+        ours="disable",
+        theirs="group15",
+        body={IPSEC: {"pfs": "disable"}},
+    ),
+    Row(
+        name="pfs-group",
+        code="esp_proposal_mismatch",
+        ways=V1,
+        told=ANSWERING,
+        fair=("esp_proposal_mismatch",),
+        differs=("pfs",),
+        ours="group15",
+        theirs="group14",
+        device={"esp_proposals": "aes128-sha256-modp2048"},
+    ),
+    Row(
+        name="pfs-group-shows-at-the-first-rekey",
+        code="esp_proposal_mismatch",
+        ways=V2,
+        told=(),
+        also=("rekey_refused",),
+        fair=("pfs_unproved",),
+        differs=("pfs",),
+        device={"esp_proposals": "aes128-sha256-modp2048"},
+        seconds=45,
+    ),
+    Row(
+        name="pfs-off-on-device-shows-at-the-first-rekey",
+        code="esp_proposal_mismatch",
+        ways=("strongswan/v2/we",),
+        told=(),
+        also=("rekey_refused",),
+        fair=("pfs_unproved",),
+        differs=("pfs",),
+        device={"esp_proposals": "aes128-sha256"},
+        seconds=45,
+    ),
+    Row(
+        name="selectors-device-has-another-lan",
+        code="selectors_mismatch",
+        ways=(*V2, *V1, *BOTH, *LIBRESWAN),
+        fair=("selectors_mismatch",),
+        ours="{lan}",
+        theirs="192.168.77.0/24",
+        device={"pairs": (("192.168.77.0/24", "{vpc}"),)},
+        pluto={"leftsubnet": "192.168.77.0/24"},
+        quick=("strongswan/v2/device", "strongswan/main/we"),
+    ),
+    Row(
+        name="selectors-device-asks-for-another-vpc",
+        code="selectors_mismatch",
+        ways=("strongswan/v2/device", "strongswan/main/device", "libreswan/v2/device"),
+        ours="{vpc}",
+        theirs="10.99.0.0/24",
+        device={"pairs": (("{lan}", "10.99.0.0/24"),)},
+        pluto={"rightsubnet": "10.99.0.0/24"},
+    ),
+    Row(
+        name="selectors-narrowed",
+        code="selectors_narrowed",
+        ways=("strongswan/v2/device", "strongswan/v2/we"),
+        also=("selectors_partly",),
+        ours="{lan}",
+        theirs="{half_lan}",
+        device={"pairs": (("{half_lan}", "{vpc}"),)},
+        quick=("strongswan/v2/we",),
+    ),
+    Row(
+        name="selectors-one-of-two",
+        code="selectors_partly",
+        ways=("strongswan/v2/we", "strongswan/v2/device", "strongswan/main/we"),
+        also=("selectors_mismatch",),
+        ours="{second_lan}",
+        body={"peer_subnets": ["{lan}", "{second_lan}"]},
+        quick=("strongswan/v2/we",),
+    ),
+    Row(
+        name="selectors-more-than-we-have",
+        code="selectors_mismatch",
+        ways=("strongswan/v2/device", "strongswan/main/device"),
+        also=("selectors_partly",),
+        theirs="{second_lan}",
+        device={"pairs": (("{lan}", "{vpc}"), ("{second_lan}", "{vpc}"))},
+    ),
+    # -- the path -------------------------------------------------------------------------------------------------------
+    Row(
+        name="nobody-at-home",
+        code="no_answer",
+        ways=("strongswan/v2/we", "strongswan/main/we", "strongswan/aggressive/we"),
+        fair=SILENCE,
+        nobody=True,
+        quick=("strongswan/v2/we",),
+    ),
+    Row(
+        name="udp-500-to-the-device",
+        code="no_answer",
+        ways=("strongswan/v2/we", "strongswan/main/we"),
+        fair=SILENCE,
+        before=(incidents.drops("input", "udp dport 500"),),
+    ),
+    Row(
+        name="udp-500-from-the-device",
+        code="no_answer",
+        ways=("strongswan/v2/we",),
+        fair=SILENCE,
+        before=(incidents.drops("output", "udp dport 500"),),
+    ),
+    Row(
+        name="udp-4500-to-the-device",
+        code="udp_4500_blocked",
+        ways=("strongswan/v2/we", "strongswan/main/we"),
+        fair=("answer_lost", "no_answer"),
+        before=(incidents.drops("input", "udp dport 4500"),),
+        quick=("strongswan/v2/we",),
+    ),
+    Row(
+        name="udp-4500-from-the-device",
+        code="udp_4500_blocked",
+        ways=("strongswan/v2/we", "strongswan/v2/device", "strongswan/main/we", "strongswan/main/device"),
+        fair=("answer_lost", "no_answer"),
+        before=(incidents.drops("output", "udp dport 4500"),),
+    ),
+    Row(
+        name="our-udp-4500-answers-are-lost",
+        code="answer_lost",
+        ways=("strongswan/v2/device", "strongswan/main/device"),
+        also=("udp_4500_blocked",),
+        fair=("peer_dead", "nothing_comes_back"),
+        before=(incidents.drops("input", "udp dport 4500"),),
+    ),
+    Row(
+        name="our-own-firewall",
+        code="our_firewall",
+        ways=("strongswan/v2/we", "strongswan/main/we"),
+        fair=SILENCE,
+        before=(incidents.our_firewall_drops,),
+        quick=("strongswan/v2/we",),
+    ),
+    Row(
+        name="the-machines-firewall",
+        code="our_firewall",
+        ways=("strongswan/v2/we",),
+        told=(),
+        fair=SILENCE,
+        sides=("operator", "network", "device"),
+        before=(incidents.underlay_drops,),
+    ),
+    # -- who calls whom -------------------------------------------------------------------------------------------------
+    Row(
+        name="device-calls-the-other-endpoint",
+        code="wrong_endpoint",
+        ways=("strongswan/v2/device", "strongswan/v2/both", "strongswan/main/device"),
+        theirs="{other_gateway}",
+        device={"gateway": "{other_gateway}"},
+        quick=QUICK,
+    ),
+    Row(
+        name="device-calls-from-elsewhere",
+        code="unknown_peer",
+        ways=("strongswan/v2/device", "strongswan/main/device"),
+        theirs="{elsewhere}",
+        look="gateway",
+        device={"address": "{elsewhere}"},
+        quick=QUICK,
+    ),
+    Row(
+        name="dial-in-nobody-calls",
+        code="waiting_for_device",
+        ways=("strongswan/v2/we",),
+        customer_gateway={"id_type": "fqdn", "id_value": "branch.example"},
+        body={IKE: {"peer_id_type": "fqdn", "peer_id": "branch.example"}},
+        nobody=True,
+        quick=("strongswan/v2/we",),
+    ),
+    Row(
+        name="dial-in-calls-itself-otherwise",
+        code="dial_in_id_mismatch",
+        ways=("strongswan/v2/device", "strongswan/aggressive/device"),
+        theirs="other.example",
+        ours="branch.example",
+        customer_gateway={"id_type": "fqdn", "id_value": "branch.example"},
+        body={IKE: {"peer_id_type": "fqdn", "peer_id": "branch.example"}},
+        device={"local_id": "fqdn:other.example"},
+        quick=QUICK,
+    ),
+    Row(
+        name="dial-in-psk",
+        code="psk_mismatch",
+        ways=("strongswan/v2/device",),
+        customer_gateway={"id_type": "fqdn", "id_value": "branch.example"},
+        body={IKE: {"peer_id_type": "fqdn", "peer_id": "branch.example"}},
+        device={"local_id": "fqdn:branch.example", "psk": "Another-Horse-8"},
+    ),
+    Row(
+        name="dial-in-encryption",
+        code="ike_proposal_mismatch",
+        ways=("strongswan/v2/device",),
+        differs=("encryption_algorithm",),
+        ours="aes-128",
+        theirs="aes-256",
+        customer_gateway={"id_type": "fqdn", "id_value": "branch.example"},
+        body={IKE: {"peer_id_type": "fqdn", "peer_id": "branch.example"}},
+        device={"local_id": "fqdn:branch.example", "proposals": "aes256-sha256-modp3072"},
+    ),
+    Row(
+        name="dial-in-expects-another-name-of-us",
+        code="local_id_mismatch",
+        ways=("strongswan/v2/device",),
+        theirs="hq.example",
+        ours="{gateway}",
+        customer_gateway={"id_type": "fqdn", "id_value": "branch.example"},
+        body={IKE: {"peer_id_type": "fqdn", "peer_id": "branch.example"}},
+        device={"local_id": "fqdn:branch.example", "remote_id": "fqdn:hq.example"},
+    ),
+    # -- after it was up ------------------------------------------------------------------------------------------------
+    Row(
+        name="device-deletes-at-once",
+        code="device_disconnects",
+        ways=("strongswan/v2/we", "strongswan/main/we", "strongswan/v2/device"),
+        also=("device_deleted",),
+        after=incidents.deletes_at_once,
+        quick=("strongswan/v2/we",),
+    ),
+    Row(
+        name="device-disabled-later",
+        code="device_disabled",
+        ways=("strongswan/v2/we", "strongswan/main/we"),
+        also=("device_deleted",),
+        fair=PHASE_1_REFUSED,
+        after=incidents.is_disabled,
+        quick=("strongswan/v2/we",),
+    ),
+    Row(
+        name="device-stopped",
+        code="device_deleted",
+        ways=("strongswan/v2/we",),
+        also=("device_disabled",),
+        fair=("no_answer",),
+        after=incidents.stops,
+    ),
+    Row(
+        name="device-died",
+        code="peer_dead",
+        ways=("strongswan/v2/we", "strongswan/main/we", "strongswan/v2/device"),
+        fair=("no_answer",),
+        body={IKE: {"dpd": {"interval": 10, "timeout": 2}}},
+        after=incidents.dies,
+        seconds=60,
+    ),
+    Row(
+        name="path-cut",
+        code="peer_dead",
+        ways=("strongswan/v2/we",),
+        fair=("no_answer",),
+        body={IKE: {"dpd": {"interval": 10, "timeout": 2}}},
+        after=incidents.path_is_cut,
+        seconds=60,
+    ),
+    Row(
+        name="rekey-refused",
+        code="rekey_refused",
+        ways=("strongswan/v2/we", "strongswan/main/we"),
+        also=("esp_proposal_mismatch",),
+        body={IPSEC: {"lifetime_seconds": 30}},
+        after=incidents.changes_its_esp,
+        seconds=50,
+    ),
+    Row(
+        name="lifetime-ends-without-rekey",
+        code="device_deleted",
+        ways=("strongswan/v2/we",),
+        also=("device_disconnects",),
+        edits=(("esp_proposals =", "life_time = 12s\n        rekey_time = 0s\n        esp_proposals ="),),
+        seconds=30,
+    ),
+    Row(
+        name="two-tunnels-of-one-peer",
+        code="duplicate_sa",
+        ways=("strongswan/v2/we",),
+        edits=(("version = 2", "version = 2\n    unique = never"),),
+        more=({"name": "copy"},),
+        after=incidents.two_tunnels_replace_each_other,
+    ),
+    Row(
+        name="psk-changed-here",
+        code="new_psk_refused",
+        ways=("strongswan/v2/we", "strongswan/main/we"),
+        fair=("psk_mismatch", "identity_or_psk_refused", "key_not_proved"),
+        after=incidents.gets_another_psk_from_us,
+    ),
+    # -- up, and traffic is lost ----------------------------------------------------------------------------------------
+    Row(
+        name="host-behind-the-device-is-silent",
+        code="nothing_comes_back",
+        ways=("strongswan/v2/we",),
+        also=NOTHING_BACK,
+        after=incidents.pings_unanswered_host,
+        seconds=75,
+    ),
+    Row(
+        name="device-forwards-nothing",
+        code="nothing_comes_back",
+        ways=("strongswan/v2/we",),
+        also=NOTHING_BACK,
+        after=incidents.pings_without_route,
+        seconds=75,
+    ),
+    Row(
+        name="device-says-no-route",
+        code="device_route_missing",
+        ways=("strongswan/v2/we",),
+        also=("nothing_comes_back",),
+        after=incidents.pings_refused_by_the_device,
+        seconds=75,
+    ),
+    Row(
+        name="esp-to-the-device-is-lost",
+        code="nothing_comes_back",
+        ways=("strongswan/v2/we",),
+        also=NOTHING_BACK,
+        after=incidents.loses_esp_to_the_device,
+        seconds=75,
+    ),
+    Row(
+        name="esp-from-the-device-is-lost",
+        code="nothing_comes_back",
+        ways=("strongswan/v2/we",),
+        also=NOTHING_BACK,
+        after=incidents.loses_esp_from_the_device,
+        seconds=75,
+    ),
+    Row(
+        name="nothing-behind-us-answers",
+        code="nothing_goes_out",
+        ways=("strongswan/v2/we",),
+        after=incidents.our_host_is_silent,
+        seconds=75,
+    ),
+    Row(
+        name="mtu-black-hole",
+        code="path_mtu",
+        ways=("strongswan/v2/we",),
+        after=incidents.loses_long_packets,
+        seconds=75,
+    ),
+)
+
+
+def cases() -> Iterator[Case]:
+    """Every row in each of its ways."""
+    for row in ROWS:
+        for way in row.ways:
+            daemon, mode, caller = way.split("/")
+            yield Case(row=row, way=Way(daemon=daemon, mode=mode, caller=caller))  # type: ignore[arg-type]

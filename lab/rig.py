@@ -1,0 +1,356 @@
+"""A place where one misconfiguration after another is made: a VPN gateway of the service, and the device that it talks to.
+
+A case has the gateway for itself, and an address of the device that no case had before. The service is the real one and is asked
+through its API; the device is a strongSwan or a Libreswan with a configuration written by hand.
+"""
+
+import contextlib
+import dataclasses
+import json
+import socket
+import subprocess
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import vici
+
+from lab import demo, libreswan, sites
+from landbridge.engine.strongswan import names
+
+PSK = "Correct-Horse-7"
+#: A device that calls and is refused calls again after so many seconds.
+CALL_AGAIN = 4.0
+#: Addresses of a rig's device, and so the number of cases that it can have.
+ADDRESSES = 40
+
+_NETWORK = """
+[[network]]
+id = "{id}"
+cidr = "10.0.{number}.0/24"
+bridge = "vpc{number}"
+address = "10.0.{number}.1/24"
+"""
+
+_CLOSED = """\
+table ip closed {
+  chain input {
+    type filter hook input priority -10; policy accept;
+    udp dport 500 @th,128,64 0 @th,208,8 2 drop
+    udp dport 500 @th,128,64 0 @th,208,8 4 drop
+    udp dport 500 @th,128,64 0 @th,208,16 0x2208 drop
+  }
+}
+"""
+
+
+class Refused(Exception):
+    """The API said no."""
+
+
+@dataclass(frozen=True)
+class Api:
+    """The service as an admin of its first project sees it. Paths are whole, with `{project}` in them."""
+
+    known: Mapping[str, str]
+
+    def request(self, method: str, path: str, body: Any = None) -> Any:
+        url = self.known["endpoint"] + path.format(project=self.known["project_id"])
+        headers = {"X-Auth-Token": self.known["token"], "Content-Type": "application/json"}
+        content = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(url, content, headers, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=demo.ANSWER_SECONDS) as answer:
+                text = answer.read()
+        except urllib.error.HTTPError as error:
+            raise Refused(f"{method} {path}: {error.code} {error.read().decode()}") from error
+        return json.loads(text) if text else None
+
+    def get(self, path: str) -> Any:
+        return self.request("GET", path)
+
+
+@dataclass
+class Rig:
+    """One gateway and one device at a time. `number` tells rigs of one world apart. `address`: the present device's."""
+
+    world: sites.World
+    api: Api
+    number: int
+    base: sites.Device
+    vpc_host: str
+    gateway: dict[str, Any] = field(default_factory=dict)
+    cases: int = 0
+
+    @property
+    def vpc(self) -> str:
+        return f"10.0.{self.number}.0/24"
+
+    @property
+    def vpc_address(self) -> str:
+        return f"10.0.{self.number}.10"
+
+    @property
+    def lan(self) -> str:
+        return sites.lan(3 * self.number)
+
+    @property
+    def second_lan(self) -> str:
+        return sites.lan(3 * self.number + 1)
+
+    @property
+    def lan_host(self) -> str:
+        return sites.lan_host(3 * self.number)
+
+    @property
+    def endpoints(self) -> tuple[str, str]:
+        return self.gateway["eip1"]["ip_address"], self.gateway["eip2"]["ip_address"]
+
+    @property
+    def namespace(self) -> str:
+        """The gateway's own."""
+        return names.namespace(self.gateway["id"])
+
+    def make_gateway(self) -> None:
+        """The gateway; waits until it is ACTIVE."""
+        eips = [{"id": _id("e", 2 * self.number + one)} for one in (0, 1)]
+        wish = {"name": f"rig-{self.number}", "vpc_id": _id("0", self.number), "local_subnets": [self.vpc]}
+        body = {"vpn_gateway": wish | {"eip1": eips[0], "eip2": eips[1]}}
+        made = self.api.request("POST", "/v5/{project}/vpn-gateways", body)["vpn_gateway"]
+        path = "/v5/{project}/vpn-gateways/" + made["id"]
+        sites.wait_for(lambda: self.api.get(path)["vpn_gateway"]["status"] == "ACTIVE", "the gateway", seconds=60)
+        self.gateway = self.api.get(path)["vpn_gateway"]
+
+    def words(self, address: str, other: str) -> dict[str, str]:
+        """What words in braces mean in a case."""
+        return {
+            "device": address,
+            "elsewhere": other,
+            "gateway": self.endpoints[0],
+            "other_gateway": self.endpoints[1],
+            "lan": self.lan,
+            "second_lan": self.second_lan,
+            "half_lan": self.lan.replace("/28", "/29"),
+            "vpc": self.vpc,
+            "psk": PSK,
+        }
+
+    def next_addresses(self) -> tuple[str, str]:
+        """Two addresses of the device that no case had."""
+        self.cases += 1
+        first = 2 * (self.cases - 1) + 2 * ADDRESSES * self.number
+        return sites.peer(first), sites.peer(first + 1)
+
+
+@dataclass
+class Running:
+    """A case while it runs. `device` is None where nobody is at home."""
+
+    rig: Rig
+    address: str
+    device: sites.Device
+    words: Mapping[str, str]
+    pluto: libreswan.Pluto | None = None
+    connection_id: str = ""
+    customer_gateway_id: str = ""
+    undo: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+    #: When the fault began (time.monotonic), for those that are made after the tunnel was up.
+    began: float | None = None
+
+    def firewall(self, rules: str, *, where: str = "") -> None:
+        """nftables text in the device's namespace, or in another; gone after the case."""
+        name = where or self.device.namespace
+        before = _tables(name)
+        nft(name, rules)
+        for table in _tables(name) - before:
+            self.undo.callback(_drop_table, name, table)
+
+    def only_calls(self) -> None:
+        """The device's firewall lets no first message of ours in, as that of a device that only calls does."""
+        self.firewall(_CLOSED)
+
+    def path(self) -> str:
+        return "/landbridge/v1/{project}/vpn-connections/" + self.connection_id
+
+    def diagnosis(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.rig.api.get(self.path() + "/diagnosis")["diagnosis"]
+        return found
+
+    def gateway_diagnosis(self) -> dict[str, Any]:
+        path = "/landbridge/v1/{project}/vpn-gateways/" + self.rig.gateway["id"] + "/diagnosis"
+        found: dict[str, Any] = self.rig.api.get(path)["diagnosis"]
+        return found
+
+    def is_up(self) -> bool:
+        return bool(self.diagnosis()["status"] == "ACTIVE")
+
+    def wait_up(self) -> None:
+        """Until the connection is ACTIVE, and the device thinks so too."""
+        sites.wait_for(lambda: self.is_up() and self.device_sas(), "the tunnel to be up before the fault", seconds=40)
+
+    def update(self, fields: Mapping[str, Any]) -> None:
+        self.rig.api.request("PUT", f"/v5/{{project}}/vpn-connection/{self.connection_id}", {"vpn_connection": fields})
+
+    def now(self) -> None:
+        """The fault begins."""
+        self.began = time.monotonic()
+
+    # -- the device ---------------------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _session(self) -> Iterator[Any]:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(10)
+            connection.connect(self.device.uri.removeprefix("unix://"))
+            yield vici.Session(connection)
+
+    def device_sas(self) -> list[tuple[str, str, list[str]]]:
+        """Of the device's strongSwan: (name, unique id, unique ids of the installed children) of each IKE_SA that is up."""
+        found = []
+        with self._session() as session:
+            for sas in session.list_sas():
+                for name, sa in sas.items():
+                    if sa["state"] != b"ESTABLISHED":
+                        continue
+                    children = [one for one in sa["child-sas"].values() if one["state"] == b"INSTALLED"]
+                    found.append((name, sa["uniqueid"].decode(), [one["uniqueid"].decode() for one in children]))
+        return found
+
+    def call(self) -> None:
+        """The device calls each of its children that is not up; its daemon queues it and goes on."""
+        with self._session() as session:
+            sas = [sa for each in session.list_sas() for sa in each.values()]
+            up = {child["name"].decode() for sa in sas for child in sa["child-sas"].values()}
+            conns = [each for one in session.list_conns() for each in one.items()]
+            for name, conn in conns:
+                for child in conn["children"]:
+                    if child not in up:
+                        with contextlib.suppress(vici.exception.CommandException):
+                            list(session.initiate({"ike": name, "child": child, "timeout": "-1"}))
+
+    def terminate(self, unique_id: str) -> None:
+        with self._session() as session, contextlib.suppress(vici.exception.CommandException):
+            list(session.terminate({"ike-id": unique_id, "timeout": "-1"}))
+
+    def keep(self, act: Any, every: float) -> None:
+        """Does something again and again until the case ends. What goes wrong once is tried again."""
+        ended = threading.Event()
+
+        def run() -> None:
+            while not ended.is_set():
+                with contextlib.suppress(OSError, vici.exception.CommandException):
+                    act()
+                ended.wait(every)
+
+        thread = threading.Thread(target=run, name="device")
+        self.undo.callback(thread.join)
+        self.undo.callback(ended.set)
+        thread.start()
+
+    def keep_pinging(self, source: str, target: str, *, size: int = 56) -> None:
+        """Traffic in one direction until the case ends, whether it is answered or not; 5 packets a second, not fragmented."""
+        command = ["ip", "netns", "exec", source, "ping", "-n", "-q", "-i", "0.2", "-M", "do", "-s", str(size), target]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.undo.callback(process.wait)
+        self.undo.callback(process.terminate)
+
+    def device_log(self) -> str:
+        if self.pluto:
+            return self.pluto.log()
+        try:
+            return self.device.log()
+        except OSError:
+            return ""
+
+
+def nft(name: str, rules: str) -> None:
+    command = ["ip", "netns", "exec", name, "nft", "-f", "-"]
+    done = subprocess.run(command, input=rules, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"nft: {done.stderr.strip()}")
+
+
+def _tables(name: str) -> set[str]:
+    done = subprocess.run(
+        ["ip", "netns", "exec", name, "nft", "list", "tables"], capture_output=True, text=True, check=True
+    )
+    return set(done.stdout.splitlines())
+
+
+def _drop_table(name: str, table: str) -> None:
+    nft(name, f"delete {table}\n")
+
+
+def _id(kind: str, number: int) -> str:
+    return f"{kind}0000000-0000-4000-8000-{number:012}"
+
+
+@contextlib.contextmanager
+def rigs(count: int, **settings: str) -> Iterator[list[Rig]]:
+    """Rigs that share a world and a service with its ordinary settings, unless others are given."""
+    with sites.World() as world:
+        made = [_place(world, number) for number in range(1, count + 1)]
+        networks = "".join(_NETWORK.format(id=_id("0", number), number=number) for number in range(1, count + 1))
+        eips = "".join(
+            demo.EIP.format(id=_id("e", 2 * number + one), address=f"203.0.113.{30 + 2 * number + one}")
+            for number in range(1, count + 1)
+            for one in (0, 1)
+        )
+        with demo.serving(
+            world, more_site=networks + eips, **(settings or {"LANDBRIDGE_AGENT_TICK_SECONDS": "30"})
+        ) as service:
+            api = Api(service.credentials)
+            found = [Rig(world, api, number, device, host) for number, (device, host) in enumerate(made, 1)]
+            for one in found:
+                one.make_gateway()
+            yield found
+
+
+def _place(world: sites.World, number: int) -> tuple[sites.Device, str]:
+    """The device's namespace with all addresses that it will ever have, and the VPC with its host."""
+    host = world.add_network(number)
+    first = 2 * ADDRESSES * number
+    device = world.add_device(
+        lans=(sites.lan(3 * number), sites.lan(3 * number + 1)),
+        addresses=tuple(sites.peer(first + one) for one in range(2 * ADDRESSES)),
+        bare=True,
+    )
+    return device, host
+
+
+@contextlib.contextmanager
+def running(rig: Rig) -> Iterator[Running]:
+    """A case from its first file to its last: afterwards its connection, its device and its rules are gone."""
+    address, other = rig.next_addresses()
+    device = dataclasses.replace(rig.base, address=address, folder=rig.base.folder / f"{rig.cases}", process=None)
+    one = Running(rig, address, device, rig.words(address, other))
+    try:
+        with one.undo:
+            yield one
+    finally:
+        device.stop(kill=True)
+        if one.pluto:
+            one.pluto.stop()
+        _delete(one)
+
+
+def _delete(one: Running) -> None:
+    api = one.rig.api
+    if one.connection_id:
+        path = f"/v5/{{project}}/vpn-connection/{one.connection_id}"
+        api.request("DELETE", path)
+        sites.wait_for(lambda: _is_gone(api, path), "the connection to be gone", seconds=60)
+    if one.customer_gateway_id:
+        api.request("DELETE", f"/v5/{{project}}/customer-gateways/{one.customer_gateway_id}")
+
+
+def _is_gone(api: Api, path: str) -> bool:
+    try:
+        api.get(path)
+    except Refused:
+        return True
+    return False
