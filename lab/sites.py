@@ -342,6 +342,19 @@ class World:
         device.load(*tunnels)
         return device
 
+    def cut(self, address: str) -> None:
+        """Drops every packet from and to an address in the underlay."""
+        rules = (f"add rule ip cut forward ip {end} {address} drop" for end in ("saddr", "daddr"))
+        chain = "add chain ip cut forward { type filter hook forward priority 0; }"
+        self._nft("add table ip cut", chain, *rules)
+
+    def mend(self) -> None:
+        """Ends all cuts."""
+        self._nft("delete table ip cut")
+
+    def _nft(self, *commands: str) -> None:
+        _run("ip", "netns", "exec", self.wan, "nft", "-f", "-", given="\n".join(commands))
+
     def _add_lans(self, device: Device, lans: tuple[str, ...]) -> None:
         self._join(device.namespace, "lan", None, device.host, "lan", None)
         nets = [ipaddress.IPv4Network(lan) for lan in lans]

@@ -226,6 +226,7 @@ _HOW = {
     ike_steps.LoadConn: _load_conn,
     ike_steps.UnloadConn: _unload_conn,
     ike_steps.TerminateIke: _terminate_ike,
+    ike_steps.AbandonIke: _terminate_ike,
     ike_steps.TerminateChild: _terminate_child,
     ike_steps.Initiate: _initiate,
 }

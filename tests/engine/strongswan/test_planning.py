@@ -414,14 +414,52 @@ def test_a_device_that_dialled_in_is_asked_for_what_it_did_not_ask_for(establish
     sa = ike_state.IkeSa(spec.id, "1", "ESTABLISHED", established_seconds=established, children=(child,))
     current = small_world.put(carried_out(desired, NOTHING), sas=(sa,))
     assert small_world.plan(desired, current) == [ike_steps.Initiate(spec.id, config.children[1])][:asked]
-    assert ike_planning.is_settling([config], current.ike) == (not asked)
+    assert list(ike_planning.due_looks([config], current.ike)) == [ike_planning.SETTLING][asked:]
 
 
 def test_a_device_that_has_not_dialled_in_is_not_asked():
     desired = specs.desired(specs.connection(None), of=GATEWAY)
     current = carried_out(desired, NOTHING)
     assert small_world.plan(desired, current) == []
-    assert not ike_planning.is_settling(target.prepare(desired, "userland").configs, current.ike)
+    assert list(ike_planning.due_looks(target.prepare(desired, "userland").configs, current.ike)) == []
+
+
+@pytest.mark.parametrize(
+    ("owed", "silent", "timeout", "looks", "is_dead"),
+    [
+        pytest.param(None, 3600, 15, [], False, id="silent, and asked for nothing"),
+        pytest.param(2.0, 32, 15, [43.0], False, id="asked a moment ago"),
+        pytest.param(44.0, 74, 15, [1.0], False, id="a second is left"),
+        pytest.param(45.0, 75, 15, [], True, id="three times the timeout"),
+        pytest.param(6.0, 16, 2, [], True, id="the shortest timers"),
+        pytest.param(179.5, 190, 60, [0.5], False, id="the longest timer"),
+        pytest.param(50.0, 5, 15, [40], False, id="a packet came since it was asked"),
+        pytest.param(50.0, None, 15, [], True, id="no packet ever came"),
+    ],
+)
+def test_a_device_that_owes_an_answer_for_three_times_its_timeout_is_dead(
+    owed: float | None, silent: int | None, timeout: int, looks: list[float], is_dead: bool
+):
+    dpd = model.Dpd(interval=30, timeout=timeout, msg="seq-hash-notify")
+    spec = specs.connection(ike_policy=specs.ike_policy(dpd=dpd))
+    desired = specs.desired(spec, of=GATEWAY)
+    [config] = target.prepare(desired, "userland").configs
+    child = ike_state.Child(config.children[0], "1", "INSTALLED", silent_seconds=silent)
+    sa = ike_state.IkeSa(spec.id, "7", "ESTABLISHED", children=(child,))
+    current = small_world.put(
+        carried_out(desired, NOTHING), sas=(sa,), unanswered={} if owed is None else {"7": owed, "8": 500.0}
+    )
+    assert list(ike_planning.due_looks([config], current.ike)) == looks
+    dialled = [ike_steps.AbandonIke(spec.id, "7"), ike_steps.Initiate(spec.id, config.children[0])]
+    assert small_world.plan(desired, forgetful(current)) == (dialled if is_dead else [])
+
+
+def test_an_attempt_that_is_not_answered_goes_on():
+    spec = specs.connection()
+    desired = specs.desired(spec, of=GATEWAY)
+    hanging = (ike_state.IkeSa(spec.id, "7", "CONNECTING"),)
+    current = small_world.put(carried_out(desired, NOTHING), sas=hanging, unanswered={"7": 500.0})
+    assert small_world.plan(desired, current) == []
 
 
 LOST = ("EIP eip-0 (203.0.113.10)", "network vpc-1")

@@ -29,7 +29,7 @@ from landbridge.engine.strongswan import (
     steps,
     target,
 )
-from landbridge.engine.strongswan.ike import charon, evidence, vici_events, vici_session
+from landbridge.engine.strongswan.ike import charon, evidence, unanswered, vici_events, vici_session
 from landbridge.engine.strongswan.ike import look as ike_look
 from landbridge.engine.strongswan.ike import planning as ike_planning
 from landbridge.engine.strongswan.ike import steps as ike_steps
@@ -64,6 +64,7 @@ class StrongSwan:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._has_nat = any(eip.attach == "nat" for eip in site.eips) or self._had_nat()
         self._evidence: dict[str, evidence.EvidenceLog] = {}
+        self._unanswered: dict[str, unanswered.Unanswered] = {}
         self._initiated: dict[str, dict[str, float]] = {}
         self._watcher: vici_events.Watcher | None = None
 
@@ -95,6 +96,9 @@ class StrongSwan:
     def _evidence_of(self, gateway_id: str) -> evidence.EvidenceLog:
         return self._evidence.setdefault(gateway_id, evidence.EvidenceLog())
 
+    def _unanswered_of(self, gateway_id: str) -> unanswered.Unanswered:
+        return self._unanswered.setdefault(gateway_id, unanswered.Unanswered())
+
     def observe(self, gateway_id: str) -> state.GatewayState:
         """Raises StepFailed when a charon is there but does not answer. Sees nothing where the folder belongs to another id."""
         folder = self._folder_of(gateway_id)
@@ -103,7 +107,12 @@ class StrongSwan:
             if marked not in (None, gateway_id):
                 return state.GatewayState(at=datetime.now(UTC), plane=self._plane)
             network = network_look.look(gateway_id, self._underlay, nat=self._has_nat)
-            ike = ike_look.look(folder, self._evidence_of(gateway_id), self._recently_initiated(gateway_id))
+            ike = ike_look.look(
+                folder,
+                self._evidence_of(gateway_id),
+                self._unanswered_of(gateway_id),
+                self._recently_initiated(gateway_id),
+            )
             running_plane = charon.plane(folder) if ike.alive else None
         return state.GatewayState(
             at=datetime.now(UTC),
@@ -123,12 +132,13 @@ class StrongSwan:
     def prepare(
         self, gateway_id: str, desired: model.DesiredGateway | None, observed: state.GatewayState
     ) -> target.Target | None:
-        """Arranges for another look when a device has dialled in that may still ask for more."""
+        """Arranges for the looks at which something will be due that depends on the time alone."""
         if desired is None:
             return None
         prepared = target.prepare(desired, observed.plane)
-        if self._watcher and ike_planning.is_settling(prepared.configs, observed.ike):
-            self._watcher.call_after(gateway_id, ike_planning.SETTLING)
+        if self._watcher:
+            for seconds in ike_planning.due_looks(prepared.configs, observed.ike):
+                self._watcher.call_after(gateway_id, seconds)
         return prepared
 
     def plan(
@@ -207,6 +217,7 @@ class StrongSwan:
             xfrm.flush(names.namespace(gateway_id))
         charon.start(self._folder_of(gateway_id), names.namespace(gateway_id), plane, self._launch, restarts)
         self._initiated.pop(gateway_id, None)
+        self._unanswered.pop(gateway_id, None)
         if self._watcher:
             self._watcher.rescan()
 
@@ -219,6 +230,7 @@ class StrongSwan:
         folder.rmdir()
         self._initiated.pop(gateway_id, None)
         self._evidence.pop(gateway_id, None)
+        self._unanswered.pop(gateway_id, None)
 
     def _note_initiation(self, gateway_id: str, step: ike_steps.Initiate) -> None:
         self._initiated.setdefault(gateway_id, {})[step.child] = time.monotonic()
@@ -226,7 +238,7 @@ class StrongSwan:
             self._watcher.call_after(gateway_id, RETRY)
 
     def watch(self, changed: Callable[[str], None], stop: threading.Event) -> None:
-        watcher = vici_events.Watcher(self._folders, self._evidence_of, changed)
+        watcher = vici_events.Watcher(self._folders, self._evidence_of, self._unanswered_of, changed)
         self._watcher = watcher
         try:
             watcher.run(stop)

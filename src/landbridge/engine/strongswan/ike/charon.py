@@ -27,6 +27,11 @@ CHARON = daemon.Daemon(
 LOG_LIMIT = 8 * 1024 * 1024
 #: IKE_SAs of all peers that are begun and not authenticated, and messages that wait for a thread.
 HALF_OPEN_LIMIT = 5000
+#: Seconds. A request is sent again after the first time, then after half as much again each time, at most after the longest. 20 times:
+#: 186 s, a little more than the API's longest timers of a dead peer ask for (docs/decisions/0042).
+FIRST_RETRANSMIT = 2.0
+LONGEST_RETRANSMIT = 10
+RETRANSMITS = 20
 
 #: The plugin that does ESP in charon itself.
 _USERLAND = "kernel-libipsec"
@@ -49,6 +54,11 @@ charon-systemd {{
   ikesa_table_size = 256
   ikesa_table_segments = 8
   make_before_break = yes
+  # A lost packet costs seconds, and a path that is back carries within the longest wait. charon's own waits grow to 42 s and beyond.
+  retransmit_timeout = {first_retransmit}
+  retransmit_base = 1.5
+  retransmit_limit = {longest_retransmit}
+  retransmit_tries = {retransmits}
   # Without it a responder refuses IKEv1 aggressive mode with a PSK, which the API offers.
   i_dont_care_about_security_and_use_aggressive_mode_psk = yes
   # kernel-libipsec installs routes whatever is said here; where ESP is in the kernel they are ours.
@@ -89,7 +99,14 @@ def start(
 
     def configuration(socket: Path) -> str:
         return _CONFIGURATION.format(
-            begun=HALF_OPEN_LIMIT, folder=folder, kernel=kernel, socket=socket, restarts=restarts
+            begun=HALF_OPEN_LIMIT,
+            first_retransmit=FIRST_RETRANSMIT,
+            longest_retransmit=LONGEST_RETRANSMIT,
+            retransmits=RETRANSMITS,
+            folder=folder,
+            kernel=kernel,
+            socket=socket,
+            restarts=restarts,
         )
 
     CHARON.start(folder, namespace, configuration, launch)

@@ -4,11 +4,13 @@ from collections.abc import Collection
 from pathlib import Path
 
 from landbridge.engine.strongswan import daemon
-from landbridge.engine.strongswan.ike import charon, evidence, vici_session
+from landbridge.engine.strongswan.ike import charon, evidence, unanswered, vici_session
 from landbridge.engine.strongswan.ike.state import IkeState, parse_conns, parse_peers, parse_sas
 
 
-def look(folder: Path, log: evidence.EvidenceLog, recently_initiated: Collection[str]) -> IkeState:
+def look(
+    folder: Path, log: evidence.EvidenceLog, waiting: unanswered.Unanswered, recently_initiated: Collection[str]
+) -> IkeState:
     """Raises OSError, or one of `vici_protocol.PROTOCOL_ERRORS`, when a charon is there but does not answer: that is not the same as
     its being gone, and a second charon beside it would be worse than none.
     """
@@ -21,13 +23,16 @@ def look(folder: Path, log: evidence.EvidenceLog, recently_initiated: Collection
     with connection:
         conns, secrets, sas = vici_session.look(connection)
     log.set_peers(parse_peers(conns))
+    found = parse_sas(sas)
+    waiting.keep(frozenset(sa.unique_id for sa in found))
     return IkeState(
         alive=True,
         restarts=restarts,
         started_at=started_at,
         conns=parse_conns(conns),
         secrets=secrets,
-        sas=parse_sas(sas),
+        sas=found,
         recently_initiated=frozenset(recently_initiated),
+        unanswered=waiting.seconds(),
         evidence=log.all(),
     )

@@ -14,13 +14,17 @@ from landbridge.model import strongswan_proposals
 
 Message = dict[str, Any]
 
+#: How often a device is asked whether it lives, `dpd.timeout` apart, before it is dead (docs/decisions/0042).
+DPD_TRIES = 3
+
 
 @dataclass(frozen=True, slots=True)
 class DesiredConfig:
     """What charon must hold for one connection. `children` are names, in the order of their selector pairs.
 
     `initiated`: the children that we bring up by ourselves. The pair of inner addresses is not among them unless the probe
-    needs it: a device that knows no tunnel interface would refuse that pair for ever.
+    needs it: a device that knows no tunnel interface would refuse that pair for ever. `answer_within`: seconds that the device has to
+    answer a request of an IKE_SA that is up; it is dead after that.
     """
 
     connection_id: str
@@ -31,6 +35,7 @@ class DesiredConfig:
     owners: tuple[str, ...]
     psk: model.Secret
     initiates: bool
+    answer_within: int
 
     @property
     def ike(self) -> str:
@@ -69,6 +74,7 @@ def _config(desired: model.DesiredGateway, spec: model.DesiredConnection, plane:
         owners=owners,
         psk=spec.psk,
         initiates=spec.peer_address is not None,
+        answer_within=_answer_within(spec.connection.ike_policy.dpd),
     )
 
 
@@ -99,11 +105,15 @@ def ike_message(spec: model.DesiredConnection) -> Message:
 
 
 def _v1_only(policy: model.IkePolicy) -> Message:
-    """IKEv2 takes its retransmits from the daemon; `dpd_timeout` there has no effect (measured)."""
+    """`dpd_timeout` counts from the last packet that came. It has no effect in IKEv2 (measured): `planning` ends a dead IKE_SA there."""
     return {
         "aggressive": "yes" if policy.negotiation_mode == "aggressive" else "no",
-        "dpd_timeout": f"{policy.dpd.interval + 3 * policy.dpd.timeout}s",
+        "dpd_timeout": f"{policy.dpd.interval + _answer_within(policy.dpd)}s",
     }
+
+
+def _answer_within(dpd: model.Dpd) -> int:
+    return DPD_TRIES * dpd.timeout
 
 
 def _ike_lifetime(seconds: int) -> Message:

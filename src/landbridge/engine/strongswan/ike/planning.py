@@ -49,7 +49,9 @@ def _connection(
     ]
     yield from (_terminate(sa) for sa in unfinished)
     yield from loads
-    rest = [sa for sa in sas if sa.live and sa not in unfinished]
+    dead = [sa for sa in sas if sa not in unfinished and _is_dead(sa, config, current)]
+    yield from (steps.AbandonIke(sa.name, sa.unique_id) for sa in dead)
+    rest = [sa for sa in sas if sa.live and sa not in unfinished and sa not in dead]
     outdated = [sa for sa in rest if _is_outdated(sa, config)]
     yield from (_terminate(sa) for sa in outdated)
     kept = [sa for sa in rest if sa not in outdated]
@@ -76,6 +78,22 @@ def _is_outdated(sa: state.IkeSa, config: messages.DesiredConfig) -> bool:
 def _ike_part(name: str) -> str | None:
     child = fingerprints.parse_child(name)
     return child.ike if child else None
+
+
+def _is_dead(sa: state.IkeSa, config: messages.DesiredConfig, current: state.IkeState) -> bool:
+    left = _seconds_left(sa, config, current)
+    return left is not None and left <= 0
+
+
+def _seconds_left(sa: state.IkeSa, config: messages.DesiredConfig, current: state.IkeState) -> float | None:
+    """Seconds until the device is dead, if it goes on to be silent. None: it owes no answer. Whatever comes out of a CHILD_SA is a sign
+    of life, although the device owes an answer.
+    """
+    owed = current.unanswered.get(sa.unique_id)
+    if owed is None or sa.negotiating or not sa.live:
+        return None
+    silent = (child.silent_seconds for child in sa.children if child.silent_seconds is not None)
+    return config.answer_within - min((owed, *silent))
 
 
 def _terminate(sa: state.IkeSa) -> steps.TerminateIke:
@@ -116,10 +134,16 @@ def _quiet_seconds(sa: state.IkeSa) -> int:
     return min((sa.established_seconds, *(child.installed_seconds for child in sa.children)))
 
 
-def is_settling(configs: Iterable[messages.DesiredConfig], current: state.IkeState) -> bool:
-    """Whether a device has dialled in that may still ask for more pairs: another look is due in `SETTLING` seconds."""
+def due_looks(configs: Iterable[messages.DesiredConfig], current: state.IkeState) -> Iterator[float]:
+    """Seconds after which another look is due: a device that has dialled in may still ask for more pairs, and one that owes an answer
+    is dead after a while.
+    """
     sas = state.by_connection(current.sas)
-    return any(_may_ask(each, sas[each.connection_id]) for each in configs if not each.initiates)
+    for config in configs:
+        held = sas[config.connection_id]
+        if not config.initiates and _may_ask(config, held):
+            yield SETTLING
+        yield from (left for sa in held if (left := _seconds_left(sa, config, current)) is not None and left > 0)
 
 
 def _may_ask(config: messages.DesiredConfig, sas: list[state.IkeSa]) -> bool:

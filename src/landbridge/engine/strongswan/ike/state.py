@@ -21,6 +21,8 @@ NEGOTIATING = frozenset({"CREATED", "CONNECTING"})
 
 @dataclass(frozen=True, slots=True)
 class Child:
+    """`silent_seconds`: since the last packet came out of it, `unused_seconds`: since the last one went into it; None: never."""
+
     name: str
     unique_id: str
     state: str
@@ -34,6 +36,8 @@ class Child:
     packets_in: int = 0
     packets_out: int = 0
     installed_seconds: int = 0
+    silent_seconds: int | None = None
+    unused_seconds: int | None = None
     encapsulated: bool = False
 
     @property
@@ -69,7 +73,8 @@ class IkeSa:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IkeState:
     """`conns`: connection -> names of its children. `recently_initiated`: children that were initiated moments ago. `restarts`: how
-    many restarts had been asked for when charon was started last, at `started_at`.
+    many restarts had been asked for when charon was started last, at `started_at`. `unanswered`: unique id of an IKE_SA -> seconds since
+    we sent it the request that it has not answered.
     """
 
     alive: bool = False
@@ -79,6 +84,7 @@ class IkeState:
     secrets: frozenset[str] = frozenset()
     sas: tuple[IkeSa, ...] = ()
     recently_initiated: frozenset[str] = frozenset()
+    unanswered: Mapping[str, float] = field(default_factory=dict)
     evidence: Mapping[str, tuple[model.Evidence, ...]] = field(default_factory=dict)
 
 
@@ -139,6 +145,8 @@ def _child(sa: dict[str, Any]) -> Child:
         packets_in=_number(sa, "packets-in"),
         packets_out=_number(sa, "packets-out"),
         installed_seconds=_number(sa, "install-time"),
+        silent_seconds=_number(sa, "use-in") if "use-in" in sa else None,
+        unused_seconds=_number(sa, "use-out") if "use-out" in sa else None,
         encapsulated=_text(sa, "encap") == "yes",
     )
 

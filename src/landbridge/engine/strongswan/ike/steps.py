@@ -75,6 +75,17 @@ class TerminateIke:
 
 
 @dataclass(frozen=True, slots=True)
+class AbandonIke:
+    """Ends an IKE_SA whose device does not answer, without waiting for its farewell."""
+
+    connection_id: str
+    unique_id: str
+
+    def __str__(self) -> str:
+        return f"end IKE_SA {self.unique_id} of connection {self.connection_id}: the device does not answer"
+
+
+@dataclass(frozen=True, slots=True)
 class TerminateChild:
     connection_id: str
     unique_id: str
@@ -94,5 +105,7 @@ class Initiate:
 
 
 #: A step that is one request to a running charon.
-CharonRequest = LoadSecret | UnloadSecret | LoadConn | UnloadConn | TerminateIke | TerminateChild | Initiate
+CharonRequest = (
+    LoadSecret | UnloadSecret | LoadConn | UnloadConn | TerminateIke | AbandonIke | TerminateChild | Initiate
+)
 IkeStep = StartCharon | StopCharon | CharonRequest

@@ -5,12 +5,14 @@ charon that comes back by its socket.
 """
 
 import contextlib
+import math
 import select
 import selectors
 import socket
 import struct
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,13 +23,15 @@ from vici.exception import DeserializationException
 from vici.protocol import Message, Packet
 
 from landbridge.engine.strongswan import daemon
-from landbridge.engine.strongswan.ike import charon, evidence, vici_protocol
+from landbridge.engine.strongswan.ike import charon, evidence, unanswered, vici_protocol
 
 #: Without rekeys: one of a thousand tunnels is always rekeying, and a rekey changes nothing of what is up or down.
 EVENTS = ("log", "ike-updown", "child-updown")
 #: Seconds. Events come in bursts: a burst is read at once, and one look answers it.
 BURST_PAUSE = 0.05
 DEBOUNCE = 0.02
+#: Seconds by which a look may be later than it was asked for: many for almost the same time are one.
+SLACK = 0.1
 #: Seconds between looks for charons that someone else started.
 SCAN = 1.0
 #: Seconds within which `stop` is noticed.
@@ -48,28 +52,38 @@ class _Subscription:
 
 
 class Watcher:
-    """`folders` tells the gateways of this machine; `lines` gives the place for a gateway's lines."""
+    """`folders` tells the gateways of this machine; `lines` gives the place for a gateway's lines, and `waiting` the one for its requests
+    without an answer.
+    """
 
     def __init__(
         self,
         folders: Callable[[], Mapping[str, Path]],
         lines: Callable[[str], evidence.EvidenceLog],
+        waiting: Callable[[str], unanswered.Unanswered],
         changed: Callable[[str], None],
     ) -> None:
         self._folders = folders
         self._lines = lines
+        self._waiting = waiting
         self._changed = changed
         self._lock = threading.Lock()
-        self._due: dict[str, float] = {}
+        self._due: defaultdict[str, set[float]] = defaultdict(set)
         self._subscriptions: dict[str, _Subscription] = {}
         self._scan_at = 0.0
         self._wake, self._woken = socket.socketpair()
 
     def call_after(self, gateway_id: str, seconds: float) -> None:
-        """Calls `changed` for the gateway after this time, or at an earlier time that was asked for before. Any thread may call."""
-        due = time.monotonic() + seconds
+        """Calls `changed` for the gateway after this time, whatever else is due before. Any thread may call."""
+        due = math.ceil((time.monotonic() + seconds) / SLACK) * SLACK
         with self._lock:
-            self._due[gateway_id] = min(due, self._due.get(gateway_id, due))
+            self._due[gateway_id].add(due)
+
+    def _call_soon(self, gateway_id: str) -> None:
+        due = time.monotonic() + DEBOUNCE
+        with self._lock:
+            if min(self._due[gateway_id], default=math.inf) > due:
+                self._due[gateway_id].add(due)
 
     def rescan(self) -> None:
         """Looks for new charons at once: one was started. Any thread may call."""
@@ -111,15 +125,17 @@ class Watcher:
 
     def _pause(self) -> float:
         with self._lock:
-            next_due = min(self._due.values(), default=time.monotonic() + TICK)
+            next_due = min(map(min, self._due.values()), default=math.inf)
         return max(0.0, min(TICK, next_due - time.monotonic()))
 
     def _call_due(self) -> None:
         now = time.monotonic()
         with self._lock:
-            ready = [gateway_id for gateway_id, due in self._due.items() if due <= now]
+            ready = [gateway_id for gateway_id, due in self._due.items() if min(due) <= now]
             for gateway_id in ready:
-                del self._due[gateway_id]
+                later = {due for due in self._due.pop(gateway_id) if due > now}
+                if later:
+                    self._due[gateway_id] = later
         for gateway_id in ready:
             self._changed(gateway_id)
 
@@ -170,10 +186,10 @@ class Watcher:
         selector.unregister(subscription.socket)
         subscription.socket.close()
         del self._subscriptions[subscription.gateway_id]
-        self.call_after(subscription.gateway_id, DEBOUNCE)
+        self._call_soon(subscription.gateway_id)
 
     def _packet(self, gateway_id: str, content: bytes) -> None:
-        if _is_noise(content):
+        if _is_noise(content) and not self._waiting(gateway_id).concerns(content):
             return
         packet = Packet.parse(content)
         if packet.response_type == Packet.EVENT:
@@ -181,9 +197,11 @@ class Watcher:
 
     def _event(self, gateway_id: str, kind: str, message: Mapping[str, Any]) -> None:
         if kind != "log":
-            self.call_after(gateway_id, DEBOUNCE)
+            self._call_soon(gateway_id)
             return
         name, unique_id, line = (_text(message, key) for key in ("ikesa-name", "ikesa-uniqueid", "msg"))
+        if self._waiting(gateway_id).add(unique_id, line or ""):
+            self._call_soon(gateway_id)
         self._lines(gateway_id).add(datetime.now(UTC), name, unique_id, line or "")
 
 

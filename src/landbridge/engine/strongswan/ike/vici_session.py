@@ -25,7 +25,7 @@ WINDOW = 64
 #: What a look asks: the event that brings the list, if any, and the command.
 _LISTS = (("list-conn", "list-conns"), ("", "get-shared"), ("list-sa", "list-sas"))
 _LOADS = (steps.LoadSecret, steps.LoadConn)
-_ENDS = (steps.TerminateIke, steps.TerminateChild)
+_ENDS = (steps.TerminateIke, steps.AbandonIke, steps.TerminateChild)
 
 
 class Look(NamedTuple):
@@ -120,6 +120,8 @@ def request(step: steps.CharonRequest) -> tuple[str, dict[str, Any]]:
             return "unload-conn", {"name": connection_id}
         case steps.TerminateIke(_, unique_id):
             return "terminate", {"ike-id": unique_id, "force": "yes", "timeout": FAREWELL}
+        case steps.AbandonIke(_, unique_id):
+            return "terminate", {"ike-id": unique_id, "force": "yes", "timeout": "-1"}
         case steps.TerminateChild(_, unique_id, _):
             return "terminate", {"child-id": unique_id, "force": "yes", "timeout": FAREWELL}
         case steps.Initiate(connection_id, child):

@@ -1,0 +1,79 @@
+"""Requests of ours that a device has not answered: since when, by charon's log lines.
+
+Only IKEv2: in IKEv1 charon counts the time itself (`dpd_timeout`). It is kept in memory. After a restart of Landbridge the next
+retransmit says it again, a little later than it was.
+"""
+
+import re
+import threading
+import time
+from dataclasses import dataclass
+
+from landbridge.engine.strongswan.ike import charon
+
+_SENT_AGAIN = re.compile(r"retransmit (\d+) of request with message ID (\d+)")
+_HEARD = re.compile(r"parsed \w+ (?:request|response) \d+")
+#: IKE_SAs that are remembered at most. A line tells of one, and nothing tells that an IKE_SA of which no more is said is gone.
+_KEPT = 10_000
+
+
+@dataclass(slots=True)
+class _Request:
+    """`sent`: when it was sent first, by the monotonic clock. `needle`: what a packet of VICI has that tells of the same IKE_SA."""
+
+    id: int
+    sent: float
+    needle: bytes
+
+
+class Unanswered:
+    """Of the IKE_SAs of one gateway. Any thread may read while one writes."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._requests: dict[str, _Request] = {}
+
+    def concerns(self, packet: bytes) -> bool:
+        """Whether an event of VICI tells of an IKE_SA that waits for an answer. Cheap: it is asked for every line that charon says."""
+        return any(request.needle in packet for request in tuple(self._requests.values()))
+
+    def add(self, unique_id: str | None, line: str) -> bool:
+        """Whether the line tells that a request has just been sent again for the first time."""
+        if unique_id is None:
+            return False
+        if again := _SENT_AGAIN.search(line):
+            return self._sent_again(unique_id, int(again[1]), int(again[2]))
+        if unique_id in self._requests and _HEARD.match(line):
+            with self._lock:
+                self._requests.pop(unique_id, None)
+        return False
+
+    def _sent_again(self, unique_id: str, count: int, message_id: int) -> bool:
+        """A request whose first sending nobody saw was sent at least so many waits ago: each is as long as the first, or longer."""
+        with self._lock:
+            known = self._requests.get(unique_id)
+            if known is not None and known.id == message_id:
+                return False
+            if len(self._requests) >= _KEPT:
+                self._requests.clear()
+            sent = time.monotonic() - count * charon.FIRST_RETRANSMIT
+            self._requests[unique_id] = _Request(message_id, sent, _needle(unique_id))
+            return True
+
+    def seconds(self) -> dict[str, float]:
+        """Unique id of an IKE_SA -> seconds since the request that is not answered was sent first."""
+        now = time.monotonic()
+        with self._lock:
+            return {unique_id: now - request.sent for unique_id, request in self._requests.items()}
+
+    def keep(self, unique_ids: frozenset[str]) -> None:
+        """Forgets all other IKE_SAs: they are gone."""
+        with self._lock:
+            for gone in self._requests.keys() - unique_ids:
+                del self._requests[gone]
+
+
+def _needle(unique_id: str) -> bytes:
+    """A key with its value as VICI writes them: type 3, lengths of 1 and 2 bytes."""
+    key, value = b"ikesa-uniqueid", unique_id.encode()
+    return b"\x03" + bytes([len(key)]) + key + len(value).to_bytes(2, "big") + value

@@ -1,0 +1,72 @@
+"""Which requests wait for an answer, by the lines of charon 5.9.8."""
+
+import pytest
+from vici.protocol import Message, Packet
+
+from landbridge.engine.strongswan.ike import charon, unanswered, vici_events
+
+AGAIN = "retransmit {} of request with message ID {}"
+
+
+def packet(line: str, unique_id: str = "12") -> bytes:
+    """An event of VICI with the line, without its length."""
+    message = {"group": "IKE", "level": "1", "ikesa-name": "hq", "ikesa-uniqueid": unique_id, "msg": line}
+    return bytes([Packet.EVENT, 3]) + b"log" + Message.serialize(message)
+
+
+@pytest.fixture
+def waiting() -> unanswered.Unanswered:
+    made = unanswered.Unanswered()
+    assert made.add("12", AGAIN.format(1, 5))
+    return made
+
+
+def test_the_first_retransmit_tells_when_the_request_was_sent(waiting: unanswered.Unanswered):
+    assert waiting.seconds() == {"12": pytest.approx(charon.FIRST_RETRANSMIT, abs=0.5)}
+
+
+def test_later_retransmits_of_the_same_request_change_nothing(waiting: unanswered.Unanswered):
+    assert not waiting.add("12", AGAIN.format(2, 5))
+    assert waiting.seconds() == {"12": pytest.approx(charon.FIRST_RETRANSMIT, abs=0.5)}
+
+
+def test_a_request_of_which_the_first_retransmits_were_missed_was_sent_earlier():
+    waiting = unanswered.Unanswered()
+    assert waiting.add("12", AGAIN.format(4, 5))
+    assert waiting.seconds() == {"12": pytest.approx(4 * charon.FIRST_RETRANSMIT, abs=0.5)}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "parsed INFORMATIONAL response 5 [ ]",
+        "parsed CREATE_CHILD_SA response 5 [ SA No TSi TSr ]",
+        "parsed INFORMATIONAL request 0 [ ]",
+    ],
+)
+def test_whatever_the_device_says_ends_the_waiting(waiting: unanswered.Unanswered, line: str):
+    assert vici_events._is_noise(packet(line))
+    assert waiting.concerns(packet(line))
+    assert not waiting.add("12", line)
+    assert waiting.seconds() == {}
+    assert not waiting.concerns(packet(line))
+
+
+@pytest.mark.parametrize("unique_id", ["1", "2", "121", "112"])
+def test_other_ike_sas_are_not_meant(waiting: unanswered.Unanswered, unique_id: str):
+    line = "parsed INFORMATIONAL response 5 [ ]"
+    assert not waiting.concerns(packet(line, unique_id))
+    waiting.add(unique_id, line)
+    assert list(waiting.seconds()) == ["12"]
+
+
+def test_the_lines_of_ikev1_are_not_meant():
+    waiting = unanswered.Unanswered()
+    assert not waiting.add("12", "sending retransmit 1 of request message ID 0, seq 3")
+    assert waiting.seconds() == {}
+
+
+def test_what_is_gone_is_forgotten(waiting: unanswered.Unanswered):
+    waiting.add("13", AGAIN.format(1, 5))
+    waiting.keep(frozenset({"13"}))
+    assert list(waiting.seconds()) == ["13"]
