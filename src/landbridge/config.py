@@ -89,7 +89,7 @@ class Limits:
     """Days after which an audit event is removed. 0: never."""
 
     audit_events: int = 5_000_000
-    """Audit events that are kept, the newest; some 200 bytes each. 0: any number."""
+    """Audit events that are kept, the newest; some 300 bytes each. 0: any number."""
 
 
 @dataclass(frozen=True, slots=True)

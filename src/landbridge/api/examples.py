@@ -9,6 +9,7 @@ from landbridge import model
 from landbridge.api.routes import Result, Route
 from landbridge.operations import (
     Operation,
+    audit,
     connection_lists,
     connections,
     customer_gateways,
@@ -316,6 +317,22 @@ RESULTS: dict[str, Any] = dict(
                 rows=[
                     status_lists.ResourceStatus(
                         id=_GATEWAY, name="vpngw-2c4f", status="ACTIVE", since=_THEN, reason=None
+                    )
+                ],
+                next_marker=_LATER,
+            ),
+        ),
+        _result(
+            audit.list_page,
+            audit.AuditPage(
+                events=[
+                    model.AuditEvent(
+                        seq=2,
+                        at=_THEN,
+                        actor="0D1F3A5B7C9E2F4A6B8C",
+                        action="create_vpn_connection",
+                        resource_id=_CONNECTION,
+                        request_id=_REQUEST,
                     )
                 ],
                 next_marker=_LATER,

@@ -3,6 +3,7 @@
 from typing import Any
 
 from landbridge.api import (
+    audit,
     connections,
     customer_gateways,
     gateway_certificates,
@@ -29,4 +30,5 @@ TABLE: tuple[routes.Route[Any, Any], ...] = (
     *tags.ROUTES,
     *quotas.ROUTES,
     *status_lists.ROUTES,
+    *audit.ROUTES,
 )

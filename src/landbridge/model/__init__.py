@@ -5,6 +5,7 @@ Other rooms write `from landbridge import model` and `model.Connection`.
 """
 
 from landbridge.model.abilities import NO_DEFAULT_ROUTE, NO_GM, Abilities, Plane, abilities_of, uncarried
+from landbridge.model.audit import AuditEvent, AuditListRequest
 from landbridge.model.cause import Cause
 from landbridge.model.connection import (
     Connection,
@@ -126,6 +127,8 @@ __all__ = [
     "Abilities",
     "Attach",
     "Attempt",
+    "AuditEvent",
+    "AuditListRequest",
     "CaCertificate",
     "Cause",
     "CertificateRequest",

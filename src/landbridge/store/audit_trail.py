@@ -3,17 +3,41 @@
 import uuid
 from datetime import datetime
 
-from sqlalchemy import bindparam, insert
+from sqlalchemy import ColumnElement, bindparam, insert, select, tuple_
 
+from landbridge import model
 from landbridge.store import codec, tables
 from landbridge.store.database import Transaction
 from landbridge.store.statement import Statement
 
+_a = tables.audit
+#: Later than any event: milliseconds.
+_END = 1 << 62
 _APPEND = Statement(
-    insert(tables.audit).values(
+    insert(_a).values(
         {name: bindparam(name) for name in ("at", "project_id", "actor", "action", "resource_id", "request_id")}
     )
 )
+_AT = Statement(select(_a.c.at).where(_a.c.seq == bindparam("seq")))
+
+
+def _newest(*of: ColumnElement[bool]) -> Statement:
+    """Events that fit `of`, newest first: an index has them in this order."""
+    return Statement(
+        select(_a.c.seq, _a.c.at, _a.c.actor, _a.c.action, _a.c.resource_id, _a.c.request_id)
+        .where(
+            _a.c.project_id == bindparam("project_id"),
+            *of,
+            _a.c.at >= bindparam("since"),
+            tuple_(_a.c.at, _a.c.seq) < tuple_(bindparam("before_at"), bindparam("before_seq")),
+        )
+        .order_by(_a.c.at.desc(), _a.c.seq.desc())
+        .limit(bindparam("limit"))
+    )
+
+
+_OF_PROJECT = _newest()
+_OF_RESOURCE = _newest(_a.c.resource_id == bindparam("resource_id"))
 
 
 def append(
@@ -41,3 +65,45 @@ def append_local(tx: Transaction, action: str, resource_id: str, now: datetime, 
         resource_id=resource_id,
         request_id=str(uuid.uuid4()),
     )
+
+
+def newest(
+    tx: Transaction,
+    project_id: str,
+    limit: int,
+    *,
+    before: int | None = None,
+    resource_id: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> list[model.AuditEvent]:
+    """Up to `limit` events of a project, newest first. `before`: only those that are older than the event of this seq; none when
+    retention has removed it, since older ones went first.
+    """
+    end = (_END if until is None else codec.milliseconds(until) + 1, 0)
+    if before is not None:
+        row = tx.one(_AT, seq=before)
+        if row is None:
+            return []
+        end = min(end, (row[0], before))
+    statement, more = (_OF_PROJECT, {}) if resource_id is None else (_OF_RESOURCE, {"resource_id": resource_id})
+    rows = tx.all(
+        statement,
+        project_id=project_id,
+        since=0 if since is None else codec.milliseconds(since),
+        before_at=end[0],
+        before_seq=end[1],
+        limit=limit,
+        **more,
+    )
+    return [
+        model.AuditEvent(
+            seq=seq,
+            at=codec.moment(at),
+            actor=actor,
+            action=action,
+            resource_id=resource,
+            request_id=request_id,
+        )
+        for seq, at, actor, action, resource, request_id in rows
+    ]

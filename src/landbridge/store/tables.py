@@ -229,6 +229,8 @@ audit = Table(
     Column("action", Text, nullable=False),
     Column("resource_id", Text, nullable=False),
     Column("request_id", Text, nullable=False),
+    Index(None, "project_id", "at"),
+    Index(None, "resource_id", "at"),
     sqlite_autoincrement=True,
 )
 

@@ -88,6 +88,10 @@ def choice(name: str, description: str, values: tuple[str, ...]) -> Parameter:
     return Parameter(name=name, description=description, schema=schema, read=parse, allowed=" or ".join(values))
 
 
+def string(name: str, description: str) -> Parameter:
+    return Parameter(name=name, description=description, schema={"type": "string"}, read=str, allowed="")
+
+
 def boolean(name: str, description: str) -> Parameter:
     """Takes any letter case: Python's clients write True."""
 
@@ -126,13 +130,18 @@ def marker(description: str = "the next_marker of the page before") -> Parameter
 
 def time_marker() -> Parameter:
     text = "the created_at of the last one of the page before"
+    return time("marker", text, allowed=text)
+
+
+def time(name: str, description: str, allowed: str = "a time as in 2026-11-30T08:00:00Z") -> Parameter:
+    """A time with its offset to UTC (RFC 3339)."""
     matching = _matching(_TIME)
 
     def parse(given: str) -> datetime:
         return datetime.fromisoformat(matching(given))
 
     schema = {"type": "string", "format": "date-time", "pattern": _TIME}
-    return Parameter(name="marker", description=text, schema=schema, read=parse, allowed=text)
+    return Parameter(name=name, description=description, schema=schema, read=parse, allowed=allowed)
 
 
 def _lower_case(name: str, description: str, schema: Mapping[str, str], pattern: allowed_values.Pattern) -> Parameter:

@@ -10,9 +10,7 @@ from landbridge.wire import connections, gateways, parameters, schema, shapes
 
 LIMIT, DEFAULT = 500, 100
 CONNECTION_STATUSES, GATEWAY_STATUSES = connections.STATUSES, gateways.STATUSES
-_NAME = parameters.Parameter(
-    name="name", description="only those of exactly this name", schema={"type": "string"}, read=str, allowed=""
-)
+_NAME = parameters.string("name", "only those of exactly this name")
 
 
 def query(statuses: tuple[str, ...]) -> tuple[parameters.Parameter, ...]:

@@ -1,0 +1,36 @@
+"""The operation on the audit trail."""
+
+from landbridge import model
+from landbridge.api import routes
+from landbridge.operations import audit
+from landbridge.wire import audit as wire
+from landbridge.wire import body
+
+
+def _list(incoming: routes.Incoming) -> body.Parsed[model.AuditListRequest]:
+    query = incoming.query
+    request = model.AuditListRequest(
+        limit=query["limit"],
+        marker=query["marker"] or "",
+        resource_id=query["resource_id"],
+        action=query["action"],
+        actor=query["actor"],
+        since=query["from"],
+        until=query["to"],
+    )
+    return body.Parsed(request)
+
+
+ROUTES = (
+    routes.Route(
+        operation=audit.list_page,
+        method="GET",
+        path="/landbridge/v1/{project_id}/audit",
+        summary="Who changed what, when, newest first; for admins (an extension of ours)",
+        success=200,
+        parse=_list,
+        render=lambda page: wire.page(page.events, page.next_marker),
+        answer=wire.ManyAuditEvents,
+        query=wire.QUERY,
+    ),
+)

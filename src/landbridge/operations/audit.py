@@ -1,0 +1,41 @@
+"""Reading the audit trail of a project (an extension of ours)."""
+
+from dataclasses import dataclass
+
+from landbridge import model
+from landbridge.operations import paging
+from landbridge.operations.call import Call
+from landbridge.operations.operation import operation
+from landbridge.store import audit_trail
+from landbridge.store.database import Transaction
+
+#: Events that one request reads. With a filter by action or actor, a page may be shorter than its limit without being the last page.
+LOOKED_THROUGH = 2000
+_LIST = "audit events"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditPage:
+    """Events, newest first."""
+
+    events: list[model.AuditEvent]
+    next_marker: str | None
+
+
+@operation("list_audit_events", "admin", "long read")
+def list_page(tx: Transaction, call: Call, request: model.AuditListRequest) -> AuditPage:
+    before = paging.after(call, _LIST, request.marker) or None
+    rows = audit_trail.newest(
+        tx,
+        call.project_id,
+        LOOKED_THROUGH + 1,
+        before=before,
+        resource_id=request.resource_id,
+        since=request.since,
+        until=request.until,
+    )
+    looked_at = rows[:LOOKED_THROUGH]
+    found = [event for event in looked_at if request.fits(event)][: request.limit]
+    last = found[-1] if len(found) == request.limit else looked_at[-1] if looked_at else None
+    more = last is not None and last.seq != rows[-1].seq
+    return AuditPage(events=found, next_marker=paging.marker(call, _LIST, last.seq) if more and last else None)
