@@ -1,10 +1,11 @@
 """`make bench`: median of five interleaved runs of every figure of docs/reference/figures.md.
 
-Options: --runs N, --only NAME (start, creates, gateway, page, reads, load, up, idle), --connections N (of the last three), --profile (a cProfile of the server under 32 clients).
+Options: --runs N, --only NAME (start, creates, gateway, page, reads, scrape, load, up, idle), --connections N (of the last three), --profile (a cProfile of the server under 32 clients).
 """
 
 import argparse
 import base64
+import concurrent.futures
 import contextlib
 import hashlib
 import hmac
@@ -312,6 +313,39 @@ def _pages(server: Server, gateway_id: str, count: int) -> list[str]:
     return queries
 
 
+def scrape(folder: Path, runs: int) -> None:
+    """`/metrics` with 10,000 connections, and how long another client waits meanwhile for one connection at a time."""
+    data = folder / "scrape"
+    _fill(data, GATEWAYS, 10_000)
+    times, alone, beside = [], [], []
+    with _server(data, "none") as server:
+        one = server.call("GET", "vpn-connection?limit=1")["vpn_connections"][0]["id"]
+        shows = [server.signed("GET", f"vpn-connection/{one}")] * 500
+        with concurrent.futures.ThreadPoolExecutor(1) as scraper:
+            for _ in range(runs * 4):
+                alone.append(load.run(server.host, server.port, shows, 1, b"HTTP/1.1 200")[1])
+                scraping = scraper.submit(_scrape, server)
+                beside.append(load.run(server.host, server.port, shows, 1, b"HTTP/1.1 200")[1])
+                seconds, size = scraping.result()
+                times.append(seconds)
+    print(
+        f"/metrics of 10,000 connections: {statistics.median(times):.3f} s, {size / 1e6:.1f} MB;"
+        f" p99 of a show meanwhile {statistics.median(beside):.1f} ms, else {statistics.median(alone):.1f} ms"
+    )
+
+
+def _scrape(server: Server) -> tuple[float, int]:
+    """Seconds and bytes of one scrape."""
+    request = urllib.request.Request(
+        f"{server.credentials['endpoint']}/metrics", headers={"Authorization": f"Bearer {server.credentials['token']}"}
+    )
+    started = time.perf_counter()
+    with urllib.request.urlopen(request) as answer:
+        content = answer.read()
+    assert content.count(b"landbridge_connection_up{") == 10_000
+    return time.perf_counter() - started, len(content)
+
+
 def _fill(data: Path, gateways: int, size: int) -> None:
     """A folder with so many connections, spread over the gateways, as the simulated engine would show them."""
     with _server(data, "simulated") as server:
@@ -336,7 +370,7 @@ def profile(folder: Path) -> None:
     pstats.Stats(str(path)).sort_stats("tottime").print_stats(40)
 
 
-FIGURES = {"start": start, "creates": creates, "gateway": gateway, "page": page, "reads": reads}
+FIGURES = {"start": start, "creates": creates, "gateway": gateway, "page": page, "reads": reads, "scrape": scrape}
 
 
 def main() -> None:

@@ -218,6 +218,7 @@ def service_in(
     quotas: config.Quotas | None = None,
     http: config.Http | None = None,
     tick: float = 30.0,
+    metrics: config.Metrics | None = None,
     **limits: int,
 ) -> Iterator[Service]:
     settings = config.load({"data": str(folder), "engine": "simulated"}, {})
@@ -229,6 +230,7 @@ def service_in(
         agent = loop.Agent(source, engine, loop.Timing(tick=tick))
         data.database.on_nudge = agent.nudge
         bounds = {"limits": config.Limits(**limits), "quotas": quotas or config.Quotas(), "http": http or config.Http()}
+        bounds |= {"metrics": metrics or config.Metrics()}
         settings = dataclasses.replace(settings, **bounds)
         dependencies = bootstrap.make_dependencies(settings, used_site, data, engine.describe(), heart)
         application = app.build(dependencies)

@@ -19,6 +19,7 @@ from landbridge.operations import access, call, nodes, readiness, site_cover
 from landbridge.server import heartbeat, listener, systemd, workers
 from landbridge.server import serve as http_server
 from landbridge.store import retention
+from landbridge.telemetry import counts
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +30,8 @@ MAX_PROCESSES = 4
 @dataclass(frozen=True, slots=True)
 class WorkerParameters:
     """What `serve` passes to each worker. `engine` describes the engine; `family` and `address` are those of the listening socket;
-    `heartbeat` is the descriptor of the agent's heartbeat, which the worker inherits.
+    `heartbeat` and `counts` are the descriptors of the agent's heartbeat and of what the processes count, which the worker inherits.
+    `number`: the worker's place among the processes, from 1 on.
     """
 
     settings: config.Settings
@@ -38,6 +40,8 @@ class WorkerParameters:
     family: socket.AddressFamily
     address: tuple[str, int]
     heartbeat: int
+    counts: int
+    number: int
 
 
 def serve(settings: config.Settings, worker: str) -> None:
@@ -77,9 +81,10 @@ def serve(settings: config.Settings, worker: str) -> None:
         credentials.write(data, endpoint)
         log.info("listening on %s (pages at /docs), %s", endpoint, credentials.describe(data))
         systemd.notify("READY=1")
-        parameters = WorkerParameters(settings, site, info, listening.family, address, heart.file)
-        for _ in range(count - 1):
-            others.start(parameters, (heart.file,))
+        shared = counts.REGISTRY.share(count)
+        for number in range(1, count):
+            parameters = WorkerParameters(settings, site, info, listening.family, address, heart.file, shared, number)
+            others.start(parameters, (heart.file, shared))
         application = app.build(make_dependencies(settings, site, data, info, heart))
         http_server.run(signals, application, listening, settings.http, certificate, others.request_stop)
 
@@ -88,6 +93,7 @@ def serve_worker(file: int) -> None:
     """Answers the API in a worker process until the first process ends. `file` holds its parameters. Raises ConfigError."""
     given: WorkerParameters = workers.read_parameters(file)
     settings, certificate = given.settings, listener.certificate(given.settings.serve)
+    counts.REGISTRY.join(given.counts, given.number)
     with (
         data_folder.open_data(settings, make=False) as data,
         listener.open_another(given.family, given.address) as listening,
@@ -130,6 +136,8 @@ def make_dependencies(
         credentials=access.Credentials(data.database.read, data.vault),
         readiness=lambda: data.database.read(lambda tx: readiness.check(tx, engine, agent_age=heart.age, tick=tick)),
         queues=key_queues.KeyQueues(settings.http.waiting_per_key),
+        agent_age=None if engine["name"] == "none" else lambda: heart.age,
+        series_limit=settings.metrics.connections,
     )
 
 

@@ -120,6 +120,12 @@ class Quotas:
 
 
 @dataclass(frozen=True, slots=True)
+class Metrics:
+    connections: int = 20_000
+    """Connections up to which /metrics has series of each. Beyond, it has their numbers by project and status alone."""
+
+
+@dataclass(frozen=True, slots=True)
 class Secrets:
     master_key: str = ""
     """Path of the file with the 32-byte master key. Empty: master.key in the data folder, made at the first start."""
@@ -133,6 +139,7 @@ class Settings:
     limits: Limits = Limits()
     http: Http = Http()
     quotas: Quotas = Quotas()
+    metrics: Metrics = Metrics()
     secrets: Secrets = Secrets()
 
 

@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import time
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -97,6 +98,32 @@ def test_what_any_process_writes_the_agent_hears_of_at_once_and_all_show(two: An
             "the gateway to be ACTIVE",
         )
     assert all(line.client.get("readyz").json()["status"] == "ready" for line in lines)
+
+
+def _counted(line: Line, token: str) -> float:
+    """Lists of VPN gateways that all processes have answered, as the process at the other end says."""
+    answer = line.client.get("metrics", headers={"X-Auth-Token": token}).text
+    counted = 'landbridge_api_request_seconds_count{operation="list_vgws",code="2xx"} '
+    found = [row for row in answer.splitlines() if row.startswith(counted)]
+    return float(found[0].removeprefix(counted)) if found else 0
+
+
+def test_metrics_have_what_all_processes_counted_also_one_that_was_killed(
+    two: Any, connect: Any, until: Any, landbridge: Any
+):
+    token = tomllib.loads(landbridge("keys", "create", "--data", str(two.folder), "--role", "monitor").stdout)["token"]
+    (other,) = processes.workers(two.pid)
+    first, beside = connect(two, two.pid), connect(two, other)
+    for line, times in ((first, 2), (beside, 3)):
+        for _ in range(times):
+            line.ask("GET", "vpn-gateways")
+    assert [_counted(line, token) for line in (first, beside)] == [5, 5]
+    os.kill(other, signal.SIGKILL)
+    until(lambda: processes.workers(two.pid) - {other}, "another process")
+    (new,) = processes.workers(two.pid)
+    beside = connect(two, new)
+    beside.ask("GET", "vpn-gateways")
+    assert [_counted(line, token) for line in (first, beside)] == [6, 6]
 
 
 def test_a_killed_process_beside_is_replaced_and_the_others_go_on(two: Any, connect: Any, until: Any):

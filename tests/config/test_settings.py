@@ -218,7 +218,8 @@ def test_a_file_that_is_no_text_is_told(tmp_path: Path):
 
 def test_every_setting_describes_itself():
     described = descriptions.describe()
-    assert {group for group, *_ in described} == {"serve", "agent", "engine", "limits", "http", "quotas", "secrets"}
+    groups = {"serve", "agent", "engine", "limits", "http", "quotas", "metrics", "secrets"}
+    assert {group for group, *_ in described} == groups
     for _group, key, _default, text in described:
         assert text.endswith("."), key
         assert len(text) > 20, key

@@ -246,7 +246,7 @@ def test_the_store_itself_refuses_two_connections_that_cannot_be_told_apart(data
     with pytest.raises(sqlite3.IntegrityError):
         _connect(database, gateway, peer)
     seq = database.read(lambda tx: gateways.find_any(tx, gateway.id)).seq
-    assert database.read(lambda tx: connections.seqs(tx, seq)).keys() == {first.id}
+    assert database.read(lambda tx: connections.facts(tx, seq)).keys() == {first.id}
 
 
 def test_a_customer_gateway_in_use_cannot_be_removed(database: Database, made: Any):

@@ -16,8 +16,15 @@ from typing import Any, Protocol
 
 from landbridge import model
 from landbridge.engine import base
+from landbridge.telemetry import counts
 
 log = logging.getLogger(__name__)
+_CYCLES = counts.Histogram(
+    "landbridge_agent_cycle_seconds",
+    "Seconds of a cycle of the agent with one gateway. A cycle fails when a step fails or the gateway cannot be seen.",
+    (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0),
+    outcome=("well", "failed"),
+)
 
 #: Fast cycles at once. A cycle that takes longer than `Timing.slow_after` waits for something, and counts no more as a fast one.
 WORKERS = 8
@@ -228,9 +235,10 @@ class Agent:
         return [one for one in self._running.values() if now - one.started < self._timing.slow_after]
 
     def _run(self, gateway_id: str) -> None:
-        started = time.thread_time()
+        started, began = time.thread_time(), time.monotonic()
         clean = self._cycle(gateway_id)
         now = time.monotonic()
+        _CYCLES.observe(now - began, "well" if clean else "failed")
         with self._changed:
             state = self._running.pop(gateway_id)
             state.running = False

@@ -22,9 +22,10 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from landbridge import errors, model, operations
-from landbridge.api import authentication, key_queues, openapi, responses, routes, signing
+from landbridge.api import authentication, key_queues, metrics, openapi, responses, routes, signing
 from landbridge.api.table import TABLE
-from landbridge.operations import access, call, ids
+from landbridge.operations import access, call, ids, measurements
+from landbridge.telemetry import counts, exposition
 from landbridge.wire import body, parameters
 
 log = logging.getLogger(__name__)
@@ -33,18 +34,27 @@ TOKEN_HEADERS = ("x-client-token", "idempotency-key")
 #: Characters of a path in a line of the log. The longest path of the table has 200.
 PATH_LOGGED = 300
 Endpoint = Callable[[Request], Awaitable[Response]]
+_SECONDS = counts.Histogram(
+    "landbridge_api_request_seconds",
+    "Seconds from the head of a request to its answer.",
+    operation=tuple(sorted({route.name for route in TABLE})),
+    code=("2xx", "4xx", "5xx"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dependencies:
     """What the HTTP edge needs. `readiness` tells whether the service is ready, what `/readyz` tells anybody, and what it tells
-    operators besides (ids and versions).
+    operators besides (ids and versions). `agent_age`: seconds since the agent last looked; None without an agent. `series_limit`:
+    connections that get series of their own in `/metrics`.
     """
 
     service: call.Service
     credentials: access.Credentials
     readiness: Callable[[], tuple[bool, dict[str, Any], dict[str, Any]]]
     queues: key_queues.KeyQueues = dataclasses.field(default_factory=key_queues.KeyQueues)
+    agent_age: Callable[[], float] | None = None
+    series_limit: int = 0
 
 
 def build(dependencies: Dependencies) -> Starlette:
@@ -57,6 +67,7 @@ def build(dependencies: Dependencies) -> Starlette:
     paths += [
         routing.Route("/healthz", _healthz),
         routing.Route("/readyz", _readyz(dependencies)),
+        routing.Route("/metrics", _metrics(dependencies)),
         routing.Route("/openapi.json", lambda _: Response(_document(), media_type="application/json")),
         routing.Route("/docs", lambda _: HTMLResponse(DOCS_PAGE)),
         routing.Mount("/docs/assets", StaticFiles(packages=[("swagger_ui", "static")])),
@@ -103,10 +114,11 @@ def _endpoint(dependencies: Dependencies, route: routes.Route[routes.Request, ro
         except Exception:
             log.exception("%s failed for a reason of ours", request_id)
             response = responses.our_fault(request_id)
-        took = (time.perf_counter() - started) * 1000
+        took = time.perf_counter() - started
+        _SECONDS.observe(took, operation.name, f"{response.status_code // 100}xx")
         raw_path = request.scope["raw_path"][:PATH_LOGGED]  # still escaped, so that a line of the log stays one line
         path = raw_path.decode("latin-1")
-        log.info("%s %s %s %d %.1f ms", request_id, route.method, path, response.status_code, took)
+        log.info("%s %s %s %d %.1f ms", request_id, route.method, path, response.status_code, took * 1000)
         return response
 
     async def answer(request: Request, request_id: str) -> Response:
@@ -226,6 +238,40 @@ def _readyz(dependencies: Dependencies) -> Endpoint:
         return JSONResponse(info, 200 if ready else 503)
 
     return readyz
+
+
+def _metrics(dependencies: Dependencies) -> Endpoint:
+    """The key of a project sees its own connections; the key of an operator or a monitor sees all, and the service."""
+    database = dependencies.service.database
+
+    async def answer(request: Request) -> Response:
+        caller = authentication.begin(dependencies.credentials, _bearer(_head(request)))(b"")
+        await dependencies.queues.acquire(caller.access_key, writes=False)
+        try:
+            content = await database.read_soon(
+                lambda tx: metrics.render(measurements.take(tx, caller.project_id, dependencies.series_limit))
+            )
+        finally:
+            dependencies.queues.release(caller.access_key, writes=False)
+        if caller.project_id is None:
+            content += metrics.render_service(dependencies.agent_age and dependencies.agent_age())
+        return Response(content, headers={"Content-Type": exposition.CONTENT_TYPE})
+
+    async def endpoint(request: Request) -> Response:
+        try:
+            return await answer(request)
+        except errors.LandbridgeError as error:
+            return responses.refusal(error, ids.new_id())
+
+    return endpoint
+
+
+def _bearer(head: signing.RequestHead) -> signing.RequestHead:
+    """Takes the token from `Authorization: Bearer`, as Prometheus sends it."""
+    scheme, _, token = head.headers.get("authorization", b"").partition(b" ")
+    if scheme.lower() != b"bearer":
+        return head
+    return dataclasses.replace(head, headers={**head.headers, "x-auth-token": token.strip()})
 
 
 #: The document's pages, with their scripts from this machine.

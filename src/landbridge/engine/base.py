@@ -12,8 +12,11 @@ from typing import Protocol, TypeVar
 
 from landbridge.model.desired import DesiredGateway
 from landbridge.model.observation import Observation
+from landbridge.telemetry import counts
 
 log = logging.getLogger(__name__)
+# All processes must know what an engine counts, also those that have none: it stands here and not in the engine.
+RESTARTS = counts.Counter("landbridge_charon_restarts_total", "Charons that died and were started again.")
 
 
 class Step(Protocol):

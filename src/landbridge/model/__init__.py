@@ -83,7 +83,7 @@ from landbridge.model.gateway_certificate import (
 from landbridge.model.job import GatewayJob, JobListRequest, JobRef, JobStatus, JobStatusName, Restart, UpgradeRequest
 from landbridge.model.monitor import ConnectionMonitor, MonitorListRequest, MonitorRef, MonitorRequest
 from landbridge.model.negotiation import Attempt
-from landbridge.model.observation import ChildSa, ConnectionObservation, GatewayReport, Observation
+from landbridge.model.observation import ChildSa, ConnectionObservation, GatewayReport, Observation, Traffic
 from landbridge.model.probe import (
     ProbeAnswer,
     ProbeIdentity,
@@ -104,6 +104,7 @@ from landbridge.model.status import (
     GatewayStatusName,
     KnownConnection,
     KnownGateway,
+    StatusFacts,
     StatusListRequest,
     Times,
 )
@@ -216,6 +217,7 @@ __all__ = [
     "Secret",
     "SimulationRequest",
     "Site",
+    "StatusFacts",
     "StatusListRequest",
     "Style",
     "Tag",
@@ -227,6 +229,7 @@ __all__ = [
     "TaggedRef",
     "TaggedResource",
     "Times",
+    "Traffic",
     "UpgradeRequest",
     "Violation",
     "VpnGateway",

@@ -25,6 +25,20 @@ class ChildSa:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Traffic:
+    """What a connection carried, over all its CHILD_SAs. It counts from when the agent began to look at the gateway, and a rekey does
+    not begin it anew; what an SA carried between the last look and its rekey is missing. `rekeys`: CHILD_SAs that took the place of one
+    with the same selectors.
+    """
+
+    bytes_in: int = 0
+    bytes_out: int = 0
+    packets_in: int = 0
+    packets_out: int = 0
+    rekeys: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionObservation:
     """`applied_generation`: the generation whose configuration is loaded whole; None while something is missing.
 
@@ -32,7 +46,8 @@ class ConnectionObservation:
     wrong at the last attempt. `ike_established` without children is phase 1 up, phase 2 not. `expected_children` is the
     number of CHILD_SAs of a tunnel that is wholly up; more than that is fine for the moment of a rekey. `missing_pairs`: pairs of
     subnets (`ours - theirs`) that no CHILD_SA carries whole while the tunnel is up. `routes`: blocks that lead into the tunnel now.
-    `configuration` names what is loaded now; `attempts` are the last ones, oldest first.
+    `configuration` names what is loaded now; `attempts` are the last ones, oldest first. `traffic` is counted by the source that the
+    agent reports to.
     """
 
     connection_id: str
@@ -52,6 +67,7 @@ class ConnectionObservation:
     evidence: tuple[Evidence, ...] = ()
     configuration: str = ""
     attempts: tuple[Attempt, ...] = ()
+    traffic: Traffic = Traffic()
 
     @property
     def state(self) -> str:

@@ -11,6 +11,15 @@ from landbridge.model.gateway import VpnGateway
 from landbridge.model.observation import ConnectionObservation
 
 
+class StatusFacts(NamedTuple):
+    """What decides the status of a connection. `applied`: as in `KnownConnection`; `state`: of the last observation, None without one."""
+
+    generation: int
+    deleting: bool
+    applied: int | None
+    state: str | None
+
+
 class KnownConnection(NamedTuple):
     """What the store knows of a connection. `applied`: the newest generation that an engine ever reported as wholly applied;
     `seen_at`: when its gateway was looked at; `seq`: its place in lists.
@@ -23,6 +32,11 @@ class KnownConnection(NamedTuple):
     observation: ConnectionObservation | None
     seen_at: datetime | None
     seq: int = 0
+
+    @property
+    def facts(self) -> StatusFacts:
+        state = None if self.observation is None else self.observation.state
+        return StatusFacts(self.generation, self.deleting, self.applied, state)
 
 
 class KnownGateway(NamedTuple):

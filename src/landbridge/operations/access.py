@@ -1,6 +1,7 @@
 """Access keys, their tokens, and what each role may do.
 
-A key belongs to a project and has the role reader or admin, or it belongs to no project and has the role operator.
+A key belongs to a project and has the role reader or admin, or it belongs to no project and has the role operator or monitor. A monitor
+may read `/metrics` and nothing else.
 """
 
 import hashlib
@@ -19,7 +20,9 @@ from landbridge.store.database import Transaction
 
 #: How long a key is remembered. At most this long after its revocation, a request with the key can still begin.
 REMEMBER_SECONDS = 1.0
-ROLES: tuple[Role, ...] = ("reader", "admin", "operator")
+ROLES: tuple[Role, ...] = ("reader", "admin", "operator", "monitor")
+#: Roles of keys that belong to no project.
+WITHOUT_PROJECT: tuple[Role, ...] = ("operator", "monitor")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,12 +99,12 @@ class NewKey:
 
 def create_key(tx: Transaction, safe: vault.Vault, project: str | None, role: Role, now: datetime) -> NewKey:
     """`project` is an id or a name. Raises Invalid when role and project do not go together, NotFound for an unknown project."""
-    if role != "operator" and project is None:
+    if role not in WITHOUT_PROJECT and project is None:
         raise errors.Invalid(
             [model.Violation("project", "is missing", "an id or a name of `landbridge projects list`")]
         )
-    if role == "operator" and project is not None:
-        raise errors.Invalid([model.Violation("project", "does not go with the role operator", "leave it out")])
+    if role in WITHOUT_PROJECT and project is not None:
+        raise errors.Invalid([model.Violation("project", f"does not go with the role {role}", "leave it out")])
     project_id = None if project is None else _project_id(tx, project)
     made = NewKey(
         access_key=secrets.token_hex(10).upper(),

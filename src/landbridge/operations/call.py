@@ -12,7 +12,7 @@ from landbridge.rules import fields
 from landbridge.store import audit_trail, vault
 from landbridge.store.database import Database, Transaction
 
-Role = Literal["reader", "admin", "operator"]
+Role = Literal["reader", "admin", "operator", "monitor"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

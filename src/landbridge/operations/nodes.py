@@ -4,13 +4,19 @@ These functions run in a transaction, as the operations of the API do. Their cal
 """
 
 import dataclasses
+import logging
 from collections.abc import Callable
+from typing import NamedTuple
 
 from landbridge import model
-from landbridge.operations import site_cover
+from landbridge.operations import site_cover, traffic
+from landbridge.status import connection as connection_status
 from landbridge.store import connections, gateways, observations, pauses
 from landbridge.store.database import Database, Transaction
 from landbridge.store.vault import Vault
+from landbridge.telemetry import log_fields
+
+log = logging.getLogger(__name__)
 
 
 def list_gateways(tx: Transaction) -> frozenset[str]:
@@ -65,9 +71,25 @@ def _connection(
     )
 
 
-def report(tx: Transaction, observation: model.Observation) -> None:
-    """Stores what an agent observed. `observation.connections` are those that changed since the agent's last report."""
-    observations.record(tx, observation)
+class StatusChange(NamedTuple):
+    """`after` None: the connection is gone."""
+
+    connection: model.Connection
+    before: model.ConnectionStatusName
+    after: model.ConnectionStatusName | None
+
+
+def report(tx: Transaction, observation: model.Observation) -> list[StatusChange]:
+    """Stores what an agent observed, and returns which connections have another status now. `observation.connections` are those that
+    changed since the agent's last report.
+    """
+    changes = [
+        StatusChange(
+            connection, connection_status.of_facts(before), None if after is None else connection_status.of_facts(after)
+        )
+        for connection, before, after in observations.record(tx, observation)
+    ]
+    return [change for change in changes if change.before != change.after]
 
 
 class StoreSource:
@@ -97,8 +119,28 @@ class StoreSource:
         return self._database.read(lambda tx: self._desired(tx, gateway_id))
 
     def report(self, observation: model.Observation) -> None:
-        before = self._reported.pop(observation.gateway_id, {})
-        changed = tuple(one for one in observation.connections if before.get(one.connection_id) != one)
+        known = self._reported.pop(observation.gateway_id, None)
+        before = known if known is not None else {one.connection_id: one for one in observation.connections}
+        seen = [traffic.count(before.get(one.connection_id), one) for one in observation.connections]
+        changed = tuple(one for one in seen if known is None or known.get(one.connection_id) != one)
         news = dataclasses.replace(observation, connections=changed)
-        self._database.write(lambda tx: report(tx, news))
-        self._reported[observation.gateway_id] = {one.connection_id: one for one in observation.connections}
+        for change in self._database.write(lambda tx: report(tx, news)):
+            _log_change(change)
+        self._reported[observation.gateway_id] = {one.connection_id: one for one in seen}
+
+
+def _log_change(change: StatusChange) -> None:
+    connection = change.connection
+    log.info(
+        "%s %s -> %s",
+        connection.name,
+        change.before,
+        change.after or "deleted",
+        extra=log_fields.of(
+            connection_id=connection.id,
+            gateway_id=connection.gateway_id,
+            project_id=connection.project_id,
+            before=change.before,
+            status=change.after or "deleted",
+        ),
+    )

@@ -22,8 +22,13 @@ from starlette.types import ASGIApp
 
 from landbridge import config
 from landbridge.server import clients, connection, exchange, listener
+from landbridge.telemetry import counts
 
 log = logging.getLogger(__name__)
+_LAG = counts.Histogram(
+    "landbridge_event_loop_lag_seconds",
+    "How many seconds late the event loop of a process was at what it does once a second.",
+)
 #: Seconds between two checks of all connections.
 TICK_SECONDS = 1.0
 #: Seconds that a TLS handshake may take.
@@ -198,6 +203,7 @@ class Server:
     def _tick(self) -> None:
         self.date = _date_line()
         now = self._loop.time()
+        _LAG.observe(max(0.0, now - self._next_tick.when()))
         for one in list(self.connections):
             one.check_time(now)
         self._ticks += 1

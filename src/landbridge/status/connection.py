@@ -12,18 +12,19 @@ SHOWN_PAIRS = 5
 
 def api_status(known: model.KnownConnection) -> model.ConnectionStatusName:
     """The status alone. Lists need no explanation."""
-    seen = known.observation
-    if known.deleting:
+    return of_facts(known.facts)
+
+
+def of_facts(facts: model.StatusFacts) -> model.ConnectionStatusName:
+    if facts.deleting:
         return "PENDING_DELETE"
-    if known.applied is None:
+    if facts.applied is None or (facts.state is None and facts.applied == facts.generation):
         return "PENDING_CREATE"
-    if known.applied != known.generation:
+    if facts.applied != facts.generation:
         return "PENDING_UPDATE"
-    if seen is None:
-        return "PENDING_CREATE"
-    if seen.refused is not None:
+    if facts.state == "refused":
         return "ERROR"
-    return "ACTIVE" if seen.children else "DOWN"
+    return "ACTIVE" if facts.state == "up" else "DOWN"
 
 
 def since(known: model.KnownConnection, times: model.Times) -> datetime | None:

@@ -1,14 +1,14 @@
 """Rows of connections."""
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import and_, bindparam, case, delete, func, insert, or_, select, update
 
-from landbridge import model
+from landbridge import errors, model
 from landbridge.store import codec, customer_gateways, expressions, gateways, tables
 from landbridge.store.database import Transaction
 from landbridge.store.statement import Statement
@@ -169,8 +169,17 @@ _DESIRED = Statement(
     .where(_c.c.gateway_seq == bindparam("gateway_seq"), _c.c.deleting == 0)
     .order_by(_c.c.seq)
 )
-_SEQS = Statement(select(_c.c.id, _c.c.seq).where(_c.c.gateway_seq == bindparam("gateway_seq")))
-_DELETING = Statement(select(_c.c.id).where(_c.c.gateway_seq == bindparam("gateway_seq"), _c.c.deleting == 1))
+#: In the order of `model.StatusFacts`.
+_FACTS = (_c.c.generation, _c.c.deleting, _o.c.applied_generation, _o.c.state)
+_FACTS_OF_GATEWAY = Statement(
+    select(_c.c.id, _c.c.seq, *_FACTS).select_from(_OBSERVED).where(_c.c.gateway_seq == bindparam("gateway_seq"))
+)
+_DELETING = Statement(
+    select(_c.c.spec, *_FACTS)
+    .select_from(_OBSERVED)
+    .where(_c.c.gateway_seq == bindparam("gateway_seq"), _c.c.deleting == 1)
+)
+_GET = Statement(select(_c.c.spec).where(_c.c.id == bindparam("id")))
 _REMOVE = (
     Statement(
         delete(_o).where(_o.c.connection_seq == select(_c.c.seq).where(_c.c.id == bindparam("id")).scalar_subquery())
@@ -400,14 +409,27 @@ def desired(tx: Transaction, gateway_seq: int) -> list[DesiredRow]:
     ]
 
 
-def seqs(tx: Transaction, gateway_seq: int) -> dict[str, int]:
-    """The seqs of the gateway's connections, by their ids."""
-    return dict(tx.all(_SEQS, gateway_seq=gateway_seq))
+def facts(tx: Transaction, gateway_seq: int) -> dict[str, tuple[int, model.StatusFacts]]:
+    """The seqs of the gateway's connections and what decides their statuses, by their ids."""
+    return {row[0]: (row[1], _facts(row[2:])) for row in tx.all(_FACTS_OF_GATEWAY, gateway_seq=gateway_seq)}
 
 
-def deleting(tx: Transaction, gateway_seq: int) -> list[str]:
-    """Ids of the gateway's connections that are deleting."""
-    return [row[0] for row in tx.all(_DELETING, gateway_seq=gateway_seq)]
+def _facts(columns: Sequence[Any]) -> model.StatusFacts:
+    generation, is_deleting, applied, state = columns
+    return model.StatusFacts(generation, bool(is_deleting), applied, state)
+
+
+def get(tx: Transaction, connection_id: str) -> model.Connection:
+    """A connection of any project that exists."""
+    row = tx.one(_GET, id=connection_id)
+    if row is None:
+        raise errors.NotFound(f"connection {connection_id}")
+    return _decode(row[0])
+
+
+def deleting(tx: Transaction, gateway_seq: int) -> list[tuple[model.Connection, model.StatusFacts]]:
+    """The gateway's connections that are deleting."""
+    return [(_decode(row[0]), _facts(row[1:])) for row in tx.all(_DELETING, gateway_seq=gateway_seq)]
 
 
 def remove(tx: Transaction, connection_id: str) -> None:

@@ -4,7 +4,7 @@ A deleted resource stays, as deleting, until an observation finds nothing of it:
 """
 
 import dataclasses
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Table, and_, case, func
 
@@ -34,24 +34,33 @@ _PUT_GATEWAY = _put(tables.gateway_observation, "gateway_seq", "failure", "repor
 _PUT_CONNECTION = _put(tables.connection_observation, "connection_seq", "report")
 
 
-def record(tx: Transaction, seen: model.Observation) -> None:
-    """Writes one observation of one gateway, and deletes the rows of what is gone.
+class Change(NamedTuple):
+    """What decides the status of a connection, before and after an observation. `after` None: the connection is gone."""
+
+    connection: model.Connection
+    before: model.StatusFacts
+    after: model.StatusFacts | None
+
+
+def record(tx: Transaction, seen: model.Observation) -> list[Change]:
+    """Writes one observation of one gateway, and deletes the rows of what is gone. Returns what changed of its connections.
 
     `seen.connections` may leave out connections that did not change since the observation before: the time of observation stands
     in the gateway's row.
     """
     row = gateways.find_any(tx, seen.gateway_id)
     if row is None:
-        return
-    leaving = connections.deleting(tx, row.seq)
-    for connection_id in leaving:
-        if connection_id not in seen.present:
-            connections.remove(tx, connection_id)
+        return []
+    changes = []
+    for connection, facts in connections.deleting(tx, row.seq):
+        if connection.id not in seen.present:
+            connections.remove(tx, connection.id)
             gateways.count_down(tx, row.seq)
+            changes.append(Change(connection, facts, None))
     if row.deleting and not seen.exists:
         gateways.remove(tx, row)
         counters.add(tx, row.gateway.project_id, "vpn_gateway", -1)
-        return
+        return changes
     report = _lasting(row.observed, seen.gateway) if row.restarts else seen.gateway
     tx.run(
         _PUT_GATEWAY,
@@ -63,12 +72,12 @@ def record(tx: Transaction, seen: model.Observation) -> None:
         state="failed" if seen.failure is not None else "well",
         since=codec.milliseconds(seen.seen_at),
     )
-    kept = connections.seqs(tx, row.seq) if seen.connections else {}
+    kept = connections.facts(tx, row.seq) if seen.connections else {}
     tx.run_many(
         _PUT_CONNECTION,
         [
             {
-                "connection_seq": kept[one.connection_id],
+                "connection_seq": kept[one.connection_id][0],
                 "applied_generation": one.applied_generation,
                 "report": codec.dump(codec.observation, one),
                 "state": one.state,
@@ -78,6 +87,14 @@ def record(tx: Transaction, seen: model.Observation) -> None:
             if one.connection_id in kept
         ],
     )
+    for one in seen.connections:
+        if one.connection_id in kept:
+            _, before = kept[one.connection_id]
+            applied = before.applied if one.applied_generation is None else one.applied_generation
+            after = before._replace(applied=applied, state=one.state)
+            if after != before:
+                changes.append(Change(connections.get(tx, one.connection_id), before, after))
+    return changes
 
 
 def _lasting(before: model.GatewayReport, now: model.GatewayReport) -> model.GatewayReport:

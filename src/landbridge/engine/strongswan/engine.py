@@ -5,6 +5,7 @@ like the old one. An object remembers log lines and what it initiated moments ag
 """
 
 import dataclasses
+import logging
 import shutil
 import threading
 import time
@@ -37,7 +38,9 @@ from landbridge.engine.strongswan.network import apply as network_apply
 from landbridge.engine.strongswan.network import firewall, namespace, xfrm
 from landbridge.engine.strongswan.network import look as network_look
 from landbridge.engine.strongswan.network import steps as network_steps
+from landbridge.telemetry import log_fields
 
+log = logging.getLogger(__name__)
 #: Seconds before a child that did not come up is initiated again.
 RETRY = 10.0
 NO_FORWARDING = "no: devices will not be reached (sysctl net.ipv4.ip_forward=1 where the EIPs are routed)"
@@ -195,8 +198,8 @@ class StrongSwan:
                 self._add_folder(gateway_id)
             case steps.DeleteFolder():
                 self._delete_folder(gateway_id)
-            case ike_steps.StartCharon(plane, restarts):
-                self._start_charon(gateway_id, plane, restarts)
+            case ike_steps.StartCharon():
+                self._start_charon(gateway_id, step)
             case ike_steps.StopCharon():
                 charon.CHARON.stop(self._folder_of(gateway_id))
             case _:
@@ -212,10 +215,17 @@ class StrongSwan:
             raise OSError(_not_ours(name))
         marks.write(folder, gateway_id)
 
-    def _start_charon(self, gateway_id: str, plane: model.Plane, restarts: int) -> None:
-        if plane == "kernel":
+    def _start_charon(self, gateway_id: str, step: ike_steps.StartCharon) -> None:
+        if step.plane == "kernel":
             xfrm.flush(names.namespace(gateway_id))
-        charon.start(self._folder_of(gateway_id), names.namespace(gateway_id), plane, self._launch, restarts)
+        charon.start(self._folder_of(gateway_id), names.namespace(gateway_id), step.plane, self._launch, step.restarts)
+        if step.died:
+            base.RESTARTS.add(1)
+            log.warning(
+                "gateway %s: its charon died and was started again",
+                gateway_id,
+                extra=log_fields.of(gateway_id=gateway_id),
+            )
         self._initiated.pop(gateway_id, None)
         self._unanswered.pop(gateway_id, None)
         if self._watcher:

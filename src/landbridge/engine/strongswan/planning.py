@@ -71,7 +71,12 @@ def _start(target: Target, current: state.GatewayState) -> Iterator[steps.Step]:
     if current.serves and _restart_is_due(target, current):
         yield ike_steps.StopCharon()
     if _starts(target, current):
-        yield ike_steps.StartCharon(current.plane, target.desired.restarts)
+        yield ike_steps.StartCharon(current.plane, target.desired.restarts, died=_has_died(current))
+
+
+def _has_died(current: state.GatewayState) -> bool:
+    """Whether a charon was started in the namespace that is there. After a start of the machine there is no namespace."""
+    return not current.ike.alive and current.network.namespace and current.ike.started_at is not None
 
 
 def _without_charon(current: state.GatewayState) -> state.GatewayState:

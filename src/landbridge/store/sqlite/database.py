@@ -28,9 +28,12 @@ from landbridge.store.sqlite import migrate
 from landbridge.store.sqlite.dialect import compiled
 from landbridge.store.sqlite.writer_lock import WriterLock
 from landbridge.store.statement import Statement
+from landbridge.telemetry import counts
 
 log = logging.getLogger(__name__)
 R = TypeVar("R")
+_COMMITS = counts.Histogram("landbridge_store_commit_seconds", "Seconds of the commit of a group of writes.")
+_WRITES = counts.Counter("landbridge_store_writes_total", "Writes in the groups that were committed or refused.")
 
 GROUP_LIMIT = 16
 #: How long a write that has the writer lock waits for a program that writes without it, such as `sqlite3`.
@@ -252,7 +255,10 @@ class Database:
 
     def _commit(self, group: list[_Job]) -> None:
         """Makes the group durable. Afterwards every job has its result or its error."""
+        began = time.perf_counter()
         _commit(self._writer, group)
+        _COMMITS.observe(time.perf_counter() - began)
+        _WRITES.add(len(group))
         if self._checkpoint is not None and self._checkpoint.done():
             self._checkpoint = None
             _run_checkpoint(self._writer)  # what was written meanwhile: then the log restarts

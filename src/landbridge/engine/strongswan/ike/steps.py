@@ -13,10 +13,11 @@ from landbridge.engine import base
 
 @dataclass(frozen=True, slots=True)
 class StartCharon(base.GatewayStep):
-    """`restarts`: how many of them have been asked for by now."""
+    """`restarts`: how many of them have been asked for by now. `died`: the charon before ended by itself."""
 
     plane: model.Plane
     restarts: int = 0
+    died: bool = False
 
     def __str__(self) -> str:
         return f"start charon, {self.plane} data plane"

@@ -1,0 +1,173 @@
+"""What `/metrics` answers: the series of connections and gateways from the store, and what the processes of the service counted.
+
+Each series is a row of a table here, or a metric of `telemetry.counts`. docs/reference/metrics.md lists all.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from landbridge import __version__
+from landbridge.operations.measurements import GatewayRow, Measurements
+from landbridge.operations.measurements import MeasuredConnection as Connection
+from landbridge.telemetry import counts, exposition
+
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True, slots=True)
+class Series(Generic[Row]):
+    """A series for each row. `labels` renders those of a row; `value` None: the row has no sample."""
+
+    name: str
+    kind: str
+    text: str
+    labels: Callable[[Row], str]
+    value: Callable[[Row], float | None]
+
+    def lines(self, rows: Iterable[Row]) -> Iterator[str]:
+        samples = ((self.labels(row), self.value(row)) for row in rows)
+        lines = (f"{self.name}{labels} {exposition.number(value)}\n" for labels, value in samples if value is not None)
+        return exposition.family(self.name, self.kind, self.text, lines)
+
+
+def _seconds(milliseconds: int | None) -> float | None:
+    return None if milliseconds is None else milliseconds / 1000
+
+
+def _of_connection(row: Connection, **more: str) -> str:
+    named = {"connection_id": row.id, "name": row.name, "gateway_id": row.gateway_id, "project_id": row.project_id}
+    return exposition.labels(named | more)
+
+
+def _id(row: Connection) -> str:
+    return f'{{connection_id="{row.id}"}}'
+
+
+CONNECTIONS: tuple[Series[Connection], ...] = (
+    Series(
+        "landbridge_connection_up",
+        "gauge",
+        "1 while the tunnel of a connection is up, 0 while it is not.",
+        _of_connection,
+        lambda row: row.facts.state == "up",
+    ),
+    Series(
+        "landbridge_connection_status",
+        "gauge",
+        "1, with the status of the connection as the API shows it.",
+        lambda row: _of_connection(row, status=row.status),
+        lambda _: 1,
+    ),
+    Series(
+        "landbridge_connection_since_timestamp_seconds",
+        "gauge",
+        "Since when the tunnel is up or down, with the configuration that is applied now.",
+        _id,
+        lambda row: _seconds(row.since),
+    ),
+    Series(
+        "landbridge_connection_received_bytes_total",
+        "counter",
+        "Bytes that came out of the tunnel.",
+        _id,
+        lambda row: row.traffic.bytes_in,
+    ),
+    Series(
+        "landbridge_connection_sent_bytes_total",
+        "counter",
+        "Bytes that went into the tunnel.",
+        _id,
+        lambda row: row.traffic.bytes_out,
+    ),
+    Series(
+        "landbridge_connection_received_packets_total",
+        "counter",
+        "Packets that came out of the tunnel.",
+        _id,
+        lambda row: row.traffic.packets_in,
+    ),
+    Series(
+        "landbridge_connection_sent_packets_total",
+        "counter",
+        "Packets that went into the tunnel.",
+        _id,
+        lambda row: row.traffic.packets_out,
+    ),
+    Series(
+        "landbridge_connection_rekeys_total",
+        "counter",
+        "CHILD_SAs that took the place of one with the same traffic selectors.",
+        _id,
+        lambda row: row.traffic.rekeys,
+    ),
+)
+
+
+def _of_gateway(row: GatewayRow) -> str:
+    return exposition.labels({"gateway_id": row.id, "name": row.name, "project_id": row.project_id})
+
+
+GATEWAYS: tuple[Series[GatewayRow], ...] = (
+    Series(
+        "landbridge_gateway_fault",
+        "gauge",
+        "1 while a VPN gateway is FAULT, 0 while it is not.",
+        _of_gateway,
+        lambda row: row.is_fault,
+    ),
+    Series(
+        "landbridge_gateway_paused",
+        "gauge",
+        "1 while the agent changes nothing of the VPN gateway, 0 otherwise.",
+        _of_gateway,
+        lambda row: row.is_paused,
+    ),
+    Series(
+        "landbridge_gateway_seen_timestamp_seconds",
+        "gauge",
+        "When the engine looked at the VPN gateway last. What is said of its connections is of that time.",
+        _of_gateway,
+        lambda row: _seconds(row.seen_at),
+    ),
+)
+_Sample = tuple[Mapping[str, str], float]
+
+
+def _plain(name: str, text: str) -> Series[_Sample]:
+    """A series whose samples come with their labels."""
+    return Series(name, "gauge", text, lambda sample: exposition.labels(sample[0]), lambda sample: sample[1])
+
+
+NUMBER = _plain("landbridge_connections", "Connections of a project, by their status.")
+OMITTED = _plain(
+    "landbridge_connections_without_series",
+    "Connections that have no series of their own, since there are more than [metrics] connections.",
+)
+BUILD = _plain("landbridge_build_info", "1, with the version of the service.")
+LOOK_AGE = _plain(
+    "landbridge_agent_look_age_seconds", "Seconds since the agent last began to look at all VPN gateways."
+)
+#: All series that are not counted by `telemetry.counts`.
+STORED: tuple[Series[Any], ...] = (*CONNECTIONS, *GATEWAYS, NUMBER, OMITTED, BUILD, LOOK_AGE)
+
+
+def render(measured: Measurements) -> bytes:
+    """The series of connections and gateways."""
+    numbers = [
+        ({"project_id": project, "status": status}, number) for (project, status), number in measured.numbers.items()
+    ]
+    parts = (
+        *(series.lines(measured.connections) for series in CONNECTIONS),
+        *(series.lines(measured.gateways) for series in GATEWAYS),
+        NUMBER.lines(numbers),
+        OMITTED.lines([({}, measured.omitted)]),
+    )
+    return b"".join("".join(lines).encode() for lines in parts)
+
+
+def render_service(agent_age: float | None) -> bytes:
+    """The series of the service itself. `agent_age`: seconds since the agent's last look; None without an agent."""
+    age: list[_Sample] = [] if agent_age is None else [({}, agent_age)]
+    parts = (BUILD.lines([({"version": __version__}, 1)]), LOOK_AGE.lines(age), exposition.counted(counts.REGISTRY))
+    return "".join(line for lines in parts for line in lines).encode()

@@ -1,0 +1,68 @@
+"""What `/metrics` shows of the store."""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from landbridge import model
+from landbridge.status import connection as connection_status
+from landbridge.store import measurements, pauses
+from landbridge.store.database import Transaction
+
+
+class MeasuredConnection(NamedTuple):
+    """`since`: milliseconds since 1970, as in lists of statuses."""
+
+    id: str
+    name: str
+    gateway_id: str
+    project_id: str
+    facts: model.StatusFacts
+    since: int | None
+    traffic: model.Traffic
+
+    @property
+    def status(self) -> model.ConnectionStatusName:
+        return connection_status.of_facts(self.facts)
+
+
+class GatewayRow(NamedTuple):
+    """`seen_at`: milliseconds since 1970; None before the first look."""
+
+    id: str
+    name: str
+    project_id: str
+    is_fault: bool
+    seen_at: int | None
+    is_paused: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurements:
+    """`numbers` counts all connections by project and status. `connections` is empty where there are more than the limit, and `omitted`
+    says how many that are.
+    """
+
+    connections: list[MeasuredConnection]
+    numbers: dict[tuple[str, model.ConnectionStatusName], int]
+    omitted: int
+    gateways: list[GatewayRow]
+
+
+def take(tx: Transaction, project_id: str | None, limit: int) -> Measurements:
+    """Of a project, or of all (None). `limit`: connections that get series of their own."""
+    numbers: Counter[tuple[str, model.ConnectionStatusName]] = Counter()
+    for project, facts, number in measurements.counts(tx, project_id):
+        numbers[project, connection_status.of_facts(facts)] += number
+    living = sum(number for (_, status), number in numbers.items() if status != "PENDING_DELETE")
+    omitted = living if living > limit else 0
+    paused = pauses.list_all(tx)
+    return Measurements(
+        connections=[] if omitted else [MeasuredConnection(*row) for row in measurements.connections(tx, project_id)],
+        numbers=dict(numbers),
+        omitted=omitted,
+        gateways=[
+            GatewayRow(*row, is_paused=None in paused or row[0] in paused)
+            for row in measurements.gateways(tx, project_id)
+        ],
+    )

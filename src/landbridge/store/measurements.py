@@ -1,0 +1,82 @@
+"""What `/metrics` shows of connections and gateways, read without decoding whole rows."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import bindparam, func, literal_column, select
+
+from landbridge import model
+from landbridge.store import expressions, tables
+from landbridge.store.database import Transaction
+from landbridge.store.statement import Statement
+
+_c, _o, _g, _look = tables.connection, tables.connection_observation, tables.vpn_gateway, tables.gateway_observation
+#: In the order of `model.StatusFacts`.
+_FACTS = (_c.c.generation, _c.c.deleting, _o.c.applied_generation, _o.c.state)
+_OBSERVED = _c.outerjoin(_o, _o.c.connection_seq == _c.c.seq)
+_TRAFFIC = ("bytes_in", "bytes_out", "packets_in", "packets_out", "rekeys")
+_CONNECTIONS = (
+    select(
+        _c.c.id,
+        expressions.JsonValue(_c.c.spec, "name"),
+        _g.c.id,
+        _c.c.project_id,
+        *_FACTS,
+        _o.c.since,
+        *(expressions.JsonValue(_o.c.report, "traffic", name) for name in _TRAFFIC),
+    )
+    .select_from(_OBSERVED.join(_g, _g.c.seq == _c.c.gateway_seq))
+    .where(_c.c.deleting == literal_column("0"))
+)
+_COUNTS = (
+    select(_c.c.project_id, _c.c.deleting, _o.c.applied_generation == _c.c.generation, _o.c.state, func.count())
+    .select_from(_OBSERVED)
+    .group_by(_c.c.project_id, _c.c.deleting, _o.c.applied_generation == _c.c.generation, _o.c.state)
+)
+_GATEWAYS = (
+    select(_g.c.id, expressions.JsonValue(_g.c.spec, "name"), _g.c.project_id, _look.c.failure, _look.c.seen_at)
+    .select_from(_g.outerjoin(_look, _look.c.gateway_seq == _g.c.seq))
+    .where(_g.c.deleting == literal_column("0"))
+)
+
+
+def _both(query: Any, project: Any) -> dict[bool, Statement]:
+    """The statement for one project (True), and for all."""
+    return {True: Statement(query.where(project == bindparam("project_id"))), False: Statement(query)}
+
+
+_CONNECTIONS_OF = _both(_CONNECTIONS, _c.c.project_id)
+_COUNTS_OF = _both(_COUNTS, _c.c.project_id)
+_GATEWAYS_OF = _both(_GATEWAYS, _g.c.project_id)
+
+
+ConnectionRow = tuple[str, str, str, str, model.StatusFacts, int | None, model.Traffic]
+GatewayRow = tuple[str, str, str, bool, int | None]
+
+
+def connections(tx: Transaction, project_id: str | None) -> Iterator[ConnectionRow]:
+    """Id, name, gateway id, project id, facts, since when and traffic of those of a project, or of all (None), that are not being
+    deleted.
+    """
+    for row in _each(tx, _CONNECTIONS_OF, project_id):
+        generation, deleting, applied, state, since = row[4:9]
+        traffic = model.Traffic(**{name: value or 0 for name, value in zip(_TRAFFIC, row[9:], strict=True)})
+        facts = model.StatusFacts(generation, bool(deleting), applied, state)
+        yield (*row[:4], facts, since, traffic)
+
+
+def counts(tx: Transaction, project_id: str | None) -> Iterator[tuple[str, model.StatusFacts, int]]:
+    """How many connections of each project have the same facts; the generations in them are made up."""
+    for project, deleting, is_applied, state, number in _each(tx, _COUNTS_OF, project_id):
+        applied = None if is_applied is None else int(bool(is_applied))
+        yield project, model.StatusFacts(1, bool(deleting), applied, state), number
+
+
+def gateways(tx: Transaction, project_id: str | None) -> Iterator[GatewayRow]:
+    """Id, name, project id, whether it is FAULT and when it was seen, of those that are not being deleted."""
+    for gateway_id, name, project, failure, seen_at in _each(tx, _GATEWAYS_OF, project_id):
+        yield gateway_id, name, project, failure is not None, seen_at
+
+
+def _each(tx: Transaction, of: dict[bool, Statement], project_id: str | None) -> Iterator[Any]:
+    return tx.each(of[True], project_id=project_id) if project_id is not None else tx.each(of[False])
