@@ -328,7 +328,9 @@ def _observe(maker: Maker, gateway: Any, up: Any, down: Any, refused: Any) -> No
         ),
         model.ConnectionObservation(connection_id=refused["id"], refused="connections of style bgp are not carried"),
     )
-    report = model.GatewayReport(restarts=2, restarted_at=at, inner_addresses=("10.0.0.1/24",))
+    report = model.GatewayReport(
+        restarts=2, restarted_at=at, inner_addresses=("10.0.0.1/24",), strangers=(_attempt(at),), unknown_lines=1
+    )
     words: dict[str, Any] = {"present": frozenset((up["id"], down["id"])), "seen_at": at, "gateway": report}
     maker.look(gateway["id"], *reports, failure="put up the firewall: no", **words)
 

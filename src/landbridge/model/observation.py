@@ -80,12 +80,15 @@ class ConnectionObservation:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayReport:
     """`restarts`: how many that were asked for are done, the last one at `restarted_at`. `inner_addresses`: with their prefix
-    length, where the gateway is plugged into networks behind it.
+    length, where the gateway is plugged into networks behind it. `strangers`: the last attempts from addresses that no connection of
+    their endpoint has, oldest first. `unknown_lines`: lines of the daemon that no rule knows, counted since Landbridge started.
     """
 
     restarts: int = 0
     restarted_at: datetime | None = None
     inner_addresses: tuple[str, ...] = ()
+    strangers: tuple[Attempt, ...] = ()
+    unknown_lines: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,7 +30,7 @@ from landbridge.engine.strongswan import (
     steps,
     target,
 )
-from landbridge.engine.strongswan.ike import charon, evidence, unanswered, vici_events, vici_session
+from landbridge.engine.strongswan.ike import attempts, charon, evidence, unanswered, vici_events, vici_session
 from landbridge.engine.strongswan.ike import look as ike_look
 from landbridge.engine.strongswan.ike import planning as ike_planning
 from landbridge.engine.strongswan.ike import steps as ike_steps
@@ -68,6 +68,7 @@ class StrongSwan:
         self._has_nat = any(eip.attach == "nat" for eip in site.eips) or self._had_nat()
         self._evidence: dict[str, evidence.EvidenceLog] = {}
         self._unanswered: dict[str, unanswered.Unanswered] = {}
+        self._attempts: dict[str, attempts.AttemptLog] = {}
         self._initiated: dict[str, dict[str, float]] = {}
         self._watcher: vici_events.Watcher | None = None
 
@@ -102,6 +103,9 @@ class StrongSwan:
     def _unanswered_of(self, gateway_id: str) -> unanswered.Unanswered:
         return self._unanswered.setdefault(gateway_id, unanswered.Unanswered())
 
+    def _attempts_of(self, gateway_id: str) -> attempts.AttemptLog:
+        return self._attempts.setdefault(gateway_id, attempts.AttemptLog(is_userland=self._plane == "userland"))
+
     def observe(self, gateway_id: str) -> state.GatewayState:
         """Raises StepFailed when a charon is there but does not answer. Sees nothing where the folder belongs to another id."""
         folder = self._folder_of(gateway_id)
@@ -110,12 +114,8 @@ class StrongSwan:
             if marked not in (None, gateway_id):
                 return state.GatewayState(at=datetime.now(UTC), plane=self._plane)
             network = network_look.look(gateway_id, self._underlay, nat=self._has_nat)
-            ike = ike_look.look(
-                folder,
-                self._evidence_of(gateway_id),
-                self._unanswered_of(gateway_id),
-                self._recently_initiated(gateway_id),
-            )
+            logs = self._evidence_of(gateway_id), self._unanswered_of(gateway_id), self._attempts_of(gateway_id)
+            ike = ike_look.look(folder, *logs, self._recently_initiated(gateway_id))
             running_plane = charon.plane(folder) if ike.alive else None
         return state.GatewayState(
             at=datetime.now(UTC),
@@ -163,16 +163,17 @@ class StrongSwan:
     def apply(self, gateway_id: str, step: steps.Step) -> None:
         with vici_session.ViciSession(self._folder_of(gateway_id)) as session, failures.as_step_failed():
             self._begin(gateway_id, session, step)
-            for _, error in session.answers():
+            for done, error in session.answers():
                 if error:
                     raise error
+                self._attempts_of(gateway_id).loaded(done)
 
     def carry_out(self, gateway_id: str, plan: Sequence[steps.Step]) -> base.Failures:
         run = base.PlanRun(gateway_id)
         with vici_session.ViciSession(self._folder_of(gateway_id)) as session:
             for step in plan:
                 if not session.may_go_on(step):
-                    _read_answers(session, run)
+                    self._read_answers(gateway_id, session, run)
                 if run.should_skip(step):
                     continue
                 try:
@@ -183,8 +184,17 @@ class StrongSwan:
                 else:
                     if not isinstance(step, ike_steps.CharonRequest):
                         run.done(step)
-            _read_answers(session, run)
+            self._read_answers(gateway_id, session, run)
         return run.failures
+
+    def _read_answers(self, gateway_id: str, session: vici_session.ViciSession, run: base.PlanRun) -> None:
+        """Attempts are told of a configuration when it is loaded, and nothing is initiated before."""
+        for step, error in session.answers():
+            if error:
+                run.failed(step, failures.text(error))
+            else:
+                self._attempts_of(gateway_id).loaded(step)
+                run.done(step)
 
     def _begin(self, gateway_id: str, session: vici_session.ViciSession, step: steps.Step) -> None:
         """A request to charon is done when charon has answered, every other step at once."""
@@ -241,6 +251,7 @@ class StrongSwan:
         self._initiated.pop(gateway_id, None)
         self._evidence.pop(gateway_id, None)
         self._unanswered.pop(gateway_id, None)
+        self._attempts.pop(gateway_id, None)
 
     def _note_initiation(self, gateway_id: str, step: ike_steps.Initiate) -> None:
         self._initiated.setdefault(gateway_id, {})[step.child] = time.monotonic()
@@ -248,7 +259,8 @@ class StrongSwan:
             self._watcher.call_after(gateway_id, RETRY)
 
     def watch(self, changed: Callable[[str], None], stop: threading.Event) -> None:
-        watcher = vici_events.Watcher(self._folders, self._evidence_of, self._unanswered_of, changed)
+        logs = self._evidence_of, self._unanswered_of, self._attempts_of
+        watcher = vici_events.Watcher(self._folders, *logs, changed)
         self._watcher = watcher
         try:
             watcher.run(stop)
@@ -303,14 +315,6 @@ def _not_ours(name: str) -> str:
     return (
         f"the network namespace {name} is there and not ours, and left alone (`ip netns pids {name}` tells who uses it)"
     )
-
-
-def _read_answers(session: vici_session.ViciSession, run: base.PlanRun) -> None:
-    for step, error in session.answers():
-        if error:
-            run.failed(step, failures.text(error))
-        else:
-            run.done(step)
 
 
 def _if_exists(underlay: str | None) -> str | None:

@@ -56,6 +56,8 @@ def _connections(
             routes=tunnels.destinations_carried(observed, first) if observed else None,
             intended=selectors.intended(target.desired, spec),
             evidence=current.ike.evidence.get(spec.id, ()),
+            attempts=current.ike.attempts.get(spec.id, ()),
+            configuration=_configuration(spec.id, current, secrets[spec.id]),
         )
 
 
@@ -87,6 +89,7 @@ def _as_it_is(
         expected_children=len(children),
         children=children,
         evidence=current.ike.evidence.get(connection_id, ()),
+        attempts=current.ike.attempts.get(connection_id, ()),
     )
 
 
@@ -95,6 +98,8 @@ def _gateway_report(current: state.GatewayState) -> model.GatewayReport:
         restarts=current.ike.restarts if current.serves else 0,
         restarted_at=current.ike.started_at if current.ike.restarts else None,
         inner_addresses=tuple(sorted(address for link, address in current.network.addresses if link == "lan")),
+        strangers=current.ike.strangers,
+        unknown_lines=current.ike.unknown_lines,
     )
 
 
@@ -132,6 +137,8 @@ def _connection(
     routes: Collection[str] | None,
     intended: Iterable[selectors.Pair],
     evidence: tuple[model.Evidence, ...],
+    attempts: tuple[model.Attempt, ...],
+    configuration: str,
 ) -> model.ConnectionObservation:
     """`routes`: what the kernel routes into the tunnel; None without a tunnel, where the selectors of the SAs lead."""
     established = [sa for sa in sas if sa.live and not sa.negotiating]
@@ -152,7 +159,13 @@ def _connection(
         missing_pairs=_missing(intended, established),
         routes=tuple(sorted({net for child in children for net in child.remote_ts} if routes is None else routes)),
         evidence=evidence,
+        attempts=attempts,
+        configuration=configuration,
     )
+
+
+def _configuration(connection_id: str, current: state.GatewayState, secrets: Iterable[str]) -> str:
+    return ike_state.configuration(current.ike.conns.get(connection_id, ()), secrets)
 
 
 def _missing(intended: Iterable[selectors.Pair], established: list[ike_state.IkeSa]) -> tuple[str, ...]:

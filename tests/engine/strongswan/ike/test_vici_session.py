@@ -30,19 +30,36 @@ def test_a_message_that_ends_early_is_an_error(message: dict[str, Any], short: i
         vici_protocol.parse(packet[: -1 - short % (len(packet) - 1)])
 
 
+def _log(line: str, unique_id: str = "3") -> bytes:
+    said = {"group": "IKE", "level": "1", "ikesa-name": "one", "ikesa-uniqueid": unique_id, "msg": line}
+    return b"\x07\x03log" + Message.serialize(said)
+
+
 @pytest.mark.parametrize(
     ("line", "noise"),
     [
         ("sending DPD request", True),
+        ("sending keep alive to 198.51.100.2[4500]", True),
+        ("generating INFORMATIONAL request 6 [ ]", True),
         ("parsed INFORMATIONAL response 7 [ ]", True),
+        ("parsed INFORMATIONAL_V1 request 2841 [ HASH N(DPD_ACK) ]", True),
+        ("parsed INFORMATIONAL request 7 [ D ]", False),
+        ("parsed IKE_AUTH response 1 [ N(AUTH_FAILED) ]", False),
         ("received AUTHENTICATION_FAILED notify error", False),
         ("peer is sending packets", False),
     ],
 )
 def test_noise_is_known_without_reading_the_packet(line: str, *, noise: bool):
-    said = {"group": "IKE", "level": "1", "ikesa-name": "one", "ikesa-uniqueid": "3", "msg": line}
-    assert vici_events._is_noise(b"\x07\x03log" + Message.serialize(said)) is noise
+    assert vici_events.Noise().covers(_log(line)) is noise
+
+
+def test_a_packet_is_news_once_for_each_place_and_sa():
+    noise = vici_events.Noise()
+    lines = [f"received packet: from 198.51.100.2[{port}] to 203.0.113.10[500] (92 bytes)" for port in (500, 4500)]
+    assert [noise.covers(_log(line, sa)) for sa in ("3", "4") for line in lines] == [False] * 4
+    assert [noise.covers(_log(line, sa)) for sa in ("3", "4") for line in lines] == [True] * 4
 
 
 def test_a_change_of_state_is_never_noise():
-    assert not vici_events._is_noise(b"\x07\x0achild-updown" + Message.serialize({"up": "yes", "msg": "parsed "}))
+    said = b"\x07\x0achild-updown" + Message.serialize({"up": "yes", "msg": "parsed "})
+    assert not vici_events.Noise().covers(said)

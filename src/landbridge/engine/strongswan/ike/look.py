@@ -1,15 +1,20 @@
 """One look at what charon holds for a gateway. It changes nothing but the length of charon's log."""
 
+import dataclasses
 from collections.abc import Collection
 from pathlib import Path
 
 from landbridge.engine.strongswan import daemon
-from landbridge.engine.strongswan.ike import charon, evidence, unanswered, vici_session
-from landbridge.engine.strongswan.ike.state import IkeState, parse_conns, parse_peers, parse_sas
+from landbridge.engine.strongswan.ike import attempts, charon, evidence, unanswered, vici_session
+from landbridge.engine.strongswan.ike.state import IkeState, parse_conns, parse_ends, parse_sas
 
 
 def look(
-    folder: Path, log: evidence.EvidenceLog, waiting: unanswered.Unanswered, recently_initiated: Collection[str]
+    folder: Path,
+    log: evidence.EvidenceLog,
+    waiting: unanswered.Unanswered,
+    said: attempts.AttemptLog,
+    recently_initiated: Collection[str],
 ) -> IkeState:
     """Raises OSError, or one of `vici_protocol.PROTOCOL_ERRORS`, when a charon is there but does not answer: that is not the same as
     its being gone, and a second charon beside it would be worse than none.
@@ -22,10 +27,10 @@ def look(
     charon.shorten_log(folder)
     with connection:
         conns, secrets, sas = vici_session.look(connection)
-    log.set_peers(parse_peers(conns))
-    found = parse_sas(sas)
+    ends, found = parse_ends(conns), parse_sas(sas)
+    log.set_peers({name: each.peer for name, each in ends.items()})
     waiting.keep(frozenset(sa.unique_id for sa in found))
-    return IkeState(
+    seen = IkeState(
         alive=True,
         restarts=restarts,
         started_at=started_at,
@@ -35,4 +40,8 @@ def look(
         recently_initiated=frozenset(recently_initiated),
         unanswered=waiting.seconds(),
         evidence=log.all(),
+    )
+    said.look(seen, ends)
+    return dataclasses.replace(
+        seen, attempts=said.attempts(), strangers=said.strangers(), unknown_lines=said.unknown_lines
     )

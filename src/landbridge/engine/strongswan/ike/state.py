@@ -3,15 +3,19 @@
 Pure. It holds what was read and judges nothing. An SA that charon calls `(unnamed)` has not been given to a connection yet.
 """
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from landbridge import model
+from landbridge.model import negotiation
 
 UNNAMED = "(unnamed)"
+#: The address of a peer that may come from anywhere.
+ANY = "%any"
 
 #: States of an SA that no longer counts: it only waits for the peer to confirm, or for its last packets.
 DELETING = frozenset({"DELETING", "DELETED", "DESTROYING"})
@@ -74,7 +78,8 @@ class IkeSa:
 class IkeState:
     """`conns`: connection -> names of its children. `recently_initiated`: children that were initiated moments ago. `restarts`: how
     many restarts had been asked for when charon was started last, at `started_at`. `unanswered`: unique id of an IKE_SA -> seconds since
-    we sent it the request that it has not answered.
+    we sent it the request that it has not answered. `attempts`: connection -> its attempts; `strangers`: those from addresses that no
+    connection has; `unknown_lines`: lines of which nobody knows what they mean.
     """
 
     alive: bool = False
@@ -86,6 +91,9 @@ class IkeState:
     recently_initiated: frozenset[str] = frozenset()
     unanswered: Mapping[str, float] = field(default_factory=dict)
     evidence: Mapping[str, tuple[model.Evidence, ...]] = field(default_factory=dict)
+    attempts: Mapping[str, tuple[negotiation.Attempt, ...]] = field(default_factory=dict)
+    strangers: tuple[negotiation.Attempt, ...] = ()
+    unknown_lines: int = 0
 
 
 def parse_conns(messages: list[dict[str, Any]]) -> dict[str, frozenset[str]]:
@@ -93,13 +101,26 @@ def parse_conns(messages: list[dict[str, Any]]) -> dict[str, frozenset[str]]:
     return {name: frozenset(conn.get("children", {})) for message in messages for name, conn in message.items()}
 
 
-def parse_peers(messages: list[dict[str, Any]]) -> dict[str, frozenset[str]]:
-    """Reads `list-conns`: connection -> the peer's addresses."""
+class Ends(NamedTuple):
+    """Our addresses and the peer's, of a loaded connection."""
+
+    local: frozenset[str]
+    peer: frozenset[str]
+
+
+def parse_ends(messages: list[dict[str, Any]]) -> dict[str, Ends]:
+    """Reads `list-conns`: connection -> its ends."""
     return {
-        name: frozenset(address.decode() for address in conn.get("remote_addrs", ()))
+        name: Ends(*(frozenset(_texts(conn, key)) for key in ("local_addrs", "remote_addrs")))
         for message in messages
         for name, conn in message.items()
     }
+
+
+def configuration(children: Iterable[str], secrets: Iterable[str]) -> str:
+    """Names what is loaded of a connection: 12 hex digits of a hash over the names of its children and secrets. Empty: nothing is."""
+    names = sorted((*children, *secrets))
+    return hashlib.sha256("\n".join(names).encode()).hexdigest()[:12] if names else ""
 
 
 def by_connection(sas: Iterable[IkeSa]) -> defaultdict[str, list[IkeSa]]:
@@ -161,6 +182,10 @@ def _proposal(sa: dict[str, Any]) -> str:
 def _text(sa: dict[str, Any], key: str) -> str | None:
     value = sa.get(key)
     return value.decode(errors="replace") if value is not None else None
+
+
+def _texts(conn: dict[str, Any], key: str) -> list[str]:
+    return [value.decode(errors="replace") for value in conn.get(key, ())]
 
 
 def _number(sa: dict[str, Any], key: str) -> int:

@@ -14,7 +14,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from vici.exception import DeserializationException
 from vici.protocol import Message, Packet
 
 from landbridge.engine.strongswan import daemon
-from landbridge.engine.strongswan.ike import charon, evidence, unanswered, vici_protocol
+from landbridge.engine.strongswan.ike import attempts, charon, evidence, unanswered, vici_protocol
 
 #: Without rekeys: one of a thousand tunnels is always rekeying, and a rekey changes nothing of what is up or down.
 EVENTS = ("log", "ike-updown", "child-updown")
@@ -38,17 +38,53 @@ SCAN = 1.0
 TICK = 0.2
 
 _LENGTH = struct.Struct("!I")
-_NOISE = tuple(noise.encode() for noise in evidence.NOISE)
+_KEEPING_ALIVE = (b"sending keep alive", b"sending DPD request")
+_MESSAGES = (b"generating INFORMATIONAL", b"parsed INFORMATIONAL")
+_EMPTY = (b"[ ]", b"N(DPD) ]", b"N(DPD_ACK) ]")
+_PACKETS = (b"sending packet", b"received packet")
+#: Packets of SAs that are known, as charon writes them, of one gateway.
+PACKETS_KEPT = 20_000
+#: Seconds between looks for what a line says. A line is no event, and a peer can make charon say many.
+SAID_PAUSE = 2.0
+
+
+class Noise:
+    """What one charon says all the time while nothing happens. It is known without reading the packet, which costs a hundredth: nearly
+    all that charon says is that.
+    """
+
+    def __init__(self) -> None:
+        self._packets: set[bytes] = set()
+
+    def covers(self, packet: bytes) -> bool:
+        """Whether it is a log line that says nothing new. A packet is news when it comes from or goes to another place than before."""
+        at = packet.find(b"\x03\x03msg")
+        if at < 0 or not packet.startswith(b"\x07\x03log"):
+            return False
+        line = packet[at + 7 :]
+        if line.startswith(_PACKETS):
+            return self._has_heard(packet[packet.find(b"ikesa-uniqueid") : packet.rfind(b" (")])
+        return line.startswith(_KEEPING_ALIVE) or (line.startswith(_MESSAGES) and line.endswith(_EMPTY))
+
+    def _has_heard(self, packet: bytes) -> bool:
+        if packet in self._packets:
+            return True
+        if len(self._packets) >= PACKETS_KEPT:
+            self._packets.clear()
+        self._packets.add(packet)
+        return False
 
 
 @dataclass(slots=True)
 class _Subscription:
-    """`received`: the beginning of a packet; its rest must come by `due`."""
+    """`received`: the beginning of a packet; its rest must come by `due`. `said_at`: when the last look for what was said is due."""
 
     gateway_id: str
     socket: socket.socket
     received: bytes = b""
     due: float = 0.0
+    noise: Noise = field(default_factory=Noise)
+    said_at: float = -math.inf
 
 
 class Watcher:
@@ -61,11 +97,13 @@ class Watcher:
         folders: Callable[[], Mapping[str, Path]],
         lines: Callable[[str], evidence.EvidenceLog],
         waiting: Callable[[str], unanswered.Unanswered],
+        attempts_of: Callable[[str], attempts.AttemptLog],
         changed: Callable[[str], None],
     ) -> None:
         self._folders = folders
         self._lines = lines
         self._waiting = waiting
+        self._attempts = attempts_of
         self._changed = changed
         self._lock = threading.Lock()
         self._due: defaultdict[str, set[float]] = defaultdict(set)
@@ -79,8 +117,9 @@ class Watcher:
         with self._lock:
             self._due[gateway_id].add(due)
 
-    def _call_soon(self, gateway_id: str) -> None:
-        due = time.monotonic() + DEBOUNCE
+    def _call_within(self, gateway_id: str, seconds: float) -> None:
+        """A call that is due by then is enough."""
+        due = time.monotonic() + seconds
         with self._lock:
             if min(self._due[gateway_id], default=math.inf) > due:
                 self._due[gateway_id].add(due)
@@ -154,6 +193,7 @@ class Watcher:
         except OSError:
             connection.close()
             raise
+        self._attempts(gateway_id).begin()
         selector.register(connection, selectors.EVENT_READ, subscription)
         self._subscriptions[gateway_id] = subscription
 
@@ -164,7 +204,7 @@ class Watcher:
         try:
             subscription.received += _read(subscription.socket)
             for packet in self._packets(subscription):
-                self._packet(subscription.gateway_id, packet)
+                self._packet(subscription, packet)
         except (OSError, *vici_protocol.PROTOCOL_ERRORS):
             self._drop(selector, subscription)
 
@@ -186,23 +226,35 @@ class Watcher:
         selector.unregister(subscription.socket)
         subscription.socket.close()
         del self._subscriptions[subscription.gateway_id]
-        self._call_soon(subscription.gateway_id)
+        self._call_within(subscription.gateway_id, DEBOUNCE)
 
-    def _packet(self, gateway_id: str, content: bytes) -> None:
-        if _is_noise(content) and not self._waiting(gateway_id).concerns(content):
+    def _packet(self, subscription: _Subscription, content: bytes) -> None:
+        if subscription.noise.covers(content) and not self._waiting(subscription.gateway_id).concerns(content):
             return
         packet = Packet.parse(content)
         if packet.response_type == Packet.EVENT:
-            self._event(gateway_id, packet.event_type.decode(), Message.deserialize(packet.payload))
+            self._event(subscription, packet.event_type.decode(), Message.deserialize(packet.payload))
 
-    def _event(self, gateway_id: str, kind: str, message: Mapping[str, Any]) -> None:
+    def _event(self, subscription: _Subscription, kind: str, message: Mapping[str, Any]) -> None:
+        at, gateway_id = datetime.now(UTC), subscription.gateway_id
         if kind != "log":
-            self._call_soon(gateway_id)
+            self._attempts(gateway_id).event(at, kind, message)
+            self._call_within(gateway_id, DEBOUNCE)
             return
         name, unique_id, line = (_text(message, key) for key in ("ikesa-name", "ikesa-uniqueid", "msg"))
         if self._waiting(gateway_id).add(unique_id, line or ""):
-            self._call_soon(gateway_id)
-        self._lines(gateway_id).add(datetime.now(UTC), name, unique_id, line or "")
+            self._call_within(gateway_id, DEBOUNCE)
+        self._lines(gateway_id).add(at, name, unique_id, line or "")
+        if self._attempts(gateway_id).add(at, name, unique_id, line or ""):
+            self._call_for_what_was_said(subscription)
+
+    def _call_for_what_was_said(self, subscription: _Subscription) -> None:
+        """At once, and then not before SAID_PAUSE is over."""
+        now = time.monotonic()
+        if subscription.said_at > now:
+            return
+        subscription.said_at = max(now + DEBOUNCE, subscription.said_at + SAID_PAUSE)
+        self._call_within(subscription.gateway_id, subscription.said_at - now)
 
 
 def _read(connection: socket.socket) -> bytes:
@@ -210,12 +262,6 @@ def _read(connection: socket.socket) -> bytes:
     if not data:
         raise ConnectionResetError("charon hung up")
     return data
-
-
-def _is_noise(packet: bytes) -> bool:
-    """Seen without reading the packet: it costs a hundredth, and nearly all that charon says is that."""
-    at = packet.find(b"\x03\x03msg")
-    return packet.startswith(b"\x07\x03log") and at > 0 and packet[at + 7 :].startswith(_NOISE)
 
 
 def _text(message: Mapping[str, Any], key: str) -> str | None:

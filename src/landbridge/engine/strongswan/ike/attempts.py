@@ -1,0 +1,553 @@
+"""What was said of each connection of one gateway, cut into attempts.
+
+This module decides where an attempt begins and ends and to which connections it belongs; `facts` decides what a line means. It plans
+nothing, and it is empty after a restart of Landbridge: the store keeps what was reported.
+
+An IKE_SA that is not up has one attempt, until it begins anew. What happens to an IKE_SA that is up is an attempt of its own, until
+something comes of it. A peer can make charon say anything at any rate: everything here is bounded.
+
+A responder calls an SA `(unnamed)` until a configuration is picked by identity, and a negotiation that fails before never gets a name.
+Such an attempt belongs to every connection from that endpoint to the peer's address, and to those that wait for a device without an
+address when no connection has the peer's.
+"""
+
+import threading
+from collections import OrderedDict, defaultdict, deque
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from landbridge.engine.strongswan.ike import facts, fingerprints, steps
+from landbridge.engine.strongswan.ike import state as ike_state
+from landbridge.model import negotiation
+from landbridge.model.negotiation import Fact
+
+#: Attempts that are kept of a connection, of an address whose SAs have no name, and of all addresses that no connection has.
+KEPT = 20
+KEPT_UNNAMED = 5
+KEPT_OF_STRANGERS = 20
+#: The first and the last facts that are kept of an attempt.
+FIRST, LAST = 12, 20
+#: SAs without a name that are followed at once.
+UNNAMED_KEPT = 1000
+#: Configurations of a connection that are remembered, to name the one that an attempt was made with.
+LOADS_KEPT = 4
+#: How long the words of an SA that is gone may come after the event that tells it.
+LATE = timedelta(seconds=10)
+#: Facts that say nothing alone: what follows decides whether something happened to an IKE_SA that is up.
+_SILENT = (
+    negotiation.Message,
+    negotiation.Packet,
+    negotiation.Nat,
+    negotiation.PeerIdentity,
+    negotiation.ProposalChosen,
+)
+_REFUSED_BY_US = (
+    negotiation.NoConnection,
+    negotiation.KeyMismatch,
+    negotiation.MethodMismatch,
+    negotiation.SelectorsRefused,
+    negotiation.ProposalMismatch,
+    negotiation.DataPlaneFailure,
+)
+#: Notifies after which the negotiation goes on.
+_TRANSIENT = frozenset({"INVALID_KE_PAYLOAD", "TEMPORARY_FAILURE"})
+
+
+@dataclass(eq=False, slots=True)
+class _Attempt:
+    """An attempt that grows. `connection_id` is None as long as charon has no name for it."""
+
+    number: int
+    began_at: datetime
+    connection_id: str | None
+    within_sa: bool
+    began_by: negotiation.Party | None = None
+    peer_address: str | None = None
+    local_address: str | None = None
+    version: Any = None
+    mode: Any = None
+    outcome: negotiation.Outcome | None = None
+    ended_at: datetime | None = None
+    first: list[Fact] = field(default_factory=list)
+    last: deque[Fact] = field(default_factory=lambda: deque(maxlen=LAST))
+    shown: dict[str, negotiation.Attempt] = field(default_factory=dict)
+
+    def add(self, fact: Fact) -> None:
+        """A retransmit takes the place of the one before it."""
+        before = self.last[-1] if self.last else self.first[-1] if self.first else None
+        if _repeats(fact, before):
+            (self.last or self.first)[-1] = fact
+        elif len(self.first) < FIRST:
+            self.first.append(fact)
+        else:
+            self.last.append(fact)
+
+    def end(self, at: datetime, outcome: negotiation.Outcome) -> None:
+        """The first outcome counts; `stopped` is what is said of an attempt of which nothing else is known."""
+        if self.outcome in (None, "stopped"):
+            self.outcome, self.ended_at = outcome, at
+
+    def show(self, configuration: str) -> negotiation.Attempt:
+        """The same object as long as nothing is new."""
+        if configuration not in self.shown:
+            self.shown[configuration] = negotiation.Attempt(
+                id=str(self.number),
+                configuration=configuration,
+                began_at=self.began_at,
+                ended_at=self.ended_at,
+                began_by=self.began_by or _first_sender(self.first),
+                peer_address=self.peer_address,
+                local_address=self.local_address,
+                ike_version=self.version,
+                mode=self.mode,
+                is_named=self.connection_id is not None,
+                within_sa=self.within_sa,
+                outcome=self.outcome,
+                facts=(*self.first, *self.last),
+            )
+        return self.shown[configuration]
+
+
+def _repeats(fact: Fact, before: Fact | None) -> bool:
+    return (
+        isinstance(fact, negotiation.Retransmits)
+        and isinstance(before, negotiation.Retransmits)
+        and (fact.sender, fact.message) == (before.sender, before.message)
+    )
+
+
+@dataclass(eq=False, slots=True)
+class _Sa:
+    """An IKE_SA of charon. `heard`: what was said of one that is up and may mean nothing. `packets`: where packets came from and went
+    to last.
+    """
+
+    unique_id: str
+    reader: facts.Reader
+    heard_at: datetime
+    name: str | None = None
+    attempt: _Attempt | None = None
+    is_gone: bool = False
+    heard: deque[Fact] = field(default_factory=lambda: deque(maxlen=8))
+    packets: dict[str, tuple[str, int, str, int]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Loaded:
+    """What is loaded of a connection, and since which attempt which configuration is."""
+
+    children: frozenset[str] = frozenset()
+    secrets: frozenset[str] = frozenset()
+    since: list[tuple[int, str]] = field(default_factory=list)
+
+
+class AttemptLog:
+    """The attempts of one gateway. Any thread may read while one writes."""
+
+    def __init__(self, *, is_userland: bool = False) -> None:
+        """`is_userland`: the data plane pretends that there is a NAT."""
+        self._lock = threading.Lock()
+        self._is_userland = is_userland
+        self._number = 0
+        self._sas: dict[str, _Sa] = {}
+        self._unnamed_sas: OrderedDict[str, None] = OrderedDict()
+        self._established: frozenset[str] = frozenset()
+        self._kept: defaultdict[str, deque[_Attempt]] = defaultdict(lambda: deque(maxlen=KEPT))
+        self._unnamed: OrderedDict[tuple[str, str], deque[_Attempt]] = OrderedDict()
+        self._children: defaultdict[str, facts.Children] = defaultdict(facts.Children)
+        self._reauthenticated: set[str] = set()
+        self._loaded: dict[str, _Loaded] = {}
+        self._peers: dict[tuple[str, str], frozenset[str]] = {}
+        self._views: dict[str, tuple[negotiation.Attempt, ...]] = {}
+        self.unknown_lines = 0
+
+    # -- what is loaded ---------------------------------------------------------------------------------------------
+
+    def look(self, state: ike_state.IkeState, peers: Mapping[str, ike_state.Ends]) -> None:
+        """What a look has found: connections with their ends, secrets, SAs."""
+        with self._lock:
+            self._set_peers(peers)
+            secrets = defaultdict(set)
+            for secret in state.secrets:
+                secrets[fingerprints.owner(secret)].add(secret)
+            for connection_id, children in state.conns.items():
+                self._note(connection_id, children, frozenset(secrets[connection_id]), is_new=False)
+            self._forget_sas(state.sas)
+
+    def loaded(self, step: steps.IkeStep) -> None:
+        """A step was carried out: attempts from now on are made with its configuration."""
+        with self._lock:
+            known = self._loaded.get(step.connection_id or "", _Loaded())
+            match step:
+                case steps.LoadConn(connection_id, conn):
+                    self._note(connection_id, frozenset(conn["children"]), known.secrets, is_new=True)
+                case steps.LoadSecret(connection_id, secret_id):
+                    self._note(connection_id, known.children, known.secrets | {secret_id}, is_new=True)
+                case steps.UnloadSecret(connection_id, secret_id):
+                    self._note(connection_id, known.children, known.secrets - {secret_id}, is_new=True)
+
+    def _note(self, connection_id: str, children: Collection[str], secrets: frozenset[str], *, is_new: bool) -> None:
+        """A configuration that a look finds first was loaded before anything was heard."""
+        known = self._loaded.setdefault(connection_id, _Loaded())
+        known.children, known.secrets = frozenset(children), secrets
+        configuration = ike_state.configuration(children, secrets)
+        if known.since and known.since[-1][1] == configuration:
+            return
+        number = self._next_number(datetime.now(UTC)) if is_new or known.since else 0
+        known.since = [*known.since, (number, configuration)][-LOADS_KEPT:]
+        self._views.pop(connection_id, None)
+
+    def _set_peers(self, peers: Mapping[str, ike_state.Ends]) -> None:
+        found: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+        for connection_id, (locals_, remotes) in peers.items():
+            for local in locals_:
+                for remote in remotes:
+                    found[local, remote].add(connection_id)
+        now = {ends: frozenset(ids) for ends, ids in found.items()}
+        if now == self._peers:
+            return
+        self._peers = now
+        self._views.clear()
+        for gone in self._kept.keys() - peers.keys():
+            del self._kept[gone]
+        for gone in self._loaded.keys() - peers.keys():
+            del self._loaded[gone]
+        for gone in self._children.keys() - peers.keys():
+            del self._children[gone]
+
+    def _forget_sas(self, sas: Iterable[ike_state.IkeSa]) -> None:
+        """An SA that charon has no more, and of which nothing more is said, is over."""
+        present = {sa.unique_id for sa in sas}
+        self._established = frozenset(sa.unique_id for sa in sas if sa.live and not sa.negotiating)
+        now = datetime.now(UTC)
+        for unique_id, sa in list(self._sas.items()):
+            if unique_id not in present and now - sa.heard_at > LATE:
+                self._drop(sa, now)
+
+    def _drop(self, sa: _Sa, at: datetime) -> None:
+        if sa.attempt is not None:
+            sa.attempt.end(at, _outcome_of_the_gone(sa.attempt))
+            self._changed(sa.attempt)
+        self._sas.pop(sa.unique_id, None)
+        self._unnamed_sas.pop(sa.unique_id, None)
+
+    # -- what is said -----------------------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Another charon speaks, or the same after a pause: unique ids of SAs may mean others."""
+        with self._lock:
+            now = datetime.now(UTC)
+            for sa in list(self._sas.values()):
+                self._drop(sa, now)
+            self._established = frozenset()
+
+    def add(self, at: datetime, sa_name: str | None, unique_id: str | None, line: str) -> bool:
+        """Returns whether the line says something that decides a diagnosis."""
+        if not unique_id:
+            return False
+        with self._lock:
+            sa = self._sas.get(unique_id) or self._new_sa(unique_id, at)
+            self._name(sa, sa_name)
+            sa.heard_at, was_up = at, sa.reader.is_up
+            fact = sa.reader.read(at, line)
+            if isinstance(fact, negotiation.Nat) and self._is_userland:
+                return False
+            if isinstance(fact, negotiation.Packet) and not self._is_news(sa, fact):
+                return False
+            if fact is None:
+                return False
+            if isinstance(fact, negotiation.Unknown):
+                self.unknown_lines += 1
+            self._take(sa, fact, was_up=was_up)
+            return _decides(fact)
+
+    def event(self, at: datetime, kind: str, message: Mapping[str, Any]) -> None:
+        """`ike-updown`: charon tells that an IKE_SA is up, or gone, with all that it knows of it."""
+        if kind != "ike-updown":
+            return
+        for name, told in message.items():
+            if isinstance(told, dict) and (unique_id := _text(told, "uniqueid")):
+                with self._lock:
+                    self._updown(at, name, unique_id, told, is_up="up" in message)
+
+    def _updown(self, at: datetime, name: str, unique_id: str, told: Mapping[str, Any], *, is_up: bool) -> None:
+        sa = self._sas.get(unique_id)
+        if sa is None:
+            return
+        self._name(sa, name)
+        if sa.attempt is not None:
+            sa.attempt.began_by = sa.attempt.began_by or ("us" if "initiator" in told else "device")
+            self._set_ends(sa, sa.attempt, _text(told, "local-host"), _text(told, "remote-host"))
+        if not is_up:
+            sa.is_gone, sa.heard_at = True, at
+            if sa.attempt is not None:
+                sa.attempt.end(at, _outcome_of_the_gone(sa.attempt))
+                self._changed(sa.attempt)
+
+    def _new_sa(self, unique_id: str, at: datetime) -> _Sa:
+        sa = self._sas[unique_id] = _Sa(unique_id, facts.Reader(), at)
+        sa.reader.is_up = unique_id in self._established
+        self._unnamed_sas[unique_id] = None
+        if len(self._unnamed_sas) > UNNAMED_KEPT:
+            self._drop(self._sas[next(iter(self._unnamed_sas))], at)
+        return sa
+
+    def _name(self, sa: _Sa, name: str | None) -> None:
+        if not name or name in (ike_state.UNNAMED, sa.name):
+            return
+        sa.name = name
+        self._unnamed_sas.pop(sa.unique_id, None)
+        sa.reader.children = self._children[name]
+        if sa.attempt is not None:
+            self._remove(sa.attempt)
+            sa.attempt.connection_id = name
+            self._put(sa.attempt)
+
+    def _is_news(self, sa: _Sa, packet: negotiation.Packet) -> bool:
+        place = packet.peer_address, packet.peer_port, packet.local_address, packet.local_port
+        if sa.packets.get(packet.sender) == place:
+            return False
+        sa.packets[packet.sender] = place
+        return True
+
+    def _take(self, sa: _Sa, fact: Fact, *, was_up: bool) -> None:
+        if self._is_over(sa, fact, was_up=was_up):
+            sa.attempt = None
+        if sa.attempt is None and was_up and isinstance(fact, _SILENT):
+            sa.heard.append(fact)
+            return
+        attempt = sa.attempt or self._begin(sa, fact, within_sa=was_up)
+        self._tell(sa, attempt, fact)
+        attempt.add(fact)
+        if outcome := _outcome(fact, sa):
+            attempt.end(fact.at, outcome)
+            self._merge_routine(attempt)
+        self._changed(attempt)
+        self._after(sa, fact)
+
+    def _is_over(self, sa: _Sa, fact: Fact, *, was_up: bool) -> bool:
+        """Whether the fact is of another attempt than the last one of its SA. Of an SA that is not up it is when charon goes on trying
+        after it gave up.
+        """
+        if sa.attempt is None or sa.attempt.outcome is None or sa.is_gone:
+            return False
+        if was_up:
+            return not _completes(fact, sa.attempt)
+        return sa.attempt.outcome == "no_answer" and _is_our_request(fact)
+
+    def _begin(self, sa: _Sa, fact: Fact, *, within_sa: bool) -> _Attempt:
+        began_at = sa.heard[0].at if sa.heard else fact.at
+        attempt = sa.attempt = _Attempt(self._next_number(began_at), began_at, sa.name, within_sa)
+        for each in sa.heard:
+            attempt.add(each)
+            self._tell(sa, attempt, each)
+        sa.heard.clear()
+        self._put(attempt)
+        return attempt
+
+    def _tell(self, sa: _Sa, attempt: _Attempt, fact: Fact) -> None:
+        """Fills in what is known of the attempt by now."""
+        reader = sa.reader
+        attempt.version, attempt.mode = reader.version, reader.mode
+        if isinstance(fact, negotiation.Packet):
+            self._set_ends(sa, attempt, fact.local_address, fact.peer_address)
+        elif attempt.peer_address is None and sa.packets:
+            peer, _, local, _ = next(iter(sa.packets.values()))
+            self._set_ends(sa, attempt, local, peer)
+        if attempt.began_by is None:
+            attempt.began_by = _sender(fact) if attempt.within_sa else reader.began_by
+
+    def _set_ends(self, sa: _Sa, attempt: _Attempt, local: str | None, peer: str | None) -> None:
+        if (attempt.local_address, attempt.peer_address) == (local, peer) or local is None or peer is None:
+            return
+        if attempt.connection_id is None:
+            self._remove(attempt)
+        attempt.local_address, attempt.peer_address = local, peer
+        if attempt.connection_id is None:
+            self._put(attempt)
+
+    def _after(self, sa: _Sa, fact: Fact) -> None:
+        """An IKE_SA that takes another's place is up and has its children."""
+        reader = sa.reader
+        if reader.hands_over and sa.name:
+            self._reauthenticated.add(sa.name)
+            reader.hands_over = False
+        elif reader.successor is not None:
+            successor = self._sas.get(reader.successor) or self._new_sa(reader.successor, fact.at)
+            self._name(successor, sa.name)
+            successor.packets = dict(sa.packets)
+            successor.reader.is_up, successor.reader.version = True, reader.version
+            reader.successor = None
+        elif isinstance(fact, negotiation.Established) and fact.phase == 1 and sa.name in self._reauthenticated:
+            self._reauthenticated.discard(sa.name)
+            if sa.attempt is not None:
+                sa.attempt.end(fact.at, "up")
+
+    # -- where attempts are kept ------------------------------------------------------------------------------------
+
+    def _next_number(self, at: datetime) -> int:
+        """Grows, within a process and over a restart: milliseconds since 1970."""
+        self._number = max(self._number + 1, int(at.timestamp() * 1000))
+        return self._number
+
+    def _put(self, attempt: _Attempt) -> None:
+        if attempt.connection_id is not None:
+            self._kept[attempt.connection_id].append(attempt)
+        elif attempt.peer_address is not None and attempt.local_address is not None:
+            ends = attempt.local_address, attempt.peer_address
+            self._unnamed.setdefault(ends, deque(maxlen=KEPT_UNNAMED)).append(attempt)
+            self._unnamed.move_to_end(ends)
+            self._forget_strangers()
+        self._changed(attempt)
+
+    def _merge_routine(self, attempt: _Attempt) -> None:
+        """Of the rekeys and further children of a tunnel that is well, the last one is kept."""
+        kept = self._kept[attempt.connection_id] if attempt.connection_id else deque[_Attempt]()
+        if len(kept) > 1 and kept[-1] is attempt and _is_routine(attempt) and _is_routine(kept[-2]):
+            del kept[-2]
+
+    def _remove(self, attempt: _Attempt) -> None:
+        self._changed(attempt)
+        if attempt.connection_id is not None:
+            _discard(self._kept[attempt.connection_id], attempt)
+        elif attempt.peer_address is not None and attempt.local_address is not None:
+            ends = attempt.local_address, attempt.peer_address
+            _discard(self._unnamed.get(ends, deque()), attempt)
+            if not self._unnamed.get(ends):
+                self._unnamed.pop(ends, None)
+
+    def _forget_strangers(self) -> None:
+        strangers = [ends for ends in self._unnamed if ends not in self._peers]
+        for ends in strangers[:-KEPT_OF_STRANGERS]:
+            del self._unnamed[ends]
+
+    def _changed(self, attempt: _Attempt) -> None:
+        attempt.shown.clear()
+        if attempt.connection_id is not None:
+            self._views.pop(attempt.connection_id, None)
+            return
+        for connection_id in self._owners(attempt.local_address or "", attempt.peer_address or ""):
+            self._views.pop(connection_id, None)
+
+    def _owners(self, local: str, peer: str) -> frozenset[str]:
+        return self._peers.get((local, peer)) or self._peers.get((local, ike_state.ANY), frozenset())
+
+    # -- what is known ----------------------------------------------------------------------------------------------
+
+    def attempts(self) -> dict[str, tuple[negotiation.Attempt, ...]]:
+        """Connection -> its attempts, oldest first. A connection of which nothing was heard is missing."""
+        with self._lock:
+            unnamed: defaultdict[str, list[_Attempt]] = defaultdict(list)
+            for (local, peer), attempts in self._unnamed.items():
+                for connection_id in self._owners(local, peer):
+                    unnamed[connection_id].extend(attempts)
+            for connection_id in {*self._kept, *unnamed} - self._views.keys():
+                self._views[connection_id] = self._view(connection_id, unnamed[connection_id])
+            return {connection_id: view for connection_id, view in self._views.items() if view}
+
+    def _view(self, connection_id: str, unnamed: Iterable[_Attempt]) -> tuple[negotiation.Attempt, ...]:
+        found = sorted((*self._kept.get(connection_id, ()), *unnamed), key=lambda attempt: attempt.number)
+        return tuple(attempt.show(self._configuration(connection_id, attempt.number)) for attempt in found[-KEPT:])
+
+    def _configuration(self, connection_id: str, number: int) -> str:
+        """What was loaded when the attempt of this number began."""
+        since = self._loaded.get(connection_id, _Loaded()).since
+        return next((configuration for begun, configuration in reversed(since) if begun <= number), "")
+
+    def strangers(self) -> tuple[negotiation.Attempt, ...]:
+        """The last attempts from addresses that no connection of their endpoint has, oldest first."""
+        with self._lock:
+            found = [attempt for ends, kept in self._unnamed.items() if ends not in self._peers for attempt in kept]
+            found.sort(key=lambda attempt: attempt.number)
+            return tuple(attempt.show("") for attempt in found[-KEPT_OF_STRANGERS:])
+
+
+def _discard(kept: deque[_Attempt], attempt: _Attempt) -> None:
+    if attempt in kept:
+        kept.remove(attempt)
+
+
+def _is_routine(attempt: _Attempt) -> bool:
+    return attempt.within_sa and attempt.outcome == "up"
+
+
+def _first_sender(said: Iterable[Fact]) -> negotiation.Party:
+    return next((sender for fact in said if (sender := _sender(fact))), "device")
+
+
+def _sender(fact: Fact) -> negotiation.Party | None:
+    return None if isinstance(fact, negotiation.Packet) else getattr(fact, "sender", None)
+
+
+def _is_our_request(fact: Fact) -> bool:
+    return isinstance(fact, negotiation.Message) and fact.sender == "us" and fact.is_request
+
+
+def _completes(fact: Fact, attempt: _Attempt) -> bool:
+    """Whether it still belongs to an attempt that has ended: our answer to the device's last request, and the rest of a DELETE."""
+    if isinstance(fact, negotiation.Deleted):
+        return attempt.outcome == "deleted"
+    if not isinstance(fact, negotiation.Message) or fact.sender != "us" or fact.is_request:
+        return False
+    requests = (
+        each.id
+        for each in (*reversed(attempt.last), *reversed(attempt.first))
+        if isinstance(each, negotiation.Message) and each.sender == "device" and each.is_request
+    )
+    return next(requests, None) == fact.id
+
+
+def _outcome(fact: Fact, sa: _Sa) -> negotiation.Outcome | None:
+    """How a fact ends an attempt; None when it goes on."""
+    match fact:
+        case negotiation.Established(phase=2) | negotiation.Established(again=True):
+            return "up"
+        case negotiation.Refusal(notify=notify, sender=sender) if notify not in _TRANSIENT:
+            return "refused_by_device" if sender == "device" else "refused_by_us"
+        case negotiation.Message(sender="us") if facts.error_of(fact) not in (None, *_TRANSIENT):
+            return "refused_by_us"
+        case negotiation.DataPlaneFailure():
+            return "refused_by_us"
+        case negotiation.Retransmits(gave_up=True):
+            return "no_answer"
+        case negotiation.Deleted():
+            return "deleted" if sa.reader.is_up else "refused_by_device" if fact.sender == "device" else "stopped"
+        case negotiation.Replaced():
+            return "replaced"
+    return None
+
+
+def _outcome_of_the_gone(attempt: _Attempt) -> negotiation.Outcome:
+    """Of an attempt whose IKE_SA is gone without a word that ended it."""
+    said = (*attempt.first, *attempt.last)
+    return "refused_by_us" if any(_refuses(fact) for fact in said) else "stopped"
+
+
+def _refuses(fact: Fact) -> bool:
+    """Whether we refuse something with it."""
+    match fact:
+        case negotiation.PeerIdentity(wanted=wanted):
+            return wanted is not None
+        case negotiation.Refusal(sender=sender):
+            return sender == "us"
+    return isinstance(fact, _REFUSED_BY_US)
+
+
+def _decides(fact: Fact) -> bool:
+    match fact:
+        case negotiation.Retransmits(count=count, gave_up=gave_up):
+            return gave_up or count == 1
+        case negotiation.PeerIdentity(wanted=None):
+            return False
+        case negotiation.Unknown(is_refusal=is_refusal):
+            return is_refusal
+        case negotiation.Refusal() | negotiation.Deleted() | negotiation.RekeyFailed() | negotiation.Replaced():
+            return True
+    return isinstance(fact, (*_REFUSED_BY_US, negotiation.PeerIdentity))
+
+
+def _text(told: Mapping[str, Any], key: str) -> str | None:
+    value = told.get(key)
+    return value.decode(errors="replace") if isinstance(value, bytes) else value
