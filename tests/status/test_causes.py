@@ -357,21 +357,18 @@ IKEV1 = [
         "key-by-a-strongswan",
         attempt(0, key(1, "undecryptable"), repeated(4, 3), **V1),
         code="psk_mismatch",
-        certain=False,
     ),
     _row("key-of-a-device-that-began", attempt(0, key(1, "undecryptable"), by="device", **V1), code="psk_mismatch"),
     _row(
         "key-by-a-libreswan-repeats-its-message-4",
         attempt(0, repeated(1, 2, sender="device"), repeated(4, 3, count=1), outcome=None, **V1),
         code="psk_mismatch",
-        certain=False,
     ),
     _row(
         "no-message-after-the-change-of-ports",
         attempt(0, packet(1, 4500), repeated(4, 3), outcome="no_answer", **V1),
         code="udp_4500_blocked",
         side="network",
-        certain=False,
     ),
     _row("nobody", attempt(0, repeated(4, 1), outcome="no_answer", **V1), code="no_answer", side="network"),
     _row(
@@ -434,7 +431,6 @@ SILENCE = [
         attempt(0, packet(1, 4500), repeated(4, 1), outcome="no_answer"),
         code="udp_4500_blocked",
         side="network",
-        certain=False,
     ),
     _row("answers-are-lost", attempt(0, repeated(4, 0, sender="device"), by="device", outcome=None), code="answer_lost", side="network"),
     _row(
@@ -448,7 +444,6 @@ SILENCE = [
         attempt(0, message(1, "IKE_SA_INIT", sender="us", request=False), by="device", outcome="no_answer"),
         code="udp_4500_blocked",
         side="network",
-        certain=False,
     ),
     _row(
         "neither-hears-the-other",
@@ -547,7 +542,6 @@ BOTH = [
         attempt(61, refused(62, "NO_PROPOSAL_CHOSEN")),
         code="device_disabled",
         side="device",
-        certain=False,
     ),
     _row(
         "deleted-and-silent-since",
@@ -556,7 +550,6 @@ BOTH = [
         attempt(61, repeated(72), outcome=None),
         code="device_disabled",
         side="device",
-        certain=False,
     ),
     _row("deleted-at-once", whole(0), attempt(0.2, deleted(1), within_sa=True, outcome="deleted"), code="device_disconnects", side="device"),
     _row("deleted-by-us", whole(0), attempt(60, deleted(60, "us"), within_sa=True, outcome="deleted"), code="negotiating"),

@@ -15,6 +15,8 @@ from landbridge.status.case import EVER, Case, Said, show
 
 #: A tunnel that the device ends sooner than that after it came up was not taken by the device.
 AT_ONCE = timedelta(seconds=10)
+#: A device that does not go on in that time, or asks again, is not heard.
+SILENT_AFTER = timedelta(seconds=4)
 #: Notifies that ask for another try and refuse nothing.
 PASSING = frozenset({"COOKIE", "TEMPORARY_FAILURE", "CHILD_SA_NOT_FOUND", "REDIRECT"})
 #: Sequence number of our message with id and hash in IKEv1 main mode; the first one of phase 2 has a higher one.
@@ -67,24 +69,23 @@ def _mode(case: Case, said: Said) -> Iterator[model.Cause]:
 
 
 def _ids(case: Case, said: Said) -> Iterator[model.Cause]:
-    """Neither id of the device's message belongs to a connection, or one of them."""
+    """Neither id of the device's message belongs to a connection, or one of them. Where both texts are ours, a type differs: charon writes
+    the text alone.
+    """
     for fact in said.of(negotiation.NoConnection)[-1:]:
         if fact.reason != "ids":
             continue
-        if fact.local is not None and not _same(fact.local, case.local_id):
+        local_fits = fact.local is None or fact.local.value == case.local_id.value
+        if fact.local is not None and not local_fits:
             yield _wrong_local_id(case, said, fact, fact.local)
-        if fact.peer is not None and not _same(fact.peer, case.peer_id):
+        if fact.peer is not None and (local_fits or fact.peer.value != case.peer_id.value):
             yield _wrong_peer_id(case, said, fact, fact.peer)
 
 
 def _identity(case: Case, said: Said) -> Iterator[model.Cause]:
     for fact in said.of(negotiation.PeerIdentity)[-1:]:
-        if fact.wanted is not None and fact.got != fact.wanted:
+        if fact.wanted is not None:
             yield _wrong_peer_id(case, said, fact, fact.got)
-
-
-def _same(one: Identity, other: Identity) -> bool:
-    return (one.kind, one.value) == (other.kind, other.value)
 
 
 def _differs(name: str, got: Identity, wanted: Identity) -> tuple[str, ...]:
@@ -109,8 +110,9 @@ def _wrong_local_id(case: Case, said: Said, fact: negotiation.Fact, wanted: Iden
 
 
 def _wrong_peer_id(case: Case, said: Said, fact: negotiation.Fact, got: Identity) -> model.Cause:
-    is_dial_in = case.peer_address is None and not said.attempt.is_named
+    is_dial_in = case.seen.waits_for_peer and not said.attempt.is_named
     settable = got.kind in {"ip", "fqdn"}
+    of_another_type = (got.kind, got.value) == (case.peer_id.kind, case.peer_id.value)
     return _cause(
         "dial_in_id_mismatch" if is_dial_in else "peer_id_mismatch",
         case,
@@ -118,7 +120,7 @@ def _wrong_peer_id(case: Case, said: Said, fact: negotiation.Fact, got: Identity
         fact,
         is_certain=not is_dial_in,
         ours=show(case.peer_id),
-        theirs=show(got),
+        theirs=f"another type than {got.kind}, with the text {got.value}" if of_another_type else show(got),
         differs=_differs("peer_id", got, case.peer_id),
         side="either" if settable else "device",
         remedy=None if settable else f"on the device, set the local id to {show(case.peer_id)}",
@@ -193,13 +195,15 @@ def _no_key(case: Case, said: Said) -> Iterator[model.Cause]:
 
 def _undecryptable(case: Case, said: Said) -> Iterator[model.Cause]:
     """IKEv1 main mode. What the device encrypted first shows its key. To our message a Libreswan whose remote id is another answers the
-    same way.
+    same way; it repeats its message 4 too, which a strongSwan does not.
     """
     for fact in said.of(negotiation.KeyMismatch)[-1:]:
         if fact.problem != "undecryptable":
             continue
-        yield _cause("psk_mismatch", case, said, fact, is_certain=said.by_device)
-        if not said.by_device:
+        repeats = [one for one in said.of(negotiation.Retransmits) if one.sender == "device"]
+        is_key = said.by_device or not repeats
+        yield _cause("psk_mismatch", case, said, fact, is_certain=is_key)
+        if not is_key:
             yield _cause("local_id_mismatch", case, said, fact, is_certain=False, ours=show(case.local_id))
 
 
@@ -380,7 +384,7 @@ def _silent_v2(case: Case, said: Said, fact: negotiation.Retransmits) -> Iterato
     elif any(one.phase == 1 for one in said.ever(negotiation.Established)):
         yield _cause("peer_dead", case, said, fact)
     elif _floated(said) and not _heard_on_4500(said):
-        yield _cause("udp_4500_blocked", case, said, fact, is_certain=False)
+        yield _cause("udp_4500_blocked", case, said, fact)
     else:
         yield _cause("answer_lost", case, said, fact, is_certain=False)
 
@@ -406,26 +410,29 @@ def _silent_v1(case: Case, said: Said, fact: negotiation.Retransmits) -> Iterato
 
 
 def _silent_after_key_exchange(case: Case, said: Said, fact: negotiation.Retransmits) -> Iterator[model.Cause]:
-    """A Libreswan with another key repeats its message 4, a device that hears nothing on port 4500 as well. A strongSwan with another key
-    answers what cannot be decrypted, and does not repeat.
+    """A Libreswan with another key repeats its message 4, also when it hears nothing on port 4500. A strongSwan with another key answers
+    what cannot be decrypted, and does not repeat.
     """
     repeats = [one for one in said.of(negotiation.Retransmits) if one.sender == "device"]
-    blocked = _cause("udp_4500_blocked", case, said, fact, is_certain=False)
-    key = _cause("psk_mismatch", case, said, *repeats[-1:], fact, is_certain=False)
     may_be_blocked = _floated(said) and not _heard_on_4500(said)
+    if may_be_blocked and not repeats:
+        yield _cause("udp_4500_blocked", case, said, fact)
+        return
+    yield _cause("psk_mismatch", case, said, *repeats[-1:], fact, is_certain=not may_be_blocked)
     if may_be_blocked:
-        yield from (key, blocked) if repeats else (blocked, key)
-    else:
-        yield key
-    yield _cause("local_id_mismatch", case, said, fact, is_certain=False, ours=show(case.local_id))
+        yield _cause("udp_4500_blocked", case, said, fact, is_certain=False)
 
 
 def _device_went_silent(case: Case, said: Said) -> Iterator[model.Cause]:
-    """The device began, we answered on port 500, and its next message, which goes to port 4500, never came."""
-    answered = [one for one in said.of(negotiation.Message) if one.sender == "us" and not one.is_request]
-    if said.by_device and said.attempt.outcome == "no_answer" and answered and not _heard_on_4500(said):
-        yield _cause("udp_4500_blocked", case, said, is_certain=False)
-        yield _cause("answer_lost", case, said, is_certain=False)
+    """The device began and took our last answer on port 500, since it does not ask again. Its next message, which goes to port 4500, never
+    came.
+    """
+    messages = said.ever(negotiation.Message)
+    if not said.by_device or said.attempt.within_sa or not messages or _heard_on_4500(said):
+        return
+    is_over = said.attempt.outcome in {"no_answer", "stopped"} or said.silent_for >= SILENT_AFTER
+    if is_over and messages[-1].sender == "us" and not messages[-1].is_request:
+        yield _cause("udp_4500_blocked", case, said)
 
 
 def _unread(case: Case, said: Said) -> Iterator[model.Cause]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TypeVar
 
@@ -83,13 +83,15 @@ def show(one: Identity) -> str:
 @dataclass(frozen=True, kw_only=True)
 class Said:
     """What of one attempt still counts. `facts`: those after the last time up of their phase; `all_facts`: of the whole attempt, for the
-    questions how far it came and how it went on; `up_at`: when an SA of this configuration last came up.
+    questions how far it came and how it went on; `up_at`: when an SA of this configuration last came up;
+    `newest_at`: the last fact of any attempt.
     """
 
     attempt: model.Attempt
     facts: tuple[negotiation.Fact, ...]
     all_facts: tuple[negotiation.Fact, ...] = ()
     up_at: datetime = EVER
+    newest_at: datetime = EVER
 
     def of(self, kind: type[_Fact]) -> list[_Fact]:
         return [fact for fact in self.facts if isinstance(fact, kind)]
@@ -100,6 +102,12 @@ class Said:
     @property
     def last_at(self) -> datetime:
         return max((fact.at for fact in self.facts), default=self.attempt.began_at)
+
+    @property
+    def silent_for(self) -> timedelta:
+        """How long nothing was said in this attempt, by what was said in others."""
+        last = max((fact.at for fact in self.all_facts), default=self.attempt.began_at)
+        return max(self.newest_at - last, timedelta(0))
 
     @property
     def is_v1(self) -> bool:
@@ -123,6 +131,7 @@ def said(case: Case) -> list[Said]:
     nothing counts is left out.
     """
     own = [one for one in case.attempts if one.configuration == case.seen.configuration]
+    newest = max((fact.at for one in own for fact in one.facts), default=EVER)
     last_up: dict[int, datetime] = {1: max(_ups(own, 1), default=EVER), 2: max(_ups(own, 2), default=EVER)}
     kept = [
         Said(
@@ -130,6 +139,7 @@ def said(case: Case) -> list[Said]:
             facts=tuple(fact for fact in one.facts if fact.at > last_up[phase_of(fact)] or _is_after_up(one, fact)),
             all_facts=one.facts,
             up_at=last_up[1],
+            newest_at=newest,
         )
         for one in own
     ]

@@ -155,9 +155,7 @@ TEXTS: Mapping[str, Text] = {
     "device_disabled": Text(
         "device",
         "the device ended the tunnel and takes no new one",
-        "on the device, enable the connection again or undo the change",
-        "the device ended the tunnel and takes no new one: its connection was switched off or changed",
-        DIAL_OR_PROBE,
+        "on the device, enable the connection again or undo the change: the same values of this connection were up before",
     ),
     "peer_dead": Text(
         "device",

@@ -42,9 +42,9 @@ _SHARPER = {
 #: How a device ends a tunnel.
 _ENDS = frozenset({"device_deleted", "device_disconnects"})
 #: What of an attempt is wrong with a tunnel that is up all the same.
-_WARNINGS = _PHASE_2 | {"answer_lost", "udp_4500_blocked", "peer_dead", "duplicate_sa"}
-#: That many SAs replaced in that time are more than rekeys and restarts.
-REPLACED, REPLACED_WITHIN = 3, timedelta(minutes=10)
+_WARNINGS = _PHASE_2 | _ENDS | {"answer_lost", "udp_4500_blocked", "peer_dead", "duplicate_sa"}
+#: What happens several times in that time is no renewal and no restart.
+AGAIN_WITHIN = timedelta(minutes=10)
 #: Codes of a connection about which nothing was said.
 _NOTHING = frozenset({"no_answer", "waiting_for_device", "negotiating"})
 
@@ -53,9 +53,10 @@ def rank(case: Case) -> tuple[model.Cause, ...]:
     """All that may be the cause, the likeliest first; never empty."""
     read = [(one, found) for one in known.said(case) if (found := attempt_causes.read(case, one))]
     causes = _judge(case, read) if read else (_nothing_said(case),)
-    if causes[0].code in _NOTHING:
-        causes = (*_strangers(case), *causes)
-    return _each_once(causes)
+    strangers = tuple(_strangers(case))
+    if causes[0].code not in _NOTHING:
+        strangers = () if causes[0].is_certain else tuple(one for one in strangers if one.is_certain)
+    return _each_once((*strangers, *causes))
 
 
 def of_pairs(case: Case) -> tuple[model.Cause, ...]:
@@ -82,23 +83,27 @@ def of_pairs(case: Case) -> tuple[model.Cause, ...]:
 
 
 def warnings(case: Case) -> tuple[model.Cause, ...]:
-    """What is wrong with a tunnel that is up, the newest first: what was said since it came up."""
+    """What is wrong with a tunnel that is up, the newest first: what was said since it came up, and what ends it again and again."""
     found = [cause for one in reversed(known.said(case)) for cause in attempt_causes.read(case, one)[:1]]
-    return _each_once([one for one in (*found, *_duplicates(case)) if one.code in _WARNINGS])
+    return _each_once([one for one in (*found, *_again_and_again(case)) if one.code in _WARNINGS])
 
 
-def _duplicates(case: Case) -> Iterator[model.Cause]:
-    """SAs that replace each other again and again. One that is replaced once was renewed."""
-    facts = [
-        fact
-        for one in case.attempts
-        if one.configuration == case.seen.configuration
-        for fact in one.facts
-        if isinstance(fact, negotiation.Replaced)
-    ]
-    if len(facts) >= REPLACED and facts[-1].at - facts[-REPLACED].at <= REPLACED_WITHIN:
-        evidence = tuple(model.Evidence(at=fact.at, line=fact.line) for fact in facts[-REPLACED:] if fact.line)
-        yield cause_texts.cause("duplicate_sa", words=case.words, evidence=evidence)
+def _again_and_again(case: Case) -> Iterator[model.Cause]:
+    """SAs that replace each other, and tunnels that the device ends. One that is replaced or ended once may be renewed."""
+    facts = [fact for one in case.attempts if one.configuration == case.seen.configuration for fact in one.facts]
+    ended = [one for one in facts if isinstance(one, negotiation.Deleted) and one.sender == "device"]
+    ups = [one.at for one in facts if isinstance(one, negotiation.Established)]
+    at_once = [one for one in ended if any(timedelta(0) <= one.at - up <= attempt_causes.AT_ONCE for up in ups)]
+    replaced = [one for one in facts if isinstance(one, negotiation.Replaced)]
+    for code, times, found in (
+        ("duplicate_sa", 3, replaced),
+        ("device_disconnects", 2, at_once),
+        ("device_deleted", 2, ended),
+    ):
+        if len(found) >= times and found[-1].at - found[-times].at <= AGAIN_WITHIN:
+            evidence = tuple(model.Evidence(at=fact.at, line=fact.line) for fact in found[-times:] if fact.line)
+            yield cause_texts.cause(code, words=case.words, evidence=evidence, detail="again and again")
+            return
 
 
 def _judge(case: Case, read: Sequence[tuple[Said, tuple[model.Cause, ...]]]) -> tuple[model.Cause, ...]:
@@ -106,10 +111,7 @@ def _judge(case: Case, read: Sequence[tuple[Said, tuple[model.Cause, ...]]]) -> 
     if newest.attempt.outcome is None and len(read) > 1 and _is_faint(newest):
         newest, causes = read[-2]
         read = read[:-1]
-    sharper = _sharper(newest, causes[0], read[:-1])
-    if sharper:
-        return (*sharper, *(one for one in causes if not one.is_certain and not sharper[0].is_certain))
-    return (*_after_a_delete(case, newest, causes, read[:-1]), *causes)
+    return _sharper(newest, causes[0], read[:-1]) or tuple(_after_a_delete(case, newest, causes, read[:-1])) or causes
 
 
 def _is_faint(said: Said) -> bool:
@@ -166,7 +168,7 @@ def _after_a_delete(
             evidence = tuple(sorted((*found[0].evidence, *causes[0].evidence), key=lambda line: line.at))[
                 -known.QUOTED :
             ]
-            yield cause_texts.cause("device_disabled", words=case.words, is_certain=False, evidence=evidence)
+            yield cause_texts.cause("device_disabled", words=case.words, evidence=evidence)
             return
 
 
