@@ -223,6 +223,7 @@ def test_a_diagnosis_of_nothing_seen_says_so(connection: Make):
         "id": "98c5af8a-6ee2-4482-99a2-ae2280a6f4c3",
         "status": "PENDING_CREATE",
         "evidence": [],
+        "causes": [],
         "warnings": [],
         "ike_established": False,
         "sas": [],
@@ -233,7 +234,11 @@ def test_a_diagnosis_tells_reason_evidence_and_what_is_up(connection: Make):
     seen = model.ConnectionObservation(
         connection_id="c", ike_established=True, peer_address="88.0.0.164", children=(CHILD,)
     )
-    explanation = model.Explanation(reason="r", remedy="do", evidence=(model.Evidence(at=SEEN, line="said"),))
+    said = (model.Evidence(at=SEEN, line="said"),)
+    cause = model.Cause(
+        code="psk_mismatch", side="either", is_certain=True, reason="r", remedy="do", ours="a", evidence=said
+    )
+    explanation = model.Explanation(reason="r", remedy="do", evidence=said, causes=(cause,))
     status = model.ConnectionStatus(
         status="DOWN", explanation=explanation, seen_at=SEEN, not_seen_since=SEEN, observation=seen
     )
@@ -241,6 +246,28 @@ def test_a_diagnosis_tells_reason_evidence_and_what_is_up(connection: Make):
     connections.DiagnosisAnswer.model_validate(json.loads(json.dumps(answer)))
     assert (answer["reason"], answer["remedy"], answer["not_seen_since"]) == ("r", "do", "2026-01-02T03:04:05.000Z")
     assert answer["evidence"] == [{"at": "2026-01-02T03:04:05.000Z", "line": "said"}]
+    assert answer["causes"] == [
+        {
+            "code": "psk_mismatch",
+            "side": "either",
+            "is_certain": True,
+            "reason": "r",
+            "remedy": "do",
+            "ours": "a",
+            "differs": (),
+            "evidence": answer["evidence"],
+            "documentation": "docs/reference/causes.md#psk_mismatch",
+        }
+    ]
     assert answer["warnings"] == ["ipsecpolicy.pfs: weak"]
     assert [(sa["spi_in"], sa["bytes_in"], sa["packets_out"]) for sa in answer["sas"]] == [("c0000001", 1, 4)]
     assert answer["monitor"] == "not probed yet"
+
+
+def test_what_is_wrong_with_a_tunnel_that_is_up_is_a_cause_and_a_warning(connection: Make):
+    warning = model.Cause(code="rekey_refused", side="either", is_certain=True, reason="refused", remedy="compare")
+    status = model.ConnectionStatus(status="ACTIVE", warnings=(warning,))
+    answer = connections.diagnosis(connection(), status, ())
+    assert [one["code"] for one in answer["causes"]] == ["rekey_refused"]
+    assert answer["warnings"] == ["refused"]
+    assert "reason" not in answer

@@ -147,13 +147,20 @@ _child = model.ChildSa(
     installed_seconds=320,
 )
 _evidence = model.Evidence(at=_THEN, line="received AUTHENTICATION_FAILED notify error")
-_REASON = "the device refused our identity or the pre-shared key"  # what `status.diagnosis` says of that line
+_cause = model.Cause(  # what `status.causes` says of that line
+    code="identity_or_psk_refused",
+    side="either",
+    is_certain=False,
+    reason="the device refused our identity or the pre-shared key, and does not say which",
+    remedy="compare psk, local_id and peer_id on both sides",
+    decides="let the device dial: then this side sees the exact cause",
+    evidence=(_evidence,),
+)
+_REASON = _cause.reason
 _down = model.ConnectionStatus(
     status="DOWN",
     explanation=model.Explanation(
-        reason=_REASON,
-        remedy="compare the PSK and the ids on both sides; if the device dials in, the exact cause shows here",
-        evidence=(_evidence,),
+        reason=_cause.reason, remedy=_cause.remedy, evidence=_cause.evidence, causes=(_cause,)
     ),
     seen_at=_THEN,
     observation=model.ConnectionObservation(connection_id=_CONNECTION, evidence=(_evidence,)),

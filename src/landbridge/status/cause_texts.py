@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from landbridge import model
 from landbridge.model.cause import Side
 
-#: Where a section about a code stands.
-PAGE = "docs/reference/causes.md"
 DIAL = "let the device dial: then this side sees the exact cause"
 PROBE = "ask the device: POST /landbridge/v1/{project_id}/vpn-connections/{id}/probe"
 DIAL_OR_PROBE = f"{DIAL}; or {PROBE}"
@@ -90,7 +88,8 @@ TEXTS: Mapping[str, Text] = {
         "either",
         "the device refused our identity or the pre-shared key, and does not say which",
         "compare psk, local_id and peer_id on both sides",
-        decides=DIAL_OR_PROBE,
+        "the device refused our identity or the pre-shared key, and does not say which",
+        DIAL_OR_PROBE,
     ),
     # -- the way between
     "no_answer": Text(

@@ -12,10 +12,13 @@ import pydantic_core
 from pydantic import Field
 
 from landbridge import model
-from landbridge.model import allowed_values
+from landbridge.model import allowed_values, cause
 from landbridge.wire import schema, shapes
 
 STATUSES = get_args(model.ConnectionStatusName)
+SIDES = get_args(cause.Side)
+#: Has a section for each code of a cause.
+CAUSES_PAGE = "docs/reference/causes.md"
 
 
 class DpdAnswer(schema.Answer):
@@ -249,6 +252,22 @@ class EvidenceAnswer(schema.Answer):
     line: str
 
 
+class CauseAnswer(schema.Answer):
+    """One thing that is wrong, or may be."""
+
+    code: str = Field(description="a section of docs/reference/causes.md")
+    side: str = schema.listed(SIDES, "who must change something; either: the values must be equal")
+    is_certain: bool = Field(description="false: one of several")
+    reason: str
+    remedy: str
+    ours: str | None = Field(None, description="this connection's values, where there are values")
+    theirs: str | None = Field(None, description="the device's, where they are known")
+    differs: list[str] = Field(description="the settings that differ")
+    decides: str | None = Field(None, description="what would make it certain")
+    evidence: list[EvidenceAnswer]
+    documentation: str
+
+
 class DiagnosisAnswer(schema.Answer):
     """Why a connection is in the state it is in."""
 
@@ -257,7 +276,12 @@ class DiagnosisAnswer(schema.Answer):
     reason: str | None = Field(None, description="in the operator's words; absent when the tunnel is wholly up")
     remedy: str | None = Field(None, description="what to change")
     evidence: list[EvidenceAnswer] = Field(description="the lines that show the reason, verbatim")
-    warnings: list[str] = Field(description="weak choices, and what the engine does not carry")
+    causes: list[CauseAnswer] = Field(
+        description="all that may be wrong, the likeliest first, also with a tunnel that is up"
+    )
+    warnings: list[str] = Field(
+        description="weak choices, what the engine does not carry, and what is wrong with a tunnel that is up"
+    )
     seen_at: str | None = Field(None, description="when the engine last looked")
     not_seen_since: str | None = Field(None, description="set when the last look is too old to be trusted")
     paused_since: str | None = Field(None, description="set while the agent changes nothing (landbridge pause)")
@@ -285,8 +309,9 @@ def diagnosis(
         status=status.status,
         reason=explanation.reason if explanation else None,
         remedy=explanation.remedy if explanation else None,
-        evidence=[{"at": shapes.time(e.at), "line": e.line} for e in explanation.evidence] if explanation else [],
-        warnings=[str(c) for c in warnings],
+        evidence=_evidence(explanation.evidence) if explanation else [],
+        causes=[cause_shown(one) for one in (*(explanation.causes if explanation else ()), *status.warnings)],
+        warnings=[*map(str, warnings), *(one.reason for one in status.warnings)],
         seen_at=shapes.time(status.seen_at) if status.seen_at else None,
         not_seen_since=shapes.time(status.not_seen_since) if status.not_seen_since else None,
         paused_since=shapes.time(status.paused_since) if status.paused_since else None,
@@ -298,6 +323,26 @@ def diagnosis(
         monitor="not probed yet" if value.monitor_id is not None or value.enable_nqa else None,
         sas=[_sa(child) for child in seen.children] if seen else [],
     )
+
+
+def cause_shown(value: model.Cause) -> dict[str, Any]:
+    return shapes.without_none(
+        code=value.code,
+        side=value.side,
+        is_certain=value.is_certain,
+        reason=value.reason,
+        remedy=value.remedy,
+        ours=value.ours,
+        theirs=value.theirs,
+        differs=value.differs,
+        decides=value.decides,
+        evidence=_evidence(value.evidence),
+        documentation=f"{CAUSES_PAGE}#{value.code}",
+    )
+
+
+def _evidence(lines: Sequence[model.Evidence]) -> list[dict[str, str]]:
+    return [{"at": shapes.time(one.at), "line": one.line} for one in lines]
 
 
 def _sa(child: model.ChildSa) -> dict[str, Any]:

@@ -1,0 +1,24 @@
+"""What the store knows about a connection that is down, beside its observation: who its ends are, and what was said."""
+
+from landbridge import model
+from landbridge.model import traffic_selectors
+from landbridge.operations.call import Call
+from landbridge.status import case
+from landbridge.store import customer_gateways, gateways
+from landbridge.store.database import Transaction
+
+
+def of(tx: Transaction, call: Call, connection: model.Connection, row: gateways.GatewayRow | None) -> case.Heard:
+    """`row`: of the connection's gateway."""
+    if row is None:
+        return case.NOTHING_HEARD
+    peer = customer_gateways.find(tx, call.project_id, connection.customer_gateway_id)
+    network_id = row.gateway.network_id or ""
+    network = call.service.site.network(network_id) or model.Network(id=network_id)
+    pairs = traffic_selectors.subnet_pairs(connection, traffic_selectors.local_subnets(row.gateway, network))
+    endpoints = {one.number: one.address for one in row.gateway.endpoints}
+    return case.Heard(
+        peer_address=peer.address if peer else None,
+        local_address=endpoints.get(connection.endpoint),
+        pairs=tuple((ours, theirs) for _, ours, theirs in pairs),
+    )
