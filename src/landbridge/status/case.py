@@ -1,6 +1,6 @@
 """What is known when a cause is looked for, and which of it still counts."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -122,8 +122,12 @@ class Said:
         chosen = [fact for fact in facts if fact.line] or [
             fact for fact in self.facts if fact.line and fact.kind not in {"message", "packet"}
         ]
-        quoted = dict.fromkeys(model.Evidence(at=fact.at, line=fact.line) for fact in chosen)
-        return tuple(sorted(quoted, key=lambda line: line.at))[-QUOTED:]
+        return in_order(model.Evidence(at=fact.at, line=fact.line) for fact in chosen)
+
+
+def in_order(lines: Iterable[model.Evidence]) -> tuple[model.Evidence, ...]:
+    """The last ones, each once."""
+    return tuple(sorted(dict.fromkeys(lines), key=lambda line: line.at))[-QUOTED:]
 
 
 def said(case: Case) -> list[Said]:
