@@ -359,7 +359,13 @@ def report(results: Iterable[Result]) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="lab.diagnose", description=__doc__)
-    parser.add_argument("--only", default="*", help="a pattern of case names, like 'psk*' or '*strongswan/v2/we'")
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        default=["*"],
+        metavar="PATTERN",
+        help="a pattern of case names, like 'psk*' or '*strongswan/v2/we'",
+    )
     parser.add_argument("--quick", action="store_true", help="those that make test makes")
     parser.add_argument("--report", type=Path, help="a file for what was said where it was not right")
     parser.add_argument("--rigs", type=int, default=RIGS, help="cases at a time")
@@ -367,7 +373,7 @@ def main() -> int:
     cases = [
         case
         for case in misconfigurations.cases()
-        if fnmatch.fnmatch(case.name, given.only) and (case.is_quick or not given.quick)
+        if any(fnmatch.fnmatch(case.name, pattern) for pattern in given.only) and (case.is_quick or not given.quick)
     ]
     started = time.monotonic()
 
