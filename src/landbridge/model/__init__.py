@@ -86,10 +86,12 @@ from landbridge.model.negotiation import Attempt
 from landbridge.model.observation import ChildSa, ConnectionObservation, GatewayReport, Observation, Traffic
 from landbridge.model.probe import (
     ProbeAnswer,
+    Probed,
     ProbeIdentity,
     ProbeOrder,
     ProbeOutcome,
     ProbePhase2,
+    ProbeReason,
     ProbeRequest,
     ProbeResult,
     RecordedProbe,
@@ -208,8 +210,10 @@ __all__ = [
     "ProbeOrder",
     "ProbeOutcome",
     "ProbePhase2",
+    "ProbeReason",
     "ProbeRequest",
     "ProbeResult",
+    "Probed",
     "Quota",
     "RecordedProbe",
     "Restart",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from landbridge.model.connection import Connection
 from landbridge.model.gateway import Eip, Network, VpnGateway
+from landbridge.model.probe import Probed, ProbeOrder
 from landbridge.model.secret import Secret
 
 #: Blocks that are nobody's network (RFC 6890), and with them the two that the API's page keeps back: never routed into a tunnel,
@@ -28,7 +29,8 @@ class DesiredConnection:
     `if_id` is this connection's XFRM interface id, unique in its gateway and never used again. `simulate` is the state
     that the simulated engine is asked to show (None: a tunnel that comes up); real engines do not read it. `behind` is the
     gateway's own address where the machine only forwards `local_address` to it (attach = nat). `resets`: how often the user
-    asked for new SAs; an SA that was made at a lower count is to go.
+    asked for new SAs; an SA that was made at a lower count is to go. `probe`: an order to ask the device what it takes, not done yet;
+    `probed`: the last probe that was done.
     """
 
     connection: Connection
@@ -41,6 +43,8 @@ class DesiredConnection:
     simulate: str | None = None
     behind: str | None = None
     resets: int = 0
+    probe: ProbeOrder | None = None
+    probed: Probed | None = None
 
     @property
     def id(self) -> str:

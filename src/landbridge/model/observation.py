@@ -5,6 +5,7 @@ from datetime import datetime
 
 from landbridge.model.evidence import Evidence
 from landbridge.model.negotiation import Attempt
+from landbridge.model.probe import ProbeResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +94,9 @@ class GatewayReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """One look at one gateway. `present` names every connection of which anything exists, desired or not."""
+    """One look at one gateway. `present` names every connection of which anything exists, desired or not. `probes`: those that are done
+    and that the desired state does not know as done yet.
+    """
 
     gateway_id: str
     seen_at: datetime
@@ -103,3 +106,4 @@ class Observation:
     present: frozenset[str]
     connections: tuple[ConnectionObservation, ...]
     gateway: GatewayReport = GatewayReport()
+    probes: tuple[ProbeResult, ...] = ()

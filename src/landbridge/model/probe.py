@@ -37,6 +37,15 @@ class ProbeOrder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Probed:
+    """That a probe is done: the last one of a connection."""
+
+    id: str
+    at: datetime
+    configuration: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeAnswer:
     """What one kind of first message got for an answer. `mode` is None in IKEv2. `proposal`: what was chosen, one algorithm of each kind;
     after a refusal only what the device said of its own. `notify`: the name of the notify that refused.

@@ -25,6 +25,7 @@ from landbridge.engine.strongswan import (
     names,
     orphans,
     planning,
+    probes,
     reports,
     state,
     steps,
@@ -52,9 +53,15 @@ class StrongSwan:
     name = "strongswan"
 
     def __init__(
-        self, data: Path, site: model.Site, *, stopping: bool = False, launch: daemon.Launch = daemon.AS_CHILDREN
+        self,
+        data: Path,
+        site: model.Site,
+        *,
+        stopping: bool = False,
+        launch: daemon.Launch = daemon.AS_CHILDREN,
+        automatic_probes: bool = True,
     ) -> None:
-        """`launch`: how charons are started. `stopping` makes an engine that is good for `gateways` and `stop_all` alone, on a machine
+        """`launch`: how charons are started. `automatic_probes`: a device that refused is asked what it takes. `stopping` makes an engine that is good for `gateways` and `stop_all` alone, on a machine
         that can no longer do more: the site may name an underlay that has vanished, or none. Raises EngineUnavailable.
         """
         machine.check_root()
@@ -71,6 +78,11 @@ class StrongSwan:
         self._attempts: dict[str, attempts.AttemptLog] = {}
         self._initiated: dict[str, dict[str, float]] = {}
         self._watcher: vici_events.Watcher | None = None
+        self._probes = probes.Probes(self._look_soon, automatic=automatic_probes)
+
+    def _look_soon(self, gateway_id: str) -> None:
+        if watcher := self._watcher:
+            watcher.call_after(gateway_id, 0.0)
 
     def describe(self) -> dict[str, str]:
         return {
@@ -123,6 +135,7 @@ class StrongSwan:
             folder=marked is not None,
             network=network,
             ike=ike,
+            probes=self._probes.state(gateway_id),
         )
 
     def _recently_initiated(self, gateway_id: str) -> frozenset[str]:
@@ -139,6 +152,7 @@ class StrongSwan:
         if desired is None:
             return None
         prepared = target.prepare(desired, observed.plane)
+        self._probes.keep(gateway_id, {spec.id for spec in desired.connections})
         if self._watcher:
             for seconds in ike_planning.due_looks(prepared.configs, observed.ike):
                 self._watcher.call_after(gateway_id, seconds)
@@ -210,6 +224,8 @@ class StrongSwan:
                 self._delete_folder(gateway_id)
             case ike_steps.StartCharon():
                 self._start_charon(gateway_id, step)
+            case steps.AskDevice():
+                self._probes.start(gateway_id, step)
             case ike_steps.StopCharon():
                 charon.CHARON.stop(self._folder_of(gateway_id))
             case _:
@@ -252,6 +268,7 @@ class StrongSwan:
         self._evidence.pop(gateway_id, None)
         self._unanswered.pop(gateway_id, None)
         self._attempts.pop(gateway_id, None)
+        self._probes.keep(gateway_id, ())
 
     def _note_initiation(self, gateway_id: str, step: ike_steps.Initiate) -> None:
         self._initiated.setdefault(gateway_id, {})[step.child] = time.monotonic()

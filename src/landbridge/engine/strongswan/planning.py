@@ -7,7 +7,7 @@ finishes it; what is new is added before what is old goes.
 from collections.abc import Iterator
 from dataclasses import replace
 
-from landbridge.engine.strongswan import state, steps
+from landbridge.engine.strongswan import probing, state, steps
 from landbridge.engine.strongswan.ike import planning as ike_planning
 from landbridge.engine.strongswan.ike import steps as ike_steps
 from landbridge.engine.strongswan.ike.state import IkeState
@@ -37,6 +37,7 @@ def plan(target: Target | None, current: state.GatewayState) -> list[steps.Step]
         *ike_planning.plan_deletions(target.supported, after_restart.ike),
         *network_planning.plan_tunnel_deletions(kept, after_restart.network),
         *network_planning.plan_deletions(target.network, current.network),
+        *probing.plan(target, current),
     ]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator
 
 from landbridge import model
 from landbridge.engine import base
-from landbridge.engine.strongswan import state
+from landbridge.engine.strongswan import probing, state
 from landbridge.engine.strongswan import target as targets
 from landbridge.engine.strongswan.ike import fingerprints, messages, selectors
 from landbridge.engine.strongswan.ike import planning as ike_planning
@@ -30,6 +30,7 @@ def report(
         gateway=_gateway_report(current),
         present=_present(current),
         connections=tuple(_connections(target, current, failures)) if target else (),
+        probes=probing.done(target, current) if target else (),
     )
 
 

@@ -28,19 +28,19 @@ Parse = Callable[[bytes, bytes], messages.Answer]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """Which device to ask, and what the connection itself would use: its version is asked first, and its group. `identity`: our own."""
+    """Which device to ask, in which version first, and what the connection itself has: its group and our identity."""
 
     local_address: str
     peer_address: str
-    ike_version: model.IkeVersion
+    first: model.IkeVersion
     group: int
     identity: negotiation.Identity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answers:
-    packets: int
-    answers: tuple[model.ProbeAnswer, ...]
+    packets: int = 0
+    answers: tuple[model.ProbeAnswer, ...] = ()
     identity: negotiation.Identity | None = None
 
 
@@ -61,11 +61,11 @@ def open_socket(local_address: str, peer_address: str) -> socket.socket:
 
 
 def ask(raw: socket.socket, question: Question) -> Answers:
-    """Takes up to 15 s. The other version is asked only where the device does not take the connection's own. Raises OSError when
-    nothing can be sent.
+    """Takes up to 16 s. The other version is asked only where the device does not take the first one. Raises OSError when nothing can
+    be sent.
     """
     device = _Device(raw)
-    first, second = (_ask_v2, _ask_v1) if question.ike_version == "v2" else (_ask_v1, _ask_v2)
+    first, second = (_ask_v2, _ask_v1) if question.first == "v2" else (_ask_v1, _ask_v2)
     answers = list(first(device, question))
     if {answer.outcome for answer in answers}.isdisjoint(("chosen", "unreachable")):
         answers += second(device, question)

@@ -1,0 +1,185 @@
+"""When a device is asked what it takes: pure decisions, from what was seen.
+
+By itself the engine asks only after a refusal that says no more than "no", once for each configuration of the connection, and a device
+not more often than every few minutes. Nobody is asked while an IKE_SA of the connection is up. By an operator's order it asks at once.
+Decision record 0040.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+
+from landbridge import model
+from landbridge.engine.strongswan import state, steps
+from landbridge.engine.strongswan.ike import messages, probe
+from landbridge.engine.strongswan.ike import state as ike_state
+from landbridge.engine.strongswan.target import Target
+from landbridge.model import negotiation
+
+#: Between two probes of a device: by ourselves, and by an order. A half-open IKE_SA of a probe is gone from strongSwan after 30 s.
+INTERVAL, ORDER_INTERVAL = timedelta(minutes=5), timedelta(seconds=30)
+#: Refusals of a first message that do not say which value is wrong.
+_REFUSALS = frozenset({"NO_PROPOSAL_CHOSEN", "INVALID_KE_PAYLOAD"})
+
+UP = "a CHILD_SA of the connection is up: what it takes is known, and a probe could end it"
+PHASE_1_UP = "an IKE_SA of the connection is up: phase 1 is agreed"
+NO_ADDRESS = "the device has no fixed address"
+
+
+def plan(target: Target, current: state.GatewayState) -> Iterator[steps.AskDevice]:
+    """Orders first. At most one question to a device at a time."""
+    if not current.serves or target.network is None:
+        return
+    configs = {config.connection_id: config for config in target.configs}
+    sas, asked = ike_state.by_connection(current.ike.sas), set[str]()
+    places = current.probes.places
+    for spec in sorted(target.desired.connections, key=lambda one: one.probe is None):
+        if places == 0 or spec.id in current.probes.asking or spec.peer_address in asked:
+            continue
+        config = configs.get(spec.id)
+        step = _order(target, spec, config, sas[spec.id], current) or _automatic(spec, config, sas[spec.id], current)
+        if step is not None:
+            yield step
+            places -= 1
+            asked.add(step.peer_address)
+
+
+def done(target: Target, current: state.GatewayState) -> tuple[model.ProbeResult, ...]:
+    """The results that the desired state does not know yet."""
+    probed = {spec.id: spec.probed.id if spec.probed else None for spec in target.desired.connections}
+    return tuple(
+        one
+        for one in current.probes.results.values()
+        if one.connection_id in probed and probed[one.connection_id] != one.id
+    )
+
+
+def _order(
+    target: Target,
+    spec: model.DesiredConnection,
+    config: messages.DesiredConfig | None,
+    sas: Sequence[ike_state.IkeSa],
+    current: state.GatewayState,
+) -> steps.AskDevice | None:
+    result = current.probes.results.get(spec.id)
+    if spec.probe is None or (result and result.id == spec.probe.id):
+        return None
+    failure = target.refused.get(spec.id) if config is None else _objection(spec, sas)
+    if failure is None and _is_too_early(spec, current, ORDER_INTERVAL):
+        return None
+    return _ask(spec, config, spec.probe, failure)
+
+
+def _objection(spec: model.DesiredConnection, sas: Sequence[ike_state.IkeSa]) -> str | None:
+    if spec.peer_address is None:
+        return NO_ADDRESS
+    if any(child.live for sa in sas for child in sa.children):
+        return UP
+    return PHASE_1_UP if _is_up(sas) else None
+
+
+def _automatic(
+    spec: model.DesiredConnection,
+    config: messages.DesiredConfig | None,
+    sas: Sequence[ike_state.IkeSa],
+    current: state.GatewayState,
+) -> steps.AskDevice | None:
+    if not current.probes.automatic or config is None or spec.peer_address is None or _is_up(sas):
+        return None
+    result = current.probes.results.get(spec.id)
+    known = {one.configuration for one in (result, spec.probed) if one is not None}
+    if config.configuration in known or _is_too_early(spec, current, INTERVAL):
+        return None
+    attempts = [one for one in current.ike.attempts.get(spec.id, ()) if one.configuration == config.configuration]
+    first = _asks_first(spec, attempts)
+    return _ask(spec, config, None, None, first) if first else None
+
+
+def _ask(
+    spec: model.DesiredConnection,
+    config: messages.DesiredConfig | None,
+    order: model.ProbeOrder | None,
+    failure: str | None,
+    first: model.IkeVersion | None = None,
+) -> steps.AskDevice:
+    local_address = spec.behind or spec.local_address
+    return steps.AskDevice(
+        connection_id=spec.id,
+        probe_id=order.id if order else None,
+        configuration=config.configuration if config else "",
+        local_address=local_address,
+        peer_address=spec.peer_address or "",
+        question=None if failure else _question(spec, local_address, first),
+        failure=failure,
+    )
+
+
+def _question(
+    spec: model.DesiredConnection, local_address: str, first: model.IkeVersion | None
+) -> probe.Question | None:
+    policy = spec.connection.ike_policy
+    if spec.peer_address is None or policy.dh_group is None:
+        return None
+    return probe.Question(
+        local_address=local_address,
+        peer_address=spec.peer_address,
+        first=first or policy.version,
+        group=int(policy.dh_group.removeprefix("group")),
+        identity=negotiation.Identity(kind=policy.local_id_type or "ip", value=policy.local_id or spec.local_address),
+    )
+
+
+def _is_up(sas: Sequence[ike_state.IkeSa]) -> bool:
+    return any(sa.live and not sa.negotiating for sa in sas)
+
+
+def _is_too_early(spec: model.DesiredConnection, current: state.GatewayState, interval: timedelta) -> bool:
+    asked = [current.probes.asked_at.get(spec.peer_address or ""), spec.probed.at if spec.probed else None]
+    return any(at is not None and current.at < at + interval for at in asked)
+
+
+def _asks_first(spec: model.DesiredConnection, attempts: Sequence[model.Attempt]) -> model.IkeVersion | None:
+    """In which version the device is asked first; None: there is nothing to ask. What the device offered to us says more than a probe.
+    A device that refuses is asked in our own version. Silence is a refusal too where the device is heard otherwise, or in IKEv1, where
+    Libreswan says nothing to a version or a mode that it does not have: then the other version says more.
+    """
+    ours = [one for one in attempts if one.began_by == "us" and not one.within_sa]
+    if not ours or any(_is_exact(fact) for one in attempts for fact in one.facts):
+        return None
+    version: model.IkeVersion = spec.connection.ike_policy.version
+    last = next((one for one in reversed(ours) if one.outcome is not None), ours[-1])
+    if any(
+        isinstance(fact, negotiation.Refusal)
+        and fact.sender == "device"
+        and fact.phase == 1
+        and fact.notify in _REFUSALS
+        for fact in last.facts
+    ):
+        return version
+    if not _is_unanswered(last):
+        return None
+    if version == "v1":
+        return "v2"
+    return version if any(_is_heard(one) for one in attempts) else None
+
+
+_EXACT = (
+    negotiation.ProposalMismatch,
+    negotiation.NoConnection,
+    negotiation.KeyMismatch,
+    negotiation.MethodMismatch,
+)
+
+
+def _is_exact(fact: negotiation.Fact) -> bool:
+    if isinstance(fact, negotiation.PeerIdentity):
+        return fact.wanted is not None
+    return isinstance(fact, _EXACT)
+
+
+def _is_unanswered(attempt: model.Attempt) -> bool:
+    retransmits = any(isinstance(fact, negotiation.Retransmits) and fact.sender == "us" for fact in attempt.facts)
+    return (retransmits or attempt.outcome == "no_answer") and not _is_heard(attempt)
+
+
+def _is_heard(attempt: model.Attempt) -> bool:
+    return any(getattr(fact, "sender", None) == "device" for fact in attempt.facts)

@@ -1,0 +1,247 @@
+"""Devices that are asked which parameters they take: real daemons, and the packets on the wire."""
+
+import contextlib
+import dataclasses
+import re
+import signal
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from lab import cycles, libreswan, sites, specs
+from landbridge import model
+from landbridge.engine.strongswan.engine import StrongSwan
+from landbridge.model import negotiation
+
+pytestmark = pytest.mark.tunnel
+
+HOST = "192.168.44.10"
+LAN = "192.168.45.0/24"
+
+
+class Bench:
+    """A world with an engine in it and one gateway."""
+
+    def __init__(self, world: sites.World) -> None:
+        self.world = world
+        self.gateway = specs.gateway()
+        self.engine = StrongSwan(world.folder, world.site("vpc-1"))
+
+    def desired(self, *connections: model.DesiredConnection):
+        return specs.desired(*connections, network=self.world.network("vpc-1"), of=self.gateway)
+
+    def run_cycle(self, *connections: model.DesiredConnection):
+        return cycles.run_cycle(self.engine, self.gateway.id, self.desired(*connections))
+
+    def up(self, *connections: model.DesiredConnection):
+        return cycles.until(self.engine, self.gateway.id, self.desired(*connections), cycles.all_up)
+
+    def ask(self, *connections: model.DesiredConnection):
+        """Connection -> what its device answered to an order."""
+        ordered = [dataclasses.replace(spec, probe=model.ProbeOrder(id=f"order-{spec.id}")) for spec in connections]
+        seen = cycles.until(
+            self.engine, self.gateway.id, self.desired(*ordered), lambda it: len(it.probes) == len(ordered)
+        )
+        return {one.connection_id: one for one in seen.probes}
+
+
+@pytest.fixture
+def bench() -> Iterator[Bench]:
+    with sites.World() as world:
+        bench = Bench(world)
+        try:
+            yield bench
+        finally:
+            bench.engine.stop_all()
+
+
+def tunnel(**given: Any):
+    return sites.Tunnel(**({"gateway": sites.EIPS[0], "psk": specs.PSK} | given))
+
+
+def chosen(version: model.IkeVersion, mode: model.NegotiationMode | None, *words: str):
+    encryption, integrity, prf, group = words
+    algorithms = negotiation.Proposal(
+        encryption=(encryption,), integrity=(integrity,) if integrity else (), prf=(prf,), groups=(group,)
+    )
+    return model.ProbeAnswer(ike_version=version, mode=mode, outcome="chosen", proposal=algorithms)
+
+
+def no(
+    version: model.IkeVersion,
+    mode: model.NegotiationMode | None = None,
+    outcome: model.ProbeOutcome = "refused",
+    notify: str | None = "NO_PROPOSAL_CHOSEN",
+):
+    return model.ProbeAnswer(ike_version=version, mode=mode, outcome=outcome, notify=notify)
+
+
+def silent(version: model.IkeVersion, mode: model.NegotiationMode | None = None):
+    return no(version, mode, "silent", None)
+
+
+#: What the connection of a device is -> what the device answers to a connection with aes-128, sha2-256 and group15 in IKEv2.
+STRONGSWAN = {
+    "the same": ({}, (chosen("v2", None, "aes-128", "sha2-256", "sha2-256", "group15"),)),
+    "encryption": (
+        {"proposals": "aes256-sha256-modp3072"},
+        (chosen("v2", None, "aes-256", "sha2-256", "sha2-256", "group15"),),
+    ),
+    "integrity": (
+        {"proposals": "aes128-sha384-modp3072"},
+        (chosen("v2", None, "aes-128", "sha2-384", "sha2-384", "group15"),),
+    ),
+    "group": (
+        {"proposals": "aes128-sha256-ecp384"},
+        (chosen("v2", None, "aes-128", "sha2-256", "sha2-256", "group20"),),
+    ),
+    "gcm": (
+        {"proposals": "aes256gcm16-prfsha384-ecp256"},
+        (chosen("v2", None, "aes-256-gcm-16", "", "sha2-384", "group19"),),
+    ),
+    "what the API does not have": (
+        {"proposals": "camellia256-sha512-x25519"},
+        (chosen("v2", None, "camellia-256", "sha2-512", "sha2-512", "group31"),),
+    ),
+    "version": (
+        {"version": 1, "proposals": "aes256-sha1-modp2048"},
+        (
+            no("v2"),
+            chosen("v1", "main", "aes-256", "sha1", "sha1", "group14"),
+            no("v1", "aggressive", notify="AUTHENTICATION_FAILED"),
+        ),
+    ),
+    "mode": (
+        {"version": 1, "aggressive": True, "proposals": "3des-md5-modp1536"},
+        (
+            no("v2"),
+            chosen("v1", "main", "3des", "md5", "md5", "group5"),
+            chosen("v1", "aggressive", "3des", "md5", "md5", "group5"),
+        ),
+    ),
+    "another address of ours": ({"gateway": sites.EIPS[5]}, (no("v2"), no("v1", "main"))),
+}
+
+
+@pytest.mark.timeout(180)
+def test_strongswan_names_what_differs(bench: Bench):
+    """One device is all peers. Its charon asks for cookies when so many come from one address."""
+    addresses = tuple(sites.peer(number) for number in range(len(STRONGSWAN)))
+    peers = dict(zip(STRONGSWAN, addresses, strict=True))
+    tunnels = [
+        tunnel(name=f"hq{number}", address=peers[name], **given)
+        for number, (name, (given, _)) in enumerate(STRONGSWAN.items())
+    ]
+    bench.world.add_device(*tunnels, addresses=addresses)
+    bare = bench.world.add_device(bare=True)
+    ends = {**peers, "nobody listens": bare.address, "no such host": "198.51.100.99"}
+    specifications = {
+        name: specs.connection(address, psk="Another-Horse-8", peer_subnets=(sites.lan(number),))
+        for number, (name, address) in enumerate(ends.items())
+    }
+    found = bench.ask(*specifications.values())
+    wanted = {
+        **{name: answers for name, (_, answers) in STRONGSWAN.items()},
+        "nobody listens": (no("v2", None, "unreachable", None),),
+        "no such host": (silent("v2"), silent("v1", "main"), silent("v1", "aggressive")),
+    }
+    assert {name: found[spec.id].answers for name, spec in specifications.items()} == wanted
+    assert all(one.failure is None for one in found.values())
+    identity = found[specifications["mode"].id].peer_identity
+    assert identity == negotiation.Identity(kind="ip", value=peers["mode"])
+
+
+@contextlib.contextmanager
+def pinging(source: str, target: str, lost: list[int]) -> Iterator[None]:
+    """Fifty echoes a second as long as the block runs; how many had no answer is appended to `lost`."""
+    command = ["ip", "netns", "exec", source, "ping", "-n", "-q", "-i", "0.02", "-W", "2", target]
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        yield
+    finally:
+        running.send_signal(signal.SIGINT)
+        said, _ = running.communicate(timeout=10)
+        sent, received = re.findall(r"(\d+) packets transmitted, (\d+) received", said)[0]
+        assert int(sent) > 10
+        lost.append(int(sent) - int(received))
+
+
+def test_a_probe_is_counted_on_the_wire_and_disturbs_no_other_tunnel(bench: Bench):
+    """The device may begin in earnest right after it was asked: no half-open IKE_SA of a probe is in its way."""
+    bench.world.add_device(tunnel())
+    wrong = tunnel(
+        name="second", version=1, aggressive=True, proposals="aes256-sha1-modp2048", pairs=((LAN, sites.VPC),)
+    )
+    device = bench.world.add_device(wrong, lans=(LAN,))
+    up, refused = specs.connection(), specs.connection(device.address, peer_subnets=(LAN,))
+    bench.run_cycle(up, refused)
+    cycles.until(bench.engine, bench.gateway.id, bench.desired(up, refused), lambda seen: seen.connections[0].children)
+    assert sites.ping(bench.world.vpc_host, HOST)
+    lost: list[int] = []
+    with (
+        pinging(bench.world.vpc_host, HOST, lost),
+        sites.capturing(device.namespace, "wan") as packets,
+    ):
+        [result] = bench.ask(refused).values()
+        bench.run_cycle(up, refused)
+    assert lost[0] <= 1  # the last one may be on its way
+    ours = [packet for packet in packets if packet.kind == "ike" and packet.source == sites.EIPS[0]]
+    assert len(ours) == result.packets == 5
+    assert len([packet for packet in packets if packet.kind == "ike" and packet.target == sites.EIPS[0]]) == 5
+    device.load(dataclasses.replace(tunnel(name="second"), pairs=((LAN, sites.VPC),)))
+    device.swanctl("--initiate", "--child", "second-0", "--timeout", "10")
+
+
+def ipsec_d(device: sites.Device, **given: str):
+    words = {
+        "left": device.address,
+        "right": sites.EIPS[0],
+        "leftsubnet": sites.LAN,
+        "rightsubnet": sites.VPC,
+        "authby": "secret",
+        "auto": "add",
+        **given,
+    }
+    lines = "\n".join(f"    {name}={value}" for name, value in words.items())
+    return {"hq.conf": f"conn hq\n{lines}\n", "hq.secrets": f': PSK "{specs.PSK}"\n'}
+
+
+@pytest.mark.parametrize(
+    ("given", "answers"),
+    [
+        pytest.param(
+            {"ikev2": "insist", "ike": "aes256-sha2_512-dh20"},
+            (chosen("v2", None, "aes-256", "sha2-512", "sha2-512", "group20"),),
+            id="algorithms",
+        ),
+        pytest.param(
+            {"ikev2": "no", "ike": "aes256-sha1-modp2048"},
+            (
+                no("v2"),
+                chosen("v1", "main", "aes-256", "sha1", "sha1", "group14"),
+                silent("v1", "aggressive"),
+            ),
+            id="version",
+        ),
+        pytest.param(
+            {"ikev2": "no", "aggressive": "yes", "ike": "aes128-sha1-modp1536"},
+            (
+                no("v2"),
+                silent("v1", "main"),
+                chosen("v1", "aggressive", "aes-128", "sha1", "sha1", "group5"),
+            ),
+            id="mode",
+        ),
+    ],
+)
+def test_libreswan_names_what_differs(bench: Bench, given: dict[str, str], answers: tuple[model.ProbeAnswer, ...]):
+    device = bench.world.add_device(bare=True)
+    pluto = libreswan.Pluto(device)
+    pluto.start(ipsec_d(device, **given))
+    try:
+        [result] = bench.ask(specs.connection(device.address)).values()
+    finally:
+        pluto.stop()
+    assert result.answers == answers
