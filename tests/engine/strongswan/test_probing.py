@@ -1,6 +1,6 @@
 """When a device is asked what it takes, and what is reported of it."""
 
-import dataclasses
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -41,7 +41,7 @@ def attempt(*facts: negotiation.Fact, outcome: model.negotiation.Outcome | None 
 
 def loaded(*connections: model.DesiredConnection):
     """A gateway with all of it loaded and nothing up."""
-    desired, current = specs.desired(*connections), state.GatewayState(at=AT)
+    desired, current = specs.desired(*connections), state.GatewayState(at=AT, plane="kernel")
     while plan := [step for step in small_world.plan(desired, current) if not isinstance(step, steps.AskDevice)]:
         for step in plan:
             current = small_world.applied(current, step)
@@ -57,14 +57,13 @@ def plan(
     sas: tuple[ike_state.IkeSa, ...] = (),
     **given: Any,
 ):
-    """What is asked, when the first connection has these attempts."""
+    """What is asked, when each connection has these attempts."""
     prepared, current = loaded(*connections)
     configurations = {config.connection_id: config.configuration for config in prepared.configs}
-    own = [
-        dataclasses.replace(one, configuration=one.configuration or configurations[connections[0].id])
-        for one in attempts
-    ]
-    known = {spec.id: tuple(own) for spec in connections if spec.id in configurations}
+    known = {
+        connection_id: tuple(replace(one, configuration=one.configuration or configuration) for one in attempts)
+        for connection_id, configuration in configurations.items()
+    }
     values: dict[str, Any] = {"places": 8, "automatic": True}
     current = small_world.put(current, attempts=known, sas=sas, probes=state.ProbeState(**(values | given)))
     return list(probing.plan(prepared, current))
@@ -89,9 +88,7 @@ def result(**given: Any):
 
 
 def probed(minutes: float, configuration: str = "another"):
-    return dataclasses.replace(
-        SPEC, probed=model.Probed(id="old", at=AT - timedelta(minutes=minutes), configuration=configuration)
-    )
+    return replace(SPEC, probed=model.Probed(id="old", at=AT - timedelta(minutes=minutes), configuration=configuration))
 
 
 @pytest.mark.parametrize(
@@ -130,7 +127,7 @@ def probed(minutes: float, configuration: str = "another"):
             None,
             id="the device has told its proposal",
         ),
-        pytest.param(dataclasses.replace(SPEC, peer_address=None), (attempt(refusal()),), None, id="no address"),
+        pytest.param(replace(SPEC, peer_address=None), (attempt(refusal()),), None, id="no address"),
         pytest.param(probed(4), (attempt(refusal()),), None, id="asked four minutes ago"),
         pytest.param(probed(6), (attempt(refusal()),), "v2", id="asked six minutes ago with another configuration"),
     ],
@@ -172,7 +169,7 @@ def test_a_device_with_two_connections_is_asked_for_one():
 
 def test_a_question_names_what_the_connection_has():
     policy = specs.ike_policy(dh_group="group20", local_id_type="fqdn", local_id="gateway.example")
-    spec = dataclasses.replace(specs.changed(SPEC, ike_policy=policy), behind="192.0.0.16")
+    spec = replace(specs.changed(SPEC, ike_policy=policy), behind="192.0.0.16")
     [step] = plan(spec, attempts=REFUSED)
     assert step.question is not None
     assert step.question.local_address == step.local_address == "192.0.0.16"
@@ -182,7 +179,7 @@ def test_a_question_names_what_the_connection_has():
 
 
 def ordered(spec: model.DesiredConnection = SPEC):
-    return dataclasses.replace(spec, probe=ORDER)
+    return replace(spec, probe=ORDER)
 
 
 @pytest.mark.parametrize(
@@ -190,7 +187,7 @@ def ordered(spec: model.DesiredConnection = SPEC):
     [
         pytest.param(SPEC, {"automatic": False}, None, id="nothing was said"),
         pytest.param(probed(1, MINE), {}, None, id="asked a minute ago"),
-        pytest.param(dataclasses.replace(SPEC, peer_address=None), {}, probing.NO_ADDRESS, id="no address"),
+        pytest.param(replace(SPEC, peer_address=None), {}, probing.NO_ADDRESS, id="no address"),
         pytest.param(SPEC, {"sas": (sa("child"),)}, probing.UP, id="a CHILD_SA is up"),
         pytest.param(SPEC, {"sas": (sa(),)}, probing.PHASE_1_UP, id="an IKE_SA is up"),
         pytest.param(specs.changed(SPEC, style="bgp"), {}, "connections of style bgp", id="not carried"),
@@ -217,7 +214,7 @@ def test_an_order_waits(spec: model.DesiredConnection, given: dict[str, Any]):
 
 def test_a_result_is_reported_until_it_is_known():
     prepared, current = loaded(SPEC)
-    current = dataclasses.replace(current, probes=state.ProbeState(results={SPEC.id: result()}))
+    current = replace(current, probes=state.ProbeState(results={SPEC.id: result()}))
     assert probing.done(prepared, current) == (result(),)
-    known = dataclasses.replace(SPEC, probed=model.Probed(id="result-1", at=AT, configuration="another"))
+    known = replace(SPEC, probed=model.Probed(id="result-1", at=AT, configuration="another"))
     assert probing.done(target.prepare(specs.desired(known), current.plane), current) == ()
