@@ -14,8 +14,8 @@ from landbridge.api import routes, table
 from landbridge.wire import body, parameters
 
 EXTENSIONS = "/landbridge/v1/"
-#: Reads that show who did what.
-OF_ADMINS = {"list_audit_events"}
+#: Reads that show who did what, or whether two connections have the same PSK.
+OF_ADMINS = {"list_audit_events", "check_vpn_connection"}
 
 
 def _calls(application: Any) -> list[tuple[str, str]]:

@@ -10,6 +10,7 @@ from landbridge.api.routes import Result, Route
 from landbridge.operations import (
     Operation,
     audit,
+    connection_checks,
     connection_lists,
     connections,
     customer_gateways,
@@ -219,6 +220,25 @@ _device: Any = SimpleNamespace(
 _part = SimpleNamespace(path="/etc/swanctl/conf.d/vpn-1655.conf", content="connections {\n  …\n}\n")
 
 
+#: `peerconfig.Side`, as far as an answer shows it.
+_side: Any = SimpleNamespace(
+    device_address="198.51.100.2",
+    gateway_address="203.0.113.1",
+    device_identity=SimpleNamespace(kind="ip", text="198.51.100.2"),
+    gateway_identity=SimpleNamespace(kind="ip", text="203.0.113.1"),
+    gateway_subnets=("10.0.0.0/24",),
+    selectors=(SimpleNamespace(device="0.0.0.0/0", gateway="0.0.0.0/0"),),
+    device_inner=_connection.tunnel_peer_address,
+    gateway_inner=_connection.tunnel_local_address,
+    device_asn=65000,
+    gateway_asn=64512,
+    style="static",
+    dials=False,
+    ike=_connection.ike_policy,
+    ipsec=_connection.ipsec_policy,
+)
+
+
 class _Printed(SimpleNamespace):
     def __str__(self) -> str:
         return "".join(part.content for part in self.parts)
@@ -327,6 +347,21 @@ RESULTS: dict[str, Any] = dict(
                     )
                 ],
                 next_marker=_LATER,
+            ),
+        ),
+        _result(
+            connection_checks.check,
+            connection_checks.CheckedConnection(
+                cautions=(
+                    model.Warning(
+                        "peer_subnets[0]",
+                        "192.168.44.0/24 overlaps with 192.168.0.0/16 of connection 1c2d8a2e-6d0a-4a5e-9a55-3b1f0e7c9d20 (vpn-0e1d):"
+                        " one of the two tunnels takes the packets for both",
+                    ),
+                ),
+                connection=_connection,
+                generated=("id", "created_at", "updated_at", "name", "tunnel_local_address", "tunnel_peer_address"),
+                device=_side,
             ),
         ),
         _result(

@@ -4,6 +4,7 @@ from typing import Any
 
 from landbridge.api import (
     audit,
+    connection_checks,
     connections,
     customer_gateways,
     gateway_certificates,
@@ -30,5 +31,6 @@ TABLE: tuple[routes.Route[Any, Any], ...] = (
     *tags.ROUTES,
     *quotas.ROUTES,
     *status_lists.ROUTES,
+    *connection_checks.ROUTES,
     *audit.ROUTES,
 )

@@ -114,6 +114,14 @@ class ConnectionBatchRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionCheckRequest:
+    """A create that is only checked. `ignored`: the paths of fields that no create has."""
+
+    connection: ConnectionRequest
+    ignored: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionUpdateRequest:
     """`change`: what is absent stays."""
 

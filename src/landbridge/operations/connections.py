@@ -96,7 +96,19 @@ def _at(place: str, violation: model.Violation, made: dict[str, model.Connection
     return dataclasses.replace(violation, field=f"{place}.{violation.field}".rstrip("."), wrong=wrong)
 
 
-def _create(tx: Transaction, call: Call, request: model.ConnectionRequest) -> model.Connection:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedConnection:
+    """A connection that the rules allow, with its two ends, before anything is written."""
+
+    connection: model.Connection
+    identity: str
+    gateway: gateways.GatewayRow
+    customer_gateway: model.CustomerGateway
+    customer_gateway_seq: int
+
+
+def prepare(tx: Transaction, call: Call, request: model.ConnectionRequest) -> PreparedConnection:
+    """The connection that a create of this request writes. Raises Invalid with every violation."""
     row, peer, peer_seq = connections.ends(
         tx,
         call.project_id,
@@ -109,15 +121,26 @@ def _create(tx: Transaction, call: Call, request: model.ConnectionRequest) -> mo
         facts = _with_neighbours(tx, call, row, request, facts, generated)
     quota = quotas.check(tx, call, "vpn_connection")
     call.refuse([*rules.check(request, facts, generated), *quota])
-    if row is None or peer_seq is None:
+    if row is None or peer is None or peer_seq is None:
         raise RuntimeError("the rules allow a connection without its ends")
-    connection = rules.complete(request, facts, generated, row.gateway)
+    return PreparedConnection(
+        connection=rules.complete(request, facts, generated, row.gateway),
+        identity=rules.identity(request, facts),
+        gateway=row,
+        customer_gateway=peer,
+        customer_gateway_seq=peer_seq,
+    )
+
+
+def _create(tx: Transaction, call: Call, request: model.ConnectionRequest) -> model.Connection:
+    prepared = prepare(tx, call, request)
+    connection, row = prepared.connection, prepared.gateway
     connections.add(
         tx,
         connection,
         gateway_seq=row.seq,
-        customer_gateway_seq=peer_seq,
-        identity=rules.identity(request, facts),
+        customer_gateway_seq=prepared.customer_gateway_seq,
+        identity=prepared.identity,
         tunnel_block=_block(connection),
         if_id=row.next_if_id,
         psk=_sealed_psk(call, request, connection),

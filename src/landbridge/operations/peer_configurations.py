@@ -39,17 +39,28 @@ def _text(tx: Transaction, call: Call, request: model.PeerConfigurationRequest, 
     row, peer, _ = connections.ends(tx, call.project_id, connection.gateway_id, connection.customer_gateway_id)
     if row is None or peer is None:
         raise RuntimeError("a connection without its ends")
-    network_id = row.gateway.network_id or ""
-    side = peerconfig.side_of(
+    psk = connection_operations.psk(tx, call, connection) if with_psk else None
+    return peerconfig.render(device, side(call, connection, row.gateway, peer, psk))
+
+
+def side(
+    call: Call,
+    connection: model.Connection,
+    gateway: model.VpnGateway,
+    customer_gateway: model.CustomerGateway,
+    psk: model.Secret | None = None,
+) -> peerconfig.Side:
+    """The connection as the device sees it. Without `psk` it has none."""
+    network_id = gateway.network_id or ""
+    return peerconfig.side_of(
         connection,
-        row.gateway,
-        peer,
+        gateway,
+        customer_gateway,
         network=call.service.site.network(network_id) or model.Network(id=network_id),
         plane=call.service.plane,
-        psk=connection_operations.psk(tx, call, connection) if with_psk else None,
+        psk=psk,
         abilities=call.service.abilities,
     )
-    return peerconfig.render(device, side)
 
 
 def _device(call: Call, wanted: model.DeviceRequest) -> peerconfig.Device:

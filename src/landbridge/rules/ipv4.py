@@ -2,6 +2,7 @@
 
 import functools
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from landbridge.model import allowed_values
@@ -37,6 +38,9 @@ class Block(NamedTuple):
 
     def contains(self, other: "Block") -> bool:
         return other.length >= self.length and other.number & _MASKS[self.length] == self.number
+
+    def overlaps(self, other: "Block") -> bool:
+        return self.contains(other) or other.contains(self)
 
     def __str__(self) -> str:
         return f"{render(self.number)}/{self.length}"
@@ -75,3 +79,14 @@ def block(text: str) -> Block:
     if parsed is None:
         raise ValueError(f"not a CIDR block: {text}")
     return parsed
+
+
+def joined(blocks: Iterable[Block]) -> list[tuple[int, int]]:
+    """First and last address of each stretch without a gap, in order."""
+    spans: list[tuple[int, int]] = []
+    for first, last in sorted(each.ends for each in blocks):
+        if spans and first <= spans[-1][1] + 1:
+            spans[-1] = spans[-1][0], max(spans[-1][1], last)
+        else:
+            spans.append((first, last))
+    return spans

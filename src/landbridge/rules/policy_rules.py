@@ -103,20 +103,9 @@ def uncovered_local(
 
 def _uncovered(blocks: Iterable[str], subnets: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
     """The numbered subnets that the blocks together do not contain as a whole."""
-    spans = _joined(blocks)
+    spans = ipv4.joined(map(ipv4.block, blocks))
     for index, subnet in subnets:
         first, last = ipv4.block(subnet).ends
         before = bisect.bisect_right(spans, first, key=lambda span: span[0])
         if before == 0 or spans[before - 1][1] < last:
             yield index, subnet
-
-
-def _joined(blocks: Iterable[str]) -> list[tuple[int, int]]:
-    """First and last address of each stretch without a gap, in order."""
-    spans: list[tuple[int, int]] = []
-    for first, last in sorted(ipv4.block(text).ends for text in blocks):
-        if spans and first <= spans[-1][1] + 1:
-            spans[-1] = spans[-1][0], max(spans[-1][1], last)
-        else:
-            spans.append((first, last))
-    return spans

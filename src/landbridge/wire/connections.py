@@ -135,8 +135,8 @@ def connection(value: model.Connection, status: str | None = None) -> dict[str, 
         enable_nqa=value.enable_nqa,
         enable_hub=value.enable_hub,
         policy_rules=_rules(value.policy_rules) if value.style == "policy" else None,
-        ikepolicy=_ike_policy(value.ike_policy),
-        ipsecpolicy=_ipsec_policy(value.ipsec_policy),
+        ikepolicy=ike_policy(value.ike_policy),
+        ipsecpolicy=ipsec_policy(value.ipsec_policy),
         created_at=shapes.time(value.created_at),
         updated_at=shapes.time(value.updated_at),
         enterprise_project_id=value.enterprise_project_id,
@@ -150,7 +150,7 @@ def _rules(rules: Sequence[model.PolicyRule]) -> list[dict[str, Any]]:
     return [{"rule_index": r.index, "source": r.source, "destination": r.destinations} for r in rules]
 
 
-def _ike_policy(policy: model.IkePolicy) -> dict[str, Any]:
+def ike_policy(policy: model.IkePolicy) -> dict[str, Any]:
     return shapes.without_none(
         ike_version=policy.version,
         phase1_negotiation_mode=policy.negotiation_mode,
@@ -167,7 +167,7 @@ def _ike_policy(policy: model.IkePolicy) -> dict[str, Any]:
     )
 
 
-def _ipsec_policy(policy: model.IpsecPolicy) -> dict[str, Any]:
+def ipsec_policy(policy: model.IpsecPolicy) -> dict[str, Any]:
     return shapes.without_none(
         authentication_algorithm=policy.authentication_algorithm,
         encryption_algorithm=policy.encryption_algorithm,

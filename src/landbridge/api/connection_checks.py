@@ -1,0 +1,31 @@
+"""The check of a connection that is not created."""
+
+from landbridge import model
+from landbridge.api import routes
+from landbridge.operations import connection_checks
+from landbridge.wire import body, connection_requests
+from landbridge.wire import connection_checks as wire
+
+
+def _parse(incoming: routes.Incoming) -> body.Parsed[model.ConnectionCheckRequest]:
+    parsed = body.parse(connection_requests.CreateConnection, "vpn_connection", incoming.content)
+    request = model.ConnectionCheckRequest(connection=parsed.value.request(), ignored=parsed.ignored)
+    return body.Parsed(request, parsed.violations, parsed.ignored)
+
+
+ROUTES = (
+    routes.Route(
+        operation=connection_checks.check,
+        method="POST",
+        path="/landbridge/v1/{project_id}/vpn-connections/check",
+        summary="What a create with this body would make, what is wrong with it, and what the device must be set to; nothing is stored"
+        " (an extension of ours)",
+        success=200,
+        parse=_parse,
+        render=lambda found: {
+            "check": wire.check(found.violations, found.cautions, found.connection, found.generated, found.device)
+        },
+        answer=wire.OneCheck,
+        accepts=("vpn_connection", connection_requests.CreateConnection),
+    ),
+)

@@ -1,0 +1,58 @@
+"""A create of a connection without the create: what it would make, what is wrong with it, what else to know (an extension of ours)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from landbridge import errors, model, peerconfig
+from landbridge.operations import connections as operations
+from landbridge.operations import peer_configurations
+from landbridge.operations.call import Call
+from landbridge.operations.operation import operation
+from landbridge.rules import coexistence
+from landbridge.rules import connection as rules
+from landbridge.store import connections
+from landbridge.store.database import Transaction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckedConnection:
+    """`violations`: why a create would be refused; then there is no connection. `generated`: fields of the connection that a create makes
+    anew. `device`: the connection as the device's administrator needs it.
+    """
+
+    violations: tuple[model.Violation, ...] = ()
+    cautions: tuple[model.Warning, ...] = ()
+    connection: model.Connection | None = None
+    generated: tuple[str, ...] = ()
+    device: peerconfig.Side | None = None
+
+
+@operation("check_vpn_connection", "admin", "long read")
+def check(tx: Transaction, call: Call, request: model.ConnectionCheckRequest) -> CheckedConnection:
+    """Stores nothing. It is for admins, as a create is: a refusal tells whether another connection has the PSK of the request."""
+    ignored = tuple(model.Warning(path, "is not known, and would be ignored") for path in request.ignored)
+    try:
+        prepared = operations.prepare(tx, call, request.connection)
+    except errors.Invalid as error:
+        return CheckedConnection(violations=tuple(error.violations), cautions=ignored)
+    made, gateway = prepared.connection, prepared.gateway
+    rows = connections.page_of_gateway(tx, gateway, 0, gateway.connections + 1)
+    others = [row.connection for row in rows if not row.deleting]
+    own = rules.warnings(made, call.service.abilities)
+    return CheckedConnection(
+        cautions=(*ignored, *own, *coexistence.warnings(made, others)),
+        connection=made,
+        generated=tuple(_generated(request.connection, made)),
+        device=peer_configurations.side(call, made, gateway.gateway, prepared.customer_gateway),
+    )
+
+
+def _generated(request: model.ConnectionRequest, made: model.Connection) -> Iterator[str]:
+    yield from ("id", "created_at", "updated_at")
+    if not request.name:
+        yield "name"
+    given = (request.tunnel_local_address, request.tunnel_peer_address)
+    if made.tunnel_local_address is not None and given == (None, None):
+        yield from ("tunnel_local_address", "tunnel_peer_address")
+    if made.monitor_id is not None:
+        yield "connection_monitor_id"
