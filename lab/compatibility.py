@@ -34,7 +34,8 @@ from landbridge.engine.strongswan.ike import steps as ike_steps
 from landbridge.model import negotiation
 from landbridge.paths import DATABASE
 from landbridge.server import heartbeat
-from landbridge.store import observations
+from landbridge.store import connection_states, connections, observations
+from landbridge.store.database import Transaction
 from tests.compatibility import loaded
 from tests.engine.strongswan import small_world
 
@@ -210,6 +211,16 @@ class Maker:
         observed = model.Observation(gateway_id=gateway_id, **(given | words))
         self._opened.data.database.write(lambda tx: observations.record(tx, observed))
 
+    def change_status(self, connection_id: str, status: model.ConnectionStatusName, cause: str) -> None:
+        """As a report that a connection has another status."""
+
+        def note(tx: Transaction) -> None:
+            row = connections.find(tx, self._opened.credentials["project_id"], connection_id)
+            assert row is not None
+            connection_states.note(tx, row.seq, datetime.now(UTC), status, cause)
+
+        self._opened.data.database.write(note)
+
 
 def fill(maker: Maker, scratch: Path) -> None:
     """Every kind of row, and every field with a value."""
@@ -333,6 +344,7 @@ def _observe(maker: Maker, gateway: Any, up: Any, down: Any, refused: Any) -> No
     )
     words: dict[str, Any] = {"present": frozenset((up["id"], down["id"])), "seen_at": at, "gateway": report}
     maker.look(gateway["id"], *reports, failure="put up the firewall: no", **words)
+    maker.change_status(down["id"], "DOWN", "psk_mismatch")
 
 
 def _template(maker: Maker, gateway: Any) -> None:

@@ -165,7 +165,7 @@ def test_an_upsert_changes_the_row_that_is_there(database: Database):
         expressions.Upsert(
             _p,
             ("id", "name", "created_at"),
-            key="id",
+            keys=("id",),
             update=lambda new: {"name": _p.c.name.concat(new.name), "created_at": new.created_at},
         )
     )

@@ -13,7 +13,7 @@ from landbridge.rules import connection_update as update_rules
 from landbridge.rules import fields, tunnel
 from landbridge.status import connection as status
 from landbridge.status import gateway as gateway_status
-from landbridge.store import codec, connections, customer_gateways, gateways, monitors, pauses, tags
+from landbridge.store import attempts, codec, connections, customer_gateways, gateways, monitors, pauses, tags
 from landbridge.store.database import Transaction
 
 
@@ -243,7 +243,7 @@ def show(tx: Transaction, call: Call, request: model.ConnectionRef) -> ShownConn
 
 @operation("diagnose_vpn_connection", "reader", "read")
 def diagnose(tx: Transaction, call: Call, request: model.ConnectionRef) -> ConnectionDiagnosis:
-    row = find(tx, call, request.connection_id)
+    (row,) = attempts.add_to(tx, [find(tx, call, request.connection_id)])
     paused_since = pauses.since(tx, row.connection.gateway_id)
     gateway = gateways.find(tx, call.project_id, row.connection.gateway_id)
     failure = gateway.failure if gateway else None

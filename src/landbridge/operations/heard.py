@@ -4,7 +4,7 @@ from landbridge import model
 from landbridge.model import traffic_selectors
 from landbridge.operations.call import Call
 from landbridge.status import case
-from landbridge.store import customer_gateways, gateways
+from landbridge.store import attempts, customer_gateways, gateways
 from landbridge.store.database import Transaction
 
 
@@ -18,6 +18,7 @@ def of(tx: Transaction, call: Call, connection: model.Connection, row: gateways.
     pairs = traffic_selectors.subnet_pairs(connection, traffic_selectors.local_subnets(row.gateway, network))
     endpoints = {one.number: one.address for one in row.gateway.endpoints}
     return case.Heard(
+        strangers=attempts.of_strangers(tx, row.seq),
         peer_address=peer.address if peer else None,
         local_address=endpoints.get(connection.endpoint),
         pairs=tuple((ours, theirs) for _, ours, theirs in pairs),

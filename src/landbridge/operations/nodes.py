@@ -107,6 +107,7 @@ class StoreSource:
         self._database = database
         self._desired = desired
         self._reported: dict[str, dict[str, model.ConnectionObservation]] = {}
+        self._strangers: dict[str, tuple[model.Attempt, ...]] = {}
         self.beat = beat
 
     def gateways(self) -> frozenset[str]:
@@ -123,10 +124,33 @@ class StoreSource:
         before = known if known is not None else {one.connection_id: one for one in observation.connections}
         seen = [traffic.count(before.get(one.connection_id), one) for one in observation.connections]
         changed = tuple(one for one in seen if known is None or known.get(one.connection_id) != one)
-        news = dataclasses.replace(observation, connections=changed)
+        news = dataclasses.replace(
+            observation,
+            connections=tuple(_with_new_attempts(one, (known or {}).get(one.connection_id)) for one in changed),
+            gateway=dataclasses.replace(
+                observation.gateway,
+                strangers=_new(observation.gateway.strangers, self._strangers.pop(observation.gateway_id, ())),
+            ),
+        )
         for change in self._database.write(lambda tx: report(tx, news)):
             _log_change(change)
         self._reported[observation.gateway_id] = {one.connection_id: one for one in seen}
+        self._strangers[observation.gateway_id] = observation.gateway.strangers
+
+
+def _with_new_attempts(
+    one: model.ConnectionObservation, before: model.ConnectionObservation | None
+) -> model.ConnectionObservation:
+    """Leaves out the attempts that the report before had."""
+    return dataclasses.replace(one, attempts=_new(one.attempts, before.attempts if before else ()))
+
+
+def _new(attempts: tuple[model.Attempt, ...], before: tuple[model.Attempt, ...]) -> tuple[model.Attempt, ...]:
+    """Those that are new or have changed."""
+    if attempts is before:
+        return ()
+    known = {each.id: each for each in before}
+    return tuple(each for each in attempts if known.get(each.id) != each)
 
 
 def _log_change(change: StatusChange) -> None:

@@ -9,7 +9,7 @@ from landbridge.operations.call import Call
 from landbridge.operations.operation import operation
 from landbridge.status import connection as connection_status
 from landbridge.status import gateway as gateway_status
-from landbridge.store import connections, gateways, pauses
+from landbridge.store import attempts, connections, gateways, pauses
 from landbridge.store.database import Transaction
 
 #: Rows that one request reads. With a filter, a page may be shorter than its limit without being the last page.
@@ -39,19 +39,24 @@ class StatusPage:
 def list_connections(tx: Transaction, call: Call, request: model.StatusListRequest) -> StatusPage:
     after = paging.after(call, "statuses of connections", request.marker)
     paused = pauses.list_all(tx)
-    found: list[ResourceStatus] = []
+    found: list[tuple[connections.ConnectionRow, model.Times, str | None]] = []
     rows = connections.page_with_times(tx, call.project_id, after, LOOKED_THROUGH + 1)
     looked_at = after
-    for known, times, gateway_failure in rows[:LOOKED_THROUGH]:
+    for row in rows[:LOOKED_THROUGH]:
         if len(found) == request.limit:
             break
+        known = row[0]
         looked_at = known.seq
         if request.fits(known.connection.name, connection_status.api_status(known)):
-            paused_since = _paused_since(paused, known.connection.gateway_id)
-            found.append(_connection(call, known, times, paused_since, gateway_failure))
+            found.append(row)
     more = bool(rows) and looked_at < rows[-1][0].seq
+    told = attempts.add_to(tx, [known for known, _, _ in found])
     return StatusPage(
-        rows=found, next_marker=paging.marker(call, "statuses of connections", looked_at) if more else None
+        rows=[
+            _connection(call, known, times, _paused_since(paused, known.connection.gateway_id), gateway_failure)
+            for known, (_, times, gateway_failure) in zip(told, found, strict=True)
+        ],
+        next_marker=paging.marker(call, "statuses of connections", looked_at) if more else None,
     )
 
 

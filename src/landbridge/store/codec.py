@@ -1,11 +1,14 @@
 """Rows to models and back: the JSON of `spec` and `report`, and times as milliseconds."""
 
+import dataclasses
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
+from pydantic_core import from_json
 
 from landbridge import model
+from landbridge.model import negotiation
 
 SPEC_VERSION = 1
 
@@ -20,8 +23,31 @@ gateway_report: TypeAdapter[model.GatewayReport] = TypeAdapter(model.GatewayRepo
 observation: TypeAdapter[model.ConnectionObservation] = TypeAdapter(model.ConnectionObservation)
 
 
+attempt: TypeAdapter[model.Attempt] = TypeAdapter(model.Attempt)
+#: A fact is told by its kind. Without that, each is tried as every kind, which takes twenty times as long.
+_facts: TypeAdapter[tuple[negotiation.Fact, ...]] = TypeAdapter(
+    tuple[Annotated[negotiation.Fact, Field(discriminator="kind")], ...]
+)
+
+
 def dump(adapter: TypeAdapter[Any], value: Any) -> str:
     return adapter.dump_json(value).decode()
+
+
+def dump_observation(seen: model.ConnectionObservation) -> str:
+    """Without the attempts, which have a table of their own."""
+    return observation.dump_json(seen, exclude={"attempts"}).decode()
+
+
+def dump_gateway_report(report: model.GatewayReport) -> str:
+    """Without the strangers, which have a table of their own."""
+    return gateway_report.dump_json(report, exclude={"strangers"}).decode()
+
+
+def load_attempt(text: str) -> model.Attempt:
+    found = from_json(text)
+    facts = _facts.validate_python(found.pop("facts"))
+    return dataclasses.replace(attempt.validate_python(found), facts=facts)
 
 
 def milliseconds(moment: datetime) -> int:

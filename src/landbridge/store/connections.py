@@ -180,9 +180,11 @@ _DELETING = Statement(
     .where(_c.c.gateway_seq == bindparam("gateway_seq"), _c.c.deleting == 1)
 )
 _GET = Statement(select(_c.c.spec).where(_c.c.id == bindparam("id")))
+_SEQ_OF_GONE = select(_c.c.seq).where(_c.c.id == bindparam("id")).scalar_subquery()
 _REMOVE = (
-    Statement(
-        delete(_o).where(_o.c.connection_seq == select(_c.c.seq).where(_c.c.id == bindparam("id")).scalar_subquery())
+    *(
+        Statement(delete(table).where(table.c.connection_seq == _SEQ_OF_GONE))
+        for table in (_o, tables.connection_attempt, tables.connection_state)
     ),
     Statement(delete(tables.tag).where(tables.tag.c.resource_id == bindparam("id"))),
     Statement(delete(_c).where(_c.c.id == bindparam("id"))),

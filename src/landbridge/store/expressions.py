@@ -70,15 +70,15 @@ class LastSeq(FunctionElement[int]):
 
 
 class Upsert:
-    """An insert; where there is a row with the same `key` already, that row gets the values of `update` instead.
+    """An insert; where there is a row with the same `keys` already, that row gets the values of `update` instead.
 
     `update` is called with the columns of the row that was to be inserted.
     """
 
     def __init__(
-        self, table: Table, names: Iterable[str], *, key: str, update: Callable[[Any], dict[str, Any]]
+        self, table: Table, names: Iterable[str], *, keys: tuple[str, ...], update: Callable[[Any], dict[str, Any]]
     ) -> None:
         self.table = table
         self.names = tuple(names)
-        self.key = key
+        self.keys = keys
         self.update = update(table.alias("excluded").c)

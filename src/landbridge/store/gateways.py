@@ -111,6 +111,7 @@ _COUNT_DOWN = Statement(update(_n).where(_n.c.gateway_seq == bindparam("seq")).v
 _REMOVE = (
     Statement(delete(_n).where(_n.c.gateway_seq == bindparam("seq"))),
     Statement(delete(_o).where(_o.c.gateway_seq == bindparam("seq"))),
+    Statement(delete(tables.stranger_attempt).where(tables.stranger_attempt.c.gateway_seq == bindparam("seq"))),
     Statement(delete(_use).where(_use.c.gateway_id == bindparam("id"))),
     Statement(delete(tables.gateway_job).where(tables.gateway_job.c.gateway_id == bindparam("id"))),
     Statement(delete(tables.gateway_certificate).where(tables.gateway_certificate.c.gateway_id == bindparam("id"))),

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Table, and_, case, func
 
 from landbridge import model
-from landbridge.store import codec, connections, counters, expressions, gateways, tables
+from landbridge.store import attempts, codec, connections, counters, expressions, gateways, tables
 from landbridge.store.database import Transaction
 from landbridge.store.statement import Statement
 
@@ -27,7 +27,7 @@ def _put(table: Table, key: str, *columns: str) -> Statement:
         return {"applied_generation": applied, "since": since, **{name: new[name] for name in (*columns, "state")}}
 
     names = (key, "applied_generation", "state", "since", *columns)
-    return Statement(expressions.Upsert(table, names, key=key, update=update))
+    return Statement(expressions.Upsert(table, names, keys=(key,), update=update))
 
 
 _PUT_GATEWAY = _put(tables.gateway_observation, "gateway_seq", "failure", "report", "seen_at")
@@ -46,7 +46,7 @@ def record(tx: Transaction, seen: model.Observation) -> list[Change]:
     """Writes one observation of one gateway, and deletes the rows of what is gone. Returns what changed of its connections.
 
     `seen.connections` may leave out connections that did not change since the observation before: the time of observation stands
-    in the gateway's row.
+    in the gateway's row. Their `attempts`, and the strangers, may leave out those that did not change.
     """
     row = gateways.find_any(tx, seen.gateway_id)
     if row is None:
@@ -67,11 +67,12 @@ def record(tx: Transaction, seen: model.Observation) -> list[Change]:
         gateway_seq=row.seq,
         applied_generation=seen.applied_generation,
         failure=seen.failure,
-        report=codec.dump(codec.gateway_report, report),
+        report=codec.dump_gateway_report(report),
         seen_at=codec.milliseconds(seen.seen_at),
         state="failed" if seen.failure is not None else "well",
         since=codec.milliseconds(seen.seen_at),
     )
+    attempts.record_strangers(tx, row.seq, seen.gateway.strangers)
     kept = connections.facts(tx, row.seq) if seen.connections else {}
     tx.run_many(
         _PUT_CONNECTION,
@@ -79,7 +80,7 @@ def record(tx: Transaction, seen: model.Observation) -> list[Change]:
             {
                 "connection_seq": kept[one.connection_id][0],
                 "applied_generation": one.applied_generation,
-                "report": codec.dump(codec.observation, one),
+                "report": codec.dump_observation(one),
                 "state": one.state,
                 "since": codec.milliseconds(seen.seen_at),
             }
@@ -89,7 +90,8 @@ def record(tx: Transaction, seen: model.Observation) -> list[Change]:
     )
     for one in seen.connections:
         if one.connection_id in kept:
-            _, before = kept[one.connection_id]
+            seq, before = kept[one.connection_id]
+            attempts.record(tx, seq, one.attempts)
             applied = before.applied if one.applied_generation is None else one.applied_generation
             after = before._replace(applied=applied, state=one.state)
             if after != before:

@@ -246,6 +246,35 @@ gateway_observation = Table(
     Column("since", Integer, comment="when that state was seen first, with what is applied now"),
 )
 
+connection_attempt = Table(
+    "connection_attempt",
+    metadata,
+    Column("connection_seq", Integer, ForeignKey("connection.seq"), primary_key=True, autoincrement=False),
+    Column("number", Integer, primary_key=True, autoincrement=False, comment="grows with time"),
+    Column("report", Text, nullable=False, comment="Attempt"),
+)
+
+stranger_attempt = Table(
+    "stranger_attempt",
+    metadata,
+    Column("gateway_seq", Integer, ForeignKey("vpn_gateway.seq"), primary_key=True, autoincrement=False),
+    Column("number", Integer, primary_key=True, autoincrement=False, comment="grows with time"),
+    Column("report", Text, nullable=False, comment="Attempt"),
+    comment="attempts from addresses that no connection has",
+)
+
+connection_state = Table(
+    "connection_state",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("connection_seq", Integer, ForeignKey("connection.seq"), nullable=False),
+    Column("at", Integer, nullable=False),
+    Column("status", Text, nullable=False, comment="the API's word"),
+    Column("cause", Text, comment="a cause's code, where one was known"),
+    Index(None, "connection_seq", "seq"),
+    comment="when a connection got another status",
+)
+
 connection_observation = Table(
     "connection_observation",
     metadata,

@@ -78,7 +78,7 @@ def _last_seq(element: expressions.LastSeq) -> ClauseElement:
 
 def _upsert(upsert: expressions.Upsert) -> ClauseElement:
     new = insert(upsert.table).values({name: bindparam(name) for name in upsert.names})
-    return new.on_conflict_do_update(index_elements=[upsert.key], set_=upsert.update)
+    return new.on_conflict_do_update(index_elements=upsert.keys, set_=upsert.update)
 
 
 #: What SQLite has for each element.

@@ -1,0 +1,108 @@
+"""Rows of what was said in negotiations: the last attempts of a connection, and those of strangers at a gateway."""
+
+import dataclasses
+import functools
+import itertools
+from collections.abc import Iterable, Sequence
+from operator import itemgetter
+
+from sqlalchemy import Table, bindparam, delete, select
+
+from landbridge import model
+from landbridge.store import codec, expressions, tables
+from landbridge.store.database import Transaction
+from landbridge.store.statement import Statement
+
+#: Attempts of one connection, and of all strangers at one gateway.
+KEPT = 20
+#: Attempts that are kept decoded.
+REMEMBERED = 2048
+
+_of_connection, _of_strangers = tables.connection_attempt, tables.stranger_attempt
+
+
+def _put(table: Table) -> Statement:
+    keys = table.columns[0].name, "number"
+    return Statement(
+        expressions.Upsert(table, (*keys, "report"), keys=keys, update=lambda new: {"report": new["report"]})
+    )
+
+
+def _prune(table: Table) -> Statement:
+    """Deletes all but the newest ones."""
+    owner, newer = table.columns[0], table.alias("newer")
+    oldest_kept = (
+        select(newer.c.number)
+        .where(newer.columns[0] == bindparam("owner"))
+        .order_by(newer.c.number.desc())
+        .limit(1)
+        .offset(bindparam("kept"))
+        .scalar_subquery()
+    )
+    return Statement(delete(table).where(owner == bindparam("owner"), table.c.number <= oldest_kept))
+
+
+_PUT = {table.name: _put(table) for table in (_of_connection, _of_strangers)}
+_PRUNE = {table.name: _prune(table) for table in (_of_connection, _of_strangers)}
+_OF_CONNECTIONS = Statement(
+    select(_of_connection.c.connection_seq, _of_connection.c.report)
+    .where(expressions.IsAmong(_of_connection.c.connection_seq, "seqs"))
+    .order_by(_of_connection.c.connection_seq, _of_connection.c.number)
+)
+_STRANGERS = Statement(
+    select(_of_strangers.c.report)
+    .where(_of_strangers.c.gateway_seq == bindparam("gateway_seq"))
+    .order_by(_of_strangers.c.number)
+)
+
+
+@functools.lru_cache(maxsize=REMEMBERED)
+def _decode(report: str) -> model.Attempt:
+    return codec.load_attempt(report)
+
+
+def record(tx: Transaction, connection_seq: int, attempts: Iterable[model.Attempt]) -> None:
+    """Writes attempts that are new or have changed, and deletes the oldest ones of the connection."""
+    _record(tx, _of_connection, connection_seq, attempts)
+
+
+def record_strangers(tx: Transaction, gateway_seq: int, attempts: Iterable[model.Attempt]) -> None:
+    _record(tx, _of_strangers, gateway_seq, attempts)
+
+
+def _record(tx: Transaction, table: Table, owner: int, attempts: Iterable[model.Attempt]) -> None:
+    rows = [
+        {table.columns[0].name: owner, "number": int(each.id), "report": codec.dump(codec.attempt, each)}
+        for each in attempts
+    ]
+    if rows:
+        tx.run_many(_PUT[table.name], rows)
+        tx.run(_PRUNE[table.name], owner=owner, kept=KEPT)
+
+
+def of_connection(tx: Transaction, connection_seq: int) -> tuple[model.Attempt, ...]:
+    """The last attempts of a connection, oldest first."""
+    return of_connections(tx, (connection_seq,)).get(connection_seq, ())
+
+
+def of_connections(tx: Transaction, connection_seqs: Iterable[int]) -> dict[int, tuple[model.Attempt, ...]]:
+    """The last attempts of several connections, oldest first. A connection without any is missing."""
+    rows = tx.all(_OF_CONNECTIONS, seqs=expressions.values(connection_seqs))
+    return {seq: tuple(_decode(report) for _, report in found) for seq, found in itertools.groupby(rows, itemgetter(0))}
+
+
+def add_to(tx: Transaction, rows: Sequence[model.KnownConnection]) -> list[model.KnownConnection]:
+    """The rows with their attempts in their observations."""
+    found = of_connections(tx, (row.seq for row in rows if row.observation is not None))
+    return [_with(row, found.get(row.seq, ())) for row in rows]
+
+
+def _with(row: model.KnownConnection, attempts: tuple[model.Attempt, ...]) -> model.KnownConnection:
+    if row.observation is None or not attempts:
+        return row
+    return row._replace(observation=dataclasses.replace(row.observation, attempts=attempts))
+
+
+def of_strangers(tx: Transaction, gateway_seq: int) -> tuple[model.Attempt, ...]:
+    """The last attempts at a gateway from addresses that no connection of their endpoint has, oldest first."""
+    return tuple(_decode(report) for (report,) in tx.all(_STRANGERS, gateway_seq=gateway_seq))

@@ -1,0 +1,188 @@
+"""What was said in negotiations is kept over a restart, bounded, and written once."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from landbridge import bootstrap, model, site_file
+from landbridge.model import negotiation
+from landbridge.operations import nodes
+from landbridge.server import heartbeat
+from landbridge.store import attempts, connection_states, connections, gateways
+
+START = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
+REFUSED = "received AUTHENTICATION_FAILED notify error"
+
+
+@pytest.fixture
+def still(open_service: Any) -> Any:
+    """A service whose agent does not run: the test is the agent."""
+    service = open_service()
+    service.agent.stop()
+    return service
+
+
+def _source(still: Any) -> nodes.StoreSource:
+    """As a process that has just started."""
+    return bootstrap.make_source(still.data, site_file.default(), heartbeat.Heartbeat())
+
+
+@pytest.fixture
+def source(still: Any) -> nodes.StoreSource:
+    return _source(still)
+
+
+def attempt(number: int, **words: Any) -> model.Attempt:
+    at = START + timedelta(seconds=number)
+    refusal = negotiation.Refusal(at=at, line=REFUSED, sender="device", phase=1, notify="AUTHENTICATION_FAILED")
+    usual: dict[str, Any] = {"began_at": at, "began_by": "us", "configuration": "0" * 12, "facts": (refusal,)}
+    return model.Attempt(id=str(1000 + number), **(usual | words))
+
+
+class Setting:
+    """A gateway with one connection, which is down."""
+
+    def __init__(self, still: Any, source: nodes.StoreSource) -> None:
+        self.still = still
+        self.api = still.api()
+        body = {"vpc_id": "0cf79a3f-6cf9-4d9c-a8df-d7ace626b0fa", "local_subnets": ["10.0.0.0/24"]}
+        made = self.api.create("vpn-gateways", "vpn_gateway", body)
+        source.report(self.seen(source.desired(made["id"])))
+        self.gateway = self.api.gateway_as(made["id"], "ACTIVE")
+        self.id = self.api.connection(self.gateway)["id"]
+        self.wanted = source.desired(self.gateway["id"])
+        self.project_id = self.wanted.gateway.project_id
+
+    def seen(
+        self, wanted: model.DesiredGateway, *said: model.Attempt, strangers: tuple[model.Attempt, ...] = ()
+    ) -> model.Observation:
+        usual = model.Observation(
+            gateway_id=wanted.id,
+            seen_at=START,
+            exists=True,
+            applied_generation=wanted.generation,
+            failure=None,
+            present=frozenset(each.id for each in wanted.connections),
+            connections=tuple(
+                model.ConnectionObservation(
+                    connection_id=each.id, applied_generation=each.generation, configuration="0" * 12, attempts=said
+                )
+                for each in wanted.connections
+            ),
+        )
+        return replace(usual, gateway=model.GatewayReport(strangers=strangers))
+
+    def stored(self) -> tuple[model.Attempt, ...]:
+        def read(tx: Any) -> tuple[model.Attempt, ...]:
+            return attempts.of_connection(tx, connections.find(tx, self.project_id, self.id).seq)
+
+        return self.still.data.database.read(read)
+
+    def strangers(self) -> tuple[model.Attempt, ...]:
+        def read(tx: Any) -> tuple[model.Attempt, ...]:
+            return attempts.of_strangers(tx, gateways.find(tx, self.project_id, self.gateway["id"]).seq)
+
+        return self.still.data.database.read(read)
+
+
+@pytest.fixture
+def setting(still: Any, source: nodes.StoreSource) -> Setting:
+    return Setting(still, source)
+
+
+def test_attempts_outlive_the_process_that_heard_them(setting: Setting, source: nodes.StoreSource):
+    said = [attempt(number) for number in range(3)]
+    source.report(setting.seen(setting.wanted, *said))
+    _source(setting.still).report(setting.seen(setting.wanted, attempt(3)))
+    assert setting.stored() == (*said, attempt(3))
+
+
+def test_an_attempt_that_goes_on_is_written_anew(setting: Setting, source: nodes.StoreSource):
+    source.report(setting.seen(setting.wanted, attempt(1), attempt(2)))
+    ended = attempt(2, outcome="refused_by_device", ended_at=START)
+    source.report(setting.seen(setting.wanted, attempt(1), ended))
+    assert setting.stored() == (attempt(1), ended)
+
+
+def test_the_last_attempts_are_kept(setting: Setting, source: nodes.StoreSource):
+    for number in range(attempts.KEPT + 7):
+        source.report(setting.seen(setting.wanted, attempt(number)))
+    assert setting.stored() == tuple(attempt(number) for number in range(7, attempts.KEPT + 7))
+
+
+@pytest.mark.parametrize(
+    ("now", "written"),
+    [
+        ((1, 2), []),
+        ((2,), []),
+        ((1, 2, 3), ["1003"]),
+    ],
+    ids=["the same", "one that the engine has forgotten", "one more"],
+)
+def test_only_what_changed_is_written(
+    setting: Setting,
+    source: nodes.StoreSource,
+    monkeypatch: pytest.MonkeyPatch,
+    now: tuple[int, ...],
+    written: list[str],
+):
+    source.report(setting.seen(setting.wanted, attempt(1), attempt(2)))
+    heard: list[str] = []
+
+    def record(_tx: Any, _seq: int, news: Any) -> None:
+        heard.extend(each.id for each in news)
+
+    monkeypatch.setattr(attempts, "record", record)
+    source.report(setting.seen(setting.wanted, *map(attempt, now)))
+    assert heard == written
+
+
+def test_strangers_are_kept_with_their_gateway(setting: Setting, source: nodes.StoreSource):
+    strangers = tuple(attempt(number, peer_address=f"192.0.2.{number}", is_named=False) for number in (1, 2))
+    source.report(setting.seen(setting.wanted, strangers=strangers))
+    assert setting.strangers() == strangers
+    assert setting.stored() == ()
+    source.report(setting.seen(setting.wanted, strangers=strangers[1:]))
+    assert setting.strangers() == strangers
+
+
+def test_a_diagnosis_has_the_attempts_of_the_store(setting: Setting, source: nodes.StoreSource):
+    source.report(setting.seen(setting.wanted, attempt(1, outcome="refused_by_device", ended_at=START)))
+    _source(setting.still).report(setting.seen(setting.wanted))
+    said = setting.api.diagnosis(setting.id)
+    assert REFUSED in [line["line"] for line in said["evidence"]]
+
+
+def test_what_was_said_goes_with_the_connection_and_the_gateway(setting: Setting, source: nodes.StoreSource):
+    source.report(setting.seen(setting.wanted, attempt(1), strangers=(attempt(2),)))
+    setting.api.delete(f"vpn-connection/{setting.id}")
+    gone = replace(setting.seen(setting.wanted), present=frozenset(), connections=())
+    source.report(gone)
+    setting.api.gone(f"vpn-connection/{setting.id}")
+    setting.api.delete(f"vpn-gateways/{setting.gateway['id']}")
+    source.report(replace(gone, exists=False))
+    assert source.gateways() == frozenset()
+
+
+class TestStates:
+    """The changes of a connection's status."""
+
+    @staticmethod
+    def _note(setting: Setting, *told: tuple[str, str | None]) -> list[tuple[str, str | None]]:
+        def write(tx: Any) -> list[connection_states.StateChange]:
+            seq = connections.find(tx, setting.project_id, setting.id).seq
+            for number, (status, cause) in enumerate(told):
+                connection_states.note(tx, seq, START + timedelta(seconds=number), status, cause)
+            return connection_states.of_connection(tx, seq)[-connection_states.KEPT :]
+
+        return [(each.status, each.cause) for each in setting.still.data.database.write(write)]
+
+    def test_a_status_is_written_when_it_or_its_cause_changes(self, setting: Setting):
+        told = [("DOWN", None), ("DOWN", None), ("DOWN", "no_answer"), ("DOWN", None), ("ACTIVE", None)]
+        assert self._note(setting, *told)[-3:] == [("DOWN", None), ("DOWN", "no_answer"), ("ACTIVE", None)]
+
+    def test_the_last_changes_are_kept(self, setting: Setting):
+        told = [("DOWN" if number % 2 else "ACTIVE", None) for number in range(connection_states.KEPT + 9)]
+        assert self._note(setting, *told) == told[-connection_states.KEPT :]
