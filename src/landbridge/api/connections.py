@@ -126,12 +126,22 @@ ROUTES = (
             connection_requests.UpdateConnection,
             "vpn_connection",
             lambda incoming, given: model.ConnectionUpdateRequest(
-                connection_id=incoming.path["vpn_connection_id"], change=given.request()
+                connection_id=incoming.path["vpn_connection_id"],
+                change=given.request(),
+                replaces_tunnel=incoming.query["landbridge_psk"] == "replace",
             ),
         ),
         render=lambda one: {"vpn_connection": wire_connections.connection(one.connection)},
         answer=wire_connections.OneConnection,
         accepts=("vpn_connection", connection_requests.UpdateConnection),
+        query=(
+            parameters.choice(
+                "landbridge_psk",
+                "what a new psk does to the tunnel that is up: prove (default) tries it beside the tunnel, which goes on when the"
+                " device refuses the key; replace ends the tunnel and negotiates anew (an extension of ours)",
+                ("prove", "replace"),
+            ),
+        ),
         warnings=lambda one: one.warnings,
         etag=lambda one: one.etag,
         versions=True,

@@ -123,10 +123,11 @@ class ConnectionCheckRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionUpdateRequest:
-    """`change`: what is absent stays."""
+    """`change`: what is absent stays. `replaces_tunnel`: a new PSK ends the tunnel of the old one at once."""
 
     connection_id: str
     change: ConnectionRequest
+    replaces_tunnel: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

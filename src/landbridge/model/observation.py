@@ -47,6 +47,7 @@ class ConnectionObservation:
     wrong at the last attempt. `ike_established` without children is phase 1 up, phase 2 not. `expected_children` is the
     number of CHILD_SAs of a tunnel that is wholly up; more than that is fine for the moment of a rekey. `missing_pairs`: pairs of
     subnets (`ours - theirs`) that no CHILD_SA carries whole while the tunnel is up. `routes`: blocks that lead into the tunnel now.
+    `is_key_unproved`: the tunnel was made with another PSK than the one that is loaded, and no IKE_SA with this one stands yet.
     `configuration` names what is loaded now; `attempts` are the last ones, oldest first. `traffic` is counted by the source that the
     agent reports to.
     """
@@ -61,6 +62,7 @@ class ConnectionObservation:
     peer_id: str | None = None
     peer_address: str | None = None
     waits_for_peer: bool = False
+    is_key_unproved: bool = False
     expected_children: int = 0
     children: tuple[ChildSa, ...] = ()
     missing_pairs: tuple[str, ...] = ()

@@ -259,7 +259,7 @@ show_log = dataclasses.replace(diagnose, name="show_vpn_connection_log")
 
 @operation("update_vpn_connection", "admin", "write")
 def update(tx: Transaction, call: Call, request: model.ConnectionUpdateRequest) -> ChangedConnection:
-    """Writes only when the request changes something."""
+    """Writes only when the request changes something. A new PSK is proved beside the tunnel that is up (docs/decisions/0043)."""
     row, change = _changeable(tx, call, request.connection_id), request.change
     present = psk(tx, call, row.connection)
     merged, facts = _merge(tx, call, row.connection, change, present)
@@ -278,8 +278,11 @@ def update(tx: Transaction, call: Call, request: model.ConnectionUpdateRequest) 
         psk=_sealed_psk(call, merged, made) if rekeys else connections.psk(tx, made.id),
         bumps_generation=bumps_generation,
     )
+    resets = rekeys and request.replaces_tunnel
+    if resets:
+        connections.reset(tx, made, call.now)
     call.audit(tx, update.name, made.id)
-    return _changed(call, made, row.generation + bumps_generation)
+    return _changed(call, made, row.generation + bumps_generation + resets)
 
 
 def _changeable(tx: Transaction, call: Call, connection_id: str) -> connections.ConnectionRow:

@@ -149,7 +149,10 @@ def _delete_folder(current: state.GatewayState, _: Any) -> state.GatewayState:
 
 def _load_secret(current: state.GatewayState, step: Any) -> state.GatewayState:
     assert current.ike.alive
-    assert step.connection_id not in {fingerprints.owner(secret) for secret in current.ike.secrets}
+    others = {fingerprints.secret_of(secret) for secret in current.ike.secrets} - {
+        fingerprints.secret_of(step.secret_id)
+    }
+    assert step.connection_id not in map(fingerprints.owner, others)
     return put(current, secrets=current.ike.secrets | {step.secret_id})
 
 
@@ -163,7 +166,7 @@ def _unload_conn(current: state.GatewayState, step: Any) -> state.GatewayState:
 
 
 def _terminate_ike(current: state.GatewayState, step: Any) -> state.GatewayState:
-    assert step.connection_id == _sa(current, step.unique_id).name
+    assert step.connection_id == fingerprints.owner(_sa(current, step.unique_id).name)
     return put(current, sas=tuple(sa for sa in current.ike.sas if sa.unique_id != step.unique_id))
 
 
@@ -192,6 +195,19 @@ def _initiate(current: state.GatewayState, step: Any) -> state.GatewayState:
     else:
         sas.append(ike_state.IkeSa(step.connection_id, str(next(_ids)), "ESTABLISHED", children=(child,)))
     return put(current, sas=tuple(sas), recently_initiated=current.ike.recently_initiated | {step.child})
+
+
+def _reauthenticate(current: state.GatewayState, step: Any) -> state.GatewayState:
+    """The peer has the new key."""
+    old = _sa(current, step.unique_id)
+    new = dataclasses.replace(old, unique_id=str(next(_ids)))
+    tried = current.ike.recently_initiated | {fingerprints.reauthentication(step.connection_id)}
+    return put(current, sas=(*(sa for sa in current.ike.sas if sa is not old), new), recently_initiated=tried)
+
+
+def _prove_key(current: state.GatewayState, step: Any) -> state.GatewayState:
+    made = ike_state.IkeSa(step.name, str(next(_ids)), "ESTABLISHED")
+    return put(current, sas=(*current.ike.sas, made), recently_initiated=current.ike.recently_initiated | {step.name})
 
 
 def _sa(current: state.GatewayState, unique_id: str) -> ike_state.IkeSa:
@@ -227,6 +243,8 @@ _HOW = {
     ike_steps.UnloadConn: _unload_conn,
     ike_steps.TerminateIke: _terminate_ike,
     ike_steps.AbandonIke: _terminate_ike,
+    ike_steps.Reauthenticate: _reauthenticate,
+    ike_steps.ProveKey: _prove_key,
     ike_steps.TerminateChild: _terminate_child,
     ike_steps.Initiate: _initiate,
 }

@@ -38,7 +38,16 @@ NETWORKS = [
     model.Network(id="vpc-1", bridge="br0", address="10.0.0.1/24"),
     model.Network(id="vpc-1", interface="eth1", address="10.0.0.1/24"),
 ]
+V1 = specs.ike_policy(version="v1", negotiation_mode="main")
 IDS = [f"0000000{number}-0000-4000-8000-000000000000" for number in range(4)]
+#: What proves a new key.
+PROOF = (
+    ike_steps.ProveKey
+    | ike_steps.Reauthenticate
+    | ike_steps.LoadSecret
+    | ike_steps.UnloadSecret
+    | ike_steps.TerminateIke
+)
 LOADS = (ike_steps.LoadSecret, ike_steps.LoadConn)
 
 
@@ -52,6 +61,8 @@ def _variants(number: int) -> list[model.DesiredConnection]:
         specs.changed(spec, psk="Another-Horse-8"),
         specs.changed(spec, peer_subnets=(first, second)),
         specs.changed(spec, ike_policy=specs.ike_policy(dh_group="group19")),
+        specs.changed(spec, ike_policy=V1),
+        specs.changed(spec, ike_policy=V1, psk="Another-Horse-8"),
         specs.changed(spec, ipsec_policy=specs.ipsec_policy(pfs="disable")),
         specs.changed(spec, style="policy", peer_subnets=None, policy_rules=rules),
         specs.changed(spec, peer_subnets=("192.168.0.0/16",)),
@@ -82,12 +93,16 @@ def carried_out(desired: model.DesiredGateway | None, current: state.GatewayStat
 
 
 def settled(desired: model.DesiredGateway | None, current: state.GatewayState):
-    """A tunnel that came up, or went down, has its size and the metrics of its routes set by one more plan, and nothing else."""
+    """A tunnel that came up, or went down, has its size and the metrics of its routes set by one more plan, and a new key is proved by up to
+    three more. Nothing else is left to do.
+    """
     after = carried_out(desired, current)
-    for step in small_world.plan(desired, after):
-        assert isinstance(step, network_steps.EnsureTunnel)
-        assert tunnels.carries_all(after.network.tunnels[tunnels.name(step.tunnel.if_id)], step.tunnel)
-        after = small_world.applied(after, step)
+    for _ in range(3):
+        for step in small_world.plan(desired, after):
+            assert isinstance(step, network_steps.EnsureTunnel | PROOF)
+            if isinstance(step, network_steps.EnsureTunnel):
+                assert tunnels.carries_all(after.network.tunnels[tunnels.name(step.tunnel.if_id)], step.tunnel)
+            after = small_world.applied(after, step)
     return after
 
 
@@ -211,7 +226,8 @@ def is_as_desired(desired: model.DesiredGateway | None, current: state.GatewaySt
     return (
         current.ike.restarts >= desired.restarts
         and current.ike.conns == {name: frozenset(each.children) for name, each in supported.items()}
-        and current.ike.secrets == {each.secret_id for each in supported.values()}
+        and sorted(map(fingerprints.secret_of, current.ike.secrets))
+        == sorted(each.secret_id for each in supported.values())
         and current.network.addresses == prepared.network.addresses
         and current.network.rules == prepared.network.rules
         and {tunnel.connection_id for tunnel in current.network.tunnels.values()} == desired_tunnels.keys()
@@ -358,11 +374,131 @@ def test_a_new_psk_is_tried_at_once_and_ends_what_was_begun_with_the_old():
     ]
 
 
-def test_a_new_psk_leaves_an_established_tunnel_up():
-    spec = specs.connection()
-    up = carried_out(specs.desired(spec, of=GATEWAY), NOTHING)
-    plan = small_world.plan(specs.desired(specs.changed(spec, psk="Another-Horse-8"), of=GATEWAY), up)
-    assert [type(step) for step in plan] == [ike_steps.UnloadSecret, ike_steps.LoadSecret]
+class Rotation:
+    """A tunnel that is up with one PSK while another one is desired, as a charon holds it after the new one was loaded."""
+
+    def __init__(self, policy: model.IkePolicy | None = None, *, peer_address: str | None = "198.51.100.2"):
+        before = specs.connection(peer_address, ike_policy=policy or specs.ike_policy())
+        self.spec = specs.changed(before, psk="Another-Horse-8")
+        self.desired = specs.desired(self.spec, of=GATEWAY)
+        [config] = target.prepare(self.desired, "userland").configs
+        self.config = config
+        old = (self.sa("7", installed=90, established=90),)
+        self.before = small_world.put(carried_out(specs.desired(before, of=GATEWAY), NOTHING), sas=old)
+        self.secret = f"{config.secret_id}.7"
+        self.loaded = small_world.put(forgetful(self.before), secrets=frozenset({self.secret}))
+
+    def sa(self, unique_id: str, at: str = "ESTABLISHED", *, installed: int | None = 0, established: int = 0):
+        """`installed` None: without a child."""
+        child = ike_state.Child(self.config.children[0], unique_id, "INSTALLED", installed_seconds=installed or 0)
+        children = () if installed is None else (child,)
+        return ike_state.IkeSa(self.spec.id, unique_id, at, established_seconds=established, children=children)
+
+    def proof(self, unique_id: str, at: str):
+        return ike_state.IkeSa(fingerprints.proof(self.spec.id), unique_id, at)
+
+    def plan(self, *sas: ike_state.IkeSa, tried: str = ""):
+        """Without SAs: with the one that was up before."""
+        current = small_world.put(self.loaded, recently_initiated=frozenset({tried}))
+        return small_world.plan(self.desired, small_world.put(current, sas=sas) if sas else current)
+
+    def is_unproved(self, *sas: ike_state.IkeSa):
+        return small_world.report(self.desired, small_world.put(self.loaded, sas=sas)).connections[0].is_key_unproved
+
+    @property
+    def reauthentication(self):
+        return ike_steps.Reauthenticate(self.spec.id, "7")
+
+    def renaming(self, name: str):
+        return [
+            ike_steps.LoadSecret(self.spec.id, name, self.config.owners, self.config.psk),
+            ike_steps.UnloadSecret(self.spec.id, self.secret),
+        ]
+
+
+def test_a_new_psk_is_loaded_with_the_number_of_what_it_did_not_make_and_proved_at_once():
+    rotation = Rotation()
+    plan = small_world.plan(rotation.desired, rotation.before)
+    assert [type(step) for step in plan] == [ike_steps.UnloadSecret, ike_steps.LoadSecret, ike_steps.Reauthenticate]
+    assert plan[1].secret_id == rotation.secret
+    assert plan[2] == rotation.reauthentication
+
+
+def test_a_key_that_is_not_proved_is_proved_by_a_landbridge_that_remembers_nothing():
+    rotation = Rotation()
+    assert rotation.plan() == [rotation.reauthentication]
+    assert rotation.plan(tried=fingerprints.reauthentication(rotation.spec.id)) == []
+
+
+def test_a_reauthentication_that_is_under_way_is_waited_for():
+    rotation = Rotation()
+    sas = rotation.sa("7", established=90), rotation.sa("8", "CONNECTING", installed=None)
+    assert rotation.plan(*sas) == []
+    assert rotation.is_unproved(*sas)
+
+
+@pytest.mark.parametrize("policy", [pytest.param(None, id="v2"), pytest.param(V1, id="v1")])
+def test_a_newer_ike_sa_proves_the_key_whoever_began_it(policy: model.IkePolicy | None):
+    rotation = Rotation(policy)
+    assert rotation.plan(rotation.sa("8")) == rotation.renaming(rotation.config.secret_id)
+    assert not rotation.is_unproved(rotation.sa("8"))
+
+
+def test_an_ike_sa_that_ended_leaves_nothing_to_prove():
+    rotation = Rotation()
+    gone = small_world.put(rotation.loaded, sas=())
+    after = carried_out(rotation.desired, gone)
+    assert not small_world.report(rotation.desired, after).connections[0].is_key_unproved
+
+
+def test_a_rekey_of_ikev2_proves_nothing():
+    """Its IKE_SA is new, and its child is older than it."""
+    rotation = Rotation()
+    rekeyed = rotation.sa("8", installed=200, established=3)
+    assert rotation.plan(rekeyed, tried=fingerprints.reauthentication(rotation.spec.id)) == rotation.renaming(
+        f"{rotation.config.secret_id}.8"
+    )
+    assert rotation.is_unproved(rekeyed)
+
+
+def test_in_ikev1_an_ike_sa_of_its_own_tries_the_key_before_the_tunnel_is_touched():
+    rotation = Rotation(V1)
+    [step] = rotation.plan()
+    assert isinstance(step, ike_steps.ProveKey)
+    assert step.name == fingerprints.proof(rotation.spec.id)
+    assert "children" not in step.conn
+    old = rotation.sa("7", established=90)
+    assert rotation.plan(old, rotation.proof("8", "CONNECTING"), tried=step.name) == []
+    assert rotation.plan(old, rotation.proof("8", "ESTABLISHED")) == [rotation.reauthentication]
+    refused = rotation.plan(old, rotation.proof("8", "CONNECTING"))
+    assert refused == [ike_steps.TerminateIke(rotation.spec.id, "8"), step]
+
+
+def test_in_ikev1_the_trial_ends_when_the_tunnel_has_the_key():
+    rotation = Rotation(V1)
+    moved = rotation.sa("7", "REKEYING", installed=None), rotation.sa("9", installed=200, established=1)
+    end = ike_steps.TerminateIke(rotation.spec.id, "8")
+    plan = rotation.plan(*moved, rotation.proof("8", "ESTABLISHED"))
+    assert plan == [*rotation.renaming(rotation.config.secret_id), end]
+
+
+def test_a_device_of_ikev1_that_dials_in_is_not_tried():
+    assert Rotation(V1, peer_address=None).plan() == []
+
+
+def test_a_trial_that_was_interrupted_leaves_no_connection_behind():
+    rotation = Rotation(V1)
+    name = fingerprints.proof(rotation.spec.id)
+    current = small_world.put(rotation.loaded, conns=dict(rotation.loaded.ike.conns) | {name: frozenset()})
+    assert ike_steps.UnloadConn(name) in small_world.plan(rotation.desired, current)
+    assert ike_steps.UnloadConn(name) in small_world.plan(specs.desired(of=GATEWAY), current)
+
+
+def test_nothing_is_proved_while_the_children_change():
+    rotation = Rotation()
+    changed = specs.changed(rotation.spec, ipsec_policy=specs.ipsec_policy(pfs="disable"))
+    plan = small_world.plan(specs.desired(changed, of=GATEWAY), rotation.loaded)
+    assert rotation.reauthentication not in plan
 
 
 def test_a_new_subnet_leaves_the_other_child_up():

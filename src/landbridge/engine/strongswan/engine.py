@@ -8,7 +8,6 @@ import dataclasses
 import logging
 import shutil
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
@@ -31,7 +30,16 @@ from landbridge.engine.strongswan import (
     steps,
     target,
 )
-from landbridge.engine.strongswan.ike import attempts, charon, evidence, unanswered, vici_events, vici_session
+from landbridge.engine.strongswan.ike import (
+    attempts,
+    charon,
+    evidence,
+    fingerprints,
+    retries,
+    unanswered,
+    vici_events,
+    vici_session,
+)
 from landbridge.engine.strongswan.ike import look as ike_look
 from landbridge.engine.strongswan.ike import planning as ike_planning
 from landbridge.engine.strongswan.ike import steps as ike_steps
@@ -42,8 +50,7 @@ from landbridge.engine.strongswan.network import steps as network_steps
 from landbridge.telemetry import log_fields
 
 log = logging.getLogger(__name__)
-#: Seconds before a child that did not come up is initiated again.
-RETRY = 10.0
+
 NO_FORWARDING = "no: devices will not be reached (sysctl net.ipv4.ip_forward=1 where the EIPs are routed)"
 
 
@@ -76,7 +83,7 @@ class StrongSwan:
         self._evidence: dict[str, evidence.EvidenceLog] = {}
         self._unanswered: dict[str, unanswered.Unanswered] = {}
         self._attempts: dict[str, attempts.AttemptLog] = {}
-        self._initiated: dict[str, dict[str, float]] = {}
+        self._tried: dict[str, retries.Retries] = {}
         self._watcher: vici_events.Watcher | None = None
         self._probes = probes.Probes(self._look_soon, automatic=automatic_probes)
 
@@ -127,7 +134,7 @@ class StrongSwan:
                 return state.GatewayState(at=datetime.now(UTC), plane=self._plane)
             network = network_look.look(gateway_id, self._underlay, nat=self._has_nat)
             logs = self._evidence_of(gateway_id), self._unanswered_of(gateway_id), self._attempts_of(gateway_id)
-            ike = ike_look.look(folder, *logs, self._recently_initiated(gateway_id))
+            ike = ike_look.look(folder, *logs, self._tried_of(gateway_id).recent())
             running_plane = charon.plane(folder) if ike.alive else None
         return state.GatewayState(
             at=datetime.now(UTC),
@@ -138,12 +145,8 @@ class StrongSwan:
             probes=self._probes.state(gateway_id),
         )
 
-    def _recently_initiated(self, gateway_id: str) -> frozenset[str]:
-        """Looked at only by the one thread that works on this gateway."""
-        now = time.monotonic()
-        recent = {child: at for child, at in self._initiated.get(gateway_id, {}).items() if now - at < RETRY}
-        self._initiated[gateway_id] = recent
-        return frozenset(recent)
+    def _tried_of(self, gateway_id: str) -> retries.Retries:
+        return self._tried.setdefault(gateway_id, retries.Retries())
 
     def prepare(
         self, gateway_id: str, desired: model.DesiredGateway | None, observed: state.GatewayState
@@ -213,8 +216,7 @@ class StrongSwan:
     def _begin(self, gateway_id: str, session: vici_session.ViciSession, step: steps.Step) -> None:
         """A request to charon is done when charon has answered, every other step at once."""
         if isinstance(step, ike_steps.CharonRequest):
-            if isinstance(step, ike_steps.Initiate):
-                self._note_initiation(gateway_id, step)
+            self._note(gateway_id, step)
             session.ask(step)
             return
         match step:
@@ -252,7 +254,7 @@ class StrongSwan:
                 gateway_id,
                 extra=log_fields.of(gateway_id=gateway_id),
             )
-        self._initiated.pop(gateway_id, None)
+        self._tried.pop(gateway_id, None)
         self._unanswered.pop(gateway_id, None)
         if self._watcher:
             self._watcher.rescan()
@@ -264,16 +266,29 @@ class StrongSwan:
         for path in sorted(folder.iterdir(), key=lambda path: path.name == marks.NAME):
             path.unlink()
         folder.rmdir()
-        self._initiated.pop(gateway_id, None)
+        self._tried.pop(gateway_id, None)
         self._evidence.pop(gateway_id, None)
         self._unanswered.pop(gateway_id, None)
         self._attempts.pop(gateway_id, None)
         self._probes.keep(gateway_id, ())
 
-    def _note_initiation(self, gateway_id: str, step: ike_steps.Initiate) -> None:
-        self._initiated.setdefault(gateway_id, {})[step.child] = time.monotonic()
+    def _note(self, gateway_id: str, step: ike_steps.CharonRequest) -> None:
+        """Remembers what is tried, and arranges for the look at which it is tried again. A new key is tried at once."""
+        tried = self._tried_of(gateway_id)
+        match step:
+            case ike_steps.Initiate(_, child):
+                wait = tried.note(child)
+            case ike_steps.ProveKey(_, name):
+                wait = tried.note(name, retries.LONGEST)
+            case ike_steps.Reauthenticate(connection_id):
+                wait = tried.note(fingerprints.reauthentication(connection_id), retries.LONGEST)
+            case ike_steps.LoadSecret(connection_id):
+                tried.forget(fingerprints.proof(connection_id), fingerprints.reauthentication(connection_id))
+                return
+            case _:
+                return
         if self._watcher:
-            self._watcher.call_after(gateway_id, RETRY)
+            self._watcher.call_after(gateway_id, wait)
 
     def watch(self, changed: Callable[[str], None], stop: threading.Event) -> None:
         logs = self._evidence_of, self._unanswered_of, self._attempts_of

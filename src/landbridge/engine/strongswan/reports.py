@@ -9,7 +9,7 @@ from landbridge import model
 from landbridge.engine import base
 from landbridge.engine.strongswan import probing, state
 from landbridge.engine.strongswan import target as targets
-from landbridge.engine.strongswan.ike import fingerprints, messages, selectors
+from landbridge.engine.strongswan.ike import fingerprints, key_proof, messages, selectors
 from landbridge.engine.strongswan.ike import planning as ike_planning
 from landbridge.engine.strongswan.ike import state as ike_state
 from landbridge.engine.strongswan.network import firewall, tunnels
@@ -48,12 +48,14 @@ def _connections(
         config, failure = configs[spec.id], failures.get(spec.id) or failures.get(None)
         applied = _is_applied(config, desired.get(spec.id), current, sas[spec.id], secrets[spec.id])
         observed = current.network.tunnels.get(tunnels.name(spec.if_id))
+        keys = key_proof.keys(config, secrets[spec.id], sas[spec.id])
         yield _connection(
             spec,
             config,
             sas[spec.id],
             failure,
             applied=applied,
+            is_key_unproved=bool(keys.unproved),
             routes=tunnels.destinations_carried(observed, first) if observed else None,
             intended=selectors.intended(target.desired, spec),
             evidence=current.ike.evidence.get(spec.id, ()),
@@ -116,9 +118,9 @@ def _gateway_generation(
 
 def _present(current: state.GatewayState) -> frozenset[str]:
     loaded = {
-        *current.ike.conns,
+        *map(fingerprints.owner, current.ike.conns),
         *(fingerprints.owner(secret) for secret in current.ike.secrets),
-        *(sa.name for sa in current.ike.sas),
+        *(fingerprints.owner(sa.name) for sa in current.ike.sas),
     }
     routed = {tunnel.connection_id for tunnel in current.network.tunnels.values()}
     return frozenset((loaded | routed) - {ike_state.UNNAMED, ""})
@@ -135,6 +137,7 @@ def _connection(
     failure: str | None,
     *,
     applied: bool,
+    is_key_unproved: bool,
     routes: Collection[str] | None,
     intended: Iterable[selectors.Pair],
     evidence: tuple[model.Evidence, ...],
@@ -155,6 +158,7 @@ def _connection(
         peer_id=shown.peer_id if shown else None,
         peer_address=shown.peer_address if shown else None,
         waits_for_peer=not config.initiates,
+        is_key_unproved=is_key_unproved,
         expected_children=len(config.initiated),
         children=children,
         missing_pairs=_missing(intended, established),
@@ -190,7 +194,8 @@ def _is_applied(
         return False
     stale = any(child.live and child.name not in config.children for sa in sas if sa.live for child in sa.children)
     loaded = current.ike.conns.get(config.connection_id) == frozenset(config.children)
-    return current.serves and loaded and secrets == [config.secret_id] and not stale
+    keys = {fingerprints.secret_of(secret) for secret in secrets}
+    return current.serves and loaded and keys == {config.secret_id} and not stale
 
 
 def _children(names: Iterable[str], sas: list[ike_state.IkeSa]) -> tuple[model.ChildSa, ...]:

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 
 from landbridge import model
 
-#: A child's name has these four parts; a secret's name has the first and its fingerprint.
+#: A child's name has these four parts. A secret's name has the first and its fingerprint, and a third one, a number, after a change.
 _CHILD_PARTS = 4
+_SECRET_PARTS = 2
+_PROOF = ".proof"
 _JSON = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 
@@ -40,6 +42,34 @@ def parse_child(name: str) -> Child | None:
 
 def secret(connection_id: str, key: bytes, owners: list[str], psk: model.Secret) -> str:
     return f"{connection_id}.{fingerprint(key, [owners, psk.reveal()])}"
+
+
+def loaded_after(secret_id: str, unique_id: int) -> str:
+    """The name of a secret that replaced another one when the IKE_SAs up to this unique id were there: they were made with another key.
+    charon does not say when a secret was loaded.
+    """
+    return f"{secret_of(secret_id)}.{unique_id}"
+
+
+def secret_of(name: str) -> str:
+    """The name of a secret without the number."""
+    return ".".join(name.split(".")[:_SECRET_PARTS])
+
+
+def last_before(name: str) -> int:
+    """The unique id of the last IKE_SA that was made before the secret was loaded; 0 when nothing is known of one."""
+    parts = name.split(".")[_SECRET_PARTS:]
+    return int(parts[0]) if parts else 0
+
+
+def proof(connection_id: str) -> str:
+    """The name of the IKE_SA that proves a key."""
+    return f"{connection_id}{_PROOF}"
+
+
+def reauthentication(connection_id: str) -> str:
+    """The name under which a reauthentication is remembered as tried."""
+    return f"{connection_id}.reauthentication"
 
 
 def owner(name: str) -> str:

@@ -38,6 +38,10 @@ class DesiredConfig:
     answer_within: int
 
     @property
+    def is_v1(self) -> bool:
+        return bool(self.conn["version"] == "1")
+
+    @property
     def ike(self) -> str:
         """The fingerprint that every child's name carries."""
         return self.children[0].split(".")[2]

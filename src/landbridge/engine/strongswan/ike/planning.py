@@ -7,7 +7,7 @@ old goes, except a connection's own secret.
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 
-from landbridge.engine.strongswan.ike import fingerprints, messages, state, steps
+from landbridge.engine.strongswan.ike import fingerprints, key_proof, messages, state, steps
 
 #: Seconds without a new SA, after which a device that dials in is thought to have asked for all that it asks for. When both ends
 #: ask at once, charon makes some CHILD_SAs twice, and pluto is stuck for a minute: its window of messages is lost (measured). A first
@@ -19,12 +19,18 @@ def plan_connections(configs: Iterable[messages.DesiredConfig], current: state.I
     secrets = by_owner(sorted(current.secrets))
     sas = state.by_connection(current.sas)
     for config in configs:
-        yield from _connection(config, current, secrets[config.connection_id], sas[config.connection_id])
+        proof = fingerprints.proof(config.connection_id)
+        if (
+            proof in current.conns
+        ):  # one whose unloading was interrupted: it would answer the device in the connection's place
+            yield steps.UnloadConn(proof)
+        yield from _connection(config, current, secrets[config.connection_id], sas[config.connection_id], sas[proof])
 
 
 def plan_deletions(kept: Collection[str], current: state.IkeState) -> Iterator[steps.IkeStep]:
     """`kept`: ids of the connections that stay."""
     secrets, sas = by_owner(sorted(current.secrets)), state.by_connection(current.sas)
+    kept = {*kept, *map(fingerprints.proof, kept)}
     for connection_id in sorted({*current.conns, *secrets, *sas}.difference(kept)):
         yield from _deletion(connection_id, current, secrets[connection_id], sas[connection_id])
 
@@ -37,37 +43,49 @@ def by_owner(secret_ids: Iterable[str]) -> defaultdict[str, list[str]]:
 
 
 def _connection(
-    config: messages.DesiredConfig, current: state.IkeState, secrets: list[str], sas: list[state.IkeSa]
+    config: messages.DesiredConfig,
+    current: state.IkeState,
+    secrets: list[str],
+    sas: list[state.IkeSa],
+    proofs: list[state.IkeSa],
 ) -> Iterator[steps.IkeStep]:
     """Before something is loaded anew, IKE_SAs that are being negotiated end, since they began with the old configuration. IKE_SAs
     without children end too, since nothing says which configuration they were made from. Both end before the load, so that an
     interrupted plan finds the old configuration still loaded and does the same again.
     """
-    loads = list(_loads(config, current, secrets))
+    present = [secret for secret in secrets if fingerprints.secret_of(secret) == config.secret_id]
+    is_changed = current.conns.get(config.connection_id) != frozenset(config.children)
+    loads = is_changed or not present or present != secrets
     unfinished = [
         sa for sa in sas if loads and (sa.negotiating or (sa.live and not any(child.live for child in sa.children)))
     ]
-    yield from (_terminate(sa) for sa in unfinished)
-    yield from loads
     dead = [sa for sa in sas if sa not in unfinished and _is_dead(sa, config, current)]
-    yield from (steps.AbandonIke(sa.name, sa.unique_id) for sa in dead)
     rest = [sa for sa in sas if sa.live and sa not in unfinished and sa not in dead]
     outdated = [sa for sa in rest if _is_outdated(sa, config)]
-    yield from (_terminate(sa) for sa in outdated)
     kept = [sa for sa in rest if sa not in outdated]
-    yield from _stale_children(config, kept)
-    yield from _initiations(config, kept, frozenset() if loads else current.recently_initiated)
-
-
-def _loads(config: messages.DesiredConfig, current: state.IkeState, secrets: list[str]) -> Iterator[steps.IkeStep]:
-    """Two secrets of one connection must never meet: a responder would sign with either."""
-    for secret_id in secrets:
-        if secret_id != config.secret_id:
-            yield steps.UnloadSecret(config.connection_id, secret_id)
-    if config.secret_id not in secrets:
-        yield steps.LoadSecret(config.connection_id, config.secret_id, config.owners, config.psk)
-    if current.conns.get(config.connection_id) != frozenset(config.children):
+    yield from (_terminate(sa) for sa in unfinished)
+    if not present:
+        present = [key_proof.new_name(config, kept)]
+        yield from _load_secret(config, secrets, present[0])
+    else:
+        yield from (steps.UnloadSecret(config.connection_id, each) for each in secrets if each not in present)
+    if is_changed:
         yield steps.LoadConn(config.connection_id, config.conn)
+    yield from (steps.AbandonIke(sa.name, sa.unique_id) for sa in dead)
+    yield from (_terminate(sa) for sa in outdated)
+    tried = frozenset() if loads else current.recently_initiated
+    children = [*_stale_children(config, kept), *_initiations(config, kept, tried)]
+    yield from children
+    if (
+        not is_changed and not children
+    ):  # a reauthentication asks for the children of before: it would lose what is being changed
+        yield from key_proof.plan(key_proof.keys(config, present, kept), proofs, tried)
+
+
+def _load_secret(config: messages.DesiredConfig, secrets: list[str], name: str) -> Iterator[steps.IkeStep]:
+    """Two keys of one connection must never meet: a responder would sign with either."""
+    yield from (steps.UnloadSecret(config.connection_id, secret) for secret in secrets)
+    yield steps.LoadSecret(config.connection_id, name, config.owners, config.psk)
 
 
 def _is_outdated(sa: state.IkeSa, config: messages.DesiredConfig) -> bool:

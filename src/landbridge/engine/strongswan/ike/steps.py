@@ -76,6 +76,29 @@ class TerminateIke:
 
 
 @dataclass(frozen=True, slots=True)
+class Reauthenticate:
+    """Makes a new IKE_SA with the key that is loaded, beside the old one, which goes when the new one stands."""
+
+    connection_id: str
+    unique_id: str
+
+    def __str__(self) -> str:
+        return f"authenticate IKE_SA {self.unique_id} of connection {self.connection_id} anew"
+
+
+@dataclass(frozen=True, slots=True)
+class ProveKey:
+    """Begins an IKE_SA without children, of a connection of its own that is unloaded at once: nothing else may find it."""
+
+    connection_id: str
+    name: str
+    conn: dict[str, Any]
+
+    def __str__(self) -> str:
+        return f"try the key of connection {self.connection_id}"
+
+
+@dataclass(frozen=True, slots=True)
 class AbandonIke:
     """Ends an IKE_SA whose device does not answer, without waiting for its farewell."""
 
@@ -106,7 +129,17 @@ class Initiate:
 
 
 #: A step that is one request to a running charon.
-CharonRequest = (
-    LoadSecret | UnloadSecret | LoadConn | UnloadConn | TerminateIke | AbandonIke | TerminateChild | Initiate
+SingleRequest = (
+    LoadSecret
+    | UnloadSecret
+    | LoadConn
+    | UnloadConn
+    | TerminateIke
+    | AbandonIke
+    | TerminateChild
+    | Initiate
+    | Reauthenticate
 )
+#: A step that is requests to a running charon, carried out in their order.
+CharonRequest = SingleRequest | ProveKey
 IkeStep = StartCharon | StopCharon | CharonRequest

@@ -71,7 +71,8 @@ class ViciSession:
         """Raises nothing: how it went is among the answers."""
         self._asked.append(step)
         try:
-            self._send(*request(step))
+            for command, message in requests(step):
+                self._send(command, message)
         except OSError as error:
             self._broken = error
 
@@ -99,15 +100,31 @@ class ViciSession:
         self._transport.send(Packet.request(command, Message.serialize(message)))
 
     def _answer(self, step: steps.CharonRequest) -> CommandException | None:
-        """The request to terminate an SA that is already gone counts as done."""
-        try:
-            vici_protocol.receive(self._transport, confirmed=False)
-        except CommandException as error:
-            return None if isinstance(step, _ENDS) else error
-        return None
+        """The first error of the answers to a step. The request to terminate an SA that is already gone counts as done."""
+        found = None
+        for _ in requests(step):
+            try:
+                vici_protocol.receive(self._transport, confirmed=False)
+            except CommandException as error:
+                found = found or error
+        return None if isinstance(step, _ENDS) else found
 
 
-def request(step: steps.CharonRequest) -> tuple[str, dict[str, Any]]:
+Request = tuple[str, dict[str, Any]]
+
+
+def requests(step: steps.CharonRequest) -> tuple[Request, ...]:
+    """What a step asks, in its order."""
+    if isinstance(step, steps.ProveKey):
+        return (
+            ("load-conn", {step.name: step.conn}),
+            ("initiate", {"ike": step.name, "timeout": "-1"}),
+            ("unload-conn", {"name": step.name}),
+        )
+    return (_request(step),)
+
+
+def _request(step: steps.SingleRequest) -> Request:
     """Command and message. Initiating does not wait (-1): it would use up charon's threads, and its errors never carry the cause."""
     match step:
         case steps.LoadSecret(_, secret_id, owners, psk):
@@ -124,5 +141,7 @@ def request(step: steps.CharonRequest) -> tuple[str, dict[str, Any]]:
             return "terminate", {"ike-id": unique_id, "force": "yes", "timeout": "-1"}
         case steps.TerminateChild(_, unique_id, _):
             return "terminate", {"child-id": unique_id, "force": "yes", "timeout": FAREWELL}
+        case steps.Reauthenticate(_, unique_id):
+            return "rekey", {"ike-id": unique_id, "reauth": "yes"}
         case steps.Initiate(connection_id, child):
             return "initiate", {"ike": connection_id, "child": child, "timeout": "-1"}

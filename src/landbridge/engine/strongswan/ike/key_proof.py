@@ -1,0 +1,110 @@
+"""Whether the key that is loaded is the one that the IKE_SAs were made with, and what proves a new one. Pure.
+
+A new PSK changes nothing of an IKE_SA that is up, and in IKEv2 it is never asked for again. So it is proved at once, and the old IKE_SA goes
+on until a new one stands (docs/decisions/0043):
+
+- IKEv2: a reauthentication. charon makes the new IKE_SA first and leaves the old one alone when the new one is refused.
+- IKEv1: charon moves the children to the new IKE_SA before it is authenticated, and loses them when it is refused. So the key is tried
+  with an IKE_SA of its own without children, and the reauthentication follows when that one stands.
+
+The name of a new secret says which IKE_SAs were there when it was loaded, until it is proved.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from landbridge.engine.strongswan.ike import fingerprints, messages, state, steps
+
+#: charon counts whole seconds.
+_ROUNDING = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The secrets of one connection, with the key that is desired, and its IKE_SAs."""
+
+    config: messages.DesiredConfig
+    held: tuple[str, ...]
+    sas: tuple[state.IkeSa, ...]
+
+    @property
+    def last_before(self) -> int:
+        """The unique id of the last IKE_SA that was made with another key than the one that is loaded; 0: none is known."""
+        return max(map(fingerprints.last_before, self.held), default=0)
+
+    @property
+    def unproved(self) -> tuple[state.IkeSa, ...]:
+        """The IKE_SAs with an older key that are up, while none with the present key is."""
+        old = tuple(sa for sa in self.sas if sa.live and not sa.negotiating and self._is_older(sa))
+        return () if self.last_before == 0 or len(old) < len(self._established) else old
+
+    @property
+    def _established(self) -> list[state.IkeSa]:
+        return [sa for sa in self.sas if sa.live and not sa.negotiating]
+
+    def _is_older(self, sa: state.IkeSa) -> bool:
+        """IKEv2 rekeys an IKE_SA without asking for the key: the new one has another unique id, and children that are older than it."""
+        is_rekeyed = not self.config.is_v1 and any(
+            child.installed_seconds > sa.established_seconds + _ROUNDING for child in sa.children if child.installed
+        )
+        return int(sa.unique_id) <= self.last_before or is_rekeyed
+
+
+def keys(config: messages.DesiredConfig, secrets: Iterable[str], sas: Iterable[state.IkeSa]) -> Keys:
+    held = tuple(secret for secret in secrets if fingerprints.secret_of(secret) == config.secret_id)
+    return Keys(config, held, tuple(sas))
+
+
+def new_name(config: messages.DesiredConfig, sas: Iterable[state.IkeSa]) -> str:
+    """The name of a secret that is loaded now, for the first time."""
+    up = [int(sa.unique_id) for sa in sas if sa.live and not sa.negotiating]
+    return fingerprints.loaded_after(config.secret_id, max(up)) if up else config.secret_id
+
+
+def plan(found: Keys, proofs: Iterable[state.IkeSa], recently_tried: frozenset[str]) -> Iterator[steps.IkeStep]:
+    """`proofs`: the IKE_SAs that try the key."""
+    trying = [sa for sa in proofs if sa.live]
+    yield from _rename(found)
+    if not found.unproved:
+        yield from _end(found, trying)
+    elif any(sa.negotiating for sa in found.sas):
+        return
+    elif found.config.is_v1:
+        yield from _prove_v1(found, trying, recently_tried)
+    else:
+        yield from _reauthenticate(found, recently_tried)
+
+
+def _rename(found: Keys) -> Iterator[steps.IkeStep]:
+    """A key that is proved loses the number of its secret, and one that is not gets the number of the IKE_SA that a rekey made. The key stays
+    the same: the new name is loaded before the old one goes.
+    """
+    if not found.last_before:
+        return
+    config, name = found.config, found.config.secret_id
+    if found.unproved:
+        last = max(int(sa.unique_id) for sa in found.unproved)
+        name = fingerprints.loaded_after(name, max(last, found.last_before))
+    if name not in found.held:
+        yield steps.LoadSecret(config.connection_id, name, config.owners, config.psk)
+    yield from (steps.UnloadSecret(config.connection_id, held) for held in found.held if held != name)
+
+
+def _prove_v1(found: Keys, trying: list[state.IkeSa], recently_tried: frozenset[str]) -> Iterator[steps.IkeStep]:
+    """A device that dials in may not be reached by a first message; it proves the key when it dials in next."""
+    config, name = found.config, fingerprints.proof(found.config.connection_id)
+    if any(not sa.negotiating for sa in trying):
+        yield from _reauthenticate(found, recently_tried)
+    elif config.initiates and name not in recently_tried:
+        yield from _end(found, trying)
+        conn = {key: value for key, value in config.conn.items() if key != "children"}
+        yield steps.ProveKey(config.connection_id, name, conn | {"unique": "never"})
+
+
+def _reauthenticate(found: Keys, recently_tried: frozenset[str]) -> Iterator[steps.IkeStep]:
+    if fingerprints.reauthentication(found.config.connection_id) not in recently_tried:
+        yield steps.Reauthenticate(found.config.connection_id, found.unproved[-1].unique_id)
+
+
+def _end(found: Keys, trying: list[state.IkeSa]) -> Iterator[steps.IkeStep]:
+    return (steps.TerminateIke(found.config.connection_id, sa.unique_id) for sa in trying)

@@ -1,0 +1,78 @@
+"""A new PSK is proved at once: nothing is lost when both sides have it, and the tunnel goes on when the device has another."""
+
+import subprocess
+
+import pytest
+
+from lab import agents, sites, specs
+from landbridge import model
+
+pytestmark = pytest.mark.tunnel
+
+HOST = "192.168.44.10"
+NEW = "Another-Horse-8"
+POLICIES = {
+    "v2": specs.ike_policy(),
+    "v1-main": specs.ike_policy(version="v1", negotiation_mode="main"),
+    "v1-aggressive": specs.ike_policy(version="v1", negotiation_mode="aggressive"),
+}
+
+
+class Pings:
+    """A hundred pings a second from the VPC to the host behind the device, from now on."""
+
+    def __init__(self, world: sites.World):
+        command = ["ip", "netns", "exec", world.vpc_host, "ping", "-n", "-q", "-i", "0.01", "-W", "2", HOST]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+    def lost(self) -> int:
+        """Ends them. The last one may be on its way."""
+        self._process.send_signal(2)
+        [line] = [line for line in self._process.communicate()[0].splitlines() if "transmitted" in line]
+        sent, received = (int(word) for word in line.split() if word.isdigit())
+        return max(0, sent - received - 1)
+
+
+def _tunnel(policy: model.IkePolicy, psk: str = specs.PSK) -> sites.Tunnel:
+    version, aggressive = int(policy.version[1]), policy.negotiation_mode == "aggressive"
+    return sites.Tunnel(gateway=sites.EIPS[0], psk=psk, version=version, aggressive=aggressive)
+
+
+def _is_proved(seen: model.ConnectionObservation):
+    return agents.is_up(seen) and not seen.is_key_unproved and seen.applied_generation == 2
+
+
+def _is_unproved(seen: model.ConnectionObservation):
+    return agents.is_up(seen) and seen.is_key_unproved
+
+
+@pytest.mark.parametrize("policy", POLICIES.values(), ids=POLICIES)
+def test_a_new_key_on_both_sides_loses_no_packet(policy: model.IkePolicy):
+    with agents.working() as worked:
+        device = worked.world.add_device(_tunnel(policy))
+        spec = specs.connection(ike_policy=policy)
+        worked.want(spec)
+        worked.wait_for(agents.is_up, "the tunnel")
+        assert sites.ping(worked.world.vpc_host, HOST)
+        device.load(_tunnel(policy, NEW))
+        pings = Pings(worked.world)
+        worked.want(specs.changed(spec, psk=NEW))
+        assert worked.wait_for(_is_proved, "the key to be proved") < 10
+        assert pings.lost() == 0
+
+
+@pytest.mark.parametrize("policy", POLICIES.values(), ids=POLICIES)
+def test_a_key_that_the_device_has_not_leaves_the_tunnel_up_until_it_has(policy: model.IkePolicy):
+    with agents.working() as worked:
+        device = worked.world.add_device(_tunnel(policy))
+        spec = specs.connection(ike_policy=policy)
+        worked.want(spec)
+        worked.wait_for(agents.is_up, "the tunnel")
+        assert sites.ping(worked.world.vpc_host, HOST)
+        pings = Pings(worked.world)
+        worked.want(specs.changed(spec, psk=NEW))
+        worked.wait_for(_is_unproved, "the key to be refused")
+        sites.wait_for(lambda: device.log().count("initiating a") >= 2, "the trial")
+        device.load(_tunnel(policy, NEW))
+        assert worked.wait_for(_is_proved, "the key to be proved") < 15
+        assert pings.lost() == 0
