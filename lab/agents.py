@@ -67,11 +67,12 @@ class Worked:
     ) -> float:
         """Waits until a report of the only connection says so. Returns how long that took, in seconds."""
         started = time.monotonic()
-        sites.wait_for(lambda: self._last and happened(self._last), what, seconds=seconds)
+        sites.wait_for(lambda: self.last and happened(self.last), what, seconds=seconds)
         return time.monotonic() - started
 
     @property
-    def _last(self) -> model.ConnectionObservation | None:
+    def last(self) -> model.ConnectionObservation | None:
+        """The last report of the only connection."""
         seen = self.source.last
         return seen.connections[0] if seen is not None and seen.connections else None
 

@@ -111,6 +111,39 @@ def test_a_new_psk_is_stored_sealed_and_moves(shared_service: Any):
     assert shared_service.data.vault.open(sealed, made["id"]) == b"Another-Horse-8"
 
 
+@pytest.mark.parametrize(
+    ("how", "change", "resets"),
+    [
+        pytest.param("", {"psk": "Another-Horse-8"}, 0, id="proved beside the tunnel"),
+        pytest.param("?landbridge_psk=prove", {"psk": "Another-Horse-8"}, 0, id="proved, as asked for"),
+        pytest.param("?landbridge_psk=replace", {"psk": "Another-Horse-8"}, 1, id="instead of the tunnel"),
+        pytest.param("?landbridge_psk=replace", {"name": "other"}, 0, id="no new psk"),
+        pytest.param("?landbridge_psk=replace", {"psk": "Correct-Horse-7"}, 0, id="the same psk"),
+    ],
+)
+def test_a_new_psk_ends_the_tunnel_when_that_is_asked_for(
+    shared_service: Any, how: str, change: dict[str, Any], resets: int
+):
+    api = shared_service.api()
+    made = api.connection(api.gateway())
+    answer = api.send("PUT", f"{PATH}/{made['id']}{how}", {"vpn_connection": change})
+    assert answer.status_code == 200, answer.text
+    shown = api.send("GET", f"{PATH}/{made['id']}")
+    assert answer.headers["etag"] == shown.headers["etag"]
+    found = shared_service.data.database.read(
+        lambda tx: tx.cursor.execute("SELECT resets FROM connection WHERE id = ?", (made["id"],)).fetchone()
+    )
+    assert found == (resets,)
+
+
+def test_another_way_with_a_new_psk_is_refused_by_its_name(api: Any):
+    made = api.connection(api.gateway())
+    answer = api.send("PUT", f"{PATH}/{made['id']}?landbridge_psk=hide", {"vpn_connection": {"psk": "Another-Horse-8"}})
+    assert answer.status_code == 400
+    assert "landbridge_psk" in answer.text
+    assert "prove" in answer.text
+
+
 def test_an_update_moves_what_tells_connections_apart(api: Any):
     """The places that it leaves are free, and the ones that it takes are taken."""
     gateway, one, two = api.gateway(), api.customer_gateway(), api.customer_gateway()

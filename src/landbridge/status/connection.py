@@ -4,7 +4,7 @@ import dataclasses
 from datetime import datetime, timedelta
 
 from landbridge import model
-from landbridge.status import attempt_causes, case, cause_texts, causes, diagnosis, staleness
+from landbridge.status import attempt_causes, case, cause_texts, causes, diagnosis, staleness, warnings
 
 #: How many missing pairs a reason names.
 SHOWN_PAIRS = 5
@@ -54,7 +54,7 @@ def of(
     return model.ConnectionStatus(
         status=status,
         explanation=_explanation(known, judged, staleness.explain_pause(paused_since), fault),
-        warnings=causes.warnings(judged) if judged is not None and status == "ACTIVE" else (),
+        warnings=(*causes.warnings(judged), *warnings.of(judged)) if judged is not None and status == "ACTIVE" else (),
         seen_at=known.seen_at,
         not_seen_since=staleness.not_seen_since(known.seen_at, now, unseen_after),
         paused_since=paused_since,

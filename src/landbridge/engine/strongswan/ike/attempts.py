@@ -295,6 +295,7 @@ class AttemptLog:
         return sa
 
     def _name(self, sa: _Sa, name: str | None) -> None:
+        name = fingerprints.owner(name or "")
         if not name or name in (ike_state.UNNAMED, sa.name):
             return
         sa.name = name

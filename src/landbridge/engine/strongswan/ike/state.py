@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from landbridge import model
+from landbridge.engine.strongswan.ike import fingerprints
 from landbridge.model import negotiation
 
 UNNAMED = "(unnamed)"
@@ -119,7 +120,7 @@ def parse_ends(messages: list[dict[str, Any]]) -> dict[str, Ends]:
 
 def configuration(children: Iterable[str], secrets: Iterable[str]) -> str:
     """Names what is loaded of a connection: 12 hex digits of a hash over the names of its children and secrets. Empty: nothing is."""
-    names = sorted((*children, *secrets))
+    names = sorted((*children, *map(fingerprints.secret_of, secrets)))
     return hashlib.sha256("\n".join(names).encode()).hexdigest()[:12] if names else ""
 
 

@@ -1,0 +1,42 @@
+"""What is wrong with a tunnel that is up, by the last look at it."""
+
+import pytest
+
+from landbridge import model
+from landbridge.status import warnings
+from tests.status import told
+
+
+def _codes(*attempts: model.Attempt, **given: object) -> list[str]:
+    return [one.code for one in warnings.of(told.case(*attempts, **given))]
+
+
+REFUSED = told.attempt(0, told.refused(1, "AUTHENTICATION_FAILED"))
+OLDER = told.attempt(0, told.refused(1, "AUTHENTICATION_FAILED"), configuration="before")
+
+
+@pytest.mark.parametrize(
+    ("attempts", "codes"),
+    [
+        pytest.param((), ["key_not_proved"], id="not tried yet"),
+        pytest.param((REFUSED,), ["new_psk_refused"], id="the device refused"),
+        pytest.param((told.attempt(0, told.key(1, "differs"), by="device"),), ["new_psk_refused"], id="we refused it"),
+        pytest.param((OLDER,), ["key_not_proved"], id="the key of before was refused"),
+    ],
+)
+def test_a_key_that_is_not_proved(attempts: tuple[model.Attempt, ...], codes: list[str]):
+    assert _codes(*attempts, is_key_unproved=True) == codes
+    assert _codes(*attempts) == []
+
+
+@pytest.mark.parametrize(
+    ("connection", "until"),
+    [
+        pytest.param(told.V2, "until either side ends it or does not answer", id="v2"),
+        pytest.param(told.MAIN, "86400 s after its begin at the latest", id="v1"),
+    ],
+)
+def test_it_is_said_until_when_the_old_key_lasts(connection: model.Connection, until: str):
+    [cause] = warnings.of(told.case(REFUSED, of=connection, is_key_unproved=True))
+    assert until in cause.reason
+    assert cause.evidence
