@@ -23,7 +23,7 @@ POLICIES = {
 class Pings:
     """A hundred pings a second from the VPC to the host behind the device, from now on."""
 
-    def __init__(self, world: sites.World):
+    def __init__(self, world: sites.World) -> None:
         command = ["ip", "netns", "exec", world.vpc_host, "ping", "-n", "-q", "-i", "0.01", "-W", "2", HOST]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
@@ -40,11 +40,11 @@ def _tunnel(policy: model.IkePolicy, psk: str = specs.PSK) -> sites.Tunnel:
     return sites.Tunnel(gateway=sites.EIPS[0], psk=psk, version=version, aggressive=aggressive)
 
 
-def _is_proved(seen: model.ConnectionObservation):
+def _is_proved(seen: model.ConnectionObservation) -> bool:
     return agents.is_up(seen) and not seen.is_key_unproved and seen.applied_generation == 2
 
 
-def _warnings(spec: model.DesiredConnection, seen: model.ConnectionObservation):
+def _warnings(spec: model.DesiredConnection, seen: model.ConnectionObservation) -> list[str]:
     assert agents.is_up(seen)
     return [cause.code for cause in warnings.of(case.Case(connection=spec.connection, seen=seen))]
 

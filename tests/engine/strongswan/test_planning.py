@@ -377,7 +377,7 @@ def test_a_new_psk_is_tried_at_once_and_ends_what_was_begun_with_the_old():
 class Rotation:
     """A tunnel that is up with one PSK while another one is desired, as a charon holds it after the new one was loaded."""
 
-    def __init__(self, policy: model.IkePolicy | None = None, *, peer_address: str | None = "198.51.100.2"):
+    def __init__(self, policy: model.IkePolicy | None = None, *, peer_address: str | None = "198.51.100.2") -> None:
         before = specs.connection(peer_address, ike_policy=policy or specs.ike_policy())
         self.spec = specs.changed(before, psk="Another-Horse-8")
         self.desired = specs.desired(self.spec, of=GATEWAY)
