@@ -91,6 +91,27 @@ def test_a_write_is_on_the_disk_when_its_caller_is_told(database: Database, path
     assert "b" in _on_disk(path)
 
 
+def test_another_may_write_while_the_loop_has_not_heard_of_the_commit(database: Database):
+    """A thread stands for another process: it waits for the same lock."""
+    written = threading.Event()
+    other = threading.Thread(target=lambda: (database.write(_insert("two")), written.set()))
+
+    async def write_and_be_busy() -> bool:
+        def work(tx: Transaction) -> str:
+            other.start()
+            return _insert("one")(tx)
+
+        first = asyncio.ensure_future(database.write_soon(work))
+        await asyncio.sleep(0)  # now the group's task is next
+        busy = asyncio.get_running_loop().create_future()
+        asyncio.get_running_loop().call_soon(lambda: busy.set_result(written.wait(10)))
+        await first
+        return bool(await busy)
+
+    assert asyncio.run(write_and_be_busy())
+    other.join()
+
+
 def test_a_failing_operation_does_not_hurt_its_neighbours(database: Database, path: Path, trace: list[str]):
     one, two, three = _together(database, _insert("one"), _insert_and_fail("two"), _insert("three"))
     assert (one, three) == ("one", "three")

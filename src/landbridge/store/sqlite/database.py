@@ -205,14 +205,25 @@ class Database:
         await self._acquire_writer()
         group: list[_Job] = []
         try:
-            if not self._try_begin():
-                await self._in_committer(self._begin)
-            group, self._queue = self._queue[:GROUP_LIMIT], self._queue[GROUP_LIMIT:]
-            _run_group(self._writer, group)
-            await self._in_committer(self._commit, group)
+            try:
+                if not self._try_begin():
+                    await _completed(self._committer.submit(self._begin))
+                group, self._queue = self._queue[:GROUP_LIMIT], self._queue[GROUP_LIMIT:]
+                _run_group(self._writer, group)
+                committing = self._committer.submit(self._commit_and_release, group)
+            except BaseException:
+                self._release_writer()
+                raise
+            await _completed(committing)
+        finally:
+            self._finish(group)
+
+    def _commit_and_release(self, group: list[_Job]) -> None:
+        """Another process may write as soon as the group is durable. The event loop, which may be busy, hears of it later."""
+        try:
+            self._commit(group)
         finally:
             self._release_writer()
-            self._finish(group)
 
     async def _acquire_writer(self) -> None:
         """Takes the writer lock, after the threads that wait for it."""
@@ -234,10 +245,6 @@ class Database:
             log.error("a group that was broken off could not be rolled back: %s", error)  # noqa: TRY400 - the words suffice
         finally:
             self._writer_lock.release()
-
-    async def _in_committer(self, work: Callable[..., Any], *given: Any) -> None:
-        """Runs `work` in the committing thread."""
-        await _completed(self._committer.submit(work, *given))
 
     def _try_begin(self) -> bool:
         """Returns False when another program holds SQLite's write lock. Any other error shows when the group runs."""
