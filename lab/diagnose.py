@@ -29,9 +29,7 @@ from landbridge import paths
 #: broken: the case could not be made.
 Word = Literal["alone", "among", "wrong", "silent", "broken"]
 RIGS = 10
-#: An answer counts when it is still the answer after so many seconds.
-SETTLED = 2.0
-LOOK_EVERY = 0.25
+LOOK_EVERY = 0.1
 
 _PLUTO = {
     "authby": "secret",
@@ -73,11 +71,15 @@ class Result:
 
     @property
     def is_right(self) -> bool:
-        return self.judgement.word == "alone" or (self.judgement.word == "among" and not self.case.told)
+        accepts = not self.case.told or self.case.row.code == misconfigurations.NOTHING
+        return self.judgement.word == "alone" or (self.judgement.word == "among" and accepts)
 
 
-def judge(case: Case, names: Mapping[str, str], causes: Sequence[Mapping[str, Any]]) -> Judgement:
+def judge(case: Case, names: Mapping[str, str], answer: Mapping[str, Any]) -> Judgement:
     """Judges the causes of a diagnosis. Where the wire tells the cause, alternatives do not count as told alone."""
+    causes: Sequence[Mapping[str, Any]] = answer.get("causes") or ()
+    if case.row.code == misconfigurations.NOTHING:
+        return _judge_nothing(case, causes, is_up=answer.get("status") == "ACTIVE")
     if not causes:
         return Judgement(word="silent")
     first = causes[0]
@@ -91,9 +93,16 @@ def judge(case: Case, names: Mapping[str, str], causes: Sequence[Mapping[str, An
         word="alone" if alone else "wrong" if wrong else "among",
         code=told["code"],
         side=told["side"] in case.sides,
-        differs=set(told.get("differs") or ()) == set(case.row.differs) if case.told and case.row.differs else None,
-        values=_quotes(case, names, told) if case.told and (case.row.ours or case.row.theirs) else None,
+        differs=set(told.get("differs") or ()) == set(case.row.differs) if case.shown and case.row.differs else None,
+        values=_quotes(case, names, told) if case.shown and (case.row.ours or case.row.theirs) else None,
     )
+
+
+def _judge_nothing(case: Case, causes: Sequence[Mapping[str, Any]], *, is_up: bool) -> Judgement:
+    if not causes:
+        return Judgement(word="alone", code=misconfigurations.NOTHING) if is_up else Judgement(word="silent")
+    harmless = is_up and all(one["code"] in case.row.fair for one in causes)
+    return Judgement(word="among" if harmless else "wrong", code=causes[0]["code"])
 
 
 def _quotes(case: Case, names: Mapping[str, str], cause: Mapping[str, Any]) -> bool:
@@ -225,11 +234,11 @@ def _watch(one: rig.Running, case: Case, began: float) -> Result:
     while True:
         answer = _read(one, case)
         now = time.monotonic()
-        result = Result(case=case, judgement=judge(case, one.words, answer.get("causes") or ()), answer=answer)
+        result = Result(case=case, judgement=judge(case, one.words, answer), answer=answer)
         since = (since or now) if result.is_right else None
-        if since and now - since >= SETTLED:
+        if since and now - since >= case.row.stays:
             return dataclasses.replace(result, seconds=since - began)
-        if now > deadline + (SETTLED if since else 0):
+        if now > deadline + (case.row.stays if since else 0):
             return dataclasses.replace(result, said=_heard(one))
         time.sleep(LOOK_EVERY)
 

@@ -4,7 +4,7 @@ import contextlib
 import time
 from collections.abc import Callable
 
-from lab import authority, rig
+from lab import authority, rig, sites
 
 
 def _table(rules: str) -> str:
@@ -164,6 +164,44 @@ def loses_long_packets(one: rig.Running) -> None:
     one.now()
     one.keep_pinging(one.rig.vpc_host, one.rig.lan_host)
     one.keep_pinging(one.rig.vpc_host, one.rig.lan_host, size=1250)
+
+
+def traffic_passes(one: rig.Running) -> None:
+    """Both hosts speak to each other."""
+    one.wait_up()
+    one.now()
+    one.keep_pinging(one.rig.vpc_host, one.rig.lan_host)
+
+
+def mends_the_psk(one: rig.Running) -> None:
+    """The administrator of the device finds the typing error in the PSK, after it was refused for a while, and begins anew."""
+    _wait_refused(one)
+    path = one.device.folder / "swanctl.conf"
+    one.device.load_text(path.read_text().replace("Another-Horse-8", rig.PSK))
+    with contextlib.suppress(RuntimeError):  # no attempt was under way
+        one.device.swanctl("--terminate", "--ike", "hq", "--force")
+    one.now()
+
+
+def mends_the_encryption_here(one: rig.Running) -> None:
+    """Somebody sets the connection's IKE policy to the device's, after it was refused for a while."""
+    _wait_refused(one)
+    one.update({"ikepolicy": {"encryption_algorithm": "aes-256"}})
+    one.now()
+
+
+def mends_the_psk_here_and_dies(one: rig.Running) -> None:
+    """The PSK of the connection is set to the device's, and the device has no power any more."""
+    _wait_refused(one)
+    one.device.stop(kill=True)
+    one.firewall(_table(_ALL))
+    one.update({"psk": "Another-Horse-8"})
+    one.now()
+
+
+def _wait_refused(one: rig.Running) -> None:
+    sites.wait_for(lambda: one.diagnosis().get("reason"), "the refusal to be told", seconds=20)
+    time.sleep(5)
 
 
 def our_firewall_drops(one: rig.Running) -> None:
