@@ -167,9 +167,7 @@ def _after_a_delete(
         return
     for _, found in reversed(earlier):
         if found[0].code in _ENDS:
-            evidence = tuple(sorted((*found[0].evidence, *causes[0].evidence), key=lambda line: line.at))[
-                -known.QUOTED :
-            ]
+            evidence = known.in_order((*found[0].evidence, *causes[0].evidence))
             yield cause_texts.cause("device_disabled", words=case.words, evidence=evidence)
             return
 
