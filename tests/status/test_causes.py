@@ -411,6 +411,14 @@ def test_main_mode(attempts: tuple[model.Attempt, ...], expected: dict[str, Any]
     _check(rank(*attempts, of=MAIN), expected)
 
 
+@pytest.mark.parametrize(("data", "code"), [("plain", "local_id_mismatch"), ("encrypted", "psk_mismatch")])
+def test_in_aggressive_mode_the_form_of_a_refusal_tells_what_is_refused(data: str, code: str):
+    unread = attempt(
+        0, refused(1, "UNREAD", data=data), repeated(4, 1), by="device", ike_version="v1", mode="aggressive"
+    )
+    assert [(one.code, one.is_certain) for one in rank(unread, of=AGGRESSIVE)] == [(code, True)]
+
+
 def test_silence_in_aggressive_mode_may_be_our_id_or_the_mode():
     found = rank(attempt(0, repeated(4, 1), ike_version="v1", mode="aggressive", outcome="no_answer"), of=AGGRESSIVE)
     assert [one.code for one in found] == [
@@ -451,6 +459,18 @@ SILENCE = [
         attempt(1, repeated(9, gave_up=True), outcome="no_answer"),
         code="answer_lost",
         side="network",
+    ),
+    _row(
+        "our-own-machine",
+        attempt(
+            0,
+            n.NotSent(at=told.at(1), line="error writing to socket: Operation not permitted"),
+            repeated(4),
+            outcome="no_answer",
+        ),
+        code="our_firewall",
+        side="operator",
+        reason="the gateway's own machine does not let the packets out: Operation not permitted",
     ),
     _row("given-up-without-a-fact", attempt(0, outcome="no_answer"), code="no_answer", side="network"),
     _row("dead", whole(0), attempt(60, repeated(99, 2, gave_up=True), within_sa=True, outcome="no_answer"), code="peer_dead", side="device"),
@@ -656,6 +676,8 @@ _facts = st.one_of(
     st.builds(lambda t: n.Replaced(at=told.at(t)), _times),
     st.builds(lambda t: n.RekeyFailed(at=told.at(t), phase=2), _times),
     st.builds(lambda t: n.DataPlaneFailure(at=told.at(t)), _times),
+    st.builds(lambda t: n.NotSent(at=told.at(t)), _times),
+    st.builds(refused, _times, st.just("UNREAD"), data=st.sampled_from(["plain", "encrypted"])),
     st.builds(lambda t: n.MethodMismatch(at=told.at(t), method="other"), _times),
     st.builds(lambda t: n.SelectorsRefused(at=told.at(t), asked=()), _times),
     st.builds(lambda t, refusal: n.Unknown(at=told.at(t), line="?", is_refusal=refusal), _times, st.booleans()),

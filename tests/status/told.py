@@ -62,8 +62,8 @@ def case(
     peer: str | None = DEVICE,
     **seen: Any,
 ) -> Case:
-    observation = model.ConnectionObservation(connection_id="c1", configuration="now", **seen)
-    heard = Heard(attempts=attempts, strangers=tuple(strangers), peer_address=peer, local_address=ENDPOINT, pairs=PAIRS)
+    observation = model.ConnectionObservation(connection_id="c1", configuration="now", attempts=attempts, **seen)
+    heard = Heard(strangers=tuple(strangers), peer_address=peer, local_address=ENDPOINT, pairs=PAIRS)
     return Case(connection=of, seen=observation, heard=heard)
 
 

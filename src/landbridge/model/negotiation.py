@@ -114,7 +114,8 @@ class ProposalChosen:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
     """A side ended the negotiation with a notify. `notify` is its name in RFC 7296 or RFC 2408 (`NO_PROPOSAL_CHOSEN`). `data` is what it
-    carries, where that says something (INVALID_KE_PAYLOAD: the group that is wanted).
+    carries, where that says something (INVALID_KE_PAYLOAD: the group that is wanted). `UNREAD` is one that the daemon did not read: `data`
+    says whether it was `plain` or `encrypted`.
     """
 
     kind: Literal["refusal"] = "refusal"
@@ -226,6 +227,15 @@ class DataPlaneFailure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NotSent:
+    """Our own machine refused to send a packet."""
+
+    kind: Literal["not_sent"] = "not_sent"
+    at: datetime
+    line: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Nat:
     """There is a NAT before `side`. The userland data plane always says so of the device: an engine leaves that out."""
 
@@ -270,6 +280,7 @@ Fact = (
     | Deleted
     | RekeyFailed
     | DataPlaneFailure
+    | NotSent
     | Nat
     | Replaced
     | Unknown

@@ -22,5 +22,4 @@ def of(tx: Transaction, call: Call, connection: model.Connection, row: gateways.
         peer_address=peer.address if peer else None,
         local_address=endpoints.get(connection.endpoint),
         pairs=tuple((ours, theirs) for _, ours, theirs in pairs),
-        strangers=row.observed.strangers,
     )

@@ -256,6 +256,8 @@ def _refused_phase_1(case: Case, said: Said, fact: negotiation.Refusal) -> Itera
         yield from _refused_identity(case, said, fact)
     elif fact.notify == "INVALID_ID_INFORMATION":
         yield _cause("local_id_mismatch", case, said, fact, ours=show(case.local_id))
+    elif fact.notify == "UNREAD" and said.by_device:
+        yield from _refused_unread(case, said, fact)
     elif fact.notify == "PAYLOAD_MALFORMED" and said.is_v1:
         yield _cause("psk_mismatch", case, said, fact)
     elif fact.notify == "INVALID_MAJOR_VERSION":
@@ -281,6 +283,14 @@ def _refused_key_exchange(case: Case, said: Said, fact: negotiation.Refusal) -> 
         return
     ours = case.connection.ike_policy.dh_group
     yield _cause("ike_proposal_mismatch", case, said, fact, ours=ours, theirs=fact.data, differs=("dh_group",))
+
+
+def _refused_unread(case: Case, said: Said, fact: negotiation.Refusal) -> Iterator[model.Cause]:
+    """IKEv1 aggressive mode: our message has id and hash, and the device looks at the id before it has keys to encrypt its refusal."""
+    if fact.data == "plain":
+        yield _cause("local_id_mismatch", case, said, fact, ours=show(case.local_id))
+    else:
+        yield _cause("psk_mismatch", case, said, fact)
 
 
 def _refused_identity(case: Case, said: Said, fact: negotiation.Refusal) -> Iterator[model.Cause]:
@@ -344,6 +354,11 @@ def _replaced(case: Case, said: Said) -> Iterator[model.Cause]:
 # -- silence ----------------------------------------------------------------------------------------------------------
 
 
+def _not_sent(case: Case, said: Said) -> Iterator[model.Cause]:
+    for fact in said.of(negotiation.NotSent)[-1:]:
+        yield _cause("our_firewall", case, said, fact, detail=fact.line.rpartition(": ")[2] or None)
+
+
 def _device_repeats(case: Case, said: Said) -> Iterator[model.Cause]:
     """The device asks again although we answered. Where it asks again on UDP port 4500, our answers were heard on port 500."""
     if not said.by_device:
@@ -372,6 +387,8 @@ def _we_repeat(case: Case, said: Said) -> Iterator[model.Cause]:
     for fact in ours[-1:]:
         if said.attempt.within_sa:
             yield _cause("peer_dead", case, said, fact, is_certain=fact.gave_up)
+        elif said.by_device:
+            yield _cause("answer_lost", case, said, fact, is_certain=False)
         elif said.is_v1:
             yield from _silent_v1(case, said, fact)
         else:
@@ -462,6 +479,7 @@ RULES: tuple[Rule, ...] = (
     _rekey,
     _ended_at_once,
     _replaced,
+    _not_sent,
     _device_repeats,
     _we_repeat,
     _device_went_silent,

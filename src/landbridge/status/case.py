@@ -20,12 +20,11 @@ QUOTED = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heard:
-    """What the store knows beside a connection and its observation. `attempts`: the last ones of the connection, oldest first; None: only
-    those of the observation. `strangers`: attempts at its gateway that no connection fits. `peer_address`: the device's, None without a
-    fixed one; `local_address`: its endpoint's. `pairs`: the subnets of both sides, ours first.
+    """What the store knows beside a connection and its observation. `strangers`: attempts at its gateway that no connection fits.
+    `peer_address`: the device's, None without a fixed one; `local_address`: its endpoint's. `pairs`: the subnets of both sides, ours
+    first.
     """
 
-    attempts: tuple[model.Attempt, ...] | None = None
     strangers: tuple[model.Attempt, ...] = ()
     peer_address: str | None = None
     local_address: str | None = None
@@ -37,7 +36,7 @@ NOTHING_HEARD = Heard()
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """A connection, the last look at it, and what was said about it."""
+    """A connection, the last look at it with the attempts of the store, and what else was said about it."""
 
     connection: model.Connection
     seen: model.ConnectionObservation
@@ -45,7 +44,7 @@ class Case:
 
     @property
     def attempts(self) -> tuple[model.Attempt, ...]:
-        return self.seen.attempts if self.heard.attempts is None else self.heard.attempts
+        return self.seen.attempts
 
     @property
     def peer_address(self) -> str | None:

@@ -42,7 +42,7 @@ _SHARPER = {
 #: How a device ends a tunnel.
 _ENDS = frozenset({"device_deleted", "device_disconnects"})
 #: What of an attempt is wrong with a tunnel that is up all the same.
-_WARNINGS = _PHASE_2 | _ENDS | {"answer_lost", "udp_4500_blocked", "peer_dead", "duplicate_sa"}
+_WARNINGS = _PHASE_2 | _ENDS | {"answer_lost", "udp_4500_blocked", "our_firewall", "peer_dead", "duplicate_sa"}
 #: What happens several times in that time is no renewal and no restart.
 AGAIN_WITHIN = timedelta(minutes=10)
 #: Codes of a connection about which nothing was said.

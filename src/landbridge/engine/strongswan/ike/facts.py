@@ -19,6 +19,10 @@ from landbridge.model.negotiation import Fact, Party, Phase
 #: Characters of a line, and payloads of a message, that are read and kept: a peer may send what it likes.
 LINE_KEPT = 1000
 PAYLOADS_KEPT = 40
+#: What charon's sender says without saying of which SA.
+NOT_SENT = "error writing to socket: "
+#: Bytes of an IKEv1 message with one notify and both SPIs that is not encrypted: header 28, notify 12, SPIs 16.
+PLAIN_NOTIFY = 56
 #: CHILD_SAs that are remembered of a connection, to tell a DELETE that ends a tunnel from one that follows a rekey.
 CHILDREN_KEPT = 600
 
@@ -168,6 +172,7 @@ class Reader:
         "our_message",
         "peer_address",
         "proved",
+        "received",
         "successor",
         "their_retransmits",
         "version",
@@ -185,6 +190,7 @@ class Reader:
         self.ids: tuple[negotiation.Identity | None, negotiation.Identity] | None = None
         self.proved: negotiation.Identity | None = None
         self.our_message = 0
+        self.received = 0
         self.their_retransmits = 0
 
     def read(self, at: datetime, line: str) -> Fact | None:
@@ -267,6 +273,8 @@ def _message(reader: Reader, said: re.Match[str], kept: dict[str, Any]) -> Fact:
 def _packet(reader: Reader, said: re.Match[str], kept: dict[str, Any]) -> Fact:
     ours, theirs = ("from", "to") if said["verb"] == "sending" else ("to", "from")
     reader.peer_address = said[theirs]
+    if said["verb"] == "received":
+        reader.received = int(said["size"] or 0)
     return negotiation.Packet(
         **kept,
         sender="us" if said["verb"] == "sending" else "device",
@@ -342,6 +350,14 @@ def _device_wants_a_group(reader: Reader, said: re.Match[str], kept: dict[str, A
 
 def _we_want_a_group(reader: Reader, said: re.Match[str], kept: dict[str, Any]) -> Fact:
     return _group_wanted(reader, "us", said, kept)
+
+
+def _unread(reader: Reader, _: re.Match[str], kept: dict[str, Any]) -> Fact | None:
+    """The device said something while we wait for its last message: it refuses ours. A notify alone is short where it is not encrypted."""
+    if reader.is_up:
+        return None
+    data = "plain" if reader.received <= PLAIN_NOTIFY else "encrypted"
+    return negotiation.Refusal(**kept, sender="device", phase=1, notify="UNREAD", data=data)
 
 
 def _group_wanted(reader: Reader, sender: Party, said: re.Match[str], kept: dict[str, Any]) -> Fact:
@@ -478,7 +494,10 @@ _TABLE: tuple[tuple[str, str, _Make], ...] = (
     *(
         (
             verb,
-            r"(?P<verb>\S+) packet: from (?P<from>\S+)\[(?P<from_port>\d+)\] to (?P<to>\S+)\[(?P<to_port>\d+)\]",
+            (
+                r"(?P<verb>\S+) packet: from (?P<from>\S+)\[(?P<from_port>\d+)\] to (?P<to>\S+)\[(?P<to_port>\d+)\]"
+                r"(?: \((?P<size>\d+) bytes\))?"
+            ),
             _packet,
         )
         for verb in ("sending", "received")
@@ -495,6 +514,7 @@ _TABLE: tuple[tuple[str, str, _Make], ...] = (
     ("received", r"received (?P<notify>\S+) notify, no CHILD_SA built", _device_refused_the_child),
     ("received", r"received (?P<notify>\S+) notify, will retry later", _device_refused_the_child),
     ("received", r"received (?P<notify>\S+) (?:notify error|error notify)", _device_refused),
+    ("queueing", r"queueing INFORMATIONAL_V1 request as tasks still active", _unread),
     ("peer", rf"peer didn't accept {_GROUP_METHOD} \S+, it requested (?P<group>\S+)", _device_wants_a_group),
     (
         "requested",
@@ -554,6 +574,7 @@ _TABLE: tuple[tuple[str, str, _Make], ...] = (
     ("unable", r"unable to (?:install|add|allocate|update) ", _plain(negotiation.DataPlaneFailure)),
     ("error", r"error installing ", _plain(negotiation.DataPlaneFailure)),
     ("algorithm", r"algorithm .* not supported by kernel", _plain(negotiation.DataPlaneFailure)),
+    ("error", NOT_SENT, _plain(negotiation.NotSent)),
     ("remote", r"remote host is behind NAT", _plain(negotiation.Nat, side="device")),
     ("local", r"local host is behind NAT", _plain(negotiation.Nat, side="us")),
 )
