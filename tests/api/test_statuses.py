@@ -1,10 +1,12 @@
 """The lists of ours: how connections and gateways stand, since when, and why in one line."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from landbridge import model
+from landbridge.model import negotiation
 from landbridge.operations import status_lists
 
 
@@ -39,6 +41,66 @@ def test_a_row_says_status_since_and_reason(api: Any):
     assert down["since"] > up["since"]
     assert down["reason"] == api.diagnosis(made["id"])["reason"]
     assert "\n" not in down["reason"]
+
+
+def _refused(number: int, notify: str) -> model.Attempt:
+    at = datetime.now(UTC)
+    fact = negotiation.Refusal(at=at, line=f"received {notify} notify error", sender="device", phase=1, notify=notify)
+    return model.Attempt(
+        id=str(10**15 + number),
+        configuration="",
+        began_at=at,
+        began_by="us",
+        outcome="refused_by_device",
+        facts=(fact,),
+    )
+
+
+def test_a_row_says_the_cause_and_what_to_change(api: Any, shared_service: Any):
+    made = api.connection(api.gateway())
+    _as(api, made["id"], "down:psk", "DOWN")
+    shared_service.heard(made["id"], _refused(1, "AUTHENTICATION_FAILED"))
+    down = _row(api, made["id"])
+    (first, *_) = api.diagnosis(made["id"])["causes"]
+    assert (down["cause"], down["reason"], down["remedy"]) == (first["code"], first["reason"], first["remedy"])
+    up = _as(api, made["id"], "active", "ACTIVE")
+    assert {"cause", "reason", "remedy"} & up.keys() == set()
+
+
+def test_a_list_is_cut_to_a_cause_and_a_gateway(api: Any, shared_service: Any, monkeypatch: pytest.MonkeyPatch):
+    """Also where a request derives the causes of few connections: then pages are short."""
+    one, two = api.gateway(), api.gateway()
+    made = [api.connection(gateway)["id"] for gateway in (one, two, one, two)]
+    psk, proposal = "AUTHENTICATION_FAILED", "NO_PROPOSAL_CHOSEN"
+    for each, notify in zip(made, (psk, proposal, proposal, psk), strict=True):
+        _as(api, each, "down:psk", "DOWN")
+        shared_service.heard(each, _refused(1, notify))
+    psk, proposal = (_row(api, each)["cause"] for each in made[:2])
+    other = shared_service.api().gateway()
+    for explained in (500, 1):
+        monkeypatch.setattr(status_lists, "EXPLAINED", explained)
+        for query, wanted in (
+            (f"vgw_id={one['id']}", [made[0], made[2]]),
+            (f"vgw_id={two['id'].upper()}&limit=1", [made[1], made[3]]),
+            (f"cause={psk}", [made[0], made[3]]),
+            (f"cause={proposal}&limit=1", [made[1], made[2]]),
+            (f"cause={psk}&vgw_id={one['id']}&status=DOWN", made[:1]),
+            (f"cause={psk}&status=ACTIVE", []),
+            (f"vgw_id={other['id']}", []),
+        ):
+            assert [each["id"] for each in _all_pages(api, query)] == wanted, query
+
+
+def _all_pages(api: Any, query: str) -> list[Any]:
+    rows, marker = [], ""
+    for _ in range(9):
+        page = api.get(_path(api, f"?{query}{marker}"))
+        assert page["page_info"]["current_count"] == len(page["vpn_connections"])
+        rows += page["vpn_connections"]
+        if "next_marker" not in page["page_info"]:
+            return rows
+        marker = f"&marker={page['page_info']['next_marker']}"
+    raise AssertionError(f"{query}: pages without end")
 
 
 def test_since_stays_while_the_status_does(api: Any):
@@ -111,18 +173,10 @@ def test_pages_have_all_in_the_order_of_creation(api: Any, monkeypatch: pytest.M
     for looked_through in (2000, 2):
         monkeypatch.setattr(status_lists, "LOOKED_THROUGH", looked_through)
         for query, wanted in (("limit=3", made), ("limit=2&name=n1", made[1::2]), ("limit=7", made)):
-            found, marker = [], ""
-            for _ in range(9):
-                page = api.get(_path(api, f"?{query}{marker}"))
-                assert page["page_info"]["current_count"] == len(page["vpn_connections"])
-                found += [each["id"] for each in page["vpn_connections"]]
-                if "next_marker" not in page["page_info"]:
-                    break
-                marker = f"&marker={page['page_info']['next_marker']}"
-            assert found == wanted
+            assert [each["id"] for each in _all_pages(api, query)] == wanted
 
 
-@pytest.mark.parametrize("query", ["?status=down", "?limit=0", "?limit=501", "?marker=x"])
+@pytest.mark.parametrize("query", ["?status=down", "?limit=0", "?limit=501", "?marker=x", "?cause=psk", "?vgw_id=x"])
 def test_a_wrong_query_is_refused_by_its_word(api: Any, query: str):
     answer = api.send("GET", _path(api, query))
     assert answer.status_code == 400

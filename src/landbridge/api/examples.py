@@ -157,7 +157,6 @@ _cause = model.Cause(  # what `status.causes` says of that line
     decides="let the device dial: then this side sees the exact cause",
     evidence=(_evidence,),
 )
-_REASON = _cause.reason
 _down = model.ConnectionStatus(
     status="DOWN",
     explanation=model.Explanation(
@@ -331,7 +330,9 @@ RESULTS: dict[str, Any] = dict(
                         name="vpn-1655",
                         status="DOWN",
                         since=_THEN,
-                        reason=_REASON,
+                        reason=_cause.reason,
+                        cause=_cause.code,
+                        remedy=_cause.remedy,
                         gateway_id=_GATEWAY,
                     )
                 ],

@@ -12,13 +12,30 @@ from landbridge.wire import status_lists as wire
 def _list(incoming: routes.Incoming) -> body.Parsed[model.StatusListRequest]:
     query = incoming.query
     request = model.StatusListRequest(
-        limit=query["limit"], marker=query["marker"] or "", status=query["status"], name=query["name"]
+        limit=query["limit"],
+        marker=query["marker"] or "",
+        status=query["status"],
+        name=query["name"],
+        gateway_id=query.get("vgw_id"),
+        cause=query.get("cause"),
     )
     return body.Parsed(request)
 
 
 def _render(collection: str, page: status_lists.StatusPage) -> dict[str, Any]:
-    rows = [wire.row(one.id, one.name, one.status, one.since, one.reason, one.gateway_id) for one in page.rows]
+    rows = [
+        wire.row(
+            one.id,
+            one.name,
+            one.status,
+            one.since,
+            reason=one.reason,
+            cause=one.cause,
+            remedy=one.remedy,
+            vgw_id=one.gateway_id,
+        )
+        for one in page.rows
+    ]
     return wire.page(collection, rows, page.next_marker)
 
 
@@ -27,12 +44,12 @@ ROUTES = (
         operation=status_lists.list_connections,
         method="GET",
         path="/landbridge/v1/{project_id}/vpn-connections",
-        summary="The status of each connection, since when, and why in one line (an extension of ours)",
+        summary="What is down and why: each connection's status, since when, its cause and what to change (an extension of ours)",
         success=200,
         parse=_list,
         render=lambda page: _render("vpn_connections", page),
         answer=wire.ManyConnectionStatuses,
-        query=wire.query(wire.CONNECTION_STATUSES),
+        query=wire.connections_query(status_lists.CAUSES),
     ),
     routes.Route(
         operation=status_lists.list_gateways,

@@ -69,12 +69,16 @@ class Times:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusListRequest:
-    """A page of a list of statuses: how many, the marker of the page before, and only those of a status or a name."""
+    """A page of a list of statuses: how many, the marker of the page before, and only those of a status or a name. Connections also
+    by their gateway and by the code of their first cause.
+    """
 
     limit: int
     marker: str = ""
     status: str | None = None
     name: str | None = None
+    gateway_id: str | None = None
+    cause: str | None = None
 
     def fits(self, name: str, status: str) -> bool:
         return self.status in (None, status) and self.name in (None, name)

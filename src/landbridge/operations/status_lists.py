@@ -4,28 +4,38 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from landbridge import model
-from landbridge.operations import paging
+from landbridge.operations import heard, paging
 from landbridge.operations.call import Call
 from landbridge.operations.operation import operation
+from landbridge.status import cause_texts
 from landbridge.status import connection as connection_status
 from landbridge.status import gateway as gateway_status
 from landbridge.store import attempts, connections, gateways, pauses
 from landbridge.store.database import Transaction
 
-#: Rows that one request reads. With a filter, a page may be shorter than its limit without being the last page.
-LOOKED_THROUGH = 2000
-REASON_LIMIT = 200
+#: Connections that one request looks through. With a filter, a page may be shorter than its limit without being the last page.
+LOOKED_THROUGH = 10_000
+#: Connections whose causes one request derives.
+EXPLAINED = 500
+#: Characters of a reason, and of a remedy.
+TEXT_LIMIT = 400
+CAUSES = tuple(cause_texts.TEXTS)
+_CONNECTIONS = "statuses of connections"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResourceStatus:
-    """A row of a list. `since`: the last change of the status, as far as the store knows; `gateway_id`: of a connection."""
+    """A row of a list. `since`: the last change of the status, as far as the store knows. Of a connection alone: `cause`, a code;
+    `remedy`; `gateway_id`.
+    """
 
     id: str
     name: str
     status: str
     since: datetime | None
     reason: str | None
+    cause: str | None = None
+    remedy: str | None = None
     gateway_id: str | None = None
 
 
@@ -37,44 +47,67 @@ class StatusPage:
 
 @operation("list_vpn_connection_statuses", "reader", "long read")
 def list_connections(tx: Transaction, call: Call, request: model.StatusListRequest) -> StatusPage:
-    after = paging.after(call, "statuses of connections", request.marker)
-    paused = pauses.list_all(tx)
-    found: list[tuple[connections.ConnectionRow, model.Times, str | None]] = []
-    rows = connections.page_with_times(tx, call.project_id, after, LOOKED_THROUGH + 1)
-    looked_at = after
-    for row in rows[:LOOKED_THROUGH]:
-        if len(found) == request.limit:
-            break
-        known = row[0]
-        looked_at = known.seq
-        if request.fits(known.connection.name, connection_status.api_status(known)):
-            found.append(row)
-    more = bool(rows) and looked_at < rows[-1][0].seq
-    told = attempts.add_to(tx, [known for known, _, _ in found])
+    after = paging.after(call, _CONNECTIONS, request.marker)
+    gateway = None if request.gateway_id is None else gateways.find(tx, call.project_id, request.gateway_id)
+    if request.gateway_id is not None and gateway is None:
+        return StatusPage(rows=[], next_marker=None)
+    looked_at = connections.page_of_facts(
+        tx, call.project_id, gateway.seq if gateway else None, after, LOOKED_THROUGH + 1
+    )
+    fitting = [
+        seq for seq, name, facts in looked_at[:LOOKED_THROUGH] if request.fits(name, connection_status.of_facts(facts))
+    ]
+    explained = fitting[: request.limit if request.cause is None else EXPLAINED]
+    rows = _connections(tx, call, explained)
+    found = [one for one in rows if request.cause in (None, one[1].cause)]
+    page = found[: request.limit]
+    last = looked_at[LOOKED_THROUGH - 1][0] if len(looked_at) > LOOKED_THROUGH else None
+    if len(found) > len(page):
+        last = page[-1][0]
+    elif len(fitting) > len(explained):
+        last = explained[-1]
     return StatusPage(
-        rows=[
-            _connection(call, known, times, _paused_since(paused, known.connection.gateway_id), gateway_failure)
-            for known, (_, times, gateway_failure) in zip(told, found, strict=True)
-        ],
-        next_marker=paging.marker(call, "statuses of connections", looked_at) if more else None,
+        rows=[row for _, row in page],
+        next_marker=None if last is None else paging.marker(call, _CONNECTIONS, last),
     )
 
 
-def _connection(
-    call: Call,
-    known: connections.ConnectionRow,
-    times: model.Times,
-    paused_since: datetime | None,
-    gateway_failure: str | None,
-) -> ResourceStatus:
-    connection = known.connection
-    found = connection_status.of(known, call.now, call.service.unseen_after, paused_since, gateway_failure)
+def _connections(tx: Transaction, call: Call, seqs: list[int]) -> list[tuple[int, ResourceStatus]]:
+    """A row for each connection, with its seq."""
+    paused = pauses.list_all(tx)
+    rows = connections.with_times(tx, seqs)
+    of_gateways = {
+        gateway_id: gateways.find(tx, call.project_id, gateway_id)
+        for gateway_id in {known.connection.gateway_id for known, _, _ in rows}
+    }
+    found = []
+    for known, (_, times, gateway_failure) in zip(attempts.add_to(tx, [row[0] for row in rows]), rows, strict=True):
+        gateway_id = known.connection.gateway_id
+        status = connection_status.of(
+            known,
+            call.now,
+            call.service.unseen_after,
+            _paused_since(paused, gateway_id),
+            gateway_failure,
+            heard.of(tx, call, known.connection, of_gateways[gateway_id]),
+        )
+        found.append((known.seq, _connection(known.connection, status, connection_status.since(known, times))))
+    return found
+
+
+def _connection(connection: model.Connection, status: model.ConnectionStatus, since: datetime | None) -> ResourceStatus:
+    """With a tunnel that is up, what is wrong with it is only a warning."""
+    explanation = status.explanation
+    causes = (*(explanation.causes if explanation else ()), *status.warnings)
+    told = explanation or next((model.Explanation(reason=one.reason, remedy=one.remedy) for one in causes), None)
     return ResourceStatus(
         id=connection.id,
         name=connection.name,
-        status=found.status,
-        since=connection_status.since(known, times),
-        reason=_one_line(found.explanation),
+        status=status.status,
+        since=since,
+        cause=causes[0].code if causes else None,
+        reason=_one_line(told.reason if told else None),
+        remedy=_one_line(told.remedy if told else None),
         gateway_id=connection.gateway_id,
     )
 
@@ -106,7 +139,7 @@ def _gateway(
         name=known.gateway.name,
         status=found.status,
         since=gateway_status.since(known, times),
-        reason=_one_line(found.explanation),
+        reason=_one_line(found.explanation.reason if found.explanation else None),
     )
 
 
@@ -115,5 +148,5 @@ def _paused_since(paused: dict[str | None, datetime], gateway_id: str) -> dateti
     return min((at for one, at in paused.items() if one in (None, gateway_id)), default=None)
 
 
-def _one_line(explanation: model.Explanation | None) -> str | None:
-    return " ".join(explanation.reason.split())[:REASON_LIMIT] if explanation is not None else None
+def _one_line(text: str | None) -> str | None:
+    return None if text is None else " ".join(text.split())[:TEXT_LIMIT]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, bindparam, case, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, case, delete, func, insert, or_, select, update
 
 from landbridge import errors, model
 from landbridge.store import codec, customer_gateways, expressions, gateways, tables
@@ -31,12 +31,11 @@ _PAGE = Statement(
     .order_by(_c.c.seq)
     .limit(bindparam("limit"))
 )
-_PAGE_WITH_TIMES = Statement(
+_WITH_TIMES = Statement(
     select(*_COLUMNS, _look.c.seen_at, _look.c.failure, _c.c.changed_at, _o.c.since)
     .select_from(_OBSERVED.outerjoin(_look, _look.c.gateway_seq == _c.c.gateway_seq))
-    .where(_c.c.project_id == bindparam("project_id"), _c.c.seq > bindparam("after"))
+    .where(expressions.IsAmong(_c.c.seq, "seqs"))
     .order_by(_c.c.seq)
-    .limit(bindparam("limit"))
 )
 _PAGE_OF_GATEWAY = Statement(
     select(*_COLUMNS)
@@ -174,6 +173,20 @@ _FACTS = (_c.c.generation, _c.c.deleting, _o.c.applied_generation, _o.c.state)
 _FACTS_OF_GATEWAY = Statement(
     select(_c.c.id, _c.c.seq, *_FACTS).select_from(_OBSERVED).where(_c.c.gateway_seq == bindparam("gateway_seq"))
 )
+
+
+def _page_of_facts(of: ColumnElement[bool]) -> Statement:
+    return Statement(
+        select(_c.c.seq, expressions.JsonValue(_c.c.spec, "name"), *_FACTS)
+        .select_from(_OBSERVED)
+        .where(of, _c.c.seq > bindparam("after"))
+        .order_by(_c.c.seq)
+        .limit(bindparam("limit"))
+    )
+
+
+_FACTS_OF_PROJECT = _page_of_facts(_c.c.project_id == bindparam("project_id"))
+_PAGE_OF_FACTS = _page_of_facts(_c.c.gateway_seq == bindparam("gateway_seq"))
 _DELETING = Statement(
     select(_c.c.spec, *_FACTS)
     .select_from(_OBSERVED)
@@ -238,12 +251,24 @@ def page(tx: Transaction, project_id: str, after: int, limit: int) -> list[Conne
     return [_observed_row(row) for row in tx.all(_PAGE, project_id=project_id, after=after, limit=limit)]
 
 
-def page_with_times(
-    tx: Transaction, project_id: str, after: int, limit: int
-) -> list[tuple[ConnectionRow, model.Times, str | None]]:
-    """With each row its times, and why its gateway is FAULT (None: it is not)."""
-    rows = tx.all(_PAGE_WITH_TIMES, project_id=project_id, after=after, limit=limit)
+def with_times(tx: Transaction, seqs: Iterable[int]) -> list[tuple[ConnectionRow, model.Times, str | None]]:
+    """The connections with these seqs in the order of their creation; with each its times, and why its gateway is FAULT (None: it is
+    not).
+    """
+    rows = tx.all(_WITH_TIMES, seqs=expressions.values(seqs))
     return [(_observed_row(row[:-3]), codec.times(*row[-2:]), row[-3]) for row in rows]
+
+
+def page_of_facts(
+    tx: Transaction, project_id: str, gateway_seq: int | None, after: int, limit: int
+) -> list[tuple[int, str, model.StatusFacts]]:
+    """Seq, name and what decides the status of the connections of a project, or of a gateway: rows that cost little."""
+    rows = (
+        tx.all(_FACTS_OF_PROJECT, project_id=project_id, after=after, limit=limit)
+        if gateway_seq is None
+        else tx.all(_PAGE_OF_FACTS, gateway_seq=gateway_seq, after=after, limit=limit)
+    )
+    return [(row[0], row[1], _facts(row[2:])) for row in rows]
 
 
 def page_of_gateway(tx: Transaction, gateway: gateways.GatewayRow, after: int, limit: int) -> list[ConnectionRow]:

@@ -22,6 +22,16 @@ def query(statuses: tuple[str, ...]) -> tuple[parameters.Parameter, ...]:
     )
 
 
+def connections_query(causes: tuple[str, ...]) -> tuple[parameters.Parameter, ...]:
+    return (
+        *query(CONNECTION_STATUSES),
+        parameters.uuid("vgw_id", "only those of this VPN gateway"),
+        parameters.choice(
+            "cause", "only those whose first cause has this code: a section of docs/reference/causes.md", causes
+        ),
+    )
+
+
 class StatusAnswer(schema.Answer):
     """The status of one resource, and why."""
 
@@ -33,13 +43,20 @@ class StatusAnswer(schema.Answer):
         description="when the status changed last; for a status from before an upgrade to this version, the first look after the upgrade",
     )
     reason: str | None = Field(None, description="why, in one line; the diagnosis says more")
-    vgw_id: str | None = Field(None, description="the gateway of a connection")
+
+
+class ConnectionStatusAnswer(StatusAnswer):
+    """The status of a connection, and why. ACTIVE has a cause where something is wrong with a tunnel that is up."""
+
+    cause: str | None = Field(None, description="the likeliest one: a section of docs/reference/causes.md")
+    remedy: str | None = Field(None, description="what to change, in one line")
+    vgw_id: str = Field(description="its gateway")
 
 
 class ManyConnectionStatuses(schema.Answer):
     """With a filter a page may be short, or empty, and still have a next_marker."""
 
-    vpn_connections: list[StatusAnswer]
+    vpn_connections: list[ConnectionStatusAnswer]
     page_info: shapes.PageInfo
     request_id: str
 
@@ -52,16 +69,10 @@ class ManyGatewayStatuses(schema.Answer):
     request_id: str
 
 
-def row(
-    resource_id: str, name: str, status: str, since: datetime | None, reason: str | None, gateway_id: str | None
-) -> dict[str, Any]:
+def row(resource_id: str, name: str, status: str, since: datetime | None, **more: str | None) -> dict[str, Any]:
+    """`more`: fields that some rows have."""
     return shapes.without_none(
-        id=resource_id,
-        name=name,
-        status=status,
-        since=shapes.time(since) if since else None,
-        reason=reason,
-        vgw_id=gateway_id,
+        id=resource_id, name=name, status=status, since=shapes.time(since) if since else None, **more
     )
 
 
