@@ -31,6 +31,8 @@ KEPT_OF_STRANGERS = 20
 FIRST, LAST = 12, 20
 #: SAs without a name that are followed at once.
 UNNAMED_KEPT = 1000
+#: SAs that are passed over when the oldest of strangers is looked for.
+SECOND_CHANCES = 8
 #: Configurations of a connection that are remembered, to name the one that an attempt was made with.
 LOADS_KEPT = 4
 #: How long the words of an SA that is gone may come after the event that tells it.
@@ -74,6 +76,11 @@ class _Attempt:
     last: deque[Fact] = field(default_factory=lambda: deque(maxlen=LAST))
     shown: dict[str, negotiation.Attempt] = field(default_factory=dict)
 
+    @property
+    def ends(self) -> tuple[str, str]:
+        """Ours and the peer's; empty as long as they are not known."""
+        return self.local_address or "", self.peer_address or ""
+
     def add(self, fact: Fact) -> None:
         """A retransmit takes the place of the one before it."""
         before = self.last[-1] if self.last else self.first[-1] if self.first else None
@@ -114,7 +121,7 @@ def _repeats(fact: Fact, before: Fact | None) -> bool:
     return (
         isinstance(fact, negotiation.Retransmits)
         and isinstance(before, negotiation.Retransmits)
-        and (fact.sender, fact.message) == (before.sender, before.message)
+        and (fact.sender, fact.message, fact.gave_up) == (before.sender, before.message, before.gave_up)
     )
 
 
@@ -298,8 +305,17 @@ class AttemptLog:
         sa.reader.is_up = unique_id in self._established
         self._unnamed_sas[unique_id] = None
         if len(self._unnamed_sas) > UNNAMED_KEPT:
-            self._drop(self._sas[next(iter(self._unnamed_sas))], at)
+            self._drop(self._oldest_unnamed(), at)
         return sa
+
+    def _oldest_unnamed(self) -> _Sa:
+        """A stranger's before one of a device that a connection has, as far as a few looks tell."""
+        for _ in range(SECOND_CHANCES):
+            oldest = self._sas[next(iter(self._unnamed_sas))]
+            if oldest.attempt is None or not self._peers.get(oldest.attempt.ends):
+                break
+            self._unnamed_sas.move_to_end(oldest.unique_id)
+        return self._sas[next(iter(self._unnamed_sas))]
 
     def _name(self, sa: _Sa, name: str | None) -> None:
         name = fingerprints.owner(name or "")
@@ -403,10 +419,9 @@ class AttemptLog:
     def _put(self, attempt: _Attempt) -> None:
         if attempt.connection_id is not None:
             self._kept[attempt.connection_id].append(attempt)
-        elif attempt.peer_address is not None and attempt.local_address is not None:
-            ends = attempt.local_address, attempt.peer_address
-            self._unnamed.setdefault(ends, deque(maxlen=KEPT_UNNAMED)).append(attempt)
-            self._unnamed.move_to_end(ends)
+        elif all(attempt.ends):
+            self._unnamed.setdefault(attempt.ends, deque(maxlen=KEPT_UNNAMED)).append(attempt)
+            self._unnamed.move_to_end(attempt.ends)
             self._forget_strangers()
         self._changed(attempt)
 
@@ -420,11 +435,10 @@ class AttemptLog:
         self._changed(attempt)
         if attempt.connection_id is not None:
             _discard(self._kept[attempt.connection_id], attempt)
-        elif attempt.peer_address is not None and attempt.local_address is not None:
-            ends = attempt.local_address, attempt.peer_address
-            _discard(self._unnamed.get(ends, deque()), attempt)
-            if not self._unnamed.get(ends):
-                self._unnamed.pop(ends, None)
+        elif kept := self._unnamed.get(attempt.ends):
+            _discard(kept, attempt)
+            if not kept:
+                del self._unnamed[attempt.ends]
 
     def _forget_strangers(self) -> None:
         strangers = [ends for ends in self._unnamed if ends not in self._peers]
@@ -436,7 +450,7 @@ class AttemptLog:
         if attempt.connection_id is not None:
             self._views.pop(attempt.connection_id, None)
             return
-        for connection_id in self._owners(attempt.local_address or "", attempt.peer_address or ""):
+        for connection_id in self._owners(*attempt.ends):
             self._views.pop(connection_id, None)
 
     def _owners(self, local: str, peer: str) -> frozenset[str]:
@@ -494,17 +508,18 @@ def _is_our_request(fact: Fact) -> bool:
 
 
 def _completes(fact: Fact, attempt: _Attempt) -> bool:
-    """Whether it still belongs to an attempt that has ended: our answer to the device's last request, and the rest of a DELETE."""
+    """Whether it still belongs to an attempt that has ended: our last message of the exchange, and the rest of a DELETE."""
     if isinstance(fact, negotiation.Deleted):
         return attempt.outcome == "deleted"
-    if not isinstance(fact, negotiation.Message) or fact.sender != "us" or fact.is_request:
+    if not isinstance(fact, negotiation.Message) or fact.sender != "us":
         return False
-    requests = (
-        each.id
-        for each in (*reversed(attempt.last), *reversed(attempt.first))
-        if isinstance(each, negotiation.Message) and each.sender == "device" and each.is_request
+    messages = (
+        each for each in (*reversed(attempt.last), *reversed(attempt.first)) if isinstance(each, negotiation.Message)
     )
-    return next(requests, None) == fact.id
+    last = next(messages, None)
+    if last is None or (last.exchange, last.id) != (fact.exchange, fact.id):
+        return False
+    return not fact.is_request or fact.exchange == "QUICK_MODE"
 
 
 def _outcome(fact: Fact, sa: _Sa) -> negotiation.Outcome | None:
