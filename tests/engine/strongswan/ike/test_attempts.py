@@ -147,7 +147,9 @@ NEGOTIATIONS = {
         ("device", True, "deleted", ["deleted device 2", "deleted device 1"]),
     ],
     "aggr_psk_we_call": [("us", False, "refused_by_us", ["key_mismatch differs"])],
-    "aggr_psk_device_calls": [("device", False, None, [PEER, "retransmits us"])],
+    "aggr_psk_device_calls": [
+        ("device", False, "refused_by_device", [PEER, "refusal device 1 UNREAD", "retransmits us"])
+    ],
     "aggr_ikegroup_device_calls": [("device", False, "refused_by_us", ["proposal_mismatch 1"])],
 }
 

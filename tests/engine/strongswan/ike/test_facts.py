@@ -379,7 +379,7 @@ def test_a_delete_after_a_rekey_ends_nothing(lines: list[str], senders: list[str
         "authentication of '203.0.113.10' (myself) with pre-shared key",
         "invalid ID_V1 payload length, decryption failed?",
         "ID_PROT request with message ID 0 processing failed",
-        "queueing INFORMATIONAL_V1 request as tasks still active",
+        "queueing TRANSACTION request as tasks still active",
         "failed to establish CHILD_SA, keeping IKE_SA",
         "CHILD_SA closed",
         "switching to peer config 'other'",
