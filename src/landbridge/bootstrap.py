@@ -5,6 +5,7 @@ import logging
 import os
 import resource
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -89,9 +90,10 @@ def serve(settings: config.Settings, worker: str) -> None:
         http_server.run(signals, application, listening, settings.http, certificate, others.request_stop)
 
 
-def serve_worker(file: int) -> None:
+def serve_worker(file: int, configure_log: Callable[[config.Log], None]) -> None:
     """Answers the API in a worker process until the first process ends. `file` holds its parameters. Raises ConfigError."""
     given: WorkerParameters = workers.read_parameters(file)
+    configure_log(given.settings.log)
     settings, certificate = given.settings, listener.certificate(given.settings.serve)
     counts.REGISTRY.join(given.counts, given.number)
     with (
@@ -109,7 +111,7 @@ def serve_worker(file: int) -> None:
 def make_source(data: data_folder.Data, site: model.Site, heart: heartbeat.Heartbeat) -> nodes.StoreSource:
     """What binds an agent to the store of its own process."""
     desired = partial(nodes.desired, site=site, vault=data.vault, fingerprint_key=data.fingerprint_key)
-    return nodes.StoreSource(data.database, desired, heart.beat)
+    return nodes.StoreSource(data.database, desired, site, heart.beat)
 
 
 def make_dependencies(

@@ -22,6 +22,8 @@ from landbridge import errors, paths
 
 log = logging.getLogger(__name__)
 
+LOG_FORMATS = ("text", "json")
+LOG_LEVELS = ("debug", "info", "warning")
 ENGINES = ("auto", "strongswan", "simulated", "none")
 
 
@@ -126,6 +128,15 @@ class Metrics:
 
 
 @dataclass(frozen=True, slots=True)
+class Log:
+    format: str = "text"
+    """text: lines for people. json: an object a line, with the fields of the line by their names."""
+
+    level: str = "info"
+    """The least level that is written: debug (each request of a client too), info or warning."""
+
+
+@dataclass(frozen=True, slots=True)
 class Secrets:
     master_key: str = ""
     """Path of the file with the 32-byte master key. Empty: master.key in the data folder, made at the first start."""
@@ -140,6 +151,7 @@ class Settings:
     http: Http = Http()
     quotas: Quotas = Quotas()
     metrics: Metrics = Metrics()
+    log: Log = Log()
     secrets: Secrets = Secrets()
 
 
@@ -285,11 +297,21 @@ def _agent_faults(agent: Agent) -> Iterator[tuple[str, str]]:
         yield "tick_seconds", "0 is not allowed (more than 0)"
 
 
+def _log_faults(chosen: Log) -> Iterator[tuple[str, str]]:
+    for key, value, allowed in (("format", chosen.format, LOG_FORMATS), ("level", chosen.level, LOG_LEVELS)):
+        if value not in allowed:
+            yield key, f"{value!r} is not one of {', '.join(allowed)}"
+
+
 def _no_faults(_: Any) -> Iterator[tuple[str, str]]:
     return iter(())
 
 
-_CHECKS: Mapping[type, Callable[[Any], Iterator[tuple[str, str]]]] = {Serve: _serve_faults, Agent: _agent_faults}
+_CHECKS: Mapping[type, Callable[[Any], Iterator[tuple[str, str]]]] = {
+    Serve: _serve_faults,
+    Agent: _agent_faults,
+    Log: _log_faults,
+}
 
 
 def names() -> list[tuple[str, str]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from lab import processes
 
@@ -54,7 +55,9 @@ def _readyz(server: Any, landbridge: Any) -> Any:
     return httpx.get(server.credentials["endpoint"] + "/readyz", headers={"X-Auth-Token": token}).json()
 
 
-def test_the_log_has_no_secret(server: Any):
+def test_the_log_has_no_secret(start_server: Any, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("LANDBRIDGE_LOG_LEVEL", "debug")
+    server = start_server("data")
     body = {"customer_gateway": {"id_value": "198.51.100.99"}}
     assert _ask(server, "customer-gateways", method="POST", json=body).status_code == 201
     _ask(server, "vpn-connection", method="POST", json={"vpn_connection": {"psk": "Never-To-Be-Seen-1"}})

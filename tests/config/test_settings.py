@@ -218,7 +218,7 @@ def test_a_file_that_is_no_text_is_told(tmp_path: Path):
 
 def test_every_setting_describes_itself():
     described = descriptions.describe()
-    groups = {"serve", "agent", "engine", "limits", "http", "quotas", "metrics", "secrets"}
+    groups = {"serve", "agent", "engine", "limits", "http", "quotas", "metrics", "log", "secrets"}
     assert {group for group, *_ in described} == groups
     for _group, key, _default, text in described:
         assert text.endswith("."), key

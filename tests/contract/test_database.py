@@ -13,6 +13,7 @@ from sqlalchemy import bindparam, insert, literal, select, update
 from landbridge.store import expressions, sqlite, tables
 from landbridge.store.database import Database, Transaction
 from landbridge.store.statement import Statement
+from landbridge.telemetry import log_fields
 
 DATABASES: dict[str, Callable[[Path], Database]] = {
     "sqlite": lambda folder: sqlite.Database(folder / "landbridge.db"),
@@ -173,3 +174,18 @@ def test_an_upsert_changes_the_row_that_is_there(database: Database):
         database.write(lambda tx, n=number, name=name: tx.run(upsert, id="a", name=name, created_at=n))  # type: ignore[misc]
     rows = database.read(lambda tx: tx.all(Statement(select(_p.c.id, _p.c.name, _p.c.created_at))))
     assert [tuple(row) for row in rows] == [("a", "onetwo", 1)]
+
+
+def test_what_runs_belongs_to_the_request_of_its_caller(database: Database):
+    """Also in a group of writes that another caller began, and in another thread: it may write lines of the log."""
+
+    async def ask(request_id: str) -> tuple[str, str]:
+        log_fields.REQUEST_ID.set(request_id)
+        read = await database.read_soon(lambda _: log_fields.REQUEST_ID.get())
+        return read, await database.write_soon(lambda _: log_fields.REQUEST_ID.get())
+
+    async def all_at_once() -> list[tuple[str, str]]:
+        return await asyncio.gather(*map(ask, names))
+
+    names = [f"r-{n}" for n in range(20)]
+    assert asyncio.run(all_at_once()) == [(name, name) for name in names]

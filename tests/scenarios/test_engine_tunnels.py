@@ -465,9 +465,11 @@ def test_a_killed_charon_comes_back(bench: Bench):
     bench.up(spec)
     bench.changes.clear()
     [pid] = pids(bench.gateway.id)
+    counted = base.RESTARTS.cells[0]
     os.kill(pid, signal.SIGKILL)
     sites.wait_for(lambda: bench.changes, "the engine to notice")
     bench.up(spec)
+    assert base.RESTARTS.cells[0] - counted == 1
     assert sites.ping(bench.world.vpc_host, HOST)
 
 

@@ -25,7 +25,7 @@ from landbridge import errors, model, operations
 from landbridge.api import authentication, key_queues, metrics, openapi, responses, routes, signing
 from landbridge.api.table import TABLE
 from landbridge.operations import access, call, ids, measurements
-from landbridge.telemetry import counts, exposition
+from landbridge.telemetry import counts, exposition, log_fields
 from landbridge.wire import body, parameters
 
 log = logging.getLogger(__name__)
@@ -105,6 +105,7 @@ def _endpoint(dependencies: Dependencies, route: routes.Route[routes.Request, ro
     async def endpoint(request: Request) -> Response:
         started = time.perf_counter()
         request_id = ids.new_id()
+        log_fields.REQUEST_ID.set(request_id)  # of this request's own task
         try:
             response = await answer(request, request_id)
         except errors.LandbridgeError as error:
@@ -112,13 +113,9 @@ def _endpoint(dependencies: Dependencies, route: routes.Route[routes.Request, ro
         except HTTPException as error:
             response = responses.http_error(error, request_id)
         except Exception:
-            log.exception("%s failed for a reason of ours", request_id)
+            log.exception("%s failed for a reason of ours", operation.name)
             response = responses.our_fault(request_id)
-        took = time.perf_counter() - started
-        _SECONDS.observe(took, operation.name, f"{response.status_code // 100}xx")
-        raw_path = request.scope["raw_path"][:PATH_LOGGED]  # still escaped, so that a line of the log stays one line
-        path = raw_path.decode("latin-1")
-        log.info("%s %s %s %d %.1f ms", request_id, route.method, path, response.status_code, took * 1000)
+        _note(operation.name, request, response.status_code, time.perf_counter() - started)
         return response
 
     async def answer(request: Request, request_id: str) -> Response:
@@ -164,6 +161,15 @@ def _endpoint(dependencies: Dependencies, route: routes.Route[routes.Request, ro
         )
 
     return endpoint
+
+
+def _note(operation: str, request: Request, status: int, seconds: float) -> None:
+    """Counts and logs a request that was answered."""
+    _SECONDS.observe(seconds, operation, f"{status // 100}xx")
+    level = logging.WARNING if status >= 500 else logging.DEBUG
+    if log.isEnabledFor(level):
+        path = request.scope["raw_path"][:PATH_LOGGED].decode("latin-1")  # still escaped: the line stays one line
+        log.log(level, "%s %s %d %.1f ms", request.method, path, status, seconds * 1000)
 
 
 async def _content(request: Request) -> bytes:

@@ -1,18 +1,29 @@
 """The lines of the service's log, on standard error."""
 
+import json
 import logging
+import time
 from typing import Any
+
+from landbridge import config
+from landbridge.telemetry import log_fields
 
 #: Characters of a message, and of the traceback below it. A message may hold what a client sent: no client can fill the log.
 MESSAGE_LIMIT = 1000
 TRACEBACK_LIMIT = 8000
 
 
-class _Lines(logging.Formatter):
-    """Limits messages and tracebacks. Formats the time once a second: the line of a request takes a tenth of the request's time."""
+class Text(logging.Formatter):
+    """A line for people: time, level, logger, message, and as `name=value` the fields that the message does not have.
+
+    Limits messages and tracebacks. Formats the time once a second: most lines come many a second.
+    """
 
     _second = 0
     _text = ""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802 - logging's name
         second = int(record.created)
@@ -21,9 +32,8 @@ class _Lines(logging.Formatter):
         return f"{self._text}.{int(record.msecs):03d}"
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
-        if len(record.message) > MESSAGE_LIMIT:
-            cut = len(record.message) - MESSAGE_LIMIT
-            record.message = f"{record.message[:MESSAGE_LIMIT]}… ({cut} characters more)"
+        more = (f"{key}={text}" for key, text in _fields(record).items() if str(text) not in record.message)
+        record.message = " ".join((_short(record.message), *more))
         return super().formatMessage(record)
 
     def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
@@ -32,11 +42,42 @@ class _Lines(logging.Formatter):
         return text if len(text) <= TRACEBACK_LIMIT else f"… {text[-TRACEBACK_LIMIT:]}"
 
 
-def configure() -> None:
-    """Sends the log of this process to its standard error."""
+class Json(Text):
+    """An object a line: `time` (with its offset from UTC), `level`, `logger`, `message`, the fields, and `exception` for a traceback."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "time": f"{self.formatTime(record)}{time.strftime('%z')}",
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": _short(record.getMessage()),
+        } | _fields(record)
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False)
+
+
+def _short(message: str) -> str:
+    if len(message) <= MESSAGE_LIMIT:
+        return message
+    return f"{message[:MESSAGE_LIMIT]}… ({len(message) - MESSAGE_LIMIT} characters more)"
+
+
+def _fields(record: logging.LogRecord) -> dict[str, Any]:
+    """The line's own fields, and the id of the request that this thread or task answers."""
+    request_id = log_fields.REQUEST_ID.get()
+    return getattr(record, "fields", {}) | ({"request_id": request_id} if request_id else {})
+
+
+FORMATS: dict[str, type[Text]] = {"text": Text, "json": Json}
+
+
+def configure(chosen: config.Log) -> None:
+    """Sends the log of this process to its standard error. Another call replaces the format and the level."""
     handler = logging.StreamHandler()
-    handler.setFormatter(_Lines("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    handler.setFormatter(FORMATS[chosen.format]())
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.getLogger("landbridge").setLevel(chosen.level.upper())
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging._srcfile = None  # noqa: SLF001 - Python's logging how-to ("Optimization") spares a walk of the stack so
     for noisy in ("alembic", "pyroute2", "asyncio"):

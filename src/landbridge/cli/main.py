@@ -120,7 +120,7 @@ def _verb(add_parser: AddParser, name: str, text: str, command: object) -> argpa
 
 
 def _serve(settings: config.Settings, _: argparse.Namespace) -> None:
-    log.configure()
+    log.configure(settings.log)
     try:
         bootstrap.serve(settings, worker.__name__)
     except KeyboardInterrupt:

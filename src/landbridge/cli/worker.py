@@ -2,14 +2,14 @@
 
 import sys
 
-from landbridge import bootstrap, errors
+from landbridge import bootstrap, config, errors
 from landbridge.cli import log
 
 
 def main() -> int:
-    log.configure()
+    log.configure(config.Log())  # until its settings are read
     try:
-        bootstrap.serve_worker(int(sys.argv[1]))
+        bootstrap.serve_worker(int(sys.argv[1]), log.configure)
     except (errors.LandbridgeError, OSError) as error:
         print(f"landbridge: {error}", file=sys.stderr)
         return 1

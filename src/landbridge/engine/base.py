@@ -8,11 +8,11 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from landbridge.model.desired import DesiredGateway
 from landbridge.model.observation import Observation
-from landbridge.telemetry import counts
+from landbridge.telemetry import counts, log_fields
 
 log = logging.getLogger(__name__)
 # All processes must know what an engine counts, also those that have none: it stands here and not in the engine.
@@ -63,14 +63,18 @@ class PlanRun:
         return None in self._failed or step.connection_id in self._failed
 
     def done(self, step: Step) -> None:
-        log.info("gateway %s: %s", self._gateway_id, step)
+        log.info("gateway %s: %s", self._gateway_id, step, extra=self._fields(step))
 
     def failed(self, step: Step, reason: str, *, isolated: bool = False) -> None:
         """`isolated`: the steps that follow do not need this one, and are not skipped."""
-        log.warning("gateway %s: %s: %s", self._gateway_id, step, reason)
+        log.warning("gateway %s: %s: %s", self._gateway_id, step, reason, extra=self._fields(step))
         self.failures[step.connection_id] = f"{step}: {reason}"
         if not isolated:
             self._failed.add(step.connection_id)
+
+    def _fields(self, step: Step) -> dict[str, Any]:
+        ids = {"gateway_id": self._gateway_id, "connection_id": step.connection_id}
+        return log_fields.of(**{name: value for name, value in ids.items() if value is not None})
 
 
 State = TypeVar("State")

@@ -10,11 +10,16 @@ from landbridge.store.database import Transaction
 
 def of(tx: Transaction, call: Call, connection: model.Connection, row: gateways.GatewayRow | None) -> case.Heard:
     """`row`: of the connection's gateway."""
+    return at(tx, call.service.site, connection, row)
+
+
+def at(tx: Transaction, site: model.Site, connection: model.Connection, row: gateways.GatewayRow | None) -> case.Heard:
+    """As `of`, with the node's site file."""
     if row is None:
         return case.NOTHING_HEARD
-    peer = customer_gateways.find(tx, call.project_id, connection.customer_gateway_id)
+    peer = customer_gateways.find(tx, connection.project_id, connection.customer_gateway_id)
     network_id = row.gateway.network_id or ""
-    network = call.service.site.network(network_id) or model.Network(id=network_id)
+    network = site.network(network_id) or model.Network(id=network_id)
     pairs = traffic_selectors.subnet_pairs(connection, traffic_selectors.local_subnets(row.gateway, network))
     endpoints = {one.number: one.address for one in row.gateway.endpoints}
     return case.Heard(

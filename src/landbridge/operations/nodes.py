@@ -4,19 +4,13 @@ These functions run in a transaction, as the operations of the API do. Their cal
 """
 
 import dataclasses
-import logging
 from collections.abc import Callable
-from typing import NamedTuple
 
 from landbridge import model
-from landbridge.operations import site_cover, traffic
-from landbridge.status import connection as connection_status
+from landbridge.operations import site_cover, status_changes, traffic
 from landbridge.store import connections, gateways, observations, pauses
 from landbridge.store.database import Database, Transaction
 from landbridge.store.vault import Vault
-from landbridge.telemetry import log_fields
-
-log = logging.getLogger(__name__)
 
 
 def list_gateways(tx: Transaction) -> frozenset[str]:
@@ -71,25 +65,9 @@ def _connection(
     )
 
 
-class StatusChange(NamedTuple):
-    """`after` None: the connection is gone."""
-
-    connection: model.Connection
-    before: model.ConnectionStatusName
-    after: model.ConnectionStatusName | None
-
-
-def report(tx: Transaction, observation: model.Observation) -> list[StatusChange]:
-    """Stores what an agent observed, and returns which connections have another status now. `observation.connections` are those that
-    changed since the agent's last report.
-    """
-    changes = [
-        StatusChange(
-            connection, connection_status.of_facts(before), None if after is None else connection_status.of_facts(after)
-        )
-        for connection, before, after in observations.record(tx, observation)
-    ]
-    return [change for change in changes if change.before != change.after]
+def report(tx: Transaction, observation: model.Observation) -> observations.Recorded:
+    """Stores what an agent observed. `observation.connections` are those that changed since the agent's last report."""
+    return observations.record(tx, observation)
 
 
 class StoreSource:
@@ -102,12 +80,15 @@ class StoreSource:
         self,
         database: Database,
         desired: Callable[[Transaction, str], model.DesiredGateway | None],
+        site: model.Site,
         beat: Callable[[], None],
     ) -> None:
         self._database = database
         self._desired = desired
+        self._site = site
         self._reported: dict[str, dict[str, model.ConnectionObservation]] = {}
         self._strangers: dict[str, tuple[model.Attempt, ...]] = {}
+        self._log = status_changes.StatusLog()
         self.beat = beat
 
     def gateways(self) -> frozenset[str]:
@@ -132,10 +113,18 @@ class StoreSource:
                 strangers=_new(observation.gateway.strangers, self._strangers.pop(observation.gateway_id, ())),
             ),
         )
-        for change in self._database.write(lambda tx: report(tx, news)):
-            _log_change(change)
+        recorded = self._database.write(lambda tx: report(tx, news))
         self._reported[observation.gateway_id] = {one.connection_id: one for one in seen}
         self._strangers[observation.gateway_id] = observation.gateway.strangers
+        self._tell(dataclasses.replace(observation, connections=changed), recorded)
+
+    def _tell(self, observation: model.Observation, recorded: observations.Recorded) -> None:
+        """Keeps and logs changes of statuses. Causes are looked for outside of the transaction that writes: that takes time."""
+        changes = self._database.read(lambda tx: status_changes.find(tx, self._site, observation, recorded))
+        if changes:
+            self._database.write(lambda tx: status_changes.keep(tx, observation, changes))
+        for change in changes:
+            self._log.write(change)
 
 
 def _with_new_attempts(
@@ -151,20 +140,3 @@ def _new(attempts: tuple[model.Attempt, ...], before: tuple[model.Attempt, ...])
         return ()
     known = {each.id: each for each in before}
     return tuple(each for each in attempts if known.get(each.id) != each)
-
-
-def _log_change(change: StatusChange) -> None:
-    connection = change.connection
-    log.info(
-        "%s %s -> %s",
-        connection.name,
-        change.before,
-        change.after or "deleted",
-        extra=log_fields.of(
-            connection_id=connection.id,
-            gateway_id=connection.gateway_id,
-            project_id=connection.project_id,
-            before=change.before,
-            status=change.after or "deleted",
-        ),
-    )

@@ -62,6 +62,14 @@ def of(
     )
 
 
+def first_cause(found: model.ConnectionStatus) -> str | None:
+    """The code of the first cause of a connection that is DOWN, or of the first warning of one that is ACTIVE."""
+    causes = found.warnings
+    if found.status == "DOWN":
+        causes = found.explanation.causes if found.explanation is not None else ()
+    return causes[0].code if causes else None
+
+
 def _explanation(
     known: model.KnownConnection,
     judged: case.Case | None,

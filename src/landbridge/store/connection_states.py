@@ -1,12 +1,13 @@
 """Rows of the changes of connections' statuses: when, and why where that was known."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import bindparam, delete, insert, select
+from sqlalchemy import bindparam, delete, func, insert, select
 
 from landbridge import model
-from landbridge.store import codec, tables
+from landbridge.store import codec, expressions, tables
 from landbridge.store.database import Transaction
 from landbridge.store.statement import Statement
 
@@ -17,10 +18,13 @@ _s = tables.connection_state
 _newest = _s.alias("newest")
 _INSERT = Statement(insert(_s).values({name: bindparam(name) for name in ("connection_seq", "at", "status", "cause")}))
 _LAST = Statement(
-    select(_s.c.status, _s.c.cause)
-    .where(_s.c.connection_seq == bindparam("connection_seq"))
-    .order_by(_s.c.seq.desc())
-    .limit(1)
+    select(_s.c.connection_seq, _s.c.status, _s.c.cause).where(
+        _s.c.seq.in_(
+            select(func.max(_newest.c.seq))
+            .where(expressions.IsAmong(_newest.c.connection_seq, "seqs"))
+            .group_by(_newest.c.connection_seq)
+        )
+    )
 )
 _OLDEST_KEPT = (
     select(_newest.c.seq)
@@ -47,14 +51,27 @@ class StateChange:
     cause: str | None
 
 
+Last = tuple[model.ConnectionStatusName, str | None]
+
+
+def last(tx: Transaction, connection_seqs: Iterable[int]) -> dict[int, Last]:
+    """The last status of each connection, and its cause. A connection without any is missing."""
+    rows = tx.all(_LAST, seqs=expressions.values(connection_seqs))
+    return {seq: (status, cause) for seq, status, cause in rows}
+
+
+def is_news(last: Last | None, status: model.ConnectionStatusName, cause: str | None) -> bool:
+    """Whether a status or its cause is not the last one. Of a connection that is up no cause is news too: its warnings are over."""
+    return last is None or last[0] != status or (last[1] != cause and (cause is not None or status == "ACTIVE"))
+
+
 def note(
     tx: Transaction, connection_seq: int, at: datetime, status: model.ConnectionStatusName, cause: str | None
 ) -> None:
     """Writes a status or a cause that is not the last one of the connection. The cause of a status may become known later: that is a
     row too.
     """
-    last = tx.one(_LAST, connection_seq=connection_seq)
-    if last is not None and last[0] == status and cause in (None, last[1]):
+    if not is_news(last(tx, (connection_seq,)).get(connection_seq), status, cause):
         return
     tx.run(_INSERT, connection_seq=connection_seq, at=codec.milliseconds(at), status=status, cause=cause)
     tx.run(_PRUNE, connection_seq=connection_seq, kept=KEPT)

@@ -34,33 +34,41 @@ _PUT_GATEWAY = _put(tables.gateway_observation, "gateway_seq", "failure", "repor
 _PUT_CONNECTION = _put(tables.connection_observation, "connection_seq", "report")
 
 
-class Change(NamedTuple):
-    """What decides the status of a connection, before and after an observation. `after` None: the connection is gone."""
+class Written(NamedTuple):
+    """What decides the status of a connection, before and after an observation was written."""
 
-    connection: model.Connection
+    connection_id: str
+    seq: int
     before: model.StatusFacts
-    after: model.StatusFacts | None
+    after: model.StatusFacts
 
 
-def record(tx: Transaction, seen: model.Observation) -> list[Change]:
-    """Writes one observation of one gateway, and deletes the rows of what is gone. Returns what changed of its connections.
+class Recorded(NamedTuple):
+    """What became of an observation. `gone`: the connections whose rows were deleted."""
+
+    gone: list[tuple[model.Connection, model.StatusFacts]]
+    written: list[Written]
+
+
+def record(tx: Transaction, seen: model.Observation) -> Recorded:
+    """Writes one observation of one gateway, and deletes the rows of what is gone.
 
     `seen.connections` may leave out connections that did not change since the observation before: the time of observation stands
     in the gateway's row. Their `attempts`, and the strangers, may leave out those that did not change.
     """
     row = gateways.find_any(tx, seen.gateway_id)
     if row is None:
-        return []
-    changes = []
+        return Recorded([], [])
+    gone, written = [], []
     for connection, facts in connections.deleting(tx, row.seq):
         if connection.id not in seen.present:
             connections.remove(tx, connection.id)
             gateways.count_down(tx, row.seq)
-            changes.append(Change(connection, facts, None))
+            gone.append((connection, facts))
     if row.deleting and not seen.exists:
         gateways.remove(tx, row)
         counters.add(tx, row.gateway.project_id, "vpn_gateway", -1)
-        return changes
+        return Recorded(gone, [])
     report = _lasting(row.observed, seen.gateway) if row.restarts else seen.gateway
     tx.run(
         _PUT_GATEWAY,
@@ -94,9 +102,8 @@ def record(tx: Transaction, seen: model.Observation) -> list[Change]:
             attempts.record(tx, seq, one.attempts)
             applied = before.applied if one.applied_generation is None else one.applied_generation
             after = before._replace(applied=applied, state=one.state)
-            if after != before:
-                changes.append(Change(connections.get(tx, one.connection_id), before, after))
-    return changes
+            written.append(Written(one.connection_id, seq, before, after))
+    return Recorded(gone, written)
 
 
 def _lasting(before: model.GatewayReport, now: model.GatewayReport) -> model.GatewayReport:

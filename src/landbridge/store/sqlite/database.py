@@ -10,6 +10,7 @@ transaction is still open. If not, every caller of the group gets Busy.
 """
 
 import asyncio
+import contextvars
 import logging
 import sqlite3
 import threading
@@ -74,13 +75,16 @@ class Transaction:
 
 
 class _Job:
-    """A write operation and its result. `decided`: its group was committed or refused, so that `result` or `error` is valid."""
+    """A write operation and its result. `decided`: its group was committed or refused, so that `result` or `error` is valid. It runs in
+    the context of its caller: what it logs belongs to the caller's request.
+    """
 
-    __slots__ = ("decided", "error", "future", "nudged", "result", "work")
+    __slots__ = ("context", "decided", "error", "future", "nudged", "result", "work")
 
     def __init__(self, work: Callable[[database.Transaction], Any], future: asyncio.Future[Any] | None = None) -> None:
         self.work = work
         self.future = future
+        self.context = contextvars.copy_context()
         self.result: Any = None
         self.error: Exception | None = None
         self.nudged: set[str] = set()
@@ -161,7 +165,7 @@ class Database:
         job = _Job(work, asyncio.get_running_loop().create_future())
         self._queue.append(job)
         if self._group is None:
-            self._group = asyncio.create_task(self._write_groups())
+            self._group = asyncio.create_task(self._write_groups(), context=contextvars.Context())  # of no request
             self._group.add_done_callback(self._end_groups)
         return await job.future  # type: ignore[no-any-return, misc]
 
@@ -182,7 +186,8 @@ class Database:
         return connection
 
     async def read_soon(self, work: Callable[[database.Transaction], R]) -> R:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self.read, work)
+        context = contextvars.copy_context()
+        return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: context.run(self.read, work))
 
     async def _write_groups(self) -> None:
         try:
@@ -327,7 +332,7 @@ def _run_job(cursor: sqlite3.Cursor, job: _Job) -> None:
     transaction = Transaction(cursor)
     try:
         cursor.execute("SAVEPOINT job")
-        job.result = job.work(transaction)
+        job.result = job.context.run(job.work, transaction)
         job.nudged = transaction.nudged
         cursor.execute("RELEASE job")
     except Exception as error:  # noqa: BLE001 - whatever it is belongs to the job's caller

@@ -1,0 +1,117 @@
+"""Which connections have another status after an observation, or another cause of it: what is kept, and a line of the log for each."""
+
+import dataclasses
+import logging
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import NamedTuple
+
+from landbridge import model
+from landbridge.operations import heard
+from landbridge.status import case
+from landbridge.status import connection as connection_status
+from landbridge.store import attempts, connection_states, connections, gateways, observations, pauses
+from landbridge.store.database import Transaction
+from landbridge.telemetry import log_fields
+
+log = logging.getLogger(__name__)
+#: Lines of one connection in WINDOW_SECONDS. A connection that comes and goes all the time fills no log.
+LINES = 10
+WINDOW_SECONDS = 600.0
+
+
+class StatusChange(NamedTuple):
+    """`seq` and `after` None: the connection is gone. `cause`: the code of the first cause of a connection that is DOWN, or of the
+    first warning of one that is ACTIVE.
+    """
+
+    connection: model.Connection
+    seq: int | None
+    before: model.ConnectionStatusName
+    after: model.ConnectionStatusName | None
+    cause: str | None = None
+
+
+def find(
+    tx: Transaction, site: model.Site, observation: model.Observation, recorded: observations.Recorded
+) -> list[StatusChange]:
+    """`recorded`: what the store made of the observation."""
+    gone = [
+        StatusChange(connection, None, connection_status.of_facts(facts), None) for connection, facts in recorded.gone
+    ]
+    return [*gone, *_changed(tx, site, observation, recorded.written)]
+
+
+def _changed(
+    tx: Transaction, site: model.Site, observation: model.Observation, written: list[observations.Written]
+) -> Iterator[StatusChange]:
+    gateway, now = gateways.find_any(tx, observation.gateway_id), observation.seen_at
+    paused_since = pauses.since(tx, observation.gateway_id)
+    seqs = [one.seq for one in written]
+    last, said = connection_states.last(tx, seqs), attempts.of_connections(tx, seqs)
+    seen = {one.connection_id: one for one in observation.connections}
+    for one in written:
+        connection, look = connections.get(tx, one.connection_id), seen[one.connection_id]
+        look = dataclasses.replace(look, attempts=said.get(one.seq, look.attempts))
+        known = model.KnownConnection(connection, *one.after[:3], look, observation.seen_at, one.seq)
+        before, after = connection_status.of_facts(one.before), connection_status.of_facts(one.after)
+        told = heard.at(tx, site, connection, gateway) if after == "DOWN" else case.NOTHING_HEARD
+        status = connection_status.of(known, now, timedelta.max, paused_since, observation.failure, told)
+        cause = connection_status.first_cause(status)
+        if before != after or connection_states.is_news(last.get(one.seq), after, cause):
+            yield StatusChange(connection, one.seq, before, after, cause)
+
+
+def keep(tx: Transaction, observation: model.Observation, changes: Iterable[StatusChange]) -> None:
+    for change in changes:
+        if change.seq is not None and change.after is not None:
+            connection_states.note(tx, change.seq, observation.seen_at, change.after, change.cause)
+
+
+@dataclass(slots=True)
+class _Told:
+    """`lines` since `began`; `left_out`: those that were too many since the last line."""
+
+    began: float = 0.0
+    lines: int = 0
+    left_out: int = 0
+
+
+@dataclass(slots=True)
+class StatusLog:
+    """Writes the lines, and remembers how many each connection had."""
+
+    _told: dict[str, _Told] = field(default_factory=dict)
+
+    def write(self, change: StatusChange) -> None:
+        connection, after = change.connection, change.after or "deleted"
+        told = self._told.setdefault(connection.id, _Told())
+        if change.after is None:
+            del self._told[connection.id]
+        if not _has_room(told):
+            return
+        text = f"{change.before} -> {after}" if change.before != change.after else f"is still {after}"
+        over = ", its warning is over" if change.before == change.after else ""
+        text += f": {change.cause}" if change.cause else over
+        text += f" ({told.left_out} changes before were not logged)" if told.left_out else ""
+        told.left_out = 0
+        fields = {
+            "connection_id": connection.id,
+            "gateway_id": connection.gateway_id,
+            "project_id": connection.project_id,
+            "before": change.before,
+            "status": after,
+            **({"cause": change.cause} if change.cause else {}),
+        }
+        log.info("%s %s", connection.name, text, extra=log_fields.of(**fields))
+
+
+def _has_room(told: _Told) -> bool:
+    now = time.monotonic()
+    if now - told.began > WINDOW_SECONDS:
+        told.began, told.lines = now, 0
+    told.lines += 1
+    told.left_out += told.lines > LINES
+    return told.lines <= LINES
