@@ -80,7 +80,7 @@ def test_sqlite_has_words_for_every_element():
 def _postgresql(expression: Any) -> str:
     if isinstance(expression, expressions.Upsert):
         new = postgresql.insert(expression.table).values(dict.fromkeys(expression.names))
-        expression = new.on_conflict_do_update(index_elements=[expression.key], set_=expression.update)
+        expression = new.on_conflict_do_update(index_elements=expression.keys, set_=expression.update)
     return str(expression.compile(dialect=postgresql.dialect()))
 
 
