@@ -343,8 +343,12 @@ def _observe(maker: Maker, gateway: Any, up: Any, down: Any, refused: Any) -> No
         restarts=2, restarted_at=at, inner_addresses=("10.0.0.1/24",), strangers=(_attempt(at),), unknown_lines=1
     )
     words: dict[str, Any] = {"present": frozenset((up["id"], down["id"])), "seen_at": at, "gateway": report}
+    words["probes"] = (_probe(down["id"], at),)
     maker.look(gateway["id"], *reports, failure="put up the firewall: no", **words)
     maker.change_status(down["id"], "DOWN", "psk_mismatch")
+    path = f"/landbridge/v1/{{project}}/vpn-connections/{down['id']}/probe"
+    maker.ask("POST", path, {"probe": {"phase_2": True}})
+    maker.paths.append(path)
 
 
 def _template(maker: Maker, gateway: Any) -> None:
@@ -479,6 +483,32 @@ def _run(*arguments: Any) -> str:
 NOT_OURS = frozenset({"sqlite_sequence", "sqlite_stat1"})
 #: A create's answer is kept before a monitor or a certificate can be there; a backup alone has a row of `setting`.
 NEVER = frozenset({"token: .certificate_id", "token: .monitor_id", "setting"})
+
+
+def _probe(connection_id: str, at: datetime) -> model.ProbeResult:
+    """With every field that a probe may have."""
+    device = negotiation.Identity(kind="fqdn", value="branch.example")
+    chosen = negotiation.Proposal(
+        encryption=("aes-256",), integrity=("sha2-384",), prf=("sha2-384",), groups=("group20",)
+    )
+    selectors = negotiation.Selectors(local=("10.0.0.0/24",), remote=("192.168.44.0/24",))
+    refused = model.ProbeAnswer(ike_version="v2", mode=None, outcome="refused", notify="NO_PROPOSAL_CHOSEN")
+    took = model.ProbeAnswer(ike_version="v1", mode="aggressive", outcome="chosen", proposal=chosen)
+    return model.ProbeResult(
+        id="3b1f0a52-0a1f-4c5e-8d0e-6f7a8b9c0d1e",
+        connection_id=connection_id,
+        at=at,
+        reason="automatic",
+        configuration="0" * 12,
+        local_address="203.0.113.11",
+        peer_address="198.18.0.1",
+        packets=4,
+        answers=(refused, took),
+        peer_identity=device,
+        phase_2=model.ProbePhase2(outcome="chosen", proposal=chosen, selectors=selectors, notify="NO_PROPOSAL_CHOSEN"),
+        identity=model.ProbeIdentity(accepted=True, identity=device, notify="AUTHENTICATION_FAILED"),
+        failure="phase 2 was not asked",
+    )
 
 
 def _attempt(at: datetime) -> model.Attempt:

@@ -81,6 +81,9 @@ class Engine:
     systemd: bool = False
     """Whether systemd runs the charons, in the units that `landbridge install` writes. false: they are child processes."""
 
+    automatic_probes: bool = True
+    """Whether a device that refuses a connection is asked, once for each configuration of it, which IKE parameters it takes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:

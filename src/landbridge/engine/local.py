@@ -29,7 +29,9 @@ def make(settings: config.Settings, site: model.Site) -> base.Engine[Any, Any, A
 
     launch = daemon.Launch(paths.CHARON_UNIT, Path(paths.RUN)) if settings.engine.systemd else daemon.AS_CHILDREN
     try:
-        return StrongSwan(Path(settings.serve.data).absolute(), site, launch=launch)
+        return StrongSwan(
+            Path(settings.serve.data).absolute(), site, launch=launch, automatic_probes=settings.engine.automatic_probes
+        )
     except base.EngineUnavailable as error:
         raise errors.ConfigError(
             f"this machine cannot carry tunnels: {error}. To use the API without tunnels: --engine simulated"

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from landbridge import model
 from landbridge.operations import site_cover, status_changes, traffic
-from landbridge.store import connections, gateways, observations, pauses
+from landbridge.store import connections, gateways, observations, pauses, probes
 from landbridge.store.database import Database, Transaction
 from landbridge.store.vault import Vault
 
@@ -38,11 +38,22 @@ def desired(
         gateway=row.gateway,
         generation=row.generation,
         network=site.network(network_id) or model.Network(id=network_id),
-        connections=tuple(_connection(one, vault, addresses, behind) for one in connections.desired(tx, row.seq)),
+        connections=_connections(tx, row.seq, vault, addresses, behind),
         fingerprint_key=fingerprint_key,
         eips=eips,
         restarts=row.restarts,
         uncovered=site_cover.uncovered(tx, row.gateway, site),
+    )
+
+
+def _connections(
+    tx: Transaction, gateway_seq: int, vault: Vault, addresses: dict[int, str], behind: dict[str, str | None]
+) -> tuple[model.DesiredConnection, ...]:
+    asked = probes.of_gateway(tx, gateway_seq)
+    specs = (_connection(one, vault, addresses, behind) for one in connections.desired(tx, gateway_seq))
+    return tuple(
+        dataclasses.replace(spec, probe=asked[spec.id][0], probed=asked[spec.id][1]) if spec.id in asked else spec
+        for spec in specs
     )
 
 

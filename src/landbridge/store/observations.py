@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Table, and_, case, func
 
 from landbridge import model
-from landbridge.store import attempts, codec, connections, counters, expressions, gateways, tables
+from landbridge.store import attempts, codec, connections, counters, expressions, gateways, probes, tables
 from landbridge.store.database import Transaction
 from landbridge.store.statement import Statement
 
@@ -103,6 +103,8 @@ def record(tx: Transaction, seen: model.Observation) -> Recorded:
             applied = before.applied if one.applied_generation is None else one.applied_generation
             after = before._replace(applied=applied, state=one.state)
             written.append(Written(one.connection_id, seq, before, after))
+    for result in seen.probes:
+        probes.record(tx, row.seq, result)
     return Recorded(gone, written)
 
 

@@ -284,3 +284,19 @@ connection_observation = Table(
     Column("state", Text, comment="what was seen, in a word"),
     Column("since", Integer, comment="when that state was seen first, with what is applied now"),
 )
+
+connection_probe = Table(
+    "connection_probe",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("connection_seq", Integer, ForeignKey("connection.seq"), nullable=False),
+    Column("asked_at", Integer, nullable=False),
+    Column("actor", Text, nullable=False, comment="an access key, or landbridge"),
+    Column("wanted", Text, comment="ProbeOrder; null where nobody ordered it"),
+    Column("probed_at", Integer, comment="null while it waits"),
+    Column("configuration", Text, comment="of the connection, when its device was asked"),
+    Column("report", Text, comment="ProbeResult"),
+    Index(None, "connection_seq", "seq"),
+    sqlite_autoincrement=True,
+)

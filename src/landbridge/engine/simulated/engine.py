@@ -145,6 +145,11 @@ class Simulated:
                 _report(one, observed.tunnels.get(one.id), failures.get(one.id) or failures.get(None))
                 for one in (prepared.connections if prepared is not None else ())
             ),
+            probes=tuple(
+                script.probe(one, one.probe, observed.tunnels[one.id].simulate, now)
+                for one in (prepared.connections if prepared is not None else ())
+                if one.probe is not None and one.id in observed.tunnels
+            ),
         )
 
     def watch(self, changed: Callable[[str], None], stop: threading.Event) -> None:

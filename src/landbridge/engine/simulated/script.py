@@ -7,6 +7,7 @@ answer takes minutes; here every negotiation takes NEGOTIATION_SECONDS, and one 
 from datetime import datetime, timedelta
 
 from landbridge import model
+from landbridge.model import negotiation
 
 NEGOTIATION_SECONDS = 0.05
 RETRY_SECONDS = 10.0
@@ -37,6 +38,34 @@ def log_lines(
         model.Evidence(at=loaded_at + timedelta(seconds=at), line=line) for at, line in moments if at <= elapsed + 1e-6
     ]
     return tuple(past[-KEPT:])
+
+
+def probe(one: model.DesiredConnection, order: model.ProbeOrder, simulate: str, at: datetime) -> model.ProbeResult:
+    """What the simulated device answers: nothing where it is down, and another cipher where the proposal does not fit."""
+    policy = one.connection.ike_policy
+    other = "aes-128" if policy.encryption_algorithm == "aes-256" else "aes-256"
+    chosen = negotiation.Proposal(
+        encryption=(other if simulate == "down:proposal" else policy.encryption_algorithm,),
+        integrity=(policy.authentication_algorithm,),
+        prf=(policy.authentication_algorithm,),
+        groups=(policy.dh_group or "",),
+    )
+    answer = model.ProbeAnswer(
+        ike_version=policy.version,
+        mode=policy.negotiation_mode if policy.version == "v1" else None,
+        outcome="silent" if simulate == "down" else "chosen",
+        proposal=None if simulate == "down" else chosen,
+    )
+    return model.ProbeResult(
+        id=order.id,
+        connection_id=one.id,
+        at=at,
+        reason="order",
+        configuration="",
+        local_address=one.local_address,
+        peer_address=one.peer_address or "",
+        answers=(answer,),
+    )
 
 
 def _lines(one: model.DesiredConnection, simulate: str, spi: str) -> tuple[str, ...]:

@@ -1,0 +1,38 @@
+"""The operations on probes: asking a connection's device what it takes."""
+
+from landbridge import model
+from landbridge.api import routes
+from landbridge.operations import probes
+from landbridge.wire import body
+from landbridge.wire import probes as wire_probes
+
+PATH = "/landbridge/v1/{project_id}/vpn-connections/{vpn_connection_id}/probe"
+
+ROUTES = (
+    routes.Route(
+        operation=probes.order,
+        method="POST",
+        path=PATH,
+        summary="Ask the device of a connection which parameters it takes (an extension of ours)",
+        success=202,
+        parse=routes.parse_body(
+            wire_probes.OrderProbe,
+            "probe",
+            lambda incoming, given: given.request(incoming.path["vpn_connection_id"]),
+        ),
+        render=lambda made: {"probe": wire_probes.probe(made)},
+        answer=wire_probes.OneProbe,
+        accepts=("probe", wire_probes.OrderProbe),
+        deleting=True,
+    ),
+    routes.Route(
+        operation=probes.list_all,
+        method="GET",
+        path=PATH,
+        summary="The last probes of a connection, newest first: what its device answered (an extension of ours)",
+        success=200,
+        parse=lambda incoming: body.Parsed(model.ConnectionRef(connection_id=incoming.path["vpn_connection_id"])),
+        render=lambda found: {"probes": wire_probes.probes(found)},
+        answer=wire_probes.ManyProbes,
+    ),
+)

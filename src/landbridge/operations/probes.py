@@ -1,0 +1,44 @@
+"""Probes: an order to ask the device of a connection what it takes, and what was answered. The agent asks, not the operation."""
+
+from landbridge import errors, model
+from landbridge.operations import connections, ids
+from landbridge.operations.call import Call
+from landbridge.operations.operation import operation
+from landbridge.store import customer_gateways, probes
+from landbridge.store.database import Transaction
+
+
+@operation("probe_vpn_connection", "admin", "write")
+def order(tx: Transaction, call: Call, request: model.ProbeRequest) -> model.RecordedProbe:
+    """Only the connection's own device can be asked, one probe at a time."""
+    row = connections.find(tx, call, request.connection_id)
+    if row.deleting:
+        raise errors.Deleting(f"VPN connection {row.connection.id} is deleting")
+    call.refuse(_violations(tx, call, row))
+    order = model.ProbeOrder(id=ids.new_id(), phase_2=request.phase_2, identity=request.identity)
+    actor = call.caller.access_key
+    probes.add(tx, row, order, call.now, actor)
+    call.audit(tx, "probe", row.connection.id)
+    return model.RecordedProbe(id=order.id, asked_at=call.now, actor=actor, order=order)
+
+
+def _violations(tx: Transaction, call: Call, row: model.KnownConnection) -> list[model.Violation]:
+    wrong, seen = [], row.observation
+    peer = customer_gateways.find(tx, call.project_id, row.connection.customer_gateway_id)
+    if peer is not None and peer.address is None:
+        wrong.append(("the device has no fixed address: it dials in", "a customer gateway with an address"))
+    if seen is not None and seen.children:
+        wrong.append(("a CHILD_SA of the connection is up, and a probe could end it", "a connection that is down"))
+    wrong += [
+        (f"probe {one.id} of the connection is not done yet", "one probe at a time")
+        for one in probes.of_connection(tx, row.seq)
+        if one.result is None
+    ]
+    return [model.Violation("probe", what, allowed) for what, allowed in wrong]
+
+
+@operation("list_vpn_connection_probes", "reader", "read")
+def list_all(tx: Transaction, call: Call, request: model.ConnectionRef) -> tuple[model.RecordedProbe, ...]:
+    """The last probes, newest first."""
+    row = connections.find(tx, call, request.connection_id)
+    return probes.of_connection(tx, row.seq)[::-1]

@@ -1,0 +1,123 @@
+"""Rows of probes: what the devices of connections were asked, by whom, and what they answered. The last ones of each connection stay."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import bindparam, delete, insert, select, update
+
+from landbridge import model
+from landbridge.store import audit_trail, codec, tables
+from landbridge.store.database import Transaction
+from landbridge.store.statement import Statement
+
+#: Probes of a connection.
+KEPT = 5
+#: Who asks without an order.
+SERVICE = "landbridge"
+
+_p, _c = tables.connection_probe, tables.connection
+_newest = _p.alias("newest")
+_COLUMNS = ("id", "connection_seq", "asked_at", "actor", "wanted", "probed_at", "configuration", "report")
+_INSERT = Statement(insert(_p).values({name: bindparam(name) for name in _COLUMNS}))
+_DONE = Statement(
+    update(_p)
+    .where(_p.c.id == bindparam("probe_id"))
+    .values({name: bindparam(name) for name in ("probed_at", "configuration", "report")})
+)
+_OLDEST_KEPT = (
+    select(_newest.c.seq)
+    .where(_newest.c.connection_seq == bindparam("connection_seq"))
+    .order_by(_newest.c.seq.desc())
+    .limit(1)
+    .offset(bindparam("kept"))
+    .scalar_subquery()
+)
+_PRUNE = Statement(delete(_p).where(_p.c.connection_seq == bindparam("connection_seq"), _p.c.seq <= _OLDEST_KEPT))
+_FIND = Statement(select(_p.c.report).where(_p.c.id == bindparam("probe_id")))
+_CONNECTION = Statement(
+    select(_c.c.seq, _c.c.project_id, _c.c.deleting).where(
+        _c.c.id == bindparam("connection_id"), _c.c.gateway_seq == bindparam("gateway_seq")
+    )
+)
+_OF_CONNECTION = Statement(
+    select(_p.c.id, _p.c.asked_at, _p.c.actor, _p.c.wanted, _p.c.report)
+    .where(_p.c.connection_seq == bindparam("connection_seq"))
+    .order_by(_p.c.seq)
+)
+_OF_GATEWAY = Statement(
+    select(_c.c.id, _p.c.id, _p.c.wanted, _p.c.probed_at, _p.c.configuration)
+    .select_from(_p.join(_c, _c.c.seq == _p.c.connection_seq))
+    .where(_c.c.gateway_seq == bindparam("gateway_seq"))
+    .order_by(_p.c.seq)
+)
+
+
+def add(tx: Transaction, row: model.KnownConnection, order: model.ProbeOrder, now: datetime, actor: str) -> None:
+    """Writes an order, and nudges the agent."""
+    _insert(tx, row.seq, order.id, now, actor, wanted=codec.dump(codec.probe_order, order))
+    tx.nudge(row.connection.gateway_id)
+
+
+def record(tx: Transaction, gateway_seq: int, result: model.ProbeResult) -> None:
+    """Writes a result once. One that nobody ordered has its audit event with it."""
+    connection = tx.one(_CONNECTION, connection_id=result.connection_id, gateway_seq=gateway_seq)
+    found = tx.one(_FIND, probe_id=result.id)
+    if connection is None or connection[2] or (found is not None and found[0] is not None):
+        return
+    seq, project_id, _ = connection
+    done = {
+        "probed_at": codec.milliseconds(result.at),
+        "configuration": result.configuration,
+        "report": codec.dump(codec.probe_result, result),
+    }
+    if found is not None:
+        tx.run(_DONE, probe_id=result.id, **done)
+        return
+    _insert(tx, seq, result.id, result.at, SERVICE, **done)
+    audit_trail.append(
+        tx,
+        at=result.at,
+        project_id=project_id,
+        actor=SERVICE,
+        action="probe",
+        resource_id=result.connection_id,
+        request_id=result.id,
+    )
+
+
+def _insert(tx: Transaction, connection_seq: int, probe_id: str, asked_at: datetime, actor: str, **given: Any) -> None:
+    values = dict.fromkeys(_COLUMNS) | {
+        "id": probe_id,
+        "connection_seq": connection_seq,
+        "asked_at": codec.milliseconds(asked_at),
+        "actor": actor,
+    }
+    tx.run(_INSERT, **(values | given))
+    tx.run(_PRUNE, connection_seq=connection_seq, kept=KEPT)
+
+
+def of_connection(tx: Transaction, connection_seq: int) -> tuple[model.RecordedProbe, ...]:
+    """The last probes of a connection, oldest first."""
+    return tuple(
+        model.RecordedProbe(
+            id=probe_id,
+            asked_at=codec.moment(asked_at),
+            actor=actor,
+            order=None if wanted is None else codec.probe_order.validate_json(wanted),
+            result=None if report is None else codec.probe_result.validate_json(report),
+        )
+        for probe_id, asked_at, actor, wanted, report in tx.all(_OF_CONNECTION, connection_seq=connection_seq)
+    )
+
+
+def of_gateway(tx: Transaction, gateway_seq: int) -> dict[str, tuple[model.ProbeOrder | None, model.Probed | None]]:
+    """What waits and what was done last, of each connection of the gateway that has a probe."""
+    found: dict[str, tuple[model.ProbeOrder | None, model.Probed | None]] = {}
+    for connection_id, probe_id, wanted, probed_at, configuration in tx.all(_OF_GATEWAY, gateway_seq=gateway_seq):
+        order, probed = found.get(connection_id, (None, None))
+        if probed_at is None:
+            order = codec.probe_order.validate_json(wanted)
+        else:
+            probed = model.Probed(id=probe_id, at=codec.moment(probed_at), configuration=configuration)
+        found[connection_id] = order, probed
+    return found

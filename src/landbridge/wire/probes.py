@@ -1,0 +1,167 @@
+"""Probes on the wire: an order, and what a device answered."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from landbridge import model
+from landbridge.model import negotiation
+from landbridge.wire import body, schema, shapes
+
+
+class OrderProbe(body.Shape):
+    """What the device of a connection is asked. Phase 1 is asked in any case, where no IKE_SA is up."""
+
+    examples: ClassVar = {"phase 1": {}, "all": {"phase_2": True, "identity": True}}
+
+    phase_2: bool | None = schema.field(
+        schema.boolean(default=False), "ask for the ESP algorithms and selectors too, on an IKE_SA that is up"
+    )
+    identity: bool | None = schema.field(
+        schema.boolean(default=False), "ask which id the device has, by an authentication without a wish for it"
+    )
+
+    def request(self, connection_id: str) -> model.ProbeRequest:
+        return model.ProbeRequest(connection_id=connection_id, phase_2=bool(self.phase_2), identity=bool(self.identity))
+
+
+class AlgorithmsAnswer(schema.Answer):
+    """One algorithm of each kind, in the words of the API; absent where the device said nothing of that kind."""
+
+    encryption_algorithm: str | None = None
+    authentication_algorithm: str | None = Field(None, description="in IKE with a GCM cipher: that of the PRF")
+    prf: str | None = Field(None, description="where it is another one than the authentication algorithm")
+    dh_group: str | None = None
+
+
+class ProbedModeAnswer(schema.Answer):
+    ike_version: str
+    phase1_negotiation_mode: str | None = None
+    outcome: str = Field(description="chosen, refused, silent or unreachable")
+    algorithms: AlgorithmsAnswer | None = Field(None, description="what the device chose of all that was offered")
+    notify: str | None = Field(None, description="the notify with which it refused")
+
+
+class ProbedIdentityAnswer(schema.Answer):
+    type: str
+    value: str
+
+
+class Phase2Answer(schema.Answer):
+    outcome: str = Field(description="chosen, refused or silent")
+    algorithms: AlgorithmsAnswer | None = Field(None, description="dh_group: the PFS group; absent without PFS")
+    local_subnets: list[str] | None = None
+    peer_subnets: list[str] | None = None
+    notify: str | None = None
+
+
+class AskedIdentityAnswer(schema.Answer):
+    accepted: bool = Field(description="false: the device refused our id or the pre-shared key")
+    peer_id: ProbedIdentityAnswer | None = None
+    notify: str | None = None
+
+
+class ProbeAnswer(schema.Answer):
+    """A probe. What it answers is what something at the device's address said, without a proof."""
+
+    id: str
+    state: str = Field(description="waiting or done")
+    reason: str = Field(description="automatic or order")
+    actor: str = Field(description="the access key of the order, or landbridge")
+    asked_at: str
+    phase_2: bool
+    identity: bool
+    probed_at: str | None = None
+    local_address: str | None = None
+    peer_address: str | None = None
+    packets: int | None = Field(None, description="how many this side sent")
+    answers: list[ProbedModeAnswer] | None = None
+    peer_id: ProbedIdentityAnswer | None = Field(None, description="what it calls itself in aggressive mode")
+    phase_2_answer: Phase2Answer | None = None
+    identity_answer: AskedIdentityAnswer | None = None
+    failure: str | None = Field(None, description="why something was not asked")
+
+
+class OneProbe(schema.Answer):
+    probe: ProbeAnswer
+    request_id: str
+
+
+class ManyProbes(schema.Answer):
+    probes: list[ProbeAnswer]
+    request_id: str
+
+
+def probe(recorded: model.RecordedProbe) -> dict[str, Any]:
+    order, result = recorded.order, recorded.result
+    return shapes.without_none(
+        id=recorded.id,
+        state="done" if result else "waiting",
+        reason="order" if order else "automatic",
+        actor=recorded.actor,
+        asked_at=shapes.time(recorded.asked_at),
+        phase_2=order is not None and order.phase_2,
+        identity=order is not None and order.identity,
+        **(_result(result) if result else {}),
+    )
+
+
+def probes(recorded: Sequence[model.RecordedProbe]) -> list[dict[str, Any]]:
+    return [probe(one) for one in recorded]
+
+
+def _result(result: model.ProbeResult) -> dict[str, Any]:
+    return {
+        "probed_at": shapes.time(result.at),
+        "local_address": result.local_address,
+        "peer_address": result.peer_address or None,
+        "packets": result.packets,
+        "answers": [_mode(one) for one in result.answers],
+        "peer_id": _identity(result.peer_identity),
+        "phase_2_answer": _phase_2(result.phase_2) if result.phase_2 else None,
+        "identity_answer": _asked_identity(result.identity) if result.identity else None,
+        "failure": result.failure,
+    }
+
+
+def _mode(one: model.ProbeAnswer) -> dict[str, Any]:
+    return shapes.without_none(
+        ike_version=one.ike_version,
+        phase1_negotiation_mode=one.mode,
+        outcome=one.outcome,
+        algorithms=_algorithms(one.proposal),
+        notify=one.notify,
+    )
+
+
+def _algorithms(proposal: negotiation.Proposal | None) -> dict[str, Any] | None:
+    if proposal is None:
+        return None
+    encryption, integrity, prf, group = (
+        kind[0] if kind else None for kind in (proposal.encryption, proposal.integrity, proposal.prf, proposal.groups)
+    )
+    return shapes.without_none(
+        encryption_algorithm=encryption,
+        authentication_algorithm=integrity or prf,
+        prf=prf if integrity and prf != integrity else None,
+        dh_group=group,
+    )
+
+
+def _identity(one: negotiation.Identity | None) -> dict[str, Any] | None:
+    return None if one is None else {"type": one.kind, "value": one.value}
+
+
+def _phase_2(one: model.ProbePhase2) -> dict[str, Any]:
+    return shapes.without_none(
+        outcome=one.outcome,
+        algorithms=_algorithms(one.proposal),
+        local_subnets=list(one.selectors.local) if one.selectors else None,
+        peer_subnets=list(one.selectors.remote) if one.selectors else None,
+        notify=one.notify,
+    )
+
+
+def _asked_identity(one: model.ProbeIdentity) -> dict[str, Any]:
+    return shapes.without_none(accepted=one.accepted, peer_id=_identity(one.identity), notify=one.notify)
