@@ -7,6 +7,7 @@ from typing import Any
 
 from landbridge import model
 from landbridge.api.routes import Result, Route
+from landbridge.model import negotiation
 from landbridge.operations import (
     Operation,
     audit,
@@ -20,6 +21,7 @@ from landbridge.operations import (
     gateways,
     monitors,
     peer_configurations,
+    probes,
     quotas,
     routing_tables,
     status_lists,
@@ -219,6 +221,25 @@ _device: Any = SimpleNamespace(
 _part = SimpleNamespace(path="/etc/swanctl/conf.d/vpn-1655.conf", content="connections {\n  …\n}\n")
 
 
+_probe_order = model.ProbeOrder(id="3b1f0a52-0a1f-4c5e-8d0e-6f7a8b9c0d1e")
+_waiting_probe = model.RecordedProbe(id=_probe_order.id, asked_at=_THEN, actor="AKEXAMPLE", order=_probe_order)
+_took = negotiation.Proposal(encryption=("aes-256",), integrity=("sha2-384",), prf=("sha2-384",), groups=("group20",))
+_done_probe = model.RecordedProbe(
+    id=_probe_order.id,
+    asked_at=_THEN,
+    actor="landbridge",
+    result=model.ProbeResult(
+        id=_probe_order.id,
+        connection_id=_CONNECTION,
+        at=_THEN,
+        reason="automatic",
+        configuration="5ccd023a22b7",
+        local_address="203.0.113.1",
+        peer_address="198.51.100.2",
+        packets=2,
+        answers=(model.ProbeAnswer(ike_version="v2", mode=None, outcome="chosen", proposal=_took),),
+    ),
+)
 #: `peerconfig.Side`, as far as an answer shows it.
 _side: Any = SimpleNamespace(
     device_address="198.51.100.2",
@@ -283,6 +304,8 @@ RESULTS: dict[str, Any] = dict(
         _result(
             connections.diagnose, connections.ConnectionDiagnosis(connection=_connection, status=_down, warnings=())
         ),
+        _result(probes.order, _waiting_probe),
+        _result(probes.list_all, (_done_probe,)),
         _result(peer_configurations.export, _printed),
         _result(peer_configurations.devices, (_device,)),
         _result(peer_configurations.print_out, _printed),

@@ -38,7 +38,12 @@ _ERRORS = {
 _RETRY_AFTER = {"description": "seconds to wait", "required": True, "schema": {"type": "integer", "minimum": 1}}
 _IF_MATCH = {"type": "string", "examples": ['"1-0c464dad3a3b4d0e"', "*"]}
 _CLIENT_TOKEN = {"type": "string", "maxLength": TOKEN_LIMIT}
-_DONE = {200: "what was asked for", 201: "stored on disk; what the engine must do follows", 204: "done; no content"}
+_DONE = {
+    200: "what was asked for",
+    201: "stored on disk; what the engine must do follows",
+    202: "stored on disk; it is done soon",
+    204: "done; no content",
+}
 _HEADERS: dict[str, Any] = {
     "X-Request-Id": {"description": "as in the service's log", "required": True, "schema": {"type": "string"}},
     "ETag": {
