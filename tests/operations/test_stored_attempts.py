@@ -171,7 +171,7 @@ class TestStates:
 
     @staticmethod
     def _note(setting: Setting, *told: tuple[str, str | None]) -> list[tuple[str, str | None]]:
-        def write(tx: Any) -> list[connection_states.StateChange]:
+        def write(tx: Any) -> list[model.StateChange]:
             seq = connections.find(tx, setting.project_id, setting.id).seq
             for number, (status, cause) in enumerate(told):
                 connection_states.note(tx, seq, START + timedelta(seconds=number), status, cause)

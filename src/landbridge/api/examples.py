@@ -26,6 +26,7 @@ from landbridge.operations import (
     routing_tables,
     status_lists,
     tags,
+    timelines,
 )
 from landbridge.wire import shapes
 
@@ -166,6 +167,36 @@ _down = model.ConnectionStatus(
     ),
     seen_at=_THEN,
     observation=model.ConnectionObservation(connection_id=_CONNECTION, evidence=(_evidence,)),
+)
+_event = model.AuditEvent(
+    seq=2,
+    at=_THEN,
+    actor="0D1F3A5B7C9E2F4A6B8C",
+    action="create_vpn_connection",
+    resource_id=_CONNECTION,
+    request_id=_REQUEST,
+)
+_attempt = model.Attempt(
+    id="1795700494000",
+    configuration="0c464dad3a3b",
+    began_at=_THEN,
+    ended_at=_THEN,
+    began_by="us",
+    peer_address="198.51.100.2",
+    local_address="203.0.113.1",
+    ike_version="v2",
+    outcome="refused_by_device",
+    facts=(
+        negotiation.Message(
+            at=_THEN,
+            sender="us",
+            exchange="IKE_AUTH",
+            is_request=True,
+            id=1,
+            payloads=("IDi", "AUTH", "SA", "TSi", "TSr"),
+        ),
+        negotiation.Refusal(at=_THEN, line=_evidence.line, sender="device", phase=1, notify="AUTHENTICATION_FAILED"),
+    ),
 )
 _up = model.ConnectionStatus(
     status="ACTIVE",
@@ -389,18 +420,23 @@ RESULTS: dict[str, Any] = dict(
             ),
         ),
         _result(
+            timelines.show,
+            timelines.TimelinePage(
+                entries=[
+                    timelines.Entry(
+                        at=_THEN, told=model.StateChange(_THEN, "DOWN", "identity_or_psk_refused"), order=1
+                    ),
+                    timelines.Entry(at=_THEN, told=_attempt, order=0),
+                    timelines.Entry(at=_THEN, told=_event, order=_event.seq),
+                ],
+                configuration=_attempt.configuration,
+                next_marker=None,
+            ),
+        ),
+        _result(
             audit.list_page,
             audit.AuditPage(
-                events=[
-                    model.AuditEvent(
-                        seq=2,
-                        at=_THEN,
-                        actor="0D1F3A5B7C9E2F4A6B8C",
-                        action="create_vpn_connection",
-                        resource_id=_CONNECTION,
-                        request_id=_REQUEST,
-                    )
-                ],
+                events=[_event],
                 next_marker=_LATER,
             ),
         ),

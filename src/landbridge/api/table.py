@@ -16,6 +16,7 @@ from landbridge.api import (
     routes,
     status_lists,
     tags,
+    timelines,
 )
 
 #: Paths that need no credentials.
@@ -34,5 +35,6 @@ TABLE: tuple[routes.Route[Any, Any], ...] = (
     *quotas.ROUTES,
     *status_lists.ROUTES,
     *connection_checks.ROUTES,
+    *timelines.ROUTES,
     *audit.ROUTES,
 )

@@ -107,8 +107,10 @@ from landbridge.model.status import (
     GatewayStatusName,
     KnownConnection,
     KnownGateway,
+    StateChange,
     StatusFacts,
     StatusListRequest,
+    TimelineRequest,
     Times,
 )
 from landbridge.model.tag_search import (
@@ -223,6 +225,7 @@ __all__ = [
     "Secret",
     "SimulationRequest",
     "Site",
+    "StateChange",
     "StatusFacts",
     "StatusListRequest",
     "Style",
@@ -234,6 +237,7 @@ __all__ = [
     "TagValuesRequest",
     "TaggedRef",
     "TaggedResource",
+    "TimelineRequest",
     "Times",
     "Traffic",
     "UpgradeRequest",

@@ -85,6 +85,15 @@ class StatusListRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TimelineRequest:
+    """A page of a connection's timeline."""
+
+    connection_id: str
+    limit: int
+    marker: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
     """Why a status is what it is. `reason`: in the operator's words. `remedy`: what to change. `evidence`: the lines
     that show the reason. `causes`: all that may be the reason, the likeliest first; the other fields are those of the first one.
@@ -99,6 +108,15 @@ class Explanation:
 #: The statuses of the API pages.
 ConnectionStatusName = Literal["PENDING_CREATE", "PENDING_UPDATE", "PENDING_DELETE", "ACTIVE", "DOWN", "ERROR"]
 GatewayStatusName = Literal["PENDING_CREATE", "PENDING_UPDATE", "PENDING_DELETE", "ACTIVE", "FAULT"]
+
+
+@dataclass(frozen=True, slots=True)
+class StateChange:
+    """Since `at` a connection has this status, for this cause (a code) where one is known."""
+
+    at: datetime
+    status: ConnectionStatusName
+    cause: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,6 @@
 """Rows of the changes of connections' statuses: when, and why where that was known."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import bindparam, delete, func, insert, select
@@ -42,15 +41,6 @@ _OF_CONNECTION = Statement(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class StateChange:
-    """Since `at` the connection has this status, for this cause where one is known."""
-
-    at: datetime
-    status: model.ConnectionStatusName
-    cause: str | None
-
-
 Last = tuple[model.ConnectionStatusName, str | None]
 
 
@@ -77,9 +67,9 @@ def note(
     tx.run(_PRUNE, connection_seq=connection_seq, kept=KEPT)
 
 
-def of_connection(tx: Transaction, connection_seq: int) -> list[StateChange]:
+def of_connection(tx: Transaction, connection_seq: int) -> list[model.StateChange]:
     """The last changes of a connection, oldest first."""
     return [
-        StateChange(codec.moment(at), status, cause)
+        model.StateChange(codec.moment(at), status, cause)
         for at, status, cause in tx.all(_OF_CONNECTION, connection_seq=connection_seq)
     ]

@@ -1,0 +1,86 @@
+"""The timeline of a connection: what was said, what became of it, and who changed it (an extension of ours)."""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from landbridge import model
+from landbridge.operations import connections as connection_operations
+from landbridge.operations import paging
+from landbridge.operations.call import Call
+from landbridge.operations.operation import operation
+from landbridge.store import attempts, audit_trail, connection_states, connections
+from landbridge.store.database import Transaction
+
+Told = model.Attempt | model.StateChange | model.AuditEvent
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+#: A marker is the time of a page's last entry, and how many entries of that millisecond were shown.
+_SHOWN_BITS = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What was told, and when: of an attempt, the last time that it was heard of. `order`: among those of its kind, by age."""
+
+    at: datetime
+    told: Told
+    order: int
+
+    @property
+    def milliseconds(self) -> int:
+        return (self.at - _EPOCH) // _MILLISECOND
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimelinePage:
+    """Entries, newest first. `configuration`: what is loaded now; an attempt of another one says nothing about the present."""
+
+    entries: list[Entry]
+    configuration: str
+    next_marker: str | None
+
+
+@operation("show_vpn_connection_timeline", "reader", "read")
+def show(tx: Transaction, call: Call, request: model.TimelineRequest) -> TimelinePage:
+    row = connection_operations.find(tx, call, request.connection_id)
+    of = f"timeline of {row.connection.id}"
+    marker = paging.after(call, of, request.marker)
+    last, shown = divmod(marker, 1 << _SHOWN_BITS) if marker else (None, 0)
+    entries = sorted(_entries(tx, row, last, request.limit + shown + 1), key=_newest_first)
+    skipped = min(shown, sum(entry.milliseconds == last for entry in entries))
+    page = entries[skipped : skipped + request.limit]
+    more = len(entries) > skipped + len(page)
+    return TimelinePage(
+        entries=page,
+        configuration=row.observation.configuration if row.observation else "",
+        next_marker=paging.marker(call, of, _marker(entries[: skipped + len(page)])) if more else None,
+    )
+
+
+def _marker(shown: list[Entry]) -> int:
+    last = shown[-1].milliseconds
+    return last << _SHOWN_BITS | sum(entry.milliseconds == last for entry in shown)
+
+
+def _newest_first(entry: Entry) -> tuple[int, str, int]:
+    return -entry.milliseconds, type(entry.told).__name__, -entry.order
+
+
+def _entries(tx: Transaction, row: connections.ConnectionRow, last: int | None, limit: int) -> Iterator[Entry]:
+    """Those that are not newer than `last` (milliseconds); of the audit trail at most `limit`."""
+    told: Iterator[tuple[datetime, Told]] = itertools.chain(
+        ((_heard_last(attempt), attempt) for attempt in attempts.of_connection(tx, row.seq)),
+        ((change.at, change) for change in connection_states.of_connection(tx, row.seq)),
+    )
+    entries = (Entry(at=at, told=one, order=order) for order, (at, one) in enumerate(told))
+    yield from (entry for entry in entries if last is None or entry.milliseconds <= last)
+    until = None if last is None else _EPOCH + last * _MILLISECOND
+    connection = row.connection
+    for event in audit_trail.newest(tx, connection.project_id, limit, resource_id=connection.id, until=until):
+        yield Entry(at=event.at, told=event, order=event.seq)
+
+
+def _heard_last(attempt: model.Attempt) -> datetime:
+    return max((attempt.began_at, *filter(None, (attempt.ended_at,)), *(fact.at for fact in attempt.facts)))
