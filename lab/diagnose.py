@@ -61,13 +61,16 @@ class Judgement:
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """`seconds`: until the answer was right for the first time and stayed so; None if it never was."""
+    """`seconds`: until the answer was right for the first time and stayed so; None if it never was. `blamed`: what was said meanwhile to be
+    wrong with the gateway's other connection, which is right.
+    """
 
     case: Case
     judgement: Judgement
     seconds: float | None = None
     answer: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     said: str = ""
+    blamed: tuple[str, ...] = ()
 
     @property
     def is_right(self) -> bool:
@@ -189,7 +192,7 @@ def _bring_up_device(one: rig.Running, case: Case) -> float:
         return time.monotonic()
     one.device.load_text(swanctl_text(case, one.words))
     if calls:
-        one.keep(one.call, rig.CALL_AGAIN)
+        one.keep(one.call, case.row.calls)
     return began
 
 
@@ -285,7 +288,13 @@ def run(cases: Sequence[Case], *, count: int = RIGS, tell: Any = lambda _: None)
 def _made(place: rig.Rig, case: Case) -> Result:
     try:
         with rig.running(place) as one:
-            return make(one, case)
+            result = make(one, case)
+            neighbour = place.diagnosis(place.neighbour_id)
+            blamed = tuple(cause["code"] for cause in neighbour["causes"]) or (neighbour["status"],)
+            if blamed == ("ACTIVE",):
+                return result
+            said = "\n".join(["-- the connection beside it", json.dumps(neighbour, indent=1), result.said])
+            return dataclasses.replace(result, blamed=blamed, said=said)
     except Exception:  # noqa: BLE001  one case that cannot be made must not hide the others
         return Result(case=case, judgement=Judgement(word="broken"), said=traceback.format_exc())
 
@@ -303,6 +312,7 @@ def summary(results: Sequence[Result]) -> str:
         f"  the wire tells no more:   {_shares(untold)}",
         f"  side right: {_share(results, 'side')}; what differs: {_share(results, 'differs')}; values: {_share(results, 'values')}",
         f"  seconds to the right answer: {_seconds(results)}",
+        f"  a connection beside it that is right was blamed: {_blamed(results)}",
         "",
         f"{'cause':34}{'cases':>6}{'alone':>7}{'among':>7}{'wrong':>7}{'silent':>7}{'broken':>7}  seconds (median, worst)",
     ]
@@ -334,6 +344,11 @@ def _share(results: Iterable[Result], what: str) -> str:
     return f"{sum(known)} of {len(known)}"
 
 
+def _blamed(results: Iterable[Result]) -> str:
+    codes = collections.Counter(code for result in results for code in result.blamed)
+    return ", ".join(f"{code} {count}" for code, count in codes.items()) or "never"
+
+
 def _seconds(results: Iterable[Result]) -> str:
     known = [result.seconds for result in results if result.seconds is not None]
     return f"{statistics.median(known):.1f}, {max(known):.1f}" if known else "-"
@@ -356,13 +371,23 @@ def report(results: Iterable[Result]) -> str:
     """Every case that was not told rightly, or not whole, with the answer and what the daemons said."""
     parts = []
     for one in sorted(results, key=lambda one: one.case.name):
-        whole = one.is_right and False not in (one.judgement.side, one.judgement.differs, one.judgement.values)
+        whole = (
+            one.is_right
+            and not one.blamed
+            and False not in (one.judgement.side, one.judgement.differs, one.judgement.values)
+        )
         if whole:
             continue
         row = one.case.row
         wanted = f"wanted: {'|'.join(one.case.right)} sides={'|'.join(one.case.sides)} differs={row.differs} ours~{row.ours!r} theirs~{row.theirs!r}"
         wanted += "" if one.case.told else f" (the wire does not tell: fair {'|'.join(row.fair)})"
-        parts += [f"=== {one.case.name}: {one.judgement}", wanted, json.dumps(one.answer, indent=1), one.said, ""]
+        parts += [
+            f"=== {one.case.name}: {one.judgement} {one.blamed}",
+            wanted,
+            json.dumps(one.answer, indent=1),
+            one.said,
+            "",
+        ]
     return "\n".join(parts)
 
 

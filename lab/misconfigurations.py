@@ -56,6 +56,15 @@ AUTHENTICATION_REFUSED = (
 SILENCE = ("no_answer", "answer_lost", "our_firewall", "udp_4500_blocked")
 NOTHING_BACK = ("nothing_comes_back", "device_route_missing")
 
+#: Codes of what is not made: what is said while a cause is not known, and a failure of this machine's own data plane.
+UNMADE = (
+    "identity_or_psk_refused",
+    "negotiating",
+    "unknown_refusal",
+    "pfs_unproved",
+    "key_not_proved",
+    "data_plane_failure",
+)
 #: Not a code: the tunnel is up, and there is no cause.
 NOTHING = "nothing"
 #: Seconds in which most causes are told.
@@ -85,7 +94,8 @@ class Row:
     `body` and `customer_gateway`: fields of the requests. `device`: fields of `sites.Tunnel`; `edits`: replacements in the text that
     comes of it; `more`: further tunnels of the device. `pluto`: lines of Libreswan's conn. `before` is done before the connection is
     made, `after` when it is there. `shown`: the ways in which the wire has both values, where they are others than `told`. `look`: whose diagnosis must say it. `seconds`: when it must be said, from the first attempt or
-    from the fault. `stays`: for so many seconds the answer must remain the same.
+    from the fault. `stays`: for so many seconds the answer must remain the same. `calls`: seconds between the
+    device's calls.
     """
 
     name: str
@@ -110,6 +120,7 @@ class Row:
     nobody: bool = False
     seconds: float = SOON
     stays: float = 2.0
+    calls: float = rig.CALL_AGAIN
     shown: Sequence[str] = ()
     quick: bool = True
 
@@ -203,7 +214,7 @@ ROWS: tuple[Row, ...] = (
     Row(
         name="ike-group",
         code="ike_proposal_mismatch",
-        ways=(*V2, *V1, *LIBRESWAN),
+        ways=(*V2, *BOTH, *V1, *LIBRESWAN),
         told=ANSWERING,
         fair=PHASE_1_REFUSED,
         differs=("dh_group",),
@@ -237,7 +248,7 @@ ROWS: tuple[Row, ...] = (
     Row(
         name="ike-version-of-device-is-1",
         code="ike_version_mismatch",
-        ways=("strongswan/v2/device", "strongswan/v2/we", "libreswan/v2/device", "libreswan/v2/we"),
+        ways=(*BOTH, "strongswan/v2/device", "strongswan/v2/we", "libreswan/v2/device", "libreswan/v2/we"),
         told=ANSWERING,
         fair=PHASE_1_REFUSED,
         ours="v2",
@@ -259,7 +270,7 @@ ROWS: tuple[Row, ...] = (
     Row(
         name="mode-of-device-is-aggressive",
         code="ike_mode_mismatch",
-        ways=V1,
+        ways=(*V1, "strongswan/main/both"),
         told=ANSWERING,
         fair=AUTHENTICATION_REFUSED,
         ours="main",
@@ -290,11 +301,20 @@ ROWS: tuple[Row, ...] = (
     Row(
         name="psk",
         code="psk_mismatch",
-        ways=(*V2, *V1, *AGGRESSIVE, *BOTH, *LIBRESWAN, *LIBRESWAN_V1),
+        ways=(*V2, *V1, *AGGRESSIVE, *BOTH, "strongswan/main/both", *LIBRESWAN, *LIBRESWAN_V1),
         told=("*/v2/device", "*/main/device", "*/both", "strongswan/main/we", "strongswan/aggressive/we"),
         fair=(*AUTHENTICATION_REFUSED, "answer_lost"),
         device={"psk": "Another-Horse-8"},
         pluto={"psk": "Another-Horse-8"},
+    ),
+    Row(
+        name="psk-and-the-device-calls-once",
+        code="psk_mismatch",
+        ways=("strongswan/v2/device", "strongswan/main/device"),
+        device={"psk": "Another-Horse-8"},
+        calls=600,
+        stays=40,
+        quick=False,
     ),
     Row(
         name="psk-with-trailing-blank",
@@ -315,7 +335,7 @@ ROWS: tuple[Row, ...] = (
     Row(
         name="device-calls-itself-by-name",
         code="peer_id_mismatch",
-        ways=(*V2, *V1, *AGGRESSIVE, *LIBRESWAN, *LIBRESWAN_V1),
+        ways=(*V2, *BOTH, *V1, *AGGRESSIVE, *LIBRESWAN, *LIBRESWAN_V1),
         told=(*ANSWERING, "*/main/we", "*/aggressive/we", "libreswan/v2/we"),
         fair=AUTHENTICATION_REFUSED,
         differs=("peer_id",),
@@ -374,8 +394,8 @@ ROWS: tuple[Row, ...] = (
     Row(
         name="device-expects-a-name-of-us",
         code="local_id_mismatch",
-        ways=(*V2, *V1, *AGGRESSIVE, "libreswan/v2/device", "libreswan/v2/we", "libreswan/main/we"),
-        told=("*/v2/device",),
+        ways=(*V2, *BOTH, *V1, *AGGRESSIVE, "libreswan/v2/device", "libreswan/v2/we", "libreswan/main/we"),
+        told=("*/v2/device", "*/v2/both"),
         fair=(*AUTHENTICATION_REFUSED, "device_disconnects", "device_deleted"),
         differs=("local_id",),
         ours="{gateway}",

@@ -25,8 +25,8 @@ from landbridge.engine.strongswan import names
 PSK = "Correct-Horse-7"
 #: A device that calls and is refused calls again after so many seconds.
 CALL_AGAIN = 4.0
-#: Addresses of a rig's device, and so the number of cases that it can have.
-ADDRESSES = 40
+#: Addresses that the device of a rig can have, one case after another.
+_ADDRESSES = 1000
 
 _NETWORK = """
 [[network]]
@@ -76,14 +76,18 @@ class Api:
 
 @dataclass
 class Rig:
-    """One gateway and one device at a time. `number` tells rigs of one world apart. `address`: the present device's."""
+    """One gateway and one device at a time. `number` tells rigs of one world apart. The gateway's other connection, to the `neighbour`, is
+    right and up all the time.
+    """
 
     world: sites.World
     api: Api
     number: int
     base: sites.Device
+    neighbour: sites.Device
     vpc_host: str
     gateway: dict[str, Any] = field(default_factory=dict)
+    neighbour_id: str = ""
     cases: int = 0
 
     @property
@@ -125,6 +129,21 @@ class Rig:
         sites.wait_for(lambda: self.api.get(path)["vpn_gateway"]["status"] == "ACTIVE", "the gateway", seconds=60)
         self.gateway = self.api.get(path)["vpn_gateway"]
 
+    def make_neighbour(self) -> None:
+        gateway, lan = self.gateway["eip1"], sites.lan(3 * self.number + 2)
+        tunnel = sites.Tunnel(gateway=gateway["ip_address"], psk=PSK, pairs=((lan, self.vpc),))
+        self.neighbour.load(tunnel)
+        peer = {"customer_gateway": {"name": "neighbour", "id_value": self.neighbour.address}}
+        peer_id = self.api.request("POST", "/v5/{project}/customer-gateways", peer)["customer_gateway"]["id"]
+        wish = {"name": "neighbour", "vgw_id": self.gateway["id"], "vgw_ip": gateway["id"], "cgw_id": peer_id}
+        body = {"vpn_connection": wish | {"peer_subnets": [lan], "psk": PSK}}
+        self.neighbour_id = self.api.request("POST", "/v5/{project}/vpn-connection", body)["vpn_connection"]["id"]
+
+    def diagnosis(self, connection_id: str) -> dict[str, Any]:
+        path = f"/landbridge/v1/{{project}}/vpn-connections/{connection_id}/diagnosis"
+        found: dict[str, Any] = self.api.get(path)["diagnosis"]
+        return found
+
     def words(self, address: str, other: str) -> dict[str, str]:
         """What words in braces mean in a case."""
         return {
@@ -142,7 +161,7 @@ class Rig:
     def next_addresses(self) -> tuple[str, str]:
         """Two addresses of the device that no case had."""
         self.cases += 1
-        first = 2 * (self.cases - 1) + 2 * ADDRESSES * self.number
+        first = _ADDRESSES * self.number + 2 * self.cases
         return sites.peer(first), sites.peer(first + 1)
 
 
@@ -173,12 +192,8 @@ class Running:
         """The device's firewall lets no first message of ours in, as that of a device that only calls does."""
         self.firewall(_CLOSED)
 
-    def path(self) -> str:
-        return "/landbridge/v1/{project}/vpn-connections/" + self.connection_id
-
     def diagnosis(self) -> dict[str, Any]:
-        found: dict[str, Any] = self.rig.api.get(self.path() + "/diagnosis")["diagnosis"]
-        return found
+        return self.rig.diagnosis(self.connection_id)
 
     def gateway_diagnosis(self) -> dict[str, Any]:
         path = "/landbridge/v1/{project}/vpn-gateways/" + self.rig.gateway["id"] + "/diagnosis"
@@ -293,7 +308,7 @@ def _id(kind: str, number: int) -> str:
 def rigs(count: int, **settings: str) -> Iterator[list[Rig]]:
     """Rigs that share a world and a service with its ordinary settings, unless others are given."""
     with sites.World() as world:
-        made = [_place(world, number) for number in range(1, count + 1)]
+        places = [_place(world, number) for number in range(1, count + 1)]
         networks = "".join(_NETWORK.format(id=_id("0", number), number=number) for number in range(1, count + 1))
         eips = "".join(
             demo.EIP.format(id=_id("e", 2 * number + one), address=f"203.0.113.{30 + 2 * number + one}")
@@ -304,22 +319,18 @@ def rigs(count: int, **settings: str) -> Iterator[list[Rig]]:
             world, more_site=networks + eips, **(settings or {"LANDBRIDGE_AGENT_TICK_SECONDS": "30"})
         ) as service:
             api = Api(service.credentials)
-            found = [Rig(world, api, number, device, host) for number, (device, host) in enumerate(made, 1)]
+            found = [Rig(world, api, number, *place) for number, place in enumerate(places, 1)]
             for one in found:
                 one.make_gateway()
+                one.make_neighbour()
             yield found
 
 
-def _place(world: sites.World, number: int) -> tuple[sites.Device, str]:
-    """The device's namespace with all addresses that it will ever have, and the VPC with its host."""
+def _place(world: sites.World, number: int) -> tuple[sites.Device, sites.Device, str]:
+    """The namespaces of the device and of the neighbour's, and the VPC's host."""
     host = world.add_network(number)
-    first = 2 * ADDRESSES * number
-    device = world.add_device(
-        lans=(sites.lan(3 * number), sites.lan(3 * number + 1)),
-        addresses=tuple(sites.peer(first + one) for one in range(2 * ADDRESSES)),
-        bare=True,
-    )
-    return device, host
+    base = world.add_device(lans=(sites.lan(3 * number), sites.lan(3 * number + 1)), bare=True)
+    return base, world.add_device(lans=(sites.lan(3 * number + 2),)), host
 
 
 @contextlib.contextmanager
@@ -328,6 +339,7 @@ def running(rig: Rig) -> Iterator[Running]:
     address, other = rig.next_addresses()
     device = dataclasses.replace(rig.base, address=address, folder=rig.base.folder / f"{rig.cases}", process=None)
     one = Running(rig, address, device, rig.words(address, other))
+    rig.world.add_addresses(rig.base, (address, other))
     try:
         with one.undo:
             yield one
@@ -335,6 +347,7 @@ def running(rig: Rig) -> Iterator[Running]:
         device.stop(kill=True)
         if one.pluto:
             one.pluto.stop()
+        rig.world.remove_addresses(rig.base, (address, other))
         _delete(one)
 
 

@@ -331,8 +331,7 @@ class World:
         self._add_lans(device, lans)
         if inner:
             _ip(device.namespace, f"address add {inner} dev lo")
-        _ip_all(device.namespace, [f"address add {each}/32 dev lo" for each in addresses])
-        _ip_all(self.wan, [f"route add {each}/32 via {address}" for each in addresses])
+        self.add_addresses(device, addresses)
         self._undo.callback(device.stop)
         self.devices.append(device)
         if bare:
@@ -354,6 +353,15 @@ class World:
 
     def _nft(self, *commands: str) -> None:
         _run("ip", "netns", "exec", self.wan, "nft", "-f", "-", given="\n".join(commands))
+
+    def add_addresses(self, device: Device, addresses: tuple[str, ...]) -> None:
+        """More addresses for the device's machine. A daemon that runs there may miss them."""
+        _ip_all(device.namespace, [f"address add {each}/32 dev lo" for each in addresses])
+        _ip_all(self.wan, [f"route add {each}/32 via {device.address}" for each in addresses])
+
+    def remove_addresses(self, device: Device, addresses: tuple[str, ...]) -> None:
+        _ip_all(self.wan, [f"route delete {each}/32" for each in addresses])
+        _ip_all(device.namespace, [f"address delete {each}/32 dev lo" for each in addresses])
 
     def _add_lans(self, device: Device, lans: tuple[str, ...]) -> None:
         self._join(device.namespace, "lan", None, device.host, "lan", None)

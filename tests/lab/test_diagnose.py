@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from lab import diagnose, misconfigurations
+from landbridge.status import cause_texts
 
 CASES = {case.name: case for case in misconfigurations.cases()}
 TOLD = CASES["ike-encryption strongswan/v2/device"]
@@ -85,3 +86,8 @@ def test_a_third_is_made_by_make_test() -> None:
     quick = [case for case in CASES.values() if case.is_quick]
     assert len(CASES) >= 80
     assert len(quick) >= len(CASES) / 4
+
+
+def test_each_code_is_made() -> None:
+    made = {code for case in CASES.values() for code in case.right} - {misconfigurations.NOTHING}
+    assert made == set(cause_texts.TEXTS) - set(misconfigurations.UNMADE)
