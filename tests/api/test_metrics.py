@@ -1,5 +1,6 @@
 """`/metrics`: a series for each desired connection, of the projects that the key may see, and the service's own for who runs it."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from landbridge import config, model
 from landbridge.api import metrics
 from landbridge.operations import clock, pausing
+from landbridge.store import connection_states, connections
 from landbridge.telemetry import counts, exposition
 
 Samples = dict[str, list[tuple[dict[str, str], float]]]
@@ -42,13 +44,47 @@ def test_a_connection_has_its_series_up_or_down(api: Any):
         "project_id": api.project_id,
     }
     assert found["landbridge_connection_up"] == [(named, 0)]
-    assert found["landbridge_connection_status"] == [(named | {"status": "DOWN"}, 1)]
+    ((labels, value),) = found["landbridge_connection_status"]
+    assert (labels, value) == (named | {"status": "DOWN", "cause": labels["cause"]}, 1)
     assert _of(found, "landbridge_connection_received_bytes_total", made["id"]) == 0
     assert found["landbridge_connections"] == [({"project_id": api.project_id, "status": "DOWN"}, 1)]
     assert [(labels["name"], value) for labels, value in found["landbridge_gateway_fault"]] == [("hq", 0)]
     api.simulate(made["id"], "active")
     api.connection_as(made["id"], "ACTIVE")
     assert _of(_scrape(api), "landbridge_connection_up", made["id"]) == 1
+
+
+def test_a_status_has_the_cause_that_was_kept_for_it_and_no_older_one(api: Any, shared_service: Any):
+    made = api.connection(api.gateway())
+    api.connection_as(made["id"], "ACTIVE")
+
+    def note(status: model.ConnectionStatusName, cause: str) -> None:
+        def write(tx: Any) -> None:
+            row = connections.find(tx, api.project_id, made["id"])
+            assert row is not None
+            connection_states.note(tx, row.seq, datetime.now(UTC), status, cause)
+
+        shared_service.data.database.write(write)
+
+    def told() -> tuple[str, str]:
+        ((labels, _),) = _scrape(api)["landbridge_connection_status"]
+        return labels["status"], labels["cause"]
+
+    note("ACTIVE", "nothing_comes_back")
+    assert told() == ("ACTIVE", "nothing_comes_back")
+    note("DOWN", "psk_mismatch")
+    assert told() == ("ACTIVE", "")
+
+
+def test_what_is_received_has_a_time():
+    at = datetime(2026, 1, 1, 0, 0, 0, 250000, tzinfo=UTC)
+    row = metrics.Connection(
+        "c", "n", "g", "p", model.StatusFacts(1, False, 1, "up"), 1500, model.Traffic(bytes_in=7, received_at=at)
+    )
+    lines = [line for series in metrics.CONNECTIONS for line in series.lines([row])]
+    assert f'landbridge_connection_received_timestamp_seconds{{connection_id="c"}} {at.timestamp()}\n' in lines
+    assert 'landbridge_connection_received_bytes_total{connection_id="c"} 7\n' in lines
+    assert 'landbridge_connection_since_timestamp_seconds{connection_id="c"} 1.5\n' in lines
 
 
 def test_a_connection_that_nobody_looked_at_is_not_up(open_service: Any):

@@ -1,5 +1,7 @@
 """A connection's counters go on where an SA takes the place of another one."""
 
+from datetime import UTC, datetime, timedelta
+
 from landbridge import model
 from landbridge.operations import traffic
 
@@ -26,26 +28,34 @@ def _seen(*children: model.ChildSa) -> model.ConnectionObservation:
     return model.ConnectionObservation(connection_id="c", children=children)
 
 
-def _total(number: int, rekeys: int = 0) -> model.Traffic:
+def _total(number: int, rekeys: int = 0, received_at: datetime | None = None) -> model.Traffic:
     return model.Traffic(
-        bytes_in=number, bytes_out=2 * number, packets_in=3 * number, packets_out=4 * number, rekeys=rekeys
+        bytes_in=number,
+        bytes_out=2 * number,
+        packets_in=3 * number,
+        packets_out=4 * number,
+        rekeys=rekeys,
+        received_at=received_at,
     )
 
 
 def test_counters_go_on_over_rekeys_new_selectors_and_a_time_down():
-    seen = traffic.count(None, _seen(_child("1", 10)))
-    assert seen.traffic == _total(10)
-    seen = traffic.count(seen, _seen(_child("1", 15)))
-    assert seen.traffic == _total(15)
-    seen = traffic.count(seen, _seen(_child("2", 4), _child("3", 1, OTHER)))
-    assert seen.traffic == _total(20, rekeys=1)
-    seen = traffic.count(seen, _seen())
-    assert seen.traffic == _total(20, rekeys=1)
-    seen = traffic.count(seen, _seen(_child("4", 5)))
-    assert seen.traffic == _total(25, rekeys=1)
+    at = [datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=n) for n in range(6)]
+    seen = traffic.count(None, _seen(_child("1", 10)), at[0])
+    assert seen.traffic == _total(10, 0, at[0])
+    seen = traffic.count(seen, _seen(_child("1", 15)), at[1])
+    assert seen.traffic == _total(15, 0, at[1])
+    seen = traffic.count(seen, _seen(_child("2", 4), _child("3", 1, OTHER)), at[2])
+    assert seen.traffic == _total(20, 1, at[2])
+    seen = traffic.count(seen, _seen(_child("2", 4), _child("3", 1, OTHER)), at[3])
+    assert seen.traffic == _total(20, 1, at[2])
+    seen = traffic.count(seen, _seen(), at[4])
+    assert seen.traffic == _total(20, 1, at[2])
+    seen = traffic.count(seen, _seen(_child("4", 5)), at[5])
+    assert seen.traffic == _total(25, 1, at[5])
 
 
 def test_the_first_look_after_a_start_counts_nothing():
     """What the SA carried before is not carried now: a rate would jump."""
     first = _seen(_child("1", 1000))
-    assert traffic.count(first, first).traffic == _total(0)
+    assert traffic.count(first, first, datetime.now(UTC)).traffic == _total(0)

@@ -55,8 +55,8 @@ CONNECTIONS: tuple[Series[Connection], ...] = (
     Series(
         "landbridge_connection_status",
         "gauge",
-        "1, with the status of the connection as the API shows it.",
-        lambda row: _of_connection(row, status=row.status),
+        "1, with the status of the connection, and the code of its first cause (DOWN) or of its first warning (ACTIVE).",
+        lambda row: _of_connection(row, status=row.status, cause=row.cause),
         lambda _: 1,
     ),
     Series(
@@ -95,6 +95,13 @@ CONNECTIONS: tuple[Series[Connection], ...] = (
         lambda row: row.traffic.packets_out,
     ),
     Series(
+        "landbridge_connection_received_timestamp_seconds",
+        "gauge",
+        "When a look of the agent last found more packets from the device than the look before.",
+        _id,
+        lambda row: row.traffic.received_at.timestamp() if row.traffic.received_at else None,
+    ),
+    Series(
         "landbridge_connection_rekeys_total",
         "counter",
         "CHILD_SAs that took the place of one with the same traffic selectors.",
@@ -129,6 +136,13 @@ GATEWAYS: tuple[Series[GatewayRow], ...] = (
         "When the engine looked at the VPN gateway last. What is said of its connections is of that time.",
         _of_gateway,
         lambda row: _seconds(row.seen_at),
+    ),
+    Series(
+        "landbridge_gateway_unknown_lines_total",
+        "counter",
+        "Lines of the gateway's charon that no rule knows, since the service started.",
+        _of_gateway,
+        lambda row: row.unknown_lines,
     ),
 )
 _Sample = tuple[Mapping[str, str], float]

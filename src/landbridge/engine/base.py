@@ -16,6 +16,7 @@ from landbridge.telemetry import counts, log_fields
 
 log = logging.getLogger(__name__)
 # All processes must know what an engine counts, also those that have none: it stands here and not in the engine.
+PROBES = counts.Counter("landbridge_probes_total", "Probes of devices that are over.", reason=("automatic", "order"))
 RESTARTS = counts.Counter("landbridge_charon_restarts_total", "Charons that died and were started again.")
 
 

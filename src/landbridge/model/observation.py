@@ -29,7 +29,7 @@ class ChildSa:
 class Traffic:
     """What a connection carried, over all its CHILD_SAs. It counts from when the agent began to look at the gateway, and a rekey does
     not begin it anew; what an SA carried between the last look and its rekey is missing. `rekeys`: CHILD_SAs that took the place of one
-    with the same selectors.
+    with the same selectors. `received_at`: the last look that found more packets from the device than the look before.
     """
 
     bytes_in: int = 0
@@ -37,6 +37,7 @@ class Traffic:
     packets_in: int = 0
     packets_out: int = 0
     rekeys: int = 0
+    received_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from landbridge.store.database import Transaction
 
 
 class MeasuredConnection(NamedTuple):
-    """`since`: milliseconds since 1970, as in lists of statuses."""
+    """`since`: milliseconds since 1970, as in lists of statuses. `told`: status and cause when either changed last."""
 
     id: str
     name: str
@@ -20,10 +20,17 @@ class MeasuredConnection(NamedTuple):
     facts: model.StatusFacts
     since: int | None
     traffic: model.Traffic
+    told: tuple[str | None, str | None] = (None, None)
 
     @property
     def status(self) -> model.ConnectionStatusName:
         return connection_status.of_facts(self.facts)
+
+    @property
+    def cause(self) -> str:
+        """The code of the first cause of a connection that is DOWN, or of the first warning of one that is ACTIVE; else empty."""
+        status, cause = self.told
+        return cause or "" if status == self.status else ""
 
 
 class GatewayRow(NamedTuple):
@@ -34,6 +41,7 @@ class GatewayRow(NamedTuple):
     project_id: str
     is_fault: bool
     seen_at: int | None
+    unknown_lines: int
     is_paused: bool
 
 

@@ -114,7 +114,9 @@ class StoreSource:
     def report(self, observation: model.Observation) -> None:
         known = self._reported.pop(observation.gateway_id, None)
         before = known if known is not None else {one.connection_id: one for one in observation.connections}
-        seen = [traffic.count(before.get(one.connection_id), one) for one in observation.connections]
+        seen = [
+            traffic.count(before.get(one.connection_id), one, observation.seen_at) for one in observation.connections
+        ]
         changed = tuple(one for one in seen if known is None or known.get(one.connection_id) != one)
         news = dataclasses.replace(
             observation,

@@ -1,6 +1,7 @@
 """What `/metrics` shows of connections and gateways, read without decoding whole rows."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import bindparam, func, literal_column, select
@@ -11,10 +12,14 @@ from landbridge.store.database import Transaction
 from landbridge.store.statement import Statement
 
 _c, _o, _g, _look = tables.connection, tables.connection_observation, tables.vpn_gateway, tables.gateway_observation
+_state = tables.connection_state
 #: In the order of `model.StatusFacts`.
 _FACTS = (_c.c.generation, _c.c.deleting, _o.c.applied_generation, _o.c.state)
 _OBSERVED = _c.outerjoin(_o, _o.c.connection_seq == _c.c.seq)
 _TRAFFIC = ("bytes_in", "bytes_out", "packets_in", "packets_out", "rekeys")
+_newest = _state.alias("newest")
+#: The last change of a connection's status.
+_LAST = select(func.max(_newest.c.seq)).where(_newest.c.connection_seq == _c.c.seq).scalar_subquery()
 _CONNECTIONS = (
     select(
         _c.c.id,
@@ -23,9 +28,12 @@ _CONNECTIONS = (
         _c.c.project_id,
         *_FACTS,
         _o.c.since,
+        _state.c.status,
+        _state.c.cause,
+        expressions.JsonValue(_o.c.report, "traffic", "received_at"),
         *(expressions.JsonValue(_o.c.report, "traffic", name) for name in _TRAFFIC),
     )
-    .select_from(_OBSERVED.join(_g, _g.c.seq == _c.c.gateway_seq))
+    .select_from(_OBSERVED.join(_g, _g.c.seq == _c.c.gateway_seq).outerjoin(_state, _state.c.seq == _LAST))
     .where(_c.c.deleting == literal_column("0"))
 )
 _COUNTS = (
@@ -34,7 +42,14 @@ _COUNTS = (
     .group_by(_c.c.project_id, _c.c.deleting, _o.c.applied_generation == _c.c.generation, _o.c.state)
 )
 _GATEWAYS = (
-    select(_g.c.id, expressions.JsonValue(_g.c.spec, "name"), _g.c.project_id, _look.c.failure, _look.c.seen_at)
+    select(
+        _g.c.id,
+        expressions.JsonValue(_g.c.spec, "name"),
+        _g.c.project_id,
+        _look.c.failure,
+        _look.c.seen_at,
+        expressions.JsonValue(_look.c.report, "unknown_lines"),
+    )
     .select_from(_g.outerjoin(_look, _look.c.gateway_seq == _g.c.seq))
     .where(_g.c.deleting == literal_column("0"))
 )
@@ -50,19 +65,22 @@ _COUNTS_OF = _both(_COUNTS, _c.c.project_id)
 _GATEWAYS_OF = _both(_GATEWAYS, _g.c.project_id)
 
 
-ConnectionRow = tuple[str, str, str, str, model.StatusFacts, int | None, model.Traffic]
-GatewayRow = tuple[str, str, str, bool, int | None]
+ConnectionRow = tuple[str, str, str, str, model.StatusFacts, int | None, model.Traffic, tuple[str | None, str | None]]
+GatewayRow = tuple[str, str, str, bool, int | None, int]
 
 
 def connections(tx: Transaction, project_id: str | None) -> Iterator[ConnectionRow]:
-    """Id, name, gateway id, project id, facts, since when and traffic of those of a project, or of all (None), that are not being
+    """Id, name, gateway id, project id, facts, since when, traffic and (status, cause) of the last change, of those of a project, or of all (None), that are not being
     deleted.
     """
     for row in _each(tx, _CONNECTIONS_OF, project_id):
-        generation, deleting, applied, state, since = row[4:9]
-        traffic = model.Traffic(**{name: value or 0 for name, value in zip(_TRAFFIC, row[9:], strict=True)})
+        generation, deleting, applied, state, since, status, cause, received_at = row[4:12]
+        traffic = model.Traffic(
+            **{name: value or 0 for name, value in zip(_TRAFFIC, row[12:], strict=True)},
+            received_at=datetime.fromisoformat(received_at) if received_at else None,
+        )
         facts = model.StatusFacts(generation, bool(deleting), applied, state)
-        yield (*row[:4], facts, since, traffic)
+        yield (*row[:4], facts, since, traffic, (status, cause))
 
 
 def counts(tx: Transaction, project_id: str | None) -> Iterator[tuple[str, model.StatusFacts, int]]:
@@ -73,9 +91,9 @@ def counts(tx: Transaction, project_id: str | None) -> Iterator[tuple[str, model
 
 
 def gateways(tx: Transaction, project_id: str | None) -> Iterator[GatewayRow]:
-    """Id, name, project id, whether it is FAULT and when it was seen, of those that are not being deleted."""
-    for gateway_id, name, project, failure, seen_at in _each(tx, _GATEWAYS_OF, project_id):
-        yield gateway_id, name, project, failure is not None, seen_at
+    """Id, name, project id, whether it is FAULT, when it was seen and its unknown lines, of those that are not being deleted."""
+    for gateway_id, name, project, failure, seen_at, lines in _each(tx, _GATEWAYS_OF, project_id):
+        yield gateway_id, name, project, failure is not None, seen_at, lines or 0
 
 
 def _each(tx: Transaction, of: dict[bool, Statement], project_id: str | None) -> Iterator[Any]:

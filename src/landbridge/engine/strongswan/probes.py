@@ -8,9 +8,11 @@ from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
 
 from landbridge import model
+from landbridge.engine import base
 from landbridge.engine.strongswan import failures, names, state, steps
 from landbridge.engine.strongswan.ike import probe
 from landbridge.engine.strongswan.network import namespace
+from landbridge.telemetry import log_fields
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +81,9 @@ class Probes:
             peer_identity=answers.identity,
             failure=failure,
         )
-        log.info("connection %s: %s", step.connection_id, describe(result))
+        base.PROBES.add(1, result.reason)
+        ids = log_fields.of(gateway_id=gateway_id, connection_id=step.connection_id)
+        log.info("connection %s: %s", step.connection_id, describe(result), extra=ids)
         with self._lock:
             self._asking[gateway_id].discard(step.connection_id)
             self._results[gateway_id][step.connection_id] = result
