@@ -59,11 +59,14 @@ def case(
     *attempts: model.Attempt,
     of: model.Connection = V2,
     strangers: Iterable[model.Attempt] = (),
+    probes: Iterable[model.ProbeResult] = (),
     peer: str | None = DEVICE,
     **seen: Any,
 ) -> Case:
     observation = model.ConnectionObservation(connection_id="c1", configuration="now", attempts=attempts, **seen)
-    heard = Heard(strangers=tuple(strangers), peer_address=peer, local_address=ENDPOINT, pairs=PAIRS)
+    heard = Heard(
+        strangers=tuple(strangers), probes=tuple(probes), peer_address=peer, local_address=ENDPOINT, pairs=PAIRS
+    )
     return Case(connection=of, seen=observation, heard=heard)
 
 

@@ -22,10 +22,11 @@ QUOTED = 8
 class Heard:
     """What the store knows beside a connection and its observation. `strangers`: attempts at its gateway that no connection fits.
     `peer_address`: the device's, None without a fixed one; `local_address`: its endpoint's. `pairs`: the subnets of both sides, ours
-    first.
+    first. `probes`: what the device answered when it was asked, oldest first.
     """
 
     strangers: tuple[model.Attempt, ...] = ()
+    probes: tuple[model.ProbeResult, ...] = ()
     peer_address: str | None = None
     local_address: str | None = None
     pairs: tuple[tuple[str, str], ...] = ()
@@ -42,9 +43,10 @@ class Case:
     seen: model.ConnectionObservation
     heard: Heard = NOTHING_HEARD
 
-    @property
+    @cached_property
     def attempts(self) -> tuple[model.Attempt, ...]:
-        return self.seen.attempts
+        """Those of the present configuration."""
+        return tuple(one for one in self.seen.attempts if one.configuration == self.seen.configuration)
 
     @property
     def peer_address(self) -> str | None:
@@ -130,27 +132,30 @@ def in_order(lines: Iterable[model.Evidence]) -> tuple[model.Evidence, ...]:
 
 
 def said(case: Case) -> list[Said]:
-    """The attempts of the present configuration, in the order of their last facts, with what still counts of each. An attempt of which
-    nothing counts is left out.
-    """
-    own = [one for one in case.attempts if one.configuration == case.seen.configuration]
+    """The attempts in the order of their last facts, with what still counts of each. One of which nothing counts is left out."""
+    own = case.attempts
     newest = max((fact.at for one in own for fact in one.facts), default=EVER)
-    last_up: dict[int, datetime] = {1: max(_ups(own, 1), default=EVER), 2: max(_ups(own, 2), default=EVER)}
+    ups: dict[int, datetime] = {1: last_up(case, 1), 2: last_up(case, 2)}
     kept = [
         Said(
             attempt=one,
-            facts=tuple(fact for fact in one.facts if fact.at > last_up[phase_of(fact)] or _is_after_up(one, fact)),
+            facts=tuple(fact for fact in one.facts if fact.at > ups[phase_of(fact)] or _is_after_up(one, fact)),
             all_facts=one.facts,
-            up_at=last_up[1],
+            up_at=ups[1],
             newest_at=newest,
         )
         for one in own
     ]
-    return sorted((one for one in kept if one.facts or _ended_after(one, last_up[2])), key=lambda one: one.last_at)
+    return sorted((one for one in kept if one.facts or _ended_after(one, ups[2])), key=lambda one: one.last_at)
 
 
-def _ended_after(one: Said, last_up: datetime) -> bool:
-    return one.attempt.outcome not in {None, "up"} and (one.attempt.ended_at or one.attempt.began_at) > last_up
+def last_up(case: Case, phase: negotiation.Phase) -> datetime:
+    """When phase 1 or phase 2 of the present configuration last came up."""
+    return max(_ups(case.attempts, phase), default=EVER)
+
+
+def _ended_after(one: Said, up_at: datetime) -> bool:
+    return one.attempt.outcome not in {None, "up"} and (one.attempt.ended_at or one.attempt.began_at) > up_at
 
 
 def phase_of(fact: negotiation.Fact) -> negotiation.Phase:

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from landbridge import model
 from landbridge.model import negotiation
-from landbridge.status import attempt_causes, cause_texts
+from landbridge.status import attempt_causes, cause_texts, probe_causes
 from landbridge.status import case as known
 from landbridge.status.case import Case, Said, show
 
@@ -52,7 +52,7 @@ _NOTHING = frozenset({"no_answer", "waiting_for_device", "negotiating"})
 def rank(case: Case) -> tuple[model.Cause, ...]:
     """All that may be the cause, the likeliest first; never empty."""
     read = [(one, found) for one in known.said(case) if (found := attempt_causes.read(case, one))]
-    causes = _judge(case, read) if read else (_nothing_said(case),)
+    causes = probe_causes.refine(case, _judge(case, read)) if read else (_nothing_said(case),)
     strangers = tuple(_strangers(case))
     if causes[0].code not in _NOTHING:
         strangers = () if causes[0].is_certain else tuple(one for one in strangers if one.is_certain)
@@ -73,8 +73,6 @@ def of_pairs(case: Case) -> tuple[model.Cause, ...]:
         default=known.EVER,
     )
     for one in reversed(case.attempts):
-        if one.configuration != case.seen.configuration:
-            continue
         facts = tuple(fact for fact in one.facts if known.phase_of(fact) == 2 and fact.at >= since)
         found = attempt_causes.read(case, Said(attempt=one, facts=facts, all_facts=one.facts, up_at=since))
         if facts and found and found[0].code in _PHASE_2:
@@ -90,7 +88,7 @@ def warnings(case: Case) -> tuple[model.Cause, ...]:
 
 def _again_and_again(case: Case) -> Iterator[model.Cause]:
     """SAs that replace each other, and tunnels that the device ends. One that is replaced or ended once may be renewed."""
-    facts = [fact for one in case.attempts if one.configuration == case.seen.configuration for fact in one.facts]
+    facts = [fact for one in case.attempts for fact in one.facts]
     ended = [one for one in facts if isinstance(one, negotiation.Deleted) and one.sender == "device"]
     ups = [one.at for one in facts if isinstance(one, negotiation.Established)]
     at_once = [one for one in ended if any(timedelta(0) <= one.at - up <= attempt_causes.AT_ONCE for up in ups)]
@@ -182,8 +180,8 @@ def _nothing_said(case: Case) -> model.Cause:
 
 def _strangers(case: Case) -> Iterator[model.Cause]:
     """Attempts at the gateway that no connection fits, the newest first, when nothing better is known."""
-    up = max((one.up_at for one in known.said(case)), default=known.EVER)
-    recent = [one for one in case.heard.strangers if one.began_at > up]
+    up_at = known.last_up(case, 1)
+    recent = [one for one in case.heard.strangers if one.began_at > up_at]
     seen: set[tuple[str | None, str | None]] = set()
     for attempt in reversed(recent):
         ends = attempt.peer_address, attempt.local_address

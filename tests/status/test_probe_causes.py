@@ -1,0 +1,147 @@
+"""What an answer to a probe makes of a cause that is one of several."""
+
+from typing import Any
+
+import pytest
+
+from landbridge import model
+from landbridge.model import negotiation as n
+from landbridge.status import causes
+from landbridge.status.probe_causes import SAID
+from tests.status import told
+from tests.status.told import AGGRESSIVE, MAIN, attempt, esp, fqdn, mismatch, proposal, refused, repeated, up, whole
+
+REFUSED = attempt(0, refused(1, "NO_PROPOSAL_CHOSEN"))
+NOT_AUTHENTICATED = attempt(0, refused(1, "AUTHENTICATION_FAILED"))
+NO_CHILD = attempt(0, up(1), refused(2, "NO_PROPOSAL_CHOSEN", 2))
+NO_SELECTORS = attempt(0, up(1), refused(2, "TS_UNACCEPTABLE", 2))
+SILENT = attempt(0, repeated(4, 1), outcome="no_answer", ike_version="v1", mode="main")
+
+
+def _probe(t: float = 10, configuration: str = "now", **given: Any) -> model.ProbeResult:
+    values: dict[str, Any] = {
+        "id": "p1",
+        "connection_id": "c1",
+        "at": told.at(t),
+        "reason": "order",
+        "configuration": configuration,
+        "local_address": told.ENDPOINT,
+        "peer_address": told.DEVICE,
+    }
+    return model.ProbeResult(**(values | given))
+
+
+def _answer(
+    outcome: model.ProbeOutcome, version: Any = "v2", mode: Any = None, chosen: n.Proposal | None = None
+) -> model.ProbeAnswer:
+    return model.ProbeAnswer(ike_version=version, mode=mode, outcome=outcome, proposal=chosen)
+
+
+def _rank(
+    asked: model.Attempt, *probes: model.ProbeResult, of: model.Connection = told.V2
+) -> tuple[tuple[str, bool, str | None], ...]:
+    case = told.case(asked, of=of, probes=probes)
+    return tuple((one.code, one.is_certain, one.theirs) for one in causes.rank(case))
+
+
+@pytest.mark.parametrize(
+    ("asked", "given", "of", "expected"),
+    [
+        pytest.param(
+            REFUSED,
+            {"answers": (_answer("chosen", chosen=proposal("aes-256", group="group14")),)},
+            told.V2,
+            [("ike_proposal_mismatch", True, "aes-256 / sha2-256 / group14")],
+            id="another-proposal",
+        ),
+        pytest.param(
+            REFUSED,
+            {"answers": (_answer("refused"), _answer("chosen", "v1", "main", proposal()))},
+            told.V2,
+            [("ike_version_mismatch", True, "v1")],
+            id="another-version",
+        ),
+        pytest.param(
+            SILENT,
+            {"answers": (_answer("silent", "v1", "main"), _answer("chosen", "v1", "aggressive", proposal()))},
+            MAIN,
+            [("ike_mode_mismatch", True, "aggressive")],
+            id="another-mode",
+        ),
+        pytest.param(
+            REFUSED,
+            {"answers": (_answer("refused"), _answer("silent", "v1", "main"))},
+            told.V2,
+            [("no_connection_on_device", True, None)],
+            id="nothing-is-taken",
+        ),
+        pytest.param(
+            NOT_AUTHENTICATED,
+            {"identity": model.ProbeIdentity(accepted=True, identity=fqdn("dev.example"))},
+            told.V2,
+            [("peer_id_mismatch", True, "fqdn dev.example")],
+            id="another-id",
+        ),
+        pytest.param(
+            NOT_AUTHENTICATED,
+            {"identity": model.ProbeIdentity(accepted=False, notify="AUTHENTICATION_FAILED")},
+            told.V2,
+            [("psk_mismatch", False, None), ("local_id_mismatch", False, None)],
+            id="not-the-device-s-id",
+        ),
+        pytest.param(
+            attempt(0, refused(1, "AUTHENTICATION_FAILED"), ike_version="v1", mode="aggressive"),
+            {"peer_identity": n.Identity(kind="key_id", value=told.DEVICE)},
+            AGGRESSIVE,
+            [("peer_id_mismatch", True, f"key_id {told.DEVICE}")],
+            id="an-id-of-another-type",
+        ),
+        pytest.param(
+            NO_CHILD,
+            {"phase_2": model.ProbePhase2(outcome="chosen", proposal=esp("aes-256", group="group14"))},
+            told.V2,
+            [("esp_proposal_mismatch", True, "aes-256 / sha2-256 / group14")],
+            id="another-esp-proposal",
+        ),
+        pytest.param(
+            NO_SELECTORS,
+            {
+                "phase_2": model.ProbePhase2(
+                    outcome="chosen", selectors=n.Selectors(local=("10.1.0.0/24",), remote=("10.9.0.0/24",))
+                )
+            },
+            told.V2,
+            [("selectors_mismatch", True, "10.1.0.0/24 - 10.9.0.0/24")],
+            id="other-subnets",
+        ),
+    ],
+)
+def test_an_answer_makes_a_cause_certain(
+    asked: model.Attempt, given: dict[str, Any], of: model.Connection, expected: list[tuple[str, bool, str | None]]
+):
+    assert list(_rank(asked, _probe(**given), of=of)) == expected
+
+
+DECIDES = {"answers": (_answer("chosen", chosen=proposal("aes-256")),)}
+
+
+@pytest.mark.parametrize(
+    ("asked", "probe"),
+    [
+        pytest.param(REFUSED, _probe(configuration="before", **DECIDES), id="of-another-configuration"),
+        pytest.param(whole(20, refused(21, "NO_PROPOSAL_CHOSEN")), _probe(**DECIDES), id="before-it-was-up"),
+        pytest.param(REFUSED, _probe(failure="not asked"), id="not-asked"),
+        pytest.param(REFUSED, _probe(answers=(_answer("chosen", chosen=proposal()),)), id="our-own-proposal"),
+        pytest.param(REFUSED, _probe(answers=(_answer("silent"),)), id="silent"),
+        pytest.param(NOT_AUTHENTICATED, _probe(**DECIDES), id="of-another-stage"),
+        pytest.param(attempt(0, mismatch(1, 1, proposal("3des")), by="device"), _probe(**DECIDES), id="certain-before"),
+    ],
+)
+def test_an_answer_that_says_nothing_about_the_cause_changes_nothing(asked: model.Attempt, probe: model.ProbeResult):
+    assert _rank(asked, probe) == _rank(asked)
+
+
+def test_the_reason_says_that_nothing_authenticates_the_answer():
+    (found, *_) = causes.rank(told.case(REFUSED, probes=[_probe(**DECIDES)]))
+    assert SAID in found.reason
+    assert [line.line for line in found.evidence] == ["probe p1: took aes-256 / sha2-256 / group15"]
