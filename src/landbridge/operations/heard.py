@@ -3,7 +3,7 @@
 from landbridge import model
 from landbridge.model import traffic_selectors
 from landbridge.operations.call import Call
-from landbridge.status import case
+from landbridge.status import case, device_words
 from landbridge.store import attempts, customer_gateways, gateways
 from landbridge.store.database import Transaction
 
@@ -25,6 +25,7 @@ def at(tx: Transaction, site: model.Site, connection: model.Connection, row: gat
     return case.Heard(
         strangers=attempts.of_strangers(tx, row.seq),
         peer_address=peer.address if peer else None,
+        device=device_words.family((peer.name, *(tag.value for tag in peer.tags))) if peer else None,
         local_address=endpoints.get(connection.endpoint),
         pairs=tuple((ours, theirs) for _, ours, theirs in pairs),
     )

@@ -22,11 +22,12 @@ QUOTED = 8
 class Heard:
     """What the store knows beside a connection and its observation. `strangers`: attempts at its gateway that no connection fits.
     `peer_address`: the device's, None without a fixed one; `local_address`: its endpoint's. `pairs`: the subnets of both sides, ours
-    first. `probes`: what the device answered when it was asked, oldest first.
+    first. `probes`: what the device answered when it was asked, oldest first. `device`: its family (`device_words`), where one is named.
     """
 
     strangers: tuple[model.Attempt, ...] = ()
     probes: tuple[model.ProbeResult, ...] = ()
+    device: str | None = None
     peer_address: str | None = None
     local_address: str | None = None
     pairs: tuple[tuple[str, str], ...] = ()
@@ -73,6 +74,7 @@ class Case:
             endpoint=self.local_address or self.connection.gateway_endpoint,
             local_id=show(self.local_id),
             peer_id=show(self.peer_id),
+            device=self.heard.device,
         )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from landbridge import model
 from landbridge.model.cause import Side
+from landbridge.status import device_words
 
 DIAL = "let the device dial: then this side sees the exact cause"
 PROBE = "ask the device: POST /landbridge/v1/{project_id}/vpn-connections/{id}/probe"
@@ -251,12 +252,13 @@ TEXTS: Mapping[str, Text] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Words:
-    """What a text can name: the addresses of device and endpoint, and both ids as this connection has them."""
+    """What a text can name: the addresses of device and endpoint, both ids as this connection has them, and the device's family."""
 
     address: str = "the device's address"
     endpoint: str = "the endpoint's address"
     local_id: str = "local_id"
     peer_id: str = "peer_id"
+    device: str | None = None
 
 
 def cause(
@@ -281,13 +283,14 @@ def cause(
         "peer_id": words.peer_id,
         "settings": " and ".join(differs) or _ALL_SETTINGS.get(code, "the settings"),
     }
+    place = device_words.place(words.device, code)
     reason = text.reason if is_certain else text.perhaps or f"perhaps {text.reason}"
     return model.Cause(
         code=code,
         side=side or text.side,
         is_certain=is_certain,
         reason=": ".join(part for part in (reason, _details(detail, ours, theirs)) if part),
-        remedy=remedy or text.remedy.format_map(names),
+        remedy="; on ".join(part for part in (remedy or text.remedy.format_map(names), place) if part),
         ours=ours,
         theirs=theirs,
         differs=differs,

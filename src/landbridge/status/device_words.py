@@ -1,0 +1,143 @@
+"""Where a device has the setting that a cause is about, in the words of its family: what `peerconfig` prints for it, by name.
+
+A family is known when the customer gateway's name or one of its tags has it as a word.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+
+#: What a place is about, in the order of the columns below.
+TOPICS = (
+    "ike_proposal_mismatch",
+    "ike_version_mismatch",
+    "psk_mismatch",
+    "peer_id_mismatch",
+    "local_id_mismatch",
+    "esp_proposal_mismatch",
+    "selectors_mismatch",
+    "no_connection_on_device",
+)
+#: Codes that are mended at the place of another one.
+_SAME_PLACE = {
+    "ike_mode_mismatch": "ike_version_mismatch",
+    "psk_missing_on_device": "psk_mismatch",
+    "new_psk_refused": "psk_mismatch",
+    "identity_or_psk_refused": "psk_mismatch",
+    "dial_in_id_mismatch": "peer_id_mismatch",
+    "rekey_refused": "esp_proposal_mismatch",
+    "selectors_narrowed": "selectors_mismatch",
+    "selectors_partly": "selectors_mismatch",
+    "wrong_endpoint": "no_connection_on_device",
+}
+_PLACES: Mapping[str, tuple[str, ...]] = {
+    "strongswan": (
+        "proposals",
+        "version and aggressive",
+        "secret in the section secrets",
+        "id in the section local",
+        "id in the section remote",
+        "esp_proposals of the child",
+        "local_ts and remote_ts of the child",
+        "remote_addrs",
+    ),
+    "libreswan": (
+        "ike=",
+        "ikev2= and aggressive=",
+        "the PSK line in ipsec.secrets",
+        "leftid=",
+        "rightid=",
+        "esp= and pfs=",
+        "leftsubnet= and rightsubnet=",
+        "right=",
+    ),
+    "cisco": (
+        "crypto ikev2 proposal (IKEv1: crypto isakmp policy)",
+        "set ikev2-profile (IKEv1: set isakmp-profile) of the IPsec profile",
+        "pre-shared-key of the keyring",
+        "identity local of the profile",
+        "match identity remote of the profile",
+        "crypto ipsec transform-set, and set pfs of the IPsec profile",
+        "the access list of the crypto map, or the tunnel mode",
+        "tunnel destination, and address of the keyring",
+    ),
+    "fortigate": (
+        "proposal and dhgrp of phase1-interface",
+        "ike-version and mode of phase1-interface",
+        "psksecret of phase1-interface",
+        "localid and localid-type of phase1-interface",
+        "peertype and peerid of phase1-interface",
+        "proposal, pfs and dhgrp of phase2-interface",
+        "src-subnet and dst-subnet of phase2-interface",
+        "remote-gw of phase1-interface",
+    ),
+    "routeros": (
+        "/ip ipsec profile",
+        "exchange-mode of /ip ipsec peer",
+        "secret of /ip ipsec identity",
+        "my-id of /ip ipsec identity",
+        "remote-id of /ip ipsec identity",
+        "/ip ipsec proposal",
+        "src-address and dst-address of /ip ipsec policy",
+        "address of /ip ipsec peer",
+    ),
+    "vyos": (
+        "ike-group proposal",
+        "ike-group key-exchange and mode",
+        "authentication psk secret",
+        "authentication local-id of the peer",
+        "authentication remote-id of the peer",
+        "esp-group proposal and pfs",
+        "local prefix and remote prefix of the peer's tunnel",
+        "remote-address of the peer",
+    ),
+    "pfsense": (
+        "P1: Encryption Algorithm, Hash, DH Group",
+        "P1: Key Exchange version, Negotiation mode",
+        "P1: Pre-Shared Key",
+        "P1: My identifier",
+        "P1: Peer identifier",
+        "P2: Encryption Algorithms, Hash Algorithms, PFS key group",
+        "P2: Local Network, Remote Network",
+        "P1: Remote Gateway",
+    ),
+    "opnsense": (
+        "Connections: Proposals",
+        "Connections: Version, Aggressive",
+        "Pre-Shared Keys",
+        "Local Authentication: Id",
+        "Remote Authentication: Id",
+        "Children: ESP proposals",
+        "Children: Local, Remote",
+        "Connections: Remote addresses",
+    ),
+    "huawei": (
+        "ike proposal",
+        "version and exchange-mode of ike peer",
+        "pre-shared-key of ike peer",
+        "local-id and local-id-type of ike peer",
+        "remote-id and remote-id-type of ike peer",
+        "ipsec proposal, and pfs of the ipsec profile or policy",
+        "the acl of the ipsec policy",
+        "remote-address of ike peer",
+    ),
+}
+#: Other words for a family.
+_NAMES = {"fortinet": "fortigate", "mikrotik": "routeros", "netgate": "pfsense", "swanctl": "strongswan"}
+
+
+def family(texts: Iterable[str]) -> str | None:
+    """The first family that one of the texts has as a word."""
+    for text in texts:
+        for word in re.split("[^a-z]+", text.lower()):
+            found = _NAMES.get(word, word)
+            if found in _PLACES:
+                return found
+    return None
+
+
+def place(device: str | None, code: str) -> str | None:
+    """Where a family has what this code is about. None: not known."""
+    topic = _SAME_PLACE.get(code, code)
+    if device is None or device not in _PLACES or topic not in TOPICS:
+        return None
+    return f"{device}: {_PLACES[device][TOPICS.index(topic)]}"
