@@ -601,6 +601,25 @@ def test_a_stranger_may_be_the_device_that_does_not_answer(stranger: dict[str, A
     assert "no_answer" in {one.code for one in found}
 
 
+@pytest.mark.parametrize(
+    ("began", "attempts"),
+    [
+        pytest.param(-(10**9), (), id="before-the-connection-was-made"),
+        pytest.param(0, (whole(1), attempt(60, repeated(64), outcome="no_answer")), id="before-it-was-up"),
+        pytest.param(0, (attempt(900, repeated(904), outcome="no_answer"),), id="long-ago"),
+    ],
+)
+def test_a_stranger_of_another_time_is_no_cause(began: int, attempts: tuple[model.Attempt, ...]):
+    strange = attempt(began, no_connection(began, "address"), by="device", peer_address=STRANGER)
+    assert "unknown_peer" not in {one.code for one in rank(*attempts, strangers=[strange])}
+
+
+def test_a_device_that_dials_in_at_the_other_endpoint_may_be_ours():
+    strange = attempt(1, no_connection(2, "address"), by="device", local_address=OTHER_ENDPOINT, peer_address=STRANGER)
+    found = rank(of=NAMED, peer=None, waits_for_peer=True, strangers=[strange])
+    assert [(one.code, one.is_certain) for one in found] == [("wrong_endpoint", False)]
+
+
 def test_a_stranger_is_no_cause_where_the_device_has_answered():
     strange = attempt(1, no_connection(2, "address"), by="device", peer_address=STRANGER)
     assert rank(attempt(0, key(1, "differs"), by="device"), strangers=[strange])[0].code == "psk_mismatch"

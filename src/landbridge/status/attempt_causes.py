@@ -144,8 +144,9 @@ def _address(case: Case, said: Said) -> Iterator[model.Cause]:
                 yield _cause("ike_version_mismatch", case, said, fact, ours=policy.version, theirs=theirs)
 
 
-def wrong_endpoint(case: Case, said: Said) -> model.Cause:
-    return _cause("wrong_endpoint", case, said, ours=case.local_address, theirs=said.attempt.local_address)
+def wrong_endpoint(case: Case, said: Said, *, is_certain: bool = True) -> model.Cause:
+    ours, theirs = case.local_address, said.attempt.local_address
+    return _cause("wrong_endpoint", case, said, is_certain=is_certain, ours=ours, theirs=theirs)
 
 
 def unknown_peer(case: Case, said: Said) -> model.Cause:

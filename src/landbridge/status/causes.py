@@ -45,8 +45,8 @@ _ENDS = frozenset({"device_deleted", "device_disconnects"})
 _WARNINGS = _PHASE_2 | _ENDS | {"answer_lost", "udp_4500_blocked", "our_firewall", "peer_dead", "duplicate_sa"}
 #: What happens several times in that time is no renewal and no restart.
 AGAIN_WITHIN = timedelta(minutes=10)
-#: Codes of a connection about which nothing was said.
-_NOTHING = frozenset({"no_answer", "waiting_for_device", "negotiating"})
+#: A stranger that came longer before what was said last is no longer trying.
+STRANGE_BEFORE = timedelta(minutes=10)
 
 
 def rank(case: Case) -> tuple[model.Cause, ...]:
@@ -54,8 +54,10 @@ def rank(case: Case) -> tuple[model.Cause, ...]:
     read = [(one, found) for one in known.said(case) if (found := attempt_causes.read(case, one))]
     causes = probe_causes.refine(case, _judge(case, read)) if read else (_nothing_said(case),)
     strangers = tuple(_strangers(case))
-    if causes[0].code not in _NOTHING:
-        strangers = () if causes[0].is_certain else tuple(one for one in strangers if one.is_certain)
+    if causes[0].code in {"waiting_for_device", "negotiating"}:
+        return _each_once(strangers or causes)
+    if causes[0].code != "no_answer":
+        strangers = tuple(one for one in strangers if one.is_certain and not causes[0].is_certain)
     return _each_once((*strangers, *causes))
 
 
@@ -179,25 +181,27 @@ def _nothing_said(case: Case) -> model.Cause:
 
 
 def _strangers(case: Case) -> Iterator[model.Cause]:
-    """Attempts at the gateway that no connection fits, the newest first, when nothing better is known."""
-    up_at = known.last_up(case, 1)
-    recent = [one for one in case.heard.strangers if one.began_at > up_at]
-    seen: set[tuple[str | None, str | None]] = set()
-    for attempt in reversed(recent):
-        ends = attempt.peer_address, attempt.local_address
-        if ends in seen or not attempt.peer_address:
-            continue
-        seen.add(ends)
-        yield from _stranger(case, Said(attempt=attempt, facts=attempt.facts, all_facts=attempt.facts))
+    """Attempts at the gateway that no connection fits, the newest first: since the connection was made and was last up, and not long
+    before what was said of it last.
+    """
+    since = max(case.connection.created_at, known.last_up(case, 1))
+    newest = max((fact.at for one in case.attempts for fact in one.facts), default=known.EVER + STRANGE_BEFORE)
+    for attempt in reversed(case.heard.strangers):
+        if attempt.began_at > max(since, newest - STRANGE_BEFORE) and attempt.peer_address:
+            yield from _stranger(case, Said(attempt=attempt, facts=attempt.facts, all_facts=attempt.facts))
 
 
 def _stranger(case: Case, said: Said) -> Iterator[model.Cause]:
+    """A device with a fixed address is known by it. Another one may be any that dials."""
     attempt = said.attempt
-    if attempt.peer_address == case.peer_address:
-        if attempt.local_address and attempt.local_address != case.local_address:
-            yield attempt_causes.wrong_endpoint(case, said)
-    elif case.peer_address is not None or attempt.local_address in {None, case.local_address}:
+    elsewhere = attempt.local_address is not None and attempt.local_address != case.local_address
+    if case.peer_address is None:
+        if elsewhere:
+            yield attempt_causes.wrong_endpoint(case, said, is_certain=False)
+    elif attempt.peer_address != case.peer_address:
         yield attempt_causes.unknown_peer(case, said)
+    elif elsewhere:
+        yield attempt_causes.wrong_endpoint(case, said)
 
 
 def _each_once(causes: Sequence[model.Cause]) -> tuple[model.Cause, ...]:
