@@ -208,6 +208,14 @@ SEEN_HERE = [
         theirs="aes-128 / sha2-256 / group14",
     ),
     _row(
+        "no-group-is-named-and-something-else-differs",
+        whole(0, by="device"),
+        attempt(60, mismatch(61, 2, esp("aes-256")), by="device", within_sa=True),
+        code="esp_proposal_mismatch",
+        differs=("encryption_algorithm",),
+        theirs="aes-256 / sha2-256",
+    ),
+    _row(
         "no-pfs-at-a-rekey",
         whole(0, by="device"),
         attempt(60, mismatch(61, 2, esp()), by="device", within_sa=True),

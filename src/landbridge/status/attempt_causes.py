@@ -157,8 +157,9 @@ def unknown_peer(case: Case, said: Said) -> model.Cause:
 def _proposal(case: Case, said: Said) -> Iterator[model.Cause]:
     for fact in said.of(negotiation.ProposalMismatch)[-1:]:
         ours = proposals.of_phase(case.connection, fact.phase)
-        first_exchange = fact.phase == 2 and not said.is_v1 and not said.attempt.within_sa
-        found = proposals.compare(ours, fact.offered, fact.phase, without_groups=first_exchange)
+        found = proposals.compare(ours, fact.offered, fact.phase)
+        if _names_no_groups(said, fact) and not (said.attempt.within_sa and found.differs == ("pfs",)):
+            found = proposals.compare(ours, fact.offered, fact.phase, without_groups=True)
         yield _cause(
             "ike_proposal_mismatch" if fact.phase == 1 else "esp_proposal_mismatch",
             case,
@@ -172,6 +173,11 @@ def _proposal(case: Case, said: Said) -> Iterator[model.Cause]:
             if found.only_device
             else None,
         )
+
+
+def _names_no_groups(said: Said, fact: negotiation.ProposalMismatch) -> bool:
+    """The first exchange of IKEv2 names no group of phase 2, whatever PFS is wanted."""
+    return fact.phase == 2 and not said.is_v1 and not any(one.groups for one in fact.offered)
 
 
 def _selectors(case: Case, said: Said) -> Iterator[model.Cause]:
