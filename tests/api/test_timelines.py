@@ -110,6 +110,18 @@ def test_an_attempt_is_told_as_messages(still: Any):
     }
 
 
+def test_a_probe_is_told_with_what_was_answered(api: Any, until: Any):
+    made = api.connection(api.gateway())
+    api.simulate(made["id"], "down:proposal")
+    api.connection_as(made["id"], "DOWN")
+    path = f"/landbridge/v1/{api.project_id}/vpn-connections/{made['id']}/probe"
+    assert api.send("POST", path, {"probe": {}}).status_code == 202
+    until(lambda: api.get(path)["probes"][0]["state"] == "done", "the probe")
+    (told,), (probe,) = _of("probe", _timeline(api, made["id"])), api.get(path)["probes"]
+    assert told == {"kind": "probe", "at": probe["probed_at"]} | probe
+    assert _of("change", _timeline(api, made["id"]))[0]["action"] == "probe"
+
+
 @pytest.mark.parametrize("limit", [1, 2, 3, 200])
 def test_pages_have_all_entries_once(still: Any, limit: int):
     """Several entries may be of one moment."""

@@ -52,6 +52,10 @@ REASONS = (
     (r": VPN gateway .* (is PENDING_[A-Z]+|has [0-9]+ connections) ", "depends on the gateway"),
     (r"^action: (job|there is no upgrade)|: job .* is [a-z_]+$", "depends on the gateway's job"),
     (r": (customer|VPN) gateway .* has connection ", "what depends on it goes first"),
+    (
+        r"^probe: (probe .* is not done yet|a CHILD_SA of the connection is up|the device has no fixed address)",
+        "depends on the connection",
+    ),
     (r"^style: .* cannot do ", "depends on the device"),
     (r"^marker: ", "only a list knows the markers that it gave"),
     (

@@ -427,6 +427,7 @@ RESULTS: dict[str, Any] = dict(
                         at=_THEN, told=model.StateChange(_THEN, "DOWN", "identity_or_psk_refused"), order=1
                     ),
                     timelines.Entry(at=_THEN, told=_attempt, order=0),
+                    timelines.Entry(at=_THEN, told=_done_probe, order=2),
                     timelines.Entry(at=_THEN, told=_event, order=_event.seq),
                 ],
                 configuration=_attempt.configuration,

@@ -10,10 +10,10 @@ from landbridge.operations import connections as connection_operations
 from landbridge.operations import paging
 from landbridge.operations.call import Call
 from landbridge.operations.operation import operation
-from landbridge.store import attempts, audit_trail, connection_states, connections
+from landbridge.store import attempts, audit_trail, connection_states, connections, probes
 from landbridge.store.database import Transaction
 
-Told = model.Attempt | model.StateChange | model.AuditEvent
+Told = model.Attempt | model.StateChange | model.RecordedProbe | model.AuditEvent
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 #: A marker is the time of a page's last entry, and how many entries of that millisecond were shown.
@@ -73,6 +73,7 @@ def _entries(tx: Transaction, row: connections.ConnectionRow, last: int | None, 
     told: Iterator[tuple[datetime, Told]] = itertools.chain(
         ((_heard_last(attempt), attempt) for attempt in attempts.of_connection(tx, row.seq)),
         ((change.at, change) for change in connection_states.of_connection(tx, row.seq)),
+        ((probe.result.at if probe.result else probe.asked_at, probe) for probe in probes.of_connection(tx, row.seq)),
     )
     entries = (Entry(at=at, told=one, order=order) for order, (at, one) in enumerate(told))
     yield from (entry for entry in entries if last is None or entry.milliseconds <= last)

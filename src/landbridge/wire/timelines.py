@@ -7,7 +7,7 @@ from pydantic import Field
 
 from landbridge import model
 from landbridge.model import negotiation
-from landbridge.wire import connections, facts, parameters, schema, shapes
+from landbridge.wire import connections, facts, parameters, probes, schema, shapes
 
 LIMIT, DEFAULT = 200, 50
 QUERY = (parameters.integer("limit", "how many", 1, LIMIT, DEFAULT), parameters.marker())
@@ -56,7 +56,14 @@ class ChangeEntry(schema.Answer):
     request_id: str = Field(description="of the request that made it")
 
 
-TimelineEntry = Annotated[AttemptEntry | StateEntry | ChangeEntry, Field(discriminator="kind")]
+class ProbeEntry(probes.ProbeAnswer):
+    """The device was asked what it takes. What it answers is what something at its address said, without a proof."""
+
+    kind: Literal["probe"]
+    at: str = Field(description="when it was done; when it was asked for while it waits")
+
+
+TimelineEntry = Annotated[AttemptEntry | StateEntry | ChangeEntry | ProbeEntry, Field(discriminator="kind")]
 
 
 class Timeline(schema.Answer):
@@ -68,13 +75,17 @@ class Timeline(schema.Answer):
 
 
 def entry(
-    at: datetime, told: model.Attempt | model.StateChange | model.AuditEvent, configuration: str
+    at: datetime,
+    told: model.Attempt | model.StateChange | model.RecordedProbe | model.AuditEvent,
+    configuration: str,
 ) -> dict[str, Any]:
     """`configuration`: what is loaded now."""
     if isinstance(told, model.Attempt):
         fields = _attempt(told, configuration)
     elif isinstance(told, model.StateChange):
         fields = {"kind": "state", "status": told.status, "cause": told.cause}
+    elif isinstance(told, model.RecordedProbe):
+        fields = {"kind": "probe", **probes.probe(told)}
     else:
         fields = {
             "kind": "change",
