@@ -4,17 +4,18 @@ from landbridge import model
 from landbridge.model import traffic_selectors
 from landbridge.operations.call import Call
 from landbridge.status import case, device_words
-from landbridge.store import attempts, customer_gateways, gateways
+from landbridge.store import attempts, customer_gateways, gateways, probes
 from landbridge.store.database import Transaction
 
 
-def of(tx: Transaction, call: Call, connection: model.Connection, row: gateways.GatewayRow | None) -> case.Heard:
+def of(tx: Transaction, call: Call, known: model.KnownConnection, row: gateways.GatewayRow | None) -> case.Heard:
     """`row`: of the connection's gateway."""
-    return at(tx, call.service.site, connection, row)
+    return at(tx, call.service.site, known, row)
 
 
-def at(tx: Transaction, site: model.Site, connection: model.Connection, row: gateways.GatewayRow | None) -> case.Heard:
+def at(tx: Transaction, site: model.Site, known: model.KnownConnection, row: gateways.GatewayRow | None) -> case.Heard:
     """As `of`, with the node's site file."""
+    connection = known.connection
     if row is None:
         return case.NOTHING_HEARD
     peer = customer_gateways.find(tx, connection.project_id, connection.customer_gateway_id)
@@ -23,6 +24,7 @@ def at(tx: Transaction, site: model.Site, connection: model.Connection, row: gat
     pairs = traffic_selectors.subnet_pairs(connection, traffic_selectors.local_subnets(row.gateway, network))
     endpoints = {one.number: one.address for one in row.gateway.endpoints}
     return case.Heard(
+        probes=tuple(one.result for one in probes.of_connection(tx, known.seq) if one.result is not None),
         strangers=attempts.of_strangers(tx, row.seq),
         peer_address=peer.address if peer else None,
         device=device_words.family((peer.name, *(tag.value for tag in peer.tags))) if peer else None,

@@ -57,7 +57,7 @@ def _changed(
         look = dataclasses.replace(look, attempts=said.get(one.seq, look.attempts))
         known = model.KnownConnection(connection, *one.after[:3], look, observation.seen_at, one.seq)
         before, after = connection_status.of_facts(one.before), connection_status.of_facts(one.after)
-        told = heard.at(tx, site, connection, gateway) if after == "DOWN" else case.NOTHING_HEARD
+        told = heard.at(tx, site, known, gateway) if after == "DOWN" else case.NOTHING_HEARD
         status = connection_status.of(known, now, timedelta.max, paused_since, observation.failure, told)
         cause = connection_status.first_cause(status)
         if before != after or connection_states.is_news(last.get(one.seq), after, cause):

@@ -89,7 +89,7 @@ def _connections(tx: Transaction, call: Call, seqs: list[int]) -> list[tuple[int
             call.service.unseen_after,
             _paused_since(paused, gateway_id),
             gateway_failure,
-            heard.of(tx, call, known.connection, of_gateways[gateway_id]),
+            heard.of(tx, call, known, of_gateways[gateway_id]),
         )
         found.append((known.seq, _connection(known.connection, status, connection_status.since(known, times))))
     return found
