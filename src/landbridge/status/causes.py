@@ -6,6 +6,7 @@ device, where this side responds, usually has the exact cause, and one of ours o
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from typing import NamedTuple
 
 from landbridge import model
 from landbridge.model import negotiation
@@ -49,9 +50,16 @@ AGAIN_WITHIN = timedelta(minutes=10)
 STRANGE_BEFORE = timedelta(minutes=10)
 
 
+class Reading(NamedTuple):
+    """An attempt, and the causes that it shows."""
+
+    said: Said
+    causes: tuple[model.Cause, ...]
+
+
 def rank(case: Case) -> tuple[model.Cause, ...]:
     """All that may be the cause, the likeliest first; never empty."""
-    read = [(one, found) for one in known.said(case) if (found := attempt_causes.read(case, one))]
+    read = [Reading(one, found) for one in known.said(case) if (found := attempt_causes.read(case, one))]
     causes = probe_causes.refine(case, _judge(case, read)) if read else (_nothing_said(case),)
     strangers = tuple(_strangers(case))
     if causes[0].code in {"waiting_for_device", "negotiating"}:
@@ -108,12 +116,11 @@ def _again_and_again(case: Case) -> Iterator[model.Cause]:
             return
 
 
-def _judge(case: Case, read: Sequence[tuple[Said, tuple[model.Cause, ...]]]) -> tuple[model.Cause, ...]:
-    newest, causes = read[-1]
-    if newest.attempt.outcome is None and len(read) > 1 and _is_faint(newest):
-        newest, causes = read[-2]
-        read = read[:-1]
-    return _sharper(newest, causes[0], read[:-1]) or tuple(_after_a_delete(case, newest, causes, read[:-1])) or causes
+def _judge(case: Case, read: Sequence[Reading]) -> tuple[model.Cause, ...]:
+    *earlier, newest = read
+    if earlier and newest.said.attempt.outcome is None and _is_faint(newest.said):
+        *earlier, newest = earlier
+    return _sharper(newest, earlier) or tuple(_after_a_delete(case, newest, earlier)) or newest.causes
 
 
 def _is_faint(said: Said) -> bool:
@@ -125,23 +132,19 @@ def _is_faint(said: Said) -> bool:
     return bool(repeats) and len(others) == len(repeats) and repeats[-1].count < 2 and not repeats[-1].gave_up
 
 
-def _sharper(
-    newest: Said, first: model.Cause, earlier: Sequence[tuple[Said, tuple[model.Cause, ...]]]
-) -> tuple[model.Cause, ...]:
+def _sharper(newest: Reading, earlier: Sequence[Reading]) -> tuple[model.Cause, ...]:
     """The causes of the newest earlier attempt that say more about the same thing."""
-    for said, causes in reversed(earlier):
-        if _says_more(newest, first, said, causes[0]):
-            return causes
-    return ()
+    return next((one.causes for one in reversed(earlier) if _says_more(newest, one)), ())
 
 
-def _says_more(newest: Said, first: model.Cause, said: Said, cause: model.Cause) -> bool:
+def _says_more(newest: Reading, earlier: Reading) -> bool:
+    first, cause = newest.causes[0], earlier.causes[0]
     if cause.code == first.code:
         return (cause.is_certain, cause.theirs is not None) > (first.is_certain, first.theirs is not None)
     if first.code == "peer_dead":
-        return cause.code in _SILENCE and said.by_device
+        return cause.code in _SILENCE and earlier.said.by_device
     if first.code in _SILENCE:
-        return _explains_silence(newest, said, cause)
+        return _explains_silence(newest.said, earlier.said, cause)
     return cause.is_certain and not first.is_certain and cause.code in _SHARPER.get(first.code, frozenset())
 
 
@@ -155,21 +158,14 @@ def _explains_silence(newest: Said, said: Said, cause: model.Cause) -> bool:
     return was_heard and cause.is_certain and cause.code not in _ENDS
 
 
-def _after_a_delete(
-    case: Case,
-    newest: Said,
-    causes: tuple[model.Cause, ...],
-    earlier: Sequence[tuple[Said, tuple[model.Cause, ...]]],
-) -> Iterator[model.Cause]:
+def _after_a_delete(case: Case, newest: Reading, earlier: Sequence[Reading]) -> Iterator[model.Cause]:
     """The same configuration was up, the device ended it, and now it refuses or is silent: it was switched off or changed there."""
-    doubtful = causes[0].code in _SILENCE or (causes[0].code in _FIRST_MESSAGE and not causes[0].is_certain)
-    if newest.by_device or not doubtful:
-        return
-    for _, found in reversed(earlier):
-        if found[0].code in _ENDS:
-            evidence = known.in_order((*found[0].evidence, *causes[0].evidence))
-            yield cause_texts.cause("device_disabled", words=case.words, evidence=evidence)
-            return
+    first = newest.causes[0]
+    is_doubtful = first.code in _SILENCE or (first.code in _FIRST_MESSAGE and not first.is_certain)
+    ends = [one.causes[0] for one in earlier if one.causes[0].code in _ENDS]
+    if ends and is_doubtful and not newest.said.by_device:
+        evidence = known.in_order((*ends[-1].evidence, *first.evidence))
+        yield cause_texts.cause("device_disabled", words=case.words, evidence=evidence)
 
 
 def _nothing_said(case: Case) -> model.Cause:
