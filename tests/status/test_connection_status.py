@@ -8,6 +8,7 @@ import pytest
 
 from landbridge import model
 from landbridge.status import connection
+from tests.status import told
 
 UNSEEN_AFTER = timedelta(seconds=90)
 FAILING = "the engine could not apply it and tries again: no such device"
@@ -130,23 +131,49 @@ def test_missing_pairs_are_named(given: Any, missing: tuple[str, ...], expected:
     assert ("ACTIVE", reason) == (status.status, status.explanation.reason if status.explanation else None)
 
 
-def test_missing_pairs_say_why_when_a_line_tells_it(given: Any):
-    """A line of phase 1 is of another time: phase 1 is up."""
-    lines = given.lines("tried 1 shared key for 'a' - 'b', but MAC mismatched", "received TS_UNACCEPTABLE notify")
-    observation = given.seen(children=(given.child(),), expected_children=2, missing_pairs=("a - b",), evidence=lines)
-    explanation = _judge(given, observation=observation).explanation
-    assert explanation is not None
-    assert explanation.reason.endswith("missing: a - b; the device refused the subnets (phase 1 is up)")
-    assert [line.line for line in explanation.evidence] == ["received TS_UNACCEPTABLE notify"]
+def _seen(*attempts: model.Attempt, **words: Any) -> model.ConnectionObservation:
+    return model.ConnectionObservation(connection_id="c1", configuration="now", attempts=attempts, **words)
 
 
-def test_a_down_connection_is_diagnosed_from_its_lines(given: Any):
-    observation = given.seen(evidence=given.lines("giving up after 5 retransmits"))
-    status = _judge(given, observation=observation)
-    assert (status.status, status.explanation.reason if status.explanation else None) == (
-        "DOWN",
-        "the device does not answer",
+def test_missing_pairs_say_why_when_an_attempt_shows_it(given: Any):
+    """What was said of phase 1 is of another time: phase 1 is up."""
+    said = [
+        told.attempt(0, told.key(1, "differs"), by="device"),
+        told.attempt(2, told.up(3), told.refused(4, "TS_UNACCEPTABLE", 2)),
+    ]
+    status = _judge(
+        given, observation=_seen(*said, children=(given.child(),), expected_children=2, missing_pairs=("a - b",))
     )
+    assert status.explanation is not None
+    assert status.explanation.reason.endswith("missing: a - b; the subnets of the two sides do not fit (phase 1 is up)")
+    assert [line.line for line in status.explanation.evidence] == ["received TS_UNACCEPTABLE"]
+    assert [one.code for one in status.explanation.causes] == ["selectors_partly", "selectors_mismatch"]
+
+
+def test_a_down_connection_has_the_causes_of_its_attempts(given: Any):
+    status = _judge(given, observation=_seen(told.attempt(0, told.refused(1, "NO_PROPOSAL_CHOSEN"))))
+    assert status.status == "DOWN"
+    assert status.explanation is not None
+    first, *others = status.explanation.causes
+    assert [one.code for one in (first, *others)] == [
+        "ike_proposal_mismatch",
+        "ike_version_mismatch",
+        "no_connection_on_device",
+    ]
+    assert (first.reason, first.remedy, first.evidence) == (
+        status.explanation.reason,
+        status.explanation.remedy,
+        status.explanation.evidence,
+    )
+
+
+def test_a_pause_is_the_reason_only_where_nothing_else_is_known(given: Any):
+    refused = told.attempt(0, told.refused(1, "NO_PROPOSAL_CHOSEN"))
+    for observation, reason in ((_seen(), "paused since"), (_seen(refused), "the device refused the phase 1 proposal")):
+        known = model.KnownConnection(given.connection, 2, False, 2, observation, given.now)
+        status = connection.of(known, given.now, UNSEEN_AFTER, paused_since=given.now)
+        assert status.explanation is not None
+        assert status.explanation.reason.startswith(reason)
 
 
 def test_a_device_without_an_address_is_waited_for(given: Any):
