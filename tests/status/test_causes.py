@@ -675,6 +675,26 @@ def test_what_was_before_the_tunnel_came_up_is_no_warning():
     assert causes.warnings(told.case(attempt(0, key(1, "differs"), by="device"), whole(10))) == ()
 
 
+@pytest.mark.parametrize(
+    ("facts", "codes"),
+    [
+        pytest.param((repeated(61, 3, count=1, sender="device"),), [], id="once"),
+        pytest.param((repeated(61, 3, count=3, sender="device"),), ["answer_lost"], id="again-and-again"),
+        pytest.param(
+            (
+                repeated(61, 3, count=3, sender="device"),
+                message(70, "INFORMATIONAL", sender="device", request=True, number=4),
+            ),
+            [],
+            id="and-then-it-goes-on",
+        ),
+    ],
+)
+def test_one_packet_that_is_lost_is_no_warning(facts: tuple[n.Fact, ...], codes: list[str]):
+    sa = whole(0), attempt(60, *facts, by="device", within_sa=True, outcome=None)
+    assert [one.code for one in causes.warnings(told.case(*sa))] == codes
+
+
 @pytest.mark.parametrize(("times", "codes"), [([0, 60], []), ([0, 60, 120], ["duplicate_sa"]), ([0, 60, 9000], [])])
 def test_sas_that_replace_each_other_are_a_warning(times: list[int], codes: list[str]):
     sas = [whole(t, n.Replaced(at=told.at(t + 50), line="replaced")) for t in times]

@@ -367,10 +367,15 @@ def _not_sent(case: Case, said: Said) -> Iterator[model.Cause]:
 
 
 def _device_repeats(case: Case, said: Said) -> Iterator[model.Cause]:
-    """The device asks again although we answered. Where it asks again on UDP port 4500, our answers were heard on port 500."""
+    """The device asks again although we answered, and does not go on. Where it asks again on UDP port 4500, our answers were heard on
+    port 500. One packet of an SA that is up may be lost.
+    """
     if not said.by_device:
         return
     for fact in [one for one in said.of(negotiation.Retransmits) if one.sender == "device"][-1:]:
+        goes_on = any(one.sender == "device" and one.at > fact.at for one in said.ever(negotiation.Message))
+        if goes_on or fact.count < (3 if said.attempt.within_sa else 2 if said.up_at != EVER else 1):
+            continue
         is_first = fact.message == 0 if not said.is_v1 else fact.message <= 1
         if is_first or not _floated(said):
             yield _cause("answer_lost", case, said, fact)

@@ -191,7 +191,7 @@ class Reader:
         self.proved: negotiation.Identity | None = None
         self.our_message = 0
         self.received = 0
-        self.their_retransmits = 0
+        self.their_retransmits = (0, 0)
 
     def read(self, at: datetime, line: str) -> Fact | None:
         """None for a line that says nothing by itself."""
@@ -299,10 +299,10 @@ def _gave_up(reader: Reader, said: re.Match[str], kept: dict[str, Any]) -> Fact:
 
 
 def _their_retransmit(reader: Reader, said: re.Match[str], kept: dict[str, Any]) -> Fact:
-    reader.their_retransmits += 1
-    return negotiation.Retransmits(
-        **kept, sender="device", count=reader.their_retransmits, message=int(said["message"])
-    )
+    message = int(said["message"])
+    before, count = reader.their_retransmits
+    reader.their_retransmits = message, count + 1 if message == before else 1
+    return negotiation.Retransmits(**kept, sender="device", count=reader.their_retransmits[1], message=message)
 
 
 # -- proposals --------------------------------------------------------------------------------------------------------
