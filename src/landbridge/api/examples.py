@@ -198,6 +198,23 @@ _attempt = model.Attempt(
         negotiation.Refusal(at=_THEN, line=_evidence.line, sender="device", phase=1, notify="AUTHENTICATION_FAILED"),
     ),
 )
+_stranger = model.Attempt(
+    id="1795700494001",
+    configuration="",
+    began_at=_THEN,
+    ended_at=_THEN,
+    began_by="device",
+    peer_address="198.51.100.77",
+    local_address="203.0.113.1",
+    ike_version="v2",
+    is_named=False,
+    outcome="refused_by_us",
+    facts=(
+        negotiation.NoConnection(
+            at=_THEN, line="no IKE config found for 203.0.113.1...198.51.100.77", reason="address"
+        ),
+    ),
+)
 _up = model.ConnectionStatus(
     status="ACTIVE",
     seen_at=_THEN,
@@ -353,7 +370,15 @@ RESULTS: dict[str, Any] = dict(
         _result(gateways.list_all, [_shown_gateway]),
         _result(gateway_updates.update, _shown_gateway),
         _result(gateway_updates.change_flavor, _shown_gateway),
-        _result(gateways.diagnose, gateways.GatewayDiagnosis(gateway=_gateway, status=_gateway_status)),
+        _result(
+            gateways.diagnose,
+            gateways.GatewayDiagnosis(
+                gateway=_gateway,
+                status=_gateway_status,
+                connections={("ACTIVE", None): 1, ("DOWN", _cause.code): 1},
+                strangers=(_stranger,),
+            ),
+        ),
         _result(gateway_certificates.create, _certificate),
         _result(gateway_certificates.show, _certificate),
         _result(gateway_certificates.list_page, [_certificate]),

@@ -223,10 +223,12 @@ ROUTES = (
         operation=gateways.diagnose,
         method="GET",
         path="/landbridge/v1/{project_id}/vpn-gateways/{vgw_id}/diagnosis",
-        summary="Why a VPN gateway is in its state (an extension of ours)",
+        summary="Why a VPN gateway is in its state, its connections by status and cause, and attempts from strangers (an extension of ours)",
         success=200,
         parse=_ref,
-        render=lambda one: {"diagnosis": wire_gateways.diagnosis(one.gateway, one.status)},
+        render=lambda one: {
+            "diagnosis": wire_gateways.diagnosis(one.gateway, one.status, one.connections, one.strangers)
+        },
         answer=wire_gateways.OneGatewayDiagnosis,
     ),
 )

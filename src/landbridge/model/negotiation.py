@@ -311,3 +311,8 @@ class Attempt:
     within_sa: bool = False
     outcome: Outcome | None = None
     facts: tuple[Fact, ...] = ()
+
+    @property
+    def heard_at(self) -> datetime:
+        """When it was heard of last."""
+        return max((self.began_at, *filter(None, (self.ended_at,)), *(fact.at for fact in self.facts)))

@@ -1,6 +1,8 @@
 """VPN gateways: create, show, list, delete."""
 
 import dataclasses
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from landbridge import errors, model
@@ -8,8 +10,9 @@ from landbridge.operations import idempotency, ids, quotas, versions
 from landbridge.operations.call import Call
 from landbridge.operations.operation import operation
 from landbridge.rules import gateway as rules
+from landbridge.status import connection as connection_status
 from landbridge.status import gateway as status
-from landbridge.store import codec, connections, counters, gateways, pauses, tags
+from landbridge.store import attempts, codec, connection_states, connections, counters, gateways, pauses, tags
 from landbridge.store.database import Transaction
 
 
@@ -34,10 +37,14 @@ class ShownGateway:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayDiagnosis:
-    """A gateway, and everything that is known of its status, a pause included."""
+    """A gateway, and everything that is known of its status, a pause included. `connections`: how many have a status and a cause (None
+    where none is known); `strangers`: attempts from addresses that no customer gateway has, oldest first.
+    """
 
     gateway: model.VpnGateway
     status: model.GatewayStatus
+    connections: Mapping[tuple[model.ConnectionStatusName, str | None], int]
+    strangers: tuple[model.Attempt, ...] = ()
 
 
 @operation("create_vgw", "admin", "write")
@@ -103,13 +110,28 @@ def show(tx: Transaction, call: Call, request: model.GatewayRef) -> ShownGateway
     return _shown(tx, call, find(tx, call, request.gateway_id))
 
 
-@operation("diagnose_vpn_gateway", "reader", "read")
+@operation("diagnose_vpn_gateway", "reader", "long read")
 def diagnose(tx: Transaction, call: Call, request: model.GatewayRef) -> GatewayDiagnosis:
     row = find(tx, call, request.gateway_id)
     paused_since = pauses.since(tx, row.gateway.id)
     return GatewayDiagnosis(
-        gateway=row.gateway, status=status.of(row, call.now, call.service.unseen_after, paused_since)
+        gateway=row.gateway,
+        status=status.of(row, call.now, call.service.unseen_after, paused_since),
+        connections=_count_connections(tx, row.seq),
+        strangers=attempts.of_strangers(tx, row.seq),
     )
+
+
+def _count_connections(tx: Transaction, gateway_seq: int) -> Counter[tuple[model.ConnectionStatusName, str | None]]:
+    """How many connections have a status and a cause. A cause is the one that was known when it became the connection's last one."""
+    facts = connections.facts(tx, gateway_seq)
+    last = connection_states.last(tx, (seq for seq, _ in facts.values()))
+    found: Counter[tuple[model.ConnectionStatusName, str | None]] = Counter()
+    for seq, one in facts.values():
+        now = connection_status.of_facts(one)
+        then, cause = last.get(seq, (now, None))
+        found[now, cause if then == now else None] += 1
+    return found
 
 
 @operation("list_vgws", "reader", "long read")

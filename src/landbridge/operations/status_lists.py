@@ -97,15 +97,13 @@ def _connections(tx: Transaction, call: Call, seqs: list[int]) -> list[tuple[int
 
 def _connection(connection: model.Connection, status: model.ConnectionStatus, since: datetime | None) -> ResourceStatus:
     """With a tunnel that is up, what is wrong with it is only a warning."""
-    explanation = status.explanation
-    causes = (*(explanation.causes if explanation else ()), *status.warnings)
-    told = explanation or next((model.Explanation(reason=one.reason, remedy=one.remedy) for one in causes), None)
+    told = status.explanation or next(iter(status.warnings), None)
     return ResourceStatus(
         id=connection.id,
         name=connection.name,
         status=status.status,
         since=since,
-        cause=causes[0].code if causes else None,
+        cause=connection_status.first_cause(status),
         reason=_one_line(told.reason if told else None),
         remedy=_one_line(told.remedy if told else None),
         gateway_id=connection.gateway_id,

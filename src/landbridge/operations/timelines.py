@@ -71,7 +71,7 @@ def _newest_first(entry: Entry) -> tuple[int, str, int]:
 def _entries(tx: Transaction, row: connections.ConnectionRow, last: int | None, limit: int) -> Iterator[Entry]:
     """Those that are not newer than `last` (milliseconds); of the audit trail at most `limit`."""
     told: Iterator[tuple[datetime, Told]] = itertools.chain(
-        ((_heard_last(attempt), attempt) for attempt in attempts.of_connection(tx, row.seq)),
+        ((attempt.heard_at, attempt) for attempt in attempts.of_connection(tx, row.seq)),
         ((change.at, change) for change in connection_states.of_connection(tx, row.seq)),
         ((probe.result.at if probe.result else probe.asked_at, probe) for probe in probes.of_connection(tx, row.seq)),
     )
@@ -81,7 +81,3 @@ def _entries(tx: Transaction, row: connections.ConnectionRow, last: int | None, 
     connection = row.connection
     for event in audit_trail.newest(tx, connection.project_id, limit, resource_id=connection.id, until=until):
         yield Entry(at=event.at, told=event, order=event.seq)
-
-
-def _heard_last(attempt: model.Attempt) -> datetime:
-    return max((attempt.began_at, *filter(None, (attempt.ended_at,)), *(fact.at for fact in attempt.facts)))

@@ -62,12 +62,14 @@ def of(
     )
 
 
+def causes_of(found: model.ConnectionStatus) -> tuple[model.Cause, ...]:
+    """All that may be wrong, the likeliest first: why the connection is down, or what is wrong with a tunnel that is up."""
+    return (*(found.explanation.causes if found.explanation is not None else ()), *found.warnings)
+
+
 def first_cause(found: model.ConnectionStatus) -> str | None:
-    """The code of the first cause of a connection that is DOWN, or of the first warning of one that is ACTIVE."""
-    causes = found.warnings
-    if found.status == "DOWN":
-        causes = found.explanation.causes if found.explanation is not None else ()
-    return causes[0].code if causes else None
+    """The code of the likeliest cause."""
+    return next((one.code for one in causes_of(found)), None)
 
 
 def _explanation(

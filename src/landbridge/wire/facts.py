@@ -1,4 +1,4 @@
-"""What was said in a negotiation, in few words, and verbatim where the IKE daemon has a line for it."""
+"""Attempts on the wire: what was said in few words, and verbatim where the IKE daemon has a line for it."""
 
 import functools
 from typing import Any, get_args
@@ -23,6 +23,36 @@ class SaidAnswer(schema.Answer):
     sender: str | None = schema.listed(get_args(negotiation.Party), "absent where it is no side's word")
     text: str
     line: str | None = Field(None, description="of the IKE daemon, verbatim")
+
+
+class AttemptAnswer(schema.Answer):
+    """One try to bring a tunnel up, or what happened to one that was up."""
+
+    at: str = Field(description="when it was heard of last")
+    began_at: str
+    ended_at: str | None = Field(None, description="absent while it goes on")
+    began_by: str = schema.listed(get_args(negotiation.Party))
+    outcome: str | None = schema.listed(get_args(negotiation.Outcome), "absent while it goes on")
+    ike_version: str | None = None
+    phase1_negotiation_mode: str | None = None
+    local_address: str | None = None
+    peer_address: str | None = None
+    said: list[SaidAnswer] = Field(description="in its order: messages with their senders, and what was found in them")
+
+
+def attempt(one: negotiation.Attempt) -> dict[str, Any]:
+    return shapes.without_none(
+        at=shapes.time(one.heard_at),
+        began_at=shapes.time(one.began_at),
+        ended_at=shapes.time(one.ended_at) if one.ended_at else None,
+        began_by=one.began_by,
+        outcome=one.outcome,
+        ike_version=one.ike_version,
+        phase1_negotiation_mode=one.mode,
+        local_address=one.local_address,
+        peer_address=one.peer_address,
+        said=list(map(said, one.facts)),
+    )
 
 
 def said(fact: negotiation.Fact) -> dict[str, Any]:

@@ -4,14 +4,15 @@ Source: "Creating a VPN Gateway", "Querying a Specified VPN Gateway", and the ol
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, get_args
 
 from pydantic import Field
 
 from landbridge import model
 from landbridge.model import allowed_values
-from landbridge.wire import body, schema, shapes
+from landbridge.wire import body, facts, schema, shapes
 
 STATUSES = get_args(model.GatewayStatusName)
 _FIELDS = allowed_values.GATEWAY
@@ -422,6 +423,19 @@ def _eip(endpoint: model.Endpoint) -> dict[str, Any]:
     }
 
 
+class CauseCountAnswer(schema.Answer):
+    cause: str = Field(description="a section of docs/reference/causes.md")
+    count: int
+
+
+class StatusCountAnswer(schema.Answer):
+    """How many connections have a status, and for which causes. A connection whose cause is not known is in no cause's count."""
+
+    status: str
+    count: int
+    causes: list[CauseCountAnswer] = Field(description="the most frequent one first")
+
+
 class GatewayDiagnosisAnswer(schema.Answer):
     """Why a gateway is in the state it is in."""
 
@@ -432,6 +446,10 @@ class GatewayDiagnosisAnswer(schema.Answer):
     seen_at: str | None = Field(None, description="when the engine last looked")
     not_seen_since: str | None = Field(None, description="set when the last look is too old to be trusted")
     paused_since: str | None = Field(None, description="set while the agent changes nothing (landbridge pause)")
+    connections: list[StatusCountAnswer] = Field(description="its connections by status, the most frequent one first")
+    strangers: list[facts.AttemptAnswer] = Field(
+        description="the last attempts from addresses that no connection of their endpoint has, newest first"
+    )
 
 
 class OneGatewayDiagnosis(schema.Answer):
@@ -439,7 +457,13 @@ class OneGatewayDiagnosis(schema.Answer):
     request_id: str
 
 
-def diagnosis(value: model.VpnGateway, status: model.GatewayStatus) -> dict[str, Any]:
+def diagnosis(
+    value: model.VpnGateway,
+    status: model.GatewayStatus,
+    counts: Mapping[tuple[model.ConnectionStatusName, str | None], int],
+    strangers: Sequence[model.Attempt],
+) -> dict[str, Any]:
+    """`counts`: (status, cause or None) -> how many connections."""
     return shapes.without_none(
         id=value.id,
         status=status.status,
@@ -448,4 +472,24 @@ def diagnosis(value: model.VpnGateway, status: model.GatewayStatus) -> dict[str,
         seen_at=shapes.time(status.seen_at) if status.seen_at else None,
         not_seen_since=shapes.time(status.not_seen_since) if status.not_seen_since else None,
         paused_since=shapes.time(status.paused_since) if status.paused_since else None,
+        connections=_status_counts(counts),
+        strangers=[facts.attempt(one) for one in reversed(strangers)],
     )
+
+
+def _status_counts(counts: Mapping[tuple[model.ConnectionStatusName, str | None], int]) -> list[dict[str, Any]]:
+    of_status: Counter[str] = Counter()
+    for (status, _), count in counts.items():
+        of_status[status] += count
+    return [
+        {
+            "status": status,
+            "count": count,
+            "causes": [
+                {"cause": cause, "count": number}
+                for (of, cause), number in Counter(counts).most_common()
+                if of == status and cause is not None
+            ],
+        }
+        for status, count in of_status.most_common()
+    ]

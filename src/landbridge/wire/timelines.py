@@ -1,40 +1,26 @@
 """The timeline of a connection on the wire (an extension of ours): entries of several kinds."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from landbridge import model
-from landbridge.model import negotiation
 from landbridge.wire import connections, facts, parameters, probes, schema, shapes
 
 LIMIT, DEFAULT = 200, 50
 QUERY = (parameters.integer("limit", "how many", 1, LIMIT, DEFAULT), parameters.marker())
-_OUTCOMES = get_args(negotiation.Outcome)
 
 
-class AttemptEntry(schema.Answer):
+class AttemptEntry(facts.AttemptAnswer):
     """One try to bring the tunnel up, or (within_sa) what happened to an IKE_SA that was up."""
 
     kind: Literal["attempt"]
-    at: str = Field(description="when it was last heard of")
-    began_at: str
-    ended_at: str | None = Field(None, description="absent while it goes on")
-    began_by: str = schema.listed(get_args(negotiation.Party))
-    outcome: str | None = schema.listed(_OUTCOMES, "absent while it goes on")
     is_present: bool = Field(
         description="of the configuration that is loaded now; another one says nothing about the present"
     )
     is_named: bool = Field(description="false: the IKE daemon did not know which connection was meant")
     within_sa: bool
-    ike_version: str | None = None
-    phase1_negotiation_mode: str | None = None
-    local_address: str | None = None
-    peer_address: str | None = None
-    said: list[facts.SaidAnswer] = Field(
-        description="in its order: messages with their senders, and what was found in them"
-    )
 
 
 class StateEntry(schema.Answer):
@@ -93,22 +79,14 @@ def entry(
             "action": told.action,
             "request_id": told.request_id,
         }
-    return shapes.without_none(at=shapes.time(at), **fields)
+    return shapes.without_none(**{"at": shapes.time(at)} | fields)
 
 
 def _attempt(told: model.Attempt, configuration: str) -> dict[str, Any]:
     return {
         "kind": "attempt",
-        "began_at": shapes.time(told.began_at),
-        "ended_at": shapes.time(told.ended_at) if told.ended_at else None,
-        "began_by": told.began_by,
-        "outcome": told.outcome,
         "is_present": told.configuration == configuration,
         "is_named": told.is_named,
         "within_sa": told.within_sa,
-        "ike_version": told.ike_version,
-        "phase1_negotiation_mode": told.mode,
-        "local_address": told.local_address,
-        "peer_address": told.peer_address,
-        "said": list(map(facts.said, told.facts)),
+        **facts.attempt(told),
     }
