@@ -675,6 +675,25 @@ def test_what_was_before_the_tunnel_came_up_is_no_warning():
     assert causes.warnings(told.case(attempt(0, key(1, "differs"), by="device"), whole(10))) == ()
 
 
+def test_a_tunnel_that_is_up_again_after_one_delete_has_no_warning():
+    """Two sides that call at once make two, and one of them is deleted."""
+    assert causes.warnings(told.case(whole(0), attempt(0.2, deleted(1), within_sa=True, outcome="deleted"))) == ()
+
+
+def test_a_tunnel_that_the_device_ends_again_and_again_has_a_warning():
+    ended = [attempt(t, deleted(t + 12), within_sa=True, outcome="deleted") for t in (0.5, 20.5)]
+    found = causes.warnings(told.case(whole(0), ended[0], whole(20), ended[1], whole(40)))
+    assert [one.code for one in found] == ["device_deleted"]
+
+
+@pytest.mark.parametrize(
+    ("count", "gave_up", "codes"), [(1, False, []), (2, False, ["peer_dead"]), (5, True, ["peer_dead"])]
+)
+def test_a_device_that_does_not_answer_twice_is_a_warning(count: int, gave_up: bool, codes: list[str]):
+    check = attempt(60, repeated(70, 2, count=count, gave_up=gave_up), within_sa=True, outcome=None)
+    assert [one.code for one in causes.warnings(told.case(whole(0), check))] == codes
+
+
 @pytest.mark.parametrize(
     ("facts", "codes"),
     [

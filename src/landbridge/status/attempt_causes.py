@@ -353,11 +353,6 @@ def _deleted(case: Case, said: Said) -> Iterator[model.Cause]:
             yield _cause("device_deleted", case, said, fact, detail=f"at {fact.at:%Y-%m-%d %H:%M:%S} UTC")
 
 
-def _replaced(case: Case, said: Said) -> Iterator[model.Cause]:
-    for fact in said.of(negotiation.Replaced)[-1:]:
-        yield _cause("duplicate_sa", case, said, fact)
-
-
 # -- silence ----------------------------------------------------------------------------------------------------------
 
 
@@ -373,14 +368,18 @@ def _device_repeats(case: Case, said: Said) -> Iterator[model.Cause]:
     if not said.by_device:
         return
     for fact in [one for one in said.of(negotiation.Retransmits) if one.sender == "device"][-1:]:
-        goes_on = any(one.sender == "device" and one.at > fact.at for one in said.ever(negotiation.Message))
-        if goes_on or fact.count < (3 if said.attempt.within_sa else 2 if said.up_at != EVER else 1):
+        if _goes_on(said, fact) or fact.count < (3 if said.attempt.within_sa else 2 if said.up_at != EVER else 1):
             continue
         is_first = fact.message == 0 if not said.is_v1 else fact.message <= 1
         if is_first or not _floated(said):
             yield _cause("answer_lost", case, said, fact)
         else:
             yield _cause("udp_4500_blocked", case, said, fact)
+
+
+def _goes_on(said: Said, fact: negotiation.Retransmits) -> bool:
+    """Whether the device said something new afterwards."""
+    return any(one.sender == "device" and one.at > fact.at for one in said.ever(negotiation.Message))
 
 
 def _floated(said: Said) -> bool:
@@ -398,7 +397,8 @@ def _we_repeat(case: Case, said: Said) -> Iterator[model.Cause]:
     ours = [one for one in said.of(negotiation.Retransmits) if one.sender == "us"]
     for fact in ours[-1:]:
         if said.attempt.within_sa:
-            yield _cause("peer_dead", case, said, fact, is_certain=fact.gave_up)
+            if fact.gave_up or (fact.count >= 2 and not _goes_on(said, fact)):
+                yield _cause("peer_dead", case, said, fact, is_certain=fact.gave_up)
         elif said.by_device:
             yield _cause("answer_lost", case, said, fact, is_certain=False)
         elif said.is_v1:
@@ -490,7 +490,6 @@ RULES: tuple[Rule, ...] = (
     _refused,
     _rekey,
     _ended_at_once,
-    _replaced,
     _not_sent,
     _device_repeats,
     _we_repeat,

@@ -43,7 +43,7 @@ _SHARPER = {
 #: How a device ends a tunnel.
 _ENDS = frozenset({"device_deleted", "device_disconnects"})
 #: What of an attempt is wrong with a tunnel that is up all the same.
-_WARNINGS = _PHASE_2 | _ENDS | {"answer_lost", "udp_4500_blocked", "our_firewall", "peer_dead", "duplicate_sa"}
+_WARNINGS = _PHASE_2 | {"answer_lost", "udp_4500_blocked", "our_firewall", "peer_dead"}
 #: What happens several times in that time is no renewal and no restart.
 AGAIN_WITHIN = timedelta(minutes=10)
 #: A stranger that came longer before what was said last is no longer trying.
@@ -93,7 +93,7 @@ def of_pairs(case: Case) -> tuple[model.Cause, ...]:
 def warnings(case: Case) -> tuple[model.Cause, ...]:
     """What is wrong with a tunnel that is up, the newest first: what was said since it came up, and what ends it again and again."""
     found = [cause for one in reversed(known.said(case)) for cause in attempt_causes.read(case, one)[:1]]
-    return _each_once([one for one in (*found, *_again_and_again(case)) if one.code in _WARNINGS])
+    return _each_once((*(one for one in found if one.code in _WARNINGS), *_again_and_again(case)))
 
 
 def _again_and_again(case: Case) -> Iterator[model.Cause]:
