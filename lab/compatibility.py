@@ -329,6 +329,7 @@ def _observe(maker: Maker, gateway: Any, up: Any, down: Any, refused: Any) -> No
             children=(child,),
             missing_pairs=("10.0.0.0/24 - 192.168.45.0/24",),
             routes=("192.168.44.0/24",),
+            traffic=model.Traffic(received_at=at),
         ),
         model.ConnectionObservation(
             connection_id=down["id"],
