@@ -30,6 +30,8 @@ from landbridge import paths
 Word = Literal["alone", "among", "wrong", "silent", "broken"]
 RIGS = 10
 LOOK_EVERY = 0.1
+#: Seconds in which the service may find out more than the wire tells by itself.
+FINDING_OUT = 10.0
 
 _PLUTO = {
     "authby": "secret",
@@ -239,7 +241,8 @@ def _watch(one: rig.Running, case: Case, began: float) -> Result:
         now = time.monotonic()
         result = Result(case=case, judgement=judge(case, one.words, answer), answer=answer)
         since = (since or now) if result.is_right else None
-        if since and now - since >= case.row.stays:
+        is_last = result.judgement.word == "alone" or now - began >= FINDING_OUT
+        if since and now - since >= case.row.stays and is_last:
             return dataclasses.replace(result, seconds=since - began)
         if now > deadline + (case.row.stays if since else 0):
             return dataclasses.replace(result, said=_heard(one))
