@@ -93,13 +93,14 @@ def judge(case: Case, names: Mapping[str, str], answer: Mapping[str, Any]) -> Ju
         fair = not case.told and all(one["code"] in case.row.fair for one in causes)
         return Judgement(word="among" if fair else "wrong", code=first["code"])
     alone = told is first and (first["is_certain"] or len(causes) == 1)
+    shown = case.shown or (alone and bool(told.get("theirs")))
     wrong = any(one["is_certain"] and one["code"] not in (*case.right, *case.row.fair) for one in causes[:1])
     return Judgement(
         word="alone" if alone else "wrong" if wrong else "among",
         code=told["code"],
         side=told["side"] in case.sides,
-        differs=set(told.get("differs") or ()) == set(case.row.differs) if case.shown and case.row.differs else None,
-        values=_quotes(case, names, told) if case.shown and (case.row.ours or case.row.theirs) else None,
+        differs=set(told.get("differs") or ()) == set(case.row.differs) if shown and case.row.differs else None,
+        values=_quotes(case, names, told) if shown and (case.row.ours or case.row.theirs) else None,
     )
 
 
@@ -235,12 +236,13 @@ def pluto_files(case: Case, names: Mapping[str, str], *, calls: bool) -> dict[st
 def _watch(one: rig.Running, case: Case, began: float) -> Result:
     """The answer must stay right for a while; the seconds are those until it was right first."""
     deadline = began + case.row.seconds
-    since: float | None = None
+    since, word = None, ""
     while True:
         answer = _read(one, case)
         now = time.monotonic()
         result = Result(case=case, judgement=judge(case, one.words, answer), answer=answer)
-        since = (since or now) if result.is_right else None
+        if result.judgement.word != word or not result.is_right:
+            since, word = now if result.is_right else None, result.judgement.word
         is_last = result.judgement.word == "alone" or now - began >= FINDING_OUT
         if since and now - since >= case.row.stays and is_last:
             return dataclasses.replace(result, seconds=since - began)
