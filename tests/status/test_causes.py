@@ -265,6 +265,35 @@ def test_both_ids_may_be_wrong():
     assert [(one.code, one.is_certain) for one in found] == [("local_id_mismatch", True), ("peer_id_mismatch", True)]
 
 
+REMEDIES = [
+    pytest.param(
+        mismatch(1, 1, proposal("aes-256", group="group14")),
+        "on this connection, set encryption_algorithm to aes-256 and dh_group to group14 (ikepolicy); "
+        "or on the device, set encryption_algorithm to aes-128 and dh_group to group15",
+        id="either",
+    ),
+    pytest.param(
+        mismatch(1, 1, proposal(group="group31")), "on the device, set dh_group to group15", id="device-alone"
+    ),
+    pytest.param(
+        no_connection(1, "ids", peer=fqdn("x.example")),
+        "on this connection, set peer_id_type to fqdn and peer_id to x.example (ikepolicy); "
+        f"or on the device, set the local id to ip {DEVICE}",
+        id="peer-id",
+    ),
+    pytest.param(
+        no_connection(1, "ids", local=n.Identity(kind="email", value="a@b"), peer=ip(DEVICE)),
+        f"on the device, set the remote id to ip {ENDPOINT}",
+        id="an-id-that-cannot-be-set-here",
+    ),
+]
+
+
+@pytest.mark.parametrize(("fact", "remedy"), REMEDIES)
+def test_a_remedy_names_the_values_of_both_sides(fact: n.Fact, remedy: str):
+    assert rank(attempt(0, fact, by="device"))[0].remedy == remedy
+
+
 # -- the device refuses: only that is heard ---------------------------------------------------------------------------
 
 REFUSED = [

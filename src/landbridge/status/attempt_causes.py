@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 from landbridge import model
-from landbridge.model import negotiation
+from landbridge.model import allowed_values, negotiation
 from landbridge.model.negotiation import Identity
 from landbridge.status import cause_texts, proposals
 from landbridge.status.case import EVER, Case, Said, show
@@ -21,6 +21,8 @@ SILENT_AFTER = timedelta(seconds=4)
 PASSING = frozenset({"COOKIE", "TEMPORARY_FAILURE", "CHILD_SA_NOT_FOUND", "REDIRECT"})
 #: Sequence number of our message with id and hash in IKEv1 main mode; the first one of phase 2 has a higher one.
 MAIN_AUTH = 3
+#: Types of ids that the API has.
+SETTABLE = frozenset(allowed_values.ID_TYPES.values)
 _OTHER_VERSION = {"v1": "v2", "v2": "v1"}
 _OTHER_MODE = {"main": "aggressive", "aggressive": "main"}
 
@@ -93,9 +95,15 @@ def _differs(name: str, got: Identity, wanted: Identity) -> tuple[str, ...]:
     return (f"{name}_type",) if got.value == wanted.value else (name,)
 
 
+def _id_remedy(name: str, theirs: Identity, end: str, ours: Identity) -> str:
+    there = f"on the device, set the {end} id to {show(ours)}"
+    if theirs.kind not in SETTABLE:
+        return there
+    return f"on this connection, set {name}_type to {theirs.kind} and {name} to {theirs.value} (ikepolicy); or {there}"
+
+
 def _wrong_local_id(case: Case, said: Said, fact: negotiation.Fact, wanted: Identity) -> model.Cause:
     differs = _differs("local_id", wanted, case.local_id)
-    settable = wanted.kind in {"ip", "fqdn"}
     return _cause(
         "local_id_mismatch",
         case,
@@ -104,14 +112,13 @@ def _wrong_local_id(case: Case, said: Said, fact: negotiation.Fact, wanted: Iden
         ours=show(case.local_id),
         theirs=f"expects {show(wanted)}",
         differs=differs,
-        side="either" if settable else "device",
-        remedy=None if settable else f"on the device, set the remote id to {show(case.local_id)}",
+        side="either" if wanted.kind in SETTABLE else "device",
+        remedy=_id_remedy("local_id", wanted, "remote", case.local_id),
     )
 
 
 def _wrong_peer_id(case: Case, said: Said, fact: negotiation.Fact, got: Identity) -> model.Cause:
     is_dial_in = case.seen.waits_for_peer and not said.attempt.is_named
-    settable = got.kind in {"ip", "fqdn"}
     of_another_type = (got.kind, got.value) == (case.peer_id.kind, case.peer_id.value)
     return _cause(
         "dial_in_id_mismatch" if is_dial_in else "peer_id_mismatch",
@@ -122,8 +129,8 @@ def _wrong_peer_id(case: Case, said: Said, fact: negotiation.Fact, got: Identity
         ours=show(case.peer_id),
         theirs=f"another type than {got.kind}, with the text {got.value}" if of_another_type else show(got),
         differs=_differs("peer_id", got, case.peer_id),
-        side="either" if settable else "device",
-        remedy=None if settable else f"on the device, set the local id to {show(case.peer_id)}",
+        side="either" if got.kind in SETTABLE else "device",
+        remedy=None if of_another_type else _id_remedy("peer_id", got, "local", case.peer_id),
         detail=f"from {said.attempt.peer_address}" if is_dial_in else None,
     )
 
@@ -169,9 +176,7 @@ def _proposal(case: Case, said: Said) -> Iterator[model.Cause]:
             theirs=found.theirs or None,
             differs=found.differs,
             side="device" if found.only_device else "either",
-            remedy=f"on the device, set {' and '.join(found.differs)} to those of this connection: {found.ours}"
-            if found.only_device
-            else None,
+            remedy=found.remedy,
         )
 
 

@@ -40,13 +40,13 @@ TEXTS: Mapping[str, Text] = {
     "ike_version_mismatch": Text(
         "either",
         "the two sides use different IKE versions",
-        "set ikepolicy.ike_version to the device's version, or the device to this one",
+        "set ikepolicy.ike_version to the device's version, or the device's version to that of this connection",
         decides=DIAL_OR_PROBE,
     ),
     "ike_mode_mismatch": Text(
         "either",
         "the two sides use different IKEv1 modes (main and aggressive)",
-        "set ikepolicy.phase1_negotiation_mode to the device's mode, or the device to this one",
+        "set ikepolicy.phase1_negotiation_mode to the device's mode, or the device's mode to that of this connection",
         decides=DIAL_OR_PROBE,
     ),
     "no_connection_on_device": Text(

@@ -77,6 +77,8 @@ def _compared(case: Case, probe: model.ProbeResult, phase: Phase, theirs: Propos
             ours=found.ours,
             theirs=found.theirs,
             differs=found.differs,
+            side="device" if found.only_device else "either",
+            remedy=found.remedy,
         )
 
 

@@ -1,6 +1,6 @@
 """Which settings of two proposals differ, in the words of the API: pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from landbridge import model
@@ -11,6 +11,7 @@ Kind = Literal["encryption", "integrity", "prf", "groups"]
 KINDS: tuple[Kind, ...] = ("encryption", "integrity", "prf", "groups")
 _SETTINGS = {"encryption": "encryption_algorithm", "integrity": "authentication_algorithm", "prf": "prf"}
 _GROUP_SETTING = {1: "dh_group", 2: "pfs"}
+_POLICY = {1: "ikepolicy", 2: "ipsecpolicy"}
 #: All that a policy of phase 1 can have. Phase 2 has the same.
 _CONFIGURABLE = frozenset(
     (
@@ -22,12 +23,15 @@ _CONFIGURABLE = frozenset(
 
 
 class Comparison(NamedTuple):
-    """`differs`: settings of the API; empty when both sides fit. `only_device`: this service does not have what the device wants."""
+    """`differs`: settings of the API; empty when both sides fit. `only_device`: this service does not have what the device wants. `remedy`:
+    what to change on either side; None where nothing differs.
+    """
 
     ours: str
     theirs: str
     differs: tuple[str, ...]
     only_device: bool
+    remedy: str | None
 
 
 def of_phase(connection: model.Connection, phase: Phase) -> Proposal:
@@ -52,19 +56,33 @@ def compare(ours: Proposal, offered: Sequence[Proposal], phase: Phase, *, withou
     theirs = min(offered, key=lambda one: len(_differing(ours, one)), default=Proposal())
     kinds = _differing(ours, theirs) if offered else ()
     has_prf_only = not ours.integrity and phase == 1
-    settings = [
-        _GROUP_SETTING[phase]
-        if kind == "groups"
-        else "authentication_algorithm"
-        if kind == "prf" and has_prf_only
-        else _SETTINGS[kind]
-        for kind in kinds
-    ]
+    settings = {_setting(kind, phase, has_prf_only=has_prf_only): kind for kind in kinds}
+    only_device = "prf" in settings or any(_is_foreign(theirs, kind) for kind in kinds)
+    here, there = _changes(settings, theirs), _changes(settings, ours)
+    remedy = f"on the device, set {there}"
+    if not only_device:
+        remedy = f"on this connection, set {here} ({_POLICY[phase]}); or {remedy}"
     return Comparison(
         ours=text(ours, phase, with_groups=not without_groups),
         theirs=text(theirs, phase, with_groups=not without_groups),
-        differs=tuple(dict.fromkeys(settings)),
-        only_device="prf" in settings or any(_is_foreign(theirs, kind) for kind in kinds),
+        differs=tuple(settings),
+        only_device=only_device,
+        remedy=remedy if settings else None,
+    )
+
+
+def _setting(kind: Kind, phase: Phase, *, has_prf_only: bool) -> str:
+    """With a GCM cipher the API's authentication algorithm is the PRF."""
+    if kind == "groups":
+        return _GROUP_SETTING[phase]
+    return "authentication_algorithm" if kind == "prf" and has_prf_only else _SETTINGS[kind]
+
+
+def _changes(settings: Mapping[str, Kind], wanted: Proposal) -> str:
+    """`encryption_algorithm to aes-256 and pfs to disable`; the first of several values."""
+    return " and ".join(
+        f"{setting} to {next((one for one in getattr(wanted, kind) if one != 'none'), 'disable')}"
+        for setting, kind in settings.items()
     )
 
 
