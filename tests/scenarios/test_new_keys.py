@@ -1,4 +1,4 @@
-"""A new PSK is proved at once: nothing is lost when both sides have it, and the tunnel goes on when the device has another."""
+"""A new PSK is proved at once: nothing is lost when both sides have it, and the tunnel goes on when the device has another. So is PFS."""
 
 import subprocess
 import time
@@ -7,7 +7,7 @@ import pytest
 
 from lab import agents, sites, specs
 from landbridge import model
-from landbridge.status import case, warnings
+from landbridge.status import case, causes, warnings
 
 pytestmark = pytest.mark.tunnel
 
@@ -79,4 +79,27 @@ def test_a_key_that_the_device_has_not_leaves_the_tunnel_up_until_it_has(policy:
         device.load(_tunnel(policy, NEW))
         assert worked.wait_for(_is_proved, "the key to be proved") < 15
         assert _warnings(spec, worked.last) == []
+        assert pings.lost() == 0
+
+
+@pytest.mark.parametrize(
+    ("theirs", "codes"),
+    [
+        pytest.param("aes128-sha256-modp3072", [], id="the same"),
+        pytest.param("aes128-sha256-modp2048", ["rekey_refused"], id="another group"),
+    ],
+)
+def test_pfs_is_proved_while_the_tunnel_carries(theirs: str, codes: list[str]):
+    with agents.working() as worked:
+        worked.world.add_device(sites.Tunnel(gateway=sites.EIPS[0], psk=specs.PSK, esp_proposals=theirs))
+        spec = specs.connection()
+        worked.want(spec)
+        worked.wait_for(agents.is_up, "the tunnel")
+        pings = Pings(worked.world)
+
+        def is_proved(seen: model.ConnectionObservation) -> bool:
+            found = [one.code for one in causes.warnings(case.Case(connection=spec.connection, seen=seen))]
+            return set(codes) <= set(found) if codes else "MODP_3072" in seen.children[0].proposal
+
+        worked.wait_for(is_proved, "the rekey", seconds=25)
         assert pings.lost() == 0

@@ -205,6 +205,24 @@ def _reauthenticate(current: state.GatewayState, step: Any) -> state.GatewayStat
     return put(current, sas=(*(sa for sa in current.ike.sas if sa is not old), new), recently_initiated=tried)
 
 
+def _rekey_child(current: state.GatewayState, step: Any) -> state.GatewayState:
+    """The new CHILD_SA is younger than its IKE_SA."""
+    sas = tuple(
+        dataclasses.replace(
+            sa,
+            children=tuple(
+                dataclasses.replace(child, unique_id=str(next(_ids)), installed_seconds=0)
+                if child.unique_id == step.unique_id
+                else child
+                for child in sa.children
+            ),
+        )
+        for sa in current.ike.sas
+    )
+    tried = current.ike.recently_initiated | {fingerprints.rekey(step.child)}
+    return put(current, sas=sas, recently_initiated=tried)
+
+
 def _prove_key(current: state.GatewayState, step: Any) -> state.GatewayState:
     made = ike_state.IkeSa(step.name, str(next(_ids)), "ESTABLISHED")
     return put(current, sas=(*current.ike.sas, made), recently_initiated=current.ike.recently_initiated | {step.name})
@@ -245,6 +263,7 @@ _HOW = {
     ike_steps.AbandonIke: _terminate_ike,
     ike_steps.Reauthenticate: _reauthenticate,
     ike_steps.ProveKey: _prove_key,
+    ike_steps.RekeyChild: _rekey_child,
     ike_steps.TerminateChild: _terminate_child,
     ike_steps.Initiate: _initiate,
 }

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lab import sites, specs
 from landbridge import model
 from landbridge.engine.strongswan import state, target
-from landbridge.engine.strongswan.ike import fingerprints, messages
+from landbridge.engine.strongswan.ike import fingerprints, messages, pfs_proof
 from landbridge.engine.strongswan.ike import planning as ike_planning
 from landbridge.engine.strongswan.ike import state as ike_state
 from landbridge.engine.strongswan.ike import steps as ike_steps
@@ -550,7 +550,7 @@ def test_a_device_that_dialled_in_is_asked_for_what_it_did_not_ask_for(establish
     sa = ike_state.IkeSa(spec.id, "1", "ESTABLISHED", established_seconds=established, children=(child,))
     current = small_world.put(carried_out(desired, NOTHING), sas=(sa,))
     assert small_world.plan(desired, current) == [ike_steps.Initiate(spec.id, config.children[1])][:asked]
-    assert list(ike_planning.due_looks([config], current.ike)) == [ike_planning.SETTLING][asked:]
+    assert (ike_planning.SETTLING in ike_planning.due_looks([config], current.ike)) == (not asked)
 
 
 def test_a_device_that_has_not_dialled_in_is_not_asked():
@@ -581,13 +581,55 @@ def test_a_device_that_owes_an_answer_for_three_times_its_timeout_is_dead(
     desired = specs.desired(spec, of=GATEWAY)
     [config] = target.prepare(desired, "userland").configs
     child = ike_state.Child(config.children[0], "1", "INSTALLED", silent_seconds=silent)
-    sa = ike_state.IkeSa(spec.id, "7", "ESTABLISHED", children=(child,))
+    sa = ike_state.IkeSa(spec.id, "7", "ESTABLISHED", established_seconds=200, children=(child,))
     current = small_world.put(
         carried_out(desired, NOTHING), sas=(sa,), unanswered={} if owed is None else {"7": owed, "8": 500.0}
     )
     assert list(ike_planning.due_looks([config], current.ike)) == looks
     dialled = [ike_steps.AbandonIke(spec.id, "7"), ike_steps.Initiate(spec.id, config.children[0])]
     assert small_world.plan(desired, forgetful(current)) == (dialled if is_dead else [])
+
+
+@pytest.mark.parametrize(
+    ("installed", "established", "position", "version", "is_rekeyed", "looks"),
+    [
+        pytest.param(4, 4, 0, "v2", False, [1], id="came up a moment ago"),
+        pytest.param(5, 5, 0, "v2", True, [], id="stands"),
+        pytest.param(5, 6, 0, "v2", True, [], id="whole seconds are rounded"),
+        pytest.param(5, 5, pfs_proof.RATE, "v2", False, [1], id="one of many waits for its turn"),
+        pytest.param(6, 6, pfs_proof.RATE, "v2", True, [], id="its turn"),
+        pytest.param(5, 20, 0, "v2", False, [], id="was rekeyed, or came later, with an exchange of its own"),
+        pytest.param(20, 5, 0, "v2", False, [], id="its IKE_SA was rekeyed"),
+        pytest.param(600, 600, 0, "v2", False, [], id="came up while nobody looked"),
+        pytest.param(5, 5, 0, "v1", False, [], id="IKEv1 has shown it"),
+    ],
+)
+def test_pfs_is_proved_by_one_early_rekey(
+    installed: int, established: int, position: int, version: str, is_rekeyed: bool, looks: list[float]
+):
+    spec = specs.connection(ike_policy=V1 if version == "v1" else specs.ike_policy())
+    config = target.prepare(specs.desired(spec, of=GATEWAY), "userland").configs[0]
+    child = ike_state.Child(config.children[0], "3", "INSTALLED", installed_seconds=installed)
+    sas = [ike_state.IkeSa(spec.id, "7", "ESTABLISHED", established_seconds=established, children=(child,))]
+    rekey = ike_steps.RekeyChild(spec.id, "3", child.name)
+    assert list(pfs_proof.plan(config, position, sas, frozenset())) == [rekey][: int(is_rekeyed)]
+    assert list(pfs_proof.plan(config, position, sas, frozenset({fingerprints.rekey(child.name)}))) == []
+    assert list(pfs_proof.due_looks(config, position, sas)) == looks
+
+
+def test_a_rekey_is_planned_once():
+    desired = specs.desired(spec := specs.connection(), of=GATEWAY)
+    current = carried_out(desired, NOTHING)
+    [sa] = current.ike.sas
+    aged = dataclasses.replace(
+        sa,
+        established_seconds=9,
+        children=tuple(dataclasses.replace(child, installed_seconds=9) for child in sa.children),
+    )
+    current = forgetful(small_world.put(current, sas=(aged,)))
+    [step] = small_world.plan(desired, current)
+    assert step == ike_steps.RekeyChild(spec.id, aged.children[0].unique_id, aged.children[0].name)
+    assert small_world.plan(desired, forgetful(small_world.applied(current, step))) == []
 
 
 def test_an_attempt_that_is_not_answered_goes_on():

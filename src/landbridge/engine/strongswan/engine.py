@@ -35,6 +35,7 @@ from landbridge.engine.strongswan.ike import (
     charon,
     evidence,
     fingerprints,
+    pfs_proof,
     retries,
     unanswered,
     vici_events,
@@ -278,10 +279,12 @@ class StrongSwan:
         match step:
             case ike_steps.Initiate(_, child):
                 wait = tried.note(child)
+            case ike_steps.RekeyChild(_, _, child):
+                wait = tried.note(fingerprints.rekey(child), first=pfs_proof.PATIENCE, longest=pfs_proof.PATIENCE)
             case ike_steps.ProveKey(_, name):
-                wait = tried.note(name, retries.LONGEST)
+                wait = tried.note(name, longest=retries.LONGEST)
             case ike_steps.Reauthenticate(connection_id):
-                wait = tried.note(fingerprints.reauthentication(connection_id), retries.LONGEST)
+                wait = tried.note(fingerprints.reauthentication(connection_id), longest=retries.LONGEST)
             case ike_steps.LoadSecret(connection_id):
                 tried.forget(fingerprints.proof(connection_id), fingerprints.reauthentication(connection_id))
                 return

@@ -72,6 +72,11 @@ def reauthentication(connection_id: str) -> str:
     return f"{connection_id}.reauthentication"
 
 
+def rekey(child: str) -> str:
+    """The name under which the rekey of a child is remembered as tried."""
+    return f"{child}.rekey"
+
+
 def owner(name: str) -> str:
     """The id of the connection, from the name of a connection, a child or a secret."""
     return name.split(".", 1)[0]

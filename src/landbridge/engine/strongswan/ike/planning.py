@@ -6,8 +6,9 @@ old goes, except a connection's own secret.
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
 
-from landbridge.engine.strongswan.ike import fingerprints, key_proof, messages, state, steps
+from landbridge.engine.strongswan.ike import fingerprints, key_proof, messages, pfs_proof, state, steps
 
 #: Seconds without a new SA, after which a device that dials in is thought to have asked for all that it asks for. When both ends
 #: ask at once, charon makes some CHILD_SAs twice, and pluto is stuck for a minute: its window of messages is lost (measured). A first
@@ -18,13 +19,14 @@ SETTLING = 10
 def plan_connections(configs: Iterable[messages.DesiredConfig], current: state.IkeState) -> Iterator[steps.IkeStep]:
     secrets = by_owner(sorted(current.secrets))
     sas = state.by_connection(current.sas)
-    for config in configs:
+    for position, config in enumerate(configs):
         proof = fingerprints.proof(config.connection_id)
         if (
             proof in current.conns
         ):  # one whose unloading was interrupted: it would answer the device in the connection's place
             yield steps.UnloadConn(proof)
-        yield from _connection(config, current, secrets[config.connection_id], sas[config.connection_id], sas[proof])
+        own = Own(position, secrets[config.connection_id], sas[config.connection_id], sas[proof])
+        yield from _connection(config, current, own)
 
 
 def plan_deletions(kept: Collection[str], current: state.IkeState) -> Iterator[steps.IkeStep]:
@@ -42,17 +44,22 @@ def by_owner(secret_ids: Iterable[str]) -> defaultdict[str, list[str]]:
     return found
 
 
-def _connection(
-    config: messages.DesiredConfig,
-    current: state.IkeState,
-    secrets: list[str],
-    sas: list[state.IkeSa],
-    proofs: list[state.IkeSa],
-) -> Iterator[steps.IkeStep]:
+@dataclass(frozen=True, slots=True)
+class Own:
+    """What charon holds of one connection. `position`: of the connection in its gateway. `proofs`: the IKE_SAs that try its key."""
+
+    position: int
+    secrets: list[str]
+    sas: list[state.IkeSa]
+    proofs: list[state.IkeSa]
+
+
+def _connection(config: messages.DesiredConfig, current: state.IkeState, own: Own) -> Iterator[steps.IkeStep]:
     """Before something is loaded anew, IKE_SAs that are being negotiated end, since they began with the old configuration. IKE_SAs
     without children end too, since nothing says which configuration they were made from. Both end before the load, so that an
     interrupted plan finds the old configuration still loaded and does the same again.
     """
+    secrets, sas = own.secrets, own.sas
     present = [secret for secret in secrets if fingerprints.secret_of(secret) == config.secret_id]
     is_changed = current.conns.get(config.connection_id) != frozenset(config.children)
     loads = is_changed or not present or present != secrets
@@ -79,7 +86,8 @@ def _connection(
     if (
         not is_changed and not children
     ):  # a reauthentication asks for the children of before: it would lose what is being changed
-        yield from key_proof.plan(key_proof.keys(config, present, kept), proofs, tried)
+        yield from key_proof.plan(key_proof.keys(config, present, kept), own.proofs, tried)
+        yield from pfs_proof.plan(config, own.position, kept, tried)
 
 
 def _load_secret(config: messages.DesiredConfig, secrets: list[str], name: str) -> Iterator[steps.IkeStep]:
@@ -153,14 +161,15 @@ def _quiet_seconds(sa: state.IkeSa) -> int:
 
 
 def due_looks(configs: Iterable[messages.DesiredConfig], current: state.IkeState) -> Iterator[float]:
-    """Seconds after which another look is due: a device that has dialled in may still ask for more pairs, and one that owes an answer
-    is dead after a while.
+    """Seconds after which another look is due: a device that has dialled in may still ask for more pairs, one that owes an answer is dead
+    after a while, and PFS is proved a little after a tunnel came up.
     """
     sas = state.by_connection(current.sas)
-    for config in configs:
+    for position, config in enumerate(configs):
         held = sas[config.connection_id]
         if not config.initiates and _may_ask(config, held):
             yield SETTLING
+        yield from pfs_proof.due_looks(config, position, held)
         yield from (left for sa in held if (left := _seconds_left(sa, config, current)) is not None and left > 0)
 
 

@@ -20,10 +20,12 @@ class Retries:
     def __init__(self) -> None:
         self._tries: dict[str, _Try] = {}
 
-    def note(self, name: str, longest: float = RETRY) -> float:
-        """It is tried now. Returns the seconds until it may be tried again: twice as many as before, at most `longest`."""
+    def note(self, name: str, *, first: float | None = None, longest: float | None = None) -> float:
+        """It is tried now. Returns the seconds until it may be tried again: `first` (None: RETRY) at first, and then twice as many as
+        before, at most `longest` (None: RETRY).
+        """
         before = self._tries.get(name)
-        wait = min(2 * before.wait, longest) if before else RETRY
+        wait = min(2 * before.wait, longest or RETRY) if before else first or RETRY
         self._tries[name] = _Try(time.monotonic(), wait)
         return wait
 

@@ -87,6 +87,16 @@ class Reauthenticate:
 
 
 @dataclass(frozen=True, slots=True)
+class RekeyChild:
+    connection_id: str
+    unique_id: str
+    child: str
+
+    def __str__(self) -> str:
+        return f"rekey CHILD_SA {self.unique_id} {self.child}"
+
+
+@dataclass(frozen=True, slots=True)
 class ProveKey:
     """Begins an IKE_SA without children, of a connection of its own that is unloaded at once: nothing else may find it."""
 
@@ -139,6 +149,7 @@ SingleRequest = (
     | TerminateChild
     | Initiate
     | Reauthenticate
+    | RekeyChild
 )
 #: A step that is requests to a running charon, carried out in their order.
 CharonRequest = SingleRequest | ProveKey

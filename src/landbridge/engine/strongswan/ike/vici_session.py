@@ -25,6 +25,7 @@ WINDOW = 64
 #: What a look asks: the event that brings the list, if any, and the command.
 _LISTS = (("list-conn", "list-conns"), ("", "get-shared"), ("list-sa", "list-sas"))
 _LOADS = (steps.LoadSecret, steps.LoadConn)
+_OfAnSa = steps.TerminateIke | steps.AbandonIke | steps.TerminateChild | steps.Reauthenticate | steps.RekeyChild
 _ENDS = (steps.TerminateIke, steps.AbandonIke, steps.TerminateChild)
 
 
@@ -135,6 +136,14 @@ def _request(step: steps.SingleRequest) -> Request:
             return "load-conn", {connection_id: conn}
         case steps.UnloadConn(connection_id):
             return "unload-conn", {"name": connection_id}
+        case steps.Initiate(connection_id, child):
+            return "initiate", {"ike": connection_id, "child": child, "timeout": "-1"}
+        case _:
+            return _of_an_sa(step)
+
+
+def _of_an_sa(step: _OfAnSa) -> Request:
+    match step:
         case steps.TerminateIke(_, unique_id):
             return "terminate", {"ike-id": unique_id, "force": "yes", "timeout": FAREWELL}
         case steps.AbandonIke(_, unique_id):
@@ -143,5 +152,5 @@ def _request(step: steps.SingleRequest) -> Request:
             return "terminate", {"child-id": unique_id, "force": "yes", "timeout": FAREWELL}
         case steps.Reauthenticate(_, unique_id):
             return "rekey", {"ike-id": unique_id, "reauth": "yes"}
-        case steps.Initiate(connection_id, child):
-            return "initiate", {"ike": connection_id, "child": child, "timeout": "-1"}
+        case steps.RekeyChild(_, unique_id, _):
+            return "rekey", {"child-id": unique_id}
