@@ -1,10 +1,14 @@
 """A connection's counters go on where an SA takes the place of another one."""
 
+import dataclasses
 from datetime import UTC, datetime, timedelta
+
+import pytest
 
 from landbridge import model
 from landbridge.operations import traffic
 
+START = datetime(2026, 1, 1, tzinfo=UTC)
 ONE, OTHER = ("10.0.0.0/24", "192.168.1.0/24"), ("10.0.0.0/24", "192.168.2.0/24")
 
 
@@ -59,3 +63,32 @@ def test_the_first_look_after_a_start_counts_nothing():
     """What the SA carried before is not carried now: a rate would jump."""
     first = _seen(_child("1", 1000))
     assert traffic.count(first, first, datetime.now(UTC)).traffic == _total(0)
+
+
+@pytest.mark.parametrize(
+    ("looks", "one_way"),
+    [
+        pytest.param([(0, 0), (0, 9), (0, 20)], ("out", 20, 0, 20), id="nothing comes back"),
+        pytest.param([(5, 5), (8, 5), (8, 5)], ("in", 3, 0, 10), id="nothing goes out, and then nothing passes"),
+        pytest.param([(0, 0), (1, 1), (1, 5)], ("out", 4, 10, 20), id="something came back before"),
+        pytest.param([(0, 0), (0, 5), (1, 6)], None, id="something comes back"),
+        pytest.param([(0, 0), (0, 5), (3, 5)], ("in", 3, 10, 20), id="the answers came after the look"),
+        pytest.param([(7, 0), (7, 0), (7, 0)], None, id="nothing passes"),
+        pytest.param([(0, 50)], None, id="the first look counts nothing"),
+    ],
+)
+def test_what_passes_one_way_alone(looks: list[tuple[int, int]], one_way: tuple[str, int, int, int] | None):
+    """`looks`: packets in and out, 10 s apart. `one_way`: direction, packets, and its begin and end in seconds."""
+    children = [dataclasses.replace(_child("1", 0), packets_in=came, packets_out=went) for came, went in looks]
+    seen = traffic.count(_seen(children[0]), _seen(children[0]), START)
+    for number, child in enumerate(children[1:]):
+        since, until = (START + timedelta(seconds=10 * count) for count in (number, number + 1))
+        seen = traffic.count(seen, _seen(child), until, since)
+    told = seen.one_way and (
+        seen.one_way.direction,
+        seen.one_way.packets,
+        (seen.one_way.since - START).seconds,
+        (seen.one_way.until - START).seconds,
+    )
+    assert told == one_way
+    assert traffic.count(seen, _seen(), START).one_way is None

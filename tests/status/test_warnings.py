@@ -1,5 +1,8 @@
 """What is wrong with a tunnel that is up, by the last look at it."""
 
+import dataclasses
+from typing import Any, Literal
+
 import pytest
 
 from landbridge import model
@@ -40,3 +43,32 @@ def test_it_is_said_until_when_the_old_key_lasts(connection: model.Connection, u
     [cause] = warnings.of(told.case(REFUSED, of=connection, is_key_unproved=True))
     assert until in cause.reason
     assert cause.evidence
+
+
+def _one_way(direction: Literal["in", "out"], packets: int, seconds: int) -> model.OneWay:
+    return model.OneWay(direction=direction, packets=packets, since=told.at(0), until=told.at(seconds))
+
+
+@pytest.mark.parametrize(
+    ("one_way", "said"),
+    [
+        pytest.param(None, None, id="both ways, or nothing"),
+        pytest.param(_one_way("out", 9, 60), None, id="some packets"),
+        pytest.param(_one_way("out", 500, 19), None, id="for a moment"),
+        pytest.param(
+            _one_way("out", 240, 60),
+            "packets go into the tunnel and none comes back: we sent 240 packets in 60 s, none came back; the last one came at"
+            " 2026-01-02T03:00:00Z",
+            id="none comes back",
+        ),
+        pytest.param(
+            _one_way("in", 10, 20),
+            "packets come out of the tunnel and none goes in: 10 packets came in 20 s, we sent none",
+            id="none goes out",
+        ),
+    ],
+)
+def test_what_passes_one_way_alone(one_way: model.OneWay | None, said: str | None, given: Any):
+    came = dataclasses.replace(given.child(), last_in_at=told.at(0))
+    found = warnings.of(told.case(one_way=one_way, children=(came,)))
+    assert [one.reason for one in found] == ([] if said is None else [said])

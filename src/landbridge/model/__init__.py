@@ -84,7 +84,7 @@ from landbridge.model.gateway_certificate import (
 from landbridge.model.job import GatewayJob, JobListRequest, JobRef, JobStatus, JobStatusName, Restart, UpgradeRequest
 from landbridge.model.monitor import ConnectionMonitor, MonitorListRequest, MonitorRef, MonitorRequest
 from landbridge.model.negotiation import Attempt
-from landbridge.model.observation import ChildSa, ConnectionObservation, GatewayReport, Observation, Traffic
+from landbridge.model.observation import ChildSa, ConnectionObservation, GatewayReport, Observation, OneWay, Traffic
 from landbridge.model.probe import (
     ProbeAnswer,
     Probed,
@@ -204,6 +204,7 @@ __all__ = [
     "Neighbour",
     "Network",
     "Observation",
+    "OneWay",
     "PeerConfigurationRequest",
     "Plane",
     "PolicyRule",

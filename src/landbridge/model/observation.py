@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from landbridge.model.evidence import Evidence
 from landbridge.model.negotiation import Attempt
@@ -10,7 +11,9 @@ from landbridge.model.probe import ProbeResult
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildSa:
-    """An installed CHILD_SA. SPIs are 8 hex digits; bytes and packets count since it was installed."""
+    """An installed CHILD_SA. SPIs are 8 hex digits; bytes and packets count since it was installed. `last_in_at`, `last_out_at`: when the
+    last packet came out of it and went into it, to a second; None: none did, or the engine cannot say.
+    """
 
     rule: str
     local_ts: tuple[str, ...]
@@ -23,6 +26,8 @@ class ChildSa:
     packets_in: int
     packets_out: int
     installed_seconds: int
+    last_in_at: datetime | None = None
+    last_out_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +46,16 @@ class Traffic:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OneWay:
+    """Packets that passed a tunnel one way while none passed the other way, over all its CHILD_SAs: counted in looks from `since` to `until`."""
+
+    direction: Literal["in", "out"]
+    packets: int
+    since: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionObservation:
     """`applied_generation`: the generation whose configuration is loaded whole; None while something is missing.
 
@@ -49,8 +64,8 @@ class ConnectionObservation:
     number of CHILD_SAs of a tunnel that is wholly up; more than that is fine for the moment of a rekey. `missing_pairs`: pairs of
     subnets (`ours - theirs`) that no CHILD_SA carries whole while the tunnel is up. `routes`: blocks that lead into the tunnel now.
     `is_key_unproved`: the tunnel was made with another PSK than the one that is loaded, and no IKE_SA with this one stands yet.
-    `configuration` names what is loaded now; `attempts` are the last ones, oldest first. `traffic` is counted by the source that the
-    agent reports to.
+    `configuration` names what is loaded now; `attempts` are the last ones, oldest first. `traffic` and `one_way` are counted by the source
+    that the agent reports to.
     """
 
     connection_id: str
@@ -72,6 +87,7 @@ class ConnectionObservation:
     configuration: str = ""
     attempts: tuple[Attempt, ...] = ()
     traffic: Traffic = Traffic()
+    one_way: OneWay | None = None
 
     @property
     def state(self) -> str:

@@ -5,6 +5,7 @@ These functions run in a transaction, as the operations of the API do. Their cal
 
 import dataclasses
 from collections.abc import Callable
+from datetime import datetime
 
 from landbridge import model
 from landbridge.operations import site_cover, status_changes, traffic
@@ -98,6 +99,7 @@ class StoreSource:
         self._desired = desired
         self._site = site
         self._reported: dict[str, dict[str, model.ConnectionObservation]] = {}
+        self._looked_at: dict[str, datetime] = {}
         self._strangers: dict[str, tuple[model.Attempt, ...]] = {}
         self._log = status_changes.StatusLog()
         self.beat = beat
@@ -114,8 +116,10 @@ class StoreSource:
     def report(self, observation: model.Observation) -> None:
         known = self._reported.pop(observation.gateway_id, None)
         before = known if known is not None else {one.connection_id: one for one in observation.connections}
+        last_look = self._looked_at.get(observation.gateway_id, observation.seen_at)
         seen = [
-            traffic.count(before.get(one.connection_id), one, observation.seen_at) for one in observation.connections
+            traffic.count(before.get(one.connection_id), one, observation.seen_at, last_look)
+            for one in observation.connections
         ]
         changed = tuple(one for one in seen if known is None or known.get(one.connection_id) != one)
         news = dataclasses.replace(
@@ -128,6 +132,7 @@ class StoreSource:
         )
         recorded = self._database.write(lambda tx: report(tx, news))
         self._reported[observation.gateway_id] = {one.connection_id: one for one in seen}
+        self._looked_at[observation.gateway_id] = observation.seen_at
         self._strangers[observation.gateway_id] = observation.gateway.strangers
         self._tell(dataclasses.replace(observation, connections=changed), recorded)
 

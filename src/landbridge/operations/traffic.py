@@ -7,10 +7,13 @@ from landbridge import model
 
 
 def count(
-    before: model.ConnectionObservation | None, now: model.ConnectionObservation, at: datetime
+    before: model.ConnectionObservation | None,
+    now: model.ConnectionObservation,
+    at: datetime,
+    last_look: datetime | None = None,
 ) -> model.ConnectionObservation:
-    """`now`, a look of the time `at`, with its traffic. `before`: the look before; None for a connection that was not there. An SA that
-    was not there has carried since then all that it counts.
+    """`now`, a look of the time `at`, with its traffic. `before`: the look before, of `last_look`; None for a connection that was not there.
+    An SA that was not there has carried since then all that it counts.
     """
     known = {} if before is None else {child.spi_in: child for child in before.children}
     total = model.Traffic() if before is None else before.traffic
@@ -26,4 +29,24 @@ def count(
             rekeys=total.rekeys + (last is None and (child.local_ts, child.remote_ts) in selectors),
             received_at=at if packets_in else total.received_at,
         )
-    return dataclasses.replace(now, traffic=total)
+    one_way = None if before is None or not now.children else _one_way(before, total, last_look or at, at)
+    return dataclasses.replace(now, traffic=total, one_way=one_way)
+
+
+def _one_way(
+    before: model.ConnectionObservation, total: model.Traffic, last_look: datetime, look: datetime
+) -> model.OneWay | None:
+    """A look at which nothing passed either way changes nothing."""
+    packets_in = total.packets_in - before.traffic.packets_in
+    packets_out = total.packets_out - before.traffic.packets_out
+    if packets_in and packets_out:
+        return None
+    known = before.one_way
+    if not packets_in and not packets_out:
+        return known
+    now = model.OneWay(
+        direction="in" if packets_in else "out", packets=packets_in or packets_out, since=last_look, until=look
+    )
+    if known is None or known.direction != now.direction:
+        return now
+    return dataclasses.replace(known, packets=known.packets + now.packets, until=look)

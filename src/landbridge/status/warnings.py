@@ -1,6 +1,7 @@
 """What is wrong with a tunnel that is up, by the last look at it: its key, and what passes through it."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 from landbridge import model
 from landbridge.status import attempt_causes, cause_texts
@@ -13,8 +14,31 @@ _REFUSALS = frozenset(
 )
 
 
+#: What passes one way alone is worth a warning from so many packets and such a time on.
+FEWEST, SHORTEST = 10, timedelta(seconds=20)
+
+
 def of(case: Case) -> tuple[model.Cause, ...]:
-    return tuple(_key(case))
+    return (*_key(case), *_one_way(case))
+
+
+def _one_way(case: Case) -> Iterator[model.Cause]:
+    passed = case.seen.one_way
+    if passed is None or passed.packets < FEWEST or passed.until - passed.since < SHORTEST:
+        return
+    seconds = round((passed.until - passed.since).total_seconds())
+    if passed.direction == "out":
+        last = max((child.last_in_at for child in case.seen.children if child.last_in_at), default=None)
+        ever = (
+            "the last one came at " + last.strftime("%Y-%m-%dT%H:%M:%SZ")
+            if last
+            else "none ever came through these SAs"
+        )
+        detail = f"we sent {passed.packets} packets in {seconds} s, none came back; {ever}"
+        yield cause_texts.cause("nothing_comes_back", words=case.words, detail=detail)
+    else:
+        detail = f"{passed.packets} packets came in {seconds} s, we sent none"
+        yield cause_texts.cause("nothing_goes_out", words=case.words, detail=detail)
 
 
 def _key(case: Case) -> Iterator[model.Cause]:

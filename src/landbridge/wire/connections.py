@@ -245,6 +245,8 @@ class SaAnswer(schema.Answer):
     packets_in: int
     packets_out: int
     installed_seconds: int
+    last_packet_in_at: str | None = Field(None, description="when the last packet came from the device, to a second")
+    last_packet_out_at: str | None = None
 
 
 class EvidenceAnswer(schema.Answer):
@@ -346,15 +348,17 @@ def _evidence(lines: Sequence[model.Evidence]) -> list[dict[str, str]]:
 
 
 def _sa(child: model.ChildSa) -> dict[str, Any]:
-    return {
-        "local_subnets": child.local_ts,
-        "peer_subnets": child.remote_ts,
-        "spi_in": child.spi_in,
-        "spi_out": child.spi_out,
-        "proposal": child.proposal,
-        "bytes_in": child.bytes_in,
-        "bytes_out": child.bytes_out,
-        "packets_in": child.packets_in,
-        "packets_out": child.packets_out,
-        "installed_seconds": child.installed_seconds,
-    }
+    return shapes.without_none(
+        local_subnets=child.local_ts,
+        peer_subnets=child.remote_ts,
+        spi_in=child.spi_in,
+        spi_out=child.spi_out,
+        proposal=child.proposal,
+        bytes_in=child.bytes_in,
+        bytes_out=child.bytes_out,
+        packets_in=child.packets_in,
+        packets_out=child.packets_out,
+        installed_seconds=child.installed_seconds,
+        last_packet_in_at=shapes.time(child.last_in_at) if child.last_in_at else None,
+        last_packet_out_at=shapes.time(child.last_out_at) if child.last_out_at else None,
+    )

@@ -4,6 +4,7 @@ Pure. It reports facts: what is loaded, what is up, what was said. The room `sta
 """
 
 from collections.abc import Collection, Iterable, Iterator
+from datetime import datetime, timedelta
 
 from landbridge import model
 from landbridge.engine import base
@@ -56,6 +57,7 @@ def _connections(
             failure,
             applied=applied,
             is_key_unproved=bool(keys.unproved),
+            at=current.at,
             routes=tunnels.destinations_carried(observed, first) if observed else None,
             intended=selectors.intended(target.desired, spec),
             evidence=current.ike.evidence.get(spec.id, ()),
@@ -84,7 +86,7 @@ def _as_it_is(
     connection_id: str, sas: list[ike_state.IkeSa], current: state.GatewayState, failure: str
 ) -> model.ConnectionObservation:
     established = [sa for sa in sas if sa.live and not sa.negotiating]
-    children = _children(sorted({child.name for sa in established for child in sa.children}), established)
+    children = _children(sorted({child.name for sa in established for child in sa.children}), established, current.at)
     return model.ConnectionObservation(
         connection_id=connection_id,
         failure=failure,
@@ -138,6 +140,7 @@ def _connection(
     *,
     applied: bool,
     is_key_unproved: bool,
+    at: datetime,
     routes: Collection[str] | None,
     intended: Iterable[selectors.Pair],
     evidence: tuple[model.Evidence, ...],
@@ -147,7 +150,7 @@ def _connection(
     """`routes`: what the kernel routes into the tunnel; None without a tunnel, where the selectors of the SAs lead."""
     established = [sa for sa in sas if sa.live and not sa.negotiating]
     shown = next(reversed(established or sas), None)
-    children = _children(config.children, established)
+    children = _children(config.children, established, at)
     return model.ConnectionObservation(
         connection_id=spec.id,
         applied_generation=spec.generation if applied and not failure else None,
@@ -198,17 +201,17 @@ def _is_applied(
     return current.serves and loaded and keys == {config.secret_id} and not stale
 
 
-def _children(names: Iterable[str], sas: list[ike_state.IkeSa]) -> tuple[model.ChildSa, ...]:
+def _children(names: Iterable[str], sas: list[ike_state.IkeSa], at: datetime) -> tuple[model.ChildSa, ...]:
     """The youngest installed SA of each desired child: during a rekey there are two."""
     youngest: dict[str, ike_state.Child] = {}
     for child in (child for sa in sas for child in sa.children if child.installed):
         known = youngest.get(child.name)
         if known is None or int(child.unique_id) > int(known.unique_id):
             youngest[child.name] = child
-    return tuple(_child(youngest[name]) for name in names if name in youngest)
+    return tuple(_child(youngest[name], at) for name in names if name in youngest)
 
 
-def _child(child: ike_state.Child) -> model.ChildSa:
+def _child(child: ike_state.Child, at: datetime) -> model.ChildSa:
     return model.ChildSa(
         rule=child.name.split(".")[1],
         local_ts=child.local_ts,
@@ -221,4 +224,10 @@ def _child(child: ike_state.Child) -> model.ChildSa:
         packets_in=child.packets_in,
         packets_out=child.packets_out,
         installed_seconds=child.installed_seconds,
+        last_in_at=_ago(at, child.silent_seconds),
+        last_out_at=_ago(at, child.unused_seconds),
     )
+
+
+def _ago(at: datetime, seconds: int | None) -> datetime | None:
+    return None if seconds is None else at.replace(microsecond=0) - timedelta(seconds=seconds)
