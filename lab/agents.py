@@ -86,9 +86,9 @@ def is_down(seen: model.ConnectionObservation) -> bool:
 
 
 @contextlib.contextmanager
-def working() -> Iterator[Worked]:
+def working(*, prove_pfs: bool = False) -> Iterator[Worked]:
     with sites.World() as world:
-        worked = Worked(world, StrongSwan(world.folder, world.site("vpc-1")))
+        worked = Worked(world, StrongSwan(world.folder, world.site("vpc-1"), prove_pfs=prove_pfs))
         worked.agent.start()
         try:
             yield worked

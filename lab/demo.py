@@ -84,6 +84,12 @@ def wait_for(happened: Callable[[], object], what: str, *, seconds: float = 90) 
     sites.wait_for(happened_unless_interrupted, what, seconds=seconds)
 
 
+#: A service that looks often.
+BRISK = {"LANDBRIDGE_AGENT_TICK_SECONDS": "1"}
+#: One whose SAs stay what they are until something ends them.
+STEADY = {**BRISK, "LANDBRIDGE_ENGINE_PROVE_PFS": "false"}
+
+
 @dataclass
 class Service:
     """A `landbridge serve` of our own on the inventory of a world. Counters are as fresh as the last look: it looks often."""
@@ -92,7 +98,7 @@ class Service:
     site: Path
     log: Path
     engine: str = "strongswan"
-    settings: dict[str, str] = field(default_factory=lambda: {"LANDBRIDGE_AGENT_TICK_SECONDS": "1"})
+    settings: dict[str, str] = field(default_factory=lambda: dict(BRISK))
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:

@@ -18,8 +18,8 @@ cidr = "10.9.0.0/24"
 
 
 @contextlib.contextmanager
-def serving(world: sites.World) -> Iterator[demo.Service]:
-    with demo.serving(world, more_site=_OTHER) as service:
+def serving(world: sites.World, **settings: str) -> Iterator[demo.Service]:
+    with demo.serving(world, more_site=_OTHER, **settings) as service:
         yield service
 
 

@@ -84,6 +84,9 @@ class Engine:
     automatic_probes: bool = True
     """Whether a device that refuses a connection is asked, once for each configuration of it, which IKE parameters it takes."""
 
+    prove_pfs: bool = True
+    """Whether each IKEv2 tunnel is rekeyed once, seconds after it came up. false: that the device has another PFS shows at the first rekey."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:

@@ -65,7 +65,7 @@ def _another_connection(client: Any) -> str:
 
 
 def test_a_restore_adopts_what_it_knows_and_sweeps_what_was_made_later(tmp_path: Path):
-    with sites.World() as world, two_networks.serving(world) as service:
+    with sites.World() as world, two_networks.serving(world, **demo.STEADY) as service:
         first = demo.build_tunnel(service, world)
         _carries(world)
         before, known = _spis(service, first), _loaded(service)

@@ -204,7 +204,7 @@ def _customer(client: Any, address: str) -> str:
 
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
-    with sites.World() as world, two_networks.serving(world) as service:
+    with sites.World() as world, two_networks.serving(world, **demo.STEADY) as service:
         made = Lab(world, service, demo.build_tunnel(service, world))
         eip = str(made.gateway().eip1.ip_address)
         world.add_device(sites.Tunnel(gateway=eip, psk=demo.PSK, pairs=((SECOND_LAN, sites.VPC),)), lans=(SECOND_LAN,))

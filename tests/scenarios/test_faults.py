@@ -25,7 +25,7 @@ def tunnel() -> Iterator[Any]:
     """A service that calls a look old after 2 s, and one tunnel: (world, service, connection id)."""
     with pytest.MonkeyPatch.context() as patch, sites.World() as world:
         patch.setenv("LANDBRIDGE_AGENT_TICK_SECONDS", "0.5")
-        with two_networks.serving(world) as service:
+        with two_networks.serving(world, **demo.STEADY) as service:
             yield world, service, demo.build_tunnel(service, world)
 
 

@@ -90,7 +90,7 @@ def test_a_key_that_the_device_has_not_leaves_the_tunnel_up_until_it_has(policy:
     ],
 )
 def test_pfs_is_proved_while_the_tunnel_carries(theirs: str, codes: list[str]):
-    with agents.working() as worked:
+    with agents.working(prove_pfs=True) as worked:
         worked.world.add_device(sites.Tunnel(gateway=sites.EIPS[0], psk=specs.PSK, esp_proposals=theirs))
         spec = specs.connection()
         worked.want(spec)

@@ -30,7 +30,7 @@ class Lab:
     def build(cls) -> "Lab":
         with contextlib.ExitStack() as stack:
             world = stack.enter_context(sites.World())
-            service = stack.enter_context(demo.serving(world))
+            service = stack.enter_context(demo.serving(world, **demo.STEADY))
             return cls(world, service, demo.build_tunnel(service, world), stack.pop_all())
 
     def is_whole(self) -> bool:

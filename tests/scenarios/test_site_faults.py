@@ -22,7 +22,7 @@ PATIENCE = 60
 @pytest.fixture(scope="module")
 def tunnel() -> Iterator[Any]:
     """A service with one tunnel: (world, service, connection id)."""
-    with sites.World() as world, demo.serving(world) as service:
+    with sites.World() as world, demo.serving(world, **demo.STEADY) as service:
         yield world, service, demo.build_tunnel(service, world)
 
 

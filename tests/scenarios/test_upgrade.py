@@ -19,7 +19,7 @@ def tunnel() -> Iterator[Any]:
     """A service with one tunnel that is up: (world, service, connection id)."""
     with contextlib.ExitStack() as stack:
         world = stack.enter_context(sites.World())
-        service = stack.enter_context(demo.serving(world))
+        service = stack.enter_context(demo.serving(world, **demo.STEADY))
         connection_id = demo.build_tunnel(service, world)
         sites.wait_for(lambda: sites.ping(world.vpc_host, HOST), "the first ping")
         yield world, service, connection_id

@@ -30,7 +30,11 @@ def make(settings: config.Settings, site: model.Site) -> base.Engine[Any, Any, A
     launch = daemon.Launch(paths.CHARON_UNIT, Path(paths.RUN)) if settings.engine.systemd else daemon.AS_CHILDREN
     try:
         return StrongSwan(
-            Path(settings.serve.data).absolute(), site, launch=launch, automatic_probes=settings.engine.automatic_probes
+            Path(settings.serve.data).absolute(),
+            site,
+            launch=launch,
+            automatic_probes=settings.engine.automatic_probes,
+            prove_pfs=settings.engine.prove_pfs,
         )
     except base.EngineUnavailable as error:
         raise errors.ConfigError(

@@ -34,8 +34,10 @@ def put(current: state.GatewayState, **changes: Any) -> state.GatewayState:
     )
 
 
-def plan(desired: model.DesiredGateway | None, current: state.GatewayState) -> list[steps.Step]:
-    return planning.plan(target.prepare(desired, current.plane) if desired else None, current)
+def plan(
+    desired: model.DesiredGateway | None, current: state.GatewayState, *, prove_pfs: bool = False
+) -> list[steps.Step]:
+    return planning.plan(target.prepare(desired, current.plane, prove_pfs=prove_pfs) if desired else None, current)
 
 
 def report(desired: model.DesiredGateway, current: state.GatewayState) -> model.Observation:

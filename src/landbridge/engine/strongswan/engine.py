@@ -68,13 +68,16 @@ class StrongSwan:
         stopping: bool = False,
         launch: daemon.Launch = daemon.AS_CHILDREN,
         automatic_probes: bool = True,
+        prove_pfs: bool = False,
     ) -> None:
-        """`launch`: how charons are started. `automatic_probes`: a device that refused is asked what it takes. `stopping` makes an engine that is good for `gateways` and `stop_all` alone, on a machine
-        that can no longer do more: the site may name an underlay that has vanished, or none. Raises EngineUnavailable.
+        """`launch`: how charons are started. `automatic_probes`: a device that refused is asked what it takes. `prove_pfs`: see
+        `ike.pfs_proof`. `stopping` makes an engine that is good for `gateways` and `stop_all` alone, on a machine that can no longer do
+        more: the site may name an underlay that has vanished, or none. Raises EngineUnavailable.
         """
         machine.check_root()
         self._folder = data.resolve() / paths.ENGINE
         self._launch = launch
+        self._prove_pfs = prove_pfs
         self._underlay = _if_exists(site.underlay) if stopping else site.underlay
         self._plane, self._reason = data_plane.detect()
         if not stopping:
@@ -155,10 +158,10 @@ class StrongSwan:
         """Arranges for the looks at which something will be due that depends on the time alone."""
         if desired is None:
             return None
-        prepared = target.prepare(desired, observed.plane)
+        prepared = target.prepare(desired, observed.plane, prove_pfs=self._prove_pfs)
         self._probes.keep(gateway_id, {spec.id for spec in desired.connections})
         if self._watcher:
-            for seconds in ike_planning.due_looks(prepared.configs, observed.ike):
+            for seconds in ike_planning.due_looks(prepared.configs, observed.ike, prove_pfs=self._prove_pfs):
                 self._watcher.call_after(gateway_id, seconds)
         return prepared
 

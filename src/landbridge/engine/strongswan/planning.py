@@ -33,7 +33,7 @@ def plan(target: Target | None, current: state.GatewayState) -> list[steps.Step]
         *network_planning.plan_links(target.network, current.network),
         *_start(target, current),
         *network_planning.plan_tunnels(desired, after_restart.network),
-        *ike_planning.plan_connections(target.configs, after_restart.ike),
+        *ike_planning.plan_connections(target.configs, after_restart.ike, prove_pfs=target.prove_pfs),
         *ike_planning.plan_deletions(target.supported, after_restart.ike),
         *network_planning.plan_tunnel_deletions(kept, after_restart.network),
         *network_planning.plan_deletions(target.network, current.network),

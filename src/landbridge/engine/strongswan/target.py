@@ -13,6 +13,7 @@ from landbridge.engine.strongswan.network import gateway_network, tunnels
 class Target:
     """`refused`: connection id -> why this engine does not carry the connection. `configs`: what charon must hold for the others.
     `network` is None for a gateway that the site file no longer covers: nobody can say what its network must be.
+    `prove_pfs`: its tunnels of IKEv2 are rekeyed early.
     """
 
     desired: model.DesiredGateway
@@ -20,6 +21,7 @@ class Target:
     refused: dict[str, str]
     configs: tuple[messages.DesiredConfig, ...]
     network: gateway_network.GatewayNetwork | None
+    prove_pfs: bool = False
 
     @property
     def supported(self) -> frozenset[str]:
@@ -27,7 +29,7 @@ class Target:
         return frozenset(config.connection_id for config in self.configs)
 
 
-def prepare(desired: model.DesiredGateway, plane: model.Plane) -> Target:
+def prepare(desired: model.DesiredGateway, plane: model.Plane, *, prove_pfs: bool = False) -> Target:
     if desired.uncovered:
         return Target(desired, plane, {}, (), None)
     refused = unsupported.refusals(desired, plane)
@@ -35,7 +37,7 @@ def prepare(desired: model.DesiredGateway, plane: model.Plane) -> Target:
     supported = frozenset(config.connection_id for config in configs)
     addresses = selectors.needed_addresses(desired, supported, plane)
     network = gateway_network.desired_network(desired, supported, plane, addresses)
-    return Target(desired, plane, refused, configs, network)
+    return Target(desired, plane, refused, configs, network, prove_pfs)
 
 
 def desired_tunnels(target: Target, current: state.GatewayState) -> dict[str, tunnels.Tunnel]:

@@ -16,7 +16,10 @@ from landbridge.engine.strongswan.ike import fingerprints, key_proof, messages, 
 SETTLING = 10
 
 
-def plan_connections(configs: Iterable[messages.DesiredConfig], current: state.IkeState) -> Iterator[steps.IkeStep]:
+def plan_connections(
+    configs: Iterable[messages.DesiredConfig], current: state.IkeState, *, prove_pfs: bool = False
+) -> Iterator[steps.IkeStep]:
+    """`prove_pfs`: tunnels of IKEv2 are rekeyed early."""
     secrets = by_owner(sorted(current.secrets))
     sas = state.by_connection(current.sas)
     for position, config in enumerate(configs):
@@ -25,7 +28,7 @@ def plan_connections(configs: Iterable[messages.DesiredConfig], current: state.I
             proof in current.conns
         ):  # one whose unloading was interrupted: it would answer the device in the connection's place
             yield steps.UnloadConn(proof)
-        own = Own(position, secrets[config.connection_id], sas[config.connection_id], sas[proof])
+        own = Own(position if prove_pfs else None, secrets[config.connection_id], sas[config.connection_id], sas[proof])
         yield from _connection(config, current, own)
 
 
@@ -46,9 +49,11 @@ def by_owner(secret_ids: Iterable[str]) -> defaultdict[str, list[str]]:
 
 @dataclass(frozen=True, slots=True)
 class Own:
-    """What charon holds of one connection. `position`: of the connection in its gateway. `proofs`: the IKE_SAs that try its key."""
+    """What charon holds of one connection. `position`: of the connection in its gateway, None where its PFS need not be proved. `proofs`: the
+    IKE_SAs that try its key.
+    """
 
-    position: int
+    position: int | None
     secrets: list[str]
     sas: list[state.IkeSa]
     proofs: list[state.IkeSa]
@@ -87,7 +92,8 @@ def _connection(config: messages.DesiredConfig, current: state.IkeState, own: Ow
         not is_changed and not children
     ):  # a reauthentication asks for the children of before: it would lose what is being changed
         yield from key_proof.plan(key_proof.keys(config, present, kept), own.proofs, tried)
-        yield from pfs_proof.plan(config, own.position, kept, tried)
+        if own.position is not None:
+            yield from pfs_proof.plan(config, own.position, kept, tried)
 
 
 def _load_secret(config: messages.DesiredConfig, secrets: list[str], name: str) -> Iterator[steps.IkeStep]:
@@ -160,7 +166,9 @@ def _quiet_seconds(sa: state.IkeSa) -> int:
     return min((sa.established_seconds, *(child.installed_seconds for child in sa.children)))
 
 
-def due_looks(configs: Iterable[messages.DesiredConfig], current: state.IkeState) -> Iterator[float]:
+def due_looks(
+    configs: Iterable[messages.DesiredConfig], current: state.IkeState, *, prove_pfs: bool = False
+) -> Iterator[float]:
     """Seconds after which another look is due: a device that has dialled in may still ask for more pairs, one that owes an answer is dead
     after a while, and PFS is proved a little after a tunnel came up.
     """
@@ -169,7 +177,8 @@ def due_looks(configs: Iterable[messages.DesiredConfig], current: state.IkeState
         held = sas[config.connection_id]
         if not config.initiates and _may_ask(config, held):
             yield SETTLING
-        yield from pfs_proof.due_looks(config, position, held)
+        if prove_pfs:
+            yield from pfs_proof.due_looks(config, position, held)
         yield from (left for sa in held if (left := _seconds_left(sa, config, current)) is not None and left > 0)
 
 
