@@ -313,6 +313,8 @@ def _observe(maker: Maker, gateway: Any, up: Any, down: Any, refused: Any) -> No
         packets_in=100,
         packets_out=50,
         installed_seconds=320,
+        last_in_at=at,
+        last_out_at=at,
     )
     evidence = (model.Evidence(at=at, line="received AUTHENTICATION_FAILED notify error"),)
     reports = (
@@ -330,6 +332,8 @@ def _observe(maker: Maker, gateway: Any, up: Any, down: Any, refused: Any) -> No
             missing_pairs=("10.0.0.0/24 - 192.168.45.0/24",),
             routes=("192.168.44.0/24",),
             traffic=model.Traffic(received_at=at),
+            is_key_unproved=True,
+            one_way=model.OneWay(direction="out", packets=240, since=at, until=at),
         ),
         model.ConnectionObservation(
             connection_id=down["id"],
