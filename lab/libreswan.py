@@ -6,25 +6,10 @@ kernel's, so tunnels need ESP there. A device runs it in network and mount names
 
 import os
 import subprocess
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lab import sites
-
-CACHE = Path.home() / ".cache/landbridge/libreswan"
-#: With what its programs need and a Debian may not have.
-PACKAGES = (
-    "libreswan",
-    "libcap-ng0",
-    "libevent-core-2.1-7",
-    "libevent-pthreads-2.1-7",
-    "libldns3",
-    "libnspr4",
-    "libnss3",
-    "libnss3-tools",
-    "libunbound8",
-)
+from lab import sites, unpacked
 
 #: What Debian's own file says of /etc/ipsec.d, with IKEv1 switched on as our text tells the reader to.
 _MAIN = """\
@@ -43,16 +28,7 @@ exec {tree}/usr/libexec/ipsec/pluto --nofork --stderrlog --config {folder}/ipsec
 
 
 def fetch() -> Path:
-    """The unpacked tree, from the cache or else from Debian. One that is there is whole."""
-    tree = CACHE / "tree"
-    if not tree.exists():
-        CACHE.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=CACHE, prefix="unpacking-") as scratch:
-            _run("apt-get", "download", "-qq", "-o", "APT::Sandbox::User=root", *PACKAGES, cwd=scratch)
-            for package in Path(scratch).glob("*.deb"):
-                _run("dpkg", "-x", str(package), f"{scratch}/tree")
-            (Path(scratch) / "tree").rename(tree)
-    return tree
+    return unpacked.fetch("libreswan")
 
 
 @dataclass
