@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -10,15 +11,26 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+import yaml
 
+import landbridge
+from lab import unpacked
 from tests.compat import terraform
+from tests.conftest import until
 
 pytestmark = pytest.mark.process
 
 FOLDER = Path(__file__).parents[2] / "docs/how-to"
 BIN = Path(sys.executable).parent
-PAGES = ("use-with-terraform", "use-with-the-sdk", "test-your-code-without-a-cloud", "make-gm-certificates")
+PAGES = (
+    "use-with-terraform",
+    "use-with-the-sdk",
+    "test-your-code-without-a-cloud",
+    "make-gm-certificates",
+    "monitor-the-service",
+)
 
 
 def _page(name: str) -> str:
@@ -103,6 +115,48 @@ def test_a_page_takes_neither_an_older_start_nor_another_service_for_its_own(nam
 def test_the_page_on_gm_certificates_runs(tmp_path: Path, server: Any):
     (tmp_path / "landbridge-data").symlink_to(server.folder)
     assert '"status":"BOUND"' in _run("make-gm-certificates", tmp_path)
+
+
+def test_the_page_on_monitoring_runs(tmp_path: Path, server: Any):
+    """And a Prometheus with the page's configuration reads the service with the page's token."""
+    (tmp_path / "landbridge-data").symlink_to(server.folder)
+    printed = _run("monitor-the-service", tmp_path)
+    assert "landbridge_build_info{version=" in printed
+    assert re.search(r"gateway [0-9a-f-]{36}: start gateway", printed)
+    shutil.copy(Path(landbridge.__file__).parent / "monitoring/alerts.yml", tmp_path)
+    configuration = tmp_path / "prometheus.yml"
+    configuration.write_text(configuration.read_text().replace("30s", "1s"))
+    port, tree = _free_port(), unpacked.fetch("prometheus")
+    command = [tree / "usr/bin/prometheus", "--config.file=prometheus.yml", "--storage.tsdb.path=tsdb"]
+    with (tmp_path / "prometheus.log").open("w") as log:
+        prometheus = subprocess.Popen(
+            [*command, f"--web.listen-address=127.0.0.1:{port}"], cwd=tmp_path, stdout=log, stderr=log
+        )
+    try:
+        until(lambda: _value_of(port, 'up{job="landbridge"}') == "1", "Prometheus to scrape the service")
+        assert _value_of(port, "count(landbridge_build_info)") == "1"
+        rules = httpx.get(f"http://127.0.0.1:{port}/api/v1/rules").json()["data"]["groups"]
+        assert [rule["health"] for group in rules for rule in group["rules"] if rule["health"] == "err"] == []
+        assert rules
+    finally:
+        prometheus.terminate()
+        prometheus.wait(30)
+
+
+def _value_of(port: str, query: str) -> str | None:
+    """The one value of an expression; None while there is none, or no Prometheus."""
+    try:
+        answer = httpx.get(f"http://127.0.0.1:{port}/api/v1/query", params={"query": query})
+    except httpx.TransportError:
+        return None
+    found = answer.json()["data"]["result"] if answer.is_success else []
+    return found[0]["value"][1] if found else None
+
+
+def test_the_alerts_on_the_page_are_those_that_there_are():
+    rules = yaml.safe_load((Path(landbridge.__file__).parent / "monitoring/alerts.yml").read_text())["groups"]
+    there = [(rule["alert"], rule["labels"]["severity"]) for group in rules for rule in group["rules"]]
+    assert re.findall(r"^\| `(\w+)` \| (\w+) \|", _page("monitor-the-service"), re.MULTILINE) == there
 
 
 def test_every_simulated_state_shows_the_status_that_the_page_says(api: Any):
