@@ -71,21 +71,21 @@ def test_a_list_is_cut_to_a_cause_and_a_gateway(api: Any, shared_service: Any, m
     """Also where a request derives the causes of few connections: then pages are short."""
     one, two = api.gateway(), api.gateway()
     made = [api.connection(gateway)["id"] for gateway in (one, two, one, two)]
-    psk, proposal = "AUTHENTICATION_FAILED", "NO_PROPOSAL_CHOSEN"
-    for each, notify in zip(made, (psk, proposal, proposal, psk), strict=True):
-        _as(api, each, "down:psk", "DOWN")
+    psk, proposal = ("down:psk", "AUTHENTICATION_FAILED"), ("down:proposal", "NO_PROPOSAL_CHOSEN")
+    for each, (state, notify) in zip(made, (psk, proposal, proposal, psk), strict=True):
+        _as(api, each, state, "DOWN")
         shared_service.heard(each, _refused(1, notify))
-    psk, proposal = (_row(api, each)["cause"] for each in made[:2])
+    one_cause, other_cause = (_row(api, each)["cause"] for each in made[:2])
     other = shared_service.api().gateway()
     for explained in (500, 1):
         monkeypatch.setattr(status_lists, "EXPLAINED", explained)
         for query, wanted in (
             (f"vgw_id={one['id']}", [made[0], made[2]]),
             (f"vgw_id={two['id'].upper()}&limit=1", [made[1], made[3]]),
-            (f"cause={psk}", [made[0], made[3]]),
-            (f"cause={proposal}&limit=1", [made[1], made[2]]),
-            (f"cause={psk}&vgw_id={one['id']}&status=DOWN", made[:1]),
-            (f"cause={psk}&status=ACTIVE", []),
+            (f"cause={one_cause}", [made[0], made[3]]),
+            (f"cause={other_cause}&limit=1", [made[1], made[2]]),
+            (f"cause={one_cause}&vgw_id={one['id']}&status=DOWN", made[:1]),
+            (f"cause={one_cause}&status=ACTIVE", []),
             (f"vgw_id={other['id']}", []),
         ):
             assert [each["id"] for each in _all_pages(api, query)] == wanted, query

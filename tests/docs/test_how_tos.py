@@ -17,6 +17,9 @@ import yaml
 
 import landbridge
 from lab import unpacked
+from landbridge import model
+from landbridge.operations import access
+from tests import conftest
 from tests.compat import terraform
 from tests.conftest import until
 
@@ -30,6 +33,7 @@ PAGES = (
     "test-your-code-without-a-cloud",
     "make-gm-certificates",
     "monitor-the-service",
+    "find-out-why-a-tunnel-is-down",
 )
 
 
@@ -157,6 +161,32 @@ def test_the_alerts_on_the_page_are_those_that_there_are():
     rules = yaml.safe_load((Path(landbridge.__file__).parent / "monitoring/alerts.yml").read_text())["groups"]
     there = [(rule["alert"], rule["labels"]["severity"]) for group in rules for rule in group["rules"]]
     assert re.findall(r"^\| `(\w+)` \| (\w+) \|", _page("monitor-the-service"), re.MULTILINE) == there
+
+
+def test_the_page_on_tunnels_that_are_down_runs(tmp_path: Path, start_server: Any):
+    """On a service with a connection whose device has other algorithms. The page names the cause, the timeline tells it."""
+    running = start_server()
+    words = running.credentials
+    secrets = {name: model.Secret(words[name]) for name in ("secret_key", "token")}
+    project_id = words["project_id"]
+    key = access.NewKey(access_key=words["access_key"], project_id=project_id, role="admin", **secrets)
+    with httpx.Client(base_url=words["endpoint"]) as http:
+        client = conftest.Api(http=http, project_id=project_id, key=key)
+        made = client.connection(client.gateway(), name="branch")
+        client.connection_as(made["id"], "ACTIVE")
+        assert client.simulate(made["id"], "down:proposal").status_code == 204
+        client.connection_as(made["id"], "DOWN")
+    (tmp_path / "landbridge-data").symlink_to(running.folder)
+    printed = _run("find-out-why-a-tunnel-is-down", tmp_path)
+    for told in (
+        '"name": "branch"',
+        '"action": "simulate"',
+        '"outcome": "chosen"',
+        '"strangers": []',
+        '"valid": true',
+        f"192.168.44.0/25 overlaps with 192.168.44.0/24 of connection {made['id']} (branch)",
+    ):
+        assert told in printed, told
 
 
 def test_every_simulated_state_shows_the_status_that_the_page_says(api: Any):
