@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from landbridge.operations import audit
+from landbridge.operations import access, audit, clock
 
 
 def _path(api: Any, query: str = "") -> str:
@@ -112,6 +112,13 @@ def test_the_trail_is_for_admins_of_the_project_and_for_operators(api: Any, shar
     assert [each["action"] for each in _events(other)] == ["create_key", "create_project"]
     operator = shared_service.api(api.project_id, "operator")
     assert [each["actor"] for each in _events(operator, "?action=create_cgw")] == [api.key.access_key]
+
+
+def test_the_keys_of_a_project_are_in_its_trail(api: Any, shared_service: Any):
+    key = shared_service.new_key(api.project_id)
+    shared_service.data.database.write(lambda tx: access.revoke_key(tx, key.access_key, clock.now()))
+    done = [each["action"] for each in _events(api, f"?resource_id={key.access_key}")]
+    assert done == ["revoke_key", "create_key"]
 
 
 def test_a_marker_of_another_project_or_list_is_refused(api: Any, shared_service: Any):

@@ -137,9 +137,10 @@ def _project_id(tx: Transaction, project: str) -> str:
 
 
 def revoke_key(tx: Transaction, access_key: str, now: datetime) -> None:
-    if not keys.revoke(tx, access_key, now):
+    key = keys.find(tx, access_key)
+    if key is None or not keys.revoke(tx, access_key, now):
         raise errors.NotFound(f"access key {access_key} (or it is revoked already)")
-    audit_trail.append_local(tx, "revoke_key", access_key, now)
+    audit_trail.append_local(tx, "revoke_key", access_key, now, key.project_id)
 
 
 def list_keys(tx: Transaction) -> list[keys.Key]:

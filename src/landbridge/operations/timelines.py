@@ -42,7 +42,7 @@ class TimelinePage:
     next_marker: str | None
 
 
-@operation("show_vpn_connection_timeline", "reader", "read")
+@operation("show_vpn_connection_timeline", "reader", "long read")
 def show(tx: Transaction, call: Call, request: model.TimelineRequest) -> TimelinePage:
     row = connection_operations.find(tx, call, request.connection_id)
     of = f"timeline of {row.connection.id}"
