@@ -252,7 +252,16 @@ def _watch(one: rig.Running, case: Case, began: float) -> Result:
 
 
 def _read(one: rig.Running, case: Case) -> dict[str, Any]:
-    return one.gateway_diagnosis() if case.row.look == "gateway" else one.diagnosis()
+    """A gateway's diagnosis names strangers: one is the cause that it is no customer gateway's device."""
+    if case.row.look == "connection":
+        return one.diagnosis()
+    answer = one.gateway_diagnosis()
+    strangers = [each for each in answer["strangers"] if each.get("peer_address") == one.words["elsewhere"]]
+    causes = [
+        {"code": "unknown_peer", "side": "device", "is_certain": True, "theirs": each["peer_address"]}
+        for each in strangers
+    ]
+    return answer | {"causes": causes}
 
 
 def _heard(one: rig.Running) -> str:

@@ -662,6 +662,7 @@ ROWS: tuple[Row, ...] = (
         also=("udp_4500_blocked",),
         fair=("peer_dead", "nothing_comes_back"),
         before=(incidents.drops("input", "udp dport 4500"),),
+        quick=False,
     ),
     Row(
         name="our-own-firewall",
@@ -669,7 +670,6 @@ ROWS: tuple[Row, ...] = (
         ways=("strongswan/v2/we", "strongswan/main/we"),
         fair=SILENCE,
         before=(incidents.our_firewall_drops,),
-        quick=False,
     ),
     Row(
         name="the-machines-firewall",
@@ -687,7 +687,6 @@ ROWS: tuple[Row, ...] = (
         ways=("strongswan/v2/device", "strongswan/v2/both", "strongswan/main/device"),
         theirs="{other_gateway}",
         device={"gateway": "{other_gateway}"},
-        quick=False,
     ),
     Row(
         name="device-calls-from-elsewhere",
@@ -696,7 +695,6 @@ ROWS: tuple[Row, ...] = (
         theirs="{elsewhere}",
         look="gateway",
         device={"address": "{elsewhere}"},
-        quick=False,
     ),
     Row(
         name="dial-in-nobody-calls",
@@ -764,7 +762,6 @@ ROWS: tuple[Row, ...] = (
         customer_gateway={"id_type": "fqdn", "id_value": "branch.example"},
         body={IKE: {"peer_id_type": "fqdn", "peer_id": "branch.example"}},
         device={"local_id": "fqdn:branch.example", "gateway": "{other_gateway}"},
-        quick=False,
     ),
     # -- after it was up ------------------------------------------------------------------------------------------------
     Row(
