@@ -162,3 +162,15 @@ def test_what_is_told_is_kept(source: Source):
         )  # type: ignore[union-attr]
     )
     assert [(row.status, row.cause) for row in rows] == [("DOWN", "negotiating"), ("ACTIVE", None), ("ERROR", None)]
+
+
+def test_a_fault_in_a_diagnosis_does_not_stop_the_agent(source: Source, monkeypatch: Any, caplog: Any):
+    source.report()
+
+    def fail(*_: Any) -> None:
+        raise LookupError("no such cause")
+
+    monkeypatch.setattr(status_changes, "find", fail)
+    source.report(**_up())
+    assert "changes of statuses could not be kept" in caplog.text
+    assert source.api.get(f"vpn-connection/{source.connection_id}")["vpn_connection"]["status"] == "ACTIVE"

@@ -4,6 +4,7 @@ These functions run in a transaction, as the operations of the API do. Their cal
 """
 
 import dataclasses
+import logging
 from collections.abc import Callable
 from datetime import datetime
 
@@ -12,6 +13,8 @@ from landbridge.operations import site_cover, status_changes, traffic
 from landbridge.store import connections, gateways, observations, pauses, probes
 from landbridge.store.database import Database, Transaction
 from landbridge.store.vault import Vault
+
+log = logging.getLogger(__name__)
 
 
 def list_gateways(tx: Transaction) -> frozenset[str]:
@@ -137,7 +140,15 @@ class StoreSource:
         self._tell(dataclasses.replace(observation, connections=changed), recorded)
 
     def _tell(self, observation: model.Observation, recorded: observations.Recorded) -> None:
-        """Keeps and logs changes of statuses. Causes are looked for outside of the transaction that writes: that takes time."""
+        """Keeps and logs changes of statuses. Causes are looked for outside of the transaction that writes: that takes time. What goes wrong
+        here is logged alone: the observation is stored, and the agent goes on.
+        """
+        try:
+            self._tell_changes(observation, recorded)
+        except Exception:
+            log.exception("gateway %s: changes of statuses could not be kept", observation.gateway_id)
+
+    def _tell_changes(self, observation: model.Observation, recorded: observations.Recorded) -> None:
         changes = self._database.read(lambda tx: status_changes.find(tx, self._site, observation, recorded))
         if changes:
             self._database.write(lambda tx: status_changes.keep(tx, observation, changes))
