@@ -207,3 +207,15 @@ def test_the_status_of_facts_is_the_status_of_the_api():
     facts = model.StatusFacts(2, False, 2, "up")
     row = metrics.Connection("c", "n", "g", "p", facts, None, model.Traffic())
     assert row.status == "ACTIVE"
+
+
+def test_a_fault_of_ours_is_500_with_the_id_of_its_line(api: Any, monkeypatch: Any, caplog: Any):
+    def fail(_: Any) -> bytes:
+        raise LookupError("secret")
+
+    monkeypatch.setattr(metrics, "render", fail)
+    answer = api.send("GET", "/metrics")
+    assert answer.status_code == 500
+    assert answer.headers["X-Request-Id"] == answer.json()["request_id"]
+    assert "secret" not in answer.text
+    assert "/metrics failed" in caplog.text

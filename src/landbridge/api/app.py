@@ -264,10 +264,15 @@ def _metrics(dependencies: Dependencies) -> Endpoint:
         return Response(content, headers={"Content-Type": exposition.CONTENT_TYPE})
 
     async def endpoint(request: Request) -> Response:
+        request_id = ids.new_id()
+        log_fields.REQUEST_ID.set(request_id)
         try:
             return await answer(request)
         except errors.LandbridgeError as error:
-            return responses.refusal(error, ids.new_id())
+            return responses.refusal(error, request_id)
+        except Exception:
+            log.exception("/metrics failed for a reason of ours")
+            return responses.our_fault(request_id)
 
     return endpoint
 
