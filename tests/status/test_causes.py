@@ -728,6 +728,7 @@ def test_a_device_that_does_not_answer_twice_is_a_warning(count: int, gave_up: b
     [
         pytest.param((repeated(61, 3, count=1, sender="device"),), [], id="once"),
         pytest.param((repeated(61, 3, count=3, sender="device"),), ["answer_lost"], id="again-and-again"),
+        pytest.param((repeated(61, 1, count=2, sender="device"),), ["answer_lost"], id="the-request-that-made-it"),
         pytest.param(
             (
                 repeated(61, 3, count=3, sender="device"),

@@ -145,3 +145,13 @@ def test_the_reason_says_that_nothing_authenticates_the_answer():
     (found, *_) = causes.rank(told.case(REFUSED, probes=[_probe(**DECIDES)]))
     assert SAID in found.reason
     assert [line.line for line in found.evidence] == ["probe p1: took aes-256 / sha2-256 / group15"]
+
+
+def test_a_device_that_dials_the_other_endpoint_is_the_cause_whatever_it_answers_here():
+    """It has no connection for this endpoint."""
+    strange = attempt(
+        1, told.no_connection(2, "address"), by="device", peer_address=told.DEVICE, local_address=told.OTHER_ENDPOINT
+    )
+    refuses_all = _probe(answers=(_answer("refused"),))
+    case = told.case(REFUSED, strangers=[strange], probes=[refuses_all])
+    assert next(one.code for one in causes.rank(case)) == "wrong_endpoint"

@@ -373,13 +373,20 @@ def _device_repeats(case: Case, said: Said) -> Iterator[model.Cause]:
     if not said.by_device:
         return
     for fact in [one for one in said.of(negotiation.Retransmits) if one.sender == "device"][-1:]:
-        if _goes_on(said, fact) or fact.count < (3 if said.attempt.within_sa else 2 if said.up_at != EVER else 1):
+        if _goes_on(said, fact) or fact.count < _lasting(said, fact):
             continue
         is_first = fact.message == 0 if not said.is_v1 else fact.message <= 1
         if is_first or not _floated(said):
             yield _cause("answer_lost", case, said, fact)
         else:
             yield _cause("udp_4500_blocked", case, said, fact)
+
+
+def _lasting(said: Said, fact: negotiation.Retransmits) -> int:
+    """How often a request must come again before it is more than a packet that was lost. Messages 0 and 1 are those that make an SA."""
+    if said.up_at == EVER:
+        return 1
+    return 2 if fact.message <= 1 else 3
 
 
 def _goes_on(said: Said, fact: negotiation.Retransmits) -> bool:

@@ -60,13 +60,14 @@ class Reading(NamedTuple):
 def rank(case: Case) -> tuple[model.Cause, ...]:
     """All that may be the cause, the likeliest first; never empty."""
     read = [Reading(one, found) for one in known.said(case) if (found := attempt_causes.read(case, one))]
-    causes = probe_causes.refine(case, _judge(case, read)) if read else (_nothing_said(case),)
-    strangers = tuple(_strangers(case))
-    if causes[0].code in {"waiting_for_device", "negotiating"}:
+    causes = _judge(case, read) if read else (_nothing_said(case),)
+    first, strangers = causes[0], tuple(_strangers(case))
+    if first.code in {"waiting_for_device", "negotiating"}:
         return _each_once(strangers or causes)
-    if causes[0].code != "no_answer":
-        strangers = tuple(one for one in strangers if one.is_certain and not causes[0].is_certain)
-    return _each_once((*strangers, *causes))
+    known_by_address = tuple(one for one in strangers if one.is_certain)
+    if known_by_address and (first.code == "no_answer" or not first.is_certain):
+        return _each_once((*known_by_address, *causes))
+    return _each_once((*(strangers if first.code == "no_answer" else ()), *probe_causes.refine(case, causes)))
 
 
 def of_pairs(case: Case) -> tuple[model.Cause, ...]:

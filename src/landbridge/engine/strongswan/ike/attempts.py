@@ -35,6 +35,8 @@ UNNAMED_KEPT = 1000
 SECOND_CHANCES = 8
 #: Configurations of a connection that are remembered, to name the one that an attempt was made with.
 LOADS_KEPT = 4
+#: Repeated requests that are told at once: the first may be lost by chance, the third is not.
+REPEATS_TOLD = 3
 #: How long the words of an SA that is gone may come after the event that tells it.
 LATE = timedelta(seconds=10)
 #: Facts that say nothing alone: what follows decides whether something happened to an IKE_SA that is up.
@@ -561,7 +563,7 @@ def _refuses(fact: Fact) -> bool:
 def _decides(fact: Fact) -> bool:
     match fact:
         case negotiation.Retransmits(count=count, gave_up=gave_up):
-            return gave_up or count == 1
+            return gave_up or count <= REPEATS_TOLD
         case negotiation.PeerIdentity(wanted=None):
             return False
         case negotiation.Unknown(is_refusal=is_refusal):
