@@ -1,9 +1,13 @@
 """When a device is dead, by the two DPD timers of the API, and how soon a tunnel is back."""
 
+import time
+
 import pytest
 
 from lab import agents, sites, specs
 from landbridge import model
+from landbridge.engine.strongswan.ike import retries
+from landbridge.status import case, causes
 
 pytestmark = pytest.mark.tunnel
 
@@ -20,13 +24,37 @@ def test_a_device_is_dead_when_the_timers_say_so_and_back_when_its_path_is(versi
     with agents.working() as worked:
         device = worked.world.add_device(sites.Tunnel(gateway=sites.EIPS[0], psk=specs.PSK, version=int(version[1])))
         mode = "main" if version == "v1" else None
-        worked.want(specs.connection(ike_policy=specs.ike_policy(version=version, negotiation_mode=mode, dpd=SHORTEST)))
+        spec = specs.connection(ike_policy=specs.ike_policy(version=version, negotiation_mode=mode, dpd=SHORTEST))
+        worked.want(spec)
         worked.wait_for(agents.is_up, "the tunnel")
         assert sites.ping(worked.world.vpc_host, HOST)
         worked.world.cut(device.address)
         down = worked.wait_for(agents.is_down, "the device to be dead")
         assert DEAD_AFTER - 1 <= down <= DEAD_AFTER + SLACK
+        worked.wait_for(lambda seen: _causes(spec, seen) == [("peer_dead", True)], "the cause", seconds=SLACK)
         worked.world.mend()
         back = worked.wait_for(agents.is_up, "the tunnel to be back")
         assert back <= 10 + SLACK
         assert sites.ping(worked.world.vpc_host, HOST)
+
+
+def _causes(spec: model.DesiredConnection, seen: model.ConnectionObservation) -> list[tuple[str, bool]]:
+    return [(one.code, one.is_certain) for one in causes.rank(case.Case(connection=spec.connection, seen=seen))]
+
+
+@pytest.mark.parametrize("ended", [("--ike", "hq", "--force"), ("--child", "hq-0")], ids=["IKE_SA", "CHILD_SA"])
+def test_what_the_device_ended_is_dialled_at_once(monkeypatch: pytest.MonkeyPatch, ended: tuple[str, ...]):
+    """Not at the next tick. Within ten seconds of its own attempt, which is made shorter here, it is left alone."""
+    monkeypatch.setattr(retries, "RETRY", 0.5)
+    with agents.working() as worked:
+        device = worked.world.add_device(sites.Tunnel(gateway=sites.EIPS[0], psk=specs.PSK))
+        worked.want(specs.connection())
+        worked.wait_for(agents.is_up, "the tunnel")
+        time.sleep(1)
+        before = _spi(worked.last)
+        device.swanctl("--terminate", *ended)
+        assert worked.wait_for(lambda seen: _spi(seen) not in (None, before), "another SA") < 5
+
+
+def _spi(seen: model.ConnectionObservation | None) -> str | None:
+    return seen.children[0].spi_in if seen is not None and seen.children else None

@@ -376,6 +376,26 @@ def test_the_words_after_the_event_that_an_sa_is_gone_are_not_lost():
     assert _outcomes(log.attempts()["alpha"]) == ["refused_by_device"]
 
 
+def test_why_an_ike_sa_that_was_up_is_gone_is_no_part_of_what_brought_it_up():
+    """The event may come before the line."""
+    log = log_of(alpha=ends())
+    dead = Line(("1", "alpha", "DPD check timed out, enforcing DPD action"))
+    tell(log, [*lines("main_ok_we_call")[:30], Line(("1", "alpha", "!gone us")), dead])
+    assert _outcomes(log.attempts()["alpha"]) == ["up", "no_answer"]
+    assert log.attempts()["alpha"][1].within_sa
+
+
+def test_an_ike_sa_that_the_engine_abandons_has_had_no_answer():
+    log = log_of(alpha=ends())
+    again = Line(("1", "alpha", "retransmit 2 of request with message ID 2"))
+    tell(log, [*lines("v2_ok_we_call")[:21], again, Line(("1", "alpha", "!gone us"))])
+    assert _outcomes(log.attempts()["alpha"]) == ["up", "stopped"]
+    log.loaded(steps.AbandonIke("alpha", "1"))
+    last = log.attempts()["alpha"][1]
+    assert (last.within_sa, last.outcome) == (True, "no_answer")
+    assert [fact.gave_up for fact in last.facts if isinstance(fact, negotiation.Retransmits)] == [False, True]
+
+
 def test_an_sa_that_is_gone_without_a_word_has_stopped():
     log = log_of(alpha=ends())
     tell(log, lines("v2_psk_we_call")[:5])

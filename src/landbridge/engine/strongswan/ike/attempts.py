@@ -11,6 +11,7 @@ Such an attempt belongs to every connection from that endpoint to the peer's add
 address when no connection has the peer's.
 """
 
+import dataclasses
 import threading
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Collection, Iterable, Mapping
@@ -187,7 +188,7 @@ class AttemptLog:
             self._forget_sas(state.sas)
 
     def loaded(self, step: steps.IkeStep) -> None:
-        """A step was carried out: attempts from now on are made with its configuration."""
+        """A step was carried out: attempts from now on are made with its configuration, and one that it ended is over."""
         with self._lock:
             known = self._loaded.get(step.connection_id or "", _Loaded())
             match step:
@@ -197,6 +198,19 @@ class AttemptLog:
                     self._note(connection_id, known.children, known.secrets | {secret_id}, is_new=True)
                 case steps.UnloadSecret(connection_id, secret_id):
                     self._note(connection_id, known.children, known.secrets - {secret_id}, is_new=True)
+                case steps.AbandonIke(_, unique_id):
+                    self._abandon(unique_id, datetime.now(UTC))
+
+    def _abandon(self, unique_id: str, at: datetime) -> None:
+        """The engine has given up what charon would ask for longer."""
+        sa = self._sas.get(unique_id)
+        if sa is None or sa.attempt is None:
+            return
+        asked = [fact for fact in (*sa.attempt.first, *sa.attempt.last) if isinstance(fact, negotiation.Retransmits)]
+        if asked and asked[-1].sender == "us":
+            sa.attempt.add(dataclasses.replace(asked[-1], at=at, gave_up=True))
+            sa.attempt.end(at, "no_answer")
+            self._changed(sa.attempt)
 
     def _note(self, connection_id: str, children: Collection[str], secrets: frozenset[str], *, is_new: bool) -> None:
         """A configuration that a look finds first was loaded before anything was heard."""
@@ -355,9 +369,11 @@ class AttemptLog:
 
     def _is_over(self, sa: _Sa, fact: Fact, *, was_up: bool) -> bool:
         """Whether the fact is of another attempt than the last one of its SA. Of an SA that is not up it is when charon goes on trying
-        after it gave up.
+        after it gave up. The event that an SA is gone may come before the line that says why: why is no part of what brought it up.
         """
-        if sa.attempt is None or sa.attempt.outcome is None or sa.is_gone:
+        if sa.attempt is None or sa.attempt.outcome is None:
+            return False
+        if sa.is_gone and not (was_up and sa.attempt.outcome == "up"):
             return False
         if was_up:
             return not _completes(fact, sa.attempt)
