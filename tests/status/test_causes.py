@@ -409,6 +409,12 @@ IKEV1 = [
     ),
     _row("nobody", attempt(0, repeated(4, 1), outcome="no_answer", **V1), code="no_answer", side="network"),
     _row(
+        "nobody-and-the-version-was-not-told",
+        attempt(0, repeated(4, 1), outcome="no_answer", ike_version=None),
+        code="no_answer",
+        side="network",
+    ),
+    _row(
         "a-quick-mode-without-an-answer",
         attempt(0, up(1), repeated(5, 4), outcome="no_answer", **V1),
         code="esp_proposal_mismatch",

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from landbridge import model
 from landbridge.model import negotiation
+from landbridge.model.connection import IkeVersion
 from landbridge.model.negotiation import Identity
 from landbridge.status import cause_texts
 
@@ -87,7 +88,8 @@ def show(one: Identity) -> str:
 class Said:
     """What of one attempt still counts. `facts`: those after the last time up of their phase; `all_facts`: of the whole attempt, for the
     questions how far it came and how it went on; `up_at`: when an SA of this configuration last came up;
-    `newest_at`: the last fact of any attempt.
+    `newest_at`: the last fact of any attempt; `version`: of the connection, for an attempt
+    that does not tell its own.
     """
 
     attempt: model.Attempt
@@ -95,6 +97,7 @@ class Said:
     all_facts: tuple[negotiation.Fact, ...] = ()
     up_at: datetime = EVER
     newest_at: datetime = EVER
+    version: IkeVersion | None = None
 
     def of(self, kind: type[_Fact]) -> list[_Fact]:
         return [fact for fact in self.facts if isinstance(fact, kind)]
@@ -114,7 +117,7 @@ class Said:
 
     @property
     def is_v1(self) -> bool:
-        return self.attempt.ike_version == "v1"
+        return (self.attempt.ike_version or self.version) == "v1"
 
     @property
     def by_device(self) -> bool:
@@ -145,6 +148,7 @@ def said(case: Case) -> list[Said]:
             all_facts=one.facts,
             up_at=ups[1],
             newest_at=newest,
+            version=case.connection.ike_policy.version,
         )
         for one in own
     ]
