@@ -432,21 +432,21 @@ def _silent_v2(case: Case, said: Said, fact: negotiation.Retransmits) -> Iterato
 
 def _silent_v1(case: Case, said: Said, fact: negotiation.Retransmits) -> Iterator[model.Cause]:
     """Silence after the first message may be another version or mode, after the third one the key."""
-    aggressive = said.attempt.mode == "aggressive"
+    mode = said.attempt.mode or case.connection.ike_policy.negotiation_mode
     if any(one.phase == 1 for one in said.ever(negotiation.Established)) or fact.message > MAIN_AUTH:
         ours = proposals.text(proposals.of_phase(case.connection, 2), 2)
         yield _cause("esp_proposal_mismatch", case, said, fact, is_certain=False, ours=ours)
         yield _cause("selectors_mismatch", case, said, fact, is_certain=False, ours=pairs(case))
     elif fact.message >= MAIN_AUTH:
         yield from _silent_after_key_exchange(case, said, fact)
-    elif fact.message == 2 and not aggressive:
+    elif fact.message == 2 and mode == "main":
         yield _cause("psk_missing_on_device", case, said, fact, is_certain=False)
         yield _cause("answer_lost", case, said, fact, is_certain=False)
     else:
         yield _cause("no_answer", case, said, fact)
-        yield _cause("ike_mode_mismatch", case, said, fact, is_certain=False, ours=said.attempt.mode)
+        yield _cause("ike_mode_mismatch", case, said, fact, is_certain=False, ours=mode)
         yield _cause("ike_version_mismatch", case, said, fact, is_certain=False, ours="v1")
-        if aggressive:
+        if mode == "aggressive":
             yield _cause("local_id_mismatch", case, said, fact, is_certain=False, ours=show(case.local_id))
 
 
