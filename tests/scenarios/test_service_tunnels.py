@@ -4,11 +4,14 @@ import contextlib
 import signal
 import sqlite3
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import httpx
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from lab import demo, sites
 from landbridge.store import vault
@@ -105,6 +108,39 @@ def test_a_killed_charon_comes_back_with_its_tunnel(tunnel: Any) -> None:
     subprocess.run(["kill", "-9", *pids.stdout.split()], check=True)
     sites.wait_for(lambda: _spis(service, connection_id) not in ({*()}, before), "new SAs")
     sites.wait_for(lambda: sites.ping(world.vpc_host, HOST), "the ping to cross again")
+    assert "its charon died and was started again" in service.log.read_text()
+
+
+def _metrics(service: demo.Service) -> dict[str, float]:
+    """The series of the only connection, without their labels."""
+    known = service.credentials
+    answer = httpx.get(f"{known['endpoint']}/metrics", headers={"Authorization": f"Bearer {known['token']}"})
+    families = text_string_to_metric_families(answer.text)
+    samples = [one for family in families for one in family.samples if "connection_id" in one.labels]
+    return {one.name.removeprefix("landbridge_connection_"): one.value for one in samples}
+
+
+def _carry(world: sites.World, service: demo.Service) -> None:
+    """A ping, and all that must count for it."""
+    before = _metrics(service)
+    assert sites.ping(world.vpc_host, HOST)
+    sites.wait_for(
+        lambda: _metrics(service)["received_packets_total"] > before["received_packets_total"], "the ping to count"
+    )
+    found = _metrics(service)
+    for name in ("received_bytes_total", "sent_bytes_total", "sent_packets_total"):
+        assert found[name] > before[name], name
+    assert abs(found["received_timestamp_seconds"] - time.time()) < 120
+
+
+def test_what_a_tunnel_carries_is_counted_on_after_a_rekey(tunnel: Any) -> None:
+    world, service, _ = tunnel
+    _carry(world, service)
+    before = _metrics(service)
+    world.devices[0].swanctl("--rekey", "--child", f"{sites.Tunnel.name}-0")
+    sites.wait_for(lambda: _metrics(service)["rekeys_total"] > before["rekeys_total"], "the rekey to count")
+    assert _metrics(service)["received_bytes_total"] >= before["received_bytes_total"]
+    _carry(world, service)
 
 
 def _gateway_namespace(service: demo.Service) -> str:
