@@ -168,7 +168,6 @@ class AttemptLog:
         self._unnamed: OrderedDict[tuple[str, str], deque[_Attempt]] = OrderedDict()
         self._children: defaultdict[str, facts.Children] = defaultdict(facts.Children)
         self._reauthenticated: set[str] = set()
-        self._last_to_send: str | None = None
         self._loaded: dict[str, _Loaded] = {}
         self._peers: dict[tuple[str, str], frozenset[str]] = {}
         self._views: dict[str, tuple[negotiation.Attempt, ...]] = {}
@@ -268,13 +267,7 @@ class AttemptLog:
             self._established = frozenset()
 
     def add(self, at: datetime, sa_name: str | None, unique_id: str | None, line: str) -> bool:
-        """Returns whether the line says something that decides a diagnosis. charon's sender knows no SA: its words are of the one that
-        gave it the last packet.
-        """
-        if line.startswith(facts.NOT_SENT):
-            unique_id, sa_name = self._last_to_send, None
-        elif line.startswith("sending packet"):
-            self._last_to_send = unique_id
+        """Returns whether the line says something that decides a diagnosis."""
         if not unique_id:
             return False
         with self._lock:

@@ -19,7 +19,7 @@ from landbridge.model.negotiation import Fact, Party, Phase
 #: Characters of a line, and payloads of a message, that are read and kept: a peer may send what it likes.
 LINE_KEPT = 1000
 PAYLOADS_KEPT = 40
-#: What charon's sender says without saying of which SA.
+#: What charon's sender says without saying of which SA: the one that sent the last packet.
 NOT_SENT = "error writing to socket: "
 #: Bytes of an IKEv1 message with one notify and both SPIs that is not encrypted: header 28, notify 12, SPIs 16.
 PLAIN_NOTIFY = 56

@@ -23,7 +23,7 @@ from vici.exception import DeserializationException
 from vici.protocol import Message, Packet
 
 from landbridge.engine.strongswan import daemon
-from landbridge.engine.strongswan.ike import attempts, charon, evidence, unanswered, vici_protocol
+from landbridge.engine.strongswan.ike import attempts, charon, evidence, facts, unanswered, vici_protocol
 
 #: Without rekeys: one of a thousand tunnels is always rekeying, and a rekey changes nothing of what is up or down.
 EVENTS = ("log", "ike-updown", "child-updown")
@@ -42,6 +42,8 @@ _KEEPING_ALIVE = (b"sending keep alive", b"sending DPD request")
 _MESSAGES = (b"generating INFORMATIONAL", b"parsed INFORMATIONAL")
 _EMPTY = (b"[ ]", b"N(DPD) ]", b"N(DPD_ACK) ]")
 _PACKETS = (b"sending packet", b"received packet")
+#: Before the length and the text of an IKE_SA's unique id.
+_NUMBER = b"ikesa-uniqueid"
 #: Packets of SAs that are known, as charon writes them, of one gateway.
 PACKETS_KEPT = 20_000
 #: Seconds between looks for what a line says. A line is no event, and a peer can make charon say many.
@@ -55,16 +57,28 @@ class Noise:
 
     def __init__(self) -> None:
         self._packets: set[bytes] = set()
+        self._sent = b""
 
     def covers(self, packet: bytes) -> bool:
-        """Whether it is a log line that says nothing new. A packet is news when it comes from or goes to another place than before."""
+        """Whether it is a log line that says nothing new. A packet is news when it comes from or goes to another place than before, or is
+        of another size.
+        """
         at = packet.find(b"\x03\x03msg")
         if at < 0 or not packet.startswith(b"\x07\x03log"):
             return False
         line = packet[at + 7 :]
         if line.startswith(_PACKETS):
-            return self._has_heard(packet[packet.find(b"ikesa-uniqueid") : packet.rfind(b" (")])
+            told = packet[packet.find(_NUMBER) :]
+            if line.startswith(b"sending"):
+                self._sent = told
+            return self._has_heard(told)
         return line.startswith(_KEEPING_ALIVE) or (line.startswith(_MESSAGES) and line.endswith(_EMPTY))
+
+    @property
+    def last_to_send(self) -> str:
+        """The unique id of the IKE_SA that sent the last packet."""
+        begin = len(_NUMBER) + 2
+        return self._sent[begin : begin + int.from_bytes(self._sent[begin - 2 : begin], "big")].decode()
 
     def _has_heard(self, packet: bytes) -> bool:
         if packet in self._packets:
@@ -245,6 +259,8 @@ class Watcher:
         if self._waiting(gateway_id).add(unique_id, line or ""):
             self._call_within(gateway_id, DEBOUNCE)
         self._lines(gateway_id).add(at, name, unique_id, line or "")
+        if line and line.startswith(facts.NOT_SENT):
+            unique_id = subscription.noise.last_to_send
         if self._attempts(gateway_id).add(at, name, unique_id, line or ""):
             self._call_for_what_was_said(subscription)
 
