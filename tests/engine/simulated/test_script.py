@@ -1,4 +1,4 @@
-"""What the simulated engine says of a negotiation: charon's words, in their order, growing with time."""
+"""What the simulated engine says of a negotiation: facts in their order, growing with time."""
 
 import itertools
 from dataclasses import replace
@@ -9,21 +9,27 @@ import pytest
 
 from lab import specs
 from landbridge.engine.simulated import script
+from landbridge.model import negotiation
 
 SINCE = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 OVER = script.NEGOTIATION_SECONDS
 
 
-def _lines(one: Any, wish: str, elapsed: float = OVER) -> list[str]:
-    return [each.line for each in script.log_lines(one, wish, "a" * 16, SINCE, elapsed)]
+def _attempts(one: Any, wish: str, elapsed: float = OVER) -> tuple[negotiation.Attempt, ...]:
+    return script.attempts(one, wish, "a" * 16, SINCE, elapsed)
+
+
+def _one(version: str = "v2") -> Any:
+    mode = "main" if version == "v1" else None
+    return specs.connection(ike_policy=specs.ike_policy(version=version, negotiation_mode=mode))
 
 
 @pytest.mark.parametrize("version", ["v1", "v2"])
 @pytest.mark.parametrize("wish", ["active", *script.FAILURES])
-def test_a_log_grows_and_never_changes_what_it_said(version: str, wish: str):
-    one = specs.connection(ike_policy=specs.ike_policy(version=version, negotiation_mode="main"))
-    grown = [script.log_lines(one, wish, "a" * 16, SINCE, OVER * step / 20) for step in range(21)]
-    assert len(grown[0]) == (1 if wish == "active" else len(_lines(one, wish, script.NEGOTIATION_SECONDS)))
+def test_an_attempt_grows_and_never_changes_what_it_said(version: str, wish: str):
+    one = _one(version)
+    grown = [_attempts(one, wish, OVER * step / 20)[0].facts for step in range(21)]
+    assert len(grown[0]) == (1 if wish == "active" else len(grown[-1]))
     for before, after in itertools.pairwise(grown):
         assert after[: len(before)] == before
     moments = [each.at for each in grown[-1]]
@@ -32,33 +38,44 @@ def test_a_log_grows_and_never_changes_what_it_said(version: str, wish: str):
 
 
 @pytest.mark.parametrize(
-    ("version", "wish", "last"),
+    ("version", "wish", "caller", "outcome", "last"),
     [
-        ("v2", "active", "established with SPIs aaaaaaaa_i aaaaaaaa_o and TS"),
-        ("v2", "down", "establishing IKE_SA failed, peer not responding"),
-        ("v2", "down:psk", "but MAC mismatched"),
-        ("v2", "down:proposal", "received NO_PROPOSAL_CHOSEN notify error"),
-        ("v2", "down:selectors", "failed to establish CHILD_SA, keeping IKE_SA"),
-        ("v1", "down:proposal", "received NO_PROPOSAL_CHOSEN error notify"),
-        ("v1", "down:selectors", "received INVALID_ID_INFORMATION error notify"),
+        ("v2", "active", "us", "up", {"kind": "established", "phase": 2}),
+        ("v1", "active", "us", "up", {"kind": "established", "phase": 2}),
+        ("v2", "down", "us", "no_answer", {"kind": "retransmits", "gave_up": True}),
+        ("v2", "down:psk", "device", "refused_by_us", {"kind": "key_mismatch", "problem": "differs"}),
+        ("v2", "down:proposal", "device", "refused_by_us", {"kind": "proposal_mismatch", "phase": 1}),
+        ("v2", "down:selectors", "device", "refused_by_us", {"kind": "selectors_refused"}),
+        ("v1", "down:selectors", "device", "refused_by_us", {"kind": "selectors_refused"}),
     ],
 )
-def test_the_end_of_a_negotiation_is_in_charons_words(version: str, wish: str, last: str):
-    one = specs.connection(ike_policy=specs.ike_policy(version=version, negotiation_mode="main"))
-    assert last in _lines(one, wish)[-1]
-    assert all("{}" not in line and "None" not in line for line in _lines(one, wish))
+def test_an_attempt_ends_as_was_wished(version: str, wish: str, caller: str, outcome: str, last: dict[str, Any]):
+    [attempt] = _attempts(_one(version), wish)
+    assert (attempt.began_by, attempt.outcome, attempt.ike_version) == (caller, outcome, version)
+    assert {name: getattr(attempt.facts[-1], name) for name in last} == last
+    assert all("{}" not in fact.line and "None" not in fact.line for fact in attempt.facts)
 
 
-def test_what_failed_is_tried_again_and_the_log_has_a_limit():
+def test_a_refused_proposal_has_the_values_of_both_sides():
+    [attempt] = _attempts(_one(), "down:proposal")
+    refused = attempt.facts[-1]
+    assert isinstance(refused, negotiation.ProposalMismatch)
+    [offered], [configured] = refused.offered, refused.configured
+    assert (offered.encryption, configured.encryption) == (("aes-256",), ("aes-128",))
+    assert offered.groups == configured.groups == ("group15",)
+
+
+def test_what_failed_is_tried_again_and_the_last_attempts_are_kept():
     one = specs.connection()
-    once = _lines(one, "down:proposal")
-    assert _lines(one, "down:proposal", script.RETRY_SECONDS + OVER) == once * 2
-    day = script.log_lines(one, "down", "a" * 16, SINCE, 86400.0)
+    again = _attempts(one, "down:proposal", script.RETRY_SECONDS + OVER)
+    assert [(each.began_at - SINCE).total_seconds() for each in again] == [0, script.RETRY_SECONDS]
+    day = _attempts(one, "down", 86400.0)
     assert len(day) == script.KEPT
-    assert (day[-1].at - SINCE).total_seconds() > 86380
-    assert _lines(one, "active", 86400.0) == _lines(one, "active")
+    assert (day[-1].began_at - SINCE).total_seconds() > 86380
+    assert [int(each.id) for each in day] == sorted({int(each.id) for each in day})
+    assert len(_attempts(one, "active", 86400.0)) == 1
 
 
 def test_a_device_without_an_address_begins_itself():
-    one = replace(specs.connection(), peer_address=None)
-    assert _lines(one, "active")[0] == f"{script.ROAMING_PEER} is initiating an IKE_SA"
+    [attempt] = _attempts(replace(specs.connection(), peer_address=None), "active")
+    assert (attempt.began_by, attempt.peer_address) == ("device", script.ROAMING_PEER)

@@ -130,7 +130,8 @@ def test_a_tunnel_that_is_wished_down_has_a_line_that_says_why(wish: str):
     time.sleep(2 * script.NEGOTIATION_SECONDS)
     (one,) = _seen(engine, desired).connections
     assert (one.children, one.ike_established) == ((), wish == "down:selectors")
-    assert one.evidence
+    assert [each.outcome for each in one.attempts] == [script.FAILURES[wish]]
+    assert {each.configuration for each in one.attempts} == {one.configuration}
 
 
 def test_a_refused_connection_says_so():

@@ -177,7 +177,11 @@ def _report(one: model.DesiredConnection, tunnel: Tunnel | None, failure: str | 
     if one.peer_address is None and one.simulate is None:
         return replace(loaded, waits_for_peer=True)
     elapsed = time.monotonic() - tunnel.loaded_at
-    loaded = replace(loaded, evidence=script.log_lines(one, tunnel.simulate, tunnel.spi, tunnel.since, elapsed))
+    loaded = replace(
+        loaded,
+        configuration=script.configuration(tunnel.generation, tunnel.simulate),
+        attempts=script.attempts(one, tunnel.simulate, tunnel.spi, tunnel.since, elapsed),
+    )
     if elapsed < script.NEGOTIATION_SECONDS:
         return loaded
     if tunnel.simulate in script.FAILURES:

@@ -1,51 +1,87 @@
-"""What charon would say of a negotiation, line by line, and when: pure.
+"""What is said in a negotiation, fact by fact, and when: pure.
 
-The words are those of strongSwan 5.9 at its usual level, without the proposals. A real negotiation with a device that does not
-answer takes minutes; here every negotiation takes NEGOTIATION_SECONDS, and one that failed begins again every RETRY_SECONDS.
+The lines are in the words of strongSwan 5.9. A real negotiation with a device that does not answer takes minutes; here every negotiation
+takes NEGOTIATION_SECONDS, and one that failed begins again every RETRY_SECONDS.
 """
 
+import zlib
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 from landbridge import model
 from landbridge.model import negotiation
+from landbridge.model.negotiation import Fact, Identity, Proposal, Selectors
 
 NEGOTIATION_SECONDS = 0.05
 RETRY_SECONDS = 10.0
-#: Lines that are kept of a connection.
-KEPT = 50
+#: Attempts that are kept of a connection.
+KEPT = 20
 #: Where a device without an address is said to begin from: no address that a site gives out (RFC 2544).
 ROAMING_PEER = "198.18.0.1"
-#: The states in which a connection fails.
-FAILURES = ("down", "down:psk", "down:proposal", "down:selectors")
+#: The states in which a connection fails, and how its attempts end then.
+FAILURES: dict[str, negotiation.Outcome] = {
+    "down": "no_answer",
+    "down:psk": "refused_by_us",
+    "down:proposal": "refused_by_us",
+    "down:selectors": "refused_by_us",
+}
+#: What a device asks for that has other subnets (RFC 5737).
+OTHER_SUBNET = "192.0.2.0/24"
+
+_Say = tuple[Callable[..., Fact], str, dict[str, Any]]
 
 
-def log_lines(
+def configuration(generation: int, simulate: str) -> str:
+    """Names what is loaded: another one is told from it."""
+    return f"{zlib.crc32(f'{generation} {simulate}'.encode()):08x}"
+
+
+def attempts(
     one: model.DesiredConnection, simulate: str, spi: str, loaded_at: datetime, elapsed: float
-) -> tuple[model.Evidence, ...]:
-    """The last lines of a connection that was loaded `elapsed` seconds ago."""
-    lines = _lines(one, simulate, spi)
+) -> tuple[negotiation.Attempt, ...]:
+    """The last attempts of a connection that was loaded `elapsed` seconds ago."""
     if simulate in FAILURES:  # who sees DOWN asks why at once
         elapsed = max(elapsed, NEGOTIATION_SECONDS)
-    attempts = int(elapsed // RETRY_SECONDS) if simulate in FAILURES else 0
-    first = max(0, attempts - KEPT // len(lines) - 1)
-    pause = NEGOTIATION_SECONDS / max(1, len(lines) - 1)
-    moments = (
-        (attempt * RETRY_SECONDS + number * pause, line)
-        for attempt in range(first, attempts + 1)
-        for number, line in enumerate(lines)
+    last = int(elapsed // RETRY_SECONDS) if simulate in FAILURES else 0
+    said = _said(one, simulate, spi)
+    return tuple(
+        _attempt(one, simulate, said, loaded_at + timedelta(seconds=number * RETRY_SECONDS), left)
+        for number in range(max(0, last - KEPT + 1), last + 1)
+        if (left := elapsed - number * RETRY_SECONDS) >= 0
     )
-    past = [
-        model.Evidence(at=loaded_at + timedelta(seconds=at), line=line) for at, line in moments if at <= elapsed + 1e-6
-    ]
-    return tuple(past[-KEPT:])
+
+
+def _attempt(
+    one: model.DesiredConnection, simulate: str, said: list[_Say], began_at: datetime, elapsed: float
+) -> negotiation.Attempt:
+    policy, over = one.connection.ike_policy, elapsed >= NEGOTIATION_SECONDS
+    pause = NEGOTIATION_SECONDS / max(1, len(said) - 1)
+    facts = tuple(
+        kind(at=began_at + timedelta(seconds=place * pause), line=line, **fields)
+        for place, (kind, line, fields) in enumerate(said)
+        if place * pause <= elapsed + 1e-6
+    )
+    return negotiation.Attempt(
+        id=str(int(began_at.timestamp() * 1000) * 1000 + zlib.crc32(one.id.encode()) % 1000),
+        configuration=configuration(one.generation, simulate),
+        began_at=began_at,
+        ended_at=began_at + timedelta(seconds=NEGOTIATION_SECONDS) if over else None,
+        began_by=_caller(one, simulate),
+        peer_address=one.peer_address or ROAMING_PEER,
+        local_address=one.local_address,
+        ike_version=policy.version,
+        mode=policy.negotiation_mode if policy.version == "v1" else None,
+        outcome=FAILURES.get(simulate, "up") if over else None,
+        facts=facts,
+    )
 
 
 def probe(one: model.DesiredConnection, order: model.ProbeOrder, simulate: str, at: datetime) -> model.ProbeResult:
     """What the simulated device answers: nothing where it is down, and another cipher where the proposal does not fit."""
     policy = one.connection.ike_policy
-    other = "aes-128" if policy.encryption_algorithm == "aes-256" else "aes-256"
     chosen = negotiation.Proposal(
-        encryption=(other if simulate == "down:proposal" else policy.encryption_algorithm,),
+        encryption=(_other_encryption(policy) if simulate == "down:proposal" else policy.encryption_algorithm,),
         integrity=(policy.authentication_algorithm,),
         prf=(policy.authentication_algorithm,),
         groups=(policy.dh_group or "",),
@@ -68,63 +104,118 @@ def probe(one: model.DesiredConnection, order: model.ProbeOrder, simulate: str, 
     )
 
 
-def _lines(one: model.DesiredConnection, simulate: str, spi: str) -> tuple[str, ...]:
-    policy, peer = one.connection.ike_policy, one.peer_address or ROAMING_PEER
-    ikev1 = policy.version == "v1"
-    begin = _begin(one, peer, ikev1=ikev1)
-    failed = {
-        "down": (
-            *(f"retransmit {number} of request with message ID 0" for number in range(1, 6)),
-            "giving up after 5 retransmits",
-            "establishing IKE_SA failed, peer not responding",
-        ),
-        "down:proposal": (f"received NO_PROPOSAL_CHOSEN {'error notify' if ikev1 else 'notify error'}",),
-        "down:psk": (
-            f"{peer} is initiating {'a Main Mode' if ikev1 else 'an'} IKE_SA",
-            f"looking for peer configs matching {_ends(one, peer)}",
-            f"selected peer config '{one.id}'",
-            f"tried 1 shared key for '{_ids(one, peer)[0]}' - '{_ids(one, peer)[1]}', but MAC mismatched",
-        ),
-    }
+def _other_encryption(policy: model.IkePolicy) -> str:
+    return "aes-128" if policy.encryption_algorithm == "aes-256" else "aes-256"
+
+
+def _caller(one: model.DesiredConnection, simulate: str) -> negotiation.Party:
+    """What the two sides have is seen by the one that is called."""
+    return "us" if one.peer_address is not None and simulate in ("active", "down") else "device"
+
+
+def _said(one: model.DesiredConnection, simulate: str, spi: str) -> list[_Say]:
+    if simulate == "down":
+        return [*_first_message(one, simulate), *_silence()]
+    if simulate == "down:proposal":
+        return [*_first_message(one, simulate), _other_proposals(one)]
     if simulate == "down:psk":
-        return failed[simulate]
-    if simulate in failed:
-        return (begin, *failed[simulate])
-    return (begin, *_phase_1(one, peer, ikev1=ikev1), *_phase_2(one, simulate, spi, ikev1=ikev1))
+        return [*_first_message(one, simulate), *_answer(one, simulate), _other_key(one)]
+    begun = [*_first_message(one, simulate), *_answer(one, simulate), *_phase_1(one)]
+    return [*begun, _other_subnets(one) if simulate == "down:selectors" else _child(one, spi)]
 
 
-def _begin(one: model.DesiredConnection, peer: str, *, ikev1: bool) -> str:
-    mode = f"{(one.connection.ike_policy.negotiation_mode or 'main').title()} Mode " if ikev1 else ""
-    if one.peer_address is None:
-        return f"{peer} is initiating {'a' if ikev1 else 'an'} {mode}IKE_SA"
-    return f"initiating {mode}IKE_SA {one.id}[1] to {peer}"
-
-
-def _phase_1(one: model.DesiredConnection, peer: str, *, ikev1: bool) -> tuple[str, ...]:
-    ours, theirs = _ids(one, peer)
-    asked = () if ikev1 or one.peer_address is None else (f"establishing CHILD_SA {one.id}.0{{1}}",)
-    proved = (
-        f"authentication of '{ours}' (myself) with pre-shared key",
-        *asked,
-        f"authentication of '{theirs}' with pre-shared key successful",
+def _message(one: model.DesiredConnection, simulate: str, payloads: str, *, is_request: bool) -> _Say:
+    first = {None: "IKE_SA_INIT", "main": "ID_PROT", "aggressive": "AGGRESSIVE"}
+    exchange = first[one.connection.ike_policy.negotiation_mode if one.connection.ike_policy.version == "v1" else None]
+    by_us = (_caller(one, simulate) == "us") is is_request
+    line = (
+        f"{'generating' if by_us else 'parsed'} {exchange} {'request' if is_request else 'response'} 0 [ {payloads} ]"
     )
-    return (*(() if ikev1 else proved), f"IKE_SA {one.id}[1] established between {_ends(one, peer)}")
+    return (
+        negotiation.Message,
+        line,
+        {
+            "sender": "us" if by_us else "device",
+            "exchange": exchange,
+            "is_request": is_request,
+            "id": 0,
+            "payloads": tuple(payloads.split()),
+        },
+    )
 
 
-def _ids(one: model.DesiredConnection, peer: str) -> tuple[str, str]:
+def _first_message(one: model.DesiredConnection, simulate: str) -> list[_Say]:
+    return [_message(one, simulate, "SA KE No", is_request=True)]
+
+
+def _answer(one: model.DesiredConnection, simulate: str) -> list[_Say]:
+    return [_message(one, simulate, "SA KE No", is_request=False)]
+
+
+def _silence() -> list[_Say]:
+    sent = {"sender": "us", "message": 0}
+    repeated = [
+        (negotiation.Retransmits, f"retransmit {count} of request with message ID 0", sent | {"count": count})
+        for count in range(1, 6)
+    ]
+    return [*repeated, (negotiation.Retransmits, "giving up after 5 retransmits", sent | {"count": 5, "gave_up": True})]
+
+
+def _other_proposals(one: model.DesiredConnection) -> _Say:
+    """The device has another encryption algorithm."""
     policy = one.connection.ike_policy
+    hashes = (policy.authentication_algorithm,)
+    integrity = () if policy.is_gcm else hashes
+    groups = (policy.dh_group or "",)
+    offered = Proposal(encryption=(_other_encryption(policy),), integrity=hashes, prf=hashes, groups=groups)
+    configured = Proposal(encryption=(policy.encryption_algorithm,), integrity=integrity, prf=hashes, groups=groups)
+    line = f"received proposals: {_shown(offered)}\nconfigured proposals: {_shown(configured)}"
+    return negotiation.ProposalMismatch, line, {"phase": 1, "offered": (offered,), "configured": (configured,)}
+
+
+def _shown(proposal: Proposal) -> str:
+    return "IKE:" + "/".join((*proposal.encryption, *proposal.integrity, *proposal.prf, *proposal.groups))
+
+
+def _other_key(one: model.DesiredConnection) -> _Say:
+    ours, theirs = _ids(one)
+    line = f"tried 1 shared key for '{ours}' - '{theirs}', but MAC mismatched"
+    return negotiation.KeyMismatch, line, {"problem": "differs"}
+
+
+def _ids(one: model.DesiredConnection) -> tuple[str, str]:
+    policy, peer = one.connection.ike_policy, one.peer_address or ROAMING_PEER
     return policy.local_id or one.local_address, policy.peer_id or peer
 
 
-def _ends(one: model.DesiredConnection, peer: str) -> str:
-    ours, theirs = _ids(one, peer)
-    return f"{one.local_address}[{ours}]...{peer}[{theirs}]"
+def _phase_1(one: model.DesiredConnection) -> list[_Say]:
+    ours, theirs = _ids(one)
+    got = Identity(kind=one.connection.ike_policy.peer_id_type or "ip", value=theirs)
+    ends = f"{one.local_address}[{ours}]...{one.peer_address or ROAMING_PEER}[{theirs}]"
+    return [
+        (
+            negotiation.PeerIdentity,
+            f"authentication of '{theirs}' with pre-shared key successful",
+            {"got": got},
+        ),
+        (negotiation.Established, f"IKE_SA {one.id}[1] established between {ends}", {"phase": 1}),
+    ]
 
 
-def _phase_2(one: model.DesiredConnection, simulate: str, spi: str, *, ikev1: bool) -> tuple[str, ...]:
-    if simulate == "down:selectors" and ikev1:
-        return ("received INVALID_ID_INFORMATION error notify",)
-    if simulate == "down:selectors":
-        return ("received TS_UNACCEPTABLE notify, no CHILD_SA built", "failed to establish CHILD_SA, keeping IKE_SA")
-    subnets = " ".join(one.connection.peer_subnets or ("0.0.0.0/0",))
-    return (f"CHILD_SA {one.id}.0{{1}} established with SPIs {spi[:8]}_i {spi[8:]}_o and TS 0.0.0.0/0 === {subnets}",)
+def _other_subnets(one: model.DesiredConnection) -> _Say:
+    asked = Selectors(local=("0.0.0.0/0",), remote=(OTHER_SUBNET,))
+    words = (
+        f"no matching CHILD_SA config found for {OTHER_SUBNET} === 0.0.0.0/0"
+        if one.connection.ike_policy.version == "v1"
+        else f"traffic selectors 0.0.0.0/0 === {OTHER_SUBNET} unacceptable"
+    )
+    return negotiation.SelectorsRefused, words, {"asked": (asked,)}
+
+
+def _child(one: model.DesiredConnection, spi: str) -> _Say:
+    subnets = one.connection.peer_subnets or ("0.0.0.0/0",)
+    line = (
+        f"CHILD_SA {one.id}.0{{1}} established with SPIs {spi[:8]}_i {spi[8:]}_o"
+        f" and TS 0.0.0.0/0 === {' '.join(subnets)}"
+    )
+    return negotiation.Established, line, {"phase": 2, "selectors": Selectors(local=("0.0.0.0/0",), remote=subnets)}
