@@ -316,7 +316,6 @@ def _observe(maker: Maker, gateway: Any, up: Any, down: Any, refused: Any) -> No
         last_in_at=at,
         last_out_at=at,
     )
-    evidence = (model.Evidence(at=at, line="received AUTHENTICATION_FAILED notify error"),)
     reports = (
         model.ConnectionObservation(
             connection_id=up["id"],
@@ -338,7 +337,6 @@ def _observe(maker: Maker, gateway: Any, up: Any, down: Any, refused: Any) -> No
         model.ConnectionObservation(
             connection_id=down["id"],
             failure="load connection: no",
-            evidence=evidence,
             configuration="0" * 12,
             attempts=(_attempt(at),),
         ),

@@ -8,6 +8,7 @@ from typing import Any
 from landbridge import model
 from landbridge.agent import loop
 from landbridge.engine import base
+from landbridge.model import negotiation
 
 
 @dataclass
@@ -71,6 +72,11 @@ def until(
             raise TimeoutError(f"it did not happen within {seconds:.0f} s; the last look: {observation}")
         time.sleep(0.02)
     return observation
+
+
+def lines(connection: model.ConnectionObservation) -> list[str]:
+    """What was said in its attempts."""
+    return [said.line for attempt in connection.attempts for said in negotiation.lines(attempt.facts)]
 
 
 def all_up(observation: model.Observation) -> bool:

@@ -25,6 +25,7 @@ from lab import algorithms, algorithms_page, cycles, sites, specs
 from lab.algorithms import Combination
 from landbridge import model
 from landbridge.engine.strongswan.engine import StrongSwan
+from landbridge.model import negotiation
 
 PASS = "pass"  # noqa: S105  the word in the table
 #: Seconds in which all tunnels must come up: the slowest group takes a tenth of one on each side.
@@ -163,7 +164,8 @@ def _wait(
 
 
 def _why(one: model.ConnectionObservation) -> str:
-    return one.refused or one.failure or next((said.line for said in reversed(one.evidence)), "not up")
+    said = (line.line for attempt in one.attempts[::-1] for line in reversed([*negotiation.lines(attempt.facts)]))
+    return one.refused or one.failure or next(said, "not up")
 
 
 def _without_ping(trials: Sequence[Trial], source: str) -> list[Trial]:

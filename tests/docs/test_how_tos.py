@@ -93,7 +93,7 @@ def test_a_page_has_commands_examples_and_what_is_said_not_to_run(name: str):
 
 def test_the_page_for_a_ci_runs(tmp_path: Path):
     printed = _run("test-your-code-without-a-cloud", tmp_path)
-    for told in ("ignored-fields: nmae", "warnings: ipsecpolicy.pfs: group2 is weak", "PSK"):
+    for told in ("ignored-fields: nmae", "warnings: ipsecpolicy.pfs: group2 is weak", "psk_mismatch"):
         assert told in printed
 
 

@@ -166,23 +166,23 @@ def test_what_was_said_goes_with_the_connection_and_the_gateway(setting: Setting
     assert source.gateways() == frozenset()
 
 
-class TestStates:
-    """The changes of a connection's status."""
+def _note(setting: Setting, *told: tuple[str, str | None]) -> list[tuple[str, str | None]]:
+    """Notes statuses with their causes, and reads what is kept."""
 
-    @staticmethod
-    def _note(setting: Setting, *told: tuple[str, str | None]) -> list[tuple[str, str | None]]:
-        def write(tx: Any) -> list[model.StateChange]:
-            seq = connections.find(tx, setting.project_id, setting.id).seq
-            for number, (status, cause) in enumerate(told):
-                connection_states.note(tx, seq, START + timedelta(seconds=number), status, cause)
-            return connection_states.of_connection(tx, seq)[-connection_states.KEPT :]
+    def write(tx: Any) -> list[model.StateChange]:
+        seq = connections.find(tx, setting.project_id, setting.id).seq
+        for number, (status, cause) in enumerate(told):
+            connection_states.note(tx, seq, START + timedelta(seconds=number), status, cause)
+        return connection_states.of_connection(tx, seq)
 
-        return [(each.status, each.cause) for each in setting.still.data.database.write(write)]
+    return [(each.status, each.cause) for each in setting.still.data.database.write(write)]
 
-    def test_a_status_is_written_when_it_or_its_cause_changes(self, setting: Setting):
-        told = [("DOWN", None), ("DOWN", None), ("DOWN", "no_answer"), ("DOWN", None), ("ACTIVE", None)]
-        assert self._note(setting, *told)[-3:] == [("DOWN", None), ("DOWN", "no_answer"), ("ACTIVE", None)]
 
-    def test_the_last_changes_are_kept(self, setting: Setting):
-        told = [("DOWN" if number % 2 else "ACTIVE", None) for number in range(connection_states.KEPT + 9)]
-        assert self._note(setting, *told) == told[-connection_states.KEPT :]
+def test_a_status_is_written_when_it_or_its_cause_changes(setting: Setting):
+    told = [("DOWN", None), ("DOWN", None), ("DOWN", "no_answer"), ("DOWN", None), ("ACTIVE", None)]
+    assert _note(setting, *told)[-3:] == [("DOWN", None), ("DOWN", "no_answer"), ("ACTIVE", None)]
+
+
+def test_the_last_changes_of_a_status_are_kept(setting: Setting):
+    told = [("DOWN" if number % 2 else "ACTIVE", None) for number in range(connection_states.KEPT + 9)]
+    assert _note(setting, *told) == told[-connection_states.KEPT :]

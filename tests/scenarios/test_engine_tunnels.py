@@ -22,6 +22,7 @@ from landbridge.engine.strongswan.ike import planning as ike_planning
 from landbridge.engine.strongswan.ike import steps as ike_steps
 from landbridge.engine.strongswan.network import namespace
 from landbridge.engine.strongswan.network import steps as network_steps
+from landbridge.model import negotiation
 
 pytestmark = pytest.mark.tunnel
 
@@ -58,6 +59,14 @@ class Bench:
 
     def run_cycle(self, *connections: model.DesiredConnection):
         return cycles.run_cycle(self.engine, self.gateway.id, self.desired(*connections))
+
+    def look(self, *connections: model.DesiredConnection):
+        return cycles.look(self.engine, self.gateway.id, self.desired(*connections))
+
+    def load(self, *connections: model.DesiredConnection):
+        """All that a cycle does but for initiating."""
+        plan = cycles.plan(self.engine, self.gateway.id, self.desired(*connections))
+        self.engine.carry_out(self.gateway.id, [step for step in plan if not isinstance(step, ike_steps.Initiate)])
 
     def plan(self, *connections: model.DesiredConnection):
         engine = self.fresh()
@@ -272,7 +281,7 @@ def test_a_pair_that_a_device_refuses_is_named(bench: Bench):
     device.swanctl("--initiate", "--child", "hq-0")
 
     def is_told(observation: model.Observation) -> bool:
-        return any("TS_UNACCEPTABLE" in line.line for line in observation.connections[0].evidence)
+        return any("TS_UNACCEPTABLE" in line for line in cycles.lines(observation.connections[0]))
 
     [shown] = cycles.until(bench.engine, bench.gateway.id, bench.desired(spec), is_told).connections
     assert shown.missing_pairs == (f"{sites.VPC} - {SECOND_LAN}",)
@@ -310,81 +319,121 @@ def test_a_device_that_knows_no_inner_addresses_is_not_asked_for_them(bench: Ben
     [up] = bench.up(spec)
     assert (up.expected_children, len(up.children)) == (1, 1)
     assert bench.plan(spec) == []
-    assert not any("TS_UNACCEPTABLE" in line.line for line in up.evidence)
+    assert not any("TS_UNACCEPTABLE" in line for line in cycles.lines(up))
 
 
-@pytest.mark.parametrize("who", ["we", "the device"])
-def test_a_wrong_psk_leaves_a_line_of_evidence(bench: Bench, who: str):
-    device = bench.world.add_device(tunnel(psk="Some-Other-9"))
-    spec = specs.connection() if who == "we" else specs.connection(psk="Right-Horse-1")
-    wanted = "received AUTHENTICATION_FAILED notify error" if who == "we" else "but MAC mismatched"
-    bench.run_cycle(spec)
-    if who == "the device":
-        with pytest.raises(RuntimeError):
-            device.swanctl("--initiate", "--child", "hq-0")
+def _ended(observation: model.Observation) -> list[model.Attempt]:
+    """The attempts of the connection that have ended."""
+    return [each for each in observation.connections[0].attempts if each.outcome is not None]
 
-    def is_told(observation: model.Observation) -> bool:
-        return any(wanted in line.line for line in observation.connections[0].evidence)
 
-    shown = cycles.until(bench.engine, bench.gateway.id, bench.desired(spec), is_told).connections[0]
+def _fails(bench: Bench, device: sites.Device, who: str) -> model.Attempt:
+    """The first attempt to end, with a device that calls or is called. We let the device be the first where it calls."""
+    spec = specs.connection()
+    if who == "we":
+        seen = cycles.until(bench.engine, bench.gateway.id, bench.desired(spec), _ended)
+    else:
+        bench.load(spec)
+        with contextlib.suppress(RuntimeError):
+            device.swanctl("--initiate", "--child", "hq-0", "--timeout", "3")
+        sites.wait_for(lambda: _ended(bench.look(spec)), "an attempt to end")
+        seen = bench.look(spec)
+    [shown] = seen.connections
+    attempt = _ended(seen)[0]
     assert not shown.children
+    assert attempt.configuration == shown.configuration
+    assert (attempt.local_address, attempt.peer_address) == (sites.EIPS[0], device.address)
+    return attempt
+
+
+def _of(attempt: model.Attempt, kind: type) -> list[Any]:
+    return [fact for fact in attempt.facts if isinstance(fact, kind)]
+
+
+REFUSALS = [
+    pytest.param({"psk": "Some-Other-9"}, "AUTHENTICATION_FAILED", 1, id="PSK"),
+    pytest.param({"proposals": "aes256-sha512-modp2048"}, "NO_PROPOSAL_CHOSEN", 1, id="phase-1 proposal"),
+    pytest.param({"version": 1}, "NO_PROPOSAL_CHOSEN", 1, id="IKE version"),
+    pytest.param({"local_id": "who.example"}, "AUTHENTICATION_FAILED", 1, id="identity"),
+    pytest.param({"esp_proposals": "aes256-sha512"}, "NO_PROPOSAL_CHOSEN", 2, id="phase-2 proposal"),
+    pytest.param({"pairs": (("192.168.99.0/24", "10.0.0.0/24"),)}, "TS_UNACCEPTABLE", 2, id="selectors"),
+]
+
+
+@pytest.mark.parametrize(("wrong", "notify", "phase"), REFUSALS)
+def test_we_call_and_hear_that_the_device_refuses(bench: Bench, wrong: dict[str, Any], notify: str, phase: int):
+    attempt = _fails(bench, bench.world.add_device(tunnel(**wrong)), "we")
+    assert (attempt.began_by, attempt.outcome, attempt.is_named) == ("us", "refused_by_device", True)
+    [refusal] = _of(attempt, negotiation.Refusal)
+    assert (refusal.sender, refusal.notify, refusal.phase) == ("device", notify, phase)
     sites.wait_for(lambda: bench.gateway.id in bench.changes, "the news")
 
 
-@pytest.mark.parametrize(
-    ("device", "line"),
-    [
-        ({"proposals": "aes256-sha512-modp2048"}, "received NO_PROPOSAL_CHOSEN notify error"),
-        ({"version": 1}, "received NO_PROPOSAL_CHOSEN notify error"),
-        ({"local_id": "who.example"}, "received AUTHENTICATION_FAILED notify error"),
-        ({"esp_proposals": "aes256-sha512"}, "received NO_PROPOSAL_CHOSEN notify, no CHILD_SA built"),
-        ({"pairs": (("192.168.99.0/24", "10.0.0.0/24"),)}, "received TS_UNACCEPTABLE notify, no CHILD_SA built"),
-    ],
-    ids=["phase-1 proposal", "IKE version", "identity", "phase-2 proposal", "selectors"],
-)
-def test_a_mismatch_leaves_the_line_that_names_it(bench: Bench, device: dict[str, Any], line: str):
-    bench.world.add_device(tunnel(**device))
-    spec = specs.connection()
-    shown = cycles.until(
-        bench.engine,
-        bench.gateway.id,
-        bench.desired(spec),
-        lambda seen: any(line in each.line for each in seen.connections[0].evidence),
-    ).connections[0]
-    assert not shown.children
-    assert shown.applied_generation == 1
+AES_256 = negotiation.Proposal(encryption=("aes-256",), integrity=("sha2-512",), prf=("sha2-512",), groups=("group14",))
+REASONS = [
+    pytest.param({"psk": "Some-Other-9"}, negotiation.KeyMismatch, {"problem": "differs"}, id="PSK"),
+    pytest.param(
+        {"proposals": "aes256-sha512-modp2048"},
+        negotiation.ProposalMismatch,
+        {"phase": 1, "offered": (AES_256,)},
+        id="phase-1 proposal",
+    ),
+    pytest.param({"version": 1}, negotiation.NoConnection, {"reason": "address"}, id="IKE version"),
+    pytest.param(
+        {"local_id": "who.example"},
+        negotiation.NoConnection,
+        {"reason": "ids", "peer": negotiation.Identity(kind="fqdn", value="who.example")},
+        id="identity",
+    ),
+    pytest.param({"esp_proposals": "aes256-sha512"}, negotiation.ProposalMismatch, {"phase": 2}, id="phase-2 proposal"),
+    pytest.param(
+        {"pairs": (("192.168.99.0/24", "10.0.0.0/24"),)},
+        negotiation.SelectorsRefused,
+        {"asked": (negotiation.Selectors(local=("10.0.0.0/24",), remote=("192.168.99.0/24",)),)},
+        id="selectors",
+    ),
+]
 
 
-def test_a_peer_that_is_not_there_leaves_a_line_of_evidence(bench: Bench):
+@pytest.mark.parametrize(("wrong", "kind", "told"), REASONS)
+def test_the_device_calls_and_we_know_why_we_refuse(
+    bench: Bench, wrong: dict[str, Any], kind: type, told: dict[str, Any]
+):
+    attempt = _fails(bench, bench.world.add_device(tunnel(**wrong)), "the device")
+    assert (attempt.began_by, attempt.outcome) == ("device", "refused_by_us")
+    [fact] = _of(attempt, kind)
+    assert {name: getattr(fact, name) for name in told} == told
+    assert all(fact.line.splitlines())
+
+
+def test_a_peer_that_is_not_there_is_heard_of_before_charon_gives_up(bench: Bench):
+    """No event of VICI tells it."""
     bench.world.add_device(tunnel()).stop()
     spec = specs.connection()
-
-    def is_told(observation: model.Observation) -> bool:
-        return any("retransmit 1 of request" in line.line for line in observation.connections[0].evidence)
-
-    cycles.until(bench.engine, bench.gateway.id, bench.desired(spec), is_told)
-
-
-def test_both_proposals_are_told_when_the_device_offers_another(bench: Bench):
-    device = bench.world.add_device(tunnel(proposals="aes256-sha512-modp2048"))
-    spec = specs.connection(None, ike_policy=specs.ike_policy(peer_id_type="ip", peer_id="198.51.100.2"))
-    spec = dataclasses.replace(spec, peer_address=device.address)
     bench.run_cycle(spec)
-    with pytest.raises(RuntimeError):
-        device.swanctl("--initiate", "--child", "hq-0")
-    wanted = "received proposals: IKE:AES_CBC_256/HMAC_SHA2_512_256/PRF_HMAC_SHA2_512/MODP_2048"
+    bench.changes.clear()
+    sites.wait_for(lambda: bench.gateway.id in bench.changes, "the news")
+    seen = bench.look(spec)
+    assert [fact.count for fact in _of(seen.connections[0].attempts[0], negotiation.Retransmits)] == [1]
 
-    def is_told(observation: model.Observation) -> bool:
-        return wanted in [line.line for line in observation.connections[0].evidence]
 
-    cycles.until(bench.engine, bench.gateway.id, bench.desired(spec), is_told)
+def test_a_stranger_is_heard_of(bench: Bench):
+    device = bench.world.add_device(tunnel())
+    spec = specs.connection("198.51.100.99")
+    bench.load(spec)
+    with contextlib.suppress(RuntimeError):
+        device.swanctl("--initiate", "--child", "hq-0", "--timeout", "3")
+    sites.wait_for(lambda: bench.look(spec).gateway.strangers, "the stranger")
+    [stranger] = bench.look(spec).gateway.strangers
+    assert (stranger.peer_address, stranger.outcome) == (device.address, "refused_by_us")
+    assert bench.look(spec).connections[0].attempts == ()
 
 
 def test_a_corrected_psk_brings_the_tunnel_up_at_once(bench: Bench):
     bench.world.add_device(tunnel())
     spec = specs.connection(psk="Some-Other-9")
     bench.run_cycle(spec)
-    cycles.until(bench.engine, bench.gateway.id, bench.desired(spec), lambda seen: seen.connections[0].evidence)
+    cycles.until(bench.engine, bench.gateway.id, bench.desired(spec), lambda seen: seen.connections[0].attempts)
     bench.up(specs.changed(spec, psk=specs.PSK))
 
 

@@ -33,11 +33,6 @@ def child(peer: str = "10.2.0.0/24", spi: str = "c0000001") -> model.ChildSa:
     )
 
 
-def lines(*said: str, at: datetime = NOW) -> tuple[model.Evidence, ...]:
-    """Lines of a log, oldest first."""
-    return tuple(model.Evidence(at=at, line=line) for line in said)
-
-
 def seen(**words: Any) -> model.ConnectionObservation:
     return model.ConnectionObservation(connection_id="c1", **words)
 
@@ -45,4 +40,4 @@ def seen(**words: Any) -> model.ConnectionObservation:
 @pytest.fixture(scope="session")
 def given() -> SimpleNamespace:
     """The functions of this file, by their names."""
-    return SimpleNamespace(connection=CONNECTION, now=NOW, child=child, lines=lines, seen=seen)
+    return SimpleNamespace(connection=CONNECTION, now=NOW, child=child, seen=seen)

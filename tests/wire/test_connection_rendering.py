@@ -3,12 +3,13 @@
 import dataclasses
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from landbridge import model
+from landbridge.model import negotiation
 from landbridge.wire import connections
 
 Make = Callable[..., model.Connection]
@@ -228,6 +229,33 @@ def test_a_diagnosis_of_nothing_seen_says_so(connection: Make):
         "ike_established": False,
         "sas": [],
     }
+
+
+def _said(number: int, *lines: str) -> model.Attempt:
+    at = SEEN + timedelta(seconds=number)
+    facts = tuple(
+        negotiation.Unknown(at=at + timedelta(seconds=2 * place), line=line) for place, line in enumerate(lines)
+    )
+    return model.Attempt(id=str(number), configuration="", began_at=at, began_by="us", facts=facts)
+
+
+def _log(*attempts: model.Attempt) -> list[str]:
+    seen = model.ConnectionObservation(connection_id="c", attempts=attempts)
+    return [each["raw_message"] for each in connections.logs(model.ConnectionStatus(status="DOWN", observation=seen))]
+
+
+def test_a_log_has_the_lines_of_all_attempts_in_their_order():
+    assert _log(_said(0, "first", "third\nfourth"), _said(1, "second")) == [
+        "2026-01-02T03:04:05.000Z first",
+        "2026-01-02T03:04:06.000Z second",
+        "2026-01-02T03:04:07.000Z third",
+        "2026-01-02T03:04:07.000Z fourth",
+    ]
+
+
+def test_a_log_has_the_last_lines():
+    said = _said(0, *(str(number) for number in range(connections.LOG_LINES + 3)))
+    assert [line.split()[1] for line in _log(said)] == [str(number) for number in range(3, connections.LOG_LINES + 3)]
 
 
 def test_a_diagnosis_tells_reason_evidence_and_what_is_up(connection: Make):

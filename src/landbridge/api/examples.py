@@ -160,22 +160,6 @@ _cause = model.Cause(  # what `status.causes` says of that line
     decides="let the device dial: then this side sees the exact cause",
     evidence=(_evidence,),
 )
-_down = model.ConnectionStatus(
-    status="DOWN",
-    explanation=model.Explanation(
-        reason=_cause.reason, remedy=_cause.remedy, evidence=_cause.evidence, causes=(_cause,)
-    ),
-    seen_at=_THEN,
-    observation=model.ConnectionObservation(connection_id=_CONNECTION, evidence=(_evidence,)),
-)
-_event = model.AuditEvent(
-    seq=2,
-    at=_THEN,
-    actor="0D1F3A5B7C9E2F4A6B8C",
-    action="create_vpn_connection",
-    resource_id=_CONNECTION,
-    request_id=_REQUEST,
-)
 _attempt = model.Attempt(
     id="1795700494000",
     configuration="0c464dad3a3b",
@@ -197,6 +181,22 @@ _attempt = model.Attempt(
         ),
         negotiation.Refusal(at=_THEN, line=_evidence.line, sender="device", phase=1, notify="AUTHENTICATION_FAILED"),
     ),
+)
+_down = model.ConnectionStatus(
+    status="DOWN",
+    explanation=model.Explanation(
+        reason=_cause.reason, remedy=_cause.remedy, evidence=_cause.evidence, causes=(_cause,)
+    ),
+    seen_at=_THEN,
+    observation=model.ConnectionObservation(connection_id=_CONNECTION, attempts=(_attempt,)),
+)
+_event = model.AuditEvent(
+    seq=2,
+    at=_THEN,
+    actor="0D1F3A5B7C9E2F4A6B8C",
+    action="create_vpn_connection",
+    resource_id=_CONNECTION,
+    request_id=_REQUEST,
 )
 _stranger = model.Attempt(
     id="1795700494001",

@@ -1,13 +1,16 @@
 """What was said when a tunnel was negotiated: facts, cut into attempts.
 
 An engine reads a daemon's words and makes facts of them; no other room reads those words. Algorithms stand in the words of the API
-where the API has one (`aes-128`, `sha2-256`, `group15`), otherwise as the daemon writes them. `line` is the daemon's line, verbatim,
-and empty where a fact came from an event.
+where the API has one (`aes-128`, `sha2-256`, `group15`), otherwise as the daemon writes them. `line` is the daemon's line, verbatim; where
+a fact came from two lines, both, one below the other; empty where it came from an event.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
+
+from landbridge.model.evidence import Evidence
 
 Party = Literal["us", "device"]
 #: Phase 1 makes the IKE_SA, phase 2 a CHILD_SA.
@@ -285,6 +288,11 @@ Fact = (
     | Replaced
     | Unknown
 )
+
+
+def lines(facts: Iterable[Fact]) -> Iterator[Evidence]:
+    """The lines of facts, in their order. A fact may have several."""
+    return (Evidence(at=fact.at, line=line) for fact in facts for line in fact.line.splitlines())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from landbridge.model.evidence import Evidence
 from landbridge.model.negotiation import Attempt
 from landbridge.model.probe import ProbeResult
 
@@ -83,7 +82,6 @@ class ConnectionObservation:
     children: tuple[ChildSa, ...] = ()
     missing_pairs: tuple[str, ...] = ()
     routes: tuple[str, ...] = ()
-    evidence: tuple[Evidence, ...] = ()
     configuration: str = ""
     attempts: tuple[Attempt, ...] = ()
     traffic: Traffic = Traffic()

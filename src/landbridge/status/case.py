@@ -128,7 +128,7 @@ class Said:
         chosen = [fact for fact in facts if fact.line] or [
             fact for fact in self.facts if fact.line and fact.kind not in {"message", "packet"}
         ]
-        return in_order(model.Evidence(at=fact.at, line=fact.line) for fact in chosen)
+        return in_order(negotiation.lines(chosen))
 
 
 def in_order(lines: Iterable[model.Evidence]) -> tuple[model.Evidence, ...]:

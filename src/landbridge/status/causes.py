@@ -110,9 +110,7 @@ def _again_and_again(case: Case) -> Iterator[model.Cause]:
         ("device_deleted", 2, ended),
     ):
         if len(found) >= times and found[-1].at - found[-times].at <= AGAIN_WITHIN:
-            evidence = known.in_order(
-                model.Evidence(at=fact.at, line=fact.line) for fact in found[-times:] if fact.line
-            )
+            evidence = known.in_order(negotiation.lines(found[-times:]))
             yield cause_texts.cause(code, words=case.words, evidence=evidence, detail="again and again")
             return
 

@@ -4,7 +4,7 @@ import dataclasses
 from datetime import datetime, timedelta
 
 from landbridge import model
-from landbridge.status import attempt_causes, case, cause_texts, causes, diagnosis, staleness, warnings
+from landbridge.status import attempt_causes, case, cause_texts, causes, staleness, warnings
 
 #: How many missing pairs a reason names.
 SHOWN_PAIRS = 5
@@ -107,9 +107,6 @@ def _why_down(judged: case.Case, paused: model.Explanation | None) -> model.Expl
     failure = _failure(judged.seen)
     if failure is not None:
         return failure
-    if not judged.attempts and judged.seen.evidence:
-        old = diagnosis.of(judged.connection, judged.seen)
-        return old if old.evidence or judged.seen.waits_for_peer else paused or old
     found = causes.rank(judged)
     return paused if paused is not None and found[0].code == "negotiating" else _explained(found)
 
@@ -126,9 +123,7 @@ def _waiting() -> model.Explanation:
 def _failure(seen: model.ConnectionObservation | None) -> model.Explanation | None:
     if seen is None or seen.failure is None:
         return None
-    return model.Explanation(
-        reason=f"the engine could not apply it and tries again: {seen.failure}", evidence=seen.evidence
-    )
+    return model.Explanation(reason=f"the engine could not apply it and tries again: {seen.failure}")
 
 
 def _partly(judged: case.Case) -> model.Explanation | None:
@@ -140,16 +135,15 @@ def _partly(judged: case.Case) -> model.Explanation | None:
     if len(up) >= seen.expected_children and not seen.missing_pairs:
         return None
     found = causes.of_pairs(judged)
-    old = diagnosis.of_pairs(seen) if not found and not judged.attempts else None
     cause = cause_texts.cause(
         "selectors_narrowed" if len(up) >= seen.expected_children else "selectors_partly",
         words=judged.words,
         ours=attempt_causes.pairs(judged),
         theirs="; ".join(sorted(f"{', '.join(ours)} - {', '.join(theirs)}" for ours, theirs in up)[:SHOWN_PAIRS]),
         remedy=found[0].remedy if found else None,
-        evidence=found[0].evidence if found else old.evidence if old else (),
+        evidence=found[0].evidence if found else (),
     )
-    reason = "; ".join([_how_much(len(up), seen), *(one.reason for one in found[:1]), *([old.reason] if old else [])])
+    reason = "; ".join([_how_much(len(up), seen), *(one.reason for one in found[:1])])
     return _explained((dataclasses.replace(cause, reason=reason), *found))
 
 

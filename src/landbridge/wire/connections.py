@@ -6,18 +6,21 @@ Source: "Creating a VPN Connection", Tables 9 to 15, and the SDK's newer fields.
 import functools
 import itertools
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 from typing import Any, get_args
 
 import pydantic_core
 from pydantic import Field
 
 from landbridge import model
-from landbridge.model import allowed_values, cause
+from landbridge.model import allowed_values, cause, negotiation
 from landbridge.wire import schema, shapes
 
 STATUSES = get_args(model.ConnectionStatusName)
 SIDES = get_args(cause.Side)
 #: Has a section for each code of a cause.
+#: Lines of a connection's log that are shown, the newest ones.
+LOG_LINES = 200
 CAUSES_PAGE = "docs/reference/causes.md"
 
 
@@ -228,9 +231,11 @@ def sa_infos(status: model.ConnectionStatus) -> list[dict[str, Any]]:
 
 
 def logs(status: model.ConnectionStatus) -> list[dict[str, Any]]:
-    evidence = status.observation.evidence if status.observation is not None else ()
+    attempts = status.observation.attempts if status.observation is not None else ()
+    said = sorted(negotiation.lines(fact for each in attempts for fact in each.facts), key=attrgetter("at"))
     return [
-        {"time": int(each.at.timestamp()), "raw_message": f"{shapes.time(each.at)} {each.line}"} for each in evidence
+        {"time": int(each.at.timestamp()), "raw_message": f"{shapes.time(each.at)} {each.line}"}
+        for each in said[-LOG_LINES:]
     ]
 
 

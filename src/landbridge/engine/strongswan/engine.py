@@ -33,7 +33,6 @@ from landbridge.engine.strongswan import (
 from landbridge.engine.strongswan.ike import (
     attempts,
     charon,
-    evidence,
     fingerprints,
     pfs_proof,
     retries,
@@ -84,7 +83,6 @@ class StrongSwan:
             machine.check(self._folder, site.underlay, self._plane)
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._has_nat = any(eip.attach == "nat" for eip in site.eips) or self._had_nat()
-        self._evidence: dict[str, evidence.EvidenceLog] = {}
         self._unanswered: dict[str, unanswered.Unanswered] = {}
         self._attempts: dict[str, attempts.AttemptLog] = {}
         self._tried: dict[str, retries.Retries] = {}
@@ -120,9 +118,6 @@ class StrongSwan:
     def _folder_of(self, gateway_id: str) -> Path:
         return self._folder / names.short(gateway_id)
 
-    def _evidence_of(self, gateway_id: str) -> evidence.EvidenceLog:
-        return self._evidence.setdefault(gateway_id, evidence.EvidenceLog())
-
     def _unanswered_of(self, gateway_id: str) -> unanswered.Unanswered:
         return self._unanswered.setdefault(gateway_id, unanswered.Unanswered())
 
@@ -137,7 +132,7 @@ class StrongSwan:
             if marked not in (None, gateway_id):
                 return state.GatewayState(at=datetime.now(UTC), plane=self._plane)
             network = network_look.look(gateway_id, self._underlay, nat=self._has_nat)
-            logs = self._evidence_of(gateway_id), self._unanswered_of(gateway_id), self._attempts_of(gateway_id)
+            logs = self._unanswered_of(gateway_id), self._attempts_of(gateway_id)
             ike = ike_look.look(folder, *logs, self._tried_of(gateway_id).recent())
             running_plane = charon.plane(folder) if ike.alive else None
         return state.GatewayState(
@@ -271,7 +266,6 @@ class StrongSwan:
             path.unlink()
         folder.rmdir()
         self._tried.pop(gateway_id, None)
-        self._evidence.pop(gateway_id, None)
         self._unanswered.pop(gateway_id, None)
         self._attempts.pop(gateway_id, None)
         self._probes.keep(gateway_id, ())
@@ -297,7 +291,7 @@ class StrongSwan:
             self._watcher.call_after(gateway_id, wait)
 
     def watch(self, changed: Callable[[str], None], stop: threading.Event) -> None:
-        logs = self._evidence_of, self._unanswered_of, self._attempts_of
+        logs = self._unanswered_of, self._attempts_of
         watcher = vici_events.Watcher(self._folders, *logs, changed)
         self._watcher = watcher
         try:

@@ -60,7 +60,6 @@ def _connections(
             at=current.at,
             routes=tunnels.destinations_carried(observed, first) if observed else None,
             intended=selectors.intended(target.desired, spec),
-            evidence=current.ike.evidence.get(spec.id, ()),
             attempts=current.ike.attempts.get(spec.id, ()),
             configuration=_configuration(spec.id, current, secrets[spec.id]),
         )
@@ -93,7 +92,6 @@ def _as_it_is(
         ike_established=bool(established),
         expected_children=len(children),
         children=children,
-        evidence=current.ike.evidence.get(connection_id, ()),
         attempts=current.ike.attempts.get(connection_id, ()),
     )
 
@@ -143,7 +141,6 @@ def _connection(
     at: datetime,
     routes: Collection[str] | None,
     intended: Iterable[selectors.Pair],
-    evidence: tuple[model.Evidence, ...],
     attempts: tuple[model.Attempt, ...],
     configuration: str,
 ) -> model.ConnectionObservation:
@@ -166,7 +163,6 @@ def _connection(
         children=children,
         missing_pairs=_missing(intended, established),
         routes=tuple(sorted({net for child in children for net in child.remote_ts} if routes is None else routes)),
-        evidence=evidence,
         attempts=attempts,
         configuration=configuration,
     )

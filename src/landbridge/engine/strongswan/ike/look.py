@@ -5,13 +5,12 @@ from collections.abc import Collection
 from pathlib import Path
 
 from landbridge.engine.strongswan import daemon
-from landbridge.engine.strongswan.ike import attempts, charon, evidence, unanswered, vici_session
+from landbridge.engine.strongswan.ike import attempts, charon, unanswered, vici_session
 from landbridge.engine.strongswan.ike.state import IkeState, parse_conns, parse_ends, parse_sas
 
 
 def look(
     folder: Path,
-    log: evidence.EvidenceLog,
     waiting: unanswered.Unanswered,
     said: attempts.AttemptLog,
     recently_initiated: Collection[str],
@@ -28,7 +27,6 @@ def look(
     with connection:
         conns, secrets, sas = vici_session.look(connection)
     ends, found = parse_ends(conns), parse_sas(sas)
-    log.set_peers({name: each.peer for name, each in ends.items()})
     waiting.keep(frozenset(sa.unique_id for sa in found))
     seen = IkeState(
         alive=True,
@@ -39,7 +37,6 @@ def look(
         sas=found,
         recently_initiated=frozenset(recently_initiated),
         unanswered=waiting.seconds(),
-        evidence=log.all(),
     )
     said.look(seen, ends)
     return dataclasses.replace(

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from landbridge import model
 from landbridge.engine.strongswan.ike import fingerprints
 from landbridge.model import negotiation
 
@@ -91,7 +90,6 @@ class IkeState:
     sas: tuple[IkeSa, ...] = ()
     recently_initiated: frozenset[str] = frozenset()
     unanswered: Mapping[str, float] = field(default_factory=dict)
-    evidence: Mapping[str, tuple[model.Evidence, ...]] = field(default_factory=dict)
     attempts: Mapping[str, tuple[negotiation.Attempt, ...]] = field(default_factory=dict)
     strangers: tuple[negotiation.Attempt, ...] = ()
     unknown_lines: int = 0

@@ -23,7 +23,7 @@ from vici.exception import DeserializationException
 from vici.protocol import Message, Packet
 
 from landbridge.engine.strongswan import daemon
-from landbridge.engine.strongswan.ike import attempts, charon, evidence, facts, unanswered, vici_protocol
+from landbridge.engine.strongswan.ike import attempts, charon, facts, unanswered, vici_protocol
 
 #: Without rekeys: one of a thousand tunnels is always rekeying, and a rekey changes nothing of what is up or down.
 EVENTS = ("log", "ike-updown", "child-updown")
@@ -102,20 +102,18 @@ class _Subscription:
 
 
 class Watcher:
-    """`folders` tells the gateways of this machine; `lines` gives the place for a gateway's lines, and `waiting` the one for its requests
-    without an answer.
+    """`folders` tells the gateways of this machine; `attempts_of` gives the place for what is said of a gateway, and `waiting` the one for
+    its requests without an answer.
     """
 
     def __init__(
         self,
         folders: Callable[[], Mapping[str, Path]],
-        lines: Callable[[str], evidence.EvidenceLog],
         waiting: Callable[[str], unanswered.Unanswered],
         attempts_of: Callable[[str], attempts.AttemptLog],
         changed: Callable[[str], None],
     ) -> None:
         self._folders = folders
-        self._lines = lines
         self._waiting = waiting
         self._attempts = attempts_of
         self._changed = changed
@@ -258,7 +256,6 @@ class Watcher:
         name, unique_id, line = (_text(message, key) for key in ("ikesa-name", "ikesa-uniqueid", "msg"))
         if self._waiting(gateway_id).add(unique_id, line or ""):
             self._call_within(gateway_id, DEBOUNCE)
-        self._lines(gateway_id).add(at, name, unique_id, line or "")
         if line and line.startswith(facts.NOT_SENT):
             unique_id = subscription.noise.last_to_send
         if self._attempts(gateway_id).add(at, name, unique_id, line or ""):
