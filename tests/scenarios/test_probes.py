@@ -5,6 +5,8 @@ import dataclasses
 import re
 import signal
 import subprocess
+import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -192,6 +194,77 @@ def test_a_probe_is_counted_on_the_wire_and_disturbs_no_other_tunnel(bench: Benc
     assert len([packet for packet in packets if packet.kind == "ike" and packet.target == sites.EIPS[0]]) == 4
     device.load(dataclasses.replace(tunnel(name="second"), pairs=((LAN, sites.VPC),)))
     device.swanctl("--initiate", "--child", "second-0", "--timeout", "10")
+
+
+@contextlib.contextmanager
+def watched(engine: StrongSwan) -> Iterator[None]:
+    """What charon says is heard while the block runs."""
+    stop = threading.Event()
+    watcher = threading.Thread(target=engine.watch, args=(lambda _: None, stop))
+    watcher.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        watcher.join()
+
+
+@pytest.mark.parametrize(
+    ("given", "policy", "answers"),
+    [
+        pytest.param(
+            {"proposals": "aes256-sha384-ecp384"},
+            specs.ike_policy(),
+            (chosen("v2", None, "aes-256", "sha2-384", "sha2-384", "group20"),),
+            id="algorithms",
+        ),
+        pytest.param(
+            {"proposals": "aes128-sha256-modp3072"},
+            specs.ike_policy(version="v1", negotiation_mode="main"),
+            (no("v1", "main"), chosen("v2", None, "aes-128", "sha2-256", "sha2-256", "group15")),
+            id="version",
+        ),
+    ],
+)
+def test_a_device_that_refuses_is_asked_once_by_itself(
+    bench: Bench, given: dict[str, Any], policy: model.IkePolicy, answers: tuple[model.ProbeAnswer, ...]
+):
+    """Then the store knows, and a restarted engine asks no more."""
+    device = bench.world.add_device(tunnel(**given))
+    refused = specs.connection(ike_policy=policy)
+    desired = bench.desired(refused)
+    with watched(bench.engine):
+        began = time.monotonic()
+        seen = cycles.until(bench.engine, bench.gateway.id, desired, lambda it: it.probes, seconds=30)
+        assert time.monotonic() - began < 10
+    [result] = seen.probes
+    assert (result.reason, result.answers, result.failure) == ("automatic", answers, None)
+    assert result.configuration == seen.connections[0].configuration
+    known = dataclasses.replace(
+        refused, probed=model.Probed(id=result.id, at=result.at, configuration=result.configuration)
+    )
+    fresh = StrongSwan(bench.world.folder, bench.world.site("vpc-1"))
+    with watched(fresh), sites.capturing(device.namespace, "wan") as packets:
+        after = cycles.until(
+            fresh, bench.gateway.id, bench.desired(known), lambda it: it.connections[0].attempts, seconds=30
+        )
+        for _ in range(3):
+            after = cycles.run_cycle(fresh, bench.gateway.id, bench.desired(known))
+    assert after.probes == ()
+    assert packets
+
+
+def test_a_device_that_refuses_is_left_alone_where_that_is_wished(bench: Bench):
+    bench.world.add_device(tunnel(proposals="aes256-sha384-ecp384"))
+    engine = StrongSwan(bench.world.folder, bench.world.site("vpc-1"), automatic_probes=False)
+    desired = bench.desired(specs.connection())
+    with watched(engine):
+        cycles.until(engine, bench.gateway.id, desired, lambda it: it.connections and it.connections[0].attempts)
+        for _ in range(3):
+            seen = cycles.run_cycle(engine, bench.gateway.id, desired)
+            time.sleep(0.2)
+    assert seen.probes == ()
+    assert any(fact.kind == "refusal" for one in seen.connections[0].attempts for fact in one.facts)
 
 
 def ipsec_d(device: sites.Device, **given: str):
