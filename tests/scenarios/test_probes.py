@@ -37,12 +37,19 @@ class Bench:
     def run_cycle(self, *connections: model.DesiredConnection):
         return cycles.run_cycle(self.engine, self.gateway.id, self.desired(*connections))
 
+    def plan(self, *connections: model.DesiredConnection):
+        return cycles.plan(self.engine, self.gateway.id, self.desired(*connections))
+
     def up(self, *connections: model.DesiredConnection):
         return cycles.until(self.engine, self.gateway.id, self.desired(*connections), cycles.all_up)
 
-    def ask(self, *connections: model.DesiredConnection, beside: tuple[model.DesiredConnection, ...] = ()):
+    def ask(
+        self, *connections: model.DesiredConnection, beside: tuple[model.DesiredConnection, ...] = (), **order: bool
+    ):
         """Connection -> what its device answered to an order. `beside`: connections that are not asked about."""
-        ordered = [dataclasses.replace(spec, probe=model.ProbeOrder(id=f"order-{spec.id}")) for spec in connections]
+        ordered = [
+            dataclasses.replace(spec, probe=model.ProbeOrder(id=f"order-{spec.id}", **order)) for spec in connections
+        ]
         seen = cycles.until(
             self.engine, self.gateway.id, self.desired(*beside, *ordered), lambda it: len(it.probes) == len(ordered)
         )
@@ -318,3 +325,108 @@ def test_libreswan_names_what_differs(bench: Bench, given: dict[str, str], answe
     finally:
         pluto.stop()
     assert result.answers == answers
+
+
+def took(encryption: str, integrity: str | None, pfs: str, local: str = sites.VPC, remote: str = sites.LAN):
+    """As a device answers that takes phase 2."""
+    return model.ProbePhase2(
+        outcome="chosen",
+        proposal=negotiation.Proposal(
+            encryption=(encryption,), integrity=(integrity,) if integrity else (), groups=(pfs,)
+        ),
+        selectors=negotiation.Selectors(local=(local,), remote=(remote,)),
+    )
+
+
+V1 = specs.ike_policy(version="v1", negotiation_mode="main")
+
+
+@pytest.mark.parametrize(
+    ("given", "policy", "answer"),
+    [
+        pytest.param(
+            {"esp_proposals": "aes256-sha512-modp2048"},
+            specs.ike_policy(),
+            took("aes-256", "sha2-512", "group14"),
+            id="algorithms",
+        ),
+        pytest.param(
+            {"esp_proposals": "aes256gcm16"}, specs.ike_policy(), took("aes-256-gcm-16", None, "none"), id="gcm"
+        ),
+        pytest.param(
+            {"version": 1, "esp_proposals": "aes256-sha1-ecp256"}, V1, took("aes-256", "sha1", "group19"), id="IKEv1"
+        ),
+        pytest.param(
+            {"pairs": (("192.168.99.0/24", sites.VPC),)},
+            specs.ike_policy(),
+            model.ProbePhase2(outcome="refused", notify="TS_UNACCEPTABLE"),
+            id="selectors",
+        ),
+    ],
+)
+def test_phase_2_is_asked_on_the_ike_sa_that_is_up(
+    bench: Bench, given: dict[str, Any], policy: model.IkePolicy, answer: model.ProbePhase2
+):
+    """The IKE_SA stays, nothing of the question does, and the device's next attempt with the right values is up."""
+    device = bench.world.add_device(tunnel(**given))
+    refused = specs.connection(ike_policy=policy)
+    desired = bench.desired(refused)
+    with watched(bench.engine):
+        cycles.until(
+            bench.engine, bench.gateway.id, desired, lambda it: it.connections and it.connections[0].ike_established
+        )
+        [result] = bench.ask(refused, phase_2=True).values()
+        assert (result.phase_2, result.failure, result.answers) == (answer, None, ())
+        seen = bench.run_cycle(refused)
+        assert seen.connections[0].ike_established
+        assert seen.connections[0].applied_generation
+        assert bench.plan(refused) == []
+        mine = [one for one in seen.connections[0].attempts if one.configuration == seen.connections[0].configuration]
+        assert mine
+        assert not [fact for one in mine for fact in one.facts if fact.kind == "established" and fact.phase == 2]
+        device.load(tunnel(version=given.get("version", 2)))
+        bench.up(refused)
+        assert sites.ping(bench.world.vpc_host, HOST)
+
+
+@pytest.mark.parametrize(
+    ("given", "answer"),
+    [
+        pytest.param(
+            {"local_id": "branch.example"},
+            model.ProbeIdentity(accepted=True, identity=negotiation.Identity(kind="fqdn", value="branch.example")),
+            id="another id",
+        ),
+        pytest.param(
+            {"psk": "Some-Other-9"}, model.ProbeIdentity(accepted=False, notify="AUTHENTICATION_FAILED"), id="psk"
+        ),
+        pytest.param(
+            {"remote_id": "hq.example"},
+            model.ProbeIdentity(accepted=False, notify="AUTHENTICATION_FAILED"),
+            id="our id",
+        ),
+    ],
+)
+def test_the_id_of_a_device_is_asked_by_an_order(bench: Bench, given: dict[str, Any], answer: model.ProbeIdentity):
+    bench.world.add_device(tunnel(**given))
+    refused = specs.connection()
+    with watched(bench.engine):
+        cycles.until(bench.engine, bench.gateway.id, bench.desired(refused), lambda it: it.connections[0].attempts)
+        [result] = bench.ask(refused, identity=True).values()
+        assert (result.identity, result.failure) == (answer, None)
+        seen = bench.run_cycle(refused)
+        assert not seen.connections[0].ike_established
+        assert seen.connections[0].applied_generation
+        assert seen.present == {refused.id}
+
+
+def test_a_device_whose_tunnel_is_up_is_not_asked(bench: Bench):
+    device = bench.world.add_device(tunnel())
+    up = specs.connection()
+    bench.up(up)
+    with sites.capturing(device.namespace, "wan") as packets:
+        [result] = bench.ask(up, phase_2=True, identity=True).values()
+    assert (result.packets, result.answers, result.phase_2, result.identity) == (0, (), None, None)
+    assert result.failure is not None
+    assert result.failure.startswith("a CHILD_SA of the connection is up")
+    assert [packet for packet in packets if packet.kind == "ike"] == []

@@ -8,7 +8,8 @@ import pytest
 
 from lab import specs
 from landbridge import model
-from landbridge.engine.strongswan import probing, state, steps, target
+from landbridge.engine.strongswan import planning, probing, state, steps, target
+from landbridge.engine.strongswan.ike import fingerprints
 from landbridge.engine.strongswan.ike import state as ike_state
 from landbridge.model import negotiation
 from tests.engine.strongswan import small_world
@@ -59,7 +60,9 @@ def plan(
 ):
     """What is asked, when each connection has these attempts."""
     prepared, current = loaded(*connections)
-    configurations = {config.connection_id: config.configuration for config in prepared.configs}
+    configurations = {
+        one.connection_id: one.configuration for one in small_world.report(prepared.desired, current).connections
+    }
     known = {
         connection_id: tuple(replace(one, configuration=one.configuration or configuration) for one in attempts)
         for connection_id, configuration in configurations.items()
@@ -69,9 +72,9 @@ def plan(
     return list(probing.plan(prepared, current))
 
 
-def sa(*children: str, connection: model.DesiredConnection = SPEC):
-    held = tuple(ike_state.Child(name=child, unique_id="2", state="INSTALLED") for child in children)
-    return ike_state.IkeSa(name=connection.id, unique_id="1", state="ESTABLISHED", children=held)
+def sa(*children: str, state: str = "INSTALLED"):
+    held = tuple(ike_state.Child(name=child, unique_id="2", state=state) for child in children)
+    return ike_state.IkeSa(name=SPEC.id, unique_id="1", state="ESTABLISHED", children=held)
 
 
 def result(**given: Any):
@@ -141,7 +144,7 @@ def test_a_device_is_asked_after_a_refusal_that_does_not_say_more(
 
 
 REFUSED = (attempt(refusal()),)
-MINE = loaded(SPEC)[0].configs[0].configuration
+MINE = small_world.report(loaded(SPEC)[0].desired, loaded(SPEC)[1]).connections[0].configuration
 
 
 @pytest.mark.parametrize(
@@ -178,26 +181,42 @@ def test_a_question_names_what_the_connection_has():
     assert step.question.identity == negotiation.Identity(kind="fqdn", value="gateway.example")
 
 
-def ordered(spec: model.DesiredConnection = SPEC):
-    return replace(spec, probe=ORDER)
+def ordered(spec: model.DesiredConnection = SPEC, **given: bool):
+    return replace(spec, probe=replace(ORDER, **given))
 
 
 @pytest.mark.parametrize(
-    ("spec", "given", "failure"),
+    ("spec", "given", "asked", "failure"),
     [
-        pytest.param(SPEC, {"automatic": False}, None, id="nothing was said"),
-        pytest.param(probed(1, MINE), {}, None, id="asked a minute ago"),
-        pytest.param(replace(SPEC, peer_address=None), {}, probing.NO_ADDRESS, id="no address"),
-        pytest.param(SPEC, {"sas": (sa("child"),)}, probing.UP, id="a CHILD_SA is up"),
-        pytest.param(SPEC, {"sas": (sa(),)}, probing.PHASE_1_UP, id="an IKE_SA is up"),
-        pytest.param(specs.changed(SPEC, style="bgp"), {}, "connections of style bgp", id="not carried"),
+        pytest.param(SPEC, {"automatic": False}, {"question"}, None, id="nothing was said"),
+        pytest.param(probed(1, MINE), {}, {"question"}, None, id="asked a minute ago"),
+        pytest.param(ordered(identity=True), {}, {"question", "identity"}, None, id="id"),
+        pytest.param(ordered(V1, identity=True), {}, {"question"}, probing.NO_ID_IN_V1, id="id in IKEv1"),
+        pytest.param(ordered(phase_2=True), {}, {"question"}, probing.NO_PHASE_1, id="phase 2 without phase 1"),
+        pytest.param(ordered(phase_2=True), {"sas": (sa(),)}, {"phase_2"}, None, id="phase 2"),
+        pytest.param(
+            ordered(phase_2=True, identity=True),
+            {"sas": (sa(),)},
+            {"phase_2"},
+            probing.ID_KNOWN,
+            id="phase 2, and an id",
+        ),
+        pytest.param(SPEC, {"sas": (sa(),)}, set(), probing.PHASE_1_UP, id="an IKE_SA is up"),
+        pytest.param(SPEC, {"sas": (sa("child"),)}, set(), probing.UP, id="a CHILD_SA is up"),
+        pytest.param(ordered(phase_2=True), {"sas": (sa("child"),)}, set(), probing.UP, id="phase 2 is up"),
+        pytest.param(replace(SPEC, peer_address=None), {}, set(), probing.NO_ADDRESS, id="no address"),
+        pytest.param(specs.changed(SPEC, style="bgp"), {}, set(), "connections of style bgp", id="not carried"),
     ],
 )
-def test_an_order_is_carried_out_or_answered(spec: model.DesiredConnection, given: dict[str, Any], failure: str | None):
-    [step] = plan(ordered(spec), **given)
+def test_an_order_is_carried_out_or_answered(
+    spec: model.DesiredConnection, given: dict[str, Any], asked: set[str], failure: str | None
+):
+    [step] = plan(spec if spec.probe else ordered(spec), **given)
     assert step.probe_id == ORDER.id
-    assert (step.question is None) == (failure is not None)
-    assert failure is None or (step.failure or "").startswith(failure)
+    assert {name for name in ("question", "phase_2", "identity") if getattr(step, name) is not None} == asked
+    assert (step.failure or "").startswith(failure or "")
+    assert (step.failure is None) == (failure is None)
+    assert step.uses_charon == bool(asked & {"phase_2", "identity"})
 
 
 @pytest.mark.parametrize(
@@ -206,6 +225,7 @@ def test_an_order_is_carried_out_or_answered(spec: model.DesiredConnection, give
         pytest.param(SPEC, {"results": {SPEC.id: result(id=ORDER.id)}}, id="done"),
         pytest.param(SPEC, {"asking": frozenset({SPEC.id})}, id="under way"),
         pytest.param(probed(0.4), {}, id="asked moments ago"),
+        pytest.param(SPEC, {"sas": (sa("child", state="CREATED"),)}, id="a CHILD_SA is negotiated"),
     ],
 )
 def test_an_order_waits(spec: model.DesiredConnection, given: dict[str, Any]):
@@ -218,3 +238,18 @@ def test_a_result_is_reported_until_it_is_known():
     assert probing.done(prepared, current) == (result(),)
     known = replace(SPEC, probed=model.Probed(id="result-1", at=AT, configuration="another"))
     assert probing.done(target.prepare(specs.desired(known), current.plane), current) == ()
+
+
+def test_the_planner_leaves_a_connection_alone_that_charon_asks_about():
+    """What a question loads is neither removed nor ended while it is asked, and all of it afterwards."""
+    prepared, current = loaded(SPEC)
+    child = fingerprints.child_probe(SPEC.id, prepared.configs[0].ike)
+    conns = {SPEC.id: frozenset({*prepared.configs[0].children, child}), f"probe-{SPEC.id}": frozenset({"child"})}
+    asked = small_world.put(current, conns=conns, sas=(sa(child),), probes=state.ProbeState(held=frozenset({SPEC.id})))
+    assert planning.plan(prepared, asked) == []
+    left = small_world.put(asked, probes=state.ProbeState())
+    assert {type(step).__name__ for step in planning.plan(prepared, left)} >= {
+        "LoadConn",
+        "TerminateChild",
+        "UnloadConn",
+    }

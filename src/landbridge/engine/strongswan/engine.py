@@ -87,7 +87,12 @@ class StrongSwan:
         self._attempts: dict[str, attempts.AttemptLog] = {}
         self._tried: dict[str, retries.Retries] = {}
         self._watcher: vici_events.Watcher | None = None
-        self._probes = probes.Probes(self._look_soon, automatic=automatic_probes)
+        self._probes = probes.Probes(
+            self._look_soon,
+            self._folder_of,
+            lambda gateway_id, step: self._attempts_of(gateway_id).loaded(step),
+            automatic=automatic_probes,
+        )
 
     def _look_soon(self, gateway_id: str) -> None:
         if watcher := self._watcher:

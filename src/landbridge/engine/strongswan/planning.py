@@ -33,8 +33,10 @@ def plan(target: Target | None, current: state.GatewayState) -> list[steps.Step]
         *network_planning.plan_links(target.network, current.network),
         *_start(target, current),
         *network_planning.plan_tunnels(desired, after_restart.network),
-        *ike_planning.plan_connections(target.configs, after_restart.ike, prove_pfs=target.prove_pfs),
-        *ike_planning.plan_deletions(target.supported, after_restart.ike),
+        *ike_planning.plan_connections(
+            probing.not_held(target, current), after_restart.ike, prove_pfs=target.prove_pfs
+        ),
+        *ike_planning.plan_deletions(target.supported | probing.probe_names(current), after_restart.ike),
         *network_planning.plan_tunnel_deletions(kept, after_restart.network),
         *network_planning.plan_deletions(target.network, current.network),
         *probing.plan(target, current),

@@ -5,14 +5,17 @@ import threading
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
 
 from landbridge import model
-from landbridge.engine import base
 from landbridge.engine.strongswan import failures, names, state, steps
-from landbridge.engine.strongswan.ike import probe
+from landbridge.engine.strongswan.ike import probe, probe_sas
+from landbridge.engine.strongswan.ike import steps as ike_steps
 from landbridge.engine.strongswan.network import namespace
-from landbridge.telemetry import log_fields
+from landbridge.model import negotiation
 
 log = logging.getLogger(__name__)
 
@@ -25,10 +28,21 @@ REMEMBERED = timedelta(hours=1)
 class Probes:
     """Of all gateways of an engine. Any thread may call. `changed` is called with the gateway's id when a probe is over."""
 
-    def __init__(self, changed: Callable[[str], None], *, automatic: bool) -> None:
+    def __init__(
+        self,
+        changed: Callable[[str], None],
+        folder_of: Callable[[str], Path],
+        loaded: Callable[[str, ike_steps.LoadConn], None],
+        *,
+        automatic: bool,
+    ) -> None:
+        """`loaded` is called with what a question loads into a gateway's charon."""
         self._changed = changed
+        self._folder_of = folder_of
+        self._loaded = loaded
         self._automatic = automatic
         self._lock = threading.Lock()
+        self._held: set[str] = set()
         self._asking: defaultdict[str, set[str]] = defaultdict(set)
         self._results: defaultdict[str, dict[str, model.ProbeResult]] = defaultdict(dict)
         self._asked_at: dict[str, datetime] = {}
@@ -37,6 +51,7 @@ class Probes:
         with self._lock:
             return state.ProbeState(
                 asking=frozenset(self._asking.get(gateway_id, ())),
+                held=frozenset(self._asking.get(gateway_id, set()) & self._held),
                 results=dict(self._results.get(gateway_id, {})),
                 asked_at=dict(self._asked_at),
                 places=max(0, AT_ONCE - sum(map(len, self._asking.values()))),
@@ -55,19 +70,14 @@ class Probes:
         now = datetime.now(UTC)
         with self._lock:
             self._asking[gateway_id].add(step.connection_id)
-            if step.question is not None:
+            if step.uses_charon:
+                self._held.add(step.connection_id)
+            if step.question is not None or step.uses_charon:
                 self._asked_at = {peer: at for peer, at in self._asked_at.items() if now - at < REMEMBERED}
                 self._asked_at[step.peer_address] = now
         threading.Thread(target=self._run, args=(gateway_id, step, now), name="probe", daemon=True).start()
 
     def _run(self, gateway_id: str, step: steps.AskDevice, now: datetime) -> None:
-        try:
-            answers, failure = _ask(gateway_id, step.question), step.failure
-        except failures.ERRORS as error:
-            answers, failure = probe.Answers(), failures.text(error)
-        except Exception:
-            log.exception("connection %s: the probe failed", step.connection_id)
-            answers, failure = probe.Answers(), "a fault of the service; its log has it"
         result = model.ProbeResult(
             id=step.probe_id or str(uuid.uuid4()),
             connection_id=step.connection_id,
@@ -76,39 +86,65 @@ class Probes:
             configuration=step.configuration,
             local_address=step.local_address,
             peer_address=step.peer_address,
-            packets=answers.packets,
-            answers=answers.answers,
-            peer_identity=answers.identity,
-            failure=failure,
+            failure=step.failure,
         )
-        base.PROBES.add(1, result.reason)
-        ids = log_fields.of(gateway_id=gateway_id, connection_id=step.connection_id)
-        log.info("connection %s: %s", step.connection_id, describe(result), extra=ids)
+        try:
+            result = _ask(gateway_id, step, result)
+            result = self._ask_by_charon(gateway_id, step, result)
+        except failures.ERRORS as error:
+            result = replace(result, failure=failures.text(error))
+        except Exception:
+            log.exception("connection %s: the probe failed", step.connection_id)
+            result = replace(result, failure="a fault of the service; its log has it")
+        log.info("connection %s: %s", step.connection_id, describe(result))
         with self._lock:
             self._asking[gateway_id].discard(step.connection_id)
+            self._held.discard(step.connection_id)
             self._results[gateway_id][step.connection_id] = result
         self._changed(gateway_id)
 
+    def _ask_by_charon(self, gateway_id: str, step: steps.AskDevice, result: model.ProbeResult) -> model.ProbeResult:
+        folder = self._folder_of(gateway_id)
+        if step.phase_2 is not None:
+            found, asked = probe_sas.ask_phase_2(folder, step.phase_2, partial(self._loaded, gateway_id))
+            result = replace(result, phase_2=found, packets=result.packets + asked)
+        if step.identity is not None:
+            identity = probe_sas.ask_identity(folder, step.identity)
+            result = replace(result, identity=identity, packets=result.packets + 2)
+        return result
 
-def _ask(gateway_id: str, question: probe.Question | None) -> probe.Answers:
+
+def _ask(gateway_id: str, step: steps.AskDevice, result: model.ProbeResult) -> model.ProbeResult:
+    question = step.question
     if question is None:
-        return probe.Answers()
+        return result
     raw = namespace.inside(
         names.namespace(gateway_id), lambda _: probe.open_socket(question.local_address, question.peer_address)
     )
     with raw:
-        return probe.ask(raw, question)
+        found = probe.ask(raw, question)
+    return replace(result, packets=found.packets, answers=found.answers, peer_identity=found.identity)
 
 
 def describe(result: model.ProbeResult) -> str:
     """A line for the log: `probe of 198.51.100.2, 2 packets: v2 chosen aes-256 sha2-384 group20`."""
-    said = [_answer(one) for one in result.answers] + ([result.failure] if result.failure else [])
+    said = [_answer(one) for one in result.answers]
+    if result.phase_2 is not None:
+        said.append(f"phase 2 {_words(result.phase_2.outcome, result.phase_2.notify, result.phase_2.proposal)}")
+    if result.identity is not None:
+        told = result.identity.identity.value if result.identity.identity else result.identity.notify
+        said.append(f"id {'accepted' if result.identity.accepted else 'refused'} {told}")
+    said += [result.failure] if result.failure else []
     return f"probe of {result.peer_address or 'the device'}, {result.packets} packets: {'; '.join(said)}"
 
 
 def _answer(answer: model.ProbeAnswer) -> str:
-    words = [answer.ike_version, answer.mode or "", answer.outcome, answer.notify or ""]
-    if answer.proposal is not None:
-        chosen = answer.proposal
-        words += [*chosen.encryption, *(chosen.integrity or chosen.prf), *chosen.groups]
+    mode = f"{answer.ike_version} {answer.mode}" if answer.mode else answer.ike_version
+    return f"{mode} {_words(answer.outcome, answer.notify, answer.proposal)}"
+
+
+def _words(outcome: str, notify: str | None, proposal: negotiation.Proposal | None) -> str:
+    words = [outcome, notify or ""]
+    if proposal is not None:
+        words += [*proposal.encryption, *(proposal.integrity or proposal.prf), *proposal.groups]
     return " ".join(filter(None, words))

@@ -7,13 +7,15 @@ Decision record 0040.
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from functools import partial
+from typing import Any
 
 from landbridge import model
 from landbridge.engine.strongswan import state, steps
-from landbridge.engine.strongswan.ike import messages, probe
+from landbridge.engine.strongswan.ike import fingerprints, messages, probe, probe_sas
 from landbridge.engine.strongswan.ike import state as ike_state
 from landbridge.engine.strongswan.target import Target
-from landbridge.model import negotiation
+from landbridge.model import negotiation, strongswan_proposals
 
 #: Between two probes of a device: by ourselves, and by an order. A half-open IKE_SA of a probe is gone from strongSwan after 30 s.
 INTERVAL, ORDER_INTERVAL = timedelta(minutes=5), timedelta(seconds=30)
@@ -21,7 +23,10 @@ INTERVAL, ORDER_INTERVAL = timedelta(minutes=5), timedelta(seconds=30)
 _REFUSALS = frozenset({"NO_PROPOSAL_CHOSEN", "INVALID_KE_PAYLOAD"})
 
 UP = "a CHILD_SA of the connection is up: what it takes is known, and a probe could end it"
-PHASE_1_UP = "an IKE_SA of the connection is up: phase 1 is agreed"
+PHASE_1_UP = "phase 1 was not asked: an IKE_SA of the connection is up"
+NO_PHASE_1 = "phase 2 was not asked: no IKE_SA of the connection is up"
+ID_KNOWN = "the id was not asked: the device has proved it, since an IKE_SA of the connection is up"
+NO_ID_IN_V1 = "the id was not asked: in IKEv1 a device names itself in aggressive mode alone"
 NO_ADDRESS = "the device has no fixed address"
 
 
@@ -53,6 +58,16 @@ def done(target: Target, current: state.GatewayState) -> tuple[model.ProbeResult
     )
 
 
+def not_held(target: Target, current: state.GatewayState) -> Iterator[messages.DesiredConfig]:
+    """What the planner may change: a connection that charon's own SAs ask about is left alone."""
+    return (config for config in target.configs if config.connection_id not in current.probes.held)
+
+
+def probe_names(current: state.GatewayState) -> frozenset[str]:
+    """Names of connections of charon's that ask for an id at this moment."""
+    return frozenset(map(fingerprints.identity_probe, current.probes.held))
+
+
 def _order(
     target: Target,
     spec: model.DesiredConnection,
@@ -60,21 +75,49 @@ def _order(
     sas: Sequence[ike_state.IkeSa],
     current: state.GatewayState,
 ) -> steps.AskDevice | None:
-    result = current.probes.results.get(spec.id)
-    if spec.probe is None or (result and result.id == spec.probe.id):
+    result, order = current.probes.results.get(spec.id), spec.probe
+    if order is None or (result and result.id == order.id):
         return None
-    failure = target.refused.get(spec.id) if config is None else _objection(spec, sas)
-    if failure is None and _is_too_early(spec, current, ORDER_INTERVAL):
-        return None
-    return _ask(spec, config, spec.probe, failure)
-
-
-def _objection(spec: model.DesiredConnection, sas: Sequence[ike_state.IkeSa]) -> str | None:
+    if config is None:
+        return _nothing(spec, order, target.refused.get(spec.id, ""))
     if spec.peer_address is None:
-        return NO_ADDRESS
-    if any(child.live for sa in sas for child in sa.children):
-        return UP
-    return PHASE_1_UP if _is_up(sas) else None
+        return _nothing(spec, order, NO_ADDRESS)
+    children = [child for sa in sas if sa.live for child in sa.children if child.live]
+    if any(child.installed for child in children):
+        return _nothing(spec, order, UP)
+    if children or _is_too_early(spec, current, ORDER_INTERVAL):
+        return None
+    ask = partial(
+        _ask,
+        spec,
+        probe_id=order.id,
+        configuration=_configuration(spec.id, current),
+        failure=_objections(spec, order, sas),
+    )
+    question = probe_sas.Question(config, _pfs(spec), asks_for_selectors=target.plane == "kernel")
+    if _is_up(sas):
+        return ask(phase_2=question if order.phase_2 else None)
+    return ask(question=_question(spec, None), identity=question if order.identity and not config.is_v1 else None)
+
+
+def _objections(spec: model.DesiredConnection, order: model.ProbeOrder, sas: Sequence[ike_state.IkeSa]) -> str | None:
+    is_up, is_v1 = _is_up(sas), spec.connection.ike_policy.version == "v1"
+    found = {
+        PHASE_1_UP: is_up and not order.phase_2,
+        NO_PHASE_1: order.phase_2 and not is_up,
+        ID_KNOWN: order.identity and is_up,
+        NO_ID_IN_V1: order.identity and is_v1 and not is_up,
+    }
+    return "; ".join(text for text, holds in found.items() if holds) or None
+
+
+def _pfs(spec: model.DesiredConnection) -> str:
+    pfs = spec.connection.ipsec_policy.pfs or ""
+    return pfs if pfs in strongswan_proposals.GROUPS else "none"
+
+
+def _nothing(spec: model.DesiredConnection, order: model.ProbeOrder, failure: str) -> steps.AskDevice:
+    return _ask(spec, probe_id=order.id, configuration="", failure=failure)
 
 
 def _automatic(
@@ -85,42 +128,38 @@ def _automatic(
 ) -> steps.AskDevice | None:
     if not current.probes.automatic or config is None or spec.peer_address is None or _is_up(sas):
         return None
+    configuration = _configuration(spec.id, current)
     result = current.probes.results.get(spec.id)
     known = {one.configuration for one in (result, spec.probed) if one is not None}
-    if config.configuration in known or _is_too_early(spec, current, INTERVAL):
+    is_loaded = current.ike.conns.get(spec.id) == frozenset(config.children)
+    if not is_loaded or configuration in known or _is_too_early(spec, current, INTERVAL):
         return None
-    attempts = [one for one in current.ike.attempts.get(spec.id, ()) if one.configuration == config.configuration]
+    attempts = [one for one in current.ike.attempts.get(spec.id, ()) if one.configuration == configuration]
     first = _asks_first(spec, attempts)
-    return _ask(spec, config, None, None, first) if first else None
+    return _ask(spec, configuration=configuration, question=_question(spec, first)) if first else None
 
 
-def _ask(
-    spec: model.DesiredConnection,
-    config: messages.DesiredConfig | None,
-    order: model.ProbeOrder | None,
-    failure: str | None,
-    first: model.IkeVersion | None = None,
-) -> steps.AskDevice:
-    local_address = spec.behind or spec.local_address
+def _configuration(connection_id: str, current: state.GatewayState) -> str:
+    secrets = (secret for secret in current.ike.secrets if fingerprints.owner(secret) == connection_id)
+    return ike_state.configuration(current.ike.conns.get(connection_id, ()), secrets)
+
+
+def _ask(spec: model.DesiredConnection, *, configuration: str, **given: Any) -> steps.AskDevice:
     return steps.AskDevice(
         connection_id=spec.id,
-        probe_id=order.id if order else None,
-        configuration=config.configuration if config else "",
-        local_address=local_address,
+        configuration=configuration,
+        local_address=spec.behind or spec.local_address,
         peer_address=spec.peer_address or "",
-        question=None if failure else _question(spec, local_address, first),
-        failure=failure,
+        **given,
     )
 
 
-def _question(
-    spec: model.DesiredConnection, local_address: str, first: model.IkeVersion | None
-) -> probe.Question | None:
+def _question(spec: model.DesiredConnection, first: model.IkeVersion | None) -> probe.Question | None:
     policy = spec.connection.ike_policy
     if spec.peer_address is None or policy.dh_group is None:
         return None
     return probe.Question(
-        local_address=local_address,
+        local_address=spec.behind or spec.local_address,
         peer_address=spec.peer_address,
         first=first or policy.version,
         group=int(policy.dh_group.removeprefix("group")),

@@ -11,12 +11,14 @@ from landbridge.engine.strongswan.network.state import NetworkState
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeState:
-    """What this process knows of probes. `asking`: connections whose device is being asked; `results`: the last probe of a connection;
+    """What this process knows of probes. `asking`: connections whose device is being asked; `held`: those of them that the planner must
+    leave alone, since SAs of charon's ask; `results`: the last probe of a connection;
     `asked_at`: when a device was asked last, by its address, for any gateway; `places`: probes that may begin now. `automatic`:
     whether a device is asked without an order.
     """
 
     asking: frozenset[str] = frozenset()
+    held: frozenset[str] = frozenset()
     results: Mapping[str, model.ProbeResult] = field(default_factory=dict)
     asked_at: Mapping[str, datetime] = field(default_factory=dict)
     places: int = 0

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from landbridge.engine import base
-from landbridge.engine.strongswan.ike import probe
+from landbridge.engine.strongswan.ike import probe, probe_sas
 from landbridge.engine.strongswan.ike.steps import IkeStep
 from landbridge.engine.strongswan.network.steps import NetworkStep
 
@@ -24,17 +24,24 @@ class DeleteFolder(base.GatewayStep):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AskDevice:
-    """Begins a probe, which goes on by itself. `order`: who asked for more than phase 1 says so; None: nobody asked. `question` is None
-    where nothing can be asked, for the reason in `failure`.
+    """Begins a probe, which goes on by itself. `probe_id` is the order's, None without one. `question` is about phase 1; what is None is
+    not asked. `failure`: why something that was ordered is not asked.
     """
 
     connection_id: str
-    probe_id: str | None
     configuration: str
     local_address: str
     peer_address: str
-    question: probe.Question | None
+    probe_id: str | None = None
+    question: probe.Question | None = None
+    phase_2: probe_sas.Question | None = None
+    identity: probe_sas.Question | None = None
     failure: str | None = None
+
+    @property
+    def uses_charon(self) -> bool:
+        """Whether the planner must leave the connection alone meanwhile."""
+        return self.phase_2 is not None or self.identity is not None
 
     def __str__(self) -> str:
         why = "by an order" if self.probe_id else "after its refusal"

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from landbridge import model
 from landbridge.engine.strongswan import state
-from landbridge.engine.strongswan.ike import messages, selectors, unsupported
+from landbridge.engine.strongswan.ike import fingerprints, messages, selectors, unsupported
 from landbridge.engine.strongswan.ike import state as ike_state
 from landbridge.engine.strongswan.network import gateway_network, tunnels
 
@@ -51,7 +51,9 @@ def desired_tunnels(target: Target, current: state.GatewayState) -> dict[str, tu
 
 def _path(spec: model.DesiredConnection, sas: list[ike_state.IkeSa], current: state.GatewayState) -> tunnels.Path:
     """Assumes NAT-T until an SA tells: the smaller MTU fits both."""
-    children = [child for sa in sas for child in sa.children if child.installed]
+    children = [
+        child for sa in sas for child in sa.children if child.installed and not fingerprints.is_probe(child.name)
+    ]
     peer = spec.peer_address or next((sa.peer_address for sa in sas if sa.peer_address), None)
     return tunnels.Path(
         up=bool(children),

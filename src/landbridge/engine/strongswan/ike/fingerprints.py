@@ -12,7 +12,7 @@ from landbridge import model
 #: A child's name has these four parts. A secret's name has the first and its fingerprint, and a third one, a number, after a change.
 _CHILD_PARTS = 4
 _SECRET_PARTS = 2
-_PROOF = ".proof"
+_PROOF, _PROBE = ".proof", "probe"
 _JSON = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 
@@ -65,6 +65,21 @@ def last_before(name: str) -> int:
 def proof(connection_id: str) -> str:
     """The name of the IKE_SA that proves a key."""
     return f"{connection_id}{_PROOF}"
+
+
+def child_probe(connection_id: str, ike: str) -> str:
+    """The name of a CHILD_SA that asks a device what it takes. It carries nothing."""
+    return str(Child(connection_id, _PROBE, ike, "0" * 12))
+
+
+def is_probe(name: str) -> bool:
+    child = parse_child(name)
+    return child is not None and child.rule == _PROBE
+
+
+def identity_probe(connection_id: str) -> str:
+    """The name of the IKE_SA that asks a device for its id. It is not the connection's own, so that nothing said of it is."""
+    return f"probe-{connection_id}"
 
 
 def reauthentication(connection_id: str) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from landbridge import model
-from landbridge.engine.strongswan.ike import fingerprints, selectors, state
+from landbridge.engine.strongswan.ike import fingerprints, selectors
 from landbridge.model import strongswan_proposals
 
 Message = dict[str, Any]
@@ -45,11 +45,6 @@ class DesiredConfig:
     def ike(self) -> str:
         """The fingerprint that every child's name carries."""
         return self.children[0].split(".")[2]
-
-    @property
-    def configuration(self) -> str:
-        """As `ConnectionObservation.configuration`, when all of this is loaded."""
-        return state.configuration(self.children, [self.secret_id])
 
 
 def desired_configs(

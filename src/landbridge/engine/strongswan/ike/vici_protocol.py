@@ -40,6 +40,12 @@ class Transport(vici.protocol.Transport):  # type: ignore[misc]
 
 def receive(transport: Transport, *, confirmed: bool) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """The events that an answer follows, and the answer. Raises CommandException when it says no."""
+    events, answer = receive_any(transport, confirmed=confirmed)
+    return events, _agreed(answer)
+
+
+def receive_any(transport: Transport, *, confirmed: bool) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """As `receive`, with an answer that says no as one that says yes."""
     events = []
     expected = Packet.EVENT_CONFIRM if confirmed else Packet.CMD_RESPONSE
     while True:
@@ -50,7 +56,7 @@ def receive(transport: Transport, *, confirmed: bool) -> tuple[list[dict[str, An
         if packet[:1] != bytes([expected]):
             raise SessionException(f"a packet of type {packet[:1].hex()}")
         if expected == Packet.CMD_RESPONSE:
-            return events, _agreed(parse(packet, 1))
+            return events, parse(packet, 1)
         expected = Packet.CMD_RESPONSE
 
 

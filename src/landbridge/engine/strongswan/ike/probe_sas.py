@@ -1,0 +1,203 @@
+"""Asks a device by SAs of charon's: which ESP algorithms and selectors it takes, and which id it has.
+
+Only by an operator's order, and only while no CHILD_SA of the connection is up: a probe beside one ends it with Libreswan. What is loaded
+for a question answers the device too as long as it is loaded, so it stands behind the connection's own children and is there for
+moments. The planner leaves the connection alone meanwhile; what an interrupted probe leaves behind it removes.
+"""
+
+import dataclasses
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from vici.protocol import Message, Packet
+
+from landbridge import model
+from landbridge.engine.strongswan.ike import (
+    charon,
+    facts,
+    fingerprints,
+    messages,
+    proposals,
+    state,
+    steps,
+    vici_protocol,
+)
+from landbridge.model import negotiation, strongswan_proposals
+
+#: Seconds: for one question, as charon counts them; longer for its answer.
+QUESTION, PATIENCE = 8, 12.0
+#: Milliseconds that a device has to confirm the end of an SA.
+FAREWELL = "3000"
+#: PFS groups in the order in which they are asked, after the connection's own.
+GROUPS = ("none", *(f"group{number}" for number in (14, 15, 19, 2, 5, 16, 20, 21, 1)))
+#: An if_id that no interface has: nothing goes into a CHILD_SA of a probe.
+_IF_ID = str(model.IF_ID_END + 1)
+_CBC = ("3des", "aes128", "aes192", "aes256")
+_HASHES = ("md5", "sha1", "sha256", "sha384", "sha512")
+_GCM = ("aes128gcm16", "aes256gcm16")
+_EVERYTHING = ["0.0.0.0/0"]
+_REFUSED = re.compile(r"received (\w+)(?: error)? notify|received (\w+) notify error")
+_SELECTORS_REFUSED = frozenset({"TS_UNACCEPTABLE", "INVALID_ID_INFORMATION"})
+_ID_PROVED = re.compile(r"authentication of '(.+)' with pre-shared key successful")
+
+Loaded = Callable[[steps.LoadConn], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """About a connection as it is loaded. `group`: its PFS group, or none. `asks_for_selectors`: whether a CHILD_SA for everything may
+    stand for a moment; the userland data plane would send all packets into it.
+    """
+
+    config: messages.DesiredConfig
+    group: str
+    asks_for_selectors: bool
+
+
+class _Conversation:
+    """Requests to charon with what it says while it answers."""
+
+    def __init__(self, folder: Path) -> None:
+        self._socket = charon.CHARON.connect(folder)
+        self._socket.settimeout(PATIENCE)
+        self._transport = vici_protocol.Transport(self._socket)
+        self._transport.send(Packet.register_event("control-log"))
+        self._transport.receive()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
+
+    def ask(self, command: str, message: dict[str, Any]) -> tuple[bool, list[str]]:
+        """Whether it was done, and the lines of the log about it."""
+        self._transport.send(Packet.request(command, Message.serialize(message)))
+        events, answer = vici_protocol.receive_any(self._transport, confirmed=False)
+        lines = [event.get("msg", b"").decode(errors="replace") for event in events]
+        return answer.get("success", b"yes") == b"yes", lines
+
+    def sas(self, connection_id: str) -> tuple[state.IkeSa, ...]:
+        """Those of a connection that are up."""
+        self._transport.send(Packet.register_event("list-sa"))
+        self._transport.receive()
+        self._transport.send(Packet.request("list-sas", Message.serialize({"ike": connection_id})))
+        found, _ = vici_protocol.receive(self._transport, confirmed=False)
+        self._transport.send(Packet.unregister_event("list-sa"))
+        self._transport.receive()
+        return tuple(sa for sa in state.parse_sas(found) if sa.live and not sa.negotiating)
+
+
+def ask_phase_2(folder: Path, question: Question, loaded: Loaded) -> tuple[model.ProbePhase2, int]:
+    """What the device takes on the IKE_SA that is up, and the number of questions. `loaded` is called for each change of what is loaded.
+
+    One PFS group a question: Libreswan breaks the IKE_SA over an offer with several. Raises OSError and what `vici_protocol` raises.
+    """
+    config = question.config
+    own = next(iter(config.conn["children"].values()))
+    with _Conversation(folder) as charon_:
+        try:
+            found, asked = _ask_in_each(charon_, question, own, loaded)
+            is_for_everything = own["local_ts"] == own["remote_ts"] == _EVERYTHING
+            if found.notify in _SELECTORS_REFUSED and question.asks_for_selectors and not is_for_everything:
+                wide = own | {"local_ts": _EVERYTHING, "remote_ts": _EVERYTHING}
+                narrowed, more = _ask_in_each(charon_, question, wide, loaded)
+                found, asked = (narrowed if narrowed.outcome == "chosen" else found), asked + more
+        finally:
+            charon_.ask("load-conn", {config.connection_id: config.conn})
+            loaded(steps.LoadConn(config.connection_id, config.conn))
+    return found, asked
+
+
+def _ask_in_each(
+    charon_: _Conversation, question: Question, own: dict[str, Any], loaded: Loaded
+) -> tuple[model.ProbePhase2, int]:
+    """Stops at the first group that is taken, and when no further question can say more."""
+    found = model.ProbePhase2(outcome="silent")
+    for number, group in enumerate(dict.fromkeys((question.group, *GROUPS)), 1):
+        if not charon_.sas(question.config.connection_id):
+            return found, number - 1
+        found = _ask_for_child(charon_, question, own, group, loaded)
+        if found.notify != "NO_PROPOSAL_CHOSEN":
+            break
+    return found, number
+
+
+def _ask_for_child(
+    charon_: _Conversation, question: Question, own: dict[str, Any], group: str, loaded: Loaded
+) -> model.ProbePhase2:
+    config = question.config
+    connection_id = config.connection_id
+    name = fingerprints.child_probe(connection_id, config.ike)
+    child = own | {"esp_proposals": list(_esp(group, is_v1=config.is_v1)), "dpd_action": "none"}
+    child |= {"if_id_in": _IF_ID, "if_id_out": _IF_ID}
+    conn = config.conn | {"children": config.conn["children"] | {name: child}}
+    loaded(steps.LoadConn(connection_id, conn))
+    charon_.ask("load-conn", {connection_id: conn})
+    message = {"ike": connection_id, "child": name, "timeout": str(QUESTION * 1000)}
+    is_up, lines = charon_.ask("initiate", message)
+    installed = [child for sa in charon_.sas(connection_id) for child in sa.children if child.name == name]
+    for one in installed:
+        charon_.ask("terminate", {"child-id": one.unique_id, "force": "yes", "timeout": FAREWELL})
+    if is_up and installed:
+        return _taken(installed[0])
+    notify = _notify(lines)
+    return model.ProbePhase2(outcome="refused" if notify else "silent", notify=notify)
+
+
+def _esp(group: str, *, is_v1: bool) -> Iterator[str]:
+    """charon offers only the first algorithm of each kind of a proposal of IKEv1."""
+    suffix = "" if group == "none" else f"-{strongswan_proposals.GROUPS[group]}"
+    if is_v1:
+        yield from (f"{cipher}-{digest}{suffix}" for cipher in _CBC for digest in _HASHES)
+        yield from (f"{cipher}{suffix}" for cipher in _GCM)
+    else:
+        yield f"{'-'.join((*_CBC, *_HASHES))}{suffix}"
+        yield f"{'-'.join(_GCM)}{suffix}"
+
+
+def _taken(child: state.Child) -> model.ProbePhase2:
+    (proposal,) = proposals.parse(child.proposal)
+    return model.ProbePhase2(
+        outcome="chosen",
+        proposal=dataclasses.replace(proposal, groups=proposal.groups or ("none",)),
+        selectors=negotiation.Selectors(local=child.local_ts, remote=child.remote_ts),
+    )
+
+
+def _notify(lines: list[str]) -> str | None:
+    """The last notify with which the device refused."""
+    found = [match for line in lines for match in _REFUSED.finditer(line)]
+    return (found[-1][1] or found[-1][2]) if found else None
+
+
+def ask_identity(folder: Path, question: Question) -> model.ProbeIdentity | None:
+    """Begins an IKE_SA without a wish for the device's id and ends it at once. None when the device did not answer.
+
+    In IKEv2 alone: in IKEv1 the id is not told before ours is proved. Raises OSError and what `vici_protocol` raises.
+    """
+    config = question.config
+    name = fingerprints.identity_probe(config.connection_id)
+    own = next(iter(config.conn["children"].values()))
+    child = fingerprints.child_probe(name, config.ike)
+    conn = config.conn | {
+        "unique": "never",
+        "keyingtries": "1",
+        "remote": {"auth": "psk"},
+        "children": {child: own | {"dpd_action": "none", "if_id_in": _IF_ID, "if_id_out": _IF_ID}},
+    }
+    with _Conversation(folder) as charon_:
+        try:
+            charon_.ask("load-conn", {name: conn})
+            _, lines = charon_.ask("initiate", {"ike": name, "timeout": str(QUESTION * 1000)})
+        finally:
+            charon_.ask("unload-conn", {"name": name})
+            charon_.ask("terminate", {"ike": name, "force": "yes", "timeout": FAREWELL})
+    proved = next((match[1] for line in lines if (match := _ID_PROVED.search(line))), None)
+    if proved is not None:
+        return model.ProbeIdentity(accepted=True, identity=facts.identity(proved))
+    notify = _notify(lines)
+    return model.ProbeIdentity(accepted=False, notify=notify) if notify else None
