@@ -183,6 +183,8 @@ class AttemptLog:
             for secret in state.secrets:
                 secrets[fingerprints.owner(secret)].add(secret)
             for connection_id, children in state.conns.items():
+                if any(map(fingerprints.is_probe, self._loaded.get(connection_id, _Loaded()).children)):
+                    continue  # a probe loads one thing after the other, and tells what
                 self._note(connection_id, children, frozenset(secrets[connection_id]), is_new=False)
             self._forget_sas(state.sas)
 

@@ -107,8 +107,10 @@ def ask_phase_2(folder: Path, question: Question, loaded: Loaded) -> tuple[model
                 narrowed, more = _ask_in_each(charon_, question, wide, loaded)
                 found, asked = (narrowed if narrowed.outcome == "chosen" else found), asked + more
         finally:
-            charon_.ask("load-conn", {config.connection_id: config.conn})
-            loaded(steps.LoadConn(config.connection_id, config.conn))
+            try:
+                charon_.ask("load-conn", {config.connection_id: config.conn})
+            finally:
+                loaded(steps.LoadConn(config.connection_id, config.conn))
     return found, asked
 
 
