@@ -7,6 +7,7 @@ moments. The planner leaves the connection alone meanwhile; what an interrupted 
 
 import dataclasses
 import re
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,8 @@ from landbridge.model import negotiation, strongswan_proposals
 
 #: Seconds: for one question, as charon counts them; longer for its answer.
 QUESTION, PATIENCE = 8, 12.0
+#: Seconds after which what charon says of an SA is heard, so that it is not taken for an attempt of the connection's own.
+HEARD = 1.0
 #: Milliseconds that a device has to confirm the end of an SA.
 FAREWELL = "3000"
 #: PFS groups in the order in which they are asked, after the connection's own.
@@ -110,6 +113,7 @@ def ask_phase_2(folder: Path, question: Question, loaded: Loaded) -> tuple[model
             try:
                 charon_.ask("load-conn", {config.connection_id: config.conn})
             finally:
+                time.sleep(HEARD)
                 loaded(steps.LoadConn(config.connection_id, config.conn))
     return found, asked
 
