@@ -101,6 +101,7 @@ def ask_phase_2(folder: Path, question: Question, loaded: Loaded) -> tuple[model
     """
     config = question.config
     own = next(iter(config.conn["children"].values()))
+    time.sleep(HEARD)
     with _Conversation(folder) as charon_:
         try:
             found, asked = _ask_in_each(charon_, question, own, loaded)
