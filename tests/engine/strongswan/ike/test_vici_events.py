@@ -1,0 +1,79 @@
+"""When a gateway is to be looked at: after events, for what is said, and at times that were asked for."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from lab import sites
+from landbridge.engine.strongswan.ike import attempts, unanswered, vici_events
+
+REFUSED = {
+    "group": b"IKE",
+    "ikesa-name": b"one",
+    "ikesa-uniqueid": b"1",
+    "msg": b"received NO_PROPOSAL_CHOSEN notify error",
+}
+
+
+class Ears:
+    """A watcher of no charon, which runs, and the looks that it asks for."""
+
+    def __init__(self) -> None:
+        self.looks: list[float] = []
+        self.log = attempts.AttemptLog()
+        waiting = unanswered.Unanswered()
+        self.watcher = vici_events.Watcher(
+            dict, lambda _: waiting, lambda _: self.log, lambda _: self.looks.append(time.monotonic())
+        )
+        self.subscription = vici_events._Subscription("g", socket.socket())
+
+    def hear(self, kind: str, message: dict[str, bytes]) -> None:
+        self.watcher._event(self.subscription, kind, message)
+
+
+@pytest.fixture
+def ears() -> Iterator[Ears]:
+    made, stop = Ears(), threading.Event()
+    thread = threading.Thread(target=made.watcher.run, args=(stop,))
+    thread.start()
+    yield made
+    stop.set()
+    thread.join()
+    made.subscription.socket.close()
+
+
+def test_an_event_does_not_swallow_a_later_look_that_was_asked_for(ears: Ears):
+    """The retry of one connection was lost when another one had news."""
+    began = time.monotonic()
+    ears.watcher.call_after("g", 1.0)
+    ears.hear("child-updown", {})
+    sites.wait_for(lambda: len(ears.looks) == 2, "both looks")
+    assert ears.looks[0] - began < 1.0 <= ears.looks[1] - began
+
+
+def test_a_burst_of_events_is_one_look(ears: Ears):
+    for _ in range(500):
+        ears.hear("ike-updown", {})
+    sites.wait_for(lambda: ears.looks, "a look")
+    time.sleep(3 * vici_events.DEBOUNCE)
+    assert len(ears.looks) == 1
+
+
+def test_what_is_said_is_looked_at_at_once_and_a_flood_of_it_now_and_then(ears: Ears):
+    began = time.monotonic()
+    while time.monotonic() - began < 1.5 * vici_events.SAID_PAUSE:
+        ears.hear("log", REFUSED)
+        time.sleep(0.001)
+    sites.wait_for(lambda: len(ears.looks) == 2, "two looks")
+    first, second = ears.looks
+    assert first - began < 1.0
+    assert second - first >= vici_events.SAID_PAUSE - vici_events.DEBOUNCE
+
+
+def test_what_decides_nothing_is_no_reason_to_look(ears: Ears):
+    ears.hear("log", REFUSED | {"msg": b"selected proposal: IKE:AES_CBC_128/HMAC_SHA1_96/PRF_HMAC_SHA1/MODP_1024"})
+    time.sleep(5 * vici_events.DEBOUNCE)
+    assert ears.looks == []
