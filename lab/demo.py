@@ -157,12 +157,16 @@ class Service:
         return builder.with_endpoint(known["endpoint"]).build()
 
     def diagnosis(self, connection_id: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.ours(f"vpn-connections/{connection_id}/diagnosis")["diagnosis"]
+        return found
+
+    def ours(self, path: str) -> Any:
+        """The answer to a GET below /landbridge/v1 of the project."""
         known = self.credentials
-        url = f"{known['endpoint']}/landbridge/v1/{known['project_id']}/vpn-connections/{connection_id}/diagnosis"
+        url = f"{known['endpoint']}/landbridge/v1/{known['project_id']}/{path}"
         request = urllib.request.Request(url, headers={"X-Auth-Token": known["token"]})
         with urllib.request.urlopen(request, timeout=ANSWER_SECONDS) as answer:
-            found: dict[str, Any] = json.load(answer)["diagnosis"]
-            return found
+            return json.load(answer)
 
     def stop_engine(self) -> None:
         """Takes the tunnels down, if there ever were any."""

@@ -159,6 +159,21 @@ def test_the_psk_is_in_no_file_of_the_service_but_the_master_key_opens_it(tunnel
     assert vault.Vault(key).open(sealed, connection_id) == needle
 
 
+def _check_timeline(timeline: list[Any]) -> None:
+    """The device dialled, both sides' messages are told, and a line of charon says why it was refused."""
+    refused = next(
+        entry for entry in timeline if entry["kind"] == "attempt" and entry.get("outcome") == "refused_by_us"
+    )
+    assert (refused["began_by"], refused["ike_version"]) == ("device", "v2")
+    said = refused["said"]
+    assert {("device", "IKE_SA_INIT"), ("us", "IKE_SA_INIT"), ("device", "IKE_AUTH")} <= {
+        (one["sender"], one["text"].split()[0]) for one in said if one["kind"] == "message"
+    }
+    (why,) = [one for one in said if one["kind"] == "key_mismatch"]
+    assert "MAC mismatched" in why["line"]
+    assert {"change", "state"} <= {entry["kind"] for entry in timeline}
+
+
 def test_a_wrong_psk_is_diagnosed_by_name_until_a_tunnel_was_up_again(tunnel: Any) -> None:
     world, service, connection_id = tunnel
     device = world.devices[0]
@@ -169,6 +184,9 @@ def test_a_wrong_psk_is_diagnosed_by_name_until_a_tunnel_was_up_again(tunnel: An
     with pytest.raises(RuntimeError):
         device.swanctl("--initiate", "--child", f"{wrong.name}-0", "--timeout", "3")
     sites.wait_for(lambda: "pre-shared key" in service.diagnosis(connection_id).get("reason", ""), "the diagnosis")
+    (listed,) = service.ours("vpn-connections?status=DOWN&cause=psk_mismatch")["vpn_connections"]
+    assert listed["id"] == connection_id
+    _check_timeline(service.ours(f"vpn-connections/{connection_id}/timeline")["timeline"])
     device.load(sites.Tunnel(gateway=gateway.eip1.ip_address, psk=demo.PSK))
     sites.wait_for(lambda: _active(service, connection_id), "the tunnel to come back")
     device.stop(kill=True)
