@@ -82,7 +82,7 @@ class Bench:
         return specs.desired(*connections, network=self.network, of=self.gateway)
 
     def settle(self, desired: model.DesiredGateway | None, engine: StrongSwan | None = None) -> "State":
-        """Cycles until all is up and nothing is left to do; the state then. Faults of single steps are the loop's business."""
+        """Cycles until all is up, its key proved, and nothing is left to do; the state then. Faults of single steps are the loop's business."""
         engine = engine or self.fresh()
         done: list[State] = []
 
@@ -90,7 +90,8 @@ class Bench:
             with contextlib.suppress(base.StepFailed):
                 observation = cycles.run_cycle(engine, self.id, desired)
                 seen = engine.observe(self.id)
-                if cycles.all_up(observation) and not cycles.plan(engine, self.id, desired, seen):
+                is_proved = not any(one.is_key_unproved for one in observation.connections)
+                if cycles.all_up(observation) and is_proved and not cycles.plan(engine, self.id, desired, seen):
                     done.append(State.of(seen))
             return bool(done)
 
