@@ -475,6 +475,19 @@ ROWS: tuple[Row, ...] = (
         ),
         pluto={"leftxauthclient": "yes", "leftusername": "branch"},
     ),
+    Row(
+        name="device-asks-for-xauth",
+        code="authentication_method_mismatch",
+        ways=("strongswan/main/we",),
+        told=(),
+        fair=(*AUTHENTICATION_REFUSED, *PHASE_1_REFUSED),
+        edits=(
+            (
+                "remote {\n      auth = psk",
+                "remote-2 {\n      auth = xauth\n    }\n    remote {\n      auth = psk",
+            ),
+        ),
+    ),
     # -- phase 2 --------------------------------------------------------------------------------------------------------
     Row(
         name="esp-encryption",
@@ -619,6 +632,18 @@ ROWS: tuple[Row, ...] = (
         theirs="{second_lan}",
         device={"pairs": (("{lan}", "{vpc}"), ("{second_lan}", "{vpc}"))},
     ),
+    Row(
+        name="selectors-one-of-two-of-a-policy",
+        code="selectors_partly",
+        ways=("strongswan/v2/we", "strongswan/main/we"),
+        also=("selectors_mismatch",),
+        ours="{second_lan}",
+        body={
+            "style": "policy",
+            "peer_subnets": ["{lan}", "{second_lan}"],
+            "policy_rules": [{"rule_index": 1, "source": "{vpc}", "destination": ["{lan}", "{second_lan}"]}],
+        },
+    ),
     # -- the path -------------------------------------------------------------------------------------------------------
     Row(
         name="nobody-at-home",
@@ -694,6 +719,15 @@ ROWS: tuple[Row, ...] = (
         ways=("strongswan/v2/device",),
         theirs="{elsewhere}",
         look="gateway",
+        device={"address": "{elsewhere}"},
+    ),
+    Row(
+        name="device-has-moved",
+        code="unknown_peer",
+        ways=("strongswan/v2/device",),
+        told=(),
+        fair=SILENCE,
+        theirs="{elsewhere}",
         device={"address": "{elsewhere}"},
     ),
     Row(
@@ -836,9 +870,9 @@ ROWS: tuple[Row, ...] = (
         code="duplicate_sa",
         ways=("strongswan/v2/we",),
         edits=(("version = 2", "version = 2\n    unique = never"),),
-        more=({"name": "copy"},),
+        more=({"name": "copy", "proposals": "aes128-sha256-modp3072,aes256-sha256-modp3072"},),
         after=incidents.two_tunnels_replace_each_other,
-        quick=False,
+        seconds=60,
     ),
     Row(
         name="psk-changed-here",
@@ -920,6 +954,23 @@ ROWS: tuple[Row, ...] = (
         customer_gateway={"id_type": "fqdn", "id_value": "branch.example"},
         body={IKE: {"peer_id_type": "fqdn", "peer_id": "branch.example"}},
         device={"local_id": "fqdn:branch.example"},
+    ),
+    Row(
+        name="nat-is-right",
+        code=NOTHING,
+        ways=("strongswan/v2/device", "strongswan/main/device"),
+        fair=("pfs_unproved",),
+        body={IKE: {"peer_id_type": "ip", "peer_id": "{elsewhere}"}},
+        device={"address": "{elsewhere}", "local_id": "{elsewhere}"},
+        before=(incidents.masquerades,),
+    ),
+    Row(
+        name="two-subnets-are-right",
+        code=NOTHING,
+        ways=(*V2, *V1),
+        fair=("pfs_unproved",),
+        body={"peer_subnets": ["{lan}", "{second_lan}"]},
+        device={"pairs": (("{lan}", "{vpc}"), ("{second_lan}", "{vpc}"))},
     ),
     Row(
         name="psk-was-mended-on-the-device",
