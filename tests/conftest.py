@@ -30,9 +30,6 @@ from landbridge.api import app
 from landbridge.engine.simulated import Simulated
 from landbridge.operations import access, clock
 from landbridge.server import heartbeat
-from landbridge.store import attempts as stored_attempts
-from landbridge.store import connections as stored_connections
-from landbridge.store.database import Transaction
 
 LANDBRIDGE = str(Path(sys.executable).parent / "landbridge")
 #: How long anything is waited for. It is no claim: a busy machine is slow, not wrong.
@@ -207,19 +204,6 @@ class Service:
         """A project that nothing else knows."""
         name = f"project-{time.monotonic_ns()}"
         return self.data.database.write(lambda tx: access.create_project(tx, name, clock.now()))
-
-    def heard(self, connection_id: str, *attempts: model.Attempt) -> None:
-        """Stores what was said about a connection, as if an engine had reported it of the present configuration."""
-
-        def record(tx: Transaction) -> None:
-            owner = stored_connections.get(tx, connection_id)
-            known = stored_connections.find(tx, owner.project_id, connection_id)
-            assert known is not None
-            present = known.observation.configuration if known.observation else ""
-            said = [dataclasses.replace(one, configuration=present) for one in attempts]
-            stored_attempts.record(tx, known.seq, said)
-
-        self.data.database.write(record)
 
     def api(self, project_id: str | None = None, role: access.Role = "admin") -> Api:
         """A caller in the project, or in a new one; an operator in none."""

@@ -1,5 +1,6 @@
 """The timeline of a connection: attempts, statuses and changes in one list."""
 
+import dataclasses
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -7,6 +8,8 @@ import pytest
 
 from landbridge import model
 from landbridge.model import negotiation
+from landbridge.store import attempts, connections
+from landbridge.store.database import Transaction
 
 LINE = "received AUTHENTICATION_FAILED notify error"
 
@@ -44,6 +47,20 @@ def _attempt(number: int, at: datetime) -> model.Attempt:
     )
 
 
+def _store(service: Any, connection_id: str, *said: model.Attempt) -> None:
+    """As if an engine had reported it of the present configuration."""
+
+    def record(tx: Transaction) -> None:
+        project_id = connections.get(tx, connection_id).project_id
+        known = connections.find(tx, project_id, connection_id)
+        assert known is not None
+        assert known.observation is not None
+        present = known.observation.configuration
+        attempts.record(tx, known.seq, [dataclasses.replace(one, configuration=present) for one in said])
+
+    service.data.database.write(record)
+
+
 @pytest.fixture
 def still(open_service: Any) -> Any:
     """A service whose agent does not run: only the test says what happens."""
@@ -79,7 +96,7 @@ def test_changes_say_who_and_states_say_what_became_of_them(api: Any, shared_ser
 def test_an_attempt_is_told_as_messages(still: Any):
     service, api, made = still
     at = datetime.now(UTC) + timedelta(seconds=5)
-    service.heard(made["id"], _attempt(1, at))
+    _store(service, made["id"], _attempt(1, at))
     entry = _timeline(api, made["id"])[0]
     began, ended = (
         f"{when:%Y-%m-%dT%H:%M:%S}.{when.microsecond // 1000:03}Z" for when in (at, at + timedelta(seconds=1))
@@ -128,7 +145,7 @@ def test_pages_have_all_entries_once(still: Any, limit: int):
     for name in ("a", "b", "c"):
         api.send("PUT", f"vpn-connection/{made['id']}", {"vpn_connection": {"name": name}})
     at = datetime.now(UTC).replace(microsecond=0)
-    service.heard(made["id"], *(_attempt(number, at) for number in range(4)))
+    _store(service, made["id"], *(_attempt(number, at) for number in range(4)))
     service.data.database.write(
         lambda tx: tx.cursor.execute("UPDATE audit SET at = ?", (int(at.timestamp() + 1) * 1000,))
     )

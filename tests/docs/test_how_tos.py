@@ -180,6 +180,10 @@ def test_the_page_on_tunnels_that_are_down_runs(tmp_path: Path, start_server: An
     printed = _run("find-out-why-a-tunnel-is-down", tmp_path)
     for told in (
         '"name": "branch"',
+        '"cause": "ike_proposal_mismatch"',
+        '"theirs": "aes-256 / sha2-256 / group15"',
+        '"kind": "attempt"',
+        '"text": "IKE_SA_INIT request 0 [SA KE No]"',
         '"action": "simulate"',
         '"outcome": "chosen"',
         '"strangers": []',
