@@ -216,6 +216,8 @@ class AttemptLog:
     def _note(self, connection_id: str, children: Collection[str], secrets: frozenset[str], *, is_new: bool) -> None:
         """A configuration that a look finds first was loaded before anything was heard."""
         known = self._loaded.setdefault(connection_id, _Loaded())
+        if known.since and (known.children, known.secrets) == (children, secrets):
+            return
         known.children, known.secrets = frozenset(children), secrets
         configuration = ike_state.configuration(children, secrets)
         if known.since and known.since[-1][1] == configuration:

@@ -79,10 +79,34 @@ QUIET = (
     "peer supports ",
     "unable to resolve %any, initiate aborted",
     "deleting unestablished IKE_SA",
+    "ignoring ",
+    "restarting CHILD_SA ",
+    "reinitiating IKE_SA ",
+    "reauthenticating IKE_SA ",
+    "unable to reauthenticate in ",
+    "unable to rekey",
+    "creating CHILD_SA failed, trying again",
+    "closing IKE_SA due CHILD_SA setup failure",
+    "CHILD_SA not found",
+    "CHILD_SA rekey",
+    "IKE_SA rekey collision",
+    "detected rekey collision",
+    "peer initiated rekeying, but",
+    "abort active rekeying",
+    "delay closing of inbound CHILD_SA",
+    "let rekeyed inbound CHILD_SA",
+    "keeping ",
+    "queue CHILD_SA recreate",
+    "DPD not supported by peer",
+    "looking for a route",
+    "received DELETE for different IKE_SA",
+    "received DELETE for unknown",
+    "received message ID ",
+    "received unencrypted informational",
     "destroying IKE_SA in state",
 )
 _QUIET = re.compile(
-    r"received .* vendor ID$|received \d+s lifetime, configured|received lifetime \d+s|IKE_SA \S+ state change|"
+    r"CHILD_SA \S+ closed$|received .* vendor ID$|received \d+s lifetime, configured|received lifetime \d+s|IKE_SA \S+ state change|"
     r"(?:\S+ )?\S+ (?:request|response) with message ID \d+ processing failed$|\S+ is initiating an? |"
     r"\S+ is initiating IKE_SA |invalid \S+ payload length, decryption failed\?$|received \S+ notify$"
 )
@@ -219,8 +243,22 @@ _LISTS = ("received proposals: ", "configured proposals: ")
 _Make = Callable[[Reader, re.Match[str], dict[str, Any]], Fact | None]
 
 
-def identity(text: str) -> negotiation.Identity:
-    """The kind is guessed from the text, since charon writes the text alone: an FQDN identity `10.1.2.3` looks like an address."""
+_KINDS: dict[str, negotiation.IdKind] = {
+    "ID_IPV4_ADDR": "ip",
+    "ID_IPV6_ADDR": "ip",
+    "ID_FQDN": "fqdn",
+    "ID_RFC822_ADDR": "email",
+    "ID_DER_ASN1_DN": "dn",
+    "ID_KEY_ID": "key_id",
+}
+
+
+def identity(text: str, id_type: str | None = None) -> negotiation.Identity:
+    """Without a type the kind is guessed from the text: charon mostly writes that alone, and an FQDN identity `10.1.2.3` looks like an
+    address.
+    """
+    if id_type is not None:
+        return negotiation.Identity(kind=_KINDS.get(id_type, "other"), value=text[:256])
     kind: negotiation.IdKind = "fqdn"
     if re.fullmatch(r"[0-9a-fA-F:.]*:[0-9a-fA-F:.]*|\d+(?:\.\d+){3}", text):
         kind = "ip"
@@ -395,9 +433,10 @@ def _proved(reader: Reader, said: re.Match[str], kept: dict[str, Any]) -> Fact:
 
 
 def _other_identity(reader: Reader, said: re.Match[str], kept: dict[str, Any]) -> Fact:
-    got = said.groupdict().get("got")
-    wanted = identity(said["wanted"])
-    return negotiation.PeerIdentity(**kept, got=identity(got) if got else reader.proved or wanted, wanted=wanted)
+    told = said.groupdict()
+    wanted = identity(said["wanted"], told.get("wanted_type"))
+    got = identity(told["got"], told.get("got_type")) if told.get("got") else reader.proved or wanted
+    return negotiation.PeerIdentity(**kept, got=got, wanted=wanted)
 
 
 # -- keys and methods -------------------------------------------------------------------------------------------------
@@ -474,6 +513,11 @@ def _selectors(ours: str, theirs: str) -> _Make:
     return make
 
 
+#: strongSwan 6.0 says both ids with their types.
+_OF_TYPES = (
+    r"constraint check failed: identity '(?P<wanted>.*)' \((?P<wanted_type>\w+)\) required"
+    r"(?:, not matched by '(?P<got>.*)' \((?P<got_type>\w+)\))?$"
+)
 _GROUP_METHOD = "(?:DH group|key exchange method)"
 _CHILD_UP = (
     r"(?:inbound )?CHILD_SA (?P<name>\S+)\{\d+\} established with SPIs (?P<in>\w+)_i (?P<out>\w+)_o"
@@ -532,6 +576,7 @@ _TABLE: tuple[tuple[str, str, _Make], ...] = (
     ("found", r"found \d+ matching configs?, but none allows (?P<method>.*) authentication using", _none_allows),
     ("authentication", r"authentication of '(?P<id>.*)' with .* successful$", _proved),
     ("constraint", r"constraint check failed: identity '(?P<wanted>.*)' required", _other_identity),
+    ("constraint", _OF_TYPES, _other_identity),
     ("", r"ID\S+ '(?P<got>.*)' does not match to '(?P<wanted>.*)'", _other_identity),
     ("received", r"received IDr (?P<got>.*), but require (?P<wanted>.*)", _other_identity),
     ("tried", r"tried \d+ shared keys? for ", _plain(negotiation.KeyMismatch, problem="differs")),
@@ -573,6 +618,8 @@ _TABLE: tuple[tuple[str, str, _Make], ...] = (
     ("peer", r"peer selected invalid traffic selectors", _plain(negotiation.SelectorsRefused, asked=())),
     ("unable", r"unable to (?:install|add|allocate|update) ", _plain(negotiation.DataPlaneFailure)),
     ("error", r"error installing ", _plain(negotiation.DataPlaneFailure)),
+    ("installing", r"installing route failed", _plain(negotiation.DataPlaneFailure)),
+    ("allocating", r"allocating SPI .*failed", _plain(negotiation.DataPlaneFailure)),
     ("algorithm", r"algorithm .* not supported by kernel", _plain(negotiation.DataPlaneFailure)),
     ("error", NOT_SENT, _plain(negotiation.NotSent)),
     ("remote", r"remote host is behind NAT", _plain(negotiation.Nat, side="device")),

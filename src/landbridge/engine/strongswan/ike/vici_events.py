@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from vici.exception import DeserializationException
-from vici.protocol import Message, Packet
+from vici.protocol import Packet
 
 from landbridge.engine.strongswan import daemon
 from landbridge.engine.strongswan.ike import attempts, charon, facts, unanswered, vici_protocol
@@ -38,6 +38,7 @@ SCAN = 1.0
 TICK = 0.2
 
 _LENGTH = struct.Struct("!I")
+_EVENT = bytes([Packet.EVENT])
 _KEEPING_ALIVE = (b"sending keep alive", b"sending DPD request")
 _MESSAGES = (b"generating INFORMATIONAL", b"parsed INFORMATIONAL")
 _EMPTY = (b"[ ]", b"N(DPD) ]", b"N(DPD_ACK) ]")
@@ -243,9 +244,9 @@ class Watcher:
     def _packet(self, subscription: _Subscription, content: bytes) -> None:
         if subscription.noise.covers(content) and not self._waiting(subscription.gateway_id).concerns(content):
             return
-        packet = Packet.parse(content)
-        if packet.response_type == Packet.EVENT:
-            self._event(subscription, packet.event_type.decode(), Message.deserialize(packet.payload))
+        if content[:1] == _EVENT:
+            kind, begin = content[2 : 2 + content[1]], 2 + content[1]
+            self._event(subscription, kind.decode(), vici_protocol.parse(content, begin))
 
     def _event(self, subscription: _Subscription, kind: str, message: Mapping[str, Any]) -> None:
         at, gateway_id = datetime.now(UTC), subscription.gateway_id
