@@ -140,11 +140,11 @@ def _partly(judged: case.Case) -> model.Explanation | None:
         words=judged.words,
         ours=attempt_causes.pairs(judged),
         theirs="; ".join(sorted(f"{', '.join(ours)} - {', '.join(theirs)}" for ours, theirs in up)[:SHOWN_PAIRS]),
-        remedy=found[0].remedy if found else None,
         evidence=found[0].evidence if found else (),
     )
     reason = "; ".join([_how_much(len(up), seen), *(one.reason for one in found[:1])])
-    return _explained((dataclasses.replace(cause, reason=reason), *found))
+    remedy = found[0].remedy if found else cause.remedy
+    return _explained((dataclasses.replace(cause, reason=reason, remedy=remedy), *found))
 
 
 def _how_much(up: int, seen: model.ConnectionObservation) -> str:
