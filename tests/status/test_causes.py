@@ -599,6 +599,17 @@ BOTH = [
     ),
     _row("deleted", whole(0), attempt(60, deleted(60), within_sa=True, outcome="deleted"), code="device_deleted", side="device"),
     _row(
+        "an-unknown-line-of-a-running-attempt-does-not-hide-the-attempt-before",
+        attempt(0, key(1, "differs"), by="device"),
+        attempt(1000, n.Unknown(at=told.at(1001), line="some error", is_refusal=True), outcome=None),
+        code="psk_mismatch",
+    ),
+    _row(
+        "the-group-that-we-ask-for-refuses-nothing",
+        attempt(0, refused(1, "INVALID_KE_PAYLOAD", sender="us", data="group15"), by="device", outcome=None),
+        code="negotiating",
+    ),
+    _row(
         "deleted-and-refused-since",
         whole(0),
         attempt(60, deleted(60), within_sa=True, outcome="deleted"),

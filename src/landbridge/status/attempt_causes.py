@@ -223,7 +223,7 @@ def _undecryptable(case: Case, said: Said) -> Iterator[model.Cause]:
 
 
 def _refused(case: Case, said: Said) -> Iterator[model.Cause]:
-    refusals = [one for one in said.of(negotiation.Refusal) if one.notify not in PASSING]
+    refusals = [one for one in said.of(negotiation.Refusal) if not _is_passing(one)]
     for fact in refusals[-1:]:
         if fact.sender == "us":
             yield _unknown(case, said, fact)
@@ -231,6 +231,11 @@ def _refused(case: Case, said: Said) -> Iterator[model.Cause]:
             yield from _refused_phase_2(case, said, fact)
         else:
             yield from _refused_phase_1(case, said, fact)
+
+
+def _is_passing(fact: negotiation.Refusal) -> bool:
+    """Whether it asks for another try, as ours does that names the group of the key exchange."""
+    return fact.notify in PASSING or (fact.sender == "us" and fact.notify == "INVALID_KE_PAYLOAD")
 
 
 def _was_up(said: Said, fact: negotiation.Refusal) -> bool:

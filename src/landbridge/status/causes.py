@@ -117,17 +117,22 @@ def _again_and_again(case: Case) -> Iterator[model.Cause]:
 
 def _judge(case: Case, read: Sequence[Reading]) -> tuple[model.Cause, ...]:
     *earlier, newest = read
-    if earlier and newest.said.attempt.outcome is None and _is_faint(newest.said):
+    if earlier and newest.said.attempt.outcome is None and _is_faint(newest):
         *earlier, newest = earlier
     return _sharper(newest, earlier) or tuple(_after_a_delete(case, newest, earlier)) or newest.causes
 
 
-def _is_faint(said: Said) -> bool:
-    """A request of a running attempt that was sent a second time only: the answer may yet come."""
+def _is_faint(newest: Reading) -> bool:
+    """A request of a running attempt that was sent a second time only: the answer may yet come. Or a line that nobody knows: the end of the
+    attempt will tell.
+    """
+    said = newest.said
     repeats = [one for one in said.of(negotiation.Retransmits) if one.sender == "us"]
     others = [
         fact for fact in said.facts if fact.kind not in {"message", "packet", "nat", "proposal_chosen", "unknown"}
     ]
+    if newest.causes[0].code == "unknown_refusal":
+        return True
     return bool(repeats) and len(others) == len(repeats) and repeats[-1].count < 2 and not repeats[-1].gave_up
 
 
