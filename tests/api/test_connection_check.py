@@ -82,7 +82,7 @@ def test_what_is_wrong_is_what_the_create_would_be_refused_for(api: Any, fields:
     refused = api.send("POST", "vpn-connection", {"vpn_connection": body})
     assert refused.status_code == 400
     found = _checked(api, body)
-    assert found == {"valid": False, "details": refused.json()["details"], "cautions": []}
+    assert found == {"valid": False, "details": refused.json()["details"], "warnings": []}
 
 
 def test_a_clash_with_a_connection_is_found(api: Any):
@@ -101,13 +101,13 @@ def test_a_quota_is_found(open_service: Any):
     assert [each["field"] for each in found["details"]] == ["vpn_connection"]
 
 
-def test_cautions_name_unknown_fields_weak_choices_and_overlaps(api: Any):
+def test_warnings_name_unknown_fields_weak_choices_and_overlaps(api: Any):
     gateway = api.gateway()
     other = api.connection(gateway, name="wide", peer_subnets=["192.168.0.0/16"])
     body = api.wish(gateway, api.customer_gateway(), nmae="branch", ipsecpolicy={"pfs": "group2", "speed": 1})
     answer = _send(api, body)
-    cautions = {each["field"]: each["message"] for each in answer.json()["check"]["cautions"]}
-    assert cautions == {
+    warnings = {each["field"]: each["message"] for each in answer.json()["check"]["warnings"]}
+    assert warnings == {
         "nmae": "is not known, and would be ignored",
         "ipsecpolicy.speed": "is not known, and would be ignored",
         "ipsecpolicy.pfs": "group2 is weak",
@@ -125,7 +125,7 @@ def test_a_connection_that_is_going_is_no_overlap(open_service: Any):
     api.connection_as(made["id"], "ACTIVE")
     service.agent.stop()
     api.delete(f"vpn-connection/{made['id']}")
-    assert _checked(api, api.wish(gateway, api.customer_gateway()))["cautions"] == []
+    assert _checked(api, api.wish(gateway, api.customer_gateway()))["warnings"] == []
 
 
 def test_the_device_is_told_what_it_must_be_set_to(api: Any):

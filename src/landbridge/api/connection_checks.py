@@ -23,7 +23,7 @@ ROUTES = (
         success=200,
         parse=_parse,
         render=lambda found: {
-            "check": wire.check(found.violations, found.cautions, found.connection, found.generated, found.device)
+            "check": wire.check(found.violations, found.warnings, found.connection, found.generated, found.device)
         },
         answer=wire.OneCheck,
         accepts=("vpn_connection", connection_requests.CreateConnection),

@@ -432,7 +432,7 @@ RESULTS: dict[str, Any] = dict(
         _result(
             connection_checks.check,
             connection_checks.CheckedConnection(
-                cautions=(
+                warnings=(
                     model.Warning(
                         "peer_subnets[0]",
                         "192.168.44.0/24 overlaps with 192.168.0.0/16 of connection 1c2d8a2e-6d0a-4a5e-9a55-3b1f0e7c9d20 (vpn-0e1d):"

@@ -38,6 +38,7 @@ P=$endpoint/v5/$project_id; H="X-Auth-Token: $token"
 4. `POST $P/vpn-connection/{id}/peer-configuration/export` gives the text for the other side's device.
 5. `GET` the connection until its `status` is `ACTIVE`. When it is `DOWN` or `ERROR`,
    `GET $endpoint/landbridge/v1/$project_id/vpn-connections/{id}/diagnosis` says why, what to change, and the line of evidence.
+   `GET $endpoint/landbridge/v1/$project_id/vpn-connections?status=DOWN` lists all that is down, with its cause.
 
 Delete in the other order. A resource that another one needs is not deleted, and the answer names who needs it.
 

@@ -21,7 +21,7 @@ class CheckedConnection:
     """
 
     violations: tuple[model.Violation, ...] = ()
-    cautions: tuple[model.Warning, ...] = ()
+    warnings: tuple[model.Warning, ...] = ()
     connection: model.Connection | None = None
     generated: tuple[str, ...] = ()
     device: peerconfig.Side | None = None
@@ -34,13 +34,13 @@ def check(tx: Transaction, call: Call, request: model.ConnectionCheckRequest) ->
     try:
         prepared = operations.prepare(tx, call, request.connection)
     except errors.Invalid as error:
-        return CheckedConnection(violations=tuple(error.violations), cautions=ignored)
+        return CheckedConnection(violations=tuple(error.violations), warnings=ignored)
     made, gateway = prepared.connection, prepared.gateway
     rows = connections.page_of_gateway(tx, gateway, 0, gateway.connections + 1)
     others = [row.connection for row in rows if not row.deleting]
     own = rules.warnings(made, call.service.abilities)
     return CheckedConnection(
-        cautions=(*ignored, *own, *coexistence.warnings(made, others)),
+        warnings=(*ignored, *own, *coexistence.warnings(made, others)),
         connection=made,
         generated=tuple(_generated(request.connection, made)),
         device=peer_configurations.side(call, made, gateway.gateway, prepared.customer_gateway),

@@ -114,7 +114,7 @@ class CheckAnswer(schema.Answer):
 
     valid: bool = Field(description="whether a create would be accepted now")
     details: list[errors.Detail] = Field(description="all that is wrong, as in the refusal of a create")
-    cautions: list[errors.Detail] = Field(
+    warnings: list[errors.Detail] = Field(
         description="what refuses nothing: unknown fields, weak choices, what the engine does not carry, subnets and ids that other"
         " connections of the gateway have too"
     )
@@ -132,7 +132,7 @@ class OneCheck(schema.Answer):
 
 def check(
     violations: Sequence[model.Violation],
-    cautions: Iterable[model.Warning],
+    warnings: Iterable[model.Warning],
     connection: model.Connection | None,
     generated: Sequence[str],
     side: Side | None,
@@ -140,7 +140,7 @@ def check(
     return shapes.without_none(
         valid=not violations,
         details=[{"field": each.field, "message": each.message} for each in violations],
-        cautions=[{"field": each.field, "message": each.text} for each in cautions],
+        warnings=[{"field": each.field, "message": each.text} for each in warnings],
         vpn_connection=connections.connection(connection) if connection else None,
         generated=list(generated) or None,
         device=_device(side) if side else None,
