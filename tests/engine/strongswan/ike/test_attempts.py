@@ -448,6 +448,13 @@ def test_a_line_that_decides_is_worth_a_look(name: str, *, decides: bool):
     assert tell(log_of(alpha=ends()), lines(name)) is decides
 
 
+def test_a_packet_that_is_lost_while_a_tunnel_is_up_decides_nothing():
+    log = log_of(alpha=ends())
+    tell(log, lines("v2_narrow_we_call"))
+    assert not tell(log, [Line(("1", "alpha", "retransmit 1 of request with message ID 2"))])
+    assert tell(log, [Line(("1", "alpha", "giving up after 5 retransmits"))])
+
+
 def test_unknown_lines_are_counted_and_kept():
     log = log_of(alpha=ends())
     tell(log, [*lines("v2_psk_we_call"), Line(("1", "alpha", "the moon is full"))])

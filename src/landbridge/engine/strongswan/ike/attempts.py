@@ -288,7 +288,7 @@ class AttemptLog:
             if isinstance(fact, negotiation.Unknown):
                 self.unknown_lines += 1
             self._take(sa, fact, was_up=was_up)
-            return _decides(fact)
+            return _decides(fact, was_up=was_up)
 
     def event(self, at: datetime, kind: str, message: Mapping[str, Any]) -> None:
         """`ike-updown`: charon tells that an IKE_SA is up, or gone, with all that it knows of it."""
@@ -573,10 +573,11 @@ def _refuses(fact: Fact) -> bool:
     return isinstance(fact, _REFUSED_BY_US)
 
 
-def _decides(fact: Fact) -> bool:
+def _decides(fact: Fact, *, was_up: bool) -> bool:
+    """A peer that is up may lose a packet: how long it is silent is counted elsewhere (`unanswered`)."""
     match fact:
         case negotiation.Retransmits(count=count, gave_up=gave_up):
-            return gave_up or count <= REPEATS_TOLD
+            return gave_up or (count <= REPEATS_TOLD and not was_up)
         case negotiation.PeerIdentity(wanted=None):
             return False
         case negotiation.Unknown(is_refusal=is_refusal):
