@@ -8,7 +8,7 @@ import pytest
 
 from landbridge import bootstrap, model, site_file
 from landbridge.model import negotiation
-from landbridge.operations import nodes
+from landbridge.operations import nodes, strangers
 from landbridge.server import heartbeat
 from landbridge.store import attempts, connection_states, connections, gateways
 
@@ -86,6 +86,12 @@ class Setting:
 
         return self.still.data.database.read(read)
 
+    def now_strangers(self) -> tuple[model.Attempt, ...]:
+        def read(tx: Any) -> tuple[model.Attempt, ...]:
+            return strangers.of(tx, gateways.find(tx, self.project_id, self.gateway["id"]))
+
+        return self.still.data.database.read(read)
+
 
 @pytest.fixture
 def setting(still: Any, source: nodes.StoreSource) -> Setting:
@@ -140,12 +146,24 @@ def test_only_what_changed_is_written(
 
 
 def test_strangers_are_kept_with_their_gateway(setting: Setting, source: nodes.StoreSource):
-    strangers = tuple(attempt(number, peer_address=f"192.0.2.{number}", is_named=False) for number in (1, 2))
-    source.report(setting.seen(setting.wanted, strangers=strangers))
-    assert setting.strangers() == strangers
+    said = tuple(attempt(number, peer_address=f"192.0.2.{number}", is_named=False) for number in (1, 2))
+    source.report(setting.seen(setting.wanted, strangers=said))
+    assert setting.strangers() == said
     assert setting.stored() == ()
-    source.report(setting.seen(setting.wanted, strangers=strangers[1:]))
-    assert setting.strangers() == strangers
+    source.report(setting.seen(setting.wanted, strangers=said[1:]))
+    assert setting.strangers() == said
+
+
+def test_a_stranger_that_has_a_connection_by_now_is_none(setting: Setting, source: nodes.StoreSource):
+    eips = [setting.gateway[f"eip{number}"]["ip_address"] for number in (1, 2)]
+    peer = setting.api.customer_gateway()
+    said = tuple(
+        attempt(number, peer_address=peer["ip"], local_address=eip, is_named=False) for number, eip in enumerate(eips)
+    )
+    source.report(setting.seen(setting.wanted, strangers=said))
+    assert setting.now_strangers() == said
+    setting.api.connection(setting.gateway, peer)
+    assert setting.now_strangers() == said[1:]
 
 
 def test_a_diagnosis_has_the_attempts_of_the_store(setting: Setting, source: nodes.StoreSource):

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from landbridge import errors, model
-from landbridge.operations import idempotency, ids, quotas, versions
+from landbridge.operations import idempotency, ids, quotas, strangers, versions
 from landbridge.operations.call import Call
 from landbridge.operations.operation import operation
 from landbridge.rules import gateway as rules
 from landbridge.status import connection as connection_status
 from landbridge.status import gateway as status
-from landbridge.store import attempts, codec, connection_states, connections, counters, gateways, pauses, tags
+from landbridge.store import codec, connection_states, connections, counters, gateways, pauses, tags
 from landbridge.store.database import Transaction
 
 
@@ -118,7 +118,7 @@ def diagnose(tx: Transaction, call: Call, request: model.GatewayRef) -> GatewayD
         gateway=row.gateway,
         status=status.of(row, call.now, call.service.unseen_after, paused_since),
         connections=_count_connections(tx, row.seq),
-        strangers=attempts.of_strangers(tx, row.seq),
+        strangers=strangers.of(tx, row),
     )
 
 

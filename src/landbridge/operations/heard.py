@@ -2,9 +2,10 @@
 
 from landbridge import model
 from landbridge.model import traffic_selectors
+from landbridge.operations import strangers
 from landbridge.operations.call import Call
 from landbridge.status import case, device_words
-from landbridge.store import attempts, customer_gateways, gateways, probes
+from landbridge.store import customer_gateways, gateways, probes
 from landbridge.store.database import Transaction
 
 
@@ -25,7 +26,7 @@ def at(tx: Transaction, site: model.Site, known: model.KnownConnection, row: gat
     endpoints = {one.number: one.address for one in row.gateway.endpoints}
     return case.Heard(
         probes=tuple(one.result for one in probes.of_connection(tx, known.seq) if one.result is not None),
-        strangers=attempts.of_strangers(tx, row.seq),
+        strangers=strangers.of(tx, row),
         peer_address=peer.address if peer else None,
         device=device_words.family((peer.name, *(tag.value for tag in peer.tags))) if peer else None,
         local_address=endpoints.get(connection.endpoint),

@@ -1,0 +1,21 @@
+"""Attempts at a VPN gateway from addresses that no connection of their endpoint has."""
+
+from landbridge import model
+from landbridge.store import attempts, connections, gateways
+from landbridge.store.database import Transaction
+
+
+def of(tx: Transaction, row: gateways.GatewayRow) -> tuple[model.Attempt, ...]:
+    """The last ones, oldest first. One that has a connection by now is no stranger any more."""
+    endpoints = {one.address: one.number for one in row.gateway.endpoints}
+    return tuple(
+        each
+        for each in attempts.of_strangers(tx, row.seq)
+        if not _has_connection(tx, row.seq, endpoints.get(each.local_address or ""), each.peer_address)
+    )
+
+
+def _has_connection(tx: Transaction, gateway_seq: int, endpoint: int | None, address: str | None) -> bool:
+    if endpoint is None or address is None:
+        return False
+    return bool(connections.of_peer_address(tx, gateway_seq, endpoint, address))
