@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from landbridge.cli import log
 from landbridge.rules import tunnel
 
 PATH = "vpn-connection"
@@ -102,14 +103,16 @@ def test_weak_choices_are_warned_of_in_a_header(api: Any):
 def test_request_id_is_the_same_in_body_and_header(
     api: Any, caplog: pytest.LogCaptureFixture, method: str, path: str, status: int
 ):
-    with caplog.at_level(logging.INFO, "landbridge.api"):
+    caplog.handler.setFormatter(log.Json())
+    with caplog.at_level(logging.DEBUG, "landbridge.api"):
         answer = api.send(method, path)
     assert answer.status_code == status
     request_id = answer.json()["request_id"]
     assert str(uuid.UUID(request_id)) == request_id
     assert answer.headers["X-Request-Id"] == request_id
-    lines = [record.getMessage() for record in caplog.records if record.name == "landbridge.api.app"]
-    assert len([line for line in lines if request_id in line and f" {status} " in line]) == 1
+    lines = [json.loads(line) for line in caplog.text.splitlines()]
+    (line,) = [line for line in lines if line.get("request_id") == request_id]
+    assert f" {status} " in line["message"]
 
 
 def test_request_ids_are_never_the_same_twice(api: Any):

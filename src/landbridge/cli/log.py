@@ -2,7 +2,7 @@
 
 import json
 import logging
-import time
+from datetime import UTC, datetime
 from typing import Any
 
 from landbridge import config
@@ -43,11 +43,11 @@ class Text(logging.Formatter):
 
 
 class Json(Text):
-    """An object a line: `time` (with its offset from UTC), `level`, `logger`, `message`, the fields, and `exception` for a traceback."""
+    """An object a line: `time` (UTC, RFC 3339), `level`, `logger`, `message`, the fields, and `exception` for a traceback."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = {
-            "time": f"{self.formatTime(record)}{time.strftime('%z')}",
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": _short(record.getMessage()),
