@@ -277,7 +277,7 @@ def _heard(one: rig.Running) -> str:
 def run(cases: Sequence[Case], *, count: int = RIGS, tell: Any = lambda _: None) -> list[Result]:
     """Makes the cases, several at a time, the longest first."""
     waiting: queue.SimpleQueue[Case] = queue.SimpleQueue()
-    for case in sorted(cases, key=lambda case: -case.row.seconds):
+    for case in sorted(cases, key=lambda case: (-case.row.seconds, -case.row.stays, case.row.after is None)):
         waiting.put(case)
     results: list[Result] = []
 
@@ -381,6 +381,23 @@ def _confusion(results: Iterable[Result]) -> list[str]:
     return [f"{was:34} said to be {said}: {count}" for (was, said), count in sorted(pairs.items())] or ["nothing"]
 
 
+def answers(results: Iterable[Result]) -> str:
+    """What a user read first, of every case."""
+    lines = []
+    for one in sorted(results, key=lambda one: one.case.name):
+        cause = next(iter(one.answer.get("causes") or ()), {})
+        values = [f"{name} {cause[name]}" for name in ("ours", "theirs", "differs") if cause.get(name)]
+        words = [
+            one.answer.get("status", "-"),
+            cause.get("code", "-"),
+            *values,
+            cause.get("reason", ""),
+            cause.get("remedy", ""),
+        ]
+        lines.append(" | ".join([one.case.name, one.judgement.word, *words]))
+    return "\n".join(lines)
+
+
 def report(results: Iterable[Result]) -> str:
     """Every case that was not told rightly, or not whole, with the answer and what the daemons said."""
     parts = []
@@ -436,7 +453,7 @@ def main() -> int:
     text = summary(results)
     print(f"\n{text}\n\nIt took {time.monotonic() - started:.0f} s")
     if given.report:
-        given.report.write_text(f"{text}\n\n{report(results)}\n")
+        given.report.write_text(f"{text}\n\n{answers(results)}\n\n{report(results)}\n")
     return 0
 
 
