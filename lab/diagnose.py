@@ -385,7 +385,7 @@ def answers(results: Iterable[Result]) -> str:
     """What a user read first, of every case."""
     lines = []
     for one in sorted(results, key=lambda one: one.case.name):
-        cause = next(iter(one.answer.get("causes") or ()), {})
+        cause: Mapping[str, Any] = next(iter(one.answer.get("causes") or ()), {})
         values = [f"{name} {cause[name]}" for name in ("ours", "theirs", "differs") if cause.get(name)]
         words = [
             one.answer.get("status", "-"),
