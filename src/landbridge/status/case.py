@@ -1,6 +1,6 @@
 """What is known when a cause is looked for, and which of it still counts."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -144,7 +144,7 @@ def said(case: Case) -> list[Said]:
     kept = [
         Said(
             attempt=one,
-            facts=tuple(fact for fact in one.facts if fact.at > ups[phase_of(fact)] or _is_after_up(one, fact)),
+            facts=tuple(_after_up(one, ups)),
             all_facts=one.facts,
             up_at=ups[1],
             newest_at=newest,
@@ -179,8 +179,10 @@ def _ups(attempts: Sequence[model.Attempt], phase: negotiation.Phase) -> Iterato
             yield one.ended_at or one.began_at
 
 
-def _is_after_up(one: model.Attempt, fact: negotiation.Fact) -> bool:
-    """Lines of one moment: what stands behind the last Established of its attempt came after it."""
-    position = one.facts.index(fact)
-    ups = [n for n, other in enumerate(one.facts) if isinstance(other, negotiation.Established)]
-    return bool(ups) and position > ups[-1] and fact.at == one.facts[ups[-1]].at
+def _after_up(one: model.Attempt, ups: Mapping[int, datetime]) -> Iterator[negotiation.Fact]:
+    """What was said after its phase came up. Of lines of one moment, what stands behind the last Established came after it."""
+    last = max((n for n, fact in enumerate(one.facts) if isinstance(fact, negotiation.Established)), default=None)
+    for n, fact in enumerate(one.facts):
+        behind = last is not None and n > last and fact.at == one.facts[last].at
+        if behind or fact.at > ups[phase_of(fact)]:
+            yield fact

@@ -16,7 +16,7 @@ from landbridge.store.statement import Statement
 #: Attempts of one connection, and of all strangers at one gateway.
 KEPT = 20
 #: Attempts that are kept decoded.
-REMEMBERED = 2048
+REMEMBERED = 4096
 
 _of_connection, _of_strangers = tables.connection_attempt, tables.stranger_attempt
 
