@@ -86,6 +86,7 @@ class Rig:
     base: sites.Device
     neighbour: sites.Device
     vpc_host: str
+    service: demo.Service
     gateway: dict[str, Any] = field(default_factory=dict)
     neighbour_id: str = ""
     cases: int = 0
@@ -128,6 +129,12 @@ class Rig:
         path = "/v5/{project}/vpn-gateways/" + made["id"]
         sites.wait_for(lambda: self.api.get(path)["vpn_gateway"]["status"] == "ACTIVE", "the gateway", seconds=60)
         self.gateway = self.api.get(path)["vpn_gateway"]
+
+    def restart_service(self) -> None:
+        """The service ends and starts again; tunnels and charons stay."""
+        self.service.stop()
+        self.service.start()
+        self.api = Api(self.service.credentials)
 
     def make_neighbour(self) -> None:
         gateway, lan = self.gateway["eip1"], sites.lan(3 * self.number + 2)
@@ -319,7 +326,7 @@ def rigs(count: int, **settings: str) -> Iterator[list[Rig]]:
             world, more_site=networks + eips, **(settings or {"LANDBRIDGE_AGENT_TICK_SECONDS": "30"})
         ) as service:
             api = Api(service.credentials)
-            found = [Rig(world, api, number, *place) for number, place in enumerate(places, 1)]
+            found = [Rig(world, api, number, *place, service) for number, place in enumerate(places, 1)]
             for one in found:
                 one.make_gateway()
                 one.make_neighbour()

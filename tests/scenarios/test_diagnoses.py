@@ -3,16 +3,18 @@
 `make diagnose-bench` makes all of them, in more ways.
 """
 
+import dataclasses
 import fcntl
 import json
 from typing import cast
 
 import pytest
 
-from lab import diagnose, misconfigurations
+from lab import diagnose, misconfigurations, rig
 
 pytestmark = [pytest.mark.tunnel, pytest.mark.timeout(300)]
 
+CALLED_ONCE = "psk-and-the-device-calls-once strongswan/v2/device"
 CASES = [case for case in misconfigurations.cases() if case.is_quick]
 
 
@@ -40,3 +42,14 @@ def _make_all() -> dict[str, str]:
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_the_cause_of_what_was_made_is_named(case: misconfigurations.Case, problems: dict[str, str]) -> None:
     assert problems[case.name] == ""
+
+
+def test_a_restart_of_the_service_forgets_no_cause() -> None:
+    """The device calls once, before the restart, so that nobody says it again."""
+    (once,) = (each for each in misconfigurations.cases() if each.name == CALLED_ONCE)
+    case = dataclasses.replace(once, row=dataclasses.replace(once.row, stays=0.0))
+    with rig.rigs(1) as (place,), rig.running(place) as one:
+        assert diagnose.make(one, case).is_right
+        place.restart_service()
+        told = diagnose.judge(case, one.words, one.diagnosis())
+        assert (told.word, told.code) == ("alone", "psk_mismatch")
