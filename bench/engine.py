@@ -31,7 +31,7 @@ PSK = "Example-Key-1"
 SETTINGS = {"LANDBRIDGE_LIMITS_CONNECTIONS_PER_GATEWAY": "100000"}
 #: Seconds that all tunnels get to come up, and to come to rest.
 PATIENCE = 300.0
-SETTLING = 15.0
+SETTLING = 75.0
 
 
 class Api:
