@@ -245,7 +245,7 @@ TEXTS: Mapping[str, Text] = {
     "key_not_proved": Text(
         "either",
         "nothing has proved yet that the device has the present pre-shared key",
-        "reset the connection when an interruption is allowed: the key is checked at once",
+        "wait: the key is tried by itself where that is possible; or reset the connection when an interruption is allowed",
     ),
 }
 

@@ -561,27 +561,29 @@ def test_a_device_that_has_not_dialled_in_is_not_asked():
 
 
 @pytest.mark.parametrize(
-    ("owed", "silent", "timeout", "looks", "is_dead"),
+    ("owed", "silent", "timeout", "looks", "is_dead", "is_probed"),
     [
-        pytest.param(None, 3600, 15, [], False, id="silent, and asked for nothing"),
-        pytest.param(2.0, 32, 15, [43.0], False, id="asked a moment ago"),
-        pytest.param(44.0, 74, 15, [1.0], False, id="a second is left"),
-        pytest.param(45.0, 75, 15, [], True, id="three times the timeout"),
-        pytest.param(6.0, 16, 2, [], True, id="the shortest timers"),
-        pytest.param(179.5, 190, 60, [0.5], False, id="the longest timer"),
-        pytest.param(50.0, 5, 15, [40], False, id="a packet came since it was asked"),
-        pytest.param(50.0, None, 15, [], True, id="no packet ever came"),
+        pytest.param(None, 3600, 15, [], False, True, id="silent, and asked for nothing"),
+        pytest.param(2.0, 32, 15, [43.0], False, True, id="asked a moment ago"),
+        pytest.param(44.0, 74, 15, [1.0], False, True, id="a second is left"),
+        pytest.param(45.0, 75, 15, [], True, True, id="three times the timeout"),
+        pytest.param(6.0, 16, 2, [], True, True, id="the shortest timers"),
+        pytest.param(179.5, 190, 60, [0.5], False, True, id="the longest timer"),
+        pytest.param(50.0, 5, 15, [40], False, True, id="a packet came since it was asked"),
+        pytest.param(50.0, None, 15, [], True, True, id="no packet ever came"),
+        pytest.param(45.0, 75, 15, [30.0], False, False, id="a rekey that is not answered"),
+        pytest.param(75.0, 75, 15, [], True, False, id="a rekey that was never answered"),
     ],
 )
 def test_a_device_that_owes_an_answer_for_three_times_its_timeout_is_dead(
-    owed: float | None, silent: int | None, timeout: int, looks: list[float], is_dead: bool
+    owed: float | None, silent: int | None, timeout: int, looks: list[float], is_dead: bool, is_probed: bool
 ):
     dpd = model.Dpd(interval=30, timeout=timeout, msg="seq-hash-notify")
     spec = specs.connection(ike_policy=specs.ike_policy(dpd=dpd))
     desired = specs.desired(spec, of=GATEWAY)
     [config] = target.prepare(desired, "userland").configs
     child = ike_state.Child(config.children[0], "1", "INSTALLED", silent_seconds=silent)
-    sa = ike_state.IkeSa(spec.id, "7", "ESTABLISHED", established_seconds=200, children=(child,))
+    sa = ike_state.IkeSa(spec.id, "7", "ESTABLISHED", established_seconds=200, is_probed=is_probed, children=(child,))
     current = small_world.put(
         carried_out(desired, NOTHING), sas=(sa,), unanswered={} if owed is None else {"7": owed, "8": 500.0}
     )

@@ -24,7 +24,7 @@ class DesiredConfig:
 
     `initiated`: the children that we bring up by ourselves. The pair of inner addresses is not among them unless the probe
     needs it: a device that knows no tunnel interface would refuse that pair for ever. `answer_within`: seconds that the device has to
-    answer a request of an IKE_SA that is up; it is dead after that.
+    answer when it is asked whether it lives, which it is after `dpd_interval` seconds of silence.
     """
 
     connection_id: str
@@ -35,6 +35,7 @@ class DesiredConfig:
     owners: tuple[str, ...]
     psk: model.Secret
     initiates: bool
+    dpd_interval: int
     answer_within: int
 
     @property
@@ -78,6 +79,7 @@ def _config(desired: model.DesiredGateway, spec: model.DesiredConnection, plane:
         owners=owners,
         psk=spec.psk,
         initiates=spec.peer_address is not None,
+        dpd_interval=spec.connection.ike_policy.dpd.interval,
         answer_within=_answer_within(spec.connection.ike_policy.dpd),
     )
 

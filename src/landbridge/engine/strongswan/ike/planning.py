@@ -119,13 +119,14 @@ def _is_dead(sa: state.IkeSa, config: messages.DesiredConfig, current: state.Ike
 
 def _seconds_left(sa: state.IkeSa, config: messages.DesiredConfig, current: state.IkeState) -> float | None:
     """Seconds until the device is dead, if it goes on to be silent. None: it owes no answer. Whatever comes out of a CHILD_SA is a sign
-    of life, although the device owes an answer.
+    of life, although the device owes an answer. A request that did not wait for the interval of silence, as a rekey, waits for it now.
     """
     owed = current.unanswered.get(sa.unique_id)
     if owed is None or sa.negotiating or not sa.live:
         return None
     silent = (child.silent_seconds for child in sa.children if child.silent_seconds is not None)
-    return config.answer_within - min((owed, *silent))
+    within = config.answer_within + (0 if sa.is_probed else config.dpd_interval)
+    return within - min((owed, *silent))
 
 
 def _terminate(sa: state.IkeSa) -> steps.TerminateIke:

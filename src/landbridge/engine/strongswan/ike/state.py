@@ -55,6 +55,8 @@ class Child:
 
 @dataclass(frozen=True, slots=True)
 class IkeSa:
+    """`is_probed`: its device is being asked whether it lives, because nothing came from it for the DPD interval (IKEv2)."""
+
     name: str
     unique_id: str
     state: str
@@ -63,6 +65,7 @@ class IkeSa:
     peer_id: str | None = None
     peer_address: str | None = None
     established_seconds: int = 0
+    is_probed: bool = False
     children: tuple[Child, ...] = ()
 
     @property
@@ -146,6 +149,7 @@ def _ike_sa(name: str, sa: dict[str, Any]) -> IkeSa:
         peer_id=_text(sa, "remote-id"),
         peer_address=_text(sa, "remote-host"),
         established_seconds=_number(sa, "established"),
+        is_probed=b"IKE_DPD" in sa.get("tasks-active", ()),
         children=tuple(_child(child) for child in sa.get("child-sas", {}).values()),
     )
 
