@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from lab import sites
-from landbridge.engine.strongswan.ike import attempts, unanswered, vici_events
+from landbridge.engine.strongswan.ike import attempts, state, unanswered, vici_events
 
 REFUSED = {
     "group": b"IKE",
@@ -77,3 +77,19 @@ def test_what_decides_nothing_is_no_reason_to_look(ears: Ears):
     ears.hear("log", REFUSED | {"msg": b"selected proposal: IKE:AES_CBC_128/HMAC_SHA1_96/PRF_HMAC_SHA1/MODP_1024"})
     time.sleep(5 * vici_events.DEBOUNCE)
     assert ears.looks == []
+
+
+@pytest.mark.parametrize("is_answered", [True, False], ids=["a lost packet", "no answer"])
+def test_a_request_of_an_sa_that_is_up_is_looked_at_when_its_answer_is_late(
+    ears: Ears, monkeypatch: pytest.MonkeyPatch, *, is_answered: bool
+):
+    monkeypatch.setattr(vici_events, "DOUBT", 0.3)
+    up = state.IkeSa(name="one", unique_id="1", state="ESTABLISHED")
+    ears.log.look(state.IkeState(conns={"one": frozenset({"a"})}, sas=(up,)), {})
+    ears.hear("log", REFUSED | {"msg": b"retransmit 1 of request with message ID 4"})
+    if is_answered:
+        ears.hear("log", REFUSED | {"msg": b"parsed INFORMATIONAL response 4 [ ]"})
+    time.sleep(0.2)
+    assert ears.looks == []
+    time.sleep(0.6)
+    assert len(ears.looks) == (not is_answered)

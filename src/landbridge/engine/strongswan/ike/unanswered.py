@@ -60,6 +60,9 @@ class Unanswered:
             self._requests[unique_id] = _Request(message_id, sent, _needle(unique_id))
             return True
 
+    def is_waiting(self, unique_id: str) -> bool:
+        return unique_id in self._requests
+
     def seconds(self) -> dict[str, float]:
         """Unique id of an IKE_SA -> seconds since the request that is not answered was sent first."""
         now = time.monotonic()

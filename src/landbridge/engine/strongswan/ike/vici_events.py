@@ -32,6 +32,9 @@ BURST_PAUSE = 0.05
 DEBOUNCE = 0.02
 #: Seconds by which a look may be later than it was asked for: many for almost the same time are one.
 SLACK = 0.1
+#: Seconds that an answer has after its request was sent again, before a look asks what its lateness means: of a thousand tunnels one
+#: always loses a packet.
+DOUBT = 3.0
 #: Seconds between looks for charons that someone else started.
 SCAN = 1.0
 #: Seconds within which `stop` is noticed.
@@ -120,6 +123,7 @@ class Watcher:
         self._changed = changed
         self._lock = threading.Lock()
         self._due: defaultdict[str, set[float]] = defaultdict(set)
+        self._doubts: dict[tuple[str, str], float] = {}
         self._subscriptions: dict[str, _Subscription] = {}
         self._scan_at = 0.0
         self._wake, self._woken = socket.socketpair()
@@ -173,7 +177,16 @@ class Watcher:
             if subscription.received and subscription.due < time.monotonic()
         ]:
             self._drop(selector, subscription)
+        self._call_for_late_answers()
         self._call_due()
+
+    def _call_for_late_answers(self) -> None:
+        now = time.monotonic()
+        for doubt in [doubt for doubt, due in list(self._doubts.items()) if due <= now]:
+            del self._doubts[doubt]
+            gateway_id, unique_id = doubt
+            if self._waiting(gateway_id).is_waiting(unique_id):
+                self._call_within(gateway_id, 0.0)
 
     def _pause(self) -> float:
         with self._lock:
@@ -255,8 +268,8 @@ class Watcher:
             self._call_within(gateway_id, DEBOUNCE)
             return
         name, unique_id, line = (_text(message, key) for key in ("ikesa-name", "ikesa-uniqueid", "msg"))
-        if self._waiting(gateway_id).add(unique_id, line or ""):
-            self._call_within(gateway_id, DEBOUNCE)
+        if unique_id and self._waiting(gateway_id).add(unique_id, line or ""):
+            self._doubts[gateway_id, unique_id] = time.monotonic() + DOUBT
         if line and line.startswith(facts.NOT_SENT):
             unique_id = subscription.noise.last_to_send
         if self._attempts(gateway_id).add(at, name, unique_id, line or ""):
