@@ -327,14 +327,13 @@ def test_libreswan_names_what_differs(bench: Bench, given: dict[str, str], answe
     assert result.answers == answers
 
 
-def took(encryption: str, integrity: str | None, pfs: str, local: str = sites.VPC, remote: str = sites.LAN):
-    """As a device answers that takes phase 2."""
+def took(encryption: str, integrity: str | None, pfs: str):
+    """As a device answers that takes phase 2, with the selectors of the connection."""
     return model.ProbePhase2(
         outcome="chosen",
         proposal=negotiation.Proposal(
             encryption=(encryption,), integrity=(integrity,) if integrity else (), groups=(pfs,)
         ),
-        selectors=negotiation.Selectors(local=(local,), remote=(remote,)),
     )
 
 

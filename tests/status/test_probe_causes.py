@@ -69,6 +69,18 @@ def _rank(
             id="another-mode",
         ),
         pytest.param(
+            attempt(0, refused(1, "AUTHENTICATION_FAILED"), ike_version="v1", mode="main"),
+            {
+                "answers": (
+                    _answer("chosen", "v1", "main", proposal()),
+                    _answer("chosen", "v1", "aggressive", proposal()),
+                )
+            },
+            MAIN,
+            [("ike_mode_mismatch", True, "aggressive")],
+            id="another-mode-after-the-first-message",
+        ),
+        pytest.param(
             REFUSED,
             {"answers": (_answer("refused"), _answer("silent", "v1", "main"))},
             told.V2,

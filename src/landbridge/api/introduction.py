@@ -90,7 +90,7 @@ CHAPTERS = {
     "customer-gateways": "The other end: its address or name",
     "vpn-connection": "The tunnels",
     "vpn-connections": "Several tunnels at once",
-    "Landbridge": "What is ours: diagnosis, the audit trail, printed configurations, the simulated engine",
+    "Landbridge": "What is ours: diagnosis, probes, the audit trail, printed configurations, the simulated engine",
     "peer-configuration": "The devices that texts are written for",
     "connection-monitors": "Health checks of connections",
     "vpn-gateway-certificates": "Certificates of GM gateways",

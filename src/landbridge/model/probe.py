@@ -60,7 +60,9 @@ class ProbeAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbePhase2:
-    """What the device answered on an IKE_SA that is up. `selectors`: as both sides had them in the accepted CHILD_SA."""
+    """What the device answered on an IKE_SA that is up. `selectors`: those of the accepted CHILD_SA, where the device made less of what
+    it was asked for.
+    """
 
     outcome: ProbeOutcome
     proposal: Proposal | None = None

@@ -24,7 +24,16 @@ def refine(case: Case, causes: tuple[model.Cause, ...]) -> tuple[model.Cause, ..
     if probe is None or (causes[0].is_certain and causes[0].theirs is not None):
         return causes
     code = causes[0].code
-    if code in _FIRST_MESSAGE:
+    if (
+        not causes[0].is_certain
+        and "ike_mode_mismatch" in {one.code for one in causes}
+        and _takes_aggressive(case, probe)
+    ):
+        line = "answered in aggressive mode"
+        found: tuple[model.Cause, ...] = (
+            _cause("ike_mode_mismatch", case, probe, line, ours="main", theirs="aggressive"),
+        )
+    elif code in _FIRST_MESSAGE:
         found = tuple(_of_first_message(case, probe))
     elif code in _AUTHENTICATION and not causes[0].is_certain:
         found = tuple(_of_identity(case, probe))
@@ -33,6 +42,13 @@ def refine(case: Case, causes: tuple[model.Cause, ...]) -> tuple[model.Cause, ..
     else:
         found = ()
     return found or causes
+
+
+def _takes_aggressive(case: Case, probe: model.ProbeResult) -> bool:
+    """In place of main mode. A strongSwan takes the first message of main mode all the same, and refuses later."""
+    policy = case.connection.ike_policy
+    took = any(one.mode == "aggressive" and one.outcome == "chosen" for one in probe.answers)
+    return took and policy.version == "v1" and policy.negotiation_mode == "main"
 
 
 def _last(case: Case) -> model.ProbeResult | None:

@@ -51,7 +51,7 @@ class ProbedIdentityAnswer(schema.Answer):
 class Phase2Answer(schema.Answer):
     outcome: str = Field(description="chosen, refused or silent")
     algorithms: AlgorithmsAnswer | None = Field(None, description="dh_group: the PFS group; absent without PFS")
-    local_subnets: list[str] | None = None
+    local_subnets: list[str] | None = Field(None, description="where the device took only a part of the subnets")
     peer_subnets: list[str] | None = None
     notify: str | None = None
 

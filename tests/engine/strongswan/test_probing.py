@@ -100,6 +100,7 @@ def probed(minutes: float, configuration: str = "another"):
         pytest.param(SPEC, (attempt(refusal()),), "v2", id="refused"),
         pytest.param(SPEC, (attempt(refusal(notify="INVALID_KE_PAYLOAD", data="group14")),), "v2", id="another group"),
         pytest.param(V1, (attempt(refusal()),), "v1", id="refused in IKEv1"),
+        pytest.param(V1, (attempt(refusal(notify="AUTHENTICATION_FAILED")),), "v1", id="another mode, or another id"),
         pytest.param(V1, (attempt(retransmits(), outcome=None),), "v2", id="silent in IKEv1, at the first retransmit"),
         pytest.param(V1, (attempt(outcome="no_answer"),), "v2", id="silent in IKEv1"),
         pytest.param(

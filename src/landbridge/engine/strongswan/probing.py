@@ -190,7 +190,7 @@ def _asks_first(spec: model.DesiredConnection, attempts: Sequence[model.Attempt]
         isinstance(fact, negotiation.Refusal)
         and fact.sender == "device"
         and fact.phase == 1
-        and fact.notify in _REFUSALS
+        and (fact.notify in _REFUSALS or (fact.notify == "AUTHENTICATION_FAILED" and _is_main_mode(spec)))
         for fact in last.facts
     ):
         return version
@@ -199,6 +199,12 @@ def _asks_first(spec: model.DesiredConnection, attempts: Sequence[model.Attempt]
     if version == "v1":
         return "v2"
     return version if any(_is_heard(one) for one in attempts) else None
+
+
+def _is_main_mode(spec: model.DesiredConnection) -> bool:
+    """There strongSwan refuses the mode with AUTHENTICATION_FAILED, as it does an id."""
+    policy = spec.connection.ike_policy
+    return policy.version == "v1" and policy.negotiation_mode == "main"
 
 
 _EXACT = (

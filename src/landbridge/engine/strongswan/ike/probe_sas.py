@@ -150,7 +150,9 @@ def _ask_for_child(
     for one in installed:
         charon_.ask("terminate", {"child-id": one.unique_id, "force": "yes", "timeout": FAREWELL})
     if is_up and installed:
-        return _taken(installed[0])
+        return _taken(
+            installed[0], asked=negotiation.Selectors(local=tuple(own["local_ts"]), remote=tuple(own["remote_ts"]))
+        )
     notify = _notify(lines)
     return model.ProbePhase2(outcome="refused" if notify else "silent", notify=notify)
 
@@ -166,12 +168,13 @@ def _esp(group: str, *, is_v1: bool) -> Iterator[str]:
         yield f"{'-'.join(_GCM)}{suffix}"
 
 
-def _taken(child: state.Child) -> model.ProbePhase2:
+def _taken(child: state.Child, asked: negotiation.Selectors) -> model.ProbePhase2:
     (proposal,) = proposals.parse(child.proposal)
+    agreed = negotiation.Selectors(local=child.local_ts, remote=child.remote_ts)
     return model.ProbePhase2(
         outcome="chosen",
         proposal=dataclasses.replace(proposal, groups=proposal.groups or ("none",)),
-        selectors=negotiation.Selectors(local=child.local_ts, remote=child.remote_ts),
+        selectors=agreed if agreed != asked else None,
     )
 
 
