@@ -93,6 +93,20 @@ def test_changes_say_who_and_states_say_what_became_of_them(api: Any, shared_ser
     assert "ACTIVE" in [state["status"] for state in _of("state", entries)]
 
 
+def test_changes_of_both_ends_are_told_since_the_connection_is_there(still: Any):
+    _, api, made = still
+    ends = {"vpn_gateway": ("vpn-gateways", made["vgw_id"]), "customer_gateway": ("customer-gateways", made["cgw_id"])}
+    for envelope, (path, resource_id) in ends.items():
+        assert api.send("PUT", f"{path}/{resource_id}", {envelope: {"name": "other"}}).status_code == 200
+    api.customer_gateway()
+    changes = [(each["action"], each["resource_id"]) for each in _of("change", _timeline(api, made["id"]))]
+    assert changes == [
+        ("update_cgw", made["cgw_id"]),
+        ("update_vgw", made["vgw_id"]),
+        ("create_vpn_connection", made["id"]),
+    ]
+
+
 def test_an_attempt_is_told_as_messages(still: Any):
     service, api, made = still
     at = datetime.now(UTC) + timedelta(seconds=5)

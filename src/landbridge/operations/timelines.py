@@ -69,7 +69,9 @@ def _newest_first(entry: Entry) -> tuple[int, str, int]:
 
 
 def _entries(tx: Transaction, row: connections.ConnectionRow, last: int | None, limit: int) -> Iterator[Entry]:
-    """Those that are not newer than `last` (milliseconds); of the audit trail at most `limit`."""
+    """Those that are not newer than `last` (milliseconds). Of the audit trail at most `limit` of the connection, and of each of its
+    ends since the connection is there.
+    """
     told: Iterator[tuple[datetime, Told]] = itertools.chain(
         ((attempt.heard_at, attempt) for attempt in attempts.of_connection(tx, row.seq)),
         ((change.at, change) for change in connection_states.of_connection(tx, row.seq)),
@@ -79,5 +81,12 @@ def _entries(tx: Transaction, row: connections.ConnectionRow, last: int | None, 
     yield from (entry for entry in entries if last is None or entry.milliseconds <= last)
     until = None if last is None else _EPOCH + last * _MILLISECOND
     connection = row.connection
-    for event in audit_trail.newest(tx, connection.project_id, limit, resource_id=connection.id, until=until):
-        yield Entry(at=event.at, told=event, order=event.seq)
+    for resource_id, since in (
+        (connection.id, None),
+        (connection.gateway_id, connection.created_at),
+        (connection.customer_gateway_id, connection.created_at),
+    ):
+        for event in audit_trail.newest(
+            tx, connection.project_id, limit, resource_id=resource_id, since=since, until=until
+        ):
+            yield Entry(at=event.at, told=event, order=event.seq)

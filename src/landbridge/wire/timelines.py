@@ -33,12 +33,13 @@ class StateEntry(schema.Answer):
 
 
 class ChangeEntry(schema.Answer):
-    """Somebody changed the connection: an event of the audit trail."""
+    """Somebody changed the connection, its VPN gateway or its customer gateway: an event of the audit trail."""
 
     kind: Literal["change"]
     at: str
     actor: str = Field(description="the access key; `this machine` for a command on the service's host")
     action: str = Field(description="the operation")
+    resource_id: str = Field(description="what was changed")
     request_id: str = Field(description="of the request that made it")
 
 
@@ -77,6 +78,7 @@ def entry(
             "kind": "change",
             "actor": told.actor,
             "action": told.action,
+            "resource_id": told.resource_id,
             "request_id": told.request_id,
         }
     return shapes.without_none(**{"at": shapes.time(at)} | fields)
