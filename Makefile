@@ -104,7 +104,7 @@ bench: setup ## the figures of docs/reference/figures.md, as ratios to floors of
 
 diagnose-bench: setup ## every misconfiguration made, and the service asked what is wrong, under ten minutes; ONLY='psk*' takes a part
 	@$(BIN)/python -m lab.libreswan >/dev/null
-	@$(BIN)/python -m lab.diagnose --report build/diagnose.txt $(if $(ONLY),--only $(ONLY))
+	@$(BIN)/python -m lab.diagnose --report build/diagnose.txt $(if $(ONLY),--only $(foreach pattern,$(ONLY),'$(pattern)'))
 
 attack: setup ## floods, races and foreign ids against a service of its own, under ten minutes; a table of what held
 	@$(BIN)/python -m lab.attack $(if $(ONLY),--only $(ONLY))

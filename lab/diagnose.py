@@ -294,8 +294,14 @@ def run(cases: Sequence[Case], *, count: int = RIGS, tell: Any = lambda _: None)
         threads = [threading.Thread(target=work, args=(place,)) for place in places]
         for thread in threads:
             thread.start()
-        for thread in threads:
-            thread.join()
+        try:
+            for thread in threads:
+                thread.join()
+        finally:  # an interrupt waits for what runs, so that nothing is left behind
+            while not waiting.empty():
+                waiting.get_nowait()
+            for thread in threads:
+                thread.join()
     return results
 
 
@@ -453,6 +459,7 @@ def main() -> int:
     text = summary(results)
     print(f"\n{text}\n\nIt took {time.monotonic() - started:.0f} s")
     if given.report:
+        given.report.parent.mkdir(parents=True, exist_ok=True)
         given.report.write_text(f"{text}\n\n{answers(results)}\n\n{report(results)}\n")
     return 0
 
