@@ -10,9 +10,10 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 
-from lab import cycles, libreswan, sites, specs
+from lab import cycles, demo, libreswan, sites, specs
 from landbridge import model
 from landbridge.engine.strongswan.engine import StrongSwan
 from landbridge.model import negotiation
@@ -429,3 +430,38 @@ def test_a_device_whose_tunnel_is_up_is_not_asked(bench: Bench):
     assert result.failure is not None
     assert result.failure.startswith("a CHILD_SA of the connection is up")
     assert [packet for packet in packets if packet.kind == "ike"] == []
+
+
+def test_an_order_tells_the_diagnosis_the_values_of_the_device():
+    """Through the whole service: the device takes another phase 2, refuses, and is asked."""
+    with sites.World() as world, demo.serving(world) as service:
+        connection_id = demo.build_tunnel(service, world)
+        device = world.devices[0]
+        device.load(sites.Tunnel(gateway=sites.EIPS[0], psk=demo.PSK, esp_proposals="aes256-sha512"))
+        device.swanctl("--terminate", "--ike", "hq", "--force")
+        sites.wait_for(lambda: _says(service, connection_id, "esp_proposal_mismatch"), "the device to refuse")
+        assert "theirs" not in service.diagnosis(connection_id)["causes"][0]
+        _order(service, connection_id, phase_2=True)
+        sites.wait_for(lambda: "theirs" in service.diagnosis(connection_id)["causes"][0], "the answer")
+        cause = service.diagnosis(connection_id)["causes"][0]
+        probe, *_ = service.ours(f"vpn-connections/{connection_id}/probe")["probes"]
+        log = service.log.read_text()
+    assert cause["code"] == "esp_proposal_mismatch"
+    assert (cause["theirs"], cause["differs"]) == (
+        "aes-256 / sha2-512 / pfs disable",
+        ["encryption_algorithm", "authentication_algorithm", "pfs"],
+    )
+    assert probe["phase_2_answer"]["outcome"] == "chosen"
+    assert f"connection {connection_id}: probe of {device.address}" in log
+
+
+def _says(service: demo.Service, connection_id: str, code: str) -> bool:
+    found = service.diagnosis(connection_id)
+    return found["status"] == "DOWN" and found["causes"][0]["code"] == code
+
+
+def _order(service: demo.Service, connection_id: str, **order: bool) -> None:
+    known = service.credentials
+    url = f"{known['endpoint']}/landbridge/v1/{known['project_id']}/vpn-connections/{connection_id}/probe"
+    answer = httpx.post(url, json={"probe": order}, headers={"X-Auth-Token": known["token"]})
+    assert answer.status_code == 202, answer.text
