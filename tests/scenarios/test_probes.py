@@ -420,6 +420,18 @@ def test_the_id_of_a_device_is_asked_by_an_order(bench: Bench, given: dict[str, 
         assert seen.present == {refused.id}
 
 
+def test_the_id_of_a_libreswan_is_asked_by_an_order(bench: Bench):
+    device = bench.world.add_device(bare=True)
+    pluto = libreswan.Pluto(device)
+    pluto.start(ipsec_d(device, ikev2="insist", ike="aes128-sha2_256-dh15", leftid="@branch.example"))
+    try:
+        [result] = bench.ask(specs.connection(device.address), identity=True).values()
+    finally:
+        pluto.stop()
+    branch = negotiation.Identity(kind="fqdn", value="branch.example")
+    assert (result.identity, result.failure) == (model.ProbeIdentity(accepted=True, identity=branch), None)
+
+
 def test_a_device_whose_tunnel_is_up_is_not_asked(bench: Bench):
     device = bench.world.add_device(tunnel())
     up = specs.connection()

@@ -1,0 +1,113 @@
+"""The conversation of a probe, with a device that answers whatever a test wants."""
+
+import itertools
+import socket
+import struct
+import threading
+import time
+from collections.abc import Iterable
+
+import pytest
+
+from landbridge import model
+from landbridge.engine.strongswan.ike import probe
+from landbridge.model import negotiation
+from tests.engine.strongswan.ike import test_probe_messages as made
+
+US = negotiation.Identity(kind="ip", value="203.0.113.10")
+CHOSEN = made.v2_answer(*(made.v2_transform(*each) for each in [(1, 12, 128), (3, 12), (2, 5), (4, 14)]))
+COOKIE = made.message(41, made.notify(16390, b"cookie"))
+ANOTHER_GROUP = made.message(41, made.notify(17, b"\x00\x0e"))
+REFUSED = made.message(41, made.notify(14))
+V1_REFUSED = made.message(11, made.v1_notify(14), version=0x10, exchange=5, flags=0)
+V1_CHOSEN = made.v1_answer((1, 7), (14, 128), (2, 4), (3, 1), (4, 14))
+
+
+class Device:
+    """The other end of the socket: it answers each message with the next of `answers`, under the message's SPI, and keeps what it got."""
+
+    def __init__(self, answers: Iterable[list[bytes]]) -> None:
+        self.got: list[bytes] = []
+        self.at: list[float] = []
+        self._answers = iter(answers)
+
+    def ask(self, first: model.IkeVersion = "v2"):
+        near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        thread = threading.Thread(target=self._run, args=(far,))
+        thread.start()
+        with near, far:
+            question = probe.Question(
+                local_address=US.value, peer_address="198.51.100.2", first=first, group=15, identity=US
+            )
+            try:
+                return probe.ask(near, question)
+            finally:
+                near.send(b"end")
+                thread.join()
+
+    def _run(self, far: socket.socket) -> None:
+        while (datagram := far.recv(65535)) != b"end":
+            message = datagram[8:]
+            self.got.append(message)
+            self.at.append(time.monotonic())
+            for answer in next(self._answers, []):
+                head = bytes([0x45]) + bytes(19)
+                far.send(head + struct.pack("!HHHH", 500, 500, 8 + len(answer), 0) + message[:8] + answer[8:])
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probe, "ANSWER", 0.5)
+
+
+def outcomes(answers: probe.Answers):
+    return [(one.ike_version, one.mode, one.outcome) for one in answers.answers]
+
+
+def test_a_cookie_and_another_group_keep_the_spi_and_the_nonce():
+    device = Device([[COOKIE], [ANOTHER_GROUP], [CHOSEN]])
+    answers = device.ask()
+    assert outcomes(answers) == [("v2", None, "chosen")]
+    assert answers.packets == len(device.got) == 3
+    assert len({message[:8] for message in device.got}) == 1
+    assert [b"cookie" in message for message in device.got] == [False, True, True]
+    assert all(message.endswith(device.got[0][-32:]) for message in device.got)
+
+
+def test_silence_is_answered_with_the_same_bytes_once():
+    device = Device([])
+    answers = device.ask()
+    assert outcomes(answers) == [("v2", None, "silent"), ("v1", "main", "silent"), ("v1", "aggressive", "silent")]
+    assert device.got[0::2] == device.got[1::2]
+    assert len(set(device.got)) == 3
+
+
+@pytest.mark.parametrize("answer", [COOKIE, ANOTHER_GROUP])
+def test_a_device_that_never_ends_gets_four_messages(answer: bytes):
+    device = Device(itertools.repeat([answer], probe.V2_SENDS))
+    answers = device.ask()
+    assert len([message for message in device.got if message[17] == 0x20]) <= probe.V2_SENDS
+    assert answers.answers[0].outcome in {"silent", "refused"}
+
+
+@pytest.mark.parametrize("first", ["v1", "v2"])
+def test_messages_are_counted_and_apart(first: model.IkeVersion):
+    device = Device(
+        [[V1_REFUSED if first == "v1" else REFUSED]] + [[V1_REFUSED]] * 8 + [[REFUSED if first == "v1" else V1_REFUSED]]
+    )
+    answers = device.ask(first)
+    versions = [message[17] for message in device.got]
+    assert versions.count(0x10) == probe.V1_SENDS
+    assert versions.count(0x20) <= probe.V2_SENDS
+    assert answers.packets == len(device.got)
+    assert all(later - before >= probe.SPACING * 0.9 for before, later in itertools.pairwise(device.at))
+
+
+def test_the_other_version_is_asked_only_where_the_first_is_not_taken():
+    device = Device([[V1_CHOSEN], [V1_REFUSED]])
+    assert outcomes(device.ask("v1")) == [("v1", "main", "chosen"), ("v1", "aggressive", "refused")]
+
+
+def test_what_is_no_answer_is_passed_over():
+    noise = [b"", made.message(41, made.notify(14), exchange=37), CHOSEN[:40], made.message(33, b"\0\0\0\xff")]
+    assert outcomes(Device([[*noise, CHOSEN]]).ask()) == [("v2", None, "chosen")]
