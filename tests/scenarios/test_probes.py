@@ -275,6 +275,28 @@ def test_a_device_that_refuses_is_left_alone_where_that_is_wished(bench: Bench):
     assert any(fact.kind == "refusal" for one in seen.connections[0].attempts for fact in one.facts)
 
 
+def test_a_device_is_asked_from_behind_an_address_that_is_forwarded():
+    with sites.World() as world:
+        subprocess.run(["ip", "-n", world.wan, "address", "add", f"{sites.EIPS[0]}/32", "dev", "lo"], check=True)
+        device = world.add_device(tunnel(proposals="aes256-sha384-ecp384"))
+        eips = (
+            model.Eip(id="eip-10", address=sites.EIPS[0], attach="nat", behind="192.0.0.16"),
+            model.Eip(id="eip-11", address="192.0.2.1"),
+        )
+        ends = tuple(model.Endpoint(number=number, address=eip.address) for number, eip in enumerate(eips, 1))
+        site = dataclasses.replace(world.site("vpc-1"), eips=eips)
+        engine, gateway = StrongSwan(world.folder, site), specs.gateway(endpoints=ends)
+        order = model.ProbeOrder(id="order")
+        spec = dataclasses.replace(specs.connection(device.address), behind=eips[0].behind, probe=order)
+        desired = dataclasses.replace(specs.desired(spec, network=world.network("vpc-1"), of=gateway), eips=eips)
+        try:
+            [result] = cycles.until(engine, gateway.id, desired, lambda seen: seen.probes).probes
+        finally:
+            engine.stop_all()
+    assert result.answers == (chosen("v2", None, "aes-256", "sha2-384", "sha2-384", "group20"),)
+    assert result.local_address == sites.EIPS[0]
+
+
 def ipsec_d(device: sites.Device, **given: str):
     words = {
         "left": device.address,

@@ -176,7 +176,7 @@ def test_a_question_names_what_the_connection_has():
     spec = replace(specs.changed(SPEC, ike_policy=policy), behind="192.0.0.16")
     [step] = plan(spec, attempts=REFUSED)
     assert step.question is not None
-    assert step.question.local_address == step.local_address == "192.0.0.16"
+    assert (step.question.local_address, step.local_address) == ("192.0.0.16", "203.0.113.10")
     assert step.question.peer_address == step.peer_address == "198.51.100.2"
     assert step.question.group == 20
     assert step.question.identity == negotiation.Identity(kind="fqdn", value="gateway.example")

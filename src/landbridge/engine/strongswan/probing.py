@@ -148,7 +148,7 @@ def _ask(spec: model.DesiredConnection, *, configuration: str, **given: Any) -> 
     return steps.AskDevice(
         connection_id=spec.id,
         configuration=configuration,
-        local_address=spec.behind or spec.local_address,
+        local_address=spec.local_address,
         peer_address=spec.peer_address or "",
         **given,
     )
