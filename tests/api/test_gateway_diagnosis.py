@@ -19,6 +19,7 @@ def test_connections_are_counted_by_status_and_cause(api: Any, until: Any):
     statuses = ("ACTIVE", "DOWN", "DOWN", "DOWN", "ERROR")
     made = [api.connection(gateway)["id"] for _ in states]
     for one, state, status in zip(made, states, statuses, strict=True):
+        api.connection_as(one, "ACTIVE")
         api.simulate(one, state)
         api.connection_as(one, status)
     api.connection(api.gateway())

@@ -16,7 +16,9 @@ def path(api: Any, connection: Any):
 
 
 def down(api: Any, state: str = "down:proposal", **fields: Any):
+    """A connection that was up: a new one is down for a moment, and then up, whatever it is asked to be."""
     made = api.connection(api.gateway(), **fields)
+    api.connection_as(made["id"], "ACTIVE")
     api.simulate(made["id"], state)
     api.connection_as(made["id"], "DOWN")
     return made

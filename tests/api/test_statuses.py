@@ -43,6 +43,7 @@ def test_a_row_says_status_since_and_reason(api: Any):
 
 def test_a_row_says_the_cause_and_what_to_change(api: Any):
     made = api.connection(api.gateway())
+    api.connection_as(made["id"], "ACTIVE")
     down = _as(api, made["id"], "down:psk", "DOWN")
     (first, *_) = api.diagnosis(made["id"])["causes"]
     assert (down["cause"], down["reason"], down["remedy"]) == (first["code"], first["reason"], first["remedy"])
@@ -55,6 +56,7 @@ def test_a_list_is_cut_to_a_cause_and_a_gateway(api: Any, shared_service: Any, m
     one, two = api.gateway(), api.gateway()
     made = [api.connection(gateway)["id"] for gateway in (one, two, one, two)]
     for each, state in zip(made, ("down:psk", "down:proposal", "down:proposal", "down:psk"), strict=True):
+        api.connection_as(each, "ACTIVE")
         _as(api, each, state, "DOWN")
     other = shared_service.api().gateway()
     for explained in (500, 1):

@@ -142,6 +142,7 @@ def test_an_attempt_is_told_as_messages(still: Any):
 
 def test_a_probe_is_told_with_what_was_answered(api: Any, until: Any):
     made = api.connection(api.gateway())
+    api.connection_as(made["id"], "ACTIVE")
     api.simulate(made["id"], "down:proposal")
     api.connection_as(made["id"], "DOWN")
     path = f"/landbridge/v1/{api.project_id}/vpn-connections/{made['id']}/probe"
