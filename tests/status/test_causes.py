@@ -322,10 +322,33 @@ REFUSED = [
     _row("phase-2", attempt(0, up(1), refused(2, "NO_PROPOSAL_CHOSEN", 2)), code="esp_proposal_mismatch"),
     _row("subnets", attempt(0, up(1), refused(2, "TS_UNACCEPTABLE", 2)), code="selectors_mismatch"),
     _row(
-        "after-phase-1-was-up-only-our-id-is-left",
+        "after-it-was-up-our-id-is-left-or-the-method",
         attempt(0, up(1), up(1, 2), refused(1.1, "AUTHENTICATION_FAILED"), by="device"),
         code="local_id_mismatch",
+        certain=False,
         ours=f"ip {ENDPOINT}",
+    ),
+    _row(
+        "after-it-was-up-and-the-device-had-named-our-id",
+        attempt(
+            0,
+            n.Message(
+                at=told.at(0.5),
+                sender="device",
+                exchange="IKE_AUTH",
+                is_request=True,
+                id=1,
+                payloads=("IDi", "IDr", "AUTH"),
+            ),
+            up(1),
+            up(1, 2),
+            by="device",
+            outcome="up",
+            ended_at=told.at(1),
+        ),
+        attempt(1.1, refused(1.1, "AUTHENTICATION_FAILED"), by="device", within_sa=True),
+        code="authentication_method_mismatch",
+        side="device",
     ),
     _row(
         "unknown-notify", attempt(0, refused(1, "INTERNAL_ADDRESS_FAILURE", 2)), code="unknown_refusal", certain=False
@@ -421,6 +444,19 @@ IKEV1 = [
         certain=False,
     ),
     _row(
+        "a-quick-mode-without-an-answer-on-an-ike-sa-that-is-up",
+        attempt(0, up(1), outcome="stopped", **V1),
+        attempt(2, repeated(5, 4), within_sa=True, outcome=None, **V1),
+        code="esp_proposal_mismatch",
+        certain=False,
+    ),
+    _row(
+        "a-device-that-began-and-has-no-key",
+        attempt(0, refused(1, "INVALID_KE_PAYLOAD"), by="device", **V1),
+        code="psk_missing_on_device",
+        side="device",
+    ),
+    _row(
         "the-device-answers-with-another-id",
         attempt(0, identity(1, fqdn("resp.example"), ip(DEVICE)), **V1),
         code="peer_id_mismatch",
@@ -495,6 +531,14 @@ SILENCE = [
         attempt(0, message(1, "IKE_SA_INIT", sender="us", request=False), by="device", outcome="no_answer"),
         code="udp_4500_blocked",
         side="network",
+    ),
+    _row(
+        "the-device-cannot-go-on-and-begins-anew",
+        attempt(0, message(1, "IKE_SA_INIT", sender="us", request=False), by="device", outcome=None),
+        attempt(5, message(6, "IKE_SA_INIT", sender="us", request=False), by="device", outcome="no_answer"),
+        code="psk_missing_on_device",
+        side="device",
+        certain=False,
     ),
     _row(
         "neither-hears-the-other",

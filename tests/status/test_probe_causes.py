@@ -88,6 +88,13 @@ def _rank(
             id="nothing-is-taken",
         ),
         pytest.param(
+            attempt(0, refused(1, "NO_PROPOSAL_CHOSEN"), ike_version="v1", mode="main"),
+            {"answers": (_answer("refused"), _answer("refused", "v1", "main"))},
+            MAIN,
+            [("no_connection_on_device", False, None), ("psk_missing_on_device", False, None)],
+            id="nothing-is-taken-in-ikev1",
+        ),
+        pytest.param(
             NOT_AUTHENTICATED,
             {"identity": model.ProbeIdentity(accepted=True, identity=fqdn("dev.example"))},
             told.V2,

@@ -17,6 +17,8 @@ from landbridge.status.case import EVER, Case, Said, show
 AT_ONCE = timedelta(seconds=10)
 #: A device that does not go on in that time, or asks again, is not heard.
 SILENT_AFTER = timedelta(seconds=4)
+#: A device that begins a second time within that time has given up the first time by itself.
+BEGINS_ANEW = timedelta(seconds=60)
 #: Notifies that ask for another try and refuse nothing.
 PASSING = frozenset({"COOKIE", "TEMPORARY_FAILURE", "CHILD_SA_NOT_FOUND", "REDIRECT"})
 #: Sequence number of our message with id and hash in IKEv1 main mode; the first one of phase 2 has a higher one.
@@ -311,12 +313,10 @@ def _refused_unread(case: Case, said: Said, fact: negotiation.Refusal) -> Iterat
 
 
 def _refused_identity(case: Case, said: Said, fact: negotiation.Refusal) -> Iterator[model.Cause]:
-    """In IKEv1 the key is not checked by the device before our id, and what it dislikes of the key shows otherwise. After the IKE_SA was up
-    for us, only our id is left.
-    """
+    """In IKEv1 the key is not checked by the device before our id, and what it dislikes of the key shows otherwise."""
     mine, theirs = show(case.local_id), show(case.peer_id)
-    if any(one.at <= fact.at for one in said.ever(negotiation.Established)):
-        yield _cause("local_id_mismatch", case, said, fact, ours=mine)
+    if said.up_at != EVER and fact.at - said.up_at <= AT_ONCE:
+        yield from _refused_when_up(case, said, fact)
     elif said.is_v1:
         mode = case.connection.ike_policy.negotiation_mode
         yield _cause("local_id_mismatch", case, said, fact, is_certain=False, ours=mine)
@@ -327,6 +327,22 @@ def _refused_identity(case: Case, said: Said, fact: negotiation.Refusal) -> Iter
         yield _cause("psk_mismatch", case, said, fact, is_certain=False)
         yield _cause("local_id_mismatch", case, said, fact, is_certain=False, ours=mine)
         yield _cause("peer_id_mismatch", case, said, fact, is_certain=False, ours=theirs)
+
+
+def _refused_when_up(case: Case, said: Said, fact: negotiation.Refusal) -> Iterator[model.Cause]:
+    """The device began, and its key was right: what it dislikes of our answer is our id, or how we authenticate. Where it has named our id
+    before, only that is left.
+    """
+    has_named_us = any(
+        isinstance(one, negotiation.Message) and one.sender == "device" and "IDr" in one.payloads
+        for attempt in case.attempts
+        if attempt.began_by == "device"
+        for one in attempt.facts
+    )
+    if not has_named_us:
+        yield _cause("local_id_mismatch", case, said, fact, is_certain=False, ours=show(case.local_id))
+    method = "pre-shared key"
+    yield _cause("authentication_method_mismatch", case, said, fact, is_certain=has_named_us, ours=method)
 
 
 def _unknown(case: Case, said: Said, fact: negotiation.Refusal | negotiation.Unknown | None) -> model.Cause:
@@ -413,7 +429,9 @@ def _heard_on_4500(said: Said) -> bool:
 def _we_repeat(case: Case, said: Said) -> Iterator[model.Cause]:
     ours = [one for one in said.of(negotiation.Retransmits) if one.sender == "us"]
     for fact in ours[-1:]:
-        if said.attempt.within_sa:
+        if said.attempt.within_sa and said.is_v1 and not said.has_child:
+            yield from _silent_v1(case, said, fact)
+        elif said.attempt.within_sa:
             if fact.gave_up or (fact.count >= 2 and not _goes_on(said, fact)):
                 yield _cause("peer_dead", case, said, fact, is_certain=fact.gave_up)
         elif said.by_device:
@@ -438,7 +456,8 @@ def _silent_v2(case: Case, said: Said, fact: negotiation.Retransmits) -> Iterato
 def _silent_v1(case: Case, said: Said, fact: negotiation.Retransmits) -> Iterator[model.Cause]:
     """Silence after the first message may be another version or mode, after the third one the key."""
     mode = said.attempt.mode or case.connection.ike_policy.negotiation_mode
-    if any(one.phase == 1 for one in said.ever(negotiation.Established)) or fact.message > MAIN_AUTH:
+    is_phase_2 = fact.message > MAIN_AUTH or any(one.phase == 1 for one in said.ever(negotiation.Established))
+    if said.attempt.within_sa or is_phase_2:
         ours = proposals.text(proposals.of_phase(case.connection, 2), 2)
         yield _cause("esp_proposal_mismatch", case, said, fact, is_certain=False, ours=ours)
         yield _cause("selectors_mismatch", case, said, fact, is_certain=False, ours=pairs(case))
@@ -470,15 +489,32 @@ def _silent_after_key_exchange(case: Case, said: Said, fact: negotiation.Retrans
 
 
 def _device_went_silent(case: Case, said: Said) -> Iterator[model.Cause]:
-    """The device began and took our last answer on port 500, since it does not ask again. Its next message, which goes to port 4500, never
-    came.
+    """The device began and took our last answer on port 500, since it does not ask again, and nothing came after it. Its next message goes
+    to port 4500. A device that cannot go on, because it has no key, begins anew soon; one whose message is lost asks for minutes.
     """
-    messages = said.ever(negotiation.Message)
-    if not said.by_device or said.attempt.within_sa or not messages or _heard_on_4500(said):
-        return
     is_over = said.attempt.outcome in {"no_answer", "stopped"} or said.silent_for >= SILENT_AFTER
-    if is_over and messages[-1].sender == "us" and not messages[-1].is_request:
-        yield _cause("udp_4500_blocked", case, said)
+    if not _left_after_our_answer(said.attempt) or not is_over:
+        return
+    again = [
+        one
+        for one in case.attempts
+        if one.id != said.attempt.id
+        and abs(one.began_at - said.attempt.began_at) < BEGINS_ANEW
+        and _left_after_our_answer(one)
+    ]
+    if again:
+        yield _cause("psk_missing_on_device", case, said, is_certain=False)
+    yield _cause("udp_4500_blocked", case, said, is_certain=not again)
+
+
+def _left_after_our_answer(attempt: model.Attempt) -> bool:
+    messages = [fact for fact in attempt.facts if isinstance(fact, negotiation.Message)]
+    on_4500 = any(
+        isinstance(fact, negotiation.Packet) and fact.sender == "device" and 4500 in {fact.local_port, fact.peer_port}
+        for fact in attempt.facts
+    )
+    is_left = attempt.began_by == "device" and not attempt.within_sa and not on_4500 and bool(messages)
+    return is_left and messages[-1].sender == "us" and not messages[-1].is_request
 
 
 def _unread(case: Case, said: Said) -> Iterator[model.Cause]:

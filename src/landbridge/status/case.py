@@ -89,7 +89,7 @@ class Said:
     """What of one attempt still counts. `facts`: those after the last time up of their phase; `all_facts`: of the whole attempt, for the
     questions how far it came and how it went on; `up_at`: when an SA of this configuration last came up;
     `newest_at`: the last fact of any attempt; `version`: of the connection, for an attempt
-    that does not tell its own.
+    that does not tell its own; `has_child`: a CHILD_SA was up since the IKE_SA is.
     """
 
     attempt: model.Attempt
@@ -98,6 +98,7 @@ class Said:
     up_at: datetime = EVER
     newest_at: datetime = EVER
     version: IkeVersion | None = None
+    has_child: bool = True
 
     def of(self, kind: type[_Fact]) -> list[_Fact]:
         return [fact for fact in self.facts if isinstance(fact, kind)]
@@ -149,6 +150,7 @@ def said(case: Case) -> list[Said]:
             up_at=ups[1],
             newest_at=newest,
             version=case.connection.ike_policy.version,
+            has_child=ups[2] >= ups[1],
         )
         for one in own
     ]

@@ -67,7 +67,10 @@ def rank(case: Case) -> tuple[model.Cause, ...]:
     known_by_address = tuple(one for one in strangers if one.is_certain)
     if known_by_address and (first.code == "no_answer" or not first.is_certain):
         return _each_once((*known_by_address, *causes))
-    return _each_once((*(strangers if first.code == "no_answer" else ()), *probe_causes.refine(case, causes)))
+    refined = probe_causes.refine(case, causes)
+    if first.code == "no_answer":
+        return _each_once((*strangers, *refined))
+    return _each_once((*refined, *(strangers if refined[0].code == "no_connection_on_device" else ())))
 
 
 def of_pairs(case: Case) -> tuple[model.Cause, ...]:

@@ -79,7 +79,11 @@ def _of_first_message(case: Case, probe: model.ProbeResult) -> Iterator[model.Ca
             "ike_version_mismatch", case, probe, f"answered as IKE{version}", ours=policy.version, theirs=version
         )
     elif any(one.outcome == "refused" for one in probe.answers):
-        yield _cause("no_connection_on_device", case, probe, "refused every version, mode and proposal")
+        line = "refused every version, mode and proposal"
+        in_v1 = policy.version == "v1"  # where Libreswan refuses also without a key for us
+        yield _cause("no_connection_on_device", case, probe, line, is_certain=not in_v1)
+        if in_v1:
+            yield _cause("psk_missing_on_device", case, probe, line, is_certain=False)
 
 
 def _compared(case: Case, probe: model.ProbeResult, phase: Phase, theirs: Proposal) -> Iterator[model.Cause]:

@@ -171,6 +171,11 @@ ONE_LINE = [
         MethodMismatch,
         {"method": "certificate"},
     ),
+    (
+        "selected peer config 'one' unacceptable: insufficient authentication rounds",
+        MethodMismatch,
+        {"method": "other"},
+    ),
     ("no XAuth method found", MethodMismatch, {"method": "xauth"}),
     ("parsed TRANSACTION request 2841 [ HASH CPRQ(X_USER X_PWD) ]", MethodMismatch, {"method": "xauth"}),
     (
@@ -397,7 +402,7 @@ def test_a_delete_after_a_rekey_ends_nothing(lines: list[str], senders: list[str
         "DPD not supported by peer, disabled",
         "ignoring KE exchange, agreed on a non-PFS proposal",
         "switching to peer config 'other'",
-        "selected peer config 'one' unacceptable: insufficient authentication rounds",
+        "selected peer config 'one' unacceptable: constraint checking failed",
     ],
 )
 def test_a_line_that_says_nothing_is_no_fact(line: str):

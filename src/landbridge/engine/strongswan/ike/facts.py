@@ -197,6 +197,7 @@ class Reader:
         "peer_address",
         "proved",
         "received",
+        "refused",
         "successor",
         "their_retransmits",
         "version",
@@ -215,6 +216,7 @@ class Reader:
         self.proved: negotiation.Identity | None = None
         self.our_message = 0
         self.received = 0
+        self.refused: str | None = None
         self.their_retransmits = (0, 0)
 
     def read(self, at: datetime, line: str) -> Fact | None:
@@ -298,7 +300,7 @@ def _message(reader: Reader, said: re.Match[str], kept: dict[str, Any]) -> Fact:
     payloads = tuple(_PAYLOAD.findall(said["payloads"])[:PAYLOADS_KEPT])
     if exchange == "TRANSACTION" and sender == "device" and any("X_USER" in each for each in payloads):
         return negotiation.MethodMismatch(**kept, method="xauth")
-    return negotiation.Message(
+    message = negotiation.Message(
         **kept,
         sender=sender,
         exchange=exchange,
@@ -306,6 +308,9 @@ def _message(reader: Reader, said: re.Match[str], kept: dict[str, Any]) -> Fact:
         id=int(said["id"]),
         payloads=payloads,
     )
+    if sender == "device":
+        reader.refused = error_of(message)
+    return message
 
 
 def _packet(reader: Reader, said: re.Match[str], kept: dict[str, Any]) -> Fact:
@@ -398,6 +403,13 @@ def _unread(reader: Reader, _: re.Match[str], kept: dict[str, Any]) -> Fact | No
     return negotiation.Refusal(**kept, sender="device", phase=1, notify="UNREAD", data=data)
 
 
+def _unprotected(reader: Reader, _: re.Match[str], kept: dict[str, Any]) -> Fact | None:
+    """IKEv1: a notify that anybody could have sent. charon goes on; the device does not."""
+    if reader.is_up or reader.refused is None:
+        return None
+    return negotiation.Refusal(**kept, sender="device", phase=1, notify=reader.refused)
+
+
 def _group_wanted(reader: Reader, sender: Party, said: re.Match[str], kept: dict[str, Any]) -> Fact:
     group = proposals.group(said["group"])
     return negotiation.Refusal(**kept, sender=sender, phase=reader.phase, notify="INVALID_KE_PAYLOAD", data=group)
@@ -481,7 +493,11 @@ def _deleted(phase: Phase, sender: Party) -> _Make:
     def make(reader: Reader, said: re.Match[str], kept: dict[str, Any]) -> Fact | None:
         if phase == 2 and not reader.children.remove(said["spi"]):
             return None
-        return None if reader.is_superseded else negotiation.Deleted(**kept, sender=sender, phase=phase)
+        if reader.is_superseded:
+            return None
+        if phase == 1 and sender == "device" and reader.refused == "AUTHENTICATION_FAILED":
+            return negotiation.Refusal(**kept, sender=sender, phase=1, notify=reader.refused)
+        return negotiation.Deleted(**kept, sender=sender, phase=phase)
 
     return make
 
@@ -558,6 +574,7 @@ _TABLE: tuple[tuple[str, str, _Make], ...] = (
     ("received", r"received (?P<notify>\S+) notify, no CHILD_SA built", _device_refused_the_child),
     ("received", r"received (?P<notify>\S+) notify, will retry later", _device_refused_the_child),
     ("received", r"received (?P<notify>\S+) (?:notify error|error notify)", _device_refused),
+    ("ignoring", r"ignoring unprotected INFORMATIONAL from ", _unprotected),
     ("queueing", r"queueing INFORMATIONAL_V1 request as tasks still active", _unread),
     ("peer", rf"peer didn't accept {_GROUP_METHOD} \S+, it requested (?P<group>\S+)", _device_wants_a_group),
     (
@@ -571,6 +588,11 @@ _TABLE: tuple[tuple[str, str, _Make], ...] = (
     ("looking", r"looking for peer configs matching [^\s[]+\[(?P<local>.*)\]\.\.\.[^\s[]+\[(?P<peer>.*)\]$", _looking),
     ("looking", r"looking for .* peer configs matching [^\s[]+\[(?P<peer>.*)\]$", _looking),
     ("no", r"no (?:matching )?peer config found", _no_ids),
+    (
+        "selected",
+        r"selected peer config .* unacceptable: insufficient authentication rounds",
+        _plain(negotiation.MethodMismatch, method="other"),
+    ),
     ("selected", r"selected peer config .* unacceptable", lambda *_: None),
     ("selected", r"selected peer config ", _selected),
     ("found", r"found \d+ matching configs?, but none allows (?P<method>.*) authentication using", _none_allows),
