@@ -305,9 +305,12 @@ def _refused_key_exchange(case: Case, said: Said, fact: negotiation.Refusal) -> 
 
 
 def _refused_unread(case: Case, said: Said, fact: negotiation.Refusal) -> Iterator[model.Cause]:
-    """IKEv1 aggressive mode: our message has id and hash, and the device looks at the id before it has keys to encrypt its refusal."""
+    """IKEv1 aggressive mode: our message has id and hash. Before the device has keys to encrypt its refusal it looks at our id, and for a
+    key for it.
+    """
     if fact.data == "plain":
-        yield _cause("local_id_mismatch", case, said, fact, ours=show(case.local_id))
+        yield _cause("local_id_mismatch", case, said, fact, is_certain=False, ours=show(case.local_id))
+        yield _cause("psk_missing_on_device", case, said, fact, is_certain=False)
     else:
         yield _cause("psk_mismatch", case, said, fact)
 
