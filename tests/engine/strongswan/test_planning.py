@@ -482,8 +482,13 @@ def test_in_ikev1_the_trial_ends_when_the_tunnel_has_the_key():
     assert plan == [*rotation.renaming(rotation.config.secret_id), end]
 
 
-def test_a_device_of_ikev1_that_dials_in_is_not_tried():
-    assert Rotation(V1, peer_address=None).plan() == []
+@pytest.mark.parametrize(
+    ("address", "tried"), [(None, []), ("198.51.100.9", [["198.51.100.9"]])], ids=["unknown", "where it came from"]
+)
+def test_a_device_of_ikev1_that_dials_in_is_tried_where_it_came_from(address: str | None, tried: list[list[str]]):
+    rotation = Rotation(V1, peer_address=None)
+    came = dataclasses.replace(rotation.sa("7", established=90), peer_address=address)
+    assert [step.conn["remote_addrs"] for step in rotation.plan(came)] == tried
 
 
 def test_a_trial_that_was_interrupted_leaves_no_connection_behind():

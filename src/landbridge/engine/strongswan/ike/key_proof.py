@@ -91,14 +91,19 @@ def _rename(found: Keys) -> Iterator[steps.IkeStep]:
 
 
 def _prove_v1(found: Keys, trying: list[state.IkeSa], recently_tried: frozenset[str]) -> Iterator[steps.IkeStep]:
-    """A device that dials in may not be reached by a first message; it proves the key when it dials in next."""
+    """A device that dials in is tried at the address that it came from. Behind a NAT it cannot be reached there, and proves the key when it
+    dials in next.
+    """
     config, name = found.config, fingerprints.proof(found.config.connection_id)
+    address = found.unproved[-1].peer_address
     if any(not sa.negotiating for sa in trying):
         yield from _reauthenticate(found, recently_tried)
-    elif config.initiates and name not in recently_tried:
+    elif (config.initiates or address) and name not in recently_tried:
         yield from _end(found, trying)
-        conn = {key: value for key, value in config.conn.items() if key != "children"}
-        yield steps.ProveKey(config.connection_id, name, conn | {"unique": "never"})
+        conn = {key: value for key, value in config.conn.items() if key != "children"} | {"unique": "never"}
+        yield steps.ProveKey(
+            config.connection_id, name, conn if config.initiates else conn | {"remote_addrs": [address]}
+        )
 
 
 def _reauthenticate(found: Keys, recently_tried: frozenset[str]) -> Iterator[steps.IkeStep]:
