@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -415,6 +416,28 @@ def test_a_peer_that_is_not_there_is_heard_of_before_charon_gives_up(bench: Benc
     sites.wait_for(lambda: bench.gateway.id in bench.changes, "the news")
     seen = bench.look(spec)
     assert [fact.count for fact in _of(seen.connections[0].attempts[0], negotiation.Retransmits)] == [1]
+
+
+def test_what_a_device_does_to_a_tunnel_that_was_adopted_is_within_it(bench: Bench):
+    """A restarted Landbridge has not heard how the tunnel came up."""
+    device = bench.world.add_device(tunnel())
+    spec = specs.connection()
+    bench.up(spec)
+    engine, stop = bench.fresh(), threading.Event()
+    cycles.look(engine, bench.gateway.id, bench.desired(spec))
+    watcher = threading.Thread(target=engine.watch, args=(lambda _: None, stop))
+    watcher.start()
+    try:
+        time.sleep(1.0)  # it listens
+        device.swanctl("--terminate", "--ike", "hq")
+        seen = lambda: cycles.look(engine, bench.gateway.id, bench.desired(spec)).connections[0]  # noqa: E731
+        sites.wait_for(lambda: seen().attempts, "the DELETE")
+        [attempt] = seen().attempts
+    finally:
+        stop.set()
+        watcher.join()
+    assert (attempt.within_sa, attempt.outcome, attempt.began_by) == (True, "deleted", "device")
+    assert attempt.configuration == seen().configuration
 
 
 def test_a_stranger_is_heard_of(bench: Bench):

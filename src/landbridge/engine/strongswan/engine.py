@@ -250,6 +250,7 @@ class StrongSwan:
     def _start_charon(self, gateway_id: str, step: ike_steps.StartCharon) -> None:
         if step.plane == "kernel":
             xfrm.flush(names.namespace(gateway_id))
+        self._attempts_of(gateway_id).begin()
         charon.start(self._folder_of(gateway_id), names.namespace(gateway_id), step.plane, self._launch, step.restarts)
         if step.died:
             base.RESTARTS.add(1)

@@ -130,7 +130,7 @@ NEGOTIATIONS = {
         ("us", False, "up", [UP_1, UP_2]),
         ("device", True, "up", ["established 2 again"]),
         ("device", False, "up", [PEER, UP_1]),
-        ("us", True, "replaced", ["replaced"]),
+        ("device", True, "replaced", ["replaced"]),
         ("device", True, "deleted", ["deleted device 2", "deleted device 1"]),
     ],
     "main_psk_we_call": [("us", False, None, ["key_mismatch undecryptable"])],
@@ -394,6 +394,32 @@ def test_an_ike_sa_that_the_engine_abandons_has_had_no_answer():
     last = log.attempts()["alpha"][1]
     assert (last.within_sa, last.outcome) == (True, "no_answer")
     assert [fact.gave_up for fact in last.facts if isinstance(fact, negotiation.Retransmits)] == [False, True]
+
+
+@pytest.mark.parametrize("name", ["v2_espprop_we_call", "v2_ts_we_call", "v2_psk_we_call", "v2_espprop_device_calls"])
+def test_who_began_is_known_although_the_beginning_was_not_heard(name: str):
+    log = log_of(alpha=ends())
+    tell(log, lines(name)[11:])
+    [attempt] = log.attempts()["alpha"]
+    assert attempt.began_by == ("us" if name.endswith("we_call") else "device")
+
+
+def test_an_sa_that_a_look_has_found_up_may_be_gone_at_the_next_look_before_its_last_words():
+    log = attempts.AttemptLog()
+    up = state.IkeSa(name="alpha", unique_id="7", state="ESTABLISHED")
+    for sas in ((up,), (), ()):
+        log.look(state.IkeState(conns={"alpha": frozenset({"a"})}, sas=sas), {"alpha": ends()})
+    tell(log, [Line(("7", "alpha", "received DELETE for IKE_SA alpha[7]"))])
+    assert [short(each) for each in log.attempts()["alpha"]] == [("device", True, "deleted", ["deleted device 1"])]
+
+
+def test_an_sa_that_we_end_before_it_is_up_has_stopped():
+    """No event tells it of a peer that is not there."""
+    log = log_of(alpha=ends())
+    tell(log, _unreachable(1)[:4])
+    assert _outcomes(log.attempts()["alpha"]) == [None]
+    tell(log, [Line(("1", "alpha", "destroying IKE_SA in state CONNECTING without notification"))])
+    assert _outcomes(log.attempts()["alpha"]) == ["stopped"]
 
 
 def test_an_sa_that_is_gone_without_a_word_has_stopped():

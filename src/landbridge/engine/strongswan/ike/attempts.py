@@ -108,7 +108,7 @@ class _Attempt:
                 configuration=configuration,
                 began_at=self.began_at,
                 ended_at=self.ended_at,
-                began_by=self.began_by or _first_sender(self.first),
+                began_by=self.began_by or _caller(self.first) or "device",
                 peer_address=self.peer_address,
                 local_address=self.local_address,
                 ike_version=self.version,
@@ -164,7 +164,7 @@ class AttemptLog:
         self._number = 0
         self._sas: dict[str, _Sa] = {}
         self._unnamed_sas: OrderedDict[str, None] = OrderedDict()
-        self._established: frozenset[str] = frozenset()
+        self._established: dict[str, datetime | None] = {}
         self._kept: defaultdict[str, deque[_Attempt]] = defaultdict(lambda: deque(maxlen=KEPT))
         self._unnamed: OrderedDict[tuple[str, str], deque[_Attempt]] = OrderedDict()
         self._children: defaultdict[str, facts.Children] = defaultdict(facts.Children)
@@ -247,9 +247,11 @@ class AttemptLog:
 
     def _forget_sas(self, sas: Iterable[ike_state.IkeSa]) -> None:
         """An SA that charon has no more, and of which nothing more is said, is over."""
-        present = {sa.unique_id for sa in sas}
-        self._established = frozenset(sa.unique_id for sa in sas if sa.live and not sa.negotiating)
         now = datetime.now(UTC)
+        present = {sa.unique_id for sa in sas}
+        gone_at = {number: at or now for number, at in self._established.items()}
+        self._established = {number: at for number, at in gone_at.items() if now - at <= LATE}
+        self._established |= {sa.unique_id: None for sa in sas if not sa.negotiating}
         for unique_id, sa in list(self._sas.items()):
             if unique_id not in present and now - sa.heard_at > LATE:
                 self._drop(sa, now)
@@ -264,12 +266,12 @@ class AttemptLog:
     # -- what is said -----------------------------------------------------------------------------------------------
 
     def begin(self) -> None:
-        """Another charon speaks, or the same after a pause: unique ids of SAs may mean others."""
+        """Another charon will speak: it numbers its SAs anew."""
         with self._lock:
             now = datetime.now(UTC)
             for sa in list(self._sas.values()):
                 self._drop(sa, now)
-            self._established = frozenset()
+            self._established.clear()
 
     def add(self, at: datetime, sa_name: str | None, unique_id: str | None, line: str) -> bool:
         """Returns whether the line says something that decides a diagnosis."""
@@ -284,6 +286,8 @@ class AttemptLog:
                 return False
             if isinstance(fact, negotiation.Packet) and not self._is_news(sa, fact):
                 return False
+            if sa.reader.is_over and not sa.is_gone:
+                self._is_gone(sa, at)
             if fact is None:
                 return False
             if isinstance(fact, negotiation.Unknown):
@@ -301,18 +305,25 @@ class AttemptLog:
                     self._updown(at, name, unique_id, told, is_up="up" in message)
 
     def _updown(self, at: datetime, name: str, unique_id: str, told: Mapping[str, Any], *, is_up: bool) -> None:
-        sa = self._sas.get(unique_id)
+        """An event that comes before the first line is one of a negotiation whose beginning was not heard."""
+        sa = self._sas.get(unique_id) or (self._new_sa(unique_id, at) if is_up else None)
         if sa is None:
             return
         self._name(sa, name)
+        sa.reader.began_by = sa.reader.began_by or ("us" if "initiator" in told else "device")
         if sa.attempt is not None:
-            sa.attempt.began_by = sa.attempt.began_by or ("us" if "initiator" in told else "device")
+            if not sa.attempt.within_sa:
+                sa.attempt.began_by = sa.attempt.began_by or sa.reader.began_by
             self._set_ends(sa, sa.attempt, _text(told, "local-host"), _text(told, "remote-host"))
         if not is_up:
-            sa.is_gone, sa.heard_at = True, at
-            if sa.attempt is not None:
-                sa.attempt.end(at, _outcome_of_the_gone(sa.attempt))
-                self._changed(sa.attempt)
+            self._is_gone(sa, at)
+
+    def _is_gone(self, sa: _Sa, at: datetime) -> None:
+        """More may be said of it all the same."""
+        sa.is_gone, sa.heard_at = True, at
+        if sa.attempt is not None:
+            sa.attempt.end(at, _outcome_of_the_gone(sa.attempt))
+            self._changed(sa.attempt)
 
     def _new_sa(self, unique_id: str, at: datetime) -> _Sa:
         sa = self._sas[unique_id] = _Sa(unique_id, facts.Reader(), at)
@@ -397,7 +408,7 @@ class AttemptLog:
             peer, _, local, _ = next(iter(sa.packets.values()))
             self._set_ends(sa, attempt, local, peer)
         if attempt.began_by is None:
-            attempt.began_by = _sender(fact) if attempt.within_sa else reader.began_by
+            attempt.began_by = _asks(fact) if attempt.within_sa else reader.began_by
 
     def _set_ends(self, sa: _Sa, attempt: _Attempt, local: str | None, peer: str | None) -> None:
         if (attempt.local_address, attempt.peer_address) == (local, peer) or local is None or peer is None:
@@ -511,12 +522,24 @@ def _is_routine(attempt: _Attempt) -> bool:
     return attempt.within_sa and attempt.outcome == "up"
 
 
-def _first_sender(said: Iterable[Fact]) -> negotiation.Party:
-    return next((sender for fact in said if (sender := _sender(fact))), "device")
+def _caller(said: Iterable[Fact]) -> negotiation.Party | None:
+    """Who began, by what was said; None where nothing tells it."""
+    return next((party for fact in said if (party := _asks(fact))), None)
 
 
-def _sender(fact: Fact) -> negotiation.Party | None:
-    return None if isinstance(fact, negotiation.Packet) else getattr(fact, "sender", None)
+def _asks(fact: Fact) -> negotiation.Party | None:
+    match fact:
+        case negotiation.Message(sender=sender, is_request=is_request):
+            return sender if is_request else _other(sender)
+        case negotiation.Refusal(sender=sender):
+            return _other(sender)
+        case negotiation.Deleted(sender=sender):
+            return sender
+    return None
+
+
+def _other(party: negotiation.Party) -> negotiation.Party:
+    return "device" if party == "us" else "us"
 
 
 def _is_our_request(fact: Fact) -> bool:

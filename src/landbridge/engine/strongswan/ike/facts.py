@@ -103,7 +103,6 @@ QUIET = (
     "received DELETE for unknown",
     "received message ID ",
     "received unencrypted informational",
-    "destroying IKE_SA in state",
 )
 _QUIET = re.compile(
     r"CHILD_SA \S+ closed$|received .* vendor ID$|received \d+s lifetime, configured|received lifetime \d+s|IKE_SA \S+ state change|"
@@ -179,7 +178,7 @@ class Children:
 
 
 class Reader:
-    """Reads the lines of one IKE_SA. `is_up`: the IKE_SA is established. `began_by`, `peer_address`, `version` and `mode` are known
+    """Reads the lines of one IKE_SA. `is_up`: the IKE_SA is established; `is_over`: charon has destroyed it. `began_by`, `peer_address`, `version` and `mode` are known
     when a line has told them. `successor`: the number of the IKE_SA that a rekey has made of it. `hands_over`: its children go to an
     IKE_SA that the peer is making.
     """
@@ -189,6 +188,7 @@ class Reader:
         "children",
         "hands_over",
         "ids",
+        "is_over",
         "is_superseded",
         "is_up",
         "mode",
@@ -204,7 +204,7 @@ class Reader:
     )
 
     def __init__(self, children: Children | None = None) -> None:
-        self.is_up = self.is_superseded = self.hands_over = False
+        self.is_up = self.is_over = self.is_superseded = self.hands_over = False
         self.began_by: Party | None = None
         self.peer_address: str | None = None
         self.version: Literal["v1", "v2"] | None = None
@@ -514,6 +514,10 @@ def _reauthenticated(reader: Reader, said: re.Match[str], kept: dict[str, Any]) 
     return _replaced(reader, said, kept)
 
 
+def _over(reader: Reader, *_: Any) -> None:
+    reader.is_over = True
+
+
 def _rekey_failed(_: Reader, said: re.Match[str], kept: dict[str, Any]) -> Fact:
     return negotiation.RekeyFailed(**kept, phase=2 if said.groupdict().get("what") == "CHILD" else 1)
 
@@ -630,6 +634,7 @@ _TABLE: tuple[tuple[str, str, _Make], ...] = (
     ("schedule", r"schedule delete of duplicate IKE_SA", _replaced),
     ("deleting", r"deleting duplicate IKE_SA", _replaced),
     ("destroying", r"destroying duplicate IKE_SA", _replaced),
+    ("destroying", r"destroying IKE_SA in state", _over),
     ("", r"(?P<what>IKE|CHILD)_SA rekeying failed", _rekey_failed),
     ("rekeying", r"rekeying (?P<what>IKE)_SA failed", _rekey_failed),
     ("reauthenticating", r"reauthenticating (?P<what>IKE)_SA failed", _rekey_failed),

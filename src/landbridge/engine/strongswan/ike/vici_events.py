@@ -219,7 +219,6 @@ class Watcher:
         except OSError:
             connection.close()
             raise
-        self._attempts(gateway_id).begin()
         selector.register(connection, selectors.EVENT_READ, subscription)
         self._subscriptions[gateway_id] = subscription
 
