@@ -47,7 +47,8 @@ def find(
 def _changed(
     tx: Transaction, site: model.Site, observation: model.Observation, written: list[observations.Written]
 ) -> Iterator[StatusChange]:
-    gateway, now = gateways.find_any(tx, observation.gateway_id), observation.seen_at
+    row, now = gateways.find_any(tx, observation.gateway_id), observation.seen_at
+    gateway = heard.at_gateway(tx, site, row) if row is not None and written else None
     paused_since = pauses.since(tx, observation.gateway_id)
     seqs = [one.seq for one in written]
     last, said = connection_states.last(tx, seqs), attempts.of_connections(tx, seqs)
@@ -57,7 +58,7 @@ def _changed(
         look = dataclasses.replace(look, attempts=said.get(one.seq, look.attempts))
         known = model.KnownConnection(connection, *one.after[:3], look, observation.seen_at, one.seq)
         before, after = connection_status.of_facts(one.before), connection_status.of_facts(one.after)
-        told = heard.at(tx, site, known, gateway) if after == "DOWN" else case.NOTHING_HEARD
+        told = heard.of(tx, known, gateway) if after == "DOWN" else case.NOTHING_HEARD
         status = connection_status.of(known, now, timedelta.max, paused_since, observation.failure, told)
         cause = connection_status.first_cause(status)
         if before != after or connection_states.is_news(last.get(one.seq), after, cause):

@@ -76,9 +76,11 @@ def _connections(tx: Transaction, call: Call, seqs: list[int]) -> list[tuple[int
     """A row for each connection, with its seq."""
     paused = pauses.list_all(tx)
     rows = connections.with_times(tx, seqs)
+    owners = {known.connection.gateway_id for known, _, _ in rows}
     of_gateways = {
-        gateway_id: gateways.find(tx, call.project_id, gateway_id)
-        for gateway_id in {known.connection.gateway_id for known, _, _ in rows}
+        row.gateway.id: heard.at_gateway(tx, call.service.site, row)
+        for row in (gateways.find(tx, call.project_id, owner) for owner in owners)
+        if row is not None
     }
     found = []
     for known, (_, times, gateway_failure) in zip(attempts.add_to(tx, [row[0] for row in rows]), rows, strict=True):
@@ -89,7 +91,7 @@ def _connections(tx: Transaction, call: Call, seqs: list[int]) -> list[tuple[int
             call.service.unseen_after,
             _paused_since(paused, gateway_id),
             gateway_failure,
-            heard.of(tx, call, known, of_gateways[gateway_id]),
+            heard.of(tx, known, of_gateways.get(gateway_id)),
         )
         found.append((known.seq, _connection(known.connection, status, connection_status.since(known, times))))
     return found
