@@ -89,14 +89,15 @@ def judge(case: Case, names: Mapping[str, str], answer: Mapping[str, Any]) -> Ju
         return Judgement(word="silent")
     first = causes[0]
     told = next((one for one in causes if one["code"] in case.right), None)
+    heard = set(misconfigurations.HEARD).intersection(case.row.fair)
+    misleads = first["is_certain"] and first["code"] not in {*case.right, *heard}
     if told is None:
-        fair = not case.told and all(one["code"] in case.row.fair for one in causes)
+        fair = not case.told and not misleads and all(one["code"] in case.row.fair for one in causes)
         return Judgement(word="among" if fair else "wrong", code=first["code"])
     alone = told is first and (first["is_certain"] or len(causes) == 1)
     shown = case.shown or (alone and bool(told.get("theirs")))
-    wrong = any(one["is_certain"] and one["code"] not in (*case.right, *case.row.fair) for one in causes[:1])
     return Judgement(
-        word="alone" if alone else "wrong" if wrong else "among",
+        word="alone" if alone else "wrong" if misleads else "among",
         code=told["code"],
         side=told["side"] in case.sides,
         differs=set(told.get("differs") or ()) == set(case.row.differs) if shown and case.row.differs else None,

@@ -54,6 +54,8 @@ AUTHENTICATION_REFUSED = (
     "ike_mode_mismatch",
 )
 SILENCE = ("no_answer", "answer_lost", "our_firewall", "udp_4500_blocked")
+#: Said as certain, these tell what was heard and no reason for it.
+HEARD = ("no_answer", "identity_or_psk_refused")
 NOTHING_BACK = ("nothing_comes_back", "device_route_missing")
 
 #: Codes of what is not made: what is said while a cause is not known, and a failure of this machine's own data plane.
@@ -326,11 +328,12 @@ ROWS: tuple[Row, ...] = (
     Row(
         name="psk-absent",
         code="psk_missing_on_device",
-        ways=("strongswan/v2/we", "strongswan/main/we", "strongswan/aggressive/we", "libreswan/v2/we"),
-        told=("strongswan/main/we", "strongswan/aggressive/we"),
-        fair=(*AUTHENTICATION_REFUSED, "ike_proposal_mismatch", "no_answer"),
+        ways=(*V2, *V1, *AGGRESSIVE, "libreswan/v2/we"),
+        told=("strongswan/main/*", "strongswan/aggressive/we"),
+        fair=(*AUTHENTICATION_REFUSED, *SILENCE, "ike_proposal_mismatch"),
         edits=(("secrets {", "no_secrets {"),),
         pluto={"psk": ""},
+        quick=False,
     ),
     Row(
         name="device-calls-itself-by-name",

@@ -30,6 +30,7 @@ RIGHT = cause("ike_proposal_mismatch")
         pytest.param(TOLD, [cause("no_connection_on_device", is_certain=False), RIGHT], "among", id="second"),
         pytest.param(TOLD, [cause("no_connection_on_device", is_certain=False)], "wrong", id="fair-where-it-was-told"),
         pytest.param(UNTOLD, [cause("no_connection_on_device", is_certain=False)], "among", id="fair-where-it-was-not"),
+        pytest.param(UNTOLD, [cause("no_connection_on_device")], "wrong", id="fair-but-certain"),
         pytest.param(UNTOLD, [RIGHT], "alone", id="certain-though-the-wire-did-not-tell"),
         pytest.param(UNTOLD, [cause("psk_mismatch")], "wrong", id="neither-right-nor-fair"),
         pytest.param(TOLD, [], "silent", id="nothing"),
