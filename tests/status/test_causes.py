@@ -797,6 +797,11 @@ def test_a_device_that_does_not_answer_twice_is_a_warning(count: int, gave_up: b
         pytest.param((repeated(61, 3, count=3, sender="device"),), ["answer_lost"], id="again-and-again"),
         pytest.param((repeated(61, 1, count=2, sender="device"),), ["answer_lost"], id="the-request-that-made-it"),
         pytest.param(
+            (repeated(61, 1, count=1, sender="device"), repeated(70, 2, count=2)),
+            ["answer_lost"],
+            id="and-our-own-are-not-answered",
+        ),
+        pytest.param(
             (
                 repeated(61, 3, count=3, sender="device"),
                 message(70, "INFORMATIONAL", sender="device", request=True, number=4),

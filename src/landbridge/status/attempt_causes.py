@@ -394,7 +394,7 @@ def _device_repeats(case: Case, said: Said) -> Iterator[model.Cause]:
     """The device asks again although we answered, and does not go on. Where it asks again on UDP port 4500, our answers were heard on
     port 500. One packet of an SA that is up may be lost.
     """
-    if not said.by_device:
+    if not said.by_device and not said.attempt.within_sa:
         return
     for fact in [one for one in said.of(negotiation.Retransmits) if one.sender == "device"][-1:]:
         if _goes_on(said, fact) or fact.count < _lasting(said, fact):
@@ -407,8 +407,11 @@ def _device_repeats(case: Case, said: Said) -> Iterator[model.Cause]:
 
 
 def _lasting(said: Said, fact: negotiation.Retransmits) -> int:
-    """How often a request must come again before it is more than a packet that was lost. Messages 0 and 1 are those that make an SA."""
-    if said.up_at == EVER:
+    """How often a request must come again before it is more than a packet that was lost: once where nothing was ever up, or where our own
+    requests are not answered either. Messages 0 and 1 are those that make an SA.
+    """
+    unanswered = any(one.sender == "us" and one.count >= 2 for one in said.of(negotiation.Retransmits))
+    if said.up_at == EVER or unanswered:
         return 1
     return 2 if fact.message <= 1 else 3
 

@@ -598,10 +598,10 @@ def _refuses(fact: Fact) -> bool:
 
 
 def _decides(fact: Fact, *, was_up: bool) -> bool:
-    """A peer that is up may lose a packet: how long it is silent is counted elsewhere (`unanswered`)."""
+    """A peer that is up may lose a packet: how long it is silent is counted elsewhere (`unanswered`). One that asks again is not silent."""
     match fact:
-        case negotiation.Retransmits(count=count, gave_up=gave_up):
-            return gave_up or (count <= REPEATS_TOLD and not was_up)
+        case negotiation.Retransmits(sender=sender, count=count, gave_up=gave_up):
+            return gave_up or (count <= REPEATS_TOLD and (sender == "device" or not was_up))
         case negotiation.PeerIdentity(wanted=None):
             return False
         case negotiation.Unknown(is_refusal=is_refusal):
