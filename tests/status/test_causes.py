@@ -767,6 +767,13 @@ def test_a_refused_rekey_is_a_warning_while_the_old_sa_lives():
     assert [one.code for one in causes.warnings(told.case(whole(0), rekey))] == ["rekey_refused"]
 
 
+def test_a_refusal_and_the_rekey_that_failed_for_it_are_one_warning():
+    refusal = attempt(60, refused(61, "NO_PROPOSAL_CHOSEN", 2), within_sa=True)
+    failed = attempt(61, n.RekeyFailed(at=told.at(61), line="rekeying failed", phase=2), within_sa=True, outcome=None)
+    (found,) = causes.warnings(told.case(whole(0), refusal, failed))
+    assert (found.code, found.differs) == ("esp_proposal_mismatch", ("pfs",))
+
+
 def test_what_was_before_the_tunnel_came_up_is_no_warning():
     assert causes.warnings(told.case(attempt(0, key(1, "differs"), by="device"), whole(10))) == ()
 

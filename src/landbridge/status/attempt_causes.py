@@ -19,6 +19,8 @@ AT_ONCE = timedelta(seconds=10)
 SILENT_AFTER = timedelta(seconds=4)
 #: A device that begins a second time within that time has given up the first time by itself.
 BEGINS_ANEW = timedelta(seconds=60)
+#: What an end and its consequence are apart.
+SAME_MOMENT = timedelta(seconds=1)
 #: Notifies that ask for another try and refuse nothing.
 PASSING = frozenset({"COOKIE", "TEMPORARY_FAILURE", "CHILD_SA_NOT_FOUND", "REDIRECT"})
 #: Sequence number of our message with id and hash in IKEv1 main mode; the first one of phase 2 has a higher one.
@@ -250,7 +252,7 @@ def _refused_phase_2(case: Case, said: Said, fact: negotiation.Refusal) -> Itera
     if fact.notify in {"NO_PROPOSAL_CHOSEN", "INVALID_KE_PAYLOAD"}:
         ours = proposals.of_phase(case.connection, 2)
         knows_groups = said.is_v1 or said.attempt.within_sa
-        is_rekey = not said.is_v1 and bool(said.of(negotiation.RekeyFailed))  # the rest fitted when the SA was made
+        is_rekey = not said.is_v1 and _near(case, fact, negotiation.RekeyFailed)  # the rest fitted when the SA was made
         yield _cause(
             "esp_proposal_mismatch",
             case,
@@ -357,9 +359,20 @@ def _unknown(case: Case, said: Said, fact: negotiation.Refusal | negotiation.Unk
 
 
 def _rekey(case: Case, said: Said) -> Iterator[model.Cause]:
+    """The refusal itself says more, where there is one."""
     for fact in said.of(negotiation.RekeyFailed)[-1:]:
-        ours = proposals.text(proposals.of_phase(case.connection, fact.phase), fact.phase)
-        yield _cause("rekey_refused", case, said, fact, ours=ours)
+        if not _near(case, fact, negotiation.Refusal):
+            ours = proposals.text(proposals.of_phase(case.connection, fact.phase), fact.phase)
+            yield _cause("rekey_refused", case, said, fact, ours=ours)
+
+
+def _near(case: Case, fact: negotiation.Fact, kind: type[negotiation.Fact]) -> bool:
+    """Whether a fact of the kind was told at the same moment, in whichever attempt."""
+    return any(
+        isinstance(one, kind) and abs(one.at - fact.at) <= SAME_MOMENT
+        for attempt in case.attempts
+        for one in attempt.facts
+    )
 
 
 # -- what happened to an SA that was up -------------------------------------------------------------------------------
