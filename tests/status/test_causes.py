@@ -770,8 +770,9 @@ def test_a_refused_rekey_is_a_warning_while_the_old_sa_lives():
 def test_a_refusal_and_the_rekey_that_failed_for_it_are_one_warning():
     refusal = attempt(60, refused(61, "NO_PROPOSAL_CHOSEN", 2), within_sa=True)
     failed = attempt(61, n.RekeyFailed(at=told.at(61), line="rekeying failed", phase=2), within_sa=True, outcome=None)
-    (found,) = causes.warnings(told.case(whole(0), refusal, failed))
+    (found,) = causes.warnings(told.case(whole(0), refusal, failed, children=(told.child(),)))
     assert (found.code, found.differs) == ("esp_proposal_mismatch", ("pfs",))
+    assert "the keys that are up go on until their lifetime ends" in found.reason
 
 
 def test_what_was_before_the_tunnel_came_up_is_no_warning():

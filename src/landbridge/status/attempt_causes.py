@@ -19,6 +19,8 @@ AT_ONCE = timedelta(seconds=10)
 SILENT_AFTER = timedelta(seconds=4)
 #: A device that begins a second time within that time has given up the first time by itself.
 BEGINS_ANEW = timedelta(seconds=60)
+#: What a rekey that is refused leaves.
+OLD_KEYS = "the keys that are up go on until their lifetime ends"
 #: What an end and its consequence are apart.
 SAME_MOMENT = timedelta(seconds=1)
 #: Notifies that ask for another try and refuse nothing.
@@ -181,6 +183,7 @@ def _proposal(case: Case, said: Said) -> Iterator[model.Cause]:
             differs=found.differs,
             side="device" if found.only_device else "either",
             remedy=found.remedy,
+            detail=OLD_KEYS if fact.phase == 2 and said.attempt.within_sa and case.seen.children else None,
         )
 
 
@@ -261,6 +264,7 @@ def _refused_phase_2(case: Case, said: Said, fact: negotiation.Refusal) -> Itera
             ours=proposals.text(ours, 2, with_groups=knows_groups),
             theirs=fact.data,
             differs=("pfs",) if fact.data or is_rekey else (),
+            detail=OLD_KEYS if is_rekey and case.seen.children else None,
         )
     elif fact.notify in {"TS_UNACCEPTABLE", "INVALID_ID_INFORMATION", "SINGLE_PAIR_REQUIRED"}:
         yield _cause("selectors_mismatch", case, said, fact, ours=pairs(case))
