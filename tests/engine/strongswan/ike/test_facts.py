@@ -114,6 +114,7 @@ ONE_LINE = [
         {"sender": "device", "phase": 2, "notify": "TS_UNACCEPTABLE"},
     ),
     ("received TEMPORARY_FAILURE notify, will retry later", Refusal, {"phase": 2, "notify": "TEMPORARY_FAILURE"}),
+    ("received TEMPORARY_FAILURE notify", Refusal, {"phase": 2, "notify": "TEMPORARY_FAILURE"}),  # 6.0
     (
         "peer didn't accept DH group MODP_3072, it requested MODP_2048",
         Refusal,

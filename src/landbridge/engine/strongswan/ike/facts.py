@@ -577,6 +577,7 @@ _TABLE: tuple[tuple[str, str, _Make], ...] = (
     ("selected", r"selected proposal: (?P<proposals>.*)", _chosen),
     ("received", r"received (?P<notify>\S+) notify, no CHILD_SA built", _device_refused_the_child),
     ("received", r"received (?P<notify>\S+) notify, will retry later", _device_refused_the_child),
+    ("received", r"received (?P<notify>TEMPORARY_FAILURE) notify$", _device_refused_the_child),  # 6.0
     ("received", r"received (?P<notify>\S+) (?:notify error|error notify)", _device_refused),
     ("ignoring", r"ignoring unprotected INFORMATIONAL from ", _unprotected),
     ("queueing", r"queueing INFORMATIONAL_V1 request as tasks still active", _unread),
