@@ -20,7 +20,7 @@ from landbridge.operations import access, call, nodes, readiness, site_cover
 from landbridge.server import heartbeat, listener, systemd, workers
 from landbridge.server import serve as http_server
 from landbridge.store import retention
-from landbridge.telemetry import counts
+from landbridge.telemetry import shared_metrics
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ def serve(settings: config.Settings, worker: str) -> None:
         credentials.write(data, endpoint)
         log.info("listening on %s (pages at /docs), %s", endpoint, credentials.describe(data))
         systemd.notify("READY=1")
-        shared = counts.REGISTRY.share(count)
+        shared = shared_metrics.REGISTRY.share(count)
         for number in range(1, count):
             parameters = WorkerParameters(settings, site, info, listening.family, address, heart.file, shared, number)
             others.start(parameters, (heart.file, shared))
@@ -95,7 +95,7 @@ def serve_worker(file: int, configure_log: Callable[[config.Log], None]) -> None
     given: WorkerParameters = workers.read_parameters(file)
     configure_log(given.settings.log)
     settings, certificate = given.settings, listener.certificate(given.settings.serve)
-    counts.REGISTRY.join(given.counts, given.number)
+    shared_metrics.REGISTRY.join(given.counts, given.number)
     with (
         data_folder.open_data(settings, make=False) as data,
         listener.open_another(given.family, given.address) as listening,

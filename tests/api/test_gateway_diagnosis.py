@@ -74,7 +74,7 @@ def test_attempts_of_strangers_are_told_newest_first(api: Any, shared_service: A
         "device",
         "refused_by_us",
     )
-    (fact,) = newest["said"]
+    (fact,) = newest["facts"]
     assert (fact["kind"], fact["line"]) == ("no_connection", line)
     assert fact["text"] == "no connection has these addresses and this IKE version"
     assert _diagnosis(api, other)["strangers"] == []

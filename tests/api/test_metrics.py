@@ -10,7 +10,7 @@ from landbridge import config, model
 from landbridge.api import metrics
 from landbridge.operations import clock, pausing
 from landbridge.store import connection_states, connections
-from landbridge.telemetry import counts, exposition
+from landbridge.telemetry import exposition, shared_metrics
 
 Samples = dict[str, list[tuple[dict[str, str], float]]]
 
@@ -197,7 +197,7 @@ def test_a_paused_gateway_says_so(api: Any, shared_service: Any):
 
 
 def test_every_series_has_a_name_of_its_own():
-    names = [one.name for one in metrics.STORED] + list(counts.REGISTRY.metrics)
+    names = [one.name for one in metrics.STORED] + list(shared_metrics.REGISTRY.metrics)
     assert len(names) == len(set(names))
     assert all(name.startswith("landbridge_") for name in names)
 

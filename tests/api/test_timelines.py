@@ -80,7 +80,7 @@ def test_changes_say_who_and_states_say_what_became_of_them(api: Any, shared_ser
     request_id = other.send("PUT", f"vpn-connection/{made['id']}", body).json()["request_id"]
     api.connection_as(made["id"], "ACTIVE")
     api.simulate(made["id"], "down:psk")
-    until(lambda: _of("state", _timeline(api, made["id"]))[0]["status"] == "DOWN", "the status to be kept")
+    until(lambda: _of("status", _timeline(api, made["id"]))[0]["status"] == "DOWN", "the status to be kept")
     entries = _timeline(api, made["id"])
     assert [entry["at"] for entry in entries] == sorted((entry["at"] for entry in entries), reverse=True)
     changes = _of("change", entries)
@@ -90,7 +90,7 @@ def test_changes_say_who_and_states_say_what_became_of_them(api: Any, shared_ser
         ("create_vpn_connection", api.key.access_key),
     ]
     assert changes[1]["request_id"] == request_id
-    assert "ACTIVE" in [state["status"] for state in _of("state", entries)]
+    assert "ACTIVE" in [state["status"] for state in _of("status", entries)]
 
 
 def test_changes_of_both_ends_are_told_since_the_connection_is_there(still: Any):
@@ -122,12 +122,12 @@ def test_an_attempt_is_told_as_messages(still: Any):
         "ended_at": ended,
         "began_by": "us",
         "outcome": "refused_by_device",
-        "is_present": True,
+        "is_current": True,
         "is_named": True,
         "within_sa": False,
         "ike_version": "v2",
         "peer_address": "198.51.100.2",
-        "said": [
+        "facts": [
             {"at": began, "kind": "message", "sender": "us", "text": "IKE_AUTH request 1 [IDi AUTH]"},
             {
                 "at": ended,
@@ -186,7 +186,7 @@ def test_a_page_goes_on_where_the_trail_was_cut(still: Any):
     service.data.database.write(lambda tx: tx.cursor.execute("DELETE FROM audit"))
     left = _timeline(api, made["id"], f"?marker={page['page_info']['next_marker']}")
     assert _of("change", left) == []
-    assert _of("state", left) == _of("state", _timeline(api, made["id"]))
+    assert _of("status", left) == _of("status", _timeline(api, made["id"]))
 
 
 @pytest.mark.parametrize("query", ["?limit=0", "?limit=201", "?marker=x"])

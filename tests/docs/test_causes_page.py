@@ -16,9 +16,9 @@ def test_codes_and_sections_are_the_same_in_the_same_order():
 
 
 @pytest.mark.parametrize("code", SECTIONS)
-def test_a_section_says_what_it_means_how_it_is_made_and_how_it_is_mended(code: str):
+def test_a_section_has_the_meaning_the_reasons_and_the_remedy(code: str):
     words = " ".join(SECTIONS[code].split())
-    assert [words.count(part) for part in ("**Means:**", "**Made by:**", "**Mended by:**")] == [1, 1, 1]
+    assert [words.count(part) for part in ("**Meaning:**", "**Reasons:**", "**Remedy:**")] == [1, 1, 1]
 
 
 def test_links_lead_to_sections():

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from landbridge.api import metrics
-from landbridge.telemetry import counts
+from landbridge.telemetry import shared_metrics
 
 PAGE = (Path(__file__).parents[2] / "docs/reference/metrics.md").read_text()
 ROWS = {
@@ -20,8 +20,8 @@ ROWS = {
 
 def _series() -> dict[str, tuple[str, str]]:
     stored: dict[str, Any] = {one.name: (one.kind, one.text) for one in metrics.STORED}
-    kinds = {counts.Counter: "counter", counts.Histogram: "histogram"}
-    return stored | {name: (kinds[type(one)], one.text) for name, one in counts.REGISTRY.metrics.items()}
+    kinds = {shared_metrics.Counter: "counter", shared_metrics.Histogram: "histogram"}
+    return stored | {name: (kinds[type(one)], one.text) for name, one in shared_metrics.REGISTRY.metrics.items()}
 
 
 def test_the_page_has_every_series_and_no_other():
@@ -34,7 +34,7 @@ def test_a_row_says_type_and_meaning(name: str, told: tuple[str, str]):
     assert (kind, text) == told
 
 
-@pytest.mark.parametrize("metric", counts.REGISTRY.metrics.values(), ids=lambda one: one.name)
+@pytest.mark.parametrize("metric", shared_metrics.REGISTRY.metrics.values(), ids=lambda one: one.name)
 def test_a_row_has_the_labels_of_what_is_counted(metric: Any):
     labels = ROWS[metric.name][1]
     assert re.findall(r"`(\w+)`", labels) == list(metric.labels)

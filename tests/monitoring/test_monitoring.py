@@ -13,7 +13,7 @@ import yaml
 from lab import unpacked
 from landbridge.api import metrics
 from landbridge.install import program
-from landbridge.telemetry import counts
+from landbridge.telemetry import shared_metrics
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "src/landbridge/monitoring"
@@ -36,8 +36,8 @@ def _promtool(*words: str | Path, given: str = "") -> "subprocess.CompletedProce
 def _series() -> dict[str, set[str]]:
     """What there is, with the labels of what is counted (None: see the page)."""
     names = {one.name: set[str]() for one in metrics.STORED}
-    for name, metric in counts.REGISTRY.metrics.items():
-        ends = ("_bucket", "_sum", "_count") if isinstance(metric, counts.Histogram) else ("",)
+    for name, metric in shared_metrics.REGISTRY.metrics.items():
+        ends = ("_bucket", "_sum", "_count") if isinstance(metric, shared_metrics.Histogram) else ("",)
         names |= {f"{name}{end}": set(metric.labels) for end in ends}
     return names
 
@@ -109,7 +109,7 @@ def test_what_is_watched_exists(expression: str):
 
 def test_a_label_of_a_rule_has_a_value_that_it_can_have():
     values = {
-        **{name: value for metric in counts.REGISTRY.metrics.values() for name, value in metric.labels.items()},
+        **{name: value for metric in shared_metrics.REGISTRY.metrics.values() for name, value in metric.labels.items()},
         "status": ("PENDING_CREATE", "PENDING_UPDATE", "PENDING_DELETE", "ACTIVE", "DOWN", "ERROR"),
     }
     for expression in [*EXPRESSIONS.values(), *(rule["expr"] for rule in RULES)]:

@@ -7,7 +7,7 @@ import pytest
 from lab import agents, sites, specs
 from landbridge import model
 from landbridge.engine.strongswan.ike import retries
-from landbridge.status import case, causes
+from landbridge.status import causes, rule_context
 
 pytestmark = pytest.mark.tunnel
 
@@ -39,7 +39,9 @@ def test_a_device_is_dead_when_the_timers_say_so_and_back_when_its_path_is(versi
 
 
 def _causes(spec: model.DesiredConnection, seen: model.ConnectionObservation) -> list[tuple[str, bool]]:
-    return [(one.code, one.is_certain) for one in causes.rank(case.Case(connection=spec.connection, seen=seen))]
+    return [
+        (one.code, one.is_certain) for one in causes.rank(rule_context.Context(connection=spec.connection, seen=seen))
+    ]
 
 
 @pytest.mark.parametrize("ended", [("--ike", "hq", "--force"), ("--child", "hq-0")], ids=["IKE_SA", "CHILD_SA"])

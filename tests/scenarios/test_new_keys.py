@@ -7,7 +7,7 @@ import pytest
 
 from lab import agents, sites, specs
 from landbridge import model
-from landbridge.status import case, causes, warnings
+from landbridge.status import causes, rule_context, warnings
 
 pytestmark = pytest.mark.tunnel
 
@@ -46,7 +46,7 @@ def _is_proved(seen: model.ConnectionObservation) -> bool:
 
 def _warnings(spec: model.DesiredConnection, seen: model.ConnectionObservation) -> list[str]:
     assert agents.is_up(seen)
-    return [cause.code for cause in warnings.of(case.Case(connection=spec.connection, seen=seen))]
+    return [cause.code for cause in warnings.of(rule_context.Context(connection=spec.connection, seen=seen))]
 
 
 @pytest.mark.parametrize("policy", POLICIES.values(), ids=POLICIES)
@@ -98,7 +98,7 @@ def test_pfs_is_proved_while_the_tunnel_carries(theirs: str, codes: list[str]):
         pings = Pings(worked.world)
 
         def is_proved(seen: model.ConnectionObservation) -> bool:
-            found = [one.code for one in causes.warnings(case.Case(connection=spec.connection, seen=seen))]
+            found = [one.code for one in causes.warnings(rule_context.Context(connection=spec.connection, seen=seen))]
             return set(codes) <= set(found) if codes else "MODP_3072" in seen.children[0].proposal
 
         worked.wait_for(is_proved, "the rekey", seconds=25)

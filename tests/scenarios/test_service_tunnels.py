@@ -160,18 +160,18 @@ def test_the_psk_is_in_no_file_of_the_service_but_the_master_key_opens_it(tunnel
 
 
 def _check_timeline(timeline: list[Any]) -> None:
-    """The device dialled, both sides' messages are told, and a line of charon says why it was refused."""
+    """The device dialled, the messages of both sides are listed, and a line of charon shows why it was refused."""
     refused = next(
         entry for entry in timeline if entry["kind"] == "attempt" and entry.get("outcome") == "refused_by_us"
     )
     assert (refused["began_by"], refused["ike_version"]) == ("device", "v2")
-    said = refused["said"]
+    facts = refused["facts"]
     assert {("device", "IKE_SA_INIT"), ("us", "IKE_SA_INIT"), ("device", "IKE_AUTH")} <= {
-        (one["sender"], one["text"].split()[0]) for one in said if one["kind"] == "message"
+        (one["sender"], one["text"].split()[0]) for one in facts if one["kind"] == "message"
     }
-    (why,) = [one for one in said if one["kind"] == "key_mismatch"]
+    (why,) = [one for one in facts if one["kind"] == "key_mismatch"]
     assert "MAC mismatched" in why["line"]
-    assert {"change", "state"} <= {entry["kind"] for entry in timeline}
+    assert {"change", "status"} <= {entry["kind"] for entry in timeline}
 
 
 def test_a_wrong_psk_is_diagnosed_by_name_until_a_tunnel_was_up_again(tunnel: Any) -> None:

@@ -1,4 +1,4 @@
-"""A connection, a child and an observation of it, for judging."""
+"""A connection, a child and an observation of it."""
 
 from datetime import UTC, datetime
 from types import SimpleNamespace

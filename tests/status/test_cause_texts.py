@@ -4,7 +4,7 @@ import pytest
 
 from landbridge.status import cause_texts
 
-WORDS = cause_texts.Words(
+PLACEHOLDERS = cause_texts.Placeholders(
     address="198.51.100.2", endpoint="203.0.113.10", local_id="ip 203.0.113.10", peer_id="ip 198.51.100.2"
 )
 
@@ -12,11 +12,11 @@ WORDS = cause_texts.Words(
 @pytest.mark.parametrize("is_certain", [True, False])
 @pytest.mark.parametrize("code", cause_texts.TEXTS)
 def test_every_text_is_whole(code: str, *, is_certain: bool):
-    found = cause_texts.cause(code, words=WORDS, is_certain=is_certain)
-    for said in (found.reason, found.remedy, found.decides or "POST /x/{project_id}/y/{id}/probe"):
-        assert said
-        assert not said.endswith(".")
-        assert "{" not in said.replace("{project_id}", "").replace("{id}", "")
+    found = cause_texts.cause(code, placeholders=PLACEHOLDERS, is_certain=is_certain)
+    for text in (found.reason, found.remedy, found.decides or "POST /x/{project_id}/y/{id}/probe"):
+        assert text
+        assert not text.endswith(".")
+        assert "{" not in text.replace("{project_id}", "").replace("{id}", "")
 
 
 def test_both_values_and_the_detail_stand_in_the_reason():
@@ -26,11 +26,11 @@ def test_both_values_and_the_detail_stand_in_the_reason():
 
 def test_the_settings_that_differ_stand_in_the_remedy():
     found = cause_texts.cause("ike_proposal_mismatch", differs=("encryption_algorithm", "dh_group"))
-    assert found.remedy.startswith("make encryption_algorithm and dh_group of ikepolicy")
+    assert found.remedy.startswith("set the same encryption_algorithm and dh_group in ikepolicy")
 
 
 def test_only_an_uncertain_cause_says_what_would_decide_it():
-    certain, perhaps = (cause_texts.cause("psk_mismatch", is_certain=sure) for sure in (True, False))
+    certain, uncertain = (cause_texts.cause("psk_mismatch", is_certain=sure) for sure in (True, False))
     assert certain.decides is None
-    assert perhaps.decides
-    assert perhaps.reason.startswith("perhaps ")
+    assert uncertain.decides
+    assert uncertain.reason.startswith("perhaps ")

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from landbridge import model
 from landbridge.model import negotiation as n
 from landbridge.status import cause_texts, causes
-from tests.status import told
-from tests.status.told import (
+from tests.status import examples
+from tests.status.examples import (
     AGGRESSIVE,
     DEVICE,
     ENDPOINT,
@@ -149,7 +149,7 @@ SEEN_HERE = [
     ),
     _row(
         "method",
-        attempt(0, n.MethodMismatch(at=told.at(1), line="eap", method="eap"), by="device"),
+        attempt(0, n.MethodMismatch(at=examples.at(1), line="eap", method="eap"), by="device"),
         code="authentication_method_mismatch",
         side="device",
         theirs="eap",
@@ -198,7 +198,7 @@ SEEN_HERE = [
         attempt(
             60,
             mismatch(61, 2, esp(group="group14")),
-            n.RekeyFailed(at=told.at(61), phase=2),
+            n.RekeyFailed(at=examples.at(61), phase=2),
             by="device",
             within_sa=True,
         ),
@@ -229,7 +229,7 @@ SEEN_HERE = [
             0,
             up(1),
             n.SelectorsRefused(
-                at=told.at(2), line="TS", asked=(n.Selectors(local=("10.1.0.0/24",), remote=("10.9.0.0/24",)),)
+                at=examples.at(2), line="TS", asked=(n.Selectors(local=("10.1.0.0/24",), remote=("10.9.0.0/24",)),)
             ),
             by="device",
         ),
@@ -239,7 +239,9 @@ SEEN_HERE = [
     ),
     _row(
         "our-own-data-plane",
-        attempt(0, up(1), n.DataPlaneFailure(at=told.at(2), line="error installing"), refused(3, "TS_UNACCEPTABLE", 2)),
+        attempt(
+            0, up(1), n.DataPlaneFailure(at=examples.at(2), line="error installing"), refused(3, "TS_UNACCEPTABLE", 2)
+        ),
         code="data_plane_failure",
         side="operator",
     ),
@@ -333,7 +335,7 @@ REFUSED = [
         attempt(
             0,
             n.Message(
-                at=told.at(0.5),
+                at=examples.at(0.5),
                 sender="device",
                 exchange="IKE_AUTH",
                 is_request=True,
@@ -344,7 +346,7 @@ REFUSED = [
             up(1, 2),
             by="device",
             outcome="up",
-            ended_at=told.at(1),
+            ended_at=examples.at(1),
         ),
         attempt(1.1, refused(1.1, "AUTHENTICATION_FAILED"), by="device", within_sa=True),
         code="authentication_method_mismatch",
@@ -355,7 +357,7 @@ REFUSED = [
     ),
     _row(
         "unknown-line",
-        attempt(0, n.Unknown(at=told.at(1), line="the moon is wrong", is_refusal=True)),
+        attempt(0, n.Unknown(at=examples.at(1), line="the moon is wrong", is_refusal=True)),
         code="unknown_refusal",
         certain=False,
     ),
@@ -363,7 +365,7 @@ REFUSED = [
     _row(
         "pfs-refused-at-a-rekey",
         whole(0),
-        attempt(60, refused(61, "NO_PROPOSAL_CHOSEN", 2), n.RekeyFailed(at=told.at(61), phase=2), within_sa=True),
+        attempt(60, refused(61, "NO_PROPOSAL_CHOSEN", 2), n.RekeyFailed(at=examples.at(61), phase=2), within_sa=True),
         code="esp_proposal_mismatch",
         differs=("pfs",),
     ),
@@ -376,7 +378,7 @@ def test_as_initiator_a_refusal_is_what_it_can_be(attempts: tuple[model.Attempt,
 
 
 def test_an_unknown_refusal_quotes_its_line():
-    found = rank(attempt(0, n.Unknown(at=told.at(1), line="the moon is wrong", is_refusal=True)))
+    found = rank(attempt(0, n.Unknown(at=examples.at(1), line="the moon is wrong", is_refusal=True)))
     assert found[0].reason == "refused for a reason that this service does not know: the moon is wrong"
     assert [one.line for one in found[0].evidence] == ["the moon is wrong"]
 
@@ -557,13 +559,13 @@ SILENCE = [
         "our-own-machine",
         attempt(
             0,
-            n.NotSent(at=told.at(1), line="error writing to socket: Operation not permitted"),
+            n.NotSent(at=examples.at(1), line="error writing to socket: Operation not permitted"),
             repeated(4),
             outcome="no_answer",
         ),
         code="our_firewall",
         side="operator",
-        reason="the gateway's own machine does not let the packets out: Operation not permitted",
+        reason="the machine of the VPN gateway blocks outgoing packets: Operation not permitted",
     ),
     _row("given-up-without-a-fact", attempt(0, outcome="no_answer"), code="no_answer", side="network"),
     _row("dead", whole(0), attempt(60, repeated(99, 2, gave_up=True), within_sa=True, outcome="no_answer"), code="peer_dead", side="device"),
@@ -651,7 +653,7 @@ BOTH = [
     _row(
         "an-unknown-line-of-a-running-attempt-does-not-hide-the-attempt-before",
         attempt(0, key(1, "differs"), by="device"),
-        attempt(1000, n.Unknown(at=told.at(1001), line="some error", is_refusal=True), outcome=None),
+        attempt(1000, n.Unknown(at=examples.at(1001), line="some error", is_refusal=True), outcome=None),
         code="psk_mismatch",
     ),
     _row(
@@ -763,30 +765,34 @@ def test_without_a_word_it_is_negotiating(seen: dict[str, Any], reason: str):
 
 
 def test_a_refused_rekey_is_a_warning_while_the_old_sa_lives():
-    rekey = attempt(60, n.RekeyFailed(at=told.at(61), line="rekeying failed", phase=2), within_sa=True)
-    assert [one.code for one in causes.warnings(told.case(whole(0), rekey))] == ["rekey_refused"]
+    rekey = attempt(60, n.RekeyFailed(at=examples.at(61), line="rekeying failed", phase=2), within_sa=True)
+    assert [one.code for one in causes.warnings(examples.context(whole(0), rekey))] == ["rekey_refused"]
 
 
 def test_a_refusal_and_the_rekey_that_failed_for_it_are_one_warning():
     refusal = attempt(60, refused(61, "NO_PROPOSAL_CHOSEN", 2), within_sa=True)
-    failed = attempt(61, n.RekeyFailed(at=told.at(61), line="rekeying failed", phase=2), within_sa=True, outcome=None)
-    (found,) = causes.warnings(told.case(whole(0), refusal, failed, children=(told.child(),)))
+    failed = attempt(
+        61, n.RekeyFailed(at=examples.at(61), line="rekeying failed", phase=2), within_sa=True, outcome=None
+    )
+    (found,) = causes.warnings(examples.context(whole(0), refusal, failed, children=(examples.child(),)))
     assert (found.code, found.differs) == ("esp_proposal_mismatch", ("pfs",))
-    assert "the keys that are up go on until their lifetime ends" in found.reason
+    assert "the tunnel keeps its present keys until their lifetime ends" in found.reason
 
 
 def test_what_was_before_the_tunnel_came_up_is_no_warning():
-    assert causes.warnings(told.case(attempt(0, key(1, "differs"), by="device"), whole(10))) == ()
+    assert causes.warnings(examples.context(attempt(0, key(1, "differs"), by="device"), whole(10))) == ()
 
 
 def test_a_tunnel_that_is_up_again_after_one_delete_has_no_warning():
     """Two sides that call at once make two, and one of them is deleted."""
-    assert causes.warnings(told.case(whole(0), attempt(0.2, deleted(1), within_sa=True, outcome="deleted"))) == ()
+    assert (
+        causes.warnings(examples.context(whole(0), attempt(0.2, deleted(1), within_sa=True, outcome="deleted"))) == ()
+    )
 
 
 def test_a_tunnel_that_the_device_ends_again_and_again_has_a_warning():
     ended = [attempt(t, deleted(t + 12), within_sa=True, outcome="deleted") for t in (0.5, 20.5)]
-    found = causes.warnings(told.case(whole(0), ended[0], whole(20), ended[1], whole(40)))
+    found = causes.warnings(examples.context(whole(0), ended[0], whole(20), ended[1], whole(40)))
     assert [one.code for one in found] == ["device_deleted"]
 
 
@@ -795,7 +801,7 @@ def test_a_tunnel_that_the_device_ends_again_and_again_has_a_warning():
 )
 def test_a_device_that_does_not_answer_twice_is_a_warning(count: int, gave_up: bool, codes: list[str]):
     check = attempt(60, repeated(70, 2, count=count, gave_up=gave_up), within_sa=True, outcome=None)
-    assert [one.code for one in causes.warnings(told.case(whole(0), check))] == codes
+    assert [one.code for one in causes.warnings(examples.context(whole(0), check))] == codes
 
 
 @pytest.mark.parametrize(
@@ -821,13 +827,13 @@ def test_a_device_that_does_not_answer_twice_is_a_warning(count: int, gave_up: b
 )
 def test_one_packet_that_is_lost_is_no_warning(facts: tuple[n.Fact, ...], codes: list[str]):
     sa = whole(0), attempt(60, *facts, by="device", within_sa=True, outcome=None)
-    assert [one.code for one in causes.warnings(told.case(*sa))] == codes
+    assert [one.code for one in causes.warnings(examples.context(*sa))] == codes
 
 
 @pytest.mark.parametrize(("times", "codes"), [([0, 60], []), ([0, 60, 120], ["duplicate_sa"]), ([0, 60, 9000], [])])
 def test_sas_that_replace_each_other_are_a_warning(times: list[int], codes: list[str]):
-    sas = [whole(t, n.Replaced(at=told.at(t + 50), line="replaced")) for t in times]
-    assert [one.code for one in causes.warnings(told.case(*sas, whole(9999)))] == codes
+    sas = [whole(t, n.Replaced(at=examples.at(t + 50), line="replaced")) for t in times]
+    assert [one.code for one in causes.warnings(examples.context(*sas, whole(9999)))] == codes
 
 
 # -- what never counts ------------------------------------------------------------------------------------------------
@@ -849,14 +855,14 @@ _facts = st.one_of(
     st.builds(packet, _times, st.sampled_from([500, 4500]), sender=st.sampled_from(["us", "device"])),
     st.builds(up, _times, st.sampled_from([1, 2])),
     st.builds(deleted, _times, st.sampled_from(["us", "device"]), st.sampled_from([1, 2])),
-    st.builds(lambda t: n.Replaced(at=told.at(t)), _times),
-    st.builds(lambda t: n.RekeyFailed(at=told.at(t), phase=2), _times),
-    st.builds(lambda t: n.DataPlaneFailure(at=told.at(t)), _times),
-    st.builds(lambda t: n.NotSent(at=told.at(t)), _times),
+    st.builds(lambda t: n.Replaced(at=examples.at(t)), _times),
+    st.builds(lambda t: n.RekeyFailed(at=examples.at(t), phase=2), _times),
+    st.builds(lambda t: n.DataPlaneFailure(at=examples.at(t)), _times),
+    st.builds(lambda t: n.NotSent(at=examples.at(t)), _times),
     st.builds(refused, _times, st.just("UNREAD"), data=st.sampled_from(["plain", "encrypted"])),
-    st.builds(lambda t: n.MethodMismatch(at=told.at(t), method="other"), _times),
-    st.builds(lambda t: n.SelectorsRefused(at=told.at(t), asked=()), _times),
-    st.builds(lambda t, refusal: n.Unknown(at=told.at(t), line="?", is_refusal=refusal), _times, st.booleans()),
+    st.builds(lambda t: n.MethodMismatch(at=examples.at(t), method="other"), _times),
+    st.builds(lambda t: n.SelectorsRefused(at=examples.at(t), asked=()), _times),
+    st.builds(lambda t, refusal: n.Unknown(at=examples.at(t), line="?", is_refusal=refusal), _times, st.booleans()),
 )
 _attempts = st.builds(
     lambda facts, outcome, by, version, within, named, address: attempt(
@@ -879,7 +885,7 @@ _attempts = st.builds(
     st.sampled_from([None, DEVICE, STRANGER]),
 )
 _LATER = [case for table in (SEEN_HERE, REFUSED, SILENCE, BOTH) for case in table]
-_CONNECTIONS = [told.V2, MAIN, AGGRESSIVE, NAMED]
+_CONNECTIONS = [examples.V2, MAIN, AGGRESSIVE, NAMED]
 
 
 @settings(deadline=None)
@@ -904,8 +910,8 @@ def test_any_facts_have_a_cause_with_a_text_and_evidence_in_order(
     attempts: list[model.Attempt], strangers: list[model.Attempt], of: model.Connection, waits: bool
 ):
     for peer in (DEVICE, None):
-        case = told.case(*attempts, of=of, strangers=strangers, peer=peer, waits_for_peer=waits)
-        found = (*causes.rank(case), *causes.warnings(case), *causes.of_pairs(case))
+        context = examples.context(*attempts, of=of, strangers=strangers, peer=peer, waits_for_peer=waits)
+        found = (*causes.rank(context), *causes.warnings(context), *causes.of_pairs(context))
         assert found
         for one in found:
             assert one.code in cause_texts.TEXTS

@@ -8,7 +8,7 @@ import pytest
 
 from landbridge import model
 from landbridge.status import connection
-from tests.status import told
+from tests.status import examples
 
 UNSEEN_AFTER = timedelta(seconds=90)
 FAILING = "the engine could not apply it and tries again: no such device"
@@ -138,8 +138,8 @@ def _seen(*attempts: model.Attempt, **words: Any) -> model.ConnectionObservation
 def test_missing_pairs_say_why_when_an_attempt_shows_it(given: Any):
     """What was said of phase 1 is of another time: phase 1 is up."""
     said = [
-        told.attempt(0, told.key(1, "differs"), by="device"),
-        told.attempt(2, told.up(3), told.refused(4, "TS_UNACCEPTABLE", 2)),
+        examples.attempt(0, examples.key(1, "differs"), by="device"),
+        examples.attempt(2, examples.up(3), examples.refused(4, "TS_UNACCEPTABLE", 2)),
     ]
     status = _judge(
         given, observation=_seen(*said, children=(given.child(),), expected_children=2, missing_pairs=("a - b",))
@@ -151,7 +151,7 @@ def test_missing_pairs_say_why_when_an_attempt_shows_it(given: Any):
 
 
 def test_a_down_connection_has_the_causes_of_its_attempts(given: Any):
-    status = _judge(given, observation=_seen(told.attempt(0, told.refused(1, "NO_PROPOSAL_CHOSEN"))))
+    status = _judge(given, observation=_seen(examples.attempt(0, examples.refused(1, "NO_PROPOSAL_CHOSEN"))))
     assert status.status == "DOWN"
     assert status.explanation is not None
     first, *others = status.explanation.causes
@@ -168,7 +168,7 @@ def test_a_down_connection_has_the_causes_of_its_attempts(given: Any):
 
 
 def test_a_pause_is_the_reason_only_where_nothing_else_is_known(given: Any):
-    refused = told.attempt(0, told.refused(1, "NO_PROPOSAL_CHOSEN"))
+    refused = examples.attempt(0, examples.refused(1, "NO_PROPOSAL_CHOSEN"))
     for observation, reason in ((_seen(), "paused since"), (_seen(refused), "the device refused the phase 1 proposal")):
         known = model.KnownConnection(given.connection, 2, False, 2, observation, given.now)
         status = connection.of(known, given.now, UNSEEN_AFTER, paused_since=given.now)

@@ -7,9 +7,9 @@ import pytest
 from landbridge import model
 from landbridge.model import negotiation as n
 from landbridge.status import causes
-from landbridge.status.probe_causes import SAID
-from tests.status import told
-from tests.status.told import AGGRESSIVE, MAIN, attempt, esp, fqdn, mismatch, proposal, refused, repeated, up, whole
+from landbridge.status.probe_causes import SOURCE
+from tests.status import examples
+from tests.status.examples import AGGRESSIVE, MAIN, attempt, esp, fqdn, mismatch, proposal, refused, repeated, up, whole
 
 REFUSED = attempt(0, refused(1, "NO_PROPOSAL_CHOSEN"))
 NOT_AUTHENTICATED = attempt(0, refused(1, "AUTHENTICATION_FAILED"))
@@ -22,11 +22,11 @@ def _probe(t: float = 10, configuration: str = "now", **given: Any) -> model.Pro
     values: dict[str, Any] = {
         "id": "p1",
         "connection_id": "c1",
-        "at": told.at(t),
+        "at": examples.at(t),
         "reason": "order",
         "configuration": configuration,
-        "local_address": told.ENDPOINT,
-        "peer_address": told.DEVICE,
+        "local_address": examples.ENDPOINT,
+        "peer_address": examples.DEVICE,
     }
     return model.ProbeResult(**(values | given))
 
@@ -38,10 +38,10 @@ def _answer(
 
 
 def _rank(
-    asked: model.Attempt, *probes: model.ProbeResult, of: model.Connection = told.V2
+    asked: model.Attempt, *probes: model.ProbeResult, of: model.Connection = examples.V2
 ) -> tuple[tuple[str, bool, str | None], ...]:
-    case = told.case(asked, of=of, probes=probes)
-    return tuple((one.code, one.is_certain, one.theirs) for one in causes.rank(case))
+    context = examples.context(asked, of=of, probes=probes)
+    return tuple((one.code, one.is_certain, one.theirs) for one in causes.rank(context))
 
 
 @pytest.mark.parametrize(
@@ -50,14 +50,14 @@ def _rank(
         pytest.param(
             REFUSED,
             {"answers": (_answer("chosen", chosen=proposal("aes-256", group="group14")),)},
-            told.V2,
+            examples.V2,
             [("ike_proposal_mismatch", True, "aes-256 / sha2-256 / group14")],
             id="another-proposal",
         ),
         pytest.param(
             REFUSED,
             {"answers": (_answer("refused"), _answer("chosen", "v1", "main", proposal()))},
-            told.V2,
+            examples.V2,
             [("ike_version_mismatch", True, "v1")],
             id="another-version",
         ),
@@ -83,7 +83,7 @@ def _rank(
         pytest.param(
             REFUSED,
             {"answers": (_answer("refused"), _answer("silent", "v1", "main"))},
-            told.V2,
+            examples.V2,
             [("no_connection_on_device", True, None)],
             id="nothing-is-taken",
         ),
@@ -97,28 +97,28 @@ def _rank(
         pytest.param(
             NOT_AUTHENTICATED,
             {"identity": model.ProbeIdentity(accepted=True, identity=fqdn("dev.example"))},
-            told.V2,
+            examples.V2,
             [("peer_id_mismatch", True, "fqdn dev.example")],
             id="another-id",
         ),
         pytest.param(
             NOT_AUTHENTICATED,
             {"identity": model.ProbeIdentity(accepted=False, notify="AUTHENTICATION_FAILED")},
-            told.V2,
+            examples.V2,
             [("psk_mismatch", False, None), ("local_id_mismatch", False, None)],
             id="not-the-device-s-id",
         ),
         pytest.param(
             attempt(0, refused(1, "AUTHENTICATION_FAILED"), ike_version="v1", mode="aggressive"),
-            {"peer_identity": n.Identity(kind="key_id", value=told.DEVICE)},
+            {"peer_identity": n.Identity(kind="key_id", value=examples.DEVICE)},
             AGGRESSIVE,
-            [("peer_id_mismatch", True, f"key_id {told.DEVICE}")],
+            [("peer_id_mismatch", True, f"key_id {examples.DEVICE}")],
             id="an-id-of-another-type",
         ),
         pytest.param(
             NO_CHILD,
             {"phase_2": model.ProbePhase2(outcome="chosen", proposal=esp("aes-256", group="group14"))},
-            told.V2,
+            examples.V2,
             [("esp_proposal_mismatch", True, "aes-256 / sha2-256 / group14")],
             id="another-esp-proposal",
         ),
@@ -129,7 +129,7 @@ def _rank(
                     outcome="chosen", selectors=n.Selectors(local=("10.1.0.0/24",), remote=("10.9.0.0/24",))
                 )
             },
-            told.V2,
+            examples.V2,
             [("selectors_mismatch", True, "10.1.0.0/24 - 10.9.0.0/24")],
             id="other-subnets",
         ),
@@ -161,16 +161,20 @@ def test_an_answer_that_says_nothing_about_the_cause_changes_nothing(asked: mode
 
 
 def test_the_reason_says_that_nothing_authenticates_the_answer():
-    (found, *_) = causes.rank(told.case(REFUSED, probes=[_probe(**DECIDES)]))
-    assert SAID in found.reason
+    (found, *_) = causes.rank(examples.context(REFUSED, probes=[_probe(**DECIDES)]))
+    assert SOURCE in found.reason
     assert [line.line for line in found.evidence] == ["probe p1: took aes-256 / sha2-256 / group15"]
 
 
 def test_a_device_that_dials_the_other_endpoint_is_the_cause_whatever_it_answers_here():
     """It has no connection for this endpoint."""
     strange = attempt(
-        1, told.no_connection(2, "address"), by="device", peer_address=told.DEVICE, local_address=told.OTHER_ENDPOINT
+        1,
+        examples.no_connection(2, "address"),
+        by="device",
+        peer_address=examples.DEVICE,
+        local_address=examples.OTHER_ENDPOINT,
     )
     refuses_all = _probe(answers=(_answer("refused"),))
-    case = told.case(REFUSED, strangers=[strange], probes=[refuses_all])
-    assert next(one.code for one in causes.rank(case)) == "wrong_endpoint"
+    context = examples.context(REFUSED, strangers=[strange], probes=[refuses_all])
+    assert next(one.code for one in causes.rank(context)) == "wrong_endpoint"

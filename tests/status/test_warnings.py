@@ -7,15 +7,15 @@ import pytest
 
 from landbridge import model
 from landbridge.status import warnings
-from tests.status import told
+from tests.status import examples
 
 
 def _codes(*attempts: model.Attempt, **given: object) -> list[str]:
-    return [one.code for one in warnings.of(told.case(*attempts, **given))]
+    return [one.code for one in warnings.of(examples.context(*attempts, **given))]
 
 
-REFUSED = told.attempt(0, told.refused(1, "AUTHENTICATION_FAILED"))
-OLDER = told.attempt(0, told.refused(1, "AUTHENTICATION_FAILED"), configuration="before")
+REFUSED = examples.attempt(0, examples.refused(1, "AUTHENTICATION_FAILED"))
+OLDER = examples.attempt(0, examples.refused(1, "AUTHENTICATION_FAILED"), configuration="before")
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,9 @@ OLDER = told.attempt(0, told.refused(1, "AUTHENTICATION_FAILED"), configuration=
     [
         pytest.param((), ["key_not_proved"], id="not tried yet"),
         pytest.param((REFUSED,), ["new_psk_refused"], id="the device refused"),
-        pytest.param((told.attempt(0, told.key(1, "differs"), by="device"),), ["new_psk_refused"], id="we refused it"),
+        pytest.param(
+            (examples.attempt(0, examples.key(1, "differs"), by="device"),), ["new_psk_refused"], id="we refused it"
+        ),
         pytest.param((OLDER,), ["key_not_proved"], id="the key of before was refused"),
     ],
 )
@@ -35,18 +37,18 @@ def test_a_key_that_is_not_proved(attempts: tuple[model.Attempt, ...], codes: li
 @pytest.mark.parametrize(
     ("connection", "until"),
     [
-        pytest.param(told.V2, "until either side ends it or does not answer", id="v2"),
-        pytest.param(told.MAIN, "86400 s after its begin at the latest", id="v1"),
+        pytest.param(examples.V2, "until one side ends it or does not answer", id="v2"),
+        pytest.param(examples.MAIN, "at most 86400 s after phase 1 came up", id="v1"),
     ],
 )
 def test_it_is_said_until_when_the_old_key_lasts(connection: model.Connection, until: str):
-    [cause] = warnings.of(told.case(REFUSED, of=connection, is_key_unproved=True))
+    [cause] = warnings.of(examples.context(REFUSED, of=connection, is_key_unproved=True))
     assert until in cause.reason
     assert cause.evidence
 
 
 def _one_way(direction: Literal["in", "out"], packets: int, seconds: int) -> model.OneWay:
-    return model.OneWay(direction=direction, packets=packets, since=told.at(0), until=told.at(seconds))
+    return model.OneWay(direction=direction, packets=packets, since=examples.at(0), until=examples.at(seconds))
 
 
 @pytest.mark.parametrize(
@@ -69,6 +71,6 @@ def _one_way(direction: Literal["in", "out"], packets: int, seconds: int) -> mod
     ],
 )
 def test_what_passes_one_way_alone(one_way: model.OneWay | None, said: str | None, given: Any):
-    came = dataclasses.replace(given.child(), last_in_at=told.at(0))
-    found = warnings.of(told.case(one_way=one_way, children=(came,)))
+    came = dataclasses.replace(given.child(), last_in_at=examples.at(0))
+    found = warnings.of(examples.context(one_way=one_way, children=(came,)))
     assert [one.reason for one in found] == ([] if said is None else [said])

@@ -16,14 +16,14 @@ from typing import Any, Protocol
 
 from landbridge import model
 from landbridge.engine import base
-from landbridge.telemetry import counts
+from landbridge.telemetry import shared_metrics
 
 log = logging.getLogger(__name__)
-_CYCLES = counts.Histogram(
+_CYCLES = shared_metrics.Histogram(
     "landbridge_agent_cycle_seconds",
-    "Seconds of a cycle of the agent with one gateway. A cycle fails when a step fails or the gateway cannot be seen.",
+    "Duration of a cycle of the agent with one VPN gateway, in seconds. A cycle fails when a step fails or when the agent cannot look at the gateway.",
     (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0),
-    outcome=("well", "failed"),
+    outcome=("succeeded", "failed"),
 )
 
 #: Fast cycles at once. A cycle that takes longer than `Timing.slow_after` waits for something, and counts no more as a fast one.
@@ -238,7 +238,7 @@ class Agent:
         started, began = time.thread_time(), time.monotonic()
         clean = self._cycle(gateway_id)
         now = time.monotonic()
-        _CYCLES.observe(now - began, "well" if clean else "failed")
+        _CYCLES.observe(now - began, "succeeded" if clean else "failed")
         with self._changed:
             state = self._running.pop(gateway_id)
             state.running = False

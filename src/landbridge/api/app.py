@@ -25,7 +25,7 @@ from landbridge import errors, model, operations
 from landbridge.api import authentication, key_queues, metrics, openapi, responses, routes, signing
 from landbridge.api.table import TABLE
 from landbridge.operations import access, call, ids, measurements
-from landbridge.telemetry import counts, exposition, log_fields
+from landbridge.telemetry import exposition, log_fields, shared_metrics
 from landbridge.wire import body, parameters
 
 log = logging.getLogger(__name__)
@@ -34,9 +34,9 @@ TOKEN_HEADERS = ("x-client-token", "idempotency-key")
 #: Characters of a path in a line of the log. The longest path of the table has 200.
 PATH_LOGGED = 300
 Endpoint = Callable[[Request], Awaitable[Response]]
-_SECONDS = counts.Histogram(
+_SECONDS = shared_metrics.Histogram(
     "landbridge_api_request_seconds",
-    "Seconds from the head of a request to its answer.",
+    "Duration of a request from its head to its answer, in seconds.",
     operation=tuple(sorted({route.name for route in TABLE})),
     code=("2xx", "4xx", "5xx"),
 )
@@ -247,7 +247,7 @@ def _readyz(dependencies: Dependencies) -> Endpoint:
 
 
 def _metrics(dependencies: Dependencies) -> Endpoint:
-    """The key of a project sees its own connections; the key of an operator or a monitor sees all, and the service."""
+    """The key of a project reads the series of the project. The key of an operator or a monitor reads all series, also those of the service."""
     database = dependencies.service.database
 
     async def answer(request: Request) -> Response:
@@ -255,7 +255,7 @@ def _metrics(dependencies: Dependencies) -> Endpoint:
         await dependencies.queues.acquire(caller.access_key, writes=False)
         try:
             content = await database.read_soon(
-                lambda tx: metrics.render(measurements.take(tx, caller.project_id, dependencies.series_limit))
+                lambda tx: metrics.render(measurements.load(tx, caller.project_id, dependencies.series_limit))
             )
         finally:
             dependencies.queues.release(caller.access_key, writes=False)

@@ -1,4 +1,4 @@
-"""The check of a connection that is not created."""
+"""The operation that checks a create of a connection."""
 
 from landbridge import model
 from landbridge.api import routes
@@ -18,7 +18,7 @@ ROUTES = (
         operation=connection_checks.check,
         method="POST",
         path="/landbridge/v1/{project_id}/vpn-connections/check",
-        summary="What a create with this body would make, what is wrong with it, and what the device must be set to; nothing is stored"
+        summary="Check a create without creating: the connection, all violations and warnings, and the settings of the device"
         " (an extension of ours)",
         success=200,
         parse=_parse,

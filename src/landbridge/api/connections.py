@@ -137,8 +137,9 @@ ROUTES = (
         query=(
             parameters.choice(
                 "landbridge_psk",
-                "what a new psk does to the tunnel that is up: prove (default) tries it beside the tunnel, which goes on when the"
-                " device refuses the key; replace ends the tunnel and negotiates anew (an extension of ours)",
+                "the effect of a new psk on a tunnel that is up. prove (default): the service tries the key beside the tunnel, and the"
+                " tunnel stays up if the device refuses the key. replace: the service ends the tunnel and negotiates a new one (an"
+                " extension of ours)",
                 ("prove", "replace"),
             ),
         ),

@@ -151,13 +151,13 @@ _child = model.ChildSa(
     installed_seconds=320,
 )
 _evidence = model.Evidence(at=_THEN, line="received AUTHENTICATION_FAILED notify error")
-_cause = model.Cause(  # what `status.causes` says of that line
+_cause = model.Cause(  # as `status.causes` makes it of that line
     code="identity_or_psk_refused",
     side="either",
     is_certain=False,
-    reason="the device refused our identity or the pre-shared key, and does not say which",
+    reason="the device refused the id of the VPN gateway or the pre-shared key, and does not say which",
     remedy="compare psk, local_id and peer_id on both sides",
-    decides="let the device dial: then this side sees the exact cause",
+    decides="let the device initiate the tunnel: the responder sees the exact cause",
     evidence=(_evidence,),
 )
 _attempt = model.Attempt(
@@ -449,11 +449,11 @@ RESULTS: dict[str, Any] = dict(
             timelines.TimelinePage(
                 entries=[
                     timelines.Entry(
-                        at=_THEN, told=model.StateChange(_THEN, "DOWN", "identity_or_psk_refused"), order=1
+                        at=_THEN, item=model.StateChange(_THEN, "DOWN", "identity_or_psk_refused"), order=1
                     ),
-                    timelines.Entry(at=_THEN, told=_attempt, order=0),
-                    timelines.Entry(at=_THEN, told=_done_probe, order=2),
-                    timelines.Entry(at=_THEN, told=_event, order=_event.seq),
+                    timelines.Entry(at=_THEN, item=_attempt, order=0),
+                    timelines.Entry(at=_THEN, item=_done_probe, order=2),
+                    timelines.Entry(at=_THEN, item=_event, order=_event.seq),
                 ],
                 configuration=_attempt.configuration,
                 next_marker=None,

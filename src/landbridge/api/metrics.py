@@ -1,6 +1,6 @@
-"""What `/metrics` answers: the series of connections and gateways from the store, and what the processes of the service counted.
+"""The answer of `/metrics`: the series of connections and gateways from the store, and the metrics of the service's processes.
 
-Each series is a row of a table here, or a metric of `telemetry.counts`. docs/reference/metrics.md lists all.
+Each series is a row of a table in this module, or a metric of `telemetry.shared_metrics`. docs/reference/metrics.md lists all of them.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 from landbridge import __version__
 from landbridge.operations.measurements import GatewayRow, Measurements
 from landbridge.operations.measurements import MeasuredConnection as Connection
-from landbridge.telemetry import counts, exposition
+from landbridge.telemetry import exposition, shared_metrics
 
 Row = TypeVar("Row")
 
@@ -62,7 +62,7 @@ CONNECTIONS: tuple[Series[Connection], ...] = (
     Series(
         "landbridge_connection_since_timestamp_seconds",
         "gauge",
-        "Since when the tunnel is up or down, with the configuration that is applied now.",
+        "When the tunnel came up or went down with the configuration that is applied now.",
         _id,
         lambda row: _seconds(row.since),
     ),
@@ -97,7 +97,7 @@ CONNECTIONS: tuple[Series[Connection], ...] = (
     Series(
         "landbridge_connection_received_timestamp_seconds",
         "gauge",
-        "When a look of the agent last found more packets from the device than the look before.",
+        "When the agent last saw that the number of received packets had grown.",
         _id,
         lambda row: row.traffic.received_at.timestamp() if row.traffic.received_at else None,
     ),
@@ -133,7 +133,7 @@ GATEWAYS: tuple[Series[GatewayRow], ...] = (
     Series(
         "landbridge_gateway_seen_timestamp_seconds",
         "gauge",
-        "When the engine looked at the VPN gateway last. What is said of its connections is of that time.",
+        "When the agent last looked at the VPN gateway. The series of its connections have the values of that look.",
         _of_gateway,
         lambda row: _seconds(row.seen_at),
     ),
@@ -156,13 +156,13 @@ def _plain(name: str, text: str) -> Series[_Sample]:
 NUMBER = _plain("landbridge_connections", "Connections of a project, by their status.")
 OMITTED = _plain(
     "landbridge_connections_without_series",
-    "Connections that have no series of their own, since there are more than [metrics] connections.",
+    "Connections without series of their own, because there are more than [metrics] connections.",
 )
 BUILD = _plain("landbridge_build_info", "1, with the version of the service.")
 LOOK_AGE = _plain(
     "landbridge_agent_look_age_seconds", "Seconds since the agent last began to look at all VPN gateways."
 )
-#: All series that are not counted by `telemetry.counts`.
+#: All series that are no metrics of `telemetry.shared_metrics`.
 STORED: tuple[Series[Any], ...] = (*CONNECTIONS, *GATEWAYS, NUMBER, OMITTED, BUILD, LOOK_AGE)
 
 
@@ -183,5 +183,9 @@ def render(measured: Measurements) -> bytes:
 def render_service(agent_age: float | None) -> bytes:
     """The series of the service itself. `agent_age`: seconds since the agent's last look; None without an agent."""
     age: list[_Sample] = [] if agent_age is None else [({}, agent_age)]
-    parts = (BUILD.lines([({"version": __version__}, 1)]), LOOK_AGE.lines(age), exposition.counted(counts.REGISTRY))
+    parts = (
+        BUILD.lines([({"version": __version__}, 1)]),
+        LOOK_AGE.lines(age),
+        exposition.counted(shared_metrics.REGISTRY),
+    )
     return "".join(line for lines in parts for line in lines).encode()

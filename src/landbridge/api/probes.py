@@ -1,4 +1,4 @@
-"""The operations on probes: asking a connection's device what it takes."""
+"""The operations on probes."""
 
 from landbridge import model
 from landbridge.api import routes
@@ -13,7 +13,7 @@ ROUTES = (
         operation=probes.order,
         method="POST",
         path=PATH,
-        summary="Ask the device of a connection which parameters it takes (an extension of ours)",
+        summary="Order a probe: ask the device of a connection which IKE parameters it accepts (an extension of ours)",
         success=202,
         parse=routes.parse_body(
             wire_probes.OrderProbe,
@@ -29,7 +29,7 @@ ROUTES = (
         operation=probes.list_all,
         method="GET",
         path=PATH,
-        summary="The last probes of a connection, newest first: what its device answered (an extension of ours)",
+        summary="The last probes of a connection with the answers of its device, newest first (an extension of ours)",
         success=200,
         parse=lambda incoming: body.Parsed(model.ConnectionRef(connection_id=incoming.path["vpn_connection_id"])),
         render=lambda found: {"probes": wire_probes.probes(found)},

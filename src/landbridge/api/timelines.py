@@ -21,11 +21,11 @@ ROUTES = (
         operation=timelines.show,
         method="GET",
         path="/landbridge/v1/{project_id}/vpn-connections/{vpn_connection_id}/timeline",
-        summary="What was said to the device and by it, the statuses, probes, and who changed what, newest first (an extension of ours)",
+        summary="The attempts, statuses, probes and changes of a connection, newest first (an extension of ours)",
         success=200,
         parse=_parse,
         render=lambda page: {
-            "timeline": [wire.entry(one.at, one.told, page.configuration) for one in page.entries],
+            "timeline": [wire.entry(one.at, one.item, page.configuration) for one in page.entries],
             "page_info": shapes.page_info(page.next_marker, len(page.entries)),
         },
         answer=wire.Timeline,

@@ -12,12 +12,12 @@ from typing import Any, Protocol, TypeVar
 
 from landbridge.model.desired import DesiredGateway
 from landbridge.model.observation import Observation
-from landbridge.telemetry import counts, log_fields
+from landbridge.telemetry import log_fields, shared_metrics
 
 log = logging.getLogger(__name__)
-# All processes must know what an engine counts, also those that have none: it stands here and not in the engine.
-PROBES = counts.Counter("landbridge_probes_total", "Probes of devices that are over.", reason=("automatic", "order"))
-RESTARTS = counts.Counter("landbridge_charon_restarts_total", "Charons that died and were started again.")
+# All processes must have the same metrics, also those without an engine. So these are here and not in an engine.
+PROBES = shared_metrics.Counter("landbridge_probes_total", "Probes that have ended.", reason=("automatic", "order"))
+RESTARTS = shared_metrics.Counter("landbridge_charon_restarts_total", "Charons that died and were started again.")
 
 
 class Step(Protocol):

@@ -1,8 +1,8 @@
-"""What was said when a tunnel was negotiated: facts, cut into attempts.
+"""Negotiations of tunnels: facts, and attempts that hold them.
 
-An engine reads a daemon's words and makes facts of them; no other room reads those words. Algorithms stand in the words of the API
-where the API has one (`aes-128`, `sha2-256`, `group15`), otherwise as the daemon writes them. `line` is the daemon's line, verbatim; where
-a fact came from two lines, both, one below the other; empty where it came from an event.
+Only an engine reads the log lines and events of its daemon; it makes facts of them. An algorithm has the name of the API (`aes-128`,
+`sha2-256`, `group15`), or the daemon's name when the API does not have the algorithm. The `line` of a fact is the daemon's line, verbatim.
+It has two lines, one below the other, when the fact came from two, and is empty when the fact came from an event.
 """
 
 from collections.abc import Iterable, Iterator
@@ -16,16 +16,16 @@ Party = Literal["us", "device"]
 #: Phase 1 makes the IKE_SA, phase 2 a CHILD_SA.
 Phase = Literal[1, 2]
 IdKind = Literal["ip", "fqdn", "email", "key_id", "dn", "other"]
-#: How an attempt ended. `up`: what it was for is up. `refused_by_us` and `refused_by_device`: one side said no. `no_answer`: requests
-#: were sent again until the daemon gave up. `deleted`: a DELETE ended an SA that was up. `replaced`: another SA took its place.
-#: `stopped`: a changed configuration or the end of the daemon ended it.
+#: How an attempt ended. `up`: it succeeded. `refused_by_us`, `refused_by_device`: one side refused. `no_answer`: the daemon gave up after its
+#: retransmits. `deleted`: a DELETE ended an SA that was up. `replaced`: another SA replaced the SA. `stopped`: a changed configuration or
+#: the end of the daemon ended it.
 Outcome = Literal["up", "refused_by_us", "refused_by_device", "no_answer", "deleted", "replaced", "stopped"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
-    """Algorithms of which one of each kind is to be used. A kind that is absent is empty; `groups` without one is `("none",)` only
-    where a daemon says so.
+    """Algorithms to choose one of each kind from. A kind without algorithms is empty. `groups` is `("none",)` when the daemon logs that no
+    group is used.
     """
 
     encryption: tuple[str, ...] = ()
@@ -42,7 +42,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selectors:
-    """Traffic selectors from our point of view: what is behind us and what is behind the device."""
+    """Traffic selectors as CIDR blocks: `local` behind the VPN gateway, `remote` behind the device."""
 
     local: tuple[str, ...]
     remote: tuple[str, ...]
@@ -64,7 +64,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Packet:
-    """Where packets of the attempt came from or went to. Only a change of addresses or ports is a new fact."""
+    """The addresses and ports of a packet of the attempt. Only a change of them is a new fact."""
 
     kind: Literal["packet"] = "packet"
     at: datetime
@@ -78,8 +78,8 @@ class Packet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retransmits:
-    """We sent a request `count` times again, or (`sender` device) received one again. `gave_up`: the daemon ended the attempt for it.
-    `message`: in IKEv1 the sequence number of our message (1, 2 or 3 of phase 1), in IKEv2 the message ID.
+    """We repeated a request `count` times, or (`sender` device) received one again. `gave_up`: the daemon ended the attempt because of it.
+    `message`: in IKEv1 the sequence number of our message (1, 2 or 3 in phase 1), in IKEv2 the message ID.
     """
 
     kind: Literal["retransmits"] = "retransmits"
@@ -93,7 +93,7 @@ class Retransmits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProposalMismatch:
-    """We refused what the device proposed. `offered` by the device, `configured` here."""
+    """We refused the proposals of the device. `offered`: its proposals. `configured`: ours."""
 
     kind: Literal["proposal_mismatch"] = "proposal_mismatch"
     at: datetime
@@ -105,7 +105,7 @@ class ProposalMismatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProposalChosen:
-    """Both sides agreed."""
+    """Both sides agreed on a proposal."""
 
     kind: Literal["proposal_chosen"] = "proposal_chosen"
     at: datetime
@@ -116,9 +116,9 @@ class ProposalChosen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """A side ended the negotiation with a notify. `notify` is its name in RFC 7296 or RFC 2408 (`NO_PROPOSAL_CHOSEN`). `data` is what it
-    carries, where that says something (INVALID_KE_PAYLOAD: the group that is wanted). `UNREAD` is one that the daemon did not read: `data`
-    says whether it was `plain` or `encrypted`.
+    """A side ended the negotiation with a notify. `notify`: its name in RFC 7296 or RFC 2408 (`NO_PROPOSAL_CHOSEN`), or `UNREAD` for a
+    notify that the daemon did not read. `data`: the content of the notify (INVALID_KE_PAYLOAD: the requested group; UNREAD: `plain` or
+    `encrypted`).
     """
 
     kind: Literal["refusal"] = "refusal"
@@ -132,8 +132,8 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoConnection:
-    """No loaded connection fits. `reason` address: none has the addresses or the version. ids: none has the identities; `local` is what
-    the device expects of us (None: it does not say), `peer` what it calls itself. mode: only the other IKEv1 mode fits.
+    """No loaded connection matches. `reason` address: none has the addresses and the IKE version. ids: none has the ids; `local` is the id
+    that the device expects of us (None: its message has none), `peer` its own id. mode: only a connection of the other IKEv1 mode matches.
     """
 
     kind: Literal["no_connection"] = "no_connection"
@@ -146,7 +146,7 @@ class NoConnection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeerIdentity:
-    """The device proved or claimed `got` where this connection expects `wanted` (None: it fits)."""
+    """The device identified itself as `got`. `wanted`: the id that the connection expects, when it is another one; None: `got` matches."""
 
     kind: Literal["peer_identity"] = "peer_identity"
     at: datetime
@@ -157,8 +157,8 @@ class PeerIdentity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyMismatch:
-    """`problem` differs: the keys of the two sides differ, as the check of `checked_by` shows. absent: we have no key for these
-    identities. undecryptable: a message could not be decrypted, which in IKEv1 is another key or, with some devices, another id.
+    """`problem` differs: the keys of the two sides differ. absent: we have no key for the ids. undecryptable: a message could not be
+    decrypted; in IKEv1 the reason is another key or, with some devices, another id.
     """
 
     kind: Literal["key_mismatch"] = "key_mismatch"
@@ -169,7 +169,7 @@ class KeyMismatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MethodMismatch:
-    """The device authenticates by `method`: certificate, eap or xauth. Connections here have a pre-shared key."""
+    """The device authenticates by `method`. A connection authenticates by a pre-shared key."""
 
     kind: Literal["method_mismatch"] = "method_mismatch"
     at: datetime
@@ -179,7 +179,7 @@ class MethodMismatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SelectorsRefused:
-    """We refused the selectors that the device asked for."""
+    """We refused the traffic selectors that the device requested."""
 
     kind: Literal["selectors_refused"] = "selectors_refused"
     at: datetime
@@ -189,7 +189,7 @@ class SelectorsRefused:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Established:
-    """An SA came up. `selectors` of a CHILD_SA as both sides agreed. `again`: a rekey or a reauthentication."""
+    """An SA came up. `selectors`: the selectors of a CHILD_SA that both sides agreed on. `again`: by a rekey or a reauthentication."""
 
     kind: Literal["established"] = "established"
     at: datetime
@@ -201,7 +201,7 @@ class Established:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deleted:
-    """A DELETE for an SA that was up. `sender`: who wanted it to end."""
+    """A DELETE for an SA that was up."""
 
     kind: Literal["deleted"] = "deleted"
     at: datetime
@@ -212,7 +212,7 @@ class Deleted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RekeyFailed:
-    """A rekey was refused or did not succeed; the old SA goes on until its lifetime ends."""
+    """A rekey failed. The old SA stays up until its lifetime ends."""
 
     kind: Literal["rekey_failed"] = "rekey_failed"
     at: datetime
@@ -222,7 +222,7 @@ class RekeyFailed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataPlaneFailure:
-    """Our own data plane could not install what was negotiated."""
+    """The data plane of this machine could not install the SA."""
 
     kind: Literal["data_plane_failure"] = "data_plane_failure"
     at: datetime
@@ -231,7 +231,7 @@ class DataPlaneFailure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotSent:
-    """Our own machine refused to send a packet."""
+    """This machine refused to send a packet."""
 
     kind: Literal["not_sent"] = "not_sent"
     at: datetime
@@ -240,7 +240,7 @@ class NotSent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Nat:
-    """There is a NAT before `side`. The userland data plane always says so of the device: an engine leaves that out."""
+    """There is a NAT in front of `side`. An engine leaves out the NAT that the userland data plane simulates."""
 
     kind: Literal["nat"] = "nat"
     at: datetime
@@ -250,7 +250,7 @@ class Nat:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replaced:
-    """The peer made another SA in place of this one (INITIAL_CONTACT, or the same identities again)."""
+    """The device established another SA in place of this one (INITIAL_CONTACT, or the same ids again)."""
 
     kind: Literal["replaced"] = "replaced"
     at: datetime
@@ -259,7 +259,7 @@ class Replaced:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unknown:
-    """A line that no rule knows. `is_refusal`: something was refused with it, or failed."""
+    """A line that no rule knows. `is_refusal`: the line has a word of a refusal or a failure."""
 
     kind: Literal["unknown"] = "unknown"
     at: datetime
@@ -291,19 +291,18 @@ Fact = (
 
 
 def lines(facts: Iterable[Fact]) -> Iterator[Evidence]:
-    """The lines of facts, in their order. A fact may have several."""
+    """The lines of the facts, in order. A fact may have several lines."""
     return (Evidence(at=fact.at, line=line) for fact in facts for line in fact.line.splitlines())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One try to bring something up, or (`within_sa`) what happened to an IKE_SA that was up: a rekey, a check whether the peer lives,
-    a DELETE.
+    """One negotiation, or (`within_sa`) an event of an IKE_SA that was up: a rekey, a dead peer detection, a DELETE.
 
-    `id` is unique in its gateway and grows with time. `configuration`: which configuration was loaded; an attempt of another one than
-    the present says nothing about the present. `is_named`: the daemon knew which connection was meant; an attempt without a name
-    belongs to every connection that may have been meant. `outcome` None: it goes on. `facts` are in their order, the first and the
-    last ones of many.
+    `id` is unique in its gateway and grows with time. `configuration` identifies the configuration that was loaded (see
+    `ConnectionObservation`): an attempt of another configuration is never a cause. `is_named`: the daemon assigned the attempt to a
+    connection; an attempt without a name belongs to every connection that it can concern. `outcome` None: the attempt has not ended.
+    `facts` are in order; of many facts it has the first and the last ones.
     """
 
     id: str
@@ -321,6 +320,6 @@ class Attempt:
     facts: tuple[Fact, ...] = ()
 
     @property
-    def heard_at(self) -> datetime:
-        """When it was heard of last."""
+    def updated_at(self) -> datetime:
+        """The time of the last fact, or of the end."""
         return max((self.began_at, *filter(None, (self.ended_at,)), *(fact.at for fact in self.facts)))

@@ -1,4 +1,4 @@
-"""Reading the audit trail of a project (an extension of ours)."""
+"""The audit trail of a project, in pages (an extension of ours)."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from landbridge.operations.operation import operation
 from landbridge.store import audit_trail
 from landbridge.store.database import Transaction
 
-#: Events that one request reads. With a filter by action or actor, a page may be shorter than its limit without being the last page.
+#: Events that one request reads. A page with a filter by action or actor may be shorter than its limit although it is not the last page.
 LOOKED_THROUGH = 2000
 _LIST = "audit events"
 

@@ -1,4 +1,4 @@
-"""A create of a connection without the create: what it would make, what is wrong with it, what else to know (an extension of ours)."""
+"""Checks a create of a connection without creating it (an extension of ours). It writes nothing."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class CheckedConnection:
 
 @operation("check_vpn_connection", "admin", "long read")
 def check(tx: Transaction, call: Call, request: model.ConnectionCheckRequest) -> CheckedConnection:
-    """Stores nothing. It is for admins, as a create is: a refusal tells whether another connection has the PSK of the request."""
+    """Only admins may check, as only they may create: a violation shows whether another connection has the PSK of the request."""
     ignored = tuple(model.Warning(path, "is not known, and would be ignored") for path in request.ignored)
     try:
         prepared = operations.prepare(tx, call, request.connection)

@@ -4,7 +4,7 @@ import dataclasses
 from dataclasses import dataclass
 
 from landbridge import errors, model
-from landbridge.operations import heard, idempotency, ids, quotas, versions
+from landbridge.operations import idempotency, ids, quotas, related, versions
 from landbridge.operations import monitors as monitor_operations
 from landbridge.operations.call import Call
 from landbridge.operations.operation import operation
@@ -247,7 +247,7 @@ def diagnose(tx: Transaction, call: Call, request: model.ConnectionRef) -> Conne
     paused_since = pauses.since(tx, row.connection.gateway_id)
     gateway = gateways.find(tx, call.project_id, row.connection.gateway_id)
     failure = gateway.failure if gateway else None
-    known = heard.of(tx, row, heard.at_gateway(tx, call.service.site, gateway) if gateway else None)
+    known = related.load(tx, row, related.load_gateway(tx, call.service.site, gateway) if gateway else None)
     found = status.of(row, call.now, call.service.unseen_after, paused_since, failure, known)
     warnings = rules.warnings(row.connection, call.service.abilities)
     return ConnectionDiagnosis(connection=row.connection, status=found, warnings=warnings)

@@ -123,7 +123,7 @@ def diagnose(tx: Transaction, call: Call, request: model.GatewayRef) -> GatewayD
 
 
 def _count_connections(tx: Transaction, gateway_seq: int) -> Counter[tuple[model.ConnectionStatusName, str | None]]:
-    """How many connections have a status and a cause. A cause is the one that was known when it became the connection's last one."""
+    """(status, cause) -> the number of connections. The cause of a connection is that of its last change, None when the status differs."""
     facts = connections.facts(tx, gateway_seq)
     last = connection_states.last(tx, (seq for seq, _ in facts.values()))
     found: Counter[tuple[model.ConnectionStatusName, str | None]] = Counter()

@@ -1,4 +1,4 @@
-"""What `/metrics` shows of the store."""
+"""Loads the values of connections and VPN gateways for `/metrics`."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from landbridge.store.database import Transaction
 
 
 class MeasuredConnection(NamedTuple):
-    """`since`: milliseconds since 1970, as in lists of statuses. `told`: status and cause when either changed last."""
+    """`since`: milliseconds since 1970, as in lists of statuses. `last_change`: the status and the cause of the last change of either."""
 
     id: str
     name: str
@@ -20,7 +20,7 @@ class MeasuredConnection(NamedTuple):
     facts: model.StatusFacts
     since: int | None
     traffic: model.Traffic
-    told: tuple[str | None, str | None] = (None, None)
+    last_change: tuple[str | None, str | None] = (None, None)
 
     @property
     def status(self) -> model.ConnectionStatusName:
@@ -28,8 +28,8 @@ class MeasuredConnection(NamedTuple):
 
     @property
     def cause(self) -> str:
-        """The code of the first cause of a connection that is DOWN, or of the first warning of one that is ACTIVE; else empty."""
-        status, cause = self.told
+        """The code of the first cause of a connection that is DOWN, or of the first warning of one that is ACTIVE; otherwise empty."""
+        status, cause = self.last_change
         return cause or "" if status == self.status else ""
 
 
@@ -47,8 +47,8 @@ class GatewayRow(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measurements:
-    """`numbers` counts all connections by project and status. `connections` is empty where there are more than the limit, and `omitted`
-    says how many that are.
+    """`numbers`: how many connections a project has with a status. `connections` is empty when there are more than the limit; `omitted` is
+    then their number.
     """
 
     connections: list[MeasuredConnection]
@@ -57,8 +57,8 @@ class Measurements:
     gateways: list[GatewayRow]
 
 
-def take(tx: Transaction, project_id: str | None, limit: int) -> Measurements:
-    """Of a project, or of all (None). `limit`: connections that get series of their own."""
+def load(tx: Transaction, project_id: str | None, limit: int) -> Measurements:
+    """The measurements of one project, or of all projects (None). `limit`: the number of connections that can have series of their own."""
     numbers: Counter[tuple[str, model.ConnectionStatusName]] = Counter()
     for project, facts, number in measurements.counts(tx, project_id):
         numbers[project, connection_status.of_facts(facts)] += number

@@ -1,4 +1,4 @@
-"""Probes: an order to ask the device of a connection what it takes, and what was answered. The agent asks, not the operation."""
+"""Orders of probes, and their results. An operation stores the order; the agent sends the messages."""
 
 from landbridge import errors, model
 from landbridge.operations import connections, ids
@@ -10,7 +10,7 @@ from landbridge.store.database import Transaction
 
 @operation("probe_vpn_connection", "admin", "write")
 def order(tx: Transaction, call: Call, request: model.ProbeRequest) -> model.RecordedProbe:
-    """Only the connection's own device can be asked, one probe at a time."""
+    """Orders a probe of the connection's device. Raises Invalid when the device has no address, a CHILD_SA is up, or an order waits."""
     row = connections.find(tx, call, request.connection_id)
     if row.deleting:
         raise errors.Deleting(f"VPN connection {row.connection.id} is deleting")

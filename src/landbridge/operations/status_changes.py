@@ -1,4 +1,4 @@
-"""Which connections have another status after an observation, or another cause of it: what is kept, and a line of the log for each."""
+"""Finds the connections whose status or cause changed with an observation, stores the changes and logs them."""
 
 import dataclasses
 import logging
@@ -9,15 +9,15 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from landbridge import model
-from landbridge.operations import heard
-from landbridge.status import case
+from landbridge.operations import related
 from landbridge.status import connection as connection_status
+from landbridge.status.rule_context import Related
 from landbridge.store import attempts, connection_states, connections, gateways, observations, pauses
 from landbridge.store.database import Transaction
 from landbridge.telemetry import log_fields
 
 log = logging.getLogger(__name__)
-#: Lines of one connection in WINDOW_SECONDS. A connection that comes and goes all the time fills no log.
+#: Lines of one connection in WINDOW_SECONDS, so that a connection that goes up and down again and again does not fill the log.
 LINES = 10
 WINDOW_SECONDS = 600.0
 
@@ -48,17 +48,17 @@ def _changed(
     tx: Transaction, site: model.Site, observation: model.Observation, written: list[observations.Written]
 ) -> Iterator[StatusChange]:
     row, now = gateways.find_any(tx, observation.gateway_id), observation.seen_at
-    gateway = heard.at_gateway(tx, site, row) if row is not None and written else None
+    gateway = related.load_gateway(tx, site, row) if row is not None and written else None
     paused_since = pauses.since(tx, observation.gateway_id)
     seqs = [one.seq for one in written]
-    last, said = connection_states.last(tx, seqs), attempts.of_connections(tx, seqs)
+    last, stored = connection_states.last(tx, seqs), attempts.of_connections(tx, seqs)
     seen = {one.connection_id: one for one in observation.connections}
     for one in written:
         connection, look = connections.get(tx, one.connection_id), seen[one.connection_id]
-        look = dataclasses.replace(look, attempts=said.get(one.seq, look.attempts))
+        look = dataclasses.replace(look, attempts=stored.get(one.seq, look.attempts))
         known = model.KnownConnection(connection, *one.after[:3], look, observation.seen_at, one.seq)
         before, after = connection_status.of_facts(one.before), connection_status.of_facts(one.after)
-        told = heard.of(tx, known, gateway) if after == "DOWN" else case.NOTHING_HEARD
+        told = related.load(tx, known, gateway) if after == "DOWN" else Related()
         status = connection_status.of(known, now, timedelta.max, paused_since, observation.failure, told)
         cause = connection_status.first_cause(status)
         if before != after or connection_states.is_news(last.get(one.seq), after, cause):
@@ -72,8 +72,8 @@ def keep(tx: Transaction, observation: model.Observation, changes: Iterable[Stat
 
 
 @dataclass(slots=True)
-class _Told:
-    """`lines` since `began`; `left_out`: those that were too many since the last line."""
+class _LineCount:
+    """`lines`: the lines since `began`. `left_out`: the changes since the last line that were not logged."""
 
     began: float = 0.0
     lines: int = 0
@@ -82,22 +82,22 @@ class _Told:
 
 @dataclass(slots=True)
 class StatusLog:
-    """Writes the lines, and remembers how many each connection had."""
+    """Logs changes of statuses, and counts the lines of each connection."""
 
-    _told: dict[str, _Told] = field(default_factory=dict)
+    _counts: dict[str, _LineCount] = field(default_factory=dict)
 
     def write(self, change: StatusChange) -> None:
         connection, after = change.connection, change.after or "deleted"
-        told = self._told.setdefault(connection.id, _Told())
+        count = self._counts.setdefault(connection.id, _LineCount())
         if change.after is None:
-            del self._told[connection.id]
-        if not _has_room(told):
+            del self._counts[connection.id]
+        if not _may_log(count):
             return
         text = f"{change.before} -> {after}" if change.before != change.after else f"is still {after}"
         over = ", its warning is over" if change.before == change.after else ""
         text += f": {change.cause}" if change.cause else over
-        text += f" ({told.left_out} changes before were not logged)" if told.left_out else ""
-        told.left_out = 0
+        text += f" ({count.left_out} changes before were not logged)" if count.left_out else ""
+        count.left_out = 0
         fields = {
             "connection_id": connection.id,
             "gateway_id": connection.gateway_id,
@@ -109,10 +109,10 @@ class StatusLog:
         log.info("%s %s", connection.name, text, extra=log_fields.of(**fields))
 
 
-def _has_room(told: _Told) -> bool:
+def _may_log(count: _LineCount) -> bool:
     now = time.monotonic()
-    if now - told.began > WINDOW_SECONDS:
-        told.began, told.lines = now, 0
-    told.lines += 1
-    told.left_out += told.lines > LINES
-    return told.lines <= LINES
+    if now - count.began > WINDOW_SECONDS:
+        count.began, count.lines = now, 0
+    count.lines += 1
+    count.left_out += count.lines > LINES
+    return count.lines <= LINES

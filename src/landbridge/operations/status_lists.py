@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from landbridge import model
-from landbridge.operations import heard, paging
+from landbridge.operations import paging, related
 from landbridge.operations.call import Call
 from landbridge.operations.operation import operation
 from landbridge.status import cause_texts
@@ -13,7 +13,7 @@ from landbridge.status import gateway as gateway_status
 from landbridge.store import attempts, connections, gateways, pauses
 from landbridge.store.database import Transaction
 
-#: Connections that one request looks through. With a filter, a page may be shorter than its limit without being the last page.
+#: Connections that one request looks through. A page with a filter may be shorter than its limit although it is not the last page.
 LOOKED_THROUGH = 10_000
 #: Connections whose causes one request derives.
 EXPLAINED = 500
@@ -78,7 +78,7 @@ def _connections(tx: Transaction, call: Call, seqs: list[int]) -> list[tuple[int
     rows = connections.with_times(tx, seqs)
     owners = {known.connection.gateway_id for known, _, _ in rows}
     of_gateways = {
-        row.gateway.id: heard.at_gateway(tx, call.service.site, row)
+        row.gateway.id: related.load_gateway(tx, call.service.site, row)
         for row in (gateways.find(tx, call.project_id, owner) for owner in owners)
         if row is not None
     }
@@ -91,23 +91,23 @@ def _connections(tx: Transaction, call: Call, seqs: list[int]) -> list[tuple[int
             call.service.unseen_after,
             _paused_since(paused, gateway_id),
             gateway_failure,
-            heard.of(tx, known, of_gateways.get(gateway_id)),
+            related.load(tx, known, of_gateways.get(gateway_id)),
         )
         found.append((known.seq, _connection(known.connection, status, connection_status.since(known, times))))
     return found
 
 
 def _connection(connection: model.Connection, status: model.ConnectionStatus, since: datetime | None) -> ResourceStatus:
-    """With a tunnel that is up, what is wrong with it is only a warning."""
-    told = status.explanation or next(iter(status.warnings), None)
+    """The first warning takes the place of the explanation of a tunnel that is up."""
+    shown = status.explanation or next(iter(status.warnings), None)
     return ResourceStatus(
         id=connection.id,
         name=connection.name,
         status=status.status,
         since=since,
         cause=connection_status.first_cause(status),
-        reason=_one_line(told.reason if told else None),
-        remedy=_one_line(told.remedy if told else None),
+        reason=_one_line(shown.reason if shown else None),
+        remedy=_one_line(shown.remedy if shown else None),
         gateway_id=connection.gateway_id,
     )
 

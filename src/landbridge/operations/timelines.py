@@ -1,4 +1,4 @@
-"""The timeline of a connection: what was said, what became of it, and who changed it (an extension of ours)."""
+"""The timeline of a connection: its attempts, statuses, probes and changes (an extension of ours)."""
 
 import itertools
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from landbridge.operations.operation import operation
 from landbridge.store import attempts, audit_trail, connection_states, connections, probes
 from landbridge.store.database import Transaction
 
-Told = model.Attempt | model.StateChange | model.RecordedProbe | model.AuditEvent
+Item = model.Attempt | model.StateChange | model.RecordedProbe | model.AuditEvent
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 #: A marker is the time of a page's last entry, and how many entries of that millisecond were shown.
@@ -22,10 +22,12 @@ _SHOWN_BITS = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """What was told, and when: of an attempt, the last time that it was heard of. `order`: among those of its kind, by age."""
+    """`at`: the time of the item; of an attempt, the time of its last fact. `order`: the place among the items of its kind, the oldest
+    first.
+    """
 
     at: datetime
-    told: Told
+    item: Item
     order: int
 
     @property
@@ -35,7 +37,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimelinePage:
-    """Entries, newest first. `configuration`: what is loaded now; an attempt of another one says nothing about the present."""
+    """Entries, newest first. `configuration`: the configuration that is loaded now (see `model.Attempt`)."""
 
     entries: list[Entry]
     configuration: str
@@ -65,19 +67,19 @@ def _marker(shown: list[Entry]) -> int:
 
 
 def _newest_first(entry: Entry) -> tuple[int, str, int]:
-    return -entry.milliseconds, type(entry.told).__name__, -entry.order
+    return -entry.milliseconds, type(entry.item).__name__, -entry.order
 
 
 def _entries(tx: Transaction, row: connections.ConnectionRow, last: int | None, limit: int) -> Iterator[Entry]:
-    """Those that are not newer than `last` (milliseconds). Of the audit trail at most `limit` of the connection, and of each of its
-    ends since the connection is there.
+    """The entries that are not newer than `last` (milliseconds). From the audit trail it takes at most `limit` events of the connection, of
+    its VPN gateway and of its customer gateway; those of both gateways only since the connection was created.
     """
-    told: Iterator[tuple[datetime, Told]] = itertools.chain(
-        ((attempt.heard_at, attempt) for attempt in attempts.of_connection(tx, row.seq)),
+    items: Iterator[tuple[datetime, Item]] = itertools.chain(
+        ((attempt.updated_at, attempt) for attempt in attempts.of_connection(tx, row.seq)),
         ((change.at, change) for change in connection_states.of_connection(tx, row.seq)),
         ((probe.result.at if probe.result else probe.asked_at, probe) for probe in probes.of_connection(tx, row.seq)),
     )
-    entries = (Entry(at=at, told=one, order=order) for order, (at, one) in enumerate(told))
+    entries = (Entry(at=at, item=one, order=order) for order, (at, one) in enumerate(items))
     yield from (entry for entry in entries if last is None or entry.milliseconds <= last)
     until = None if last is None else _EPOCH + last * _MILLISECOND
     connection = row.connection
@@ -89,4 +91,4 @@ def _entries(tx: Transaction, row: connections.ConnectionRow, last: int | None, 
         for event in audit_trail.newest(
             tx, connection.project_id, limit, resource_id=resource_id, since=since, until=until
         ):
-            yield Entry(at=event.at, told=event, order=event.seq)
+            yield Entry(at=event.at, item=event, order=event.seq)

@@ -1,4 +1,4 @@
-"""What connections carry, counted over the SAs that come and go."""
+"""Counts the traffic of connections over rekeys. Pure."""
 
 import dataclasses
 from datetime import datetime
@@ -12,8 +12,8 @@ def count(
     at: datetime,
     last_look: datetime | None = None,
 ) -> model.ConnectionObservation:
-    """`now`, a look of the time `at`, with its traffic. `before`: the look before, of `last_look`; None for a connection that was not there.
-    An SA that was not there has carried since then all that it counts.
+    """The observation `now` of the time `at`, with its traffic. `before`: the observation of the last look; None for a connection that the
+    last look did not have. All bytes and packets of a new SA count as carried since the last look.
     """
     known = {} if before is None else {child.spi_in: child for child in before.children}
     total = model.Traffic() if before is None else before.traffic
@@ -36,7 +36,7 @@ def count(
 def _one_way(
     before: model.ConnectionObservation, total: model.Traffic, last_look: datetime, look: datetime
 ) -> model.OneWay | None:
-    """A look at which nothing passed either way changes nothing."""
+    """A look that finds no new packets changes nothing."""
     packets_in = total.packets_in - before.traffic.packets_in
     packets_out = total.packets_out - before.traffic.packets_out
     if packets_in and packets_out:

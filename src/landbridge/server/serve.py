@@ -22,12 +22,12 @@ from starlette.types import ASGIApp
 
 from landbridge import config
 from landbridge.server import clients, connection, exchange, listener
-from landbridge.telemetry import counts
+from landbridge.telemetry import shared_metrics
 
 log = logging.getLogger(__name__)
-_LAG = counts.Histogram(
+_LAG = shared_metrics.Histogram(
     "landbridge_event_loop_lag_seconds",
-    "How many seconds late the event loop of a process was at what it does once a second.",
+    "Delay of a timer that the event loop of each process runs once a second, in seconds.",
 )
 #: Seconds between two checks of all connections.
 TICK_SECONDS = 1.0

@@ -1,7 +1,7 @@
-"""What one attempt shows: rules from its facts to causes, the likeliest first.
+"""The causes that one attempt shows, the likeliest first: an ordered list of rules from facts to causes. Pure.
 
-The first rule that finds something decides, so that a cause stands before its consequences. Each inference was made on strongSwan and
-Libreswan as devices; docs/reference/causes.md says how.
+The first rule that finds a cause decides, so that a cause comes before its consequences. A rule compares no attempts. The inferences were
+tested with strongSwan and Libreswan as devices (`make diagnose-bench`).
 """
 
 from collections.abc import Callable, Iterator
@@ -11,93 +11,93 @@ from landbridge import model
 from landbridge.model import allowed_values, negotiation
 from landbridge.model.negotiation import Identity
 from landbridge.status import cause_texts, proposals
-from landbridge.status.case import EVER, Case, Said, show
+from landbridge.status.rule_context import NEVER, AttemptView, Context, show
 
-#: A tunnel that the device ends sooner than that after it came up was not taken by the device.
+#: A device that ends a tunnel within this time after it came up did not accept it.
 AT_ONCE = timedelta(seconds=10)
-#: A device that does not go on in that time, or asks again, is not heard.
+#: A device that neither continues nor repeats its request within this time is blocked or gone.
 SILENT_AFTER = timedelta(seconds=4)
-#: A device that begins a second time within that time has given up the first time by itself.
+#: A device that begins again within this time has given up its first attempt.
 BEGINS_ANEW = timedelta(seconds=60)
-#: What a rekey that is refused leaves.
-OLD_KEYS = "the keys that are up go on until their lifetime ends"
-#: What an end and its consequence are apart.
+#: What the reason adds after a refused rekey.
+OLD_KEYS = "the tunnel keeps its present keys until their lifetime ends"
+#: The longest time between a fact and its consequence.
 SAME_MOMENT = timedelta(seconds=1)
-#: Notifies that ask for another try and refuse nothing.
+#: Notifies that ask for another try and do not refuse.
 PASSING = frozenset({"COOKIE", "TEMPORARY_FAILURE", "CHILD_SA_NOT_FOUND", "REDIRECT"})
 #: Sequence number of our message with id and hash in IKEv1 main mode; the first one of phase 2 has a higher one.
 MAIN_AUTH = 3
-#: Types of ids that the API has.
+#: Types of ids that a connection can have.
 SETTABLE = frozenset(allowed_values.ID_TYPES.values)
 _OTHER_VERSION = {"v1": "v2", "v2": "v1"}
 _OTHER_MODE = {"main": "aggressive", "aggressive": "main"}
 
-Rule = Callable[[Case, Said], Iterator[model.Cause]]
+Rule = Callable[[Context, AttemptView], Iterator[model.Cause]]
 
 
-def read(case: Case, said: Said) -> tuple[model.Cause, ...]:
-    """The causes that this attempt shows; empty when it shows none."""
+def find(context: Context, view: AttemptView) -> tuple[model.Cause, ...]:
+    """The causes that the attempt shows, the likeliest first; empty when it shows none."""
     for rule in RULES:
-        found = tuple(rule(case, said))
+        found = tuple(rule(context, view))
         if found:
             return found
     return ()
 
 
-def _cause(code: str, case: Case, said: Said, *facts: negotiation.Fact, **given: object) -> model.Cause:
-    return cause_texts.cause(code, words=case.words, evidence=said.lines(*facts), **given)  # type: ignore[arg-type]
+def _cause(code: str, context: Context, view: AttemptView, *facts: negotiation.Fact, **given: object) -> model.Cause:
+    return cause_texts.cause(code, placeholders=context.placeholders, evidence=view.lines(*facts), **given)  # type: ignore[arg-type]
 
 
-# -- what we saw ourselves --------------------------------------------------------------------------------------------
+# -- what this side refused -------------------------------------------------------------------------------------------
 
 
-def _data_plane(case: Case, said: Said) -> Iterator[model.Cause]:
-    for fact in said.of(negotiation.DataPlaneFailure)[-1:]:
-        yield _cause("data_plane_failure", case, said, fact)
+def _data_plane(context: Context, view: AttemptView) -> Iterator[model.Cause]:
+    for fact in view.of(negotiation.DataPlaneFailure)[-1:]:
+        yield _cause("data_plane_failure", context, view, fact)
 
 
-def _method(case: Case, said: Said) -> Iterator[model.Cause]:
-    for fact in said.of(negotiation.MethodMismatch)[-1:]:
-        yield _cause("authentication_method_mismatch", case, said, fact, ours="pre-shared key", theirs=fact.method)
+def _method(context: Context, view: AttemptView) -> Iterator[model.Cause]:
+    for fact in view.of(negotiation.MethodMismatch)[-1:]:
+        yield _cause("authentication_method_mismatch", context, view, fact, ours="pre-shared key", theirs=fact.method)
 
 
-def _key(case: Case, said: Said) -> Iterator[model.Cause]:
-    for fact in said.of(negotiation.KeyMismatch)[-1:]:
+def _key(context: Context, view: AttemptView) -> Iterator[model.Cause]:
+    for fact in view.of(negotiation.KeyMismatch)[-1:]:
         if fact.problem == "differs":
-            yield _cause("psk_mismatch", case, said, fact)
+            yield _cause("psk_mismatch", context, view, fact)
 
 
-def _mode(case: Case, said: Said) -> Iterator[model.Cause]:
-    for fact in said.of(negotiation.NoConnection):
+def _mode(context: Context, view: AttemptView) -> Iterator[model.Cause]:
+    for fact in view.of(negotiation.NoConnection):
         if fact.reason == "mode":
-            ours = case.connection.ike_policy.negotiation_mode or "main"
-            theirs = said.attempt.mode or _OTHER_MODE[ours]
-            yield _cause("ike_mode_mismatch", case, said, fact, ours=ours, theirs=theirs)
+            ours = context.connection.ike_policy.negotiation_mode or "main"
+            theirs = view.attempt.mode or _OTHER_MODE[ours]
+            yield _cause("ike_mode_mismatch", context, view, fact, ours=ours, theirs=theirs)
             return
 
 
-def _ids(case: Case, said: Said) -> Iterator[model.Cause]:
-    """Neither id of the device's message belongs to a connection, or one of them. Where both texts are ours, a type differs: charon writes
-    the text alone.
+def _ids(context: Context, view: AttemptView) -> Iterator[model.Cause]:
+    """One id of the device's message, or both, belong to no connection. If the texts of both ids are ours, a type differs: charon logs the
+    text of an id without its type.
     """
-    for fact in said.of(negotiation.NoConnection)[-1:]:
+    for fact in view.of(negotiation.NoConnection)[-1:]:
         if fact.reason != "ids":
             continue
-        local_fits = fact.local is None or fact.local.value == case.local_id.value
+        local_fits = fact.local is None or fact.local.value == context.local_id.value
         if fact.local is not None and not local_fits:
-            yield _wrong_local_id(case, said, fact, fact.local)
-        if fact.peer is not None and (local_fits or fact.peer.value != case.peer_id.value):
-            yield _wrong_peer_id(case, said, fact, fact.peer)
+            yield _wrong_local_id(context, view, fact, fact.local)
+        if fact.peer is not None and (local_fits or fact.peer.value != context.peer_id.value):
+            yield _wrong_peer_id(context, view, fact, fact.peer)
 
 
-def _identity(case: Case, said: Said) -> Iterator[model.Cause]:
-    for fact in said.of(negotiation.PeerIdentity)[-1:]:
+def _identity(context: Context, view: AttemptView) -> Iterator[model.Cause]:
+    for fact in view.of(negotiation.PeerIdentity)[-1:]:
         if fact.wanted is not None:
-            yield _wrong_peer_id(case, said, fact, fact.got)
+            yield _wrong_peer_id(context, view, fact, fact.got)
 
 
 def _differs(name: str, got: Identity, wanted: Identity) -> tuple[str, ...]:
-    """An id of another type with the same text differs in its type alone."""
+    """The settings that differ: the type alone when the texts are the same."""
     return (f"{name}_type",) if got.value == wanted.value else (name,)
 
 
@@ -108,426 +108,433 @@ def _id_remedy(name: str, theirs: Identity, end: str, ours: Identity) -> str:
     return f"on this connection, set {name}_type to {theirs.kind} and {name} to {theirs.value} (ikepolicy); or {there}"
 
 
-def _wrong_local_id(case: Case, said: Said, fact: negotiation.Fact, wanted: Identity) -> model.Cause:
-    differs = _differs("local_id", wanted, case.local_id)
+def _wrong_local_id(context: Context, view: AttemptView, fact: negotiation.Fact, wanted: Identity) -> model.Cause:
+    differs = _differs("local_id", wanted, context.local_id)
     return _cause(
         "local_id_mismatch",
-        case,
-        said,
+        context,
+        view,
         fact,
-        ours=show(case.local_id),
+        ours=show(context.local_id),
         theirs=f"expects {show(wanted)}",
         differs=differs,
         side="either" if wanted.kind in SETTABLE else "device",
-        remedy=_id_remedy("local_id", wanted, "remote", case.local_id),
+        remedy=_id_remedy("local_id", wanted, "remote", context.local_id),
     )
 
 
-def _wrong_peer_id(case: Case, said: Said, fact: negotiation.Fact, got: Identity) -> model.Cause:
-    is_dial_in = case.seen.waits_for_peer and not said.attempt.is_named
-    of_another_type = (got.kind, got.value) == (case.peer_id.kind, case.peer_id.value)
+def _wrong_peer_id(context: Context, view: AttemptView, fact: negotiation.Fact, got: Identity) -> model.Cause:
+    is_dial_in = context.seen.waits_for_peer and not view.attempt.is_named
+    of_another_type = (got.kind, got.value) == (context.peer_id.kind, context.peer_id.value)
     return _cause(
         "dial_in_id_mismatch" if is_dial_in else "peer_id_mismatch",
-        case,
-        said,
+        context,
+        view,
         fact,
         is_certain=not is_dial_in,
-        ours=show(case.peer_id),
+        ours=show(context.peer_id),
         theirs=f"another type than {got.kind}, with the text {got.value}" if of_another_type else show(got),
-        differs=_differs("peer_id", got, case.peer_id),
+        differs=_differs("peer_id", got, context.peer_id),
         side="either" if got.kind in SETTABLE else "device",
-        remedy=None if of_another_type else _id_remedy("peer_id", got, "local", case.peer_id),
-        detail=f"from {said.attempt.peer_address}" if is_dial_in else None,
+        remedy=None if of_another_type else _id_remedy("peer_id", got, "local", context.peer_id),
+        detail=f"from {view.attempt.peer_address}" if is_dial_in else None,
     )
 
 
-def _address(case: Case, said: Said) -> Iterator[model.Cause]:
-    """No connection of ours has these addresses and this version."""
-    attempt, policy = said.attempt, case.connection.ike_policy
-    for fact in said.of(negotiation.NoConnection)[-1:]:
+def _address(context: Context, view: AttemptView) -> Iterator[model.Cause]:
+    """No connection of ours has these addresses and this IKE version."""
+    attempt, policy = view.attempt, context.connection.ike_policy
+    for fact in view.of(negotiation.NoConnection)[-1:]:
         if fact.reason != "address":
             continue
-        if attempt.local_address and case.local_address and attempt.local_address != case.local_address:
-            yield wrong_endpoint(case, said)
-        elif attempt.peer_address and case.peer_address and attempt.peer_address != case.peer_address:
-            yield unknown_peer(case, said)
+        if attempt.local_address and context.local_address and attempt.local_address != context.local_address:
+            yield wrong_endpoint(context, view)
+        elif attempt.peer_address and context.peer_address and attempt.peer_address != context.peer_address:
+            yield unknown_peer(context, view)
         else:
             theirs = attempt.ike_version or _OTHER_VERSION[policy.version]
             if theirs != policy.version:
-                yield _cause("ike_version_mismatch", case, said, fact, ours=policy.version, theirs=theirs)
+                yield _cause("ike_version_mismatch", context, view, fact, ours=policy.version, theirs=theirs)
 
 
-def wrong_endpoint(case: Case, said: Said, *, is_certain: bool = True) -> model.Cause:
-    ours, theirs = case.local_address, said.attempt.local_address
-    return _cause("wrong_endpoint", case, said, is_certain=is_certain, ours=ours, theirs=theirs)
+def wrong_endpoint(context: Context, view: AttemptView, *, is_certain: bool = True) -> model.Cause:
+    ours, theirs = context.local_address, view.attempt.local_address
+    return _cause("wrong_endpoint", context, view, is_certain=is_certain, ours=ours, theirs=theirs)
 
 
-def unknown_peer(case: Case, said: Said) -> model.Cause:
-    ours, theirs = case.peer_address or show(case.peer_id), said.attempt.peer_address
-    return _cause("unknown_peer", case, said, is_certain=False, ours=ours, theirs=theirs)
+def unknown_peer(context: Context, view: AttemptView) -> model.Cause:
+    ours, theirs = context.peer_address or show(context.peer_id), view.attempt.peer_address
+    return _cause("unknown_peer", context, view, is_certain=False, ours=ours, theirs=theirs)
 
 
-def _proposal(case: Case, said: Said) -> Iterator[model.Cause]:
-    for fact in said.of(negotiation.ProposalMismatch)[-1:]:
-        ours = proposals.of_phase(case.connection, fact.phase)
+def _proposal(context: Context, view: AttemptView) -> Iterator[model.Cause]:
+    for fact in view.of(negotiation.ProposalMismatch)[-1:]:
+        ours = proposals.of_phase(context.connection, fact.phase)
         found = proposals.compare(ours, fact.offered, fact.phase)
-        if _names_no_groups(said, fact) and not (said.attempt.within_sa and found.differs == ("pfs",)):
+        if _names_no_groups(view, fact) and not (view.attempt.within_sa and found.differs == ("pfs",)):
             found = proposals.compare(ours, fact.offered, fact.phase, without_groups=True)
         yield _cause(
             "ike_proposal_mismatch" if fact.phase == 1 else "esp_proposal_mismatch",
-            case,
-            said,
+            context,
+            view,
             fact,
             ours=found.ours,
             theirs=found.theirs or None,
             differs=found.differs,
             side="device" if found.only_device else "either",
             remedy=found.remedy,
-            detail=OLD_KEYS if fact.phase == 2 and said.attempt.within_sa and case.seen.children else None,
+            detail=OLD_KEYS if fact.phase == 2 and view.attempt.within_sa and context.seen.children else None,
         )
 
 
-def _names_no_groups(said: Said, fact: negotiation.ProposalMismatch) -> bool:
-    """The first exchange of IKEv2 names no group of phase 2, whatever PFS is wanted."""
-    return fact.phase == 2 and not said.is_v1 and not any(one.groups for one in fact.offered)
+def _names_no_groups(view: AttemptView, fact: negotiation.ProposalMismatch) -> bool:
+    """Whether the offer cannot have a PFS group: the first CHILD_SA of IKEv2 is negotiated without one."""
+    return fact.phase == 2 and not view.is_v1 and not any(one.groups for one in fact.offered)
 
 
-def _selectors(case: Case, said: Said) -> Iterator[model.Cause]:
-    for fact in said.of(negotiation.SelectorsRefused)[-1:]:
+def _selectors(context: Context, view: AttemptView) -> Iterator[model.Cause]:
+    for fact in view.of(negotiation.SelectorsRefused)[-1:]:
         asked = "; ".join(f"{', '.join(one.local)} - {', '.join(one.remote)}" for one in fact.asked)
-        yield _cause("selectors_mismatch", case, said, fact, ours=pairs(case), theirs=asked or None)
+        yield _cause("selectors_mismatch", context, view, fact, ours=pairs(context), theirs=asked or None)
 
 
-def pairs(case: Case) -> str | None:
-    """The subnets of this connection: ours and the device's."""
-    shown = "; ".join(f"{ours} - {theirs}" for ours, theirs in case.heard.pairs[:5])
-    return f"{shown} and {len(case.heard.pairs) - 5} more" if len(case.heard.pairs) > 5 else shown or None
+def pairs(context: Context) -> str | None:
+    """The pairs of subnets of this connection, ours first; None without any."""
+    shown = "; ".join(f"{ours} - {theirs}" for ours, theirs in context.related.pairs[:5])
+    return f"{shown} and {len(context.related.pairs) - 5} more" if len(context.related.pairs) > 5 else shown or None
 
 
-def _no_key(case: Case, said: Said) -> Iterator[model.Cause]:
-    """We have keys for the ids that we know, so that one of the device's two ids is unknown here."""
-    for fact in said.of(negotiation.KeyMismatch)[-1:]:
+def _no_key(context: Context, view: AttemptView) -> Iterator[model.Cause]:
+    """We have keys for all ids of our connections, so one of the two ids in the device's message is unknown here."""
+    for fact in view.of(negotiation.KeyMismatch)[-1:]:
         if fact.problem == "absent":
-            yield _cause("peer_id_mismatch", case, said, fact, is_certain=False, ours=show(case.peer_id))
-            yield _cause("local_id_mismatch", case, said, fact, is_certain=False, ours=show(case.local_id))
+            yield _cause("peer_id_mismatch", context, view, fact, is_certain=False, ours=show(context.peer_id))
+            yield _cause("local_id_mismatch", context, view, fact, is_certain=False, ours=show(context.local_id))
 
 
-def _undecryptable(case: Case, said: Said) -> Iterator[model.Cause]:
-    """IKEv1 main mode. What the device encrypted first shows its key. To our message a Libreswan whose remote id is another answers the
-    same way; it repeats its message 4 too, which a strongSwan does not.
+def _undecryptable(context: Context, view: AttemptView) -> Iterator[model.Cause]:
+    """IKEv1 main mode. The first encrypted message of the device shows that its key is another one. A Libreswan that expects another id of
+    us answers our message in the same way, and it also repeats its message 4. strongSwan does not repeat that message.
     """
-    for fact in said.of(negotiation.KeyMismatch)[-1:]:
+    for fact in view.of(negotiation.KeyMismatch)[-1:]:
         if fact.problem != "undecryptable":
             continue
-        repeats = [one for one in said.of(negotiation.Retransmits) if one.sender == "device"]
-        is_key = said.by_device or not repeats
-        yield _cause("psk_mismatch", case, said, fact, is_certain=is_key)
+        repeats = [one for one in view.of(negotiation.Retransmits) if one.sender == "device"]
+        is_key = view.by_device or not repeats
+        yield _cause("psk_mismatch", context, view, fact, is_certain=is_key)
         if not is_key:
-            yield _cause("local_id_mismatch", case, said, fact, is_certain=False, ours=show(case.local_id))
+            yield _cause("local_id_mismatch", context, view, fact, is_certain=False, ours=show(context.local_id))
 
 
 # -- what the device refused ------------------------------------------------------------------------------------------
 
 
-def _refused(case: Case, said: Said) -> Iterator[model.Cause]:
-    refusals = [one for one in said.of(negotiation.Refusal) if not _is_passing(one)]
+def _refused(context: Context, view: AttemptView) -> Iterator[model.Cause]:
+    refusals = [one for one in view.of(negotiation.Refusal) if not _is_passing(one)]
     for fact in refusals[-1:]:
         if fact.sender == "us":
-            yield _unknown(case, said, fact)
-        elif fact.phase == 2 or _was_up(said, fact):
-            yield from _refused_phase_2(case, said, fact)
+            yield _unknown(context, view, fact)
+        elif fact.phase == 2 or _was_up(view, fact):
+            yield from _refused_phase_2(context, view, fact)
         else:
-            yield from _refused_phase_1(case, said, fact)
+            yield from _refused_phase_1(context, view, fact)
 
 
 def _is_passing(fact: negotiation.Refusal) -> bool:
-    """Whether it asks for another try, as ours does that names the group of the key exchange."""
+    """Whether the notify asks for another try. A refusal of ours with INVALID_KE_PAYLOAD names the group that the device must use."""
     return fact.notify in PASSING or (fact.sender == "us" and fact.notify == "INVALID_KE_PAYLOAD")
 
 
-def _was_up(said: Said, fact: negotiation.Refusal) -> bool:
-    """Whether phase 1 was up before. In IKEv1 a refusal says the same of both phases."""
-    ups = said.ever(negotiation.Established)
+def _was_up(view: AttemptView, fact: negotiation.Refusal) -> bool:
+    """Whether phase 1 was up before the refusal. In IKEv1 a notify is the same for both phases."""
+    ups = view.all_of(negotiation.Established)
     return any(one.at <= fact.at for one in ups) and fact.notify != "AUTHENTICATION_FAILED"
 
 
-def _refused_phase_2(case: Case, said: Said, fact: negotiation.Refusal) -> Iterator[model.Cause]:
+def _refused_phase_2(context: Context, view: AttemptView, fact: negotiation.Refusal) -> Iterator[model.Cause]:
     if fact.notify in {"NO_PROPOSAL_CHOSEN", "INVALID_KE_PAYLOAD"}:
-        ours = proposals.of_phase(case.connection, 2)
-        knows_groups = said.is_v1 or said.attempt.within_sa
-        is_rekey = not said.is_v1 and _near(case, fact, negotiation.RekeyFailed)  # the rest fitted when the SA was made
+        ours = proposals.of_phase(context.connection, 2)
+        knows_groups = view.is_v1 or view.attempt.within_sa
+        is_rekey = not view.is_v1 and _near(
+            context, fact, negotiation.RekeyFailed
+        )  # the rest fitted when the SA was made
         yield _cause(
             "esp_proposal_mismatch",
-            case,
-            said,
+            context,
+            view,
             fact,
             ours=proposals.text(ours, 2, with_groups=knows_groups),
             theirs=fact.data,
             differs=("pfs",) if fact.data or is_rekey else (),
-            detail=OLD_KEYS if is_rekey and case.seen.children else None,
+            detail=OLD_KEYS if is_rekey and context.seen.children else None,
         )
     elif fact.notify in {"TS_UNACCEPTABLE", "INVALID_ID_INFORMATION", "SINGLE_PAIR_REQUIRED"}:
-        yield _cause("selectors_mismatch", case, said, fact, ours=pairs(case))
+        yield _cause("selectors_mismatch", context, view, fact, ours=pairs(context))
     else:
-        yield _unknown(case, said, fact)
+        yield _unknown(context, view, fact)
 
 
-def _refused_phase_1(case: Case, said: Said, fact: negotiation.Refusal) -> Iterator[model.Cause]:
+def _refused_phase_1(context: Context, view: AttemptView, fact: negotiation.Refusal) -> Iterator[model.Cause]:
     if fact.notify == "NO_PROPOSAL_CHOSEN":
-        yield from _refused_first_message(case, said, fact)
+        yield from _refused_first_message(context, view, fact)
     elif fact.notify == "INVALID_KE_PAYLOAD":
-        yield from _refused_key_exchange(case, said, fact)
+        yield from _refused_key_exchange(context, view, fact)
     elif fact.notify == "AUTHENTICATION_FAILED":
-        yield from _refused_identity(case, said, fact)
+        yield from _refused_identity(context, view, fact)
     elif fact.notify == "INVALID_ID_INFORMATION":
-        yield _cause("local_id_mismatch", case, said, fact, ours=show(case.local_id))
-    elif fact.notify == "UNREAD" and said.by_device:
-        yield from _refused_unread(case, said, fact)
-    elif fact.notify == "PAYLOAD_MALFORMED" and said.is_v1:
-        yield _cause("psk_mismatch", case, said, fact)
+        yield _cause("local_id_mismatch", context, view, fact, ours=show(context.local_id))
+    elif fact.notify == "UNREAD" and view.by_device:
+        yield from _refused_unread(context, view, fact)
+    elif fact.notify == "PAYLOAD_MALFORMED" and view.is_v1:
+        yield _cause("psk_mismatch", context, view, fact)
     elif fact.notify == "INVALID_MAJOR_VERSION":
-        ours = case.connection.ike_policy.version
-        yield _cause("ike_version_mismatch", case, said, fact, ours=ours, theirs=_OTHER_VERSION[ours])
+        ours = context.connection.ike_policy.version
+        yield _cause("ike_version_mismatch", context, view, fact, ours=ours, theirs=_OTHER_VERSION[ours])
     else:
-        yield _unknown(case, said, fact)
+        yield _unknown(context, view, fact)
 
 
-def _refused_first_message(case: Case, said: Said, fact: negotiation.Refusal) -> Iterator[model.Cause]:
-    """A device says the same when it has no connection for us, or one of another version."""
-    ours = proposals.text(proposals.of_phase(case.connection, 1), 1)
-    version = case.connection.ike_policy.version
-    yield _cause("ike_proposal_mismatch", case, said, fact, is_certain=False, ours=ours)
-    yield _cause("ike_version_mismatch", case, said, fact, is_certain=False, ours=version)
-    yield _cause("no_connection_on_device", case, said, fact, is_certain=False)
+def _refused_first_message(context: Context, view: AttemptView, fact: negotiation.Refusal) -> Iterator[model.Cause]:
+    """A device sends the same notify when it has no connection for us, or one of the other IKE version."""
+    ours = proposals.text(proposals.of_phase(context.connection, 1), 1)
+    version = context.connection.ike_policy.version
+    yield _cause("ike_proposal_mismatch", context, view, fact, is_certain=False, ours=ours)
+    yield _cause("ike_version_mismatch", context, view, fact, is_certain=False, ours=version)
+    yield _cause("no_connection_on_device", context, view, fact, is_certain=False)
 
 
-def _refused_key_exchange(case: Case, said: Said, fact: negotiation.Refusal) -> Iterator[model.Cause]:
-    """In IKEv1 strongSwan says so when it has no key for the identities."""
-    if said.is_v1:
-        yield _cause("psk_missing_on_device", case, said, fact)
+def _refused_key_exchange(context: Context, view: AttemptView, fact: negotiation.Refusal) -> Iterator[model.Cause]:
+    """In IKEv1 strongSwan sends this notify when it has no key for the ids."""
+    if view.is_v1:
+        yield _cause("psk_missing_on_device", context, view, fact)
         return
-    ours = case.connection.ike_policy.dh_group
-    yield _cause("ike_proposal_mismatch", case, said, fact, ours=ours, theirs=fact.data, differs=("dh_group",))
+    ours = context.connection.ike_policy.dh_group
+    yield _cause("ike_proposal_mismatch", context, view, fact, ours=ours, theirs=fact.data, differs=("dh_group",))
 
 
-def _refused_unread(case: Case, said: Said, fact: negotiation.Refusal) -> Iterator[model.Cause]:
-    """IKEv1 aggressive mode: our message has id and hash. Before the device has keys to encrypt its refusal it looks at our id, and for a
-    key for it.
+def _refused_unread(context: Context, view: AttemptView, fact: negotiation.Refusal) -> Iterator[model.Cause]:
+    """IKEv1 aggressive mode. Our message has our id and the hash. The device checks our id, and whether it has a key for it, before it can
+    encrypt a refusal.
     """
     if fact.data == "plain":
-        yield _cause("local_id_mismatch", case, said, fact, is_certain=False, ours=show(case.local_id))
-        yield _cause("psk_missing_on_device", case, said, fact, is_certain=False)
+        yield _cause("local_id_mismatch", context, view, fact, is_certain=False, ours=show(context.local_id))
+        yield _cause("psk_missing_on_device", context, view, fact, is_certain=False)
     else:
-        yield _cause("psk_mismatch", case, said, fact)
+        yield _cause("psk_mismatch", context, view, fact)
 
 
-def _refused_identity(case: Case, said: Said, fact: negotiation.Refusal) -> Iterator[model.Cause]:
-    """In IKEv1 the key is not checked by the device before our id, and what it dislikes of the key shows otherwise."""
-    mine, theirs = show(case.local_id), show(case.peer_id)
-    if said.up_at != EVER and fact.at - said.up_at <= AT_ONCE:
-        yield from _refused_when_up(case, said, fact)
-    elif said.is_v1:
-        mode = case.connection.ike_policy.negotiation_mode
-        yield _cause("local_id_mismatch", case, said, fact, is_certain=False, ours=mine)
-        yield _cause("ike_mode_mismatch", case, said, fact, is_certain=False, ours=mode)
-        yield _cause("authentication_method_mismatch", case, said, fact, is_certain=False, ours="pre-shared key")
+def _refused_identity(context: Context, view: AttemptView, fact: negotiation.Refusal) -> Iterator[model.Cause]:
+    """In IKEv1 a device checks our id before the key, and sends other notifies about the key."""
+    mine, theirs = show(context.local_id), show(context.peer_id)
+    if view.up_at != NEVER and fact.at - view.up_at <= AT_ONCE:
+        yield from _refused_when_up(context, view, fact)
+    elif view.is_v1:
+        mode = context.connection.ike_policy.negotiation_mode
+        yield _cause("local_id_mismatch", context, view, fact, is_certain=False, ours=mine)
+        yield _cause("ike_mode_mismatch", context, view, fact, is_certain=False, ours=mode)
+        yield _cause("authentication_method_mismatch", context, view, fact, is_certain=False, ours="pre-shared key")
     else:
-        yield _cause("identity_or_psk_refused", case, said, fact, is_certain=False)
-        yield _cause("psk_mismatch", case, said, fact, is_certain=False)
-        yield _cause("local_id_mismatch", case, said, fact, is_certain=False, ours=mine)
-        yield _cause("peer_id_mismatch", case, said, fact, is_certain=False, ours=theirs)
+        yield _cause("identity_or_psk_refused", context, view, fact, is_certain=False)
+        yield _cause("psk_mismatch", context, view, fact, is_certain=False)
+        yield _cause("local_id_mismatch", context, view, fact, is_certain=False, ours=mine)
+        yield _cause("peer_id_mismatch", context, view, fact, is_certain=False, ours=theirs)
 
 
-def _refused_when_up(case: Case, said: Said, fact: negotiation.Refusal) -> Iterator[model.Cause]:
-    """The device began, and its key was right: what it dislikes of our answer is our id, or how we authenticate. Where it has named our id
-    before, only that is left.
+def _refused_when_up(context: Context, view: AttemptView, fact: negotiation.Refusal) -> Iterator[model.Cause]:
+    """The device began, and its key was right. So it refused our id or our authentication method. If its own messages named our id, it
+    refused the method.
     """
     has_named_us = any(
         isinstance(one, negotiation.Message) and one.sender == "device" and "IDr" in one.payloads
-        for attempt in case.attempts
+        for attempt in context.attempts
         if attempt.began_by == "device"
         for one in attempt.facts
     )
     if not has_named_us:
-        yield _cause("local_id_mismatch", case, said, fact, is_certain=False, ours=show(case.local_id))
+        yield _cause("local_id_mismatch", context, view, fact, is_certain=False, ours=show(context.local_id))
     method = "pre-shared key"
-    yield _cause("authentication_method_mismatch", case, said, fact, is_certain=has_named_us, ours=method)
+    yield _cause("authentication_method_mismatch", context, view, fact, is_certain=has_named_us, ours=method)
 
 
-def _unknown(case: Case, said: Said, fact: negotiation.Refusal | negotiation.Unknown | None) -> model.Cause:
+def _unknown(
+    context: Context, view: AttemptView, fact: negotiation.Refusal | negotiation.Unknown | None
+) -> model.Cause:
     line = fact.line if fact else ""
     notify = fact.notify if isinstance(fact, negotiation.Refusal) else ""
-    evidence = said.lines(*([fact] if fact else []))
+    evidence = view.lines(*([fact] if fact else []))
     quoted = line or notify or (evidence[-1].line if evidence else None)
-    return _cause("unknown_refusal", case, said, *([fact] if fact else []), is_certain=False, detail=quoted)
+    return _cause("unknown_refusal", context, view, *([fact] if fact else []), is_certain=False, detail=quoted)
 
 
-def _rekey(case: Case, said: Said) -> Iterator[model.Cause]:
-    """The refusal itself says more, where there is one."""
-    for fact in said.of(negotiation.RekeyFailed)[-1:]:
-        if not _near(case, fact, negotiation.Refusal):
-            ours = proposals.text(proposals.of_phase(case.connection, fact.phase), fact.phase)
-            yield _cause("rekey_refused", case, said, fact, ours=ours)
+def _rekey(context: Context, view: AttemptView) -> Iterator[model.Cause]:
+    """A rekey that failed without a refusal. A refusal at the same time is more specific."""
+    for fact in view.of(negotiation.RekeyFailed)[-1:]:
+        if not _near(context, fact, negotiation.Refusal):
+            ours = proposals.text(proposals.of_phase(context.connection, fact.phase), fact.phase)
+            yield _cause("rekey_refused", context, view, fact, ours=ours)
 
 
-def _near(case: Case, fact: negotiation.Fact, kind: type[negotiation.Fact]) -> bool:
-    """Whether a fact of the kind was told at the same moment, in whichever attempt."""
+def _near(context: Context, fact: negotiation.Fact, kind: type[negotiation.Fact]) -> bool:
+    """Whether any attempt has a fact of this type at the same time."""
     return any(
         isinstance(one, kind) and abs(one.at - fact.at) <= SAME_MOMENT
-        for attempt in case.attempts
+        for attempt in context.attempts
         for one in attempt.facts
     )
 
 
-# -- what happened to an SA that was up -------------------------------------------------------------------------------
+# -- SAs that were up and ended ---------------------------------------------------------------------------------------
 
 
-def _ended_at_once(case: Case, said: Said) -> Iterator[model.Cause]:
-    for fact in said.of(negotiation.Deleted)[-1:]:
-        if fact.sender != "device" or said.up_at == EVER or fact.at - said.up_at > AT_ONCE:
+def _ended_at_once(context: Context, view: AttemptView) -> Iterator[model.Cause]:
+    for fact in view.of(negotiation.Deleted)[-1:]:
+        if fact.sender != "device" or view.up_at == NEVER or fact.at - view.up_at > AT_ONCE:
             continue
-        phases = {one.phase for one in said.ever(negotiation.Established)}
-        if said.is_v1 and phases == {1} and said.by_device:
-            yield _cause("local_id_mismatch", case, said, fact, ours=show(case.local_id))
+        phases = {one.phase for one in view.all_of(negotiation.Established)}
+        if view.is_v1 and phases == {1} and view.by_device:
+            yield _cause("local_id_mismatch", context, view, fact, ours=show(context.local_id))
         else:
-            yield _cause("device_disconnects", case, said, fact)
+            yield _cause("device_disconnects", context, view, fact)
 
 
-def _deleted(case: Case, said: Said) -> Iterator[model.Cause]:
-    for fact in said.of(negotiation.Deleted)[-1:]:
+def _deleted(context: Context, view: AttemptView) -> Iterator[model.Cause]:
+    for fact in view.of(negotiation.Deleted)[-1:]:
         if fact.sender == "device":
-            yield _cause("device_deleted", case, said, fact, detail=f"at {fact.at:%Y-%m-%d %H:%M:%S} UTC")
+            yield _cause("device_deleted", context, view, fact, detail=f"at {fact.at:%Y-%m-%d %H:%M:%S} UTC")
 
 
 # -- silence ----------------------------------------------------------------------------------------------------------
 
 
-def _not_sent(case: Case, said: Said) -> Iterator[model.Cause]:
-    for fact in said.of(negotiation.NotSent)[-1:]:
-        yield _cause("our_firewall", case, said, fact, detail=fact.line.rpartition(": ")[2] or None)
+def _not_sent(context: Context, view: AttemptView) -> Iterator[model.Cause]:
+    for fact in view.of(negotiation.NotSent)[-1:]:
+        yield _cause("our_firewall", context, view, fact, detail=fact.line.rpartition(": ")[2] or None)
 
 
-def _device_repeats(case: Case, said: Said) -> Iterator[model.Cause]:
-    """The device asks again although we answered, and does not go on. Where it asks again on UDP port 4500, our answers were heard on
-    port 500. One packet of an SA that is up may be lost.
+def _device_repeats(context: Context, view: AttemptView) -> Iterator[model.Cause]:
+    """The device repeats its request although we answered, and does not continue. When it repeats a request on UDP port 4500, our answers on
+    port 500 arrived. A single lost packet of an SA that is up is no cause.
     """
-    if not said.by_device and not said.attempt.within_sa:
+    if not view.by_device and not view.attempt.within_sa:
         return
-    for fact in [one for one in said.of(negotiation.Retransmits) if one.sender == "device"][-1:]:
-        if _goes_on(said, fact) or fact.count < _lasting(said, fact):
+    for fact in [one for one in view.of(negotiation.Retransmits) if one.sender == "device"][-1:]:
+        if _goes_on(view, fact) or fact.count < _lasting(view, fact):
             continue
-        is_first = fact.message == 0 if not said.is_v1 else fact.message <= 1
-        if is_first or not _floated(said):
-            yield _cause("answer_lost", case, said, fact)
+        is_first = fact.message == 0 if not view.is_v1 else fact.message <= 1
+        if is_first or not _floated(view):
+            yield _cause("answer_lost", context, view, fact)
         else:
-            yield _cause("udp_4500_blocked", case, said, fact)
+            yield _cause("udp_4500_blocked", context, view, fact)
 
 
-def _lasting(said: Said, fact: negotiation.Retransmits) -> int:
-    """How often a request must come again before it is more than a packet that was lost: once where nothing was ever up, or where our own
-    requests are not answered either. Messages 0 and 1 are those that make an SA.
+def _lasting(view: AttemptView, fact: negotiation.Retransmits) -> int:
+    """How often a request must be repeated until it is more than one lost packet: once when no SA was ever up, or when our requests get no
+    answer either. Messages 0 and 1 establish an SA.
     """
-    unanswered = any(one.sender == "us" and one.count >= 2 for one in said.of(negotiation.Retransmits))
-    if said.up_at == EVER or unanswered:
+    unanswered = any(one.sender == "us" and one.count >= 2 for one in view.of(negotiation.Retransmits))
+    if view.up_at == NEVER or unanswered:
         return 1
     return 2 if fact.message <= 1 else 3
 
 
-def _goes_on(said: Said, fact: negotiation.Retransmits) -> bool:
-    """Whether the device said something new afterwards."""
-    return any(one.sender == "device" and one.at > fact.at for one in said.ever(negotiation.Message))
+def _goes_on(view: AttemptView, fact: negotiation.Retransmits) -> bool:
+    """Whether the device sent a new message afterwards."""
+    return any(one.sender == "device" and one.at > fact.at for one in view.all_of(negotiation.Message))
 
 
-def _floated(said: Said) -> bool:
+def _floated(view: AttemptView) -> bool:
     """Whether the negotiation went on to UDP port 4500."""
-    return any(4500 in {one.local_port, one.peer_port} for one in said.ever(negotiation.Packet))
+    return any(4500 in {one.local_port, one.peer_port} for one in view.all_of(negotiation.Packet))
 
 
-def _heard_on_4500(said: Said) -> bool:
+def _has_received_on_4500(view: AttemptView) -> bool:
     return any(
-        one.sender == "device" and 4500 in {one.local_port, one.peer_port} for one in said.ever(negotiation.Packet)
+        one.sender == "device" and 4500 in {one.local_port, one.peer_port} for one in view.all_of(negotiation.Packet)
     )
 
 
-def _we_repeat(case: Case, said: Said) -> Iterator[model.Cause]:
-    ours = [one for one in said.of(negotiation.Retransmits) if one.sender == "us"]
+def _we_repeat(context: Context, view: AttemptView) -> Iterator[model.Cause]:
+    ours = [one for one in view.of(negotiation.Retransmits) if one.sender == "us"]
     for fact in ours[-1:]:
-        if said.attempt.within_sa and said.is_v1 and not said.has_child:
-            yield from _silent_v1(case, said, fact)
-        elif said.attempt.within_sa:
-            if fact.gave_up or (fact.count >= 2 and not _goes_on(said, fact)):
-                yield _cause("peer_dead", case, said, fact, is_certain=fact.gave_up)
-        elif said.by_device:
-            yield _cause("answer_lost", case, said, fact, is_certain=False)
-        elif said.is_v1:
-            yield from _silent_v1(case, said, fact)
+        if view.attempt.within_sa and view.is_v1 and not view.has_child:
+            yield from _silent_v1(context, view, fact)
+        elif view.attempt.within_sa:
+            if fact.gave_up or (fact.count >= 2 and not _goes_on(view, fact)):
+                yield _cause("peer_dead", context, view, fact, is_certain=fact.gave_up)
+        elif view.by_device:
+            yield _cause("answer_lost", context, view, fact, is_certain=False)
+        elif view.is_v1:
+            yield from _silent_v1(context, view, fact)
         else:
-            yield from _silent_v2(case, said, fact)
+            yield from _silent_v2(context, view, fact)
 
 
-def _silent_v2(case: Case, said: Said, fact: negotiation.Retransmits) -> Iterator[model.Cause]:
+def _silent_v2(context: Context, view: AttemptView, fact: negotiation.Retransmits) -> Iterator[model.Cause]:
     if fact.message == 0:
-        yield _cause("no_answer", case, said, fact)
-    elif any(one.phase == 1 for one in said.ever(negotiation.Established)):
-        yield _cause("peer_dead", case, said, fact)
-    elif _floated(said) and not _heard_on_4500(said):
-        yield _cause("udp_4500_blocked", case, said, fact)
+        yield _cause("no_answer", context, view, fact)
+    elif any(one.phase == 1 for one in view.all_of(negotiation.Established)):
+        yield _cause("peer_dead", context, view, fact)
+    elif _floated(view) and not _has_received_on_4500(view):
+        yield _cause("udp_4500_blocked", context, view, fact)
     else:
-        yield _cause("answer_lost", case, said, fact, is_certain=False)
+        yield _cause("answer_lost", context, view, fact, is_certain=False)
 
 
-def _silent_v1(case: Case, said: Said, fact: negotiation.Retransmits) -> Iterator[model.Cause]:
-    """Silence after the first message may be another version or mode, after the third one the key."""
-    mode = said.attempt.mode or case.connection.ike_policy.negotiation_mode
-    is_phase_2 = fact.message > MAIN_AUTH or any(one.phase == 1 for one in said.ever(negotiation.Established))
-    if said.attempt.within_sa or is_phase_2:
-        ours = proposals.text(proposals.of_phase(case.connection, 2), 2)
-        yield _cause("esp_proposal_mismatch", case, said, fact, is_certain=False, ours=ours)
-        yield _cause("selectors_mismatch", case, said, fact, is_certain=False, ours=pairs(case))
+def _silent_v1(context: Context, view: AttemptView, fact: negotiation.Retransmits) -> Iterator[model.Cause]:
+    """No answer to the first message may mean another version or mode, no answer to the third one another key."""
+    mode = view.attempt.mode or context.connection.ike_policy.negotiation_mode
+    is_phase_2 = fact.message > MAIN_AUTH or any(one.phase == 1 for one in view.all_of(negotiation.Established))
+    if view.attempt.within_sa or is_phase_2:
+        ours = proposals.text(proposals.of_phase(context.connection, 2), 2)
+        yield _cause("esp_proposal_mismatch", context, view, fact, is_certain=False, ours=ours)
+        yield _cause("selectors_mismatch", context, view, fact, is_certain=False, ours=pairs(context))
     elif fact.message >= MAIN_AUTH:
-        yield from _silent_after_key_exchange(case, said, fact)
+        yield from _silent_after_key_exchange(context, view, fact)
     elif fact.message == 2 and mode == "main":
-        yield _cause("psk_missing_on_device", case, said, fact, is_certain=False)
-        yield _cause("answer_lost", case, said, fact, is_certain=False)
+        yield _cause("psk_missing_on_device", context, view, fact, is_certain=False)
+        yield _cause("answer_lost", context, view, fact, is_certain=False)
     else:
-        yield _cause("no_answer", case, said, fact)
-        yield _cause("ike_mode_mismatch", case, said, fact, is_certain=False, ours=mode)
-        yield _cause("ike_version_mismatch", case, said, fact, is_certain=False, ours="v1")
+        yield _cause("no_answer", context, view, fact)
+        yield _cause("ike_mode_mismatch", context, view, fact, is_certain=False, ours=mode)
+        yield _cause("ike_version_mismatch", context, view, fact, is_certain=False, ours="v1")
         if mode == "aggressive":
-            yield _cause("local_id_mismatch", case, said, fact, is_certain=False, ours=show(case.local_id))
+            yield _cause("local_id_mismatch", context, view, fact, is_certain=False, ours=show(context.local_id))
 
 
-def _silent_after_key_exchange(case: Case, said: Said, fact: negotiation.Retransmits) -> Iterator[model.Cause]:
-    """A Libreswan with another key repeats its message 4, also when it hears nothing on port 4500. A strongSwan with another key answers
-    what cannot be decrypted, and does not repeat.
+def _silent_after_key_exchange(
+    context: Context, view: AttemptView, fact: negotiation.Retransmits
+) -> Iterator[model.Cause]:
+    """A Libreswan with another key repeats its message 4, also when it receives nothing on port 4500. A strongSwan with another key sends an
+    answer that cannot be decrypted, and does not repeat its message.
     """
-    repeats = [one for one in said.of(negotiation.Retransmits) if one.sender == "device"]
-    may_be_blocked = _floated(said) and not _heard_on_4500(said)
+    repeats = [one for one in view.of(negotiation.Retransmits) if one.sender == "device"]
+    may_be_blocked = _floated(view) and not _has_received_on_4500(view)
     if may_be_blocked and not repeats:
-        yield _cause("udp_4500_blocked", case, said, fact)
+        yield _cause("udp_4500_blocked", context, view, fact)
         return
-    yield _cause("psk_mismatch", case, said, *repeats[-1:], fact, is_certain=not may_be_blocked)
+    yield _cause("psk_mismatch", context, view, *repeats[-1:], fact, is_certain=not may_be_blocked)
     if may_be_blocked:
-        yield _cause("udp_4500_blocked", case, said, fact, is_certain=False)
+        yield _cause("udp_4500_blocked", context, view, fact, is_certain=False)
 
 
-def _device_went_silent(case: Case, said: Said) -> Iterator[model.Cause]:
-    """The device began and took our last answer on port 500, since it does not ask again, and nothing came after it. Its next message goes
-    to port 4500. A device that cannot go on, because it has no key, begins anew soon; one whose message is lost asks for minutes.
+def _device_went_silent(context: Context, view: AttemptView) -> Iterator[model.Cause]:
+    """The device began and received our last answer on port 500, since it does not repeat its request, and no message followed. Its next
+    message goes to port 4500. A device that cannot continue without a key begins again soon. A device whose message is lost repeats it for
+    minutes.
     """
-    is_over = said.attempt.outcome in {"no_answer", "stopped"} or said.silent_for >= SILENT_AFTER
-    if not _left_after_our_answer(said.attempt) or not is_over:
+    is_over = view.attempt.outcome in {"no_answer", "stopped"} or view.silent_for >= SILENT_AFTER
+    if not _left_after_our_answer(view.attempt) or not is_over:
         return
     again = [
         one
-        for one in case.attempts
-        if one.id != said.attempt.id
-        and abs(one.began_at - said.attempt.began_at) < BEGINS_ANEW
+        for one in context.attempts
+        if one.id != view.attempt.id
+        and abs(one.began_at - view.attempt.began_at) < BEGINS_ANEW
         and _left_after_our_answer(one)
     ]
     if again:
-        yield _cause("psk_missing_on_device", case, said, is_certain=False)
-    yield _cause("udp_4500_blocked", case, said, is_certain=not again)
+        yield _cause("psk_missing_on_device", context, view, is_certain=False)
+    yield _cause("udp_4500_blocked", context, view, is_certain=not again)
 
 
 def _left_after_our_answer(attempt: model.Attempt) -> bool:
@@ -540,15 +547,15 @@ def _left_after_our_answer(attempt: model.Attempt) -> bool:
     return is_left and messages[-1].sender == "us" and not messages[-1].is_request
 
 
-def _unread(case: Case, said: Said) -> Iterator[model.Cause]:
-    """Something was refused, and no rule says what."""
-    lines = [one for one in said.of(negotiation.Unknown) if one.is_refusal]
+def _unread(context: Context, view: AttemptView) -> Iterator[model.Cause]:
+    """A refusal that no other rule explains."""
+    lines = [one for one in view.of(negotiation.Unknown) if one.is_refusal]
     if lines:
-        yield _unknown(case, said, lines[-1])
-    elif said.attempt.outcome in {"refused_by_us", "refused_by_device"}:
-        yield _unknown(case, said, None)
-    elif said.attempt.outcome == "no_answer" and not said.by_device:
-        yield _cause("peer_dead" if said.attempt.within_sa else "no_answer", case, said)
+        yield _unknown(context, view, lines[-1])
+    elif view.attempt.outcome in {"refused_by_us", "refused_by_device"}:
+        yield _unknown(context, view, None)
+    elif view.attempt.outcome == "no_answer" and not view.by_device:
+        yield _cause("peer_dead" if view.attempt.within_sa else "no_answer", context, view)
 
 
 RULES: tuple[Rule, ...] = (

@@ -1,7 +1,7 @@
-"""What a cause says to a person: one row for each code.
+"""The texts of causes: one row for each code. Pure.
 
-A row has no values of a connection in it: `cause` adds both sides' values and the detail. docs/reference/causes.md has a section for each
-code.
+A row has placeholders and no values of a connection. `cause` fills them in, and adds the values of both sides and the detail.
+docs/reference/causes.md has a section for each code.
 """
 
 from collections.abc import Mapping
@@ -9,22 +9,23 @@ from dataclasses import dataclass
 
 from landbridge import model
 from landbridge.model.cause import Side
-from landbridge.status import device_words
+from landbridge.status import device_settings
 
-DIAL = "let the device dial: then this side sees the exact cause"
-PROBE = "ask the device: POST /landbridge/v1/{project_id}/vpn-connections/{id}/probe"
+DIAL = "let the device initiate the tunnel: the responder sees the exact cause"
+PROBE = "probe the device: POST /landbridge/v1/{project_id}/vpn-connections/{id}/probe"
 DIAL_OR_PROBE = f"{DIAL}; or {PROBE}"
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """`side`: who must change something. `perhaps`: the reason as long as the cause is one of
-    several; without it, the reason after the word perhaps."""
+    """`side`: who must change something. `uncertain`: the reason while the cause is one of several; None: `reason` after the word perhaps.
+    `decides`: how to find out whether the cause is the right one of several.
+    """
 
     side: Side
     reason: str
     remedy: str
-    perhaps: str | None = None
+    uncertain: str | None = None
     decides: str | None = None
 
 
@@ -33,7 +34,7 @@ TEXTS: Mapping[str, Text] = {
     "ike_proposal_mismatch": Text(
         "either",
         "no phase 1 proposal fits both sides",
-        "make {settings} of ikepolicy and of the device's phase 1 the same: change this connection or the device",
+        "set the same {settings} in ikepolicy and in phase 1 of the device",
         "the device refused the phase 1 proposal, or has no connection for this address and IKE version",
         DIAL_OR_PROBE,
     ),
@@ -58,7 +59,7 @@ TEXTS: Mapping[str, Text] = {
     "psk_mismatch": Text(
         "either",
         "the pre-shared keys of the two sides differ",
-        "set the same psk on this connection and on the device; a blank at its end counts",
+        "set the same psk on this connection and on the device; a space at its end is part of it",
         decides=DIAL,
     ),
     "psk_missing_on_device": Text(
@@ -69,13 +70,13 @@ TEXTS: Mapping[str, Text] = {
     ),
     "local_id_mismatch": Text(
         "either",
-        "the device expects another id of this side than local_id",
+        "the device expects another id of the VPN gateway than local_id",
         "set ikepolicy.local_id (and local_id_type) to the id that the device expects, or its remote id to {local_id}",
         decides=DIAL,
     ),
     "peer_id_mismatch": Text(
         "either",
-        "the device calls itself by another id than peer_id",
+        "the device identifies itself with another id than peer_id",
         "set ikepolicy.peer_id (and peer_id_type) to the device's id, or its local id to {peer_id}",
         decides=DIAL_OR_PROBE,
     ),
@@ -87,48 +88,48 @@ TEXTS: Mapping[str, Text] = {
     ),
     "identity_or_psk_refused": Text(
         "either",
-        "the device refused our identity or the pre-shared key, and does not say which",
+        "the device refused the id of the VPN gateway or the pre-shared key, and does not say which",
         "compare psk, local_id and peer_id on both sides",
-        "the device refused our identity or the pre-shared key, and does not say which",
+        "the device refused the id of the VPN gateway or the pre-shared key, and does not say which",
         DIAL_OR_PROBE,
     ),
-    # -- the way between
+    # -- the network between both sides
     "no_answer": Text(
         "network",
         "the device does not answer",
-        "check the device's address ({address}), that the device runs, and that UDP port 500 is open on the way",
+        "check that {address} is the device's address, that the device is running, and that UDP port 500 is open between both",
         decides=PROBE,
     ),
     "udp_4500_blocked": Text(
         "network",
-        "UDP port 500 passes and UDP port 4500 does not",
+        "packets to UDP port 500 arrive, packets to UDP port 4500 do not",
         "open UDP port 4500 in both directions between {endpoint} and {address}",
         "the device answers on UDP port 500 and not on UDP port 4500",
-        "look on the device whether packets to UDP port 4500 arrive",
+        "check on the device whether packets to UDP port 4500 arrive",
     ),
     "answer_lost": Text(
         "network",
-        "packets of the device arrive here, and our answers do not reach it",
-        "open UDP ports 500 and 4500 from {endpoint} to {address}, and check the device's way back",
-        decides="look on the device whether packets from {endpoint} arrive",
+        "the packets of the device arrive, but our answers do not reach it",
+        "open UDP ports 500 and 4500 from {endpoint} to {address}, and check the route between them",
+        decides="check on the device whether packets from {endpoint} arrive",
     ),
     "our_firewall": Text(
         "operator",
-        "the gateway's own machine does not let the packets out",
-        "check firewall and routes of the machine that the VPN gateway runs on",
+        "the machine of the VPN gateway blocks outgoing packets",
+        "check the firewall and the routes of the machine that the VPN gateway runs on",
     ),
     # -- phase 2
     "esp_proposal_mismatch": Text(
         "either",
         "no phase 2 proposal fits both sides (phase 1 is up)",
-        "make {settings} of ipsecpolicy and of the device's phase 2 the same: change this connection or the device",
+        "set the same {settings} in ipsecpolicy and in phase 2 of the device",
         "the device refused phase 2 without a reason: proposal or subnets differ",
         DIAL_OR_PROBE,
     ),
     "selectors_mismatch": Text(
         "either",
         "the subnets of the two sides do not fit (phase 1 is up)",
-        "make the subnets of both sides mirror each other: local subnets and peer subnets here, remote and local ones on the device",
+        "set subnets that mirror each other: the local subnets here are the device's remote subnets, the peer subnets here its local ones",
         decides=DIAL_OR_PROBE,
     ),
     "selectors_narrowed": Text(
@@ -145,32 +146,32 @@ TEXTS: Mapping[str, Text] = {
     "device_disconnects": Text(
         "device",
         "the device ends the tunnel as soon as it is up",
-        "look in the device's log why it deletes the tunnel; often a second connection or a policy there does not fit",
+        "read in the device's log why it deletes the tunnel; often a second connection or a policy on the device does not match",
     ),
     "device_deleted": Text(
         "device",
         "the device ended the tunnel",
-        "look on the device whether its connection was changed, switched off or restarted",
+        "check on the device whether its connection was changed, disabled or restarted",
     ),
     "device_disabled": Text(
         "device",
-        "the device ended the tunnel and takes no new one",
-        "on the device, enable the connection again or undo the change: the same values of this connection were up before",
+        "the device ended the tunnel and accepts no new one",
+        "on the device, enable the connection again or undo the change: this connection was up with the same values before",
     ),
     "peer_dead": Text(
         "device",
         "the device stopped answering while the tunnel was up",
-        "check that the device runs and that the way to {address} is open",
+        "check that the device is running and that {address} is reachable",
     ),
     "rekey_refused": Text(
         "either",
         "the device refused to renew the keys",
-        "compare ipsecpolicy (pfs above all) and the lifetimes with the device",
+        "compare ipsecpolicy, first its pfs, and the lifetimes with those of the device",
     ),
     "duplicate_sa": Text(
         "device",
         "SAs of the same identities replace each other",
-        "look for a second device, or a second connection of this device, with the same ids; each needs its own",
+        "find the second device, or the second connection of this device, with the same ids, and give it ids of its own",
     ),
     # -- who dials
     "unknown_peer": Text(
@@ -187,19 +188,19 @@ TEXTS: Mapping[str, Text] = {
     "dial_in_id_mismatch": Text(
         "either",
         "a device dials in with an id that this connection does not expect",
-        "if it is this connection's device, let it call itself {peer_id}, or give the customer gateway that id",
+        "if it is this connection's device, set its local id to {peer_id}, or set that id in the customer gateway",
         decides="compare that id with the device's local id",
     ),
     "waiting_for_device": Text(
         "device",
         "waiting for the device, which has no fixed address and must dial in",
-        "point the device at this endpoint ({endpoint}) and let it call itself {peer_id}",
+        "on the device, set the remote address to that of this endpoint ({endpoint}) and the local id to {peer_id}",
     ),
     # -- the rest
     "data_plane_failure": Text(
         "operator",
         "the data plane of the gateway could not install the tunnel",
-        "look at the gateway's log; this is not the device's fault",
+        "read the log of the gateway; the device is not the reason",
     ),
     "unknown_refusal": Text(
         "either",
@@ -234,25 +235,27 @@ TEXTS: Mapping[str, Text] = {
     ),
     "new_psk_refused": Text(
         "device",
-        "the device does not take the new pre-shared key; the tunnel still runs on the old one",
+        "the device refuses the new pre-shared key; the tunnel is still up with the old one",
         "set the new psk on the device, or set the old one on this connection again",
     ),
     "pfs_unproved": Text(
         "either",
-        "nothing has proved yet that the pfs of the two sides is the same",
+        "no rekey has proved yet that both sides have the same pfs",
         "wait for the first rekey, or compare ipsecpolicy.pfs with the device",
     ),
     "key_not_proved": Text(
         "either",
-        "nothing has proved yet that the device has the present pre-shared key",
-        "wait: the key is tried by itself where that is possible; or reset the connection when an interruption is allowed",
+        "no authentication has proved yet that the device has the present pre-shared key",
+        "wait, since the service tries the key where that is possible; or reset the connection when an interruption is allowed",
     ),
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Words:
-    """What a text can name: the addresses of device and endpoint, both ids as this connection has them, and the device's family."""
+class Placeholders:
+    """The values of a text's placeholders: the addresses of the device and of the endpoint, and both ids of the connection. `device`: the
+    family of the device (`device_settings`), None when it is not known.
+    """
 
     address: str = "the device's address"
     endpoint: str = "the endpoint's address"
@@ -264,7 +267,7 @@ class Words:
 def cause(
     code: str,
     *,
-    words: Words = Words(),
+    placeholders: Placeholders = Placeholders(),
     is_certain: bool = True,
     side: Side | None = None,
     ours: str | None = None,
@@ -274,17 +277,17 @@ def cause(
     remedy: str | None = None,
     evidence: tuple[model.Evidence, ...] = (),
 ) -> model.Cause:
-    """The cause with its texts. `detail` is added to the reason. `side` and `remedy` replace those of the table."""
+    """A cause with its texts. `detail` is added to the reason. `side` and `remedy` replace those of the table."""
     text = TEXTS[code]
     names = {
-        "address": words.address,
-        "endpoint": words.endpoint,
-        "local_id": words.local_id,
-        "peer_id": words.peer_id,
+        "address": placeholders.address,
+        "endpoint": placeholders.endpoint,
+        "local_id": placeholders.local_id,
+        "peer_id": placeholders.peer_id,
         "settings": " and ".join(differs) or _ALL_SETTINGS.get(code, "the settings"),
     }
-    place = device_words.place(words.device, code)
-    reason = text.reason if is_certain else text.perhaps or f"perhaps {text.reason}"
+    place = device_settings.setting(placeholders.device, code)
+    reason = text.reason if is_certain else text.uncertain or f"perhaps {text.reason}"
     return model.Cause(
         code=code,
         side=side or text.side,
@@ -294,7 +297,9 @@ def cause(
         ours=ours,
         theirs=theirs,
         differs=differs,
-        decides=None if is_certain or text.decides is None else text.decides.replace("{endpoint}", words.endpoint),
+        decides=None
+        if is_certain or text.decides is None
+        else text.decides.replace("{endpoint}", placeholders.endpoint),
         evidence=evidence,
     )
 
@@ -306,6 +311,6 @@ _ALL_SETTINGS = {
 
 
 def _details(detail: str | None, ours: str | None, theirs: str | None) -> str:
-    this = None if ours is None else f"this connection: {ours}"
-    other = None if theirs is None else f"the device: {theirs}"
-    return "; ".join(part for part in (detail, this, other) if part)
+    here = None if ours is None else f"this connection: {ours}"
+    there = None if theirs is None else f"the device: {theirs}"
+    return "; ".join(part for part in (detail, here, there) if part)

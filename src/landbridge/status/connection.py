@@ -4,7 +4,8 @@ import dataclasses
 from datetime import datetime, timedelta
 
 from landbridge import model
-from landbridge.status import attempt_causes, case, cause_texts, causes, staleness, warnings
+from landbridge.status import attempt_causes, cause_texts, causes, rule_context, staleness, warnings
+from landbridge.status.rule_context import Context
 
 #: How many missing pairs a reason names.
 SHOWN_PAIRS = 5
@@ -42,19 +43,19 @@ def of(
     unseen_after: timedelta,
     paused_since: datetime | None = None,
     gateway_failure: str | None = None,
-    heard: case.Heard = case.NOTHING_HEARD,
+    related: rule_context.Related = rule_context.NOTHING,
 ) -> model.ConnectionStatus:
     """The status now. When the last look is older than `unseen_after`, the status is the last known one and says since
-    when. `paused_since`: since when the agent changes nothing. `gateway_failure`: why its VPN gateway is FAULT. `heard`: what
-    else was said about it.
+    when. `paused_since`: since when the agent changes nothing. `gateway_failure`: why its VPN gateway is FAULT. `related`: what
+    the store has on related resources.
     """
     fault = _fault(gateway_failure)
     seen, status = known.observation, api_status(known)
-    judged = case.Case(connection=known.connection, seen=seen, heard=heard) if seen is not None else None
+    context = Context(connection=known.connection, seen=seen, related=related) if seen is not None else None
     return model.ConnectionStatus(
         status=status,
-        explanation=_explanation(known, judged, staleness.explain_pause(paused_since), fault),
-        warnings=(*causes.warnings(judged), *warnings.of(judged)) if judged is not None and status == "ACTIVE" else (),
+        explanation=_explanation(known, context, staleness.explain_pause(paused_since), fault),
+        warnings=(*causes.warnings(context), *warnings.of(context)) if context and status == "ACTIVE" else (),
         seen_at=known.seen_at,
         not_seen_since=staleness.not_seen_since(known.seen_at, now, unseen_after),
         paused_since=paused_since,
@@ -63,7 +64,7 @@ def of(
 
 
 def causes_of(found: model.ConnectionStatus) -> tuple[model.Cause, ...]:
-    """All that may be wrong, the likeliest first: why the connection is down, or what is wrong with a tunnel that is up."""
+    """All causes of a connection that is down, or all warnings of one that is up, the likeliest first."""
     return (*(found.explanation.causes if found.explanation is not None else ()), *found.warnings)
 
 
@@ -74,20 +75,20 @@ def first_cause(found: model.ConnectionStatus) -> str | None:
 
 def _explanation(
     known: model.KnownConnection,
-    judged: case.Case | None,
+    context: Context | None,
     paused: model.Explanation | None,
     fault: model.Explanation | None,
 ) -> model.Explanation | None:
     seen = known.observation
     if known.deleting:
         return paused or fault or _failure(seen)
-    if seen is None or judged is None or known.applied != known.generation:
+    if seen is None or context is None or known.applied != known.generation:
         return paused or fault or _failure(seen) or _waiting()
     if seen.refused is not None:
         return model.Explanation(reason=seen.refused)
     if seen.children:
-        return fault or _partly(judged)
-    return fault or _why_down(judged, paused)
+        return fault or _partly(context)
+    return fault or _why_down(context, paused)
 
 
 def _fault(failure: str | None) -> model.Explanation | None:
@@ -100,14 +101,14 @@ def _fault(failure: str | None) -> model.Explanation | None:
     )
 
 
-def _why_down(judged: case.Case, paused: model.Explanation | None) -> model.Explanation:
+def _why_down(context: Context, paused: model.Explanation | None) -> model.Explanation:
     """During a pause the agent negotiates nothing. A cause from before the pause still counts; without a cause the
     pause is the reason.
     """
-    failure = _failure(judged.seen)
+    failure = _failure(context.seen)
     if failure is not None:
         return failure
-    found = causes.rank(judged)
+    found = causes.rank(context)
     return paused if paused is not None and found[0].code == "negotiating" else _explained(found)
 
 
@@ -126,19 +127,19 @@ def _failure(seen: model.ConnectionObservation | None) -> model.Explanation | No
     return model.Explanation(reason=f"the engine could not apply it and tries again: {seen.failure}")
 
 
-def _partly(judged: case.Case) -> model.Explanation | None:
+def _partly(context: Context) -> model.Explanation | None:
     """For a connection with some of its CHILD_SAs: how many are up, which pairs are missing, and why, when an attempt
     shows it.
     """
-    seen = judged.seen
+    seen = context.seen
     up = {(child.local_ts, child.remote_ts) for child in seen.children}
     if len(up) >= seen.expected_children and not seen.missing_pairs:
         return None
-    found = causes.of_pairs(judged)
+    found = causes.of_pairs(context)
     cause = cause_texts.cause(
         "selectors_narrowed" if len(up) >= seen.expected_children else "selectors_partly",
-        words=judged.words,
-        ours=attempt_causes.pairs(judged),
+        placeholders=context.placeholders,
+        ours=attempt_causes.pairs(context),
         theirs="; ".join(sorted(f"{', '.join(ours)} - {', '.join(theirs)}" for ours, theirs in up)[:SHOWN_PAIRS]),
         evidence=found[0].evidence if found else (),
     )

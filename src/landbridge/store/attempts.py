@@ -1,4 +1,4 @@
-"""Rows of what was said in negotiations: the last attempts of a connection, and those of strangers at a gateway."""
+"""Rows of attempts: the last ones of each connection, and the last ones of strangers at each gateway."""
 
 import dataclasses
 import functools
@@ -15,7 +15,7 @@ from landbridge.store.statement import Statement
 
 #: Attempts of one connection, and of all strangers at one gateway.
 KEPT = 20
-#: Attempts that are kept decoded.
+#: Attempts that a process keeps decoded.
 REMEMBERED = 4096
 
 _of_connection, _of_strangers = tables.connection_attempt, tables.stranger_attempt
@@ -92,7 +92,7 @@ def of_connections(tx: Transaction, connection_seqs: Iterable[int]) -> dict[int,
 
 
 def add_to(tx: Transaction, rows: Sequence[model.KnownConnection]) -> list[model.KnownConnection]:
-    """The rows with their attempts in their observations."""
+    """The same connections, with the stored attempts in their observations."""
     found = of_connections(tx, (row.seq for row in rows if row.observation is not None))
     return [_with(row, found.get(row.seq, ())) for row in rows]
 

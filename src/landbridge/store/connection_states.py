@@ -1,4 +1,4 @@
-"""Rows of the changes of connections' statuses: when, and why where that was known."""
+"""Rows of status changes of connections, with the cause where it was known."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -51,15 +51,15 @@ def last(tx: Transaction, connection_seqs: Iterable[int]) -> dict[int, Last]:
 
 
 def is_news(last: Last | None, status: model.ConnectionStatusName, cause: str | None) -> bool:
-    """Whether a status or its cause is not the last one. Of a connection that is up no cause is news too: its warnings are over."""
+    """Whether the status or the cause differs from the last change. That a connection which is up has no cause any more is news too."""
     return last is None or last[0] != status or (last[1] != cause and (cause is not None or status == "ACTIVE"))
 
 
 def note(
     tx: Transaction, connection_seq: int, at: datetime, status: model.ConnectionStatusName, cause: str | None
 ) -> None:
-    """Writes a status or a cause that is not the last one of the connection. The cause of a status may become known later: that is a
-    row too.
+    """Writes a row when the status or the cause differs from the last row of the connection. A cause that becomes known later makes a row
+    too.
     """
     if not is_news(last(tx, (connection_seq,)).get(connection_seq), status, cause):
         return

@@ -1,4 +1,4 @@
-"""What `/metrics` shows of connections and gateways, read without decoding whole rows."""
+"""Queries for `/metrics`. They read the values of connections and gateways without decoding whole rows."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -84,7 +84,7 @@ def connections(tx: Transaction, project_id: str | None) -> Iterator[ConnectionR
 
 
 def counts(tx: Transaction, project_id: str | None) -> Iterator[tuple[str, model.StatusFacts, int]]:
-    """How many connections of each project have the same facts; the generations in them are made up."""
+    """How many connections of each project have the same facts. The generations of these facts are only comparable with each other."""
     for project, deleting, is_applied, state, number in _each(tx, _COUNTS_OF, project_id):
         applied = None if is_applied is None else int(bool(is_applied))
         yield project, model.StatusFacts(1, bool(deleting), applied, state), number

@@ -44,7 +44,7 @@ class Written(NamedTuple):
 
 
 class Recorded(NamedTuple):
-    """What became of an observation. `gone`: the connections whose rows were deleted."""
+    """The effect of writing an observation. `gone`: the connections whose rows were deleted. `written`: the others."""
 
     gone: list[tuple[model.Connection, model.StatusFacts]]
     written: list[Written]

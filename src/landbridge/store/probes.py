@@ -1,4 +1,4 @@
-"""Rows of probes: what the devices of connections were asked, by whom, and what they answered. The last ones of each connection stay."""
+"""Rows of probes: orders, and results. The last probes of each connection are kept."""
 
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,7 @@ from landbridge.store.statement import Statement
 
 #: Probes of a connection.
 KEPT = 5
-#: Who asks without an order.
+#: The actor of a probe without an order.
 SERVICE = "landbridge"
 
 _p, _c = tables.connection_probe, tables.connection
@@ -59,7 +59,7 @@ def add(tx: Transaction, row: model.KnownConnection, order: model.ProbeOrder, no
 
 
 def record(tx: Transaction, gateway_seq: int, result: model.ProbeResult) -> None:
-    """Writes a result once. One that nobody ordered has its audit event with it."""
+    """Writes a result, once. Without an order, it also writes the audit event."""
     connection = tx.one(_CONNECTION, connection_id=result.connection_id, gateway_seq=gateway_seq)
     found = tx.one(_FIND, probe_id=result.id)
     if connection is None or connection[2] or (found is not None and found[0] is not None):
@@ -111,7 +111,7 @@ def of_connection(tx: Transaction, connection_seq: int) -> tuple[model.RecordedP
 
 
 def of_gateway(tx: Transaction, gateway_seq: int) -> dict[str, tuple[model.ProbeOrder | None, model.Probed | None]]:
-    """What waits and what was done last, of each connection of the gateway that has a probe."""
+    """Connection id -> the order that waits and the last probe that is done, for the connections of the gateway that have a probe."""
     found: dict[str, tuple[model.ProbeOrder | None, model.Probed | None]] = {}
     for connection_id, probe_id, wanted, probed_at, configuration in tx.all(_OF_GATEWAY, gateway_seq=gateway_seq):
         order, probed = found.get(connection_id, (None, None))

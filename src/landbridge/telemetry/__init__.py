@@ -1,5 +1,6 @@
-"""What the service tells of itself.
+"""The service's own metrics and the fields of its log lines. This room knows no resource and no other room.
 
-counts      numbers that all processes of a service count together, for `/metrics`
-log_fields  what a line of the log has besides its message
+shared_metrics  counters and histograms that all processes of a service share
+exposition      the text format of `/metrics`
+log_fields      the fields of a log line besides its message
 """

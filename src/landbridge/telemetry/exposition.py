@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from landbridge.telemetry import counts
+from landbridge.telemetry import shared_metrics
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -19,29 +19,29 @@ def _escape(value: str) -> str:
 
 
 def family(name: str, kind: str, text: str, samples: Iterable[str]) -> Iterator[str]:
-    """A metric: its head and its samples, each a line `name{labels} value`."""
+    """A metric with its head and its samples, each a line `name{labels} value`."""
     yield f"# HELP {name} {text}\n# TYPE {name} {kind}\n"
     yield from samples
 
 
-def counted(registry: counts.Registry) -> Iterator[str]:
+def counted(registry: shared_metrics.Registry) -> Iterator[str]:
     """All metrics of the registry, over all processes."""
     totals = registry.totals()
     for name, metric in sorted(registry.metrics.items()):
-        kind = "counter" if isinstance(metric, counts.Counter) else "histogram"
+        kind = "counter" if isinstance(metric, shared_metrics.Counter) else "histogram"
         yield from family(name, kind, metric.text, _samples(metric, totals[name]))
 
 
-def _samples(metric: counts.Counter | counts.Histogram, totals: Sequence[float]) -> Iterator[str]:
+def _samples(metric: shared_metrics.Counter | shared_metrics.Histogram, totals: Sequence[float]) -> Iterator[str]:
     for values, cells in metric.rows(totals):
-        if isinstance(metric, counts.Counter):
+        if isinstance(metric, shared_metrics.Counter):
             yield f"{metric.name}{labels(values)} {number(cells[0])}\n"
         else:
             yield from _histogram(metric, values, cells)
 
 
-def _histogram(metric: counts.Histogram, values: Mapping[str, str], cells: Sequence[float]) -> Iterator[str]:
-    """In the format a bucket has all values up to its bound."""
+def _histogram(metric: shared_metrics.Histogram, values: Mapping[str, str], cells: Sequence[float]) -> Iterator[str]:
+    """The buckets of the format are cumulative."""
     below = 0.0
     for bound, cell in zip(metric.bounds, cells, strict=False):
         below += cell

@@ -1,12 +1,12 @@
-"""What a line of the log has besides its message."""
+"""The fields of a log line besides its message."""
 
 import contextvars
 from typing import Any
 
-#: The id of the request that is answered; empty outside of a request.
+#: The id of the request that this task answers; empty outside of a request.
 REQUEST_ID: contextvars.ContextVar[str] = contextvars.ContextVar("request_id", default="")
 
 
 def of(**fields: Any) -> dict[str, Any]:
-    """The `extra` of a call of the logger: fields of the line. No secret."""
+    """The argument `extra` of a call of a logger, with the fields of the line. A field must not be a secret."""
     return {"fields": fields}

@@ -10,28 +10,28 @@ from landbridge.wire import parameters, schema, shapes
 
 LIMIT, DEFAULT = 500, 100
 QUERY = (
-    parameters.string("resource_id", "only what was done to this resource"),
-    parameters.string("action", "only this operation, such as update_vpn_connection"),
-    parameters.string("actor", "only what this access key did"),
-    parameters.time("from", "only what was done then or later"),
-    parameters.time("to", "only what was done then or earlier"),
+    parameters.string("resource_id", "only events of this resource"),
+    parameters.string("action", "only events of this operation, such as update_vpn_connection"),
+    parameters.string("actor", "only events of this access key"),
+    parameters.time("from", "only events of this time or later"),
+    parameters.time("to", "only events of this time or earlier"),
     parameters.integer("limit", "how many", 1, LIMIT, DEFAULT),
     parameters.marker(),
 )
 
 
 class AuditEventAnswer(schema.Answer):
-    """Who did what, when."""
+    """An event of the audit trail: one change."""
 
     at: str
     actor: str = Field(description="the access key; `this machine` for a command on the service's host")
     action: str = Field(description="the operation")
-    resource_id: str = Field(description="what it was done to")
-    request_id: str = Field(description="of the request that did it: as in its answer and in the service's log")
+    resource_id: str = Field(description="the id of the resource that was changed")
+    request_id: str = Field(description="the id of the request, as in its answer and in the service's log")
 
 
 class ManyAuditEvents(schema.Answer):
-    """Newest first. With a filter by action or actor a page may be short, or empty, and still have a next_marker."""
+    """Events, newest first. A page with a filter by action or actor may be short or empty although it has a next_marker."""
 
     audit_events: list[AuditEventAnswer]
     page_info: shapes.PageInfo

@@ -18,9 +18,9 @@ from landbridge.wire import schema, shapes
 
 STATUSES = get_args(model.ConnectionStatusName)
 SIDES = get_args(cause.Side)
-#: Has a section for each code of a cause.
-#: Lines of a connection's log that are shown, the newest ones.
+#: How many of the newest lines the log of a connection has.
 LOG_LINES = 200
+#: The page with a section for each code of a cause.
 CAUSES_PAGE = "docs/reference/causes.md"
 
 
@@ -260,17 +260,17 @@ class EvidenceAnswer(schema.Answer):
 
 
 class CauseAnswer(schema.Answer):
-    """One thing that is wrong, or may be."""
+    """A cause of a connection that is down, or a warning of one that is up."""
 
     code: str = Field(description="a section of docs/reference/causes.md")
     side: str = schema.listed(SIDES, "who must change something; either: the values must be equal")
-    is_certain: bool = Field(description="false: one of several")
+    is_certain: bool = Field(description="false: this is one of several possible causes")
     reason: str
-    remedy: str
-    ours: str | None = Field(None, description="this connection's values, where there are values")
-    theirs: str | None = Field(None, description="the device's, where they are known")
+    remedy: str = Field(description="what to change")
+    ours: str | None = Field(None, description="the values of this connection, where the cause has values")
+    theirs: str | None = Field(None, description="the values of the device, where they are known")
     differs: list[str] = Field(description="the settings that differ")
-    decides: str | None = Field(None, description="what would make it certain")
+    decides: str | None = Field(None, description="how to find out whether this is the cause")
     evidence: list[EvidenceAnswer]
     documentation: str
 
@@ -284,10 +284,10 @@ class DiagnosisAnswer(schema.Answer):
     remedy: str | None = Field(None, description="what to change")
     evidence: list[EvidenceAnswer] = Field(description="the lines that show the reason, verbatim")
     causes: list[CauseAnswer] = Field(
-        description="all that may be wrong, the likeliest first, also with a tunnel that is up"
+        description="the causes of a connection that is down, or the warnings of one that is up, the likeliest first"
     )
     warnings: list[str] = Field(
-        description="weak choices, what the engine does not carry, and what is wrong with a tunnel that is up"
+        description="weak choices, what the engine does not carry, and the warnings of a tunnel that is up"
     )
     seen_at: str | None = Field(None, description="when the engine last looked")
     not_seen_since: str | None = Field(None, description="set when the last look is too old to be trusted")
@@ -317,7 +317,7 @@ def diagnosis(
         reason=explanation.reason if explanation else None,
         remedy=explanation.remedy if explanation else None,
         evidence=_evidence(explanation.evidence) if explanation else [],
-        causes=[cause_shown(one) for one in (*(explanation.causes if explanation else ()), *status.warnings)],
+        causes=[_cause(one) for one in (*(explanation.causes if explanation else ()), *status.warnings)],
         warnings=[*map(str, warnings), *(one.reason for one in status.warnings)],
         seen_at=shapes.time(status.seen_at) if status.seen_at else None,
         not_seen_since=shapes.time(status.not_seen_since) if status.not_seen_since else None,
@@ -332,7 +332,7 @@ def diagnosis(
     )
 
 
-def cause_shown(value: model.Cause) -> dict[str, Any]:
+def _cause(value: model.Cause) -> dict[str, Any]:
     return shapes.without_none(
         code=value.code,
         side=value.side,

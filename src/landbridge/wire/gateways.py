@@ -12,7 +12,7 @@ from pydantic import Field
 
 from landbridge import model
 from landbridge.model import allowed_values
-from landbridge.wire import body, facts, schema, shapes
+from landbridge.wire import attempts, body, schema, shapes
 
 STATUSES = get_args(model.GatewayStatusName)
 _FIELDS = allowed_values.GATEWAY
@@ -429,7 +429,7 @@ class CauseCountAnswer(schema.Answer):
 
 
 class StatusCountAnswer(schema.Answer):
-    """How many connections have a status, and for which causes. A connection whose cause is not known is in no cause's count."""
+    """The number of connections with a status, and with each cause. A connection without a known cause is in no count of a cause."""
 
     status: str
     count: int
@@ -447,8 +447,8 @@ class GatewayDiagnosisAnswer(schema.Answer):
     not_seen_since: str | None = Field(None, description="set when the last look is too old to be trusted")
     paused_since: str | None = Field(None, description="set while the agent changes nothing (landbridge pause)")
     connections: list[StatusCountAnswer] = Field(description="its connections by status, the most frequent one first")
-    strangers: list[facts.AttemptAnswer] = Field(
-        description="the last attempts from addresses that no connection of their endpoint has, newest first"
+    strangers: list[attempts.AttemptAnswer] = Field(
+        description="the last attempts from addresses that no connection of the endpoint has, newest first"
     )
 
 
@@ -473,7 +473,7 @@ def diagnosis(
         not_seen_since=shapes.time(status.not_seen_since) if status.not_seen_since else None,
         paused_since=shapes.time(status.paused_since) if status.paused_since else None,
         connections=_status_counts(counts),
-        strangers=[facts.attempt(one) for one in reversed(strangers)],
+        strangers=[attempts.attempt(one) for one in reversed(strangers)],
     )
 
 

@@ -1,4 +1,4 @@
-"""Probes on the wire: an order, and what a device answered."""
+"""Probes on the wire: orders, and the answers of devices (an extension of ours)."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -11,7 +11,7 @@ from landbridge.wire import body, schema, shapes
 
 
 class OrderProbe(body.Shape):
-    """What the device of a connection is asked. Phase 1 is asked in any case, where no IKE_SA is up."""
+    """What to ask the device. Phase 1 is asked in any case, when no IKE_SA is up."""
 
     examples: ClassVar = {"phase 1": {}, "all": {"phase_2": True, "identity": True}}
 
@@ -19,7 +19,8 @@ class OrderProbe(body.Shape):
         schema.boolean(default=False), "ask for the ESP algorithms and selectors too, on an IKE_SA that is up"
     )
     identity: bool | None = schema.field(
-        schema.boolean(default=False), "ask which id the device has, by an authentication without a wish for it"
+        schema.boolean(default=False),
+        "ask for the id of the device, by an authentication that requests no particular id",
     )
 
     def request(self, connection_id: str) -> model.ProbeRequest:
@@ -27,11 +28,11 @@ class OrderProbe(body.Shape):
 
 
 class AlgorithmsAnswer(schema.Answer):
-    """One algorithm of each kind, in the words of the API; absent where the device said nothing of that kind."""
+    """One algorithm of each kind, with the names of the API; absent when the answer of the device has none of that kind."""
 
     encryption_algorithm: str | None = None
-    authentication_algorithm: str | None = Field(None, description="in IKE with a GCM cipher: that of the PRF")
-    prf: str | None = Field(None, description="where it is another one than the authentication algorithm")
+    authentication_algorithm: str | None = Field(None, description="in IKE with a GCM cipher: the algorithm of the PRF")
+    prf: str | None = Field(None, description="only when it differs from the authentication algorithm")
     dh_group: str | None = None
 
 
@@ -39,8 +40,8 @@ class ProbedModeAnswer(schema.Answer):
     ike_version: str
     phase1_negotiation_mode: str | None = None
     outcome: str = Field(description="chosen, refused, silent or unreachable")
-    algorithms: AlgorithmsAnswer | None = Field(None, description="what the device chose of all that was offered")
-    notify: str | None = Field(None, description="the notify with which it refused")
+    algorithms: AlgorithmsAnswer | None = Field(None, description="the algorithms that the device chose from the offer")
+    notify: str | None = Field(None, description="the notify with which the device refused")
 
 
 class ProbedIdentityAnswer(schema.Answer):
@@ -63,7 +64,7 @@ class AskedIdentityAnswer(schema.Answer):
 
 
 class ProbeAnswer(schema.Answer):
-    """A probe. What it answers is what something at the device's address said, without a proof."""
+    """A probe. `answers` and `peer_id` are not authenticated: something at the device's address sent them."""
 
     id: str
     state: str = Field(description="waiting or done")
@@ -75,9 +76,9 @@ class ProbeAnswer(schema.Answer):
     probed_at: str | None = None
     local_address: str | None = None
     peer_address: str | None = None
-    packets: int | None = Field(None, description="how many this side sent")
+    packets: int | None = Field(None, description="the number of packets that this side sent")
     answers: list[ProbedModeAnswer] | None = None
-    peer_id: ProbedIdentityAnswer | None = Field(None, description="what it calls itself in aggressive mode")
+    peer_id: ProbedIdentityAnswer | None = Field(None, description="the id that the device sent in aggressive mode")
     phase_2_answer: Phase2Answer | None = None
     identity_answer: AskedIdentityAnswer | None = None
     failure: str | None = Field(None, description="why something was not asked")

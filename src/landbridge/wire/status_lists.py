@@ -46,11 +46,13 @@ class StatusAnswer(schema.Answer):
 
 
 class ConnectionStatusAnswer(StatusAnswer):
-    """The status of a connection, and why. ACTIVE has a cause where something is wrong with a tunnel that is up."""
+    """The status of a connection with its cause. The cause of an ACTIVE connection is its first warning."""
 
-    cause: str | None = Field(None, description="the likeliest one: a section of docs/reference/causes.md")
+    cause: str | None = Field(
+        None, description="the code of the likeliest cause: a section of docs/reference/causes.md"
+    )
     remedy: str | None = Field(None, description="what to change, in one line")
-    vgw_id: str = Field(description="its gateway")
+    vgw_id: str = Field(description="the id of its VPN gateway")
 
 
 class ManyConnectionStatuses(schema.Answer):

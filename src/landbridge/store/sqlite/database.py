@@ -29,12 +29,16 @@ from landbridge.store.sqlite import migrate
 from landbridge.store.sqlite.dialect import compiled
 from landbridge.store.sqlite.writer_lock import WriterLock
 from landbridge.store.statement import Statement
-from landbridge.telemetry import counts
+from landbridge.telemetry import shared_metrics
 
 log = logging.getLogger(__name__)
 R = TypeVar("R")
-_COMMITS = counts.Histogram("landbridge_store_commit_seconds", "Seconds of the commit of a group of writes.")
-_WRITES = counts.Counter("landbridge_store_writes_total", "Writes in the groups that were committed or refused.")
+_COMMITS = shared_metrics.Histogram(
+    "landbridge_store_commit_seconds", "Duration of the commit of a group of writes, in seconds."
+)
+_WRITES = shared_metrics.Counter(
+    "landbridge_store_writes_total", "Writes in the groups that were committed or refused."
+)
 
 GROUP_LIMIT = 16
 #: How long a write that has the writer lock waits for a program that writes without it, such as `sqlite3`.
@@ -224,7 +228,7 @@ class Database:
             self._finish(group)
 
     def _commit_and_release(self, group: list[_Job]) -> None:
-        """Another process may write as soon as the group is durable. The event loop, which may be busy, hears of it later."""
+        """Another process can write as soon as the group is durable, even when the event loop is busy and gets the result later."""
         try:
             self._commit(group)
         finally:

@@ -1,10 +1,9 @@
-"""Numbers that the processes of a service count together.
+"""Counters and histograms that all processes of a service share.
 
-Each process writes to its part of one memory file and to no other part. Whoever is asked adds up all parts. A process that takes the
-place of another one gets its part and counts on, so that no sum falls. Every label has a fixed set of values, so the memory has a fixed
-size.
+Each process writes only to its own part of one memory file. The process that answers `/metrics` adds up all parts. A process that replaces
+another one continues in the part of that one, so that no sum falls. Every label has a fixed set of values, so the memory has a fixed size.
 
-A metric is made once, when its module is imported. Until `join` a process counts for itself.
+A metric is created once, when its module is imported. Before `join`, a process counts in its own memory.
 """
 
 import bisect
@@ -16,12 +15,12 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 
 CELL_BYTES = 8
-#: Bounds, in seconds, of what takes from a millisecond to some seconds.
+#: Bounds in seconds, for durations between a millisecond and some seconds.
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
 
 class Registry:
-    """The metrics of a process, by their names, and the memory that they count in."""
+    """The metrics of a process by their names, and the memory that they write to."""
 
     def __init__(self) -> None:
         self.metrics: dict[str, Counter | Histogram] = {}
@@ -29,26 +28,26 @@ class Registry:
         self._length = 0
 
     def share(self, processes: int) -> int:
-        """Makes the memory for so many processes, this one the first of them. Returns the descriptor for `join`."""
+        """Creates the memory for this number of processes. This process has the first part. Returns the descriptor for `join`."""
         file = os.memfd_create("landbridge-counts")
         os.ftruncate(file, processes * self._layout() * CELL_BYTES)
         self.join(file, 0)
         return file
 
     def join(self, file: int, number: int) -> None:
-        """This process goes on counting in part `number` of a memory that another process has made. Raises RuntimeError when that one has
-        not the same metrics.
+        """This process continues in part `number` of a memory that another process created. Raises RuntimeError when the other process has
+        other metrics.
         """
         self._length = self._layout()
         if os.fstat(file).st_size % (self._length * CELL_BYTES):
-            raise RuntimeError("the processes of this service do not count the same")
+            raise RuntimeError("the processes of this service have different metrics")
         self._memory = memoryview(mmap.mmap(file, 0)).cast("d")
         part = self._memory[number * self._length : (number + 1) * self._length]
         for one in self.metrics.values():
             one.move(part[one.first : one.first + one.length])
 
     def _layout(self) -> int:
-        """Gives every metric its place: the same in every process, whatever it imported first. Returns the length of a part."""
+        """Assigns a place to every metric: the same in every process, whatever the order of imports. Returns the length of a part."""
         first = 0
         for name in sorted(self.metrics):
             self.metrics[name].first = first
@@ -64,7 +63,7 @@ class Registry:
         return {name: sums[one.first : one.first + one.length] for name, one in self.metrics.items()}
 
 
-#: What the modules of the service count in.
+#: The metrics of the modules of this service.
 REGISTRY = Registry()
 
 
@@ -86,7 +85,7 @@ class _Metric:
             self.cells = cells
 
     def rows(self, totals: Sequence[float]) -> Iterator[tuple[dict[str, str], Sequence[float]]]:
-        """The labels and cells of each combination that was counted; without labels also when nothing was."""
+        """The labels and cells of each combination that was counted. A metric without labels is always included."""
         for values, place in self.places.items():
             cells = totals[place : place + self.width]
             if any(cells) or not values:
@@ -94,7 +93,7 @@ class _Metric:
 
 
 class Counter(_Metric):
-    """A number that grows."""
+    """A number that only grows."""
 
     def __init__(self, name: str, text: str, registry: Registry = REGISTRY, **labels: Sequence[str]) -> None:
         super().__init__(name, text, 1, labels)
@@ -107,7 +106,7 @@ class Counter(_Metric):
 
 
 class Histogram(_Metric):
-    """How many observed values lay below each bound. Cells: one for each bound, one for what is larger, and the sum of the values."""
+    """The number of observed values up to each bound. Cells: one for each bound, one for larger values, and the sum of the values."""
 
     def __init__(
         self,

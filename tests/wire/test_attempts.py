@@ -8,7 +8,7 @@ import pytest
 
 from landbridge.model import negotiation
 from landbridge.model.negotiation import Identity, Proposal, Selectors
-from landbridge.wire import facts
+from landbridge.wire import attempts
 
 AT = datetime(2026, 11, 30, 8, 0, 0, 125000, tzinfo=UTC)
 OURS = Proposal(encryption=("aes-128",), integrity=("sha2-256",), groups=("group14", "group15"))
@@ -22,8 +22,8 @@ FQDN, ADDRESS = Identity(kind="fqdn", value="branch"), Identity(kind="ip", value
 @pytest.mark.parametrize("kind", [pytest.param(kind, id=kind.__name__) for kind in typing.get_args(negotiation.Fact)])
 def test_each_kind_has_words(kind: type[Any]):
     """One that no rule knows has the daemon's line alone."""
-    default = facts.text.dispatch(object)
-    assert (facts.text.dispatch(kind) is default) == (kind is negotiation.Unknown)
+    default = attempts.text.dispatch(object)
+    assert (attempts.text.dispatch(kind) is default) == (kind is negotiation.Unknown)
 
 
 @pytest.mark.parametrize(
@@ -71,9 +71,9 @@ def test_each_kind_has_words(kind: type[Any]):
         (negotiation.NoConnection(at=AT, reason="ids"), "no connection has these ids"),
         (
             negotiation.PeerIdentity(at=AT, got=FQDN, wanted=ADDRESS),
-            "the device calls itself fqdn branch, and this connection expects ip 198.51.100.2",
+            "the device identifies itself as fqdn branch, and this connection expects ip 198.51.100.2",
         ),
-        (negotiation.PeerIdentity(at=AT, got=FQDN), "the device calls itself fqdn branch"),
+        (negotiation.PeerIdentity(at=AT, got=FQDN), "the device identifies itself as fqdn branch"),
         (
             negotiation.SelectorsRefused(at=AT, asked=(PAIR, ANY)),
             f"the device asks for subnets that this connection does not have: {_PAIR}; 0.0.0.0/0 - 0.0.0.0/0",
@@ -88,17 +88,17 @@ def test_each_kind_has_words(kind: type[Any]):
     ],
 )
 def test_a_fact_is_told_in_few_words(fact: negotiation.Fact, text: str):
-    assert facts.text(fact) == text
+    assert attempts.text(fact) == text
 
 
 def test_an_answer_has_time_kind_sender_and_line():
     line = "received AUTHENTICATION_FAILED notify error"
     fact = negotiation.Refusal(at=AT, line=line, sender="device", phase=1, notify="AUTHENTICATION_FAILED")
-    assert facts.said(fact) == {
+    assert attempts.fact(fact) == {
         "at": "2026-11-30T08:00:00.125Z",
         "kind": "refusal",
         "sender": "device",
         "text": "AUTHENTICATION_FAILED, phase 1",
         "line": line,
     }
-    assert facts.said(negotiation.Nat(at=AT, side="device")).keys() == {"at", "kind", "text"}
+    assert attempts.fact(negotiation.Nat(at=AT, side="device")).keys() == {"at", "kind", "text"}

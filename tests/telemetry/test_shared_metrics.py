@@ -6,17 +6,17 @@ import threading
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from landbridge.telemetry import counts, exposition
+from landbridge.telemetry import exposition, shared_metrics
 
 
-def _registry() -> tuple[counts.Registry, counts.Counter, counts.Histogram]:
-    registry = counts.Registry()
-    asked = counts.Counter("asked_total", "Requests.", registry, code=("2xx", "4xx"))
-    took = counts.Histogram("took_seconds", "Seconds.", (0.1, 1.0), registry)
+def _registry() -> tuple[shared_metrics.Registry, shared_metrics.Counter, shared_metrics.Histogram]:
+    registry = shared_metrics.Registry()
+    asked = shared_metrics.Counter("asked_total", "Requests.", registry, code=("2xx", "4xx"))
+    took = shared_metrics.Histogram("took_seconds", "Seconds.", (0.1, 1.0), registry)
     return registry, asked, took
 
 
-def _samples(registry: counts.Registry) -> dict[tuple[str, tuple[str, ...]], float]:
+def _samples(registry: shared_metrics.Registry) -> dict[tuple[str, tuple[str, ...]], float]:
     families = text_string_to_metric_families("".join(exposition.counted(registry)))
     return {(one.name, tuple(one.labels.values())): one.value for family in families for one in family.samples}
 

@@ -1,4 +1,4 @@
-"""Attempts made by hand, for judging."""
+"""Contexts, attempts and facts for the tests of causes. Times are seconds after START."""
 
 import itertools
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from lab import specs
 from landbridge import model
 from landbridge.model import negotiation as n
 from landbridge.status import causes
-from landbridge.status.case import Case, Heard
+from landbridge.status.rule_context import Context, Related
 
 START = datetime(2026, 1, 2, 3, 0, 0, tzinfo=UTC)
 DEVICE, ENDPOINT, OTHER_ENDPOINT, STRANGER = "198.51.100.2", "203.0.113.10", "203.0.113.11", "198.51.100.99"
@@ -55,23 +55,23 @@ def attempt(began: float, *facts: n.Fact, by: n.Party = "us", **given: Any) -> m
     return model.Attempt(facts=facts, **values)
 
 
-def case(
+def context(
     *attempts: model.Attempt,
     of: model.Connection = V2,
     strangers: Iterable[model.Attempt] = (),
     probes: Iterable[model.ProbeResult] = (),
     peer: str | None = DEVICE,
     **seen: Any,
-) -> Case:
+) -> Context:
     observation = model.ConnectionObservation(connection_id="c1", configuration="now", attempts=attempts, **seen)
-    heard = Heard(
+    related = Related(
         strangers=tuple(strangers), probes=tuple(probes), peer_address=peer, local_address=ENDPOINT, pairs=PAIRS
     )
-    return Case(connection=of, seen=observation, heard=heard)
+    return Context(connection=of, seen=observation, related=related)
 
 
 def rank(*attempts: model.Attempt, **given: Any) -> tuple[model.Cause, ...]:
-    return causes.rank(case(*attempts, **given))
+    return causes.rank(context(*attempts, **given))
 
 
 # -- facts, `t` seconds after START -----------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""What the store knows about a connection that is down, beside its observation: who its ends are, and what was said."""
+"""Loads what the store has on the related resources of a connection, for `status`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,43 +6,44 @@ from dataclasses import dataclass
 from landbridge import model
 from landbridge.model import traffic_selectors
 from landbridge.operations import strangers
-from landbridge.status import case, device_words
+from landbridge.status import device_settings
+from landbridge.status.rule_context import Related
 from landbridge.store import customer_gateways, gateways, probes
 from landbridge.store.database import Transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AtGateway:
-    """What all connections of a gateway share. `addresses`: of its endpoints, by their numbers."""
+class RelatedToGateway:
+    """What all connections of a VPN gateway share. `addresses`: number of an endpoint -> its address."""
 
     strangers: tuple[model.Attempt, ...]
     local_subnets: tuple[str, ...]
     addresses: Mapping[int, str]
 
 
-def at_gateway(tx: Transaction, site: model.Site, row: gateways.GatewayRow) -> AtGateway:
-    """`site`: the node's site file."""
+def load_gateway(tx: Transaction, site: model.Site, row: gateways.GatewayRow) -> RelatedToGateway:
+    """`row`: the row of the VPN gateway."""
     network_id = row.gateway.network_id or ""
     network = site.network(network_id) or model.Network(id=network_id)
-    return AtGateway(
+    return RelatedToGateway(
         strangers=strangers.of(tx, row),
         local_subnets=traffic_selectors.local_subnets(row.gateway, network),
         addresses={one.number: one.address for one in row.gateway.endpoints},
     )
 
 
-def of(tx: Transaction, known: model.KnownConnection, gateway: AtGateway | None) -> case.Heard:
-    """`gateway`: the connection's; None where it is gone."""
+def load(tx: Transaction, known: model.KnownConnection, gateway: RelatedToGateway | None) -> Related:
+    """`gateway`: that of the connection's VPN gateway. None: the VPN gateway is gone, and nothing is related."""
     connection = known.connection
     if gateway is None:
-        return case.NOTHING_HEARD
+        return Related()
     peer = customer_gateways.find(tx, connection.project_id, connection.customer_gateway_id)
     pairs = traffic_selectors.subnet_pairs(connection, gateway.local_subnets)
-    return case.Heard(
+    return Related(
         probes=tuple(one.result for one in probes.of_connection(tx, known.seq) if one.result is not None),
         strangers=gateway.strangers,
         peer_address=peer.address if peer else None,
-        device=device_words.family((peer.name, *(tag.value for tag in peer.tags))) if peer else None,
+        device=device_settings.family((peer.name, *(tag.value for tag in peer.tags))) if peer else None,
         local_address=gateway.addresses.get(connection.endpoint),
         pairs=tuple((ours, theirs) for _, ours, theirs in pairs),
     )

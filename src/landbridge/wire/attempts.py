@@ -1,4 +1,4 @@
-"""Attempts on the wire: what was said in few words, and verbatim where the IKE daemon has a line for it."""
+"""Attempts on the wire: each fact with a text, and with the line of the IKE daemon where it has one."""
 
 import functools
 from typing import Any, get_args
@@ -15,20 +15,20 @@ _KEYS = {
 }
 
 
-class SaidAnswer(schema.Answer):
-    """One thing that was said or found in an attempt."""
+class FactAnswer(schema.Answer):
+    """A message, or what the VPN gateway found in it."""
 
     at: str
     kind: str = Field(description="such as message, refusal, proposal_mismatch")
-    sender: str | None = schema.listed(get_args(negotiation.Party), "absent where it is no side's word")
+    sender: str | None = schema.listed(get_args(negotiation.Party), "absent for a fact without a sender")
     text: str
-    line: str | None = Field(None, description="of the IKE daemon, verbatim")
+    line: str | None = Field(None, description="the line in the log of the IKE daemon, verbatim")
 
 
 class AttemptAnswer(schema.Answer):
-    """One try to bring a tunnel up, or what happened to one that was up."""
+    """One negotiation of a tunnel, or an event of a tunnel that was up."""
 
-    at: str = Field(description="when it was heard of last")
+    at: str = Field(description="the time of the last fact")
     began_at: str
     ended_at: str | None = Field(None, description="absent while it goes on")
     began_by: str = schema.listed(get_args(negotiation.Party))
@@ -37,12 +37,12 @@ class AttemptAnswer(schema.Answer):
     phase1_negotiation_mode: str | None = None
     local_address: str | None = None
     peer_address: str | None = None
-    said: list[SaidAnswer] = Field(description="in its order: messages with their senders, and what was found in them")
+    facts: list[FactAnswer] = Field(description="the messages with their senders, and what was found in them, in order")
 
 
 def attempt(one: negotiation.Attempt) -> dict[str, Any]:
     return shapes.without_none(
-        at=shapes.time(one.heard_at),
+        at=shapes.time(one.updated_at),
         began_at=shapes.time(one.began_at),
         ended_at=shapes.time(one.ended_at) if one.ended_at else None,
         began_by=one.began_by,
@@ -51,23 +51,23 @@ def attempt(one: negotiation.Attempt) -> dict[str, Any]:
         phase1_negotiation_mode=one.mode,
         local_address=one.local_address,
         peer_address=one.peer_address,
-        said=list(map(said, one.facts)),
+        facts=list(map(fact, one.facts)),
     )
 
 
-def said(fact: negotiation.Fact) -> dict[str, Any]:
+def fact(one: negotiation.Fact) -> dict[str, Any]:
     return shapes.without_none(
-        at=shapes.time(fact.at),
-        kind=fact.kind,
-        sender=getattr(fact, "sender", None),
-        text=text(fact),
-        line=fact.line or None,
+        at=shapes.time(one.at),
+        kind=one.kind,
+        sender=getattr(one, "sender", None),
+        text=text(one),
+        line=one.line or None,
     )
 
 
 @functools.singledispatch
 def text(fact: negotiation.Fact) -> str:
-    """What the fact says. One that no rule knows says what its line says."""
+    """A text for a person. An unknown fact has its line as text."""
     return fact.line
 
 
@@ -119,7 +119,7 @@ def _(fact: negotiation.NoConnection) -> str:
 @text.register
 def _(fact: negotiation.PeerIdentity) -> str:
     wanted = f", and this connection expects {_identity(fact.wanted)}" if fact.wanted else ""
-    return f"the device calls itself {_identity(fact.got)}{wanted}"
+    return f"the device identifies itself as {_identity(fact.got)}{wanted}"
 
 
 @text.register

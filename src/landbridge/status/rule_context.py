@@ -1,4 +1,7 @@
-"""What is known when a cause is looked for, and which of it still counts."""
+"""What the rules for causes get: a connection, its last observation, related resources, and its attempts.
+
+Pure. An attempt of another configuration, and a fact from before the last time that its phase came up, is left out: no rule sees it.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,18 +15,20 @@ from landbridge.model.connection import IkeVersion
 from landbridge.model.negotiation import Identity
 from landbridge.status import cause_texts
 
-#: Before everything.
-EVER = datetime.min.replace(tzinfo=UTC)
+#: The time of what never happened.
+NEVER = datetime.min.replace(tzinfo=UTC)
 _Fact = TypeVar("_Fact")
-#: Lines that a cause quotes at most.
+#: How many lines a cause quotes at most.
 QUOTED = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Heard:
-    """What the store knows beside a connection and its observation. `strangers`: attempts at its gateway that no connection fits.
-    `peer_address`: the device's, None without a fixed one; `local_address`: its endpoint's. `pairs`: the subnets of both sides, ours
-    first. `probes`: what the device answered when it was asked, oldest first. `device`: its family (`device_words`), where one is named.
+class Related:
+    """What the store has on resources that are related to the connection.
+
+    `strangers`: attempts at its gateway that match no connection. `probes`: the results of its probes, oldest first. `device`: the
+    family of the device (`device_settings`), None when it is not known. `peer_address`: the address of the device, None without a
+    fixed one. `local_address`: the address of the endpoint. `pairs`: the pairs of subnets, ours first.
     """
 
     strangers: tuple[model.Attempt, ...] = ()
@@ -34,29 +39,30 @@ class Heard:
     pairs: tuple[tuple[str, str], ...] = ()
 
 
-NOTHING_HEARD = Heard()
+#: Of a connection without related resources.
+NOTHING = Related()
 
 
 @dataclass(frozen=True, kw_only=True)
-class Case:
-    """A connection, the last look at it with the attempts of the store, and what else was said about it."""
+class Context:
+    """`seen`: the last observation, with the attempts of the store."""
 
     connection: model.Connection
     seen: model.ConnectionObservation
-    heard: Heard = NOTHING_HEARD
+    related: Related = Related()
 
     @cached_property
     def attempts(self) -> tuple[model.Attempt, ...]:
-        """Those of the present configuration."""
+        """The attempts of the present configuration."""
         return tuple(one for one in self.seen.attempts if one.configuration == self.seen.configuration)
 
     @property
     def peer_address(self) -> str | None:
-        return self.heard.peer_address
+        return self.related.peer_address
 
     @property
     def local_address(self) -> str | None:
-        return self.heard.local_address
+        return self.related.local_address
 
     @cached_property
     def local_id(self) -> Identity:
@@ -69,13 +75,13 @@ class Case:
         return Identity(kind=policy.peer_id_type or "ip", value=policy.peer_id or self.peer_address or "")
 
     @cached_property
-    def words(self) -> cause_texts.Words:
-        return cause_texts.Words(
+    def placeholders(self) -> cause_texts.Placeholders:
+        return cause_texts.Placeholders(
             address=self.peer_address or "the device's address",
             endpoint=self.local_address or self.connection.gateway_endpoint,
             local_id=show(self.local_id),
             peer_id=show(self.peer_id),
-            device=self.heard.device,
+            device=self.related.device,
         )
 
 
@@ -85,7 +91,7 @@ def show(one: Identity) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Said:
+class AttemptView:
     """What of one attempt still counts. `facts`: those after the last time up of their phase; `all_facts`: of the whole attempt, for the
     questions how far it came and how it went on; `up_at`: when an SA of this configuration last came up;
     `newest_at`: the last fact of any attempt; `version`: of the connection, for an attempt
@@ -95,15 +101,15 @@ class Said:
     attempt: model.Attempt
     facts: tuple[negotiation.Fact, ...]
     all_facts: tuple[negotiation.Fact, ...] = ()
-    up_at: datetime = EVER
-    newest_at: datetime = EVER
+    up_at: datetime = NEVER
+    newest_at: datetime = NEVER
     version: IkeVersion | None = None
     has_child: bool = True
 
     def of(self, kind: type[_Fact]) -> list[_Fact]:
         return [fact for fact in self.facts if isinstance(fact, kind)]
 
-    def ever(self, kind: type[_Fact]) -> list[_Fact]:
+    def all_of(self, kind: type[_Fact]) -> list[_Fact]:
         return [fact for fact in self.all_facts if isinstance(fact, kind)]
 
     @property
@@ -112,7 +118,7 @@ class Said:
 
     @property
     def silent_for(self) -> timedelta:
-        """How long nothing was said in this attempt, by what was said in others."""
+        """The time between the last fact of this attempt and the last fact of all attempts."""
         last = max((fact.at for fact in self.all_facts), default=self.attempt.began_at)
         return max(self.newest_at - last, timedelta(0))
 
@@ -125,7 +131,7 @@ class Said:
         return self.attempt.began_by == "device"
 
     def lines(self, *facts: negotiation.Fact) -> tuple[model.Evidence, ...]:
-        """The lines of these facts; all lines that were not mere messages, where they have none."""
+        """The lines of these facts. If they have none: the lines of all facts but messages and packets."""
         chosen = [fact for fact in facts if fact.line] or [
             fact for fact in self.facts if fact.line and fact.kind not in {"message", "packet"}
         ]
@@ -133,23 +139,23 @@ class Said:
 
 
 def in_order(lines: Iterable[model.Evidence]) -> tuple[model.Evidence, ...]:
-    """The last ones, each once."""
+    """The last `QUOTED` lines in the order of their times, without duplicates."""
     return tuple(sorted(dict.fromkeys(lines), key=lambda line: line.at))[-QUOTED:]
 
 
-def said(case: Case) -> list[Said]:
-    """The attempts in the order of their last facts, with what still counts of each. One of which nothing counts is left out."""
-    own = case.attempts
-    newest = max((fact.at for one in own for fact in one.facts), default=EVER)
-    ups: dict[int, datetime] = {1: last_up(case, 1), 2: last_up(case, 2)}
+def views(context: Context) -> list[AttemptView]:
+    """The attempts in the order of their last facts. An attempt without a fact that still counts is left out."""
+    own = context.attempts
+    newest = max((fact.at for one in own for fact in one.facts), default=NEVER)
+    ups: dict[int, datetime] = {1: last_up(context, 1), 2: last_up(context, 2)}
     kept = [
-        Said(
+        AttemptView(
             attempt=one,
             facts=tuple(_after_up(one, ups)),
             all_facts=one.facts,
             up_at=ups[1],
             newest_at=newest,
-            version=case.connection.ike_policy.version,
+            version=context.connection.ike_policy.version,
             has_child=ups[2] >= ups[1],
         )
         for one in own
@@ -157,12 +163,12 @@ def said(case: Case) -> list[Said]:
     return sorted((one for one in kept if one.facts or _ended_after(one, ups[2])), key=lambda one: one.last_at)
 
 
-def last_up(case: Case, phase: negotiation.Phase) -> datetime:
+def last_up(context: Context, phase: negotiation.Phase) -> datetime:
     """When phase 1 or phase 2 of the present configuration last came up."""
-    return max(_ups(case.attempts, phase), default=EVER)
+    return max(_ups(context.attempts, phase), default=NEVER)
 
 
-def _ended_after(one: Said, up_at: datetime) -> bool:
+def _ended_after(one: AttemptView, up_at: datetime) -> bool:
     return one.attempt.outcome not in {None, "up"} and (one.attempt.ended_at or one.attempt.began_at) > up_at
 
 
@@ -173,16 +179,16 @@ def phase_of(fact: negotiation.Fact) -> negotiation.Phase:
 
 
 def _ups(attempts: Sequence[model.Attempt], phase: negotiation.Phase) -> Iterator[datetime]:
-    """When phase 1 or phase 2 came up. Phase 1 is up where phase 2 is."""
+    """The times at which phase 1 or phase 2 came up. When phase 2 comes up, phase 1 is up too."""
     for one in attempts:
-        told = [fact.at for fact in one.facts if isinstance(fact, negotiation.Established) and fact.phase >= phase]
-        yield from told
-        if one.outcome == "up" and not one.within_sa and not told:
+        times = [fact.at for fact in one.facts if isinstance(fact, negotiation.Established) and fact.phase >= phase]
+        yield from times
+        if one.outcome == "up" and not one.within_sa and not times:
             yield one.ended_at or one.began_at
 
 
 def _after_up(one: model.Attempt, ups: Mapping[int, datetime]) -> Iterator[negotiation.Fact]:
-    """What was said after its phase came up. Of lines of one moment, what stands behind the last Established came after it."""
+    """The facts after the last time that their phase came up. Of facts of the same time, those behind the last Established are later."""
     last = max((n for n, fact in enumerate(one.facts) if isinstance(fact, negotiation.Established)), default=None)
     for n, fact in enumerate(one.facts):
         behind = last is not None and n > last and fact.at == one.facts[last].at

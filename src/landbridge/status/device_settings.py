@@ -1,12 +1,13 @@
-"""Where a device has the setting that a cause is about, in the words of its family: what `peerconfig` prints for it, by name.
+"""The names of the settings of device families that a cause is about. Pure.
 
-A family is known when the customer gateway's name or one of its tags has it as a word.
+A family has the names that `peerconfig` prints for it. A device belongs to a family when the name or a tag of its customer gateway has
+the family's name as a word.
 """
 
 import re
 from collections.abc import Iterable, Mapping
 
-#: What a place is about, in the order of the columns below.
+#: Codes of causes, in the order of the columns of `_SETTINGS`.
 TOPICS = (
     "ike_proposal_mismatch",
     "ike_version_mismatch",
@@ -17,8 +18,8 @@ TOPICS = (
     "selectors_mismatch",
     "no_connection_on_device",
 )
-#: Codes that are mended at the place of another one.
-_SAME_PLACE = {
+#: Codes whose setting is that of another code.
+_SAME_SETTING = {
     "ike_mode_mismatch": "ike_version_mismatch",
     "psk_missing_on_device": "psk_mismatch",
     "new_psk_refused": "psk_mismatch",
@@ -29,7 +30,7 @@ _SAME_PLACE = {
     "selectors_partly": "selectors_mismatch",
     "wrong_endpoint": "no_connection_on_device",
 }
-_PLACES: Mapping[str, tuple[str, ...]] = {
+_SETTINGS: Mapping[str, tuple[str, ...]] = {
     "strongswan": (
         "proposals",
         "version and aggressive",
@@ -121,23 +122,23 @@ _PLACES: Mapping[str, tuple[str, ...]] = {
         "remote-address of ike peer",
     ),
 }
-#: Other words for a family.
+#: Other names of a family.
 _NAMES = {"fortinet": "fortigate", "mikrotik": "routeros", "netgate": "pfsense", "swanctl": "strongswan"}
 
 
 def family(texts: Iterable[str]) -> str | None:
-    """The first family that one of the texts has as a word."""
+    """The first family whose name is a word of one of the texts."""
     for text in texts:
         for word in re.split("[^a-z]+", text.lower()):
             found = _NAMES.get(word, word)
-            if found in _PLACES:
+            if found in _SETTINGS:
                 return found
     return None
 
 
-def place(device: str | None, code: str) -> str | None:
-    """Where a family has what this code is about. None: not known."""
-    topic = _SAME_PLACE.get(code, code)
-    if device is None or device not in _PLACES or topic not in TOPICS:
+def setting(device: str | None, code: str) -> str | None:
+    """The setting of a family that the code is about. None: it is not known."""
+    topic = _SAME_SETTING.get(code, code)
+    if device is None or device not in _SETTINGS or topic not in TOPICS:
         return None
-    return f"{device}: {_PLACES[device][TOPICS.index(topic)]}"
+    return f"{device}: {_SETTINGS[device][TOPICS.index(topic)]}"
