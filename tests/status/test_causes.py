@@ -734,6 +734,7 @@ def test_a_stranger_is_no_cause_where_the_device_has_answered():
 def test_a_device_without_an_address_is_waited_for():
     found = rank(of=NAMED, peer=None, waits_for_peer=True)
     assert (found[0].code, found[0].side) == ("waiting_for_device", "device")
+    assert "set IKEv2, " in found[0].remedy
     assert "fqdn branch.example" in found[0].remedy
 
 

@@ -194,7 +194,7 @@ TEXTS: Mapping[str, Text] = {
     "waiting_for_device": Text(
         "device",
         "waiting for the device, which has no fixed address and must dial in",
-        "on the device, set the remote address to that of this endpoint ({endpoint}) and the local id to {peer_id}",
+        "on the device, set IKE{version}, the remote address to that of this endpoint ({endpoint}) and the local id to {peer_id}",
     ),
     # -- the rest
     "data_plane_failure": Text(
@@ -253,14 +253,15 @@ TEXTS: Mapping[str, Text] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placeholders:
-    """The values of a text's placeholders: the addresses of the device and of the endpoint, and both ids of the connection. `device`: the
-    family of the device (`device_settings`), None when it is not known.
+    """The values of a text's placeholders: the addresses of the device and of the endpoint, both ids and the IKE version of the
+    connection. `device`: the family of the device (`device_settings`), None when it is not known.
     """
 
     address: str = "the device's address"
     endpoint: str = "the endpoint's address"
     local_id: str = "local_id"
     peer_id: str = "peer_id"
+    version: str = "v2"
     device: str | None = None
 
 
@@ -284,6 +285,7 @@ def cause(
         "endpoint": placeholders.endpoint,
         "local_id": placeholders.local_id,
         "peer_id": placeholders.peer_id,
+        "version": placeholders.version,
         "settings": " and ".join(differs) or _ALL_SETTINGS.get(code, "the settings"),
     }
     place = device_settings.setting(placeholders.device, code)

@@ -81,6 +81,7 @@ class Context:
             endpoint=self.local_address or self.connection.gateway_endpoint,
             local_id=show(self.local_id),
             peer_id=show(self.peer_id),
+            version=self.connection.ike_policy.version,
             device=self.related.device,
         )
 
