@@ -53,7 +53,7 @@ $(VENV)/.ready: $(VENV)/.packages requirements-dev.txt pyproject.toml
 
 # Prometheus' promtool, which the tests run: unpacked, not installed.
 $(VENV)/.promtool: $(VENV)/.ready
-	@$(BIN)/python -m lab.unpacked prometheus >/dev/null 2>&1 || { apt-get update -qq; $(BIN)/python -m lab.unpacked prometheus >/dev/null; }
+	@$(BIN)/python -m lab.debian_packages prometheus >/dev/null 2>&1 || { apt-get update -qq; $(BIN)/python -m lab.debian_packages prometheus >/dev/null; }
 	@touch $@
 
 demo: setup ## a real tunnel between two sites on this machine; ONCE=1 checks it and cleans up

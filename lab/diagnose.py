@@ -21,14 +21,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from lab import libreswan, misconfigurations, rig, sites
+from lab import libreswan, misconfigurations, sites, testbed
 from lab.misconfigurations import Case
 from landbridge import paths
 
 #: alone: the right cause comes first and is certain. among: it is one of those that are named. wrong: others are named. silent: none is.
 #: broken: the case could not be made.
 Word = Literal["alone", "among", "wrong", "silent", "broken"]
-RIGS = 10
+TESTBEDS = 10
 LOOK_EVERY = 0.1
 #: Seconds in which the service may find out more than the wire tells by itself.
 FINDING_OUT = 10.0
@@ -133,7 +133,7 @@ def filled(value: Any, names: Mapping[str, str]) -> Any:
 # -- making a case ------------------------------------------------------------------------------------------------------
 
 
-def make(one: rig.Running, case: Case) -> Result:
+def make(one: testbed.RunningCase, case: Case) -> Result:
     """Makes the case and reads the diagnosis until it is right or the time is over."""
     if case.way.daemon == "strongswan" and not case.row.nobody:
         one.device.start()
@@ -153,18 +153,18 @@ def make(one: rig.Running, case: Case) -> Result:
     return _watch(one, case, one.began or began)
 
 
-def _create(one: rig.Running, case: Case) -> float:
-    row, api = case.row, one.rig.api
+def _create(one: testbed.RunningCase, case: Case) -> float:
+    row, api = case.row, one.testbed.api
     peer = filled({"name": "device", "id_value": "{device}"} | dict(row.customer_gateway), one.words)
     made = api.request("POST", "/v5/{project}/customer-gateways", {"customer_gateway": peer})
     one.customer_gateway_id = made["customer_gateway"]["id"]
     wish = {
         "name": row.name,
-        "vgw_id": one.rig.gateway["id"],
-        "vgw_ip": one.rig.gateway["eip1"]["id"],
+        "vgw_id": one.testbed.gateway["id"],
+        "vgw_ip": one.testbed.gateway["eip1"]["id"],
         "cgw_id": one.customer_gateway_id,
         "peer_subnets": ["{lan}"],
-        "psk": rig.PSK,
+        "psk": testbed.PSK,
     } | dict(row.body)
     wish["ikepolicy"] = _ike_version(case) | dict(row.body.get("ikepolicy", {}))
     began = time.monotonic()
@@ -179,11 +179,11 @@ def _ike_version(case: Case) -> dict[str, str]:
     return {"ike_version": "v1", "phase1_negotiation_mode": case.way.mode}
 
 
-def _is_loaded(one: rig.Running) -> bool:
+def _is_loaded(one: testbed.RunningCase) -> bool:
     return not one.diagnosis()["status"].startswith("PENDING")
 
 
-def _bring_up_device(one: rig.Running, case: Case) -> float:
+def _bring_up_device(one: testbed.RunningCase, case: Case) -> float:
     """The device with its configuration; it calls when the case says so."""
     calls = case.way.caller != "we"
     began = time.monotonic()
@@ -234,7 +234,7 @@ def pluto_files(case: Case, names: Mapping[str, str], *, calls: bool) -> dict[st
     return {"hq.conf": conn, "hq.secrets": secret}
 
 
-def _watch(one: rig.Running, case: Case, began: float) -> Result:
+def _watch(one: testbed.RunningCase, case: Case, began: float) -> Result:
     """The answer must stay right for a while; the seconds are those until it was right first."""
     deadline = began + case.row.seconds
     since, word = None, ""
@@ -252,7 +252,7 @@ def _watch(one: rig.Running, case: Case, began: float) -> Result:
         time.sleep(LOOK_EVERY)
 
 
-def _read(one: rig.Running, case: Case) -> dict[str, Any]:
+def _read(one: testbed.RunningCase, case: Case) -> dict[str, Any]:
     """A gateway's diagnosis names strangers: one is the cause that it is no customer gateway's device."""
     if case.row.look == "connection":
         return one.diagnosis()
@@ -265,9 +265,9 @@ def _read(one: rig.Running, case: Case) -> dict[str, Any]:
     return answer | {"causes": causes}
 
 
-def _heard(one: rig.Running) -> str:
+def _heard(one: testbed.RunningCase) -> str:
     """What our charon said of the device, for whoever mends the service."""
-    folder = one.rig.world.folder / "data/engine" / one.rig.namespace.removeprefix(paths.NETNS_PREFIX)
+    folder = one.testbed.world.folder / "data/engine" / one.testbed.namespace.removeprefix(paths.NETNS_PREFIX)
     ours = (folder / "charon.log").read_text(errors="replace").splitlines()
     return "\n".join(["-- our charon", *ours[-120:], "-- the device", *one.device_log().splitlines()[-60:]])
 
@@ -275,14 +275,14 @@ def _heard(one: rig.Running) -> str:
 # -- all of them ----------------------------------------------------------------------------------------------------------
 
 
-def run(cases: Sequence[Case], *, count: int = RIGS, tell: Any = lambda _: None) -> list[Result]:
+def run(cases: Sequence[Case], *, count: int = TESTBEDS, tell: Any = lambda _: None) -> list[Result]:
     """Makes the cases, several at a time, the longest first."""
     waiting: queue.SimpleQueue[Case] = queue.SimpleQueue()
     for case in sorted(cases, key=lambda case: (-case.row.seconds, -case.row.stays, case.row.after is None)):
         waiting.put(case)
     results: list[Result] = []
 
-    def work(place: rig.Rig) -> None:
+    def work(place: testbed.Testbed) -> None:
         while True:
             try:
                 case = waiting.get_nowait()
@@ -291,7 +291,7 @@ def run(cases: Sequence[Case], *, count: int = RIGS, tell: Any = lambda _: None)
             results.append(_made(place, case))
             tell(results[-1])
 
-    with rig.rigs(min(count, len(cases))) as places:
+    with testbed.testbeds(min(count, len(cases))) as places:
         threads = [threading.Thread(target=work, args=(place,)) for place in places]
         for thread in threads:
             thread.start()
@@ -306,9 +306,9 @@ def run(cases: Sequence[Case], *, count: int = RIGS, tell: Any = lambda _: None)
     return results
 
 
-def _made(place: rig.Rig, case: Case) -> Result:
+def _made(place: testbed.Testbed, case: Case) -> Result:
     try:
-        with rig.running(place) as one:
+        with testbed.running_case(place) as one:
             result = make(one, case)
             neighbour = place.diagnosis(place.neighbour_id)
             blamed = tuple(cause["code"] for cause in neighbour["causes"]) or (neighbour["status"],)
@@ -440,7 +440,7 @@ def main() -> int:
     )
     parser.add_argument("--quick", action="store_true", help="those that make test makes")
     parser.add_argument("--report", type=Path, help="a file for what was said where it was not right")
-    parser.add_argument("--rigs", type=int, default=RIGS, help="cases at a time")
+    parser.add_argument("--testbeds", type=int, default=TESTBEDS, help="cases at a time")
     given = parser.parse_args()
     cases = [
         case
@@ -456,7 +456,7 @@ def main() -> int:
             flush=True,
         )
 
-    results = run(cases, count=given.rigs, tell=tell)
+    results = run(cases, count=given.testbeds, tell=tell)
     text = summary(results)
     print(f"\n{text}\n\nIt took {time.monotonic() - started:.0f} s")
     if given.report:

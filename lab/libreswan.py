@@ -9,7 +9,7 @@ import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lab import sites, unpacked
+from lab import debian_packages, sites
 
 #: What Debian's own file says of /etc/ipsec.d, with IKEv1 switched on as our text tells the reader to.
 _MAIN = """\
@@ -28,7 +28,7 @@ exec {tree}/usr/libexec/ipsec/pluto --nofork --stderrlog --config {folder}/ipsec
 
 
 def fetch() -> Path:
-    return unpacked.fetch("libreswan")
+    return debian_packages.fetch("libreswan")
 
 
 @dataclass

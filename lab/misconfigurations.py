@@ -5,7 +5,7 @@ ways: with IKEv2, IKEv1 main and aggressive mode; against strongSwan and Libresw
 What the wire tells depends on the way: who answers sees both sides' values, who calls often hears "refused" alone. `told` are the ways in
 which the wire names the cause; elsewhere it must stand among the alternatives.
 
-Words in braces are filled in by `lab.rig.Rig.words`: {device}, {gateway}, {lan} and so on.
+Words in braces are filled in by `lab.testbed.Testbed.words`: {device}, {gateway}, {lan} and so on.
 """
 
 import fnmatch
@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from lab import incidents, rig
+from lab import faults, testbed
 
 Daemon = Literal["strongswan", "libreswan"]
 Mode = Literal["v2", "main", "aggressive"]
 Caller = Literal["we", "device", "both"]
-Step = Callable[[rig.Running], None]
+Step = Callable[[testbed.RunningCase], None]
 
 #: Who must change something, by code; the device where nothing stands here. One of several is as right as another.
 SIDES: Mapping[str, tuple[str, ...]] = {
@@ -122,7 +122,7 @@ class Row:
     nobody: bool = False
     seconds: float = SOON
     stays: float = 2.0
-    calls: float = rig.CALL_AGAIN
+    calls: float = testbed.CALL_AGAIN
     shown: Sequence[str] = ()
     quick: bool = True
 
@@ -427,7 +427,7 @@ ROWS: tuple[Row, ...] = (
         ours="{device}",
         theirs="{elsewhere}",
         device={"address": "{elsewhere}", "local_id": "{elsewhere}"},
-        before=(incidents.masquerades,),
+        before=(faults.masquerades,),
     ),
     # -- methods --------------------------------------------------------------------------------------------------------
     Row(
@@ -438,7 +438,7 @@ ROWS: tuple[Row, ...] = (
         fair=AUTHENTICATION_REFUSED,
         theirs="certificate",
         edits=(("local {\n      auth = psk", "local {\n      auth = pubkey\n      certs = device.pem"),),
-        before=(incidents.makes_a_certificate,),
+        before=(faults.makes_a_certificate,),
     ),
     Row(
         name="device-asks-for-a-certificate",
@@ -660,28 +660,28 @@ ROWS: tuple[Row, ...] = (
         code="no_answer",
         ways=("strongswan/v2/we", "strongswan/main/we"),
         fair=SILENCE,
-        before=(incidents.drops("input", "udp dport 500"),),
+        before=(faults.drops("input", "udp dport 500"),),
     ),
     Row(
         name="udp-500-from-the-device",
         code="no_answer",
         ways=("strongswan/v2/we",),
         fair=SILENCE,
-        before=(incidents.drops("output", "udp dport 500"),),
+        before=(faults.drops("output", "udp dport 500"),),
     ),
     Row(
         name="udp-4500-to-the-device",
         code="udp_4500_blocked",
         ways=("strongswan/v2/we", "strongswan/main/we"),
         fair=("answer_lost", "no_answer"),
-        before=(incidents.drops("input", "udp dport 4500"),),
+        before=(faults.drops("input", "udp dport 4500"),),
     ),
     Row(
         name="udp-4500-from-the-device",
         code="udp_4500_blocked",
         ways=("strongswan/v2/we", "strongswan/v2/device", "strongswan/main/we", "strongswan/main/device"),
         fair=("answer_lost", "no_answer"),
-        before=(incidents.drops("output", "udp dport 4500"),),
+        before=(faults.drops("output", "udp dport 4500"),),
     ),
     Row(
         name="our-udp-4500-answers-are-lost",
@@ -689,7 +689,7 @@ ROWS: tuple[Row, ...] = (
         ways=("strongswan/v2/device", "strongswan/main/device"),
         also=("udp_4500_blocked",),
         fair=("peer_dead", "nothing_comes_back"),
-        before=(incidents.drops("input", "udp dport 4500"),),
+        before=(faults.drops("input", "udp dport 4500"),),
         quick=False,
     ),
     Row(
@@ -697,7 +697,7 @@ ROWS: tuple[Row, ...] = (
         code="our_firewall",
         ways=("strongswan/v2/we", "strongswan/main/we"),
         fair=SILENCE,
-        before=(incidents.our_firewall_drops,),
+        before=(faults.our_firewall_drops,),
     ),
     Row(
         name="the-machines-firewall",
@@ -706,7 +706,7 @@ ROWS: tuple[Row, ...] = (
         told=(),
         fair=SILENCE,
         sides=("operator", "network", "device"),
-        before=(incidents.underlay_drops,),
+        before=(faults.underlay_drops,),
     ),
     # -- who calls whom -------------------------------------------------------------------------------------------------
     Row(
@@ -806,7 +806,7 @@ ROWS: tuple[Row, ...] = (
         code="device_disconnects",
         ways=("strongswan/v2/we", "strongswan/main/we", "strongswan/v2/device"),
         also=("device_deleted",),
-        after=incidents.deletes_at_once,
+        after=faults.deletes_at_once,
     ),
     Row(
         name="device-disabled-later",
@@ -814,7 +814,7 @@ ROWS: tuple[Row, ...] = (
         ways=("strongswan/v2/we", "strongswan/main/we"),
         also=("device_deleted",),
         fair=PHASE_1_REFUSED,
-        after=incidents.is_disabled,
+        after=faults.is_disabled,
     ),
     Row(
         name="device-stopped",
@@ -822,7 +822,7 @@ ROWS: tuple[Row, ...] = (
         ways=("strongswan/v2/we",),
         also=("device_disabled",),
         fair=("no_answer",),
-        after=incidents.stops,
+        after=faults.stops,
     ),
     Row(
         name="device-died",
@@ -830,7 +830,7 @@ ROWS: tuple[Row, ...] = (
         ways=("strongswan/v2/we", "strongswan/main/we", "strongswan/v2/device"),
         fair=("no_answer",),
         body={IKE: {"dpd": {"interval": 10, "timeout": 2}}},
-        after=incidents.dies,
+        after=faults.dies,
         seconds=60,
     ),
     Row(
@@ -839,7 +839,7 @@ ROWS: tuple[Row, ...] = (
         ways=("strongswan/v2/we",),
         fair=("no_answer",),
         body={IKE: {"dpd": {"interval": 10, "timeout": 2}}},
-        after=incidents.path_is_cut,
+        after=faults.path_is_cut,
         seconds=60,
     ),
     Row(
@@ -859,7 +859,7 @@ ROWS: tuple[Row, ...] = (
         ways=("strongswan/main/we",),
         also=("esp_proposal_mismatch",),
         body={IPSEC: {"lifetime_seconds": 30}},
-        after=incidents.changes_its_esp,
+        after=faults.changes_its_esp,
         seconds=50,
     ),
     Row(
@@ -876,7 +876,7 @@ ROWS: tuple[Row, ...] = (
         ways=("strongswan/v2/we",),
         edits=(("version = 2", "version = 2\n    unique = never"),),
         more=({"name": "copy", "proposals": "aes128-sha256-modp3072,aes256-sha256-modp3072"},),
-        after=incidents.two_tunnels_replace_each_other,
+        after=faults.two_tunnels_replace_each_other,
         seconds=60,
     ),
     Row(
@@ -884,7 +884,7 @@ ROWS: tuple[Row, ...] = (
         code="new_psk_refused",
         ways=("strongswan/v2/we", "strongswan/main/we"),
         fair=("psk_mismatch", "identity_or_psk_refused", "key_not_proved"),
-        after=incidents.gets_another_psk_from_us,
+        after=faults.gets_another_psk_from_us,
     ),
     # -- up, and traffic is lost ----------------------------------------------------------------------------------------
     Row(
@@ -892,7 +892,7 @@ ROWS: tuple[Row, ...] = (
         code="nothing_comes_back",
         ways=("strongswan/v2/we",),
         also=NOTHING_BACK,
-        after=incidents.pings_unanswered_host,
+        after=faults.pings_unanswered_host,
         seconds=75,
         quick=False,
     ),
@@ -901,7 +901,7 @@ ROWS: tuple[Row, ...] = (
         code="nothing_comes_back",
         ways=("strongswan/v2/we",),
         also=NOTHING_BACK,
-        after=incidents.pings_without_route,
+        after=faults.pings_without_route,
         seconds=75,
     ),
     Row(
@@ -909,7 +909,7 @@ ROWS: tuple[Row, ...] = (
         code="device_route_missing",
         ways=("strongswan/v2/we",),
         also=("nothing_comes_back",),
-        after=incidents.pings_refused_by_the_device,
+        after=faults.pings_refused_by_the_device,
         seconds=75,
     ),
     Row(
@@ -917,7 +917,7 @@ ROWS: tuple[Row, ...] = (
         code="nothing_comes_back",
         ways=("strongswan/v2/we",),
         also=NOTHING_BACK,
-        after=incidents.loses_esp_to_the_device,
+        after=faults.loses_esp_to_the_device,
         seconds=75,
     ),
     Row(
@@ -925,21 +925,21 @@ ROWS: tuple[Row, ...] = (
         code="nothing_comes_back",
         ways=("strongswan/v2/we",),
         also=NOTHING_BACK,
-        after=incidents.loses_esp_from_the_device,
+        after=faults.loses_esp_from_the_device,
         seconds=75,
     ),
     Row(
         name="nothing-behind-us-answers",
         code="nothing_goes_out",
         ways=("strongswan/v2/we",),
-        after=incidents.our_host_is_silent,
+        after=faults.our_host_is_silent,
         seconds=75,
     ),
     Row(
         name="mtu-black-hole",
         code="path_mtu",
         ways=("strongswan/v2/we",),
-        after=incidents.loses_long_packets,
+        after=faults.loses_long_packets,
         seconds=75,
     ),
     # -- nothing is wrong, or no longer --------------------------------------------------------------------------------
@@ -948,7 +948,7 @@ ROWS: tuple[Row, ...] = (
         code=NOTHING,
         ways=(*V2, *V1, *AGGRESSIVE, *BOTH),
         fair=("pfs_unproved",),
-        after=incidents.traffic_passes,
+        after=faults.traffic_passes,
         stays=15.0,
     ),
     Row(
@@ -967,7 +967,7 @@ ROWS: tuple[Row, ...] = (
         fair=("pfs_unproved",),
         body={IKE: {"peer_id_type": "ip", "peer_id": "{elsewhere}"}},
         device={"address": "{elsewhere}", "local_id": "{elsewhere}"},
-        before=(incidents.masquerades,),
+        before=(faults.masquerades,),
     ),
     Row(
         name="two-subnets-are-right",
@@ -983,7 +983,7 @@ ROWS: tuple[Row, ...] = (
         ways=("strongswan/v2/device", "strongswan/v2/we", "strongswan/main/device"),
         fair=("pfs_unproved",),
         device={"psk": "Another-Horse-8"},
-        after=incidents.mends_the_psk,
+        after=faults.mends_the_psk,
     ),
     Row(
         name="encryption-was-mended-here",
@@ -991,7 +991,7 @@ ROWS: tuple[Row, ...] = (
         ways=V2,
         fair=("pfs_unproved",),
         device={"proposals": "aes256-sha256-modp3072"},
-        after=incidents.mends_the_encryption_here,
+        after=faults.mends_the_encryption_here,
     ),
     Row(
         name="psk-was-mended-and-esp-is-wrong",
@@ -1003,7 +1003,7 @@ ROWS: tuple[Row, ...] = (
         ours="aes-128",
         theirs="aes-256",
         device={"psk": "Another-Horse-8", "esp_proposals": "aes256-sha256-modp3072"},
-        after=incidents.mends_the_psk,
+        after=faults.mends_the_psk,
     ),
     Row(
         name="psk-was-mended-and-nobody-is-at-home",
@@ -1011,7 +1011,7 @@ ROWS: tuple[Row, ...] = (
         ways=("strongswan/v2/we",),
         fair=SILENCE,
         device={"psk": "Another-Horse-8"},
-        after=incidents.mends_the_psk_here_and_dies,
+        after=faults.mends_the_psk_here_and_dies,
     ),
 )
 

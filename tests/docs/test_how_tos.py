@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 import landbridge
-from lab import unpacked
+from lab import debian_packages
 from landbridge import model
 from landbridge.operations import access
 from tests import conftest
@@ -130,7 +130,7 @@ def test_the_page_on_monitoring_runs(tmp_path: Path, server: Any):
     shutil.copy(Path(landbridge.__file__).parent / "monitoring/alerts.yml", tmp_path)
     configuration = tmp_path / "prometheus.yml"
     configuration.write_text(configuration.read_text().replace("30s", "1s"))
-    port, tree = _free_port(), unpacked.fetch("prometheus")
+    port, tree = _free_port(), debian_packages.fetch("prometheus")
     command = [tree / "usr/bin/prometheus", "--config.file=prometheus.yml", "--storage.tsdb.path=tsdb"]
     with (tmp_path / "prometheus.log").open("w") as log:
         prometheus = subprocess.Popen(

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from lab import agents, sites, specs
+from lab import managed_gateway, sites, specs
 from landbridge import model
 from tests.kernel.beds import PATIENCE
 
@@ -20,16 +20,18 @@ HOST = "192.168.44.10"
 
 
 @pytest.fixture(params=POLICIES)
-def tunnel(request: pytest.FixtureRequest) -> Iterator[tuple[agents.Worked, sites.Device, model.DesiredConnection]]:
+def tunnel(
+    request: pytest.FixtureRequest,
+) -> Iterator[tuple[managed_gateway.ManagedGateway, sites.Device, model.DesiredConnection]]:
     """An agent at work, the device, and the connection, which is up and carries."""
     policy = POLICIES[request.param]
-    with agents.working(prove_pfs=True) as worked:
-        device = worked.world.add_device(_tunnel(policy), in_kernel=True)
+    with managed_gateway.managed(prove_pfs=True) as managed:
+        device = managed.world.add_device(_tunnel(policy), in_kernel=True)
         spec = specs.connection(ike_policy=policy)
-        worked.want(spec)
-        worked.wait_for(agents.is_up, "the tunnel", seconds=PATIENCE)
-        assert sites.ping(worked.world.vpc_host, HOST, wait=PATIENCE)
-        yield worked, device, spec
+        managed.want(spec)
+        managed.wait_for(managed_gateway.is_up, "the tunnel", seconds=PATIENCE)
+        assert sites.ping(managed.world.vpc_host, HOST, wait=PATIENCE)
+        yield managed, device, spec
 
 
 def _tunnel(policy: model.IkePolicy, psk: str = specs.PSK) -> sites.Tunnel:
@@ -39,25 +41,25 @@ def _tunnel(policy: model.IkePolicy, psk: str = specs.PSK) -> sites.Tunnel:
 
 
 def test_a_new_key_is_proved_and_then_a_silent_device_is_dead(
-    tunnel: tuple[agents.Worked, sites.Device, model.DesiredConnection],
+    tunnel: tuple[managed_gateway.ManagedGateway, sites.Device, model.DesiredConnection],
 ) -> None:
-    worked, device, spec = tunnel
+    managed, device, spec = tunnel
     device.load(_tunnel(spec.connection.ike_policy, NEW))
-    worked.want(specs.changed(spec, psk=NEW))
-    worked.wait_for(
-        lambda seen: agents.is_up(seen) and not seen.is_key_unproved and seen.applied_generation == 2,
+    managed.want(specs.changed(spec, psk=NEW))
+    managed.wait_for(
+        lambda seen: managed_gateway.is_up(seen) and not seen.is_key_unproved and seen.applied_generation == 2,
         "the key to be proved",
         seconds=PATIENCE,
     )
-    assert sites.ping(worked.world.vpc_host, HOST, wait=PATIENCE)
-    worked.agent.nudge({worked.gateway.id})
-    worked.wait_for(_has_carried, "a look that knows of the packets")
-    worked.world.cut(device.address)
-    took = worked.wait_for(agents.is_down, "the device to be dead", seconds=PATIENCE)
+    assert sites.ping(managed.world.vpc_host, HOST, wait=PATIENCE)
+    managed.agent.nudge({managed.gateway.id})
+    managed.wait_for(_has_carried, "a look that knows of the packets")
+    managed.world.cut(device.address)
+    took = managed.wait_for(managed_gateway.is_down, "the device to be dead", seconds=PATIENCE)
     assert 3 * DPD.timeout <= took <= DPD.interval + 3 * DPD.timeout + SLOW  # the silence began before the cut
-    worked.world.mend()
-    worked.wait_for(agents.is_up, "the tunnel to be back", seconds=PATIENCE)
-    assert sites.ping(worked.world.vpc_host, HOST, wait=PATIENCE)
+    managed.world.mend()
+    managed.wait_for(managed_gateway.is_up, "the tunnel to be back", seconds=PATIENCE)
+    assert sites.ping(managed.world.vpc_host, HOST, wait=PATIENCE)
 
 
 def _has_carried(seen: model.ConnectionObservation) -> bool:

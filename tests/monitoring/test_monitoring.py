@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from lab import unpacked
+from lab import debian_packages
 from landbridge.api import metrics
 from landbridge.install import program
 from landbridge.telemetry import shared_metrics
@@ -29,7 +29,7 @@ LABELS = re.compile(r"(landbridge_\w+)\{([^}]*)\}")
 
 
 def _promtool(*words: str | Path, given: str = "") -> "subprocess.CompletedProcess[str]":
-    command = [str(unpacked.fetch("prometheus") / "usr/bin/promtool"), *map(str, words)]
+    command = [str(debian_packages.fetch("prometheus") / "usr/bin/promtool"), *map(str, words)]
     return subprocess.run(command, input=given, capture_output=True, text=True, check=False, timeout=120)
 
 

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from lab import agents, sites, specs
+from lab import managed_gateway, sites, specs
 from landbridge import model
 from landbridge.engine.strongswan.ike import retries
 from landbridge.status import causes, rule_context
@@ -21,21 +21,21 @@ SLACK = 4.0
 
 @pytest.mark.parametrize("version", ["v1", "v2"])
 def test_a_device_is_dead_when_the_timers_say_so_and_back_when_its_path_is(version: str):
-    with agents.working() as worked:
-        device = worked.world.add_device(sites.Tunnel(gateway=sites.EIPS[0], psk=specs.PSK, version=int(version[1])))
+    with managed_gateway.managed() as managed:
+        device = managed.world.add_device(sites.Tunnel(gateway=sites.EIPS[0], psk=specs.PSK, version=int(version[1])))
         mode = "main" if version == "v1" else None
         spec = specs.connection(ike_policy=specs.ike_policy(version=version, negotiation_mode=mode, dpd=SHORTEST))
-        worked.want(spec)
-        worked.wait_for(agents.is_up, "the tunnel")
-        assert sites.ping(worked.world.vpc_host, HOST)
-        worked.world.cut(device.address)
-        down = worked.wait_for(agents.is_down, "the device to be dead")
+        managed.want(spec)
+        managed.wait_for(managed_gateway.is_up, "the tunnel")
+        assert sites.ping(managed.world.vpc_host, HOST)
+        managed.world.cut(device.address)
+        down = managed.wait_for(managed_gateway.is_down, "the device to be dead")
         assert DEAD_AFTER - 1 <= down <= DEAD_AFTER + SLACK
-        worked.wait_for(lambda seen: _causes(spec, seen) == [("peer_dead", True)], "the cause", seconds=SLACK)
-        worked.world.mend()
-        back = worked.wait_for(agents.is_up, "the tunnel to be back")
+        managed.wait_for(lambda seen: _causes(spec, seen) == [("peer_dead", True)], "the cause", seconds=SLACK)
+        managed.world.mend()
+        back = managed.wait_for(managed_gateway.is_up, "the tunnel to be back")
         assert back <= 10 + SLACK
-        assert sites.ping(worked.world.vpc_host, HOST)
+        assert sites.ping(managed.world.vpc_host, HOST)
 
 
 def _causes(spec: model.DesiredConnection, seen: model.ConnectionObservation) -> list[tuple[str, bool]]:
@@ -48,14 +48,14 @@ def _causes(spec: model.DesiredConnection, seen: model.ConnectionObservation) ->
 def test_what_the_device_ended_is_dialled_at_once(monkeypatch: pytest.MonkeyPatch, ended: tuple[str, ...]):
     """Not at the next tick. Within ten seconds of its own attempt, which is made shorter here, it is left alone."""
     monkeypatch.setattr(retries, "RETRY", 0.5)
-    with agents.working() as worked:
-        device = worked.world.add_device(sites.Tunnel(gateway=sites.EIPS[0], psk=specs.PSK))
-        worked.want(specs.connection())
-        worked.wait_for(agents.is_up, "the tunnel")
+    with managed_gateway.managed() as managed:
+        device = managed.world.add_device(sites.Tunnel(gateway=sites.EIPS[0], psk=specs.PSK))
+        managed.want(specs.connection())
+        managed.wait_for(managed_gateway.is_up, "the tunnel")
         time.sleep(1)
-        before = _spi(worked.last)
+        before = _spi(managed.last)
         device.swanctl("--terminate", *ended)
-        assert worked.wait_for(lambda seen: _spi(seen) not in (None, before), "another SA") < 5
+        assert managed.wait_for(lambda seen: _spi(seen) not in (None, before), "another SA") < 5
 
 
 def _spi(seen: model.ConnectionObservation | None) -> str | None:

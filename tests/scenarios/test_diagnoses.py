@@ -10,7 +10,7 @@ from typing import cast
 
 import pytest
 
-from lab import diagnose, misconfigurations, rig
+from lab import diagnose, misconfigurations, testbed
 
 pytestmark = [pytest.mark.tunnel, pytest.mark.timeout(300)]
 
@@ -48,7 +48,7 @@ def test_a_restart_of_the_service_forgets_no_cause() -> None:
     """The device calls once, before the restart, so that nobody says it again."""
     (once,) = (each for each in misconfigurations.cases() if each.name == CALLED_ONCE)
     case = dataclasses.replace(once, row=dataclasses.replace(once.row, stays=0.0))
-    with rig.rigs(1) as (place,), rig.running(place) as one:
+    with testbed.testbeds(1) as (place,), testbed.running_case(place) as one:
         assert diagnose.make(one, case).is_right
         place.restart_service()
         told = diagnose.judge(case, one.words, one.diagnosis())

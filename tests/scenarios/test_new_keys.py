@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from lab import agents, sites, specs
+from lab import managed_gateway, sites, specs
 from landbridge import model
 from landbridge.status import causes, rule_context, warnings
 
@@ -41,44 +41,44 @@ def _tunnel(policy: model.IkePolicy, psk: str = specs.PSK) -> sites.Tunnel:
 
 
 def _is_proved(seen: model.ConnectionObservation) -> bool:
-    return agents.is_up(seen) and not seen.is_key_unproved and seen.applied_generation == 2
+    return managed_gateway.is_up(seen) and not seen.is_key_unproved and seen.applied_generation == 2
 
 
 def _warnings(spec: model.DesiredConnection, seen: model.ConnectionObservation) -> list[str]:
-    assert agents.is_up(seen)
+    assert managed_gateway.is_up(seen)
     return [cause.code for cause in warnings.of(rule_context.Context(connection=spec.connection, seen=seen))]
 
 
 @pytest.mark.parametrize("policy", POLICIES.values(), ids=POLICIES)
 def test_a_new_key_on_both_sides_loses_no_packet(policy: model.IkePolicy):
-    with agents.working() as worked:
-        device = worked.world.add_device(_tunnel(policy))
+    with managed_gateway.managed() as managed:
+        device = managed.world.add_device(_tunnel(policy))
         spec = specs.connection(ike_policy=policy)
-        worked.want(spec)
-        worked.wait_for(agents.is_up, "the tunnel")
-        assert sites.ping(worked.world.vpc_host, HOST)
+        managed.want(spec)
+        managed.wait_for(managed_gateway.is_up, "the tunnel")
+        assert sites.ping(managed.world.vpc_host, HOST)
         device.load(_tunnel(policy, NEW))
-        pings = Pings(worked.world)
-        worked.want(specs.changed(spec, psk=NEW))
-        assert worked.wait_for(_is_proved, "the key to be proved") < 10
+        pings = Pings(managed.world)
+        managed.want(specs.changed(spec, psk=NEW))
+        assert managed.wait_for(_is_proved, "the key to be proved") < 10
         time.sleep(0.5)  # of pings through what came of it
         assert pings.lost() == 0
 
 
 @pytest.mark.parametrize("policy", POLICIES.values(), ids=POLICIES)
 def test_a_key_that_the_device_has_not_leaves_the_tunnel_up_until_it_has(policy: model.IkePolicy):
-    with agents.working() as worked:
-        device = worked.world.add_device(_tunnel(policy))
+    with managed_gateway.managed() as managed:
+        device = managed.world.add_device(_tunnel(policy))
         spec = specs.connection(ike_policy=policy)
-        worked.want(spec)
-        worked.wait_for(agents.is_up, "the tunnel")
-        assert sites.ping(worked.world.vpc_host, HOST)
-        pings = Pings(worked.world)
-        worked.want(specs.changed(spec, psk=NEW))
-        worked.wait_for(lambda seen: _warnings(spec, seen) == ["new_psk_refused"], "the key to be refused", seconds=8)
+        managed.want(spec)
+        managed.wait_for(managed_gateway.is_up, "the tunnel")
+        assert sites.ping(managed.world.vpc_host, HOST)
+        pings = Pings(managed.world)
+        managed.want(specs.changed(spec, psk=NEW))
+        managed.wait_for(lambda seen: _warnings(spec, seen) == ["new_psk_refused"], "the key to be refused", seconds=8)
         device.load(_tunnel(policy, NEW))
-        assert worked.wait_for(_is_proved, "the key to be proved") < 15
-        assert _warnings(spec, worked.last) == []
+        assert managed.wait_for(_is_proved, "the key to be proved") < 15
+        assert _warnings(spec, managed.last) == []
         assert pings.lost() == 0
 
 
@@ -90,16 +90,16 @@ def test_a_key_that_the_device_has_not_leaves_the_tunnel_up_until_it_has(policy:
     ],
 )
 def test_pfs_is_proved_while_the_tunnel_carries(theirs: str, codes: list[str]):
-    with agents.working(prove_pfs=True) as worked:
-        worked.world.add_device(sites.Tunnel(gateway=sites.EIPS[0], psk=specs.PSK, esp_proposals=theirs))
+    with managed_gateway.managed(prove_pfs=True) as managed:
+        managed.world.add_device(sites.Tunnel(gateway=sites.EIPS[0], psk=specs.PSK, esp_proposals=theirs))
         spec = specs.connection()
-        worked.want(spec)
-        worked.wait_for(agents.is_up, "the tunnel")
-        pings = Pings(worked.world)
+        managed.want(spec)
+        managed.wait_for(managed_gateway.is_up, "the tunnel")
+        pings = Pings(managed.world)
 
         def is_proved(seen: model.ConnectionObservation) -> bool:
             found = [one.code for one in causes.warnings(rule_context.Context(connection=spec.connection, seen=seen))]
             return set(codes) <= set(found) if codes else "MODP_3072" in seen.children[0].proposal
 
-        worked.wait_for(is_proved, "the rekey", seconds=25)
+        managed.wait_for(is_proved, "the rekey", seconds=25)
         assert pings.lost() == 0

@@ -8,8 +8,8 @@ from landbridge.operations import connections as operations
 from landbridge.operations import peer_configurations
 from landbridge.operations.call import Call
 from landbridge.operations.operation import operation
-from landbridge.rules import coexistence
 from landbridge.rules import connection as rules
+from landbridge.rules import overlaps
 from landbridge.store import connections
 from landbridge.store.database import Transaction
 
@@ -40,7 +40,7 @@ def check(tx: Transaction, call: Call, request: model.ConnectionCheckRequest) ->
     others = [row.connection for row in rows if not row.deleting]
     own = rules.warnings(made, call.service.abilities)
     return CheckedConnection(
-        warnings=(*ignored, *own, *coexistence.warnings(made, others)),
+        warnings=(*ignored, *own, *overlaps.warnings(made, others)),
         connection=made,
         generated=tuple(_generated(request.connection, made)),
         device=peer_configurations.side(call, made, gateway.gateway, prepared.customer_gateway),

@@ -24,7 +24,7 @@ from landbridge.engine.strongswan import (
     names,
     orphans,
     planning,
-    probes,
+    probe_runner,
     reports,
     state,
     steps,
@@ -36,7 +36,7 @@ from landbridge.engine.strongswan.ike import (
     fingerprints,
     pfs_proof,
     retries,
-    unanswered,
+    unanswered_requests,
     vici_events,
     vici_session,
 )
@@ -83,11 +83,11 @@ class StrongSwan:
             machine.check(self._folder, site.underlay, self._plane)
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._has_nat = any(eip.attach == "nat" for eip in site.eips) or self._had_nat()
-        self._unanswered: dict[str, unanswered.Unanswered] = {}
+        self._unanswered: dict[str, unanswered_requests.UnansweredRequests] = {}
         self._attempts: dict[str, attempts.AttemptLog] = {}
         self._tried: dict[str, retries.Retries] = {}
         self._watcher: vici_events.Watcher | None = None
-        self._probes = probes.Probes(
+        self._probes = probe_runner.ProbeRunner(
             self._look_soon,
             self._folder_of,
             lambda gateway_id, step: self._attempts_of(gateway_id).loaded(step),
@@ -123,8 +123,8 @@ class StrongSwan:
     def _folder_of(self, gateway_id: str) -> Path:
         return self._folder / names.short(gateway_id)
 
-    def _unanswered_of(self, gateway_id: str) -> unanswered.Unanswered:
-        return self._unanswered.setdefault(gateway_id, unanswered.Unanswered())
+    def _unanswered_of(self, gateway_id: str) -> unanswered_requests.UnansweredRequests:
+        return self._unanswered.setdefault(gateway_id, unanswered_requests.UnansweredRequests())
 
     def _attempts_of(self, gateway_id: str) -> attempts.AttemptLog:
         return self._attempts.setdefault(gateway_id, attempts.AttemptLog(is_userland=self._plane == "userland"))

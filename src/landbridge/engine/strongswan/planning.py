@@ -7,7 +7,7 @@ finishes it; what is new is added before what is old goes.
 from collections.abc import Iterator
 from dataclasses import replace
 
-from landbridge.engine.strongswan import probing, state, steps
+from landbridge.engine.strongswan import probe_planning, state, steps
 from landbridge.engine.strongswan.ike import planning as ike_planning
 from landbridge.engine.strongswan.ike import steps as ike_steps
 from landbridge.engine.strongswan.ike.state import IkeState
@@ -34,12 +34,12 @@ def plan(target: Target | None, current: state.GatewayState) -> list[steps.Step]
         *_start(target, current),
         *network_planning.plan_tunnels(desired, after_restart.network),
         *ike_planning.plan_connections(
-            probing.not_held(target, current), after_restart.ike, prove_pfs=target.prove_pfs
+            probe_planning.not_held(target, current), after_restart.ike, prove_pfs=target.prove_pfs
         ),
-        *ike_planning.plan_deletions(target.supported | probing.probe_names(current), after_restart.ike),
+        *ike_planning.plan_deletions(target.supported | probe_planning.probe_names(current), after_restart.ike),
         *network_planning.plan_tunnel_deletions(kept, after_restart.network),
         *network_planning.plan_deletions(target.network, current.network),
-        *probing.plan(target, current),
+        *probe_planning.plan(target, current),
     ]
 
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from landbridge import model
 from landbridge.engine import base
-from landbridge.engine.strongswan import probing, state
+from landbridge.engine.strongswan import probe_planning, state
 from landbridge.engine.strongswan import target as targets
 from landbridge.engine.strongswan.ike import fingerprints, key_proof, messages, selectors
 from landbridge.engine.strongswan.ike import planning as ike_planning
@@ -31,7 +31,7 @@ def report(
         gateway=_gateway_report(current),
         present=_present(current),
         connections=tuple(_connections(target, current, failures)) if target else (),
-        probes=probing.done(target, current) if target else (),
+        probes=probe_planning.done(target, current) if target else (),
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from lab import sites
-from landbridge.engine.strongswan.ike import attempts, state, unanswered, vici_events
+from landbridge.engine.strongswan.ike import attempts, state, unanswered_requests, vici_events
 
 REFUSED = {
     "group": b"IKE",
@@ -24,7 +24,7 @@ class Ears:
     def __init__(self) -> None:
         self.looks: list[float] = []
         self.log = attempts.AttemptLog()
-        waiting = unanswered.Unanswered()
+        waiting = unanswered_requests.UnansweredRequests()
         self.watcher = vici_events.Watcher(
             dict, lambda _: waiting, lambda _: self.log, lambda _: self.looks.append(time.monotonic())
         )
@@ -64,13 +64,13 @@ def test_a_burst_of_events_is_one_look(ears: Ears):
 
 def test_what_is_said_is_looked_at_at_once_and_a_flood_of_it_now_and_then(ears: Ears):
     began = time.monotonic()
-    while time.monotonic() - began < 1.5 * vici_events.SAID_PAUSE:
+    while time.monotonic() - began < 1.5 * vici_events.LINE_LOOK_PAUSE:
         ears.hear("log", REFUSED)
         time.sleep(0.001)
     sites.wait_for(lambda: len(ears.looks) == 2, "two looks")
     first, second = ears.looks
     assert first - began < 1.0
-    assert second - first >= vici_events.SAID_PAUSE - vici_events.DEBOUNCE
+    assert second - first >= vici_events.LINE_LOOK_PAUSE - vici_events.DEBOUNCE
 
 
 def test_what_decides_nothing_is_no_reason_to_look(ears: Ears):

@@ -50,31 +50,31 @@ def _log(line: str, unique_id: str = "3") -> bytes:
     ],
 )
 def test_noise_is_known_without_reading_the_packet(line: str, *, noise: bool):
-    assert vici_events.Noise().covers(_log(line)) is noise
+    assert vici_events.NoiseFilter().matches(_log(line)) is noise
 
 
 def test_a_packet_is_news_once_for_each_place_and_sa():
-    noise = vici_events.Noise()
+    noise = vici_events.NoiseFilter()
     lines = [f"received packet: from 198.51.100.2[{port}] to 203.0.113.10[500] (92 bytes)" for port in (500, 4500)]
-    assert [noise.covers(_log(line, sa)) for sa in ("3", "4") for line in lines] == [False] * 4
-    assert [noise.covers(_log(line, sa)) for sa in ("3", "4") for line in lines] == [True] * 4
+    assert [noise.matches(_log(line, sa)) for sa in ("3", "4") for line in lines] == [False] * 4
+    assert [noise.matches(_log(line, sa)) for sa in ("3", "4") for line in lines] == [True] * 4
 
 
 def test_a_packet_of_another_size_is_news():
     """The size tells whether a refusal that charon does not read is encrypted."""
-    noise = vici_events.Noise()
+    noise = vici_events.NoiseFilter()
     lines = [f"received packet: from 198.51.100.2[500] to 203.0.113.10[500] ({size} bytes)" for size in (488, 56)]
-    assert [noise.covers(_log(line)) for line in lines * 2] == [False, False, True, True]
+    assert [noise.matches(_log(line)) for line in lines * 2] == [False, False, True, True]
 
 
 def test_who_sent_last_is_known_although_it_is_no_news():
-    noise = vici_events.Noise()
+    noise = vici_events.NoiseFilter()
     for unique_id in ("7", "3341", "7"):
-        noise.covers(_log("sending packet: from 203.0.113.10[500] to 198.51.100.2[500] (92 bytes)", unique_id))
-    noise.covers(_log("received packet: from 198.51.100.2[500] to 203.0.113.10[500] (92 bytes)", "5"))
+        noise.matches(_log("sending packet: from 203.0.113.10[500] to 198.51.100.2[500] (92 bytes)", unique_id))
+    noise.matches(_log("received packet: from 198.51.100.2[500] to 203.0.113.10[500] (92 bytes)", "5"))
     assert noise.last_to_send == "7"
 
 
 def test_a_change_of_state_is_never_noise():
     said = b"\x07\x0achild-updown" + Message.serialize({"up": "yes", "msg": "parsed "})
-    assert not vici_events.Noise().covers(said)
+    assert not vici_events.NoiseFilter().matches(said)

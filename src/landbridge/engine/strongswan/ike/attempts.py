@@ -38,11 +38,11 @@ SECOND_CHANCES = 8
 #: Configurations of a connection that are remembered, to name the one that an attempt was made with.
 LOADS_KEPT = 4
 #: Repeated requests that are told at once: the first may be lost by chance, the third is not.
-REPEATS_TOLD = 3
+REPEATS_REPORTED = 3
 #: How long the words of an SA that is gone may come after the event that tells it.
 LATE = timedelta(seconds=10)
 #: Facts that say nothing alone: what follows decides whether something happened to an IKE_SA that is up.
-_SILENT = (
+_INCONCLUSIVE = (
     negotiation.Message,
     negotiation.Packet,
     negotiation.Nat,
@@ -137,11 +137,11 @@ class _Sa:
 
     unique_id: str
     reader: facts.Reader
-    heard_at: datetime
+    updated_at: datetime
     name: str | None = None
     attempt: _Attempt | None = None
     is_gone: bool = False
-    heard: deque[Fact] = field(default_factory=lambda: deque(maxlen=8))
+    pending: deque[Fact] = field(default_factory=lambda: deque(maxlen=8))
     packets: dict[str, tuple[str, int, str, int]] = field(default_factory=dict)
 
 
@@ -253,12 +253,12 @@ class AttemptLog:
         self._established = {number: at for number, at in gone_at.items() if now - at <= LATE}
         self._established |= {sa.unique_id: None for sa in sas if not sa.negotiating}
         for unique_id, sa in list(self._sas.items()):
-            if unique_id not in present and now - sa.heard_at > LATE:
+            if unique_id not in present and now - sa.updated_at > LATE:
                 self._drop(sa, now)
 
     def _drop(self, sa: _Sa, at: datetime) -> None:
         if sa.attempt is not None:
-            sa.attempt.end(at, _outcome_of_the_gone(sa.attempt))
+            sa.attempt.end(at, _outcome_without_end(sa.attempt))
             self._changed(sa.attempt)
         self._sas.pop(sa.unique_id, None)
         self._unnamed_sas.pop(sa.unique_id, None)
@@ -280,7 +280,7 @@ class AttemptLog:
         with self._lock:
             sa = self._sas.get(unique_id) or self._new_sa(unique_id, at)
             self._name(sa, sa_name)
-            sa.heard_at, was_up = at, sa.reader.is_up
+            sa.updated_at, was_up = at, sa.reader.is_up
             fact = sa.reader.read(at, line)
             if isinstance(fact, negotiation.Nat) and self._is_userland:
                 return False
@@ -292,37 +292,37 @@ class AttemptLog:
                 return False
             if isinstance(fact, negotiation.Unknown):
                 self.unknown_lines += 1
-            self._take(sa, fact, was_up=was_up)
+            self._add_fact(sa, fact, was_up=was_up)
             return _decides(fact, was_up=was_up)
 
     def event(self, at: datetime, kind: str, message: Mapping[str, Any]) -> None:
         """`ike-updown`: charon tells that an IKE_SA is up, or gone, with all that it knows of it."""
         if kind != "ike-updown":
             return
-        for name, told in message.items():
-            if isinstance(told, dict) and (unique_id := _text(told, "uniqueid")):
+        for name, sa_message in message.items():
+            if isinstance(sa_message, dict) and (unique_id := _text(sa_message, "uniqueid")):
                 with self._lock:
-                    self._updown(at, name, unique_id, told, is_up="up" in message)
+                    self._updown(at, name, unique_id, sa_message, is_up="up" in message)
 
-    def _updown(self, at: datetime, name: str, unique_id: str, told: Mapping[str, Any], *, is_up: bool) -> None:
+    def _updown(self, at: datetime, name: str, unique_id: str, message: Mapping[str, Any], *, is_up: bool) -> None:
         """An event that comes before the first line is one of a negotiation whose beginning was not heard."""
         sa = self._sas.get(unique_id) or (self._new_sa(unique_id, at) if is_up else None)
         if sa is None:
             return
         self._name(sa, name)
-        sa.reader.began_by = sa.reader.began_by or ("us" if "initiator" in told else "device")
+        sa.reader.began_by = sa.reader.began_by or ("us" if "initiator" in message else "device")
         if sa.attempt is not None:
             if not sa.attempt.within_sa:
                 sa.attempt.began_by = sa.attempt.began_by or sa.reader.began_by
-            self._set_ends(sa, sa.attempt, _text(told, "local-host"), _text(told, "remote-host"))
+            self._set_ends(sa, sa.attempt, _text(message, "local-host"), _text(message, "remote-host"))
         if not is_up:
             self._is_gone(sa, at)
 
     def _is_gone(self, sa: _Sa, at: datetime) -> None:
         """More may be said of it all the same."""
-        sa.is_gone, sa.heard_at = True, at
+        sa.is_gone, sa.updated_at = True, at
         if sa.attempt is not None:
-            sa.attempt.end(at, _outcome_of_the_gone(sa.attempt))
+            sa.attempt.end(at, _outcome_without_end(sa.attempt))
             self._changed(sa.attempt)
 
     def _new_sa(self, unique_id: str, at: datetime) -> _Sa:
@@ -361,18 +361,18 @@ class AttemptLog:
         sa.packets[packet.sender] = place
         return True
 
-    def _take(self, sa: _Sa, fact: Fact, *, was_up: bool) -> None:
+    def _add_fact(self, sa: _Sa, fact: Fact, *, was_up: bool) -> None:
         if self._is_over(sa, fact, was_up=was_up):
             sa.attempt = None
-        if sa.attempt is None and was_up and isinstance(fact, _SILENT):
-            sa.heard.append(fact)
+        if sa.attempt is None and was_up and isinstance(fact, _INCONCLUSIVE):
+            sa.pending.append(fact)
             return
         attempt = sa.attempt or self._begin(sa, fact, within_sa=was_up)
-        self._tell(sa, attempt, fact)
+        self._fill_in(sa, attempt, fact)
         attempt.add(fact)
         if outcome := _outcome(fact, sa):
             attempt.end(fact.at, outcome)
-            self._merge_routine(attempt)
+            self._drop_renewal(attempt)
         self._changed(attempt)
         self._after(sa, fact)
 
@@ -389,16 +389,16 @@ class AttemptLog:
         return sa.attempt.outcome == "no_answer" and _is_our_request(fact)
 
     def _begin(self, sa: _Sa, fact: Fact, *, within_sa: bool) -> _Attempt:
-        began_at = sa.heard[0].at if sa.heard else fact.at
+        began_at = sa.pending[0].at if sa.pending else fact.at
         attempt = sa.attempt = _Attempt(self._next_number(began_at), began_at, sa.name, within_sa)
-        for each in sa.heard:
+        for each in sa.pending:
             attempt.add(each)
-            self._tell(sa, attempt, each)
-        sa.heard.clear()
+            self._fill_in(sa, attempt, each)
+        sa.pending.clear()
         self._put(attempt)
         return attempt
 
-    def _tell(self, sa: _Sa, attempt: _Attempt, fact: Fact) -> None:
+    def _fill_in(self, sa: _Sa, attempt: _Attempt, fact: Fact) -> None:
         """Fills in what is known of the attempt by now."""
         reader = sa.reader
         attempt.version, attempt.mode = reader.version, reader.mode
@@ -452,10 +452,10 @@ class AttemptLog:
             self._forget_strangers()
         self._changed(attempt)
 
-    def _merge_routine(self, attempt: _Attempt) -> None:
+    def _drop_renewal(self, attempt: _Attempt) -> None:
         """Of the rekeys and further children of a tunnel that is well, the last one is kept."""
         kept = self._kept[attempt.connection_id] if attempt.connection_id else deque[_Attempt]()
-        if len(kept) > 1 and kept[-1] is attempt and _is_routine(attempt) and _is_routine(kept[-2]):
+        if len(kept) > 1 and kept[-1] is attempt and _is_renewal(attempt) and _is_renewal(kept[-2]):
             del kept[-2]
 
     def _remove(self, attempt: _Attempt) -> None:
@@ -518,7 +518,7 @@ def _discard(kept: deque[_Attempt], attempt: _Attempt) -> None:
         kept.remove(attempt)
 
 
-def _is_routine(attempt: _Attempt) -> bool:
+def _is_renewal(attempt: _Attempt) -> bool:
     return attempt.within_sa and attempt.outcome == "up"
 
 
@@ -581,7 +581,7 @@ def _outcome(fact: Fact, sa: _Sa) -> negotiation.Outcome | None:
     return None
 
 
-def _outcome_of_the_gone(attempt: _Attempt) -> negotiation.Outcome:
+def _outcome_without_end(attempt: _Attempt) -> negotiation.Outcome:
     """Of an attempt whose IKE_SA is gone without a word that ended it."""
     said = (*attempt.first, *attempt.last)
     return "refused_by_us" if any(_refuses(fact) for fact in said) else "stopped"
@@ -598,10 +598,10 @@ def _refuses(fact: Fact) -> bool:
 
 
 def _decides(fact: Fact, *, was_up: bool) -> bool:
-    """A peer that is up may lose a packet: how long it is silent is counted elsewhere (`unanswered`). One that asks again is not silent."""
+    """A peer that is up may lose a packet: how long it is silent is counted in `unanswered_requests`. One that asks again is not silent."""
     match fact:
         case negotiation.Retransmits(sender=sender, count=count, gave_up=gave_up):
-            return gave_up or (count <= REPEATS_TOLD and (sender == "device" or not was_up))
+            return gave_up or (count <= REPEATS_REPORTED and (sender == "device" or not was_up))
         case negotiation.PeerIdentity(wanted=None):
             return False
         case negotiation.Unknown(is_refusal=is_refusal):
@@ -611,6 +611,6 @@ def _decides(fact: Fact, *, was_up: bool) -> bool:
     return isinstance(fact, (*_REFUSED_BY_US, negotiation.PeerIdentity, negotiation.NotSent))
 
 
-def _text(told: Mapping[str, Any], key: str) -> str | None:
-    value = told.get(key)
+def _text(message: Mapping[str, Any], key: str) -> str | None:
+    value = message.get(key)
     return value.decode(errors="replace") if isinstance(value, bytes) else value

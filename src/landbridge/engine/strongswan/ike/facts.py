@@ -3,7 +3,7 @@
 Pure. This is the only place that knows charon's words. They were read off strongSwan 5.9.8 as initiator and as responder; where 6.0
 writes a line otherwise, the rule has both (source: the DBG1 calls of libcharon at 5.9.8 and at 6.0.6).
 
-A line is one of three: a rule makes a fact of it (or keeps what a later line completes), it is `QUIET`, or it is unknown. An unknown
+A line is one of three: a rule makes a fact of it (or keeps what a later line completes), it is `IGNORED`, or it is unknown. An unknown
 line is a fact too, so that nothing that charon said is lost.
 """
 
@@ -27,7 +27,7 @@ PLAIN_NOTIFY = 56
 CHILDREN_KEPT = 600
 
 #: Beginnings of lines that say nothing about how a negotiation goes, or repeat what another line says.
-QUIET = (
+IGNORED = (
     "vici initiate",
     "vici terminate",
     "vici rekey",
@@ -104,7 +104,7 @@ QUIET = (
     "received message ID ",
     "received unencrypted informational",
 )
-_QUIET = re.compile(
+_IGNORED = re.compile(
     r"CHILD_SA \S+ closed$|received .* vendor ID$|received \d+s lifetime, configured|received lifetime \d+s|IKE_SA \S+ state change|"
     r"(?:\S+ )?\S+ (?:request|response) with message ID \d+ processing failed$|\S+ is initiating an? |"
     r"\S+ is initiating IKE_SA |invalid \S+ payload length, decryption failed\?$|received \S+ notify$"
@@ -226,12 +226,12 @@ class Reader:
             line = whole
         kept: dict[str, Any] = {"at": at, "line": whole[:LINE_KEPT]}
         for pattern, make in _RULES.get(line[: line.find(" ")], ()):
-            if said := pattern.match(line):
-                return make(self, said, kept)
+            if match := pattern.match(line):
+                return make(self, match, kept)
         for pattern, make in _RULES[""]:
-            if said := pattern.match(line):
-                return make(self, said, kept)
-        if line.startswith(QUIET) or _QUIET.match(line):
+            if match := pattern.match(line):
+                return make(self, match, kept)
+        if line.startswith(IGNORED) or _IGNORED.match(line):
             return None
         return negotiation.Unknown(**kept, is_refusal=_REFUSING.search(line) is not None)
 
@@ -273,39 +273,39 @@ def identity(text: str, id_type: str | None = None) -> negotiation.Identity:
 
 def _plain(kind: Callable[..., Fact], **fields: Any) -> _Make:
     """A fact that the line makes without any of its words."""
-    return lambda _reader, _said, kept: kind(**kept, **fields)
+    return lambda _reader, _match, kept: kind(**kept, **fields)
 
 
 # -- the beginning, messages and packets ------------------------------------------------------------------------------
 
 
-def _we_begin(reader: Reader, said: re.Match[str], _: dict[str, Any]) -> None:
+def _we_begin(reader: Reader, match: re.Match[str], _: dict[str, Any]) -> None:
     if not reader.is_up:
-        reader.began_by, reader.peer_address = "us", said["peer"]
+        reader.began_by, reader.peer_address = "us", match["peer"]
 
 
-def _device_begins(reader: Reader, said: re.Match[str], _: dict[str, Any]) -> None:
+def _device_begins(reader: Reader, match: re.Match[str], _: dict[str, Any]) -> None:
     if not reader.is_up:
-        reader.began_by, reader.peer_address = "device", said["peer"]
+        reader.began_by, reader.peer_address = "device", match["peer"]
 
 
-def _message(reader: Reader, said: re.Match[str], kept: dict[str, Any]) -> Fact:
-    exchange = said["exchange"]
+def _message(reader: Reader, match: re.Match[str], kept: dict[str, Any]) -> Fact:
+    exchange = match["exchange"]
     if exchange in _V1_EXCHANGES or exchange in ("QUICK_MODE", "TRANSACTION") or exchange.endswith("_V1"):
         reader.version = "v1"
         reader.mode = _V1_EXCHANGES.get(exchange, reader.mode)  # type: ignore[assignment]
     else:
         reader.version = "v2"
-    sender: Party = "us" if said["verb"] == "generating" else "device"
-    payloads = tuple(_PAYLOAD.findall(said["payloads"])[:PAYLOADS_KEPT])
+    sender: Party = "us" if match["verb"] == "generating" else "device"
+    payloads = tuple(_PAYLOAD.findall(match["payloads"])[:PAYLOADS_KEPT])
     if exchange == "TRANSACTION" and sender == "device" and any("X_USER" in each for each in payloads):
         return negotiation.MethodMismatch(**kept, method="xauth")
     message = negotiation.Message(
         **kept,
         sender=sender,
         exchange=exchange,
-        is_request=said["kind"] == "request",
-        id=int(said["id"]),
+        is_request=match["kind"] == "request",
+        id=int(match["id"]),
         payloads=payloads,
     )
     if sender == "device":
@@ -313,36 +313,36 @@ def _message(reader: Reader, said: re.Match[str], kept: dict[str, Any]) -> Fact:
     return message
 
 
-def _packet(reader: Reader, said: re.Match[str], kept: dict[str, Any]) -> Fact:
-    ours, theirs = ("from", "to") if said["verb"] == "sending" else ("to", "from")
-    reader.peer_address = said[theirs]
-    if said["verb"] == "received":
-        reader.received = int(said["size"] or 0)
+def _packet(reader: Reader, match: re.Match[str], kept: dict[str, Any]) -> Fact:
+    ours, theirs = ("from", "to") if match["verb"] == "sending" else ("to", "from")
+    reader.peer_address = match[theirs]
+    if match["verb"] == "received":
+        reader.received = int(match["size"] or 0)
     return negotiation.Packet(
         **kept,
-        sender="us" if said["verb"] == "sending" else "device",
-        peer_address=said[theirs],
-        peer_port=int(said[f"{theirs}_port"]),
-        local_address=said[ours],
-        local_port=int(said[f"{ours}_port"]),
+        sender="us" if match["verb"] == "sending" else "device",
+        peer_address=match[theirs],
+        peer_port=int(match[f"{theirs}_port"]),
+        local_address=match[ours],
+        local_port=int(match[f"{ours}_port"]),
     )
 
 
 # -- retransmits ------------------------------------------------------------------------------------------------------
 
 
-def _our_retransmit(reader: Reader, said: re.Match[str], kept: dict[str, Any]) -> Fact:
-    reader.our_message = int(said["message"])
-    return negotiation.Retransmits(**kept, sender="us", count=int(said["count"]), message=reader.our_message)
+def _our_retransmit(reader: Reader, match: re.Match[str], kept: dict[str, Any]) -> Fact:
+    reader.our_message = int(match["message"])
+    return negotiation.Retransmits(**kept, sender="us", count=int(match["count"]), message=reader.our_message)
 
 
-def _gave_up(reader: Reader, said: re.Match[str], kept: dict[str, Any]) -> Fact:
-    count = int(said.groupdict().get("count") or 0)
+def _gave_up(reader: Reader, match: re.Match[str], kept: dict[str, Any]) -> Fact:
+    count = int(match.groupdict().get("count") or 0)
     return negotiation.Retransmits(**kept, sender="us", count=count, message=reader.our_message, gave_up=True)
 
 
-def _their_retransmit(reader: Reader, said: re.Match[str], kept: dict[str, Any]) -> Fact:
-    message = int(said["message"])
+def _their_retransmit(reader: Reader, match: re.Match[str], kept: dict[str, Any]) -> Fact:
+    message = int(match["message"])
     before, count = reader.their_retransmits
     reader.their_retransmits = message, count + 1 if message == before else 1
     return negotiation.Retransmits(**kept, sender="device", count=reader.their_retransmits[1], message=message)
@@ -351,24 +351,24 @@ def _their_retransmit(reader: Reader, said: re.Match[str], kept: dict[str, Any])
 # -- proposals --------------------------------------------------------------------------------------------------------
 
 
-def _offered(reader: Reader, said: re.Match[str], kept: dict[str, Any]) -> None:
-    reader.offered = kept["line"], proposals.parse(said["proposals"])
+def _offered(reader: Reader, match: re.Match[str], kept: dict[str, Any]) -> None:
+    reader.offered = kept["line"], proposals.parse(match["proposals"])
 
 
-def _configured(reader: Reader, said: re.Match[str], kept: dict[str, Any]) -> Fact:
+def _configured(reader: Reader, match: re.Match[str], kept: dict[str, Any]) -> Fact:
     line, offered = reader.offered or ("", ())
     reader.offered = None
     return negotiation.ProposalMismatch(
         at=kept["at"],
         line=f"{line}\n{kept['line']}".strip(),
-        phase=_phase_of(said["proposals"]),
+        phase=_phase_of(match["proposals"]),
         offered=offered,
-        configured=proposals.parse(said["proposals"]),
+        configured=proposals.parse(match["proposals"]),
     )
 
 
-def _chosen(_: Reader, said: re.Match[str], kept: dict[str, Any]) -> Fact:
-    text = said["proposals"]
+def _chosen(_: Reader, match: re.Match[str], kept: dict[str, Any]) -> Fact:
+    text = match["proposals"]
     return negotiation.ProposalChosen(**kept, phase=_phase_of(text), proposal=proposals.parse(text)[0])
 
 
@@ -379,20 +379,20 @@ def _phase_of(text: str) -> Phase:
 # -- refusals ---------------------------------------------------------------------------------------------------------
 
 
-def _device_refused(reader: Reader, said: re.Match[str], kept: dict[str, Any]) -> Fact:
-    return negotiation.Refusal(**kept, sender="device", phase=reader.phase, notify=said["notify"])
+def _device_refused(reader: Reader, match: re.Match[str], kept: dict[str, Any]) -> Fact:
+    return negotiation.Refusal(**kept, sender="device", phase=reader.phase, notify=match["notify"])
 
 
-def _device_refused_the_child(_: Reader, said: re.Match[str], kept: dict[str, Any]) -> Fact:
-    return negotiation.Refusal(**kept, sender="device", phase=2, notify=said["notify"])
+def _device_refused_the_child(_: Reader, match: re.Match[str], kept: dict[str, Any]) -> Fact:
+    return negotiation.Refusal(**kept, sender="device", phase=2, notify=match["notify"])
 
 
-def _device_wants_a_group(reader: Reader, said: re.Match[str], kept: dict[str, Any]) -> Fact:
-    return _group_wanted(reader, "device", said, kept)
+def _device_wants_a_group(reader: Reader, match: re.Match[str], kept: dict[str, Any]) -> Fact:
+    return _group_wanted(reader, "device", match, kept)
 
 
-def _we_want_a_group(reader: Reader, said: re.Match[str], kept: dict[str, Any]) -> Fact:
-    return _group_wanted(reader, "us", said, kept)
+def _we_want_a_group(reader: Reader, match: re.Match[str], kept: dict[str, Any]) -> Fact:
+    return _group_wanted(reader, "us", match, kept)
 
 
 def _unread(reader: Reader, _: re.Match[str], kept: dict[str, Any]) -> Fact | None:
@@ -410,17 +410,17 @@ def _unprotected(reader: Reader, _: re.Match[str], kept: dict[str, Any]) -> Fact
     return negotiation.Refusal(**kept, sender="device", phase=1, notify=reader.refused)
 
 
-def _group_wanted(reader: Reader, sender: Party, said: re.Match[str], kept: dict[str, Any]) -> Fact:
-    group = proposals.group(said["group"])
+def _group_wanted(reader: Reader, sender: Party, match: re.Match[str], kept: dict[str, Any]) -> Fact:
+    group = proposals.group(match["group"])
     return negotiation.Refusal(**kept, sender=sender, phase=reader.phase, notify="INVALID_KE_PAYLOAD", data=group)
 
 
 # -- which connection is meant, and who the device is -----------------------------------------------------------------
 
 
-def _looking(reader: Reader, said: re.Match[str], _: dict[str, Any]) -> None:
-    local = said.groupdict().get("local")
-    reader.ids = identity(local) if local and local != "%any" else None, identity(said["peer"])
+def _looking(reader: Reader, match: re.Match[str], _: dict[str, Any]) -> None:
+    local = match.groupdict().get("local")
+    reader.ids = identity(local) if local and local != "%any" else None, identity(match["peer"])
 
 
 def _no_ids(reader: Reader, _: re.Match[str], kept: dict[str, Any]) -> Fact:
@@ -432,30 +432,30 @@ def _selected(reader: Reader, _: re.Match[str], kept: dict[str, Any]) -> Fact | 
     return negotiation.PeerIdentity(**kept, got=reader.ids[1]) if reader.ids else None
 
 
-def _none_allows(reader: Reader, said: re.Match[str], kept: dict[str, Any]) -> Fact:
-    if said["method"] != "pre-shared key":
-        return negotiation.MethodMismatch(**kept, method=_method(said["method"]))
+def _none_allows(reader: Reader, match: re.Match[str], kept: dict[str, Any]) -> Fact:
+    if match["method"] != "pre-shared key":
+        return negotiation.MethodMismatch(**kept, method=_method(match["method"]))
     local, peer = reader.ids or (None, None)
     return negotiation.NoConnection(**kept, reason="mode", local=local, peer=peer)
 
 
-def _proved(reader: Reader, said: re.Match[str], kept: dict[str, Any]) -> Fact:
-    reader.proved = identity(said["id"])
+def _proved(reader: Reader, match: re.Match[str], kept: dict[str, Any]) -> Fact:
+    reader.proved = identity(match["id"])
     return negotiation.PeerIdentity(**kept, got=reader.proved)
 
 
-def _other_identity(reader: Reader, said: re.Match[str], kept: dict[str, Any]) -> Fact:
-    told = said.groupdict()
-    wanted = identity(said["wanted"], told.get("wanted_type"))
-    got = identity(told["got"], told.get("got_type")) if told.get("got") else reader.proved or wanted
+def _other_identity(reader: Reader, match: re.Match[str], kept: dict[str, Any]) -> Fact:
+    groups = match.groupdict()
+    wanted = identity(match["wanted"], groups.get("wanted_type"))
+    got = identity(groups["got"], groups.get("got_type")) if groups.get("got") else reader.proved or wanted
     return negotiation.PeerIdentity(**kept, got=got, wanted=wanted)
 
 
 # -- keys and methods -------------------------------------------------------------------------------------------------
 
 
-def _other_method(_: Reader, said: re.Match[str], kept: dict[str, Any]) -> Fact:
-    return negotiation.MethodMismatch(**kept, method=_method(said["method"]))
+def _other_method(_: Reader, match: re.Match[str], kept: dict[str, Any]) -> Fact:
+    return negotiation.MethodMismatch(**kept, method=_method(match["method"]))
 
 
 def _method(text: str) -> Literal["certificate", "eap", "xauth", "other"]:
@@ -474,14 +474,14 @@ def _ike_up(reader: Reader, _: re.Match[str], kept: dict[str, Any]) -> Fact:
     return negotiation.Established(**kept, phase=1)
 
 
-def _ike_rekeyed(reader: Reader, said: re.Match[str], kept: dict[str, Any]) -> Fact:
-    reader.is_superseded, reader.successor = True, said["number"]
+def _ike_rekeyed(reader: Reader, match: re.Match[str], kept: dict[str, Any]) -> Fact:
+    reader.is_superseded, reader.successor = True, match["number"]
     return negotiation.Established(**kept, phase=1, again=True)
 
 
-def _child_up(reader: Reader, said: re.Match[str], kept: dict[str, Any]) -> Fact:
-    again = reader.children.add(said["name"], said["in"], said["out"])
-    agreed = negotiation.Selectors(local=_nets(said["local"]), remote=_nets(said["remote"]))
+def _child_up(reader: Reader, match: re.Match[str], kept: dict[str, Any]) -> Fact:
+    again = reader.children.add(match["name"], match["in"], match["out"])
+    agreed = negotiation.Selectors(local=_nets(match["local"]), remote=_nets(match["remote"]))
     return negotiation.Established(**kept, phase=2, selectors=agreed, again=again)
 
 
@@ -490,8 +490,8 @@ def _nets(text: str) -> tuple[str, ...]:
 
 
 def _deleted(phase: Phase, sender: Party) -> _Make:
-    def make(reader: Reader, said: re.Match[str], kept: dict[str, Any]) -> Fact | None:
-        if phase == 2 and not reader.children.remove(said["spi"]):
+    def make(reader: Reader, match: re.Match[str], kept: dict[str, Any]) -> Fact | None:
+        if phase == 2 and not reader.children.remove(match["spi"]):
             return None
         if reader.is_superseded:
             return None
@@ -509,25 +509,25 @@ def _replaced(reader: Reader, _: re.Match[str], kept: dict[str, Any]) -> Fact | 
     return negotiation.Replaced(**kept)
 
 
-def _reauthenticated(reader: Reader, said: re.Match[str], kept: dict[str, Any]) -> Fact | None:
+def _reauthenticated(reader: Reader, match: re.Match[str], kept: dict[str, Any]) -> Fact | None:
     reader.hands_over = True
-    return _replaced(reader, said, kept)
+    return _replaced(reader, match, kept)
 
 
 def _over(reader: Reader, *_: Any) -> None:
     reader.is_over = True
 
 
-def _rekey_failed(_: Reader, said: re.Match[str], kept: dict[str, Any]) -> Fact:
-    return negotiation.RekeyFailed(**kept, phase=2 if said.groupdict().get("what") == "CHILD" else 1)
+def _rekey_failed(_: Reader, match: re.Match[str], kept: dict[str, Any]) -> Fact:
+    return negotiation.RekeyFailed(**kept, phase=2 if match.groupdict().get("what") == "CHILD" else 1)
 
 
 # -- the rest ---------------------------------------------------------------------------------------------------------
 
 
 def _selectors(ours: str, theirs: str) -> _Make:
-    def make(_: Reader, said: re.Match[str], kept: dict[str, Any]) -> Fact:
-        asked = negotiation.Selectors(local=_nets(said[ours]), remote=_nets(said[theirs]))
+    def make(_: Reader, match: re.Match[str], kept: dict[str, Any]) -> Fact:
+        asked = negotiation.Selectors(local=_nets(match[ours]), remote=_nets(match[theirs]))
         return negotiation.SelectorsRefused(**kept, asked=(asked,))
 
     return make

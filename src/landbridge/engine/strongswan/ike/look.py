@@ -5,13 +5,13 @@ from collections.abc import Collection
 from pathlib import Path
 
 from landbridge.engine.strongswan import daemon
-from landbridge.engine.strongswan.ike import attempts, charon, unanswered, vici_session
+from landbridge.engine.strongswan.ike import attempts, charon, unanswered_requests, vici_session
 from landbridge.engine.strongswan.ike.state import IkeState, parse_conns, parse_ends, parse_sas
 
 
 def look(
     folder: Path,
-    waiting: unanswered.Unanswered,
+    waiting: unanswered_requests.UnansweredRequests,
     said: attempts.AttemptLog,
     recently_initiated: Collection[str],
 ) -> IkeState:

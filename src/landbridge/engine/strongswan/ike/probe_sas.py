@@ -31,7 +31,7 @@ from landbridge.model import negotiation, strongswan_proposals
 #: Seconds: for one question, as charon counts them; longer for its answer.
 QUESTION, PATIENCE = 8, 12.0
 #: Seconds after which what charon says of an SA is heard, so that it is not taken for an attempt of the connection's own.
-HEARD = 1.0
+EVENT_DELAY = 1.0
 #: Milliseconds that a device has to confirm the end of an SA.
 FAREWELL = "3000"
 #: PFS groups in the order in which they are asked, after the connection's own.
@@ -46,7 +46,7 @@ _REFUSED = re.compile(r"received (\w+)(?: error)? notify|received (\w+) notify e
 _SELECTORS_REFUSED = frozenset({"TS_UNACCEPTABLE", "INVALID_ID_INFORMATION"})
 _ID_PROVED = re.compile(r"authentication of '(.+)' with pre-shared key successful")
 
-Loaded = Callable[[steps.LoadConn], None]
+OnLoad = Callable[[steps.LoadConn], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Question:
     asks_for_selectors: bool
 
 
-class _Conversation:
+class _Session:
     """Requests to charon with what it says while it answers."""
 
     def __init__(self, folder: Path) -> None:
@@ -94,47 +94,47 @@ class _Conversation:
         return tuple(sa for sa in state.parse_sas(found) if sa.live and not sa.negotiating)
 
 
-def ask_phase_2(folder: Path, question: Question, loaded: Loaded) -> tuple[model.ProbePhase2, int]:
-    """What the device takes on the IKE_SA that is up, and the number of questions. `loaded` is called for each change of what is loaded.
+def ask_phase_2(folder: Path, question: Question, on_load: OnLoad) -> tuple[model.ProbePhase2, int]:
+    """What the device takes on the IKE_SA that is up, and the number of questions. `on_load` is called for each change of what is loaded.
 
     One PFS group a question: Libreswan breaks the IKE_SA over an offer with several. Raises OSError and what `vici_protocol` raises.
     """
     config = question.config
     own = next(iter(config.conn["children"].values()))
-    time.sleep(HEARD)
-    with _Conversation(folder) as charon_:
+    time.sleep(EVENT_DELAY)
+    with _Session(folder) as charon_:
         try:
-            found, asked = _ask_in_each(charon_, question, own, loaded)
+            found, asked = _ask_in_each(charon_, question, own, on_load)
             is_for_everything = own["local_ts"] == own["remote_ts"] == _EVERYTHING
             if found.notify in _SELECTORS_REFUSED and question.asks_for_selectors and not is_for_everything:
                 wide = own | {"local_ts": _EVERYTHING, "remote_ts": _EVERYTHING}
-                narrowed, more = _ask_in_each(charon_, question, wide, loaded)
+                narrowed, more = _ask_in_each(charon_, question, wide, on_load)
                 found, asked = (narrowed if narrowed.outcome == "chosen" else found), asked + more
         finally:
             try:
                 charon_.ask("load-conn", {config.connection_id: config.conn})
             finally:
-                time.sleep(HEARD)
-                loaded(steps.LoadConn(config.connection_id, config.conn))
+                time.sleep(EVENT_DELAY)
+                on_load(steps.LoadConn(config.connection_id, config.conn))
     return found, asked
 
 
 def _ask_in_each(
-    charon_: _Conversation, question: Question, own: dict[str, Any], loaded: Loaded
+    charon_: _Session, question: Question, own: dict[str, Any], on_load: OnLoad
 ) -> tuple[model.ProbePhase2, int]:
     """Stops at the first group that is taken, and when no further question can say more."""
     found = model.ProbePhase2(outcome="silent")
     for number, group in enumerate(dict.fromkeys((question.group, *GROUPS)), 1):
         if not charon_.sas(question.config.connection_id):
             return found, number - 1
-        found = _ask_for_child(charon_, question, own, group, loaded)
+        found = _ask_for_child(charon_, question, own, group, on_load)
         if found.notify != "NO_PROPOSAL_CHOSEN":
             break
     return found, number
 
 
 def _ask_for_child(
-    charon_: _Conversation, question: Question, own: dict[str, Any], group: str, loaded: Loaded
+    charon_: _Session, question: Question, own: dict[str, Any], group: str, on_load: OnLoad
 ) -> model.ProbePhase2:
     config = question.config
     connection_id = config.connection_id
@@ -142,7 +142,7 @@ def _ask_for_child(
     child = own | {"esp_proposals": list(_esp(group, is_v1=config.is_v1)), "dpd_action": "none"}
     child |= {"if_id_in": _IF_ID, "if_id_out": _IF_ID}
     conn = config.conn | {"children": config.conn["children"] | {name: child}}
-    loaded(steps.LoadConn(connection_id, conn))
+    on_load(steps.LoadConn(connection_id, conn))
     charon_.ask("load-conn", {connection_id: conn})
     message = {"ike": connection_id, "child": name, "timeout": str(QUESTION * 1000)}
     is_up, lines = charon_.ask("initiate", message)
@@ -199,7 +199,7 @@ def ask_identity(folder: Path, question: Question) -> model.ProbeIdentity | None
         "remote": {"auth": "psk"},
         "children": {child: own | {"dpd_action": "none", "if_id_in": _IF_ID, "if_id_out": _IF_ID}},
     }
-    with _Conversation(folder) as charon_:
+    with _Session(folder) as charon_:
         try:
             charon_.ask("load-conn", {name: conn})
             _, lines = charon_.ask("initiate", {"ike": name, "timeout": str(QUESTION * 1000)})

@@ -23,7 +23,7 @@ from vici.exception import DeserializationException
 from vici.protocol import Packet
 
 from landbridge.engine.strongswan import daemon
-from landbridge.engine.strongswan.ike import attempts, charon, facts, unanswered, vici_protocol
+from landbridge.engine.strongswan.ike import attempts, charon, facts, unanswered_requests, vici_protocol
 
 #: Without rekeys: one of a thousand tunnels is always rekeying, and a rekey changes nothing of what is up or down.
 EVENTS = ("log", "ike-updown", "child-updown")
@@ -51,10 +51,10 @@ _NUMBER = b"ikesa-uniqueid"
 #: Packets of SAs that are known, as charon writes them, of one gateway.
 PACKETS_KEPT = 20_000
 #: Seconds between looks for what a line says. A line is no event, and a peer can make charon say many.
-SAID_PAUSE = 2.0
+LINE_LOOK_PAUSE = 2.0
 
 
-class Noise:
+class NoiseFilter:
     """What one charon says all the time while nothing happens. It is known without reading the packet, which costs a hundredth: nearly
     all that charon says is that.
     """
@@ -63,7 +63,7 @@ class Noise:
         self._packets: set[bytes] = set()
         self._sent = b""
 
-    def covers(self, packet: bytes) -> bool:
+    def matches(self, packet: bytes) -> bool:
         """Whether it is a log line that says nothing new. A packet is news when it comes from or goes to another place than before, or is
         of another size.
         """
@@ -72,10 +72,10 @@ class Noise:
             return False
         line = packet[at + 7 :]
         if line.startswith(_PACKETS):
-            told = packet[packet.find(_NUMBER) :]
+            key = packet[packet.find(_NUMBER) :]
             if line.startswith(b"sending"):
-                self._sent = told
-            return self._has_heard(told)
+                self._sent = key
+            return self._is_known(key)
         return line.startswith(_KEEPING_ALIVE) or (line.startswith(_MESSAGES) and line.endswith(_EMPTY))
 
     @property
@@ -84,7 +84,7 @@ class Noise:
         begin = len(_NUMBER) + 2
         return self._sent[begin : begin + int.from_bytes(self._sent[begin - 2 : begin], "big")].decode()
 
-    def _has_heard(self, packet: bytes) -> bool:
+    def _is_known(self, packet: bytes) -> bool:
         if packet in self._packets:
             return True
         if len(self._packets) >= PACKETS_KEPT:
@@ -95,14 +95,14 @@ class Noise:
 
 @dataclass(slots=True)
 class _Subscription:
-    """`received`: the beginning of a packet; its rest must come by `due`. `said_at`: when the last look for what was said is due."""
+    """`received`: the beginning of a packet; its rest must come by `due`. `next_line_look`: when the last look for what was said is due."""
 
     gateway_id: str
     socket: socket.socket
     received: bytes = b""
     due: float = 0.0
-    noise: Noise = field(default_factory=Noise)
-    said_at: float = -math.inf
+    noise: NoiseFilter = field(default_factory=NoiseFilter)
+    next_line_look: float = -math.inf
 
 
 class Watcher:
@@ -113,7 +113,7 @@ class Watcher:
     def __init__(
         self,
         folders: Callable[[], Mapping[str, Path]],
-        waiting: Callable[[str], unanswered.Unanswered],
+        waiting: Callable[[str], unanswered_requests.UnansweredRequests],
         attempts_of: Callable[[str], attempts.AttemptLog],
         changed: Callable[[str], None],
     ) -> None:
@@ -254,7 +254,7 @@ class Watcher:
         self._call_within(subscription.gateway_id, DEBOUNCE)
 
     def _packet(self, subscription: _Subscription, content: bytes) -> None:
-        if subscription.noise.covers(content) and not self._waiting(subscription.gateway_id).concerns(content):
+        if subscription.noise.matches(content) and not self._waiting(subscription.gateway_id).concerns(content):
             return
         if content[:1] == _EVENT:
             kind, begin = content[2 : 2 + content[1]], 2 + content[1]
@@ -272,15 +272,15 @@ class Watcher:
         if line and line.startswith(facts.NOT_SENT):
             unique_id = subscription.noise.last_to_send
         if self._attempts(gateway_id).add(at, name, unique_id, line or ""):
-            self._call_for_what_was_said(subscription)
+            self._call_for_lines(subscription)
 
-    def _call_for_what_was_said(self, subscription: _Subscription) -> None:
-        """At once, and then not before SAID_PAUSE is over."""
+    def _call_for_lines(self, subscription: _Subscription) -> None:
+        """At once, and then not before LINE_LOOK_PAUSE is over."""
         now = time.monotonic()
-        if subscription.said_at > now:
+        if subscription.next_line_look > now:
             return
-        subscription.said_at = max(now + DEBOUNCE, subscription.said_at + SAID_PAUSE)
-        self._call_within(subscription.gateway_id, subscription.said_at - now)
+        subscription.next_line_look = max(now + DEBOUNCE, subscription.next_line_look + LINE_LOOK_PAUSE)
+        self._call_within(subscription.gateway_id, subscription.next_line_look - now)
 
 
 def _read(connection: socket.socket) -> bytes:

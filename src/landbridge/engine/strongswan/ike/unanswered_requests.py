@@ -26,7 +26,7 @@ class _Request:
     needle: bytes
 
 
-class Unanswered:
+class UnansweredRequests:
     """Of the IKE_SAs of one gateway. Any thread may read while one writes."""
 
     def __init__(self) -> None:

@@ -3,7 +3,7 @@
 import pytest
 from vici.protocol import Message, Packet
 
-from landbridge.engine.strongswan.ike import charon, unanswered
+from landbridge.engine.strongswan.ike import charon, unanswered_requests
 
 AGAIN = "retransmit {} of request with message ID {}"
 
@@ -15,23 +15,23 @@ def packet(line: str, unique_id: str = "12") -> bytes:
 
 
 @pytest.fixture
-def waiting() -> unanswered.Unanswered:
-    made = unanswered.Unanswered()
+def waiting() -> unanswered_requests.UnansweredRequests:
+    made = unanswered_requests.UnansweredRequests()
     assert made.add("12", AGAIN.format(1, 5))
     return made
 
 
-def test_the_first_retransmit_tells_when_the_request_was_sent(waiting: unanswered.Unanswered):
+def test_the_first_retransmit_tells_when_the_request_was_sent(waiting: unanswered_requests.UnansweredRequests):
     assert waiting.seconds() == {"12": pytest.approx(charon.FIRST_RETRANSMIT, abs=0.5)}
 
 
-def test_later_retransmits_of_the_same_request_change_nothing(waiting: unanswered.Unanswered):
+def test_later_retransmits_of_the_same_request_change_nothing(waiting: unanswered_requests.UnansweredRequests):
     assert not waiting.add("12", AGAIN.format(2, 5))
     assert waiting.seconds() == {"12": pytest.approx(charon.FIRST_RETRANSMIT, abs=0.5)}
 
 
 def test_a_request_of_which_the_first_retransmits_were_missed_was_sent_earlier():
-    waiting = unanswered.Unanswered()
+    waiting = unanswered_requests.UnansweredRequests()
     assert waiting.add("12", AGAIN.format(4, 5))
     assert waiting.seconds() == {"12": pytest.approx(4 * charon.FIRST_RETRANSMIT, abs=0.5)}
 
@@ -44,7 +44,7 @@ def test_a_request_of_which_the_first_retransmits_were_missed_was_sent_earlier()
         "parsed INFORMATIONAL request 0 [ ]",
     ],
 )
-def test_whatever_the_device_says_ends_the_waiting(waiting: unanswered.Unanswered, line: str):
+def test_whatever_the_device_says_ends_the_waiting(waiting: unanswered_requests.UnansweredRequests, line: str):
     assert waiting.concerns(packet(line))
     assert not waiting.add("12", line)
     assert waiting.seconds() == {}
@@ -52,7 +52,7 @@ def test_whatever_the_device_says_ends_the_waiting(waiting: unanswered.Unanswere
 
 
 @pytest.mark.parametrize("unique_id", ["1", "2", "121", "112"])
-def test_other_ike_sas_are_not_meant(waiting: unanswered.Unanswered, unique_id: str):
+def test_other_ike_sas_are_not_meant(waiting: unanswered_requests.UnansweredRequests, unique_id: str):
     line = "parsed INFORMATIONAL response 5 [ ]"
     assert not waiting.concerns(packet(line, unique_id))
     waiting.add(unique_id, line)
@@ -60,12 +60,12 @@ def test_other_ike_sas_are_not_meant(waiting: unanswered.Unanswered, unique_id: 
 
 
 def test_the_lines_of_ikev1_are_not_meant():
-    waiting = unanswered.Unanswered()
+    waiting = unanswered_requests.UnansweredRequests()
     assert not waiting.add("12", "sending retransmit 1 of request message ID 0, seq 3")
     assert waiting.seconds() == {}
 
 
-def test_what_is_gone_is_forgotten(waiting: unanswered.Unanswered):
+def test_what_is_gone_is_forgotten(waiting: unanswered_requests.UnansweredRequests):
     waiting.add("13", AGAIN.format(1, 5))
     waiting.keep(frozenset({"13"}))
     assert list(waiting.seconds()) == ["13"]

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from landbridge import model
-from landbridge.rules import coexistence
 from landbridge.rules import connection as rules
+from landbridge.rules import overlaps
 from tests.rules import conftest as world
 
 
@@ -64,13 +64,13 @@ def _rules(*pairs: tuple[str, str]) -> dict[str, Any]:
 )
 def test_overlaps_and_equal_ids_are_named(ours: dict[str, Any], theirs: dict[str, Any], found: list[str]):
     other = _made(2, **theirs)
-    warnings = coexistence.warnings(_made(1, **ours), [_made(3, peer_subnets=["172.16.0.0/24"]), other])
+    warnings = overlaps.warnings(_made(1, **ours), [_made(3, peer_subnets=["172.16.0.0/24"]), other])
     assert [warning.field for warning in warnings] == found
     assert all(f"connection {other.id} (vpn-2)" in warning.text for warning in warnings)
 
 
 def test_many_are_counted():
-    others = [_made(number) for number in range(2, 2 + coexistence.NAMED)]
-    assert len(coexistence.warnings(_made(1), others)) == coexistence.NAMED
-    *_, last = coexistence.warnings(_made(1), [*others, _made(90), _made(91)])
+    others = [_made(number) for number in range(2, 2 + overlaps.NAMED)]
+    assert len(overlaps.warnings(_made(1), others)) == overlaps.NAMED
+    *_, last = overlaps.warnings(_made(1), [*others, _made(90), _made(91)])
     assert last.text.endswith("takes the packets for both, and 2 more connections do")

@@ -43,7 +43,7 @@ def _states(seen: model.Observation) -> list[str]:
     return [one.state for one in seen.connections]
 
 
-class Worked:
+class ManagedGateway:
     """One gateway with an agent that works on it. The tick is the product's own: what must not wait for it does not."""
 
     def __init__(self, world: sites.World, engine: StrongSwan) -> None:
@@ -86,12 +86,12 @@ def is_down(seen: model.ConnectionObservation) -> bool:
 
 
 @contextlib.contextmanager
-def working(*, prove_pfs: bool = False) -> Iterator[Worked]:
+def managed(*, prove_pfs: bool = False) -> Iterator[ManagedGateway]:
     with sites.World() as world:
-        worked = Worked(world, StrongSwan(world.folder, world.site("vpc-1"), prove_pfs=prove_pfs))
-        worked.agent.start()
+        gateway = ManagedGateway(world, StrongSwan(world.folder, world.site("vpc-1"), prove_pfs=prove_pfs))
+        gateway.agent.start()
         try:
-            yield worked
+            yield gateway
         finally:
-            worked.agent.stop()
-            worked.engine.stop_all()
+            gateway.agent.stop()
+            gateway.engine.stop_all()

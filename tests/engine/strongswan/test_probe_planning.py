@@ -8,7 +8,7 @@ import pytest
 
 from lab import specs
 from landbridge import model
-from landbridge.engine.strongswan import planning, probing, state, steps, target
+from landbridge.engine.strongswan import planning, probe_planning, state, steps, target
 from landbridge.engine.strongswan.ike import fingerprints
 from landbridge.engine.strongswan.ike import state as ike_state
 from landbridge.model import negotiation
@@ -69,7 +69,7 @@ def plan(
     }
     values: dict[str, Any] = {"places": 8, "automatic": True}
     current = small_world.put(current, attempts=known, sas=sas, probes=state.ProbeState(**(values | given)))
-    return list(probing.plan(prepared, current))
+    return list(probe_planning.plan(prepared, current))
 
 
 def sa(*children: str, state: str = "INSTALLED"):
@@ -192,20 +192,20 @@ def ordered(spec: model.DesiredConnection = SPEC, **given: bool):
         pytest.param(SPEC, {"automatic": False}, {"question"}, None, id="nothing was said"),
         pytest.param(probed(1, MINE), {}, {"question"}, None, id="asked a minute ago"),
         pytest.param(ordered(identity=True), {}, {"question", "identity"}, None, id="id"),
-        pytest.param(ordered(V1, identity=True), {}, {"question"}, probing.NO_ID_IN_V1, id="id in IKEv1"),
-        pytest.param(ordered(phase_2=True), {}, {"question"}, probing.NO_PHASE_1, id="phase 2 without phase 1"),
+        pytest.param(ordered(V1, identity=True), {}, {"question"}, probe_planning.NO_ID_IN_V1, id="id in IKEv1"),
+        pytest.param(ordered(phase_2=True), {}, {"question"}, probe_planning.NO_PHASE_1, id="phase 2 without phase 1"),
         pytest.param(ordered(phase_2=True), {"sas": (sa(),)}, {"phase_2"}, None, id="phase 2"),
         pytest.param(
             ordered(phase_2=True, identity=True),
             {"sas": (sa(),)},
             {"phase_2"},
-            probing.ID_KNOWN,
+            probe_planning.ID_KNOWN,
             id="phase 2, and an id",
         ),
-        pytest.param(SPEC, {"sas": (sa(),)}, set(), probing.PHASE_1_UP, id="an IKE_SA is up"),
-        pytest.param(SPEC, {"sas": (sa("child"),)}, set(), probing.UP, id="a CHILD_SA is up"),
-        pytest.param(ordered(phase_2=True), {"sas": (sa("child"),)}, set(), probing.UP, id="phase 2 is up"),
-        pytest.param(replace(SPEC, peer_address=None), {}, set(), probing.NO_ADDRESS, id="no address"),
+        pytest.param(SPEC, {"sas": (sa(),)}, set(), probe_planning.PHASE_1_UP, id="an IKE_SA is up"),
+        pytest.param(SPEC, {"sas": (sa("child"),)}, set(), probe_planning.UP, id="a CHILD_SA is up"),
+        pytest.param(ordered(phase_2=True), {"sas": (sa("child"),)}, set(), probe_planning.UP, id="phase 2 is up"),
+        pytest.param(replace(SPEC, peer_address=None), {}, set(), probe_planning.NO_ADDRESS, id="no address"),
         pytest.param(specs.changed(SPEC, style="bgp"), {}, set(), "connections of style bgp", id="not carried"),
     ],
 )
@@ -236,9 +236,9 @@ def test_an_order_waits(spec: model.DesiredConnection, given: dict[str, Any]):
 def test_a_result_is_reported_until_it_is_known():
     prepared, current = loaded(SPEC)
     current = replace(current, probes=state.ProbeState(results={SPEC.id: result()}))
-    assert probing.done(prepared, current) == (result(),)
+    assert probe_planning.done(prepared, current) == (result(),)
     known = replace(SPEC, probed=model.Probed(id="result-1", at=AT, configuration="another"))
-    assert probing.done(target.prepare(specs.desired(known), current.plane), current) == ()
+    assert probe_planning.done(target.prepare(specs.desired(known), current.plane), current) == ()
 
 
 def test_the_planner_leaves_a_connection_alone_that_charon_asks_about():

@@ -4,7 +4,7 @@ import contextlib
 import time
 from collections.abc import Callable
 
-from lab import authority, rig, sites
+from lab import authority, sites, testbed
 
 
 def _table(rules: str) -> str:
@@ -19,13 +19,13 @@ _LONG_ESP = """chain input { type filter hook input priority -10; policy accept;
 chain output { type filter hook output priority -10; policy accept; udp dport 4500 meta length > 1200 drop; }"""
 
 
-def _wait_long_up(one: rig.Running) -> None:
+def _wait_long_up(one: testbed.RunningCase) -> None:
     """Up for so long that what comes then is no refusal of the tunnel."""
     one.wait_up()
     time.sleep(11)
 
 
-def dies(one: rig.Running) -> None:
+def dies(one: testbed.RunningCase) -> None:
     """The device loses its power."""
     one.wait_up()
     one.device.stop(kill=True)
@@ -33,14 +33,14 @@ def dies(one: rig.Running) -> None:
     one.now()
 
 
-def path_is_cut(one: rig.Running) -> None:
+def path_is_cut(one: testbed.RunningCase) -> None:
     """Nothing passes between the two any more; both daemons live."""
     one.wait_up()
     one.firewall(_table(_ALL))
     one.now()
 
 
-def stops(one: rig.Running) -> None:
+def stops(one: testbed.RunningCase) -> None:
     """The device's daemon is stopped, and says goodbye."""
     _wait_long_up(one)
     one.device.stop()
@@ -48,7 +48,7 @@ def stops(one: rig.Running) -> None:
     one.now()
 
 
-def is_disabled(one: rig.Running) -> None:
+def is_disabled(one: testbed.RunningCase) -> None:
     """The administrator of the device takes the connection out; the daemon lives on."""
     _wait_long_up(one)
     one.device.load_text("connections {\n}\n")
@@ -57,7 +57,7 @@ def is_disabled(one: rig.Running) -> None:
         one.terminate(unique_id)
 
 
-def deletes_at_once(one: rig.Running) -> None:
+def deletes_at_once(one: testbed.RunningCase) -> None:
     """Something on the device ends every tunnel as soon as it is up: a script, a watchdog, a quota."""
     one.now()
 
@@ -69,7 +69,7 @@ def deletes_at_once(one: rig.Running) -> None:
     one.keep(end_all, 0.2)
 
 
-def changes_its_esp(one: rig.Running) -> None:
+def changes_its_esp(one: testbed.RunningCase) -> None:
     """The device gets other ESP algorithms while the tunnel is up: nothing happens until a rekey."""
     one.wait_up()
     path = one.device.folder / "swanctl.conf"
@@ -77,14 +77,14 @@ def changes_its_esp(one: rig.Running) -> None:
     one.now()
 
 
-def gets_another_psk_from_us(one: rig.Running) -> None:
+def gets_another_psk_from_us(one: testbed.RunningCase) -> None:
     """Somebody changes the PSK of the connection, and nobody the device's."""
     one.wait_up()
     one.now()
     one.update({"psk": "Another-Horse-8"})
 
 
-def two_tunnels_replace_each_other(one: rig.Running) -> None:
+def two_tunnels_replace_each_other(one: testbed.RunningCase) -> None:
     """The device has the connection twice, under two names."""
     one.wait_up()
     one.now()
@@ -102,95 +102,95 @@ def two_tunnels_replace_each_other(one: rig.Running) -> None:
     one.keep(again, 0.5)
 
 
-def pings_unanswered_host(one: rig.Running) -> None:
+def pings_unanswered_host(one: testbed.RunningCase) -> None:
     """The host behind the device drops what comes to it."""
     one.wait_up()
     one.firewall(
         _table("chain input { type filter hook input priority 0; policy drop; }"),
-        where=one.rig.base.host,
+        where=one.testbed.base.host,
     )
     one.now()
-    one.keep_pinging(one.rig.vpc_host, one.rig.lan_host)
+    one.keep_pinging(one.testbed.vpc_host, one.testbed.lan_host)
 
 
-def pings_without_route(one: rig.Running) -> None:
+def pings_without_route(one: testbed.RunningCase) -> None:
     """The device forwards nothing from the tunnel into its LAN: the route or the permission is missing, and it says nothing."""
     one.wait_up()
     one.firewall(_table("chain forward { type filter hook forward priority 0; policy drop; }"))
     one.now()
-    one.keep_pinging(one.rig.vpc_host, one.rig.lan_host)
+    one.keep_pinging(one.testbed.vpc_host, one.testbed.lan_host)
 
 
-def pings_refused_by_the_device(one: rig.Running) -> None:
+def pings_refused_by_the_device(one: testbed.RunningCase) -> None:
     """The device has no route to the host, and says so: an ICMP error comes back through the tunnel."""
     one.wait_up()
     rules = "chain forward { type filter hook forward priority 0; policy accept; iifname != lan reject with icmp type net-unreachable; }"
     one.firewall(_table(rules))
     one.now()
-    one.keep_pinging(one.rig.vpc_host, one.rig.lan_host)
+    one.keep_pinging(one.testbed.vpc_host, one.testbed.lan_host)
 
 
-def loses_esp_to_the_device(one: rig.Running) -> None:
+def loses_esp_to_the_device(one: testbed.RunningCase) -> None:
     """A firewall on the way lets IKE pass, and our ESP not."""
     one.wait_up()
     one.firewall(_table(_ESP_IN))
     one.now()
-    one.keep_pinging(one.rig.vpc_host, one.rig.lan_host)
+    one.keep_pinging(one.testbed.vpc_host, one.testbed.lan_host)
 
 
-def loses_esp_from_the_device(one: rig.Running) -> None:
+def loses_esp_from_the_device(one: testbed.RunningCase) -> None:
     """The same with the device's ESP."""
     one.wait_up()
     one.firewall(_table(_ESP_OUT))
     one.now()
-    one.keep_pinging(one.rig.vpc_host, one.rig.lan_host)
+    one.keep_pinging(one.testbed.vpc_host, one.testbed.lan_host)
 
 
-def our_host_is_silent(one: rig.Running) -> None:
+def our_host_is_silent(one: testbed.RunningCase) -> None:
     """The device's packets come through the tunnel, and nothing behind us answers."""
     one.wait_up()
     one.firewall(
         _table("chain input { type filter hook input priority 0; policy drop; }"),
-        where=one.rig.vpc_host,
+        where=one.testbed.vpc_host,
     )
     one.now()
-    one.keep_pinging(one.rig.base.host, one.rig.vpc_address)
+    one.keep_pinging(one.testbed.base.host, one.testbed.vpc_address)
 
 
-def loses_long_packets(one: rig.Running) -> None:
+def loses_long_packets(one: testbed.RunningCase) -> None:
     """The path carries 1,200 bytes, and says nothing when it drops more."""
     one.wait_up()
     one.firewall(_table(_LONG_ESP))
     one.now()
-    one.keep_pinging(one.rig.vpc_host, one.rig.lan_host)
-    one.keep_pinging(one.rig.vpc_host, one.rig.lan_host, size=1250)
+    one.keep_pinging(one.testbed.vpc_host, one.testbed.lan_host)
+    one.keep_pinging(one.testbed.vpc_host, one.testbed.lan_host, size=1250)
 
 
-def traffic_passes(one: rig.Running) -> None:
+def traffic_passes(one: testbed.RunningCase) -> None:
     """Both hosts speak to each other."""
     one.wait_up()
     one.now()
-    one.keep_pinging(one.rig.vpc_host, one.rig.lan_host)
+    one.keep_pinging(one.testbed.vpc_host, one.testbed.lan_host)
 
 
-def mends_the_psk(one: rig.Running) -> None:
+def mends_the_psk(one: testbed.RunningCase) -> None:
     """The administrator of the device finds the typing error in the PSK, after it was refused for a while, and begins anew."""
     _wait_refused(one)
     path = one.device.folder / "swanctl.conf"
-    one.device.load_text(path.read_text().replace("Another-Horse-8", rig.PSK))
+    one.device.load_text(path.read_text().replace("Another-Horse-8", testbed.PSK))
     with contextlib.suppress(RuntimeError):  # no attempt was under way
         one.device.swanctl("--terminate", "--ike", "hq", "--force")
     one.now()
 
 
-def mends_the_encryption_here(one: rig.Running) -> None:
+def mends_the_encryption_here(one: testbed.RunningCase) -> None:
     """Somebody sets the connection's IKE policy to the device's, after it was refused for a while."""
     _wait_refused(one)
     one.update({"ikepolicy": {"encryption_algorithm": "aes-256"}})
     one.now()
 
 
-def mends_the_psk_here_and_dies(one: rig.Running) -> None:
+def mends_the_psk_here_and_dies(one: testbed.RunningCase) -> None:
     """The PSK of the connection is set to the device's, and the device has no power any more."""
     _wait_refused(one)
     one.device.stop(kill=True)
@@ -199,41 +199,41 @@ def mends_the_psk_here_and_dies(one: rig.Running) -> None:
     one.now()
 
 
-def _wait_refused(one: rig.Running) -> None:
+def _wait_refused(one: testbed.RunningCase) -> None:
     sites.wait_for(lambda: one.diagnosis().get("reason"), "the refusal to be told", seconds=20)
     time.sleep(5)
 
 
-def our_firewall_drops(one: rig.Running) -> None:
+def our_firewall_drops(one: testbed.RunningCase) -> None:
     """Somebody's rules in the gateway's namespace drop what charon sends."""
     rules = f"chain output {{ type filter hook output priority -10; policy accept; ip daddr {one.address} udp dport {{ 500, 4500 }} drop; }}"
-    one.firewall(f"table inet operators {{\n{rules}\n}}\n", where=one.rig.namespace)
+    one.firewall(f"table inet operators {{\n{rules}\n}}\n", where=one.testbed.namespace)
 
 
-def underlay_drops(one: rig.Running) -> None:
+def underlay_drops(one: testbed.RunningCase) -> None:
     """The machine's own firewall forwards nothing to the device."""
     rules = f"chain forward {{ type filter hook forward priority 0; policy accept; ip daddr {one.address} udp dport {{ 500, 4500 }} drop; }}"
-    one.firewall(f"table inet operators {{\n{rules}\n}}\n", where=one.rig.world.wan)
+    one.firewall(f"table inet operators {{\n{rules}\n}}\n", where=one.testbed.world.wan)
 
 
-def drops(chain: str, matching: str) -> Callable[[rig.Running], None]:
+def drops(chain: str, matching: str) -> Callable[[testbed.RunningCase], None]:
     """A firewall before the device drops what comes to it (`input`) or what it sends (`output`)."""
 
-    def make(one: rig.Running) -> None:
+    def make(one: testbed.RunningCase) -> None:
         rules = f"chain {chain} {{ type filter hook {chain} priority -5; policy accept; {matching} drop; }}"
         one.firewall(f"table inet dropping {{\n{rules}\n}}\n")
 
     return make
 
 
-def masquerades(one: rig.Running) -> None:
+def masquerades(one: testbed.RunningCase) -> None:
     """The device has another address behind a NAT, whose outer address is the customer gateway's."""
     source, outer = one.words["elsewhere"], one.address
     rules = f"chain nat {{ type nat hook postrouting priority srcnat; ip saddr {source} snat to {outer}; }}"
     one.firewall(f"table ip natting {{\n{rules}\n}}\n")
 
 
-def makes_a_certificate(one: rig.Running) -> None:
+def makes_a_certificate(one: testbed.RunningCase) -> None:
     """The device has a certificate of an authority that nobody here knows."""
     files = authority.Authority(one.device.folder).issue("device", host=one.address)
     for folder, path in (("x509", files.certificate), ("private", files.key)):

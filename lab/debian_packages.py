@@ -1,6 +1,6 @@
 """Debian packages that are unpacked beside this machine's own and never installed.
 
-`python -m lab.unpacked NAME` fetches one of SETS; a machine without a network finds it then in the cache.
+`python -m lab.debian_packages NAME` fetches one of SETS; a machine without a network finds it then in the cache.
 """
 
 import subprocess

@@ -25,7 +25,7 @@ AT_ONCE = 8
 REMEMBERED = timedelta(hours=1)
 
 
-class Probes:
+class ProbeRunner:
     """Of all gateways of an engine. Any thread may call. `changed` is called with the gateway's id when a probe is over."""
 
     def __init__(

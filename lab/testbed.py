@@ -25,7 +25,7 @@ from landbridge.engine.strongswan import names
 PSK = "Correct-Horse-7"
 #: A device that calls and is refused calls again after so many seconds.
 CALL_AGAIN = 4.0
-#: Addresses that the device of a rig can have, one case after another.
+#: Addresses that the device of a testbed can have, one case after another.
 _ADDRESSES = 1000
 
 _NETWORK = """
@@ -75,8 +75,8 @@ class Api:
 
 
 @dataclass
-class Rig:
-    """One gateway and one device at a time. `number` tells rigs of one world apart. The gateway's other connection, to the `neighbour`, is
+class Testbed:
+    """One gateway and one device at a time. `number` tells testbeds of one world apart. The gateway's other connection, to the `neighbour`, is
     right and up all the time.
     """
 
@@ -123,7 +123,7 @@ class Rig:
     def make_gateway(self) -> None:
         """The gateway; waits until it is ACTIVE."""
         eips = [{"id": _id("e", 2 * self.number + one)} for one in (0, 1)]
-        wish = {"name": f"rig-{self.number}", "vpc_id": _id("0", self.number), "local_subnets": [self.vpc]}
+        wish = {"name": f"testbed-{self.number}", "vpc_id": _id("0", self.number), "local_subnets": [self.vpc]}
         body = {"vpn_gateway": wish | {"eip1": eips[0], "eip2": eips[1]}}
         made = self.api.request("POST", "/v5/{project}/vpn-gateways", body)["vpn_gateway"]
         path = "/v5/{project}/vpn-gateways/" + made["id"]
@@ -173,10 +173,10 @@ class Rig:
 
 
 @dataclass
-class Running:
+class RunningCase:
     """A case while it runs. `device` is None where nobody is at home."""
 
-    rig: Rig
+    testbed: Testbed
     address: str
     device: sites.Device
     words: Mapping[str, str]
@@ -200,11 +200,11 @@ class Running:
         self.firewall(_CLOSED)
 
     def diagnosis(self) -> dict[str, Any]:
-        return self.rig.diagnosis(self.connection_id)
+        return self.testbed.diagnosis(self.connection_id)
 
     def gateway_diagnosis(self) -> dict[str, Any]:
-        path = "/landbridge/v1/{project}/vpn-gateways/" + self.rig.gateway["id"] + "/diagnosis"
-        found: dict[str, Any] = self.rig.api.get(path)["diagnosis"]
+        path = "/landbridge/v1/{project}/vpn-gateways/" + self.testbed.gateway["id"] + "/diagnosis"
+        found: dict[str, Any] = self.testbed.api.get(path)["diagnosis"]
         return found
 
     def is_up(self) -> bool:
@@ -215,7 +215,9 @@ class Running:
         sites.wait_for(lambda: self.is_up() and self.device_sas(), "the tunnel to be up before the fault", seconds=40)
 
     def update(self, fields: Mapping[str, Any]) -> None:
-        self.rig.api.request("PUT", f"/v5/{{project}}/vpn-connection/{self.connection_id}", {"vpn_connection": fields})
+        self.testbed.api.request(
+            "PUT", f"/v5/{{project}}/vpn-connection/{self.connection_id}", {"vpn_connection": fields}
+        )
 
     def now(self) -> None:
         """The fault begins."""
@@ -312,8 +314,8 @@ def _id(kind: str, number: int) -> str:
 
 
 @contextlib.contextmanager
-def rigs(count: int, **settings: str) -> Iterator[list[Rig]]:
-    """Rigs that share a world and a service with its ordinary settings, unless others are given."""
+def testbeds(count: int, **settings: str) -> Iterator[list[Testbed]]:
+    """Testbeds that share a world and a service with its ordinary settings, unless others are given."""
     with sites.World() as world:
         places = [_place(world, number) for number in range(1, count + 1)]
         networks = "".join(_NETWORK.format(id=_id("0", number), number=number) for number in range(1, count + 1))
@@ -326,7 +328,7 @@ def rigs(count: int, **settings: str) -> Iterator[list[Rig]]:
             world, more_site=networks + eips, **(settings or {"LANDBRIDGE_AGENT_TICK_SECONDS": "30"})
         ) as service:
             api = Api(service.credentials)
-            found = [Rig(world, api, number, *place, service) for number, place in enumerate(places, 1)]
+            found = [Testbed(world, api, number, *place, service) for number, place in enumerate(places, 1)]
             for one in found:
                 one.make_gateway()
                 one.make_neighbour()
@@ -341,12 +343,14 @@ def _place(world: sites.World, number: int) -> tuple[sites.Device, sites.Device,
 
 
 @contextlib.contextmanager
-def running(rig: Rig) -> Iterator[Running]:
+def running_case(testbed: Testbed) -> Iterator[RunningCase]:
     """A case from its first file to its last: afterwards its connection, its device and its rules are gone."""
-    address, other = rig.next_addresses()
-    device = dataclasses.replace(rig.base, address=address, folder=rig.base.folder / f"{rig.cases}", process=None)
-    one = Running(rig, address, device, rig.words(address, other))
-    rig.world.add_addresses(rig.base, (address, other))
+    address, other = testbed.next_addresses()
+    device = dataclasses.replace(
+        testbed.base, address=address, folder=testbed.base.folder / f"{testbed.cases}", process=None
+    )
+    one = RunningCase(testbed, address, device, testbed.words(address, other))
+    testbed.world.add_addresses(testbed.base, (address, other))
     try:
         with one.undo:
             yield one
@@ -354,12 +358,12 @@ def running(rig: Rig) -> Iterator[Running]:
         device.stop(kill=True)
         if one.pluto:
             one.pluto.stop()
-        rig.world.remove_addresses(rig.base, (address, other))
+        testbed.world.remove_addresses(testbed.base, (address, other))
         _delete(one)
 
 
-def _delete(one: Running) -> None:
-    api = one.rig.api
+def _delete(one: RunningCase) -> None:
+    api = one.testbed.api
     if one.connection_id:
         path = f"/v5/{{project}}/vpn-connection/{one.connection_id}"
         api.request("DELETE", path)
