@@ -75,6 +75,12 @@ class Result:
     blamed: tuple[str, ...] = ()
 
     @property
+    def is_whole(self) -> bool:
+        """Whether nothing more can be told."""
+        judged = self.judgement
+        return judged.word == "alone" and False not in (judged.side, judged.differs, judged.values)
+
+    @property
     def is_right(self) -> bool:
         accepts = not self.case.told or self.case.row.code == misconfigurations.NOTHING
         return self.judgement.word == "alone" or (self.judgement.word == "among" and accepts)
@@ -244,7 +250,7 @@ def _watch(one: testbed.RunningCase, case: Case, began: float) -> Result:
         result = Result(case=case, judgement=judge(case, one.words, answer), answer=answer)
         if result.judgement.word != word or not result.is_right:
             since, word = now if result.is_right else None, result.judgement.word
-        is_last = result.judgement.word == "alone" or now - began >= FINDING_OUT
+        is_last = result.is_whole or now - began >= FINDING_OUT
         if since and now - since >= case.row.stays and is_last:
             return dataclasses.replace(result, seconds=since - began)
         if now > deadline + (case.row.stays if since else 0):

@@ -55,7 +55,7 @@ AUTHENTICATION_REFUSED = (
 )
 SILENCE = ("no_answer", "answer_lost", "our_firewall", "udp_4500_blocked")
 #: Said as certain, these tell what was heard and no reason for it.
-HEARD = ("no_answer", "identity_or_psk_refused")
+HEARD = ("no_answer", "identity_or_psk_refused", "waiting_for_device")
 NOTHING_BACK = ("nothing_comes_back", "device_route_missing")
 
 #: Codes of what is not made: what is said while a cause is not known, and a failure of this machine's own data plane.
@@ -784,6 +784,8 @@ ROWS: tuple[Row, ...] = (
         name="dial-in-version",
         code="ike_version_mismatch",
         ways=("strongswan/v2/device",),
+        told=(),  # the gateway's own firewall drops first messages of IKEv1 where no such device is expected
+        fair=("waiting_for_device",),
         ours="v2",
         theirs="v1",
         customer_gateway={"id_type": "fqdn", "id_value": "branch.example"},
