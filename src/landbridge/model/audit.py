@@ -1,4 +1,4 @@
-"""The audit trail: who did what, when."""
+"""The audit trail."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""What an engine or a device said, verbatim."""
+"""Evidence: log lines, verbatim."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,7 +6,7 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """A line that an engine or a peer said, verbatim, and when."""
+    """A line of a daemon's log, verbatim, with its time."""
 
     at: datetime
     line: str

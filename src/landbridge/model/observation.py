@@ -10,8 +10,8 @@ from landbridge.model.probe import ProbeResult
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildSa:
-    """An installed CHILD_SA. SPIs are 8 hex digits; bytes and packets count since it was installed. `last_in_at`, `last_out_at`: when the
-    last packet came out of it and went into it, to a second; None: none did, or the engine cannot say.
+    """An installed CHILD_SA. SPIs are 8 hex digits; bytes and packets count since it was installed. `last_in_at`, `last_out_at`: the times of
+    the last packet from the device and of the last one to it, to a second; None: there was none, or the engine does not know.
     """
 
     rule: str
@@ -31,9 +31,9 @@ class ChildSa:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Traffic:
-    """What a connection carried, over all its CHILD_SAs. It counts from when the agent began to look at the gateway, and a rekey does
-    not begin it anew; what an SA carried between the last look and its rekey is missing. `rekeys`: CHILD_SAs that took the place of one
-    with the same selectors. `received_at`: the last look that found more packets from the device than the look before.
+    """The traffic of a connection over all its CHILD_SAs, since the agent began to look at the gateway. A rekey does not reset it, but what an
+    SA carried between the last look and its rekey is missing. `rekeys`: CHILD_SAs that replaced one with the same selectors. `received_at`:
+    the last look that found more packets from the device than the look before.
     """
 
     bytes_in: int = 0
@@ -46,7 +46,9 @@ class Traffic:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OneWay:
-    """Packets that passed a tunnel one way while none passed the other way, over all its CHILD_SAs: counted in looks from `since` to `until`."""
+    """Packets in one direction of a tunnel while there were none in the other, over all its CHILD_SAs. The looks from `since` to `until` counted
+    them.
+    """
 
     direction: Literal["in", "out"]
     packets: int

@@ -1,6 +1,6 @@
-"""What a device was asked, and what it answered: which parameters does it take?
+"""Probes: orders, and the answers of devices about the IKE parameters that they accept.
 
-Nothing of an answer is authenticated: anybody on the way can have sent it. It is shown as an answer and never adopted.
+Answers to messages of phase 1 are not authenticated: anybody on the path can send one. No configuration is changed because of an answer.
 """
 
 from dataclasses import dataclass
@@ -9,10 +9,10 @@ from typing import Literal
 
 from landbridge.model.negotiation import Identity, Proposal, Selectors
 
-#: `chosen`: the device took one of what was offered. `refused`: it said no to all. `silent`: no answer came. `unreachable`: the network or
-#: the device's machine said that nobody is there.
+#: `chosen`: the device accepted a proposal. `refused`: it refused all. `silent`: no answer came. `unreachable`: the network or the device's
+#: machine reported that nothing listens there.
 ProbeOutcome = Literal["chosen", "refused", "silent", "unreachable"]
-#: Who wanted the probe: the service itself after a refusal, or somebody by the API.
+#: `automatic`: the service started the probe after a refusal. `order`: a client of the API ordered it.
 ProbeReason = Literal["automatic", "order"]
 
 
@@ -38,7 +38,7 @@ class ProbeOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probed:
-    """That a probe is done: the last one of a connection."""
+    """The last probe of a connection that is done."""
 
     id: str
     at: datetime
@@ -47,8 +47,8 @@ class Probed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeAnswer:
-    """What one kind of first message got for an answer. `mode` is None in IKEv2. `proposal`: what was chosen, one algorithm of each kind;
-    after a refusal only what the device said of its own. `notify`: the name of the notify that refused.
+    """The answer to one kind of first message. `mode` is None in IKEv2. `proposal`: the chosen algorithm of each kind; after a refusal, only
+    what the notify contains. `notify`: the name of the notify that refused.
     """
 
     ike_version: Literal["v1", "v2"]
@@ -72,8 +72,8 @@ class ProbePhase2:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeIdentity:
-    """What the device answered when it was asked without a wish for its id. `identity` is set where it `accepted`: its own, proved by
-    the pre-shared key. Otherwise it refused our id or the key.
+    """The answer to an authentication that requested no particular id. `accepted`: the device proved its `identity` with the pre-shared key.
+    Otherwise it refused our id or the key.
     """
 
     accepted: bool
@@ -85,8 +85,8 @@ class ProbeIdentity:
 class ProbeResult:
     """One probe of one connection's device. `configuration` is that of the connection at that time (see ConnectionObservation).
 
-    `packets` counts what we sent. `peer_identity`: what something at the device's address calls itself in IKEv1 aggressive mode, without
-    a proof. `failure`: why something was not asked.
+    `packets`: the number of packets that we sent. `peer_identity`: the id in an answer of IKEv1 aggressive mode, without a proof. `failure`:
+    why a part of the probe was not asked.
     """
 
     id: str
@@ -106,7 +106,7 @@ class ProbeResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedProbe:
-    """A probe as it is stored. `actor`: the access key of who ordered it, or `landbridge`. `result` is None while it waits."""
+    """A probe as it is stored. `actor`: the access key of the order, or `landbridge`. `result` is None while the order waits."""
 
     id: str
     asked_at: datetime

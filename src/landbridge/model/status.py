@@ -1,4 +1,4 @@
-"""What the service says of a resource: its status, and for a person why, since when, and what to do."""
+"""The statuses of resources, with their explanations and times."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +12,9 @@ from landbridge.model.observation import ConnectionObservation
 
 
 class StatusFacts(NamedTuple):
-    """What decides the status of a connection. `applied`: as in `KnownConnection`; `state`: of the last observation, None without one."""
+    """The values that decide the status of a connection. `applied`: as in `KnownConnection`. `state`: that of the last observation; None without
+    one.
+    """
 
     generation: int
     deleting: bool
@@ -96,7 +98,7 @@ class TimelineRequest:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
     """Why a status is what it is. `reason`: in the operator's words. `remedy`: what to change. `evidence`: the lines
-    that show the reason. `causes`: all that may be the reason, the likeliest first; the other fields are those of the first one.
+    that show the reason. `causes`: all possible causes, the likeliest first; the other fields are those of the first cause.
     """
 
     reason: str
@@ -112,7 +114,7 @@ GatewayStatusName = Literal["PENDING_CREATE", "PENDING_UPDATE", "PENDING_DELETE"
 
 @dataclass(frozen=True, slots=True)
 class StateChange:
-    """Since `at` a connection has this status, for this cause (a code) where one is known."""
+    """A change of a connection's status or cause. `cause`: the code; None when it is not known."""
 
     at: datetime
     status: ConnectionStatusName
@@ -132,7 +134,7 @@ class GatewayStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionStatus:
-    """The times are those of its gateway. `warnings`: what is wrong with a tunnel that is up; it stays ACTIVE."""
+    """The times are those of its gateway. `warnings`: what is wrong with a tunnel that is up; the status stays ACTIVE."""
 
     status: ConnectionStatusName
     explanation: Explanation | None = None

@@ -1,4 +1,4 @@
-"""Which settings of two proposals differ, in the words of the API: pure."""
+"""Compares proposals, with the names of the API. Pure."""
 
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
@@ -23,8 +23,8 @@ _CONFIGURABLE = frozenset(
 
 
 class Comparison(NamedTuple):
-    """`differs`: settings of the API; empty when both sides fit. `only_device`: this service does not have what the device wants. `remedy`:
-    what to change on either side; None where nothing differs.
+    """`differs`: the settings of the API that differ; empty when the proposals match. `only_device`: the API does not have an algorithm of the
+    device, so only the device can change. `remedy`: what to change; None when nothing differs.
     """
 
     ours: str
@@ -35,7 +35,7 @@ class Comparison(NamedTuple):
 
 
 def of_phase(connection: model.Connection, phase: Phase) -> Proposal:
-    """What this connection proposes."""
+    """The proposal of the connection."""
     policy = connection.ike_policy if phase == 1 else connection.ipsec_policy
     authentication = (policy.authentication_algorithm,)
     group = connection.ike_policy.dh_group if phase == 1 else connection.ipsec_policy.pfs
@@ -48,8 +48,8 @@ def of_phase(connection: model.Connection, phase: Phase) -> Proposal:
 
 
 def compare(ours: Proposal, offered: Sequence[Proposal], phase: Phase, *, without_groups: bool = False) -> Comparison:
-    """Our proposal beside the one of the device's that fits best. `without_groups`: in the first exchange of IKEv2 no group of phase 2 is
-    named.
+    """Compares our proposal with the proposal of the device that differs least. `without_groups`: leaves out the groups, since the first
+    CHILD_SA of IKEv2 has no group.
     """
     if without_groups:
         ours, offered = _without_groups(ours), [_without_groups(one) for one in offered]
@@ -72,7 +72,7 @@ def compare(ours: Proposal, offered: Sequence[Proposal], phase: Phase, *, withou
 
 
 def _setting(kind: Kind, phase: Phase, *, has_prf_only: bool) -> str:
-    """With a GCM cipher the API's authentication algorithm is the PRF."""
+    """The API's name of a setting. With a GCM cipher, the API's authentication algorithm is the PRF."""
     if kind == "groups":
         return _GROUP_SETTING[phase]
     return "authentication_algorithm" if kind == "prf" and has_prf_only else _SETTINGS[kind]
@@ -118,7 +118,7 @@ def _is_foreign(theirs: Proposal, kind: Kind) -> bool:
 
 
 def text(one: Proposal, phase: Phase, *, with_groups: bool = True) -> str:
-    """`aes-128 / sha2-256 / group15`. A PRF stands there where it does not follow the integrity algorithm."""
+    """`aes-128 / sha2-256 / group15`. A PRF is included when it differs from the integrity algorithm."""
     prf = f"prf {' or '.join(one.prf)}" if one.prf and one.prf != one.integrity else ""
     groups = " or ".join(group for group in one.groups if group != "none")
     if with_groups and phase == 2 and not groups:

@@ -1,7 +1,7 @@
-"""What is said in a negotiation, fact by fact, and when: pure.
+"""The facts of simulated negotiations, with their times. Pure.
 
-The lines are in the words of strongSwan 5.9. A real negotiation with a device that does not answer takes minutes; here every negotiation
-takes NEGOTIATION_SECONDS, and one that failed begins again every RETRY_SECONDS.
+The lines have the texts of strongSwan 5.9. A real negotiation with a device that does not answer takes minutes. A simulated one takes
+NEGOTIATION_SECONDS, and begins again every RETRY_SECONDS after it failed.
 """
 
 import zlib
@@ -33,7 +33,7 @@ _Say = tuple[Callable[..., Fact], str, dict[str, Any]]
 
 
 def configuration(generation: int, simulate: str) -> str:
-    """Names what is loaded: another one is told from it."""
+    """Identifies the loaded configuration."""
     return f"{zlib.crc32(f'{generation} {simulate}'.encode()):08x}"
 
 
@@ -78,7 +78,7 @@ def _attempt(
 
 
 def probe(one: model.DesiredConnection, order: model.ProbeOrder, simulate: str, at: datetime) -> model.ProbeResult:
-    """What the simulated device answers: nothing where it is down, and another cipher where the proposal does not fit."""
+    """The result of a probe of the simulated device: silence for `down`, another cipher for `down:proposal`."""
     policy = one.connection.ike_policy
     chosen = negotiation.Proposal(
         encryption=(_other_encryption(policy) if simulate == "down:proposal" else policy.encryption_algorithm,),
@@ -109,7 +109,7 @@ def _other_encryption(policy: model.IkePolicy) -> str:
 
 
 def _caller(one: model.DesiredConnection, simulate: str) -> negotiation.Party:
-    """What the two sides have is seen by the one that is called."""
+    """Who begins the negotiation. The responder sees the values of both sides."""
     return "us" if one.peer_address is not None and simulate in ("active", "down") else "device"
 
 

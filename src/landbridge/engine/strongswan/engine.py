@@ -69,7 +69,7 @@ class StrongSwan:
         automatic_probes: bool = True,
         prove_pfs: bool = False,
     ) -> None:
-        """`launch`: how charons are started. `automatic_probes`: a device that refused is asked what it takes. `prove_pfs`: see
+        """`launch`: how charons are started. `automatic_probes`: a device that refused is probed. `prove_pfs`: see
         `ike.pfs_proof`. `stopping` makes an engine that is good for `gateways` and `stop_all` alone, on a machine that can no longer do
         more: the site may name an underlay that has vanished, or none. Raises EngineUnavailable.
         """
@@ -155,7 +155,7 @@ class StrongSwan:
     def prepare(
         self, gateway_id: str, desired: model.DesiredGateway | None, observed: state.GatewayState
     ) -> target.Target | None:
-        """Arranges for the looks at which something will be due that depends on the time alone."""
+        """Also requests the looks that will be due because of the time."""
         if desired is None:
             return None
         prepared = target.prepare(desired, observed.plane, prove_pfs=self._prove_pfs)
@@ -209,7 +209,7 @@ class StrongSwan:
         return run.failures
 
     def _read_answers(self, gateway_id: str, session: vici_session.ViciSession, run: base.PlanRun) -> None:
-        """Attempts are told of a configuration when it is loaded, and nothing is initiated before."""
+        """Passes each loaded configuration to the attempts. Nothing is initiated before a configuration is loaded."""
         for step, error in session.answers():
             if error:
                 run.failed(step, failures.text(error))
@@ -277,7 +277,7 @@ class StrongSwan:
         self._probes.keep(gateway_id, ())
 
     def _note(self, gateway_id: str, step: ike_steps.CharonRequest) -> None:
-        """Remembers what is tried, and arranges for the look at which it is tried again. A new key is tried at once."""
+        """Remembers what is tried, and requests the look at which it is tried again. A new key is tried at once."""
         tried = self._tried_of(gateway_id)
         match step:
             case ike_steps.Initiate(_, child):

@@ -78,7 +78,7 @@ def _start(target: Target, current: state.GatewayState) -> Iterator[steps.Step]:
 
 
 def _has_died(current: state.GatewayState) -> bool:
-    """Whether a charon was started in the namespace that is there. After a start of the machine there is no namespace."""
+    """Whether the charon of this namespace has ended. After a boot of the machine there is no namespace."""
     return not current.ike.alive and current.network.namespace and current.ike.started_at is not None
 
 

@@ -1,8 +1,8 @@
-"""When a device is asked what it takes: pure decisions, from what was seen.
+"""Plans probes from the orders and from the observed attempts. Pure.
 
-By itself the engine asks only after a refusal that says no more than "no", once for each configuration of the connection, and a device
-not more often than every few minutes. Nobody is asked while an IKE_SA of the connection is up. By an operator's order it asks at once.
-Decision record 0040.
+An automatic probe follows only a refusal that does not show its reason, once for each configuration of the connection, and a device is
+probed at most every few minutes. No automatic probe happens while an IKE_SA of the connection is up. An order is carried out at once
+(docs/decisions/0040).
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,7 +17,7 @@ from landbridge.engine.strongswan.ike import state as ike_state
 from landbridge.engine.strongswan.target import Target
 from landbridge.model import negotiation, strongswan_proposals
 
-#: Between two probes of a device: by ourselves, and by an order. A half-open IKE_SA of a probe is gone from strongSwan after 30 s.
+#: Between two probes of a device: automatic, and by an order. strongSwan deletes a half-open IKE_SA of a probe after 30 s.
 INTERVAL, ORDER_INTERVAL = timedelta(minutes=5), timedelta(seconds=30)
 #: Refusals of a first message that do not say which value is wrong.
 _REFUSALS = frozenset({"NO_PROPOSAL_CHOSEN", "INVALID_KE_PAYLOAD"})
@@ -49,7 +49,7 @@ def plan(target: Target, current: state.GatewayState) -> Iterator[steps.AskDevic
 
 
 def done(target: Target, current: state.GatewayState) -> tuple[model.ProbeResult, ...]:
-    """The results that the desired state does not know yet."""
+    """The results that the store does not have yet."""
     probed = {spec.id: spec.probed.id if spec.probed else None for spec in target.desired.connections}
     return tuple(
         one
@@ -59,7 +59,7 @@ def done(target: Target, current: state.GatewayState) -> tuple[model.ProbeResult
 
 
 def not_held(target: Target, current: state.GatewayState) -> Iterator[messages.DesiredConfig]:
-    """What the planner may change: a connection that charon's own SAs ask about is left alone."""
+    """The configurations that the planner may change: all but those of connections that are probed by charon."""
     return (config for config in target.configs if config.connection_id not in current.probes.held)
 
 
@@ -177,9 +177,9 @@ def _is_too_early(spec: model.DesiredConnection, current: state.GatewayState, in
 
 
 def _asks_first(spec: model.DesiredConnection, attempts: Sequence[model.Attempt]) -> model.IkeVersion | None:
-    """In which version the device is asked first; None: there is nothing to ask. What the device offered to us says more than a probe.
-    A device that refuses is asked in our own version. Silence is a refusal too where the device is heard otherwise, or in IKEv1, where
-    Libreswan says nothing to a version or a mode that it does not have: then the other version says more.
+    """The version that an automatic probe begins with; None: no probe is due. An attempt that shows the device's proposal is better than a
+    probe. A device that refused is asked in our own version. A device that did not answer is asked when it sent something else. In IKEv1 it
+    is asked in the other version, since Libreswan does not answer in a version or mode that it does not have.
     """
     ours = [one for one in attempts if one.began_by == "us" and not one.within_sa]
     if not ours or any(_is_exact(fact) for one in attempts for fact in one.facts):

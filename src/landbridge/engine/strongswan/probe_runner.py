@@ -1,4 +1,4 @@
-"""Asks devices, each in a thread of its own beside the cycles of the gateways, and keeps what they answered."""
+"""Runs probes, each in a thread of its own beside the cycles of the gateways, and keeps their results."""
 
 import logging
 import threading
@@ -21,12 +21,12 @@ log = logging.getLogger(__name__)
 
 #: Devices that are asked at once. A probe lasts up to 16 s, and nearly all of that is waiting.
 AT_ONCE = 8
-#: For that long a device's last time counts.
+#: How long the time of a device's last probe is kept.
 REMEMBERED = timedelta(hours=1)
 
 
 class ProbeRunner:
-    """Of all gateways of an engine. Any thread may call. `changed` is called with the gateway's id when a probe is over."""
+    """The probes of all gateways of an engine. Any thread may call. `changed` is called with the gateway's id when a probe has ended."""
 
     def __init__(
         self,
@@ -36,7 +36,7 @@ class ProbeRunner:
         *,
         automatic: bool,
     ) -> None:
-        """`loaded` is called with what a question loads into a gateway's charon."""
+        """`loaded` is called with each step that a probe loads into a gateway's charon."""
         self._changed = changed
         self._folder_of = folder_of
         self._loaded = loaded

@@ -11,10 +11,9 @@ from landbridge.engine.strongswan.network.state import NetworkState
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeState:
-    """What this process knows of probes. `asking`: connections whose device is being asked; `held`: those of them that the planner must
-    leave alone, since SAs of charon's ask; `results`: the last probe of a connection;
-    `asked_at`: when a device was asked last, by its address, for any gateway; `places`: probes that may begin now. `automatic`:
-    whether a device is asked without an order.
+    """The probes of this process. `asking`: connections whose device is being probed. `held`: those that charon probes, so that the planner
+    must not change them. `results`: connection -> its last probe. `asked_at`: address of a device -> when it was last probed, for any
+    gateway. `places`: how many probes may begin now. `automatic`: whether there are probes without an order.
     """
 
     asking: frozenset[str] = frozenset()

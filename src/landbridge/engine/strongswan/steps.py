@@ -1,4 +1,4 @@
-"""The steps of a plan: the gateway's folder, its network, its IKE daemon, questions to devices. Pure data."""
+"""The steps of a plan: the gateway's folder, its network, its IKE daemon, and probes. Pure data."""
 
 from dataclasses import dataclass
 
@@ -24,8 +24,8 @@ class DeleteFolder(base.GatewayStep):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AskDevice:
-    """Begins a probe, which goes on by itself. `probe_id` is the order's, None without one. `question` is about phase 1; what is None is
-    not asked. `failure`: why something that was ordered is not asked.
+    """Starts a probe, which runs in its own thread. `probe_id`: the id of the order; None without an order. `question`: about phase 1. A part
+    that is None is not asked. `failure`: why a part of the order is not asked.
     """
 
     connection_id: str
@@ -40,7 +40,7 @@ class AskDevice:
 
     @property
     def uses_charon(self) -> bool:
-        """Whether the planner must leave the connection alone meanwhile."""
+        """Whether charon probes, so that the planner must not change the connection meanwhile."""
         return self.phase_2 is not None or self.identity is not None
 
     def __str__(self) -> str:

@@ -1,14 +1,14 @@
-"""What was said of each connection of one gateway, cut into attempts.
+"""The attempts of the connections of one gateway, from the log lines and events of charon.
 
-This module decides where an attempt begins and ends and to which connections it belongs; `facts` decides what a line means. It plans
-nothing, and it is empty after a restart of Landbridge: the store keeps what was reported.
+This module decides where an attempt begins and ends, and to which connections it belongs. `facts` decides what a line means. This module
+plans nothing, and it is empty after a restart of Landbridge: the store keeps the attempts that were reported.
 
-An IKE_SA that is not up has one attempt, until it begins anew. What happens to an IKE_SA that is up is an attempt of its own, until
-something comes of it. A peer can make charon say anything at any rate: everything here is bounded.
+An IKE_SA that is not up has one attempt, until charon begins again. An event of an IKE_SA that is up is an attempt of its own. A peer can
+make charon log any lines at any rate, so the size of everything in this module is bounded.
 
-A responder calls an SA `(unnamed)` until a configuration is picked by identity, and a negotiation that fails before never gets a name.
-Such an attempt belongs to every connection from that endpoint to the peer's address, and to those that wait for a device without an
-address when no connection has the peer's.
+As a responder, charon names an SA `(unnamed)` until it has selected a configuration by the ids. A negotiation that fails before has no name.
+Such an attempt belongs to every connection between its endpoint and the address of the peer. If no connection has that address, it belongs
+to the connections of the endpoint that wait for a device without a fixed address.
 """
 
 import dataclasses
@@ -24,24 +24,24 @@ from landbridge.engine.strongswan.ike import state as ike_state
 from landbridge.model import negotiation
 from landbridge.model.negotiation import Fact
 
-#: Attempts that are kept of a connection, of an address whose SAs have no name, and of all addresses that no connection has. They are
-#: reported within a tick, and the store keeps more. A thousand connections that fail all the time take 60 MB.
+#: Attempts that are kept of a connection, of an address whose SAs have no name, and of all addresses that no connection has. The agent
+#: reports them within a tick, and the store keeps more. A thousand connections that fail again and again need 60 MB.
 KEPT = 8
 KEPT_UNNAMED = 5
 KEPT_OF_STRANGERS = 20
 #: The first and the last facts that are kept of an attempt.
 FIRST, LAST = 12, 20
-#: SAs without a name that are followed at once.
+#: The number of SAs without a name that are followed.
 UNNAMED_KEPT = 1000
-#: SAs that are passed over when the oldest of strangers is looked for.
+#: The number of SAs that a search for the oldest SA of a stranger skips.
 SECOND_CHANCES = 8
-#: Configurations of a connection that are remembered, to name the one that an attempt was made with.
+#: Configurations of a connection that are kept, to assign attempts to them.
 LOADS_KEPT = 4
-#: Repeated requests that are told at once: the first may be lost by chance, the third is not.
+#: Up to this count, a retransmit is reported at once.
 REPEATS_REPORTED = 3
-#: How long the words of an SA that is gone may come after the event that tells it.
+#: How long after the event that an SA is gone lines about it may come.
 LATE = timedelta(seconds=10)
-#: Facts that say nothing alone: what follows decides whether something happened to an IKE_SA that is up.
+#: Facts of an IKE_SA that is up that make an attempt only together with a later fact.
 _INCONCLUSIVE = (
     negotiation.Message,
     negotiation.Packet,
@@ -63,7 +63,7 @@ _TRANSIENT = frozenset({"INVALID_KE_PAYLOAD", "TEMPORARY_FAILURE"})
 
 @dataclass(eq=False, slots=True)
 class _Attempt:
-    """An attempt that grows. `connection_id` is None as long as charon has no name for it."""
+    """An attempt that still changes. `connection_id` is None as long as charon has no name for it."""
 
     number: int
     began_at: datetime
@@ -82,11 +82,11 @@ class _Attempt:
 
     @property
     def ends(self) -> tuple[str, str]:
-        """Ours and the peer's; empty as long as they are not known."""
+        """Our address and the address of the peer; empty as long as they are not known."""
         return self.local_address or "", self.peer_address or ""
 
     def add(self, fact: Fact) -> None:
-        """A retransmit takes the place of the one before it."""
+        """Adds a fact. A retransmit replaces the retransmit before it."""
         before = self.last[-1] if self.last else self.first[-1] if self.first else None
         if _repeats(fact, before):
             (self.last or self.first)[-1] = fact
@@ -96,12 +96,12 @@ class _Attempt:
             self.last.append(fact)
 
     def end(self, at: datetime, outcome: negotiation.Outcome) -> None:
-        """The first outcome counts; `stopped` is what is said of an attempt of which nothing else is known."""
+        """Ends the attempt. Only the first outcome counts, except that every outcome replaces `stopped`."""
         if self.outcome in (None, "stopped"):
             self.outcome, self.ended_at = outcome, at
 
     def show(self, configuration: str) -> negotiation.Attempt:
-        """The same object as long as nothing is new."""
+        """The attempt as a value: the same object as long as the attempt does not change."""
         if configuration not in self.shown:
             self.shown[configuration] = negotiation.Attempt(
                 id=str(self.number),
@@ -131,8 +131,8 @@ def _repeats(fact: Fact, before: Fact | None) -> bool:
 
 @dataclass(eq=False, slots=True)
 class _Sa:
-    """An IKE_SA of charon. `heard`: what was said of one that is up and may mean nothing. `packets`: where packets came from and went
-    to last.
+    """An IKE_SA of charon. `pending`: facts of an IKE_SA that is up, until a later fact makes them an attempt. `packets`: sender -> addresses
+    and ports of the last packet.
     """
 
     unique_id: str
@@ -147,7 +147,7 @@ class _Sa:
 
 @dataclass(slots=True)
 class _Loaded:
-    """What is loaded of a connection, and since which attempt which configuration is."""
+    """The loaded children and secrets of a connection. `since`: (number of an attempt, configuration that is loaded from it on)."""
 
     children: frozenset[str] = frozenset()
     secrets: frozenset[str] = frozenset()
@@ -158,7 +158,7 @@ class AttemptLog:
     """The attempts of one gateway. Any thread may read while one writes."""
 
     def __init__(self, *, is_userland: bool = False) -> None:
-        """`is_userland`: the data plane pretends that there is a NAT."""
+        """`is_userland`: the data plane simulates a NAT."""
         self._lock = threading.Lock()
         self._is_userland = is_userland
         self._number = 0
@@ -177,7 +177,7 @@ class AttemptLog:
     # -- what is loaded ---------------------------------------------------------------------------------------------
 
     def look(self, state: ike_state.IkeState, peers: Mapping[str, ike_state.Ends]) -> None:
-        """What a look has found: connections with their ends, secrets, SAs."""
+        """Takes the result of a look: connections with their ends, secrets, SAs."""
         with self._lock:
             self._set_peers(peers)
             secrets = defaultdict(set)
@@ -185,12 +185,12 @@ class AttemptLog:
                 secrets[fingerprints.owner(secret)].add(secret)
             for connection_id, children in state.conns.items():
                 if any(map(fingerprints.is_probe, self._loaded.get(connection_id, _Loaded()).children)):
-                    continue  # a probe loads one thing after the other, and tells what
+                    continue  # a probe calls `loaded` itself
                 self._note(connection_id, children, frozenset(secrets[connection_id]), is_new=False)
             self._forget_sas(state.sas)
 
     def loaded(self, step: steps.IkeStep) -> None:
-        """A step was carried out: attempts from now on are made with its configuration, and one that it ended is over."""
+        """A step was carried out: attempts from now on belong to its configuration."""
         with self._lock:
             known = self._loaded.get(step.connection_id or "", _Loaded())
             match step:
@@ -204,7 +204,7 @@ class AttemptLog:
                     self._abandon(unique_id, datetime.now(UTC))
 
     def _abandon(self, unique_id: str, at: datetime) -> None:
-        """The engine has given up what charon would ask for longer."""
+        """The engine ended an IKE_SA whose request charon would repeat longer."""
         sa = self._sas.get(unique_id)
         if sa is None or sa.attempt is None:
             return
@@ -215,7 +215,7 @@ class AttemptLog:
             self._changed(sa.attempt)
 
     def _note(self, connection_id: str, children: Collection[str], secrets: frozenset[str], *, is_new: bool) -> None:
-        """A configuration that a look finds first was loaded before anything was heard."""
+        """A configuration that is first found by a look was loaded before all attempts."""
         known = self._loaded.setdefault(connection_id, _Loaded())
         if known.since and (known.children, known.secrets) == (children, secrets):
             return
@@ -246,7 +246,7 @@ class AttemptLog:
             del self._children[gone]
 
     def _forget_sas(self, sas: Iterable[ike_state.IkeSa]) -> None:
-        """An SA that charon has no more, and of which nothing more is said, is over."""
+        """Ends the attempts of SAs that charon does not have any more, when no more lines about them can come."""
         now = datetime.now(UTC)
         present = {sa.unique_id for sa in sas}
         gone_at = {number: at or now for number, at in self._established.items()}
@@ -263,10 +263,10 @@ class AttemptLog:
         self._sas.pop(sa.unique_id, None)
         self._unnamed_sas.pop(sa.unique_id, None)
 
-    # -- what is said -----------------------------------------------------------------------------------------------
+    # -- lines and events -------------------------------------------------------------------------------------------
 
     def begin(self) -> None:
-        """Another charon will speak: it numbers its SAs anew."""
+        """Another charon is connected. It numbers its SAs from the beginning."""
         with self._lock:
             now = datetime.now(UTC)
             for sa in list(self._sas.values()):
@@ -274,7 +274,7 @@ class AttemptLog:
             self._established.clear()
 
     def add(self, at: datetime, sa_name: str | None, unique_id: str | None, line: str) -> bool:
-        """Returns whether the line says something that decides a diagnosis."""
+        """Adds a log line. Returns whether the line can decide a diagnosis."""
         if not unique_id:
             return False
         with self._lock:
@@ -296,7 +296,7 @@ class AttemptLog:
             return _decides(fact, was_up=was_up)
 
     def event(self, at: datetime, kind: str, message: Mapping[str, Any]) -> None:
-        """`ike-updown`: charon tells that an IKE_SA is up, or gone, with all that it knows of it."""
+        """Adds an event. `ike-updown`: an IKE_SA is up or gone; the message has its properties."""
         if kind != "ike-updown":
             return
         for name, sa_message in message.items():
@@ -305,7 +305,7 @@ class AttemptLog:
                     self._updown(at, name, unique_id, sa_message, is_up="up" in message)
 
     def _updown(self, at: datetime, name: str, unique_id: str, message: Mapping[str, Any], *, is_up: bool) -> None:
-        """An event that comes before the first line is one of a negotiation whose beginning was not heard."""
+        """An event before the first line belongs to a negotiation whose first lines were missed."""
         sa = self._sas.get(unique_id) or (self._new_sa(unique_id, at) if is_up else None)
         if sa is None:
             return
@@ -319,7 +319,7 @@ class AttemptLog:
             self._is_gone(sa, at)
 
     def _is_gone(self, sa: _Sa, at: datetime) -> None:
-        """More may be said of it all the same."""
+        """More lines about the SA may follow."""
         sa.is_gone, sa.updated_at = True, at
         if sa.attempt is not None:
             sa.attempt.end(at, _outcome_without_end(sa.attempt))
@@ -334,7 +334,7 @@ class AttemptLog:
         return sa
 
     def _oldest_unnamed(self) -> _Sa:
-        """A stranger's before one of a device that a connection has, as far as a few looks tell."""
+        """The oldest SA without a name. Among the oldest ones, an SA of a stranger is preferred to one of a connection's device."""
         for _ in range(SECOND_CHANCES):
             oldest = self._sas[next(iter(self._unnamed_sas))]
             if oldest.attempt is None or not self._peers.get(oldest.attempt.ends):
@@ -377,8 +377,9 @@ class AttemptLog:
         self._after(sa, fact)
 
     def _is_over(self, sa: _Sa, fact: Fact, *, was_up: bool) -> bool:
-        """Whether the fact is of another attempt than the last one of its SA. Of an SA that is not up it is when charon goes on trying
-        after it gave up. The event that an SA is gone may come before the line that says why: why is no part of what brought it up.
+        """Whether the fact belongs to another attempt than the last one of its SA. For an SA that is not up, it does when charon tries again
+        after it gave up. The event that an SA is gone may come before the line with the reason, which is no part of the attempt that
+        established the SA.
         """
         if sa.attempt is None or sa.attempt.outcome is None:
             return False
@@ -399,7 +400,7 @@ class AttemptLog:
         return attempt
 
     def _fill_in(self, sa: _Sa, attempt: _Attempt, fact: Fact) -> None:
-        """Fills in what is known of the attempt by now."""
+        """Sets the properties of the attempt that are known now."""
         reader = sa.reader
         attempt.version, attempt.mode = reader.version, reader.mode
         if isinstance(fact, negotiation.Packet):
@@ -420,7 +421,7 @@ class AttemptLog:
             self._put(attempt)
 
     def _after(self, sa: _Sa, fact: Fact) -> None:
-        """An IKE_SA that takes another's place is up and has its children."""
+        """An IKE_SA that replaces another one is up and takes over its children."""
         reader = sa.reader
         if reader.hands_over and sa.name:
             self._reauthenticated.add(sa.name)
@@ -439,7 +440,7 @@ class AttemptLog:
     # -- where attempts are kept ------------------------------------------------------------------------------------
 
     def _next_number(self, at: datetime) -> int:
-        """Grows, within a process and over a restart: milliseconds since 1970."""
+        """A number that grows within a process and over restarts: milliseconds since 1970."""
         self._number = max(self._number + 1, int(at.timestamp() * 1000))
         return self._number
 
@@ -453,7 +454,7 @@ class AttemptLog:
         self._changed(attempt)
 
     def _drop_renewal(self, attempt: _Attempt) -> None:
-        """Of the rekeys and further children of a tunnel that is well, the last one is kept."""
+        """Only the last successful rekey or additional child of a tunnel is kept."""
         kept = self._kept[attempt.connection_id] if attempt.connection_id else deque[_Attempt]()
         if len(kept) > 1 and kept[-1] is attempt and _is_renewal(attempt) and _is_renewal(kept[-2]):
             del kept[-2]
@@ -483,10 +484,10 @@ class AttemptLog:
     def _owners(self, local: str, peer: str) -> frozenset[str]:
         return self._peers.get((local, peer)) or self._peers.get((local, ike_state.ANY), frozenset())
 
-    # -- what is known ----------------------------------------------------------------------------------------------
+    # -- results ----------------------------------------------------------------------------------------------------
 
     def attempts(self) -> dict[str, tuple[negotiation.Attempt, ...]]:
-        """Connection -> its attempts, oldest first. A connection of which nothing was heard is missing."""
+        """Connection -> its attempts, oldest first. A connection without attempts is missing."""
         with self._lock:
             unnamed: defaultdict[str, list[_Attempt]] = defaultdict(list)
             for (local, peer), attempts in self._unnamed.items():
@@ -501,7 +502,7 @@ class AttemptLog:
         return tuple(attempt.show(self._configuration(connection_id, attempt.number)) for attempt in found[-KEPT:])
 
     def _configuration(self, connection_id: str, number: int) -> str:
-        """What was loaded when the attempt of this number began."""
+        """The configuration that was loaded when the attempt with this number began."""
         since = self._loaded.get(connection_id, _Loaded()).since
         return next((configuration for begun, configuration in reversed(since) if begun <= number), "")
 
@@ -523,7 +524,7 @@ def _is_renewal(attempt: _Attempt) -> bool:
 
 
 def _caller(said: Iterable[Fact]) -> negotiation.Party | None:
-    """Who began, by what was said; None where nothing tells it."""
+    """Who began the attempt, by its facts; None when no fact shows it."""
     return next((party for fact in said if (party := _asks(fact))), None)
 
 
@@ -547,7 +548,7 @@ def _is_our_request(fact: Fact) -> bool:
 
 
 def _completes(fact: Fact, attempt: _Attempt) -> bool:
-    """Whether it still belongs to an attempt that has ended: our last message of the exchange, and the rest of a DELETE."""
+    """Whether the fact still belongs to an attempt that has ended: our last message of the exchange, or a further DELETE."""
     if isinstance(fact, negotiation.Deleted):
         return attempt.outcome == "deleted"
     if not isinstance(fact, negotiation.Message) or fact.sender != "us":
@@ -562,7 +563,7 @@ def _completes(fact: Fact, attempt: _Attempt) -> bool:
 
 
 def _outcome(fact: Fact, sa: _Sa) -> negotiation.Outcome | None:
-    """How a fact ends an attempt; None when it goes on."""
+    """The outcome of an attempt that the fact ends; None when the attempt continues."""
     match fact:
         case negotiation.Established(phase=2) | negotiation.Established(again=True):
             return "up"
@@ -582,13 +583,13 @@ def _outcome(fact: Fact, sa: _Sa) -> negotiation.Outcome | None:
 
 
 def _outcome_without_end(attempt: _Attempt) -> negotiation.Outcome:
-    """Of an attempt whose IKE_SA is gone without a word that ended it."""
+    """The outcome of an attempt whose IKE_SA is gone, when no fact has ended the attempt."""
     said = (*attempt.first, *attempt.last)
     return "refused_by_us" if any(_refuses(fact) for fact in said) else "stopped"
 
 
 def _refuses(fact: Fact) -> bool:
-    """Whether we refuse something with it."""
+    """Whether the fact is a refusal of ours."""
     match fact:
         case negotiation.PeerIdentity(wanted=wanted):
             return wanted is not None
@@ -598,7 +599,7 @@ def _refuses(fact: Fact) -> bool:
 
 
 def _decides(fact: Fact, *, was_up: bool) -> bool:
-    """A peer that is up may lose a packet: how long it is silent is counted in `unanswered_requests`. One that asks again is not silent."""
+    """Whether the fact can decide a diagnosis. A retransmit of ours to a peer that is up cannot: `unanswered_requests` counts the time."""
     match fact:
         case negotiation.Retransmits(sender=sender, count=count, gave_up=gave_up):
             return gave_up or (count <= REPEATS_REPORTED and (sender == "device" or not was_up))

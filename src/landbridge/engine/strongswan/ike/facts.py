@@ -1,10 +1,10 @@
-"""What charon's lines mean: from the lines of one IKE_SA, in their order, to facts.
+"""Parses the log lines of one IKE_SA into facts. Pure.
 
-Pure. This is the only place that knows charon's words. They were read off strongSwan 5.9.8 as initiator and as responder; where 6.0
-writes a line otherwise, the rule has both (source: the DBG1 calls of libcharon at 5.9.8 and at 6.0.6).
+Only this module knows the texts of charon's lines. They are those of strongSwan 5.9.8 as initiator and as responder. Where 6.0 has another
+text, the rule matches both (source: the DBG1 calls of libcharon at 5.9.8 and at 6.0.6).
 
-A line is one of three: a rule makes a fact of it (or keeps what a later line completes), it is `IGNORED`, or it is unknown. An unknown
-line is a fact too, so that nothing that charon said is lost.
+A rule makes a fact of a line, or keeps a value that a later line completes. Other lines are `IGNORED` or unknown. An unknown line becomes a
+fact too, so that no line is lost.
 """
 
 import re
@@ -16,17 +16,17 @@ from landbridge.engine.strongswan.ike import proposals
 from landbridge.model import negotiation
 from landbridge.model.negotiation import Fact, Party, Phase
 
-#: Characters of a line, and payloads of a message, that are read and kept: a peer may send what it likes.
+#: How many characters of a line, and payloads of a message, are read and kept. A peer can make both very long.
 LINE_KEPT = 1000
 PAYLOADS_KEPT = 40
-#: What charon's sender says without saying of which SA: the one that sent the last packet.
+#: A line of charon's sender without an SA. It is about the SA that sent the last packet.
 NOT_SENT = "error writing to socket: "
 #: Bytes of an IKEv1 message with one notify and both SPIs that is not encrypted: header 28, notify 12, SPIs 16.
 PLAIN_NOTIFY = 56
-#: CHILD_SAs that are remembered of a connection, to tell a DELETE that ends a tunnel from one that follows a rekey.
+#: CHILD_SAs of a connection that are kept, to distinguish a DELETE that ends a tunnel from one that follows a rekey.
 CHILDREN_KEPT = 600
 
-#: Beginnings of lines that say nothing about how a negotiation goes, or repeat what another line says.
+#: Beginnings of lines without information about a negotiation, and of lines that repeat another line.
 IGNORED = (
     "vici initiate",
     "vici terminate",
@@ -113,7 +113,7 @@ _REFUSING = re.compile(
     r"fail|refus|reject|unacceptable|not (?:supported|acceptable|found|allowed|match)|invalid|unable|mismatch|denied|forbid|"
     r"giving up|error|missing|unexpected|no \S+ found|cancel"
 )
-#: Payloads of error notifies, as charon abbreviates them in messages, and their names.
+#: charon's abbreviation of an error notify -> its name in the RFC.
 ERROR_NOTIFIES = {
     "INVAL_IKE_SPI": "INVALID_IKE_SPI",
     "INVAL_MAJOR": "INVALID_MAJOR_VERSION",
@@ -144,7 +144,7 @@ _V1_EXCHANGES = {"ID_PROT": "main", "AGGRESSIVE": "aggressive"}
 
 
 def error_of(message: negotiation.Message) -> str | None:
-    """The error notify that a message carries, by its name in the RFC."""
+    """The name of the error notify in a message; None without one."""
     for payload in message.payloads:
         found = _NOTIFY.match(payload)
         if found and found[1] in ERROR_NOTIFIES:
@@ -153,7 +153,7 @@ def error_of(message: negotiation.Message) -> str | None:
 
 
 class Children:
-    """The CHILD_SAs of one connection by their SPIs: which of them a DELETE may end without anything being lost."""
+    """The CHILD_SAs of one connection by their SPIs. It knows which of them a newer one has replaced."""
 
     def __init__(self) -> None:
         self._of: dict[str, tuple[str, int]] = {}
@@ -161,7 +161,7 @@ class Children:
         self._made = 0
 
     def add(self, name: str, *spis: str) -> bool:
-        """Returns whether the child was up before: then this is a rekey."""
+        """Adds a CHILD_SA. Returns whether the child was up before, so that this is a rekey."""
         self._made += 1
         while len(self._of) >= CHILDREN_KEPT:
             del self._of[next(iter(self._of))]
@@ -170,7 +170,7 @@ class Children:
         return is_known
 
     def remove(self, spi: str) -> bool:
-        """Returns whether the tunnel loses a child: not when another SA has taken its place, and not a second time."""
+        """Removes a CHILD_SA. Returns whether the tunnel loses the child: False when another SA replaced it, and the second time."""
         name, made = self._of.pop(spi, ("", 0))
         if made == 0:
             return not self._newest
@@ -220,7 +220,7 @@ class Reader:
         self.their_retransmits = (0, 0)
 
     def read(self, at: datetime, line: str) -> Fact | None:
-        """None for a line that says nothing by itself."""
+        """The fact of a line; None for an ignored line, and for a line that a later one completes."""
         whole, line = line, line[:LINE_KEPT]
         if line.startswith(_LISTS):
             line = whole
@@ -240,7 +240,7 @@ class Reader:
         return 2 if self.is_up else 1
 
 
-#: Lines that are read whole, by rules whose time grows with the length alone: an offer of hundreds of proposals is long.
+#: Lines that are read to their end, since an offer of hundreds of proposals is long. The time of their rules is linear in the length.
 _LISTS = ("received proposals: ", "configured proposals: ")
 _Make = Callable[[Reader, re.Match[str], dict[str, Any]], Fact | None]
 
@@ -272,7 +272,7 @@ def identity(text: str, id_type: str | None = None) -> negotiation.Identity:
 
 
 def _plain(kind: Callable[..., Fact], **fields: Any) -> _Make:
-    """A fact that the line makes without any of its words."""
+    """A fact that needs no text of the line."""
     return lambda _reader, _match, kept: kind(**kept, **fields)
 
 
@@ -396,7 +396,7 @@ def _we_want_a_group(reader: Reader, match: re.Match[str], kept: dict[str, Any])
 
 
 def _unread(reader: Reader, _: re.Match[str], kept: dict[str, Any]) -> Fact | None:
-    """The device said something while we wait for its last message: it refuses ours. A notify alone is short where it is not encrypted."""
+    """The device sends a notify while we wait for its last message: it refuses our message. A single notify is short unless it is encrypted."""
     if reader.is_up:
         return None
     data = "plain" if reader.received <= PLAIN_NOTIFY else "encrypted"
@@ -404,7 +404,7 @@ def _unread(reader: Reader, _: re.Match[str], kept: dict[str, Any]) -> Fact | No
 
 
 def _unprotected(reader: Reader, _: re.Match[str], kept: dict[str, Any]) -> Fact | None:
-    """IKEv1: a notify that anybody could have sent. charon goes on; the device does not."""
+    """IKEv1: a notify without authentication. charon ignores it and waits, but the device has ended the negotiation."""
     if reader.is_up or reader.refused is None:
         return None
     return negotiation.Refusal(**kept, sender="device", phase=1, notify=reader.refused)
@@ -533,7 +533,7 @@ def _selectors(ours: str, theirs: str) -> _Make:
     return make
 
 
-#: strongSwan 6.0 says both ids with their types.
+#: strongSwan 6.0 logs both ids with their types.
 _OF_TYPES = (
     r"constraint check failed: identity '(?P<wanted>.*)' \((?P<wanted_type>\w+)\) required"
     r"(?:, not matched by '(?P<got>.*)' \((?P<got_type>\w+)\))?$"
@@ -544,7 +544,7 @@ _CHILD_UP = (
     r" and TS (?P<local>.*) === (?P<remote>.*)"
 )
 _TABLE: tuple[tuple[str, str, _Make], ...] = (
-    # the first word, or nothing where the line begins with a value; the pattern; the fact
+    # the first word of the line (empty when the line begins with a value), the pattern, the function that makes the fact
     ("initiating", r"initiating (?:Main Mode |Aggressive Mode )?IKE_SA \S+\[\d+\] to (?P<peer>\S+)", _we_begin),
     ("", r"(?P<peer>[\d.]+|[\da-f:]+) is initiating (?:an? .*)?IKE_SA", _device_begins),
     *(

@@ -1,13 +1,13 @@
-"""Whether the key that is loaded is the one that the IKE_SAs were made with, and what proves a new one. Pure.
+"""Finds out whether the IKE_SAs were made with the key that is loaded, and plans the steps that prove a new key. Pure.
 
-A new PSK changes nothing of an IKE_SA that is up, and in IKEv2 it is never asked for again. So it is proved at once, and the old IKE_SA goes
-on until a new one stands (docs/decisions/0043):
+A new PSK does not affect an IKE_SA that is up, and IKEv2 never asks for the key again. So the engine proves it at once. The old IKE_SA stays up
+until a new one is established (docs/decisions/0043):
 
 - IKEv2: a reauthentication. charon makes the new IKE_SA first and leaves the old one alone when the new one is refused.
 - IKEv1: charon moves the children to the new IKE_SA before it is authenticated, and loses them when it is refused. So the key is tried
   with an IKE_SA of its own without children, and the reauthentication follows when that one stands.
 
-The name of a new secret says which IKE_SAs were there when it was loaded, until it is proved.
+Until a new secret is proved, its name has the number of the last IKE_SA that was there when it was loaded.
 """
 
 from collections.abc import Iterable, Iterator
@@ -21,7 +21,7 @@ _ROUNDING = 1
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The secrets of one connection, with the key that is desired, and its IKE_SAs."""
+    """The secrets of one connection that hold the desired key, and its IKE_SAs."""
 
     config: messages.DesiredConfig
     held: tuple[str, ...]

@@ -14,7 +14,7 @@ from landbridge.model import strongswan_proposals
 
 Message = dict[str, Any]
 
-#: How often a device is asked whether it lives, `dpd.timeout` apart, before it is dead (docs/decisions/0042).
+#: The number of dead peer detection requests, `dpd.timeout` apart, after which a device is dead (docs/decisions/0042).
 DPD_TRIES = 3
 
 

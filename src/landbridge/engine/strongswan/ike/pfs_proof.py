@@ -1,6 +1,6 @@
-"""An early rekey of each CHILD_SA of IKEv2, which proves that both sides have the same PFS. Pure.
+"""Plans an early rekey of each CHILD_SA of IKEv2, which proves that both sides have the same PFS. Pure.
 
-IKEv2 makes the first CHILD_SA without a Diffie-Hellman exchange of its own: that the groups differ shows at the first rekey, up to a day
+IKEv2 negotiates the first CHILD_SA without a Diffie-Hellman exchange of its own. Different groups show only at the first rekey, up to a day
 later. A rekey loses no packet, and one that is refused leaves the CHILD_SA as it is (docs/decisions/0043). A CHILD_SA that was never rekeyed is as old
 as its IKE_SA.
 """
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from landbridge.engine.strongswan.ike import fingerprints, messages, state, steps
 
-#: Seconds after which the first CHILD_SAs are rekeyed, and until when: one that is older has waited for a Landbridge that did not run.
+#: The age in seconds at which the first CHILD_SAs are rekeyed, and how much older a CHILD_SA may be: an older one is left alone.
 EARLIEST = 5
 LATEST = 60
 #: Seconds that a rekey is left alone: charon goes on to try one that is refused, and each that is asked for goes on beside the others.

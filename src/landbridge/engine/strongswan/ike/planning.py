@@ -118,8 +118,9 @@ def _is_dead(sa: state.IkeSa, config: messages.DesiredConfig, current: state.Ike
 
 
 def _seconds_left(sa: state.IkeSa, config: messages.DesiredConfig, current: state.IkeState) -> float | None:
-    """Seconds until the device is dead, if it goes on to be silent. None: it owes no answer. Whatever comes out of a CHILD_SA is a sign
-    of life, although the device owes an answer. A request that did not wait for the interval of silence, as a rekey, waits for it now.
+    """Seconds until the device is dead unless it sends something. None: no request waits for an answer. A packet from a CHILD_SA shows that
+    the device is alive, even when a request waits for its answer. A request that was sent before the DPD interval was over, such as a rekey,
+    also waits for the rest of the interval.
     """
     owed = current.unanswered.get(sa.unique_id)
     if owed is None or sa.negotiating or not sa.live:
@@ -170,8 +171,8 @@ def _quiet_seconds(sa: state.IkeSa) -> int:
 def due_looks(
     configs: Iterable[messages.DesiredConfig], current: state.IkeState, *, prove_pfs: bool = False
 ) -> Iterator[float]:
-    """Seconds after which another look is due: a device that has dialled in may still ask for more pairs, one that owes an answer is dead
-    after a while, and PFS is proved a little after a tunnel came up.
+    """Seconds until the looks that are due because of the time: a device that has dialled in may still ask for more pairs, a device that does
+    not answer becomes dead, and PFS is proved some seconds after a tunnel came up.
     """
     sas = state.by_connection(current.sas)
     for position, config in enumerate(configs):

@@ -1,8 +1,8 @@
-"""Asks a device which parameters of phase 1 it takes, with messages of our own beside charon's.
+"""Asks a device which parameters of phase 1 it accepts, with messages of Landbridge's own beside those of charon.
 
-They leave from UDP port 500 of the endpoint's outer address, which charon keeps: a raw socket sends them and gets a copy of what the
-device answers. charon takes no notice of an answer to a message that it did not send (measured). Nothing is retried but once, nothing is
-sent in parallel, and a probe leaves the device with two half-open IKE_SAs at most: its own limit for an address is 5 in strongSwan.
+A raw socket sends the messages from UDP port 500 of the endpoint's outer address, and gets a copy of the answers. charon keeps the port, and
+ignores an answer to a message that it did not send (measured). A message is repeated once at most, and one message is sent at a time. A
+probe leaves at most two half-open IKE_SAs on the device; strongSwan allows 5 for each address.
 """
 
 import os
@@ -28,7 +28,7 @@ Parse = Callable[[bytes, bytes], messages.Answer]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """Which device to ask, in which version first, and what the connection itself has: its group and our identity."""
+    """The device to ask, and the IKE version to begin with. `group` and `identity`: the DH group and our id of the connection."""
 
     local_address: str
     peer_address: str
@@ -61,8 +61,8 @@ def open_socket(local_address: str, peer_address: str) -> socket.socket:
 
 
 def ask(raw: socket.socket, question: Question) -> Answers:
-    """Takes up to 16 s. The other version is asked only where the device does not take the first one. Raises OSError when nothing can
-    be sent.
+    """Asks the device. It takes up to 16 s. The other version is asked only if the device does not accept the first one. Raises OSError when
+    nothing can be sent.
     """
     device = _Device(raw)
     first, second = (_ask_v2, _ask_v1) if question.first == "v2" else (_ask_v1, _ask_v2)
@@ -73,7 +73,7 @@ def ask(raw: socket.socket, question: Question) -> Answers:
 
 
 class _Device:
-    """One message at a time. `packets` counts what was sent; `identity`: what the device called itself."""
+    """Sends one message at a time. `packets`: the number of packets that were sent. `identity`: the id that the device sent."""
 
     def __init__(self, raw: socket.socket) -> None:
         self._raw = raw
@@ -150,8 +150,8 @@ def _ask_v2(device: _Device, question: Question) -> Iterator[model.ProbeAnswer]:
 
 
 def _ask_v1(device: _Device, question: Question) -> Iterator[model.ProbeAnswer]:
-    """Main mode, and aggressive mode where that says more: a device may be silent in the mode that it does not have, and one that takes
-    main mode's first message may still refuse the mode later.
+    """Asks in main mode, and then in aggressive mode unless main mode was refused. A device may not answer in a mode that it does not have, and
+    a device that accepts the first message of main mode may refuse the mode later.
     """
     end = device.packets + V1_SENDS
     groups = sorted(messages.V1_GROUPS, key=lambda group: group != question.group)

@@ -1,8 +1,8 @@
-"""The first messages of IKE with everything that may be offered, and what a device answers to them.
+"""Builds the first messages of IKE with all algorithms that can be offered, and parses the answers. Pure.
 
-Pure: it builds and reads bytes. What is read comes from the net: every length is checked, and `Malformed` is all that is raised. The
-algorithms stand in the words of the API, those that the API does not have in words of the same kind. Sources: RFC 7296, 3 (IKEv2);
-RFC 2408, 3 and RFC 2409, appendix A (IKEv1); IANA's registries of both.
+An answer comes from the network: the parser checks every length, and raises nothing but `Malformed`. Algorithms have the names of the API;
+those that the API does not have are named in the same way. Sources: RFC 7296, section 3 (IKEv2); RFC 2408, section 3, and RFC 2409,
+appendix A (IKEv1); IANA's registries of both.
 """
 
 import socket

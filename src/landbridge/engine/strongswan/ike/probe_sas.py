@@ -1,8 +1,8 @@
-"""Asks a device by SAs of charon's: which ESP algorithms and selectors it takes, and which id it has.
+"""Asks a device with SAs of charon: which ESP algorithms and selectors it accepts, and which id it has.
 
-Only by an operator's order, and only while no CHILD_SA of the connection is up: a probe beside one ends it with Libreswan. What is loaded
-for a question answers the device too as long as it is loaded, so it stands behind the connection's own children and is there for
-moments. The planner leaves the connection alone meanwhile; what an interrupted probe leaves behind it removes.
+This happens only by an order, and only while no CHILD_SA of the connection is up, because Libreswan would end it. A child that is loaded for
+a question also answers the device. So it comes after the connection's own children, and is loaded only for moments. The planner does not
+change the connection meanwhile. It removes what an interrupted probe left.
 """
 
 import dataclasses
@@ -30,7 +30,7 @@ from landbridge.model import negotiation, strongswan_proposals
 
 #: Seconds: for one question, as charon counts them; longer for its answer.
 QUESTION, PATIENCE = 8, 12.0
-#: Seconds after which what charon says of an SA is heard, so that it is not taken for an attempt of the connection's own.
+#: Seconds until charon's lines about an SA are read, so that they are not taken for an attempt of the connection itself.
 EVENT_DELAY = 1.0
 #: Milliseconds that a device has to confirm the end of an SA.
 FAREWELL = "3000"
@@ -61,7 +61,7 @@ class Question:
 
 
 class _Session:
-    """Requests to charon with what it says while it answers."""
+    """Requests to charon, with the log lines until its answer."""
 
     def __init__(self, folder: Path) -> None:
         self._socket = charon.CHARON.connect(folder)

@@ -1,4 +1,4 @@
-"""When things that may fail were tried last: each is tried again after a while, those that cost the device something ever later."""
+"""Remembers what was tried last, and when it may be tried again, with a wait that can double."""
 
 import time
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ class _Try:
 
 
 class Retries:
-    """Of one gateway. Looked at only by the one thread that works on it."""
+    """The retries of one gateway. Only the thread of its cycle uses them."""
 
     def __init__(self) -> None:
         self._tries: dict[str, _Try] = {}
 
     def note(self, name: str, *, first: float | None = None, longest: float | None = None) -> float:
-        """It is tried now. Returns the seconds until it may be tried again: `first` (None: RETRY) at first, and then twice as many as
-        before, at most `longest` (None: RETRY).
+        """Remembers that `name` is tried now. Returns the seconds until it may be tried again: `first` (None: RETRY) the first time, then twice
+        as many as before, at most `longest` (None: RETRY).
         """
         before = self._tries.get(name)
         wait = min(2 * before.wait, longest or RETRY) if before else first or RETRY
@@ -30,12 +30,12 @@ class Retries:
         return wait
 
     def recent(self) -> frozenset[str]:
-        """What was tried moments ago and must wait."""
+        """The names that must not be tried again yet."""
         now = time.monotonic()
         self._tries = {name: one for name, one in self._tries.items() if now - one.at < one.wait + LONGEST}
         return frozenset(name for name, one in self._tries.items() if now - one.at < one.wait)
 
     def forget(self, *names: str) -> None:
-        """They may be tried at once."""
+        """The names may be tried again at once."""
         for name in names:
             self._tries.pop(name, None)

@@ -81,8 +81,8 @@ class IkeSa:
 class IkeState:
     """`conns`: connection -> names of its children. `recently_initiated`: children that were initiated moments ago. `restarts`: how
     many restarts had been asked for when charon was started last, at `started_at`. `unanswered`: unique id of an IKE_SA -> seconds since
-    we sent it the request that it has not answered. `attempts`: connection -> its attempts; `strangers`: those from addresses that no
-    connection has; `unknown_lines`: lines of which nobody knows what they mean.
+    we sent it the request that it has not answered. `attempts`: connection -> its attempts; `strangers`: attempts from addresses
+    that no connection has. `unknown_lines`: the number of lines that no rule knows.
     """
 
     alive: bool = False
@@ -120,7 +120,9 @@ def parse_ends(messages: list[dict[str, Any]]) -> dict[str, Ends]:
 
 
 def configuration(children: Iterable[str], secrets: Iterable[str]) -> str:
-    """Names what is loaded of a connection: 12 hex digits of a hash over the names of its children and secrets. Empty: nothing is."""
+    """Identifies the loaded configuration of a connection: 12 hex digits of a hash over the names of its children and secrets. Empty when
+    nothing is loaded.
+    """
     names = sorted((*children, *map(fingerprints.secret_of, secrets)))
     return hashlib.sha256("\n".join(names).encode()).hexdigest()[:12] if names else ""
 

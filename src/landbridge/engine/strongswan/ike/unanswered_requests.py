@@ -1,7 +1,7 @@
-"""Requests of ours that a device has not answered: since when, by charon's log lines.
+"""The requests of IKEv2 that devices have not answered, with the times at which they were sent, from charon's log lines.
 
-Only IKEv2: in IKEv1 charon counts the time itself (`dpd_timeout`). It is kept in memory. After a restart of Landbridge the next
-retransmit says it again, a little later than it was.
+In IKEv1, charon counts the time itself (`dpd_timeout`). The times are kept in memory. After a restart of Landbridge, the next retransmit
+gives the time again, possibly a little too late.
 """
 
 import re
@@ -19,7 +19,7 @@ _KEPT = 10_000
 
 @dataclass(slots=True)
 class _Request:
-    """`sent`: when it was sent first, by the monotonic clock. `needle`: what a packet of VICI has that tells of the same IKE_SA."""
+    """`sent`: the time of the first sending, by the monotonic clock. `needle`: the bytes that a VICI packet about the same IKE_SA contains."""
 
     id: int
     sent: float
@@ -27,7 +27,7 @@ class _Request:
 
 
 class UnansweredRequests:
-    """Of the IKE_SAs of one gateway. Any thread may read while one writes."""
+    """The requests of the IKE_SAs of one gateway. Any thread may read while one writes."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

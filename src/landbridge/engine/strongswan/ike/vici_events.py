@@ -32,8 +32,8 @@ BURST_PAUSE = 0.05
 DEBOUNCE = 0.02
 #: Seconds by which a look may be later than it was asked for: many for almost the same time are one.
 SLACK = 0.1
-#: Seconds that an answer has after its request was sent again, before a look asks what its lateness means: of a thousand tunnels one
-#: always loses a packet.
+#: Seconds that an answer may take after the first retransmit of its request, before a look is requested. One of a thousand tunnels always
+#: loses a packet.
 DOUBT = 3.0
 #: Seconds between looks for charons that someone else started.
 SCAN = 1.0
@@ -50,13 +50,13 @@ _PACKETS = (b"sending packet", b"received packet")
 _NUMBER = b"ikesa-uniqueid"
 #: Packets of SAs that are known, as charon writes them, of one gateway.
 PACKETS_KEPT = 20_000
-#: Seconds between looks for what a line says. A line is no event, and a peer can make charon say many.
+#: Seconds between looks because of lines. A peer can make charon log many lines.
 LINE_LOOK_PAUSE = 2.0
 
 
 class NoiseFilter:
-    """What one charon says all the time while nothing happens. It is known without reading the packet, which costs a hundredth: nearly
-    all that charon says is that.
+    """Recognizes the log lines that charon writes all the time while nothing changes: nearly all of its lines. It does not parse them, which
+    takes a hundredth of the time.
     """
 
     def __init__(self) -> None:
@@ -64,8 +64,8 @@ class NoiseFilter:
         self._sent = b""
 
     def matches(self, packet: bytes) -> bool:
-        """Whether it is a log line that says nothing new. A packet is news when it comes from or goes to another place than before, or is
-        of another size.
+        """Whether the VICI packet is a log line without news. A line about an IKE packet is news when the addresses, the ports or the size have
+        not occurred before.
         """
         at = packet.find(b"\x03\x03msg")
         if at < 0 or not packet.startswith(b"\x07\x03log"):
@@ -95,7 +95,7 @@ class NoiseFilter:
 
 @dataclass(slots=True)
 class _Subscription:
-    """`received`: the beginning of a packet; its rest must come by `due`. `next_line_look`: when the last look for what was said is due."""
+    """`received`: the beginning of a packet; its rest must come by `due`. `next_line_look`: when the last look because of a line is due."""
 
     gateway_id: str
     socket: socket.socket
@@ -106,9 +106,7 @@ class _Subscription:
 
 
 class Watcher:
-    """`folders` tells the gateways of this machine; `attempts_of` gives the place for what is said of a gateway, and `waiting` the one for
-    its requests without an answer.
-    """
+    """`folders` lists the gateways of this machine. `attempts_of` and `waiting` give the attempts and the unanswered requests of a gateway."""
 
     def __init__(
         self,
@@ -135,7 +133,7 @@ class Watcher:
             self._due[gateway_id].add(due)
 
     def _call_within(self, gateway_id: str, seconds: float) -> None:
-        """A call that is due by then is enough."""
+        """Calls `changed` within this time, unless a call is due by then."""
         due = time.monotonic() + seconds
         with self._lock:
             if min(self._due[gateway_id], default=math.inf) > due:
