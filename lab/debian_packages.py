@@ -1,6 +1,6 @@
-"""Debian packages that are unpacked beside this machine's own and never installed.
+"""Unpacks Debian packages into a cache, without installing them.
 
-`python -m lab.debian_packages NAME` fetches one of SETS; a machine without a network finds it then in the cache.
+`python -m lab.debian_packages NAME` fetches one of SETS. Afterwards the set is in the cache, for a machine without a network.
 """
 
 import subprocess
@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 CACHE = Path.home() / ".cache/landbridge"
-#: Each with what its programs need and a Debian may not have.
+#: Name of a set -> its packages, with the libraries that Debian may not have.
 SETS = {
     "libreswan": (
         "libreswan",
@@ -27,7 +27,7 @@ SETS = {
 
 
 def fetch(name: str) -> Path:
-    """The unpacked tree of a set, from the cache or else from Debian. One that is there is whole."""
+    """The folder with an unpacked set, from the cache or else from Debian. A folder in the cache is always complete."""
     tree = CACHE / name / "tree"
     if not tree.exists():
         tree.parent.mkdir(parents=True, exist_ok=True)

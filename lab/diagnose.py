@@ -2,7 +2,7 @@
 
 It prints the share of causes that were named alone, among alternatives, and wrongly, by cause and by who called; what was taken for what;
 the seconds from the first attempt (or from the fault, for one of a tunnel that was up) to the right answer; and whether the side and both
-sides' values were right. `--only PATTERN` takes a part, `--report FILE` writes what was said in each case that was not told rightly.
+sides' values were right. `--only PATTERN` takes a part, `--report FILE` writes the answers and logs of each case whose score is not whole.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from landbridge import paths
 
 #: alone: the right cause comes first and is certain. among: it is one of those that are named. wrong: others are named. silent: none is.
 #: broken: the case could not be made.
-Word = Literal["alone", "among", "wrong", "silent", "broken"]
+Grade = Literal["alone", "among", "wrong", "silent", "broken"]
 TESTBEDS = 10
 LOOK_EVERY = 0.1
 #: Seconds in which the service may find out more than the wire tells by itself.
@@ -51,10 +51,10 @@ _PLUTO = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Judgement:
-    """What an answer is worth. `side`, `differs` and `values`: None where there is nothing to say or nothing was said."""
+class Score:
+    """The score of an answer. `side`, `differs`, `values`: whether each is right; None when the case or the answer has none."""
 
-    word: Word
+    grade: Grade
     code: str = ""
     side: bool | None = None
     differs: bool | None = None
@@ -68,54 +68,54 @@ class Result:
     """
 
     case: Case
-    judgement: Judgement
+    score: Score
     seconds: float | None = None
     answer: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    said: str = ""
+    logs: str = ""
     blamed: tuple[str, ...] = ()
 
     @property
     def is_whole(self) -> bool:
-        """Whether nothing more can be told."""
-        judged = self.judgement
-        return judged.word == "alone" and False not in (judged.side, judged.differs, judged.values)
+        """Whether the answer cannot become better."""
+        score = self.score
+        return score.grade == "alone" and False not in (score.side, score.differs, score.values)
 
     @property
     def is_right(self) -> bool:
-        accepts = not self.case.told or self.case.row.code == misconfigurations.NOTHING
-        return self.judgement.word == "alone" or (self.judgement.word == "among" and accepts)
+        accepts = not self.case.is_exact or self.case.row.code == misconfigurations.NOTHING
+        return self.score.grade == "alone" or (self.score.grade == "among" and accepts)
 
 
-def judge(case: Case, names: Mapping[str, str], answer: Mapping[str, Any]) -> Judgement:
-    """Judges the causes of a diagnosis. Where the wire tells the cause, alternatives do not count as told alone."""
+def score(case: Case, names: Mapping[str, str], answer: Mapping[str, Any]) -> Score:
+    """The score of the causes of a diagnosis. Where the messages show the cause, a list of alternatives is not `alone`."""
     causes: Sequence[Mapping[str, Any]] = answer.get("causes") or ()
     if case.row.code == misconfigurations.NOTHING:
-        return _judge_nothing(case, causes, is_up=answer.get("status") == "ACTIVE")
+        return _score_nothing(case, causes, is_up=answer.get("status") == "ACTIVE")
     if not causes:
-        return Judgement(word="silent")
+        return Score(grade="silent")
     first = causes[0]
-    told = next((one for one in causes if one["code"] in case.right), None)
-    heard = set(misconfigurations.HEARD).intersection(case.row.fair)
-    misleads = first["is_certain"] and first["code"] not in {*case.right, *heard}
-    if told is None:
-        fair = not case.told and not misleads and all(one["code"] in case.row.fair for one in causes)
-        return Judgement(word="among" if fair else "wrong", code=first["code"])
-    alone = told is first and (first["is_certain"] or len(causes) == 1)
-    shown = case.shown or (alone and bool(told.get("theirs")))
-    return Judgement(
-        word="alone" if alone else "wrong" if misleads else "among",
-        code=told["code"],
-        side=told["side"] in case.sides,
-        differs=set(told.get("differs") or ()) == set(case.row.differs) if shown and case.row.differs else None,
-        values=_quotes(case, names, told) if shown and (case.row.ours or case.row.theirs) else None,
+    found = next((one for one in causes if one["code"] in case.right), None)
+    observations = set(misconfigurations.CERTAIN_OBSERVATIONS).intersection(case.row.acceptable)
+    misleads = first["is_certain"] and first["code"] not in {*case.right, *observations}
+    if found is None:
+        fair = not case.is_exact and not misleads and all(one["code"] in case.row.acceptable for one in causes)
+        return Score(grade="among" if fair else "wrong", code=first["code"])
+    alone = found is first and (first["is_certain"] or len(causes) == 1)
+    shown = case.has_values or (alone and bool(found.get("theirs")))
+    return Score(
+        grade="alone" if alone else "wrong" if misleads else "among",
+        code=found["code"],
+        side=found["side"] in case.sides,
+        differs=set(found.get("differs") or ()) == set(case.row.differs) if shown and case.row.differs else None,
+        values=_quotes(case, names, found) if shown and (case.row.ours or case.row.theirs) else None,
     )
 
 
-def _judge_nothing(case: Case, causes: Sequence[Mapping[str, Any]], *, is_up: bool) -> Judgement:
+def _score_nothing(case: Case, causes: Sequence[Mapping[str, Any]], *, is_up: bool) -> Score:
     if not causes:
-        return Judgement(word="alone", code=misconfigurations.NOTHING) if is_up else Judgement(word="silent")
-    harmless = is_up and all(one["code"] in case.row.fair for one in causes)
-    return Judgement(word="among" if harmless else "wrong", code=causes[0]["code"])
+        return Score(grade="alone", code=misconfigurations.NOTHING) if is_up else Score(grade="silent")
+    harmless = is_up and all(one["code"] in case.row.acceptable for one in causes)
+    return Score(grade="among" if harmless else "wrong", code=causes[0]["code"])
 
 
 def _quotes(case: Case, names: Mapping[str, str], cause: Mapping[str, Any]) -> bool:
@@ -141,7 +141,7 @@ def filled(value: Any, names: Mapping[str, str]) -> Any:
 
 def make(one: testbed.RunningCase, case: Case) -> Result:
     """Makes the case and reads the diagnosis until it is right or the time is over."""
-    if case.way.daemon == "strongswan" and not case.row.nobody:
+    if case.way.daemon == "strongswan" and not case.row.device_off:
         one.device.start()
     for step in case.row.before:
         step(one)
@@ -193,7 +193,7 @@ def _bring_up_device(one: testbed.RunningCase, case: Case) -> float:
     """The device with its configuration; it calls when the case says so."""
     calls = case.way.caller != "we"
     began = time.monotonic()
-    if case.row.nobody:
+    if case.row.device_off:
         return began
     if case.way.daemon == "libreswan":
         one.device.folder.mkdir(exist_ok=True)
@@ -243,18 +243,18 @@ def pluto_files(case: Case, names: Mapping[str, str], *, calls: bool) -> dict[st
 def _watch(one: testbed.RunningCase, case: Case, began: float) -> Result:
     """The answer must stay right for a while; the seconds are those until it was right first."""
     deadline = began + case.row.seconds
-    since, word = None, ""
+    since, grade = None, ""
     while True:
         answer = _read(one, case)
         now = time.monotonic()
-        result = Result(case=case, judgement=judge(case, one.words, answer), answer=answer)
-        if result.judgement.word != word or not result.is_right:
-            since, word = now if result.is_right else None, result.judgement.word
+        result = Result(case=case, score=score(case, one.words, answer), answer=answer)
+        if result.score.grade != grade or not result.is_right:
+            since, grade = now if result.is_right else None, result.score.grade
         is_last = result.is_whole or now - began >= FINDING_OUT
         if since and now - since >= case.row.stays and is_last:
             return dataclasses.replace(result, seconds=since - began)
         if now > deadline + (case.row.stays if since else 0):
-            return dataclasses.replace(result, said=_heard(one))
+            return dataclasses.replace(result, logs=_logs(one))
         time.sleep(LOOK_EVERY)
 
 
@@ -271,8 +271,8 @@ def _read(one: testbed.RunningCase, case: Case) -> dict[str, Any]:
     return answer | {"causes": causes}
 
 
-def _heard(one: testbed.RunningCase) -> str:
-    """What our charon said of the device, for whoever mends the service."""
+def _logs(one: testbed.RunningCase) -> str:
+    """The logs of our charon and of the device."""
     folder = one.testbed.world.folder / "data/engine" / one.testbed.namespace.removeprefix(paths.NETNS_PREFIX)
     ours = (folder / "charon.log").read_text(errors="replace").splitlines()
     return "\n".join(["-- our charon", *ours[-120:], "-- the device", *one.device_log().splitlines()[-60:]])
@@ -281,7 +281,7 @@ def _heard(one: testbed.RunningCase) -> str:
 # -- all of them ----------------------------------------------------------------------------------------------------------
 
 
-def run(cases: Sequence[Case], *, count: int = TESTBEDS, tell: Any = lambda _: None) -> list[Result]:
+def run(cases: Sequence[Case], *, count: int = TESTBEDS, progress: Any = lambda _: None) -> list[Result]:
     """Makes the cases, several at a time, the longest first."""
     waiting: queue.SimpleQueue[Case] = queue.SimpleQueue()
     for case in sorted(cases, key=lambda case: (-case.row.seconds, -case.row.stays, case.row.after is None)):
@@ -295,7 +295,7 @@ def run(cases: Sequence[Case], *, count: int = TESTBEDS, tell: Any = lambda _: N
             except queue.Empty:
                 return
             results.append(_made(place, case))
-            tell(results[-1])
+            progress(results[-1])
 
     with testbed.testbeds(min(count, len(cases))) as places:
         threads = [threading.Thread(target=work, args=(place,)) for place in places]
@@ -320,10 +320,10 @@ def _made(place: testbed.Testbed, case: Case) -> Result:
             blamed = tuple(cause["code"] for cause in neighbour["causes"]) or (neighbour["status"],)
             if blamed == ("ACTIVE",):
                 return result
-            said = "\n".join(["-- the connection beside it", json.dumps(neighbour, indent=1), result.said])
-            return dataclasses.replace(result, blamed=blamed, said=said)
+            logs = "\n".join(["-- the connection beside it", json.dumps(neighbour, indent=1), result.logs])
+            return dataclasses.replace(result, blamed=blamed, logs=logs)
     except Exception:  # noqa: BLE001  one case that cannot be made must not hide the others
-        return Result(case=case, judgement=Judgement(word="broken"), said=traceback.format_exc())
+        return Result(case=case, score=Score(grade="broken"), logs=traceback.format_exc())
 
 
 # -- what is printed ------------------------------------------------------------------------------------------------------
@@ -331,12 +331,12 @@ def _made(place: testbed.Testbed, case: Case) -> Result:
 
 def summary(results: Sequence[Result]) -> str:
     """The tables."""
-    told = [result for result in results if result.case.told]
-    untold = [result for result in results if not result.case.told]
+    exact = [result for result in results if result.case.is_exact]
+    others = [result for result in results if not result.case.is_exact]
     lines = [
         f"{len(results)} cases",
-        f"  the wire tells the cause: {_shares(told)}",
-        f"  the wire tells no more:   {_shares(untold)}",
+        f"  the wire tells the cause: {_shares(exact)}",
+        f"  the wire tells no more:   {_shares(others)}",
         f"  side right: {_share(results, 'side')}; what differs: {_share(results, 'differs')}; values: {_share(results, 'values')}",
         f"  seconds to the right answer: {_seconds(results)}",
         f"  a connection beside it that is right was blamed: {_blamed(results)}",
@@ -358,7 +358,7 @@ def summary(results: Sequence[Result]) -> str:
 
 
 def _shares(results: Sequence[Result]) -> str:
-    counts = collections.Counter(result.judgement.word for result in results)
+    counts = collections.Counter(result.score.grade for result in results)
     words = ", ".join(
         f"{counts[word]} {word}" for word in ("alone", "among", "wrong", "silent", "broken") if counts[word]
     )
@@ -366,8 +366,8 @@ def _shares(results: Sequence[Result]) -> str:
 
 
 def _share(results: Iterable[Result], what: str) -> str:
-    said = [getattr(result.judgement, what) for result in results]
-    known = [one for one in said if one is not None]
+    scores = [getattr(result.score, what) for result in results]
+    known = [one for one in scores if one is not None]
     return f"{sum(known)} of {len(known)}"
 
 
@@ -382,14 +382,14 @@ def _seconds(results: Iterable[Result]) -> str:
 
 
 def _row(name: str, results: Sequence[Result]) -> str:
-    counts = collections.Counter(result.judgement.word for result in results)
+    counts = collections.Counter(result.score.grade for result in results)
     numbers = "".join(f"{counts[word] or '-':>7}" for word in ("alone", "among", "wrong", "silent", "broken"))
     return f"{name:34}{len(results):>6}{numbers}  {_seconds(results)}"
 
 
 def _confusion(results: Iterable[Result]) -> list[str]:
     pairs = collections.Counter(
-        (result.case.row.code, result.judgement.code) for result in results if result.judgement.word == "wrong"
+        (result.case.row.code, result.score.code) for result in results if result.score.grade == "wrong"
     )
     return [f"{was:34} said to be {said}: {count}" for (was, said), count in sorted(pairs.items())] or ["nothing"]
 
@@ -407,29 +407,25 @@ def answers(results: Iterable[Result]) -> str:
             cause.get("reason", ""),
             cause.get("remedy", ""),
         ]
-        lines.append(" | ".join([one.case.name, one.judgement.word, *words]))
+        lines.append(" | ".join([one.case.name, one.score.grade, *words]))
     return "\n".join(lines)
 
 
 def report(results: Iterable[Result]) -> str:
-    """Every case that was not told rightly, or not whole, with the answer and what the daemons said."""
+    """Every case whose score is not whole, with the answer and the logs of the daemons."""
     parts = []
     for one in sorted(results, key=lambda one: one.case.name):
-        whole = (
-            one.is_right
-            and not one.blamed
-            and False not in (one.judgement.side, one.judgement.differs, one.judgement.values)
-        )
+        whole = one.is_right and not one.blamed and False not in (one.score.side, one.score.differs, one.score.values)
         if whole:
             continue
         row = one.case.row
         wanted = f"wanted: {'|'.join(one.case.right)} sides={'|'.join(one.case.sides)} differs={row.differs} ours~{row.ours!r} theirs~{row.theirs!r}"
-        wanted += "" if one.case.told else f" (the wire does not tell: fair {'|'.join(row.fair)})"
+        wanted += "" if one.case.is_exact else f" (the wire does not tell: fair {'|'.join(row.acceptable)})"
         parts += [
-            f"=== {one.case.name}: {one.judgement} {one.blamed}",
+            f"=== {one.case.name}: {one.score} {one.blamed}",
             wanted,
             json.dumps(one.answer, indent=1),
-            one.said,
+            one.logs,
             "",
         ]
     return "\n".join(parts)
@@ -445,7 +441,7 @@ def main() -> int:
         help="a pattern of case names, like 'psk*' or '*strongswan/v2/we'",
     )
     parser.add_argument("--quick", action="store_true", help="those that make test makes")
-    parser.add_argument("--report", type=Path, help="a file for what was said where it was not right")
+    parser.add_argument("--report", type=Path, help="a file for the answers and logs of cases whose score is not whole")
     parser.add_argument("--testbeds", type=int, default=TESTBEDS, help="cases at a time")
     given = parser.parse_args()
     cases = [
@@ -455,14 +451,14 @@ def main() -> int:
     ]
     started = time.monotonic()
 
-    def tell(one: Result) -> None:
+    def progress(one: Result) -> None:
         seconds = f"{one.seconds:5.1f} s" if one.seconds is not None else "      -"
         print(
-            f"{time.monotonic() - started:6.1f}  {one.judgement.word:7}{seconds}  {one.case.name}  {one.judgement.code}",
+            f"{time.monotonic() - started:6.1f}  {one.score.grade:7}{seconds}  {one.case.name}  {one.score.code}",
             flush=True,
         )
 
-    results = run(cases, count=given.testbeds, tell=tell)
+    results = run(cases, count=given.testbeds, progress=progress)
     text = summary(results)
     print(f"\n{text}\n\nIt took {time.monotonic() - started:.0f} s")
     if given.report:

@@ -1,4 +1,4 @@
-"""What goes wrong with a tunnel that was up: each function makes it, by the hand that makes it in life, and says when it began."""
+"""Injects faults into tunnels that are up or come up. Each function makes one fault, and records when it began."""
 
 import contextlib
 import time
@@ -20,7 +20,7 @@ chain output { type filter hook output priority -10; policy accept; udp dport 45
 
 
 def _wait_long_up(one: testbed.RunningCase) -> None:
-    """Up for so long that what comes then is no refusal of the tunnel."""
+    """Waits until the tunnel was up for so long that a later DELETE is no refusal of it."""
     one.wait_up()
     time.sleep(11)
 
@@ -34,14 +34,14 @@ def dies(one: testbed.RunningCase) -> None:
 
 
 def path_is_cut(one: testbed.RunningCase) -> None:
-    """Nothing passes between the two any more; both daemons live."""
+    """No packets pass between both sides. Both daemons are running."""
     one.wait_up()
     one.firewall(_table(_ALL))
     one.now()
 
 
 def stops(one: testbed.RunningCase) -> None:
-    """The device's daemon is stopped, and says goodbye."""
+    """The device's daemon is stopped, and sends a DELETE."""
     _wait_long_up(one)
     one.device.stop()
     one.firewall(_table(_ALL))
@@ -49,7 +49,7 @@ def stops(one: testbed.RunningCase) -> None:
 
 
 def is_disabled(one: testbed.RunningCase) -> None:
-    """The administrator of the device takes the connection out; the daemon lives on."""
+    """The administrator of the device removes the connection. The daemon keeps running."""
     _wait_long_up(one)
     one.device.load_text("connections {\n}\n")
     one.now()
@@ -70,7 +70,7 @@ def deletes_at_once(one: testbed.RunningCase) -> None:
 
 
 def changes_its_esp(one: testbed.RunningCase) -> None:
-    """The device gets other ESP algorithms while the tunnel is up: nothing happens until a rekey."""
+    """The device gets other ESP algorithms while the tunnel is up. They take effect at a rekey."""
     one.wait_up()
     path = one.device.folder / "swanctl.conf"
     one.device.load_text(path.read_text().replace("esp_proposals = aes128-sha256", "esp_proposals = aes256-sha512"))
@@ -78,7 +78,7 @@ def changes_its_esp(one: testbed.RunningCase) -> None:
 
 
 def gets_another_psk_from_us(one: testbed.RunningCase) -> None:
-    """Somebody changes the PSK of the connection, and nobody the device's."""
+    """The PSK of the connection changes, and that of the device does not."""
     one.wait_up()
     one.now()
     one.update({"psk": "Another-Horse-8"})
@@ -114,7 +114,7 @@ def pings_unanswered_host(one: testbed.RunningCase) -> None:
 
 
 def pings_without_route(one: testbed.RunningCase) -> None:
-    """The device forwards nothing from the tunnel into its LAN: the route or the permission is missing, and it says nothing."""
+    """The device forwards nothing from the tunnel into its LAN, and sends no ICMP error."""
     one.wait_up()
     one.firewall(_table("chain forward { type filter hook forward priority 0; policy drop; }"))
     one.now()
@@ -122,7 +122,7 @@ def pings_without_route(one: testbed.RunningCase) -> None:
 
 
 def pings_refused_by_the_device(one: testbed.RunningCase) -> None:
-    """The device has no route to the host, and says so: an ICMP error comes back through the tunnel."""
+    """The device has no route to the host, and sends an ICMP error through the tunnel."""
     one.wait_up()
     rules = "chain forward { type filter hook forward priority 0; policy accept; iifname != lan reject with icmp type net-unreachable; }"
     one.firewall(_table(rules))
@@ -131,7 +131,7 @@ def pings_refused_by_the_device(one: testbed.RunningCase) -> None:
 
 
 def loses_esp_to_the_device(one: testbed.RunningCase) -> None:
-    """A firewall on the way lets IKE pass, and our ESP not."""
+    """A firewall on the path accepts IKE and drops our ESP."""
     one.wait_up()
     one.firewall(_table(_ESP_IN))
     one.now()
@@ -147,7 +147,7 @@ def loses_esp_from_the_device(one: testbed.RunningCase) -> None:
 
 
 def our_host_is_silent(one: testbed.RunningCase) -> None:
-    """The device's packets come through the tunnel, and nothing behind us answers."""
+    """Packets of the device come through the tunnel, and the host behind us does not answer."""
     one.wait_up()
     one.firewall(
         _table("chain input { type filter hook input priority 0; policy drop; }"),
@@ -158,7 +158,7 @@ def our_host_is_silent(one: testbed.RunningCase) -> None:
 
 
 def loses_long_packets(one: testbed.RunningCase) -> None:
-    """The path carries 1,200 bytes, and says nothing when it drops more."""
+    """The path drops packets of more than 1,200 bytes, and sends no ICMP error."""
     one.wait_up()
     one.firewall(_table(_LONG_ESP))
     one.now()
@@ -167,7 +167,7 @@ def loses_long_packets(one: testbed.RunningCase) -> None:
 
 
 def traffic_passes(one: testbed.RunningCase) -> None:
-    """Both hosts speak to each other."""
+    """Packets pass in both directions. There is no fault."""
     one.wait_up()
     one.now()
     one.keep_pinging(one.testbed.vpc_host, one.testbed.lan_host)

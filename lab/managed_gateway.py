@@ -1,4 +1,4 @@
-"""The agent at work on one gateway of a world, without a service: for tests of what happens by itself."""
+"""A gateway with its agent and without a service, for tests of what the agent does without requests."""
 
 import contextlib
 import time
@@ -14,7 +14,7 @@ from landbridge.engine.strongswan.engine import StrongSwan
 
 @dataclass
 class Source:
-    """Desires what it is told, and keeps each report that changes what is up, with its time on the monotonic clock."""
+    """Desires `wanted`, and keeps each report that changes a state, with its time on the monotonic clock."""
 
     gateway_id: str
     wanted: model.DesiredGateway | None = None
@@ -44,7 +44,7 @@ def _states(seen: model.Observation) -> list[str]:
 
 
 class ManagedGateway:
-    """One gateway with an agent that works on it. The tick is the product's own: what must not wait for it does not."""
+    """One gateway and its agent, with the default tick."""
 
     def __init__(self, world: sites.World, engine: StrongSwan) -> None:
         self.world = world

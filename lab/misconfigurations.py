@@ -1,11 +1,11 @@
-"""What can be wrong between a VPN gateway and a device, each made by doing it wrong, and the cause that must be named.
+"""A table of misconfigurations between a VPN gateway and a device, each with the cause that the diagnosis must have.
 
-A row says what is done to the device (in the words of its own configuration), to the path or to the connection. It is made in several
-ways: with IKEv2, IKEv1 main and aggressive mode; against strongSwan and Libreswan; where we call, where the device calls, and both.
-What the wire tells depends on the way: who answers sees both sides' values, who calls often hears "refused" alone. `told` are the ways in
-which the wire names the cause; elsewhere it must stand among the alternatives.
+A row has the changes to the configuration of the device, to the path, or to the connection. It is run in several ways: with IKEv2, IKEv1
+main mode and aggressive mode; with strongSwan and Libreswan as devices; with us, the device, or both as initiator. What the messages show
+depends on the way: the responder sees the values of both sides, the initiator often only a refusal. `exact` are the ways in which the cause
+must be exact; in the others it must be among the alternatives.
 
-Words in braces are filled in by `lab.testbed.Testbed.words`: {device}, {gateway}, {lan} and so on.
+`lab.testbed.Testbed.words` has the values of the placeholders in braces: {device}, {gateway}, {lan} and so on.
 """
 
 import fnmatch
@@ -20,7 +20,7 @@ Mode = Literal["v2", "main", "aggressive"]
 Caller = Literal["we", "device", "both"]
 Step = Callable[[testbed.RunningCase], None]
 
-#: Who must change something, by code; the device where nothing stands here. One of several is as right as another.
+#: Code -> the sides that are right for it; without an entry, the device.
 SIDES: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(
         ("ike_proposal_mismatch", "esp_proposal_mismatch", "ike_version_mismatch", "ike_mode_mismatch"), ("either",)
@@ -54,11 +54,11 @@ AUTHENTICATION_REFUSED = (
     "ike_mode_mismatch",
 )
 SILENCE = ("no_answer", "answer_lost", "our_firewall", "udp_4500_blocked")
-#: Said as certain, these tell what was heard and no reason for it.
-HEARD = ("no_answer", "identity_or_psk_refused", "waiting_for_device")
+#: Codes of an observation without its reason. Each may be certain although the reason is another code.
+CERTAIN_OBSERVATIONS = ("no_answer", "identity_or_psk_refused", "waiting_for_device")
 NOTHING_BACK = ("nothing_comes_back", "device_route_missing")
 
-#: Codes of what is not made: what is said while a cause is not known, and a failure of this machine's own data plane.
+#: Codes without a row: codes while a cause is not known, and a failure of this machine's own data plane.
 UNMADE = (
     "identity_or_psk_refused",
     "negotiating",
@@ -69,7 +69,7 @@ UNMADE = (
 )
 #: Not a code: the tunnel is up, and there is no cause.
 NOTHING = "nothing"
-#: Seconds in which most causes are told.
+#: Seconds in which most causes are found.
 SOON = 20.0
 
 IKE = "ikepolicy"
@@ -78,7 +78,7 @@ IPSEC = "ipsecpolicy"
 
 @dataclass(frozen=True, kw_only=True)
 class Way:
-    """How a row is made. `str` of it is what `told` and `--only` patterns match: `strongswan/v2/device`."""
+    """A way in which a row is run. The patterns of `exact` and `--only` match its `str`: `strongswan/v2/device`."""
 
     daemon: Daemon
     mode: Mode
@@ -90,22 +90,22 @@ class Way:
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One thing that is wrong. `code` is its cause, `also` are codes that say the same as rightly, `fair` what may stand for it where
-    the wire does not tell. `ours` and `theirs` are values that the answer must quote where the wire tells them.
+    """One misconfiguration. `code`: its cause. `equivalent`: codes that are also right. `acceptable`: codes that the answer may have where the
+    messages do not show the cause. `ours`, `theirs`: values that the answer must have where the messages show them.
 
-    `body` and `customer_gateway`: fields of the requests. `device`: fields of `sites.Tunnel`; `edits`: replacements in the text that
-    comes of it; `more`: further tunnels of the device. `pluto`: lines of Libreswan's conn. `before` is done before the connection is
-    made, `after` when it is there. `shown`: the ways in which the wire has both values, where they are others than `told`. `look`: whose diagnosis must say it. `seconds`: when it must be said, from the first attempt or
-    from the fault. `stays`: for so many seconds the answer must remain the same. `calls`: seconds between the
-    device's calls.
+    `body`, `customer_gateway`: fields of the requests. `device`: fields of `sites.Tunnel`. `edits`: replacements in the configuration that
+    these make. `more`: further tunnels of the device. `pluto`: lines of Libreswan's conn. `before` runs before the connection is created,
+    `after` when it is there. `with_values`: the ways in which the messages have both values, if they are not those of `exact`. `look`: the
+    resource whose diagnosis must have the cause. `device_off`: there is no device. `seconds`: the limit for the right answer, from the first
+    attempt or from the fault. `stays`: for how many seconds the answer must not change. `calls`: seconds between attempts of the device.
     """
 
     name: str
     code: str
     ways: Sequence[str]
-    told: Sequence[str] = ("*",)
-    also: Sequence[str] = ()
-    fair: Sequence[str] = ()
+    exact: Sequence[str] = ("*",)
+    equivalent: Sequence[str] = ()
+    acceptable: Sequence[str] = ()
     differs: Sequence[str] = ()
     sides: Sequence[str] = ()
     ours: str = ""
@@ -119,17 +119,17 @@ class Row:
     before: Sequence[Step] = ()
     after: Step | None = None
     look: Literal["connection", "gateway"] = "connection"
-    nobody: bool = False
+    device_off: bool = False
     seconds: float = SOON
     stays: float = 2.0
     calls: float = testbed.CALL_AGAIN
-    shown: Sequence[str] = ()
+    with_values: Sequence[str] = ()
     quick: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """A row made in one way."""
+    """A row in one way."""
 
     row: Row
     way: Way
@@ -142,16 +142,16 @@ class Case:
         return self.name
 
     @property
-    def told(self) -> bool:
-        return _matches(self.way, self.row.told)
+    def is_exact(self) -> bool:
+        return _matches(self.way, self.row.exact)
 
     @property
-    def shown(self) -> bool:
-        return _matches(self.way, self.row.shown or self.row.told)
+    def has_values(self) -> bool:
+        return _matches(self.way, self.row.with_values or self.row.exact)
 
     @property
     def right(self) -> tuple[str, ...]:
-        return (self.row.code, *self.row.also)
+        return (self.row.code, *self.row.equivalent)
 
     @property
     def sides(self) -> tuple[str, ...]:
@@ -159,7 +159,7 @@ class Case:
 
     @property
     def is_quick(self) -> bool:
-        """Whether `make test` makes it too: each row that is told soon, in its first way."""
+        """Whether `make test` runs the case too: each row with a short limit, in its first way."""
         return self.row.quick and self.row.seconds <= SOON and str(self.way) == self.row.ways[0]
 
 
@@ -181,8 +181,8 @@ ROWS: tuple[Row, ...] = (
         name="ike-encryption",
         code="ike_proposal_mismatch",
         ways=(*V2, *V1, *AGGRESSIVE, *BOTH, *LIBRESWAN, *LIBRESWAN_V1),
-        told=ANSWERING,
-        fair=(*PHASE_1_REFUSED, "no_answer"),
+        exact=ANSWERING,
+        acceptable=(*PHASE_1_REFUSED, "no_answer"),
         differs=("encryption_algorithm",),
         ours="aes-128",
         theirs="aes-256",
@@ -193,8 +193,8 @@ ROWS: tuple[Row, ...] = (
         name="ike-integrity",
         code="ike_proposal_mismatch",
         ways=(*V2, "strongswan/main/device", "libreswan/v2/device"),
-        told=ANSWERING,
-        fair=PHASE_1_REFUSED,
+        exact=ANSWERING,
+        acceptable=PHASE_1_REFUSED,
         differs=("authentication_algorithm",),
         ours="sha2-256",
         theirs="sha2-512",
@@ -205,8 +205,8 @@ ROWS: tuple[Row, ...] = (
         name="ike-prf",
         code="ike_proposal_mismatch",
         ways=V2,
-        told=ANSWERING,
-        fair=PHASE_1_REFUSED,
+        exact=ANSWERING,
+        acceptable=PHASE_1_REFUSED,
         differs=("prf",),
         ours="sha2-256",
         theirs="sha2-384",
@@ -217,8 +217,8 @@ ROWS: tuple[Row, ...] = (
         name="ike-group",
         code="ike_proposal_mismatch",
         ways=(*V2, *BOTH, *V1, *LIBRESWAN),
-        told=ANSWERING,
-        fair=PHASE_1_REFUSED,
+        exact=ANSWERING,
+        acceptable=PHASE_1_REFUSED,
         differs=("dh_group",),
         ours="group15",
         theirs="group14",
@@ -229,8 +229,8 @@ ROWS: tuple[Row, ...] = (
         name="ike-gcm",
         code="ike_proposal_mismatch",
         ways=V2,
-        told=ANSWERING,
-        fair=PHASE_1_REFUSED,
+        exact=ANSWERING,
+        acceptable=PHASE_1_REFUSED,
         differs=("encryption_algorithm",),
         ours="aes-128",
         theirs="aes-128-gcm-16",
@@ -240,8 +240,8 @@ ROWS: tuple[Row, ...] = (
         name="ike-everything",
         code="ike_proposal_mismatch",
         ways=V2,
-        told=ANSWERING,
-        fair=PHASE_1_REFUSED,
+        exact=ANSWERING,
+        acceptable=PHASE_1_REFUSED,
         differs=("encryption_algorithm", "authentication_algorithm", "dh_group"),
         ours="aes-128",
         theirs="3des",
@@ -251,8 +251,8 @@ ROWS: tuple[Row, ...] = (
         name="ike-version-of-device-is-1",
         code="ike_version_mismatch",
         ways=(*BOTH, "strongswan/v2/device", "strongswan/v2/we", "libreswan/v2/device", "libreswan/v2/we"),
-        told=ANSWERING,
-        fair=PHASE_1_REFUSED,
+        exact=ANSWERING,
+        acceptable=PHASE_1_REFUSED,
         ours="v2",
         theirs="v1",
         device={"version": 1},
@@ -262,8 +262,8 @@ ROWS: tuple[Row, ...] = (
         name="ike-version-of-device-is-2",
         code="ike_version_mismatch",
         ways=(*V1, "libreswan/main/device", "libreswan/main/we"),
-        told=ANSWERING,
-        fair=(*PHASE_1_REFUSED, "no_answer"),
+        exact=ANSWERING,
+        acceptable=(*PHASE_1_REFUSED, "no_answer"),
         ours="v1",
         theirs="v2",
         device={"version": 2},
@@ -273,8 +273,8 @@ ROWS: tuple[Row, ...] = (
         name="mode-of-device-is-aggressive",
         code="ike_mode_mismatch",
         ways=(*V1, "strongswan/main/both"),
-        told=ANSWERING,
-        fair=AUTHENTICATION_REFUSED,
+        exact=ANSWERING,
+        acceptable=AUTHENTICATION_REFUSED,
         ours="main",
         theirs="aggressive",
         device={"aggressive": True},
@@ -283,8 +283,8 @@ ROWS: tuple[Row, ...] = (
         name="mode-of-device-is-main",
         code="ike_mode_mismatch",
         ways=(*AGGRESSIVE, "libreswan/aggressive/we"),
-        told=ANSWERING,
-        fair=(*AUTHENTICATION_REFUSED, *PHASE_1_REFUSED, "no_answer"),
+        exact=ANSWERING,
+        acceptable=(*AUTHENTICATION_REFUSED, *PHASE_1_REFUSED, "no_answer"),
         ours="aggressive",
         theirs="main",
         device={"aggressive": False},
@@ -294,8 +294,8 @@ ROWS: tuple[Row, ...] = (
         name="no-connection",
         code="no_connection_on_device",
         ways=("strongswan/v2/we", "strongswan/main/we", "libreswan/v2/we"),
-        told=(),
-        fair=(*PHASE_1_REFUSED, "no_answer"),
+        exact=(),
+        acceptable=(*PHASE_1_REFUSED, "no_answer"),
         edits=(("remote_addrs = {gateway}", "remote_addrs = 192.0.2.1"),),
         pluto={"right": "192.0.2.1"},
     ),
@@ -304,8 +304,8 @@ ROWS: tuple[Row, ...] = (
         name="psk",
         code="psk_mismatch",
         ways=(*V2, *V1, *AGGRESSIVE, *BOTH, "strongswan/main/both", *LIBRESWAN, *LIBRESWAN_V1),
-        told=("*/v2/device", "*/main/device", "*/both", "strongswan/main/we", "strongswan/aggressive/we"),
-        fair=(*AUTHENTICATION_REFUSED, "answer_lost"),
+        exact=("*/v2/device", "*/main/device", "*/both", "strongswan/main/we", "strongswan/aggressive/we"),
+        acceptable=(*AUTHENTICATION_REFUSED, "answer_lost"),
         device={"psk": "Another-Horse-8"},
         pluto={"psk": "Another-Horse-8"},
     ),
@@ -322,15 +322,15 @@ ROWS: tuple[Row, ...] = (
         name="psk-with-trailing-blank",
         code="psk_mismatch",
         ways=("strongswan/v2/device", "strongswan/main/device"),
-        fair=AUTHENTICATION_REFUSED,
+        acceptable=AUTHENTICATION_REFUSED,
         device={"psk": "{psk} "},
     ),
     Row(
         name="psk-absent",
         code="psk_missing_on_device",
         ways=(*V2, *V1, *AGGRESSIVE, "libreswan/v2/we"),
-        told=("strongswan/main/*", "strongswan/aggressive/we"),
-        fair=(*AUTHENTICATION_REFUSED, *SILENCE, "ike_proposal_mismatch"),
+        exact=("strongswan/main/*", "strongswan/aggressive/we"),
+        acceptable=(*AUTHENTICATION_REFUSED, *SILENCE, "ike_proposal_mismatch"),
         edits=(("secrets {", "no_secrets {"),),
         pluto={"psk": ""},
         quick=False,
@@ -339,8 +339,8 @@ ROWS: tuple[Row, ...] = (
         name="device-calls-itself-by-name",
         code="peer_id_mismatch",
         ways=(*V2, *BOTH, *V1, *AGGRESSIVE, *LIBRESWAN, *LIBRESWAN_V1),
-        told=(*ANSWERING, "*/main/we", "*/aggressive/we", "libreswan/v2/we"),
-        fair=AUTHENTICATION_REFUSED,
+        exact=(*ANSWERING, "*/main/we", "*/aggressive/we", "libreswan/v2/we"),
+        acceptable=AUTHENTICATION_REFUSED,
         differs=("peer_id",),
         ours="{device}",
         theirs="branch.example",
@@ -351,8 +351,8 @@ ROWS: tuple[Row, ...] = (
         name="device-calls-itself-by-another-name",
         code="peer_id_mismatch",
         ways=(*V2, *AGGRESSIVE, "libreswan/v2/device"),
-        told=(*ANSWERING, "*/aggressive/we"),
-        fair=AUTHENTICATION_REFUSED,
+        exact=(*ANSWERING, "*/aggressive/we"),
+        acceptable=AUTHENTICATION_REFUSED,
         differs=("peer_id",),
         ours="branch.example",
         theirs="other.example",
@@ -364,8 +364,8 @@ ROWS: tuple[Row, ...] = (
         name="id-is-a-key-id",
         code="peer_id_mismatch",
         ways=("strongswan/v2/device", "strongswan/v2/we", "strongswan/aggressive/device"),
-        told=ANSWERING,
-        fair=AUTHENTICATION_REFUSED,
+        exact=ANSWERING,
+        acceptable=AUTHENTICATION_REFUSED,
         differs=("peer_id_type",),
         theirs="branch.example",
         body={IKE: {"peer_id_type": "fqdn", "peer_id": "branch.example"}},
@@ -375,8 +375,8 @@ ROWS: tuple[Row, ...] = (
         name="id-is-an-e-mail",
         code="peer_id_mismatch",
         ways=("strongswan/v2/device", "strongswan/v2/we"),
-        told=ANSWERING,
-        fair=AUTHENTICATION_REFUSED,
+        exact=ANSWERING,
+        acceptable=AUTHENTICATION_REFUSED,
         differs=("peer_id_type",),
         theirs="vpn@branch.example",
         body={IKE: {"peer_id_type": "fqdn", "peer_id": "vpn@branch.example"}},
@@ -386,8 +386,8 @@ ROWS: tuple[Row, ...] = (
         name="id-is-the-name-of-an-address",
         code="peer_id_mismatch",
         ways=("strongswan/v2/device", "strongswan/main/we", "libreswan/v2/device"),
-        told=(*ANSWERING, "*/main/we"),
-        fair=AUTHENTICATION_REFUSED,
+        exact=(*ANSWERING, "*/main/we"),
+        acceptable=AUTHENTICATION_REFUSED,
         differs=("peer_id_type",),
         ours="{device}",
         theirs="{device}",
@@ -398,8 +398,8 @@ ROWS: tuple[Row, ...] = (
         name="device-expects-a-name-of-us",
         code="local_id_mismatch",
         ways=(*V2, *BOTH, *V1, *AGGRESSIVE, "libreswan/v2/device", "libreswan/v2/we", "libreswan/main/we"),
-        told=("*/v2/device", "*/v2/both"),
-        fair=(*AUTHENTICATION_REFUSED, "device_disconnects", "device_deleted"),
+        exact=("*/v2/device", "*/v2/both"),
+        acceptable=(*AUTHENTICATION_REFUSED, "device_disconnects", "device_deleted"),
         differs=("local_id",),
         ours="{gateway}",
         theirs="hq.example",
@@ -410,8 +410,8 @@ ROWS: tuple[Row, ...] = (
         name="device-expects-another-address-of-us",
         code="local_id_mismatch",
         ways=V2,
-        told=("*/v2/device",),
-        fair=AUTHENTICATION_REFUSED,
+        exact=("*/v2/device",),
+        acceptable=AUTHENTICATION_REFUSED,
         differs=("local_id",),
         ours="{gateway}",
         theirs="10.9.9.9",
@@ -421,8 +421,8 @@ ROWS: tuple[Row, ...] = (
         name="id-behind-nat",
         code="peer_id_mismatch",
         ways=("strongswan/v2/device", "strongswan/main/device"),
-        told=("*/v2/device",),
-        fair=AUTHENTICATION_REFUSED,
+        exact=("*/v2/device",),
+        acceptable=AUTHENTICATION_REFUSED,
         differs=("peer_id",),
         ours="{device}",
         theirs="{elsewhere}",
@@ -434,8 +434,8 @@ ROWS: tuple[Row, ...] = (
         name="device-has-a-certificate",
         code="authentication_method_mismatch",
         ways=V2,
-        told=ANSWERING,
-        fair=AUTHENTICATION_REFUSED,
+        exact=ANSWERING,
+        acceptable=AUTHENTICATION_REFUSED,
         theirs="certificate",
         edits=(("local {\n      auth = psk", "local {\n      auth = pubkey\n      certs = device.pem"),),
         before=(faults.makes_a_certificate,),
@@ -444,15 +444,15 @@ ROWS: tuple[Row, ...] = (
         name="device-asks-for-a-certificate",
         code="authentication_method_mismatch",
         ways=("strongswan/v2/we", "strongswan/main/we"),
-        told=(),
-        fair=(*AUTHENTICATION_REFUSED, *PHASE_1_REFUSED),
+        exact=(),
+        acceptable=(*AUTHENTICATION_REFUSED, *PHASE_1_REFUSED),
         edits=(("remote {\n      auth = psk", "remote {\n      auth = pubkey"),),
     ),
     Row(
         name="device-has-eap",
         code="authentication_method_mismatch",
         ways=("strongswan/v2/device",),
-        fair=AUTHENTICATION_REFUSED,
+        acceptable=AUTHENTICATION_REFUSED,
         theirs="EAP",
         edits=(("local {\n      auth = psk", "local {\n      auth = eap-md5\n      eap_id = branch"),),
     ),
@@ -460,15 +460,15 @@ ROWS: tuple[Row, ...] = (
         name="device-asks-for-eap",
         code="authentication_method_mismatch",
         ways=("strongswan/v2/we",),
-        told=(),
-        fair=AUTHENTICATION_REFUSED,
+        exact=(),
+        acceptable=AUTHENTICATION_REFUSED,
         edits=(("remote {\n      auth = psk", "remote {\n      auth = eap-md5"),),
     ),
     Row(
         name="device-has-xauth",
         code="authentication_method_mismatch",
         ways=("strongswan/main/device", "libreswan/main/device"),
-        fair=(*AUTHENTICATION_REFUSED, "ike_proposal_mismatch"),
+        acceptable=(*AUTHENTICATION_REFUSED, "ike_proposal_mismatch"),
         theirs="XAuth",
         edits=(
             (
@@ -482,8 +482,8 @@ ROWS: tuple[Row, ...] = (
         name="device-asks-for-xauth",
         code="authentication_method_mismatch",
         ways=("strongswan/main/we",),
-        told=(),
-        fair=(*AUTHENTICATION_REFUSED, *PHASE_1_REFUSED),
+        exact=(),
+        acceptable=(*AUTHENTICATION_REFUSED, *PHASE_1_REFUSED),
         edits=(
             (
                 "remote {\n      auth = psk",
@@ -496,8 +496,8 @@ ROWS: tuple[Row, ...] = (
         name="esp-encryption",
         code="esp_proposal_mismatch",
         ways=(*V2, *V1, *BOTH, *LIBRESWAN, "libreswan/main/device"),
-        told=ANSWERING,
-        fair=("esp_proposal_mismatch",),
+        exact=ANSWERING,
+        acceptable=("esp_proposal_mismatch",),
         differs=("encryption_algorithm",),
         ours="aes-128",
         theirs="aes-256",
@@ -508,8 +508,8 @@ ROWS: tuple[Row, ...] = (
         name="esp-integrity",
         code="esp_proposal_mismatch",
         ways=(*V2, "strongswan/main/device"),
-        told=ANSWERING,
-        fair=("esp_proposal_mismatch",),
+        exact=ANSWERING,
+        acceptable=("esp_proposal_mismatch",),
         differs=("authentication_algorithm",),
         ours="sha2-256",
         theirs="sha1",
@@ -519,8 +519,8 @@ ROWS: tuple[Row, ...] = (
         name="esp-gcm",
         code="esp_proposal_mismatch",
         ways=("strongswan/v2/device", "strongswan/main/device"),
-        told=ANSWERING,
-        fair=("esp_proposal_mismatch",),
+        exact=ANSWERING,
+        acceptable=("esp_proposal_mismatch",),
         differs=("encryption_algorithm",),
         ours="aes-128",
         theirs="aes-128-gcm-16",
@@ -539,8 +539,8 @@ ROWS: tuple[Row, ...] = (
         name="pfs-off-on-device",
         code="esp_proposal_mismatch",
         ways=V1,
-        told=ANSWERING,
-        fair=("esp_proposal_mismatch",),
+        exact=ANSWERING,
+        acceptable=("esp_proposal_mismatch",),
         differs=("pfs",),
         ours="group15",
         theirs="disable",
@@ -550,8 +550,8 @@ ROWS: tuple[Row, ...] = (
         name="pfs-off-here",
         code="esp_proposal_mismatch",
         ways=V1,
-        told=ANSWERING,
-        fair=("esp_proposal_mismatch",),
+        exact=ANSWERING,
+        acceptable=("esp_proposal_mismatch",),
         differs=("pfs",),
         ours="disable",
         theirs="group15",
@@ -561,8 +561,8 @@ ROWS: tuple[Row, ...] = (
         name="pfs-group",
         code="esp_proposal_mismatch",
         ways=V1,
-        told=ANSWERING,
-        fair=("esp_proposal_mismatch",),
+        exact=ANSWERING,
+        acceptable=("esp_proposal_mismatch",),
         differs=("pfs",),
         ours="group15",
         theirs="group14",
@@ -572,8 +572,8 @@ ROWS: tuple[Row, ...] = (
         name="pfs-group-shows-at-the-first-rekey",
         code="esp_proposal_mismatch",
         ways=V2,
-        also=("rekey_refused",),
-        fair=("pfs_unproved",),
+        equivalent=("rekey_refused",),
+        acceptable=("pfs_unproved",),
         differs=("pfs",),
         ours="group15",
         device={"esp_proposals": "aes128-sha256-modp2048"},
@@ -583,8 +583,8 @@ ROWS: tuple[Row, ...] = (
         name="pfs-off-on-device-shows-at-the-first-rekey",
         code="esp_proposal_mismatch",
         ways=("strongswan/v2/we",),
-        also=("rekey_refused",),
-        fair=("pfs_unproved",),
+        equivalent=("rekey_refused",),
+        acceptable=("pfs_unproved",),
         differs=("pfs",),
         ours="group15",
         device={"esp_proposals": "aes128-sha256"},
@@ -594,12 +594,12 @@ ROWS: tuple[Row, ...] = (
         name="selectors-device-has-another-lan",
         code="selectors_mismatch",
         ways=(*V2, *V1, *BOTH, *LIBRESWAN),
-        fair=("selectors_mismatch",),
+        acceptable=("selectors_mismatch",),
         ours="{lan}",
         theirs="192.168.77.0/24",
         device={"pairs": (("192.168.77.0/24", "{vpc}"),)},
         pluto={"leftsubnet": "192.168.77.0/24"},
-        shown=ANSWERING,
+        with_values=ANSWERING,
     ),
     Row(
         name="selectors-device-asks-for-another-vpc",
@@ -614,7 +614,7 @@ ROWS: tuple[Row, ...] = (
         name="selectors-narrowed",
         code="selectors_narrowed",
         ways=("strongswan/v2/device", "strongswan/v2/we"),
-        also=("selectors_partly",),
+        equivalent=("selectors_partly",),
         ours="{lan}",
         theirs="{half_lan}",
         device={"pairs": (("{half_lan}", "{vpc}"),)},
@@ -623,7 +623,7 @@ ROWS: tuple[Row, ...] = (
         name="selectors-one-of-two",
         code="selectors_partly",
         ways=("strongswan/v2/we", "strongswan/v2/device", "strongswan/main/we"),
-        also=("selectors_mismatch",),
+        equivalent=("selectors_mismatch",),
         ours="{second_lan}",
         body={"peer_subnets": ["{lan}", "{second_lan}"]},
     ),
@@ -631,7 +631,7 @@ ROWS: tuple[Row, ...] = (
         name="selectors-more-than-we-have",
         code="selectors_mismatch",
         ways=("strongswan/v2/device", "strongswan/main/device"),
-        also=("selectors_partly",),
+        equivalent=("selectors_partly",),
         theirs="{second_lan}",
         device={"pairs": (("{lan}", "{vpc}"), ("{second_lan}", "{vpc}"))},
     ),
@@ -639,7 +639,7 @@ ROWS: tuple[Row, ...] = (
         name="selectors-one-of-two-of-a-policy",
         code="selectors_partly",
         ways=("strongswan/v2/we", "strongswan/main/we"),
-        also=("selectors_mismatch",),
+        equivalent=("selectors_mismatch",),
         ours="{second_lan}",
         body={
             "style": "policy",
@@ -649,46 +649,46 @@ ROWS: tuple[Row, ...] = (
     ),
     # -- the path -------------------------------------------------------------------------------------------------------
     Row(
-        name="nobody-at-home",
+        name="device-is-off",
         code="no_answer",
         ways=("strongswan/v2/we", "strongswan/main/we", "strongswan/aggressive/we"),
-        fair=SILENCE,
-        nobody=True,
+        acceptable=SILENCE,
+        device_off=True,
     ),
     Row(
         name="udp-500-to-the-device",
         code="no_answer",
         ways=("strongswan/v2/we", "strongswan/main/we"),
-        fair=SILENCE,
+        acceptable=SILENCE,
         before=(faults.drops("input", "udp dport 500"),),
     ),
     Row(
         name="udp-500-from-the-device",
         code="no_answer",
         ways=("strongswan/v2/we",),
-        fair=SILENCE,
+        acceptable=SILENCE,
         before=(faults.drops("output", "udp dport 500"),),
     ),
     Row(
         name="udp-4500-to-the-device",
         code="udp_4500_blocked",
         ways=("strongswan/v2/we", "strongswan/main/we"),
-        fair=("answer_lost", "no_answer"),
+        acceptable=("answer_lost", "no_answer"),
         before=(faults.drops("input", "udp dport 4500"),),
     ),
     Row(
         name="udp-4500-from-the-device",
         code="udp_4500_blocked",
         ways=("strongswan/v2/we", "strongswan/v2/device", "strongswan/main/we", "strongswan/main/device"),
-        fair=("answer_lost", "no_answer"),
+        acceptable=("answer_lost", "no_answer"),
         before=(faults.drops("output", "udp dport 4500"),),
     ),
     Row(
         name="our-udp-4500-answers-are-lost",
         code="answer_lost",
         ways=("strongswan/v2/device", "strongswan/main/device"),
-        also=("udp_4500_blocked",),
-        fair=("peer_dead", "nothing_comes_back"),
+        equivalent=("udp_4500_blocked",),
+        acceptable=("peer_dead", "nothing_comes_back"),
         before=(faults.drops("input", "udp dport 4500"),),
         quick=False,
     ),
@@ -696,15 +696,15 @@ ROWS: tuple[Row, ...] = (
         name="our-own-firewall",
         code="our_firewall",
         ways=("strongswan/v2/we", "strongswan/main/we"),
-        fair=SILENCE,
+        acceptable=SILENCE,
         before=(faults.our_firewall_drops,),
     ),
     Row(
         name="the-machines-firewall",
         code="our_firewall",
         ways=("strongswan/v2/we",),
-        told=(),
-        fair=SILENCE,
+        exact=(),
+        acceptable=SILENCE,
         sides=("operator", "network", "device"),
         before=(faults.underlay_drops,),
     ),
@@ -728,18 +728,18 @@ ROWS: tuple[Row, ...] = (
         name="device-has-moved",
         code="unknown_peer",
         ways=("strongswan/v2/device",),
-        told=(),
-        fair=SILENCE,
+        exact=(),
+        acceptable=SILENCE,
         theirs="{elsewhere}",
         device={"address": "{elsewhere}"},
     ),
     Row(
-        name="dial-in-nobody-calls",
+        name="dial-in-without-a-device",
         code="waiting_for_device",
         ways=("strongswan/v2/we",),
         customer_gateway={"id_type": "fqdn", "id_value": "branch.example"},
         body={IKE: {"peer_id_type": "fqdn", "peer_id": "branch.example"}},
-        nobody=True,
+        device_off=True,
     ),
     Row(
         name="dial-in-calls-itself-otherwise",
@@ -784,8 +784,8 @@ ROWS: tuple[Row, ...] = (
         name="dial-in-version",
         code="ike_version_mismatch",
         ways=("strongswan/v2/device",),
-        told=(),  # the gateway's own firewall drops first messages of IKEv1 where no such device is expected
-        fair=("waiting_for_device",),
+        exact=(),  # the gateway's own firewall drops first messages of IKEv1 where no such device is expected
+        acceptable=("waiting_for_device",),
         ours="v2",
         theirs="v1",
         customer_gateway={"id_type": "fqdn", "id_value": "branch.example"},
@@ -807,30 +807,30 @@ ROWS: tuple[Row, ...] = (
         name="device-deletes-at-once",
         code="device_disconnects",
         ways=("strongswan/v2/we", "strongswan/main/we", "strongswan/v2/device"),
-        also=("device_deleted",),
+        equivalent=("device_deleted",),
         after=faults.deletes_at_once,
     ),
     Row(
         name="device-disabled-later",
         code="device_disabled",
         ways=("strongswan/v2/we", "strongswan/main/we"),
-        also=("device_deleted",),
-        fair=PHASE_1_REFUSED,
+        equivalent=("device_deleted",),
+        acceptable=PHASE_1_REFUSED,
         after=faults.is_disabled,
     ),
     Row(
         name="device-stopped",
         code="device_deleted",
         ways=("strongswan/v2/we",),
-        also=("device_disabled",),
-        fair=("no_answer",),
+        equivalent=("device_disabled",),
+        acceptable=("no_answer",),
         after=faults.stops,
     ),
     Row(
         name="device-died",
         code="peer_dead",
         ways=("strongswan/v2/we", "strongswan/main/we", "strongswan/v2/device"),
-        fair=("no_answer",),
+        acceptable=("no_answer",),
         body={IKE: {"dpd": {"interval": 10, "timeout": 2}}},
         after=faults.dies,
         seconds=60,
@@ -839,7 +839,7 @@ ROWS: tuple[Row, ...] = (
         name="path-cut",
         code="peer_dead",
         ways=("strongswan/v2/we",),
-        fair=("no_answer",),
+        acceptable=("no_answer",),
         body={IKE: {"dpd": {"interval": 10, "timeout": 2}}},
         after=faults.path_is_cut,
         seconds=60,
@@ -848,7 +848,7 @@ ROWS: tuple[Row, ...] = (
         name="rekey-refused",
         code="rekey_refused",
         ways=("strongswan/v2/we", "strongswan/v2/device"),
-        also=("esp_proposal_mismatch",),
+        equivalent=("esp_proposal_mismatch",),
         differs=("pfs",),
         ours="group15",
         body={IPSEC: {"lifetime_seconds": 30}},
@@ -859,7 +859,7 @@ ROWS: tuple[Row, ...] = (
         name="rekey-refused-after-a-change",
         code="rekey_refused",
         ways=("strongswan/main/we",),
-        also=("esp_proposal_mismatch",),
+        equivalent=("esp_proposal_mismatch",),
         body={IPSEC: {"lifetime_seconds": 30}},
         after=faults.changes_its_esp,
         seconds=50,
@@ -868,7 +868,7 @@ ROWS: tuple[Row, ...] = (
         name="lifetime-ends-without-rekey",
         code="device_deleted",
         ways=("strongswan/v2/we",),
-        also=("device_disconnects",),
+        equivalent=("device_disconnects",),
         edits=(("esp_proposals =", "life_time = 12s\n        rekey_time = 0s\n        esp_proposals ="),),
         seconds=30,
     ),
@@ -885,7 +885,7 @@ ROWS: tuple[Row, ...] = (
         name="psk-changed-here",
         code="new_psk_refused",
         ways=("strongswan/v2/we", "strongswan/main/we"),
-        fair=("psk_mismatch", "identity_or_psk_refused", "key_not_proved"),
+        acceptable=("psk_mismatch", "identity_or_psk_refused", "key_not_proved"),
         after=faults.gets_another_psk_from_us,
     ),
     # -- up, and traffic is lost ----------------------------------------------------------------------------------------
@@ -893,7 +893,7 @@ ROWS: tuple[Row, ...] = (
         name="host-behind-the-device-is-silent",
         code="nothing_comes_back",
         ways=("strongswan/v2/we",),
-        also=NOTHING_BACK,
+        equivalent=NOTHING_BACK,
         after=faults.pings_unanswered_host,
         seconds=75,
         quick=False,
@@ -902,7 +902,7 @@ ROWS: tuple[Row, ...] = (
         name="device-forwards-nothing",
         code="nothing_comes_back",
         ways=("strongswan/v2/we",),
-        also=NOTHING_BACK,
+        equivalent=NOTHING_BACK,
         after=faults.pings_without_route,
         seconds=75,
     ),
@@ -910,7 +910,7 @@ ROWS: tuple[Row, ...] = (
         name="device-says-no-route",
         code="device_route_missing",
         ways=("strongswan/v2/we",),
-        also=("nothing_comes_back",),
+        equivalent=("nothing_comes_back",),
         after=faults.pings_refused_by_the_device,
         seconds=75,
     ),
@@ -918,7 +918,7 @@ ROWS: tuple[Row, ...] = (
         name="esp-to-the-device-is-lost",
         code="nothing_comes_back",
         ways=("strongswan/v2/we",),
-        also=NOTHING_BACK,
+        equivalent=NOTHING_BACK,
         after=faults.loses_esp_to_the_device,
         seconds=75,
     ),
@@ -926,7 +926,7 @@ ROWS: tuple[Row, ...] = (
         name="esp-from-the-device-is-lost",
         code="nothing_comes_back",
         ways=("strongswan/v2/we",),
-        also=NOTHING_BACK,
+        equivalent=NOTHING_BACK,
         after=faults.loses_esp_from_the_device,
         seconds=75,
     ),
@@ -949,7 +949,7 @@ ROWS: tuple[Row, ...] = (
         name="nothing-is-wrong",
         code=NOTHING,
         ways=(*V2, *V1, *AGGRESSIVE, *BOTH),
-        fair=("pfs_unproved",),
+        acceptable=("pfs_unproved",),
         after=faults.traffic_passes,
         stays=15.0,
     ),
@@ -957,7 +957,7 @@ ROWS: tuple[Row, ...] = (
         name="dial-in-is-right",
         code=NOTHING,
         ways=("strongswan/v2/device", "strongswan/aggressive/device"),
-        fair=("pfs_unproved",),
+        acceptable=("pfs_unproved",),
         customer_gateway={"id_type": "fqdn", "id_value": "branch.example"},
         body={IKE: {"peer_id_type": "fqdn", "peer_id": "branch.example"}},
         device={"local_id": "fqdn:branch.example"},
@@ -966,7 +966,7 @@ ROWS: tuple[Row, ...] = (
         name="nat-is-right",
         code=NOTHING,
         ways=("strongswan/v2/device", "strongswan/main/device"),
-        fair=("pfs_unproved",),
+        acceptable=("pfs_unproved",),
         body={IKE: {"peer_id_type": "ip", "peer_id": "{elsewhere}"}},
         device={"address": "{elsewhere}", "local_id": "{elsewhere}"},
         before=(faults.masquerades,),
@@ -975,7 +975,7 @@ ROWS: tuple[Row, ...] = (
         name="two-subnets-are-right",
         code=NOTHING,
         ways=(*V2, *V1),
-        fair=("pfs_unproved",),
+        acceptable=("pfs_unproved",),
         body={"peer_subnets": ["{lan}", "{second_lan}"]},
         device={"pairs": (("{lan}", "{vpc}"), ("{second_lan}", "{vpc}"))},
     ),
@@ -983,7 +983,7 @@ ROWS: tuple[Row, ...] = (
         name="psk-was-mended-on-the-device",
         code=NOTHING,
         ways=("strongswan/v2/device", "strongswan/v2/we", "strongswan/main/device"),
-        fair=("pfs_unproved",),
+        acceptable=("pfs_unproved",),
         device={"psk": "Another-Horse-8"},
         after=faults.mends_the_psk,
     ),
@@ -991,7 +991,7 @@ ROWS: tuple[Row, ...] = (
         name="encryption-was-mended-here",
         code=NOTHING,
         ways=V2,
-        fair=("pfs_unproved",),
+        acceptable=("pfs_unproved",),
         device={"proposals": "aes256-sha256-modp3072"},
         after=faults.mends_the_encryption_here,
     ),
@@ -999,8 +999,8 @@ ROWS: tuple[Row, ...] = (
         name="psk-was-mended-and-esp-is-wrong",
         code="esp_proposal_mismatch",
         ways=("strongswan/v2/device", "strongswan/v2/we"),
-        told=ANSWERING,
-        fair=("esp_proposal_mismatch",),
+        exact=ANSWERING,
+        acceptable=("esp_proposal_mismatch",),
         differs=("encryption_algorithm",),
         ours="aes-128",
         theirs="aes-256",
@@ -1008,10 +1008,10 @@ ROWS: tuple[Row, ...] = (
         after=faults.mends_the_psk,
     ),
     Row(
-        name="psk-was-mended-and-nobody-is-at-home",
+        name="psk-was-mended-and-the-device-is-off",
         code="no_answer",
         ways=("strongswan/v2/we",),
-        fair=SILENCE,
+        acceptable=SILENCE,
         device={"psk": "Another-Horse-8"},
         after=faults.mends_the_psk_here_and_dies,
     ),

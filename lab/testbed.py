@@ -1,7 +1,7 @@
-"""A place where one misconfiguration after another is made: a VPN gateway of the service, and the device that it talks to.
+"""A testbed for misconfigurations: a VPN gateway of the service, and a device. It runs one case after another.
 
-A case has the gateway for itself, and an address of the device that no case had before. The service is the real one and is asked
-through its API; the device is a strongSwan or a Libreswan with a configuration written by hand.
+A case has the gateway for itself, and a new address of the device. The service is the real one, and is used through its API. The device is a
+strongSwan or a Libreswan with a configuration that this folder writes.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ from lab import demo, libreswan, sites
 from landbridge.engine.strongswan import names
 
 PSK = "Correct-Horse-7"
-#: A device that calls and is refused calls again after so many seconds.
+#: Seconds after which a device that was refused initiates again.
 CALL_AGAIN = 4.0
 #: Addresses that the device of a testbed can have, one case after another.
 _ADDRESSES = 1000
@@ -49,7 +49,7 @@ table ip closed {
 
 
 class Refused(Exception):
-    """The API said no."""
+    """The API refused a request."""
 
 
 @dataclass(frozen=True)
@@ -76,8 +76,8 @@ class Api:
 
 @dataclass
 class Testbed:
-    """One gateway and one device at a time. `number` tells testbeds of one world apart. The gateway's other connection, to the `neighbour`, is
-    right and up all the time.
+    """One gateway, and one device at a time. `number` is unique in a world. The gateway has another connection, to the `neighbour`, which is
+    correct and up all the time.
     """
 
     world: sites.World
@@ -117,11 +117,11 @@ class Testbed:
 
     @property
     def namespace(self) -> str:
-        """The gateway's own."""
+        """The namespace of the gateway."""
         return names.namespace(self.gateway["id"])
 
     def make_gateway(self) -> None:
-        """The gateway; waits until it is ACTIVE."""
+        """Creates the gateway, and waits until it is ACTIVE."""
         eips = [{"id": _id("e", 2 * self.number + one)} for one in (0, 1)]
         wish = {"name": f"testbed-{self.number}", "vpc_id": _id("0", self.number), "local_subnets": [self.vpc]}
         body = {"vpn_gateway": wish | {"eip1": eips[0], "eip2": eips[1]}}
@@ -152,7 +152,7 @@ class Testbed:
         return found
 
     def words(self, address: str, other: str) -> dict[str, str]:
-        """What words in braces mean in a case."""
+        """The values of the placeholders of a case."""
         return {
             "device": address,
             "elsewhere": other,
@@ -166,7 +166,7 @@ class Testbed:
         }
 
     def next_addresses(self) -> tuple[str, str]:
-        """Two addresses of the device that no case had."""
+        """Two new addresses of the device."""
         self.cases += 1
         first = _ADDRESSES * self.number + 2 * self.cases
         return sites.peer(first), sites.peer(first + 1)
@@ -174,7 +174,7 @@ class Testbed:
 
 @dataclass
 class RunningCase:
-    """A case while it runs. `device` is None where nobody is at home."""
+    """A case while it runs."""
 
     testbed: Testbed
     address: str
@@ -188,7 +188,7 @@ class RunningCase:
     began: float | None = None
 
     def firewall(self, rules: str, *, where: str = "") -> None:
-        """nftables text in the device's namespace, or in another; gone after the case."""
+        """Loads nftables rules into the device's namespace, or another one, until the end of the case."""
         name = where or self.device.namespace
         before = _tables(name)
         nft(name, rules)
@@ -196,7 +196,7 @@ class RunningCase:
             self.undo.callback(_drop_table, name, table)
 
     def only_calls(self) -> None:
-        """The device's firewall lets no first message of ours in, as that of a device that only calls does."""
+        """The device's firewall drops our first messages, like that of a device that only initiates."""
         self.firewall(_CLOSED)
 
     def diagnosis(self) -> dict[str, Any]:
@@ -211,7 +211,7 @@ class RunningCase:
         return bool(self.diagnosis()["status"] == "ACTIVE")
 
     def wait_up(self) -> None:
-        """Until the connection is ACTIVE, and the device thinks so too."""
+        """Waits until the connection is ACTIVE and the device has its SAs."""
         sites.wait_for(lambda: self.is_up() and self.device_sas(), "the tunnel to be up before the fault", seconds=40)
 
     def update(self, fields: Mapping[str, Any]) -> None:
@@ -220,7 +220,7 @@ class RunningCase:
         )
 
     def now(self) -> None:
-        """The fault begins."""
+        """Records the time of the fault."""
         self.began = time.monotonic()
 
     # -- the device ---------------------------------------------------------------------------------------------------
@@ -245,7 +245,7 @@ class RunningCase:
         return found
 
     def call(self) -> None:
-        """The device calls each of its children that is not up; its daemon queues it and goes on."""
+        """The device initiates each of its children that is not up, without waiting."""
         with self._session() as session:
             sas = [sa for each in session.list_sas() for sa in each.values()]
             up = {child["name"].decode() for sa in sas for child in sa["child-sas"].values()}
@@ -261,7 +261,7 @@ class RunningCase:
             list(session.terminate({"ike-id": unique_id, "timeout": "-1"}))
 
     def keep(self, act: Any, every: float) -> None:
-        """Does something again and again until the case ends. What goes wrong once is tried again."""
+        """Repeats `act` until the case ends, also when it fails."""
         ended = threading.Event()
 
         def run() -> None:
@@ -276,7 +276,7 @@ class RunningCase:
         thread.start()
 
     def keep_pinging(self, source: str, target: str, *, size: int = 56) -> None:
-        """Traffic in one direction until the case ends, whether it is answered or not; 5 packets a second, not fragmented."""
+        """Sends 5 pings a second until the case ends, not fragmented."""
         command = ["ip", "netns", "exec", source, "ping", "-n", "-q", "-i", "0.2", "-M", "do", "-s", str(size), target]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.undo.callback(process.wait)
@@ -315,7 +315,7 @@ def _id(kind: str, number: int) -> str:
 
 @contextlib.contextmanager
 def testbeds(count: int, **settings: str) -> Iterator[list[Testbed]]:
-    """Testbeds that share a world and a service with its ordinary settings, unless others are given."""
+    """Testbeds that share a world and a service. `settings`: environment variables of the service."""
     with sites.World() as world:
         places = [_place(world, number) for number in range(1, count + 1)]
         networks = "".join(_NETWORK.format(id=_id("0", number), number=number) for number in range(1, count + 1))
@@ -344,7 +344,7 @@ def _place(world: sites.World, number: int) -> tuple[sites.Device, sites.Device,
 
 @contextlib.contextmanager
 def running_case(testbed: Testbed) -> Iterator[RunningCase]:
-    """A case from its first file to its last: afterwards its connection, its device and its rules are gone."""
+    """Runs a case. At the end, its connection, its device and its rules are removed."""
     address, other = testbed.next_addresses()
     device = dataclasses.replace(
         testbed.base, address=address, folder=testbed.base.folder / f"{testbed.cases}", process=None

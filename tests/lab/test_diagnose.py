@@ -8,8 +8,8 @@ from lab import diagnose, misconfigurations
 from landbridge.status import cause_texts
 
 CASES = {case.name: case for case in misconfigurations.cases()}
-TOLD = CASES["ike-encryption strongswan/v2/device"]
-UNTOLD = CASES["ike-encryption strongswan/v2/we"]
+EXACT = CASES["ike-encryption strongswan/v2/device"]
+INEXACT = CASES["ike-encryption strongswan/v2/we"]
 
 
 def cause(code: str, **given: Any) -> dict[str, Any]:
@@ -21,37 +21,39 @@ RIGHT = cause("ike_proposal_mismatch")
 
 
 @pytest.mark.parametrize(
-    ("case", "causes", "word"),
+    ("case", "causes", "grade"),
     [
-        pytest.param(TOLD, [RIGHT], "alone", id="certain-and-first"),
-        pytest.param(TOLD, [RIGHT, cause("no_answer", is_certain=False)], "alone", id="first-of-two"),
-        pytest.param(TOLD, [RIGHT | {"is_certain": False}], "alone", id="the-only-one"),
-        pytest.param(TOLD, [cause("psk_mismatch"), RIGHT], "wrong", id="another-is-certain"),
-        pytest.param(TOLD, [cause("no_connection_on_device", is_certain=False), RIGHT], "among", id="second"),
-        pytest.param(TOLD, [cause("no_connection_on_device", is_certain=False)], "wrong", id="fair-where-it-was-told"),
-        pytest.param(UNTOLD, [cause("no_connection_on_device", is_certain=False)], "among", id="fair-where-it-was-not"),
-        pytest.param(UNTOLD, [cause("no_connection_on_device")], "wrong", id="fair-but-certain"),
-        pytest.param(UNTOLD, [RIGHT], "alone", id="certain-though-the-wire-did-not-tell"),
-        pytest.param(UNTOLD, [cause("psk_mismatch")], "wrong", id="neither-right-nor-fair"),
-        pytest.param(TOLD, [], "silent", id="nothing"),
+        pytest.param(EXACT, [RIGHT], "alone", id="certain-and-first"),
+        pytest.param(EXACT, [RIGHT, cause("no_answer", is_certain=False)], "alone", id="first-of-two"),
+        pytest.param(EXACT, [RIGHT | {"is_certain": False}], "alone", id="the-only-one"),
+        pytest.param(EXACT, [cause("psk_mismatch"), RIGHT], "wrong", id="another-is-certain"),
+        pytest.param(EXACT, [cause("no_connection_on_device", is_certain=False), RIGHT], "among", id="second"),
+        pytest.param(
+            EXACT, [cause("no_connection_on_device", is_certain=False)], "wrong", id="acceptable-where-it-must-be-exact"
+        ),
+        pytest.param(INEXACT, [cause("no_connection_on_device", is_certain=False)], "among", id="acceptable"),
+        pytest.param(INEXACT, [cause("no_connection_on_device")], "wrong", id="acceptable-but-certain"),
+        pytest.param(INEXACT, [RIGHT], "alone", id="exact-where-it-need-not-be"),
+        pytest.param(INEXACT, [cause("psk_mismatch")], "wrong", id="neither-right-nor-acceptable"),
+        pytest.param(EXACT, [], "silent", id="nothing"),
     ],
 )
-def test_an_answer_is_worth(case: misconfigurations.Case, causes: list[dict[str, Any]], word: str) -> None:
-    assert diagnose.judge(case, {}, {"causes": causes}).word == word
+def test_an_answer_has_the_grade(case: misconfigurations.Case, causes: list[dict[str, Any]], grade: str) -> None:
+    assert diagnose.score(case, {}, {"causes": causes}).grade == grade
 
 
 @pytest.mark.parametrize(
-    ("status", "causes", "word"),
+    ("status", "causes", "grade"),
     [
         pytest.param("ACTIVE", [], "alone", id="up"),
         pytest.param("DOWN", [], "silent", id="down"),
-        pytest.param("ACTIVE", [cause("pfs_unproved")], "among", id="a-warning-that-is-fair"),
-        pytest.param("ACTIVE", [cause("psk_mismatch")], "wrong", id="what-was-mended"),
+        pytest.param("ACTIVE", [cause("pfs_unproved")], "among", id="an-acceptable-warning"),
+        pytest.param("ACTIVE", [cause("psk_mismatch")], "wrong", id="a-repaired-fault"),
     ],
 )
-def test_where_nothing_is_wrong_a_cause_is(status: str, causes: list[dict[str, Any]], word: str) -> None:
+def test_where_nothing_is_wrong_a_cause_is(status: str, causes: list[dict[str, Any]], grade: str) -> None:
     case = CASES["nothing-is-wrong strongswan/v2/we"]
-    assert diagnose.judge(case, {}, {"status": status, "causes": causes}).word == word
+    assert diagnose.score(case, {}, {"status": status, "causes": causes}).grade == grade
 
 
 @pytest.mark.parametrize(
@@ -65,9 +67,9 @@ def test_where_nothing_is_wrong_a_cause_is(status: str, causes: list[dict[str, A
         pytest.param({"theirs": "aes-192"}, (True, True, False), id="theirs-is-another"),
     ],
 )
-def test_side_differences_and_values_are_judged(given: dict[str, Any], seen: tuple[bool, bool, bool]) -> None:
-    judged = diagnose.judge(TOLD, {}, {"causes": [RIGHT | given]})
-    assert (judged.side, judged.differs, judged.values) == seen
+def test_side_differences_and_values_have_a_score(given: dict[str, Any], seen: tuple[bool, bool, bool]) -> None:
+    score = diagnose.score(EXACT, {}, {"causes": [RIGHT | given]})
+    assert (score.side, score.differs, score.values) == seen
 
 
 def test_a_case_has_one_name() -> None:

@@ -51,5 +51,5 @@ def test_a_restart_of_the_service_forgets_no_cause() -> None:
     with testbed.testbeds(1) as (place,), testbed.running_case(place) as one:
         assert diagnose.make(one, case).is_right
         place.restart_service()
-        told = diagnose.judge(case, one.words, one.diagnosis())
-        assert (told.word, told.code) == ("alone", "psk_mismatch")
+        score = diagnose.score(case, one.words, one.diagnosis())
+        assert (score.grade, score.code) == ("alone", "psk_mismatch")
