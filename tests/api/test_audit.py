@@ -1,10 +1,14 @@
 """The audit trail of a project, as its admins read it."""
 
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import landbridge
+from landbridge.api.table import TABLE
 from landbridge.operations import access, audit, clock
 
 
@@ -45,7 +49,7 @@ def test_the_trail_is_cut_to_a_resource_an_action_and_an_actor(api: Any, shared_
         (f"actor={other.key.access_key}", [create]),
         (f"actor={other.key.access_key}&action={update}", []),
         ("actor=this+machine", ["create_key", "create_key", "create_project"]),
-        ("action=nothing", []),
+        ("action=simulate", []),
     ):
         assert [each["action"] for each in _events(api, f"?{query}")] == wanted, query
 
@@ -94,9 +98,41 @@ def test_a_page_after_what_retention_removed_is_empty(service: Any):
     assert _events(api, f"?marker={page['page_info']['next_marker']}") == []
 
 
+def test_an_action_that_no_operation_has_is_refused_with_the_allowed_ones(api: Any):
+    answer = api.send("GET", _path(api, "?action=update_conection"))
+    assert answer.status_code == 400
+    assert "create_key or" in answer.json()["error_msg"]
+
+
+def test_every_action_that_the_service_records_can_be_asked_for(api: Any):
+    """The actions in the source text of the program against those of the document."""
+    allowed = {
+        action
+        for route in TABLE
+        for word in route.query
+        if (route.name, word.name) == ("list_audit_events", "action")
+        for action in word.schema["enum"]
+    }
+    source = Path(landbridge.__file__).parent
+    texts = [path.read_text() for room in ("operations", "store") for path in (source / room).rglob("*.py")]
+    recorded = {name for text in texts for name in re.findall(r'(?:\.audit\(tx, |action=)"(\w+)"', text)}
+    assert {"probe", "show_psk", "simulate"} <= recorded
+    assert recorded <= allowed
+    for action in sorted(allowed):
+        assert api.send("GET", _path(api, f"?action={action}")).status_code == 200
+
+
 @pytest.mark.parametrize(
     "query",
-    ["?limit=0", "?limit=501", "?marker=x", "?from=yesterday", "?to=2026-11-30", "?from=2026-11-30T08:00:00"],
+    [
+        "?action=foo",
+        "?limit=0",
+        "?limit=501",
+        "?marker=x",
+        "?from=yesterday",
+        "?to=2026-11-30",
+        "?from=2026-11-30T08:00:00",
+    ],
 )
 def test_a_wrong_query_is_refused_by_its_word(api: Any, query: str):
     answer = api.send("GET", _path(api, query))

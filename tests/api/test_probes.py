@@ -98,6 +98,17 @@ def test_a_wrong_order_names_its_field(api: Any, body: Any):
     assert next(iter(body)) in answer.json()["error_msg"]
 
 
+@pytest.mark.parametrize("body", [{"phase2": True}, {"identity": True, "phase2": True}], ids=["alone", "with-others"])
+def test_an_unknown_field_of_an_order_is_refused_with_what_is_allowed(api: Any, body: Any):
+    """A misspelt field would be an order for another probe than the caller wants."""
+    made = down(api)
+    answer = order(api, made, body)
+    assert answer.status_code == 400
+    assert [each["field"] for each in answer.json()["details"]] == ["phase2"]
+    assert "wanted: identity or phase_2" in answer.json()["error_msg"]
+    assert api.get(path(api, made))["probes"] == []
+
+
 def test_a_reader_looks_and_does_not_order(shared_service: Any, api: Any):
     made = down(api)
     reader = shared_service.api(api.project_id, "reader")

@@ -67,19 +67,19 @@ def _ask(body: dict[str, Any]) -> model.GatewayChange:
             PUBLIC,
             {"access_private_ip_1": "10.0.0.1"},
             "access_private_ip_1",
-            "the gateway has none",
+            "it is not set",
             id="private-ip",
         ),
-        pytest.param(PUBLIC, {"eip1": {"bandwidth_size": 5}}, "eip1.bandwidth_size", "is not 300", id="bandwidth"),
+        pytest.param(PUBLIC, {"eip1": {"bandwidth_size": 5}}, "eip1.bandwidth_size", "it is 300", id="bandwidth"),
         pytest.param(
-            PUBLIC, {"slave_eip": {"charge_mode": "x"}}, "slave_eip.charge_mode", "not bandwidth", id="charge"
+            PUBLIC, {"slave_eip": {"charge_mode": "x"}}, "slave_eip.charge_mode", "it is bandwidth", id="charge"
         ),
-        pytest.param(PRIVATE, {"eip2": {"type": "x"}}, "eip2.type", "the gateway has none", id="private-eip-word"),
+        pytest.param(PRIVATE, {"eip2": {"type": "x"}}, "eip2.type", "it is not set", id="private-eip-word"),
         pytest.param(
             PUBLIC,
             {"availability_zone_ids": ["nope"]},
             "availability_zone_ids",
-            "'nope' is not zone-1, zone-2",
+            "to 'nope': it is zone-1, zone-2",
             id="zone",
         ),
         pytest.param(PUBLIC, {"master_eip": {"id": VPC}}, "master_eip.id", "eip_id_1 changes it", id="older-name"),

@@ -1,8 +1,11 @@
 """The operation on the audit trail."""
 
+from collections.abc import Iterable
+from typing import Any
+
 from landbridge import model
 from landbridge.api import routes
-from landbridge.operations import audit
+from landbridge.operations import Operation, audit
 from landbridge.wire import audit as wire
 from landbridge.wire import body
 
@@ -21,16 +24,19 @@ def _list(incoming: routes.Incoming) -> body.Parsed[model.AuditListRequest]:
     return body.Parsed(request)
 
 
-ROUTES = (
-    routes.Route(
-        operation=audit.list_page,
-        method="GET",
-        path="/landbridge/v1/{project_id}/audit",
-        summary="The audit trail: the changes with their actors, newest first; for admins (an extension of ours)",
-        success=200,
-        parse=_list,
-        render=lambda page: wire.page(page.events, page.next_marker),
-        answer=wire.ManyAuditEvents,
-        query=wire.QUERY,
-    ),
-)
+def routes_of(operations: Iterable[Operation[Any, Any]]) -> tuple[routes.Route[Any, Any], ...]:
+    """`operations`: all other operations of the API. The audit trail has those that change something."""
+    actions = {each.name for each in operations if each.writes} | {*audit.OTHER_ACTIONS}
+    return (
+        routes.Route(
+            operation=audit.list_page,
+            method="GET",
+            path="/landbridge/v1/{project_id}/audit",
+            summary="The audit trail: the changes with their actors, newest first; for admins (an extension of ours)",
+            success=200,
+            parse=_list,
+            render=lambda page: wire.page(page.events, page.next_marker),
+            answer=wire.ManyAuditEvents,
+            query=wire.query(tuple(sorted(actions))),
+        ),
+    )

@@ -22,7 +22,7 @@ from landbridge.api import (
 #: Paths that need no credentials.
 PUBLIC = ("/healthz", "/readyz", "/openapi.json", "/docs")
 
-TABLE: tuple[routes.Route[Any, Any], ...] = (
+_ROUTES: tuple[routes.Route[Any, Any], ...] = (
     *tags.OF_PROJECT,
     *connections.ROUTES,
     *peer_configurations.ROUTES,
@@ -36,5 +36,5 @@ TABLE: tuple[routes.Route[Any, Any], ...] = (
     *status_lists.ROUTES,
     *connection_checks.ROUTES,
     *timelines.ROUTES,
-    *audit.ROUTES,
 )
+TABLE = (*_ROUTES, *audit.routes_of(route.operation for route in _ROUTES))

@@ -82,6 +82,7 @@ def allow(caller: Caller, project_id: str, needs: Role) -> None:
 
 #: Projects that an error on this machine lists, at most.
 MAX_LISTED_PROJECTS = 20
+REVOKED = "revoke_key"
 #: The audit event of each row that this machine makes, by the name of its table.
 EVENTS = {"project": "create_project", "access_key": "create_key"}
 
@@ -140,7 +141,7 @@ def revoke_key(tx: Transaction, access_key: str, now: datetime) -> None:
     key = keys.find(tx, access_key)
     if key is None or not keys.revoke(tx, access_key, now):
         raise errors.NotFound(f"access key {access_key} (or it is revoked already)")
-    audit_trail.append_local(tx, "revoke_key", access_key, now, key.project_id)
+    audit_trail.append_local(tx, REVOKED, access_key, now, key.project_id)
 
 
 def list_keys(tx: Transaction) -> list[keys.Key]:

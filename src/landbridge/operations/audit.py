@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from landbridge import model
-from landbridge.operations import paging
+from landbridge.operations import access, paging
 from landbridge.operations.call import Call
 from landbridge.operations.operation import operation
 from landbridge.store import audit_trail
@@ -12,6 +12,8 @@ from landbridge.store.database import Transaction
 #: Events that one request reads. A page with a filter by action or actor may be shorter than its limit although it is not the last page.
 LOOKED_THROUGH = 2000
 _LIST = "audit events"
+#: The actions in the audit trail of a project that are not the name of an operation of the API.
+OTHER_ACTIONS = (*access.EVENTS.values(), access.REVOKED, "probe", "show_psk", "simulate")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -136,7 +136,7 @@ def _check_fixed(change: model.ConnectionRequest, connection: model.Connection) 
         ("ha_role", change.ha_role, connection.ha_role),
     ):
         if asked is not None and asked.lower() != present.lower():
-            yield model.Violation(path, f"{asked} is not {present}, and cannot be changed", CANNOT_CHANGE)
+            yield model.Violation(path, f"cannot be changed to {asked!r}: it is {present}", CANNOT_CHANGE)
     if change.enable_health_check not in (None, connection.monitor_id is not None):
         yield model.Violation(
             "enable_health_check", "cannot be changed here", "create or delete a connection monitor instead"

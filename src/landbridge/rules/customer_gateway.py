@@ -14,6 +14,8 @@ from landbridge import model
 from landbridge.model import allowed_values
 from landbridge.rules import certificate, fields, ipv4
 
+CANNOT_CHANGE = "leave it out; another one needs another customer gateway"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
@@ -124,8 +126,8 @@ def check_update(
     for field, value in unchangeable.items():
         asked = getattr(request, field)
         if asked is not None and asked != value:
-            allowed = "leave it out, or create another customer gateway" if value is None else f"{value}, as it is"
-            yield model.Violation(field, f"{asked!r} is not the present value, which cannot be changed", allowed)
+            present = "it is not set" if value is None else f"it is {value}"
+            yield model.Violation(field, f"cannot be changed to {asked!r}: {present}", CANNOT_CHANGE)
     if request.tags is not None and set(fields.tags(request.tags)) != set(before.tags):
         yield model.Violation("tags", "are not updated here", "tags/create and tags/delete of this customer gateway")
     if not _keeps_certificate(request, before):

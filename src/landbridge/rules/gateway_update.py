@@ -156,8 +156,8 @@ def _check_fixed(rest: model.GatewayRequest, present: model.VpnGateway) -> Itera
             ]
     for field, wanted, value, allowed in fixed:
         if wanted is not None and _text(wanted).lower() != _text(value).lower():
-            has = f"is not {_text(value)}" if value is not None else "is new, the gateway has none"
-            yield model.Violation(field, f"{_text(wanted)!r} {has}, and cannot be changed here", allowed)
+            has = "it is not set" if value is None else f"it is {_text(value)}"
+            yield model.Violation(field, f"cannot be changed here to {_text(wanted)!r}: {has}", allowed)
     if rest.tags is not None and set(fields.tags(rest.tags)) != set(present.tags):
         yield model.Violation("tags", "cannot be changed here", "the operations tags/create and tags/delete")
 

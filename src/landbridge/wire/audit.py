@@ -9,15 +9,18 @@ from landbridge import model
 from landbridge.wire import parameters, schema, shapes
 
 LIMIT, DEFAULT = 500, 100
-QUERY = (
-    parameters.string("resource_id", "only events of this resource"),
-    parameters.string("action", "only events of this operation, such as update_vpn_connection"),
-    parameters.string("actor", "only events of this access key"),
-    parameters.time("from", "only events of this time or later"),
-    parameters.time("to", "only events of this time or earlier"),
-    parameters.integer("limit", "how many", 1, LIMIT, DEFAULT),
-    parameters.marker(),
-)
+
+
+def query(actions: tuple[str, ...]) -> tuple[parameters.Parameter, ...]:
+    return (
+        parameters.string("resource_id", "only events of this resource"),
+        parameters.choice("action", "only events of this operation", actions),
+        parameters.string("actor", "only events of this access key"),
+        parameters.time("from", "only events of this time or later"),
+        parameters.time("to", "only events of this time or earlier"),
+        parameters.integer("limit", "how many", 1, LIMIT, DEFAULT),
+        parameters.marker(),
+    )
 
 
 class AuditEventAnswer(schema.Answer):

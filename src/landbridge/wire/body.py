@@ -31,7 +31,9 @@ _DIGITS = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
 class Shape(pydantic.BaseModel):
-    """Base of request shapes. Types are strict. Unknown fields are left out, and `parse` names them."""
+    """Base of request shapes. Types are strict. Unknown fields are left out, and `parse` names them; a shape with `extra="forbid"` refuses
+    them.
+    """
 
     model_config = pydantic.ConfigDict(strict=True, extra="ignore", frozen=True, hide_input_in_errors=True)
     #: True for the shape of an update: the document gives its fields no defaults, and none is mandatory.
@@ -181,7 +183,12 @@ def _validate(shape: type[S], content: dict[str, Any], size: int) -> tuple[S, tu
         return shape.model_validate(content), ()
     except pydantic.ValidationError as error:
         found = error.errors(include_url=False, include_context=False)
-    violations = tuple(_violation(one["loc"], one["type"], one["input"]) for one in found)
+    violations = tuple(
+        _unknown_field(one["loc"], shape)
+        if one["type"] == "extra_forbidden"
+        else _violation(one["loc"], one["type"], one["input"])
+        for one in found
+    )
     if len(violations) > errors.MAX_REPORTED:
         raise errors.Invalid(list(violations))
     sound = content
@@ -230,6 +237,10 @@ _WANTED = {
 
 def _violation(loc: tuple[int | str, ...], kind: str, given: Any) -> model.Violation:
     return model.Violation(path(loc), f"is {_name(given)}", _WANTED.get(kind, "a value of another type"))
+
+
+def _unknown_field(loc: tuple[int | str, ...], shape: type[Shape]) -> model.Violation:
+    return model.Violation(path(loc), "is not a field of this body", " or ".join(sorted(_known(shape)[0])))
 
 
 def _name(value: Any) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+import pydantic
 from pydantic import Field
 
 from landbridge import model
@@ -11,8 +12,11 @@ from landbridge.wire import body, schema, shapes
 
 
 class OrderProbe(body.Shape):
-    """What to ask the device. Phase 1 is asked in any case, when no IKE_SA is up."""
+    """What to ask the device. Phase 1 is asked in any case, when no IKE_SA is up. An unknown field is refused: it would be an order for
+    another probe than the caller wants.
+    """
 
+    model_config = pydantic.ConfigDict(extra="forbid")
     examples: ClassVar = {"phase 1": {}, "all": {"phase_2": True, "identity": True}}
 
     phase_2: bool | None = schema.field(
