@@ -250,6 +250,7 @@ ROWS: tuple[Row, ...] = (
     Row(
         name="ike-version-of-device-is-1",
         code="ike_version_mismatch",
+        differs=("ike_version",),
         ways=(*BOTH, "strongswan/v2/device", "strongswan/v2/we", "libreswan/v2/device", "libreswan/v2/we"),
         exact=ANSWERING,
         acceptable=PHASE_1_REFUSED,
@@ -261,6 +262,7 @@ ROWS: tuple[Row, ...] = (
     Row(
         name="ike-version-of-device-is-2",
         code="ike_version_mismatch",
+        differs=("ike_version",),
         ways=(*V1, "libreswan/main/device", "libreswan/main/we"),
         exact=ANSWERING,
         acceptable=(*PHASE_1_REFUSED, "no_answer"),
@@ -783,6 +785,7 @@ ROWS: tuple[Row, ...] = (
     Row(
         name="dial-in-version",
         code="ike_version_mismatch",
+        differs=("ike_version",),
         ways=("strongswan/v2/device",),
         exact=(),  # the gateway's own firewall drops first messages of IKEv1 where no such device is expected
         acceptable=("waiting_for_device",),

@@ -139,6 +139,7 @@ SEEN_HERE = [
         "version",
         attempt(0, no_connection(1, "address"), by="device", ike_version="v1"),
         code="ike_version_mismatch",
+        differs=("ike_version",),
         ours="v2",
         theirs="v1",
     ),
@@ -160,7 +161,7 @@ SEEN_HERE = [
         code="local_id_mismatch",
         differs=("local_id",),
         ours=f"ip {ENDPOINT}",
-        theirs="expects fqdn hq.example",
+        theirs="fqdn hq.example",
     ),
     _row(
         "the-device-calls-itself-otherwise",
@@ -736,6 +737,9 @@ def test_a_device_without_an_address_is_waited_for():
     assert (found[0].code, found[0].side) == ("waiting_for_device", "device")
     assert "set IKEv2, " in found[0].remedy
     assert "fqdn branch.example" in found[0].remedy
+    assert (
+        found[0].reason == "waiting for the device, which has no fixed address and must dial in as fqdn branch.example"
+    )
 
 
 def test_a_device_that_dials_in_by_another_id_is_named():

@@ -38,12 +38,17 @@ def test_a_key_that_is_not_proved(attempts: tuple[model.Attempt, ...], codes: li
     ("connection", "until"),
     [
         pytest.param(examples.V2, "until one side ends it or does not answer", id="v2"),
-        pytest.param(examples.MAIN, "at most 86400 s after phase 1 came up", id="v1"),
+        pytest.param(
+            examples.MAIN,
+            "with the old key until phase 1 is negotiated again, at most 86400 s after phase 1 came up",
+            id="v1",
+        ),
     ],
 )
 def test_it_is_said_until_when_the_old_key_lasts(connection: model.Connection, until: str):
     [cause] = warnings.of(examples.context(REFUSED, of=connection, is_key_unproved=True))
     assert until in cause.reason
+    assert cause.reason.count("the tunnel") == 1
     assert cause.evidence
 
 

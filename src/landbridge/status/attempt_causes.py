@@ -4,11 +4,12 @@ The first rule that finds a cause decides, so that a cause comes before its cons
 tested with strongSwan and Libreswan as devices (`make diagnose-bench`).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 
 from landbridge import model
 from landbridge.model import allowed_values, negotiation
+from landbridge.model.connection import IkeVersion
 from landbridge.model.negotiation import Identity
 from landbridge.status import cause_texts, proposals
 from landbridge.status.rule_context import NEVER, AttemptView, Context, show
@@ -29,7 +30,7 @@ PASSING = frozenset({"COOKIE", "TEMPORARY_FAILURE", "CHILD_SA_NOT_FOUND", "REDIR
 MAIN_AUTH = 3
 #: Types of ids that a connection can have.
 SETTABLE = frozenset(allowed_values.ID_TYPES.values)
-_OTHER_VERSION = {"v1": "v2", "v2": "v1"}
+_OTHER_VERSION: Mapping[IkeVersion, IkeVersion] = {"v1": "v2", "v2": "v1"}
 _OTHER_MODE = {"main": "aggressive", "aggressive": "main"}
 
 Rule = Callable[[Context, AttemptView], Iterator[model.Cause]]
@@ -116,7 +117,7 @@ def _wrong_local_id(context: Context, view: AttemptView, fact: negotiation.Fact,
         view,
         fact,
         ours=show(context.local_id),
-        theirs=f"expects {show(wanted)}",
+        theirs=show(wanted),
         differs=differs,
         side="either" if wanted.kind in SETTABLE else "device",
         remedy=_id_remedy("local_id", wanted, "remote", context.local_id),
@@ -154,7 +155,12 @@ def _address(context: Context, view: AttemptView) -> Iterator[model.Cause]:
         else:
             theirs = attempt.ike_version or _OTHER_VERSION[policy.version]
             if theirs != policy.version:
-                yield _cause("ike_version_mismatch", context, view, fact, ours=policy.version, theirs=theirs)
+                yield _version(context, view, fact, theirs)
+
+
+def _version(context: Context, view: AttemptView, fact: negotiation.Fact, theirs: IkeVersion) -> model.Cause:
+    ours = context.connection.ike_policy.version
+    return _cause("ike_version_mismatch", context, view, fact, ours=ours, theirs=theirs, differs=("ike_version",))
 
 
 def wrong_endpoint(context: Context, view: AttemptView, *, is_certain: bool = True) -> model.Cause:
@@ -288,8 +294,7 @@ def _refused_phase_1(context: Context, view: AttemptView, fact: negotiation.Refu
     elif fact.notify == "PAYLOAD_MALFORMED" and view.is_v1:
         yield _cause("psk_mismatch", context, view, fact)
     elif fact.notify == "INVALID_MAJOR_VERSION":
-        ours = context.connection.ike_policy.version
-        yield _cause("ike_version_mismatch", context, view, fact, ours=ours, theirs=_OTHER_VERSION[ours])
+        yield _version(context, view, fact, _OTHER_VERSION[context.connection.ike_policy.version])
     else:
         yield _unknown(context, view, fact)
 

@@ -12,8 +12,10 @@ from landbridge.model.cause import Side
 from landbridge.status import device_settings
 
 DIAL = "let the device initiate the tunnel: the responder sees the exact cause"
-PROBE = "probe the device: POST /landbridge/v1/{project_id}/vpn-connections/{id}/probe"
+PROBE = "probe the device: POST {probe}"
+PROBE_IDENTITY = "probe the device with identity true: POST {probe}"
 DIAL_OR_PROBE = f"{DIAL}; or {PROBE}"
+DIAL_OR_PROBE_IDENTITY = f"{DIAL}; or {PROBE_IDENTITY}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ TEXTS: Mapping[str, Text] = {
         "either",
         "the device identifies itself with another id than peer_id",
         "set ikepolicy.peer_id (and peer_id_type) to the device's id, or its local id to {peer_id}",
-        decides=DIAL_OR_PROBE,
+        decides=DIAL_OR_PROBE_IDENTITY,
     ),
     "authentication_method_mismatch": Text(
         "device",
@@ -91,7 +93,7 @@ TEXTS: Mapping[str, Text] = {
         "the device refused the id of the VPN gateway or the pre-shared key, and does not say which",
         "compare psk, local_id and peer_id on both sides",
         "the device refused the id of the VPN gateway or the pre-shared key, and does not say which",
-        DIAL_OR_PROBE,
+        DIAL_OR_PROBE_IDENTITY,
     ),
     # -- the network between both sides
     "no_answer": Text(
@@ -135,7 +137,7 @@ TEXTS: Mapping[str, Text] = {
     "selectors_narrowed": Text(
         "either",
         "the device carries only a part of the subnets",
-        "compare the subnets of both sides: the device may not know all pairs",
+        "compare the subnets of both sides: the device may not know all pairs; then reset the connection",
     ),
     "selectors_partly": Text(
         "either",
@@ -177,7 +179,8 @@ TEXTS: Mapping[str, Text] = {
     "unknown_peer": Text(
         "either",
         "a device dials from an address that no customer gateway has",
-        "if it is this connection's device, set the customer gateway's address to that address, or let the device dial from {address}",
+        "if it is this connection's device, create a customer gateway with that address and set cgw_id of this connection to it"
+        " (the address of a customer gateway cannot be changed); or let the device dial from {address}",
         decides="compare that address with the device's outer address",
     ),
     "wrong_endpoint": Text(
@@ -188,12 +191,12 @@ TEXTS: Mapping[str, Text] = {
     "dial_in_id_mismatch": Text(
         "either",
         "a device dials in with an id that this connection does not expect",
-        "if it is this connection's device, set its local id to {peer_id}, or set that id in the customer gateway",
+        "if it is this connection's device, set its local id to {peer_id}, or set ikepolicy.peer_id to that id",
         decides="compare that id with the device's local id",
     ),
     "waiting_for_device": Text(
         "device",
-        "waiting for the device, which has no fixed address and must dial in",
+        "waiting for the device, which has no fixed address and must dial in as {peer_id}",
         "on the device, set IKE{version}, the remote address to that of this endpoint ({endpoint}) and the local id to {peer_id}",
     ),
     # -- the rest
@@ -235,7 +238,7 @@ TEXTS: Mapping[str, Text] = {
     ),
     "new_psk_refused": Text(
         "device",
-        "the device refuses the new pre-shared key; the tunnel is still up with the old one",
+        "the device refuses the new pre-shared key",
         "set the new psk on the device, or set the old one on this connection again",
     ),
     "pfs_unproved": Text(
@@ -254,7 +257,7 @@ TEXTS: Mapping[str, Text] = {
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placeholders:
     """The values of a text's placeholders: the addresses of the device and of the endpoint, both ids and the IKE version of the
-    connection. `device`: the family of the device (`device_settings`), None when it is not known.
+    connection. `probe`: the path of its probes. `device`: the family of the device (`device_settings`), None when it is not known.
     """
 
     address: str = "the device's address"
@@ -262,6 +265,7 @@ class Placeholders:
     local_id: str = "local_id"
     peer_id: str = "peer_id"
     version: str = "v2"
+    probe: str = "/landbridge/v1/PROJECT_ID/vpn-connections/ID/probe"
     device: str | None = None
 
 
@@ -286,6 +290,7 @@ def cause(
         "local_id": placeholders.local_id,
         "peer_id": placeholders.peer_id,
         "version": placeholders.version,
+        "probe": placeholders.probe,
         "settings": " and ".join(differs) or _ALL_SETTINGS.get(code, "the settings"),
     }
     place = device_settings.setting(placeholders.device, code)
@@ -294,14 +299,12 @@ def cause(
         code=code,
         side=side or text.side,
         is_certain=is_certain,
-        reason=": ".join(part for part in (reason, _details(detail, ours, theirs)) if part),
+        reason=": ".join(part for part in (reason.format_map(names), _details(detail, ours, theirs)) if part),
         remedy="; on ".join(part for part in (remedy or text.remedy.format_map(names), place) if part),
         ours=ours,
         theirs=theirs,
         differs=differs,
-        decides=None
-        if is_certain or text.decides is None
-        else text.decides.replace("{endpoint}", placeholders.endpoint),
+        decides=None if is_certain or text.decides is None else text.decides.format_map(names),
         evidence=evidence,
     )
 

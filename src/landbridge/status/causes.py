@@ -12,7 +12,7 @@ from typing import NamedTuple
 from landbridge import model
 from landbridge.model import negotiation
 from landbridge.status import attempt_causes, cause_texts, probe_causes, rule_context
-from landbridge.status.rule_context import AttemptView, Context, show
+from landbridge.status.rule_context import AttemptView, Context
 
 #: A device that we refused may answer nothing. Its attempt explains our unanswered attempt when it is at most this much older.
 REFUSED_BEFORE = timedelta(minutes=3)
@@ -181,7 +181,7 @@ def _after_a_delete(context: Context, newest: Finding, earlier: Sequence[Finding
 
 def _without_cause(context: Context) -> model.Cause:
     if context.seen.waits_for_peer and not context.seen.ike_established:
-        return cause_texts.cause("waiting_for_device", placeholders=context.placeholders, ours=show(context.peer_id))
+        return cause_texts.cause("waiting_for_device", placeholders=context.placeholders)
     evidence = tuple(line for one in rule_context.views(context)[-1:] for line in one.lines())
     detail = "phase 1 is up, phase 2 is not yet" if context.seen.ike_established else None
     return cause_texts.cause("negotiating", placeholders=context.placeholders, detail=detail, evidence=evidence)

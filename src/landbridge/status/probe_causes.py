@@ -79,7 +79,13 @@ def _of_first_message(context: Context, probe: model.ProbeResult) -> Iterator[mo
     elif chosen:
         version, _ = next(iter(chosen))
         yield _cause(
-            "ike_version_mismatch", context, probe, f"answered as IKE{version}", ours=policy.version, theirs=version
+            "ike_version_mismatch",
+            context,
+            probe,
+            f"answered as IKE{version}",
+            ours=policy.version,
+            theirs=version,
+            differs=("ike_version",),
         )
     elif any(one.outcome == "refused" for one in probe.answers):
         line = "refused every version, mode and proposal"

@@ -82,6 +82,7 @@ class Context:
             local_id=show(self.local_id),
             peer_id=show(self.peer_id),
             version=self.connection.ike_policy.version,
+            probe=f"/landbridge/v1/{self.connection.project_id}/vpn-connections/{self.connection.id}/probe",
             device=self.related.device,
         )
 

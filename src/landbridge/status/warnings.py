@@ -57,6 +57,6 @@ def _key(context: Context) -> Iterator[model.Cause]:
 
 #: IKEv1 authenticates again at the end of the lifetime of phase 1, IKEv2 only when a new tunnel is established.
 _OLD_KEY_UNTIL = {
-    "v1": "the tunnel stays up until phase 1 is negotiated again, at most {seconds} s after phase 1 came up",
-    "v2": "the tunnel stays up until one side ends it or does not answer",
+    "v1": "the tunnel stays up with the old key until phase 1 is negotiated again, at most {seconds} s after phase 1 came up",
+    "v2": "the tunnel stays up with the old key until one side ends it or does not answer",
 }
