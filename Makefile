@@ -102,7 +102,7 @@ test-full: setup ## every combination of algorithms in real tunnels, and the tab
 bench: setup ## the figures of docs/reference/figures.md, as ratios to floors of the same run
 	@$(BIN)/python -m bench
 
-diagnose-bench: setup ## every misconfiguration made, and the service asked what is wrong, under ten minutes; ONLY='psk*' takes a part
+diagnose-bench: setup ## the scores of the diagnoses of all misconfigurations, under ten minutes; ONLY='psk*' runs a part
 	@$(BIN)/python -m lab.libreswan >/dev/null
 	@$(BIN)/python -m lab.diagnose --report build/diagnose.txt $(if $(ONLY),--only $(foreach pattern,$(ONLY),'$(pattern)'))
 

@@ -335,11 +335,11 @@ def summary(results: Sequence[Result]) -> str:
     others = [result for result in results if not result.case.is_exact]
     lines = [
         f"{len(results)} cases",
-        f"  the wire tells the cause: {_shares(exact)}",
-        f"  the wire tells no more:   {_shares(others)}",
+        f"  the messages show the cause:        {_shares(exact)}",
+        f"  the messages do not show the cause: {_shares(others)}",
         f"  side right: {_share(results, 'side')}; what differs: {_share(results, 'differs')}; values: {_share(results, 'values')}",
         f"  seconds to the right answer: {_seconds(results)}",
-        f"  a connection beside it that is right was blamed: {_blamed(results)}",
+        f"  the second connection got a cause: {_blamed(results)}",
         "",
         f"{'cause':34}{'cases':>6}{'alone':>7}{'among':>7}{'wrong':>7}{'silent':>7}{'broken':>7}  seconds (median, worst)",
     ]
@@ -391,7 +391,7 @@ def _confusion(results: Iterable[Result]) -> list[str]:
     pairs = collections.Counter(
         (result.case.row.code, result.score.code) for result in results if result.score.grade == "wrong"
     )
-    return [f"{was:34} said to be {said}: {count}" for (was, said), count in sorted(pairs.items())] or ["nothing"]
+    return [f"{was:34} taken for {said}: {count}" for (was, said), count in sorted(pairs.items())] or ["nothing"]
 
 
 def answers(results: Iterable[Result]) -> str:
@@ -420,7 +420,7 @@ def report(results: Iterable[Result]) -> str:
             continue
         row = one.case.row
         wanted = f"wanted: {'|'.join(one.case.right)} sides={'|'.join(one.case.sides)} differs={row.differs} ours~{row.ours!r} theirs~{row.theirs!r}"
-        wanted += "" if one.case.is_exact else f" (the wire does not tell: fair {'|'.join(row.acceptable)})"
+        wanted += "" if one.case.is_exact else f" (the messages do not show it: acceptable {'|'.join(row.acceptable)})"
         parts += [
             f"=== {one.case.name}: {one.score} {one.blamed}",
             wanted,

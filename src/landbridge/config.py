@@ -82,10 +82,10 @@ class Engine:
     """Whether systemd runs the charons, in the units that `landbridge install` writes. false: they are child processes."""
 
     automatic_probes: bool = True
-    """Whether a device that refuses a connection is asked, once for each configuration of it, which IKE parameters it takes."""
+    """Whether the service asks a device that refuses a connection which IKE parameters it accepts, once for each configuration."""
 
     prove_pfs: bool = True
-    """Whether each IKEv2 tunnel is rekeyed once, seconds after it came up. false: that the device has another PFS shows at the first rekey."""
+    """Whether each IKEv2 tunnel is rekeyed once, seconds after it came up. false: a wrong PFS shows only at the first regular rekey."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,16 +130,16 @@ class Quotas:
 @dataclass(frozen=True, slots=True)
 class Metrics:
     connections: int = 20_000
-    """Connections up to which /metrics has series of each. Beyond, it has their numbers by project and status alone."""
+    """The largest number of connections with series of their own in /metrics. With more, it has only their numbers by project and status."""
 
 
 @dataclass(frozen=True, slots=True)
 class Log:
     format: str = "text"
-    """text: lines for people. json: an object a line, with the fields of the line by their names."""
+    """text: lines for people. json: each line is an object with the fields of the line."""
 
     level: str = "info"
-    """The least level that is written: debug (each request of a client too), info or warning."""
+    """The lowest level that is logged: debug (also each request of a client), info or warning."""
 
 
 @dataclass(frozen=True, slots=True)

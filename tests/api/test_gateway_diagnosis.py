@@ -1,4 +1,4 @@
-"""The diagnosis of a gateway: its connections by status and cause, and who knocked that nobody knows."""
+"""The diagnosis of a gateway: its connections by status and cause, and the attempts of strangers."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -41,7 +41,7 @@ def test_a_gateway_without_connections_has_no_counts(api: Any):
     assert (found["connections"], found["strangers"]) == ([], [])
 
 
-def test_attempts_of_strangers_are_told_newest_first(api: Any, shared_service: Any):
+def test_attempts_of_strangers_are_listed_newest_first(api: Any, shared_service: Any):
     gateway, other = api.gateway(), api.gateway()
     at = datetime.now(UTC)
     line = "no IKE config found for 203.0.113.1...198.51.100.77, sending NO_PROPOSAL_CHOSEN"

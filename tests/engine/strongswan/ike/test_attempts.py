@@ -1,6 +1,6 @@
-"""What charon said, cut into attempts.
+"""Attempts from charon's lines and events.
 
-`said/` has what charon said in whole negotiations, read off strongSwan 5.9.8 against itself: a line is the number of the IKE_SA, its name
+`charon_logs/` has the lines and events of whole negotiations of strongSwan 5.9.8 against itself: a line is the number of the IKE_SA, its name
 (`-` for none) and the line; `!up` and `!gone` are VICI's ike-updown events, with who began. They stand in the order in which they came.
 """
 
@@ -17,7 +17,7 @@ from landbridge.engine.strongswan.ike import attempts, state, steps
 from landbridge.model import negotiation
 from landbridge.model.negotiation import Attempt
 
-SAID = Path(__file__).parent / "said"
+LOGS = Path(__file__).parent / "charon_logs"
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 US, DEVICE = "203.0.113.10", "198.51.100.2"
 
@@ -56,7 +56,7 @@ class Line(tuple[str, str, str]):
 
 
 def lines(name: str) -> list[Line]:
-    rows = (SAID / f"{name}.txt").read_text().splitlines()
+    rows = (LOGS / f"{name}.txt").read_text().splitlines()
     return [Line(row.split(" ", 2)) for row in rows]  # type: ignore[arg-type]
 
 
@@ -159,8 +159,8 @@ def test_a_negotiation_is_cut_into_attempts(name: str, told: list[tuple[Any, ...
     assert seen(name) == told
 
 
-def test_every_negotiation_of_the_folder_is_judged():
-    assert {path.stem for path in SAID.glob("*.txt")} == set(NEGOTIATIONS)
+def test_every_negotiation_of_the_folder_has_a_test():
+    assert {path.stem for path in LOGS.glob("*.txt")} == set(NEGOTIATIONS)
 
 
 @pytest.mark.parametrize(
