@@ -341,9 +341,10 @@ class World:
         device.load(*tunnels)
         return device
 
-    def cut(self, address: str) -> None:
-        """Drops every packet from and to an address in the underlay."""
-        rules = (f"add rule ip cut forward ip {end} {address} drop" for end in ("saddr", "daddr"))
+    def cut(self, address: str, port: int | None = None) -> None:
+        """Drops every packet from and to an address in the underlay; with a port those to this UDP port alone."""
+        to = "" if port is None else f" udp dport {port}"
+        rules = (f"add rule ip cut forward ip {end} {address}{to} drop" for end in ("saddr", "daddr"))
         chain = "add chain ip cut forward { type filter hook forward priority 0; }"
         self._nft("add table ip cut", chain, *rules)
 

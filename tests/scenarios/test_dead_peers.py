@@ -38,6 +38,30 @@ def test_a_device_is_dead_when_the_timers_say_so_and_back_when_its_path_is(versi
         assert sites.ping(managed.world.vpc_host, HOST)
 
 
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_a_tunnel_is_up_soon_after_port_4500_is_open_again(version: str):
+    """By then the device has forgotten the negotiation that began before."""
+    with managed_gateway.managed() as managed:
+        device = managed.world.add_device(sites.Tunnel(gateway=sites.EIPS[0], psk=specs.PSK, version=int(version[1])))
+        managed.world.cut(device.address, port=4500)
+        mode = "main" if version == "v1" else None
+        spec = specs.connection(ike_policy=specs.ike_policy(version=version, negotiation_mode=mode))
+        managed.want(spec)
+        managed.wait_for(lambda seen: _causes(spec, seen) == BLOCKED, "the cause", seconds=20)
+        until = time.monotonic() + 60
+        while time.monotonic() < until:
+            assert _causes(spec, managed.last) == BLOCKED
+            time.sleep(0.1)
+        ended = [attempt.outcome for attempt in managed.last.attempts if attempt.ended_at]
+        assert ended
+        assert set(ended) == {"no_answer"}
+        managed.world.mend()
+        assert managed.wait_for(managed_gateway.is_up, "the tunnel") <= 10
+
+
+BLOCKED = [("udp_4500_blocked", True)]
+
+
 def _causes(spec: model.DesiredConnection, seen: model.ConnectionObservation) -> list[tuple[str, bool]]:
     return [
         (one.code, one.is_certain) for one in causes.rank(rule_context.Context(connection=spec.connection, seen=seen))

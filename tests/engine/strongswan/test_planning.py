@@ -640,11 +640,38 @@ def test_a_rekey_is_planned_once():
     assert small_world.plan(desired, forgetful(small_world.applied(current, step)), prove_pfs=True) == []
 
 
-def test_an_attempt_that_is_not_answered_goes_on():
-    spec = specs.connection()
+@pytest.mark.parametrize(
+    ("version", "state", "owed", "child", "is_given_up", "looks"),
+    [
+        pytest.param("v2", "CONNECTING", None, None, False, [], id="the first message is not answered"),
+        pytest.param("v2", "CONNECTING", 2.0, None, False, [23.0], id="a later message was sent a moment ago"),
+        pytest.param("v2", "CONNECTING", 25.0, None, True, [], id="a later message is not answered"),
+        pytest.param("v2", "CONNECTING", 25.0, "INSTALLED", False, [], id="it has taken over a CHILD_SA that is up"),
+        pytest.param("v1", "CONNECTING", 24.5, None, False, [0.5], id="IKEv1, phase 1, in time"),
+        pytest.param("v1", "CONNECTING", 25.0, None, True, [], id="IKEv1, phase 1"),
+        pytest.param("v1", "ESTABLISHED", 25.0, "CREATED", True, [], id="IKEv1, the first quick mode"),
+        pytest.param("v1", "ESTABLISHED", 500.0, "INSTALLED", False, [], id="IKEv1, a rekey: charon counts"),
+    ],
+)
+def test_a_negotiation_that_the_device_has_forgotten_is_given_up_and_begun_anew(
+    version: str, state: str, owed: float | None, child: str | None, is_given_up: bool, looks: list[float]
+):
+    spec = specs.connection(ike_policy=V1 if version == "v1" else specs.ike_policy())
     desired = specs.desired(spec, of=GATEWAY)
-    hanging = (ike_state.IkeSa(spec.id, "7", "CONNECTING"),)
-    current = small_world.put(carried_out(desired, NOTHING), sas=hanging, unanswered={"7": 500.0})
+    [config] = target.prepare(desired, "userland").configs
+    children = () if child is None else (ike_state.Child(config.children[0], "3", child),)
+    hanging = (ike_state.IkeSa(spec.id, "7", state, children=children),)
+    unanswered = {} if owed is None else {"7": owed, "8": 500.0}
+    current = forgetful(small_world.put(carried_out(desired, NOTHING), sas=hanging, unanswered=unanswered))
+    assert list(ike_planning.due_looks([config], current.ike)) == looks
+    planned = small_world.plan(desired, current)
+    anew = [ike_steps.AbandonIke(spec.id, "7"), ike_steps.Initiate(spec.id, config.children[0])]
+    if is_given_up:
+        assert planned == anew
+    else:
+        assert not any(isinstance(step, ike_steps.AbandonIke) for step in planned)
+    for step in planned:
+        current = small_world.applied(current, step)
     assert small_world.plan(desired, current) == []
 
 

@@ -59,9 +59,32 @@ def test_other_ike_sas_are_not_meant(waiting: unanswered_requests.UnansweredRequ
     assert list(waiting.seconds()) == ["12"]
 
 
-def test_the_lines_of_ikev1_are_not_meant():
+@pytest.mark.parametrize(
+    ("line", "counts"),
+    [
+        pytest.param("retransmit 1 of request with message ID 0", False, id="IKE_SA_INIT"),
+        pytest.param("retransmit 1 of request with message ID 1", True, id="IKE_AUTH"),
+        pytest.param("sending retransmit 1 of request message ID 0, seq 1", False, id="IKEv1, first message"),
+        pytest.param(
+            "sending retransmit 1 of request message ID 0, seq 3", True, id="IKEv1, third message of main mode"
+        ),
+        pytest.param("sending retransmit 1 of request message ID 2841, seq 4", True, id="IKEv1, quick mode"),
+        pytest.param("sending retransmit 1 of response message ID 0, seq 1", False, id="IKEv1, a response of ours"),
+    ],
+)
+def test_a_first_message_does_not_count(line: str, counts: bool):
     waiting = unanswered_requests.UnansweredRequests()
-    assert not waiting.add("12", "sending retransmit 1 of request message ID 0, seq 3")
+    assert waiting.add("12", line) == counts
+    assert list(waiting.seconds()) == ["12"][: int(counts)]
+
+
+@pytest.mark.parametrize(
+    "line", ["parsed ID_PROT response 0 [ ID HASH ]", "parsed INFORMATIONAL_V1 request 77 [ HASH D ]"]
+)
+def test_an_answer_of_ikev1_ends_the_waiting(line: str):
+    waiting = unanswered_requests.UnansweredRequests()
+    waiting.add("12", "sending retransmit 1 of request message ID 0, seq 3")
+    waiting.add("12", line)
     assert waiting.seconds() == {}
 
 

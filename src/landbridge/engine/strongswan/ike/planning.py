@@ -14,6 +14,9 @@ from landbridge.engine.strongswan.ike import fingerprints, key_proof, messages, 
 #: ask at once, charon makes some CHILD_SAs twice, and pluto is stuck for a minute: its window of messages is lost (measured). A first
 #: quick mode may be lost, and comes again after 4 seconds.
 SETTLING = 10
+#: Seconds that the second or a later message of a negotiation may wait for its answer. A device deletes an unfinished negotiation (strongSwan
+#: after 30 s) and then ignores its messages, even when the path is open again. charon alone would repeat them for 3 minutes.
+NEGOTIATION_TIMEOUT = 25.0
 
 
 def plan_connections(
@@ -118,13 +121,15 @@ def _is_dead(sa: state.IkeSa, config: messages.DesiredConfig, current: state.Ike
 
 
 def _seconds_left(sa: state.IkeSa, config: messages.DesiredConfig, current: state.IkeState) -> float | None:
-    """Seconds until the device is dead unless it sends something. None: no request waits for an answer. A packet from a CHILD_SA shows that
-    the device is alive, even when a request waits for its answer. A request that was sent before the DPD interval was over, such as a rekey,
-    also waits for the rest of the interval.
+    """Seconds until the IKE_SA is given up unless the device sends something. None: no request waits for an answer. A packet from a CHILD_SA
+    shows that the device is alive, even when a request waits for its answer. A request that was sent before the DPD interval was over, such
+    as a rekey, also waits for the rest of the interval. In IKEv1 charon counts the time itself after the first CHILD_SA is up.
     """
     owed = current.unanswered.get(sa.unique_id)
-    if owed is None or sa.negotiating or not sa.live:
+    if owed is None or not sa.live:
         return None
+    if sa.negotiating or config.is_v1:
+        return None if any(child.installed for child in sa.children) else NEGOTIATION_TIMEOUT - owed
     silent = (child.silent_seconds for child in sa.children if child.silent_seconds is not None)
     within = config.answer_within + (0 if sa.is_probed else config.dpd_interval)
     return within - min((owed, *silent))

@@ -1,7 +1,8 @@
-"""The requests of IKEv2 that devices have not answered, with the times at which they were sent, from charon's log lines.
+"""The requests that devices have not answered, with the times at which they were sent, from charon's log lines.
 
-In IKEv1, charon counts the time itself (`dpd_timeout`). The times are kept in memory. After a restart of Landbridge, the next retransmit
-gives the time again, possibly a little too late.
+The first message of a negotiation does not count: a device that has not answered it has no state to forget. IKEv1 does not repeat its DPD
+requests: there charon counts the time itself (`dpd_timeout`). The times are kept in memory. After a restart of Landbridge, the next
+retransmit gives the time again, possibly a little too late.
 """
 
 import re
@@ -11,7 +12,10 @@ from dataclasses import dataclass
 
 from landbridge.engine.strongswan.ike import charon
 
-_SENT_AGAIN = re.compile(r"retransmit (\d+) of request with message ID (\d+)")
+_SENT_AGAIN = re.compile(
+    r"retransmit (?P<count>\d+) of request with message ID (?P<id>[1-9]\d*)$"
+    r"|sending retransmit (?P<count_v1>\d+) of request message ID (?P<id_v1>(?!0, seq 1$)\d+, seq \d+)$"
+)
 _HEARD = re.compile(r"parsed \w+ (?:request|response) \d+")
 #: IKE_SAs that are remembered at most. A line tells of one, and nothing tells that an IKE_SA of which no more is said is gone.
 _KEPT = 10_000
@@ -21,7 +25,7 @@ _KEPT = 10_000
 class _Request:
     """`sent`: the time of the first sending, by the monotonic clock. `needle`: the bytes that a VICI packet about the same IKE_SA contains."""
 
-    id: int
+    id: str
     sent: float
     needle: bytes
 
@@ -41,14 +45,15 @@ class UnansweredRequests:
         """Whether the line tells that a request has just been sent again for the first time."""
         if unique_id is None:
             return False
-        if again := _SENT_AGAIN.search(line):
-            return self._sent_again(unique_id, int(again[1]), int(again[2]))
+        if again := _SENT_AGAIN.match(line):
+            count, request = again["count"] or again["count_v1"], again["id"] or again["id_v1"]
+            return self._sent_again(unique_id, int(count), request)
         if unique_id in self._requests and _HEARD.match(line):
             with self._lock:
                 self._requests.pop(unique_id, None)
         return False
 
-    def _sent_again(self, unique_id: str, count: int, message_id: int) -> bool:
+    def _sent_again(self, unique_id: str, count: int, message_id: str) -> bool:
         """A request whose first sending nobody saw was sent at least so many waits ago: each is as long as the first, or longer."""
         with self._lock:
             known = self._requests.get(unique_id)
