@@ -137,18 +137,18 @@ class StoreSource:
         self._reported[observation.gateway_id] = {one.connection_id: one for one in seen}
         self._looked_at[observation.gateway_id] = observation.seen_at
         self._strangers[observation.gateway_id] = observation.gateway.strangers
-        self._tell(dataclasses.replace(observation, connections=changed), recorded)
+        self._try_keep_changes(dataclasses.replace(observation, connections=changed), recorded)
 
-    def _tell(self, observation: model.Observation, recorded: observations.Recorded) -> None:
-        """Keeps and logs changes of statuses. Causes are looked for outside of the transaction that writes: that takes time. What goes wrong
-        here is logged alone: the observation is stored, and the agent goes on.
+    def _try_keep_changes(self, observation: model.Observation, recorded: observations.Recorded) -> None:
+        """Stores and logs changes of statuses. It ranks causes outside of the transaction that writes, since that takes time. It only logs an
+        error: the observation is stored already, and the agent continues.
         """
         try:
-            self._tell_changes(observation, recorded)
+            self._keep_changes(observation, recorded)
         except Exception:
             log.exception("gateway %s: changes of statuses could not be kept", observation.gateway_id)
 
-    def _tell_changes(self, observation: model.Observation, recorded: observations.Recorded) -> None:
+    def _keep_changes(self, observation: model.Observation, recorded: observations.Recorded) -> None:
         changes = self._database.read(lambda tx: status_changes.find(tx, self._site, observation, recorded))
         if changes:
             self._database.write(lambda tx: status_changes.keep(tx, observation, changes))
@@ -159,12 +159,12 @@ class StoreSource:
 def _with_new_attempts(
     one: model.ConnectionObservation, before: model.ConnectionObservation | None
 ) -> model.ConnectionObservation:
-    """Leaves out the attempts that the report before had."""
+    """The observation without the attempts that the last report had."""
     return dataclasses.replace(one, attempts=_new(one.attempts, before.attempts if before else ()))
 
 
 def _new(attempts: tuple[model.Attempt, ...], before: tuple[model.Attempt, ...]) -> tuple[model.Attempt, ...]:
-    """Those that are new or have changed."""
+    """The attempts that are new or have changed."""
     if attempts is before:
         return ()
     known = {each.id: each for each in before}

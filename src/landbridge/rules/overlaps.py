@@ -1,5 +1,6 @@
-"""What a connection shares with other connections of its gateway: subnets behind the device, and ids. Nothing here refuses a
-connection: some overlaps are meant.
+"""Warnings about overlaps of a connection with other connections of its gateway: subnets behind the device, and ids. Pure.
+
+An overlap never refuses a connection, since some overlaps are intended.
 """
 
 import bisect
@@ -15,7 +16,7 @@ NAMED = 5
 
 @dataclass(frozen=True, slots=True)
 class _Claim:
-    """Packets that a connection carries. `source`: a subnet of ours; None: all of them."""
+    """Packets that a connection carries. `source`: a local subnet; None: all local subnets."""
 
     field: str
     source: ipv4.Block | None
@@ -33,7 +34,7 @@ def warnings(connection: model.Connection, others: Iterable[model.Connection]) -
 
 
 def _named(found: Iterator[model.Warning]) -> Iterator[model.Warning]:
-    """The first warnings. The last one of them counts those that are left out."""
+    """The first `NAMED` warnings. The last one has the number of those that are left out."""
     all_of_them = list(found)
     yield from all_of_them[: NAMED - 1]
     left = len(all_of_them) - NAMED

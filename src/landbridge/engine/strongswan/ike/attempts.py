@@ -14,12 +14,12 @@ to the connections of the endpoint that wait for a device without a fixed addres
 import dataclasses
 import threading
 from collections import OrderedDict, defaultdict, deque
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from landbridge.engine.strongswan.ike import facts, fingerprints, steps
+from landbridge.engine.strongswan.ike import facts, fingerprints, outcomes, steps
 from landbridge.engine.strongswan.ike import state as ike_state
 from landbridge.model import negotiation
 from landbridge.model.negotiation import Fact
@@ -37,8 +37,6 @@ UNNAMED_KEPT = 1000
 SECOND_CHANCES = 8
 #: Configurations of a connection that are kept, to assign attempts to them.
 LOADS_KEPT = 4
-#: Up to this count, a retransmit is reported at once.
-REPEATS_REPORTED = 3
 #: How long after the event that an SA is gone lines about it may come.
 LATE = timedelta(seconds=10)
 #: Facts of an IKE_SA that is up that make an attempt only together with a later fact.
@@ -49,16 +47,6 @@ _INCONCLUSIVE = (
     negotiation.PeerIdentity,
     negotiation.ProposalChosen,
 )
-_REFUSED_BY_US = (
-    negotiation.NoConnection,
-    negotiation.KeyMismatch,
-    negotiation.MethodMismatch,
-    negotiation.SelectorsRefused,
-    negotiation.ProposalMismatch,
-    negotiation.DataPlaneFailure,
-)
-#: Notifies after which the negotiation goes on.
-_TRANSIENT = frozenset({"INVALID_KE_PAYLOAD", "TEMPORARY_FAILURE"})
 
 
 @dataclass(eq=False, slots=True)
@@ -85,6 +73,10 @@ class _Attempt:
         """Our address and the address of the peer; empty as long as they are not known."""
         return self.local_address or "", self.peer_address or ""
 
+    @property
+    def newest_first(self) -> Iterator[Fact]:
+        return reversed((*self.first, *self.last))
+
     def add(self, fact: Fact) -> None:
         """Adds a fact. A retransmit replaces the retransmit before it."""
         before = self.last[-1] if self.last else self.first[-1] if self.first else None
@@ -108,7 +100,7 @@ class _Attempt:
                 configuration=configuration,
                 began_at=self.began_at,
                 ended_at=self.ended_at,
-                began_by=self.began_by or _caller(self.first) or "device",
+                began_by=self.began_by or outcomes.initiator(self.first) or "device",
                 peer_address=self.peer_address,
                 local_address=self.local_address,
                 ike_version=self.version,
@@ -258,7 +250,7 @@ class AttemptLog:
 
     def _drop(self, sa: _Sa, at: datetime) -> None:
         if sa.attempt is not None:
-            sa.attempt.end(at, _outcome_without_end(sa.attempt))
+            sa.attempt.end(at, outcomes.outcome_without_end(sa.attempt.newest_first))
             self._changed(sa.attempt)
         self._sas.pop(sa.unique_id, None)
         self._unnamed_sas.pop(sa.unique_id, None)
@@ -293,7 +285,7 @@ class AttemptLog:
             if isinstance(fact, negotiation.Unknown):
                 self.unknown_lines += 1
             self._add_fact(sa, fact, was_up=was_up)
-            return _decides(fact, was_up=was_up)
+            return outcomes.decides(fact, was_up=was_up)
 
     def event(self, at: datetime, kind: str, message: Mapping[str, Any]) -> None:
         """Adds an event. `ike-updown`: an IKE_SA is up or gone; the message has its properties."""
@@ -322,7 +314,7 @@ class AttemptLog:
         """More lines about the SA may follow."""
         sa.is_gone, sa.updated_at = True, at
         if sa.attempt is not None:
-            sa.attempt.end(at, _outcome_without_end(sa.attempt))
+            sa.attempt.end(at, outcomes.outcome_without_end(sa.attempt.newest_first))
             self._changed(sa.attempt)
 
     def _new_sa(self, unique_id: str, at: datetime) -> _Sa:
@@ -370,7 +362,7 @@ class AttemptLog:
         attempt = sa.attempt or self._begin(sa, fact, within_sa=was_up)
         self._fill_in(sa, attempt, fact)
         attempt.add(fact)
-        if outcome := _outcome(fact, sa):
+        if outcome := outcomes.outcome(fact, is_up=sa.reader.is_up):
             attempt.end(fact.at, outcome)
             self._drop_renewal(attempt)
         self._changed(attempt)
@@ -386,8 +378,8 @@ class AttemptLog:
         if sa.is_gone and not (was_up and sa.attempt.outcome == "up"):
             return False
         if was_up:
-            return not _completes(fact, sa.attempt)
-        return sa.attempt.outcome == "no_answer" and _is_our_request(fact)
+            return not outcomes.completes(fact, sa.attempt.outcome, sa.attempt.newest_first)
+        return sa.attempt.outcome == "no_answer" and outcomes.is_our_request(fact)
 
     def _begin(self, sa: _Sa, fact: Fact, *, within_sa: bool) -> _Attempt:
         began_at = sa.pending[0].at if sa.pending else fact.at
@@ -409,7 +401,7 @@ class AttemptLog:
             peer, _, local, _ = next(iter(sa.packets.values()))
             self._set_ends(sa, attempt, local, peer)
         if attempt.began_by is None:
-            attempt.began_by = _asks(fact) if attempt.within_sa else reader.began_by
+            attempt.began_by = outcomes.initiator_of(fact) if attempt.within_sa else reader.began_by
 
     def _set_ends(self, sa: _Sa, attempt: _Attempt, local: str | None, peer: str | None) -> None:
         if (attempt.local_address, attempt.peer_address) == (local, peer) or local is None or peer is None:
@@ -521,95 +513,6 @@ def _discard(kept: deque[_Attempt], attempt: _Attempt) -> None:
 
 def _is_renewal(attempt: _Attempt) -> bool:
     return attempt.within_sa and attempt.outcome == "up"
-
-
-def _caller(said: Iterable[Fact]) -> negotiation.Party | None:
-    """Who began the attempt, by its facts; None when no fact shows it."""
-    return next((party for fact in said if (party := _asks(fact))), None)
-
-
-def _asks(fact: Fact) -> negotiation.Party | None:
-    match fact:
-        case negotiation.Message(sender=sender, is_request=is_request):
-            return sender if is_request else _other(sender)
-        case negotiation.Refusal(sender=sender):
-            return _other(sender)
-        case negotiation.Deleted(sender=sender):
-            return sender
-    return None
-
-
-def _other(party: negotiation.Party) -> negotiation.Party:
-    return "device" if party == "us" else "us"
-
-
-def _is_our_request(fact: Fact) -> bool:
-    return isinstance(fact, negotiation.Message) and fact.sender == "us" and fact.is_request
-
-
-def _completes(fact: Fact, attempt: _Attempt) -> bool:
-    """Whether the fact still belongs to an attempt that has ended: our last message of the exchange, or a further DELETE."""
-    if isinstance(fact, negotiation.Deleted):
-        return attempt.outcome == "deleted"
-    if not isinstance(fact, negotiation.Message) or fact.sender != "us":
-        return False
-    messages = (
-        each for each in (*reversed(attempt.last), *reversed(attempt.first)) if isinstance(each, negotiation.Message)
-    )
-    last = next(messages, None)
-    if last is None or (last.exchange, last.id) != (fact.exchange, fact.id):
-        return False
-    return not fact.is_request or fact.exchange == "QUICK_MODE"
-
-
-def _outcome(fact: Fact, sa: _Sa) -> negotiation.Outcome | None:
-    """The outcome of an attempt that the fact ends; None when the attempt continues."""
-    match fact:
-        case negotiation.Established(phase=2) | negotiation.Established(again=True):
-            return "up"
-        case negotiation.Refusal(notify=notify, sender=sender) if notify not in _TRANSIENT:
-            return "refused_by_device" if sender == "device" else "refused_by_us"
-        case negotiation.Message(sender="us") if facts.error_of(fact) not in (None, *_TRANSIENT):
-            return "refused_by_us"
-        case negotiation.DataPlaneFailure():
-            return "refused_by_us"
-        case negotiation.Retransmits(gave_up=True):
-            return "no_answer"
-        case negotiation.Deleted():
-            return "deleted" if sa.reader.is_up else "refused_by_device" if fact.sender == "device" else "stopped"
-        case negotiation.Replaced():
-            return "replaced"
-    return None
-
-
-def _outcome_without_end(attempt: _Attempt) -> negotiation.Outcome:
-    """The outcome of an attempt whose IKE_SA is gone, when no fact has ended the attempt."""
-    said = (*attempt.first, *attempt.last)
-    return "refused_by_us" if any(_refuses(fact) for fact in said) else "stopped"
-
-
-def _refuses(fact: Fact) -> bool:
-    """Whether the fact is a refusal of ours."""
-    match fact:
-        case negotiation.PeerIdentity(wanted=wanted):
-            return wanted is not None
-        case negotiation.Refusal(sender=sender):
-            return sender == "us"
-    return isinstance(fact, _REFUSED_BY_US)
-
-
-def _decides(fact: Fact, *, was_up: bool) -> bool:
-    """Whether the fact can decide a diagnosis. A retransmit of ours to a peer that is up cannot: `unanswered_requests` counts the time."""
-    match fact:
-        case negotiation.Retransmits(sender=sender, count=count, gave_up=gave_up):
-            return gave_up or (count <= REPEATS_REPORTED and (sender == "device" or not was_up))
-        case negotiation.PeerIdentity(wanted=None):
-            return False
-        case negotiation.Unknown(is_refusal=is_refusal):
-            return is_refusal
-        case negotiation.Refusal() | negotiation.Deleted() | negotiation.RekeyFailed() | negotiation.Replaced():
-            return True
-    return isinstance(fact, (*_REFUSED_BY_US, negotiation.PeerIdentity, negotiation.NotSent))
 
 
 def _text(message: Mapping[str, Any], key: str) -> str | None:
