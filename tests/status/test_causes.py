@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from landbridge import model
 from landbridge.model import negotiation as n
-from landbridge.status import cause_texts, causes
+from landbridge.status import attempt_causes, cause_texts, causes
 from tests.status import examples
 from tests.status.examples import (
     AGGRESSIVE,
@@ -921,6 +921,27 @@ def test_any_facts_have_a_cause_with_a_text_and_evidence_in_order(
         for one in found:
             assert one.code in cause_texts.TEXTS
             assert [line.at for line in one.evidence] == sorted(line.at for line in one.evidence)
+
+
+@settings(deadline=None)
+@given(st.lists(_attempts, max_size=6), st.sampled_from(_LATER), st.sampled_from(_CONNECTIONS))
+def test_attempts_that_are_not_read_change_nothing(before: list[model.Attempt], later: Any, of: model.Connection):
+    """The same when all attempts are read."""
+    attempts, _ = later.values
+    for given_attempts in ((*before, *attempts), (*attempts, *before), before):
+        context = examples.context(*given_attempts, of=of)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(causes, "_is_final", lambda _: False)
+            whole_answer = causes.rank(context)
+        assert causes.rank(context) == whole_answer
+
+
+def test_of_attempts_that_are_alike_the_newest_alone_is_read(monkeypatch: pytest.MonkeyPatch):
+    read = []
+    find = attempt_causes.find
+    monkeypatch.setattr(attempt_causes, "find", lambda context, one: read.append(one) or find(context, one))
+    found = rank(*(attempt(number, mismatch(number, 1, proposal("aes-256")), by="device") for number in range(20)))
+    assert (found[0].code, len(read)) == ("ike_proposal_mismatch", 1)
 
 
 @settings(deadline=None)

@@ -59,9 +59,7 @@ class Finding(NamedTuple):
 
 def rank(context: Context) -> tuple[model.Cause, ...]:
     """All possible causes, the likeliest first; never empty."""
-    findings = [
-        Finding(one, found) for one in rule_context.views(context) if (found := attempt_causes.find(context, one))
-    ]
+    findings = _findings(context)
     causes = _decide(context, findings) if findings else (_without_cause(context),)
     first, strangers = causes[0], tuple(_strangers(context))
     if first.code in {"waiting_for_device", "negotiating"}:
@@ -73,6 +71,28 @@ def rank(context: Context) -> tuple[model.Cause, ...]:
     if first.code == "no_answer":
         return _each_once((*strangers, *refined))
     return _each_once((*refined, *(strangers if refined[0].code == "no_connection_on_device" else ())))
+
+
+def _findings(context: Context) -> list[Finding]:
+    """The attempts that have causes, oldest first. Attempts before one that decides in any case are left out: a page of a list ranks the
+    causes of many connections.
+    """
+    found: list[Finding] = []
+    for view in reversed(rule_context.views(context)):
+        if causes := attempt_causes.find(context, view):
+            found.insert(0, Finding(view, causes))
+            if _is_final(causes[0]) and len(found) == 1 + _is_preliminary(found[-1]):
+                break
+    return found
+
+
+def _is_final(cause: model.Cause) -> bool:
+    """Whether no earlier attempt can be more specific (`_is_more_specific`, `_after_a_delete`)."""
+    return cause.is_certain and cause.theirs is not None and cause.code not in _SILENCE | {"peer_dead"}
+
+
+def _is_preliminary(finding: Finding) -> bool:
+    return finding.view.attempt.outcome is None and _is_tentative(finding)
 
 
 def of_pairs(context: Context) -> tuple[model.Cause, ...]:
@@ -124,7 +144,7 @@ def _again_and_again(context: Context) -> Iterator[model.Cause]:
 
 def _decide(context: Context, findings: Sequence[Finding]) -> tuple[model.Cause, ...]:
     *earlier, newest = findings
-    if earlier and newest.view.attempt.outcome is None and _is_tentative(newest):
+    if earlier and _is_preliminary(newest):
         *earlier, newest = earlier
     return _more_specific(newest, earlier) or tuple(_after_a_delete(context, newest, earlier)) or newest.causes
 

@@ -474,6 +474,11 @@ def test_a_line_that_decides_is_worth_a_look(name: str, *, decides: bool):
     assert tell(log_of(alpha=ends()), lines(name)) is decides
 
 
+@pytest.mark.parametrize("name", ["v2_is_v1_device_calls", "v2_ikeprop_device_calls", "aggr_psk_device_calls"])
+def test_a_refused_stranger_is_worth_a_look(name: str):
+    assert tell(log_of(alpha=ends(peer="198.51.100.9")), lines(name))
+
+
 def test_a_packet_that_is_lost_while_a_tunnel_is_up_decides_nothing():
     log = log_of(alpha=ends())
     tell(log, lines("v2_narrow_we_call"))
