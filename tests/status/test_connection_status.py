@@ -150,6 +150,30 @@ def test_missing_pairs_say_why_when_an_attempt_shows_it(given: Any):
     assert [one.code for one in status.explanation.causes] == ["selectors_partly", "selectors_mismatch"]
 
 
+def test_a_refusal_from_before_a_narrowed_tunnel_came_up_is_no_cause(given: Any):
+    attempts = (
+        examples.attempt(0, examples.up(1), examples.refused(2, "TS_UNACCEPTABLE", 2)),
+        examples.attempt(12, examples.up(12, 2), within_sa=True, outcome="up"),
+    )
+    children = (given.child(),)
+    status = _judge(
+        given, observation=_seen(*attempts, children=children, expected_children=1, missing_pairs=("a - b",))
+    )
+    assert status.explanation is not None
+    assert status.explanation.reason == "the device carries only a part of the subnets; not carried: a - b"
+    assert [one.code for one in status.explanation.causes] == ["selectors_narrowed"]
+    assert [one.code for one in status.warnings] == ["selectors_narrowed"]
+
+
+def test_the_warnings_of_an_active_connection_are_whole(given: Any):
+    refused = examples.attempt(2, examples.up(3), examples.refused(4, "TS_UNACCEPTABLE", 2))
+    children = (given.child(),)
+    observation = _seen(refused, children=children, expected_children=2, is_key_unproved=True)
+    status = _judge(given, observation=observation)
+    assert [one.code for one in status.warnings] == ["selectors_partly", "selectors_mismatch", "key_not_proved"]
+    assert status.causes == status.warnings
+
+
 def test_a_down_connection_has_the_causes_of_its_attempts(given: Any):
     status = _judge(given, observation=_seen(examples.attempt(0, examples.refused(1, "NO_PROPOSAL_CHOSEN"))))
     assert status.status == "DOWN"

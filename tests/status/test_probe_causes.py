@@ -160,6 +160,37 @@ def test_an_answer_that_says_nothing_about_the_cause_changes_nothing(asked: mode
     assert _rank(asked, probe) == _rank(asked)
 
 
+ENDED = (
+    whole(0),
+    attempt(20, examples.deleted(20), within_sa=True, outcome="deleted"),
+    attempt(20.1, refused(21, "NO_PROPOSAL_CHOSEN")),
+)
+OTHER_GROUP = (_answer("chosen", chosen=proposal(group="group14")),)
+
+
+@pytest.mark.parametrize(
+    ("at", "answers", "expected"),
+    [
+        pytest.param(22, OTHER_GROUP, ("ike_proposal_mismatch", ("dh_group",)), id="another-group"),
+        pytest.param(10, OTHER_GROUP, ("device_disabled", ()), id="asked-while-the-tunnel-was-up"),
+        pytest.param(
+            22,
+            (_answer("refused"), _answer("chosen", "v1", "main", proposal())),
+            ("ike_version_mismatch", ("ike_version",)),
+            id="another-version",
+        ),
+        pytest.param(22, (_answer("refused"),), ("device_disabled", ()), id="refuses-all"),
+        pytest.param(22, (_answer("chosen", chosen=proposal()),), ("device_disabled", ()), id="our-own-proposal"),
+    ],
+)
+def test_an_answer_shows_what_was_changed_on_a_device_that_ended_its_tunnel(
+    at: int, answers: tuple[model.ProbeAnswer, ...], expected: tuple[str, tuple[str, ...]]
+):
+    (found, *_) = causes.rank(examples.context(*ENDED, probes=[_probe(at, answers=answers)]))
+    assert (found.code, found.differs, found.is_certain) == (*expected, True)
+    assert (found.theirs is None) == (found.code == "device_disabled")
+
+
 def test_the_reason_says_that_nothing_authenticates_the_answer():
     (found, *_) = causes.rank(examples.context(REFUSED, probes=[_probe(**DECIDES)]))
     assert SOURCE in found.reason

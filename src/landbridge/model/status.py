@@ -134,7 +134,7 @@ class GatewayStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionStatus:
-    """The times are those of its gateway. `warnings`: what is wrong with a tunnel that is up; the status stays ACTIVE."""
+    """The times are those of its gateway. `warnings`: all that is wrong with a tunnel that is up; the status stays ACTIVE."""
 
     status: ConnectionStatusName
     explanation: Explanation | None = None
@@ -143,3 +143,8 @@ class ConnectionStatus:
     not_seen_since: datetime | None = None
     paused_since: datetime | None = None
     observation: ConnectionObservation | None = None
+
+    @property
+    def causes(self) -> tuple[Cause, ...]:
+        """All causes of a connection that is down, or all warnings of one that is up, the likeliest first."""
+        return self.warnings or (self.explanation.causes if self.explanation is not None else ())

@@ -42,9 +42,11 @@ _MORE_SPECIFIC = {
 }
 #: Causes that a DELETE of the device shows.
 _ENDS = frozenset({"device_deleted", "device_disconnects"})
+#: Causes of a device that ended its tunnel or went silent. It may be at another address now.
+_GONE = _ENDS | {"device_disabled", "peer_dead"}
 #: Causes of an attempt that are warnings while the tunnel is up.
 _WARNINGS = _PHASE_2 | {"answer_lost", "udp_4500_blocked", "our_firewall", "peer_dead"}
-#: An event that happens several times within this time is a warning. A single one may be a renewal or a restart.
+#: An event that happened several times within this time before the last observation is a warning. A single one may be a renewal or a restart.
 AGAIN_WITHIN = timedelta(minutes=10)
 #: An attempt of a stranger is too old when it began this long before the last fact of the connection.
 STRANGE_BEFORE = timedelta(minutes=10)
@@ -63,14 +65,16 @@ def rank(context: Context) -> tuple[model.Cause, ...]:
     causes = _decide(context, findings) if findings else (_without_cause(context),)
     first, strangers = causes[0], tuple(_strangers(context))
     if first.code in {"waiting_for_device", "negotiating"}:
-        return _each_once(strangers or causes)
+        return each_once(strangers or causes)
     known_by_address = tuple(one for one in strangers if one.is_certain)
     if known_by_address and (first.code == "no_answer" or not first.is_certain):
-        return _each_once((*known_by_address, *causes))
+        return each_once((*known_by_address, *causes))
     refined = probe_causes.refine(context, causes)
     if first.code == "no_answer":
-        return _each_once((*strangers, *refined))
-    return _each_once((*refined, *(strangers if refined[0].code == "no_connection_on_device" else ())))
+        return each_once((*strangers, *refined))
+    if refined[0].code in _GONE:
+        return each_once(_with_the_moved_device(context, findings, refined, strangers))
+    return each_once((*refined, *(strangers if refined[0].code == "no_connection_on_device" else ())))
 
 
 def _findings(context: Context) -> list[Finding]:
@@ -95,16 +99,42 @@ def _is_preliminary(finding: Finding) -> bool:
     return finding.view.attempt.outcome is None and _is_tentative(finding)
 
 
-def of_pairs(context: Context) -> tuple[model.Cause, ...]:
-    """Why some pairs of a connection are down while others are up; empty when no attempt shows it. Only facts of phase 2 since the present
-    IKE_SA came up count.
+def _with_the_moved_device(
+    context: Context, findings: Sequence[Finding], causes: tuple[model.Cause, ...], strangers: tuple[model.Cause, ...]
+) -> tuple[model.Cause, ...]:
+    """The device ended its tunnel or went silent. A stranger that dials since then may be the device at another address: the likeliest cause
+    when it identifies itself with peer_id, or when the device does not answer at its old address.
+    """
+    gone_at = min((line.at for line in causes[0].evidence), default=rule_context.NEVER)
+    before = {one.peer_address for one in context.related.strangers if one.began_at + REFUSED_BEFORE < gone_at}
+    named = {one.peer_address for one in context.related.strangers if _has_peer_id(context, one)}
+    moved = sorted((one for one in strangers if one.theirs not in before), key=lambda one: one.theirs not in named)
+    is_silent = any(one.code in _SILENCE | {"peer_dead"} for one in (*findings[-1].causes, *causes))
+    if moved and (is_silent or moved[0].theirs in named):
+        return (*moved, *causes)
+    return (*causes, *moved)
+
+
+def _has_peer_id(context: Context, stranger: model.Attempt) -> bool:
+    """Whether a stranger identifies itself with the peer_id of the connection. charon logs the text of an id without its type."""
+    ids = [
+        fact.got if isinstance(fact, negotiation.PeerIdentity) else fact.peer
+        for fact in stranger.facts
+        if isinstance(fact, negotiation.PeerIdentity | negotiation.NoConnection)
+    ]
+    return any(one is not None and one.value == context.peer_id.value for one in ids)
+
+
+def of_pairs(context: Context, since_phase: negotiation.Phase = 1) -> tuple[model.Cause, ...]:
+    """Why some pairs of a connection are down while others are up; empty when no attempt shows it. Only facts of phase 2 count, since the
+    present IKE_SA (`since_phase` 1) or the newest CHILD_SA (2) came up.
     """
     since = max(
         (
             fact.at
             for one in context.attempts
             for fact in one.facts
-            if isinstance(fact, negotiation.Established) and fact.phase == 1
+            if isinstance(fact, negotiation.Established) and fact.phase <= since_phase
         ),
         default=rule_context.NEVER,
     )
@@ -119,12 +149,13 @@ def of_pairs(context: Context) -> tuple[model.Cause, ...]:
 def warnings(context: Context) -> tuple[model.Cause, ...]:
     """The warnings of a tunnel that is up, the newest first: causes since it came up, and events that repeat."""
     found = [cause for one in reversed(rule_context.views(context)) for cause in attempt_causes.find(context, one)[:1]]
-    return _each_once((*(one for one in found if one.code in _WARNINGS), *_again_and_again(context)))
+    return each_once((*(one for one in found if one.code in _WARNINGS), *_again_and_again(context)))
 
 
 def _again_and_again(context: Context) -> Iterator[model.Cause]:
-    """SAs that replace each other again and again, and tunnels that the device ends again and again."""
+    """SAs that replace each other again and again, and tunnels that the device ends again and again, within the last AGAIN_WITHIN."""
     facts = [fact for one in context.attempts for fact in one.facts]
+    now = max((context.seen_at or rule_context.NEVER, *(fact.at for fact in facts)))
     ended = [one for one in facts if isinstance(one, negotiation.Deleted) and one.sender == "device"]
     ups = [one.at for one in facts if isinstance(one, negotiation.Established)]
     at_once = [one for one in ended if any(timedelta(0) <= one.at - up <= attempt_causes.AT_ONCE for up in ups)]
@@ -134,7 +165,7 @@ def _again_and_again(context: Context) -> Iterator[model.Cause]:
         ("device_disconnects", 2, at_once),
         ("device_deleted", 2, ended),
     ):
-        if len(found) >= times and found[-1].at - found[-times].at <= AGAIN_WITHIN:
+        if len(found) >= times and now - found[-times].at <= AGAIN_WITHIN:
             evidence = rule_context.in_order(negotiation.lines(found[-times:]))
             yield cause_texts.cause(
                 code, placeholders=context.placeholders, evidence=evidence, detail="again and again"
@@ -233,7 +264,8 @@ def _stranger(context: Context, view: AttemptView) -> Iterator[model.Cause]:
         yield attempt_causes.wrong_endpoint(context, view)
 
 
-def _each_once(causes: Sequence[model.Cause]) -> tuple[model.Cause, ...]:
+def each_once(causes: Sequence[model.Cause]) -> tuple[model.Cause, ...]:
+    """The first cause of each code, in order."""
     first: dict[str, model.Cause] = {}
     for one in causes:
         first.setdefault(one.code, one)

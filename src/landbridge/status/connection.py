@@ -51,11 +51,16 @@ def of(
     """
     fault = _fault(gateway_failure)
     seen, status = known.observation, api_status(known)
-    context = Context(connection=known.connection, seen=seen, related=related) if seen is not None else None
+    context = (
+        Context(connection=known.connection, seen=seen, related=related, seen_at=known.seen_at)
+        if seen is not None
+        else None
+    )
+    explanation = _explanation(known, context, staleness.explain_pause(paused_since), fault)
     return model.ConnectionStatus(
         status=status,
-        explanation=_explanation(known, context, staleness.explain_pause(paused_since), fault),
-        warnings=(*causes.warnings(context), *warnings.of(context)) if context and status == "ACTIVE" else (),
+        explanation=explanation,
+        warnings=_warnings(context, explanation) if context and status == "ACTIVE" else (),
         seen_at=known.seen_at,
         not_seen_since=staleness.not_seen_since(known.seen_at, now, unseen_after),
         paused_since=paused_since,
@@ -63,14 +68,15 @@ def of(
     )
 
 
-def causes_of(found: model.ConnectionStatus) -> tuple[model.Cause, ...]:
-    """All causes of a connection that is down, or all warnings of one that is up, the likeliest first."""
-    return (*(found.explanation.causes if found.explanation is not None else ()), *found.warnings)
-
-
 def first_cause(found: model.ConnectionStatus) -> str | None:
     """The code of the likeliest cause."""
-    return next((one.code for one in causes_of(found)), None)
+    return next((one.code for one in found.causes), None)
+
+
+def _warnings(context: Context, explanation: model.Explanation | None) -> tuple[model.Cause, ...]:
+    """All that is wrong with a tunnel that is up, each code once. First the reason why it is up in part."""
+    partly = explanation.causes if explanation is not None else ()
+    return causes.each_once((*partly, *causes.warnings(context), *warnings.of(context)))
 
 
 def _explanation(
@@ -135,9 +141,10 @@ def _partly(context: Context) -> model.Explanation | None:
     up = {(child.local_ts, child.remote_ts) for child in seen.children}
     if len(up) >= seen.expected_children and not seen.missing_pairs:
         return None
-    found = causes.of_pairs(context)
+    is_narrowed = len(up) >= seen.expected_children
+    found = causes.of_pairs(context, since_phase=2 if is_narrowed else 1)
     cause = cause_texts.cause(
-        "selectors_narrowed" if len(up) >= seen.expected_children else "selectors_partly",
+        "selectors_narrowed" if is_narrowed else "selectors_partly",
         placeholders=context.placeholders,
         ours=attempt_causes.pairs(context),
         theirs="; ".join(sorted(f"{', '.join(ours)} - {', '.join(theirs)}" for ours, theirs in up)[:SHOWN_PAIRS]),

@@ -34,6 +34,8 @@ def refine(context: Context, causes: tuple[model.Cause, ...]) -> tuple[model.Cau
         )
     elif code in _FIRST_MESSAGE:
         found = tuple(_of_first_message(context, probe))
+    elif code == "device_disabled" and all(probe.at > line.at for line in causes[0].evidence[:1]):
+        found = tuple(one for one in _of_first_message(context, probe) if one.theirs is not None)
     elif code in _AUTHENTICATION and not causes[0].is_certain:
         found = tuple(_of_identity(context, probe))
     elif code in _PHASE_2:

@@ -45,11 +45,12 @@ NOTHING = Related()
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """`seen`: the last observation, with the attempts of the store."""
+    """`seen`: the last observation, with the attempts of the store. `seen_at`: when the gateway was last observed."""
 
     connection: model.Connection
     seen: model.ConnectionObservation
     related: Related = Related()
+    seen_at: datetime | None = None
 
     @cached_property
     def attempts(self) -> tuple[model.Attempt, ...]:

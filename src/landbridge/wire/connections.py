@@ -317,7 +317,7 @@ def diagnosis(
         reason=explanation.reason if explanation else None,
         remedy=explanation.remedy if explanation else None,
         evidence=_evidence(explanation.evidence) if explanation else [],
-        causes=[_cause(one) for one in (*(explanation.causes if explanation else ()), *status.warnings)],
+        causes=[_cause(one) for one in status.causes],
         warnings=[*map(str, warnings), *(one.reason for one in status.warnings)],
         seen_at=shapes.time(status.seen_at) if status.seen_at else None,
         not_seen_since=shapes.time(status.not_seen_since) if status.not_seen_since else None,
