@@ -1,5 +1,6 @@
 """A new PSK is proved at once: nothing is lost when both sides have it, and the tunnel goes on when the device has another. So is PFS."""
 
+import dataclasses
 import subprocess
 import time
 
@@ -86,7 +87,7 @@ def test_a_key_that_the_device_has_not_leaves_the_tunnel_up_until_it_has(policy:
     ("theirs", "codes"),
     [
         pytest.param("aes128-sha256-modp3072", [], id="the same"),
-        pytest.param("aes128-sha256-modp2048", ["rekey_refused"], id="another group"),
+        pytest.param("aes128-sha256-modp2048", ["esp_proposal_mismatch"], id="another group"),
     ],
 )
 def test_pfs_is_proved_while_the_tunnel_carries(theirs: str, codes: list[str]):
@@ -103,3 +104,22 @@ def test_pfs_is_proved_while_the_tunnel_carries(theirs: str, codes: list[str]):
 
         managed.wait_for(is_proved, "the rekey", seconds=25)
         assert pings.lost() == 0
+
+
+def test_pfs_is_proved_again_when_the_tunnel_comes_up_anew():
+    """With the group that the device has by then."""
+    with managed_gateway.managed(prove_pfs=True) as managed:
+        tunnel = sites.Tunnel(gateway=sites.EIPS[0], psk=specs.PSK, esp_proposals="aes128-sha256-modp3072")
+        device = managed.world.add_device(tunnel)
+        spec = specs.connection()
+        managed.want(spec)
+        managed.wait_for(lambda seen: seen.children and "MODP_3072" in seen.children[0].proposal, "the first rekey")
+        device.load(dataclasses.replace(tunnel, esp_proposals="aes128-sha256-modp2048"))
+        device.swanctl("--terminate", "--ike", "hq", "--force")
+
+        def is_refused(seen: model.ConnectionObservation) -> bool:
+            found = causes.warnings(rule_context.Context(connection=spec.connection, seen=seen))
+            return managed_gateway.is_up(seen) and "esp_proposal_mismatch" in [one.code for one in found]
+
+        took = managed.wait_for(is_refused, "the second rekey", seconds=40)
+        assert took <= 25

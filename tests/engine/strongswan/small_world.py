@@ -221,7 +221,7 @@ def _rekey_child(current: state.GatewayState, step: Any) -> state.GatewayState:
         )
         for sa in current.ike.sas
     )
-    tried = current.ike.recently_initiated | {fingerprints.rekey(step.child)}
+    tried = current.ike.recently_initiated | {fingerprints.rekey(step.unique_id)}
     return put(current, sas=sas, recently_initiated=tried)
 
 

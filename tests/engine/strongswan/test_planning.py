@@ -620,7 +620,9 @@ def test_pfs_is_proved_by_one_early_rekey(
     sas = [ike_state.IkeSa(spec.id, "7", "ESTABLISHED", established_seconds=established, children=(child,))]
     rekey = ike_steps.RekeyChild(spec.id, "3", child.name)
     assert list(pfs_proof.plan(config, position, sas, frozenset())) == [rekey][: int(is_rekeyed)]
-    assert list(pfs_proof.plan(config, position, sas, frozenset({fingerprints.rekey(child.name)}))) == []
+    assert list(pfs_proof.plan(config, position, sas, frozenset({fingerprints.rekey("3")}))) == []
+    earlier = frozenset({fingerprints.rekey("2")})  # of the tunnel that stood a minute ago
+    assert list(pfs_proof.plan(config, position, sas, earlier)) == [rekey][: int(is_rekeyed)]
     assert list(pfs_proof.due_looks(config, position, sas)) == looks
 
 

@@ -282,8 +282,8 @@ class StrongSwan:
         match step:
             case ike_steps.Initiate(_, child):
                 wait = tried.note(child)
-            case ike_steps.RekeyChild(_, _, child):  # charon itself tries again
-                tried.note(fingerprints.rekey(child), first=pfs_proof.PATIENCE, longest=pfs_proof.PATIENCE)
+            case ike_steps.RekeyChild(_, unique_id):  # charon itself tries again
+                tried.note(fingerprints.rekey(unique_id), first=pfs_proof.PATIENCE, longest=pfs_proof.PATIENCE)
                 return
             case ike_steps.ProveKey(_, name):
                 wait = tried.note(name, longest=retries.LONGEST)

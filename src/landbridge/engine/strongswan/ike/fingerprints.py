@@ -87,9 +87,9 @@ def reauthentication(connection_id: str) -> str:
     return f"{connection_id}.reauthentication"
 
 
-def rekey(child: str) -> str:
-    """The name under which the rekey of a child is remembered as tried."""
-    return f"{child}.rekey"
+def rekey(unique_id: str) -> str:
+    """The name under which the rekey of the CHILD_SA with this unique id is remembered as tried."""
+    return f"{unique_id}.rekey"
 
 
 def owner(name: str) -> str:

@@ -12,7 +12,8 @@ from landbridge.engine.strongswan.ike import fingerprints, messages, state, step
 #: The age in seconds at which the first CHILD_SAs are rekeyed, and how much older a CHILD_SA may be: an older one is left alone.
 EARLIEST = 5
 LATEST = 60
-#: Seconds that a rekey is left alone: charon goes on to try one that is refused, and each that is asked for goes on beside the others.
+#: Seconds for which a rekey of the same CHILD_SA is not requested again. charon repeats one that is refused, and each request for one is
+#: repeated beside the others.
 PATIENCE = 2.0 * LATEST
 #: CHILD_SAs that are rekeyed a second: what came up together is not rekeyed together.
 RATE = 20
@@ -26,7 +27,7 @@ def plan(
     """`position`: of the connection in its gateway."""
     for child in _unproved(config, sas):
         age = child.installed_seconds - _due_at(position)
-        if 0 <= age <= LATEST and fingerprints.rekey(child.name) not in recently_tried:
+        if 0 <= age <= LATEST and fingerprints.rekey(child.unique_id) not in recently_tried:
             yield steps.RekeyChild(config.connection_id, child.unique_id, child.name)
 
 
