@@ -33,8 +33,8 @@ P=$endpoint/v5/$project_id; H="X-Auth-Token: $token"
 1. `POST $P/vpn-gateways` makes the gateway, our end. `GET` it until its `status` is `ACTIVE`.
 2. `POST $P/customer-gateways` says who the other end is: an address, or a name.
 3. `POST $P/vpn-connection` makes the tunnel between an endpoint of the gateway (`vgw_ip` is the id of its `eip1` or `eip2`) and the
-   customer gateway. `POST $endpoint/landbridge/v1/$project_id/vpn-connections/check` takes the same body and makes nothing: it answers
-   with what would be made, all that is wrong, what to look at, and what the device must be set to.
+   customer gateway. `POST $endpoint/landbridge/v1/$project_id/vpn-connections/check` accepts the same body and stores nothing: the
+   answer has the connection that the create would make, all violations and warnings, and the settings for the device.
 4. `POST $P/vpn-connection/{id}/peer-configuration/export` gives the text for the other side's device.
 5. `GET` the connection until its `status` is `ACTIVE`. When it is `DOWN` or `ERROR`,
    `GET $endpoint/landbridge/v1/$project_id/vpn-connections/{id}/diagnosis` says why, what to change, and the line of evidence.
@@ -90,7 +90,7 @@ CHAPTERS = {
     "customer-gateways": "The other end: its address or name",
     "vpn-connection": "The tunnels",
     "vpn-connections": "Several tunnels at once",
-    "Landbridge": "What is ours: diagnosis, probes, the audit trail, printed configurations, the simulated engine",
+    "Landbridge": "Extensions of ours: diagnoses, timelines, probes, checks, the audit trail, printed configurations, the simulated engine",
     "peer-configuration": "The devices that texts are written for",
     "connection-monitors": "Health checks of connections",
     "vpn-gateway-certificates": "Certificates of GM gateways",

@@ -39,9 +39,9 @@ _RETRY_AFTER = {"description": "seconds to wait", "required": True, "schema": {"
 _IF_MATCH = {"type": "string", "examples": ['"1-0c464dad3a3b4d0e"', "*"]}
 _CLIENT_TOKEN = {"type": "string", "maxLength": TOKEN_LIMIT}
 _DONE = {
-    200: "what was asked for",
-    201: "stored on disk; what the engine must do follows",
-    202: "stored on disk; it is done soon",
+    200: "the result",
+    201: "stored on disk; the engine applies it afterwards",
+    202: "stored on disk; the service carries it out soon",
     204: "done; no content",
 }
 _HEADERS: dict[str, Any] = {

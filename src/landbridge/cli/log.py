@@ -14,9 +14,9 @@ TRACEBACK_LIMIT = 8000
 
 
 class Text(logging.Formatter):
-    """A line for people: time, level, logger, message, and as `name=value` the fields that the message does not have.
+    """A line for people: time, level, logger, message, and `name=value` for each field that the message does not contain.
 
-    Limits messages and tracebacks. Formats the time once a second: most lines come many a second.
+    It limits the length of messages and tracebacks. It formats the time only once a second, since most lines come many a second.
     """
 
     _second = 0
@@ -64,7 +64,7 @@ def _short(message: str) -> str:
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:
-    """The line's own fields, and the id of the request that this thread or task answers."""
+    """The fields of the line, and the id of the request that this thread or task answers."""
     request_id = log_fields.REQUEST_ID.get()
     return getattr(record, "fields", {}) | ({"request_id": request_id} if request_id else {})
 

@@ -58,8 +58,8 @@ def _changed(
         look = dataclasses.replace(look, attempts=stored.get(one.seq, look.attempts))
         known = model.KnownConnection(connection, *one.after[:3], look, observation.seen_at, one.seq)
         before, after = connection_status.of_facts(one.before), connection_status.of_facts(one.after)
-        told = related.load(tx, known, gateway) if after == "DOWN" else Related()
-        status = connection_status.of(known, now, timedelta.max, paused_since, observation.failure, told)
+        loaded = related.load(tx, known, gateway) if after == "DOWN" else Related()
+        status = connection_status.of(known, now, timedelta.max, paused_since, observation.failure, loaded)
         cause = connection_status.first_cause(status)
         if before != after or connection_states.is_news(last.get(one.seq), after, cause):
             yield StatusChange(connection, one.seq, before, after, cause)

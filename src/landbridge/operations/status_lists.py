@@ -25,8 +25,8 @@ _CONNECTIONS = "statuses of connections"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResourceStatus:
-    """A row of a list. `since`: the last change of the status, as far as the store knows. Of a connection alone: `cause`, a code;
-    `remedy`; `gateway_id`.
+    """A row of a list. `since`: the last change of the status, as far as the store knows. Only a connection has `cause` (a code), `remedy` and
+    `gateway_id`.
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""The answer to a check of a connection that is not created (an extension of ours)."""
+"""The answer to a check of a create (an extension of ours)."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
@@ -90,11 +90,11 @@ class DeviceIpsecAnswer(schema.Answer):
 
 
 class DeviceAnswer(schema.Answer):
-    """What the device must be set to, from its side: `local` is the device, `peer` is the VPN gateway. The PSK is the one of the request."""
+    """The settings of the device, from its side: `local` is the device, `peer` is the VPN gateway. The PSK is that of the request."""
 
     local_address: str | None = Field(None, description="absent when the customer gateway has no fixed address")
     peer_address: str
-    dials: bool = Field(description="only the device can begin: the gateway does not know its address")
+    dials: bool = Field(description="true: only the device can initiate, since the gateway does not know its address")
     local_id_type: str
     local_id: str
     peer_id_type: str
@@ -110,19 +110,19 @@ class DeviceAnswer(schema.Answer):
 
 
 class CheckAnswer(schema.Answer):
-    """What a create with this body would do. Nothing was stored."""
+    """The result of a create with this body. The check stores nothing."""
 
-    valid: bool = Field(description="whether a create would be accepted now")
-    details: list[errors.Detail] = Field(description="all that is wrong, as in the refusal of a create")
+    valid: bool = Field(description="whether a create would succeed now")
+    details: list[errors.Detail] = Field(description="all violations, as in the error of a create")
     warnings: list[errors.Detail] = Field(
         description="what refuses nothing: unknown fields, weak choices, what the engine does not carry, subnets and ids that other"
         " connections of the gateway have too"
     )
     vpn_connection: connections.ConnectionAnswer | None = Field(
-        None, description="what a create would answer; only when valid"
+        None, description="the connection that a create would return; only when valid"
     )
-    generated: list[str] | None = Field(None, description="fields of vpn_connection that each create makes anew")
-    device: DeviceAnswer | None = Field(None, description="what the device must be set to; only when valid")
+    generated: list[str] | None = Field(None, description="the fields of vpn_connection that each create generates")
+    device: DeviceAnswer | None = Field(None, description="the settings of the device; only when valid")
 
 
 class OneCheck(schema.Answer):

@@ -128,14 +128,14 @@ def _ask(gateway_id: str, step: steps.AskDevice, result: model.ProbeResult) -> m
 
 def describe(result: model.ProbeResult) -> str:
     """A line for the log: `probe of 198.51.100.2, 2 packets: v2 chosen aes-256 sha2-384 group20`."""
-    said = [_answer(one) for one in result.answers]
+    parts = [_answer(one) for one in result.answers]
     if result.phase_2 is not None:
-        said.append(f"phase 2 {_words(result.phase_2.outcome, result.phase_2.notify, result.phase_2.proposal)}")
+        parts.append(f"phase 2 {_words(result.phase_2.outcome, result.phase_2.notify, result.phase_2.proposal)}")
     if result.identity is not None:
-        told = result.identity.identity.value if result.identity.identity else result.identity.notify
-        said.append(f"id {'accepted' if result.identity.accepted else 'refused'} {told}")
-    said += [result.failure] if result.failure else []
-    return f"probe of {result.peer_address or 'the device'}, {result.packets} packets: {'; '.join(said)}"
+        detail = result.identity.identity.value if result.identity.identity else result.identity.notify
+        parts.append(f"id {'accepted' if result.identity.accepted else 'refused'} {detail}")
+    parts += [result.failure] if result.failure else []
+    return f"probe of {result.peer_address or 'the device'}, {result.packets} packets: {'; '.join(parts)}"
 
 
 def _answer(answer: model.ProbeAnswer) -> str:

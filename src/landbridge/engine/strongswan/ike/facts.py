@@ -178,9 +178,11 @@ class Children:
 
 
 class Reader:
-    """Reads the lines of one IKE_SA. `is_up`: the IKE_SA is established; `is_over`: charon has destroyed it. `began_by`, `peer_address`, `version` and `mode` are known
-    when a line has told them. `successor`: the number of the IKE_SA that a rekey has made of it. `hands_over`: its children go to an
-    IKE_SA that the peer is making.
+    """Reads the lines of one IKE_SA.
+
+    `is_up`: the IKE_SA is established. `is_over`: charon has destroyed it. `began_by`, `peer_address`, `version` and `mode` are None until a line
+    shows them. `successor`: the number of the IKE_SA that replaced it by a rekey. `hands_over`: its children move to an IKE_SA that the
+    peer establishes.
     """
 
     __slots__ = (

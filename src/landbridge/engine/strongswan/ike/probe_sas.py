@@ -51,8 +51,8 @@ OnLoad = Callable[[steps.LoadConn], None]
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """About a connection as it is loaded. `group`: its PFS group, or none. `asks_for_selectors`: whether a CHILD_SA for everything may
-    stand for a moment; the userland data plane would send all packets into it.
+    """A question about a connection as it is loaded. `group`: its PFS group, or none. `asks_for_selectors`: whether a CHILD_SA for all addresses
+    may exist for a moment; the userland data plane would send all packets into it.
     """
 
     config: messages.DesiredConfig
@@ -95,9 +95,9 @@ class _Session:
 
 
 def ask_phase_2(folder: Path, question: Question, on_load: OnLoad) -> tuple[model.ProbePhase2, int]:
-    """What the device takes on the IKE_SA that is up, and the number of questions. `on_load` is called for each change of what is loaded.
+    """The answer about phase 2 on the IKE_SA that is up, and the number of messages. `on_load` is called for each change of what is loaded.
 
-    One PFS group a question: Libreswan breaks the IKE_SA over an offer with several. Raises OSError and what `vici_protocol` raises.
+    A message has one PFS group, since Libreswan ends the IKE_SA after an offer with several. Raises OSError and what `vici_protocol` raises.
     """
     config = question.config
     own = next(iter(config.conn["children"].values()))
@@ -122,7 +122,7 @@ def ask_phase_2(folder: Path, question: Question, on_load: OnLoad) -> tuple[mode
 def _ask_in_each(
     charon_: _Session, question: Question, own: dict[str, Any], on_load: OnLoad
 ) -> tuple[model.ProbePhase2, int]:
-    """Stops at the first group that is taken, and when no further question can say more."""
+    """Stops at the first group that the device accepts, and when no further message can have another answer."""
     found = model.ProbePhase2(outcome="silent")
     for number, group in enumerate(dict.fromkeys((question.group, *GROUPS)), 1):
         if not charon_.sas(question.config.connection_id):
@@ -185,9 +185,9 @@ def _notify(lines: list[str]) -> str | None:
 
 
 def ask_identity(folder: Path, question: Question) -> model.ProbeIdentity | None:
-    """Begins an IKE_SA without a wish for the device's id and ends it at once. None when the device did not answer.
+    """Establishes an IKE_SA that requests no particular id of the device, and ends it at once. None when the device did not answer.
 
-    In IKEv2 alone: in IKEv1 the id is not told before ours is proved. Raises OSError and what `vici_protocol` raises.
+    Only IKEv2: in IKEv1 a device does not send its id before we have proved ours. Raises OSError and what `vici_protocol` raises.
     """
     config = question.config
     name = fingerprints.identity_probe(config.connection_id)
