@@ -3,7 +3,7 @@
 Only this module knows the texts of charon's lines. They are those of strongSwan 5.9.8 as initiator and as responder. Where 6.0 has another
 text, the rule matches both (source: the DBG1 calls of libcharon at 5.9.8 and at 6.0.6).
 
-A rule makes a fact of a line, or keeps a value that a later line completes. Other lines are `IGNORED` or unknown. An unknown line becomes a
+A rule makes a fact of a line, or keeps a value that a later line completes. Other lines are ignored (`other_lines`) or unknown. An unknown line becomes a
 fact too, so that no line is lost.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Literal
 
-from landbridge.engine.strongswan.ike import proposals
+from landbridge.engine.strongswan.ike import other_lines, proposals
 from landbridge.model import negotiation
 from landbridge.model.negotiation import Fact, Party, Phase
 
@@ -26,93 +26,6 @@ PLAIN_NOTIFY = 56
 #: CHILD_SAs of a connection that are kept, to distinguish a DELETE that ends a tunnel from one that follows a rekey.
 CHILDREN_KEPT = 600
 
-#: Beginnings of lines without information about a negotiation, and of lines that repeat another line.
-IGNORED = (
-    "vici initiate",
-    "vici terminate",
-    "vici rekey",
-    "initiating ",
-    "establishing ",
-    "scheduling ",
-    "maximum ",
-    "sending keep alive",
-    "sending DPD request",
-    "sending cert request",
-    "sending end entity cert",
-    "received cert request",
-    "received end entity cert",
-    "received issuer cert",
-    "received unknown vendor ID",
-    "faking NAT situation",
-    "deleting IKE_SA ",
-    "IKE_SA deleted",
-    "closing CHILD_SA ",
-    "closing expired CHILD_SA ",
-    "CHILD_SA closed",
-    "failed to establish CHILD_SA, keeping IKE_SA",
-    "received proposals unacceptable",
-    "no proposal found",
-    "no acceptable proposal found",
-    "no matching proposal found",
-    "no alternative config found",
-    "switching to peer config",
-    "message parsing failed",
-    "message verification failed",
-    "integrity check failed",
-    "establishing IKE_SA failed, peer not responding",
-    "peer not responding, trying again",
-    "proper IKE_SA delete failed, peer not responding",
-    "queueing ",
-    "ignore malformed INFORMATIONAL request",
-    "detected rekeying of CHILD_SA",
-    "outbound CHILD_SA ",
-    "rekeyed CHILD_SA ",
-    "splitting IKE message",
-    "received fragment ",
-    "received duplicate fragment ",
-    "remote endpoint changed ",
-    "local endpoint changed ",
-    "flags changed for ",
-    "reauthentication already scheduled",
-    "authentication of '",  # ours; the peer's has a rule
-    "using ",
-    "peer supports ",
-    "unable to resolve %any, initiate aborted",
-    "deleting unestablished IKE_SA",
-    "ignoring ",
-    "restarting CHILD_SA ",
-    "reinitiating IKE_SA ",
-    "reauthenticating IKE_SA ",
-    "unable to reauthenticate in ",
-    "unable to rekey",
-    "creating CHILD_SA failed, trying again",
-    "closing IKE_SA due CHILD_SA setup failure",
-    "CHILD_SA not found",
-    "CHILD_SA rekey",
-    "IKE_SA rekey collision",
-    "detected rekey collision",
-    "peer initiated rekeying, but",
-    "abort active rekeying",
-    "delay closing of inbound CHILD_SA",
-    "let rekeyed inbound CHILD_SA",
-    "keeping ",
-    "queue CHILD_SA recreate",
-    "DPD not supported by peer",
-    "looking for a route",
-    "received DELETE for different IKE_SA",
-    "received DELETE for unknown",
-    "received message ID ",
-    "received unencrypted informational",
-)
-_IGNORED = re.compile(
-    r"CHILD_SA \S+ closed$|received .* vendor ID$|received \d+s lifetime, configured|received lifetime \d+s|IKE_SA \S+ state change|"
-    r"(?:\S+ )?\S+ (?:request|response) with message ID \d+ processing failed$|\S+ is initiating an? |"
-    r"\S+ is initiating IKE_SA |invalid \S+ payload length, decryption failed\?$|received \S+ notify$"
-)
-_REFUSING = re.compile(
-    r"fail|refus|reject|unacceptable|not (?:supported|acceptable|found|allowed|match)|invalid|unable|mismatch|denied|forbid|"
-    r"giving up|error|missing|unexpected|no \S+ found|cancel"
-)
 #: charon's abbreviation of an error notify -> its name in the RFC.
 ERROR_NOTIFIES = {
     "INVAL_IKE_SPI": "INVALID_IKE_SPI",
@@ -233,9 +146,9 @@ class Reader:
         for pattern, make in _RULES[""]:
             if match := pattern.match(line):
                 return make(self, match, kept)
-        if line.startswith(IGNORED) or _IGNORED.match(line):
+        if other_lines.is_ignored(line):
             return None
-        return negotiation.Unknown(**kept, is_refusal=_REFUSING.search(line) is not None)
+        return negotiation.Unknown(**kept, is_refusal=other_lines.is_failure(line))
 
     @property
     def phase(self) -> Phase:
