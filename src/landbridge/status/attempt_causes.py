@@ -11,23 +11,17 @@ from landbridge import model
 from landbridge.model import allowed_values, negotiation
 from landbridge.model.connection import IkeVersion
 from landbridge.model.negotiation import Identity
-from landbridge.status import cause_texts, proposals
+from landbridge.status import proposals, rule_context, silence_causes
 from landbridge.status.rule_context import NEVER, AttemptView, Context, show
 
 #: A device that ends a tunnel within this time after it came up did not accept it.
 AT_ONCE = timedelta(seconds=10)
-#: A device that neither continues nor repeats its request within this time is blocked or gone.
-SILENT_AFTER = timedelta(seconds=4)
-#: A device that begins again within this time has given up its first attempt.
-BEGINS_ANEW = timedelta(seconds=60)
 #: What the reason adds after a refused rekey.
 OLD_KEYS = "the tunnel keeps its present keys until their lifetime ends"
 #: The longest time between a fact and its consequence.
 SAME_MOMENT = timedelta(seconds=1)
 #: Notifies that ask for another try and do not refuse.
 PASSING = frozenset({"COOKIE", "TEMPORARY_FAILURE", "CHILD_SA_NOT_FOUND", "REDIRECT"})
-#: Sequence number of our message with id and hash in IKEv1 main mode; the first one of phase 2 has a higher one.
-MAIN_AUTH = 3
 #: Types of ids that a connection can have.
 SETTABLE = frozenset(allowed_values.ID_TYPES.values)
 _OTHER_VERSION: Mapping[IkeVersion, IkeVersion] = {"v1": "v2", "v2": "v1"}
@@ -45,27 +39,25 @@ def find(context: Context, view: AttemptView) -> tuple[model.Cause, ...]:
     return ()
 
 
-def _cause(code: str, context: Context, view: AttemptView, *facts: negotiation.Fact, **given: object) -> model.Cause:
-    return cause_texts.cause(code, placeholders=context.placeholders, evidence=view.lines(*facts), **given)  # type: ignore[arg-type]
-
-
 # -- what this side refused -------------------------------------------------------------------------------------------
 
 
 def _data_plane(context: Context, view: AttemptView) -> Iterator[model.Cause]:
     for fact in view.of(negotiation.DataPlaneFailure)[-1:]:
-        yield _cause("data_plane_failure", context, view, fact)
+        yield rule_context.cause("data_plane_failure", context, view, fact)
 
 
 def _method(context: Context, view: AttemptView) -> Iterator[model.Cause]:
     for fact in view.of(negotiation.MethodMismatch)[-1:]:
-        yield _cause("authentication_method_mismatch", context, view, fact, ours="pre-shared key", theirs=fact.method)
+        yield rule_context.cause(
+            "authentication_method_mismatch", context, view, fact, ours="pre-shared key", theirs=fact.method
+        )
 
 
 def _key(context: Context, view: AttemptView) -> Iterator[model.Cause]:
     for fact in view.of(negotiation.KeyMismatch)[-1:]:
         if fact.problem == "differs":
-            yield _cause("psk_mismatch", context, view, fact)
+            yield rule_context.cause("psk_mismatch", context, view, fact)
 
 
 def _mode(context: Context, view: AttemptView) -> Iterator[model.Cause]:
@@ -73,7 +65,7 @@ def _mode(context: Context, view: AttemptView) -> Iterator[model.Cause]:
         if fact.reason == "mode":
             ours = context.connection.ike_policy.negotiation_mode or "main"
             theirs = view.attempt.mode or _OTHER_MODE[ours]
-            yield _cause("ike_mode_mismatch", context, view, fact, ours=ours, theirs=theirs)
+            yield rule_context.cause("ike_mode_mismatch", context, view, fact, ours=ours, theirs=theirs)
             return
 
 
@@ -111,7 +103,7 @@ def _id_remedy(name: str, theirs: Identity, end: str, ours: Identity) -> str:
 
 def _wrong_local_id(context: Context, view: AttemptView, fact: negotiation.Fact, wanted: Identity) -> model.Cause:
     differs = _differs("local_id", wanted, context.local_id)
-    return _cause(
+    return rule_context.cause(
         "local_id_mismatch",
         context,
         view,
@@ -127,7 +119,7 @@ def _wrong_local_id(context: Context, view: AttemptView, fact: negotiation.Fact,
 def _wrong_peer_id(context: Context, view: AttemptView, fact: negotiation.Fact, got: Identity) -> model.Cause:
     is_dial_in = context.seen.waits_for_peer and not view.attempt.is_named
     of_another_type = (got.kind, got.value) == (context.peer_id.kind, context.peer_id.value)
-    return _cause(
+    return rule_context.cause(
         "dial_in_id_mismatch" if is_dial_in else "peer_id_mismatch",
         context,
         view,
@@ -160,17 +152,19 @@ def _address(context: Context, view: AttemptView) -> Iterator[model.Cause]:
 
 def _version(context: Context, view: AttemptView, fact: negotiation.Fact, theirs: IkeVersion) -> model.Cause:
     ours = context.connection.ike_policy.version
-    return _cause("ike_version_mismatch", context, view, fact, ours=ours, theirs=theirs, differs=("ike_version",))
+    return rule_context.cause(
+        "ike_version_mismatch", context, view, fact, ours=ours, theirs=theirs, differs=("ike_version",)
+    )
 
 
 def wrong_endpoint(context: Context, view: AttemptView, *, is_certain: bool = True) -> model.Cause:
     ours, theirs = context.local_address, view.attempt.local_address
-    return _cause("wrong_endpoint", context, view, is_certain=is_certain, ours=ours, theirs=theirs)
+    return rule_context.cause("wrong_endpoint", context, view, is_certain=is_certain, ours=ours, theirs=theirs)
 
 
 def unknown_peer(context: Context, view: AttemptView) -> model.Cause:
     ours, theirs = context.peer_address or show(context.peer_id), view.attempt.peer_address
-    return _cause("unknown_peer", context, view, is_certain=False, ours=ours, theirs=theirs)
+    return rule_context.cause("unknown_peer", context, view, is_certain=False, ours=ours, theirs=theirs)
 
 
 def _proposal(context: Context, view: AttemptView) -> Iterator[model.Cause]:
@@ -179,7 +173,7 @@ def _proposal(context: Context, view: AttemptView) -> Iterator[model.Cause]:
         found = proposals.compare(ours, fact.offered, fact.phase)
         if _names_no_groups(view, fact) and not (view.attempt.within_sa and found.differs == ("pfs",)):
             found = proposals.compare(ours, fact.offered, fact.phase, without_groups=True)
-        yield _cause(
+        yield rule_context.cause(
             "ike_proposal_mismatch" if fact.phase == 1 else "esp_proposal_mismatch",
             context,
             view,
@@ -201,21 +195,21 @@ def _names_no_groups(view: AttemptView, fact: negotiation.ProposalMismatch) -> b
 def _selectors(context: Context, view: AttemptView) -> Iterator[model.Cause]:
     for fact in view.of(negotiation.SelectorsRefused)[-1:]:
         asked = "; ".join(f"{', '.join(one.local)} - {', '.join(one.remote)}" for one in fact.asked)
-        yield _cause("selectors_mismatch", context, view, fact, ours=pairs(context), theirs=asked or None)
-
-
-def pairs(context: Context) -> str | None:
-    """The pairs of subnets of this connection, ours first; None without any."""
-    shown = "; ".join(f"{ours} - {theirs}" for ours, theirs in context.related.pairs[:5])
-    return f"{shown} and {len(context.related.pairs) - 5} more" if len(context.related.pairs) > 5 else shown or None
+        yield rule_context.cause(
+            "selectors_mismatch", context, view, fact, ours=rule_context.pairs(context), theirs=asked or None
+        )
 
 
 def _no_key(context: Context, view: AttemptView) -> Iterator[model.Cause]:
     """We have keys for all ids of our connections, so one of the two ids in the device's message is unknown here."""
     for fact in view.of(negotiation.KeyMismatch)[-1:]:
         if fact.problem == "absent":
-            yield _cause("peer_id_mismatch", context, view, fact, is_certain=False, ours=show(context.peer_id))
-            yield _cause("local_id_mismatch", context, view, fact, is_certain=False, ours=show(context.local_id))
+            yield rule_context.cause(
+                "peer_id_mismatch", context, view, fact, is_certain=False, ours=show(context.peer_id)
+            )
+            yield rule_context.cause(
+                "local_id_mismatch", context, view, fact, is_certain=False, ours=show(context.local_id)
+            )
 
 
 def _undecryptable(context: Context, view: AttemptView) -> Iterator[model.Cause]:
@@ -227,9 +221,11 @@ def _undecryptable(context: Context, view: AttemptView) -> Iterator[model.Cause]
             continue
         repeats = [one for one in view.of(negotiation.Retransmits) if one.sender == "device"]
         is_key = view.by_device or not repeats
-        yield _cause("psk_mismatch", context, view, fact, is_certain=is_key)
+        yield rule_context.cause("psk_mismatch", context, view, fact, is_certain=is_key)
         if not is_key:
-            yield _cause("local_id_mismatch", context, view, fact, is_certain=False, ours=show(context.local_id))
+            yield rule_context.cause(
+                "local_id_mismatch", context, view, fact, is_certain=False, ours=show(context.local_id)
+            )
 
 
 # -- what the device refused ------------------------------------------------------------------------------------------
@@ -264,7 +260,7 @@ def _refused_phase_2(context: Context, view: AttemptView, fact: negotiation.Refu
         is_rekey = not view.is_v1 and _near(
             context, fact, negotiation.RekeyFailed
         )  # the rest fitted when the SA was made
-        yield _cause(
+        yield rule_context.cause(
             "esp_proposal_mismatch",
             context,
             view,
@@ -275,7 +271,7 @@ def _refused_phase_2(context: Context, view: AttemptView, fact: negotiation.Refu
             detail=OLD_KEYS if is_rekey and context.seen.children else None,
         )
     elif fact.notify in {"TS_UNACCEPTABLE", "INVALID_ID_INFORMATION", "SINGLE_PAIR_REQUIRED"}:
-        yield _cause("selectors_mismatch", context, view, fact, ours=pairs(context))
+        yield rule_context.cause("selectors_mismatch", context, view, fact, ours=rule_context.pairs(context))
     else:
         yield _unknown(context, view, fact)
 
@@ -288,11 +284,11 @@ def _refused_phase_1(context: Context, view: AttemptView, fact: negotiation.Refu
     elif fact.notify == "AUTHENTICATION_FAILED":
         yield from _refused_identity(context, view, fact)
     elif fact.notify == "INVALID_ID_INFORMATION":
-        yield _cause("local_id_mismatch", context, view, fact, ours=show(context.local_id))
+        yield rule_context.cause("local_id_mismatch", context, view, fact, ours=show(context.local_id))
     elif fact.notify == "UNREAD" and view.by_device:
         yield from _refused_unread(context, view, fact)
     elif fact.notify == "PAYLOAD_MALFORMED" and view.is_v1:
-        yield _cause("psk_mismatch", context, view, fact)
+        yield rule_context.cause("psk_mismatch", context, view, fact)
     elif fact.notify == "INVALID_MAJOR_VERSION":
         yield _version(context, view, fact, _OTHER_VERSION[context.connection.ike_policy.version])
     else:
@@ -303,18 +299,20 @@ def _refused_first_message(context: Context, view: AttemptView, fact: negotiatio
     """A device sends the same notify when it has no connection for us, or one of the other IKE version."""
     ours = proposals.text(proposals.of_phase(context.connection, 1), 1)
     version = context.connection.ike_policy.version
-    yield _cause("ike_proposal_mismatch", context, view, fact, is_certain=False, ours=ours)
-    yield _cause("ike_version_mismatch", context, view, fact, is_certain=False, ours=version)
-    yield _cause("no_connection_on_device", context, view, fact, is_certain=False)
+    yield rule_context.cause("ike_proposal_mismatch", context, view, fact, is_certain=False, ours=ours)
+    yield rule_context.cause("ike_version_mismatch", context, view, fact, is_certain=False, ours=version)
+    yield rule_context.cause("no_connection_on_device", context, view, fact, is_certain=False)
 
 
 def _refused_key_exchange(context: Context, view: AttemptView, fact: negotiation.Refusal) -> Iterator[model.Cause]:
     """In IKEv1 strongSwan sends this notify when it has no key for the ids."""
     if view.is_v1:
-        yield _cause("psk_missing_on_device", context, view, fact)
+        yield rule_context.cause("psk_missing_on_device", context, view, fact)
         return
     ours = context.connection.ike_policy.dh_group
-    yield _cause("ike_proposal_mismatch", context, view, fact, ours=ours, theirs=fact.data, differs=("dh_group",))
+    yield rule_context.cause(
+        "ike_proposal_mismatch", context, view, fact, ours=ours, theirs=fact.data, differs=("dh_group",)
+    )
 
 
 def _refused_unread(context: Context, view: AttemptView, fact: negotiation.Refusal) -> Iterator[model.Cause]:
@@ -322,10 +320,12 @@ def _refused_unread(context: Context, view: AttemptView, fact: negotiation.Refus
     encrypt a refusal.
     """
     if fact.data == "plain":
-        yield _cause("local_id_mismatch", context, view, fact, is_certain=False, ours=show(context.local_id))
-        yield _cause("psk_missing_on_device", context, view, fact, is_certain=False)
+        yield rule_context.cause(
+            "local_id_mismatch", context, view, fact, is_certain=False, ours=show(context.local_id)
+        )
+        yield rule_context.cause("psk_missing_on_device", context, view, fact, is_certain=False)
     else:
-        yield _cause("psk_mismatch", context, view, fact)
+        yield rule_context.cause("psk_mismatch", context, view, fact)
 
 
 def _refused_identity(context: Context, view: AttemptView, fact: negotiation.Refusal) -> Iterator[model.Cause]:
@@ -335,14 +335,16 @@ def _refused_identity(context: Context, view: AttemptView, fact: negotiation.Ref
         yield from _refused_when_up(context, view, fact)
     elif view.is_v1:
         mode = context.connection.ike_policy.negotiation_mode
-        yield _cause("local_id_mismatch", context, view, fact, is_certain=False, ours=mine)
-        yield _cause("ike_mode_mismatch", context, view, fact, is_certain=False, ours=mode)
-        yield _cause("authentication_method_mismatch", context, view, fact, is_certain=False, ours="pre-shared key")
+        yield rule_context.cause("local_id_mismatch", context, view, fact, is_certain=False, ours=mine)
+        yield rule_context.cause("ike_mode_mismatch", context, view, fact, is_certain=False, ours=mode)
+        yield rule_context.cause(
+            "authentication_method_mismatch", context, view, fact, is_certain=False, ours="pre-shared key"
+        )
     else:
-        yield _cause("identity_or_psk_refused", context, view, fact, is_certain=False)
-        yield _cause("psk_mismatch", context, view, fact, is_certain=False)
-        yield _cause("local_id_mismatch", context, view, fact, is_certain=False, ours=mine)
-        yield _cause("peer_id_mismatch", context, view, fact, is_certain=False, ours=theirs)
+        yield rule_context.cause("identity_or_psk_refused", context, view, fact, is_certain=False)
+        yield rule_context.cause("psk_mismatch", context, view, fact, is_certain=False)
+        yield rule_context.cause("local_id_mismatch", context, view, fact, is_certain=False, ours=mine)
+        yield rule_context.cause("peer_id_mismatch", context, view, fact, is_certain=False, ours=theirs)
 
 
 def _refused_when_up(context: Context, view: AttemptView, fact: negotiation.Refusal) -> Iterator[model.Cause]:
@@ -356,9 +358,13 @@ def _refused_when_up(context: Context, view: AttemptView, fact: negotiation.Refu
         for one in attempt.facts
     )
     if not has_named_us:
-        yield _cause("local_id_mismatch", context, view, fact, is_certain=False, ours=show(context.local_id))
+        yield rule_context.cause(
+            "local_id_mismatch", context, view, fact, is_certain=False, ours=show(context.local_id)
+        )
     method = "pre-shared key"
-    yield _cause("authentication_method_mismatch", context, view, fact, is_certain=has_named_us, ours=method)
+    yield rule_context.cause(
+        "authentication_method_mismatch", context, view, fact, is_certain=has_named_us, ours=method
+    )
 
 
 def _unknown(
@@ -368,7 +374,9 @@ def _unknown(
     notify = fact.notify if isinstance(fact, negotiation.Refusal) else ""
     evidence = view.lines(*([fact] if fact else []))
     quoted = line or notify or (evidence[-1].line if evidence else None)
-    return _cause("unknown_refusal", context, view, *([fact] if fact else []), is_certain=False, detail=quoted)
+    return rule_context.cause(
+        "unknown_refusal", context, view, *([fact] if fact else []), is_certain=False, detail=quoted
+    )
 
 
 def _rekey(context: Context, view: AttemptView) -> Iterator[model.Cause]:
@@ -376,7 +384,7 @@ def _rekey(context: Context, view: AttemptView) -> Iterator[model.Cause]:
     for fact in view.of(negotiation.RekeyFailed)[-1:]:
         if not _near(context, fact, negotiation.Refusal):
             ours = proposals.text(proposals.of_phase(context.connection, fact.phase), fact.phase)
-            yield _cause("rekey_refused", context, view, fact, ours=ours)
+            yield rule_context.cause("rekey_refused", context, view, fact, ours=ours)
 
 
 def _near(context: Context, fact: negotiation.Fact, kind: type[negotiation.Fact]) -> bool:
@@ -397,159 +405,20 @@ def _ended_at_once(context: Context, view: AttemptView) -> Iterator[model.Cause]
             continue
         phases = {one.phase for one in view.all_of(negotiation.Established)}
         if view.is_v1 and phases == {1} and view.by_device:
-            yield _cause("local_id_mismatch", context, view, fact, ours=show(context.local_id))
+            yield rule_context.cause("local_id_mismatch", context, view, fact, ours=show(context.local_id))
         else:
-            yield _cause("device_disconnects", context, view, fact)
+            yield rule_context.cause("device_disconnects", context, view, fact)
 
 
 def _deleted(context: Context, view: AttemptView) -> Iterator[model.Cause]:
     for fact in view.of(negotiation.Deleted)[-1:]:
         if fact.sender == "device":
-            yield _cause("device_deleted", context, view, fact, detail=f"at {fact.at:%Y-%m-%d %H:%M:%S} UTC")
+            yield rule_context.cause(
+                "device_deleted", context, view, fact, detail=f"at {fact.at:%Y-%m-%d %H:%M:%S} UTC"
+            )
 
 
-# -- silence ----------------------------------------------------------------------------------------------------------
-
-
-def _not_sent(context: Context, view: AttemptView) -> Iterator[model.Cause]:
-    for fact in view.of(negotiation.NotSent)[-1:]:
-        yield _cause("our_firewall", context, view, fact, detail=fact.line.rpartition(": ")[2] or None)
-
-
-def _device_repeats(context: Context, view: AttemptView) -> Iterator[model.Cause]:
-    """The device repeats its request although we answered, and does not continue. When it repeats a request on UDP port 4500, our answers on
-    port 500 arrived. A single lost packet of an SA that is up is no cause.
-    """
-    if not view.by_device and not view.attempt.within_sa:
-        return
-    for fact in [one for one in view.of(negotiation.Retransmits) if one.sender == "device"][-1:]:
-        if _goes_on(view, fact) or fact.count < _lasting(view, fact):
-            continue
-        is_first = fact.message == 0 if not view.is_v1 else fact.message <= 1
-        if is_first or not _floated(view):
-            yield _cause("answer_lost", context, view, fact)
-        else:
-            yield _cause("udp_4500_blocked", context, view, fact)
-
-
-def _lasting(view: AttemptView, fact: negotiation.Retransmits) -> int:
-    """How often a request must be repeated until it is more than one lost packet: once when no SA was ever up, or when our requests get no
-    answer either. Messages 0 and 1 establish an SA.
-    """
-    unanswered = any(one.sender == "us" and one.count >= 2 for one in view.of(negotiation.Retransmits))
-    if view.up_at == NEVER or unanswered:
-        return 1
-    return 2 if fact.message <= 1 else 3
-
-
-def _goes_on(view: AttemptView, fact: negotiation.Retransmits) -> bool:
-    """Whether the device sent a new message afterwards."""
-    return any(one.sender == "device" and one.at > fact.at for one in view.all_of(negotiation.Message))
-
-
-def _floated(view: AttemptView) -> bool:
-    """Whether the negotiation went on to UDP port 4500."""
-    return any(4500 in {one.local_port, one.peer_port} for one in view.all_of(negotiation.Packet))
-
-
-def _has_received_on_4500(view: AttemptView) -> bool:
-    return any(
-        one.sender == "device" and 4500 in {one.local_port, one.peer_port} for one in view.all_of(negotiation.Packet)
-    )
-
-
-def _we_repeat(context: Context, view: AttemptView) -> Iterator[model.Cause]:
-    ours = [one for one in view.of(negotiation.Retransmits) if one.sender == "us"]
-    for fact in ours[-1:]:
-        if view.attempt.within_sa and view.is_v1 and not view.has_child:
-            yield from _silent_v1(context, view, fact)
-        elif view.attempt.within_sa:
-            if fact.gave_up or (fact.count >= 2 and not _goes_on(view, fact)):
-                yield _cause("peer_dead", context, view, fact, is_certain=fact.gave_up)
-        elif view.by_device:
-            yield _cause("answer_lost", context, view, fact, is_certain=False)
-        elif view.is_v1:
-            yield from _silent_v1(context, view, fact)
-        else:
-            yield from _silent_v2(context, view, fact)
-
-
-def _silent_v2(context: Context, view: AttemptView, fact: negotiation.Retransmits) -> Iterator[model.Cause]:
-    if fact.message == 0:
-        yield _cause("no_answer", context, view, fact)
-    elif any(one.phase == 1 for one in view.all_of(negotiation.Established)):
-        yield _cause("peer_dead", context, view, fact)
-    elif _floated(view) and not _has_received_on_4500(view):
-        yield _cause("udp_4500_blocked", context, view, fact)
-    else:
-        yield _cause("answer_lost", context, view, fact, is_certain=False)
-
-
-def _silent_v1(context: Context, view: AttemptView, fact: negotiation.Retransmits) -> Iterator[model.Cause]:
-    """No answer to the first message may mean another version or mode, no answer to the third one another key."""
-    mode = view.attempt.mode or context.connection.ike_policy.negotiation_mode
-    is_phase_2 = fact.message > MAIN_AUTH or any(one.phase == 1 for one in view.all_of(negotiation.Established))
-    if view.attempt.within_sa or is_phase_2:
-        ours = proposals.text(proposals.of_phase(context.connection, 2), 2)
-        yield _cause("esp_proposal_mismatch", context, view, fact, is_certain=False, ours=ours)
-        yield _cause("selectors_mismatch", context, view, fact, is_certain=False, ours=pairs(context))
-    elif fact.message >= MAIN_AUTH:
-        yield from _silent_after_key_exchange(context, view, fact)
-    elif fact.message == 2 and mode == "main":
-        yield _cause("psk_missing_on_device", context, view, fact, is_certain=False)
-        yield _cause("answer_lost", context, view, fact, is_certain=False)
-    else:
-        yield _cause("no_answer", context, view, fact)
-        yield _cause("ike_mode_mismatch", context, view, fact, is_certain=False, ours=mode)
-        yield _cause("ike_version_mismatch", context, view, fact, is_certain=False, ours="v1")
-        if mode == "aggressive":
-            yield _cause("local_id_mismatch", context, view, fact, is_certain=False, ours=show(context.local_id))
-
-
-def _silent_after_key_exchange(
-    context: Context, view: AttemptView, fact: negotiation.Retransmits
-) -> Iterator[model.Cause]:
-    """A Libreswan with another key repeats its message 4, also when it receives nothing on port 4500. A strongSwan with another key sends an
-    answer that cannot be decrypted, and does not repeat its message.
-    """
-    repeats = [one for one in view.of(negotiation.Retransmits) if one.sender == "device"]
-    may_be_blocked = _floated(view) and not _has_received_on_4500(view)
-    if may_be_blocked and not repeats:
-        yield _cause("udp_4500_blocked", context, view, fact)
-        return
-    yield _cause("psk_mismatch", context, view, *repeats[-1:], fact, is_certain=not may_be_blocked)
-    if may_be_blocked:
-        yield _cause("udp_4500_blocked", context, view, fact, is_certain=False)
-
-
-def _device_went_silent(context: Context, view: AttemptView) -> Iterator[model.Cause]:
-    """The device began and received our last answer on port 500, since it does not repeat its request, and no message followed. Its next
-    message goes to port 4500. A device that cannot continue without a key begins again soon. A device whose message is lost repeats it for
-    minutes.
-    """
-    is_over = view.attempt.outcome in {"no_answer", "stopped"} or view.silent_for >= SILENT_AFTER
-    if not _left_after_our_answer(view.attempt) or not is_over:
-        return
-    again = [
-        one
-        for one in context.attempts
-        if one.id != view.attempt.id
-        and abs(one.began_at - view.attempt.began_at) < BEGINS_ANEW
-        and _left_after_our_answer(one)
-    ]
-    if again:
-        yield _cause("psk_missing_on_device", context, view, is_certain=False)
-    yield _cause("udp_4500_blocked", context, view, is_certain=not again)
-
-
-def _left_after_our_answer(attempt: model.Attempt) -> bool:
-    messages = [fact for fact in attempt.facts if isinstance(fact, negotiation.Message)]
-    on_4500 = any(
-        isinstance(fact, negotiation.Packet) and fact.sender == "device" and 4500 in {fact.local_port, fact.peer_port}
-        for fact in attempt.facts
-    )
-    is_left = attempt.began_by == "device" and not attempt.within_sa and not on_4500 and bool(messages)
-    return is_left and messages[-1].sender == "us" and not messages[-1].is_request
+# -- what no other rule explains --------------------------------------------------------------------------------------
 
 
 def _unread(context: Context, view: AttemptView) -> Iterator[model.Cause]:
@@ -560,7 +429,7 @@ def _unread(context: Context, view: AttemptView) -> Iterator[model.Cause]:
     elif view.attempt.outcome in {"refused_by_us", "refused_by_device"}:
         yield _unknown(context, view, None)
     elif view.attempt.outcome == "no_answer" and not view.by_device:
-        yield _cause("peer_dead" if view.attempt.within_sa else "no_answer", context, view)
+        yield rule_context.cause("peer_dead" if view.attempt.within_sa else "no_answer", context, view)
 
 
 RULES: tuple[Rule, ...] = (
@@ -578,10 +447,10 @@ RULES: tuple[Rule, ...] = (
     _refused,
     _rekey,
     _ended_at_once,
-    _not_sent,
-    _device_repeats,
-    _we_repeat,
-    _device_went_silent,
+    silence_causes.not_sent,
+    silence_causes.device_repeats,
+    silence_causes.we_repeat,
+    silence_causes.device_went_silent,
     _unread,
     _deleted,
 )

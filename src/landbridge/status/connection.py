@@ -4,7 +4,7 @@ import dataclasses
 from datetime import datetime, timedelta
 
 from landbridge import model
-from landbridge.status import attempt_causes, cause_texts, causes, rule_context, staleness, warnings
+from landbridge.status import cause_texts, causes, rule_context, staleness, warnings
 from landbridge.status.rule_context import Context
 
 #: How many missing pairs a reason names.
@@ -146,7 +146,7 @@ def _partly(context: Context) -> model.Explanation | None:
     cause = cause_texts.cause(
         "selectors_narrowed" if is_narrowed else "selectors_partly",
         placeholders=context.placeholders,
-        ours=attempt_causes.pairs(context),
+        ours=rule_context.pairs(context),
         theirs="; ".join(sorted(f"{', '.join(ours)} - {', '.join(theirs)}" for ours, theirs in up)[:SHOWN_PAIRS]),
         evidence=found[0].evidence if found else (),
     )

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from landbridge import model
 from landbridge.model.negotiation import Phase, Proposal
 from landbridge.status import cause_texts, proposals, rule_context
-from landbridge.status.attempt_causes import pairs
 from landbridge.status.rule_context import Context, show
 
 _FIRST_MESSAGE = frozenset({"ike_proposal_mismatch", "ike_version_mismatch", "ike_mode_mismatch", "no_answer"})
@@ -134,4 +133,6 @@ def _of_phase_2(context: Context, probe: model.ProbeResult) -> Iterator[model.Ca
     if found.selectors is not None:
         theirs = f"{', '.join(found.selectors.local)} - {', '.join(found.selectors.remote)}"
         if theirs not in {f"{one} - {other}" for one, other in context.related.pairs}:
-            yield _cause("selectors_mismatch", context, probe, f"took {theirs}", ours=pairs(context), theirs=theirs)
+            yield _cause(
+                "selectors_mismatch", context, probe, f"took {theirs}", ours=rule_context.pairs(context), theirs=theirs
+            )

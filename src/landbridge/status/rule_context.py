@@ -197,3 +197,14 @@ def _after_up(one: model.Attempt, ups: Mapping[int, datetime]) -> Iterator[negot
         behind = last is not None and n > last and fact.at == one.facts[last].at
         if behind or fact.at > ups[phase_of(fact)]:
             yield fact
+
+
+def cause(code: str, context: Context, view: AttemptView, *facts: negotiation.Fact, **given: object) -> model.Cause:
+    """A cause with the lines of these facts as evidence."""
+    return cause_texts.cause(code, placeholders=context.placeholders, evidence=view.lines(*facts), **given)  # type: ignore[arg-type]
+
+
+def pairs(context: Context) -> str | None:
+    """The pairs of subnets of this connection, ours first; None without any."""
+    shown = "; ".join(f"{ours} - {theirs}" for ours, theirs in context.related.pairs[:5])
+    return f"{shown} and {len(context.related.pairs) - 5} more" if len(context.related.pairs) > 5 else shown or None
