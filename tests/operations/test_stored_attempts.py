@@ -166,6 +166,24 @@ def test_a_stranger_that_has_a_connection_by_now_is_none(setting: Setting, sourc
     assert setting.now_strangers() == said[1:]
 
 
+def test_a_stranger_that_is_the_device_of_another_connection_is_not_taken_for_ours(
+    setting: Setting, source: nodes.StoreSource
+):
+    peer, at = setting.api.customer_gateway(), datetime.now(UTC) + timedelta(hours=1)
+    eip = setting.gateway["eip2"]["ip_address"]
+    refusal = negotiation.NoConnection(at=at, line="no IKE config found", reason="address")
+    said = attempt(1, peer_address=peer["ip"], local_address=eip, began_by="device", began_at=at, facts=(refusal,))
+
+    def first_cause(connection_id: str) -> str:
+        return str(setting.api.diagnosis(connection_id)["causes"][0]["code"])
+
+    source.report(setting.seen(setting.wanted, strangers=(said,)))
+    assert first_cause(setting.id) == "unknown_peer"
+    other = setting.api.connection(setting.gateway, peer)["id"]
+    source.report(setting.seen(source.desired(setting.gateway["id"]), strangers=(said,)))
+    assert [first_cause(each) for each in (setting.id, other)] == ["negotiating", "wrong_endpoint"]
+
+
 def test_a_diagnosis_has_the_attempts_of_the_store(setting: Setting, source: nodes.StoreSource):
     source.report(setting.seen(setting.wanted, attempt(1, outcome="refused_by_device", ended_at=START)))
     _source(setting.still).report(setting.seen(setting.wanted))

@@ -748,6 +748,21 @@ def test_a_stranger_that_dials_after_the_device_is_gone_may_be_the_device(
     assert [one.is_certain for one in found if one.code == "unknown_peer"] == [False] * (len(codes) - 1)
 
 
+@pytest.mark.parametrize(
+    "since",
+    [
+        pytest.param((), id="nothing-more"),
+        pytest.param((attempt(61, refused(62, "NO_PROPOSAL_CHOSEN")),), id="it-refuses"),
+        pytest.param((attempt(61, repeated(72), outcome=None),), id="it-is-silent"),
+    ],
+)
+def test_a_device_that_ended_its_tunnel_and_dials_the_other_endpoint_is_there(since: tuple[model.Attempt, ...]):
+    strange = attempt(63, no_connection(64, "address"), by="device", local_address=OTHER_ENDPOINT)
+    ended = attempt(60, deleted(60), within_sa=True, outcome="deleted")
+    first = rank(whole(0), ended, *since, strangers=[strange])[0]
+    assert (first.code, first.is_certain, first.theirs) == ("wrong_endpoint", True, OTHER_ENDPOINT)
+
+
 def test_a_device_that_dials_in_at_the_other_endpoint_may_be_ours():
     strange = attempt(1, no_connection(2, "address"), by="device", local_address=OTHER_ENDPOINT, peer_address=STRANGER)
     found = rank(of=NAMED, peer=None, waits_for_peer=True, strangers=[strange])

@@ -14,9 +14,12 @@ from landbridge.store.database import Transaction
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RelatedToGateway:
-    """What all connections of a VPN gateway share. `addresses`: number of an endpoint -> its address."""
+    """What all connections of a VPN gateway share. `addresses`: number of an endpoint -> its address. `known`: the
+    addresses of strangers that some connection has, at another endpoint.
+    """
 
     strangers: tuple[model.Attempt, ...]
+    known: frozenset[str]
     local_subnets: tuple[str, ...]
     addresses: Mapping[int, str]
 
@@ -25,8 +28,10 @@ def load_gateway(tx: Transaction, site: model.Site, row: gateways.GatewayRow) ->
     """`row`: the row of the VPN gateway."""
     network_id = row.gateway.network_id or ""
     network = site.network(network_id) or model.Network(id=network_id)
+    found = strangers.of(tx, row)
     return RelatedToGateway(
-        strangers=strangers.of(tx, row),
+        strangers=found,
+        known=strangers.known(tx, row, found),
         local_subnets=traffic_selectors.local_subnets(row.gateway, network),
         addresses={one.number: one.address for one in row.gateway.endpoints},
     )
@@ -38,11 +43,14 @@ def load(tx: Transaction, known: model.KnownConnection, gateway: RelatedToGatewa
     if gateway is None:
         return Related()
     peer = customer_gateways.find(tx, connection.project_id, connection.customer_gateway_id)
+    address = peer.address if peer else None
     pairs = traffic_selectors.subnet_pairs(connection, gateway.local_subnets)
     return Related(
         probes=tuple(one.result for one in probes.of_connection(tx, known.seq) if one.result is not None),
-        strangers=gateway.strangers,
-        peer_address=peer.address if peer else None,
+        strangers=tuple(
+            one for one in gateway.strangers if one.peer_address == address or one.peer_address not in gateway.known
+        ),
+        peer_address=address,
         device=device_settings.family((peer.name, *(tag.value for tag in peer.tags))) if peer else None,
         local_address=gateway.addresses.get(connection.endpoint),
         pairs=tuple((ours, theirs) for _, ours, theirs in pairs),

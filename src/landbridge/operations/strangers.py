@@ -1,5 +1,7 @@
 """Attempts at a VPN gateway from addresses that no connection of their endpoint has."""
 
+from collections.abc import Iterable
+
 from landbridge import model
 from landbridge.store import attempts, connections, gateways
 from landbridge.store.database import Transaction
@@ -12,6 +14,15 @@ def of(tx: Transaction, row: gateways.GatewayRow) -> tuple[model.Attempt, ...]:
         each
         for each in attempts.of_strangers(tx, row.seq)
         if not _has_connection(tx, row.seq, endpoints.get(each.local_address or ""), each.peer_address)
+    )
+
+
+def known(tx: Transaction, row: gateways.GatewayRow, attempts: Iterable[model.Attempt]) -> frozenset[str]:
+    """Their addresses that some connection of the VPN gateway has, at another endpoint."""
+    peers = {each.peer_address for each in attempts}
+    endpoints = [one.number for one in row.gateway.endpoints]
+    return frozenset(
+        peer for peer in peers if peer and any(_has_connection(tx, row.seq, number, peer) for number in endpoints)
     )
 
 

@@ -67,7 +67,7 @@ def rank(context: Context) -> tuple[model.Cause, ...]:
     if first.code in {"waiting_for_device", "negotiating"}:
         return each_once(strangers or causes)
     known_by_address = tuple(one for one in strangers if one.is_certain)
-    if known_by_address and (first.code == "no_answer" or not first.is_certain):
+    if known_by_address and (first.code in _GONE | {"no_answer"} or not first.is_certain):
         return each_once((*known_by_address, *causes))
     refined = probe_causes.refine(context, causes)
     if first.code == "no_answer":

@@ -159,6 +159,13 @@ def test_a_negotiation_is_cut_into_attempts(name: str, told: list[tuple[Any, ...
     assert seen(name) == told
 
 
+def test_a_tunnel_that_is_made_anew_is_not_told_as_renewed():
+    log = log_of(alpha=ends())
+    tell(log, [line.of(number, "alpha") for number in ("7", "8") for line in lines("v2_ok_we_call")])
+    made = [short(each) for each in log.attempts()["alpha"] if not each.within_sa]
+    assert made == [("us", False, "up", [PEER, UP_1, UP_2])] * 2
+
+
 def test_every_negotiation_of_the_folder_has_a_test():
     assert {path.stem for path in LOGS.glob("*.txt")} == set(NEGOTIATIONS)
 

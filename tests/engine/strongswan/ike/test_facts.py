@@ -401,6 +401,7 @@ def test_a_delete_after_a_rekey_ends_nothing(lines: list[str], senders: list[str
         "unable to reauthenticate in CHILD_SA DELETED state, delaying for 6s",
         "CHILD_SA rekey collision won, deleting old child one.0.a.b{3}",
         "DPD not supported by peer, disabled",
+        "peer certificate successfully verified",
         "ignoring KE exchange, agreed on a non-PFS proposal",
         "switching to peer config 'other'",
         "selected peer config 'one' unacceptable: constraint checking failed",

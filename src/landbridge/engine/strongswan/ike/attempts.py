@@ -160,7 +160,7 @@ class AttemptLog:
         self._kept: defaultdict[str, deque[_Attempt]] = defaultdict(lambda: deque(maxlen=KEPT))
         self._unnamed: OrderedDict[tuple[str, str], deque[_Attempt]] = OrderedDict()
         self._children: defaultdict[str, facts.Children] = defaultdict(facts.Children)
-        self._reauthenticated: set[str] = set()
+        self._reauthenticated: dict[str, set[str]] = {}
         self._loaded: dict[str, _Loaded] = {}
         self._peers: dict[tuple[str, str], frozenset[str]] = {}
         self._views: dict[str, tuple[negotiation.Attempt, ...]] = {}
@@ -416,16 +416,17 @@ class AttemptLog:
         """An IKE_SA that replaces another one is up and takes over its children."""
         reader = sa.reader
         if reader.hands_over and sa.name:
-            self._reauthenticated.add(sa.name)
+            self._reauthenticated[sa.name] = reader.was_up
             reader.hands_over = False
         elif reader.successor is not None:
             successor = self._sas.get(reader.successor) or self._new_sa(reader.successor, fact.at)
             self._name(successor, sa.name)
             successor.packets = dict(sa.packets)
             successor.reader.is_up, successor.reader.version = True, reader.version
+            successor.reader.was_up = reader.was_up
             reader.successor = None
         elif isinstance(fact, negotiation.Established) and fact.phase == 1 and sa.name in self._reauthenticated:
-            self._reauthenticated.discard(sa.name)
+            reader.was_up = self._reauthenticated.pop(sa.name)
             if sa.attempt is not None:
                 sa.attempt.end(fact.at, "up")
 

@@ -73,14 +73,13 @@ class Children:
         self._newest: dict[str, int] = {}
         self._made = 0
 
-    def add(self, name: str, *spis: str) -> bool:
-        """Adds a CHILD_SA. Returns whether the child was up before, so that this is a rekey."""
+    def add(self, name: str, *spis: str) -> None:
+        """Adds a CHILD_SA by its SPIs."""
         self._made += 1
         while len(self._of) >= CHILDREN_KEPT:
             del self._of[next(iter(self._of))]
         self._of |= dict.fromkeys(spis, (name, self._made))
-        is_known, self._newest[name] = name in self._newest, self._made
-        return is_known
+        self._newest[name] = self._made
 
     def remove(self, spi: str) -> bool:
         """Removes a CHILD_SA. Returns whether the tunnel loses the child: False when another SA replaced it, and the second time."""
@@ -116,6 +115,7 @@ class Reader:
         "successor",
         "their_retransmits",
         "version",
+        "was_up",
     )
 
     def __init__(self, children: Children | None = None) -> None:
@@ -126,6 +126,7 @@ class Reader:
         self.mode: Literal["main", "aggressive"] | None = None
         self.successor: str | None = None
         self.children = children or Children()
+        self.was_up: set[str] = set()
         self.offered: tuple[str, tuple[negotiation.Proposal, ...]] | None = None
         self.ids: tuple[negotiation.Identity | None, negotiation.Identity] | None = None
         self.proved: negotiation.Identity | None = None
@@ -395,7 +396,9 @@ def _ike_rekeyed(reader: Reader, match: re.Match[str], kept: dict[str, Any]) -> 
 
 
 def _child_up(reader: Reader, match: re.Match[str], kept: dict[str, Any]) -> Fact:
-    again = reader.children.add(match["name"], match["in"], match["out"])
+    again = match["name"] in reader.was_up
+    reader.was_up.add(match["name"])
+    reader.children.add(match["name"], match["in"], match["out"])
     agreed = negotiation.Selectors(local=_nets(match["local"]), remote=_nets(match["remote"]))
     return negotiation.Established(**kept, phase=2, selectors=agreed, again=again)
 

@@ -51,6 +51,7 @@ IGNORED = (
     "flags changed for ",
     "reauthentication already scheduled",
     "authentication of '",  # ours; the peer's has a rule
+    "peer certificate successfully verified",  # charon says so of a PSK, too, in make before break
     "using ",
     "peer supports ",
     "unable to resolve %any, initiate aborted",
