@@ -1,4 +1,4 @@
-"""What was said in negotiations is kept over a restart, bounded, and written once."""
+"""Attempts are stored over a restart, in a bounded number, and written once."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

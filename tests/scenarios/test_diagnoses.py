@@ -45,7 +45,7 @@ def test_the_cause_of_what_was_made_is_named(case: misconfigurations.Case, probl
 
 
 def test_a_restart_of_the_service_forgets_no_cause() -> None:
-    """The device calls once, before the restart, so that nobody says it again."""
+    """The device initiates once, before the restart, so that no later attempt has the cause."""
     (once,) = (each for each in misconfigurations.cases() if each.name == CALLED_ONCE)
     case = dataclasses.replace(once, row=dataclasses.replace(once.row, stays=0.0))
     with testbed.testbeds(1) as (place,), testbed.running_case(place) as one:

@@ -1,4 +1,4 @@
-"""What was said in a negotiation, as an answer tells it."""
+"""The texts of facts on the wire."""
 
 import typing
 from datetime import UTC, datetime

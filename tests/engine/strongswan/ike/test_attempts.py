@@ -40,7 +40,7 @@ def log_of(**conns: state.Ends) -> attempts.AttemptLog:
 
 
 class Line(tuple[str, str, str]):
-    """(number of the SA, its name, what was said)"""
+    """(number of the SA, its name, the line)"""
 
     __slots__ = ()
 
@@ -191,7 +191,7 @@ MANY = sorted(NEGOTIATIONS)
 
 @st.composite
 def interleaved(draw: st.DrawFn) -> tuple[list[str], list[Line]]:
-    """Some negotiations of several connections, told at once: the lines of each are in their order."""
+    """The interleaved lines of some negotiations of several connections. The lines of each are in order."""
     names = draw(st.lists(st.sampled_from(MANY), min_size=2, max_size=5))
     rest = [[line.of(f"{place}", f"c{place}") for line in _at(lines(name), place)] for place, name in enumerate(names)]
     said: list[Line] = []

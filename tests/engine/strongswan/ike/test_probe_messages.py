@@ -1,4 +1,4 @@
-"""The messages of a probe, and what is read of answers: as a device builds them, and as nobody should."""
+"""The messages of a probe, and the parser of answers: correct and malformed ones."""
 
 import contextlib
 import struct
