@@ -506,3 +506,55 @@ def test_an_attempt_of_which_nothing_new_was_said_is_the_same_object():
     before = log.attempts()["alpha"]
     tell(log, [Line(("2", "two", "received NO_PROPOSAL_CHOSEN notify error"))])
     assert log.attempts()["alpha"] is before
+
+
+# -- an IKE_SA that comes up anew -------------------------------------------------------------------------------------
+
+
+def _renewals(log: attempts.AttemptLog, since: datetime = AT) -> list[bool]:
+    found = [fact for each in log.attempts()["alpha"] for fact in each.facts if fact.at >= since]
+    return [fact.again for fact in found if isinstance(fact, negotiation.Established) and fact.phase == 2]
+
+
+@pytest.mark.parametrize("name", ["v2_narrow_we_call", "v2_ok_we_call", "v2_ok_device_calls", "aggr_ok_device_calls"])
+def test_the_first_child_of_a_new_ike_sa_is_no_renewal(name: str):
+    log, later = log_of(alpha=ends()), AT + timedelta(minutes=1)
+    tell(log, lines(name))
+    before = _renewals(log)
+    tell(log, [line.of("5", "alpha") for line in lines(name)], later)
+    assert _renewals(log, later) == before
+    assert before[0] is False
+
+
+def test_an_attempt_is_a_new_one_although_a_look_has_found_its_ike_sa_up_before_its_lines_were_read():
+    log = log_of(alpha=ends())
+    up = state.IkeSa(name="alpha", unique_id="1", state="ESTABLISHED")
+    log.look(state.IkeState(conns={"alpha": frozenset({"a"})}, sas=(up,)), {"alpha": ends()})
+    tell(log, lines("v2_narrow_we_call"))
+    [attempt] = log.attempts()["alpha"]
+    assert short(attempt) == ("us", False, "up", [PEER, UP_1, UP_2])
+    assert attempt.facts[0].line.startswith("generating IKE_SA_INIT request 0")
+
+
+@pytest.mark.parametrize(
+    ("name", "until", "mode", "exchange"),
+    [("v2_ok_we_call", 20, "", "IKE_SA_INIT"), ("main_ok_we_call", 30, "Main Mode ", "ID_PROT")],
+)
+def test_the_first_message_of_a_reauthentication_belongs_to_the_ike_sa_that_it_begins(
+    name: str, until: int, mode: str, exchange: str
+):
+    """charon logs it under the number of the old one."""
+    log = log_of(alpha=ends())
+    tell(log, lines(name)[:until])
+    said = (
+        ("1", f"initiating {mode}IKE_SA alpha[9] to 198.51.100.2"),
+        ("1", f"generating {exchange} request 0 [ SA KE No ]"),
+        ("1", "sending packet: from 203.0.113.10[4500] to 198.51.100.2[4500] (592 bytes)"),
+        ("9", f"parsed {exchange} response 0 [ SA KE No ]"),
+        ("9", "peer certificate successfully verified"),
+    )
+    tell(log, [Line((number, "alpha", line)) for number, line in said], AT + timedelta(minutes=1))
+    first, second = log.attempts()["alpha"]
+    assert (first.outcome, second.began_by, second.within_sa) == ("up", "us", False)
+    assert [fact.line for fact in second.facts] == [line for _, line in said[1:4]]
+    assert log.unknown_lines == 0

@@ -12,6 +12,7 @@ to the connections of the endpoint that wait for a device without a fixed addres
 """
 
 import dataclasses
+import re
 import threading
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -47,6 +48,9 @@ _INCONCLUSIVE = (
     negotiation.PeerIdentity,
     negotiation.ProposalChosen,
 )
+
+_BEGINS = re.compile(r"initiating (?:Main Mode |Aggressive Mode )?IKE_SA \S+\[(?P<number>\d+)\] to ")
+_FIRST_MESSAGE = tuple(f"generating {exchange} request " for exchange in facts.FIRST_EXCHANGES)
 
 
 @dataclass(eq=False, slots=True)
@@ -124,7 +128,7 @@ def _repeats(fact: Fact, before: Fact | None) -> bool:
 @dataclass(eq=False, slots=True)
 class _Sa:
     """An IKE_SA of charon. `pending`: facts of an IKE_SA that is up, until a later fact makes them an attempt. `packets`: sender -> addresses
-    and ports of the last packet.
+    and ports of the last packet. `successor`: the number of the IKE_SA that is to replace this one, while its first message is logged.
     """
 
     unique_id: str
@@ -133,6 +137,7 @@ class _Sa:
     name: str | None = None
     attempt: _Attempt | None = None
     is_gone: bool = False
+    successor: str | None = None
     pending: deque[Fact] = field(default_factory=lambda: deque(maxlen=8))
     packets: dict[str, tuple[str, int, str, int]] = field(default_factory=dict)
 
@@ -270,8 +275,7 @@ class AttemptLog:
         if not unique_id:
             return False
         with self._lock:
-            sa = self._sas.get(unique_id) or self._new_sa(unique_id, at)
-            self._name(sa, sa_name)
+            sa = self._sa_of(at, sa_name, unique_id, line)
             sa.updated_at, was_up = at, sa.reader.is_up
             fact = sa.reader.read(at, line)
             if isinstance(fact, negotiation.Nat) and self._is_userland:
@@ -286,6 +290,25 @@ class AttemptLog:
                 self.unknown_lines += 1
             self._add_fact(sa, fact, was_up=was_up)
             return outcomes.decides(fact, was_up=was_up)
+
+    def _sa_of(self, at: datetime, sa_name: str | None, unique_id: str, line: str) -> _Sa:
+        """The IKE_SA that a line is about. charon logs the first message of an IKE_SA that replaces another one under the number of the
+        other one. An IKE_SA that begins, or has no name yet, is not up, although a look may have found it up before its lines were read.
+        """
+        sa = self._sas.get(unique_id) or self._new_sa(unique_id, at)
+        self._name(sa, sa_name)
+        successor, sa.successor = sa.successor, None
+        begins = _BEGINS.match(line)
+        if sa_name == ike_state.UNNAMED or (begins and begins["number"] == unique_id):
+            sa.reader.is_up = False
+        elif begins:
+            sa.successor = begins["number"]
+        elif successor and line.startswith(_FIRST_MESSAGE):
+            sa.successor = successor
+            return self._sa_of(at, sa_name, successor, line)
+        elif successor and line.startswith("sending packet: ") and successor in self._sas:
+            return self._sas[successor]
+        return sa
 
     def event(self, at: datetime, kind: str, message: Mapping[str, Any]) -> None:
         """Adds an event. `ike-updown`: an IKE_SA is up or gone; the message has its properties."""

@@ -54,6 +54,8 @@ ERROR_NOTIFIES = {
 _NOTIFY = re.compile(r"N\(([^)]*)\)$")
 _PAYLOAD = re.compile(r"[^\s(]+(?:\([^)]*\))?")
 _V1_EXCHANGES = {"ID_PROT": "main", "AGGRESSIVE": "aggressive"}
+#: The exchanges that begin an IKE_SA.
+FIRST_EXCHANGES = ("IKE_SA_INIT", *_V1_EXCHANGES)
 
 
 def error_of(message: negotiation.Message) -> str | None:
