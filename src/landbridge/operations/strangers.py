@@ -8,7 +8,7 @@ from landbridge.store.database import Transaction
 
 
 def of(tx: Transaction, row: gateways.GatewayRow) -> tuple[model.Attempt, ...]:
-    """The last ones, oldest first. One that has a connection by now is no stranger any more."""
+    """The last attempts of strangers, oldest first, without those whose address has a connection by now."""
     endpoints = {one.address: one.number for one in row.gateway.endpoints}
     return tuple(
         each
@@ -18,7 +18,7 @@ def of(tx: Transaction, row: gateways.GatewayRow) -> tuple[model.Attempt, ...]:
 
 
 def known(tx: Transaction, row: gateways.GatewayRow, attempts: Iterable[model.Attempt]) -> frozenset[str]:
-    """Their addresses that some connection of the VPN gateway has, at another endpoint."""
+    """The addresses of these attempts that a connection of the VPN gateway has at another endpoint."""
     peers = {each.peer_address for each in attempts}
     endpoints = [one.number for one in row.gateway.endpoints]
     return frozenset(
