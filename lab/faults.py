@@ -57,6 +57,28 @@ def is_disabled(one: testbed.RunningCase) -> None:
         one.terminate(unique_id)
 
 
+def changes_its_group(one: testbed.RunningCase) -> None:
+    """The device gets another DH group, and its administrator ends the tunnel."""
+    _wait_long_up(one)
+    path = one.device.folder / "swanctl.conf"
+    one.device.load_text(path.read_text().replace("modp3072", "modp2048"))
+    one.now()
+    for _, unique_id, _ in one.device_sas():
+        one.terminate(unique_id)
+
+
+def moves(one: testbed.RunningCase) -> None:
+    """The device gets another outer address: it ends the tunnel, is silent at the old address, and dials from the new one."""
+    _wait_long_up(one)
+    text = (one.device.folder / "swanctl.conf").read_text()
+    one.device.load_text(text.replace(f"local_addrs = {one.address}", f"local_addrs = {one.words['elsewhere']}"))
+    one.now()
+    for _, unique_id, _ in one.device_sas():
+        one.terminate(unique_id)
+    one.firewall(_table(f"chain input {{ type filter hook input priority 0; ip daddr {one.address} drop; }}"))
+    one.keep(one.call, 2)
+
+
 def deletes_at_once(one: testbed.RunningCase) -> None:
     """Something on the device ends every tunnel as soon as it is up: a script, a watchdog, a quota."""
     one.now()
