@@ -965,6 +965,11 @@ def test_an_attempt_from_before_the_last_time_up_never_changes_the_result(before
     assert rank(*before, up_once, *attempts) == rank(up_once, *attempts)
 
 
+def test_a_fact_at_the_time_of_an_older_established_does_not_count():
+    older = attempt(0, up(1), key(1, "differs"), by="device", outcome=None)
+    assert [one.code for one in rank(older, whole(2))] == ["negotiating"]
+
+
 @settings(deadline=None)
 @given(st.lists(_attempts, max_size=5), st.lists(_attempts, max_size=2), st.sampled_from(_CONNECTIONS), st.booleans())
 def test_any_facts_have_a_cause_with_a_text_and_evidence_in_order(

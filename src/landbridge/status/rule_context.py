@@ -195,7 +195,8 @@ def _after_up(one: model.Attempt, ups: Mapping[int, datetime]) -> Iterator[negot
     last = max((n for n, fact in enumerate(one.facts) if isinstance(fact, negotiation.Established)), default=None)
     for n, fact in enumerate(one.facts):
         behind = last is not None and n > last and fact.at == one.facts[last].at
-        if behind or fact.at > ups[phase_of(fact)]:
+        up_at = ups[phase_of(fact)]
+        if fact.at > up_at or (behind and fact.at == up_at):
             yield fact
 
 
