@@ -677,6 +677,24 @@ def test_a_negotiation_that_the_device_has_forgotten_is_given_up_and_begun_anew(
     assert small_world.plan(desired, current) == []
 
 
+@pytest.mark.parametrize(
+    ("found", "peer_id", "told"),
+    [
+        pytest.param(None, None, "198.51.100.2", id="no IKE_SA: the address"),
+        pytest.param(None, "branch.example", "branch.example", id="no IKE_SA: the id"),
+        pytest.param("%any", "branch.example", "branch.example", id="no answer yet"),
+        pytest.param("198.51.100.2", None, "198.51.100.2", id="the peer has answered"),
+    ],
+)
+def test_ids_are_the_configured_ones_until_a_peer_has_answered(found: str | None, peer_id: str | None, told: str):
+    policy = specs.ike_policy(peer_id_type="fqdn" if peer_id else None, peer_id=peer_id)
+    desired = specs.desired(spec := specs.connection(ike_policy=policy), of=GATEWAY)
+    sas = (ike_state.IkeSa(spec.id, "7", "CONNECTING", local_id=found, peer_id=found),) if found else ()
+    [shown] = small_world.report(desired, small_world.put(carried_out(desired, NOTHING), sas=sas)).connections
+    assert shown.peer_id == told
+    assert shown.local_id == (found if found not in (None, "%any") else spec.local_address)
+
+
 LOST = ("EIP eip-0 (203.0.113.10)", "network vpc-1")
 
 

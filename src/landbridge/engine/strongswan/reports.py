@@ -148,14 +148,15 @@ def _connection(
     established = [sa for sa in sas if sa.live and not sa.negotiating]
     shown = next(reversed(established or sas), None)
     children = _children(config.children, established, at)
+    policy = spec.connection.ike_policy
     return model.ConnectionObservation(
         connection_id=spec.id,
         applied_generation=spec.generation if applied and not failure else None,
         failure=failure,
         ike_established=bool(established),
         ike_proposal=shown.proposal if shown else None,
-        local_id=shown.local_id if shown else None,
-        peer_id=shown.peer_id if shown else None,
+        local_id=_identity(shown and shown.local_id, policy.local_id or spec.local_address),
+        peer_id=_identity(shown and shown.peer_id, policy.peer_id or spec.peer_address),
         peer_address=shown.peer_address if shown else None,
         waits_for_peer=not config.initiates,
         is_key_unproved=is_key_unproved,
@@ -166,6 +167,11 @@ def _connection(
         attempts=attempts,
         configuration=configuration,
     )
+
+
+def _identity(found: str | None, configured: str | None) -> str | None:
+    """charon names no identity, or any, until a peer has answered."""
+    return configured if found in (None, ike_state.ANY) else found
 
 
 def _configuration(connection_id: str, current: state.GatewayState, secrets: Iterable[str]) -> str:
