@@ -86,7 +86,8 @@ def test_every_route_of_the_table_has_its_own_types(tmp_path: Path):
     modules = sorted(
         path.stem for path in folder.glob("*.py") if re.search("^ROUTES\\b", path.read_text(), re.MULTILINE)
     )
-    lines = [f"from landbridge.api import {', '.join(modules)}", "reveal_type(tags.OF_PROJECT)"]
+    others = ["reveal_type(tags.OF_PROJECT)", "reveal_type(audit.routes_of(()))"]
+    lines = [f"from landbridge.api import audit, {', '.join(modules)}", *others]
     revealed = _mypy("\n".join([*lines, *(f"reveal_type({module}.ROUTES)" for module in modules)]), tmp_path)
     types = re.findall(r"Route\[", revealed)
     assert len(types) == len(table.TABLE)

@@ -24,7 +24,9 @@ def _list(incoming: routes.Incoming) -> body.Parsed[model.AuditListRequest]:
     return body.Parsed(request)
 
 
-def routes_of(operations: Iterable[Operation[Any, Any]]) -> tuple[routes.Route[Any, Any], ...]:
+def routes_of(
+    operations: Iterable[Operation[Any, Any]],
+) -> tuple[routes.Route[model.AuditListRequest, audit.AuditPage]]:
     """`operations`: all other operations of the API. The audit trail has those that change something."""
     actions = {each.name for each in operations if each.writes} | {*audit.OTHER_ACTIONS}
     return (
