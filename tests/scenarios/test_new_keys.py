@@ -3,6 +3,7 @@
 import dataclasses
 import subprocess
 import time
+from typing import Self
 
 import pytest
 
@@ -22,11 +23,20 @@ POLICIES = {
 
 
 class Pings:
-    """A hundred pings a second from the VPC to the host behind the device, from now on."""
+    """A hundred pings a second from the VPC to the host behind the device, in a `with` block."""
 
     def __init__(self, world: sites.World) -> None:
         command = ["ip", "netns", "exec", world.vpc_host, "ping", "-n", "-q", "-i", "0.01", "-W", "2", HOST]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.wait()
+        assert self._process.stdout
+        self._process.stdout.close()
 
     def lost(self) -> int:
         """Ends them. The last one may be on its way."""
@@ -59,11 +69,11 @@ def test_a_new_key_on_both_sides_loses_no_packet(policy: model.IkePolicy):
         managed.wait_for(managed_gateway.is_up, "the tunnel")
         assert sites.ping(managed.world.vpc_host, HOST)
         device.load(_tunnel(policy, NEW))
-        pings = Pings(managed.world)
-        managed.want(specs.changed(spec, psk=NEW))
-        assert managed.wait_for(_is_proved, "the key to be proved") < 10
-        time.sleep(0.5)  # of pings through what came of it
-        assert pings.lost() == 0
+        with Pings(managed.world) as pings:
+            managed.want(specs.changed(spec, psk=NEW))
+            assert managed.wait_for(_is_proved, "the key to be proved") < 10
+            time.sleep(0.5)  # of pings through what came of it
+            assert pings.lost() == 0
 
 
 @pytest.mark.parametrize("policy", POLICIES.values(), ids=POLICIES)
@@ -74,13 +84,15 @@ def test_a_key_that_the_device_has_not_leaves_the_tunnel_up_until_it_has(policy:
         managed.want(spec)
         managed.wait_for(managed_gateway.is_up, "the tunnel")
         assert sites.ping(managed.world.vpc_host, HOST)
-        pings = Pings(managed.world)
-        managed.want(specs.changed(spec, psk=NEW))
-        managed.wait_for(lambda seen: _warnings(spec, seen) == ["new_psk_refused"], "the key to be refused", seconds=8)
-        device.load(_tunnel(policy, NEW))
-        assert managed.wait_for(_is_proved, "the key to be proved") < 15
-        assert _warnings(spec, managed.last) == []
-        assert pings.lost() == 0
+        with Pings(managed.world) as pings:
+            managed.want(specs.changed(spec, psk=NEW))
+            managed.wait_for(
+                lambda seen: _warnings(spec, seen) == ["new_psk_refused"], "the key to be refused", seconds=8
+            )
+            device.load(_tunnel(policy, NEW))
+            assert managed.wait_for(_is_proved, "the key to be proved") < 15
+            assert _warnings(spec, managed.last) == []
+            assert pings.lost() == 0
 
 
 @pytest.mark.parametrize(
@@ -96,14 +108,16 @@ def test_pfs_is_proved_while_the_tunnel_carries(theirs: str, codes: list[str]):
         spec = specs.connection()
         managed.want(spec)
         managed.wait_for(managed_gateway.is_up, "the tunnel")
-        pings = Pings(managed.world)
+        with Pings(managed.world) as pings:
 
-        def is_proved(seen: model.ConnectionObservation) -> bool:
-            found = [one.code for one in causes.warnings(rule_context.Context(connection=spec.connection, seen=seen))]
-            return set(codes) <= set(found) if codes else "MODP_3072" in seen.children[0].proposal
+            def is_proved(seen: model.ConnectionObservation) -> bool:
+                found = [
+                    one.code for one in causes.warnings(rule_context.Context(connection=spec.connection, seen=seen))
+                ]
+                return set(codes) <= set(found) if codes else "MODP_3072" in seen.children[0].proposal
 
-        managed.wait_for(is_proved, "the rekey", seconds=25)
-        assert pings.lost() == 0
+            managed.wait_for(is_proved, "the rekey", seconds=25)
+            assert pings.lost() == 0
 
 
 def test_pfs_is_proved_again_when_the_tunnel_comes_up_anew():

@@ -15,6 +15,7 @@ def _codes(*attempts: model.Attempt, **given: object) -> list[str]:
 
 
 REFUSED = examples.attempt(0, examples.refused(1, "AUTHENTICATION_FAILED"))
+UP = examples.whole(-1)
 OLDER = examples.attempt(0, examples.refused(1, "AUTHENTICATION_FAILED"), configuration="before")
 
 
@@ -23,6 +24,7 @@ OLDER = examples.attempt(0, examples.refused(1, "AUTHENTICATION_FAILED"), config
     [
         pytest.param((), ["key_not_proved"], id="not tried yet"),
         pytest.param((REFUSED,), ["new_psk_refused"], id="the device refused"),
+        pytest.param((UP, REFUSED), ["new_psk_refused"], id="the device refused right after the tunnel came up"),
         pytest.param(
             (examples.attempt(0, examples.key(1, "differs"), by="device"),), ["new_psk_refused"], id="we refused it"
         ),

@@ -7,9 +7,15 @@ from landbridge import model
 from landbridge.status import attempt_causes, cause_texts, rule_context
 from landbridge.status.rule_context import Context
 
-#: Causes of an attempt that may mean that the device does not have the new key.
+#: Causes of an attempt that may mean that the device does not have the new key. The ids were right when the tunnel came up.
 _REFUSALS = frozenset(
-    {"psk_mismatch", "psk_missing_on_device", "identity_or_psk_refused", "authentication_method_mismatch"}
+    {
+        "psk_mismatch",
+        "psk_missing_on_device",
+        "identity_or_psk_refused",
+        "local_id_mismatch",
+        "authentication_method_mismatch",
+    }
 )
 #: Traffic in one direction alone is a warning from this number of packets and this time on.
 FEWEST, SHORTEST = 10, timedelta(seconds=20)

@@ -499,6 +499,17 @@ def test_a_trial_that_was_interrupted_leaves_no_connection_behind():
     assert ike_steps.UnloadConn(name) in small_world.plan(specs.desired(of=GATEWAY), current)
 
 
+def test_the_connection_of_a_trial_stays_as_long_as_its_ike_sa():
+    """strongSwan 6.0 ends an IKE_SA without children when its connection is unloaded."""
+    rotation = Rotation(V1)
+    name = fingerprints.proof(rotation.spec.id)
+    trial = rotation.proof("8", "CONNECTING")
+    loaded = dict(rotation.loaded.ike.conns) | {name: frozenset()}
+    for sas, unloads in (((rotation.sa("7"), trial), False), ((rotation.sa("7"),), True)):
+        current = small_world.put(rotation.loaded, conns=loaded, sas=sas, recently_initiated=frozenset({name}))
+        assert (ike_steps.UnloadConn(name) in small_world.plan(rotation.desired, current)) is unloads
+
+
 def test_nothing_is_proved_while_the_children_change():
     rotation = Rotation()
     changed = specs.changed(rotation.spec, ipsec_policy=specs.ipsec_policy(pfs="disable"))

@@ -6,8 +6,7 @@ until a new one is established (docs/decisions/0043):
 - IKEv2: a reauthentication. charon makes the new IKE_SA first and leaves the old one alone when the new one is refused.
 - IKEv1: charon moves the children to the new IKE_SA before it is authenticated, and loses them when it is refused. So the key is tried
   with an IKE_SA of its own without children, and the reauthentication follows when that one stands.
-  Known defect with strongSwan 6.0: there `unload-conn` ends an IKE_SA without children, so the trial ends before the device answers, and the
-  key stays unproved.
+  The IKE_SA of the trial stays until the key is proved: the device may have moved the children to it, and would delete them with it.
 
 Until a new secret is proved, its name has the number of the last IKE_SA that was there when it was loaded.
 """

@@ -27,9 +27,7 @@ def plan_connections(
     sas = state.by_connection(current.sas)
     for position, config in enumerate(configs):
         proof = fingerprints.proof(config.connection_id)
-        if (
-            proof in current.conns
-        ):  # one whose unloading was interrupted: it would answer the device in the connection's place
+        if proof in current.conns and not any(sa.live for sa in sas[proof]):
             yield steps.UnloadConn(proof)
         own = Own(position if prove_pfs else None, secrets[config.connection_id], sas[config.connection_id], sas[proof])
         yield from _connection(config, current, own)

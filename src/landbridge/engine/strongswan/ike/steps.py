@@ -98,7 +98,9 @@ class RekeyChild:
 
 @dataclass(frozen=True, slots=True)
 class ProveKey:
-    """Begins an IKE_SA without children, of a connection of its own that is unloaded at once: nothing else may find it."""
+    """Begins an IKE_SA without children, of a connection of its own. The connection stays loaded as long as the IKE_SA: strongSwan 6.0 ends
+    IKE_SAs without children when their connection is unloaded.
+    """
 
     connection_id: str
     name: str

@@ -120,7 +120,6 @@ def requests(step: steps.CharonRequest) -> tuple[Request, ...]:
         return (
             ("load-conn", {step.name: step.conn}),
             ("initiate", {"ike": step.name, "timeout": "-1"}),
-            ("unload-conn", {"name": step.name}),
         )
     return (_request(step),)
 
