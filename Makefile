@@ -51,9 +51,10 @@ $(VENV)/.ready: $(VENV)/.packages requirements-dev.txt pyproject.toml
 	@$(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
 	@touch $@
 
-# Prometheus' promtool, which the tests run: unpacked, not installed.
-$(VENV)/.promtool: $(VENV)/.ready
-	@$(BIN)/python -m lab.debian_packages prometheus >/dev/null 2>&1 || { apt-get update -qq; $(BIN)/python -m lab.debian_packages prometheus >/dev/null; }
+# Programs that the tests run: unpacked, not installed.
+UNPACKED_PACKAGES := prometheus libreswan
+$(VENV)/.unpacked: $(VENV)/.ready
+	@$(BIN)/python -m lab.debian_packages $(UNPACKED_PACKAGES) >/dev/null 2>&1 || { apt-get update -qq; $(BIN)/python -m lab.debian_packages $(UNPACKED_PACKAGES) >/dev/null; }
 	@touch $@
 
 demo: setup ## a real tunnel between two sites on this machine; ONCE=1 checks it and cleans up
@@ -69,7 +70,7 @@ PARALLEL := -n auto --dist worksteal
 unit: setup ## the tests of every minute: no processes, no servers, no tunnels
 	@$(BIN)/python -m pytest $(PARALLEL) -p tests.unit_only tests $(addprefix --ignore tests/,cli compat durability kernel scenarios)
 
-test: setup $(VENV)/.promtool ## every test, real tunnels and foreign clients included; prints the lines of the code that no test ran
+test: setup $(VENV)/.unpacked ## every test, real tunnels and foreign clients included; prints the lines of the code that no test ran
 	@$(BIN)/python -m pytest $(PARALLEL) --cov=landbridge tests --ignore tests/kernel
 
 # Started in a virtual machine: nothing is loaded that these tests do not use, since imports take seconds there.

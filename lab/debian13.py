@@ -2,7 +2,7 @@
 
     python -m lab.debian13 [--own-network] [--keep] [-- COMMAND…]
 
-Without a command: `make setup .venv/.promtool`, which fetch packages over this machine's network, then `make demo ONCE=1` and `make test` in a
+Without a command: `make setup .venv/.unpacked`, which fetch packages over this machine's network, then `make demo ONCE=1` and `make test` in a
 network namespace without any. The folder is a bare Debian with `make`; everything else comes by `make setup`. Apt sources,
 certificates and settings of pip are this machine's own, read at run time. The command runs in mount, PID and IPC namespaces of
 its own and dies with this process, so nothing of it stays, however it ends; the folder is removed unless --keep is given.
@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         root = make_root()
         if asked.command:
             return enter(root, *asked.command, own_network=asked.own_network)
-        return enter(root, "make", "setup", ".venv/.promtool", own_network=False) or _run_all(root)
+        return enter(root, "make", "setup", ".venv/.unpacked", own_network=False) or _run_all(root)
     except KeyboardInterrupt:
         return 130
     except (RuntimeError, OSError) as problem:

@@ -1,49 +1,43 @@
 """Unpacks Debian packages into a cache, without installing them.
 
-`python -m lab.debian_packages NAME` fetches one of SETS. Afterwards the set is in the cache, for a machine without a network.
+`python -m lab.debian_packages NAME…` fetches packages. Afterwards they are in the cache, for a machine without a network.
 """
 
+import re
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 CACHE = Path.home() / ".cache/landbridge"
-#: Name of a set -> its packages, with the libraries that Debian may not have.
-SETS = {
-    "libreswan": (
-        "libreswan",
-        "libcap-ng0",
-        "libevent-core-2.1-7",
-        "libevent-pthreads-2.1-7",
-        "libldns3",
-        "libnspr4",
-        "libnss3",
-        "libnss3-tools",
-        "libunbound8",
-    ),
-    "prometheus": ("prometheus",),
-}
 
 
-def fetch(name: str) -> Path:
-    """The folder with an unpacked set, from the cache or else from Debian. A folder in the cache is always complete."""
-    tree = CACHE / name / "tree"
+def fetch(package: str) -> Path:
+    """The folder with an unpacked package and what it needs, from the cache or else from Debian. A folder in the cache is always complete."""
+    tree = CACHE / package / "tree"
     if not tree.exists():
         tree.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=tree.parent, prefix="unpacking-") as scratch:
-            _run("apt-get", "download", "-qq", "-o", "APT::Sandbox::User=root", *SETS[name], cwd=scratch)
-            for package in Path(scratch).glob("*.deb"):
-                _run("dpkg", "-x", str(package), f"{scratch}/tree")
+            _run("apt-get", "download", "-qq", "-o", "APT::Sandbox::User=root", *_missing(package), cwd=scratch)
+            for file in Path(scratch).glob("*.deb"):
+                _run("dpkg", "-x", str(file), f"{scratch}/tree")
             (Path(scratch) / "tree").rename(tree)
     return tree
 
 
-def _run(*command: str, cwd: str | None = None) -> None:
+def _missing(package: str) -> list[str]:
+    """The package and those of its dependencies that this machine does not have. apt resolves them: each Debian has its own names."""
+    steps = _run("apt-get", "install", "--simulate", "--reinstall", "--no-install-recommends", package)
+    return re.findall(r"^Inst (\S+)", steps, re.MULTILINE)
+
+
+def _run(*command: str, cwd: str | None = None) -> str:
     done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False)
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip() or done.stdout.strip()}")
+    return done.stdout
 
 
 if __name__ == "__main__":
-    print(fetch(sys.argv[1]))
+    for name in sys.argv[1:]:
+        print(fetch(name))

@@ -18,10 +18,13 @@ config setup
 include {folder}/etc/*.conf
 """
 
-#: Bind mounts are this process's alone. pluto looks for its helpers under /usr/libexec.
+#: Bind mounts are this process's alone. pluto looks for its helpers under /usr/libexec, and Libreswan 5 starts them without
+#: LD_LIBRARY_PATH: the linker's cache names their libraries.
 _START = """\
 set -e
 mount --bind {tree}/usr/libexec /usr/libexec
+ldconfig -X -C {folder}/ld.so.cache {tree}/usr/lib/x86_64-linux-gnu
+mount --bind {folder}/ld.so.cache /etc/ld.so.cache
 exec {tree}/usr/libexec/ipsec/pluto --nofork --stderrlog --config {folder}/ipsec.conf \
     --secretsfile {folder}/ipsec.secrets --nssdir {folder}/nss --rundir {folder}/run
 """
@@ -47,7 +50,7 @@ class Pluto:
     def _environment(self) -> dict[str, str]:
         """pluto calls `ipsec _updown` by its name."""
         return {
-            "PATH": f"{self.tree}/usr/sbin:{os.environ['PATH']}",
+            "PATH": f"{self.tree}/usr/sbin:{self.tree}/usr/bin:{os.environ['PATH']}",
             "LD_LIBRARY_PATH": f"{self.tree}/usr/lib/x86_64-linux-gnu",
         }
 
@@ -59,8 +62,7 @@ class Pluto:
             (self.folder / "etc" / name).write_text(content)
         (self.folder / "ipsec.conf").write_text(_MAIN.format(folder=self.folder))
         (self.folder / "ipsec.secrets").write_text(f"include {self.folder}/etc/*.secrets\n")
-        certutil = f"{self.tree}/usr/bin/certutil"
-        _run(certutil, "-N", "-d", f"sql:{self.folder}/nss", "--empty-password", env=self._environment)
+        _run("certutil", "-N", "-d", f"sql:{self.folder}/nss", "--empty-password", env=self._environment)
         command = ["nsenter", f"--net=/run/netns/{self.device.namespace}", "unshare", "--mount", "sh", "-c"]
         script = _START.format(tree=self.tree, folder=self.folder)
         with (self.folder / "log").open("wb") as log:
