@@ -158,8 +158,9 @@ def test_a_log_is_told(client: v5.VpnClient):
     made = _create(client)
     request = v5.ShowVpnConnectionLogRequest(vpn_connection_id=made.id)
     _until(lambda: client.show_vpn_connection_log(request).logs, "the first line")
-    first = client.show_vpn_connection_log(request).logs[0]
-    assert f"initiating IKE_SA {made.id}" in first.raw_message
+    lines = [line.raw_message for line in client.show_vpn_connection_log(request).logs]
+    assert "generating IKE_SA_INIT request 0 [" in lines[0]
+    assert any(f"IKE_SA {made.id}[1] established" in line for line in lines)
 
 
 def test_the_other_side_is_written_for_a_device_of_the_list(client: v5.VpnClient):

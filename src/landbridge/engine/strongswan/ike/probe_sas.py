@@ -1,8 +1,9 @@
 """Asks a device with SAs of charon: which ESP algorithms and selectors it accepts, and which id it has.
 
-This happens only by an order, and only while no CHILD_SA of the connection is up, because Libreswan would end it. A child that is loaded for
-a question also answers the device. So it comes after the connection's own children, and is loaded only for moments. The planner does not
-change the connection meanwhile. It removes what an interrupted probe left.
+This happens only by an order, and only while no CHILD_SA of the connection is up, because Libreswan would end it. The child of a question
+belongs to a connection of its own with the same parameters, and charon initiates it on the IKE_SA that is up: strongSwan 6.0 would end an
+IKE_SA without children when the children of its own connection change. That connection is loaded only for moments, because it may also answer
+the device. The planner does not change the connection meanwhile. It removes what an interrupted probe left.
 """
 
 import dataclasses
@@ -95,7 +96,7 @@ class _Session:
 
 
 def ask_phase_2(folder: Path, question: Question, on_load: OnLoad) -> tuple[model.ProbePhase2, int]:
-    """The answer about phase 2 on the IKE_SA that is up, and the number of messages. `on_load` is called for each change of what is loaded.
+    """The answer about phase 2 on the IKE_SA that is up, and the number of messages. `on_load` is called for each child that asks.
 
     A message has one PFS group, since Libreswan ends the IKE_SA after an offer with several. Raises OSError and what `vici_protocol` raises.
     """
@@ -112,7 +113,7 @@ def ask_phase_2(folder: Path, question: Question, on_load: OnLoad) -> tuple[mode
                 found, asked = (narrowed if narrowed.outcome == "chosen" else found), asked + more
         finally:
             try:
-                charon_.ask("load-conn", {config.connection_id: config.conn})
+                charon_.ask("unload-conn", {"name": fingerprints.identity_probe(config.connection_id)})
             finally:
                 time.sleep(EVENT_DELAY)
                 on_load(steps.LoadConn(config.connection_id, config.conn))
@@ -138,13 +139,12 @@ def _ask_for_child(
 ) -> model.ProbePhase2:
     config = question.config
     connection_id = config.connection_id
-    name = fingerprints.child_probe(connection_id, config.ike)
+    probe, name = fingerprints.identity_probe(connection_id), fingerprints.child_probe(connection_id, config.ike)
     child = own | {"esp_proposals": list(_esp(group, is_v1=config.is_v1)), "dpd_action": "none"}
     child |= {"if_id_in": _IF_ID, "if_id_out": _IF_ID}
-    conn = config.conn | {"children": config.conn["children"] | {name: child}}
-    on_load(steps.LoadConn(connection_id, conn))
-    charon_.ask("load-conn", {connection_id: conn})
-    message = {"ike": connection_id, "child": name, "timeout": str(QUESTION * 1000)}
+    on_load(steps.LoadConn(connection_id, config.conn | {"children": config.conn["children"] | {name: child}}))
+    charon_.ask("load-conn", {probe: config.conn | {"children": {name: child}}})
+    message = {"ike": probe, "child": name, "timeout": str(QUESTION * 1000)}
     is_up, lines = charon_.ask("initiate", message)
     installed = [child for sa in charon_.sas(connection_id) for child in sa.children if child.name == name]
     for one in installed:
