@@ -64,7 +64,7 @@ def not_held(target: Target, current: state.GatewayState) -> Iterator[messages.D
 
 
 def probe_names(current: state.GatewayState) -> frozenset[str]:
-    """Names of connections of charon's that ask for an id at this moment."""
+    """Names of connections of charon's that ask a device at this moment."""
     return frozenset(map(fingerprints.identity_probe, current.probes.held))
 
 

@@ -78,7 +78,7 @@ def is_probe(name: str) -> bool:
 
 
 def identity_probe(connection_id: str) -> str:
-    """The name of the IKE_SA that asks a device for its id. It is not the connection's own, so that nothing said of it is."""
+    """The name of the connection that asks a device for its id or about phase 2, and of its IKE_SA. It is not the connection's own, so that nothing said of it is."""
     return f"probe-{connection_id}"
 
 

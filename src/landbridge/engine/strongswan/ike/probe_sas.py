@@ -112,8 +112,10 @@ def ask_phase_2(folder: Path, question: Question, on_load: OnLoad) -> tuple[mode
                 narrowed, more = _ask_in_each(charon_, question, wide, on_load)
                 found, asked = (narrowed if narrowed.outcome == "chosen" else found), asked + more
         finally:
+            probe = fingerprints.identity_probe(config.connection_id)
             try:
-                charon_.ask("unload-conn", {"name": fingerprints.identity_probe(config.connection_id)})
+                charon_.ask("unload-conn", {"name": probe})
+                charon_.ask("terminate", {"ike": probe, "force": "yes", "timeout": FAREWELL})
             finally:
                 time.sleep(EVENT_DELAY)
                 on_load(steps.LoadConn(config.connection_id, config.conn))
