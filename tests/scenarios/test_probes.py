@@ -15,6 +15,7 @@ import pytest
 
 from lab import cycles, demo, libreswan, sites, specs
 from landbridge import model
+from landbridge.engine import base
 from landbridge.engine.strongswan.engine import StrongSwan
 from landbridge.model import negotiation
 
@@ -240,10 +241,11 @@ def test_a_device_that_refuses_is_asked_once_by_itself(
     """Then the store knows, and a restarted engine asks no more."""
     device = bench.world.add_device(tunnel(**given))
     refused = specs.connection(ike_policy=policy)
-    desired = bench.desired(refused)
+    desired, counted = bench.desired(refused), sum(base.PROBES.cells)
     with watched(bench.engine):
         seen = cycles.until(bench.engine, bench.gateway.id, desired, lambda it: it.probes, seconds=60)
     [result] = seen.probes
+    assert sum(base.PROBES.cells) == counted + 1
     assert (result.reason, result.answers, result.failure) == ("automatic", answers, None)
     assert result.configuration == seen.connections[0].configuration
     known = dataclasses.replace(

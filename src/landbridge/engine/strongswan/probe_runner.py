@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from landbridge import model
+from landbridge.engine import base
 from landbridge.engine.strongswan import failures, names, state, steps
 from landbridge.engine.strongswan.ike import probe, probe_sas
 from landbridge.engine.strongswan.ike import steps as ike_steps
@@ -97,6 +98,7 @@ class ProbeRunner:
             log.exception("connection %s: the probe failed", step.connection_id)
             result = replace(result, failure="a fault of the service; its log has it")
         log.info("connection %s: %s", step.connection_id, describe(result))
+        base.PROBES.add(1, result.reason)
         with self._lock:
             self._asking[gateway_id].discard(step.connection_id)
             self._held.discard(step.connection_id)
