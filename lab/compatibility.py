@@ -333,6 +333,9 @@ def _observe(maker: Maker, gateway: Any, up: Any, down: Any, refused: Any) -> No
             traffic=model.Traffic(received_at=at),
             is_key_unproved=True,
             one_way=model.OneWay(direction="out", packets=240, since=at, until=at),
+            bgp=_session(at),
+            nqa=_reachability("169.254.70.1", "169.254.70.2", at),
+            monitor=_reachability("203.0.113.10", "198.18.0.1", at),
         ),
         model.ConnectionObservation(
             connection_id=down["id"],
@@ -486,6 +489,33 @@ def _run(*arguments: Any) -> str:
 NOT_OURS = frozenset({"sqlite_sequence", "sqlite_stat1"})
 #: A create's answer is kept before a monitor or a certificate can be there; a backup alone has a row of `setting`.
 NEVER = frozenset({"token: .certificate_id", "token: .monitor_id", "setting"})
+
+
+def _session(at: datetime) -> model.BgpSession:
+    return model.BgpSession(
+        state="idle",
+        since=at,
+        hold_time=9,
+        bfd="up",
+        limit=100,
+        fault=model.BgpFault(code="wrong_device_asn", text="Error: Bad peer AS: 65010", asn=65010, at=at),
+        routes=(model.BgpRoute(prefix="192.168.44.0/24", next_hop="169.254.70.2", as_path=(65010,)),),
+    )
+
+
+def _reachability(source: str, destination: str, at: datetime) -> model.Reachability:
+    return model.Reachability(
+        source=source,
+        destination=destination,
+        state="up",
+        since=at,
+        sent=60,
+        lost=1,
+        rtt_min=0.4,
+        rtt_average=0.6,
+        rtt_max=5.2,
+        answered_at=at,
+    )
 
 
 def _probe(connection_id: str, at: datetime) -> model.ProbeResult:

@@ -6,6 +6,7 @@ Other rooms write `from landbridge import model` and `model.Connection`.
 
 from landbridge.model.abilities import NO_DEFAULT_ROUTE, NO_GM, Abilities, Plane, abilities_of, uncarried
 from landbridge.model.audit import AuditEvent, AuditListRequest
+from landbridge.model.bgp import BgpFault, BgpFaultCode, BgpRoute, BgpSession, BgpState
 from landbridge.model.cause import Cause
 from landbridge.model.connection import (
     Connection,
@@ -98,6 +99,7 @@ from landbridge.model.probe import (
     RecordedProbe,
 )
 from landbridge.model.quota import Quota
+from landbridge.model.reachability import Reachability
 from landbridge.model.secret import Secret
 from landbridge.model.status import (
     ConnectionStatus,
@@ -135,6 +137,11 @@ __all__ = [
     "Attempt",
     "AuditEvent",
     "AuditListRequest",
+    "BgpFault",
+    "BgpFaultCode",
+    "BgpRoute",
+    "BgpSession",
+    "BgpState",
     "CaCertificate",
     "Cause",
     "CertificateRequest",
@@ -220,6 +227,7 @@ __all__ = [
     "ProbeResult",
     "Probed",
     "Quota",
+    "Reachability",
     "RecordedProbe",
     "Restart",
     "RoutingTableRequest",

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from landbridge.model.bgp import BgpSession
 from landbridge.model.negotiation import Attempt
 from landbridge.model.probe import ProbeResult
+from landbridge.model.reachability import Reachability
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +68,8 @@ class ConnectionObservation:
     subnets (`ours - theirs`) that no CHILD_SA carries whole while the tunnel is up. `routes`: blocks that lead into the tunnel now.
     `is_key_unproved`: the tunnel was made with another PSK than the one that is loaded, and no IKE_SA with this one stands yet.
     `configuration` names what is loaded now; `attempts` are the last ones, oldest first. `traffic` and `one_way` are counted by the source
-    that the agent reports to.
+    that the agent reports to. `bgp`: the session of a connection of style bgp. `nqa`: what echoes through the tunnel say, and `monitor` what
+    echoes outside of it say; None where nothing is sent.
     """
 
     connection_id: str
@@ -88,6 +91,9 @@ class ConnectionObservation:
     attempts: tuple[Attempt, ...] = ()
     traffic: Traffic = Traffic()
     one_way: OneWay | None = None
+    bgp: BgpSession | None = None
+    nqa: Reachability | None = None
+    monitor: Reachability | None = None
 
     @property
     def state(self) -> str:

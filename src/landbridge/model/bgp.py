@@ -1,0 +1,63 @@
+"""The BGP session of a connection, as the routing daemon reports it. It holds facts, never a status."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+#: The states of RFC 4271, 8.2.2, and `down`: the session was ended on this side and does not begin by itself.
+BgpState = Literal["idle", "connect", "active", "open_sent", "open_confirm", "established", "down"]
+#: Why a session ended or does not begin. `device_…`: the device said so in a NOTIFICATION (RFC 4271, 4.5).
+BgpFaultCode = Literal[
+    "wrong_device_asn",
+    "device_wrong_asn",
+    "hold_timer",
+    "device_hold_timer",
+    "bfd_down",
+    "route_limit",
+    "device_route_limit",
+    "refused",
+    "no_answer",
+    "no_route",
+    "no_interface",
+    "device_shutdown",
+    "device_closed",
+    "unknown",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BgpFault:
+    """The last fault of a session. `asn`: the AS number that the device named; `text`: the daemon's own line, for the evidence."""
+
+    code: BgpFaultCode
+    text: str
+    asn: int | None = None
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BgpRoute:
+    """A learned route that is in use. `prefix`: a CIDR block; `as_path`: AS numbers, the neighbour's first."""
+
+    prefix: str
+    next_hop: str
+    as_path: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BgpSession:
+    """`received`, `accepted`, `announced`: numbers of routes; `limit`: the most that may be received. `hold_time` in seconds, as both ends
+    agreed on it. `bfd`: state of the BFD session (RFC 5880), None where the device does none. `fault` is None while the session is
+    established and nothing is wrong. `routes`: at most 1,000 of the accepted ones, in the order of their prefixes.
+    """
+
+    state: BgpState
+    since: datetime | None = None
+    hold_time: int | None = None
+    bfd: Literal["up", "down"] | None = None
+    received: int = 0
+    accepted: int = 0
+    announced: int = 0
+    limit: int | None = None
+    fault: BgpFault | None = None
+    routes: tuple[BgpRoute, ...] = ()
