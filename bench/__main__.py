@@ -4,7 +4,6 @@ Options: --runs N, --only NAME (start, creates, gateway, page, reads, scrape, lo
 """
 
 import argparse
-import base64
 import concurrent.futures
 import contextlib
 import hashlib
@@ -30,7 +29,6 @@ from typing import Any
 
 from bench import engine, floors, load, rows
 from lab import processes
-from landbridge.store import vault
 
 GATEWAYS = 100
 CLIENTS = 32
@@ -261,10 +259,8 @@ def _page_time(server: Server, size: int) -> float:
     """Seconds for a page of 50, mean of 100: 20 pages spread over the whole list, five times. A thousand rows have no more, and what
     was read before stays decoded.
     """
-    safe = vault.Vault(vault.read_key(server.data / "master.key"))
-    owner = f"page of connections of {server.credentials['project_id']}"
-    sealed = [safe.seal(str((size - 60) * n // 20).encode(), owner) for n in range(20)] * 5
-    markers = [base64.urlsafe_b64encode(one).decode() for one in sealed]
+    after = [(size - 60) * n // 20 for n in range(20)]
+    markers = rows.markers(server.data, server.credentials["project_id"], after) * 5
     started = time.perf_counter()
     for marker in markers:
         server.call("GET", f"vpn-connection?limit=50&marker={marker}")

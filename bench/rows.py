@@ -1,10 +1,13 @@
 """Fills a data folder with many connections, past the API: the rows of one real connection, multiplied, as the engine saw it."""
 
+import base64
 import json
 import sqlite3
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+from landbridge.store import vault
 
 COLUMNS = "seq, id, project_id, gateway_seq, customer_gateway_seq, endpoint, identity, if_id, generation, deleting, spec_version"
 
@@ -42,3 +45,10 @@ def multiply(data: Path, rows: int) -> None:
     connection.execute("commit")
     connection.execute("pragma wal_checkpoint(truncate)")
     connection.close()
+
+
+def markers(data: Path, project_id: str, after: Iterable[int]) -> list[str]:
+    """Markers of pages of the project's connections: each page begins after the row of this number."""
+    safe = vault.Vault(vault.read_key(data / "master.key"))
+    sealed = (safe.seal_marker(number, f"page of connections of {project_id}") for number in after)
+    return [base64.urlsafe_b64encode(one).decode() for one in sealed]

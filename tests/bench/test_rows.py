@@ -38,3 +38,16 @@ def test_multiplied_rows_are_read_as_pages_of_connections(tmp_path: Path):
     assert (len(page["vpn_connections"]), page["total_count"]) == (50, 60)
     assert {each["status"] for each in page["vpn_connections"]} == {"DOWN"}
     assert last == page["vpn_connections"][-1]
+
+
+def test_a_page_begins_after_the_row_of_its_marker(tmp_path: Path):
+    _fill(tmp_path / "data")
+    rows.multiply(tmp_path / "data", 60)
+    with data_folder.open_data(folder.settings(tmp_path / "data")) as data:
+        opened = folder.Folder(data, folder.settings(tmp_path / "data"))
+        ids = [each["id"] for each in opened.ask("GET", "vpn-connection?limit=60").json()["vpn_connections"]]
+        found = []
+        for marker in rows.markers(tmp_path / "data", opened.credentials["project_id"], (1, 20, 59)):
+            page = opened.ask("GET", f"vpn-connection?limit=10&marker={marker}").json()
+            found.append([each["id"] for each in page["vpn_connections"]])
+    assert found == [ids[1:11], ids[20:30], ids[59:]]
