@@ -22,7 +22,7 @@ import sqlite3
 import sys
 import tempfile
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -312,7 +312,7 @@ def _observe(maker: Maker, gateway: Any, up: Any, down: Any, refused: Any) -> No
         bytes_out=4200,
         packets_in=100,
         packets_out=50,
-        installed_seconds=320,
+        installed_at=at - timedelta(seconds=320),
         last_in_at=at,
         last_out_at=at,
     )

@@ -77,7 +77,7 @@ def _up(count: int = 0) -> dict[str, Any]:
         bytes_out=0,
         packets_in=0,
         packets_out=0,
-        installed_seconds=count,
+        installed_at=datetime(2026, 1, 1, tzinfo=UTC),
     )
     return {"ike_established": True, "children": (child,)}
 

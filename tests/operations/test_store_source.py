@@ -2,14 +2,17 @@
 
 import uuid
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import delete
 
 from landbridge import bootstrap, model, site_file
 from landbridge.operations import nodes, site_cover
 from landbridge.server import heartbeat
+from landbridge.store import tables
+from landbridge.store.statement import Statement
 
 
 @pytest.fixture
@@ -240,3 +243,38 @@ def test_a_new_source_writes_everything_again(still: Any, source: nodes.StoreSou
     refused = model.ConnectionObservation(connection_id=made["id"], applied_generation=1, refused="no")
     other.report(replace(down, connections=(refused,)))
     assert api.diagnosis(made["id"])["status"] == "ERROR"
+
+
+def _up(connection_id: str, at: datetime, **words: Any) -> model.ConnectionObservation:
+    child = model.ChildSa(
+        rule="0",
+        local_ts=("10.0.0.0/24",),
+        remote_ts=("192.168.44.0/24",),
+        spi_in="c0000001",
+        spi_out="c0000002",
+        proposal="x",
+        bytes_in=0,
+        bytes_out=0,
+        packets_in=0,
+        packets_out=0,
+        installed_at=at,
+        last_in_at=at,
+    )
+    return model.ConnectionObservation(
+        connection_id=connection_id, applied_generation=1, ike_established=True, children=(replace(child, **words),)
+    )
+
+
+def test_a_tunnel_that_did_not_change_is_not_written_again(still: Any, source: nodes.StoreSource):
+    """The row is taken away between the reports: it comes back only when it is written."""
+    api = still.api()
+    gateway = _gateway(api, source)
+    made = api.connection(gateway)
+    wanted, at = source.desired(gateway["id"]), datetime(2026, 1, 1, 12, tzinfo=UTC)
+    shown = []
+    for seconds, change in ((0, {}), (30, {}), (60, {}), (90, {"bytes_in": 84, "packets_in": 1})):
+        up = _up(made["id"], at + timedelta(seconds=seconds % 20 // 10), **change)
+        source.report(_applied(wanted, seen_at=at + timedelta(seconds=seconds), connections=(up,)))
+        shown.append([sa["installed_seconds"] for sa in api.diagnosis(made["id"])["sas"]])
+        still.data.database.write(lambda tx: tx.run(Statement(delete(tables.connection_observation))))
+    assert shown == [[0], [], [], [90]]

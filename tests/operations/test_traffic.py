@@ -24,7 +24,7 @@ def _child(spi: str, number: int, selectors: tuple[str, str] = ONE) -> model.Chi
         bytes_out=2 * number,
         packets_in=3 * number,
         packets_out=4 * number,
-        installed_seconds=1,
+        installed_at=START,
     )
 
 

@@ -29,7 +29,7 @@ def child(peer: str = "10.2.0.0/24", spi: str = "c0000001") -> model.ChildSa:
         bytes_out=0,
         packets_in=0,
         packets_out=0,
-        installed_seconds=1,
+        installed_at=NOW,
     )
 
 

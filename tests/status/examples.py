@@ -168,5 +168,5 @@ def child() -> model.ChildSa:
         bytes_out=0,
         packets_in=0,
         packets_out=0,
-        installed_seconds=1,
+        installed_at=at(0),
     )

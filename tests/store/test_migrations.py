@@ -185,3 +185,36 @@ def test_pauses_and_sealed_keys_move_out_of_the_settings(tmp_path: Path):
     migrate.upgrade(path, "0009")
     with contextlib.closing(sqlite3.connect(path)) as connection:
         assert {query: connection.execute(query).fetchall() for query in ROWS_OF_0009} == ROWS_OF_0009
+
+
+BEFORE_0013 = """
+    INSERT INTO project VALUES ('p', 'ours', 1);
+    INSERT INTO vpn_gateway (seq, id, project_id, generation, deleting, spec_version, spec) VALUES (7, 'g', 'p', 1, 0, 1, '{}');
+    INSERT INTO customer_gateway (seq, id, project_id, spec_version, spec) VALUES (9, 'c', 'p', 1, '{}');
+    INSERT INTO connection (seq, id, project_id, gateway_seq, customer_gateway_seq, endpoint, identity, if_id, generation, deleting,
+        spec_version, spec) VALUES (5, 'a', 'p', 7, 9, 1, 'i', 1, 1, 0, 1, '{}'), (6, 'b', 'p', 7, 9, 2, 'i', 2, 1, 0, 1, '{}');
+    INSERT INTO gateway_observation (gateway_seq, report, seen_at) VALUES (7, '{}', 1767326645250);
+    INSERT INTO connection_observation (connection_seq, report) VALUES
+        (5, '{"children":[{"rule":"0","installed_seconds":5},{"rule":"1","installed_seconds":0}]}'), (6, '{"children":[]}');
+"""
+REPORTS_OF_0013 = [
+    (
+        5,
+        (
+            '{"children":[{"rule":"0","installed_at":"2026-01-02T04:04:00.250000+00:00"},'
+            '{"rule":"1","installed_at":"2026-01-02T04:04:05.250000+00:00"}]}'
+        ),
+    ),
+    (6, '{"children":[]}'),
+]
+
+
+def test_stored_child_sas_get_the_time_of_their_installation(tmp_path: Path):
+    path = tmp_path / "landbridge.db"
+    migrate.upgrade(path, "0012")
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.executescript(BEFORE_0013)
+    migrate.upgrade(path, "0013")
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        found = connection.execute("SELECT connection_seq, report FROM connection_observation").fetchall()
+    assert found == REPORTS_OF_0013

@@ -214,7 +214,7 @@ CHILD = model.ChildSa(
     bytes_out=2,
     packets_in=3,
     packets_out=4,
-    installed_seconds=5,
+    installed_at=SEEN - timedelta(seconds=5),
 )
 
 
@@ -288,7 +288,8 @@ def test_a_diagnosis_tells_reason_evidence_and_what_is_up(connection: Make):
         }
     ]
     assert answer["warnings"] == ["ipsecpolicy.pfs: weak"]
-    assert [(sa["spi_in"], sa["bytes_in"], sa["packets_out"]) for sa in answer["sas"]] == [("c0000001", 1, 4)]
+    [sa] = answer["sas"]
+    assert (sa["spi_in"], sa["bytes_in"], sa["packets_out"], sa["installed_seconds"]) == ("c0000001", 1, 4, 5)
     assert answer["monitor"] == "not probed yet"
 
 

@@ -148,7 +148,7 @@ _child = model.ChildSa(
     bytes_out=8400,
     packets_in=100,
     packets_out=100,
-    installed_seconds=320,
+    installed_at=_THEN,
 )
 _evidence = model.Evidence(at=_THEN, line="received AUTHENTICATION_FAILED notify error")
 _cause = model.Cause(  # as `status.causes` makes it of that line

@@ -13,7 +13,8 @@ from landbridge.model.reachability import Reachability
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildSa:
     """An installed CHILD_SA. SPIs are 8 hex digits; bytes and packets count since it was installed. `last_in_at`, `last_out_at`: the times of
-    the last packet from the device and of the last one to it, to a second; None: there was none, or the engine does not know.
+    the last packet from the device and of the last one to it; None: there was none, or the engine does not know. All times are exact to
+    about a second, and stay what they are at the next look at the same CHILD_SA.
     """
 
     rule: str
@@ -26,7 +27,7 @@ class ChildSa:
     bytes_out: int
     packets_in: int
     packets_out: int
-    installed_seconds: int
+    installed_at: datetime
     last_in_at: datetime | None = None
     last_out_at: datetime | None = None
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from landbridge import model
-from landbridge.operations import site_cover, status_changes, traffic
+from landbridge.operations import site_cover, status_changes, steady_times, traffic
 from landbridge.store import connections, gateways, observations, pauses, probes
 from landbridge.store.database import Database, Transaction
 from landbridge.store.vault import Vault
@@ -121,7 +121,7 @@ class StoreSource:
         before = known if known is not None else {one.connection_id: one for one in observation.connections}
         last_look = self._looked_at.get(observation.gateway_id, observation.seen_at)
         seen = [
-            traffic.count(before.get(one.connection_id), one, observation.seen_at, last_look)
+            _over_looks(before.get(one.connection_id), one, observation.seen_at, last_look)
             for one in observation.connections
         ]
         changed = tuple(one for one in seen if known is None or known.get(one.connection_id) != one)
@@ -154,6 +154,13 @@ class StoreSource:
             self._database.write(lambda tx: status_changes.keep(tx, observation, changes))
         for change in changes:
             self._log.write(change)
+
+
+def _over_looks(
+    before: model.ConnectionObservation | None, now: model.ConnectionObservation, at: datetime, last_look: datetime
+) -> model.ConnectionObservation:
+    """The observation `now` with what only several looks can tell."""
+    return traffic.count(before, steady_times.keep(before, now), at, last_look)
 
 
 def _with_new_attempts(

@@ -6,6 +6,7 @@ Source: "Creating a VPN Connection", Tables 9 to 15, and the SDK's newer fields.
 import functools
 import itertools
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from operator import attrgetter
 from typing import Any, get_args
 
@@ -249,7 +250,7 @@ class SaAnswer(schema.Answer):
     bytes_out: int
     packets_in: int
     packets_out: int
-    installed_seconds: int
+    installed_seconds: int = Field(description="at the last look")
     last_packet_in_at: str | None = Field(None, description="when the last packet came from the device, to a second")
     last_packet_out_at: str | None = None
 
@@ -328,7 +329,7 @@ def diagnosis(
         peer_id=seen.peer_id if seen else None,
         peer_address=seen.peer_address if seen else None,
         monitor="not probed yet" if value.monitor_id is not None or value.enable_nqa else None,
-        sas=[_sa(child) for child in seen.children] if seen else [],
+        sas=[_sa(child, status.seen_at) for child in seen.children] if seen and status.seen_at else [],
     )
 
 
@@ -352,7 +353,7 @@ def _evidence(lines: Sequence[model.Evidence]) -> list[dict[str, str]]:
     return [{"at": shapes.time(one.at), "line": one.line} for one in lines]
 
 
-def _sa(child: model.ChildSa) -> dict[str, Any]:
+def _sa(child: model.ChildSa, seen_at: datetime) -> dict[str, Any]:
     return shapes.without_none(
         local_subnets=child.local_ts,
         peer_subnets=child.remote_ts,
@@ -363,7 +364,7 @@ def _sa(child: model.ChildSa) -> dict[str, Any]:
         bytes_out=child.bytes_out,
         packets_in=child.packets_in,
         packets_out=child.packets_out,
-        installed_seconds=child.installed_seconds,
+        installed_seconds=max(0, int((seen_at - child.installed_at).total_seconds())),
         last_packet_in_at=shapes.time(child.last_in_at) if child.last_in_at else None,
         last_packet_out_at=shapes.time(child.last_out_at) if child.last_out_at else None,
     )

@@ -213,5 +213,5 @@ def _child(one: model.DesiredConnection, tunnel: Tunnel) -> model.ChildSa:
         bytes_out=0,
         packets_in=0,
         packets_out=0,
-        installed_seconds=int(time.monotonic() - tunnel.loaded_at),
+        installed_at=tunnel.since,
     )

@@ -225,11 +225,11 @@ def _child(child: ike_state.Child, at: datetime) -> model.ChildSa:
         bytes_out=child.bytes_out,
         packets_in=child.packets_in,
         packets_out=child.packets_out,
-        installed_seconds=child.installed_seconds,
-        last_in_at=_ago(at, child.silent_seconds),
-        last_out_at=_ago(at, child.unused_seconds),
+        installed_at=_ago(at, child.installed_seconds),
+        last_in_at=None if child.silent_seconds is None else _ago(at, child.silent_seconds),
+        last_out_at=None if child.unused_seconds is None else _ago(at, child.unused_seconds),
     )
 
 
-def _ago(at: datetime, seconds: int | None) -> datetime | None:
-    return None if seconds is None else at.replace(microsecond=0) - timedelta(seconds=seconds)
+def _ago(at: datetime, seconds: int) -> datetime:
+    return at.replace(microsecond=0) - timedelta(seconds=seconds)

@@ -1,0 +1,30 @@
+"""Keeps the times of a CHILD_SA over the looks at it, so that an observation of an unchanged tunnel is equal to the one before. Pure.
+
+An engine that counts whole seconds since an event finds the event a second or two earlier or later at the next look.
+"""
+
+import dataclasses
+from datetime import datetime, timedelta
+
+from landbridge import model
+
+#: A time that differs by so much is the same one.
+ROUNDING = timedelta(seconds=2)
+_TIMES = ("installed_at", "last_in_at", "last_out_at")
+
+
+def keep(before: model.ConnectionObservation | None, now: model.ConnectionObservation) -> model.ConnectionObservation:
+    """The observation `now` with the times that the observation `before` has for the same CHILD_SAs."""
+    known = {} if before is None else {child.spi_in: child for child in before.children}
+    return dataclasses.replace(
+        now, children=tuple(_kept(known.get(child.spi_in, child), child) for child in now.children)
+    )
+
+
+def _kept(before: model.ChildSa, now: model.ChildSa) -> model.ChildSa:
+    times = ((name, getattr(before, name), getattr(now, name)) for name in _TIMES)
+    return dataclasses.replace(now, **{name: old for name, old, new in times if _is_same(old, new)})
+
+
+def _is_same(old: datetime | None, new: datetime | None) -> bool:
+    return old is not None and new is not None and abs(old - new) <= ROUNDING
