@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from lab import faults, testbed
+from landbridge.status import cause_texts
 
 Daemon = Literal["strongswan", "libreswan"]
 Mode = Literal["v2", "main", "aggressive"]
@@ -67,6 +68,8 @@ UNMADE = (
     "key_not_proved",
     "data_plane_failure",
 )
+#: Codes of BGP sessions. The devices of the bench speak no BGP: tests/status/test_bgp_causes.py has rows for these codes.
+OF_BGP = tuple(code for code in cause_texts.TEXTS if code.startswith("bgp_"))
 #: Not a code: the tunnel is up, and there is no cause.
 NOTHING = "nothing"
 #: Seconds in which most causes are found.

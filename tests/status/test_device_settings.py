@@ -11,6 +11,7 @@ from landbridge.status import cause_texts, device_settings
         (["branch-fortigate-60f"], "fortigate"),
         (["branch", "MikroTik RB5009"], "routeros"),
         (["Cisco"], "cisco"),
+        (["branch-frr"], "frr"),
         (["branch", "francisco"], None),
         ([], None),
     ],
@@ -25,8 +26,20 @@ def test_every_family_has_a_setting_for_every_topic(device: str, topic: str):
     assert device_settings.setting(device, topic)
 
 
+@pytest.mark.parametrize("device", device_settings._BGP_SETTINGS)
+@pytest.mark.parametrize("topic", device_settings.BGP_TOPICS)
+def test_every_family_that_speaks_bgp_has_a_setting_for_every_topic_of_it(device: str, topic: str):
+    assert device_settings.setting(device, topic)
+    assert len(device_settings._BGP_SETTINGS[device]) == len(device_settings.BGP_TOPICS)
+
+
 def test_codes_are_codes_of_causes():
-    codes = {*device_settings.TOPICS, *device_settings._SAME_SETTING, *device_settings._SAME_SETTING.values()}
+    codes = {
+        *device_settings.TOPICS,
+        *device_settings.BGP_TOPICS,
+        *device_settings._SAME_SETTING,
+        *device_settings._SAME_SETTING.values(),
+    }
     assert codes <= set(cause_texts.TEXTS)
 
 

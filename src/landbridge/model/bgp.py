@@ -61,3 +61,21 @@ class BgpSession:
     limit: int | None = None
     fault: BgpFault | None = None
     routes: tuple[BgpRoute, ...] = ()
+
+    @property
+    def carries(self) -> bool:
+        """Whether routes lead into the tunnel, or can. A graceful restart (RFC 4724) keeps routes while the session is not established."""
+        return self.state == "established" or self.accepted > 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BgpChange:
+    """A change of a session, as it was seen at `at`. `fault`: the code of its last fault; `reason`: the fault in words. `received`: the routes
+    that were received then.
+    """
+
+    at: datetime
+    state: BgpState
+    fault: BgpFaultCode | None = None
+    received: int = 0
+    reason: str | None = None

@@ -101,7 +101,7 @@ class ConnectionObservation:
         """The part of the observation that decides the status. When it differs from the stored one, the status changes."""
         if self.refused is not None:
             return "refused"
-        return "up" if self.children else "down"
+        return "up" if self.children and (self.bgp is None or self.bgp.carries) else "down"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

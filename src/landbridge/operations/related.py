@@ -15,13 +15,14 @@ from landbridge.store.database import Transaction
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RelatedToGateway:
     """What all connections of a VPN gateway share. `addresses`: number of an endpoint -> its address. `known`: the
-    addresses of strangers that some connection has, at another endpoint.
+    addresses of strangers that some connection has, at another endpoint. `asn`: its ASN.
     """
 
     strangers: tuple[model.Attempt, ...]
     known: frozenset[str]
     local_subnets: tuple[str, ...]
     addresses: Mapping[int, str]
+    asn: int
 
 
 def load_gateway(tx: Transaction, site: model.Site, row: gateways.GatewayRow) -> RelatedToGateway:
@@ -34,6 +35,7 @@ def load_gateway(tx: Transaction, site: model.Site, row: gateways.GatewayRow) ->
         known=strangers.known(tx, row, found),
         local_subnets=traffic_selectors.local_subnets(row.gateway, network),
         addresses={one.number: one.address for one in row.gateway.endpoints},
+        asn=row.gateway.bgp_asn,
     )
 
 
@@ -54,4 +56,6 @@ def load(tx: Transaction, known: model.KnownConnection, gateway: RelatedToGatewa
         device=device_settings.family((peer.name, *(tag.value for tag in peer.tags))) if peer else None,
         local_address=gateway.addresses.get(connection.endpoint),
         pairs=tuple((ours, theirs) for _, ours, theirs in pairs),
+        asn=gateway.asn,
+        peer_asn=peer.bgp_asn if peer else None,
     )

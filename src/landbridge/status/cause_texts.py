@@ -199,6 +199,68 @@ TEXTS: Mapping[str, Text] = {
         "waiting for the device, which has no fixed address and must dial in as {peer_id}",
         "on the device, set IKE{version}, the remote address to that of this endpoint ({endpoint}) and the local id to {peer_id}",
     ),
+    # -- BGP through a tunnel that is up
+    "bgp_asn_mismatch": Text(
+        "either",
+        "the two sides of the BGP session have other ASNs than they expect of each other",
+        "set bgp_asn of the customer gateway to the device's ASN, and on the device the ASN of the neighbour {inner} to that of the VPN gateway",
+    ),
+    "bgp_refused": Text(
+        "device",
+        "the device does not accept BGP (TCP port 179) at its tunnel address {peer_inner}",
+        "on the device, enable BGP with the neighbour {inner}, the ASN {asn} and the source address {peer_inner}",
+    ),
+    "bgp_no_answer": Text(
+        "device",
+        "nothing answers BGP (TCP port 179) at the device's tunnel address {peer_inner}",
+        "on the device, set the tunnel address {peer_inner}, let TCP port 179 in from {inner}, and remove a TCP MD5 password",
+    ),
+    "bgp_shutdown_by_device": Text(
+        "device",
+        "the device ended the BGP session",
+        "on the device, enable the neighbour {inner}, or read in its log why it ended the session",
+    ),
+    "bgp_bfd_down": Text(
+        "network",
+        "BFD found that the path to the device's tunnel address is cut",
+        "check the path between both sides; on the device, check that BFD is enabled for {inner} and let UDP port 3784 in",
+    ),
+    "bgp_hold_timer": Text(
+        "network",
+        "the hold timer ended the BGP session",
+        "check the path between both sides for lost packets, and that the device is not overloaded",
+    ),
+    "bgp_path_mtu": Text(
+        "network",
+        "the BGP session is established and ended by the hold timer again and again, without a route: large packets do not pass",
+        "lower the MTU or clamp the TCP MSS on the device's tunnel interface",
+        decides="send large packets through the tunnel, such as pings of 1300 bytes that must not be fragmented",
+    ),
+    "bgp_too_many_routes": Text(
+        "device",
+        "the device announces more routes than this connection accepts",
+        "on the device, announce fewer routes, for example summaries; then reset the connection",
+    ),
+    "bgp_no_routes": Text(
+        "device",
+        "the BGP session is established, and the device announces no route",
+        "on the device, announce its networks: each needs a route to it, and some devices announce nothing without a policy for eBGP",
+    ),
+    "bgp_routes_filtered": Text(
+        "device",
+        "the VPN gateway does not accept all routes that the device announces",
+        "on the device, announce only its own networks: no default route, no reserved block and no subnet of the VPN gateway",
+    ),
+    "bgp_no_path": Text(
+        "operator",
+        "the machine of the VPN gateway has no route or no interface to the device's tunnel address",
+        "read the log of the gateway; the device is not the reason",
+    ),
+    "bgp_unknown_fault": Text(
+        "either",
+        "the BGP session failed for a reason that this service does not know",
+        "look for the line in the device's log, and compare the BGP settings of both sides",
+    ),
     # -- the rest
     "data_plane_failure": Text(
         "operator",
@@ -257,7 +319,8 @@ TEXTS: Mapping[str, Text] = {
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placeholders:
     """The values of a text's placeholders: the addresses of the device and of the endpoint, both ids and the IKE version of the
-    connection. `probe`: the path of its probes. `device`: the family of the device (`device_settings`), None when it is not known.
+    connection. `probe`: the path of its probes. `inner`, `peer_inner`: the tunnel addresses of the VPN gateway and of the device. `asn`: that
+    of the VPN gateway. `device`: the family of the device (`device_settings`), None when it is not known.
     """
 
     address: str = "the device's address"
@@ -266,6 +329,9 @@ class Placeholders:
     peer_id: str = "peer_id"
     version: str = "v2"
     probe: str = "/landbridge/v1/PROJECT_ID/vpn-connections/ID/probe"
+    inner: str = "the VPN gateway's tunnel address"
+    peer_inner: str = "the device's tunnel address"
+    asn: str = "the VPN gateway's ASN"
     device: str | None = None
 
 
@@ -279,10 +345,13 @@ def cause(
     theirs: str | None = None,
     differs: tuple[str, ...] = (),
     detail: str | None = None,
+    reason: str | None = None,
     remedy: str | None = None,
     evidence: tuple[model.Evidence, ...] = (),
 ) -> model.Cause:
-    """A cause with its texts. `detail` is added to the reason. `side` and `remedy` replace those of the table."""
+    """A cause with its texts. `detail` and the values of both sides are added to the reason. `side` and `remedy` replace those of the table;
+    `reason` is the whole reason.
+    """
     text = TEXTS[code]
     names = {
         "address": placeholders.address,
@@ -291,15 +360,19 @@ def cause(
         "peer_id": placeholders.peer_id,
         "version": placeholders.version,
         "probe": placeholders.probe,
+        "inner": placeholders.inner,
+        "peer_inner": placeholders.peer_inner,
+        "asn": placeholders.asn,
         "settings": " and ".join(differs) or _ALL_SETTINGS.get(code, "the settings"),
     }
     place = device_settings.setting(placeholders.device, code)
-    reason = text.reason if is_certain else text.uncertain or f"perhaps {text.reason}"
+    short = text.reason if is_certain else text.uncertain or f"perhaps {text.reason}"
+    whole = ": ".join(part for part in (short.format_map(names), _details(detail, ours, theirs)) if part)
     return model.Cause(
         code=code,
         side=side or text.side,
         is_certain=is_certain,
-        reason=": ".join(part for part in (reason.format_map(names), _details(detail, ours, theirs)) if part),
+        reason=reason or whole,
         remedy="; on ".join(part for part in (remedy or text.remedy.format_map(names), place) if part),
         ours=ours,
         theirs=theirs,

@@ -92,7 +92,7 @@ def _explanation(
         return paused or fault or _failure(seen) or _waiting()
     if seen.refused is not None:
         return model.Explanation(reason=seen.refused)
-    if seen.children:
+    if seen.state == "up":
         return fault or _partly(context)
     return fault or _why_down(context, paused)
 

@@ -29,6 +29,9 @@ _SAME_SETTING = {
     "selectors_narrowed": "selectors_mismatch",
     "selectors_partly": "selectors_mismatch",
     "wrong_endpoint": "no_connection_on_device",
+    "bgp_no_answer": "bgp_refused",
+    "bgp_shutdown_by_device": "bgp_refused",
+    "bgp_routes_filtered": "bgp_no_routes",
 }
 _SETTINGS: Mapping[str, tuple[str, ...]] = {
     "strongswan": (
@@ -122,6 +125,81 @@ _SETTINGS: Mapping[str, tuple[str, ...]] = {
         "remote-address of ike peer",
     ),
 }
+#: Codes of causes of a BGP session, in the order of the columns of `_BGP_SETTINGS`.
+BGP_TOPICS = (
+    "bgp_asn_mismatch",
+    "bgp_refused",
+    "bgp_hold_timer",
+    "bgp_bfd_down",
+    "bgp_too_many_routes",
+    "bgp_no_routes",
+)
+_BGP_SETTINGS: Mapping[str, tuple[str, ...]] = {
+    "frr": (
+        "router bgp, and neighbor remote-as",
+        "neighbor remote-as and update-source",
+        "neighbor timers",
+        "neighbor bfd",
+        "neighbor maximum-prefix",
+        "network, a route to it, and a policy (or no bgp ebgp-requires-policy)",
+    ),
+    "bird": (
+        "local … as, and neighbor … as",
+        "protocol bgp: local and neighbor",
+        "hold time and keepalive time",
+        "bfd, and protocol bfd",
+        "receive limit of the channel",
+        "export of the channel, and a route of protocol static or kernel",
+    ),
+    "cisco": (
+        "router bgp, and neighbor remote-as",
+        "neighbor remote-as and update-source",
+        "neighbor timers",
+        "neighbor fall-over bfd",
+        "neighbor maximum-prefix",
+        "network … mask, and a route to it",
+    ),
+    "fortigate": (
+        "set as, and remote-as of config neighbor",
+        "config router bgp: config neighbor",
+        "holdtime-timer and keep-alive-timer of config neighbor",
+        "bfd of config neighbor and of the tunnel interface",
+        "maximum-prefix of config neighbor",
+        "config network, and a route to it",
+    ),
+    "vyos": (
+        "protocols bgp system-as, and neighbor remote-as",
+        "protocols bgp neighbor",
+        "neighbor timers",
+        "neighbor bfd",
+        "neighbor address-family ipv4-unicast maximum-prefix",
+        "address-family ipv4-unicast network, a route to it, and a route map",
+    ),
+    "pfsense": (
+        "FRR BGP: Local AS, and Remote AS of the neighbor",
+        "FRR BGP: Neighbors",
+        "Neighbors: Timers",
+        "Neighbors: BFD",
+        "Neighbors: Maximum Prefix",
+        "FRR BGP: Networks to Distribute, and a route map in Peer Filtering",
+    ),
+    "opnsense": (
+        "Routing BGP: BGP AS Number, and Remote AS of the neighbor",
+        "Routing BGP: Neighbors",
+        "Neighbors: Keepalive, Hold Time",
+        "Neighbors: BFD",
+        "Neighbors: Maximum Prefix",
+        "Routing BGP: Network, and a prefix list of the neighbor",
+    ),
+    "huawei": (
+        "bgp, and peer as-number",
+        "peer as-number and connect-interface",
+        "peer timer keepalive hold",
+        "peer bfd enable",
+        "peer route-limit",
+        "network, and a route to it",
+    ),
+}
 #: Other names of a family.
 _NAMES = {"fortinet": "fortigate", "mikrotik": "routeros", "netgate": "pfsense", "swanctl": "strongswan"}
 
@@ -131,7 +209,7 @@ def family(texts: Iterable[str]) -> str | None:
     for text in texts:
         for word in re.split("[^a-z]+", text.lower()):
             found = _NAMES.get(word, word)
-            if found in _SETTINGS:
+            if found in _SETTINGS or found in _BGP_SETTINGS:
                 return found
     return None
 
@@ -139,6 +217,7 @@ def family(texts: Iterable[str]) -> str | None:
 def setting(device: str | None, code: str) -> str | None:
     """The setting of a family that the code is about. None: it is not known."""
     topic = _SAME_SETTING.get(code, code)
-    if device is None or device not in _SETTINGS or topic not in TOPICS:
-        return None
-    return f"{device}: {_SETTINGS[device][TOPICS.index(topic)]}"
+    for topics, settings in ((TOPICS, _SETTINGS), (BGP_TOPICS, _BGP_SETTINGS)):
+        if topic in topics and device is not None and device in settings:
+            return f"{device}: {settings[device][topics.index(topic)]}"
+    return None

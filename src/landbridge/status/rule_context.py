@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TypeVar
 
 from landbridge import model
-from landbridge.model import negotiation
+from landbridge.model import negotiation, traffic_selectors
 from landbridge.model.connection import IkeVersion
 from landbridge.model.negotiation import Identity
 from landbridge.status import cause_texts
@@ -28,7 +28,8 @@ class Related:
 
     `strangers`: attempts at its gateway that match no connection. `probes`: the results of its probes, oldest first. `device`: the
     family of the device (`device_settings`), None when it is not known. `peer_address`: the address of the device, None without a
-    fixed one. `local_address`: the address of the endpoint. `pairs`: the pairs of subnets, ours first.
+    fixed one. `local_address`: the address of the endpoint. `pairs`: the pairs of subnets, ours first. `asn`, `peer_asn`: the ASNs of the
+    VPN gateway and of the customer gateway. `sessions`: the last changes of its BGP session, oldest first.
     """
 
     strangers: tuple[model.Attempt, ...] = ()
@@ -37,6 +38,9 @@ class Related:
     peer_address: str | None = None
     local_address: str | None = None
     pairs: tuple[tuple[str, str], ...] = ()
+    asn: int | None = None
+    peer_asn: int | None = None
+    sessions: tuple[model.BgpChange, ...] = ()
 
 
 #: Of a connection without related resources.
@@ -77,6 +81,8 @@ class Context:
 
     @cached_property
     def placeholders(self) -> cause_texts.Placeholders:
+        inner, peer_inner = traffic_selectors.inner_addresses(self.connection) or ("", "")
+        blank = cause_texts.Placeholders()
         return cause_texts.Placeholders(
             address=self.peer_address or "the device's address",
             endpoint=self.local_address or self.connection.gateway_endpoint,
@@ -84,6 +90,9 @@ class Context:
             peer_id=show(self.peer_id),
             version=self.connection.ike_policy.version,
             probe=f"/landbridge/v1/{self.connection.project_id}/vpn-connections/{self.connection.id}/probe",
+            inner=inner.split("/")[0] or blank.inner,
+            peer_inner=peer_inner.split("/")[0] or blank.peer_inner,
+            asn=blank.asn if self.related.asn is None else str(self.related.asn),
             device=self.related.device,
         )
 
