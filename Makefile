@@ -9,7 +9,7 @@ PYTHON ?= /usr/bin/python3
 
 # strongSwan with VICI and the userland data plane; ping for the demonstration.
 PACKAGES := python3 python3-venv iproute2 iputils-ping nftables procps strace openssl curl systemd charon-systemd strongswan-swanctl \
-            libcharon-extra-plugins libstrongswan-standard-plugins
+            libcharon-extra-plugins libstrongswan-standard-plugins bird2
 
 # What `make test-kernel` needs besides: a machine of its own, and what runs in it. The kernel is unpacked, not installed.
 KERNEL_PACKAGES := qemu-system-x86 busybox-static cpio kmod

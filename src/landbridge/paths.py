@@ -14,15 +14,23 @@ ENGINE = "engine"
 #: In a gateway's folder.
 CHARON_CONFIGURATION = "strongswan.conf"
 CHARON_OUTPUT = "charon.out"
+BIRD_CONFIGURATION = "bird.conf"
+BIRD_OUTPUT = "bird.out"
+#: The options of BIRD's last start, for its unit.
+BIRD_OPTIONS = "bird.options"
 
 #: On a host where `landbridge install` was run: the data folder, and the folder of charons' sockets.
 DATA = "/var/lib/landbridge"
 RUN = "/run/landbridge"
 #: The systemd unit of a gateway's charon: this prefix, then the name of the gateway's folder.
 CHARON_UNIT = "landbridge-charon@"
+#: The same of a gateway's BIRD.
+BIRD_UNIT = "landbridge-bird@"
 
 #: strongSwan's IKE daemon, as Debian installs it.
 CHARON = "/usr/sbin/charon-systemd"
+#: BIRD 2, which speaks BGP, as Debian's package bird2 installs it.
+BIRD = "/usr/sbin/bird"
 #: The folder of named network namespaces (ip-netns(8)). A gateway's namespace has this prefix, then the name of the gateway's folder.
 NETNS = "/run/netns"
 NETNS_PREFIX = "lb-"

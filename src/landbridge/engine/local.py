@@ -27,7 +27,7 @@ def make(settings: config.Settings, site: model.Site) -> base.Engine[Any, Any, A
     from landbridge.engine.strongswan import daemon  # noqa: PLC0415
     from landbridge.engine.strongswan.engine import StrongSwan  # noqa: PLC0415
 
-    launch = daemon.Launch(paths.CHARON_UNIT, Path(paths.RUN)) if settings.engine.systemd else daemon.AS_CHILDREN
+    launch = daemon.Launch(as_units=True, sockets=Path(paths.RUN)) if settings.engine.systemd else daemon.AS_CHILDREN
     try:
         return StrongSwan(
             Path(settings.serve.data).absolute(),

@@ -34,11 +34,11 @@ SYSTEMD_RUNS = Path(paths.SYSTEMD)
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """How a kind of daemon is started on this machine: as `unit` with the folder's name where systemd runs, else as a child that
-    outlives us. `sockets` is the folder of the sockets, None for the gateway's own.
+    """How daemons are started on this machine: `as_units` where systemd runs, else as children that outlive us. `sockets` is the folder of
+    the sockets, None for the gateway's own.
     """
 
-    unit: str = ""
+    as_units: bool = False
     sockets: Path | None = None
 
 
@@ -48,7 +48,9 @@ AS_CHILDREN = Launch()
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Daemon:
     """A kind of daemon. The files are in the gateway's folder. `arguments` may name `{configuration}` and `{socket}`, which become their
-    paths. `environment`: the variable that holds the path of the configuration; empty for none.
+    paths. `environment`: the variable that holds the path of the configuration; empty for none. `wrapper`: the command that runs the
+    program of a child. `unit`: its systemd unit, to which the folder's name is added. `options_file`: where the unit reads the options of
+    a start, as the variable OPTIONS; empty for none.
     """
 
     name: str
@@ -59,6 +61,9 @@ class Daemon:
     log_file: str
     arguments: tuple[str, ...] = ()
     environment: str = ""
+    wrapper: tuple[str, ...] = ()
+    unit: str = ""
+    options_file: str = ""
 
     def socket_path(self, folder: Path) -> Path:
         """The socket, or a link to it: a client can connect to either."""
@@ -84,21 +89,28 @@ class Daemon:
         return True
 
     def start(
-        self, folder: Path, namespace: str, configuration: Callable[[Path], str], launch: Launch = AS_CHILDREN
+        self,
+        folder: Path,
+        namespace: str,
+        configuration: Callable[[Path], str],
+        launch: Launch = AS_CHILDREN,
+        options: tuple[str, ...] = (),
     ) -> None:
-        """Returns when somebody listens on the socket. `configuration`: path of the socket -> text of the configuration. Raises
-        OSError with the daemon's last words, or because one is alive: two would share the addresses, and nobody could reach the
-        first any more.
+        """Returns when somebody listens on the socket. `configuration`: path of the socket -> text of the configuration; `options`: of
+        this start alone. Raises OSError with the daemon's last words, or because one is alive: two would share the addresses, and
+        nobody could reach the first any more.
         """
         if self.is_alive(folder):
             raise OSError(f"a {self.name} runs already")
         path, socket_path = folder / self.configuration_file, self._clear_socket(folder, launch.sockets)
         path.write_text(configuration(socket_path))
-        self._end_lost(namespace)
-        if launch.unit and SYSTEMD_RUNS.exists():
-            self._start_unit(f"{launch.unit}{folder.name}.service", folder)
+        if self.options_file:
+            (folder / self.options_file).write_text(f"OPTIONS={' '.join(options)}\n")
+        self.end_lost(namespace)
+        if launch.as_units and SYSTEMD_RUNS.exists():
+            self._start_unit(f"{self.unit}{folder.name}.service", folder)
         else:
-            self._start_child(path, socket_path, namespace)
+            self._start_child(path, socket_path, namespace, options)
         deadline = time.monotonic() + START_TIMEOUT
         while not self.is_alive(folder):
             if time.monotonic() > deadline:
@@ -156,9 +168,10 @@ class Daemon:
             said = (done.stderr.strip().splitlines() or ["systemctl said nothing"])[0]
             raise OSError(f"{unit} did not start: {said} ({self._last_words(folder)})")
 
-    def _start_child(self, configuration: Path, socket_path: Path, namespace: str) -> None:
+    def _start_child(self, configuration: Path, socket_path: Path, namespace: str, options: tuple[str, ...]) -> None:
         arguments = [each.format(configuration=configuration, socket=socket_path) for each in self.arguments]
-        command = ["nsenter", f"--net={paths.NETNS}/{namespace}", "setsid", "--fork", str(self.program), *arguments]
+        program = (*self.wrapper, str(self.program), *arguments, *options)
+        command = ["nsenter", f"--net={paths.NETNS}/{namespace}", "setsid", "--fork", *program]
         environment = {"PATH": os.environ.get("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")}
         if self.environment:
             environment[self.environment] = str(configuration)
@@ -188,7 +201,7 @@ class Daemon:
         finally:
             os.close(process)
 
-    def _end_lost(self, namespace: str) -> None:
+    def end_lost(self, namespace: str) -> None:
         """Ends daemons whose socket somebody deleted: a new daemon would receive no packets beside them. The namespace is ours, and so are
         they.
         """

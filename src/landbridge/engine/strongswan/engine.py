@@ -69,7 +69,7 @@ class StrongSwan:
         automatic_probes: bool = True,
         prove_pfs: bool = False,
     ) -> None:
-        """`launch`: how charons are started. `automatic_probes`: a device that refused is probed. `prove_pfs`: see
+        """`launch`: how daemons are started. `automatic_probes`: a device that refused is probed. `prove_pfs`: see
         `ike.pfs_proof`. `stopping` makes an engine that is good for `gateways` and `stop_all` alone, on a machine that can no longer do
         more: the site may name an underlay that has vanished, or none. Raises EngineUnavailable.
         """

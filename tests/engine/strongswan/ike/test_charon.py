@@ -71,5 +71,5 @@ def test_a_charon_whose_sockets_went_with_a_reboot_is_gone_and_starts_anew(
 
 def test_a_unit_means_nothing_where_systemd_does_not_run(folder: Path, namespace: str) -> None:
     assert not daemon.SYSTEMD_RUNS.exists(), "this test is for a machine without systemd"
-    charon.start(folder, namespace, "userland", daemon.Launch(unit="landbridge-charon@"))
+    charon.start(folder, namespace, "userland", daemon.Launch(as_units=True))
     assert charon.CHARON.is_alive(folder)

@@ -22,6 +22,7 @@ CHARON = daemon.Daemon(
     environment="STRONGSWAN_CONF",
     output_file=paths.CHARON_OUTPUT,
     log_file="charon.log",
+    unit=paths.CHARON_UNIT,
 )
 #: Bytes.
 LOG_LIMIT = 8 * 1024 * 1024

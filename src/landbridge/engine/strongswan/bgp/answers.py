@@ -1,0 +1,141 @@
+"""From the answers of BIRD's control socket to values. Pure."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, get_args
+
+from landbridge import model
+from landbridge.engine.strongswan.bgp import faults
+from landbridge.engine.strongswan.bgp.client import Line
+
+_PROTOCOL, _DETAILS = 1002, 1006
+#: Name, kind, table, state, since, info.
+_HEAD = re.compile(r"(\S+)\s+(\S+)\s+\S+\s+(\S+)\s+(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?)\s*(.*)")
+#: BIRD's own spelling of a state -> ours; states that ours lacks are states on the way down.
+_STATES = {state.replace("_", ""): state for state in get_args(model.BgpState)}
+_ROUTES = re.compile(r"(\d+) imported(?:, (\d+) filtered)?, (\d+) exported")
+_ROUTE = re.compile(r"(\S+)?\s+([a-z]+) \[(\S+) ")
+_NEXT_HOP = re.compile(r"\tvia (\S+) on ")
+_END = "-"
+_AS_PATH = "\tBGP.as_path:"
+_BFD = re.compile(r"(\S+)\s+\S+\s+(Up|Down|Init|AdminDown)\s")
+
+
+@dataclass(slots=True)
+class Protocol:
+    """`details`: the lines of `show protocols all` that have a name and a value; the last one of a name counts."""
+
+    name: str
+    kind: str
+    state: str
+    since: datetime
+    info: str
+    details: dict[str, str] = field(default_factory=dict)
+
+
+def protocols(lines: Iterable[Line]) -> list[Protocol]:
+    """Reads `show protocols all`."""
+    found: list[Protocol] = []
+    for line in lines:
+        if line.code == _PROTOCOL and (head := _HEAD.match(line.text)):
+            name, kind, state, since, info = head.groups()
+            found.append(Protocol(name, kind, state, faults.time(since), info.strip()))
+        elif line.code == _DETAILS and found:
+            name, separator, value = line.text.strip().partition(":")
+            if separator:
+                found[-1].details[name] = value.strip()
+    return found
+
+
+def fingerprint(found: Iterable[Protocol]) -> str:
+    return next((one.details.get("Description", "") for one in found if one.kind == "Device"), "")
+
+
+def session(
+    protocol: Protocol,
+    *,
+    bfd: Mapping[str, str],
+    noted: model.BgpFault | None,
+    now: datetime,
+) -> model.BgpSession:
+    """`bfd`: address -> state of its BFD session; `noted`: what the log says of the session."""
+    details = protocol.details
+    state = _state(protocol)
+    routes = _ROUTES.search(details.get("Routes", ""))
+    accepted, filtered, announced = (int(each or 0) for each in routes.groups()) if routes else (0, 0, 0)
+    fault = faults.of_session(
+        state, protocol.info.removeprefix(details.get("BGP state", "")).strip(), protocol.since, noted, now
+    )
+    neighbor = details.get("Neighbor address", "").partition("%")[0]
+    return model.BgpSession(
+        state=state,
+        since=protocol.since,
+        hold_time=_hold_time(details.get("Hold timer", "")),
+        bfd=_bfd(bfd.get(neighbor, ""), state, fault),
+        received=accepted + filtered,
+        accepted=accepted,
+        announced=announced,
+        limit=_number(details.get("Receive limit", "")),
+        fault=fault,
+    )
+
+
+def _state(protocol: Protocol) -> model.BgpState:
+    if protocol.state in ("down", "stop", "flush"):
+        return "down"
+    word = protocol.details.get("BGP state", "").lower()
+    return next((ours for theirs, ours in _STATES.items() if theirs == word), "idle")
+
+
+def _hold_time(text: str) -> int | None:
+    """`7.170/9`: seconds that are left, and those that were agreed."""
+    return _number(text.partition("/")[2])
+
+
+def _number(text: str) -> int | None:
+    found = re.match(r"\d+", text.strip())
+    return int(found[0]) if found else None
+
+
+def _bfd(word: str, state: model.BgpState, fault: model.BgpFault | None) -> Literal["up", "down"] | None:
+    """A device that does no BFD has a session of ours that never came up; BGP goes on without it."""
+    if word == "Up":
+        return "up"
+    return "down" if state != "established" and fault is not None and fault.code == "bfd_down" else None
+
+
+def bfd_sessions(lines: Iterable[Line]) -> dict[str, str]:
+    """Reads `show bfd sessions`: address -> state."""
+    found = (_BFD.match(line.text) for line in lines)
+    return {each[1]: each[2] for each in found if each}
+
+
+def routes(lines: Iterable[Line]) -> dict[str, tuple[model.BgpRoute, ...]]:
+    """Reads `show route all`: protocol -> its routes, in the order of their prefixes."""
+    found: defaultdict[str, list[model.BgpRoute]] = defaultdict(list)
+    for name, route in _routes(lines):
+        found[name].append(route)
+    return {name: tuple(sorted(each, key=lambda route: _order(route.prefix))) for name, each in found.items()}
+
+
+def _routes(lines: Iterable[Line]) -> Iterator[tuple[str, model.BgpRoute]]:
+    """A route begins with its network, or with spaces where the network is that of the route before."""
+    network, kind, name, next_hop = "", "", "", ""
+    path: tuple[int, ...] = ()
+    for text in (*(line.text for line in lines), f"{_END} none [{_END} "):
+        if begin := _ROUTE.match(text):
+            if kind == "unicast":
+                yield name, model.BgpRoute(prefix=network, next_hop=next_hop, as_path=path)
+            network, kind, name, next_hop, path = begin[1] or network, begin[2], begin[3], "", ()
+        elif hop := _NEXT_HOP.match(text):
+            next_hop = next_hop or hop[1]
+        elif text.startswith(_AS_PATH):
+            path = tuple(map(int, re.findall(r"\d+", text)))
+
+
+def _order(prefix: str) -> tuple[bytes, int]:
+    address, _, length = prefix.partition("/")
+    return bytes(map(int, address.split("."))), int(length)

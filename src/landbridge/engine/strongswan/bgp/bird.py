@@ -1,0 +1,76 @@
+"""BIRD 2 as a gateway's daemon: how it is started, and with which privileges.
+
+This module may not know what a connection is. `daemon` has the life cycle.
+"""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from landbridge import paths
+from landbridge.engine.strongswan import daemon
+from landbridge.engine.strongswan.bgp import client, configuration
+
+#: Raw sockets are not needed, and whoever takes BIRD over can read no file that root owns for itself alone.
+_WRAPPER = ("env", "TZ=UTC", "setpriv", "--no-new-privs", "--bounding-set=-all,+net_admin,+net_bind_service")
+BIRD = daemon.Daemon(
+    name="BIRD",
+    program=Path(paths.BIRD),
+    socket_file="bird.ctl",
+    configuration_file=paths.BIRD_CONFIGURATION,
+    output_file=paths.BIRD_OUTPUT,
+    log_file="bird.log",
+    arguments=("-f", "-c", "{configuration}", "-s", "{socket}"),
+    wrapper=_WRAPPER,
+    unit=paths.BIRD_UNIT,
+    options_file=paths.BIRD_OPTIONS,
+)
+#: After a death: the kernel's routes of before stay until the sessions are back (graceful restart, RFC 4724).
+_AFTER_A_DEATH = ("-R",)
+#: Bytes at the end of the log that are read.
+_TAIL = 1 << 16
+
+
+def start(folder: Path, namespace: str, text: str, launch: daemon.Launch, *, died: bool) -> None:
+    """Returns when its socket answers. Raises OSError."""
+    options = _AFTER_A_DEATH if died else ()
+    BIRD.start(folder, namespace, lambda _: _placed(text, folder), launch, options)
+
+
+def configure(folder: Path, text: str) -> None:
+    """Gives a running BIRD another configuration. Sessions that it does not change stay as they are. Raises OSError when BIRD does not take
+    the text; the old one runs on.
+    """
+    write(folder, text)
+    with client.Client(BIRD.connect(folder), reads_only=False) as connected:
+        connected.ask("configure")
+
+
+def write(folder: Path, text: str) -> None:
+    """Replaces the file, which BIRD reads when it starts and when it is told to."""
+    path = folder / BIRD.configuration_file
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.write_text(_placed(text, folder))
+    fresh.rename(path)
+
+
+def stop(folder: Path) -> None:
+    """SIGTERM: BIRD tells its neighbours and takes its routes out of the kernel. A configuration stays only where a BIRD has died."""
+    BIRD.stop(folder)
+    (folder / BIRD.configuration_file).unlink(missing_ok=True)
+
+
+def was_started(folder: Path) -> bool:
+    return (folder / BIRD.configuration_file).exists()
+
+
+def log(folder: Path) -> Iterator[str]:
+    """The last lines of its log."""
+    with contextlib.suppress(FileNotFoundError), (folder / BIRD.log_file).open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL))
+        yield from file.read().decode(errors="replace").splitlines()
+
+
+def _placed(text: str, folder: Path) -> str:
+    return text.replace(configuration.FOLDER, str(folder))

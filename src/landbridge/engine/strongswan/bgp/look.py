@@ -1,0 +1,35 @@
+"""One look at what a gateway's BIRD runs and knows. It changes nothing."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from landbridge.engine.strongswan import daemon
+from landbridge.engine.strongswan.bgp import answers, bird, faults
+from landbridge.engine.strongswan.bgp.client import Client
+from landbridge.engine.strongswan.bgp.state import BgpState
+
+
+def look(folder: Path) -> BgpState:
+    """Raises OSError when a BIRD is there but does not answer: that is not the same as its being gone."""
+    started = bird.was_started(folder)
+    try:
+        connection = bird.BIRD.connect(folder)
+    except daemon.NOT_LISTENING:
+        return BgpState(started=started)
+    with Client(connection) as client:
+        protocols = answers.protocols(client.ask("show protocols all"))
+        bfd = answers.bfd_sessions(client.ask("show bfd sessions"))
+        routes = answers.routes(client.ask("show route all where source = RTS_BGP"))
+    noted, now = faults.said(bird.log(folder)), datetime.now(UTC)
+    sessions = {
+        one.name: answers.session(one, bfd=bfd, noted=noted.get(one.name), now=now)
+        for one in protocols
+        if one.kind == "BGP"
+    }
+    return BgpState(
+        alive=True,
+        started=started,
+        fingerprint=answers.fingerprint(protocols),
+        sessions=sessions,
+        routes=routes,
+    )

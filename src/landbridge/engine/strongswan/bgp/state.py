@@ -1,0 +1,23 @@
+"""What a gateway's BIRD runs and knows. Pure: it holds what was read and judges nothing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from landbridge import model
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BgpState:
+    """`started`: it was started and not stopped since, so one that is not alive has died. `fingerprint`: of the configuration that it runs.
+    `sessions` and `routes`: by the names of their protocols; `routes` are those that the filter accepted, all of them.
+    """
+
+    alive: bool = False
+    started: bool = False
+    fingerprint: str = ""
+    sessions: Mapping[str, model.BgpSession] = field(default_factory=dict)
+    routes: Mapping[str, tuple[model.BgpRoute, ...]] = field(default_factory=dict)
+
+    def prefixes(self, name: str) -> frozenset[str]:
+        """What the device of this session announces."""
+        return frozenset(route.prefix for route in self.routes.get(name, ()))
