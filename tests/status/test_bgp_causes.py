@@ -177,7 +177,7 @@ FAULTS = [
     ),
     _row(
         "no-answer-by-the-engine",
-        broken("no_answer"),
+        session("connect", fault=fault("no_answer", t=60)),
         "bgp_no_answer",
         "device",
         "nothing answers BGP (TCP port 179) at the device's tunnel address 169.254.70.2",
@@ -192,6 +192,13 @@ FAULTS = [
     _row(
         "begins",
         session("connect", t=100),
+        "negotiating",
+        "either",
+        "negotiating, nothing has been refused yet: the tunnel is up, the BGP session is not yet",
+    ),
+    _row(
+        "begins-and-the-engine-has-no-answer-yet",
+        session("connect", t=100, fault=fault("no_answer")),
         "negotiating",
         "either",
         "negotiating, nothing has been refused yet: the tunnel is up, the BGP session is not yet",
@@ -411,10 +418,8 @@ def test_a_session_that_nobody_has_seen_is_not_down():
 # -- again and again --------------------------------------------------------------------------------------------------
 
 
-def change(
-    t: float, state: model.BgpState, code: model.BgpFaultCode | None = None, received: int = 0
-) -> model.BgpChange:
-    return model.BgpChange(at=examples.at(t), state=state, fault=code, received=received)
+def change(t: float, state: model.BgpState, cause: str | None = None, received: int = 0) -> model.BgpChange:
+    return model.BgpChange(at=examples.at(t), state=state, cause=cause, received=received)
 
 
 UP = "established"
@@ -424,9 +429,9 @@ UP = "established"
     ("sessions", "codes"),
     [
         pytest.param((), ["bgp_hold_timer"], id="no-history"),
-        pytest.param((change(1, UP), change(10, "idle", "hold_timer")), ["bgp_hold_timer"], id="once"),
+        pytest.param((change(1, UP), change(10, "idle", "bgp_hold_timer")), ["bgp_hold_timer"], id="once"),
         pytest.param(
-            (change(1, UP), change(10, "idle", "hold_timer"), change(12, UP), change(21, "idle", "device_hold_timer")),
+            (change(1, UP), change(10, "idle", "bgp_hold_timer"), change(12, UP), change(21, "idle", "bgp_path_mtu")),
             ["bgp_path_mtu", "bgp_hold_timer"],
             id="twice-without-a-route",
         ),
@@ -434,21 +439,26 @@ UP = "established"
             (
                 change(1, UP),
                 change(2, UP, received=3),
-                change(10, "idle", "hold_timer"),
+                change(10, "idle", "bgp_hold_timer"),
                 change(12, UP),
                 change(13, UP, received=3),
-                change(21, "idle", "hold_timer"),
+                change(21, "idle", "bgp_hold_timer"),
             ),
             ["bgp_hold_timer"],
             id="twice-with-routes",
         ),
         pytest.param(
-            (change(1, UP), change(10, "idle", "hold_timer"), change(12, UP), change(900, "idle", "hold_timer")),
+            (
+                change(1, UP),
+                change(10, "idle", "bgp_hold_timer"),
+                change(12, UP),
+                change(900, "idle", "bgp_hold_timer"),
+            ),
             ["bgp_hold_timer"],
             id="long-ago",
         ),
         pytest.param(
-            (change(1, UP), change(10, "idle", "hold_timer"), change(12, UP), change(21, "idle", "bfd_down")),
+            (change(1, UP), change(10, "idle", "bgp_hold_timer"), change(12, UP), change(21, "idle", "bgp_bfd_down")),
             ["bgp_hold_timer"],
             id="another-end",
         ),

@@ -70,12 +70,12 @@ class BgpSession:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BgpChange:
-    """A change of a session, as it was seen at `at`. `fault`: the code of its last fault; `reason`: the fault in words. `received`: the routes
-    that were received then.
+    """A change of a session, as it was seen at `at`. `cause`: the code of what is wrong with it; `reason`: the cause in words. `received`: the
+    routes that were received then.
     """
 
     at: datetime
     state: BgpState
-    fault: BgpFaultCode | None = None
-    received: int = 0
+    cause: str | None = None
     reason: str | None = None
+    received: int = 0

@@ -19,7 +19,7 @@ RESERVED_NETS = ("100.64.0.0/10", "214.0.0.0/8", *UNROUTABLE_NETS)
 IF_ID_END = 1 << 29
 
 #: What the simulated engine can be asked to show; the words after the colon name the cause.
-SIMULATED_STATES = ("active", "down", "down:psk", "down:proposal", "down:selectors", "error")
+SIMULATED_STATES = ("active", "down", "down:psk", "down:proposal", "down:selectors", "down:bgp", "error")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -369,5 +369,8 @@ def simulate(tx: Transaction, call: Call, request: model.SimulationRequest) -> N
     if call.service.engine != "simulated":
         wrong = f"this service runs the engine {call.service.engine}, which shows what is"
         raise errors.Invalid([model.Violation("simulate", wrong, "landbridge serve --engine simulated")])
+    if request.state == "down:bgp" and row.connection.style != "bgp":
+        wrong = f"a connection of style {row.connection.style} has no BGP session"
+        raise errors.Invalid([model.Violation("state", wrong, "down:bgp only with style bgp")])
     connections.simulate(tx, row.connection, request.state)
     call.audit(tx, "simulate", row.connection.id)

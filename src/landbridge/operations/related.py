@@ -8,7 +8,7 @@ from landbridge.model import traffic_selectors
 from landbridge.operations import strangers
 from landbridge.status import device_settings
 from landbridge.status.rule_context import Related
-from landbridge.store import customer_gateways, gateways, probes
+from landbridge.store import bgp_changes, customer_gateways, gateways, probes
 from landbridge.store.database import Transaction
 
 
@@ -58,4 +58,5 @@ def load(tx: Transaction, known: model.KnownConnection, gateway: RelatedToGatewa
         pairs=tuple((ours, theirs) for _, ours, theirs in pairs),
         asn=gateway.asn,
         peer_asn=peer.bgp_asn if peer else None,
+        sessions=bgp_changes.of_connection(tx, known.seq) if connection.style == "bgp" else (),
     )

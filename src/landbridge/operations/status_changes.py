@@ -1,4 +1,4 @@
-"""Finds the connections whose status or cause changed with an observation, stores the changes and logs them."""
+"""Finds the connections whose status, cause or BGP session changed with an observation, stores the changes and logs them."""
 
 import dataclasses
 import logging
@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 from landbridge import model
 from landbridge.operations import related
+from landbridge.status import bgp_causes, rule_context
 from landbridge.status import connection as connection_status
-from landbridge.status.rule_context import Related
-from landbridge.store import attempts, connection_states, connections, gateways, observations, pauses
+from landbridge.status.rule_context import Context, Related
+from landbridge.store import attempts, bgp_changes, connection_states, connections, gateways, observations, pauses
 from landbridge.store.database import Transaction
 from landbridge.telemetry import log_fields
 
@@ -34,9 +35,18 @@ class StatusChange(NamedTuple):
     cause: str | None = None
 
 
+class SessionChange(NamedTuple):
+    """`before`: the state of the BGP session at its last change; None without any."""
+
+    connection: model.Connection
+    seq: int
+    before: model.BgpState | None
+    now: model.BgpChange
+
+
 def find(
     tx: Transaction, site: model.Site, observation: model.Observation, recorded: observations.Recorded
-) -> list[StatusChange]:
+) -> list[StatusChange | SessionChange]:
     """`recorded`: what the store made of the observation."""
     gone = [
         StatusChange(connection, None, connection_status.of_facts(facts), None) for connection, facts in recorded.gone
@@ -46,28 +56,48 @@ def find(
 
 def _changed(
     tx: Transaction, site: model.Site, observation: model.Observation, written: list[observations.Written]
-) -> Iterator[StatusChange]:
+) -> Iterator[StatusChange | SessionChange]:
     row, now = gateways.find_any(tx, observation.gateway_id), observation.seen_at
     gateway = related.load_gateway(tx, site, row) if row is not None and written else None
     paused_since = pauses.since(tx, observation.gateway_id)
     seqs = [one.seq for one in written]
     last, stored = connection_states.last(tx, seqs), attempts.of_connections(tx, seqs)
+    sessions = bgp_changes.last(tx, seqs)
     seen = {one.connection_id: one for one in observation.connections}
     for one in written:
         connection, look = connections.get(tx, one.connection_id), seen[one.connection_id]
         look = dataclasses.replace(look, attempts=stored.get(one.seq, look.attempts))
         known = model.KnownConnection(connection, *one.after[:3], look, observation.seen_at, one.seq)
         before, after = connection_status.of_facts(one.before), connection_status.of_facts(one.after)
-        loaded = related.load(tx, known, gateway) if after == "DOWN" else Related()
+        loaded = related.load(tx, known, gateway) if after == "DOWN" or look.bgp is not None else Related()
+        if look.bgp is not None:
+            session = _session(Context(connection=connection, seen=look, related=loaded, seen_at=now), look.bgp)
+            before_it = sessions.get(one.seq)
+            if bgp_changes.is_news(before_it, session):
+                loaded = dataclasses.replace(loaded, sessions=(*loaded.sessions, session))
+                yield SessionChange(connection, one.seq, before_it.state if before_it else None, session)
         status = connection_status.of(known, now, timedelta.max, paused_since, observation.failure, loaded)
         cause = connection_status.first_cause(status)
         if before != after or connection_states.is_news(last.get(one.seq), after, cause):
             yield StatusChange(connection, one.seq, before, after, cause)
 
 
-def keep(tx: Transaction, observation: model.Observation, changes: Iterable[StatusChange]) -> None:
+def _session(context: Context, session: model.BgpSession) -> model.BgpChange:
+    wrong = next((one for one in bgp_causes.of(context) if one.code != "negotiating"), None)
+    return model.BgpChange(
+        at=context.seen_at or rule_context.NEVER,
+        state=session.state,
+        cause=wrong.code if wrong else None,
+        reason=wrong.reason if wrong else None,
+        received=session.received,
+    )
+
+
+def keep(tx: Transaction, observation: model.Observation, changes: Iterable[StatusChange | SessionChange]) -> None:
     for change in changes:
-        if change.seq is not None and change.after is not None:
+        if isinstance(change, SessionChange):
+            bgp_changes.add(tx, change.seq, change.now)
+        elif change.seq is not None and change.after is not None:
             connection_states.note(tx, change.seq, observation.seen_at, change.after, change.cause)
 
 
@@ -82,31 +112,42 @@ class _LineCount:
 
 @dataclass(slots=True)
 class StatusLog:
-    """Logs changes of statuses, and counts the lines of each connection."""
+    """Logs changes of statuses and sessions, and counts the lines of each connection."""
 
     _counts: dict[str, _LineCount] = field(default_factory=dict)
 
-    def write(self, change: StatusChange) -> None:
-        connection, after = change.connection, change.after or "deleted"
+    def write(self, change: StatusChange | SessionChange) -> None:
+        connection = change.connection
         count = self._counts.setdefault(connection.id, _LineCount())
-        if change.after is None:
+        if isinstance(change, StatusChange) and change.after is None:
             del self._counts[connection.id]
         if not _may_log(count):
             return
-        text = f"{change.before} -> {after}" if change.before != change.after else f"is still {after}"
-        over = ", its warning is over" if change.before == change.after else ""
-        text += f": {change.cause}" if change.cause else over
+        text, fields = _of_session(change) if isinstance(change, SessionChange) else _of_status(change)
         text += f" ({count.left_out} changes before were not logged)" if count.left_out else ""
         count.left_out = 0
-        fields = {
+        ids = {
             "connection_id": connection.id,
             "gateway_id": connection.gateway_id,
             "project_id": connection.project_id,
-            "before": change.before,
-            "status": after,
-            **({"cause": change.cause} if change.cause else {}),
         }
-        log.info("%s %s", connection.name, text, extra=log_fields.of(**fields))
+        log.info("%s%s", connection.name, text, extra=log_fields.of(**ids, **fields))
+
+
+def _of_status(change: StatusChange) -> tuple[str, dict[str, str]]:
+    """The text behind the connection's name, and the fields of the line."""
+    after = change.after or "deleted"
+    text = f" {change.before} -> {after}" if change.before != change.after else f" is still {after}"
+    over = ", its warning is over" if change.before == change.after else ""
+    text += f": {change.cause}" if change.cause else over
+    return text, {"before": change.before, "status": after, **({"cause": change.cause} if change.cause else {})}
+
+
+def _of_session(change: SessionChange) -> tuple[str, dict[str, str]]:
+    now = change.now
+    text = f": BGP {change.before} -> {now.state}" if change.before not in (None, now.state) else f": BGP {now.state}"
+    said = now.reason or (f"{now.received} routes received" if now.state == "established" else None)
+    return text + (f": {said}" if said else ""), {"bgp": now.state, **({"cause": now.cause} if now.cause else {})}
 
 
 def _may_log(count: _LineCount) -> bool:

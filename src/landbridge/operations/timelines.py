@@ -1,4 +1,4 @@
-"""The timeline of a connection: its attempts, statuses, probes and changes (an extension of ours)."""
+"""The timeline of a connection: its attempts, statuses, BGP sessions, probes and changes (an extension of ours)."""
 
 import itertools
 from collections.abc import Iterator
@@ -10,10 +10,10 @@ from landbridge.operations import connections as connection_operations
 from landbridge.operations import paging
 from landbridge.operations.call import Call
 from landbridge.operations.operation import operation
-from landbridge.store import attempts, audit_trail, connection_states, connections, probes
+from landbridge.store import attempts, audit_trail, bgp_changes, connection_states, connections, probes
 from landbridge.store.database import Transaction
 
-Item = model.Attempt | model.StateChange | model.RecordedProbe | model.AuditEvent
+Item = model.Attempt | model.StateChange | model.BgpChange | model.RecordedProbe | model.AuditEvent
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 #: A marker is the time of a page's last entry, and how many entries of that millisecond were shown.
@@ -77,6 +77,7 @@ def _entries(tx: Transaction, row: connections.ConnectionRow, last: int | None, 
     items: Iterator[tuple[datetime, Item]] = itertools.chain(
         ((attempt.updated_at, attempt) for attempt in attempts.of_connection(tx, row.seq)),
         ((change.at, change) for change in connection_states.of_connection(tx, row.seq)),
+        ((change.at, change) for change in bgp_changes.of_connection(tx, row.seq)),
         ((probe.result.at if probe.result else probe.asked_at, probe) for probe in probes.of_connection(tx, row.seq)),
     )
     entries = (Entry(at=at, item=one, order=order) for order, (at, one) in enumerate(items))

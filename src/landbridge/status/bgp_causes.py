@@ -18,7 +18,9 @@ ENDS, AGAIN_WITHIN = 2, timedelta(minutes=10)
 #: The AS number that stands for one of four bytes where a side knows only two bytes (RFC 6793, 9).
 AS_TRANS, TWO_BYTES = 23456, 0xFFFF
 #: Faults of the path. One from before the tunnel came up says nothing about this tunnel.
-_OF_PATH = frozenset({"hold_timer", "device_hold_timer", "bfd_down", "no_answer", "no_route", "refused"})
+_OF_PATH = frozenset({"hold_timer", "device_hold_timer", "bfd_down", "refused"})
+#: Faults that every session has while it begins.
+_OF_BEGINNING = frozenset({"no_answer", "no_route", "no_interface"})
 _UNKNOWN_ASN = "an unknown ASN"
 
 
@@ -36,11 +38,12 @@ def of(context: Context) -> tuple[model.Cause, ...]:
 
 
 def _present(context: Context, session: model.BgpSession) -> model.BgpFault | None:
-    """The last fault, unless it is a fault of the path from before the tunnel came up."""
+    """The last fault, unless it is one of a beginning, or one of the path from before the tunnel came up."""
     fault = session.fault
-    if fault is None or fault.code not in _OF_PATH or fault.at is None:
-        return fault
-    return fault if fault.at >= rule_context.last_up(context, 2) else None
+    if fault is not None and fault.code in _OF_BEGINNING:
+        return fault if _lasts(context, session) else None
+    is_old = fault is not None and fault.at is not None and fault.at < rule_context.last_up(context, 2)
+    return None if is_old and fault is not None and fault.code in _OF_PATH else fault
 
 
 def _cause(
@@ -120,7 +123,7 @@ def _ends_without_routes(context: Context) -> int:
     ends = 0
     for before, after in itertools.pairwise(changes):
         if before.state == "established" and changes[-1].at - after.at <= AGAIN_WITHIN:
-            is_silent = before.received == 0 and after.fault in {"hold_timer", "device_hold_timer"}
+            is_silent = before.received == 0 and after.cause in {"bgp_hold_timer", "bgp_path_mtu"}
             ends = ends + 1 if is_silent else 0
     return ends
 

@@ -197,7 +197,13 @@ _SEQ_OF_GONE = select(_c.c.seq).where(_c.c.id == bindparam("id")).scalar_subquer
 _REMOVE = (
     *(
         Statement(delete(table).where(table.c.connection_seq == _SEQ_OF_GONE))
-        for table in (_o, tables.connection_attempt, tables.connection_state, tables.connection_probe)
+        for table in (
+            _o,
+            tables.connection_attempt,
+            tables.connection_state,
+            tables.bgp_change,
+            tables.connection_probe,
+        )
     ),
     Statement(delete(tables.tag).where(tables.tag.c.resource_id == bindparam("id"))),
     Statement(delete(_c).where(_c.c.id == bindparam("id"))),

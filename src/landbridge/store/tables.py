@@ -274,6 +274,19 @@ connection_state = Table(
     Index(None, "connection_seq", "seq"),
     comment="when a connection got another status",
 )
+bgp_change = Table(
+    "bgp_change",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("connection_seq", Integer, ForeignKey("connection.seq"), nullable=False),
+    Column("at", Integer, nullable=False),
+    Column("state", Text, nullable=False, comment="of the session, as RFC 4271 names it"),
+    Column("cause", Text, comment="a cause's code, where something is wrong"),
+    Column("reason", Text, comment="the cause in words"),
+    Column("received", Integer, nullable=False, comment="routes"),
+    Index(None, "connection_seq", "seq"),
+    comment="when the BGP session of a connection changed",
+)
 
 connection_observation = Table(
     "connection_observation",

@@ -19,6 +19,7 @@ from landbridge.wire import schema, shapes
 
 STATUSES = get_args(model.ConnectionStatusName)
 SIDES = get_args(cause.Side)
+BGP_STATES = get_args(model.BgpState)
 #: How many of the newest lines the log of a connection has.
 LOG_LINES = 200
 #: The page with a section for each code of a cause.

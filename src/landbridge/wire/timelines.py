@@ -32,6 +32,17 @@ class StatusEntry(schema.Answer):
     cause: str | None = Field(None, description="a section of docs/reference/causes.md")
 
 
+class BgpEntry(schema.Answer):
+    """The BGP session of the connection was established or ended, got its first route, or another cause."""
+
+    kind: Literal["bgp"]
+    at: str
+    state: str = Field(json_schema_extra={"enum": list(connections.BGP_STATES)})
+    cause: str | None = Field(None, description="a section of docs/reference/causes.md")
+    reason: str | None = Field(None, description="the cause in words")
+    routes_received: int
+
+
 class ChangeEntry(schema.Answer):
     """An event of the audit trail: a request changed the connection, its VPN gateway or its customer gateway."""
 
@@ -50,7 +61,7 @@ class ProbeEntry(probes.ProbeAnswer):
     at: str = Field(description="when the probe was done; when it was ordered, while it waits")
 
 
-TimelineEntry = Annotated[AttemptEntry | StatusEntry | ChangeEntry | ProbeEntry, Field(discriminator="kind")]
+TimelineEntry = Annotated[AttemptEntry | StatusEntry | BgpEntry | ChangeEntry | ProbeEntry, Field(discriminator="kind")]
 
 
 class Timeline(schema.Answer):
@@ -63,7 +74,7 @@ class Timeline(schema.Answer):
 
 def entry(
     at: datetime,
-    item: model.Attempt | model.StateChange | model.RecordedProbe | model.AuditEvent,
+    item: model.Attempt | model.StateChange | model.BgpChange | model.RecordedProbe | model.AuditEvent,
     configuration: str,
 ) -> dict[str, Any]:
     """`configuration`: the configuration that is loaded now."""
@@ -71,6 +82,14 @@ def entry(
         fields = _attempt(item, configuration)
     elif isinstance(item, model.StateChange):
         fields = {"kind": "status", "status": item.status, "cause": item.cause}
+    elif isinstance(item, model.BgpChange):
+        fields = {
+            "kind": "bgp",
+            "state": item.state,
+            "cause": item.cause,
+            "reason": item.reason,
+            "routes_received": item.received,
+        }
     elif isinstance(item, model.RecordedProbe):
         fields = {"kind": "probe", **probes.probe(item)}
     else:

@@ -56,7 +56,7 @@ def _settled(engine: Simulated, desired: Any, found: Callable[[model.Observation
     raise AssertionError("never settled")
 
 
-WISHES = ("active", *script.FAILURES, "error")
+WISHES = ("active", *script.FAILURES, "down:bgp", "error")
 CONNECTIONS = st.dictionaries(
     st.sampled_from("abcdef"), st.tuples(st.integers(1, 3), st.sampled_from([None, *WISHES])), max_size=6
 ).map(lambda made: _gateway(*(_connection(name, *words) for name, words in made.items())))
@@ -132,6 +132,47 @@ def test_a_tunnel_that_is_wished_down_has_a_line_that_says_why(wish: str):
     assert (one.children, one.ike_established) == ((), wish == "down:selectors")
     assert [each.outcome for each in one.attempts] == [script.FAILURES[wish]]
     assert {each.configuration for each in one.attempts} == {one.configuration}
+
+
+BGP: dict[str, Any] = {
+    "style": "bgp",
+    "tunnel_local_address": "169.254.70.1/30",
+    "tunnel_peer_address": "169.254.70.2/30",
+    "peer_subnets": ("192.168.44.0/24", "10.9.0.0/16"),
+}
+
+
+def _bgp(wish: str | None = None, peer_asn: int | None = 65000) -> Any:
+    sound = specs.connection(id="a", ike_policy=IKE, **BGP)
+    return _gateway(replace(sound, simulate=wish, peer_asn=peer_asn))
+
+
+def test_a_bgp_connection_learns_its_peer_subnets():
+    engine, desired = Simulated(), _bgp()
+    _make(engine, desired)
+    up = _settled(engine, desired, lambda seen: seen.connections[0].children).connections[0]
+    assert up.bgp is not None
+    assert (up.state, up.bgp.state, up.bgp.received, up.bgp.accepted) == ("up", "established", 2, 2)
+    assert up.bgp.routes == (
+        model.BgpRoute(prefix="10.9.0.0/16", next_hop="169.254.70.2", as_path=(65000,)),
+        model.BgpRoute(prefix="192.168.44.0/24", next_hop="169.254.70.2", as_path=(65000,)),
+    )
+
+
+@pytest.mark.parametrize(("peer_asn", "other"), [(65000, 65010), (4294967295, 4294967285)])
+def test_a_bgp_session_that_is_wished_down_has_another_asn_in_a_tunnel_that_is_up(peer_asn: int, other: int):
+    engine, desired = Simulated(), _bgp("down:bgp", peer_asn)
+    _make(engine, desired)
+    seen = _settled(engine, desired, lambda seen: seen.connections[0].children).connections[0]
+    assert seen.bgp is not None
+    assert seen.bgp.fault is not None
+    assert (seen.state, seen.bgp.state, seen.bgp.fault.asn) == ("down", "idle", other)
+
+
+def test_a_bgp_connection_to_a_customer_gateway_without_an_asn_is_refused():
+    engine, desired = Simulated(), _bgp(peer_asn=None)
+    _make(engine, desired)
+    assert _seen(engine, desired).connections[0].refused == "the customer gateway has no bgp_asn"
 
 
 def test_a_refused_connection_says_so():

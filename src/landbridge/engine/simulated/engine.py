@@ -1,7 +1,7 @@
 """The simulated world: gateways that start, connections that load, negotiate and come up, or do not.
 
 `DesiredConnection.simulate` says what becomes of a connection: `active` (also for None, unless the device has no
-address and would have to begin), `down` (it does not answer), `down:psk`, `down:proposal`, `down:selectors`, or `error`.
+address and would have to begin), `down` (it does not answer), `down:psk`, `down:proposal`, `down:selectors`, `down:bgp`, or `error`.
 """
 
 import os
@@ -169,6 +169,8 @@ def _report(one: model.DesiredConnection, tunnel: Tunnel | None, failure: str | 
     uncarried = model.uncarried(one.connection, model.abilities_of("simulated", "userland"))
     if uncarried is not None:
         return replace(blank, applied_generation=one.generation, refused=uncarried.text)
+    if one.connection.style == "bgp" and one.peer_asn is None:
+        return replace(blank, applied_generation=one.generation, refused="the customer gateway has no bgp_asn")
     if failure is not None or tunnel is None or tunnel.generation != one.generation:
         return blank
     loaded = replace(blank, applied_generation=tunnel.generation, local_id=one.connection.ike_policy.local_id)
@@ -193,7 +195,8 @@ def _report(one: model.DesiredConnection, tunnel: Tunnel | None, failure: str | 
         peer_id=one.connection.ike_policy.peer_id,
         peer_address=one.peer_address or script.ROAMING_PEER,
         children=(_child(one, tunnel),),
-        routes=tuple(sorted(_destinations(one.connection))),
+        routes=() if one.connection.style == "bgp" else tuple(sorted(_destinations(one.connection))),
+        bgp=script.bgp_session(one, tunnel.simulate, tunnel.since) if one.connection.style == "bgp" else None,
     )
 
 

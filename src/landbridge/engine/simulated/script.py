@@ -10,13 +10,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from landbridge import model
-from landbridge.model import negotiation
+from landbridge.model import allowed_values, negotiation, traffic_selectors
 from landbridge.model.negotiation import Fact, Identity, Proposal, Selectors
 
 NEGOTIATION_SECONDS = 0.05
 RETRY_SECONDS = 10.0
 #: Attempts that are kept of a connection.
 KEPT = 20
+#: Seconds, of BGP sessions.
+HOLD_TIME = 9
 #: Where a device without an address is said to begin from: no address that a site gives out (RFC 2544).
 ROAMING_PEER = "198.18.0.1"
 #: The states in which a connection fails, and how its attempts end then.
@@ -104,13 +106,35 @@ def probe(one: model.DesiredConnection, order: model.ProbeOrder, simulate: str, 
     )
 
 
+def bgp_session(one: model.DesiredConnection, simulate: str, since: datetime) -> model.BgpSession:
+    """The session of a tunnel that is up. The device announces the peer subnets; for `down:bgp` it has another ASN."""
+    since += timedelta(seconds=NEGOTIATION_SECONDS)
+    asn, (_, inner) = one.peer_asn or 0, traffic_selectors.inner_addresses(one.connection) or ("", "")
+    if simulate == "down:bgp":
+        other = asn + 10 if asn + 10 <= allowed_values.ASN.high else asn - 10
+        text = f"BGP Error: Bad peer AS: {other}"
+        fault = model.BgpFault(code="wrong_device_asn", text=text, asn=other, at=since)
+        return model.BgpSession(state="idle", since=since, fault=fault)
+    next_hop = inner.split("/")[0]
+    prefixes = sorted(one.connection.peer_subnets or (OTHER_SUBNET,))
+    return model.BgpSession(
+        state="established",
+        since=since,
+        hold_time=HOLD_TIME,
+        received=len(prefixes),
+        accepted=len(prefixes),
+        announced=1,
+        routes=tuple(model.BgpRoute(prefix=prefix, next_hop=next_hop, as_path=(asn,)) for prefix in prefixes),
+    )
+
+
 def _other_encryption(policy: model.IkePolicy) -> str:
     return "aes-128" if policy.encryption_algorithm == "aes-256" else "aes-256"
 
 
 def _caller(one: model.DesiredConnection, simulate: str) -> negotiation.Party:
     """Who begins the negotiation. The responder sees the values of both sides."""
-    return "us" if one.peer_address is not None and simulate in ("active", "down") else "device"
+    return "us" if one.peer_address is not None and simulate in ("active", "down", "down:bgp") else "device"
 
 
 def _said(one: model.DesiredConnection, simulate: str, spi: str) -> list[_Say]:
