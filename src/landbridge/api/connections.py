@@ -88,7 +88,7 @@ ROUTES = (
         summary="Show a connection with its status",
         success=200,
         parse=_ref,
-        render=lambda one: {"vpn_connection": wire_connections.shown(one.connection, one.status)},
+        render=lambda one: {"vpn_connection": wire_connections.shown(one.connection, one.status, one.bgp_peer)},
         answer=wire_connections.OneConnection,
         etag=lambda one: one.etag,
     ),
@@ -100,7 +100,9 @@ ROUTES = (
         success=200,
         parse=_list,
         render=lambda page: {
-            "vpn_connections": wire_connections.shown_all((one.connection, one.status) for one in page.connections),
+            "vpn_connections": wire_connections.shown_all(
+                (one.connection, one.status, one.bgp_peer) for one in page.connections
+            ),
             "page_info": wire_shapes.page_info(page.next_marker, len(page.connections)),
             "total_count": page.total,
         },
@@ -195,7 +197,9 @@ ROUTES = (
         summary="Why a connection is in its state: reason, remedy, evidence, SAs (an extension of ours)",
         success=200,
         parse=_ref,
-        render=lambda one: {"diagnosis": wire_connections.diagnosis(one.connection, one.status, one.warnings)},
+        render=lambda one: {
+            "diagnosis": wire_connections.diagnosis(one.connection, one.status, one.warnings, one.asn, one.peer_asn)
+        },
         answer=wire_connections.OneDiagnosis,
     ),
     routes.Route(

@@ -46,7 +46,11 @@ def _routes(incoming: routes.Incoming) -> body.Parsed[model.RoutingTableRequest]
 def _routing_table(table: routing_tables.RoutingTablePage) -> dict[str, Any]:
     routes = [
         wire_routing_tables.route(
-            one.destination, one.nexthop, one.outbound_interface_ip, one.resource if table.with_resources else None
+            one.destination,
+            one.nexthop,
+            one.outbound_interface_ip,
+            one.as_path,
+            one.resource if table.with_resources else None,
         )
         for one in table.routes
     ]

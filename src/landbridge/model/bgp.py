@@ -69,6 +69,17 @@ class BgpSession:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BgpPeer:
+    """The other side of a session, as the API shows it. `lasts`: seconds since the session is in its state."""
+
+    address: str
+    asn: int | None
+    state: BgpState
+    lasts: int | None
+    received: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BgpChange:
     """A change of a session, as it was seen at `at`. `cause`: the code of what is wrong with it; `reason`: the cause in words. `received`: the
     routes that were received then.

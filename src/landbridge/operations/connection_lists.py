@@ -37,7 +37,7 @@ def _list_page(tx: Transaction, call: Call, request: model.ConnectionListRequest
         rows = connections.page(tx, call.project_id, after, limit + 1)
         total = gateways.total_connections(tx, call.project_id)
     return ConnectionPage(
-        connections=[operations.shown(row) for row in rows[:limit]],
+        connections=[operations.shown(tx, call, row) for row in rows[:limit]],
         next_marker=paging.marker(call, "connections", rows[limit - 1].seq) if len(rows) > limit else None,
         total=total,
     )

@@ -19,11 +19,12 @@ from landbridge.store.database import Transaction
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownConnection:
-    """A connection, and its status in the API's word."""
+    """A connection, and its status in the API's word. `bgp_peer`: of its BGP session; None without one."""
 
     connection: model.Connection
     status: str
     generation: int
+    bgp_peer: model.BgpPeer | None = None
 
     @property
     def etag(self) -> str:
@@ -49,11 +50,13 @@ def _etag(connection: model.Connection, generation: int) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionDiagnosis:
-    """A connection with its whole status and the warnings about it."""
+    """A connection with its whole status and the warnings about it. `asn`, `peer_asn`: those of its two ends."""
 
     connection: model.Connection
     status: model.ConnectionStatus
     warnings: tuple[model.Warning, ...]
+    asn: int | None = None
+    peer_asn: int | None = None
 
 
 @operation("create_vpn_connection", "admin", "write")
@@ -232,13 +235,32 @@ def find(tx: Transaction, call: Call, connection_id: str) -> connections.Connect
     return row
 
 
-def shown(row: connections.ConnectionRow) -> ShownConnection:
-    return ShownConnection(connection=row.connection, status=status.api_status(row), generation=row.generation)
+def shown(tx: Transaction, call: Call, row: connections.ConnectionRow) -> ShownConnection:
+    return ShownConnection(
+        connection=row.connection,
+        status=status.api_status(row),
+        generation=row.generation,
+        bgp_peer=_bgp_peer(tx, call, row),
+    )
+
+
+def _bgp_peer(tx: Transaction, call: Call, row: connections.ConnectionRow) -> model.BgpPeer | None:
+    connection, session = row.connection, row.observation.bgp if row.observation else None
+    if session is None:
+        return None
+    peer = customer_gateways.find(tx, connection.project_id, connection.customer_gateway_id)
+    return model.BgpPeer(
+        address=(connection.tunnel_peer_address or "").split("/")[0],
+        asn=peer.bgp_asn if peer else None,
+        state=session.state,
+        lasts=max(0, int((call.now - session.since).total_seconds())) if session.since else None,
+        received=session.received,
+    )
 
 
 @operation("show_vpn_connection", "reader", "read")
 def show(tx: Transaction, call: Call, request: model.ConnectionRef) -> ShownConnection:
-    return shown(find(tx, call, request.connection_id))
+    return shown(tx, call, find(tx, call, request.connection_id))
 
 
 @operation("diagnose_vpn_connection", "reader", "read")
@@ -250,7 +272,9 @@ def diagnose(tx: Transaction, call: Call, request: model.ConnectionRef) -> Conne
     known = related.load(tx, row, related.load_gateway(tx, call.service.site, gateway) if gateway else None)
     found = status.of(row, call.now, call.service.unseen_after, paused_since, failure, known)
     warnings = rules.warnings(row.connection, call.service.abilities)
-    return ConnectionDiagnosis(connection=row.connection, status=found, warnings=warnings)
+    return ConnectionDiagnosis(
+        connection=row.connection, status=found, warnings=warnings, asn=known.asn, peer_asn=known.peer_asn
+    )
 
 
 list_sas = dataclasses.replace(diagnose, name="list_connection_ipsec_sa")
@@ -296,7 +320,7 @@ def _changeable(tx: Transaction, call: Call, connection_id: str) -> connections.
 def _find_version(tx: Transaction, call: Call, connection_id: str) -> connections.ConnectionRow:
     """Raises Changed when `If-Match` names another version."""
     row = find(tx, call, connection_id)
-    versions.check_match(call.if_match, lambda: shown(row).etag)
+    versions.check_match(call.if_match, lambda: _etag(row.connection, row.generation))
     return row
 
 

@@ -1,5 +1,6 @@
 """The routing table of a VPN gateway: what the engine saw installed at its last look."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from landbridge import model
@@ -14,12 +15,13 @@ from landbridge.store.database import Transaction
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstalledRoute:
-    """A route that the engine installed. `resource`: (id, type) of what the next hop belongs to."""
+    """A route that the engine installed. `resource`: (id, type) of what the next hop belongs to. `as_path`: of a learned route."""
 
     destination: str
     nexthop: str
     outbound_interface_ip: str
     resource: tuple[str, str]
+    as_path: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,19 +59,29 @@ def _routes(tx: Transaction, call: Call, gateway_id: str) -> list[InstalledRoute
         )
         for address in row.observed.inner_addresses
     ]
-    through = []
-    for one in connections.page_of_gateway(tx, row, 0, row.connections):
-        connection, seen = one.connection, one.observation
-        outbound = row.gateway.endpoints[connection.endpoint - 1].address
-        inner = (connection.tunnel_peer_address or "").split("/")[0]
-        nexthop = inner or (seen.peer_address if seen else None) or ""
-        through += [
-            InstalledRoute(
-                destination=destination,
-                nexthop=nexthop,
-                outbound_interface_ip=outbound,
-                resource=(connection.id, "vpn-connection"),
-            )
-            for destination in (seen.routes if seen else ())
-        ]
+    through = [
+        route
+        for one in connections.page_of_gateway(tx, row, 0, row.connections)
+        if one.observation is not None
+        for route in _through(
+            one.connection, one.observation, row.gateway.endpoints[one.connection.endpoint - 1].address
+        )
+    ]
     return found + sorted(through, key=lambda route: (ipv4.block(route.destination), route.resource))
+
+
+def _through(
+    connection: model.Connection, seen: model.ConnectionObservation, outbound: str
+) -> Iterator[InstalledRoute]:
+    """The routes into one tunnel, the learned ones among them. `outbound`: the address of the endpoint."""
+    inner = (connection.tunnel_peer_address or "").split("/")[0]
+    learned = {route.prefix: route for route in (seen.bgp.routes if seen.bgp else ())}
+    for destination in dict.fromkeys((*seen.routes, *learned)):
+        route = learned.get(destination)
+        yield InstalledRoute(
+            destination=destination,
+            nexthop=route.next_hop if route else inner or seen.peer_address or "",
+            outbound_interface_ip=outbound,
+            resource=(connection.id, "vpn-connection"),
+            as_path=route.as_path if route else None,
+        )

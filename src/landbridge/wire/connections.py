@@ -15,11 +15,11 @@ from pydantic import Field
 
 from landbridge import model
 from landbridge.model import allowed_values, cause, negotiation
+from landbridge.wire import bgp as wire_bgp
 from landbridge.wire import schema, shapes
 
 STATUSES = get_args(model.ConnectionStatusName)
 SIDES = get_args(cause.Side)
-BGP_STATES = get_args(model.BgpState)
 #: How many of the newest lines the log of a connection has.
 LOG_LINES = 200
 #: The page with a section for each code of a cause.
@@ -86,6 +86,7 @@ class ConnectionAnswer(schema.Answer):
     connection_monitor_id: str | None = Field(None, description="only when there is a monitor")
     ha_role: str
     tags: list[shapes.TagAnswer] | None = None
+    bgp_peer: wire_bgp.PeerAnswer | None = Field(None, description="only with BGP, once the engine has seen a session")
 
 
 class OneConnection(schema.Answer):
@@ -105,13 +106,15 @@ class ManyConnections(schema.Answer):
     request_id: str
 
 
-def shown(value: model.Connection, status: str) -> bytes:
-    """The connection with its status, as JSON."""
+def shown(value: model.Connection, status: str, peer: model.BgpPeer | None = None) -> bytes:
+    """The connection with its status, as JSON. `peer`: of its BGP session."""
     before, after = _around_status(value)
+    if peer is not None:
+        after = after.removesuffix(b"}") + b',"bgp_peer":' + pydantic_core.to_json(wire_bgp.peer(peer)) + b"}"
     return before + status.encode() + after
 
 
-def shown_all(connections: Iterable[tuple[model.Connection, str]]) -> bytes:
+def shown_all(connections: Iterable[tuple[model.Connection, str, model.BgpPeer | None]]) -> bytes:
     return b"[%s]" % b",".join(itertools.starmap(shown, connections))
 
 
@@ -300,6 +303,9 @@ class DiagnosisAnswer(schema.Answer):
     peer_id: str | None = None
     peer_address: str | None = None
     monitor: str | None = Field(None, description="what the connection monitor says")
+    bgp: wire_bgp.SessionAnswer | None = Field(
+        None, description="only with style bgp, once the engine has seen a session"
+    )
     sas: list[SaAnswer]
 
 
@@ -309,8 +315,13 @@ class OneDiagnosis(schema.Answer):
 
 
 def diagnosis(
-    value: model.Connection, status: model.ConnectionStatus, warnings: Sequence[model.Warning]
+    value: model.Connection,
+    status: model.ConnectionStatus,
+    warnings: Sequence[model.Warning],
+    asn: int | None = None,
+    peer_asn: int | None = None,
 ) -> dict[str, Any]:
+    """`asn`, `peer_asn`: those of the VPN gateway and of the customer gateway."""
     seen = status.observation
     explanation = status.explanation
     return shapes.without_none(
@@ -330,6 +341,7 @@ def diagnosis(
         peer_id=seen.peer_id if seen else None,
         peer_address=seen.peer_address if seen else None,
         monitor="not probed yet" if value.monitor_id is not None or value.enable_nqa else None,
+        bgp=wire_bgp.session(seen.bgp, value, asn, peer_asn) if seen and seen.bgp else None,
         sas=[_sa(child, status.seen_at) for child in seen.children] if seen and status.seen_at else [],
     )
 

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from pydantic import Field
+
 from landbridge.wire import schema, shapes
 
 
@@ -13,11 +15,12 @@ class ResourceAnswer(schema.Answer):
 
 
 class RouteAnswer(schema.Answer):
-    """VpnGatewayRoutingTableEntryVo; `origin`, `as_path` and `med` come with BGP."""
+    """VpnGatewayRoutingTableEntryVo."""
 
     destination: str
     nexthop: str
     outbound_interface_ip: str
+    as_path: str | None = Field(None, description="only of a learned route: AS numbers, that of the device first")
     nexthop_resource: ResourceAnswer | None = None
 
 
@@ -29,11 +32,17 @@ class RoutingTable(schema.Answer):
 
 
 def route(
-    destination: str, nexthop: str, outbound_interface_ip: str, resource: tuple[str, str] | None
+    destination: str,
+    nexthop: str,
+    outbound_interface_ip: str,
+    as_path: tuple[int, ...] | None,
+    resource: tuple[str, str] | None,
 ) -> dict[str, Any]:
+    """`as_path`: None for a route that was not learned."""
     return shapes.without_none(
         destination=destination,
         nexthop=nexthop,
         outbound_interface_ip=outbound_interface_ip,
+        as_path=None if as_path is None else " ".join(map(str, as_path)),
         nexthop_resource={"id": resource[0], "type": resource[1]} if resource else None,
     )

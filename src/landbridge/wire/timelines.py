@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from landbridge import model
-from landbridge.wire import attempts, connections, parameters, probes, schema, shapes
+from landbridge.wire import attempts, bgp, connections, parameters, probes, schema, shapes
 
 LIMIT, DEFAULT = 200, 50
 QUERY = (parameters.integer("limit", "how many", 1, LIMIT, DEFAULT), parameters.marker())
@@ -37,7 +37,7 @@ class BgpEntry(schema.Answer):
 
     kind: Literal["bgp"]
     at: str
-    state: str = Field(json_schema_extra={"enum": list(connections.BGP_STATES)})
+    state: str = Field(json_schema_extra={"enum": list(bgp.STATES)})
     cause: str | None = Field(None, description="a section of docs/reference/causes.md")
     reason: str | None = Field(None, description="the cause in words")
     routes_received: int
