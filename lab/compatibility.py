@@ -34,7 +34,7 @@ from landbridge.engine.strongswan.ike import steps as ike_steps
 from landbridge.model import negotiation
 from landbridge.paths import DATABASE
 from landbridge.server import heartbeat
-from landbridge.store import connection_states, connections, observations
+from landbridge.store import bgp_changes, connection_states, connections, observations
 from landbridge.store.database import Transaction
 from tests.compatibility import loaded
 from tests.engine.strongswan import small_world
@@ -221,6 +221,16 @@ class Maker:
 
         self._opened.data.database.write(note)
 
+    def change_session(self, connection_id: str, change: model.BgpChange) -> None:
+        """As a report that the BGP session of a connection changed."""
+
+        def add(tx: Transaction) -> None:
+            row = connections.find(tx, self._opened.credentials["project_id"], connection_id)
+            assert row is not None
+            bgp_changes.add(tx, row.seq, change)
+
+        self._opened.data.database.write(add)
+
 
 def fill(maker: Maker, scratch: Path) -> None:
     """Every kind of row, and every field with a value."""
@@ -352,6 +362,9 @@ def _observe(maker: Maker, gateway: Any, up: Any, down: Any, refused: Any) -> No
     words["probes"] = (_probe(down["id"], at),)
     maker.look(gateway["id"], *reports, failure="put up the firewall: no", **words)
     maker.change_status(down["id"], "DOWN", "psk_mismatch")
+    reason = "the device's ASN is 65010, this connection's customer gateway says 65000"
+    change = model.BgpChange(at=at, state="idle", cause="bgp_asn_mismatch", reason=reason, received=2)
+    maker.change_session(up["id"], change)
     path = f"/landbridge/v1/{{project}}/vpn-connections/{down['id']}/probe"
     maker.ask("POST", path, {"probe": {"phase_2": True}})
     maker.paths.append(path)
