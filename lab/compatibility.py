@@ -343,6 +343,9 @@ def _observe(maker: Maker, gateway: Any, up: Any, down: Any, refused: Any) -> No
             traffic=model.Traffic(received_at=at),
             is_key_unproved=True,
             one_way=model.OneWay(direction="out", packets=240, since=at, until=at),
+            refused_packets=(
+                model.RefusedPackets(reporter="192.168.44.1", destination="192.168.44.10", code=0, packets=25),
+            ),
             bgp=_session(at),
             nqa=_reachability("169.254.70.1", "169.254.70.2", at),
             monitor=_reachability("203.0.113.10", "198.18.0.1", at),

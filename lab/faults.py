@@ -145,8 +145,25 @@ def pings_without_route(one: testbed.RunningCase) -> None:
 
 def pings_refused_by_the_device(one: testbed.RunningCase) -> None:
     """The device has no route to the host, and sends an ICMP error through the tunnel."""
+    _rejects(one, "net-unreachable")
+
+
+def pings_a_host_that_is_off(one: testbed.RunningCase) -> None:
+    """The device finds no host, and sends the ICMP error that says so."""
+    _rejects(one, "host-unreachable")
+
+
+def pings_forbidden_by_the_device(one: testbed.RunningCase) -> None:
+    """The device's firewall rejects the packets."""
+    _rejects(one, "admin-prohibited")
+
+
+def _rejects(one: testbed.RunningCase, error: str) -> None:
     one.wait_up()
-    rules = "chain forward { type filter hook forward priority 0; policy accept; iifname != lan reject with icmp type net-unreachable; }"
+    rules = (
+        "chain forward { type filter hook forward priority 0; policy accept;"
+        f" iifname != lan reject with icmp type {error}; }}"
+    )
     one.firewall(_table(rules))
     one.now()
     one.keep_pinging(one.testbed.vpc_host, one.testbed.lan_host)

@@ -35,7 +35,7 @@ SIDES: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("selectors_mismatch", "selectors_narrowed", "selectors_partly"), ("either",)),
     **dict.fromkeys(("wrong_endpoint", "new_psk_refused"), ("either", "device")),
     **dict.fromkeys(("no_answer", "udp_4500_blocked", "answer_lost", "peer_dead"), ("network", "device")),
-    **dict.fromkeys(("nothing_comes_back", "device_route_missing"), ("device", "network", "either")),
+    "nothing_comes_back": ("device", "network", "either"),
     "path_mtu": ("network",),
     "our_firewall": ("operator",),
     "nothing_goes_out": ("operator", "connection", "network"),
@@ -57,7 +57,6 @@ AUTHENTICATION_REFUSED = (
 SILENCE = ("no_answer", "answer_lost", "our_firewall", "udp_4500_blocked")
 #: Codes of an observation without its reason. Each may be certain although the reason is another code.
 CERTAIN_OBSERVATIONS = ("no_answer", "identity_or_psk_refused", "waiting_for_device")
-NOTHING_BACK = ("nothing_comes_back", "device_route_missing")
 
 #: Codes without a row: codes while a cause is not known, and a failure of this machine's own data plane.
 UNMADE = (
@@ -920,7 +919,6 @@ ROWS: tuple[Row, ...] = (
         name="host-behind-the-device-is-silent",
         code="nothing_comes_back",
         ways=("strongswan/v2/we",),
-        equivalent=NOTHING_BACK,
         after=faults.pings_unanswered_host,
         seconds=75,
         quick=False,
@@ -929,7 +927,6 @@ ROWS: tuple[Row, ...] = (
         name="device-forwards-nothing",
         code="nothing_comes_back",
         ways=("strongswan/v2/we",),
-        equivalent=NOTHING_BACK,
         after=faults.pings_without_route,
         seconds=75,
     ),
@@ -937,15 +934,30 @@ ROWS: tuple[Row, ...] = (
         name="device-says-no-route",
         code="device_route_missing",
         ways=("strongswan/v2/we",),
-        equivalent=("nothing_comes_back",),
         after=faults.pings_refused_by_the_device,
+        seconds=75,
+    ),
+    Row(
+        name="host-behind-the-device-is-off",
+        code="device_route_missing",
+        ways=("strongswan/v2/we",),
+        exact=(),
+        acceptable=("device_route_missing",),
+        after=faults.pings_a_host_that_is_off,
+        seconds=75,
+        quick=False,
+    ),
+    Row(
+        name="device-forbids",
+        code="device_firewall",
+        ways=("strongswan/v2/we",),
+        after=faults.pings_forbidden_by_the_device,
         seconds=75,
     ),
     Row(
         name="esp-to-the-device-is-lost",
         code="nothing_comes_back",
         ways=("strongswan/v2/we",),
-        equivalent=NOTHING_BACK,
         after=faults.loses_esp_to_the_device,
         seconds=75,
     ),
@@ -953,7 +965,6 @@ ROWS: tuple[Row, ...] = (
         name="esp-from-the-device-is-lost",
         code="nothing_comes_back",
         ways=("strongswan/v2/we",),
-        equivalent=NOTHING_BACK,
         after=faults.loses_esp_from_the_device,
         seconds=75,
     ),

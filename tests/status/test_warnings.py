@@ -81,3 +81,38 @@ def test_what_passes_one_way_alone(one_way: model.OneWay | None, said: str | Non
     came = dataclasses.replace(given.child(), last_in_at=examples.at(0))
     found = warnings.of(examples.context(one_way=one_way, children=(came,)))
     assert [one.reason for one in found] == ([] if said is None else [said])
+
+
+def _refused(code: int, packets: int = 25, destination: str = "192.168.44.10") -> model.RefusedPackets:
+    return model.RefusedPackets(reporter="192.168.44.1", destination=destination, code=code, packets=packets)
+
+
+@pytest.mark.parametrize(
+    ("refused", "found"),
+    [
+        pytest.param((), [], id="nothing is refused"),
+        pytest.param((_refused(0, packets=2),), [], id="two packets"),
+        pytest.param((_refused(0, packets=3),), [("device_route_missing", True)], id="no route"),
+        pytest.param((_refused(6),), [("device_route_missing", True)], id="an unknown network"),
+        pytest.param((_refused(1),), [("device_route_missing", False)], id="no route, or a silent host"),
+        pytest.param((_refused(10),), [("device_firewall", True)], id="a firewall of the host"),
+        pytest.param((_refused(13),), [("device_firewall", True)], id="a firewall"),
+        pytest.param((_refused(3),), [], id="a closed port"),
+        pytest.param(
+            (_refused(1), _refused(13, destination="192.168.44.11"), _refused(0, destination="192.168.44.12")),
+            [("device_route_missing", True), ("device_firewall", True), ("device_route_missing", False)],
+            id="several, the certain ones first",
+        ),
+    ],
+)
+def test_packets_that_the_device_refuses(refused: tuple[model.RefusedPackets, ...], found: list[tuple[str, bool]]):
+    causes = warnings.of(examples.context(refused_packets=refused))
+    assert [(one.code, one.is_certain) for one in causes] == found
+
+
+def test_a_missing_route_says_who_refused_which_packets():
+    context = examples.context(refused_packets=(_refused(0),))
+    [cause] = warnings.of(dataclasses.replace(context, seen_at=examples.at(0)))
+    line = "192.168.44.1 answered 25 packets to 192.168.44.10 with ICMP net unreachable (code 0)"
+    assert cause.reason.endswith(": " + line)
+    assert cause.evidence == (model.Evidence(at=examples.at(0), line=line),)

@@ -85,7 +85,15 @@ from landbridge.model.gateway_certificate import (
 from landbridge.model.job import GatewayJob, JobListRequest, JobRef, JobStatus, JobStatusName, Restart, UpgradeRequest
 from landbridge.model.monitor import ConnectionMonitor, MonitorListRequest, MonitorRef, MonitorRequest
 from landbridge.model.negotiation import Attempt
-from landbridge.model.observation import ChildSa, ConnectionObservation, GatewayReport, Observation, OneWay, Traffic
+from landbridge.model.observation import (
+    ChildSa,
+    ConnectionObservation,
+    GatewayReport,
+    Observation,
+    OneWay,
+    RefusedPackets,
+    Traffic,
+)
 from landbridge.model.probe import (
     ProbeAnswer,
     Probed,
@@ -231,6 +239,7 @@ __all__ = [
     "Quota",
     "Reachability",
     "RecordedProbe",
+    "RefusedPackets",
     "Restart",
     "RoutingTableRequest",
     "Secret",

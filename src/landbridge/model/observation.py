@@ -60,6 +60,18 @@ class OneWay:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedPackets:
+    """Packets that went into the tunnel to `destination`, and that `reporter` (the device, or a router behind it) answered with ICMP destination
+    unreachable of this code (RFC 792, RFC 1812). The last one was at most two minutes ago.
+    """
+
+    reporter: str
+    destination: str
+    code: int
+    packets: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionObservation:
     """`applied_generation`: the generation whose configuration is loaded whole; None while something is missing.
 
@@ -69,7 +81,7 @@ class ConnectionObservation:
     subnets (`ours - theirs`) that no CHILD_SA carries whole while the tunnel is up. `routes`: blocks that lead into the tunnel now.
     `is_key_unproved`: the tunnel was made with another PSK than the one that is loaded, and no IKE_SA with this one stands yet.
     `configuration` names what is loaded now; `attempts` are the last ones, oldest first. `traffic` and `one_way` are counted by the source
-    that the agent reports to. `bgp`: the session of a connection of style bgp. `nqa`: what echoes through the tunnel say, and `monitor` what
+    that the agent reports to. `refused_packets`: most packets first. `bgp`: the session of a connection of style bgp. `nqa`: what echoes through the tunnel say, and `monitor` what
     echoes outside of it say; None where nothing is sent.
     """
 
@@ -92,6 +104,7 @@ class ConnectionObservation:
     attempts: tuple[Attempt, ...] = ()
     traffic: Traffic = Traffic()
     one_way: OneWay | None = None
+    refused_packets: tuple[RefusedPackets, ...] = ()
     bgp: BgpSession | None = None
     nqa: Reachability | None = None
     monitor: Reachability | None = None

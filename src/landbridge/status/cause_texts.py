@@ -290,8 +290,15 @@ TEXTS: Mapping[str, Text] = {
     ),
     "device_route_missing": Text(
         "device",
-        "the device has no route into the tunnel",
-        "on the device, route the local subnets of this connection into the tunnel",
+        "the device has no route to a destination of packets that come out of the tunnel",
+        "on the device, add the route to the destination, or take its network out of the peer subnets of this connection",
+        "the device has no route to a destination of packets that come out of the tunnel, or that host is off",
+        "ping the host from the device",
+    ),
+    "device_firewall": Text(
+        "device",
+        "a firewall behind the tunnel refuses packets",
+        "on the device, allow packets from the local subnets of this connection to the destination",
     ),
     "path_mtu": Text(
         "network",

@@ -19,10 +19,16 @@ _REFUSALS = frozenset(
 )
 #: Traffic in one direction alone is a warning from this number of packets and this time on.
 FEWEST, SHORTEST = 10, timedelta(seconds=20)
+#: Packets of one destination that were refused are a warning from this number on.
+FEWEST_REFUSED = 3
+#: Codes of ICMP destination unreachable (RFC 792, RFC 1812, 5.2.7.1): there is no route; there is none or the host is silent (Linux says so of a host
+#: without an answer, Cisco IOS also without a route); somebody forbids it.
+_NO_ROUTE, _NO_HOST, _FORBIDDEN = frozenset({0, 5, 6, 8, 11}), frozenset({1, 7, 12}), frozenset({9, 10, 13})
+_CODES = {0: "net unreachable", 1: "host unreachable", 9: "net prohibited", 10: "host prohibited", 13: "prohibited"}
 
 
 def of(context: Context) -> tuple[model.Cause, ...]:
-    return (*_key(context), *bgp_causes.of(context), *_one_way(context))
+    return (*_key(context), *bgp_causes.of(context), *_one_way(context), *_refused(context))
 
 
 def _one_way(context: Context) -> Iterator[model.Cause]:
@@ -42,6 +48,33 @@ def _one_way(context: Context) -> Iterator[model.Cause]:
     else:
         detail = f"{passed.packets} packets came in {seconds} s, we sent none"
         yield cause_texts.cause("nothing_goes_out", placeholders=context.placeholders, detail=detail)
+
+
+def _refused(context: Context) -> Iterator[model.Cause]:
+    """ICMP errors that came through the tunnel in answer to packets that went into it."""
+    many = [one for one in context.seen.refused_packets if one.packets >= FEWEST_REFUSED]
+    for code, of, is_certain in (
+        ("device_route_missing", _NO_ROUTE, True),
+        ("device_firewall", _FORBIDDEN, True),
+        ("device_route_missing", _NO_HOST, False),
+    ):
+        found = [one for one in many if one.code in of]
+        if found:
+            lines = (
+                tuple(model.Evidence(at=context.seen_at, line=_line(one)) for one in found) if context.seen_at else ()
+            )
+            yield cause_texts.cause(
+                code,
+                placeholders=context.placeholders,
+                is_certain=is_certain,
+                detail=_line(found[0]),
+                evidence=lines,
+            )
+
+
+def _line(one: model.RefusedPackets) -> str:
+    said = _CODES.get(one.code, "unreachable")
+    return f"{one.reporter} answered {one.packets} packets to {one.destination} with ICMP {said} (code {one.code})"
 
 
 def _key(context: Context) -> Iterator[model.Cause]:

@@ -8,12 +8,15 @@ from datetime import datetime, timedelta
 
 from landbridge import model
 from landbridge.engine import base
-from landbridge.engine.strongswan import probe_planning, state
+from landbridge.engine.strongswan import probe_planning, state, subnets
 from landbridge.engine.strongswan import target as targets
 from landbridge.engine.strongswan.ike import fingerprints, key_proof, messages, selectors
 from landbridge.engine.strongswan.ike import planning as ike_planning
 from landbridge.engine.strongswan.ike import state as ike_state
 from landbridge.engine.strongswan.network import firewall, tunnels
+
+#: Destinations of refused packets that a report names, of one connection.
+SHOWN_REFUSALS = 5
 
 
 def report(
@@ -60,6 +63,7 @@ def _connections(
             at=current.at,
             routes=tunnels.destinations_carried(observed, first) if observed else None,
             intended=selectors.intended(target.desired, spec),
+            refused=_refused(spec, target.plane, current),
             attempts=current.ike.attempts.get(spec.id, ()),
             configuration=_configuration(spec.id, current, secrets[spec.id]),
         )
@@ -141,6 +145,7 @@ def _connection(
     at: datetime,
     routes: Collection[str] | None,
     intended: Iterable[selectors.Pair],
+    refused: Iterable[model.RefusedPackets],
     attempts: tuple[model.Attempt, ...],
     configuration: str,
 ) -> model.ConnectionObservation:
@@ -166,7 +171,22 @@ def _connection(
         routes=tuple(sorted({net for child in children for net in child.remote_ts} if routes is None else routes)),
         attempts=attempts,
         configuration=configuration,
+        refused_packets=tuple(sorted(refused, key=lambda one: -one.packets))[:SHOWN_REFUSALS],
     )
+
+
+def _refused(
+    spec: model.DesiredConnection, plane: model.Plane, current: state.GatewayState
+) -> Iterator[model.RefusedPackets]:
+    """On the userland data plane all tunnels share one interface, so the networks behind a tunnel tell whose packets were refused."""
+    link = tunnels.interface(spec.if_id, plane)
+    mine = [one for one in current.network.refused if one.link == link]
+    nets = [subnets.parse_net(net) for net in tunnels.destinations(spec.connection)] if mine else []
+    for one in mine:
+        if plane == "kernel" or any(subnets.parse_host(one.destination).subnet_of(net) for net in nets):
+            yield model.RefusedPackets(
+                reporter=one.reporter, destination=one.destination, code=one.code, packets=one.packets
+            )
 
 
 def _identity(found: str | None, configured: str | None) -> str | None:

@@ -10,6 +10,10 @@ behind the tunnel. An inner address answers its own VPC and the networks behind 
 in clear by the uplink, as would an error that quotes an inner packet. TCP's segment size is clamped in both directions to what the
 tunnel's route carries.
 
+The table remembers two things about packets from tunnels. `refused`: ICMP errors that say that a destination cannot be reached, by interface,
+reporter, code, and the destination of the packet that the error quotes. Packets that are too big and closed ports are no such errors.
+`seen`: a sample of the sources, hosts that a path can be checked with.
+
 First messages of IKEv1 are limited, since charon has no cookies for them: each makes an IKE_SA that waits, and one of aggressive mode a
 Diffie-Hellman exchange too. A stranger's are heard only where a connection waits for a device without a fixed address.
 """
@@ -19,10 +23,11 @@ import hashlib
 import ipaddress
 import json
 import re
+import socket
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from landbridge.engine.strongswan import subnets
 from landbridge.engine.strongswan.network import netlink
@@ -38,7 +43,10 @@ KNOWN_PEER, STRANGER = "10/second burst 50 packets", "2/second burst 25 packets"
 STRANGERS = {"main": "20/second burst 100 packets", "aggressive": "10/second burst 50 packets"}
 #: Addresses that are counted at a time; beyond them only the limit of all together holds.
 COUNTED = 8192
+#: How long the table remembers what came from tunnels, how much of it at once, and how many packets it takes sources from.
+REMEMBERED, MOST, SAMPLED = "2m", 1024, "1/second burst 5 packets"
 
+# Of an ICMP error, 192 bits from its head: the destination of the packet that it quotes (RFC 792).
 # Offsets in bits from the head of UDP (RFC 2408, 3.1): the responder's cookie, empty in a first message; the version, 1.x; the exchange
 # type, 2 (main) or 4 (aggressive). On port 4500 four zero bytes come before (RFC 3948, 2.2).
 _FILTER_TABLE = """\
@@ -78,6 +86,19 @@ table inet {name} {{
     flags dynamic
     timeout 1m
   }}
+  set refused {{
+    typeof iifname . ip saddr . icmp code . @th,192,32
+    size {most}
+    flags dynamic
+    timeout {remembered}
+    counter
+  }}
+  set seen {{
+    type ifname . ipv4_addr
+    size {most}
+    flags dynamic
+    timeout {remembered}
+  }}
   limit main {{
     rate {main_rate}
   }}
@@ -98,6 +119,7 @@ table inet {name} {{
     iifname "wan" ip protocol esp accept
     iifname "wan" ip protocol icmp accept
     iifname "lan" ip protocol icmp ip daddr @inner ip saddr @near accept
+    iifname {{ {tunnels} }} jump remember
     iifname {{ {tunnels} }} ip protocol icmp ip daddr @inner iifname . ip saddr @peers accept
     iifname {{ {tunnels} }} ip daddr @inner icmp type {{ destination-unreachable, time-exceeded }} accept
   }}
@@ -115,8 +137,13 @@ table inet {name} {{
     type filter hook forward priority filter; policy drop;
     tcp flags & (syn | rst) == syn tcp option maxseg size set rt mtu
     iifname "lan" oifname {{ {tunnels} }} ip saddr @local accept
+    iifname {{ {tunnels} }} jump remember
     iifname {{ {tunnels} }} oifname "lan" ip daddr @local iifname . ip saddr @peers accept
     iifname {{ {tunnels} }} oifname "lan" ip daddr @local icmp type {{ destination-unreachable, time-exceeded }} accept
+  }}
+  chain remember {{
+    icmp type destination-unreachable icmp code != {{ 2-4 }} update @refused {{ iifname . ip saddr . icmp code . @th,192,32 }}
+    limit rate {sampled} update @seen {{ iifname . ip saddr }}
   }}
   chain output {{
     type filter hook output priority filter; policy accept;
@@ -174,6 +201,9 @@ def filter_table(of: FilterTable) -> str:
         known=_elements(sorted(of.known)),
         tunnels=TUNNELS,
         counted=str(COUNTED),
+        remembered=REMEMBERED,
+        most=str(MOST),
+        sampled=SAMPLED,
         known_peer=KNOWN_PEER,
         stranger=STRANGER,
         **{f"{mode}_rate": rate for mode, rate in STRANGERS.items()},
@@ -259,6 +289,42 @@ def _shape(name: str, listed: list[Any]) -> str:
     chains = [entry["chain"] for entry in listed if "chain" in entry and entry["chain"]["table"] == name]
     rules = [entry["rule"]["chain"] for entry in listed if "rule" in entry and entry["rule"]["table"] == name]
     return _summary(name, {chain["name"]: (chain.get("policy"), rules.count(chain["name"])) for chain in chains})
+
+
+class Refused(NamedTuple):
+    """ICMP errors from a tunnel of the last minutes: `reporter` says `code` (of type 3) about packets to `destination`."""
+
+    link: str
+    reporter: str
+    destination: str
+    code: int
+    packets: int
+
+
+def refused() -> tuple[Refused, ...]:
+    """What the table of the calling thread's namespace remembers."""
+    return tuple(
+        Refused(_link(one.key), _address(one.key, 16), _address(one.key, 24), code=one.key[20], packets=one.packets)
+        for one in _elements_of("refused")
+    )
+
+
+def seen() -> tuple[tuple[str, str], ...]:
+    """(link, source) of packets from tunnels: a sample of the last minutes."""
+    return tuple((_link(one.key), _address(one.key, 16)) for one in _elements_of("seen"))
+
+
+def _elements_of(name: str) -> Iterator[netlink.SetElement]:
+    for _, table in _read(netlink.firewall_generation(), ""):
+        yield from netlink.set_elements(table, name)
+
+
+def _link(key: bytes) -> str:
+    return key[:16].rstrip(b"\0").decode()
+
+
+def _address(key: bytes, at: int) -> str:
+    return socket.inet_ntoa(key[at : at + 4])
 
 
 def stands() -> bool:

@@ -125,7 +125,7 @@ def _peer_nets(specs: list[model.DesiredConnection], plane: model.Plane) -> dict
     """Interface -> the networks behind its tunnel, the inner address of the device included."""
     found: dict[str, list[str]] = {}
     for spec in specs:
-        link = tunnels.name(spec.if_id) if plane == "kernel" else "ipsec0"
+        link = tunnels.interface(spec.if_id, plane)
         inner = spec.connection.tunnel_peer_address
         found.setdefault(link, []).extend(
             [*tunnels.destinations(spec.connection), *([str(subnets.parse_host(inner))] if inner else [])]

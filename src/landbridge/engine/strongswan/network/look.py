@@ -32,6 +32,8 @@ def _look_inside(read: netlink.Reader) -> tuple[links.NamespaceLook, dict[str, A
     snapshot = read.snapshot(without=links.CHARON_TABLE)
     found = {
         "filter_table": firewall.look(),
+        "refused": firewall.refused(),
+        "seen": firewall.seen(),
         "tunnels": xfrm.look(snapshot),
         "learned_mtus": xfrm.learned_mtus(snapshot),
     }

@@ -31,6 +31,8 @@ _LOCAL_TABLE = 255
 _CLONED = 0x200
 #: <linux/netfilter/nfnetlink.h> and nf_tables.h: NFT_MSG_GETGEN of nftables; <asm-generic/socket.h>.
 _NETFILTER, _GENERATION, _NAMESPACE_COOKIE = 12, 10 << 8 | 16, 71
+#: NFT_MSG_GETSETELEM, and NFPROTO_INET: the family of a table for IPv4 and IPv6.
+_SET_ELEMENTS, _INET = 10 << 8 | 13, 1
 #: NLM_F_ACK, NLM_F_REPLACE and NLM_F_CREATE.
 _PUT = 0x4 | 0x100 | 0x400
 #: RTM_F_FIB_MATCH: the route as it was set is asked for, not what becomes of it for one address.
@@ -202,6 +204,48 @@ def firewall_generation() -> tuple[int, int]:
             raise OSError(_code(body), os.strerror(_code(body)))
         cookie = asking.getsockopt(socket.SOL_SOCKET, _NAMESPACE_COOKIE, 8)
     return _number(cookie), int.from_bytes(_attributes(body, 4)[1], "big")
+
+
+class SetElement(NamedTuple):
+    """`key`: its fields, each padded to 4 bytes. `packets`: of the element's counter, 0 without one."""
+
+    key: bytes
+    packets: int
+
+
+def set_elements(table: str, name: str) -> list[SetElement]:
+    """The elements of a set of an nftables table (family inet) in the calling thread's namespace; none where there is no such set."""
+    named = _attribute(1, table.encode() + b"\0") + _attribute(2, name.encode() + b"\0")
+    head = struct.pack("=BBH", _INET, 0, 0)
+    found: list[SetElement] = []
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETFILTER) as asking:
+        asking.settimeout(TIMEOUT)
+        length = _HEADER.size + len(head) + len(named)
+        asking.send(_HEADER.pack(length, _SET_ELEMENTS, _REQUEST | _DUMP, 0, 0) + head + named)
+        while True:
+            for kind, _, body in _messages(asking.recv(1 << 18)):
+                if kind == _ERROR and _code(body) != errno.ENOENT:
+                    raise OSError(_code(body), os.strerror(_code(body)))
+                if kind in (_DONE, _ERROR):
+                    return found
+                found += map(_set_element, _each(_attributes(body, 4).get(3, b"")))
+
+
+def _each(listed: bytes) -> Iterator[bytes]:
+    """The values of a list, all of one kind."""
+    at = 0
+    while at < len(listed):
+        length, _ = _ATTRIBUTE.unpack_from(listed, at)
+        yield listed[at + 4 : at + length]
+        at += length + 3 & ~3
+
+
+def _set_element(body: bytes) -> SetElement:
+    """Key and expression are nested; of a counter, the second attribute is the number of packets."""
+    found = _attributes(body, 0)
+    expression = _attributes(found.get(7, b""), 0)
+    counted = _attributes(expression.get(2, b""), 0) if _string(expression.get(1)) == "counter" else {}
+    return SetElement(_attributes(found[1], 0)[1], int.from_bytes(counted.get(2, b""), "big"))
 
 
 def _family(size: int) -> bytes:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from landbridge.engine.strongswan.network.firewall import Refused
 from landbridge.engine.strongswan.network.tunnels import Tunnel
 
 
@@ -12,7 +13,8 @@ class NetworkState:
     used. `next_hop` is the uplink's. `uplink_peer`: whether the underlay has the other end of an uplink, also of a lost one.
     `addresses` are (link, address/prefix); an address on `wan` counts when its rule and the underlay's route exist too. `rules` are
     as in `GatewayNetwork`. `filter_table` and `nat_table` are summaries of the nftables in the namespace and on the machine.
-    `tunnels`: interface -> tunnel. `learned_mtus`: peer -> path MTU in bytes.
+    `refused` and `seen`: what the filter table remembers of packets from tunnels. `tunnels`: interface -> tunnel. `learned_mtus`: peer ->
+    path MTU in bytes.
     """
 
     namespace: bool = False
@@ -26,6 +28,8 @@ class NetworkState:
     rules: frozenset[tuple[int, str, int]] = frozenset()
     filter_table: str | None = None
     nat_table: str | None = None
+    refused: tuple[Refused, ...] = ()
+    seen: tuple[tuple[str, str], ...] = ()
     tunnels: Mapping[str, Tunnel] = field(default_factory=dict)
     learned_mtus: Mapping[str, int] = field(default_factory=dict)
 

@@ -95,6 +95,15 @@ class Tunnel:
     has_older_routes: bool = False
 
 
+#: The TUN of the userland data plane, which all connections share.
+TUN = "ipsec0"
+
+
+def interface(if_id: int, plane: model.Plane) -> str:
+    """The name of the interface that a connection's inner packets pass."""
+    return name(if_id) if plane == "kernel" else TUN
+
+
 def name(if_id: int) -> str:
     """The name of the interface: at most 11 of 15 bytes."""
     return f"x{if_id}"
