@@ -461,7 +461,11 @@ def show(made: folder.Folder, path: str) -> Any:
     """The answer to a GET, without what differs from request to request."""
     answer = made.ask("GET", path)
     answer.raise_for_status()
-    return {name: value for name, value in answer.json().items() if name != "request_id"}
+    return json.loads(answer.text, object_hook=_lasting)
+
+
+def _lasting(value: dict[str, Any]) -> dict[str, Any]:
+    return {name: one for name, one in value.items() if name not in {"request_id", "state_duration"}}
 
 
 def make(target: Path) -> None:
