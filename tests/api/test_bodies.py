@@ -128,7 +128,7 @@ def test_the_content_type_does_not_matter(ours: Any):
 def test_a_newline_in_a_path_makes_no_second_log_line(ours: Any, caplog: pytest.LogCaptureFixture):
     with caplog.at_level(logging.DEBUG, "landbridge.api"):
         ours.send("GET", f"{PATH}/x%0a2026-11-23%20INFO%20forged%1b%5b2J")
-    lines = [record.getMessage() for record in caplog.records if record.name == "landbridge.api.app"]
+    lines = [record.getMessage() for record in caplog.records if record.name == "landbridge.api.endpoints"]
     assert len(lines) == 1
     assert lines[0].isprintable()
 

@@ -4,6 +4,7 @@ A row has placeholders and no values of a connection. `cause` fills them in, and
 docs/reference/causes.md has a section for each code.
 """
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -360,27 +361,17 @@ def cause(
     `reason` is the whole reason.
     """
     text = TEXTS[code]
-    names = {
-        "address": placeholders.address,
-        "endpoint": placeholders.endpoint,
-        "local_id": placeholders.local_id,
-        "peer_id": placeholders.peer_id,
-        "version": placeholders.version,
-        "probe": placeholders.probe,
-        "inner": placeholders.inner,
-        "peer_inner": placeholders.peer_inner,
-        "asn": placeholders.asn,
-        "settings": " and ".join(differs) or _ALL_SETTINGS.get(code, "the settings"),
-    }
-    place = device_settings.setting(placeholders.device, code)
-    short = text.reason if is_certain else text.uncertain or f"perhaps {text.reason}"
-    whole = ": ".join(part for part in (short.format_map(names), _details(detail, ours, theirs)) if part)
+    settings = " and ".join(differs) or _ALL_SETTINGS.get(code, "the settings")
+    names = dataclasses.asdict(placeholders) | {"settings": settings}
     return model.Cause(
         code=code,
         side=side or text.side,
         is_certain=is_certain,
-        reason=reason or whole,
-        remedy="; on ".join(part for part in (remedy or text.remedy.format_map(names), place) if part),
+        reason=reason
+        or _join(": ", _reason(text, is_certain=is_certain).format_map(names), _details(detail, ours, theirs)),
+        remedy=_join(
+            "; on ", remedy or text.remedy.format_map(names), device_settings.setting(placeholders.device, code)
+        ),
         ours=ours,
         theirs=theirs,
         differs=differs,
@@ -395,7 +386,15 @@ _ALL_SETTINGS = {
 }
 
 
+def _reason(text: Text, *, is_certain: bool) -> str:
+    return text.reason if is_certain else text.uncertain or f"perhaps {text.reason}"
+
+
 def _details(detail: str | None, ours: str | None, theirs: str | None) -> str:
     here = None if ours is None else f"this connection: {ours}"
     there = None if theirs is None else f"the device: {theirs}"
-    return "; ".join(part for part in (detail, here, there) if part)
+    return _join("; ", detail, here, there)
+
+
+def _join(separator: str, *parts: str | None) -> str:
+    return separator.join(part for part in parts if part)

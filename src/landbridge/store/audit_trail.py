@@ -80,12 +80,9 @@ def newest(
     """Up to `limit` events of a project, newest first. `before`: only those that are older than the event of this seq; none when
     retention has removed it, since older ones went first.
     """
-    end = (_END if until is None else codec.milliseconds(until) + 1, 0)
-    if before is not None:
-        row = tx.one(_AT, seq=before)
-        if row is None:
-            return []
-        end = min(end, (row[0], before))
+    end = _end(tx, until, before)
+    if end is None:
+        return []
     statement, more = (_OF_PROJECT, {}) if resource_id is None else (_OF_RESOURCE, {"resource_id": resource_id})
     rows = tx.all(
         statement,
@@ -96,14 +93,19 @@ def newest(
         limit=limit,
         **more,
     )
-    return [
-        model.AuditEvent(
-            seq=seq,
-            at=codec.moment(at),
-            actor=actor,
-            action=action,
-            resource_id=resource,
-            request_id=request_id,
-        )
-        for seq, at, actor, action, resource, request_id in rows
-    ]
+    return [_event(*row) for row in rows]
+
+
+def _end(tx: Transaction, until: datetime | None, before: int | None) -> tuple[int, int] | None:
+    """Time and seq that are later than those of every event to list; None when the event `before` is not there any more."""
+    end = (_END if until is None else codec.milliseconds(until) + 1, 0)
+    if before is None:
+        return end
+    row = tx.one(_AT, seq=before)
+    return None if row is None else min(end, (row[0], before))
+
+
+def _event(seq: int, at: int, actor: str, action: str, resource_id: str, request_id: str) -> model.AuditEvent:
+    return model.AuditEvent(
+        seq=seq, at=codec.moment(at), actor=actor, action=action, resource_id=resource_id, request_id=request_id
+    )

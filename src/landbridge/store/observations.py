@@ -59,53 +59,69 @@ def record(tx: Transaction, seen: model.Observation) -> Recorded:
     row = gateways.find_any(tx, seen.gateway_id)
     if row is None:
         return Recorded([], [])
-    gone, written = [], []
-    for connection, facts in connections.deleting(tx, row.seq):
-        if connection.id not in seen.present:
-            connections.remove(tx, connection.id)
-            gateways.count_down(tx, row.seq)
-            gone.append((connection, facts))
+    gone = _remove_gone(tx, row.seq, seen.present)
     if row.deleting and not seen.exists:
         gateways.remove(tx, row)
         counters.add(tx, row.gateway.project_id, "vpn_gateway", -1)
         return Recorded(gone, [])
+    _put_gateway(tx, row, seen)
+    written = _put_connections(tx, row.seq, seen)
+    for result in seen.probes:
+        probes.record(tx, row.seq, result)
+    return Recorded(gone, written)
+
+
+def _remove_gone(
+    tx: Transaction, gateway_seq: int, present: frozenset[str]
+) -> list[tuple[model.Connection, model.StatusFacts]]:
+    """Deletes the rows of the deleting connections of which nothing is present."""
+    gone = [found for found in connections.deleting(tx, gateway_seq) if found[0].id not in present]
+    for connection, _ in gone:
+        connections.remove(tx, connection.id)
+        gateways.count_down(tx, gateway_seq)
+    return gone
+
+
+def _put_gateway(tx: Transaction, row: gateways.GatewayRow, seen: model.Observation) -> None:
     report = _lasting(row.observed, seen.gateway) if row.restarts else seen.gateway
+    at = codec.milliseconds(seen.seen_at)
     tx.run(
         _PUT_GATEWAY,
         gateway_seq=row.seq,
         applied_generation=seen.applied_generation,
         failure=seen.failure,
         report=codec.dump_gateway_report(report),
-        seen_at=codec.milliseconds(seen.seen_at),
+        seen_at=at,
         state="failed" if seen.failure is not None else "well",
-        since=codec.milliseconds(seen.seen_at),
+        since=at,
     )
     attempts.record_strangers(tx, row.seq, seen.gateway.strangers)
-    kept = connections.facts(tx, row.seq) if seen.connections else {}
-    tx.run_many(
-        _PUT_CONNECTION,
-        [
-            {
-                "connection_seq": kept[one.connection_id][0],
-                "applied_generation": one.applied_generation,
-                "report": codec.dump_observation(one),
-                "state": one.state,
-                "since": codec.milliseconds(seen.seen_at),
-            }
-            for one in seen.connections
-            if one.connection_id in kept
-        ],
-    )
-    for one in seen.connections:
-        if one.connection_id in kept:
-            seq, before = kept[one.connection_id]
-            attempts.record(tx, seq, one.attempts)
-            applied = before.applied if one.applied_generation is None else one.applied_generation
-            after = before._replace(applied=applied, state=one.state)
-            written.append(Written(one.connection_id, seq, before, after))
-    for result in seen.probes:
-        probes.record(tx, row.seq, result)
-    return Recorded(gone, written)
+
+
+def _put_connections(tx: Transaction, gateway_seq: int, seen: model.Observation) -> list[Written]:
+    """Writes the observations of the connections that have a row."""
+    kept = connections.facts(tx, gateway_seq) if seen.connections else {}
+    known = [(one, *kept[one.connection_id]) for one in seen.connections if one.connection_id in kept]
+    since = codec.milliseconds(seen.seen_at)
+    tx.run_many(_PUT_CONNECTION, [_columns(one, seq, since) for one, seq, _ in known])
+    for one, seq, _ in known:
+        attempts.record(tx, seq, one.attempts)
+    return [Written(one.connection_id, seq, before, _after(before, one)) for one, seq, before in known]
+
+
+def _columns(one: model.ConnectionObservation, seq: int, since: int) -> dict[str, Any]:
+    return {
+        "connection_seq": seq,
+        "applied_generation": one.applied_generation,
+        "report": codec.dump_observation(one),
+        "state": one.state,
+        "since": since,
+    }
+
+
+def _after(before: model.StatusFacts, one: model.ConnectionObservation) -> model.StatusFacts:
+    applied = before.applied if one.applied_generation is None else one.applied_generation
+    return before._replace(applied=applied, state=one.state)
 
 
 def _lasting(before: model.GatewayReport, now: model.GatewayReport) -> model.GatewayReport:
