@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from landbridge.engine.strongswan.ike import attempts, state, steps
+from landbridge.engine.strongswan.ike import attempts, kept_attempts, open_attempt, state, steps
 from landbridge.model import negotiation
 from landbridge.model.negotiation import Attempt
 
@@ -229,10 +229,10 @@ def test_what_is_kept_is_bounded_whatever_is_said(said: list[tuple[int, str, int
         peer = f"192.0.{number // 256}.{number % 256}"
         told = [Line((f"{number}", "-", line.replace(DEVICE, peer))) for _, _, line in lines(name)[:length]]
         tell(log, told * 3)
-    assert len(log.strangers()) <= attempts.KEPT_OF_STRANGERS
+    assert len(log.strangers()) <= kept_attempts.KEPT_OF_STRANGERS
     for kept in log.attempts().values():
-        assert len(kept) <= attempts.KEPT
-        assert all(len(each.facts) <= attempts.FIRST + attempts.LAST for each in kept)
+        assert len(kept) <= kept_attempts.KEPT
+        assert all(len(each.facts) <= open_attempt.FIRST + open_attempt.LAST for each in kept)
     ids = [int(each.id) for kept in (*log.attempts().values(), log.strangers()) for each in kept]
     assert all(number > 0 for number in ids)
 

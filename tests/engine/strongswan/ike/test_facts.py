@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from landbridge.engine.strongswan.ike import facts, proposals
+from landbridge.engine.strongswan.ike import facts, identities, proposals
 from landbridge.model.negotiation import (
     DataPlaneFailure,
     Deleted,
@@ -422,7 +422,7 @@ def test_a_line_that_says_nothing_is_no_fact(line: str):
     ],
 )
 def test_the_kind_of_an_identity_is_guessed_from_its_text(text: str, kind: str):
-    assert facts.identity(text) == Identity(kind=kind, value=text)  # type: ignore[arg-type]
+    assert identities.identity(text) == Identity(kind=kind, value=text)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from landbridge.engine.strongswan.ike import facts
+from landbridge.engine.strongswan.ike import error_notifies
 from landbridge.model import negotiation
 from landbridge.model.negotiation import Fact
 
@@ -66,7 +66,7 @@ def outcome(fact: Fact, *, is_up: bool) -> negotiation.Outcome | None:
             return "up"
         case negotiation.Refusal(notify=notify, sender=sender) if notify not in _TRANSIENT:
             return "refused_by_device" if sender == "device" else "refused_by_us"
-        case negotiation.Message(sender="us") if facts.error_of(fact) not in (None, *_TRANSIENT):
+        case negotiation.Message(sender="us") if error_notifies.error_of(fact) not in (None, *_TRANSIENT):
             return "refused_by_us"
         case negotiation.DataPlaneFailure():
             return "refused_by_us"

@@ -19,8 +19,8 @@ from vici.protocol import Message, Packet
 from landbridge import model
 from landbridge.engine.strongswan.ike import (
     charon,
-    facts,
     fingerprints,
+    identities,
     messages,
     proposals,
     state,
@@ -210,6 +210,6 @@ def ask_identity(folder: Path, question: Question) -> model.ProbeIdentity | None
             charon_.ask("terminate", {"ike": name, "force": "yes", "timeout": FAREWELL})
     proved = next((match[1] for line in lines if (match := _ID_PROVED.search(line))), None)
     if proved is not None:
-        return model.ProbeIdentity(accepted=True, identity=facts.identity(proved))
+        return model.ProbeIdentity(accepted=True, identity=identities.identity(proved))
     notify = _notify(lines)
     return model.ProbeIdentity(accepted=False, notify=notify) if notify else None

@@ -23,7 +23,7 @@ from vici.exception import DeserializationException
 from vici.protocol import Packet
 
 from landbridge.engine.strongswan import daemon
-from landbridge.engine.strongswan.ike import attempts, charon, facts, unanswered_requests, vici_protocol
+from landbridge.engine.strongswan.ike import attempts, charon, line_rules, unanswered_requests, vici_protocol
 
 #: Without rekeys: one of a thousand tunnels is always rekeying, and a rekey changes nothing of what is up or down.
 EVENTS = ("log", "ike-updown", "child-updown")
@@ -267,7 +267,7 @@ class Watcher:
         name, unique_id, line = (_text(message, key) for key in ("ikesa-name", "ikesa-uniqueid", "msg"))
         if unique_id and self._waiting(gateway_id).add(unique_id, line or ""):
             self._doubts[gateway_id, unique_id] = time.monotonic() + DOUBT
-        if line and line.startswith(facts.NOT_SENT):
+        if line and line.startswith(line_rules.NOT_SENT):
             unique_id = subscription.noise.last_to_send
         if self._attempts(gateway_id).add(at, name, unique_id, line or ""):
             self._call_for_lines(subscription)
