@@ -363,15 +363,14 @@ def cause(
     text = TEXTS[code]
     settings = " and ".join(differs) or _ALL_SETTINGS.get(code, "the settings")
     names = dataclasses.asdict(placeholders) | {"settings": settings}
+    short = _reason(text, is_certain=is_certain).format_map(names)
+    place = device_settings.setting(placeholders.device, code)
     return model.Cause(
         code=code,
         side=side or text.side,
         is_certain=is_certain,
-        reason=reason
-        or _join(": ", _reason(text, is_certain=is_certain).format_map(names), _details(detail, ours, theirs)),
-        remedy=_join(
-            "; on ", remedy or text.remedy.format_map(names), device_settings.setting(placeholders.device, code)
-        ),
+        reason=reason or _join(": ", short, _details(detail, ours, theirs)),
+        remedy=_join("; on ", remedy or text.remedy.format_map(names), place),
         ours=ours,
         theirs=theirs,
         differs=differs,
