@@ -70,6 +70,7 @@ def test_the_diagnosis_has_the_session_and_its_learned_routes(api: Any, made: An
         "routes_received": 2,
         "routes_accepted": 2,
         "routes_announced": 1,
+        "route_limit": 10_000,
         "routes": [{"prefix": prefix, "next_hop": _inner(made), "as_path": [65001]} for prefix in sorted(SUBNETS)],
     }
 

@@ -54,6 +54,28 @@ def test_a_connection_has_its_series_up_or_down(api: Any):
     assert _of(_scrape(api), "landbridge_connection_up", made["id"]) == 1
 
 
+def test_a_connection_of_style_bgp_has_its_session(api: Any, until: Any):
+    gateway = api.gateway()
+    made = api.connection(gateway, style="bgp", peer_subnets=["192.168.44.0/24", "192.168.45.0/24"])
+    other = api.connection(gateway)
+    for one in (made, other):
+        api.connection_as(one["id"], "ACTIVE")
+
+    def told() -> dict[str, float]:
+        found = _scrape(api)
+        rows = [
+            (name, labels, value) for name, samples in found.items() for labels, value in samples if "_bgp_" in name
+        ]
+        assert {labels["connection_id"] for _, labels, _ in rows} <= {made["id"]}
+        return {name.removeprefix("landbridge_connection_bgp_"): value for name, _, value in rows}
+
+    routes = {"received_routes": 2, "accepted_routes": 2, "announced_routes": 1}
+    assert told() == routes | {"established": 1, "route_limit": 10_000}
+    api.simulate(made["id"], "down:bgp")
+    until(lambda: told() == dict.fromkeys(routes, 0) | {"established": 0}, "the session to be down")
+    assert _of(_scrape(api), "landbridge_connection_up", made["id"]) == 0
+
+
 def test_a_status_has_the_cause_that_was_kept_for_it_and_no_older_one(api: Any, shared_service: Any):
     made = api.connection(api.gateway())
     api.connection_as(made["id"], "ACTIVE")

@@ -43,7 +43,7 @@ def test_a_row_has_the_labels_of_what_is_counted(metric: Any):
 
 
 def test_rows_have_the_labels_of_what_is_stored(api: Any):
-    made = api.connection(api.gateway())
+    made = api.connection(api.gateway(), style="bgp")
     api.connection_as(made["id"], "ACTIVE")
     text = api.send("GET", "/metrics").text
     checked = set()

@@ -108,6 +108,41 @@ CONNECTIONS: tuple[Series[Connection], ...] = (
         _id,
         lambda row: row.traffic.rekeys,
     ),
+    Series(
+        "landbridge_connection_bgp_established",
+        "gauge",
+        "1 while the BGP session of a connection of style bgp is established, 0 while it is not.",
+        _id,
+        lambda row: row.bgp.state == "established" if row.bgp else None,
+    ),
+    Series(
+        "landbridge_connection_bgp_received_routes",
+        "gauge",
+        "Routes that the device announces.",
+        _id,
+        lambda row: row.bgp.received if row.bgp else None,
+    ),
+    Series(
+        "landbridge_connection_bgp_accepted_routes",
+        "gauge",
+        "Routes of the device that the VPN gateway accepts.",
+        _id,
+        lambda row: row.bgp.accepted if row.bgp else None,
+    ),
+    Series(
+        "landbridge_connection_bgp_announced_routes",
+        "gauge",
+        "Routes that the VPN gateway announces to the device.",
+        _id,
+        lambda row: row.bgp.announced if row.bgp else None,
+    ),
+    Series(
+        "landbridge_connection_bgp_route_limit",
+        "gauge",
+        "The most routes that the device may announce before the session is ended.",
+        _id,
+        lambda row: row.bgp.limit if row.bgp else None,
+    ),
 )
 
 

@@ -11,7 +11,9 @@ from landbridge.store.database import Transaction
 
 
 class MeasuredConnection(NamedTuple):
-    """`since`: milliseconds since 1970, as in lists of statuses. `last_change`: the status and the cause of the last change of either."""
+    """`since`: milliseconds since 1970, as in lists of statuses. `last_change`: the status and the cause of the last change of either.
+    `bgp`: the BGP session, without its routes.
+    """
 
     id: str
     name: str
@@ -21,6 +23,7 @@ class MeasuredConnection(NamedTuple):
     since: int | None
     traffic: model.Traffic
     last_change: tuple[str | None, str | None] = (None, None)
+    bgp: model.BgpSession | None = None
 
     @property
     def status(self) -> model.ConnectionStatusName:
@@ -66,7 +69,7 @@ def load(tx: Transaction, project_id: str | None, limit: int) -> Measurements:
     omitted = living if living > limit else 0
     paused = pauses.list_all(tx)
     return Measurements(
-        connections=[] if omitted else [MeasuredConnection(*row) for row in measurements.connections(tx, project_id)],
+        connections=[] if omitted else _connections(tx, project_id),
         numbers=dict(numbers),
         omitted=omitted,
         gateways=[
@@ -74,3 +77,8 @@ def load(tx: Transaction, project_id: str | None, limit: int) -> Measurements:
             for row in measurements.gateways(tx, project_id)
         ],
     )
+
+
+def _connections(tx: Transaction, project_id: str | None) -> list[MeasuredConnection]:
+    sessions = measurements.sessions(tx, project_id)
+    return [MeasuredConnection(*row, bgp=sessions.get(row[0])) for row in measurements.connections(tx, project_id)]

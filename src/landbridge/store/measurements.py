@@ -16,6 +16,7 @@ _state = tables.connection_state
 #: In the order of `model.StatusFacts`.
 _FACTS = (_c.c.generation, _c.c.deleting, _o.c.applied_generation, _o.c.state)
 _OBSERVED = _c.outerjoin(_o, _o.c.connection_seq == _c.c.seq)
+_BGP = ("state", "received", "accepted", "announced", "limit")
 _TRAFFIC = ("bytes_in", "bytes_out", "packets_in", "packets_out", "rekeys")
 _newest = _state.alias("newest")
 #: The last change of a connection's status.
@@ -35,6 +36,11 @@ _CONNECTIONS = (
     )
     .select_from(_OBSERVED.join(_g, _g.c.seq == _c.c.gateway_seq).outerjoin(_state, _state.c.seq == _LAST))
     .where(_c.c.deleting == literal_column("0"))
+)
+_SESSIONS = (
+    select(_c.c.id, *(expressions.JsonValue(_o.c.report, "bgp", name) for name in _BGP))
+    .select_from(_OBSERVED)
+    .where(_c.c.deleting == literal_column("0"), expressions.JsonValue(_o.c.report, "bgp", "state").is_not(None))
 )
 _COUNTS = (
     select(_c.c.project_id, _c.c.deleting, _o.c.applied_generation == _c.c.generation, _o.c.state, func.count())
@@ -61,6 +67,7 @@ def _both(query: Any, project: Any) -> dict[bool, Statement]:
 
 
 _CONNECTIONS_OF = _both(_CONNECTIONS, _c.c.project_id)
+_SESSIONS_OF = _both(_SESSIONS, _c.c.project_id)
 _COUNTS_OF = _both(_COUNTS, _c.c.project_id)
 _GATEWAYS_OF = _both(_GATEWAYS, _g.c.project_id)
 
@@ -81,6 +88,14 @@ def connections(tx: Transaction, project_id: str | None) -> Iterator[ConnectionR
         )
         facts = model.StatusFacts(generation, bool(deleting), applied, state)
         yield (*row[:4], facts, since, traffic, (status, cause))
+
+
+def sessions(tx: Transaction, project_id: str | None) -> dict[str, model.BgpSession]:
+    """Id of a connection -> its BGP session, without the routes, of those of a project, or of all (None), that are not being deleted."""
+    return {
+        connection_id: model.BgpSession(**dict(zip(_BGP, values, strict=True)))
+        for connection_id, *values in _each(tx, _SESSIONS_OF, project_id)
+    }
 
 
 def counts(tx: Transaction, project_id: str | None) -> Iterator[tuple[str, model.StatusFacts, int]]:

@@ -17,8 +17,8 @@ NEGOTIATION_SECONDS = 0.05
 RETRY_SECONDS = 10.0
 #: Attempts that are kept of a connection.
 KEPT = 20
-#: Seconds, of BGP sessions.
-HOLD_TIME = 9
+#: Of BGP sessions: seconds, and routes.
+HOLD_TIME, ROUTE_LIMIT = 9, 10_000
 #: Where a device without an address is said to begin from: no address that a site gives out (RFC 2544).
 ROAMING_PEER = "198.18.0.1"
 #: The states in which a connection fails, and how its attempts end then.
@@ -124,6 +124,7 @@ def bgp_session(one: model.DesiredConnection, simulate: str, since: datetime) ->
         received=len(prefixes),
         accepted=len(prefixes),
         announced=1,
+        limit=ROUTE_LIMIT,
         routes=tuple(model.BgpRoute(prefix=prefix, next_hop=next_hop, as_path=(asn,)) for prefix in prefixes),
     )
 
