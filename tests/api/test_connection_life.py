@@ -98,11 +98,19 @@ def test_a_device_without_an_address_is_waited_for(api: Any):
     assert "waiting for the device" in api.diagnosis(made["id"])["reason"]
 
 
-@pytest.mark.parametrize("style", ["static", "policy", "bgp", "policy-template"])
+@pytest.mark.parametrize("style", ["static", "policy", "bgp"])
 def test_every_style_comes_up_and_answers_in_upper_case(api: Any, style: str):
     made = api.connection(api.gateway(), style=style)
     assert made["style"] == style.upper()
     assert api.connection_as(made["id"], "ACTIVE")["style"] == style.upper()
+
+
+def test_a_policy_template_waits_for_its_device_at_any_address(api: Any):
+    made = api.connection(api.gateway(), style="policy-template")
+    assert api.connection_as(made["id"], "DOWN")["style"] == "POLICY-TEMPLATE"
+    assert api.diagnosis(made["id"])["causes"][0]["code"] == "waiting_for_device"
+    api.simulate(made["id"], "active")
+    api.connection_as(made["id"], "ACTIVE")
 
 
 def test_a_deleted_connection_is_404_and_its_place_is_free(api: Any):

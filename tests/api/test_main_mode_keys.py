@@ -43,6 +43,15 @@ def test_a_second_key_for_one_address_is_refused(api: Any, address: str | None):
     assert api.send("POST", "vpn-connection", {"vpn_connection": wish | {"psk": KEY}}).status_code == 201
 
 
+def test_policy_templates_of_an_endpoint_have_one_key_whatever_address_their_devices_have(api: Any):
+    gateway, style = api.gateway(), {"style": "policy-template"}
+    devices = [_device(api, name, f"198.18.250.4{number}") for number, name in enumerate(("one", "two"))]
+    first = api.create("vpn-connection", "vpn_connection", _wish(api, gateway, devices[0], MAIN, KEY, **style))
+    wish = _wish(api, gateway, devices[1], MAIN, OTHER, **style)
+    _refused(api.send("POST", "vpn-connection", {"vpn_connection": wish}), first["id"])
+    assert api.send("POST", "vpn-connection", {"vpn_connection": wish | {"psk": KEY}}).status_code == 201
+
+
 def test_two_keys_in_one_batch_are_refused(api: Any):
     gateway = api.gateway()
     wishes = [_wish(api, gateway, _device(api, name), MAIN, psk) for name, psk in (("one", KEY), ("two", OTHER))]

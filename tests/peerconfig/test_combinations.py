@@ -123,10 +123,19 @@ def test_a_device_keeps_the_tunnel_up_where_the_gateway_cannot_dial(
 
 
 @pytest.mark.parametrize("plane", PLANES)
-@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("style", [style for style in STYLES if style != "policy-template"])
 def test_a_device_starts_nothing_again_where_the_gateway_dials(ike_device: peerconfig.Device, style: str, plane: str):
     if ike_device.id in ONLY_WHERE_IT_DIALS:
         assert not re.search(KEEPS_UP[ike_device.id], printed(ike_device, style, plane))
+
+
+@pytest.mark.parametrize("plane", PLANES)
+def test_the_device_of_a_policy_template_dials_whatever_address_it_has(ike_device: peerconfig.Device, plane: str):
+    text = printed(ike_device, "policy-template", plane)
+    assert re.search(KEEPS_UP[ike_device.id], text)
+    assert not re.search(
+        r"(local_addrs|local-address|Local addresses|left=|local-gw|tunnel source).*198\.51\.100\.2", text
+    )
 
 
 @pytest.mark.parametrize("option", ["nqa", "dials-nqa"])

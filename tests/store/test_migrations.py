@@ -218,3 +218,26 @@ def test_stored_child_sas_get_the_time_of_their_installation(tmp_path: Path):
     with contextlib.closing(sqlite3.connect(path)) as connection:
         found = connection.execute("SELECT connection_seq, report FROM connection_observation").fetchall()
     assert found == REPORTS_OF_0013
+
+
+BEFORE_0017 = """
+    INSERT INTO project VALUES ('p', 'ours', 1);
+    INSERT INTO vpn_gateway (seq, id, project_id, generation, deleting, spec_version, spec) VALUES (7, 'g', 'p', 1, 0, 1, '{}');
+    INSERT INTO customer_gateway (seq, id, project_id, spec_version, spec)
+    VALUES (1, 'c-1', 'p', 1, '{}'), (2, 'c-2', 'p', 1, '{}'), (3, 'c-3', 'p', 1, '{}');
+    INSERT INTO connection (id, project_id, gateway_seq, customer_gateway_seq, endpoint, identity, if_id, generation, deleting, spec_version, spec)
+    VALUES ('static', 'p', 7, 1, 1, '1.2.3.4' || char(10) || 'ours', 1, 1, 0, 1, '{"style": "static"}'),
+           ('template', 'p', 7, 2, 1, '1.2.3.5' || char(10) || 'ours', 2, 1, 0, 1, '{"style": "policy-template"}'),
+           ('same', 'p', 7, 3, 1, '1.2.3.6' || char(10) || 'ours', 3, 1, 0, 1, '{"style": "policy-template"}');
+"""
+
+
+def test_a_policy_template_has_no_address_on_the_wire(tmp_path: Path):
+    path = tmp_path / "landbridge.db"
+    migrate.upgrade(path, "0013")
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        connection.executescript(BEFORE_0017)
+    migrate.upgrade(path, "0017")
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        found = dict(connection.execute("SELECT id, identity FROM connection"))
+    assert found == {"static": "1.2.3.4\nours", "template": "any\nours", "same": "1.2.3.6\nours"}

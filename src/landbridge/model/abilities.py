@@ -29,7 +29,9 @@ class Abilities:
 def abilities_of(engine: str, plane: Plane) -> Abilities:
     """The abilities of an engine, by its name. An API without an engine of its own (`none`) refuses no connection."""
     if engine == "strongswan":
-        return Abilities(styles=frozenset({"policy", "static"}), gm=False, default_route=plane == "kernel")
+        return Abilities(
+            styles=frozenset({"policy", "policy-template", "static"}), gm=False, default_route=plane == "kernel"
+        )
     return Abilities(gm=engine != "simulated")
 
 

@@ -89,3 +89,9 @@ class CustomerGateway:
     def address(self) -> str | None:
         """The device's outer address; None when the device has no fixed address."""
         return self.id_value if self.id_type == "ip" else None
+
+    def address_for(self, style: str) -> str | None:
+        """The address at which a gateway reaches the device of a connection of this style. None: the device dials in, and may come from any
+        address.
+        """
+        return None if style == "policy-template" else self.address

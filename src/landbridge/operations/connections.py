@@ -212,7 +212,7 @@ def _other_key(
     ours = rules.endpoint(request, row.gateway)
     if ours is None or request.psk is None or facts.customer_gateway is None:
         return None
-    address = facts.customer_gateway.address or "any"
+    address = facts.customer_gateway.address_for(rules.style(request)) or "any"
     for other, sealed in connections.of_peer_address(tx, row.seq, ours.number, address):
         if other.id == own_id or sealed is None or not rules.did_pick_by_address(other):
             continue

@@ -71,7 +71,7 @@ def _connection(
         generation=row.generation,
         psk=psk,
         local_address=local_address,
-        peer_address=row.customer_gateway.address,
+        peer_address=row.customer_gateway.address_for(row.connection.style),
         peer_asn=row.customer_gateway.bgp_asn,
         if_id=row.if_id,
         simulate=row.simulate,

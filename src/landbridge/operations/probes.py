@@ -25,8 +25,13 @@ def order(tx: Transaction, call: Call, request: model.ProbeRequest) -> model.Rec
 def _violations(tx: Transaction, call: Call, row: model.KnownConnection) -> list[model.Violation]:
     wrong, seen = [], row.observation
     peer = customer_gateways.find(tx, call.project_id, row.connection.customer_gateway_id)
-    if peer is not None and peer.address is None:
-        wrong.append(("the device has no fixed address: it dials in", "a customer gateway with an address"))
+    if peer is not None and peer.address_for(row.connection.style) is None:
+        wrong.append(
+            (
+                "the device has no fixed address: it dials in",
+                "a connection of another style, whose customer gateway has an address",
+            )
+        )
     if seen is not None and seen.children:
         wrong.append(("a CHILD_SA of the connection is up, and a probe could end it", "a connection that is down"))
     wrong += [

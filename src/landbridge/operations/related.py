@@ -45,7 +45,7 @@ def load(tx: Transaction, known: model.KnownConnection, gateway: RelatedToGatewa
     if gateway is None:
         return Related()
     peer = customer_gateways.find(tx, connection.project_id, connection.customer_gateway_id)
-    address = peer.address if peer else None
+    address = peer.address_for(connection.style) if peer else None
     pairs = traffic_selectors.subnet_pairs(connection, gateway.local_subnets)
     return Related(
         probes=tuple(one.result for one in probes.of_connection(tx, known.seq) if one.result is not None),

@@ -93,6 +93,8 @@ def _selectors_note(side: Side) -> str:
         return "Selectors: 0.0.0.0/0 on both sides, as on the gateway; routes decide what goes into the tunnel."
     if side.style == "static":
         return "Selectors: the pairs of subnets. The gateway accepts them also when it asks for 0.0.0.0/0 itself."
+    if side.style == "policy-template":
+        return "Selectors: the pairs of subnets. Leave out what is not behind this device: the gateway accepts any part of them."
     return "Selectors: the pairs of subnets, the same as the gateway's."
 
 

@@ -138,12 +138,13 @@ def side_of(
     local = traffic_selectors.local_subnets(gateway, network)
     inner = traffic_selectors.inner_addresses(connection)
     warning = model.uncarried(connection, abilities) if abilities else None
+    address = customer_gateway.address_for(connection.style)
     return Side(
         connection_id=connection.id,
         name=connection.name,
         style=connection.style,
         plane=plane,
-        device_address=Address(customer_gateway.address) if customer_gateway.address else None,
+        device_address=Address(address) if address else None,
         gateway_address=Address(endpoint.address),
         device_identity=_identity(
             policy.peer_id_type or customer_gateway.id_type,

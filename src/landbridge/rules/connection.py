@@ -82,7 +82,7 @@ def identity(request: model.ConnectionRequest, facts: Facts) -> str:
     IKE daemons compare names without regard to case.
     """
     both = sides(request, facts)
-    peer = both.peer.address if both.peer else None
+    peer = both.peer.address_for(style(request)) if both.peer else None
     ids = (policies.local_identity(request.ike_policy, both), policies.peer_identity(request.ike_policy, both))
     return _identity(peer, ids)
 
@@ -91,7 +91,7 @@ def stored_identity(connection: model.Connection, peer: model.CustomerGateway) -
     """The beginning of the `identity` of a stored connection. A GM connection does not keep its ids."""
     ike = connection.ike_policy
     ids = ((ike.local_id_type, ike.local_id), (ike.peer_id_type, ike.peer_id))
-    return _identity(peer.address, (one for one in ids if one[0] is not None))
+    return _identity(peer.address_for(connection.style), (one for one in ids if one[0] is not None))
 
 
 def _identity(address: str | None, ids: Iterable[tuple[str | None, str | None]]) -> str:

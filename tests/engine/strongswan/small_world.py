@@ -199,6 +199,24 @@ def _initiate(current: state.GatewayState, step: Any) -> state.GatewayState:
     return put(current, sas=tuple(sas), recently_initiated=current.ike.recently_initiated | {step.child})
 
 
+def dialled_in(current: state.GatewayState, *asked: tuple[tuple[str, ...], tuple[str, ...]]) -> state.GatewayState:
+    """The devices of all policy-templates dial in. Each asks for CHILD_SAs with these (local, remote) selectors."""
+    sas = [
+        ike_state.IkeSa(
+            name,
+            str(next(_ids)),
+            "ESTABLISHED",
+            children=tuple(
+                ike_state.Child(child, str(next(_ids)), "INSTALLED", local_ts=local, remote_ts=remote)
+                for local, remote in asked
+            ),
+        )
+        for name, (child, *_) in ((name, sorted(children)) for name, children in current.ike.conns.items() if children)
+        if ".template-" in child
+    ]
+    return put(current, sas=(*current.ike.sas, *sas))
+
+
 def _reauthenticate(current: state.GatewayState, step: Any) -> state.GatewayState:
     """The peer has the new key."""
     old = _sa(current, step.unique_id)

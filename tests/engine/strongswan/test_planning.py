@@ -69,8 +69,16 @@ def _variants(number: int) -> list[model.DesiredConnection]:
         specs.changed(spec, ha_role="slave", tunnel_local_address=f"169.254.7{number}.1/30"),
         dataclasses.replace(spec, peer_address=None),
         dataclasses.replace(spec, resets=1),
+        *(_template(spec, first, second), _template(spec, second), _template(spec, second, ipsec="disable")),
         specs.changed(spec, style="bgp"),
     ]
+
+
+def _template(spec: model.DesiredConnection, *subnets: str, ipsec: str = "group15") -> model.DesiredConnection:
+    made = specs.changed(
+        spec, style="policy-template", peer_subnets=subnets, ipsec_policy=specs.ipsec_policy(pfs=ipsec)
+    )
+    return dataclasses.replace(made, peer_address=None)
 
 
 connections = st.tuples(*(st.none() | st.sampled_from(_variants(number)) for number in range(len(IDS))))
@@ -137,8 +145,14 @@ def stray_sas(draw: Any):
 
 DAMAGES = (
     *("charon", "namespace", "secret", "conn", "sa", "child", "address", "uplink", "half-uplink", "vpc-link"),
-    *("filter_table", "nat_table", "rules", "tunnel", "half-tunnel", "route", "stray-tunnel", "path"),
+    *("filter_table", "nat_table", "rules", "tunnel", "half-tunnel", "route", "stray-tunnel", "path", "dial-in"),
 )
+
+
+#: What devices of a policy-template may have asked for: (local, remote) selectors.
+ASKED = [
+    ((local,), (f"192.168.{net}.0/24",)) for local in ("10.0.0.0/24", "10.0.0.64/26") for net in (10, 11, 20, 21, 31)
+]
 
 
 def _damage(draw: Any, current: state.GatewayState, kind: str) -> state.GatewayState:  # noqa: C901, PLR0912  a table of damages
@@ -199,6 +213,8 @@ def _damage(draw: Any, current: state.GatewayState, kind: str) -> state.GatewayS
             )
         case "stray-tunnel":
             return current
+        case "dial-in":
+            return small_world.dialled_in(current, *draw(st.lists(st.sampled_from(ASKED), min_size=1, max_size=3)))
         case _:
             return small_world.put(current, vpc_link="?") if current.network.vpc_link else current
 
@@ -235,7 +251,7 @@ def is_as_desired(desired: model.DesiredGateway | None, current: state.GatewaySt
             tunnels.carries_all(current.network.tunnels.get(tunnels.name(each.if_id)), each)
             for each in desired_tunnels.values()
         )
-        and all(child.name in supported[sa.name].children for sa in ours for child in sa.children)
+        and all(supported[sa.name].keeps(child) for sa in ours for child in sa.children)
         and all(_is_up(each, ours) for each in supported.values() if each.initiates)
     )
 
@@ -295,6 +311,30 @@ def test_what_did_not_change_is_not_touched(
     before, after = _loaded(first, current), _loaded(second, current)
     kept = {name for name in before.keys() & after.keys() if before[name] == after[name]}
     assert not [step for step in small_world.plan(second, current) if step.connection_id in kept]
+
+
+@given(
+    desired=desired_gateways,
+    nothing=st.sampled_from([NOTHING, IN_KERNEL]),
+    asked=st.lists(st.sampled_from(ASKED), min_size=1),
+)
+def test_what_a_device_asked_for_stays_while_it_lies_in_the_subnets(
+    desired: model.DesiredGateway, nothing: state.GatewayState, asked: list[Any]
+):
+    """Each second variant of the connections has other subnets."""
+    current = small_world.dialled_in(settled(desired, nothing), *asked)
+    wider = dataclasses.replace(desired, connections=tuple(map(_one_subnet_less, desired.connections)))
+    ended = {step.unique_id for step in small_world.plan(wider, current) if isinstance(step, ike_steps.TerminateChild)}
+    for spec in wider.connections:
+        held = [sa for sa in current.ike.sas if sa.name == spec.id and spec.connection.style == "policy-template"]
+        for child in (child for sa in held for child in sa.children):
+            assert (child.unique_id in ended) == (not set(child.remote_ts) <= set(spec.connection.peer_subnets or ()))
+
+
+def _one_subnet_less(spec: model.DesiredConnection) -> model.DesiredConnection:
+    subnets = spec.connection.peer_subnets or ()
+    is_template = spec.connection.style == "policy-template" and len(subnets) > 1
+    return specs.changed(spec, peer_subnets=subnets[1:]) if is_template else spec
 
 
 def _loaded(desired: model.DesiredGateway, current: state.GatewayState) -> dict[str, Any]:

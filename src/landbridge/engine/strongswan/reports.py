@@ -89,7 +89,7 @@ def _as_it_is(
     connection_id: str, sas: list[ike_state.IkeSa], current: state.GatewayState, failure: str
 ) -> model.ConnectionObservation:
     established = [sa for sa in sas if sa.live and not sa.negotiating]
-    children = _children(sorted({child.name for sa in established for child in sa.children}), established, current.at)
+    children = _by_selectors(_installed(established), current.at)
     return model.ConnectionObservation(
         connection_id=connection_id,
         failure=failure,
@@ -152,7 +152,12 @@ def _connection(
     """`routes`: what the kernel routes into the tunnel; None without a tunnel, where the selectors of the SAs lead."""
     established = [sa for sa in sas if sa.live and not sa.negotiating]
     shown = next(reversed(established or sas), None)
-    children = _children(config.children, established, at)
+    installed = _installed(established)
+    children = (
+        _by_selectors(filter(config.keeps, installed), at)
+        if config.by_template
+        else _by_name(config.children, installed, at)
+    )
     policy = spec.connection.ike_policy
     return model.ConnectionObservation(
         connection_id=spec.id,
@@ -165,10 +170,10 @@ def _connection(
         peer_address=shown.peer_address if shown else None,
         waits_for_peer=not config.initiates,
         is_key_unproved=is_key_unproved,
-        expected_children=len(config.initiated),
+        expected_children=max(len(children), 1) if config.by_template else len(config.initiated),
         children=children,
         missing_pairs=_missing(intended, established),
-        routes=tuple(sorted({net for child in children for net in child.remote_ts} if routes is None else routes)),
+        routes=tuple(sorted(_selected(children) if routes is None else routes)),
         attempts=attempts,
         configuration=configuration,
         refused_packets=tuple(sorted(refused, key=lambda one: -one.packets))[:SHOWN_REFUSALS],
@@ -217,25 +222,38 @@ def _is_applied(
     """
     if tunnel and not tunnels.carries_all(current.network.tunnels.get(tunnels.name(tunnel.if_id)), tunnel):
         return False
-    stale = any(child.live and child.name not in config.children for sa in sas if sa.live for child in sa.children)
+    stale = any(child.live and not config.keeps(child) for sa in sas if sa.live for child in sa.children)
     loaded = current.ike.conns.get(config.connection_id) == frozenset(config.children)
     keys = {fingerprints.secret_of(secret) for secret in secrets}
     return current.serves and loaded and keys == {config.secret_id} and not stale
 
 
-def _children(names: Iterable[str], sas: list[ike_state.IkeSa], at: datetime) -> tuple[model.ChildSa, ...]:
-    """The youngest installed SA of each desired child: during a rekey there are two."""
-    youngest: dict[str, ike_state.Child] = {}
-    for child in (child for sa in sas for child in sa.children if child.installed):
-        known = youngest.get(child.name)
-        if known is None or int(child.unique_id) > int(known.unique_id):
-            youngest[child.name] = child
+def _installed(sas: Iterable[ike_state.IkeSa]) -> list[ike_state.Child]:
+    """Oldest first: during a rekey there are two."""
+    found = (child for sa in sas for child in sa.children if child.installed)
+    return sorted(found, key=lambda child: int(child.unique_id))
+
+
+def _by_name(names: Iterable[str], installed: Iterable[ike_state.Child], at: datetime) -> tuple[model.ChildSa, ...]:
+    """The youngest SA of each desired child."""
+    youngest = {child.name: child for child in installed}
     return tuple(_child(youngest[name], at) for name in names if name in youngest)
+
+
+def _by_selectors(installed: Iterable[ike_state.Child], at: datetime) -> tuple[model.ChildSa, ...]:
+    """The youngest SA of each pair of selectors: a device may ask for several CHILD_SAs of one child."""
+    youngest = {(child.local_ts, child.remote_ts): child for child in installed}
+    return tuple(_child(child, at) for _, child in sorted(youngest.items()))
+
+
+def _selected(children: Iterable[model.ChildSa]) -> set[str]:
+    """The networks behind the device, by the selectors."""
+    return {str(net) for child in children for selector in child.remote_ts for net in selectors.nets(selector)}
 
 
 def _child(child: ike_state.Child, at: datetime) -> model.ChildSa:
     return model.ChildSa(
-        rule=child.name.split(".")[1],
+        rule=fingerprints.rule(child.name),
         local_ts=child.local_ts,
         remote_ts=child.remote_ts,
         spi_in=child.spi_in,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from landbridge import model
-from landbridge.engine.strongswan import state
+from landbridge.engine.strongswan import state, subnets
 from landbridge.engine.strongswan.ike import fingerprints, messages, selectors, unsupported
 from landbridge.engine.strongswan.ike import state as ike_state
 from landbridge.engine.strongswan.network import gateway_network, tunnels
@@ -45,11 +45,16 @@ def desired_tunnels(target: Target, current: state.GatewayState) -> dict[str, tu
     if target.plane != "kernel":
         return {}
     sas = ike_state.by_connection(current.ike.sas)
-    paths = {spec.id: _path(spec, sas[spec.id], current) for spec in target.desired.connections}
+    paths = {spec.id: _path(target.desired, spec, sas[spec.id], current) for spec in target.desired.connections}
     return tunnels.desired_tunnels(target.desired, target.supported, paths)
 
 
-def _path(spec: model.DesiredConnection, sas: list[ike_state.IkeSa], current: state.GatewayState) -> tunnels.Path:
+def _path(
+    desired: model.DesiredGateway,
+    spec: model.DesiredConnection,
+    sas: list[ike_state.IkeSa],
+    current: state.GatewayState,
+) -> tunnels.Path:
     """Assumes NAT-T until an SA tells: the smaller MTU fits both."""
     children = [
         child for sa in sas for child in sa.children if child.installed and not fingerprints.is_probe(child.name)
@@ -59,4 +64,16 @@ def _path(spec: model.DesiredConnection, sas: list[ike_state.IkeSa], current: st
         up=bool(children),
         encapsulated=any(child.encapsulated for child in children) or not children,
         mtu=current.network.path_mtu(peer),
+        networks=_networks(desired, children) if spec.connection.style == "policy-template" else frozenset(),
     )
+
+
+def _networks(desired: model.DesiredGateway, children: list[ike_state.Child]) -> frozenset[str]:
+    """The networks behind the device, from the selectors that it has negotiated. What lies in the gateway's own networks or in a reserved
+    block is nobody else's, also where the connection's subnets are wider.
+    """
+    kept = [*subnets.local_subnets(desired), *map(subnets.parse_net, model.RESERVED_NETS)]
+    own_address = subnets.vpc_address(desired.network)
+    kept += [own_address.network] if own_address else []
+    found = {net for child in children for selector in child.remote_ts for net in selectors.nets(selector)}
+    return frozenset(str(net) for net in found if not any(net.subnet_of(one) for one in kept))

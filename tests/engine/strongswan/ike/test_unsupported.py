@@ -14,7 +14,7 @@ from landbridge.engine.strongswan.ike import selectors, unsupported
 POLICY = {"style": "policy", "peer_subnets": None}
 
 
-@pytest.mark.parametrize("style", ["bgp", "policy-template"])
+@pytest.mark.parametrize("style", ["bgp"])
 def test_other_styles_are_not_carried_yet(style: str):
     spec = specs.connection(style=style)
     assert "not carried by this engine yet" in unsupported.refusals(specs.desired(spec), "userland")[spec.id]

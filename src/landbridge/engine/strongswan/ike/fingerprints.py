@@ -13,6 +13,7 @@ from landbridge import model
 _CHILD_PARTS = 4
 _SECRET_PARTS = 2
 _PROOF, _PROBE = ".proof", "probe"
+_TEMPLATE = "template-"
 _JSON = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 
@@ -38,6 +39,17 @@ def parse_child(name: str) -> Child | None:
     """None for a name that is not one of ours."""
     parts = name.split(".")
     return Child(*parts) if len(parts) == _CHILD_PARTS else None
+
+
+def template_rule(parameters: str) -> str:
+    """Stands for the rule in the child's name of a policy-template. `parameters`: the fingerprint of the child without its selectors."""
+    return f"{_TEMPLATE}{parameters}"
+
+
+def rule(name: str) -> str:
+    """The index of the policy rule, from the name of a child; 0 for one without rules."""
+    found = name.split(".")[1]
+    return "0" if found.startswith(_TEMPLATE) else found
 
 
 def secret(connection_id: str, key: bytes, owners: list[str], psk: model.Secret) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from landbridge import model
-from landbridge.engine.strongswan.ike import fingerprints, selectors
+from landbridge.engine.strongswan.ike import fingerprints, selectors, state
 from landbridge.model import strongswan_proposals
 
 Message = dict[str, Any]
@@ -23,8 +23,9 @@ class DesiredConfig:
     """What charon must hold for one connection. `children` are names, in the order of their selector pairs.
 
     `initiated`: the children that we bring up by ourselves. The pair of inner addresses is not among them unless the probe
-    needs it: a device that knows no tunnel interface would refuse that pair for ever. `answer_within`: seconds that the device has to
-    answer when it is asked whether it lives, which it is after `dpd_interval` seconds of silence.
+    needs it: a device that knows no tunnel interface would refuse that pair for ever. A policy-template initiates none (`by_template`): its
+    device asks for any number of CHILD_SAs of the one child. `answer_within`: seconds that the device has to answer when it is asked whether it
+    lives, which it is after `dpd_interval` seconds of silence.
     """
 
     connection_id: str
@@ -37,6 +38,25 @@ class DesiredConfig:
     initiates: bool
     dpd_interval: int
     answer_within: int
+    by_template: bool = False
+
+    def keeps(self, child: state.Child) -> bool:
+        """Whether a CHILD_SA has the desired parameters and selectors. The selectors of a policy-template may have become wider or narrower since:
+        what the device has negotiated is kept while it lies in them.
+        """
+        if not self.by_template:
+            return child.name in self.children
+        ours = fingerprints.parse_child(self.children[0])
+        made = fingerprints.parse_child(child.name)
+        allowed = self.conn["children"][self.children[0]]
+        return (
+            ours is not None
+            and made is not None
+            and (ours.rule, ours.ike) == (made.rule, made.ike)
+            and bool(child.local_ts and child.remote_ts)
+            and selectors.is_within(child.local_ts, allowed["local_ts"])
+            and selectors.is_within(child.remote_ts, allowed["remote_ts"])
+        )
 
     @property
     def is_v1(self) -> bool:
@@ -61,27 +81,35 @@ def _config(desired: model.DesiredGateway, spec: model.DesiredConnection, plane:
     key = desired.fingerprint_key
     ike = ike_message(spec)
     ike_fingerprint = fingerprints.fingerprint(key, [ike, spec.resets] if spec.resets else ike)
+    by_template = spec.connection.style == "policy-template"
     children: Message = {}
     initiated: list[str] = []
-    for pair in selectors.pairs(desired, spec, plane):
-        child = child_message(spec.connection, pair)
-        name = str(fingerprints.Child(spec.id, str(pair.rule), ike_fingerprint, fingerprints.fingerprint(key, child)))
+    for pairs in selectors.children(desired, spec, plane):
+        child = child_message(spec.connection, *pairs)
+        rule = _template_rule(key, child) if by_template else str(pairs[0].rule)
+        name = str(fingerprints.Child(spec.id, rule, ike_fingerprint, fingerprints.fingerprint(key, child)))
         children[name] = child
-        if spec.connection.enable_nqa or not selectors.is_inner(spec.connection, pair):
+        if spec.connection.enable_nqa or not selectors.is_inner(spec.connection, pairs[0]):
             initiated.append(name)
     owners = identities(spec)
     return DesiredConfig(
         connection_id=spec.id,
         conn=ike | {"children": children},
         children=tuple(children),
-        initiated=tuple(initiated) or tuple(children),
+        initiated=() if by_template else tuple(initiated) or tuple(children),
         secret_id=fingerprints.secret(spec.id, key, list(owners), spec.psk),
         owners=owners,
         psk=spec.psk,
         initiates=spec.peer_address is not None,
         dpd_interval=spec.connection.ike_policy.dpd.interval,
         answer_within=_answer_within(spec.connection.ike_policy.dpd),
+        by_template=by_template,
     )
+
+
+def _template_rule(key: bytes, child: Message) -> str:
+    parameters = {name: value for name, value in child.items() if name not in ("local_ts", "remote_ts")}
+    return fingerprints.template_rule(fingerprints.fingerprint(key, parameters))
 
 
 def ike_message(spec: model.DesiredConnection) -> Message:
@@ -133,17 +161,18 @@ def _ike_lifetime(seconds: int) -> Message:
     }
 
 
-def child_message(connection: model.Connection, pair: selectors.Pair) -> Message:
+def child_message(connection: model.Connection, *pairs: selectors.Pair) -> Message:
+    """The pairs are all pairs of their local and their remote subnets."""
     seconds = connection.ipsec_policy.lifetime_seconds
     return {
-        "local_ts": [str(pair.local)],
-        "remote_ts": [str(pair.remote)],
+        "local_ts": list(dict.fromkeys(str(pair.local) for pair in pairs)),
+        "remote_ts": list(dict.fromkeys(str(pair.remote) for pair in pairs)),
         "esp_proposals": [strongswan_proposals.esp_proposal(connection.ipsec_policy)],
         "mode": "tunnel",
         "rekey_time": f"{seconds * 9 // 10}s",
         "life_time": f"{seconds}s",
         "rand_time": f"{seconds // 20}s",
-        "dpd_action": "restart",
+        "dpd_action": "clear" if connection.style == "policy-template" else "restart",
         "start_action": "none",
         "close_action": "none",
     }

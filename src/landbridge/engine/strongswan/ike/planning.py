@@ -140,7 +140,7 @@ def _terminate(sa: state.IkeSa) -> steps.TerminateIke:
 def _stale_children(config: messages.DesiredConfig, sas: list[state.IkeSa]) -> Iterator[steps.IkeStep]:
     for sa in sas:
         for child in sa.children:
-            if child.live and child.name not in config.children:
+            if child.live and not config.keeps(child):
                 yield steps.TerminateChild(config.connection_id, child.unique_id, child.name)
 
 

@@ -4,6 +4,7 @@ On the kernel data plane a static connection's selectors are everything, since r
 The userland data plane has one TUN for all tunnels and chooses by selectors, so there they say exactly what they mean.
 """
 
+import ipaddress
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -32,14 +33,30 @@ class Pair:
 
 def pairs(desired: model.DesiredGateway, spec: model.DesiredConnection, plane: model.Plane) -> tuple[Pair, ...]:
     """The selector pairs of a connection, each once."""
-    if plane == "kernel" and spec.connection.style != "policy":
+    if plane == "kernel" and spec.connection.style not in ("policy", "policy-template"):
         return (Pair(0, EVERYTHING, EVERYTHING),) if subnets.local_subnets(desired) else ()
     found = list(_subnet_pairs(desired, spec.connection))
     return tuple({(pair.local, pair.remote): pair for pair in reversed(found)}.values())[::-1]
 
 
+def children(
+    desired: model.DesiredGateway, spec: model.DesiredConnection, plane: model.Plane
+) -> tuple[tuple[Pair, ...], ...]:
+    """The pairs of each configured CHILD_SA: one each. A policy-template has one child with all pairs: its device asks for a part of them, in
+    one CHILD_SA or in several.
+    """
+    found = pairs(desired, spec, plane)
+    if spec.connection.style == "policy-template":
+        return (found,) if found else ()
+    return tuple((pair,) for pair in found)
+
+
 def intended(desired: model.DesiredGateway, spec: model.DesiredConnection) -> Iterator[Pair]:
-    """The pairs of subnets that the connection is for, whatever selectors the data plane makes of them."""
+    """The pairs of subnets that the connection is for, whatever selectors the data plane makes of them. The device of a policy-template alone
+    says what it needs, so nothing is missing there.
+    """
+    if spec.connection.style == "policy-template":
+        return
     for pair in _subnet_pairs(desired, spec.connection):
         if spec.connection.enable_nqa or not is_inner(spec.connection, pair):
             yield pair
@@ -56,6 +73,20 @@ def missing(intended: Iterable[Pair], sas: Iterable[tuple[tuple[str, ...], tuple
             continue
         if not any(_covers(local, pair.local) and _covers(remote, pair.remote) for local, remote in there):
             yield pair
+
+
+def nets(selector: str) -> tuple[subnets.Net, ...]:
+    """The networks of a selector as charon writes it: `10.1.0.0/24`, `10.1.0.0/24[tcp/80]` or `10.1.0.1..10.1.0.9`."""
+    first, _, last = selector.partition("[")[0].partition("..")
+    if not last:
+        return (subnets.parse_net(first),)
+    return tuple(ipaddress.summarize_address_range(*map(ipaddress.IPv4Address, (first, last))))
+
+
+def is_within(selectors: Iterable[str], allowed: Iterable[str]) -> bool:
+    """Whether each of the selectors lies in one of the allowed networks."""
+    around = [subnets.parse_net(text) for text in allowed]
+    return all(any(net.subnet_of(one) for one in around) for selector in selectors for net in nets(selector))
 
 
 def _covers(selector: str, net: subnets.Net) -> bool:

@@ -4,6 +4,8 @@ Pure. Invariants: a tunnel has its routes from its creation to its deletion, wit
 leaves in clear. Of several connections to one network the one that is up leads, then the master, then the oldest.
 """
 
+import dataclasses
+import ipaddress
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -111,11 +113,14 @@ def name(if_id: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """What a connection's SAs say of the way to its peer. `up`: a CHILD_SA is installed. `encapsulated`: ESP is in UDP. `mtu`: bytes."""
+    """What a connection's SAs say of the way to its peer. `up`: a CHILD_SA is installed. `encapsulated`: ESP is in UDP. `mtu`: bytes.
+    `networks`: those that the device of a policy-template has negotiated.
+    """
 
     up: bool
     encapsulated: bool
     mtu: int
+    networks: frozenset[str] = frozenset()
 
 
 def desired_tunnels(
@@ -135,15 +140,26 @@ def _tunnel(spec: model.DesiredConnection, path: Path, elders: Mapping[tuple[str
     """`elders`: (source, destination) -> how many older connections have that pair."""
     connection, standby = spec.connection, spec.connection.ha_role == "slave"
     by_rule = connection.style == "policy"
-    metric = RouteMetric(if_id=spec.if_id, standby=standby, down=not path.up, by_rule=by_rule).pack()
+    metric = RouteMetric(if_id=spec.if_id, standby=standby, down=not path.up, by_rule=by_rule)
     return Tunnel(
         connection_id=spec.id,
         if_id=spec.if_id,
         mtu=inner_mtu(path.mtu, connection.ipsec_policy, encapsulated=path.encapsulated),
         address=connection.tunnel_local_address,
-        routes=frozenset((net, metric) for net in destinations(connection)),
+        routes=frozenset(_routes(connection, path, metric)),
         pairs=frozenset(_pairs(connection, elders, standby=standby, down=not path.up)),
     )
+
+
+def _routes(connection: model.Connection, path: Path, metric: RouteMetric) -> Iterator[tuple[str, int]]:
+    """Of a policy-template, the networks that the device has negotiated lead; the others of its subnets are down, as all are without a
+    device.
+    """
+    up = path.networks if connection.style == "policy-template" else None
+    if up is not None:
+        yield from ((net, metric.pack()) for net in up)
+        metric = dataclasses.replace(metric, down=True)
+    yield from ((net, metric.pack()) for net in destinations(connection) if up is None or net not in up)
 
 
 def destinations(connection: model.Connection) -> Iterator[str]:
@@ -212,9 +228,19 @@ def _leads_by_route(metric: int) -> bool:
 
 
 def carries_all(standing: Tunnel | None, desired: Tunnel) -> bool:
-    """Whether what belongs into the tunnel goes there, at whatever rank and size."""
-    return standing is not None and standing.whole and _ends(standing) == _ends(desired)
+    """Whether what belongs into the tunnel goes there, at whatever rank and size. A network inside another one of the tunnel goes there too."""
+    return (
+        standing is not None
+        and standing.whole
+        and standing.address == desired.address
+        and {pair[1:] for pair in standing.pairs} == {pair[1:] for pair in desired.pairs}
+        and (_nets(standing) == _nets(desired) or _space(standing) == _space(desired))
+    )
 
 
-def _ends(tunnel: Tunnel) -> tuple[str | None, set[str], set[tuple[str, str]]]:
-    return tunnel.address, {net for net, _ in tunnel.routes}, {pair[1:] for pair in tunnel.pairs}
+def _nets(tunnel: Tunnel) -> set[str]:
+    return {net for net, _ in tunnel.routes}
+
+
+def _space(tunnel: Tunnel) -> list[subnets.Net]:
+    return list(ipaddress.collapse_addresses(map(subnets.parse_net, _nets(tunnel))))
