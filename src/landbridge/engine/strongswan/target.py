@@ -64,16 +64,23 @@ def _path(
         up=bool(children),
         encapsulated=any(child.encapsulated for child in children) or not children,
         mtu=current.network.path_mtu(peer),
-        networks=_networks(desired, children) if spec.connection.style == "policy-template" else frozenset(),
+        networks=_networks(desired, spec, children) if spec.connection.style == "policy-template" else frozenset(),
     )
 
 
-def _networks(desired: model.DesiredGateway, children: list[ike_state.Child]) -> frozenset[str]:
-    """The networks behind the device, from the selectors that it has negotiated. What lies in the gateway's own networks or in a reserved
-    block is nobody else's, also where the connection's subnets are wider.
+def _networks(
+    desired: model.DesiredGateway, spec: model.DesiredConnection, children: list[ike_state.Child]
+) -> frozenset[str]:
+    """The networks behind the device, from the selectors that it has negotiated and that are still in the connection's subnets. What lies in
+    the gateway's own networks or in a reserved block is nobody else's, also where these subnets are wider.
     """
+    around = [subnets.parse_net(text) for text in spec.connection.peer_subnets or ()]
     kept = [*subnets.local_subnets(desired), *map(subnets.parse_net, model.RESERVED_NETS)]
     own_address = subnets.vpc_address(desired.network)
     kept += [own_address.network] if own_address else []
     found = {net for child in children for selector in child.remote_ts for net in selectors.nets(selector)}
-    return frozenset(str(net) for net in found if not any(net.subnet_of(one) for one in kept))
+    return frozenset(
+        str(net)
+        for net in found
+        if any(net.subnet_of(one) for one in around) and not any(net.subnet_of(one) for one in kept)
+    )
