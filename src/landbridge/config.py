@@ -89,6 +89,21 @@ class Engine:
 
 
 @dataclass(frozen=True, slots=True)
+class Echo:
+    nqa_interval_seconds: float = 0.5
+    """Seconds between two echoes through the tunnel of a connection with enable_nqa, from 0.1 to 60."""
+
+    monitor_interval_seconds: float = 1.0
+    """Seconds between two echoes of a connection monitor, from 0.1 to 60."""
+
+    losses: int = 3
+    """A path is down when so many echoes in a row have no answer, from 1 to 100. The last one has an interval to be answered."""
+
+    stable_seconds: float = 10.0
+    """Seconds for which that must not happen again before a path that was down is up again."""
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     connections_per_gateway: int = 0
     """Connections that one gateway may have. 0: what its flavor says (20 for Basic, 200 for the others)."""
@@ -153,6 +168,7 @@ class Settings:
     serve: Serve = Serve()
     agent: Agent = Agent()
     engine: Engine = Engine()
+    echo: Echo = Echo()
     limits: Limits = Limits()
     http: Http = Http()
     quotas: Quotas = Quotas()
@@ -303,6 +319,14 @@ def _agent_faults(agent: Agent) -> Iterator[tuple[str, str]]:
         yield "tick_seconds", "0 is not allowed (more than 0)"
 
 
+def _echo_faults(echo: Echo) -> Iterator[tuple[str, str]]:
+    for key in ("nqa_interval_seconds", "monitor_interval_seconds"):
+        if not 0.1 <= getattr(echo, key) <= 60:
+            yield key, f"{getattr(echo, key):g} is not allowed (from 0.1 to 60)"
+    if not 1 <= echo.losses <= 100:
+        yield "losses", f"{echo.losses} is not allowed (from 1 to 100)"
+
+
 def _log_faults(chosen: Log) -> Iterator[tuple[str, str]]:
     for key, value, allowed in (("format", chosen.format, LOG_FORMATS), ("level", chosen.level, LOG_LEVELS)):
         if value not in allowed:
@@ -316,6 +340,7 @@ def _no_faults(_: Any) -> Iterator[tuple[str, str]]:
 _CHECKS: Mapping[type, Callable[[Any], Iterator[tuple[str, str]]]] = {
     Serve: _serve_faults,
     Agent: _agent_faults,
+    Echo: _echo_faults,
     Log: _log_faults,
 }
 

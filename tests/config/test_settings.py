@@ -92,6 +92,10 @@ def test_the_file_may_be_named_by_a_variable_and_a_flag_wins(tmp_path: Path):
         pytest.param("[agent]\ntick_seconds = -1", r"tick_seconds: -1 is not allowed", id="negative"),
         pytest.param("[agent]\ntick_seconds = nan", r"tick_seconds: nan is not allowed", id="nan"),
         pytest.param("[agent]\ntick_seconds = inf", r"tick_seconds: inf is not allowed", id="infinity"),
+        pytest.param("[echo]\nnqa_interval_seconds = 0", r"0 is not allowed \(from 0.1 to 60\)", id="echoes-at-once"),
+        pytest.param("[echo]\nmonitor_interval_seconds = 61", r"61 is not allowed \(from 0.1", id="few-echoes"),
+        pytest.param("[echo]\nlosses = 0", r"losses: 0 is not allowed \(from 1 to 100\)", id="no-loss"),
+        pytest.param("[echo]\nlosses = 101", r"losses: 101 is not allowed \(from 1 to 100\)", id="many-losses"),
         pytest.param("[agent]\ntick_seconds = []", r"tick_seconds: \[\] is not allowed", id="array"),
         pytest.param("[limits]\nconnections_per_gateway = 1.5", r"1.5 is not allowed \(a whole number", id="fraction"),
         pytest.param("[serve]\ninsecure_http = 1", r"1 is not allowed \(true or false\)", id="number-for-truth"),
@@ -218,7 +222,7 @@ def test_a_file_that_is_no_text_is_told(tmp_path: Path):
 
 def test_every_setting_describes_itself():
     described = descriptions.describe()
-    groups = {"serve", "agent", "engine", "limits", "http", "quotas", "metrics", "log", "secrets"}
+    groups = {"serve", "agent", "engine", "echo", "limits", "http", "quotas", "metrics", "log", "secrets"}
     assert {group for group, *_ in described} == groups
     for _group, key, _default, text in described:
         assert text.endswith("."), key

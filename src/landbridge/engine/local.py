@@ -4,7 +4,7 @@ Engines are imported when they are asked for: a machine with another engine need
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +35,22 @@ def make(settings: config.Settings, site: model.Site) -> base.Engine[Any, Any, A
             launch=launch,
             automatic_probes=settings.engine.automatic_probes,
             prove_pfs=settings.engine.prove_pfs,
+            echo_timings=_echo_timings(settings.echo),
         )
     except base.EngineUnavailable as error:
         raise errors.ConfigError(
             f"this machine cannot carry tunnels: {error}. To use the API without tunnels: --engine simulated"
         ) from None
+
+
+def _echo_timings(chosen: config.Echo) -> Mapping[Any, Any]:
+    from landbridge.engine.strongswan.echo import window  # noqa: PLC0415
+
+    intervals = {"nqa": chosen.nqa_interval_seconds, "monitor": chosen.monitor_interval_seconds}
+    return {
+        kind: window.Timing(interval=interval, losses=chosen.losses, stable=chosen.stable_seconds)
+        for kind, interval in intervals.items()
+    }
 
 
 def describe(engine: base.Engine[Any, Any, Any] | None) -> dict[str, str]:

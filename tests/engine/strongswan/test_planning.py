@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from lab import sites, specs
 from landbridge import model
 from landbridge.engine.strongswan import state, target
+from landbridge.engine.strongswan.echo.state import EchoState
 from landbridge.engine.strongswan.ike import fingerprints, messages, pfs_proof
 from landbridge.engine.strongswan.ike import planning as ike_planning
 from landbridge.engine.strongswan.ike import state as ike_state
@@ -71,6 +72,13 @@ def _variants(number: int) -> list[model.DesiredConnection]:
         dataclasses.replace(spec, resets=1),
         *(_template(spec, first, second), _template(spec, second), _template(spec, second, ipsec="disable")),
         specs.changed(spec, style="bgp"),
+        specs.changed(
+            spec,
+            enable_nqa=True,
+            monitor_id="m",
+            tunnel_local_address=f"169.254.7{number}.1/30",
+            tunnel_peer_address=f"169.254.7{number}.2/30",
+        ),
     ]
 
 
@@ -145,7 +153,18 @@ def stray_sas(draw: Any):
 
 DAMAGES = (
     *("charon", "namespace", "secret", "conn", "sa", "child", "address", "uplink", "half-uplink", "vpc-link"),
-    *("filter_table", "nat_table", "rules", "tunnel", "half-tunnel", "route", "stray-tunnel", "path", "dial-in"),
+    *(
+        "filter_table",
+        "nat_table",
+        "rules",
+        "tunnel",
+        "half-tunnel",
+        "route",
+        "stray-tunnel",
+        "path",
+        "dial-in",
+        "echoes",
+    ),
 )
 
 
@@ -202,6 +221,9 @@ def _damage(draw: Any, current: state.GatewayState, kind: str) -> state.GatewayS
             return small_world.put(
                 current, learned_mtus={"198.51.100.1": 1400}, uplink_mtu=draw(st.integers(600, 9000))
             )
+        case "echoes":
+            answers = draw(st.lists(st.sampled_from(["unknown", "up", "down"]), min_size=4, max_size=4))
+            return dataclasses.replace(current, echo=_echoes(dict(zip(IDS, answers, strict=True))))
         case "stray-tunnel" if current.network.namespace and current.plane == "kernel":
             return small_world.put(
                 current, tunnels={**current.network.tunnels, "x9999": tunnels.Tunnel("", 9999, 1400)}
@@ -217,6 +239,13 @@ def _damage(draw: Any, current: state.GatewayState, kind: str) -> state.GatewayS
             return small_world.dialled_in(current, *draw(st.lists(st.sampled_from(ASKED), min_size=1, max_size=3)))
         case _:
             return small_world.put(current, vpc_link="?") if current.network.vpc_link else current
+
+
+def _echoes(answers: dict[str, Any]) -> EchoState:
+    """`answers`: connection id -> what its echoes say."""
+    return EchoState(
+        nqa={one: model.Reachability(source="", destination="", state=answer) for one, answer in answers.items()}
+    )
 
 
 def _hurt(kind: str, name: str, tunnel: tunnels.Tunnel) -> tuple[str, tunnels.Tunnel]:

@@ -8,7 +8,7 @@ import dataclasses
 import logging
 import shutil
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -30,6 +30,8 @@ from landbridge.engine.strongswan import (
     steps,
     target,
 )
+from landbridge.engine.strongswan.echo import icmp, prober, window
+from landbridge.engine.strongswan.echo import state as echo_state
 from landbridge.engine.strongswan.ike import (
     attempts,
     charon,
@@ -68,6 +70,7 @@ class StrongSwan:
         launch: daemon.Launch = daemon.AS_CHILDREN,
         automatic_probes: bool = True,
         prove_pfs: bool = False,
+        echo_timings: Mapping[echo_state.Kind, window.Timing] = window.TIMINGS,
     ) -> None:
         """`launch`: how daemons are started. `automatic_probes`: a device that refused is probed. `prove_pfs`: see
         `ike.pfs_proof`. `stopping` makes an engine that is good for `gateways` and `stop_all` alone, on a machine that can no longer do
@@ -93,10 +96,14 @@ class StrongSwan:
             lambda gateway_id, step: self._attempts_of(gateway_id).loaded(step),
             automatic=automatic_probes,
         )
+        self._prober = prober.Prober(self._open_echo_socket, self._look_soon, echo_timings)
 
     def _look_soon(self, gateway_id: str) -> None:
         if watcher := self._watcher:
-            watcher.call_after(gateway_id, 0.0)
+            watcher.call_soon(gateway_id)
+
+    def _open_echo_socket(self, gateway_id: str) -> icmp.EchoSocket:
+        return namespace.inside(names.namespace(gateway_id), lambda _: icmp.EchoSocket())
 
     def describe(self) -> dict[str, str]:
         return {
@@ -147,6 +154,7 @@ class StrongSwan:
             network=network,
             ike=ike,
             probes=self._probes.state(gateway_id),
+            echo=self._prober.state(gateway_id),
         )
 
     def _tried_of(self, gateway_id: str) -> retries.Retries:
@@ -155,11 +163,13 @@ class StrongSwan:
     def prepare(
         self, gateway_id: str, desired: model.DesiredGateway | None, observed: state.GatewayState
     ) -> target.Target | None:
-        """Also requests the looks that will be due because of the time."""
+        """Also requests the looks that will be due because of the time, and begins and ends echoes."""
         if desired is None:
+            self._prober.keep(gateway_id, ())
             return None
         prepared = target.prepare(desired, observed.plane, prove_pfs=self._prove_pfs)
         self._probes.keep(gateway_id, {spec.id for spec in desired.connections})
+        self._prober.keep(gateway_id, target.wanted_echoes(prepared, observed))
         if self._watcher:
             for seconds in ike_planning.due_looks(prepared.configs, observed.ike, prove_pfs=self._prove_pfs):
                 self._watcher.call_after(gateway_id, seconds)
@@ -302,7 +312,8 @@ class StrongSwan:
         watcher = vici_events.Watcher(self._folders, *logs, changed)
         self._watcher = watcher
         try:
-            watcher.run(stop)
+            with self._prober.running():
+                watcher.run(stop)
         finally:
             self._watcher = None
 
@@ -322,6 +333,7 @@ class StrongSwan:
             raise base.StepFailed("; ".join(failed))
 
     def _stop(self, gateway_id: str) -> None:
+        self._prober.keep(gateway_id, ())
         for step in planning.plan(None, self.observe(gateway_id)):
             self.apply(gateway_id, step)
 

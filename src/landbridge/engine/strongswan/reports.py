@@ -10,6 +10,7 @@ from landbridge import model
 from landbridge.engine import base
 from landbridge.engine.strongswan import probe_planning, state, subnets
 from landbridge.engine.strongswan import target as targets
+from landbridge.engine.strongswan.echo import state as echo_state
 from landbridge.engine.strongswan.ike import fingerprints, key_proof, messages, selectors
 from landbridge.engine.strongswan.ike import planning as ike_planning
 from landbridge.engine.strongswan.ike import state as ike_state
@@ -66,6 +67,7 @@ def _connections(
             refused=_refused(spec, target.plane, current),
             attempts=current.ike.attempts.get(spec.id, ()),
             configuration=_configuration(spec.id, current, secrets[spec.id]),
+            echo=current.echo,
         )
 
 
@@ -148,6 +150,7 @@ def _connection(
     refused: Iterable[model.RefusedPackets],
     attempts: tuple[model.Attempt, ...],
     configuration: str,
+    echo: echo_state.EchoState,
 ) -> model.ConnectionObservation:
     """`routes`: what the kernel routes into the tunnel; None without a tunnel, where the selectors of the SAs lead."""
     established = [sa for sa in sas if sa.live and not sa.negotiating]
@@ -177,6 +180,8 @@ def _connection(
         attempts=attempts,
         configuration=configuration,
         refused_packets=tuple(sorted(refused, key=lambda one: -one.packets))[:SHOWN_REFUSALS],
+        nqa=echo.nqa.get(spec.id),
+        monitor=echo.monitor.get(spec.id),
     )
 
 

@@ -1,10 +1,11 @@
-"""One look at a gateway on this machine: its folder, its network and its IKE daemon. Pure."""
+"""One look at a gateway on this machine: its folder, its network, its IKE daemon, and what its echoes say. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from landbridge import model
+from landbridge.engine.strongswan.echo.state import EchoState
 from landbridge.engine.strongswan.ike.state import IkeState
 from landbridge.engine.strongswan.network.state import NetworkState
 
@@ -34,6 +35,7 @@ class GatewayState:
     network: NetworkState = field(default_factory=NetworkState)
     ike: IkeState = field(default_factory=IkeState)
     probes: ProbeState = field(default_factory=ProbeState)
+    echo: EchoState = field(default_factory=EchoState)
 
     @property
     def serves(self) -> bool:

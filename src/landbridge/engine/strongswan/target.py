@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from landbridge import model
 from landbridge.engine.strongswan import state, subnets
+from landbridge.engine.strongswan.echo import state as echo_state
+from landbridge.engine.strongswan.echo import wanted
 from landbridge.engine.strongswan.ike import fingerprints, messages, selectors, unsupported
 from landbridge.engine.strongswan.ike import state as ike_state
 from landbridge.engine.strongswan.network import gateway_network, tunnels
@@ -49,6 +51,38 @@ def desired_tunnels(target: Target, current: state.GatewayState) -> dict[str, tu
     return tunnels.desired_tunnels(target.desired, target.supported, paths)
 
 
+def wanted_echoes(target: Target, current: state.GatewayState) -> tuple[echo_state.Echoes, ...]:
+    """What the gateway's connections are probed with now. A tunnel is probed while an SA carries its two inner addresses."""
+    if target.network is None or not current.serves:
+        return ()
+    sas = ike_state.by_connection(current.ike.sas)
+    ways = {
+        spec.id: wanted.Way(
+            peer=_peer_address(spec, sas[spec.id]),
+            carries_inner=_carries_inner(spec, sas[spec.id]),
+            tunnel=tunnels.interface(spec.if_id, target.plane),
+        )
+        for spec in target.desired.connections
+        if spec.id in target.supported
+    }
+    return tuple(wanted.echoes(target.desired, ways))
+
+
+def _carries_inner(spec: model.DesiredConnection, sas: list[ike_state.IkeSa]) -> bool:
+    pair = selectors.inner_pair(spec.connection)
+    children = [(child.local_ts, child.remote_ts) for child in _installed(sas)]
+    return pair is not None and bool(children) and not any(selectors.missing([pair], children))
+
+
+def _installed(sas: list[ike_state.IkeSa]) -> list[ike_state.Child]:
+    return [child for sa in sas for child in sa.children if child.installed and not fingerprints.is_probe(child.name)]
+
+
+def _peer_address(spec: model.DesiredConnection, sas: list[ike_state.IkeSa]) -> str | None:
+    """Where the device is now; None until a device without a fixed address has dialled in."""
+    return spec.peer_address or next((sa.peer_address for sa in sas if sa.peer_address), None)
+
+
 def _path(
     desired: model.DesiredGateway,
     spec: model.DesiredConnection,
@@ -56,14 +90,11 @@ def _path(
     current: state.GatewayState,
 ) -> tunnels.Path:
     """Assumes NAT-T until an SA tells: the smaller MTU fits both."""
-    children = [
-        child for sa in sas for child in sa.children if child.installed and not fingerprints.is_probe(child.name)
-    ]
-    peer = spec.peer_address or next((sa.peer_address for sa in sas if sa.peer_address), None)
+    children = _installed(sas)
     return tunnels.Path(
-        up=bool(children),
+        up=bool(children) and not _is_dead(spec, current),
         encapsulated=any(child.encapsulated for child in children) or not children,
-        mtu=current.network.path_mtu(peer),
+        mtu=current.network.path_mtu(_peer_address(spec, sas)),
         networks=_networks(desired, spec, children) if spec.connection.style == "policy-template" else frozenset(),
     )
 
@@ -84,3 +115,16 @@ def _networks(
         for net in found
         if any(net.subnet_of(one) for one in around) and not any(net.subnet_of(one) for one in kept)
     )
+
+
+def _is_dead(spec: model.DesiredConnection, current: state.GatewayState) -> bool:
+    """Whether the echoes of a connection with NQA say so. While they say nothing, its routes stay as they are: what a Landbridge before this one
+    found out, and a tunnel that has just come up leads when it has been answered once.
+    """
+    if not wanted.has_nqa(spec.connection):
+        return False
+    said = current.echo.nqa.get(spec.id)
+    if said is not None and said.state != "unknown":
+        return said.state == "down"
+    standing = current.network.tunnels.get(tunnels.name(spec.if_id))
+    return standing is not None and tunnels.steps_back(standing)

@@ -5,6 +5,7 @@ import os
 import socket
 import struct
 import subprocess
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -119,6 +120,7 @@ def opened(near: str) -> Iterator[icmp.EchoSocket]:
 
 @pytest.mark.tunnel
 def test_echoes_to_several_addresses_are_told_apart_by_their_numbers(opened: icmp.EchoSocket):
+    before = time.time()
     opened.send(NEAR, FAR, identifier=7, sequence=1)
     opened.send(NEAR, "10.1.0.1", identifier=7, sequence=2)
     opened.send(NEAR, "10.2.0.1", identifier=7, sequence=3)
@@ -129,6 +131,7 @@ def test_echoes_to_several_addresses_are_told_apart_by_their_numbers(opened: icm
     by_number = {one.sequence: one for one in found}
     assert sorted(filter(None, by_number)) == [1, 3, 4]
     assert by_number[4] == icmp.EchoReply(source=FAR, destination=NEAR, identifier=7, sequence=4, size=1400)
+    assert before <= by_number[4].at <= time.time()
     refused = by_number[3]
     assert isinstance(refused, icmp.IcmpError)
     assert (refused.type, refused.code) == (icmp.UNREACHABLE, icmp.HOST_UNREACHABLE)

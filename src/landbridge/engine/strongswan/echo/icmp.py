@@ -9,7 +9,7 @@ import select
 import socket
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 #: Bytes of the IPv4 header and the ICMP header before an echo's data.
@@ -23,18 +23,26 @@ _SOL_RAW, _ICMP_FILTER = 255, 1
 _IP_PKTINFO, _IP_MTU_DISCOVER = 8, 10
 _PMTUDISC_DONT, _PMTUDISC_PROBE = 0, 3
 _SIOCGIFINDEX = 0x8933
+# <asm-generic/socket.h>: SO_TIMESTAMPNS with 64 bits of seconds, and a buffer beyond net.core.rmem_max
+_TIMESTAMP, _RCVBUFFORCE = 64, 33
+_TIME = struct.Struct("=qq")
+#: Bytes of answers that wait: those of a thousand echoes that leave at once.
+_ROOM = 1 << 20
 _RECEIVED = (ECHO_REPLY, UNREACHABLE, TIME_EXCEEDED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EchoReply:
-    """An answer to an echo. `source`: who answers; `destination`: the address that asked; `size`: bytes of the IP packet."""
+    """An answer to an echo. `source`: who answers; `destination`: the address that asked; `size`: bytes of the IP packet. `at`: when the kernel
+    received it, in seconds since 1970; 0 when it was not received by a socket.
+    """
 
     source: str
     destination: str
     identifier: int
     sequence: int
     size: int
+    at: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,15 +81,17 @@ def checksum(data: bytes) -> int:
     return ~total & 0xFFFF
 
 
-def parse(packet: bytes) -> EchoReply | IcmpError | None:
-    """A received IPv4 packet with ICMP. None: another message, one that is too short, or one with a wrong checksum."""
+def parse(packet: bytes, at: float = 0.0) -> EchoReply | IcmpError | None:
+    """A received IPv4 packet with ICMP. `at`: when it was received. None: another message, one that is too short, or one with a wrong checksum."""
     head = _header_length(packet)
     if head is None or len(packet) < head + ICMP_HEADER or checksum(packet[head:]):
         return None
     kind, code, _, first, second = struct.unpack_from("!BBHHH", packet, head)
     if kind == ECHO_REPLY:
         source, destination = _addresses(packet)
-        return EchoReply(source=source, destination=destination, identifier=first, sequence=second, size=len(packet))
+        return EchoReply(
+            source=source, destination=destination, identifier=first, sequence=second, size=len(packet), at=at
+        )
     if kind in (UNREACHABLE, TIME_EXCEEDED):
         return _parse_error(packet, packet[head + ICMP_HEADER :], kind, code, second)
     return None
@@ -129,6 +139,8 @@ class EchoSocket:
         self._raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
         dropped = ~sum(1 << kind for kind in _RECEIVED) & 0xFFFFFFFF
         self._raw.setsockopt(_SOL_RAW, _ICMP_FILTER, struct.pack("=I", dropped))
+        self._raw.setsockopt(socket.SOL_SOCKET, _TIMESTAMP, 1)
+        self._raw.setsockopt(socket.SOL_SOCKET, _RCVBUFFORCE, _ROOM)
 
     def __enter__(self) -> Self:
         return self
@@ -180,8 +192,9 @@ class EchoSocket:
         poll.poll(timeout * 1000)
         while True:
             try:
-                packet = self._raw.recv(0xFFFF, socket.MSG_DONTWAIT)
+                packet, more, _, _ = self._raw.recvmsg(0xFFFF, socket.CMSG_SPACE(_TIME.size), socket.MSG_DONTWAIT)
             except BlockingIOError:
                 return
-            if (message := parse(packet)) is not None:
+            seconds, nanoseconds = _TIME.unpack(more[0][2]) if more else (0, 0)
+            if (message := parse(packet, seconds + nanoseconds / 1e9)) is not None:
                 yield message

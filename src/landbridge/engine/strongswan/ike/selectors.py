@@ -102,9 +102,15 @@ def _subnet_pairs(desired: model.DesiredGateway, connection: model.Connection) -
     local = traffic_selectors.local_subnets(desired.gateway, desired.network)
     for rule, ours, theirs in traffic_selectors.subnet_pairs(connection, local):
         yield Pair(rule, subnets.parse_net(ours), subnets.parse_net(theirs))
-    inner = traffic_selectors.inner_addresses(connection)
+    inner = inner_pair(connection)
     if connection.style != "policy" and inner:
-        yield Pair(0, *map(subnets.parse_host, inner))
+        yield inner
+
+
+def inner_pair(connection: model.Connection) -> Pair | None:
+    """The pair of the addresses of the tunnel interface; None without both."""
+    inner = traffic_selectors.inner_addresses(connection)
+    return Pair(0, *map(subnets.parse_host, inner)) if inner else None
 
 
 def is_inner(connection: model.Connection, pair: Pair) -> bool:

@@ -132,6 +132,11 @@ class Watcher:
         with self._lock:
             self._due[gateway_id].add(due)
 
+    def call_soon(self, gateway_id: str) -> None:
+        """Calls `changed` for the gateway at once. Any thread may call."""
+        self._call_within(gateway_id, 0.0)
+        self._wake_up()
+
     def _call_within(self, gateway_id: str, seconds: float) -> None:
         """Calls `changed` within this time, unless a call is due by then."""
         due = time.monotonic() + seconds
@@ -142,6 +147,9 @@ class Watcher:
     def rescan(self) -> None:
         """Looks for new charons at once: one was started. Any thread may call."""
         self._scan_at = 0.0
+        self._wake_up()
+
+    def _wake_up(self) -> None:
         with contextlib.suppress(OSError):
             self._wake.send(b".")
 

@@ -113,8 +113,8 @@ def name(if_id: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """What a connection's SAs say of the way to its peer. `up`: a CHILD_SA is installed. `encapsulated`: ESP is in UDP. `mtu`: bytes.
-    `networks`: those that the device of a policy-template has negotiated.
+    """What is known of the way to a connection's peer. `up`: a CHILD_SA is installed, and echoes do not say that it leads nowhere.
+    `encapsulated`: ESP is in UDP. `mtu`: bytes. `networks`: those that the device of a policy-template has negotiated.
     """
 
     up: bool
@@ -225,6 +225,11 @@ def destinations_carried(standing: Tunnel, first: Mapping[tuple[str, str], int])
 def _leads_by_route(metric: int) -> bool:
     found = RouteMetric.unpack(metric)
     return not found.down and not found.by_rule
+
+
+def steps_back(standing: Tunnel) -> bool:
+    """Whether its routes let those of other tunnels to the same networks lead."""
+    return any(RouteMetric.unpack(metric).down for _, metric in standing.routes)
 
 
 def carries_all(standing: Tunnel | None, desired: Tunnel) -> bool:

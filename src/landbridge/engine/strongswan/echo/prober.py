@@ -1,0 +1,215 @@
+"""Sends the echoes of all gateways, in one thread, with one socket for each gateway.
+
+It decides nothing about routes: it keeps what the echoes say, and tells when a path has come up or gone down. A new prober knows nothing:
+its paths are `unknown` until they have answered, or have not.
+"""
+
+import contextlib
+import heapq
+import itertools
+import logging
+import select
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from landbridge import model
+from landbridge.engine.strongswan.echo import icmp
+from landbridge.engine.strongswan.echo.state import Echoes, EchoState, Kind
+from landbridge.engine.strongswan.echo.window import Timing, Window
+
+log = logging.getLogger(__name__)
+
+#: Seconds between two rounds: what is due is sent, and what has come is read. The kernel notes when an answer came.
+ROUND = 0.05
+#: Seconds between two rounds while no gateway needs echoes.
+IDLE = 0.2
+#: Seconds after which a socket that could not be opened is tried again.
+RETRY = 1.0
+#: Bytes of an echo, headers included.
+SIZE = 64
+_IDENTIFIERS = 1 << 16
+
+
+@dataclass(slots=True)
+class _Stream:
+    """The echoes of one connection. `due`: when the next one is. An ended stream is left out of the rounds."""
+
+    gateway: "_Gateway"
+    echoes: Echoes
+    identifier: int
+    window: Window
+    due: float
+    ended: bool = False
+
+
+@dataclass(slots=True)
+class _Gateway:
+    """`streams`: by the identifier of their echoes. `open_at`: when the socket is to be opened, while there is none."""
+
+    id: str
+    streams: dict[int, _Stream] = field(default_factory=dict)
+    socket: icmp.EchoSocket | None = None
+    open_at: float = 0.0
+    next_identifier: int = 1
+
+
+class Prober:
+    """`open_socket` opens one in the namespace of a gateway. `changed` is called with the id of a gateway one of whose paths has come up or
+    gone down. `timings`: those of each kind of echoes. Any thread may call.
+    """
+
+    def __init__(
+        self,
+        open_socket: Callable[[str], icmp.EchoSocket],
+        changed: Callable[[str], None],
+        timings: Mapping[Kind, Timing],
+    ) -> None:
+        self._open_socket = open_socket
+        self._changed = changed
+        self._timings = timings
+        self._lock = threading.Lock()
+        self._gateways: dict[str, _Gateway] = {}
+        self._queue: list[tuple[float, int, _Stream]] = []
+        self._serial = itertools.count()
+        self._poll = select.epoll()
+
+    def keep(self, gateway_id: str, wanted: Collection[Echoes]) -> None:
+        """Begins and ends echoes, so that the gateway has these. Without any, its socket is closed at once: it would keep the namespace."""
+        with self._lock:
+            gateway = self._gateways.get(gateway_id) or _Gateway(gateway_id)
+            missing = {(one.connection_id, one.kind): one for one in wanted}
+            for identifier, stream in list(gateway.streams.items()):
+                key = stream.echoes.connection_id, stream.echoes.kind
+                if missing.get(key) == stream.echoes:
+                    del missing[key]
+                else:
+                    stream.ended = True
+                    del gateway.streams[identifier]
+            for echoes in missing.values():
+                self._begin(gateway, echoes)
+            if gateway.streams:
+                self._gateways[gateway_id] = gateway
+            else:
+                self._gateways.pop(gateway_id, None)
+                self._close(gateway)
+
+    def _begin(self, gateway: _Gateway, echoes: Echoes) -> None:
+        """The first echo leaves within one interval, so that those of many connections do not leave at once."""
+        timing = self._timings[echoes.kind]
+        while gateway.next_identifier in gateway.streams:
+            gateway.next_identifier = (gateway.next_identifier + 1) % _IDENTIFIERS
+        identifier = gateway.next_identifier
+        gateway.next_identifier = (identifier + 1) % _IDENTIFIERS
+        due = time.monotonic() + timing.interval * (identifier * 0.618 % 1)
+        stream = gateway.streams[identifier] = _Stream(gateway, echoes, identifier, Window(timing), due)
+        heapq.heappush(self._queue, (due, next(self._serial), stream))
+
+    def state(self, gateway_id: str) -> EchoState:
+        now = time.monotonic()
+        said: dict[Kind, dict[str, model.Reachability]] = {"nqa": {}, "monitor": {}}
+        with self._lock:
+            gateway = self._gateways.get(gateway_id)
+            for stream in gateway.streams.values() if gateway else ():
+                one = stream.echoes
+                said[one.kind][one.connection_id] = stream.window.reachability(one.source, one.destination, now)
+        return EchoState(nqa=said["nqa"], monitor=said["monitor"])
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[None]:
+        """Sends echoes, in a thread of its own. At the end, all sockets are closed."""
+        stop = threading.Event()
+        thread = threading.Thread(target=self._run, args=(stop,), name="echoes")
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
+
+    def _run(self, stop: threading.Event) -> None:
+        try:
+            while not stop.is_set():
+                stop.wait(self._try_round())
+        finally:
+            with self._lock:
+                for gateway in self._gateways.values():
+                    self._close(gateway)
+
+    def _try_round(self) -> float:
+        """Returns the seconds until the next round."""
+        begun = time.monotonic()
+        try:
+            with self._lock:
+                changed = self._round(begun)
+        except Exception:
+            log.exception("a round of echoes failed; the next one begins in a second")
+            return RETRY
+        for gateway_id in changed:
+            self._changed(gateway_id)
+        return max(0.0, begun + ROUND - time.monotonic()) if self._gateways else IDLE
+
+    def _round(self, now: float) -> set[str]:
+        """Reads, then sends: an answer that waits is no loss. Returns the gateways whose paths have changed."""
+        for gateway in self._gateways.values():
+            if gateway.socket is None and gateway.open_at <= now:
+                self._open(gateway, now)
+        return {*self._receive(now), *self._send(now)}
+
+    def _open(self, gateway: _Gateway, now: float) -> None:
+        try:
+            gateway.socket = self._open_socket(gateway.id)
+        except OSError as error:
+            log.warning("gateway %s: no echoes can be sent: %s", gateway.id, error.strerror or error)
+            gateway.open_at = now + RETRY
+        else:
+            self._poll.register(gateway.socket, select.EPOLLIN)
+
+    def _close(self, gateway: _Gateway) -> None:
+        if gateway.socket is not None:
+            self._poll.unregister(gateway.socket)
+            gateway.socket.close()
+            gateway.socket = None
+
+    def _receive(self, now: float) -> Iterator[str]:
+        ready = {number for number, _ in self._poll.poll(0)}
+        ahead = time.time() - now  # of the kernel's clock to ours
+        for gateway in self._gateways.values() if ready else ():
+            if gateway.socket is None or gateway.socket.fileno() not in ready:
+                continue
+            for reply in gateway.socket.receive():
+                stream = gateway.streams.get(reply.identifier or 0)
+                if isinstance(reply, icmp.EchoReply) and stream and reply.source == stream.echoes.destination:
+                    before = stream.window.state
+                    stream.window.answer(reply.sequence, reply.at - ahead, reply.at)
+                    if stream.window.state != before:
+                        yield gateway.id
+
+    def _send(self, now: float) -> Iterator[str]:
+        while self._queue and self._queue[0][0] <= now:
+            _, _, stream = heapq.heappop(self._queue)
+            if stream.ended:
+                continue
+            interval = self._timings[stream.echoes.kind].interval
+            stream.due = max(stream.due + interval, now + interval / 2)
+            heapq.heappush(self._queue, (stream.due, next(self._serial), stream))
+            if stream.gateway.socket is None:
+                continue
+            before = stream.window.state
+            self._send_one(stream, stream.window.send(time.monotonic(), time.time()), stream.gateway.socket)
+            if stream.window.state != before:
+                yield stream.gateway.id
+
+    def _send_one(self, stream: _Stream, sequence: int, opened: icmp.EchoSocket) -> None:
+        """An echo that cannot leave is a lost one: the interface is gone, or nothing routes to the destination."""
+        one = stream.echoes
+        with contextlib.suppress(OSError):
+            opened.send(
+                one.source,
+                one.destination,
+                device=one.device,
+                identifier=stream.identifier,
+                sequence=sequence,
+                size=SIZE,
+            )

@@ -1,0 +1,47 @@
+"""Which echoes the connections of a gateway need. Pure."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from landbridge import model
+from landbridge.engine.strongswan.echo.state import Echoes
+from landbridge.model import traffic_selectors
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """The way of a connection to its device. `peer`: the device's outer address, None while it is not known. `carries_inner`: an SA carries the
+    inner addresses of the tunnel. `tunnel`: the interface of the tunnel.
+    """
+
+    peer: str | None
+    carries_inner: bool
+    tunnel: str
+
+
+def has_nqa(connection: model.Connection) -> bool:
+    return bool(connection.enable_nqa) and traffic_selectors.inner_addresses(connection) is not None
+
+
+def echoes(desired: model.DesiredGateway, ways: Mapping[str, Way]) -> Iterator[Echoes]:
+    """`ways`: by connection id, of the connections that the engine carries."""
+    for spec in desired.connections:
+        if (way := ways.get(spec.id)) is not None:
+            yield from _nqa(spec, way)
+            yield from _monitor(spec, way)
+
+
+def _nqa(spec: model.DesiredConnection, way: Way) -> Iterator[Echoes]:
+    """Bound to the tunnel: the routes of an inner address may lead elsewhere, and an echo that left in clear would prove nothing."""
+    inner = traffic_selectors.inner_addresses(spec.connection)
+    if has_nqa(spec.connection) and inner is not None and way.carries_inner:
+        source, destination = (address.split("/")[0] for address in inner)
+        yield Echoes(connection_id=spec.id, kind="nqa", source=source, destination=destination, device=way.tunnel)
+
+
+def _monitor(spec: model.DesiredConnection, way: Way) -> Iterator[Echoes]:
+    """From the address that the endpoint has in its namespace: a machine with attach = nat forwards to it."""
+    if spec.connection.monitor_id is not None and way.peer is not None:
+        yield Echoes(
+            connection_id=spec.id, kind="monitor", source=spec.behind or spec.local_address, destination=way.peer
+        )

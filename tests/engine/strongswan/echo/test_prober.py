@@ -1,0 +1,153 @@
+"""Echoes between network namespaces: what is answered, what is cut, and what comes back."""
+
+import contextlib
+import os
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from lab import sites
+from landbridge import model
+from landbridge.engine.strongswan.echo import icmp, prober
+from landbridge.engine.strongswan.echo.state import Echoes
+from landbridge.engine.strongswan.echo.window import Timing
+from landbridge.engine.strongswan.network import namespace
+
+pytestmark = pytest.mark.tunnel
+NEAR, FAR, NOBODY = "192.0.2.1", "192.0.2.2", "192.0.2.3"
+QUICK = Timing(interval=0.05, losses=3, stable=0.5)
+GATEWAYS = ("one", "two")
+NQA = Echoes(connection_id="c", kind="nqa", source=NEAR, destination=FAR, device="e1")
+MONITOR = Echoes(connection_id="c", kind="monitor", source=NEAR, destination=FAR)
+
+
+class Ways:
+    """Two gateways' namespaces, each with a device, and a prober. `changed`: the gateways that it told of."""
+
+    def __init__(self) -> None:
+        self.changed: list[str] = []
+        self.prober = prober.Prober(self._open, self._note, {"nqa": QUICK, "monitor": QUICK})
+
+    def name(self, gateway: str, end: str = "near") -> str:
+        return f"lbp{os.getpid()}{gateway}{end}"
+
+    def _open(self, gateway: str) -> icmp.EchoSocket:
+        return namespace.inside(self.name(gateway), lambda _: icmp.EchoSocket())
+
+    def _note(self, gateway: str) -> None:
+        self.changed.append(gateway)
+
+    def add(self, gateway: str) -> None:
+        near, far = self.name(gateway), self.name(gateway, "far")
+        namespace.add(near)
+        namespace.add(far)
+        _ip("-n", near, "link", "add", "e1", "type", "veth", "peer", "name", "e2", "netns", far)
+        for name, link, address in ((near, "e1", NEAR), (far, "e2", FAR)):
+            _ip("-n", name, "address", "add", f"{address}/24", "dev", link)
+            _ip("-n", name, "link", "set", link, "up")
+
+    def cut(self, gateway: str) -> None:
+        _ip("-n", self.name(gateway, "far"), "link", "set", "e2", "down")
+
+    def mend(self, gateway: str) -> None:
+        _ip("-n", self.name(gateway, "far"), "link", "set", "e2", "up")
+
+    def nqa(self, gateway: str = "one") -> model.Reachability:
+        return self.prober.state(gateway).nqa["c"]
+
+    def becomes(self, state: str, gateway: str = "one") -> None:
+        sites.wait_for(lambda: self.nqa(gateway).state == state, f"gateway {gateway} to be {state}")
+
+
+def _ip(*arguments: str) -> None:
+    subprocess.run(["ip", *arguments], check=True)
+
+
+@pytest.fixture
+def ways() -> Iterator[Ways]:
+    ways = Ways()
+    with contextlib.ExitStack() as stack:
+        for gateway in GATEWAYS:
+            for end in ("near", "far"):
+                stack.callback(namespace.remove, ways.name(gateway, end))
+            ways.add(gateway)
+        stack.enter_context(ways.prober.running())
+        yield ways
+
+
+def test_a_path_is_up_when_it_answers_down_when_it_is_cut_and_up_again(ways: Ways):
+    for gateway in GATEWAYS:
+        ways.prober.keep(gateway, [NQA, MONITOR])
+        ways.becomes("up", gateway)
+    assert ways.nqa().rtt_min is not None
+    ways.changed.clear()
+    ways.cut("one")
+    ways.becomes("down")
+    assert ways.nqa().since is not None
+    sites.wait_for(lambda: "one" in ways.changed, "a look at the gateway")
+    assert (ways.nqa("two").state, set(ways.changed)) == ("up", {"one"})
+    ways.mend("one")
+    ways.becomes("up")
+
+
+def test_an_address_that_nobody_has_is_down_and_the_other_kind_is_not(ways: Ways):
+    ways.prober.keep("one", [NQA, Echoes(connection_id="c", kind="monitor", source=NEAR, destination=NOBODY)])
+    sites.wait_for(lambda: ways.prober.state("one").monitor["c"].state == "down", "the monitor to be down")
+    ways.becomes("up")
+
+
+def test_echoes_bound_to_an_interface_that_is_gone_are_lost(ways: Ways):
+    ways.prober.keep("one", [Echoes(connection_id="c", kind="nqa", source=NEAR, destination=FAR, device="x9")])
+    ways.becomes("down")
+
+
+def test_what_is_kept_goes_on_and_what_is_changed_begins_anew(ways: Ways):
+    ways.prober.keep("one", [NQA, MONITOR])
+    ways.becomes("up")
+    ways.prober.keep("one", [NQA])
+    assert ways.nqa().state == "up"
+    assert not ways.prober.state("one").monitor
+    ways.prober.keep("one", [Echoes(connection_id="c", kind="nqa", source=NEAR, destination=NOBODY, device="e1")])
+    assert ways.nqa().state == "unknown"
+
+
+def test_a_gateway_without_echoes_leaves_its_namespace_free(ways: Ways):
+    """An open socket would keep the namespace, and its links, after its name is gone."""
+    ways.prober.keep("one", [NQA])
+    ways.becomes("up")
+    ways.prober.keep("one", [])
+    namespace.remove(ways.name("one"))
+    sites.wait_for(lambda: not _has_link(ways.name("one", "far")), "the link to go with the namespace")
+    ways.prober.keep("two", [NQA])
+    ways.becomes("up", "two")
+
+
+def _has_link(name: str) -> bool:
+    return subprocess.run(["ip", "-n", name, "link", "show", "e2"], capture_output=True, check=False).returncode == 0
+
+
+def test_a_namespace_that_comes_later_is_found(ways: Ways):
+    namespace.remove(ways.name("one"))
+    namespace.remove(ways.name("one", "far"))
+    ways.prober.keep("one", [NQA])
+    ways.prober.keep("two", [NQA])
+    ways.becomes("up", "two")
+    assert ways.nqa("one").state == "unknown"
+    ways.add("one")
+    ways.becomes("up", "one")
+
+
+def test_a_prober_that_ends_and_begins_again_goes_on():
+    ways = Ways()
+    with contextlib.ExitStack() as stack:
+        for end in ("near", "far"):
+            stack.callback(namespace.remove, ways.name("one", end))
+        ways.add("one")
+        ways.prober.keep("one", [NQA])
+        for _ in range(2):
+            with ways.prober.running():
+                ways.becomes("up")
+                ways.cut("one")
+                ways.becomes("down")
+                ways.mend("one")
