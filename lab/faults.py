@@ -1,10 +1,14 @@
 """Injects faults into tunnels that are up or come up. Each function makes one fault, and records when it began."""
 
 import contextlib
+import subprocess
 import time
 from collections.abc import Callable
 
 from lab import authority, sites, testbed
+
+#: The inner addresses of a tunnel that is probed: the gateway's, and the device's.
+INNER = ("169.254.70.1/32", "169.254.70.2/32")
 
 
 def _table(rules: str) -> str:
@@ -241,6 +245,24 @@ def mends_the_psk_here_and_dies(one: testbed.RunningCase) -> None:
 def _wait_refused(one: testbed.RunningCase) -> None:
     sites.wait_for(lambda: one.diagnosis().get("reason"), "the refusal to be told", seconds=20)
     time.sleep(5)
+
+
+def has_the_inner_address(one: testbed.RunningCase) -> None:
+    """The device has the address of its end of the tunnel."""
+    ip = ["ip", "-n", one.device.namespace, "address"]
+    subprocess.run([*ip, "add", INNER[1], "dev", "lo"], check=True)
+    one.undo.callback(subprocess.run, [*ip, "delete", INNER[1], "dev", "lo"], check=True)
+
+
+def drops_echoes_to(address: str) -> Callable[[testbed.RunningCase], None]:
+    """The device's firewall drops ICMP echo requests to one of its addresses. `{device}` is the outer one."""
+
+    def make(one: testbed.RunningCase) -> None:
+        to = address.replace("{device}", one.address)
+        rules = f"chain input {{ type filter hook input priority -5; policy accept; ip daddr {to} icmp type echo-request drop; }}"
+        one.firewall(f"table inet silent {{\n{rules}\n}}\n")
+
+    return make
 
 
 def our_firewall_drops(one: testbed.RunningCase) -> None:

@@ -37,6 +37,8 @@ SIDES: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("no_answer", "udp_4500_blocked", "answer_lost", "peer_dead"), ("network", "device")),
     "nothing_comes_back": ("device", "network", "either"),
     "path_mtu": ("network",),
+    "nqa_no_answer": ("device", "network"),
+    "monitor_no_answer": ("network",),
     "our_firewall": ("operator",),
     "nothing_goes_out": ("operator", "connection", "network"),
     "duplicate_sa": ("device", "either"),
@@ -73,6 +75,10 @@ OF_BGP = tuple(code for code in cause_texts.TEXTS if code.startswith("bgp_"))
 NOTHING = "nothing"
 #: Seconds in which most causes are found.
 SOON = 20.0
+
+#: A connection with NQA, and the pairs of a device that has its inner address.
+NQA = {"enable_nqa": True, "tunnel_local_address": "169.254.70.1/30", "tunnel_peer_address": "169.254.70.2/30"}
+WITH_INNER = {"pairs": (("{lan}", "{vpc}"), (faults.INNER[1], faults.INNER[0]))}
 
 IKE = "ikepolicy"
 IPSEC = "ipsecpolicy"
@@ -913,6 +919,32 @@ ROWS: tuple[Row, ...] = (
         ways=("strongswan/v2/we", "strongswan/main/we"),
         acceptable=("psk_mismatch", "identity_or_psk_refused", "key_not_proved"),
         after=faults.gets_another_psk_from_us,
+    ),
+    # -- echoes have no answer ------------------------------------------------------------------------------------------
+    Row(
+        name="inner-address-is-silent",
+        code="nqa_no_answer",
+        ways=("strongswan/v2/we",),
+        body=NQA,
+        device=WITH_INNER,
+        before=(faults.has_the_inner_address, faults.drops_echoes_to("169.254.70.2")),
+    ),
+    Row(
+        name="path-of-a-probed-tunnel-is-cut",
+        code="nqa_no_answer",
+        ways=("strongswan/v2/we", "strongswan/main/we"),
+        body=NQA,
+        device=WITH_INNER,
+        before=(faults.has_the_inner_address,),
+        after=faults.path_is_cut,
+    ),
+    Row(
+        name="outer-address-is-silent",
+        code="monitor_no_answer",
+        ways=("strongswan/v2/we",),
+        acceptable=("pfs_unproved",),
+        body={"enable_health_check": True},
+        before=(faults.drops_echoes_to("{device}"),),
     ),
     # -- up, and traffic is lost ----------------------------------------------------------------------------------------
     Row(

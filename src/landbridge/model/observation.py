@@ -114,7 +114,13 @@ class ConnectionObservation:
         """The part of the observation that decides the status. When it differs from the stored one, the status changes."""
         if self.refused is not None:
             return "refused"
-        return "up" if self.children and (self.bgp is None or self.bgp.carries) else "down"
+        carries = self.children and not self.is_path_dead and (self.bgp is None or self.bgp.carries)
+        return "up" if carries else "down"
+
+    @property
+    def is_path_dead(self) -> bool:
+        """Whether NQA says that the tunnel leads nowhere, although it is established."""
+        return bool(self.children) and self.nqa is not None and self.nqa.state == "down"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -176,6 +176,12 @@ TEXTS: Mapping[str, Text] = {
         "SAs of the same identities replace each other",
         "find the second device, or the second connection of this device, with the same ids, and give it ids of its own",
     ),
+    "nqa_no_answer": Text(
+        "device",
+        "the tunnel is established, and the device's tunnel address does not answer echoes through it (enable_nqa)",
+        "on the device, give the tunnel interface the address tunnel_peer_address, and let it answer ICMP echo requests from tunnel_local_address;"
+        " or set enable_nqa to false",
+    ),
     # -- who dials
     "unknown_peer": Text(
         "either",
@@ -305,6 +311,11 @@ TEXTS: Mapping[str, Text] = {
         "network",
         "large packets do not pass",
         "lower the MTU or clamp the TCP MSS on the device's tunnel interface",
+    ),
+    "monitor_no_answer": Text(
+        "network",
+        "the device's outer address does not answer the echoes of the connection monitor",
+        "let {address} answer ICMP echo requests from {endpoint}, or delete the monitor; the tunnel does not need them",
     ),
     "new_psk_refused": Text(
         "device",

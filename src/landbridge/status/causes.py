@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from landbridge import model
 from landbridge.model import negotiation
-from landbridge.status import attempt_causes, bgp_causes, cause_texts, probe_causes, rule_context
+from landbridge.status import attempt_causes, bgp_causes, cause_texts, echo_causes, probe_causes, rule_context
 from landbridge.status.rule_context import AttemptView, Context
 
 #: A device that we refused may answer nothing. Its attempt explains our unanswered attempt when it is at most this much older.
@@ -61,6 +61,8 @@ class Finding(NamedTuple):
 
 def rank(context: Context) -> tuple[model.Cause, ...]:
     """All possible causes, the likeliest first; never empty. A tunnel that is up carries nothing without a BGP session that it needs."""
+    if dead := tuple(echo_causes.of_nqa(context)):
+        return each_once((*dead, *warnings(context)))
     if context.seen.children and context.seen.bgp is not None and not context.seen.bgp.carries:
         return each_once((*bgp_causes.of(context), *warnings(context)))
     findings = _findings(context)

@@ -1,10 +1,10 @@
-"""The warnings of a tunnel that is up, from the last observation: its key, its BGP session, and its traffic. Pure."""
+"""The warnings of a tunnel that is up, from the last observation: its key, its BGP session, its traffic, and its monitor. Pure."""
 
 from collections.abc import Iterator
 from datetime import timedelta
 
 from landbridge import model
-from landbridge.status import attempt_causes, bgp_causes, cause_texts, rule_context
+from landbridge.status import attempt_causes, bgp_causes, cause_texts, echo_causes, rule_context
 from landbridge.status.rule_context import Context
 
 #: Causes of an attempt that may mean that the device does not have the new key. The ids were right when the tunnel came up.
@@ -28,7 +28,13 @@ _CODES = {0: "net unreachable", 1: "host unreachable", 9: "net prohibited", 10: 
 
 
 def of(context: Context) -> tuple[model.Cause, ...]:
-    return (*_key(context), *bgp_causes.of(context), *_one_way(context), *_refused(context))
+    return (
+        *_key(context),
+        *bgp_causes.of(context),
+        *_one_way(context),
+        *_refused(context),
+        *echo_causes.of_monitor(context),
+    )
 
 
 def _one_way(context: Context) -> Iterator[model.Cause]:

@@ -1,0 +1,66 @@
+"""The causes that ICMP echoes show: through the tunnel (NQA), and outside of it (a connection monitor). Pure."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from landbridge import model
+from landbridge.status import cause_texts
+from landbridge.status.rule_context import Context
+
+#: A packet of the tunnel that came so long after the path went down was not on its way before.
+AFTER = timedelta(seconds=5)
+
+
+def of_nqa(context: Context) -> Iterator[model.Cause]:
+    """Why a tunnel that is established is down. A path that was answered once, and no more, is broken; otherwise the device never answered."""
+    nqa = context.seen.nqa
+    if nqa is None or not context.seen.is_path_dead:
+        return
+    broke = nqa.answered_at is not None
+    yield cause_texts.cause(
+        "nqa_no_answer",
+        placeholders=context.placeholders,
+        side="network" if broke else None,
+        detail="; ".join((_last_answer(nqa), *_more(context, nqa))),
+        remedy=BROKEN.format(address=context.placeholders.address, inner=nqa.destination) if broke else None,
+        evidence=_evidence(nqa),
+    )
+
+
+BROKEN = (
+    "check that the device is running, that {address} is reachable, and that {inner} still answers ICMP echo requests"
+)
+
+
+def of_monitor(context: Context) -> Iterator[model.Cause]:
+    monitor = context.seen.monitor
+    if monitor is not None and monitor.state == "down":
+        yield cause_texts.cause(
+            "monitor_no_answer",
+            placeholders=context.placeholders,
+            detail=_last_answer(monitor),
+            evidence=_evidence(monitor),
+        )
+
+
+def _last_answer(said: model.Reachability) -> str:
+    if said.answered_at is None:
+        return f"no answer of {said.destination} ever came"
+    return f"the last answer of {said.destination} came at {said.answered_at:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _more(context: Context, nqa: model.Reachability) -> Iterator[str]:
+    """What else is known of the path."""
+    monitor, received_at = context.seen.monitor, context.seen.traffic.received_at
+    if monitor is not None and monitor.state != "unknown":
+        answers = "answers" if monitor.state == "up" else "does not answer either"
+        yield f"its outer address {monitor.destination} {answers}"
+    if nqa.since is not None and received_at is not None and received_at > nqa.since + AFTER:
+        yield "other packets come out of the tunnel"
+
+
+def _evidence(said: model.Reachability) -> tuple[model.Evidence, ...]:
+    if said.since is None:
+        return ()
+    line = f"{said.lost} of {said.sent} echoes from {said.source} to {said.destination} within a minute had no answer"
+    return (model.Evidence(at=said.since, line=line),)
