@@ -45,7 +45,7 @@ class Bed:
     def __init__(self, world: sites.World) -> None:
         self.world = world
         self.network = world.network("vpc-1")
-        self.gateway = specs.gateway()
+        self.gateway = specs.gateway(ha_mode="active-standby")
         self.restarts = 0
         self.engine = self.fresh()
         self.devices: dict[str, sites.Device] = {}

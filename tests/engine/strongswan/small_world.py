@@ -105,9 +105,22 @@ def _ensure_tunnel(current: state.GatewayState, step: Any) -> state.GatewayState
 
 def _delete_tunnel(current: state.GatewayState, step: Any) -> state.GatewayState:
     assert not [sa for sa in current.ike.sas if sa.live and sa.name == step.connection_id]
+    kept = {name: kept for name, kept in current.network.tunnels.items() if kept.if_id != step.if_id}
+    return without_dangling_routes(put(current, tunnels=kept))
+
+
+def without_dangling_routes(current: state.GatewayState) -> state.GatewayState:
+    """The kernel deletes a multipath route with the first of its links that is deleted."""
+    standing = {tunnel.if_id for tunnel in current.network.tunnels.values()}
     return put(
-        current, tunnels={name: kept for name, kept in current.network.tunnels.items() if kept.if_id != step.if_id}
+        current, shared_routes=frozenset(one for one in current.network.shared_routes if standing.issuperset(one[1]))
     )
+
+
+def _ensure_shared_routes(current: state.GatewayState, step: Any) -> state.GatewayState:
+    after = put(current, shared_routes=step.routes, hashes_ports=current.network.hashes_ports or bool(step.routes))
+    assert without_dangling_routes(after) == after
+    return after
 
 
 def _ensure_vpc_link(current: state.GatewayState, step: Any) -> state.GatewayState:
@@ -140,6 +153,8 @@ def _delete_namespace(current: state.GatewayState, _: Any) -> state.GatewayState
         addresses=frozenset(),
         rules=frozenset(),
         tunnels={},
+        shared_routes=frozenset(),
+        hashes_ports=False,
     )
 
 
@@ -261,6 +276,7 @@ _HOW = {
     network_steps.DeleteNatTable: lambda current, _: put(current, nat_table=None),
     network_steps.EnsureUplink: _ensure_uplink,
     network_steps.EnsureTunnel: _ensure_tunnel,
+    network_steps.EnsureSharedRoutes: _ensure_shared_routes,
     network_steps.DeleteTunnel: _delete_tunnel,
     network_steps.EnsureVpcLink: _ensure_vpc_link,
     network_steps.DeleteUplink: lambda current, _: _delete_link(current, "wan"),

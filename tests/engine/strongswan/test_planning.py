@@ -34,6 +34,7 @@ EIPS = [
     (model.Eip(id="eip-0", address=sites.EIPS[0], attach="nat", behind="192.0.0.16"),),
 ]
 GATEWAY = specs.gateway()
+GATEWAYS = [GATEWAY, dataclasses.replace(GATEWAY, ha_mode="active-standby")]
 NETWORKS = [
     model.Network(id="vpc-1"),
     model.Network(id="vpc-1", bridge="br0", address="10.0.0.1/24"),
@@ -67,6 +68,7 @@ def _variants(number: int) -> list[model.DesiredConnection]:
         specs.changed(spec, ipsec_policy=specs.ipsec_policy(pfs="disable")),
         specs.changed(spec, style="policy", peer_subnets=None, policy_rules=rules),
         specs.changed(spec, peer_subnets=("192.168.0.0/16",)),
+        specs.changed(spec, peer_subnets=("192.168.0.0/16", first), ha_role="slave", endpoint=2),
         specs.changed(spec, ha_role="slave", tunnel_local_address=f"169.254.7{number}.1/30"),
         dataclasses.replace(spec, peer_address=None),
         dataclasses.replace(spec, resets=1),
@@ -91,9 +93,10 @@ def _template(spec: model.DesiredConnection, *subnets: str, ipsec: str = "group1
 
 connections = st.tuples(*(st.none() | st.sampled_from(_variants(number)) for number in range(len(IDS))))
 desired_gateways = st.builds(
-    lambda chosen, network, eips, restarts: dataclasses.replace(
-        specs.desired(*(each for each in chosen if each), network=network, of=GATEWAY), eips=eips, restarts=restarts
+    lambda gateway, chosen, network, eips, restarts: dataclasses.replace(
+        specs.desired(*(each for each in chosen if each), network=network, of=gateway), eips=eips, restarts=restarts
     ),
+    st.sampled_from(GATEWAYS),
     connections,
     st.sampled_from(NETWORKS),
     st.sampled_from(EIPS),
@@ -115,7 +118,7 @@ def settled(desired: model.DesiredGateway | None, current: state.GatewayState):
     after = carried_out(desired, current)
     for _ in range(3):
         for step in small_world.plan(desired, after):
-            assert isinstance(step, network_steps.EnsureTunnel | PROOF)
+            assert isinstance(step, network_steps.EnsureTunnel | network_steps.EnsureSharedRoutes | PROOF)
             if isinstance(step, network_steps.EnsureTunnel):
                 assert tunnels.carries_all(after.network.tunnels[tunnels.name(step.tunnel.if_id)], step.tunnel)
             after = small_world.applied(after, step)
@@ -153,18 +156,8 @@ def stray_sas(draw: Any):
 
 DAMAGES = (
     *("charon", "namespace", "secret", "conn", "sa", "child", "address", "uplink", "half-uplink", "vpc-link"),
-    *(
-        "filter_table",
-        "nat_table",
-        "rules",
-        "tunnel",
-        "half-tunnel",
-        "route",
-        "stray-tunnel",
-        "path",
-        "dial-in",
-        "echoes",
-    ),
+    *("filter_table", "nat_table", "rules", "tunnel", "half-tunnel", "route", "stray-tunnel", "path"),
+    *("dial-in", "echoes", "shared-route", "foreign-share", "hash-policy"),
 )
 
 
@@ -191,6 +184,8 @@ def _damage(draw: Any, current: state.GatewayState, kind: str) -> state.GatewayS
                 filter_table=None,
                 rules=frozenset(),
                 tunnels={},
+                shared_routes=frozenset(),
+                hashes_ports=False,
             )
         case "secret":
             return small_world.put(current, secrets=frozenset(list(current.ike.secrets)[1:]))
@@ -229,10 +224,16 @@ def _damage(draw: Any, current: state.GatewayState, kind: str) -> state.GatewayS
                 current, tunnels={**current.network.tunnels, "x9999": tunnels.Tunnel("", 9999, 1400)}
             )
         case "tunnel" | "half-tunnel" | "route":
-            return small_world.put(
-                current,
-                tunnels=dict(_hurt(kind, *held) for held in current.network.tunnels.items() if kind != "tunnel"),
-            )
+            hurt = dict(_hurt(kind, *held) for held in current.network.tunnels.items() if kind != "tunnel")
+            return small_world.without_dangling_routes(small_world.put(current, tunnels=hurt))
+        case "shared-route":
+            return small_world.put(current, shared_routes=frozenset(list(current.network.shared_routes)[1:]))
+        case "foreign-share":
+            if_ids = tuple(sorted(tunnel.if_id for tunnel in current.network.tunnels.values()))
+            more = {("192.168.10.0/24", if_ids)} if len(if_ids) > 1 else set()
+            return small_world.put(current, shared_routes=current.network.shared_routes | more)
+        case "hash-policy":
+            return small_world.put(current, hashes_ports=False)
         case "stray-tunnel":
             return current
         case "dial-in":
@@ -336,7 +337,8 @@ def test_what_did_not_change_is_not_touched(
     first: model.DesiredGateway, second: model.DesiredGateway, nothing: state.GatewayState
 ):
     current = settled(first, nothing)
-    second = dataclasses.replace(second, network=first.network, eips=first.eips, restarts=first.restarts)
+    same = {name: getattr(first, name) for name in ("gateway", "network", "eips", "restarts")}
+    second = dataclasses.replace(second, **same)
     before, after = _loaded(first, current), _loaded(second, current)
     kept = {name for name in before.keys() & after.keys() if before[name] == after[name]}
     assert not [step for step in small_world.plan(second, current) if step.connection_id in kept]

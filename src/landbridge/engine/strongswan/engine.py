@@ -53,6 +53,8 @@ from landbridge.telemetry import log_fields
 
 log = logging.getLogger(__name__)
 
+#: Steps whose failure leaves every tunnel as it is.
+_ISOLATED = (network_steps.MoveVpcLink, network_steps.EnsureSharedRoutes)
 NO_FORWARDING = "no: devices will not be reached (sysctl net.ipv4.ip_forward=1 where the EIPs are routed)"
 
 
@@ -211,7 +213,7 @@ class StrongSwan:
                     with failures.as_step_failed():
                         self._begin(gateway_id, session, step)
                 except base.StepFailed as error:
-                    run.failed(step, str(error), isolated=isinstance(step, network_steps.MoveVpcLink))
+                    run.failed(step, str(error), isolated=isinstance(step, _ISOLATED))
                 else:
                     if not isinstance(step, ike_steps.CharonRequest):
                         run.done(step)

@@ -13,7 +13,7 @@ from landbridge.engine.strongswan.ike import steps as ike_steps
 from landbridge.engine.strongswan.ike.state import IkeState
 from landbridge.engine.strongswan.network import planning as network_planning
 from landbridge.engine.strongswan.network import tunnels
-from landbridge.engine.strongswan.target import Target, desired_tunnels
+from landbridge.engine.strongswan.target import Target, desired_shared_routes, desired_tunnels
 
 
 def plan(target: Target | None, current: state.GatewayState) -> list[steps.Step]:
@@ -33,6 +33,7 @@ def plan(target: Target | None, current: state.GatewayState) -> list[steps.Step]
         *network_planning.plan_links(target.network, current.network),
         *_start(target, current),
         *network_planning.plan_tunnels(desired, after_restart.network),
+        *network_planning.plan_shared_routes(desired_shared_routes(target, desired), after_restart.network),
         *ike_planning.plan_connections(
             probe_planning.not_held(target, current), after_restart.ike, prove_pfs=target.prove_pfs
         ),
@@ -87,5 +88,5 @@ def _without_charon(current: state.GatewayState) -> state.GatewayState:
     return replace(
         current,
         ike=IkeState(restarts=current.ike.restarts, started_at=current.ike.started_at),
-        network=network if network.namespace else replace(network, tunnels={}),
+        network=network if network.namespace else replace(network, tunnels={}, shared_routes=frozenset()),
     )

@@ -62,7 +62,7 @@ def _connections(
             applied=applied,
             is_key_unproved=bool(keys.unproved),
             at=current.at,
-            routes=tunnels.destinations_carried(observed, first) if observed else None,
+            routes=tunnels.destinations_carried(observed, first, current.network.shared_routes) if observed else None,
             intended=selectors.intended(target.desired, spec),
             refused=_refused(spec, target.plane, current),
             attempts=current.ike.attempts.get(spec.id, ()),

@@ -1,5 +1,6 @@
 """What a gateway must have on this machine: prepared once a cycle, for the plan and for the report. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from landbridge import model
@@ -49,6 +50,12 @@ def desired_tunnels(target: Target, current: state.GatewayState) -> dict[str, tu
     sas = ike_state.by_connection(current.ike.sas)
     paths = {spec.id: _path(target.desired, spec, sas[spec.id], current) for spec in target.desired.connections}
     return tunnels.desired_tunnels(target.desired, target.supported, paths)
+
+
+def desired_shared_routes(target: Target, laid: Mapping[str, tunnels.Tunnel]) -> frozenset[tunnels.SharedRoute]:
+    """`laid`: connection id -> its desired tunnel. On an active-standby gateway one tunnel carries."""
+    active = target.desired.gateway.ha_mode == "active-active"
+    return tunnels.shared_routes(laid.values()) if active else frozenset()
 
 
 def wanted_echoes(target: Target, current: state.GatewayState) -> tuple[echo_state.Echoes, ...]:

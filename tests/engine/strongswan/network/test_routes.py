@@ -1,11 +1,14 @@
 """Which routes of a tunnel are ours: an older version's get our protocol without a gap, and a routing daemon's stay."""
 
 import contextlib
+import errno
+import functools
 import os
 import socket
 import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -126,3 +129,93 @@ def test_an_older_versions_routes_get_our_protocol_without_a_gap(name: str):
         (BY_HAND, UP, OLDER),
     }
     assert second == []
+
+
+SHARED = frozenset({(NET, (7, 9))})
+
+
+def multipath(name: str) -> list[str]:
+    """Networks of routes with several next hops, as iproute2 shows them."""
+    shown = subprocess.run(["ip", "-n", name, "-o", "route"], capture_output=True, text=True, check=True).stdout
+    return [line.split()[0] for line in shown.splitlines() if "nexthop" in line]
+
+
+def shared(name: str) -> frozenset[tunnels.SharedRoute]:
+    return namespace.look(name, lambda read: frozenset(xfrm._shared_routes(read.routes(), xfrm._if_ids(read.links()))))
+
+
+def share(name: str, desired: frozenset[tunnels.SharedRoute]) -> None:
+    namespace.inside(name, lambda ip: xfrm.ensure_shared_routes(ip, desired))
+
+
+@pytest.fixture
+def three(name: str) -> str:
+    """The namespace with the links `x7`, `x9` and `x11`, each with a route of its own to NET, and another program's multipath route."""
+    commands = [f"link add x{number} type veth peer name y{number}" for number in (9, 11)]
+    commands += [f"link set {end}{number} up" for number in (9, 11) for end in "xy"]
+    commands += [f"route append {NET} proto {BIRD} nexthop dev x9 nexthop dev x11"]
+    for command in commands:
+        subprocess.run(["ip", "-n", name, *command.split()], check=True)
+    for number in (7, 9, 11):
+        alone = frozenset({(NET, number)})
+        work = functools.partial(_ensure_alone, link=f"x{number}", desired=alone)
+        namespace.inside(name, work)
+    return name
+
+
+def _ensure_alone(ip: object, link: str, desired: frozenset[tuple[str, int]]) -> None:
+    with netlink.Reader() as read:
+        xfrm.ensure_routes(ip, namespace.index(ip, link), desired, read.routes())
+
+
+@pytest.mark.process
+def test_a_shared_route_comes_and_goes_beside_the_routes_of_each_tunnel_and_of_others(three: str):
+    before = routes(three)
+    assert not namespace.inside(three, lambda _: xfrm.hashes_ports())
+    for _ in range(2):
+        share(three, SHARED)
+        assert shared(three) == SHARED
+    assert namespace.inside(three, lambda _: xfrm.hashes_ports())
+    assert multipath(three) == [NET, NET]
+    for _ in range(2):
+        share(three, frozenset())
+        assert (routes(three), shared(three)) == (before, frozenset())
+    assert multipath(three) == [NET]
+
+
+@pytest.mark.process
+def test_other_tunnels_share_a_network_from_the_moment_in_which_the_first_ones_stop(three: str):
+    """The new route is there before the old one is deleted, and nothing else is."""
+    share(three, SHARED)
+    found: list[netlink.Route] = []
+
+    def work(ip: object) -> None:
+        with deleted(found):
+            xfrm.ensure_shared_routes(ip, frozenset({(NET, (7, 9, 11)), (NEW, (9, 11))}))
+
+    namespace.inside(three, work)
+    assert shared(three) == {(NET, (7, 9, 11)), (NEW, (9, 11))}
+    assert [(route.net, len(route.links)) for route in found] == [(NET, 2)]
+
+
+@pytest.mark.process
+def test_a_route_of_one_tunnel_is_not_taken_for_a_shared_one_that_is_gone_already(three: str):
+    """The kernel deletes the first route that fits a message."""
+    before = routes(three)
+    links_ = namespace.look(three, lambda read: [read.link(name=f"x{number}") for number in (7, 9)])
+    message = xfrm._multipath(NET, [link.ifindex for link in links_ if link])
+
+    def work(ip: Any) -> None:
+        with namespace.suppressed(errno.ESRCH):
+            ip.route("del", **message)
+
+    namespace.inside(three, work)
+    assert routes(three) == before
+
+
+@pytest.mark.process
+def test_the_kernel_deletes_a_shared_route_with_one_of_its_tunnels_and_the_other_has_its_own(three: str):
+    share(three, SHARED)
+    subprocess.run(["ip", "-n", three, "link", "del", "x7"], check=True)
+    assert shared(three) == frozenset()
+    assert {(net, metric) for net, metric, protocol in routes(three) if protocol == OURS} == {(NET, 9), (NET, 11)}

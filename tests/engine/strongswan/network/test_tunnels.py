@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab import specs
+from lab import sites, specs
 from landbridge import model
 from landbridge.engine.strongswan import state, target
 from landbridge.engine.strongswan.ike import fingerprints
@@ -16,6 +16,8 @@ from landbridge.engine.strongswan.network import planning, steps, tunnels
 from tests.engine.strongswan import small_world
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
+ACTIVE_ACTIVE = specs.gateway()
+ACTIVE_STANDBY = specs.gateway(ha_mode="active-standby")
 
 
 @pytest.mark.parametrize(
@@ -115,28 +117,93 @@ def _up(*wishes_up: model.DesiredConnection, encapsulated: bool = False) -> stat
     return small_world.put(state.GatewayState(at=AT, plane="kernel"), sas=sas)
 
 
-def _desired(current: state.GatewayState, *connections: model.DesiredConnection) -> dict[str, tunnels.Tunnel]:
-    """Connection id -> its tunnel. None of the connections is refused."""
-    prepared = target.prepare(specs.desired(*connections), current.plane)
+def _prepared(
+    current: state.GatewayState, *connections: model.DesiredConnection, of: model.VpnGateway = ACTIVE_ACTIVE
+) -> target.Target:
+    """None of the connections is refused."""
+    prepared = target.prepare(specs.desired(*connections, of=of), current.plane)
     assert not prepared.refused
-    return target.desired_tunnels(prepared, current)
+    return prepared
 
 
-def _metrics(current: state.GatewayState, *pair: model.DesiredConnection) -> list[int]:
-    laid = _desired(current, *pair)
-    return [next(iter(laid[spec.id].routes))[1] for spec in pair]
+def _desired(
+    current: state.GatewayState, *connections: model.DesiredConnection, of: model.VpnGateway = ACTIVE_ACTIVE
+) -> dict[str, tunnels.Tunnel]:
+    """Connection id -> its tunnel."""
+    return target.desired_tunnels(_prepared(current, *connections, of=of), current)
 
 
-def test_of_a_pair_the_master_carries_while_it_is_up():
-    master, slave = specs.connection("198.51.100.2"), specs.connection("198.51.100.6", ha_role="slave")
-    for current, first in ((_up(), 0), (_up(master, slave), 0), (_up(master), 0), (_up(slave), 1)):
-        metrics = _metrics(current, master, slave)
-        assert metrics.index(min(metrics)) == first
+def _statics(*roles: str) -> list[model.DesiredConnection]:
+    return [specs.connection(f"198.51.100.{number}", ha_role=role) for number, role in enumerate(roles, 1)]
 
 
-def test_no_two_routes_to_one_network_are_equal():
-    pair = specs.connection("198.51.100.2"), specs.connection("198.51.100.6")
-    assert len(set(_metrics(_up(*pair), *pair))) == 2
+MASTERS, PAIR, THREE = ("master", "master"), ("master", "slave"), ("slave", "master", "master")
+
+
+@pytest.mark.parametrize(
+    ("of", "roles", "up", "carry"),
+    [
+        pytest.param(ACTIVE_ACTIVE, MASTERS, (0, 1), (0, 1), id="active-active: both carry"),
+        pytest.param(ACTIVE_ACTIVE, MASTERS, (1,), (1,), id="active-active: one is up"),
+        pytest.param(ACTIVE_ACTIVE, MASTERS, (), (), id="active-active: none is up"),
+        pytest.param(ACTIVE_ACTIVE, PAIR, (0, 1), (0, 1), id="active-active: the role does not count"),
+        pytest.param(ACTIVE_ACTIVE, THREE, (0, 1, 2), (0, 1, 2), id="active-active: three carry"),
+        pytest.param(ACTIVE_ACTIVE, THREE, (0, 2), (0, 2), id="active-active: two of three carry"),
+        pytest.param(ACTIVE_STANDBY, PAIR, (0, 1), (0,), id="active-standby: the master carries"),
+        pytest.param(ACTIVE_STANDBY, PAIR, (1,), (1,), id="active-standby: the slave takes over"),
+        pytest.param(ACTIVE_STANDBY, PAIR, (0,), (0,), id="active-standby: the master is alone"),
+        pytest.param(ACTIVE_STANDBY, THREE, (0, 1, 2), (1,), id="active-standby: the elder of two masters carries"),
+        pytest.param(ACTIVE_STANDBY, THREE, (0, 2), (2,), id="active-standby: the other master takes over"),
+        pytest.param(ACTIVE_STANDBY, THREE, (0,), (0,), id="active-standby: the slave is the last one"),
+    ],
+)
+def test_the_mode_of_the_gateway_and_the_roles_say_which_tunnels_carry_a_network(
+    of: model.VpnGateway, roles: tuple[str, ...], up: tuple[int, ...], carry: tuple[int, ...]
+):
+    """In the kernel a shared route comes before the routes of each tunnel, and of these no two are equal."""
+    statics = _statics(*roles)
+    current = _up(*(statics[number] for number in up))
+    prepared = _prepared(current, *reversed(statics), of=of)
+    laid = target.desired_tunnels(prepared, current)
+    shared = target.desired_shared_routes(prepared, laid)
+    first = tunnels.preferred_priorities(laid.values())
+    carried = (tunnels.destinations_carried(laid[spec.id], first, shared) for spec in statics)
+    assert tuple(number for number, nets in enumerate(carried) if nets) == carry
+    assert len({metric for one in laid.values() for _, metric in one.routes}) == len(statics)
+    assert shared == (
+        {(sites.LAN, tuple(statics[number].if_id for number in carry))} if len(carry) > 1 else frozenset()
+    )
+
+
+def test_only_the_networks_that_several_tunnels_have_are_shared():
+    one = specs.connection("198.51.100.1", peer_subnets=("192.168.1.0/24", "192.168.2.0/24"))
+    other = specs.connection("198.51.100.2", peer_subnets=("192.168.2.0/24", "192.168.0.0/16"))
+    assert _shared(_up(one, other), one, other) == {("192.168.2.0/24", (one.if_id, other.if_id))}
+
+
+def test_policies_share_nothing():
+    policies = _policies("master", "master")
+    assert _shared(_up(*policies), *policies) == frozenset()
+
+
+def test_shared_routes_of_another_hand_are_corrected_and_a_gateway_without_any_plans_nothing():
+    pair = _statics(*MASTERS)
+    shared = _shared(_up(*pair), *pair)
+    standing = small_world.put(_up(*pair), shared_routes=shared, hashes_ports=True).network
+    for harm in (
+        {"shared_routes": frozenset()},
+        {"hashes_ports": False},
+        {"shared_routes": shared | {("10.9.0.0/16", (1, 2))}},
+    ):
+        hurt = dataclasses.replace(standing, **harm)
+        assert list(planning.plan_shared_routes(shared, hurt)) == [steps.EnsureSharedRoutes(shared)]
+    assert list(planning.plan_shared_routes(shared, standing)) == []
+    assert list(planning.plan_shared_routes(frozenset(), _up().network)) == []
+
+
+def _shared(current: state.GatewayState, *connections: model.DesiredConnection) -> frozenset[tunnels.SharedRoute]:
+    prepared = _prepared(current, *connections)
+    return target.desired_shared_routes(prepared, target.desired_tunnels(prepared, current))
 
 
 def _policies(*roles: str) -> list[model.DesiredConnection]:
@@ -161,12 +228,45 @@ def test_of_policies_with_one_pair_only_the_first_leads(roles: tuple[str, ...], 
     """And no two of their rules are equal: the kernel would ask the one that came first."""
     policies = _policies(*roles)
     current = _up(*(policies[number] for number in up))
-    laid = _desired(current, *reversed(policies))
+    laid = _desired(current, *reversed(policies), of=ACTIVE_STANDBY)
     assert len({priority for one in laid.values() for priority, _, _ in one.pairs}) == len(policies)
     first = tunnels.preferred_priorities(laid.values())
     assert [number for number, spec in enumerate(policies) if tunnels.destinations_carried(laid[spec.id], first)] == (
         [] if leads is None else [leads]
     )
+
+
+@pytest.mark.parametrize(
+    ("roles", "up", "order"),
+    [
+        pytest.param("mmmmmmmmm", "012345678", "0123456", id="nine are up"),
+        pytest.param("mmmmmmmmm", "78", "7012345", id="the two youngest are up"),
+        pytest.param("mmmmmmmmm", "8", "8012345", id="the youngest is up"),
+        pytest.param("mmmmmmmmm", "", "0123456", id="none is up"),
+        pytest.param("mmmmmmssm", "678", "8012345", id="a master before slaves"),
+        pytest.param("sssssssss", "0678", "0612345", id="slaves alone"),
+        pytest.param("mmmmmmm", "6543210", "0123456", id="seven have a place each"),
+    ],
+)
+def test_the_order_of_more_equal_pairs_than_places_is_defined(roles: str, up: str, order: str):
+    """The kernel asks rule after rule in the order of their priorities, and no two of them are equal."""
+    policies = _policies(*({"m": "master", "s": "slave"}[role] for role in roles))
+    laid = _desired(_up(*(policies[int(number)] for number in up)), *reversed(policies), of=ACTIVE_STANDBY)
+    for pair in {pair[1:] for one in laid.values() for pair in one.pairs}:
+        rules = {
+            priority: number
+            for number, spec in enumerate(policies)
+            for priority, *ends in laid[spec.id].pairs
+            if tuple(ends) == pair
+        }
+        assert "".join(str(rules[priority]) for priority in sorted(rules)) == order
+
+
+def test_a_younger_tunnel_takes_the_last_place_and_gives_it_back():
+    """Only the rules of the two change that are concerned."""
+    policies = _policies(*["master"] * 9)
+    before, during = (_desired(_up(*up), *policies) for up in (policies, [*policies[:6], *policies[7:]]))
+    assert [number for number, spec in enumerate(policies) if before[spec.id] != during[spec.id]] == [6, 7]
 
 
 def test_the_narrower_pair_of_policies_is_asked_first():
@@ -180,7 +280,7 @@ def test_all_rules_of_policies_come_between_charons_and_the_main_table():
     widest, narrowest = ([specs.policy(1, net, net)] for net in ("0.0.0.0/0", "10.0.0.1/32"))
     for rules in (widest, narrowest):
         policies = [specs.changed(spec, policy_rules=rules) for spec in _policies(*["slave"] * 9)]
-        laid = _desired(_up(), *policies)
+        laid = _desired(_up(), *policies, of=ACTIVE_STANDBY)
         assert all(220 < priority < 32766 for one in laid.values() for priority, _, _ in one.pairs)
 
 

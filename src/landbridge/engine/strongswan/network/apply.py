@@ -44,6 +44,8 @@ def apply(gateway_id: str, underlay: str | None, step: steps.NetworkStep) -> Non
             namespace.inside(underlay, lambda _: firewall.load(None, owner))
         case steps.EnsureTunnel(_, tunnel):
             namespace.inside(name, lambda ip: xfrm.ensure(ip, tunnel))
+        case steps.EnsureSharedRoutes(routes):
+            namespace.inside(name, lambda ip: xfrm.ensure_shared_routes(ip, routes))
         case steps.DeleteTunnel(_, if_id):
             namespace.inside(name, lambda ip: xfrm.delete(ip, if_id))
         case steps.DeleteNamespace():

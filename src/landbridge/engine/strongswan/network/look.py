@@ -35,6 +35,8 @@ def _look_inside(read: netlink.Reader) -> tuple[links.NamespaceLook, dict[str, A
         "refused": firewall.refused(),
         "seen": firewall.seen(),
         "tunnels": xfrm.look(snapshot),
+        "shared_routes": xfrm.look_at_shared_routes(snapshot),
+        "hashes_ports": xfrm.hashes_ports(),
         "learned_mtus": xfrm.learned_mtus(snapshot),
     }
     return links.look_in_namespace(snapshot), found

@@ -21,6 +21,7 @@ _ADD_ADDRESS = 20
 _REQUEST, _DUMP, _ERROR, _DONE, _INTERRUPTED = 0x1, 0x300, 2, 3, 0x10
 _HEADER = struct.Struct("=IHHII")
 _ATTRIBUTE = struct.Struct("=HH")
+_NEXT_HOP = struct.Struct("=HBBi")
 #: IFLA_EXT_MASK with RTEXT_FILTER_SKIP_STATS: the counters are half of the message.
 _NO_COUNTERS = struct.pack("=HHI", 8, 29, 8)
 #: Dumps of a list that changes meanwhile are marked, and asked for again.
@@ -65,7 +66,9 @@ class Address(NamedTuple):
 
 
 class Route(NamedTuple):
-    """`link`: index of the output link. `gateway` is empty and `mtu` 0 where none is set. `learned`: see `_CLONED`."""
+    """`link`: index of the output link; 0 for a multipath route, whose output links are `links`. `gateway` is empty and `mtu` 0 where none
+    is set. `learned`: see `_CLONED`.
+    """
 
     table: int
     net: str
@@ -75,6 +78,7 @@ class Route(NamedTuple):
     protocol: int
     learned: bool
     mtu: int
+    links: tuple[int, ...] = ()
 
 
 class Rule(NamedTuple):
@@ -313,7 +317,17 @@ def _route(body: bytes) -> Route:
         protocol=body[5],
         learned=_is_learned(body),
         mtu=_number(metrics.get(2)),
+        links=tuple(_next_hops(found.get(9, b""))),
     )
+
+
+def _next_hops(multipath: bytes) -> Iterator[int]:
+    """The output links of RTA_MULTIPATH, in order: a `struct rtnexthop` for each."""
+    at = 0
+    while at < len(multipath):
+        length, _, _, link = _NEXT_HOP.unpack_from(multipath, at)
+        yield link
+        at += length + 3 & ~3
 
 
 def _is_learned(body: bytes) -> bool:

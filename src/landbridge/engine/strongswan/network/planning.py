@@ -39,6 +39,12 @@ def plan_tunnels(desired: Mapping[str, tunnels.Tunnel], current: NetworkState) -
             yield steps.EnsureTunnel(connection_id, tunnel)
 
 
+def plan_shared_routes(desired: frozenset[tunnels.SharedRoute], current: NetworkState) -> Iterator[steps.NetworkStep]:
+    """Nothing for a gateway without any."""
+    if current.shared_routes != desired or (desired and not current.hashes_ports):
+        yield steps.EnsureSharedRoutes(desired)
+
+
 def plan_tunnel_deletions(kept: Collection[str], current: NetworkState) -> Iterator[steps.NetworkStep]:
     """`kept`: names of the interfaces that stay."""
     for name, tunnel in sorted(current.tunnels.items()):

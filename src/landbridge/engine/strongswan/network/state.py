@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from landbridge.engine.strongswan.network.firewall import Refused
-from landbridge.engine.strongswan.network.tunnels import Tunnel
+from landbridge.engine.strongswan.network.tunnels import SharedRoute, Tunnel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,8 +13,8 @@ class NetworkState:
     used. `next_hop` is the uplink's. `uplink_peer`: whether the underlay has the other end of an uplink, also of a lost one.
     `addresses` are (link, address/prefix); an address on `wan` counts when its rule and the underlay's route exist too. `rules` are
     as in `GatewayNetwork`. `filter_table` and `nat_table` are summaries of the nftables in the namespace and on the machine.
-    `refused` and `seen`: what the filter table remembers of packets from tunnels. `tunnels`: interface -> tunnel. `learned_mtus`: peer ->
-    path MTU in bytes.
+    `refused` and `seen`: what the filter table remembers of packets from tunnels. `tunnels`: interface -> tunnel. `hashes_ports`: whether the
+    kernel tells the flows of shared routes by their ports, too. `learned_mtus`: peer -> path MTU in bytes.
     """
 
     namespace: bool = False
@@ -31,6 +31,8 @@ class NetworkState:
     refused: tuple[Refused, ...] = ()
     seen: tuple[tuple[str, str], ...] = ()
     tunnels: Mapping[str, Tunnel] = field(default_factory=dict)
+    shared_routes: frozenset[SharedRoute] = frozenset()
+    hashes_ports: bool = False
     learned_mtus: Mapping[str, int] = field(default_factory=dict)
 
     def path_mtu(self, peer: str | None) -> int:

@@ -136,6 +136,16 @@ class EnsureTunnel:
 
 
 @dataclass(frozen=True, slots=True)
+class EnsureSharedRoutes(base.GatewayStep):
+    """`routes`: all that there must be. When it fails the steps after it go on: each tunnel has its own routes."""
+
+    routes: frozenset[tunnels.SharedRoute]
+
+    def __str__(self) -> str:
+        return f"share {len(self.routes)} networks between tunnels"
+
+
+@dataclass(frozen=True, slots=True)
 class DeleteTunnel:
     """`connection_id` is empty when nobody knows whose it was."""
 
@@ -167,6 +177,7 @@ NetworkStep = (
     | EnsureNatTable
     | DeleteNatTable
     | EnsureTunnel
+    | EnsureSharedRoutes
     | DeleteTunnel
     | DeleteNamespace
 )

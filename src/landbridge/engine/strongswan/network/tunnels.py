@@ -1,22 +1,24 @@
 """The XFRM interface of each connection on the kernel data plane: what it must be, and how large a packet it takes.
 
 Pure. Invariants: a tunnel has its routes from its creation to its deletion, with an SA or without, so that traffic for the tunnel never
-leaves in clear. Of several connections to one network the one that is up leads, then the master, then the oldest.
+leaves in clear. Of several connections to one network the one that is up leads, then the master, then the oldest. On an
+active-active gateway all that are up carry the network together, by a route that comes before the routes of each (docs/decisions/0051).
 """
 
 import dataclasses
 import ipaddress
-from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Self, TypeAlias
 
 from landbridge import model
 from landbridge.engine.strongswan import subnets
 
 #: Priorities of the rules of policy connections: after charon's and ours, before main. The narrower pair comes first. There is room
 #: for so many connections with one pair and rank, each with a priority of its own: of equal rules the kernel asks the one that was
-#: added first, so that a tunnel that had been down would stay behind a younger one.
+#: added first, so that a tunnel that had been down would stay behind a younger one. Of more connections with one pair, the last place
+#: is that of the best one of those that are younger; the others have no rule for the pair.
 FIRST_RULE = 1000
 EQUALS = 7
 #: Their routing tables are this many above the `if_id`.
@@ -80,6 +82,11 @@ class RulePriority:
         return cls(width=rank // 4, standby=bool(rank & 1), down=bool(rank & 2), age=age)
 
 
+#: A network, and the `if_id` of each tunnel that carries it, in ascending order. The kernel keeps the packets of a flow in one tunnel
+#: (ECMP, RFC 2992). Its metric is 0, which comes before the metrics of all tunnels.
+SharedRoute: TypeAlias = tuple[str, tuple[int, ...]]
+
+
 @dataclass(frozen=True, slots=True)
 class Tunnel:
     """`routes`: (destination, metric). `pairs`: (priority, source, destination) of a policy connection, each a rule that leads
@@ -127,27 +134,37 @@ def desired_tunnels(
     desired: model.DesiredGateway, supported: Collection[str], paths: Mapping[str, Path]
 ) -> dict[str, Tunnel]:
     """Connection id -> its tunnel on the kernel data plane. `supported`: ids of connections; `paths`: by connection id."""
-    elders: Counter[tuple[str, str]] = Counter()
-    found = {}
-    for spec in sorted(desired.connections, key=lambda spec: spec.if_id):
-        if spec.id in supported:
-            found[spec.id] = _tunnel(spec, paths[spec.id], elders)
-            elders.update(pair[1:] for pair in found[spec.id].pairs)
-    return found
+    specs = sorted((spec for spec in desired.connections if spec.id in supported), key=lambda spec: spec.if_id)
+    ranks = {spec.id: _rank(desired.gateway, spec, paths[spec.id]) for spec in specs}
+    equals: defaultdict[tuple[str, str], list[RouteMetric]] = defaultdict(list)
+    for spec in specs:
+        for source, destination in set(_subnet_pairs(spec.connection)):
+            equals[str(source), str(destination)].append(ranks[spec.id])
+    return {spec.id: _tunnel(spec, paths[spec.id], ranks[spec.id], equals) for spec in specs}
 
 
-def _tunnel(spec: model.DesiredConnection, path: Path, elders: Mapping[tuple[str, str], int]) -> Tunnel:
-    """`elders`: (source, destination) -> how many older connections have that pair."""
-    connection, standby = spec.connection, spec.connection.ha_role == "slave"
-    by_rule = connection.style == "policy"
-    metric = RouteMetric(if_id=spec.if_id, standby=standby, down=not path.up, by_rule=by_rule)
+def _rank(gateway: model.VpnGateway, spec: model.DesiredConnection, path: Path) -> RouteMetric:
+    """The role counts on an active-standby gateway alone: the API has slaves on an active-active one too, where both endpoints carry."""
+    standby = gateway.ha_mode == "active-standby" and spec.connection.ha_role == "slave"
+    by_rule = spec.connection.style == "policy"
+    return RouteMetric(if_id=spec.if_id, standby=standby, down=not path.up, by_rule=by_rule)
+
+
+def _tunnel(
+    spec: model.DesiredConnection,
+    path: Path,
+    rank: RouteMetric,
+    equals: Mapping[tuple[str, str], Sequence[RouteMetric]],
+) -> Tunnel:
+    """`equals`: (source, destination) -> the ranks of all connections with that pair, the oldest first."""
+    connection = spec.connection
     return Tunnel(
         connection_id=spec.id,
         if_id=spec.if_id,
         mtu=inner_mtu(path.mtu, connection.ipsec_policy, encapsulated=path.encapsulated),
         address=connection.tunnel_local_address,
-        routes=frozenset(_routes(connection, path, metric)),
-        pairs=frozenset(_pairs(connection, elders, standby=standby, down=not path.up)),
+        routes=frozenset(_routes(connection, path, rank)),
+        pairs=frozenset(_pairs(connection, rank, equals)),
     )
 
 
@@ -169,18 +186,33 @@ def destinations(connection: model.Connection) -> Iterator[str]:
         yield from (str(subnets.parse_net(subnet)) for subnet in rule.destinations)
 
 
+def _subnet_pairs(connection: model.Connection) -> Iterator[tuple[subnets.Net, subnets.Net]]:
+    """(source, destination) of each policy rule."""
+    for rule in connection.policy_rules:
+        for destination in rule.destinations:
+            yield subnets.parse_net(rule.source), subnets.parse_net(destination)
+
+
 def _pairs(
-    connection: model.Connection, elders: Mapping[tuple[str, str], int], *, standby: bool, down: bool
+    connection: model.Connection, rank: RouteMetric, equals: Mapping[tuple[str, str], Sequence[RouteMetric]]
 ) -> Iterator[tuple[int, str, str]]:
     """The rules of a policy connection. When two rules match, the narrower destination wins, then the narrower source, then rank and age, as
     with routes.
     """
-    for rule in connection.policy_rules:
-        source = subnets.parse_net(rule.source)
-        for destination in map(subnets.parse_net, rule.destinations):
-            pair = str(source), str(destination)
-            width, age = _width(destination, source.prefixlen), min(elders.get(pair, 0), EQUALS - 1)
-            yield RulePriority(width=width, standby=standby, down=down, age=age).pack(), *pair
+    for source, destination in _subnet_pairs(connection):
+        pair = str(source), str(destination)
+        age = _age(rank, equals[pair])
+        if age is not None:
+            width = _width(destination, source.prefixlen)
+            yield RulePriority(width=width, standby=rank.standby, down=rank.down, age=age).pack(), *pair
+
+
+def _age(rank: RouteMetric, equals: Sequence[RouteMetric]) -> int | None:
+    """How many older connections have the pair. After EQUALS - 1 of them there is one place: the best of the younger ones has it."""
+    age, last = equals.index(rank), EQUALS - 1
+    if age < last:
+        return age
+    return last if rank == min(equals[last:], key=RouteMetric.pack) else None
 
 
 def before_rules_to(net: subnets.Net) -> int:
@@ -212,14 +244,33 @@ def preferred_priorities(standing: Iterable[Tunnel]) -> dict[tuple[str, str], in
     return found
 
 
-def destinations_carried(standing: Tunnel, first: Mapping[tuple[str, str], int]) -> set[str]:
-    """The destinations whose traffic goes into this tunnel while it is up. `first`: the preferred priorities of the namespace."""
+def shared_routes(laid: Iterable[Tunnel]) -> frozenset[SharedRoute]:
+    """The networks that several tunnels carry together. All of these tunnels have the same role."""
+    leading: defaultdict[str, list[int]] = defaultdict(list)
+    for tunnel in laid:
+        for net, metric in tunnel.routes:
+            if _leads_by_route(metric):
+                leading[net].append(tunnel.if_id)
+    return frozenset((net, tuple(sorted(if_ids))) for net, if_ids in leading.items() if len(if_ids) > 1)
+
+
+def destinations_carried(
+    standing: Tunnel, first: Mapping[tuple[str, str], int], shared: Collection[SharedRoute] = ()
+) -> set[str]:
+    """The destinations whose traffic goes into this tunnel while it is up. `first`: the preferred priorities of the namespace; `shared`: its
+    shared routes.
+    """
     by_route = {net for net, metric in standing.routes if _leads_by_route(metric) and metric == first["", net]}
-    return by_route | {
-        net
-        for priority, source, net in standing.pairs
-        if not RulePriority.unpack(priority).down and priority == first[source, net]
-    }
+    by_share = {net for net, if_ids in shared if standing.if_id in if_ids}
+    return (
+        by_route
+        | by_share
+        | {
+            net
+            for priority, source, net in standing.pairs
+            if not RulePriority.unpack(priority).down and priority == first[source, net]
+        }
+    )
 
 
 def _leads_by_route(metric: int) -> bool:

@@ -9,15 +9,18 @@ import errno
 import re
 import subprocess
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from landbridge.engine.strongswan.network import links, namespace, netlink, tunnels
 
 _NAME = re.compile(r"x[1-9]\d*")
-#: RT_SCOPE_NOWHERE: a route of any scope is deleted.
-_ANY_SCOPE = 255
+#: RT_SCOPE_NOWHERE: a route of any scope is deleted. RT_SCOPE_LINK.
+_ANY_SCOPE, _LINK_SCOPE = 255, 253
+#: How the kernel tells flows (Documentation/networking/ip-sysctl): by addresses, ports and protocol in place of addresses alone.
+_HASH_POLICY = Path("/proc/sys/net/ipv4/fib_multipath_hash_policy")
+_BY_PORTS = "1"
 _OUR_PROTOCOLS = (links.ROUTE_PROTOCOL, links.OLDER_ROUTE_PROTOCOL)
 
 
@@ -92,6 +95,35 @@ def _rule(pair: tuple[int, str, str], table: int) -> dict[str, Any]:
     }
 
 
+def ensure_shared_routes(ip: Any, desired: frozenset[tunnels.SharedRoute]) -> None:
+    """Makes `desired` our multipath routes. A new one is behind the old one of its network until that is deleted."""
+    if desired:
+        _HASH_POLICY.write_text(_BY_PORTS)
+    with netlink.Reader() as read:
+        standing = _shared_routes(read.routes(), _if_ids(read.links()))
+    added = desired - standing.keys()
+    index = {if_id: namespace.index(ip, tunnels.name(if_id)) for _, if_ids in added for if_id in if_ids}
+    for net, if_ids in sorted(added):
+        with namespace.suppressed(errno.EEXIST):
+            ip.route("append", **_multipath(net, [index[if_id] for if_id in if_ids]))
+    for net, if_ids in sorted(standing.keys() - desired):
+        with namespace.suppressed(errno.ESRCH):
+            ip.route("del", **_multipath(net, standing[net, if_ids]))
+
+
+def _multipath(net: str, output_links: Iterable[int]) -> dict[str, Any]:
+    """The scope tells it from the routes of one tunnel. The kernel deletes the first route that differs in none of the given values, and a
+    route into the first of these links alone would be such a route.
+    """
+    return {
+        "dst": net,
+        "multipath": [{"oif": link} for link in output_links],
+        "table": links.MAIN_TABLE,
+        "proto": links.ROUTE_PROTOCOL,
+        "scope": _LINK_SCOPE,
+    }
+
+
 def delete(ip: Any, if_id: int) -> None:
     """Its addresses and routes go with it; its rules do not."""
     table = tunnels.TABLE + if_id
@@ -125,6 +157,31 @@ def look(snapshot: netlink.Snapshot) -> dict[str, tunnels.Tunnel]:
             whole=link.up and (not pairs[table] or (table, link.ifindex) in tables),
         )
     return tunnel
+
+
+def look_at_shared_routes(snapshot: netlink.Snapshot) -> frozenset[tunnels.SharedRoute]:
+    return frozenset(_shared_routes(snapshot.routes, _if_ids(snapshot.links)))
+
+
+def hashes_ports() -> bool:
+    """Of the namespace of the calling thread. A kernel without multipath routes has no such setting."""
+    return _HASH_POLICY.exists() and _HASH_POLICY.read_text().strip() == _BY_PORTS
+
+
+def _shared_routes(
+    routes: list[netlink.Route], if_ids: Mapping[int, int]
+) -> dict[tunnels.SharedRoute, tuple[int, ...]]:
+    """Our multipath routes, with the indices of their output links. `if_ids`: as of `_if_ids`."""
+    return {
+        (route.net, tuple(if_ids.get(link, 0) for link in route.links)): route.links
+        for route in routes
+        if route.links and route.table == links.MAIN_TABLE and route.protocol == links.ROUTE_PROTOCOL
+    }
+
+
+def _if_ids(found: list[netlink.Link]) -> dict[int, int]:
+    """Index of a tunnel's interface -> its `if_id`."""
+    return {link.ifindex: int(link.name[1:]) for link in found if _NAME.fullmatch(link.name)}
 
 
 def _our_routes(routes: list[netlink.Route]) -> defaultdict[int, list[netlink.Route]]:

@@ -1,0 +1,189 @@
+"""Two endpoints of one gateway and one device with two addresses: both carry, or one stands by, and a path is cut.
+
+The device routes into its tunnels and answers each flow by the tunnel that the flow came by, so that the gateway alone decides.
+The properties of the test suite (junit.xml) have the measured times; no test asserts one.
+"""
+
+import contextlib
+import dataclasses
+import json
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from typing import Literal
+
+import pytest
+
+from lab import cycles, flows, sites, specs
+from landbridge import model
+from tests.kernel import beds
+from tests.kernel.beds import PATIENCE, Bed
+
+#: The shortest timers that the API takes: the device is dead after 10 s + 3 x 2 s.
+DPD = specs.ike_policy(dpd=model.Dpd(interval=10, timeout=2, msg="seq-hash-notify"))
+#: The device's addresses, and the tunnel that leads to each: our endpoint, and the device's interface.
+ADDRESSES = ("198.51.100.2", "198.51.100.130")
+EVERYTHING = (("0.0.0.0/0", "0.0.0.0/0"),)
+HOST = "192.168.44.10"
+FLOWS = 12
+#: How a dead path is noticed -> fields of both connections.
+DETECTORS = {"dpd": {"ike_policy": DPD}}
+SEEN = ("ip", "answers", "seen")
+HaMode = Literal["active-active", "active-standby"]
+#: Answers leave by the tunnel of their question, and `seen` has (tunnel, port of a flow).
+ANSWERS = """
+table ip answers {
+  set seen { type ifname . inet_service; size 1024; flags dynamic; }
+  chain prerouting {
+    type filter hook prerouting priority mangle;
+    iifname "t1" ct mark set 1
+    iifname "t2" ct mark set 2
+    iifname { "t1", "t2" } udp dport 7 update @seen { iifname . udp sport }
+    iifname "lan" meta mark set ct mark
+  }
+}
+"""
+
+
+@dataclasses.dataclass
+class Pair:
+    """The bed, its device, and the connections by the device's interface."""
+
+    bed: Bed
+    device: sites.Device
+
+    def use(self, mode: HaMode, detector: str) -> None:
+        """Settles in a mode, with a detector."""
+        self.bed.gateway = dataclasses.replace(self.bed.gateway, ha_mode=mode)
+        for number, kind in enumerate(("t1", "t2"), 1):
+            role = "slave" if (mode, number) == ("active-standby", 2) else "master"
+            self.bed.specs[kind] = specs.changed(self.bed.specs[kind], ha_role=role, **DETECTORS[detector])
+        self.bed.settle()
+
+    def carrying(self) -> set[str]:
+        """The tunnels that the engine reports as carrying the network."""
+        return {self.bed.kinds[one.connection_id] for one in self.bed.look().connections if one.routes}
+
+    def ways(self) -> dict[str, set[int]]:
+        """The tunnels by which the device gets flows in a second, and the ports of these flows."""
+        self._nft("flush", "set", *SEEN)
+        time.sleep(1)
+        [found] = [
+            each["set"] for each in json.loads(self._nft("-j", "list", "set", *SEEN))["nftables"] if "set" in each
+        ]
+        ways: dict[str, set[int]] = {}
+        for element in found.get("elem", ()):
+            link, port = element["concat"]
+            ways.setdefault(link, set()).add(port)
+        return ways
+
+    def load_answers(self) -> None:
+        self._nft("-f", "-", text=ANSWERS)
+
+    def _nft(self, *arguments: str, text: str | None = None) -> str:
+        command = ["ip", "netns", "exec", self.device.namespace, "nft", *arguments]
+        return subprocess.run(command, input=text, capture_output=True, text=True, check=True).stdout
+
+    def flowing(self) -> contextlib.AbstractContextManager[list[flows.Flow]]:
+        return flows.flowing(self.bed.world.vpc_host, self.device.host, HOST, count=FLOWS)
+
+    def until(self, happened: Callable[[], object]) -> None:
+        """Runs the agent's cycles meanwhile."""
+        cycles.until(self.bed.engine, self.bed.gateway.id, self.bed.desired(), lambda _: happened(), seconds=PATIENCE)
+
+
+@pytest.fixture(scope="module")
+def pair() -> Iterator[Pair]:
+    with beds.made() as bed:
+        tunnels = [
+            sites.Tunnel(
+                gateway=sites.EIPS[at],
+                psk=specs.PSK,
+                name=f"t{at + 1}",
+                pairs=EVERYTHING,
+                address=address,
+                if_id=at + 1,
+            )
+            for at, address in enumerate(ADDRESSES)
+        ]
+        device = bed.world.add_device(*tunnels, addresses=ADDRESSES[1:], in_kernel=True)
+        made = Pair(bed, device)
+        for number in (1, 2):
+            _add_interface(device, number)
+            bed.specs[f"t{number}"] = specs.connection(
+                ADDRESSES[number - 1],
+                endpoint=number,
+                gateway_endpoint=f"eip-{9 + number}",
+                tunnel_local_address=f"169.254.7{number}.1/30",
+                tunnel_peer_address=f"169.254.7{number}.2/30",
+            )
+        made.load_answers()
+        yield made
+
+
+def _add_interface(device: sites.Device, number: int) -> None:
+    """With a routing table of its own for answers. What the device's own host begins goes by the first one."""
+    for command in (
+        f"link add t{number} type xfrm if_id {number}",
+        f"address add 169.254.7{number}.2/30 dev t{number}",
+        f"link set t{number} up",
+        f"route add {sites.VPC} dev t{number} metric {number}",
+        f"route add {sites.VPC} dev t{number} table {number}",
+        f"rule add fwmark {number} table {number}",
+    ):
+        subprocess.run(["ip", "-n", device.namespace, *command.split()], check=True)
+
+
+def _all_answer(running: list[flows.Flow], since: float) -> bool:
+    return all(flow.answers(since) for flow in running)
+
+
+@pytest.mark.parametrize("detector", DETECTORS)
+@pytest.mark.parametrize(("mode", "carrying"), [("active-active", {"t1", "t2"}), ("active-standby", {"t1"})])
+def test_the_other_endpoint_takes_over_and_gives_back_without_a_loss(
+    pair: Pair,
+    mode: HaMode,
+    carrying: set[str],
+    detector: str,
+    record_testsuite_property: Callable[[str, object], None],
+):
+    pair.use(mode, detector)
+    with pair.flowing() as running:
+        sites.wait_for(lambda: _all_answer(running, 0), "answers of all flows")
+        router = _router_of_vpc(pair)
+        assert pair.carrying() == carrying
+        before = pair.ways()
+        assert before.keys() == carrying
+        assert sum(len(ports) for ports in before.values()) == FLOWS  # none on both
+
+        cut = time.monotonic()
+        pair.bed.world.cut(ADDRESSES[0])
+        pair.until(lambda: pair.carrying() == {"t2"})
+        taken_over = time.monotonic()
+        pair.until(lambda: _all_answer(running, taken_over))
+        assert pair.ways() == {"t2": {flow.port for flow in running}}
+        over = time.monotonic()
+        hit = [flow for flow in running if flow.port in before["t1"]]
+
+        mended = time.monotonic()
+        pair.bed.world.mend()
+        pair.until(lambda: pair.carrying() == carrying)
+        pair.bed.settle()
+        assert pair.ways() == before
+        end = time.monotonic()
+        sites.wait_for(lambda: _all_answer(running, end), "answers of all flows")
+    assert not sum(flow.lost(cut, over) for flow in running if flow not in hit)
+    assert not sum(flow.lost(mended, end) for flow in running)
+    assert _router_of_vpc(pair) == router
+    silences = [flow.silence(cut - 1, over) for flow in hit]
+    record_testsuite_property(
+        f"{mode}, {detector}",
+        f"{len(hit)} of {FLOWS} flows hit, {min(silences):.1f} to {max(silences):.1f} s without traffic, "
+        f"at most {max(flow.lost(cut, over) for flow in hit)} datagrams of a flow lost; none lost when it was given back",
+    )
+
+
+def _router_of_vpc(pair: Pair) -> str:
+    """The one next hop that a host of the VPC has, and its hardware address."""
+    command = ["ip", "-n", pair.bed.world.vpc_host, "neighbour", "show", sites.VPC_ADDRESS.split("/", maxsplit=1)[0]]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split(" lladdr ")[-1].split()[0]
