@@ -227,11 +227,13 @@ ROUTES = (
         operation=gateways.diagnose,
         method="GET",
         path="/landbridge/v1/{project_id}/vpn-gateways/{vgw_id}/diagnosis",
-        summary="The reason of a VPN gateway's status, its connections by status and cause, and attempts of strangers (an extension of ours)",
+        summary="The reason of a VPN gateway's status, its connections by status and cause, its redundancy, and attempts of strangers (an extension of ours)",
         success=200,
         parse=_ref,
         render=lambda one: {
-            "diagnosis": wire_gateways.diagnosis(one.gateway, one.status, one.connections, one.strangers)
+            "diagnosis": wire_gateways.diagnosis(
+                one.gateway, one.status, one.connections, one.strangers, one.redundancy
+            )
         },
         answer=wire_gateways.OneGatewayDiagnosis,
     ),

@@ -33,6 +33,7 @@ def _render(collection: str, page: status_lists.StatusPage) -> dict[str, Any]:
             cause=one.cause,
             remedy=one.remedy,
             vgw_id=one.gateway_id,
+            redundant=one.redundant,
         )
         for one in page.rows
     ]

@@ -108,6 +108,7 @@ from landbridge.model.probe import (
 )
 from landbridge.model.quota import Quota
 from landbridge.model.reachability import Reachability
+from landbridge.model.redundancy import CarriedSubnet, Carrier, FailureKind, Redundancy, SingleFailure
 from landbridge.model.secret import Secret
 from landbridge.model.status import (
     ConnectionStatus,
@@ -153,6 +154,8 @@ __all__ = [
     "BgpSession",
     "BgpState",
     "CaCertificate",
+    "CarriedSubnet",
+    "Carrier",
     "Cause",
     "CertificateRequest",
     "CertificateText",
@@ -185,6 +188,7 @@ __all__ = [
     "Endpoint",
     "Evidence",
     "Explanation",
+    "FailureKind",
     "FlavorRequest",
     "GatewayCertificate",
     "GatewayCertificateCreateRequest",
@@ -239,11 +243,13 @@ __all__ = [
     "Quota",
     "Reachability",
     "RecordedProbe",
+    "Redundancy",
     "RefusedPackets",
     "Restart",
     "RoutingTableRequest",
     "Secret",
     "SimulationRequest",
+    "SingleFailure",
     "Site",
     "StateChange",
     "StatusFacts",

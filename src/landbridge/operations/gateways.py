@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from landbridge import errors, model
@@ -12,7 +12,8 @@ from landbridge.operations.operation import operation
 from landbridge.rules import gateway as rules
 from landbridge.status import connection as connection_status
 from landbridge.status import gateway as status
-from landbridge.store import codec, connection_states, connections, counters, gateways, pauses, tags
+from landbridge.status import redundancy
+from landbridge.store import carriers, codec, connection_states, connections, counters, gateways, pauses, tags
 from landbridge.store.database import Transaction
 
 
@@ -38,13 +39,15 @@ class ShownGateway:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayDiagnosis:
     """A gateway, and everything that is known of its status, a pause included. `connections`: how many have a status and a cause (None
-    where none is known); `strangers`: attempts from addresses that no customer gateway has, oldest first.
+    where none is known); `strangers`: attempts from addresses that no customer gateway has, oldest first; `redundancy`: None while no
+    connection has a subnet.
     """
 
     gateway: model.VpnGateway
     status: model.GatewayStatus
     connections: Mapping[tuple[model.ConnectionStatusName, str | None], int]
     strangers: tuple[model.Attempt, ...] = ()
+    redundancy: model.Redundancy | None = None
 
 
 @operation("create_vgw", "admin", "write")
@@ -119,7 +122,13 @@ def diagnose(tx: Transaction, call: Call, request: model.GatewayRef) -> GatewayD
         status=status.of(row, call.now, call.service.unseen_after, paused_since),
         connections=_count_connections(tx, row.seq),
         strangers=strangers.of(tx, row),
+        redundancy=redundancy_of(row.gateway, carriers.of_gateway(tx, row.seq)),
     )
+
+
+def redundancy_of(gateway: model.VpnGateway, found: Sequence[model.Carrier]) -> model.Redundancy | None:
+    """`found`: the gateway's carriers."""
+    return redundancy.of(found, {one.number: one.address for one in gateway.endpoints})
 
 
 def _count_connections(tx: Transaction, gateway_seq: int) -> Counter[tuple[model.ConnectionStatusName, str | None]]:

@@ -6,8 +6,12 @@ from typing import NamedTuple
 
 from landbridge import model
 from landbridge.status import connection as connection_status
-from landbridge.store import measurements, pauses
+from landbridge.status import redundancy
+from landbridge.store import carriers, measurements, pauses
 from landbridge.store.database import Transaction
+
+#: A metric has no words: the addresses do not matter.
+_ENDPOINTS = {1: "", 2: ""}
 
 
 class MeasuredConnection(NamedTuple):
@@ -37,7 +41,9 @@ class MeasuredConnection(NamedTuple):
 
 
 class GatewayRow(NamedTuple):
-    """`seen_at`: milliseconds since 1970; None before the first look."""
+    """`seen_at`: milliseconds since 1970; None before the first look. `redundancy`: None while no connection has a subnet, and while the
+    connections have no series.
+    """
 
     id: str
     name: str
@@ -46,6 +52,7 @@ class GatewayRow(NamedTuple):
     seen_at: int | None
     unknown_lines: int
     is_paused: bool
+    redundancy: model.Redundancy | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,12 +75,17 @@ def load(tx: Transaction, project_id: str | None, limit: int) -> Measurements:
     living = sum(number for (_, status), number in numbers.items() if status != "PENDING_DELETE")
     omitted = living if living > limit else 0
     paused = pauses.list_all(tx)
+    carrying = {} if omitted else carriers.of_project(tx, project_id)
     return Measurements(
         connections=[] if omitted else _connections(tx, project_id),
         numbers=dict(numbers),
         omitted=omitted,
         gateways=[
-            GatewayRow(*row, is_paused=None in paused or row[0] in paused)
+            GatewayRow(
+                *row,
+                is_paused=None in paused or row[0] in paused,
+                redundancy=redundancy.of(carrying.get(row[0], ()), _ENDPOINTS),
+            )
             for row in measurements.gateways(tx, project_id)
         ],
     )

@@ -1,16 +1,18 @@
 """Lists of statuses (an extension of ours): the status of each connection or gateway, its time, and its reason in one line."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from landbridge import model
+from landbridge.operations import gateways as gateway_operations
 from landbridge.operations import paging, related
 from landbridge.operations.call import Call
 from landbridge.operations.operation import operation
 from landbridge.status import cause_texts
 from landbridge.status import connection as connection_status
 from landbridge.status import gateway as gateway_status
-from landbridge.store import attempts, connections, gateways, pauses
+from landbridge.store import attempts, carriers, connections, gateways, pauses
 from landbridge.store.database import Transaction
 
 #: Connections that one request looks through. A page with a filter may be shorter than its limit although it is not the last page.
@@ -26,7 +28,7 @@ _CONNECTIONS = "statuses of connections"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResourceStatus:
     """A row of a list. `since`: the last change of the status, as far as the store knows. Only a connection has `cause` (a code), `remedy` and
-    `gateway_id`.
+    `gateway_id`; only a gateway with subnets behind it has `redundant`.
     """
 
     id: str
@@ -37,6 +39,7 @@ class ResourceStatus:
     cause: str | None = None
     remedy: str | None = None
     gateway_id: str | None = None
+    redundant: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,23 +126,30 @@ def list_gateways(tx: Transaction, call: Call, request: model.StatusListRequest)
         if known.seq > after and request.fits(known.gateway.name, gateway_status.api_status(known))
     ]
     page = fitting[: request.limit]
+    carrying = carriers.of_project(tx, call.project_id)
     return StatusPage(
-        rows=[_gateway(call, known, times, paused) for known, times in page],
+        rows=[_gateway(call, known, times, paused, carrying.get(known.gateway.id, ())) for known, times in page],
         next_marker=paging.marker(call, "statuses of gateways", page[-1][0].seq) if len(fitting) > len(page) else None,
     )
 
 
 def _gateway(
-    call: Call, known: gateways.GatewayRow, times: model.Times, paused: dict[str | None, datetime]
+    call: Call,
+    known: gateways.GatewayRow,
+    times: model.Times,
+    paused: dict[str | None, datetime],
+    carrying: Sequence[model.Carrier],
 ) -> ResourceStatus:
     paused_since = _paused_since(paused, known.gateway.id)
     found = gateway_status.of(known, call.now, call.service.unseen_after, paused_since)
+    redundancy = gateway_operations.redundancy_of(known.gateway, carrying)
     return ResourceStatus(
         id=known.gateway.id,
         name=known.gateway.name,
         status=found.status,
         since=gateway_status.since(known, times),
         reason=_one_line(found.explanation.reason if found.explanation else None),
+        redundant=redundancy.is_met if redundancy else None,
     )
 
 

@@ -14,6 +14,8 @@ from landbridge import model
 from landbridge.model import allowed_values
 from landbridge.wire import attempts, body, schema, shapes
 
+#: Rows of a redundancy; the counts beside them are of all.
+SHOWN_SUBNETS, SHOWN_FAILURES = 100, 100
 STATUSES = get_args(model.GatewayStatusName)
 _FIELDS = allowed_values.GATEWAY
 #: A gateway with attachment_type er has no local subnets.
@@ -436,6 +438,46 @@ class StatusCountAnswer(schema.Answer):
     causes: list[CauseCountAnswer] = Field(description="the most frequent one first")
 
 
+class CarrierAnswer(schema.Answer):
+    """A connection that is configured to carry a subnet."""
+
+    id: str
+    name: str
+    endpoint: int = Field(description="the number of its endpoint of the VPN gateway")
+    cgw_id: str
+    up: bool = Field(description="whether it carries the subnet now, or would as a standby")
+
+
+class CarriedSubnetAnswer(schema.Answer):
+    subnet: str = Field(
+        description="a CIDR block behind the device; of a connection of style policy source - destination"
+    )
+    connections: list[CarrierAnswer]
+
+
+class SingleFailureAnswer(schema.Answer):
+    """What cuts subnets when it fails alone."""
+
+    kind: str = Field(description="connection, endpoint, customer_gateway or machine")
+    name: str
+    id: str | None = Field(None, description="of the connection or the customer gateway")
+    subnets: list[str] = Field(description=f"the first {SHOWN_SUBNETS} that it cuts")
+    subnet_count: int = Field(description="how many it cuts")
+
+
+class RedundancyAnswer(schema.Answer):
+    """Which single failure would cut which subnets, by the tunnels that are up now."""
+
+    met: bool = Field(description="all subnets are reached, and no connection and no endpoint carries one alone")
+    configured: bool = Field(description="the same, if all connections were up")
+    summary: str
+    subnets: list[CarriedSubnetAnswer] = Field(description=f"the first {SHOWN_SUBNETS}, in the order of their text")
+    subnet_count: int
+    single_failures: list[SingleFailureAnswer] = Field(
+        description=f"the first {SHOWN_FAILURES}: connections, endpoints, customer gateways, and the machine"
+    )
+
+
 class GatewayDiagnosisAnswer(schema.Answer):
     """Why a gateway is in the state it is in."""
 
@@ -447,6 +489,7 @@ class GatewayDiagnosisAnswer(schema.Answer):
     not_seen_since: str | None = Field(None, description="set when the last look is too old to be trusted")
     paused_since: str | None = Field(None, description="set while the agent changes nothing (landbridge pause)")
     connections: list[StatusCountAnswer] = Field(description="its connections by status, the most frequent one first")
+    redundancy: RedundancyAnswer | None = Field(None, description="absent while no connection has a subnet")
     strangers: list[attempts.AttemptAnswer] = Field(
         description="the last attempts from addresses that no connection of the endpoint has, newest first"
     )
@@ -462,6 +505,7 @@ def diagnosis(
     status: model.GatewayStatus,
     counts: Mapping[tuple[model.ConnectionStatusName, str | None], int],
     strangers: Sequence[model.Attempt],
+    redundancy: model.Redundancy | None = None,
 ) -> dict[str, Any]:
     """`counts`: (status, cause or None) -> how many connections."""
     return shapes.without_none(
@@ -473,8 +517,42 @@ def diagnosis(
         not_seen_since=shapes.time(status.not_seen_since) if status.not_seen_since else None,
         paused_since=shapes.time(status.paused_since) if status.paused_since else None,
         connections=_status_counts(counts),
+        redundancy=_redundancy(redundancy) if redundancy else None,
         strangers=[attempts.attempt(one) for one in reversed(strangers)],
     )
+
+
+def _redundancy(value: model.Redundancy) -> dict[str, Any]:
+    return {
+        "met": value.is_met,
+        "configured": value.is_configured,
+        "summary": value.summary,
+        "subnets": [
+            {"subnet": one.subnet, "connections": [_carrier(each) for each in one.carriers]}
+            for one in value.subnets[:SHOWN_SUBNETS]
+        ],
+        "subnet_count": len(value.subnets),
+        "single_failures": [
+            shapes.without_none(
+                kind=one.kind,
+                name=one.name,
+                id=one.id,
+                subnets=list(one.subnets[:SHOWN_SUBNETS]),
+                subnet_count=len(one.subnets),
+            )
+            for one in value.failures[:SHOWN_FAILURES]
+        ],
+    }
+
+
+def _carrier(value: model.Carrier) -> dict[str, Any]:
+    return {
+        "id": value.connection_id,
+        "name": value.connection,
+        "endpoint": value.endpoint,
+        "cgw_id": value.customer_gateway_id,
+        "up": value.up,
+    }
 
 
 def _status_counts(counts: Mapping[tuple[model.ConnectionStatusName, str | None], int]) -> list[dict[str, Any]]:

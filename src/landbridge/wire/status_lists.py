@@ -55,6 +55,15 @@ class ConnectionStatusAnswer(StatusAnswer):
     vgw_id: str = Field(description="the id of its VPN gateway")
 
 
+class GatewayStatusAnswer(StatusAnswer):
+    """The status of a VPN gateway."""
+
+    redundant: bool | None = Field(
+        None,
+        description="whether no connection and no endpoint carries a subnet alone now; absent while no connection has a subnet. The diagnosis says more",
+    )
+
+
 class ManyConnectionStatuses(schema.Answer):
     """With a filter a page may be short, or empty, and still have a next_marker."""
 
@@ -66,12 +75,12 @@ class ManyConnectionStatuses(schema.Answer):
 class ManyGatewayStatuses(schema.Answer):
     """The gateways of a project, in the order of their creation."""
 
-    vpn_gateways: list[StatusAnswer]
+    vpn_gateways: list[GatewayStatusAnswer]
     page_info: shapes.PageInfo
     request_id: str
 
 
-def row(resource_id: str, name: str, status: str, since: datetime | None, **more: str | None) -> dict[str, Any]:
+def row(resource_id: str, name: str, status: str, since: datetime | None, **more: str | bool | None) -> dict[str, Any]:
     """`more`: fields that some rows have."""
     return shapes.without_none(
         id=resource_id, name=name, status=status, since=shapes.time(since) if since else None, **more

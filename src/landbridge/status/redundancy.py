@@ -1,0 +1,99 @@
+"""Whether a VPN gateway is redundant: which single failure would cut which subnets.
+
+Two connections back each other up when they carry the same block: a tunnel that is down keeps its traffic from wider routes, so a
+wider block of another connection takes nothing over. Two customer gateways count as two devices, although both may be one.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+from landbridge import model
+
+#: How many subnets a summary names.
+SHOWN = 3
+MACHINE = "this machine"
+
+
+def of(carriers: Sequence[model.Carrier], addresses: Mapping[int, str]) -> model.Redundancy | None:
+    """`addresses`: number of an endpoint -> its address. None: no connection has a subnet."""
+    found: defaultdict[str, list[model.Carrier]] = defaultdict(list)
+    for carrier in carriers:
+        for subnet in carrier.subnets:
+            found[subnet].append(carrier)
+    if not found:
+        return None
+    subnets = tuple(model.CarriedSubnet(subnet=subnet, carriers=tuple(by)) for subnet, by in sorted(found.items()))
+    reached = {subnet: [one for one in by if one.up] for subnet, by in found.items()}
+    failures = tuple(_failures(reached, addresses))
+    is_met, is_configured = _is_met(reached), _is_met(found)
+    return model.Redundancy(
+        is_met=is_met,
+        is_configured=is_configured,
+        summary=_summary(reached, failures, is_met=is_met, is_configured=is_configured),
+        subnets=subnets,
+        failures=failures,
+    )
+
+
+def _is_met(found: Mapping[str, Sequence[model.Carrier]]) -> bool:
+    """Two endpoints have two connections."""
+    return all(len({one.endpoint for one in by}) > 1 for by in found.values())
+
+
+def _failures(
+    reached: Mapping[str, Sequence[model.Carrier]], addresses: Mapping[int, str]
+) -> Iterator[model.SingleFailure]:
+    """Connections first, which are the narrowest, and the machine last. A subnet that nothing reaches is cut already."""
+    parts: tuple[tuple[model.FailureKind, Callable[[model.Carrier], tuple[str, str | None]]], ...] = (
+        ("connection", lambda one: (one.connection, one.connection_id)),
+        ("endpoint", lambda one: (f"endpoint {one.endpoint} ({addresses[one.endpoint]})", None)),
+        ("customer_gateway", lambda one: (one.customer_gateway, one.customer_gateway_id)),
+        ("machine", lambda _: (MACHINE, None)),
+    )
+    for kind, part in parts:
+        cut: defaultdict[tuple[str, str | None], list[str]] = defaultdict(list)
+        for subnet, by in sorted(reached.items()):
+            alone = {part(one) for one in by}
+            if len(alone) == 1:
+                cut[alone.pop()].append(subnet)
+        for (name, its_id), subnets in cut.items():
+            yield model.SingleFailure(kind=kind, name=name, id=its_id, subnets=tuple(subnets))
+
+
+def _summary(
+    reached: Mapping[str, Sequence[model.Carrier]],
+    failures: Iterable[model.SingleFailure],
+    *,
+    is_met: bool,
+    is_configured: bool,
+) -> str:
+    if is_met:
+        alone = [_alone(one, one.subnets) for one in failures if one.kind == "customer_gateway"]
+        return "redundancy is met" + (f", except for the device: {_first(alone)}" if alone else "")
+    unreached = sorted(subnet for subnet, by in reached.items() if not by)
+    said = [f"{_some(unreached)} {_are(unreached)} not reached"] if unreached else []
+    told: set[str] = set()
+    for one in failures:
+        if one.kind in ("connection", "endpoint") and (new := [each for each in one.subnets if each not in told]):
+            said.append(_alone(one, new))
+            told.update(new)
+    hope = "; it is met when all connections are up" if is_configured else ""
+    return f"redundancy is not met: {_first(said)}{hope}"
+
+
+def _first(said: Sequence[str]) -> str:
+    more = f"; and {len(said) - SHOWN} more" if len(said) > SHOWN else ""
+    return "; ".join(said[:SHOWN]) + more
+
+
+def _alone(failure: model.SingleFailure, subnets: Sequence[str]) -> str:
+    return f"{_some(subnets)} {_are(subnets)} reached through {failure.name} alone"
+
+
+def _are(subnets: Sequence[str]) -> str:
+    return "is" if len(subnets) == 1 else "are"
+
+
+def _some(subnets: Sequence[str]) -> str:
+    more = f" and {len(subnets) - SHOWN} more" if len(subnets) > SHOWN else ""
+    return ", ".join(subnets[:SHOWN]) + more

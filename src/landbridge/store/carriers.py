@@ -1,0 +1,76 @@
+"""Reads what carries the subnets behind VPN gateways, without decoding whole rows: `/metrics` asks it of all connections."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic_core import from_json
+from sqlalchemy import bindparam, literal_column, select
+
+from landbridge import model
+from landbridge.store import expressions, tables
+from landbridge.store.database import Transaction
+from landbridge.store.statement import Statement
+
+_c, _o, _g, _cgw = tables.connection, tables.connection_observation, tables.vpn_gateway, tables.customer_gateway
+_CARRIERS = (
+    select(
+        _g.c.id,
+        _c.c.id,
+        _c.c.endpoint,
+        *(expressions.JsonValue(_c.c.spec, name) for name in ("name", "style", "peer_subnets", "policy_rules")),
+        _cgw.c.id,
+        *(expressions.JsonValue(_cgw.c.spec, name) for name in ("name", "id_value")),
+        _o.c.state,
+        expressions.JsonValue(_o.c.report, "nqa", "state"),
+        expressions.JsonValue(_o.c.report, "bgp", "routes"),
+    )
+    .select_from(
+        _c.join(_g, _g.c.seq == _c.c.gateway_seq)
+        .join(_cgw, _cgw.c.seq == _c.c.customer_gateway_seq)
+        .outerjoin(_o, _o.c.connection_seq == _c.c.seq)
+    )
+    .where(_c.c.deleting == literal_column("0"))
+    .order_by(_c.c.seq)
+)
+_ALL = Statement(_CARRIERS)
+_OF_PROJECT = Statement(_CARRIERS.where(_c.c.project_id == bindparam("project_id")))
+_OF_GATEWAY = Statement(_CARRIERS.where(_c.c.gateway_seq == bindparam("gateway_seq")))
+
+
+def of_project(tx: Transaction, project_id: str | None) -> dict[str, list[model.Carrier]]:
+    """VPN gateway id -> its carriers, the oldest first; of a project, or of all (None)."""
+    return _read(tx.each(_ALL) if project_id is None else tx.each(_OF_PROJECT, project_id=project_id))
+
+
+def of_gateway(tx: Transaction, gateway_seq: int) -> list[model.Carrier]:
+    found = _read(tx.each(_OF_GATEWAY, gateway_seq=gateway_seq))
+    return next(iter(found.values()), [])
+
+
+def _read(rows: Iterable[Any]) -> dict[str, list[model.Carrier]]:
+    found: defaultdict[str, list[model.Carrier]] = defaultdict(list)
+    for gateway_id, connection_id, endpoint, name, style, subnets, rules, peer_id, peer, peer_value, *seen in rows:
+        state, nqa, learned = seen
+        carrier = model.Carrier(
+            connection_id=connection_id,
+            connection=name,
+            endpoint=endpoint,
+            customer_gateway_id=peer_id,
+            customer_gateway=f"customer gateway {peer} ({peer_value})",
+            up=state == "up" and nqa != "down",
+            subnets=tuple(dict.fromkeys(_subnets(style, subnets, rules, learned))),
+        )
+        found[gateway_id].append(carrier)
+    return found
+
+
+def _subnets(style: str, subnets: str | None, rules: str | None, learned: str | None) -> Iterable[str]:
+    """A BGP session knows better than the configuration what the device has."""
+    if style == "policy":
+        return (f"{rule['source']} - {destination}" for rule in _list(rules) for destination in rule["destinations"])
+    return [route["prefix"] for route in _list(learned)] or _list(subnets)
+
+
+def _list(text: str | None) -> list[Any]:
+    return [] if text is None else list(from_json(text))
