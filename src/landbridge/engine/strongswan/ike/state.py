@@ -171,8 +171,8 @@ def _child(sa: dict[str, Any]) -> Child:
         packets_in=_number(sa, "packets-in"),
         packets_out=_number(sa, "packets-out"),
         installed_seconds=_number(sa, "install-time"),
-        silent_seconds=_number(sa, "use-in") if "use-in" in sa else None,
-        unused_seconds=_number(sa, "use-out") if "use-out" in sa else None,
+        silent_seconds=_seconds_ago(sa, "use-in"),
+        unused_seconds=_seconds_ago(sa, "use-out"),
         encapsulated=_text(sa, "encap") == "yes",
     )
 
@@ -191,6 +191,11 @@ def _text(sa: dict[str, Any], key: str) -> str | None:
 
 def _texts(conn: dict[str, Any], key: str) -> list[str]:
     return [value.decode(errors="replace") for value in conn.get(key, ())]
+
+
+def _seconds_ago(sa: dict[str, Any], key: str) -> int | None:
+    """charon takes the kernel's time of the last packet from its own: a packet of this second may be -1 seconds old, in 64 bits without a sign."""
+    return None if key not in sa else 0 if _number(sa, key) >= 1 << 63 else _number(sa, key)
 
 
 def _number(sa: dict[str, Any], key: str) -> int:
