@@ -4,6 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+#: Seconds that a gateway asks for (RFC 4271, 4.2). The lower hold time of both sides counts.
+HOLD_TIME, KEEPALIVE_TIME = 9, 3
+#: A gateway ends a session when its device announces more routes.
+ROUTE_LIMIT = 10_000
 #: The states of RFC 4271, 8.2.2, and `down`: the session was ended on this side and does not begin by itself.
 BgpState = Literal["idle", "connect", "active", "open_sent", "open_confirm", "established", "down"]
 #: Why a session ended or does not begin. `device_…`: the device said so in a NOTIFICATION (RFC 4271, 4.5).

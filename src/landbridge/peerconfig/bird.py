@@ -16,6 +16,9 @@ def write(side: Side) -> list[Part]:
         f"protocol bgp {side.tag.replace('-', '_')} {{",
         f"  local {side.device_inner.ip} as {side.device_asn};",
         f"  neighbor {side.gateway_inner.ip} as {side.gateway_asn};",
+        f"  hold time {side.bgp_timers[1]};",
+        f"  keepalive time {side.bgp_timers[0]};",
+        "  connect retry time 5;",
         "  ipv4 {",
         f"    import {_filter(side.gateway_subnets, otherwise='all')};",
         f"    export {_filter(side.device_subnets, otherwise='none')};",
@@ -32,7 +35,10 @@ def _filter(nets: tuple[Net, ...], *, otherwise: str) -> str:
 
 def _notes(side: Side) -> Iterator[str]:
     yield "BIRD makes no tunnel. An IKE daemon makes it: print the text of that daemon too."
-    if not side.device_subnets:
+    yield "with a protocol bfd, add the line bfd; to the session. The gateway speaks BFD with a device that does, and needs none."
+    if side.device_subnets:
+        yield "BIRD announces only networks that are routes of its table: protocol direct has those of interfaces, the others need a static route."
+    else:
         yield "the connection names no subnets of this side, so nothing is announced: change the export filter."
 
 

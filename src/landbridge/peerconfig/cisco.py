@@ -4,7 +4,19 @@ from collections.abc import Iterator
 
 from landbridge import model
 from landbridge.model.allowed_values import Range
-from landbridge.peerconfig.device import PSK_WORD, Abilities, Device, Family, Part, clamp, indent, lines, psk_line
+from landbridge.peerconfig.device import (
+    BLACKHOLES,
+    LAST_DISTANCE,
+    PSK_WORD,
+    Abilities,
+    Device,
+    Family,
+    Part,
+    clamp,
+    indent,
+    lines,
+    psk_line,
+)
 from landbridge.peerconfig.side import Identity, Net, Side
 
 _V2_ENCRYPTION = {
@@ -139,9 +151,12 @@ def _routing(side: Side) -> list[str]:
         metric = side.metric // 100
         return [f"ip route {net.network_address} {net.netmask} Tunnel{side.number} {metric}" for net in nets]
     peer = side.gateway_inner.ip if side.gateway_inner else None
+    keepalive, hold = side.bgp_timers
     return [
+        *(f"ip route {net.network_address} {net.netmask} Null0 {LAST_DISTANCE}" for net in side.device_subnets),
         f"router bgp {side.device_asn}",
         f" neighbor {peer} remote-as {side.gateway_asn}",
+        f" neighbor {peer} timers {keepalive} {hold}",
         " address-family ipv4",
         f"  neighbor {peer} activate",
         f"  neighbor {peer} weight {300 - side.metric}",
@@ -168,6 +183,8 @@ def _limits(side: Side) -> Iterator[model.Violation]:
 
 def _notes(side: Side) -> Iterator[str]:
     yield f"if Tunnel{side.number} is taken, choose another number in all lines."
+    if side.style == "bgp" and side.device_subnets:
+        yield BLACKHOLES
     if side.dials and not side.routed:
         yield (
             "the gateway cannot dial, and traffic of this side starts the tunnel. For each pair, with a number of its own, a LAN"

@@ -102,10 +102,17 @@ def _routes(side: Side) -> dict[str, list[str]]:
 
 def _bgp(side: Side) -> list[str]:
     peer = side.gateway_inner.ip if side.gateway_inner else None
-    neighbor = [f"set remote-as {side.gateway_asn}", f"set weight {300 - side.metric}"]
+    keepalive, hold = side.bgp_timers
+    neighbor = [
+        f"set remote-as {side.gateway_asn}",
+        f"set weight {300 - side.metric}",
+        f"set keep-alive-timer {keepalive}",
+        f"set holdtime-timer {hold}",
+    ]
     networks = {str(n): [f"set prefix {_masked(net)}"] for n, net in enumerate(side.device_subnets)}
     body = [
         f"set as {side.device_asn}",
+        "set network-import-check disable",
         *_block("neighbor", {str(peer): neighbor}),
         *(_block("network", networks) if networks else []),
     ]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from landbridge.peerconfig.device import Device, Family, Part, indent, lines
+from landbridge.peerconfig.device import BLACKHOLES, LAST_DISTANCE, Device, Family, Part, indent, lines
 from landbridge.peerconfig.side import Net, Side
 
 
@@ -11,12 +11,17 @@ def write(side: Side) -> list[Part]:
     if side.device_inner is None or side.gateway_inner is None:
         raise ValueError("a bgp connection has both inner addresses")
     peer, name = side.gateway_inner.ip, side.tag.upper()
+    keepalive, hold = side.bgp_timers
     content = lines(
         _prefix_list(f"{name}-IN", side.gateway_subnets, otherwise="permit 0.0.0.0/0 le 32"),
         _prefix_list(f"{name}-OUT", side.device_subnets, otherwise="deny 0.0.0.0/0 le 32"),
+        [f"ip route {net} blackhole {LAST_DISTANCE}" for net in side.device_subnets],
         f"router bgp {side.device_asn}",
         f" neighbor {peer} remote-as {side.gateway_asn}",
         f" neighbor {peer} update-source {side.device_inner.ip}",
+        f" neighbor {peer} timers {keepalive} {hold}",
+        f" neighbor {peer} timers connect 5",
+        f" neighbor {peer} bfd",
         " address-family ipv4 unicast",
         indent([f"network {net}" for net in side.device_subnets], 2),
         f"  neighbor {peer} activate",
@@ -36,7 +41,10 @@ def _prefix_list(name: str, nets: tuple[Net, ...], *, otherwise: str) -> list[st
 
 def _notes(side: Side) -> Iterator[str]:
     yield "FRR makes no tunnel. An IKE daemon makes it: print the text of that daemon too."
-    if not side.device_subnets:
+    yield f"BFD needs bfdd=yes in /etc/frr/daemons. Without it BGP works, and ends {side.bgp_timers[1]} s after the path was cut."
+    if side.device_subnets:
+        yield BLACKHOLES
+    else:
         yield "the connection names no subnets of this side, so nothing is announced: add network lines and permit them."
 
 

@@ -6,7 +6,19 @@ import re
 from collections.abc import Iterator
 
 from landbridge.model.allowed_values import Range
-from landbridge.peerconfig.device import PLAIN_NAME, Abilities, Device, Family, Part, clamp, indent, lines, psk_line
+from landbridge.peerconfig.device import (
+    BLACKHOLES,
+    LAST_DISTANCE,
+    PLAIN_NAME,
+    Abilities,
+    Device,
+    Family,
+    Part,
+    clamp,
+    indent,
+    lines,
+    psk_line,
+)
 from landbridge.peerconfig.side import Identity, Net, Side
 
 _IKE_ENCRYPTION = {"aes-128": "aes-128", "aes-192": "aes-192", "aes-256": "aes-256", "3des": "3des"}
@@ -119,9 +131,15 @@ def _routes(side: Side, name: str) -> list[str]:
 
 def _bgp(side: Side) -> list[str]:
     peer = side.gateway_inner.ip if side.gateway_inner else None
+    keepalive, hold = side.bgp_timers
     return [
+        *(
+            f"ip route-static {net.network_address} {net.netmask} NULL0 preference {LAST_DISTANCE}"
+            for net in side.device_subnets
+        ),
         f"bgp {side.device_asn}",
         f" peer {peer} as-number {side.gateway_asn}",
+        f" peer {peer} timer keepalive {keepalive} hold {hold}",
         " ipv4-family unicast",
         f"  peer {peer} enable",
         f"  peer {peer} preferred-value {300 - side.metric}",
@@ -161,6 +179,8 @@ def _wild(net: Net) -> str:
 
 
 def _notes(side: Side) -> Iterator[str]:
+    if side.style == "bgp" and side.device_subnets:
+        yield BLACKHOLES
     if not side.routed:
         yield "write the name of the outer interface in place of <WAN-INTERFACE>, and exclude these pairs from its NAT."
     if side.ipsec.authentication_algorithm.startswith("sha2"):

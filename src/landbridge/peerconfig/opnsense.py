@@ -90,6 +90,8 @@ def _inner(side: Side) -> list[tuple[str, str]]:
 
 def _notes(side: Side) -> Iterator[str]:
     yield "add a pass rule on the IPsec interface of Firewall > Rules."
+    if side.style == "bgp":
+        yield "leave Network Import-Check off: with it, a network is announced only when the firewall has a route to it."
     if side.device_identity.kind == side.gateway_identity.kind == "ip":
         return
     yield "type an identifier that is a name as it is, without quotes and without a prefix."

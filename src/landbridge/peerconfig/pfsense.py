@@ -92,6 +92,7 @@ def bgp(side: Side) -> list[tuple[str, str]]:
         ("Local AS", str(side.device_asn)),
         ("Neighbor", str(side.gateway_inner and side.gateway_inner.ip)),
         ("Remote AS", str(side.gateway_asn)),
+        ("Keepalive, Hold Time", ", ".join(map(str, side.bgp_timers))),
         *(("Network to distribute", str(net)) for net in side.device_subnets),
     ]
 
@@ -102,6 +103,9 @@ def _identity(identity: Identity) -> str:
 
 def _notes(side: Side) -> Iterator[str]:
     yield "add a pass rule on the IPsec tab of Firewall > Rules."
+    if side.style == "bgp":
+        yield "FRR exchanges no route over eBGP without a policy: choose a route map that permits the networks, in and out, in the neighbor's Peer Filtering."
+        yield "FRR announces a network only when the firewall has a route to it."
     if side.ike.is_gcm:
         yield "with GCM in phase 1 the field Hash means the PRF."
 

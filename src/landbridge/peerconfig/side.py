@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from landbridge import model
-from landbridge.model import traffic_selectors
+from landbridge.model import bgp, traffic_selectors
 
 Address = ipaddress.IPv4Address
 Interface = ipaddress.IPv4Interface
@@ -109,6 +109,11 @@ class Side:
     @property
     def selectors(self) -> tuple[Pair, ...]:
         return (Pair(EVERYTHING, EVERYTHING),) if self.routed else self.pairs
+
+    @property
+    def bgp_timers(self) -> tuple[int, int]:
+        """Keepalive and hold time in seconds, as the gateway has them."""
+        return bgp.KEEPALIVE_TIME, bgp.HOLD_TIME
 
     @property
     def metric(self) -> int:

@@ -4,7 +4,18 @@ import re
 from collections.abc import Iterator
 
 from landbridge.model.allowed_values import Range
-from landbridge.peerconfig.device import PLAIN_NAME, Abilities, Device, Family, Part, clamp, lines, psk_line
+from landbridge.peerconfig.device import (
+    BLACKHOLES,
+    LAST_DISTANCE,
+    PLAIN_NAME,
+    Abilities,
+    Device,
+    Family,
+    Part,
+    clamp,
+    lines,
+    psk_line,
+)
 from landbridge.peerconfig.side import Identity, Side
 
 _ENCRYPTION = {
@@ -98,10 +109,14 @@ def _routing(side: Side) -> list[str]:
         routes = (f"{net} interface {name} distance {side.metric // 100}" for net in side.gateway_subnets)
         return found + [f"set protocols static route {route}" for route in routes]
     neighbor = f"set protocols bgp neighbor {side.gateway_inner.ip if side.gateway_inner else ''}"
+    keepalive, hold = side.bgp_timers
     return [
         *found,
+        *(f"set protocols static route {net} blackhole distance {LAST_DISTANCE}" for net in side.device_subnets),
         f"set protocols bgp system-as {side.device_asn}",
         f"{neighbor} remote-as {side.gateway_asn}",
+        f"{neighbor} timers keepalive {keepalive}",
+        f"{neighbor} timers holdtime {hold}",
         f"{neighbor} address-family ipv4-unicast weight {300 - side.metric}",
         *(f"set protocols bgp address-family ipv4-unicast network {net}" for net in side.device_subnets),
     ]
@@ -115,6 +130,8 @@ def _notes(side: Side) -> Iterator[str]:
     yield "VyOS 1.4 may also need the outer interface: set vpn ipsec interface <WAN-INTERFACE>"
     if side.routed:
         yield f"if vti{side.number} is taken, choose another number in all lines. Also run: set vpn ipsec options disable-route-autoinstall."
+    if side.style == "bgp" and side.device_subnets:
+        yield BLACKHOLES
 
 
 FAMILY = Family(

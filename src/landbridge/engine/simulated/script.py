@@ -10,15 +10,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from landbridge import model
-from landbridge.model import allowed_values, negotiation, traffic_selectors
+from landbridge.model import allowed_values, bgp, negotiation, traffic_selectors
 from landbridge.model.negotiation import Fact, Identity, Proposal, Selectors
 
 NEGOTIATION_SECONDS = 0.05
 RETRY_SECONDS = 10.0
 #: Attempts that are kept of a connection.
 KEPT = 20
-#: Of BGP sessions: seconds, and routes.
-HOLD_TIME, ROUTE_LIMIT = 9, 10_000
 #: Where a device without an address is said to begin from: no address that a site gives out (RFC 2544).
 ROAMING_PEER = "198.18.0.1"
 #: The states in which a connection fails, and how its attempts end then.
@@ -120,11 +118,11 @@ def bgp_session(one: model.DesiredConnection, simulate: str, since: datetime) ->
     return model.BgpSession(
         state="established",
         since=since,
-        hold_time=HOLD_TIME,
+        hold_time=bgp.HOLD_TIME,
         received=len(prefixes),
         accepted=len(prefixes),
         announced=1,
-        limit=ROUTE_LIMIT,
+        limit=bgp.ROUTE_LIMIT,
         routes=tuple(model.BgpRoute(prefix=prefix, next_hop=next_hop, as_path=(asn,)) for prefix in prefixes),
     )
 
