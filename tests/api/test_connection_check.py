@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from lab import specs
 from landbridge import config
+from landbridge.rules import bgp
 
 PSK = "Correct-Horse-7"
 
@@ -115,6 +117,45 @@ def test_warnings_name_unknown_fields_weak_choices_and_overlaps(api: Any):
         " takes the packets for both",
     }
     assert answer.headers["Landbridge-Ignored-Fields"] == "nmae, ipsecpolicy.speed"
+
+
+@pytest.mark.parametrize(
+    ("gateway", "peer", "style", "warnings"),
+    [
+        pytest.param({}, {"bgp_asn": 65001}, "bgp", {}, id="two-asns"),
+        pytest.param(
+            {},
+            {"id_type": "fqdn", "id_value": "branch.example"},
+            "bgp",
+            {"cgw_id": "the customer gateway has no bgp_asn: there can be no BGP session, and the connection is ERROR"},
+            id="no-asn",
+        ),
+        pytest.param(
+            {"bgp_asn": 65001},
+            {"bgp_asn": 65001},
+            "bgp",
+            {
+                "cgw_id": "the customer gateway has the ASN of the VPN gateway (65001): in one AS (iBGP) a device passes learned routes on"
+                " to no other router of the AS. Use two ASNs"
+            },
+            id="one-asn",
+        ),
+        pytest.param({"bgp_asn": 65001}, {"bgp_asn": 65001}, "static", {}, id="static"),
+    ],
+)
+def test_asns_that_do_not_fit_bgp_are_warnings(api: Any, gateway: Any, peer: Any, style: str, warnings: Any):
+    found = _checked(api, api.wish(api.gateway(**gateway), api.customer_gateway(**peer), style=style))
+    assert {each["field"]: each["message"] for each in found["warnings"]} == warnings
+    assert found["valid"]
+    assert found["device"]["routes"] == ["10.0.0.0/24"]
+
+
+def test_a_gateway_that_announces_nothing_is_a_warning():
+    connection = specs.connection(style="bgp").connection
+    found = list(bgp.warnings(connection, specs.gateway(), specs.customer_gateway(), ()))
+    assert [str(one) for one in found] == [
+        "vgw_id: the VPN gateway has no local subnets, so it announces nothing over BGP"
+    ]
 
 
 def test_a_connection_that_is_going_is_no_overlap(open_service: Any):

@@ -107,8 +107,7 @@ FAULTS = [
         broken("wrong_device_asn", asn=64512),
         "bgp_asn_mismatch",
         "either",
-        "the device's ASN is 64512, this connection's customer gateway says 65000; that is the VPN gateway's own ASN, and a"
-        " session inside one AS is not carried",
+        "the device's ASN is 64512, this connection's customer gateway says 65000; the VPN gateway itself has this ASN",
     ),
     _row(
         "the-customer-gateway-has-no-asn",

@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from landbridge import errors, model, peerconfig
+from landbridge.model import traffic_selectors
 from landbridge.operations import connections as operations
 from landbridge.operations import peer_configurations
 from landbridge.operations.call import Call
 from landbridge.operations.operation import operation
+from landbridge.rules import bgp, overlaps
 from landbridge.rules import connection as rules
-from landbridge.rules import overlaps
 from landbridge.store import connections
 from landbridge.store.database import Transaction
 
@@ -39,8 +40,12 @@ def check(tx: Transaction, call: Call, request: model.ConnectionCheckRequest) ->
     rows = connections.page_of_gateway(tx, gateway, 0, gateway.connections + 1)
     others = [row.connection for row in rows if not row.deleting]
     own = rules.warnings(made, call.service.abilities)
+    network_id = gateway.gateway.network_id or ""
+    network = call.service.site.network(network_id) or model.Network(id=network_id)
+    local_subnets = traffic_selectors.local_subnets(gateway.gateway, network)
+    of_bgp = bgp.warnings(made, gateway.gateway, prepared.customer_gateway, local_subnets)
     return CheckedConnection(
-        warnings=(*ignored, *own, *overlaps.warnings(made, others)),
+        warnings=(*ignored, *own, *overlaps.warnings(made, others), *of_bgp),
         connection=made,
         generated=tuple(_generated(request.connection, made)),
         device=peer_configurations.side(call, made, gateway.gateway, prepared.customer_gateway),

@@ -70,7 +70,7 @@ def _device_asn(context: Context, session: model.BgpSession, fault: model.BgpFau
         more = f"; {AS_TRANS} stands for a 4-byte ASN of a device that sends only 2 bytes"
         remedy = f"on the device, enable 4-byte ASNs, or give it a 2-byte ASN; the customer gateway has {_show(ours)}"
     elif theirs is not None and theirs == context.related.asn:
-        more = "; that is the VPN gateway's own ASN, and a session inside one AS is not carried"
+        more = "; the VPN gateway itself has this ASN"
         remedy = f"set the device's own ASN to {_show(ours)}"
     yield _cause(
         "bgp_asn_mismatch",

@@ -256,7 +256,8 @@ TEXTS: Mapping[str, Text] = {
     "bgp_routes_filtered": Text(
         "device",
         "the VPN gateway does not accept all routes that the device announces",
-        "on the device, announce only its own networks: no default route, no reserved block and no subnet of the VPN gateway",
+        "on the device, announce only its own networks: no default route without 0.0.0.0/0 in peer_subnets, no reserved block, no subnet of the VPN"
+        " gateway, and with the userland data plane only networks within peer_subnets",
     ),
     "bgp_no_path": Text(
         "operator",

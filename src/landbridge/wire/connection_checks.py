@@ -102,7 +102,9 @@ class DeviceAnswer(schema.Answer):
     ikepolicy: DeviceIkeAnswer
     ipsecpolicy: DeviceIpsecAnswer
     traffic_selectors: list[SelectorsAnswer]
-    routes: list[str] = Field(description="subnets behind the VPN gateway, which lead into the tunnel")
+    routes: list[str] = Field(
+        description="subnets behind the VPN gateway, which lead into the tunnel; with BGP the VPN gateway announces them"
+    )
     tunnel_local_address: str | None = None
     tunnel_peer_address: str | None = None
     bgp_asn: int | None = Field(None, description="only with BGP")
@@ -116,7 +118,7 @@ class CheckAnswer(schema.Answer):
     details: list[errors.Detail] = Field(description="all violations, as in the error of a create")
     warnings: list[errors.Detail] = Field(
         description="what refuses nothing: unknown fields, weak choices, what the engine does not carry, subnets and ids that other"
-        " connections of the gateway have too"
+        " connections of the gateway have too, ASNs that do not fit BGP"
     )
     vpn_connection: connections.ConnectionAnswer | None = Field(
         None, description="the connection that a create would return; only when valid"
