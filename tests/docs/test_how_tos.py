@@ -34,6 +34,7 @@ PAGES = (
     "make-gm-certificates",
     "monitor-the-service",
     "find-out-why-a-tunnel-is-down",
+    "connect-with-bgp",
 )
 
 
@@ -189,6 +190,24 @@ def test_the_page_on_tunnels_that_are_down_runs(tmp_path: Path, start_server: An
         '"strangers": []',
         '"valid": true',
         f"192.168.44.0/25 overlaps with 192.168.44.0/24 of connection {made['id']} (branch)",
+    ):
+        assert told in printed, told
+
+
+def test_the_page_on_bgp_runs(tmp_path: Path, start_server: Any):
+    running = start_server()
+    (tmp_path / "landbridge-data").symlink_to(running.folder)
+    printed = _run("connect-with-bgp", tmp_path)
+    for told in (
+        '"valid": true',
+        '"warnings": []',
+        "neighbor 169.254.70.1 remote-as 64512",
+        '"bgp_peer":{"peer_ip_address":"169.254.70.2","peer_asn":65001,"state":"Established"',
+        '"routes_accepted": 1',
+        '"as_path": "65001"',
+        '"reason": "the device\'s ASN is 65011, this connection\'s customer gateway says 65001"',
+        "; on frr: router bgp, and neighbor remote-as",
+        '"kind": "bgp"',
     ):
         assert told in printed, told
 
