@@ -305,6 +305,19 @@ def test_the_third_example_bgp(client: v5.VpnClient):
     assert made == expected | tunnel | _around(gateway, peer)
 
 
+def test_the_sdk_shows_the_bgp_peer_and_the_paths_of_learned_routes(client: v5.VpnClient):
+    gateway = _gateway(client)
+    made = _create(client, gateway, _customer_gateway(client), style="bgp").vpn_connection
+    peer = _active(client, made.id).bgp_peer
+    inner = made.tunnel_peer_address.split("/")[0]
+    assert (peer.peer_ip_address, peer.peer_asn, peer.state) == (inner, 65000, "Established")
+    assert (peer.num_received_routes, peer.num_message_received, peer.num_message_sent) == (1, None, None)
+    (route,) = client.show_vpn_gateway_routing_table(
+        v5.ShowVpnGatewayRoutingTableRequest(vgw_id=gateway.id)
+    ).routing_table
+    assert (route.destination, route.nexthop, route.as_path) == ("192.168.44.0/24", inner, "65000")
+
+
 def test_the_sdks_objects_hold_every_field_of_the_page(client: v5.VpnClient):
     """Table 10 to 15 of the page, on a connection that has all of them."""
     rules = [v5.PolicyRule(source="10.0.0.0/24", destination=["192.168.44.0/24", "192.168.45.0/24"])]

@@ -175,6 +175,13 @@ FAULTS = [
         "the device does not accept BGP (TCP port 179) at its tunnel address 169.254.70.2",
     ),
     _row(
+        "nobody-listens-and-the-state-is-older-than-the-tunnel",
+        session("active", t=-500, fault=fault("refused", t=-500)),
+        "bgp_refused",
+        "device",
+        "the device does not accept BGP (TCP port 179) at its tunnel address 169.254.70.2",
+    ),
+    _row(
         "no-answer-by-the-engine",
         session("connect", fault=fault("no_answer", t=60)),
         "bgp_no_answer",

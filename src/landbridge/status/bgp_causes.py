@@ -17,8 +17,9 @@ SOON = timedelta(seconds=30)
 ENDS, AGAIN_WITHIN = 2, timedelta(minutes=10)
 #: The AS number that stands for one of four bytes where a side knows only two bytes (RFC 6793, 9).
 AS_TRANS, TWO_BYTES = 23456, 0xFFFF
-#: Faults of the path. One from before the tunnel came up says nothing about this tunnel.
-_OF_PATH = frozenset({"hold_timer", "device_hold_timer", "bfd_down", "refused"})
+#: Faults of the path. One from before the tunnel came up says nothing about this tunnel. A refusal has the time of the session's state, which may
+#: be older than the tunnel: the device answered through this one.
+_OF_PATH = frozenset({"hold_timer", "device_hold_timer", "bfd_down"})
 #: Faults that every session has while it begins.
 _OF_BEGINNING = frozenset({"no_answer", "no_route", "no_interface"})
 _UNKNOWN_ASN = "an unknown ASN"
