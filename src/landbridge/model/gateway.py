@@ -169,6 +169,12 @@ class VpnGateway:
     def is_gm(self) -> bool:
         return self.flavor == "GM"
 
+    def stands_by(self, ha_role: str) -> bool:
+        """Whether a connection of this role waits while one of the other role carries. Roles count in active-standby alone: the API has slaves
+        of an active-active gateway too, where both endpoints carry.
+        """
+        return self.ha_mode == "active-standby" and ha_role == "slave"
+
     @property
     def network_id(self) -> str | None:
         """The id under which the site file knows the network that this gateway serves."""

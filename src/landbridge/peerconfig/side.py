@@ -169,7 +169,7 @@ def side_of(
         gateway_asn=gateway.bgp_asn,
         ike=policy,
         ipsec=connection.ipsec_policy,
-        standby=gateway.ha_mode == "active-standby" and connection.ha_role == "slave",
+        standby=gateway.stands_by(connection.ha_role),
         widened=connection.style == "static" and plane == "kernel",
         uncarried=warning.text if warning else None,
         psk=psk,

@@ -144,9 +144,7 @@ def desired_tunnels(
 
 
 def _rank(gateway: model.VpnGateway, spec: model.DesiredConnection, path: Path) -> RouteMetric:
-    """The role counts on an active-standby gateway alone: the API has slaves on an active-active one too, where both endpoints carry."""
-    standby = gateway.ha_mode == "active-standby" and spec.connection.ha_role == "slave"
-    by_rule = spec.connection.style == "policy"
+    standby, by_rule = gateway.stands_by(spec.connection.ha_role), spec.connection.style == "policy"
     return RouteMetric(if_id=spec.if_id, standby=standby, down=not path.up, by_rule=by_rule)
 
 
