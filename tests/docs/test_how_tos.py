@@ -35,6 +35,7 @@ PAGES = (
     "monitor-the-service",
     "find-out-why-a-tunnel-is-down",
     "connect-with-bgp",
+    "two-endpoints",
 )
 
 
@@ -210,6 +211,18 @@ def test_the_page_on_bgp_runs(tmp_path: Path, start_server: Any):
         '"kind": "bgp"',
     ):
         assert told in printed, told
+
+
+def test_the_page_on_two_endpoints_runs(tmp_path: Path, start_server: Any):
+    (tmp_path / "landbridge-data").symlink_to(start_server().folder)
+    printed = _run("two-endpoints", tmp_path)
+    for told in (
+        '"summary": "redundancy is met, except for the device: 192.168.44.0/24 is reached through customer gateway branch (198.51.100.2) alone"',
+        '"kind": "machine"',
+        '"redundant": true',
+    ):
+        assert told in printed, printed
+    assert [line[-1] for line in printed.splitlines() if line.startswith("landbridge_gateway_redundan")] == ["1", "1"]
 
 
 def test_every_simulated_state_shows_the_status_that_the_page_says(api: Any):
