@@ -104,7 +104,7 @@ def test_which_single_failure_cuts_which_subnets(
 ):
     found = redundancy.of(carriers, ADDRESSES)
     assert found is not None
-    assert (found.is_met, found.is_configured) == met
+    assert (found.is_met, found.is_configured) == met == redundancy.met(carriers)
     failures: dict[str, dict[str, list[str]]] = {}
     for one in found.failures:
         failures.setdefault(one.kind, {})[one.name] = list(one.subnets)
@@ -124,7 +124,7 @@ def test_a_subnet_is_listed_with_all_connections_that_may_carry_it():
 
 def test_without_subnets_there_is_nothing_to_say():
     without = dataclasses.replace(ONE, subnets=())
-    assert redundancy.of([], ADDRESSES) is redundancy.of([without], ADDRESSES) is None
+    assert redundancy.of([], ADDRESSES) is redundancy.of([without], ADDRESSES) is redundancy.met([without]) is None
 
 
 def test_a_long_list_is_cut_with_its_number():

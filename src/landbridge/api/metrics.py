@@ -184,14 +184,14 @@ GATEWAYS: tuple[Series[GatewayRow], ...] = (
         "gauge",
         "1 while no connection and no endpoint carries a subnet of the VPN gateway alone, 0 otherwise.",
         _of_gateway,
-        lambda row: row.redundancy.is_met if row.redundancy else None,
+        lambda row: row.redundant[0] if row.redundant else None,
     ),
     Series(
         "landbridge_gateway_redundancy_configured",
         "gauge",
         "1 when landbridge_gateway_redundant would be 1 if all connections were up, 0 otherwise.",
         _of_gateway,
-        lambda row: row.redundancy.is_configured if row.redundancy else None,
+        lambda row: row.redundant[1] if row.redundant else None,
     ),
 )
 _Sample = tuple[Mapping[str, str], float]

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from landbridge import errors, model
@@ -122,13 +122,10 @@ def diagnose(tx: Transaction, call: Call, request: model.GatewayRef) -> GatewayD
         status=status.of(row, call.now, call.service.unseen_after, paused_since),
         connections=_count_connections(tx, row.seq),
         strangers=strangers.of(tx, row),
-        redundancy=redundancy_of(row.gateway, carriers.of_gateway(tx, row.seq)),
+        redundancy=redundancy.of(
+            carriers.of_gateway(tx, row.seq), {one.number: one.address for one in row.gateway.endpoints}
+        ),
     )
-
-
-def redundancy_of(gateway: model.VpnGateway, found: Sequence[model.Carrier]) -> model.Redundancy | None:
-    """`found`: the gateway's carriers."""
-    return redundancy.of(found, {one.number: one.address for one in gateway.endpoints})
 
 
 def _count_connections(tx: Transaction, gateway_seq: int) -> Counter[tuple[model.ConnectionStatusName, str | None]]:

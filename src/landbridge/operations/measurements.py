@@ -10,9 +10,6 @@ from landbridge.status import redundancy
 from landbridge.store import carriers, measurements, pauses
 from landbridge.store.database import Transaction
 
-#: A metric has no words: the addresses do not matter.
-_ENDPOINTS = {1: "", 2: ""}
-
 
 class MeasuredConnection(NamedTuple):
     """`since`: milliseconds since 1970, as in lists of statuses. `last_change`: the status and the cause of the last change of either.
@@ -41,8 +38,8 @@ class MeasuredConnection(NamedTuple):
 
 
 class GatewayRow(NamedTuple):
-    """`seen_at`: milliseconds since 1970; None before the first look. `redundancy`: None while no connection has a subnet, and while the
-    connections have no series.
+    """`seen_at`: milliseconds since 1970; None before the first look. `redundant`: whether its redundancy is met, and would be if all
+    connections were up; None while no connection has a subnet, and while the connections have no series.
     """
 
     id: str
@@ -52,7 +49,7 @@ class GatewayRow(NamedTuple):
     seen_at: int | None
     unknown_lines: int
     is_paused: bool
-    redundancy: model.Redundancy | None = None
+    redundant: tuple[bool, bool] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +81,7 @@ def load(tx: Transaction, project_id: str | None, limit: int) -> Measurements:
             GatewayRow(
                 *row,
                 is_paused=None in paused or row[0] in paused,
-                redundancy=redundancy.of(carrying.get(row[0], ()), _ENDPOINTS),
+                redundant=redundancy.met(carrying.get(row[0], ())),
             )
             for row in measurements.gateways(tx, project_id)
         ],

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from landbridge import model
-from landbridge.operations import gateways as gateway_operations
 from landbridge.operations import paging, related
 from landbridge.operations.call import Call
 from landbridge.operations.operation import operation
-from landbridge.status import cause_texts
+from landbridge.status import cause_texts, redundancy
 from landbridge.status import connection as connection_status
 from landbridge.status import gateway as gateway_status
 from landbridge.store import attempts, carriers, connections, gateways, pauses
@@ -142,14 +141,14 @@ def _gateway(
 ) -> ResourceStatus:
     paused_since = _paused_since(paused, known.gateway.id)
     found = gateway_status.of(known, call.now, call.service.unseen_after, paused_since)
-    redundancy = gateway_operations.redundancy_of(known.gateway, carrying)
+    met = redundancy.met(carrying)
     return ResourceStatus(
         id=known.gateway.id,
         name=known.gateway.name,
         status=found.status,
         since=gateway_status.since(known, times),
         reason=_one_line(found.explanation.reason if found.explanation else None),
-        redundant=redundancy.is_met if redundancy else None,
+        redundant=met[0] if met else None,
     )
 
 

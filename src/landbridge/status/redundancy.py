@@ -16,10 +16,7 @@ MACHINE = "this machine"
 
 def of(carriers: Sequence[model.Carrier], addresses: Mapping[int, str]) -> model.Redundancy | None:
     """`addresses`: number of an endpoint -> its address. None: no connection has a subnet."""
-    found: defaultdict[str, list[model.Carrier]] = defaultdict(list)
-    for carrier in carriers:
-        for subnet in carrier.subnets:
-            found[subnet].append(carrier)
+    found = _by_subnet(carriers)
     if not found:
         return None
     subnets = tuple(model.CarriedSubnet(subnet=subnet, carriers=tuple(by)) for subnet, by in sorted(found.items()))
@@ -33,6 +30,24 @@ def of(carriers: Sequence[model.Carrier], addresses: Mapping[int, str]) -> model
         subnets=subnets,
         failures=failures,
     )
+
+
+def met(carriers: Iterable[model.Carrier]) -> tuple[bool, bool] | None:
+    """`is_met` and `is_configured` of `of` alone."""
+    found = _by_subnet(carriers)
+    return (
+        (_is_met({subnet: [one for one in by if one.up] for subnet, by in found.items()}), _is_met(found))
+        if found
+        else None
+    )
+
+
+def _by_subnet(carriers: Iterable[model.Carrier]) -> dict[str, list[model.Carrier]]:
+    found: defaultdict[str, list[model.Carrier]] = defaultdict(list)
+    for carrier in carriers:
+        for subnet in carrier.subnets:
+            found[subnet].append(carrier)
+    return found
 
 
 def _is_met(found: Mapping[str, Sequence[model.Carrier]]) -> bool:
