@@ -1,4 +1,4 @@
-"""Connection monitors: one for a connection, there and gone at once, and gone with its connection."""
+"""Connection monitors: one for a connection, ACTIVE when the engine probes, gone at once, and gone with its connection."""
 
 import json
 from typing import Any
@@ -18,7 +18,7 @@ def _shown(api: Any, connection: Any) -> Any:
 
 @pytest.mark.parametrize("endpoint", ["eip1", "eip2"])
 @pytest.mark.parametrize("style", ["static", "policy", "bgp"])
-def test_a_monitor_is_there_at_once(api: Any, style: str, endpoint: str):
+def test_a_monitor_is_there_at_once_and_active_when_the_engine_probes(api: Any, style: str, endpoint: str):
     gateway, peer = api.gateway(), api.customer_gateway()
     connection = api.connection(gateway, peer, style=style, vgw_ip=gateway[endpoint]["id"])
     made = _create(api, connection["id"])
@@ -30,8 +30,30 @@ def test_a_monitor_is_there_at_once(api: Any, style: str, endpoint: str):
         "destination_ip": peer["id_value"],
         "proto_type": "icmp",
     }
-    assert api.get(f"{PATH}/{made['id'].upper()}")["connection_monitor"] == made | {"status": "ACTIVE"}
+    path = f"{PATH}/{made['id'].upper()}"
+    assert api.get(path)["connection_monitor"]["status"] in ("PENDING_CREATE", "ACTIVE")
+    assert api.seen(path, "connection_monitor", "ACTIVE") == made | {"status": "ACTIVE"}
     assert _shown(api, connection)["connection_monitor_id"] == made["id"]
+
+
+def test_a_monitor_that_no_engine_takes_up_stays_pending(service: Any):
+    api = service.api()
+    connection = api.connection(api.gateway())
+    service.agent.stop()
+    made = _create(api, connection["id"])
+    assert api.get(f"{PATH}/{made['id']}")["connection_monitor"] == made | {"status": "PENDING_CREATE"}
+    assert [one["status"] for one in api.get(PATH)["connection_monitors"]] == ["PENDING_CREATE"]
+
+
+def test_what_the_echoes_say_is_in_the_diagnosis(api: Any):
+    connection = api.connection(api.gateway(), api.customer_gateway(), enable_nqa=True, enable_health_check=True)
+    api.connection_as(connection["id"], "ACTIVE")
+    found = api.diagnosis(connection["id"])
+    assert (found["nqa"]["source_ip"], found["nqa"]["state"]) == (
+        connection["tunnel_local_address"].split("/")[0],
+        "up",
+    )
+    assert (found["monitor"]["state"], found["monitor"]["lost"]) == ("up", 0)
 
 
 def test_the_monitor_of_a_device_without_an_address_has_no_destination(api: Any):

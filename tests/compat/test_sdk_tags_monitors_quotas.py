@@ -71,8 +71,11 @@ def test_a_monitor_lives(client: v5.VpnClient, until: Any):
     made = client.create_connection_monitor(request).connection_monitor
     assert [name for name in made.openapi_types if getattr(made, name) is None] == []
     show = v5.ShowConnectionMonitorRequest(connection_monitor_id=made.id)
+    until(
+        lambda: client.show_connection_monitor(show).connection_monitor.status == "ACTIVE", "the monitor to be ACTIVE"
+    )
     shown = client.show_connection_monitor(show).connection_monitor
-    assert (shown.status, shown.source_ip) == ("ACTIVE", gateway.eip1.ip_address)
+    assert shown.source_ip == gateway.eip1.ip_address
     assert shown.destination_ip == peer.id_value
     asked = v5.ListConnectionMonitorsRequest(vpn_connection_id=connection.id, enterprise_project_id=["0", "1"])
     assert [each.id for each in client.list_connection_monitors(asked).connection_monitors] == [made.id]

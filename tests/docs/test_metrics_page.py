@@ -43,8 +43,10 @@ def test_a_row_has_the_labels_of_what_is_counted(metric: Any):
 
 
 def test_rows_have_the_labels_of_what_is_stored(api: Any):
-    made = api.connection(api.gateway(), style="bgp")
-    api.connection_as(made["id"], "ACTIVE")
+    gateway = api.gateway()
+    for fields in ({"style": "bgp"}, {"enable_nqa": True, "enable_health_check": True}):
+        made = api.connection(gateway, **fields)
+        api.connection_as(made["id"], "ACTIVE")
     text = api.send("GET", "/metrics").text
     checked = set()
     for line in text.splitlines():

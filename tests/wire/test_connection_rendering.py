@@ -203,6 +203,18 @@ def test_an_answer_has_the_shape_that_is_documented(connection: Make, changes: d
 
 
 SEEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+ANSWERED = model.Reachability(
+    source="203.0.113.10",
+    destination="88.0.0.164",
+    state="up",
+    since=SEEN,
+    sent=60,
+    lost=2,
+    rtt_min=1.5,
+    rtt_average=2.5,
+    rtt_max=9.25,
+    answered_at=SEEN,
+)
 CHILD = model.ChildSa(
     rule="0",
     local_ts=("10.0.0.0/24",),
@@ -260,7 +272,7 @@ def test_a_log_has_the_last_lines():
 
 def test_a_diagnosis_tells_reason_evidence_and_what_is_up(connection: Make):
     seen = model.ConnectionObservation(
-        connection_id="c", ike_established=True, peer_address="88.0.0.164", children=(CHILD,)
+        connection_id="c", ike_established=True, peer_address="88.0.0.164", children=(CHILD,), monitor=ANSWERED
     )
     said = (model.Evidence(at=SEEN, line="said"),)
     cause = model.Cause(
@@ -290,7 +302,19 @@ def test_a_diagnosis_tells_reason_evidence_and_what_is_up(connection: Make):
     assert answer["warnings"] == ["ipsecpolicy.pfs: weak"]
     [sa] = answer["sas"]
     assert (sa["spi_in"], sa["bytes_in"], sa["packets_out"], sa["installed_seconds"]) == ("c0000001", 1, 4, 5)
-    assert answer["monitor"] == "not probed yet"
+    assert "nqa" not in answer
+    assert answer["monitor"] == {
+        "source_ip": "203.0.113.10",
+        "destination_ip": "88.0.0.164",
+        "state": "up",
+        "since": "2026-01-02T03:04:05.000Z",
+        "sent": 60,
+        "lost": 2,
+        "rtt_min_ms": 1.5,
+        "rtt_average_ms": 2.5,
+        "rtt_max_ms": 9.25,
+        "answered_at": "2026-01-02T03:04:05.000Z",
+    }
 
 
 def test_what_is_wrong_with_a_tunnel_that_is_up_is_a_cause_and_a_warning(connection: Make):

@@ -262,6 +262,7 @@ _monitor = model.ConnectionMonitor(
     connection_id=_CONNECTION,
     source_ip="203.0.113.1",
     destination_ip="198.51.100.2",
+    status="ACTIVE",
 )
 _device: Any = SimpleNamespace(
     vendor="strongSwan", kind="software", family="swanctl", versions="5.9", name="strongSwan swanctl", proved=True

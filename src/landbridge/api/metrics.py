@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from landbridge import __version__
+from landbridge import __version__, model
 from landbridge.operations.measurements import GatewayRow, Measurements
 from landbridge.operations.measurements import MeasuredConnection as Connection
 from landbridge.telemetry import exposition, shared_metrics
@@ -42,6 +42,39 @@ def _of_connection(row: Connection, **more: str) -> str:
 
 def _id(row: Connection) -> str:
     return f'{{connection_id="{row.id}"}}'
+
+
+def _echoes(
+    kind: str, answers: str, said: Callable[[Connection], model.Reachability | None]
+) -> tuple[Series[Connection], ...]:
+    """The series of what echoes say. No sample where none are sent, and no state while it is not known."""
+
+    def of(value: Callable[[model.Reachability], float | None]) -> Callable[[Connection], float | None]:
+        return lambda row: value(found) if (found := said(row)) else None
+
+    return (
+        Series(
+            f"landbridge_connection_{kind}_up",
+            "gauge",
+            f"1 while {answers} answers echoes, 0 while it does not.",
+            _id,
+            of(lambda found: None if found.state == "unknown" else found.state == "up"),
+        ),
+        Series(
+            f"landbridge_connection_{kind}_lost_ratio",
+            "gauge",
+            f"Share of the echoes to {answers} that had no answer, of those of the minute before the last look.",
+            _id,
+            of(lambda found: found.lost / found.sent if found.sent else None),
+        ),
+        Series(
+            f"landbridge_connection_{kind}_rtt_seconds",
+            "gauge",
+            f"Average round-trip time of the answered echoes to {answers}, of those of the minute before the last look.",
+            _id,
+            of(lambda found: None if found.rtt_average is None else found.rtt_average / 1000),
+        ),
+    )
 
 
 CONNECTIONS: tuple[Series[Connection], ...] = (
@@ -143,6 +176,8 @@ CONNECTIONS: tuple[Series[Connection], ...] = (
         _id,
         lambda row: row.bgp.limit if row.bgp else None,
     ),
+    *_echoes("nqa", "the device's tunnel address (enable_nqa)", lambda row: row.nqa),
+    *_echoes("monitor", "the device's outer address (connection monitor)", lambda row: row.monitor),
 )
 
 

@@ -1,6 +1,7 @@
 """The connection monitor: a connection's device is to be probed from the connection's endpoint."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,10 +29,11 @@ class MonitorListRequest:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionMonitor:
     """The probe runs outside the tunnel: `source_ip` is the endpoint's address, `destination_ip` the customer gateway's (None
-    for a device without a fixed address).
+    for a device without a fixed address). `status`: ACTIVE as soon as the engine sends its echoes.
     """
 
     id: str
     connection_id: str
     source_ip: str
     destination_ip: str | None
+    status: Literal["PENDING_CREATE", "ACTIVE"] = "PENDING_CREATE"

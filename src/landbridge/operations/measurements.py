@@ -13,7 +13,7 @@ from landbridge.store.database import Transaction
 
 class MeasuredConnection(NamedTuple):
     """`since`: milliseconds since 1970, as in lists of statuses. `last_change`: the status and the cause of the last change of either.
-    `bgp`: the BGP session, without its routes.
+    `bgp`: the BGP session, without its routes. `nqa`, `monitor`: what echoes say, None where nothing is sent.
     """
 
     id: str
@@ -25,6 +25,8 @@ class MeasuredConnection(NamedTuple):
     traffic: model.Traffic
     last_change: tuple[str | None, str | None] = (None, None)
     bgp: model.BgpSession | None = None
+    nqa: model.Reachability | None = None
+    monitor: model.Reachability | None = None
 
     @property
     def status(self) -> model.ConnectionStatusName:
@@ -89,5 +91,8 @@ def load(tx: Transaction, project_id: str | None, limit: int) -> Measurements:
 
 
 def _connections(tx: Transaction, project_id: str | None) -> list[MeasuredConnection]:
-    sessions = measurements.sessions(tx, project_id)
-    return [MeasuredConnection(*row, bgp=sessions.get(row[0])) for row in measurements.connections(tx, project_id)]
+    sessions, echoes = measurements.sessions(tx, project_id), measurements.echoes(tx, project_id)
+    return [
+        MeasuredConnection(*row, sessions.get(row[0]), *echoes.get(row[0], ()))
+        for row in measurements.connections(tx, project_id)
+    ]

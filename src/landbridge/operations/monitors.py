@@ -1,4 +1,4 @@
-"""Connection monitors: create, show, list, delete. They exist only in the store, so every change is complete at once."""
+"""Connection monitors: create, show, list, delete. The engine begins and ends the echoes of a monitor at its next look, which follows at once."""
 
 from landbridge import errors, model
 from landbridge.operations import idempotency, ids
@@ -28,7 +28,9 @@ def _create(tx: Transaction, call: Call, request: model.MonitorRequest) -> model
 
 
 def _of(monitored: monitors.Monitored) -> model.ConnectionMonitor:
-    made = rules.monitor(monitored.connection, monitored.gateway, monitored.customer_gateway)
+    made = rules.monitor(
+        monitored.connection, monitored.gateway, monitored.customer_gateway, is_probed=monitored.is_probed
+    )
     if made is None:
         raise RuntimeError(f"connection {monitored.connection.id} has a monitor's row, and no monitor")
     return made

@@ -37,9 +37,11 @@ def check(request: model.MonitorRequest, facts: Facts) -> Iterator[model.Violati
 
 
 def monitor(
-    connection: model.Connection, gateway: model.VpnGateway, peer: model.CustomerGateway
+    connection: model.Connection, gateway: model.VpnGateway, peer: model.CustomerGateway, *, is_probed: bool = False
 ) -> model.ConnectionMonitor | None:
-    """The connection's monitor with the present addresses of its two ends; None when the connection has no monitor."""
+    """The connection's monitor with the present addresses of its two ends; None when the connection has no monitor. `is_probed`: the engine has
+    reported what its echoes say.
+    """
     if connection.monitor_id is None:
         return None
     return model.ConnectionMonitor(
@@ -47,4 +49,5 @@ def monitor(
         connection_id=connection.id,
         source_ip=gateway.endpoints[connection.endpoint - 1].address,
         destination_ip=peer.address,
+        status="ACTIVE" if is_probed else "PENDING_CREATE",
     )

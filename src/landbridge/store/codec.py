@@ -25,6 +25,7 @@ probe_result: TypeAdapter[model.ProbeResult] = TypeAdapter(model.ProbeResult)
 observation: TypeAdapter[model.ConnectionObservation] = TypeAdapter(model.ConnectionObservation)
 
 
+reachability: TypeAdapter[model.Reachability] = TypeAdapter(model.Reachability)
 attempt: TypeAdapter[model.Attempt] = TypeAdapter(model.Attempt)
 #: `kind` selects the type of a fact. Without it pydantic tries every type, which takes twenty times as long.
 _facts: TypeAdapter[tuple[negotiation.Fact, ...]] = TypeAdapter(

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, func, literal_column, select
+from sqlalchemy import bindparam, func, literal_column, or_, select
 
 from landbridge import model
-from landbridge.store import expressions, tables
+from landbridge.store import codec, expressions, tables
 from landbridge.store.database import Transaction
 from landbridge.store.statement import Statement
 
@@ -42,6 +42,12 @@ _SESSIONS = (
     .select_from(_OBSERVED)
     .where(_c.c.deleting == literal_column("0"), expressions.JsonValue(_o.c.report, "bgp", "state").is_not(None))
 )
+_NQA_STATE, _MONITOR_STATE = (expressions.JsonValue(_o.c.report, kind, "state") for kind in ("nqa", "monitor"))
+_ECHOES = (
+    select(_c.c.id, *(expressions.JsonValue(_o.c.report, kind) for kind in ("nqa", "monitor")))
+    .select_from(_OBSERVED)
+    .where(_c.c.deleting == literal_column("0"), or_(_NQA_STATE.is_not(None), _MONITOR_STATE.is_not(None)))
+)
 _COUNTS = (
     select(_c.c.project_id, _c.c.deleting, _o.c.applied_generation == _c.c.generation, _o.c.state, func.count())
     .select_from(_OBSERVED)
@@ -68,6 +74,7 @@ def _both(query: Any, project: Any) -> dict[bool, Statement]:
 
 _CONNECTIONS_OF = _both(_CONNECTIONS, _c.c.project_id)
 _SESSIONS_OF = _both(_SESSIONS, _c.c.project_id)
+_ECHOES_OF = _both(_ECHOES, _c.c.project_id)
 _COUNTS_OF = _both(_COUNTS, _c.c.project_id)
 _GATEWAYS_OF = _both(_GATEWAYS, _g.c.project_id)
 
@@ -95,6 +102,14 @@ def sessions(tx: Transaction, project_id: str | None) -> dict[str, model.BgpSess
     return {
         connection_id: model.BgpSession(**dict(zip(_BGP, values, strict=True)))
         for connection_id, *values in _each(tx, _SESSIONS_OF, project_id)
+    }
+
+
+def echoes(tx: Transaction, project_id: str | None) -> dict[str, tuple[model.Reachability | None, ...]]:
+    """Id of a connection -> what its echoes say: those of NQA, those of its monitor. Of those that are probed."""
+    return {
+        connection_id: tuple(codec.reachability.validate_json(one) if one else None for one in said)
+        for connection_id, *said in _each(tx, _ECHOES_OF, project_id)
     }
 
 

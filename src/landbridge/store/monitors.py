@@ -7,17 +7,18 @@ from typing import Any
 from sqlalchemy import bindparam, delete, insert, select
 
 from landbridge import model
-from landbridge.store import codec, resources, tables
+from landbridge.store import codec, expressions, resources, tables
 from landbridge.store.database import Transaction
 from landbridge.store.statement import Statement
 
 _m, _c = tables.connection_monitor, tables.connection
-_g, _cgw = tables.vpn_gateway, tables.customer_gateway
+_g, _cgw, _o = tables.vpn_gateway, tables.customer_gateway, tables.connection_observation
 _INSERT = Statement(insert(_m).values({name: bindparam(name) for name in ("id", "project_id", "connection_id")}))
-_ROW = select(_c.c.spec, _g.c.spec, _cgw.c.spec).select_from(
+_ROW = select(_c.c.spec, _g.c.spec, _cgw.c.spec, expressions.JsonValue(_o.c.report, "monitor", "state")).select_from(
     _m.join(_c, _c.c.id == _m.c.connection_id)
     .join(_g, _g.c.seq == _c.c.gateway_seq)
     .join(_cgw, _cgw.c.seq == _c.c.customer_gateway_seq)
+    .outerjoin(_o, _o.c.connection_seq == _c.c.seq)
 )
 _FIND = Statement(_ROW.where(_m.c.id == bindparam("id"), _m.c.project_id == bindparam("project_id")))
 _LIST = Statement(_ROW.where(_m.c.project_id == bindparam("project_id")).order_by(_m.c.seq))
@@ -36,28 +37,32 @@ def add(tx: Transaction, connection: model.Connection, monitor_id: str) -> model
     monitored = dataclasses.replace(connection, monitor_id=monitor_id)
     resources.rewrite(tx, resources.CONNECTION, monitored)
     add_row(tx, monitored)
+    tx.nudge(connection.gateway_id)
     return monitored
 
 
 def remove(tx: Transaction, connection: model.Connection) -> None:
     tx.run(_REMOVE, id=connection.monitor_id)
     resources.rewrite(tx, resources.CONNECTION, dataclasses.replace(connection, monitor_id=None))
+    tx.nudge(connection.gateway_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Monitored:
-    """A connection that has a monitor, and its two ends."""
+    """A connection that has a monitor, and its two ends. `is_probed`: the last look at it found what the monitor's echoes say."""
 
     connection: model.Connection
     gateway: model.VpnGateway
     customer_gateway: model.CustomerGateway
+    is_probed: bool
 
 
-def _monitored(row: tuple[str, str, str]) -> Monitored:
+def _monitored(row: tuple[str, str, str, str | None]) -> Monitored:
     return Monitored(
         connection=codec.connection.validate_json(row[0]),
         gateway=codec.gateway.validate_json(row[1]),
         customer_gateway=codec.customer_gateway.validate_json(row[2]),
+        is_probed=row[3] is not None,
     )
 
 

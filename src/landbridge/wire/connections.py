@@ -16,6 +16,7 @@ from pydantic import Field
 from landbridge import model
 from landbridge.model import allowed_values, cause, negotiation
 from landbridge.wire import bgp as wire_bgp
+from landbridge.wire import echoes as wire_echoes
 from landbridge.wire import schema, shapes
 
 STATUSES = get_args(model.ConnectionStatusName)
@@ -302,7 +303,12 @@ class DiagnosisAnswer(schema.Answer):
     local_id: str | None = None
     peer_id: str | None = None
     peer_address: str | None = None
-    monitor: str | None = Field(None, description="what the connection monitor says")
+    nqa: wire_echoes.ReachabilityAnswer | None = Field(
+        None, description="what echoes through the tunnel say; with enable_nqa, while the tunnel is established"
+    )
+    monitor: wire_echoes.ReachabilityAnswer | None = Field(
+        None, description="what the echoes of the connection monitor say"
+    )
     bgp: wire_bgp.SessionAnswer | None = Field(
         None, description="only with style bgp, once the engine has seen a session"
     )
@@ -340,7 +346,8 @@ def diagnosis(
         local_id=seen.local_id if seen else None,
         peer_id=seen.peer_id if seen else None,
         peer_address=seen.peer_address if seen else None,
-        monitor="not probed yet" if value.monitor_id is not None or value.enable_nqa else None,
+        nqa=wire_echoes.reachability(seen.nqa) if seen and seen.nqa else None,
+        monitor=wire_echoes.reachability(seen.monitor) if seen and seen.monitor else None,
         bgp=wire_bgp.session(seen.bgp, value, asn, peer_asn) if seen and seen.bgp else None,
         sas=[_sa(child, status.seen_at) for child in seen.children] if seen and status.seen_at else [],
     )

@@ -29,7 +29,10 @@ class MonitorAnswer(schema.Answer):
     source_ip: str = Field(description="the address of the connection's endpoint: the probe runs outside the tunnel")
     destination_ip: str | None = Field(None, description="the customer gateway's address; absent without a fixed one")
     proto_type: str = Field(description="icmp")
-    status: str | None = Field(None, description="ACTIVE: the monitor exists. It says nothing about what a probe found")
+    status: str | None = schema.listed(
+        ("ACTIVE", "PENDING_CREATE"),
+        "ACTIVE: the engine sends its echoes. What they say is in the diagnosis of the connection",
+    )
 
 
 class OneMonitor(schema.Answer):
@@ -57,8 +60,7 @@ def made(value: model.ConnectionMonitor) -> dict[str, Any]:
 
 
 def shown(value: model.ConnectionMonitor) -> dict[str, Any]:
-    """A monitor is complete as soon as it is stored, so its status is always ACTIVE."""
-    return {"connection_monitor": {**made(value)["connection_monitor"], "status": "ACTIVE"}}
+    return {"connection_monitor": {**made(value)["connection_monitor"], "status": value.status}}
 
 
 def listed(values: Sequence[model.ConnectionMonitor]) -> dict[str, Any]:

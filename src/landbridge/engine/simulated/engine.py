@@ -181,6 +181,7 @@ def _report(one: model.DesiredConnection, tunnel: Tunnel | None, failure: str | 
     elapsed = time.monotonic() - tunnel.loaded_at
     loaded = replace(
         loaded,
+        monitor=script.monitor(one, tunnel.simulate, tunnel.since) if one.connection.monitor_id is not None else None,
         configuration=script.configuration(tunnel.generation, tunnel.simulate),
         attempts=script.attempts(one, tunnel.simulate, tunnel.spi, tunnel.since, elapsed),
     )
@@ -196,6 +197,7 @@ def _report(one: model.DesiredConnection, tunnel: Tunnel | None, failure: str | 
         peer_address=one.peer_address or script.ROAMING_PEER,
         children=(_child(one, tunnel),),
         routes=() if one.connection.style == "bgp" else tuple(sorted(_destinations(one.connection))),
+        nqa=script.nqa(one, tunnel.since) if one.connection.enable_nqa else None,
         bgp=script.bgp_session(one, tunnel.simulate, tunnel.since) if one.connection.style == "bgp" else None,
     )
 

@@ -17,6 +17,8 @@ NEGOTIATION_SECONDS = 0.05
 RETRY_SECONDS = 10.0
 #: Attempts that are kept of a connection.
 KEPT = 20
+#: Of echoes: milliseconds.
+ROUND_TRIP = 10.0
 #: Where a device without an address is said to begin from: no address that a site gives out (RFC 2544).
 ROAMING_PEER = "198.18.0.1"
 #: The states in which a connection fails, and how its attempts end then.
@@ -101,6 +103,37 @@ def probe(one: model.DesiredConnection, order: model.ProbeOrder, simulate: str, 
         local_address=one.local_address,
         peer_address=one.peer_address or "",
         answers=(answer,),
+    )
+
+
+def nqa(one: model.DesiredConnection, since: datetime) -> model.Reachability | None:
+    """The echoes through a tunnel that is up since NEGOTIATION_SECONDS after `since`; None without inner addresses."""
+    inner = traffic_selectors.inner_addresses(one.connection)
+    if inner is None:
+        return None
+    source, destination = (address.split("/")[0] for address in inner)
+    return _reachability(source, destination, since + timedelta(seconds=NEGOTIATION_SECONDS), answers=True)
+
+
+def monitor(one: model.DesiredConnection, simulate: str, since: datetime) -> model.Reachability:
+    """The echoes outside of the tunnel. A device that is `down` does not answer them either."""
+    return _reachability(one.local_address, one.peer_address or ROAMING_PEER, since, answers=simulate != "down")
+
+
+def _reachability(source: str, destination: str, since: datetime, *, answers: bool) -> model.Reachability:
+    """What a minute of echoes says, one each second."""
+    if not answers:
+        return model.Reachability(source=source, destination=destination, state="down", since=since, sent=60, lost=60)
+    return model.Reachability(
+        source=source,
+        destination=destination,
+        state="up",
+        since=since,
+        sent=60,
+        rtt_min=ROUND_TRIP,
+        rtt_average=ROUND_TRIP,
+        rtt_max=ROUND_TRIP,
+        answered_at=since,
     )
 
 
