@@ -19,6 +19,8 @@ RULES = (specs.policy(1, sites.VPC, sites.LAN, SECOND_LAN),)
 V1 = specs.ike_policy(version="v1", negotiation_mode="main", dh_group="group14")
 NAMES = {"local_id_type": "fqdn", "local_id": "hq.example", "peer_id_type": "fqdn", "peer_id": "branch.example"}
 AGGRESSIVE = specs.ike_policy(version="v1", negotiation_mode="aggressive", dh_group="group14", **NAMES)
+NAMED = specs.ike_policy(**NAMES)
+NAMED_V1 = specs.ike_policy(version="v1", negotiation_mode="main", dh_group="group14", **NAMES)
 GCM = {
     "ike_policy": specs.ike_policy(encryption_algorithm="aes-256-gcm-16", dh_group="group20"),
     "ipsec_policy": specs.ipsec_policy(encryption_algorithm="aes-256-gcm-16", pfs="disable"),
@@ -53,6 +55,8 @@ def printed(spec: model.DesiredConnection, name: str | None, world: sites.World,
         pytest.param({"style": "policy", "policy_rules": RULES, "ike_policy": V1}, None, id="policy-v1"),
         pytest.param({"ike_policy": AGGRESSIVE}, "branch.example", id="static-v1-aggressive"),
         pytest.param(GCM, None, id="gcm"),
+        pytest.param({"style": "policy-template", "ike_policy": NAMED}, "branch.example", id="policy-template-v2"),
+        pytest.param({"style": "policy-template", "ike_policy": NAMED_V1}, "branch.example", id="policy-template-v1"),
     ],
 )
 def test_the_printed_text_brings_the_tunnel_up(world: sites.World, given: dict[str, Any], name: str | None):

@@ -29,8 +29,8 @@ def update(tx: Transaction, call: Call, request: model.GatewayUpdateRequest) -> 
     if made.endpoints != row.gateway.endpoints:
         _move_endpoints(tx, row.gateway, made)
         _update_connections(tx, call, change, row.gateway, made, there)
-    elif made.local_subnets != row.gateway.local_subnets:
-        follow = tuple(one for one in there if policy_rules.are_derived(one, row.gateway.local_subnets))
+    else:
+        follow = tuple(one for one in there if rules.follows(one, row.gateway, made))
         _update_connections(tx, call, change, row.gateway, made, follow)
     network, was = gateway_operations.network(call, made), row.gateway.local_subnets
     warnings = (
@@ -62,8 +62,8 @@ def _update_connections(
     now: model.VpnGateway,
     there: tuple[model.Connection, ...],
 ) -> None:
-    """Changes the connections that depend on the gateway: the EIP of their endpoint, and the policy rules that were derived from its
-    subnets.
+    """Changes the connections that depend on the gateway: the EIP of their endpoint, the policy rules that were derived from its subnets, the
+    policies of its template.
     """
     peers = {one.id: _peer(tx, call, one) for one in there}
     updated = [rules.updated_connection(one, was, now, peers[one.id]) for one in there]
@@ -110,4 +110,7 @@ def change_flavor(tx: Transaction, call: Call, request: model.FlavorRequest) -> 
     limit = call.service.connection_limit or (known.connections if known else 0)
     call.refuse(rules.check_flavor(flavor, row.gateway, row.connections, limit))
     made = row.gateway if flavor in (None, row.gateway.flavor) else rules.with_flavor(row.gateway, flavor, limit)
+    there = (one.connection for one in connections.page_of_gateway(tx, row, 0, row.connections))
+    follow = tuple(one for one in there if rules.follows(one, row.gateway, made))
+    _update_connections(tx, call, model.GatewayChange(), row.gateway, made, follow)
     return _stored(tx, call, row, made, change_flavor.name)

@@ -11,7 +11,7 @@ from typing import cast
 
 from landbridge import model
 from landbridge.model import allowed_values
-from landbridge.rules import fields, ipv4, policies, policy_rules, tunnel
+from landbridge.rules import fields, ipv4, policies, policy_rules, policy_template, tunnel
 
 STYLES, HA_ROLES = allowed_values.STYLES, allowed_values.HA_ROLES
 RULES_ALLOWED = f"{allowed_values.RULES} rules"
@@ -73,6 +73,7 @@ def sides(request: model.ConnectionRequest, facts: Facts) -> policies.Sides:
         gm=gateway.is_gm if gateway is not None else None,
         local_address=ours.address if ours else None,
         peer=facts.customer_gateway,
+        template=policy_template.of(style(request), gateway),
     )
 
 
@@ -151,8 +152,11 @@ def check(request: model.ConnectionRequest, facts: Facts, generated: fields.Gene
         )
     yield from _check_policy_rules(request, facts)
     both = sides(request, facts)
-    yield from policies.check_ike(request.ike_policy, both)
-    yield from policies.check_ipsec(request.ipsec_policy, gm=both.gm)
+    if both.template is not None:
+        yield from policy_template.check(request, both.template)
+    asked = policy_template.completed(request, both.template)
+    yield from policies.check_ike(asked.ike_policy, both)
+    yield from policies.check_ipsec(asked.ipsec_policy, gm=both.gm)
     yield from _check_ha_role(request, facts)
     yield from fields.check_tags("tags", request.tags or ())
     for path, given in (("peer_subnets_v6", request.peer_subnets_v6), ("policy_rules_v6", request.policy_rules_v6)):
@@ -436,6 +440,7 @@ def complete(
     asked_style = cast("model.Style", style(request))
     local, peer = _tunnel_pair(request, facts, generated)
     both = sides(request, facts)
+    asked = policy_template.completed(request, both.template)
     return model.Connection(
         id=generated.id,
         project_id=gateway.project_id,
@@ -451,8 +456,8 @@ def complete(
         enable_nqa=(request.enable_nqa or False) if asked_style == "static" else None,
         enable_hub=request.enable_hub,
         policy_rules=_policy_rules(request, gateway) if asked_style == "policy" else (),
-        ike_policy=policies.complete_ike(request.ike_policy, both),
-        ipsec_policy=policies.complete_ipsec(request.ipsec_policy, gm=gateway.is_gm),
+        ike_policy=policies.complete_ike(asked.ike_policy, both),
+        ipsec_policy=policies.complete_ipsec(asked.ipsec_policy, gm=gateway.is_gm),
         ha_role="slave" if request.ha_role == "slave" else "master",
         enterprise_project_id=gateway.enterprise_project_id,
         monitor_id=generated.other_ids[0] if request.enable_health_check else None,

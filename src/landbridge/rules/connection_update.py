@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from landbridge import model
 from landbridge.rules import connection as rules
-from landbridge.rules import fields, policies, policy_rules
+from landbridge.rules import fields, policies, policy_rules, policy_template
 
 T = TypeVar("T")
 Identity = tuple[str | None, str | None]
@@ -33,7 +33,7 @@ def merge(
     `local_subnets`: those of its gateway.
     """
     local, peer = _tunnel_pair(change, connection)
-    return model.ConnectionRequest(
+    merged = model.ConnectionRequest(
         name=_or(change.name, connection.name),
         gateway_id=connection.gateway_id,
         gateway_endpoint=connection.gateway_endpoint,
@@ -52,6 +52,7 @@ def merge(
         peer_subnets_v6=change.peer_subnets_v6,
         policy_rules_v6=change.policy_rules_v6,
     )
+    return policy_template.following(merged, change) if ends.template is not None else merged
 
 
 def _tunnel_pair(change: model.ConnectionRequest, was: model.Connection) -> Identity:

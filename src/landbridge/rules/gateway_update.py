@@ -4,13 +4,13 @@ read.
 A gateway moves to other EIPs with all its connections: `updated_connection` gives each connection after the update.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from landbridge import model
 from landbridge.model import allowed_values
 from landbridge.rules import connection as connection_rules
-from landbridge.rules import connection_update, fields, gateway, ipv4
+from landbridge.rules import connection_update, fields, gateway, ipv4, policy_rules, policy_template
 
 #: What is allowed for a field that no operation changes.
 CANNOT_CHANGE = "leave it out; another one needs another gateway"
@@ -31,7 +31,7 @@ def check(request: model.GatewayChange, present: model.VpnGateway, facts: Facts)
     yield from fields.check_name("name", request.name)
     yield from _check_local_subnets(request, present, facts)
     yield from _check_eips(request, present, facts)
-    yield from _check_template(request, present)
+    yield from _check_template(request, present, facts.connections)
     yield from _check_fixed(request.rest, present)
 
 
@@ -92,11 +92,9 @@ def _check_eips(request: model.GatewayChange, present: model.VpnGateway, facts: 
         yield model.Violation(field, "is attached to this site in another way than the other EIP", allowed)
 
 
-_IKE_FIELDS = ("authentication_algorithm", "encryption_algorithm", "dh_group", "lifetime_seconds")
-_IPSEC_FIELDS = ("authentication_algorithm", "encryption_algorithm", "pfs", "lifetime_seconds")
-
-
-def _check_template(request: model.GatewayChange, present: model.VpnGateway) -> Iterator[model.Violation]:
+def _check_template(
+    request: model.GatewayChange, present: model.VpnGateway, connections: Iterable[model.Connection]
+) -> Iterator[model.Violation]:
     path = "policy_template"
     if request.ike_template is None and request.ipsec_template is None:
         return
@@ -104,11 +102,12 @@ def _check_template(request: model.GatewayChange, present: model.VpnGateway) -> 
         wrong = f"does not go with flavor {present.flavor}"
         yield model.Violation(path, wrong, f"leave it out: only flavors {allowed_values.NON_FIXED_IP} have one")
     if request.ike_template is not None:
-        for field in _IKE_FIELDS:
+        for field in policy_template.IKE:
             value, allowed = getattr(request.ike_template, field), getattr(allowed_values.IKE, field)
             yield from fields.check_value(f"{path}.ike_policy.{field}", value, allowed)
+        yield from _check_template_cipher(f"{path}.ike_policy.encryption_algorithm", request.ike_template, connections)
     if request.ipsec_template is not None:
-        for field in _IPSEC_FIELDS:
+        for field in policy_template.IPSEC:
             value, allowed = getattr(request.ipsec_template, field), getattr(allowed_values.IPSEC, field)
             yield from fields.check_value(f"{path}.ipsec_policy.{field}", value, allowed)
 
@@ -129,6 +128,15 @@ _FIXED = (
 
 
 _EIP_FIELDS = ("type", "charge_mode", "bandwidth_size", "bandwidth_name", "bandwidth_id")
+
+
+def _check_template_cipher(
+    path: str, asked: model.IkePolicyRequest, connections: Iterable[model.Connection]
+) -> Iterator[model.Violation]:
+    by_v1 = (one.id for one in connections if one.style == "policy-template" and one.ike_policy.version == "v1")
+    if asked.encryption_algorithm in allowed_values.GCM and (found := next(by_v1, None)) is not None:
+        wrong = f"{asked.encryption_algorithm} cannot be negotiated by IKEv1, which connection {found} has"
+        yield model.Violation(path, wrong, "a cipher without gcm, or ike_version v2 in the connections")
 
 
 def _text(value: object) -> str:
@@ -204,13 +212,22 @@ def bumps_generation(was: model.VpnGateway, now: model.VpnGateway) -> bool:
     return replace(was, name=now.name, policy_template=now.policy_template) != now
 
 
+def follows(connection: model.Connection, was: model.VpnGateway, now: model.VpnGateway) -> bool:
+    """Whether a connection changes with its gateway, where both endpoints keep their EIPs. One whose gateway loses its template keeps what it
+    has.
+    """
+    if connection.style == "policy-template":
+        return now.policy_template not in (None, was.policy_template)
+    return now.local_subnets != was.local_subnets and policy_rules.are_derived(connection, was.local_subnets)
+
+
 def updated_connection(
     connection: model.Connection, was: model.VpnGateway, now: model.VpnGateway, peer: model.CustomerGateway
 ) -> tuple[model.Connection, str]:
     """A connection after the update of its gateway, and its identity on the wire. The endpoint, a local id that was the
     endpoint's address, and derived rules follow the gateway.
     """
-    present = model.ConnectionRequest(gateway_endpoint=connection.gateway_endpoint)
+    present = model.ConnectionRequest(gateway_endpoint=connection.gateway_endpoint, style=connection.style)
     ends = connection_rules.sides(present, _connection_facts(was, peer))
     asked = connection_update.merge(model.ConnectionRequest(), connection, None, ends, was.local_subnets)
     before, after = (each.endpoints[connection.endpoint - 1] for each in (was, now))

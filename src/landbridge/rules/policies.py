@@ -38,12 +38,13 @@ _MODEL_NAMES = {"ike_version": "version", "phase1_negotiation_mode": "negotiatio
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sides:
     """The two ends. The ids default to them. `gm`: None while the gateway is unknown. `local_address`: None while the
-    endpoint is unknown.
+    endpoint is unknown. `template`: what decides algorithms and lifetimes in place of the request; None for nearly all connections.
     """
 
     gm: bool | None
     local_address: str | None
     peer: model.CustomerGateway | None
+    template: model.PolicyTemplate | None = None
 
     @property
     def peer_has_no_address(self) -> bool:
