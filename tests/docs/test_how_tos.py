@@ -36,6 +36,7 @@ PAGES = (
     "find-out-why-a-tunnel-is-down",
     "connect-with-bgp",
     "two-endpoints",
+    "let-devices-dial-in",
 )
 
 
@@ -223,6 +224,21 @@ def test_the_page_on_two_endpoints_runs(tmp_path: Path, start_server: Any):
     ):
         assert told in printed, printed
     assert [line[-1] for line in printed.splitlines() if line.startswith("landbridge_gateway_redundan")] == ["1", "1"]
+
+
+def test_the_page_on_devices_that_dial_in_runs(tmp_path: Path, server: Any):
+    (tmp_path / "landbridge-data").symlink_to(server.folder)
+    printed = _run("let-devices-dial-in", tmp_path)
+    for told in (
+        '"style":"POLICY-TEMPLATE"',
+        '"code": "waiting_for_device"',
+        'id = "fqdn:branch-1.example"',
+        "proposals = aes128-sha256-ecp384",
+        '"sa_infos":[]',
+        '"peer_subnets":["192.168.44.0/22"]',
+        '"pfs":"group20"',
+    ):
+        assert told in printed, told
 
 
 def test_every_simulated_state_shows_the_status_that_the_page_says(api: Any):
