@@ -83,6 +83,13 @@ WITH_INNER = {"pairs": (("{lan}", "{vpc}"), (faults.INNER[1], faults.INNER[0]))}
 IKE = "ikepolicy"
 IPSEC = "ipsecpolicy"
 
+#: A policy-template, and the ways in which its device calls.
+TEMPLATE: Mapping[str, Any] = {
+    "customer_gateway": {"id_type": "fqdn", "id_value": "branch.example"},
+    "body": {"style": "policy-template", IKE: {"peer_id_type": "fqdn", "peer_id": "branch.example"}},
+}
+DEVICE_CALLS = ("strongswan/v2/device", "strongswan/main/device", "strongswan/aggressive/device")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Way:
@@ -813,6 +820,40 @@ ROWS: tuple[Row, ...] = (
         body={IKE: {"peer_id_type": "fqdn", "peer_id": "branch.example"}},
         device={"local_id": "fqdn:branch.example", "gateway": "{other_gateway}"},
     ),
+    Row(
+        name="template-another-id",
+        code="dial_in_id_mismatch",
+        ways=("strongswan/v2/device", "strongswan/aggressive/device"),
+        theirs="other.example",
+        ours="branch.example",
+        **TEMPLATE,
+        device={"local_id": "fqdn:other.example"},
+    ),
+    Row(
+        name="template-psk",
+        code="psk_mismatch",
+        ways=("strongswan/v2/device", "strongswan/main/device"),
+        **TEMPLATE,
+        device={"local_id": "fqdn:branch.example", "psk": "Another-Horse-8"},
+    ),
+    Row(
+        name="template-asks-outside",
+        code="selectors_mismatch",
+        ways=DEVICE_CALLS,
+        ours="{lan}",
+        theirs="{second_lan}",
+        **TEMPLATE,
+        device={"local_id": "fqdn:branch.example", "pairs": (("{second_lan}", "{vpc}"),)},
+    ),
+    Row(
+        name="template-asks-outside-too",
+        code="selectors_mismatch",
+        ways=("strongswan/v2/device", "strongswan/main/device"),
+        ours="{lan}",
+        theirs="{second_lan}",
+        **TEMPLATE,
+        device={"local_id": "fqdn:branch.example", "pairs": (("{lan}", "{vpc}"), ("{second_lan}", "{vpc}"))},
+    ),
     # -- after it was up ------------------------------------------------------------------------------------------------
     Row(
         name="device-deletes-at-once",
@@ -1022,6 +1063,14 @@ ROWS: tuple[Row, ...] = (
         acceptable=("pfs_unproved",),
         after=faults.traffic_passes,
         stays=15.0,
+    ),
+    Row(
+        name="template-is-right-with-a-part",
+        code=NOTHING,
+        ways=DEVICE_CALLS,
+        acceptable=("pfs_unproved",),
+        **TEMPLATE,
+        device={"local_id": "fqdn:branch.example", "pairs": (("{half_lan}", "{vpc}"),)},
     ),
     Row(
         name="dial-in-is-right",

@@ -86,7 +86,7 @@ def test_a_device_speaks_for_nothing_that_it_has_not_negotiated(bed: Bed):
     with sites.capturing(bed.world.wan, bed.wire) as wire, sites.capturing(bed.world.vpc_host, "eth0") as inside:
         command = ["ip", "netns", "exec", device.namespace, "ping", "-n", "-q", "-c", "3", "-i", "0.2", "-w", "3"]
         done = subprocess.run([*command, "-I", stolen, sites.VPC_HOST], capture_output=True, text=True, check=False)
-    assert "3 packets transmitted" in done.stdout
+    assert ", 0 received" in done.stdout
     assert [packet for packet in wire if packet.kind == "esp" and packet.source == source]
     assert [packet for packet in inside if packet.source == stolen] == []
 

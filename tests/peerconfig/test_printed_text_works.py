@@ -112,6 +112,20 @@ def test_a_device_without_an_address_that_has_a_name(bench: Bench, cgw: Any, pol
 @pytest.mark.parametrize(
     "policy", [pytest.param(AGGRESSIVE, id="v1-aggressive"), pytest.param(specs.ike_policy(**NAMES), id="v2")]
 )
+def test_the_device_of_a_policy_template(bench: Bench, cgw: Any, policy: model.IkePolicy):
+    """Its customer gateway has an address, and the device another one. It asks for both pairs, and again after a reset."""
+    wish = specs.connection(None, style="policy-template", ike_policy=policy, peer_subnets=(sites.LAN, SECOND_LAN))
+    bench.device.load_text(bench.printed(wish, cgw(id_value="203.0.113.99")))
+    for resets in (0, 1):
+        wish = dataclasses.replace(wish, resets=resets)
+        sites.wait_for(lambda wish=wish: len(bench.up(wish).children) == 2, "both pairs")
+    for host in (HOST, SECOND_HOST):
+        assert sites.ping(bench.world.vpc_host, host)
+
+
+@pytest.mark.parametrize(
+    "policy", [pytest.param(AGGRESSIVE, id="v1-aggressive"), pytest.param(specs.ike_policy(**NAMES), id="v2")]
+)
 def test_a_device_without_an_address_comes_back_after_every_reset(bench: Bench, cgw: Any, policy: model.IkePolicy):
     """Without any traffic: nothing but the gateway's DELETE tells it."""
     wish = specs.connection(None, ike_policy=policy, peer_subnets=(sites.LAN, SECOND_LAN))

@@ -39,7 +39,7 @@ _FAMILIES = {
     )
 }
 #: What the proofs of devices were made with.
-PROVED_STYLES = ("policy", "static")
+PROVED_STYLES = ("policy", "policy-template", "static")
 
 
 def devices() -> tuple[Device, ...]:
@@ -84,7 +84,7 @@ def _proof_note(device: Device, side: Side) -> str:
     if not device.proved:
         return "UNPROVED: this text follows the vendor's manual, and nobody has tried it on this device."
     if side.style not in PROVED_STYLES:
-        return f"UNPROVED in style {side.style}: only {' and '.join(PROVED_STYLES)} were tried with this device."
+        return f"UNPROVED in style {side.style}: only {', '.join(PROVED_STYLES)} were tried with this device."
     return "Proved: a text like this was used as it is printed, and the tunnel came up."
 
 
