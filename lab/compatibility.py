@@ -560,6 +560,16 @@ def _probe(connection_id: str, at: datetime) -> model.ProbeResult:
         peer_identity=device,
         phase_2=model.ProbePhase2(outcome="chosen", proposal=chosen, selectors=selectors, notify="NO_PROPOSAL_CHOSEN"),
         identity=model.ProbeIdentity(accepted=True, identity=device, notify="AUTHENTICATION_FAILED"),
+        path=model.ProbePath(
+            outcome="black_hole",
+            mtu=1438,
+            source="10.0.0.1",
+            destination="192.168.44.10",
+            asked=("192.168.44.10",),
+            passed=1117,
+            lost=1128,
+            reporter="192.168.44.1",
+        ),
         failure="phase 2 was not asked",
     )
 

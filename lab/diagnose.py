@@ -82,15 +82,14 @@ class Result:
 
     @property
     def is_right(self) -> bool:
-        accepts = not self.case.is_exact or self.case.row.code == misconfigurations.NOTHING
-        return self.score.grade == "alone" or (self.score.grade == "among" and accepts)
+        return self.score.grade == "alone" or (self.score.grade == "among" and not self.case.is_exact)
 
 
 def score(case: Case, names: Mapping[str, str], answer: Mapping[str, Any]) -> Score:
     """The score of the causes of a diagnosis. Where the messages show the cause, a list of alternatives is not `alone`."""
     causes: Sequence[Mapping[str, Any]] = answer.get("causes") or ()
     if case.row.code == misconfigurations.NOTHING:
-        return _score_nothing(case, causes, is_up=answer.get("status") == "ACTIVE")
+        return _score_nothing(causes, is_up=answer.get("status") == "ACTIVE")
     if not causes:
         return Score(grade="silent")
     first = causes[0]
@@ -111,11 +110,10 @@ def score(case: Case, names: Mapping[str, str], answer: Mapping[str, Any]) -> Sc
     )
 
 
-def _score_nothing(case: Case, causes: Sequence[Mapping[str, Any]], *, is_up: bool) -> Score:
+def _score_nothing(causes: Sequence[Mapping[str, Any]], *, is_up: bool) -> Score:
     if not causes:
         return Score(grade="alone", code=misconfigurations.NOTHING) if is_up else Score(grade="silent")
-    harmless = is_up and all(one["code"] in case.row.acceptable for one in causes)
-    return Score(grade="among" if harmless else "wrong", code=causes[0]["code"])
+    return Score(grade="wrong", code=causes[0]["code"])
 
 
 def _quotes(case: Case, names: Mapping[str, str], cause: Mapping[str, Any]) -> bool:

@@ -26,9 +26,7 @@ SIDES: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(
         ("ike_proposal_mismatch", "esp_proposal_mismatch", "ike_version_mismatch", "ike_mode_mismatch"), ("either",)
     ),
-    **dict.fromkeys(
-        ("psk_mismatch", "identity_or_psk_refused", "rekey_refused", "pfs_unproved", "key_not_proved"), ("either",)
-    ),
+    **dict.fromkeys(("psk_mismatch", "identity_or_psk_refused", "rekey_refused", "key_not_proved"), ("either",)),
     **dict.fromkeys(
         ("peer_id_mismatch", "local_id_mismatch", "dial_in_id_mismatch", "unknown_peer"), ("either", "device")
     ),
@@ -65,7 +63,6 @@ UNMADE = (
     "identity_or_psk_refused",
     "negotiating",
     "unknown_refusal",
-    "pfs_unproved",
     "key_not_proved",
     "data_plane_failure",
 )
@@ -590,7 +587,6 @@ ROWS: tuple[Row, ...] = (
         code="esp_proposal_mismatch",
         ways=V2,
         equivalent=("rekey_refused",),
-        acceptable=("pfs_unproved",),
         differs=("pfs",),
         ours="group15",
         device={"esp_proposals": "aes128-sha256-modp2048"},
@@ -601,7 +597,6 @@ ROWS: tuple[Row, ...] = (
         code="esp_proposal_mismatch",
         ways=("strongswan/v2/we",),
         equivalent=("rekey_refused",),
-        acceptable=("pfs_unproved",),
         differs=("pfs",),
         ours="group15",
         device={"esp_proposals": "aes128-sha256"},
@@ -1060,7 +1055,6 @@ ROWS: tuple[Row, ...] = (
         name="nothing-is-wrong",
         code=NOTHING,
         ways=(*V2, *V1, *AGGRESSIVE, *BOTH),
-        acceptable=("pfs_unproved",),
         after=faults.traffic_passes,
         stays=15.0,
     ),
@@ -1076,7 +1070,6 @@ ROWS: tuple[Row, ...] = (
         name="dial-in-is-right",
         code=NOTHING,
         ways=("strongswan/v2/device", "strongswan/aggressive/device"),
-        acceptable=("pfs_unproved",),
         customer_gateway={"id_type": "fqdn", "id_value": "branch.example"},
         body={IKE: {"peer_id_type": "fqdn", "peer_id": "branch.example"}},
         device={"local_id": "fqdn:branch.example"},
@@ -1085,7 +1078,6 @@ ROWS: tuple[Row, ...] = (
         name="nat-is-right",
         code=NOTHING,
         ways=("strongswan/v2/device", "strongswan/main/device"),
-        acceptable=("pfs_unproved",),
         body={IKE: {"peer_id_type": "ip", "peer_id": "{elsewhere}"}},
         device={"address": "{elsewhere}", "local_id": "{elsewhere}"},
         before=(faults.masquerades,),
@@ -1094,7 +1086,6 @@ ROWS: tuple[Row, ...] = (
         name="two-subnets-are-right",
         code=NOTHING,
         ways=(*V2, *V1),
-        acceptable=("pfs_unproved",),
         body={"peer_subnets": ["{lan}", "{second_lan}"]},
         device={"pairs": (("{lan}", "{vpc}"), ("{second_lan}", "{vpc}"))},
     ),
@@ -1102,7 +1093,6 @@ ROWS: tuple[Row, ...] = (
         name="psk-was-mended-on-the-device",
         code=NOTHING,
         ways=("strongswan/v2/device", "strongswan/v2/we", "strongswan/main/device"),
-        acceptable=("pfs_unproved",),
         device={"psk": "Another-Horse-8"},
         after=faults.mends_the_psk,
     ),
@@ -1110,7 +1100,6 @@ ROWS: tuple[Row, ...] = (
         name="encryption-was-mended-here",
         code=NOTHING,
         ways=V2,
-        acceptable=("pfs_unproved",),
         device={"proposals": "aes256-sha256-modp3072"},
         after=faults.mends_the_encryption_here,
     ),

@@ -87,6 +87,9 @@ class Engine:
     prove_pfs: bool = True
     """Whether each IKEv2 tunnel is rekeyed once, seconds after it came up. false: a wrong PFS shows only at the first regular rekey."""
 
+    path_check_seconds: float = 300.0
+    """Seconds between two checks of the path through a tunnel with traffic: whether the largest packets pass. 0: only by an order."""
+
 
 @dataclass(frozen=True, slots=True)
 class Echo:

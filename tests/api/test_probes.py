@@ -85,6 +85,30 @@ def test_the_device_of_a_tunnel_that_is_up_is_not_asked(api: Any):
     assert "a CHILD_SA of the connection is up" in answer.json()["error_msg"]
 
 
+def test_the_path_through_a_tunnel_that_is_up_is_checked(api: Any, until: Any):
+    made = api.connection(api.gateway())
+    api.connection_as(made["id"], "ACTIVE")
+    accepted = order(api, made, {"path": True}).json()["probe"]
+    assert (accepted["state"], accepted["path"]) == ("waiting", True)
+    shown = done(api, until, made)
+    assert (shown["id"], shown["path"], shown["answers"]) == (accepted["id"], True, [])
+    assert (shown["path_answer"]["outcome"], shown["path_answer"]["mtu"]) == ("passes", 1438)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        pytest.param({"path": True}, "no CHILD_SA of the connection is up", id="down"),
+        pytest.param({"path": True, "phase_2": True}, "wanted: path alone", id="with phase 2"),
+        pytest.param({"path": True, "identity": True}, "wanted: path alone", id="with the id"),
+    ],
+)
+def test_the_path_is_asked_alone_and_of_a_tunnel_that_is_up(api: Any, body: Any, said: str):
+    answer = order(api, down(api), body)
+    assert answer.status_code == 400
+    assert said in answer.json()["error_msg"]
+
+
 def test_a_device_without_an_address_is_not_asked(api: Any):
     peer = api.customer_gateway(id_type="fqdn", id_value="branch.example")
     made = api.connection(api.gateway(), peer)
@@ -105,7 +129,7 @@ def test_an_unknown_field_of_an_order_is_refused_with_what_is_allowed(api: Any, 
     answer = order(api, made, body)
     assert answer.status_code == 400
     assert [each["field"] for each in answer.json()["details"]] == ["phase2"]
-    assert "wanted: identity or phase_2" in answer.json()["error_msg"]
+    assert "wanted: identity or path or phase_2" in answer.json()["error_msg"]
     assert api.get(path(api, made))["probes"] == []
 
 
@@ -136,38 +160,65 @@ def events(service: Any, connection: Any):
     )
 
 
-def test_what_the_service_asked_by_itself_is_recorded_once(open_service: Any):
-    service = open_service()
-    api = service.api()
-    made = down(api)
-    service.agent.stop()
-    result = model.ProbeResult(
-        id="7e0c6f0a-3f0e-4a53-9d86-0f2f1f1f4a11",
-        connection_id=made["id"],
+def result_of(connection: Any, number: str, **given: Any):
+    return model.ProbeResult(
+        id=f"7e0c6f0a-3f0e-4a53-9d86-0f2f1f1f4a1{number}",
+        connection_id=connection["id"],
         at=datetime.now(UTC),
         reason="automatic",
         configuration="0" * 12,
         local_address="203.0.113.10",
         peer_address="198.51.100.7",
-        packets=3,
-        answers=(model.ProbeAnswer(ike_version="v2", mode=None, outcome="refused", notify="NO_PROPOSAL_CHOSEN"),),
+        **given,
     )
-    seen = model.Observation(
-        gateway_id=made["vgw_id"],
+
+
+def observation_of(connection: Any, *results: model.ProbeResult):
+    return model.Observation(
+        gateway_id=connection["vgw_id"],
         seen_at=datetime.now(UTC),
         exists=True,
         applied_generation=1,
         failure=None,
-        present=frozenset({made["id"]}),
+        present=frozenset({connection["id"]}),
         connections=(),
-        probes=(result,),
+        probes=results,
     )
+
+
+def test_what_the_service_asked_by_itself_is_recorded_once(open_service: Any):
+    service = open_service()
+    api = service.api()
+    made = down(api)
+    service.agent.stop()
+    refused = model.ProbeAnswer(ike_version="v2", mode=None, outcome="refused", notify="NO_PROPOSAL_CHOSEN")
+    seen = observation_of(made, result_of(made, "1", packets=3, answers=(refused,)))
     for _ in range(2):
         service.data.database.write(lambda tx: observations.record(tx, seen))
     (shown,) = api.get(path(api, made))["probes"]
     assert (shown["reason"], shown["actor"], shown["packets"]) == ("automatic", "landbridge", 3)
     assert shown["answers"] == [{"ike_version": "v2", "outcome": "refused", "notify": "NO_PROPOSAL_CHOSEN"}]
     assert events(service, made) == [("probe", "landbridge")]
+
+
+def test_a_check_of_the_path_is_told_from_a_probe_of_the_device(open_service: Any):
+    """The agent plans each kind from the last one of its kind."""
+    service = open_service()
+    api = service.api()
+    made = api.connection(api.gateway())
+    api.connection_as(made["id"], "ACTIVE")
+    service.agent.stop()
+    path_found = model.ProbePath(outcome="black_hole", mtu=1438, passed=1117, lost=1128)
+    results = (result_of(made, "1"), result_of(made, "2", path=path_found), result_of(made, "3"))
+    for result in results:
+        seen = observation_of(made, result)
+        service.data.database.write(lambda tx, seen=seen: observations.record(tx, seen))
+    seq = service.data.database.read(
+        lambda tx: tx.cursor.execute("SELECT seq FROM vpn_gateway WHERE id = ?", (made["vgw_id"],)).fetchone()[0]
+    )
+    found = service.data.database.read(lambda tx: probes.of_gateway(tx, seq))[made["id"]]
+    assert (found.order, found.probed.id, found.path_checked.id) == (None, results[2].id, results[1].id)
+    assert (found.probed.finding, found.path_checked.finding) == (None, "black_hole 1117 of 1438")
 
 
 def test_probes_go_with_their_connection(api: Any, until: Any):

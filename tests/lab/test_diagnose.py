@@ -47,7 +47,6 @@ def test_an_answer_has_the_grade(case: misconfigurations.Case, causes: list[dict
     [
         pytest.param("ACTIVE", [], "alone", id="up"),
         pytest.param("DOWN", [], "silent", id="down"),
-        pytest.param("ACTIVE", [cause("pfs_unproved")], "among", id="an-acceptable-warning"),
         pytest.param("ACTIVE", [cause("psk_mismatch")], "wrong", id="a-repaired-fault"),
     ],
 )

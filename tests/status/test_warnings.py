@@ -116,3 +116,59 @@ def test_a_missing_route_says_who_refused_which_packets():
     line = "192.168.44.1 answered 25 packets to 192.168.44.10 with ICMP net unreachable (code 0)"
     assert cause.reason.endswith(": " + line)
     assert cause.evidence == (model.Evidence(at=examples.at(0), line=line),)
+
+
+HOLED = model.ProbePath(
+    outcome="black_hole", mtu=1438, source="10.0.0.1", destination="192.168.44.10", passed=1117, lost=1128
+)
+
+
+def _check(t: float = 60, path: model.ProbePath = HOLED, configuration: str = "now") -> model.ProbeResult:
+    return model.ProbeResult(
+        id="p1",
+        connection_id="c1",
+        at=examples.at(t),
+        reason="automatic",
+        configuration=configuration,
+        local_address=examples.ENDPOINT,
+        peer_address=examples.DEVICE,
+        path=path,
+    )
+
+
+def _with(outcome: model.PathOutcome) -> model.ProbePath:
+    return dataclasses.replace(HOLED, outcome=outcome)
+
+
+@pytest.mark.parametrize(
+    ("checks", "codes"),
+    [
+        pytest.param((), [], id="none"),
+        pytest.param((_check(),), ["path_mtu"], id="a black hole"),
+        pytest.param((_check(), _check(90, _with("unanswered"))), ["path_mtu"], id="then nobody answered"),
+        pytest.param((_check(), _check(90, _with("passes"))), [], id="mended"),
+        pytest.param((_check(path=_with("told")),), [], id="a router tells the size"),
+        pytest.param((_check(configuration="before"),), [], id="of another configuration"),
+        pytest.param((_check(-5),), [], id="of an earlier tunnel"),
+    ],
+)
+def test_large_packets_that_are_lost(checks: tuple[model.ProbeResult, ...], codes: list[str]):
+    assert [one.code for one in warnings.of(examples.context(examples.whole(0), probes=checks))] == codes
+
+
+def test_a_path_is_told_with_its_sizes():
+    [cause] = warnings.of(examples.context(examples.whole(0), probes=(_check(),)))
+    assert cause.reason == (
+        "large packets do not pass: an echo of 1128 bytes from 10.0.0.1 to 192.168.44.10 got no answer, one of 1117 bytes did;"
+        " the tunnel takes packets of 1438 bytes"
+    )
+    assert cause.evidence == (model.Evidence(at=examples.at(60), line="probe p1: black_hole 1117 of 1438"),)
+
+
+def test_a_check_of_the_path_is_no_answer_about_ike():
+    refused = examples.attempt(70, examples.refused(71, "NO_PROPOSAL_CHOSEN"))
+    alone, beside = (
+        examples.rank(examples.attempt(0, examples.refused(1, "NO_PROPOSAL_CHOSEN")), refused, probes=probes)
+        for probes in ((), (_check(80),))
+    )
+    assert [one.code for one in beside] == [one.code for one in alone]

@@ -17,6 +17,11 @@ from landbridge.telemetry import log_fields, shared_metrics
 log = logging.getLogger(__name__)
 # All processes must have the same metrics, also those without an engine. So these are here and not in an engine.
 PROBES = shared_metrics.Counter("landbridge_probes_total", "Probes that have ended.", reason=("automatic", "order"))
+PATH_CHECKS = shared_metrics.Counter(
+    "landbridge_path_checks_total",
+    "Checks of the path through a tunnel that have ended.",
+    outcome=("passes", "told", "black_hole", "unanswered", "failed"),
+)
 RESTARTS = shared_metrics.Counter("landbridge_charon_restarts_total", "Charons that died and were started again.")
 
 

@@ -5,6 +5,7 @@ Engines are imported when they are asked for: a machine with another engine need
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,9 @@ def make(settings: config.Settings, site: model.Site) -> base.Engine[Any, Any, A
             automatic_probes=settings.engine.automatic_probes,
             prove_pfs=settings.engine.prove_pfs,
             echo_timings=_echo_timings(settings.echo),
+            path_checks=timedelta(seconds=settings.engine.path_check_seconds)
+            if settings.engine.path_check_seconds
+            else None,
         )
     except base.EngineUnavailable as error:
         raise errors.ConfigError(

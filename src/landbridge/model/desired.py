@@ -30,7 +30,7 @@ class DesiredConnection:
     that the simulated engine is asked to show (None: a tunnel that comes up); real engines do not read it. `behind` is the
     gateway's own address where the machine only forwards `local_address` to it (attach = nat). `resets`: how often the user
     asked for new SAs; an SA that was made at a lower count is to go. `probe`: an order to ask the device what it takes, not done yet;
-    `probed`: the last probe that was done.
+    `probed`: the last probe that was done; `path_checked`: the last check of the path through the tunnel.
     """
 
     connection: Connection
@@ -45,6 +45,7 @@ class DesiredConnection:
     resets: int = 0
     probe: ProbeOrder | None = None
     probed: Probed | None = None
+    path_checked: Probed | None = None
 
     @property
     def id(self) -> str:

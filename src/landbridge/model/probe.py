@@ -14,17 +14,21 @@ from landbridge.model.negotiation import Identity, Proposal, Selectors
 ProbeOutcome = Literal["chosen", "refused", "silent", "unreachable"]
 #: `automatic`: the service started the probe after a refusal. `order`: a client of the API ordered it.
 ProbeReason = Literal["automatic", "order"]
+#: `passes`: the largest packet that the tunnel takes passed. `told`: a smaller one, and a router told the size. `black_hole`: large ones got no
+#: answer, nor a message that tells why. `unanswered`: no address behind the tunnel answered, so that nothing is known.
+PathOutcome = Literal["passes", "told", "black_hole", "unanswered"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeRequest:
     """An operator's order. Phase 1 is asked where no IKE_SA is up. `phase_2`: ask for the ESP algorithms too; `identity`: ask which
-    id the device has.
+    id the device has. `path`: nothing of that, but how large a packet may be in the tunnel, which is up.
     """
 
     connection_id: str
     phase_2: bool = False
     identity: bool = False
+    path: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,15 +38,17 @@ class ProbeOrder:
     id: str
     phase_2: bool = False
     identity: bool = False
+    path: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probed:
-    """The last probe of a connection that is done."""
+    """The last probe of a connection that is done. `finding`: what a check of the path found (`ProbePath.finding`)."""
 
     id: str
     at: datetime
     configuration: str
+    finding: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +88,28 @@ class ProbeIdentity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProbePath:
+    """What echoes through the tunnel say of packet sizes, in bytes of the inner IP packet. `mtu`: the largest that the tunnel takes. `source`: our
+    address; `destination`: the one that answered, None for `unanswered`, where `asked` has all that were asked. `passed`: the largest size that was
+    answered; `lost`: the smallest that was not. `reporter`: the router that told a size.
+    """
+
+    outcome: PathOutcome
+    mtu: int
+    source: str | None = None
+    destination: str | None = None
+    asked: tuple[str, ...] = ()
+    passed: int | None = None
+    lost: int | None = None
+    reporter: str | None = None
+
+    @property
+    def finding(self) -> str:
+        """`black_hole 1150 of 1438`. The finding of a later check is news when it differs."""
+        return f"{self.outcome} {self.passed or 0} of {self.mtu}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeResult:
     """One probe of one connection's device. `configuration` is that of the connection at that time (see ConnectionObservation).
 
@@ -101,6 +129,7 @@ class ProbeResult:
     peer_identity: Identity | None = None
     phase_2: ProbePhase2 | None = None
     identity: ProbeIdentity | None = None
+    path: ProbePath | None = None
     failure: str | None = None
 
 

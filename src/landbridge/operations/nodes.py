@@ -56,7 +56,9 @@ def _connections(
     asked = probes.of_gateway(tx, gateway_seq)
     specs = (_connection(one, vault, addresses, behind) for one in connections.desired(tx, gateway_seq))
     return tuple(
-        dataclasses.replace(spec, probe=asked[spec.id][0], probed=asked[spec.id][1]) if spec.id in asked else spec
+        dataclasses.replace(spec, probe=one.order, probed=one.probed, path_checked=one.path_checked)
+        if (one := asked.get(spec.id))
+        else spec
         for spec in specs
     )
 

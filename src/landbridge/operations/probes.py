@@ -10,30 +10,44 @@ from landbridge.store.database import Transaction
 
 @operation("probe_vpn_connection", "admin", "write")
 def order(tx: Transaction, call: Call, request: model.ProbeRequest) -> model.RecordedProbe:
-    """Orders a probe of the connection's device. Raises Invalid when the device has no address, a CHILD_SA is up, or an order waits."""
+    """Orders a probe of the connection's device. Raises Invalid when an order waits; when the device has no address or a CHILD_SA is up; for the path
+    through the tunnel, when no CHILD_SA is up or something else is asked too.
+    """
     row = connections.find(tx, call, request.connection_id)
     if row.deleting:
         raise errors.Deleting(f"VPN connection {row.connection.id} is deleting")
-    call.refuse(_violations(tx, call, row))
-    order = model.ProbeOrder(id=ids.new_id(), phase_2=request.phase_2, identity=request.identity)
+    call.refuse(_violations(tx, call, row, request))
+    order = model.ProbeOrder(id=ids.new_id(), phase_2=request.phase_2, identity=request.identity, path=request.path)
     actor = call.caller.access_key
     probes.add(tx, row, order, call.now, actor)
     call.audit(tx, "probe", row.connection.id)
     return model.RecordedProbe(id=order.id, asked_at=call.now, actor=actor, order=order)
 
 
-def _violations(tx: Transaction, call: Call, row: model.KnownConnection) -> list[model.Violation]:
-    wrong, seen = [], row.observation
+def _violations(
+    tx: Transaction, call: Call, row: model.KnownConnection, request: model.ProbeRequest
+) -> list[model.Violation]:
+    wrong, is_up = [], row.observation is not None and bool(row.observation.children)
     peer = customer_gateways.find(tx, call.project_id, row.connection.customer_gateway_id)
-    if peer is not None and peer.address_for(row.connection.style) is None:
-        wrong.append(
-            (
-                "the device has no fixed address: it dials in",
-                "a connection of another style, whose customer gateway has an address",
+    if request.path:
+        if request.phase_2 or request.identity:
+            wrong.append(
+                ("path is asked of a tunnel that is up, phase_2 and identity of one that is down", "path alone")
             )
-        )
-    if seen is not None and seen.children:
-        wrong.append(("a CHILD_SA of the connection is up, and a probe could end it", "a connection that is down"))
+        if not is_up:
+            wrong.append(("no CHILD_SA of the connection is up", "a connection that is up, for path"))
+    else:
+        if peer is not None and peer.address_for(row.connection.style) is None:
+            wrong.append(
+                (
+                    "the device has no fixed address: it dials in",
+                    "a connection of another style, whose customer gateway has an address",
+                )
+            )
+        if is_up:
+            wrong.append(
+                ("a CHILD_SA of the connection is up, and a probe could end it", "a connection that is down, or path")
+            )
     wrong += [
         (f"probe {one.id} of the connection is not done yet", "one probe at a time")
         for one in probes.of_connection(tx, row.seq)

@@ -262,7 +262,7 @@ TEXTS: Mapping[str, Text] = {
     "bgp_no_path": Text(
         "operator",
         "the machine of the VPN gateway has no route or no interface to the device's tunnel address",
-        "read the log of the gateway; the device is not the reason",
+        "the operator must correct the machine of the gateway, or restart the VPN gateway; the device is not the reason",
     ),
     "bgp_unknown_fault": Text(
         "either",
@@ -273,7 +273,7 @@ TEXTS: Mapping[str, Text] = {
     "data_plane_failure": Text(
         "operator",
         "the data plane of the gateway could not install the tunnel",
-        "read the log of the gateway; the device is not the reason",
+        "the operator must correct the machine of the gateway, or restart the VPN gateway; the device is not the reason",
     ),
     "unknown_refusal": Text(
         "either",
@@ -311,7 +311,7 @@ TEXTS: Mapping[str, Text] = {
     "path_mtu": Text(
         "network",
         "large packets do not pass",
-        "lower the MTU or clamp the TCP MSS on the device's tunnel interface",
+        "set the MTU of the device's tunnel interface to the size that passes, or its TCP MSS to 40 bytes less",
     ),
     "monitor_no_answer": Text(
         "network",
@@ -322,11 +322,6 @@ TEXTS: Mapping[str, Text] = {
         "device",
         "the device refuses the new pre-shared key",
         "set the new psk on the device, or set the old one on this connection again",
-    ),
-    "pfs_unproved": Text(
-        "either",
-        "no rekey has proved yet that both sides have the same pfs",
-        "wait for the first rekey, or compare ipsecpolicy.pfs with the device",
     ),
     "key_not_proved": Text(
         "either",

@@ -57,7 +57,9 @@ def _last(context: Context) -> model.ProbeResult | None:
     """The last probe of the present configuration since the tunnel was last up."""
     up_at = rule_context.last_up(context, 2)
     fitting = [
-        one for one in context.related.probes if one.configuration == context.seen.configuration and one.at > up_at
+        one
+        for one in context.related.probes
+        if one.configuration == context.seen.configuration and one.at > up_at and one.path is None
     ]
     return fitting[-1] if fitting else None
 

@@ -180,6 +180,19 @@ def last_up(context: Context, phase: negotiation.Phase) -> datetime:
     return max(_ups(context.attempts, phase), default=NEVER)
 
 
+def first_up(context: Context) -> datetime:
+    """When the present tunnel came up: a rekey or a reauthentication replaces SAs of a tunnel that is up."""
+    return max(
+        (
+            fact.at
+            for one in context.attempts
+            for fact in one.facts
+            if isinstance(fact, negotiation.Established) and not fact.again and not one.within_sa
+        ),
+        default=NEVER,
+    )
+
+
 def _ended_after(one: AttemptView, up_at: datetime) -> bool:
     return one.attempt.outcome not in {None, "up"} and (one.attempt.ended_at or one.attempt.began_at) > up_at
 

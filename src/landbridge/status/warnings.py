@@ -33,6 +33,7 @@ def of(context: Context) -> tuple[model.Cause, ...]:
         *bgp_causes.of(context),
         *_one_way(context),
         *_refused(context),
+        *_path(context),
         *echo_causes.of_monitor(context),
     )
 
@@ -76,6 +77,30 @@ def _refused(context: Context) -> Iterator[model.Cause]:
                 detail=_line(found[0]),
                 evidence=lines,
             )
+
+
+def _path(context: Context) -> Iterator[model.Cause]:
+    """The last check of the path of the present configuration, since the tunnel came up."""
+    since = rule_context.first_up(context)
+    checks = [
+        (one.at, one.id, one.path)
+        for one in context.related.probes
+        if one.path is not None and one.configuration == context.seen.configuration and one.at >= since
+    ]
+    known = [one for one in checks if one[2].outcome != "unanswered"]
+    if not known or known[-1][2].outcome != "black_hole":
+        return
+    at, check_id, found = known[-1]
+    detail = (
+        f"an echo of {found.lost} bytes from {found.source} to {found.destination} got no answer, one of {found.passed} bytes did;"
+        f" the tunnel takes packets of {found.mtu} bytes"
+    )
+    yield cause_texts.cause(
+        "path_mtu",
+        placeholders=context.placeholders,
+        detail=detail,
+        evidence=(model.Evidence(at=at, line=f"probe {check_id}: {found.finding}"),),
+    )
 
 
 def _line(one: model.RefusedPackets) -> str:

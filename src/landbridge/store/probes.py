@@ -1,7 +1,7 @@
 """Rows of probes: orders, and results. The last probes of each connection are kept."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
@@ -17,12 +17,12 @@ SERVICE = "landbridge"
 
 _p, _c = tables.connection_probe, tables.connection
 _newest = _p.alias("newest")
-_COLUMNS = ("id", "connection_seq", "asked_at", "actor", "wanted", "probed_at", "configuration", "report")
+_COLUMNS = ("id", "connection_seq", "asked_at", "actor", "wanted", "probed_at", "configuration", "report", "finding")
 _INSERT = Statement(insert(_p).values({name: bindparam(name) for name in _COLUMNS}))
 _DONE = Statement(
     update(_p)
     .where(_p.c.id == bindparam("probe_id"))
-    .values({name: bindparam(name) for name in ("probed_at", "configuration", "report")})
+    .values({name: bindparam(name) for name in ("probed_at", "configuration", "report", "finding")})
 )
 _OLDEST_KEPT = (
     select(_newest.c.seq)
@@ -45,7 +45,7 @@ _OF_CONNECTION = Statement(
     .order_by(_p.c.seq)
 )
 _OF_GATEWAY = Statement(
-    select(_c.c.id, _p.c.id, _p.c.wanted, _p.c.probed_at, _p.c.configuration)
+    select(_c.c.id, _p.c.id, _p.c.wanted, _p.c.probed_at, _p.c.configuration, _p.c.finding)
     .select_from(_p.join(_c, _c.c.seq == _p.c.connection_seq))
     .where(_c.c.gateway_seq == bindparam("gateway_seq"))
     .order_by(_p.c.seq)
@@ -69,6 +69,7 @@ def record(tx: Transaction, gateway_seq: int, result: model.ProbeResult) -> None
         "probed_at": codec.milliseconds(result.at),
         "configuration": result.configuration,
         "report": codec.dump(codec.probe_result, result),
+        "finding": result.path.finding if result.path else None,
     }
     if found is not None:
         tx.run(_DONE, probe_id=result.id, **done)
@@ -110,14 +111,24 @@ def of_connection(tx: Transaction, connection_seq: int) -> tuple[model.RecordedP
     )
 
 
-def of_gateway(tx: Transaction, gateway_seq: int) -> dict[str, tuple[model.ProbeOrder | None, model.Probed | None]]:
-    """Connection id -> the order that waits and the last probe that is done, for the connections of the gateway that have a probe."""
-    found: dict[str, tuple[model.ProbeOrder | None, model.Probed | None]] = {}
-    for connection_id, probe_id, wanted, probed_at, configuration in tx.all(_OF_GATEWAY, gateway_seq=gateway_seq):
-        order, probed = found.get(connection_id, (None, None))
+class OfConnection(NamedTuple):
+    """The order that waits, the last probe that is done, and the last check of the path."""
+
+    order: model.ProbeOrder | None = None
+    probed: model.Probed | None = None
+    path_checked: model.Probed | None = None
+
+
+def of_gateway(tx: Transaction, gateway_seq: int) -> dict[str, OfConnection]:
+    """Connection id -> its probes, for the connections of the gateway that have a probe."""
+    found: dict[str, OfConnection] = {}
+    for connection_id, probe_id, wanted, probed_at, configuration, finding in tx.all(
+        _OF_GATEWAY, gateway_seq=gateway_seq
+    ):
+        known = found.get(connection_id, OfConnection())
         if probed_at is None:
-            order = codec.probe_order.validate_json(wanted)
-        else:
-            probed = model.Probed(id=probe_id, at=codec.moment(probed_at), configuration=configuration)
-        found[connection_id] = order, probed
+            found[connection_id] = known._replace(order=codec.probe_order.validate_json(wanted))
+            continue
+        done = model.Probed(id=probe_id, at=codec.moment(probed_at), configuration=configuration, finding=finding)
+        found[connection_id] = known._replace(probed=done) if finding is None else known._replace(path_checked=done)
     return found

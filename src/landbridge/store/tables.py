@@ -310,6 +310,7 @@ connection_probe = Table(
     Column("probed_at", Integer, comment="null while it waits"),
     Column("configuration", Text, comment="of the connection, when its device was asked"),
     Column("report", Text, comment="ProbeResult"),
+    Column("finding", Text, comment="of a check of the path through the tunnel; null for other probes"),
     Index(None, "connection_seq", "seq"),
     sqlite_autoincrement=True,
 )

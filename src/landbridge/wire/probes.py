@@ -17,7 +17,7 @@ class OrderProbe(body.Shape):
     """
 
     model_config = pydantic.ConfigDict(extra="forbid")
-    examples: ClassVar = {"phase 1": {}, "all": {"phase_2": True, "identity": True}}
+    examples: ClassVar = {"phase 1": {}, "all": {"phase_2": True, "identity": True}, "path": {"path": True}}
 
     phase_2: bool | None = schema.field(
         schema.boolean(default=False), "ask for the ESP algorithms and selectors too, on an IKE_SA that is up"
@@ -26,9 +26,18 @@ class OrderProbe(body.Shape):
         schema.boolean(default=False),
         "ask for the id of the device, by an authentication that requests no particular id",
     )
+    path: bool | None = schema.field(
+        schema.boolean(default=False),
+        "ask nothing of that, but how large a packet may be in the tunnel, which is up: by echoes to addresses behind it",
+    )
 
     def request(self, connection_id: str) -> model.ProbeRequest:
-        return model.ProbeRequest(connection_id=connection_id, phase_2=bool(self.phase_2), identity=bool(self.identity))
+        return model.ProbeRequest(
+            connection_id=connection_id,
+            phase_2=bool(self.phase_2),
+            identity=bool(self.identity),
+            path=bool(self.path),
+        )
 
 
 class AlgorithmsAnswer(schema.Answer):
@@ -67,6 +76,22 @@ class AskedIdentityAnswer(schema.Answer):
     notify: str | None = None
 
 
+class PathAnswer(schema.Answer):
+    """Sizes are bytes of an IP packet in the tunnel."""
+
+    outcome: str = Field(
+        description="passes; told (a router told which size passes); black_hole (large packets get no answer and no error);"
+        " unanswered (no address behind the tunnel answered)"
+    )
+    mtu: int = Field(description="the largest packet that the tunnel takes")
+    source: str | None = None
+    destination: str | None = Field(None, description="the address that answered small packets")
+    asked: list[str] | None = Field(None, description="the addresses that did not answer, where none did")
+    passed: int | None = Field(None, description="the largest packet that was answered")
+    lost: int | None = Field(None, description="the smallest packet that was not answered")
+    reporter: str | None = Field(None, description="the router that told a size")
+
+
 class ProbeAnswer(schema.Answer):
     """A probe. `answers` and `peer_id` are not authenticated: something at the device's address sent them."""
 
@@ -77,6 +102,7 @@ class ProbeAnswer(schema.Answer):
     asked_at: str
     phase_2: bool
     identity: bool
+    path: bool = Field(description="true: a check of the path through the tunnel; nothing of IKE was asked")
     probed_at: str | None = None
     local_address: str | None = None
     peer_address: str | None = None
@@ -85,6 +111,7 @@ class ProbeAnswer(schema.Answer):
     peer_id: ProbedIdentityAnswer | None = Field(None, description="the id that the device sent in aggressive mode")
     phase_2_answer: Phase2Answer | None = None
     identity_answer: AskedIdentityAnswer | None = None
+    path_answer: PathAnswer | None = None
     failure: str | None = Field(None, description="why something was not asked")
 
 
@@ -108,6 +135,7 @@ def probe(recorded: model.RecordedProbe) -> dict[str, Any]:
         asked_at=shapes.time(recorded.asked_at),
         phase_2=order is not None and order.phase_2,
         identity=order is not None and order.identity,
+        path=bool((order and order.path) or (result and result.path)),
         **(_result(result) if result else {}),
     )
 
@@ -126,6 +154,7 @@ def _result(result: model.ProbeResult) -> dict[str, Any]:
         "peer_id": _identity(result.peer_identity),
         "phase_2_answer": _phase_2(result.phase_2) if result.phase_2 else None,
         "identity_answer": _asked_identity(result.identity) if result.identity else None,
+        "path_answer": _path(result.path) if result.path else None,
         "failure": result.failure,
     }
 
@@ -170,3 +199,16 @@ def _phase_2(one: model.ProbePhase2) -> dict[str, Any]:
 
 def _asked_identity(one: model.ProbeIdentity) -> dict[str, Any]:
     return shapes.without_none(accepted=one.accepted, peer_id=_identity(one.identity), notify=one.notify)
+
+
+def _path(one: model.ProbePath) -> dict[str, Any]:
+    return shapes.without_none(
+        outcome=one.outcome,
+        mtu=one.mtu,
+        source=one.source,
+        destination=one.destination,
+        asked=list(one.asked) or None,
+        passed=one.passed,
+        lost=one.lost,
+        reporter=one.reporter,
+    )

@@ -268,6 +268,7 @@ def _sa(current: state.GatewayState, unique_id: str) -> ike_state.IkeSa:
 
 
 _HOW = {
+    steps.CheckPaths: lambda current, _: put(current, paths=dataclasses.replace(current.paths, checking=True)),
     steps.AddFolder: lambda current, _: put(current, folder=True),
     network_steps.AddNamespace: _add_namespace,
     network_steps.EnsureRules: _ensure_rules,

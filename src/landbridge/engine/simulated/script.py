@@ -81,6 +81,8 @@ def _attempt(
 
 def probe(one: model.DesiredConnection, order: model.ProbeOrder, simulate: str, at: datetime) -> model.ProbeResult:
     """The result of a probe of the simulated device: silence for `down`, another cipher for `down:proposal`."""
+    if order.path:
+        return _path(one, order, at)
     policy = one.connection.ike_policy
     chosen = negotiation.Proposal(
         encryption=(_other_encryption(policy) if simulate == "down:proposal" else policy.encryption_algorithm,),
@@ -134,6 +136,29 @@ def _reachability(source: str, destination: str, since: datetime, *, answers: bo
         rtt_average=ROUND_TRIP,
         rtt_max=ROUND_TRIP,
         answered_at=since,
+    )
+
+
+def _path(one: model.DesiredConnection, order: model.ProbeOrder, at: datetime) -> model.ProbeResult:
+    """The simulated tunnel takes packets of 1438 bytes, and all of them pass."""
+    local, peer = one.connection.tunnel_local_address, one.connection.tunnel_peer_address
+    found = model.ProbePath(
+        outcome="passes",
+        mtu=1438,
+        passed=1438,
+        source=(local or one.local_address).split("/")[0],
+        destination=(peer or one.peer_address or "").split("/")[0] or None,
+    )
+    return model.ProbeResult(
+        id=order.id,
+        connection_id=one.id,
+        at=at,
+        reason="order",
+        configuration="",
+        local_address=one.local_address,
+        peer_address=one.peer_address or "",
+        packets=3,
+        path=found,
     )
 
 

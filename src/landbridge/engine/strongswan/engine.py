@@ -9,7 +9,7 @@ import logging
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from landbridge.engine.strongswan import (
     marks,
     names,
     orphans,
+    path_runner,
     planning,
     probe_runner,
     reports,
@@ -73,6 +74,7 @@ class StrongSwan:
         automatic_probes: bool = True,
         prove_pfs: bool = False,
         echo_timings: Mapping[echo_state.Kind, window.Timing] = window.TIMINGS,
+        path_checks: timedelta | None = None,
     ) -> None:
         """`launch`: how daemons are started. `automatic_probes`: a device that refused is probed. `prove_pfs`: see
         `ike.pfs_proof`. `stopping` makes an engine that is good for `gateways` and `stop_all` alone, on a machine that can no longer do
@@ -99,6 +101,7 @@ class StrongSwan:
             automatic=automatic_probes,
         )
         self._prober = prober.Prober(self._open_echo_socket, self._look_soon, echo_timings)
+        self._paths = path_runner.PathRunner(self._look_soon, path_checks)
 
     def _look_soon(self, gateway_id: str) -> None:
         if watcher := self._watcher:
@@ -157,6 +160,7 @@ class StrongSwan:
             ike=ike,
             probes=self._probes.state(gateway_id),
             echo=self._prober.state(gateway_id),
+            paths=self._paths.state(gateway_id),
         )
 
     def _tried_of(self, gateway_id: str) -> retries.Retries:
@@ -170,7 +174,9 @@ class StrongSwan:
             self._prober.keep(gateway_id, ())
             return None
         prepared = target.prepare(desired, observed.plane, prove_pfs=self._prove_pfs)
-        self._probes.keep(gateway_id, {spec.id for spec in desired.connections})
+        ids = {spec.id for spec in desired.connections}
+        self._probes.keep(gateway_id, ids)
+        self._paths.keep(gateway_id, ids)
         self._prober.keep(gateway_id, target.wanted_echoes(prepared, observed))
         if self._watcher:
             for seconds in ike_planning.due_looks(prepared.configs, observed.ike, prove_pfs=self._prove_pfs):
@@ -244,6 +250,8 @@ class StrongSwan:
                 self._start_charon(gateway_id, step)
             case steps.AskDevice():
                 self._probes.start(gateway_id, step)
+            case steps.CheckPaths():
+                self._paths.start(gateway_id, step)
             case ike_steps.StopCharon():
                 charon.CHARON.stop(self._folder_of(gateway_id))
             case _:
@@ -287,6 +295,7 @@ class StrongSwan:
         self._unanswered.pop(gateway_id, None)
         self._attempts.pop(gateway_id, None)
         self._probes.keep(gateway_id, ())
+        self._paths.keep(gateway_id, ())
 
     def _note(self, gateway_id: str, step: ike_steps.CharonRequest) -> None:
         """Remembers what is tried, and requests the look at which it is tried again. A new key is tried at once."""

@@ -7,7 +7,7 @@ finishes it; what is new is added before what is old goes.
 from collections.abc import Iterator
 from dataclasses import replace
 
-from landbridge.engine.strongswan import probe_planning, state, steps
+from landbridge.engine.strongswan import path_planning, probe_planning, state, steps
 from landbridge.engine.strongswan.ike import planning as ike_planning
 from landbridge.engine.strongswan.ike import steps as ike_steps
 from landbridge.engine.strongswan.ike.state import IkeState
@@ -41,6 +41,7 @@ def plan(target: Target | None, current: state.GatewayState) -> list[steps.Step]
         *network_planning.plan_tunnel_deletions(kept, after_restart.network),
         *network_planning.plan_deletions(target.network, current.network),
         *probe_planning.plan(target, current),
+        *path_planning.plan(target, current),
     ]
 
 

@@ -1,4 +1,4 @@
-"""Plans probes from the orders and from the observed attempts. Pure.
+"""Plans probes of IKE parameters from the orders and from the observed attempts. Pure.
 
 An automatic probe follows only a refusal that does not show its reason, once for each configuration of the connection, and a device is
 probed at most every few minutes. No automatic probe happens while an IKE_SA of the connection is up. An order is carried out at once
@@ -76,7 +76,7 @@ def _order(
     current: state.GatewayState,
 ) -> steps.AskDevice | None:
     result, order = current.probes.results.get(spec.id), spec.probe
-    if order is None or (result and result.id == order.id):
+    if order is None or order.path or (result and result.id == order.id):
         return None
     if config is None:
         return _nothing(spec, order, target.refused.get(spec.id, ""))

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from landbridge import model
 from landbridge.engine import base
-from landbridge.engine.strongswan import probe_planning, state, subnets
+from landbridge.engine.strongswan import path_planning, probe_planning, state, subnets
 from landbridge.engine.strongswan import target as targets
 from landbridge.engine.strongswan.echo import state as echo_state
 from landbridge.engine.strongswan.ike import fingerprints, key_proof, messages, selectors
@@ -35,7 +35,7 @@ def report(
         gateway=_gateway_report(current),
         present=_present(current),
         connections=tuple(_connections(target, current, failures)) if target else (),
-        probes=probe_planning.done(target, current) if target else (),
+        probes=(*probe_planning.done(target, current), *path_planning.done(target, current)) if target else (),
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from landbridge import model
 from landbridge.engine.strongswan.echo.state import EchoState
@@ -26,6 +26,17 @@ class ProbeState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PathState:
+    """The checks of paths of this process. `checking`: one of the gateway is running. `results`: connection -> its last check. `interval`: between
+    two automatic checks; None: there are none.
+    """
+
+    checking: bool = False
+    results: Mapping[str, model.ProbeResult] = field(default_factory=dict)
+    interval: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayState:
     """`plane` is the running charon's, or the machine's where none runs. `folder`: whether the gateway's folder has its mark."""
 
@@ -36,6 +47,7 @@ class GatewayState:
     ike: IkeState = field(default_factory=IkeState)
     probes: ProbeState = field(default_factory=ProbeState)
     echo: EchoState = field(default_factory=EchoState)
+    paths: PathState = field(default_factory=PathState)
 
     @property
     def serves(self) -> bool:

@@ -1,4 +1,4 @@
-"""The steps of a plan: the gateway's folder, its network, its IKE daemon, and probes. Pure data."""
+"""The steps of a plan: the gateway's folder, its network, its IKE daemon, probes and checks of paths. Pure data."""
 
 from dataclasses import dataclass
 
@@ -48,5 +48,31 @@ class AskDevice:
         return f"ask {self.peer_address or 'the device'} {why} what it takes, for connection {self.connection_id}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathCheck:
+    """`device`: the interface of the tunnel. `targets`: (our address, an address behind the tunnel); none: `failure` says why nothing is asked.
+    `probe_id`: the id of the order; None without an order.
+    """
+
+    connection_id: str
+    configuration: str
+    local_address: str
+    peer_address: str
+    device: str
+    targets: tuple[tuple[str, str], ...]
+    probe_id: str | None = None
+    failure: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckPaths(base.GatewayStep):
+    """Starts a check of the paths through some tunnels, which runs in its own thread."""
+
+    checks: tuple[PathCheck, ...]
+
+    def __str__(self) -> str:
+        return f"check the paths through {len(self.checks)} tunnels"
+
+
 FolderStep = AddFolder | DeleteFolder
-Step = FolderStep | NetworkStep | IkeStep | AskDevice
+Step = FolderStep | NetworkStep | IkeStep | AskDevice | CheckPaths

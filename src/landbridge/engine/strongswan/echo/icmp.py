@@ -22,7 +22,7 @@ NET_UNREACHABLE, HOST_UNREACHABLE, TOO_BIG = 0, 1, 4
 _SOL_RAW, _ICMP_FILTER = 255, 1
 _IP_PKTINFO, _IP_MTU_DISCOVER = 8, 10
 _PMTUDISC_DONT, _PMTUDISC_PROBE = 0, 3
-_SIOCGIFINDEX = 0x8933
+_SIOCGIFINDEX, _SIOCGIFMTU = 0x8933, 0x8921
 # <asm-generic/socket.h>: SO_TIMESTAMPNS with 64 bits of seconds, and a buffer beyond net.core.rmem_max
 _TIMESTAMP, _RCVBUFFORCE = 64, 33
 _TIME = struct.Struct("=qq")
@@ -180,10 +180,17 @@ class EchoSocket:
             (destination, 0),
         )
 
+    def mtu(self, device: str) -> int:
+        """Bytes of the largest packet that an interface takes. Raises OSError: ENODEV without the interface."""
+        return self._ask(_SIOCGIFMTU, device)
+
     def _index(self, device: str) -> int:
-        """Of an interface in the socket's namespace; `if_nametoindex` would look into that of the calling thread."""
+        return self._ask(_SIOCGIFINDEX, device)
+
+    def _ask(self, question: int, device: str) -> int:
+        """About an interface in the socket's namespace; `if_nametoindex` would look into that of the calling thread."""
         request = struct.pack("=16si20x", device.encode(), 0)
-        return int(struct.unpack_from("=i", fcntl.ioctl(self._raw, _SIOCGIFINDEX, request), 16)[0])
+        return int(struct.unpack_from("=i", fcntl.ioctl(self._raw, question, request), 16)[0])
 
     def receive(self, timeout: float = 0.0) -> Iterator[EchoReply | IcmpError]:
         """All messages that wait, in the order of their arrival. `timeout`: seconds to wait for the first one."""

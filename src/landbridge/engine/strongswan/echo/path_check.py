@@ -1,0 +1,174 @@
+"""How large a packet may be on the path through a tunnel: echoes that no router may fragment, one size after another.
+
+A network that drops large packets and says nothing is found by silence (RFC 2923, 2.1): a large echo gets no answer twice, while small ones to the
+same address do. Then the largest size that passes is bracketed. A check sends at most 8 small echoes to find an address that answers, twice, and 15
+more.
+"""
+
+import os
+import time
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from landbridge import model
+from landbridge.engine.strongswan.echo import icmp
+
+#: Bytes of a small echo, IP header included, and the difference between the sizes that ends the search.
+SMALL, GRAIN = 64, 16
+#: How often a large echo is lost while small ones pass, and in how many rounds.
+LOSSES, ROUNDS = 2, 4
+#: Seconds that an address has to answer.
+ANSWER = 1.0
+
+Heard = icmp.EchoReply | icmp.IcmpError | None
+
+
+class Echo(NamedTuple):
+    source: str
+    destination: str
+    size: int
+
+
+#: It yields echoes to be sent together, and gets what was heard of each: an answer, an error, or nothing.
+Course = Generator[tuple[Echo, ...], tuple[Heard, ...], model.ProbePath]
+#: (our address, an address behind the tunnel)
+Target = tuple[str, str]
+
+
+class Checked(NamedTuple):
+    """`packets`: the number of echoes that were sent."""
+
+    path: model.ProbePath
+    packets: int
+
+
+def course(targets: tuple[Target, ...], mtu: int) -> Course:
+    """`mtu`: bytes of the largest packet that the tunnel takes. The first target that answers is checked."""
+    answering = yield from _answering(targets)
+    if answering is None:
+        return model.ProbePath(outcome="unanswered", asked=tuple(one for _, one in targets), mtu=mtu)
+    found = model.ProbePath(outcome="passes", source=answering[0], destination=answering[1], mtu=mtu, passed=mtu)
+    lost: Heard = None
+    losses = 0
+    for _ in range(ROUNDS):
+        lost, small = yield Echo(*answering, mtu), Echo(*answering, SMALL)
+        if isinstance(lost, icmp.EchoReply):
+            return found
+        losses += isinstance(small, icmp.EchoReply)
+        if losses == LOSSES or _is_too_big(lost):
+            return (yield from _smaller(answering, found, lost))
+    return model.ProbePath(outcome="unanswered", asked=(answering[1],), mtu=mtu)
+
+
+def _answering(targets: tuple[Target, ...]) -> Generator[tuple[Echo, ...], tuple[Heard, ...], Target | None]:
+    for _ in range(2):
+        heard = yield tuple(Echo(*one, SMALL) for one in targets)
+        for target, one in zip(targets, heard, strict=True):
+            if isinstance(one, icmp.EchoReply):
+                return target
+    return None
+
+
+def _smaller(target: Target, found: model.ProbePath, lost: Heard) -> Course:
+    """The largest size that passes. A router that says which size it takes is believed when that size passes."""
+    told = lost if isinstance(lost, icmp.IcmpError) and lost.mtu and SMALL <= lost.mtu < found.mtu else None
+    by, low, high = (told.reporter if told else None), SMALL, found.mtu
+    if told and told.mtu:
+        (heard,) = yield (Echo(*target, told.mtu),)
+        if isinstance(heard, icmp.EchoReply):
+            return _replaced(found, "told", told.mtu, found.mtu, by)
+        high = told.mtu
+    while high - low > GRAIN:
+        middle = (low + high) // 2
+        (heard,) = yield (Echo(*target, middle),)
+        low, high = (middle, high) if isinstance(heard, icmp.EchoReply) else (low, middle)
+    return _replaced(found, "black_hole", low, high, by)
+
+
+def _replaced(
+    found: model.ProbePath, outcome: model.PathOutcome, passed: int, lost: int, by: str | None
+) -> model.ProbePath:
+    return model.ProbePath(
+        outcome=outcome,
+        source=found.source,
+        destination=found.destination,
+        mtu=found.mtu,
+        passed=passed,
+        lost=lost,
+        reporter=by,
+    )
+
+
+def _is_too_big(heard: Heard) -> bool:
+    return isinstance(heard, icmp.IcmpError) and (heard.type, heard.code) == (icmp.UNREACHABLE, icmp.TOO_BIG)
+
+
+@dataclass
+class _Running:
+    """A course with the echoes of its present round: `sequences` of those that were sent, `heard` for each echo."""
+
+    device: str
+    course: Course
+    echoes: tuple[Echo, ...]
+    heard: list[Heard] = field(default_factory=list)
+    sequences: dict[int, int] = field(default_factory=dict)
+    packets: int = 0
+
+
+def run(opened: icmp.EchoSocket, courses: Mapping[str, tuple[str, Course]]) -> dict[str, Checked]:
+    """Runs all courses together, in rounds: name -> (interface of its tunnel, course). It takes up to 16 s. Raises OSError when nothing can be
+    received.
+    """
+    identifier, sequence = int.from_bytes(os.urandom(2), "big"), 0
+    running = {name: _Running(device, one, next(one)) for name, (device, one) in courses.items()}
+    done: dict[str, Checked] = {}
+    while running:
+        for one in running.values():
+            sequence = _send(opened, one, identifier, sequence)
+        _listen(opened, running, identifier)
+        for name, one in list(running.items()):
+            try:
+                one.echoes = one.course.send(tuple(one.heard))
+            except StopIteration as ended:
+                done[name] = Checked(ended.value, one.packets)
+                del running[name]
+    return done
+
+
+def _send(opened: icmp.EchoSocket, one: _Running, identifier: int, sequence: int) -> int:
+    """An echo that cannot leave is not answered. Returns the next sequence number."""
+    one.heard, one.sequences = [None] * len(one.echoes), {}
+    for number, (source, destination, size) in enumerate(one.echoes):
+        sequence = (sequence + 1) & 0xFFFF
+        try:
+            opened.send(
+                source,
+                destination,
+                device=one.device,
+                identifier=identifier,
+                sequence=sequence,
+                size=size,
+                dont_fragment=True,
+            )
+        except OSError:
+            continue
+        one.sequences[sequence] = number
+        one.packets += 1
+    return sequence
+
+
+def _listen(opened: icmp.EchoSocket, running: Mapping[str, _Running], identifier: int) -> None:
+    """Until all are answered, or for `ANSWER` seconds."""
+    waiting = {sequence: (one, number) for one in running.values() for sequence, number in one.sequences.items()}
+    until = time.monotonic() + ANSWER
+    while waiting and (left := until - time.monotonic()) > 0:
+        for message in opened.receive(left):
+            found = waiting.get(message.sequence or 0)
+            if message.identifier != identifier or found is None:
+                continue
+            one, number = found
+            who = message.source if isinstance(message, icmp.EchoReply) else message.destination
+            if who == one.echoes[number].destination:
+                one.heard[number] = message
+                del waiting[message.sequence or 0]
