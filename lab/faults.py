@@ -128,6 +128,21 @@ def two_tunnels_replace_each_other(one: testbed.RunningCase) -> None:
     one.keep(again, 0.5)
 
 
+def takes_the_tun_down(one: testbed.RunningCase) -> None:
+    """Somebody sets the gateway's TUN down, so that charon cannot add the route of a new tunnel. Afterwards its routes are as before."""
+    ip = ["ip", "-n", one.testbed.namespace]
+    routes = subprocess.run([*ip, "route", "show", "table", "220"], check=True, capture_output=True, text=True).stdout
+
+    def mend() -> None:
+        subprocess.run([*ip, "link", "set", "ipsec0", "up"], check=True)
+        for route in routes.splitlines():
+            if "dev ipsec0" in route:
+                subprocess.run([*ip, "route", "replace", *route.split(), "table", "220"], check=True)
+
+    one.undo.callback(mend)
+    subprocess.run([*ip, "link", "set", "ipsec0", "down"], check=True)
+
+
 def pings_unanswered_host(one: testbed.RunningCase) -> None:
     """The host behind the device drops what comes to it."""
     one.wait_up()

@@ -58,13 +58,12 @@ SILENCE = ("no_answer", "answer_lost", "our_firewall", "udp_4500_blocked")
 #: Codes of an observation without its reason. Each may be certain although the reason is another code.
 CERTAIN_OBSERVATIONS = ("no_answer", "identity_or_psk_refused", "waiting_for_device")
 
-#: Codes without a row: codes while a cause is not known, and a failure of this machine's own data plane.
+#: Codes without a row: those of a cause that is not known, or not yet.
 UNMADE = (
     "identity_or_psk_refused",
     "negotiating",
     "unknown_refusal",
     "key_not_proved",
-    "data_plane_failure",
 )
 #: Codes of BGP sessions. The devices of the bench speak no BGP: tests/status/test_bgp_causes.py has rows for these codes.
 OF_BGP = tuple(code for code in cause_texts.TEXTS if code.startswith("bgp_"))
@@ -981,6 +980,13 @@ ROWS: tuple[Row, ...] = (
         acceptable=("pfs_unproved",),
         body={"enable_health_check": True},
         before=(faults.drops_echoes_to("{device}"),),
+    ),
+    Row(
+        name="our-tun-is-down",
+        code="data_plane_failure",
+        ways=("strongswan/v2/we", "strongswan/v2/device", "strongswan/main/we"),
+        sides=("operator",),
+        before=(faults.takes_the_tun_down,),
     ),
     # -- up, and traffic is lost ----------------------------------------------------------------------------------------
     Row(

@@ -1,4 +1,4 @@
-"""A tunnel that is up while nothing comes back is ACTIVE with a warning, and says when the last packet came from the device."""
+"""What passes a tunnel that is up: packets that are not answered are a warning, and an order checks which sizes pass."""
 
 import subprocess
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lab import demo, sites, two_networks
+from lab import demo, sites, testbed, two_networks
 
 pytestmark = pytest.mark.tunnel
 
@@ -15,7 +15,7 @@ HOST = "192.168.44.10"
 NOBODY = "192.168.44.77"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def tunnel() -> Iterator[Any]:
     """A service that looks often, and one tunnel: (world, service, connection id)."""
     with pytest.MonkeyPatch.context() as patch, sites.World() as world:
@@ -43,6 +43,24 @@ def test_packets_to_a_host_that_does_not_answer_are_counted_and_told(tunnel: Any
     sites.wait_for(lambda: _codes(service, connection_id) == [], "the end of the warning")
     [sa] = service.diagnosis(connection_id)["sas"]
     assert ["last_packet_in_at" in one for one in (*found["sas"], sa)] == [False, True]
+
+
+def test_an_order_checks_the_path_with_a_host_that_was_seen(tunnel: Any):
+    world, service, connection_id = tunnel
+    assert sites.ping(world.vpc_host, HOST)
+    api, path = (
+        testbed.Api(service.credentials),
+        f"/landbridge/v1/{{project}}/vpn-connections/{connection_id}/probe",
+    )
+    ordered = api.request("POST", path, {"probe": {"path": True}})["probe"]
+
+    def done() -> Any:
+        return next(one for one in api.get(path)["probes"] if one["id"] == ordered["id"]).get("path_answer")
+
+    sites.wait_for(done, "the check of the path")
+    found = done()
+    assert (found["outcome"], found["destination"], found["passed"]) == ("passes", HOST, found["mtu"])
+    assert _codes(service, connection_id) == []
 
 
 def _codes(service: demo.Service, connection_id: str) -> list[str]:
