@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lab import cycles, sites, specs
+from lab import cycles, sites, specs, testbed
 from landbridge import model
 from landbridge.engine.strongswan import names
 from landbridge.engine.strongswan.engine import StrongSwan
@@ -191,3 +191,56 @@ def test_an_update_ends_what_lies_outside_of_it_and_nothing_else(bench: Bench):
 
 def spi_of(seen: model.ConnectionObservation, lan: str):
     return next(child.spi_in for child in seen.children if child.remote_ts == (lan,))
+
+
+def test_the_service_shows_a_device_that_dials_in_and_one_that_has_gone():
+    """Through the public API: status, SA list, routing table."""
+    with testbed.testbeds(1) as [bed], testbed.running_case(bed) as case:
+        device, api, vpc = case.device, bed.api, bed.vpc
+        name = {"name": "branch", "id_type": "fqdn", "id_value": "branch-0.example"}
+        peer = api.request("POST", "/v5/{project}/customer-gateways", {"customer_gateway": name})["customer_gateway"]
+        ends = {"vgw_id": bed.gateway["id"], "vgw_ip": bed.gateway["eip1"]["id"], "cgw_id": peer["id"]}
+        wish = {"style": "policy-template", "peer_subnets": [bed.lan, bed.second_lan], "psk": specs.PSK}
+        made = api.request("POST", "/v5/{project}/vpn-connection", {"vpn_connection": wish | ends})["vpn_connection"]
+        case.customer_gateway_id, case.connection_id = peer["id"], made["id"]
+        path = "/v5/{project}/vpn-connection/" + made["id"]
+        assert_soon(lambda: [one["code"] for one in case.diagnosis()["causes"]] == ["waiting_for_device"])
+        device.start()
+        device.load(tunnel(0, gateway=bed.endpoints[0], pairs=((bed.lan, vpc), (bed.second_lan, vpc))))
+        ask(device, 0, 1)
+        assert_soon(lambda: case.is_up() and len(sas(api, path)) == 2)
+        assert sas(api, path) == [(vpc, bed.lan), (vpc, bed.second_lan)]
+        assert routes(api, bed.gateway["id"], made["id"]) == {bed.lan, bed.second_lan}
+        assert sites.ping(bed.vpc_host, sites.lan_host(3 * bed.number))
+        device.swanctl("--terminate", "--ike", "hq")
+        assert_soon(lambda: api.get(path)["vpn_connection"]["status"] == "DOWN")
+        assert (sas(api, path), routes(api, bed.gateway["id"], made["id"])) == ([], set())
+
+
+def assert_soon(happened: Any):
+    sites.wait_for(happened, "what the service shows", seconds=40)
+
+
+def sas(api: testbed.Api, path: str):
+    """(source, destination) of each row of the SA list."""
+    return sorted((one["source_ip_cidr"], one["dest_ip_cidr"]) for one in api.get(f"{path}/ipsec-sa")["sa_infos"])
+
+
+def routes(api: testbed.Api, gateway_id: str, connection_id: str):
+    table = api.get(f"/v5/{{project}}/vpn-gateways/{gateway_id}/routing-table?is_include_nexthop_resource=true")
+    found = [one for one in table["routing_table"] if one.get("nexthop_resource", {}).get("id") == connection_id]
+    return {one["destination"] for one in found}
+
+
+def test_a_new_key_is_proved_beside_the_tunnel(bench: Bench):
+    spec = bench.spec(0, LANS[0])
+    bench.want(spec)
+    device = bench.world.add_device(tunnel(0))
+    ask(device, 0)
+    bench.until(lambda one: one.children)
+    device.load(tunnel(0, psk="Another-Horse-8"))
+    changed = specs.changed(spec, psk="Another-Horse-8")
+    bench.want(changed)
+    [up] = bench.until(lambda one: one.children and not one.is_key_unproved and not bench.plan())
+    assert len(up.children) == 1
+    reaches(bench, device, HOSTS[0])
