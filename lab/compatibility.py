@@ -519,7 +519,9 @@ def _session(at: datetime) -> model.BgpSession:
         bfd="up",
         limit=100,
         fault=model.BgpFault(code="wrong_device_asn", text="Error: Bad peer AS: 65010", asn=65010, at=at),
-        routes=(model.BgpRoute(prefix="192.168.44.0/24", next_hop="169.254.70.2", as_path=(65010,)),),
+        routes=(
+            model.BgpRoute(prefix="192.168.44.0/24", next_hop="169.254.70.2", as_path=(65010,), origin="igp", med=50),
+        ),
     )
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from lab import specs
 from landbridge import model
-from landbridge.wire import bgp
+from landbridge.wire import bgp, routing_tables
 
 SUBNETS = ["192.168.44.0/24", "10.200.0.0/16"]
 
@@ -93,10 +93,18 @@ def test_a_session_with_another_asn_is_down_with_both_values_and_the_words_of_th
 
 def test_the_routing_table_has_learned_routes_with_their_paths(api: Any, made: Any):
     found = api.get(f"vpn-gateways/{made['vgw_id']}/routing-table")["routing_table"]
-    assert [(route["destination"], route["nexthop"], route["as_path"]) for route in found] == [
-        ("10.200.0.0/16", _inner(made), "65001"),
-        ("192.168.44.0/24", _inner(made), "65001"),
+    assert [(route["destination"], route["nexthop"], route["as_path"], route["origin"]) for route in found] == [
+        ("10.200.0.0/16", _inner(made), "65001", "IGP"),
+        ("192.168.44.0/24", _inner(made), "65001", "IGP"),
     ]
+
+
+def test_a_learned_route_has_its_attributes_and_another_route_has_none():
+    learned = model.BgpRoute(prefix="10.0.0.0/8", next_hop="169.254.70.2", as_path=(1, 2), origin="incomplete", med=0)
+    shown = routing_tables.route("10.0.0.0/8", "169.254.70.2", "203.0.113.1", learned, None)
+    assert (shown["origin"], shown["as_path"], shown["med"]) == ("Incomplete", "1 2", 0)
+    plain = routing_tables.route("10.0.0.0/8", "169.254.70.2", "203.0.113.1", None, None)
+    assert plain.keys() == {"destination", "nexthop", "outbound_interface_ip"}
 
 
 def test_the_timeline_has_the_session(api: Any, made: Any, until: Any):

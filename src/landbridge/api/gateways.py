@@ -49,7 +49,7 @@ def _routing_table(table: routing_tables.RoutingTablePage) -> dict[str, Any]:
             one.destination,
             one.nexthop,
             one.outbound_interface_ip,
-            one.as_path,
+            one.learned,
             one.resource if table.with_resources else None,
         )
         for one in table.routes

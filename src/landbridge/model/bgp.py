@@ -10,6 +10,7 @@ HOLD_TIME, KEEPALIVE_TIME = 9, 3
 ROUTE_LIMIT = 10_000
 #: The states of RFC 4271, 8.2.2, and `down`: the session was ended on this side and does not begin by itself.
 BgpState = Literal["idle", "connect", "active", "open_sent", "open_confirm", "established", "down"]
+BgpOrigin = Literal["igp", "egp", "incomplete"]
 #: Why a session ended or does not begin. `device_…`: the device said so in a NOTIFICATION (RFC 4271, 4.5).
 BgpFaultCode = Literal[
     "wrong_device_asn",
@@ -41,11 +42,15 @@ class BgpFault:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BgpRoute:
-    """A learned route that is in use. `prefix`: a CIDR block; `as_path`: AS numbers, the neighbour's first."""
+    """A learned route that is in use. `prefix`: a CIDR block; `as_path`: AS numbers, the neighbour's first; `origin` and `med` as in RFC 4271,
+    5.1.1 and 5.1.4, None where the route has none.
+    """
 
     prefix: str
     next_hop: str
     as_path: tuple[int, ...] = ()
+    origin: BgpOrigin | None = None
+    med: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

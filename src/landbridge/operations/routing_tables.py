@@ -15,13 +15,13 @@ from landbridge.store.database import Transaction
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstalledRoute:
-    """A route that the engine installed. `resource`: (id, type) of what the next hop belongs to. `as_path`: of a learned route."""
+    """A route that the engine installed. `resource`: (id, type) of what the next hop belongs to. `learned`: the route as BGP learned it."""
 
     destination: str
     nexthop: str
     outbound_interface_ip: str
     resource: tuple[str, str]
-    as_path: tuple[int, ...] | None = None
+    learned: model.BgpRoute | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,5 +83,5 @@ def _through(
             nexthop=route.next_hop if route else inner or seen.peer_address or "",
             outbound_interface_ip=outbound,
             resource=(connection.id, "vpn-connection"),
-            as_path=route.as_path if route else None,
+            learned=route,
         )

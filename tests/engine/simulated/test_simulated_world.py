@@ -154,8 +154,8 @@ def test_a_bgp_connection_learns_its_peer_subnets():
     assert up.bgp is not None
     assert (up.state, up.bgp.state, up.bgp.received, up.bgp.accepted) == ("up", "established", 2, 2)
     assert up.bgp.routes == (
-        model.BgpRoute(prefix="10.9.0.0/16", next_hop="169.254.70.2", as_path=(65000,)),
-        model.BgpRoute(prefix="192.168.44.0/24", next_hop="169.254.70.2", as_path=(65000,)),
+        model.BgpRoute(prefix="10.9.0.0/16", next_hop="169.254.70.2", as_path=(65000,), origin="igp"),
+        model.BgpRoute(prefix="192.168.44.0/24", next_hop="169.254.70.2", as_path=(65000,), origin="igp"),
     )
 
 

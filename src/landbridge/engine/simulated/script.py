@@ -181,7 +181,9 @@ def bgp_session(one: model.DesiredConnection, simulate: str, since: datetime) ->
         accepted=len(prefixes),
         announced=1,
         limit=bgp.ROUTE_LIMIT,
-        routes=tuple(model.BgpRoute(prefix=prefix, next_hop=next_hop, as_path=(asn,)) for prefix in prefixes),
+        routes=tuple(
+            model.BgpRoute(prefix=prefix, next_hop=next_hop, as_path=(asn,), origin="igp") for prefix in prefixes
+        ),
     )
 
 
