@@ -83,20 +83,19 @@ def _answer(echo: socket.socket, ended: threading.Event) -> None:
 
 
 def _send(flows: list[Flow], target: str, ended: threading.Event) -> None:
-    """An answer is read between two rounds. An ICMP error about a datagram is none."""
+    """Answers are read between two rounds, also when the machine is late. An ICMP error about a datagram is none."""
     with selectors.DefaultSelector() as waiting:
         for flow in flows:
             flow.socket.setblocking(False)
             waiting.register(flow.socket, selectors.EVENT_READ, flow)
-        due = time.monotonic()
         while not ended.is_set():
+            due = time.monotonic() + INTERVAL
             for flow in flows:
                 flow.sent.append(time.monotonic())
                 with contextlib.suppress(OSError):
                     flow.socket.sendto(_NUMBER.pack(len(flow.sent) - 1), (target, ECHO_PORT))
-            due += INTERVAL
-            while (left := due - time.monotonic()) > 0:
-                for key, _ in waiting.select(left):
+            while (left := due - time.monotonic()) > 0 or waiting.select(0):
+                for key, _ in waiting.select(max(left, 0)):
                     with contextlib.suppress(OSError):
                         (number,) = _NUMBER.unpack(key.data.socket.recv(64))
                         key.data.answered[number] = time.monotonic()

@@ -55,18 +55,20 @@ class Pair:
 
     bed: Bed
     device: sites.Device
+    changed: threading.Event = dataclasses.field(default_factory=threading.Event)
 
-    def use(self, mode: HaMode, detector: str) -> None:
+    def use(self, mode: HaMode, detector: str, carrying: set[str]) -> None:
         """Settles in a mode, with a detector."""
         self.bed.gateway = dataclasses.replace(self.bed.gateway, ha_mode=mode)
         for number, kind in enumerate(("t1", "t2"), 1):
             role = "slave" if (mode, number) == ("active-standby", 2) else "master"
             self.bed.specs[kind] = specs.changed(self.bed.specs[kind], ha_role=role, **DETECTORS[detector])
         self.bed.settle()
+        self.until(lambda seen: self.carrying(seen) == carrying)
 
-    def carrying(self) -> set[str]:
-        """The tunnels that the engine reports as carrying the network."""
-        return {self.bed.kinds[one.connection_id] for one in self.bed.look().connections if one.routes}
+    def carrying(self, seen: model.Observation) -> set[str]:
+        """The tunnels that carry the network, as reported."""
+        return {self.bed.kinds[one.connection_id] for one in seen.connections if one.routes}
 
     def ways(self) -> dict[str, set[int]]:
         """The tunnels by which the device gets flows in a second, and the ports of these flows."""
@@ -100,9 +102,13 @@ class Pair:
         finally:
             self.bed.world.mend()
 
-    def until(self, happened: Callable[[], object]) -> None:
-        """Runs the agent's cycles meanwhile."""
-        cycles.until(self.bed.engine, self.bed.gateway.id, self.bed.desired(), lambda _: happened(), seconds=PATIENCE)
+    def until(self, happened: Callable[[model.Observation], object]) -> None:
+        """Runs a cycle when the engine asks for one, as the agent does, and each second."""
+        deadline = time.monotonic() + PATIENCE
+        while not happened(cycles.run_cycle(self.bed.engine, self.bed.gateway.id, self.bed.desired())):
+            assert time.monotonic() < deadline
+            self.changed.wait(1)
+            self.changed.clear()
 
 
 @pytest.fixture(scope="module")
@@ -131,15 +137,14 @@ def pair() -> Iterator[Pair]:
                 tunnel_peer_address=f"169.254.7{number}.2/30",
             )
         made.load_answers()
-        with _watching(bed):
+        with _watching(made):
             yield made
 
 
 @contextlib.contextmanager
-def _watching(bed: Bed) -> Iterator[None]:
-    """Reads what charon says as it says it, as the agent does."""
+def _watching(pair: Pair) -> Iterator[None]:
     stop = threading.Event()
-    watcher = threading.Thread(target=bed.engine.watch, args=(lambda _: None, stop))
+    watcher = threading.Thread(target=pair.bed.engine.watch, args=(lambda _: pair.changed.set(), stop))
     watcher.start()
     try:
         yield
@@ -174,24 +179,23 @@ def test_the_other_endpoint_takes_over_and_gives_back_without_a_loss(
     detector: str,
     record_testsuite_property: Callable[[str, object], None],
 ):
-    pair.use(mode, detector)
+    pair.use(mode, detector, carrying)
     with pair.flowing() as running:
         sites.wait_for(lambda: _all_answer(running, 0), "answers of all flows")
         router = _router_of_vpc(pair)
-        assert pair.carrying() == carrying
         before = pair.ways()
         assert before.keys() == carrying
         assert sum(len(ports) for ports in before.values()) == FLOWS  # none on both
 
         cut = time.monotonic()
         with pair.cut():
-            pair.until(lambda: pair.carrying() == {"t2"})
+            pair.until(lambda seen: pair.carrying(seen) == {"t2"})
             taken_over = time.monotonic()
-            pair.until(lambda: _all_answer(running, taken_over))
+            sites.wait_for(lambda: _all_answer(running, taken_over), "answers of all flows by the other tunnel")
             assert pair.ways() == {"t2": {flow.port for flow in running}}
             over = time.monotonic()
             hit = [flow for flow in running if flow.port in before["t1"]]
-        pair.until(lambda: pair.carrying() == carrying)
+        pair.until(lambda seen: pair.carrying(seen) == carrying)
         pair.bed.settle()
         assert pair.ways() == before
         end = time.monotonic()
