@@ -11,7 +11,7 @@ from lab import specs
 from landbridge import model, paths
 from landbridge.engine.strongswan.bgp import configuration
 
-GATEWAY = specs.gateway(id="11111111-0000-4000-8000-000000000000", bgp_asn=4200000000)
+GATEWAY = specs.gateway(id="11111111-0000-4000-8000-000000000000", bgp_asn=4200000000, ha_mode="active-standby")
 GOLDEN = Path(__file__).parent
 
 
@@ -72,6 +72,12 @@ def test_a_gateway_without_a_carried_bgp_connection_needs_no_bird():
 )
 def test_a_field_of_the_connection_is_told(given: dict[str, Any], said: str):
     assert said in block(made(bgp(**given)), "c12")
+
+
+def test_a_slave_of_an_active_active_gateway_is_as_good_as_a_master():
+    text = block(made(bgp(ha_role="slave"), ha_mode="active-active"), "c12")
+    assert "bgp_local_pref = 100;" in text
+    assert "bgp_med" not in text
 
 
 @pytest.mark.parametrize(

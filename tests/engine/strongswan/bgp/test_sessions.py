@@ -138,7 +138,7 @@ def wanted(names: tuple[str, ...] = tuple(NUMBERS), **changed: Any) -> configura
         }
         spec = specs.connection(style="bgp", **inner | (changed if name == "up" else {}))
         made.append(dataclasses.replace(spec, if_id=number, peer_asn=65001))
-    desired = specs.desired(*made, of=specs.gateway(id=GATEWAY_ID, local_subnets=LOCAL))
+    desired = specs.desired(*made, of=specs.gateway(id=GATEWAY_ID, local_subnets=LOCAL, ha_mode="active-standby"))
     found = configuration.desired_configuration(desired, {spec.id for spec in made}, "kernel")
     assert found is not None
     return found

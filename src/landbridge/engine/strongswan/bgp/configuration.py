@@ -172,7 +172,7 @@ def _sessions(desired: model.DesiredGateway, supported: Collection[str], plane: 
             peer=_host(connection.tunnel_peer_address),
             local_asn=desired.gateway.bgp_asn,
             peer_asn=spec.peer_asn,
-            standby=connection.ha_role == "slave",
+            standby=desired.gateway.stands_by(connection.ha_role),
             only=tuple(sorted(declared)) if plane == "userland" else (),
             takes_default="0.0.0.0/0" in declared,
         )
