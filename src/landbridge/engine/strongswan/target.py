@@ -53,9 +53,13 @@ def desired_tunnels(target: Target, current: state.GatewayState) -> dict[str, tu
 
 
 def desired_shared_routes(target: Target, laid: Mapping[str, tunnels.Tunnel]) -> frozenset[tunnels.SharedRoute]:
-    """`laid`: connection id -> its desired tunnel. On an active-standby gateway one tunnel carries."""
-    active = target.desired.gateway.ha_mode == "active-active"
-    return tunnels.shared_routes(laid.values()) if active else frozenset()
+    """`laid`: connection id -> its desired tunnel. On an active-standby gateway one tunnel carries, and so it does to devices of
+    policy-templates: they have policies in place of routes, and drop what comes out of another tunnel than their policy's.
+    """
+    if target.desired.gateway.ha_mode != "active-active":
+        return frozenset()
+    by_template = {config.connection_id for config in target.configs if config.by_template}
+    return tunnels.shared_routes(tunnel for spec_id, tunnel in laid.items() if spec_id not in by_template)
 
 
 def wanted_echoes(target: Target, current: state.GatewayState) -> tuple[echo_state.Echoes, ...]:
