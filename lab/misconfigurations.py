@@ -285,6 +285,7 @@ ROWS: tuple[Row, ...] = (
     Row(
         name="mode-of-device-is-aggressive",
         code="ike_mode_mismatch",
+        differs=("phase1_negotiation_mode",),
         ways=(*V1, "strongswan/main/both"),
         exact=ANSWERING,
         acceptable=AUTHENTICATION_REFUSED,
@@ -295,6 +296,7 @@ ROWS: tuple[Row, ...] = (
     Row(
         name="mode-of-device-is-main",
         code="ike_mode_mismatch",
+        differs=("phase1_negotiation_mode",),
         ways=(*AGGRESSIVE, "libreswan/aggressive/we"),
         exact=ANSWERING,
         acceptable=(*AUTHENTICATION_REFUSED, *PHASE_1_REFUSED, "no_answer"),

@@ -469,6 +469,7 @@ IKEV1 = [
         "mode",
         attempt(0, no_connection(1, "mode"), by="device", ike_version="v1", mode="aggressive"),
         code="ike_mode_mismatch",
+        differs=("phase1_negotiation_mode",),
         ours="main",
         theirs="aggressive",
     ),

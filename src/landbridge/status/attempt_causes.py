@@ -152,9 +152,7 @@ def _address(context: Context, view: AttemptView) -> Iterator[model.Cause]:
 
 def _version(context: Context, view: AttemptView, fact: negotiation.Fact, theirs: IkeVersion) -> model.Cause:
     ours = context.connection.ike_policy.version
-    return rule_context.cause(
-        "ike_version_mismatch", context, view, fact, ours=ours, theirs=theirs, differs=("ike_version",)
-    )
+    return rule_context.cause("ike_version_mismatch", context, view, fact, ours=ours, theirs=theirs)
 
 
 def wrong_endpoint(context: Context, view: AttemptView, *, is_certain: bool = True) -> model.Cause:

@@ -22,7 +22,8 @@ DIAL_OR_PROBE_IDENTITY = f"{DIAL}; or {PROBE_IDENTITY}"
 @dataclass(frozen=True, slots=True)
 class Text:
     """`side`: who must change something. `uncertain`: the reason while the cause is one of several; None: `reason` after the word perhaps.
-    `decides`: how to find out whether the cause is the right one of several.
+    `decides`: how to find out whether the cause is the right one of several. `differs`: the setting that differs whenever the cause is
+    certain.
     """
 
     side: Side
@@ -30,6 +31,7 @@ class Text:
     remedy: str
     uncertain: str | None = None
     decides: str | None = None
+    differs: tuple[str, ...] = ()
 
 
 TEXTS: Mapping[str, Text] = {
@@ -46,12 +48,14 @@ TEXTS: Mapping[str, Text] = {
         "the two sides use different IKE versions",
         "set ikepolicy.ike_version to the device's version, or the device's version to that of this connection",
         decides=DIAL_OR_PROBE,
+        differs=("ike_version",),
     ),
     "ike_mode_mismatch": Text(
         "either",
         "the two sides use different IKEv1 modes (main and aggressive)",
         "set ikepolicy.phase1_negotiation_mode to the device's mode, or the device's mode to that of this connection",
         decides=DIAL_OR_PROBE,
+        differs=("phase1_negotiation_mode",),
     ),
     "no_connection_on_device": Text(
         "device",
@@ -368,6 +372,7 @@ def cause(
     `reason` is the whole reason.
     """
     text = TEXTS[code]
+    differs = differs or (text.differs if is_certain else ())
     settings = " and ".join(differs) or _ALL_SETTINGS.get(code, "the settings")
     names = dataclasses.asdict(placeholders) | {"settings": settings}
     short = _reason(text, is_certain=is_certain).format_map(names)

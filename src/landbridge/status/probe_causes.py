@@ -81,15 +81,8 @@ def _of_first_message(context: Context, probe: model.ProbeResult) -> Iterator[mo
         yield _cause("ike_mode_mismatch", context, probe, f"answered in {theirs} mode", ours=mode, theirs=theirs)
     elif chosen:
         version, _ = next(iter(chosen))
-        yield _cause(
-            "ike_version_mismatch",
-            context,
-            probe,
-            f"answered as IKE{version}",
-            ours=policy.version,
-            theirs=version,
-            differs=("ike_version",),
-        )
+        line = f"answered as IKE{version}"
+        yield _cause("ike_version_mismatch", context, probe, line, ours=policy.version, theirs=version)
     elif any(one.outcome == "refused" for one in probe.answers):
         line = "refused every version, mode and proposal"
         in_v1 = policy.version == "v1"  # where Libreswan refuses also without a key for us
