@@ -94,6 +94,10 @@ def probed(minutes: float, configuration: str = "another"):
     return replace(SPEC, probed=model.Probed(id="old", at=AT - timedelta(minutes=minutes), configuration=configuration))
 
 
+def asked(*minutes: float):
+    return {"198.51.100.2": tuple(AT - timedelta(minutes=one) for one in minutes)}
+
+
 @pytest.mark.parametrize(
     ("spec", "attempts", "first"),
     [
@@ -132,8 +136,8 @@ def probed(minutes: float, configuration: str = "another"):
             id="the device has told its proposal",
         ),
         pytest.param(replace(SPEC, peer_address=None), (attempt(refusal()),), None, id="no address"),
-        pytest.param(probed(4), (attempt(refusal()),), None, id="asked four minutes ago"),
-        pytest.param(probed(6), (attempt(refusal()),), "v2", id="asked six minutes ago with another configuration"),
+        pytest.param(probed(0.4), (attempt(refusal()),), None, id="asked moments ago with another configuration"),
+        pytest.param(probed(0.6), (attempt(refusal()),), "v2", id="asked half a minute ago with another configuration"),
     ],
 )
 def test_a_device_is_asked_after_a_refusal_that_does_not_say_more(
@@ -156,13 +160,24 @@ MINE = small_world.report(loaded(SPEC)[0].desired, loaded(SPEC)[1]).connections[
         pytest.param(SPEC, {"asking": frozenset({SPEC.id})}, id="under way"),
         pytest.param(SPEC, {"results": {SPEC.id: result(configuration=MINE)}}, id="asked with this configuration"),
         pytest.param(probed(60, MINE), {}, id="asked with this configuration before a restart"),
-        pytest.param(SPEC, {"asked_at": {"198.51.100.2": AT - timedelta(minutes=4)}}, id="asked for another gateway"),
+        pytest.param(SPEC, {"asked_at": asked(0.4)}, id="asked moments ago for another gateway"),
+        pytest.param(SPEC, {"asked_at": asked(9, 8, 7, 6, 5, 4)}, id="asked too often in an hour"),
         pytest.param(SPEC, {"sas": (sa(),)}, id="an IKE_SA is up"),
         pytest.param(SPEC, {"sas": (sa("child"),)}, id="a CHILD_SA is up"),
     ],
 )
 def test_a_device_is_left_alone(spec: model.DesiredConnection, given: dict[str, Any]):
     assert plan(spec, attempts=REFUSED, **given) == []
+
+
+def test_each_configuration_that_is_refused_is_asked_while_there_are_few():
+    [step] = plan(probed(1), attempts=REFUSED, asked_at=asked(5, 4, 3, 2, 1), results={SPEC.id: result()})
+    assert step.configuration == MINE
+
+
+def test_an_order_does_not_count_the_probes_of_the_hour():
+    [step] = plan(ordered(), asked_at=asked(9, 8, 7, 6, 5, 4))
+    assert step.probe_id == ORDER.id
 
 
 def test_a_device_with_two_connections_is_asked_for_one():

@@ -1,8 +1,7 @@
 """Plans probes of IKE parameters from the orders and from the observed attempts. Pure.
 
-An automatic probe follows only a refusal that does not show its reason, once for each configuration of the connection, and a device is
-probed at most every few minutes. No automatic probe happens while an IKE_SA of the connection is up. An order is carried out at once
-(docs/decisions/0040).
+An automatic probe follows only a refusal that does not show its reason, once for each configuration of the connection, and only some times
+an hour. No automatic probe happens while an IKE_SA of the connection is up. An order is carried out at once (docs/decisions/0040, 0045).
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,8 +16,10 @@ from landbridge.engine.strongswan.ike import state as ike_state
 from landbridge.engine.strongswan.target import Target
 from landbridge.model import negotiation, strongswan_proposals
 
-#: Between two probes of a device: automatic, and by an order. strongSwan deletes a half-open IKE_SA of a probe after 30 s.
-INTERVAL, ORDER_INTERVAL = timedelta(minutes=5), timedelta(seconds=30)
+#: Between two probes of a device. strongSwan deletes a half-open IKE_SA of a probe after 30 s.
+INTERVAL = timedelta(seconds=30)
+#: A device that was probed this often within an hour is not probed without an order.
+AUTOMATIC_AN_HOUR = 6
 #: Refusals of a first message that do not say which value is wrong.
 _REFUSALS = frozenset({"NO_PROPOSAL_CHOSEN", "INVALID_KE_PAYLOAD"})
 
@@ -85,7 +86,7 @@ def _order(
     children = [child for sa in sas if sa.live for child in sa.children if child.live]
     if any(child.installed for child in children):
         return _nothing(spec, order, UP)
-    if children or _is_too_early(spec, current, ORDER_INTERVAL):
+    if children or _is_too_early(spec, current):
         return None
     ask = partial(
         _ask,
@@ -132,7 +133,9 @@ def _automatic(
     result = current.probes.results.get(spec.id)
     known = {one.configuration for one in (result, spec.probed) if one is not None}
     is_loaded = current.ike.conns.get(spec.id) == frozenset(config.children)
-    if not is_loaded or configuration in known or _is_too_early(spec, current, INTERVAL):
+    if not is_loaded or configuration in known or _is_too_early(spec, current):
+        return None
+    if len(current.probes.asked_at.get(spec.peer_address, ())) >= AUTOMATIC_AN_HOUR:
         return None
     attempts = [one for one in current.ike.attempts.get(spec.id, ()) if one.configuration == configuration]
     first = _asks_first(spec, attempts)
@@ -171,9 +174,11 @@ def _is_up(sas: Sequence[ike_state.IkeSa]) -> bool:
     return any(sa.live and not sa.negotiating for sa in sas)
 
 
-def _is_too_early(spec: model.DesiredConnection, current: state.GatewayState, interval: timedelta) -> bool:
-    asked = [current.probes.asked_at.get(spec.peer_address or ""), spec.probed.at if spec.probed else None]
-    return any(at is not None and current.at < at + interval for at in asked)
+def _is_too_early(spec: model.DesiredConnection, current: state.GatewayState) -> bool:
+    stored = (spec.probed.at,) if spec.probed else ()
+    return any(
+        current.at < at + INTERVAL for at in (*current.probes.asked_at.get(spec.peer_address or "", ()), *stored)
+    )
 
 
 def _asks_first(spec: model.DesiredConnection, attempts: Sequence[model.Attempt]) -> model.IkeVersion | None:

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 #: Devices that are asked at once. A probe lasts up to 16 s, and nearly all of that is waiting.
 AT_ONCE = 8
-#: How long the time of a device's last probe is kept.
+#: How long the times of a device's probes are kept.
 REMEMBERED = timedelta(hours=1)
 
 
@@ -46,7 +46,7 @@ class ProbeRunner:
         self._held: set[str] = set()
         self._asking: defaultdict[str, set[str]] = defaultdict(set)
         self._results: defaultdict[str, dict[str, model.ProbeResult]] = defaultdict(dict)
-        self._asked_at: dict[str, datetime] = {}
+        self._asked_at: dict[str, tuple[datetime, ...]] = {}
 
     def state(self, gateway_id: str) -> state.ProbeState:
         with self._lock:
@@ -54,10 +54,14 @@ class ProbeRunner:
                 asking=frozenset(self._asking.get(gateway_id, ())),
                 held=frozenset(self._asking.get(gateway_id, set()) & self._held),
                 results=dict(self._results.get(gateway_id, {})),
-                asked_at=dict(self._asked_at),
+                asked_at=self._asked_within(datetime.now(UTC)),
                 places=max(0, AT_ONCE - sum(map(len, self._asking.values()))),
                 automatic=self._automatic,
             )
+
+    def _asked_within(self, now: datetime) -> dict[str, tuple[datetime, ...]]:
+        recent = {peer: tuple(at for at in times if now - at < REMEMBERED) for peer, times in self._asked_at.items()}
+        return {peer: times for peer, times in recent.items() if times}
 
     def keep(self, gateway_id: str, connection_ids: Collection[str]) -> None:
         """Forgets the results of other connections of the gateway."""
@@ -74,8 +78,8 @@ class ProbeRunner:
             if step.uses_charon:
                 self._held.add(step.connection_id)
             if step.question is not None or step.uses_charon:
-                self._asked_at = {peer: at for peer, at in self._asked_at.items() if now - at < REMEMBERED}
-                self._asked_at[step.peer_address] = now
+                self._asked_at = self._asked_within(now)
+                self._asked_at[step.peer_address] = (*self._asked_at.get(step.peer_address, ()), now)
         threading.Thread(target=self._run, args=(gateway_id, step, now), name="probe", daemon=True).start()
 
     def _run(self, gateway_id: str, step: steps.AskDevice, now: datetime) -> None:

@@ -13,14 +13,14 @@ from landbridge.engine.strongswan.network.state import NetworkState
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeState:
     """The probes of this process. `asking`: connections whose device is being probed. `held`: those that charon probes, so that the planner
-    must not change them. `results`: connection -> its last probe. `asked_at`: address of a device -> when it was last probed, for any
-    gateway. `places`: how many probes may begin now. `automatic`: whether there are probes without an order.
+    must not change them. `results`: connection -> its last probe. `asked_at`: address of a device -> when it was probed within the last
+    hour, for any gateway. `places`: how many probes may begin now. `automatic`: whether there are probes without an order.
     """
 
     asking: frozenset[str] = frozenset()
     held: frozenset[str] = frozenset()
     results: Mapping[str, model.ProbeResult] = field(default_factory=dict)
-    asked_at: Mapping[str, datetime] = field(default_factory=dict)
+    asked_at: Mapping[str, tuple[datetime, ...]] = field(default_factory=dict)
     places: int = 0
     automatic: bool = False
 
