@@ -14,6 +14,19 @@ from landbridge.store import attempts, connection_states, connections, gateways
 
 START = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
 REFUSED = "received AUTHENTICATION_FAILED notify error"
+CHILD = model.ChildSa(
+    rule="0",
+    local_ts=("10.0.0.0/24",),
+    remote_ts=("192.168.44.0/24",),
+    spi_in="c0000001",
+    spi_out="c0000002",
+    proposal="AES_CBC_128/HMAC_SHA2_256_128",
+    bytes_in=0,
+    bytes_out=0,
+    packets_in=0,
+    packets_out=0,
+    installed_at=START,
+)
 
 
 @pytest.fixture
@@ -77,6 +90,15 @@ class Setting:
     def stored(self) -> tuple[model.Attempt, ...]:
         def read(tx: Any) -> tuple[model.Attempt, ...]:
             return attempts.of_connection(tx, connections.find(tx, self.project_id, self.id).seq)
+
+        return self.still.data.database.read(read)
+
+    def numbers(self, connection_id: str) -> list[int]:
+        """The numbers of the stored attempts of any connection."""
+
+        def read(tx: Any) -> list[int]:
+            stored = attempts.of_connection(tx, connections.find(tx, self.project_id, connection_id).seq)
+            return [int(each.id) - 1000 for each in stored]
 
         return self.still.data.database.read(read)
 
@@ -189,6 +211,25 @@ def test_a_diagnosis_has_the_attempts_of_the_store(setting: Setting, source: nod
     _source(setting.still).report(setting.seen(setting.wanted))
     said = setting.api.diagnosis(setting.id)
     assert REFUSED in [line["line"] for line in said["evidence"]]
+
+
+def test_what_a_device_said_before_it_came_up_is_not_for_others_that_wait(setting: Setting, source: nodes.StoreSource):
+    """Its attempts without a name were stored at each connection that waits."""
+    said, strange = (
+        attempt(number, peer_address=f"192.0.2.{number}", is_named=False, began_by="device") for number in (1, 2)
+    )
+    alpha, other = (
+        setting.api.connection(setting.gateway, setting.api.customer_gateway(id_type="fqdn", id_value=name))["id"]
+        for name in ("alpha.example", "other.example")
+    )
+    look = setting.seen(source.desired(setting.gateway["id"]), said, strange)
+    look = replace(look, connections=tuple(replace(one, waits_for_peer=True) for one in look.connections))
+    source.report(look)
+    assert [setting.numbers(each) for each in (alpha, other)] == [[1, 2], [1, 2]]
+    is_up = {"ike_established": True, "children": (CHILD,), "peer_address": said.peer_address}
+    seen = tuple(replace(one, **is_up) if one.connection_id == alpha else one for one in look.connections)
+    source.report(replace(look, connections=seen))
+    assert [setting.numbers(each) for each in (alpha, other)] == [[1, 2], [2]]
 
 
 def test_what_was_said_goes_with_the_connection_and_the_gateway(setting: Setting, source: nodes.StoreSource):

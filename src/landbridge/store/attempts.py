@@ -56,6 +56,19 @@ _STRANGERS = Statement(
 )
 
 
+_FORGET = Statement(
+    delete(_of_connection).where(
+        expressions.IsAmong(_of_connection.c.number, "numbers"),
+        _of_connection.c.connection_seq.in_(
+            select(tables.connection.c.seq).where(
+                tables.connection.c.gateway_seq == bindparam("gateway_seq"),
+                tables.connection.c.seq != bindparam("connection_seq"),
+            )
+        ),
+    )
+)
+
+
 @functools.lru_cache(maxsize=REMEMBERED)
 def _decode(report: str) -> model.Attempt:
     return codec.load_attempt(report)
@@ -64,6 +77,19 @@ def _decode(report: str) -> model.Attempt:
 def record(tx: Transaction, connection_seq: int, attempts: Iterable[model.Attempt]) -> None:
     """Writes attempts that are new or have changed, and deletes the oldest ones of the connection."""
     _record(tx, _of_connection, connection_seq, attempts)
+
+
+def take_from_others(tx: Transaction, gateway_seq: int, connection_seq: int, peer_address: str) -> None:
+    """The device at this address has come up as this connection. Its earlier attempts without a name were stored at each connection that
+    waits for a device: they stay at this one.
+    """
+    numbers = [
+        int(each.id)
+        for each in of_connection(tx, connection_seq)
+        if not each.is_named and each.peer_address == peer_address
+    ]
+    if numbers:
+        tx.run(_FORGET, gateway_seq=gateway_seq, connection_seq=connection_seq, numbers=expressions.values(numbers))
 
 
 def record_strangers(tx: Transaction, gateway_seq: int, attempts: Iterable[model.Attempt]) -> None:

@@ -104,8 +104,10 @@ def _put_connections(tx: Transaction, gateway_seq: int, seen: model.Observation)
     known = [(one, *kept[one.connection_id]) for one in seen.connections if one.connection_id in kept]
     since = codec.milliseconds(seen.seen_at)
     tx.run_many(_PUT_CONNECTION, [_columns(one, seq, since) for one, seq, _ in known])
-    for one, seq, _ in known:
+    for one, seq, before in known:
         attempts.record(tx, seq, one.attempts)
+        if one.waits_for_peer and one.peer_address and before.state != "up" == one.state:
+            attempts.take_from_others(tx, gateway_seq, seq, one.peer_address)
     return [Written(one.connection_id, seq, before, _after(before, one)) for one, seq, before in known]
 
 

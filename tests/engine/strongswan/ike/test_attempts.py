@@ -289,6 +289,17 @@ def test_a_device_that_dials_in_may_come_from_anywhere():
     assert [each.peer_address for each in log.strangers()] == [DEVICE]
 
 
+def test_what_a_device_said_before_it_came_up_is_not_for_others_that_wait():
+    """It was refused for its id, and then had the right one."""
+    log = log_of(alpha=ends(peer=state.ANY), other=ends(peer=state.ANY))
+    tell(log, [line.of("1", "alpha") for line in lines("v2_peerid_device_calls")])
+    assert set(log.attempts()) == {"alpha", "other"}
+    tell(log, [line.of("2", "alpha") for line in lines("v2_ok_device_calls")], AT + timedelta(seconds=1))
+    assert set(log.attempts()) == {"alpha"}
+    tell(log, [line.of("3", "alpha") for line in lines("v2_peerid_device_calls")], AT + timedelta(seconds=2))
+    assert _outcomes(log.attempts()["other"]) == ["refused_by_us"]
+
+
 def test_what_another_connection_has_is_not_for_one_that_waits():
     log = log_of(roams=ends(peer=state.ANY), alpha=ends())
     tell(log, lines("v2_peerid_device_calls"))

@@ -8,7 +8,7 @@ make charon log any lines at any rate, so the size of everything in this module 
 
 As a responder, charon names an SA `(unnamed)` until it has selected a configuration by the ids. A negotiation that fails before has no name.
 Such an attempt belongs to every connection between its endpoint and the address of the peer. If no connection has that address, it belongs
-to the connections of the endpoint that wait for a device without a fixed address.
+to the connections of the endpoint that wait for a device without a fixed address, until the device comes up as one of them.
 """
 
 import dataclasses
@@ -331,6 +331,8 @@ class AttemptLog:
     def _after(self, sa: _Sa, fact: Fact) -> None:
         """An IKE_SA that replaces another one is up and takes over its children."""
         reader = sa.reader
+        if isinstance(fact, negotiation.Established) and not fact.again and sa.attempt is not None:
+            self._kept.take_from_others(sa.attempt)
         if reader.hands_over and sa.name:
             self._reauthenticated[sa.name] = reader.was_up
             reader.hands_over = False

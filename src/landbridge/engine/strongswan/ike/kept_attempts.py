@@ -58,6 +58,14 @@ class KeptAttempts:
             if not kept:
                 del self._unnamed[attempt.ends]
 
+    def take_from_others(self, attempt: OpenAttempt) -> None:
+        """The device has come up as this connection. What it said before without a name does not concern others that wait."""
+        if attempt.connection_id is None or attempt.ends in self._peers:
+            return
+        for each in self._unnamed.pop(attempt.ends, ()):
+            self.changed(each)
+            each.connection_id = attempt.connection_id
+
     def drop_renewal(self, attempt: OpenAttempt) -> None:
         """Only the last successful rekey or additional child of a tunnel is kept."""
         kept = self._named[attempt.connection_id] if attempt.connection_id else deque[OpenAttempt]()
