@@ -46,6 +46,7 @@ charon-systemd {{
   i_dont_care_about_security_and_use_aggressive_mode_psk = yes
   # 0 is no limit by the manual, and 4 half-open SAs of an address in truth: charon lifts it above cookie_threshold_ip
   block_threshold = 65535
+  half_open_timeout = {half_open_timeout}
   plugins {{
     vici {{
       socket = unix://{folder}/charon.vici
@@ -147,13 +148,16 @@ class Tunnel:
 
 @dataclass
 class Device:
-    """A customer's device, its LANs and a host with the address .10 in each of them."""
+    """A customer's device, its LANs and a host with the address .10 in each of them. `half_open_timeout`: the seconds after which it forgets a
+    negotiation that stands still.
+    """
 
     namespace: str
     host: str
     address: str
     folder: Path
     in_kernel: bool = False
+    half_open_timeout: int = 30
     process: "subprocess.Popen[bytes] | None" = None
 
     @property
@@ -186,7 +190,11 @@ class Device:
     def start(self) -> None:
         self.folder.mkdir()
         (self.folder / "strongswan.conf").write_text(
-            _STRONGSWAN_CONF.format(folder=self.folder, kernel="" if self.in_kernel else "kernel-libipsec")
+            _STRONGSWAN_CONF.format(
+                folder=self.folder,
+                kernel="" if self.in_kernel else "kernel-libipsec",
+                half_open_timeout=self.half_open_timeout,
+            )
         )
         with (self.folder / "charon.out").open("wb") as out:
             command = ["nsenter", f"--net=/run/netns/{self.namespace}", CHARON]
@@ -312,6 +320,7 @@ class World:
         addresses: tuple[str, ...] = (),
         in_kernel: bool = False,
         bare: bool = False,
+        half_open_timeout: int = 30,
     ) -> Device:
         """A device on a /30 of its own, the first at 198.51.100.2, loaded with `tunnels`. `inner` is its tunnel address.
 
@@ -322,7 +331,12 @@ class World:
         number = len(self.devices)
         address = f"198.51.100.{4 * number + 2}"
         device = Device(
-            f"{self.prefix}-d{number}", f"{self.prefix}-h{number}", address, self.folder / f"d{number}", in_kernel
+            f"{self.prefix}-d{number}",
+            f"{self.prefix}-h{number}",
+            address,
+            self.folder / f"d{number}",
+            in_kernel,
+            half_open_timeout,
         )
         self._add_namespace(device.namespace)
         self._add_namespace(device.host)

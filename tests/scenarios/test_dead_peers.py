@@ -6,7 +6,7 @@ import pytest
 
 from lab import managed_gateway, sites, specs
 from landbridge import model
-from landbridge.engine.strongswan.ike import retries
+from landbridge.engine.strongswan.ike import planning, retries
 from landbridge.status import causes, rule_context
 
 pytestmark = pytest.mark.tunnel
@@ -39,16 +39,18 @@ def test_a_device_is_dead_when_the_timers_say_so_and_back_when_its_path_is(versi
 
 
 @pytest.mark.parametrize("version", ["v1", "v2"])
-def test_a_tunnel_is_up_soon_after_port_4500_is_open_again(version: str):
-    """By then the device has forgotten the negotiation that began before."""
+def test_a_tunnel_is_up_soon_after_port_4500_is_open_again(monkeypatch: pytest.MonkeyPatch, version: str):
+    """By then the device has forgotten the negotiation that began before. Both sides are patient for a shorter time than usually."""
+    monkeypatch.setattr(planning, "NEGOTIATION_TIMEOUT", 6.0)
     with managed_gateway.managed() as managed:
-        device = managed.world.add_device(sites.Tunnel(gateway=sites.EIPS[0], psk=specs.PSK, version=int(version[1])))
+        tunnel = sites.Tunnel(gateway=sites.EIPS[0], psk=specs.PSK, version=int(version[1]))
+        device = managed.world.add_device(tunnel, half_open_timeout=7)
         managed.world.cut(device.address, port=4500)
         mode = "main" if version == "v1" else None
         spec = specs.connection(ike_policy=specs.ike_policy(version=version, negotiation_mode=mode))
         managed.want(spec)
         managed.wait_for(lambda seen: _causes(spec, seen) == BLOCKED, "the cause", seconds=20)
-        until = time.monotonic() + 60
+        until = time.monotonic() + 15
         while time.monotonic() < until:
             assert _causes(spec, managed.last) == BLOCKED
             time.sleep(0.1)
