@@ -106,6 +106,7 @@ class StoreSource:
         self._reported: dict[str, dict[str, model.ConnectionObservation]] = {}
         self._looked_at: dict[str, datetime] = {}
         self._strangers: dict[str, tuple[model.Attempt, ...]] = {}
+        self._causes = status_changes.StaleCauses()
         self._log = status_changes.StatusLog()
         self.beat = beat
 
@@ -139,7 +140,9 @@ class StoreSource:
         self._reported[observation.gateway_id] = {one.connection_id: one for one in seen}
         self._looked_at[observation.gateway_id] = observation.seen_at
         self._strangers[observation.gateway_id] = observation.gateway.strangers
-        self._try_keep_changes(dataclasses.replace(observation, connections=changed), recorded)
+        stale = self._causes.find(dataclasses.replace(news, connections=tuple(seen)))
+        judged = {one.connection_id: one for one in (*changed, *stale)}
+        self._try_keep_changes(dataclasses.replace(observation, connections=tuple(judged.values())), recorded)
 
     def _try_keep_changes(self, observation: model.Observation, recorded: observations.Recorded) -> None:
         """Stores and logs changes of statuses. It ranks causes outside of the transaction that writes, since that takes time. It only logs an
@@ -151,7 +154,9 @@ class StoreSource:
             log.exception("gateway %s: changes of statuses could not be kept", observation.gateway_id)
 
     def _keep_changes(self, observation: model.Observation, recorded: observations.Recorded) -> None:
-        changes = self._database.read(lambda tx: status_changes.find(tx, self._site, observation, recorded))
+        found = self._database.read(lambda tx: status_changes.find(tx, self._site, observation, recorded))
+        self._causes.note(observation.gateway_id, found)
+        changes = [change for change in found if change.is_news]
         if changes:
             self._database.write(lambda tx: status_changes.keep(tx, observation, changes))
         for change in changes:

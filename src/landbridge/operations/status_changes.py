@@ -3,6 +3,7 @@
 import dataclasses
 import logging
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -21,11 +22,13 @@ log = logging.getLogger(__name__)
 #: Lines of one connection in WINDOW_SECONDS, so that a connection that goes up and down again and again does not fill the log.
 LINES = 10
 WINDOW_SECONDS = 600.0
+#: Strangers are compared with all connections of a gateway that are down. A flood of strangers causes this once in so many seconds.
+STRANGERS_SECONDS = 10.0
 
 
 class StatusChange(NamedTuple):
     """`seq` and `after` None: the connection is gone. `cause`: the code of the first cause of a connection that is DOWN, or of the
-    first warning of one that is ACTIVE.
+    first warning of one that is ACTIVE. `is_news` False: neither the status nor the cause changed.
     """
 
     connection: model.Connection
@@ -33,6 +36,7 @@ class StatusChange(NamedTuple):
     before: model.ConnectionStatusName
     after: model.ConnectionStatusName | None
     cause: str | None = None
+    is_news: bool = True
 
 
 class SessionChange(NamedTuple):
@@ -42,12 +46,15 @@ class SessionChange(NamedTuple):
     seq: int
     before: model.BgpState | None
     now: model.BgpChange
+    is_news: bool = True
 
 
 def find(
     tx: Transaction, site: model.Site, observation: model.Observation, recorded: observations.Recorded
 ) -> list[StatusChange | SessionChange]:
-    """`recorded`: what the store made of the observation."""
+    """A change for each of `observation.connections`, and for those that are gone. `recorded`: what the store made of the observation. The
+    status of a connection that it did not write is as before, and its cause may be another one.
+    """
     gone = [
         StatusChange(connection, None, connection_status.of_facts(facts), None) for connection, facts in recorded.gone
     ]
@@ -58,13 +65,16 @@ def _changed(
     tx: Transaction, site: model.Site, observation: model.Observation, written: list[observations.Written]
 ) -> Iterator[StatusChange | SessionChange]:
     row, now = gateways.find_any(tx, observation.gateway_id), observation.seen_at
-    gateway = related.load_gateway(tx, site, row) if row is not None and written else None
+    seen = {one.connection_id: one for one in observation.connections}
+    if row is None or not seen:
+        return
+    gateway = related.load_gateway(tx, site, row)
     paused_since = pauses.since(tx, observation.gateway_id)
-    seqs = [one.seq for one in written]
+    looked_at = [*written, *_as_before(tx, row.seq, seen.keys() - {one.connection_id for one in written})]
+    seqs = [one.seq for one in looked_at]
     last, stored = connection_states.last(tx, seqs), attempts.of_connections(tx, seqs)
     sessions = bgp_changes.last(tx, seqs)
-    seen = {one.connection_id: one for one in observation.connections}
-    for one in written:
+    for one in looked_at:
         connection, look = connections.get(tx, one.connection_id), seen[one.connection_id]
         look = dataclasses.replace(look, attempts=stored.get(one.seq, look.attempts))
         known = model.KnownConnection(connection, *one.after[:3], look, observation.seen_at, one.seq)
@@ -78,8 +88,15 @@ def _changed(
                 yield SessionChange(connection, one.seq, before_it.state if before_it else None, session)
         status = connection_status.of(known, now, timedelta.max, paused_since, observation.failure, loaded)
         cause = connection_status.first_cause(status)
-        if before != after or connection_states.is_news(last.get(one.seq), after, cause):
-            yield StatusChange(connection, one.seq, before, after, cause)
+        is_news = before != after or connection_states.is_news(last.get(one.seq), after, cause)
+        yield StatusChange(connection, one.seq, before, after, cause, is_news)
+
+
+def _as_before(tx: Transaction, gateway_seq: int, connection_ids: set[str]) -> Iterator[observations.Written]:
+    facts = connections.facts(tx, gateway_seq) if connection_ids else {}
+    for connection_id in connection_ids & facts.keys():
+        seq, now = facts[connection_id]
+        yield observations.Written(connection_id, seq, now, now)
 
 
 def _session(context: Context, session: model.BgpSession) -> model.BgpChange:
@@ -99,6 +116,42 @@ def keep(tx: Transaction, observation: model.Observation, changes: Iterable[Stat
             bgp_changes.add(tx, change.seq, change.now)
         elif change.seq is not None and change.after is not None:
             connection_states.note(tx, change.seq, observation.seen_at, change.after, change.cause)
+
+
+@dataclass(slots=True)
+class StaleCauses:
+    """Finds connections that did not change, but whose cause may be another one now: their devices were probed; a stranger arrived, who may
+    be the device of any connection that is down; or they are up with a warning, which can end by time.
+    """
+
+    _warned: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    _strangers: set[str] = field(default_factory=set)
+    _next: dict[str, float] = field(default_factory=dict)
+
+    def find(self, news: model.Observation) -> list[model.ConnectionObservation]:
+        """`news`: an observation with all connections, and with the strangers and probes that are new."""
+        probed = {one.connection_id for one in news.probes} | self._warned[news.gateway_id]
+        strange = self._is_due(news)
+        return [one for one in news.connections if one.connection_id in probed or (strange and one.state == "down")]
+
+    def _is_due(self, news: model.Observation) -> bool:
+        if news.gateway.strangers:
+            self._strangers.add(news.gateway_id)
+        now = time.monotonic()
+        if news.gateway_id not in self._strangers or self._next.get(news.gateway_id, now) > now:
+            return False
+        self._strangers.discard(news.gateway_id)
+        self._next[news.gateway_id] = now + STRANGERS_SECONDS
+        return True
+
+    def note(self, gateway_id: str, changes: Iterable[StatusChange | SessionChange]) -> None:
+        """Takes the result of `find` of this module."""
+        warned = self._warned[gateway_id]
+        for change in changes:
+            if isinstance(change, StatusChange):
+                warned.discard(change.connection.id)
+                if change.after == "ACTIVE" and change.cause:
+                    warned.add(change.connection.id)
 
 
 @dataclass(slots=True)
