@@ -597,6 +597,8 @@ def _attempt(at: datetime) -> model.Attempt:
         mode="main",
         outcome="refused_by_device",
         facts=(refusal,),
+        count=2,
+        first_began_at=at,
     )
 
 

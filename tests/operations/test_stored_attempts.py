@@ -140,6 +140,44 @@ def test_the_last_attempts_are_kept(setting: Setting, source: nodes.StoreSource)
     assert setting.stored() == tuple(attempt(number) for number in range(7, attempts.KEPT + 7))
 
 
+def failed(number: int, **words: Any) -> model.Attempt:
+    return attempt(number, outcome="refused_by_device", ended_at=START + timedelta(seconds=number), **words)
+
+
+def test_attempts_that_fail_in_the_same_way_reach_back_to_the_first(setting: Setting, source: nodes.StoreSource):
+    """An hour of attempts, and what was before them."""
+    before = failed(0, configuration="1" * 12)
+    source.report(setting.seen(setting.wanted, before))
+    for number in range(10, 3610, 10):
+        source.report(setting.seen(setting.wanted, failed(number)))
+    last = replace(failed(3600), count=360, first_began_at=failed(10).began_at)
+    assert setting.stored() == (before, last)
+    entries = setting.api.get(f"/landbridge/v1/{setting.project_id}/vpn-connections/{setting.id}/timeline")["timeline"]
+    [shown, other] = [each for each in entries if each["kind"] == "attempt"]
+    assert (shown["count"], shown["first_began_at"], shown["began_at"]) == (
+        360,
+        "2026-01-02T03:04:15.678Z",
+        "2026-01-02T04:04:05.678Z",
+    )
+    assert not other.keys() & {"count", "first_began_at"}
+
+
+def test_attempts_that_are_reported_again_are_counted_once(setting: Setting, source: nodes.StoreSource):
+    """An agent that could not report tells all that it knows again."""
+    said = [failed(number) for number in range(5)]
+    for _ in range(2):
+        source.report(setting.seen(setting.wanted, *said))
+        source._reported.clear()
+    [stored] = setting.stored()
+    assert (stored.id, stored.count) == (said[-1].id, 5)
+
+
+def test_strangers_that_fail_in_the_same_way_are_counted(setting: Setting, source: nodes.StoreSource):
+    said = [failed(number, peer_address="192.0.2.1", is_named=False) for number in range(5)]
+    source.report(setting.seen(setting.wanted, strangers=tuple(said)))
+    assert [each.count for each in setting.strangers()] == [5]
+
+
 @pytest.mark.parametrize(
     ("now", "written"),
     [

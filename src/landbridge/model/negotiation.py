@@ -302,7 +302,8 @@ class Attempt:
     `id` is unique in its gateway and grows with time. `configuration` identifies the configuration that was loaded (see
     `ConnectionObservation`): an attempt of another configuration is never a cause. `is_named`: the daemon assigned the attempt to a
     connection; an attempt without a name belongs to every connection that it can concern. `outcome` None: the attempt has not ended.
-    `facts` are in order; of many facts it has the first and the last ones.
+    `facts` are in order; of many facts it has the first and the last ones. `count`: how many attempts failed in the same way, when the store
+    keeps one for all of them: the newest. `first_began_at`: when the first of them began; None for one attempt.
     """
 
     id: str
@@ -318,6 +319,8 @@ class Attempt:
     within_sa: bool = False
     outcome: Outcome | None = None
     facts: tuple[Fact, ...] = ()
+    count: int = 1
+    first_began_at: datetime | None = None
 
     @property
     def updated_at(self) -> datetime:

@@ -3,13 +3,13 @@
 import dataclasses
 import functools
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from operator import itemgetter
 
 from sqlalchemy import Table, bindparam, delete, select
 
 from landbridge import model
-from landbridge.store import codec, expressions, tables
+from landbridge.store import codec, expressions, repeated_attempts, tables
 from landbridge.store.database import Transaction
 from landbridge.store.statement import Statement
 
@@ -28,22 +28,14 @@ def _put(table: Table) -> Statement:
     )
 
 
-def _prune(table: Table) -> Statement:
-    """Deletes all but the newest ones."""
-    owner, newer = table.columns[0], table.alias("newer")
-    oldest_kept = (
-        select(newer.c.number)
-        .where(newer.columns[0] == bindparam("owner"))
-        .order_by(newer.c.number.desc())
-        .limit(1)
-        .offset(bindparam("kept"))
-        .scalar_subquery()
+def _delete(table: Table) -> Statement:
+    return Statement(
+        delete(table).where(table.columns[0] == bindparam("owner"), expressions.IsAmong(table.c.number, "numbers"))
     )
-    return Statement(delete(table).where(owner == bindparam("owner"), table.c.number <= oldest_kept))
 
 
 _PUT = {table.name: _put(table) for table in (_of_connection, _of_strangers)}
-_PRUNE = {table.name: _prune(table) for table in (_of_connection, _of_strangers)}
+_DELETE = {table.name: _delete(table) for table in (_of_connection, _of_strangers)}
 _OF_CONNECTIONS = Statement(
     select(_of_connection.c.connection_seq, _of_connection.c.report)
     .where(expressions.IsAmong(_of_connection.c.connection_seq, "seqs"))
@@ -75,8 +67,8 @@ def _decode(report: str) -> model.Attempt:
 
 
 def record(tx: Transaction, connection_seq: int, attempts: Iterable[model.Attempt]) -> None:
-    """Writes attempts that are new or have changed, and deletes the oldest ones of the connection."""
-    _record(tx, _of_connection, connection_seq, attempts)
+    """Writes attempts that are new or have changed. Those that failed in the same way are folded into one; the oldest ones are deleted."""
+    _record(tx, _of_connection, connection_seq, attempts, of_connection)
 
 
 def take_from_others(tx: Transaction, gateway_seq: int, connection_seq: int, peer_address: str) -> None:
@@ -93,17 +85,32 @@ def take_from_others(tx: Transaction, gateway_seq: int, connection_seq: int, pee
 
 
 def record_strangers(tx: Transaction, gateway_seq: int, attempts: Iterable[model.Attempt]) -> None:
-    _record(tx, _of_strangers, gateway_seq, attempts)
+    _record(tx, _of_strangers, gateway_seq, attempts, of_strangers)
 
 
-def _record(tx: Transaction, table: Table, owner: int, attempts: Iterable[model.Attempt]) -> None:
-    rows = [
-        {table.columns[0].name: owner, "number": int(each.id), "report": codec.dump(codec.attempt, each)}
-        for each in attempts
-    ]
-    if rows:
-        tx.run_many(_PUT[table.name], rows)
-        tx.run(_PRUNE[table.name], owner=owner, kept=KEPT)
+def _record(
+    tx: Transaction,
+    table: Table,
+    owner: int,
+    attempts: Iterable[model.Attempt],
+    read: Callable[[Transaction, int], tuple[model.Attempt, ...]],
+) -> None:
+    news = tuple(attempts)
+    if not news:
+        return
+    stored = read(tx, owner)
+    folded = repeated_attempts.fold(repeated_attempts.add(stored, news))[-KEPT:]
+    gone = {each.id for each in stored} - {each.id for each in folded}
+    if gone:
+        tx.run(_DELETE[table.name], owner=owner, numbers=expressions.values(map(int, gone)))
+    tx.run_many(
+        _PUT[table.name],
+        [
+            {table.columns[0].name: owner, "number": int(each.id), "report": codec.dump(codec.attempt, each)}
+            for each in folded
+            if each not in stored
+        ],
+    )
 
 
 def of_connection(tx: Transaction, connection_seq: int) -> tuple[model.Attempt, ...]:

@@ -30,6 +30,11 @@ class AttemptAnswer(schema.Answer):
 
     at: str = Field(description="the time of the last fact")
     began_at: str
+    count: int | None = Field(
+        None,
+        description="how many attempts failed in this way; the other fields are those of the last one. Absent for one attempt",
+    )
+    first_began_at: str | None = Field(None, description="when the first of them began")
     ended_at: str | None = Field(None, description="absent while it goes on")
     began_by: str = schema.listed(get_args(negotiation.Party))
     outcome: str | None = schema.listed(get_args(negotiation.Outcome), "absent while it goes on")
@@ -44,6 +49,8 @@ def attempt(one: negotiation.Attempt) -> dict[str, Any]:
     return shapes.without_none(
         at=shapes.time(one.updated_at),
         began_at=shapes.time(one.began_at),
+        count=one.count if one.count > 1 else None,
+        first_began_at=shapes.time(one.first_began_at) if one.first_began_at else None,
         ended_at=shapes.time(one.ended_at) if one.ended_at else None,
         began_by=one.began_by,
         outcome=one.outcome,
