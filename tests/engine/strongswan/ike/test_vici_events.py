@@ -29,6 +29,7 @@ class Ears:
             dict, lambda _: waiting, lambda _: self.log, lambda _: self.looks.append(time.monotonic())
         )
         self.subscription = vici_events._Subscription("g", socket.socket())
+        self.watcher._subscriptions["g"] = self.subscription
 
     def hear(self, kind: str, message: dict[str, bytes]) -> None:
         self.watcher._event(self.subscription, kind, message)
@@ -93,3 +94,19 @@ def test_a_request_of_an_sa_that_is_up_is_looked_at_when_its_answer_is_late(
     assert ears.looks == []
     time.sleep(0.6)
     assert len(ears.looks) == (not is_answered)
+
+
+def test_many_answers_that_are_late_are_looked_at_now_and_then(ears: Ears, monkeypatch: pytest.MonkeyPatch):
+    """Devices that die at once are asked one after another."""
+    monkeypatch.setattr(vici_events, "DOUBT", 0.2)
+    monkeypatch.setattr(vici_events, "LINE_LOOK_PAUSE", 1.0)
+    numbers = [str(number) for number in range(1, 41)]
+    up = tuple(state.IkeSa(name="one", unique_id=number, state="ESTABLISHED") for number in numbers)
+    ears.log.look(state.IkeState(conns={"one": frozenset({"a"})}, sas=up), {})
+    began = time.monotonic()
+    for number in numbers:
+        said = {"ikesa-uniqueid": number.encode(), "msg": b"retransmit 1 of request with message ID 4"}
+        ears.hear("log", REFUSED | said)
+        time.sleep(0.02)
+    sites.wait_for(lambda: time.monotonic() - began > 3.0, "all answers to be late")
+    assert 2 <= len(ears.looks) <= 3

@@ -33,8 +33,8 @@ DEBOUNCE = 0.02
 #: Seconds by which a look may be later than it was asked for: many for almost the same time are one.
 SLACK = 0.1
 #: Seconds that an answer may take after the first retransmit of its request, before a look is requested. One of a thousand tunnels always
-#: loses a packet.
-DOUBT = 3.0
+#: loses a packet. With LINE_LOOK_PAUSE and the first retransmit (2 s) it is less than the shortest time of a dead device, 6 s.
+DOUBT = 1.5
 #: Seconds between looks for charons that someone else started.
 SCAN = 1.0
 #: Seconds within which `stop` is noticed.
@@ -50,7 +50,7 @@ _PACKETS = (b"sending packet", b"received packet")
 _NUMBER = b"ikesa-uniqueid"
 #: Packets of SAs that are known, as charon writes them, of one gateway.
 PACKETS_KEPT = 20_000
-#: Seconds between looks because of lines. A peer can make charon log many lines.
+#: Seconds between looks because of lines, and because of late answers. A peer can make charon log many lines.
 LINE_LOOK_PAUSE = 2.0
 
 
@@ -191,8 +191,9 @@ class Watcher:
         for doubt in [doubt for doubt, due in list(self._doubts.items()) if due <= now]:
             del self._doubts[doubt]
             gateway_id, unique_id = doubt
-            if self._waiting(gateway_id).is_waiting(unique_id):
-                self._call_within(gateway_id, 0.0)
+            subscription = self._subscriptions.get(gateway_id)
+            if subscription is not None and self._waiting(gateway_id).is_waiting(unique_id):
+                self._call_for_lines(subscription)
 
     def _pause(self) -> float:
         with self._lock:
