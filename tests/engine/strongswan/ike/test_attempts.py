@@ -569,3 +569,57 @@ def test_the_first_message_of_a_reauthentication_belongs_to_the_ike_sa_that_it_b
     assert (first.outcome, second.began_by, second.within_sa) == ("up", "us", False)
     assert [fact.line for fact in second.facts] == [line for _, line in said[1:4]]
     assert log.unknown_lines == 0
+
+
+def test_a_reauthentication_of_ikev1_that_we_begin_ends_up_and_is_no_duplicate():
+    log = log_of(alpha=ends())
+    tell(log, lines("main_ok_we_call")[:32])
+    later = AT + timedelta(minutes=1)
+    begun = [
+        Line(("1", "alpha", "initiating Main Mode IKE_SA alpha[9] to 198.51.100.2")),
+        Line(("1", "alpha", "generating ID_PROT request 0 [ SA V V V V V ]")),
+        *(Line(("9", "alpha", line)) for line in _said_to_establish()),
+    ]
+    replaced = "schedule delete of duplicate IKE_SA for peer '198.51.100.2' due to uniqueness policy and suspected reauthentication"
+    up = "IKE_SA alpha[9] established between 203.0.113.10[203.0.113.10]...198.51.100.2[198.51.100.2]"
+    tell(log, [*begun, Line(("1", "alpha", replaced)), Line(("9", "alpha", up))], later)
+    assert [short(each) for each in log.attempts()["alpha"]] == [
+        ("us", False, "up", [UP_1, UP_2]),
+        ("us", False, "up", [UP_1]),
+    ]
+
+
+def _said_to_establish() -> list[str]:
+    return [
+        "parsed ID_PROT response 0 [ SA V V V V ]",
+        "generating ID_PROT request 0 [ KE No NAT-D NAT-D ]",
+        "parsed ID_PROT response 0 [ KE No NAT-D NAT-D ]",
+        "generating ID_PROT request 0 [ ID HASH ]",
+        "parsed ID_PROT response 0 [ ID HASH ]",
+    ]
+
+
+REKEY_REFUSED = (
+    "generating CREATE_CHILD_SA request {number} [ N(REKEY_SA) SA No KE TSi TSr ]",
+    "parsed CREATE_CHILD_SA response {number} [ N(NO_PROP) ]",
+    "received NO_PROPOSAL_CHOSEN notify, no CHILD_SA built",
+    "failed to establish CHILD_SA, keeping IKE_SA",
+    "CHILD_SA rekeying failed, trying again in 15 seconds",
+)
+
+
+def test_a_rekey_of_ours_that_failed_is_one_attempt_with_its_refusal():
+    log = log_of(alpha=ends())
+    tell(log, lines("v2_narrow_we_call"))
+    for number in (2, 3):
+        said = [Line(("1", "alpha", line.format(number=number))) for line in REKEY_REFUSED]
+        tell(log, said, AT + timedelta(minutes=number))
+    refused = ("us", True, "refused_by_device", ["refusal device 2 NO_PROPOSAL_CHOSEN", "rekey_failed 2"])
+    assert [short(each) for each in log.attempts()["alpha"]][1:] == [refused, refused]
+
+
+def test_a_rekey_that_failed_without_a_reason_is_ours():
+    log = log_of(alpha=ends())
+    tell(log, lines("v2_narrow_we_call"))
+    tell(log, [Line(("1", "alpha", REKEY_REFUSED[-1]))], AT + timedelta(minutes=1))
+    assert short(log.attempts()["alpha"][-1]) == ("us", True, None, ["rekey_failed 2"])

@@ -58,6 +58,7 @@ _FIRST_MESSAGE = tuple(f"generating {exchange} request " for exchange in line_fa
 class _Sa:
     """An IKE_SA of charon. `pending`: facts of an IKE_SA that is up, until a later fact makes them an attempt. `packets`: sender -> addresses
     and ports of the last packet. `successor`: the number of the IKE_SA that is to replace this one, while its first message is logged.
+    `is_renewed`: this side has begun such an IKE_SA.
     """
 
     unique_id: str
@@ -67,6 +68,7 @@ class _Sa:
     attempt: OpenAttempt | None = None
     is_gone: bool = False
     successor: str | None = None
+    is_renewed: bool = False
     pending: deque[Fact] = field(default_factory=lambda: deque(maxlen=8))
     packets: dict[str, tuple[str, int, str, int]] = field(default_factory=dict)
 
@@ -173,6 +175,9 @@ class AttemptLog:
             fact = sa.reader.read(at, line)
             if isinstance(fact, negotiation.Nat) and self._is_userland:
                 return False
+            if isinstance(fact, negotiation.Replaced) and sa.is_renewed and sa.name:
+                self._reauthenticated[sa.name] = sa.reader.was_up
+                return False
             if isinstance(fact, negotiation.Packet) and not self._is_news(sa, fact):
                 return False
             if sa.reader.is_over and not sa.is_gone:
@@ -195,7 +200,7 @@ class AttemptLog:
         if sa_name == ike_state.UNNAMED or (begins and begins["number"] == unique_id):
             sa.reader.is_up = False
         elif begins:
-            sa.successor = begins["number"]
+            sa.successor, sa.is_renewed = begins["number"], True
         elif successor and line.startswith(_FIRST_MESSAGE):
             sa.successor = successor
             return self._sa_of(at, sa_name, successor, line)

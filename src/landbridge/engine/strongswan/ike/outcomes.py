@@ -34,6 +34,8 @@ def initiator_of(fact: Fact) -> negotiation.Party | None:
             return _other(sender)
         case negotiation.Deleted(sender=sender):
             return sender
+        case negotiation.RekeyFailed():
+            return "us"
     return None
 
 
@@ -46,11 +48,13 @@ def is_our_request(fact: Fact) -> bool:
 
 
 def completes(fact: Fact, ended_as: negotiation.Outcome | None, newest_first: Iterable[Fact]) -> bool:
-    """Whether the fact still belongs to an attempt that has ended: our last message of the exchange, or a further DELETE. `newest_first`: the
-    facts of the attempt.
+    """Whether the fact still belongs to an attempt that has ended: our last message of the exchange, a further DELETE, or that our rekey failed
+    because of the refusal. `newest_first`: the facts of the attempt.
     """
     if isinstance(fact, negotiation.Deleted):
         return ended_as == "deleted"
+    if isinstance(fact, negotiation.RekeyFailed):
+        return ended_as == "refused_by_device"
     if not isinstance(fact, negotiation.Message) or fact.sender != "us":
         return False
     last = next((each for each in newest_first if isinstance(each, negotiation.Message)), None)
