@@ -110,4 +110,5 @@ class Window:
 
 
 def _moment(wall: float | None) -> datetime | None:
-    return None if wall is None else datetime.fromtimestamp(int(wall), UTC)
+    """To a millisecond."""
+    return None if wall is None else datetime.fromtimestamp(round(wall, 3), UTC)
