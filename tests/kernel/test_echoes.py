@@ -97,6 +97,14 @@ def _pinging(source: str, target: str) -> Iterator[list[float]]:
             times += map(float, re.findall(r"^\[(\d+\.\d+)\] \d+ bytes from", text, re.MULTILINE))
 
 
+def _went_down(changes: list[tuple[float, model.Observation]], connection_id: str) -> Iterator[float]:
+    """When its path went down, in seconds since 1970."""
+    for _, seen in changes:
+        for one in seen.connections:
+            if one.connection_id == connection_id and one.nqa and one.nqa.state == "down" and one.nqa.since:
+                yield one.nqa.since.timestamp()
+
+
 def _longest_gap(times: list[float], since: float, until: float) -> float:
     within = [each for each in times if since - 1 <= each <= until + 1]
     return max(after - before for before, after in itertools.pairwise(within))
@@ -121,8 +129,9 @@ def test_the_standby_carries_while_the_master_s_path_is_cut_and_gives_it_back(pa
         back = time.time()
         time.sleep(1)
     assert not in_clear(packets)
+    [down] = [at for at in _went_down(pair.managed.source.changes, pair.specs[0].id) if cut <= at <= mended][:1]
     lost, returned = _longest_gap(answers, cut, mended), _longest_gap(answers, mended, back)
-    said = f"{lost - EVERY:.2f} s without traffic; back {back - mended:.1f} s after the path was whole, {returned - EVERY:.2f} s without traffic"
+    said = f"down after {down - cut:.2f} s, {lost - EVERY:.2f} s without traffic; back {back - mended:.1f} s after the path was whole, {returned - EVERY:.2f} s without traffic"
     print(f"\nfail-over by NQA: {said}")  # noqa: T201  a figure, which the log of `make test-kernel` has
     assert lost < GENEROUS
     assert back - mended >= window.TIMINGS["nqa"].stable

@@ -107,8 +107,16 @@ class StrongSwan:
         if watcher := self._watcher:
             watcher.call_soon(gateway_id)
 
-    def _open_echo_socket(self, gateway_id: str) -> icmp.EchoSocket:
-        return namespace.inside(names.namespace(gateway_id), lambda _: icmp.EchoSocket())
+    def _open_echo_socket(self, gateway_id: str, kind: echo_state.Kind) -> icmp.EchoSocket:
+        """What comes in by the uplink is no answer to an echo through a tunnel, and a flood of it takes no room of such answers."""
+        opened = namespace.inside(names.namespace(gateway_id), lambda _: icmp.EchoSocket())
+        if kind == "nqa":
+            try:
+                opened.ignore("wan")
+            except OSError:
+                opened.close()
+                raise
+        return opened
 
     def describe(self) -> dict[str, str]:
         return {

@@ -124,6 +124,18 @@ def test_an_echo_that_cannot_leave_is_an_error(opened: icmp.EchoSocket, fields: 
 
 
 @pytest.mark.tunnel
+def test_what_comes_in_by_an_ignored_interface_is_not_received(near: str, opened: icmp.EchoSocket):
+    with namespace.inside(near, lambda _: icmp.EchoSocket()) as other:
+        other.ignore("lo")
+        opened.ignore("e1")
+        opened.send(NEAR, FAR, identifier=7, sequence=6)
+        assert [one.sequence for one in other.receive(5)] == [6]
+        assert list(opened.receive(0)) == []
+        with pytest.raises(OSError, match=os.strerror(errno.ENODEV)):
+            opened.ignore("e9")
+
+
+@pytest.mark.tunnel
 def test_a_device_is_taken_even_where_the_routes_refuse_the_address(opened: icmp.EchoSocket):
     opened.send(NEAR, "10.3.0.1", device="e1", identifier=7, sequence=5)
     assert [one.sequence for one in opened.receive(5)] == [5]

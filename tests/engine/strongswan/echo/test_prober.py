@@ -10,7 +10,7 @@ import pytest
 from lab import sites
 from landbridge import model
 from landbridge.engine.strongswan.echo import icmp, prober
-from landbridge.engine.strongswan.echo.state import Echoes
+from landbridge.engine.strongswan.echo.state import Echoes, Kind
 from landbridge.engine.strongswan.echo.window import Timing
 from landbridge.engine.strongswan.network import namespace
 
@@ -32,7 +32,7 @@ class Ways:
     def name(self, gateway: str, end: str = "near") -> str:
         return f"lbp{os.getpid()}{gateway}{end}"
 
-    def _open(self, gateway: str) -> icmp.EchoSocket:
+    def _open(self, gateway: str, kind: Kind) -> icmp.EchoSocket:
         return namespace.inside(self.name(gateway), lambda _: icmp.EchoSocket())
 
     def _note(self, gateway: str) -> None:

@@ -4,6 +4,7 @@ It decides nothing about what is asked or when. A raw socket receives a copy of 
 echoes of others: who asks compares the identifiers.
 """
 
+import ctypes
 import fcntl
 import select
 import socket
@@ -26,6 +27,8 @@ _SIOCGIFINDEX, _SIOCGIFMTU = 0x8933, 0x8921
 # <asm-generic/socket.h>: SO_TIMESTAMPNS with 64 bits of seconds, and a buffer beyond net.core.rmem_max
 _TIMESTAMP, _RCVBUFFORCE = 64, 33
 _TIME = struct.Struct("=qq")
+# <linux/filter.h>, <linux/bpf_common.h>: load a word at a place, the interface that a packet came in by; compare; return the bytes to keep
+_ATTACH_FILTER, _LOAD, _IF_EQUAL, _RETURN, _INCOMING = 26, 0x20, 0x15, 0x06, 0xFFFFF008
 #: Bytes of answers that wait: those of a thousand echoes that leave at once.
 _ROOM = 1 << 20
 _RECEIVED = (ECHO_REPLY, UNREACHABLE, TIME_EXCEEDED)
@@ -141,6 +144,21 @@ class EchoSocket:
         self._raw.setsockopt(_SOL_RAW, _ICMP_FILTER, struct.pack("=I", dropped))
         self._raw.setsockopt(socket.SOL_SOCKET, _TIMESTAMP, 1)
         self._raw.setsockopt(socket.SOL_SOCKET, _RCVBUFFORCE, _ROOM)
+
+    def ignore(self, device: str) -> None:
+        """Leaves out all that comes in by this interface, before it takes room in the socket. Raises OSError, ENODEV without the interface."""
+        program = b"".join(
+            struct.pack("=HBBI", *instruction)
+            for instruction in (
+                (_LOAD, 0, 0, _INCOMING),
+                (_IF_EQUAL, 0, 1, self._index(device)),
+                (_RETURN, 0, 0, 0),
+                (_RETURN, 0, 0, 0xFFFF),
+            )
+        )
+        held = ctypes.create_string_buffer(program, len(program))
+        attached = struct.pack("@HP", len(program) // 8, ctypes.addressof(held))
+        self._raw.setsockopt(socket.SOL_SOCKET, _ATTACH_FILTER, attached)
 
     def __enter__(self) -> Self:
         return self

@@ -1,4 +1,4 @@
-"""Sends the echoes of all gateways, in one thread, with one socket for each gateway.
+"""Sends the echoes of all gateways, in one thread, with a socket for each gateway and kind of echo.
 
 It decides nothing about routes: it keeps what the echoes say, and tells when a path has come up or gone down. A new prober knows nothing:
 its paths are `unknown` until they have answered, or have not.
@@ -27,6 +27,8 @@ ROUND = 0.05
 IDLE = 0.2
 #: Seconds after which a socket that could not be opened is tried again.
 RETRY = 1.0
+#: Messages of a socket that are read in a round beside four for each connection.
+SPARE = 64
 #: Bytes of an echo, headers included.
 SIZE = 64
 _IDENTIFIERS = 1 << 16
@@ -46,23 +48,27 @@ class _Stream:
 
 @dataclass(slots=True)
 class _Gateway:
-    """`streams`: by the identifier of their echoes. `open_at`: when the socket is to be opened, while there is none."""
+    """`streams`: by the identifier of their echoes. `open_at`: when missing sockets are to be opened."""
 
     id: str
     streams: dict[int, _Stream] = field(default_factory=dict)
-    socket: icmp.EchoSocket | None = None
+    sockets: dict[Kind, icmp.EchoSocket] = field(default_factory=dict)
     open_at: float = 0.0
     next_identifier: int = 1
 
+    @property
+    def missing(self) -> set[Kind]:
+        return {stream.echoes.kind for stream in self.streams.values()} - self.sockets.keys()
+
 
 class Prober:
-    """`open_socket` opens one in the namespace of a gateway. `changed` is called with the id of a gateway one of whose paths has come up or
+    """`open_socket` opens one in the namespace of a gateway, for a kind of echo. `changed` is called with the id of a gateway one of whose paths has come up or
     gone down. `timings`: those of each kind of echoes. Any thread may call.
     """
 
     def __init__(
         self,
-        open_socket: Callable[[str], icmp.EchoSocket],
+        open_socket: Callable[[str, Kind], icmp.EchoSocket],
         changed: Callable[[str], None],
         timings: Mapping[Kind, Timing],
     ) -> None:
@@ -76,7 +82,7 @@ class Prober:
         self._poll = select.epoll()
 
     def keep(self, gateway_id: str, wanted: Collection[Echoes]) -> None:
-        """Begins and ends echoes, so that the gateway has these. Without any, its socket is closed at once: it would keep the namespace."""
+        """Begins and ends echoes, so that the gateway has these. Without any, its sockets are closed at once: they would keep the namespace."""
         with self._lock:
             gateway = self._gateways.get(gateway_id) or _Gateway(gateway_id)
             missing = {(one.connection_id, one.kind): one for one in wanted}
@@ -153,38 +159,44 @@ class Prober:
     def _round(self, now: float) -> set[str]:
         """Reads, then sends: an answer that waits is no loss. Returns the gateways whose paths have changed."""
         for gateway in self._gateways.values():
-            if gateway.socket is None and gateway.open_at <= now:
-                self._open(gateway, now)
+            if gateway.open_at <= now and (missing := gateway.missing):
+                self._open(gateway, missing, now)
         return {*self._receive(now), *self._send(now)}
 
-    def _open(self, gateway: _Gateway, now: float) -> None:
+    def _open(self, gateway: _Gateway, kinds: Collection[Kind], now: float) -> None:
         try:
-            gateway.socket = self._open_socket(gateway.id)
+            for kind in kinds:
+                opened = gateway.sockets[kind] = self._open_socket(gateway.id, kind)
+                self._poll.register(opened, select.EPOLLIN)
         except OSError as error:
             log.warning("gateway %s: no echoes can be sent: %s", gateway.id, error.strerror or error)
             gateway.open_at = now + RETRY
-        else:
-            self._poll.register(gateway.socket, select.EPOLLIN)
 
     def _close(self, gateway: _Gateway) -> None:
-        if gateway.socket is not None:
-            self._poll.unregister(gateway.socket)
-            gateway.socket.close()
-            gateway.socket = None
+        for opened in gateway.sockets.values():
+            self._poll.unregister(opened)
+            opened.close()
+        gateway.sockets.clear()
 
     def _receive(self, now: float) -> Iterator[str]:
         ready = {number for number, _ in self._poll.poll(0)}
         ahead = time.time() - now  # of the kernel's clock to ours
         for gateway in self._gateways.values() if ready else ():
-            if gateway.socket is None or gateway.socket.fileno() not in ready:
+            for kind, opened in gateway.sockets.items():
+                if opened.fileno() in ready:
+                    yield from self._receive_from(gateway, kind, opened, ahead)
+
+    def _receive_from(self, gateway: _Gateway, kind: Kind, opened: icmp.EchoSocket, ahead: float) -> Iterator[str]:
+        """Reads a bounded number of messages: anybody may send some. An answer counts only where echoes of its kind are answered."""
+        for reply in itertools.islice(opened.receive(), 4 * len(gateway.streams) + SPARE):
+            stream = gateway.streams.get(reply.identifier or 0)
+            if stream is None or stream.echoes.kind != kind or not isinstance(reply, icmp.EchoReply):
                 continue
-            for reply in gateway.socket.receive():
-                stream = gateway.streams.get(reply.identifier or 0)
-                if isinstance(reply, icmp.EchoReply) and stream and reply.source == stream.echoes.destination:
-                    before = stream.window.state
-                    stream.window.answer(reply.sequence, reply.at - ahead, reply.at)
-                    if stream.window.state != before:
-                        yield gateway.id
+            if (reply.source, reply.destination) == (stream.echoes.destination, stream.echoes.source):
+                before = stream.window.state
+                stream.window.answer(reply.sequence, reply.at - ahead, reply.at)
+                if stream.window.state != before:
+                    yield gateway.id
 
     def _send(self, now: float) -> Iterator[str]:
         while self._queue and self._queue[0][0] <= now:
@@ -194,10 +206,11 @@ class Prober:
             interval = self._timings[stream.echoes.kind].interval
             stream.due = max(stream.due + interval, now + interval / 2)
             heapq.heappush(self._queue, (stream.due, next(self._serial), stream))
-            if stream.gateway.socket is None:
+            opened = stream.gateway.sockets.get(stream.echoes.kind)
+            if opened is None:
                 continue
             before = stream.window.state
-            self._send_one(stream, stream.window.send(time.monotonic(), time.time()), stream.gateway.socket)
+            self._send_one(stream, stream.window.send(time.monotonic(), time.time()), opened)
             if stream.window.state != before:
                 yield stream.gateway.id
 
