@@ -2,6 +2,7 @@
 
 import logging
 import re
+import uuid
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -307,3 +308,28 @@ def test_a_fault_in_a_diagnosis_does_not_stop_the_agent(source: Source, monkeypa
     source.report(**_up())
     assert "changes of statuses could not be kept" in caplog.text
     assert source.api.get(f"vpn-connection/{source.connection_id}")["vpn_connection"]["status"] == "ACTIVE"
+
+
+def _checked(source: Source, outcome: model.PathOutcome) -> model.ProbeResult:
+    return model.ProbeResult(
+        id=str(uuid.uuid4()),
+        connection_id=source.connection_id,
+        at=datetime.now(UTC),
+        reason="automatic",
+        configuration="",
+        local_address="203.0.113.10",
+        peer_address="198.51.100.2",
+        path=model.ProbePath(outcome=outcome, mtu=1438, passed=1117),
+    )
+
+
+def test_what_a_check_of_the_path_finds_is_a_line_until_another_check_finds_that_it_is_mended(source: Source):
+    source.report()
+    source.report(**_up())
+    source.lines()
+    source.report(probes=(_checked(source, "black_hole"),), **_up())
+    assert source.lines() == ["hq-branch is still ACTIVE: path_mtu"]
+    source.report(probes=(_checked(source, "unanswered"),), **_up())
+    assert source.lines() == []
+    source.report(probes=(_checked(source, "passes"),), **_up())
+    assert source.lines() == ["hq-branch is still ACTIVE, its warning is over"]

@@ -14,7 +14,16 @@ from landbridge.operations import related
 from landbridge.status import bgp_causes, rule_context
 from landbridge.status import connection as connection_status
 from landbridge.status.rule_context import Context, Related
-from landbridge.store import attempts, bgp_changes, connection_states, connections, gateways, observations, pauses
+from landbridge.store import (
+    attempts,
+    bgp_changes,
+    connection_states,
+    connections,
+    gateways,
+    observations,
+    pauses,
+    probes,
+)
 from landbridge.store.database import Transaction
 from landbridge.telemetry import log_fields
 
@@ -73,13 +82,14 @@ def _changed(
     looked_at = [*written, *_as_before(tx, row.seq, seen.keys() - {one.connection_id for one in written})]
     seqs = [one.seq for one in looked_at]
     last, stored = connection_states.last(tx, seqs), attempts.of_connections(tx, seqs)
-    sessions = bgp_changes.last(tx, seqs)
+    sessions, holes = bgp_changes.last(tx, seqs), probes.black_holes(tx, seqs)
     for one in looked_at:
         connection, look = connections.get(tx, one.connection_id), seen[one.connection_id]
         look = dataclasses.replace(look, attempts=stored.get(one.seq, look.attempts))
         known = model.KnownConnection(connection, *one.after[:3], look, observation.seen_at, one.seq)
         before, after = connection_status.of_facts(one.before), connection_status.of_facts(one.after)
-        loaded = related.load(tx, known, gateway) if after == "DOWN" or look.bgp is not None else Related()
+        alone = Related(probes=(holes[one.seq],) if one.seq in holes else ())
+        loaded = related.load(tx, known, gateway) if after == "DOWN" or look.bgp is not None else alone
         if look.bgp is not None:
             session = _session(Context(connection=connection, seen=look, related=loaded, seen_at=now), look.bgp)
             before_it = sessions.get(one.seq)

@@ -1,12 +1,13 @@
 """Rows of probes: orders, and results. The last probes of each connection are kept."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
 from landbridge import model
-from landbridge.store import audit_trail, codec, tables
+from landbridge.store import audit_trail, codec, expressions, tables
 from landbridge.store.database import Transaction
 from landbridge.store.statement import Statement
 
@@ -42,6 +43,11 @@ _CONNECTION = Statement(
 _OF_CONNECTION = Statement(
     select(_p.c.id, _p.c.asked_at, _p.c.actor, _p.c.wanted, _p.c.report)
     .where(_p.c.connection_seq == bindparam("connection_seq"))
+    .order_by(_p.c.seq)
+)
+_PATH_CHECKS = Statement(
+    select(_p.c.connection_seq, _p.c.finding, _p.c.report)
+    .where(expressions.IsAmong(_p.c.connection_seq, "seqs"), _p.c.finding.is_not(None))
     .order_by(_p.c.seq)
 )
 _OF_GATEWAY = Statement(
@@ -109,6 +115,20 @@ def of_connection(tx: Transaction, connection_seq: int) -> tuple[model.RecordedP
         )
         for probe_id, asked_at, actor, wanted, report in tx.all(_OF_CONNECTION, connection_seq=connection_seq)
     )
+
+
+def black_holes(tx: Transaction, connection_seqs: Iterable[int]) -> dict[int, model.ProbeResult]:
+    """The last checks of paths of several connections that found a black hole, unless a later check found something else."""
+    last: dict[int, tuple[str, str]] = {}
+    for seq, finding, report in tx.all(_PATH_CHECKS, seqs=expressions.values(connection_seqs)):
+        outcome = finding.split()[0]
+        if outcome != "unanswered":
+            last[seq] = outcome, report
+    return {
+        seq: codec.probe_result.validate_json(report)
+        for seq, (outcome, report) in last.items()
+        if outcome == "black_hole"
+    }
 
 
 class OfConnection(NamedTuple):
