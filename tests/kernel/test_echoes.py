@@ -1,6 +1,10 @@
-"""A path that is cut: NQA finds it, the standby carries, and the master has its traffic back when its path was stable for a while."""
+"""A path that is cut: NQA finds it, the standby carries, and the master has its traffic back when its path was stable for a while.
+
+The agent is at work, as in the service. `test_failover` measures the same with other detectors, and with both endpoints in use.
+"""
 
 import contextlib
+import dataclasses
 import itertools
 import re
 import signal
@@ -61,14 +65,19 @@ class Pair:
         return [bool(one.routes) for one in self.seen()]
 
     def wait_for(self, carries: list[bool], states: list[str], what: str) -> None:
-        sites.wait_for(
-            lambda: (self.carries(), [one.state for one in self.seen()]) == (carries, states), what, seconds=PATIENCE
-        )
+        def found() -> bool:
+            return (self.carries(), [one.state for one in self.seen()]) == (carries, states)
+
+        try:
+            sites.wait_for(found, what, seconds=PATIENCE)
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}; the last report: {self.seen()}") from None
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def pair() -> Iterator[Pair]:
     with managed_gateway.managed() as managed:
+        managed.gateway = dataclasses.replace(managed.gateway, ha_mode="active-standby")
         pair = Pair(managed)
         pair.add("master")
         pair.add("slave")
@@ -144,3 +153,4 @@ def test_a_monitor_is_answered_outside_of_the_tunnel_and_says_so_when_it_is_not(
     assert (monitor.source, monitor.destination) == (sites.EIPS[1], pair.devices[1].address)
     pair.managed.world.cut(pair.devices[1].address)
     sites.wait_for(lambda: _states(pair, "monitor") == ["up", "down"], "a silent device", seconds=PATIENCE)
+    pair.managed.world.mend()

@@ -55,6 +55,18 @@ def test_an_event_does_not_swallow_a_later_look_that_was_asked_for(ears: Ears):
     assert ears.looks[0] - began < 1.0 <= ears.looks[1] - began
 
 
+def test_a_look_that_is_asked_for_at_once_waits_for_nothing(ears: Ears, monkeypatch: pytest.MonkeyPatch):
+    """A path that is down costs traffic. The watcher would sleep on otherwise."""
+    monkeypatch.setattr(vici_events, "TICK", 3600.0)
+    monkeypatch.setattr(vici_events, "SCAN", 3600.0)
+    ears.watcher.rescan()  # it goes to sleep with these
+    time.sleep(0.3)
+    ears.watcher.call_soon("g")
+    sites.wait_for(lambda: ears.looks, "the look", seconds=10)
+    monkeypatch.undo()
+    ears.watcher.rescan()
+
+
 def test_a_burst_of_events_is_one_look(ears: Ears):
     for _ in range(500):
         ears.hear("ike-updown", {})
