@@ -107,10 +107,12 @@ def test_a_device_gets_a_child_sa_for_each_request_inside_its_subnets(bench: Ben
     assert not sites.ping(bench.world.vpc_host, HOSTS[2], wait=1)
 
 
-def test_what_a_device_asks_for_is_narrowed_and_nothing_else_leaves(bench: Bench):
+@pytest.mark.parametrize("exchange", ["v2", "v1-main"])
+def test_what_a_device_asks_for_is_narrowed_and_nothing_else_leaves(bench: Bench, exchange: str):
     """The device offers 0.0.0.0/0, and has a subnet that is not the connection's."""
-    bench.want(bench.spec(0, LANS[0]))
-    device = bench.world.add_device(tunnel(0, pairs=(("0.0.0.0/0", "0.0.0.0/0"),)), lans=LANS[:2])
+    ours, its = EXCHANGES[exchange]
+    bench.want(bench.spec(0, LANS[0], **ours))
+    device = bench.world.add_device(tunnel(0, pairs=(("0.0.0.0/0", "0.0.0.0/0"),), **its), lans=LANS[:2])
     ask(device, 0)
     [up] = bench.until(lambda one: one.children)
     assert [(child.local_ts, child.remote_ts) for child in up.children] == [((sites.VPC,), (LANS[0],))]
