@@ -66,12 +66,14 @@ serve: setup ## the service on 127.0.0.1:8700, with its data in ./landbridge-dat
 # A worker a processor (pytest-xdist). Each begins with a stretch of neighbouring tests, so that what a module shares is mostly made
 # once, and takes over tests of the others when it is done.
 PARALLEL := -n auto --dist worksteal
+# Tests of tunnels wait for timers more than they work: three workers for two processors.
+PARALLEL_TUNNELS := -n $(shell echo $$(( ($$(nproc) * 3 + 1) / 2 ))) --dist worksteal
 
 unit: setup ## the tests of every minute: no processes, no servers, no tunnels
 	@$(BIN)/python -m pytest $(PARALLEL) -p tests.unit_only tests $(addprefix --ignore tests/,cli compat durability kernel scenarios)
 
 test: setup $(VENV)/.unpacked ## every test, real tunnels and foreign clients included; prints the lines of the code that no test ran
-	@$(BIN)/python -m pytest $(PARALLEL) --cov=landbridge tests --ignore tests/kernel
+	@$(BIN)/python -m pytest $(PARALLEL_TUNNELS) --cov=landbridge tests --ignore tests/kernel
 
 # Started in a virtual machine: nothing is loaded that these tests do not use, since imports take seconds there.
 GUEST_PYTEST := $(BIN)/python -m pytest -p no:cacheprovider -p no:hypothesispytest -p no:xdist -p no:xdist.looponfail -p no:pytest_cov --confcutdir=tests/kernel --timeout=400
