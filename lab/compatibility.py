@@ -342,7 +342,16 @@ def _observe(maker: Maker, gateway: Any, up: Any, down: Any, refused: Any) -> No
             routes=("192.168.44.0/24",),
             traffic=model.Traffic(received_at=at),
             is_key_unproved=True,
-            one_way=model.OneWay(direction="out", packets=240, since=at, until=at),
+            one_way_pairs=(
+                model.OneWay(
+                    direction="out",
+                    local_ts=("10.0.0.0/24",),
+                    remote_ts=("192.168.44.0/24",),
+                    packets=240,
+                    since=at,
+                    until=at,
+                ),
+            ),
             refused_packets=(
                 model.RefusedPackets(reporter="192.168.44.1", destination="192.168.44.10", code=0, packets=25),
             ),

@@ -84,11 +84,25 @@ def test_what_passes_one_way_alone(looks: list[tuple[int, int]], one_way: tuple[
     for number, child in enumerate(children[1:]):
         since, until = (START + timedelta(seconds=10 * count) for count in (number, number + 1))
         seen = traffic.count(seen, _seen(child), until, since)
-    told = seen.one_way and (
-        seen.one_way.direction,
-        seen.one_way.packets,
-        (seen.one_way.since - START).seconds,
-        (seen.one_way.until - START).seconds,
-    )
-    assert told == one_way
-    assert traffic.count(seen, _seen(), START).one_way is None
+    assert _told(seen) == ([] if one_way is None else [one_way])
+    assert traffic.count(seen, _seen(), START).one_way_pairs == ()
+
+
+def _told(seen: model.ConnectionObservation) -> list[tuple[str, int, int, int]]:
+    return [
+        (one.direction, one.packets, (one.since - START).seconds, (one.until - START).seconds)
+        for one in seen.one_way_pairs
+    ]
+
+
+def test_a_pair_that_is_answered_hides_none_that_is_not():
+    """Also after a rekey of the one that is not."""
+    answered, silent, rekeyed = (_child("1", 0), _child("2", 0, OTHER), _child("3", 0, OTHER))
+    seen = traffic.count(_seen(answered, silent), _seen(answered, silent), START)
+    for number, other in enumerate((silent, rekeyed), 1):
+        alive = dataclasses.replace(answered, packets_in=9 * number, packets_out=9 * number)
+        dead = dataclasses.replace(other, packets_out=5)
+        at = START + timedelta(seconds=10 * number)
+        seen = traffic.count(seen, _seen(alive, dead), at, at - timedelta(seconds=10))
+    assert _told(seen) == [("out", 10, 0, 20)]
+    assert (seen.one_way_pairs[0].local_ts, seen.one_way_pairs[0].remote_ts) == (OTHER[:1], OTHER[1:])

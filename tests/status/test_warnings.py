@@ -54,33 +54,58 @@ def test_it_is_said_until_when_the_old_key_lasts(connection: model.Connection, u
     assert cause.evidence
 
 
-def _one_way(direction: Literal["in", "out"], packets: int, seconds: int) -> model.OneWay:
-    return model.OneWay(direction=direction, packets=packets, since=examples.at(0), until=examples.at(seconds))
+PAIR, OTHER_PAIR = (("10.1.0.0/24",), ("10.2.0.0/24",)), (("10.1.0.0/24",), ("10.3.0.0/24",))
+
+
+def _one_way(direction: Literal["in", "out"], packets: int, seconds: int, pair: Any = PAIR) -> model.OneWay:
+    return model.OneWay(
+        direction=direction,
+        local_ts=pair[0],
+        remote_ts=pair[1],
+        packets=packets,
+        since=examples.at(0),
+        until=examples.at(seconds),
+    )
 
 
 @pytest.mark.parametrize(
     ("one_way", "said"),
     [
-        pytest.param(None, None, id="both ways, or nothing"),
-        pytest.param(_one_way("out", 9, 60), None, id="some packets"),
-        pytest.param(_one_way("out", 500, 19), None, id="for a moment"),
+        pytest.param([], [], id="both ways, or nothing"),
+        pytest.param([_one_way("out", 9, 60)], [], id="some packets"),
+        pytest.param([_one_way("out", 500, 19)], [], id="for a moment"),
         pytest.param(
-            _one_way("out", 240, 60),
-            "packets go into the tunnel and none comes back: we sent 240 packets in 60 s, none came back; the last one came at"
-            " 2026-01-02T03:00:00Z",
+            [_one_way("out", 240, 60)],
+            [
+                "packets go into the tunnel and none comes back: we sent 240 packets in 60 s, none came back; the last one came at 2026-01-02T03:00:00Z"
+            ],
             id="none comes back",
         ),
         pytest.param(
-            _one_way("in", 10, 20),
-            "packets come out of the tunnel and none goes in: 10 packets came in 20 s, we sent none",
+            [_one_way("in", 10, 20)],
+            ["packets come out of the tunnel and none goes in: 10 packets came in 20 s, we sent none"],
             id="none goes out",
         ),
     ],
 )
-def test_what_passes_one_way_alone(one_way: model.OneWay | None, said: str | None, given: Any):
+def test_what_passes_one_way_alone(one_way: list[model.OneWay], said: list[str], given: Any):
     came = dataclasses.replace(given.child(), last_in_at=examples.at(0))
-    found = warnings.of(examples.context(one_way=one_way, children=(came,)))
-    assert [one.reason for one in found] == ([] if said is None else [said])
+    found = warnings.of(examples.context(one_way_pairs=tuple(one_way), children=(came,)))
+    assert [one.reason for one in found] == said
+
+
+def test_of_several_pairs_the_one_with_the_most_packets_is_named(given: Any):
+    """Of each direction, and with its own last packet."""
+    children = (
+        dataclasses.replace(given.child(), last_in_at=examples.at(0)),
+        given.child(*OTHER_PAIR[1], spi="c0000003"),
+    )
+    one_way = (_one_way("out", 20, 60), _one_way("out", 240, 60, OTHER_PAIR), _one_way("in", 10, 20))
+    found = warnings.of(examples.context(one_way_pairs=one_way, children=children))
+    assert [one.reason.split(": ", 1)[1] for one in found] == [
+        "10.1.0.0/24 - 10.3.0.0/24: we sent 240 packets in 60 s, none came back; none ever came through these SAs",
+        "10.1.0.0/24 - 10.2.0.0/24: 10 packets came in 20 s, we sent none",
+    ]
 
 
 def _refused(code: int, packets: int = 25, destination: str = "192.168.44.10") -> model.RefusedPackets:

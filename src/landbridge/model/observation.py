@@ -49,11 +49,11 @@ class Traffic:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OneWay:
-    """Packets in one direction of a tunnel while there were none in the other, over all its CHILD_SAs. The looks from `since` to `until` counted
-    them.
-    """
+    """Packets in one direction of a pair of traffic selectors while there were none in the other. The looks from `since` to `until` counted them."""
 
     direction: Literal["in", "out"]
+    local_ts: tuple[str, ...]
+    remote_ts: tuple[str, ...]
     packets: int
     since: datetime
     until: datetime
@@ -80,7 +80,7 @@ class ConnectionObservation:
     number of CHILD_SAs of a tunnel that is wholly up; more than that is fine for the moment of a rekey. `missing_pairs`: pairs of
     subnets (`ours - theirs`) that no CHILD_SA carries whole while the tunnel is up. `routes`: blocks that lead into the tunnel now.
     `is_key_unproved`: the tunnel was made with another PSK than the one that is loaded, and no IKE_SA with this one stands yet.
-    `configuration` names what is loaded now; `attempts` are the last ones, oldest first. `traffic` and `one_way` are counted by the source
+    `configuration` names what is loaded now; `attempts` are the last ones, oldest first. `traffic` and `one_way_pairs` are counted by the source
     that the agent reports to. `refused_packets`: most packets first. `bgp`: the session of a connection of style bgp. `nqa`: what echoes through the tunnel say, and `monitor` what
     echoes outside of it say; None where nothing is sent.
     """
@@ -103,7 +103,7 @@ class ConnectionObservation:
     configuration: str = ""
     attempts: tuple[Attempt, ...] = ()
     traffic: Traffic = Traffic()
-    one_way: OneWay | None = None
+    one_way_pairs: tuple[OneWay, ...] = ()
     refused_packets: tuple[RefusedPackets, ...] = ()
     bgp: BgpSession | None = None
     nqa: Reachability | None = None

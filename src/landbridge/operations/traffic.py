@@ -1,9 +1,23 @@
 """Counts the traffic of connections over rekeys. Pure."""
 
 import dataclasses
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from landbridge import model
+
+#: Traffic selectors of a CHILD_SA: ours, and those of the device.
+Pair = tuple[tuple[str, ...], tuple[str, ...]]
+
+
+@dataclass(slots=True)
+class _Packets:
+    """Of a pair, since the last look."""
+
+    came: int = 0
+    went: int = 0
 
 
 def count(
@@ -18,34 +32,52 @@ def count(
     known = {} if before is None else {child.spi_in: child for child in before.children}
     total = model.Traffic() if before is None else before.traffic
     selectors = {(child.local_ts, child.remote_ts) for child in known.values()}
+    passed: defaultdict[Pair, _Packets] = defaultdict(_Packets)
     for child in now.children:
         last = known.get(child.spi_in)
         packets_in = child.packets_in - (last.packets_in if last else 0)
+        packets_out = child.packets_out - (last.packets_out if last else 0)
+        pair = passed[child.local_ts, child.remote_ts]
+        pair.came += packets_in
+        pair.went += packets_out
         total = model.Traffic(
             bytes_in=total.bytes_in + child.bytes_in - (last.bytes_in if last else 0),
             bytes_out=total.bytes_out + child.bytes_out - (last.bytes_out if last else 0),
             packets_in=total.packets_in + packets_in,
-            packets_out=total.packets_out + child.packets_out - (last.packets_out if last else 0),
+            packets_out=total.packets_out + packets_out,
             rekeys=total.rekeys + (last is None and (child.local_ts, child.remote_ts) in selectors),
             received_at=at if packets_in else total.received_at,
         )
-    one_way = None if before is None or not now.children else _one_way(before, total, last_look or at, at)
-    return dataclasses.replace(now, traffic=total, one_way=one_way)
+    pairs = () if before is None else tuple(_one_ways(before, passed, last_look or at, at))
+    return dataclasses.replace(now, traffic=total, one_way_pairs=pairs)
 
 
-def _one_way(
-    before: model.ConnectionObservation, total: model.Traffic, last_look: datetime, look: datetime
-) -> model.OneWay | None:
-    """A look that finds no new packets changes nothing."""
-    packets_in = total.packets_in - before.traffic.packets_in
-    packets_out = total.packets_out - before.traffic.packets_out
-    if packets_in and packets_out:
-        return None
-    known = before.one_way
-    if not packets_in and not packets_out:
-        return known
+def _one_ways(
+    before: model.ConnectionObservation, passed: Mapping[Pair, _Packets], last_look: datetime, look: datetime
+) -> Iterator[model.OneWay]:
+    """A pair whose device answers does not hide one whose device does not. A look that finds no new packets of a pair changes nothing."""
+    known = {(one.local_ts, one.remote_ts): one for one in before.one_way_pairs}
+    for pair, packets in passed.items():
+        last = known.get(pair)
+        if packets.came and packets.went:
+            continue
+        if packets.came or packets.went:
+            yield _longer(last, pair, packets, last_look, look)
+        elif last is not None:
+            yield last
+
+
+def _longer(
+    known: model.OneWay | None, pair: Pair, packets: _Packets, last_look: datetime, look: datetime
+) -> model.OneWay:
+    local, remote = pair
     now = model.OneWay(
-        direction="in" if packets_in else "out", packets=packets_in or packets_out, since=last_look, until=look
+        direction="in" if packets.came else "out",
+        local_ts=local,
+        remote_ts=remote,
+        packets=packets.came or packets.went,
+        since=last_look,
+        until=look,
     )
     if known is None or known.direction != now.direction:
         return now

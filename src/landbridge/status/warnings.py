@@ -39,22 +39,34 @@ def of(context: Context) -> tuple[model.Cause, ...]:
 
 
 def _one_way(context: Context) -> Iterator[model.Cause]:
-    passed = context.seen.one_way
-    if passed is None or passed.packets < FEWEST or passed.until - passed.since < SHORTEST:
-        return
+    """For each direction, the pair with the most packets."""
+    lasting = [one for one in context.seen.one_way_pairs if one.packets >= FEWEST and one.until - one.since >= SHORTEST]
+    for code, direction in (("nothing_comes_back", "out"), ("nothing_goes_out", "in")):
+        found = max((one for one in lasting if one.direction == direction), key=lambda one: one.packets, default=None)
+        if found is not None:
+            detail = _which_pair(context, found) + _how_many(context, found)
+            yield cause_texts.cause(code, placeholders=context.placeholders, detail=detail)
+
+
+def _how_many(context: Context, passed: model.OneWay) -> str:
     seconds = round((passed.until - passed.since).total_seconds())
-    if passed.direction == "out":
-        last = max((child.last_in_at for child in context.seen.children if child.last_in_at), default=None)
-        ever = (
-            "the last one came at " + last.strftime("%Y-%m-%dT%H:%M:%SZ")
-            if last
-            else "none ever came through these SAs"
-        )
-        detail = f"we sent {passed.packets} packets in {seconds} s, none came back; {ever}"
-        yield cause_texts.cause("nothing_comes_back", placeholders=context.placeholders, detail=detail)
-    else:
-        detail = f"{passed.packets} packets came in {seconds} s, we sent none"
-        yield cause_texts.cause("nothing_goes_out", placeholders=context.placeholders, detail=detail)
+    if passed.direction == "in":
+        return f"{passed.packets} packets came in {seconds} s, we sent none"
+    times = (child.last_in_at for child in context.seen.children if _pair(child) == _pair(passed))
+    last = max(filter(None, times), default=None)
+    ever = f"the last one came at {last:%Y-%m-%dT%H:%M:%SZ}" if last else "none ever came through these SAs"
+    return f"we sent {passed.packets} packets in {seconds} s, none came back; {ever}"
+
+
+def _which_pair(context: Context, passed: model.OneWay) -> str:
+    """Names the pair of a connection that has several."""
+    if len({_pair(child) for child in context.seen.children}) < 2:
+        return ""
+    return f"{', '.join(passed.local_ts)} - {', '.join(passed.remote_ts)}: "
+
+
+def _pair(one: model.ChildSa | model.OneWay) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    return one.local_ts, one.remote_ts
 
 
 def _refused(context: Context) -> Iterator[model.Cause]:
