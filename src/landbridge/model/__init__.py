@@ -6,7 +6,7 @@ Other rooms write `from landbridge import model` and `model.Connection`.
 
 from landbridge.model.abilities import NO_DEFAULT_ROUTE, NO_GM, Abilities, Plane, abilities_of, uncarried
 from landbridge.model.audit import AuditEvent, AuditListRequest
-from landbridge.model.bgp import BgpChange, BgpFault, BgpFaultCode, BgpPeer, BgpRoute, BgpSession, BgpState
+from landbridge.model.bgp import BgpChange, BgpFault, BgpFaultCode, BgpOrigin, BgpPeer, BgpRoute, BgpSession, BgpState
 from landbridge.model.cause import Cause
 from landbridge.model.connection import (
     Connection,
@@ -151,6 +151,7 @@ __all__ = [
     "BgpChange",
     "BgpFault",
     "BgpFaultCode",
+    "BgpOrigin",
     "BgpPeer",
     "BgpRoute",
     "BgpSession",

@@ -250,7 +250,7 @@ TEXTS: Mapping[str, Text] = {
     "bgp_too_many_routes": Text(
         "device",
         "the device announces more routes than this connection accepts",
-        "on the device, announce fewer routes, for example summaries; then reset the connection",
+        "on the device, announce fewer routes, for example summaries; the service opens the session again within 5 minutes",
     ),
     "bgp_no_routes": Text(
         "device",
