@@ -79,7 +79,7 @@ test: setup $(VENV)/.unpacked ## every test, real tunnels and foreign clients in
 GUEST_PYTEST := $(BIN)/python -m pytest -p no:cacheprovider -p no:hypothesispytest -p no:xdist -p no:xdist.looponfail -p no:pytest_cov --confcutdir=tests/kernel --timeout=400
 
 test-kernel: setup $(VENV)/.kernel-packages ## tunnels and the installation on Debian's own kernel, in virtual machines
-	@for fetched in lab.kernel lab.libreswan lab.upgrade; do $(BIN)/python -m $$fetched; done
+	@for fetched in lab.kernel lab.libreswan lab.frr lab.upgrade; do $(BIN)/python -m $$fetched; done
 	@echo "test-kernel: two machines; to watch: tail -f build/kernel/*/console.log"
 	@$(MAKE) --no-print-directory -j2 --output-sync=target build/kernel/tunnels build/kernel/install
 

@@ -127,6 +127,7 @@ def make_dependencies(
         database=data.database,
         engine=engine["name"],
         plane="userland" if engine.get("data_plane") == "userland" else "kernel",
+        bgp=not engine.get("bgp", "").startswith("no:"),
         site=site,
         vault=data.vault,
         unseen_after=settings.agent.unseen_after,

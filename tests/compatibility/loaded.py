@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from landbridge.engine.strongswan import state
+from landbridge.engine.strongswan.bgp import state as bgp_state
 from landbridge.engine.strongswan.ike import state as ike_state
 from landbridge.engine.strongswan.network import links, tunnels
 from landbridge.engine.strongswan.network import state as network_state
@@ -32,6 +33,9 @@ def to_json(current: state.GatewayState, messages: dict[str, Any]) -> Loaded:
         "connections": {name: sorted(children) for name, children in sorted(current.ike.conns.items())},
         "secrets": sorted(current.ike.secrets),
         "sas": [[sa.name, [child.name for child in sa.children]] for sa in current.ike.sas],
+        "bird": current.bgp.fingerprint,
+        "learned_routes": sorted(map(list, current.network.learned_routes)),
+        "learned_sources": sorted(map(list, current.network.learned_sources)),
         "messages": messages,
     }
 
@@ -66,6 +70,8 @@ def from_json(loaded: Loaded) -> state.GatewayState:
             filter_table=loaded["guard"],
             nat_table=loaded["forward"],
             tunnels={name: _tunnel_from_json(tunnel) for name, tunnel in loaded["tunnels"].items()},
+            learned_routes=frozenset((link, net) for link, net in loaded.get("learned_routes", ())),
+            learned_sources=frozenset((link, net) for link, net in loaded.get("learned_sources", ())),
         ),
         ike=ike_state.IkeState(
             alive=True,
@@ -74,6 +80,9 @@ def from_json(loaded: Loaded) -> state.GatewayState:
             secrets=frozenset(loaded["secrets"]),
             sas=tuple(_sa(number, *each) for number, each in enumerate(loaded["sas"])),
         ),
+        bgp=bgp_state.BgpState(alive=True, started=True, fingerprint=loaded["bird"])
+        if loaded.get("bird")
+        else bgp_state.BgpState(),
     )
 
 

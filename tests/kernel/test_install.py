@@ -133,18 +133,19 @@ def test_an_installed_service_carries_a_tunnel_in_units_of_its_own(world: sites.
 
 
 def test_systemd_finds_nothing_wrong_with_the_installed_units() -> None:
-    units = [files.SERVICE, f"{paths.CHARON_UNIT}0123456789ab.service"]
+    units = [files.SERVICE, *(f"{kind}0123456789ab.service" for kind in (paths.CHARON_UNIT, paths.BIRD_UNIT))]
     done = subprocess.run(["systemd-analyze", "verify", *units], capture_output=True, text=True, check=False)
     assert (done.returncode, [line for line in done.stderr.splitlines() if "landbridge" in line]) == (0, [])
 
 
-def test_the_packaged_daemon_is_switched_off(connection_id: str) -> None:
+PACKAGED = ("strongswan.service", "bird.service")
+
+
+def test_the_packaged_daemons_are_switched_off(connection_id: str) -> None:
     del connection_id
-    done = subprocess.run(
-        ["systemctl", "is-enabled", "strongswan.service"], capture_output=True, text=True, check=False
-    )
-    assert done.stdout.strip() == "disabled"
-    assert Path(files.SWITCHED_OFF).read_text() == "strongswan.service\n"
+    done = subprocess.run(["systemctl", "is-enabled", *PACKAGED], capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["disabled", "disabled"]
+    assert tuple(Path(files.SWITCHED_OFF).read_text().split()) == PACKAGED
 
 
 def test_an_upgrade_loses_no_packet_and_keeps_the_sas(
@@ -222,6 +223,6 @@ def test_uninstalling_takes_all_down_and_leaves_the_data(connection_id: str) -> 
     assert not namespace.exists()
     state = subprocess.run(["systemctl", "is-active", daemon], capture_output=True, text=True, check=False)
     assert state.stdout.strip() == "inactive"
-    assert systemctl("is-enabled", "strongswan.service") == "enabled"
+    assert systemctl("is-enabled", *PACKAGED).split() == ["enabled", "enabled"]
     assert Path(paths.DATA, "landbridge.db").exists()
     assert Path(files.CONFIGURATION).exists()

@@ -71,10 +71,13 @@ class PlanRun:
     def done(self, step: Step) -> None:
         log.info("gateway %s: %s", self._gateway_id, step, extra=self._fields(step))
 
-    def failed(self, step: Step, reason: str, *, isolated: bool = False) -> None:
-        """`isolated`: the steps that follow do not need this one, and are not skipped."""
+    def failed(self, step: Step, reason: str, *, isolated: bool = False, concerned: Sequence[str] = ()) -> None:
+        """`isolated`: the steps that follow do not need this one, and are not skipped. `concerned`: ids of the connections that lack something
+        now, where a step of the gateway is not for all of them.
+        """
         log.warning("gateway %s: %s: %s", self._gateway_id, step, reason, extra=self._fields(step))
-        self.failures[step.connection_id] = f"{step}: {reason}"
+        for connection_id in concerned or (step.connection_id,):
+            self.failures[connection_id] = f"{step}: {reason}"
         if not isolated:
             self._failed.add(step.connection_id)
 

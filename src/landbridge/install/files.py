@@ -18,6 +18,8 @@ SERVICE = "landbridge.service"
 _FOLDER = f"{paths.DATA}/{paths.ENGINE}/%i"
 #: The memory limit of a gateway's charon.
 CHARON_MEMORY = "1G"
+#: The memory limit of a gateway's BIRD.
+BIRD_MEMORY = "256M"
 
 # `ip netns add` must mount where the whole host sees it. Every setting that gives a unit a mount namespace (Protect… of
 # paths, Private…, ReadOnly…) would keep those mounts from the host and from the charons: there is none here on purpose.
@@ -120,6 +122,58 @@ MemoryDenyWriteExecute=yes
 SystemCallArchitectures=native
 """
 
+_BIRD = f"""\
+# Written by `landbridge install`, which replaces it. Your changes: systemctl edit {paths.BIRD_UNIT}
+# The instance is the 12 hex digits that name a gateway's folder, network namespace and socket.
+[Unit]
+Description=Landbridge, BGP daemon of gateway %i
+StartLimitIntervalSec=0
+# One that failed is told by the service; it need not be kept.
+CollectMode=inactive-or-failed
+
+[Service]
+Type=exec
+NetworkNamespacePath={paths.NETNS}/{paths.NETNS_PREFIX}%i
+# The service reads the times of its log.
+Environment=TZ=UTC
+EnvironmentFile={_FOLDER}/{paths.BIRD_OPTIONS}
+ExecStart={paths.BIRD} -f -c {_FOLDER}/{paths.BIRD_CONFIGURATION} -s {paths.RUN}/%i.ctl $OPTIONS
+StandardOutput=truncate:{_FOLDER}/{paths.BIRD_OUTPUT}
+StandardError=inherit
+TimeoutStartSec=20
+TimeoutStopSec=5
+# The service starts it, since only the service knows whether routes of before may stay.
+Restart=no
+OOMScoreAdjust=-500
+# A BIRD with 200 sessions takes 6 MB; the limits of prefixes bound the rest.
+MemoryMax={BIRD_MEMORY}
+TasksMax=16
+CPUWeight=100
+LimitCORE=0
+UMask=0077
+
+NoNewPrivileges=yes
+# Routes and the binding to interfaces; port 179.
+CapabilityBoundingSet=CAP_NET_ADMIN CAP_NET_BIND_SERVICE
+ProtectSystem=strict
+ReadWritePaths={_FOLDER} {paths.RUN}
+ProtectHome=yes
+PrivateTmp=yes
+PrivateDevices=yes
+ProtectControlGroups=yes
+ProtectKernelModules=yes
+ProtectKernelLogs=yes
+ProtectKernelTunables=yes
+ProtectClock=yes
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+LockPersonality=yes
+MemoryDenyWriteExecute=yes
+SystemCallArchitectures=native
+"""
+
 _SYSCTL = """\
 # Written by `landbridge install`: packets for the gateways' addresses pass this machine.
 net.ipv4.ip_forward = 1
@@ -129,6 +183,7 @@ net.ipv4.ip_forward = 1
 MANAGED_FILES = {
     f"{UNITS}/{SERVICE}": _SERVICE,
     f"{UNITS}/{paths.CHARON_UNIT}.service": _CHARON,
+    f"{UNITS}/{paths.BIRD_UNIT}.service": _BIRD,
     SYSCTL: _SYSCTL,
 }
 

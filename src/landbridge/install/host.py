@@ -18,10 +18,14 @@ from pathlib import Path
 from landbridge import errors, paths
 from landbridge.install import files, program
 
-#: A packaged unit -> where its connections would be, and the word that begins them.
-_PACKAGED = {
-    "strongswan.service": (("/etc/swanctl/swanctl.conf", "/etc/swanctl/conf.d"), "connections"),
-    "strongswan-starter.service": (("/etc/ipsec.conf", "/etc/ipsec.d"), "conn "),
+#: A packaged unit -> where its configuration would be, and the words that begin what it would do.
+_PACKAGED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "strongswan.service": (("/etc/swanctl/swanctl.conf", "/etc/swanctl/conf.d"), ("connections",)),
+    "strongswan-starter.service": (("/etc/ipsec.conf", "/etc/ipsec.d"), ("conn ",)),
+    "bird.service": (
+        ("/etc/bird/bird.conf", "/etc/bird"),
+        ("include ", "route ", *(f"protocol {name}" for name in ("bgp", "ospf", "rip", "babel", "rpki", "pipe"))),
+    ),
 }
 BOOTED = Path(paths.SYSTEMD)
 NO_ROOT = "this must be done by root"
@@ -169,22 +173,24 @@ def _last_line() -> str:
 
 
 def _plan_switch_off(host: Host) -> list[Step]:
-    """Steps that switch off strongSwan's packaged units: without connections they still take UDP 500 and 4500 of the host."""
+    """Steps that switch off packaged units that do nothing for this host: without connections strongSwan's still take UDP 500 and 4500 of the
+    host, and BIRD's waits for a configuration.
+    """
     steps = []
-    for unit, (places, word) in _PACKAGED.items():
+    for unit, (places, words) in _PACKAGED.items():
         if _systemctl_says("is-enabled", unit) != "enabled" and _systemctl_says("is-active", unit) != "active":
             continue
-        if any(_has_connections(host.at(place), word) for place in places):
-            steps.append(Step(f"leave {unit} alone: it has connections of its own", None))
+        if any(_is_configured(host.at(place), words) for place in places):
+            steps.append(Step(f"leave {unit} alone: it has a configuration of its own", None))
         else:
-            steps.append(Step(f"switch off {unit}, which has no connections", partial(_switch_off, host, unit)))
+            steps.append(Step(f"switch off {unit}, which is not configured", partial(_switch_off, host, unit)))
     return steps
 
 
-def _has_connections(place: Path, word: str) -> bool:
+def _is_configured(place: Path, words: tuple[str, ...]) -> bool:
     found = place.glob("*.conf") if place.is_dir() else [place]
     lines = [line.strip() for path in found if path.is_file() for line in path.read_text(errors="replace").splitlines()]
-    return any(line.startswith(word) for line in lines)
+    return any(line.startswith(words) for line in lines)
 
 
 def _switch_off(host: Host, unit: str) -> None:

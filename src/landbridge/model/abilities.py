@@ -12,6 +12,7 @@ from landbridge.model.findings import Warning  # noqa: A004
 Plane = Literal["kernel", "userland"]
 EVERY_STYLE = frozenset(get_args(Style))
 NO_GM = "no packaged IKE daemon carries SM2/SM3/SM4"
+NO_BIRD = "connections of style bgp need BIRD, which this machine lacks (the Debian package bird2)"
 NO_DEFAULT_ROUTE = "the userland data plane carries no default route (0.0.0.0/0): it has one device for all tunnels"
 
 
@@ -26,12 +27,13 @@ class Abilities:
     default_route: bool = True
 
 
-def abilities_of(engine: str, plane: Plane) -> Abilities:
-    """The abilities of an engine, by its name. An API without an engine of its own (`none`) refuses no connection."""
+def abilities_of(engine: str, plane: Plane, *, bgp: bool = True) -> Abilities:
+    """The abilities of an engine, by its name. An API without an engine of its own (`none`) refuses no connection. `bgp`: the machine has a
+    routing daemon.
+    """
     if engine == "strongswan":
-        return Abilities(
-            styles=frozenset({"policy", "policy-template", "static"}), gm=False, default_route=plane == "kernel"
-        )
+        styles = frozenset({"policy", "policy-template", "static"}) | ({"bgp"} if bgp else set())
+        return Abilities(styles=styles, gm=False, default_route=plane == "kernel")
     return Abilities(gm=engine != "simulated")
 
 
@@ -43,6 +45,8 @@ def uncarried(connection: Connection, abilities: Abilities) -> Warning | None:
     """
     if connection.ike_policy.authentication_method == "digital-envelope-v2" and not abilities.gm:
         return Warning("vgw_id", NO_GM)
+    if connection.style == "bgp" and "bgp" not in abilities.styles:
+        return Warning("style", NO_BIRD)
     if connection.style not in abilities.styles:
         return Warning("style", f"connections of style {connection.style} are not carried by this engine yet")
     if not abilities.default_route:

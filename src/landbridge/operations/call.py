@@ -27,7 +27,7 @@ class Caller:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
     """What all calls share. `engine`, `plane`: the name of the engine and its data plane; `connection_limit`: connections of a gateway,
-    at most; None: the limit of its flavor.
+    at most; None: the limit of its flavor. `bgp`: whether the machine has a routing daemon.
     """
 
     database: Database
@@ -37,12 +37,13 @@ class Service:
     unseen_after: timedelta
     connection_limit: int | None = None
     plane: model.Plane = "kernel"
+    bgp: bool = True
     quotas: config.Quotas = dataclasses.field(default_factory=config.Quotas)
 
     @property
     def abilities(self) -> model.Abilities:
         """What the engine carries."""
-        return model.abilities_of(self.engine, self.plane)
+        return model.abilities_of(self.engine, self.plane, bgp=self.bgp)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

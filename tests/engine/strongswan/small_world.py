@@ -2,10 +2,13 @@
 
 import dataclasses
 import itertools
+from datetime import UTC, datetime
 from typing import Any
 
 from landbridge import model
 from landbridge.engine.strongswan import planning, reports, state, steps, target
+from landbridge.engine.strongswan.bgp import state as bgp_state
+from landbridge.engine.strongswan.bgp import steps as bgp_steps
 from landbridge.engine.strongswan.ike import fingerprints
 from landbridge.engine.strongswan.ike import state as ike_state
 from landbridge.engine.strongswan.ike import steps as ike_steps
@@ -13,6 +16,12 @@ from landbridge.engine.strongswan.network import firewall, tunnels
 from landbridge.engine.strongswan.network import steps as network_steps
 
 _ids = itertools.count(1000)
+#: A session whose device announced too many prefixes, long ago.
+CLOSED = model.BgpSession(
+    state="down",
+    since=datetime(2025, 1, 1, tzinfo=UTC),
+    fault=model.BgpFault(code="route_limit", text="Automatic shutdown: Route limit exceeded"),
+)
 
 
 def applied(current: state.GatewayState, step: Any) -> state.GatewayState:
@@ -21,7 +30,8 @@ def applied(current: state.GatewayState, step: Any) -> state.GatewayState:
 
 
 def put(current: state.GatewayState, **changes: Any) -> state.GatewayState:
-    """The world with other values of fields of its network or its IKE daemon."""
+    """The world with other values of fields of its network, its IKE daemon or its BIRD (`bird_…`)."""
+    bird = {name.removeprefix("bird_"): changes.pop(name) for name in list(changes) if name.startswith("bird_")}
     network, ike = (
         {name: changes.pop(name) for name in list(changes) if name in part.__dataclass_fields__}
         for part in (current.network, current.ike)
@@ -30,6 +40,7 @@ def put(current: state.GatewayState, **changes: Any) -> state.GatewayState:
         current,
         network=dataclasses.replace(current.network, **network),
         ike=dataclasses.replace(current.ike, **ike),
+        bgp=dataclasses.replace(current.bgp, **bird),
         **changes,
     )
 
@@ -104,9 +115,11 @@ def _ensure_tunnel(current: state.GatewayState, step: Any) -> state.GatewayState
 
 
 def _delete_tunnel(current: state.GatewayState, step: Any) -> state.GatewayState:
+    """Its routes go with it."""
     assert not [sa for sa in current.ike.sas if sa.live and sa.name == step.connection_id]
     kept = {name: kept for name, kept in current.network.tunnels.items() if kept.if_id != step.if_id}
-    return without_dangling_routes(put(current, tunnels=kept))
+    learned = frozenset(each for each in current.network.learned_routes if each[0] != tunnels.name(step.if_id))
+    return without_dangling_routes(put(current, tunnels=kept, learned_routes=learned))
 
 
 def without_dangling_routes(current: state.GatewayState) -> state.GatewayState:
@@ -121,6 +134,54 @@ def _ensure_shared_routes(current: state.GatewayState, step: Any) -> state.Gatew
     after = put(current, shared_routes=step.routes, hashes_ports=current.network.hashes_ports or bool(step.routes))
     assert without_dangling_routes(after) == after
     return after
+
+
+def _ensure_filter_table(current: state.GatewayState, step: Any) -> state.GatewayState:
+    """Elements for a set that the table lacks would be refused."""
+    assert {f"set {firewall.learned_set(link)} " in step.table for link, _ in step.learned} <= {True}
+    return put(current, filter_table=firewall.summary(step.table), learned_sources=step.learned)
+
+
+def _ensure_learned_sources(current: state.GatewayState, step: Any) -> state.GatewayState:
+    assert current.network.filter_table == firewall.summary(step.table)
+    assert {link for link, _ in step.learned} <= set(step.interfaces)
+    return put(current, learned_sources=step.learned)
+
+
+def _start_bird(current: state.GatewayState, step: Any) -> state.GatewayState:
+    assert current.folder
+    assert current.network.namespace
+    assert not (current.bgp.alive and current.bgp.answers)
+    return _configure_bird(put(current, bird_alive=True, bird_answers=True, bird_started=True), step)
+
+
+def _configure_bird(current: state.GatewayState, step: Any) -> state.GatewayState:
+    """The device behind each tunnel announces a network at once. A session waits for a tunnel that is missing."""
+    assert current.bgp.alive
+    assert current.bgp.answers
+    there = {"ipsec0"} if current.plane == "userland" else current.network.tunnels.keys()
+    link_of = {
+        one.name: "ipsec0" if current.plane == "userland" else f"x{one.if_id}" for one in step.configuration.sessions
+    }
+    announced = {name: f"172.16.{name.removeprefix('c')}.0/24" for name, link in link_of.items() if link in there}
+    return put(
+        current,
+        bird_fingerprint=step.configuration.fingerprint,
+        bird_routes={name: (model.BgpRoute(prefix=net, next_hop=""),) for name, net in announced.items()},
+        bird_sessions={name: model.BgpSession(state="established") for name in link_of},
+        learned_routes=frozenset((link_of[name], net) for name, net in announced.items()),
+    )
+
+
+def _open_session(current: state.GatewayState, step: Any) -> state.GatewayState:
+    assert current.bgp.sessions[step.name].state == "down"
+    return put(current, bird_sessions={**current.bgp.sessions, step.name: model.BgpSession(state="established")})
+
+
+def _stop_bird(current: state.GatewayState, _: Any) -> state.GatewayState:
+    """One that is alive takes its routes along."""
+    left = frozenset() if current.bgp.alive and current.bgp.answers else current.network.learned_routes
+    return dataclasses.replace(put(current, learned_routes=left), bgp=bgp_state.BgpState())
 
 
 def _ensure_vpc_link(current: state.GatewayState, step: Any) -> state.GatewayState:
@@ -142,6 +203,7 @@ def _ensure_rules(current: state.GatewayState, step: Any) -> state.GatewayState:
 
 def _delete_namespace(current: state.GatewayState, _: Any) -> state.GatewayState:
     assert not current.ike.alive
+    assert not current.bgp.alive
     assert not current.network.uplink_peer
     assert not current.network.vpc_link
     return put(
@@ -155,6 +217,8 @@ def _delete_namespace(current: state.GatewayState, _: Any) -> state.GatewayState
         tunnels={},
         shared_routes=frozenset(),
         hashes_ports=False,
+        learned_routes=frozenset(),
+        learned_sources=frozenset(),
     )
 
 
@@ -272,7 +336,13 @@ _HOW = {
     steps.AddFolder: lambda current, _: put(current, folder=True),
     network_steps.AddNamespace: _add_namespace,
     network_steps.EnsureRules: _ensure_rules,
-    network_steps.EnsureFilterTable: lambda current, step: put(current, filter_table=firewall.summary(step.table)),
+    network_steps.EnsureFilterTable: _ensure_filter_table,
+    network_steps.EnsureLearnedSources: _ensure_learned_sources,
+    network_steps.DeleteLearnedRoutes: lambda current, _: put(current, learned_routes=frozenset()),
+    bgp_steps.StartBird: _start_bird,
+    bgp_steps.ConfigureBird: _configure_bird,
+    bgp_steps.OpenSession: _open_session,
+    bgp_steps.StopBird: _stop_bird,
     network_steps.EnsureNatTable: lambda current, step: put(current, nat_table=firewall.summary(step.table)),
     network_steps.DeleteNatTable: lambda current, _: put(current, nat_table=None),
     network_steps.EnsureUplink: _ensure_uplink,

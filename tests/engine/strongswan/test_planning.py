@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from lab import sites, specs
 from landbridge import model
 from landbridge.engine.strongswan import state, target
+from landbridge.engine.strongswan.bgp import state as bgp_state
+from landbridge.engine.strongswan.bgp import steps as bgp_steps
 from landbridge.engine.strongswan.echo.state import EchoState
 from landbridge.engine.strongswan.ike import fingerprints, messages, pfs_proof
 from landbridge.engine.strongswan.ike import planning as ike_planning
@@ -73,7 +75,6 @@ def _variants(number: int) -> list[model.DesiredConnection]:
         dataclasses.replace(spec, peer_address=None),
         dataclasses.replace(spec, resets=1),
         *(_template(spec, first, second), _template(spec, second), _template(spec, second, ipsec="disable")),
-        specs.changed(spec, style="bgp"),
         specs.changed(
             spec,
             enable_nqa=True,
@@ -81,6 +82,21 @@ def _variants(number: int) -> list[model.DesiredConnection]:
             tunnel_local_address=f"169.254.7{number}.1/30",
             tunnel_peer_address=f"169.254.7{number}.2/30",
         ),
+        *_bgp_variants(spec, number),
+    ]
+
+
+def _bgp_variants(spec: model.DesiredConnection, number: int) -> list[model.DesiredConnection]:
+    inner = {
+        "tunnel_local_address": f"169.254.8{number}.1/30",
+        "tunnel_peer_address": f"169.254.8{number}.2/30",
+    }
+    given = specs.changed(spec, style="bgp", **inner)
+    return [
+        dataclasses.replace(given, peer_asn=65001),
+        dataclasses.replace(given, peer_asn=4200000001),
+        dataclasses.replace(specs.changed(given, ha_role="slave"), peer_asn=65001),
+        given,
     ]
 
 
@@ -113,12 +129,15 @@ def carried_out(desired: model.DesiredGateway | None, current: state.GatewayStat
 
 def settled(desired: model.DesiredGateway | None, current: state.GatewayState):
     """A tunnel that came up, or went down, has its size and the metrics of its routes set by one more plan, and a new key is proved by up to
-    three more. Nothing else is left to do.
+    three more. What devices announced is let in by one more. Nothing else is left to do.
     """
     after = carried_out(desired, current)
     for _ in range(3):
         for step in small_world.plan(desired, after):
-            assert isinstance(step, network_steps.EnsureTunnel | network_steps.EnsureSharedRoutes | PROOF)
+            settling = (
+                network_steps.EnsureTunnel | network_steps.EnsureSharedRoutes | network_steps.EnsureLearnedSources
+            )
+            assert isinstance(step, settling | PROOF)
             if isinstance(step, network_steps.EnsureTunnel):
                 assert tunnels.carries_all(after.network.tunnels[tunnels.name(step.tunnel.if_id)], step.tunnel)
             after = small_world.applied(after, step)
@@ -158,6 +177,7 @@ DAMAGES = (
     *("charon", "namespace", "secret", "conn", "sa", "child", "address", "uplink", "half-uplink", "vpc-link"),
     *("filter_table", "nat_table", "rules", "tunnel", "half-tunnel", "route", "stray-tunnel", "path"),
     *("dial-in", "echoes", "shared-route", "foreign-share", "hash-policy"),
+    *("bird", "bird-hangs", "bird-stopped", "bird-text", "learned-routes", "learned-sources", "closed-session"),
 )
 
 
@@ -169,6 +189,23 @@ ASKED = [
 
 def _damage(draw: Any, current: state.GatewayState, kind: str) -> state.GatewayState:  # noqa: C901, PLR0912  a table of damages
     match kind:
+        case "bird" if current.bgp.alive:
+            return dataclasses.replace(current, bgp=bgp_state.BgpState(started=True))
+        case "bird-hangs" if current.bgp.alive:
+            return dataclasses.replace(current, bgp=bgp_state.BgpState(alive=True, started=True, answers=False))
+        case "bird-stopped" if current.bgp.alive:
+            return small_world.put(small_world.applied(current, bgp_steps.StopBird()))
+        case "bird-text" if current.bgp.answers and current.bgp.alive:
+            return small_world.put(current, bird_fingerprint="another")
+        case "learned-routes":
+            return small_world.put(current, learned_routes=frozenset(list(current.network.learned_routes)[1:]))
+        case "learned-sources":
+            return small_world.put(current, learned_sources=frozenset(list(current.network.learned_sources)[1:]))
+        case "closed-session" if current.bgp.sessions:
+            closed = dict.fromkeys(current.bgp.sessions, small_world.CLOSED)
+            return small_world.put(current, bird_sessions=closed)
+        case "bird" | "bird-hangs" | "bird-stopped" | "bird-text" | "closed-session":
+            return current
         case "charon":
             return small_world.put(current, alive=False, conns={}, secrets=frozenset(), sas=())
         case "namespace":
@@ -186,6 +223,8 @@ def _damage(draw: Any, current: state.GatewayState, kind: str) -> state.GatewayS
                 tunnels={},
                 shared_routes=frozenset(),
                 hashes_ports=False,
+                learned_routes=frozenset(),
+                learned_sources=frozenset(),
             )
         case "secret":
             return small_world.put(current, secrets=frozenset(list(current.ike.secrets)[1:]))
@@ -264,6 +303,7 @@ def is_as_desired(desired: model.DesiredGateway | None, current: state.GatewaySt
             or current.network.uplink_peer
             or current.network.vpc_link
             or current.network.nat_table
+            or current.bgp.alive
         )
     prepared = target.prepare(desired, current.plane)
     supported = _configs(prepared)
@@ -282,7 +322,21 @@ def is_as_desired(desired: model.DesiredGateway | None, current: state.GatewaySt
             for each in desired_tunnels.values()
         )
         and all(supported[sa.name].keeps(child) for sa in ours for child in sa.children)
+        and _speaks(prepared, current)
         and all(_is_up(each, ours) for each in supported.values() if each.initiates)
+    )
+
+
+def _speaks(prepared: target.Target, current: state.GatewayState) -> bool:
+    """Whether BIRD runs what it must, no session stays closed, and the firewall lets in what the devices announced."""
+    if prepared.bgp is None:
+        return current.bgp == bgp_state.BgpState() and not current.network.learned_routes
+    return (
+        current.bgp.alive
+        and current.bgp.answers
+        and current.bgp.fingerprint == prepared.bgp.fingerprint
+        and all(session.state == "established" for session in current.bgp.sessions.values())
+        and {link for link, _ in current.network.learned_sources} <= set(prepared.network.learning)
     )
 
 

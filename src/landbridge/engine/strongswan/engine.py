@@ -31,6 +31,12 @@ from landbridge.engine.strongswan import (
     steps,
     target,
 )
+from landbridge.engine.strongswan.bgp import apply as bgp_apply
+from landbridge.engine.strongswan.bgp import bird
+from landbridge.engine.strongswan.bgp import look as bgp_look
+from landbridge.engine.strongswan.bgp import planning as bgp_planning
+from landbridge.engine.strongswan.bgp import steps as bgp_steps
+from landbridge.engine.strongswan.bgp import watch as bgp_watch
 from landbridge.engine.strongswan.echo import icmp, prober, window
 from landbridge.engine.strongswan.echo import state as echo_state
 from landbridge.engine.strongswan.ike import (
@@ -56,6 +62,7 @@ log = logging.getLogger(__name__)
 
 #: Steps whose failure leaves every tunnel as it is.
 _ISOLATED = (network_steps.MoveVpcLink, network_steps.EnsureSharedRoutes)
+NO_BIRD = f"no: there is no {paths.BIRD} (the Debian package bird2), and connections of style bgp are refused"
 NO_FORWARDING = "no: devices will not be reached (sysctl net.ipv4.ip_forward=1 where the EIPs are routed)"
 
 
@@ -86,6 +93,7 @@ class StrongSwan:
         self._prove_pfs = prove_pfs
         self._underlay = _if_exists(site.underlay) if stopping else site.underlay
         self._plane, self._reason = data_plane.detect()
+        self._has_bird = bird.is_installed()
         if not stopping:
             machine.check(self._folder, site.underlay, self._plane)
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -124,6 +132,7 @@ class StrongSwan:
             "version": self._version,
             "data_plane": self._plane,
             "data_plane_reason": self._reason,
+            "bgp": f"by {paths.BIRD}" if self._has_bird else NO_BIRD,
             "underlay_forwards": "yes" if machine.forwards(self._underlay) else NO_FORWARDING,
         }
 
@@ -160,12 +169,14 @@ class StrongSwan:
             logs = self._unanswered_of(gateway_id), self._attempts_of(gateway_id)
             ike = ike_look.look(folder, *logs, self._tried_of(gateway_id).recent())
             running_plane = charon.plane(folder) if ike.alive else None
+            bgp = bgp_look.look(folder)
         return state.GatewayState(
             at=datetime.now(UTC),
             plane=running_plane or self._plane,
             folder=marked is not None,
             network=network,
             ike=ike,
+            bgp=bgp,
             probes=self._probes.state(gateway_id),
             echo=self._prober.state(gateway_id),
             paths=self._paths.state(gateway_id),
@@ -181,7 +192,7 @@ class StrongSwan:
         if desired is None:
             self._prober.keep(gateway_id, ())
             return None
-        prepared = target.prepare(desired, observed.plane, prove_pfs=self._prove_pfs)
+        prepared = self._prepare(desired, observed)
         ids = {spec.id for spec in desired.connections}
         self._probes.keep(gateway_id, ids)
         self._paths.keep(gateway_id, ids)
@@ -189,7 +200,13 @@ class StrongSwan:
         if self._watcher:
             for seconds in ike_planning.due_looks(prepared.configs, observed.ike, prove_pfs=self._prove_pfs):
                 self._watcher.call_after(gateway_id, seconds)
+            if prepared.bgp:
+                for seconds in bgp_planning.due_looks(prepared.bgp, observed.bgp, observed.at):
+                    self._watcher.call_after(gateway_id, seconds)
         return prepared
+
+    def _prepare(self, desired: model.DesiredGateway, observed: state.GatewayState) -> target.Target:
+        return target.prepare(desired, observed.plane, prove_pfs=self._prove_pfs, has_bird=self._has_bird)
 
     def plan(
         self, gateway_id: str, prepared: target.Target | None, observed: state.GatewayState
@@ -204,7 +221,7 @@ class StrongSwan:
         failures: base.Failures,
     ) -> model.Observation:
         if prepared is not None and prepared.plane != observed.plane:  # charon was started on another one meanwhile
-            prepared = target.prepare(prepared.desired, observed.plane)
+            prepared = self._prepare(prepared.desired, observed)
         return reports.report(gateway_id, prepared, observed, failures)
 
     def apply(self, gateway_id: str, step: steps.Step) -> None:
@@ -227,7 +244,9 @@ class StrongSwan:
                     with failures.as_step_failed():
                         self._begin(gateway_id, session, step)
                 except base.StepFailed as error:
-                    run.failed(step, str(error), isolated=isinstance(step, _ISOLATED))
+                    concerned = bgp_steps.concerned(step)
+                    isolated = bool(concerned) or isinstance(step, _ISOLATED)
+                    run.failed(step, str(error), isolated=isolated, concerned=concerned)
                 else:
                     if not isinstance(step, ike_steps.CharonRequest):
                         run.done(step)
@@ -262,10 +281,18 @@ class StrongSwan:
                 self._paths.start(gateway_id, step)
             case ike_steps.StopCharon():
                 charon.CHARON.stop(self._folder_of(gateway_id))
+            case bgp_steps.StartBird() | bgp_steps.ConfigureBird() | bgp_steps.OpenSession() | bgp_steps.StopBird():
+                self._change_bird(gateway_id, step)
             case _:
                 network_apply.apply(gateway_id, self._underlay, step)
                 if isinstance(step, network_steps.AddNamespace):
                     orphans.sign(names.namespace(gateway_id), self._folder_of(gateway_id))
+
+    def _change_bird(self, gateway_id: str, step: bgp_steps.BgpStep) -> None:
+        bgp_apply.apply(self._folder_of(gateway_id), names.namespace(gateway_id), self._launch, step)
+        if isinstance(step, bgp_steps.StartBird) and step.died:
+            text = "gateway %s: its BIRD died or did not answer, and was started again"
+            log.warning(text, gateway_id, extra=log_fields.of(gateway_id=gateway_id))
 
     def _add_folder(self, gateway_id: str) -> None:
         """Raises OSError when the namespace exists and the folder has no mark: it is not ours."""
@@ -330,11 +357,16 @@ class StrongSwan:
         logs = self._unanswered_of, self._attempts_of
         watcher = vici_events.Watcher(self._folders, *logs, changed)
         self._watcher = watcher
+        ended = threading.Event()
+        sessions = threading.Thread(target=bgp_watch.Watcher(self._folder, self._look_soon).run, args=(ended,))
+        sessions.start()
         try:
             with self._prober.running():
                 watcher.run(stop)
         finally:
             self._watcher = None
+            ended.set()
+            sessions.join()
 
     def orphans(self) -> list[orphans.Orphan]:
         """What this data folder has on this machine without a gateway's folder: somebody deleted that."""
@@ -362,6 +394,8 @@ class StrongSwan:
             for orphan in self.orphans():
                 if orphan.name == name:
                     charon.CHARON.end(orphan.charons)
+                    if namespace.exists(names.namespace(name)):
+                        bird.BIRD.end_lost(names.namespace(name))
         observed = self.observe(name)
         found = dataclasses.replace(observed, folder=True, ike=dataclasses.replace(observed.ike, alive=False))
         for step in planning.plan(None, found):

@@ -1,8 +1,11 @@
-"""Names of what a gateway has on this machine: its folder, namespace and links. Pure."""
+"""Names of what a gateway has on this machine: its folder, namespace, links and tables. Pure."""
 
 import re
 
 from landbridge import paths
+
+#: The routing table of learned routes in a gateway's namespace: BIRD fills it, and the network looks packets up in it.
+LEARNED_TABLE = 194
 
 
 def short(gateway_id: str) -> str:

@@ -8,17 +8,20 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from landbridge.engine.strongswan import path_planning, probe_planning, state, steps
+from landbridge.engine.strongswan.bgp import planning as bgp_planning
+from landbridge.engine.strongswan.bgp.state import BgpState
 from landbridge.engine.strongswan.ike import planning as ike_planning
 from landbridge.engine.strongswan.ike import steps as ike_steps
 from landbridge.engine.strongswan.ike.state import IkeState
 from landbridge.engine.strongswan.network import planning as network_planning
 from landbridge.engine.strongswan.network import tunnels
-from landbridge.engine.strongswan.target import Target, desired_shared_routes, desired_tunnels
+from landbridge.engine.strongswan.target import Target, desired_shared_routes, desired_tunnels, learned_sources
 
 
 def plan(target: Target | None, current: state.GatewayState) -> list[steps.Step]:
     """`target` None: nothing of the gateway may remain. All tunnels exist before any connection can come up, since what belongs into
-    a tunnel must not go into a wider one; a tunnel goes when no SA of its connection is left.
+    a tunnel must not go into a wider one; a tunnel goes when no SA of its connection is left. BIRD
+    leaves a session before its tunnel goes, and finds the interface of a new one.
     """
     if target is None:
         return list(_teardown(current))
@@ -27,19 +30,22 @@ def plan(target: Target | None, current: state.GatewayState) -> list[steps.Step]
     after_restart = _without_charon(current) if _starts(target, current) else current
     desired = desired_tunnels(target, after_restart)
     kept = {tunnels.name(tunnel.if_id) for tunnel in desired.values()}
+    learned = learned_sources(target, after_restart)
     return [
         *([] if current.folder else [steps.AddFolder()]),
         *([ike_steps.StopCharon()] if current.ike.alive and not current.network.namespace else []),
-        *network_planning.plan_links(target.network, current.network),
+        *([] if current.network.namespace else bgp_planning.plan_stop(current.bgp)),
+        *network_planning.plan_links(target.network, current.network, learned),
         *_start(target, current),
         *network_planning.plan_tunnels(desired, after_restart.network),
         *network_planning.plan_shared_routes(desired_shared_routes(target, desired), after_restart.network),
+        *_sessions(target, after_restart),
         *ike_planning.plan_connections(
             probe_planning.not_held(target, current), after_restart.ike, prove_pfs=target.prove_pfs
         ),
         *ike_planning.plan_deletions(target.supported | probe_planning.probe_names(current), after_restart.ike),
         *network_planning.plan_tunnel_deletions(kept, after_restart.network),
-        *network_planning.plan_deletions(target.network, current.network),
+        *network_planning.plan_deletions(target.network, current.network, learned),
         *probe_planning.plan(target, current),
         *path_planning.plan(target, current),
     ]
@@ -54,13 +60,22 @@ def _deletions(target: Target, current: state.GatewayState) -> Iterator[steps.St
 
 
 def _teardown(current: state.GatewayState) -> Iterator[steps.Step]:
-    """charon stops first: it tells the peers. Without the folder nothing that exists is ours."""
+    """BIRD stops first, then charon: they tell the peers. Without the folder nothing that exists is ours."""
     if not current.folder:
         return
+    yield from bgp_planning.plan_stop(current.bgp)
     if current.ike.alive:
         yield ike_steps.StopCharon()
     yield from network_planning.plan_teardown(current.network)
     yield steps.DeleteFolder()
+
+
+def _sessions(target: Target, current: state.GatewayState) -> Iterator[steps.Step]:
+    """A BIRD that has no session ends."""
+    if target.bgp is None:
+        yield from bgp_planning.plan_stop(current.bgp)
+    else:
+        yield from bgp_planning.plan_sessions(target.bgp, current.bgp, current.at)
 
 
 def _starts(target: Target, current: state.GatewayState) -> bool:
@@ -90,4 +105,5 @@ def _without_charon(current: state.GatewayState) -> state.GatewayState:
         current,
         ike=IkeState(restarts=current.ike.restarts, started_at=current.ike.started_at),
         network=network if network.namespace else replace(network, tunnels={}, shared_routes=frozenset()),
+        bgp=current.bgp if network.namespace else BgpState(),
     )

@@ -4,12 +4,14 @@ Pure. It reports facts: what is loaded, what is up, what was said. The room `sta
 """
 
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from landbridge import model
 from landbridge.engine import base
 from landbridge.engine.strongswan import path_planning, probe_planning, state, subnets
 from landbridge.engine.strongswan import target as targets
+from landbridge.engine.strongswan.bgp.state import BgpState
 from landbridge.engine.strongswan.echo import state as echo_state
 from landbridge.engine.strongswan.ike import fingerprints, key_proof, messages, selectors
 from landbridge.engine.strongswan.ike import planning as ike_planning
@@ -18,6 +20,8 @@ from landbridge.engine.strongswan.network import firewall, tunnels
 
 #: Destinations of refused packets that a report names, of one connection.
 SHOWN_REFUSALS = 5
+#: Learned routes that are told of a connection, at most.
+ROUTES_TOLD = 1000
 
 
 def report(
@@ -46,6 +50,7 @@ def _connections(
     desired = targets.desired_tunnels(target, current)
     sas, secrets = ike_state.by_connection(current.ike.sas), ike_planning.by_owner(current.ike.secrets)
     first = tunnels.preferred_priorities(current.network.tunnels.values())
+    sessions = {each.connection_id: each for each in target.bgp.sessions} if target.bgp else {}
     for spec in target.desired.connections:
         if spec.id in target.refused:
             yield _refusal(spec, target.refused[spec.id])
@@ -54,21 +59,50 @@ def _connections(
         applied = _is_applied(config, desired.get(spec.id), current, sas[spec.id], secrets[spec.id])
         observed = current.network.tunnels.get(tunnels.name(spec.if_id))
         keys = key_proof.keys(config, secrets[spec.id], sas[spec.id])
-        yield _connection(
+        session = sessions.get(spec.id)
+        carried = tunnels.destinations_carried(observed, first) if observed else None
+        seen = _connection(
             spec,
             config,
             sas[spec.id],
             failure,
-            applied=applied,
+            applied=applied and (session is None or _is_configured(target, current)),
             is_key_unproved=bool(keys.unproved),
             at=current.at,
-            routes=tunnels.destinations_carried(observed, first, current.network.shared_routes) if observed else None,
+            routes=_learned_routes(current, observed) if session and observed else carried,
             intended=selectors.intended(target.desired, spec),
             refused=_refused(spec, target.plane, current),
             attempts=current.ike.attempts.get(spec.id, ()),
             configuration=_configuration(spec.id, current, secrets[spec.id]),
             echo=current.echo,
         )
+        yield seen if session is None else replace(seen, bgp=_session(session.name, current.bgp))
+
+
+def _is_configured(target: targets.Target, current: state.GatewayState) -> bool:
+    """Whether BIRD runs what it must run, and nothing where it must not run."""
+    return current.bgp.fingerprint == (target.bgp.fingerprint if target.bgp else "")
+
+
+def _session(name: str, current: BgpState) -> model.BgpSession:
+    """One that is missing waits for BIRD."""
+    found = current.sessions.get(name, model.BgpSession(state="down"))
+    return replace(found, routes=current.routes.get(name, ())[:ROUTES_TOLD])
+
+
+def _learned_routes(current: state.GatewayState, observed: tunnels.Tunnel) -> list[str]:
+    """The learned networks that lead into the tunnel. The kernel asks for a static route first, and takes a wider one too."""
+    static = {subnets.parse_net(net) for each in current.network.tunnels.values() for net, _ in each.routes}
+    lengths = {net.prefixlen for net in static}
+    learned = (
+        subnets.parse_net(net) for link, net in current.network.learned_routes if link == tunnels.name(observed.if_id)
+    )
+    leading = (
+        net
+        for net in learned
+        if not any(net.supernet(new_prefix=length) in static for length in lengths if length <= net.prefixlen)
+    )
+    return [str(net) for net in sorted(leading)[:ROUTES_TOLD]]
 
 
 def _left_alone(desired: model.DesiredGateway, current: state.GatewayState) -> model.Observation:
@@ -119,7 +153,8 @@ def _gateway_generation(
         return None
     addressed = target.network.addresses <= current.network.addresses
     filtered = current.network.filter_table == firewall.summary(target.network.filter_table)
-    return target.desired.generation if current.serves and addressed and filtered else None
+    whole = addressed and filtered and _is_configured(target, current)
+    return target.desired.generation if current.serves and whole else None
 
 
 def _present(current: state.GatewayState) -> frozenset[str]:

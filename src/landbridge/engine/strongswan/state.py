@@ -1,10 +1,11 @@
-"""One look at a gateway on this machine: its folder, its network, its IKE daemon, and what its echoes say. Pure."""
+"""One look at a gateway on this machine: its folder, its network, its IKE daemon, its BGP sessions, and what its echoes say. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from landbridge import model
+from landbridge.engine.strongswan.bgp.state import BgpState
 from landbridge.engine.strongswan.echo.state import EchoState
 from landbridge.engine.strongswan.ike.state import IkeState
 from landbridge.engine.strongswan.network.state import NetworkState
@@ -45,6 +46,7 @@ class GatewayState:
     folder: bool = False
     network: NetworkState = field(default_factory=NetworkState)
     ike: IkeState = field(default_factory=IkeState)
+    bgp: BgpState = field(default_factory=BgpState)
     probes: ProbeState = field(default_factory=ProbeState)
     echo: EchoState = field(default_factory=EchoState)
     paths: PathState = field(default_factory=PathState)

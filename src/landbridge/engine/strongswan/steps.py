@@ -1,8 +1,9 @@
-"""The steps of a plan: the gateway's folder, its network, its IKE daemon, probes and checks of paths. Pure data."""
+"""The steps of a plan: the gateway's folder, its network, its IKE daemon, its BGP sessions, probes and checks of paths. Pure data."""
 
 from dataclasses import dataclass
 
 from landbridge.engine import base
+from landbridge.engine.strongswan.bgp.steps import BgpStep
 from landbridge.engine.strongswan.ike import probe, probe_sas
 from landbridge.engine.strongswan.ike.steps import IkeStep
 from landbridge.engine.strongswan.network.steps import NetworkStep
@@ -75,4 +76,4 @@ class CheckPaths(base.GatewayStep):
 
 
 FolderStep = AddFolder | DeleteFolder
-Step = FolderStep | NetworkStep | IkeStep | AskDevice | CheckPaths
+Step = FolderStep | NetworkStep | IkeStep | BgpStep | AskDevice | CheckPaths

@@ -5,18 +5,19 @@ from dataclasses import dataclass
 
 from landbridge import model
 from landbridge.engine.strongswan import state, subnets
+from landbridge.engine.strongswan.bgp import configuration
 from landbridge.engine.strongswan.echo import state as echo_state
 from landbridge.engine.strongswan.echo import wanted
 from landbridge.engine.strongswan.ike import fingerprints, messages, selectors, unsupported
 from landbridge.engine.strongswan.ike import state as ike_state
-from landbridge.engine.strongswan.network import gateway_network, tunnels
+from landbridge.engine.strongswan.network import firewall, gateway_network, tunnels
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
     """`refused`: connection id -> why this engine does not carry the connection. `configs`: what charon must hold for the others.
     `network` is None for a gateway that the site file no longer covers: nobody can say what its network must be.
-    `prove_pfs`: its tunnels of IKEv2 are rekeyed early.
+    `prove_pfs`: its tunnels of IKEv2 are rekeyed early. `bgp`: what its BIRD must run; None: it needs no BIRD.
     """
 
     desired: model.DesiredGateway
@@ -25,6 +26,7 @@ class Target:
     configs: tuple[messages.DesiredConfig, ...]
     network: gateway_network.GatewayNetwork | None
     prove_pfs: bool = False
+    bgp: configuration.BgpConfiguration | None = None
 
     @property
     def supported(self) -> frozenset[str]:
@@ -32,15 +34,18 @@ class Target:
         return frozenset(config.connection_id for config in self.configs)
 
 
-def prepare(desired: model.DesiredGateway, plane: model.Plane, *, prove_pfs: bool = False) -> Target:
+def prepare(
+    desired: model.DesiredGateway, plane: model.Plane, *, prove_pfs: bool = False, has_bird: bool = True
+) -> Target:
     if desired.uncovered:
         return Target(desired, plane, {}, (), None)
-    refused = unsupported.refusals(desired, plane)
+    refused = unsupported.refusals(desired, plane, bgp=has_bird)
     configs = messages.desired_configs(desired, refused, plane)
     supported = frozenset(config.connection_id for config in configs)
     addresses = selectors.needed_addresses(desired, supported, plane)
     network = gateway_network.desired_network(desired, supported, plane, addresses)
-    return Target(desired, plane, refused, configs, network, prove_pfs)
+    bgp = configuration.desired_configuration(desired, supported, plane)
+    return Target(desired, plane, refused, configs, network, prove_pfs, bgp)
 
 
 def desired_tunnels(target: Target, current: state.GatewayState) -> dict[str, tunnels.Tunnel]:
@@ -50,6 +55,21 @@ def desired_tunnels(target: Target, current: state.GatewayState) -> dict[str, tu
     sas = ike_state.by_connection(current.ike.sas)
     paths = {spec.id: _path(target.desired, spec, sas[spec.id], current) for spec in target.desired.connections}
     return tunnels.desired_tunnels(target.desired, target.supported, paths)
+
+
+def learned_sources(target: Target, current: state.GatewayState) -> frozenset[tuple[str, str]]:
+    """(interface, network) that may come out of a tunnel because its device announced it. After the death of BIRD the kernel still has the
+    routes of before.
+    """
+    if target.network is None or target.bgp is None:
+        return frozenset()
+    links = target.network.learning
+    announced = {
+        (tunnels.name(session.if_id), prefix)
+        for session in target.bgp.sessions
+        for prefix in current.bgp.prefixes(session.name)
+    }
+    return firewall.joined_sources(each for each in announced | current.network.learned_routes if each[0] in links)
 
 
 def desired_shared_routes(target: Target, laid: Mapping[str, tunnels.Tunnel]) -> frozenset[tunnels.SharedRoute]:

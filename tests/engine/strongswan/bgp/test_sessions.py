@@ -18,7 +18,7 @@ import pytest
 
 from lab import birds, sites, specs
 from landbridge import model
-from landbridge.engine.strongswan import daemon
+from landbridge.engine.strongswan import daemon, names
 from landbridge.engine.strongswan.bgp import bird, client, configuration, look, state
 
 pytestmark = pytest.mark.process
@@ -38,7 +38,11 @@ class Case:
 
 def cut(bed: "Bed", name: str) -> None:
     """The device's end of the link vanishes from the network, without a word."""
-    bed.nft(name, "add table ip cut", "add chain ip cut in { type filter hook input priority 0; policy drop; }")
+    chains = (
+        f"add chain ip cut {hook} {{ type filter hook {hook} priority 0; policy drop; }}"
+        for hook in ("input", "output")
+    )
+    bed.nft(name, "add table ip cut", *chains)
 
 
 CASES = {
@@ -79,7 +83,7 @@ class Bed:
                 self.devices[name] = device
                 undo.callback(device.stop, kill=True)
                 device.start()
-        undo.callback(bird.stop, self.folder)
+        undo.callback(bird.stop, self.folder, self.gateway)
 
     def device(self, name: str) -> str:
         return f"{self.prefix}-{NUMBERS[name]}"
@@ -124,7 +128,7 @@ class Bed:
         return pid
 
     def routes(self) -> str:
-        return self.ip(self.gateway, f"route show table {configuration.LEARNED_TABLE}")
+        return self.ip(self.gateway, f"route show table {names.LEARNED_TABLE}")
 
 
 def wanted(names: tuple[str, ...] = tuple(NUMBERS), **changed: Any) -> configuration.BgpConfiguration:
@@ -255,13 +259,13 @@ def test_bird_has_two_privileges_and_gets_no_other(bed: Bed):
 def test_a_bird_that_is_stopped_says_so_and_takes_its_routes_along(bed: Bed):
     """One that waits for the sessions of before a death leaves its routes: the network removes them."""
     for _ in range(2):
-        bird.stop(bed.folder)
+        bird.stop(bed.folder, bed.gateway)
         assert bed.look() == state.BgpState()
-        bird.stop(bed.folder)
+        bird.stop(bed.folder, bed.gateway)
         bird.start(bed.folder, bed.gateway, wanted().text, daemon.AS_CHILDREN, died=False)
         bed.wait_for("up", lambda one: is_up(one) and one.accepted, "the session")
         assert OWN in bed.routes()
-    bird.stop(bed.folder)
+    bird.stop(bed.folder, bed.gateway)
     assert bed.routes() == ""
     assert "shutdown" in bed.devices["up"].tell("show protocols")
 

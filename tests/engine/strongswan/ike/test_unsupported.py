@@ -14,10 +14,40 @@ from landbridge.engine.strongswan.ike import selectors, unsupported
 POLICY = {"style": "policy", "peer_subnets": None}
 
 
-@pytest.mark.parametrize("style", ["bgp"])
-def test_other_styles_are_not_carried_yet(style: str):
-    spec = specs.connection(style=style)
-    assert "not carried by this engine yet" in unsupported.refusals(specs.desired(spec), "userland")[spec.id]
+def bgp(number: int = 70, asn: int | None = 65001, **given: Any) -> model.DesiredConnection:
+    values = {
+        "tunnel_local_address": f"169.254.{number}.1/30",
+        "tunnel_peer_address": f"169.254.{number}.2/30",
+        "peer_subnets": (f"192.168.{number}.0/24",),
+    }
+    spec = specs.connection(f"198.51.100.{number}", style="bgp", **values | given)
+    return dataclasses.replace(spec, peer_asn=asn)
+
+
+@pytest.mark.parametrize("plane", ["kernel", "userland"])
+def test_bgp_is_refused_alone_where_there_is_no_bird(plane: model.Plane):
+    spec, other = bgp(), specs.connection()
+    refused = unsupported.refusals(specs.desired(spec, other), plane, bgp=False)
+    assert refused == {spec.id: model.NO_BIRD}
+    assert unsupported.refusals(specs.desired(spec, other), plane) == {}
+
+
+def test_bgp_needs_the_asn_of_the_device():
+    spec = bgp(asn=None)
+    assert unsupported.refusals(specs.desired(spec), "kernel") == {spec.id: unsupported.NO_ASN}
+
+
+def test_the_userland_data_plane_carries_one_session_and_the_kernel_several():
+    elder, younger = bgp(), specs.later(bgp(71), 1)
+    desired = specs.desired(younger, elder)
+    assert unsupported.refusals(desired, "kernel") == {}
+    assert unsupported.refusals(desired, "userland") == {younger.id: unsupported.ONE_SESSION.format(elder.id)}
+
+
+def test_the_userland_data_plane_needs_to_know_what_may_be_learned():
+    spec = bgp(peer_subnets=None)
+    assert unsupported.refusals(specs.desired(spec), "kernel") == {}
+    assert unsupported.refusals(specs.desired(spec), "userland") == {spec.id: unsupported.NO_DECLARED_SUBNETS}
 
 
 def test_a_gm_gateway_has_no_data_plane():

@@ -12,13 +12,15 @@ from landbridge.engine.strongswan.bgp import faults
 from landbridge.engine.strongswan.bgp.client import Line
 
 _PROTOCOL, _DETAILS = 1002, 1006
+#: Names of details that change with the routes of a session.
+COUNTED = ("BGP state", "Routes", "Import updates", "Import withdraws", "Receive limit")
 #: Name, kind, table, state, since, info.
 _HEAD = re.compile(r"(\S+)\s+(\S+)\s+\S+\s+(\S+)\s+(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?)\s*(.*)")
 #: BIRD's own spelling of a state -> ours; states that ours lacks are states on the way down.
 _STATES = {state.replace("_", ""): state for state in get_args(model.BgpState)}
 _ROUTES = re.compile(r"(\d+) imported(?:, (\d+) filtered)?, (\d+) exported")
 _ROUTE = re.compile(r"(\S+)?\s+([a-z]+) \[(\S+) ")
-_NEXT_HOP = re.compile(r"\tvia (\S+) on ")
+_NEXT_HOP = "\tBGP.next_hop: "
 _END = "-"
 _AS_PATH = "\tBGP.as_path:"
 _BFD = re.compile(r"(\S+)\s+\S+\s+(Up|Down|Init|AdminDown)\s")
@@ -130,8 +132,8 @@ def _routes(lines: Iterable[Line]) -> Iterator[tuple[str, model.BgpRoute]]:
             if kind == "unicast":
                 yield name, model.BgpRoute(prefix=network, next_hop=next_hop, as_path=path)
             network, kind, name, next_hop, path = begin[1] or network, begin[2], begin[3], "", ()
-        elif hop := _NEXT_HOP.match(text):
-            next_hop = next_hop or hop[1]
+        elif text.startswith(_NEXT_HOP):
+            next_hop = text.removeprefix(_NEXT_HOP).strip()
         elif text.startswith(_AS_PATH):
             path = tuple(map(int, re.findall(r"\d+", text)))
 

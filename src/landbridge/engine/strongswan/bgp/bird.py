@@ -33,7 +33,9 @@ _TAIL = 1 << 16
 
 
 def start(folder: Path, namespace: str, text: str, launch: daemon.Launch, *, died: bool) -> None:
-    """Returns when its socket answers. Raises OSError."""
+    """Returns when its socket answers. With `died`, a BIRD that does not answer is ended first. Raises OSError."""
+    if died:
+        BIRD.end_lost(namespace)
     options = _AFTER_A_DEATH if died else ()
     BIRD.start(folder, namespace, lambda _: _placed(text, folder), launch, options)
 
@@ -43,8 +45,13 @@ def configure(folder: Path, text: str) -> None:
     the text; the old one runs on.
     """
     write(folder, text)
+    tell(folder, "configure")
+
+
+def tell(folder: Path, command: str) -> None:
+    """Raises OSError when BIRD does not do it."""
     with client.Client(BIRD.connect(folder), reads_only=False) as connected:
-        connected.ask("configure")
+        connected.ask(command)
 
 
 def write(folder: Path, text: str) -> None:
@@ -55,14 +62,21 @@ def write(folder: Path, text: str) -> None:
     fresh.rename(path)
 
 
-def stop(folder: Path) -> None:
+def stop(folder: Path, namespace: str) -> None:
     """SIGTERM: BIRD tells its neighbours and takes its routes out of the kernel. A configuration stays only where a BIRD has died."""
-    BIRD.stop(folder)
+    try:
+        BIRD.stop(folder)
+    except OSError:  # it takes no connection, so that its socket does not tell which process it is
+        BIRD.end_lost(namespace)
     (folder / BIRD.configuration_file).unlink(missing_ok=True)
 
 
 def was_started(folder: Path) -> bool:
     return (folder / BIRD.configuration_file).exists()
+
+
+def is_installed() -> bool:
+    return BIRD.program.exists()
 
 
 def log(folder: Path) -> Iterator[str]:

@@ -10,6 +10,8 @@ from typing import NamedTuple, Self
 #: Codes from here on say that the command failed.
 _ERRORS = 8000
 _CODE = 4
+#: Seconds. BIRD answers in milliseconds.
+ANSWER_TIMEOUT = 5.0
 
 
 class Line(NamedTuple):
@@ -22,12 +24,13 @@ class BirdError(OSError):
 
 
 class Client:
-    """`connection`: a socket that is connected to BIRD, with a timeout. `reads_only`: BIRD refuses what would change anything. Raises
+    """`connection`: a socket that is connected to BIRD. `reads_only`: BIRD refuses what would change anything. Raises
     BirdError.
     """
 
     def __init__(self, connection: socket.socket, *, reads_only: bool = True) -> None:
         self._socket = connection
+        connection.settimeout(ANSWER_TIMEOUT)
         self._received = b""
         try:
             self._read()

@@ -11,10 +11,8 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from landbridge import model
-from landbridge.engine.strongswan import subnets
+from landbridge.engine.strongswan import names, subnets
 
-#: The routing table of learned routes. Its rule comes after `main`, so that a static route always wins.
-LEARNED_TABLE = 194
 #: A session is closed when its device announces more prefixes than that.
 RECEIVE_LIMIT = 10_000
 #: Seconds; without BFD, a path that is cut is noticed after the hold time (RFC 4271, 4.2).
@@ -190,7 +188,7 @@ def _main(desired: model.DesiredGateway, sessions: tuple[Session, ...], plane: m
         log_limit=LOG_LIMIT,
         router_id=router_id(desired.id),
         restart_wait=RESTART_WAIT,
-        table=LEARNED_TABLE,
+        table=names.LEARNED_TABLE,
         locals="\n".join(f"  route {net} blackhole;" for net in subnets.local_subnets(desired)),
         hops="\n".join(f'  route {session.peer}/32 via "ipsec0";' for session in sessions),
         bfd_times=f"interval {BFD_INTERVAL} ms; idle tx interval 1 s; multiplier {BFD_MULTIPLIER};",

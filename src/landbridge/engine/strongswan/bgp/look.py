@@ -10,13 +10,18 @@ from landbridge.engine.strongswan.bgp.state import BgpState
 
 
 def look(folder: Path) -> BgpState:
-    """Raises OSError when a BIRD is there but does not answer: that is not the same as its being gone."""
+    """A BIRD that is there but does not answer is no reason to look at nothing: the tunnels of the gateway do not need it."""
     started = bird.was_started(folder)
     try:
-        connection = bird.BIRD.connect(folder)
+        return _ask(folder, started=started)
     except daemon.NOT_LISTENING:
         return BgpState(started=started)
-    with Client(connection) as client:
+    except OSError:
+        return BgpState(alive=True, started=started, answers=False)
+
+
+def _ask(folder: Path, *, started: bool) -> BgpState:
+    with Client(bird.BIRD.connect(folder)) as client:
         protocols = answers.protocols(client.ask("show protocols all"))
         bfd = answers.bfd_sessions(client.ask("show bfd sessions"))
         routes = answers.routes(client.ask("show route all where source = RTS_BGP"))

@@ -8,12 +8,14 @@ from landbridge import model
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BgpState:
-    """`started`: it was started and not stopped since, so one that is not alive has died. `fingerprint`: of the configuration that it runs.
+    """`started`: it was started and not stopped since, so one that is not alive has died. `answers` is False for one that is alive and says
+    nothing. `fingerprint`: of the configuration that it runs.
     `sessions` and `routes`: by the names of their protocols; `routes` are those that the filter accepted, all of them.
     """
 
     alive: bool = False
     started: bool = False
+    answers: bool = True
     fingerprint: str = ""
     sessions: Mapping[str, model.BgpSession] = field(default_factory=dict)
     routes: Mapping[str, tuple[model.BgpRoute, ...]] = field(default_factory=dict)

@@ -14,52 +14,66 @@ from landbridge.engine.strongswan.ike import messages, selectors
 NO_PSK = "the connection has no pre-shared key"
 NO_INTERFACE_ID = "the VPN gateway has used up its interface ids; a connection of a new VPN gateway has one"
 NO_SUBNETS = "there is no local or no peer subnet to make a traffic selector of"
+NO_ASN = "the customer gateway has no bgp_asn"
+ONE_SESSION = (
+    "the userland data plane carries one connection of style bgp of a VPN gateway, and connection {} is that one"
+)
+NO_DECLARED_SUBNETS = (
+    "the userland data plane carries learned routes only within peer_subnets, and the connection has none"
+)
 NO_ROOM = "the userland data plane needs an address of its own in the local subnet {}, and it has none to spare"
 
 
-def refusals(desired: model.DesiredGateway, plane: model.Plane) -> dict[str, str]:
-    """Connection id -> why this engine does not carry it."""
+def refusals(desired: model.DesiredGateway, plane: model.Plane, *, bgp: bool = True) -> dict[str, str]:
+    """Connection id -> why this engine does not carry it. `bgp`: the machine has a routing daemon."""
+    abilities = model.abilities_of("strongswan", plane, bgp=bgp)
     refused: dict[str, str] = {}
-    pairs_of = {spec.id: _pairs(desired, spec, plane) for spec in desired.connections}
+    pairs_of = {
+        spec.id: selectors.pairs(desired, spec, plane) if spec.connection.style in abilities.styles else ()
+        for spec in desired.connections
+    }
     used = _UsedPairs({pair.remote.prefixlen for pairs in pairs_of.values() for pair in pairs})
-    identities = _Identities()
+    identities, speaker = _Identities(), ""
     for spec in sorted(desired.connections, key=lambda spec: (spec.connection.created_at, spec.id)):
         pairs = pairs_of[spec.id]
-        reason = _refusal(spec, pairs, plane)
+        reason = _refusal(spec, pairs, abilities)
         if plane == "userland":
-            reason = reason or _userland_refusal(desired, spec, pairs) or used.refusal(pairs)
+            reason = reason or _userland_refusal(desired, spec, pairs, speaker) or used.refusal(pairs)
         reason = reason or identities.refusal(spec)
         if reason:
             refused[spec.id] = reason
         else:
             used.add(spec.id, pairs)
             identities.add(spec)
+            speaker = spec.id if spec.connection.style == "bgp" else speaker
     return refused
 
 
-def _pairs(
-    desired: model.DesiredGateway, spec: model.DesiredConnection, plane: model.Plane
-) -> tuple[selectors.Pair, ...]:
-    carries = model.abilities_of("strongswan", plane).styles
-    return selectors.pairs(desired, spec, plane) if spec.connection.style in carries else ()
-
-
-def _refusal(spec: model.DesiredConnection, pairs: tuple[selectors.Pair, ...], plane: model.Plane) -> str | None:
-    uncarried = model.uncarried(spec.connection, model.abilities_of("strongswan", plane))
+def _refusal(
+    spec: model.DesiredConnection, pairs: tuple[selectors.Pair, ...], abilities: model.Abilities
+) -> str | None:
+    uncarried = model.uncarried(spec.connection, abilities)
     if uncarried is not None:
         return uncarried.text
     if spec.psk is None:
         return NO_PSK
     if spec.if_id >= model.IF_ID_END:
         return NO_INTERFACE_ID
+    if spec.connection.style == "bgp" and spec.peer_asn is None:
+        return NO_ASN
     return None if pairs else NO_SUBNETS
 
 
 def _userland_refusal(
-    desired: model.DesiredGateway, spec: model.DesiredConnection, pairs: tuple[selectors.Pair, ...]
+    desired: model.DesiredGateway, spec: model.DesiredConnection, pairs: tuple[selectors.Pair, ...], speaker: str
 ) -> str | None:
+    """`speaker`: the older connection of style bgp that is carried, if there is one."""
     if any(pair.everything for pair in pairs):
         return model.NO_DEFAULT_ROUTE
+    if spec.connection.style == "bgp" and speaker:
+        return ONE_SESSION.format(speaker)
+    if spec.connection.style == "bgp" and not spec.connection.peer_subnets:
+        return NO_DECLARED_SUBNETS
     full = (net for net in selectors.uncovered(desired, spec) if _is_full(net, spec.connection))
     return next((NO_ROOM.format(net) for net in full), None)
 

@@ -36,8 +36,12 @@ def apply(gateway_id: str, underlay: str | None, step: steps.NetworkStep) -> Non
             links.delete_addresses(gateway_id, underlay, addresses)
         case steps.EnsureRules(rules):
             links.ensure_rules(gateway_id, rules)
-        case steps.EnsureFilterTable(table):
-            namespace.inside(name, lambda _: firewall.load(table))
+        case steps.EnsureFilterTable(table, learned):
+            namespace.inside(name, lambda _: firewall.load(table, learned=learned))
+        case steps.EnsureLearnedSources(table, interfaces, learned):
+            namespace.inside(name, lambda _: firewall.load_learned(table, interfaces, learned))
+        case steps.DeleteLearnedRoutes():
+            links.delete_learned_routes(gateway_id)
         case steps.EnsureNatTable(table):
             namespace.inside(underlay, lambda _: firewall.load(table, owner))
         case steps.DeleteNatTable():

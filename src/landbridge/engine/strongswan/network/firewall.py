@@ -10,6 +10,10 @@ behind the tunnel. An inner address answers its own VPC and the networks behind 
 in clear by the uplink, as would an error that quotes an inner packet. TCP's segment size is clamped in both directions to what the
 tunnel's route carries.
 
+Of a device with a BGP session, BGP and BFD come in, from its inner address and out of its own tunnel alone. What it announces may come out
+of that tunnel too: sets of their own hold these networks and change without the table. TCP's segments are short there, in both
+directions: on a path that drops large packets a session would come up and exchange nothing.
+
 The table remembers two things about packets from tunnels. `refused`: ICMP errors that say that a destination cannot be reached, by interface,
 reporter, code, and the destination of the packet that the error quotes. Packets that are too big and closed ports are no such errors.
 `seen`: a sample of the sources, hosts that a path can be checked with.
@@ -25,6 +29,7 @@ import json
 import re
 import socket
 import subprocess
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -74,7 +79,7 @@ table inet {name} {{
     type ipv4_addr
     {known}
   }}
-  set known_first {{
+{learned_sets}  set known_first {{
     type ipv4_addr
     size {counted}
     flags dynamic
@@ -122,8 +127,8 @@ table inet {name} {{
     iifname {{ {tunnels} }} jump remember
     iifname {{ {tunnels} }} ip protocol icmp ip daddr @inner iifname . ip saddr @peers accept
     iifname {{ {tunnels} }} ip daddr @inner icmp type {{ destination-unreachable, time-exceeded }} accept
-  }}
-  chain ikev1_first {{
+{bgp_input}  }}
+{bgp_chain}  chain ikev1_first {{
     ip saddr @known update @known_first {{ ip saddr limit rate {known_peer} }} accept
     ip saddr @known drop
     update @stranger_first {{ ip saddr limit rate over {stranger} }} drop
@@ -140,7 +145,7 @@ table inet {name} {{
     iifname {{ {tunnels} }} jump remember
     iifname {{ {tunnels} }} oifname "lan" ip daddr @local iifname . ip saddr @peers accept
     iifname {{ {tunnels} }} oifname "lan" ip daddr @local icmp type {{ destination-unreachable, time-exceeded }} accept
-  }}
+{learned_forward}  }}
   chain remember {{
     icmp type destination-unreachable icmp code != {{ 2-4 }} update @refused {{ iifname . ip saddr . icmp code . @th,192,32 }}
     limit rate {sampled} update @seen {{ iifname . ip saddr }}
@@ -153,9 +158,44 @@ table inet {name} {{
     oifname "wan" ip protocol esp accept
     oifname "wan" icmp type {{ echo-request, echo-reply }} accept
     oifname "wan" drop
-  }}
+{bgp_output}  }}
 }}
 """
+
+_LEARNED_SET = """\
+  set {name} {{
+    type ipv4_addr
+    flags interval
+  }}
+"""
+_DEVICES = """\
+  set speakers {{
+    type ifname . ipv4_addr
+    {devices}
+  }}
+"""
+_BGP_INPUT = """\
+    iifname . ip saddr @speakers ip daddr @inner tcp dport 179 goto bgp
+    iifname . ip saddr @speakers ip daddr @inner tcp sport 179 tcp flags & (syn | ack) != syn goto bgp
+    iifname . ip saddr @speakers ip daddr @inner {bfd} accept
+"""
+_SHORT_SEGMENTS = "tcp flags & (syn | rst) == syn tcp option maxseg size set {segment}"
+_BGP_CHAIN = """\
+  chain bgp {{
+    {short_segments}
+    accept
+  }}
+"""
+_BGP_OUTPUT = """\
+    oifname {{ {tunnels} }} {short_segments}
+"""
+_LEARNED_FORWARD = """\
+    iifname "{link}" oifname "lan" ip daddr @local ip saddr @{name} accept
+"""
+#: Bytes of data in a segment of BGP, at most: it fits into any path that carries a tunnel.
+BGP_SEGMENT = 1000
+#: BFD between two ends of a tunnel (RFC 5881: a packet that was forwarded has less than 255), and over a hop (RFC 5883).
+BFD, BFD_OVER_A_HOP = "udp dport 3784 ip ttl 255", "udp dport 4784"
 
 #: The machine's side of EIPs that it only forwards: the namespace has an address of its own behind each.
 _NAT_TABLE = """\
@@ -177,6 +217,8 @@ class FilterTable:
     """What the table of a gateway's namespace is made of. `inner`: its inner addresses; `local`: what may speak through its tunnels
     (CIDR); `near`: what may ask the gateway itself, on the VPC link; `peers`: interface -> what may come out of it. `known`:
     addresses of customer gateways; `strangers`: modes of IKEv1 in which a device from any address may begin. What overlaps is joined.
+    `devices`: (interface, inner address) of devices with a BGP session, with BFD as `bfd` says; `learning`: interfaces whose networks are
+    learned.
     """
 
     inner: frozenset[str]
@@ -185,6 +227,9 @@ class FilterTable:
     peers: Mapping[str, Iterable[str]]
     known: frozenset[str]
     strangers: frozenset[str]
+    devices: frozenset[tuple[str, str]] = frozenset()
+    bfd: str = BFD
+    learning: tuple[str, ...] = ()
 
 
 def filter_table(of: FilterTable) -> str:
@@ -208,7 +253,38 @@ def filter_table(of: FilterTable) -> str:
         stranger=STRANGER,
         **{f"{mode}_rate": rate for mode, rate in STRANGERS.items()},
         **verdicts,
+        **_bgp(of),
     )
+
+
+def _bgp(of: FilterTable) -> dict[str, str]:
+    """The parts of the table that a gateway without BGP does not have."""
+    if not of.devices:
+        return dict.fromkeys(("learned_sets", "bgp_input", "bgp_chain", "bgp_output", "learned_forward"), "")
+    devices = _elements([f'"{link}" . {address}' for link, address in sorted(of.devices)])
+    short = _SHORT_SEGMENTS.format(segment=BGP_SEGMENT)
+    sets = (_LEARNED_SET.format(name=learned_set(link)) for link in of.learning)
+    forward = (_LEARNED_FORWARD.format(link=link, name=learned_set(link)) for link in of.learning)
+    return {
+        "learned_sets": "".join((_DEVICES.format(devices=devices), *sets)),
+        "bgp_input": _BGP_INPUT.format(bfd=of.bfd),
+        "bgp_chain": _BGP_CHAIN.format(short_segments=short),
+        "bgp_output": _BGP_OUTPUT.format(tunnels=TUNNELS, short_segments=short),
+        "learned_forward": "".join(forward),
+    }
+
+
+def learned_set(link: str) -> str:
+    """The name of the set with the networks that the device behind this interface announced."""
+    return f"learned_{link}"
+
+
+def joined_sources(learned: Iterable[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+    """(interface, network) as the sets of learned networks hold them: what overlaps is joined."""
+    nets: defaultdict[str, set[str]] = defaultdict(set)
+    for link, net in learned:
+        nets[link].add(net)
+    return frozenset((link, net) for link, each in nets.items() for net in _joined(each))
 
 
 def _joined(nets: Iterable[str]) -> tuple[str, ...]:
@@ -243,10 +319,62 @@ def _named(owner: str, template: str, **values: str) -> str:
     return template.format(name=f"{PREFIX}{owner}{mark}", **values)
 
 
-def load(table: str | None, owner: str = "") -> None:
-    """Puts the table (None: nothing) in place of the owner's older ones, in the namespace of the calling thread."""
+def load(table: str | None, owner: str = "", *, learned: Iterable[tuple[str, str]] = ()) -> None:
+    """Puts the table (None: nothing) in place of the owner's older ones, in the namespace of the calling thread. `learned`: (interface,
+    network) of its sets.
+    """
     gone = [f"delete table {kind} {old}" for kind, old in _read(netlink.firewall_generation(), owner)]
-    _nft("-f", "-", text="\n".join([*gone, table or ""]))
+    added = _additions(_table_name(table), learned) if table else ()
+    _nft("-f", "-", text="\n".join([*gone, table or "", *added]))
+
+
+def load_learned(table: str, links: Iterable[str], learned: Iterable[tuple[str, str]]) -> None:
+    """Makes `learned` all that the sets of these interfaces hold, in one transaction. The table is loaded."""
+    name = _table_name(table)
+    emptied = (f"flush set inet {name} {learned_set(link)}" for link in links)
+    _nft("-f", "-", text="\n".join([*emptied, *_additions(name, learned)]))
+
+
+def _table_name(table: str) -> str:
+    return table.split(maxsplit=3)[2]
+
+
+def _additions(name: str, learned: Iterable[tuple[str, str]]) -> Iterator[str]:
+    nets: defaultdict[str, list[str]] = defaultdict(list)
+    for link, net in sorted(learned):
+        nets[link].append(net)
+    for link, each in nets.items():
+        yield f"add element inet {name} {learned_set(link)} {{ {', '.join(each)} }}"
+
+
+def learned_sources() -> frozenset[tuple[str, str]]:
+    """(interface, network) of the sets of learned networks, in the namespace of the calling thread."""
+    return _read_learned(netlink.firewall_generation())
+
+
+@functools.lru_cache(maxsize=1 << 8)
+def _read_learned(generation: tuple[int, int]) -> frozenset[tuple[str, str]]:
+    """It takes a process where there are such sets. See `_read`."""
+    tables = [(kind, name) for (kind, name), shape in _read(generation, "").items() if " bgp None " in shape]
+    found = [entry["set"] for table in tables for entry in _nft_json("list", "table", *table) if "set" in entry]
+    prefix = learned_set("")
+    return frozenset(
+        (each["name"].removeprefix(prefix), net)
+        for each in found
+        if each["name"].startswith(prefix)
+        for element in each.get("elem", ())
+        for net in _nets(element)
+    )
+
+
+def _nets(element: Any) -> Iterator[str]:
+    """nft writes an address, a prefix or a range."""
+    if isinstance(element, str):
+        yield str(subnets.parse_net(element))
+    elif "prefix" in element:
+        yield f"{element['prefix']['addr']}/{element['prefix']['len']}"
+    elif "range" in element:
+        yield from map(str, ipaddress.summarize_address_range(*map(ipaddress.IPv4Address, element["range"])))
 
 
 @functools.lru_cache(maxsize=1 << 8)
@@ -254,7 +382,7 @@ def summary(table: str) -> str:
     """Name, chains with their policies and numbers of rules: what `look` shows of this table unless somebody changed it."""
     chains = re.findall(r"  chain (\S+) {\n(?:[^\n]* policy (\w+);\n)?(.*?)\n  }", table, re.DOTALL)
     return _summary(
-        table.split(maxsplit=3)[2], {name: (policy or None, len(rules.splitlines())) for name, policy, rules in chains}
+        _table_name(table), {name: (policy or None, len(rules.splitlines())) for name, policy, rules in chains}
     )
 
 
@@ -340,7 +468,11 @@ def _summary(name: str, shape: Mapping[str, tuple[str | None, int]]) -> str:
 
 def _list(*what: str) -> list[Any]:
     """Lists tables without the elements of their sets (`nft -t`)."""
-    listed: list[Any] = json.loads(_nft("-j", "-t", "list", *what))["nftables"]
+    return _nft_json("-t", "list", *what)
+
+
+def _nft_json(*what: str) -> list[Any]:
+    listed: list[Any] = json.loads(_nft("-j", *what))["nftables"]
     return listed
 
 

@@ -18,6 +18,7 @@ class GatewayNetwork:
     """`uplink`: `routed` (a veth to the underlay) or `macvlan LINK`; `next_hop`: its router. `vpc_link`: `bridge NAME`,
     `interface NAME` or None. `addresses`: (link, address/prefix). `rules` keep the gateway's own networks out of the tunnels:
     (priority, network, the routing table that it is looked up in). `filter_table` and `nat_table` are nftables text from `firewall`.
+    `learning`: interfaces behind which networks are learned.
     """
 
     uplink: str
@@ -27,6 +28,7 @@ class GatewayNetwork:
     rules: frozenset[tuple[int, str, int]]
     filter_table: str
     nat_table: str | None
+    learning: tuple[str, ...] = ()
 
 
 def desired_network(
@@ -41,6 +43,7 @@ def desired_network(
     behind = {eip.address: eip.behind for eip in desired.eips if eip.behind}
     outer = {_outer(endpoint.address, eips) for endpoint in desired.gateway.endpoints}
     inner = _inner(desired.network) | {("lo", f"{address}/32") for address in selector_addresses}
+    sessions = [spec for spec in desired.connections if spec.id in supported and spec.connection.style == "bgp"]
     return GatewayNetwork(
         uplink=plugged.uplink if plugged else "routed",
         next_hop=(plugged.gateway if plugged else None) or ROUTER,
@@ -49,7 +52,13 @@ def desired_network(
         rules=frozenset(_rules(desired, supported, plane)),
         filter_table=firewall.filter_table(_filter_table(desired, supported, plane, inner)),
         nat_table=firewall.nat_table(names.short(desired.id), behind),
+        learning=_learning(sessions, plane),
     )
+
+
+def _learning(sessions: list[model.DesiredConnection], plane: model.Plane) -> tuple[str, ...]:
+    """On the userland data plane the selectors say what comes out of a tunnel, whatever a device announces."""
+    return tuple(sorted(tunnels.name(spec.if_id) for spec in sessions)) if plane == "kernel" else ()
 
 
 def _outer(address: str, eips: dict[str, model.Eip]) -> str:
@@ -79,6 +88,8 @@ def _rules(
     plane has none but unreachable ones, would hide the inner addresses too. In userland charon's table has the tunnels' routes.
     """
     own_address = subnets.vpc_address(desired.network)
+    if any(spec.connection.style == "bgp" for spec in desired.connections if spec.id in supported):
+        yield links.RULE_LEARNED, "0.0.0.0/0", names.LEARNED_TABLE
     if plane == "kernel":
         yield links.RULE_OWN_NETWORK, TUNNEL_ADDRESSES, links.MAIN_TABLE
         if own_address:
@@ -106,7 +117,18 @@ def _filter_table(
         peers=_peer_nets(specs, plane),
         known=frozenset(spec.peer_address for spec in specs if spec.peer_address),
         strangers=frozenset(filter(None, map(_mode_of_strangers, specs))),
+        devices=frozenset(_devices(specs, plane)),
+        bfd=firewall.BFD if plane == "kernel" else firewall.BFD_OVER_A_HOP,
+        learning=_learning([spec for spec in specs if spec.connection.style == "bgp"], plane),
     )
+
+
+def _devices(specs: list[model.DesiredConnection], plane: model.Plane) -> Iterator[tuple[str, str]]:
+    """(interface, inner address) of the devices that speak BGP."""
+    for spec in specs:
+        inner = spec.connection.tunnel_peer_address
+        if spec.connection.style == "bgp" and inner:
+            yield tunnels.interface(spec.if_id, plane), str(subnets.parse_host(inner).network_address)
 
 
 def _mode_of_strangers(spec: model.DesiredConnection) -> str | None:
@@ -125,9 +147,8 @@ def _peer_nets(specs: list[model.DesiredConnection], plane: model.Plane) -> dict
     """Interface -> the networks behind its tunnel, the inner address of the device included."""
     found: dict[str, list[str]] = {}
     for spec in specs:
-        link = tunnels.interface(spec.if_id, plane)
-        inner = spec.connection.tunnel_peer_address
-        found.setdefault(link, []).extend(
-            [*tunnels.destinations(spec.connection), *([str(subnets.parse_host(inner))] if inner else [])]
-        )
+        link, inner = tunnels.interface(spec.if_id, plane), spec.connection.tunnel_peer_address
+        learns = plane == "kernel" and spec.connection.style == "bgp"
+        declared = () if learns else tunnels.destinations(spec.connection)
+        found.setdefault(link, []).extend([*declared, *([str(subnets.parse_host(inner))] if inner else [])])
     return found

@@ -39,12 +39,17 @@ RULE_FROM_OUTSIDE = 210
 #: networks are. A narrower network behind a tunnel comes first, where only charon's table has its route.
 RULE_WITHIN_OWN_NETWORK = 214
 RULE_OWN_NETWORK = 215
-#: Priority of the rule after main and default: packets that this namespace makes find the default route.
+#: Priority of the rule for learned routes, after main and default: a static route always wins, and a device's announcement leads nothing
+#: away from the gateway's own networks.
+RULE_LEARNED = 32800
+#: Priority of the rule after that: packets that this namespace makes find the default route.
 RULE_LOCAL_OUTPUT = 33000
 #: The setting of all links, later ones included.
 ANSWERS_TO_ARP = Path("/proc/sys/net/ipv4/conf/all/arp_ignore")
 OWN_ADDRESSES_ONLY = "1"
-
+#: How the kernel tells flows (Documentation/networking/ip-sysctl): by addresses, ports and protocol in place of addresses alone.
+HASH_POLICY = Path("/proc/sys/net/ipv4/fib_multipath_hash_policy")
+BY_PORTS = "1"
 
 #: Seconds. A bridge with the spanning tree protocol forwards from a new port after half a minute, and nobody waits for that.
 PORT_TIMEOUT = 1.0
@@ -296,6 +301,8 @@ def ensure_rules(gateway_id: str, desired: frozenset[tuple[int, str, int]]) -> N
     """`desired`: as `GatewayNetwork.rules`. New rules are added before old ones are deleted."""
 
     def within(ip: Any) -> None:
+        if any(table == names.LEARNED_TABLE for _, _, table in desired):
+            HASH_POLICY.write_text(BY_PORTS)
         with netlink.Reader() as read:
             current = _own_rules(read.rules())
         for rule in desired - current:
@@ -315,12 +322,32 @@ def _rule(rule: tuple[int, str, int]) -> dict[str, Any]:
 
 
 def _own_rules(snapshot: list[netlink.Rule]) -> frozenset[tuple[int, str, int]]:
-    """The rules without a source whose table is no tunnel's."""
+    """The rules without a source whose table is no tunnel's. The kernel's own are without a destination."""
     return frozenset(
         (rule.priority, rule.destination, rule.table)
         for rule in snapshot
-        if rule.table in (MAIN_TABLE, CHARON_TABLE) and rule.destination != "0.0.0.0/0" and rule.source == "0.0.0.0/0"
+        if rule.source == "0.0.0.0/0"
+        and (
+            rule.table == names.LEARNED_TABLE
+            or (rule.table in (MAIN_TABLE, CHARON_TABLE) and rule.destination != "0.0.0.0/0")
+        )
     )
+
+
+def learned_routes(snapshot: netlink.Snapshot) -> frozenset[tuple[str, str]]:
+    """(link, network) of the routes in the table of learned routes; a route over several links stands for each."""
+    called = {link.ifindex: link.name for link in snapshot.links}
+    return frozenset(
+        (called.get(link, ""), route.net)
+        for route in snapshot.routes
+        if route.table == names.LEARNED_TABLE
+        for link in route.links or (route.link,)
+    )
+
+
+def delete_learned_routes(gateway_id: str) -> None:
+    """BIRD removes its routes when it ends, but not when it dies."""
+    namespace.inside(names.namespace(gateway_id), lambda ip: ip.flush_routes(table=names.LEARNED_TABLE))
 
 
 def look_in_namespace(snapshot: netlink.Snapshot) -> NamespaceLook:

@@ -38,5 +38,7 @@ def _look_inside(read: netlink.Reader) -> tuple[links.NamespaceLook, dict[str, A
         "shared_routes": xfrm.look_at_shared_routes(snapshot),
         "hashes_ports": xfrm.hashes_ports(),
         "learned_mtus": xfrm.learned_mtus(snapshot),
+        "learned_routes": links.learned_routes(snapshot),
+        "learned_sources": firewall.learned_sources(),
     }
     return links.look_in_namespace(snapshot), found

@@ -308,11 +308,12 @@ def _address(body: bytes) -> Address:
 def _route(body: bytes) -> Route:
     found = _attributes(body, 12)
     metrics = _attributes(found[8], 0) if 8 in found else {}
+    link = _number(found.get(4))
     return Route(
         table=_number(found.get(15)) or body[4],
         net=_net(found.get(1), body[1]),
         gateway=socket.inet_ntoa(found[5]) if 5 in found else "",
-        link=_number(found.get(4)),
+        link=link,
         metric=_number(found.get(6)),
         protocol=body[5],
         learned=_is_learned(body),

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
+from landbridge.engine.strongswan import names
 from landbridge.engine.strongswan.network import firewall, steps, tunnels
 from landbridge.engine.strongswan.network.gateway_network import GatewayNetwork
 from landbridge.engine.strongswan.network.state import NetworkState
@@ -11,17 +12,23 @@ from landbridge.engine.strongswan.network.state import NetworkState
 BATCH = 50
 
 
-def plan_links(desired: GatewayNetwork, current: NetworkState) -> Iterator[steps.NetworkStep]:
+#: (interface, network) of what devices announced.
+Learned = frozenset[tuple[str, str]]
+
+
+def plan_links(
+    desired: GatewayNetwork, current: NetworkState, learned: Learned = frozenset()
+) -> Iterator[steps.NetworkStep]:
     """The namespace, its links and their addresses. The firewall comes before anything can pass."""
     moved = frozenset[str]()
     if current.namespace:
-        yield from _links(desired, current)
+        yield from _links(desired, current, learned)
         moved = _moved(desired, current)
         yield from _moves(desired, moved)
     else:
         yield from _delete_detached_links(current)
         yield steps.AddNamespace()
-        yield from _links(desired, replace(current, uplink=None, vpc_link=None, filter_table=None))
+        yield from _links(desired, replace(current, uplink=None, vpc_link=None, filter_table=None), learned)
     added = desired.addresses - _kept(desired, current)
     yield from _batches(steps.AddAddresses, _of_links(added, {"lo", "wan", "lan"} - moved))
     if current.rules != desired.rules:
@@ -52,11 +59,19 @@ def plan_tunnel_deletions(kept: Collection[str], current: NetworkState) -> Itera
             yield steps.DeleteTunnel(tunnel.connection_id, tunnel.if_id)
 
 
-def plan_deletions(desired: GatewayNetwork, current: NetworkState) -> Iterator[steps.NetworkStep]:
+def plan_deletions(
+    desired: GatewayNetwork, current: NetworkState, learned: Learned = frozenset()
+) -> Iterator[steps.NetworkStep]:
     """What no connection needs any more, and what may wait until all connections are loaded."""
     yield from _batches(steps.DeleteAddresses, _kept(desired, current) - desired.addresses)
-    if current.namespace and _is_older(desired, current):
-        yield steps.EnsureFilterTable(desired.filter_table)
+    if not current.namespace:
+        return
+    if _is_older(desired, current):
+        yield steps.EnsureFilterTable(desired.filter_table, learned)
+    elif current.filter_table == firewall.summary(desired.filter_table) and current.learned_sources != learned:
+        yield steps.EnsureLearnedSources(desired.filter_table, desired.learning, learned)
+    if current.learned_routes and not any(table == names.LEARNED_TABLE for _, _, table in desired.rules):
+        yield steps.DeleteLearnedRoutes()
 
 
 def plan_teardown(current: NetworkState) -> Iterator[steps.NetworkStep]:
@@ -67,9 +82,9 @@ def plan_teardown(current: NetworkState) -> Iterator[steps.NetworkStep]:
         yield steps.DeleteNamespace()
 
 
-def _links(desired: GatewayNetwork, current: NetworkState) -> Iterator[steps.NetworkStep]:
+def _links(desired: GatewayNetwork, current: NetworkState, learned: Learned) -> Iterator[steps.NetworkStep]:
     if current.filter_table != firewall.summary(desired.filter_table) and not _is_older(desired, current):
-        yield steps.EnsureFilterTable(desired.filter_table)
+        yield steps.EnsureFilterTable(desired.filter_table, learned)
     incomplete = current.uplink is None or not current.uplink_ready or current.next_hop != desired.next_hop
     if "wan" not in _moved(desired, current) and incomplete:
         yield steps.EnsureUplink(desired.uplink, desired.next_hop)

@@ -15,6 +15,8 @@ class NetworkState:
     as in `GatewayNetwork`. `filter_table` and `nat_table` are summaries of the nftables in the namespace and on the machine.
     `refused` and `seen`: what the filter table remembers of packets from tunnels. `tunnels`: interface -> tunnel. `hashes_ports`: whether the
     kernel tells the flows of shared routes by their ports, too. `learned_mtus`: peer -> path MTU in bytes.
+    `learned_routes`: (interface, network) in the table of learned routes; `learned_sources`: (interface, network) that the filter table lets
+    in because a device announced it.
     """
 
     namespace: bool = False
@@ -34,6 +36,8 @@ class NetworkState:
     shared_routes: frozenset[SharedRoute] = frozenset()
     hashes_ports: bool = False
     learned_mtus: Mapping[str, int] = field(default_factory=dict)
+    learned_routes: frozenset[tuple[str, str]] = frozenset()
+    learned_sources: frozenset[tuple[str, str]] = frozenset()
 
     def path_mtu(self, peer: str | None) -> int:
         """Bytes; the uplink's own while no router on the way has said less."""

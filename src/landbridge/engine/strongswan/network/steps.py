@@ -96,17 +96,36 @@ class EnsureRules(base.GatewayStep):
     rules: frozenset[tuple[int, str, int]]
 
     def __str__(self) -> str:
-        return f"set {len(self.rules)} routing rules that keep the gateway's own networks out of its tunnels"
+        return f"set {len(self.rules)} routing rules for the gateway's own networks and for learned routes"
 
 
 @dataclass(frozen=True, slots=True)
 class EnsureFilterTable(base.GatewayStep):
-    """`table` as `firewall.filter_table` writes it."""
+    """`table` as `firewall.filter_table` writes it; `learned`: what its sets of learned networks hold, (interface, network)."""
 
     table: str
+    learned: frozenset[tuple[str, str]] = frozenset()
 
     def __str__(self) -> str:
         return "load the firewall's filter table"
+
+
+@dataclass(frozen=True, slots=True)
+class EnsureLearnedSources(base.GatewayStep):
+    """What the filter table lets in because a device announced it: (interface, network), of these `interfaces`. `table` is loaded."""
+
+    table: str
+    interfaces: tuple[str, ...]
+    learned: frozenset[tuple[str, str]]
+
+    def __str__(self) -> str:
+        return f"let {len(self.learned)} learned networks through the firewall"
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteLearnedRoutes(base.GatewayStep):
+    def __str__(self) -> str:
+        return "delete the learned routes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +193,8 @@ NetworkStep = (
     | DeleteAddresses
     | EnsureRules
     | EnsureFilterTable
+    | EnsureLearnedSources
+    | DeleteLearnedRoutes
     | EnsureNatTable
     | DeleteNatTable
     | EnsureTunnel

@@ -168,8 +168,10 @@ def _tunnel(
 
 def _routes(connection: model.Connection, path: Path, metric: RouteMetric) -> Iterator[tuple[str, int]]:
     """Of a policy-template, the networks that the device has negotiated lead; the others of its subnets are down, as all are without a
-    device.
+    device. Those of a BGP session are learned.
     """
+    if connection.style == "bgp":
+        return
     up = path.networks if connection.style == "policy-template" else None
     if up is not None:
         yield from ((net, metric.pack()) for net in up)

@@ -18,9 +18,6 @@ from landbridge.engine.strongswan.network import links, namespace, netlink, tunn
 _NAME = re.compile(r"x[1-9]\d*")
 #: RT_SCOPE_NOWHERE: a route of any scope is deleted. RT_SCOPE_LINK.
 _ANY_SCOPE, _LINK_SCOPE = 255, 253
-#: How the kernel tells flows (Documentation/networking/ip-sysctl): by addresses, ports and protocol in place of addresses alone.
-_HASH_POLICY = Path("/proc/sys/net/ipv4/fib_multipath_hash_policy")
-_BY_PORTS = "1"
 _OUR_PROTOCOLS = (links.ROUTE_PROTOCOL, links.OLDER_ROUTE_PROTOCOL)
 
 
@@ -98,7 +95,7 @@ def _rule(pair: tuple[int, str, str], table: int) -> dict[str, Any]:
 def ensure_shared_routes(ip: Any, desired: frozenset[tunnels.SharedRoute]) -> None:
     """Makes `desired` our multipath routes. A new one is behind the old one of its network until that is deleted."""
     if desired:
-        _HASH_POLICY.write_text(_BY_PORTS)
+        links.HASH_POLICY.write_text(links.BY_PORTS)
     with netlink.Reader() as read:
         standing = _shared_routes(read.routes(), _if_ids(read.links()))
     added = desired - standing.keys()
@@ -165,7 +162,7 @@ def look_at_shared_routes(snapshot: netlink.Snapshot) -> frozenset[tunnels.Share
 
 def hashes_ports() -> bool:
     """Of the namespace of the calling thread. A kernel without multipath routes has no such setting."""
-    return _HASH_POLICY.exists() and _HASH_POLICY.read_text().strip() == _BY_PORTS
+    return links.HASH_POLICY.exists() and links.HASH_POLICY.read_text().strip() == links.BY_PORTS
 
 
 def _shared_routes(

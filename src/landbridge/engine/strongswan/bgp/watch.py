@@ -1,0 +1,55 @@
+"""Finds out that the sessions of a gateway's BIRD changed. BIRD tells nobody, so it is asked each second, which costs a millisecond.
+
+It changes nothing and decides nothing: a look finds out what changed.
+"""
+
+import contextlib
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from landbridge.engine.strongswan import daemon, marks
+from landbridge.engine.strongswan.bgp import answers, bird
+from landbridge.engine.strongswan.bgp.client import Client
+
+#: Seconds.
+PERIOD = 1.0
+
+
+class Watcher:
+    """`engine`: the folder with the gateways' folders. `changed` is called with a gateway's id."""
+
+    def __init__(self, engine: Path, changed: Callable[[str], None]) -> None:
+        self._engine = engine
+        self._changed = changed
+        self._seen: dict[Path, object] = {}
+
+    def run(self, stop: threading.Event) -> None:
+        while not stop.wait(PERIOD):
+            self._look_at_all()
+
+    def _look_at_all(self) -> None:
+        folders = {path.parent for path in self._engine.glob(f"*/{bird.BIRD.socket_file}")}
+        for folder in folders | self._seen.keys():
+            before, now = self._seen.get(folder), _summary(folder)
+            if now is None:
+                self._seen.pop(folder, None)
+            else:
+                self._seen[folder] = now
+            if now != before:
+                with contextlib.suppress(OSError):
+                    if gateway_id := marks.read(folder):
+                        self._changed(gateway_id)
+
+
+def _summary(folder: Path) -> object:
+    """What of the sessions is worth a look when it changes; None when no BIRD is there."""
+    try:
+        with Client(bird.BIRD.connect(folder)) as client:
+            protocols = answers.protocols(client.ask("show protocols all"))
+            bfd = answers.bfd_sessions(client.ask("show bfd sessions"))
+    except daemon.NOT_LISTENING:
+        return None
+    except OSError:
+        return "no answer"
+    return [(one.name, one.state, one.info, *map(one.details.get, answers.COUNTED)) for one in protocols], bfd
