@@ -230,4 +230,5 @@ def test_a_monitor_is_named_when_a_health_check_is_asked_for(api: Any):
     with_one, without = api.connection(gateway, enable_health_check=True), api.connection(gateway)
     assert api.get(f"{PATH}/{with_one['id']}")["vpn_connection"]["connection_monitor_id"]
     assert "connection_monitor_id" not in without
-    assert api.diagnosis(with_one["id"])["monitor"] == "not probed yet"
+    api.connection_as(with_one["id"], "ACTIVE")
+    assert api.diagnosis(with_one["id"])["monitor"]["destination_ip"].startswith("198.18.")
