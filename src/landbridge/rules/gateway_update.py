@@ -208,7 +208,7 @@ def _template(request: model.GatewayChange, present: model.VpnGateway) -> model.
 
 
 def bumps_generation(was: model.VpnGateway, now: model.VpnGateway) -> bool:
-    """Whether the engine must apply the change. It ignores the name and the policy template."""
+    """Whether the engine must apply the change. It ignores the name, and the policy template, which changes connections (`follows`)."""
     return replace(was, name=now.name, policy_template=now.policy_template) != now
 
 

@@ -183,7 +183,8 @@ class CreateConnection(body.Shape):
         schema.uuid(), "the customer gateway", alias="cgw_id", mandatory=True
     )
     peer_subnets: tuple[str, ...] | None = schema.field(
-        schema.subnets(), "the other side; mandatory, except with er and style policy or bgp"
+        schema.subnets(),
+        "the other side; mandatory, except with er and style policy or bgp; with policy-template what the device may ask for",
     )
     tunnel_local_address: str | None = schema.field(
         schema.string(allowed_values.TUNNEL_ADDRESS), f"such as {allowed_values.TUNNEL_EXAMPLE}; absent: a free pair"

@@ -213,7 +213,8 @@ class UpdateGateway(CreateGateway):
     eip_id_1: str | None = schema.field(schema.uuid(), "another EIP for the first, or active, endpoint; only public")
     eip_id_2: str | None = schema.field(schema.uuid(), "another EIP for the second, or standby, endpoint; only public")
     policy_template: TemplateShape | None = Field(
-        None, description=f"only with the flavors {allowed_values.NON_FIXED_IP}"
+        None,
+        description=f"only with the flavors {allowed_values.NON_FIXED_IP}: the policies of all connections of style policy-template",
     )
 
     def change(self) -> model.GatewayChange:
