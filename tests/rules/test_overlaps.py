@@ -74,3 +74,16 @@ def test_many_are_counted():
     assert len(overlaps.warnings(_made(1), others)) == overlaps.NAMED
     *_, last = overlaps.warnings(_made(1), [*others, _made(90), _made(91)])
     assert last.text.endswith("takes the packets for both, and 2 more connections do")
+
+
+@pytest.mark.parametrize(
+    ("styles", "text"),
+    [
+        pytest.param(("policy-template", "policy-template"), "must ask for different parts", id="two-templates"),
+        pytest.param(("policy-template", "static"), "takes the packets for both", id="one-template"),
+    ],
+)
+def test_devices_that_ask_for_their_parts_may_have_the_same_wide_subnets(styles: tuple[str, str], text: str):
+    one, other = (_made(number, style=style) for number, style in enumerate(styles, 1))
+    [warning] = overlaps.warnings(one, [other])
+    assert text in warning.text

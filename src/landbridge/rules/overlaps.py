@@ -58,7 +58,14 @@ def _overlaps(connection: model.Connection, others: Iterable[model.Connection]) 
         if hit is not None:
             one, two = hit
             text = f"{one.destination} overlaps with {two.destination} of connection {other.id} ({other.name})"
-            yield model.Warning(one.field, f"{text}: one of the two tunnels takes the packets for both")
+            yield model.Warning(one.field, f"{text}: {_consequence(connection, other)}")
+
+
+def _consequence(*both: model.Connection) -> str:
+    """Devices of policy-templates may have the same wide subnets: each one asks for its part."""
+    if all(one.style == "policy-template" for one in both):
+        return "the two devices must ask for different parts; the userland data plane refuses the younger connection"
+    return "one of the two tunnels takes the packets for both"
 
 
 def _claims(connection: model.Connection) -> list[_Claim]:
