@@ -186,7 +186,7 @@ def test_a_session_that_is_up_tells_what_it_exchanged(bed: Bed):
         state="established", hold_time=9, bfd="up", received=4, accepted=2, announced=2, limit=5
     )
     assert bed.look().routes["c11"] == tuple(
-        model.BgpRoute(prefix=net, next_hop="169.254.11.2", as_path=(65001,)) for net in (SHARED, OWN)
+        model.BgpRoute(prefix=net, next_hop="169.254.11.2", as_path=(65001,), origin="igp") for net in (SHARED, OWN)
     )
     assert bed.devices["up"].learned() == set(LOCAL)
     assert f"{OWN} via 169.254.11.2 dev x11 proto bird" in bed.routes()

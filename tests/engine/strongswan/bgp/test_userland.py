@@ -92,7 +92,7 @@ def test_a_session_comes_up_says_what_it_learned_and_survives_a_death_of_bird(bg
     seen = bgp.wait_for_session()
     assert seen.bgp is not None
     assert (seen.bgp.received, seen.bgp.announced, seen.bgp.fault) == (2, 1, None)
-    assert seen.bgp.routes == (model.BgpRoute(prefix=sites.LAN, next_hop=THEIRS, as_path=(65001,)),)
+    assert seen.bgp.routes == (model.BgpRoute(prefix=sites.LAN, next_hop=THEIRS, as_path=(65001,), origin="igp"),)
     assert seen.applied_generation == bgp.spec.generation
     bgp.managed.wait_for(lambda now: now.bgp and now.bgp.bfd == "up", "BFD")
     assert bgp.device.learned() == {sites.VPC}

@@ -20,9 +20,9 @@ _HEAD = re.compile(r"(\S+)\s+(\S+)\s+\S+\s+(\S+)\s+(\d{4}-\d\d-\d\d \d\d:\d\d:\d
 _STATES = {state.replace("_", ""): state for state in get_args(model.BgpState)}
 _ROUTES = re.compile(r"(\d+) imported(?:, (\d+) filtered)?, (\d+) exported")
 _ROUTE = re.compile(r"(\S+)?\s+([a-z]+) \[(\S+) ")
-_NEXT_HOP = "\tBGP.next_hop: "
 _END = "-"
-_AS_PATH = "\tBGP.as_path:"
+_ATTRIBUTE = "\tBGP."
+_ORIGINS: Mapping[str, model.BgpOrigin] = {"IGP": "igp", "EGP": "egp", "Incomplete": "incomplete"}
 _BFD = re.compile(r"(\S+)\s+\S+\s+(Up|Down|Init|AdminDown)\s")
 
 
@@ -124,18 +124,28 @@ def routes(lines: Iterable[Line]) -> dict[str, tuple[model.BgpRoute, ...]]:
 
 
 def _routes(lines: Iterable[Line]) -> Iterator[tuple[str, model.BgpRoute]]:
-    """A route begins with its network, or with spaces where the network is that of the route before."""
-    network, kind, name, next_hop = "", "", "", ""
-    path: tuple[int, ...] = ()
+    """A route begins with its network, or with spaces where the network is that of the route before. Its attributes follow."""
+    network, kind, name = "", "", ""
+    attributes: dict[str, str] = {}
     for text in (*(line.text for line in lines), f"{_END} none [{_END} "):
         if begin := _ROUTE.match(text):
             if kind == "unicast":
-                yield name, model.BgpRoute(prefix=network, next_hop=next_hop, as_path=path)
-            network, kind, name, next_hop, path = begin[1] or network, begin[2], begin[3], "", ()
-        elif text.startswith(_NEXT_HOP):
-            next_hop = text.removeprefix(_NEXT_HOP).strip()
-        elif text.startswith(_AS_PATH):
-            path = tuple(map(int, re.findall(r"\d+", text)))
+                yield name, _route(network, attributes)
+            network, kind, name, attributes = begin[1] or network, begin[2], begin[3], {}
+        elif text.startswith(_ATTRIBUTE):
+            key, _, value = text.removeprefix(_ATTRIBUTE).partition(": ")
+            attributes[key] = value.strip()
+
+
+def _route(network: str, attributes: Mapping[str, str]) -> model.BgpRoute:
+    med = attributes.get("med")
+    return model.BgpRoute(
+        prefix=network,
+        next_hop=attributes.get("next_hop", ""),
+        as_path=tuple(map(int, re.findall(r"\d+", attributes.get("as_path", "")))),
+        origin=_ORIGINS.get(attributes.get("origin", "")),
+        med=int(med) if med is not None else None,
+    )
 
 
 def _order(prefix: str) -> tuple[bytes, int]:
