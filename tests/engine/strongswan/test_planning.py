@@ -868,3 +868,21 @@ def test_no_link_is_deleted_for_another_parent_before_that_parent_was_found(
     if current.network.namespace:
         assert network_steps.DeleteUplink not in planned
         assert network_steps.DeleteVpcLink not in planned or desired.network.address is None
+
+
+def test_a_tunnel_that_comes_or_goes_moves_no_flow_of_another_tunnel():
+    """While a shared route has a tunnel, its own route may lead; otherwise that route steps back first, or leads later."""
+    pair = [specs.connection(f"198.51.100.{number}") for number in (1, 2)]
+    desired = specs.desired(*pair, of=GATEWAY)
+    up = settled(desired, IN_KERNEL)
+    assert up.network.shared_routes
+    down = small_world.put(forgetful(up), sas=tuple(sa for sa in up.ike.sas if sa.name != pair[0].id))
+    for current, shared in ((down, frozenset()), (carried_out(desired, down), up.network.shared_routes)):
+        plan = [
+            step
+            for step in small_world.plan(desired, current)
+            if isinstance(step, network_steps.EnsureTunnel | network_steps.EnsureSharedRoutes)
+        ]
+        change = network_steps.EnsureSharedRoutes(shared)
+        assert plan.index(change) == (0 if shared else 1)
+        assert [step.connection_id for step in plan if step != change] == [pair[0].id]

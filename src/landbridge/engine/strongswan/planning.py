@@ -29,6 +29,9 @@ def plan(target: Target | None, current: state.GatewayState) -> list[steps.Step]
         return list(_deletions(target, current))
     after_restart = _without_charon(current) if _starts(target, current) else current
     desired = desired_tunnels(target, after_restart)
+    shared_before, shared_after = network_planning.plan_shared_routes(
+        desired_shared_routes(target, desired), after_restart.network
+    )
     kept = {tunnels.name(tunnel.if_id) for tunnel in desired.values()}
     learned = learned_sources(target, after_restart)
     return [
@@ -37,8 +40,9 @@ def plan(target: Target | None, current: state.GatewayState) -> list[steps.Step]
         *([] if current.network.namespace else bgp_planning.plan_stop(current.bgp)),
         *network_planning.plan_links(target.network, current.network, learned),
         *_start(target, current),
+        *shared_before,
         *network_planning.plan_tunnels(desired, after_restart.network),
-        *network_planning.plan_shared_routes(desired_shared_routes(target, desired), after_restart.network),
+        *shared_after,
         *_sessions(target, after_restart),
         *ike_planning.plan_connections(
             probe_planning.not_held(target, current), after_restart.ike, prove_pfs=target.prove_pfs

@@ -188,17 +188,20 @@ def test_policies_share_nothing():
 
 def test_shared_routes_of_another_hand_are_corrected_and_a_gateway_without_any_plans_nothing():
     pair = _statics(*MASTERS)
-    shared = _shared(_up(*pair), *pair)
-    standing = small_world.put(_up(*pair), shared_routes=shared, hashes_ports=True).network
-    for harm in (
-        {"shared_routes": frozenset()},
-        {"hashes_ports": False},
-        {"shared_routes": shared | {("10.9.0.0/16", (1, 2))}},
+    current = _up(*pair)
+    shared = _shared(current, *pair)
+    laid = {tunnels.name(one.if_id): one for one in _desired(current, *pair).values()}
+    standing = small_world.put(current, tunnels=laid, shared_routes=shared, hashes_ports=True).network
+    ensure, foreign = [steps.EnsureSharedRoutes(shared)], shared | {("10.9.0.0/16", (1, 2))}
+    for harm, plan in (
+        ({"shared_routes": frozenset()}, (ensure, [])),
+        ({"shared_routes": frozenset(), "tunnels": {}}, ([], ensure)),
+        ({"hashes_ports": False}, (ensure, [])),
+        ({"shared_routes": foreign}, ([], ensure)),
+        ({}, ([], [])),
     ):
-        hurt = dataclasses.replace(standing, **harm)
-        assert list(planning.plan_shared_routes(shared, hurt)) == [steps.EnsureSharedRoutes(shared)]
-    assert list(planning.plan_shared_routes(shared, standing)) == []
-    assert list(planning.plan_shared_routes(frozenset(), _up().network)) == []
+        assert planning.plan_shared_routes(shared, dataclasses.replace(standing, **harm)) == plan, harm
+    assert planning.plan_shared_routes(frozenset(), _up().network) == ([], [])
 
 
 def _shared(current: state.GatewayState, *connections: model.DesiredConnection) -> frozenset[tunnels.SharedRoute]:

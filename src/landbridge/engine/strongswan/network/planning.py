@@ -46,10 +46,20 @@ def plan_tunnels(desired: Mapping[str, tunnels.Tunnel], current: NetworkState) -
             yield steps.EnsureTunnel(connection_id, tunnel)
 
 
-def plan_shared_routes(desired: frozenset[tunnels.SharedRoute], current: NetworkState) -> Iterator[steps.NetworkStep]:
-    """Nothing for a gateway without any."""
-    if current.shared_routes != desired or (desired and not current.hashes_ports):
-        yield steps.EnsureSharedRoutes(desired)
+def plan_shared_routes(
+    desired: frozenset[tunnels.SharedRoute], current: NetworkState
+) -> tuple[list[steps.NetworkStep], list[steps.NetworkStep]]:
+    """What comes before the tunnels' own routes change, and what comes after that. A tunnel that came up is in the shared route before its
+    own route leads, and one that went down has stepped back before the shared route leaves it out: no flow of another tunnel moves. Nothing
+    for a gateway without shared routes.
+    """
+    standing = {tunnel.if_id for tunnel in current.tunnels.values() if tunnel.whole}
+    first = current.shared_routes | {one for one in desired if standing.issuperset(one[1])}
+    is_added = first != current.shared_routes or (desired and first and not current.hashes_ports)
+    return (
+        [steps.EnsureSharedRoutes(first)] if is_added else [],
+        [steps.EnsureSharedRoutes(desired)] if first != desired else [],
+    )
 
 
 def plan_tunnel_deletions(kept: Collection[str], current: NetworkState) -> Iterator[steps.NetworkStep]:
