@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-#: Seconds that a gateway asks for (RFC 4271, 4.2). The lower hold time of both sides counts.
+#: Seconds that a gateway asks for (RFC 4271, 4.2). The lower hold time of both sides counts. Without BFD, a path that is cut is noticed after it.
 HOLD_TIME, KEEPALIVE_TIME = 9, 3
 #: A gateway ends a session when its device announces more routes.
 ROUTE_LIMIT = 10_000

@@ -11,6 +11,7 @@ import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from lab import birds, sites, specs
 from landbridge import model
 from landbridge.engine.strongswan import daemon, names
 from landbridge.engine.strongswan.bgp import bird, client, configuration, look, state
+from landbridge.status import bgp_causes
+from landbridge.status.rule_context import Context, Related
 
 pytestmark = pytest.mark.process
 
@@ -164,6 +167,29 @@ def is_up(session: model.BgpSession) -> bool:
     return session.state == "established"
 
 
+#: Code of a fault -> the cause that the status tells.
+CAUSES = {
+    "wrong_device_asn": "bgp_asn_mismatch",
+    "device_wrong_asn": "bgp_asn_mismatch",
+    "hold_timer": "bgp_hold_timer",
+    "bfd_down": "bgp_bfd_down",
+    "route_limit": "bgp_too_many_routes",
+    "refused": "bgp_refused",
+    "no_answer": "bgp_no_answer",
+    "device_shutdown": "bgp_shutdown_by_device",
+    "device_closed": "bgp_shutdown_by_device",
+    "no_interface": "bgp_no_path",
+}
+
+
+def told(session: model.BgpSession) -> Context:
+    """What the rules for causes get, a minute later: by then a session has begun."""
+    connection = specs.connection(id="c1", style="bgp").connection
+    seen = model.ConnectionObservation(connection_id="c1", bgp=session)
+    later = datetime.now(UTC) + timedelta(minutes=1)
+    return Context(connection=connection, seen=seen, related=Related(asn=64512, peer_asn=65001), seen_at=later)
+
+
 @pytest.mark.parametrize("name", [name for name in CASES if name != "up"])
 def test_what_ends_a_session_has_a_code(bed: Bed, name: str):
     case = CASES[name]
@@ -176,6 +202,8 @@ def test_what_ends_a_session_has_a_code(bed: Bed, name: str):
     assert found.fault.at is not None
     assert found.state == ("down" if name == "route_limit" else found.state)
     assert found.fault.asn == {"wrong_device_asn": 64999}.get(name, found.fault.asn)
+    (cause,) = bgp_causes.of(told(found))
+    assert (cause.code, [one.line for one in cause.evidence]) == (CAUSES[name], [found.fault.text])
 
 
 def test_a_session_that_is_up_tells_what_it_exchanged(bed: Bed):

@@ -12,11 +12,10 @@ from dataclasses import dataclass
 
 from landbridge import model
 from landbridge.engine.strongswan import names, subnets
+from landbridge.model import bgp
 
 #: A session is closed when its device announces more prefixes than that.
-RECEIVE_LIMIT = 10_000
-#: Seconds; without BFD, a path that is cut is noticed after the hold time (RFC 4271, 4.2).
-HOLD_TIME, KEEPALIVE_TIME = 9, 3
+RECEIVE_LIMIT = bgp.ROUTE_LIMIT
 #: Milliseconds between the packets of BFD, and the number of lost ones that make a session go down.
 BFD_INTERVAL, BFD_MULTIPLIER = 300, 3
 #: Seconds that a session may take to come back after BIRD died; the routes of before stay meanwhile.
@@ -214,8 +213,8 @@ def _session(desired: model.DesiredGateway, session: Session, plane: model.Plane
         peer=session.peer,
         peer_asn=session.peer_asn,
         path=f'direct;\n  interface "x{session.if_id}";' if in_kernel else "multihop 2;",
-        hold_time=HOLD_TIME,
-        keepalive_time=KEEPALIVE_TIME,
+        hold_time=bgp.HOLD_TIME,
+        keepalive_time=bgp.KEEPALIVE_TIME,
         channel="gateway direct;" if in_kernel else "igp table inner;\n    gateway recursive;",
         limit=RECEIVE_LIMIT,
     )
