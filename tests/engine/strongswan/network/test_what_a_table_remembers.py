@@ -93,6 +93,12 @@ def test_hosts_are_seen(ends: tuple[str, str], gateway: str):
     assert namespace.inside(gateway, lambda _: firewall.seen()) == (("x1", DEVICE),)
 
 
+def test_a_flood_of_errors_is_remembered_in_part(ends: tuple[str, str], gateway: str):
+    for number in range(firewall.MOST + 50):
+        say(ends, HOST, 0, about(f"192.168.{number // 250}.{number % 250}"))
+    assert len(namespace.inside(gateway, lambda _: firewall.refused())) == firewall.MOST
+
+
 def test_a_table_of_an_older_version_remembers_nothing(gateway: str):
     older = firewall.filter_table(TABLE).split()[2]
     text = f"table inet {older} {{ chain input {{ type filter hook input priority 0;\n}}\n}}"
