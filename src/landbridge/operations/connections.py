@@ -33,11 +33,16 @@ class ShownConnection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangedConnection:
-    """A connection that was created or updated, with warnings about it."""
+    """A connection that was created or updated. `abilities`: what the engine carries, for the warnings."""
 
     connection: model.Connection
     generation: int = 1
-    warnings: tuple[model.Warning, ...] = ()
+    abilities: model.Abilities = dataclasses.field(default_factory=model.Abilities)
+
+    @property
+    def warnings(self) -> tuple[model.Warning, ...]:
+        """What the caller should know. They are found for the answer, after the transaction."""
+        return rules.warnings(self.connection, self.abilities)
 
     @property
     def etag(self) -> str:
@@ -66,8 +71,7 @@ def create(tx: Transaction, call: Call, request: model.ConnectionRequest) -> Cha
 
 
 def _changed(call: Call, made: model.Connection, generation: int = 1) -> ChangedConnection:
-    warnings = rules.warnings(made, call.service.abilities)
-    return ChangedConnection(connection=made, generation=generation, warnings=warnings)
+    return ChangedConnection(connection=made, generation=generation, abilities=call.service.abilities)
 
 
 @operation("batch_create_vpn_connection", "admin", "write")
@@ -120,15 +124,17 @@ def prepare(tx: Transaction, call: Call, request: model.ConnectionRequest) -> Pr
     )
     generated = ids.generate(call.now, row.next_if_id if row else 0)
     facts = rules.Facts(gateway=_gateway_facts(row), customer_gateway=peer)
+    identity = rules.identity(request, facts)
     if row is not None:
-        facts = _with_neighbours(tx, call, row, request, facts, generated)
+        blocks = rules.tunnel_blocks(request, generated)
+        facts = _with_neighbours(tx, call, row, request, facts, identity, blocks)
     quota = quotas.check(tx, call, "vpn_connection")
     call.refuse([*rules.check(request, facts, generated), *quota])
     if row is None or peer is None or peer_seq is None:
         raise RuntimeError("the rules allow a connection without its ends")
     return PreparedConnection(
         connection=rules.complete(request, facts, generated, row.gateway),
-        identity=rules.identity(request, facts),
+        identity=identity,
         gateway=row,
         customer_gateway=peer,
         customer_gateway_seq=peer_seq,
@@ -177,24 +183,20 @@ def _with_neighbours(
     row: gateways.GatewayRow,
     request: model.ConnectionRequest,
     facts: rules.Facts,
-    generated: fields.Generated,
+    identity: str,
+    blocks: tuple[int, ...],
 ) -> rules.Facts:
     """The facts, with the other connections of the gateway that may clash with the requested connection."""
-    near = _neighbours(tx, row, request, facts, generated)
+    near = _neighbours(tx, row, facts, identity, blocks)
     other_key = _other_key(tx, call, row, request, facts) if rules.picks_key_by_address(request, facts) else None
     return dataclasses.replace(facts, neighbours=near, other_key=other_key)
 
 
 def _neighbours(
-    tx: Transaction,
-    row: gateways.GatewayRow,
-    request: model.ConnectionRequest,
-    facts: rules.Facts,
-    generated: fields.Generated,
+    tx: Transaction, row: gateways.GatewayRow, facts: rules.Facts, identity: str, blocks: tuple[int, ...]
 ) -> tuple[model.Neighbour, ...]:
     """The connections of the gateway that may clash with the requested one."""
     peer_id = facts.customer_gateway.id if facts.customer_gateway else ""
-    identity, blocks = rules.identity(request, facts), rules.tunnel_blocks(request, generated)
     return connections.neighbours(tx, row.seq, peer_id, identity, blocks)
 
 
@@ -353,7 +355,8 @@ def _merge(
     if _may_clash_by_psk(connection, merged, psk, facts):
         other_key = _other_key(tx, call, row, merged, facts, connection.id)
         facts = dataclasses.replace(facts, other_key=other_key)
-    near = _neighbours(tx, row, merged, facts, update_rules.generated(connection))
+    blocks = rules.tunnel_blocks(merged, update_rules.generated(connection))
+    near = _neighbours(tx, row, facts, rules.identity(merged, facts), blocks)
     return merged, dataclasses.replace(facts, neighbours=tuple(one for one in near if one.id != connection.id))
 
 

@@ -68,10 +68,9 @@ def endpoint(request: model.ConnectionRequest, gateway: model.VpnGateway) -> mod
 def sides(request: model.ConnectionRequest, facts: Facts) -> policies.Sides:
     """The two ends. The ids of the policies default to them."""
     gateway = facts.gateway.gateway if facts.gateway else None
-    ours = endpoint(request, gateway) if gateway else None
     return policies.Sides(
         gm=gateway.is_gm if gateway is not None else None,
-        local_address=ours.address if ours else None,
+        endpoint=endpoint(request, gateway) if gateway is not None else None,
         peer=facts.customer_gateway,
         template=policy_template.of(style(request), gateway),
     )
@@ -127,9 +126,10 @@ def did_pick_by_address(connection: model.Connection) -> bool:
 
 
 def check(request: model.ConnectionRequest, facts: Facts, generated: fields.Generated) -> Iterator[model.Violation]:
+    both = sides(request, facts)
     yield from fields.check_name("name", request.name)
     yield from _check_gateway(request, facts)
-    yield from _check_endpoint(request, facts)
+    yield from _check_endpoint(request, facts, both.endpoint)
     yield from fields.check_value("style", request.style, STYLES)
     yield from _check_customer_gateway(request, facts)
     yield from _check_peer_subnets(request, facts)
@@ -151,18 +151,17 @@ def check(request: model.ConnectionRequest, facts: Facts, generated: fields.Gene
             f"ike_version v2, phase1_negotiation_mode aggressive, or the PSK of connection {facts.other_key}",
         )
     yield from _check_policy_rules(request, facts)
-    both = sides(request, facts)
     if both.template is not None:
         yield from policy_template.check(request, both.template)
     asked = policy_template.completed(request, both.template)
     yield from policies.check_ike(asked.ike_policy, both)
     yield from policies.check_ipsec(asked.ipsec_policy, gm=both.gm)
-    yield from _check_ha_role(request, facts)
+    yield from _check_ha_role(request, facts, both.endpoint)
     yield from fields.check_tags("tags", request.tags or ())
     for path, given in (("peer_subnets_v6", request.peer_subnets_v6), ("policy_rules_v6", request.policy_rules_v6)):
         if given:
             yield model.Violation(path, allowed_values.NO_IPV6, "leave it out")
-    yield from _check_neighbours(request, facts)
+    yield from _check_neighbours(request, facts, both.endpoint)
 
 
 def _check_gateway(request: model.ConnectionRequest, facts: Facts) -> Iterator[model.Violation]:
@@ -196,7 +195,9 @@ def _check_gateway(request: model.ConnectionRequest, facts: Facts) -> Iterator[m
         yield model.Violation("vgw_id", "the GM gateway has no certificate", "a gateway with imported certificates")
 
 
-def _check_endpoint(request: model.ConnectionRequest, facts: Facts) -> Iterator[model.Violation]:
+def _check_endpoint(
+    request: model.ConnectionRequest, facts: Facts, ours: model.Endpoint | None
+) -> Iterator[model.Violation]:
     given = request.gateway_endpoint
     gateway = facts.gateway.gateway if facts.gateway else None
     what = "the id of one of the gateway's EIPs, or on a private gateway one of its addresses"
@@ -204,7 +205,7 @@ def _check_endpoint(request: model.ConnectionRequest, facts: Facts) -> Iterator[
         yield model.Violation("vgw_ip", "is mandatory", _endpoints(gateway) if gateway else what)
     elif given not in allowed_values.UUID and ipv4.parse_address(given) is None:
         yield model.Violation("vgw_ip", f"{given!r} is neither an EIP id nor an IPv4 address", what)
-    elif gateway is not None and endpoint(request, gateway) is None:
+    elif gateway is not None and ours is None:
         yield model.Violation("vgw_ip", f"{given} is not an endpoint of VPN gateway {gateway.id}", _endpoints(gateway))
 
 
@@ -381,12 +382,13 @@ def _check_rule_source(path: str, source: str | None, seen: set[str]) -> Iterato
     seen.add(source)
 
 
-def _check_ha_role(request: model.ConnectionRequest, facts: Facts) -> Iterator[model.Violation]:
+def _check_ha_role(
+    request: model.ConnectionRequest, facts: Facts, ours: model.Endpoint | None
+) -> Iterator[model.Violation]:
     yield from fields.check_value("ha_role", request.ha_role, HA_ROLES)
     if facts.gateway is None or (request.ha_role is not None and request.ha_role not in HA_ROLES):
         return
     gateway = facts.gateway.gateway
-    ours = endpoint(request, gateway)
     if ours is None:
         return
     role = request.ha_role or HA_ROLES.default
@@ -407,10 +409,11 @@ def _check_ha_role(request: model.ConnectionRequest, facts: Facts) -> Iterator[m
         yield model.Violation("ha_role", "slave does not fit endpoint 1 of an active-active gateway", "master")
 
 
-def _check_neighbours(request: model.ConnectionRequest, facts: Facts) -> Iterator[model.Violation]:
+def _check_neighbours(
+    request: model.ConnectionRequest, facts: Facts, ours: model.Endpoint | None
+) -> Iterator[model.Violation]:
     """Finds a connection that the IKE daemon could not tell from this one."""
-    ours = endpoint(request, facts.gateway.gateway) if facts.gateway and facts.neighbours else None
-    if ours is None or facts.customer_gateway is None:
+    if ours is None or facts.customer_gateway is None or not facts.neighbours:
         return
     wire = identity(request, facts)
     for other in facts.neighbours:
@@ -434,12 +437,12 @@ def complete(
     request: model.ConnectionRequest, facts: Facts, generated: fields.Generated, gateway: model.VpnGateway
 ) -> model.Connection:
     """The connection with every default. Call it only when `check` found no violation."""
-    ours = endpoint(request, gateway)
+    both = sides(request, facts)
+    ours = both.endpoint
     if ours is None or facts.customer_gateway is None or request.gateway_endpoint is None:
         raise ValueError("complete() needs a request that check() passed")
     asked_style = cast("model.Style", style(request))
     local, peer = _tunnel_pair(request, facts, generated)
-    both = sides(request, facts)
     asked = policy_template.completed(request, both.template)
     return model.Connection(
         id=generated.id,

@@ -37,12 +37,12 @@ _MODEL_NAMES = {"ike_version": "version", "phase1_negotiation_mode": "negotiatio
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sides:
-    """The two ends. The ids default to them. `gm`: None while the gateway is unknown. `local_address`: None while the
-    endpoint is unknown. `template`: what decides algorithms and lifetimes in place of the request; None for nearly all connections.
+    """The two ends. The ids default to them. `gm`: None while the gateway is unknown. `endpoint`: ours, None while it is
+    unknown. `template`: what decides algorithms and lifetimes in place of the request; None for nearly all connections.
     """
 
     gm: bool | None
-    local_address: str | None
+    endpoint: model.Endpoint | None
     peer: model.CustomerGateway | None
     template: model.PolicyTemplate | None = None
 
@@ -148,7 +148,7 @@ def _mode(version: str, asked: str | None) -> "model.connection.NegotiationMode 
 def local_identity(request: model.IkePolicyRequest, sides: Sides) -> tuple[model.IdType, str]:
     if request.local_id_type == "fqdn":
         return "fqdn", request.local_id or ""
-    return "ip", request.local_id or sides.local_address or ""
+    return "ip", request.local_id or (sides.endpoint.address if sides.endpoint else "")
 
 
 def peer_identity(request: model.IkePolicyRequest, sides: Sides) -> tuple[model.IdType, str]:
