@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import errno
+import os
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -65,8 +67,40 @@ def test_the_writer_is_durable(database: Database):
         pragmas = ("synchronous", "journal_mode", "foreign_keys")
         return tuple(tx.cursor.execute(f"PRAGMA {name}").fetchone()[0] for name in pragmas)
 
-    full = 2
-    assert database.write(look) == (full, "wal", 1)
+    normal = 1  # the log is synchronized after the commit, see below
+    assert database.write(look) == (normal, "wal", 1)
+
+
+def test_a_write_returns_after_the_log_is_synchronized_and_without_the_writer_lock(
+    database: Database, path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Another connection can write while this one waits for the disk."""
+    seen: list[set[str]] = []
+
+    def sync(file: int) -> None:
+        assert Path(f"/proc/self/fd/{file}").samefile(f"{path}-wal")
+        with contextlib.closing(sqlite3.connect(path, timeout=0)) as other, other:
+            other.execute("INSERT INTO setting (name, value) VALUES ('other', x'00')")
+        seen.append(_on_disk(path))
+
+    monkeypatch.setattr(os, "fdatasync", sync)
+    database.write(_insert("n"))
+    assert [{"n", "other"} <= names for names in seen] == [True]
+
+
+def test_after_an_error_of_the_disk_the_caller_gets_it_and_later_writes_are_refused(
+    database: Database, path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def fail(_: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "fdatasync", fail)
+        with pytest.raises(OSError, match="Input/output error"):
+            database.write(_insert("unknown"))
+    with pytest.raises(errors.Busy, match="Input/output error"):
+        database.write(_insert("later"))
+    assert "later" not in _on_disk(path)
 
 
 def test_writes_that_come_together_share_one_commit(database: Database, path: Path, trace: list[str]):

@@ -2,8 +2,8 @@
 
 Several processes may have the file open. They write one after another (see `writer_lock`), a group at a time.
 
-Every write operation runs in a savepoint of its own. One durable commit (WAL, synchronous=FULL) ends the group, and callers are answered
-after the commit. The operations of a group run on the event loop's own thread, one after another; only the commit
+Every write operation runs in a savepoint of its own. One commit ends the group. It writes to the write-ahead log and does not wait for the
+disk: the writer lock is free again, then the log is synchronized, and then callers are answered (docs/decisions/0044). The operations of a group run on the event loop's own thread, one after another; only the commit
 leaves it. In a thread of their own they would fight with the loop for the interpreter at every statement.
 A full disk rolls back the whole transaction, savepoints included: after any error the group checks whether its
 transaction is still open. If not, every caller of the group gets Busy.
@@ -12,6 +12,7 @@ transaction is still open. If not, every caller of the group gets Busy.
 import asyncio
 import contextvars
 import logging
+import os
 import sqlite3
 import threading
 import time
@@ -127,6 +128,9 @@ class Database:
             self._writer = _connect(path, WRITER_CACHE_KIB)
             # The writer lock waits for our writers. That another program has SQLite's lock must show at once (see `_try_begin`).
             self._writer.execute("PRAGMA busy_timeout=0")
+            self._writer.execute("PRAGMA synchronous=NORMAL")  # `_sync` waits for the disk
+            self._writer.execute("PRAGMA user_version")  # the first read makes the log's file
+            self._log_file = os.open(path.with_name(f"{path.name}-wal"), os.O_RDWR | os.O_CLOEXEC)
         except (sqlite3.DatabaseError, sqlalchemy.exc.DatabaseError, alembic.util.CommandError) as error:
             raise errors.ConfigError(f"{path}: {error}".splitlines()[0]) from None
         self._writer_lock = WriterLock(path.with_name("writer.lock"))
@@ -134,6 +138,7 @@ class Database:
         self._group: asyncio.Task[None] | None = None
         self._writes_since_checkpoint = 0
         self._checkpoint: Future[None] | None = None
+        self._sync_error: OSError | None = None
         self._local = threading.local()
         self._connections = [self._writer]
         self._threads_waiting = 0
@@ -145,6 +150,7 @@ class Database:
         self._threads.shutdown()
         for connection in self._connections:
             connection.close()
+        os.close(self._log_file)
         self._writer_lock.close()
 
     def write(self, work: Callable[[database.Transaction], R]) -> R:
@@ -157,9 +163,10 @@ class Database:
         try:
             self._begin()
             _run_group(self._writer, [job])
-            self._commit([job])
+            began = self._commit([job])
         finally:
             self._release_writer()
+        self._sync([job], began)
         self._finish([job])
         if job.error is not None:
             raise job.error
@@ -228,11 +235,12 @@ class Database:
             self._finish(group)
 
     def _commit_and_release(self, group: list[_Job]) -> None:
-        """Another process can write as soon as the group is durable, even when the event loop is busy and gets the result later."""
+        """Another process can write as soon as the group is in the log, while this one waits for the disk."""
         try:
-            self._commit(group)
+            began = self._commit(group)
         finally:
             self._release_writer()
+        self._sync(group, began)
 
     async def _acquire_writer(self) -> None:
         """Takes the writer lock, after the threads that wait for it."""
@@ -269,15 +277,34 @@ class Database:
         while not self._try_begin() and time.monotonic() < deadline:
             time.sleep(0.005)
 
-    def _commit(self, group: list[_Job]) -> None:
-        """Makes the group durable. Afterwards every job has its result or its error."""
+    def _commit(self, group: list[_Job]) -> float:
+        """Writes the group to the log. Afterwards every job has its result or its error. Returns when it began."""
         began = time.perf_counter()
-        _commit(self._writer, group)
-        _COMMITS.observe(time.perf_counter() - began)
+        if self._sync_error is None:
+            _commit(self._writer, group)
+        else:
+            _refuse(self._writer, group, self._sync_error)
         _WRITES.add(len(group))
         if self._checkpoint is not None and self._checkpoint.done():
             self._checkpoint = None
             _run_checkpoint(self._writer)  # what was written meanwhile: then the log restarts
+        return began
+
+    def _sync(self, group: list[_Job], began: float) -> None:
+        """Waits until what is committed is on the disk, by whatever process. Other writers go on meanwhile. `began`: the commit of the group.
+
+        After an error nobody knows what is on the disk: the callers get the error, and this process refuses all writes from now on.
+        """
+        try:
+            os.fdatasync(self._log_file)
+        except OSError as error:
+            log.critical(
+                "the write-ahead log could not be synchronized: all writes are refused until a restart: %s", error
+            )
+            self._sync_error = error
+            for job in group:
+                job.error = job.error or error
+        _COMMITS.observe(time.perf_counter() - began)
 
     def _finish(self, group: list[_Job]) -> None:
         for job in group:
@@ -358,7 +385,7 @@ def _commit(connection: sqlite3.Connection, group: list[_Job]) -> None:
         job.decided = True
 
 
-def _refuse(connection: sqlite3.Connection, group: list[_Job], error: sqlite3.Error) -> None:
+def _refuse(connection: sqlite3.Connection, group: list[_Job], error: Exception) -> None:
     log.error("a group of %d writes was not stored: %s", len(group), error)
     if connection.in_transaction:
         connection.rollback()
