@@ -53,7 +53,7 @@ REASONS = (
     (r"^action: (job|there is no upgrade)|: job .* is [a-z_]+$", "depends on the gateway's job"),
     (r": (customer|VPN) gateway .* has connection ", "what depends on it goes first"),
     (
-        r"^probe: (probe .* is not done yet|a CHILD_SA of the connection is up|the device has no fixed address)",
+        r"^probe: (probe .* is not done yet|(a|no) CHILD_SA of the connection is up|the device has no fixed address)",
         "depends on the connection",
     ),
     (r"^style: .* cannot do ", "depends on the device"),
