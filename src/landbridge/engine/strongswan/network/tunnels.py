@@ -2,7 +2,7 @@
 
 Pure. Invariants: a tunnel has its routes from its creation to its deletion, with an SA or without, so that traffic for the tunnel never
 leaves in clear. Of several connections to one network the one that is up leads, then the master, then the oldest. On an
-active-active gateway all that are up carry the network together, by a route that comes before the routes of each (docs/decisions/0051).
+active-active gateway all that are up carry the network together, by a route that comes before the routes of each (docs/decisions/0045).
 """
 
 import dataclasses
