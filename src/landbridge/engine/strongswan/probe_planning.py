@@ -1,7 +1,7 @@
 """Plans probes of IKE parameters from the orders and from the observed attempts. Pure.
 
 An automatic probe follows only a refusal that does not show its reason, once for each configuration of the connection, and only some times
-an hour. No automatic probe happens while an IKE_SA of the connection is up. An order is carried out at once (docs/decisions/0040, 0045).
+an hour. No automatic probe happens while an IKE_SA of the connection is up. An order is carried out at once (docs/decisions/0040, 0046).
 """
 
 from collections.abc import Iterator, Sequence
