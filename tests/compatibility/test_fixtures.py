@@ -26,7 +26,7 @@ PLANES = ("kernel", "userland")
 #: Fixture -> kinds of steps that today's plan may have for it, each with the reason. None of them may interrupt a tunnel.
 PLANNED = {
     # The routes of running tunnels get our protocol in place (docs/decisions/0034). The filter table that remembers ICMP errors replaces the
-    # older one in one transaction, which lets the same packets through (docs/decisions/0046).
+    # older one in one transaction, which lets the same packets through (docs/decisions/0048).
     "2026-11-30": frozenset({"EnsureTunnel", "EnsureFilterTable"}),
 }
 

@@ -2,7 +2,7 @@
 
 An automatic check follows only traffic: packets passed in both directions in the last minute, and a host behind the tunnel sent one of them. So a
 check never makes the only traffic of a tunnel, and asks no address that nobody uses. An order also asks the tunnel address of the device, which may
-not exist (docs/decisions/0046).
+not exist (docs/decisions/0048).
 """
 
 from collections.abc import Iterator, Sequence
