@@ -51,7 +51,7 @@ def test_attempts_of_strangers_are_listed_newest_first(api: Any, shared_service:
             configuration="",
             began_at=at + timedelta(seconds=number),
             began_by="device",
-            peer_address="198.51.100.77",
+            peer_address=f"198.51.100.{75 + number}",
             local_address="203.0.113.1",
             ike_version="v2",
             is_named=False,
