@@ -1,7 +1,7 @@
 """The policy template of a VPN gateway decides algorithms and lifetimes of its connections of style policy-template. Pure.
 
 The first message of a device that dials in shows no id yet, so that all connections that wait for a device offer the same
-(docs/decisions/0050).
+(docs/decisions/0049).
 """
 
 from collections.abc import Iterator
