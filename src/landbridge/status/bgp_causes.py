@@ -1,6 +1,6 @@
 """The causes of a BGP session that is not established, or that carries no routes, in a tunnel that is up. Pure.
 
-A connection of style bgp without a session has no route into its tunnel, so it is DOWN. docs/decisions/0049 has the reasons.
+A connection of style bgp without a session has no route into its tunnel, so it is DOWN. docs/decisions/0050 has the reasons.
 """
 
 import itertools
