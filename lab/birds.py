@@ -15,7 +15,7 @@ router id {address};
 protocol device {{ scan time 1; }}
 protocol static lans {{ ipv4; {routes} }}
 protocol kernel {{ ipv4 {{ import none; export where source = RTS_BGP; }}; scan time 5; }}
-protocol bfd {{ accept ipv4 {kind}; interface "*" {{ interval 300 ms; multiplier 3; }}; multihop {{ interval 300 ms; multiplier 3; }}; }}
+protocol bfd {{ accept ipv4 {kind}; interface "*" {{ {bfd_times} }}; multihop {{ {bfd_times} }}; }}
 protocol bgp hq {{
   local {address} as {asn};
   neighbor {peer} as {peer_asn};
@@ -47,6 +47,7 @@ class Bird:
     through: str = ""
     hold_time: int = 9
     more: str = "bfd;"
+    bfd_times: str = "interval 300 ms; multiplier 3;"
     channel: str = ""
     process: "subprocess.Popen[bytes] | None" = None
 
@@ -94,6 +95,7 @@ class Bird:
             path=f'direct; interface "{self.link}";' if self.link else "multihop 2;",
             hold_time=self.hold_time,
             more=self.more,
+            bfd_times=self.bfd_times,
             channel=self.channel,
         )
         (self.folder / "bird.conf").write_text(text)

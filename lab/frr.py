@@ -5,7 +5,9 @@ namespaces of its own.
 """
 
 import os
+import shutil
 import subprocess
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -48,17 +50,17 @@ class Frr:
     """FRR's daemons in a device's namespace, without BFD. `stop()` ends them and waits."""
 
     namespace: str
-    folder: Path
     address: str
     peer: str
     asn: int = 65001
     peer_asn: int = 64512
     routes: tuple[str, ...] = (sites.LAN,)
     tree: Path = field(default_factory=fetch)
+    folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="frr-")))
     process: "subprocess.Popen[bytes] | None" = None
 
     def start(self) -> None:
-        self.folder.mkdir()
+        self.folder.chmod(0o755)  # its user reads there
         (self.folder / "frr.conf").write_text(
             _TEXT.format(
                 networks="\n".join(f"  network {net}" for net in self.routes),
@@ -97,6 +99,7 @@ class Frr:
             self.process.kill()
             self.process.wait(timeout=30)
             self.process = None
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

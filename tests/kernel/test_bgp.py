@@ -29,6 +29,8 @@ INNER = {"bird": 70, "frr": 71}
 #: FRR's daemon for BFD does not run.
 BFD = {"bird": "up", "frr": None}
 FOUR_BYTES = 4200000001
+#: A machine without KVM stands still for a second now and then.
+SLOW_BFD = "interval 1 s; multiplier 5;"
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +41,13 @@ def bed() -> Iterator[Bed]:
             _add(bed, kind)
         bed.add("static", {})
         speakers: dict[str, Any] = {
-            "bird": birds.Bird(**_ends(bed, "bird"), asn=FOUR_BYTES, peer_asn=4200000000),
+            "bird": birds.Bird(
+                **_ends(bed, "bird"),
+                folder=bed.devices["bird"].folder / "bgp",
+                asn=FOUR_BYTES,
+                peer_asn=4200000000,
+                bfd_times=SLOW_BFD,
+            ),
             "frr": frr.Frr(**_ends(bed, "frr"), asn=65001, peer_asn=4200000000),
         }
         for speaker in speakers.values():
@@ -72,7 +80,6 @@ def _ends(bed: Bed, kind: str) -> dict[str, Any]:
     number, device = INNER[kind], bed.devices[kind]
     return {
         "namespace": device.namespace,
-        "folder": device.folder / "bgp",
         "address": f"169.254.{number}.2",
         "peer": f"169.254.{number}.1",
         "routes": (lan(bed.number(kind)),),
