@@ -221,7 +221,9 @@ def ordered(spec: model.DesiredConnection = SPEC, **given: bool):
         pytest.param(SPEC, {"sas": (sa("child"),)}, set(), probe_planning.UP, id="a CHILD_SA is up"),
         pytest.param(ordered(phase_2=True), {"sas": (sa("child"),)}, set(), probe_planning.UP, id="phase 2 is up"),
         pytest.param(replace(SPEC, peer_address=None), {}, set(), probe_planning.NO_ADDRESS, id="no address"),
-        pytest.param(specs.changed(SPEC, style="bgp"), {}, set(), "connections of style bgp", id="not carried"),
+        pytest.param(
+            specs.changed(SPEC, style="bgp"), {}, set(), "the customer gateway has no bgp_asn", id="not carried"
+        ),
     ],
 )
 def test_an_order_is_carried_out_or_answered(
