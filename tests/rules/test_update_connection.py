@@ -395,7 +395,7 @@ def test_a_peer_subnet_without_a_rule_is_a_warning(given: Any, peers: list[str],
 @pytest.mark.parametrize(
     ("changes", "abilities", "field"),
     [
-        pytest.param({"style": "bgp"}, ("strongswan", "kernel"), "style", id="bgp"),
+        pytest.param({"style": "bgp"}, ("strongswan", "kernel"), None, id="bgp"),
         pytest.param({"style": "policy-template"}, ("strongswan", "userland"), None, id="policy-template"),
         pytest.param({"peer_subnets": ["0.0.0.0/0"]}, ("strongswan", "userland"), "peer_subnets", id="default-route"),
         pytest.param({"peer_subnets": ["0.0.0.0/0"]}, ("strongswan", "kernel"), None, id="default-route-in-the-kernel"),
