@@ -53,7 +53,7 @@ def test_every_device_of_the_list_gets_its_text_or_a_reason(api: Any):
 def test_a_text_says_when_the_engine_does_not_carry_the_connection(api: Any, monkeypatch: pytest.MonkeyPatch):
     made = api.connection(api.gateway())
     assert "WARNING" not in _export(api, made["id"], {"vendor": "VyOS"}).json()["peer_config"]
-    monkeypatch.setattr(model, "abilities_of", lambda *_: model.Abilities(styles=frozenset()))
+    monkeypatch.setattr(model, "abilities_of", lambda *_, **__: model.Abilities(styles=frozenset()))
     text = _export(api, made["id"], {"vendor": "VyOS"}).json()["peer_config"]
     assert "WARNING: the gateway does not bring this connection up: connections of style static are not carried" in text
 
