@@ -172,7 +172,7 @@ def _with(outcome: model.PathOutcome) -> model.ProbePath:
         pytest.param((_check(),), ["path_mtu"], id="a black hole"),
         pytest.param((_check(), _check(90, _with("unanswered"))), ["path_mtu"], id="then nobody answered"),
         pytest.param((_check(), _check(90, _with("passes"))), [], id="mended"),
-        pytest.param((_check(path=_with("told")),), [], id="a router tells the size"),
+        pytest.param((_check(path=_with("reported")),), [], id="a router reports the size"),
         pytest.param((_check(configuration="before"),), [], id="of another configuration"),
         pytest.param((_check(-5),), [], id="of an earlier tunnel"),
     ],

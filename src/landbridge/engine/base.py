@@ -20,7 +20,7 @@ PROBES = shared_metrics.Counter("landbridge_probes_total", "Probes that have end
 PATH_CHECKS = shared_metrics.Counter(
     "landbridge_path_checks_total",
     "Checks of the path through a tunnel that have ended.",
-    outcome=("passes", "told", "black_hole", "unanswered", "failed"),
+    outcome=("passes", "reported", "black_hole", "unanswered", "failed"),
 )
 RESTARTS = shared_metrics.Counter("landbridge_charon_restarts_total", "Charons that died and were started again.")
 

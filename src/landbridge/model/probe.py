@@ -14,9 +14,9 @@ from landbridge.model.negotiation import Identity, Proposal, Selectors
 ProbeOutcome = Literal["chosen", "refused", "silent", "unreachable"]
 #: `automatic`: the service started the probe after a refusal. `order`: a client of the API ordered it.
 ProbeReason = Literal["automatic", "order"]
-#: `passes`: the largest packet that the tunnel takes passed. `told`: a smaller one, and a router told the size. `black_hole`: large ones got no
-#: answer, nor a message that tells why. `unanswered`: no address behind the tunnel answered, so that nothing is known.
-PathOutcome = Literal["passes", "told", "black_hole", "unanswered"]
+#: `passes`: the largest packet that the tunnel takes passed. `reported`: a smaller one passed, and a router reported its size (RFC 1191).
+#: `black_hole`: large ones got no answer and no ICMP error (RFC 2923, 2.1). `unanswered`: no address behind the tunnel answered.
+PathOutcome = Literal["passes", "reported", "black_hole", "unanswered"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +91,7 @@ class ProbeIdentity:
 class ProbePath:
     """What echoes through the tunnel say of packet sizes, in bytes of the inner IP packet. `mtu`: the largest that the tunnel takes. `source`: our
     address; `destination`: the one that answered, None for `unanswered`, where `asked` has all that were asked. `passed`: the largest size that was
-    answered; `lost`: the smallest that was not. `reporter`: the router that told a size.
+    answered; `lost`: the smallest that was not. `reporter`: the router that reported a size.
     """
 
     outcome: PathOutcome

@@ -80,7 +80,7 @@ class PathAnswer(schema.Answer):
     """Sizes are bytes of an IP packet in the tunnel."""
 
     outcome: str = Field(
-        description="passes; told (a router told which size passes); black_hole (large packets get no answer and no error);"
+        description="passes; reported (a router reported a size that passes); black_hole (large packets get no answer and no error);"
         " unanswered (no address behind the tunnel answered)"
     )
     mtu: int = Field(description="the largest packet that the tunnel takes")
@@ -89,7 +89,7 @@ class PathAnswer(schema.Answer):
     asked: list[str] | None = Field(None, description="the addresses that did not answer, where none did")
     passed: int | None = Field(None, description="the largest packet that was answered")
     lost: int | None = Field(None, description="the smallest packet that was not answered")
-    reporter: str | None = Field(None, description="the router that told a size")
+    reporter: str | None = Field(None, description="the router that reported a size")
 
 
 class ProbeAnswer(schema.Answer):

@@ -106,32 +106,30 @@ def metric(*, down: bool, current: state.GatewayState) -> state.GatewayState:
 
 
 @pytest.mark.parametrize(
-    ("answer", "has_sa", "stands_back", "steps_back"),
+    ("answer", "has_sa", "was_down", "is_down"),
     [
         pytest.param("up", True, True, False, id="answered"),
         pytest.param("down", True, False, True, id="not-answered"),
         pytest.param("unknown", True, False, False, id="nothing-known-and-leading"),
-        pytest.param("unknown", True, True, True, id="nothing-known-and-stepped-back"),
+        pytest.param("unknown", True, True, True, id="nothing-known-and-ranked-down"),
         pytest.param(None, True, False, False, id="not-probed-yet-and-leading"),
-        pytest.param(None, True, True, True, id="not-probed-yet-and-stepped-back"),
+        pytest.param(None, True, True, True, id="not-probed-yet-and-ranked-down"),
         pytest.param("up", False, False, True, id="no-sa"),
     ],
 )
 def test_the_routes_follow_the_echoes_and_stay_while_those_say_nothing(
-    answer: str | None, has_sa: bool, stands_back: bool, steps_back: bool
+    answer: str | None, has_sa: bool, was_down: bool, is_down: bool
 ):
-    current = dataclasses.replace(
-        metric(down=stands_back, current=look(NQA, *[EVERYTHING] * has_sa)), echo=said(answer)
-    )
+    current = dataclasses.replace(metric(down=was_down, current=look(NQA, *[EVERYTHING] * has_sa)), echo=said(answer))
     found = target.desired_tunnels(target.prepare(specs.desired(NQA), "kernel"), current)[NQA.id]
-    assert tunnels.steps_back(found) is steps_back
+    assert tunnels.is_ranked_down(found) is is_down
 
 
 def test_without_nqa_an_installed_sa_is_enough():
     spec = specs.connection(**INNER)
     current = dataclasses.replace(look(spec, EVERYTHING), echo=EchoState(nqa=said("down").nqa))
     found = target.desired_tunnels(target.prepare(specs.desired(spec), "kernel"), current)[spec.id]
-    assert not tunnels.steps_back(found)
+    assert not tunnels.is_ranked_down(found)
 
 
 @given(st.lists(st.sampled_from(["up", "down", "unknown", None])))
@@ -141,7 +139,7 @@ def test_a_plan_for_what_the_echoes_say_changes_routes_alone_and_only_once(answe
     for step in small_world.plan(desired, small_world.put(current, namespace=True)):
         if isinstance(step, network_steps.EnsureTunnel):
             current = small_world.applied(current, step)
-    leads = not tunnels.steps_back(current.network.tunnels[tunnels.name(NQA.if_id)])
+    leads = not tunnels.is_ranked_down(current.network.tunnels[tunnels.name(NQA.if_id)])
     for answer in answers:
         current = dataclasses.replace(current, echo=said(answer))
         steps = [one for one in small_world.plan(desired, current) if isinstance(one, network_steps.EnsureTunnel)]
@@ -149,5 +147,5 @@ def test_a_plan_for_what_the_echoes_say_changes_routes_alone_and_only_once(answe
         for step in steps:
             current = small_world.applied(current, step)
         standing = current.network.tunnels[tunnels.name(NQA.if_id)]
-        assert (tunnels.steps_back(standing), len(standing.routes)) == (not leads, 1)
+        assert (tunnels.is_ranked_down(standing), len(standing.routes)) == (not leads, 1)
         assert not any(isinstance(one, network_steps.EnsureTunnel) for one in small_world.plan(desired, current))

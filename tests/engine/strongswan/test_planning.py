@@ -871,7 +871,7 @@ def test_no_link_is_deleted_for_another_parent_before_that_parent_was_found(
 
 
 def test_a_tunnel_that_comes_or_goes_moves_no_flow_of_another_tunnel():
-    """While a shared route has a tunnel, its own route may lead; otherwise that route steps back first, or leads later."""
+    """While a shared route has a tunnel, its own route may lead; otherwise that route gets a higher metric first, or leads later."""
     pair = [specs.connection(f"198.51.100.{number}") for number in (1, 2)]
     desired = specs.desired(*pair, of=GATEWAY)
     up = settled(desired, IN_KERNEL)

@@ -67,12 +67,12 @@ class PathRunner:
 
 def _checked(gateway_id: str, step: steps.CheckPaths) -> dict[str, path_check.Checked]:
     with namespace.inside(names.namespace(gateway_id), lambda _: icmp.EchoSocket()) as opened:
-        courses = {
-            one.connection_id: (one.device, path_check.course(one.targets, opened.mtu(one.device)))
+        searches = {
+            one.connection_id: (one.device, path_check.search(one.targets, opened.mtu(one.device)))
             for one in step.checks
             if one.targets
         }
-        return path_check.run(opened, courses)
+        return path_check.run(opened, searches)
 
 
 def _result(

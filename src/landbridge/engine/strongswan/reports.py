@@ -20,8 +20,8 @@ from landbridge.engine.strongswan.network import firewall, tunnels
 
 #: Destinations of refused packets that a report names, of one connection.
 SHOWN_REFUSALS = 5
-#: Learned routes that are told of a connection, at most.
-ROUTES_TOLD = 1000
+#: Learned routes that a report has of a connection, at most.
+ROUTES_REPORTED = 1000
 
 
 def report(
@@ -87,7 +87,7 @@ def _is_configured(target: targets.Target, current: state.GatewayState) -> bool:
 def _session(name: str, current: BgpState) -> model.BgpSession:
     """One that is missing waits for BIRD."""
     found = current.sessions.get(name, model.BgpSession(state="down"))
-    return replace(found, routes=current.routes.get(name, ())[:ROUTES_TOLD])
+    return replace(found, routes=current.routes.get(name, ())[:ROUTES_REPORTED])
 
 
 def _learned_routes(current: state.GatewayState, observed: tunnels.Tunnel) -> list[str]:
@@ -102,7 +102,7 @@ def _learned_routes(current: state.GatewayState, observed: tunnels.Tunnel) -> li
         for net in learned
         if not any(net.supernet(new_prefix=length) in static for length in lengths if length <= net.prefixlen)
     )
-    return [str(net) for net in sorted(leading)[:ROUTES_TOLD]]
+    return [str(net) for net in sorted(leading)[:ROUTES_REPORTED]]
 
 
 def _left_alone(desired: model.DesiredGateway, current: state.GatewayState) -> model.Observation:

@@ -158,4 +158,4 @@ def _is_dead(spec: model.DesiredConnection, current: state.GatewayState) -> bool
     if said is not None and said.state != "unknown":
         return said.state == "down"
     standing = current.network.tunnels.get(tunnels.name(spec.if_id))
-    return standing is not None and tunnels.steps_back(standing)
+    return standing is not None and tunnels.is_ranked_down(standing)

@@ -49,7 +49,7 @@ def test_words_have_a_code(text: str, code: model.BgpFaultCode, asn: int | None)
 
 
 def _code(state: model.BgpState, info: str, *log: str) -> str | None:
-    found = faults.of_session(state, info, BEFORE, faults.said(log).get("c12"), NOW)
+    found = faults.of_session(state, info, BEFORE, faults.notifications(log).get("c12"), NOW)
     return found.code if found else None
 
 
@@ -97,8 +97,8 @@ def test_the_log_has_what_a_later_error_overwrote(info: str, log: list[str], cod
 
 
 def test_the_log_has_the_number_that_the_device_named():
-    noted = faults.said([line(ASN)])["c12"]
-    found = faults.of_session("idle", "BGP Error: Bad peer AS", NOW, noted, NOW)
+    notification = faults.notifications([line(ASN)])["c12"]
+    found = faults.of_session("idle", "BGP Error: Bad peer AS", NOW, notification, NOW)
     assert found is not None
     assert (found.code, found.asn, found.at) == (
         "wrong_device_asn",

@@ -23,20 +23,20 @@ def too_big(mtu: int) -> icmp.IcmpError:
     return icmp.IcmpError(type=3, code=4, reporter=ROUTER, source=US, destination=HOST, protocol=1, mtu=mtu)
 
 
-def up_to(size: int, *, told: int | None = None) -> Path:
-    """The host answers packets of up to this size. `told`: what a router says of larger ones."""
-    return lambda one: answer(one) if one.size <= size else None if told is None else too_big(told)
+def up_to(size: int, *, reported: int | None = None) -> Path:
+    """The host answers packets of up to this size. `reported`: the size that a router reports for larger ones."""
+    return lambda one: answer(one) if one.size <= size else None if reported is None else too_big(reported)
 
 
 def check(path: Path, *hosts: str) -> tuple[model.ProbePath, list[int]]:
     """What is found, and the sizes that were sent."""
-    course = path_check.course(tuple((US, host) for host in hosts or (HOST,)), MTU)
+    search = path_check.search(tuple((US, host) for host in hosts or (HOST,)), MTU)
     sizes: list[int] = []
-    echoes = next(course)
+    echoes = next(search)
     while True:
         sizes += [one.size for one in echoes]
         try:
-            echoes = course.send(tuple(path(one) if one.destination == HOST else None for one in echoes))
+            echoes = search.send(tuple(path(one) if one.destination == HOST else None for one in echoes))
         except StopIteration as ended:
             return ended.value, sizes
 
@@ -80,13 +80,13 @@ def test_a_host_that_falls_silent_is_no_black_hole():
     assert (path.outcome, path.asked) == ("unanswered", (HOST,))
 
 
-def test_a_router_that_tells_the_size_is_believed_when_that_size_passes():
-    assert check(up_to(1400, told=1400)) == (found("told", 1400, MTU, ROUTER), [64, MTU, 64, 1400])
+def test_a_size_that_a_router_reports_is_believed_when_it_passes():
+    assert check(up_to(1400, reported=1400)) == (found("reported", 1400, MTU, ROUTER), [64, MTU, 64, 1400])
 
 
-@pytest.mark.parametrize("told", [0, 1400, MTU, 60], ids=["no size", "too much", "the same", "too little"])
-def test_a_router_that_tells_a_size_that_does_not_pass_is_not_believed(told: int):
-    path, _ = check(up_to(1200, told=told))
+@pytest.mark.parametrize("reported", [0, 1400, MTU, 60], ids=["no size", "too much", "the same", "too little"])
+def test_a_reported_size_that_does_not_pass_is_not_believed(reported: int):
+    path, _ = check(up_to(1200, reported=reported))
     assert path.outcome == "black_hole"
     assert path.passed is not None
     assert 1184 <= path.passed <= 1200
@@ -107,9 +107,9 @@ def test_a_path_that_drops_large_packets_is_found_beside_one_that_does_not(near:
             done = path_check.run(
                 opened,
                 {
-                    "whole": ("e1", path_check.course(((NEAR, FAR),), 1400)),
-                    "holed": ("e1", path_check.course(((NEAR, "10.3.0.1"),), 1400)),
-                    "gone": ("e9", path_check.course(((NEAR, FAR),), 1400)),
+                    "whole": ("e1", path_check.search(((NEAR, FAR),), 1400)),
+                    "holed": ("e1", path_check.search(((NEAR, "10.3.0.1"),), 1400)),
+                    "gone": ("e9", path_check.search(((NEAR, FAR),), 1400)),
                 },
             )
     finally:

@@ -60,16 +60,16 @@ def session(
     protocol: Protocol,
     *,
     bfd: Mapping[str, str],
-    noted: model.BgpFault | None,
+    notification: model.BgpFault | None,
     now: datetime,
 ) -> model.BgpSession:
-    """`bfd`: address -> state of its BFD session; `noted`: what the log says of the session."""
+    """`bfd`: address -> state of its BFD session; `notification`: the last one of the session in the log."""
     details = protocol.details
     state = _state(protocol)
     routes = _ROUTES.search(details.get("Routes", ""))
     accepted, filtered, announced = (int(each or 0) for each in routes.groups()) if routes else (0, 0, 0)
     fault = faults.of_session(
-        state, protocol.info.removeprefix(details.get("BGP state", "")).strip(), protocol.since, noted, now
+        state, protocol.info.removeprefix(details.get("BGP state", "")).strip(), protocol.since, notification, now
     )
     neighbor = details.get("Neighbor address", "").partition("%")[0]
     return model.BgpSession(

@@ -1,7 +1,7 @@
 """From BIRD's words for the end of a session to a `model.BgpFault`. Pure. No other module reads these words.
 
 `show protocols` has the last error of a session. When the next attempt fails otherwise, that overwrites the NOTIFICATION of before, which
-stands in the log alone: `said` takes it from there. BIRD writes its times in UTC, since it runs with that time zone.
+stands in the log alone: `notifications` takes it from there. BIRD writes its times in UTC, since it runs with that time zone.
 """
 
 import re
@@ -35,7 +35,7 @@ _ASN = re.compile(r"Bad peer AS: (\d+)")
 _LOG_LINE = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?) <(\w+)> (?:Protocol )?([a-z]\w*):? (.*)")
 #: A session does not begin for these, whatever ended the one before.
 _NO_SESSION = frozenset({"refused", "no_answer", "no_route", "no_interface", "device_closed"})
-#: Seconds that a NOTIFICATION counts, unless the device said that it goes. What is wrong is said again within 20 s.
+#: Seconds that a NOTIFICATION counts, unless the device announced its shutdown. A fault that lasts is logged again within 20 s.
 _KEPT = timedelta(seconds=120)
 
 
@@ -53,7 +53,7 @@ def fault(text: str, at: datetime | None = None) -> model.BgpFault | None:
     return model.BgpFault(code=code, text=text, asn=int(asn[1]) if asn else None, at=at)
 
 
-def said(log: Iterable[str]) -> dict[str, model.BgpFault]:
+def notifications(log: Iterable[str]) -> dict[str, model.BgpFault]:
     """Protocol -> its last NOTIFICATION, sent or received, after its session was up last. `log`: lines of BIRD's log."""
     found: dict[str, model.BgpFault] = {}
     for line in log:
@@ -68,19 +68,23 @@ def said(log: Iterable[str]) -> dict[str, model.BgpFault]:
 
 
 def of_session(
-    state: model.BgpState, info: str, since: datetime | None, noted: model.BgpFault | None, now: datetime
+    state: model.BgpState, info: str, since: datetime | None, notification: model.BgpFault | None, now: datetime
 ) -> model.BgpFault | None:
-    """Why a session is not established. `info`: what `show protocols` says; `noted`: what the log says."""
+    """Why a session is not established. `info`: the text of `show protocols`; `notification`: the last one in the log."""
     if state == "established":
         return None
     own = fault(info, since)
     if state == "connect" and own is not None and own.text.startswith("Socket: "):  # of the attempt before
         own = None
-    if noted is not None and noted.at is not None and (noted.code == "device_shutdown" or now - noted.at < _KEPT):
+    if (
+        notification is not None
+        and notification.at is not None
+        and (notification.code == "device_shutdown" or now - notification.at < _KEPT)
+    ):
         if own is None or own.code in _NO_SESSION:
-            return noted
-        if own.code == noted.code:  # the log has the AS number too
-            return noted
+            return notification
+        if own.code == notification.code:  # the log has the AS number too
+            return notification
     return own or _silent(state, since)
 
 

@@ -25,9 +25,9 @@ def _ask(folder: Path, *, started: bool) -> BgpState:
         protocols = answers.protocols(client.ask("show protocols all"))
         bfd = answers.bfd_sessions(client.ask("show bfd sessions"))
         routes = answers.routes(client.ask("show route all where source = RTS_BGP"))
-    noted, now = faults.said(bird.log(folder)), datetime.now(UTC)
+    notifications, now = faults.notifications(bird.log(folder)), datetime.now(UTC)
     sessions = {
-        one.name: answers.session(one, bfd=bfd, noted=noted.get(one.name), now=now)
+        one.name: answers.session(one, bfd=bfd, notification=notifications.get(one.name), now=now)
         for one in protocols
         if one.kind == "BGP"
     }

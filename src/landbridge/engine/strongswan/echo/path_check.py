@@ -31,7 +31,7 @@ class Echo(NamedTuple):
 
 
 #: It yields echoes to be sent together, and gets what was heard of each: an answer, an error, or nothing.
-Course = Generator[tuple[Echo, ...], tuple[Heard, ...], model.ProbePath]
+Search = Generator[tuple[Echo, ...], tuple[Heard, ...], model.ProbePath]
 #: (our address, an address behind the tunnel)
 Target = tuple[str, str]
 
@@ -43,7 +43,7 @@ class Checked(NamedTuple):
     packets: int
 
 
-def course(targets: tuple[Target, ...], mtu: int) -> Course:
+def search(targets: tuple[Target, ...], mtu: int) -> Search:
     """`mtu`: bytes of the largest packet that the tunnel takes. The first target that answers is checked."""
     answering = yield from _answering(targets)
     if answering is None:
@@ -70,15 +70,15 @@ def _answering(targets: tuple[Target, ...]) -> Generator[tuple[Echo, ...], tuple
     return None
 
 
-def _smaller(target: Target, found: model.ProbePath, lost: Heard) -> Course:
+def _smaller(target: Target, found: model.ProbePath, lost: Heard) -> Search:
     """The largest size that passes. A router that says which size it takes is believed when that size passes."""
-    told = lost if isinstance(lost, icmp.IcmpError) and lost.mtu and SMALL <= lost.mtu < found.mtu else None
-    by, low, high = (told.reporter if told else None), SMALL, found.mtu
-    if told and told.mtu:
-        (heard,) = yield (Echo(*target, told.mtu),)
+    reported = lost if isinstance(lost, icmp.IcmpError) and lost.mtu and SMALL <= lost.mtu < found.mtu else None
+    by, low, high = (reported.reporter if reported else None), SMALL, found.mtu
+    if reported and reported.mtu:
+        (heard,) = yield (Echo(*target, reported.mtu),)
         if isinstance(heard, icmp.EchoReply):
-            return _replaced(found, "told", told.mtu, found.mtu, by)
-        high = told.mtu
+            return _replaced(found, "reported", reported.mtu, found.mtu, by)
+        high = reported.mtu
     while high - low > GRAIN:
         middle = (low + high) // 2
         (heard,) = yield (Echo(*target, middle),)
@@ -106,22 +106,22 @@ def _is_too_big(heard: Heard) -> bool:
 
 @dataclass
 class _Running:
-    """A course with the echoes of its present round: `sequences` of those that were sent, `heard` for each echo."""
+    """A search with the echoes of its present round: `sequences` of those that were sent, `heard` for each echo."""
 
     device: str
-    course: Course
+    search: Search
     echoes: tuple[Echo, ...]
     heard: list[Heard] = field(default_factory=list)
     sequences: dict[int, int] = field(default_factory=dict)
     packets: int = 0
 
 
-def run(opened: icmp.EchoSocket, courses: Mapping[str, tuple[str, Course]]) -> dict[str, Checked]:
-    """Runs all courses together, in rounds: name -> (interface of its tunnel, course). It takes up to 16 s. Raises OSError when nothing can be
+def run(opened: icmp.EchoSocket, searches: Mapping[str, tuple[str, Search]]) -> dict[str, Checked]:
+    """Runs all searches together, in rounds: name -> (interface of its tunnel, search). It takes up to 16 s. Raises OSError when nothing can be
     received.
     """
     identifier, sequence = int.from_bytes(os.urandom(2), "big"), 0
-    running = {name: _Running(device, one, next(one)) for name, (device, one) in courses.items()}
+    running = {name: _Running(device, one, next(one)) for name, (device, one) in searches.items()}
     done: dict[str, Checked] = {}
     while running:
         for one in running.values():
@@ -129,7 +129,7 @@ def run(opened: icmp.EchoSocket, courses: Mapping[str, tuple[str, Course]]) -> d
         _listen(opened, running, identifier)
         for name, one in list(running.items()):
             try:
-                one.echoes = one.course.send(tuple(one.heard))
+                one.echoes = one.search.send(tuple(one.heard))
             except StopIteration as ended:
                 done[name] = Checked(ended.value, one.packets)
                 del running[name]

@@ -49,9 +49,9 @@ def plan_tunnels(desired: Mapping[str, tunnels.Tunnel], current: NetworkState) -
 def plan_shared_routes(
     desired: frozenset[tunnels.SharedRoute], current: NetworkState
 ) -> tuple[list[steps.NetworkStep], list[steps.NetworkStep]]:
-    """What comes before the tunnels' own routes change, and what comes after that. A tunnel that came up is in the shared route before its
-    own route leads, and one that went down has stepped back before the shared route leaves it out: no flow of another tunnel moves. Nothing
-    for a gateway without shared routes.
+    """The steps before the tunnels' own routes change, and the steps after that. A tunnel that came up is in the shared route before its own
+    route leads. The own route of one that went down has a higher metric before the shared route leaves it out. So no flow of another tunnel
+    moves. No steps for a gateway without shared routes.
     """
     standing = {tunnel.if_id for tunnel in current.tunnels.values() if tunnel.whole}
     first = current.shared_routes | {one for one in desired if standing.issuperset(one[1])}

@@ -278,7 +278,7 @@ def _leads_by_route(metric: int) -> bool:
     return not found.down and not found.by_rule
 
 
-def steps_back(standing: Tunnel) -> bool:
+def is_ranked_down(standing: Tunnel) -> bool:
     """Whether its routes let those of other tunnels to the same networks lead."""
     return any(RouteMetric.unpack(metric).down for _, metric in standing.routes)
 
