@@ -286,8 +286,12 @@ class Watcher:
         now = time.monotonic()
         if subscription.next_line_look > now:
             return
-        subscription.next_line_look = max(now + DEBOUNCE, subscription.next_line_look + LINE_LOOK_PAUSE)
-        self._call_within(subscription.gateway_id, subscription.next_line_look - now)
+        at_once, after_pause = now + DEBOUNCE, subscription.next_line_look + LINE_LOOK_PAUSE
+        subscription.next_line_look = max(at_once, after_pause)
+        if after_pause < at_once:
+            self._call_within(subscription.gateway_id, DEBOUNCE)
+        else:  # a look that is due before says nothing of the lines that come until then
+            self.call_after(subscription.gateway_id, after_pause - now)
 
 
 def _read(connection: socket.socket) -> bytes:
