@@ -72,8 +72,8 @@ class PlanRun:
         log.info("gateway %s: %s", self._gateway_id, step, extra=self._fields(step))
 
     def failed(self, step: Step, reason: str, *, isolated: bool = False, concerned: Sequence[str] = ()) -> None:
-        """`isolated`: the steps that follow do not need this one, and are not skipped. `concerned`: ids of the connections that lack something
-        now, where a step of the gateway is not for all of them.
+        """`isolated`: the steps that follow do not need this one, and are not skipped. `concerned`: ids of the connections that the failure
+        affects; empty: the connection of the step, or all of the gateway.
         """
         log.warning("gateway %s: %s: %s", self._gateway_id, step, reason, extra=self._fields(step))
         for connection_id in concerned or (step.connection_id,):

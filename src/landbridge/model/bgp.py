@@ -4,14 +4,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-#: Seconds that a gateway asks for (RFC 4271, 4.2). The lower hold time of both sides counts. Without BFD, a path that is cut is noticed after it.
+#: Seconds that a gateway proposes (RFC 4271, 4.2). The lower hold time of both sides counts. Without BFD, a cut path is detected after the hold
+#: time.
 HOLD_TIME, KEEPALIVE_TIME = 9, 3
 #: A gateway ends a session when its device announces more routes.
 ROUTE_LIMIT = 10_000
 #: The states of RFC 4271, 8.2.2, and `down`: the session was ended on this side and does not begin by itself.
 BgpState = Literal["idle", "connect", "active", "open_sent", "open_confirm", "established", "down"]
 BgpOrigin = Literal["igp", "egp", "incomplete"]
-#: Why a session ended or does not begin. `device_…`: the device said so in a NOTIFICATION (RFC 4271, 4.5).
+#: Why a session ended or does not begin. `device_…`: the device sent a NOTIFICATION (RFC 4271, 4.5), or closed the connection.
 BgpFaultCode = Literal[
     "wrong_device_asn",
     "device_wrong_asn",
@@ -79,7 +80,7 @@ class BgpSession:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BgpPeer:
-    """The other side of a session, as the API shows it. `lasts`: seconds since the session is in its state."""
+    """The other side of a session, as the API shows it. `lasts`: the seconds for which the session has been in its state."""
 
     address: str
     asn: int | None

@@ -111,7 +111,7 @@ class RoutingTableRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyTemplate:
-    """The policies that a gateway for devices without a fixed address gives to its connections of style policy-template. Lifetimes in seconds."""
+    """The policies that a gateway gives to its connections of style policy-template. Lifetimes in seconds."""
 
     ike_authentication_algorithm: str
     ike_encryption_algorithm: str

@@ -49,7 +49,7 @@ class Traffic:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OneWay:
-    """Packets in one direction of a pair of traffic selectors while there were none in the other. The looks from `since` to `until` counted them."""
+    """Packets in one direction of a pair of traffic selectors, and none in the other, from the look at `since` to the look at `until`."""
 
     direction: Literal["in", "out"]
     local_ts: tuple[str, ...]
@@ -81,8 +81,8 @@ class ConnectionObservation:
     subnets (`ours - theirs`) that no CHILD_SA carries whole while the tunnel is up. `routes`: blocks that lead into the tunnel now.
     `is_key_unproved`: the tunnel was made with another PSK than the one that is loaded, and no IKE_SA with this one stands yet.
     `configuration` names what is loaded now; `attempts` are the last ones, oldest first. `traffic` and `one_way_pairs` are counted by the source
-    that the agent reports to. `refused_packets`: most packets first. `bgp`: the session of a connection of style bgp. `nqa`: what echoes through the tunnel say, and `monitor` what
-    echoes outside of it say; None where nothing is sent.
+    that the agent reports to. `refused_packets`: most packets first. `bgp`: the session of a connection of style bgp. `nqa` and `monitor`: the
+    results of echoes through the tunnel and outside of it; None where none are sent.
     """
 
     connection_id: str

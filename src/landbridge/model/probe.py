@@ -89,9 +89,9 @@ class ProbeIdentity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbePath:
-    """What echoes through the tunnel say of packet sizes, in bytes of the inner IP packet. `mtu`: the largest that the tunnel takes. `source`: our
-    address; `destination`: the one that answered, None for `unanswered`, where `asked` has all that were asked. `passed`: the largest size that was
-    answered; `lost`: the smallest that was not. `reporter`: the router that reported a size.
+    """The result of a check of a path. Sizes are bytes of the inner IP packet. `mtu`: the largest that the tunnel takes. `source`: our address;
+    `destination`: the address that answered, None for `unanswered`; `asked`: the addresses that did not answer then. `passed`: the largest
+    size that was answered; `lost`: the smallest that was not. `reporter`: the router that reported a size.
     """
 
     outcome: PathOutcome

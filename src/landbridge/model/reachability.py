@@ -1,4 +1,4 @@
-"""What ICMP echoes say of an address: sent through a tunnel (NQA), or outside of it (a connection monitor)."""
+"""The results of ICMP echoes to an address: through a tunnel (NQA), or outside of it (a connection monitor)."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,7 +7,7 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reachability:
-    """`state` is `unknown` until enough echoes were sent; it holds since `since`. `sent` and `lost` count the echoes of the last minute. Round-trip
+    """`state` is `unknown` until the first answer or enough losses; it holds since `since`. `sent` and `lost` count the echoes of the last minute. Round-trip
     times are in milliseconds, of the answered ones among them; None without any. `answered_at`: the last answer.
     """
 

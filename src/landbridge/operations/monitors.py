@@ -1,4 +1,4 @@
-"""Connection monitors: create, show, list, delete. The engine begins and ends the echoes of a monitor at its next look, which follows at once."""
+"""Connection monitors: create, show, list, delete. The agent is nudged, and the engine then begins or ends the echoes of the monitor."""
 
 from landbridge import errors, model
 from landbridge.operations import idempotency, ids

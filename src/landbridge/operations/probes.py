@@ -10,8 +10,8 @@ from landbridge.store.database import Transaction
 
 @operation("probe_vpn_connection", "admin", "write")
 def order(tx: Transaction, call: Call, request: model.ProbeRequest) -> model.RecordedProbe:
-    """Orders a probe of the connection's device. Raises Invalid when an order waits; when the device has no address or a CHILD_SA is up; for the path
-    through the tunnel, when no CHILD_SA is up or something else is asked too.
+    """Orders a probe of the connection's device, or a check of the path through the tunnel (`path`). Raises Invalid when an order waits. A probe:
+    also when the device has no address, or a CHILD_SA is up. A check: also when no CHILD_SA is up, or a probe is asked too.
     """
     row = connections.find(tx, call, request.connection_id)
     if row.deleting:

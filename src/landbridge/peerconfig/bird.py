@@ -35,7 +35,7 @@ def _filter(nets: tuple[Net, ...], *, otherwise: str) -> str:
 
 def _notes(side: Side) -> Iterator[str]:
     yield "BIRD makes no tunnel. An IKE daemon makes it: print the text of that daemon too."
-    yield "with a protocol bfd, add the line bfd; to the session. The gateway speaks BFD with a device that does, and needs none."
+    yield "with a protocol bfd, add the line bfd; to the session. BFD is optional: the gateway uses it with a device that does."
     if side.device_subnets:
         yield "BIRD announces only networks that are routes of its table: protocol direct has those of interfaces, the others need a static route."
     else:

@@ -116,7 +116,7 @@ def lines(*items: str | list[str] | None) -> str:
 #: The distance of a route that every other route to the network comes before. `network` announces only what has a route.
 LAST_DISTANCE = 254
 #: What a text says of such routes.
-BLACKHOLES = "BGP announces only networks with a route: the routes of distance 254 make sure of one, and lose against every other route."
+BLACKHOLES = "BGP announces only networks with a route: the routes of distance 254 exist for that, and every other route comes before them."
 
 
 def indent(text: list[str], by: int) -> list[str]:

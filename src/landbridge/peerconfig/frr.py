@@ -41,7 +41,7 @@ def _prefix_list(name: str, nets: tuple[Net, ...], *, otherwise: str) -> list[st
 
 def _notes(side: Side) -> Iterator[str]:
     yield "FRR makes no tunnel. An IKE daemon makes it: print the text of that daemon too."
-    yield f"BFD needs bfdd=yes in /etc/frr/daemons. Without it BGP works, and ends {side.bgp_timers[1]} s after the path was cut."
+    yield f"BFD needs bfdd=yes in /etc/frr/daemons. Without BFD the session ends {side.bgp_timers[1]} s after the path was cut."
     if side.device_subnets:
         yield BLACKHOLES
     else:

@@ -13,12 +13,12 @@ from landbridge.status.rule_context import NEVER, Context
 
 #: A session begins, and a neighbour announces its first routes, within this time (RFC 4271, 10: MinRouteAdvertisementIntervalTimer).
 SOON = timedelta(seconds=30)
-#: A session that its hold timer ended this often within AGAIN_WITHIN without a route ever seen has a path that drops large packets.
+#: When the hold timer ended this many sessions without a route within AGAIN_WITHIN, the path drops large packets.
 ENDS, AGAIN_WITHIN = 2, timedelta(minutes=10)
 #: The AS number that stands for one of four bytes where a side knows only two bytes (RFC 6793, 9).
 AS_TRANS, TWO_BYTES = 23456, 0xFFFF
-#: Faults of the path. One from before the tunnel came up says nothing about this tunnel. A refusal has the time of the session's state, which may
-#: be older than the tunnel: the device answered through this one.
+#: Faults of the path. They count when they are younger than the tunnel. A refusal counts always: it has the time of the session's state, which
+#: may be older than the tunnel.
 _OF_PATH = frozenset({"hold_timer", "device_hold_timer", "bfd_down"})
 #: Faults that every session has while it begins.
 _OF_BEGINNING = frozenset({"no_answer", "no_route", "no_interface"})

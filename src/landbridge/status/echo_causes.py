@@ -7,12 +7,14 @@ from landbridge import model
 from landbridge.status import cause_texts
 from landbridge.status.rule_context import Context
 
-#: A packet of the tunnel that came so long after the path went down was not on its way before.
+#: A packet that came out of the tunnel so long after the path went down was sent after that.
 AFTER = timedelta(seconds=5)
 
 
 def of_nqa(context: Context) -> Iterator[model.Cause]:
-    """Why a tunnel that is established is down. A path that was answered once, and no more, is broken; otherwise the device never answered."""
+    """The cause of a connection that is DOWN although its tunnel is established. A path with an earlier answer is broken; otherwise the device
+    never answered.
+    """
     nqa = context.seen.nqa
     if nqa is None or not context.seen.is_path_dead:
         return

@@ -21,8 +21,8 @@ _REFUSALS = frozenset(
 FEWEST, SHORTEST = 10, timedelta(seconds=20)
 #: Packets of one destination that were refused are a warning from this number on.
 FEWEST_REFUSED = 3
-#: Codes of ICMP destination unreachable (RFC 792, RFC 1812, 5.2.7.1): there is no route; there is none or the host is silent (Linux says so of a host
-#: without an answer, Cisco IOS also without a route); somebody forbids it.
+#: Codes of ICMP destination unreachable (RFC 792, RFC 1812, 5.2.7.1). No route; no route or a host that is off (Linux sends them for a host that
+#: does not answer ARP, Cisco IOS also without a route); forbidden by a firewall.
 _NO_ROUTE, _NO_HOST, _FORBIDDEN = frozenset({0, 5, 6, 8, 11}), frozenset({1, 7, 12}), frozenset({9, 10, 13})
 _CODES = {0: "net unreachable", 1: "host unreachable", 9: "net prohibited", 10: "host prohibited", 13: "prohibited"}
 

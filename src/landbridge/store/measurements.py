@@ -84,8 +84,8 @@ GatewayRow = tuple[str, str, str, bool, int | None, int]
 
 
 def connections(tx: Transaction, project_id: str | None) -> Iterator[ConnectionRow]:
-    """Id, name, gateway id, project id, facts, since when, traffic and (status, cause) of the last change, of those of a project, or of all (None), that are not being
-    deleted.
+    """The connections of a project, or all (None), that are not being deleted: id, name, gateway id, project id, facts, since when, traffic, and
+    (status, cause) of the last change.
     """
     for row in _each(tx, _CONNECTIONS_OF, project_id):
         generation, deleting, applied, state, since, status, cause, received_at = row[4:12]
@@ -98,7 +98,7 @@ def connections(tx: Transaction, project_id: str | None) -> Iterator[ConnectionR
 
 
 def sessions(tx: Transaction, project_id: str | None) -> dict[str, model.BgpSession]:
-    """Id of a connection -> its BGP session, without the routes, of those of a project, or of all (None), that are not being deleted."""
+    """Id of a connection -> its BGP session without the routes, for the same connections."""
     return {
         connection_id: model.BgpSession(**dict(zip(_BGP, values, strict=True)))
         for connection_id, *values in _each(tx, _SESSIONS_OF, project_id)
@@ -106,7 +106,7 @@ def sessions(tx: Transaction, project_id: str | None) -> dict[str, model.BgpSess
 
 
 def echoes(tx: Transaction, project_id: str | None) -> dict[str, tuple[model.Reachability | None, ...]]:
-    """Id of a connection -> what its echoes say: those of NQA, those of its monitor. Of those that are probed."""
+    """Id of a connection -> the results of its echoes: of NQA, and of its monitor. A connection without echoes is missing."""
     return {
         connection_id: tuple(codec.reachability.validate_json(one) if one else None for one in said)
         for connection_id, *said in _each(tx, _ECHOES_OF, project_id)

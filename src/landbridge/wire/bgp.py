@@ -29,7 +29,7 @@ class PeerAnswer(schema.Answer):
     peer_asn: int | None = Field(None, description="of the customer gateway")
     state: str = Field(json_schema_extra={"enum": list(dict.fromkeys(_NAMES.values()))})
     state_duration: str | None = Field(
-        None, description="since when the session is in its state: hours:minutes:seconds"
+        None, description="how long the session has been in its state: hours:minutes:seconds"
     )
     num_received_routes: int
 
@@ -56,7 +56,7 @@ class LearnedRoute(schema.Answer):
 
 class FaultAnswer(schema.Answer):
     at: str | None = None
-    line: str = Field(description="what the routing daemon says; the cause has it in words")
+    line: str = Field(description="the line of the routing daemon; the cause explains it")
 
 
 class SessionAnswer(schema.Answer):

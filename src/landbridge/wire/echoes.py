@@ -1,4 +1,4 @@
-"""What ICMP echoes say of a path, in a diagnosis (an extension of ours)."""
+"""The results of ICMP echoes in a diagnosis (an extension of ours)."""
 
 from typing import Any, get_args, get_type_hints
 
@@ -15,7 +15,7 @@ class ReachabilityAnswer(schema.Answer):
 
     source_ip: str
     destination_ip: str
-    state: str = schema.listed(STATES, "unknown: not enough echoes were sent yet")
+    state: str = schema.listed(STATES, "unknown: there was no answer yet, and not enough losses")
     since: str | None = Field(None, description="since when the state holds")
     sent: int
     lost: int

@@ -28,7 +28,7 @@ class OrderProbe(body.Shape):
     )
     path: bool | None = schema.field(
         schema.boolean(default=False),
-        "ask nothing of that, but how large a packet may be in the tunnel, which is up: by echoes to addresses behind it",
+        "true: check which packet sizes pass the tunnel, which must be up, by echoes to addresses behind it; alone, without phase_2 and identity",
     )
 
     def request(self, connection_id: str) -> model.ProbeRequest:

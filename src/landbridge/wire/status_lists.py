@@ -60,7 +60,7 @@ class GatewayStatusAnswer(StatusAnswer):
 
     redundant: bool | None = Field(
         None,
-        description="whether no connection and no endpoint carries a subnet alone now; absent while no connection has a subnet. The diagnosis says more",
+        description="whether no connection and no endpoint carries a subnet alone now; absent while no connection has a subnet",
     )
 
 

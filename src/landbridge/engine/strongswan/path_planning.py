@@ -1,8 +1,8 @@
 """Plans checks of the paths through tunnels that are up, from the orders and from the traffic. Pure.
 
-An automatic check follows only traffic: packets passed in both directions in the last minute, and a host behind the tunnel sent one of them. So a
-check never makes the only traffic of a tunnel, and asks no address that nobody uses. An order also asks the tunnel address of the device, which may
-not exist (docs/decisions/0048).
+An automatic check follows traffic: packets passed in both directions in the last minute, and a host behind the tunnel sent one of them. So a
+check is never the only traffic of a tunnel, and sends nothing to addresses that nobody uses. An order also asks the tunnel address of the
+device, which may not exist (docs/decisions/0048).
 """
 
 from collections.abc import Iterator, Sequence

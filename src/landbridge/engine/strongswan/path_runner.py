@@ -93,7 +93,7 @@ def _result(
 
 
 def _level(result: model.ProbeResult, last: model.ProbeResult | None) -> int:
-    """What was found before is not told again."""
+    """INFO for the result of an order and for a new finding, DEBUG for a repeated one."""
     is_old = last is not None and (last.path and last.path.finding) == (result.path and result.path.finding)
     return logging.DEBUG if is_old and result.reason == "automatic" else logging.INFO
 

@@ -85,7 +85,7 @@ def _is_configured(target: targets.Target, current: state.GatewayState) -> bool:
 
 
 def _session(name: str, current: BgpState) -> model.BgpSession:
-    """One that is missing waits for BIRD."""
+    """The session with its first routes; `down` while BIRD does not know it yet."""
     found = current.sessions.get(name, model.BgpSession(state="down"))
     return replace(found, routes=current.routes.get(name, ())[:ROUTES_REPORTED])
 

@@ -28,8 +28,8 @@ class ProbeState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PathState:
-    """The checks of paths of this process. `checking`: one of the gateway is running. `results`: connection -> its last check. `interval`: between
-    two automatic checks; None: there are none.
+    """The checks of paths of one gateway. `checking`: a check is running. `results`: connection id -> its last check. `interval`: the time
+    between two automatic checks of a tunnel; None: there are no automatic checks.
     """
 
     checking: bool = False

@@ -2,9 +2,10 @@
 
 Several processes may have the file open. They write one after another (see `writer_lock`), a group at a time.
 
-Every write operation runs in a savepoint of its own. One commit ends the group. It writes to the write-ahead log and does not wait for the
-disk: the writer lock is free again, then the log is synchronized, and then callers are answered (docs/decisions/0044). The operations of a group run on the event loop's own thread, one after another; only the commit
-leaves it. In a thread of their own they would fight with the loop for the interpreter at every statement.
+Every write operation runs in a savepoint of its own. One commit ends the group. The commit writes to the write-ahead log and does not wait
+for the disk. Then the process releases the writer lock, synchronizes the log, and answers the callers (docs/decisions/0044). The operations
+of a group run on the event loop's own thread, one after another; only the commit leaves it. In a thread of their own they would compete
+with the loop for the interpreter at every statement.
 A full disk rolls back the whole transaction, savepoints included: after any error the group checks whether its
 transaction is still open. If not, every caller of the group gets Busy.
 """

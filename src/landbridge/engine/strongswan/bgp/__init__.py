@@ -1,4 +1,4 @@
-"""The BGP sessions of a gateway, which a BIRD of its own speaks in its namespace.
+"""The BGP sessions of a gateway: it has a BIRD of its own in its namespace.
 
 Belongs here: BIRD's process, its configuration, its control socket, its log. Must never enter: charon, netlink, nftables. `configuration` says
 what BIRD must run (pure), `look` reads a BgpState, `planning` (pure) orders the steps between both, `apply` carries a step out, and

@@ -12,7 +12,7 @@ from landbridge import paths
 from landbridge.engine.strongswan import daemon
 from landbridge.engine.strongswan.bgp import client, configuration
 
-#: Raw sockets are not needed, and whoever takes BIRD over can read no file that root owns for itself alone.
+#: BIRD runs as root with two capabilities: routes and the binding to interfaces, and port 179.
 _WRAPPER = ("env", "TZ=UTC", "setpriv", "--no-new-privs", "--bounding-set=-all,+net_admin,+net_bind_service")
 BIRD = daemon.Daemon(
     name="BIRD",
@@ -26,7 +26,7 @@ BIRD = daemon.Daemon(
     unit=paths.BIRD_UNIT,
     options_file=paths.BIRD_OPTIONS,
 )
-#: After a death: the kernel's routes of before stay until the sessions are back (graceful restart, RFC 4724).
+#: After a death: the kernel keeps BIRD's routes until the sessions are back (graceful restart, RFC 4724).
 _AFTER_A_DEATH = ("-R",)
 #: Bytes at the end of the log that are read.
 _TAIL = 1 << 16
@@ -49,7 +49,7 @@ def configure(folder: Path, text: str) -> None:
 
 
 def tell(folder: Path, command: str) -> None:
-    """Raises OSError when BIRD does not do it."""
+    """Sends a command. Raises OSError when BIRD refuses it or does not answer."""
     with client.Client(BIRD.connect(folder), reads_only=False) as connected:
         connected.ask(command)
 
@@ -63,7 +63,9 @@ def write(folder: Path, text: str) -> None:
 
 
 def stop(folder: Path, namespace: str) -> None:
-    """SIGTERM: BIRD tells its neighbours and takes its routes out of the kernel. A configuration stays only where a BIRD has died."""
+    """SIGTERM: BIRD notifies its neighbours and removes its routes from the kernel. The configuration file is deleted: it stays only where a
+    BIRD has died.
+    """
     try:
         BIRD.stop(folder)
     except OSError:  # it takes no connection, so that its socket does not tell which process it is

@@ -18,11 +18,11 @@ from landbridge.model import bgp
 RECEIVE_LIMIT = bgp.ROUTE_LIMIT
 #: Milliseconds between the packets of BFD, and the number of lost ones that make a session go down.
 BFD_INTERVAL, BFD_MULTIPLIER = 300, 3
-#: Seconds that a session may take to come back after BIRD died; the routes of before stay meanwhile.
+#: Seconds that a session may take to come back after BIRD died. The kernel keeps its routes for this time.
 RESTART_WAIT = 30
 #: Bytes of BIRD's log; as many are kept in a second file.
 LOG_LIMIT = 1_000_000
-#: Local preferences of routes, and what our routes tell the device (MED, lower is better): it leaves the choice to us elsewhere.
+#: Local preferences of learned routes, and the MED of the routes that a standby connection announces (lower is better).
 MASTER_PREFERENCE, SLAVE_PREFERENCE, SLAVE_MED = 100, 50, 100
 #: Stands for the gateway's folder until the text is written: a plan does not know where folders are.
 FOLDER = "@FOLDER@"
@@ -195,7 +195,7 @@ def _main(desired: model.DesiredGateway, sessions: tuple[Session, ...], plane: m
 
 
 def router_id(gateway_id: str) -> ipaddress.IPv4Address:
-    """A number made of the gateway's id (RFC 6286, 2.1): another one would restart all sessions, and an address of the gateway may change."""
+    """A number made of the gateway's id (RFC 6286, 2.1). An address of the gateway may change, and another router id restarts all sessions."""
     return ipaddress.IPv4Address(int.from_bytes(hashlib.sha256(gateway_id.encode()).digest()[:4]) | 1)
 
 
@@ -221,8 +221,8 @@ def _session(desired: model.DesiredGateway, session: Session, plane: model.Plane
 
 
 def _refused(desired: model.DesiredGateway, session: Session) -> Iterator[str]:
-    """What the device may not announce: a default route that its connection does not name as a peer subnet, nobody's networks, and our own
-    networks with all parts of them.
+    """BIRD's patterns of prefixes that are not accepted: a default route that is no peer subnet of the connection, reserved networks, and the
+    gateway's own networks with all parts of them.
     """
     if not session.takes_default:
         yield "0.0.0.0/0"

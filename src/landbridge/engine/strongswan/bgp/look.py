@@ -10,7 +10,7 @@ from landbridge.engine.strongswan.bgp.state import BgpState
 
 
 def look(folder: Path) -> BgpState:
-    """A BIRD that is there but does not answer is no reason to look at nothing: the tunnels of the gateway do not need it."""
+    """Raises nothing for a BIRD that is alive and does not answer: the rest of the look goes on, since tunnels do not need BIRD."""
     started = bird.was_started(folder)
     try:
         return _ask(folder, started=started)

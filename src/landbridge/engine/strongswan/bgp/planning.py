@@ -13,7 +13,7 @@ CLOSED_FOR = 300
 
 
 def plan_sessions(desired: BgpConfiguration, current: BgpState, at: datetime) -> Iterator[steps.BgpStep]:
-    """`at`: the time of the look. A configuration that is loaded opens closed sessions too."""
+    """`at`: the time of the look. A new configuration also opens closed sessions."""
     if not current.alive or not current.answers:
         yield steps.StartBird(desired, died=current.started)
     elif current.fingerprint != desired.fingerprint:

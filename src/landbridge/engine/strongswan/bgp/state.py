@@ -8,9 +8,9 @@ from landbridge import model
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BgpState:
-    """`started`: it was started and not stopped since, so one that is not alive has died. `answers` is False for one that is alive and says
-    nothing. `fingerprint`: of the configuration that it runs.
-    `sessions` and `routes`: by the names of their protocols; `routes` are those that the filter accepted, all of them.
+    """`started`: BIRD was started and not stopped since: if it is not alive, it has died. `answers` is False for one that is alive and does not
+    answer. `fingerprint`: of the configuration that it runs. `sessions` and `routes`: by the names of their protocols; `routes` has all routes
+    that the filter of the session accepted.
     """
 
     alive: bool = False
@@ -21,5 +21,5 @@ class BgpState:
     routes: Mapping[str, tuple[model.BgpRoute, ...]] = field(default_factory=dict)
 
     def prefixes(self, name: str) -> frozenset[str]:
-        """What the device of this session announces."""
+        """The accepted prefixes of the session with this name (CIDR)."""
         return frozenset(route.prefix for route in self.routes.get(name, ()))

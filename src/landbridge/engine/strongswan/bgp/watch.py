@@ -1,6 +1,6 @@
-"""Finds out that the sessions of a gateway's BIRD changed. BIRD tells nobody, so it is asked each second, which costs a millisecond.
+"""Detects changes of the sessions of all gateways. BIRD notifies nobody, so each BIRD is asked each second, which takes a millisecond.
 
-It changes nothing and decides nothing: a look finds out what changed.
+This module requests a look, and the look finds the change.
 """
 
 import contextlib
@@ -43,7 +43,7 @@ class Watcher:
 
 
 def _summary(folder: Path) -> object:
-    """What of the sessions is worth a look when it changes; None when no BIRD is there."""
+    """The parts of the sessions whose change needs a look; None without a BIRD."""
     try:
         with Client(bird.BIRD.connect(folder)) as client:
             protocols = answers.protocols(client.ask("show protocols all"))

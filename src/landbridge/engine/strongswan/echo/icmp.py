@@ -1,7 +1,7 @@
 """ICMP echoes (RFC 792): messages as values, and a socket that sends and receives them.
 
-It decides nothing about what is asked or when. A raw socket receives a copy of all ICMP of its network namespace, also the answers to
-echoes of others: who asks compares the identifiers.
+This module does not decide which echoes are sent, or when. A raw socket receives a copy of all ICMP of its network namespace, also the
+answers to echoes of other senders: the caller compares the identifiers.
 """
 
 import ctypes
@@ -16,8 +16,8 @@ from typing import Self
 #: Bytes of the IPv4 header and the ICMP header before an echo's data.
 IP_HEADER, ICMP_HEADER = 20, 8
 ECHO_REPLY, UNREACHABLE, ECHO_REQUEST, TIME_EXCEEDED = 0, 3, 8, 11
-#: Codes of UNREACHABLE (RFC 792, RFC 1191, RFC 1812).
-NET_UNREACHABLE, HOST_UNREACHABLE, TOO_BIG = 0, 1, 4
+#: Code of UNREACHABLE: fragmentation needed (RFC 1191).
+TOO_BIG = 4
 
 # <linux/icmp.h>, <linux/in.h>, <linux/sockios.h>
 _SOL_RAW, _ICMP_FILTER = 255, 1
@@ -85,7 +85,9 @@ def checksum(data: bytes) -> int:
 
 
 def parse(packet: bytes, at: float = 0.0) -> EchoReply | IcmpError | None:
-    """A received IPv4 packet with ICMP. `at`: when it was received. None: another message, one that is too short, or one with a wrong checksum."""
+    """Reads a received IPv4 packet with ICMP. `at`: when it was received, in seconds since 1970. None: another message, one that is too short, or
+    one with a wrong checksum.
+    """
     head = _header_length(packet)
     if head is None or len(packet) < head + ICMP_HEADER or checksum(packet[head:]):
         return None
@@ -146,7 +148,7 @@ class EchoSocket:
         self._raw.setsockopt(socket.SOL_SOCKET, _RCVBUFFORCE, _ROOM)
 
     def ignore(self, device: str) -> None:
-        """Leaves out all that comes in by this interface, before it takes room in the socket. Raises OSError, ENODEV without the interface."""
+        """Drops what comes in by this interface, before the receive buffer (a socket filter). Raises OSError: ENODEV without the interface."""
         program = b"".join(
             struct.pack("=HBBI", *instruction)
             for instruction in (
@@ -183,9 +185,9 @@ class EchoSocket:
         size: int = 64,
         dont_fragment: bool = False,
     ) -> None:
-        """Sends one echo of `size` bytes, IP header included. `device`: the interface that it leaves by, whatever the routing rules say; None
-        asks them. `dont_fragment`: what the kernel has learned of the path's MTU is not asked. Raises OSError: EMSGSIZE when the packet is larger
-        than the interface takes, ENODEV without the interface, EPERM when the firewall drops it.
+        """Sends one echo of `size` bytes, IP header included. `device`: the interface that it leaves by; None: the routing rules decide.
+        `dont_fragment`: sets DF, and ignores the path MTU that the kernel has learned. Raises OSError: EMSGSIZE when the packet is larger than
+        the interface takes, ENODEV without the interface, EPERM when the firewall drops it.
         """
         index = self._index(device) if device else 0
         info = struct.pack("=I4s4s", index, socket.inet_aton(source), bytes(4))

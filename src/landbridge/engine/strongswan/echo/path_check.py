@@ -1,8 +1,8 @@
 """How large a packet may be on the path through a tunnel: echoes that no router may fragment, one size after another.
 
-A network that drops large packets and says nothing is found by silence (RFC 2923, 2.1): a large echo gets no answer twice, while small ones to the
-same address do. Then the largest size that passes is bracketed. A check sends at most 8 small echoes to find an address that answers, twice, and 15
-more.
+A network that drops large packets without an ICMP error is a black hole (RFC 2923, 2.1): a large echo gets no answer twice, and small echoes to
+the same address are answered. The check then brackets the largest size that passes. It sends at most 8 small echoes, twice, to find an address
+that answers, and at most 15 more.
 """
 
 import os
@@ -30,7 +30,7 @@ class Echo(NamedTuple):
     size: int
 
 
-#: It yields echoes to be sent together, and gets what was heard of each: an answer, an error, or nothing.
+#: Yields the echoes of a round, and gets for each of them an answer, an ICMP error, or None. Returns the result.
 Search = Generator[tuple[Echo, ...], tuple[Heard, ...], model.ProbePath]
 #: (our address, an address behind the tunnel)
 Target = tuple[str, str]

@@ -1,7 +1,7 @@
 """Sends the echoes of all gateways, in one thread, with a socket for each gateway and kind of echo.
 
-It decides nothing about routes: it keeps what the echoes say, and tells when a path has come up or gone down. A new prober knows nothing:
-its paths are `unknown` until they have answered, or have not.
+It does not decide about routes: it keeps the results of echoes, and reports that a path has come up or gone down. Every path of a new
+prober is `unknown` until an echo was answered, or too many were lost.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ from landbridge.engine.strongswan.echo.window import Timing, Window
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two rounds: what is due is sent, and what has come is read. The kernel notes when an answer came.
+#: Seconds between two rounds. A round reads answers and sends the echoes that are due. The kernel notes when an answer came.
 ROUND = 0.05
 #: Seconds between two rounds while no gateway needs echoes.
 IDLE = 0.2
@@ -62,8 +62,8 @@ class _Gateway:
 
 
 class Prober:
-    """`open_socket` opens one in the namespace of a gateway, for a kind of echo. `changed` is called with the id of a gateway one of whose paths has come up or
-    gone down. `timings`: those of each kind of echoes. Any thread may call.
+    """`open_socket` opens a socket in the namespace of a gateway, for a kind of echo. `changed` is called with the gateway's id when one of its
+    paths has come up or gone down. Any thread may call.
     """
 
     def __init__(
@@ -82,7 +82,9 @@ class Prober:
         self._poll = select.epoll()
 
     def keep(self, gateway_id: str, wanted: Collection[Echoes]) -> None:
-        """Begins and ends echoes, so that the gateway has these. Without any, its sockets are closed at once: they would keep the namespace."""
+        """Begins and ends echoes, so that the gateway has exactly `wanted`. Without any, its sockets are closed at once: they would keep the
+        namespace.
+        """
         with self._lock:
             gateway = self._gateways.get(gateway_id) or _Gateway(gateway_id)
             missing = {(one.connection_id, one.kind): one for one in wanted}

@@ -1,6 +1,6 @@
-"""What the echoes to one destination say: the losses and the round-trip times of the last minute, and whether the path is up. Pure.
+"""The results of the echoes to one destination: losses and round-trip times of the last minute, and whether the path is up. Pure.
 
-Times are those of a monotonic clock, in seconds; what is shown has times of the wall clock.
+`now` is seconds of a monotonic clock, `wall` seconds since 1970: a report has times of the wall clock.
 """
 
 import math
@@ -15,7 +15,7 @@ from landbridge.engine.strongswan.echo.state import Kind
 
 #: Seconds that the counts go back.
 SHOWN = 60.0
-#: Seconds that an echo without an answer is not counted as lost yet.
+#: Seconds after which an echo without an answer counts as lost.
 PENDING = 1.0
 #: Echoes of one destination that are remembered, however short their interval is.
 MOST = 1024
@@ -87,6 +87,7 @@ class Window:
             self.state, self.since = state, wall
 
     def reachability(self, source: str, destination: str, now: float) -> model.Reachability:
+        """The report of these echoes. Round-trip times in milliseconds."""
         rtts, lost = [], 0
         for sent, rtt in zip(self._sent, self._rtts, strict=True):
             if now - sent > SHOWN:

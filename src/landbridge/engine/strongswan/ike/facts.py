@@ -1,7 +1,7 @@
 """Parses the log lines of one IKE_SA into facts. Pure.
 
-A rule makes a fact of a line, or keeps a value that a later line completes. Other lines are ignored (`other_lines`) or unknown. An unknown line becomes a
-fact too, so that no line is lost.
+A rule makes a fact of a line, or keeps a value that a later line completes. Other lines are ignored (`other_lines`) or unknown. An unknown
+line becomes a fact too, so that no line is lost.
 """
 
 from datetime import datetime

@@ -90,7 +90,9 @@ def is_probe(name: str) -> bool:
 
 
 def identity_probe(connection_id: str) -> str:
-    """The name of the connection that asks a device for its id or about phase 2, and of its IKE_SA. It is not the connection's own, so that nothing said of it is."""
+    """The name of the charon connection that asks a device for its id or about phase 2, and of its IKE_SA. It differs from the name of the
+    probed connection, so that log lines about a probe are not taken for its own.
+    """
     return f"probe-{connection_id}"
 
 

@@ -41,8 +41,8 @@ class DesiredConfig:
     by_template: bool = False
 
     def keeps(self, child: state.Child) -> bool:
-        """Whether a CHILD_SA has the desired parameters and selectors. The selectors of a policy-template may have become wider or narrower since:
-        what the device has negotiated is kept while it lies in them.
+        """Whether a CHILD_SA has the desired parameters and selectors. A change may have made the selectors of a policy-template wider or narrower:
+        a CHILD_SA whose selectors lie in the desired ones is kept.
         """
         if not self.by_template:
             return child.name in self.children

@@ -194,7 +194,9 @@ def _texts(conn: dict[str, Any], key: str) -> list[str]:
 
 
 def _seconds_ago(sa: dict[str, Any], key: str) -> int | None:
-    """charon takes the kernel's time of the last packet from its own: a packet of this second may be -1 seconds old, in 64 bits without a sign."""
+    """Seconds since the last packet; None without one. charon subtracts the kernel's time of the packet from its own clock, as an unsigned
+    number of 64 bits: 2^64 - 1 is a packet of this second.
+    """
     return None if key not in sa else 0 if _number(sa, key) >= 1 << 63 else _number(sa, key)
 
 

@@ -1,4 +1,4 @@
-"""What a check of the path through a tunnel found has a column: it tells these checks from probes, and a later one with the same finding is no news."""
+"""The finding of a check of a path has a column. It distinguishes checks from probes, and a check with a new finding from one with the last."""
 
 import sqlalchemy as sa
 from alembic import op
