@@ -215,7 +215,7 @@ def test_a_paused_gateway_says_so(api: Any, shared_service: Any):
     try:
         assert [value for _, value in _scrape(api)["landbridge_gateway_paused"]] == [1]
     finally:
-        shared_service.data.database.write(lambda tx: pausing.resume(tx, gateway["id"]))
+        shared_service.data.database.write(lambda tx: pausing.resume(tx, gateway["id"], clock.now()))
 
 
 def test_every_series_has_a_name_of_its_own():

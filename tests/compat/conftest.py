@@ -54,6 +54,6 @@ def paused(server: Any) -> Callable[..., Any]:
             try:
                 yield
             finally:
-                data.database.write(lambda tx: pausing.resume(tx, gateway_id))
+                data.database.write(lambda tx: pausing.resume(tx, gateway_id, clock.now()))
 
     return holding

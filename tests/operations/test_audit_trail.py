@@ -4,6 +4,9 @@ from typing import Any
 
 import pytest
 
+from landbridge import errors
+from landbridge.operations import clock, pausing
+
 
 @pytest.fixture
 def events(service: Any) -> Any:
@@ -62,6 +65,24 @@ def test_projects_and_keys_leave_events_of_this_machine(service: Any, events: An
         ("create_project", "this machine"),
         ("create_key", "this machine"),
     ]
+
+
+def test_a_pause_and_its_end_leave_an_event_each(service: Any, events: Any):
+    api = service.api()
+    gateway_id = api.gateway()["id"]
+    write = service.data.database.write
+    for _ in range(2):  # the second time nothing changes
+        write(lambda tx: pausing.pause(tx, gateway_id, clock.now()))
+    write(lambda tx: pausing.resume(tx, gateway_id, clock.now()))
+    with pytest.raises(errors.NotFound):
+        write(lambda tx: pausing.resume(tx, gateway_id, clock.now()))
+    assert [event[:3] for event in events(api.project_id)[-2:]] == [
+        ("pause_agent", gateway_id, "this machine"),
+        ("resume_agent", gateway_id, "this machine"),
+    ]
+    write(lambda tx: pausing.pause(tx, None, clock.now()))
+    last = "SELECT action, resource_id, project_id FROM audit ORDER BY seq DESC LIMIT 1"
+    assert service.data.database.read(lambda tx: tx.cursor.execute(last).fetchone()) == ("pause_agent", "service", None)
 
 
 def test_an_event_has_the_request_id_of_the_answer(service: Any, events: Any):

@@ -15,7 +15,7 @@ def pause(settings: config.Settings, arguments: argparse.Namespace) -> None:
 
 def resume(settings: config.Settings, arguments: argparse.Namespace) -> None:
     with data_folder.open_data(settings, make=False) as data:
-        data.database.write(lambda tx: pausing.resume(tx, _id(arguments)))
+        data.database.write(lambda tx: pausing.resume(tx, _id(arguments), clock.now()))
         left = data.database.read(pausing.list_all)
     print(f"{_what(_id(arguments))} resumed")
     for gateway_id, since in sorted(left.items(), key=lambda one: one[1]):

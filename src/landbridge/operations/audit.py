@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from landbridge import model
-from landbridge.operations import access, paging
+from landbridge.operations import access, paging, pausing
 from landbridge.operations.call import Call
 from landbridge.operations.operation import operation
 from landbridge.store import audit_trail
@@ -13,7 +13,15 @@ from landbridge.store.database import Transaction
 LOOKED_THROUGH = 2000
 _LIST = "audit events"
 #: The actions in the audit trail of a project that are not the name of an operation of the API.
-OTHER_ACTIONS = (*access.EVENTS.values(), access.REVOKED, "probe", "show_psk", "simulate")
+OTHER_ACTIONS = (
+    *access.EVENTS.values(),
+    access.REVOKED,
+    pausing.PAUSED,
+    pausing.RESUMED,
+    "probe",
+    "show_psk",
+    "simulate",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

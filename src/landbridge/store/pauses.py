@@ -23,15 +23,16 @@ _ALL = Statement(select(_g.c.id, _p.c.since).select_from(_p.outerjoin(_g, _g.c.s
 _SINCE = Statement(select(func.min(_p.c.since)).where(or_(_OF_SERVICE, _OF_GATEWAY)))
 
 
-def add(tx: Transaction, gateway_id: str | None, now: datetime) -> None:
-    """`gateway_id` None: the whole service. What is paused already keeps the time of its pause."""
+def add(tx: Transaction, gateway_id: str | None, now: datetime) -> bool:
+    """`gateway_id` None: the whole service. What is paused already keeps the time of its pause: then the result is False."""
     at = codec.milliseconds(now)
     if gateway_id in list_all(tx):
-        return
+        return False
     if gateway_id is None:
         tx.run(_ADD_SERVICE, at=at)
     else:
         tx.run(_ADD_GATEWAY, id=gateway_id, at=at)
+    return True
 
 
 def remove(tx: Transaction, gateway_id: str | None) -> bool:
