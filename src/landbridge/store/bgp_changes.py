@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 
-from sqlalchemy import bindparam, delete, func, insert, select
+from sqlalchemy import bindparam, insert, select
 
 from landbridge import model
-from landbridge.store import codec, expressions, tables
+from landbridge.store import codec, expressions, newest_rows, tables
 from landbridge.store.database import Transaction
 from landbridge.store.statement import Statement
 
@@ -13,28 +13,11 @@ from landbridge.store.statement import Statement
 KEPT = 50
 
 _b = tables.bgp_change
-_newest = _b.alias("newest")
 _VALUES = ("at", "state", "cause", "reason", "received")
 _COLUMNS = tuple(_b.c[name] for name in _VALUES)
 _INSERT = Statement(insert(_b).values({name: bindparam(name) for name in ("connection_seq", *_VALUES)}))
-_LAST = Statement(
-    select(_b.c.connection_seq, *_COLUMNS).where(
-        _b.c.seq.in_(
-            select(func.max(_newest.c.seq))
-            .where(expressions.IsAmong(_newest.c.connection_seq, "seqs"))
-            .group_by(_newest.c.connection_seq)
-        )
-    )
-)
-_OLDEST_KEPT = (
-    select(_newest.c.seq)
-    .where(_newest.c.connection_seq == bindparam("connection_seq"))
-    .order_by(_newest.c.seq.desc())
-    .limit(1)
-    .offset(bindparam("kept"))
-    .scalar_subquery()
-)
-_PRUNE = Statement(delete(_b).where(_b.c.connection_seq == bindparam("connection_seq"), _b.c.seq <= _OLDEST_KEPT))
+_LAST = newest_rows.last(_b, *_COLUMNS)
+_PRUNE = newest_rows.prune(_b)
 _OF_CONNECTION = Statement(
     select(*_COLUMNS).where(_b.c.connection_seq == bindparam("connection_seq")).order_by(_b.c.seq)
 )

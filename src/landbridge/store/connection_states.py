@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import bindparam, delete, func, insert, select
+from sqlalchemy import bindparam, insert, select
 
 from landbridge import model
-from landbridge.store import codec, expressions, tables
+from landbridge.store import codec, expressions, newest_rows, tables
 from landbridge.store.database import Transaction
 from landbridge.store.statement import Statement
 
@@ -14,26 +14,9 @@ from landbridge.store.statement import Statement
 KEPT = 50
 
 _s = tables.connection_state
-_newest = _s.alias("newest")
 _INSERT = Statement(insert(_s).values({name: bindparam(name) for name in ("connection_seq", "at", "status", "cause")}))
-_LAST = Statement(
-    select(_s.c.connection_seq, _s.c.status, _s.c.cause).where(
-        _s.c.seq.in_(
-            select(func.max(_newest.c.seq))
-            .where(expressions.IsAmong(_newest.c.connection_seq, "seqs"))
-            .group_by(_newest.c.connection_seq)
-        )
-    )
-)
-_OLDEST_KEPT = (
-    select(_newest.c.seq)
-    .where(_newest.c.connection_seq == bindparam("connection_seq"))
-    .order_by(_newest.c.seq.desc())
-    .limit(1)
-    .offset(bindparam("kept"))
-    .scalar_subquery()
-)
-_PRUNE = Statement(delete(_s).where(_s.c.connection_seq == bindparam("connection_seq"), _s.c.seq <= _OLDEST_KEPT))
+_LAST = newest_rows.last(_s, _s.c.status, _s.c.cause)
+_PRUNE = newest_rows.prune(_s)
 _OF_CONNECTION = Statement(
     select(_s.c.at, _s.c.status, _s.c.cause)
     .where(_s.c.connection_seq == bindparam("connection_seq"))

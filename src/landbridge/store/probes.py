@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 
 from landbridge import model
-from landbridge.store import audit_trail, codec, expressions, tables
+from landbridge.store import audit_trail, codec, expressions, newest_rows, tables
 from landbridge.store.database import Transaction
 from landbridge.store.statement import Statement
 
@@ -17,7 +17,6 @@ KEPT = 5
 SERVICE = "landbridge"
 
 _p, _c = tables.connection_probe, tables.connection
-_newest = _p.alias("newest")
 _COLUMNS = ("id", "connection_seq", "asked_at", "actor", "wanted", "probed_at", "configuration", "report", "finding")
 _INSERT = Statement(insert(_p).values({name: bindparam(name) for name in _COLUMNS}))
 _DONE = Statement(
@@ -25,15 +24,7 @@ _DONE = Statement(
     .where(_p.c.id == bindparam("probe_id"))
     .values({name: bindparam(name) for name in ("probed_at", "configuration", "report", "finding")})
 )
-_OLDEST_KEPT = (
-    select(_newest.c.seq)
-    .where(_newest.c.connection_seq == bindparam("connection_seq"))
-    .order_by(_newest.c.seq.desc())
-    .limit(1)
-    .offset(bindparam("kept"))
-    .scalar_subquery()
-)
-_PRUNE = Statement(delete(_p).where(_p.c.connection_seq == bindparam("connection_seq"), _p.c.seq <= _OLDEST_KEPT))
+_PRUNE = newest_rows.prune(_p)
 _FIND = Statement(select(_p.c.report).where(_p.c.id == bindparam("probe_id")))
 _CONNECTION = Statement(
     select(_c.c.seq, _c.c.project_id, _c.c.deleting).where(

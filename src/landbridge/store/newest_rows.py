@@ -1,0 +1,33 @@
+"""Statements about the newest rows of connections, for tables with the columns `connection_seq` and `seq`."""
+
+from sqlalchemy import Column, Table, bindparam, delete, func, select
+
+from landbridge.store import expressions
+from landbridge.store.statement import Statement
+
+
+def last(table: Table, *columns: "Column[object]") -> Statement:
+    """Selects `connection_seq` and `columns` of the newest row of each of the connections `seqs`."""
+    newest = table.alias("newest")
+    numbers = (
+        select(func.max(newest.c.seq))
+        .where(expressions.IsAmong(newest.c.connection_seq, "seqs"))
+        .group_by(newest.c.connection_seq)
+    )
+    return Statement(select(table.c.connection_seq, *columns).where(table.c.seq.in_(numbers)))
+
+
+def prune(table: Table) -> Statement:
+    """Deletes the rows of the connection `connection_seq`, but for the `kept` newest ones."""
+    newest = table.alias("newest")
+    newest_gone = (
+        select(newest.c.seq)
+        .where(newest.c.connection_seq == bindparam("connection_seq"))
+        .order_by(newest.c.seq.desc())
+        .limit(1)
+        .offset(bindparam("kept"))
+        .scalar_subquery()
+    )
+    return Statement(
+        delete(table).where(table.c.connection_seq == bindparam("connection_seq"), table.c.seq <= newest_gone)
+    )
