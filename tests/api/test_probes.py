@@ -201,7 +201,7 @@ def test_what_the_service_asked_by_itself_is_recorded_once(open_service: Any):
     assert events(service, made) == [("probe", "landbridge")]
 
 
-def test_a_check_of_the_path_is_told_from_a_probe_of_the_device(open_service: Any):
+def test_a_check_of_the_path_differs_from_a_probe_of_the_device(open_service: Any):
     """The agent plans each kind from the last one of its kind."""
     service = open_service()
     api = service.api()

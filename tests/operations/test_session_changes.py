@@ -130,7 +130,7 @@ def test_a_restarted_agent_repeats_no_change(source: Source):
     assert len(source.kept()) == 1
 
 
-def test_a_session_without_a_route_that_ends_again_and_again_is_told_as_a_path_mtu(source: Source):
+def test_a_session_without_a_route_that_ends_again_and_again_is_a_path_mtu(source: Source):
     up, ended = _session("established"), _session("idle", fault=HOLD_TIMER)
     source.report(up, ended)
     assert source.causes() == ["bgp_hold_timer"]

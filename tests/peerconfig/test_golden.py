@@ -16,7 +16,7 @@ def printed(device: peerconfig.Device, side: peerconfig.Side) -> str:
         return "".join(f"refused: {violation}\n" for violation in problem.violations)
 
 
-def test_the_text_is_the_one_that_was_read_by_a_person(device: peerconfig.Device, shape: str, shaped: Any):
+def test_the_text_is_that_of_the_reviewed_file(device: peerconfig.Device, shape: str, shaped: Any):
     found, golden = printed(device, shaped(shape)), GOLDEN / device.id / f"{shape}.txt"
     if os.environ.get("LANDBRIDGE_GOLDEN") == "write":
         golden.parent.mkdir(parents=True, exist_ok=True)

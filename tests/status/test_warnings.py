@@ -181,7 +181,7 @@ def test_large_packets_that_are_lost(checks: tuple[model.ProbeResult, ...], code
     assert [one.code for one in warnings.of(examples.context(examples.whole(0), probes=checks))] == codes
 
 
-def test_a_path_is_told_with_its_sizes():
+def test_a_path_is_reported_with_its_sizes():
     [cause] = warnings.of(examples.context(examples.whole(0), probes=(_check(),)))
     assert cause.reason == (
         "large packets do not pass: an echo of 1128 bytes from 10.0.0.1 to 192.168.44.10 got no answer, one of 1117 bytes did;"

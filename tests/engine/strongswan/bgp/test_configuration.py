@@ -41,7 +41,7 @@ def block(of: configuration.BgpConfiguration, name: str) -> str:
 
 
 @pytest.mark.parametrize("plane", ["kernel", "userland"])
-def test_the_text_is_the_one_that_was_read_by_a_person(plane: model.Plane):
+def test_the_text_is_that_of_the_reviewed_file(plane: model.Plane):
     text = made(bgp(asn=4200000001), plane=plane).text
     assert text == (GOLDEN / f"{plane}.conf").read_text()
 
@@ -70,7 +70,7 @@ def test_a_gateway_without_a_carried_bgp_connection_needs_no_bird():
         pytest.param({"peer_subnets": ("192.168.0.0/16",)}, "net ~ [ 0.0.0.0/0,", id="no-default-route"),
     ],
 )
-def test_a_field_of_the_connection_is_told(given: dict[str, Any], said: str):
+def test_a_field_of_the_connection_is_in_the_text(given: dict[str, Any], said: str):
     assert said in block(made(bgp(**given)), "c12")
 
 
@@ -88,7 +88,7 @@ def test_a_slave_of_an_active_active_gateway_is_as_good_as_a_master():
         pytest.param({"peer_subnets": ("192.168.0.0/16",)}, "192.168", id="other-prefixes-than-the-peer-subnets"),
     ],
 )
-def test_a_field_of_the_connection_is_not_told(given: dict[str, Any], unsaid: str):
+def test_a_field_of_the_connection_is_not_in_the_text(given: dict[str, Any], unsaid: str):
     assert unsaid not in block(made(bgp(**given)), "c12")
 
 

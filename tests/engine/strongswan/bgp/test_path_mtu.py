@@ -72,7 +72,7 @@ def _context(session: model.BgpSession, sessions: tuple[model.BgpChange, ...]) -
     return Context(connection=SPEC.connection, seen=seen, related=related, seen_at=datetime.now(UTC))
 
 
-def test_a_path_that_drops_large_packets_is_told_by_what_its_sessions_do(folder: Path):
+def test_a_path_that_drops_large_packets_shows_in_its_sessions(folder: Path):
     changes: list[model.BgpChange] = []
     codes: list[str] = []
 

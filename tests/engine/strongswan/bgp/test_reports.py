@@ -45,7 +45,7 @@ def told(desired: model.DesiredGateway, current: state.GatewayState, **failures:
     return reports.report(desired.id, prepared, current, dict(failures)).connections[0]
 
 
-def test_a_session_that_is_up_is_told_with_its_routes():
+def test_a_session_that_is_up_is_reported_with_its_routes():
     desired, current = carried(bgp())
     seen = told(desired, current)
     assert seen.bgp is not None
@@ -97,7 +97,7 @@ def test_a_bird_that_hangs_is_replaced_and_the_tunnels_are_left_alone():
     assert [type(step) for step in small_world.plan(desired, hangs)] == [bgp_steps.StartBird]
 
 
-def test_what_a_step_of_bird_lacks_is_told_of_its_connections_alone():
+def test_a_failed_step_of_bird_affects_its_connections_alone():
     first, second = bgp(), bgp(71)
     desired, _ = carried(first, second)
     step = bgp_steps.ConfigureBird(_configuration(desired))
@@ -117,7 +117,7 @@ def test_a_session_is_left_before_its_tunnel_goes_and_found_after_its_tunnel_cam
     assert kinds.index(bgp_steps.ConfigureBird) < kinds.index(network_steps.DeleteTunnel)
 
 
-def test_a_gateway_that_goes_says_goodbye_by_bgp_before_its_tunnels_go():
+def test_bird_stops_before_the_tunnels_of_a_deleted_gateway_go():
     _, current = carried(bgp())
     kinds = [type(step) for step in small_world.plan(None, current)]
     assert kinds.index(bgp_steps.StopBird) < kinds.index(ike_steps.StopCharon)

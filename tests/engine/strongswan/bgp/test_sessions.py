@@ -246,7 +246,7 @@ def test_a_change_leaves_the_other_sessions_and_their_routes_alone(bed: Bed):
     assert OWN not in events()
 
 
-def test_another_role_is_told_without_a_new_session(bed: Bed):
+def test_another_role_is_announced_without_a_new_session(bed: Bed):
     before = bed.wait_for("up", is_up, "the session")
     bird.configure(bed.folder, wanted(ha_role="slave").text)
     sites.wait_for(lambda: "BGP.med: 100" in bed.devices["up"].tell("show route all"), "the device to hear", seconds=10)

@@ -49,7 +49,7 @@ def test_three_echoes_show_that_all_is_well():
     assert check(up_to(MTU)) == (found("passes", MTU, None), [64, MTU, 64])
 
 
-def test_a_host_that_does_not_answer_is_no_reason_to_ask_no_other():
+def test_other_hosts_are_asked_when_one_does_not_answer():
     assert check(up_to(MTU), NOBODY, HOST)[0] == found("passes", MTU, None)
 
 
