@@ -213,7 +213,7 @@ TEXTS: Mapping[str, Text] = {
     # -- BGP through a tunnel that is up
     "bgp_asn_mismatch": Text(
         "either",
-        "the two sides of the BGP session have other ASNs than they expect of each other",
+        "the ASN of one side of the BGP session is not the one that the other side expects",
         "set bgp_asn of the customer gateway to the device's ASN, and on the device the ASN of the neighbour {inner} to that of the VPN gateway",
     ),
     "bgp_refused": Text(
@@ -234,7 +234,7 @@ TEXTS: Mapping[str, Text] = {
     "bgp_bfd_down": Text(
         "network",
         "BFD found that the path to the device's tunnel address is cut",
-        "check the path between both sides; on the device, check that BFD is enabled for {inner} and let UDP port 3784 in",
+        "check the path between both sides; on the device, check that BFD is enabled for {inner} and let UDP port 3784 in (4784 with the userland data plane)",
     ),
     "bgp_hold_timer": Text(
         "network",
@@ -266,7 +266,7 @@ TEXTS: Mapping[str, Text] = {
     "bgp_no_path": Text(
         "operator",
         "the machine of the VPN gateway has no route or no interface to the device's tunnel address",
-        "the operator must correct the machine of the gateway, or restart the VPN gateway; the device is not the reason",
+        "the operator must correct the machine of the gateway; the device is not the reason",
     ),
     "bgp_unknown_fault": Text(
         "either",
@@ -277,7 +277,7 @@ TEXTS: Mapping[str, Text] = {
     "data_plane_failure": Text(
         "operator",
         "the data plane of the gateway could not install the tunnel",
-        "the operator must correct the machine of the gateway, or restart the VPN gateway; the device is not the reason",
+        "the operator must correct the machine of the gateway; the device is not the reason",
     ),
     "unknown_refusal": Text(
         "either",

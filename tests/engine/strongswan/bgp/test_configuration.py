@@ -1,4 +1,4 @@
-"""What a gateway's BIRD is told, as text."""
+"""The configuration of a gateway's BIRD, as text."""
 
 import dataclasses
 import subprocess

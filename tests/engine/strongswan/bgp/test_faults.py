@@ -1,4 +1,4 @@
-"""What BIRD says of a session's end, as facts."""
+"""BIRD's texts about the end of a session, as facts."""
 
 from datetime import UTC, datetime, timedelta
 

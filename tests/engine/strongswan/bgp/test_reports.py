@@ -1,4 +1,4 @@
-"""What a report tells of the sessions of a gateway, and how a plan treats them beside everything else."""
+"""The sessions of a gateway in a report, and the steps of a plan for them."""
 
 import dataclasses
 from datetime import timedelta
