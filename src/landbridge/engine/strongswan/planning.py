@@ -20,8 +20,8 @@ from landbridge.engine.strongswan.target import Target, desired_shared_routes, d
 
 def plan(target: Target | None, current: state.GatewayState) -> list[steps.Step]:
     """`target` None: nothing of the gateway may remain. All tunnels exist before any connection can come up, since what belongs into
-    a tunnel must not go into a wider one; a tunnel goes when no SA of its connection is left. BIRD
-    leaves a session before its tunnel goes, and finds the interface of a new one.
+    a tunnel must not go into a wider one; a tunnel goes when no SA of its connection is left. BIRD leaves a session before its tunnel goes,
+    and finds the interface of a new one.
     """
     if target is None:
         return list(_teardown(current))

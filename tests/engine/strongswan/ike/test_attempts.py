@@ -575,18 +575,22 @@ def test_a_reauthentication_of_ikev1_that_we_begin_ends_up_and_is_no_duplicate()
     log = log_of(alpha=ends())
     tell(log, lines("main_ok_we_call")[:32])
     later = AT + timedelta(minutes=1)
-    begun = [
-        Line(("1", "alpha", "initiating Main Mode IKE_SA alpha[9] to 198.51.100.2")),
-        Line(("1", "alpha", "generating ID_PROT request 0 [ SA V V V V V ]")),
-        *(Line(("9", "alpha", line)) for line in _said_to_establish()),
-    ]
-    replaced = "schedule delete of duplicate IKE_SA for peer '198.51.100.2' due to uniqueness policy and suspected reauthentication"
-    up = "IKE_SA alpha[9] established between 203.0.113.10[203.0.113.10]...198.51.100.2[198.51.100.2]"
-    tell(log, [*begun, Line(("1", "alpha", replaced)), Line(("9", "alpha", up))], later)
+    tell(log, [*REAUTHENTICATION, Line(("9", "alpha", AGAIN))], later)
     assert [short(each) for each in log.attempts()["alpha"]] == [
         ("us", False, "up", [UP_1, UP_2]),
         ("us", False, "up", [UP_1]),
     ]
+
+
+def test_a_reauthentication_of_a_charon_that_died_ends_no_attempt_of_the_next_one():
+    log = log_of(alpha=ends())
+    said = lines("main_ok_we_call")
+    tell(log, said[:32])
+    tell(log, REAUTHENTICATION, AT + timedelta(minutes=1))
+    log.begin()
+    phase_1 = next(number for number, line in enumerate(said) if " established between " in line[2])
+    tell(log, said[: phase_1 + 1], AT + timedelta(minutes=2))
+    assert short(log.attempts()["alpha"][-1]) == ("us", False, None, [PEER, UP_1])
 
 
 def _said_to_establish() -> list[str]:
@@ -597,6 +601,17 @@ def _said_to_establish() -> list[str]:
         "generating ID_PROT request 0 [ ID HASH ]",
         "parsed ID_PROT response 0 [ ID HASH ]",
     ]
+
+
+REPLACED = "schedule delete of duplicate IKE_SA for peer '198.51.100.2' due to uniqueness policy and suspected reauthentication"
+AGAIN = "IKE_SA alpha[9] established between 203.0.113.10[203.0.113.10]...198.51.100.2[198.51.100.2]"
+#: A reauthentication of IKEv1 that this side begins, until the old IKE_SA is replaced.
+REAUTHENTICATION = [
+    Line(("1", "alpha", "initiating Main Mode IKE_SA alpha[9] to 198.51.100.2")),
+    Line(("1", "alpha", "generating ID_PROT request 0 [ SA V V V V V ]")),
+    *(Line(("9", "alpha", line)) for line in _said_to_establish()),
+    Line(("1", "alpha", REPLACED)),
+]
 
 
 REKEY_REFUSED = (

@@ -164,6 +164,7 @@ class AttemptLog:
             for sa in list(self._sas.values()):
                 self._drop(sa, now)
             self._established.clear()
+            self._reauthenticated.clear()
 
     def add(self, at: datetime, sa_name: str | None, unique_id: str | None, line: str) -> bool:
         """Adds a log line. Returns whether the line can decide a diagnosis."""
