@@ -10,13 +10,13 @@ behind the tunnel. An inner address answers its own VPC and the networks behind 
 in clear by the uplink, as would an error that quotes an inner packet. TCP's segment size is clamped in both directions to what the
 tunnel's route carries.
 
-Of a device with a BGP session, BGP and BFD come in, from its inner address and out of its own tunnel alone. What it announces may come out
-of that tunnel too: sets of their own hold these networks and change without the table. TCP's segments are short there, in both
-directions: on a path that drops large packets a session would come up and exchange nothing.
+BGP and BFD of a device are accepted from its inner address and out of its own tunnel alone. Packets from networks that the device announces
+are accepted out of that tunnel too: sets hold these networks and change without the table. The MSS of BGP's TCP is clamped in both
+directions to BGP_SEGMENT: on a path that drops large packets a session would otherwise be established and exchange nothing.
 
-The table remembers two things about packets from tunnels. `refused`: ICMP errors that say that a destination cannot be reached, by interface,
-reporter, code, and the destination of the packet that the error quotes. Packets that are too big and closed ports are no such errors.
-`seen`: a sample of the sources, hosts that a path can be checked with.
+The table has two sets about packets from tunnels. `refused`: ICMP errors "destination unreachable", by interface, reporter, code, and the
+destination of the packet that the error quotes; not those about protocols, ports and sizes (codes 2 to 4). `seen`: a sample of the sources,
+to check paths with.
 
 First messages of IKEv1 are limited, since charon has no cookies for them: each makes an IKE_SA that waits, and one of aggressive mode a
 Diffie-Hellman exchange too. A stranger's are heard only where a connection waits for a device without a fixed address.
@@ -48,7 +48,8 @@ KNOWN_PEER, STRANGER = "10/second burst 50 packets", "2/second burst 25 packets"
 STRANGERS = {"main": "20/second burst 100 packets", "aggressive": "10/second burst 50 packets"}
 #: Addresses that are counted at a time; beyond them only the limit of all together holds.
 COUNTED = 8192
-#: How long the table remembers what came from tunnels, how much of it at once, and how many packets it takes sources from.
+#: Of the two sets about packets from tunnels: the timeout of an element, the most elements, and the rate at which sources are sampled, for
+#: all tunnels of the gateway together.
 REMEMBERED, MOST, SAMPLED = "2m", 1024, "1/second burst 5 packets"
 
 # Of an ICMP error, 192 bits from its head: the destination of the packet that it quotes (RFC 792).

@@ -39,8 +39,8 @@ RULE_FROM_OUTSIDE = 210
 #: networks are. A narrower network behind a tunnel comes first, where only charon's table has its route.
 RULE_WITHIN_OWN_NETWORK = 214
 RULE_OWN_NETWORK = 215
-#: Priority of the rule for learned routes, after main and default: a static route always wins, and a device's announcement leads nothing
-#: away from the gateway's own networks.
+#: Priority of the rule for learned routes, after main and default: a static route always wins, and a device cannot announce away traffic for
+#: the gateway's own networks.
 RULE_LEARNED = 32800
 #: Priority of the rule after that: packets that this namespace makes find the default route.
 RULE_LOCAL_OUTPUT = 33000
