@@ -1,6 +1,11 @@
-"""From the answers of BIRD's control socket to values. Pure."""
+"""From the answers of BIRD's control socket to values. Pure.
+
+No text raises an error. A line about a protocol that is not as expected becomes the fault `unknown` of that session, and a route without
+an IPv4 prefix is left out.
+"""
 
 import re
+import socket
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -23,17 +28,22 @@ _ROUTE = re.compile(r"(\S+)?\s+([a-z]+) \[(\S+) ")
 _END = "-"
 _ATTRIBUTE = "\tBGP."
 _ORIGINS: Mapping[str, model.BgpOrigin] = {"IGP": "igp", "EGP": "egp", "Incomplete": "incomplete"}
+#: An address and the length of its prefix.
+_Order = tuple[bytes, int]
+_LENGTHS = tuple(map(str, range(33)))
 _BFD = re.compile(r"(\S+)\s+\S+\s+(Up|Down|Init|AdminDown)\s")
 
 
 @dataclass(slots=True)
 class Protocol:
-    """`details`: the lines of `show protocols all` that have a name and a value; the last one of a name counts."""
+    """`details`: the lines of `show protocols all` that have a name and a value; the last one of a name counts. `since` is None where
+    the first line is not as expected; then `info` is that line.
+    """
 
     name: str
     kind: str
     state: str
-    since: datetime
+    since: datetime | None
     info: str
     details: dict[str, str] = field(default_factory=dict)
 
@@ -42,14 +52,21 @@ def protocols(lines: Iterable[Line]) -> list[Protocol]:
     """Reads `show protocols all`."""
     found: list[Protocol] = []
     for line in lines:
-        if line.code == _PROTOCOL and (head := _HEAD.match(line.text)):
-            name, kind, state, since, info = head.groups()
-            found.append(Protocol(name, kind, state, faults.time(since), info.strip()))
+        if line.code == _PROTOCOL:
+            found.append(_protocol(line.text))
         elif line.code == _DETAILS and found:
             name, separator, value = line.text.strip().partition(":")
             if separator:
                 found[-1].details[name] = value.strip()
     return found
+
+
+def _protocol(text: str) -> Protocol:
+    head = _HEAD.match(text)
+    if head and (since := faults.time(head[4])):
+        return Protocol(head[1], head[2], head[3], since, head[5].strip())
+    name, kind, *_ = *text.split(), "", ""
+    return Protocol(name, kind, "", None, text)
 
 
 def fingerprint(found: Iterable[Protocol]) -> str:
@@ -117,10 +134,11 @@ def bfd_sessions(lines: Iterable[Line]) -> dict[str, str]:
 
 def routes(lines: Iterable[Line]) -> dict[str, tuple[model.BgpRoute, ...]]:
     """Reads `show route all`: protocol -> its routes, in the order of their prefixes."""
-    found: defaultdict[str, list[model.BgpRoute]] = defaultdict(list)
+    found: defaultdict[str, list[tuple[_Order, model.BgpRoute]]] = defaultdict(list)
     for name, route in _routes(lines):
-        found[name].append(route)
-    return {name: tuple(sorted(each, key=lambda route: _order(route.prefix))) for name, each in found.items()}
+        if order := _order(route.prefix):
+            found[name].append((order, route))
+    return {name: tuple(route for _, route in sorted(each, key=lambda one: one[0])) for name, each in found.items()}
 
 
 def _routes(lines: Iterable[Line]) -> Iterator[tuple[str, model.BgpRoute]]:
@@ -138,16 +156,19 @@ def _routes(lines: Iterable[Line]) -> Iterator[tuple[str, model.BgpRoute]]:
 
 
 def _route(network: str, attributes: Mapping[str, str]) -> model.BgpRoute:
-    med = attributes.get("med")
     return model.BgpRoute(
         prefix=network,
         next_hop=attributes.get("next_hop", ""),
         as_path=tuple(map(int, re.findall(r"\d+", attributes.get("as_path", "")))),
         origin=_ORIGINS.get(attributes.get("origin", "")),
-        med=int(med) if med is not None else None,
+        med=_number(attributes.get("med", "")),
     )
 
 
-def _order(prefix: str) -> tuple[bytes, int]:
+def _order(prefix: str) -> _Order | None:
+    """The place of a prefix among others; None for what is no IPv4 prefix."""
     address, _, length = prefix.partition("/")
-    return bytes(map(int, address.split("."))), int(length)
+    try:
+        return socket.inet_pton(socket.AF_INET, address), _LENGTHS.index(length)
+    except (OSError, ValueError):
+        return None

@@ -25,12 +25,12 @@ class BirdError(OSError):
 
 class Client:
     """`connection`: a socket that is connected to BIRD. `reads_only`: BIRD refuses what would change anything. Raises
-    BirdError.
+    BirdError. `timeout`: the seconds that BIRD may be silent.
     """
 
-    def __init__(self, connection: socket.socket, *, reads_only: bool = True) -> None:
+    def __init__(self, connection: socket.socket, *, reads_only: bool = True, timeout: float = ANSWER_TIMEOUT) -> None:
         self._socket = connection
-        connection.settimeout(ANSWER_TIMEOUT)
+        connection.settimeout(timeout)
         self._received = b""
         try:
             self._read()

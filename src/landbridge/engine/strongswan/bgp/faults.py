@@ -39,9 +39,12 @@ _NO_SESSION = frozenset({"refused", "no_answer", "no_route", "no_interface", "de
 _KEPT = timedelta(seconds=120)
 
 
-def time(text: str) -> datetime:
-    """To a second: BIRD computes the milliseconds anew each time, and they differ."""
-    return datetime.fromisoformat(text).replace(microsecond=0, tzinfo=UTC)
+def time(text: str) -> datetime | None:
+    """To a second: BIRD computes the milliseconds anew each time, and they differ. None for a text that is no time."""
+    try:
+        return datetime.fromisoformat(text).replace(microsecond=0, tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 def fault(text: str, at: datetime | None = None) -> model.BgpFault | None:

@@ -4,6 +4,7 @@ This module requests a look, and the look finds the change.
 """
 
 import contextlib
+import logging
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -12,8 +13,12 @@ from landbridge.engine.strongswan import daemon, marks
 from landbridge.engine.strongswan.bgp import answers, bird
 from landbridge.engine.strongswan.bgp.client import Client
 
+log = logging.getLogger(__name__)
+
 #: Seconds.
 PERIOD = 1.0
+#: Seconds. The BIRDs are asked one after another, so that one that hangs delays the others.
+ANSWER_TIMEOUT = 0.3
 
 
 class Watcher:
@@ -26,7 +31,10 @@ class Watcher:
 
     def run(self, stop: threading.Event) -> None:
         while not stop.wait(PERIOD):
-            self._look_at_all()
+            try:
+                self._look_at_all()
+            except Exception:
+                log.exception("BGP sessions could not be watched; the next attempt is in a second")
 
     def _look_at_all(self) -> None:
         folders = {path.parent for path in self._engine.glob(f"*/{bird.BIRD.socket_file}")}
@@ -45,7 +53,7 @@ class Watcher:
 def _summary(folder: Path) -> object:
     """The parts of the sessions whose change needs a look; None without a BIRD."""
     try:
-        with Client(bird.BIRD.connect(folder)) as client:
+        with Client(bird.BIRD.connect(folder), timeout=ANSWER_TIMEOUT) as client:
             protocols = answers.protocols(client.ask("show protocols all"))
             bfd = answers.bfd_sessions(client.ask("show bfd sessions"))
     except daemon.NOT_LISTENING:
