@@ -24,7 +24,8 @@ class PathRunner:
         self._changed = changed
         self._interval = interval
         self._lock = threading.Lock()
-        self._checking: set[str] = set()
+        #: A gateway whose check runs -> the connections whose results are to be kept.
+        self._checking: dict[str, set[str]] = {}
         self._results: defaultdict[str, dict[str, model.ProbeResult]] = defaultdict(dict)
 
     def state(self, gateway_id: str) -> state.PathState:
@@ -33,8 +34,9 @@ class PathRunner:
             return state.PathState(checking=gateway_id in self._checking, results=results, interval=self._interval)
 
     def keep(self, gateway_id: str, connection_ids: Collection[str]) -> None:
-        """Forgets the results of other connections of the gateway."""
+        """Forgets the results of other connections of the gateway, also those of a check that runs."""
         with self._lock:
+            self._checking.get(gateway_id, set()).intersection_update(connection_ids)
             for gone in self._results.get(gateway_id, {}).keys() - set(connection_ids):
                 del self._results[gateway_id][gone]
             if not self._results.get(gateway_id):
@@ -42,42 +44,47 @@ class PathRunner:
 
     def start(self, gateway_id: str, step: steps.CheckPaths) -> None:
         with self._lock:
-            self._checking.add(gateway_id)
+            self._checking[gateway_id] = {one.connection_id for one in step.checks}
         threading.Thread(target=self._run, args=(gateway_id, step), name="paths", daemon=True).start()
 
     def _run(self, gateway_id: str, step: steps.CheckPaths) -> None:
-        at, found, failure = datetime.now(UTC), dict[str, path_check.Checked](), None
+        at = datetime.now(UTC)
         try:
             found = _checked(gateway_id, step)
         except failures.ERRORS as error:
-            failure = failures.text(error)
+            found = dict.fromkeys((one.connection_id for one in step.checks), failures.text(error))
         except Exception:
             log.exception("gateway %s: the check of paths failed", gateway_id)
-            failure = "a fault of the service; its log has it"
-        results = {one.connection_id: _result(one, found.get(one.connection_id), at, failure) for one in step.checks}
+            found = dict.fromkeys((one.connection_id for one in step.checks), "a fault of the service; its log has it")
+        results = {one.connection_id: _result(one, found.get(one.connection_id), at) for one in step.checks}
         with self._lock:
-            self._checking.discard(gateway_id)
-            known = dict(self._results[gateway_id])
-            self._results[gateway_id].update(results)
+            kept = results.keys() & self._checking.pop(gateway_id)
+            known = dict(self._results.get(gateway_id, {}))
+            if kept:
+                self._results[gateway_id].update({one: results[one] for one in kept})
         for connection_id, result in results.items():
             base.PATH_CHECKS.add(1, result.path.outcome if result.path else "failed")
             log.log(_level(result, known.get(connection_id)), "connection %s: %s", connection_id, describe(result))
         self._changed(gateway_id)
 
 
-def _checked(gateway_id: str, step: steps.CheckPaths) -> dict[str, path_check.Checked]:
+def _checked(gateway_id: str, step: steps.CheckPaths) -> dict[str, path_check.Checked | str]:
+    """Connection id -> what was found, or why its path could not be checked."""
+    searches: dict[str, tuple[str, path_check.Search]] = {}
+    failed: dict[str, str] = {}
     with namespace.inside(names.namespace(gateway_id), lambda _: icmp.EchoSocket()) as opened:
-        searches = {
-            one.connection_id: (one.device, path_check.search(one.targets, opened.mtu(one.device)))
-            for one in step.checks
-            if one.targets
-        }
-        return path_check.run(opened, searches)
+        for one in step.checks:
+            try:
+                if one.targets:
+                    searches[one.connection_id] = one.device, path_check.search(one.targets, opened.mtu(one.device))
+            except OSError as error:
+                failed[one.connection_id] = f"{one.device}: {failures.text(error)}"
+        return path_check.run(opened, searches) | failed
 
 
-def _result(
-    check: steps.PathCheck, checked: path_check.Checked | None, at: datetime, failure: str | None
-) -> model.ProbeResult:
+def _result(check: steps.PathCheck, found: path_check.Checked | str | None, at: datetime) -> model.ProbeResult:
+    checked = found if isinstance(found, path_check.Checked) else None
+    failure = found if isinstance(found, str) else None
     return model.ProbeResult(
         id=check.probe_id or str(uuid.uuid4()),
         connection_id=check.connection_id,
