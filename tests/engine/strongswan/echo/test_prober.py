@@ -1,6 +1,7 @@
 """Echoes between network namespaces: what is answered, what is cut, and what comes back."""
 
 import contextlib
+import logging
 import os
 import subprocess
 from collections.abc import Iterator
@@ -23,9 +24,12 @@ MONITOR = Echoes(connection_id="c", kind="monitor", source=NEAR, destination=FAR
 
 
 class Ways:
-    """Two gateways' namespaces, each with a device, and a prober. `changed`: the gateways that it told of."""
+    """Two gateways' namespaces, each with a device, and a prober. `changed`: the gateways that it told of; `opened`: how often it tried to open
+    a socket.
+    """
 
     def __init__(self) -> None:
+        self.opened = 0
         self.changed: list[str] = []
         self.prober = prober.Prober(self._open, self._note, {"nqa": QUICK, "monitor": QUICK})
 
@@ -33,6 +37,7 @@ class Ways:
         return f"lbp{os.getpid()}{gateway}{end}"
 
     def _open(self, gateway: str, kind: Kind) -> icmp.EchoSocket:
+        self.opened += 1
         return namespace.inside(self.name(gateway), lambda _: icmp.EchoSocket())
 
     def _note(self, gateway: str) -> None:
@@ -151,3 +156,21 @@ def test_a_prober_that_ends_and_begins_again_goes_on():
                 ways.cut("one")
                 ways.becomes("down")
                 ways.mend("one")
+
+
+def test_a_socket_that_cannot_be_opened_is_a_line_when_it_begins_and_when_it_ends(
+    ways: Ways, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level(logging.INFO, prober.__name__)
+    monkeypatch.setattr(prober, "RETRY", 0.01)
+    namespace.remove(ways.name("one"))
+    namespace.remove(ways.name("one", "far"))
+    tried = ways.opened
+    ways.prober.keep("one", [NQA])
+    sites.wait_for(lambda: ways.opened > tried + 3, "several attempts")
+    ways.add("one")
+    ways.becomes("up")
+    assert [record.getMessage() for record in caplog.records] == [
+        "gateway one: no echoes can be sent: No such file or directory",
+        "gateway one: echoes can be sent again",
+    ]

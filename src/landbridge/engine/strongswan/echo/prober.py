@@ -48,12 +48,15 @@ class _Stream:
 
 @dataclass(slots=True)
 class _Gateway:
-    """`streams`: by the identifier of their echoes. `open_at`: when missing sockets are to be opened."""
+    """`streams`: by the identifier of their echoes. `open_at`: when missing sockets are to be opened. `failure`: why they could not be opened
+    at the last attempt.
+    """
 
     id: str
     streams: dict[int, _Stream] = field(default_factory=dict)
     sockets: dict[Kind, icmp.EchoSocket] = field(default_factory=dict)
     open_at: float = 0.0
+    failure: str | None = None
     next_identifier: int = 1
 
     @property
@@ -170,9 +173,16 @@ class Prober:
             for kind in kinds:
                 opened = gateway.sockets[kind] = self._open_socket(gateway.id, kind)
                 self._poll.register(opened, select.EPOLLIN)
+            failure = None
         except OSError as error:
-            log.warning("gateway %s: no echoes can be sent: %s", gateway.id, error.strerror or error)
+            failure = error.strerror or str(error)
             gateway.open_at = now + RETRY
+        if failure != gateway.failure:
+            gateway.failure = failure
+            if failure:
+                log.warning("gateway %s: no echoes can be sent: %s", gateway.id, failure)
+            else:
+                log.info("gateway %s: echoes can be sent again", gateway.id)
 
     def _close(self, gateway: _Gateway) -> None:
         for opened in gateway.sockets.values():
