@@ -89,6 +89,21 @@ def test_a_deleting_connection_is_not_desired_and_a_deleting_gateway_is_nothing(
     assert source.desired("unknown") is None
 
 
+def test_nothing_is_remembered_of_a_gateway_that_is_gone(still: Any, source: nodes.StoreSource):
+    api = still.api()
+    gateway = _gateway(api, source)
+    wanted = source.desired(gateway["id"])
+    api.delete(f"vpn-gateways/{gateway['id']}")
+    assert _remembers(source, gateway["id"])
+    source.report(_applied(wanted, exists=False, present=frozenset()))
+    source.gateways()
+    assert _remembers(source, gateway["id"]) == []
+
+
+def _remembers(source: nodes.StoreSource, gateway_id: str) -> list[str]:
+    return [name for name, value in vars(source).items() if gateway_id in repr(value)]
+
+
 def test_a_connection_deleted_while_it_is_being_made_waits_until_it_is_gone(still: Any, source: nodes.StoreSource):
     api = still.api()
     gateway = _gateway(api, source)

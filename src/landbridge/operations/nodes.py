@@ -111,7 +111,13 @@ class StoreSource:
         self.beat = beat
 
     def gateways(self) -> frozenset[str]:
-        return self._database.read(list_gateways)
+        """It also forgets what was reported of gateways that are gone."""
+        there = self._database.read(list_gateways)
+        for held in (self._reported, self._looked_at, self._strangers):
+            for gone in held.keys() - there:
+                held.pop(gone, None)
+        self._causes.keep(there)
+        return there
 
     def paused(self) -> frozenset[str | None]:
         return self._database.read(list_paused)

@@ -154,6 +154,13 @@ class StaleCauses:
         self._next[news.gateway_id] = now + STRANGERS_SECONDS
         return True
 
+    def keep(self, gateway_ids: frozenset[str]) -> None:
+        """Forgets all other gateways."""
+        for gone in {*self._warned, *self._strangers, *self._next} - gateway_ids:
+            self._warned.pop(gone, None)
+            self._strangers.discard(gone)
+            self._next.pop(gone, None)
+
     def note(self, gateway_id: str, changes: Iterable[StatusChange | SessionChange]) -> None:
         """Takes the result of `find` of this module."""
         warned = self._warned[gateway_id]
