@@ -221,6 +221,24 @@ def test_a_check_of_the_path_differs_from_a_probe_of_the_device(open_service: An
     assert (found.probed.finding, found.path_checked.finding) == (None, "black_hole 1117 of 1438")
 
 
+def test_probes_and_checks_of_the_path_do_not_displace_each_other(open_service: Any):
+    service = open_service()
+    api = service.api()
+    made = api.connection(api.gateway())
+    api.connection_as(made["id"], "ACTIVE")
+    service.agent.stop()
+    probed = result_of(made, "0")
+    checks = [
+        result_of(made, str(number), path=model.ProbePath(outcome="passes", mtu=1400 + number, passed=1400))
+        for number in range(1, probes.KEPT + 3)
+    ]
+    for result in (probed, *checks):
+        seen = observation_of(made, result)
+        service.data.database.write(lambda tx, seen=seen: observations.record(tx, seen))
+    last = [one.id for one in checks[: -probes.KEPT - 1 : -1]]
+    assert [one["id"] for one in api.get(path(api, made))["probes"]] == [*last, probed.id]
+
+
 def test_probes_go_with_their_connection(api: Any, until: Any):
     made = down(api)
     order(api, made)

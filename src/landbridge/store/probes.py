@@ -1,4 +1,4 @@
-"""Rows of probes: orders, and results. The last probes of each connection are kept."""
+"""Rows of probes: orders, and results. The last probes and the last checks of the path of each connection are kept."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -11,7 +11,7 @@ from landbridge.store import audit_trail, codec, expressions, newest_rows, table
 from landbridge.store.database import Transaction
 from landbridge.store.statement import Statement
 
-#: Probes of a connection.
+#: Probes of a connection that are done; and as many checks of its path.
 KEPT = 5
 #: The actor of a probe without an order.
 SERVICE = "landbridge"
@@ -24,7 +24,10 @@ _DONE = Statement(
     .where(_p.c.id == bindparam("probe_id"))
     .values({name: bindparam(name) for name in ("probed_at", "configuration", "report", "finding")})
 )
-_PRUNE = newest_rows.prune(_p)
+_PRUNES = (
+    newest_rows.prune(_p, lambda of: of.c.report.is_not(None), lambda of: of.c.finding.is_(None)),
+    newest_rows.prune(_p, lambda of: of.c.finding.is_not(None)),
+)
 _FIND = Statement(select(_p.c.report).where(_p.c.id == bindparam("probe_id")))
 _CONNECTION = Statement(
     select(_c.c.seq, _c.c.project_id, _c.c.deleting).where(
@@ -70,8 +73,10 @@ def record(tx: Transaction, gateway_seq: int, result: model.ProbeResult) -> None
     }
     if found is not None:
         tx.run(_DONE, probe_id=result.id, **done)
+        _prune(tx, seq)
         return
     _insert(tx, seq, result.id, result.at, SERVICE, **done)
+    _prune(tx, seq)
     audit_trail.append(
         tx,
         at=result.at,
@@ -91,11 +96,15 @@ def _insert(tx: Transaction, connection_seq: int, probe_id: str, asked_at: datet
         "actor": actor,
     }
     tx.run(_INSERT, **(values | given))
-    tx.run(_PRUNE, connection_seq=connection_seq, kept=KEPT)
+
+
+def _prune(tx: Transaction, connection_seq: int) -> None:
+    for statement in _PRUNES:
+        tx.run(statement, connection_seq=connection_seq, kept=KEPT)
 
 
 def of_connection(tx: Transaction, connection_seq: int) -> tuple[model.RecordedProbe, ...]:
-    """The last probes of a connection, oldest first."""
+    """The last probes and checks of the path of a connection, oldest first."""
     return tuple(
         model.RecordedProbe(
             id=probe_id,
