@@ -17,7 +17,7 @@ KERNEL_PACKAGES := qemu-system-x86 busybox-static cpio kmod
 # What `make test-debian13` needs besides: what makes a folder with another Debian.
 DEBIAN13_PACKAGES := debootstrap git util-linux
 
-.PHONY: help setup demo serve test test-kernel test-debian13 test-full unit check bench diagnose-bench attack lock clean
+.PHONY: help setup demo serve test test-kernel test-debian13 test-scenarios test-full unit check bench diagnose-bench attack lock clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -92,6 +92,9 @@ build/kernel/install:
 
 test-debian13: setup $(VENV)/.debian13-packages ## demonstration and tests in a fresh Debian 13, in a folder and namespaces of its own
 	@$(BIN)/python -m lab.debian13
+
+test-scenarios: setup ## scenarios of strongSwan's own test suite through the API, and the table of them: docs/reference/scenarios.md
+	@$(BIN)/python -m lab.replay_all $(if $(ONLY),--only $(foreach pattern,$(ONLY),'$(pattern)'))
 
 check: setup ## formatting, lint, types, arrows between the rooms
 	@$(BIN)/ruff format --check .

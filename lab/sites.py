@@ -35,7 +35,7 @@ VPC_HOST = "10.0.0.10"
 LAN = "192.168.44.0/24"
 EIPS = tuple(f"203.0.113.{last}" for last in range(10, 30))
 #: Of a device that is many peers at once: an address for each, and a LAN behind it.
-_PEERS = ipaddress.IPv4Network("198.18.0.0/16")
+PEERS = ipaddress.IPv4Network("198.18.0.0/16")
 _LANS = ipaddress.IPv4Network("10.64.0.0/14")
 
 _STRONGSWAN_CONF = """\
@@ -44,6 +44,7 @@ charon-systemd {{
   load = random nonce openssl kdf pem pubkey x509 pkcs1 {kernel} kernel-netlink socket-default vici counters eap-identity eap-md5
   threads = 32
   i_dont_care_about_security_and_use_aggressive_mode_psk = yes
+  make_before_break = yes
   # 0 is no limit by the manual, and 4 half-open SAs of an address in truth: charon lifts it above cookie_threshold_ip
   block_threshold = 65535
   half_open_timeout = {half_open_timeout}
@@ -112,7 +113,7 @@ _SHARED = """\
 
 
 def peer(number: int) -> str:
-    return str(_PEERS[number + 1])
+    return str(PEERS[number + 1])
 
 
 def lan(number: int) -> str:
@@ -410,13 +411,14 @@ class World:
             _ip(name, f"link set {end} up")
 
 
-def ping(source: str, target: str, *, wait: int = 20) -> bool:
+def ping(source: str, target: str, *, wait: int = 20, address: str | None = None) -> bool:
     """Whether an echo from a namespace is answered within `wait` seconds. Five a second are sent: a tunnel's first packets may be
     lost, since the initiator of a quick mode has it before the responder (RFC 2409, 5.5), and in IKEv2 the other way round. The
-    first answer ends the wait; where no answer is expected, give a short one.
+    first answer ends the wait; where no answer is expected, give a short one. `address`: the source, if the namespace has several.
     """
-    command = ["ip", "netns", "exec", source, "ping", "-n", "-q", "-c", "1", "-i", "0.2", "-w", str(wait), target]
-    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+    command = ["ip", "netns", "exec", source, "ping", "-n", "-q", "-c", "1", "-i", "0.2", "-w", str(wait)]
+    command += ["-I", address] if address else []
+    return subprocess.run([*command, target], capture_output=True, check=False).returncode == 0
 
 
 def wait_for(happened: Callable[[], object], what: str, *, seconds: float = 90.0) -> None:

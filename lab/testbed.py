@@ -343,14 +343,13 @@ def _place(world: sites.World, number: int) -> tuple[sites.Device, sites.Device,
 
 
 @contextlib.contextmanager
-def running_case(testbed: Testbed) -> Iterator[RunningCase]:
-    """Runs a case. At the end, its connection, its device and its rules are removed."""
+def running_case(testbed: Testbed, base: sites.Device | None = None) -> Iterator[RunningCase]:
+    """Runs a case. At the end, its connection, its device and its rules are removed. `base`: the machine of the device, if it is not the testbed's."""
+    base = base or testbed.base
     address, other = testbed.next_addresses()
-    device = dataclasses.replace(
-        testbed.base, address=address, folder=testbed.base.folder / f"{testbed.cases}", process=None
-    )
+    device = dataclasses.replace(base, address=address, folder=base.folder / f"{testbed.cases}", process=None)
     one = RunningCase(testbed, address, device, testbed.words(address, other))
-    testbed.world.add_addresses(testbed.base, (address, other))
+    testbed.world.add_addresses(base, (address, other))
     try:
         with one.undo:
             yield one
@@ -358,7 +357,7 @@ def running_case(testbed: Testbed) -> Iterator[RunningCase]:
         device.stop(kill=True)
         if one.pluto:
             one.pluto.stop()
-        testbed.world.remove_addresses(testbed.base, (address, other))
+        testbed.world.remove_addresses(base, (address, other))
         _delete(one)
 
 

@@ -1,0 +1,81 @@
+"""`make test-scenarios`: replays every scenario of `lab.scenarios`, several at a time, and writes `docs/reference/scenarios.md`.
+
+`--only PATTERN` replays a part, and writes no page.
+"""
+
+import argparse
+import fnmatch
+import queue
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from lab import replay, scenarios, scenarios_page
+from lab.replay import Place, Plane, Scenario
+from landbridge import model
+from landbridge.engine.strongswan.engine import StrongSwan
+
+PLACES = 3
+
+
+def run(wanted: Sequence[Scenario], plane: Plane, count: int = PLACES) -> dict[tuple[str, Plane], str]:
+    """`pass` for each, or what was not true."""
+    waiting: queue.SimpleQueue[Scenario] = queue.SimpleQueue()
+    for scenario in sorted(wanted, key=lambda one: bool(one.body), reverse=True):  # those that wait for timers first
+        waiting.put(scenario)
+    verdicts: dict[tuple[str, Plane], str] = {}
+
+    def work(place: Place) -> None:
+        while True:
+            try:
+                scenario = waiting.get_nowait()
+            except queue.Empty:
+                return
+            verdicts[scenario.name, plane] = _verdict(place, scenario)
+
+    with replay.places(min(count, len(wanted)), plane) as found:
+        threads = [threading.Thread(target=work, args=(place,)) for place in found]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    return verdicts
+
+
+def _verdict(place: Place, scenario: Scenario) -> str:
+    started = time.monotonic()
+    try:
+        replay.run(place, scenario)
+        verdict = scenarios_page.PASS
+    except Exception as error:  # noqa: BLE001  one that fails must not hide the others
+        verdict = " ".join(f"{type(error).__name__}: {error}".split())
+    print(f"{time.monotonic() - started:6.1f} s  {scenario.name}: {verdict}", flush=True)
+    return verdict
+
+
+def main() -> int:
+    """0 when all passed."""
+    parser = argparse.ArgumentParser(prog="lab.replay_all", description=__doc__)
+    parser.add_argument("--only", nargs="*", default=["*"], help="patterns of names")
+    asked = parser.parse_args()
+    wanted = [one for one in scenarios.SCENARIOS if any(fnmatch.fnmatch(one.name, each) for each in asked.only)]
+    verdicts = run(wanted, "userland")
+    if asked.only == ["*"]:
+        today = datetime.now(UTC).date()
+        page = scenarios_page.render(wanted, verdicts, version=_version(), day=today, few=len(scenarios.FEW))
+        scenarios_page.PATH.write_text(page)
+    return 0 if set(verdicts.values()) == {scenarios_page.PASS} else 1
+
+
+def _version() -> str:
+    with TemporaryDirectory() as folder:
+        site = model.Site(eips=(), networks=(), zones=(), any_network=True)
+        return StrongSwan(Path(folder), site).describe()["version"]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
