@@ -56,6 +56,8 @@ REASONS = (
         r"^probe: (probe .* is not done yet|(a|no) CHILD_SA of the connection is up|the device has no fixed address)",
         "depends on the connection",
     ),
+    (r"^probe: path is asked of a tunnel that is up", "depends on the other fields of the order"),
+    (r"^state: a connection of style .* has no BGP session ", "depends on the style"),
     (r"^style: .* cannot do ", "depends on the device"),
     (r"^marker: ", "only a list knows the markers that it gave"),
     (
