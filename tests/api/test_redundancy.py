@@ -97,16 +97,17 @@ def test_a_gateway_without_connections_says_nothing_of_redundancy(api: Any):
 
 
 @pytest.mark.parametrize(
-    ("style", "changes", "up", "subnets"),
+    ("style", "changes", "up", "learned"),
     [
-        pytest.param("static", {}, True, (LAN,), id="up"),
+        pytest.param("static", {}, True, None, id="up"),
         pytest.param(
-            "static", {"nqa": model.Reachability(source="", destination="", state="down")}, False, (LAN,), id="nqa"
+            "static", {"nqa": model.Reachability(source="", destination="", state="down")}, False, None, id="nqa"
         ),
-        pytest.param("static", {"children": ()}, False, (LAN,), id="down"),
-        pytest.param("static", {"refused": "no"}, False, (LAN,), id="refused"),
-        pytest.param("bgp", {"bgp": model.BgpSession(state="idle")}, False, (LAN,), id="bgp without a session"),
-        pytest.param("bgp", {}, True, (LAN,), id="bgp that nobody reports"),
+        pytest.param("static", {"children": ()}, False, None, id="down"),
+        pytest.param("static", {"refused": "no"}, False, None, id="refused"),
+        pytest.param("bgp", {"bgp": model.BgpSession(state="idle")}, False, (), id="bgp without a session"),
+        pytest.param("bgp", {"bgp": model.BgpSession(state="established")}, False, (), id="bgp without a route"),
+        pytest.param("bgp", {}, True, None, id="bgp that nobody reports"),
         pytest.param(
             "bgp",
             {"bgp": model.BgpSession(state="established", routes=(model.BgpRoute(prefix="10.9.0.0/16", next_hop=""),))},
@@ -117,7 +118,7 @@ def test_a_gateway_without_connections_says_nothing_of_redundancy(api: Any):
     ],
 )
 def test_what_a_connection_carries_is_what_was_observed(
-    open_service: Any, style: str, changes: dict[str, Any], up: bool, subnets: tuple[str, ...]
+    open_service: Any, style: str, changes: dict[str, Any], up: bool, learned: tuple[str, ...] | None
 ):
     service = open_service()
     api = service.api()
@@ -158,4 +159,4 @@ def test_what_a_connection_carries_is_what_was_observed(
         return carriers.of_gateway(tx, row.seq)
 
     [found] = service.data.database.write(record)
-    assert (found.up, found.subnets) == (up, subnets)
+    assert (found.up, found.subnets, found.learned) == (up, (LAN,), learned)

@@ -9,7 +9,7 @@ from landbridge import model
 from landbridge.status import redundancy
 
 ADDRESSES = {1: "203.0.113.10", 2: "203.0.113.11"}
-LAN, OTHER = "192.168.44.0/24", "192.168.45.0/24"
+LAN, OTHER, WIDE = "192.168.44.0/24", "192.168.45.0/24", "192.168.0.0/16"
 BRANCH, DEPOT = "customer gateway branch (198.51.100.2)", "customer gateway depot (198.51.100.6)"
 
 
@@ -23,6 +23,12 @@ def carrier(name: str, endpoint: int, *subnets: str, device: str = BRANCH, up: b
         up=up,
         subnets=subnets or (LAN,),
     )
+
+
+def session(name: str, endpoint: int, *learned: str, declared: tuple[str, ...] = ()) -> model.Carrier:
+    """Of style bgp; down when nothing is learned."""
+    made = carrier(name, endpoint, up=bool(learned))
+    return dataclasses.replace(made, subnets=declared, learned=learned)
 
 
 def down(name: str, endpoint: int, *subnets: str, device: str = BRANCH) -> model.Carrier:
@@ -94,6 +100,53 @@ CASES = [
         },
         f"not met: 192.168.0.0/16 is reached through two alone; {LAN} is reached through one alone",
         id="a wider subnet is no substitute",
+    ),
+    pytest.param(
+        [session("one", 1, LAN, declared=(WIDE,)), session("two", 2, LAN, declared=(WIDE,))],
+        (True, True),
+        DEVICE | MACHINE,
+        f"met, except for the device: {LAN} is reached through {BRANCH} alone",
+        id="two sessions that learned the same",
+    ),
+    pytest.param(
+        [session("one", 1, LAN), session("two", 2, declared=(WIDE,))],
+        (False, True),
+        ALONE | DEVICE | MACHINE,
+        f"not met: {LAN} is reached through one alone; it is met when all connections are up",
+        id="a session that is down and declares a wider block",
+    ),
+    pytest.param(
+        [session("one", 1, LAN), session("two", 2)],
+        (False, True),
+        ALONE | DEVICE | MACHINE,
+        f"not met: {LAN} is reached through one alone; it is met when all connections are up",
+        id="a session that is down and declares nothing",
+    ),
+    pytest.param(
+        [session("one", 1, LAN), session("two", 2, declared=("10.0.0.0/8",))],
+        (False, False),
+        ALONE | DEVICE | MACHINE,
+        f"not met: 10.0.0.0/8 is not reached; {LAN} is reached through one alone",
+        id="a session that is down and declares another block",
+    ),
+    pytest.param(
+        [session("one", 1, declared=(LAN,)), session("two", 2, declared=(LAN,))],
+        (False, True),
+        {},
+        f"not met: {LAN} is not reached; it is met when all connections are up",
+        id="both sessions are down",
+    ),
+    pytest.param(
+        [ONE, session("two", 2, OTHER, declared=(WIDE,))],
+        (False, False),
+        {
+            "connection": {"one": [LAN], "two": [OTHER]},
+            "endpoint": {"endpoint 1 (203.0.113.10)": [LAN], "endpoint 2 (203.0.113.11)": [OTHER]},
+            "customer_gateway": {BRANCH: [LAN, OTHER]},
+            "machine": {"this machine": [LAN, OTHER]},
+        },
+        f"not met: {LAN} is reached through one alone; {OTHER} is reached through two alone",
+        id="a session carries what it learned and not what it declares",
     ),
 ]
 

@@ -9,7 +9,9 @@ FailureKind = Literal["connection", "endpoint", "customer_gateway", "machine"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Carrier:
     """A connection as it carries subnets. `up`: whether it carries them now. `subnets`: CIDR blocks behind the device; of a connection of style
-    policy `source - destination`. `customer_gateway`: name and address, for people.
+    policy `source - destination`. `customer_gateway`: name and address, for people. `learned`: of a connection of style bgp, the prefixes that
+    its session learned; None for other styles, and while nothing is known of its session. A session that learned something carries that
+    in place of `subnets`.
     """
 
     connection_id: str
@@ -19,6 +21,7 @@ class Carrier:
     customer_gateway: str
     up: bool
     subnets: tuple[str, ...]
+    learned: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

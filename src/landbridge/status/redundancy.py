@@ -2,8 +2,13 @@
 
 Two connections back each other up when they carry the same block: a tunnel that is down keeps its traffic from wider routes, so a
 wider block of another connection takes nothing over. Two customer gateways count as two devices, although both may be one.
+
+A BGP session that is down would carry what the sessions that are up have learned, within the blocks that its connection declares: the devices
+behind a gateway's sessions are taken for one network. Without such prefixes, it counts with the blocks themselves.
 """
 
+import functools
+import ipaddress
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
@@ -44,10 +49,24 @@ def met(carriers: Iterable[model.Carrier]) -> tuple[bool, bool] | None:
 
 def _by_subnet(carriers: Iterable[model.Carrier]) -> dict[str, list[model.Carrier]]:
     found: defaultdict[str, list[model.Carrier]] = defaultdict(list)
-    for carrier in carriers:
-        for subnet in carrier.subnets:
+    for carrier, subnets in _carried(tuple(carriers)):
+        for subnet in subnets:
             found[subnet].append(carrier)
     return found
+
+
+def _carried(carriers: Sequence[model.Carrier]) -> Iterator[tuple[model.Carrier, Iterable[str]]]:
+    """Each carrier with what it carries, or would carry."""
+    of_others = tuple(dict.fromkeys(prefix for one in carriers if one.up for prefix in one.learned or ()))
+    within = functools.cache(lambda blocks: _within(of_others, blocks))
+    for one in carriers:
+        yield one, one.subnets if one.learned is None else one.learned or within(one.subnets) or one.subnets
+
+
+def _within(prefixes: tuple[str, ...], blocks: tuple[str, ...]) -> tuple[str, ...]:
+    """The prefixes in any of the blocks; all of them where there is no block."""
+    nets = [ipaddress.IPv4Network(block, strict=False) for block in blocks]
+    return tuple(one for one in prefixes if not nets or any(map(ipaddress.IPv4Network(one).subnet_of, nets)))
 
 
 def _is_met(found: Mapping[str, Sequence[model.Carrier]]) -> bool:

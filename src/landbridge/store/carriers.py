@@ -51,25 +51,30 @@ def of_gateway(tx: Transaction, gateway_seq: int) -> list[model.Carrier]:
 def _read(rows: Iterable[Any]) -> dict[str, list[model.Carrier]]:
     found: defaultdict[str, list[model.Carrier]] = defaultdict(list)
     for gateway_id, connection_id, endpoint, name, style, subnets, rules, peer_id, peer, peer_value, *seen in rows:
-        state, nqa, learned = seen
+        state, nqa, routes = seen
+        learned = None if routes is None else _prefixes(routes)
         carrier = model.Carrier(
             connection_id=connection_id,
             connection=name,
             endpoint=endpoint,
             customer_gateway_id=peer_id,
             customer_gateway=f"customer gateway {peer} ({peer_value})",
-            up=state == "up" and nqa != "down",
-            subnets=tuple(dict.fromkeys(_subnets(style, subnets, rules, learned))),
+            up=state == "up" and nqa != "down" and learned != (),
+            subnets=tuple(dict.fromkeys(_subnets(style, subnets, rules))),
+            learned=learned,
         )
         found[gateway_id].append(carrier)
     return found
 
 
-def _subnets(style: str, subnets: str | None, rules: str | None, learned: str | None) -> Iterable[str]:
-    """A BGP session knows better than the configuration what the device has."""
+def _subnets(style: str, subnets: str | None, rules: str | None) -> Iterable[str]:
     if style == "policy":
         return (f"{rule['source']} - {destination}" for rule in _list(rules) for destination in rule["destinations"])
-    return [route["prefix"] for route in _list(learned)] or _list(subnets)
+    return _list(subnets)
+
+
+def _prefixes(routes: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(route["prefix"] for route in from_json(routes)))
 
 
 def _list(text: str | None) -> list[Any]:
