@@ -36,6 +36,11 @@ def ends() -> Iterator[tuple[str, str]]:
             namespace.add(name)
         ip("-n", gateway, "link", "add", "x1", "type", "veth", "peer", "name", "x1", "netns", device)
         ip("-n", gateway, "link", "add", "lan", "type", "veth", "peer", "name", "vpc")
+        for link, number in (("x2", 3), ("ipsec0", 4)):
+            ip("-n", gateway, "link", "add", link, "type", "veth", "peer", "name", link, "netns", device)
+            for name, last in ((gateway, 1), (device, 2)):
+                ip("-n", name, "address", "add", f"198.51.{number}.{last}/24", "dev", link)
+                ip("-n", name, "link", "set", link, "up")
         for name, link, address in ((gateway, "x1", "192.0.2.1"), (gateway, "lan", "10.0.0.1"), (device, "x1", DEVICE)):
             ip("-n", name, "address", "add", f"{address}/24", "dev", link)
             ip("-n", name, "link", "set", link, "up")
@@ -54,11 +59,13 @@ def gateway(ends: tuple[str, str]) -> str:
     return ends[0]
 
 
-def say(ends: tuple[str, str], to: str, code: int, quoted: bytes, times: int = 1) -> None:
+def say(ends: tuple[str, str], to: str, code: int, quoted: bytes, times: int = 1, source: str = "") -> None:
     """The device sends ICMP errors."""
 
     def send(_: object) -> None:
         with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as raw:
+            if source:
+                raw.bind((source, 0))
             for _ in range(times):
                 raw.sendto(message(3, code, 0, quoted), (to, 0))
 
@@ -91,6 +98,21 @@ def test_hosts_are_seen(ends: tuple[str, str], gateway: str):
     assert namespace.inside(gateway, lambda _: firewall.seen()) == ()
     say(ends, HOST, 3, about("192.168.44.10"))
     assert namespace.inside(gateway, lambda _: firewall.seen()) == (("x1", DEVICE),)
+
+
+def test_a_busy_tunnel_does_not_hide_the_hosts_of_a_quiet_one(ends: tuple[str, str], gateway: str):
+    say(ends, HOST, 3, about("192.168.44.10"), times=100)
+    say(ends, "198.51.3.1", 3, about("192.168.44.10"))
+    found = namespace.inside(gateway, lambda _: firewall.seen())
+    assert set(found) == {("x1", DEVICE), ("x2", "198.51.3.2")}
+
+
+def test_a_busy_network_does_not_hide_the_hosts_of_another_one_in_userland(ends: tuple[str, str], gateway: str):
+    subprocess.run(["ip", "-n", ends[1], "address", "replace", "198.51.5.2/32", "dev", "ipsec0"], check=True)
+    say(ends, "198.51.4.1", 3, about("192.168.44.10"), times=100)
+    say(ends, "198.51.4.1", 3, about("192.168.44.10"), source="198.51.5.2")
+    found = namespace.inside(gateway, lambda _: firewall.seen())
+    assert set(found) == {("ipsec0", "198.51.4.2"), ("ipsec0", "198.51.5.2")}
 
 
 def test_a_flood_of_errors_is_remembered_in_part(ends: tuple[str, str], gateway: str):

@@ -16,7 +16,8 @@ directions to BGP_SEGMENT: on a path that drops large packets a session would ot
 
 The table has two sets about packets from tunnels. `refused`: ICMP errors "destination unreachable", by interface, reporter, code, and the
 destination of the packet that the error quotes; not those about protocols, ports and sizes (codes 2 to 4). `seen`: a sample of the sources,
-to check paths with.
+to check paths with. Each tunnel has its own sample, so that a busy one leaves room for a quiet one. Where all tunnels have one interface
+(userland), each /24 of sources has its own.
 
 First messages of IKEv1 are limited, since charon has no cookies for them: each makes an IKE_SA that waits, and one of aggressive mode a
 Diffie-Hellman exchange too. A stranger's are heard only where a connection waits for a device without a fixed address.
@@ -48,9 +49,9 @@ KNOWN_PEER, STRANGER = "10/second burst 50 packets", "2/second burst 25 packets"
 STRANGERS = {"main": "20/second burst 100 packets", "aggressive": "10/second burst 50 packets"}
 #: Addresses that are counted at a time; beyond them only the limit of all together holds.
 COUNTED = 8192
-#: Of the two sets about packets from tunnels: the timeout of an element, the most elements, and the rate at which sources are sampled, for
-#: all tunnels of the gateway together.
-REMEMBERED, MOST, SAMPLED = "2m", 1024, "1/second burst 5 packets"
+#: Of the two sets about packets from tunnels: the timeout of an element, the most elements of `refused`, and the rate at which sources are
+#: sampled. A tunnel has at most 17 sources in `seen`, so that COUNTED of them are those of 480 tunnels.
+REMEMBERED, MOST, SAMPLED = "2m", 1024, "6/minute burst 5 packets"
 
 # Of an ICMP error, 192 bits from its head: the destination of the packet that it quotes (RFC 792).
 # Offsets in bits from the head of UDP (RFC 2408, 3.1): the responder's cookie, empty in a first message; the version, 1.x; the exchange
@@ -101,9 +102,21 @@ table inet {name} {{
   }}
   set seen {{
     type ifname . ipv4_addr
-    size {most}
+    size {counted}
     flags dynamic
     timeout {remembered}
+  }}
+  set sampled_links {{
+    type ifname
+    size {counted}
+    flags dynamic
+    timeout 1m
+  }}
+  set sampled_nets {{
+    type ipv4_addr
+    size {counted}
+    flags dynamic
+    timeout 1m
   }}
   limit main {{
     rate {main_rate}
@@ -149,7 +162,8 @@ table inet {name} {{
 {learned_forward}  }}
   chain remember {{
     icmp type destination-unreachable icmp code != {{ 2-4 }} update @refused {{ iifname . ip saddr . icmp code . @th,192,32 }}
-    limit rate {sampled} update @seen {{ iifname . ip saddr }}
+    iifname != "ipsec0" update @sampled_links {{ iifname limit rate {sampled} }} update @seen {{ iifname . ip saddr }}
+    iifname "ipsec0" update @sampled_nets {{ ip saddr & 255.255.255.0 limit rate {sampled} }} update @seen {{ iifname . ip saddr }}
   }}
   chain output {{
     type filter hook output priority filter; policy accept;
