@@ -215,7 +215,10 @@ def test_the_configuration_of_an_earlier_installation_is_a_valid_one(landbridge:
     assert done.stderr.count("is no longer a setting") == 2
 
 
-@pytest.mark.parametrize("unit", ["landbridge.service", f"{paths.CHARON_UNIT}0123456789ab.service"])
+@pytest.mark.parametrize(
+    "unit",
+    ["landbridge.service", f"{paths.CHARON_UNIT}0123456789ab.service", f"{paths.BIRD_UNIT}0123456789ab.service"],
+)
 def test_systemd_finds_nothing_wrong_with_a_unit(root: Path, tmp_path: Path, unit: str):
     name = re.sub(r"@.*\.", "@.", unit)
     text = (root / "etc/systemd/system" / name).read_text()
@@ -235,9 +238,19 @@ def test_the_service_has_no_mount_namespace_of_its_own():
     assert [key for key in keys if private.match(key)] == []
 
 
-@pytest.mark.parametrize("unit", [files.SERVICE, f"{paths.CHARON_UNIT}.service"])
+@pytest.mark.parametrize("unit", [files.SERVICE, f"{paths.CHARON_UNIT}.service", f"{paths.BIRD_UNIT}.service"])
 def test_no_unit_writes_core_files(unit: str):
     assert "LimitCORE=0" in files.MANAGED_FILES[f"{files.UNITS}/{unit}"].splitlines()
+
+
+def test_of_the_data_a_bird_sees_the_folder_of_its_gateway_alone():
+    lines = files.MANAGED_FILES[f"{files.UNITS}/{paths.BIRD_UNIT}.service"].splitlines()
+    seen = f"{paths.DATA}/{paths.ENGINE}/%i"
+    assert {f"TemporaryFileSystem={paths.DATA}:ro", f"BindPaths={seen}", f"InaccessiblePaths=-{files.ETC}"} <= set(
+        lines
+    )
+    writable = [line for line in lines if line.startswith(("ReadWritePaths=", "BindPaths="))]
+    assert writable == [f"ReadWritePaths={paths.RUN}", f"BindPaths={seen}"]
 
 
 def test_a_charon_has_bounds_of_memory_tasks_and_processors():

@@ -156,7 +156,12 @@ NoNewPrivileges=yes
 # Routes and the binding to interfaces; port 179.
 CapabilityBoundingSet=CAP_NET_ADMIN CAP_NET_BIND_SERVICE
 ProtectSystem=strict
-ReadWritePaths={_FOLDER} {paths.RUN}
+ReadWritePaths={paths.RUN}
+# BIRD runs as root and speaks with foreign devices. Of the data it sees its gateway's folder alone: no master key, database or credentials.
+# A list of inaccessible files would miss a file that another one replaces.
+TemporaryFileSystem={paths.DATA}:ro
+BindPaths={_FOLDER}
+InaccessiblePaths=-{ETC}
 ProtectHome=yes
 PrivateTmp=yes
 PrivateDevices=yes
