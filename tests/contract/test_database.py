@@ -133,6 +133,13 @@ def test_a_value_of_json_is_found_by_its_path(value: Any, path: tuple[str | int,
     assert value(expressions.JsonValue(literal(text), *path)) == found
 
 
+def test_json_is_read_without_the_values_at_some_paths(value: Any):
+    found = value(
+        expressions.JsonWithout(literal(json.dumps({"a": "x", "b": {"c": "y", "d": 1}})), ("a",), ("b", "c"), ("n",))
+    )
+    assert json.loads(found) == {"b": {"d": 1}}
+
+
 @pytest.mark.parametrize(("text", "sound"), [("{}", True), ("[1]", True), ("x", False), ("", False)])
 def test_what_is_json_is_told_apart(value: Any, text: str, sound: bool):
     assert bool(value(expressions.IsJson(literal(text)))) is sound

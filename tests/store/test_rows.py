@@ -184,8 +184,41 @@ def test_an_if_id_is_never_used_again(database: Database, made: Any):
     assert database.read(lambda tx: gateways.find_any(tx, gateway.id)).next_if_id == after_first + 1
 
 
-def test_a_page_of_a_gateway_is_one_walk_of_its_index(database: Database):
-    statement = compiled(connections._PAGE_OF_GATEWAY)
+def test_a_list_reads_observations_without_their_routes(database: Database, made: Any):
+    gateway = made.gateway()
+    one = _connect(database, gateway, made.customer_gateway())
+    routes = tuple(model.BgpRoute(prefix=f"10.{number}.0.0/16", next_hop="169.254.1.2") for number in range(200))
+    session = model.BgpSession(state="established", accepted=200, routes=routes)
+    seen = model.ConnectionObservation(
+        connection_id=one.id, applied_generation=1, routes=tuple(route.prefix for route in routes), bgp=session
+    )
+    _record(database, _look(gateway, one.id, connections=(seen,)))
+    before = connections._decode_report.cache_info().currsize
+
+    def read(tx: Transaction) -> tuple[list[Any], list[Any]]:
+        row = gateways.find_any(tx, gateway.id)
+        assert row is not None
+        seq = connections.find(tx, gateway.project_id, one.id).seq
+        lists = [
+            *connections.page(tx, gateway.project_id, 0, 9),
+            *connections.page_of_gateway(tx, row, 0, 9),
+            *(known for known, _, _ in connections.with_times(tx, [seq])),
+        ]
+        whole = [
+            connections.find(tx, gateway.project_id, one.id),
+            *connections.page_of_gateway(tx, row, 0, 9, with_routes=True),
+        ]
+        return [each.observation for each in lists], [each.observation for each in whole]
+
+    lists, whole = database.read(read)
+    assert whole == [seen, seen]
+    assert lists == [replace(seen, routes=(), bgp=replace(session, routes=()))] * 3
+    assert connections._decode_report.cache_info().currsize == before + 1, "a long report is not kept"
+
+
+@pytest.mark.parametrize("with_routes", [False, True])
+def test_a_page_of_a_gateway_is_one_walk_of_its_index(database: Database, *, with_routes: bool):
+    statement = compiled(connections._PAGE_OF_GATEWAY[with_routes])
     plan = database.read(
         lambda tx: tx.cursor.execute(f"EXPLAIN QUERY PLAN {statement.text}", [1] * len(statement.names)).fetchall()
     )

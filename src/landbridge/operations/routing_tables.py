@@ -61,7 +61,7 @@ def _routes(tx: Transaction, call: Call, gateway_id: str) -> list[InstalledRoute
     ]
     through = [
         route
-        for one in connections.page_of_gateway(tx, row, 0, row.connections)
+        for one in connections.page_of_gateway(tx, row, 0, row.connections, with_routes=True)
         if one.observation is not None
         for route in _through(
             one.connection, one.observation, row.gateway.endpoints[one.connection.endpoint - 1].address

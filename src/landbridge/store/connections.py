@@ -19,13 +19,17 @@ _look, _inner = tables.gateway_observation, _c.alias("inner")
 BLOCKS_ASKED = 3
 #: Connections that are kept decoded: clients poll the same ones again and again.
 REMEMBERED = 8192
+#: Characters of a report that is kept decoded. One with a thousand learned routes has 100,000.
+LONGEST_REMEMBERED = 16_384
 
-_COLUMNS = (_c.c.seq, _c.c.spec, _c.c.generation, _c.c.deleting, _o.c.applied_generation, _o.c.report)
+_WHOLE = (_c.c.seq, _c.c.spec, _c.c.generation, _c.c.deleting, _o.c.applied_generation, _o.c.report)
+#: Reports without their routes, of which a status needs none.
+_COLUMNS = (*_WHOLE[:-1], expressions.JsonWithout(_o.c.report, ("routes",), ("bgp", "routes")))
 _OBSERVED = _c.outerjoin(_o, _o.c.connection_seq == _c.c.seq)
-_ROW = select(*_COLUMNS, _look.c.seen_at).select_from(
-    _OBSERVED.outerjoin(_look, _look.c.gateway_seq == _c.c.gateway_seq)
-)
-_FIND = Statement(_ROW.where(_c.c.id == bindparam("id"), _c.c.project_id == bindparam("project_id")))
+_LOOKED_AT = _OBSERVED.outerjoin(_look, _look.c.gateway_seq == _c.c.gateway_seq)
+_ROW = select(*_COLUMNS, _look.c.seen_at).select_from(_LOOKED_AT)
+_WHOLE_ROW = select(*_WHOLE, _look.c.seen_at).select_from(_LOOKED_AT)
+_FIND = Statement(_WHOLE_ROW.where(_c.c.id == bindparam("id"), _c.c.project_id == bindparam("project_id")))
 _PAGE = Statement(
     _ROW.where(_c.c.project_id == bindparam("project_id"), _c.c.seq > bindparam("after"))
     .order_by(_c.c.seq)
@@ -33,17 +37,21 @@ _PAGE = Statement(
 )
 _WITH_TIMES = Statement(
     select(*_COLUMNS, _look.c.seen_at, _look.c.failure, _c.c.changed_at, _o.c.since)
-    .select_from(_OBSERVED.outerjoin(_look, _look.c.gateway_seq == _c.c.gateway_seq))
+    .select_from(_LOOKED_AT)
     .where(expressions.IsAmong(_c.c.seq, "seqs"))
     .order_by(_c.c.seq)
 )
-_PAGE_OF_GATEWAY = Statement(
-    select(*_COLUMNS)
-    .select_from(_OBSERVED)
-    .where(_c.c.gateway_seq == bindparam("gateway_seq"), _c.c.seq > bindparam("after"))
-    .order_by(_c.c.seq)
-    .limit(bindparam("limit"))
-)
+#: With the routes of the connections (True), and without.
+_PAGE_OF_GATEWAY = {
+    with_routes: Statement(
+        select(*columns)
+        .select_from(_OBSERVED)
+        .where(_c.c.gateway_seq == bindparam("gateway_seq"), _c.c.seq > bindparam("after"))
+        .order_by(_c.c.seq)
+        .limit(bindparam("limit"))
+    )
+    for with_routes, columns in ((False, _COLUMNS), (True, _WHOLE))
+}
 _PAGE_OF_ENDPOINT = Statement(
     _ROW.where(
         _c.c.gateway_seq == bindparam("gateway_seq"),
@@ -239,7 +247,8 @@ def _decode_report(report: str) -> model.ConnectionObservation:
 def _row(row: Any, seen_at: datetime | None) -> ConnectionRow:
     """`seen_at` is when its gateway was observed."""
     seq, spec, generation, deleting, applied, report = row
-    observation = None if report is None else _decode_report(report)
+    decode = _decode_report if len(report or "") <= LONGEST_REMEMBERED else codec.observation.validate_json
+    observation = None if report is None else decode(report)
     return ConnectionRow(_decode(spec), generation, bool(deleting), applied, observation, seen_at, seq)
 
 
@@ -254,6 +263,7 @@ def find(tx: Transaction, project_id: str, connection_id: str) -> ConnectionRow 
 
 
 def page(tx: Transaction, project_id: str, after: int, limit: int) -> list[ConnectionRow]:
+    """The observations of all pages have no routes."""
     return [_observed_row(row) for row in tx.all(_PAGE, project_id=project_id, after=after, limit=limit)]
 
 
@@ -277,9 +287,11 @@ def page_of_facts(
     return [(row[0], row[1], _facts(row[2:])) for row in rows]
 
 
-def page_of_gateway(tx: Transaction, gateway: gateways.GatewayRow, after: int, limit: int) -> list[ConnectionRow]:
+def page_of_gateway(
+    tx: Transaction, gateway: gateways.GatewayRow, after: int, limit: int, *, with_routes: bool = False
+) -> list[ConnectionRow]:
     """The rows have the time of observation of their gateway: the query does not read it for each row."""
-    rows = tx.all(_PAGE_OF_GATEWAY, gateway_seq=gateway.seq, after=after, limit=limit)
+    rows = tx.all(_PAGE_OF_GATEWAY[with_routes], gateway_seq=gateway.seq, after=after, limit=limit)
     return [_row(row, gateway.seen_at) for row in rows]
 
 

@@ -22,6 +22,17 @@ class JsonValue(FunctionElement[str]):
         self.path = path
 
 
+class JsonWithout(FunctionElement[str]):
+    """The JSON of a column without the values at `paths`."""
+
+    inherit_cache = False
+    type = Text()
+
+    def __init__(self, column: ColumnElement[str], *paths: tuple[str | int, ...]) -> None:
+        super().__init__(column)
+        self.paths = paths
+
+
 class _Condition(FunctionElement[bool]):
     """A condition that a WHERE takes as it is, also where a database has no booleans."""
 

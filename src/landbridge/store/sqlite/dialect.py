@@ -62,8 +62,16 @@ def _orderer(names: list[str], constants: Mapping[str, Any]) -> Callable[[dict[s
 
 
 def _json_value(element: expressions.JsonValue) -> ClauseElement:
-    path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in element.path)
-    return func.json_extract(*element.clauses, literal_column(f"'${path}'"))
+    return func.json_extract(*element.clauses, _path(element.path))
+
+
+def _json_without(element: expressions.JsonWithout) -> ClauseElement:
+    return func.json_remove(*element.clauses, *map(_path, element.paths))
+
+
+def _path(steps: tuple[str | int, ...]) -> ClauseElement:
+    path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
+    return literal_column(f"'${path}'")
 
 
 def _is_among(element: expressions.IsAmong) -> ClauseElement:
@@ -84,6 +92,7 @@ def _upsert(upsert: expressions.Upsert) -> ClauseElement:
 #: What SQLite has for each element.
 TRANSLATIONS: dict[type[ClauseElement], Callable[[Any], ClauseElement]] = {
     expressions.JsonValue: _json_value,
+    expressions.JsonWithout: _json_without,
     expressions.IsJson: lambda element: func.json_valid(*element.clauses),
     expressions.Contains: lambda element: func.instr(*element.clauses) > literal_column("0"),
     expressions.IsAmong: _is_among,
