@@ -17,7 +17,7 @@ KERNEL_PACKAGES := qemu-system-x86 busybox-static cpio kmod
 # What `make test-debian13` needs besides: what makes a folder with another Debian.
 DEBIAN13_PACKAGES := debootstrap git util-linux
 
-.PHONY: help setup demo serve test test-kernel test-debian13 test-scenarios test-full unit check bench diagnose-bench attack lock clean
+.PHONY: help setup demo serve test test-kernel test-kernel-full test-debian13 test-scenarios test-full unit check bench diagnose-bench attack lock clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -75,13 +75,17 @@ unit: setup ## the tests of every minute: no processes, no servers, no tunnels
 test: setup $(VENV)/.unpacked ## every test, real tunnels and foreign clients included; prints the lines of the code that no test ran
 	@$(BIN)/python -m pytest $(PARALLEL_TUNNELS) --cov=landbridge tests --ignore tests/kernel
 
+WITH := not long
 # Started in a virtual machine: nothing is loaded that these tests do not use, since imports take seconds there.
-GUEST_PYTEST := $(BIN)/python -m pytest -p no:cacheprovider -p no:hypothesispytest -p no:xdist -p no:xdist.looponfail -p no:pytest_cov --confcutdir=tests/kernel --timeout=400
+GUEST_PYTEST := $(BIN)/python -m pytest -p no:cacheprovider -p no:hypothesispytest -p no:xdist -p no:xdist.looponfail -p no:pytest_cov --confcutdir=tests/kernel --timeout=400 -m '$(WITH)'
 
 test-kernel: setup $(VENV)/.kernel-packages ## tunnels and the installation on Debian's own kernel, in virtual machines
 	@for fetched in lab.kernel lab.libreswan lab.frr lab.upgrade; do $(BIN)/python -m $$fetched; done
 	@echo "test-kernel: two machines; to watch: tail -f build/kernel/*/console.log"
 	@$(MAKE) --no-print-directory -j2 --output-sync=target build/kernel/tunnels build/kernel/install
+
+test-kernel-full: ## the tests that take minutes besides
+	@$(MAKE) --no-print-directory test-kernel WITH=
 
 .PHONY: build/kernel/tunnels build/kernel/install
 build/kernel/tunnels:

@@ -9,6 +9,7 @@ import pytest
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "tunnel: needs root and makes real tunnels")
+    config.addinivalue_line("markers", "long: takes minutes; `make test-kernel-full` runs it")
 
 
 @pytest.fixture

@@ -170,8 +170,15 @@ def _all_answer(running: list[flows.Flow], since: float) -> bool:
     return all(flow.answers(since) for flow in running)
 
 
-@pytest.mark.parametrize("detector", DETECTORS)
-@pytest.mark.parametrize(("mode", "carrying"), [("active-active", {"t1", "t2"}), ("active-standby", {"t1"})])
+@pytest.mark.parametrize(
+    ("mode", "carrying", "detector"),
+    [
+        pytest.param("active-active", {"t1", "t2"}, "nqa", id="active-active-nqa"),
+        pytest.param("active-active", {"t1", "t2"}, "dpd", id="active-active-dpd", marks=pytest.mark.long),
+        pytest.param("active-standby", {"t1"}, "nqa", id="active-standby-nqa", marks=pytest.mark.long),
+        pytest.param("active-standby", {"t1"}, "dpd", id="active-standby-dpd", marks=pytest.mark.long),
+    ],
+)
 def test_the_other_endpoint_takes_over_and_gives_back_without_a_loss(
     pair: Pair,
     mode: HaMode,
