@@ -30,6 +30,7 @@ class Peer:
     """A peer of the gateway. `id`: its identity, an FQDN or an e-mail address; "" is its address. `remote_id`: the identity that it wants the gateway
     to have, if it is not the gateway's own. `dials_in`: the API knows it by its identity and not by an address. `suite`: its algorithms, if they are
     not the scenario's. `proposals`: (IKE, ESP) in swanctl's words, if they are not those of the suite alone. `edits`: replacements in its swanctl.conf.
+    `start`: it starts the tunnel by itself.
     """
 
     name: str
@@ -182,12 +183,20 @@ def run(place: Place, scenario: Scenario) -> None:
     with replay.undo:
         _translate_addresses(replay)
         for peer, base in zip(scenario.peers, (place.bed.base, place.second), strict=False):
+            replay.undo.callback(_flush, base)
             case = replay.undo.enter_context(testbed.running_case(place.bed, base))
             lan_number = 3 * place.bed.number if base is place.bed.base else place.second_lan
             replay.ends.append(End(replay, peer, case, lan_number))
             _bring_up(replay.ends[-1])
         for step in scenario.steps:
             step(replay)
+
+
+def _flush(base: sites.Device) -> None:
+    """Removes what a device that was killed has left in the kernel. Its policies would take the packets of the next one."""
+    if base.in_kernel:
+        for kind in ("policy", "state"):
+            sites.ip(base.namespace, f"xfrm {kind} flush")
 
 
 def _translate_addresses(replay: Replay) -> None:

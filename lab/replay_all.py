@@ -1,10 +1,12 @@
 """`make test-scenarios`: replays every scenario of `lab.scenarios`, several at a time, and writes `docs/reference/scenarios.md`.
 
-`--only PATTERN` replays a part, and writes no page.
+Those that need the kernel's data plane are replayed in a virtual machine (`--plane kernel --save FILE`); `--with FILE` takes their verdicts over into
+the page. `--only PATTERN` replays a part, and writes no page.
 """
 
 import argparse
 import fnmatch
+import json
 import queue
 import sys
 import threading
@@ -59,16 +61,27 @@ def _verdict(place: Place, scenario: Scenario) -> str:
 
 def main() -> int:
     """0 when all passed."""
-    parser = argparse.ArgumentParser(prog="lab.replay_all", description=__doc__)
-    parser.add_argument("--only", nargs="*", default=["*"], help="patterns of names")
-    asked = parser.parse_args()
-    wanted = [one for one in scenarios.SCENARIOS if any(fnmatch.fnmatch(one.name, each) for each in asked.only)]
-    verdicts = run(wanted, "userland")
-    if asked.only == ["*"]:
+    asked = _parse()
+    chosen = [one for one in scenarios.SCENARIOS if any(fnmatch.fnmatch(one.name, each) for each in asked.only)]
+    verdicts = run([one for one in chosen if asked.plane in one.planes], asked.plane, asked.places)
+    if asked.save:
+        asked.save.write_text(json.dumps([[*key, verdict] for key, verdict in verdicts.items()]))
+    if asked.others:
+        verdicts |= {(name, plane): verdict for name, plane, verdict in json.loads(asked.others.read_text())}
         today = datetime.now(UTC).date()
-        page = scenarios_page.render(wanted, verdicts, version=_version(), day=today, few=len(scenarios.FEW))
+        page = scenarios_page.render(chosen, verdicts, version=_version(), day=today, few=len(scenarios.FEW))
         scenarios_page.PATH.write_text(page)
     return 0 if set(verdicts.values()) == {scenarios_page.PASS} else 1
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="lab.replay_all", description=__doc__)
+    parser.add_argument("--plane", choices=("userland", "kernel"), default="userland")
+    parser.add_argument("--places", type=int, default=PLACES, help="how many at a time (%(default)s)")
+    parser.add_argument("--only", nargs="*", default=["*"], help="patterns of names")
+    parser.add_argument("--save", type=Path, help="where the verdicts are written")
+    parser.add_argument("--with", dest="others", type=Path, help="verdicts of another plane; the page is written")
+    return parser.parse_args()
 
 
 def _version() -> str:

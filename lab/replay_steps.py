@@ -44,7 +44,8 @@ def check_sas(end: End) -> None:
     same(gateway, both, is_initiator=not calls, local_id=replay.gateway_id, remote_id=end.id)
     assert (device.local[0], device.remote[0]) == (end.case.address, target), device
     assert (gateway.local[0], gateway.remote[0]) == (replay.endpoint, end.seen_address), gateway
-    inner: Facts = {"suite": sas.esp_suite(suite), "mode": "TUNNEL", "protocol": "ESP"}
+    in_udp = replay.place.plane == "userland" or esp_is_in_udp in scenario.steps
+    inner: Facts = {"suite": sas.esp_suite(suite), "mode": "TUNNEL", "protocol": "ESP", "encap": in_udp}
     [ours], [its] = gateway.children, device.children
     same(its, inner, local_ts=(end.lan,), remote_ts=(replay.bed.vpc,))
     same(ours, inner, local_ts=(replay.bed.vpc,), remote_ts=(end.lan,))
@@ -84,6 +85,15 @@ def check_traffic(end: End) -> None:
     assert {(end.replay.endpoint, end.seen_address), (end.seen_address, end.replay.endpoint)} <= ways, ways
     inner = {end.lan_host, bed.vpc_address}
     assert not [one for one in packets if {one.source, one.target} & inner], "in clear"
+
+
+def a_ping_sets_the_trap_off(replay: Replay) -> None:
+    """No SA but a policy, until a host behind the device sends a packet."""
+    [end] = replay.ends
+    assert "TUNNEL" in end.case.device.swanctl("--list-pols", "--trap")
+    assert end.device_sas() == end.gateway_sas() == []
+    assert sites.ping(end.case.device.host, replay.bed.vpc_address, address=end.lan_host, wait=60), "no ping"
+    device_log_has("creating acquire job for policy")(replay)
 
 
 def each_peer_has_its_own(replay: Replay) -> None:
@@ -272,6 +282,8 @@ def a_change_makes_new_sas_and_a_name_does_not(replay: Replay) -> None:
         end.case.update(change)
         replay.wait(functools.partial(_is_renewed, end, before), f"new SAs after {change}")
     check_sas(end)
-    replay.bed.api.request("DELETE", f"/v5/{{project}}/vpn-connection/{end.connection_id}")
+    path = f"/v5/{{project}}/vpn-connection/{end.connection_id}"
+    replay.bed.api.request("DELETE", path)
+    replay.wait(lambda: testbed.is_gone(replay.bed.api, path), "the connection to be gone")
     replay.wait(lambda: not end.gateway_sas() and not end.device_sas(), "the SAs to go with the connection")
     end.case.connection_id = ""

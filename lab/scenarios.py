@@ -10,8 +10,10 @@ from typing import Any
 
 from lab import replay_steps as steps
 from lab.algorithms import Combination
-from lab.replay import USUAL, Peer, Scenario
+from lab.replay import USUAL, Peer, Plane, Scenario
 
+BOTH: tuple[Plane, ...] = ("userland", "kernel")
+KERNEL: tuple[Plane, ...] = ("kernel",)
 UP = (steps.tunnels_are_up,)
 _UP = "both SAs exact on both sides; pings both ways; ESP both ways"
 _EACH = "of each peer: " + _UP
@@ -29,7 +31,7 @@ VENUS = Peer(name="venus", psk="Venus-Key-2026", id="venus.strongswan.org", dial
 
 
 def _net2net() -> Iterator[Scenario]:
-    yield Scenario(name="ikev2/net2net-psk", shows=_UP, steps=UP)
+    yield Scenario(name="ikev2/net2net-psk", shows=_UP, steps=UP, planes=BOTH)
     yield Scenario(name="ikev1/net2net-psk", shows=_UP, steps=UP, suite=V1)
     wrong = (Peer(name="sun", device_psk="Another-Horse-8"),)
     yield Scenario(
@@ -57,6 +59,7 @@ def _net2net() -> Iterator[Scenario]:
         shows="the lifetime of 30 s ends: a new CHILD_SA with a key exchange, the old SPIs gone, pings before and after",
         steps=(*UP, steps.rekeys_by_itself, steps.gateway_log_has("CREATE_CHILD_SA re.* N\\(REKEY_SA\\)")),
         body={"ipsecpolicy": {"lifetime_seconds": 30}},
+        planes=BOTH,
     )
     yield Scenario(
         name="ikev2/net2net-start",
@@ -76,6 +79,17 @@ def _net2net() -> Iterator[Scenario]:
         steps=(*UP, steps.child_has_a_key_exchange),
         peers=(Peer(name="sun", edits=(("mobike = no", "mobike = no\n    childless = force"),)),),
         caller="device",
+    )
+
+
+def _kernel() -> Iterator[Scenario]:
+    yield Scenario(
+        name="ikev2/net2net-route",
+        shows="the device has a trap: no SA until a host behind it sends a packet; then " + _UP,
+        steps=(steps.a_ping_sets_the_trap_off, *UP),
+        peers=(Peer(name="sun", start=True, edits=(("start_action = start", "start_action = trap"),)),),
+        caller="device",
+        planes=KERNEL,
     )
 
 
@@ -131,7 +145,7 @@ def _addresses() -> Iterator[Scenario]:
     behind: dict[str, Any] = {"gateway_id": "sun.strongswan.org", "nat": "devices", "caller": "device"}
     behind |= {"steps": (*UP, steps.esp_is_in_udp, steps.peers_have_ports_of_their_own)}
     shows = "two devices behind one address, with PSKs of their own; port 4500; " + _EACH
-    yield Scenario(name="ikev2/nat-rw-psk", shows=shows, peers=(ALICE, VENUS), **behind)
+    yield Scenario(name="ikev2/nat-rw-psk", shows=shows, peers=(ALICE, VENUS), planes=BOTH, **behind)
     yield Scenario(name="ikev1/nat-rw", shows=shows, peers=(ALICE, VENUS), suite=AGGRESSIVE, **behind)
     for version, suite in (("ikev2", USUAL), ("ikev1", V1)):
         yield Scenario(
@@ -150,6 +164,7 @@ def _addresses() -> Iterator[Scenario]:
         steps=(*UP, steps.esp_is_in_udp),
         peers=(Peer(name="alice", edits=(("mobike = no", "mobike = no\n    encap = yes"),)),),
         caller="device",
+        planes=BOTH,
         rules="chain path { type filter hook forward priority 0; ip protocol esp drop; }",
     )
     for version, suite in (("ikev2", USUAL), ("ikev1", V1)):
@@ -220,7 +235,7 @@ def _ecp(room: str, mode: str) -> Scenario:
     )
 
 
-SCENARIOS = (*_net2net(), *_dead_peers(), *_several_peers(), *_addresses(), *_algorithms())
+SCENARIOS = (*_net2net(), *_kernel(), *_dead_peers(), *_several_peers(), *_addresses(), *_algorithms())
 #: Those that `make test` runs.
 FEW = (
     "ikev2/net2net-psk",

@@ -28,6 +28,8 @@ from typing import Literal, Self
 from landbridge import model
 from landbridge.engine.strongswan.network import namespace
 
+#: How many times longer `wait_for` waits: in a virtual machine all takes longer.
+SLOWNESS = float(os.environ.get("LAB_SLOWNESS", "1"))
 CHARON = "/usr/sbin/charon-systemd"
 VPC = "10.0.0.0/24"
 VPC_ADDRESS = "10.0.0.1/24"
@@ -306,11 +308,11 @@ class World:
         """A bridge `vpcN` in the underlay with a host of its own, 10.0.N.10, whose router is 10.0.N.1. Returns the host's namespace."""
         name, bridge = f"{self.prefix}-v{number}", f"vpc{number}"
         self._add_namespace(name)
-        _ip(self.wan, f"link add {bridge} type bridge")
-        _ip(self.wan, f"link set {bridge} up")
+        ip(self.wan, f"link add {bridge} type bridge")
+        ip(self.wan, f"link set {bridge} up")
         self._join(name, "eth0", f"10.0.{number}.10/24", self.wan, f"{bridge}-host", None)
-        _ip(self.wan, f"link set {bridge}-host master {bridge}")
-        _ip(name, f"route add default via 10.0.{number}.1")
+        ip(self.wan, f"link set {bridge}-host master {bridge}")
+        ip(name, f"route add default via 10.0.{number}.1")
         return name
 
     def add_device(
@@ -342,10 +344,10 @@ class World:
         self._add_namespace(device.namespace)
         self._add_namespace(device.host)
         self._join(device.namespace, "wan", f"{address}/30", self.wan, f"d{number}", f"198.51.100.{4 * number + 1}/30")
-        _ip(device.namespace, f"route add default via 198.51.100.{4 * number + 1}")
+        ip(device.namespace, f"route add default via 198.51.100.{4 * number + 1}")
         self._add_lans(device, lans)
         if inner:
-            _ip(device.namespace, f"address add {inner} dev lo")
+            ip(device.namespace, f"address add {inner} dev lo")
         self.add_addresses(device, addresses)
         self._undo.callback(device.stop)
         self.devices.append(device)
@@ -384,21 +386,21 @@ class World:
         nets = [ipaddress.IPv4Network(lan) for lan in lans]
         _ip_all(device.namespace, [f"address add {net[1]}/{net.prefixlen} dev lan" for net in nets])
         _ip_all(device.host, [f"address add {net[10]}/{net.prefixlen} dev lan" for net in nets])
-        _ip(device.host, f"route add default via {nets[0][1]}")
+        ip(device.host, f"route add default via {nets[0][1]}")
 
     def _add_underlay(self) -> None:
         self._add_namespace(self.wan)
         self._add_namespace(self.vpc_host)
-        _ip(self.wan, "link add vpc type bridge")
-        _ip(self.wan, "link set vpc up")
+        ip(self.wan, "link add vpc type bridge")
+        ip(self.wan, "link set vpc up")
         self._join(self.vpc_host, "eth0", f"{VPC_HOST}/24", self.wan, "vpc-host", None)
-        _ip(self.wan, "link set vpc-host master vpc")
-        _ip(self.vpc_host, f"route add default via {VPC_ADDRESS.split('/', maxsplit=1)[0]}")
+        ip(self.wan, "link set vpc-host master vpc")
+        ip(self.vpc_host, f"route add default via {VPC_ADDRESS.split('/', maxsplit=1)[0]}")
 
     def _add_namespace(self, name: str) -> None:
         _run("ip", "netns", "add", name)
         self._undo.callback(_run, "ip", "netns", "delete", name)
-        _ip(name, "link set lo up")
+        ip(name, "link set lo up")
         namespace.inside(name, lambda _: Path("/proc/sys/net/ipv4/ip_forward").write_text("1"))
 
     def _join(
@@ -407,8 +409,8 @@ class World:
         _run("ip", "link", "add", near_end, "netns", near, "type", "veth", "peer", "name", far_end, "netns", far)
         for name, end, address in ((near, near_end, near_address), (far, far_end, far_address)):
             if address:
-                _ip(name, f"address add {address} dev {end}")
-            _ip(name, f"link set {end} up")
+                ip(name, f"address add {address} dev {end}")
+            ip(name, f"link set {end} up")
 
 
 def ping(source: str, target: str, *, wait: int = 20, address: str | None = None) -> bool:
@@ -422,6 +424,7 @@ def ping(source: str, target: str, *, wait: int = 20, address: str | None = None
 
 
 def wait_for(happened: Callable[[], object], what: str, *, seconds: float = 90.0) -> None:
+    seconds *= SLOWNESS
     deadline = time.monotonic() + seconds
     while not happened():
         if time.monotonic() > deadline:
@@ -515,7 +518,7 @@ def parse_packet(data: bytes) -> Packet:
     return Packet("other", source, target)
 
 
-def _ip(name: str, command: str) -> None:
+def ip(name: str, command: str) -> None:
     _run("ip", "-n", name, *command.split())
 
 

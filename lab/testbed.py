@@ -366,12 +366,12 @@ def _delete(one: RunningCase) -> None:
     if one.connection_id:
         path = f"/v5/{{project}}/vpn-connection/{one.connection_id}"
         api.request("DELETE", path)
-        sites.wait_for(lambda: _is_gone(api, path), "the connection to be gone", seconds=60)
+        sites.wait_for(lambda: is_gone(api, path), "the connection to be gone", seconds=60)
     if one.customer_gateway_id:
         api.request("DELETE", f"/v5/{{project}}/customer-gateways/{one.customer_gateway_id}")
 
 
-def _is_gone(api: Api, path: str) -> bool:
+def is_gone(api: Api, path: str) -> bool:
     try:
         api.get(path)
     except Refused:
