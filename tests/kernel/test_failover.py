@@ -173,9 +173,9 @@ def _all_answer(running: list[flows.Flow], since: float) -> bool:
 @pytest.mark.parametrize(
     ("mode", "carrying", "detector"),
     [
-        pytest.param("active-active", {"t1", "t2"}, "nqa", id="active-active-nqa"),
+        pytest.param("active-active", {"t1", "t2"}, "nqa", id="active-active-nqa", marks=pytest.mark.long),
         pytest.param("active-active", {"t1", "t2"}, "dpd", id="active-active-dpd", marks=pytest.mark.long),
-        pytest.param("active-standby", {"t1"}, "nqa", id="active-standby-nqa", marks=pytest.mark.long),
+        pytest.param("active-standby", {"t1"}, "nqa", id="active-standby-nqa"),
         pytest.param("active-standby", {"t1"}, "dpd", id="active-standby-dpd", marks=pytest.mark.long),
     ],
 )
