@@ -870,6 +870,12 @@ def test_no_link_is_deleted_for_another_parent_before_that_parent_was_found(
         assert network_steps.DeleteVpcLink not in planned or desired.network.address is None
 
 
+def test_each_tunnel_of_a_shared_route_is_reported_to_carry_it():
+    desired = specs.desired(*(specs.connection(f"198.51.100.{number}") for number in (1, 2)), of=GATEWAY)
+    reported = small_world.report(desired, settled(desired, IN_KERNEL)).connections
+    assert [one.routes for one in reported] == [(sites.LAN,), (sites.LAN,)]
+
+
 def test_a_tunnel_that_comes_or_goes_moves_no_flow_of_another_tunnel():
     """While a shared route has a tunnel, its own route may lead; otherwise that route gets a higher metric first, or leads later."""
     pair = [specs.connection(f"198.51.100.{number}") for number in (1, 2)]

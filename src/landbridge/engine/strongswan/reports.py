@@ -60,7 +60,7 @@ def _connections(
         observed = current.network.tunnels.get(tunnels.name(spec.if_id))
         keys = key_proof.keys(config, secrets[spec.id], sas[spec.id])
         session = sessions.get(spec.id)
-        carried = tunnels.destinations_carried(observed, first) if observed else None
+        carried = tunnels.destinations_carried(observed, first, current.network.shared_routes) if observed else None
         seen = _connection(
             spec,
             config,
