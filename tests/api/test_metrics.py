@@ -76,9 +76,12 @@ def test_a_connection_of_style_bgp_has_its_session(api: Any, until: Any):
     assert _of(_scrape(api), "landbridge_connection_up", made["id"]) == 0
 
 
-def test_a_status_has_the_cause_that_was_kept_for_it_and_no_older_one(api: Any, shared_service: Any):
+def test_a_status_has_the_cause_that_was_kept_for_it_and_no_older_one(open_service: Any):
+    service = open_service()
+    api = service.api()
     made = api.connection(api.gateway())
     api.connection_as(made["id"], "ACTIVE")
+    service.agent.stop()  # it keeps the true cause at its next look
 
     def note(status: model.ConnectionStatusName, cause: str) -> None:
         def write(tx: Any) -> None:
@@ -86,7 +89,7 @@ def test_a_status_has_the_cause_that_was_kept_for_it_and_no_older_one(api: Any, 
             assert row is not None
             connection_states.note(tx, row.seq, datetime.now(UTC), status, cause)
 
-        shared_service.data.database.write(write)
+        service.data.database.write(write)
 
     def told() -> tuple[str, str]:
         ((labels, _),) = _scrape(api)["landbridge_connection_status"]
