@@ -93,6 +93,13 @@ def test_no_attempt_is_folded_over_a_tunnel_that_was_up(outcome: Any):
     assert repeated_attempts.fold(said) == said
 
 
+def test_an_attempt_that_was_folded_before_a_tunnel_was_up_is_not_counted_again():
+    said = [failed(0), failed(1), failed(2, outcome="up"), failed(3), failed(4)]
+    once = repeated_attempts.fold(said)
+    assert [one.count for one in once] == [2, 1, 2]
+    assert repeated_attempts.fold(repeated_attempts.add(once, said)) == once
+
+
 ATTEMPTS = st.lists(
     st.builds(
         failed,

@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from collections import defaultdict
 from collections.abc import Hashable, Iterable
 from datetime import UTC, datetime
 
@@ -34,12 +35,15 @@ def fold(attempts: Iterable[Attempt]) -> list[Attempt]:
 def add(stored: Iterable[Attempt], news: Iterable[Attempt]) -> list[Attempt]:
     """All attempts, oldest first. An attempt that was stored before is not counted again."""
     found = {int(one.id): one for one in stored}
-    folded = {_kind(one): one for one in found.values() if one.count > 1}
+    folded: defaultdict[Hashable, list[Attempt]] = defaultdict(list)  # before and after a tunnel that was up
+    for one in found.values():
+        if one.count > 1:
+            folded[_kind(one)].append(one)
     for one in news:
-        known, same = found.get(int(one.id)), folded.get(_kind(one))
+        known = found.get(int(one.id))
         if known is not None:
             found[int(one.id)] = dataclasses.replace(one, count=known.count, first_began_at=known.first_began_at)
-        elif same is None or not _first(same) <= one.began_at <= same.began_at:
+        elif not any(_first(same) <= one.began_at <= same.began_at for same in folded[_kind(one)]):
             found[int(one.id)] = one
     return [found[number] for number in sorted(found)]
 
