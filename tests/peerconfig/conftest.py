@@ -72,8 +72,10 @@ SHAPES: dict[str, Any] = {
         "ipsec_policy": specs.ipsec_policy(encryption_algorithm="aes-256-gcm-16", pfs="disable"),
     },
     "gcm-esp": {"ipsec_policy": specs.ipsec_policy(encryption_algorithm="aes-128-gcm-16", pfs="group14")},
+    "bgp-userland": {"style": "bgp", "peer_subnets": ("192.168.44.0/24", "192.168.45.0/24")},
     "bgp-standby": {
         "style": "bgp",
+        "plane": "kernel",
         "endpoint": 2,
         "ha_role": "slave",
         "gateway": dataclasses.replace(specs.gateway(), ha_mode="active-standby"),

@@ -109,6 +109,12 @@ def test_routeros_has_no_interface_for_bgp(shaped: Any):
     assert refused("routeros", shaped("bgp-standby")) == {"style"}
 
 
+@pytest.mark.parametrize("device_id", ["vyos", "pfsense", "opnsense", "huawei-ar"])
+def test_an_interface_of_everything_carries_no_bgp_to_a_gateway_with_pairs(device_id: str, side: Any):
+    assert refused(device_id, side(style="bgp")) == {"style"}
+    assert refused(device_id, side(style="bgp", plane="kernel")) == set()
+
+
 @pytest.mark.parametrize("daemon", ["bird", "frr"])
 def test_routing_daemons_are_for_bgp_alone(daemon: str, side: Any, cgw: Any):
     assert refused(daemon, side()) == {"style"}

@@ -30,6 +30,7 @@ def test_no_golden_file_is_left_over():
 
 
 def test_what_was_not_tried_says_so(device: peerconfig.Device, side: Any):
-    text = printed(device, side() if device.proved else side(style="static" if device.id == "routeros" else "bgp"))
+    style = "static" if device.proved or device.id == "routeros" else "bgp"
+    text = printed(device, side(style=style, plane="kernel"))
     assert ("Proved:" in text) == device.proved
     assert ("UNPROVED" in text) != device.proved

@@ -76,9 +76,10 @@ def test_an_identity_stays_in_its_place_or_is_refused(ike_device: peerconfig.Dev
 def test_a_connections_name_is_told_and_never_obeyed(device: peerconfig.Device, side: Any):
     """It stands in the first line, a comment, and nowhere else."""
     style = "static" if device.id == "routeros" else "bgp"
-    _, tame = rendered(device, side(name=TAME, style=style)).split("\n", maxsplit=1)
+    _, tame = rendered(device, side(name=TAME, style=style, plane="kernel")).split("\n", maxsplit=1)
     for name in HOSTILE:
-        first, rest = rendered(device, side(name=name, style=style)).split("\n", maxsplit=1)
+        made = side(name=name, style=style, plane="kernel")
+        first, rest = rendered(device, made).split("\n", maxsplit=1)
         assert re.fullmatch(r"[#!] .*: the other side of VPN connection [A-Za-z0-9_.?-]+", first, re.ASCII)
         assert rest == tame
 

@@ -35,11 +35,20 @@ def test_a_probed_tunnel_has_the_inner_addresses_among_its_pairs(side: Any):
 
 @pytest.mark.parametrize(
     ("style", "plane", "routed"),
-    [("static", "userland", False), ("static", "kernel", True), ("bgp", "userland", True), ("policy", "kernel", False)],
+    [("static", "userland", False), ("static", "kernel", True), ("bgp", "kernel", True), ("policy", "kernel", False)],
 )
 def test_selectors_follow_the_gateways_data_plane(side: Any, style: str, plane: str, routed: bool):
     made = side(style=style, plane=plane, policy_rules=(specs.policy(1, "10.0.0.0/24", "192.168.44.0/24"),))
     assert pairs(made) == [("0.0.0.0/0", "0.0.0.0/0") if routed else ("192.168.44.0/24", "10.0.0.0/24")]
+
+
+def test_bgp_on_the_userland_plane_has_the_subnets_and_the_ends_of_its_session(side: Any):
+    made = side(style="bgp", peer_subnets=("192.168.44.0/24", "192.168.45.0/24"))
+    assert pairs(made) == [
+        ("192.168.44.0/24", "10.0.0.0/24"),
+        ("192.168.45.0/24", "10.0.0.0/24"),
+        ("169.254.70.2/32", "169.254.70.1/32"),
+    ]
 
 
 def test_a_policy_templates_device_has_the_pairs_of_its_own(shaped: Any):
@@ -105,9 +114,20 @@ def test_a_printed_side_shows_no_psk(side: Any):
 def test_the_text_begins_with_why_the_gateway_does_not_bring_it_up(
     side: Any, given: dict[str, Any], engine: str, reason: str | None
 ):
-    device = peerconfig.find("vyos")
+    device = peerconfig.find("strongswan")
     assert device is not None
     made = side(**given, abilities=model.abilities_of(engine, "userland", bgp=False))
     header = str(peerconfig.render(device, made)).split("\n\n")[0]
     assert ("# WARNING: the gateway does not bring this connection up:" in header) == (reason is not None)
     assert (reason or "") in header
+
+
+def test_the_text_says_that_the_userland_plane_learns_nothing_without_declared_subnets(side: Any):
+    device = peerconfig.find("bird")
+    assert device is not None
+    abilities = model.abilities_of("strongswan", "userland", bgp=True)
+    texts = [
+        str(peerconfig.render(device, side(style="bgp", peer_subnets=subnets, abilities=abilities)))
+        for subnets in (None, ("192.168.44.0/24",))
+    ]
+    assert ["only within peer_subnets" in text for text in texts] == [True, False]

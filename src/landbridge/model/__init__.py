@@ -4,7 +4,16 @@ Belongs here: data, and what a value can say of itself. Must never enter: I/O, c
 Other rooms write `from landbridge import model` and `model.Connection`.
 """
 
-from landbridge.model.abilities import NO_BIRD, NO_DEFAULT_ROUTE, NO_GM, Abilities, Plane, abilities_of, uncarried
+from landbridge.model.abilities import (
+    NO_BIRD,
+    NO_DECLARED_SUBNETS,
+    NO_DEFAULT_ROUTE,
+    NO_GM,
+    Abilities,
+    Plane,
+    abilities_of,
+    uncarried,
+)
 from landbridge.model.audit import AuditEvent, AuditListRequest
 from landbridge.model.bgp import BgpChange, BgpFault, BgpFaultCode, BgpOrigin, BgpPeer, BgpRoute, BgpSession, BgpState
 from landbridge.model.cause import Cause
@@ -139,6 +148,7 @@ from landbridge.model.tag_search import (
 __all__ = [
     "IF_ID_END",
     "NO_BIRD",
+    "NO_DECLARED_SUBNETS",
     "NO_DEFAULT_ROUTE",
     "NO_GM",
     "RESERVED_NETS",

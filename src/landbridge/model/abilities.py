@@ -13,18 +13,23 @@ Plane = Literal["kernel", "userland"]
 EVERY_STYLE = frozenset(get_args(Style))
 NO_GM = "no packaged IKE daemon carries SM2/SM3/SM4"
 NO_BIRD = "connections of style bgp need BIRD, which this machine lacks (the Debian package bird2)"
+NO_DECLARED_SUBNETS = (
+    "the userland data plane carries learned routes only within peer_subnets, and the connection has none"
+)
 NO_DEFAULT_ROUTE = "the userland data plane carries no default route (0.0.0.0/0): it has one device for all tunnels"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Abilities:
     """`styles`: the styles of connections that the engine carries. `gm`: whether it carries connections of GM gateways.
-    `default_route`: whether it carries a default route into a tunnel.
+    `default_route`: whether it carries a default route into a tunnel. `undeclared_routes`: whether it carries learned routes that lie in
+    no peer subnet of the connection.
     """
 
     styles: frozenset[str] = field(default=EVERY_STYLE)
     gm: bool = True
     default_route: bool = True
+    undeclared_routes: bool = True
 
 
 def abilities_of(engine: str, plane: Plane, *, bgp: bool = True) -> Abilities:
@@ -33,7 +38,8 @@ def abilities_of(engine: str, plane: Plane, *, bgp: bool = True) -> Abilities:
     """
     if engine == "strongswan":
         styles = frozenset({"policy", "policy-template", "static"}) | ({"bgp"} if bgp else set())
-        return Abilities(styles=styles, gm=False, default_route=plane == "kernel")
+        in_kernel = plane == "kernel"
+        return Abilities(styles=styles, gm=False, default_route=in_kernel, undeclared_routes=in_kernel)
     return Abilities(gm=engine != "simulated")
 
 
@@ -49,6 +55,8 @@ def uncarried(connection: Connection, abilities: Abilities) -> Warning | None:
         return Warning("style", NO_BIRD)
     if connection.style not in abilities.styles:
         return Warning("style", f"connections of style {connection.style} are not carried by this engine yet")
+    if connection.style == "bgp" and not connection.peer_subnets and not abilities.undeclared_routes:
+        return Warning("peer_subnets", NO_DECLARED_SUBNETS)
     if not abilities.default_route:
         return _default_route(connection)
     return None

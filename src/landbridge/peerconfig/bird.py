@@ -8,7 +8,7 @@ from landbridge.peerconfig.side import Net, Side
 
 def write(side: Side) -> list[Part]:
     """The session announces and accepts only the subnets that the connection names. The reader adds other subnets by
-    hand.
+    hand. On the userland data plane the gateway's address is a hop away from its end of the tunnel.
     """
     if side.device_inner is None or side.gateway_inner is None:
         raise ValueError("a bgp connection has both inner addresses")
@@ -16,6 +16,7 @@ def write(side: Side) -> list[Part]:
         f"protocol bgp {side.tag.replace('-', '_')} {{",
         f"  local {side.device_inner.ip} as {side.device_asn};",
         f"  neighbor {side.gateway_inner.ip} as {side.gateway_asn};",
+        None if side.routed else "  multihop 2;",
         f"  hold time {side.bgp_timers[1]};",
         f"  keepalive time {side.bgp_timers[0]};",
         "  connect retry time 5;",

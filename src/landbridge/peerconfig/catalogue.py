@@ -54,7 +54,7 @@ def find(device_id: str) -> Device | None:
 def render(device: Device, side: Side) -> Text:
     """The text for a device of the list. Raises `errors.Invalid` with every field that the device cannot carry."""
     family = _FAMILIES[device.id]
-    if family.abilities is not None and not family.abilities.interface:
+    if family.abilities is not None and not family.abilities.interface and side.style == "static":
         side = dataclasses.replace(side, plane="userland")
     wrong = list(checking.check(family, side))
     if wrong:

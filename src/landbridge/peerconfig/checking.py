@@ -28,6 +28,12 @@ def _check_tunnel(side: Side, able: Abilities, name: str) -> Iterator[model.Viol
         yield model.Violation(
             "psk", f"has characters that cannot be written for {name}", "another PSK, or another device"
         )
+    if side.style == "bgp" and not side.routed and not able.bgp_through_pairs:
+        yield model.Violation(
+            "style",
+            f"BGP of {name} needs 0.0.0.0/0 as traffic selectors, and the gateway has pairs of subnets (userland data plane)",
+            "a gateway on the kernel data plane, or another device",
+        )
     if side.style != "bgp" and not side.pairs:
         yield model.Violation("peer_subnets", "there is no pair of subnets to carry", "subnets on both sides")
     yield from able.limits(side)

@@ -210,6 +210,7 @@ FAMILY = Family(
         notes=("in IKEv1 the id of this side must be of type ip. A PSK must have no space.",),
     ),
     abilities=Abilities(
+        bgp_through_pairs=True,
         ike_encryption=_V2_ENCRYPTION,
         ike_authentication=_V2_AUTHENTICATION,
         ike_groups=_GROUPS,

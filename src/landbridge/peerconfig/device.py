@@ -53,6 +53,8 @@ class Abilities:
 
     Ranges are seconds. `limits` finds what no table can say. `interface`: True when a static connection uses routes
     into a tunnel interface where the gateway offers 0.0.0.0/0; False when it uses pairs, which the gateway accepts too.
+    `bgp_through_pairs`: whether its tunnel interface has CHILD_SAs for pairs of subnets, so that BGP works beside a gateway that
+    offers no 0.0.0.0/0.
     """
 
     styles: frozenset[model.Style] = frozenset({"static", "policy", "bgp", "policy-template"})
@@ -69,6 +71,7 @@ class Abilities:
     ipsec_lifetime: Range = allowed_values.IPSEC.lifetime_seconds
     dpd_interval: Range = allowed_values.DPD.interval
     interface: bool = True
+    bgp_through_pairs: bool = False
     limits: Callable[[Side], Iterator[model.Violation]] = lambda _: iter(())
 
 

@@ -145,6 +145,7 @@ FAMILY = Family(
         ),
     ),
     abilities=Abilities(
+        bgp_through_pairs=True,
         ike_encryption=_ENCRYPTION,
         ike_authentication=_AUTHENTICATION,
         ike_groups=_GROUPS,

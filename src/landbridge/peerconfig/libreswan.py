@@ -71,9 +71,10 @@ def _selectors(side: Side) -> Iterator[list[str]]:
 
 def _start(side: Side) -> str:
     """pluto loses CHILD_SAs of crossing exchanges when both ends start at once: seen with two pairs in IKEv2 and in
-    IKEv1. For a policy connection the gateway starts each pair, so pluto starts on traffic only.
+    IKEv1. For a connection with pairs the gateway starts each of them, so pluto starts on traffic only.
     """
-    by_gateway = side.style == "policy" and side.device_address is not None
+    in_pairs = side.style == "policy" or (side.style == "bgp" and not side.routed)
+    by_gateway = in_pairs and side.device_address is not None
     return "ondemand" if by_gateway else "start"
 
 
@@ -136,6 +137,7 @@ FAMILY = Family(
     ),
     abilities=Abilities(
         interface=False,
+        bgp_through_pairs=True,
         ike_encryption=_ENCRYPTION,
         ike_authentication=_AUTHENTICATION,
         ike_groups=_GROUPS,

@@ -41,8 +41,8 @@ class Pair:
 class Side:
     """The effective values of one connection. `device` is the reader's end, `gateway` is ours.
 
-    `pairs`: the selectors of everything that the tunnel carries; none for bgp. `plane`: the data plane of the gateway.
-    The kernel plane offers 0.0.0.0/0 for a static connection, the userland plane offers exactly the pairs. `inner`
+    `pairs`: the selectors of everything that the tunnel carries. `plane`: the data plane of the gateway. The kernel plane
+    offers 0.0.0.0/0 for a connection of style static or bgp, the userland plane offers exactly the pairs. `inner`
     addresses are None when there is no tunnel interface. `standby`: True for the second tunnel of an active-standby
     pair, whose routes come second. `widened`: True when the gateway asks for 0.0.0.0/0 in place of the pairs, even when
     the device has pairs. `uncarried`: why the gateway's engine does not carry the connection; None when it does.
@@ -97,9 +97,9 @@ class Side:
     @property
     def routed(self) -> bool:
         """Whether both ends offer 0.0.0.0/0 and routes decide. The userland plane narrows a route-based device, so
-        there a static connection uses pairs.
+        there a connection uses pairs.
         """
-        return self.style == "bgp" or (self.style == "static" and self.plane == "kernel")
+        return self.style in ("static", "bgp") and self.plane == "kernel"
 
     @property
     def dials(self) -> bool:
@@ -177,12 +177,11 @@ def side_of(
 
 
 def _pairs(connection: model.Connection, local: tuple[str, ...]) -> Iterator[Pair]:
-    if connection.style == "bgp":
-        return
     for _, ours, theirs in traffic_selectors.subnet_pairs(connection, local):
         yield Pair(_net(theirs), _net(ours))
     inner = traffic_selectors.inner_addresses(connection)
-    if connection.style != "policy" and connection.enable_nqa and inner is not None:
+    speaks = connection.style == "bgp" or (connection.style != "policy" and connection.enable_nqa)
+    if speaks and inner is not None:
         yield Pair(_host(inner[1]), _host(inner[0]))
 
 

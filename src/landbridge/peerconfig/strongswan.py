@@ -131,6 +131,7 @@ FAMILY = Family(
     ),
     abilities=Abilities(
         interface=False,
+        bgp_through_pairs=True,
         ike_encryption=strongswan_proposals.ENCRYPTION,
         ike_authentication=strongswan_proposals.AUTHENTICATION,
         ike_groups=strongswan_proposals.GROUPS,

@@ -1,4 +1,7 @@
-"""A connection of style bgp on the userland data plane, with its agent: the device is a strongSwan and a BIRD, both configured by hand."""
+"""A connection of style bgp on the userland data plane, with its agent: the device is a strongSwan and a BIRD, both configured by hand.
+
+At the end of the file both are configured with our own printed texts.
+"""
 
 import dataclasses
 import os
@@ -10,7 +13,7 @@ from contextlib import ExitStack
 import pytest
 
 from lab import birds, managed_gateway, sites, specs
-from landbridge import model
+from landbridge import model, peerconfig
 from landbridge.engine.strongswan import names
 from landbridge.engine.strongswan.bgp import bird
 from landbridge.engine.strongswan.engine import StrongSwan
@@ -120,3 +123,63 @@ def test_a_session_comes_up_says_what_it_learned_and_survives_a_death_of_bird(bg
 
     bgp.managed.want()
     sites.wait_for(lambda: not bird.BIRD.is_alive(bgp.folder), "BIRD to end with the last connection that needs it")
+
+
+#: Around the printed text, as the text asks for it. What is behind the device is a route of an interface.
+BIRD_CONF = """\
+log "{folder}/bird.log" all;
+router id {address};
+protocol device {{ }}
+protocol direct {{ ipv4; interface "lan", "ipsec0"; }}
+protocol kernel {{ ipv4 {{ export where source = RTS_BGP; }}; }}
+"""
+
+
+class PrintedBird(birds.Bird):
+    text = ""
+
+    def _write(self) -> None:
+        around = BIRD_CONF.format(folder=self.folder, address=self.address)
+        (self.folder / "bird.conf").write_text(around + self.text)
+
+
+def test_a_device_with_our_printed_texts_has_a_session_and_routes():
+    """It dials in, so its own selectors decide. This kernel has no XFRM interface: the inner address is on the TUN of the device's charon."""
+    names_of_ends = {
+        "local_id_type": "fqdn",
+        "local_id": "hq.example",
+        "peer_id_type": "fqdn",
+        "peer_id": "branch.example",
+    }
+    with managed_gateway.managed() as managed, ExitStack() as undo:
+        device = managed.world.add_device()
+        sites.ip(device.namespace, f"address add {THEIRS}/30 dev ipsec0")
+        spec = specs.connection(
+            None,
+            style="bgp",
+            ike_policy=specs.ike_policy(**names_of_ends),
+            peer_subnets=(sites.LAN,),
+            tunnel_local_address=f"{OURS}/30",
+            tunnel_peer_address=f"{THEIRS}/30",
+        )
+        side = peerconfig.side_of(
+            spec.connection,
+            managed.gateway,
+            specs.customer_gateway(id_type="fqdn", id_value="branch.example"),
+            network=managed.world.network("vpc-1"),
+            plane="userland",
+            psk=spec.psk,
+        )
+        texts = [
+            str(peerconfig.render(family, side)) for name in ("strongswan", "bird") if (family := peerconfig.find(name))
+        ]
+        device.load_text(texts[0])
+        speaker = PrintedBird(namespace=device.namespace, folder=device.folder / "bird", address=THEIRS, peer=OURS)
+        speaker.text = texts[1]
+        undo.callback(speaker.stop, kill=True)
+        speaker.start()
+        managed.want(dataclasses.replace(spec, peer_asn=65001))
+        managed.wait_for(is_up, "the session")
+        sites.wait_for(lambda: speaker.learned() == {sites.VPC}, "our subnet to be learned")
+        assert sites.ping(managed.world.vpc_host, HOST)
+        assert sites.ping(device.host, sites.VPC_HOST)

@@ -47,7 +47,7 @@ def test_the_userland_data_plane_carries_one_session_and_the_kernel_several():
 def test_the_userland_data_plane_needs_to_know_what_may_be_learned():
     spec = bgp(peer_subnets=None)
     assert unsupported.refusals(specs.desired(spec), "kernel") == {}
-    assert unsupported.refusals(specs.desired(spec), "userland") == {spec.id: unsupported.NO_DECLARED_SUBNETS}
+    assert unsupported.refusals(specs.desired(spec), "userland") == {spec.id: model.NO_DECLARED_SUBNETS}
 
 
 def test_a_gm_gateway_has_no_data_plane():

@@ -18,9 +18,6 @@ NO_ASN = "the customer gateway has no bgp_asn"
 ONE_SESSION = (
     "the userland data plane carries one connection of style bgp of a VPN gateway, and connection {} is that one"
 )
-NO_DECLARED_SUBNETS = (
-    "the userland data plane carries learned routes only within peer_subnets, and the connection has none"
-)
 NO_ROOM = "the userland data plane needs an address of its own in the local subnet {}, and it has none to spare"
 
 
@@ -72,8 +69,6 @@ def _userland_refusal(
         return model.NO_DEFAULT_ROUTE
     if spec.connection.style == "bgp" and speaker:
         return ONE_SESSION.format(speaker)
-    if spec.connection.style == "bgp" and not spec.connection.peer_subnets:
-        return NO_DECLARED_SUBNETS
     full = (net for net in selectors.uncovered(desired, spec) if _is_full(net, spec.connection))
     return next((NO_ROOM.format(net) for net in full), None)
 
