@@ -38,6 +38,32 @@ def test_a_device_is_dead_when_the_timers_say_so_and_back_when_its_path_is(versi
         assert sites.ping(managed.world.vpc_host, HOST)
 
 
+@pytest.mark.parametrize("rekeyed", [False, True], ids=["began by the device", "rekeyed"])
+def test_a_device_is_dead_in_time_when_it_is_asked_for_the_first_time(rekeyed: bool):
+    """In the IKE_SA that the device began, and in one that a rekey made, the first request of ours is a DPD request with the number 0."""
+    with managed_gateway.managed() as managed:
+        device = managed.world.add_device(
+            sites.Tunnel(gateway=sites.EIPS[0], psk=specs.PSK, local_id="branch.example", start=True)
+        )
+        ike_policy = specs.ike_policy(dpd=SHORTEST, peer_id_type="fqdn", peer_id="branch.example")
+        managed.want(specs.connection(None, ike_policy=ike_policy))
+        device.swanctl("--initiate", "--child", "hq-0", "--timeout", "30")
+        managed.wait_for(managed_gateway.is_up, "the tunnel")
+        if rekeyed:
+            before = _unique_id(managed)
+            device.swanctl("--rekey", "--ike", "hq")
+            sites.wait_for(lambda: _unique_id(managed) not in (None, before), "another IKE_SA")
+        managed.world.cut(device.address)
+        down = managed.wait_for(managed_gateway.is_down, "the device to be dead")
+        assert down <= DEAD_AFTER + SLACK
+
+
+def _unique_id(managed: managed_gateway.ManagedGateway) -> str | None:
+    """Of the only IKE_SA."""
+    found = managed.engine.observe(managed.gateway.id).ike.sas
+    return found[0].unique_id if len(found) == 1 else None
+
+
 @pytest.mark.parametrize("version", ["v1", "v2"])
 def test_a_tunnel_is_up_soon_after_port_4500_is_open_again(monkeypatch: pytest.MonkeyPatch, version: str):
     """By then the device has forgotten the negotiation that began before. Both sides are patient for a shorter time than usually."""

@@ -22,18 +22,18 @@ def waiting() -> unanswered_requests.UnansweredRequests:
 
 
 def test_the_first_retransmit_tells_when_the_request_was_sent(waiting: unanswered_requests.UnansweredRequests):
-    assert waiting.seconds() == {"12": pytest.approx(charon.FIRST_RETRANSMIT, abs=0.5)}
+    assert waiting.seconds(()) == {"12": pytest.approx(charon.FIRST_RETRANSMIT, abs=0.5)}
 
 
 def test_later_retransmits_of_the_same_request_change_nothing(waiting: unanswered_requests.UnansweredRequests):
     assert not waiting.add("12", AGAIN.format(2, 5))
-    assert waiting.seconds() == {"12": pytest.approx(charon.FIRST_RETRANSMIT, abs=0.5)}
+    assert waiting.seconds(()) == {"12": pytest.approx(charon.FIRST_RETRANSMIT, abs=0.5)}
 
 
 def test_a_request_of_which_the_first_retransmits_were_missed_was_sent_earlier():
     waiting = unanswered_requests.UnansweredRequests()
     assert waiting.add("12", AGAIN.format(4, 5))
-    assert waiting.seconds() == {"12": pytest.approx(4 * charon.FIRST_RETRANSMIT, abs=0.5)}
+    assert waiting.seconds(()) == {"12": pytest.approx(4 * charon.FIRST_RETRANSMIT, abs=0.5)}
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_a_request_of_which_the_first_retransmits_were_missed_was_sent_earlier()
 def test_whatever_the_device_says_ends_the_waiting(waiting: unanswered_requests.UnansweredRequests, line: str):
     assert waiting.concerns(packet(line))
     assert not waiting.add("12", line)
-    assert waiting.seconds() == {}
+    assert waiting.seconds(()) == {}
     assert not waiting.concerns(packet(line))
 
 
@@ -56,13 +56,12 @@ def test_other_ike_sas_are_not_meant(waiting: unanswered_requests.UnansweredRequ
     line = "parsed INFORMATIONAL response 5 [ ]"
     assert not waiting.concerns(packet(line, unique_id))
     waiting.add(unique_id, line)
-    assert list(waiting.seconds()) == ["12"]
+    assert list(waiting.seconds(())) == ["12"]
 
 
 @pytest.mark.parametrize(
     ("line", "counts"),
     [
-        pytest.param("retransmit 1 of request with message ID 0", False, id="IKE_SA_INIT"),
         pytest.param("retransmit 1 of request with message ID 1", True, id="IKE_AUTH"),
         pytest.param("sending retransmit 1 of request message ID 0, seq 1", False, id="IKEv1, first message"),
         pytest.param(
@@ -75,7 +74,15 @@ def test_other_ike_sas_are_not_meant(waiting: unanswered_requests.UnansweredRequ
 def test_a_first_message_does_not_count(line: str, counts: bool):
     waiting = unanswered_requests.UnansweredRequests()
     assert waiting.add("12", line) == counts
-    assert list(waiting.seconds()) == ["12"][: int(counts)]
+    assert list(waiting.seconds(())) == ["12"][: int(counts)]
+
+
+@pytest.mark.parametrize(("negotiating", "counts"), [({"12"}, False), ({"13"}, True)], ids=["IKE_SA_INIT", "DPD"])
+def test_the_first_request_of_an_established_ike_sa_counts(negotiating: set[str], counts: bool):
+    """The IKE_SA that a device began, or that a rekey made, begins with our message 0 as a negotiation of ours does."""
+    waiting = unanswered_requests.UnansweredRequests()
+    assert waiting.add("12", AGAIN.format(1, 0))
+    assert list(waiting.seconds(negotiating)) == ["12"][: int(counts)]
 
 
 @pytest.mark.parametrize(
@@ -85,10 +92,10 @@ def test_an_answer_of_ikev1_ends_the_waiting(line: str):
     waiting = unanswered_requests.UnansweredRequests()
     waiting.add("12", "sending retransmit 1 of request message ID 0, seq 3")
     waiting.add("12", line)
-    assert waiting.seconds() == {}
+    assert waiting.seconds(()) == {}
 
 
 def test_what_is_gone_is_forgotten(waiting: unanswered_requests.UnansweredRequests):
     waiting.add("13", AGAIN.format(1, 5))
     waiting.keep(frozenset({"13"}))
-    assert list(waiting.seconds()) == ["13"]
+    assert list(waiting.seconds(())) == ["13"]

@@ -36,7 +36,7 @@ def look(
         secrets=secrets,
         sas=found,
         recently_initiated=frozenset(recently_initiated),
-        unanswered=waiting.seconds(),
+        unanswered=waiting.seconds({sa.unique_id for sa in found if sa.negotiating}),
     )
     said.look(seen, ends)
     return dataclasses.replace(
