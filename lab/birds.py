@@ -16,7 +16,9 @@ protocol device {{ scan time 1; }}
 protocol static lans {{ ipv4; {routes} }}
 protocol kernel {{ ipv4 {{ import none; export where source = RTS_BGP; }}; scan time 5; }}
 protocol bfd {{ accept ipv4 {kind}; interface "*" {{ {bfd_times} }}; multihop {{ {bfd_times} }}; }}
-protocol bgp hq {{
+"""
+_SESSION = """\
+protocol bgp {name} {{
   local {address} as {asn};
   neighbor {peer} as {peer_asn};
   {path}
@@ -33,7 +35,7 @@ protocol bgp hq {{
 @dataclass(kw_only=True)
 class Bird:
     """A BIRD in a namespace of a device. `routes`: what it announces. `link`: the interface of the session; empty: the device is a hop away,
-    and `through` is the interface of its routes.
+    and `through` is the interface of its routes. `others`: (address, peer, link) of further sessions with the same gateway.
     """
 
     namespace: str
@@ -45,6 +47,7 @@ class Bird:
     routes: tuple[str, ...] = (sites.LAN,)
     link: str = "t0"
     through: str = ""
+    others: tuple[tuple[str, str, str], ...] = ()
     hold_time: int = 9
     more: str = "bfd;"
     bfd_times: str = "interval 300 ms; multiplier 3;"
@@ -89,16 +92,24 @@ class Bird:
             address=self.address,
             routes=" ".join(f"route {net} blackhole;" for net in self.routes),
             kind="direct" if self.link else "multihop",
+            bfd_times=self.bfd_times,
+        )
+        sessions = ((self.address, self.peer, self.link), *self.others)
+        text += "".join(self._session(f"hq{number}", *ends) for number, ends in enumerate(sessions))
+        (self.folder / "bird.conf").write_text(text)
+
+    def _session(self, name: str, address: str, peer: str, link: str) -> str:
+        return _SESSION.format(
+            name=name,
+            address=address,
             asn=self.asn,
-            peer=self.peer,
+            peer=peer,
             peer_asn=self.peer_asn,
-            path=f'direct; interface "{self.link}";' if self.link else "multihop 2;",
+            path=f'direct; interface "{link}";' if link else "multihop 2;",
             hold_time=self.hold_time,
             more=self.more,
-            bfd_times=self.bfd_times,
             channel=self.channel,
         )
-        (self.folder / "bird.conf").write_text(text)
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Two endpoints of one gateway and one device with two addresses: both carry, or one stands by, and a path is cut.
 
-The device routes into its tunnels and answers each flow by the tunnel that the flow came by, so that the gateway alone decides.
+The device routes into its tunnels and answers each flow by the tunnel that the flow came by, so that the gateway alone decides. A BIRD of the
+device offers a BGP session with BFD in each tunnel; the gateway takes it where the connections have the style bgp.
 The properties of the test suite (junit.xml) have the measured times; no test asserts one.
 """
 
@@ -15,7 +16,7 @@ from typing import Any, Literal
 
 import pytest
 
-from lab import cycles, flows, sites, specs
+from lab import birds, cycles, flows, sites, specs
 from landbridge import model
 from tests.kernel import beds
 from tests.kernel.beds import PATIENCE, Bed
@@ -29,9 +30,11 @@ HOST = "192.168.44.10"
 FLOWS = 12
 #: How a dead path is noticed -> fields of both connections.
 DETECTORS: dict[str, dict[str, Any]] = {
-    "dpd": {"ike_policy": DPD, "enable_nqa": False},
-    "nqa": {"ike_policy": specs.ike_policy(), "enable_nqa": True},
+    "dpd": {"style": "static", "ike_policy": DPD, "enable_nqa": False},
+    "nqa": {"style": "static", "ike_policy": specs.ike_policy(), "enable_nqa": True},
+    "bfd": {"style": "bgp", "ike_policy": specs.ike_policy(), "enable_nqa": False},
 }
+ASN = 65001
 SEEN = ("ip", "answers", "seen")
 HaMode = Literal["active-active", "active-standby"]
 #: Answers leave by the tunnel of their question, and `seen` has (tunnel, port of a flow).
@@ -129,16 +132,26 @@ def pair() -> Iterator[Pair]:
         made = Pair(bed, device)
         for number in (1, 2):
             _add_interface(device, number)
-            bed.specs[f"t{number}"] = specs.connection(
+            spec = specs.connection(
                 ADDRESSES[number - 1],
                 endpoint=number,
                 gateway_endpoint=f"eip-{9 + number}",
                 tunnel_local_address=f"169.254.7{number}.1/30",
                 tunnel_peer_address=f"169.254.7{number}.2/30",
             )
+            bed.specs[f"t{number}"] = dataclasses.replace(spec, peer_asn=ASN)
         made.load_answers()
-        with _watching(made):
+        with birds.running(_bird(device)), _watching(made):
             yield made
+
+
+def _bird(device: sites.Device) -> birds.Bird:
+    first, second = (
+        {"address": f"169.254.7{number}.2", "peer": f"169.254.7{number}.1", "link": f"t{number}"} for number in (1, 2)
+    )
+    return birds.Bird(
+        namespace=device.namespace, folder=device.folder / "bgp", asn=ASN, others=(tuple(second.values()),), **first
+    )
 
 
 @contextlib.contextmanager
@@ -174,8 +187,10 @@ def _all_answer(running: list[flows.Flow], since: float) -> bool:
     ("mode", "carrying", "detector"),
     [
         pytest.param("active-active", {"t1", "t2"}, "nqa", id="active-active-nqa", marks=pytest.mark.long),
+        pytest.param("active-active", {"t1", "t2"}, "bfd", id="active-active-bfd"),
         pytest.param("active-active", {"t1", "t2"}, "dpd", id="active-active-dpd", marks=pytest.mark.long),
         pytest.param("active-standby", {"t1"}, "nqa", id="active-standby-nqa"),
+        pytest.param("active-standby", {"t1"}, "bfd", id="active-standby-bfd", marks=pytest.mark.long),
         pytest.param("active-standby", {"t1"}, "dpd", id="active-standby-dpd", marks=pytest.mark.long),
     ],
 )

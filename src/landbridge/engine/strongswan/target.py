@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 from landbridge import model
 from landbridge.engine.strongswan import state, subnets
@@ -11,6 +12,9 @@ from landbridge.engine.strongswan.echo import wanted
 from landbridge.engine.strongswan.ike import fingerprints, messages, selectors, unsupported
 from landbridge.engine.strongswan.ike import state as ike_state
 from landbridge.engine.strongswan.network import firewall, gateway_network, tunnels
+
+#: How long after its session was established a device may still announce what it announced before.
+ANNOUNCED = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +63,25 @@ def desired_tunnels(target: Target, current: state.GatewayState) -> dict[str, tu
 
 def learned_sources(target: Target, current: state.GatewayState) -> frozenset[tuple[str, str]]:
     """(interface, network) that may come out of a tunnel because its device announced it. After the death of BIRD the kernel still has the
-    routes of before.
+    routes of before. What the device of a closed session announced before stays: BIRD moves traffic into the tunnel at once when the session is back,
+    and a look comes up to two seconds later.
     """
     if target.network is None or target.bgp is None:
         return frozenset()
     links = target.network.learning
-    announced = {
-        (tunnels.name(session.if_id), prefix)
-        for session in target.bgp.sessions
-        for prefix in current.bgp.prefixes(session.name)
-    }
-    return firewall.joined_sources(each for each in announced | current.network.learned_routes if each[0] in links)
+    names = {tunnels.name(session.if_id): session.name for session in target.bgp.sessions}
+    announced = {(link, prefix) for link, name in names.items() for prefix in current.bgp.prefixes(name)}
+    kept = {each for each in current.network.learned_sources if not _has_announced(current, names.get(each[0], ""))}
+    found = announced | kept | current.network.learned_routes
+    return firewall.joined_sources(each for each in found if each[0] in links)
+
+
+def _has_announced(current: state.GatewayState, name: str) -> bool:
+    """Whether the session stands for so long that its device has announced all that it announces."""
+    session = current.bgp.sessions.get(name)
+    if session is None or session.state != "established":
+        return False
+    return session.since is None or current.at - session.since >= ANNOUNCED
 
 
 def desired_shared_routes(target: Target, laid: Mapping[str, tunnels.Tunnel]) -> frozenset[tunnels.SharedRoute]:

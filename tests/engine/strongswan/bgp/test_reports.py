@@ -148,3 +148,33 @@ def test_a_prefix_that_is_announced_passes_without_another_table():
     plan = small_world.plan(desired, small_world.put(current, bird_routes={"c70": more}))
     assert [type(step) for step in plan] == [network_steps.EnsureLearnedSources]
     assert plan[0].learned == {("x70", "172.16.70.0/24"), ("x70", "10.77.0.0/16")}
+
+
+@pytest.mark.parametrize(
+    ("session", "stays"),
+    [
+        pytest.param(model.BgpSession(state="down"), True, id="down"),
+        pytest.param(model.BgpSession(state="active"), True, id="the device does not answer"),
+        pytest.param(model.BgpSession(state="established", since=specs.START), True, id="came back a moment ago"),
+        pytest.param(
+            model.BgpSession(state="established", since=specs.START - target.ANNOUNCED),
+            False,
+            id="announces it no more",
+        ),
+    ],
+)
+def test_what_was_announced_passes_at_once_when_the_session_is_back(session: model.BgpSession, stays: bool):
+    """BIRD moves traffic of the other tunnel into this one as soon as the session is back."""
+    desired, current = carried(bgp(70), bgp(71))
+    closed = dataclasses.replace(session, since=session.since or current.at)
+    gone = small_world.put(
+        current,
+        bird_routes={"c71": current.bgp.routes["c71"]},
+        bird_sessions={**current.bgp.sessions, "c70": closed},
+        learned_routes=frozenset(each for each in current.network.learned_routes if each[0] == "x71"),
+    )
+    kept = {("x70", "172.16.70.0/24")} if stays else set()
+    assert target.learned_sources(target.prepare(desired, "kernel"), gone) == {("x71", "172.16.71.0/24")} | kept
+    assert [type(step) for step in small_world.plan(desired, gone)] == (
+        [] if stays else [network_steps.EnsureLearnedSources]
+    )
