@@ -108,6 +108,7 @@ def test_a_gateway_without_connections_says_nothing_of_redundancy(api: Any):
         pytest.param("bgp", {"bgp": model.BgpSession(state="idle")}, False, (), id="bgp without a session"),
         pytest.param("bgp", {"bgp": model.BgpSession(state="established")}, False, (), id="bgp without a route"),
         pytest.param("bgp", {}, True, None, id="bgp that nobody reports"),
+        pytest.param("bgp", {"children": ()}, False, (), id="bgp without a tunnel"),
         pytest.param(
             "bgp",
             {"bgp": model.BgpSession(state="established", routes=(model.BgpRoute(prefix="10.9.0.0/16", next_hop=""),))},

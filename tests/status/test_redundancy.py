@@ -17,6 +17,7 @@ def carrier(name: str, endpoint: int, *subnets: str, device: str = BRANCH, up: b
     return model.Carrier(
         connection_id=f"id of {name}",
         connection=name,
+        style="static",
         endpoint=endpoint,
         customer_gateway_id=f"id of {device}",
         customer_gateway=device,
@@ -28,7 +29,7 @@ def carrier(name: str, endpoint: int, *subnets: str, device: str = BRANCH, up: b
 def session(name: str, endpoint: int, *learned: str, declared: tuple[str, ...] = ()) -> model.Carrier:
     """Of style bgp; down when nothing is learned."""
     made = carrier(name, endpoint, up=bool(learned))
-    return dataclasses.replace(made, subnets=declared, learned=learned)
+    return dataclasses.replace(made, style="bgp", subnets=declared, learned=learned)
 
 
 def down(name: str, endpoint: int, *subnets: str, device: str = BRANCH) -> model.Carrier:
@@ -126,15 +127,43 @@ CASES = [
         [session("one", 1, LAN), session("two", 2, declared=("10.0.0.0/8",))],
         (False, False),
         ALONE | DEVICE | MACHINE,
-        f"not met: 10.0.0.0/8 is not reached; {LAN} is reached through one alone",
+        f"not met: what BGP announces in 10.0.0.0/8 is not reached; {LAN} is reached through one alone",
         id="a session that is down and declares another block",
     ),
     pytest.param(
-        [session("one", 1, declared=(LAN,)), session("two", 2, declared=(LAN,))],
+        [session("one", 1, declared=(WIDE,)), session("two", 2, declared=(WIDE,))],
         (False, True),
         {},
-        f"not met: {LAN} is not reached; it is met when all connections are up",
+        f"not met: what BGP announces in {WIDE} is not reached; it is met when all connections are up",
         id="both sessions are down",
+    ),
+    pytest.param(
+        [session("one", 1, declared=(WIDE,)), session("two", 1, declared=(WIDE,))],
+        (False, False),
+        {},
+        f"not met: what BGP announces in {WIDE} is not reached",
+        id="both sessions of one endpoint are down",
+    ),
+    pytest.param(
+        [session("one", 1), session("two", 2)],
+        (False, True),
+        {},
+        "not met: what BGP announces is not reached; it is met when all connections are up",
+        id="both sessions are down and declare nothing",
+    ),
+    pytest.param(
+        [ONE, session("two", 2, declared=(WIDE,))],
+        (False, True),
+        ALONE | DEVICE | MACHINE,
+        f"not met: {LAN} is reached through one alone; it is met when all connections are up",
+        id="a session that is down backs up a static connection",
+    ),
+    pytest.param(
+        [ONE, session("two", 2)],
+        (False, False),
+        ALONE | DEVICE | MACHINE,
+        f"not met: what BGP announces is not reached; {LAN} is reached through one alone",
+        id="a session that is down and declares nothing backs up no static connection",
     ),
     pytest.param(
         [ONE, session("two", 2, OTHER, declared=(WIDE,))],

@@ -3,19 +3,22 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from landbridge.model.connection import Style
+
 FailureKind = Literal["connection", "endpoint", "customer_gateway", "machine"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Carrier:
-    """A connection as it carries subnets. `up`: whether it carries them now. `subnets`: CIDR blocks behind the device; of a connection of style
+    """A connection of a style as it carries subnets. `up`: whether it carries them now. `subnets`: CIDR blocks behind the device; of a connection of style
     policy `source - destination`. `customer_gateway`: name and address, for people. `learned`: of a connection of style bgp, the prefixes that
-    its session learned; None for other styles, and while nothing is known of its session. A session that learned something carries that
-    in place of `subnets`.
+    its session learned, none while the tunnel is down; None for other styles, and while the tunnel is up and nothing is known of its
+    session. A session that learned something carries that in place of `subnets`.
     """
 
     connection_id: str
     connection: str
+    style: Style
     endpoint: int
     customer_gateway_id: str
     customer_gateway: str
@@ -26,7 +29,9 @@ class Carrier:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CarriedSubnet:
-    """A subnet behind the gateway with all connections that are configured to carry it."""
+    """A subnet behind the gateway with all connections that are configured to carry it. `subnet` is a CIDR block, `source - destination` of
+    policies, or words for what BGP sessions would carry that have learned nothing.
+    """
 
     subnet: str
     carriers: tuple[Carrier, ...]

@@ -4,7 +4,9 @@ Two connections back each other up when they carry the same block: a tunnel that
 wider block of another connection takes nothing over. Two customer gateways count as two devices, although both may be one.
 
 A BGP session that is down would carry what the sessions that are up have learned, within the blocks that its connection declares: the devices
-behind a gateway's sessions are taken for one network. Without such prefixes, it counts with the blocks themselves.
+behind a gateway's sessions are taken for one network. It would also carry the subnets of static connections within these blocks. Without such
+networks nobody knows what the session would carry. It counts with one subnet for each declared block, "what BGP announces in" the block: the
+block itself may be wider than everything that is behind the device.
 """
 
 import functools
@@ -17,6 +19,7 @@ from landbridge import model
 #: How many subnets a summary names.
 SHOWN = 3
 MACHINE = "this machine"
+UNKNOWN = "what BGP announces"
 
 
 def of(carriers: Sequence[model.Carrier], addresses: Mapping[int, str]) -> model.Redundancy | None:
@@ -57,16 +60,24 @@ def _by_subnet(carriers: Iterable[model.Carrier]) -> dict[str, list[model.Carrie
 
 def _carried(carriers: Sequence[model.Carrier]) -> Iterator[tuple[model.Carrier, Iterable[str]]]:
     """Each carrier with what it carries, or would carry."""
-    of_others = tuple(dict.fromkeys(prefix for one in carriers if one.up for prefix in one.learned or ()))
-    within = functools.cache(lambda blocks: _within(of_others, blocks))
+    would_carry = functools.cache(lambda blocks: _would_carry(carriers, blocks))
     for one in carriers:
-        yield one, one.subnets if one.learned is None else one.learned or within(one.subnets) or one.subnets
+        yield one, one.subnets if one.learned is None else one.learned or would_carry(one.subnets)
+
+
+def _would_carry(carriers: Sequence[model.Carrier], blocks: tuple[str, ...]) -> tuple[str, ...]:
+    """Of a session that has learned nothing, by the blocks that its connection declares."""
+    learned = tuple(dict.fromkeys(prefix for one in carriers if one.up for prefix in one.learned or ()))
+    static = (subnet for one in carriers if one.style == "static" for subnet in one.subnets)
+    known = _within((*learned, *static), blocks) if blocks else learned
+    return known or tuple(f"{UNKNOWN} in {block}" for block in blocks) or (UNKNOWN,)
 
 
 def _within(prefixes: tuple[str, ...], blocks: tuple[str, ...]) -> tuple[str, ...]:
-    """The prefixes in any of the blocks; all of them where there is no block."""
+    """The prefixes in any of the blocks, each once."""
     nets = [ipaddress.IPv4Network(block, strict=False) for block in blocks]
-    return tuple(one for one in prefixes if not nets or any(map(ipaddress.IPv4Network(one).subnet_of, nets)))
+    parsed = {one: ipaddress.IPv4Network(one, strict=False) for one in prefixes}
+    return tuple(one for one, net in parsed.items() if any(map(net.subnet_of, nets)))
 
 
 def _is_met(found: Mapping[str, Sequence[model.Carrier]]) -> bool:

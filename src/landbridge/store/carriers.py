@@ -56,10 +56,11 @@ def _read(rows: Iterable[Any]) -> dict[str, list[model.Carrier]]:
     found: defaultdict[str, list[model.Carrier]] = defaultdict(list)
     for gateway_id, connection_id, endpoint, name, style, subnets, rules, peer_id, peer, peer_value, *seen in rows:
         state, nqa, routes = seen
-        learned = None if routes is None else _prefixes(routes)
+        learned = _learned(style, state, routes)
         carrier = model.Carrier(
             connection_id=connection_id,
             connection=name,
+            style=style,
             endpoint=endpoint,
             customer_gateway_id=peer_id,
             customer_gateway=f"customer gateway {peer} ({peer_value})",
@@ -75,6 +76,12 @@ def _subnets(style: str, subnets: str | None, rules: str | None) -> Iterable[str
     if style == "policy":
         return (f"{rule['source']} - {destination}" for rule in _list(rules) for destination in rule["destinations"])
     return _list(subnets)
+
+
+def _learned(style: str, state: str | None, routes: str | None) -> tuple[str, ...] | None:
+    if routes is not None:
+        return _prefixes(routes)
+    return () if style == "bgp" and state != "up" else None
 
 
 @functools.lru_cache(maxsize=SESSIONS)

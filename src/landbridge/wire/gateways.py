@@ -451,7 +451,8 @@ class CarrierAnswer(schema.Answer):
 
 class CarriedSubnetAnswer(schema.Answer):
     subnet: str = Field(
-        description="a CIDR block behind the device; of a connection of style policy source - destination"
+        description="a CIDR block behind the device; of a connection of style policy source - destination; "
+        "`what BGP announces in` a peer subnet while no session has learned a prefix in it"
     )
     connections: list[CarrierAnswer]
 
