@@ -122,6 +122,14 @@ def test_routing_daemons_are_for_bgp_alone(daemon: str, side: Any, cgw: Any):
     assert refused(daemon, side(style="bgp", peer=cgw(bgp_asn=None))) == {"bgp_asn"}
 
 
+@pytest.mark.parametrize(
+    ("asn", "plane", "printed"), [(65001, "userland", True), (64512, "userland", False), (65001, "kernel", False)]
+)
+def test_frr_is_told_of_a_hop_only_between_two_ases(asn: int, plane: str, printed: bool, side: Any, cgw: Any):
+    made = side(style="bgp", plane=plane, peer=cgw(bgp_asn=asn))
+    assert ("ebgp-multihop" in str(peerconfig.render(peerconfig.find("frr"), made))) == printed
+
+
 def test_nothing_to_carry_is_said(ike_device: peerconfig.Device, side: Any):
     assert refused(ike_device.id, side(peer_subnets=())) == {"peer_subnets"}
 

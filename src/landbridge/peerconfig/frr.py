@@ -8,7 +8,8 @@ from landbridge.peerconfig.side import Net, Side
 
 def write(side: Side) -> list[Part]:
     """FRR carries no route over eBGP without a policy, so there is a prefix list for each direction. On the userland data plane
-    the gateway's address is a hop away from its end of the tunnel, and BFD works between such addresses as multihop.
+    the gateway's address is a hop away from its end of the tunnel, and BFD works between such addresses as multihop. Within one
+    AS every session is multihop, and FRR refuses the line.
     """
     if side.device_inner is None or side.gateway_inner is None:
         raise ValueError("a bgp connection has both inner addresses")
@@ -23,7 +24,7 @@ def write(side: Side) -> list[Part]:
         f" neighbor {peer} update-source {side.device_inner.ip}",
         f" neighbor {peer} timers {keepalive} {hold}",
         f" neighbor {peer} timers connect 5",
-        None if side.routed else f" neighbor {peer} ebgp-multihop 2",
+        None if side.routed or side.device_asn == side.gateway_asn else f" neighbor {peer} ebgp-multihop 2",
         f" neighbor {peer} bfd",
         " address-family ipv4 unicast",
         indent([f"network {net}" for net in side.device_subnets], 2),

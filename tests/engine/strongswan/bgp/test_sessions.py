@@ -27,7 +27,7 @@ from landbridge.status.rule_context import Context, Related
 pytestmark = pytest.mark.process
 
 #: Another device announces the first one too.
-SHARED, OWN = sites.LAN, "192.168.45.0/24"
+SHARED, OWN, IN_ONE_AS = sites.LAN, "192.168.45.0/24", "192.168.46.0/24"
 LOCAL = (sites.VPC, "10.0.1.0/24")
 
 
@@ -60,7 +60,10 @@ CASES = {
     "device_shutdown": Case({}, lambda bed, name: bed.devices[name].tell("disable hq")),
     "device_closed": Case({"more": ""}, lambda bed, name: bed.devices[name].tell("restart hq")),
     "no_interface": Case(None),
+    "one_as": Case({"asn": 64512, "routes": (IN_ONE_AS,)}),
 }
+#: Sessions that are meant to stay up.
+SOUND = ("up", "one_as")
 NUMBERS = {name: 11 + at for at, name in enumerate(CASES)}
 
 
@@ -144,7 +147,7 @@ def wanted(names: tuple[str, ...] = tuple(NUMBERS), **changed: Any) -> configura
             "tunnel_peer_address": f"169.254.{number}.2/30",
         }
         spec = specs.connection(style="bgp", **inner | (changed if name == "up" else {}))
-        made.append(dataclasses.replace(spec, if_id=number, peer_asn=65001))
+        made.append(dataclasses.replace(spec, if_id=number, peer_asn=64512 if name == "one_as" else 65001))
     desired = specs.desired(*made, of=specs.gateway(id=GATEWAY_ID, local_subnets=LOCAL, ha_mode="active-standby"))
     found = configuration.desired_configuration(desired, {spec.id for spec in made}, "kernel")
     assert found is not None
@@ -190,7 +193,7 @@ def told(session: model.BgpSession) -> Context:
     return Context(connection=connection, seen=seen, related=Related(asn=64512, peer_asn=65001), seen_at=later)
 
 
-@pytest.mark.parametrize("name", [name for name in CASES if name != "up"])
+@pytest.mark.parametrize("name", [name for name in CASES if name not in SOUND])
 def test_what_ends_a_session_has_a_code(bed: Bed, name: str):
     case = CASES[name]
     if case.then is not None:
@@ -218,6 +221,16 @@ def test_a_session_that_is_up_tells_what_it_exchanged(bed: Bed):
     )
     assert bed.devices["up"].learned() == set(LOCAL)
     assert f"{OWN} via 169.254.11.2 dev x11 proto bird" in bed.routes()
+
+
+def test_a_device_in_the_same_as_exchanges_routes_too(bed: Bed):
+    """BGP within one AS (iBGP): the path is empty, and what another device announced is not passed on."""
+    bed.wait_for("one_as", lambda one: is_up(one) and one.bfd and one.accepted and one.announced, "the session")
+    assert bed.look().routes[f"c{NUMBERS['one_as']}"] == (
+        model.BgpRoute(prefix=IN_ONE_AS, next_hop=bed.devices["one_as"].address, as_path=(), origin="igp"),
+    )
+    assert bed.devices["one_as"].learned() == set(LOCAL)
+    assert f"{IN_ONE_AS} via {bed.devices['one_as'].address} dev x{NUMBERS['one_as']} proto bird" in bed.routes()
 
 
 def test_equal_routes_of_two_sessions_lead_into_both(bed: Bed):
