@@ -184,7 +184,7 @@ def test_an_if_id_is_never_used_again(database: Database, made: Any):
     assert database.read(lambda tx: gateways.find_any(tx, gateway.id)).next_if_id == after_first + 1
 
 
-def test_a_list_reads_observations_without_their_routes(database: Database, made: Any):
+def test_lists_read_no_routes(database: Database, made: Any):
     gateway = made.gateway()
     one = _connect(database, gateway, made.customer_gateway())
     routes = tuple(model.BgpRoute(prefix=f"10.{number}.0.0/16", next_hop="169.254.1.2") for number in range(200))
@@ -195,30 +195,43 @@ def test_a_list_reads_observations_without_their_routes(database: Database, made
     _record(database, _look(gateway, one.id, connections=(seen,)))
     before = connections._decode_report.cache_info().currsize
 
-    def read(tx: Transaction) -> tuple[list[Any], list[Any]]:
+    def check(tx: Transaction) -> None:
         row = gateways.find_any(tx, gateway.id)
+        known = connections.find(tx, gateway.project_id, one.id)
         assert row is not None
-        seq = connections.find(tx, gateway.project_id, one.id).seq
-        lists = [
-            *connections.page(tx, gateway.project_id, 0, 9),
-            *connections.page_of_gateway(tx, row, 0, 9),
-            *(known for known, _, _ in connections.with_times(tx, [seq])),
-        ]
-        whole = [
-            connections.find(tx, gateway.project_id, one.id),
-            *connections.page_of_gateway(tx, row, 0, 9, with_routes=True),
-        ]
-        return [each.observation for each in lists], [each.observation for each in whole]
+        assert known is not None
+        listed = (known.seq, one, model.StatusFacts(1, False, 1, "down"))
+        for page in (
+            connections.page(tx, gateway.project_id, 0, 9),
+            connections.page_of_gateway(tx, row.seq, 0, 9),
+            connections.page_of_gateways(tx, [row.seq], 0, 9),
+            connections.page_of_endpoint(tx, row.seq, one.endpoint, 0, 9),
+            [connections.find_listed(tx, gateway.project_id, one.id)],
+        ):
+            assert page == [listed]
+        without = replace(session, routes=())
+        assert connections.sessions(tx, [known.seq, known.seq + 1]) == {known.seq: without}
+        [(shown, _, _)] = connections.with_times(tx, [known.seq])
+        assert shown.observation == replace(seen, routes=(), bgp=without)
+        assert known.observation == seen
+        assert connections.observed_of_gateway(tx, row.seq) == [(one, seen)]
 
-    lists, whole = database.read(read)
-    assert whole == [seen, seen]
-    assert lists == [replace(seen, routes=(), bgp=replace(session, routes=()))] * 3
+    database.read(check)
     assert connections._decode_report.cache_info().currsize == before + 1, "a long report is not kept"
 
 
-@pytest.mark.parametrize("with_routes", [False, True])
-def test_a_page_of_a_gateway_is_one_walk_of_its_index(database: Database, *, with_routes: bool):
-    statement = compiled(connections._PAGE_OF_GATEWAY[with_routes])
+def test_a_connection_that_nobody_observed_has_no_session(database: Database, made: Any):
+    gateway = made.gateway()
+    one = _connect(database, gateway, made.customer_gateway())
+    row = database.read(lambda tx: connections.find_listed(tx, gateway.project_id, one.id))
+    assert row is not None
+    assert database.read(lambda tx: connections.sessions(tx, [row.seq])) == {}
+    _record(database, _look(gateway, one.id))
+    assert database.read(lambda tx: connections.sessions(tx, [row.seq])) == {}
+
+
+def test_a_page_of_a_gateway_is_one_walk_of_its_index(database: Database):
+    statement = compiled(connections._PAGE_OF_GATEWAY)
     plan = database.read(
         lambda tx: tx.cursor.execute(f"EXPLAIN QUERY PLAN {statement.text}", [1] * len(statement.names)).fetchall()
     )

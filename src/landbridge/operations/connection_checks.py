@@ -37,8 +37,8 @@ def check(tx: Transaction, call: Call, request: model.ConnectionCheckRequest) ->
     except errors.Invalid as error:
         return CheckedConnection(violations=tuple(error.violations), warnings=ignored)
     made, gateway = prepared.connection, prepared.gateway
-    rows = connections.page_of_gateway(tx, gateway, 0, gateway.connections + 1)
-    others = [row.connection for row in rows if not row.deleting]
+    rows = connections.page_of_gateway(tx, gateway.seq, 0, gateway.connections + 1)
+    others = [row.connection for row in rows if not row.facts.deleting]
     own = rules.warnings(made, call.service.abilities)
     network_id = gateway.gateway.network_id or ""
     network = call.service.site.network(network_id) or model.Network(id=network_id)

@@ -37,7 +37,7 @@ def _list_page(tx: Transaction, call: Call, request: model.ConnectionListRequest
         rows = connections.page(tx, call.project_id, after, limit + 1)
         total = gateways.total_connections(tx, call.project_id)
     return ConnectionPage(
-        connections=[operations.shown(tx, call, row) for row in rows[:limit]],
+        connections=operations.shown(tx, call, rows[:limit]),
         next_marker=paging.marker(call, "connections", rows[limit - 1].seq) if len(rows) > limit else None,
         total=total,
     )
@@ -50,7 +50,7 @@ list_page = Operation(
 
 def _of_gateway(
     tx: Transaction, call: Call, request: model.ConnectionListRequest, after: int
-) -> tuple[list[connections.ConnectionRow], int]:
+) -> tuple[list[connections.ListedRow], int]:
     """The rows of the gateway that the request names by id or by endpoint: one row more than the page has."""
     owners = {gateways.owner(tx, endpoint) for endpoint in request.endpoints}
     named = {*request.gateway_ids, *owners}
@@ -61,7 +61,7 @@ def _of_gateway(
     ):
         return [], 0
     if not request.endpoints:
-        return connections.page_of_gateway(tx, row, after, request.limit + 1), row.connections
+        return connections.page_of_gateway(tx, row.seq, after, request.limit + 1), row.connections
     numbers = {each.number for each in row.gateway.endpoints if {each.eip_id or each.address} == request.endpoints}
     if not numbers:
         return [], 0
@@ -72,7 +72,7 @@ def _of_gateway(
 
 def _of_enterprises(
     tx: Transaction, call: Call, request: model.ConnectionListRequest, after: int
-) -> tuple[list[connections.ConnectionRow], int]:
+) -> tuple[list[connections.ListedRow], int]:
     """The connections whose gateways belong to these enterprise projects. Most projects have one enterprise project for all gateways."""
     counts = gateways.of_enterprises(tx, call.project_id, request.enterprise_project_ids)
     total = sum(counts.values())

@@ -233,23 +233,29 @@ def _sealed_psk(call: Call, request: model.ConnectionRequest, connection: model.
 def find(tx: Transaction, call: Call, connection_id: str) -> connections.ConnectionRow:
     row = connections.find(tx, call.project_id, connection_id.lower())
     if row is None:
-        raise errors.NotFound(f"VPN connection {connection_id[:64]}")
+        raise _not_found(connection_id)
     return row
 
 
-def shown(tx: Transaction, call: Call, row: connections.ConnectionRow) -> ShownConnection:
-    return ShownConnection(
-        connection=row.connection,
-        status=status.api_status(row),
-        generation=row.generation,
-        bgp_peer=_bgp_peer(tx, call, row),
-    )
+def _not_found(connection_id: str) -> errors.NotFound:
+    return errors.NotFound(f"VPN connection {connection_id[:64]}")
 
 
-def _bgp_peer(tx: Transaction, call: Call, row: connections.ConnectionRow) -> model.BgpPeer | None:
-    connection, session = row.connection, row.observation.bgp if row.observation else None
-    if session is None:
-        return None
+def shown(tx: Transaction, call: Call, rows: list[connections.ListedRow]) -> list[ShownConnection]:
+    bgp = [row.seq for row in rows if row.connection.style == "bgp"]
+    sessions = connections.sessions(tx, bgp) if bgp else {}
+    return [
+        ShownConnection(
+            connection=connection,
+            status=status.of_facts(facts),
+            generation=facts.generation,
+            bgp_peer=_bgp_peer(tx, call, connection, sessions[seq]) if seq in sessions else None,
+        )
+        for seq, connection, facts in rows
+    ]
+
+
+def _bgp_peer(tx: Transaction, call: Call, connection: model.Connection, session: model.BgpSession) -> model.BgpPeer:
     peer = customer_gateways.find(tx, connection.project_id, connection.customer_gateway_id)
     return model.BgpPeer(
         address=(connection.tunnel_peer_address or "").split("/")[0],
@@ -262,7 +268,10 @@ def _bgp_peer(tx: Transaction, call: Call, row: connections.ConnectionRow) -> mo
 
 @operation("show_vpn_connection", "reader", "read")
 def show(tx: Transaction, call: Call, request: model.ConnectionRef) -> ShownConnection:
-    return shown(tx, call, find(tx, call, request.connection_id))
+    row = connections.find_listed(tx, call.project_id, request.connection_id.lower())
+    if row is None:
+        raise _not_found(request.connection_id)
+    return shown(tx, call, [row])[0]
 
 
 @operation("diagnose_vpn_connection", "reader", "read")

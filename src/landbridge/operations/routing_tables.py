@@ -61,11 +61,8 @@ def _routes(tx: Transaction, call: Call, gateway_id: str) -> list[InstalledRoute
     ]
     through = [
         route
-        for one in connections.page_of_gateway(tx, row, 0, row.connections, with_routes=True)
-        if one.observation is not None
-        for route in _through(
-            one.connection, one.observation, row.gateway.endpoints[one.connection.endpoint - 1].address
-        )
+        for connection, seen in connections.observed_of_gateway(tx, row.seq)
+        for route in _through(connection, seen, row.gateway.endpoints[connection.endpoint - 1].address)
     ]
     return found + sorted(through, key=lambda route: (ipv4.block(route.destination), route.resource))
 

@@ -23,8 +23,7 @@ gateway_report: TypeAdapter[model.GatewayReport] = TypeAdapter(model.GatewayRepo
 probe_order: TypeAdapter[model.ProbeOrder] = TypeAdapter(model.ProbeOrder)
 probe_result: TypeAdapter[model.ProbeResult] = TypeAdapter(model.ProbeResult)
 observation: TypeAdapter[model.ConnectionObservation] = TypeAdapter(model.ConnectionObservation)
-
-
+bgp_session: TypeAdapter[model.BgpSession] = TypeAdapter(model.BgpSession)
 reachability: TypeAdapter[model.Reachability] = TypeAdapter(model.Reachability)
 attempt: TypeAdapter[model.Attempt] = TypeAdapter(model.Attempt)
 #: `kind` selects the type of a fact. Without it pydantic tries every type, which takes twenty times as long.

@@ -4,7 +4,7 @@ import functools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, and_, bindparam, case, delete, func, insert, or_, select, update
 
@@ -27,11 +27,14 @@ _WHOLE = (_c.c.seq, _c.c.spec, _c.c.generation, _c.c.deleting, _o.c.applied_gene
 _COLUMNS = (*_WHOLE[:-1], expressions.JsonWithout(_o.c.report, ("routes",), ("bgp", "routes")))
 _OBSERVED = _c.outerjoin(_o, _o.c.connection_seq == _c.c.seq)
 _LOOKED_AT = _OBSERVED.outerjoin(_look, _look.c.gateway_seq == _c.c.gateway_seq)
-_ROW = select(*_COLUMNS, _look.c.seen_at).select_from(_LOOKED_AT)
-_WHOLE_ROW = select(*_WHOLE, _look.c.seen_at).select_from(_LOOKED_AT)
-_FIND = Statement(_WHOLE_ROW.where(_c.c.id == bindparam("id"), _c.c.project_id == bindparam("project_id")))
+#: In the order of `model.StatusFacts`.
+_FACTS = (_c.c.generation, _c.c.deleting, _o.c.applied_generation, _o.c.state)
+_LISTED = select(_c.c.seq, _c.c.spec, *_FACTS).select_from(_OBSERVED)
+_OF_ID = and_(_c.c.id == bindparam("id"), _c.c.project_id == bindparam("project_id"))
+_FIND = Statement(select(*_WHOLE, _look.c.seen_at).select_from(_LOOKED_AT).where(_OF_ID))
+_FIND_LISTED = Statement(_LISTED.where(_OF_ID))
 _PAGE = Statement(
-    _ROW.where(_c.c.project_id == bindparam("project_id"), _c.c.seq > bindparam("after"))
+    _LISTED.where(_c.c.project_id == bindparam("project_id"), _c.c.seq > bindparam("after"))
     .order_by(_c.c.seq)
     .limit(bindparam("limit"))
 )
@@ -41,19 +44,24 @@ _WITH_TIMES = Statement(
     .where(expressions.IsAmong(_c.c.seq, "seqs"))
     .order_by(_c.c.seq)
 )
-#: With the routes of the connections (True), and without.
-_PAGE_OF_GATEWAY = {
-    with_routes: Statement(
-        select(*columns)
-        .select_from(_OBSERVED)
-        .where(_c.c.gateway_seq == bindparam("gateway_seq"), _c.c.seq > bindparam("after"))
-        .order_by(_c.c.seq)
-        .limit(bindparam("limit"))
+_PAGE_OF_GATEWAY = Statement(
+    _LISTED.where(_c.c.gateway_seq == bindparam("gateway_seq"), _c.c.seq > bindparam("after"))
+    .order_by(_c.c.seq)
+    .limit(bindparam("limit"))
+)
+_OBSERVED_OF_GATEWAY = Statement(
+    select(_c.c.spec, _o.c.report)
+    .select_from(_c.join(_o, _o.c.connection_seq == _c.c.seq))
+    .where(_c.c.gateway_seq == bindparam("gateway_seq"), _o.c.report.is_not(None))
+    .order_by(_c.c.seq)
+)
+_SESSIONS = Statement(
+    select(_o.c.connection_seq, expressions.JsonWithout(expressions.JsonValue(_o.c.report, "bgp"), ("routes",))).where(
+        expressions.IsAmong(_o.c.connection_seq, "seqs")
     )
-    for with_routes, columns in ((False, _COLUMNS), (True, _WHOLE))
-}
+)
 _PAGE_OF_ENDPOINT = Statement(
-    _ROW.where(
+    _LISTED.where(
         _c.c.gateway_seq == bindparam("gateway_seq"),
         _c.c.endpoint == bindparam("endpoint"),
         _c.c.seq > bindparam("after"),
@@ -66,7 +74,7 @@ _COUNT_OF_ENDPOINT = Statement(
 )
 #: The inner query reads the index of gateways alone, and only the page's own rows are read whole.
 _PAGE_OF_GATEWAYS = Statement(
-    _ROW.where(
+    _LISTED.where(
         _c.c.seq.in_(
             select(_inner.c.seq)
             .where(
@@ -176,8 +184,6 @@ _DESIRED = Statement(
     .where(_c.c.gateway_seq == bindparam("gateway_seq"), _c.c.deleting == 0)
     .order_by(_c.c.seq)
 )
-#: In the order of `model.StatusFacts`.
-_FACTS = (_c.c.generation, _c.c.deleting, _o.c.applied_generation, _o.c.state)
 _FACTS_OF_GATEWAY = Statement(
     select(_c.c.id, _c.c.seq, *_FACTS).select_from(_OBSERVED).where(_c.c.gateway_seq == bindparam("gateway_seq"))
 )
@@ -221,6 +227,14 @@ _REMOVE = (
 ConnectionRow = model.KnownConnection
 
 
+class ListedRow(NamedTuple):
+    """A connection as lists show it: with what decides its status, and without what was observed of it."""
+
+    seq: int
+    connection: model.Connection
+    facts: model.StatusFacts
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DesiredRow:
     """A connection as the agent needs it; `psk` is sealed."""
@@ -244,17 +258,26 @@ def _decode_report(report: str) -> model.ConnectionObservation:
     return codec.observation.validate_json(report)
 
 
-def _row(row: Any, seen_at: datetime | None) -> ConnectionRow:
-    """`seen_at` is when its gateway was observed."""
-    seq, spec, generation, deleting, applied, report = row
-    decode = _decode_report if len(report or "") <= LONGEST_REMEMBERED else codec.observation.validate_json
-    observation = None if report is None else decode(report)
-    return ConnectionRow(_decode(spec), generation, bool(deleting), applied, observation, seen_at, seq)
+def _observation(report: str) -> model.ConnectionObservation:
+    return (_decode_report if len(report) <= LONGEST_REMEMBERED else codec.observation.validate_json)(report)
 
 
 def _observed_row(row: Any) -> ConnectionRow:
     """The last column is when its gateway was observed."""
-    return _row(row[:-1], None if row[-1] is None else codec.moment(row[-1]))
+    seq, spec, generation, deleting, applied, report, seen_at = row
+    return ConnectionRow(
+        _decode(spec),
+        generation,
+        bool(deleting),
+        applied,
+        None if report is None else _observation(report),
+        None if seen_at is None else codec.moment(seen_at),
+        seq,
+    )
+
+
+def _listed(rows: list[Any]) -> list[ListedRow]:
+    return [ListedRow(row[0], _decode(row[1]), _facts(row[2:])) for row in rows]
 
 
 def find(tx: Transaction, project_id: str, connection_id: str) -> ConnectionRow | None:
@@ -262,14 +285,24 @@ def find(tx: Transaction, project_id: str, connection_id: str) -> ConnectionRow 
     return None if row is None else _observed_row(row)
 
 
-def page(tx: Transaction, project_id: str, after: int, limit: int) -> list[ConnectionRow]:
-    """The observations of all pages have no routes."""
-    return [_observed_row(row) for row in tx.all(_PAGE, project_id=project_id, after=after, limit=limit)]
+def find_listed(tx: Transaction, project_id: str, connection_id: str) -> ListedRow | None:
+    found = _listed(tx.all(_FIND_LISTED, id=connection_id, project_id=project_id))
+    return found[0] if found else None
+
+
+def page(tx: Transaction, project_id: str, after: int, limit: int) -> list[ListedRow]:
+    return _listed(tx.all(_PAGE, project_id=project_id, after=after, limit=limit))
+
+
+def sessions(tx: Transaction, seqs: Iterable[int]) -> dict[int, model.BgpSession]:
+    """The observed BGP sessions of the connections with these seqs, without their routes."""
+    rows = tx.all(_SESSIONS, seqs=expressions.values(seqs))
+    return {seq: codec.bgp_session.validate_json(session) for seq, session in rows if session is not None}
 
 
 def with_times(tx: Transaction, seqs: Iterable[int]) -> list[tuple[ConnectionRow, model.Times, str | None]]:
-    """The connections with these seqs in the order of their creation; with each its times, and why its gateway is FAULT (None: it is
-    not).
+    """The connections with these seqs in the order of their creation, observations without routes; with each its times, and why its
+    gateway is FAULT (None: it is not).
     """
     rows = tx.all(_WITH_TIMES, seqs=expressions.values(seqs))
     return [(_observed_row(row[:-3]), codec.times(*row[-2:]), row[-3]) for row in rows]
@@ -287,17 +320,20 @@ def page_of_facts(
     return [(row[0], row[1], _facts(row[2:])) for row in rows]
 
 
-def page_of_gateway(
-    tx: Transaction, gateway: gateways.GatewayRow, after: int, limit: int, *, with_routes: bool = False
-) -> list[ConnectionRow]:
-    """The rows have the time of observation of their gateway: the query does not read it for each row."""
-    rows = tx.all(_PAGE_OF_GATEWAY[with_routes], gateway_seq=gateway.seq, after=after, limit=limit)
-    return [_row(row, gateway.seen_at) for row in rows]
+def page_of_gateway(tx: Transaction, gateway_seq: int, after: int, limit: int) -> list[ListedRow]:
+    return _listed(tx.all(_PAGE_OF_GATEWAY, gateway_seq=gateway_seq, after=after, limit=limit))
 
 
-def page_of_endpoint(tx: Transaction, gateway_seq: int, endpoint: int, after: int, limit: int) -> list[ConnectionRow]:
-    found = tx.all(_PAGE_OF_ENDPOINT, gateway_seq=gateway_seq, endpoint=endpoint, after=after, limit=limit)
-    return [_observed_row(row) for row in found]
+def observed_of_gateway(
+    tx: Transaction, gateway_seq: int
+) -> list[tuple[model.Connection, model.ConnectionObservation]]:
+    """The connections that were observed, with all their routes."""
+    rows = tx.all(_OBSERVED_OF_GATEWAY, gateway_seq=gateway_seq)
+    return [(_decode(spec), _observation(report)) for spec, report in rows]
+
+
+def page_of_endpoint(tx: Transaction, gateway_seq: int, endpoint: int, after: int, limit: int) -> list[ListedRow]:
+    return _listed(tx.all(_PAGE_OF_ENDPOINT, gateway_seq=gateway_seq, endpoint=endpoint, after=after, limit=limit))
 
 
 def count_of_endpoint(tx: Transaction, gateway_seq: int, endpoint: int) -> int:
@@ -305,9 +341,8 @@ def count_of_endpoint(tx: Transaction, gateway_seq: int, endpoint: int) -> int:
     return int(tx.all(_COUNT_OF_ENDPOINT, gateway_seq=gateway_seq, endpoint=endpoint)[0][0])
 
 
-def page_of_gateways(tx: Transaction, gateway_seqs: Iterable[int], after: int, limit: int) -> list[ConnectionRow]:
-    rows = tx.all(_PAGE_OF_GATEWAYS, gateways=expressions.values(gateway_seqs), after=after, limit=limit)
-    return [_observed_row(row) for row in rows]
+def page_of_gateways(tx: Transaction, gateway_seqs: Iterable[int], after: int, limit: int) -> list[ListedRow]:
+    return _listed(tx.all(_PAGE_OF_GATEWAYS, gateways=expressions.values(gateway_seqs), after=after, limit=limit))
 
 
 def ends(
