@@ -358,6 +358,7 @@ def _observe(maker: Maker, gateway: Any, up: Any, down: Any, refused: Any) -> No
             bgp=_session(at),
             nqa=_reachability("169.254.70.1", "169.254.70.2", at),
             monitor=_reachability("203.0.113.10", "198.18.0.1", at),
+            daemon_died_at=at,
         ),
         model.ConnectionObservation(
             connection_id=down["id"],

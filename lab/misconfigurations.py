@@ -64,6 +64,7 @@ UNMADE = (
     "negotiating",
     "unknown_refusal",
     "key_not_proved",
+    "daemon_restarted",
 )
 #: Codes of BGP sessions. The devices of the bench speak no BGP: tests/status/test_bgp_causes.py has rows for these codes.
 OF_BGP = tuple(code for code in cause_texts.TEXTS if code.startswith("bgp_"))

@@ -108,7 +108,7 @@ def test_a_killed_charon_comes_back_with_its_tunnel(tunnel: Any) -> None:
     subprocess.run(["kill", "-9", *pids.stdout.split()], check=True)
     sites.wait_for(lambda: _spis(service, connection_id) not in ({*()}, before), "new SAs")
     sites.wait_for(lambda: sites.ping(world.vpc_host, HOST), "the ping to cross again")
-    assert "its charon died and was started again" in service.log.read_text()
+    assert "its charon died or did not answer, and was started again" in service.log.read_text()
 
 
 def _metrics(service: demo.Service) -> dict[str, float]:

@@ -1,6 +1,7 @@
 """Which cause, of which side, with which values: tables of attempts, the first cause expected, and what never changes it."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -807,6 +808,15 @@ def test_a_device_that_dials_in_by_another_id_is_named():
 def test_without_a_word_it_is_negotiating(seen: dict[str, Any], reason: str):
     (found,) = rank(**seen)
     assert (found.code, found.reason) == ("negotiating", reason)
+
+
+def test_a_daemon_that_was_started_again_is_the_cause_until_the_tunnel_is_up():
+    died_at = examples.START + timedelta(seconds=60)
+    (found,) = rank(whole(0), daemon_died_at=died_at)
+    assert (found.code, found.side) == ("daemon_restarted", "operator")
+    assert found.reason.endswith("was started again: at 2026-01-02 03:01:00 UTC")
+    assert rank(whole(70), daemon_died_at=died_at)[0].code != "daemon_restarted"
+    assert rank(attempt(70, key(71, "differs"), by="device"), daemon_died_at=died_at)[0].code == "psk_mismatch"
 
 
 # -- what is wrong with a tunnel that is up ---------------------------------------------------------------------------

@@ -22,7 +22,9 @@ PATH_CHECKS = shared_metrics.Counter(
     "Checks of the path through a tunnel that have ended.",
     outcome=("passes", "reported", "black_hole", "unanswered", "failed"),
 )
-RESTARTS = shared_metrics.Counter("landbridge_charon_restarts_total", "Charons that died and were started again.")
+RESTARTS = shared_metrics.Counter(
+    "landbridge_charon_restarts_total", "Charons that died or did not answer, and were started again."
+)
 
 
 class Step(Protocol):

@@ -82,7 +82,8 @@ class ConnectionObservation:
     `is_key_unproved`: the tunnel was made with another PSK than the one that is loaded, and no IKE_SA with this one stands yet.
     `configuration` names what is loaded now; `attempts` are the last ones, oldest first. `traffic` and `one_way_pairs` are counted by the source
     that the agent reports to. `refused_packets`: most packets first. `bgp`: the session of a connection of style bgp. `nqa` and `monitor`: the
-    results of echoes through the tunnel and outside of it; None where none are sent.
+    results of echoes through the tunnel and outside of it; None where none are sent. `daemon_died_at`: when the IKE daemon of the VPN gateway was
+    started because the one before had ended by itself or did not answer; None after another start.
     """
 
     connection_id: str
@@ -108,6 +109,7 @@ class ConnectionObservation:
     bgp: BgpSession | None = None
     nqa: Reachability | None = None
     monitor: Reachability | None = None
+    daemon_died_at: datetime | None = None
 
     @property
     def state(self) -> str:

@@ -289,6 +289,11 @@ TEXTS: Mapping[str, Text] = {
     "negotiating": Text(
         "either", "negotiating, nothing has been refused yet", "wait for the end of the negotiation, some seconds"
     ),
+    "daemon_restarted": Text(
+        "operator",
+        "the IKE daemon of the VPN gateway had ended or did not answer, and was started again",
+        "wait for the end of the negotiation, some seconds; when it happens again, the operator must look into the daemon's log",
+    ),
     # -- warnings about a tunnel that is up
     "nothing_comes_back": Text(
         "device",

@@ -32,6 +32,8 @@ _FIRST_MESSAGE = frozenset(
     {"ike_proposal_mismatch", "ike_version_mismatch", "no_connection_on_device", "ike_mode_mismatch", "wrong_endpoint"}
 )
 _PHASE_2 = frozenset({"esp_proposal_mismatch", "selectors_mismatch", "data_plane_failure", "rekey_refused"})
+#: Causes while nothing was refused since the last start.
+_NOTHING_YET = frozenset({"waiting_for_device", "negotiating", "daemon_restarted"})
 _SILENCE = frozenset({"no_answer", "answer_lost", "udp_4500_blocked"})
 #: Code of the newest attempt -> codes of an earlier attempt that are more specific when they are certain.
 _MORE_SPECIFIC = {
@@ -68,7 +70,7 @@ def rank(context: Context) -> tuple[model.Cause, ...]:
     findings = _findings(context)
     causes = _decide(context, findings) if findings else (_without_cause(context),)
     first, strangers = causes[0], tuple(_strangers(context))
-    if first.code in {"waiting_for_device", "negotiating"}:
+    if first.code in _NOTHING_YET:
         return each_once(strangers or causes)
     known_by_address = tuple(one for one in strangers if one.is_certain)
     if known_by_address and (first.code in _GONE | {"no_answer"} or not first.is_certain):
@@ -235,6 +237,10 @@ def _after_a_delete(context: Context, newest: Finding, earlier: Sequence[Finding
 
 
 def _without_cause(context: Context) -> model.Cause:
+    died = context.seen.daemon_died_at
+    if died is not None and rule_context.last_up(context, 1) < died:
+        when = f"at {died:%Y-%m-%d %H:%M:%S} UTC"
+        return cause_texts.cause("daemon_restarted", placeholders=context.placeholders, detail=when)
     if context.seen.waits_for_peer and not context.seen.ike_established:
         return cause_texts.cause("waiting_for_device", placeholders=context.placeholders)
     evidence = tuple(line for one in rule_context.views(context)[-1:] for line in one.lines())

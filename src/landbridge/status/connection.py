@@ -115,7 +115,7 @@ def _why_down(context: Context, paused: model.Explanation | None) -> model.Expla
     if failure is not None:
         return failure
     found = causes.rank(context)
-    return paused if paused is not None and found[0].code == "negotiating" else _explained(found)
+    return paused if paused is not None and found[0].code in {"negotiating", "daemon_restarted"} else _explained(found)
 
 
 def _explained(found: tuple[model.Cause, ...]) -> model.Explanation:

@@ -29,7 +29,7 @@ SUBNETS = (sites.LAN, "192.168.46.0/24")
 OTHER_LAN, OTHER_HOST = "192.168.45.0/24", "192.168.45.10"
 #: What may differ between two looks at the same state.
 _CHANGING = {
-    *("network", "ike", "at", "sas", "recently_initiated", "attempts", "tunnels", "started_at"),
+    *("network", "ike", "at", "sas", "recently_initiated", "attempts", "tunnels", "started_at", "died"),
     *("seen", "refused"),  # by the firewall, of packets that pass
 }
 #: A fast DH group, and proposals of which the device takes either.

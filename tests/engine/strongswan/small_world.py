@@ -59,11 +59,13 @@ def _start(current: state.GatewayState, step: Any) -> state.GatewayState:
     assert current.folder
     assert current.network.namespace
     assert current.network.filter_table
-    assert not current.ike.alive
+    assert not (current.ike.alive and current.ike.answers)
+    assert step.died or not current.ike.alive
     return put(
         current,
         restarts=step.restarts,
         alive=True,
+        answers=True,
         conns={},
         secrets=frozenset(),
         sas=(),
@@ -71,8 +73,12 @@ def _start(current: state.GatewayState, step: Any) -> state.GatewayState:
     )
 
 
-def _stop(current: state.GatewayState, _: Any) -> state.GatewayState:
-    return put(current, alive=False, conns={}, secrets=frozenset(), sas=(), recently_initiated=frozenset())
+def _stop(current: state.GatewayState, step: Any) -> state.GatewayState:
+    """One that does not answer cannot be asked to end."""
+    assert step.answers == current.ike.answers
+    return put(
+        current, alive=False, answers=True, conns={}, secrets=frozenset(), sas=(), recently_initiated=frozenset()
+    )
 
 
 def _delete_link(current: state.GatewayState, link: str) -> state.GatewayState:
@@ -229,7 +235,7 @@ def _delete_folder(current: state.GatewayState, _: Any) -> state.GatewayState:
 
 
 def _load_secret(current: state.GatewayState, step: Any) -> state.GatewayState:
-    assert current.ike.alive
+    assert current.ike.alive and current.ike.answers  # noqa: PT018
     others = {fingerprints.secret_of(secret) for secret in current.ike.secrets} - {
         fingerprints.secret_of(step.secret_id)
     }
@@ -238,7 +244,7 @@ def _load_secret(current: state.GatewayState, step: Any) -> state.GatewayState:
 
 
 def _load_conn(current: state.GatewayState, step: Any) -> state.GatewayState:
-    assert current.ike.alive
+    assert current.ike.alive and current.ike.answers  # noqa: PT018
     return put(current, conns={**current.ike.conns, step.connection_id: frozenset(step.conn["children"])})
 
 

@@ -174,7 +174,19 @@ def stray_sas(draw: Any):
 
 
 DAMAGES = (
-    *("charon", "namespace", "secret", "conn", "sa", "child", "address", "uplink", "half-uplink", "vpc-link"),
+    *(
+        "charon",
+        "charon-hangs",
+        "namespace",
+        "secret",
+        "conn",
+        "sa",
+        "child",
+        "address",
+        "uplink",
+        "half-uplink",
+        "vpc-link",
+    ),
     *("filter_table", "nat_table", "rules", "tunnel", "half-tunnel", "route", "stray-tunnel", "path"),
     *("dial-in", "echoes", "shared-route", "foreign-share", "hash-policy"),
     *("bird", "bird-hangs", "bird-stopped", "bird-text", "learned-routes", "learned-sources", "closed-session"),
@@ -206,8 +218,12 @@ def _damage(draw: Any, current: state.GatewayState, kind: str) -> state.GatewayS
             return small_world.put(current, bird_sessions=closed)
         case "bird" | "bird-hangs" | "bird-stopped" | "bird-text" | "closed-session":
             return current
+        case "charon-hangs" if current.ike.alive:
+            return small_world.put(current, answers=False, conns={}, secrets=frozenset(), sas=())
+        case "charon-hangs":
+            return current
         case "charon":
-            return small_world.put(current, alive=False, conns={}, secrets=frozenset(), sas=())
+            return small_world.put(current, alive=False, answers=True, conns={}, secrets=frozenset(), sas=())
         case "namespace":
             loose = draw(st.booleans())
             return small_world.put(

@@ -29,7 +29,10 @@ START_TIMEOUT = 30.0
 STOP_TIMEOUT = 3.0
 #: What `connect` raises when nobody listens. Nothing else means that: a daemon that hangs has a full backlog, which is EAGAIN.
 NOT_LISTENING = (FileNotFoundError, ConnectionRefusedError)
+#: What `connect` and an answer raise when somebody listens and does not answer.
+NO_ANSWER = (TimeoutError, BlockingIOError)
 SYSTEMD_RUNS = Path(paths.SYSTEMD)
+_SIGNALS = (signal.SIGTERM, signal.SIGKILL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,17 +129,19 @@ class Daemon:
             process = self._process(folder)
         except NOT_LISTENING:
             return
-        self._end(process)
+        self._end(process, *_SIGNALS)
         self.socket_path(folder).resolve().unlink(missing_ok=True)
         self.socket_path(folder).unlink(missing_ok=True)
 
-    def end(self, pids: Iterable[int]) -> None:
-        """Ends those processes that run this program. Raises OSError for one that does not stop."""
+    def end(self, pids: Iterable[int], *, kill: bool = False) -> None:
+        """Ends those processes that run this program. `kill`: without SIGTERM, which a process that hangs would not hear, or would hear too
+        late. Raises OSError for one that does not stop.
+        """
         for pid in pids:
             with contextlib.suppress(ProcessLookupError):
                 process = os.pidfd_open(pid)
                 if self.is_run_by(pid):  # after the pidfd: it is this process or none
-                    self._end(process)
+                    self._end(process, *((signal.SIGKILL,) if kill else _SIGNALS))
                 else:
                     os.close(process)
 
@@ -189,10 +194,10 @@ class Daemon:
                     return words[-1].strip()
         return "it said nothing"
 
-    def _end(self, process: int) -> None:
+    def _end(self, process: int, *signals: signal.Signals) -> None:
         """`process` is a pidfd, and is closed."""
         try:
-            for number in (signal.SIGTERM, signal.SIGKILL):
+            for number in signals:
                 with contextlib.suppress(ProcessLookupError):
                     signal.pidfd_send_signal(process, number)
                 if select.select([process], [], [], STOP_TIMEOUT)[0]:
@@ -201,13 +206,13 @@ class Daemon:
         finally:
             os.close(process)
 
-    def end_lost(self, namespace: str) -> None:
+    def end_lost(self, namespace: str, *, kill: bool = False) -> None:
         """Ends daemons whose socket somebody deleted: a new daemon would receive no packets beside them. The namespace is ours, and so are
-        they.
+        they. `kill`: see `end`.
         """
         command = ["ip", "netns", "pids", namespace]
         done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
-        self.end(map(int, done.stdout.split()))
+        self.end(map(int, done.stdout.split()), kill=kill)
 
     def _process(self, folder: Path) -> int:
         """A pidfd of whoever listens on the socket: a pid alone may be another process's by the time it is used."""

@@ -8,6 +8,7 @@ import dataclasses
 import logging
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -45,12 +46,14 @@ from landbridge.engine.strongswan.ike import (
     fingerprints,
     pfs_proof,
     retries,
+    silences,
     unanswered_requests,
     vici_events,
     vici_session,
 )
 from landbridge.engine.strongswan.ike import look as ike_look
 from landbridge.engine.strongswan.ike import planning as ike_planning
+from landbridge.engine.strongswan.ike import state as ike_state
 from landbridge.engine.strongswan.ike import steps as ike_steps
 from landbridge.engine.strongswan.network import apply as network_apply
 from landbridge.engine.strongswan.network import firewall, namespace, xfrm
@@ -101,6 +104,7 @@ class StrongSwan:
         self._unanswered: dict[str, unanswered_requests.UnansweredRequests] = {}
         self._attempts: dict[str, attempts.AttemptLog] = {}
         self._tried: dict[str, retries.Retries] = {}
+        self._silences: dict[str, silences.Silence] = {}
         self._watcher: vici_events.Watcher | None = None
         self._probes = probe_runner.ProbeRunner(
             self._look_soon,
@@ -159,16 +163,15 @@ class StrongSwan:
         return self._attempts.setdefault(gateway_id, attempts.AttemptLog(is_userland=self._plane == "userland"))
 
     def observe(self, gateway_id: str) -> state.GatewayState:
-        """Raises StepFailed when a charon is there but does not answer. Sees nothing where the folder belongs to another id."""
+        """Raises StepFailed when a charon is there but does not answer, until `charon.SILENCE_LIMIT` is over. Sees nothing where the folder belongs to another id."""
         folder = self._folder_of(gateway_id)
         with failures.as_step_failed():
             marked = marks.read(folder)
             if marked not in (None, gateway_id):
                 return state.GatewayState(at=datetime.now(UTC), plane=self._plane)
             network = network_look.look(gateway_id, self._underlay, nat=self._has_nat)
-            logs = self._unanswered_of(gateway_id), self._attempts_of(gateway_id)
-            ike = ike_look.look(folder, *logs, self._tried_of(gateway_id).recent())
-            running_plane = charon.plane(folder) if ike.alive else None
+            ike = self._look_at_charon(gateway_id, folder)
+            running_plane = charon.plane(folder) if ike.alive and ike.answers else None
             bgp = bgp_look.look(folder)
         return state.GatewayState(
             at=datetime.now(UTC),
@@ -181,6 +184,23 @@ class StrongSwan:
             echo=self._prober.state(gateway_id),
             paths=self._paths.state(gateway_id),
         )
+
+    def _look_at_charon(self, gateway_id: str, folder: Path) -> ike_state.IkeState:
+        """Raises OSError or PROTOCOL_ERRORS as `ike.look` does."""
+        logs, silence = (self._unanswered_of(gateway_id), self._attempts_of(gateway_id)), self._silence_of(gateway_id)
+        asked = time.monotonic()
+        try:
+            seen = ike_look.look(folder, *logs, self._tried_of(gateway_id).recent())
+        except daemon.NO_ANSWER:
+            silence.begin(asked)
+            if silence.seconds() < charon.SILENCE_LIMIT:
+                raise
+            return ike_look.silent(folder)
+        silence.end()
+        return seen
+
+    def _silence_of(self, gateway_id: str) -> silences.Silence:
+        return self._silences.setdefault(gateway_id, silences.Silence())
 
     def _tried_of(self, gateway_id: str) -> retries.Retries:
         return self._tried.setdefault(gateway_id, retries.Retries())
@@ -280,7 +300,7 @@ class StrongSwan:
             case steps.CheckPaths():
                 self._paths.start(gateway_id, step)
             case ike_steps.StopCharon():
-                charon.CHARON.stop(self._folder_of(gateway_id))
+                charon.stop(self._folder_of(gateway_id), answers=step.answers)
             case bgp_steps.StartBird() | bgp_steps.ConfigureBird() | bgp_steps.OpenSession() | bgp_steps.StopBird():
                 self._change_bird(gateway_id, step)
             case _:
@@ -306,16 +326,24 @@ class StrongSwan:
         if step.plane == "kernel":
             xfrm.flush(names.namespace(gateway_id))
         self._attempts_of(gateway_id).begin()
-        charon.start(self._folder_of(gateway_id), names.namespace(gateway_id), step.plane, self._launch, step.restarts)
+        charon.start(
+            self._folder_of(gateway_id),
+            names.namespace(gateway_id),
+            step.plane,
+            self._launch,
+            step.restarts,
+            died=step.died,
+        )
         if step.died:
             base.RESTARTS.add(1)
             log.warning(
-                "gateway %s: its charon died and was started again",
+                "gateway %s: its charon died or did not answer, and was started again",
                 gateway_id,
                 extra=log_fields.of(gateway_id=gateway_id),
             )
         self._tried.pop(gateway_id, None)
         self._unanswered.pop(gateway_id, None)
+        self._silences.pop(gateway_id, None)
         if self._watcher:
             self._watcher.rescan()
 
@@ -328,6 +356,7 @@ class StrongSwan:
         folder.rmdir()
         self._tried.pop(gateway_id, None)
         self._unanswered.pop(gateway_id, None)
+        self._silences.pop(gateway_id, None)
         self._attempts.pop(gateway_id, None)
         self._probes.keep(gateway_id, ())
         self._paths.keep(gateway_id, ())
@@ -354,8 +383,8 @@ class StrongSwan:
             self._watcher.call_after(gateway_id, wait)
 
     def watch(self, changed: Callable[[str], None], stop: threading.Event) -> None:
-        logs = self._unanswered_of, self._attempts_of
-        watcher = vici_events.Watcher(self._folders, *logs, changed)
+        kept = self._unanswered_of, self._attempts_of, self._silence_of
+        watcher = vici_events.Watcher(self._folders, *kept, changed)
         self._watcher = watcher
         ended = threading.Event()
         sessions = threading.Thread(target=bgp_watch.Watcher(self._folder, self._look_soon).run, args=(ended,))

@@ -24,7 +24,6 @@ _ALIAS_BYTES = 255
 _LO = 1
 _PREFIX = names.namespace("")
 _NAME = re.compile(r"[0-9a-f]{12}")
-_CONFIGURATION = b"STRONGSWAN_CONF="
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,7 @@ def find(engine: Path) -> list[Orphan]:
     """What belongs to the folder `engine` of a data folder and has no gateway's mark there any more."""
     marked = {folder.name for folder in marks.find(engine).values()}
     found: defaultdict[str, list[int]] = defaultdict(list)
-    for pid, folder in _charons().items():
+    for pid, folder in charon.running().items():
         found[folder.name if folder.parent.resolve() == engine else ""].append(pid)
     for path in namespace.RUN.glob(f"{_PREFIX}*"):
         if _signed(path.name) == engine / path.name.removeprefix(_PREFIX):
@@ -68,7 +67,7 @@ def owner(name: str) -> Path | None:
         return signed
     with contextlib.suppress(OSError):
         here = (namespace.RUN / name).stat().st_ino
-        for pid, folder in _charons().items():
+        for pid, folder in charon.running().items():
             if Path(f"/proc/{pid}/ns/net").stat().st_ino == here:
                 return folder
     return None
@@ -85,21 +84,3 @@ def _signed(name: str) -> Path | None:
 
 def _alias(ip: Any) -> Any:
     return ip.get_links(_LO)[0].get_attr("IFLA_IFALIAS")
-
-
-def _charons() -> dict[int, Path]:
-    """Every charon of this machine that was started in this way: pid -> folder of its gateway."""
-    found = {}
-    for process in Path("/proc").glob("[0-9]*"):
-        pid = int(process.name)
-        if charon.CHARON.is_run_by(pid) and (folder := _started_from(pid)) is not None:
-            found[pid] = folder
-    return found
-
-
-def _started_from(pid: int) -> Path | None:
-    with contextlib.suppress(OSError):
-        for variable in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
-            if variable.startswith(_CONFIGURATION):
-                return Path(os.fsdecode(variable.removeprefix(_CONFIGURATION))).parent
-    return None

@@ -36,7 +36,7 @@ def plan(target: Target | None, current: state.GatewayState) -> list[steps.Step]
     learned = learned_sources(target, after_restart)
     return [
         *([] if current.folder else [steps.AddFolder()]),
-        *([ike_steps.StopCharon()] if current.ike.alive and not current.network.namespace else []),
+        *([] if current.network.namespace else _stop(current)),
         *([] if current.network.namespace else bgp_planning.plan_stop(current.bgp)),
         *network_planning.plan_links(target.network, current.network, learned),
         *_start(target, current),
@@ -68,8 +68,7 @@ def _teardown(current: state.GatewayState) -> Iterator[steps.Step]:
     if not current.folder:
         return
     yield from bgp_planning.plan_stop(current.bgp)
-    if current.ike.alive:
-        yield ike_steps.StopCharon()
+    yield from _stop(current)
     yield from network_planning.plan_teardown(current.network)
     yield steps.DeleteFolder()
 
@@ -99,8 +98,14 @@ def _start(target: Target, current: state.GatewayState) -> Iterator[steps.Step]:
 
 
 def _has_died(current: state.GatewayState) -> bool:
-    """Whether the charon of this namespace has ended. After a boot of the machine there is no namespace."""
-    return not current.ike.alive and current.network.namespace and current.ike.started_at is not None
+    """Whether the charon of this namespace has ended, or does not answer. After a boot of the machine there is no namespace."""
+    is_gone = not current.ike.alive and current.ike.started_at is not None
+    return current.network.namespace and (is_gone or not current.ike.answers)
+
+
+def _stop(current: state.GatewayState) -> Iterator[steps.Step]:
+    if current.ike.alive:
+        yield ike_steps.StopCharon(answers=current.ike.answers)
 
 
 def _without_charon(current: state.GatewayState) -> state.GatewayState:

@@ -75,6 +75,7 @@ def _connections(
             attempts=current.ike.attempts.get(spec.id, ()),
             configuration=_configuration(spec.id, current, secrets[spec.id]),
             echo=current.echo,
+            daemon_died_at=current.ike.started_at if current.ike.died else None,
         )
         yield seen if session is None else replace(seen, bgp=_session(session.name, current.bgp))
 
@@ -186,6 +187,7 @@ def _connection(
     attempts: tuple[model.Attempt, ...],
     configuration: str,
     echo: echo_state.EchoState,
+    daemon_died_at: datetime | None,
 ) -> model.ConnectionObservation:
     """`routes`: what the kernel routes into the tunnel; None without a tunnel, where the selectors of the SAs lead."""
     established = [sa for sa in sas if sa.live and not sa.negotiating]
@@ -217,6 +219,7 @@ def _connection(
         refused_packets=tuple(sorted(refused, key=lambda one: -one.packets))[:SHOWN_REFUSALS],
         nqa=echo.nqa.get(spec.id),
         monitor=echo.monitor.get(spec.id),
+        daemon_died_at=daemon_died_at,
     )
 
 

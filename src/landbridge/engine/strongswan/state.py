@@ -53,5 +53,5 @@ class GatewayState:
 
     @property
     def serves(self) -> bool:
-        """A charon whose namespace has lost its name serves nobody."""
-        return self.ike.alive and self.network.namespace
+        """A charon that does not answer, or whose namespace has lost its name, serves nobody."""
+        return self.ike.alive and self.ike.answers and self.network.namespace

@@ -1,14 +1,17 @@
 """When a gateway is to be looked at: after events, for what is said, and at times that were asked for."""
 
+import math
+import selectors
 import socket
 import threading
 import time
 from collections.abc import Iterator
 
 import pytest
+from vici.protocol import Packet
 
 from lab import sites
-from landbridge.engine.strongswan.ike import attempts, state, unanswered_requests, vici_events
+from landbridge.engine.strongswan.ike import attempts, silences, state, unanswered_requests, vici_events, vici_protocol
 
 REFUSED = {
     "group": b"IKE",
@@ -23,12 +26,16 @@ class Ears:
 
     def __init__(self) -> None:
         self.looks: list[float] = []
-        self.log = attempts.AttemptLog()
+        self.log, self.silence = attempts.AttemptLog(), silences.Silence()
         waiting = unanswered_requests.UnansweredRequests()
         self.watcher = vici_events.Watcher(
-            dict, lambda _: waiting, lambda _: self.log, lambda _: self.looks.append(time.monotonic())
+            dict,
+            lambda _: waiting,
+            lambda _: self.log,
+            lambda _: self.silence,
+            lambda _: self.looks.append(time.monotonic()),
         )
-        self.subscription = vici_events._Subscription("g", socket.socket())
+        self.subscription = vici_events._Subscription("g", socket.socket(), ask_at=math.inf)
         self.watcher._subscriptions["g"] = self.subscription
 
     def hear(self, kind: str, message: dict[str, bytes]) -> None:
@@ -124,3 +131,36 @@ def test_many_answers_that_are_late_are_looked_at_now_and_then(ears: Ears, monke
         lambda: ears.looks and ears.looks[-1] > last_heard + vici_events.DOUBT, "a look after the last answer was late"
     )
     assert len(ears.looks) <= 1 + (ears.looks[-1] - ears.looks[0]) / (vici_events.LINE_LOOK_PAUSE - vici_events.SLACK)
+
+
+@pytest.fixture
+def questioned(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Ears, socket.socket]]:
+    """A watcher that asks often, and the other end of its conversation with a charon."""
+    monkeypatch.setattr(vici_events, "SCAN", 0.05)
+    monkeypatch.setattr(vici_events, "TICK", 0.05)
+    monkeypatch.setattr(vici_events, "QUESTION_PAUSE", 0.2)
+    monkeypatch.setattr(vici_events, "ANSWER_TIME", 0.2)
+    made, (ours, theirs) = Ears(), socket.socketpair()
+    made.subscription.socket.close()
+    made.subscription.socket, made.subscription.ask_at = ours, 0.0
+    stop = threading.Event()
+    thread = threading.Thread(target=made.watcher.run, args=(stop,))
+    thread.start()
+    with theirs:
+        yield made, theirs
+        stop.set()
+        thread.join()
+
+
+def test_a_charon_that_does_not_answer_is_looked_at_and_its_silence_counts(questioned: tuple[Ears, socket.socket]):
+    ears, _ = questioned
+    sites.wait_for(lambda: len(ears.looks) >= 2, "looks")
+    assert ears.silence.seconds() >= 0.2
+
+
+def test_an_answer_ends_the_silence(questioned: tuple[Ears, socket.socket]):
+    ears, charon = questioned
+    sites.wait_for(ears.silence.seconds, "a question without an answer")
+    vici_protocol.Transport(charon).send(bytes([Packet.CMD_RESPONSE]))
+    ears.watcher._receive(selectors.DefaultSelector(), ears.subscription)
+    assert ears.silence.seconds() == 0

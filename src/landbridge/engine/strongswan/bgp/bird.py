@@ -35,7 +35,7 @@ _TAIL = 1 << 16
 def start(folder: Path, namespace: str, text: str, launch: daemon.Launch, *, died: bool) -> None:
     """Returns when its socket answers. With `died`, a BIRD that does not answer is ended first. Raises OSError."""
     if died:
-        BIRD.end_lost(namespace)
+        BIRD.end_lost(namespace, kill=True)  # on SIGTERM it removes its routes
     options = _AFTER_A_DEATH if died else ()
     BIRD.start(folder, namespace, lambda _: _placed(text, folder), launch, options)
 

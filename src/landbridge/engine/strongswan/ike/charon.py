@@ -9,6 +9,7 @@ import re
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from landbridge import model, paths
 from landbridge.engine.strongswan import daemon
@@ -34,11 +35,17 @@ FIRST_RETRANSMIT = 2.0
 LONGEST_RETRANSMIT = 10
 RETRANSMITS = 20
 
+#: Seconds without an answer to any question after which a charon is ended and another one is started. With a thousand tunnels coming up at
+#: once it was seen to take one second.
+SILENCE_LIMIT = 15.0
+
+#: What the first line of the configuration says after the restarts.
+_DIED = ", the one before died"
 #: The plugin that does ESP in charon itself.
 _USERLAND = "kernel-libipsec"
 #: Each line was needed once; see the reasons beside them.
 _CONFIGURATION = """\
-# restarts = {restarts}
+# restarts = {restarts}{died}
 charon-systemd {{
   # Without a list every installed plugin loads, those that install routes and resolvers of their own included.
   load_modular = no
@@ -94,8 +101,14 @@ def start(
     plane: model.Plane,
     launch: daemon.Launch = daemon.AS_CHILDREN,
     restarts: int = 0,
+    *,
+    died: bool = False,
 ) -> None:
-    """Returns when VICI answers. `restarts`: how many were asked for by then, for `started`. Raises OSError."""
+    """Returns when VICI answers. `restarts`: how many were asked for by then, and `died`: the one before ended by itself or did not answer,
+    for `started`. With `died`, a charon that does not answer is killed first. Raises OSError.
+    """
+    if died:
+        kill(folder)
     kernel = _USERLAND if plane == "userland" else ""
 
     def configuration(socket: Path) -> str:
@@ -108,9 +121,42 @@ def start(
             kernel=kernel,
             socket=socket,
             restarts=restarts,
+            died=_DIED if died else "",
         )
 
     CHARON.start(folder, namespace, configuration, launch)
+
+
+def stop(folder: Path, *, answers: bool = True) -> None:
+    """Returns when the process is gone. One that does not answer is killed. Raises OSError."""
+    if answers:
+        CHARON.stop(folder)
+    else:
+        kill(folder)
+
+
+def kill(folder: Path) -> None:
+    """Kills each charon of this folder, also when nobody can reach it. Raises OSError for one that does not stop."""
+    CHARON.end((pid for pid, its in running().items() if its == folder), kill=True)
+
+
+def running() -> dict[int, Path]:
+    """Every charon of this machine that was started by `start`: pid -> folder of its gateway."""
+    found = {}
+    for process in Path("/proc").glob("[0-9]*"):
+        pid = int(process.name)
+        if CHARON.is_run_by(pid) and (folder := _started_from(pid)) is not None:
+            found[pid] = folder
+    return found
+
+
+def _started_from(pid: int) -> Path | None:
+    variable = os.fsencode(f"{CHARON.environment}=")
+    with contextlib.suppress(OSError):
+        for each in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
+            if each.startswith(variable):
+                return Path(os.fsdecode(each.removeprefix(variable))).parent
+    return None
 
 
 def plane(folder: Path) -> model.Plane | None:
@@ -122,14 +168,23 @@ def plane(folder: Path) -> model.Plane | None:
     return "userland" if plugins and _USERLAND in plugins[1].split() else "kernel"
 
 
-def started(folder: Path) -> tuple[int, datetime | None]:
-    """(restarts that had been asked for when charon was started last, time of that start)."""
+class Start(NamedTuple):
+    """Of a charon. `restarts`: how many had been asked for by then. `died`: the charon before ended by itself or did not answer."""
+
+    restarts: int = 0
+    at: datetime | None = None
+    died: bool = False
+
+
+def started(folder: Path) -> Start:
+    """The last start."""
     configuration = folder / CHARON.configuration_file
     try:
-        found = re.match(r"# restarts = (\d+)$", configuration.read_text(), re.MULTILINE)
-        return int(found[1]) if found else 0, datetime.fromtimestamp(configuration.stat().st_mtime, UTC)
+        found = re.match(rf"# restarts = (\d+)({_DIED})?$", configuration.read_text(), re.MULTILINE)
+        at = datetime.fromtimestamp(configuration.stat().st_mtime, UTC)
     except FileNotFoundError:
-        return 0, None
+        return Start()
+    return Start(int(found[1]), at, bool(found[2])) if found else Start(at=at)
 
 
 def shorten_log(folder: Path) -> None:

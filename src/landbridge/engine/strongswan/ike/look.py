@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 from landbridge.engine.strongswan import daemon
 from landbridge.engine.strongswan.ike import attempts, charon, unanswered_requests, vici_session
@@ -18,11 +19,11 @@ def look(
     """Raises OSError, or one of `vici_protocol.PROTOCOL_ERRORS`, when a charon is there but does not answer: that is not the same as
     its being gone, and a second charon beside it would be worse than none.
     """
-    restarts, started_at = charon.started(folder)
+    start = charon.started(folder)
     try:
         connection = charon.CHARON.connect(folder)
     except daemon.NOT_LISTENING:
-        return IkeState(restarts=restarts, started_at=started_at, recently_initiated=frozenset(recently_initiated))
+        return IkeState(**_of(start), recently_initiated=frozenset(recently_initiated))
     charon.shorten_log(folder)
     with connection:
         conns, secrets, sas = vici_session.look(connection)
@@ -30,8 +31,7 @@ def look(
     waiting.keep(frozenset(sa.unique_id for sa in found))
     seen = IkeState(
         alive=True,
-        restarts=restarts,
-        started_at=started_at,
+        **_of(start),
         conns=parse_conns(conns),
         secrets=secrets,
         sas=found,
@@ -42,3 +42,12 @@ def look(
     return dataclasses.replace(
         seen, attempts=said.attempts(), strangers=said.strangers(), unknown_lines=said.unknown_lines
     )
+
+
+def silent(folder: Path) -> IkeState:
+    """A charon that is there and has not answered for a long time."""
+    return IkeState(alive=True, answers=False, **_of(charon.started(folder)))
+
+
+def _of(start: charon.Start) -> dict[str, Any]:
+    return {"restarts": start.restarts, "started_at": start.at, "died": start.died}

@@ -13,7 +13,9 @@ from landbridge.engine import base
 
 @dataclass(frozen=True, slots=True)
 class StartCharon(base.GatewayStep):
-    """`restarts`: how many of them have been asked for by now. `died`: the charon before ended by itself."""
+    """`restarts`: how many of them have been asked for by now. `died`: the charon before ended by itself, or does not
+    answer.
+    """
 
     plane: model.Plane
     restarts: int = 0
@@ -25,8 +27,12 @@ class StartCharon(base.GatewayStep):
 
 @dataclass(frozen=True, slots=True)
 class StopCharon(base.GatewayStep):
+    """`answers`: False for a charon that has not answered for a long time, and is killed."""
+
+    answers: bool = True
+
     def __str__(self) -> str:
-        return "stop charon"
+        return "stop charon" if self.answers else "kill charon, which does not answer"
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,14 @@ from vici.exception import DeserializationException
 from vici.protocol import Packet
 
 from landbridge.engine.strongswan import daemon
-from landbridge.engine.strongswan.ike import attempts, charon, line_rules, unanswered_requests, vici_protocol
+from landbridge.engine.strongswan.ike import (
+    attempts,
+    charon,
+    line_rules,
+    silences,
+    unanswered_requests,
+    vici_protocol,
+)
 
 #: Without rekeys: one of a thousand tunnels is always rekeying, and a rekey changes nothing of what is up or down.
 EVENTS = ("log", "ike-updown", "child-updown")
@@ -37,11 +44,16 @@ SLACK = 0.1
 DOUBT = 1.5
 #: Seconds between looks for charons that someone else started.
 SCAN = 1.0
+#: Seconds between two questions to a charon, and seconds that it has for an answer before a look is requested. A charon that hangs sends no
+#: events.
+QUESTION_PAUSE = 5.0
+ANSWER_TIME = 5.0
 #: Seconds within which `stop` is noticed.
 TICK = 0.2
 
 _LENGTH = struct.Struct("!I")
 _EVENT = bytes([Packet.EVENT])
+_ANSWER = bytes([Packet.CMD_RESPONSE])
 _KEEPING_ALIVE = (b"sending keep alive", b"sending DPD request")
 _MESSAGES = (b"generating INFORMATIONAL", b"parsed INFORMATIONAL")
 _EMPTY = (b"[ ]", b"N(DPD) ]", b"N(DPD_ACK) ]")
@@ -95,7 +107,9 @@ class NoiseFilter:
 
 @dataclass(slots=True)
 class _Subscription:
-    """`received`: the beginning of a packet; its rest must come by `due`. `next_line_look`: when the last look because of a line is due."""
+    """`received`: the beginning of a packet; its rest must come by `due`. `next_line_look`: when the last look because of a line is due.
+    `asked`: when a question was asked that has no answer yet; `ask_at`: when the next question is due.
+    """
 
     gateway_id: str
     socket: socket.socket
@@ -103,21 +117,27 @@ class _Subscription:
     due: float = 0.0
     noise: NoiseFilter = field(default_factory=NoiseFilter)
     next_line_look: float = -math.inf
+    asked: float | None = None
+    ask_at: float = -math.inf
 
 
 class Watcher:
-    """`folders` lists the gateways of this machine. `attempts_of` and `waiting` give the attempts and the unanswered requests of a gateway."""
+    """`folders` lists the gateways of this machine. `waiting`, `attempts_of` and `silence_of` give the unanswered requests and the attempts of a gateway, and the
+    silence of its charon.
+    """
 
     def __init__(
         self,
         folders: Callable[[], Mapping[str, Path]],
         waiting: Callable[[str], unanswered_requests.UnansweredRequests],
         attempts_of: Callable[[str], attempts.AttemptLog],
+        silence_of: Callable[[str], silences.Silence],
         changed: Callable[[str], None],
     ) -> None:
         self._folders = folders
         self._waiting = waiting
         self._attempts = attempts_of
+        self._silence = silence_of
         self._changed = changed
         self._lock = threading.Lock()
         self._due: defaultdict[str, set[float]] = defaultdict(set)
@@ -167,6 +187,7 @@ class Watcher:
         if time.monotonic() >= self._scan_at:
             self._scan_at = time.monotonic() + SCAN
             self._scan(selector)
+            self._ask_all(selector)
         ready = selector.select(self._pause())
         if ready and all(key.data for key, _ in ready):
             select.select(
@@ -217,6 +238,21 @@ class Watcher:
                 with contextlib.suppress(OSError):
                     self._listen(selector, gateway_id, folder)
 
+    def _ask_all(self, selector: selectors.BaseSelector) -> None:
+        """Asks each charon a question now and then, and requests a look at one that does not answer."""
+        now = time.monotonic()
+        for subscription in list(self._subscriptions.values()):
+            if subscription.asked is not None and now - subscription.asked >= ANSWER_TIME:
+                self._silence(subscription.gateway_id).begin(subscription.asked)
+                subscription.asked = None
+                self._call_within(subscription.gateway_id, 0.0)
+            elif subscription.asked is None and now >= subscription.ask_at:
+                subscription.asked, subscription.ask_at = now, now + QUESTION_PAUSE
+                try:
+                    vici_protocol.Transport(subscription.socket).send(Packet.request("version"))
+                except OSError:
+                    self._drop(selector, subscription)
+
     def _listen(self, selector: selectors.BaseSelector, gateway_id: str, folder: Path) -> None:
         subscription = _Subscription(gateway_id, connection := charon.CHARON.connect(folder))
         transport = vici_protocol.Transport(connection)
@@ -263,6 +299,9 @@ class Watcher:
     def _packet(self, subscription: _Subscription, content: bytes) -> None:
         if subscription.noise.matches(content) and not self._waiting(subscription.gateway_id).concerns(content):
             return
+        if content[:1] == _ANSWER:
+            subscription.asked = None
+            self._silence(subscription.gateway_id).end()
         if content[:1] == _EVENT:
             kind, begin = content[2 : 2 + content[1]], 2 + content[1]
             self._event(subscription, kind.decode(), vici_protocol.parse(content, begin))

@@ -1,0 +1,23 @@
+"""Since when a charon owes an answer. It judges nothing."""
+
+import math
+import time
+
+
+class Silence:
+    """Of one charon, from the first question without an answer. Any thread may call. Times are of the monotonic clock."""
+
+    def __init__(self) -> None:
+        self._since = math.inf
+
+    def begin(self, asked: float) -> None:
+        """A question that was asked then has no answer yet."""
+        self._since = min(self._since, asked)
+
+    def end(self) -> None:
+        """It answered."""
+        self._since = math.inf
+
+    def seconds(self) -> float:
+        """0 for a charon that owes no answer."""
+        return max(0.0, time.monotonic() - self._since)
