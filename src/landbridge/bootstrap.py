@@ -13,10 +13,10 @@ from pathlib import Path
 
 from landbridge import config, data_folder, model, site_file
 from landbridge.agent import loop
-from landbridge.api import app, key_queues
+from landbridge.api import app
 from landbridge.data_folder import credentials
 from landbridge.engine import local
-from landbridge.operations import access, call, nodes, readiness, site_cover
+from landbridge.operations import access, call, key_queues, nodes, readiness, site_cover
 from landbridge.server import heartbeat, listener, systemd, workers
 from landbridge.server import serve as http_server
 from landbridge.store import retention

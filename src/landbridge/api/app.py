@@ -17,9 +17,9 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from landbridge import errors
-from landbridge.api import authentication, endpoints, key_queues, metrics, openapi, responses, signing
+from landbridge.api import authentication, endpoints, metrics, openapi, responses, signing
 from landbridge.api.table import TABLE
-from landbridge.operations import access, call, ids, measurements
+from landbridge.operations import access, call, ids, key_queues, measurements
 from landbridge.telemetry import exposition, log_fields
 
 log = logging.getLogger(__name__)

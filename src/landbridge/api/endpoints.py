@@ -13,9 +13,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from landbridge import errors, model, operations
-from landbridge.api import authentication, key_queues, responses, routes, signing
+from landbridge.api import authentication, responses, routes, signing
 from landbridge.api.table import TABLE
-from landbridge.operations import access, call, ids
+from landbridge.operations import access, call, ids, key_queues
 from landbridge.telemetry import log_fields, shared_metrics
 from landbridge.wire import body, parameters
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from landbridge import config, errors
-from landbridge.api import key_queues
+from landbridge.operations import key_queues
 
 
 def _run(scenario: Any) -> None:
