@@ -17,12 +17,15 @@ KERNEL_PACKAGES := qemu-system-x86 busybox-static cpio kmod
 # What `make test-debian13` needs besides: what makes a folder with another Debian.
 DEBIAN13_PACKAGES := debootstrap git util-linux
 
+# The browser of the console's tests.
+BROWSER_PACKAGES := chromium
+
 .PHONY: help setup demo serve test test-kernel test-kernel-full test-debian13 test-scenarios test-full unit check bench diagnose-bench attack lock clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-setup: $(VENV)/.ready ## install what everything else needs (Debian packages, .venv), and nothing more
+setup: $(VENV)/.ready $(VENV)/.browser ## install what everything else needs (Debian packages, .venv), and nothing more
 
 # $(call install,PACKAGES): the Debian packages that are missing.
 define install
@@ -37,6 +40,9 @@ endef
 
 $(VENV)/.packages: Makefile
 	$(call install,$(PACKAGES))
+
+$(VENV)/.browser: Makefile
+	$(call install,$(BROWSER_PACKAGES))
 
 $(VENV)/.kernel-packages: Makefile
 	$(call install,$(KERNEL_PACKAGES))
@@ -57,10 +63,10 @@ $(VENV)/.unpacked: $(VENV)/.ready
 	@$(BIN)/python -m lab.debian_packages $(UNPACKED_PACKAGES) >/dev/null 2>&1 || { apt-get update -qq; $(BIN)/python -m lab.debian_packages $(UNPACKED_PACKAGES) >/dev/null; }
 	@touch $@
 
-demo: setup ## a real tunnel between two sites on this machine; ONCE=1 checks it and cleans up
+demo: $(VENV)/.ready ## a real tunnel between two sites on this machine; ONCE=1 checks it and cleans up
 	@$(BIN)/python -m lab.demo $(if $(ONCE),--once)
 
-serve: setup ## the service on 127.0.0.1:8700, with its data in ./landbridge-data
+serve: $(VENV)/.ready ## the service on 127.0.0.1:8700, with its data in ./landbridge-data
 	@$(BIN)/landbridge serve --data landbridge-data
 
 # A worker a processor (pytest-xdist). Each begins with a stretch of neighbouring tests, so that what a module shares is mostly made

@@ -32,6 +32,7 @@ from landbridge.cli import main as command
 from landbridge.engine.strongswan import state
 from landbridge.engine.strongswan.ike import steps as ike_steps
 from landbridge.model import negotiation
+from landbridge.operations import call, clock, console_sessions
 from landbridge.paths import DATABASE
 from landbridge.server import heartbeat
 from landbridge.store import bgp_changes, connection_states, connections, observations
@@ -487,6 +488,7 @@ def make(target: Path) -> None:
         maker = Maker(made)
         fill(maker, Path(scratch))
         paths = [*LISTS, *maker.paths]
+        _sign_in(made)
     gateway_id = next(path for path in maker.paths if path.startswith("vpn-gateways/")).split("/")[1]
     _run("projects", "create", "--data", data, "second")
     for role in ("reader", "operator"):
@@ -495,6 +497,7 @@ def make(target: Path) -> None:
     key = re.search(r'access_key = "(.*?)"', _run("keys", "create", "--data", data, "--project", "second"))
     assert key
     _run("keys", "revoke", "--data", data, key[1])
+    _run("console", "--data", data)
     _run("pause", "--data", data)
     _run("pause", "--data", data, gateway_id)
     _run("backup", "--data", data, target / "backup.db")
@@ -505,6 +508,14 @@ def make(target: Path) -> None:
     (target / "loaded.json").write_text(json.dumps(engines, indent=1, sort_keys=True) + "\n")
     if left := sorted(set(lacking(data / DATABASE)) - NEVER):
         raise RuntimeError(f"no row has a value of: {', '.join(left)}")
+
+
+def _sign_in(made: folder.Folder) -> None:
+    """Begins a session of the console."""
+    words = made.credentials
+    caller = call.Caller(access_key=words["access_key"], project_id=words["project_id"], role="admin")
+    limits, now = config.Console(), clock.now()
+    made.data.database.write(lambda tx: console_sessions.begin(tx, caller, limits, now, "fixture"))
 
 
 def _run(*arguments: Any) -> str:

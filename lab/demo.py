@@ -149,6 +149,11 @@ class Service:
     def credentials(self) -> dict[str, str]:
         return tomllib.loads((self.data / "credentials.toml").read_text())
 
+    def console_link(self) -> str:
+        """A link that signs in to the console once."""
+        command = [str(BIN / "landbridge"), "console", "--data", str(self.data)]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=END_SECONDS).stdout.strip()
+
     def client(self) -> Any:
         known = self.credentials
         who = BasicCredentials(known["access_key"], known["secret_key"], known["project_id"])
@@ -296,6 +301,8 @@ def tell_how_to_go_on(service: Service, connection_id: str) -> None:
     path = f"/landbridge/v1/{known['project_id']}/vpn-connections/{connection_id}/diagnosis"
     say(f"    curl -H 'X-Auth-Token: {known['token']}' {known['endpoint']}{path}")
     say(f"    pages of the API: {known['endpoint']}/docs    credentials: {service.data}/credentials.toml")
+    say(f"    console: {known['endpoint']}/console    a link that signs in, once and within ten minutes:")
+    say(f"    {service.console_link()}")
 
 
 def run(*, once: bool) -> None:

@@ -16,6 +16,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from http import cookiejar
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
@@ -67,7 +68,8 @@ class Http:
         self._thread = threading.Thread(target=self._loop.run_forever, name="http")
         self._thread.start()
         transport = httpx.ASGITransport(application, raise_app_exceptions=False)
-        self._client = httpx.AsyncClient(transport=transport, base_url="http://landbridge.test")
+        no_cookies = cookiejar.CookieJar(cookiejar.DefaultCookiePolicy(allowed_domains=[]))
+        self._client = httpx.AsyncClient(transport=transport, base_url="http://landbridge.test", cookies=no_cookies)
 
     def request(self, method: str, url: str, **words: Any) -> httpx.Response:
         return self.do(self._client.request(method, url, **words))
@@ -234,7 +236,7 @@ def service_in(
         settings = dataclasses.replace(settings, **bounds)
         dependencies = bootstrap.make_dependencies(settings, used_site, data, engine.describe(), heart)
         application = app.build(dependencies)
-        client = Http(application)
+        client = Http(bootstrap.make_application(settings, dependencies))
         agent.start()
         try:
             yield Service(data=data, application=application, http=client, agent=agent, engine=engine)

@@ -11,9 +11,13 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
+from starlette.types import ASGIApp
+
 from landbridge import config, data_folder, model, site_file
 from landbridge.agent import loop
 from landbridge.api import app
+from landbridge.console import app as console
+from landbridge.console import visit
 from landbridge.data_folder import credentials
 from landbridge.engine import local
 from landbridge.operations import access, call, key_queues, nodes, readiness, site_cover
@@ -80,13 +84,15 @@ def serve(settings: config.Settings, worker: str) -> None:
         address = listening.getsockname()[:2]
         endpoint = listener.endpoint(address, certificate)
         credentials.write(data, endpoint)
-        log.info("listening on %s (pages at /docs), %s", endpoint, credentials.describe(data))
+        log.info(
+            "listening on %s (console at /console, pages of the API at /docs), %s", endpoint, credentials.describe(data)
+        )
         systemd.notify("READY=1")
         shared = shared_metrics.REGISTRY.share(count)
         for number in range(1, count):
             parameters = WorkerParameters(settings, site, info, listening.family, address, heart.file, shared, number)
             others.start(parameters, (heart.file, shared))
-        application = app.build(make_dependencies(settings, site, data, info, heart))
+        application = make_application(settings, make_dependencies(settings, site, data, info, heart))
         http_server.run(signals, application, listening, settings.http, certificate, others.request_stop)
 
 
@@ -104,7 +110,7 @@ def serve_worker(file: int, configure_log: Callable[[config.Log], None]) -> None
         if given.engine["name"] != "none":
             data.database.on_nudge = workers.send_nudge
         heart = heartbeat.Heartbeat(given.heartbeat)
-        application = app.build(make_dependencies(settings, given.site, data, given.engine, heart))
+        application = make_application(settings, make_dependencies(settings, given.site, data, given.engine, heart))
         http_server.run(signals, application, listening, settings.http, certificate)
 
 
@@ -142,6 +148,17 @@ def make_dependencies(
         agent_age=None if engine["name"] == "none" else lambda: heart.age,
         series_limit=settings.metrics.connections,
     )
+
+
+def make_application(settings: config.Settings, dependencies: app.Dependencies) -> ASGIApp:
+    """What the HTTP server serves: the API and the console. They share the queues of access keys."""
+    pages = visit.Dependencies(
+        service=dependencies.service,
+        credentials=dependencies.credentials,
+        queues=dependencies.queues,
+        limits=settings.console,
+    )
+    return console.dispatch(console.build(pages), app.build(dependencies))
 
 
 def _fit(settings: config.Settings, site: model.Site, data: data_folder.Data) -> model.Site:

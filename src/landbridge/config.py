@@ -152,6 +152,15 @@ class Metrics:
 
 
 @dataclass(frozen=True, slots=True)
+class Console:
+    idle_minutes: int = 60
+    """Minutes without a click after which a session of the console ends. A page that only refreshes itself does not count."""
+
+    session_hours: int = 12
+    """Hours after its sign-in at which a session of the console ends in any case."""
+
+
+@dataclass(frozen=True, slots=True)
 class Log:
     format: str = "text"
     """text: lines for people. json: each line is an object with the fields of the line."""
@@ -176,6 +185,7 @@ class Settings:
     http: Http = Http()
     quotas: Quotas = Quotas()
     metrics: Metrics = Metrics()
+    console: Console = Console()
     log: Log = Log()
     secrets: Secrets = Secrets()
 
@@ -330,6 +340,12 @@ def _echo_faults(echo: Echo) -> Iterator[tuple[str, str]]:
         yield "losses", f"{echo.losses} is not allowed (from 1 to 100)"
 
 
+def _console_faults(console: Console) -> Iterator[tuple[str, str]]:
+    for key in ("idle_minutes", "session_hours"):
+        if not 1 <= getattr(console, key) <= 10_000:
+            yield key, f"{getattr(console, key)} is not allowed (from 1 to 10000)"
+
+
 def _log_faults(chosen: Log) -> Iterator[tuple[str, str]]:
     for key, value, allowed in (("format", chosen.format, LOG_FORMATS), ("level", chosen.level, LOG_LEVELS)):
         if value not in allowed:
@@ -344,6 +360,7 @@ _CHECKS: Mapping[type, Callable[[Any], Iterator[tuple[str, str]]]] = {
     Serve: _serve_faults,
     Agent: _agent_faults,
     Echo: _echo_faults,
+    Console: _console_faults,
     Log: _log_faults,
 }
 

@@ -78,7 +78,7 @@ def test_the_file_may_be_named_by_a_variable_and_a_flag_wins(tmp_path: Path):
     ("text", "said"),
     [
         pytest.param("[serve]\ncolour = 1", r"\[serve\] has no setting colour \(there are data, listen", id="key"),
-        pytest.param("[console]\na = 1", r"no such group \[console\] \(there are serve, agent", id="group"),
+        pytest.param("[consoles]\na = 1", r"no such group \[consoles\] \(there are serve, agent", id="group"),
         pytest.param("engine = 'none'", r"no such group \[engine\]", id="key-without-group"),
         pytest.param("serve = 1", r"no such group \[serve\]", id="group-that-is-no-table"),
         pytest.param("[serve]\nlisten = 8700", r"\[serve\] listen: 8700 is not allowed \(a string\)", id="number"),
@@ -222,7 +222,7 @@ def test_a_file_that_is_no_text_is_told(tmp_path: Path):
 
 def test_every_setting_describes_itself():
     described = descriptions.describe()
-    groups = {"serve", "agent", "engine", "echo", "limits", "http", "quotas", "metrics", "log", "secrets"}
+    groups = {"serve", "agent", "engine", "echo", "limits", "http", "quotas", "metrics", "console", "log", "secrets"}
     assert {group for group, *_ in described} == groups
     for _group, key, _default, text in described:
         assert text.endswith("."), key

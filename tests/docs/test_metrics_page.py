@@ -39,7 +39,7 @@ def test_a_row_has_the_labels_of_what_is_counted(metric: Any):
     labels = ROWS[metric.name][1]
     assert re.findall(r"`(\w+)`", labels) == list(metric.labels)
     for name, values in metric.labels.items():
-        assert name == "operation" or f"`{name}` ({', '.join(values)})" in labels
+        assert name in ("operation", "page") or f"`{name}` ({', '.join(values)})" in labels
 
 
 def test_rows_have_the_labels_of_what_is_stored(api: Any):

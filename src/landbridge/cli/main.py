@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from landbridge import __version__, bootstrap, config, errors
-from landbridge.cli import backup, check_config, db, engine, install, keys, log, pause, worker
+from landbridge.cli import backup, check_config, console, db, engine, install, keys, log, pause, worker
 from landbridge.operations import access
 
 #: Adds a command to a parser, as `argparse` does it.
@@ -62,6 +62,11 @@ def _parser() -> argparse.ArgumentParser:
     revoke.add_argument("access_key")
 
     _verb(add_keys, "rotate-master", "encrypt all secrets anew under a new master key", backup.rotate_master)
+
+    link = _verb(
+        add, "console", "print a link that signs in to the console, once and within ten minutes", console.make_link
+    )
+    link.add_argument("--key", metavar="ACCESS_KEY", help="who signs in (default: the key of credentials.toml)")
 
     add_projects = add("projects", help="projects").add_subparsers(required=True, metavar="VERB").add_parser
     create = _verb(add_projects, "create", "make a project and print its id", keys.create_project)

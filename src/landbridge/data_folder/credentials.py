@@ -68,3 +68,11 @@ def read_endpoint(settings: config.Settings) -> str | None:
     with contextlib.suppress(OSError):
         return (Path(settings.serve.data) / paths.ENDPOINT).read_text().strip()
     return None
+
+
+def read_access_key(settings: config.Settings) -> str | None:
+    """The access key of `credentials.toml`; None without the file."""
+    with contextlib.suppress(OSError, tomllib.TOMLDecodeError):
+        found = tomllib.loads((Path(settings.serve.data) / paths.CREDENTIALS).read_text()).get("access_key")
+        return found if isinstance(found, str) else None
+    return None

@@ -64,6 +64,7 @@ from landbridge.model.desired import (
     DesiredGateway,
 )
 from landbridge.model.empty import EmptyRequest
+from landbridge.model.estate import LOOKS, EstateRequest, TunnelLook
 from landbridge.model.evidence import Evidence
 from landbridge.model.findings import Violation, Warning  # noqa: A004
 from landbridge.model.gateway import (
@@ -147,6 +148,7 @@ from landbridge.model.tag_search import (
 
 __all__ = [
     "IF_ID_END",
+    "LOOKS",
     "NO_BIRD",
     "NO_DECLARED_SUBNETS",
     "NO_DEFAULT_ROUTE",
@@ -200,6 +202,7 @@ __all__ = [
     "EipRequest",
     "EmptyRequest",
     "Endpoint",
+    "EstateRequest",
     "Evidence",
     "Explanation",
     "FailureKind",
@@ -282,6 +285,7 @@ __all__ = [
     "TimelineRequest",
     "Times",
     "Traffic",
+    "TunnelLook",
     "UpgradeRequest",
     "Violation",
     "VpnGateway",

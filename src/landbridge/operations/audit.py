@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from landbridge import model
-from landbridge.operations import access, paging, pausing
+from landbridge.operations import access, console_sessions, paging, pausing
 from landbridge.operations.call import Call
 from landbridge.operations.operation import operation
 from landbridge.store import audit_trail
@@ -18,6 +18,7 @@ OTHER_ACTIONS = (
     access.REVOKED,
     pausing.PAUSED,
     pausing.RESUMED,
+    *console_sessions.ACTIONS,
     "probe",
     "show_psk",
     "simulate",

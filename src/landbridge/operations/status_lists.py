@@ -60,7 +60,7 @@ def list_connections(tx: Transaction, call: Call, request: model.StatusListReque
         seq for seq, name, facts in looked_at[:LOOKED_THROUGH] if request.fits(name, connection_status.of_facts(facts))
     ]
     explained = fitting[: request.limit if request.cause is None else EXPLAINED]
-    rows = _connections(tx, call, explained)
+    rows = rows_of(tx, call, explained)
     found = [one for one in rows if request.cause in (None, one[1].cause)]
     page = found[: request.limit]
     last = looked_at[LOOKED_THROUGH - 1][0] if len(looked_at) > LOOKED_THROUGH else None
@@ -74,7 +74,7 @@ def list_connections(tx: Transaction, call: Call, request: model.StatusListReque
     )
 
 
-def _connections(tx: Transaction, call: Call, seqs: list[int]) -> list[tuple[int, ResourceStatus]]:
+def rows_of(tx: Transaction, call: Call, seqs: list[int]) -> list[tuple[int, ResourceStatus]]:
     """A row for each connection, with its seq."""
     paused = pauses.list_all(tx)
     rows = connections.with_times(tx, seqs)
@@ -91,7 +91,7 @@ def _connections(tx: Transaction, call: Call, seqs: list[int]) -> list[tuple[int
             known,
             call.now,
             call.service.unseen_after,
-            _paused_since(paused, gateway_id),
+            paused_since(paused, gateway_id),
             gateway_failure,
             related.load(tx, known, of_gateways.get(gateway_id)),
         )
@@ -139,8 +139,8 @@ def _gateway(
     paused: dict[str | None, datetime],
     carrying: Sequence[model.Carrier],
 ) -> ResourceStatus:
-    paused_since = _paused_since(paused, known.gateway.id)
-    found = gateway_status.of(known, call.now, call.service.unseen_after, paused_since)
+    since = paused_since(paused, known.gateway.id)
+    found = gateway_status.of(known, call.now, call.service.unseen_after, since)
     met = redundancy.met(carrying)
     return ResourceStatus(
         id=known.gateway.id,
@@ -152,7 +152,7 @@ def _gateway(
     )
 
 
-def _paused_since(paused: dict[str | None, datetime], gateway_id: str) -> datetime | None:
+def paused_since(paused: dict[str | None, datetime], gateway_id: str) -> datetime | None:
     """The time of the gateway's own pause, or of the whole service's."""
     return min((at for one, at in paused.items() if one in (None, gateway_id)), default=None)
 

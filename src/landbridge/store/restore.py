@@ -13,6 +13,7 @@ FINGERPRINT = "backup-master-key"
 #: the loss of its database. 511 restores fit below model.IF_ID_END.
 IF_ID_GAP = 2**20
 
+_END_SESSIONS = (Statement(delete(tables.console_session)), Statement(delete(tables.sign_in_link)))
 _DELETE_FINGERPRINT = Statement(delete(tables.setting).where(tables.setting.c.name == bindparam("name")))
 _FURTHEST = Statement(
     select(tables.vpn_gateway.c.id, tables.gateway_count.c.next_if_id)
@@ -24,7 +25,7 @@ _JUMP = Statement(update(tables.gateway_count).values(next_if_id=tables.gateway_
 
 
 def prepare(tx: Transaction) -> None:
-    """Skips IF_ID_GAP interface ids of every gateway, and deletes what a backup alone has.
+    """Skips IF_ID_GAP interface ids of every gateway, deletes what a backup alone has, and ends all sessions of the console.
 
     Connections that were made after the backup may still be up in engines. The agent will remove them, but until then no new
     connection may get the if_id of one of them (nor, most likely, its /30: the same number picks that). Raises ConfigError when a
@@ -38,3 +39,5 @@ def prepare(tx: Transaction) -> None:
             )
     tx.run(_DELETE_FINGERPRINT, name=FINGERPRINT)
     tx.run(_JUMP, gap=IF_ID_GAP)
+    for statement in _END_SESSIONS:
+        tx.run(statement)

@@ -64,6 +64,24 @@ access_key = Table(
     Column("revoked_at", Integer),
 )
 
+console_session = Table(
+    "console_session",
+    metadata,
+    Column("secret_hash", Text, primary_key=True),
+    Column("access_key", Text, ForeignKey("access_key.access_key"), nullable=False),
+    Column("began_at", Integer, nullable=False),
+    Column("used_at", Integer, nullable=False),
+)
+
+sign_in_link = Table(
+    "sign_in_link",
+    metadata,
+    Column("secret_hash", Text, primary_key=True),
+    Column("access_key", Text, ForeignKey("access_key.access_key"), nullable=False),
+    Column("made_at", Integer, nullable=False),
+    comment="links that sign in to the console once",
+)
+
 vpn_gateway = Table(
     "vpn_gateway",
     metadata,

@@ -1,0 +1,12 @@
+"""The console: web pages for people, rendered on the server.
+
+    app         the ASGI application: the table of pages, and the way of every request
+    visit       a request to a page with its caller; how a page asks operations and answers
+    origins     which requests come from the console's own pages
+    sign_in     sign-in by key and by link, sign-out, and the limit of failed tries
+    rendering   templates, assets and the headers of every answer
+    estate      the page of gateways and problems; `wall` draws the tunnels of a gateway
+
+Invariant: a page reads and changes resources by `operations.perform` alone, as the API does, with the caller of its session. A page needs no
+script: the script `live.js` refreshes what is shown, and works with every page that has a tag.
+"""

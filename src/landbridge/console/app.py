@@ -1,0 +1,300 @@
+"""The ASGI application of the console, and the one way that every request to a page takes.
+
+session -> tag -> page -> template. A GET whose tag the browser has already is answered with 304 before a page reads anything. A POST is refused
+unless a page of the console sent it.
+"""
+
+import dataclasses
+import functools
+import hashlib
+import logging
+import time
+from typing import Any
+from urllib.parse import parse_qsl, quote, unquote
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from landbridge import errors
+from landbridge.console import origins, pages, rendering, sign_in
+from landbridge.console.visit import Dependencies, Moved, Rendered, Visit
+from landbridge.operations import access, change_marks, clock, console_sessions, ids
+from landbridge.telemetry import log_fields, shared_metrics
+from landbridge.wire import errors as wire_errors
+
+log = logging.getLogger(__name__)
+#: Bytes of a form.
+FORM_LIMIT = 256 * 1024
+#: The header of a refresh by the script. It does not count as a use of the session.
+REFRESH = "landbridge-refresh"
+SAID = "landbridge_said"
+THEMES = ("auto", "light", "dark")
+_SECONDS = shared_metrics.Histogram(
+    "landbridge_console_request_seconds",
+    "Duration of a request to a page of the console, in seconds.",
+    page=tuple(sorted({page.name for page in pages.TABLE})),
+    code=("2xx", "3xx", "4xx", "5xx"),
+)
+
+
+def build(dependencies: Dependencies) -> Starlette:
+    front = _Front(dependencies)
+    routes = [
+        Route("/console", lambda _: sign_in.moved("/console/")),
+        Route("/console/", front.start),
+        Route("/console/sign-in", front.show_sign_in),
+        Route("/console/sign-in", front.sign_in, methods=["POST"]),
+        Route("/console/link/{secret}", front.show_link),
+        Route("/console/link/{secret}", front.use_link, methods=["POST"]),
+        Route("/console/sign-out", front.sign_out, methods=["POST"]),
+        Route("/console/theme", front.set_theme, methods=["POST"]),
+        Route("/console/assets/{name}", lambda request: rendering.asset(request.path_params["name"])),
+    ]
+    for page in pages.TABLE:
+        path = "/console/{project_id}" + page.path
+        routes.append(Route(path, functools.partial(front.answer, page), methods=[page.method]))
+    handlers: dict[Any, Any] = {HTTPException: _unserved}
+    app = Starlette(
+        routes=routes,
+        middleware=[Middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)],
+        exception_handlers=handlers,
+    )
+    app.router.redirect_slashes = False
+    return app
+
+
+def dispatch(console: ASGIApp, rest: ASGIApp) -> ASGIApp:
+    """An application with the console below /console, and the rest of the service elsewhere."""
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope.get("path", "")
+        is_console = path == "/console" or path.startswith("/console/")
+        await (console if is_console else rest)(scope, receive, send)
+
+    return application
+
+
+async def _unserved(request: Request, error: HTTPException) -> Response:
+    heading, message = {
+        404: ("No such page", "The console has no page at this address."),
+        405: ("No such page", "This address takes forms alone, or none."),
+        408: ("Not complete", "The form did not come in time."),
+        413: ("Too large", f"A form has {FORM_LIMIT // 1024} KiB at most."),
+    }.get(error.status_code, ("This did not work", str(error.detail)))
+    values = _common(request) | {"heading": heading, "message": message}
+    return rendering.respond(rendering.render("message.html", values), error.status_code)
+
+
+def _common(request: Request) -> dict[str, Any]:
+    """The values that every template has."""
+    theme = request.cookies.get("landbridge_theme")
+    return {
+        "theme": theme if theme in THEMES else "auto",
+        "themes": THEMES,
+        "address": request.url.path + (f"?{request.url.query}" if request.url.query else ""),
+        "visit": None,
+        "tag": None,
+        "said": None,
+        "now": clock.now(),
+    }
+
+
+class _Front:
+    """Answers every request of the console."""
+
+    def __init__(self, dependencies: Dependencies) -> None:
+        self._dependencies = dependencies
+        self._database = dependencies.service.database
+        self._failures = sign_in.Failures()
+
+    # -- before a session --------------------------------------------------------------------------------------------
+
+    async def start(self, request: Request) -> Response:
+        """The page of the caller's project; for an operator, the list of projects."""
+        session = self._session(request)
+        if session is None:
+            return sign_in.moved("/console/sign-in")
+        if session.caller.project_id is not None:
+            return sign_in.moved(f"/console/{session.caller.project_id}")
+        projects = self._database.read(access.list_projects)
+        if len(projects) == 1:
+            return sign_in.moved(f"/console/{projects[0][0]}")
+        values = _common(request) | {"projects": projects, "caller": session.caller}
+        return rendering.respond(rendering.render("projects.html", values))
+
+    async def show_sign_in(self, request: Request) -> Response:
+        return self._sign_in_page(request, request.query_params.get("next"))
+
+    def _sign_in_page(self, request: Request, to: str | None, wrong: str = "", status: int = 200) -> Response:
+        values = _common(request) | {"next": to or "", "wrong": wrong}
+        return rendering.respond(rendering.render("sign_in.html", values), status)
+
+    async def sign_in(self, request: Request) -> Response:
+        form = await _form(request)
+        to = form.get("next")
+        if not origins.is_own(request.headers):
+            return self._sign_in_page(request, to, "the form was sent by another site", 403)
+        address = request.client.host if request.client else ""
+        wait = self._failures.wait_seconds(address)
+        if wait:
+            response = self._sign_in_page(request, to, f"too many failed tries; try again in {wait} s", 429)
+            response.headers["Retry-After"] = str(wait)
+            return response
+        given = form.get("access_key", "").strip(), form.get("secret_key", "").strip()
+        try:
+            caller = console_sessions.check_key(self._dependencies.credentials, *given)
+        except errors.LandbridgeError as error:
+            self._failures.note(address)
+            return self._sign_in_page(request, to, str(error), wire_errors.render(error, "")[0])
+        limits, now, request_id = self._dependencies.limits, clock.now(), ids.new_id()
+        secret = await self._database.write_soon(lambda tx: console_sessions.begin(tx, caller, limits, now, request_id))
+        return sign_in.start(request, secret.reveal(), sign_in.local(to))
+
+    async def show_link(self, request: Request) -> Response:
+        """Signs in at once when a person opened the link itself. Another site that leads here must not choose who is signed in: then a
+        button asks first.
+        """
+        if origins.is_typed(request.headers):
+            return await self._use_link(request)
+        return rendering.respond(rendering.render("link.html", _common(request)))
+
+    async def use_link(self, request: Request) -> Response:
+        if not origins.is_own(request.headers):
+            return self._sign_in_page(request, None, "the form was sent by another site", 403)
+        return await self._use_link(request)
+
+    async def _use_link(self, request: Request) -> Response:
+        limits, now, request_id = self._dependencies.limits, clock.now(), ids.new_id()
+        link: str = request.path_params["secret"]
+        try:
+            secret = await self._database.write_soon(
+                lambda tx: console_sessions.begin_by_link(tx, link, limits, now, request_id)
+            )
+        except errors.LandbridgeError as error:
+            return self._sign_in_page(request, None, str(error), wire_errors.render(error, "")[0])
+        return sign_in.start(request, secret.reveal(), "/console/")
+
+    async def sign_out(self, request: Request) -> Response:
+        session, secret = self._session(request), sign_in.secret_of(request)
+        if session is not None and secret is not None and origins.is_own(request.headers):
+            caller, now, request_id = session.caller, clock.now(), ids.new_id()
+            await self._database.write_soon(lambda tx: console_sessions.end(tx, caller, secret, now, request_id))
+        return sign_in.stop("/console/sign-in")
+
+    async def set_theme(self, request: Request) -> Response:
+        form = await _form(request)
+        response = sign_in.moved(sign_in.local(form.get("next")))
+        if form.get("theme") in THEMES and origins.is_own(request.headers):
+            response.set_cookie("landbridge_theme", form["theme"], 365 * 86400, path="/console", samesite="lax")
+        return response
+
+    # -- pages -------------------------------------------------------------------------------------------------------
+
+    async def answer(self, page: pages.Page, request: Request) -> Response:
+        started = time.perf_counter()
+        request_id = ids.new_id()
+        log_fields.REQUEST_ID.set(request_id)
+        try:
+            response = await self._answer(page, request, request_id)
+        except HTTPException as error:
+            response = await _unserved(request, error)
+        except errors.LandbridgeError as error:
+            response = self._failed(request, wire_errors.render(error, request_id)[0], str(error))
+        except Exception:
+            log.exception("the page %s failed for a reason of ours", page.name)
+            response = self._failed(request, *wire_errors.OUR_FAULT[::2])
+        _SECONDS.observe(time.perf_counter() - started, page.name, f"{response.status_code // 100}xx")
+        return response
+
+    async def _answer(self, page: pages.Page, request: Request, request_id: str) -> Response:
+        session = self._session(request)
+        is_refresh = REFRESH in request.headers
+        if session is None:
+            if is_refresh or request.method == "POST":
+                return self._sign_in_page(request, None, "the session has ended: sign in again", 401)
+            return sign_in.moved(f"/console/sign-in?next={quote(_common(request)['address'])}")
+        if request.method == "POST" and not origins.is_own(request.headers):
+            raise errors.Forbidden("the form was sent by another site")
+        if session.is_due and not is_refresh:
+            await self._note_use(request)
+        visit = Visit(
+            dependencies=self._dependencies,
+            request=request,
+            request_id=request_id,
+            caller=session.caller,
+            project_id=request.path_params["project_id"],
+            form=await _form(request) if request.method == "POST" else {},
+        )
+        access.allow(session.caller, visit.project_id, page.role)
+        tag = self._tag(visit)
+        if is_refresh and request.headers.get("if-none-match") == tag:
+            return Response(status_code=304, headers=rendering.HEADERS | {"ETag": tag})
+        visit = dataclasses.replace(visit, common=self._values(visit, page, tag))
+        return self._respond(request, await page.answer(visit), tag)
+
+    def _values(self, visit: Visit, page: pages.Page, tag: str) -> dict[str, Any]:
+        said = visit.request.cookies.get(SAID)
+        return _common(visit.request) | {
+            "page": page,
+            "menu": pages.menu(visit),
+            "tag": tag if page.is_live else None,
+            "said": unquote(said) if said else None,
+        }
+
+    def _respond(self, request: Request, answer: Rendered | Moved, tag: str) -> Response:
+        if isinstance(answer, Moved):
+            response = sign_in.moved(answer.to)
+            if answer.said:
+                response.set_cookie(SAID, quote(answer.said), 60, path="/console", httponly=True, samesite="lax")
+            return response
+        response = rendering.respond(answer.html, answer.status, {"ETag": tag})
+        if SAID in request.cookies:
+            response.delete_cookie(SAID, path="/console", httponly=True, samesite="lax")
+        return response
+
+    def _failed(self, request: Request, status: int, message: str) -> Response:
+        headings = {403: "Not allowed", 404: "Not found", 503: "Busy"}
+        values = _common(request) | {"heading": headings.get(status, "This did not work"), "message": message}
+        return rendering.respond(rendering.render("message.html", values), status)
+
+    def _tag(self, visit: Visit) -> str:
+        """The tag of what the page shows now. Times that are shown as ages change with the minute."""
+        mark = self._database.read(lambda tx: change_marks.find(tx, visit.project_id))
+        minute = int(clock.now().timestamp()) // 60
+        facts = (
+            mark,
+            minute,
+            visit.caller.access_key,
+            visit.request.cookies.get("landbridge_theme"),
+            rendering.VERSION,
+        )
+        return f'"{hashlib.sha256(repr(facts).encode()).hexdigest()[:20]}"'
+
+    def _session(self, request: Request) -> console_sessions.Session | None:
+        secret, limits, now = sign_in.secret_of(request), self._dependencies.limits, clock.now()
+        if secret is None:
+            return None
+        return self._database.read(lambda tx: console_sessions.find(tx, secret, limits, now))
+
+    async def _note_use(self, request: Request) -> None:
+        secret, now = sign_in.secret_of(request) or "", clock.now()
+        await self._database.write_soon(lambda tx: console_sessions.use(tx, secret, now))
+
+
+async def _form(request: Request) -> dict[str, str]:
+    """The fields of a form, the last of each name. Raises HTTPException when the form is larger than FORM_LIMIT, or does not come."""
+    content = bytearray()
+    try:
+        async for chunk in request.stream():
+            content += chunk
+            if len(content) > FORM_LIMIT:
+                raise HTTPException(413)
+    except ClientDisconnect:
+        raise HTTPException(408) from None
+    return dict(parse_qsl(content.decode("utf-8", "replace"), keep_blank_values=True))

@@ -1,0 +1,134 @@
+// Refreshes the page every few seconds. A page without this script works, and shows what was true when it was loaded.
+//
+// The page is asked for again with its tag. The server answers 304 when nothing changed; otherwise the new <main> is merged into the present one:
+// elements stay the same objects, so focus, selection, typed text, opened details and scrolling stay.
+"use strict";
+(() => {
+  const PERIOD = 5000;
+  const main = document.getElementById("main");
+  const lost = document.getElementById("lost");
+  const pause = document.getElementById("pause");
+  let tag = main.dataset.tag;
+  let busy = false;
+
+  document.documentElement.classList.add("scripted");
+  // -- small things that pages ask for by data attributes; listeners stand on the document, so that a refresh keeps them
+  document.addEventListener("change", (event) => {
+    if (event.target.matches("[data-submit]")) event.target.form.requestSubmit();
+  });
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("[data-copy]");
+    if (!button) return;
+    const text = document.getElementById(button.dataset.copy).textContent;
+    let word = "Copied";
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {
+      const range = document.createRange();
+      range.selectNodeContents(document.getElementById(button.dataset.copy));
+      getSelection().removeAllRanges();
+      getSelection().addRange(range);
+      if (!document.execCommand("copy")) word = "Selected: press Ctrl+C";
+    }
+    button.dataset.word ||= button.textContent;
+    button.textContent = word;
+    setTimeout(() => { button.textContent = button.dataset.word; }, 2000);
+  });
+
+  // -- merging
+  const isEdited = (element) =>
+    element === document.activeElement ||
+    (element.type === "checkbox" || element.type === "radio" ? element.checked !== element.defaultChecked
+      : element.tagName === "SELECT" ? [...element.options].some((one) => one.selected !== one.defaultSelected)
+      : element.value !== element.defaultValue);
+
+  function mergeAttributes(old, fresh) {
+    for (const { name, value } of [...fresh.attributes]) {
+      if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+    }
+    for (const { name } of [...old.attributes]) {
+      // Whether details are open is the reader's choice.
+      if (!fresh.hasAttribute(name) && !(name === "open" && old.tagName === "DETAILS")) old.removeAttribute(name);
+    }
+  }
+
+  function merge(old, fresh) {
+    if (old.nodeType !== Node.ELEMENT_NODE) {
+      if (old.nodeValue !== fresh.nodeValue) old.nodeValue = fresh.nodeValue;
+      return;
+    }
+    if (old.matches("input, textarea, select") && isEdited(old)) return;
+    mergeAttributes(old, fresh);
+    if (old.dataset.word === undefined) mergeChildren(old, fresh);
+  }
+
+  const fits = (old, fresh) =>
+    old.nodeType === fresh.nodeType && old.nodeName === fresh.nodeName && (old.id || "") === (fresh.id || "");
+
+  function mergeChildren(old, fresh) {
+    const named = new Map([...old.children].filter((one) => one.id).map((one) => [one.id, one]));
+    let next = old.firstChild;
+    for (const child of [...fresh.childNodes]) {
+      const known = child.id ? named.get(child.id) : undefined;
+      if (known && known.nodeName === child.nodeName) {
+        if (known === next) next = next.nextSibling;
+        else old.insertBefore(known, next);
+        merge(known, child);
+      } else if (next && fits(next, child)) {
+        const here = next;
+        next = next.nextSibling;
+        merge(here, child);
+      } else {
+        old.insertBefore(child, next);
+      }
+    }
+    while (next) {
+      const gone = next;
+      next = next.nextSibling;
+      gone.remove();
+    }
+  }
+
+  // -- refreshing
+  const say = (text) => { if (lost.textContent !== text) lost.textContent = text; };
+  const isPaused = () => document.hidden || (pause && pause.getAttribute("aria-pressed") === "true");
+
+  async function refresh() {
+    if (busy || isPaused()) return;
+    busy = true;
+    try {
+      const headers = { "If-None-Match": tag, "Landbridge-Refresh": "1" };
+      const answer = await fetch(location.href, { headers, cache: "no-store", redirect: "error" });
+      if (answer.status === 401) {
+        location.reload();
+      } else if (answer.status === 404 && main.dataset.goneTo) {
+        location.assign(main.dataset.goneTo);
+      } else if (answer.status === 200) {
+        const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+        const fresh = page.getElementById("main");
+        if (!isPaused() && fresh) {
+          mergeChildren(main, fresh);
+          tag = answer.headers.get("ETag") || "";
+        }
+        say("");
+      } else {
+        say(answer.status === 304 ? "" : "The service does not answer as it should. What is shown may be old.");
+      }
+    } catch {
+      say("The service cannot be reached. What is shown may be old.");
+    } finally {
+      busy = false;
+    }
+  }
+
+  if (tag) {
+    setInterval(refresh, PERIOD);
+    document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });
+    pause.hidden = false;
+    pause.addEventListener("click", () => {
+      const paused = pause.getAttribute("aria-pressed") !== "true";
+      pause.setAttribute("aria-pressed", String(paused));
+      if (!paused) refresh();
+    });
+  }
+})();

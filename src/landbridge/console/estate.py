@@ -1,0 +1,133 @@
+"""The page of the estate: problems first, then every gateway with its tunnels."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from landbridge import model
+from landbridge.console import wall
+from landbridge.console.visit import Answered, Rendered, Visit
+from landbridge.operations import estate
+from landbridge.operations.estate import Estate, EstateGateway, Tunnel
+
+#: Cells of all walls of a page that are links.
+LINKS = 200
+#: Characters of a text that is searched.
+TEXT_LIMIT = 100
+_PARAMETERS = ("q", "look", "gateway", "redundancy", "page", "gateways")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointPicture:
+    """`lines` or `wall` show the tunnels."""
+
+    number: int
+    address: str
+    tunnels: Sequence[Tunnel]
+    lines: Sequence[Tunnel]
+    wall: wall.Wall | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayPicture:
+    """`tally`: (look, number) of all tunnels of the gateway."""
+
+    gateway: model.VpnGateway
+    status: model.GatewayStatus
+    endpoints: Sequence[EndpointPicture]
+    tally: Sequence[tuple[model.TunnelLook, int]]
+    redundancy: str
+    redundancy_look: str
+
+
+async def show(visit: Visit) -> Answered:
+    given = {name: visit.query.get(name) for name in _PARAMETERS}
+    asked = _request(given)
+
+    def finish(found: Estate) -> Rendered:
+        return visit.render("estate.html", **_values(found, asked, given))
+
+    answer: Rendered = await visit.perform(estate.show, asked, finish)
+    return answer
+
+
+def _request(given: Mapping[str, str | None]) -> model.EstateRequest:
+    """What the address asks for. Values that no link of the console has are left out."""
+    wanted = set((given["look"] or "").split(","))
+    return model.EstateRequest(
+        text=(given["q"] or "").strip()[:TEXT_LIMIT],
+        looks=frozenset(look for look in model.LOOKS if look in wanted),
+        gateway_id=given["gateway"] or None,
+        redundant=False if given["redundancy"] == "no" else None,
+        page=page_number(given["page"]),
+        gateway_page=page_number(given["gateways"]),
+    )
+
+
+def page_number(text: str | None) -> int:
+    return max(1, int(text)) if text and text.isascii() and text.isdigit() and len(text) < 7 else 1
+
+
+def _values(found: Estate, asked: model.EstateRequest, given: Mapping[str, str | None]) -> dict[str, Any]:
+    total = sum(found.looks.values())
+    return {
+        "estate": found,
+        "request": asked,
+        "given": given,
+        "total": total,
+        "chips": [(look, found.looks[look], look in asked.looks) for look in model.LOOKS if found.looks.get(look)]
+        + [(look, 0, True) for look in asked.looks if not found.looks.get(look)],
+        "filtered": any(given[name] for name in ("q", "look", "gateway", "redundancy")),
+        "faults": [each for each in found.gateways if each.status.status == "FAULT"],
+        "summary": summary(found.looks),
+        "walls": _pictures(found.gateways),
+        "gateways_a_page": estate.GATEWAYS,
+    }
+
+
+def summary(looks: Mapping[model.TunnelLook, int]) -> str:
+    """One sentence, which a screen reader says when it changes."""
+    total = sum(looks.values())
+    if not total:
+        return "No tunnel"
+    up = looks.get("up", 0) + looks.get("warning", 0)
+    bad = ", ".join(f"{looks[look]} {look}" for look in model.LOOKS if look != "up" and looks.get(look))
+    return f"{up} of {total} tunnels up" + (f", {bad}" if bad else "")
+
+
+def _pictures(gateways: Sequence[EstateGateway]) -> list[GatewayPicture]:
+    links, pictures = LINKS, []
+    for each in gateways:
+        endpoints = []
+        for endpoint in each.gateway.endpoints:
+            tunnels = [one for one in each.tunnels if one.endpoint == endpoint.number]
+            is_small = len(each.tunnels) <= wall.LINES
+            drawn = None if is_small else wall.draw(tunnels, links)
+            links -= len(drawn.links) if drawn else 0
+            endpoints.append(
+                EndpointPicture(
+                    number=endpoint.number,
+                    address=endpoint.address,
+                    tunnels=tunnels,
+                    lines=tunnels if is_small else (),
+                    wall=drawn,
+                )
+            )
+        pictures.append(_picture(each, endpoints))
+    return pictures
+
+
+def _picture(of: EstateGateway, endpoints: Sequence[EndpointPicture]) -> GatewayPicture:
+    words, look = "", ""
+    if of.redundant is not None:
+        is_met, is_configured = of.redundant
+        words = "redundancy met" if is_met else "redundancy not met"
+        look = "" if is_met else "down" if is_configured else "warning"
+    return GatewayPicture(
+        gateway=of.gateway,
+        status=of.status,
+        endpoints=endpoints,
+        tally=[(look, of.looks[look]) for look in model.LOOKS if of.looks.get(look)],
+        redundancy=words,
+        redundancy_look=look,
+    )

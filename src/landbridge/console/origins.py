@@ -1,0 +1,23 @@
+"""Which requests come from the console's own pages. Others may change nothing (cross-site request forgery).
+
+A browser says with `Sec-Fetch-Site` who made a request, and an older one with `Origin`; no page of another site can change these headers. A request
+without both comes from no browser, so it carries no cookie that somebody else could use.
+Source: https://developer.mozilla.org/docs/Web/HTTP/Headers/Sec-Fetch-Site and RFC 6454.
+"""
+
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+
+def is_own(headers: Mapping[str, str]) -> bool:
+    """Whether a request that changes something may do so. `headers`: names in lower case."""
+    site = headers.get("sec-fetch-site")
+    if site is not None:
+        return site in ("same-origin", "none")
+    origin = headers.get("origin")
+    return origin is None or (bool(headers.get("host")) and urlsplit(origin).netloc == headers.get("host"))
+
+
+def is_typed(headers: Mapping[str, str]) -> bool:
+    """Whether a person opened the address itself: typed it, or opened it from a terminal or from a page of the console."""
+    return headers.get("sec-fetch-site") in ("none", "same-origin")

@@ -1,0 +1,109 @@
+"""A request to a page: who makes it, how the page asks operations, and what a page answers."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from starlette.requests import Request
+
+from landbridge import config, operations
+from landbridge.console import rendering
+from landbridge.operations import access, key_queues
+from landbridge.operations.call import Caller, Role, Service
+
+Asked = TypeVar("Asked")
+Result = TypeVar("Result")
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dependencies:
+    """What the console needs. `limits`: how long its sessions last."""
+
+    service: Service
+    credentials: access.Credentials
+    queues: key_queues.KeyQueues
+    limits: config.Console
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendered:
+    """An answer with a page."""
+
+    html: str
+    status: int = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """An answer that leads to another page. `said`: what happened, in a sentence that the next page shows."""
+
+    to: str
+    said: str = ""
+
+
+Answered = Rendered | Moved
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visit:
+    """`project_id`: that of the path. `form`: the fields of a POST. `common`: the values that every template has."""
+
+    dependencies: Dependencies
+    request: Request
+    request_id: str
+    caller: Caller
+    project_id: str
+    form: Mapping[str, str] = field(default_factory=dict, repr=False)
+    common: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def query(self) -> Mapping[str, str]:
+        return self.request.query_params
+
+    def path(self, name: str) -> str:
+        """A parameter of the path."""
+        found: str = self.request.path_params[name]
+        return found
+
+    def link(self, rest: str = "") -> str:
+        """The address of a page of this project."""
+        return f"/console/{self.project_id}{rest}"
+
+    def may(self, role: Role) -> bool:
+        """Whether the caller may do what needs this role, so that a page shows no button which would be refused."""
+        order = access.ROLES
+        return order.index(self.caller.role) >= order.index(role)
+
+    def render(self, template: str, status: int = 200, **values: Any) -> Rendered:
+        """The page of a template. It may run in any thread."""
+        return Rendered(html=rendering.render(template, {**self.common, "visit": self, **values}), status=status)
+
+    async def perform(
+        self,
+        operation: operations.Operation[Asked, Result],
+        asked: Asked,
+        finish: Callable[[Result], Answer] | None = None,
+        *,
+        if_match: str | None = None,
+    ) -> Any:
+        """Performs the operation as the API does, in the queue of the caller's key. `finish` makes the answer of the result: for a long read it
+        runs in the thread that read.
+        """
+        queues, key = self.dependencies.queues, self.caller.access_key
+        queued = operation.transacts != "read"
+        if queued:
+            await queues.acquire(key, writes=operation.writes)
+        try:
+            return await operations.perform(
+                self.dependencies.service,
+                self.caller,
+                operation,
+                lambda: operations.Submission(request=asked, if_match=if_match),
+                finish or (lambda result: result),
+                project_id=self.project_id,
+                request_id=self.request_id,
+            )
+        finally:
+            if queued:
+                queues.release(key, writes=operation.writes)

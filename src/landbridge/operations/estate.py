@@ -1,0 +1,177 @@
+"""The estate: all gateways and tunnels of a project at a glance, and the tunnels with problems first."""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from landbridge import model
+from landbridge.operations import status_lists
+from landbridge.operations.call import Call
+from landbridge.operations.operation import operation
+from landbridge.status import connection as connection_status
+from landbridge.status import gateway as gateway_status
+from landbridge.status import redundancy
+from landbridge.store import carriers, gateways, pauses
+from landbridge.store import estate as store
+from landbridge.store.database import Transaction
+
+#: Gateways of a page.
+GATEWAYS = 50
+_LOOKS: Mapping[model.ConnectionStatusName, model.TunnelLook] = {
+    "PENDING_CREATE": "pending",
+    "PENDING_UPDATE": "pending",
+    "PENDING_DELETE": "deleting",
+    "ACTIVE": "up",
+    "DOWN": "down",
+    "ERROR": "error",
+}
+#: What a row of the list of problems can look like, the gravest first.
+_ORDER = {look: n for n, look in enumerate(model.LOOKS)}
+
+
+class Tunnel(NamedTuple):
+    """A connection in the picture. `peer`: the name of its customer gateway, `address`: the address or identity of that."""
+
+    seq: int
+    id: str
+    name: str
+    endpoint: int
+    look: model.TunnelLook
+    cause: str | None
+    since: int
+    peer: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EstateGateway:
+    """`tunnels`: those that fit the request, oldest first. `looks`: how many of all its tunnels have a look. `redundant`: whether its redundancy is
+    met, and would be if all its connections were up; None without a subnet.
+    """
+
+    gateway: model.VpnGateway
+    status: model.GatewayStatus
+    tunnels: Sequence[Tunnel]
+    looks: Mapping[model.TunnelLook, int]
+    redundant: tuple[bool, bool] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estate:
+    """`looks`: how many tunnels that fit the text and the gateway have a look. `rows`: the page of the list, the gravest first, with each tunnel. `total`:
+    rows of all pages. `gateways`: the page of gateways that have a fitting tunnel, or none at all. `without_redundancy`: gateways whose
+    redundancy is not met.
+    """
+
+    looks: Mapping[model.TunnelLook, int]
+    rows: Sequence[tuple[Tunnel, status_lists.ResourceStatus]]
+    total: int
+    gateways: Sequence[EstateGateway]
+    gateway_total: int
+    without_redundancy: int
+
+
+@operation("show_estate", "reader", "long read")
+def show(tx: Transaction, call: Call, request: model.EstateRequest) -> Estate:
+    paused = pauses.list_all(tx)
+    known = {row.seq: row for row in gateways.list_all(tx, call.project_id)}
+    states = {
+        seq: gateway_status.of(
+            row, call.now, call.service.unseen_after, status_lists.paused_since(paused, row.gateway.id)
+        )
+        for seq, row in known.items()
+    }
+    met = {
+        gateway_id: redundancy.met(carrying)
+        for gateway_id, carrying in carriers.of_project(tx, call.project_id).items()
+    }
+    wanted = _wanted(known, met, request)
+    tunnels = _tunnels(tx, call, states)
+    fitting = {seq: _with_text(known[seq].gateway, tunnels[seq], request.text.lower()) for seq in wanted}
+    looks = Counter(tunnel.look for some in fitting.values() for tunnel in some)
+    shown = {
+        seq: [one for one in some if not request.looks or one.look in request.looks] for seq, some in fitting.items()
+    }
+    is_filtered = bool(request.text or request.looks)
+    pictured = [seq for seq, some in shown.items() if some or not is_filtered]
+    page = pictured[(request.gateway_page - 1) * GATEWAYS :][:GATEWAYS]
+    listed = sorted((one for some in shown.values() for one in some if request.looks or one.look != "up"), key=_gravest)
+    rows = listed[(request.page - 1) * request.limit :][: request.limit]
+    return Estate(
+        looks=looks,
+        rows=_explained(tx, call, rows),
+        total=len(listed),
+        gateways=[
+            EstateGateway(
+                gateway=known[seq].gateway,
+                status=states[seq],
+                tunnels=shown[seq],
+                looks=Counter(one.look for one in tunnels[seq]),
+                redundant=met.get(known[seq].gateway.id),
+            )
+            for seq in page
+        ],
+        gateway_total=len(pictured),
+        without_redundancy=sum(found is not None and not found[0] for found in met.values()),
+    )
+
+
+def _wanted(
+    known: Mapping[int, gateways.GatewayRow],
+    met: Mapping[str, tuple[bool, bool] | None],
+    request: model.EstateRequest,
+) -> list[int]:
+    """The gateways that fit the request."""
+
+    def fits(gateway_id: str) -> bool:
+        found = met.get(gateway_id)
+        is_met = found[0] if found else None
+        return request.gateway_id in (None, gateway_id) and request.redundant in (None, is_met)
+
+    return [seq for seq, row in known.items() if fits(row.gateway.id)]
+
+
+def _tunnels(tx: Transaction, call: Call, states: Mapping[int, model.GatewayStatus]) -> dict[int, list[Tunnel]]:
+    """The tunnels of each gateway, oldest first."""
+    peers = store.customer_gateways(tx, call.project_id)
+    found: defaultdict[int, list[Tunnel]] = defaultdict(list)
+    unseen = {seq for seq, state in states.items() if state.not_seen_since is not None}
+    for row in store.tunnels(tx, call.project_id):
+        status = connection_status.of_facts(row.facts)
+        cause = row.cause if row.noted == status else None
+        look = _LOOKS[status]
+        if row.gateway_seq in unseen and look in ("up", "down", "error"):
+            look = "unknown"
+        elif look == "up" and cause is not None:
+            look = "warning"
+        found[row.gateway_seq].append(
+            Tunnel(
+                row.seq, row.id, row.name, row.endpoint, look, cause, row.since or 0, *peers[row.customer_gateway_seq]
+            )
+        )
+    return found
+
+
+def _with_text(gateway: model.VpnGateway, tunnels: Sequence[Tunnel], text: str) -> Sequence[Tunnel]:
+    """The tunnels with the text; all of them when the gateway has it."""
+    own = (gateway.name, gateway.id, *(one.address for one in gateway.endpoints))
+    if not text or any(text in each.lower() for each in own):
+        return tunnels
+    return [
+        one
+        for one in tunnels
+        if text in one.name.lower() or text in one.peer.lower() or text in one.address.lower() or text == one.id
+    ]
+
+
+def _gravest(tunnel: Tunnel) -> tuple[int, int]:
+    """Of the same look the newest change first."""
+    return _ORDER[tunnel.look], -tunnel.since
+
+
+def _explained(
+    tx: Transaction, call: Call, tunnels: Sequence[Tunnel]
+) -> list[tuple[Tunnel, status_lists.ResourceStatus]]:
+    found = dict(status_lists.rows_of(tx, call, [one.seq for one in tunnels]))
+    return [(one, found[one.seq]) for one in tunnels]

@@ -1,0 +1,25 @@
+"""Reads a mark that changes with everything that a page about a project shows. It costs a fraction of the page itself."""
+
+from sqlalchemy import bindparam, func, select
+
+from landbridge.store import expressions, tables
+from landbridge.store.database import Transaction
+from landbridge.store.statement import Statement
+
+_g, _o = tables.vpn_gateway, tables.gateway_observation
+#: A report of an engine moves the time of its gateway's look forward, so the sum of these times changes with every report.
+_LOOKS = Statement(
+    select(func.count(), func.sum(_o.c.seen_at))
+    .select_from(_o.join(_g, _g.c.seq == _o.c.gateway_seq))
+    .where(_g.c.project_id == bindparam("project_id"))
+)
+_WRITTEN = Statement(select(expressions.LastSeq(tables.audit)))
+
+
+def find(tx: Transaction, project_id: str) -> tuple[int, ...]:
+    """The number of the last audit event, and the number and the sum of the times of looks. Each change by a person or a client has an audit event,
+    and each change that an engine saw comes with a look.
+    """
+    ((written,),) = tx.all(_WRITTEN)
+    ((looks, times),) = tx.all(_LOOKS, project_id=project_id)
+    return written or 0, looks, times or 0

@@ -1,0 +1,92 @@
+"""The console in a real browser: Debian's Chromium."""
+
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from tests.conftest import PATIENCE_SECONDS
+
+pytestmark = pytest.mark.process
+PATIENCE = PATIENCE_SECONDS * 1000
+#: What axe holds pages against: WCAG 2.2, levels A and AA, and what its authors call good practice.
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+
+
+@pytest.fixture(scope="module")
+def estate(reader: Any) -> dict[str, Any]:
+    """Two gateways: one whose tunnels are drawn as lines, and one with a wall."""
+    api = reader.api
+    small, large = api.gateway(name="small"), api.gateway(name="large")
+    up = api.connection(small, name="tunnel-up")
+    down = api.connection(small, name="tunnel-down", peer_subnets=["192.168.45.0/24"])
+    many = [api.connection(large, peer_subnets=[f"172.20.{n}.0/24"]) for n in range(14)]
+    api.connection_as(many[-1]["id"], "ACTIVE")
+    for one in (down, many[3]):
+        api.simulate(one["id"], "down:psk")
+        api.connection_as(one["id"], "DOWN")
+    return {"up": up, "down": down, "gateway": small}
+
+
+def test_the_estate_refreshes_itself_and_leaves_typed_text_alone(reader: Any, estate: Any):
+    page = reader.open()
+    expect(page.get_by_role("status")).to_have_text("14 of 16 tunnels up, 2 down")
+    search = page.get_by_role("searchbox")
+    search.press_sequentially("berl")
+    reader.api.simulate(estate["up"]["id"], "down:proposal")
+    expect(page.get_by_role("status")).to_have_text("13 of 16 tunnels up, 3 down", timeout=PATIENCE)
+    expect(page.get_by_role("row", name="tunnel-up")).to_contain_text("no phase 1 proposal fits both sides")
+    expect(search).to_be_focused()
+    expect(search).to_have_value("berl")
+    search.press("i")
+    expect(search).to_have_value("berli")
+    reader.api.simulate(estate["up"]["id"], None)
+    reader.api.connection_as(estate["up"]["id"], "ACTIVE")
+
+
+@pytest.mark.usefixtures("estate")
+def test_filters_are_links_and_stand_in_the_address(reader: Any):
+    page = reader.open()
+    page.get_by_role("link", name="down 2").click()
+    assert page.url.endswith("?look=down")
+    expect(page.get_by_role("table").get_by_role("row")).to_have_count(3)
+    page.get_by_role("searchbox").fill("tunnel-down")
+    page.get_by_role("button", name="Search").click()
+    expect(page.get_by_role("table").get_by_role("row")).to_have_count(2)
+    page.get_by_role("link", name="Clear filters").click()
+    expect(page.get_by_role("status")).to_contain_text("16 tunnels")
+
+
+@pytest.mark.usefixtures("estate")
+def test_updates_can_be_paused(reader: Any):
+    page = reader.page
+    page.clock.install()
+    reader.open()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    button = page.get_by_role("button", name="Pause updates")
+    button.click()
+    expect(button).to_have_attribute("aria-pressed", "true")
+    page.clock.run_for(60_000)
+    assert asked == []
+    with page.expect_response(lambda answer: answer.status in (200, 304), timeout=PATIENCE):
+        button.click()
+    with page.expect_response(lambda answer: answer.status == 304, timeout=PATIENCE):
+        page.clock.run_for(5_000)
+
+
+PAGES = [""]
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_page_is_accessible_in_both_schemes_and_fits_a_phone(reader: Any, estate: Any, path: str):
+    reader.messages.clear()
+    for scheme, width in (("light", 1280), ("dark", 360)):
+        reader.page.emulate_media(color_scheme=scheme)
+        reader.page.set_viewport_size({"width": width, "height": 800})
+        page = reader.open(path.format(**{name: one["id"] for name, one in estate.items()}))
+        found = Axe().run(page, options=RULES)
+        assert found.violations_count == 0, found.generate_report()
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert reader.messages == []
