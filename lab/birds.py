@@ -35,7 +35,8 @@ protocol bgp {name} {{
 @dataclass(kw_only=True)
 class Bird:
     """A BIRD in a namespace of a device. `routes`: what it announces. `link`: the interface of the session; empty: the device is a hop away,
-    and `through` is the interface of its routes. `others`: (address, peer, link) of further sessions with the same gateway.
+    and `through` is the interface of its routes. `others`: (address, peer, link) of further sessions with the same gateway: the
+    first session is `hq`, and these are `hq1` and on.
     """
 
     namespace: str
@@ -95,7 +96,7 @@ class Bird:
             bfd_times=self.bfd_times,
         )
         sessions = ((self.address, self.peer, self.link), *self.others)
-        text += "".join(self._session(f"hq{number}", *ends) for number, ends in enumerate(sessions))
+        text += "".join(self._session(f"hq{number or ''}", *ends) for number, ends in enumerate(sessions))
         (self.folder / "bird.conf").write_text(text)
 
     def _session(self, name: str, address: str, peer: str, link: str) -> str:

@@ -52,8 +52,8 @@ AS_CHILDREN = Launch()
 class Daemon:
     """A kind of daemon. The files are in the gateway's folder. `arguments` may name `{configuration}` and `{socket}`, which become their
     paths. `environment`: the variable that holds the path of the configuration; empty for none. `wrapper`: the command that runs the
-    program of a child. `unit`: its systemd unit, to which the folder's name is added. `options_file`: where the unit reads the options of
-    a start, as the variable OPTIONS; empty for none.
+    program of a child; it may name `{folder}`, the gateway's, and `{data}`, the data folder. `unit`: its systemd unit, to which the
+    folder's name is added. `options_file`: where the unit reads the options of a start, as the variable OPTIONS; empty for none.
     """
 
     name: str
@@ -175,7 +175,9 @@ class Daemon:
 
     def _start_child(self, configuration: Path, socket_path: Path, namespace: str, options: tuple[str, ...]) -> None:
         arguments = [each.format(configuration=configuration, socket=socket_path) for each in self.arguments]
-        program = (*self.wrapper, str(self.program), *arguments, *options)
+        folder = configuration.parent
+        wrapper = (each.format(folder=folder, data=folder.parents[1]) for each in self.wrapper)
+        program = (*wrapper, str(self.program), *arguments, *options)
         command = ["nsenter", f"--net={paths.NETNS}/{namespace}", "setsid", "--fork", *program]
         environment = {"PATH": os.environ.get("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")}
         if self.environment:

@@ -297,6 +297,14 @@ def test_bird_has_two_privileges_and_gets_no_other(bed: Bed):
     assert status["NoNewPrivs"] == "1"
 
 
+def test_a_bird_sees_its_own_folder_and_no_other_data(bed: Bed):
+    data, seen = bed.folder.parents[1], Path(f"/proc/{bed.pid()}/root")
+    assert {path.name for path in data.rglob("bird.conf")} == {"bird.conf"}
+    found = {path for path in (seen / data.relative_to("/")).rglob("*") if not path.is_dir()}
+    assert {path.parent for path in found} == {seen / bed.folder.relative_to("/")}
+    assert bird.BIRD.is_run_by(bed.pid())
+
+
 def test_a_bird_that_is_stopped_says_so_and_takes_its_routes_along(bed: Bed):
     """One that waits for the sessions of before a death leaves its routes: the network removes them."""
     for _ in range(2):

@@ -12,8 +12,23 @@ from landbridge import paths
 from landbridge.engine.strongswan import daemon
 from landbridge.engine.strongswan.bgp import client, configuration
 
+#: What a child sees of the data folder is its gateway's folder alone, as in its unit. `mount` would turn `.` into a path, which leads elsewhere
+#: by then. What the host unmounts is unmounted here too (slave): a mount that stays would keep another gateway's namespace.
+_HIDING = """\
+cd "$1"
+mount -t tmpfs -o mode=755 none "$2"
+mkdir -p "$1"
+mount --no-canonicalize --bind . "$1"
+mount -o remount,ro "$2"
+cd /
+shift 2
+exec "$@"
+"""
 #: BIRD runs as root with two capabilities: routes and the binding to interfaces, and port 179.
-_WRAPPER = ("env", "TZ=UTC", "setpriv", "--no-new-privs", "--bounding-set=-all,+net_admin,+net_bind_service")
+_WRAPPER = (
+    *("unshare", "--mount", "--propagation=slave", "sh", "-ec", _HIDING, "sh", "{folder}", "{data}"),
+    *("env", "TZ=UTC", "setpriv", "--no-new-privs", "--bounding-set=-all,+net_admin,+net_bind_service"),
+)
 BIRD = daemon.Daemon(
     name="BIRD",
     program=Path(paths.BIRD),
