@@ -22,7 +22,10 @@ NEGOTIATION_TIMEOUT = 25.0
 def plan_connections(
     configs: Iterable[messages.DesiredConfig], current: state.IkeState, *, prove_pfs: bool = False
 ) -> Iterator[steps.IkeStep]:
-    """`prove_pfs`: tunnels of IKEv2 are rekeyed early."""
+    """`prove_pfs`: tunnels of IKEv2 are rekeyed early. Connections without an SA are initiated last: while a thousand come up, loads and
+    initiations that take turns wait for each other.
+    """
+    last: list[steps.IkeStep] = []
     secrets = by_owner(sorted(current.secrets))
     sas = state.by_connection(current.sas)
     for position, config in enumerate(configs):
@@ -30,7 +33,12 @@ def plan_connections(
         if proof in current.conns and not any(sa.live for sa in sas[proof]):
             yield steps.UnloadConn(proof)
         own = Own(position if prove_pfs else None, secrets[config.connection_id], sas[config.connection_id], sas[proof])
-        yield from _connection(config, current, own)
+        for step in _connection(config, current, own):
+            if isinstance(step, steps.Initiate) and not own.sas:
+                last.append(step)
+            else:
+                yield step
+    yield from last
 
 
 def plan_deletions(kept: Collection[str], current: state.IkeState) -> Iterator[steps.IkeStep]:

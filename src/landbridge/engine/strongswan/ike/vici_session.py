@@ -1,8 +1,8 @@
 """A conversation with one charon: how it is looked at, what a step asks of it, and how it answers.
 
-Loads are sent one behind the other and their answers are read later: charon carries out the requests of a connection in their
-order, and not waiting for each halves what a thousand of them cost on either side (measured). Invariant: nothing else is sent before
-all earlier requests are answered, so that a load that fails is known before anything is built on it.
+Loads are sent one behind the other and their answers are read later, and so are initiations: charon carries out the requests of a
+connection in their order, and not waiting for each halves what a thousand of them cost on either side (measured). Invariant: nothing
+else is sent before all earlier requests are answered, so that a load that fails is known before anything is built on it.
 """
 
 import socket
@@ -19,12 +19,13 @@ from landbridge.engine.strongswan.ike import charon, steps, vici_protocol
 
 #: Milliseconds that a peer has to confirm the end of an SA.
 FAREWELL = "1000"
-#: Loads under way at once.
+#: Requests under way at once.
 WINDOW = 64
 
 #: What a look asks: the event that brings the list, if any, and the command.
 _LISTS = (("list-conn", "list-conns"), ("", "get-shared"), ("list-sa", "list-sas"))
-_LOADS = (steps.LoadSecret, steps.LoadConn)
+#: Kinds of steps: one of a kind follows another one before that is answered.
+_PIPELINED = ((steps.LoadSecret, steps.LoadConn), (steps.Initiate,))
 _OfAnSa = steps.TerminateIke | steps.AbandonIke | steps.TerminateChild | steps.Reauthenticate | steps.RekeyChild
 _ENDS = (steps.TerminateIke, steps.AbandonIke, steps.TerminateChild)
 
@@ -66,7 +67,9 @@ class ViciSession:
 
     def may_go_on(self, step: base.Step) -> bool:
         """Whether the step may be begun before all answers are there."""
-        return isinstance(step, _LOADS) and len(self._asked) < WINDOW and self._broken is None
+        last = self._asked[-1] if self._asked else step
+        is_of_a_kind = any(isinstance(step, kind) and isinstance(last, kind) for kind in _PIPELINED)
+        return is_of_a_kind and len(self._asked) < WINDOW and self._broken is None
 
     def ask(self, step: steps.CharonRequest) -> None:
         """Raises nothing: how it went is among the answers."""
