@@ -20,7 +20,7 @@ DEBIAN13_PACKAGES := debootstrap git util-linux
 # The browser of the console's tests.
 BROWSER_PACKAGES := chromium
 
-.PHONY: help setup demo serve test test-kernel test-kernel-full test-debian13 test-scenarios test-full unit check bench diagnose-bench attack lock clean
+.PHONY: help setup demo serve test test-kernel test-kernel-full test-debian13 test-scenarios test-full unit check bench bench-dataplane diagnose-bench attack lock clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -123,6 +123,10 @@ test-full: setup ## every combination of algorithms in real tunnels, and the tab
 
 bench: setup ## the figures of docs/reference/figures.md, as ratios to floors of the same run
 	@$(BIN)/python -m bench
+
+# ONLY='tunnels reconnect' measures a part.
+bench-dataplane: setup ## figures of tunnels for docs/reference/figures.md, beside those of bare strongSwan
+	@$(BIN)/python -m bench.dataplane $(if $(ONLY),--only $(ONLY))
 
 diagnose-bench: setup ## the scores of the diagnoses of all misconfigurations, under ten minutes; ONLY='psk*' runs a part
 	@$(BIN)/python -m lab.libreswan >/dev/null

@@ -199,7 +199,11 @@ class Device:
                 half_open_timeout=self.half_open_timeout,
             )
         )
-        with (self.folder / "charon.out").open("wb") as out:
+        self.restart()
+
+    def restart(self) -> None:
+        """Starts charon again, after `stop`. It has no configuration."""
+        with (self.folder / "charon.out").open("ab") as out:
             command = ["nsenter", f"--net=/run/netns/{self.namespace}", CHARON]
             self.process = subprocess.Popen(
                 command, env=self._environment, cwd="/", stdin=subprocess.DEVNULL, stdout=out, stderr=out
