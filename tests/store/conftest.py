@@ -15,6 +15,7 @@ from landbridge.rules import customer_gateway as peer_rules
 from landbridge.rules import gateway as gateway_rules
 from landbridge.store import counters, customer_gateways, gateways, vault
 from landbridge.store.sqlite import Database
+from tests import conftest
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
 VPC = "0cf79a3f-6cf9-4d9c-a8df-d7ace626b0fa"
@@ -22,7 +23,9 @@ VPC = "0cf79a3f-6cf9-4d9c-a8df-d7ace626b0fa"
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    opened = Database(tmp_path / "landbridge.db")
+    path = tmp_path / "landbridge.db"
+    path.write_bytes(conftest.migrated())
+    opened = Database(path)
     yield opened
     opened.close()
 
