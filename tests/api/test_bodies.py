@@ -223,7 +223,7 @@ CONNECTION = _object(
 )
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(fields=CONNECTION, missing=st.booleans())
 def test_no_body_makes_a_fault_of_ours(ours: Any, sound: Any, fields: Any, missing: bool):
     body = fields if missing else {**sound, **fields}
@@ -239,7 +239,7 @@ def test_no_body_makes_a_fault_of_ours(ours: Any, sound: Any, fields: Any, missi
         assert error["details"]
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
 @given(content=st.binary(max_size=60) | VALUES.map(lambda value: json.dumps(value).encode()))
 def test_no_bytes_make_a_fault_of_ours(ours: Any, content: bytes):
     answer = ours.send("POST", PATH, content=content)

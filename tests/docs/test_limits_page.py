@@ -2,6 +2,7 @@
 
 import ast
 import dataclasses
+import functools
 import importlib
 import re
 import typing
@@ -68,5 +69,9 @@ def test_a_row_names_tests_that_exist(cells: list[str]):
     assert tests
     for test in tests:
         file, _, name = test.partition("::")
-        tree = ast.parse((ROOT / file).read_text())
-        assert name in {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}, test
+        assert name in _functions(file), test
+
+
+@functools.cache
+def _functions(file: str) -> set[str]:
+    return {node.name for node in ast.walk(ast.parse((ROOT / file).read_text())) if isinstance(node, ast.FunctionDef)}
