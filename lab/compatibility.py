@@ -108,7 +108,7 @@ address = "203.0.113.{number}/24"
 
 
 def site_text() -> str:
-    return SITE.format(eips="".join(ROUTED.format(number=number) for number in range(10, 20)))
+    return SITE.format(eips="".join(ROUTED.format(number=number) for number in range(10, 21)))
 
 
 def eip(number: int) -> dict[str, Any]:
@@ -262,6 +262,7 @@ def fill(maker: Maker, scratch: Path) -> None:
     )
     maker.connection(private, maker.peer(id_value="10.3.1.7"), peer_subnets=["192.168.90.0/24"], ipsecpolicy=GCM)
     _template(maker, maker.gateway(flavor="Professional1-NonFixedIP", vpc_id=PRIVATE, eip1=eip(13), eip2=eip(14)))
+    _shared(maker, maker.gateway(vpc_id=PRIVATE, ha_mode="active-active", eip1=eip(19), eip2=eip(20)))
     _gm(maker, maker.gateway(flavor="GM", vpc_id=PRIVATE, eip1=eip(15), eip2=eip(16)), scratch)
     _upgrade(maker, nat)
     going = maker.gateway(vpc_id=PRIVATE, eip1=eip(17), eip2=eip(18))
@@ -297,9 +298,9 @@ def _connections(maker: Maker, gateway: Any) -> None:
     policy = maker.connection(
         gateway, maker.peer(id_value="198.18.0.4"), style="policy", peer_subnets=["192.168.60.0/23"], policy_rules=RULES
     )
-    refused = maker.connection(
-        gateway, maker.peer(id_value="198.18.0.5"), style="bgp", peer_subnets=["192.168.54.0/24"], enable_hub=True
-    )
+    speaker = maker.peer(id_value="198.18.0.5")
+    refused = maker.connection(gateway, speaker, style="bgp", peer_subnets=["192.168.54.0/24"], enable_hub=True)
+    maker.connection(gateway, speaker, 2, style="bgp", peer_subnets=["192.168.54.0/24"], ha_role="slave")
     gone = maker.connection(gateway, maker.peer(id_value="198.18.0.6"), peer_subnets=["192.168.53.0/24"])
     maker.create("connection-monitors", "connection_monitor", vpn_connection_id=policy["id"])
     maker.ask("PUT", f"vpn-connection/{policy['id']}", {"vpn_connection": {"name": "renamed"}})
@@ -387,6 +388,16 @@ def _observe(maker: Maker, gateway: Any, up: Any, down: Any, refused: Any) -> No
 def _template(maker: Maker, gateway: Any) -> None:
     template = {"ike_policy": {"dh_group": "group21", "lifetime_seconds": 7200}, "ipsec_policy": {"pfs": "disable"}}
     maker.ask("PUT", f"vpn-gateways/{gateway['id']}", {"vpn_gateway": {"policy_template": template}})
+    peer = maker.peer(id_type="fqdn", id_value="template.example", bgp_asn=None)
+    maker.connection(gateway, peer, style="policy-template", peer_subnets=["192.168.70.0/24", "192.168.71.0/24"])
+
+
+def _shared(maker: Maker, gateway: Any) -> None:
+    """Two tunnels that share a network, one of which is monitored."""
+    for endpoint in (1, 2):
+        peer = maker.peer(id_value=f"198.18.4.{endpoint}")
+        made = maker.connection(gateway, peer, endpoint, peer_subnets=["192.168.72.0/24"])
+    maker.create("connection-monitors", "connection_monitor", vpn_connection_id=made["id"])
 
 
 def _gm(maker: Maker, gateway: Any, scratch: Path) -> None:

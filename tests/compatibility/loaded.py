@@ -36,6 +36,8 @@ def to_json(current: state.GatewayState, messages: dict[str, Any]) -> Loaded:
         "bird": current.bgp.fingerprint,
         "learned_routes": sorted(map(list, current.network.learned_routes)),
         "learned_sources": sorted(map(list, current.network.learned_sources)),
+        "shared_routes": sorted([net, list(if_ids)] for net, if_ids in current.network.shared_routes),
+        "hashes_ports": current.network.hashes_ports,
         "messages": messages,
     }
 
@@ -72,6 +74,8 @@ def from_json(loaded: Loaded) -> state.GatewayState:
             tunnels={name: _tunnel_from_json(tunnel) for name, tunnel in loaded["tunnels"].items()},
             learned_routes=frozenset((link, net) for link, net in loaded.get("learned_routes", ())),
             learned_sources=frozenset((link, net) for link, net in loaded.get("learned_sources", ())),
+            shared_routes=frozenset((net, tuple(if_ids)) for net, if_ids in loaded.get("shared_routes", ())),
+            hashes_ports=loaded.get("hashes_ports", False),
         ),
         ike=ike_state.IkeState(
             alive=True,
