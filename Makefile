@@ -17,10 +17,13 @@ KERNEL_PACKAGES := qemu-system-x86 busybox-static cpio kmod
 # What `make test-debian13` needs besides: what makes a folder with another Debian.
 DEBIAN13_PACKAGES := debootstrap git util-linux
 
+<<<<<<< HEAD
 # The browser of the console's tests.
 BROWSER_PACKAGES := chromium
 
-.PHONY: help setup demo serve test test-kernel test-kernel-full test-debian13 test-scenarios test-full unit check bench bench-dataplane diagnose-bench attack lock clean
+.PHONY: help setup demo serve test test-clients test-kernel test-kernel-full test-debian13 test-scenarios test-full unit check bench bench-dataplane diagnose-bench attack lock clean
+=======
+>>>>>>> 2a8ef62 (clients: the vendor's Go and Java SDKs live a whole life against the service)
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -76,10 +79,13 @@ PARALLEL := -n auto --dist worksteal
 PARALLEL_TUNNELS := -n $(shell echo $$(( ($$(nproc) * 3 + 1) / 2 ))) --dist worksteal
 
 unit: setup ## the tests of every minute: no processes, no servers, no tunnels
-	@$(BIN)/python -m pytest $(PARALLEL) -p tests.unit_only tests $(addprefix --ignore tests/,cli compat durability kernel scenarios)
+	@$(BIN)/python -m pytest $(PARALLEL) -p tests.unit_only tests $(addprefix --ignore tests/,cli clients compat durability kernel scenarios)
 
 test: setup $(VENV)/.unpacked ## every test, real tunnels and foreign clients included; prints the lines of the code that no test ran
-	@$(BIN)/python -m pytest $(PARALLEL_TUNNELS) --cov=landbridge tests --ignore tests/kernel
+	@$(BIN)/python -m pytest $(PARALLEL_TUNNELS) --cov=landbridge tests --ignore tests/clients --ignore tests/kernel
+
+test-clients: setup ## foreign clients in Go and Java, built here; ABSENT=skip skips those whose tools are not there, and lists them
+	@$(BIN)/python -m pytest -rs tests/clients $(if $(ABSENT),--absent=$(ABSENT))
 
 WITH := not long
 # Started in a virtual machine: nothing is loaded that these tests do not use, since imports take seconds there.

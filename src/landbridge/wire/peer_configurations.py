@@ -23,7 +23,9 @@ class Device(Protocol):
 
 
 class ExportPeerConfiguration(body.Shape):
-    """ExportPeerConfigurationRequestBody: the names from the list of supported devices, in any letter case."""
+    """ExportPeerConfigurationRequestBody: the names from the list of supported devices, in any letter case. An empty name is absent: the
+    vendor's Go SDK sends all four.
+    """
 
     examples: ClassVar = {"strongSwan": {"vendor": "strongSwan", "type": "software", "model": "swanctl"}}
 
@@ -33,7 +35,12 @@ class ExportPeerConfiguration(body.Shape):
     versions: str | None = schema.field(schema.string(), "this one or an older one; absent: any", alias="version")
 
     def request(self) -> model.DeviceRequest:
-        return model.DeviceRequest(vendor=self.vendor, kind=self.kind, family=self.family, versions=self.versions)
+        return model.DeviceRequest(
+            vendor=self.vendor or None,
+            kind=self.kind or None,
+            family=self.family or None,
+            versions=self.versions or None,
+        )
 
 
 class PeerConfiguration(schema.Answer):
