@@ -280,7 +280,8 @@ def test_all_that_was_read_may_be_sent_back_and_changes_nothing(client: Client, 
     before = _connection(client, **STYLES[style])
     answered = client.put(_path(before), "vpn_connection", **_sent_back(before), psk=PSK)
     after = client.get(_path(before), "vpn_connection")
-    assert _without(after, "status") == _without(before, "status") == answered
+    seen = ("status", "bgp_peer")  # of the engine, which may see more with each look
+    assert _without(after, *seen) == _without(before, *seen) == _without(answered, *seen)
     assert after["status"] in {
         "DOWN",
         "ACTIVE",
