@@ -17,13 +17,10 @@ KERNEL_PACKAGES := qemu-system-x86 busybox-static cpio kmod
 # What `make test-debian13` needs besides: what makes a folder with another Debian.
 DEBIAN13_PACKAGES := debootstrap git util-linux
 
-<<<<<<< HEAD
 # The browser of the console's tests.
 BROWSER_PACKAGES := chromium
 
 .PHONY: help setup demo serve test test-clients test-kernel test-kernel-full test-debian13 test-scenarios test-full unit check bench bench-dataplane diagnose-bench attack lock clean
-=======
->>>>>>> 2a8ef62 (clients: the vendor's Go and Java SDKs live a whole life against the service)
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
