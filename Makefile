@@ -6,6 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Debian's own: 3.11 in Debian 12, 3.13 in Debian 13. An installation runs on it too (`landbridge install`).
 PYTHON ?= /usr/bin/python3
+# Where this is set, each process compiles all that it imports, and pytest rewrites all assertions in each worker.
+unexport PYTHONDONTWRITEBYTECODE
 
 # strongSwan with VICI and the userland data plane; ping for the demonstration.
 PACKAGES := python3 python3-venv iproute2 iputils-ping nftables procps strace openssl curl systemd charon-systemd strongswan-swanctl \
@@ -144,3 +146,4 @@ lock: ## write requirements*.txt anew from pyproject.toml (needs uv)
 
 clean: ## remove what setup and the tests made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
+	find bench lab src tests -name __pycache__ -prune -exec rm -rf {} +
