@@ -111,6 +111,9 @@ class Limits:
     connections_per_gateway: int = 0
     """Connections that one gateway may have. 0: what its flavor says (20 for Basic, 200 for the others)."""
 
+    learned_prefixes: int = 10_000
+    """Prefixes that the device of a bgp connection may announce, from 1 to 100,000. With more, its session is closed for 5 minutes."""
+
     audit_days: int = 365
     """Days after which an audit event is removed. 0: never."""
 
@@ -340,6 +343,11 @@ def _echo_faults(echo: Echo) -> Iterator[tuple[str, str]]:
         yield "losses", f"{echo.losses} is not allowed (from 1 to 100)"
 
 
+def _limits_faults(limits: Limits) -> Iterator[tuple[str, str]]:
+    if not 1 <= limits.learned_prefixes <= 100_000:
+        yield "learned_prefixes", f"{limits.learned_prefixes} is not allowed (from 1 to 100000)"
+
+
 def _console_faults(console: Console) -> Iterator[tuple[str, str]]:
     for key in ("idle_minutes", "session_hours"):
         if not 1 <= getattr(console, key) <= 10_000:
@@ -360,6 +368,7 @@ _CHECKS: Mapping[type, Callable[[Any], Iterator[tuple[str, str]]]] = {
     Serve: _serve_faults,
     Agent: _agent_faults,
     Echo: _echo_faults,
+    Limits: _limits_faults,
     Console: _console_faults,
     Log: _log_faults,
 }

@@ -94,6 +94,7 @@ def test_the_file_may_be_named_by_a_variable_and_a_flag_wins(tmp_path: Path):
         pytest.param("[agent]\ntick_seconds = inf", r"tick_seconds: inf is not allowed", id="infinity"),
         pytest.param("[echo]\nnqa_interval_seconds = 0", r"0 is not allowed \(from 0.1 to 60\)", id="echoes-at-once"),
         pytest.param("[echo]\nmonitor_interval_seconds = 61", r"61 is not allowed \(from 0.1", id="few-echoes"),
+        pytest.param("[limits]\nlearned_prefixes = 0", r"0 is not allowed \(from 1 to 100000\)", id="no-prefix"),
         pytest.param("[echo]\nlosses = 0", r"losses: 0 is not allowed \(from 1 to 100\)", id="no-loss"),
         pytest.param("[echo]\nlosses = 101", r"losses: 101 is not allowed \(from 1 to 100\)", id="many-losses"),
         pytest.param("[agent]\ntick_seconds = []", r"tick_seconds: \[\] is not allowed", id="array"),

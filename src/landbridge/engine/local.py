@@ -36,6 +36,7 @@ def make(settings: config.Settings, site: model.Site) -> base.Engine[Any, Any, A
             launch=launch,
             automatic_probes=settings.engine.automatic_probes,
             prove_pfs=settings.engine.prove_pfs,
+            learned_prefixes=settings.limits.learned_prefixes,
             echo_timings=_echo_timings(settings.echo),
             path_checks=timedelta(seconds=settings.engine.path_check_seconds)
             if settings.engine.path_check_seconds

@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import Literal
 
 #: Seconds that a gateway proposes (RFC 4271, 4.2). The lower hold time of both sides counts. Without BFD, a cut path is detected after the hold
-#: time.
+#: time. docs/reference/bgp.md has the reasons.
 HOLD_TIME, KEEPALIVE_TIME = 9, 3
-#: A gateway ends a session when its device announces more routes.
+#: A gateway ends a session when its device announces more routes, until the operator sets another limit (`[limits] learned_prefixes`).
 ROUTE_LIMIT = 10_000
 #: The states of RFC 4271, 8.2.2, and `down`: the session was ended on this side and does not begin by itself.
 BgpState = Literal["idle", "connect", "active", "open_sent", "open_confirm", "established", "down"]

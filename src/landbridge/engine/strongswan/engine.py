@@ -83,17 +83,19 @@ class StrongSwan:
         launch: daemon.Launch = daemon.AS_CHILDREN,
         automatic_probes: bool = True,
         prove_pfs: bool = False,
+        learned_prefixes: int = model.bgp.ROUTE_LIMIT,
         echo_timings: Mapping[echo_state.Kind, window.Timing] = window.TIMINGS,
         path_checks: timedelta | None = None,
     ) -> None:
         """`launch`: how daemons are started. `automatic_probes`: a device that refused is probed. `prove_pfs`: see
-        `ike.pfs_proof`. `stopping` makes an engine that is good for `gateways` and `stop_all` alone, on a machine that can no longer do
+        `ike.pfs_proof`. `learned_prefixes`: the most that a device may announce over BGP. `stopping` makes an engine that is good for `gateways` and `stop_all` alone, on a machine that can no longer do
         more: the site may name an underlay that has vanished, or none. Raises EngineUnavailable.
         """
         machine.check_root()
         self._folder = data.resolve() / paths.ENGINE
         self._launch = launch
         self._prove_pfs = prove_pfs
+        self._learned_prefixes = learned_prefixes
         self._underlay = _if_exists(site.underlay) if stopping else site.underlay
         self._plane, self._reason = data_plane.detect()
         self._has_bird = bird.is_installed()
@@ -226,7 +228,13 @@ class StrongSwan:
         return prepared
 
     def _prepare(self, desired: model.DesiredGateway, observed: state.GatewayState) -> target.Target:
-        return target.prepare(desired, observed.plane, prove_pfs=self._prove_pfs, has_bird=self._has_bird)
+        return target.prepare(
+            desired,
+            observed.plane,
+            prove_pfs=self._prove_pfs,
+            has_bird=self._has_bird,
+            learned_prefixes=self._learned_prefixes,
+        )
 
     def plan(
         self, gateway_id: str, prepared: target.Target | None, observed: state.GatewayState

@@ -39,7 +39,12 @@ class Target:
 
 
 def prepare(
-    desired: model.DesiredGateway, plane: model.Plane, *, prove_pfs: bool = False, has_bird: bool = True
+    desired: model.DesiredGateway,
+    plane: model.Plane,
+    *,
+    prove_pfs: bool = False,
+    has_bird: bool = True,
+    learned_prefixes: int = model.bgp.ROUTE_LIMIT,
 ) -> Target:
     if desired.uncovered:
         return Target(desired, plane, {}, (), None)
@@ -48,7 +53,7 @@ def prepare(
     supported = frozenset(config.connection_id for config in configs)
     addresses = selectors.needed_addresses(desired, supported, plane)
     network = gateway_network.desired_network(desired, supported, plane, addresses)
-    bgp = configuration.desired_configuration(desired, supported, plane)
+    bgp = configuration.desired_configuration(desired, supported, plane, limit=learned_prefixes)
     return Target(desired, plane, refused, configs, network, prove_pfs, bgp)
 
 

@@ -149,7 +149,7 @@ def wanted(names: tuple[str, ...] = tuple(NUMBERS), **changed: Any) -> configura
         spec = specs.connection(style="bgp", **inner | (changed if name == "up" else {}))
         made.append(dataclasses.replace(spec, if_id=number, peer_asn=64512 if name == "one_as" else 65001))
     desired = specs.desired(*made, of=specs.gateway(id=GATEWAY_ID, local_subnets=LOCAL, ha_mode="active-standby"))
-    found = configuration.desired_configuration(desired, {spec.id for spec in made}, "kernel")
+    found = configuration.desired_configuration(desired, {spec.id for spec in made}, "kernel", limit=5)
     assert found is not None
     return found
 
@@ -159,8 +159,7 @@ GATEWAY_ID = "11111111-0000-4000-8000-000000000000"
 
 @pytest.fixture(scope="module")
 def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
-    with contextlib.ExitStack() as undo, pytest.MonkeyPatch.context() as patched:
-        patched.setattr(configuration, "RECEIVE_LIMIT", 5)
+    with contextlib.ExitStack() as undo:
         bed = Bed(tmp_path_factory.mktemp("bird"), undo)
         bird.start(bed.folder, bed.gateway, wanted().text, daemon.AS_CHILDREN, died=False)
         yield bed

@@ -14,9 +14,7 @@ from landbridge import model
 from landbridge.engine.strongswan import names, subnets
 from landbridge.model import bgp
 
-#: A session is closed when its device announces more prefixes than that.
-RECEIVE_LIMIT = bgp.ROUTE_LIMIT
-#: Milliseconds between the packets of BFD, and the number of lost ones that make a session go down.
+#: Milliseconds between the packets of BFD, and the number of lost ones that make a session go down (docs/reference/bgp.md).
 BFD_INTERVAL, BFD_MULTIPLIER = 300, 3
 #: Seconds that a session may take to come back after BIRD died. The kernel keeps its routes for this time.
 RESTART_WAIT = 30
@@ -141,13 +139,15 @@ class BgpConfiguration:
 
 
 def desired_configuration(
-    desired: model.DesiredGateway, supported: Collection[str], plane: model.Plane
+    desired: model.DesiredGateway, supported: Collection[str], plane: model.Plane, *, limit: int = bgp.ROUTE_LIMIT
 ) -> BgpConfiguration | None:
-    """`supported`: ids of the connections that the engine does not refuse. None: the gateway needs no BIRD."""
+    """`supported`: ids of the connections that the engine does not refuse. `limit`: a session is closed when its device announces more
+    prefixes. None: the gateway needs no BIRD.
+    """
     found = tuple(_sessions(desired, supported, plane))
     if not found:
         return None
-    template = "".join((_main(desired, found, plane), *(_session(desired, one, plane) for one in found)))
+    template = "".join((_main(desired, found, plane), *(_session(desired, one, plane, limit) for one in found)))
     fingerprint = hashlib.sha256(template.encode()).hexdigest()[:12]
     return BgpConfiguration(
         sessions=found, text=template.replace("@FINGERPRINT@", fingerprint), fingerprint=fingerprint
@@ -199,7 +199,7 @@ def router_id(gateway_id: str) -> ipaddress.IPv4Address:
     return ipaddress.IPv4Address(int.from_bytes(hashlib.sha256(gateway_id.encode()).digest()[:4]) | 1)
 
 
-def _session(desired: model.DesiredGateway, session: Session, plane: model.Plane) -> str:
+def _session(desired: model.DesiredGateway, session: Session, plane: model.Plane, limit: int) -> str:
     only = f"  if ! (net ~ [ {', '.join(f'{net}+' for net in session.only)} ]) then reject;\n"
     in_kernel = plane == "kernel"
     return _SESSION.format(
@@ -216,7 +216,7 @@ def _session(desired: model.DesiredGateway, session: Session, plane: model.Plane
         hold_time=bgp.HOLD_TIME,
         keepalive_time=bgp.KEEPALIVE_TIME,
         channel="gateway direct;" if in_kernel else "igp table inner;\n    gateway recursive;",
-        limit=RECEIVE_LIMIT,
+        limit=limit,
     )
 
 
