@@ -8,7 +8,6 @@ an error that names its place. An unknown variable is a warning, since other pro
 import dataclasses
 import difflib
 import logging
-import os
 import re
 import tomllib
 import typing
@@ -27,13 +26,9 @@ LOG_LEVELS = ("debug", "info", "warning")
 ENGINES = ("auto", "strongswan", "simulated", "none")
 
 
-def _default_data() -> str:
-    return paths.DATA if os.geteuid() == 0 else str(Path.home() / ".local/share/landbridge")
-
-
 @dataclass(frozen=True, slots=True)
 class Serve:
-    data: str = dataclasses.field(default_factory=_default_data)
+    data: str = dataclasses.field(default_factory=paths.default_data)
     """Folder of the database, the master key and the engine's files. Default: /var/lib/landbridge for root."""
 
     listen: str = "127.0.0.1:8700"
@@ -234,7 +229,7 @@ def _variables(environment: Mapping[str, str]) -> dict[tuple[str, str], tuple[st
     }
     found = {}
     for variable, value in environment.items():
-        if not variable.startswith("LANDBRIDGE_"):
+        if not variable.startswith("LANDBRIDGE_") or variable in paths.CLIENT_VARIABLES:
             continue
         if variable not in known:
             near = difflib.get_close_matches(variable[:80], known, n=1)

@@ -1,5 +1,8 @@
 """Names of files, folders, sockets and units that more than one room uses. Nothing here touches the host."""
 
+import os
+from pathlib import Path
+
 #: In the data folder.
 DATABASE = "landbridge.db"
 MASTER_KEY = "master.key"
@@ -36,3 +39,19 @@ NETNS = "/run/netns"
 NETNS_PREFIX = "lb-"
 #: This folder exists when systemd is PID 1 (sd_booted(3)).
 SYSTEMD = "/run/systemd/system"
+
+#: Variables of the command line as a client of the API. They are no settings of the service.
+CLIENT_VARIABLES = (
+    "LANDBRIDGE_CONTEXT",
+    "LANDBRIDGE_ENDPOINT",
+    "LANDBRIDGE_PROJECT_ID",
+    "LANDBRIDGE_ACCESS_KEY",
+    "LANDBRIDGE_SECRET_KEY",
+    "LANDBRIDGE_TOKEN",
+    "LANDBRIDGE_CA_FILE",
+)
+
+
+def default_data() -> str:
+    """The data folder without a setting: /var/lib/landbridge for root, and a folder of their own for other users."""
+    return DATA if os.geteuid() == 0 else str(Path.home() / ".local/share/landbridge")

@@ -118,7 +118,7 @@ def test_a_resume_tells_what_is_paused_still(service: Any, pause: Any):
     ],
 )
 def test_a_wrong_id_is_told_in_one_line(pause: Any, words: tuple[str, ...], said: str):
-    assert pause(*words) == (1, "", said)
+    assert pause(*words) == (3, "", said)
 
 
 def test_a_pause_outlives_the_service(start_server: Any, until: Any, landbridge: Any):

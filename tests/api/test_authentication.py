@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from landbridge import errors, model
-from landbridge.api import authentication, signing
+from landbridge import errors, model, signatures
+from landbridge.api import authentication
 from landbridge.operations import access, call, clock
 
 PYTHON_HEADERS = ("content-type", "host", "user-agent", "x-project-id", "x-sdk-date")
@@ -231,7 +231,7 @@ def test_a_key_that_is_revoked_while_its_body_comes_writes_nothing(
     begun = threading.Event()
     begin = authentication.begin
 
-    def begin_and_tell(credentials: access.Credentials, head: signing.RequestHead) -> Any:
+    def begin_and_tell(credentials: access.Credentials, head: signatures.RequestHead) -> Any:
         finish = begin(credentials, head)
         begun.set()
         return finish

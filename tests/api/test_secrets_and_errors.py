@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from landbridge import errors, model, operations
-from landbridge.api import signing
+from landbridge import errors, model, operations, signatures
 from landbridge.wire import connection_requests
 from landbridge.wire import errors as wire_errors
 
@@ -25,7 +24,7 @@ def test_every_error_of_ours_is_rendered(kind: type):
 
 def test_no_repr_shows_a_secret():
     shape = connection_requests.CreateConnection(psk="Secret-Key-1")
-    head = signing.RequestHead(method="POST", path="/", query="", headers={"x-auth-token": b"Secret-Key-1"})
+    head = signatures.RequestHead(method="POST", path="/", query="", headers={"x-auth-token": b"Secret-Key-1"})
     submission = operations.Submission(request=shape.request(), body=b'{"psk": "Secret-Key-1"}')
     for value in (shape, shape.request(), head, submission, model.Secret("Secret-Key-1")):
         assert "Secret-Key-1" not in repr(value)

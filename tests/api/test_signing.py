@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from landbridge import errors, model
+from landbridge import errors, model, signatures
 from landbridge.api import signing
 
 NOW = datetime(2026, 11, 30, 12, 0, tzinfo=UTC)
 SECRET = model.Secret("secret")
 NAMES = ("host", "x-sdk-date")
-UNSIGNED = signing.RequestHead(
+UNSIGNED = signatures.RequestHead(
     method="POST",
     path="/v5/p/vpn-connection",
     query="limit=1&marker=",
@@ -20,18 +20,18 @@ UNSIGNED = signing.RequestHead(
 )
 
 
-def _with(head: signing.RequestHead, **headers: bytes) -> signing.RequestHead:
+def _with(head: signatures.RequestHead, **headers: bytes) -> signatures.RequestHead:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return dataclasses.replace(head, headers={**head.headers, **named})
 
 
-def _signed(names: tuple[str, ...] = NAMES) -> signing.RequestHead:
-    digest = signing.sign(UNSIGNED, b"{}", names, SECRET)
+def _signed(names: tuple[str, ...] = NAMES) -> signatures.RequestHead:
+    digest = signatures.sign(UNSIGNED, b"{}", names, SECRET.reveal())
     text = f"SDK-HMAC-SHA256 Access=KEY, SignedHeaders={';'.join(names)}, Signature={digest}"
     return _with(UNSIGNED, authorization=text.encode())
 
 
-def _fits(head: signing.RequestHead, content: bytes = b"{}", secret: model.Secret = SECRET) -> bool:
+def _fits(head: signatures.RequestHead, content: bytes = b"{}", secret: model.Secret = SECRET) -> bool:
     return signing.fits(signing.parse(head, NOW), head, content, secret)
 
 

@@ -84,21 +84,24 @@ def test_an_operators_key_has_no_project(command: Any):
 
 @pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "ends", "said"),
     [
-        pytest.param(("keys", "create"), "project: is missing (wanted: an id or a name of", id="admin-without-project"),
+        pytest.param(
+            ("keys", "create"), 1, "project: is missing (wanted: an id or a name of", id="admin-without-project"
+        ),
         pytest.param(
             ("keys", "create", "--project", "x", "--role", "operator"),
+            1,
             "does not go with the role operator",
             id="operator",
         ),
-        pytest.param(("keys", "create", "--project", "x"), "project x", id="unknown-project"),
-        pytest.param(("keys", "revoke", "NOBODY"), "not found: access key NOBODY", id="unknown-key"),
+        pytest.param(("keys", "create", "--project", "x"), 3, "project x", id="unknown-project"),
+        pytest.param(("keys", "revoke", "NOBODY"), 3, "not found: access key NOBODY", id="unknown-key"),
     ],
 )
-def test_a_wrong_command_says_why_in_one_line(command: Any, words: tuple[str, ...], said: str):
+def test_a_wrong_command_says_why_in_one_line(command: Any, words: tuple[str, ...], ends: int, said: str):
     status, out, err = command(*words)
-    assert (status, out) == (1, "")
+    assert (status, out) == (ends, "")
     assert err.startswith("landbridge: ")
     assert err.count("\n") == 1
     assert said in err
@@ -110,7 +113,7 @@ def test_a_project_may_be_named_by_its_name(command: Any):
     made = _key(command, "--project", "default")
     assert made["project_id"] == others[0]
     status, _, err = command("keys", "create", "--project", "typo")
-    assert status == 1
+    assert status == 3
     assert all(one in err for one in (*others, "an id or a name", "(default)", "(ours)"))
 
 
@@ -129,7 +132,7 @@ def test_a_key_is_revoked_once(command: Any):
     made = _key(command, "--project", _project(command))
     assert command("keys", "revoke", made["access_key"]) == (0, "", "")
     assert command("keys", "list")[1].strip().endswith("revoked")
-    assert command("keys", "revoke", made["access_key"])[0] == 1
+    assert command("keys", "revoke", made["access_key"])[0] == 3
 
 
 @pytest.mark.parametrize(
@@ -143,10 +146,8 @@ def test_a_key_is_revoked_once(command: Any):
     ],
 )
 def test_a_command_that_is_typed_wrongly_ends_with_2(words: list[str], capsys: pytest.CaptureFixture[str]):
-    with pytest.raises(SystemExit) as end:
-        main.main(words)
-    assert end.value.code == 2
-    assert "usage: landbridge" in capsys.readouterr().err
+    assert main.main(words) == 2
+    assert "landbridge" in capsys.readouterr().err
 
 
 def test_check_config_prints_every_setting_and_starts_nothing(command: Any, tmp_path: Path):

@@ -1,13 +1,10 @@
-"""The reference page names every setting and every command."""
+"""The reference page names every setting."""
 
-import argparse
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from landbridge import site_file
-from landbridge.cli import main
 from tests.config import descriptions
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "settings.md"
@@ -16,16 +13,6 @@ PAGE = Path(__file__).parents[2] / "docs" / "reference" / "settings.md"
 @pytest.fixture(scope="module")
 def page() -> str:
     return PAGE.read_text()
-
-
-def _verbs(parser: argparse.ArgumentParser) -> Iterator[tuple[str, list[str]]]:
-    """Every command that can be typed, with its flags."""
-    inner = [action for action in parser._actions if isinstance(action.choices, dict)]
-    if not inner:
-        yield parser.prog, [flag for action in parser._actions for flag in action.option_strings if flag != "--help"]
-    for action in inner:
-        for verb in action.choices.values():
-            yield from _verbs(verb)
 
 
 def _variable(group: str, key: str) -> str:
@@ -44,15 +31,6 @@ def test_the_page_has_every_setting(page: str, group: str, key: str, default: st
 def test_the_page_has_no_setting_that_is_not_there(page: str):
     rows = [line.split("`")[1] for line in page.splitlines() if line.startswith("| `") and "LANDBRIDGE_" in line]
     assert sorted(rows) == sorted(key for _, key, _, _ in descriptions.describe())
-
-
-@pytest.mark.parametrize(("verb", "flags"), list(_verbs(main._parser())))
-def test_the_page_has_every_command_with_its_flags(page: str, verb: str, flags: list[str]):
-    section = page.split("## Commands")[1]
-    rows = [line for line in section.splitlines() if line.startswith(f"| `{verb}")]
-    assert len(rows) == 1, verb
-    missing = [flag for flag in flags if flag.startswith("--") and flag not in rows[0]]
-    assert missing == []
 
 
 def test_the_page_has_every_key_of_the_site_file(page: str):

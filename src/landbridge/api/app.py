@@ -16,8 +16,8 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
-from landbridge import errors
-from landbridge.api import authentication, endpoints, metrics, openapi, responses, signing
+from landbridge import errors, signatures
+from landbridge.api import authentication, endpoints, metrics, openapi, responses
 from landbridge.api.table import TABLE
 from landbridge.operations import access, call, ids, key_queues, measurements
 from landbridge.telemetry import exposition, log_fields
@@ -146,7 +146,7 @@ def _metrics(dependencies: Dependencies) -> _Answers:
     return endpoint
 
 
-def _bearer(head: signing.RequestHead) -> signing.RequestHead:
+def _bearer(head: signatures.RequestHead) -> signatures.RequestHead:
     """Takes the token from `Authorization: Bearer`, as Prometheus sends it."""
     scheme, _, token = head.headers.get("authorization", b"").partition(b" ")
     if scheme.lower() != b"bearer":

@@ -5,7 +5,7 @@ Everything that the head tells is checked before the body is read, so nobody wai
 
 from collections.abc import Callable
 
-from landbridge import errors, model
+from landbridge import errors, signatures
 from landbridge.api import signing
 from landbridge.operations import access, clock
 from landbridge.operations.call import Caller
@@ -13,10 +13,10 @@ from landbridge.operations.call import Caller
 #: One message for an unknown key and for a wrong signature: it must not tell which access keys exist.
 BAD_CREDENTIALS = "the access key is not known, or the signature does not fit: check access key, secret key and clock"
 #: Signs the requests of unknown keys: the time of an answer must not tell which access keys exist.
-DUMMY_SECRET = model.Secret("x" * 40)
+DUMMY_SECRET = "x" * 40
 
 
-def begin(credentials: access.Credentials, head: signing.RequestHead) -> Callable[[bytes], Caller]:
+def begin(credentials: access.Credentials, head: signatures.RequestHead) -> Callable[[bytes], Caller]:
     """Checks the head, and returns the function that checks the body and returns the caller. Both raise Unauthenticated.
 
     Faults of the request itself are told before the key is looked up, in the same order for known and unknown keys.
@@ -31,7 +31,7 @@ def begin(credentials: access.Credentials, head: signing.RequestHead) -> Callabl
     signature = signing.parse(head, clock.now())
     known = credentials.of_access_key(signature.access_key)
     if known is None:
-        signing.sign(head, b"", signature.signed_headers, DUMMY_SECRET)
+        signatures.sign(head, b"", signature.signed_headers, DUMMY_SECRET)
         raise errors.Unauthenticated(BAD_CREDENTIALS)
 
     def finish(content: bytes) -> Caller:

@@ -12,8 +12,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from landbridge import errors, model, operations
-from landbridge.api import authentication, responses, routes, signing
+from landbridge import errors, model, operations, signatures
+from landbridge.api import authentication, responses, routes
 from landbridge.api.table import TABLE
 from landbridge.operations import access, call, ids, key_queues
 from landbridge.telemetry import log_fields, shared_metrics
@@ -82,7 +82,7 @@ class Endpoint(Generic[routes.Request, routes.Result]):
             self._queues.release(caller.access_key, writes=self._operation.writes)
 
     async def _perform(
-        self, request: Request, request_id: str, head: signing.RequestHead, content: bytes, caller: call.Caller
+        self, request: Request, request_id: str, head: signatures.RequestHead, content: bytes, caller: call.Caller
     ) -> Response:
         ignored: list[str] = []
         return await operations.perform(
@@ -96,7 +96,7 @@ class Endpoint(Generic[routes.Request, routes.Result]):
         )
 
     def _submission(
-        self, request: Request, head: signing.RequestHead, content: bytes, ignored: list[str]
+        self, request: Request, head: signatures.RequestHead, content: bytes, ignored: list[str]
     ) -> operations.Submission[routes.Request]:
         """Parses the request. `ignored` gets the paths of fields, and the names of query parameters, that the route does not know."""
         route = self._route
@@ -137,9 +137,9 @@ async def _content(request: Request) -> bytes:
     return b"".join(chunks)
 
 
-def read_head(request: Request) -> signing.RequestHead:
+def read_head(request: Request) -> signatures.RequestHead:
     scope = request.scope
-    return signing.RequestHead(
+    return signatures.RequestHead(
         method=scope["method"],
         path=scope["raw_path"].decode("latin-1"),
         query=scope["query_string"].decode("latin-1"),
@@ -147,7 +147,7 @@ def read_head(request: Request) -> signing.RequestHead:
     )
 
 
-def _token(head: signing.RequestHead) -> str | None:
+def _token(head: signatures.RequestHead) -> str | None:
     for name in TOKEN_HEADERS:
         given = head.headers.get(name, b"").decode("latin-1")
         if given:
@@ -157,7 +157,7 @@ def _token(head: signing.RequestHead) -> str | None:
     return None
 
 
-def _if_match(head: signing.RequestHead, route: routes.Route[Any, Any]) -> str | None:
+def _if_match(head: signatures.RequestHead, route: routes.Route[Any, Any]) -> str | None:
     """Raises Changed when the operation changes something and compares no versions: `If-Match` must prevent that change."""
     given = head.headers.get("if-match")
     if given is None:

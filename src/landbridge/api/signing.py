@@ -1,35 +1,17 @@
-"""Signatures of requests: SDK-HMAC-SHA256, as the SDKs and Terraform providers of the API sign. Pure: it looks nothing up.
+"""Verifies the signature of a request (`landbridge.signatures`). Pure: it looks nothing up."""
 
-A signature covers the method, the path, the query, the body and the headers that the client names. Clients differ in the headers that
-they sign (some leave `host` out), so the canonical request is built from the names in `Authorization`. Source: the SDK's own signer,
-against which tests hold it.
-"""
-
-import hashlib
 import hmac
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from urllib.parse import parse_qsl, quote, unquote
 
-from landbridge import errors, model
+from landbridge import errors, model, signatures
 
 CLOCK_LEEWAY = timedelta(minutes=15)
 _AUTHORIZATION = re.compile(
     r"SDK-HMAC-SHA256 Access=([A-Za-z0-9]{1,128}), ?SignedHeaders=([^,\s]+), ?Signature=([0-9a-f]{64})"
 )
 _DATE = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequestHead:
-    """A request without its body. Header names are in lower case, values as they came."""
-
-    method: str
-    path: str
-    query: str
-    headers: Mapping[str, bytes] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +23,7 @@ class Signature:
     digest: str
 
 
-def parse(head: RequestHead, now: datetime) -> Signature:
+def parse(head: signatures.RequestHead, now: datetime) -> Signature:
     """The signature of the request. Raises Unauthenticated when the request is not signed, when its date is not within CLOCK_LEEWAY of
     `now`, or when a signed header is missing.
     """
@@ -51,30 +33,14 @@ def parse(head: RequestHead, now: datetime) -> Signature:
     return signature
 
 
-def fits(signature: Signature, head: RequestHead, content: bytes, secret: model.Secret) -> bool:
+def fits(signature: Signature, head: signatures.RequestHead, content: bytes, secret: model.Secret) -> bool:
     """Whether a client with this secret signed the request. It compares in constant time."""
-    return hmac.compare_digest(sign(head, content, signature.signed_headers, secret), signature.digest)
-
-
-def sign(head: RequestHead, content: bytes, signed_headers: tuple[str, ...], secret: model.Secret) -> str:
-    """The digest that a client with this secret sends. The request has all signed headers."""
-    lines = [name.encode() + b":" + head.headers[name].strip() + b"\n" for name in signed_headers]
-    canonical = b"\n".join(
-        (
-            head.method.encode(),
-            _canonical_path(head.path).encode(),
-            _canonical_query(head.query).encode(),
-            b"".join(lines),
-            ";".join(signed_headers).encode(),
-            hashlib.sha256(content).hexdigest().encode(),
-        )
+    return hmac.compare_digest(
+        signatures.sign(head, content, signature.signed_headers, secret.reveal()), signature.digest
     )
-    date = head.headers.get("x-sdk-date", b"").decode("latin-1")
-    text = f"SDK-HMAC-SHA256\n{date}\n{hashlib.sha256(canonical).hexdigest()}"
-    return hmac.digest(secret.reveal().encode(), text.encode(), "sha256").hex()
 
 
-def _parse_authorization(head: RequestHead) -> Signature:
+def _parse_authorization(head: signatures.RequestHead) -> Signature:
     given = head.headers.get("authorization", b"").decode("latin-1")
     if not given:
         raise errors.Unauthenticated("send X-Auth-Token, or sign the request with SDK-HMAC-SHA256")
@@ -87,7 +53,7 @@ def _parse_authorization(head: RequestHead) -> Signature:
     return Signature(access_key=access_key, signed_headers=tuple(names.lower().split(";")), digest=digest)
 
 
-def _check_date(head: RequestHead, now: datetime) -> None:
+def _check_date(head: signatures.RequestHead, now: datetime) -> None:
     given = head.headers.get("x-sdk-date", b"").decode("latin-1")
     date = _parse_date(given)
     if date is None:
@@ -98,7 +64,7 @@ def _check_date(head: RequestHead, now: datetime) -> None:
         )
 
 
-def _check_signed_headers(head: RequestHead, names: tuple[str, ...]) -> None:
+def _check_signed_headers(head: signatures.RequestHead, names: tuple[str, ...]) -> None:
     absent = next((name for name in names if name not in head.headers), None)
     if absent is not None:
         raise errors.Unauthenticated(f"the signed header {absent[:64]} is not in the request")
@@ -114,15 +80,3 @@ def _parse_date(text: str) -> datetime | None:
         return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
     except ValueError:
         return None
-
-
-def _canonical_path(path: str) -> str:
-    escaped = quote(unquote(path), safe="/~")
-    return escaped if escaped.endswith("/") else escaped + "/"
-
-
-def _canonical_query(query: str) -> str:
-    if not query:
-        return ""
-    pairs = sorted(parse_qsl(query, keep_blank_values=True))
-    return "&".join(f"{quote(name, safe='~')}={quote(value, safe='~')}" for name, value in pairs)

@@ -1,12 +1,12 @@
 """`landbridge backup`, `restore` and `keys rotate-master`: commands on a data folder as a whole."""
 
-import argparse
 from pathlib import Path
+from types import SimpleNamespace
 
 from landbridge import config, data_folder
 
 
-def backup(settings: config.Settings, arguments: argparse.Namespace) -> None:
+def backup(settings: config.Settings, arguments: SimpleNamespace) -> None:
     saved = data_folder.save(settings, Path(arguments.file), force=arguments.force)
     print(f"saved {saved.size} bytes to {arguments.file}")
     print(
@@ -14,7 +14,7 @@ def backup(settings: config.Settings, arguments: argparse.Namespace) -> None:
     )
 
 
-def restore(settings: config.Settings, arguments: argparse.Namespace) -> None:
+def restore(settings: config.Settings, arguments: SimpleNamespace) -> None:
     kept = data_folder.restore(settings, Path(arguments.file), force=arguments.force)
     print(f"restored {arguments.file} to {settings.serve.data}")
     if kept is not None:
@@ -24,7 +24,7 @@ def restore(settings: config.Settings, arguments: argparse.Namespace) -> None:
     )
 
 
-def rotate_master(settings: config.Settings, _: argparse.Namespace) -> None:
+def rotate_master(settings: config.Settings, _: SimpleNamespace) -> None:
     rotated = data_folder.rotate_master(settings)
     print(f"sealed {rotated.values} values anew; {rotated.key} is now the master key {rotated.fingerprint}")
     print(f"The old one is kept as {rotated.kept}: delete it when you keep no backup from before.")

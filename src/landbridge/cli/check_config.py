@@ -1,7 +1,7 @@
 """`landbridge check-config`: reads all settings and the site file, prints them, and starts nothing."""
 
-import argparse
 import sys
+from types import SimpleNamespace
 
 from landbridge import config, data_folder, errors, site_file
 from landbridge.cli import counts
@@ -10,7 +10,7 @@ from landbridge.operations import site_cover
 from landbridge.server import listener
 
 
-def check(settings: config.Settings, arguments: argparse.Namespace) -> None:
+def check(settings: config.Settings, arguments: SimpleNamespace) -> None:
     """Raises ConfigError where the machine lacks something that the site file names."""
     site = site_file.find(settings)
     listener.resolve(settings.serve)
@@ -26,4 +26,4 @@ def check(settings: config.Settings, arguments: argparse.Namespace) -> None:
         print(f"landbridge: warning: {line}", file=sys.stderr)
     lacks = local.missing(settings, site)
     if lacks:
-        raise errors.ConfigError("\nlandbridge: ".join(lacks))
+        raise errors.ConfigError("\n".join(lacks))

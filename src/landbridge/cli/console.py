@@ -1,6 +1,6 @@
 """`landbridge console`: a link that signs in to the console."""
 
-import argparse
+from types import SimpleNamespace
 
 from landbridge import config, data_folder, errors
 from landbridge.data_folder import credentials
@@ -8,7 +8,7 @@ from landbridge.operations import clock, console_sessions
 from landbridge.server import listener
 
 
-def make_link(settings: config.Settings, arguments: argparse.Namespace) -> None:
+def make_link(settings: config.Settings, arguments: SimpleNamespace) -> None:
     """Prints a link that works once. The key is the one of `credentials.toml` where no other one is named."""
     access_key = arguments.key or credentials.read_access_key(settings)
     if access_key is None:

@@ -1,12 +1,12 @@
 """`landbridge db check`: looks at a data folder and changes nothing."""
 
-import argparse
+from types import SimpleNamespace
 
 from landbridge import config, data_folder, errors
 from landbridge.cli import counts
 
 
-def check(settings: config.Settings, _: argparse.Namespace) -> None:
+def check(settings: config.Settings, _: SimpleNamespace) -> None:
     """Prints a line for each finding, or how much there is of what. Raises LandbridgeError when there was a finding."""
     found, numbers = data_folder.check_data(settings)
     for finding in found:

@@ -1,17 +1,17 @@
 """`landbridge engine stop`: takes down the tunnels of this machine."""
 
-import argparse
 import contextlib
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 from landbridge import config, data_folder, errors, site_file
 from landbridge.cli import counts
 from landbridge.engine import local
 
 
-def stop(settings: config.Settings, arguments: argparse.Namespace) -> None:
+def stop(settings: config.Settings, arguments: SimpleNamespace) -> None:
     def agree(gateways: Sequence[str], left: Sequence[str]) -> bool:
         if not (gateways or left or Path(settings.serve.data).is_dir()):
             raise errors.ConfigError(

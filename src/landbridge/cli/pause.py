@@ -1,19 +1,19 @@
 """`landbridge pause` and `landbridge resume`: on the data folder, also while a server runs on it."""
 
-import argparse
 from datetime import datetime
+from types import SimpleNamespace
 
 from landbridge import config, data_folder
 from landbridge.operations import clock, pausing
 
 
-def pause(settings: config.Settings, arguments: argparse.Namespace) -> None:
+def pause(settings: config.Settings, arguments: SimpleNamespace) -> None:
     with data_folder.open_data(settings, make=False) as data:
         since = data.database.write(lambda tx: pausing.pause(tx, _id(arguments), clock.now()))
     print(f"{_what(_id(arguments))} paused since {_moment(since)}; a cycle that has begun is finished")
 
 
-def resume(settings: config.Settings, arguments: argparse.Namespace) -> None:
+def resume(settings: config.Settings, arguments: SimpleNamespace) -> None:
     with data_folder.open_data(settings, make=False) as data:
         data.database.write(lambda tx: pausing.resume(tx, _id(arguments), clock.now()))
         left = data.database.read(pausing.list_all)
@@ -22,7 +22,7 @@ def resume(settings: config.Settings, arguments: argparse.Namespace) -> None:
         print(f"still paused: {_what(gateway_id)} since {_moment(since)}")
 
 
-def _id(arguments: argparse.Namespace) -> str | None:
+def _id(arguments: SimpleNamespace) -> str | None:
     return arguments.gateway_id.lower() if arguments.gateway_id else None
 
 

@@ -1,0 +1,91 @@
+"""`landbridge certificate`: the certificates of GM gateways."""
+
+from typing import Any
+
+import click
+
+from landbridge.cli import crud, fields, remote
+from landbridge.client import output, resources
+from landbridge.client.resources import GATEWAY
+
+#: Fields whose values are texts in PEM: each has a flag that names a file.
+_FILES = ("certificate", "private_key", "certificate_chain", "enc_certificate", "enc_private_key")
+
+
+@click.group
+def certificate() -> None:
+    """Certificates of GM gateways (docs/how-to/make-gm-certificates.md). A certificate is named by its gateway."""
+
+
+@certificate.command("list")
+@remote.asks
+def _list(session: remote.Session) -> None:
+    """List the certificates of all VPN gateways.
+
+    Columns: name, VPN gateway, subject, end of the certificate, id.
+    """
+    path = session.api.v5("vpn-gateway-certificates")
+    found = list(session.api.pages(path, "vpn_gateway_certificates", resources.PAGE))
+    names = resources.names(session.api, GATEWAY) if session.form == "table" and found else {}
+    session.show(
+        {"vpn_gateway_certificates": found},
+        ("NAME", "GATEWAY", "SUBJECT", "EXPIRES", "ID"),
+        lambda: [
+            (
+                each["name"],
+                names.get(each["vgw_id"]),
+                each["certificate_subject"],
+                each["certificate_expire_time"],
+                output.Id(each["id"]),
+            )
+            for each in found
+        ],
+    )
+
+
+@certificate.command("show")
+@remote.asks
+@remote.name_of(GATEWAY, "gateway")
+def _show(session: remote.Session, gateway: str) -> None:
+    """Show the certificate of a VPN gateway, without its keys."""
+    answer = session.api.get(session.api.v5(GATEWAY.path, session.find(GATEWAY, gateway), "certificate"))
+    session.show_fields(answer, crud.flat(answer["certificate"]))
+
+
+def _files(function: Any) -> Any:
+    for name in reversed(_FILES):
+        function = click.option(f"--{name.replace('_', '-')}", name, metavar="FILE", help="PEM.")(function)
+    return click.option("--name", metavar="NAME", help="Letters, digits, _ - and . (absent: vpngw-cert-****).")(
+        function
+    )
+
+
+@certificate.command("create")
+@remote.asks
+@remote.name_of(GATEWAY, "gateway")
+@_files
+def _create(session: remote.Session, gateway: str, **given: str | None) -> None:
+    """Give a GM gateway its certificates and keys."""
+    path = session.api.v5(GATEWAY.path, session.find(GATEWAY, gateway), "certificate")
+    answer = crud.send(session, "POST", path, {"certificate": _body(given)}, ())
+    session.show_fields(answer, [("id", answer["certificate"]["id"])])
+    output.say(f"{gateway} has certificate {answer['certificate']['name']}")
+
+
+@certificate.command("update")
+@remote.asks
+@remote.name_of(GATEWAY, "gateway")
+@_files
+def _update(session: remote.Session, gateway: str, **given: str | None) -> None:
+    """Replace certificates, keys or the name of a GM gateway's certificate. What no flag names stays."""
+    path = session.api.v5(GATEWAY.path, session.find(GATEWAY, gateway), "certificate")
+    certificate_id = session.api.get(path)["certificate"]["id"]
+    answer = crud.send(session, "PUT", f"{path}/{certificate_id}", {"certificate": _body(given)}, ())
+    if session.form != "table":
+        output.document(answer, session.form)
+    output.say(f"updated certificate {answer['certificate']['name']}")
+
+
+def _body(given: dict[str, str | None]) -> dict[str, str]:
+    files = {name: fields.read_text(given[name] or "") for name in _FILES if given[name]}
+    return files | ({"name": given["name"]} if given["name"] else {})

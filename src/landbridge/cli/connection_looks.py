@@ -1,0 +1,291 @@
+"""The commands that look at a connection: diagnosis, timeline, watch, probe, SAs, the device's configuration."""
+
+import json
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import click
+
+from landbridge.cli import crud, remote
+from landbridge.client import api, failures, output, resources, waiting
+from landbridge.client.output import Cell, Id, Moment
+from landbridge.client.resources import CONNECTION, GATEWAY
+
+COLUMNS = ("NAME", "GATEWAY", "STATUS", "SINCE", "CAUSE", "REASON", "ID")
+
+
+def rows(service: api.Api, found: Sequence[dict[str, Any]]) -> list[tuple[Cell, ...]]:
+    """Rows of connections, from our list with statuses."""
+    gateways = resources.names(service, GATEWAY) if found else {}
+    return [
+        (
+            each["name"],
+            gateways.get(each["vgw_id"], each["vgw_id"]),
+            each["status"],
+            Moment(each.get("since", "")),
+            each.get("cause"),
+            each.get("reason"),
+            Id(each["id"]),
+        )
+        for each in found
+    ]
+
+
+@click.command("diagnose")
+@remote.asks
+@remote.name_of(CONNECTION)
+def diagnose(session: remote.Session, name: str) -> None:
+    """Say why a connection is in its state: cause, both sides' values, remedy, evidence, SAs."""
+    answer = session.api.get(session.api.ours(CONNECTION.statuses, session.find(CONNECTION, name), "diagnosis"))
+    session.show_fields(answer, list(_diagnosis(answer["diagnosis"])))
+
+
+def _diagnosis(found: dict[str, Any]) -> Iterator[tuple[str, Cell]]:
+    yield "status", found["status"]
+    for key in ("seen_at", "not_seen_since", "paused_since"):
+        yield key, Moment(found.get(key, ""))
+    for number, cause in enumerate(found["causes"], 1):
+        yield from _cause(f"cause {number}" if len(found["causes"]) > 1 else "cause", cause)
+    if not found["causes"]:
+        yield from ((key, found.get(key)) for key in ("reason", "remedy"))
+        yield from _evidence(found)
+    yield from (("warning", warning) for warning in found["warnings"])
+    yield from ((key, found.get(key)) for key in ("ike_proposal", "local_id", "peer_id", "peer_address"))
+    bgp = (f"{key}={value}" for key, value in crud.flat(found.get("bgp", {})) if value not in (None, ""))
+    yield "bgp", " ".join(bgp)
+    for sa in found["sas"]:
+        subnets = f"{', '.join(sa['local_subnets'])} - {', '.join(sa['peer_subnets'])}"
+        yield "sa", f"{subnets}: {sa['bytes_in']} bytes in, {sa['bytes_out']} out, {sa['proposal']}"
+
+
+def _cause(label: str, cause: dict[str, Any]) -> Iterator[tuple[str, Cell]]:
+    yield label, cause["code"] if cause["is_certain"] else f"{cause['code']} (possible)"
+    for key, name in (("reason", "reason"), ("remedy", "remedy"), ("ours", "this connection"), ("theirs", "device")):
+        yield name, cause.get(key)
+    yield "differs", ", ".join(cause["differs"])
+    yield "decides", cause.get("decides")
+    yield from _evidence(cause)
+
+
+def _evidence(found: dict[str, Any]) -> Iterator[tuple[str, Cell]]:
+    return (("evidence", f"{line['at']} {line['line']}") for line in found["evidence"])
+
+
+@click.command("timeline")
+@remote.asks
+@remote.name_of(CONNECTION)
+@click.option("--limit", type=click.IntRange(1, 200), default=50, help="How many entries (default 50).")
+def timeline(session: remote.Session, name: str, limit: int) -> None:
+    """List what happened to a connection, newest first: attempts, statuses, probes, changes.
+
+    Columns: time, kind, what.
+    """
+    path = session.api.ours(CONNECTION.statuses, session.find(CONNECTION, name), "timeline")
+    answer = session.api.get(path, limit=limit)
+    entries = answer["timeline"]
+    session.show(
+        answer, ("WHEN", "KIND", "WHAT"), lambda: [(_when(each), each["kind"], _what(each)) for each in entries]
+    )
+
+
+def _when(entry: dict[str, Any]) -> Moment:
+    return Moment(entry.get("at") or entry["began_at"])
+
+
+def _what(entry: dict[str, Any]) -> str:
+    match entry["kind"]:
+        case "attempt":
+            count = f", {entry['count']} times" if entry.get("count", 1) > 1 else ""
+            last = next((fact["text"] for fact in reversed(entry["facts"])), "")
+            return f"{entry['outcome']}{count}, begun by {entry['began_by']}: {last}"
+        case "change":
+            return f"{entry['action']} by {entry['actor']}"
+        case "probe":
+            answers = ", ".join(f"{each['ike_version']} {each['outcome']}" for each in entry.get("answers", []))
+            return entry.get("failure") or answers or entry["state"]
+        case kind:
+            state = entry["status" if kind == "status" else "state"]
+            return ", ".join(filter(None, (state, entry.get("cause"), entry.get("reason"))))
+
+
+@click.command("watch")
+@remote.asks
+@remote.name_of(CONNECTION, required=False)
+@click.option("--interval", type=click.FloatRange(min=0.2), default=2.0, help="Seconds between two looks (default 2).")
+def watch(session: remote.Session, name: str | None, interval: float) -> None:
+    """Show the statuses of connections as they change, until Ctrl-C.
+
+    A terminal has a table that is drawn again. A pipe gets a line of JSON for each connection and then for each change: the connection as
+    `connection list` has it, and `change` (present, changed, new or gone).
+    """
+    wanted = session.find(CONNECTION, name) if name else None
+
+    def look() -> list[dict[str, Any]]:
+        found = resources.list_statuses(session.api, CONNECTION)
+        return [each for each in found if wanted in (None, each["id"])]
+
+    if output.is_terminal() and session.form == "table":
+        _redraw(session, look, interval)
+    else:
+        _tell(look, interval)
+
+
+def _redraw(session: remote.Session, look: Any, interval: float) -> None:
+    from rich.live import Live  # noqa: PLC0415
+
+    def drawn() -> Any:
+        return output.grid(COLUMNS, rows(session.api, look()))
+
+    with Live(drawn(), auto_refresh=False, screen=False) as live:
+        while True:
+            time.sleep(interval)
+            live.update(drawn(), refresh=True)
+
+
+def _tell(look: Any, interval: float) -> None:
+    before: dict[str, dict[str, Any]] | None = None
+    while True:
+        now = {each["id"]: each for each in look()}
+        for change, each in changes(before, now):
+            sys.stdout.write(json.dumps({"change": change, **each}, ensure_ascii=True) + "\n")
+        sys.stdout.flush()
+        before = now
+        time.sleep(interval)
+
+
+def changes(
+    before: dict[str, dict[str, Any]] | None, now: dict[str, dict[str, Any]]
+) -> Iterable[tuple[str, dict[str, Any]]]:
+    """What changed between two looks; `before` is None at the first."""
+    if before is None:
+        return [("present", each) for each in now.values()]
+    gone = [("gone", each) for key, each in before.items() if key not in now]
+    others = [("changed" if key in before else "new", each) for key, each in now.items() if before.get(key) != each]
+    return gone + others
+
+
+@click.command("probe")
+@remote.asks
+@remote.name_of(CONNECTION)
+@click.option("--phase-2", is_flag=True, help="Ask for the ESP algorithms and selectors too.")
+@click.option("--identity", is_flag=True, help="Ask for the id of the device.")
+@click.option("--path", is_flag=True, help="Check which packet sizes pass a tunnel that is up; alone.")
+@click.option("--last", is_flag=True, help="Order nothing: show the last probes.")
+@click.option(
+    "--timeout", type=click.FloatRange(min=0), metavar="SECONDS", default=remote.WAIT_SECONDS, help="Default 120."
+)
+def probe(session: remote.Session, name: str, last: bool, timeout: float, **asked: bool) -> None:
+    """Ask the device of a connection which parameters it accepts, and wait for its answers (docs/reference/probing.md)."""
+    path = session.api.ours(CONNECTION.statuses, session.find(CONNECTION, name), "probe")
+    if not last:
+        ordered = session.api.send("POST", path, {"probe": {key: value for key, value in asked.items() if value}})
+        _wait_for_probe(session.api, name, path, ordered["probe"]["id"], timeout)
+    answer = session.api.get(path)
+    shown = answer["probes"] if last else answer["probes"][:1]
+    session.show_fields(answer, [pair for each in shown for pair in crud.flat(each)])
+
+
+def _wait_for_probe(service: api.Api, name: str, path: str, probe_id: str, timeout: float) -> None:
+    def look() -> waiting.Look:
+        found = next(each for each in service.get(path)["probes"] if each["id"] == probe_id)
+        return waiting.Look(f"probe {found['state']}", done=found["state"] == "done")
+
+    waiting.until(name, look, timeout)
+
+
+@click.command("sas")
+@remote.asks
+@remote.name_of(CONNECTION)
+def sas(session: remote.Session, name: str) -> None:
+    """List the CHILD_SAs of a connection with their counters.
+
+    Columns: our subnets, the device's subnets, packets and bytes that came in, packets and bytes that went out, when it was seen.
+    """
+    answer = session.api.get(session.api.v5(CONNECTION.path, session.find(CONNECTION, name), "ipsec-sa"))
+    keys = ("source_ip_cidr", "dest_ip_cidr", "packets_recv", "traffic_recv", "packets_sent", "traffic_sent")
+    session.show(
+        answer,
+        ("LOCAL", "PEER", "PACKETS IN", "BYTES IN", "PACKETS OUT", "BYTES OUT", "SEEN"),
+        lambda: [(*(each[key] for key in keys), Moment(each["collected_at"])) for each in answer["sa_infos"]],
+    )
+
+
+@click.command("peer-config")
+@remote.asks
+@remote.name_of(CONNECTION, required=False)
+@click.option("--vendor", metavar="VENDOR", help="The device's vendor, as --list has it (default strongSwan).")
+@click.option("--type", "kind", metavar="TYPE", help="The device's series.")
+@click.option("--model", metavar="MODEL", help="The device's model.")
+@click.option("--version", metavar="VERSION", help="The version of its software.")
+@click.option("--psk", is_flag=True, help="With the PSK in it; the audit trail keeps who asked.")
+@click.option("--list", "lists", is_flag=True, help="List the devices that there are texts for.")
+def peer_config(session: remote.Session, name: str | None, lists: bool, psk: bool, **device: str | None) -> None:
+    """Print the configuration for the other side's device.
+
+    The paths of files are lines on standard error.
+    """
+    if lists or name is None:
+        _list_devices(session)
+        return
+    wanted = {("type" if key == "kind" else key): value for key, value in device.items() if value}
+    path = session.api.ours(CONNECTION.statuses, session.find(CONNECTION, name), "peer-configuration")
+    answer = crud.send(session, "POST", path, {"vendor": "strongSwan"} | wanted, (), psk="show" if psk else None)
+    if session.form != "table":
+        output.document(answer, session.form)
+        return
+    for part in answer["peer_configuration"]["parts"]:
+        if part.get("path"):
+            output.say(f"{part['path']}:")
+        sys.stdout.write(part["content"].rstrip("\n") + "\n")
+        sys.stdout.flush()
+
+
+def _list_devices(session: remote.Session) -> None:
+    answer = session.api.get(session.api.v5("peer-configuration", "supported-devices"))
+    session.show(
+        answer,
+        ("VENDOR", "TYPE", "MODEL", "VERSION"),
+        lambda: [
+            tuple(each[key] for key in ("vendor", "type", "model", "version")) for each in answer["supported_devices"]
+        ],
+    )
+
+
+@click.command("wait")
+@remote.asks
+@remote.name_of(CONNECTION)
+@click.option("--for", "wanted", metavar="STATUS", default="ACTIVE", help="Such as DOWN, or gone (default ACTIVE).")
+@remote.TIMEOUT
+def wait(session: remote.Session, name: str, wanted: str, timeout: float) -> None:
+    """Wait until a connection has a status, also for a connection that does not exist yet.
+
+    The command ends at once when the connection becomes ERROR, unless `--for ERROR`.
+    """
+
+    def look() -> waiting.Look:
+        try:
+            connection_id = session.find(CONNECTION, name)
+            found = session.api.get(session.api.ours(CONNECTION.statuses, connection_id, "diagnosis"))["diagnosis"]
+        except failures.NotFound:
+            return waiting.Look("gone" if wanted == "gone" else "not there yet", done=wanted == "gone")
+        return waiting.diagnosed(found, wanted)
+
+    waiting.until(name, look, timeout)
+
+
+@click.command("simulate")
+@remote.asks
+@remote.name_of(CONNECTION)
+@click.argument("state", metavar="STATE")
+def simulate(session: remote.Session, name: str, state: str) -> None:
+    """Set the state that the simulated engine shows: active, down, down:psk … (docs/how-to/test-your-code-without-a-cloud.md).
+
+    STATE none makes the tunnel an ordinary one again.
+    """
+    path = session.api.ours("simulate", CONNECTION.statuses, session.find(CONNECTION, name))
+    crud.send(session, "POST", path, {"simulate": {"state": None if state == "none" else state}}, ())
+
+
+COMMANDS = (diagnose, timeline, watch, wait, probe, sas, peer_config, simulate)

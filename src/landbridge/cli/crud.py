@@ -1,0 +1,91 @@
+"""What the commands of all kinds of resources do alike: create, show, update, delete."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from landbridge.cli import fields as bodies
+from landbridge.cli import remote
+from landbridge.cli.fields import Field
+from landbridge.client import failures, output, waiting
+from landbridge.client.resources import Kind
+
+
+def create(session: remote.Session, kind: Kind, body: dict[str, Any], fields: Sequence[Field]) -> dict[str, Any]:
+    """Creates a resource and prints its id, or the whole answer. Returns the resource."""
+    answer = send(session, "POST", session.api.v5(kind.path), {kind.envelope: body}, fields)
+    made: dict[str, Any] = answer[kind.envelope]
+    if session.form == "table":
+        print(made["id"], flush=True)
+    else:
+        output.document(answer, session.form)
+    output.say(f"created {kind.title} {made['name']}")
+    return made
+
+
+def update(
+    session: remote.Session,
+    kind: Kind,
+    resource_id: str,
+    body: dict[str, Any],
+    fields: Sequence[Field],
+    **query: object,
+) -> dict[str, Any]:
+    """Changes the fields of the body, and no other. Raises Usage when there are none."""
+    if not body:
+        raise failures.Usage(f"nothing to change: give {', '.join(field.flag for field in fields[:3])} … or --file")
+    answer = send(session, "PUT", session.api.v5(kind.path, resource_id), {kind.envelope: body}, fields, **query)
+    if session.form != "table":
+        output.document(answer, session.form)
+    changed: dict[str, Any] = answer[kind.envelope]
+    output.say(f"updated {kind.title} {changed['name']}")
+    return changed
+
+
+def send(
+    session: remote.Session, method: str, path: str, body: object, fields: Sequence[Field], **query: object
+) -> dict[str, Any]:
+    """The answer. A refusal names the flag of each wrong field."""
+    try:
+        return session.api.send(method, path, body, **query)
+    except failures.Refused as error:
+        raise bodies.explained(error, fields) from None
+
+
+def show(session: remote.Session, kind: Kind, resource_id: str) -> dict[str, Any]:
+    """The answer to a GET of a resource."""
+    return session.api.get(session.api.v5(kind.path, resource_id))
+
+
+def delete(
+    session: remote.Session, kind: Kind, given: str, *, yes: bool, wait: bool, timeout: float, retype: bool = False
+) -> None:
+    """Deletes a resource after a question. `retype`: its name must be typed."""
+    resource_id = session.find(kind, given)
+    name = show(session, kind, resource_id)[kind.envelope]["name"]
+    account = session.api.account
+    question = f"Delete {kind.title} {name} ({resource_id}) at {account.endpoint}?"
+    remote.is_agreed(question, yes=yes, name=name if retype else None)
+    path = session.api.v5(kind.path, resource_id)
+    session.api.send("DELETE", path)
+    output.say(f"deleting {kind.title} {name}" if kind.statuses else f"deleted {kind.title} {name}")
+    if wait:
+        waiting.for_end(session.api, name, path, timeout)
+
+
+def flat(value: object, prefix: str = "") -> list[tuple[str, output.Cell]]:
+    """The fields of an object, those of inner objects with dots; a list on one line."""
+    if isinstance(value, Mapping):
+        pairs = (flat(each, f"{prefix}.{name}" if prefix else name) for name, each in value.items())
+        return [pair for some in pairs for pair in some]
+    if isinstance(value, list):
+        texts = [_inline(each) for each in value]
+        return [(prefix, ", ".join(texts))]
+    return [(prefix, value if isinstance(value, (str, int, bool)) or value is None else str(value))]
+
+
+def _inline(value: object) -> str:
+    if isinstance(value, Mapping):
+        if set(value) == {"key", "value"}:
+            return f"{value['key']}={value['value']}"
+        return " ".join(f"{name}={text}" for name, text in flat(value))
+    return str(value)

@@ -1,0 +1,184 @@
+"""`landbridge status`, `quota` and `audit`: what concerns a whole project."""
+
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from landbridge.cli import remote
+from landbridge.client import api, failures, output, resources
+from landbridge.client.output import Cell, Id, Moment
+from landbridge.client.resources import CONNECTION, CUSTOMER_GATEWAY, GATEWAY, KINDS
+
+#: Rows of what changed lately.
+_CHANGES = 5
+#: Connections in this state need nobody.
+_WELL = "ACTIVE"
+#: The largest page of the audit trail.
+_AUDIT_PAGE = 500
+
+
+@click.command
+@remote.asks
+@click.option("--limit", type=click.IntRange(min=1), default=20, help="Rows of what is not well (default 20).")
+def status(session: remote.Session, limit: int) -> None:
+    """Show the estate on one screen: counts, what is down, since when and why, redundancy, what changed lately.
+
+    In a pipe each line begins with its section: count, not-well, not-redundant, changed.
+    """
+    gateways = list(resources.list_statuses(session.api, GATEWAY))
+    connections = list(resources.list_statuses(session.api, CONNECTION))
+    audit = _audit(session.api)
+    if session.form != "table":
+        found = {GATEWAY.collection: gateways, CONNECTION.collection: connections, "audit_events": audit}
+        output.document(found, session.form)
+        return
+    names = {each["id"]: each["name"] for each in (*gateways, *connections)}
+    if any(each["action"].endswith("_cgw") for each in audit):
+        names |= resources.names(session.api, CUSTOMER_GATEWAY)
+    sick = [
+        _sick(kind, each, names) for kind, some in (("gateway", gateways), ("connection", connections)) for each in some
+    ]
+    shown = [row for row in sick if row is not None]
+    alone = [each["name"] for each in gateways if each.get("redundant") is False]
+    lately = _lately(gateways, connections, audit, names)
+    counts = [("gateways", *_counts(gateways)), ("connections", *_counts(connections))]
+    if output.is_terminal():
+        _screen(session, counts, shown, limit, alone, lately)
+    else:
+        _lines(counts, shown, alone, lately)
+
+
+def _audit(service: api.Api) -> list[dict[str, Any]]:
+    """The last changes; none for a key that may not read the audit trail."""
+    try:
+        found: list[dict[str, Any]] = service.get(service.ours("audit"), limit=_CHANGES)["audit_events"]
+    except failures.SignIn:
+        return []
+    return found
+
+
+def _counts(found: Sequence[dict[str, Any]]) -> tuple[str, ...]:
+    return tuple(f"{count} {name}" for name, count in Counter(each["status"] for each in found).most_common())
+
+
+def _sick(kind: str, one: dict[str, Any], names: dict[str, str]) -> tuple[Cell, ...] | None:
+    """A row of a resource that is not well; None for the others."""
+    if one["status"] == _WELL and not one.get("cause"):
+        return None
+    gateway = names.get(one.get("vgw_id", ""), "")
+    why = one.get("reason") or ""
+    remedy = f" → {one['remedy']}" if one.get("remedy") else ""
+    return kind, one["name"], gateway, one["status"], Moment(one.get("since", "")), one.get("cause"), why + remedy
+
+
+def _lately(
+    gateways: Sequence[dict[str, Any]],
+    connections: Sequence[dict[str, Any]],
+    audit: Sequence[dict[str, Any]],
+    names: dict[str, str],
+) -> list[tuple[Cell, ...]]:
+    """The last changes of statuses and the last requests, newest first."""
+    moved = sorted((each for each in (*gateways, *connections) if each.get("since")), key=lambda each: each["since"])
+    changed: list[tuple[Cell, ...]] = [
+        (Moment(each["since"]), each["name"], f"is {each['status']}") for each in moved[-_CHANGES:]
+    ]
+    asked: list[tuple[Cell, ...]] = [
+        (
+            Moment(each["at"]),
+            names.get(each["resource_id"], Id(each["resource_id"])),
+            f"{each['action']} by {each['actor']}",
+        )
+        for each in audit
+    ]
+    return sorted(changed + asked, key=lambda row: str(row[0]), reverse=True)
+
+
+def _screen(
+    session: remote.Session,
+    counts: Sequence[tuple[str, ...]],
+    sick: Sequence[tuple[Cell, ...]],
+    limit: int,
+    alone: Sequence[str],
+    lately: Sequence[tuple[Cell, ...]],
+) -> None:
+    account = session.api.account
+    output.fields(
+        [
+            ("service", f"{account.endpoint}, project {account.project_id} ({account.source})"),
+            *((name, ", ".join(some) or "none") for name, *some in counts),
+            ("redundancy", f"not met for {', '.join(alone)}" if alone else "met, or nothing to carry"),
+        ]
+    )
+    if sick:
+        output.heading("NOT WELL")
+        output.table(("KIND", "NAME", "GATEWAY", "STATUS", "SINCE", "CAUSE", "REASON"), sick[:limit])
+    if len(sick) > limit:
+        output.say(f"and {len(sick) - limit} more: landbridge connection list --status DOWN, or --limit")
+    if lately:
+        output.heading("LATELY")
+        output.table(("WHEN", "NAME", "WHAT"), lately)
+
+
+def _lines(
+    counts: Sequence[tuple[str, ...]],
+    sick: Sequence[tuple[Cell, ...]],
+    alone: Sequence[str],
+    lately: Sequence[tuple[Cell, ...]],
+) -> None:
+    counted = [("count", name, *reversed(each.split(" "))) for name, *some in counts for each in some]
+    lone = [("not-redundant", name) for name in alone]
+    output.table((), [*counted, *(("not-well", *row) for row in sick), *lone, *(("changed", *row) for row in lately)])
+    sys.stdout.flush()
+
+
+@click.command
+@remote.asks
+def quota(session: remote.Session) -> None:
+    """List the quotas of the project, and how much of them is used.
+
+    Columns: type, used, quota (-1: any number).
+    """
+    answer = session.api.get(session.api.v5("vpn", "quotas"))
+    session.show(
+        answer,
+        ("TYPE", "USED", "QUOTA"),
+        lambda: [(each["type"], each["used"], each["quota"]) for each in answer["quotas"]["resources"]],
+    )
+
+
+@click.command
+@remote.asks
+@click.option(
+    "--kind", type=click.Choice(tuple(KINDS)), default="connection", help="Of --resource (default connection)."
+)
+@click.option("--resource", metavar="NAME|ID", help="Only changes of this resource.")
+@click.option("--action", metavar="OPERATION", help="Only this operation, such as update_vpn_connection.")
+@click.option("--actor", metavar="ACCESS_KEY", help="Only changes of this key.")
+@click.option("--from", "since", metavar="TIME", help="Only then or later, such as 2026-11-30T08:00:00Z.")
+@click.option("--to", "until", metavar="TIME", help="Only then or earlier.")
+@click.option("--limit", type=click.IntRange(min=1), default=50, help="How many (default 50).")
+def audit(session: remote.Session, kind: str, resource: str | None, limit: int, **filters: str | None) -> None:
+    """List the changes of the project with their actors, newest first; for admins.
+
+    Columns: time, actor, operation, id of the resource, id of the request.
+    """
+    query = {
+        "resource_id": session.find(KINDS[kind], resource) if resource else None,
+        "action": filters["action"],
+        "actor": filters["actor"],
+        "from": filters["since"],
+        "to": filters["until"],
+    }
+    pages = session.api.pages(session.api.ours("audit"), "audit_events", min(limit, _AUDIT_PAGE), **query)
+    found = [event for _, event in zip(range(limit), pages, strict=False)]
+    session.show(
+        {"audit_events": found},
+        ("WHEN", "ACTOR", "ACTION", "RESOURCE", "REQUEST"),
+        lambda: [
+            (Moment(each["at"]), each["actor"], each["action"], Id(each["resource_id"]), each["request_id"])
+            for each in found
+        ],
+    )

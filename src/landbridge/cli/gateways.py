@@ -1,0 +1,197 @@
+"""`landbridge gateway`: VPN gateways."""
+
+from typing import Any
+
+import click
+
+from landbridge.cli import crud, fields, remote
+from landbridge.cli.fields import Field
+from landbridge.client import output, resources, waiting
+from landbridge.client.output import Id, Moment
+from landbridge.client.resources import GATEWAY
+
+_SHARED = (
+    Field(flag="--name", path="name", text="Letters, digits, _ - and . (absent: vpngw-****)."),
+    Field(flag="--local-subnet", path="local_subnets", text="A subnet of our side; many.", form="many", metavar="CIDR"),
+)
+CREATE = (
+    *_SHARED,
+    Field(flag="--vpc", path="vpc_id", text="The network of the site that the gateway serves.", metavar="ID"),
+    Field(flag="--er", path="er_id", text="The same, with --attachment-type er.", metavar="ID"),
+    Field(flag="--attachment-type", path="attachment_type", text="vpc (default) or er."),
+    Field(flag="--network-type", path="network_type", text="public (default) or private."),
+    Field(flag="--flavor", path="flavor", text="Such as Professional1 (default)."),
+    Field(flag="--ha-mode", path="ha_mode", text="active-active (default) or active-standby."),
+    Field(flag="--eip1", path="eip1.id", text="The EIP of endpoint 1 (absent: one of the pool).", metavar="ID"),
+    Field(flag="--eip2", path="eip2.id", text="The EIP of endpoint 2 (absent: one of the pool).", metavar="ID"),
+    Field(flag="--private-address-1", path="access_private_ip_1", text="Of endpoint 1; only private."),
+    Field(flag="--private-address-2", path="access_private_ip_2", text="Of endpoint 2; only private."),
+    Field(flag="--bgp-asn", path="bgp_asn", text="The gateway's AS number (default 64512).", form="number"),
+    Field(flag="--zone", path="availability_zone_ids", text="A zone of the site; many.", form="many"),
+    Field(flag="--tag", path="tags", text="A tag; many.", form="pairs", metavar="KEY=VALUE"),
+)
+_IKE, _IPSEC = "policy_template.ike_policy", "policy_template.ipsec_policy"
+UPDATE = (
+    *_SHARED,
+    Field(flag="--eip1", path="eip_id_1", text="Another EIP for endpoint 1.", metavar="ID"),
+    Field(flag="--eip2", path="eip_id_2", text="Another EIP for endpoint 2.", metavar="ID"),
+    Field(flag="--ike-encryption", path=f"{_IKE}.encryption_algorithm", text="Of the policy template."),
+    Field(flag="--ike-authentication", path=f"{_IKE}.authentication_algorithm", text="Of the policy template."),
+    Field(flag="--ike-dh-group", path=f"{_IKE}.dh_group", text="Of the policy template."),
+    Field(
+        flag="--ike-lifetime", path=f"{_IKE}.lifetime_seconds", text="Seconds, of the policy template.", form="number"
+    ),
+    Field(flag="--ipsec-encryption", path=f"{_IPSEC}.encryption_algorithm", text="Of the policy template."),
+    Field(flag="--ipsec-authentication", path=f"{_IPSEC}.authentication_algorithm", text="Of the policy template."),
+    Field(flag="--pfs", path=f"{_IPSEC}.pfs", text="Of the policy template."),
+    Field(
+        flag="--ipsec-lifetime",
+        path=f"{_IPSEC}.lifetime_seconds",
+        text="Seconds, of the policy template.",
+        form="number",
+    ),
+)
+
+
+@click.group
+def gateway() -> None:
+    """VPN gateways: our side of tunnels."""
+
+
+@gateway.command("list")
+@remote.asks
+@click.option("--status", metavar="STATUS", help="Only those of this status, such as FAULT.")
+def _list(session: remote.Session, status: str | None) -> None:
+    """List the VPN gateways with their statuses.
+
+    Columns: name, status, since, whether its redundancy is met, why, id.
+    """
+    found = list(resources.list_statuses(session.api, GATEWAY, status=status))
+    session.show(
+        {GATEWAY.collection: found},
+        ("NAME", "STATUS", "SINCE", "REDUNDANT", "REASON", "ID"),
+        lambda: [
+            (
+                each["name"],
+                each["status"],
+                Moment(each.get("since", "")),
+                each.get("redundant"),
+                each.get("reason"),
+                Id(each["id"]),
+            )
+            for each in found
+        ],
+    )
+
+
+@gateway.command("show")
+@remote.asks
+@remote.name_of(GATEWAY)
+def _show(session: remote.Session, name: str) -> None:
+    """Show a VPN gateway: its endpoints, subnets and tags."""
+    answer = crud.show(session, GATEWAY, session.find(GATEWAY, name))
+    shown = {key: value for key, value in answer[GATEWAY.envelope].items() if key not in {"master_eip", "slave_eip"}}
+    session.show_fields(answer, crud.flat(shown))
+
+
+@gateway.command("create")
+@remote.asks
+@fields.options(CREATE)
+@fields.FILE
+@remote.WAIT
+@remote.TIMEOUT
+def _create(session: remote.Session, file: str | None, wait: bool, timeout: float, **given: Any) -> None:
+    """Create a VPN gateway, and print its id.
+
+    With `--wait` the command ends when the gateway is ACTIVE.
+    """
+    made = crud.create(session, GATEWAY, fields.body(CREATE, given, file, GATEWAY.envelope), CREATE)
+    if wait:
+        waiting.for_active(session.api, made["name"], GATEWAY.statuses, made["id"], timeout)
+
+
+@gateway.command("update")
+@remote.asks
+@remote.name_of(GATEWAY)
+@fields.options(UPDATE)
+@click.option("--flavor", metavar="FLAVOR", help="Another flavor; alone.")
+@fields.FILE
+@remote.WAIT
+@remote.TIMEOUT
+def _update(
+    session: remote.Session, name: str, flavor: str | None, file: str | None, wait: bool, timeout: float, **given: Any
+) -> None:
+    """Change a VPN gateway. What no flag names stays as it is.
+
+    `--local-subnet` replaces all local subnets.
+    """
+    gateway_id = session.find(GATEWAY, name)
+    body = fields.body(UPDATE, given, file, GATEWAY.envelope)
+    if flavor:
+        path = session.api.v5(GATEWAY.path, gateway_id, "update-specification")
+        crud.send(session, "POST", path, {GATEWAY.envelope: {"flavor": flavor}}, ())
+        output.say(f"{name} has flavor {flavor}")
+    if body or not flavor:
+        crud.update(session, GATEWAY, gateway_id, body, UPDATE)
+    if wait:
+        waiting.for_active(session.api, name, GATEWAY.statuses, gateway_id, timeout)
+
+
+@gateway.command("delete")
+@remote.asks
+@remote.name_of(GATEWAY)
+@remote.YES
+@remote.WAIT
+@remote.TIMEOUT
+def _delete(session: remote.Session, name: str, yes: bool, wait: bool, timeout: float) -> None:
+    """Delete a VPN gateway that has no connections.
+
+    At a terminal its name must be typed. With `--wait` the command ends when nothing of the gateway is left.
+    """
+    crud.delete(session, GATEWAY, name, yes=yes, wait=wait, timeout=timeout, retype=True)
+
+
+@gateway.command("diagnose")
+@remote.asks
+@remote.name_of(GATEWAY)
+def _diagnose(session: remote.Session, name: str) -> None:
+    """Say why a VPN gateway is in its state, which single failure would cut subnets, and who dials it unknown."""
+    answer = session.api.get(session.api.ours(GATEWAY.statuses, session.find(GATEWAY, name), "diagnosis"))
+    found = answer["diagnosis"]
+    redundancy = found.get("redundancy") or {}
+    counts = [f"{each['count']} {each['status']}" for each in found["connections"]]
+    causes = [f"{cause['cause']} ({cause['count']})" for each in found["connections"] for cause in each["causes"]]
+    pairs = [
+        *((key, found.get(key)) for key in ("status", "reason", "remedy")),
+        *((key, Moment(found.get(key, ""))) for key in ("seen_at", "not_seen_since", "paused_since")),
+        ("connections", ", ".join(counts)),
+        ("causes", ", ".join(causes)),
+        ("redundancy", redundancy.get("summary")),
+        *(
+            ("single failure", f"{each['kind']} {each['name']} cuts {', '.join(each['subnets'])}")
+            for each in redundancy.get("single_failures", [])
+        ),
+        *(
+            ("stranger", f"{each.get('peer_address', '')} {each['outcome']} {each['began_at']}")
+            for each in found["strangers"]
+        ),
+    ]
+    session.show_fields(answer, pairs)
+
+
+@gateway.command("routes")
+@remote.asks
+@remote.name_of(GATEWAY)
+def _routes(session: remote.Session, name: str) -> None:
+    """List the routes of a VPN gateway.
+
+    Columns: destination, next hop, outer address, origin and AS path of a learned route.
+    """
+    path = session.api.v5(GATEWAY.path, session.find(GATEWAY, name), "routing-table")
+    found = list(session.api.pages(path, "routing_table", resources.PAGE))
+    names = ("destination", "nexthop", "outbound_interface_ip", "origin", "as_path")
+    session.show(
+        {"routing_table": found},
+        ("DESTINATION", "NEXT HOP", "OUT", "ORIGIN", "AS PATH"),
+        lambda: [tuple(each.get(key) for key in names) for each in found],
+    )

@@ -1,0 +1,115 @@
+"""What the commands of the API share: the flags that say which service they ask, the form of their output, and names of resources."""
+
+import contextlib
+import functools
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import click
+from click.shell_completion import CompletionItem
+
+from landbridge.client import accounts, api, failures, output, resources
+from landbridge.client.output import Cell
+from landbridge.client.resources import Kind
+
+F = TypeVar("F", bound=Callable[..., Any])
+#: Seconds that Tab may wait for names of resources.
+_COMPLETION_SECONDS = 2.0
+#: Seconds that --wait waits without --timeout.
+WAIT_SECONDS = 120.0
+
+_OPTIONS = (
+    click.option("--context", metavar="NAME", help="The service and key of this context (landbridge context list)."),
+    click.option("--data", metavar="DIR", help="The service of this data folder, with its credentials.toml."),
+    click.option("--endpoint", metavar="URL", help="Another URL of the API than that of the context."),
+    click.option("--project", metavar="ID", help="Another project, for an operator's key."),
+    click.option("--ca-file", metavar="FILE", help="The CA of the service's certificate (PEM)."),
+    click.option("-o", "--output", "form", type=click.Choice(output.FORMATS), default="table", help="Default table."),
+)
+#: Names of the parameters of _OPTIONS that choose the account.
+ACCOUNT = ("context", "data", "endpoint", "project", "ca_file")
+
+YES = click.option("--yes", is_flag=True, help="Ask nothing. It is needed where nobody can be asked.")
+WAIT = click.option("--wait", is_flag=True, help="Wait until it is carried out, and say on the way what happens.")
+TIMEOUT = click.option(
+    "--timeout", type=click.FloatRange(min=0), metavar="SECONDS", default=WAIT_SECONDS, help="Of --wait (default 120)."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """A run of a command. `form`: one of output.FORMATS."""
+
+    api: api.Api
+    form: str
+
+    def show(
+        self, answer: Mapping[str, Any], columns: Sequence[str], rows: Callable[[], Sequence[Sequence[Cell]]]
+    ) -> None:
+        """The answer as it is, or the rows of a table."""
+        if self.form == "table":
+            output.table(columns, rows())
+        else:
+            output.document(answer, self.form)
+
+    def show_fields(self, answer: Mapping[str, Any], pairs: Sequence[tuple[str, Cell]]) -> None:
+        """The answer as it is, or a name and a value a line."""
+        if self.form == "table":
+            output.fields(pairs)
+        else:
+            output.document(answer, self.form)
+
+    def find(self, kind: Kind, given: str) -> str:
+        return resources.find(self.api, kind, given)
+
+
+def asks(function: Callable[..., object]) -> Callable[..., Any]:
+    """Makes the function a command that asks the API: it gets a Session before its own arguments."""
+
+    @functools.wraps(function)
+    def run(form: str, **arguments: Any) -> object:
+        flags = accounts.Flags(**{name: arguments.pop(name) for name in ACCOUNT})
+        made = api.Api(accounts.find(flags), lambda text: output.say(f"warning: {text}"))
+        with contextlib.closing(made):
+            return function(Session(api=made, form=form), **arguments)
+
+    command: Callable[..., Any] = run
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def name_of(kind: Kind, parameter: str = "name", *, required: bool = True) -> Callable[[F], F]:
+    """An argument that names a resource."""
+    return click.argument(
+        parameter, metavar="NAME|ID" if required else "[NAME|ID]", required=required, shell_complete=_complete(kind)
+    )
+
+
+def _complete(kind: Kind) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem]]:
+    def names(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        flags = accounts.Flags(**{name: context.params.get(name) for name in ACCOUNT})
+        try:
+            quick = api.Api(accounts.find(flags, os.environ), timeout=_COMPLETION_SECONDS)
+            with contextlib.closing(quick):
+                found = resources.names(quick, kind).values()
+        except failures.Failure:  # no place for an error
+            return []
+        return [CompletionItem(name) for name in found if name.startswith(incomplete)]
+
+    return names
+
+
+def is_agreed(question: str, *, yes: bool, name: str | None = None) -> None:
+    """Asks on a terminal; with `name`, that name must be typed. Raises Usage where nobody can be asked, Abort after a no."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise failures.Usage(f"{question} --yes is needed where nobody can be asked")
+    if name is None:
+        click.confirm(question, abort=True, err=True)
+    elif click.prompt(f"{question} Type its name", err=True, default="", show_default=False) != name:
+        raise click.Abort

@@ -1,0 +1,90 @@
+"""`landbridge tags`: tags of VPN gateways, customer gateways and connections."""
+
+import click
+
+from landbridge.cli import fields, remote
+from landbridge.client import output
+from landbridge.client.resources import KINDS, Kind
+
+_KIND = click.argument("kind", type=click.Choice(tuple(KINDS)), metavar="KIND")
+_NAME = click.argument("name", metavar="NAME|ID")
+_TAGS = click.argument("pairs", nargs=-1, required=True, metavar="KEY=VALUE…")
+
+
+@click.group
+def tags() -> None:
+    """Tags. KIND is gateway, customer-gateway or connection."""
+
+
+@tags.command("list")
+@remote.asks
+@_KIND
+@click.argument("name", metavar="[NAME|ID]", required=False)
+def _list(session: remote.Session, kind: str, name: str | None) -> None:
+    """List the tags of a resource, or of all resources of a kind.
+
+    Columns: key, value.
+    """
+    of = KINDS[kind]
+    inner = (session.find(of, name), "tags") if name else ("tags",)
+    answer = session.api.get(session.api.v5(of.tagged, *inner))
+    session.show(
+        answer,
+        ("KEY", "VALUE"),
+        lambda: [
+            (each["key"], value) for each in answer["tags"] for value in each.get("values", [each.get("value", "")])
+        ],
+    )
+
+
+@tags.command("set")
+@remote.asks
+@_KIND
+@_NAME
+@_TAGS
+def _set(session: remote.Session, kind: str, name: str, pairs: tuple[str, ...]) -> None:
+    """Add tags to a resource, or change their values. Other tags stay."""
+    _change(session, KINDS[kind], name, "create", [fields.pair(text, "KEY=VALUE") for text in pairs])
+
+
+@tags.command("unset")
+@remote.asks
+@_KIND
+@_NAME
+@click.argument("keys", nargs=-1, required=True, metavar="KEY…")
+def _unset(session: remote.Session, kind: str, name: str, keys: tuple[str, ...]) -> None:
+    """Remove tags from a resource, by their keys."""
+    _change(session, KINDS[kind], name, "delete", [{"key": key} for key in keys])
+
+
+def _change(session: remote.Session, kind: Kind, name: str, action: str, changed: list[dict[str, str]]) -> None:
+    path = session.api.v5(kind.tagged, session.find(kind, name), "tags", action)
+    session.api.send("POST", path, {"tags": changed})
+    output.say(f"{'set' if action == 'create' else 'removed'} {len(changed)} of the tags of {name}")
+
+
+@tags.command("find")
+@remote.asks
+@_KIND
+@_TAGS
+def _find(session: remote.Session, kind: str, pairs: tuple[str, ...]) -> None:
+    """List the resources that have all these tags.
+
+    Columns: name, tags, id.
+    """
+    of = KINDS[kind]
+    wanted = [fields.pair(text, "KEY=VALUE") for text in pairs]
+    body = {"tags": [{"key": each["key"], "values": [each["value"]]} for each in wanted]}
+    answer = session.api.send("POST", session.api.v5(of.tagged, "resource-instances", "filter"), body)
+    session.show(
+        answer,
+        ("NAME", "TAGS", "ID"),
+        lambda: [
+            (
+                each["resource_name"],
+                ", ".join(f"{tag['key']}={tag['value']}" for tag in each["tags"]),
+                output.Id(each["resource_id"]),
+            )
+            for each in answer["resources"]
+        ],
+    )

@@ -1,0 +1,117 @@
+"""What a command prints. Data goes to standard output: aligned for a terminal, separated by tabs for a pipe, or JSON or YAML. Everything
+else that it says goes to standard error. Texts of devices and of other users pass `clean`, since they could hold escape sequences.
+"""
+
+import json
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+FORMATS = ("table", "json", "yaml")
+_COLOURS = {"ACTIVE": "green", "DOWN": "red", "ERROR": "red", "FAULT": "red"}
+_UNITS = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
+
+Cell = str | int | bool | None
+
+
+class Moment(str):
+    """A time (RFC 3339) in a cell: a terminal shows how long ago it was."""
+
+    __slots__ = ()
+
+
+class Id(str):
+    """An id in a cell: a terminal shows its first digits, which commands take as a name."""
+
+    __slots__ = ()
+
+
+def is_terminal() -> bool:
+    return sys.stdout.isatty()
+
+
+def document(value: object, form: str) -> None:
+    """The value as JSON or YAML."""
+    if form == "yaml":
+        import yaml  # noqa: PLC0415 - takes as long as all else
+
+        yaml.safe_dump(value, sys.stdout, sort_keys=False, allow_unicode=True)
+        return
+    text = json.dumps(value, indent=2 if is_terminal() else None, ensure_ascii=False)
+    sys.stdout.write(text.encode("utf-8", "backslashreplace").decode() + "\n")
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
+    """On a terminal a table with its head, as wide as the terminal; else a line for each row, uncut and without the head."""
+    if not is_terminal():
+        sys.stdout.writelines("\t".join(map(_text, row)) + "\n" for row in rows)
+    elif rows:
+        _console().print(grid(columns, rows))
+
+
+def grid(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> Any:
+    """The table for a terminal. Where the terminal is too narrow, the widest column has several lines a row."""
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    made = Table(box=None, pad_edge=False, show_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    shown = [[*map(_shown, row)] for row in rows]
+    widths = [max(map(len, column)) for column in zip(columns, *shown, strict=True)]
+    for number, column in enumerate(columns):
+        made.add_column(column, no_wrap=number != widths.index(max(widths)), overflow="ellipsis")
+    for row in shown:
+        made.add_row(*(Text(cell, style=_COLOURS.get(cell, "")) for cell in row))
+    return made
+
+
+def fields(pairs: Sequence[tuple[str, Cell]]) -> None:
+    """A name and a value a line. Those without a value are left out."""
+    width = max((len(name) for name, _ in pairs), default=0)
+    for name, value in pairs:
+        if value not in (None, ""):
+            line = f"{name:{width}}  {_shown(value)}" if is_terminal() else f"{name}\t{_text(value)}"
+            sys.stdout.write(line + "\n")
+
+
+def heading(text: str) -> None:
+    """A line above a part of what a terminal shows."""
+    _console().print(f"\n{text}", style="bold", markup=False, highlight=False)
+
+
+def say(text: str) -> None:
+    """Lines for people, on standard error."""
+    for line in text.splitlines():
+        sys.stderr.write(f"landbridge: {clean(line)}\n")
+
+
+def clean(text: str) -> str:
+    """The text without line ends and control characters."""
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
+def ago(moment: str, now: datetime | None = None) -> str:
+    """How long ago a time (RFC 3339) was: `5 m ago`."""
+    seconds = int(((now or datetime.now(UTC)) - datetime.fromisoformat(moment)).total_seconds())
+    for size, unit in _UNITS:
+        if seconds >= size:
+            return f"{seconds // size} {unit} ago"
+    return "now"
+
+
+def _console() -> Any:
+    from rich.console import Console  # noqa: PLC0415
+
+    return Console(highlight=False)
+
+
+def _text(value: Cell) -> str:
+    if value is None:
+        return ""
+    return ("yes" if value else "no") if isinstance(value, bool) else clean(str(value))
+
+
+def _shown(value: Cell) -> str:
+    if isinstance(value, Id):
+        return value[:8]
+    return ago(value) if isinstance(value, Moment) and value else _text(value)

@@ -1,0 +1,82 @@
+"""Waits for what the service carries out after it has answered, and says on the way what happens."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from landbridge.client import failures, output
+from landbridge.client.api import Api
+
+#: Seconds between two looks.
+_PERIOD = 0.5
+#: Statuses that no waiting changes.
+_BROKEN = ("ERROR", "FAULT")
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a look found. `why`: the reason and the remedy, where there are any. `broken`: no waiting will help."""
+
+    status: str
+    why: str = ""
+    done: bool = False
+    broken: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.status}: {self.why}" if self.why else self.status
+
+
+def until(name: str, look: Callable[[], Look], timeout: float) -> None:
+    """Looks until it is done. Raises TimedOut after `timeout` seconds and Failure when it cannot be done, both with the last look. While the
+    service does not answer, it waits on.
+    """
+    started = time.monotonic()
+    last = Look("not seen yet")
+    while True:
+        try:
+            seen = look()
+        except failures.Unreachable as error:
+            seen = Look("no answer", str(error))
+        seconds = time.monotonic() - started
+        if seen.done:
+            output.say(f"{name}: {seen.status} after {seconds:.0f} s")
+            return
+        if seen != last:
+            output.say(f"{name}: {seen}")
+            last = seen
+        if seen.broken:
+            raise failures.Failure(f"{name} is {seen}")
+        if seconds + _PERIOD > timeout:
+            raise failures.TimedOut(f"{name} is not ready after {timeout:g} s; it is {seen}")
+        time.sleep(_PERIOD)
+
+
+def for_active(api: Api, name: str, kind_path: str, resource_id: str, timeout: float) -> None:
+    """Waits until a gateway or a connection is ACTIVE. `kind_path`: the path of its kind below /landbridge/v1."""
+
+    def look() -> Look:
+        return diagnosed(api.get(api.ours(kind_path, resource_id, "diagnosis"))["diagnosis"], "ACTIVE")
+
+    until(name, look, timeout)
+
+
+def diagnosed(diagnosis: Mapping[str, Any], wanted: str) -> Look:
+    """The look that a diagnosis is, at a resource that is to have the status `wanted`."""
+    status = diagnosis["status"]
+    labels = (("reason", ""), ("remedy", "remedy: "))
+    why = "; ".join(f"{label}{diagnosis[key]}" for key, label in labels if diagnosis.get(key))
+    return Look(status, why, done=status == wanted, broken=status in _BROKEN)
+
+
+def for_end(api: Api, name: str, path: str, timeout: float) -> None:
+    """Waits until a resource is gone."""
+
+    def look() -> Look:
+        try:
+            (found,) = (value for value in api.get(path).values() if isinstance(value, dict))
+        except failures.NotFound:
+            return Look("gone", done=True)
+        return Look(str(found.get("status", "still there")))
+
+    until(name, look, timeout)
