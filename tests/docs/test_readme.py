@@ -14,17 +14,19 @@ README = (ROOT / "README.md").read_text()
 
 
 @pytest.mark.process
-def test_the_first_tunnel_is_made_as_the_page_says(server: Any, tmp_path: Path):
-    (tmp_path / "landbridge-data").symlink_to(server.folder)
+def test_the_first_tunnel_is_made_as_the_page_says(start_server: Any, tmp_path: Path):
+    (tmp_path / "landbridge-data").symlink_to(start_server().folder)
     script = "".join(re.findall(r"^```bash\n(.*?)^```$", README, re.MULTILINE | re.DOTALL))
-    environment = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    environment = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "HOME": str(tmp_path)}
     command = ["bash", "-euo", "pipefail", "-c", script]
     ran = subprocess.run(
         command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=120
     )
     assert ran.returncode == 0, ran.stderr
     assert "connections {" in ran.stdout
-    assert '"diagnosis"' in ran.stdout
+    assert "created connection hq-branch" in ran.stderr
+    assert "status\t" in ran.stdout
+    assert '"total_count":1' in ran.stdout or '"name":"hq-branch"' in ran.stdout
 
 
 @pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\(([^)#]+)", README))))

@@ -1,7 +1,9 @@
 """The how-to's examples are valid, and what it says of an installation is what one has."""
 
+import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -43,20 +45,30 @@ def test_the_example_in_the_installed_site_file_is_valid_once_it_is_uncommented(
 
 
 @pytest.mark.process
-def test_the_first_tunnel_is_made_as_the_page_says_and_the_other_sides_configuration_has_the_psk(start_server: Any):
+def test_the_first_tunnel_is_made_as_the_page_says_and_the_other_sides_configuration_has_the_psk(
+    start_server: Any, tmp_path: Path
+):
     server = start_server("data")
     blocks = re.findall(r"^```bash\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-    script = "".join(blocks).replace("/var/lib/landbridge", str(server.folder))
-    ran = subprocess.run(["bash", "-euc", script], capture_output=True, text=True, check=False, timeout=120)
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    ran = subprocess.run(
+        ["bash", "-euc", "".join(blocks)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        cwd=tmp_path,
+        env={"PATH": path, "HOME": str(tmp_path), "LANDBRIDGE_DATA": str(server.folder)},
+    )
     assert ran.returncode == 0, ran.stderr
-    for told in ('"name":"hq"', '"name":"branch"', '"name":"hq-branch"'):
+    for told in ("created VPN gateway hq", "created customer gateway branch", "created connection hq-branch"):
         assert told in ran.stderr
     assert "RouterOS" in ran.stdout
     assert 'secret = "A-long-secret-of-your-own"' in ran.stdout
 
 
 def test_vendors_and_models_are_the_lists():
-    text = PAGE.partition("`version` are the list's words")[2].partition("A text that nobody")[0]
+    text = PAGE.partition("`--version` are the list's words")[2].partition("A text that nobody")[0]
     for device in catalogue.devices():
         assert {device.vendor, device.family} & set(re.findall(r"[\w.-]+", text)), device
         assert device.vendor.casefold() in text.casefold()
