@@ -31,7 +31,7 @@ def _lint(copy: Path) -> tuple[int, str]:
 @pytest.mark.parametrize(
     ("module", "text", "said"),
     [
-        pytest.param("console/__init__.py", "", "landbridge.console", id="a-new-package"),
+        pytest.param("portal/__init__.py", "", "landbridge.portal", id="a-new-package"),
         pytest.param("helpers.py", "", "landbridge.helpers", id="a-new-module"),
         pytest.param("engine/other/__init__.py", "", "landbridge.engine.other", id="a-new-engine"),
         pytest.param("model/new.py", "from landbridge import errors\n", "landbridge.model.new", id="upwards"),
