@@ -10,10 +10,11 @@ import signal
 import socket
 import subprocess
 from collections.abc import Iterator
+from typing import Literal
 
 import pytest
 
-from lab import cycles, sites, specs
+from lab import cycles, packet_sizes, sites, specs
 from landbridge import model
 from landbridge.engine.strongswan.network import namespace, tunnels, xfrm
 from landbridge.engine.strongswan.network import steps as network_steps
@@ -105,45 +106,26 @@ def test_the_tunnels_size_is_what_the_negotiated_proposal_leaves(bed: Bed):
     assert (standing["static"].mtu, standing["in-udp"].mtu) == (1438, 1422)
 
 
-def test_what_is_just_small_enough_passes_and_one_byte_more_is_answered(bed: Bed):
-    """28 bytes of the packet are the headers of IPv4 and ICMP."""
-    fits, too_big = (_ping_of(bed, 1438 - 28 + more) for more in (0, 1))
-    assert "1 received" in fits
-    assert "mtu = 1438" in too_big or "mtu=1438" in too_big
+@pytest.mark.parametrize(("kind", "mtu"), [("static", 1438), ("in-udp", 1422)])
+@pytest.mark.parametrize(
+    ("more", "dont_fragment"),
+    [(0, True), (1, True), (1, False), (9000, False)],
+    ids=["fits", "too big", "split", "9000"],
+)
+def test_an_echo_arrives_or_its_sender_is_told_the_size(bed: Bed, kind: str, mtu: int, more: int, dont_fragment: bool):
+    answered = mtu if more and dont_fragment else True
+    target, size = host(bed.number(kind)), mtu + more if more < 9000 else 9000
+    assert packet_sizes.echo(bed.world.vpc_host, target, size, dont_fragment=dont_fragment) == answered
+    if not dont_fragment:
+        assert packet_sizes.echo(bed.devices[kind].host, sites.VPC_HOST, size, dont_fragment=False) is True
 
 
-def _ping_of(bed: Bed, size: int) -> str:
-    command = [
-        "ip",
-        "netns",
-        "exec",
-        bed.world.vpc_host,
-        "ping",
-        "-n",
-        "-c",
-        "1",
-        "-W",
-        "10",
-        "-M",
-        "do",
-        "-s",
-        str(size),
-    ]
-    done = subprocess.run([*command, host(bed.number("static"))], capture_output=True, text=True, check=False)
-    return done.stdout + done.stderr
-
-
-def test_tcp_agrees_on_segments_that_fit_in_both_directions(bed: Bed):
-    target = host(bed.number("policy"))
-    listener = namespace.inside(bed.devices["policy"].host, lambda _: socket.create_server((target, 7001)))
-    with (
-        listener,
-        namespace.inside(bed.world.vpc_host, lambda _: socket.create_connection((target, 7001), 30)) as there,
-    ):
-        accepted, _ = listener.accept()
-        with accepted:
-            sizes = [end.getsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG) for end in (there, accepted)]
-    assert max(sizes) <= bed.tunnels()["policy"].mtu - 40
+@pytest.mark.parametrize("kind", ["policy", "in-udp"])
+@pytest.mark.parametrize("by", ["source", "target"])
+def test_tcp_agrees_on_segments_that_fit_in_both_directions(bed: Bed, kind: str, by: Literal["source", "target"]):
+    target, there = host(bed.number(kind)), bed.devices[kind].host
+    mss = packet_sizes.transfer(bed.world.vpc_host, there, target, count=200_000, by=by)
+    assert mss <= bed.tunnels()[kind].mtu - 40
 
 
 def test_a_path_that_has_become_narrow_narrows_the_tunnel(bed: Bed):
@@ -152,7 +134,7 @@ def test_a_path_that_has_become_narrow_narrows_the_tunnel(bed: Bed):
     _set_mtu(bed.world.wan, end, 1400)
     try:
         for _ in range(3):
-            _ping_of(bed, 1400)
+            packet_sizes.echo(bed.world.vpc_host, host(bed.number("static")), 1428, dont_fragment=True)
         bed.settle()
         assert bed.tunnels()["static"].mtu == 1326
     finally:
