@@ -78,10 +78,13 @@ class Child:
 
 @dataclass(frozen=True, kw_only=True)
 class Sa:
-    """An IKE_SA that is established. `suite`: encryption, integrity, PRF and group. `children`: those that are installed."""
+    """An IKE_SA that is established. `suite`: encryption, integrity, PRF and group. `children`: those that are installed; `replaced`: those that a rekey of
+    IKEv1 has replaced, which stay until their lifetime ends. `ike_spis`: the initiator's and the responder's.
+    """
 
     name: str
     unique_id: str
+    ike_spis: tuple[str, str]
     version: int
     is_initiator: bool
     local: tuple[str, int]
@@ -90,6 +93,7 @@ class Sa:
     remote_id: str
     suite: str
     children: tuple[Child, ...]
+    replaced: tuple[Child, ...] = ()
 
     @property
     def spis(self) -> frozenset[str]:
@@ -111,6 +115,7 @@ def _sa(name: str, sa: Mapping[str, Any]) -> Sa:
     return Sa(
         name=name,
         unique_id=_text(sa, "uniqueid"),
+        ike_spis=(_text(sa, "initiator-spi"), _text(sa, "responder-spi")),
         version=int(sa["version"]),
         is_initiator=_text(sa, "initiator") == "yes",
         local=(_text(sa, "local-host"), int(sa["local-port"])),
@@ -119,6 +124,7 @@ def _sa(name: str, sa: Mapping[str, Any]) -> Sa:
         remote_id=_text(sa, "remote-id"),
         suite=_words(sa, "encr-alg", "encr-keysize", "integ-alg", "prf-alg", "dh-group"),
         children=tuple(child for child in children if child.is_up),
+        replaced=tuple(child for child in children if child.state == "REKEYED"),
     )
 
 

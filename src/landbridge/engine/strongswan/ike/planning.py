@@ -8,7 +8,16 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
-from landbridge.engine.strongswan.ike import fingerprints, key_proof, messages, pfs_proof, state, steps
+from landbridge.engine.strongswan.ike import (
+    fingerprints,
+    key_proof,
+    messages,
+    moved_children,
+    pfs_proof,
+    redundant_sas,
+    state,
+    steps,
+)
 
 #: Seconds without a new SA, after which a device that dials in is thought to have asked for all that it asks for. When both ends
 #: ask at once, charon makes some CHILD_SAs twice, and pluto is stuck for a minute: its window of messages is lost (measured). A first
@@ -100,8 +109,12 @@ def _connection(config: messages.DesiredConfig, current: state.IkeState, own: Ow
     if (
         not is_changed and not children
     ):  # a reauthentication asks for the children of before: it would lose what is being changed
-        yield from key_proof.plan(key_proof.keys(config, present, kept), own.proofs, tried)
-        if own.position is not None:
+        found = key_proof.keys(config, present, kept)
+        yield from key_proof.plan(found, own.proofs, tried)
+        redundant = () if found.unproved else tuple(redundant_sas.plan(config, kept))
+        yield from redundant
+        yield from moved_children.plan(config, kept, tried)
+        if own.position is not None and not redundant:
             yield from pfs_proof.plan(config, own.position, kept, tried)
 
 
@@ -183,13 +196,16 @@ def due_looks(
     configs: Iterable[messages.DesiredConfig], current: state.IkeState, *, prove_pfs: bool = False
 ) -> Iterator[float]:
     """Seconds until the looks that are due because of the time: a device that has dialled in may still ask for more pairs, a device that does
-    not answer becomes dead, and PFS is proved some seconds after a tunnel came up.
+    not answer becomes dead, PFS is proved some seconds after a tunnel came up, an SA that exists twice is ended when it is old enough, and what a
+    reauthentication of IKEv1 moved is rekeyed.
     """
     sas = state.by_connection(current.sas)
     for position, config in enumerate(configs):
         held = sas[config.connection_id]
         if not config.initiates and _may_ask(config, held):
             yield SETTLING
+        yield from redundant_sas.due_looks(config, held)
+        yield from moved_children.due_looks(config, held)
         if prove_pfs:
             yield from pfs_proof.due_looks(config, position, held)
         yield from (left for sa in held if (left := _seconds_left(sa, config, current)) is not None and left > 0)

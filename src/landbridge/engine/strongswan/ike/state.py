@@ -55,7 +55,9 @@ class Child:
 
 @dataclass(frozen=True, slots=True)
 class IkeSa:
-    """`is_probed`: its device is being asked whether it lives, because nothing came from it for the DPD interval (IKEv2)."""
+    """`is_probed`: its device is being asked whether it lives, because nothing came from it for the DPD interval (IKEv2).
+    `is_initiator`: we began it. `spis`: the initiator's and the responder's.
+    """
 
     name: str
     unique_id: str
@@ -66,6 +68,8 @@ class IkeSa:
     peer_address: str | None = None
     established_seconds: int = 0
     is_probed: bool = False
+    is_initiator: bool = False
+    spis: tuple[str, str] = ("", "")
     children: tuple[Child, ...] = ()
 
     @property
@@ -154,6 +158,8 @@ def _ike_sa(name: str, sa: dict[str, Any]) -> IkeSa:
         peer_address=_text(sa, "remote-host"),
         established_seconds=_number(sa, "established"),
         is_probed=b"IKE_DPD" in sa.get("tasks-active", ()),
+        is_initiator=_text(sa, "initiator") == "yes",
+        spis=(_text(sa, "initiator-spi") or "", _text(sa, "responder-spi") or ""),
         children=tuple(_child(child) for child in sa.get("child-sas", {}).values()),
     )
 

@@ -1,0 +1,21 @@
+"""Both ends act in the same moment. `tests/kernel/test_both_ends_at_once.py` has all moments, several times."""
+
+import pytest
+
+from lab import both_ends
+
+pytestmark = pytest.mark.tunnel
+
+
+@pytest.mark.parametrize(
+    ("version", "moment"),
+    [
+        pytest.param("v2", "both end it and initiate", id="v2, two IKE_SAs"),
+        pytest.param("v2", both_ends.ALL, id="v2, rekeys"),
+        pytest.param("v1", "the IKE_SA here, CHILD_SAs there", id="v1, a reauthentication and rekeys"),
+    ],
+)
+def test_both_ends_have_the_same_sas_afterwards(version: str, moment: str):
+    with both_ends.running(version) as ends:
+        ends.at_once(moment)
+        assert ends.carries()
