@@ -220,6 +220,18 @@ def test_check_config_says_what_the_machine_lacks_in_a_line_each(command: Any, t
     assert err == "landbridge: [[node]] underlay: there is no network namespace no-such-namespace\n"
 
 
+def test_the_doctor_names_what_the_site_file_has_and_the_machine_lacks(command: Any, tmp_path: Path):
+    path = tmp_path / "site.toml"
+    path.write_text(LACKING)
+    status, out, err = command("doctor", "--site", str(path))
+    lacks = [line.split("\t")[2] for line in out.splitlines() if line.startswith("missing\tsite file\t")]
+    assert (status, len(lacks)) == (1, 5)
+    assert err == "landbridge: this machine cannot carry tunnels: 5 things missing\n"
+    assert command("doctor")[0] == 0
+    (tmp_path / "wrong.toml").write_text("[")
+    assert command("doctor", "--site", str(tmp_path / "wrong.toml"))[2].count("\n") == 1
+
+
 @pytest.mark.usefixtures("folder")
 def test_check_config_names_projects_that_the_data_folder_does_not_have(command: Any, tmp_path: Path):
     path, known, unknown = tmp_path / "site.toml", _project(command), "0123456789abcdef" * 2

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from landbridge import paths
-from landbridge.client import failures
+from landbridge.client import failures, output
 
 F = TypeVar("F", bound=Callable[..., Any])
 #: As `landbridge.config` has them; tests hold both against each other.
@@ -225,6 +225,21 @@ def check_config(**arguments: object) -> None:
     status is 1. A project that the site file names and the data folder does not have is a warning.
     """
     _call("check_config", "check", **arguments)
+
+
+@click.command
+@_settings
+@click.option("--site", metavar="FILE", help="Site file: what it names is looked for, too.")
+@click.option("-o", "--output", "form", type=click.Choice(output.FORMATS), default="table", help="Default table.")
+def doctor(**arguments: object) -> None:
+    """Say whether this machine can carry tunnels, what it lacks, and how to mend it; change nothing.
+
+    It looks at root and capabilities, commands, the data planes, strongSwan, TUN, BIRD, forwarding, the ports of IKE, disk, and what the site
+    file names. A warning is about something that works less well; with something missing the exit status is 1.
+
+    Columns: state (ok, warning or missing), what, found, remedy.
+    """
+    _call("doctor", "doctor", **arguments)
 
 
 _ROOT = click.option("--root", metavar="DIR", default="/", help="The root of a host that does not run (an image).")

@@ -28,6 +28,7 @@ COMMANDS = {
     },
     "Commands of the service's machine": {
         "serve": "local",
+        "doctor": "local",
         "console": "local",
         "keys": "local",
         "projects": "local",

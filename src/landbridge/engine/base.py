@@ -8,7 +8,7 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 from landbridge.model.desired import DesiredGateway
 from landbridge.model.observation import Observation
@@ -48,6 +48,18 @@ class GatewayStep:
 
 class StepFailed(Exception):
     """A step could not be carried out; the message says why in the operator's words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requirement:
+    """Something that an engine needs of its machine. `state`: missing, of what nothing works without; warning, of what less works without.
+    `remedy`: how to mend it; empty when there is nothing to mend.
+    """
+
+    name: str
+    state: Literal["ok", "warning", "missing"] = "ok"
+    found: str
+    remedy: str = ""
 
 
 class EngineUnavailable(Exception):

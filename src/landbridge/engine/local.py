@@ -78,6 +78,15 @@ def missing(settings: config.Settings, site: model.Site) -> list[str]:
         return [f"this machine cannot be looked at: {error.strerror or error}"]
 
 
+def requirements(settings: config.Settings, site: model.Site) -> list[base.Requirement]:
+    """What an engine that makes tunnels needs of this machine and its site, and how to get what is missing. It changes nothing."""
+    from landbridge.engine.strongswan import requirements  # noqa: PLC0415
+
+    found = list(requirements.look(Path(settings.serve.data).absolute(), site))
+    lacks = [base.Requirement(name="site file", state="missing", found=line) for line in missing(settings, site)]
+    return found + lacks
+
+
 def addresses(settings: config.Settings, site: model.Site) -> tuple[frozenset[str], frozenset[str]]:
     """This machine's own addresses, and those of the routers that it uses; none where the engine makes no tunnels."""
     if settings.serve.engine not in STRONGSWAN:

@@ -13,6 +13,7 @@ from landbridge.engine.strongswan.ike import charon
 from landbridge.engine.strongswan.network import namespace
 
 PLUGINS = Path("/usr/lib/ipsec/plugins")
+TUN = Path("/dev/net/tun")
 #: file -> the Debian package that brings it.
 _NEEDED = {
     charon.BINARY: "charon-systemd",
@@ -22,8 +23,13 @@ _NEEDED = {
 #: What the userland data plane needs more.
 _NEEDED_IN_USERLAND = {
     PLUGINS / "libstrongswan-kernel-libipsec.so": "libcharon-extra-plugins",
-    Path("/dev/net/tun"): "the kernel's TUN driver",
+    TUN: "the kernel's TUN driver",
 }
+
+
+def needed(plane: model.Plane) -> dict[Path, str]:
+    """file -> the Debian package, or the driver, that brings it."""
+    return _NEEDED if plane == "kernel" else _NEEDED | _NEEDED_IN_USERLAND
 
 
 def check_root() -> None:
@@ -33,8 +39,7 @@ def check_root() -> None:
 
 def check(folder: Path, underlay: str | None, plane: model.Plane) -> None:
     """`folder`: where the gateways' folders will be. Raises EngineUnavailable."""
-    needed = _NEEDED if plane == "kernel" else _NEEDED | _NEEDED_IN_USERLAND
-    missing = [f"{path} ({source})" for path, source in needed.items() if not path.exists()]
+    missing = [f"{path} ({source})" for path, source in needed(plane).items() if not path.exists()]
     missing += [f"the command {tool}" for tool in ("ip", "nft", "nsenter", "setsid") if not shutil.which(tool)]
     if underlay is not None and not namespace.exists(underlay):
         missing.append(f"the network namespace {underlay}")
