@@ -26,9 +26,10 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 _TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
-_FOLDER = resources.files("landbridge.console")
+_PACKAGE = __name__.rpartition(".")[0]
+_FOLDER = resources.files(_PACKAGE)
 _ENVIRONMENT = jinja2.Environment(
-    loader=jinja2.PackageLoader("landbridge.console"),
+    loader=jinja2.PackageLoader(_PACKAGE),
     autoescape=True,
     undefined=jinja2.StrictUndefined,
     trim_blocks=True,
