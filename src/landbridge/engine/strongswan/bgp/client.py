@@ -5,6 +5,7 @@ Codes from 8000 on are errors.
 """
 
 import socket
+from collections import deque
 from typing import NamedTuple, Self
 
 #: Codes from here on say that the command failed.
@@ -31,7 +32,8 @@ class Client:
     def __init__(self, connection: socket.socket, *, reads_only: bool = True, timeout: float = ANSWER_TIMEOUT) -> None:
         self._socket = connection
         connection.settimeout(timeout)
-        self._received = b""
+        self._lines: deque[bytes] = deque()
+        self._begun = b""
         try:
             self._read()
             if reads_only:
@@ -74,13 +76,13 @@ class Client:
                 return lines
 
     def _line(self) -> str:
-        while b"\n" not in self._received:
+        while not self._lines:
             try:
                 data = self._socket.recv(1 << 18)
             except OSError as error:
                 raise BirdError("BIRD does not answer") from error
             if not data:
                 raise BirdError("BIRD hung up")
-            self._received += data
-        line, _, self._received = self._received.partition(b"\n")
-        return line.decode(errors="replace")
+            *lines, self._begun = (self._begun + data).split(b"\n")
+            self._lines.extend(lines)
+        return self._lines.popleft().decode(errors="replace")
