@@ -100,6 +100,8 @@ class Service:
     engine: str = "strongswan"
     settings: dict[str, str] = field(default_factory=lambda: dict(BRISK))
     process: subprocess.Popen[bytes] | None = None
+    #: Seconds that the tunnels get to be taken down.
+    stop_engine_seconds: float = 3 * END_SECONDS
 
     def start(self) -> None:
         command = [
@@ -178,7 +180,7 @@ class Service:
         if not any(self.data.glob("engine/*")):
             return
         command = [str(BIN / "landbridge"), "engine", "stop", "--data", str(self.data), "--site", str(self.site)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=3 * END_SECONDS, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=self.stop_engine_seconds, check=False)
         if done.returncode:
             raise RuntimeError(f"the tunnels were not taken down: {_last_line(done.stderr)}")
 

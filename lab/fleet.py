@@ -153,7 +153,9 @@ def fleet(gateways: int, each: int, *, at_once: bool = True, **settings: str) ->
     )
     more_site = _NETWORK + eips if gateways > 1 else ""
     with sites.World() as world, demo.serving(world, more_site=more_site, **SETTINGS, **settings) as service:
-        made = [_gateway(testbed.Api(service.credentials), alone=gateways == 1) for _ in range(gateways)]
+        service.stop_engine_seconds = PATIENCE
+        network = (demo.VPC_ID, sites.VPC) if gateways == 1 else (_VPC_ID, _VPC)
+        made = [make_gateway(testbed.Api(service.credentials), *network) for _ in range(gateways)]
         device = world.add_device(
             *_tunnels(made, each),
             lans=tuple(map(sites.lan, range(gateways * each))),
@@ -165,8 +167,8 @@ def fleet(gateways: int, each: int, *, at_once: bool = True, **settings: str) ->
         yield found
 
 
-def _gateway(api: testbed.Api, *, alone: bool) -> dict[str, Any]:
-    vpc_id, subnet = (demo.VPC_ID, sites.VPC) if alone else (_VPC_ID, _VPC)
+def make_gateway(api: testbed.Api, vpc_id: str, subnet: str) -> dict[str, Any]:
+    """A new VPN gateway, once it is ACTIVE."""
     body = {"vpn_gateway": {"vpc_id": vpc_id, "local_subnets": [subnet]}}
     made = api.request("POST", "/v5/{project}/vpn-gateways", body)["vpn_gateway"]
     path = "/v5/{project}/vpn-gateways/" + made["id"]
