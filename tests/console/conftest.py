@@ -108,7 +108,7 @@ def reader(server: Any, chromium: Browser) -> Iterator[Reader]:
         link = data.database.write(lambda tx: console_sessions.make_link(tx, key.access_key, clock.now()))
     with httpx.Client(base_url=server.endpoint) as http:
         api = Api(http=http, project_id=project, key=key)
-        context = chromium.new_context(viewport={"width": 1280, "height": 800})
+        context = chromium.new_context(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
         made = Reader(page=context.new_page(), api=api)
         made.page.on("console", lambda message: made.messages.append(message.text))
         made.page.on("pageerror", lambda error: made.messages.append(str(error)))

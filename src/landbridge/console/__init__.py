@@ -6,6 +6,8 @@
     sign_in     sign-in by key and by link, sign-out, and the limit of failed tries
     rendering   templates, assets and the headers of every answer
     estate      the page of gateways and problems; `wall` draws the tunnels of a gateway
+    lists       the lists of a project, and what the node is able to do
+    connection  the page of a connection; `negotiation` draws an attempt, `comparison` has both sides' values, `editing` is the form
 
 Invariant: a page reads and changes resources by `operations.perform` alone, as the API does, with the caller of its session. A page needs no
 script: the script `live.js` refreshes what is shown, and works with every page that has a tag.

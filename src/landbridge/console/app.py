@@ -243,7 +243,7 @@ class _Front:
         return _common(visit.request) | {
             "page": page,
             "menu": pages.menu(visit),
-            "tag": tag if page.is_live else None,
+            "tag": tag if page.is_live and page.method == "GET" else None,
             "said": unquote(said) if said else None,
         }
 

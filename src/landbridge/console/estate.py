@@ -80,7 +80,7 @@ def _values(found: Estate, asked: model.EstateRequest, given: Mapping[str, str |
         "filtered": any(given[name] for name in ("q", "look", "gateway", "redundancy")),
         "faults": [each for each in found.gateways if each.status.status == "FAULT"],
         "summary": summary(found.looks),
-        "walls": _pictures(found.gateways),
+        "walls": pictures(found.gateways),
         "gateways_a_page": estate.GATEWAYS,
     }
 
@@ -95,7 +95,7 @@ def summary(looks: Mapping[model.TunnelLook, int]) -> str:
     return f"{up} of {total} tunnels up" + (f", {bad}" if bad else "")
 
 
-def _pictures(gateways: Sequence[EstateGateway]) -> list[GatewayPicture]:
+def pictures(gateways: Sequence[EstateGateway]) -> list[GatewayPicture]:
     links, pictures = LINKS, []
     for each in gateways:
         endpoints = []

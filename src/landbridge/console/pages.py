@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from landbridge.console import estate
+from landbridge.console import connection, estate, lists
 from landbridge.console.visit import Answered, Visit
 from landbridge.operations.call import Role
 
@@ -22,7 +22,34 @@ class Page:
     title: str = ""
 
 
-TABLE: tuple[Page, ...] = (Page(name="estate", path="", answer=estate.show, title="Estate"),)
+_CONNECTION = "/connections/{id}"
+TABLE: tuple[Page, ...] = (
+    Page(name="estate", path="", answer=estate.show, title="Estate"),
+    Page(name="connections", path="/connections", answer=lists.show_connections, title="Connections"),
+    Page(name="gateways", path="/gateways", answer=lists.show_gateways, title="Gateways"),
+    Page(
+        name="customer_gateways",
+        path="/customer-gateways",
+        answer=lists.show_customer_gateways,
+        title="Customer gateways",
+    ),
+    Page(name="tags", path="/tags", answer=lists.show_tags, title="Tags"),
+    Page(name="quotas", path="/quotas", answer=lists.show_quotas, title="Quotas"),
+    Page(name="keys", path="/keys", answer=lists.show_keys, title="Keys", role="admin"),
+    Page(name="audit", path="/audit", answer=lists.show_audit, title="Audit", role="admin"),
+    Page(name="node", path="/node", answer=lists.show_node, title="Node"),
+    Page(name="gateway", path="/gateways/{id}", answer=lists.show_gateway),
+    Page(name="connection", path=_CONNECTION, answer=connection.show),
+    Page(
+        name="device_with_psk", path=f"{_CONNECTION}/psk", answer=connection.show_with_psk, method="POST", role="admin"
+    ),
+    Page(name="reset_connection", path=f"{_CONNECTION}/reset", answer=connection.reset, method="POST", role="admin"),
+    Page(name="probe_connection", path=f"{_CONNECTION}/probe", answer=connection.probe, method="POST", role="admin"),
+    Page(name="edit_connection", path=f"{_CONNECTION}/edit", answer=connection.ask_edit, role="admin", is_live=False),
+    Page(name="change_connection", path=f"{_CONNECTION}/edit", answer=connection.edit, method="POST", role="admin"),
+    Page(name="ask_delete_connection", path=f"{_CONNECTION}/delete", answer=connection.ask_delete, role="admin"),
+    Page(name="delete_connection", path=f"{_CONNECTION}/delete", answer=connection.delete, method="POST", role="admin"),
+)
 
 
 def menu(visit: Visit) -> list[tuple[str, str, bool]]:

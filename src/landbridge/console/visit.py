@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from starlette.requests import Request
 
-from landbridge import config, operations
+from landbridge import config, model, operations
 from landbridge.console import rendering
 from landbridge.operations import access, key_queues
 from landbridge.operations.call import Caller, Role, Service
@@ -75,9 +75,9 @@ class Visit:
         order = access.ROLES
         return order.index(self.caller.role) >= order.index(role)
 
-    def render(self, template: str, status: int = 200, **values: Any) -> Rendered:
-        """The page of a template. It may run in any thread."""
-        return Rendered(html=rendering.render(template, {**self.common, "visit": self, **values}), status=status)
+    def render(self, template: str, code: int = 200, **values: Any) -> Rendered:
+        """The page of a template, with an HTTP status. It may run in any thread."""
+        return Rendered(html=rendering.render(template, {**self.common, "visit": self, **values}), status=code)
 
     async def perform(
         self,
@@ -85,10 +85,11 @@ class Visit:
         asked: Asked,
         finish: Callable[[Result], Answer] | None = None,
         *,
+        violations: tuple[model.Violation, ...] = (),
         if_match: str | None = None,
     ) -> Any:
         """Performs the operation as the API does, in the queue of the caller's key. `finish` makes the answer of the result: for a long read it
-        runs in the thread that read.
+        runs in the thread that read. `violations`: the wrong shapes of the request.
         """
         queues, key = self.dependencies.queues, self.caller.access_key
         queued = operation.transacts != "read"
@@ -99,7 +100,7 @@ class Visit:
                 self.dependencies.service,
                 self.caller,
                 operation,
-                lambda: operations.Submission(request=asked, if_match=if_match),
+                lambda: operations.Submission(request=asked, violations=violations, if_match=if_match),
                 finish or (lambda result: result),
                 project_id=self.project_id,
                 request_id=self.request_id,

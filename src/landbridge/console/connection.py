@@ -1,0 +1,194 @@
+"""The page of a connection: what is wanted, what is there, why; its negotiation, its traffic, its history; and what a person can do with it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from landbridge import errors, model
+from landbridge.console import comparison, editing, negotiation
+from landbridge.console.visit import Answered, Moved, Rendered, Visit
+from landbridge.model.negotiation import Proposal
+from landbridge.operations import connections, customer_gateways, gateways, peer_configurations, probes, timelines
+from landbridge.operations.timelines import Entry
+
+#: Entries of the timeline on the page.
+TIMELINE = 25
+#: Statuses of the API as a look.
+LOOKS: Mapping[model.ConnectionStatusName, model.TunnelLook] = {
+    "PENDING_CREATE": "pending",
+    "PENDING_UPDATE": "pending",
+    "PENDING_DELETE": "deleting",
+    "ACTIVE": "up",
+    "DOWN": "down",
+    "ERROR": "error",
+}
+
+
+async def show(visit: Visit) -> Answered:
+    return await _page(visit, device=visit.query.get("device", ""))
+
+
+async def show_with_psk(visit: Visit) -> Answered:
+    """The same page with the pre-shared key in the configuration of the device. The audit trail has who asked."""
+    return await _page(visit, device=visit.form.get("device", ""), with_psk=True)
+
+
+async def _page(visit: Visit, *, device: str, with_psk: bool = False) -> Rendered:
+    ref = model.ConnectionRef(connection_id=visit.path("id"))
+    found: connections.ConnectionDiagnosis = await visit.perform(connections.diagnose, ref)
+    connection, status = found.connection, found.status
+    gateway_ref = model.GatewayRef(gateway_id=connection.gateway_id)
+    peer_ref = model.CustomerGatewayRef(customer_gateway_id=connection.customer_gateway_id)
+    gateway = (await visit.perform(gateways.show, gateway_ref)).gateway
+    peer = await visit.perform(customer_gateways.show, peer_ref)
+    asked = model.TimelineRequest(connection_id=connection.id, limit=TIMELINE, marker=visit.query.get("after", ""))
+    timeline = await visit.perform(timelines.show, asked)
+    devices = await visit.perform(peer_configurations.devices, model.EmptyRequest())
+    waiting = [one for one in await visit.perform(probes.list_all, ref) if one.result is None]
+    attempt = negotiation.shown(status.observation.attempts) if status.observation else None
+    return visit.render(
+        "connection.html",
+        connection=connection,
+        status=status,
+        look=look_of(status),
+        seen=status.observation,
+        warnings=found.warnings,
+        gateway=gateway,
+        peer=peer,
+        comparison=comparison.compare(connection, status),
+        drawn=negotiation.draw(attempt) if attempt else None,
+        entries=[_entry(each) for each in timeline.entries],
+        next_marker=timeline.next_marker,
+        devices=devices,
+        configuration=await _configuration(visit, connection.id, device, devices, with_psk=with_psk),
+        waiting=waiting,
+    )
+
+
+def look_of(status: model.ConnectionStatus) -> model.TunnelLook:
+    if status.not_seen_since is not None and status.status in ("ACTIVE", "DOWN", "ERROR"):
+        return "unknown"
+    return "warning" if status.status == "ACTIVE" and status.warnings else LOOKS[status.status]
+
+
+async def _configuration(visit: Visit, connection_id: str, device: str, devices: Any, *, with_psk: bool) -> Any:
+    """The text for the chosen device; None while none is chosen."""
+    chosen = next((each for each in devices if each.id == device), None)
+    if chosen is None:
+        return None
+    wanted = model.DeviceRequest(vendor=chosen.vendor, kind=chosen.kind, family=chosen.family)
+    request = model.PeerConfigurationRequest(connection_id=connection_id, device=wanted, with_psk=with_psk)
+    operation = peer_configurations.print_out if with_psk else peer_configurations.export
+    return {"device": chosen, "text": str(await visit.perform(operation, request)), "with_psk": with_psk}
+
+
+def _entry(of: Entry) -> dict[str, Any]:
+    """An entry of the timeline: its time, kind, look and sentence."""
+    item, look, text = of.item, "", ""
+    match item:
+        case model.Attempt():
+            drawn = negotiation.draw(item)
+            failed = next((step.text for step in drawn.steps if step.failed), "")
+            kind, look = "negotiation", "up" if item.outcome == "up" else "pending" if item.outcome is None else "down"
+            times = f" ({item.count} times)" if item.count > 1 else ""
+            by = "by the device" if item.began_by == "device" else "by the VPN gateway"
+            text = f"begun {by}{times}. {drawn.outcome}" + (f" {failed}." if failed else "")
+        case model.StateChange():
+            kind, look, text = "status", LOOKS[item.status], item.status + (f": {item.cause}" if item.cause else "")
+        case model.BgpChange():
+            kind, look = "BGP", "up" if item.state == "established" else "down"
+            text = f"{item.state}, {item.received} routes" + (f": {item.reason}" if item.reason else "")
+        case model.RecordedProbe():
+            kind, text = "probe", _probe(item)
+        case model.AuditEvent():
+            kind, text = "change", f"{item.action} by {item.actor}"
+    return {"at": of.at, "kind": kind, "look": look, "text": text}
+
+
+def _probe(probe: model.RecordedProbe) -> str:
+    result = probe.result
+    if result is None:
+        return f"ordered by {probe.actor}, not done yet"
+    if result.path is not None:
+        return f"path: {result.path.outcome}, largest packet {result.path.passed or 0} of {result.path.mtu} bytes"
+    said = [f"IKE{one.ike_version} {one.outcome}" + _chosen(one.proposal) for one in result.answers]
+    if result.phase_2 is not None:
+        said.append(f"phase 2 {result.phase_2.outcome}" + _chosen(result.phase_2.proposal))
+    return "; ".join([*said, *([result.failure] if result.failure else [])]) or "no answer was asked for"
+
+
+def _chosen(proposal: Proposal | None) -> str:
+    return f" {negotiation.proposal(proposal)}" if proposal else ""
+
+
+# -- changes ----------------------------------------------------------------------------------------------------------
+
+
+def _here(visit: Visit, said: str) -> Moved:
+    return Moved(to=visit.link(f"/connections/{visit.path('id')}"), said=said)
+
+
+async def reset(visit: Visit) -> Answered:
+    await visit.perform(connections.reset, model.ConnectionRef(connection_id=visit.path("id")))
+    return _here(visit, "The tunnel is negotiated anew. No other tunnel changes.")
+
+
+async def probe(visit: Visit) -> Answered:
+    is_path = visit.form.get("kind") == "path"
+    order = model.ProbeRequest(connection_id=visit.path("id"), path=is_path, phase_2=not is_path, identity=not is_path)
+    await visit.perform(probes.order, order)
+    return _here(visit, "The probe is ordered. Its result will stand in the timeline and in the diagnosis.")
+
+
+async def ask_delete(visit: Visit) -> Answered:
+    """What a delete will touch."""
+    found = await visit.perform(connections.diagnose, model.ConnectionRef(connection_id=visit.path("id")))
+    ref = model.GatewayRef(gateway_id=found.connection.gateway_id)
+    of_gateway = await visit.perform(gateways.diagnose, ref)
+    carried = [
+        (each.subnet, [one for one in each.carriers if one.connection_id != found.connection.id])
+        for each in (of_gateway.redundancy.subnets if of_gateway.redundancy else ())
+        if any(one.connection_id == found.connection.id for one in each.carriers)
+    ]
+    return visit.render(
+        "delete_connection.html",
+        connection=found.connection,
+        status=found.status,
+        look=look_of(found.status),
+        gateway=of_gateway.gateway,
+        carried=carried,
+    )
+
+
+async def delete(visit: Visit) -> Answered:
+    await visit.perform(connections.remove, model.ConnectionRef(connection_id=visit.path("id")))
+    return _here(visit, "The connection is being deleted. It stays here until nothing of its tunnel is left.")
+
+
+async def ask_edit(visit: Visit) -> Answered:
+    return await _edit_page(visit, None)
+
+
+async def _edit_page(visit: Visit, refused: errors.Invalid | None) -> Rendered:
+    shown = await visit.perform(connections.show, model.ConnectionRef(connection_id=visit.path("id")))
+    return visit.render(
+        "edit_connection.html",
+        code=400 if refused else 200,
+        connection=shown.connection,
+        version=shown.etag,
+        fields=editing.fields(shown.connection, visit.form, refused.violations if refused else ()),
+        others=editing.others(refused.violations) if refused else (),
+    )
+
+
+async def edit(visit: Visit) -> Answered:
+    """Changes what differs from the form's first values, and only while the connection is still the version that the form shows."""
+    shown = await visit.perform(connections.show, model.ConnectionRef(connection_id=visit.path("id")))
+    parsed = editing.parse(shown.connection, visit.form)
+    change = model.ConnectionUpdateRequest(connection_id=shown.connection.id, change=parsed.value.request())
+    version = visit.form.get("version") or None
+    try:
+        made = await visit.perform(connections.update, change, violations=parsed.violations, if_match=version)
+    except errors.Invalid as refused:
+        return await _edit_page(visit, refused)
+    warnings = "".join(f" Warning: {one}" for one in made.warnings)
+    return _here(visit, f"The connection is changed.{warnings}")

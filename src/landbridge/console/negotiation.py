@@ -1,0 +1,183 @@
+"""A negotiation as a sequence: messages between two sides, with what was found between them. Pure.
+
+Each fact of an attempt is a step with a sentence. A message is an arrow; any other fact stands at the side that found it. The step at which the
+negotiation failed is marked.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from landbridge.model import negotiation
+from landbridge.model.negotiation import Attempt, Fact, Party
+
+#: Pixels of the drawing: its width, the two lines of the sides, the height of a step and of the head.
+WIDTH, LEFT, RIGHT, STEP, HEAD = 560, 96, 464, 34, 34
+#: Characters of a label in the drawing. The list has the whole text.
+LABEL = 52
+#: Steps of a drawing, the last ones.
+STEPS = 24
+
+_OUTCOMES = {
+    "up": "The tunnel came up.",
+    "refused_by_us": "The VPN gateway refused.",
+    "refused_by_device": "The device refused.",
+    "no_answer": "The device did not answer.",
+    "deleted": "A side ended the tunnel.",
+    "replaced": "Another IKE_SA replaced this one.",
+    "stopped": "A changed configuration or the end of the daemon ended it.",
+}
+_SIDES: dict[Party, str] = {"us": "the VPN gateway", "device": "the device"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """`sender`: who sent a message; None for a fact that is no message, which stands at `side`. `line`: what the daemon said."""
+
+    at: datetime
+    text: str
+    sender: Party | None
+    side: Party
+    failed: bool
+    line: str
+
+    @property
+    def label(self) -> str:
+        return self.text if len(self.text) <= LABEL else self.text[: LABEL - 1] + "…"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawing:
+    """`omitted`: earlier steps that are not here."""
+
+    attempt: Attempt
+    steps: Sequence[Step]
+    omitted: int
+    outcome: str
+
+    @property
+    def height(self) -> int:
+        return HEAD + STEP * len(self.steps) + 14
+
+    def y(self, number: int) -> int:
+        """Where a step stands in the drawing."""
+        return HEAD + STEP * number + 24
+
+
+def draw(attempt: Attempt) -> Drawing:
+    steps = _marked(attempt)
+    return Drawing(
+        attempt=attempt,
+        steps=steps[-STEPS:],
+        omitted=max(0, len(steps) - STEPS),
+        outcome=_OUTCOMES[attempt.outcome] if attempt.outcome else "The negotiation goes on.",
+    )
+
+
+def shown(attempts: Sequence[Attempt]) -> Attempt | None:
+    """The attempt that a page draws: the newest one that is not an event of a tunnel that was up, or else the newest."""
+    return next((one for one in reversed(attempts) if not one.within_sa), attempts[-1] if attempts else None)
+
+
+def _marked(attempt: Attempt) -> list[Step]:
+    """The steps. Where the attempt failed, the last fact that is a failure is marked; without such a fact, the last step."""
+    facts = [fact for fact in attempt.facts if not isinstance(fact, negotiation.Packet)]
+    is_bad = attempt.outcome not in (None, "up", "replaced", "stopped")
+    bad = [n for n, fact in enumerate(facts) if _is_failure(fact)]
+    failed = (bad[-1] if bad else len(facts) - 1) if is_bad else None
+    return [_step(fact, failed=n == failed) for n, fact in enumerate(facts)]
+
+
+def _is_failure(fact: Fact) -> bool:
+    match fact:
+        case negotiation.Retransmits():
+            return fact.gave_up
+        case negotiation.PeerIdentity():
+            return fact.wanted is not None
+        case negotiation.Unknown():
+            return fact.is_refusal
+        case _:
+            return isinstance(fact, _FAILURES)
+
+
+_FAILURES = (
+    negotiation.ProposalMismatch,
+    negotiation.Refusal,
+    negotiation.NoConnection,
+    negotiation.KeyMismatch,
+    negotiation.MethodMismatch,
+    negotiation.SelectorsRefused,
+    negotiation.RekeyFailed,
+    negotiation.DataPlaneFailure,
+    negotiation.NotSent,
+)
+
+
+def _step(fact: Fact, *, failed: bool) -> Step:
+    sender = fact.sender if isinstance(fact, negotiation.Message) else None
+    side: Party = getattr(fact, "sender", None) or getattr(fact, "side", None) or "us"
+    return Step(at=fact.at, text=text(fact), sender=sender, side=side, failed=failed, line=fact.line)
+
+
+def text(fact: Fact) -> str:  # noqa: C901, PLR0912 - a sentence for each kind of fact
+    """What the fact says, in a few words."""
+    match fact:
+        case negotiation.Message():
+            kind = "request" if fact.is_request else "response"
+            return f"{fact.exchange} {kind} {fact.id}: {' '.join(fact.payloads)}".rstrip(": ")
+        case negotiation.Packet():
+            return f"packets with {fact.peer_address}:{fact.peer_port}"
+        case negotiation.Retransmits():
+            times = f"request {fact.message} repeated {fact.count} times"
+            return times + (", given up" if fact.gave_up else "")
+        case negotiation.ProposalMismatch():
+            return f"phase {fact.phase}: the proposals of the device do not fit"
+        case negotiation.ProposalChosen():
+            return f"phase {fact.phase}: {proposal(fact.proposal)}"
+        case negotiation.Refusal():
+            return f"{_SIDES[fact.sender]} refuses phase {fact.phase}: {fact.notify}"
+        case negotiation.NoConnection():
+            what = {"address": "addresses", "ids": "ids", "mode": "mode"}[fact.reason]
+            return f"no connection has the {what} of the message"
+        case negotiation.PeerIdentity():
+            got = f"the device calls itself {fact.got.value}"
+            return got if fact.wanted is None else f"{got}, expected is {fact.wanted.value}"
+        case negotiation.KeyMismatch():
+            return {
+                "differs": "the pre-shared keys differ",
+                "absent": "no pre-shared key fits the ids",
+                "undecryptable": "a message cannot be decrypted",
+            }[fact.problem]
+        case negotiation.MethodMismatch():
+            return f"the device authenticates by {fact.method}"
+        case negotiation.SelectorsRefused():
+            return "the subnets of the device do not fit: " + "; ".join(map(selectors, fact.asked))
+        case negotiation.Established():
+            what = "IKE_SA" if fact.phase == 1 else "CHILD_SA"
+            pair = f": {selectors(fact.selectors)}" if fact.selectors else ""
+            return f"{what} {'rekeyed' if fact.again else 'established'}{pair}"
+        case negotiation.Deleted():
+            return f"{_SIDES[fact.sender]} ends the {'IKE_SA' if fact.phase == 1 else 'CHILD_SA'}"
+        case negotiation.RekeyFailed():
+            return f"the rekey of phase {fact.phase} failed"
+        case negotiation.DataPlaneFailure():
+            return "this machine could not install the SA"
+        case negotiation.NotSent():
+            return "this machine refused to send a packet"
+        case negotiation.Nat():
+            return f"there is a NAT in front of {_SIDES[fact.side]}"
+        case negotiation.Replaced():
+            return "the device established another IKE_SA in place of this one"
+        case negotiation.Unknown():
+            return fact.line
+
+
+def proposal(one: negotiation.Proposal) -> str:
+    """`aes-128 / sha2-256 / group15`."""
+    prf = () if one.prf == one.integrity else one.prf
+    kinds: Iterable[tuple[str, ...]] = (one.encryption, one.integrity, prf, one.groups)
+    return " / ".join(" or ".join(kind) for kind in kinds if kind)
+
+
+def selectors(pair: negotiation.Selectors) -> str:
+    return f"{', '.join(pair.local)} - {', '.join(pair.remote)}"

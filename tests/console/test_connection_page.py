@@ -1,0 +1,203 @@
+"""The page of a connection: what it shows, what each role may do there, and what is written down."""
+
+import html
+import re
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from landbridge import model
+from tests.conftest import PSK
+
+
+def _made(one: Any, state: str | None = None) -> Any:
+    made = one.api.connection(one.api.gateway())
+    shown = one.api.connection_as(made["id"], "ACTIVE")
+    if state is not None:
+        one.api.simulate(made["id"], state)
+        shown = one.api.connection_as(made["id"], "DOWN")
+    return shown
+
+
+def _form(page: str) -> dict[str, str]:
+    """The values of the inputs of a form."""
+    return {name: html.unescape(value) for name, value in re.findall(r'name="([^"]+)" value="([^"]*)"', page)}
+
+
+def _text(page: str) -> str:
+    return html.unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page)))
+
+
+def _actions(one: Any) -> list[str]:
+    events = one.api.get(f"/landbridge/v1/{one.api.project_id}/audit?actor={one.api.key.access_key}")
+    return [event["action"] for event in events["audit_events"]]
+
+
+def test_a_tunnel_that_is_up_says_so(person: Callable[..., Any]):
+    one = person()
+    text = _text(one.page(f"/connections/{_made(one)['id']}"))
+    assert "IKE_SA up" in text
+    assert "1 of 1 CHILD_SAs" in text
+    assert "Nothing is wrong." in text
+
+
+def test_a_difference_is_marked_with_its_cause_and_its_step(person: Callable[..., Any]):
+    one = person()
+    page = one.page(f"/connections/{_made(one, 'down:proposal')['id']}")
+    assert re.findall(r"<mark>(.*?)</mark>", page) == ["aes-256"]
+    text = _text(page)
+    assert "on this connection, set encryption_algorithm to aes-256 (ikepolicy)" in text
+    assert "phase 1: the proposals of the device do not fit (failed here)" in text
+
+
+@pytest.mark.parametrize(("state", "marked"), [("down:psk", "another one"), ("down:selectors", "192.0.2.0/24")])
+def test_other_differences_are_marked_too(person: Callable[..., Any], state: str, marked: str):
+    one = person()
+    page = one.page(f"/connections/{_made(one, state)['id']}")
+    assert re.findall(r"<mark>(.*?)</mark>", page) == [marked]
+
+
+def test_a_reader_sees_no_button_that_would_be_refused(person: Callable[..., Any], shared_service: Any):
+    admin = person()
+    made = _made(admin)
+    reader = person(shared_service.api(admin.api.project_id, "reader"))
+    path = f"/connections/{made['id']}"
+    assert re.findall(r'action="([^"]+)"', admin.page(path)) != []
+    theirs = reader.page(path)
+    assert [to for to in re.findall(r'<form method="post" action="([^"]+)"', theirs) if made["id"] in to] == []
+    assert f"{made['id']}/edit" not in theirs
+    assert f"{made['id']}/delete" not in theirs
+
+
+@pytest.mark.parametrize(
+    ("what", "form", "action"),
+    [
+        ("reset", {}, "reset_vpn_connection"),
+        ("probe", {"kind": "path"}, "probe"),
+        ("delete", {}, "delete_vpn_connection"),
+        ("edit", {"name": "renamed"}, "update_vpn_connection"),
+    ],
+)
+def test_each_change_has_its_actor_in_the_audit_trail(person: Any, what: str, form: dict[str, str], action: str):
+    one = person()
+    made = _made(one)
+    answer = one.post(f"/console/{one.api.project_id}/connections/{made['id']}/{what}", form)
+    assert answer.status_code == 303, _text(answer.text)
+    assert _actions(one)[0] == action
+
+
+def test_what_happened_is_said_once(person: Callable[..., Any]):
+    one = person()
+    path = f"/connections/{_made(one)['id']}"
+    one.post(f"/console/{one.api.project_id}{path}/reset")
+    assert "The tunnel is negotiated anew." in one.page(path)
+    assert "The tunnel is negotiated anew." not in one.page(path)
+
+
+def test_an_edit_sends_what_differs(person: Callable[..., Any]):
+    one = person()
+    made = _made(one)
+    path = f"/console/{one.api.project_id}/connections/{made['id']}/edit"
+    form = _form(one.get(path).text)
+    form |= {"peer_subnets": "192.168.50.0/24 192.168.51.0/24", "ikepolicy.dh_group": "group19"}
+    assert one.post(path, form).status_code == 303
+    after = one.api.get(f"vpn-connection/{made['id']}")["vpn_connection"]
+    assert after["peer_subnets"] == ["192.168.50.0/24", "192.168.51.0/24"]
+    changed = {name for name in after["ikepolicy"] if after["ikepolicy"][name] != made["ikepolicy"][name]}
+    assert changed == {"dh_group"}
+    assert after["ipsecpolicy"] == made["ipsecpolicy"]
+
+
+def test_a_wrong_value_is_explained_at_its_field(person: Callable[..., Any]):
+    one = person()
+    made = _made(one)
+    path = f"/console/{one.api.project_id}/connections/{made['id']}/edit"
+    answer = one.post(path, {"peer_subnets": "10.1.2.3/24x", "ikepolicy.lifetime_seconds": "soon"})
+    assert answer.status_code == 400
+    for name in ("peer_subnets", "ikepolicy-lifetime_seconds"):
+        assert re.search(rf'id="{name}-wrong">[^<]+<', answer.text), name
+    assert 'value="soon"' in answer.text
+    assert one.api.get(f"vpn-connection/{made['id']}")["vpn_connection"]["peer_subnets"] == made["peer_subnets"]
+
+
+def test_an_edit_of_an_old_version_is_refused(person: Callable[..., Any]):
+    one = person()
+    made = _made(one)
+    path = f"/console/{one.api.project_id}/connections/{made['id']}/edit"
+    form = _form(one.get(path).text)
+    one.api.send("PUT", f"vpn-connection/{made['id']}", {"vpn_connection": {"name": "other"}})
+    assert one.post(path, form | {"name": "mine"}).status_code == 412
+    assert one.api.get(f"vpn-connection/{made['id']}")["vpn_connection"]["name"] == "other"
+
+
+def test_a_delete_tells_what_it_cuts(person: Callable[..., Any]):
+    one = person()
+    gateway, peer = one.api.gateway(), one.api.customer_gateway()
+    first = one.api.connection(gateway, peer)
+    one.api.connection_as(first["id"], "ACTIVE")
+    path = f"/connections/{first['id']}/delete"
+    assert "192.168.44.0/24 : is not reached any more" in _text(one.page(path)).replace("  ", " ").replace(
+        " down ", " "
+    )
+    second = one.api.connection(gateway, peer, vgw_ip=gateway["eip2"]["id"])
+    one.api.connection_as(second["id"], "ACTIVE")
+    assert f"stays reached through {second['name']}" in _text(one.page(path))
+    assert one.api.get(f"vpn-connection/{first['id']}")["vpn_connection"]["status"] == "ACTIVE"
+
+
+def test_the_pre_shared_key_is_shown_to_an_admin_who_asks_and_noted(person: Callable[..., Any]):
+    one = person()
+    made = _made(one)
+    path = f"/connections/{made['id']}"
+    shown = one.page(f"{path}?device=cisco-ios-xe")
+    assert "crypto" in shown
+    assert PSK not in shown
+    answer = one.post(f"/console/{one.api.project_id}{path}/psk", {"device": "cisco-ios-xe"})
+    assert PSK in answer.text
+    assert _actions(one)[0] == "show_psk"
+
+
+def test_what_people_type_is_text(person: Callable[..., Any]):
+    one = person()
+    path = f"/connections/{_made(one)['id']}"
+    hostile = "\"'><script>alert(1)</script>"
+    pages = [
+        one.page(f"?{urlencode({'q': hostile})}"),
+        one.page(f"/connections?{urlencode({'q': hostile, 'look': hostile})}"),
+        one.page(f"/tags?{urlencode({'type': 'vpn-gateway', 'key': 'a', 'value': hostile})}"),
+        one.post(f"/console/{one.api.project_id}{path}/edit", {"peer_subnets": hostile, "name": hostile}).text,
+    ]
+    for page in pages:
+        assert "<script>alert" not in page
+        assert "&lt;script&gt;alert" in page
+
+
+def test_an_unknown_connection_is_not_found(person: Callable[..., Any]):
+    one = person()
+    answer = one.get(f"/console/{one.api.project_id}/connections/no-such-connection")
+    assert answer.status_code == 404
+    assert "no-such-connection" in answer.text
+
+
+@pytest.mark.parametrize("look", model.LOOKS)
+def test_the_list_of_connections_is_filtered_by_state(person: Callable[..., Any], look: str):
+    one = person()
+    gateway = one.api.gateway()
+    up, down = (one.api.connection(gateway) for _ in range(2))
+    one.api.connection_as(up["id"], "ACTIVE")
+    one.api.simulate(down["id"], "down")
+    one.api.connection_as(down["id"], "DOWN")
+    rows = re.findall(r'<tr id="r-([^"]+)"', one.page(f"/connections?look={look}"))
+    assert rows == {"up": [up["id"]], "down": [down["id"]]}.get(look, [])
+
+
+def test_pages_of_connections_have_fifty_rows(person: Callable[..., Any]):
+    one = person()
+    gateway = one.api.gateway()
+    for number in range(52):
+        one.api.connection(gateway, peer_subnets=[f"172.21.{number}.0/24"])
+    pages = [re.findall(r'<tr id="r-([^"]+)"', one.page(f"/connections?page={number}")) for number in (1, 2, 3)]
+    assert [len(page) for page in pages] == [50, 2, 0]
+    assert len({*pages[0], *pages[1]}) == 52
