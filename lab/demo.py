@@ -300,8 +300,8 @@ def summarise(service: Service, connection_id: str) -> None:
 def tell_how_to_go_on(service: Service, connection_id: str) -> None:
     known = service.credentials
     say("==> Go on")
-    path = f"/landbridge/v1/{known['project_id']}/vpn-connections/{connection_id}/diagnosis"
-    say(f"    curl -H 'X-Auth-Token: {known['token']}' {known['endpoint']}{path}")
+    say(f"    export PATH={BIN}:$PATH LANDBRIDGE_DATA={service.data}")
+    say(f"    landbridge status; landbridge connection diagnose {connection_id[:8]}")
     say(f"    pages of the API: {known['endpoint']}/docs    credentials: {service.data}/credentials.toml")
     say(f"    console: {known['endpoint']}/console    a link that signs in, once and within ten minutes:")
     say(f"    {service.console_link()}")
