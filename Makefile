@@ -95,15 +95,23 @@ test-kernel: setup $(VENV)/.kernel-packages ## tunnels and the installation on D
 	@echo "test-kernel: two machines; to watch: tail -f build/kernel/*/console.log"
 	@$(MAKE) --no-print-directory -j2 --output-sync=target build/kernel/tunnels build/kernel/install
 
-test-kernel-full: ## the tests that take minutes besides
-	@$(MAKE) --no-print-directory test-kernel WITH=
+# Each part runs and has its rows, whatever fails before. Less than 150 minutes on two quiet cores.
+test-kernel-full: setup $(VENV)/.kernel-packages ## the tests that take minutes besides, every scenario on the kernel, and the table of them: docs/reference/kernel-tests.md
+	@for fetched in lab.kernel lab.libreswan lab.frr lab.upgrade; do $(BIN)/python -m $$fetched; done
+	@rm -f build/kernel/{tunnels,install}/junit.xml build/kernel/every-scenario/verdicts.json
+	@bad=0; \
+	$(MAKE) --no-print-directory -k -j2 --output-sync=target build/kernel/tunnels build/kernel/install WITH= VM_SECONDS=5400 || bad=1; \
+	$(BIN)/python -m lab.vm --timeout 5400 --results build/kernel/every-scenario -- env LAB_SLOWNESS=4 $(BIN)/python -m lab.replay_all --plane kernel --every --places 1 --save build/kernel/every-scenario/verdicts.json || bad=1; \
+	$(BIN)/python -m lab.kernel_tests_page build/kernel/tunnels/junit.xml build/kernel/install/junit.xml build/kernel/every-scenario/verdicts.json || bad=1; \
+	exit $$bad
 
+VM_SECONDS := 1800
 .PHONY: build/kernel/tunnels build/kernel/install
 build/kernel/tunnels:
-	@$(BIN)/python -m lab.vm --results $@ -- $(GUEST_PYTEST) --junitxml=$@/junit.xml tests/kernel --ignore tests/kernel/test_install.py
+	@$(BIN)/python -m lab.vm --timeout $(VM_SECONDS) --results $@ -- $(GUEST_PYTEST) --junitxml=$@/junit.xml tests/kernel --ignore tests/kernel/test_install.py
 
 build/kernel/install:
-	@$(BIN)/python -m lab.vm --systemd --results $@ -- $(GUEST_PYTEST) --junitxml=$@/junit.xml tests/kernel/test_install.py
+	@$(BIN)/python -m lab.vm --timeout $(VM_SECONDS) --systemd --results $@ -- $(GUEST_PYTEST) --junitxml=$@/junit.xml tests/kernel/test_install.py
 
 test-debian13: setup $(VENV)/.debian13-packages ## demonstration and tests in a fresh Debian 13, in a folder and namespaces of its own
 	@$(BIN)/python -m lab.debian13

@@ -1,7 +1,7 @@
 """`make test-scenarios`: replays every scenario of `lab.scenarios`, several at a time, and writes `docs/reference/scenarios.md`.
 
 Those that need the kernel's data plane are replayed in a virtual machine (`--plane kernel --save FILE`); `--with FILE` takes their verdicts over into
-the page. `--only PATTERN` replays a part, and writes no page.
+the page. `--only PATTERN` replays a part, and writes no page. `--every` also replays those that are not said to need this plane.
 """
 
 import argparse
@@ -24,12 +24,15 @@ from landbridge.engine.strongswan.engine import StrongSwan
 PLACES = 3
 
 
-def run(wanted: Sequence[Scenario], plane: Plane, count: int = PLACES) -> dict[tuple[str, Plane], str]:
-    """`pass` for each, or what was not true."""
+Verdicts = dict[tuple[str, Plane], tuple[str, float]]
+
+
+def run(wanted: Sequence[Scenario], plane: Plane, count: int = PLACES) -> Verdicts:
+    """`pass` for each, or what was not true; with the seconds that it took."""
     waiting: queue.SimpleQueue[Scenario] = queue.SimpleQueue()
     for scenario in sorted(wanted, key=lambda one: bool(one.body), reverse=True):  # those that wait for timers first
         waiting.put(scenario)
-    verdicts: dict[tuple[str, Plane], str] = {}
+    verdicts: Verdicts = {}
 
     def work(place: Place) -> None:
         while True:
@@ -48,26 +51,28 @@ def run(wanted: Sequence[Scenario], plane: Plane, count: int = PLACES) -> dict[t
     return verdicts
 
 
-def _verdict(place: Place, scenario: Scenario) -> str:
+def _verdict(place: Place, scenario: Scenario) -> tuple[str, float]:
     started = time.monotonic()
     try:
         replay.run(place, scenario)
         verdict = scenarios_page.PASS
     except Exception as error:  # noqa: BLE001  one that fails must not hide the others
         verdict = " ".join(f"{type(error).__name__}: {error}".split())
-    print(f"{time.monotonic() - started:6.1f} s  {scenario.name}: {verdict}", flush=True)
-    return verdict
+    seconds = round(time.monotonic() - started, 1)
+    print(f"{seconds:6.1f} s  {scenario.name}: {verdict}", flush=True)
+    return verdict, seconds
 
 
 def main() -> int:
     """0 when all passed."""
     asked = _parse()
     chosen = [one for one in scenarios.SCENARIOS if any(fnmatch.fnmatch(one.name, each) for each in asked.only)]
-    verdicts = run([one for one in chosen if asked.plane in one.planes], asked.plane, asked.places)
+    made = run([one for one in chosen if asked.every or asked.plane in one.planes], asked.plane, asked.places)
     if asked.save:
-        asked.save.write_text(json.dumps([[*key, verdict] for key, verdict in verdicts.items()]))
+        asked.save.write_text(json.dumps([[*key, *verdict] for key, verdict in made.items()]))
+    verdicts = {key: verdict for key, (verdict, _) in made.items()}
     if asked.others:
-        verdicts |= {(name, plane): verdict for name, plane, verdict in json.loads(asked.others.read_text())}
+        verdicts |= {(name, plane): verdict for name, plane, verdict, _ in json.loads(asked.others.read_text())}
         today = datetime.now(UTC).date()
         page = scenarios_page.render(chosen, verdicts, version=_version(), day=today, few=len(scenarios.FEW))
         scenarios_page.PATH.write_text(page)
@@ -79,6 +84,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--plane", choices=("userland", "kernel"), default="userland")
     parser.add_argument("--places", type=int, default=PLACES, help="how many at a time (%(default)s)")
     parser.add_argument("--only", nargs="*", default=["*"], help="patterns of names")
+    parser.add_argument("--every", action="store_true", help="also those that are meant for the other plane alone")
     parser.add_argument("--save", type=Path, help="where the verdicts are written")
     parser.add_argument("--with", dest="others", type=Path, help="verdicts of another plane; the page is written")
     return parser.parse_args()

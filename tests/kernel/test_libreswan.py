@@ -53,10 +53,23 @@ def printed(spec: model.DesiredConnection, name: str | None, world: sites.World,
         pytest.param({"psk": "0xAb #$'{ ;:-)"}, None, id="static-v2-odd-psk"),
         pytest.param({"style": "policy", "policy_rules": RULES}, None, id="policy-v2"),
         pytest.param({"style": "policy", "policy_rules": RULES, "ike_policy": V1}, None, id="policy-v1"),
+        pytest.param({"ike_policy": V1}, None, id="static-v1", marks=pytest.mark.long),
         pytest.param({"ike_policy": AGGRESSIVE}, "branch.example", id="static-v1-aggressive"),
         pytest.param(GCM, None, id="gcm"),
         pytest.param({"style": "policy-template", "ike_policy": NAMED}, "branch.example", id="policy-template-v2"),
         pytest.param({"style": "policy-template", "ike_policy": NAMED_V1}, "branch.example", id="policy-template-v1"),
+        pytest.param(
+            {"style": "policy-template", "ike_policy": AGGRESSIVE},
+            "branch.example",
+            id="policy-template-v1-aggressive",
+            marks=pytest.mark.long,
+        ),
+        pytest.param(
+            {"style": "policy", "policy_rules": RULES, "ike_policy": AGGRESSIVE},
+            "branch.example",
+            id="policy-v1-aggressive",
+            marks=pytest.mark.long,
+        ),
     ],
 )
 def test_the_printed_text_brings_the_tunnel_up(world: sites.World, given: dict[str, Any], name: str | None):
