@@ -210,6 +210,19 @@ def test_what_the_service_says_beside_an_answer_is_a_warning(ours: Cli, tmp_path
     assert "landbridge: warning: ipsecpolicy.pfs: group2 is weak" in said
 
 
+def test_any_request_of_the_api_can_be_sent(ours: Cli):
+    gateway_id = ours.gateway()
+    path = f"/v5/{{project_id}}/vpn-gateways/{gateway_id}"
+    started = ours("api", "post", f"{path}/upgrade", "--file", "-", stdin='{"action": "start"}').document
+    query = ("--query", f"resource_id={gateway_id}", "--query", "limit=1")
+    (job,) = ours("api", "GET", "/v5/{project_id}/vpn-gateways/jobs", *query).document["jobs"]
+    assert job["id"] == started["job_id"]
+    assert "availability_zones" in ours("api", "GET", "/v5.1/{project_id}/vpn-gateways/availability-zones").out
+    assert "is not JSON" in ours("api", "POST", path, "--file", "-", stdin="{", ends=2).err
+    assert "published in the environment" in ours("api", "GET", "/v9", ends=1).err
+    assert "action: " in ours("api", "POST", f"{path}/upgrade", "--file", "-", stdin='{"action": "x"}', ends=5).err
+
+
 @pytest.mark.parametrize("module", ["connections", "gateways", "customer_gateways"])
 def test_each_flag_names_a_field_that_the_api_has(module: str):
     import importlib  # noqa: PLC0415

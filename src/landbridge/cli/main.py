@@ -24,6 +24,7 @@ COMMANDS = {
         "tags": "tags",
         "quota": "estate",
         "audit": "estate",
+        "api": "raw",
         "context": "contexts",
     },
     "Commands of the service's machine": {

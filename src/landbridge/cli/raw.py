@@ -1,0 +1,34 @@
+"""`landbridge api`: any request of the API, for what has no command of its own."""
+
+import json
+
+import click
+
+from landbridge.cli import crud, fields, remote
+from landbridge.client import failures, output
+
+
+@click.command
+@remote.asks
+@click.argument("method", type=click.Choice(("GET", "POST", "PUT", "DELETE"), case_sensitive=False), metavar="METHOD")
+@click.argument("path")
+@click.option("--query", "pairs", multiple=True, metavar="NAME=VALUE", help="A parameter of the query; many.")
+@click.option("--file", metavar="FILE", help="The body of the request, in JSON; - is stdin.")
+def api(session: remote.Session, method: str, path: str, pairs: tuple[str, ...], file: str | None) -> None:
+    """Send any request of the API, and print its answer in JSON: upgrades and their jobs, zones, batches, counts of tags.
+
+    PATH begins with /v5/{project_id}/, /v5.1/{project_id}/ or /landbridge/v1/{project_id}/; `{project_id}` is replaced. `/docs` of the service lists
+    the operations. A write is sent as it is, without a question.
+    """
+    whole = path.replace("{project_id}", session.api.account.project_id)
+    query = {each["key"]: each["value"] for each in (fields.pair(text, "--query") for text in pairs)}
+    answer = crud.send(session, method.upper(), whole, _body(file) if file else None, (), **query)
+    if answer:
+        output.document(answer, "yaml" if session.form == "yaml" else "json")
+
+
+def _body(file: str) -> object:
+    try:
+        return json.loads(fields.read_text(file))
+    except ValueError as error:
+        raise failures.Usage(f"{file}: is not JSON: {error}") from None
