@@ -17,13 +17,16 @@ from pathlib import Path
 
 import httpx
 import pytest
+from huaweicloudsdkvpn import v5
 
-from lab import demo, sites, upgrade
+from lab import birds, demo, sites, upgrade
 from landbridge import paths
 from landbridge.install import files
 
 pytestmark = pytest.mark.timeout(1200)
 HOST = "192.168.44.10"
+#: Behind the device that speaks BGP.
+BGP_LAN, BGP_HOST = "192.168.45.0/24", "192.168.45.10"
 #: Seconds. This machine is a tenth as fast as it claims to be.
 PATIENCE = 300
 
@@ -86,17 +89,65 @@ def connection_id(world: sites.World, service: Installed) -> str:
     return demo.build_tunnel(service, world, patience=PATIENCE)
 
 
+@pytest.fixture(scope="module")
+def speaker(world: sites.World, service: Installed, connection_id: str) -> Iterator[birds.Bird]:
+    """The BIRD of a device with a connection of style bgp at the same gateway. The session is established."""
+    client = service.client()
+    first = client.show_vpn_connection(v5.ShowVpnConnectionRequest(vpn_connection_id=connection_id)).vpn_connection
+    gateway = client.show_vgw(v5.ShowVgwRequest(vgw_id=first.vgw_id)).vpn_gateway
+    device = world.add_device(lans=(BGP_LAN,), in_kernel=True)
+    peer = v5.CreateCgwRequestBodyContent(name="depot", id_value=device.address, bgp_asn=65001)
+    peer_id = client.create_cgw(v5.CreateCgwRequest(body=v5.CreateCgwRequestBody(customer_gateway=peer)))
+    wish = v5.CreateVpnConnectionRequestBodyContent(
+        vgw_id=gateway.id,
+        vgw_ip=gateway.eip2.id,
+        cgw_id=peer_id.customer_gateway.id,
+        style="bgp",
+        psk=demo.PSK,
+        peer_subnets=[BGP_LAN],
+    )
+    body = v5.CreateVpnConnectionRequestBody(vpn_connection=wish)
+    made = client.create_vpn_connection(v5.CreateVpnConnectionRequest(body=body)).vpn_connection
+    for command in (
+        "link add t0 type xfrm if_id 9",
+        f"address add {made.tunnel_peer_address} dev t0",
+        "link set t0 up",
+    ):
+        sites.ip(device.namespace, command)
+    everything = (("0.0.0.0/0", "0.0.0.0/0"),)
+    device.load(sites.Tunnel(gateway=gateway.eip2.ip_address, psk=demo.PSK, pairs=everything, if_id=9))
+    ours, theirs = (each.split("/")[0] for each in (made.tunnel_local_address, made.tunnel_peer_address))
+    bird = birds.Bird(
+        namespace=device.namespace,
+        folder=device.folder / "bgp",
+        address=theirs,
+        peer=ours,
+        peer_asn=gateway.bgp_asn,
+        routes=(BGP_LAN,),
+        bfd_times="interval 1 s; multiplier 5;",
+    )
+    show = v5.ShowVpnConnectionRequest(vpn_connection_id=made.id)
+    with birds.running(bird):
+        demo.wait_for_status(
+            "bgp connection", lambda: str(client.show_vpn_connection(show).vpn_connection.status), "ACTIVE", PATIENCE
+        )
+        yield bird
+
+
 def gateway() -> str:
     """The 12 hex digits of the only one."""
     (folder,) = Path(paths.DATA, "engine").iterdir()
     return folder.name
 
 
+def unit(kind: str) -> str:
+    """The only one of a kind of daemons."""
+    return f"{kind}{gateway()}.service"
+
+
 def charon() -> str:
     """The process of the only charon unit, and when it started."""
-    return systemctl(
-        "show", "--property=MainPID,ExecMainStartTimestampMonotonic", f"{paths.CHARON_UNIT}{gateway()}.service"
-    )
+    return systemctl("show", "--property=MainPID,ExecMainStartTimestampMonotonic", unit(paths.CHARON_UNIT))
 
 
 def spis(service: Installed, connection_id: str) -> set[tuple[str, str]]:
@@ -136,6 +187,24 @@ def test_systemd_finds_nothing_wrong_with_the_installed_units() -> None:
     units = [files.SERVICE, *(f"{kind}0123456789ab.service" for kind in (paths.CHARON_UNIT, paths.BIRD_UNIT))]
     done = subprocess.run(["systemd-analyze", "verify", *units], capture_output=True, text=True, check=False)
     assert (done.returncode, [line for line in done.stderr.splitlines() if "landbridge" in line]) == (0, [])
+
+
+@pytest.mark.long
+def test_a_bgp_session_comes_up_with_a_bird_in_a_unit_of_its_own(world: sites.World, speaker: birds.Bird) -> None:
+    assert systemctl("is-active", unit(paths.BIRD_UNIT)) == "active"
+    assert Path(paths.RUN, f"{gateway()}.ctl").is_socket()
+    assert speaker.learned() == {sites.VPC}
+    sites.wait_for(lambda: sites.ping(world.vpc_host, BGP_HOST), "a ping by a learned route", seconds=PATIENCE)
+
+
+@pytest.mark.long
+def test_a_bird_sees_the_folder_of_its_gateway_alone(speaker: birds.Bird) -> None:
+    del speaker
+    pid = systemctl("show", "--property=MainPID", "--value", unit(paths.BIRD_UNIT))
+    found = [path for path in Path(f"/proc/{pid}/root{paths.DATA}").rglob("*") if path.is_file()]
+    assert found
+    assert {path.parent.name for path in found} == {gateway()}
+    assert not any(Path(f"/proc/{pid}/root{files.ETC}").iterdir())
 
 
 PACKAGED = ("strongswan.service", "bird.service")
@@ -187,8 +256,8 @@ def test_a_charon_that_takes_too_much_memory_is_ended_and_started_anew(
     world: sites.World, service: Installed, connection_id: str
 ) -> None:
     before, daemon = spis(service, connection_id), charon()
-    unit = f"{paths.CHARON_UNIT}{gateway()}.service"
-    group = Path(f"/sys/fs/cgroup{systemctl('show', '--property=ControlGroup', '--value', unit)}")
+    cgroup = systemctl("show", "--property=ControlGroup", "--value", unit(paths.CHARON_UNIT))
+    group = Path(f"/sys/fs/cgroup{cgroup}")
     bounds = {name: (group / name).read_text().strip() for name in ("memory.max", "memory.high", "pids.max")}
     assert bounds == {"memory.max": str(1 << 30), "memory.high": str(768 << 20), "pids.max": "128"}
     (group / "memory.max").write_text("2M")
@@ -215,14 +284,17 @@ def test_after_all_that_a_reboot_takes_everything_comes_back(
 
 def test_uninstalling_takes_all_down_and_leaves_the_data(connection_id: str) -> None:
     del connection_id
-    daemon, namespace = f"{paths.CHARON_UNIT}{gateway()}.service", Path("/run/netns", f"lb-{gateway()}")
+    daemons, namespace = (
+        [unit(kind) for kind in (paths.CHARON_UNIT, paths.BIRD_UNIT)],
+        Path("/run/netns", f"lb-{gateway()}"),
+    )
     done = landbridge(upgrade.NEXT, "uninstall")
     assert done.returncode == 0, done.stderr
     left = [path for path in (*files.MANAGED_FILES, files.COMMAND, files.OPT, paths.RUN) if Path(path).exists()]
     assert left == []
     assert not namespace.exists()
-    state = subprocess.run(["systemctl", "is-active", daemon], capture_output=True, text=True, check=False)
-    assert state.stdout.strip() == "inactive"
+    state = subprocess.run(["systemctl", "is-active", *daemons], capture_output=True, text=True, check=False)
+    assert state.stdout.split() == ["inactive", "inactive"]
     assert systemctl("is-enabled", *PACKAGED).split() == ["enabled", "enabled"]
     assert Path(paths.DATA, "landbridge.db").exists()
     assert Path(files.CONFIGURATION).exists()
