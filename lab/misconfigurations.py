@@ -666,6 +666,19 @@ ROWS: tuple[Row, ...] = (
             "policy_rules": [{"rule_index": 1, "source": "{vpc}", "destination": ["{lan}", "{second_lan}"]}],
         },
     ),
+    Row(
+        name="selectors-everything-at-a-policy",
+        code="selectors_partly",
+        ways=("strongswan/v2/device", "strongswan/main/device"),
+        ours="{second_lan}",
+        body={
+            "style": "policy",
+            "peer_subnets": ["{lan}", "{second_lan}"],
+            "policy_rules": [{"rule_index": 1, "source": "{vpc}", "destination": ["{lan}", "{second_lan}"]}],
+        },
+        device={"pairs": (("0.0.0.0/0", "0.0.0.0/0"),)},
+        quick=False,
+    ),
     # -- the path -------------------------------------------------------------------------------------------------------
     Row(
         name="device-is-off",
