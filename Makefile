@@ -22,7 +22,7 @@ DEBIAN13_PACKAGES := debootstrap git util-linux
 # The browser of the console's tests.
 BROWSER_PACKAGES := chromium
 
-.PHONY: help setup demo serve test test-clients test-kernel test-kernel-full test-debian13 test-scenarios test-full unit check bench bench-dataplane diagnose-bench attack lock clean
+.PHONY: help setup demo serve test test-clients test-kernel test-kernel-full test-debian13 test-scenarios test-soak test-full unit check bench bench-dataplane diagnose-bench attack lock clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -123,6 +123,16 @@ ifdef ONLY
 else
 	@$(BIN)/python -m lab.vm --results build/kernel/scenarios -- env LAB_SLOWNESS=4 $(BIN)/python -m lab.replay_all --plane kernel --places 1 --save build/kernel/scenarios/verdicts.json
 	@$(BIN)/python -m lab.replay_all --with build/kernel/scenarios/verdicts.json
+endif
+
+# The kernel's data plane runs in a virtual machine. ONLY='a charon*' runs a part and writes no page.
+PLANE := userland
+test-soak: setup $(VENV)/.kernel-packages ## changes and faults under constant echoes, PLANE=userland or kernel, and the page of them: docs/reference/behaviour-under-change.md
+ifeq ($(PLANE),kernel)
+	@$(BIN)/python -m lab.vm --timeout 5400 --results build/kernel/soak -- env LAB_SLOWNESS=4 $(BIN)/python -m lab.soak --plane kernel --save build/kernel/soak/soak.json
+	@$(BIN)/python -m lab.soak --with build/kernel/soak/soak.json
+else
+	@$(BIN)/python -m lab.soak $(if $(ONLY),--only $(foreach pattern,$(ONLY),'$(pattern)'))
 endif
 
 check: setup ## formatting, lint, types, arrows between the rooms

@@ -39,9 +39,9 @@ BIN = Path(sys.executable).parent
 VPC_ID = str(uuid.uuid4())
 PSK = "Demo-Key-2026 ~!@"
 #: An interrupt waits no longer than this for an answer of the service, in seconds.
-ANSWER_SECONDS = 10
+ANSWER_SECONDS = 10 * sites.SLOWNESS
 #: What the service and its engine get to end by themselves, in seconds.
-END_SECONDS = 20
+END_SECONDS = 20 * sites.SLOWNESS
 SITE_FILE = """\
 [[node]]
 id = "demo"
@@ -102,10 +102,11 @@ class Service:
     process: subprocess.Popen[bytes] | None = None
     #: Seconds that the tunnels get to be taken down.
     stop_engine_seconds: float = 3 * END_SECONDS
+    program: list[str] = field(default_factory=lambda: [str(BIN / "landbridge")])
 
     def start(self) -> None:
         command = [
-            str(BIN / "landbridge"),
+            *self.program,
             "serve",
             "--data",
             str(self.data),

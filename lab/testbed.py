@@ -28,7 +28,8 @@ CALL_AGAIN = 4.0
 #: Addresses that the device of a testbed can have, one case after another.
 _ADDRESSES = 1000
 
-_NETWORK = """
+#: A network of the site file.
+NETWORK = """
 [[network]]
 id = "{id}"
 cidr = "10.0.{number}.0/24"
@@ -122,8 +123,8 @@ class Testbed:
 
     def make_gateway(self) -> None:
         """Creates the gateway, and waits until it is ACTIVE."""
-        eips = [{"id": _id("e", 2 * self.number + one)} for one in (0, 1)]
-        wish = {"name": f"testbed-{self.number}", "vpc_id": _id("0", self.number), "local_subnets": [self.vpc]}
+        eips = [{"id": resource_id("e", 2 * self.number + one)} for one in (0, 1)]
+        wish = {"name": f"testbed-{self.number}", "vpc_id": resource_id("0", self.number), "local_subnets": [self.vpc]}
         body = {"vpn_gateway": wish | {"eip1": eips[0], "eip2": eips[1]}}
         made = self.api.request("POST", "/v5/{project}/vpn-gateways", body)["vpn_gateway"]
         path = "/v5/{project}/vpn-gateways/" + made["id"]
@@ -309,7 +310,8 @@ def _drop_table(name: str, table: str) -> None:
     nft(name, f"delete {table}\n")
 
 
-def _id(kind: str, number: int) -> str:
+def resource_id(kind: str, number: int) -> str:
+    """Of a network (`0`) or an EIP (`e`) of the site file."""
     return f"{kind}0000000-0000-4000-8000-{number:012}"
 
 
@@ -318,9 +320,9 @@ def testbeds(count: int, **settings: str) -> Iterator[list[Testbed]]:
     """Testbeds that share a world and a service. `settings`: environment variables of the service."""
     with sites.World() as world:
         places = [_place(world, number) for number in range(1, count + 1)]
-        networks = "".join(_NETWORK.format(id=_id("0", number), number=number) for number in range(1, count + 1))
+        networks = "".join(NETWORK.format(id=resource_id("0", number), number=number) for number in range(1, count + 1))
         eips = "".join(
-            demo.EIP.format(id=_id("e", 2 * number + one), address=f"203.0.113.{30 + 2 * number + one}")
+            demo.EIP.format(id=resource_id("e", 2 * number + one), address=f"203.0.113.{30 + 2 * number + one}")
             for number in range(1, count + 1)
             for one in (0, 1)
         )

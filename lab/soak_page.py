@@ -1,0 +1,97 @@
+"""`docs/reference/behaviour-under-change.md`: what a soak measured, as a table for each data plane. Pure."""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Self
+
+PATH = Path(__file__).parents[1] / "docs/reference/behaviour-under-change.md"
+_HEADINGS = {"userland": "## Userland data plane", "kernel": "## Kernel data plane"}
+_TABLE = """
+Measured on {day}: {count} connections of {gateways} VPN gateways, an echo every {milliseconds:.0f} ms through each. {sent:,} echoes were sent. {machine}
+
+| event | lost on the changed connection | lost on the gateway that was hit | lost on the others | dropped by full queues | seconds to converge |
+|---|---|---|---|---|---|
+"""
+_MACHINES = {
+    "userland": "Two processors carried all of it: the service, the charons of the gateways and of the devices, and other work.",
+    "kernel": "A virtual machine without KVM carried all of it, at about a tenth of the speed of its host.",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """Of one event. Echoes that were lost: `changed`: on the connection that it changed, `hurt`: on the gateway that it hit, `others`: on all others; None
+    where there is none. `dropped`: those of the others for which a queue of their charons was full. `sent`: on all connections. `seconds`: of its longest step. `wrong`: why it did not converge.
+    """
+
+    name: str
+    changed: int | None
+    hurt: int | None
+    others: int
+    sent: int
+    seconds: float
+    wrong: str = ""
+    dropped: int = 0
+
+    @property
+    def is_well(self) -> bool:
+        return not self.wrong and self.others <= self.dropped
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A soak on one data plane. `interval`: seconds between two echoes of a connection."""
+
+    plane: str
+    gateways: int
+    connections: int
+    interval: float
+    day: str
+    outcomes: list[Outcome]
+
+    @classmethod
+    def read(cls, text: str) -> Self:
+        values = json.loads(text)
+        return cls(**values | {"outcomes": [Outcome(**each) for each in values["outcomes"]]})
+
+
+def joined(runs: Sequence[Run], order: Sequence[str]) -> Run:
+    """Runs of the same size, as one. `order`: the names of the events."""
+    outcomes = {one.name: one for run in runs for one in run.outcomes}
+    return replace(runs[0], outcomes=[outcomes[name] for name in order if name in outcomes])
+
+
+def line(one: Outcome) -> str:
+    """A row of the table."""
+    counts = (
+        "" if count is None else f"{count:,}"
+        for count in (one.changed, one.hurt, one.others - one.dropped, one.dropped)
+    )
+    return f"| {' | '.join([one.name, *counts, one.wrong or f'{one.seconds:.1f}'])} |"
+
+
+def section(run: Run) -> str:
+    table = _TABLE.format(
+        day=run.day,
+        count=run.gateways * run.connections,
+        gateways=run.gateways,
+        milliseconds=1000 * run.interval,
+        sent=sum(one.sent for one in run.outcomes),
+        machine=_MACHINES[run.plane],
+    )
+    return "\n".join([f"{_HEADINGS[run.plane]}{table.rstrip()}", *map(line, run.outcomes), ""])
+
+
+def replaced(page: str, run: Run) -> str:
+    """The page with the section of this plane anew."""
+    heading = re.escape(_HEADINGS[run.plane])
+    return re.sub(rf"{heading}\n.*?(?=\n## |\Z)", lambda _: section(run).rstrip("\n") + "\n", page, flags=re.DOTALL)
+
+
+def rows(page: str, plane: str) -> list[str]:
+    """The names of the events in the section of a plane."""
+    part = page.partition(_HEADINGS[plane])[2].partition("\n## ")[0]
+    return [each.split(" | ")[0].removeprefix("| ") for each in part.splitlines() if each.startswith("| ")][1:]
