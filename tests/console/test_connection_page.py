@@ -201,3 +201,21 @@ def test_pages_of_connections_have_fifty_rows(person: Callable[..., Any]):
     pages = [re.findall(r'<tr id="r-([^"]+)"', one.page(f"/connections?page={number}")) for number in (1, 2, 3)]
     assert [len(page) for page in pages] == [50, 2, 0]
     assert len({*pages[0], *pages[1]}) == 52
+
+
+@pytest.mark.parametrize("style", ["static", "policy", "bgp"])
+@pytest.mark.parametrize("state", [None, "down"])
+def test_the_estate_has_the_redundancy_of_the_api(person: Callable[..., Any], style: str, state: str | None):
+    one = person()
+    gateway, peer = one.api.gateway(), one.api.customer_gateway()
+    rules = [{"source": "10.0.0.0/24", "destination": ["192.168.44.0/24"]}]
+    fields = {"style": style, "policy_rules": rules if style == "policy" else None}
+    made = [one.api.connection(gateway, peer, vgw_ip=gateway[eip]["id"], **fields) for eip in ("eip1", "eip2")]
+    for each in made:
+        one.api.connection_as(each["id"], "ACTIVE")
+    if state:
+        one.api.simulate(made[0]["id"], state)
+        one.api.connection_as(made[0]["id"], "DOWN")
+    (row,) = one.api.get(f"/landbridge/v1/{one.api.project_id}/vpn-gateways")["vpn_gateways"]
+    assert row["redundant"] is (state is None)
+    assert ("redundancy met" if row["redundant"] else "redundancy not met") in one.page()

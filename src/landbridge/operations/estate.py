@@ -1,5 +1,6 @@
 """The estate: all gateways and tunnels of a project at a glance, and the tunnels with problems first."""
 
+import itertools
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,8 +13,8 @@ from landbridge.operations.operation import operation
 from landbridge.status import connection as connection_status
 from landbridge.status import gateway as gateway_status
 from landbridge.status import redundancy
-from landbridge.store import carriers, gateways, pauses
 from landbridge.store import estate as store
+from landbridge.store import gateways, pauses
 from landbridge.store.database import Transaction
 
 #: Gateways of a page.
@@ -82,12 +83,13 @@ def show(tx: Transaction, call: Call, request: model.EstateRequest) -> Estate:
         )
         for seq, row in known.items()
     }
+    rows = _rows(tx, call)
     met = {
-        gateway_id: redundancy.met(carrying)
-        for gateway_id, carrying in carriers.of_project(tx, call.project_id).items()
+        known[seq].gateway.id: redundancy.met(row for row in some if not row.facts.deleting)
+        for seq, some in rows.items()
     }
     wanted = _wanted(known, met, request)
-    tunnels = _tunnels(tx, call, states)
+    tunnels = _tunnels(tx, call, states, rows)
     fitting = {seq: _with_text(known[seq].gateway, tunnels[seq], request.text.lower()) for seq in wanted}
     looks = Counter(tunnel.look for some in fitting.values() for tunnel in some)
     shown = {
@@ -97,10 +99,10 @@ def show(tx: Transaction, call: Call, request: model.EstateRequest) -> Estate:
     pictured = [seq for seq, some in shown.items() if some or not is_filtered]
     page = pictured[(request.gateway_page - 1) * GATEWAYS :][:GATEWAYS]
     listed = sorted((one for some in shown.values() for one in some if request.looks or one.look != "up"), key=_gravest)
-    rows = listed[(request.page - 1) * request.limit :][: request.limit]
+    page_of_rows = listed[(request.page - 1) * request.limit :][: request.limit]
     return Estate(
         looks=looks,
-        rows=_explained(tx, call, rows),
+        rows=_explained(tx, call, page_of_rows),
         total=len(listed),
         gateways=[
             EstateGateway(
@@ -132,12 +134,25 @@ def _wanted(
     return [seq for seq, row in known.items() if fits(row.gateway.id)]
 
 
-def _tunnels(tx: Transaction, call: Call, states: Mapping[int, model.GatewayStatus]) -> dict[int, list[Tunnel]]:
+def _rows(tx: Transaction, call: Call) -> dict[int, list[store.TunnelRow]]:
+    """The rows of each gateway, oldest first."""
+    found: defaultdict[int, list[store.TunnelRow]] = defaultdict(list)
+    for row in store.tunnels(tx, call.project_id):
+        found[row.gateway_seq].append(row)
+    return found
+
+
+def _tunnels(
+    tx: Transaction,
+    call: Call,
+    states: Mapping[int, model.GatewayStatus],
+    rows: Mapping[int, Sequence[store.TunnelRow]],
+) -> dict[int, list[Tunnel]]:
     """The tunnels of each gateway, oldest first."""
     peers = store.customer_gateways(tx, call.project_id)
     found: defaultdict[int, list[Tunnel]] = defaultdict(list)
     unseen = {seq for seq, state in states.items() if state.not_seen_since is not None}
-    for row in store.tunnels(tx, call.project_id):
+    for row in itertools.chain.from_iterable(rows.values()):
         status = connection_status.of_facts(row.facts)
         cause = row.cause if row.noted == status else None
         look = _LOOKS[status]

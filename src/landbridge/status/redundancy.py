@@ -13,6 +13,7 @@ import functools
 import ipaddress
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Protocol, TypeVar
 
 from landbridge import model
 
@@ -20,6 +21,24 @@ from landbridge import model
 SHOWN = 3
 MACHINE = "this machine"
 UNKNOWN = "what BGP announces"
+
+
+class Carrying(Protocol):
+    """What decides whether redundancy is met: the part of a `model.Carrier` that cheaper rows have too."""
+
+    @property
+    def style(self) -> str: ...
+    @property
+    def endpoint(self) -> int: ...
+    @property
+    def up(self) -> bool: ...
+    @property
+    def subnets(self) -> tuple[str, ...]: ...
+    @property
+    def learned(self) -> tuple[str, ...] | None: ...
+
+
+C = TypeVar("C", bound=Carrying)
 
 
 def of(carriers: Sequence[model.Carrier], addresses: Mapping[int, str]) -> model.Redundancy | None:
@@ -40,7 +59,7 @@ def of(carriers: Sequence[model.Carrier], addresses: Mapping[int, str]) -> model
     )
 
 
-def met(carriers: Iterable[model.Carrier]) -> tuple[bool, bool] | None:
+def met(carriers: Iterable[Carrying]) -> tuple[bool, bool] | None:
     """`is_met` and `is_configured` of `of` alone."""
     found = _by_subnet(carriers)
     return (
@@ -50,22 +69,22 @@ def met(carriers: Iterable[model.Carrier]) -> tuple[bool, bool] | None:
     )
 
 
-def _by_subnet(carriers: Iterable[model.Carrier]) -> dict[str, list[model.Carrier]]:
-    found: defaultdict[str, list[model.Carrier]] = defaultdict(list)
+def _by_subnet(carriers: Iterable[C]) -> dict[str, list[C]]:
+    found: defaultdict[str, list[C]] = defaultdict(list)
     for carrier, subnets in _carried(tuple(carriers)):
         for subnet in subnets:
             found[subnet].append(carrier)
     return found
 
 
-def _carried(carriers: Sequence[model.Carrier]) -> Iterator[tuple[model.Carrier, Iterable[str]]]:
+def _carried(carriers: Sequence[C]) -> Iterator[tuple[C, Iterable[str]]]:
     """Each carrier with what it carries, or would carry."""
     would_carry = functools.cache(lambda blocks: _would_carry(carriers, blocks))
     for one in carriers:
         yield one, one.subnets if one.learned is None else one.learned or would_carry(one.subnets)
 
 
-def _would_carry(carriers: Sequence[model.Carrier], blocks: tuple[str, ...]) -> tuple[str, ...]:
+def _would_carry(carriers: Sequence[Carrying], blocks: tuple[str, ...]) -> tuple[str, ...]:
     """Of a session that has learned nothing, by the blocks that its connection declares."""
     learned = tuple(dict.fromkeys(prefix for one in carriers if one.up for prefix in one.learned or ()))
     static = (subnet for one in carriers if one.style == "static" for subnet in one.subnets)
@@ -80,7 +99,7 @@ def _within(prefixes: tuple[str, ...], blocks: tuple[str, ...]) -> tuple[str, ..
     return tuple(one for one, net in parsed.items() if any(map(net.subnet_of, nets)))
 
 
-def _is_met(found: Mapping[str, Sequence[model.Carrier]]) -> bool:
+def _is_met(found: Mapping[str, Sequence[Carrying]]) -> bool:
     """Two endpoints have two connections."""
     return all(len({one.endpoint for one in by}) > 1 for by in found.values())
 

@@ -15,6 +15,8 @@ from landbridge.store.statement import Statement
 
 #: Sessions whose learned prefixes are remembered.
 SESSIONS = 1 << 9
+#: Connections whose subnets are remembered.
+CONNECTIONS = 1 << 14
 
 _c, _o, _g, _cgw = tables.connection, tables.connection_observation, tables.vpn_gateway, tables.customer_gateway
 _CARRIERS = (
@@ -56,7 +58,7 @@ def _read(rows: Iterable[Any]) -> dict[str, list[model.Carrier]]:
     found: defaultdict[str, list[model.Carrier]] = defaultdict(list)
     for gateway_id, connection_id, endpoint, name, style, subnets, rules, peer_id, peer, peer_value, *seen in rows:
         state, nqa, routes = seen
-        learned = _learned(style, state, routes)
+        learned = learned_of(style, state, routes)
         carrier = model.Carrier(
             connection_id=connection_id,
             connection=name,
@@ -65,20 +67,24 @@ def _read(rows: Iterable[Any]) -> dict[str, list[model.Carrier]]:
             customer_gateway_id=peer_id,
             customer_gateway=f"customer gateway {peer} ({peer_value})",
             up=state == "up" and nqa != "down" and learned != (),
-            subnets=tuple(dict.fromkeys(_subnets(style, subnets, rules))),
+            subnets=subnets_of(style, subnets, rules),
             learned=learned,
         )
         found[gateway_id].append(carrier)
     return found
 
 
-def _subnets(style: str, subnets: str | None, rules: str | None) -> Iterable[str]:
+@functools.lru_cache(maxsize=CONNECTIONS)
+def subnets_of(style: str, subnets: str | None, rules: str | None) -> tuple[str, ...]:
+    """`model.Carrier.subnets` of the JSON of a connection's subnets and policy rules. Cached: both change seldom."""
     if style == "policy":
-        return (f"{rule['source']} - {destination}" for rule in _list(rules) for destination in rule["destinations"])
-    return _list(subnets)
+        pairs = (f"{rule['source']} - {destination}" for rule in _list(rules) for destination in rule["destinations"])
+        return tuple(dict.fromkeys(pairs))
+    return tuple(dict.fromkeys(_list(subnets)))
 
 
-def _learned(style: str, state: str | None, routes: str | None) -> tuple[str, ...] | None:
+def learned_of(style: str, state: str | None, routes: str | None) -> tuple[str, ...] | None:
+    """`model.Carrier.learned` of the JSON of a session's routes."""
     if routes is not None:
         return _prefixes(routes)
     return () if style == "bgp" and state != "up" else None

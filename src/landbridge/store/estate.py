@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, case, func, literal_column, select
 
 from landbridge import model
-from landbridge.store import expressions, tables
+from landbridge.store import carriers, expressions, tables
 from landbridge.store.database import Transaction
 from landbridge.store.statement import Statement
 
@@ -18,6 +18,7 @@ _c, _o, _cgw, _state = (
 )
 _newest = _state.alias("newest")
 _LAST = select(func.max(_newest.c.seq)).where(_newest.c.connection_seq == _c.c.seq).scalar_subquery()
+_STYLE = expressions.JsonValue(_c.c.spec, "style")
 _TUNNELS = Statement(
     select(
         _c.c.seq,
@@ -33,6 +34,9 @@ _TUNNELS = Statement(
         func.coalesce(_o.c.since, _c.c.changed_at),
         _state.c.status,
         _state.c.cause,
+        _STYLE,
+        *(expressions.JsonValue(_c.c.spec, name) for name in ("peer_subnets", "policy_rules")),
+        case((literal_column("'bgp'") == _STYLE, expressions.JsonValue(_o.c.report, "bgp", "routes"))),
     )
     .select_from(_c.outerjoin(_o, _o.c.connection_seq == _c.c.seq).outerjoin(_state, _state.c.seq == _LAST))
     .where(_c.c.project_id == bindparam("project_id"))
@@ -47,7 +51,7 @@ _PEERS = Statement(
 
 class TunnelRow(NamedTuple):
     """`since`: milliseconds; since when the state is, or when the change was asked for that is not applied. `noted`, `cause`: the status and the
-    cause of the last change of either.
+    cause of the last change of either. `style`, `subnets`, `learned`: as in `model.Carrier`.
     """
 
     seq: int
@@ -60,6 +64,14 @@ class TunnelRow(NamedTuple):
     since: int | None
     noted: str | None
     cause: str | None
+    style: str
+    subnets: tuple[str, ...]
+    learned: tuple[str, ...] | None
+
+    @property
+    def up(self) -> bool:
+        """As in `model.Carrier`. The state of an engine says already what echoes through the tunnel said."""
+        return self.facts.state == "up" and self.learned != ()
 
 
 def tunnels(tx: Transaction, project_id: str) -> Iterator[TunnelRow]:
@@ -67,7 +79,22 @@ def tunnels(tx: Transaction, project_id: str) -> Iterator[TunnelRow]:
     for row in tx.each(_TUNNELS, project_id=project_id):
         seq, connection_id, name, gateway_seq, endpoint, peer_seq, generation, deleting, applied, state = row[:10]
         facts = model.StatusFacts(generation, bool(deleting), applied, state)
-        yield TunnelRow(seq, connection_id, name, gateway_seq, endpoint, peer_seq, facts, *row[10:])
+        since, noted, cause, style, subnets, rules, routes = row[10:]
+        yield TunnelRow(
+            seq,
+            connection_id,
+            name,
+            gateway_seq,
+            endpoint,
+            peer_seq,
+            facts,
+            since,
+            noted,
+            cause,
+            style,
+            carriers.subnets_of(style, subnets, rules),
+            carriers.learned_of(style, state, routes),
+        )
 
 
 def customer_gateways(tx: Transaction, project_id: str) -> dict[int, tuple[str, str]]:
