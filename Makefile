@@ -83,7 +83,7 @@ unit: setup ## the tests of every minute: no processes, no servers, no tunnels
 test: setup $(VENV)/.unpacked ## every test, real tunnels and foreign clients included; prints the lines of the code that no test ran
 	@$(BIN)/python -m pytest $(PARALLEL_TUNNELS) --cov=landbridge tests --ignore tests/clients --ignore tests/kernel
 
-test-clients: setup ## foreign clients in Go and Java, built here; ABSENT=skip skips those whose tools are not there, and lists them
+test-clients: setup ## foreign clients in Go, Java and Terraform; ABSENT=skip skips those whose tools are not there, and lists them
 	@$(BIN)/python -m pytest -rs tests/clients $(if $(ABSENT),--absent=$(ABSENT))
 
 WITH := not long

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,15 +23,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture(scope="session")
-def tool(request: pytest.FixtureRequest) -> Callable[[str], str]:
-    """`tool("go")`: the path of a program, if it is there."""
-    absent = pytest.skip if request.config.getoption("--absent") == "skip" else pytest.fail
+def absent(request: pytest.FixtureRequest) -> Callable[[str], Any]:
+    """`absent(reason)`: fails the test, or skips it where that is asked for."""
+    return pytest.skip if request.config.getoption("--absent") == "skip" else pytest.fail
+
+
+@pytest.fixture(scope="session")
+def tool(absent: Callable[[str], Any]) -> Callable[..., str]:
+    """`tool("terraform", "tofu")`: the path of the first of these programs that is there."""
 
     def found(*names: str) -> str:
         for name in names:
             if path := shutil.which(name):
                 return path
-        return absent(f"{' or '.join(names)} is not installed: the clients that need it did not run")
+        return absent(f"{' or '.join(names)} is not installed: the clients that need it did not run")  # type: ignore[no-any-return]
 
     return found
 
