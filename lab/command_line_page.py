@@ -53,7 +53,7 @@ Data goes to standard output, and everything else that a command says goes to st
 has all pages in one. `-o table`, the default, is for people on a terminal: colours (not with `NO_COLOR`), times as "5 m ago", the first digits of ids.
 In a pipe it is a line for each row: the columns separated by tabs, whole, without a head.
 
-A request takes at most 30 seconds. A GET that the network or a busy service broke off is sent again, twice at most; no other request is.
+A command waits at most 30 seconds for the service to answer a request. A GET that the network or a busy service broke off is sent again, twice at most; no other request is.
 
 Each command of the API has these options:
 

@@ -12,7 +12,7 @@ def completion(shell: str) -> None:
     """Print the script with which a shell completes: bash, zsh or fish.
 
     `source <(landbridge completion bash)` in ~/.bashrc, the same with zsh in ~/.zshrc, `landbridge completion fish | source` in
-    ~/.config/fish/config.fish. Tab asks the service for names of gateways and connections, two seconds long at most.
+    ~/.config/fish/config.fish. Tab asks the service for names of gateways and connections.
     """
     from landbridge.cli import main  # noqa: PLC0415 - which imports this module
 
