@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 
 from landbridge import model
 from landbridge.engine.strongswan import state, subnets
@@ -17,7 +18,7 @@ from landbridge.engine.strongswan.network import firewall, gateway_network, tunn
 ANNOUNCED = timedelta(seconds=10)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Target:
     """`refused`: connection id -> why this engine does not carry the connection. `configs`: what charon must hold for the others.
     `network` is None for a gateway that the site file no longer covers: nobody can say what its network must be.
@@ -32,7 +33,7 @@ class Target:
     prove_pfs: bool = False
     bgp: configuration.BgpConfiguration | None = None
 
-    @property
+    @cached_property
     def supported(self) -> frozenset[str]:
         """Ids of the connections that are not refused."""
         return frozenset(config.connection_id for config in self.configs)
