@@ -98,4 +98,5 @@ def _send(flows: list[Flow], target: str, ended: threading.Event) -> None:
                 for key, _ in waiting.select(max(left, 0)):
                     with contextlib.suppress(OSError):
                         (number,) = _NUMBER.unpack(key.data.socket.recv(64))
-                        key.data.answered[number] = time.monotonic()
+                        if number < len(key.data.sent):  # others answer an earlier flow from this port
+                            key.data.answered[number] = time.monotonic()

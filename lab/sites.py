@@ -79,7 +79,8 @@ _CONNECTION = """\
     remote_addrs = {gateway}
     proposals = {proposals}
     mobike = no
-    dpd_delay = 30s
+    dpd_delay = {dpd}s
+    rekey_time = {ike_rekey}s
     if_id_in = {if_id}
     if_id_out = {if_id}
     local {{
@@ -101,6 +102,7 @@ _CHILD = """\
         local_ts = {local}
         remote_ts = {remote}
         esp_proposals = {esp_proposals}
+        rekey_time = {rekey}s
         start_action = {start_action}
       }}
 """
@@ -131,7 +133,8 @@ class Tunnel:
     """One connection as a device's administrator writes it, in swanctl's words. `pairs`: (device's side, gateway's side).
 
     The ids are the addresses unless given; a PSK that begins with 0x or 0s would be decoded by swanctl. `address` is the
-    device's, of those that it has, when it is not its first. `if_id`: of the device's own XFRM interface, when it has one.
+    device's, of those that it has, when it is not its first. `if_id`: of the device's own XFRM interface, when it has one. `dpd`: the seconds of
+    silence after which it asks whether the gateway lives. `rekey`: the seconds after which it rekeys a CHILD_SA; the IKE_SA after four times as many.
     """
 
     gateway: str
@@ -147,6 +150,8 @@ class Tunnel:
     start: bool = False
     address: str | None = None
     if_id: int = 0
+    dpd: int = 30
+    rekey: int = 3600
 
 
 @dataclass
@@ -248,6 +253,7 @@ def _render_connection(address: str, tunnel: Tunnel) -> str:
             local=local,
             remote=remote,
             esp_proposals=tunnel.esp_proposals,
+            rekey=tunnel.rekey,
             start_action="start" if tunnel.start else "none",
         )
         for number, (local, remote) in enumerate(tunnel.pairs)
@@ -262,6 +268,8 @@ def _render_connection(address: str, tunnel: Tunnel) -> str:
         local_id=tunnel.local_id or address,
         remote_id=tunnel.remote_id or tunnel.gateway,
         if_id=tunnel.if_id,
+        dpd=tunnel.dpd,
+        ike_rekey=4 * tunnel.rekey,
         children=children.rstrip("\n"),
     )
 

@@ -1,0 +1,30 @@
+"""Hosts send through a tunnel while its keys change, and no packet is lost. `tests/kernel/test_rekeys.py` waits for lifetimes that end."""
+
+import time
+
+import pytest
+
+from lab import both_ends, pinging, sas
+
+pytestmark = pytest.mark.tunnel
+
+
+@pytest.mark.parametrize("who", ["device", "gateway"])
+@pytest.mark.parametrize("version", ["v2", "v1"])
+def test_no_packet_is_lost_while_keys_change(version: str, who: str):
+    """In IKEv1 the initiator uses the new CHILD_SA when it has sent the last message, and the responder has not computed its keys by then."""
+    with both_ends.running(version) as ends:
+        end = ends.there if who == "device" else ends.here
+        assert ends.carries()
+        before = sas.read(ends.here.uri)[0].spis
+        with pinging.constantly(ends.managed.world.vpc_host, both_ends.HOSTS[0]) as counted:
+            for requests in (end.rekey_children(), end.rekey_ike() if version == "v2" else [], end.rekey_children()):
+                end.ask(requests)
+                time.sleep(1)
+        assert counted.answered > 100
+        assert sas.read(ends.here.uri)[0].spis.isdisjoint(before)
+        if version == "v2":
+            assert counted.lost == 0, counted
+        with pinging.constantly(ends.managed.world.vpc_host, both_ends.HOSTS[0]) as counted:
+            time.sleep(1)
+        assert counted.lost == 0, counted
