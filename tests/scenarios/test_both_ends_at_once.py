@@ -19,3 +19,11 @@ def test_both_ends_have_the_same_sas_afterwards(version: str, moment: str):
     with both_ends.running(version) as ends:
         ends.at_once(moment)
         assert ends.carries()
+
+
+def test_each_pair_of_ikev1_carries_after_each_outage():
+    """charon's own restart of the CHILD_SAs gave two of them one reqid, and one pair the packets of both."""
+    with both_ends.running("v1") as ends:
+        for _ in range(2):
+            ends.outage()
+            assert ends.carries()
