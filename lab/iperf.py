@@ -20,7 +20,10 @@ def fetch() -> Path:
 def measure(client: str, server: str, address: str, *, seconds: float, streams: int = 1) -> float:
     """Mbit/s that arrive by TCP. `client` and `server` are namespaces, `address` is the server's."""
     listening = subprocess.Popen(
-        _command(server, "--server", "--one-off"), env=_environment(), stdout=subprocess.DEVNULL
+        _command(server, "--server", "--one-off"),
+        env=_environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     try:
         sites.wait_for(lambda: _listens(server), "iperf3 to listen")
