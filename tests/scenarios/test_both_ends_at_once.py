@@ -12,7 +12,6 @@ pytestmark = pytest.mark.tunnel
     [
         pytest.param("v2", "both end it and initiate", id="v2, two IKE_SAs"),
         pytest.param("v2", both_ends.ALL, id="v2, rekeys"),
-        pytest.param("v1", "the IKE_SA here, CHILD_SAs there", id="v1, a reauthentication and rekeys"),
     ],
 )
 def test_both_ends_have_the_same_sas_afterwards(version: str, moment: str):
