@@ -93,6 +93,9 @@ PAGES = (
     "/keys",
     "/audit",
     "/node",
+    "/new-connection",
+    "/new-connection/{up}?device=strongswan",
+    "/new-connection/{down}",
 )
 
 

@@ -8,7 +8,9 @@
     estate      the page of gateways and problems; `wall` draws the tunnels of a gateway
     lists       the lists of a project, and what the node is able to do
     connection  the page of a connection; `negotiation` draws an attempt, `comparison` has both sides' values, `editing` is the form
+    new_connection  the wizard for a connection, and the wait for its device; `connection_form` is the form
 
 Invariant: a page reads and changes resources by `operations.perform` alone, as the API does, with the caller of its session. A page needs no
-script: the script `live.js` refreshes what is shown, and works with every page that has a tag.
+script: the script `live.js` refreshes what is shown, and works with every page that has a tag. It has a form with `data-check` checked while a
+person types: it sends the form, and merges the page that the server answers.
 """

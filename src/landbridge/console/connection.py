@@ -59,7 +59,7 @@ async def _page(visit: Visit, *, device: str, with_psk: bool = False) -> Rendere
         entries=[_entry(each) for each in timeline.entries],
         next_marker=timeline.next_marker,
         devices=devices,
-        configuration=await _configuration(visit, connection.id, device, devices, with_psk=with_psk),
+        configuration=await configuration(visit, connection.id, device, devices, with_psk=with_psk),
         waiting=waiting,
     )
 
@@ -70,7 +70,7 @@ def look_of(status: model.ConnectionStatus) -> model.TunnelLook:
     return "warning" if status.status == "ACTIVE" and status.warnings else LOOKS[status.status]
 
 
-async def _configuration(visit: Visit, connection_id: str, device: str, devices: Any, *, with_psk: bool) -> Any:
+async def configuration(visit: Visit, connection_id: str, device: str, devices: Any, *, with_psk: bool) -> Any:
     """The text for the chosen device; None while none is chosen."""
     chosen = next((each for each in devices if each.id == device), None)
     if chosen is None:

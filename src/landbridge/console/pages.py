@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from landbridge.console import connection, estate, lists
+from landbridge.console import connection, estate, lists, new_connection
 from landbridge.console.visit import Answered, Visit
 from landbridge.operations.call import Role
 
@@ -22,7 +22,7 @@ class Page:
     title: str = ""
 
 
-_CONNECTION = "/connections/{id}"
+_CONNECTION, _NEW = "/connections/{id}", "/new-connection"
 TABLE: tuple[Page, ...] = (
     Page(name="estate", path="", answer=estate.show, title="Estate"),
     Page(name="connections", path="/connections", answer=lists.show_connections, title="Connections"),
@@ -49,6 +49,10 @@ TABLE: tuple[Page, ...] = (
     Page(name="change_connection", path=f"{_CONNECTION}/edit", answer=connection.edit, method="POST", role="admin"),
     Page(name="ask_delete_connection", path=f"{_CONNECTION}/delete", answer=connection.ask_delete, role="admin"),
     Page(name="delete_connection", path=f"{_CONNECTION}/delete", answer=connection.delete, method="POST", role="admin"),
+    Page(name="new_connection", path=_NEW, answer=new_connection.ask, role="admin", is_live=False),
+    Page(name="create_connection", path=_NEW, answer=new_connection.answer, method="POST", role="admin"),
+    Page(name="wait_for_device", path=f"{_NEW}/{{id}}", answer=new_connection.wait),
+    Page(name="wait_with_psk", path=f"{_NEW}/{{id}}", answer=new_connection.wait_with_psk, method="POST", role="admin"),
 )
 
 

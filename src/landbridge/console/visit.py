@@ -87,9 +87,11 @@ class Visit:
         *,
         violations: tuple[model.Violation, ...] = (),
         if_match: str | None = None,
+        token: str | None = None,
+        body: bytes = b"",
     ) -> Any:
         """Performs the operation as the API does, in the queue of the caller's key. `finish` makes the answer of the result: for a long read it
-        runs in the thread that read. `violations`: the wrong shapes of the request.
+        runs in the thread that read. `violations`: the wrong shapes of the request. `token` makes a second submit of the same `body` safe.
         """
         queues, key = self.dependencies.queues, self.caller.access_key
         queued = operation.transacts != "read"
@@ -100,7 +102,9 @@ class Visit:
                 self.dependencies.service,
                 self.caller,
                 operation,
-                lambda: operations.Submission(request=asked, violations=violations, if_match=if_match),
+                lambda: operations.Submission(
+                    request=asked, violations=violations, if_match=if_match, token=token, body=body
+                ),
                 finish or (lambda result: result),
                 project_id=self.project_id,
                 request_id=self.request_id,

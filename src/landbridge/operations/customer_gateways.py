@@ -7,6 +7,7 @@ from landbridge.operations import idempotency, ids, paging, quotas, versions
 from landbridge.operations.call import Call
 from landbridge.operations.operation import operation
 from landbridge.rules import customer_gateway as rules
+from landbridge.rules import fields
 from landbridge.store import codec, counters, customer_gateways, resources, tags
 from landbridge.store.database import Transaction
 
@@ -21,6 +22,13 @@ class CustomerGatewayPage:
 @operation("create_cgw", "admin", "write")
 def create(tx: Transaction, call: Call, request: model.CustomerGatewayRequest) -> model.CustomerGateway:
     return idempotency.once(tx, call, create.name, codec.customer_gateway, lambda: _create(tx, call, request))
+
+
+@operation("check_cgw", "admin", "read")
+def check(tx: Transaction, call: Call, request: model.CustomerGatewayRequest) -> tuple[model.Violation, ...]:
+    """Why a create with this request would be refused. It writes nothing."""
+    found = [*rules.check(request, _facts(tx, call, request)), *quotas.check(tx, call, "customer_gateway")]
+    return tuple(fields.merge(call.violations, found))
 
 
 def _create(tx: Transaction, call: Call, request: model.CustomerGatewayRequest) -> model.CustomerGateway:

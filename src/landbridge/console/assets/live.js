@@ -42,13 +42,16 @@
       : element.tagName === "SELECT" ? [...element.options].some((one) => one.selected !== one.defaultSelected)
       : element.value !== element.defaultValue);
 
-  function mergeAttributes(old, fresh) {
+  // The value of a field that a person edits is that person's; what is said about the field is not.
+  const OWN = ["value", "checked"];
+
+  function mergeAttributes(old, fresh, own = []) {
     for (const { name, value } of [...fresh.attributes]) {
-      if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+      if (!own.includes(name) && old.getAttribute(name) !== value) old.setAttribute(name, value);
     }
     for (const { name } of [...old.attributes]) {
       // Whether details are open is the reader's choice.
-      if (!fresh.hasAttribute(name) && !(name === "open" && old.tagName === "DETAILS")) old.removeAttribute(name);
+      if (!fresh.hasAttribute(name) && !own.includes(name) && !(name === "open" && old.tagName === "DETAILS")) old.removeAttribute(name);
     }
   }
 
@@ -57,7 +60,10 @@
       if (old.nodeValue !== fresh.nodeValue) old.nodeValue = fresh.nodeValue;
       return;
     }
-    if (old.matches("input, textarea, select") && isEdited(old)) return;
+    if (old.matches("input, textarea, select") && isEdited(old)) {
+      mergeAttributes(old, fresh, OWN);
+      return;
+    }
     mergeAttributes(old, fresh);
     if (old.dataset.word === undefined) mergeChildren(old, fresh);
   }
@@ -120,6 +126,42 @@
       busy = false;
     }
   }
+
+  // -- a form that is checked while a person types: the server renders the page for what the form has now
+  const TYPED = 400;
+  let timer, asked = 0, sent = false;
+
+  async function check(form) {
+    const number = ++asked;
+    const fields = new URLSearchParams(new FormData(form));
+    fields.set("do", "live");
+    try {
+      const answer = await fetch(form.action, { method: "POST", body: fields, cache: "no-store", redirect: "error" });
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      if (number !== asked || sent) return;
+      if (answer.ok) mergeChildren(main, page.getElementById("main"));
+      say(answer.ok ? "" : answer.status === 401 ? "The session has ended. Sign in again in another window: what you typed stays here."
+        : "The service does not check what you type.");
+    } catch {
+      say("The service cannot be reached. What you type is not checked.");
+    }
+  }
+
+  for (const [kind, delay] of [["input", TYPED], ["change", 0]]) {
+    document.addEventListener(kind, (event) => {
+      const form = event.target.form;
+      if (!form || form.dataset.check === undefined) return;
+      clearTimeout(timer);
+      timer = setTimeout(check, delay, form);
+    });
+  }
+  document.addEventListener("submit", (event) => {
+    if (event.target.dataset.check === undefined) return;
+    if (sent) event.preventDefault();
+    sent = true;
+    clearTimeout(timer);
+  });
+  window.addEventListener("pageshow", () => { sent = false; });
 
   if (tag) {
     setInterval(refresh, PERIOD);

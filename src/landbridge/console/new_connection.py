@@ -1,0 +1,247 @@
+"""The wizard for a new connection: a form that the rules check while a person types, the configuration of the device, and the wait for it.
+
+The form works without a script: each button sends it. `do` says what for: `live` (the script, while a person types), `check`, `generate` a
+pre-shared key, `create`.
+"""
+
+import secrets
+import string
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from landbridge import errors, model
+from landbridge.console import connection as connection_page
+from landbridge.console import connection_form
+from landbridge.console.visit import Answered, Moved, Rendered, Visit
+from landbridge.model import allowed_values
+from landbridge.operations import (
+    connection_checks,
+    connections,
+    customer_gateways,
+    gateways,
+    ids,
+    peer_configurations,
+)
+from landbridge.operations.connection_checks import CheckedConnection
+
+#: Customer gateways that the form offers. With more, it asks for the id.
+DEVICES = 200
+#: Causes of a device that has said nothing yet.
+SILENT = frozenset({"waiting_for_device", "negotiating", "no_answer"})
+#: Letters and digits of a generated key: 24 of them are 142 bits, and no device needs quotes for them.
+_KEY_LENGTH = 24
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ends:
+    """What a connection can lead between. `more`: whether there are customer gateways that are not listed."""
+
+    gateways: Sequence[gateways.ShownGateway]
+    devices: Sequence[model.CustomerGateway]
+    more: bool
+
+    def choose(self, form: Mapping[str, str]) -> connection_form.Chosen:
+        return connection_form.choose(form, (one.gateway for one in self.gateways))
+
+
+async def ask(visit: Visit) -> Answered:
+    """The form. The address may have first values of fields."""
+    form = {name: value for name, value in visit.query.items() if name != "psk"}
+    return await _page(visit, form, quiet=True)
+
+
+async def answer(visit: Visit) -> Answered:
+    form, wish = dict(visit.form), visit.form.get("do", "check")
+    if wish == "create":
+        return await _create(visit, form)
+    if wish == "generate":
+        form |= {"psk": generate_key(), "show_psk": "true"}
+    quiet = wish != "check" and form.get("strict") != "true"
+    return await _page(visit, form, quiet=quiet)
+
+
+def generate_key() -> str:
+    """A random pre-shared key that the rules allow and every device takes."""
+    characters = string.ascii_letters + string.digits
+    while True:
+        key = "".join(secrets.choice(characters) for _ in range(_KEY_LENGTH))
+        if key in allowed_values.PSK:
+            return key
+
+
+# -- the form ---------------------------------------------------------------------------------------------------------
+
+
+async def _page(
+    visit: Visit,
+    form: Mapping[str, str],
+    *,
+    quiet: bool = False,
+    refused: Sequence[model.Violation] | None = None,
+    confirm: bool = False,
+    notice: str = "",
+) -> Rendered:
+    """`refused`: why a create was refused; None: the check tells. `confirm`: the person must see the warnings first."""
+    ends = await _ends(visit)
+    chosen = ends.choose(form)
+    found = await _check(visit, form, chosen)
+    violations = found.violations if refused is None else refused
+    shown = connection_form.show(form, chosen, violations, found.warnings, quiet=quiet)
+    return visit.render(
+        "new_connection.html",
+        400 if violations and form.get("do") in ("check", "create") else 200,
+        form=form,
+        shown=shown,
+        chosen=chosen,
+        ends=ends,
+        endpoints=[(one.gateway, list(_endpoints(one))) for one in ends.gateways],
+        styles=_styles(visit),
+        checked=found.connection,
+        is_new=form.get("cgw_id") == connection_form.NEW,
+        incomplete=bool(violations),
+        strict=not quiet,
+        confirm=confirm,
+        notice=notice,
+        token=form.get("token") or ids.new_id(),
+    )
+
+
+async def _ends(visit: Visit) -> _Ends:
+    shown = await visit.perform(gateways.list_all, model.GatewayListRequest())
+    request = model.CustomerGatewayListRequest(limit=DEVICES)
+    page: customer_gateways.CustomerGatewayPage = await visit.perform(customer_gateways.list_page, request)
+    return _Ends(gateways=shown, devices=page.customer_gateways, more=page.next_marker is not None)
+
+
+def _endpoints(one: gateways.ShownGateway) -> Iterator[tuple[str, str]]:
+    """The value and the text of each endpoint of a gateway."""
+    state = "" if one.status is None or one.status.status == "ACTIVE" else f", {one.status.status}"
+    for endpoint in one.gateway.endpoints:
+        role = allowed_values.HA_ROLES.values[endpoint.number - 1]
+        name = connection_form.name_of(endpoint)
+        text = f"{one.gateway.name}: endpoint {endpoint.number}, {endpoint.address} ({role}{state})"
+        yield f"{one.gateway.id}/{name}", text
+
+
+_STYLES = {
+    "static": "Routes on both sides lead into the tunnel.",
+    "policy": "Pairs of subnets that the tunnel carries, without a tunnel interface.",
+    "bgp": "A BGP session inside the tunnel learns the routes.",
+    "policy-template": "The device dials in from any address and asks for its subnets.",
+}
+
+
+def _styles(visit: Visit) -> list[tuple[str, str, bool]]:
+    """(style, what it means, whether the engine here carries it)."""
+    able = visit.dependencies.service.abilities.styles
+    return [(style, text, style in able) for style, text in _STYLES.items()]
+
+
+async def _check(visit: Visit, form: Mapping[str, str], chosen: connection_form.Chosen) -> CheckedConnection:
+    """What the API's check says. A customer gateway that is to be made is checked by its own rules."""
+    parsed = connection_form.parse(form, chosen)
+    request = model.ConnectionCheckRequest(connection=parsed.value.request())
+    found: CheckedConnection = await visit.perform(connection_checks.check, request, violations=parsed.violations)
+    if form.get("cgw_id") != connection_form.NEW:
+        return found
+    device = connection_form.parse_device(form)
+    wrong = await visit.perform(customer_gateways.check, device.value.request(), violations=device.violations)
+    rest = [one for one in found.violations if one.field != "cgw_id"]
+    return replace(found, violations=(*rest, *map(_of_device, wrong)))
+
+
+def _of_device(one: model.Violation) -> model.Violation:
+    return replace(one, field=f"{connection_form.DEVICE}.{one.field}")
+
+
+# -- creating ---------------------------------------------------------------------------------------------------------
+
+
+async def _create(visit: Visit, form: dict[str, str]) -> Answered:
+    """Creates what the form asks for. The token of the form makes a second submit the first one's retry."""
+    form["token"] = form.get("token") or ids.new_id()
+    try:
+        return await _create_both(visit, form)
+    except errors.Repeated:
+        form["token"] = ids.new_id()
+        return await _page(visit, form, notice="This form was used before. Create again to make another connection.")
+
+
+async def _create_both(visit: Visit, form: dict[str, str]) -> Answered:
+    """Creates the customer gateway, if it is a new one, and then the connection. A person sees the warnings before."""
+    ends, notice = await _ends(visit), ""
+    if form.get("cgw_id") == connection_form.NEW:
+        wrong = (await _check(visit, form, ends.choose(form))).violations
+        if wrong:
+            return await _page(visit, form, refused=wrong)
+        device = await _create_device(visit, form, f"{form['token']}.{connection_form.DEVICE}")
+        form["cgw_id"], notice = device.id, f"Customer gateway {device.name} is created."
+    chosen = ends.choose(form)
+    found = await _check(visit, form, chosen)
+    if not found.violations and connection_form.seen(found.warnings) != form.get("seen", ""):
+        return await _page(visit, form, confirm=True, notice=notice)
+    content, parsed = connection_form.content(form, chosen), connection_form.parse(form, chosen)
+    try:
+        made = await visit.perform(
+            connections.create, parsed.value.request(), violations=parsed.violations, token=form["token"], body=content
+        )
+    except errors.Invalid as refused:
+        return await _page(visit, form, refused=refused.violations, notice=notice)
+    said = f"Connection {made.connection.name} is created."
+    return Moved(to=visit.link(f"/new-connection/{made.connection.id}"), said=said)
+
+
+async def _create_device(visit: Visit, form: Mapping[str, str], token: str) -> model.CustomerGateway:
+    parsed = connection_form.parse_device(form)
+    content = repr(parsed.value).encode()
+    made: model.CustomerGateway = await visit.perform(
+        customer_gateways.create, parsed.value.request(), violations=parsed.violations, token=token, body=content
+    )
+    return made
+
+
+# -- the device -------------------------------------------------------------------------------------------------------
+
+
+async def wait(visit: Visit) -> Answered:
+    """What the device needs, and whether its tunnel is up."""
+    return await _waiting(visit, visit.query.get("device", ""))
+
+
+async def wait_with_psk(visit: Visit) -> Answered:
+    """The same page with the pre-shared key in the configuration. The audit trail has who asked."""
+    return await _waiting(visit, visit.form.get("device", ""), with_psk=True)
+
+
+async def _waiting(visit: Visit, device: str, *, with_psk: bool = False) -> Rendered:
+    found: connections.ConnectionDiagnosis = await visit.perform(
+        connections.diagnose, model.ConnectionRef(connection_id=visit.path("id"))
+    )
+    connection = found.connection
+    peer_ref = model.CustomerGatewayRef(customer_gateway_id=connection.customer_gateway_id)
+    devices = await visit.perform(peer_configurations.devices, model.EmptyRequest())
+    text, refused = None, ""
+    try:
+        text = await connection_page.configuration(visit, connection.id, device, devices, with_psk=with_psk)
+    except errors.Invalid as error:
+        refused = str(error)
+    return visit.render(
+        "new_connection_device.html",
+        connection=connection,
+        status=found.status,
+        look=_look(found.status),
+        warnings=found.warnings,
+        peer=await visit.perform(customer_gateways.show, peer_ref),
+        devices=devices,
+        device=device,
+        configuration=text,
+        refused=refused,
+        with_psk=with_psk,
+    )
+
+
+def _look(status: model.ConnectionStatus) -> model.TunnelLook:
+    """The look of a tunnel that is waited for. While the device has said nothing it is not down: nobody has set the device up."""
+    look = connection_page.look_of(status)
+    is_silent = not status.causes or status.causes[0].code in SILENT
+    return "pending" if look == "down" and is_silent else look
