@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from landbridge import errors
 from landbridge.console import origins, pages, rendering
+from landbridge.operations import console_sessions
 
 GETS = [page for page in pages.TABLE if page.method == "GET"]
 POSTS = [page for page in pages.TABLE if page.method == "POST"]
@@ -76,9 +78,8 @@ def test_a_sign_in_from_another_site_is_refused(person: Callable[..., Any], path
 
 def test_another_site_signs_nobody_out(person: Callable[..., Any]):
     one = person()
-    cookies = dict(one.cookies)
-    one.post("/console/sign-out", sec_fetch_site="cross-site")
-    one.cookies = cookies
+    answer = one.post("/console/sign-out", sec_fetch_site="cross-site")
+    assert (answer.status_code, answer.headers.get("set-cookie")) == (403, None)
     assert "No tunnel" in one.page()
 
 
@@ -93,6 +94,8 @@ def test_another_site_signs_nobody_out(person: Callable[..., Any]):
         ({"origin": "http://vpn.example", "host": "vpn.example:8700"}, False),
         ({"origin": "null", "host": "vpn.example"}, False),
         ({"origin": "null"}, False),
+        ({"origin": "http://[", "host": "vpn.example"}, False),
+        ({"origin": "", "host": "vpn.example"}, False),
         ({}, True),
     ],
 )
@@ -105,6 +108,22 @@ def test_what_needs_no_session_has_the_headers_too(person: Callable[..., Any], p
     answer = person(signed_in=False).get(path)
     _check_headers(answer)
     _check_markup(answer.text)
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(errors.Busy("a full disk"), 503), (RuntimeError("a fault of ours"), 500)]
+)
+def test_what_fails_at_the_sign_in_is_a_page_too(
+    person: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, error: Exception, status: int
+):
+    def fail(*_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(console_sessions, "begin", fail)
+    answer = person(signed_in=False).sign_in()
+    assert answer.status_code == status
+    assert "<h1>" in answer.text
+    _check_headers(answer)
 
 
 def test_assets_are_kept_for_ever_under_the_hash_of_their_content(person: Callable[..., Any]):

@@ -86,8 +86,32 @@ def test_after_too_many_failed_tries_a_right_key_waits_too(open_service: Callabl
     assert int(answer.headers["retry-after"]) > 0
 
 
+def test_tries_of_links_are_limited_as_those_of_keys(open_service: Callable[..., Any], person: Any):
+    service = open_service()
+    one = type(person())(http=service.http, api=service.api())
+    tries = [one.post("/console/link/x").status_code for _ in range(sign_in.MAX_FAILURES + 1)]
+    assert tries == [401] * sign_in.MAX_FAILURES + [429]
+    assert one.get(_link(service, one), sec_fetch_site="none").status_code == 429
+
+
+@pytest.mark.parametrize("path", ["/console/sign-in", "/console/theme"])
+def test_a_form_of_somebody_without_a_session_is_small(person: Callable[..., Any], path: str):
+    assert person(signed_in=False).post(path, {"next": "x" * app.SMALL_FORM_LIMIT}).status_code == 413
+
+
 def test_a_form_has_a_size(person: Callable[..., Any]):
-    assert person(signed_in=False).post("/console/sign-in", {"next": "x" * app.FORM_LIMIT}).status_code == 413
+    one = person()
+    answer = one.post(f"/console/{one.api.project_id}/connections/x/edit", {"name": "x" * app.FORM_LIMIT})
+    assert answer.status_code == 413
+
+
+def test_over_tls_the_plain_cookie_opens_no_page(person: Callable[..., Any]):
+    """Another host of the site, or somebody on the way of a request over plain HTTP, can plant it."""
+    one = person()
+    path = f"/console/{one.api.project_id}"
+    assert list(one.cookies) == [sign_in.PLAIN]
+    assert one.get(path).status_code == 200
+    assert one.get(path, x_forwarded_proto="https").status_code == 303
 
 
 def test_signing_out_ends_the_session_on_the_server(person: Callable[..., Any]):
@@ -164,7 +188,16 @@ def test_a_link_signs_in_once(person: Callable[..., Any], shared_service: Any):
     assert console_sessions.BAD_LINK in again.text
 
 
-@pytest.mark.parametrize("headers", [{"sec_fetch_site": "cross-site"}, {}])
+def test_behind_a_proxy_with_tls_a_link_gives_the_cookie_of_tls(person: Callable[..., Any], shared_service: Any):
+    one = person(signed_in=False)
+    answer = one.get(_link(shared_service, one), sec_fetch_site="none", x_forwarded_proto="https")
+    assert answer.headers["set-cookie"].startswith("__Host-landbridge=")
+    assert "Secure" in answer.headers["set-cookie"].split("; ")
+    assert "No tunnel" in one.page(x_forwarded_proto="https")
+
+
+# same-origin: a sign-in with `next` leads to a link that somebody else made for another key
+@pytest.mark.parametrize("headers", [{"sec_fetch_site": "cross-site"}, {"sec_fetch_site": "same-origin"}, {}])
 def test_another_site_that_opens_a_link_signs_nobody_in(person: Any, shared_service: Any, headers: dict[str, str]):
     one = person(signed_in=False)
     link = _link(shared_service, one)

@@ -29,8 +29,9 @@ from landbridge.telemetry import log_fields, shared_metrics
 from landbridge.wire import errors as wire_errors
 
 log = logging.getLogger(__name__)
-#: Bytes of a form.
+#: Bytes of a form, and of one that somebody without a session may send.
 FORM_LIMIT = 256 * 1024
+SMALL_FORM_LIMIT = 16 * 1024
 #: The header of a refresh by the script. It does not count as a use of the session.
 REFRESH = "landbridge-refresh"
 SAID = "landbridge_said"
@@ -59,7 +60,11 @@ def build(dependencies: Dependencies) -> Starlette:
     for page in pages.TABLE:
         path = "/console/{project_id}" + page.path
         routes.append(Route(path, functools.partial(front.answer, page), methods=[page.method]))
-    handlers: dict[Any, Any] = {HTTPException: _unserved}
+    handlers: dict[Any, Any] = {
+        HTTPException: _unserved,
+        errors.LandbridgeError: _failed,
+        Exception: _failed_for_a_reason_of_ours,
+    }
     app = Starlette(
         routes=routes,
         middleware=[Middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)],
@@ -85,10 +90,25 @@ async def _unserved(request: Request, error: HTTPException) -> Response:
         404: ("No such page", "The console has no page at this address."),
         405: ("No such page", "This address takes forms alone, or none."),
         408: ("Not complete", "The form did not come in time."),
-        413: ("Too large", f"A form has {FORM_LIMIT // 1024} KiB at most."),
+        413: ("Too large", "The form is larger than a form of the console."),
     }.get(error.status_code, ("This did not work", str(error.detail)))
     values = _common(request) | {"heading": heading, "message": message}
     return rendering.respond(rendering.render("message.html", values), error.status_code)
+
+
+async def _failed(request: Request, error: errors.LandbridgeError) -> Response:
+    return _refusal(request, wire_errors.render(error, "")[0], str(error))
+
+
+async def _failed_for_a_reason_of_ours(request: Request, _: Exception) -> Response:
+    """The answer. The server logs the exception, which starlette raises again."""
+    return _refusal(request, *wire_errors.OUR_FAULT[::2])
+
+
+def _refusal(request: Request, status: int, message: str) -> Response:
+    headings = {403: "Not allowed", 404: "Not found", 503: "Busy"}
+    values = _common(request) | {"heading": headings.get(status, "This did not work"), "message": message}
+    return rendering.respond(rendering.render("message.html", values), status)
 
 
 def _common(request: Request) -> dict[str, Any]:
@@ -136,16 +156,10 @@ class _Front:
         return rendering.respond(rendering.render("sign_in.html", values), status)
 
     async def sign_in(self, request: Request) -> Response:
-        form = await _form(request)
-        to = form.get("next")
-        if not origins.is_own(request.headers):
-            return self._sign_in_page(request, to, "the form was sent by another site", 403)
-        address = request.client.host if request.client else ""
-        wait = self._failures.wait_seconds(address)
-        if wait:
-            response = self._sign_in_page(request, to, f"too many failed tries; try again in {wait} s", 429)
-            response.headers["Retry-After"] = str(wait)
-            return response
+        if (refused := self._refused(request)) is not None:
+            return refused
+        form = await _form(request, SMALL_FORM_LIMIT)
+        to, address = form.get("next"), _address(request)
         given = form.get("access_key", "").strip(), form.get("secret_key", "").strip()
         try:
             caller = console_sessions.check_key(self._dependencies.credentials, *given)
@@ -156,41 +170,54 @@ class _Front:
         secret = await self._database.write_soon(lambda tx: console_sessions.begin(tx, caller, limits, now, request_id))
         return sign_in.start(request, secret.reveal(), sign_in.local(to))
 
+    def _refused(self, request: Request) -> Response | None:
+        """The answer to a try to sign in that is not looked at."""
+        if request.method == "POST" and not origins.is_own(request.headers):
+            return self._sign_in_page(request, None, "the form was sent by another site", 403)
+        wait = self._failures.wait_seconds(_address(request))
+        if not wait:
+            return None
+        response = self._sign_in_page(request, None, f"too many failed tries; try again in {wait} s", 429)
+        response.headers["Retry-After"] = str(wait)
+        return response
+
     async def show_link(self, request: Request) -> Response:
         """Signs in at once when a person opened the link itself. Another site that leads here must not choose who is signed in: then a
         button asks first.
         """
         if origins.is_typed(request.headers):
-            return await self._use_link(request)
+            return await self.use_link(request)
         return rendering.respond(rendering.render("link.html", _common(request)))
 
     async def use_link(self, request: Request) -> Response:
-        if not origins.is_own(request.headers):
-            return self._sign_in_page(request, None, "the form was sent by another site", 403)
-        return await self._use_link(request)
-
-    async def _use_link(self, request: Request) -> Response:
+        if (refused := self._refused(request)) is not None:
+            return refused
         limits, now, request_id = self._dependencies.limits, clock.now(), ids.new_id()
         link: str = request.path_params["secret"]
         try:
             secret = await self._database.write_soon(
                 lambda tx: console_sessions.begin_by_link(tx, link, limits, now, request_id)
             )
-        except errors.LandbridgeError as error:
+        except errors.Unauthenticated as error:
+            self._failures.note(_address(request))
             return self._sign_in_page(request, None, str(error), wire_errors.render(error, "")[0])
         return sign_in.start(request, secret.reveal(), "/console/")
 
     async def sign_out(self, request: Request) -> Response:
+        if not origins.is_own(request.headers):
+            raise errors.Forbidden("the form was sent by another site")
         session, secret = self._session(request), sign_in.secret_of(request)
-        if session is not None and secret is not None and origins.is_own(request.headers):
+        if session is not None and secret is not None:
             caller, now, request_id = session.caller, clock.now(), ids.new_id()
             await self._database.write_soon(lambda tx: console_sessions.end(tx, caller, secret, now, request_id))
         return sign_in.stop("/console/sign-in")
 
     async def set_theme(self, request: Request) -> Response:
-        form = await _form(request)
+        if not origins.is_own(request.headers):
+            raise errors.Forbidden("the form was sent by another site")
+        form = await _form(request, SMALL_FORM_LIMIT)
         response = sign_in.moved(sign_in.local(form.get("next")))
-        if form.get("theme") in THEMES and origins.is_own(request.headers):
+        if form.get("theme") in THEMES:
             response.set_cookie("landbridge_theme", form["theme"], 365 * 86400, path="/console", samesite="lax")
         return response
 
@@ -205,10 +232,10 @@ class _Front:
         except HTTPException as error:
             response = await _unserved(request, error)
         except errors.LandbridgeError as error:
-            response = self._failed(request, wire_errors.render(error, request_id)[0], str(error))
-        except Exception:
+            response = await _failed(request, error)
+        except Exception as error:
             log.exception("the page %s failed for a reason of ours", page.name)
-            response = self._failed(request, *wire_errors.OUR_FAULT[::2])
+            response = await _failed_for_a_reason_of_ours(request, error)
         _SECONDS.observe(time.perf_counter() - started, page.name, f"{response.status_code // 100}xx")
         return response
 
@@ -258,11 +285,6 @@ class _Front:
             response.delete_cookie(SAID, path="/console", httponly=True, samesite="lax")
         return response
 
-    def _failed(self, request: Request, status: int, message: str) -> Response:
-        headings = {403: "Not allowed", 404: "Not found", 503: "Busy"}
-        values = _common(request) | {"heading": headings.get(status, "This did not work"), "message": message}
-        return rendering.respond(rendering.render("message.html", values), status)
-
     def _tag(self, visit: Visit) -> str:
         """The tag of what the page shows now. Times that are shown as ages change with the minute."""
         mark = self._database.read(lambda tx: change_marks.find(tx, visit.project_id))
@@ -287,13 +309,17 @@ class _Front:
         await self._database.write_soon(lambda tx: console_sessions.use(tx, secret, now))
 
 
-async def _form(request: Request) -> dict[str, str]:
-    """The fields of a form, the last of each name. Raises HTTPException when the form is larger than FORM_LIMIT, or does not come."""
+def _address(request: Request) -> str:
+    return request.client.host if request.client else ""
+
+
+async def _form(request: Request, limit: int = FORM_LIMIT) -> dict[str, str]:
+    """The fields of a form, the last of each name. Raises HTTPException when the form is larger than `limit` bytes, or does not come."""
     content = bytearray()
     try:
         async for chunk in request.stream():
             content += chunk
-            if len(content) > FORM_LIMIT:
+            if len(content) > limit:
                 raise HTTPException(413)
     except ClientDisconnect:
         raise HTTPException(408) from None

@@ -6,7 +6,6 @@ Source: https://developer.mozilla.org/docs/Web/HTTP/Headers/Sec-Fetch-Site and R
 """
 
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
 
 def is_own(headers: Mapping[str, str]) -> bool:
@@ -15,9 +14,9 @@ def is_own(headers: Mapping[str, str]) -> bool:
     if site is not None:
         return site in ("same-origin", "none")
     origin = headers.get("origin")
-    return origin is None or (bool(headers.get("host")) and urlsplit(origin).netloc == headers.get("host"))
+    return origin is None or (bool(headers.get("host")) and origin.partition("://")[2] == headers.get("host"))
 
 
 def is_typed(headers: Mapping[str, str]) -> bool:
-    """Whether a person opened the address itself: typed it, or opened it from a terminal or from a page of the console."""
-    return headers.get("sec-fetch-site") in ("none", "same-origin")
+    """Whether a person opened the address itself: typed it, or opened it from a terminal. A redirect by a page of the console is not that."""
+    return headers.get("sec-fetch-site") == "none"

@@ -6,7 +6,7 @@ browser came by TLS its name begins with `__Host-`, so that no other host and no
 
 import time
 from collections import OrderedDict
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -44,14 +44,16 @@ class Failures:
 
 
 def secret_of(request: Request) -> str | None:
-    """The secret of the browser's session."""
-    return request.cookies.get(SECURE) or request.cookies.get(PLAIN)
+    """The secret of the browser's session. Over TLS the plain cookie does not count: another host of the site, or somebody on the way of a request
+    over plain HTTP, could have set it.
+    """
+    return request.cookies.get(SECURE) or (None if _came_by_tls(request) else request.cookies.get(PLAIN))
 
 
 def start(request: Request, secret: str, to: str) -> Response:
     """Gives the browser the secret of a new session and leads to a page."""
     response = moved(to)
-    secure = _is_tls(request)
+    secure = _came_by_tls(request) or request.headers.get("origin", "").startswith("https://")
     response.set_cookie(SECURE if secure else PLAIN, secret, path="/", secure=secure, httponly=True, samesite="lax")
     return response
 
@@ -75,6 +77,8 @@ def local(address: str | None) -> str:
     return quote(address, safe="/?&=%+,:")
 
 
-def _is_tls(request: Request) -> bool:
-    """Whether the browser came by TLS: to this service, or to a proxy before it. The browser tells in `Origin`."""
-    return "https" in (request.url.scheme, urlsplit(request.headers.get("origin", "")).scheme)
+def _came_by_tls(request: Request) -> bool:
+    """Whether the browser came by TLS: to this service, or to a proxy that says so in `X-Forwarded-Proto`. Behind a proxy that does not, the
+    `Origin` of a form still tells it. A client that lies here makes its own cookie worthless, and no other one.
+    """
+    return "https" in (request.url.scheme, request.headers.get("x-forwarded-proto"))
