@@ -12,7 +12,15 @@ import pytest
 from landbridge import model
 from landbridge.operations import ids
 from landbridge.rules import connection as rules
-from landbridge.store import connections, counters, customer_gateways, gateways, idempotency_tokens, observations
+from landbridge.store import (
+    connection_pages,
+    connections,
+    counters,
+    customer_gateways,
+    gateways,
+    idempotency_tokens,
+    observations,
+)
 from landbridge.store.sqlite.database import Database, Transaction
 from landbridge.store.sqlite.dialect import compiled
 
@@ -202,11 +210,11 @@ def test_lists_read_no_routes(database: Database, made: Any):
         assert known is not None
         listed = (known.seq, one, model.StatusFacts(1, False, 1, "down"))
         for page in (
-            connections.page(tx, gateway.project_id, 0, 9),
-            connections.page_of_gateway(tx, row.seq, 0, 9),
-            connections.page_of_gateways(tx, [row.seq], 0, 9),
-            connections.page_of_endpoint(tx, row.seq, one.endpoint, 0, 9),
-            [connections.find_listed(tx, gateway.project_id, one.id)],
+            connection_pages.page(tx, gateway.project_id, 0, 9),
+            connection_pages.page_of_gateway(tx, row.seq, 0, 9),
+            connection_pages.page_of_gateways(tx, [row.seq], 0, 9),
+            connection_pages.page_of_endpoint(tx, row.seq, one.endpoint, 0, 9),
+            [connection_pages.find_listed(tx, gateway.project_id, one.id)],
         ):
             assert page == [listed]
         without = replace(session, routes=())
@@ -223,7 +231,7 @@ def test_lists_read_no_routes(database: Database, made: Any):
 def test_a_connection_that_nobody_observed_has_no_session(database: Database, made: Any):
     gateway = made.gateway()
     one = _connect(database, gateway, made.customer_gateway())
-    row = database.read(lambda tx: connections.find_listed(tx, gateway.project_id, one.id))
+    row = database.read(lambda tx: connection_pages.find_listed(tx, gateway.project_id, one.id))
     assert row is not None
     assert database.read(lambda tx: connections.sessions(tx, [row.seq])) == {}
     _record(database, _look(gateway, one.id))

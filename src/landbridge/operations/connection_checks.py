@@ -11,7 +11,7 @@ from landbridge.operations.call import Call
 from landbridge.operations.operation import operation
 from landbridge.rules import bgp, overlaps
 from landbridge.rules import connection as rules
-from landbridge.store import connections
+from landbridge.store import connection_pages
 from landbridge.store.database import Transaction
 
 
@@ -37,7 +37,7 @@ def check(tx: Transaction, call: Call, request: model.ConnectionCheckRequest) ->
     except errors.Invalid as error:
         return CheckedConnection(violations=tuple(error.violations), warnings=ignored)
     made, gateway = prepared.connection, prepared.gateway
-    rows = connections.page_of_gateway(tx, gateway.seq, 0, gateway.connections + 1)
+    rows = connection_pages.page_of_gateway(tx, gateway.seq, 0, gateway.connections + 1)
     others = [row.connection for row in rows if not row.facts.deleting]
     own = rules.warnings(made, call.service.abilities)
     network_id = gateway.gateway.network_id or ""

@@ -7,7 +7,7 @@ from landbridge.operations import connections as operations
 from landbridge.operations import paging
 from landbridge.operations.call import Call
 from landbridge.operations.operation import Operation
-from landbridge.store import connections, gateways
+from landbridge.store import connection_pages, gateways
 from landbridge.store.database import Transaction
 
 
@@ -34,7 +34,7 @@ def _list_page(tx: Transaction, call: Call, request: model.ConnectionListRequest
     elif request.enterprise_project_ids:
         rows, total = _of_enterprises(tx, call, request, after)
     else:
-        rows = connections.page(tx, call.project_id, after, limit + 1)
+        rows = connection_pages.page(tx, call.project_id, after, limit + 1)
         total = gateways.total_connections(tx, call.project_id)
     return ConnectionPage(
         connections=operations.shown(tx, call, rows[:limit]),
@@ -50,7 +50,7 @@ list_page = Operation(
 
 def _of_gateway(
     tx: Transaction, call: Call, request: model.ConnectionListRequest, after: int
-) -> tuple[list[connections.ListedRow], int]:
+) -> tuple[list[connection_pages.ListedRow], int]:
     """The rows of the gateway that the request names by id or by endpoint: one row more than the page has."""
     owners = {gateways.owner(tx, endpoint) for endpoint in request.endpoints}
     named = {*request.gateway_ids, *owners}
@@ -61,21 +61,21 @@ def _of_gateway(
     ):
         return [], 0
     if not request.endpoints:
-        return connections.page_of_gateway(tx, row.seq, after, request.limit + 1), row.connections
+        return connection_pages.page_of_gateway(tx, row.seq, after, request.limit + 1), row.connections
     numbers = {each.number for each in row.gateway.endpoints if {each.eip_id or each.address} == request.endpoints}
     if not numbers:
         return [], 0
     number = numbers.pop()
-    found = connections.page_of_endpoint(tx, row.seq, number, after, request.limit + 1)
-    return found, connections.count_of_endpoint(tx, row.seq, number)
+    found = connection_pages.page_of_endpoint(tx, row.seq, number, after, request.limit + 1)
+    return found, connection_pages.count_of_endpoint(tx, row.seq, number)
 
 
 def _of_enterprises(
     tx: Transaction, call: Call, request: model.ConnectionListRequest, after: int
-) -> tuple[list[connections.ListedRow], int]:
+) -> tuple[list[connection_pages.ListedRow], int]:
     """The connections whose gateways belong to these enterprise projects. Most projects have one enterprise project for all gateways."""
     counts = gateways.of_enterprises(tx, call.project_id, request.enterprise_project_ids)
     total = sum(counts.values())
     if total == gateways.total_connections(tx, call.project_id):
-        return connections.page(tx, call.project_id, after, request.limit + 1), total
-    return connections.page_of_gateways(tx, counts, after, request.limit + 1), total
+        return connection_pages.page(tx, call.project_id, after, request.limit + 1), total
+    return connection_pages.page_of_gateways(tx, counts, after, request.limit + 1), total

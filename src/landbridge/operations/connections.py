@@ -13,7 +13,17 @@ from landbridge.rules import connection_update as update_rules
 from landbridge.rules import fields, tunnel
 from landbridge.status import connection as status
 from landbridge.status import gateway as gateway_status
-from landbridge.store import attempts, codec, connections, customer_gateways, gateways, monitors, pauses, tags
+from landbridge.store import (
+    attempts,
+    codec,
+    connection_pages,
+    connections,
+    customer_gateways,
+    gateways,
+    monitors,
+    pauses,
+    tags,
+)
 from landbridge.store.database import Transaction
 
 
@@ -241,7 +251,7 @@ def _not_found(connection_id: str) -> errors.NotFound:
     return errors.NotFound(f"VPN connection {connection_id[:64]}")
 
 
-def shown(tx: Transaction, call: Call, rows: list[connections.ListedRow]) -> list[ShownConnection]:
+def shown(tx: Transaction, call: Call, rows: list[connection_pages.ListedRow]) -> list[ShownConnection]:
     bgp = [row.seq for row in rows if row.connection.style == "bgp"]
     sessions = connections.sessions(tx, bgp) if bgp else {}
     return [
@@ -268,7 +278,7 @@ def _bgp_peer(tx: Transaction, call: Call, connection: model.Connection, session
 
 @operation("show_vpn_connection", "reader", "read")
 def show(tx: Transaction, call: Call, request: model.ConnectionRef) -> ShownConnection:
-    row = connections.find_listed(tx, call.project_id, request.connection_id.lower())
+    row = connection_pages.find_listed(tx, call.project_id, request.connection_id.lower())
     if row is None:
         raise _not_found(request.connection_id)
     return shown(tx, call, [row])[0]

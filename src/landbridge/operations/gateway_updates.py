@@ -11,7 +11,7 @@ from landbridge.operations.operation import operation
 from landbridge.rules import connection_update, policy_rules, tunnel
 from landbridge.rules import gateway as create_rules
 from landbridge.rules import gateway_update as rules
-from landbridge.store import connections, customer_gateways, gateways
+from landbridge.store import connection_pages, connections, customer_gateways, gateways
 from landbridge.store.database import Transaction
 
 
@@ -19,7 +19,7 @@ from landbridge.store.database import Transaction
 def update(tx: Transaction, call: Call, request: model.GatewayUpdateRequest) -> ShownGateway:
     """Writes only when the request changes something."""
     row, change = changeable(tx, call, request.gateway_id), request.change
-    there = tuple(one.connection for one in connections.page_of_gateway(tx, row.seq, 0, row.connections))
+    there = tuple(one.connection for one in connection_pages.page_of_gateway(tx, row.seq, 0, row.connections))
     site = call.service.site.of(call.project_id, has={one.eip_id or "" for one in row.gateway.endpoints})
     eips = [eip_id.lower() for eip_id in (change.eip_id_1, change.eip_id_2) if eip_id is not None]
     facts = rules.Facts(site=site, taken=gateways.taken(tx, call.project_id, eips), connections=there)
@@ -110,7 +110,7 @@ def change_flavor(tx: Transaction, call: Call, request: model.FlavorRequest) -> 
     limit = call.service.connection_limit or (known.connections if known else 0)
     call.refuse(rules.check_flavor(flavor, row.gateway, row.connections, limit))
     made = row.gateway if flavor in (None, row.gateway.flavor) else rules.with_flavor(row.gateway, flavor, limit)
-    there = (one.connection for one in connections.page_of_gateway(tx, row.seq, 0, row.connections))
+    there = (one.connection for one in connection_pages.page_of_gateway(tx, row.seq, 0, row.connections))
     follow = tuple(one for one in there if rules.follows(one, row.gateway, made))
     _update_connections(tx, call, model.GatewayChange(), row.gateway, made, follow)
     return _stored(tx, call, row, made, change_flavor.name)

@@ -11,7 +11,7 @@ from landbridge.operations.operation import operation
 from landbridge.status import cause_texts, redundancy
 from landbridge.status import connection as connection_status
 from landbridge.status import gateway as gateway_status
-from landbridge.store import attempts, carriers, connections, gateways, pauses
+from landbridge.store import attempts, carriers, connection_pages, connections, gateways, pauses
 from landbridge.store.database import Transaction
 
 #: Connections that one request looks through. A page with a filter may be shorter than its limit although it is not the last page.
@@ -53,7 +53,7 @@ def list_connections(tx: Transaction, call: Call, request: model.StatusListReque
     gateway = None if request.gateway_id is None else gateways.find(tx, call.project_id, request.gateway_id)
     if request.gateway_id is not None and gateway is None:
         return StatusPage(rows=[], next_marker=None)
-    looked_at = connections.page_of_facts(
+    looked_at = connection_pages.page_of_facts(
         tx, call.project_id, gateway.seq if gateway else None, after, LOOKED_THROUGH + 1
     )
     fitting = [

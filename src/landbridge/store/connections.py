@@ -4,9 +4,9 @@ import functools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, case, delete, func, insert, or_, select, update
+from sqlalchemy import and_, bindparam, case, delete, func, insert, or_, select, update
 
 from landbridge import errors, model
 from landbridge.store import codec, customer_gateways, expressions, gateways, tables
@@ -14,7 +14,7 @@ from landbridge.store.database import Transaction
 from landbridge.store.statement import Statement
 
 _c, _o, _cgw = tables.connection, tables.connection_observation, tables.customer_gateway
-_look, _inner = tables.gateway_observation, _c.alias("inner")
+_look = tables.gateway_observation
 #: How many /30s a neighbour query can ask about.
 BLOCKS_ASKED = 3
 #: Connections that are kept decoded: clients poll the same ones again and again.
@@ -25,29 +25,17 @@ LONGEST_REMEMBERED = 16_384
 _WHOLE = (_c.c.seq, _c.c.spec, _c.c.generation, _c.c.deleting, _o.c.applied_generation, _o.c.report)
 #: Reports without their routes, of which a status needs none.
 _COLUMNS = (*_WHOLE[:-1], expressions.JsonWithout(_o.c.report, ("routes",), ("bgp", "routes")))
-_OBSERVED = _c.outerjoin(_o, _o.c.connection_seq == _c.c.seq)
-_LOOKED_AT = _OBSERVED.outerjoin(_look, _look.c.gateway_seq == _c.c.gateway_seq)
+OBSERVED = _c.outerjoin(_o, _o.c.connection_seq == _c.c.seq)
+_LOOKED_AT = OBSERVED.outerjoin(_look, _look.c.gateway_seq == _c.c.gateway_seq)
 #: In the order of `model.StatusFacts`.
-_FACTS = (_c.c.generation, _c.c.deleting, _o.c.applied_generation, _o.c.state)
-_LISTED = select(_c.c.seq, _c.c.spec, *_FACTS).select_from(_OBSERVED)
-_OF_ID = and_(_c.c.id == bindparam("id"), _c.c.project_id == bindparam("project_id"))
-_FIND = Statement(select(*_WHOLE, _look.c.seen_at).select_from(_LOOKED_AT).where(_OF_ID))
-_FIND_LISTED = Statement(_LISTED.where(_OF_ID))
-_PAGE = Statement(
-    _LISTED.where(_c.c.project_id == bindparam("project_id"), _c.c.seq > bindparam("after"))
-    .order_by(_c.c.seq)
-    .limit(bindparam("limit"))
-)
+FACTS = (_c.c.generation, _c.c.deleting, _o.c.applied_generation, _o.c.state)
+OF_ID = and_(_c.c.id == bindparam("id"), _c.c.project_id == bindparam("project_id"))
+_FIND = Statement(select(*_WHOLE, _look.c.seen_at).select_from(_LOOKED_AT).where(OF_ID))
 _WITH_TIMES = Statement(
     select(*_COLUMNS, _look.c.seen_at, _look.c.failure, _c.c.changed_at, _o.c.since)
     .select_from(_LOOKED_AT)
     .where(expressions.IsAmong(_c.c.seq, "seqs"))
     .order_by(_c.c.seq)
-)
-_PAGE_OF_GATEWAY = Statement(
-    _LISTED.where(_c.c.gateway_seq == bindparam("gateway_seq"), _c.c.seq > bindparam("after"))
-    .order_by(_c.c.seq)
-    .limit(bindparam("limit"))
 )
 _OBSERVED_OF_GATEWAY = Statement(
     select(_c.c.spec, _o.c.report)
@@ -59,32 +47,6 @@ _SESSIONS = Statement(
     select(_o.c.connection_seq, expressions.JsonWithout(expressions.JsonValue(_o.c.report, "bgp"), ("routes",))).where(
         expressions.IsAmong(_o.c.connection_seq, "seqs")
     )
-)
-_PAGE_OF_ENDPOINT = Statement(
-    _LISTED.where(
-        _c.c.gateway_seq == bindparam("gateway_seq"),
-        _c.c.endpoint == bindparam("endpoint"),
-        _c.c.seq > bindparam("after"),
-    )
-    .order_by(_c.c.seq)
-    .limit(bindparam("limit"))
-)
-_COUNT_OF_ENDPOINT = Statement(
-    select(func.count()).where(_c.c.gateway_seq == bindparam("gateway_seq"), _c.c.endpoint == bindparam("endpoint"))
-)
-#: The inner query reads the index of gateways alone, and only the page's own rows are read whole.
-_PAGE_OF_GATEWAYS = Statement(
-    _LISTED.where(
-        _c.c.seq.in_(
-            select(_inner.c.seq)
-            .where(
-                expressions.IsAmong(_inner.c.gateway_seq, "gateways"),
-                _inner.c.seq > bindparam("after"),
-            )
-            .order_by(_inner.c.seq)
-            .limit(bindparam("limit"))
-        )
-    ).order_by(_c.c.seq)
 )
 _ENDS = Statement(
     select(_cgw.c.seq, _cgw.c.spec, *gateways.COLUMNS)
@@ -185,25 +147,13 @@ _DESIRED = Statement(
     .order_by(_c.c.seq)
 )
 _FACTS_OF_GATEWAY = Statement(
-    select(_c.c.id, _c.c.seq, *_FACTS).select_from(_OBSERVED).where(_c.c.gateway_seq == bindparam("gateway_seq"))
+    select(_c.c.id, _c.c.seq, *FACTS).select_from(OBSERVED).where(_c.c.gateway_seq == bindparam("gateway_seq"))
 )
 
 
-def _page_of_facts(of: ColumnElement[bool]) -> Statement:
-    return Statement(
-        select(_c.c.seq, expressions.JsonValue(_c.c.spec, "name"), *_FACTS)
-        .select_from(_OBSERVED)
-        .where(of, _c.c.seq > bindparam("after"))
-        .order_by(_c.c.seq)
-        .limit(bindparam("limit"))
-    )
-
-
-_FACTS_OF_PROJECT = _page_of_facts(_c.c.project_id == bindparam("project_id"))
-_PAGE_OF_FACTS = _page_of_facts(_c.c.gateway_seq == bindparam("gateway_seq"))
 _DELETING = Statement(
-    select(_c.c.spec, *_FACTS)
-    .select_from(_OBSERVED)
+    select(_c.c.spec, *FACTS)
+    .select_from(OBSERVED)
     .where(_c.c.gateway_seq == bindparam("gateway_seq"), _c.c.deleting == 1)
 )
 _GET = Statement(select(_c.c.spec).where(_c.c.id == bindparam("id")))
@@ -227,14 +177,6 @@ _REMOVE = (
 ConnectionRow = model.KnownConnection
 
 
-class ListedRow(NamedTuple):
-    """A connection as lists show it: with what decides its status, and without what was observed of it."""
-
-    seq: int
-    connection: model.Connection
-    facts: model.StatusFacts
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DesiredRow:
     """A connection as the agent needs it; `psk` is sealed."""
@@ -249,7 +191,7 @@ class DesiredRow:
 
 
 @functools.lru_cache(maxsize=REMEMBERED)
-def _decode(spec: str) -> model.Connection:
+def decode(spec: str) -> model.Connection:
     return codec.connection.validate_json(spec)
 
 
@@ -266,7 +208,7 @@ def _observed_row(row: Any) -> ConnectionRow:
     """The last column is when its gateway was observed."""
     seq, spec, generation, deleting, applied, report, seen_at = row
     return ConnectionRow(
-        _decode(spec),
+        decode(spec),
         generation,
         bool(deleting),
         applied,
@@ -276,22 +218,9 @@ def _observed_row(row: Any) -> ConnectionRow:
     )
 
 
-def _listed(rows: list[Any]) -> list[ListedRow]:
-    return [ListedRow(row[0], _decode(row[1]), _facts(row[2:])) for row in rows]
-
-
 def find(tx: Transaction, project_id: str, connection_id: str) -> ConnectionRow | None:
     row = tx.one(_FIND, id=connection_id, project_id=project_id)
     return None if row is None else _observed_row(row)
-
-
-def find_listed(tx: Transaction, project_id: str, connection_id: str) -> ListedRow | None:
-    found = _listed(tx.all(_FIND_LISTED, id=connection_id, project_id=project_id))
-    return found[0] if found else None
-
-
-def page(tx: Transaction, project_id: str, after: int, limit: int) -> list[ListedRow]:
-    return _listed(tx.all(_PAGE, project_id=project_id, after=after, limit=limit))
 
 
 def sessions(tx: Transaction, seqs: Iterable[int]) -> dict[int, model.BgpSession]:
@@ -308,41 +237,12 @@ def with_times(tx: Transaction, seqs: Iterable[int]) -> list[tuple[ConnectionRow
     return [(_observed_row(row[:-3]), codec.times(*row[-2:]), row[-3]) for row in rows]
 
 
-def page_of_facts(
-    tx: Transaction, project_id: str, gateway_seq: int | None, after: int, limit: int
-) -> list[tuple[int, str, model.StatusFacts]]:
-    """Seq, name and what decides the status of the connections of a project, or of a gateway: rows that cost little."""
-    rows = (
-        tx.all(_FACTS_OF_PROJECT, project_id=project_id, after=after, limit=limit)
-        if gateway_seq is None
-        else tx.all(_PAGE_OF_FACTS, gateway_seq=gateway_seq, after=after, limit=limit)
-    )
-    return [(row[0], row[1], _facts(row[2:])) for row in rows]
-
-
-def page_of_gateway(tx: Transaction, gateway_seq: int, after: int, limit: int) -> list[ListedRow]:
-    return _listed(tx.all(_PAGE_OF_GATEWAY, gateway_seq=gateway_seq, after=after, limit=limit))
-
-
 def observed_of_gateway(
     tx: Transaction, gateway_seq: int
 ) -> list[tuple[model.Connection, model.ConnectionObservation]]:
     """The connections that were observed, with all their routes."""
     rows = tx.all(_OBSERVED_OF_GATEWAY, gateway_seq=gateway_seq)
-    return [(_decode(spec), _observation(report)) for spec, report in rows]
-
-
-def page_of_endpoint(tx: Transaction, gateway_seq: int, endpoint: int, after: int, limit: int) -> list[ListedRow]:
-    return _listed(tx.all(_PAGE_OF_ENDPOINT, gateway_seq=gateway_seq, endpoint=endpoint, after=after, limit=limit))
-
-
-def count_of_endpoint(tx: Transaction, gateway_seq: int, endpoint: int) -> int:
-    """Counts rows, which is cheap for one gateway."""
-    return int(tx.all(_COUNT_OF_ENDPOINT, gateway_seq=gateway_seq, endpoint=endpoint)[0][0])
-
-
-def page_of_gateways(tx: Transaction, gateway_seqs: Iterable[int], after: int, limit: int) -> list[ListedRow]:
-    return _listed(tx.all(_PAGE_OF_GATEWAYS, gateways=expressions.values(gateway_seqs), after=after, limit=limit))
+    return [(decode(spec), _observation(report)) for spec, report in rows]
 
 
 def ends(
@@ -387,7 +287,7 @@ def of_peer_address(
     rows = tx.all(
         _OF_PEER_ADDRESS, gateway_seq=gateway_seq, endpoint=endpoint, first=f"{address}\n", end=f"{address}\v"
     )
-    return [(_decode(spec), psk) for spec, psk in rows]
+    return [(decode(spec), psk) for spec, psk in rows]
 
 
 def add(
@@ -491,10 +391,10 @@ def desired(tx: Transaction, gateway_seq: int) -> list[DesiredRow]:
 
 def facts(tx: Transaction, gateway_seq: int) -> dict[str, tuple[int, model.StatusFacts]]:
     """The seqs of the gateway's connections and what decides their statuses, by their ids."""
-    return {row[0]: (row[1], _facts(row[2:])) for row in tx.all(_FACTS_OF_GATEWAY, gateway_seq=gateway_seq)}
+    return {row[0]: (row[1], status_facts(row[2:])) for row in tx.all(_FACTS_OF_GATEWAY, gateway_seq=gateway_seq)}
 
 
-def _facts(columns: Sequence[Any]) -> model.StatusFacts:
+def status_facts(columns: Sequence[Any]) -> model.StatusFacts:
     generation, is_deleting, applied, state = columns
     return model.StatusFacts(generation, bool(is_deleting), applied, state)
 
@@ -504,12 +404,12 @@ def get(tx: Transaction, connection_id: str) -> model.Connection:
     row = tx.one(_GET, id=connection_id)
     if row is None:
         raise errors.NotFound(f"connection {connection_id}")
-    return _decode(row[0])
+    return decode(row[0])
 
 
 def deleting(tx: Transaction, gateway_seq: int) -> list[tuple[model.Connection, model.StatusFacts]]:
     """The gateway's connections that are deleting."""
-    return [(_decode(row[0]), _facts(row[1:])) for row in tx.all(_DELETING, gateway_seq=gateway_seq)]
+    return [(decode(row[0]), status_facts(row[1:])) for row in tx.all(_DELETING, gateway_seq=gateway_seq)]
 
 
 def remove(tx: Transaction, connection_id: str) -> None:
