@@ -1,6 +1,5 @@
 """The page of a connection: what is wanted, what is there, why; its negotiation, its traffic, its history; and what a person can do with it."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from landbridge import errors, model
@@ -12,15 +11,6 @@ from landbridge.operations.timelines import Entry
 
 #: Entries of the timeline on the page.
 TIMELINE = 25
-#: Statuses of the API as a look.
-LOOKS: Mapping[model.ConnectionStatusName, model.TunnelLook] = {
-    "PENDING_CREATE": "pending",
-    "PENDING_UPDATE": "pending",
-    "PENDING_DELETE": "deleting",
-    "ACTIVE": "up",
-    "DOWN": "down",
-    "ERROR": "error",
-}
 
 
 async def show(visit: Visit) -> Answered:
@@ -65,9 +55,7 @@ async def _page(visit: Visit, *, device: str, with_psk: bool = False) -> Rendere
 
 
 def look_of(status: model.ConnectionStatus) -> model.TunnelLook:
-    if status.not_seen_since is not None and status.status in ("ACTIVE", "DOWN", "ERROR"):
-        return "unknown"
-    return "warning" if status.status == "ACTIVE" and status.warnings else LOOKS[status.status]
+    return model.tunnel_look(status.status, is_seen=status.not_seen_since is None, is_warned=bool(status.warnings))
 
 
 async def configuration(visit: Visit, connection_id: str, device: str, devices: Any, *, with_psk: bool) -> Any:
@@ -93,7 +81,11 @@ def _entry(of: Entry) -> dict[str, Any]:
             by = "by the device" if item.began_by == "device" else "by the VPN gateway"
             text = f"begun {by}{times}. {drawn.outcome}" + (f" {failed}." if failed else "")
         case model.StateChange():
-            kind, look, text = "status", LOOKS[item.status], item.status + (f": {item.cause}" if item.cause else "")
+            kind, look, text = (
+                "status",
+                model.LOOK_OF_STATUS[item.status],
+                item.status + (f": {item.cause}" if item.cause else ""),
+            )
         case model.BgpChange():
             kind, look = "BGP", "up" if item.state == "established" else "down"
             text = f"{item.state}, {item.received} routes" + (f": {item.reason}" if item.reason else "")

@@ -11,8 +11,8 @@ from datetime import datetime
 from landbridge.model import negotiation
 from landbridge.model.negotiation import Attempt, Fact, Party
 
-#: Pixels of the drawing: its width, the two lines of the sides, the height of a step and of the head.
-WIDTH, LEFT, RIGHT, STEP, HEAD = 560, 96, 464, 34, 34
+#: Pixels of the drawing: the height of a step and of the head. The template has the width and the two lines of the sides.
+STEP, HEAD = 34, 34
 #: Characters of a label in the drawing. The list has the whole text.
 LABEL = 52
 #: Steps of a drawing, the last ones.

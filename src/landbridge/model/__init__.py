@@ -64,7 +64,7 @@ from landbridge.model.desired import (
     DesiredGateway,
 )
 from landbridge.model.empty import EmptyRequest
-from landbridge.model.estate import LOOKS, EstateRequest, TunnelLook
+from landbridge.model.estate import LOOK_OF_STATUS, LOOKS, EstateRequest, TunnelLook, tunnel_look
 from landbridge.model.evidence import Evidence
 from landbridge.model.findings import Violation, Warning  # noqa: A004
 from landbridge.model.gateway import (
@@ -149,6 +149,7 @@ from landbridge.model.tag_search import (
 __all__ = [
     "IF_ID_END",
     "LOOKS",
+    "LOOK_OF_STATUS",
     "NO_BIRD",
     "NO_DECLARED_SUBNETS",
     "NO_DEFAULT_ROUTE",
@@ -291,5 +292,6 @@ __all__ = [
     "VpnGateway",
     "Warning",
     "abilities_of",
+    "tunnel_look",
     "uncarried",
 ]

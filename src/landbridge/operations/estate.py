@@ -19,15 +19,6 @@ from landbridge.store.database import Transaction
 
 #: Gateways of a page.
 GATEWAYS = 50
-_LOOKS: Mapping[model.ConnectionStatusName, model.TunnelLook] = {
-    "PENDING_CREATE": "pending",
-    "PENDING_UPDATE": "pending",
-    "PENDING_DELETE": "deleting",
-    "ACTIVE": "up",
-    "DOWN": "down",
-    "ERROR": "error",
-}
-#: What a row of the list of problems can look like, the gravest first.
 _ORDER = {look: n for n, look in enumerate(model.LOOKS)}
 
 
@@ -47,8 +38,8 @@ class Tunnel(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EstateGateway:
-    """`tunnels`: those that fit the request, oldest first. `looks`: how many of all its tunnels have a look. `redundant`: whether its redundancy is
-    met, and would be if all its connections were up; None without a subnet.
+    """`tunnels`: those that fit the request, oldest first. `looks`: how many of all its tunnels have a look. `redundant`: whether its
+    redundancy is met, and would be if all its connections were up; None without a subnet.
     """
 
     gateway: model.VpnGateway
@@ -60,9 +51,9 @@ class EstateGateway:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estate:
-    """`looks`: how many tunnels that fit the text and the gateway have a look. `rows`: the page of the list, the gravest first, with each tunnel. `total`:
-    rows of all pages. `gateways`: the page of gateways that have a fitting tunnel, or none at all. `without_redundancy`: gateways whose
-    redundancy is not met.
+    """`looks`: how many tunnels that fit the text and the gateway have a look. `rows`: the page of the list, the gravest first, with each
+    tunnel. `total`: rows of all pages. `gateways`: the page of gateways that have a fitting tunnel, or none at all.
+    `without_redundancy`: gateways whose redundancy is not met.
     """
 
     looks: Mapping[model.TunnelLook, int]
@@ -155,11 +146,7 @@ def _tunnels(
     for row in itertools.chain.from_iterable(rows.values()):
         status = connection_status.of_facts(row.facts)
         cause = row.cause if row.noted == status else None
-        look = _LOOKS[status]
-        if row.gateway_seq in unseen and look in ("up", "down", "error"):
-            look = "unknown"
-        elif look == "up" and cause is not None:
-            look = "warning"
+        look = model.tunnel_look(status, is_seen=row.gateway_seq not in unseen, is_warned=cause is not None)
         found[row.gateway_seq].append(
             Tunnel(
                 row.seq, row.id, row.name, row.endpoint, look, cause, row.since or 0, *peers[row.customer_gateway_seq]
