@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from lab import sites, specs
 from landbridge import model
 from landbridge.agent import loop
-from landbridge.engine.strongswan import names
 from landbridge.engine.strongswan.engine import StrongSwan
 
 
@@ -52,11 +51,6 @@ class ManagedGateway:
         self.gateway = specs.gateway()
         self.source = Source(self.gateway.id)
         self.agent = loop.Agent(self.source, engine, loop.Timing())
-
-    @property
-    def charon_log(self) -> str:
-        folder = self.world.folder / "engine" / names.short(self.gateway.id)
-        return (folder / "charon.log").read_text(errors="replace")
 
     def want(self, *connections: model.DesiredConnection) -> None:
         self.source.wanted = specs.desired(*connections, network=self.world.network("vpc-1"), of=self.gateway)

@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -218,16 +218,3 @@ def p99_without_attack(service: Service, seconds: float = 3) -> float:
     with HonestClient(service) as client:
         time.sleep(seconds)
     return client.p99
-
-
-@contextlib.contextmanager
-def many_files(count: int) -> Iterator[None]:
-    """This process may have `count` files open; floods need more than a shell's limit."""
-    import resource  # noqa: PLC0415
-
-    before, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(max(count, before), hard), hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (before, hard))
