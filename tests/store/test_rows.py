@@ -239,7 +239,7 @@ def test_a_connection_that_nobody_observed_has_no_session(database: Database, ma
 
 
 def test_a_page_of_a_gateway_is_one_walk_of_its_index(database: Database):
-    statement = compiled(connections._PAGE_OF_GATEWAY)
+    statement = compiled(connection_pages._PAGE_OF_GATEWAY)
     plan = database.read(
         lambda tx: tx.cursor.execute(f"EXPLAIN QUERY PLAN {statement.text}", [1] * len(statement.names)).fetchall()
     )
