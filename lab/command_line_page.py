@@ -29,7 +29,7 @@ landbridge connection diagnose hq-branch
 
 ## Which service
 
-The first place that names a service decides, and endpoint, project and key all come from there:
+The first place that names a service decides. Endpoint, project and key all come from there:
 
 | | place |
 |---|---|
@@ -39,7 +39,7 @@ The first place that names a service decides, and endpoint, project and key all 
 | 4 | `credentials.toml` in the data folder of this machine: on the service's machine nothing needs to be set up |
 
 `--endpoint`, `--project` and `--ca-file` (and `LANDBRIDGE_PROJECT_ID`, `LANDBRIDGE_CA_FILE`) replace one value, whichever place decides.
-`landbridge context list` says where a command without flags would go. A request is signed with the secret key (SDK-HMAC-SHA256), so the key itself is
+`landbridge context list` names the service that a command without flags asks. A request is signed with the secret key (SDK-HMAC-SHA256), so the key itself is
 not sent; without a secret key the token is. No flag takes a secret, since others on the machine see flags.
 
 ## Names
@@ -53,7 +53,8 @@ Data goes to standard output, and everything else that a command says goes to st
 has all pages in one. `-o table`, the default, is for people on a terminal: colours (not with `NO_COLOR`), times as "5 m ago", the first digits of ids.
 In a pipe it is a line for each row: the columns separated by tabs, whole, without a head.
 
-A command waits at most 30 seconds for the service to answer a request. A GET that the network or a busy service broke off is sent again, twice at most; no other request is.
+A command waits at most 30 seconds for the service to answer a request. A command sends a GET again, twice at most, when the network breaks or the
+service is busy. It sends no other request again.
 
 Each command of the API has these options:
 

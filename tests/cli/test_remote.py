@@ -115,7 +115,7 @@ def test_the_status_is_the_estate_on_one_screen(ours: Cli):
     ours("connection", "wait", "hq-branch", "--for", "DOWN")
     rows = _rows(ours("status").out)
     assert rows[:2] == [["count", "gateways", "ACTIVE", "1"], ["count", "connections", "DOWN", "1"]]
-    assert rows[2][:5] == ["not-well", "connection", "hq-branch", "hq", "DOWN"]
+    assert rows[2][:5] == ["problem", "connection", "hq-branch", "hq", "DOWN"]
     assert rows[2][6] == "psk_mismatch"
     assert "→ set the same psk" in rows[2][7]
     assert rows[3] == ["not-redundant", "hq"]

@@ -191,7 +191,7 @@ def test_the_page_on_tunnels_that_are_down_runs(tmp_path: Path, start_server: An
     (tmp_path / "landbridge-data").symlink_to(running.folder)
     printed = _run("find-out-why-a-tunnel-is-down", tmp_path)
     for told in (
-        "not-well\tconnection\tbranch\thq\tDOWN\t",
+        "problem\tconnection\tbranch\thq\tDOWN\t",
         "cause\tike_proposal_mismatch",
         "device\taes-256 / sha2-256 / group15",
         "\tattempt\t",

@@ -38,4 +38,4 @@ def test_from_nothing_to_a_ping_and_to_the_cause_of_a_fault(tmp_path: Path):
         last = waited.stderr.splitlines()[-1]  # the initiator learns no more than that the device refuses
         assert last.startswith("landbridge: hq-branch is not ready after 20 s; it is DOWN: ")
         assert last.endswith("; remedy: compare psk, local_id and peer_id on both sides")
-        assert "not-well\tconnection\thq-branch\thq\tDOWN\t" in landbridge("status").stdout
+        assert "problem\tconnection\thq-branch\thq\tDOWN\t" in landbridge("status").stdout

@@ -24,7 +24,7 @@ def context() -> None:
 
 @context.command("list")
 def _list() -> None:
-    """List the contexts, and say where a command without flags would go.
+    """List the contexts, and name the service that a command without flags asks.
 
     Columns: * for the one in use, name, endpoint, project.
     """

@@ -12,9 +12,9 @@ from landbridge.client import api, failures, output, resources
 from landbridge.client.output import Cell, Id, Moment
 from landbridge.client.resources import CONNECTION, CUSTOMER_GATEWAY, GATEWAY, KINDS
 
-#: Rows of what changed lately.
+#: Rows of recent changes.
 _CHANGES = 5
-#: Connections in this state need nobody.
+#: A gateway or a connection with this status and without a cause is no problem.
 _WELL = "ACTIVE"
 #: The largest page of the audit trail.
 _AUDIT_PAGE = 500
@@ -22,11 +22,11 @@ _AUDIT_PAGE = 500
 
 @click.command
 @remote.asks
-@click.option("--limit", type=click.IntRange(min=1), default=20, help="Rows of what is not well (default 20).")
+@click.option("--limit", type=click.IntRange(min=1), default=20, help="Rows of problems (default 20).")
 def status(session: remote.Session, limit: int) -> None:
-    """Show the estate on one screen: counts, what is down, since when and why, redundancy, what changed lately.
+    """Show the estate on one screen: counts, problems with their causes, redundancy, recent changes.
 
-    In a pipe each line begins with its section: count, not-well, not-redundant, changed.
+    In a pipe each line begins with its section: count, problem, not-redundant, changed.
     """
     gateways = list(resources.list_statuses(session.api, GATEWAY))
     connections = list(resources.list_statuses(session.api, CONNECTION))
@@ -38,17 +38,16 @@ def status(session: remote.Session, limit: int) -> None:
     names = {each["id"]: each["name"] for each in (*gateways, *connections)}
     if any(each["action"].endswith("_cgw") for each in audit):
         names |= resources.names(session.api, CUSTOMER_GATEWAY)
-    sick = [
-        _sick(kind, each, names) for kind, some in (("gateway", gateways), ("connection", connections)) for each in some
-    ]
-    shown = [row for row in sick if row is not None]
-    alone = [each["name"] for each in gateways if each.get("redundant") is False]
-    lately = _lately(gateways, connections, audit, names)
+    kinds = (("gateway", gateways), ("connection", connections))
+    rows = (_problem(kind, each, names) for kind, some in kinds for each in some)
+    problems = [row for row in rows if row is not None]
+    not_redundant = [each["name"] for each in gateways if each.get("redundant") is False]
+    recent = _recent_changes(gateways, connections, audit, names)
     counts = [("gateways", *_counts(gateways)), ("connections", *_counts(connections))]
     if output.is_terminal():
-        _screen(session, counts, shown, limit, alone, lately)
+        _screen(session, counts, problems, limit, not_redundant, recent)
     else:
-        _lines(counts, shown, alone, lately)
+        _lines(counts, problems, not_redundant, recent)
 
 
 def _audit(service: api.Api) -> list[dict[str, Any]]:
@@ -64,8 +63,8 @@ def _counts(found: Sequence[dict[str, Any]]) -> tuple[str, ...]:
     return tuple(f"{count} {name}" for name, count in Counter(each["status"] for each in found).most_common())
 
 
-def _sick(kind: str, one: dict[str, Any], names: dict[str, str]) -> tuple[Cell, ...] | None:
-    """A row of a resource that is not well; None for the others."""
+def _problem(kind: str, one: dict[str, Any], names: dict[str, str]) -> tuple[Cell, ...] | None:
+    """A row of a resource with a problem; None for the others."""
     if one["status"] == _WELL and not one.get("cause"):
         return None
     gateway = names.get(one.get("vgw_id", ""), "")
@@ -74,7 +73,7 @@ def _sick(kind: str, one: dict[str, Any], names: dict[str, str]) -> tuple[Cell, 
     return kind, one["name"], gateway, one["status"], Moment(one.get("since", "")), one.get("cause"), why + remedy
 
 
-def _lately(
+def _recent_changes(
     gateways: Sequence[dict[str, Any]],
     connections: Sequence[dict[str, Any]],
     audit: Sequence[dict[str, Any]],
@@ -99,38 +98,40 @@ def _lately(
 def _screen(
     session: remote.Session,
     counts: Sequence[tuple[str, ...]],
-    sick: Sequence[tuple[Cell, ...]],
+    problems: Sequence[tuple[Cell, ...]],
     limit: int,
-    alone: Sequence[str],
-    lately: Sequence[tuple[Cell, ...]],
+    not_redundant: Sequence[str],
+    recent: Sequence[tuple[Cell, ...]],
 ) -> None:
     account = session.api.account
     output.fields(
         [
             ("service", f"{account.endpoint}, project {account.project_id} ({account.source})"),
             *((name, ", ".join(some) or "none") for name, *some in counts),
-            ("redundancy", f"not met for {', '.join(alone)}" if alone else "met, or nothing to carry"),
+            ("redundancy", f"not met for {', '.join(not_redundant)}" if not_redundant else "met, or nothing to carry"),
         ]
     )
-    if sick:
-        output.heading("NOT WELL")
-        output.table(("KIND", "NAME", "GATEWAY", "STATUS", "SINCE", "CAUSE", "REASON"), sick[:limit])
-    if len(sick) > limit:
-        output.say(f"and {len(sick) - limit} more: landbridge connection list --status DOWN, or --limit")
-    if lately:
-        output.heading("LATELY")
-        output.table(("WHEN", "NAME", "WHAT"), lately)
+    if problems:
+        output.heading("PROBLEMS")
+        output.table(("KIND", "NAME", "GATEWAY", "STATUS", "SINCE", "CAUSE", "REASON"), problems[:limit])
+    if len(problems) > limit:
+        output.say(f"and {len(problems) - limit} more: landbridge connection list --status DOWN, or --limit")
+    if recent:
+        output.heading("RECENT CHANGES")
+        output.table(("WHEN", "NAME", "WHAT"), recent)
 
 
 def _lines(
     counts: Sequence[tuple[str, ...]],
-    sick: Sequence[tuple[Cell, ...]],
-    alone: Sequence[str],
-    lately: Sequence[tuple[Cell, ...]],
+    problems: Sequence[tuple[Cell, ...]],
+    not_redundant: Sequence[str],
+    recent: Sequence[tuple[Cell, ...]],
 ) -> None:
     counted = [("count", name, *reversed(each.split(" "))) for name, *some in counts for each in some]
-    lone = [("not-redundant", name) for name in alone]
-    output.table((), [*counted, *(("not-well", *row) for row in sick), *lone, *(("changed", *row) for row in lately)])
+    unmet = [("not-redundant", name) for name in not_redundant]
+    output.table(
+        (), [*counted, *(("problem", *row) for row in problems), *unmet, *(("changed", *row) for row in recent)]
+    )
     sys.stdout.flush()
 
 

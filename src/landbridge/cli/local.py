@@ -49,10 +49,10 @@ def _settings(function: F) -> F:
 @click.option("--insecure-http", is_flag=True, default=None, help="Listen beyond this machine without TLS.")
 @click.option("--processes", metavar="N", help="Processes that answer the API (default one a processor, at most 4).")
 def serve(**arguments: object) -> None:
-    """Run the service: API and agent.
+    """Run the service: API, console and agent.
 
-    A process for each processor answers the API, and the first of them has the agent. The console is at `/console`. The first start makes a project and an admin key
-    and writes `credentials.toml` (mode 0600) into the data folder. SIGTERM or SIGINT end the service; tunnels stay up.
+    A process for each processor answers requests, and the first of them has the agent. The console is at `/console`. The first start makes a
+    project and an admin key, and writes `credentials.toml` (mode 0600) into the data folder. SIGTERM or SIGINT ends the service; tunnels stay up.
     """
     _call("serve", "serve", **arguments)
 
@@ -100,7 +100,7 @@ def _list_keys(**arguments: object) -> None:
 @_settings
 @click.argument("access_key")
 def _revoke_key(**arguments: object) -> None:
-    """Make a key useless within a second."""
+    """Revoke a key. The service refuses it within a second."""
     _call("keys", "revoke", **arguments)
 
 
@@ -138,7 +138,7 @@ def _list_projects(**arguments: object) -> None:
 @_settings
 @click.argument("gateway_id", required=False)
 def pause(**arguments: object) -> None:
-    """Let the agent watch and change nothing, until `resume`.
+    """Pause the agent: it looks and reports, and changes nothing until `resume`.
 
     GATEWAY_ID is the id of a VPN gateway, or none for all. The pause lasts across restarts. A cycle that has begun is finished. Tunnels
     stay as they are; the diagnoses say since when, and `/readyz` to an operator's key (to anybody: how many).
@@ -232,7 +232,7 @@ def check_config(**arguments: object) -> None:
 @click.option("--site", metavar="FILE", help="Site file: what it names is looked for, too.")
 @click.option("-o", "--output", "form", type=click.Choice(output.FORMATS), default="table", help="Default table.")
 def doctor(**arguments: object) -> None:
-    """Say whether this machine can carry tunnels, what it lacks, and how to mend it; change nothing.
+    """Say whether this machine can carry tunnels, what it lacks, and how to get that. The command changes nothing.
 
     It looks at root and capabilities, commands, the data planes, strongSwan, TUN, BIRD, forwarding, the ports of IKE, disk, and what the site
     file names. A warning is about something that works less well; with something missing the exit status is 1.

@@ -33,7 +33,7 @@ _OPTIONS = (
 ACCOUNT = ("context", "data", "endpoint", "project", "ca_file")
 
 YES = click.option("--yes", is_flag=True, help="Ask nothing. It is needed where nobody can be asked.")
-WAIT = click.option("--wait", is_flag=True, help="Wait until it is carried out, and say on the way what happens.")
+WAIT = click.option("--wait", is_flag=True, help="Wait until it is carried out, and print each status meanwhile.")
 TIMEOUT = click.option(
     "--timeout", type=click.FloatRange(min=0), metavar="SECONDS", default=WAIT_SECONDS, help="Of --wait (default 120)."
 )

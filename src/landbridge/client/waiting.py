@@ -1,4 +1,4 @@
-"""Waits for what the service carries out after it has answered, and says on the way what happens."""
+"""Waits for what the service carries out after it has answered, and prints each status meanwhile."""
 
 import time
 from collections.abc import Callable, Mapping
