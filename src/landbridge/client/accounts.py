@@ -1,7 +1,8 @@
 """Which service a command asks, and with which key. The first place that names one decides, and the whole account comes from there:
 
 1. the flags `--context NAME` and `--data DIR`
-2. the variables LANDBRIDGE_ENDPOINT, LANDBRIDGE_ACCESS_KEY, LANDBRIDGE_SECRET_KEY and LANDBRIDGE_TOKEN together; then LANDBRIDGE_CONTEXT; then LANDBRIDGE_DATA
+2. the variables LANDBRIDGE_ENDPOINT, LANDBRIDGE_ACCESS_KEY, LANDBRIDGE_SECRET_KEY and LANDBRIDGE_TOKEN together; then
+   LANDBRIDGE_CONTEXT; then LANDBRIDGE_DATA
 3. the context that `landbridge context use` chose
 4. `credentials.toml` in the data folder of this machine
 

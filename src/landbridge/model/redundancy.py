@@ -10,10 +10,10 @@ FailureKind = Literal["connection", "endpoint", "customer_gateway", "machine"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Carrier:
-    """A connection of a style as it carries subnets. `up`: whether it carries them now. `subnets`: CIDR blocks behind the device; of a connection of style
-    policy `source - destination`. `customer_gateway`: name and address, for people. `learned`: of a connection of style bgp, the prefixes that
-    its session learned, none while the tunnel is down; None for other styles, and while the tunnel is up and nothing is known of its
-    session. A session that learned something carries that in place of `subnets`.
+    """A connection of a style as it carries subnets. `up`: whether it carries them now. `subnets`: CIDR blocks behind the device; of a
+    connection of style policy `source - destination`. `customer_gateway`: name and address, for people. `learned`: of a connection of
+    style bgp, the prefixes that its session learned, none while the tunnel is down; None for other styles, and while the tunnel is up
+    and nothing is known of its session. A session that learned something carries that in place of `subnets`.
     """
 
     connection_id: str

@@ -87,9 +87,10 @@ class StrongSwan:
         echo_timings: Mapping[echo_state.Kind, window.Timing] = window.TIMINGS,
         path_checks: timedelta | None = None,
     ) -> None:
-        """`launch`: how daemons are started. `automatic_probes`: a device that refused is probed. `prove_pfs`: see
-        `ike.pfs_proof`. `learned_prefixes`: the most that a device may announce over BGP. `stopping` makes an engine that is good for `gateways` and `stop_all` alone, on a machine that can no longer do
-        more: the site may name an underlay that has vanished, or none. Raises EngineUnavailable.
+        """`launch`: how daemons are started. `automatic_probes`: a device that refused is probed. `prove_pfs`: see `ike.pfs_proof`.
+        `learned_prefixes`: the most that a device may announce over BGP. `stopping` makes an engine that is good for `gateways` and
+        `stop_all` alone, on a machine that can no longer do more: the site may name an underlay that has vanished, or none. Raises
+        EngineUnavailable.
         """
         machine.check_root()
         self._folder = data.resolve() / paths.ENGINE
@@ -165,7 +166,9 @@ class StrongSwan:
         return self._attempts.setdefault(gateway_id, attempts.AttemptLog(is_userland=self._plane == "userland"))
 
     def observe(self, gateway_id: str) -> state.GatewayState:
-        """Raises StepFailed when a charon is there but does not answer, until `charon.SILENCE_LIMIT` is over. Sees nothing where the folder belongs to another id."""
+        """Raises StepFailed when a charon is there but does not answer, until `charon.SILENCE_LIMIT` is over. Sees nothing where the
+        folder belongs to another id.
+        """
         folder = self._folder_of(gateway_id)
         with failures.as_step_failed():
             marked = marks.read(folder)

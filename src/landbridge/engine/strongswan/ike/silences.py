@@ -1,4 +1,4 @@
-"""Since when a charon owes an answer. It judges nothing."""
+"""Since when a charon has not answered. It judges nothing."""
 
 import math
 import time
@@ -19,5 +19,5 @@ class Silence:
         self._since = math.inf
 
     def seconds(self) -> float:
-        """0 for a charon that owes no answer."""
+        """0 for a charon that has answered every question."""
         return max(0.0, time.monotonic() - self._since)

@@ -83,10 +83,11 @@ class IkeSa:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IkeState:
-    """`answers`: False for a charon that is there and has not answered for a long time. `conns`: connection -> names of its children. `recently_initiated`: children that were initiated moments ago. `restarts`: how
-    many restarts had been asked for when charon was started last, at `started_at`; `died`: because the one before ended or did not answer. `unanswered`: unique id of an IKE_SA -> seconds since
-    we sent it the request that it has not answered. `attempts`: connection -> its attempts; `strangers`: attempts from addresses
-    that no connection has. `unknown_lines`: the number of lines that no rule knows.
+    """`answers`: False for a charon that is there and has not answered for a long time. `conns`: connection -> names of its children.
+    `recently_initiated`: children that were initiated moments ago. `restarts`: how many restarts had been asked for when charon was
+    started last, at `started_at`; `died`: because the charon before ended or did not answer. `unanswered`: unique id of an IKE_SA ->
+    seconds since we sent it the request that it has not answered. `attempts`: connection -> its attempts; `strangers`: attempts from
+    addresses that no connection has. `unknown_lines`: the number of lines that no rule knows.
     """
 
     alive: bool = False

@@ -122,8 +122,8 @@ class _Subscription:
 
 
 class Watcher:
-    """`folders` lists the gateways of this machine. `waiting`, `attempts_of` and `silence_of` give the unanswered requests and the attempts of a gateway, and the
-    silence of its charon.
+    """`folders` lists the gateways of this machine. `waiting`, `attempts_of` and `silence_of` give the unanswered requests and the
+    attempts of a gateway, and the silence of its charon.
     """
 
     def __init__(
