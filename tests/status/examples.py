@@ -152,6 +152,12 @@ def whole(began: float, *after: n.Fact, **given: Any) -> model.Attempt:
     )
 
 
+def named_us(t: float) -> n.Fact:
+    """An IKE_AUTH request of the device that names our id."""
+    payloads = ("IDi", "IDr", "AUTH")
+    return n.Message(at=at(t), sender="device", exchange="IKE_AUTH", is_request=True, id=1, payloads=payloads)
+
+
 def deleted(t: float, sender: n.Party = "device", phase: n.Phase = 1) -> n.Fact:
     return n.Deleted(at=at(t), line="received DELETE", sender=sender, phase=phase)
 

@@ -5,7 +5,7 @@ tested with strongSwan and Libreswan as devices (`make diagnose-bench`).
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from landbridge import model
 from landbridge.model import allowed_values, negotiation
@@ -347,7 +347,8 @@ def _refused_identity(context: Context, view: AttemptView, fact: negotiation.Ref
 
 def _refused_when_up(context: Context, view: AttemptView, fact: negotiation.Refusal) -> Iterator[model.Cause]:
     """The device began, and its key was right. So it refused our id or our authentication method. If its own messages named our id, it
-    refused the method.
+    refused the method. A tunnel that stayed up before shows that the device accepted both: it was changed since then, and its key may be
+    a new one.
     """
     has_named_us = any(
         isinstance(one, negotiation.Message) and one.sender == "device" and "IDr" in one.payloads
@@ -355,13 +356,27 @@ def _refused_when_up(context: Context, view: AttemptView, fact: negotiation.Refu
         if attempt.began_by == "device"
         for one in attempt.facts
     )
+    was_accepted = _stayed_up(context, before=view.up_at)
+    if was_accepted:
+        yield rule_context.cause("psk_mismatch", context, view, fact, is_certain=False)
     if not has_named_us:
         yield rule_context.cause(
             "local_id_mismatch", context, view, fact, is_certain=False, ours=show(context.local_id)
         )
-    method = "pre-shared key"
+    method, is_certain = "pre-shared key", has_named_us and not was_accepted
     yield rule_context.cause(
-        "authentication_method_mismatch", context, view, fact, is_certain=has_named_us, ours=method
+        "authentication_method_mismatch", context, view, fact, is_certain=is_certain, ours=method
+    )
+
+
+def _stayed_up(context: Context, *, before: datetime) -> bool:
+    """Whether a tunnel of this configuration came up earlier, and the device did not refuse it at once."""
+    facts = [one for attempt in context.attempts for one in attempt.facts]
+    refused = [one.at for one in facts if isinstance(one, negotiation.Refusal) and one.sender == "device"]
+    return any(
+        not any(timedelta(0) <= at - one.at <= AT_ONCE for at in refused)
+        for one in facts
+        if isinstance(one, negotiation.Established) and one.at < before
     )
 
 
