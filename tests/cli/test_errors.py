@@ -27,6 +27,9 @@ def _answer(status: str, content: str, *headers: str) -> bytes:
 ANSWERS = [
     (_answer("200 OK", "<html>"), 1, "did not answer in JSON: it is not the API of Landbridge"),
     (_answer("200 OK", "[1]"), 1, "did not answer in JSON"),
+    (_answer("200 OK", "[" * 200_000), 1, "did not answer in JSON"),
+    (_answer("200 OK", '{"status": "ok"}'), 1, "the answer has no field quotas: it is not the API of Landbridge"),
+    (_answer("302 Found", "", "Location: http://127.0.0.1:1/"), 1, "HTTP status 302, and no reason"),
     (_answer("404 Not Found", "nginx"), 1, "HTTP status 404, and no reason"),
     (_answer("404 Not Found", '{"error_code": "APIGW.0101", "error_msg": "no\\nsuch API"}'), 1, "no such API"),
     (_answer("404 Not Found", '{"error_code": "VPN.0004", "error_msg": "resource not found: x"}'), 3, "not found: x"),
@@ -110,6 +113,13 @@ ENDPOINTS = [
     ("http://no-such-host.invalid", 1, "no such host"),
     ("127.0.0.1:8700", 4, "is not a URL (http://… or https://…)"),
     ("ftp://127.0.0.1", 4, "is not a URL"),
+    ("http://", 4, "is not a URL"),
+    ("http://[", 4, "is not a URL"),
+    ("http://127.0.0.1:x", 4, "is not a URL"),
+    ("http://127.0.0.1:99999", 4, "is not a URL"),
+    ("http://a b", 4, "is not a URL"),
+    ("http://a\u009b", 4, "is not a URL"),
+    ("http://name:password@127.0.0.1", 4, "an endpoint has neither a user name nor an @"),
 ]
 
 
@@ -123,7 +133,24 @@ def test_a_service_that_cannot_be_reached_is_one_line(
     monkeypatch.setenv("LANDBRIDGE_ENDPOINT", endpoint)
     err = cli("status", *PROJECT, ends=ends).err
     assert said in err
+    assert "password" not in err
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["TOKEN", "ACCESS_KEY"])
+@pytest.mark.parametrize("damage", ["\n", "\r", "€", "\x7f", "\udc9b"])
+def test_a_damaged_key_is_told_and_not_shown(cli: Cli, monkeypatch: pytest.MonkeyPatch, name: str, damage: str):
+    values = {
+        "ENDPOINT": "http://127.0.0.1:1",
+        "PROJECT_ID": "0" * 32,
+        "SECRET_KEY": "s",
+        name: f"Confidential{damage}X",
+    }
+    for each, value in values.items():
+        monkeypatch.setenv(f"LANDBRIDGE_{each}", value)
+    err = cli("quota", ends=4).err
+    assert f"the environment: {name.lower()} has a character that no key has" in err
+    assert "Confidential" not in err
 
 
 def test_a_service_without_tls_is_told(cli: Cli, server: Any):

@@ -219,6 +219,8 @@ def test_a_device_cannot_send_escapes_to_a_terminal(capsys: pytest.CaptureFixtur
 
     output.table(("A",), [("x\x1b[2Jy\tz\n",)])
     assert capsys.readouterr().out == "x [2Jy z \n"
+    output.document({"ä": "\x1b[2J\x9b2J\u202e\x7f\U000e0001"}, "json")
+    assert capsys.readouterr().out == '{"ä": "\\u001b[2J\\u009b2J\\u202e\\u007f\\udb40\\udc01"}\n'
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

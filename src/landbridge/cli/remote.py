@@ -107,6 +107,7 @@ def is_agreed(question: str, *, yes: bool, name: str | None = None) -> None:
     """Asks on a terminal; with `name`, that name must be typed. Raises Usage where nobody can be asked, Abort after a no."""
     if yes:
         return
+    question = output.clean(question)
     if not sys.stdin.isatty():
         raise failures.Usage(f"{question} --yes is needed where nobody can be asked")
     if name is None:

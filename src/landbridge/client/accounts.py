@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from landbridge import paths
 from landbridge.client import contexts, failures
@@ -59,9 +60,25 @@ def find(flags: Flags, environment: Mapping[str, str] = os.environ) -> Account:
     account = dataclasses.replace(account, **{name: value for name, value in replaced.items() if value})
     if not (account.token or (account.access_key and account.secret_key)):
         raise failures.SignIn(f"{account.source} has no key: access_key and secret_key, or token")
-    if not account.endpoint.startswith(("http://", "https://")):
-        raise failures.SignIn(f"{account.source}: endpoint {account.endpoint!r} is not a URL (http://… or https://…)")
+    for name in ("access_key", "token"):  # they go into headers as they are; the message has no key
+        if not (getattr(account, name).isascii() and getattr(account, name).isprintable()):
+            raise failures.SignIn(f"{account.source}: {name} has a character that no key has")
+    _check_endpoint(account)
     return account
+
+
+def _check_endpoint(account: Account) -> None:
+    """Raises SignIn unless the endpoint is the URL of a host. It may hold no password: errors print it."""
+    endpoint = account.endpoint
+    try:
+        url = urlsplit(endpoint)
+        fits = url.scheme in ("http", "https") and url.hostname and url.port != 0
+    except ValueError:
+        fits = False
+    if "@" in endpoint:
+        raise failures.SignIn(f"{account.source}: an endpoint has neither a user name nor an @")
+    if not (fits and endpoint.isprintable() and " " not in endpoint):
+        raise failures.SignIn(f"{account.source}: endpoint {endpoint!r} is not a URL (http://… or https://…)")
 
 
 def _first(flags: Flags, environment: Mapping[str, str]) -> Account:

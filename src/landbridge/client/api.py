@@ -26,6 +26,15 @@ _SIGNED = ("host", "x-sdk-date")
 _HEADERS = {"landbridge-warnings": "", "landbridge-ignored-fields": "the service does not know "}
 
 
+class Answer(dict[str, Any]):
+    """The object that the service answered with. Raises Failure for a field that it does not have."""
+
+    def __missing__(self, name: str) -> Any:
+        raise failures.Failure(
+            f"the answer has no field {name}: it is not the API of Landbridge, or another version of it"
+        )
+
+
 class Api:
     """The API as an account sees it. `warn` gets what the service says beside an answer, a line each."""
 
@@ -46,7 +55,7 @@ class Api:
         """A path of our extensions of the API, below the project's."""
         return self._path("landbridge/v1", segments)
 
-    def get(self, path: str, **query: object) -> dict[str, Any]:
+    def get(self, path: str, **query: object) -> Answer:
         """The answer to a GET. A value None is left out of the query. Raises Failure."""
         return self._try_again(lambda: self.send("GET", path, None, **query))
 
@@ -60,7 +69,7 @@ class Api:
             if not marker:
                 return
 
-    def send(self, method: str, path: str, body: object = None, **query: object) -> dict[str, Any]:
+    def send(self, method: str, path: str, body: object = None, **query: object) -> Answer:
         """Sends a request once. The answer without content is empty. Raises Failure."""
         given = urlencode({name: value for name, value in query.items() if value is not None})
         content = b"" if body is None else json.dumps(body).encode()
@@ -75,7 +84,7 @@ class Api:
         for name, beginning in _HEADERS.items():
             if text := answer.headers.get(name):
                 self._warn(beginning + text)
-        return self._parsed(received) if received else {}
+        return self._parsed(received) if received else Answer()
 
     def close(self) -> None:
         """Closes the connection that is kept for the next GET."""
@@ -88,7 +97,7 @@ class Api:
             raise failures.SignIn(f"{self.account.source} has no project_id: --project ID names the project")
         return "/" + "/".join([root, *(quote(each, safe="") for each in (self.account.project_id, *segments))])
 
-    def _try_again(self, ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    def _try_again(self, ask: Callable[[], Answer]) -> Answer:
         for number in range(1, _TRIES):
             try:
                 return ask()
@@ -130,20 +139,20 @@ class Api:
         digest = signatures.sign(head, content, _SIGNED, account.secret_key)
         return headers | {"Authorization": signatures.authorization(account.access_key, _SIGNED, digest)}
 
-    def _parsed(self, received: bytes) -> dict[str, Any]:
+    def _parsed(self, received: bytes) -> Answer:
         try:
             found = json.loads(received)
-        except ValueError:
+        except (ValueError, RecursionError):
             found = None
         if not isinstance(found, dict):
             raise failures.Failure(f"{self.account.endpoint} did not answer in JSON: it is not the API of Landbridge")
-        return found
+        return Answer(found)
 
     def _failure(self, status: int, received: bytes) -> failures.Failure:
         try:
             answer = self._parsed(received)
         except failures.Failure:
-            answer = {}
+            answer = Answer()
         said = " ".join(str(answer.get("error_msg") or f"HTTP status {status}, and no reason").split())
         if status == 401:
             return failures.SignIn(f"{said} (the key is that of {self.account.source})")

@@ -36,10 +36,10 @@ def document(value: object, form: str) -> None:
     if form == "yaml":
         import yaml  # noqa: PLC0415 - takes as long as all else
 
-        yaml.safe_dump(value, sys.stdout, sort_keys=False, allow_unicode=True)
+        plain = dict(value) if isinstance(value, dict) else value  # yaml knows no other class
+        yaml.safe_dump(plain, sys.stdout, sort_keys=False, allow_unicode=True)
         return
-    text = json.dumps(value, indent=2 if is_terminal() else None, ensure_ascii=False)
-    sys.stdout.write(text.encode("utf-8", "backslashreplace").decode() + "\n")
+    sys.stdout.write(json_text(value, indent=2 if is_terminal() else None) + "\n")
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
@@ -83,6 +83,16 @@ def say(text: str) -> None:
     """Lines for people, on standard error."""
     for line in text.splitlines():
         sys.stderr.write(f"landbridge: {clean(line)}\n")
+
+
+def json_text(value: object, indent: int | None = None) -> str:
+    """The value as JSON. Characters that a terminal obeys or hides are escaped, as those below U+0020 always are."""
+    lines = json.dumps(value, indent=indent, ensure_ascii=False).split("\n")
+    return "\n".join(line if line.isprintable() else _escaped(line) for line in lines)
+
+
+def _escaped(text: str) -> str:
+    return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
 
 
 def clean(text: str) -> str:
