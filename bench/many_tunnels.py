@@ -72,22 +72,22 @@ def _requests(made: fleet.Fleet) -> Requests:
 
 def _by_hand(made: fleet.Fleet, requests: Requests) -> float:
     """Seconds from the first request until all CHILD_SAs are installed. A script sends one request after another."""
-    with fleet.Ears(requests) as ears:
+    with fleet.Listener(requests) as listener:
         began = time.perf_counter()
         for folder, asked in requests.items():
             with fleet.session(folder) as session:
                 for command, message in asked:
                     session.request(command, message)
-        return ears.wait_for_children(made.count) - began
+        return listener.wait_for_children(made.count) - began
 
 
 def _by_the_service(made: fleet.Fleet) -> float:
     """The same, from the first line that a charon logs: it has loaded something."""
     logs = [folder / charon.CHARON.log_file for folder in made.folders.values()]
-    with fleet.Ears(made.folders.values()) as ears, concurrent.futures.ThreadPoolExecutor(1) as beside:
+    with fleet.Listener(made.folders.values()) as listener, concurrent.futures.ThreadPoolExecutor(1) as beside:
         began = beside.submit(_wait_for_line, logs)
         made.service.start()
-        return ears.wait_for_children(made.count) - began.result()
+        return listener.wait_for_children(made.count) - began.result()
 
 
 def _wait_for_line(logs: list[Path]) -> float:

@@ -108,8 +108,8 @@ def session(folder: Path) -> Iterator[vici.Session]:
         yield vici.Session(connection)
 
 
-class Ears:
-    """Hears several charons say that CHILD_SAs are up. To use as a context manager."""
+class Listener:
+    """Listens to the events of several charons about CHILD_SAs. To use as a context manager."""
 
     def __init__(self, folders: Iterable[Path]) -> None:
         self._selector = selectors.DefaultSelector()

@@ -48,9 +48,7 @@ def _list() -> None:
 @click.argument("name")
 def _use(name: str) -> None:
     """Choose the context of commands that name none."""
-    found = contexts.read()
-    if name not in found.accounts:
-        raise failures.NotFound(f"no context {name} in {found.path} (there are {', '.join(found.accounts) or 'none'})")
+    found = _existing(name)
     contexts.write(contexts.Contexts(path=found.path, accounts=found.accounts, current=name))
     account = accounts.find(accounts.Flags())
     if account.source != f"context {name}":
@@ -81,6 +79,14 @@ def _add(name: str, file: str | None, ca_file: str | None, **given: str | None) 
     contexts.write(contexts.add(contexts.read(), name, values))
 
 
+def _existing(name: str) -> contexts.Contexts:
+    """All contexts, of which one has this name. Raises NotFound."""
+    found = contexts.read()
+    if name not in found.accounts:
+        raise failures.NotFound(f"no context {name} in {found.path} (contexts: {', '.join(found.accounts) or 'none'})")
+    return found
+
+
 def _secret() -> str:
     if sys.stdin.isatty():
         return str(click.prompt("Secret key", hide_input=True, err=True))
@@ -99,9 +105,7 @@ def _credentials(file: str) -> dict[str, str]:
 @click.argument("name")
 def _delete(name: str) -> None:
     """Forget a context. Its key stays valid (landbridge keys revoke)."""
-    found = contexts.read()
-    if name not in found.accounts:
-        raise failures.NotFound(f"no context {name} in {found.path}")
+    found = _existing(name)
     left = {each: values for each, values in found.accounts.items() if each != name}
     current = "" if found.current == name else found.current
     contexts.write(contexts.Contexts(path=found.path, accounts=left, current=current))
