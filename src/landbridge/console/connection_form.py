@@ -323,8 +323,8 @@ def show(
         if isinstance(field.allowed, Choice) and value not in field.allowed:
             value = field.value
         places = paths or (field.path,)
-        wrong = [one for one in told if any(_is_at(one.field, place) for place in places)]
-        warned = [one for one in cautions if any(_is_at(one.field, place) for place in places)]
+        wrong = [one for one in told if any(model.findings.is_at(one.field, place) for place in places)]
+        warned = [one for one in cautions if any(model.findings.is_at(one.field, place) for place in places)]
         for one in wrong:
             left.pop((one.field, one.message), None)
         for each in warned:
@@ -357,10 +357,6 @@ def seen(warnings: Iterable[model.Warning]) -> str:
     """A name for these warnings. A form carries it, so that a create can tell whether a person saw them."""
     names = sorted((one.field, one.text) for one in warnings)
     return hashlib.sha256(repr(names).encode()).hexdigest()[:16] if names else ""
-
-
-def _is_at(field: str, path: str) -> bool:
-    return field == path or field.startswith((f"{path}[", f"{path}."))
 
 
 def _in_row(field: str, rows: Sequence[int]) -> str:

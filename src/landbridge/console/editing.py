@@ -95,7 +95,7 @@ def fields(connection: model.Connection, form: Mapping[str, str], wrong: Iterabl
             help=known.help,
             is_secret=known.path == "psk",
             is_number=known.path.endswith("_seconds"),
-            wrong=[one.message for one in found if _is_at(one, known.path)],
+            wrong=[one.message for one in found if model.findings.is_at(one.field, known.path)],
         )
         for known in _KNOWN
         if known.path != "peer_subnets" or connection.style != "policy-template"
@@ -104,11 +104,7 @@ def fields(connection: model.Connection, form: Mapping[str, str], wrong: Iterabl
 
 def others(wrong: Iterable[model.Violation]) -> list[model.Violation]:
     """The violations that no field of the form has."""
-    return [one for one in wrong if not any(_is_at(one, known.path) for known in _KNOWN)]
-
-
-def _is_at(one: model.Violation, path: str) -> bool:
-    return one.field == path or one.field.startswith((f"{path}[", f"{path}."))
+    return [one for one in wrong if not any(model.findings.is_at(one.field, known.path) for known in _KNOWN)]
 
 
 def parse(connection: model.Connection, form: Mapping[str, str]) -> body.Parsed[connection_requests.UpdateConnection]:

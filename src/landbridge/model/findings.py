@@ -35,3 +35,8 @@ class Warning:  # noqa: A001 -- `model.Warning`, as an API calls what goes with 
 
     def __str__(self) -> str:
         return f"{self.field}: {self.text}"
+
+
+def is_at(field: str, path: str) -> bool:
+    """Whether the field of a finding is the one with this path, or lies in it."""
+    return field == path or field.startswith((f"{path}[", f"{path}."))

@@ -1,9 +1,10 @@
 """Plans a rekey of each CHILD_SA that a reauthentication of IKEv1 moved to another IKE_SA. Pure.
 
-Each end moves its CHILD_SAs by itself. When the device reauthenticates or rekeys at the same moment, it may leave CHILD_SAs at the old IKE_SA, and
-it deletes them with that one. This end would send into them until their lifetime ends, and DPD asks for the IKE_SA alone. A rekey makes a CHILD_SA that
-both ends have. An IKE_SA that has a CHILD_SA older than itself comes from a reauthentication. What was installed before the old IKE_SA was deleted may
-be lost at the device; what was installed later is known to both.
+Each end moves its CHILD_SAs by itself. When the device reauthenticates or rekeys at the same moment, it may leave CHILD_SAs at the
+old IKE_SA, and it deletes them with the old IKE_SA. This end would send into them until their lifetime ends, and DPD asks for the
+IKE_SA alone. A rekey makes a CHILD_SA that both ends have. An IKE_SA that has a CHILD_SA older than itself comes from a
+reauthentication. What was installed before the old IKE_SA was deleted may be lost at the device; what was installed later is known to
+both.
 """
 
 from collections.abc import Iterable, Iterator
