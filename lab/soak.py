@@ -1,7 +1,7 @@
 """`make test-soak`: changes and faults, one after another, while an echo runs through each of many connections every few milliseconds.
 
-What was measured becomes `docs/reference/behaviour-under-change.md`. The kernel's data plane runs in a virtual machine (`--save FILE`), and `--with FILE`
-writes what it measured into the page.
+What was measured becomes `docs/reference/behaviour-under-change.md`. The kernel's data plane runs in a virtual machine
+(`--save FILE`), and `--with FILE` writes what it measured into the page.
 """
 
 import argparse

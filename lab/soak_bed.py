@@ -1,4 +1,4 @@
-"""What a soak lies on: a service with several VPN gateways, a device for each of these, and many connections, all made through the public API.
+"""The bed of a soak: a service with several VPN gateways, a device for each of these, and many connections, all made through the public API.
 
 A device is one strongSwan that is many peers: it has an address and a LAN for each connection. Its configuration is written by this module from the
 body of the connection, and never by our own mapping. The first connection is the one whose fields are changed, the second one has style policy, and
@@ -358,7 +358,9 @@ class Bed:
 
 
 def _drops(name: str) -> int:
-    """Packets for which the socket of a daemon had no room (RcvbufErrors of UDP), or a link: the TUN device of a charon. 0 for a namespace that is gone."""
+    """Packets for which the socket of a daemon had no room (RcvbufErrors of UDP), or a link: the TUN device of a charon. 0 for a
+    namespace that is gone.
+    """
     try:
         snmp, links = namespace.inside(
             name, lambda _: [Path(f"/proc/thread-self/net/{file}").read_text() for file in ("snmp", "dev")]

@@ -23,8 +23,9 @@ _MACHINES = {
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """Of one event. Echoes that were lost: `changed`: on the connection that it changed, `hurt`: on the gateway that it hit, `others`: on all others; None
-    where there is none. `dropped`: those of the others for which a queue of their charons was full. `sent`: on all connections. `seconds`: of its longest step. `wrong`: why it did not converge.
+    """Of one event. Echoes that were lost: `changed`: on the connection that it changed, `hurt`: on the gateway that it hit, `others`: on
+    all others; None where there is none. `dropped`: those of the others for which a queue of their charons was full. `sent`: on all
+    connections. `seconds`: of its longest step. `wrong`: why it did not converge.
     """
 
     name: str

@@ -346,7 +346,9 @@ def _place(world: sites.World, number: int) -> tuple[sites.Device, sites.Device,
 
 @contextlib.contextmanager
 def running_case(testbed: Testbed, base: sites.Device | None = None) -> Iterator[RunningCase]:
-    """Runs a case. At the end, its connection, its device and its rules are removed. `base`: the machine of the device, if it is not the testbed's."""
+    """Runs a case. At the end, its connection, its device and its rules are removed. `base`: the machine of the device, if it is not the
+    testbed's.
+    """
     base = base or testbed.base
     address, other = testbed.next_addresses()
     device = dataclasses.replace(base, address=address, folder=base.folder / f"{testbed.cases}", process=None)
