@@ -364,9 +364,7 @@ def _refused_when_up(context: Context, view: AttemptView, fact: negotiation.Refu
             "local_id_mismatch", context, view, fact, is_certain=False, ours=show(context.local_id)
         )
     method, is_certain = "pre-shared key", has_named_us and not was_accepted
-    yield rule_context.cause(
-        "authentication_method_mismatch", context, view, fact, is_certain=is_certain, ours=method
-    )
+    yield rule_context.cause("authentication_method_mismatch", context, view, fact, is_certain=is_certain, ours=method)
 
 
 def _stayed_up(context: Context, *, before: datetime) -> bool:
