@@ -982,7 +982,9 @@ def test_an_attempt_of_another_configuration_never_changes_the_result(before: li
 @settings(deadline=None)
 @given(st.lists(_attempts, max_size=4), st.sampled_from(_LATER))
 def test_an_attempt_from_before_the_last_time_up_never_changes_the_result(before: list[model.Attempt], later: Any):
+    """But for one: a tunnel that stayed up shows what the device accepted then (REFUSED has the rows)."""
     attempts, _ = later.values
+    before = [replace(one, facts=tuple(fact for fact in one.facts if fact.kind != "established")) for one in before]
     up_once = whole(-0.5)
     assert rank(*before, up_once, *attempts) == rank(up_once, *attempts)
 

@@ -1,7 +1,7 @@
 """The causes that one attempt shows, the likeliest first: an ordered list of rules from facts to causes. Pure.
 
-The first rule that finds a cause decides, so that a cause comes before its consequences. A rule compares no attempts. The inferences were
-tested with strongSwan and Libreswan as devices (`make diagnose-bench`).
+The first rule that finds a cause decides, so that a cause comes before its consequences. A rule compares no attempts, except for what the
+device named or accepted before. The inferences were tested with strongSwan and Libreswan as devices (`make diagnose-bench`).
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -374,7 +374,7 @@ def _stayed_up(context: Context, *, before: datetime) -> bool:
     return any(
         not any(timedelta(0) <= at - one.at <= AT_ONCE for at in refused)
         for one in facts
-        if isinstance(one, negotiation.Established) and one.at < before
+        if isinstance(one, negotiation.Established) and one.phase == 2 and one.at < before
     )
 
 
