@@ -1,4 +1,4 @@
-"""Hosts send through a tunnel while its keys change, and no packet is lost. `tests/kernel/test_rekeys.py` waits for lifetimes that end."""
+"""Hosts send through a tunnel while its keys change, and no packet is lost."""
 
 import time
 
