@@ -160,10 +160,15 @@ class StrongSwan:
         return self._folder / names.short(gateway_id)
 
     def _unanswered_of(self, gateway_id: str) -> unanswered_requests.UnansweredRequests:
-        return self._unanswered.setdefault(gateway_id, unanswered_requests.UnansweredRequests())
+        found = self._unanswered.get(gateway_id)
+        return found or self._unanswered.setdefault(gateway_id, unanswered_requests.UnansweredRequests())
 
     def _attempts_of(self, gateway_id: str) -> attempts.AttemptLog:
-        return self._attempts.setdefault(gateway_id, attempts.AttemptLog(is_userland=self._plane == "userland"))
+        """Called for each line of a log, so the usual call makes no AttemptLog."""
+        found = self._attempts.get(gateway_id)
+        return found or self._attempts.setdefault(
+            gateway_id, attempts.AttemptLog(is_userland=self._plane == "userland")
+        )
 
     def observe(self, gateway_id: str) -> state.GatewayState:
         """Raises StepFailed when a charon is there but does not answer, until `charon.SILENCE_LIMIT` is over. Sees nothing where the
