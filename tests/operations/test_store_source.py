@@ -1,5 +1,7 @@
 """What the agent is told to make, and what becomes of what it reports: the source that is bound to the store."""
 
+import os
+import threading
 import uuid
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -68,6 +70,16 @@ def test_a_desired_gateway_is_whole(still: Any, source: nodes.StoreSource):
     assert len({each.if_id for each in wanted.connections}) == 2
     assert len(wanted.fingerprint_key) == 32
     assert "Secret-Number" not in repr(wanted)
+
+
+def test_a_report_does_not_wait_for_the_disk(still: Any, source: nodes.StoreSource, monkeypatch: pytest.MonkeyPatch):
+    """Nor does the change of a status that it brings. Other threads may synchronize meanwhile."""
+    gateway = _gateway(api := still.api(), source)
+    made, this_thread, synced = api.connection(gateway), threading.get_ident(), []
+    monkeypatch.setattr(os, "fdatasync", lambda file: synced.append((threading.get_ident(), file)))
+    source.report(_applied(source.desired(gateway["id"])))
+    assert api.get(f"vpn-connection/{made['id']}")["vpn_connection"]["status"] == "DOWN"
+    assert this_thread not in {thread for thread, _ in synced}
 
 
 def test_a_deleting_connection_is_not_desired_and_a_deleting_gateway_is_nothing(still: Any, source: nodes.StoreSource):

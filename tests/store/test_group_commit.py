@@ -88,6 +88,17 @@ def test_a_write_returns_after_the_log_is_synchronized_and_without_the_writer_lo
     assert [{"n", "other"} <= names for names in seen] == [True]
 
 
+def test_a_write_that_a_power_cut_may_take_back_does_not_wait_for_the_disk(
+    database: Database, path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    synced: list[set[str]] = []
+    monkeypatch.setattr(os, "fdatasync", lambda _: synced.append(_on_disk(path)))
+    assert database.write(_insert("observed"), durable=False) == "observed"
+    assert ("observed" in _on_disk(path), synced) == (True, [])
+    database.write(_insert("asked"))
+    assert [{"observed", "asked"} <= names for names in synced] == [True]
+
+
 def test_after_an_error_of_the_disk_the_caller_gets_it_and_later_writes_are_refused(
     database: Database, path: Path, monkeypatch: pytest.MonkeyPatch
 ):

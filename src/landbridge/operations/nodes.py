@@ -88,7 +88,8 @@ def report(tx: Transaction, observation: model.Observation) -> observations.Reco
 
 
 class StoreSource:
-    """The source of an agent in the process that has the store. A report writes only the connections that changed since the last one.
+    """The source of an agent in the process that has the store. A report writes only the connections that changed since the last one, and
+    does not wait for the disk: after a power cut the agent looks again.
 
     `desired` is the function of this module with the node's site file and keys; `beat` is called when the agent looks at all gateways.
     """
@@ -142,7 +143,7 @@ class StoreSource:
                 strangers=_new(observation.gateway.strangers, self._strangers.pop(observation.gateway_id, ())),
             ),
         )
-        recorded = self._database.write(lambda tx: report(tx, news))
+        recorded = self._database.write(lambda tx: report(tx, news), durable=False)
         self._reported[observation.gateway_id] = {one.connection_id: one for one in seen}
         self._looked_at[observation.gateway_id] = observation.seen_at
         self._strangers[observation.gateway_id] = observation.gateway.strangers
@@ -164,7 +165,7 @@ class StoreSource:
         self._causes.note(observation.gateway_id, found)
         changes = [change for change in found if change.is_news]
         if changes:
-            self._database.write(lambda tx: status_changes.keep(tx, observation, changes))
+            self._database.write(lambda tx: status_changes.keep(tx, observation, changes), durable=False)
         for change in changes:
             self._log.write(change)
 

@@ -34,7 +34,7 @@ class Transaction(Protocol):
 
 
 class Database(Protocol):
-    """Transactions that read one snapshot, and transactions that write. What a write returned is durable.
+    """Transactions that read one snapshot, and transactions that write. What a write returned is durable, unless its caller does without.
 
     A write raises Busy when nothing was stored. `on_nudge` is called after a commit with the gateways to look at.
     """
@@ -44,8 +44,10 @@ class Database(Protocol):
     def read(self, work: Callable[[Transaction], R]) -> R:
         """Runs `work` on one snapshot, in the calling thread."""
 
-    def write(self, work: Callable[[Transaction], R]) -> R:
-        """Runs `work` in a transaction of its own. Not for the event loop's thread."""
+    def write(self, work: Callable[[Transaction], R], *, durable: bool = True) -> R:
+        """Runs `work` in a transaction of its own. Not for the event loop's thread. With `durable` False it does not wait for the disk: a power
+        cut may take the write back, and no earlier one.
+        """
 
     async def read_soon(self, work: Callable[[Transaction], R]) -> R:
         """Runs `work` in another thread: for reads of many rows."""

@@ -154,7 +154,7 @@ class Database:
         os.close(self._log_file)
         self._writer_lock.close()
 
-    def write(self, work: Callable[[database.Transaction], R]) -> R:
+    def write(self, work: Callable[[database.Transaction], R], *, durable: bool = True) -> R:
         job = _Job(work)
         self._threads_waiting += 1
         try:
@@ -167,7 +167,9 @@ class Database:
             began = self._commit([job])
         finally:
             self._release_writer()
-        self._sync([job], began)
+        if durable:
+            self._sync([job])
+        _COMMITS.observe(time.perf_counter() - began)
         self._finish([job])
         if job.error is not None:
             raise job.error
@@ -241,7 +243,8 @@ class Database:
             began = self._commit(group)
         finally:
             self._release_writer()
-        self._sync(group, began)
+        self._sync(group)
+        _COMMITS.observe(time.perf_counter() - began)
 
     async def _acquire_writer(self) -> None:
         """Takes the writer lock, after the threads that wait for it."""
@@ -291,8 +294,8 @@ class Database:
             _run_checkpoint(self._writer)  # what was written meanwhile: then the log restarts
         return began
 
-    def _sync(self, group: list[_Job], began: float) -> None:
-        """Waits until what is committed is on the disk, by whatever process. Other writers go on meanwhile. `began`: the commit of the group.
+    def _sync(self, group: list[_Job]) -> None:
+        """Waits until what is committed is on the disk, by whatever process. Other writers go on meanwhile.
 
         After an error nobody knows what is on the disk: the callers get the error, and this process refuses all writes from now on.
         """
@@ -305,7 +308,6 @@ class Database:
             self._sync_error = error
             for job in group:
                 job.error = job.error or error
-        _COMMITS.observe(time.perf_counter() - began)
 
     def _finish(self, group: list[_Job]) -> None:
         for job in group:
