@@ -13,6 +13,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -21,6 +22,7 @@ from huaweicloudsdkvpn import v5
 
 from lab import birds, demo, sites, upgrade
 from landbridge import paths
+from landbridge.engine.strongswan import names
 from landbridge.install import files
 
 pytestmark = pytest.mark.timeout(1200)
@@ -91,7 +93,9 @@ def connection_id(world: sites.World, service: Installed) -> str:
 
 @pytest.fixture(scope="module")
 def speaker(world: sites.World, service: Installed, connection_id: str) -> Iterator[birds.Bird]:
-    """The BIRD of a device with a connection of style bgp at the same gateway. The session is established."""
+    """The BIRD of a device with a connection of style bgp at the same gateway. The session is established. It has no BFD: in this machine, packets of
+    BFD are late by more than seconds when the host is busy.
+    """
     client = service.client()
     first = client.show_vpn_connection(v5.ShowVpnConnectionRequest(vpn_connection_id=connection_id)).vpn_connection
     gateway = client.show_vgw(v5.ShowVgwRequest(vgw_id=first.vgw_id)).vpn_gateway
@@ -124,7 +128,7 @@ def speaker(world: sites.World, service: Installed, connection_id: str) -> Itera
         peer=ours,
         peer_asn=gateway.bgp_asn,
         routes=(BGP_LAN,),
-        bfd_times="interval 1 s; multiplier 5;",
+        more="",
     )
     show = v5.ShowVpnConnectionRequest(vpn_connection_id=made.id)
     with birds.running(bird):
@@ -145,9 +149,33 @@ def unit(kind: str) -> str:
     return f"{kind}{gateway()}.service"
 
 
+def process(kind: str) -> str:
+    """The process of the only unit of this kind, and when it started."""
+    return systemctl("show", "--property=MainPID,ExecMainStartTimestampMonotonic", unit(kind))
+
+
 def charon() -> str:
-    """The process of the only charon unit, and when it started."""
-    return systemctl("show", "--property=MainPID,ExecMainStartTimestampMonotonic", unit(paths.CHARON_UNIT))
+    return process(paths.CHARON_UNIT)
+
+
+def established() -> datetime | None:
+    """Since when the only BGP session is established, in the words of the gateway's BIRD. BIRD computes the milliseconds anew each time. None: it is not."""
+    command = ["birdc", "-s", f"{paths.RUN}/{gateway()}.ctl", "show", "protocols"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE).stdout
+    sys.stdout.write(said)
+    (words,) = (line.split() for line in said.splitlines() if " BGP " in line)
+    return datetime.fromisoformat(" ".join(words[4:6])) if words[6:] == ["Established"] else None
+
+
+def learned_routes() -> str:
+    """In the kernel, as BIRD put them there."""
+    command = ["ip", "-n", f"lb-{gateway()}", "route", "show", "table", str(names.LEARNED_TABLE)]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def wait_for_a_look(service: Installed, connection_id: str) -> None:
+    before = service.diagnosis(connection_id)["seen_at"]
+    sites.wait_for(lambda: service.diagnosis(connection_id)["seen_at"] != before, "a look", seconds=PATIENCE)
 
 
 def spis(service: Installed, connection_id: str) -> set[tuple[str, str]]:
@@ -160,9 +188,9 @@ def version(service: Installed) -> str:
 
 
 @contextlib.contextmanager
-def nothing_lost(world: sites.World) -> Iterator[None]:
+def nothing_lost(world: sites.World, host: str = HOST) -> Iterator[None]:
     """Pings cross before, during and after the block, and not one is lost."""
-    with upgrade.pinging(world.vpc_host, HOST) as stream:
+    with upgrade.pinging(world.vpc_host, host) as stream:
         sites.wait_for(lambda: len(stream.answered()) > upgrade.RATE, "a second of pings", seconds=PATIENCE)
         yield
         enough = len(stream.answered()) + 2 * upgrade.RATE
@@ -205,6 +233,23 @@ def test_a_bird_sees_the_folder_of_its_gateway_alone(speaker: birds.Bird) -> Non
     assert found
     assert {path.parent.name for path in found} == {gateway()}
     assert not any(Path(f"/proc/{pid}/root{files.ETC}").iterdir())
+
+
+@pytest.mark.long
+def test_a_restart_of_the_service_touches_no_bgp_session(
+    world: sites.World, service: Installed, connection_id: str, speaker: birds.Bird
+) -> None:
+    daemon, since, routes = process(paths.BIRD_UNIT), established(), learned_routes()
+    assert since is not None
+    assert f"{BGP_LAN} " in routes
+    with nothing_lost(world, BGP_HOST):
+        systemctl("restart", "landbridge")
+        wait_for_a_look(service, connection_id)
+    after = established()
+    assert after is not None
+    assert abs(after - since) < timedelta(seconds=1)
+    assert (process(paths.BIRD_UNIT), learned_routes()) == (daemon, routes)
+    assert speaker.learned() == {sites.VPC}
 
 
 PACKAGED = ("strongswan.service", "bird.service")
@@ -282,12 +327,24 @@ def test_after_all_that_a_reboot_takes_everything_comes_back(
     assert systemctl("is-active", f"{paths.CHARON_UNIT}{gateway()}.service") == "active"
 
 
+@pytest.mark.long
+def test_after_a_reboot_the_bgp_session_comes_back(world: sites.World, speaker: birds.Bird) -> None:
+    sites.wait_for(lambda: sites.ping(world.vpc_host, BGP_HOST), "a ping by a learned route", seconds=PATIENCE)
+    sites.wait_for(established, "the BGP session", seconds=PATIENCE)
+    sites.wait_for(lambda: speaker.learned() == {sites.VPC}, "the announced network", seconds=PATIENCE)
+    assert systemctl("is-active", unit(paths.BIRD_UNIT)) == "active"
+
+
 def test_uninstalling_takes_all_down_and_leaves_the_data(connection_id: str) -> None:
+    """After a test of BGP, a BIRD runs too."""
     del connection_id
     daemons, namespace = (
         [unit(kind) for kind in (paths.CHARON_UNIT, paths.BIRD_UNIT)],
         Path("/run/netns", f"lb-{gateway()}"),
     )
+    in_namespace = ["ip", "netns", "pids", namespace.name]
+    pids = subprocess.run(in_namespace, capture_output=True, text=True, check=True).stdout.split()
+    assert pids
     done = landbridge(upgrade.NEXT, "uninstall")
     assert done.returncode == 0, done.stderr
     left = [path for path in (*files.MANAGED_FILES, files.COMMAND, files.OPT, paths.RUN) if Path(path).exists()]
@@ -295,6 +352,7 @@ def test_uninstalling_takes_all_down_and_leaves_the_data(connection_id: str) -> 
     assert not namespace.exists()
     state = subprocess.run(["systemctl", "is-active", *daemons], capture_output=True, text=True, check=False)
     assert state.stdout.split() == ["inactive", "inactive"]
+    assert [pid for pid in pids if Path("/proc", pid).exists()] == []
     assert systemctl("is-enabled", *PACKAGED).split() == ["enabled", "enabled"]
     assert Path(paths.DATA, "landbridge.db").exists()
     assert Path(files.CONFIGURATION).exists()
