@@ -80,8 +80,8 @@ PARALLEL_TUNNELS := -n $(shell echo $$(( ($$(nproc) * 3 + 1) / 2 ))) --dist work
 unit: setup ## the tests of every minute: no processes, no servers, no tunnels
 	@$(BIN)/python -m pytest $(PARALLEL) -p tests.unit_only tests $(addprefix --ignore tests/,cli clients compat durability kernel scenarios)
 
-test: setup $(VENV)/.unpacked ## every test, real tunnels and foreign clients included; prints the lines of the code that no test ran
-	@$(BIN)/python -m pytest $(PARALLEL_TUNNELS) --cov=landbridge tests --ignore tests/clients --ignore tests/kernel
+test: setup $(VENV)/.unpacked ## every test that is not marked long, real tunnels and foreign clients included; prints the lines of the code that no test ran
+	@$(BIN)/python -m pytest $(PARALLEL_TUNNELS) --cov=landbridge -m 'not long' tests --ignore tests/clients --ignore tests/kernel
 
 test-clients: setup ## foreign clients in Go, Java and Terraform; ABSENT=skip skips those whose tools are not there, and lists them
 	@$(BIN)/python -m pytest -rs tests/clients $(if $(ABSENT),--absent=$(ABSENT))
@@ -100,6 +100,7 @@ test-kernel-full: setup $(VENV)/.kernel-packages ## the tests that take minutes 
 	@for fetched in lab.kernel lab.libreswan lab.frr lab.upgrade; do $(BIN)/python -m $$fetched; done
 	@rm -f build/kernel/{tunnels,install}/junit.xml build/kernel/every-scenario/verdicts.json
 	@bad=0; \
+	$(BIN)/python -m pytest -m long tests --ignore tests/clients --ignore tests/kernel || bad=1; \
 	$(MAKE) --no-print-directory -k -j2 --output-sync=target build/kernel/tunnels build/kernel/install WITH= VM_SECONDS=5400 || bad=1; \
 	$(BIN)/python -m lab.vm --timeout 5400 --results build/kernel/every-scenario -- env LAB_SLOWNESS=4 $(BIN)/python -m lab.replay_all --plane kernel --every --places 1 --save build/kernel/every-scenario/verdicts.json || bad=1; \
 	$(BIN)/python -m lab.kernel_tests_page build/kernel/tunnels/junit.xml build/kernel/install/junit.xml build/kernel/every-scenario/verdicts.json || bad=1; \

@@ -106,7 +106,7 @@ class BothEnds:
             thread.start()
         for thread in threads:
             thread.join()
-        return self._until_steady(time.monotonic())
+        return self.settle(time.monotonic())
 
     def outage(self) -> float:
         """Cuts the path until the gateway has found the device dead and dials it, and mends it. Returns and raises as `at_once` does."""
@@ -115,13 +115,14 @@ class BothEnds:
             self.managed.wait_for(managed_gateway.is_down, "the device to be dead")
         finally:
             self.managed.world.mend()
-        return self._until_steady(time.monotonic())
+        return self.settle(time.monotonic())
 
     def carries(self) -> bool:
         """Whether a host in each LAN of the device answers."""
         return all(sites.ping(self.managed.world.vpc_host, host) for host in HOSTS)
 
-    def _until_steady(self, began: float) -> float:
+    def settle(self, began: float) -> float:
+        """Waits until both ends have had the same SAs for STEADY seconds. `began`: a time of the monotonic clock. Returns and raises as `at_once` does."""
         since: float | None = None
         while since is None or time.monotonic() < since + STEADY:
             if not self._agree():
@@ -157,18 +158,37 @@ def _all_spis(end: list[sas.Sa]) -> set[frozenset[str]]:
 
 
 @contextlib.contextmanager
-def running(version: str, *, in_kernel: bool = False) -> Iterator[BothEnds]:
-    """A tunnel with two pairs of selectors that is up, an agent at its work, and a device that begins nothing by itself."""
+def running(
+    version: str, *, in_kernel: bool = False, lifetimes: tuple[int, int] = (86400, 3600), rekey: int = 3600
+) -> Iterator[BothEnds]:
+    """A tunnel with two pairs of selectors that is up, an agent at its work, and a device that begins nothing by itself. `lifetimes`: seconds, of the
+    IKE policy and of the IPsec policy; `rekey`: seconds after which the device rekeys, see `sites.Tunnel`.
+    """
     pairs = tuple((lan, sites.VPC) for lan in LANS)
     is_v1 = version == "v1"
     tunnel = sites.Tunnel(
-        gateway=sites.EIPS[0], psk=specs.PSK, version=1 if is_v1 else 2, pairs=pairs, proposals="aes128-sha256-modp2048"
+        gateway=sites.EIPS[0],
+        psk=specs.PSK,
+        version=1 if is_v1 else 2,
+        pairs=pairs,
+        proposals="aes128-sha256-modp2048",
+        rekey=rekey,
     )
-    ike = specs.ike_policy(version=version, negotiation_mode="main" if is_v1 else None, dpd=DPD, dh_group="group14")
+    ike = specs.ike_policy(
+        version=version,
+        negotiation_mode="main" if is_v1 else None,
+        dpd=DPD,
+        dh_group="group14",
+        lifetime_seconds=lifetimes[0],
+    )
+    ipsec = specs.ipsec_policy(lifetime_seconds=lifetimes[1])
     with managed_gateway.managed() as managed:
         device = managed.world.add_device(tunnel, lans=LANS, in_kernel=in_kernel)
         rules = (specs.policy(1, sites.VPC, *LANS),)
-        managed.want(specs.connection(style="policy", peer_subnets=None, policy_rules=rules, ike_policy=ike))
+        spec = specs.connection(
+            style="policy", peer_subnets=None, policy_rules=rules, ike_policy=ike, ipsec_policy=ipsec
+        )
+        managed.want(spec)
         managed.wait_for(lambda seen: managed_gateway.is_up(seen) and len(seen.children) == len(LANS), "the tunnel")
         uri = f"unix://{managed.world.folder}/engine/{names.short(managed.gateway.id)}/charon.vici"
         [ours] = sas.read(uri)
