@@ -72,6 +72,14 @@ class Terminal:
         return bool(read)
 
 
+@pytest.fixture(autouse=True)
+def _interruptible() -> Iterator[None]:
+    """A shell that starts the tests in the background lets them and their children ignore SIGINT."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
     return {"PATH": os.environ["PATH"], "XDG_CONFIG_HOME": str(tmp_path / "config"), "TERM": "xterm-256color"}
@@ -100,11 +108,11 @@ def _piped(environment: Mapping[str, str], *words: str) -> Iterator["subprocess.
         text=True,
         env=environment,
     )
-    try:
-        with process:
+    with process:
+        try:
             yield process
-    finally:
-        process.kill()
+        finally:
+            process.kill()
 
 
 def test_a_terminal_has_a_table_with_colours_and_a_pipe_has_whole_lines(
