@@ -423,8 +423,15 @@ def start_server(tmp_path: Path) -> Iterator[Callable[..., Server]]:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One server process for all tests that only talk to it."""
-    running = Server(tmp_path_factory.mktemp("server") / "data")
+    """One server process for all tests that only talk to it.
+
+    Its endpoints are not the default ones: hundreds of gateways would also take the addresses that tests give to devices.
+    """
+    folder = tmp_path_factory.mktemp("server")
+    site = folder / "site.toml"
+    endpoints = ipaddress.ip_network("198.18.0.0/22").hosts()
+    site.write_text("".join(f'[[eip]]\nid = "{uuid.uuid4()}"\naddress = "{address}"\n' for address in endpoints))
+    running = Server(folder / "data", "--site", str(site))
     try:
         yield running.ready()
     finally:
