@@ -5,7 +5,7 @@ from typing import Any
 from landbridge import model
 from landbridge.api import routes
 from landbridge.operations import gateway_updates, gateway_upgrades, gateways, routing_tables
-from landbridge.wire import body, gateway_jobs, parameters, shapes
+from landbridge.wire import body, gateway_diagnoses, gateway_jobs, parameters, shapes
 from landbridge.wire import gateways as wire_gateways
 from landbridge.wire import routing_tables as wire_routing_tables
 
@@ -231,10 +231,10 @@ ROUTES = (
         success=200,
         parse=_ref,
         render=lambda one: {
-            "diagnosis": wire_gateways.diagnosis(
+            "diagnosis": gateway_diagnoses.diagnosis(
                 one.gateway, one.status, one.connections, one.strangers, one.redundancy
             )
         },
-        answer=wire_gateways.OneGatewayDiagnosis,
+        answer=gateway_diagnoses.OneGatewayDiagnosis,
     ),
 )
