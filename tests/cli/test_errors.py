@@ -29,6 +29,7 @@ ANSWERS = [
     (_answer("200 OK", "[1]"), 1, "did not answer in JSON"),
     (_answer("200 OK", "[" * 200_000), 1, "did not answer in JSON"),
     (_answer("200 OK", '{"status": "ok"}'), 1, "the answer has no field quotas: it is not the API of Landbridge"),
+    (_answer("200 OK", '{"quotas": {"other": []}}'), 1, "the answer has no field resources"),
     (_answer("302 Found", "", "Location: http://127.0.0.1:1/"), 1, "HTTP status 302, and no reason"),
     (_answer("404 Not Found", "nginx"), 1, "HTTP status 404, and no reason"),
     (_answer("404 Not Found", '{"error_code": "APIGW.0101", "error_msg": "no\\nsuch API"}'), 1, "no such API"),
@@ -85,7 +86,7 @@ def answering(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[bytes | Non
 def test_an_answer_of_any_kind_is_one_line(
     cli: Cli, answering: Any, monkeypatch: pytest.MonkeyPatch, answer: bytes | None, ends: int, said: str
 ):
-    monkeypatch.setattr(api.Api.__init__, "__defaults__", (api.Api.__init__.__defaults__[0], 0.5))
+    monkeypatch.setattr(api, "TIMEOUT", 0.5)
     answering(answer)
     err = cli("quota", ends=ends).err
     assert err.startswith("landbridge: ")

@@ -27,7 +27,7 @@ _HEADERS = {"landbridge-warnings": "", "landbridge-ignored-fields": "the service
 
 
 class Answer(dict[str, Any]):
-    """The object that the service answered with. Raises Failure for a field that it does not have."""
+    """An object that the service answered with, or one within it. Raises Failure for a field that it does not have."""
 
     def __missing__(self, name: str) -> Any:
         raise failures.Failure(
@@ -36,14 +36,14 @@ class Answer(dict[str, Any]):
 
 
 class Api:
-    """The API as an account sees it. `warn` gets what the service says beside an answer, a line each."""
+    """The API as an account sees it. `warn` gets what the service says beside an answer, a line each. `timeout`: see TIMEOUT, its default."""
 
     def __init__(
-        self, account: Account, warn: Callable[[str], None] = lambda _: None, timeout: float = TIMEOUT
+        self, account: Account, warn: Callable[[str], None] = lambda _: None, timeout: float | None = None
     ) -> None:
         self.account = account
         self._warn = warn
-        self._timeout = timeout
+        self._timeout = TIMEOUT if timeout is None else timeout
         self._url = urlsplit(account.endpoint)
         self._kept: http.client.HTTPConnection | None = None
 
@@ -141,12 +141,12 @@ class Api:
 
     def _parsed(self, received: bytes) -> Answer:
         try:
-            found = json.loads(received)
+            found = json.loads(received, object_hook=Answer)
         except (ValueError, RecursionError):
             found = None
-        if not isinstance(found, dict):
+        if not isinstance(found, Answer):
             raise failures.Failure(f"{self.account.endpoint} did not answer in JSON: it is not the API of Landbridge")
-        return Answer(found)
+        return found
 
     def _failure(self, status: int, received: bytes) -> failures.Failure:
         try:
