@@ -27,12 +27,13 @@ PLACES = 3
 Verdicts = dict[tuple[str, Plane], tuple[str, float]]
 
 
-def run(wanted: Sequence[Scenario], plane: Plane, count: int = PLACES) -> Verdicts:
-    """`pass` for each, or what was not true; with the seconds that it took."""
+def run(wanted: Sequence[Scenario], plane: Plane, count: int = PLACES, save: Path | None = None) -> Verdicts:
+    """`pass` for each, or what was not true; with the seconds that it took. Written to the file `save` after each one."""
     waiting: queue.SimpleQueue[Scenario] = queue.SimpleQueue()
     for scenario in sorted(wanted, key=lambda one: bool(one.body), reverse=True):  # those that wait for timers first
         waiting.put(scenario)
     verdicts: Verdicts = {}
+    saving = threading.Lock()
 
     def work(place: Place) -> None:
         while True:
@@ -40,7 +41,11 @@ def run(wanted: Sequence[Scenario], plane: Plane, count: int = PLACES) -> Verdic
                 scenario = waiting.get_nowait()
             except queue.Empty:
                 return
-            verdicts[scenario.name, plane] = _verdict(place, scenario)
+            verdict = _verdict(place, scenario)
+            with saving:
+                verdicts[scenario.name, plane] = verdict
+                if save:
+                    save.write_text(json.dumps([[*key, *each] for key, each in verdicts.items()]))
 
     with replay.places(min(count, len(wanted)), plane) as found:
         threads = [threading.Thread(target=work, args=(place,)) for place in found]
@@ -67,9 +72,8 @@ def main() -> int:
     """0 when all passed."""
     asked = _parse()
     chosen = [one for one in scenarios.SCENARIOS if any(fnmatch.fnmatch(one.name, each) for each in asked.only)]
-    made = run([one for one in chosen if asked.every or asked.plane in one.planes], asked.plane, asked.places)
-    if asked.save:
-        asked.save.write_text(json.dumps([[*key, *verdict] for key, verdict in made.items()]))
+    wanted = [one for one in chosen if asked.every or asked.plane in one.planes]
+    made = run(wanted, asked.plane, asked.places, asked.save)
     verdicts = {key: verdict for key, (verdict, _) in made.items()}
     if asked.others:
         verdicts |= {(name, plane): verdict for name, plane, verdict, _ in json.loads(asked.others.read_text())}

@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,14 @@ def test_a_named_module_exists(named: str):
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"`make ([\w-]+)`", PAGE))))
 def test_a_named_target_exists(target: str):
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+
+def test_a_dry_run_of_make_runs_nothing():
+    """`make -n` runs the lines of a recipe that have $(MAKE). Here there is no Python that they could run."""
+    command = ["make", "-n", "VENV=/nowhere", "test-kernel", "test-kernel-full"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "lab.kernel_tests_page" in done.stdout
 
 
 @pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\(([^)#]+)", PAGE))))
