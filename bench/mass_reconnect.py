@@ -10,8 +10,11 @@ def measure(runs: int, count: int) -> None:
     with fleet.fleet(1, count) as made:
         made.service.start()
         sites.wait_for(lambda: reconnect.is_whole(made), "all tunnels to be up", seconds=fleet.PATIENCE)
-        for what, hurt in (("devices restarted", reconnect.restart_devices), ("charon killed", reconnect.kill_charon)):
-            _show(f"{count:,} peers, {what}", [hurt(made) for _ in range(runs)])
+        for what, restart in (
+            ("devices restarted", reconnect.restart_devices),
+            ("charon killed", reconnect.kill_charon),
+        ):
+            _show(f"{count:,} peers, {what}", [restart(made) for _ in range(runs)])
 
 
 def _show(what: str, seen: list[reconnect.Reconnect]) -> None:

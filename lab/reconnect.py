@@ -65,11 +65,11 @@ def kill_charon(made: fleet.Fleet) -> Reconnect:
     return _measure(made, kill)
 
 
-def _measure(made: fleet.Fleet, hurt: Callable[[], None]) -> Reconnect:
+def _measure(made: fleet.Fleet, interrupt: Callable[[], None]) -> Reconnect:
     before = {spi for sa in made.sas() for spi in sa.spis}
     with _counting(made.world.wan) as count, _asking(made) as asked:
         began = time.monotonic()
-        hurt()
+        interrupt()
         sites.wait_for(lambda: is_whole(made, before), "all tunnels to be up again", seconds=fleet.PATIENCE)
         took = time.monotonic() - began
         messages = count()

@@ -45,17 +45,17 @@ def run(bed: Bed, event: Event, linger: float = LINGER) -> Outcome:
 
 def _outcome(bed: Bed, event: Event, rounds: range, dropped: list[int], *, seconds: float, wrong: str) -> Outcome:
     """`dropped`: by full queues of each gateway. They explain as many losses of the gateway's connections."""
-    changed, hurt = event.changed(bed), event.hurt(bed)
+    changed, disturbed = event.changed(bed), event.disturbed(bed)
     lost = dict(enumerate(bed.pings.lost(flow, rounds) for flow in range(len(bed.flows))))
     own = [flow for flow, one in enumerate(bed.flows) if one is changed]
-    of_hurt = [flow for flow, one in enumerate(bed.flows) if one.gateway is hurt]
+    of_disturbed = [flow for flow, one in enumerate(bed.flows) if one.gateway is disturbed]
     others = [0] * len(bed.gateways)
-    for flow in lost.keys() - {*own, *of_hurt}:
+    for flow in lost.keys() - {*own, *of_disturbed}:
         others[bed.gateways.index(bed.flows[flow].gateway)] += lost[flow]
     return Outcome(
         name=event.name,
         changed=sum(lost[flow] for flow in own) if changed else None,
-        hurt=sum(lost[flow] for flow in of_hurt) if hurt else None,
+        disturbed=sum(lost[flow] for flow in of_disturbed) if disturbed else None,
         others=sum(others),
         dropped=sum(map(min, others, dropped)),
         sent=len(rounds) * len(bed.flows),

@@ -35,7 +35,7 @@ def _none(_: Bed) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """`act` does something and yields, once or several times. `changed`: the connection that it changes, and `hurt`: the gateway whose daemon or
+    """`act` does something and yields, once or several times. `changed`: the connection that it changes, and `disturbed`: the gateway whose daemon or
     namespace it takes away; the echoes of all other connections must be answered. `refused`: the API refuses the change. `short`: a part of `make
     test`.
     """
@@ -43,7 +43,7 @@ class Event:
     name: str
     act: Callable[[Bed], Iterator[None]]
     changed: Callable[[Bed], Connection | None] = _none
-    hurt: Callable[[Bed], Gateway | None] = _none
+    disturbed: Callable[[Bed], Gateway | None] = _none
     planes: tuple[Plane, ...] = BOTH
     short: bool = False
 
@@ -252,7 +252,7 @@ def _the_site_file_changes(bed: Bed) -> Iterator[None]:
 # -- daemons and the machine ------------------------------------------------------------------------------------------
 
 
-def _hurt(bed: Bed) -> Gateway:
+def _second_gateway(bed: Bed) -> Gateway:
     return bed.gateways[1]
 
 
@@ -262,16 +262,16 @@ def _bgp(bed: Bed) -> Connection:
 
 def _signalled(program: daemon.Daemon, number: signal.Signals) -> Callable[[Bed], Iterator[None]]:
     def act(bed: Bed) -> Iterator[None]:
-        (pid,) = bed.pids(program, _hurt(bed))
+        (pid,) = bed.pids(program, _second_gateway(bed))
         os.kill(pid, number)
-        bed.wait(lambda: (now := bed.pids(program, _hurt(bed))) and pid not in now, "another process")
+        bed.wait(lambda: (now := bed.pids(program, _second_gateway(bed))) and pid not in now, "another process")
         yield
 
     return act
 
 
 def _the_namespace_is_deleted(bed: Bed) -> Iterator[None]:
-    namespace.remove(_hurt(bed).namespace)
+    namespace.remove(_second_gateway(bed).namespace)
     yield
 
 
@@ -318,11 +318,13 @@ EVENTS = (
         changed=lambda bed: bed.gateways[0].connections[0],
     ),
     Event(name="the site file changes", act=_the_site_file_changes),
-    Event(name="a charon is killed", act=_signalled(charon.CHARON, signal.SIGKILL), hurt=_hurt, short=True),
-    Event(name="a charon hangs (SIGSTOP)", act=_signalled(charon.CHARON, signal.SIGSTOP), hurt=_hurt),
+    Event(
+        name="a charon is killed", act=_signalled(charon.CHARON, signal.SIGKILL), disturbed=_second_gateway, short=True
+    ),
+    Event(name="a charon hangs (SIGSTOP)", act=_signalled(charon.CHARON, signal.SIGSTOP), disturbed=_second_gateway),
     Event(name="a BIRD is killed", act=_signalled(bird.BIRD, signal.SIGKILL), changed=_bgp, short=True),
     Event(name="a BIRD hangs (SIGSTOP)", act=_signalled(bird.BIRD, signal.SIGSTOP), changed=_bgp),
-    Event(name="a gateway's namespace is deleted", act=_the_namespace_is_deleted, hurt=_hurt),
+    Event(name="a gateway's namespace is deleted", act=_the_namespace_is_deleted, disturbed=_second_gateway),
     Event(name="the disk of the logs and of the database is full", act=_the_disk_is_full),
     Event(name="the clock jumps an hour ahead and back", act=_the_clock_jumps, planes=("kernel",)),
 )

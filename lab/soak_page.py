@@ -23,14 +23,14 @@ _MACHINES = {
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """Of one event. Echoes that were lost: `changed`: on the connection that it changed, `hurt`: on the gateway that it hit, `others`: on
+    """Of one event. Echoes that were lost: `changed`: on the connection that it changed, `disturbed`: on the gateway that it hits, `others`: on
     all others; None where there is none. `dropped`: those of the others for which a queue of their charons was full. `sent`: on all
     connections. `seconds`: of its longest step. `wrong`: why it did not converge.
     """
 
     name: str
     changed: int | None
-    hurt: int | None
+    disturbed: int | None
     others: int
     sent: int
     seconds: float
@@ -69,7 +69,7 @@ def line(one: Outcome) -> str:
     """A row of the table."""
     counts = (
         "" if count is None else f"{count:,}"
-        for count in (one.changed, one.hurt, one.others - one.dropped, one.dropped)
+        for count in (one.changed, one.disturbed, one.others - one.dropped, one.dropped)
     )
     return f"| {' | '.join([one.name, *counts, one.wrong or f'{one.seconds:.1f}'])} |"
 

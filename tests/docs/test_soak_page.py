@@ -20,7 +20,7 @@ def test_each_event_converged_and_the_others_lost_nothing():
 
 
 def test_a_section_is_replaced_and_the_other_one_stays():
-    one = soak_page.Outcome(name="a change", changed=3, hurt=None, others=7, dropped=5, sent=100, seconds=0.4)
+    one = soak_page.Outcome(name="a change", changed=3, disturbed=None, others=7, dropped=5, sent=100, seconds=0.4)
     run = soak_page.Run(plane="userland", gateways=2, connections=3, interval=0.02, day="2026-11-30", outcomes=[one])
     page = "# Title\n\n## Userland data plane\n\nold\n\n## Kernel data plane\n\nkept\n"
     found = soak_page.replaced(page, run)

@@ -20,11 +20,11 @@ def made() -> Iterator[fleet.Fleet]:
         yield found
 
 
-@pytest.mark.parametrize("hurt", [reconnect.restart_devices, reconnect.kill_charon])
+@pytest.mark.parametrize("restart", [reconnect.restart_devices, reconnect.kill_charon])
 def test_each_peer_has_one_tunnel_again_and_the_api_answers_meanwhile(
-    made: fleet.Fleet, hurt: Callable[[fleet.Fleet], reconnect.Reconnect]
+    made: fleet.Fleet, restart: Callable[[fleet.Fleet], reconnect.Reconnect]
 ):
-    seen = hurt(made)
+    seen = restart(made)
     assert seen.failed_answers == 0
     assert PEERS <= seen.first_messages <= 4 * PEERS  # each peer may be asked for a cookie, or be late once
     assert sites.ping(made.world.vpc_host, sites.lan_host(PEERS - 1))

@@ -279,8 +279,8 @@ def _damage(draw: Any, current: state.GatewayState, kind: str) -> state.GatewayS
                 current, tunnels={**current.network.tunnels, "x9999": tunnels.Tunnel("", 9999, 1400)}
             )
         case "tunnel" | "half-tunnel" | "route":
-            hurt = dict(_hurt(kind, *held) for held in current.network.tunnels.items() if kind != "tunnel")
-            return small_world.without_dangling_routes(small_world.put(current, tunnels=hurt))
+            damaged = dict(_damaged(kind, *held) for held in current.network.tunnels.items() if kind != "tunnel")
+            return small_world.without_dangling_routes(small_world.put(current, tunnels=damaged))
         case "shared-route":
             return small_world.put(current, shared_routes=frozenset(list(current.network.shared_routes)[1:]))
         case "foreign-share":
@@ -304,7 +304,7 @@ def _echoes(answers: dict[str, Any]) -> EchoState:
     )
 
 
-def _hurt(kind: str, name: str, tunnel: tunnels.Tunnel) -> tuple[str, tunnels.Tunnel]:
+def _damaged(kind: str, name: str, tunnel: tunnels.Tunnel) -> tuple[str, tunnels.Tunnel]:
     if kind == "route":
         return name, dataclasses.replace(tunnel, routes=frozenset(), pairs=frozenset())
     return name, dataclasses.replace(tunnel, whole=False)

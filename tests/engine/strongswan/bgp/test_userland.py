@@ -67,7 +67,7 @@ class Bgp:
         found = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         return {pid for pid in map(int, found.split()) if bird.BIRD.is_run_by(pid)}
 
-    def hurt(self, number: int) -> None:
+    def send(self, number: int) -> None:
         """Sends its BIRD the signal, and waits for another one in its place."""
         (pid,) = self.pids()
         os.kill(pid, number)
@@ -109,7 +109,7 @@ def test_a_session_comes_up_says_what_it_learned_and_survives_a_death_of_bird(bg
     assert list(restarted.plan(bgp.managed.gateway.id, prepared, observed)) == []
 
     for number in (signal.SIGKILL, signal.SIGSTOP):
-        bgp.hurt(number)
+        bgp.send(number)
         bgp.wait_for_session()
 
     bgp.device.change(asn=65010)
