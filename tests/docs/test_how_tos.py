@@ -1,13 +1,8 @@
 """The how-tos on clients: each command on them runs, each example is taken by the service, or the page says that it is not."""
 
-import contextlib
-import os
 import re
 import shutil
-import signal
-import socket
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +17,10 @@ from landbridge.operations import access
 from tests import conftest
 from tests.compat import terraform
 from tests.conftest import until
+from tests.docs import pages
 
 pytestmark = pytest.mark.process
 
-FOLDER = Path(__file__).parents[2] / "docs/how-to"
-BIN = Path(sys.executable).parent
 PAGES = (
     "use-with-terraform",
     "use-with-the-sdk",
@@ -37,68 +31,21 @@ PAGES = (
     "connect-with-bgp",
     "two-endpoints",
     "let-devices-dial-in",
+    "a-tunnel-on-one-machine",
 )
-
-
-def _page(name: str) -> str:
-    return (FOLDER / f"{name}.md").read_text()
-
-
-def _blocks(name: str, *languages: str) -> list[str]:
-    return [
-        text
-        for found, text in re.findall(r"^```(\w*)\n(.*?)^```$", _page(name), re.MULTILINE | re.DOTALL)
-        if found in languages
-    ]
-
-
-def _free_port() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return str(free.getsockname()[1])
-
-
-def _shell(name: str, folder: Path, port: str, *languages: str, **more: str) -> tuple[int, str]:
-    """All commands of a page in one shell, as a reader would type them; its status, and what they print. `languages`: of blocks that
-    are run besides those for bash. `more`: of the environment.
-    """
-    for example in _blocks(name, "python"):
-        (folder / "example.py").write_text(example)
-    script = "\n".join(["set -eu", *_blocks(name, "bash", *languages)]).replace("8700", port)
-    environment = {"PATH": f"{BIN}:{os.environ['PATH']}", "HOME": str(folder)} | more
-    shell = subprocess.Popen(
-        ["bash", "-c", script],
-        cwd=folder,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        printed, _ = shell.communicate(timeout=900)
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(shell.pid, signal.SIGKILL)  # what it left running
-    return shell.returncode, printed
-
-
-def _run(name: str, folder: Path) -> str:
-    status, printed = _shell(name, folder, _free_port())
-    assert status == 0, printed
-    return printed
 
 
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_has_commands_examples_and_what_is_said_not_to_run(name: str):
-    languages = {found for found, _ in re.findall(r"^```(\w*)\n(.*?)^```$", _page(name), re.MULTILINE | re.DOTALL)}
+    languages = {found for found, _ in re.findall(r"^```(\w*)\n(.*?)^```$", pages.page(name), re.MULTILINE | re.DOTALL)}
     assert languages <= {"bash", "python", "hcl", "text", "sh"}
     assert "sh" not in languages or name == PAGES[0]  # tests/clients/test_terraform.py runs these
-    not_run = re.findall(r"^Not run by the tests:\n\n```text\n", _page(name), re.MULTILINE)
-    assert len(not_run) == len(_blocks(name, "text"))
+    not_run = re.findall(r"^Not run by the tests:\n\n```text\n", pages.page(name), re.MULTILINE)
+    assert len(not_run) == len(pages.blocks(name, "text"))
 
 
 def test_the_page_for_a_ci_runs(tmp_path: Path):
-    printed = _run("test-your-code-without-a-cloud", tmp_path)
+    printed = pages.run("test-your-code-without-a-cloud", tmp_path)
     for told in (
         "ignored-fields: nmae",
         "warnings: ipsecpolicy.pfs: group2 is weak",
@@ -109,19 +56,19 @@ def test_the_page_for_a_ci_runs(tmp_path: Path):
 
 
 def test_the_page_for_the_sdk_runs_and_prints_what_it_says(tmp_path: Path):
-    refusal, *others = _run("use-with-the-sdk", tmp_path).splitlines()
+    refusal, *others = pages.run("use-with-the-sdk", tmp_path).splitlines()
     assert refusal.startswith("400 VPN.0001 invalid request: psk: ")
     assert others == ["['psk', 'psk']", "ipsecpolicy.pfs: group2 is weak", "branch-office STATIC group15"]
 
 
 def test_the_commands_on_the_page_for_terraform_run(tmp_path: Path):
-    _run("use-with-terraform", tmp_path)
+    pages.run("use-with-terraform", tmp_path)
 
 
 @pytest.mark.parametrize("name", PAGES[:2])
 def test_a_page_takes_neither_an_older_start_nor_another_service_for_its_own(name: str, tmp_path: Path, server: Any):
     (tmp_path / "landbridge.log").write_text("listening on http://127.0.0.1:1")
-    status, printed = _shell(name, tmp_path, server.credentials["endpoint"].rsplit(":", 1)[1])
+    status, printed = pages.shell(name, tmp_path, server.credentials["endpoint"].rsplit(":", 1)[1])
     assert status != 0
     assert "No such process" in printed
     assert "Address already in use" in (tmp_path / "landbridge.log").read_text()
@@ -129,19 +76,19 @@ def test_a_page_takes_neither_an_older_start_nor_another_service_for_its_own(nam
 
 def test_the_page_on_gm_certificates_runs(tmp_path: Path, server: Any):
     (tmp_path / "landbridge-data").symlink_to(server.folder)
-    assert "status\tBOUND" in _run("make-gm-certificates", tmp_path)
+    assert "status\tBOUND" in pages.run("make-gm-certificates", tmp_path)
 
 
 def test_the_page_on_monitoring_runs(tmp_path: Path, server: Any):
     """And a Prometheus with the page's configuration reads the service with the page's token."""
     (tmp_path / "landbridge-data").symlink_to(server.folder)
-    printed = _run("monitor-the-service", tmp_path)
+    printed = pages.run("monitor-the-service", tmp_path)
     assert "landbridge_build_info{version=" in printed
     assert re.search(r"gateway [0-9a-f-]{36}: start gateway", printed)
     shutil.copy(Path(landbridge.__file__).parent / "monitoring/alerts.yml", tmp_path)
     configuration = tmp_path / "prometheus.yml"
     configuration.write_text(configuration.read_text().replace("30s", "1s"))
-    port, tree = _free_port(), debian_packages.fetch("prometheus")
+    port, tree = pages.free_port(), debian_packages.fetch("prometheus")
     command = [tree / "usr/bin/prometheus", "--config.file=prometheus.yml", "--storage.tsdb.path=tsdb"]
     with (tmp_path / "prometheus.log").open("w") as log:
         prometheus = subprocess.Popen(
@@ -171,7 +118,7 @@ def _value_of(port: str, query: str) -> str | None:
 def test_the_alerts_on_the_page_are_those_that_there_are():
     rules = yaml.safe_load((Path(landbridge.__file__).parent / "monitoring/alerts.yml").read_text())["groups"]
     there = [(rule["alert"], rule["labels"]["severity"]) for group in rules for rule in group["rules"]]
-    assert re.findall(r"^\| `(\w+)` \| (\w+) \|", _page("monitor-the-service"), re.MULTILINE) == there
+    assert re.findall(r"^\| `(\w+)` \| (\w+) \|", pages.page("monitor-the-service"), re.MULTILINE) == there
 
 
 def test_the_page_on_tunnels_that_are_down_runs(tmp_path: Path, start_server: Any):
@@ -189,7 +136,7 @@ def test_the_page_on_tunnels_that_are_down_runs(tmp_path: Path, start_server: An
         assert client.simulate(made["id"], "down:proposal").status_code == 204
         client.connection_as(made["id"], "DOWN")
     (tmp_path / "landbridge-data").symlink_to(running.folder)
-    printed = _run("find-out-why-a-tunnel-is-down", tmp_path)
+    printed = pages.run("find-out-why-a-tunnel-is-down", tmp_path)
     for told in (
         "problem\tconnection\tbranch\thq\tDOWN\t",
         "cause\tike_proposal_mismatch",
@@ -208,7 +155,7 @@ def test_the_page_on_tunnels_that_are_down_runs(tmp_path: Path, start_server: An
 def test_the_page_on_bgp_runs(tmp_path: Path, start_server: Any):
     running = start_server()
     (tmp_path / "landbridge-data").symlink_to(running.folder)
-    printed = _run("connect-with-bgp", tmp_path)
+    printed = pages.run("connect-with-bgp", tmp_path)
     for told in (
         "device.peer_bgp_asn\t64512",
         "neighbor 169.254.70.1 remote-as 64512",
@@ -224,7 +171,7 @@ def test_the_page_on_bgp_runs(tmp_path: Path, start_server: Any):
 
 def test_the_page_on_two_endpoints_runs(tmp_path: Path, start_server: Any):
     (tmp_path / "landbridge-data").symlink_to(start_server().folder)
-    printed = _run("two-endpoints", tmp_path)
+    printed = pages.run("two-endpoints", tmp_path)
     for told in (
         '"summary": "redundancy is met, except for the device: 192.168.44.0/24 is reached through customer gateway branch (198.51.100.2) alone"',
         '"kind": "machine"',
@@ -237,7 +184,7 @@ def test_the_page_on_two_endpoints_runs(tmp_path: Path, start_server: Any):
 
 def test_the_page_on_devices_that_dial_in_runs(tmp_path: Path, server: Any):
     (tmp_path / "landbridge-data").symlink_to(server.folder)
-    printed = _run("let-devices-dial-in", tmp_path)
+    printed = pages.run("let-devices-dial-in", tmp_path)
     for told in (
         "style\tPOLICY-TEMPLATE",
         "cause\twaiting_for_device",
@@ -250,7 +197,7 @@ def test_the_page_on_devices_that_dial_in_runs(tmp_path: Path, server: Any):
 
 
 def test_every_simulated_state_shows_the_status_that_the_page_says(api: Any):
-    rows = re.findall(r"^\| `([\w:]+)` \| (\w+) \|", _page("test-your-code-without-a-cloud"), re.MULTILINE)
+    rows = re.findall(r"^\| `([\w:]+)` \| (\w+) \|", pages.page("test-your-code-without-a-cloud"), re.MULTILINE)
     assert {state for state, _ in rows} == set(model.SIMULATED_STATES)
     made = api.connection(api.gateway(), style="bgp")
     for state, status in [*rows[1:], rows[0]]:
@@ -306,7 +253,7 @@ def test_the_service_takes_the_resources_of_the_page(server: Any):
     client = terraform.Client(family=terraform.HUAWEI, **words)
     made: dict[str, Any] = {}
     blocks = re.findall(
-        r'^resource "(\w+)" "(\w+)" \{\n(.*?)^\}$', "\n".join(_blocks(PAGES[0], "hcl")), re.MULTILINE | re.DOTALL
+        r'^resource "(\w+)" "(\w+)" \{\n(.*?)^\}$', "\n".join(pages.blocks(PAGES[0], "hcl")), re.MULTILINE | re.DOTALL
     )
     assert [kind for kind, _, _ in blocks] == list(RESOURCES)
     for kind, name, text in blocks:
@@ -324,13 +271,15 @@ def test_the_service_takes_the_resources_of_the_page(server: Any):
 
 
 def test_the_page_wants_a_provider_that_can_skip_its_checks():
-    (block,) = re.findall(r"^terraform \{\n(.*?)^\}$", "\n".join(_blocks(PAGES[0], "hcl")), re.MULTILINE | re.DOTALL)
+    (block,) = re.findall(
+        r"^terraform \{\n(.*?)^\}$", "\n".join(pages.blocks(PAGES[0], "hcl")), re.MULTILINE | re.DOTALL
+    )
     assert 'version = ">= 1.73.0"' in block
 
 
 def test_the_provider_block_has_the_ids_that_spare_it_an_identity_service():
     (block,) = re.findall(
-        r'^provider "huaweicloud" \{\n(.*?)^\}$', "\n".join(_blocks(PAGES[0], "hcl")), re.MULTILINE | re.DOTALL
+        r'^provider "huaweicloud" \{\n(.*?)^\}$', "\n".join(pages.blocks(PAGES[0], "hcl")), re.MULTILINE | re.DOTALL
     )
     assert {"project_id", "domain_id", "region", "endpoints"} <= set(re.findall(r"^\s+(\w+)\s+=", block, re.MULTILINE))
     assert 'vpn = "http://127.0.0.1:8700/"' in block

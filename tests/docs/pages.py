@@ -1,0 +1,68 @@
+"""The blocks of a how-to, and a shell that runs them as a reader would."""
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+FOLDER = Path(__file__).parents[2] / "docs/how-to"
+BIN = Path(sys.executable).parent
+#: Namespaces of its own for the network, mounts and processes: the names of network namespaces clash with nobody's, and all that a
+#: page leaves running or forgets ends with the shell.
+_ISOLATED = ("unshare", "--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child", "bash", "-c")
+_PREPARE = "mkdir -p /run/netns\nmount -t tmpfs tmpfs /run/netns\nip link set lo up"
+
+
+def page(name: str) -> str:
+    return (FOLDER / f"{name}.md").read_text()
+
+
+def blocks(name: str, *languages: str) -> list[str]:
+    return [
+        text
+        for found, text in re.findall(r"^```(\w*)\n(.*?)^```$", page(name), re.MULTILINE | re.DOTALL)
+        if found in languages
+    ]
+
+
+def free_port() -> str:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return str(free.getsockname()[1])
+
+
+def shell(
+    name: str, folder: Path, port: str = "8700", *languages: str, isolated: bool = False, **more: str
+) -> tuple[int, str]:
+    """All commands of a page in one shell, as a reader would type them; its status, and what they print. `languages`: of blocks that
+    are run besides those for bash. `isolated`: in namespaces of its own. `more`: of the environment.
+    """
+    for example in blocks(name, "python"):
+        (folder / "example.py").write_text(example)
+    script = "\n".join(["set -eu", *blocks(name, "bash", *languages)]).replace("8700", port)
+    command = [*_ISOLATED, f"{_PREPARE}\n{script}"] if isolated else ["bash", "-c", script]
+    environment = {"PATH": f"{BIN}:{os.environ['PATH']}", "HOME": str(folder)} | more
+    process = subprocess.Popen(
+        command,
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        printed, _ = process.communicate(timeout=900)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # what it left running
+    return process.returncode, printed
+
+
+def run(name: str, folder: Path, *, isolated: bool = False) -> str:
+    status, printed = shell(name, folder, free_port(), isolated=isolated)
+    assert status == 0, printed
+    return printed
