@@ -22,7 +22,7 @@ DEBIAN13_PACKAGES := debootstrap git util-linux
 # The browser of the console's tests.
 BROWSER_PACKAGES := chromium
 
-.PHONY: help setup demo serve test test-clients test-kernel test-kernel-full test-debian13 test-scenarios test-soak test-full unit check bench bench-dataplane diagnose-bench attack lock clean
+.PHONY: help setup demo serve test test-clients test-kernel test-kernel-full test-debian13 test-scenarios test-soak test-full unit check bench bench-dataplane diagnose-bench attack screenshots lock clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -165,6 +165,9 @@ diagnose-bench: setup ## the scores of the diagnoses of all misconfigurations, u
 
 attack: setup ## floods, races and foreign ids against a service of its own, under ten minutes; a table of what held
 	@$(BIN)/python -m lab.attack $(if $(ONLY),--only $(ONLY))
+
+screenshots: setup ## pictures of the console with real tunnels, in light and dark: docs/images
+	@$(BIN)/python -m lab.screenshots
 
 lock: ## write requirements*.txt anew from pyproject.toml (needs uv)
 	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml -o requirements.txt
