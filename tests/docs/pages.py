@@ -7,10 +7,12 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 FOLDER = Path(__file__).parents[2] / "docs/how-to"
-BIN = Path(sys.executable).parent
+PATH = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
 #: Namespaces of its own for the network, mounts and processes: the names of network namespaces clash with nobody's, and all that a
 #: page leaves running or forgets ends with the shell.
 _ISOLATED = ("unshare", "--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child", "bash", "-c")
@@ -35,20 +37,27 @@ def free_port() -> str:
 
 
 def shell(
-    name: str, folder: Path, port: str = "8700", *languages: str, isolated: bool = False, **more: str
+    name: str,
+    folder: Path,
+    port: str = "8700",
+    *,
+    isolated: bool = False,
+    replaced: Mapping[str, str] | None = None,
+    **more: str,
 ) -> tuple[int, str]:
-    """All commands of a page in one shell, as a reader would type them; its status, and what they print. `languages`: of blocks that
-    are run besides those for bash. `isolated`: in namespaces of its own. `more`: of the environment.
+    """All commands of a page in one shell, as a reader would type them; its status, and what they print. `isolated`: in namespaces of its
+    own. `replaced`: texts of the page, such as paths, and what stands in their place. `more`: of the environment.
     """
     for example in blocks(name, "python"):
         (folder / "example.py").write_text(example)
-    script = "\n".join(["set -eu", *blocks(name, "bash", *languages)]).replace("8700", port)
+    script = "\n".join(["set -eu", *blocks(name, "bash")])
+    for text, other in ({"8700": port} | dict(replaced or {})).items():
+        script = script.replace(text, other)
     command = [*_ISOLATED, f"{_PREPARE}\n{script}"] if isolated else ["bash", "-c", script]
-    environment = {"PATH": f"{BIN}:{os.environ['PATH']}", "HOME": str(folder)} | more
     process = subprocess.Popen(
         command,
         cwd=folder,
-        env=environment,
+        env={"PATH": PATH, "HOME": str(folder)} | more,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -62,7 +71,8 @@ def shell(
     return process.returncode, printed
 
 
-def run(name: str, folder: Path, *, isolated: bool = False) -> str:
-    status, printed = shell(name, folder, free_port(), isolated=isolated)
+def run(name: str, folder: Path, **words: Any) -> str:
+    """What the commands print; they must succeed. `words`: of `shell`."""
+    status, printed = shell(name, folder, free_port(), **words)
     assert status == 0, printed
     return printed

@@ -32,13 +32,14 @@ PAGES = (
     "two-endpoints",
     "let-devices-dial-in",
     "a-tunnel-on-one-machine",
+    "migrate-from-swanctl",
 )
 
 
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_has_commands_examples_and_what_is_said_not_to_run(name: str):
     languages = {found for found, _ in re.findall(r"^```(\w*)\n(.*?)^```$", pages.page(name), re.MULTILINE | re.DOTALL)}
-    assert languages <= {"bash", "python", "hcl", "text", "sh"}
+    assert languages <= {"bash", "python", "hcl", "toml", "conf", "text", "sh"}
     assert "sh" not in languages or name == PAGES[0]  # tests/clients/test_terraform.py runs these
     not_run = re.findall(r"^Not run by the tests:\n\n```text\n", pages.page(name), re.MULTILINE)
     assert len(not_run) == len(pages.blocks(name, "text"))
