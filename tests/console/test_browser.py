@@ -28,7 +28,9 @@ def estate(reader: Any) -> dict[str, Any]:
     for one in (down, many[3]):
         api.simulate(one["id"], "down:psk")
         api.connection_as(one["id"], "DOWN")
-    return {"up": up, "down": down, "gateway": small}
+    api.send("POST", f"vpn-gateway/{small['id']}/tags/create", {"tags": [{"key": "site", "value": "berlin"}]})
+    peer, empty = {"id": up["cgw_id"]}, api.gateway(name="empty")
+    return {"up": up, "down": down, "gateway": small, "empty": empty, "peer": peer, "key": {"id": api.key.access_key}}
 
 
 def test_the_estate_refreshes_itself_and_leaves_typed_text_alone(reader: Any, estate: Any):
@@ -96,6 +98,18 @@ PAGES = (
     "/new-connection",
     "/new-connection/{up}?device=strongswan",
     "/new-connection/{down}",
+    "/new-gateway",
+    "/new-gateway?attachment_type=er&network_type=private",
+    "/gateways/{gateway}/edit",
+    "/gateways/{gateway}/flavor",
+    "/gateways/{gateway}/delete",
+    "/gateways/{empty}/delete",
+    "/new-customer-gateway",
+    "/customer-gateways/{peer}",
+    "/customer-gateways/{peer}/edit",
+    "/customer-gateways/{peer}/delete",
+    "/tags/vpn-gateway/{gateway}",
+    "/keys/{key}",
 )
 
 
@@ -130,3 +144,50 @@ def test_a_tunnel_is_mended_from_its_page(reader: Any, estate: Any):
     page.get_by_role("button", name="Copy").click()
     expect(page.get_by_role("button", name="Copied")).to_be_visible()
     assert "connections {" in page.evaluate("navigator.clipboard.readText()")
+
+
+def test_a_gateway_is_created_changed_and_deleted_with_a_keyboard(reader: Any):
+    """Every step by labels, Enter and Tab alone, as a screen reader offers them."""
+    page = reader.open("/new-gateway")
+    page.get_by_label("Name", exact=True).fill("berlin hq")
+    expect(page.locator("#verdict")).to_contain_text("1 field is not right yet", timeout=PATIENCE)
+    page.get_by_label("Name", exact=True).fill("berlin")
+    page.get_by_label("Local subnets").fill("10.77.0.0/24")
+    expect(page.locator("#verdict")).to_have_text("The rules allow this VPN gateway", timeout=PATIENCE)
+    page.get_by_role("button", name="Create the VPN gateway").press("Enter")
+    expect(page.get_by_text("VPN gateway berlin is created.")).to_be_visible()
+    page.get_by_role("link", name="Tags", exact=True).nth(1).press("Enter")
+    page.get_by_label("Key", exact=True).fill("site")
+    page.get_by_label("Value", exact=True).fill("berlin")
+    page.get_by_label("Value", exact=True).press("Enter")
+    expect(page.get_by_text("The tag site is set.")).to_be_visible()
+    page.get_by_label("site", exact=True).fill("bonn")
+    page.get_by_role("button", name="Set site").press("Enter")
+    expect(page.get_by_label("site", exact=True)).to_have_value("bonn")
+    page.get_by_role("button", name="Remove site").press("Enter")
+    expect(page.get_by_text("It has no tag.")).to_be_visible()
+    page.go_back()
+    gateway = next(one for one in reader.api.get("vpn-gateways")["vpn_gateways"] if one["name"] == "berlin")
+    reader.open(f"/gateways/{gateway['id']}/edit")
+    page.get_by_label("Name", exact=True).fill("bonn hq")
+    page.get_by_role("button", name="Change").press("Enter")
+    expect(page.get_by_label("Name", exact=True)).to_have_attribute("aria-invalid", "true")
+    expect(page.locator("section.fault")).to_be_focused()
+    page.get_by_label("Name", exact=True).fill("bonn")
+    page.get_by_role("button", name="Change").press("Enter")
+    expect(page.get_by_role("heading", name="bonn", level=1)).to_be_visible()
+    page.get_by_role("link", name="Delete").press("Enter")
+    page.get_by_role("button", name="Delete this VPN gateway").press("Enter")
+    expect(page.get_by_text("The VPN gateway is being deleted.")).to_be_visible()
+
+
+def test_the_secret_of_a_new_key_is_copied(reader: Any):
+    page = reader.open("/keys")
+    page.get_by_label("Role").select_option("reader")
+    page.get_by_role("button", name="Create a key").click()
+    expect(page.get_by_role("heading", name="A new key with the role reader")).to_be_visible()
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy the secret key").click()
+    assert page.evaluate("navigator.clipboard.readText()") == page.locator("#made-secret").text_content()
+    found = Axe().run(page, options=RULES)
+    assert found.violations_count == 0, found.generate_report()

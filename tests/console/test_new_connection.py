@@ -11,6 +11,7 @@ import pytest
 from landbridge.console import connection_form, new_connection
 from landbridge.model import allowed_values
 from tests.conftest import PSK, until
+from tests.console.reading import told
 
 PATH = "/new-connection"
 
@@ -38,21 +39,6 @@ def _send(one: Any, do: str, changes: dict[str, str] | None = None, status: int 
     answer = one.post(f"/console/{one.api.project_id}{PATH}", one.form | (changes or {}) | {"do": do})
     assert answer.status_code == status, answer.text[-400:]
     return answer.text
-
-
-def _told(text: str) -> dict[str, str]:
-    """The name of each field of the page -> what is wrong with it, as `aria-describedby` leads there."""
-    found = {}
-    for tag in re.findall(r"<(?:input|select|textarea)[^>]*aria-invalid[^>]*>", text):
-        name = re.search(r'name="([^"]+)"', tag)
-        described = re.search(r'aria-describedby="([^"]+)"', tag)
-        assert name, tag
-        assert described, tag
-        place = next(each for each in described[1].split() if each.endswith("-wrong"))
-        said = re.search(rf'id="{place}">.*?</span>(.*?)</p>', text, re.DOTALL)
-        assert said, place
-        found[name[1]] = html.unescape(said[1].strip())
-    return found
 
 
 def _connections(one: Any) -> list[Any]:
@@ -115,9 +101,9 @@ def _hidden(text: str, name: str) -> str:
 def test_a_violation_stands_at_its_field_and_nothing_is_created(wizard: Any, changes: Any, field: str, says: str):
     for do in ("check", "create"):
         text = _send(wizard, do, changes, 400)
-        told = _told(text)
-        assert list(told) == [field], told
-        assert says in told[field]
+        found = told(text)
+        assert list(found) == [field], found
+        assert says in found[field]
         (place,) = re.findall(rf'id="([^"]+)" name="{re.escape(field)}"', text)
         assert f'<a href="#{place}">' in text
     assert _connections(wizard) == []
@@ -126,14 +112,14 @@ def test_a_violation_stands_at_its_field_and_nothing_is_created(wizard: Any, cha
 def test_the_words_are_those_of_the_api(wizard: Any):
     wish = wizard.api.wish(wizard.gateway, wizard.peer, psk="aaaaaaaa", peer_subnets=["192.168.44.1/24"])
     api = wizard.api.refused("vpn-connection", "vpn_connection", wish)
-    told = _told(_send(wizard, "check", {"psk": "aaaaaaaa", "peer_subnets": "192.168.44.1/24"}, 400))
-    assert told == {"psk": api["psk"], "peer_subnets": api["peer_subnets[0]"]}
+    found = told(_send(wizard, "check", {"psk": "aaaaaaaa", "peer_subnets": "192.168.44.1/24"}, 400))
+    assert found == {"psk": api["psk"], "peer_subnets": api["peer_subnets[0]"]}
 
 
 def test_while_a_person_types_an_empty_field_is_not_called_wrong(wizard: Any):
     text = _send(wizard, "live", {"psk": "", "peer_subnets": "192.168.44.1/24"})
-    assert list(_told(text)) == ["peer_subnets"]
-    assert list(_told(_send(wizard, "live", {"psk": "", "strict": "true"}))) == ["psk"]
+    assert list(told(text)) == ["peer_subnets"]
+    assert list(told(_send(wizard, "live", {"psk": "", "strict": "true"}))) == ["psk"]
 
 
 FIELDS = {
@@ -253,7 +239,7 @@ def test_a_new_customer_gateway_is_created_once_with_its_connection(wizard: Any)
 
 def test_no_customer_gateway_is_created_for_a_connection_that_is_refused(wizard: Any):
     form = {"cgw_id": "new", "customer_gateway.id_value": "198.51.100.9", "psk": ""}
-    assert list(_told(_send(wizard, "create", form, 400))) == ["psk"]
+    assert list(told(_send(wizard, "create", form, 400))) == ["psk"]
     assert len(wizard.api.get("customer-gateways")["customer_gateways"]) == 1
 
 
@@ -321,7 +307,7 @@ def test_every_field_of_the_form_leads_to_a_field_of_the_api():
     for style in allowed_values.STYLES.values:
         form = {"style": style, "endpoint": "x/y", "ikepolicy.ike_version": "v1", "tags": "a=b", "peer_subnets": "x"}
         chosen = connection_form.choose(form, ())
-        shown = connection_form.show(form, chosen, (), (), quiet=False)
+        shown = connection_form.tell(form, chosen, (), (), quiet=False)
         filled = form | {one.path: one.value or "true" for one in shown.fields}
         parsed = connection_form.parse(filled, chosen)
         assert parsed.ignored == ()

@@ -1,9 +1,11 @@
 """The page of a connection: what is wanted, what is there, why; its negotiation, its traffic, its history; and what a person can do with it."""
 
+import functools
+from collections.abc import Mapping
 from typing import Any
 
-from landbridge import errors, model
-from landbridge.console import comparison, editing, negotiation
+from landbridge import model
+from landbridge.console import changes, comparison, editing, negotiation
 from landbridge.console.visit import Answered, Moved, Rendered, Visit
 from landbridge.model.negotiation import Proposal
 from landbridge.operations import connections, customer_gateways, gateways, peer_configurations, probes, timelines
@@ -133,7 +135,8 @@ async def probe(visit: Visit) -> Answered:
 
 async def ask_delete(visit: Visit) -> Answered:
     """What a delete will touch."""
-    found = await visit.perform(connections.diagnose, model.ConnectionRef(connection_id=visit.path("id")))
+    this = model.ConnectionRef(connection_id=visit.path("id"))
+    found = await visit.perform(connections.diagnose, this)
     ref = model.GatewayRef(gateway_id=found.connection.gateway_id)
     of_gateway = await visit.perform(gateways.diagnose, ref)
     carried = [
@@ -144,6 +147,7 @@ async def ask_delete(visit: Visit) -> Answered:
     return visit.render(
         "delete_connection.html",
         connection=found.connection,
+        version=(await visit.perform(connections.show, this)).etag,
         status=found.status,
         look=look_of(found.status),
         gateway=of_gateway.gateway,
@@ -152,35 +156,36 @@ async def ask_delete(visit: Visit) -> Answered:
 
 
 async def delete(visit: Visit) -> Answered:
-    await visit.perform(connections.remove, model.ConnectionRef(connection_id=visit.path("id")))
-    return _here(visit, "The connection is being deleted. It stays here until nothing of its tunnel is left.")
+    ref = model.ConnectionRef(connection_id=visit.path("id"))
+    said = "The connection is being deleted. It stays here until nothing of its tunnel is left."
+    return await changes.delete(visit, connections.remove, ref, f"/connections/{visit.path('id')}", said)
 
 
-async def ask_edit(visit: Visit) -> Answered:
-    return await _edit_page(visit, None)
-
-
-async def _edit_page(visit: Visit, refused: errors.Invalid | None) -> Rendered:
+async def _present(visit: Visit) -> changes.Present:
     shown = await visit.perform(connections.show, model.ConnectionRef(connection_id=visit.path("id")))
-    return visit.render(
-        "edit_connection.html",
-        code=400 if refused else 200,
-        connection=shown.connection,
+    connection: model.Connection = shown.connection
+
+    def draft(form: Mapping[str, str]) -> changes.Draft:
+        parsed = editing.parse(connection, form)
+        change = model.ConnectionUpdateRequest(connection_id=connection.id, change=parsed.value.request())
+        return changes.Draft(request=change, violations=parsed.violations)
+
+    return changes.Present(
+        noun="connection",
+        name=connection.name,
+        show=f"/connections/{connection.id}",
         version=shown.etag,
-        fields=editing.fields(shown.connection, visit.form, refused.violations if refused else ()),
-        others=editing.others(refused.violations) if refused else (),
+        fields=editing.fields(connection),
+        intro="A change of an algorithm, an id or the subnets negotiates this tunnel anew; no other tunnel changes. A new pre-shared key is tried "
+        "beside the tunnel first.",
+        draft=draft,
+        update=connections.update,
     )
 
 
+async def ask_edit(visit: Visit) -> Answered:
+    return await changes.ask_edit(visit, await _present(visit))
+
+
 async def edit(visit: Visit) -> Answered:
-    """Changes what differs from the form's first values, and only while the connection is still the version that the form shows."""
-    shown = await visit.perform(connections.show, model.ConnectionRef(connection_id=visit.path("id")))
-    parsed = editing.parse(shown.connection, visit.form)
-    change = model.ConnectionUpdateRequest(connection_id=shown.connection.id, change=parsed.value.request())
-    version = visit.form.get("version") or None
-    try:
-        made = await visit.perform(connections.update, change, violations=parsed.violations, if_match=version)
-    except errors.Invalid as refused:
-        return await _edit_page(visit, refused)
-    warnings = "".join(f" Warning: {one}" for one in made.warnings)
-    return _here(visit, f"The connection is changed.{warnings}")
+    return await changes.edit(visit, await _present(visit), functools.partial(_present, visit))

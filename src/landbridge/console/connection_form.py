@@ -5,19 +5,18 @@ several of the API: `endpoint` for a VPN gateway, an endpoint and its role; `cgw
 `customer_gateway.`.
 """
 
-import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 from landbridge import model
+from landbridge.console import forms
+from landbridge.console.forms import Field
 from landbridge.model import allowed_values
-from landbridge.model.allowed_values import Choice, Seconds
 from landbridge.wire import body, connection_requests, customer_gateways
 
-Kind = Literal["text", "number", "choice", "lines", "secret", "check"]
 #: The value of `cgw_id` that asks for a new customer gateway.
 NEW = "new"
 DEVICE = "customer_gateway"
@@ -72,41 +71,6 @@ def name_of(endpoint: model.Endpoint) -> str:
     return endpoint.eip_id or endpoint.address
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Field:
-    """`path`: the field as the API names it. `wrong`, `warnings`: what the rules say."""
-
-    path: str
-    label: str
-    group: str
-    kind: Kind = "text"
-    allowed: Choice | Seconds | None = None
-    help: str = ""
-    value: str = ""
-    wrong: Sequence[str] = ()
-    warnings: Sequence[str] = ()
-
-    @property
-    def id(self) -> str:
-        """Another list of choices makes another element, so that a refresh replaces it."""
-        suffix = f"-{len(self.allowed.values)}" if isinstance(self.allowed, Choice) else ""
-        return "f-" + re.sub(r"[^a-z0-9_]+", "-", self.path) + suffix
-
-    @property
-    def choices(self) -> list[tuple[str, str]]:
-        """(value, text) of each choice. The text marks the default and what the API's page calls weak."""
-        if not isinstance(self.allowed, Choice):
-            return []
-        marks = {self.allowed.default: " (default)"} | dict.fromkeys(allowed_values.WEAK, " (weak)")
-        return [(value, value + marks.get(value, "")) for value in self.allowed.values]
-
-    @property
-    def described(self) -> str:
-        """The ids of the texts about the field, for `aria-describedby`."""
-        parts = (("help", self.help), ("wrong", self.wrong), ("warning", self.warnings))
-        return " ".join(f"{self.id}-{name}" for name, there in parts if there)
-
-
 def _known(chosen: Chosen) -> Iterator[Field]:
     """The fields of what is chosen, without the endpoint, the customer gateway, the style and the policy rules."""
     yield Field(path="name", label="Name", group="ends", help=f"Empty: {allowed_values.CONNECTION_NAME}****.")
@@ -129,8 +93,7 @@ def _known(chosen: Chosen) -> Iterator[Field]:
         yield Field(path="psk", label="Pre-shared key", group="key", kind="secret", help=text[0].upper() + text[1:])
     yield from _ike(chosen)
     yield from _ipsec(chosen)
-    tags = f"One a line, at most {allowed_values.TAG_LIMIT}."
-    yield Field(path="tags", label="KEY=VALUE", group="tags", kind="lines", help=tags)
+    yield forms.TAGS
 
 
 def _ike(chosen: Chosen) -> Iterator[Field]:
@@ -164,43 +127,28 @@ def _ipsec(chosen: Chosen) -> Iterator[Field]:
     yield _seconds("ipsecpolicy.lifetime_seconds", "IPsec lifetime", table.lifetime_seconds)
 
 
-def _choice(path: str, label: str, allowed: Choice) -> Field:
-    return Field(path=path, label=label, group=_group(path), kind="choice", allowed=allowed, value=allowed.default)
+def _choice(path: str, label: str, allowed: allowed_values.Choice) -> Field:
+    return forms.choice(path, label, allowed, _group(path))
 
 
-def _seconds(path: str, label: str, allowed: Seconds) -> Field:
-    text = f"Seconds, {allowed}. Default: {allowed.default}."
-    return Field(path=path, label=label, group=_group(path), kind="number", allowed=allowed, help=text)
+def _seconds(path: str, label: str, allowed: allowed_values.Seconds) -> Field:
+    return forms.seconds(path, label, allowed, _group(path))
 
 
 def _group(path: str) -> str:
     return path.partition(".")[0].removesuffix("policy")
 
 
-_DEVICE = (
-    Field(
-        path=f"{DEVICE}.name",
-        label="Name of the customer gateway",
-        group="device",
-        help=f"Empty: {allowed_values.DEVICE_NAME}****.",
-    ),
-    Field(
-        path=f"{DEVICE}.id_type",
-        label="How it is known",
-        group="device",
-        kind="choice",
-        allowed=allowed_values.ID_TYPES,
-        value=allowed_values.ID_TYPES.default,
-        help="ip: by a fixed address. fqdn: by an IKE identity; it may come from any address.",
-    ),
-    Field(path=f"{DEVICE}.id_value", label="Address or identity", group="device"),
-    Field(
-        path=f"{DEVICE}.bgp_asn",
-        label="BGP ASN",
-        group="device",
-        help=f"Empty: {allowed_values.DEVICE_ASN} with an address, and none with an identity.",
-    ),
-)
+def device_fields(prefix: str = f"{DEVICE}.") -> list[Field]:
+    """The fields of a new customer gateway, without its certificate and its tags."""
+    known = "ip: by a fixed address. fqdn: by an IKE identity; it may come from any address."
+    asn = f"Empty: {allowed_values.DEVICE_ASN} with an address, and none with an identity."
+    return [
+        Field(path=f"{prefix}name", label="Name", group="device", help=f"Empty: {allowed_values.DEVICE_NAME}****."),
+        forms.choice(f"{prefix}id_type", "How it is known", allowed_values.ID_TYPES, "device", known),
+        Field(path=f"{prefix}id_value", label="Address or identity", group="device"),
+        Field(path=f"{prefix}bgp_asn", label="BGP ASN", group="device", help=asn),
+    ]
 
 
 # -- from a form to the API -------------------------------------------------------------------------------------------
@@ -219,13 +167,10 @@ def content(form: Mapping[str, str], chosen: Chosen) -> bytes:
     given |= {name: value for name, value in ends.items() if value}
     if chosen.ha_role is not None:
         given["ha_role"] = chosen.ha_role
-    for field in _known(chosen):
-        value = _value(field, form.get(field.path, ""))
-        if value:
-            _put(given, field.path, value)
+    given |= forms.content(_known(chosen), form)
     if chosen.style == "policy":
         given["policy_rules"] = [
-            {"source": source.strip() or None, "destination": _words(destination) or None}
+            {"source": source.strip() or None, "destination": forms.words(destination) or None}
             for source, destination in _rules(form).values()
         ]
     return json.dumps({"vpn_connection": given}).encode()
@@ -233,33 +178,8 @@ def content(form: Mapping[str, str], chosen: Chosen) -> bytes:
 
 def parse_device(form: Mapping[str, str]) -> body.Parsed[customer_gateways.CreateCustomerGateway]:
     """The body of a create of a customer gateway."""
-    given = {each.path.removeprefix(f"{DEVICE}."): _value(each, form.get(each.path, "")) for each in _DEVICE}
-    sent = {name: value for name, value in given.items() if value}
-    return body.parse(customer_gateways.CreateCustomerGateway, DEVICE, json.dumps({DEVICE: sent}).encode())
-
-
-def _value(field: Field, text: str) -> Any:
-    if field.path == "tags":
-        pairs = (line.partition("=") for line in text.splitlines() if line.strip())
-        return [{"key": key.strip(), "value": value.strip()} for key, _, value in pairs]
-    if field.kind == "lines":
-        return _words(text)
-    if field.kind == "check":
-        return text == "true"
-    if isinstance(field.allowed, Choice):
-        return text if text in field.allowed else field.value
-    return text if field.kind == "secret" else text.strip()
-
-
-def _words(text: str) -> list[str]:
-    return text.replace(",", " ").split()
-
-
-def _put(given: dict[str, Any], path: str, value: Any) -> None:
-    *groups, name = path.split(".")
-    for group in groups:
-        given = given.setdefault(group, {})
-    given[name] = value
+    given = {DEVICE: {}} | forms.content(device_fields(), form)
+    return body.parse(customer_gateways.CreateCustomerGateway, DEVICE, json.dumps(given).encode())
 
 
 def _rules(form: Mapping[str, str]) -> dict[int, tuple[str, str]]:
@@ -275,88 +195,26 @@ def _rules(form: Mapping[str, str]) -> dict[int, tuple[str, str]]:
 # -- from the rules to a form -----------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
-    """A form with what the rules say. `other_wrong`, `other_warnings`: what no field has. `seen`: names the warnings."""
-
-    endpoint: Field
-    device: Field
-    style: Field
-    fields: Sequence[Field]
-    rules: Sequence[tuple[Field, Field]]
-    other_wrong: Sequence[model.Violation]
-    other_warnings: Sequence[model.Warning]
-    seen: str
-
-    def group(self, name: str) -> list[Field]:
-        return [one for one in self.fields if one.group == name]
-
-    @property
-    def wrong(self) -> list[Field]:
-        rows = (each for row in self.rules for each in row)
-        return [one for one in (self.endpoint, self.device, self.style, *self.fields, *rows) if one.wrong]
-
-    @property
-    def warned(self) -> int:
-        rows = (each for row in self.rules for each in row)
-        fields = (self.endpoint, self.device, self.style, *self.fields, *rows)
-        return sum(len(one.warnings) for one in fields) + len(self.other_warnings)
-
-
-def show(
+def tell(
     form: Mapping[str, str],
     chosen: Chosen,
     violations: Iterable[model.Violation],
     warnings: Iterable[model.Warning],
     *,
     quiet: bool,
-) -> Shown:
-    """`quiet`: while a person still fills the form, a field that is empty is not called wrong."""
+) -> forms.Told:
+    """The form with what the rules say: endpoint, customer gateway and style first."""
     rows = list(_rules(form))
     told = [replace(one, field=_in_row(one.field, rows)) for one in violations]
-    cautions = list(warnings)
-    left = {(one.field, one.message): one for one in told}
-    unplaced = {(one.field, one.text): one for one in cautions}
-
-    def about(field: Field, *paths: str) -> Field:
-        value = form.get(field.path, field.value)
-        if isinstance(field.allowed, Choice) and value not in field.allowed:
-            value = field.value
-        places = paths or (field.path,)
-        wrong = [one for one in told if any(model.findings.is_at(one.field, place) for place in places)]
-        warned = [one for one in cautions if any(model.findings.is_at(one.field, place) for place in places)]
-        for one in wrong:
-            left.pop((one.field, one.message), None)
-        for each in warned:
-            unplaced.pop((each.field, each.text), None)
-        hidden = quiet and not value.strip()
-        said = [] if hidden else [one.message for one in wrong]
-        return replace(field, value=value, wrong=said, warnings=[each.text for each in warned])
-
-    endpoint = Field(path="endpoint", label="VPN gateway and endpoint", group="ends")
-    device = Field(path="cgw_id", label="Customer gateway", group="ends")
-    style = Field(path="style", label="Style", group="style", kind="choice", allowed=allowed_values.STYLES)
-    asked = [*_known(chosen), *(_DEVICE if form.get("cgw_id") == NEW else ())]
-    shown = Shown(
-        endpoint=about(endpoint, "vgw_id", "vgw_ip", "ha_role"),
-        device=about(device),
-        style=about(replace(style, value=chosen.style)),
-        fields=[about(each) for each in asked],
-        rules=[(about(source), about(destination)) for source, destination in _rule_fields(rows)]
-        if chosen.style == "policy"
-        else [],
-        other_wrong=[],
-        other_warnings=[],
-        seen=seen(cautions),
-    )
-    over = [one for one in left.values() if not (quiet and one.wrong.startswith("is mandatory"))]
-    return replace(shown, other_wrong=over, other_warnings=list(unplaced.values()))
-
-
-def seen(warnings: Iterable[model.Warning]) -> str:
-    """A name for these warnings. A form carries it, so that a create can tell whether a person saw them."""
-    names = sorted((one.field, one.text) for one in warnings)
-    return hashlib.sha256(repr(names).encode()).hexdigest()[:16] if names else ""
+    fields = [
+        Field(path="endpoint", label="VPN gateway and endpoint", places=("vgw_id", "vgw_ip", "ha_role")),
+        Field(path="cgw_id", label="Customer gateway"),
+        replace(forms.choice("style", "Style", allowed_values.STYLES), value=chosen.style),
+        *_known(chosen),
+        *(device_fields() if form.get("cgw_id") == NEW else ()),
+        *(_rule_fields(rows) if chosen.style == "policy" else ()),
+    ]
+    return forms.tell(fields, form, told, warnings, quiet=quiet)
 
 
 def _in_row(field: str, rows: Sequence[int]) -> str:
@@ -367,11 +225,9 @@ def _in_row(field: str, rows: Sequence[int]) -> str:
     return f"policy_rules[{rows[int(found[1])]}]{field[found.end() :]}"
 
 
-def _rule_fields(rows: Sequence[int]) -> Iterator[tuple[Field, Field]]:
-    """The rows that are filled, and an empty one after them."""
+def _rule_fields(rows: Sequence[int]) -> Iterator[Field]:
+    """The source and the destinations of the rows that are filled, and of an empty one after them."""
     for row in range(min(max(rows, default=-1) + 2, allowed_values.RULES.high)):
         place, number = f"policy_rules[{row}]", row + 1
-        yield (
-            Field(path=f"{place}.source", label=f"Source of rule {number}", group="rules"),
-            Field(path=f"{place}.destination", label=f"Destinations of rule {number}", group="rules"),
-        )
+        yield Field(path=f"{place}.source", label=f"Source of rule {number}", group="rules")
+        yield Field(path=f"{place}.destination", label=f"Destinations of rule {number}", group="rules")

@@ -1,34 +1,15 @@
-"""The lists of a project: connections, VPN gateways, customer gateways, tags, quotas, keys, the audit trail; and what the node is able to do."""
+"""The lists of a project: connections, quotas, the audit trail; and what the node is able to do."""
 
-from collections.abc import Mapping
-from typing import Any, get_args
+from typing import get_args
 
 from landbridge import model
 from landbridge.console import estate as estate_page
 from landbridge.console.visit import Answered, Rendered, Visit
-from landbridge.operations import (
-    audit,
-    customer_gateways,
-    estate,
-    gateways,
-    keys,
-    quotas,
-    status_lists,
-    tags,
-)
+from landbridge.operations import audit, estate, quotas
 from landbridge.operations.estate import Estate
 
 #: Rows of a page.
 ROWS = 50
-#: Types of resources that have tags, as the API names them.
-TAGGED = ("vpn-gateway", "customer-gateway", "vpn-connection")
-GATEWAY_LOOKS: Mapping[model.GatewayStatusName, model.TunnelLook] = {
-    "PENDING_CREATE": "pending",
-    "PENDING_UPDATE": "pending",
-    "PENDING_DELETE": "deleting",
-    "ACTIVE": "up",
-    "FAULT": "error",
-}
 
 
 async def show_connections(visit: Visit) -> Answered:
@@ -59,68 +40,8 @@ async def show_connections(visit: Visit) -> Answered:
     return answer
 
 
-async def show_gateways(visit: Visit) -> Answered:
-    request = model.StatusListRequest(limit=ROWS, marker=visit.query.get("after", ""))
-    page: status_lists.StatusPage = await visit.perform(status_lists.list_gateways, request)
-    shown = {one.gateway.id: one for one in await visit.perform(gateways.list_all, model.GatewayListRequest())}
-    rows = [(row, shown[row.id]) for row in page.rows if row.id in shown]
-    return visit.render("gateways.html", rows=rows, looks=GATEWAY_LOOKS, next_marker=page.next_marker, total=len(shown))
-
-
-async def show_gateway(visit: Visit) -> Answered:
-    ref = model.GatewayRef(gateway_id=visit.path("id"))
-    found = await visit.perform(gateways.diagnose, ref)
-    request = model.EstateRequest(gateway_id=found.gateway.id, looks=frozenset(model.LOOKS), limit=ROWS)
-    its: Estate = await visit.perform(estate.show, request)
-    return visit.render(
-        "gateway.html",
-        gateway=found.gateway,
-        status=found.status,
-        look="unknown" if found.status.not_seen_since else GATEWAY_LOOKS[found.status.status],
-        strangers=found.strangers[::-1],
-        redundancy=found.redundancy,
-        walls=estate_page.pictures(its.gateways),
-    )
-
-
-async def show_customer_gateways(visit: Visit) -> Answered:
-    request = model.CustomerGatewayListRequest(limit=ROWS, marker=visit.query.get("after", ""))
-    page = await visit.perform(customer_gateways.list_page, request)
-    return visit.render(
-        "customer_gateways.html", rows=page.customer_gateways, total=page.total, next_marker=page.next_marker
-    )
-
-
-async def show_tags(visit: Visit) -> Answered:
-    """The tags of all resources; with a key in the address, the resources that have it."""
-    kinds = {kind: await visit.perform(tags.of_project, model.TagListRequest(resource_type=kind)) for kind in TAGGED}
-    kind, key, value = (visit.query.get(name, "") for name in ("type", "key", "value"))
-    found: Any = None
-    if kind in TAGGED and key:
-        search = model.TagSearchRequest(
-            resource_type=kind,
-            tags=(model.TagValuesRequest(key=key, values=(value,) if value else ()),),
-            limit=ROWS,
-            offset=(estate_page.page_number(visit.query.get("page")) - 1) * ROWS,
-        )
-        found = await visit.perform(tags.search, search)
-    return visit.render(
-        "tags.html",
-        kinds=kinds,
-        found=found,
-        given={"type": kind, "key": key, "value": value},
-        number=estate_page.page_number(visit.query.get("page")),
-        limit=ROWS,
-        places={"vpn-gateway": "gateways", "vpn-connection": "connections"},
-    )
-
-
 async def show_quotas(visit: Visit) -> Answered:
     return visit.render("quotas.html", rows=await visit.perform(quotas.show, model.EmptyRequest()))
-
-
-async def show_keys(visit: Visit) -> Answered:
-    return visit.render("keys.html", rows=await visit.perform(keys.list_all, model.EmptyRequest()))
 
 
 async def show_audit(visit: Visit) -> Answered:

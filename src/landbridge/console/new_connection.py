@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from landbridge import errors, model
 from landbridge.console import connection as connection_page
-from landbridge.console import connection_form
+from landbridge.console import connection_form, forms
 from landbridge.console.visit import Answered, Moved, Rendered, Visit
 from landbridge.model import allowed_values
 from landbridge.operations import (
@@ -86,7 +86,7 @@ async def _page(
     chosen = ends.choose(form)
     found = await _check(visit, form, chosen)
     violations = found.violations if refused is None else refused
-    shown = connection_form.show(form, chosen, violations, found.warnings, quiet=quiet)
+    shown = connection_form.tell(form, chosen, violations, found.warnings, quiet=quiet)
     return visit.render(
         "new_connection.html",
         400 if violations and form.get("do") in ("check", "create") else 200,
@@ -147,7 +147,7 @@ async def _check(visit: Visit, form: Mapping[str, str], chosen: connection_form.
     device = connection_form.parse_device(form)
     wrong = await visit.perform(customer_gateways.check, device.value.request(), violations=device.violations)
     rest = [one for one in found.violations if one.field != "cgw_id"]
-    return replace(found, violations=(*rest, *map(_of_device, wrong)))
+    return replace(found, violations=(*rest, *map(_of_device, wrong.violations)))
 
 
 def _of_device(one: model.Violation) -> model.Violation:
@@ -178,7 +178,7 @@ async def _create_both(visit: Visit, form: dict[str, str]) -> Answered:
         form["cgw_id"], notice = device.id, f"Customer gateway {device.name} is created."
     chosen = ends.choose(form)
     found = await _check(visit, form, chosen)
-    if not found.violations and connection_form.seen(found.warnings) != form.get("seen", ""):
+    if not found.violations and forms.seen(found.warnings) != form.get("seen", ""):
         return await _page(visit, form, confirm=True, notice=notice)
     content, parsed = connection_form.content(form, chosen), connection_form.parse(form, chosen)
     try:

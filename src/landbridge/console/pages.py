@@ -4,9 +4,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from landbridge.console import connection, estate, lists, new_connection
+from landbridge.console import connection, customer_gateways, estate, gateways, keys, lists, new_connection, tags
 from landbridge.console.visit import Answered, Visit
 from landbridge.operations.call import Role
+
+Answer = Callable[[Visit], Awaitable[Answered]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,7 +17,7 @@ class Page:
 
     name: str
     path: str
-    answer: Callable[[Visit], Awaitable[Answered]]
+    answer: Answer
     method: Literal["GET", "POST"] = "GET"
     role: Role = "reader"
     is_live: bool = True
@@ -23,36 +25,56 @@ class Page:
 
 
 _CONNECTION, _NEW = "/connections/{id}", "/new-connection"
+_GATEWAY, _DEVICE, _TAGS, _KEY = "/gateways/{id}", "/customer-gateways/{id}", "/tags/{type}/{id}", "/keys/{key}"
+
+
+def _form(name: str, path: str, ask: Answer, answer: Answer) -> tuple[Page, Page]:
+    """A form and its answer, for an admin."""
+    return (
+        Page(name=name, path=path, answer=ask, role="admin", is_live=False),
+        Page(name=f"{name}_sent", path=path, answer=answer, method="POST", role="admin"),
+    )
+
+
 TABLE: tuple[Page, ...] = (
     Page(name="estate", path="", answer=estate.show, title="Estate"),
     Page(name="connections", path="/connections", answer=lists.show_connections, title="Connections"),
-    Page(name="gateways", path="/gateways", answer=lists.show_gateways, title="Gateways"),
+    Page(name="gateways", path="/gateways", answer=gateways.show_list, title="Gateways"),
     Page(
         name="customer_gateways",
         path="/customer-gateways",
-        answer=lists.show_customer_gateways,
+        answer=customer_gateways.show_list,
         title="Customer gateways",
     ),
-    Page(name="tags", path="/tags", answer=lists.show_tags, title="Tags"),
+    Page(name="tags", path="/tags", answer=tags.show_all, title="Tags"),
     Page(name="quotas", path="/quotas", answer=lists.show_quotas, title="Quotas"),
-    Page(name="keys", path="/keys", answer=lists.show_keys, title="Keys", role="admin"),
+    Page(name="keys", path="/keys", answer=keys.show, title="Keys", role="admin"),
     Page(name="audit", path="/audit", answer=lists.show_audit, title="Audit", role="admin"),
     Page(name="node", path="/node", answer=lists.show_node, title="Node"),
-    Page(name="gateway", path="/gateways/{id}", answer=lists.show_gateway),
+    Page(name="gateway", path=_GATEWAY, answer=gateways.show),
     Page(name="connection", path=_CONNECTION, answer=connection.show),
     Page(
         name="device_with_psk", path=f"{_CONNECTION}/psk", answer=connection.show_with_psk, method="POST", role="admin"
     ),
     Page(name="reset_connection", path=f"{_CONNECTION}/reset", answer=connection.reset, method="POST", role="admin"),
     Page(name="probe_connection", path=f"{_CONNECTION}/probe", answer=connection.probe, method="POST", role="admin"),
-    Page(name="edit_connection", path=f"{_CONNECTION}/edit", answer=connection.ask_edit, role="admin", is_live=False),
-    Page(name="change_connection", path=f"{_CONNECTION}/edit", answer=connection.edit, method="POST", role="admin"),
+    *_form("edit_connection", f"{_CONNECTION}/edit", connection.ask_edit, connection.edit),
     Page(name="ask_delete_connection", path=f"{_CONNECTION}/delete", answer=connection.ask_delete, role="admin"),
     Page(name="delete_connection", path=f"{_CONNECTION}/delete", answer=connection.delete, method="POST", role="admin"),
-    Page(name="new_connection", path=_NEW, answer=new_connection.ask, role="admin", is_live=False),
-    Page(name="create_connection", path=_NEW, answer=new_connection.answer, method="POST", role="admin"),
+    *_form("new_connection", _NEW, new_connection.ask, new_connection.answer),
     Page(name="wait_for_device", path=f"{_NEW}/{{id}}", answer=new_connection.wait),
     Page(name="wait_with_psk", path=f"{_NEW}/{{id}}", answer=new_connection.wait_with_psk, method="POST", role="admin"),
+    *_form("new_gateway", "/new-gateway", gateways.ask_new, gateways.answer_new),
+    *_form("edit_gateway", f"{_GATEWAY}/edit", gateways.ask_edit, gateways.edit),
+    *_form("gateway_flavor", f"{_GATEWAY}/flavor", gateways.ask_flavor, gateways.change_flavor),
+    *_form("delete_gateway", f"{_GATEWAY}/delete", gateways.ask_delete, gateways.delete),
+    Page(name="customer_gateway", path=_DEVICE, answer=customer_gateways.show),
+    *_form("new_customer_gateway", "/new-customer-gateway", customer_gateways.ask_new, customer_gateways.answer_new),
+    *_form("edit_customer_gateway", f"{_DEVICE}/edit", customer_gateways.ask_edit, customer_gateways.edit),
+    *_form("delete_customer_gateway", f"{_DEVICE}/delete", customer_gateways.ask_delete, customer_gateways.delete),
+    *_form("resource_tags", _TAGS, tags.ask, tags.change),
+    Page(name="create_key", path="/keys", answer=keys.create, method="POST", role="admin"),
+    *_form("revoke_key", _KEY, keys.ask_revoke, keys.revoke),
 )
 
 

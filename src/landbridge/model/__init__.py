@@ -66,7 +66,7 @@ from landbridge.model.desired import (
 from landbridge.model.empty import EmptyRequest
 from landbridge.model.estate import LOOK_OF_STATUS, LOOKS, EstateRequest, TunnelLook, tunnel_look
 from landbridge.model.evidence import Evidence
-from landbridge.model.findings import Violation, Warning  # noqa: A004
+from landbridge.model.findings import Checked, Violation, Warning  # noqa: A004
 from landbridge.model.gateway import (
     Attach,
     Eip,
@@ -93,6 +93,7 @@ from landbridge.model.gateway_certificate import (
     GatewayCertificateUpdateRequest,
 )
 from landbridge.model.job import GatewayJob, JobListRequest, JobRef, JobStatus, JobStatusName, Restart, UpgradeRequest
+from landbridge.model.key import KeyRef, KeyRequest
 from landbridge.model.monitor import ConnectionMonitor, MonitorListRequest, MonitorRef, MonitorRequest
 from landbridge.model.negotiation import Attempt
 from landbridge.model.observation import (
@@ -176,6 +177,7 @@ __all__ = [
     "Cause",
     "CertificateRequest",
     "CertificateText",
+    "Checked",
     "ChildSa",
     "Connection",
     "ConnectionBatchItem",
@@ -233,6 +235,8 @@ __all__ = [
     "JobRef",
     "JobStatus",
     "JobStatusName",
+    "KeyRef",
+    "KeyRequest",
     "KnownConnection",
     "KnownGateway",
     "MatchRequest",

@@ -37,6 +37,17 @@ class Warning:  # noqa: A001 -- `model.Warning`, as an API calls what goes with 
         return f"{self.field}: {self.text}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """What a create or a change would do, were it made now. `violations`: why it would be refused; then the others are empty. `disturbed`: id and name of
+    each connection whose tunnel would be negotiated anew.
+    """
+
+    violations: tuple[Violation, ...] = ()
+    warnings: tuple[Warning, ...] = ()
+    disturbed: tuple[tuple[str, str], ...] = ()
+
+
 def is_at(field: str, path: str) -> bool:
     """Whether the field of a finding is the one with this path, or lies in it."""
     return field == path or field.startswith((f"{path}[", f"{path}."))

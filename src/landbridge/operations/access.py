@@ -106,7 +106,13 @@ def create_key(tx: Transaction, safe: vault.Vault, project: str | None, role: Ro
         )
     if role in WITHOUT_PROJECT and project is not None:
         raise errors.Invalid([model.Violation("project", f"does not go with the role {role}", "leave it out")])
-    project_id = None if project is None else _project_id(tx, project)
+    made = make_key(tx, safe, None if project is None else _project_id(tx, project), role, now)
+    audit_trail.append_local(tx, EVENTS["access_key"], made.access_key, now, made.project_id)
+    return made
+
+
+def make_key(tx: Transaction, safe: vault.Vault, project_id: str | None, role: Role, now: datetime) -> NewKey:
+    """Adds a key. The caller writes the event of the audit trail."""
     made = NewKey(
         access_key=secrets.token_hex(10).upper(),
         secret_key=model.Secret(secrets.token_urlsafe(30)),
@@ -123,7 +129,6 @@ def create_key(tx: Transaction, safe: vault.Vault, project: str | None, role: Ro
         role=role,
         now=now,
     )
-    audit_trail.append_local(tx, EVENTS["access_key"], made.access_key, now, project_id)
     return made
 
 

@@ -3,13 +3,16 @@
 from dataclasses import dataclass
 
 from landbridge import errors, model
-from landbridge.operations import idempotency, ids, paging, quotas, versions
+from landbridge.operations import idempotency, ids, paging, quotas, status_lists, versions
 from landbridge.operations.call import Call
 from landbridge.operations.operation import operation
 from landbridge.rules import customer_gateway as rules
 from landbridge.rules import fields
 from landbridge.store import codec, counters, customer_gateways, resources, tags
 from landbridge.store.database import Transaction
+
+#: Connections that one answer lists.
+USED_BY_LIMIT = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,16 +22,24 @@ class CustomerGatewayPage:
     total: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsedBy:
+    """The oldest connections of a customer gateway, and how many there are."""
+
+    connections: list[status_lists.ResourceStatus]
+    total: int
+
+
 @operation("create_cgw", "admin", "write")
 def create(tx: Transaction, call: Call, request: model.CustomerGatewayRequest) -> model.CustomerGateway:
     return idempotency.once(tx, call, create.name, codec.customer_gateway, lambda: _create(tx, call, request))
 
 
 @operation("check_cgw", "admin", "read")
-def check(tx: Transaction, call: Call, request: model.CustomerGatewayRequest) -> tuple[model.Violation, ...]:
+def check(tx: Transaction, call: Call, request: model.CustomerGatewayRequest) -> model.Checked:
     """Why a create with this request would be refused. It writes nothing."""
     found = [*rules.check(request, _facts(tx, call, request)), *quotas.check(tx, call, "customer_gateway")]
-    return tuple(fields.merge(call.violations, found))
+    return model.Checked(violations=tuple(fields.merge(call.violations, found)))
 
 
 def _create(tx: Transaction, call: Call, request: model.CustomerGatewayRequest) -> model.CustomerGateway:
@@ -63,6 +74,14 @@ def _find(tx: Transaction, call: Call, customer_gateway_id: str) -> model.Custom
 def etag(customer_gateway: model.CustomerGateway) -> str:
     """A customer gateway has no generations, since no engine carries it."""
     return versions.etag(1, codec.dump(codec.customer_gateway, customer_gateway))
+
+
+@operation("list_cgw_connections", "reader", "long read")
+def used_by(tx: Transaction, call: Call, request: model.CustomerGatewayRef) -> UsedBy:
+    """The connections of a customer gateway with their statuses."""
+    found = _find(tx, call, request.customer_gateway_id)
+    rows = status_lists.rows_of(tx, call, customer_gateways.connections(tx, found.id, USED_BY_LIMIT))
+    return UsedBy(connections=[row for _, row in rows], total=customer_gateways.dependants(tx, found.id)[1])
 
 
 @operation("update_cgw", "admin", "write")

@@ -1,6 +1,7 @@
 """Updates of VPN gateways: their fields, their EIPs with all connections on them, and their flavor."""
 
 import dataclasses
+from dataclasses import dataclass
 
 from landbridge import errors, model
 from landbridge.model import allowed_values
@@ -15,9 +16,38 @@ from landbridge.store import connection_pages, connections, customer_gateways, g
 from landbridge.store.database import Transaction
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Plan:
+    """What an update would write. `changed`: each connection that changes: before, after, and its identity on the wire."""
+
+    row: gateways.GatewayRow
+    made: model.VpnGateway
+    changed: list[tuple[model.Connection, model.Connection, str]]
+    warnings: tuple[model.Warning, ...] = ()
+
+
 @operation("update_vgw", "admin", "write")
 def update(tx: Transaction, call: Call, request: model.GatewayUpdateRequest) -> ShownGateway:
     """Writes only when the request changes something."""
+    plan = _plan(tx, call, request)
+    if plan.made.endpoints != plan.row.gateway.endpoints:
+        _move_endpoints(tx, plan.row.gateway, plan.made)
+    _store_connections(tx, call, plan)
+    return dataclasses.replace(_stored(tx, call, plan.row, plan.made, update.name), warnings=plan.warnings)
+
+
+@operation("check_vgw_update", "admin", "read")
+def check(tx: Transaction, call: Call, request: model.GatewayUpdateRequest) -> model.Checked:
+    """What the update would do. It writes nothing."""
+    try:
+        plan = _plan(tx, call, request)
+    except errors.Invalid as error:
+        return model.Checked(violations=tuple(error.violations))
+    disturbed = tuple((after.id, after.name) for _, after, _ in plan.changed)
+    return model.Checked(warnings=plan.warnings, disturbed=disturbed)
+
+
+def _plan(tx: Transaction, call: Call, request: model.GatewayUpdateRequest) -> _Plan:
     row, change = changeable(tx, call, request.gateway_id), request.change
     there = tuple(one.connection for one in connection_pages.page_of_gateway(tx, row.seq, 0, row.connections))
     site = call.service.site.of(call.project_id, has={one.eip_id or "" for one in row.gateway.endpoints})
@@ -26,18 +56,16 @@ def update(tx: Transaction, call: Call, request: model.GatewayUpdateRequest) -> 
     too_many = policy_rules.check_local_subnets(change.local_subnets, row.gateway, there)
     call.refuse([*rules.check(change, row.gateway, facts), *too_many])
     made = rules.complete(change, row.gateway, site)
-    if made.endpoints != row.gateway.endpoints:
-        _move_endpoints(tx, row.gateway, made)
-        _update_connections(tx, call, change, row.gateway, made, there)
-    else:
-        follow = tuple(one for one in there if rules.follows(one, row.gateway, made))
-        _update_connections(tx, call, change, row.gateway, made, follow)
+    moves = made.endpoints != row.gateway.endpoints
+    follow = there if moves else tuple(one for one in there if rules.follows(one, row.gateway, made))
     network, was = gateway_operations.network(call, made), row.gateway.local_subnets
     warnings = (
         *policy_rules.uncovered_local(row.gateway, made, there),
         *create_rules.outside_network(made.local_subnets, network, was),
     )
-    return dataclasses.replace(_stored(tx, call, row, made, update.name), warnings=warnings)
+    return _Plan(
+        row=row, made=made, changed=_changed_connections(tx, call, change, row.gateway, made, follow), warnings=warnings
+    )
 
 
 def changeable(tx: Transaction, call: Call, gateway_id: str) -> gateways.GatewayRow:
@@ -54,23 +82,29 @@ def _move_endpoints(tx: Transaction, was: model.VpnGateway, now: model.VpnGatewa
     gateways.replace_endpoints(tx, was.id, had - has, has - had)
 
 
-def _update_connections(
+def _changed_connections(
     tx: Transaction,
     call: Call,
     change: model.GatewayChange,
     was: model.VpnGateway,
     now: model.VpnGateway,
     there: tuple[model.Connection, ...],
-) -> None:
-    """Changes the connections that depend on the gateway: the EIP of their endpoint, the policy rules that were derived from its subnets, the
-    policies of its template.
+) -> list[tuple[model.Connection, model.Connection, str]]:
+    """The connections that depend on the gateway and change with it: the EIP of their endpoint, the policy rules that were derived from its subnets, the
+    policies of its template. Each before, after, and with its identity on the wire.
     """
     peers = {one.id: _peer(tx, call, one) for one in there}
     updated = [rules.updated_connection(one, was, now, peers[one.id]) for one in there]
     call.refuse([*rules.check_peers(now, change, peers), *rules.check_identities(change, updated)])
-    for before, (after, identity) in zip(there, updated, strict=True):
-        if not connection_update.bumps_generation(before, after):
-            continue
+    return [
+        (before, after, identity)
+        for before, (after, identity) in zip(there, updated, strict=True)
+        if connection_update.bumps_generation(before, after)
+    ]
+
+
+def _store_connections(tx: Transaction, call: Call, plan: _Plan) -> None:
+    for before, after, identity in plan.changed:
         connections.change(
             tx,
             dataclasses.replace(after, updated_at=call.time_after(before.updated_at)),
@@ -112,5 +146,6 @@ def change_flavor(tx: Transaction, call: Call, request: model.FlavorRequest) -> 
     made = row.gateway if flavor in (None, row.gateway.flavor) else rules.with_flavor(row.gateway, flavor, limit)
     there = (one.connection for one in connection_pages.page_of_gateway(tx, row.seq, 0, row.connections))
     follow = tuple(one for one in there if rules.follows(one, row.gateway, made))
-    _update_connections(tx, call, model.GatewayChange(), row.gateway, made, follow)
+    changed = _changed_connections(tx, call, model.GatewayChange(), row.gateway, made, follow)
+    _store_connections(tx, call, _Plan(row=row, made=made, changed=changed))
     return _stored(tx, call, row, made, change_flavor.name)

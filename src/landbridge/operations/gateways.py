@@ -9,6 +9,7 @@ from landbridge import errors, model
 from landbridge.operations import idempotency, ids, quotas, strangers, versions
 from landbridge.operations.call import Call
 from landbridge.operations.operation import operation
+from landbridge.rules import fields
 from landbridge.rules import gateway as rules
 from landbridge.status import connection as connection_status
 from landbridge.status import gateway as status
@@ -50,6 +51,15 @@ class GatewayDiagnosis:
     redundancy: model.Redundancy | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """Networks and EIPs that are free for a new gateway, in the order of the site file. `site`: what the project may use."""
+
+    networks: list[model.Network]
+    eips: list[model.Eip]
+    site: model.Site
+
+
 @operation("create_vgw", "admin", "write")
 def create(tx: Transaction, call: Call, request: model.GatewayRequest) -> ShownGateway:
     made = idempotency.once(tx, call, create.name, codec.gateway, lambda: _create(tx, call, request))
@@ -57,13 +67,36 @@ def create(tx: Transaction, call: Call, request: model.GatewayRequest) -> ShownG
     return ShownGateway(gateway=made, status=None, connections=0, groups=0, short=True, warnings=warnings)
 
 
-def _create(tx: Transaction, call: Call, request: model.GatewayRequest) -> model.VpnGateway:
+@operation("check_vgw", "admin", "read")
+def check(tx: Transaction, call: Call, request: model.GatewayRequest) -> model.Checked:
+    """What a create with this request would do. It writes nothing."""
+    found = [*rules.check(request, _facts(tx, call, request)), *quotas.check(tx, call, "vpn_gateway")]
+    violations = tuple(fields.merge(call.violations, found))
+    if violations:
+        return model.Checked(violations=violations)
+    served = call.service.site.network((request.er_id or request.vpc_id or "").lower())
+    return model.Checked(warnings=tuple(rules.outside_network(request.local_subnets or (), served)))
+
+
+@operation("offer_vgw", "admin", "read")
+def offer(tx: Transaction, call: Call, _: model.EmptyRequest) -> Offer:
+    """What a new gateway of the project can take of the site."""
     site = call.service.site.of(call.project_id)
-    facts = rules.Facts(
+    networks, eips = rules.free(site, gateways.taken(tx, call.project_id, None))
+    return Offer(networks=networks, eips=eips, site=site)
+
+
+def _facts(tx: Transaction, call: Call, request: model.GatewayRequest) -> rules.Facts:
+    site = call.service.site.of(call.project_id)
+    return rules.Facts(
         site=site,
         taken=gateways.taken(tx, call.project_id, rules.endpoints_asked(request, site)),
         connection_limit=call.service.connection_limit,
     )
+
+
+def _create(tx: Transaction, call: Call, request: model.GatewayRequest) -> model.VpnGateway:
+    facts = _facts(tx, call, request)
     call.refuse([*rules.check(request, facts), *quotas.check(tx, call, "vpn_gateway")])
     gateway = rules.complete(request, facts, ids.generate(call.now), call.project_id)
     gateways.add(tx, gateway, rules.uses(gateway, network(call, gateway)))

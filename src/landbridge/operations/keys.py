@@ -1,13 +1,18 @@
-"""The keys of a project."""
+"""The keys of a project: list, create, revoke. Keys without a project are made on the service's own machine alone (`landbridge keys`)."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from landbridge import model
-from landbridge.operations.call import Call
+from landbridge import errors, model
+from landbridge.model import allowed_values
+from landbridge.operations import access
+from landbridge.operations.call import Call, Role
 from landbridge.operations.operation import operation
 from landbridge.store import keys
 from landbridge.store.database import Transaction
+
+#: Roles of the keys of a project.
+ROLES = allowed_values.Choice(("reader", "admin"), "reader")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,3 +33,27 @@ def list_all(tx: Transaction, call: Call, _: model.EmptyRequest) -> list[ShownKe
         for one in keys.list_all(tx)
         if one.project_id == call.project_id
     ]
+
+
+@operation(access.EVENTS["access_key"], "admin", "write")
+def create(tx: Transaction, call: Call, request: model.KeyRequest) -> access.NewKey:
+    """A new key of the project, with its secrets. No later answer has them."""
+    if request.role not in ROLES:
+        wrong = "is mandatory" if request.role is None else f"{request.role!r} is not a role of a project"
+        call.refuse([model.Violation("role", wrong, str(ROLES))])
+    role: Role = "admin" if request.role == "admin" else "reader"
+    made = access.make_key(tx, call.service.vault, call.project_id, role, call.now)
+    call.audit(tx, create.name, made.access_key)
+    return made
+
+
+@operation(access.REVOKED, "admin", "write")
+def revoke(tx: Transaction, call: Call, request: model.KeyRef) -> None:
+    """The key is valid no longer; its console sessions end. Raises Invalid for the caller's own key, so that a project keeps a key of an admin."""
+    if request.access_key == call.caller.access_key:
+        wrong = "is the key of this request"
+        call.refuse([model.Violation("access_key", wrong, "another key; another admin may revoke this one")])
+    key = keys.find(tx, request.access_key)
+    if key is None or key.project_id != call.project_id or not keys.revoke(tx, request.access_key, call.now):
+        raise errors.NotFound(f"access key {request.access_key[:64]} (or it is revoked already)")
+    call.audit(tx, revoke.name, request.access_key)

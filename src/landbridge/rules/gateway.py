@@ -370,12 +370,21 @@ def _free_eips(request: model.GatewayRequest, facts: Facts) -> list[model.Eip]:
     two free EIPs, otherwise the first uplink.
     """
     named = {eip.id.lower() for _, eip in _eips(request) if eip is not None and eip.id is not None}
-    own = facts.site.machine_addresses
-    usable = [e for e in facts.site.eips if e.attach == "nat" or e.address not in own]
-    free = [e for e in usable if e.id not in facts.taken and e.id not in named]
-    uplinks = [e.uplink for e in facts.site.eips if e.id in named] or [e.uplink for e in free]
+    unused = [e for e in _usable(facts.site) if e.id not in facts.taken and e.id not in named]
+    uplinks = [e.uplink for e in facts.site.eips if e.id in named] or [e.uplink for e in unused]
     uplink = next((each for each in uplinks if named or uplinks.count(each) > 1), uplinks[0] if uplinks else None)
-    return [e for e in free if e.uplink == uplink]
+    return [e for e in unused if e.uplink == uplink]
+
+
+def free(site: model.Site, taken: Taken) -> tuple[list[model.Network], list[model.Eip]]:
+    """The networks and the EIPs that a new gateway can take."""
+    networks = [one for one in site.networks if all(each not in taken for each in _vpc_link(one))]
+    return networks, [one for one in _usable(site) if one.id not in taken]
+
+
+def _usable(site: model.Site) -> list[model.Eip]:
+    """The EIPs that are no addresses of this machine for itself."""
+    return [one for one in site.eips if one.attach == "nat" or one.address not in site.machine_addresses]
 
 
 def complete(

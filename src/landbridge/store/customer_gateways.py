@@ -41,6 +41,13 @@ _DEPENDANTS = Statement(
     .order_by(_c.c.seq)
     .limit(1)
 )
+_CONNECTIONS = Statement(
+    select(_c.c.seq)
+    .select_from(_c.join(_t, _t.c.seq == _c.c.customer_gateway_seq))
+    .where(_t.c.id == bindparam("id"))
+    .order_by(_c.c.seq)
+    .limit(bindparam("limit"))
+)
 _REMOVE = (
     Statement(delete(tables.tag).where(tables.tag.c.resource_id == bindparam("id"))),
     Statement(delete(_t).where(_t.c.id == bindparam("id"))),
@@ -82,6 +89,11 @@ def dependants(tx: Transaction, customer_gateway_id: str) -> tuple[str | None, i
     """The id of the oldest connection to the customer gateway (None without any), and how many connections it has."""
     row = tx.one(_DEPENDANTS, id=customer_gateway_id)
     return (None, 0) if row is None else tuple(row)
+
+
+def connections(tx: Transaction, customer_gateway_id: str, limit: int) -> list[int]:
+    """The seqs of its oldest connections."""
+    return [seq for (seq,) in tx.all(_CONNECTIONS, id=customer_gateway_id, limit=limit)]
 
 
 def remove(tx: Transaction, customer_gateway_id: str) -> None:

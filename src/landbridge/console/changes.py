@@ -1,0 +1,203 @@
+"""The pages that create, change and delete a resource, whatever its kind. A kind says which fields it has and which operations do it.
+
+The forms work without a script: each button sends them. `do` says what for: `live` (the script, while a person types), `check`, `create` or
+`change`. What a person should know before is shown once: warnings of the rules, and the connections that a change disturbs. A form carries the name
+of what it showed (`seen`), and a change is made only when nothing else is to be shown.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from landbridge import errors, model
+from landbridge.console import forms
+from landbridge.console.visit import Answered, Moved, Rendered, Visit
+from landbridge.operations import Operation, ids
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """What a form asks for: the request, its wrong shapes, and for a create its fields and its body."""
+
+    request: Any
+    violations: tuple[model.Violation, ...] = ()
+    fields: Sequence[forms.Field] = ()
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Creation:
+    """How resources of a kind are created. `path`: that of the form; `show`: that of a resource. `intro`: what the kind is, in a sentence."""
+
+    noun: str
+    path: str
+    show: str
+    intro: str
+    draft: Callable[[Visit, Mapping[str, str]], Awaitable[Draft]]
+    check: Operation[Any, model.Checked]
+    create: Operation[Any, Any]
+    #: The resource in what the operation returns.
+    made: Callable[[Any], Any] = field(default=lambda result: result)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Present:
+    """A resource as the form of a change shows it. `draft`: what a person gave -> the request. `check`: what the change would do; None: it
+    disturbs nothing. `version`: its ETag.
+    """
+
+    noun: str
+    name: str
+    show: str
+    version: str
+    fields: Sequence[forms.Field]
+    intro: str
+    draft: Callable[[Mapping[str, str]], Draft]
+    update: Operation[Any, Any]
+    check: Operation[Any, model.Checked] | None = None
+
+
+# -- create -----------------------------------------------------------------------------------------------------------
+
+
+async def ask_new(visit: Visit, kind: Creation) -> Answered:
+    """The form. The address may have first values of fields."""
+    return await _new_page(visit, kind, visit.query, quiet=True)
+
+
+async def answer_new(visit: Visit, kind: Creation) -> Answered:
+    form, wish = dict(visit.form), visit.form.get("do", "check")
+    if wish != "create":
+        return await _new_page(visit, kind, form, quiet=wish == "live" and form.get("strict") != "true")
+    form["token"] = form.get("token") or ids.new_id()
+    draft = await kind.draft(visit, form)
+    found = await _check(visit, kind.check, draft)
+    if not found.violations and _seen(found) != form.get("seen", ""):
+        return await _new_page(visit, kind, form, confirm=True)
+    try:
+        result = await visit.perform(
+            kind.create, draft.request, violations=draft.violations, token=form["token"], body=draft.body
+        )
+    except errors.Invalid as refused:
+        return await _new_page(visit, kind, form, refused=refused.violations)
+    except errors.Repeated:
+        form["token"] = ids.new_id()
+        return await _new_page(
+            visit, kind, form, notice=f"This form was used before. Create again to make another {kind.noun}."
+        )
+    made = kind.made(result)
+    return Moved(to=visit.link(f"{kind.show}/{made.id}"), said=f"{kind.noun} {made.name} is created.")
+
+
+async def _new_page(
+    visit: Visit,
+    kind: Creation,
+    form: Mapping[str, str],
+    *,
+    quiet: bool = False,
+    refused: Sequence[model.Violation] | None = None,
+    confirm: bool = False,
+    notice: str = "",
+) -> Rendered:
+    """`refused`: why a create was refused; None: the check tells."""
+    draft = await kind.draft(visit, form)
+    found = await _check(visit, kind.check, draft)
+    violations = found.violations if refused is None else refused
+    return visit.render(
+        "new.html",
+        400 if violations and visit.form and form.get("do") != "live" else 200,
+        kind=kind,
+        told=forms.tell(draft.fields, form, violations, found.warnings, quiet=quiet),
+        incomplete=bool(violations),
+        strict=not quiet,
+        confirm=confirm,
+        notice=notice,
+        token=form.get("token") or ids.new_id(),
+    )
+
+
+async def _check(visit: Visit, check: Operation[Any, model.Checked], draft: Draft) -> model.Checked:
+    found: model.Checked = await visit.perform(check, draft.request, violations=draft.violations)
+    return found
+
+
+def _seen(found: model.Checked) -> str:
+    return forms.seen([*found.warnings, *found.disturbed])
+
+
+# -- change -----------------------------------------------------------------------------------------------------------
+
+
+async def ask_edit(visit: Visit, present: Present) -> Answered:
+    return _edit_page(visit, present, {}, model.Checked())
+
+
+async def edit(visit: Visit, present: Present, load: Callable[[], Awaitable[Present]]) -> Answered:
+    """Changes what differs from what is stored, and only while the resource is still the version that the form shows. `load`: the resource as it
+    is after somebody else changed it.
+    """
+    form = visit.form
+    if form.get("version") not in (None, present.version):
+        return _stale_page(visit, present, form)
+    if not any(forms.is_changed(one, form) for one in present.fields):
+        return Moved(to=visit.link(present.show), said="Nothing was changed.")
+    draft = present.draft(form)
+    found = model.Checked() if present.check is None else await _check(visit, present.check, draft)
+    if not found.violations and _seen(found) != form.get("seen", ""):
+        return _edit_page(visit, present, form, found, confirm=True)
+    try:
+        made = await visit.perform(
+            present.update, draft.request, violations=draft.violations, if_match=form.get("version") or None
+        )
+    except errors.Invalid as refused:
+        return _edit_page(visit, present, form, model.Checked(violations=tuple(refused.violations)), code=400)
+    except errors.Changed:
+        return _stale_page(visit, await load(), form)
+    warnings = "".join(f" Warning: {one}" for one in getattr(made, "warnings", ()))
+    return Moved(to=visit.link(present.show), said=f"The {present.noun} is changed.{warnings}")
+
+
+def _stale_page(visit: Visit, present: Present, form: Mapping[str, str]) -> Rendered:
+    """The form as the resource is now, and what the person gave beside it: whose value is right is the person's choice."""
+    theirs = [
+        (one.label, form[one.path]) for one in present.fields if one.kind != "secret" and forms.is_changed(one, form)
+    ]
+    return _edit_page(visit, present, {}, model.Checked(), code=412, stale=True, theirs=theirs)
+
+
+def _edit_page(
+    visit: Visit,
+    present: Present,
+    form: Mapping[str, str],
+    found: model.Checked,
+    *,
+    code: int = 200,
+    confirm: bool = False,
+    stale: bool = False,
+    theirs: Sequence[tuple[str, str]] = (),
+) -> Rendered:
+    shown = {one.path: form[one.path] for one in present.fields if one.path in form}
+    return visit.render(
+        "edit.html",
+        code,
+        present=present,
+        told=forms.tell(present.fields, shown, found.violations, found.warnings),
+        disturbed=found.disturbed,
+        seen=_seen(found),
+        confirm=confirm,
+        stale=stale,
+        theirs=theirs,
+    )
+
+
+# -- delete -----------------------------------------------------------------------------------------------------------
+
+
+async def delete(visit: Visit, operation: Operation[Any, None], ref: Any, to: str, said: str) -> Answered:
+    """Deletes what the page before showed. What was changed since is shown again first."""
+    try:
+        await visit.perform(operation, ref, if_match=visit.form.get("version") or None)
+    except errors.Changed:
+        again = "Somebody else changed it meanwhile. Look at it again before you delete it."
+        return Moved(to=visit.request.url.path, said=again)
+    return Moved(to=visit.link(to), said=said)

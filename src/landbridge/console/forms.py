@@ -1,0 +1,205 @@
+"""Forms: fields that have the paths of the API, the body that they make, and what the rules say beside each of them. Pure.
+
+The form of a create sends what a person filled in. The form of a change sends the fields that differ from what is stored, so it never writes a
+value back that somebody else changed.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from landbridge import model
+from landbridge.model import allowed_values
+from landbridge.model.allowed_values import Choice, Seconds
+
+#: `lines`: a list of words; `block`: a text of many lines, as it is.
+Kind = Literal["text", "number", "choice", "lines", "block", "secret", "check", "tags"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """`path`: the field as the API names it. `places`: the fields of the API that it stands for; empty: its path alone. `options`: (value, text)
+    of a choice that is no list of the API. `before`: what is stored; None in the form of a create. `wrong`, `warnings`: what the rules say.
+    """
+
+    path: str
+    label: str
+    group: str = ""
+    kind: Kind = "text"
+    allowed: Choice | Seconds | None = None
+    options: Sequence[tuple[str, str]] = ()
+    places: Sequence[str] = ()
+    help: str = ""
+    value: str = ""
+    before: str | None = None
+    wrong: Sequence[str] = ()
+    warnings: Sequence[str] = ()
+
+    @property
+    def id(self) -> str:
+        """Another list of choices makes another element, so that a refresh replaces it."""
+        suffix = f"-{len(self.allowed.values)}" if isinstance(self.allowed, Choice) else ""
+        return "f-" + re.sub(r"[^a-z0-9_]+", "-", self.path) + suffix
+
+    @property
+    def choices(self) -> Sequence[tuple[str, str]]:
+        """(value, text) of each choice. The text marks the default and what the API's page calls weak. A value that is stored is one of them."""
+        if not isinstance(self.allowed, Choice):
+            return self.options
+        marks = {self.allowed.default: " (default)"} | dict.fromkeys(allowed_values.WEAK, " (weak)")
+        stored = () if self.before is None or self.before in self.allowed else (self.before,)
+        return [(value, value + marks.get(value, "")) for value in (*stored, *self.allowed.values)]
+
+    @property
+    def described(self) -> str:
+        """The ids of the texts about the field, for `aria-describedby`."""
+        parts = (("help", self.help), ("wrong", self.wrong), ("warning", self.warnings))
+        return " ".join(f"{self.id}-{name}" for name, there in parts if there)
+
+    def is_about(self, path: str) -> bool:
+        """Whether a finding with this path belongs to the field."""
+        return any(model.findings.is_at(path, place) for place in self.places or (self.path,))
+
+
+def choice(path: str, label: str, allowed: Choice, group: str = "", help: str = "") -> Field:  # noqa: A002
+    return Field(path=path, label=label, group=group, kind="choice", allowed=allowed, value=allowed.default, help=help)
+
+
+def seconds(path: str, label: str, allowed: Seconds, group: str = "") -> Field:
+    text = f"Seconds, {allowed}. Default: {allowed.default}."
+    return Field(path=path, label=label, group=group, kind="number", allowed=allowed, help=text)
+
+
+TAGS = Field(
+    path="tags",
+    label="KEY=VALUE",
+    group="tags",
+    kind="tags",
+    help=f"One a line, at most {allowed_values.TAG_LIMIT}.",
+)
+
+
+def stored(field: Field, value: object) -> Field:
+    """The field in the form of a change: it shows what is stored."""
+    text = "\n".join(map(str, value)) if isinstance(value, tuple) else "" if value is None else str(value)
+    return replace(field, before=text, value=text)
+
+
+# -- from a form to the API -------------------------------------------------------------------------------------------
+
+
+def content(fields: Iterable[Field], form: Mapping[str, str]) -> dict[str, Any]:
+    """The fields of a body of the API."""
+    given: dict[str, Any] = {}
+    for field in fields:
+        if field.before is None:
+            value = _value(field, form.get(field.path, ""))
+            if value:
+                put(given, field.path, value)
+        elif is_changed(field, form):
+            put(given, field.path, _value(field, form[field.path]))
+    return given
+
+
+def is_changed(field: Field, form: Mapping[str, str]) -> bool:
+    """Whether a person gave another value than the one that is stored."""
+    return field.path in form and _value(field, form[field.path]) != _value(field, field.before or "")
+
+
+def put(given: dict[str, Any], path: str, value: Any) -> None:
+    *groups, name = path.split(".")
+    for group in groups:
+        given = given.setdefault(group, {})
+    given[name] = value
+
+
+def _value(field: Field, text: str) -> Any:
+    if field.kind == "tags":
+        pairs = (line.partition("=") for line in text.splitlines() if line.strip())
+        return [{"key": key.strip(), "value": value.strip()} for key, _, value in pairs]
+    if field.kind == "lines":
+        return words(text)
+    if field.kind == "check":
+        return text == "true"
+    if isinstance(field.allowed, Choice) and field.before is None:
+        return text if text in field.allowed else field.value
+    return text if field.kind == "secret" else text.strip().replace("\r\n", "\n")
+
+
+def words(text: str) -> list[str]:
+    return text.replace(",", " ").split()
+
+
+# -- from the rules to a form -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """Fields with what the rules say. `other_wrong`, `other_warnings`: what no field has. `seen`: names the warnings."""
+
+    fields: Sequence[Field]
+    other_wrong: Sequence[model.Violation]
+    other_warnings: Sequence[model.Warning]
+    seen: str
+
+    def group(self, name: str) -> list[Field]:
+        return [one for one in self.fields if one.group == name]
+
+    def at(self, path: str) -> Field:
+        return next(one for one in self.fields if one.path == path)
+
+    @property
+    def wrong(self) -> list[Field]:
+        return [one for one in self.fields if one.wrong]
+
+    @property
+    def warned(self) -> int:
+        return sum(len(one.warnings) for one in self.fields) + len(self.other_warnings)
+
+
+def tell(
+    fields: Iterable[Field],
+    form: Mapping[str, str],
+    violations: Iterable[model.Violation] = (),
+    warnings: Iterable[model.Warning] = (),
+    *,
+    quiet: bool = False,
+) -> Told:
+    """`quiet`: while a person still fills the form, a field that is empty is not called wrong."""
+    refused, cautions = list(violations), list(warnings)
+    told = [_about(field, form, refused, cautions, quiet=quiet) for field in fields]
+    left = [one for one in refused if not any(field.is_about(one.field) for field in told)]
+    return Told(
+        fields=told,
+        other_wrong=[one for one in left if not (quiet and one.wrong.startswith("is mandatory"))],
+        other_warnings=[one for one in cautions if not any(field.is_about(one.field) for field in told)],
+        seen=seen(cautions),
+    )
+
+
+def _about(
+    field: Field,
+    form: Mapping[str, str],
+    violations: list[model.Violation],
+    warnings: list[model.Warning],
+    *,
+    quiet: bool,
+) -> Field:
+    value = form.get(field.path, field.value)
+    if isinstance(field.allowed, Choice) and value not in field.allowed and field.before is None:
+        value = field.value
+    hidden = quiet and not value.strip()
+    return replace(
+        field,
+        value=value,
+        wrong=[] if hidden else [one.message for one in violations if field.is_about(one.field)],
+        warnings=[one.text for one in warnings if field.is_about(one.field)],
+    )
+
+
+def seen(warnings: Iterable[object]) -> str:
+    """A name for these warnings. A form carries it, so that a create can tell whether a person saw them."""
+    names = sorted(map(repr, warnings))
+    return hashlib.sha256(repr(names).encode()).hexdigest()[:16] if names else ""

@@ -1,0 +1,45 @@
+"""The page of access keys: an admin creates and revokes keys of the project. The secrets of a new key are in one answer, and in no later one."""
+
+from landbridge import errors, model
+from landbridge.console import forms
+from landbridge.console.visit import Answered, Moved, Rendered, Visit
+from landbridge.operations import access
+from landbridge.operations import keys as operations
+
+
+async def show(visit: Visit) -> Answered:
+    return await _page(visit)
+
+
+async def create(visit: Visit) -> Answered:
+    try:
+        made = await visit.perform(operations.create, model.KeyRequest(role=visit.form.get("role")))
+    except errors.Invalid as refused:
+        return await _page(visit, refused=refused)
+    return await _page(visit, made=made)
+
+
+async def ask_revoke(visit: Visit) -> Answered:
+    rows: list[operations.ShownKey] = await visit.perform(operations.list_all, model.EmptyRequest())
+    key = next((one for one in rows if one.access_key == visit.path("key")), None)
+    if key is None:
+        raise errors.NotFound(f"access key {visit.path('key')[:64]}")
+    return visit.render("revoke_key.html", key=key, is_own=key.access_key == visit.caller.access_key)
+
+
+async def revoke(visit: Visit) -> Answered:
+    key = visit.path("key")
+    await visit.perform(operations.revoke, model.KeyRef(access_key=key))
+    return Moved(to=visit.link("/keys"), said=f"Access key {key} is revoked.")
+
+
+async def _page(visit: Visit, made: access.NewKey | None = None, refused: errors.Invalid | None = None) -> Rendered:
+    field = forms.choice(
+        "role",
+        "Role",
+        operations.ROLES,
+        help="reader: sees everything but keys. admin: changes everything too.",
+    )
+    told = forms.tell([field], visit.form if refused else {}, refused.violations if refused else ())
+    rows = await visit.perform(operations.list_all, model.EmptyRequest())
+    return visit.render("keys.html", 400 if refused else 200, rows=rows, made=made, role=told.at("role"))

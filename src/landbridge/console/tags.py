@@ -1,0 +1,92 @@
+"""The pages of tags: those of the project with the resources that have them, and the tags of one resource, which an admin changes."""
+
+from typing import Any
+
+from landbridge import errors, model
+from landbridge.console import estate, forms
+from landbridge.console.visit import Answered, Moved, Rendered, Visit
+from landbridge.model import allowed_values
+from landbridge.operations import tags as operations
+
+#: Resources of a page.
+ROWS = 50
+#: The pages of resources of a type.
+PLACES = {"vpn-gateway": "gateways", "customer-gateway": "customer-gateways", "vpn-connection": "connections"}
+NAMES = {"vpn-gateway": "VPN gateway", "customer-gateway": "customer gateway", "vpn-connection": "connection"}
+
+
+async def show_all(visit: Visit) -> Answered:
+    """The tags of all resources; with a key in the address, the resources that have it."""
+    kinds = {
+        kind: await visit.perform(operations.of_project, model.TagListRequest(resource_type=kind))
+        for kind in allowed_values.TAGGED
+    }
+    kind, key, value = (visit.query.get(name, "") for name in ("type", "key", "value"))
+    number, found = estate.page_number(visit.query.get("page")), None
+    if kind in allowed_values.TAGGED and key:
+        search = model.TagSearchRequest(
+            resource_type=kind,
+            tags=(model.TagValuesRequest(key=key, values=(value,) if value else ()),),
+            limit=ROWS,
+            offset=(number - 1) * ROWS,
+        )
+        found = await visit.perform(operations.search, search)
+    given = {"type": kind, "key": key, "value": value}
+    return visit.render(
+        "tags.html", kinds=kinds, found=found, given=given, number=number, limit=ROWS, places=PLACES, names=NAMES
+    )
+
+
+async def ask(visit: Visit) -> Answered:
+    return await _page(visit)
+
+
+async def change(visit: Visit) -> Answered:
+    """Adds a tag, gives it another value, or removes it. Other tags of the resource stay, whoever changed them meanwhile."""
+    form, ref = visit.form, _ref(visit)
+    removes = form.get("do") == "remove"
+    tag = model.TagRequest(
+        key=form.get("key", "").strip(), value=form.get("before" if removes else "value", "").strip()
+    )
+    operation = operations.remove if removes else operations.add
+    try:
+        await visit.perform(operation, model.TagChangeRequest(resource=ref, tags=(tag,)))
+    except errors.Invalid as refused:
+        return await _page(visit, refused)
+    said = f"The tag {tag.key} is set."
+    if removes:
+        stays = any(one.key == tag.key for one in await visit.perform(operations.show, ref))
+        said = f"The tag {tag.key} has another value by now, and stays." if stays else f"The tag {tag.key} is removed."
+    return Moved(to=visit.link(f"/tags/{ref.resource_type}/{ref.resource_id}"), said=said)
+
+
+def _ref(visit: Visit) -> model.TaggedRef:
+    return model.TaggedRef(resource_type=visit.path("type"), resource_id=visit.path("id"))
+
+
+async def _page(visit: Visit, refused: errors.Invalid | None = None) -> Rendered:
+    """The tags of the resource, a form for each, and one for another tag. What the rules refuse stands in the form that was sent."""
+    ref = _ref(visit)
+    found: tuple[model.Tag, ...] = await visit.perform(operations.show, ref)
+    violations = refused.violations if refused else ()
+    asked = visit.form.get("key", "").strip() if refused else None
+    known = {tag.key for tag in found}
+    fields = (
+        forms.Field(path="key", label="Key", places=("tags[0].key",)),
+        forms.Field(path="value", label="Value", places=("tags[0].value",)),
+    )
+    told: dict[Any, forms.Told] = {}
+    for key, value in [*((tag.key, tag.value) for tag in found), (None, "")]:
+        is_asked = refused is not None and (key == asked or (key is None and asked not in known))
+        form = visit.form if is_asked else {"key": key or "", "value": value}
+        told[key] = forms.tell(fields, form, violations if is_asked else ())
+    return visit.render(
+        "resource_tags.html",
+        400 if refused else 200,
+        ref=ref,
+        kind=NAMES[ref.resource_type],
+        place=f"/{PLACES[ref.resource_type]}/{ref.resource_id}",
+        tags=found,
+        told=told,
+        limit=allowed_values.TAG_LIMIT,
+    )
