@@ -429,7 +429,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """
     folder = tmp_path_factory.mktemp("server")
     site = folder / "site.toml"
-    endpoints = ipaddress.ip_network("198.18.0.0/22").hosts()
+    endpoints = ipaddress.ip_network("198.19.16.0/22").hosts()
     site.write_text("".join(f'[[eip]]\nid = "{uuid.uuid4()}"\naddress = "{address}"\n' for address in endpoints))
     running = Server(folder / "data", "--site", str(site))
     try:
