@@ -87,8 +87,8 @@ test-clients: setup ## foreign clients in Go, Java and Terraform; ABSENT=skip sk
 	@$(BIN)/python -m pytest -rs tests/clients $(if $(ABSENT),--absent=$(ABSENT))
 
 WITH := not long
-# Started in a virtual machine: nothing is loaded that these tests do not use, since imports take seconds there.
-GUEST_PYTEST := $(BIN)/python -m pytest -p no:cacheprovider -p no:hypothesispytest -p no:xdist -p no:xdist.looponfail -p no:pytest_cov --confcutdir=tests/kernel --timeout=400 -m '$(WITH)'
+# Started in a virtual machine: nothing is loaded that these tests do not use, since imports take seconds there, and what waits waits longer.
+GUEST_PYTEST := env LAB_SLOWNESS=4 $(BIN)/python -m pytest -p no:cacheprovider -p no:hypothesispytest -p no:xdist -p no:xdist.looponfail -p no:pytest_cov --confcutdir=tests/kernel --timeout=400 -m '$(WITH)'
 
 test-kernel: setup $(VENV)/.kernel-packages ## tunnels and the installation on Debian's own kernel, in virtual machines
 	@for fetched in lab.kernel lab.libreswan lab.frr lab.upgrade; do $(BIN)/python -m $$fetched; done

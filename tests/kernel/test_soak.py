@@ -7,7 +7,8 @@ import pytest
 from lab import soak, soak_bed, soak_events
 from lab.soak_bed import Bed, Size
 
-pytestmark = [pytest.mark.tunnel, pytest.mark.long]
+#: A start of the service takes minutes in this machine, and an event has several.
+pytestmark = [pytest.mark.tunnel, pytest.mark.long, pytest.mark.timeout(1800)]
 SIZE = Size(plane="kernel", gateways=2, connections=2, interval=0.2)
 
 
