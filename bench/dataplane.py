@@ -4,6 +4,7 @@ Options: --only NAME…, --runs N, and --size N for a trial: gateways, connectio
 """
 
 import argparse
+import os
 import time
 from collections.abc import Callable
 
@@ -33,7 +34,7 @@ def main() -> None:
         figure, runs, size = (FIGURES | IN_KERNEL)[name]
         began = time.monotonic()
         figure(given.runs or runs, given.size or size)
-        print(f"({name}: {time.monotonic() - began:.0f} s)", flush=True)
+        print(f"({name}: {time.monotonic() - began:.0f} s, a load of {os.getloadavg()[1]:.0f})", flush=True)
 
 
 if __name__ == "__main__":
