@@ -1,4 +1,5 @@
-"""One turn of the agent's loop on a data folder, in a process that knows nothing yet, as after a restart; then another one.
+"""One turn of the agent's loop on a data folder, in a process that knows nothing yet, as after a restart; then another one. The
+process is tuned as that of the service.
 
 `python -m bench.cycle DATA SITE GATEWAY` prints JSON: the seconds from the turn's beginning to the end of its last step, and the steps
 and VICI commands of the second turn.
@@ -18,7 +19,7 @@ from landbridge import bootstrap, config, data_folder, site_file
 from landbridge.agent import loop
 from landbridge.engine import base, local
 from landbridge.operations import nodes
-from landbridge.server import heartbeat
+from landbridge.server import heartbeat, serve
 
 
 class _Watched:
@@ -66,6 +67,7 @@ def _commands() -> Iterator[list[str]]:
 
 def main(data: str, site_file: str, gateway_id: str) -> None:
     with opened(data, site_file) as (source, engine):
+        serve.tune_process()
         first = _Watched(engine)
         started = time.perf_counter()
         assert loop.cycle(source, first, gateway_id)

@@ -86,7 +86,7 @@ def run(
     on_stop: Callable[[], None] = lambda: None,
 ) -> None:
     """Serves until a signal comes. Then it calls `on_stop` and finishes the requests that it has begun."""
-    _tune_process()
+    tune_process()
 
     async def serve() -> None:
         server = Server(application, bounds, None if certificate is None else certificate.context)
@@ -99,7 +99,8 @@ def run(
         runner.run(serve())
 
 
-def _tune_process() -> None:
+def tune_process() -> None:
+    """Sets the garbage collector, the threads and the allocator as a process that serves needs them. Call it when everything is imported."""
     gc.collect()
     gc.freeze()  # the collector never looks through what exists now again: that cost a twentieth of every request
     gc.set_threshold(20000, 20, 50)
