@@ -24,7 +24,8 @@ def _spec(*subnets: str, **given: Any) -> model.DesiredConnection:
 
 
 def _config(spec: model.DesiredConnection, plane: model.Plane = "kernel") -> messages.DesiredConfig:
-    [config] = messages.desired_configs(specs.desired(spec, of=GATEWAY), {}, plane)
+    desired = specs.desired(spec, of=GATEWAY)
+    [config] = messages.desired_configs(desired, {}, selectors.pairs_of(desired, plane))
     return config
 
 

@@ -2,6 +2,7 @@
 
 import functools
 import ipaddress
+import socket
 
 from landbridge import model
 from landbridge.model import traffic_selectors
@@ -28,4 +29,4 @@ def parse_net(text: str) -> Net:
 @functools.lru_cache(maxsize=1 << 14)
 def parse_host(text: str) -> Net:
     """The single address of `169.254.56.225/30`."""
-    return Net(f"{text.split('/', maxsplit=1)[0]}/32")
+    return Net(socket.inet_pton(socket.AF_INET, text.partition("/")[0]))

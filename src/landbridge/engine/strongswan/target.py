@@ -49,10 +49,11 @@ def prepare(
 ) -> Target:
     if desired.uncovered:
         return Target(desired, plane, {}, (), None)
-    refused = unsupported.refusals(desired, plane, bgp=has_bird)
-    configs = messages.desired_configs(desired, refused, plane)
+    pairs_of = selectors.pairs_of(desired, plane)
+    refused = unsupported.refusals(desired, plane, pairs_of, bgp=has_bird)
+    configs = messages.desired_configs(desired, refused, pairs_of)
     supported = frozenset(config.connection_id for config in configs)
-    addresses = selectors.needed_addresses(desired, supported, plane)
+    addresses = selectors.needed_addresses(desired.network, supported, plane, pairs_of)
     network = gateway_network.desired_network(desired, supported, plane, addresses)
     bgp = configuration.desired_configuration(desired, supported, plane, limit=learned_prefixes)
     return Target(desired, plane, refused, configs, network, prove_pfs, bgp)

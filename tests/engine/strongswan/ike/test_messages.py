@@ -196,8 +196,9 @@ def _one(spec: model.DesiredConnection) -> tuple[model.DesiredGateway, model.Des
 
 def _config(spec: model.DesiredConnection) -> messages.DesiredConfig:
     desired = specs.desired(spec)
-    assert unsupported.refusals(desired, "userland") == {}
-    return messages.desired_configs(desired, {}, "userland")[0]
+    pairs_of = selectors.pairs_of(desired, "userland")
+    assert unsupported.refusals(desired, "userland", pairs_of) == {}
+    return messages.desired_configs(desired, {}, pairs_of)[0]
 
 
 @pytest.mark.parametrize(

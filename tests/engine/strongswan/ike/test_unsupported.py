@@ -14,6 +14,10 @@ from landbridge.engine.strongswan.ike import selectors, unsupported
 POLICY = {"style": "policy", "peer_subnets": None}
 
 
+def _refusals(desired: model.DesiredGateway, plane: model.Plane, *, bgp: bool = True) -> dict[str, str]:
+    return unsupported.refusals(desired, plane, selectors.pairs_of(desired, plane), bgp=bgp)
+
+
 def bgp(number: int = 70, asn: int | None = 65001, **given: Any) -> model.DesiredConnection:
     values = {
         "tunnel_local_address": f"169.254.{number}.1/30",
@@ -27,38 +31,38 @@ def bgp(number: int = 70, asn: int | None = 65001, **given: Any) -> model.Desire
 @pytest.mark.parametrize("plane", ["kernel", "userland"])
 def test_bgp_is_refused_alone_where_there_is_no_bird(plane: model.Plane):
     spec, other = bgp(), specs.connection()
-    refused = unsupported.refusals(specs.desired(spec, other), plane, bgp=False)
+    refused = _refusals(specs.desired(spec, other), plane, bgp=False)
     assert refused == {spec.id: model.NO_BIRD}
-    assert unsupported.refusals(specs.desired(spec, other), plane) == {}
+    assert _refusals(specs.desired(spec, other), plane) == {}
 
 
 def test_bgp_needs_the_asn_of_the_device():
     spec = bgp(asn=None)
-    assert unsupported.refusals(specs.desired(spec), "kernel") == {spec.id: unsupported.NO_ASN}
+    assert _refusals(specs.desired(spec), "kernel") == {spec.id: unsupported.NO_ASN}
 
 
 def test_the_userland_data_plane_carries_one_session_and_the_kernel_several():
     elder, younger = bgp(), specs.later(bgp(71), 1)
     desired = specs.desired(younger, elder)
-    assert unsupported.refusals(desired, "kernel") == {}
-    assert unsupported.refusals(desired, "userland") == {younger.id: unsupported.ONE_SESSION.format(elder.id)}
+    assert _refusals(desired, "kernel") == {}
+    assert _refusals(desired, "userland") == {younger.id: unsupported.ONE_SESSION.format(elder.id)}
 
 
 def test_the_userland_data_plane_needs_to_know_what_may_be_learned():
     spec = bgp(peer_subnets=None)
-    assert unsupported.refusals(specs.desired(spec), "kernel") == {}
-    assert unsupported.refusals(specs.desired(spec), "userland") == {spec.id: model.NO_DECLARED_SUBNETS}
+    assert _refusals(specs.desired(spec), "kernel") == {}
+    assert _refusals(specs.desired(spec), "userland") == {spec.id: model.NO_DECLARED_SUBNETS}
 
 
 def test_a_gm_gateway_has_no_data_plane():
     spec = specs.connection(ike_policy=specs.ike_policy(dh_group=None, authentication_method="digital-envelope-v2"))
     desired = specs.desired(spec, of=specs.gateway(flavor="GM"))
-    assert unsupported.refusals(desired, "userland") == {spec.id: model.NO_GM}
+    assert _refusals(desired, "userland") == {spec.id: model.NO_GM}
 
 
 def test_without_a_psk_nothing_is_loaded():
     spec = specs.connection(psk=None)
-    assert unsupported.refusals(specs.desired(spec), "userland") == {spec.id: unsupported.NO_PSK}
+    assert _refusals(specs.desired(spec), "userland") == {spec.id: unsupported.NO_PSK}
 
 
 def test_a_connection_without_an_interface_id_is_refused_alone():
@@ -66,7 +70,7 @@ def test_a_connection_without_an_interface_id_is_refused_alone():
         dataclasses.replace(specs.connection(f"198.51.100.{number}"), if_id=model.IF_ID_END - number)
         for number in (1, 0)
     )
-    refused = unsupported.refusals(specs.desired(last, beyond), "kernel")
+    refused = _refusals(specs.desired(last, beyond), "kernel")
     assert refused == {beyond.id: unsupported.NO_INTERFACE_ID}
 
 
@@ -81,7 +85,7 @@ def test_a_connection_without_an_interface_id_is_refused_alone():
 )
 def test_a_default_route_is_refused(given: dict[str, Any]):
     spec = specs.connection(**given)
-    assert unsupported.refusals(specs.desired(spec), "userland") == {spec.id: model.NO_DEFAULT_ROUTE}
+    assert _refusals(specs.desired(spec), "userland") == {spec.id: model.NO_DEFAULT_ROUTE}
 
 
 NETWORK = model.Network(id="vpc-1", bridge="vpc", address=sites.VPC_ADDRESS)
@@ -116,13 +120,13 @@ def test_a_local_selector_of_hosts_alone_is_refused(style: str, local: str, netw
     rules = (specs.policy(1, local, sites.LAN),)
     spec = specs.connection(**inner, **({**POLICY, "policy_rules": rules} if style == "policy" else {}))
     desired = specs.desired(spec, network=network, of=specs.gateway(local_subnets=(local,)))
-    assert unsupported.refusals(desired, "userland") == ({spec.id: unsupported.NO_ROOM.format(local)} if full else {})
+    assert _refusals(desired, "userland") == ({spec.id: unsupported.NO_ROOM.format(local)} if full else {})
 
 
 @pytest.mark.parametrize("given", [{"peer_subnets": ()}, {"peer_subnets": None}, POLICY])
 def test_a_connection_without_selectors_is_refused(given: dict[str, Any]):
     spec = specs.connection(**given)
-    assert unsupported.refusals(specs.desired(spec), "userland") == {spec.id: unsupported.NO_SUBNETS}
+    assert _refusals(specs.desired(spec), "userland") == {spec.id: unsupported.NO_SUBNETS}
 
 
 @pytest.mark.parametrize(
@@ -132,19 +136,19 @@ def test_of_two_that_cannot_be_told_apart_the_older_is_carried(subnet: str):
     older = specs.connection(peer_subnets=("192.168.44.0/24",))
     younger = specs.later(specs.connection(peer_subnets=(subnet,)), 1)
     reason = f"the userland data plane cannot tell it apart from connection {older.id}"
-    assert unsupported.refusals(specs.desired(younger, older), "userland") == {younger.id: reason}
+    assert _refusals(specs.desired(younger, older), "userland") == {younger.id: reason}
 
 
 def test_the_same_peer_subnet_from_different_sources_is_carried():
     rules = [(specs.policy(1, source, "192.168.44.0/24"),) for source in ("10.0.0.0/25", "10.0.0.128/25")]
     both = [specs.connection(f"198.51.100.{at}", **POLICY, policy_rules=rule) for at, rule in enumerate(rules)]
-    assert unsupported.refusals(specs.desired(*both), "userland") == {}
+    assert _refusals(specs.desired(*both), "userland") == {}
 
 
 def test_a_refused_connection_stands_in_nobodys_way():
     refused = specs.connection(psk=None)
     carried = specs.later(specs.connection(), 1)
-    assert list(unsupported.refusals(specs.desired(refused, carried), "userland")) == [refused.id]
+    assert list(_refusals(specs.desired(refused, carried), "userland")) == [refused.id]
 
 
 def test_two_connections_between_the_same_identities_would_end_each_other():
@@ -152,7 +156,7 @@ def test_two_connections_between_the_same_identities_would_end_each_other():
     older = specs.connection("198.51.100.2", ike_policy=named, peer_subnets=("192.168.1.0/24",))
     younger = specs.later(specs.connection("198.51.100.6", ike_policy=named, peer_subnets=("192.168.2.0/24",)), 1)
     reason = f"IKE cannot tell it apart from connection {older.id}: both have local id hq and peer id branch"
-    assert unsupported.refusals(specs.desired(older, younger), "userland") == {younger.id: reason}
+    assert _refusals(specs.desired(older, younger), "userland") == {younger.id: reason}
 
 
 subnets = st.builds(lambda low, length: f"10.{low}.0.0/{length}", st.integers(0, 7), st.integers(12, 18))
@@ -167,7 +171,7 @@ def test_no_two_carried_connections_overlap_and_every_refused_one_does(peers: li
         ),
         of=specs.gateway(local_subnets=("172.16.0.0/24",)),
     )
-    refused = unsupported.refusals(desired, "userland")
+    refused = _refusals(desired, "userland")
     carried = []
     for spec in desired.connections:
         mine = selectors.pairs(desired, spec, "userland")
@@ -187,10 +191,10 @@ def test_no_two_carried_connections_overlap_and_every_refused_one_does(peers: li
 )
 def test_the_kernel_data_plane_carries_what_the_userland_one_cannot(given: dict[str, Any]):
     redundant = [specs.connection(f"198.51.100.{at}", **given) for at in (2, 6)]
-    assert unsupported.refusals(specs.desired(*redundant), "kernel") == {}
-    assert len(unsupported.refusals(specs.desired(*redundant), "userland")) == 2
+    assert _refusals(specs.desired(*redundant), "kernel") == {}
+    assert len(_refusals(specs.desired(*redundant), "userland")) == 2
 
 
 def test_two_connections_between_the_same_identities_would_end_each_other_in_the_kernel_too():
     both = [specs.connection("198.51.100.2") for _ in range(2)]
-    assert len(unsupported.refusals(specs.desired(*both), "kernel")) == 1
+    assert len(_refusals(specs.desired(*both), "kernel")) == 1

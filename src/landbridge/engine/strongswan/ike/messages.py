@@ -73,22 +73,25 @@ class DesiredConfig:
 
 
 def desired_configs(
-    desired: model.DesiredGateway, refused: Mapping[str, str], plane: model.Plane
+    desired: model.DesiredGateway, refused: Mapping[str, str], pairs_of: selectors.PairsOf
 ) -> tuple[DesiredConfig, ...]:
-    return tuple(_config(desired, spec, plane) for spec in desired.connections if spec.id not in refused)
+    return tuple(
+        _config(desired.fingerprint_key, spec, pairs_of[spec.id])
+        for spec in desired.connections
+        if spec.id not in refused
+    )
 
 
-def _config(desired: model.DesiredGateway, spec: model.DesiredConnection, plane: model.Plane) -> DesiredConfig:
+def _config(key: bytes, spec: model.DesiredConnection, found: tuple[selectors.Pair, ...]) -> DesiredConfig:
     """A reset gives the same configuration a new name, so that SAs with the old name are outdated."""
     if spec.psk is None:
         raise ValueError(f"connection {spec.id} has no PSK; it should have been refused")
-    key = desired.fingerprint_key
     ike = ike_message(spec)
     ike_fingerprint = fingerprints.fingerprint(key, [ike, spec.resets] if spec.resets else ike)
     by_template = spec.connection.style == "policy-template"
     children: Message = {}
     initiated: list[str] = []
-    for pairs in selectors.children(desired, spec, plane):
+    for pairs in selectors.children(spec.connection, found):
         child = child_message(spec.connection, *pairs)
         rule = _template_rule(key, child) if by_template else str(pairs[0].rule)
         name = str(fingerprints.Child(spec.id, rule, ike_fingerprint, fingerprints.fingerprint(key, child)))

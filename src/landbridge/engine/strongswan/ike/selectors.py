@@ -5,7 +5,7 @@ The userland data plane has one TUN for all tunnels and chooses by selectors, so
 """
 
 import ipaddress
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from landbridge import model
@@ -31,6 +31,15 @@ class Pair:
         return self.local.overlaps(other.local) and self.remote.overlaps(other.remote)
 
 
+#: Connection id -> the selector pairs of the connection.
+PairsOf = Mapping[str, tuple[Pair, ...]]
+
+
+def pairs_of(desired: model.DesiredGateway, plane: model.Plane) -> PairsOf:
+    """Of all connections of the gateway, also of those that an engine refuses."""
+    return {spec.id: pairs(desired, spec, plane) for spec in desired.connections}
+
+
 def pairs(desired: model.DesiredGateway, spec: model.DesiredConnection, plane: model.Plane) -> tuple[Pair, ...]:
     """The selector pairs of a connection, each once."""
     if plane == "kernel" and spec.connection.style not in ("policy", "policy-template"):
@@ -39,14 +48,11 @@ def pairs(desired: model.DesiredGateway, spec: model.DesiredConnection, plane: m
     return tuple({(pair.local, pair.remote): pair for pair in reversed(found)}.values())[::-1]
 
 
-def children(
-    desired: model.DesiredGateway, spec: model.DesiredConnection, plane: model.Plane
-) -> tuple[tuple[Pair, ...], ...]:
+def children(connection: model.Connection, found: tuple[Pair, ...]) -> tuple[tuple[Pair, ...], ...]:
     """The pairs of each configured CHILD_SA: one each. A policy-template has one child with all pairs: its device asks for a part of them, in
-    one CHILD_SA or in several.
+    one CHILD_SA or in several. `found`: the pairs of the connection.
     """
-    found = pairs(desired, spec, plane)
-    if spec.connection.style == "policy-template":
+    if connection.style == "policy-template":
         return (found,) if found else ()
     return tuple((pair,) for pair in found)
 
@@ -118,17 +124,15 @@ def is_inner(connection: model.Connection, pair: Pair) -> bool:
     return connection.style == "static" and inner is not None and pair.local == subnets.parse_host(inner)
 
 
-def uncovered(desired: model.DesiredGateway, spec: model.DesiredConnection) -> Iterator[subnets.Net]:
-    """Local selectors of the userland data plane without the gateway's own address in them."""
-    own_address = subnets.vpc_address(desired.network)
-    return (
-        pair.local
-        for pair in pairs(desired, spec, "userland")
-        if own_address is None or own_address.ip not in pair.local
-    )
+def uncovered(network: model.Network, found: Iterable[Pair]) -> Iterator[subnets.Net]:
+    """The local selectors of these pairs without the gateway's own address in them."""
+    own_address = subnets.vpc_address(network)
+    return (pair.local for pair in found if own_address is None or own_address.ip not in pair.local)
 
 
-def needed_addresses(desired: model.DesiredGateway, supported: Collection[str], plane: model.Plane) -> frozenset[str]:
+def needed_addresses(
+    network: model.Network, supported: Collection[str], plane: model.Plane, found: PairsOf
+) -> frozenset[str]:
     """Addresses that the gateway's namespace must have for the selectors of its `supported` connections.
 
     kernel-libipsec installs a child only when an address of this machine lies inside the child's local selector; otherwise *the
@@ -137,5 +141,5 @@ def needed_addresses(desired: model.DesiredGateway, supported: Collection[str], 
     """
     if plane == "kernel":
         return frozenset()
-    specs = (spec for spec in desired.connections if spec.id in supported)
-    return frozenset(str(net[0]) for spec in specs for net in uncovered(desired, spec))
+    nets = {net for connection_id in supported for net in uncovered(network, found[connection_id])}
+    return frozenset(str(net[0]) for net in nets)

@@ -21,14 +21,12 @@ ONE_SESSION = (
 NO_ROOM = "the userland data plane needs an address of its own in the local subnet {}, and it has none to spare"
 
 
-def refusals(desired: model.DesiredGateway, plane: model.Plane, *, bgp: bool = True) -> dict[str, str]:
+def refusals(
+    desired: model.DesiredGateway, plane: model.Plane, pairs_of: selectors.PairsOf, *, bgp: bool = True
+) -> dict[str, str]:
     """Connection id -> why this engine does not carry it. `bgp`: the machine has a routing daemon."""
     abilities = model.abilities_of("strongswan", plane, bgp=bgp)
     refused: dict[str, str] = {}
-    pairs_of = {
-        spec.id: selectors.pairs(desired, spec, plane) if spec.connection.style in abilities.styles else ()
-        for spec in desired.connections
-    }
     used = _UsedPairs({pair.remote.prefixlen for pairs in pairs_of.values() for pair in pairs})
     identities, speaker = _Identities(), ""
     for spec in sorted(desired.connections, key=lambda spec: (spec.connection.created_at, spec.id)):
@@ -69,7 +67,7 @@ def _userland_refusal(
         return model.NO_DEFAULT_ROUTE
     if spec.connection.style == "bgp" and speaker:
         return ONE_SESSION.format(speaker)
-    full = (net for net in selectors.uncovered(desired, spec) if _is_full(net, spec.connection))
+    full = (net for net in selectors.uncovered(desired.network, pairs) if _is_full(net, spec.connection))
     return next((NO_ROOM.format(net) for net in full), None)
 
 
