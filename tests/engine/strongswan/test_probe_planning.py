@@ -1,5 +1,6 @@
 """When a device is asked what it takes, and what is reported of it."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -271,3 +272,23 @@ def test_the_planner_leaves_a_connection_alone_that_charon_asks_about():
         "TerminateChild",
         "UnloadConn",
     }
+
+
+class CountedSecrets(frozenset[str]):
+    """Counts how often somebody looks through them."""
+
+    count = 0
+
+    def __iter__(self) -> Iterator[str]:
+        CountedSecrets.count += 1
+        return super().__iter__()
+
+
+def test_the_secrets_are_looked_through_once_however_many_connections_are_down():
+    """A gateway whose thousand tunnels came up looked through a thousand secrets for each of them."""
+    prepared, current = loaded(*(specs.connection(f"198.51.100.{number}") for number in range(1, 9)))
+    known = CountedSecrets(current.ike.secrets)
+    current = small_world.put(current, secrets=known, probes=state.ProbeState(places=8, automatic=True))
+    CountedSecrets.count = 0
+    assert list(probe_planning.plan(prepared, current)) == []
+    assert CountedSecrets.count == 1

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from landbridge import model
 from landbridge.engine.strongswan import state, steps, subnets
 from landbridge.engine.strongswan.ike import fingerprints
+from landbridge.engine.strongswan.ike import planning as ike_planning
 from landbridge.engine.strongswan.ike import state as ike_state
 from landbridge.engine.strongswan.network import tunnels
 from landbridge.engine.strongswan.target import Target
@@ -30,11 +31,11 @@ def plan(target: Target, current: state.GatewayState) -> Iterator[steps.CheckPat
     """One check of a gateway at a time; orders first."""
     if not current.serves or target.network is None or current.paths.checking:
         return
-    sas = ike_state.by_connection(current.ike.sas)
+    sas, secrets = ike_state.by_connection(current.ike.sas), ike_planning.by_owner(current.ike.secrets)
     found = [
         check
         for spec in sorted(target.desired.connections, key=lambda one: one.probe is None or not one.probe.path)
-        if spec.id in target.supported and (check := _check(target, spec, sas[spec.id], current))
+        if spec.id in target.supported and (check := _check(target, spec, sas[spec.id], secrets[spec.id], current))
     ]
     if found:
         yield steps.CheckPaths(checks=tuple(found[:AT_ONCE]))
@@ -70,7 +71,11 @@ def up_at(sas: Sequence[ike_state.IkeSa], now: datetime) -> datetime | None:
 
 
 def _check(
-    target: Target, spec: model.DesiredConnection, sas: Sequence[ike_state.IkeSa], current: state.GatewayState
+    target: Target,
+    spec: model.DesiredConnection,
+    sas: Sequence[ike_state.IkeSa],
+    secrets: Sequence[str],
+    current: state.GatewayState,
 ) -> steps.PathCheck | None:
     children = [
         child
@@ -88,10 +93,7 @@ def _check(
         return None
     return steps.PathCheck(
         connection_id=spec.id,
-        configuration=ike_state.configuration(
-            current.ike.conns.get(spec.id, ()),
-            (secret for secret in current.ike.secrets if fingerprints.owner(secret) == spec.id),
-        ),
+        configuration=ike_state.configuration(current.ike.conns.get(spec.id, ()), secrets),
         local_address=spec.local_address,
         peer_address=spec.peer_address or "",
         device=tunnels.interface(spec.if_id, target.plane),

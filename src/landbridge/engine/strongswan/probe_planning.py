@@ -12,6 +12,7 @@ from typing import Any
 from landbridge import model
 from landbridge.engine.strongswan import state, steps
 from landbridge.engine.strongswan.ike import fingerprints, messages, probe, probe_sas
+from landbridge.engine.strongswan.ike import planning as ike_planning
 from landbridge.engine.strongswan.ike import state as ike_state
 from landbridge.engine.strongswan.target import Target
 from landbridge.model import negotiation, strongswan_proposals
@@ -36,13 +37,13 @@ def plan(target: Target, current: state.GatewayState) -> Iterator[steps.AskDevic
     if not current.serves or target.network is None:
         return
     configs = {config.connection_id: config for config in target.configs}
-    sas, asked = ike_state.by_connection(current.ike.sas), set[str]()
-    places = current.probes.places
+    sas, secrets = ike_state.by_connection(current.ike.sas), ike_planning.by_owner(current.ike.secrets)
+    places, asked = current.probes.places, set[str]()
     for spec in sorted(target.desired.connections, key=lambda one: one.probe is None):
         if places == 0 or spec.id in current.probes.asking or spec.peer_address in asked:
             continue
-        config = configs.get(spec.id)
-        step = _order(target, spec, config, sas[spec.id], current) or _automatic(spec, config, sas[spec.id], current)
+        config, own = configs.get(spec.id), (sas[spec.id], secrets[spec.id])
+        step = _order(target, spec, config, *own, current) or _automatic(spec, config, *own, current)
         if step is not None:
             yield step
             places -= 1
@@ -74,6 +75,7 @@ def _order(
     spec: model.DesiredConnection,
     config: messages.DesiredConfig | None,
     sas: Sequence[ike_state.IkeSa],
+    secrets: Sequence[str],
     current: state.GatewayState,
 ) -> steps.AskDevice | None:
     result, order = current.probes.results.get(spec.id), spec.probe
@@ -92,7 +94,7 @@ def _order(
         _ask,
         spec,
         probe_id=order.id,
-        configuration=_configuration(spec.id, current),
+        configuration=ike_state.configuration(current.ike.conns.get(spec.id, ()), secrets),
         failure=_objections(spec, order, sas),
     )
     question = probe_sas.Question(config, _pfs(spec), asks_for_selectors=target.plane == "kernel")
@@ -125,11 +127,12 @@ def _automatic(
     spec: model.DesiredConnection,
     config: messages.DesiredConfig | None,
     sas: Sequence[ike_state.IkeSa],
+    secrets: Sequence[str],
     current: state.GatewayState,
 ) -> steps.AskDevice | None:
     if not current.probes.automatic or config is None or spec.peer_address is None or _is_up(sas):
         return None
-    configuration = _configuration(spec.id, current)
+    configuration = ike_state.configuration(current.ike.conns.get(spec.id, ()), secrets)
     result = current.probes.results.get(spec.id)
     known = {one.configuration for one in (result, spec.probed) if one is not None}
     is_loaded = current.ike.conns.get(spec.id) == frozenset(config.children)
@@ -140,11 +143,6 @@ def _automatic(
     attempts = [one for one in current.ike.attempts.get(spec.id, ()) if one.configuration == configuration]
     first = _asks_first(spec, attempts)
     return _ask(spec, configuration=configuration, question=_question(spec, first)) if first else None
-
-
-def _configuration(connection_id: str, current: state.GatewayState) -> str:
-    secrets = (secret for secret in current.ike.secrets if fingerprints.owner(secret) == connection_id)
-    return ike_state.configuration(current.ike.conns.get(connection_id, ()), secrets)
 
 
 def _ask(spec: model.DesiredConnection, *, configuration: str, **given: Any) -> steps.AskDevice:
