@@ -15,7 +15,9 @@ _TIMES = ("installed_at", "last_in_at", "last_out_at")
 
 def keep(before: model.ConnectionObservation | None, now: model.ConnectionObservation) -> model.ConnectionObservation:
     """The observation `now` with the times that the observation `before` has for the same CHILD_SAs."""
-    known = {} if before is None else {child.spi_in: child for child in before.children}
+    if before is None:
+        return now
+    known = {child.spi_in: child for child in before.children}
     return dataclasses.replace(
         now, children=tuple(_kept(known.get(child.spi_in, child), child) for child in now.children)
     )
@@ -23,7 +25,8 @@ def keep(before: model.ConnectionObservation | None, now: model.ConnectionObserv
 
 def _kept(before: model.ChildSa, now: model.ChildSa) -> model.ChildSa:
     times = ((name, getattr(before, name), getattr(now, name)) for name in _TIMES)
-    return dataclasses.replace(now, **{name: old for name, old, new in times if _is_same(old, new)})
+    kept = {name: old for name, old, new in times if old != new and _is_same(old, new)}
+    return dataclasses.replace(now, **kept) if kept else now
 
 
 def _is_same(old: datetime | None, new: datetime | None) -> bool:

@@ -113,7 +113,7 @@ def wanted_echoes(target: Target, current: state.GatewayState) -> tuple[echo_sta
             tunnel=tunnels.interface(spec.if_id, target.plane),
         )
         for spec in target.desired.connections
-        if spec.id in target.supported
+        if spec.id in target.supported and wanted.has_echoes(spec.connection)
     }
     return tuple(wanted.echoes(target.desired, ways))
 

@@ -23,6 +23,10 @@ def has_nqa(connection: model.Connection) -> bool:
     return bool(connection.enable_nqa) and traffic_selectors.inner_addresses(connection) is not None
 
 
+def has_echoes(connection: model.Connection) -> bool:
+    return has_nqa(connection) or connection.monitor_id is not None
+
+
 def echoes(desired: model.DesiredGateway, ways: Mapping[str, Way]) -> Iterator[Echoes]:
     """`ways`: by connection id, of the connections that the engine carries."""
     for spec in desired.connections:

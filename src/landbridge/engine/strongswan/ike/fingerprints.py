@@ -85,8 +85,8 @@ def child_probe(connection_id: str, ike: str) -> str:
 
 
 def is_probe(name: str) -> bool:
-    child = parse_child(name)
-    return child is not None and child.rule == _PROBE
+    parts = name.split(".")
+    return len(parts) == _CHILD_PARTS and parts[1] == _PROBE
 
 
 def identity_probe(connection_id: str) -> str:

@@ -13,6 +13,7 @@ Until a new secret is proved, its name has the number of the last IKE_SA that wa
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from landbridge.engine.strongswan.ike import fingerprints, messages, state, steps
 
@@ -20,7 +21,7 @@ from landbridge.engine.strongswan.ike import fingerprints, messages, state, step
 _ROUNDING = 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Keys:
     """The secrets of one connection that hold the desired key, and its IKE_SAs."""
 
@@ -28,20 +29,18 @@ class Keys:
     held: tuple[str, ...]
     sas: tuple[state.IkeSa, ...]
 
-    @property
+    @cached_property
     def last_before(self) -> int:
         """The unique id of the last IKE_SA that was made with another key than the one that is loaded; 0: none is known."""
         return max(map(fingerprints.last_before, self.held), default=0)
 
-    @property
+    @cached_property
     def unproved(self) -> tuple[state.IkeSa, ...]:
         """The IKE_SAs with an older key that are up, while none with the present key is."""
-        old = tuple(sa for sa in self.sas if sa.live and not sa.negotiating and self._is_older(sa))
-        return () if self.last_before == 0 or len(old) < len(self._established) else old
-
-    @property
-    def _established(self) -> list[state.IkeSa]:
-        return [sa for sa in self.sas if sa.live and not sa.negotiating]
+        if self.last_before == 0:
+            return ()
+        established = tuple(sa for sa in self.sas if sa.live and not sa.negotiating)
+        return established if all(map(self._is_older, established)) else ()
 
     def _is_older(self, sa: state.IkeSa) -> bool:
         """IKEv2 rekeys an IKE_SA without asking for the key: the new one has another unique id, and children that are older than it."""

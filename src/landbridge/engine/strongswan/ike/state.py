@@ -3,6 +3,7 @@
 Pure. It holds what was read and judges nothing. An SA that charon calls `(unnamed)` has not been given to a connection yet.
 """
 
+import functools
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -187,10 +188,14 @@ def _child(sa: dict[str, Any]) -> Child:
 
 
 def _proposal(sa: dict[str, Any]) -> str:
-    """As charon writes proposals in its log: `AES_CBC_128/HMAC_SHA2_256_128/MODP_3072`."""
-    encryption = "_".join(part for part in (_text(sa, "encr-alg"), _text(sa, "encr-keysize")) if part)
-    rest = (_text(sa, key) for key in ("integ-alg", "prf-alg", "dh-group"))
-    return "/".join(part for part in (encryption, *rest) if part)
+    return _joined(*map(sa.get, ("encr-alg", "encr-keysize", "integ-alg", "prf-alg", "dh-group")))
+
+
+@functools.lru_cache(maxsize=1 << 8)
+def _joined(encryption: bytes | None, size: bytes | None, *rest: bytes | None) -> str:
+    """As charon writes proposals in its log: `AES_CBC_128/HMAC_SHA2_256_128/MODP_3072`. Thousands of SAs have a few proposals."""
+    parts = (b"_".join(filter(None, (encryption, size))), *rest)
+    return b"/".join(filter(None, parts)).decode(errors="replace")
 
 
 def _text(sa: dict[str, Any], key: str) -> str | None:
