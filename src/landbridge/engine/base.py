@@ -136,7 +136,7 @@ class Engine(Protocol[State, Target, StepT]):
         """One look. Raises StepFailed when the engine cannot see: that is not the same as seeing nothing."""
 
     def prepare(self, gateway_id: str, desired: DesiredGateway | None, observed: State) -> Target:
-        """What the gateway must have, worked out once a cycle for `plan` and `report`. It holds PSKs: nobody keeps it longer.
+        """What the gateway must have, for `plan` and `report` of this cycle. It holds PSKs: nobody keeps it longer.
 
         `desired` None: nothing of the gateway may remain.
         """

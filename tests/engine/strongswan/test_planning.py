@@ -552,7 +552,7 @@ class Rotation:
 
     def renaming(self, name: str):
         return [
-            ike_steps.LoadSecret(self.spec.id, name, self.config.owners, self.config.psk),
+            ike_steps.LoadSecret(self.spec.id, name, self.config.owners, self.desired.connections[0].psk),
             ike_steps.UnloadSecret(self.spec.id, self.secret),
         ]
 

@@ -1,7 +1,7 @@
 """The engine: observe, prepare, plan, carry out and report one gateway, as `engine.base` has it.
 
 `target`, `planning` and `reports` decide; here things are only looked at and done. Invariant: a new object on the same folder behaves
-like the old one. An object remembers log lines and what it initiated moments ago; a new object does without.
+like the old one. An object remembers log lines, what it initiated moments ago and the last target of each gateway, without PSKs; a new object does without.
 """
 
 import dataclasses
@@ -108,6 +108,7 @@ class StrongSwan:
         self._attempts: dict[str, attempts.AttemptLog] = {}
         self._tried: dict[str, retries.Retries] = {}
         self._silences: dict[str, silences.Silence] = {}
+        self._targets: dict[str, target.Target] = {}
         self._watcher: vici_events.Watcher | None = None
         self._probes = probe_runner.ProbeRunner(
             self._look_soon,
@@ -221,6 +222,7 @@ class StrongSwan:
         """Also requests the looks that will be due because of the time, and begins and ends echoes."""
         if desired is None:
             self._prober.keep(gateway_id, ())
+            self._targets.pop(gateway_id, None)
             return None
         prepared = self._prepare(desired, observed)
         ids = {spec.id for spec in desired.connections}
@@ -236,13 +238,18 @@ class StrongSwan:
         return prepared
 
     def _prepare(self, desired: model.DesiredGateway, observed: state.GatewayState) -> target.Target:
-        return target.prepare(
-            desired,
-            observed.plane,
-            prove_pfs=self._prove_pfs,
-            has_bird=self._has_bird,
-            learned_prefixes=self._learned_prefixes,
-        )
+        """The target of the last cycle, when nothing that is desired has changed since. It is kept without PSKs (docs/decisions/0057)."""
+        kept, last = target.without_psks(desired), self._targets.get(desired.id)
+        if last is None or (last.plane, last.desired) != (observed.plane, kept):
+            prepared = target.prepare(
+                desired,
+                observed.plane,
+                prove_pfs=self._prove_pfs,
+                has_bird=self._has_bird,
+                learned_prefixes=self._learned_prefixes,
+            )
+            last = self._targets[desired.id] = dataclasses.replace(prepared, desired=kept)
+        return dataclasses.replace(last, desired=desired)
 
     def plan(
         self, gateway_id: str, prepared: target.Target | None, observed: state.GatewayState

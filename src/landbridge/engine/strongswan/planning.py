@@ -45,7 +45,7 @@ def plan(target: Target | None, current: state.GatewayState) -> list[steps.Step]
         *shared_after,
         *_sessions(target, after_restart),
         *ike_planning.plan_connections(
-            probe_planning.not_held(target, current), after_restart.ike, prove_pfs=target.prove_pfs
+            probe_planning.not_held(target, current), target.psks, after_restart.ike, prove_pfs=target.prove_pfs
         ),
         *ike_planning.plan_deletions(target.supported | probe_planning.probe_names(current), after_restart.ike),
         *network_planning.plan_tunnel_deletions(kept, after_restart.network),

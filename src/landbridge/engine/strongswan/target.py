@@ -1,7 +1,7 @@
 """What a gateway must have on this machine: prepared once a cycle, for the plan and for the report. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
 
@@ -37,6 +37,21 @@ class Target:
     def supported(self) -> frozenset[str]:
         """Ids of the connections that are not refused."""
         return frozenset(config.connection_id for config in self.configs)
+
+    @cached_property
+    def psks(self) -> dict[str, model.Secret]:
+        """By connection id. Nothing else of the target is or holds a PSK, but for `desired`."""
+        return {spec.id: spec.psk for spec in self.desired.connections if spec.psk is not None}
+
+
+def without_psks(desired: model.DesiredGateway) -> model.DesiredGateway:
+    """The desired gateway with a fingerprint in place of each PSK, to be kept and compared."""
+    key = desired.fingerprint_key
+    specs = (
+        replace(spec, psk=model.Secret(fingerprints.fingerprint(key, spec.psk.reveal()))) if spec.psk else spec
+        for spec in desired.connections
+    )
+    return replace(desired, connections=tuple(specs))
 
 
 def prepare(

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from landbridge import model
 from landbridge.engine.strongswan.ike import fingerprints, messages, state, steps
 
 #: charon counts whole seconds.
@@ -61,10 +62,12 @@ def new_name(config: messages.DesiredConfig, sas: Iterable[state.IkeSa]) -> str:
     return fingerprints.loaded_after(config.secret_id, max(up)) if up else config.secret_id
 
 
-def plan(found: Keys, proofs: Iterable[state.IkeSa], recently_tried: frozenset[str]) -> Iterator[steps.IkeStep]:
+def plan(
+    found: Keys, psk: model.Secret, proofs: Iterable[state.IkeSa], recently_tried: frozenset[str]
+) -> Iterator[steps.IkeStep]:
     """`proofs`: the IKE_SAs that try the key."""
     trying = [sa for sa in proofs if sa.live]
-    yield from _rename(found)
+    yield from _rename(found, psk)
     if not found.unproved:
         yield from _end(found, trying)
     elif any(sa.negotiating for sa in found.sas):
@@ -75,7 +78,7 @@ def plan(found: Keys, proofs: Iterable[state.IkeSa], recently_tried: frozenset[s
         yield from _reauthenticate(found, recently_tried)
 
 
-def _rename(found: Keys) -> Iterator[steps.IkeStep]:
+def _rename(found: Keys, psk: model.Secret) -> Iterator[steps.IkeStep]:
     """A key that is proved loses the number of its secret, and one that is not gets the number of the IKE_SA that a rekey made. The key stays
     the same: the new name is loaded before the old one goes.
     """
@@ -86,7 +89,7 @@ def _rename(found: Keys) -> Iterator[steps.IkeStep]:
         last = max(int(sa.unique_id) for sa in found.unproved)
         name = fingerprints.loaded_after(name, max(last, found.last_before))
     if name not in found.held:
-        yield steps.LoadSecret(config.connection_id, name, config.owners, config.psk)
+        yield steps.LoadSecret(config.connection_id, name, config.owners, psk)
     yield from (steps.UnloadSecret(config.connection_id, held) for held in found.held if held != name)
 
 

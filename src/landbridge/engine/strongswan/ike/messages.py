@@ -24,7 +24,7 @@ _ENDED_BY_DPD = {"dpd_action": "clear"}
 
 @dataclass(frozen=True, slots=True)
 class DesiredConfig:
-    """What charon must hold for one connection. `children` are names, in the order of their selector pairs.
+    """What charon must hold for one connection, without the PSK. `children` are names, in the order of their selector pairs.
 
     `initiated`: the children that we bring up by ourselves. The pair of inner addresses is not among them unless the probe
     needs it: a device that knows no tunnel interface would refuse that pair for ever. A policy-template initiates none (`by_template`): its
@@ -38,7 +38,6 @@ class DesiredConfig:
     initiated: tuple[str, ...]
     secret_id: str
     owners: tuple[str, ...]
-    psk: model.Secret
     initiates: bool
     dpd_interval: int
     answer_within: int
@@ -106,7 +105,6 @@ def _config(key: bytes, spec: model.DesiredConnection, found: tuple[selectors.Pa
         initiated=() if by_template else tuple(initiated) or tuple(children),
         secret_id=fingerprints.secret(spec.id, key, list(owners), spec.psk),
         owners=owners,
-        psk=spec.psk,
         initiates=spec.peer_address is not None,
         dpd_interval=spec.connection.ike_policy.dpd.interval,
         answer_within=_answer_within(spec.connection.ike_policy.dpd),

@@ -5,9 +5,10 @@ old goes, except a connection's own secret.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from landbridge import model
 from landbridge.engine.strongswan.ike import (
     fingerprints,
     key_proof,
@@ -29,9 +30,13 @@ NEGOTIATION_TIMEOUT = 25.0
 
 
 def plan_connections(
-    configs: Iterable[messages.DesiredConfig], current: state.IkeState, *, prove_pfs: bool = False
+    configs: Iterable[messages.DesiredConfig],
+    psks: Mapping[str, model.Secret],
+    current: state.IkeState,
+    *,
+    prove_pfs: bool = False,
 ) -> Iterator[steps.IkeStep]:
-    """`prove_pfs`: tunnels of IKEv2 are rekeyed early. Connections without an SA are initiated last: while a thousand come up, loads and
+    """`psks`: by connection id. `prove_pfs`: tunnels of IKEv2 are rekeyed early. Connections without an SA are initiated last: while a thousand come up, loads and
     initiations that take turns wait for each other.
     """
     last: list[steps.IkeStep] = []
@@ -41,7 +46,8 @@ def plan_connections(
         proof = fingerprints.proof(config.connection_id)
         if proof in current.conns and not any(sa.live for sa in sas[proof]):
             yield steps.UnloadConn(proof)
-        own = Own(position if prove_pfs else None, secrets[config.connection_id], sas[config.connection_id], sas[proof])
+        spec_id = config.connection_id
+        own = Own(position if prove_pfs else None, psks[spec_id], secrets[spec_id], sas[spec_id], sas[proof])
         for step in _connection(config, current, own):
             if isinstance(step, steps.Initiate) and not own.sas:
                 last.append(step)
@@ -67,11 +73,12 @@ def by_owner(secret_ids: Iterable[str]) -> defaultdict[str, list[str]]:
 
 @dataclass(frozen=True, slots=True)
 class Own:
-    """What charon holds of one connection. `position`: of the connection in its gateway, None where its PFS need not be proved. `proofs`: the
-    IKE_SAs that try its key.
+    """One connection's PSK, and what charon holds of the connection. `position`: of the connection in its gateway, None where its PFS need not be
+    proved. `proofs`: the IKE_SAs that try its key.
     """
 
     position: int | None
+    psk: model.Secret
     secrets: list[str]
     sas: list[state.IkeSa]
     proofs: list[state.IkeSa]
@@ -80,7 +87,8 @@ class Own:
 def _connection(config: messages.DesiredConfig, current: state.IkeState, own: Own) -> Iterator[steps.IkeStep]:
     """Before something is loaded anew, IKE_SAs that are being negotiated end, since they began with the old configuration. IKE_SAs
     without children end too, since nothing says which configuration they were made from. Both end before the load, so that an
-    interrupted plan finds the old configuration still loaded and does the same again.
+    interrupted plan finds the old configuration still loaded and does the same again. Two keys of one connection must never meet: a
+    responder would sign with either.
     """
     secrets, sas = own.secrets, own.sas
     present = [secret for secret in secrets if fingerprints.secret_of(secret) == config.secret_id]
@@ -96,7 +104,8 @@ def _connection(config: messages.DesiredConfig, current: state.IkeState, own: Ow
     yield from (_terminate(sa) for sa in unfinished)
     if not present:
         present = [key_proof.new_name(config, kept)]
-        yield from _load_secret(config, secrets, present[0])
+        yield from (steps.UnloadSecret(config.connection_id, secret) for secret in secrets)
+        yield steps.LoadSecret(config.connection_id, present[0], config.owners, own.psk)
     else:
         yield from (steps.UnloadSecret(config.connection_id, each) for each in secrets if each not in present)
     if is_changed:
@@ -110,18 +119,12 @@ def _connection(config: messages.DesiredConfig, current: state.IkeState, own: Ow
         not is_changed and not children
     ):  # a reauthentication asks for the children of before: it would lose what is being changed
         found = key_proof.keys(config, present, kept)
-        yield from key_proof.plan(found, own.proofs, tried)
+        yield from key_proof.plan(found, own.psk, own.proofs, tried)
         redundant = () if found.unproved else tuple(redundant_sas.plan(config, kept))
         yield from redundant
         yield from moved_children.plan(config, kept, tried)
         if own.position is not None and not redundant:
             yield from pfs_proof.plan(config, own.position, kept, tried)
-
-
-def _load_secret(config: messages.DesiredConfig, secrets: list[str], name: str) -> Iterator[steps.IkeStep]:
-    """Two keys of one connection must never meet: a responder would sign with either."""
-    yield from (steps.UnloadSecret(config.connection_id, secret) for secret in secrets)
-    yield steps.LoadSecret(config.connection_id, name, config.owners, config.psk)
 
 
 def _is_outdated(sa: state.IkeSa, config: messages.DesiredConfig) -> bool:
