@@ -3,6 +3,7 @@
 Every refusal names file, line and key. Without a file there is a default site that makes the API usable at once.
 """
 
+import functools
 import ipaddress
 import itertools
 import re
@@ -45,6 +46,7 @@ def find(settings: config.Settings) -> model.Site:
     return load(Path(settings.serve.site)) if settings.serve.site else default()
 
 
+@functools.cache
 def default() -> model.Site:
     """A pool of documentation addresses, two zones, and any VPC id: enough to use the API at once, for one project."""
     hosts = [host for block in DOCUMENTATION for host in ipaddress.ip_network(block).hosts()]

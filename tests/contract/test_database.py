@@ -14,10 +14,17 @@ from landbridge.store import expressions, sqlite, tables
 from landbridge.store.database import Database, Transaction
 from landbridge.store.statement import Statement
 from landbridge.telemetry import log_fields
+from tests import conftest
 
-DATABASES: dict[str, Callable[[Path], Database]] = {
-    "sqlite": lambda folder: sqlite.Database(folder / "landbridge.db"),
-}
+
+def _sqlite(folder: Path) -> Database:
+    path = folder / "landbridge.db"
+    path.write_bytes(conftest.migrated())
+    return sqlite.Database(path)
+
+
+#: Each gives a database without rows.
+DATABASES: dict[str, Callable[[Path], Database]] = {"sqlite": _sqlite}
 _p, _t = tables.project, tables.token
 ADD = Statement(insert(_p).values(id=bindparam("id"), name=bindparam("name"), created_at=bindparam("created_at")))
 RENAME = Statement(

@@ -161,7 +161,7 @@ def list_projects(tx: Transaction) -> list[tuple[str, str]]:
 
 def create_project(tx: Transaction, name: str, now: datetime) -> str:
     """The new project's id: 32 hex digits, as clouds write them."""
-    if any(name == known for _, known in keys.projects(tx)):
+    if keys.has_project_named(tx, name):
         raise errors.Invalid([model.Violation("name", f"a project {name!r} exists", "another name")])
     project_id = uuid.uuid4().hex
     keys.add_project(tx, project_id, name, now)
@@ -177,7 +177,7 @@ def check_project(tx: Transaction, project_id: str) -> None:
     """Raises NotFound for an unknown project. The key of an operator belongs to no project, so it does not show
     that the project exists.
     """
-    if all(project_id != known for known, _name in keys.projects(tx)):
+    if not keys.has_project(tx, project_id):
         raise errors.NotFound(f"project {project_id}")
 
 

@@ -148,17 +148,16 @@ def uses(gateway: model.VpnGateway, network: model.Network | None) -> tuple[str,
 
 
 def endpoints_asked(request: model.GatewayRequest, site: model.Site) -> set[str] | None:
-    """The keys that `Facts.taken` needs: what the request names, and the EIPs that the gateway picks from. None: all keys, since a
-    private gateway picks its addresses from a range.
+    """The keys that `Facts.taken` needs: what the request names. None: all keys, since the gateway picks EIPs from the pool, or
+    addresses from a range.
     """
     eips = [eip.id if eip is not None else None for _, eip in _eips(request)]
     addresses = [request.access_private_ip_1, request.access_private_ip_2]
     private = _chosen(request, "network_type") == "private"
-    if private and addresses == [None, None]:
+    if addresses == [None, None] if private else None in eips:
         return None
     named = {one.lower() for one in (*eips, *addresses) if one is not None}
-    pool = () if private or None not in eips else (eip.id for eip in site.eips)
-    return named.union(pool, *(_vpc_link(network) for network in site.networks))
+    return named.union(*(_vpc_link(network) for network in site.networks))
 
 
 def _check_local_subnets(request: model.GatewayRequest) -> Iterator[model.Violation]:

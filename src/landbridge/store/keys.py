@@ -15,6 +15,8 @@ _ADD_PROJECT = Statement(
     insert(_p).values(id=bindparam("id"), name=bindparam("name"), created_at=bindparam("created_at"))
 )
 _PROJECTS = Statement(select(_p.c.id, _p.c.name).order_by(_p.c.created_at, _p.c.id))
+_PROJECT = Statement(select(_p.c.id).where(_p.c.id == bindparam("id")))
+_PROJECT_NAMED = Statement(select(_p.c.id).where(_p.c.name == bindparam("name")))
 _KEY = select(_k.c.access_key, _k.c.secret, _k.c.project_id, _k.c.role, _k.c.created_at, _k.c.revoked_at)
 _BY_KEY = Statement(_KEY.where(_k.c.access_key == bindparam("access_key")))
 _BY_TOKEN = Statement(_KEY.where(_k.c.token_hash == bindparam("token_hash")))
@@ -57,6 +59,14 @@ def add_project(tx: Transaction, project_id: str, name: str, now: datetime) -> N
 def projects(tx: Transaction) -> list[tuple[str, str]]:
     """(id, name), oldest first."""
     return list(tx.all(_PROJECTS))
+
+
+def has_project(tx: Transaction, project_id: str) -> bool:
+    return tx.one(_PROJECT, id=project_id) is not None
+
+
+def has_project_named(tx: Transaction, name: str) -> bool:
+    return tx.one(_PROJECT_NAMED, name=name) is not None
 
 
 def add(

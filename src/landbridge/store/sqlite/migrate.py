@@ -1,11 +1,13 @@
 """Brings a database file to the schema of this version, with Alembic: wholly or not at all."""
 
+import functools
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -24,6 +26,8 @@ def upgrade(path: Path, version: str = "head") -> None:
     config = _config()
     try:
         with engine.begin() as connection:
+            if version == "head" and MigrationContext.configure(connection).get_current_revision() == head():
+                return
             config.attributes["connection"] = connection
             command.upgrade(config, version)
     finally:
@@ -32,6 +36,12 @@ def upgrade(path: Path, version: str = "head") -> None:
 
 def head() -> str:
     """The schema of this version."""
+    return _head_of(MIGRATIONS)
+
+
+@functools.cache
+def _head_of(_: Path) -> str:
+    """Alembic imports every migration to tell."""
     return str(ScriptDirectory.from_config(_config()).get_current_head())
 
 
