@@ -107,6 +107,12 @@ def test_what_is_watched_exists(expression: str):
         assert not known[name] or used <= known[name] | {"le"}, expression
 
 
+def test_each_series_is_in_a_rule_or_a_panel():
+    """Of a histogram one is enough, such as its buckets."""
+    watched = " ".join([*EXPRESSIONS.values(), *(rule["expr"] for rule in RULES)])
+    assert [one for one in _series() if re.sub("_(bucket|sum|count)$", "", one) not in watched] == []
+
+
 def test_a_label_of_a_rule_has_a_value_that_it_can_have():
     values = {
         **{name: value for metric in shared_metrics.REGISTRY.metrics.values() for name, value in metric.labels.items()},
