@@ -54,6 +54,18 @@ def test_a_wait_says_what_happens_and_how_it_ended(ours: Cli):
     assert "is ERROR" in ours("connection", "wait", "c", ends=1).err
 
 
+def test_a_create_takes_what_show_prints(ours: Cli, tmp_path: Path):
+    ours.pair()
+    shown = ours("connection", "show", "hq-branch", "-o", "json")
+    (tmp_path / "shown.json").write_text(shown.out)
+    ours("connection", "delete", "hq-branch", "--yes", "--wait")
+    words = ("--file", str(tmp_path / "shown.json"), "--psk-file", "-")
+    ours("connection", "create", *words, stdin="Correct-Horse-7")
+    again = ours("connection", "show", "hq-branch", "-o", "json").document["vpn_connection"]
+    others = {"id": None, "status": None, "created_at": None, "updated_at": None}
+    assert again | others == shown.document["vpn_connection"] | others
+
+
 def test_an_update_changes_what_it_names_and_nothing_else(ours: Cli, tmp_path: Path):
     ours.pair()
     before = ours("connection", "show", "hq-branch", "-o", "json").document["vpn_connection"]
