@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).parents[2] / "docs/how-to"
-PATH = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+LANDBRIDGE = Path(sys.executable).with_name("landbridge")
+PATH = f"{LANDBRIDGE.parent}:{os.environ['PATH']}"
 #: Namespaces of its own for the network, mounts and processes: the names of network namespaces clash with nobody's, and all that a
 #: page leaves running or forgets ends with the shell.
 _ISOLATED = ("unshare", "--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child", "bash", "-c")
-_PREPARE = "mkdir -p /run/netns\nmount -t tmpfs tmpfs /run/netns\nip link set lo up"
+_PREPARE = "mount -t tmpfs tmpfs /run\nmkdir /run/netns\nip link set lo up"
 
 
 def page(name: str) -> str:
@@ -42,18 +43,21 @@ def shell(
     port: str = "8700",
     *,
     isolated: bool = False,
+    before: str = "",
     replaced: Mapping[str, str] | None = None,
     **more: str,
 ) -> tuple[int, str]:
     """All commands of a page in one shell, as a reader would type them; its status, and what they print. `isolated`: in namespaces of its
-    own. `replaced`: texts of the page, such as paths, and what stands in their place. `more`: of the environment.
+    own. `before`: commands that come first. `replaced`: texts of the page, such as paths, and what stands in their place. `more`: of the
+    environment.
     """
     for example in blocks(name, "python"):
         (folder / "example.py").write_text(example)
-    script = "\n".join(["set -eu", *blocks(name, "bash")])
+    script = "\n".join(blocks(name, "bash"))
     for text, other in ({"8700": port} | dict(replaced or {})).items():
         script = script.replace(text, other)
-    command = [*_ISOLATED, f"{_PREPARE}\n{script}"] if isolated else ["bash", "-c", script]
+    parts = ["set -eu", _PREPARE if isolated else "", before, script]
+    command = [*(_ISOLATED if isolated else ("bash", "-c")), "\n".join(parts)]
     process = subprocess.Popen(
         command,
         cwd=folder,
