@@ -33,6 +33,8 @@ PAGES = (
     "let-devices-dial-in",
     "a-tunnel-on-one-machine",
     "migrate-from-swanctl",
+    "day-two",
+    "first-ten-minutes",
 )
 
 
@@ -83,13 +85,15 @@ def test_the_page_on_gm_certificates_runs(tmp_path: Path, server: Any):
 def test_the_page_on_monitoring_runs(tmp_path: Path, server: Any):
     """And a Prometheus with the page's configuration reads the service with the page's token."""
     (tmp_path / "landbridge-data").symlink_to(server.folder)
-    printed = pages.run("monitor-the-service", tmp_path)
+    tree = debian_packages.fetch("prometheus")
+    shutil.copy(Path(landbridge.__file__).parent / "monitoring/alerts.yml", tmp_path)
+    printed = pages.run("monitor-the-service", tmp_path, PATH=f"{tree}/usr/bin:{pages.PATH}")
+    assert "SUCCESS: prometheus.yml is valid prometheus config file syntax" in printed
     assert "landbridge_build_info{version=" in printed
     assert re.search(r"gateway [0-9a-f-]{36}: start gateway", printed)
-    shutil.copy(Path(landbridge.__file__).parent / "monitoring/alerts.yml", tmp_path)
     configuration = tmp_path / "prometheus.yml"
     configuration.write_text(configuration.read_text().replace("30s", "1s"))
-    port, tree = pages.free_port(), debian_packages.fetch("prometheus")
+    port = pages.free_port()
     command = [tree / "usr/bin/prometheus", "--config.file=prometheus.yml", "--storage.tsdb.path=tsdb"]
     with (tmp_path / "prometheus.log").open("w") as log:
         prometheus = subprocess.Popen(
