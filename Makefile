@@ -133,14 +133,15 @@ else
 	@$(BIN)/python -m lab.replay_all --with build/kernel/scenarios/verdicts.json
 endif
 
-# The kernel's data plane runs in a virtual machine. ONLY='a charon*' runs a part and writes no page.
+# The kernel's data plane runs in a virtual machine. ONLY='*charon*' runs a part and writes no page; `python -m lab.soak --with FILE…` joins saved parts.
 PLANE := userland
+SOAK_PART := $(if $(ONLY),--only $(foreach pattern,$(ONLY),'$(pattern)'))
 test-soak: setup $(VENV)/.kernel-packages ## changes and faults under constant echoes, PLANE=userland or kernel, and the page of them: docs/reference/behaviour-under-change.md
 ifeq ($(PLANE),kernel)
-	@$(BIN)/python -m lab.vm --timeout 5400 --results build/kernel/soak -- env LAB_SLOWNESS=4 $(BIN)/python -m lab.soak --plane kernel --save build/kernel/soak/soak.json
-	@$(BIN)/python -m lab.soak --with build/kernel/soak/soak.json
+	@$(BIN)/python -m lab.vm --timeout 5400 --results build/kernel/soak -- env LAB_SLOWNESS=4 $(BIN)/python -m lab.soak --plane kernel --save build/kernel/soak/soak.json $(SOAK_PART)
+	@$(if $(ONLY),,$(BIN)/python -m lab.soak --with build/kernel/soak/soak.json)
 else
-	@$(BIN)/python -m lab.soak $(if $(ONLY),--only $(foreach pattern,$(ONLY),'$(pattern)'))
+	@$(BIN)/python -m lab.soak $(SOAK_PART)
 endif
 
 check: setup ## formatting, lint, types, arrows between the rooms

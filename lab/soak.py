@@ -93,7 +93,8 @@ def main() -> int:
         else _run(asked)
     )
     if not asked.save and asked.only == ["*"]:
-        soak_page.PATH.write_text(soak_page.replaced(soak_page.PATH.read_text(), found))
+        of_plane = [one.name for one in soak_events.EVENTS if found.plane in one.planes]
+        soak_page.PATH.write_text(soak_page.replaced(soak_page.PATH.read_text(), found, of_plane))
     return 0 if all(one.is_well for one in found.outcomes) else 1
 
 

@@ -15,6 +15,7 @@ Measured on {day}: {count} connections of {gateways} VPN gateways, an echo every
 | event | lost on the changed connection | lost on the gateway that was hit | lost on the others | dropped by full queues | seconds to converge |
 |---|---|---|---|---|---|
 """
+_MISSING = "\nNot measured on this data plane:\n"
 _MACHINES = {
     "userland": "Two processors carried all of it: the service, the charons of the gateways and of the devices, and other work.",
     "kernel": "A virtual machine without KVM carried all of it, at about a tenth of the speed of its host.",
@@ -74,7 +75,8 @@ def line(one: Outcome) -> str:
     return f"| {' | '.join([one.name, *counts, one.wrong or f'{one.seconds:.1f}'])} |"
 
 
-def section(run: Run) -> str:
+def section(run: Run, order: Sequence[str]) -> str:
+    """`order`: the names of all events of this plane. Those that were not measured are named below the table."""
     table = _TABLE.format(
         day=run.day,
         count=run.gateways * run.connections,
@@ -83,16 +85,30 @@ def section(run: Run) -> str:
         sent=sum(one.sent for one in run.outcomes),
         machine=_MACHINES[run.plane],
     )
-    return "\n".join([f"{_HEADINGS[run.plane]}{table.rstrip()}", *map(line, run.outcomes), ""])
+    measured = [one.name for one in run.outcomes]
+    missing = [f"- {name}" for name in order if name not in measured]
+    below = [_MISSING, *missing, ""] if missing else [""]
+    return "\n".join([f"{_HEADINGS[run.plane]}{table.rstrip()}", *map(line, run.outcomes), *below])
 
 
-def replaced(page: str, run: Run) -> str:
-    """The page with the section of this plane anew."""
+def replaced(page: str, run: Run, order: Sequence[str]) -> str:
+    """The page with the section of this plane anew. `order`: as for `section`."""
     heading = re.escape(_HEADINGS[run.plane])
-    return re.sub(rf"{heading}\n.*?(?=\n## |\Z)", lambda _: section(run).rstrip("\n") + "\n", page, flags=re.DOTALL)
+    new = section(run, order).rstrip("\n") + "\n"
+    return re.sub(rf"{heading}\n.*?(?=\n## |\Z)", lambda _: new, page, flags=re.DOTALL)
 
 
 def rows(page: str, plane: str) -> list[str]:
-    """The names of the events in the section of a plane."""
-    part = page.partition(_HEADINGS[plane])[2].partition("\n## ")[0]
-    return [each.split(" | ")[0].removeprefix("| ") for each in part.splitlines() if each.startswith("| ")][1:]
+    """The names of the events in the table of a plane."""
+    lines = _of_plane(page, plane).partition(_MISSING)[0].splitlines()
+    return [each.split(" | ")[0].removeprefix("| ") for each in lines if each.startswith("| ")][1:]
+
+
+def missing(page: str, plane: str) -> list[str]:
+    """The names of the events that were not measured on a plane."""
+    lines = _of_plane(page, plane).partition(_MISSING)[2].splitlines()
+    return [each.removeprefix("- ") for each in lines if each.startswith("- ")]
+
+
+def _of_plane(page: str, plane: str) -> str:
+    return page.partition(_HEADINGS[plane])[2].partition("\n## ")[0]
