@@ -166,6 +166,31 @@ def test_a_failing_operation_does_not_hurt_its_neighbours(database: Database, pa
     assert trace.count("COMMIT") == 1
 
 
+def test_several_failing_operations_do_not_hurt_their_neighbours(database: Database, path: Path):
+    works = (_insert("one"), _insert_and_fail("two"), _insert_and_fail("three"), _insert("four"))
+    one, two, three, four = _together(database, *works)
+    assert (one, four) == ("one", "four")
+    assert [type(two), type(three)] == [LookupError, LookupError]
+    assert {"one", "two", "three", "four"} & _on_disk(path) == {"one", "four"}
+
+
+def _fail(_: Transaction) -> None:
+    raise LookupError
+
+
+@pytest.mark.parametrize(
+    ("failing", "runs"), [pytest.param(_fail, 1, id="before"), pytest.param(_insert_and_fail("two"), 2, id="after")]
+)
+def test_a_group_runs_without_savepoints_until_an_operation_fails_after_it_has_written(
+    database: Database, path: Path, trace: list[str], failing: Callable[[Transaction], Any], runs: int
+):
+    assert len(_together(database, _insert("one"), failing, _insert("three"))) == 3
+    assert {"one", "three"} <= _on_disk(path)
+    inserted = [name for name in ("one", "two", "three") for each in trace if f"VALUES ('{name}'" in each]
+    assert (inserted.count("one"), trace.count("SAVEPOINT job")) == (runs, 0 if runs == 1 else 2)
+    assert (inserted.count("two"), inserted.count("three")) == (runs - 1, 1)
+
+
 def test_a_broken_constraint_is_its_own_callers_error(database: Database, path: Path):
     first, again, other = _together(database, _insert("same"), _insert("same"), _insert("other"))
     assert (first, other) == ("same", "other")

@@ -2,10 +2,9 @@
 
 Several processes may have the file open. They write one after another (see `writer_lock`), a group at a time.
 
-Every write operation runs in a savepoint of its own. One commit ends the group. The commit writes to the write-ahead log and does not wait
-for the disk. Then the process releases the writer lock, synchronizes the log, and answers the callers (docs/decisions/0044). The operations
-of a group run on the event loop's own thread, one after another; only the commit leaves it. In a thread of their own they would compete
-with the loop for the interpreter at every statement.
+One commit ends a group. The commit writes to the write-ahead log and does not wait for the disk. Then the process releases the writer lock,
+synchronizes the log, and answers the callers (docs/decisions/0044). The operations of a group run on the event loop's own thread, one after
+another; only the commit leaves it. In a thread of their own they would compete with the loop for the interpreter at every statement.
 A full disk rolls back the whole transaction, savepoints included: after any error the group checks whether its
 transaction is still open. If not, every caller of the group gets Busy.
 """
@@ -349,31 +348,47 @@ def _run_checkpoint(connection: sqlite3.Connection) -> None:
 
 
 def _run_group(connection: sqlite3.Connection, group: list[_Job]) -> None:
-    """Runs every job in the transaction that was begun."""
+    """Runs every job in the transaction that was begun.
+
+    A savepoint keeps a copy of each page that its job changes (docs/decisions/0058). So the jobs run without savepoints. When one fails that
+    has changed something, the transaction is rolled back, and the others run again, each in a savepoint.
+    """
     cursor = connection.cursor()
     try:
         if not connection.in_transaction:
             connection.execute("BEGIN IMMEDIATE")  # says why none could be begun
-        for job in group:
-            _run_job(cursor, job)
-            if not connection.in_transaction:
-                raise sqlite3.OperationalError(str(job.error))
+        failed = next((job for job in group if not _run_job(cursor, job)), None)
+        if failed is not None:
+            connection.rollback()
+            connection.execute("BEGIN IMMEDIATE")
+            for job in group:
+                if job is not failed:
+                    _run_job_in_savepoint(cursor, job)
     except sqlite3.Error as error:
         _refuse(connection, group, error)
 
 
-def _run_job(cursor: sqlite3.Cursor, job: _Job) -> None:
-    transaction = Transaction(cursor)
+def _run_job(cursor: sqlite3.Cursor, job: _Job) -> bool:
+    """Returns False when the job fails and has changed something. Raises sqlite3.Error when its error ended the transaction."""
+    connection = cursor.connection
+    transaction, changes = Transaction(cursor), connection.total_changes
+    job.error = None
     try:
-        cursor.execute("SAVEPOINT job")
         job.result = job.context.run(job.work, transaction)
         job.nudged = transaction.nudged
-        cursor.execute("RELEASE job")
-    except Exception as error:  # noqa: BLE001 - whatever it is belongs to the job's caller
+    except Exception as error:
         job.error = error
-        if cursor.connection.in_transaction:
-            cursor.execute("ROLLBACK TO job")
-            cursor.execute("RELEASE job")
+        if not connection.in_transaction:
+            raise sqlite3.OperationalError(str(error)) from error
+        return connection.total_changes == changes
+    return True
+
+
+def _run_job_in_savepoint(cursor: sqlite3.Cursor, job: _Job) -> None:
+    cursor.execute("SAVEPOINT job")
+    if not _run_job(cursor, job):
+        cursor.execute("ROLLBACK TO job")
+    cursor.execute("RELEASE job")
 
 
 def _commit(connection: sqlite3.Connection, group: list[_Job]) -> None:
