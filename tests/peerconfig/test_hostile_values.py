@@ -44,33 +44,33 @@ def rendered(device: peerconfig.Device, side: peerconfig.Side):
         return {violation.field for violation in problem.violations}
 
 
-@pytest.mark.parametrize("psk", HOSTILE)
-def test_a_psk_stays_in_its_place_or_is_refused(ike_device: peerconfig.Device, side: Any, psk: str):
-    text = rendered(ike_device, side(psk=psk))
-    if text == {"psk"}:
-        return
-    assert isinstance(text, str)
-    tame = rendered(ike_device, side(psk=TAME))
-    [place] = [number for number, line in enumerate(tame.split("\n")) if TAME in line]
-    lines, tame_lines = text.split("\n"), tame.split("\n")
-    assert lines[:place] + lines[place + 1 :] == tame_lines[:place] + tame_lines[place + 1 :]
-    assert all(ord(" ") <= ord(sign) <= ord("~") for sign in lines[place])
+def test_a_psk_stays_in_its_place_or_is_refused(ike_device: peerconfig.Device, side: Any):
+    tame_lines = rendered(ike_device, side(psk=TAME)).split("\n")
+    [place] = [number for number, line in enumerate(tame_lines) if TAME in line]
+    for psk in HOSTILE:
+        text = rendered(ike_device, side(psk=psk))
+        if text == {"psk"}:
+            continue
+        assert isinstance(text, str), psk
+        lines = text.split("\n")
+        assert lines[:place] + lines[place + 1 :] == tame_lines[:place] + tame_lines[place + 1 :], psk
+        assert all(ord(" ") <= ord(sign) <= ord("~") for sign in lines[place]), psk
 
 
-@pytest.mark.parametrize("name", [*HOSTILE, "@#6162", "~x", "a@b", "c=d", "*", "#6162", "%any", "-x", "10.1.2.3"])
 @pytest.mark.parametrize("end", ["peer_id", "local_id"])
-def test_an_identity_stays_in_its_place_or_is_refused(ike_device: peerconfig.Device, side: Any, name: str, end: str):
+def test_an_identity_stays_in_its_place_or_is_refused(ike_device: peerconfig.Device, side: Any, end: str):
     def policy(text: str) -> Any:
         return specs.ike_policy(**{f"{end}_type": "fqdn", end: text})
 
-    text = rendered(ike_device, side(ike_policy=policy(name)))
-    if text == {f"ikepolicy.{end}"}:
-        return
-    assert isinstance(text, str)
-    tame = rendered(ike_device, side(ike_policy=policy(TAME)))
-    assert len(text.split("\n")) == len(tame.split("\n"))
-    for line, tame_line in zip(text.split("\n"), tame.split("\n"), strict=True):
-        assert line == tame_line or (TAME in tame_line and line.startswith(tame_line.split(TAME)[0]))
+    tame_lines = rendered(ike_device, side(ike_policy=policy(TAME))).split("\n")
+    for name in (*HOSTILE, "@#6162", "~x", "a@b", "c=d", "*", "#6162", "%any", "-x", "10.1.2.3"):
+        text = rendered(ike_device, side(ike_policy=policy(name)))
+        if text == {f"ikepolicy.{end}"}:
+            continue
+        assert isinstance(text, str), name
+        assert len(text.split("\n")) == len(tame_lines), name
+        for line, tame_line in zip(text.split("\n"), tame_lines, strict=True):
+            assert line == tame_line or (TAME in tame_line and line.startswith(tame_line.split(TAME)[0])), name
 
 
 def test_a_connections_name_is_told_and_never_obeyed(device: peerconfig.Device, side: Any):
