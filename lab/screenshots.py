@@ -184,16 +184,13 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where the files go (default docs/images)")
     folder: Path = parser.parse_args().folder
     folder.mkdir(parents=True, exist_ok=True)
-    with estate() as there, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(**BROWSER)
-        try:
+    try:
+        with estate() as there, sync_playwright() as playwright, playwright.chromium.launch(**BROWSER) as browser:
             for path in take_all(browser, there, folder):
                 print(f"{path}: {path.stat().st_size:,} bytes", flush=True)
-        except TooLargeError as error:
-            print(f"screenshots: {error}", file=sys.stderr)
-            return 1
-        finally:
-            browser.close()
+    except Exception as error:  # noqa: BLE001 - the edge: whatever it is, one line says it
+        print(f"screenshots: {' '.join((str(error) or type(error).__name__).split())}", file=sys.stderr)
+        return 1
     return 0
 
 
