@@ -28,6 +28,7 @@ def test_a_named_target_exists(target: str):
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
 
 
+@pytest.mark.process
 def test_a_dry_run_of_make_runs_nothing():
     """`make -n` runs the lines of a recipe that have $(MAKE). Here there is no Python that they could run."""
     command = ["make", "-n", "VENV=/nowhere", "test-kernel", "test-kernel-full"]
