@@ -77,8 +77,11 @@ PARALLEL := -n auto --dist worksteal
 # Tests of tunnels wait for timers more than they work: three workers for two processors.
 PARALLEL_TUNNELS := -n $(shell echo $$(( ($$(nproc) * 3 + 1) / 2 ))) --dist worksteal
 
+# The tests' folders are in memory where there is a GiB for them: on a disk, thousands of commits wait for it. `make test` has them on the disk.
+IN_MEMORY = $(shell [ "$$(df -m --output=avail /dev/shm 2>/dev/null | tail -1)" -ge 1024 ] 2>/dev/null && echo PYTEST_DEBUG_TEMPROOT=/dev/shm)
+
 unit: setup ## the tests of every minute: no processes, no servers, no tunnels
-	@$(BIN)/python -m pytest $(PARALLEL) -p tests.unit_only tests $(addprefix --ignore tests/,cli clients compat durability kernel scenarios)
+	@$(IN_MEMORY) $(BIN)/python -m pytest $(PARALLEL) -o tmp_path_retention_policy=failed -p tests.unit_only tests $(addprefix --ignore tests/,cli clients compat durability kernel scenarios)
 
 test: setup $(VENV)/.unpacked ## every test that is not marked long, real tunnels and foreign clients included; prints the lines of the code that no test ran
 	@$(BIN)/python -m pytest $(PARALLEL_TUNNELS) --cov=landbridge -m 'not long' tests --ignore tests/clients --ignore tests/kernel
