@@ -18,9 +18,8 @@ def keep(before: model.ConnectionObservation | None, now: model.ConnectionObserv
     if before is None:
         return now
     known = {child.spi_in: child for child in before.children}
-    return dataclasses.replace(
-        now, children=tuple(_kept(known.get(child.spi_in, child), child) for child in now.children)
-    )
+    children = tuple(_kept(known.get(child.spi_in, child), child) for child in now.children)
+    return now if children == now.children else dataclasses.replace(now, children=children)
 
 
 def _kept(before: model.ChildSa, now: model.ChildSa) -> model.ChildSa:

@@ -17,7 +17,7 @@ _c, _o, _cgw = tables.connection, tables.connection_observation, tables.customer
 _look = tables.gateway_observation
 #: How many /30s a neighbour query can ask about.
 BLOCKS_ASKED = 3
-#: Connections that are kept decoded: clients poll the same ones again and again.
+#: Connections that are kept decoded: clients poll the same ones again and again, and so does the agent.
 REMEMBERED = 8192
 #: Characters of a report that is kept decoded. One with a thousand learned routes has 100,000.
 LONGEST_REMEMBERED = 16_384
@@ -377,7 +377,7 @@ def desired(tx: Transaction, gateway_seq: int) -> list[DesiredRow]:
     """The connections that the gateway ought to carry, oldest first."""
     return [
         DesiredRow(
-            connection=codec.connection.validate_json(spec),
+            connection=decode(spec),
             generation=generation,
             psk=psk,
             if_id=if_id,
