@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 
 from landbridge import model
 from landbridge.engine import base
@@ -173,24 +174,23 @@ def _report(one: model.DesiredConnection, tunnel: Tunnel | None, failure: str | 
         return replace(blank, applied_generation=one.generation, refused="the customer gateway has no bgp_asn")
     if failure is not None or tunnel is None or tunnel.generation != one.generation:
         return blank
-    loaded = replace(blank, applied_generation=tunnel.generation, local_id=one.connection.ike_policy.local_id)
+    loaded = partial(replace, blank, applied_generation=tunnel.generation, local_id=one.connection.ike_policy.local_id)
     if tunnel.simulate == "error":
-        return replace(loaded, refused="the simulated engine was asked to refuse it")
+        return loaded(refused="the simulated engine was asked to refuse it")
     if one.peer_address is None and one.simulate is None:
-        return replace(loaded, waits_for_peer=True)
+        return loaded(waits_for_peer=True)
     elapsed = time.monotonic() - tunnel.loaded_at
-    loaded = replace(
+    loaded = partial(
         loaded,
         monitor=script.monitor(one, tunnel.simulate, tunnel.since) if one.connection.monitor_id is not None else None,
         configuration=script.configuration(tunnel.generation, tunnel.simulate),
         attempts=script.attempts(one, tunnel.simulate, tunnel.spi, tunnel.since, elapsed),
     )
     if elapsed < script.NEGOTIATION_SECONDS:
-        return loaded
+        return loaded()
     if tunnel.simulate in script.FAILURES:
-        return replace(loaded, ike_established=tunnel.simulate == "down:selectors")
-    return replace(
-        loaded,
+        return loaded(ike_established=tunnel.simulate == "down:selectors")
+    return loaded(
         ike_established=True,
         ike_proposal="simulated",
         peer_id=one.connection.ike_policy.peer_id,
