@@ -1,17 +1,12 @@
 """`make bench`: median of five interleaved runs of every figure of docs/reference/figures.md.
 
-Options: --runs N, --only NAME (start, creates, gateway, page, reads, scrape, load, up, idle), --connections N (of the last three), --profile (a cProfile of the server under 32 clients).
+Options: --runs N, --only NAME (start, creates, gateway, page, reads, scrape, console, load, up, idle), --connections N (of the last three), --profile (a cProfile of the server under 32 clients).
 """
 
 import argparse
 import concurrent.futures
 import contextlib
-import hashlib
-import hmac
-import json
-import os
 import random
-import signal
 import socket
 import sqlite3
 import statistics
@@ -19,90 +14,19 @@ import subprocess
 import sys
 import tempfile
 import time
-import tomllib
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench import engine, floors, load, rows
+from bench import console, engine, floors, load, rows
+from bench.server import BIN, Server, processor_seconds, serving
 from lab import processes
 
 GATEWAYS = 100
 CLIENTS = 32
 VPC = "0cf79a3f-6cf9-4d9c-a8df-d7ace626b0fa"
-BIN = Path(sys.executable).parent
-
-
-class Server:
-    """A `landbridge serve` of our own, on a free port."""
-
-    def __init__(self, data: Path, engine: str, *, profile: Path | None = None) -> None:
-        command = [str(BIN / "landbridge"), "serve", "--data", str(data), "--listen", "127.0.0.1:0", "--engine", engine]
-        if profile is not None:
-            command = [sys.executable, "-m", "cProfile", "-o", str(profile), *command, "--processes", "1"]
-        environment = dict(os.environ, LANDBRIDGE_LIMITS_CONNECTIONS_PER_GATEWAY="100000")
-        self.log = data.with_suffix(".log").open("ab")
-        self.process = subprocess.Popen(command, env=environment, stdout=self.log, stderr=self.log)
-        self.data = data
-        self.credentials = self._wait()
-        self.host, port = self.credentials["endpoint"].removeprefix("http://").split(":")
-        self.port = int(port)
-
-    def _wait(self) -> dict[str, str]:
-        path = self.data / "credentials.toml"
-        for _ in range(600):
-            if self.process.poll() is not None:
-                raise RuntimeError(Path(self.log.name).read_text())
-            with contextlib.suppress(OSError, tomllib.TOMLDecodeError):
-                known = tomllib.loads(path.read_text())
-                urllib.request.urlopen(known["endpoint"] + "/healthz").close()
-                return known
-            time.sleep(0.05)
-        raise RuntimeError("the server did not start")
-
-    def call(self, method: str, path: str, content: object = None) -> Any:
-        url = f"{self.credentials['endpoint']}/v5/{self.credentials['project_id']}/{path}"
-        request = urllib.request.Request(url, method=method, headers={"X-Auth-Token": self.credentials["token"]})
-        if content is not None:
-            request.data = json.dumps(content).encode()
-        with urllib.request.urlopen(request) as answer:
-            return json.loads(answer.read() or b"{}")
-
-    def signed(self, method: str, path: str, query: str = "", content: object = None) -> bytes:
-        """The bytes of a whole signed request, as the Python SDK signs. `query` in the order of its names."""
-        body = b"" if content is None else json.dumps(content).encode()
-        path = f"/v5/{self.credentials['project_id']}/{path}"
-        host = f"{self.host}:{self.port}"
-        date = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
-        headers = {"content-type": "application/json", "host": host, "x-sdk-date": date}
-        canonical = f"{method}\n{path}/\n{query}\n" + "".join(f"{k}:{v}\n" for k, v in headers.items())
-        canonical += f"\n{';'.join(headers)}\n{hashlib.sha256(body).hexdigest()}"
-        text = f"SDK-HMAC-SHA256\n{date}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
-        signature = hmac.digest(self.credentials["secret_key"].encode(), text.encode(), "sha256").hex()
-        authorization = (
-            f"SDK-HMAC-SHA256 Access={self.credentials['access_key']}, "
-            f"SignedHeaders={';'.join(headers)}, Signature={signature}"
-        )
-        lines = [f"{method} {path}{'?' if query else ''}{query} HTTP/1.1", *(f"{k}: {v}" for k, v in headers.items())]
-        lines += [f"authorization: {authorization}", f"content-length: {len(body)}", "", ""]
-        return "\r\n".join(lines).encode() + body
-
-    def stop(self) -> None:
-        self.process.send_signal(signal.SIGINT)
-        self.process.wait(30)
-        self.log.close()
-
-
-@contextlib.contextmanager
-def _server(data: Path, engine: str, *, profile: Path | None = None) -> Iterator[Server]:
-    server = Server(data, engine, profile=profile)
-    try:
-        yield server
-    finally:
-        server.stop()
 
 
 @contextlib.contextmanager
@@ -167,9 +91,9 @@ def _creates(folder: Path, runs: int, engine: str) -> None:
         found.setdefault(name, []).append(value)
 
     data = folder / f"creates-{engine}"
-    with _server(data, "simulated") as server:
+    with serving(data, "simulated") as server:
         gateways = _gateways(server)
-    with _server(data, engine) as server, _constant_server() as constant:
+    with serving(data, engine) as server, _constant_server() as constant:
         offset = 0
         plain = b"POST /create HTTP/1.1\r\nhost: x\r\ncontent-length: 600\r\n\r\n" + b"x" * 600
         for _ in range(runs):
@@ -200,7 +124,7 @@ def _creates(folder: Path, runs: int, engine: str) -> None:
 def gateway(folder: Path, runs: int) -> None:
     """From the POST of a gateway to ACTIVE on the strongSwan engine."""
     times = []
-    with _server(folder / "gateway", "strongswan") as server:
+    with serving(folder / "gateway", "strongswan") as server:
         try:
             for _ in range(runs * 4):
                 started = time.perf_counter()
@@ -224,17 +148,12 @@ def start(folder: Path, runs: int) -> None:
     """Processor time of a start on an empty folder against the import of its libraries."""
     starts, floors_of_it = [], []
     for number in range(runs):
-        with _server(folder / f"start-{number}", "simulated") as server:
-            starts.append(_processor_seconds(server.process.pid))
+        with serving(folder / f"start-{number}", "simulated") as server:
+            starts.append(processor_seconds(server.process.pid))
         code = f"import time, {LIBRARIES}; print(time.process_time())"
         floors_of_it.append(float(subprocess.check_output([sys.executable, "-c", code], text=True)))
     ratio = statistics.median(own / floor for own, floor in zip(starts, floors_of_it, strict=True))
     print(f"start on an empty folder: {statistics.median(starts):.2f} s of a processor, {ratio:.2f} of its libraries'")
-
-
-def _processor_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()  # proc(5): 14 and 15, utime and stime
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def page(folder: Path, runs: int) -> None:
@@ -243,7 +162,7 @@ def page(folder: Path, runs: int) -> None:
     for size, data in sizes.items():
         _fill(data, 1, size)
     times: dict[int, list[float]] = {size: [] for size in sizes}
-    with _server(sizes[1_000], "none") as few, _server(sizes[1_000_000], "none") as many:
+    with serving(sizes[1_000], "none") as few, serving(sizes[1_000_000], "none") as many:
         for server, size in ((few, 1_000), (many, 1_000_000)):
             answer = server.call("GET", "vpn-connection?limit=50")
             assert (len(answer["vpn_connections"]), answer["total_count"]) == (50, size)
@@ -274,7 +193,7 @@ def reads(folder: Path, runs: int) -> None:
     size, data = 1_000_000, folder / "reads"
     _fill(data, GATEWAYS, size)
     found: dict[str, list[float]] = {}
-    with _server(data, "none") as server, _constant_server() as constant:
+    with serving(data, "none") as server, _constant_server() as constant:
         with sqlite3.connect(data / "landbridge.db") as stored:
             ids = [one for (one,) in stored.execute("select id from connection")]
         stored.close()
@@ -315,12 +234,12 @@ def scrape(folder: Path, runs: int) -> None:
     data, count = folder / "scrape", runs * 4
     _fill(data, GATEWAYS, 10_000)
     times, alone, beside = [], [], []
-    with _server(data, "none") as server:
+    with serving(data, "none") as server:
         pids = {server.process.pid, *processes.workers(server.process.pid)}
-        before = sum(map(_processor_seconds, pids))
+        before = sum(map(processor_seconds, pids))
         for _ in range(count):
             _scrape(server)
-        spent = (sum(map(_processor_seconds, pids)) - before) / count
+        spent = (sum(map(processor_seconds, pids)) - before) / count
         one = server.call("GET", "vpn-connection?limit=1")["vpn_connections"][0]["id"]
         shows = [server.signed("GET", f"vpn-connection/{one}")] * 500
         with concurrent.futures.ThreadPoolExecutor(1) as scraper:
@@ -348,14 +267,23 @@ def _scrape(server: Server) -> tuple[float, int]:
     return time.perf_counter() - started, len(content)
 
 
-def _fill(data: Path, gateways: int, size: int) -> None:
+def _fill(data: Path, gateways: int, size: int, *, peers: bool = False) -> None:
     """A folder with so many connections, spread over the gateways, as the simulated engine would show them."""
-    with _server(data, "simulated") as server:
+    with serving(data, "simulated") as server:
         made = _gateways(server, gateways)
         load.run(server.host, server.port, _requests(server, made, 1, 0), 1, b"HTTP/1.1 201")
         while server.call("GET", "vpn-connection")["vpn_connections"][0]["status"] != "ACTIVE":
             time.sleep(0.05)
-    rows.multiply(data, size)
+    rows.multiply(data, size, peers=peers)
+
+
+def pages(folder: Path, runs: int) -> None:
+    """Pages of the console with 10,000 connections on 100 gateways, one in 25 of them down; then the open estates of viewers."""
+    data = folder / "console"
+    _fill(data, GATEWAYS, 10_000, peers=True)
+    console.break_some(data)
+    with serving(data, "none") as server:
+        console.measure(server, runs)
 
 
 def profile(folder: Path) -> None:
@@ -364,15 +292,23 @@ def profile(folder: Path) -> None:
 
     path = folder / "profile"
     data = folder / "profiled"
-    with _server(data, "simulated") as server:
+    with serving(data, "simulated") as server:
         gateways = _gateways(server)
-    with _server(data, "none", profile=path) as server:
+    with serving(data, "none", profile=path) as server:
         requests = _requests(server, gateways, 3000, 0)
         load.run(server.host, server.port, requests, CLIENTS, b"HTTP/1.1 201")
     pstats.Stats(str(path)).sort_stats("tottime").print_stats(40)
 
 
-FIGURES = {"start": start, "creates": creates, "gateway": gateway, "page": page, "reads": reads, "scrape": scrape}
+FIGURES = {
+    "start": start,
+    "creates": creates,
+    "gateway": gateway,
+    "page": page,
+    "reads": reads,
+    "scrape": scrape,
+    "console": pages,
+}
 
 
 def main() -> None:

@@ -12,9 +12,9 @@ from landbridge.store import vault
 COLUMNS = "seq, id, project_id, gateway_seq, customer_gateway_seq, endpoint, identity, if_id, generation, deleting, spec_version"
 
 
-def multiply(data: Path, rows: int) -> None:
+def multiply(data: Path, rows: int, *, peers: bool = False) -> None:
     """Copies the only connection of the folder's database, and what was seen of it, until there are `rows`: the same number on
-    each of its gateways, counters included.
+    each of its gateways, counters included. `peers`: each has a customer gateway of its own; otherwise of nobody.
     """
     connection = sqlite3.connect(data / "landbridge.db", isolation_level=None)
     connection.execute("pragma synchronous=off")
@@ -26,19 +26,37 @@ def multiply(data: Path, rows: int) -> None:
     observed = "connection_seq, applied_generation, report, state, since"
     [(_, applied, report, *rest)] = connection.execute(f"select {observed} from connection_observation").fetchall()
     gateways = connection.execute("select seq, id from vpn_gateway").fetchall()
+    [(first_peer, version, peer_text)] = connection.execute(
+        "select seq, spec_version, spec from customer_gateway"
+    ).fetchall()
+    peer_spec = json.loads(peer_text)
     ids = [str(uuid.uuid4()) for _ in range(1, rows)]
 
     def copies() -> Iterator[tuple[object, ...]]:
         for n, made in enumerate(ids, start=1):
             seq, gateway = gateways[n % len(gateways)]
             copy = text.replace("@", made, 1).replace("#", gateway, 1)
-            yield (first + n, made, project, seq, -n, 1, f"identity-{n}", n + 1, 1, 0, 1, copy)  # -n: of nobody
+            peer = first_peer + n if peers else -n
+            yield (first + n, made, project, seq, peer, 1, f"identity-{n}", n + 1, 1, 0, 1, copy)
+
+    def devices() -> Iterator[tuple[object, ...]]:
+        for n in range(1, rows):
+            own = {
+                "id": str(uuid.uuid4()),
+                "name": f"site-{n}",
+                "id_value": f"20.{n >> 16 & 255}.{n >> 8 & 255}.{n & 255}",
+            }
+            yield (first_peer + n, own["id"], project, version, json.dumps(peer_spec | own, separators=(",", ":")))
 
     def looks() -> Iterator[tuple[object, ...]]:
         for n, made in enumerate(ids, start=1):
             yield (first + n, applied, report.replace(original, made), *rest)
 
     connection.execute("begin")
+    if peers:
+        connection.executemany(
+            "insert into customer_gateway (seq, id, project_id, spec_version, spec) values (?, ?, ?, ?, ?)", devices()
+        )
     connection.executemany(f"insert into connection ({COLUMNS}, spec) values ({', '.join('?' * 12)})", copies())
     connection.executemany(f"insert into connection_observation ({observed}) values (?, ?, ?, ?, ?)", looks())
     connection.execute("update gateway_count set connections = ?", (rows // len(gateways),))

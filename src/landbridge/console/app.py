@@ -259,6 +259,12 @@ class _Front:
             form=await _form(request) if request.method == "POST" else {},
         )
         access.allow(session.caller, visit.project_id, page.role)
+        mark = self._dependencies.shares.mark(
+            visit.project_id,
+            lambda: self._database.read(lambda tx: change_marks.find(tx, visit.project_id)),
+            is_refresh=is_refresh,
+        )
+        visit = dataclasses.replace(visit, mark=mark, minute=int(clock.now().timestamp()) // 60)
         tag = self._tag(visit)
         if is_refresh and request.headers.get("if-none-match") == tag:
             return Response(status_code=304, headers=rendering.HEADERS | {"ETag": tag})
@@ -287,11 +293,9 @@ class _Front:
 
     def _tag(self, visit: Visit) -> str:
         """The tag of what the page shows now. Times that are shown as ages change with the minute."""
-        mark = self._database.read(lambda tx: change_marks.find(tx, visit.project_id))
-        minute = int(clock.now().timestamp()) // 60
         facts = (
-            mark,
-            minute,
+            visit.mark,
+            visit.minute,
             visit.caller.access_key,
             visit.request.cookies.get("landbridge_theme"),
             rendering.VERSION,

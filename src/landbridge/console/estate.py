@@ -6,7 +6,7 @@ from typing import Any
 
 from landbridge import model
 from landbridge.console import wall
-from landbridge.console.visit import Answered, Rendered, Visit
+from landbridge.console.visit import Answered, Visit
 from landbridge.operations import estate
 from landbridge.operations.estate import Estate, EstateGateway, Tunnel
 
@@ -41,14 +41,25 @@ class GatewayPicture:
 
 
 async def show(visit: Visit) -> Answered:
+    """The content of the page has nothing of its caller but whether it has buttons, so viewers share it."""
     given = {name: visit.query.get(name) for name in _PARAMETERS}
     asked = _request(given)
 
-    def finish(found: Estate) -> Rendered:
-        return visit.render("estate.html", **_values(found, asked, given))
+    def finish(found: Estate) -> str:
+        return visit.part("estate_content.html", **_values(found, asked, given))
 
-    answer: Rendered = await visit.perform(estate.show, asked, finish)
-    return answer
+    of = (tuple(given.items()), visit.may("admin"))
+    content = await visit.share(estate.select, await selection(visit, asked), finish, of=of)
+    return visit.render("estate.html", content=content)
+
+
+async def selection(visit: Visit, request: model.EstateRequest) -> estate.Selection:
+    """What the request asks for, of all tunnels or of those of its VPN gateway. Viewers share the read."""
+    asked = model.WholeEstateRequest(gateway_id=request.gateway_id)
+    whole: estate.Whole = await visit.share(estate.read, asked, of=asked)
+    if asked.gateway_id is None:
+        visit.dependencies.shares.note(visit.project_id, sum(map(len, whole.tunnels.values())))
+    return estate.Selection(whole=whole, request=request)
 
 
 def _request(given: Mapping[str, str | None]) -> model.EstateRequest:

@@ -32,7 +32,7 @@ _FIELDS = allowed_values.GATEWAY
 
 async def show_list(visit: Visit) -> Answered:
     request = model.StatusListRequest(limit=ROWS, marker=visit.query.get("after", ""))
-    page: status_lists.StatusPage = await visit.perform(status_lists.list_gateways, request)
+    page: status_lists.StatusPage = await visit.share(status_lists.list_gateways, request, of=request)
     shown = {one.gateway.id: one for one in await visit.perform(operations.list_all, model.GatewayListRequest())}
     rows = [(row, shown[row.id]) for row in page.rows if row.id in shown]
     return visit.render("gateways.html", rows=rows, looks=LOOKS, next_marker=page.next_marker, total=len(shown))
@@ -41,7 +41,7 @@ async def show_list(visit: Visit) -> Answered:
 async def show(visit: Visit) -> Answered:
     found: operations.GatewayDiagnosis = await visit.perform(operations.diagnose, _ref(visit))
     request = model.EstateRequest(gateway_id=found.gateway.id, looks=frozenset(model.LOOKS), limit=ROWS)
-    its: estate.Estate = await visit.perform(estate.show, request)
+    its: estate.Estate = await visit.perform(estate.select, await estate_page.selection(visit, request))
     return visit.render(
         "gateway.html",
         gateway=found.gateway,

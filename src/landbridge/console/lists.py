@@ -36,7 +36,7 @@ async def show_connections(visit: Visit) -> Answered:
             summary=estate_page.summary(found.looks),
         )
 
-    answer: Rendered = await visit.perform(estate.show, request, finish)
+    answer: Rendered = await visit.perform(estate.select, await estate_page.selection(visit, request), finish)
     return answer
 
 

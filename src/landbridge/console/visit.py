@@ -1,13 +1,13 @@
 """A request to a page: who makes it, how the page asks operations, and what a page answers."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from starlette.requests import Request
 
 from landbridge import config, model, operations
-from landbridge.console import rendering
+from landbridge.console import rendering, sharing
 from landbridge.operations import access, key_queues
 from landbridge.operations.call import Caller, Role, Service
 
@@ -18,12 +18,13 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dependencies:
-    """What the console needs. `limits`: how long its sessions last."""
+    """What the console needs. `limits`: how long its sessions last. `shares`: what its visits share."""
 
     service: Service
     credentials: access.Credentials
     queues: key_queues.KeyQueues
     limits: config.Console
+    shares: sharing.Shares = field(default_factory=sharing.Shares)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +48,9 @@ Answered = Rendered | Moved
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visit:
-    """`project_id`: that of the path. `form`: the fields of a POST. `common`: the values that every template has."""
+    """`project_id`: that of the path. `form`: the fields of a POST. `common`: the values that every template has. `mark`, `minute`: the change mark of
+    what the visit shows, and the minute whose ages it shows.
+    """
 
     dependencies: Dependencies
     request: Request
@@ -56,6 +59,8 @@ class Visit:
     project_id: str
     form: Mapping[str, str] = field(default_factory=dict, repr=False)
     common: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    mark: sharing.Mark = ()
+    minute: int = 0
 
     @property
     def query(self) -> Mapping[str, str]:
@@ -78,6 +83,27 @@ class Visit:
     def render(self, template: str, code: int = 200, **values: Any) -> Rendered:
         """The page of a template, with an HTTP status. It may run in any thread."""
         return Rendered(html=rendering.render(template, {**self.common, "visit": self, **values}), status=code)
+
+    def part(self, template: str, **values: Any) -> str:
+        """A part of a page that visits share. It must have nothing of its caller."""
+        return rendering.render(template, {**self.common, "visit": self, **values})
+
+    async def share(
+        self,
+        operation: operations.Operation[Asked, Result],
+        asked: Asked,
+        finish: Callable[[Result], Answer] | None = None,
+        *,
+        of: Hashable = (),
+    ) -> Any:
+        """Performs a read whose answer is the same for all callers who may perform it, once for each change mark. `of`: what it depends on beside the
+        request.
+        """
+        access.allow(self.caller, self.project_id, operation.role)
+        mark, name = (*self.mark, self.minute), (operation.name, of)
+        return await self.dependencies.shares.get(
+            self.project_id, mark, name, lambda: self.perform(operation, asked, finish)
+        )
 
     async def perform(
         self,

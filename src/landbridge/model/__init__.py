@@ -64,7 +64,14 @@ from landbridge.model.desired import (
     DesiredGateway,
 )
 from landbridge.model.empty import EmptyRequest
-from landbridge.model.estate import LOOK_OF_STATUS, LOOKS, EstateRequest, TunnelLook, tunnel_look
+from landbridge.model.estate import (
+    LOOK_OF_STATUS,
+    LOOKS,
+    EstateRequest,
+    TunnelLook,
+    WholeEstateRequest,
+    tunnel_look,
+)
 from landbridge.model.evidence import Evidence
 from landbridge.model.findings import Checked, Violation, Warning  # noqa: A004
 from landbridge.model.gateway import (
@@ -295,6 +302,7 @@ __all__ = [
     "Violation",
     "VpnGateway",
     "Warning",
+    "WholeEstateRequest",
     "abilities_of",
     "tunnel_look",
     "uncarried",

@@ -30,6 +30,13 @@ def tunnel_look(status: ConnectionStatusName, *, is_seen: bool, is_warned: bool)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WholeEstateRequest:
+    """`gateway_id`: only this VPN gateway; None: all."""
+
+    gateway_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EstateRequest:
     """`text`: only tunnels with this text in a name or an address, in any letter case. `looks`: only these; empty: all.
     `redundant`: only VPN gateways whose redundancy is met (True) or not met (False). `page`, `gateway_page`: which page of the rows

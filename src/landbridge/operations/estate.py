@@ -18,7 +18,7 @@ from landbridge.store import gateways, pauses
 from landbridge.store.database import Transaction
 
 #: Gateways of a page.
-GATEWAYS = 50
+GATEWAYS = 20
 _ORDER = {look: n for n, look in enumerate(model.LOOKS)}
 
 
@@ -64,24 +64,54 @@ class Estate:
     without_redundancy: int
 
 
-@operation("show_estate", "reader", "long read")
-def show(tx: Transaction, call: Call, request: model.EstateRequest) -> Estate:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whole:
+    """What the store has on all gateways of a project, or on one of them. `met`: gateway id -> as `redundant` of `EstateGateway`."""
+
+    known: Mapping[int, gateways.GatewayRow]
+    states: Mapping[int, model.GatewayStatus]
+    tunnels: Mapping[int, Sequence[Tunnel]]
+    met: Mapping[str, tuple[bool, bool] | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """What a page asks of a whole that was read already."""
+
+    whole: Whole
+    request: model.EstateRequest
+
+
+@operation("read_estate", "reader", "long read")
+def read(tx: Transaction, call: Call, request: model.WholeEstateRequest) -> Whole:
+    """Every tunnel of the project, or of a gateway: the part of `show` that costs most, and that its pages have in common."""
     paused = pauses.list_all(tx)
-    known = {row.seq: row for row in gateways.list_all(tx, call.project_id)}
+    known = {
+        row.seq: row for row in gateways.list_all(tx, call.project_id) if request.gateway_id in (None, row.gateway.id)
+    }
+    only = next(iter(known), 0) if request.gateway_id is not None else None
     states = {
         seq: gateway_status.of(
             row, call.now, call.service.unseen_after, status_lists.paused_since(paused, row.gateway.id)
         )
         for seq, row in known.items()
     }
-    rows = _rows(tx, call)
+    rows = _rows(tx, call, only)
     met = {
         known[seq].gateway.id: redundancy.met(row for row in some if not row.facts.deleting)
         for seq, some in rows.items()
     }
+    return Whole(known=known, states=states, tunnels=_tunnels(tx, call, states, rows, only), met=met)
+
+
+@operation("select_estate", "reader", "long read")
+def select(tx: Transaction, call: Call, selection: Selection) -> Estate:
+    """The part of a whole that the request asks for, with the reasons of the listed tunnels."""
+    whole, request = selection.whole, selection.request
+    known, met = whole.known, whole.met
     wanted = _wanted(known, met, request)
-    tunnels = _tunnels(tx, call, states, rows)
-    fitting = {seq: _with_text(known[seq].gateway, tunnels[seq], request.text.lower()) for seq in wanted}
+    text = request.text.lower()
+    fitting = {seq: _with_text(known[seq].gateway, whole.tunnels.get(seq, ()), text) for seq in wanted}
     looks = Counter(tunnel.look for some in fitting.values() for tunnel in some)
     shown = {
         seq: [one for one in some if not request.looks or one.look in request.looks] for seq, some in fitting.items()
@@ -98,9 +128,9 @@ def show(tx: Transaction, call: Call, request: model.EstateRequest) -> Estate:
         gateways=[
             EstateGateway(
                 gateway=known[seq].gateway,
-                status=states[seq],
+                status=whole.states[seq],
                 tunnels=shown[seq],
-                looks=Counter(one.look for one in tunnels[seq]),
+                looks=Counter(one.look for one in whole.tunnels.get(seq, ())),
                 redundant=met.get(known[seq].gateway.id),
             )
             for seq in page
@@ -125,10 +155,10 @@ def _wanted(
     return [seq for seq, row in known.items() if fits(row.gateway.id)]
 
 
-def _rows(tx: Transaction, call: Call) -> dict[int, list[store.TunnelRow]]:
+def _rows(tx: Transaction, call: Call, only: int | None) -> dict[int, list[store.TunnelRow]]:
     """The rows of each gateway, oldest first."""
     found: defaultdict[int, list[store.TunnelRow]] = defaultdict(list)
-    for row in store.tunnels(tx, call.project_id):
+    for row in store.tunnels(tx, call.project_id, only):
         found[row.gateway_seq].append(row)
     return found
 
@@ -138,9 +168,10 @@ def _tunnels(
     call: Call,
     states: Mapping[int, model.GatewayStatus],
     rows: Mapping[int, Sequence[store.TunnelRow]],
+    only: int | None,
 ) -> dict[int, list[Tunnel]]:
     """The tunnels of each gateway, oldest first."""
-    peers = store.customer_gateways(tx, call.project_id)
+    peers = store.customer_gateways(tx, call.project_id, only)
     found: defaultdict[int, list[Tunnel]] = defaultdict(list)
     unseen = {seq for seq, state in states.items() if state.not_seen_since is not None}
     for row in itertools.chain.from_iterable(rows.values()):

@@ -19,7 +19,7 @@ _c, _o, _cgw, _state = (
 _newest = _state.alias("newest")
 _LAST = select(func.max(_newest.c.seq)).where(_newest.c.connection_seq == _c.c.seq).scalar_subquery()
 _STYLE = expressions.JsonValue(_c.c.spec, "style")
-_TUNNELS = Statement(
+_SELECT = (
     select(
         _c.c.seq,
         _c.c.id,
@@ -39,13 +39,14 @@ _TUNNELS = Statement(
         case((literal_column("'bgp'") == _STYLE, expressions.JsonValue(_o.c.report, "bgp", "routes"))),
     )
     .select_from(_c.outerjoin(_o, _o.c.connection_seq == _c.c.seq).outerjoin(_state, _state.c.seq == _LAST))
-    .where(_c.c.project_id == bindparam("project_id"))
     .order_by(_c.c.seq)
 )
-_PEERS = Statement(
-    select(
-        _cgw.c.seq, expressions.JsonValue(_cgw.c.spec, "name"), expressions.JsonValue(_cgw.c.spec, "id_value")
-    ).where(_cgw.c.project_id == bindparam("project_id"))
+_TUNNELS = Statement(_SELECT.where(_c.c.project_id == bindparam("project_id")))
+_OF_GATEWAY = Statement(_SELECT.where(_c.c.gateway_seq == bindparam("gateway_seq")))
+_PEER = select(_cgw.c.seq, expressions.JsonValue(_cgw.c.spec, "name"), expressions.JsonValue(_cgw.c.spec, "id_value"))
+_PEERS = Statement(_PEER.where(_cgw.c.project_id == bindparam("project_id")))
+_PEERS_OF_GATEWAY = Statement(
+    _PEER.where(_cgw.c.seq.in_(select(_c.c.customer_gateway_seq).where(_c.c.gateway_seq == bindparam("gateway_seq"))))
 )
 
 
@@ -74,9 +75,14 @@ class TunnelRow(NamedTuple):
         return self.facts.state == "up" and self.learned != ()
 
 
-def tunnels(tx: Transaction, project_id: str) -> Iterator[TunnelRow]:
-    """All connections of the project, oldest first."""
-    for row in tx.each(_TUNNELS, project_id=project_id):
+def tunnels(tx: Transaction, project_id: str, gateway_seq: int | None = None) -> Iterator[TunnelRow]:
+    """All connections of the project, or of one of its gateways, oldest first."""
+    found = (
+        tx.each(_TUNNELS, project_id=project_id)
+        if gateway_seq is None
+        else tx.each(_OF_GATEWAY, gateway_seq=gateway_seq)
+    )
+    for row in found:
         seq, connection_id, name, gateway_seq, endpoint, peer_seq, generation, deleting, applied, state = row[:10]
         facts = model.StatusFacts(generation, bool(deleting), applied, state)
         since, noted, cause, style, subnets, rules, routes = row[10:]
@@ -97,6 +103,11 @@ def tunnels(tx: Transaction, project_id: str) -> Iterator[TunnelRow]:
         )
 
 
-def customer_gateways(tx: Transaction, project_id: str) -> dict[int, tuple[str, str]]:
-    """Seq -> name, and address or identity."""
-    return {seq: (name, value) for seq, name, value in tx.all(_PEERS, project_id=project_id)}
+def customer_gateways(tx: Transaction, project_id: str, gateway_seq: int | None = None) -> dict[int, tuple[str, str]]:
+    """Seq -> name, and address or identity: of the project, or of the connections of one gateway."""
+    found = (
+        tx.all(_PEERS, project_id=project_id)
+        if gateway_seq is None
+        else tx.all(_PEERS_OF_GATEWAY, gateway_seq=gateway_seq)
+    )
+    return {seq: (name, value) for seq, name, value in found}

@@ -1,0 +1,85 @@
+"""What visits to the pages of a project share: reads that cost much, and what was rendered of them.
+
+A share belongs to a change mark, so a page that a person opens shows everything that was written before. Refreshes of open pages may use a mark that is
+a little old in a large project: changes one after another then cost one read in a while, for any number of viewers. All of it stays on the
+event loop; the reads themselves run elsewhere.
+"""
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Hashable
+from dataclasses import dataclass
+from typing import Any
+
+from landbridge import errors
+
+#: Shares that are kept, the newest: a whole project of 10,000 connections takes some megabytes.
+KEPT = 16
+#: A project with fewer connections is read at once, whenever it changed.
+FEW = 1000
+#: Refreshes use a mark for a second for so many connections, and at most for so many seconds.
+HELD_A_SECOND, HOLD_SECONDS = 4000, 5.0
+Mark = tuple[int, ...]
+
+
+@dataclass
+class _Held:
+    """`taken`: when the mark was read, as `time.monotonic`. `connections`: how many the last whole read had."""
+
+    mark: Mark
+    taken: float
+    connections: int = 0
+
+
+class Shares:
+    """The shares of all projects, in this process."""
+
+    def __init__(self) -> None:
+        self._shares: OrderedDict[Hashable, tuple[Mark, asyncio.Task[Any]]] = OrderedDict()
+        self._held: OrderedDict[str, _Held] = OrderedDict()
+
+    def mark(self, project_id: str, read: Callable[[], Mark], *, is_refresh: bool) -> Mark:
+        """The change mark that a visit shows. `read`: reads the present one."""
+        held = self._held.get(project_id)
+        if is_refresh and held is not None and time.monotonic() < held.taken + _hold(held.connections):
+            return held.mark
+        mark = read()
+        if held is not None and held.mark == mark:
+            held.taken = time.monotonic()
+        else:
+            self._held[project_id] = _Held(mark, time.monotonic(), held.connections if held is not None else 0)
+            self._held.move_to_end(project_id)
+        while len(self._held) > KEPT:
+            self._held.popitem(last=False)
+        return mark
+
+    async def get(self, project_id: str, mark: Mark, name: Hashable, read: Callable[[], Awaitable[Any]]) -> Any:
+        """What `read` returns, or returned to a visit with the same mark before. A read that fails is nobody's but its visit's own."""
+        key = (project_id, name)
+        known = self._shares.get(key)
+        if known is not None and known[0] == mark:
+            try:
+                return await asyncio.shield(known[1])
+            except errors.LandbridgeError:
+                return await read()
+        task = asyncio.ensure_future(read())
+        self._shares[key] = (mark, task)
+        self._shares.move_to_end(key)
+        while len(self._shares) > KEPT:
+            self._shares.popitem(last=False)
+        try:
+            return await asyncio.shield(task)
+        except Exception:
+            if self._shares.get(key) == (mark, task):
+                del self._shares[key]
+            raise
+
+    def note(self, project_id: str, connections: int) -> None:
+        """Notes how many connections a whole read of the project had."""
+        if (held := self._held.get(project_id)) is not None:
+            held.connections = connections
+
+
+def _hold(connections: int) -> float:
+    return 0.0 if connections < FEW else min(connections / HELD_A_SECOND, HOLD_SECONDS)
