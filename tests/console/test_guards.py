@@ -116,7 +116,7 @@ def test_what_needs_no_session_has_the_headers_too(person: Callable[..., Any], p
 def test_what_fails_at_the_sign_in_is_a_page_too(
     person: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, error: Exception, status: int
 ):
-    def fail(*_: Any) -> None:
+    def fail(*_: Any, **__: Any) -> None:
         raise error
 
     monkeypatch.setattr(console_sessions, "begin", fail)

@@ -138,6 +138,41 @@ def test_each_sign_in_has_a_new_secret(person: Callable[..., Any]):
     assert "planted" != first != one.cookies["landbridge"]
 
 
+@pytest.mark.parametrize("by_link", [False, True])
+def test_a_sign_in_ends_the_session_that_it_replaces(person: Callable[..., Any], shared_service: Any, by_link: bool):
+    one = person()
+    before = dict(one.cookies)
+    if by_link:
+        one.get(_link(shared_service, one), sec_fetch_site="none")
+    else:
+        one.sign_in()
+    assert "No tunnel" in one.page()
+    found = one.api.get(f"/landbridge/v1/{one.api.project_id}/audit")["audit_events"]
+    assert [each["action"] for each in found if each["action"].startswith("sign_")] == [
+        "sign_in",
+        "sign_out",
+        "sign_in",
+    ]
+    one.cookies = before
+    assert one.get(f"/console/{one.api.project_id}").status_code == 303
+
+
+def test_a_sign_in_that_fails_ends_no_session(person: Callable[..., Any]):
+    one = person()
+    one.post("/console/sign-in", {"access_key": one.api.key.access_key, "secret_key": "x"})
+    one.post("/console/link/x")
+    assert "No tunnel" in one.page()
+
+
+def test_a_look_at_the_head_of_a_link_does_not_use_it(person: Callable[..., Any], shared_service: Any):
+    one = person(signed_in=False)
+    link = _link(shared_service, one)
+    answer = one.send("HEAD", link, sec_fetch_site="none")
+    assert (answer.status_code, one.cookies) == (200, {})
+    assert one.get(link, sec_fetch_site="none").status_code == 303
+    assert "No tunnel" in one.page()
+
+
 def test_the_store_has_no_secret_of_a_session(person: Callable[..., Any], shared_service: Any):
     one = person()
     found = shared_service.data.path / "landbridge.db"

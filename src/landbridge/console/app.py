@@ -167,7 +167,10 @@ class _Front:
             self._failures.note(address)
             return self._sign_in_page(request, to, str(error), wire_errors.render(error, "")[0])
         limits, now, request_id = self._dependencies.limits, clock.now(), ids.new_id()
-        secret = await self._database.write_soon(lambda tx: console_sessions.begin(tx, caller, limits, now, request_id))
+        replaced = sign_in.secret_of(request)
+        secret = await self._database.write_soon(
+            lambda tx: console_sessions.begin(tx, caller, limits, now, request_id, replaced=replaced)
+        )
         return sign_in.start(request, secret.reveal(), sign_in.local(to))
 
     def _refused(self, request: Request) -> Response | None:
@@ -185,7 +188,7 @@ class _Front:
         """Signs in at once when a person opened the link itself. Another site that leads here must not choose who is signed in: then a
         button asks first.
         """
-        if origins.is_typed(request.headers):
+        if request.method == "GET" and origins.is_typed(request.headers):
             return await self.use_link(request)
         return rendering.respond(rendering.render("link.html", _common(request)))
 
@@ -194,9 +197,10 @@ class _Front:
             return refused
         limits, now, request_id = self._dependencies.limits, clock.now(), ids.new_id()
         link: str = request.path_params["secret"]
+        replaced = sign_in.secret_of(request)
         try:
             secret = await self._database.write_soon(
-                lambda tx: console_sessions.begin_by_link(tx, link, limits, now, request_id)
+                lambda tx: console_sessions.begin_by_link(tx, link, limits, now, request_id, replaced=replaced)
             )
         except errors.Unauthenticated as error:
             self._failures.note(_address(request))

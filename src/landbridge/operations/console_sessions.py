@@ -49,8 +49,21 @@ def check_key(credentials: Credentials, access_key: str, secret_key: str) -> Cal
     return known.caller
 
 
-def begin(tx: Transaction, caller: Caller, limits: config.Console, now: datetime, request_id: str) -> model.Secret:
-    """Begins a session and returns the secret for the browser. Removes the sessions that have ended."""
+def begin(
+    tx: Transaction,
+    caller: Caller,
+    limits: config.Console,
+    now: datetime,
+    request_id: str,
+    *,
+    replaced: str | None = None,
+) -> model.Secret:
+    """Begins a session and returns the secret for the browser. Removes the sessions that have ended. `replaced`: the secret that the browser has: its
+    session ends.
+    """
+    before = find(tx, replaced, limits, now) if replaced is not None else None
+    if before is not None and replaced is not None:
+        end(tx, before.caller, replaced, now, request_id)
     secret = secrets.token_urlsafe(32)
     store.remove_ended(tx, used_since=now - _idle(limits), began_since=now - _longest(limits))
     store.add(tx, _hash(secret), caller.access_key, now)
@@ -90,14 +103,16 @@ def make_link(tx: Transaction, access_key: str, now: datetime) -> model.Secret:
     return model.Secret(secret)
 
 
-def begin_by_link(tx: Transaction, link: str, limits: config.Console, now: datetime, request_id: str) -> model.Secret:
-    """Begins a session with the key of the link, and makes the link worthless. Raises Unauthenticated."""
+def begin_by_link(
+    tx: Transaction, link: str, limits: config.Console, now: datetime, request_id: str, *, replaced: str | None = None
+) -> model.Secret:
+    """Begins a session with the key of the link, and makes the link worthless. `replaced`: as for `begin`. Raises Unauthenticated."""
     found = store.take_link(tx, _hash(link))
     key = keys.find(tx, found[0]) if found else None
     if found is None or key is None or key.revoked or now - found[1] > LINK_LIFETIME:
         raise errors.Unauthenticated(BAD_LINK)
     caller = Caller(access_key=key.access_key, project_id=key.project_id, role=cast("Role", key.role))
-    return begin(tx, caller, limits, now, request_id)
+    return begin(tx, caller, limits, now, request_id, replaced=replaced)
 
 
 def _check_role(role: str) -> None:
