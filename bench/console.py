@@ -69,7 +69,7 @@ class Viewer:
         try:
             self._http.request("GET", self._home + path, headers=self._headers | headers)
             answer = self._http.getresponse()
-        except http.client.RemoteDisconnected:  # the server ends a connection that is silent for long
+        except ConnectionError:  # the server ends a connection that is silent for long
             self._http.close()
             return self.open(path, **headers)
         content = answer.read()
