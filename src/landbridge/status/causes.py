@@ -161,11 +161,13 @@ def warnings(context: Context) -> tuple[model.Cause, ...]:
 def _again_and_again(context: Context) -> Iterator[model.Cause]:
     """SAs that replace each other again and again, and tunnels that the device ends again and again, within the last AGAIN_WITHIN."""
     facts = [fact for one in context.attempts for fact in one.facts]
-    now = max((context.seen_at or rule_context.NEVER, *(fact.at for fact in facts)))
     ended = [one for one in facts if isinstance(one, negotiation.Deleted) and one.sender == "device"]
+    replaced = [one for one in facts if isinstance(one, negotiation.Replaced)]
+    if not ended and not replaced:
+        return
+    now = max((context.seen_at or rule_context.NEVER, *(fact.at for fact in facts)))
     ups = [one.at for one in facts if isinstance(one, negotiation.Established)]
     at_once = [one for one in ended if any(timedelta(0) <= one.at - up <= attempt_causes.AT_ONCE for up in ups)]
-    replaced = [one for one in facts if isinstance(one, negotiation.Replaced)]
     for code, times, found in (
         ("duplicate_sa", 3, replaced),
         ("device_disconnects", 2, at_once),

@@ -157,20 +157,21 @@ def in_order(lines: Iterable[model.Evidence]) -> tuple[model.Evidence, ...]:
 
 def views(context: Context) -> list[AttemptView]:
     """The attempts in the order of their last facts. An attempt without a fact that still counts is left out."""
-    own = context.attempts
-    newest = max((fact.at for one in own for fact in one.facts), default=NEVER)
+    last_at = [(one, max((fact.at for fact in one.facts), default=NEVER)) for one in context.attempts]
+    newest = max((at for _, at in last_at), default=NEVER)
     ups: dict[int, datetime] = {1: last_up(context, 1), 2: last_up(context, 2)}
+    since = min(ups.values())
     kept = [
         AttemptView(
             attempt=one,
-            facts=tuple(_after_up(one, ups)),
+            facts=tuple(_after_up(one, ups)) if at >= since else (),
             all_facts=one.facts,
             up_at=ups[1],
             newest_at=newest,
             version=context.connection.ike_policy.version,
             has_child=ups[2] >= ups[1],
         )
-        for one in own
+        for one, at in last_at
     ]
     return sorted((one for one in kept if one.facts or _ended_after(one, ups[2])), key=lambda one: one.last_at)
 

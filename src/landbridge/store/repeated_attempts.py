@@ -43,7 +43,7 @@ def add(stored: Iterable[Attempt], news: Iterable[Attempt]) -> list[Attempt]:
         known = found.get(int(one.id))
         if known is not None:
             found[int(one.id)] = dataclasses.replace(one, count=known.count, first_began_at=known.first_began_at)
-        elif not any(_first(same) <= one.began_at <= same.began_at for same in folded[_kind(one)]):
+        elif not folded or not any(_first(same) <= one.began_at <= same.began_at for same in folded[_kind(one)]):
             found[int(one.id)] = one
     return [found[number] for number in sorted(found)]
 
