@@ -70,7 +70,9 @@ def serve(settings: config.Settings, worker: str) -> None:
         site = _fit(settings, site, data)
         heart = heartbeat.Heartbeat()
         if engine is not None:
-            agent = loop.Agent(make_source(data, site, heart), engine, loop.Timing(tick=settings.agent.tick_seconds))
+            source = make_source(data, site, heart, settings.agent)
+            stack.callback(source.close)
+            agent = loop.Agent(source, engine, loop.Timing(tick=settings.agent.tick_seconds))
             data.database.on_nudge = agent.nudge
             agent.start()
             stack.callback(agent.stop)
@@ -114,10 +116,13 @@ def serve_worker(file: int, configure_log: Callable[[config.Log], None]) -> None
         http_server.run(signals, application, listening, settings.http, certificate)
 
 
-def make_source(data: data_folder.Data, site: model.Site, heart: heartbeat.Heartbeat) -> nodes.StoreSource:
+def make_source(
+    data: data_folder.Data, site: model.Site, heart: heartbeat.Heartbeat, agent: config.Agent | None = None
+) -> nodes.StoreSource:
     """What binds an agent to the store of its own process."""
     desired = partial(nodes.desired, site=site, vault=data.vault, fingerprint_key=data.fingerprint_key)
-    return nodes.StoreSource(data.database, desired, site, heart.beat)
+    unseen_after = (agent or config.Agent()).unseen_after
+    return nodes.StoreSource(data.database, desired, site, heart.beat, unseen_after)
 
 
 def make_dependencies(

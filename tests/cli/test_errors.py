@@ -200,6 +200,7 @@ WORDS = [
     (("gateway", "list", "--fly"), 2, "No such option"),
     (("connection", "show"), 2, "Missing argument"),
     (("quota", "-o", "xml"), 2, "'xml' is not one of 'table', 'json', 'yaml'"),
+    (("connection", "traffic", "x", "--last", "year"), 2, "'year' is not one of 'hour', 'day', 'month'"),
     (("connection", "timeline", "x", "--limit", "0"), 2, "0 is not in the range 1<=x<=200"),
     (("connection", "delete", "no-such", "--yes"), 3, "no connection has the name no-such"),
     (("gateway", "delete", "00000000-0000-4000-8000-000000000000", "--yes"), 3, "not found"),

@@ -154,6 +154,9 @@ def test_the_looks_at_a_connection(ours: Cli):
     assert kinds == {"attempt", "status", "change"}
     assert "outcome=chosen" in ours("connection", "probe", "hq-branch").out
     assert len(ours("connection", "probe", "hq-branch", "--last", "-o", "json").document["probes"]) == 1
+    assert ours("connection", "traffic", "hq-branch").out == ""
+    answer = ours("connection", "traffic", "hq-branch", "--last", "month", "-o", "json").document["traffic"]
+    assert (answer["last"], answer["slot_seconds"]) == ("month", 28_800)
     ours("connection", "simulate", "hq-branch", "none")
     ours("connection", "reset", "hq-branch", "--wait")
     assert _rows(ours("connection", "sas", "hq-branch").out)[0][1] == "192.168.44.0/24"

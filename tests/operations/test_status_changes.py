@@ -142,7 +142,7 @@ def test_a_new_source_tells_no_status_again(source: Source):
     source.report()
     assert len(source.lines()) == 1
     source.source = nodes.StoreSource(
-        source.source._database, source.source._desired, site_file.default(), source.source.beat
+        source.source._database, source.source._desired, site_file.default(), source.source.beat, timedelta(minutes=2)
     )
     source.report()
     assert source.lines() == []
@@ -277,7 +277,11 @@ def test_a_warning_that_ends_by_time_ends_everywhere(source: Source, *, restarts
     assert source.told_causes() == {"device_deleted"}
     if restarts:
         source.source = nodes.StoreSource(
-            source.source._database, source.source._desired, site_file.default(), source.source.beat
+            source.source._database,
+            source.source._desired,
+            site_file.default(),
+            source.source.beat,
+            timedelta(minutes=2),
         )
         source.report(attempts=attempts, **_up())
     source.lines()

@@ -143,6 +143,30 @@ def test_what_a_tunnel_carries_is_counted_on_after_a_rekey(tunnel: Any) -> None:
     _carry(world, service)
 
 
+def test_the_samples_of_a_tunnel_have_the_bytes_that_it_carried(tunnel: Any) -> None:
+    """400 echoes of 1,000 bytes, each 1,028 bytes with its headers (RFC 791, RFC 792). Samples are written once a minute."""
+    world, service, connection_id = tunnel
+    assert sites.ping(world.vpc_host, HOST)
+
+    def series(last: str) -> dict[str, Any]:
+        found: dict[str, Any] = service.ours(f"vpn-connections/{connection_id}/traffic?last={last}")["traffic"]
+        return found
+
+    def carried(last: str) -> int:
+        return sum(each["bytes_in"] for each in series(last)["samples"])
+
+    wanted, before = 400 * 1028, {last: carried(last) for last in ("hour", "day", "month")}
+    flood = ["ip", "netns", "exec", world.vpc_host, "ping", "-n", "-q", "-c", "400", "-i", "0.01", "-s", "1000", HOST]
+    done = subprocess.run(flood, capture_output=True, text=True, check=True)
+    assert " 400 received" in done.stdout
+    sites.wait_for(lambda: carried("hour") - before["hour"] > 0.97 * wanted, "the samples to be written", seconds=100)
+    for last, first in before.items():
+        assert carried(last) - first == pytest.approx(wanted, rel=0.03), last
+    newest = series("hour")["samples"][-1]
+    assert newest["bits_per_second_in"] == pytest.approx(8 * newest["bytes_in"] / newest["observed_seconds"], abs=1)
+    assert 0 < newest["up_seconds"] <= newest["observed_seconds"] <= 60
+
+
 def _gateway_namespace(service: demo.Service) -> str:
     (folder,) = (service.data / "engine").iterdir()
     return f"lb-{folder.name}"

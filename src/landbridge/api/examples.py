@@ -1,13 +1,13 @@
 """Examples of answers for the OpenAPI document: results of operations, rendered as the service renders them."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
 from landbridge import model
 from landbridge.api.routes import Result, Route
-from landbridge.model import negotiation
+from landbridge.model import negotiation, samples
 from landbridge.operations import (
     Operation,
     audit,
@@ -27,6 +27,7 @@ from landbridge.operations import (
     status_lists,
     tags,
     timelines,
+    traffic_series,
 )
 from landbridge.wire import shapes
 
@@ -458,6 +459,29 @@ RESULTS: dict[str, Any] = dict(
                 ],
                 configuration=_attempt.configuration,
                 next_marker=None,
+            ),
+        ),
+        _result(
+            traffic_series.show,
+            traffic_series.Series(
+                connection=_connection,
+                ring=samples.RINGS[0],
+                since=_THEN.replace(second=0, microsecond=0) - timedelta(minutes=59),
+                until=_THEN.replace(second=0, microsecond=0) + timedelta(minutes=1),
+                points=[
+                    traffic_series.Point(
+                        at=_THEN.replace(second=0, microsecond=0) - timedelta(minutes=1),
+                        sample=samples.Sample(
+                            observed=60_000,
+                            up=60_000,
+                            bytes_in=93_750_000,
+                            bytes_out=7_500_000,
+                            nqa=samples.EchoSample(120, 1, 1_499_400, 11_800, 19_200),
+                        ),
+                        bits_in=12_500_000.0,
+                        bits_out=1_000_000.0,
+                    )
+                ],
             ),
         ),
         _result(

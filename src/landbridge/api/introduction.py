@@ -90,7 +90,7 @@ CHAPTERS = {
     "customer-gateways": "The other end: its address or name",
     "vpn-connection": "The tunnels",
     "vpn-connections": "Several tunnels at once",
-    "Landbridge": "Extensions of ours: diagnoses, timelines, probes, checks, the audit trail, printed configurations, the simulated engine",
+    "Landbridge": "Extensions of ours: diagnoses, timelines, traffic, probes, checks, the audit trail, printed configurations, the simulated engine",
     "peer-configuration": "The devices that texts are written for",
     "connection-monitors": "Health checks of connections",
     "vpn-gateway-certificates": "Certificates of GM gateways",

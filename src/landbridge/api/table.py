@@ -17,6 +17,7 @@ from landbridge.api import (
     status_lists,
     tags,
     timelines,
+    traffic,
 )
 
 #: Paths that need no credentials.
@@ -36,5 +37,6 @@ _ROUTES: tuple[routes.Route[Any, Any], ...] = (
     *status_lists.ROUTES,
     *connection_checks.ROUTES,
     *timelines.ROUTES,
+    *traffic.ROUTES,
 )
 TABLE = (*_ROUTES, *audit.routes_of(route.operation for route in _ROUTES))

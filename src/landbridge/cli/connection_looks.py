@@ -1,9 +1,10 @@
-"""The commands that look at a connection: diagnosis, timeline, watch, probe, SAs, the device's configuration."""
+"""The commands that look at a connection: diagnosis, timeline, traffic, watch, probe, SAs, the device's configuration."""
 
 import json
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import click
@@ -13,6 +14,9 @@ from landbridge.client import api, failures, output, resources, waiting
 from landbridge.client.output import Cell, Id, Moment
 from landbridge.client.resources import CONNECTION, GATEWAY
 
+#: Times of `traffic`, as the API names them.
+TIMES = ("hour", "day", "month")
+BARS = "▁▂▃▄▅▆▇█"
 COLUMNS = ("NAME", "GATEWAY", "STATUS", "SINCE", "CAUSE", "REASON", "ID")
 
 
@@ -88,6 +92,62 @@ def timeline(session: remote.Session, name: str, limit: int) -> None:
     session.show(
         answer, ("WHEN", "KIND", "WHAT"), lambda: [(_when(each), each["kind"], _what(each)) for each in entries]
     )
+
+
+@click.command("traffic")
+@remote.asks
+@remote.name_of(CONNECTION)
+@click.option("--last", type=click.Choice(TIMES), default="hour", help="How far back (default hour).")
+def traffic(session: remote.Session, name: str, last: str) -> None:
+    """Show what a connection carried, how many echoes were lost and their round-trip times, oldest first.
+
+    Columns: begin of the slot (UTC), share of the time in which the tunnel was up, bits a second in and out, echoes lost, average round-trip time.
+    A slot has 1 minute of the hour, 15 minutes of the day, 8 hours of the month. A slot that nobody looked at is missing. The echoes are those of
+    NQA, or else those of the connection monitor (docs/reference/echoes.md).
+    """
+    path = session.api.ours(CONNECTION.statuses, session.find(CONNECTION, name), "traffic")
+    answer = session.api.get(path, last=last)
+    found = answer["traffic"]["samples"]
+    session.show(answer, ("BEGIN", "UP", "IN", "OUT", "LOST", "RTT"), lambda: [_sample(each) for each in found])
+    if session.form == "table" and found and output.is_terminal():
+        show_bars(answer["traffic"])
+
+
+def show_bars(of: dict[str, Any]) -> None:
+    """A line of bars for each direction, beside the table."""
+    for way in ("in", "out"):
+        rates = {each["at"]: each.get(f"bits_per_second_{way}", 0) for each in of["samples"]}
+        output.say(f"{way:3} {_bars(of, rates)} at most {_bits(max(rates.values()))}")
+
+
+def _sample(each: dict[str, Any]) -> tuple[Cell, ...]:
+    echoes = each.get("nqa") or each.get("monitor") or {}
+    rtt = echoes.get("rtt_average_ms")
+    seconds = each["observed_seconds"]
+    return (
+        each["at"][:16].replace("T", " "),
+        f"{each['up_seconds'] / seconds:.0%}" if seconds else None,
+        *(_bits(each[f"bits_per_second_{way}"]) if seconds else None for way in ("in", "out")),
+        f"{echoes['lost'] / echoes['sent']:.1%}" if echoes else None,
+        f"{rtt:.1f} ms" if rtt is not None else None,
+    )
+
+
+def _bits(rate: float) -> str:
+    for unit in ("bit/s", "kbit/s", "Mbit/s"):
+        if rate < 1000:
+            return f"{rate:.3g} {unit}"
+        rate /= 1000
+    return f"{rate:.3g} Gbit/s"
+
+
+def _bars(of: dict[str, Any], rates: dict[str, float]) -> str:
+    """A character for each slot, its height the rate; a space for one without a sample."""
+    begin = datetime.fromisoformat(of["since"])
+    most = max(rates.values()) or 1
+    heights = {datetime.fromisoformat(at): BARS[round(rate / most * (len(BARS) - 1))] for at, rate in rates.items()}
+    slots = round((datetime.fromisoformat(of["until"]) - begin).total_seconds() / of["slot_seconds"])
+    return "".join(heights.get(begin + timedelta(seconds=n * of["slot_seconds"]), " ") for n in range(slots))
 
 
 def _when(entry: dict[str, Any]) -> Moment:
@@ -288,4 +348,4 @@ def simulate(session: remote.Session, name: str, state: str) -> None:
     crud.send(session, "POST", path, {"simulate": {"state": None if state == "none" else state}}, ())
 
 
-COMMANDS = (diagnose, timeline, watch, wait, probe, sas, peer_config, simulate)
+COMMANDS = (diagnose, timeline, traffic, watch, wait, probe, sas, peer_config, simulate)

@@ -6,10 +6,10 @@ These functions run in a transaction, as the operations of the API do. Their cal
 import dataclasses
 import logging
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from landbridge import model
-from landbridge.operations import site_cover, status_changes, steady_times, traffic
+from landbridge.operations import sampler, site_cover, status_changes, steady_times, traffic
 from landbridge.store import connections, gateways, observations, pauses, probes
 from landbridge.store.database import Database, Transaction
 from landbridge.store.vault import Vault
@@ -92,6 +92,7 @@ class StoreSource:
     does not wait for the disk: after a power cut the agent looks again.
 
     `desired` is the function of this module with the node's site file and keys; `beat` is called when the agent looks at all gateways.
+    `unseen_after`: after this time without a look it is not known what a connection carried.
     """
 
     def __init__(
@@ -100,6 +101,7 @@ class StoreSource:
         desired: Callable[[Transaction, str], model.DesiredGateway | None],
         site: model.Site,
         beat: Callable[[], None],
+        unseen_after: timedelta,
     ) -> None:
         self._database = database
         self._desired = desired
@@ -109,6 +111,7 @@ class StoreSource:
         self._strangers: dict[str, tuple[model.Attempt, ...]] = {}
         self._causes = status_changes.StaleCauses()
         self._log = status_changes.StatusLog()
+        self._sampler = sampler.Sampler(database, unseen_after)
         self.beat = beat
 
     def gateways(self) -> frozenset[str]:
@@ -118,6 +121,7 @@ class StoreSource:
             for gone in held.keys() - there:
                 held.pop(gone, None)
         self._causes.keep(there)
+        self._sampler.keep(there)
         return there
 
     def paused(self) -> frozenset[str | None]:
@@ -144,12 +148,18 @@ class StoreSource:
             ),
         )
         recorded = self._database.write(lambda tx: report(tx, news), durable=False)
-        self._reported[observation.gateway_id] = {one.connection_id: one for one in seen}
+        looks = self._reported[observation.gateway_id] = {one.connection_id: one for one in seen}
         self._looked_at[observation.gateway_id] = observation.seen_at
         self._strangers[observation.gateway_id] = observation.gateway.strangers
         stale = self._causes.find(dataclasses.replace(news, connections=tuple(seen)))
         judged = {one.connection_id: one for one in (*changed, *stale)}
         self._try_keep_changes(dataclasses.replace(observation, connections=tuple(judged.values())), recorded)
+        self._sampler.note(observation.gateway_id, known or {}, looks, last_look, observation.seen_at)
+        self._sampler.flush_when_due()
+
+    def close(self) -> None:
+        """Stores the samples that wait for the next write."""
+        self._sampler.flush()
 
     def _try_keep_changes(self, observation: model.Observation, recorded: observations.Recorded) -> None:
         """Stores and logs changes of statuses. It ranks causes outside of the transaction that writes, since that takes time. It only logs an

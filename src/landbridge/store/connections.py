@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import and_, bindparam, case, delete, func, insert, or_, select, update
 
 from landbridge import errors, model
-from landbridge.store import codec, customer_gateways, expressions, gateways, tables
+from landbridge.store import codec, customer_gateways, expressions, gateways, samples, tables
 from landbridge.store.database import Transaction
 from landbridge.store.statement import Statement
 
@@ -413,5 +413,6 @@ def deleting(tx: Transaction, gateway_seq: int) -> list[tuple[model.Connection, 
 
 
 def remove(tx: Transaction, connection_id: str) -> None:
+    samples.forget(tx, connection_id)
     for statement in _REMOVE:
         tx.run(statement, id=connection_id)

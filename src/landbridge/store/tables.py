@@ -332,3 +332,31 @@ connection_probe = Table(
     Index(None, "connection_seq", "seq"),
     sqlite_autoincrement=True,
 )
+
+connection_sample = Table(
+    "connection_sample",
+    metadata,
+    Column("step", Integer, primary_key=True, autoincrement=False, comment="seconds of a slot: tells the ring"),
+    Column(
+        "position", Integer, primary_key=True, autoincrement=False, comment="in the ring: the slot modulo its length"
+    ),
+    Column(
+        "connection_seq",
+        Integer,
+        primary_key=True,
+        autoincrement=False,
+        comment="no foreign key, which would need an index",
+    ),
+    Column("slot", Integer, nullable=False, comment="time divided by step"),
+    Column("observed", Integer, nullable=False, comment="milliseconds between looks"),
+    Column("up", Integer, nullable=False, comment="milliseconds"),
+    Column("bytes_in", Integer, nullable=False),
+    Column("bytes_out", Integer, nullable=False),
+    *(
+        Column(f"{kind}_{name}", Integer)
+        for kind in ("nqa", "monitor")
+        for name in ("sent", "lost", "rtt_total", "rtt_min", "rtt_max")
+    ),
+    comment="what connections carried and what echoes said, in slots of time; round-trip times in microseconds",
+    sqlite_with_rowid=False,
+)
