@@ -5,10 +5,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from landbridge import model
-from landbridge.console import changes, comparison, editing, negotiation
+from landbridge.console import changes, charts, comparison, editing, negotiation
 from landbridge.console.visit import Answered, Moved, Rendered, Visit
 from landbridge.model.negotiation import Proposal
-from landbridge.operations import connections, customer_gateways, gateways, peer_configurations, probes, timelines
+from landbridge.model.samples import RINGS, RingName, SeriesRequest
+from landbridge.operations import (
+    connections,
+    customer_gateways,
+    gateways,
+    peer_configurations,
+    probes,
+    timelines,
+    traffic_series,
+)
 from landbridge.operations.timelines import Entry
 
 #: Entries of the timeline on the page.
@@ -36,6 +45,7 @@ async def _page(visit: Visit, *, device: str, with_psk: bool = False) -> Rendere
     timeline = await visit.perform(timelines.show, asked)
     devices = await visit.perform(peer_configurations.devices, model.EmptyRequest())
     waiting = [one for one in await visit.perform(probes.list_all, ref) if one.result is None]
+    series = await visit.perform(traffic_series.show, SeriesRequest(connection_id=connection.id, last=_last(visit)))
     attempt = negotiation.shown(status.observation.attempts) if status.observation else None
     return visit.render(
         "connection.html",
@@ -47,6 +57,7 @@ async def _page(visit: Visit, *, device: str, with_psk: bool = False) -> Rendere
         gateway=gateway,
         peer=peer,
         comparison=comparison.compare(connection, status),
+        charts=charts.draw(series),
         drawn=negotiation.draw(attempt) if attempt else None,
         entries=[_entry(each) for each in timeline.entries],
         next_marker=timeline.next_marker,
@@ -54,6 +65,12 @@ async def _page(visit: Visit, *, device: str, with_psk: bool = False) -> Rendere
         configuration=await configuration(visit, connection.id, device, devices, with_psk=with_psk),
         waiting=waiting,
     )
+
+
+def _last(visit: Visit) -> RingName:
+    """The time that the charts show: the hour, unless the address names another one."""
+    asked = visit.query.get("last", "")
+    return next((ring.name for ring in RINGS if ring.name == asked), RINGS[0].name)
 
 
 def look_of(status: model.ConnectionStatus) -> model.TunnelLook:
