@@ -21,12 +21,16 @@ PATH = Path(__file__).parents[1] / "docs/reference/kernel-tests.md"
 #: Module -> the styles of its connections, and its devices, where they are not those of most. A style in the id of a test counts instead.
 ABOUT: Mapping[str, tuple[str, str]] = {
     "test_bgp": ("bgp, static", "BIRD, FRR"),
+    "test_both_ends_at_once": ("policy", "strongSwan"),
     "test_changes": ("static, policy", "strongSwan"),
     "test_failover": ("static, bgp", "strongSwan, BIRD"),
     "test_install": ("static, bgp", "strongSwan, BIRD"),
     "test_libreswan": ("static", "Libreswan"),
     "test_machine": ("none", "none"),
+    "test_own_networks": ("static, policy", "strongSwan"),
     "test_policy_template": ("policy-template", "strongSwan"),
+    "test_probes": ("policy", "Libreswan"),
+    "test_soak": ("static, policy, bgp", "strongSwan, BIRD"),
     "test_tunnels": ("static, policy", "strongSwan"),
 }
 _STYLE = re.compile(r"policy-template|static|policy|bgp")

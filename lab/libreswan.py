@@ -75,7 +75,7 @@ class Pluto:
     def stop(self) -> None:
         if self.process is not None:
             self.process.terminate()
-            self.process.wait(timeout=30)
+            self.process.wait(timeout=30 * sites.SLOWNESS)
             self.process = None
 
 
