@@ -10,7 +10,7 @@ from typing import Any
 
 import vici
 
-from lab import managed_gateway, sas, sites, specs
+from lab import managed_gateway, pinging, sas, sites, specs
 from landbridge import model
 from landbridge.engine.strongswan import names
 
@@ -121,6 +121,26 @@ class BothEnds:
         """Whether a host in each LAN of the device answers."""
         return all(sites.ping(self.managed.world.vpc_host, host) for host in HOSTS)
 
+    def ping_while_replaced(
+        self, *, ike_sas: int, child_sas: int, seconds: float, interval: float = 0.01
+    ) -> pinging.Counted:
+        """Pings the first LAN every `interval` seconds until so many SAs have been seen, replaced ones included, and 15 seconds more: what was
+        replaced has ended by then. Raises TimeoutError after `seconds`.
+        """
+        of_ike: set[tuple[str, str]] = set()
+        of_children: set[frozenset[str]] = set()
+
+        def are_seen() -> bool:
+            for sa in sas.read(self.here.uri):
+                of_ike.add(sa.ike_spis)
+                of_children.update(child.spis for child in sa.children)
+            return len(of_ike) >= ike_sas and len(of_children) >= child_sas
+
+        with pinging.constantly(self.managed.world.vpc_host, HOSTS[0], interval) as counted:
+            sites.wait_for(are_seen, "SAs that are replaced", seconds=seconds)
+            time.sleep(15)
+        return counted
+
     def settle(self, began: float) -> float:
         """Waits until both ends have had the same SAs for STEADY seconds. `began`: a time of the monotonic clock. Returns and raises as `at_once` does."""
         since: float | None = None
@@ -159,10 +179,10 @@ def _all_spis(end: list[sas.Sa]) -> set[frozenset[str]]:
 
 @contextlib.contextmanager
 def running(
-    version: str, *, in_kernel: bool = False, lifetimes: tuple[int, int] = (86400, 3600), rekey: int = 3600
+    version: str, *, in_kernel: bool = False, lifetimes: tuple[int, int] = (86400, 3600), **rekeys: Any
 ) -> Iterator[BothEnds]:
     """A tunnel with two pairs of selectors that is up, an agent at its work, and a device that begins nothing by itself. `lifetimes`: seconds, of the
-    IKE policy and of the IPsec policy; `rekey`: seconds after which the device rekeys, see `sites.Tunnel`.
+    IKE policy and of the IPsec policy; `rekeys`: when the device rekeys, as fields of `sites.Tunnel`.
     """
     pairs = tuple((lan, sites.VPC) for lan in LANS)
     is_v1 = version == "v1"
@@ -172,7 +192,7 @@ def running(
         version=1 if is_v1 else 2,
         pairs=pairs,
         proposals="aes128-sha256-modp2048",
-        rekey=rekey,
+        **rekeys,
     )
     ike = specs.ike_policy(
         version=version,

@@ -26,6 +26,7 @@ ABOUT: Mapping[str, tuple[str, str]] = {
     "test_failover": ("static, bgp", "strongSwan, BIRD"),
     "test_install": ("static, bgp", "strongSwan, BIRD"),
     "test_libreswan": ("static", "Libreswan"),
+    "test_lifetimes": ("policy", "strongSwan"),
     "test_machine": ("none", "none"),
     "test_own_networks": ("static, policy", "strongSwan"),
     "test_policy_template": ("policy-template", "strongSwan"),

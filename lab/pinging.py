@@ -1,4 +1,4 @@
-"""A ping every 10 ms while something happens, and how many of them were answered."""
+"""Constant pings while something happens, and how many of them were answered."""
 
 import contextlib
 import re
@@ -8,8 +8,6 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-#: Seconds between two pings.
-INTERVAL = 0.01
 _ANSWERED = re.compile(r"icmp_seq=(\d+) ttl=")
 
 
@@ -26,10 +24,10 @@ class Counted:
 
 
 @contextlib.contextmanager
-def constantly(source: str, target: str) -> Iterator[Counted]:
-    """From a namespace to an address."""
+def constantly(source: str, target: str, interval: float = 0.01) -> Iterator[Counted]:
+    """From a namespace to an address. `interval`: seconds between two pings."""
     counted = Counted()
-    command = ["ip", "netns", "exec", source, "ping", "-n", "-i", str(INTERVAL), target]
+    command = ["ip", "netns", "exec", source, "ping", "-n", "-i", str(interval), target]
     with tempfile.TemporaryFile("w+") as output:
         process = subprocess.Popen(command, stdout=output)
         try:

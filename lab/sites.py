@@ -103,6 +103,10 @@ _CHILD = """\
         remote_ts = {remote}
         esp_proposals = {esp_proposals}
         rekey_time = {rekey}s
+        rekey_bytes = {rekey_bytes}
+        life_bytes = {life_bytes}
+        rekey_packets = {rekey_packets}
+        life_packets = {life_packets}
         start_action = {start_action}
       }}
 """
@@ -134,7 +138,8 @@ class Tunnel:
 
     The ids are the addresses unless given; a PSK that begins with 0x or 0s would be decoded by swanctl. `address` is the
     device's, of those that it has, when it is not its first. `if_id`: of the device's own XFRM interface, when it has one. `dpd`: the seconds of
-    silence after which it asks whether the gateway lives. `rekey`: the seconds after which it rekeys a CHILD_SA; the IKE_SA after four times as many.
+    silence after which it asks whether the gateway lives. `rekey`: the seconds after which it rekeys a CHILD_SA; the IKE_SA after four times as many. `rekey_bytes` and
+    `rekey_packets`: the volume in one direction after which it rekeys a CHILD_SA, which ends after twice as much; 0: never.
     """
 
     gateway: str
@@ -152,6 +157,8 @@ class Tunnel:
     if_id: int = 0
     dpd: int = 30
     rekey: int = 3600
+    rekey_bytes: int = 0
+    rekey_packets: int = 0
 
 
 @dataclass
@@ -254,6 +261,10 @@ def _render_connection(address: str, tunnel: Tunnel) -> str:
             remote=remote,
             esp_proposals=tunnel.esp_proposals,
             rekey=tunnel.rekey,
+            rekey_bytes=tunnel.rekey_bytes,
+            life_bytes=2 * tunnel.rekey_bytes,
+            rekey_packets=tunnel.rekey_packets,
+            life_packets=2 * tunnel.rekey_packets,
             start_action="start" if tunnel.start else "none",
         )
         for number, (local, remote) in enumerate(tunnel.pairs)
