@@ -1,5 +1,6 @@
 """The console in a real browser: Debian's Chromium."""
 
+from importlib import resources
 from typing import Any
 
 import pytest
@@ -14,6 +15,15 @@ PATIENCE = PATIENCE_SECONDS * 1000
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 #: What differs between the colour schemes and the widths of a page.
 OF_A_SCHEME = {"runOnly": {"type": "rule", "values": ["color-contrast", "target-size", "link-in-text-block"]}}
+
+
+#: The texts of the page with a line longer than 120 characters of a middling width.
+LONG_LINES = """[...document.querySelectorAll("main p, main li, main dd, main .why")].filter((one) => {
+  const range = document.createRange();
+  range.selectNodeContents(one);
+  const widest = Math.max(0, ...[...range.getClientRects()].map((line) => line.width));
+  return one.childElementCount === 0 && widest > 120 * 0.5 * parseFloat(getComputedStyle(one).fontSize);
+}).map((one) => one.textContent)"""
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +123,7 @@ PAGES = (
 )
 
 
-def test_every_page_is_accessible_in_both_schemes_and_fits_a_phone(reader: Any, estate: Any):
+def test_every_page_is_accessible_in_both_schemes_and_fits_a_phone_and_a_wall(reader: Any, estate: Any):
     """Pages differ in what they hold and share their style, so each page is opened once and looked at
     in both schemes."""
     reader.messages.clear()
@@ -125,6 +135,9 @@ def test_every_page_is_accessible_in_both_schemes_and_fits_a_phone(reader: Any, 
             found = Axe().run(page, options=rules)
             assert found.violations_count == 0, (path, scheme, found.generate_report())
             assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+        page.set_viewport_size({"width": 3840, "height": 2160})
+        assert page.evaluate("document.documentElement.scrollWidth") <= 3840, path
+        assert page.evaluate(LONG_LINES) == [], path
     assert reader.messages == []
 
 
@@ -191,3 +204,13 @@ def test_the_secret_of_a_new_key_is_copied(reader: Any):
     assert page.evaluate("navigator.clipboard.readText()") == page.locator("#made-secret").text_content()
     found = Axe().run(page, options=RULES)
     assert found.violations_count == 0, found.generate_report()
+
+
+def test_long_texts_get_short_lines_by_the_style_of_the_console(chromium: Any):
+    page = chromium.new_page(viewport={"width": 3840, "height": 2160})
+    page.set_content(f"<main><p>{'a word ' * 200}</p><ul><li>{'a word ' * 200}</li></ul></main>")
+    assert len(page.evaluate(LONG_LINES)) == 2
+    style = resources.files("landbridge.console") / "assets" / "console.css"
+    page.add_style_tag(content=style.read_text())
+    assert page.evaluate(LONG_LINES) == []
+    page.close()

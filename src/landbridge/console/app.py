@@ -23,7 +23,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from landbridge import errors
 from landbridge.console import origins, pages, rendering, sign_in
-from landbridge.console.visit import Dependencies, Moved, Rendered, Visit
+from landbridge.console.visit import Answered, Dependencies, Download, Moved, Visit
 from landbridge.operations import access, change_marks, clock, console_sessions, ids
 from landbridge.telemetry import log_fields, shared_metrics
 from landbridge.wire import errors as wire_errors
@@ -284,12 +284,15 @@ class _Front:
             "said": unquote(said) if said else None,
         }
 
-    def _respond(self, request: Request, answer: Rendered | Moved, tag: str) -> Response:
+    def _respond(self, request: Request, answer: Answered, tag: str) -> Response:
         if isinstance(answer, Moved):
             response = sign_in.moved(answer.to)
             if answer.said:
                 response.set_cookie(SAID, quote(answer.said), 60, path="/console", httponly=True, samesite="lax")
             return response
+        if isinstance(answer, Download):
+            headers = rendering.HEADERS | {"Content-Disposition": f'attachment; filename="{answer.name}"'}
+            return Response(answer.content, 200, headers, "text/csv")
         response = rendering.respond(answer.html, answer.status, {"ETag": tag})
         if SAID in request.cookies:
             response.delete_cookie(SAID, path="/console", httponly=True, samesite="lax")

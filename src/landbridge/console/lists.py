@@ -1,10 +1,13 @@
 """The lists of a project: connections, quotas, the audit trail; and what the node is able to do."""
 
+import csv
+import io
+from datetime import UTC, datetime
 from typing import get_args
 
 from landbridge import model
 from landbridge.console import estate as estate_page
-from landbridge.console.visit import Answered, Rendered, Visit
+from landbridge.console.visit import Answered, Download, Rendered, Visit
 from landbridge.operations import audit, estate, quotas
 from landbridge.operations.estate import Estate
 
@@ -12,17 +15,23 @@ from landbridge.operations.estate import Estate
 ROWS = 50
 
 
-async def show_connections(visit: Visit) -> Answered:
-    """All connections, those with problems first."""
+def _connections(visit: Visit, limit: int) -> tuple[dict[str, str | None], model.EstateRequest]:
+    """What the address asks for."""
     given = {name: visit.query.get(name) for name in ("q", "look", "gateway", "page")}
     wanted = set((given["look"] or "").split(","))
-    request = model.EstateRequest(
+    return given, model.EstateRequest(
         text=(given["q"] or "").strip()[: estate_page.TEXT_LIMIT],
         looks=frozenset(look for look in model.LOOKS if look in wanted) or frozenset(model.LOOKS),
         gateway_id=given["gateway"] or None,
         page=estate_page.page_number(given["page"]),
-        limit=ROWS,
+        limit=limit,
     )
+
+
+async def show_connections(visit: Visit) -> Answered:
+    """All connections, those with problems first."""
+    given, request = _connections(visit, ROWS)
+    wanted = set((given["look"] or "").split(","))
 
     def finish(found: Estate) -> Rendered:
         chips = [(look, found.looks[look], look in wanted) for look in model.LOOKS if found.looks.get(look)]
@@ -38,6 +47,31 @@ async def show_connections(visit: Visit) -> Answered:
 
     answer: Rendered = await visit.perform(estate.select, await estate_page.selection(visit, request), finish)
     return answer
+
+
+async def download_connections(visit: Visit) -> Answered:
+    """The connections that the list shows, those of all its pages, with the cause of each and without the reasons, which cost much."""
+    _, request = _connections(visit, 0)
+    selection = await estate_page.selection(visit, request)
+
+    def finish(found: Estate) -> Download:
+        text = io.StringIO()
+        writer = csv.writer(text)
+        writer.writerow(("state", "name", "id", "gateway", "endpoint", "device", "address", "since", "cause"))
+        for gateway, one in found.listed:
+            since = datetime.fromtimestamp(one.since / 1000, UTC).isoformat(timespec="seconds") if one.since else ""
+            row = (one.look, one.name, one.id, gateway, one.endpoint, one.peer, one.address, since, one.cause or "")
+            writer.writerow(map(_cell, row))
+        return Download(content=text.getvalue(), name="connections.csv")
+
+    answer: Download = await visit.perform(estate.select, selection, finish)
+    return answer
+
+
+def _cell(value: object) -> str:
+    """A text that no spreadsheet takes for a formula."""
+    text = str(value)
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 async def show_quotas(visit: Visit) -> Answered:

@@ -39,6 +39,7 @@ def _form(name: str, path: str, ask: Answer, answer: Answer) -> tuple[Page, Page
 TABLE: tuple[Page, ...] = (
     Page(name="estate", path="", answer=estate.show, title="Estate"),
     Page(name="connections", path="/connections", answer=lists.show_connections, title="Connections"),
+    Page(name="download_connections", path="/connections.csv", answer=lists.download_connections),
     Page(name="gateways", path="/gateways", answer=gateways.show_list, title="Gateways"),
     Page(
         name="customer_gateways",

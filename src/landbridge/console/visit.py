@@ -43,7 +43,15 @@ class Moved:
     said: str = ""
 
 
-Answered = Rendered | Moved
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Download:
+    """An answer with a file of values separated by commas (RFC 4180)."""
+
+    content: str
+    name: str
+
+
+Answered = Rendered | Moved | Download
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

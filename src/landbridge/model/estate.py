@@ -38,7 +38,7 @@ class WholeEstateRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EstateRequest:
-    """`text`: only tunnels with this text in a name or an address, in any letter case. `looks`: only these; empty: all.
+    """`text`: only tunnels with each of its words in a name or an address, in any letter case, and without the words that have a `-` before them. `looks`: only these; empty: all.
     `redundant`: only VPN gateways whose redundancy is met (True) or not met (False). `page`, `gateway_page`: which page of the rows
     and of the gateways, from 1 on.
     """

@@ -51,12 +51,13 @@ class EstateGateway:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estate:
-    """`looks`: how many tunnels that fit the text and the gateway have a look. `rows`: the page of the list, the gravest first, with each
-    tunnel. `total`: rows of all pages. `gateways`: the page of gateways that have a fitting tunnel, or none at all.
+    """`looks`: how many tunnels that fit the text and the gateway have a look. `listed`: the whole list, the gravest
+    first, each tunnel with the name of its gateway. `rows`: a page of it with the status of each. `total`: rows of all pages. `gateways`: the page of gateways that have a fitting tunnel, or none at all.
     `without_redundancy`: gateways whose redundancy is not met.
     """
 
     looks: Mapping[model.TunnelLook, int]
+    listed: Sequence[tuple[str, Tunnel]]
     rows: Sequence[tuple[Tunnel, status_lists.ResourceStatus]]
     total: int
     gateways: Sequence[EstateGateway]
@@ -110,8 +111,8 @@ def select(tx: Transaction, call: Call, selection: Selection) -> Estate:
     whole, request = selection.whole, selection.request
     known, met = whole.known, whole.met
     wanted = _wanted(known, met, request)
-    text = request.text.lower()
-    fitting = {seq: _with_text(known[seq].gateway, whole.tunnels.get(seq, ()), text) for seq in wanted}
+    words = request.text.lower().split()
+    fitting = {seq: _with_text(known[seq].gateway, whole.tunnels.get(seq, ()), words) for seq in wanted}
     looks = Counter(tunnel.look for some in fitting.values() for tunnel in some)
     shown = {
         seq: [one for one in some if not request.looks or one.look in request.looks] for seq, some in fitting.items()
@@ -119,10 +120,19 @@ def select(tx: Transaction, call: Call, selection: Selection) -> Estate:
     is_filtered = bool(request.text or request.looks)
     pictured = [seq for seq, some in shown.items() if some or not is_filtered]
     page = pictured[(request.gateway_page - 1) * GATEWAYS :][:GATEWAYS]
-    listed = sorted((one for some in shown.values() for one in some if request.looks or one.look != "up"), key=_gravest)
-    page_of_rows = listed[(request.page - 1) * request.limit :][: request.limit]
+    listed = sorted(
+        (
+            (known[seq].gateway.name, one)
+            for seq, some in shown.items()
+            for one in some
+            if request.looks or one.look != "up"
+        ),
+        key=_gravest,
+    )
+    page_of_rows = [one for _, one in listed[(request.page - 1) * request.limit :][: request.limit]]
     return Estate(
         looks=looks,
+        listed=listed,
         rows=_explained(tx, call, page_of_rows),
         total=len(listed),
         gateways=[
@@ -186,20 +196,34 @@ def _tunnels(
     return found
 
 
-def _with_text(gateway: model.VpnGateway, tunnels: Sequence[Tunnel], text: str) -> Sequence[Tunnel]:
-    """The tunnels with the text; all of them when the gateway has it."""
-    own = (gateway.name, gateway.id, *(one.address for one in gateway.endpoints))
-    if not text or any(text in each.lower() for each in own):
+def _with_text(gateway: model.VpnGateway, tunnels: Sequence[Tunnel], words: Sequence[str]) -> Sequence[Tunnel]:
+    """The tunnels that have each of the words and none of those with a `-` before them. What their gateway has counts for each of them."""
+    if not words:
         return tunnels
+    unwanted = [word[1:] for word in words if word.startswith("-") and len(word) > 1]
+    own = "\n".join((gateway.name, gateway.id, *(one.address for one in gateway.endpoints))).lower()
+    wanted = [word for word in words if not (word.startswith("-") and len(word) > 1) and word not in own]
+    if any(word in own for word in unwanted):
+        return ()
     return [
         one
         for one in tunnels
-        if text in one.name.lower() or text in one.peer.lower() or text in one.address.lower() or text == one.id
+        if all(_has(one, word) for word in wanted) and not any(_has(one, word) for word in unwanted)
     ]
 
 
-def _gravest(tunnel: Tunnel) -> tuple[int, int]:
+def _has(tunnel: Tunnel, word: str) -> bool:
+    return (
+        word in tunnel.name.lower()
+        or word in tunnel.peer.lower()
+        or word in tunnel.address.lower()
+        or word == tunnel.id
+    )
+
+
+def _gravest(listed: tuple[str, Tunnel]) -> tuple[int, int]:
     """Of the same look the newest change first."""
+    tunnel = listed[1]
     return _ORDER[tunnel.look], -tunnel.since
 
 
