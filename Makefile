@@ -22,7 +22,7 @@ DEBIAN13_PACKAGES := debootstrap git util-linux
 # The browser of the console's tests.
 BROWSER_PACKAGES := chromium
 
-.PHONY: help setup demo serve test test-clients test-kernel test-kernel-full test-debian13 test-scenarios test-soak test-full unit check bench bench-dataplane diagnose-bench attack screenshots lock clean
+.PHONY: help setup demo deb serve test test-clients test-kernel test-kernel-full test-debian13 test-scenarios test-soak test-full unit check bench bench-dataplane diagnose-bench attack screenshots lock clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -60,13 +60,16 @@ $(VENV)/.ready: $(VENV)/.packages requirements-dev.txt pyproject.toml
 	@touch $@
 
 # Programs that the tests run: unpacked, not installed.
-UNPACKED_PACKAGES := prometheus libreswan
+UNPACKED_PACKAGES := prometheus libreswan shellcheck
 $(VENV)/.unpacked: $(VENV)/.ready
 	@$(BIN)/python -m lab.debian_packages $(UNPACKED_PACKAGES) >/dev/null 2>&1 || { apt-get update -qq; $(BIN)/python -m lab.debian_packages $(UNPACKED_PACKAGES) >/dev/null; }
 	@touch $@
 
 demo: $(VENV)/.ready ## a real tunnel between two sites on this machine; ONCE=1 checks it and cleans up
 	@$(BIN)/python -m lab.demo $(if $(ONCE),--once)
+
+deb: $(VENV)/.ready ## the Debian package for the release of this machine, in build/deb
+	@$(BIN)/python -m lab.deb
 
 serve: $(VENV)/.ready ## the service on 127.0.0.1:8700, with its data in ./landbridge-data
 	@$(BIN)/landbridge serve --data landbridge-data

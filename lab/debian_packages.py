@@ -16,6 +16,7 @@ CACHE = Path.home() / ".cache/landbridge"
 USED = {
     "prometheus": ("usr/bin/prometheus", "usr/bin/promtool"),
     "libreswan": ("usr/sbin/ipsec", "usr/libexec/ipsec/pluto"),
+    "shellcheck": ("usr/bin/shellcheck",),
 }
 
 

@@ -57,6 +57,20 @@ def another_version(folder: Path, number: str) -> Path:
     return package.parent
 
 
+def build_package(source: Path, out: Path) -> Path:
+    """The Debian package of the version in the folder `source`. It is not compressed: that takes most of the time."""
+    command = [sys.executable, "-m", "lab.deb", "--out", str(out), "--compress", "none"]
+    environment = dict(os.environ, PYTHONPATH=str(source))
+    built = subprocess.run(command, env=environment, cwd=Path(__file__).parents[1], check=True, stdout=subprocess.PIPE)
+    return Path(built.stdout.decode().strip())
+
+
+def package(folder: Path, number: str) -> Path:
+    """The package of a version among those in a folder."""
+    (found,) = folder.glob(f"landbridge_{number}~*.deb")
+    return found
+
+
 def main() -> int:
     """Three versions in the folder VERSIONS, as if each had been installed there: now, next, and one that does not start."""
     shutil.rmtree(VERSIONS, ignore_errors=True)

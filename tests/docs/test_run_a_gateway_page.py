@@ -75,7 +75,7 @@ def test_vendors_and_models_are_the_lists():
 
 
 @pytest.mark.parametrize(
-    "path", [files.CURRENT, files.COMMAND, files.CONFIGURATION, files.SYSCTL, paths.DATA, paths.RUN]
+    "path", [files.OWN.current, files.OWN.command, files.CONFIGURATION, files.OWN.sysctl, paths.DATA, paths.RUN]
 )
 def test_every_place_of_an_installation_is_named(path: str):
     assert f"`{path}" in PAGE

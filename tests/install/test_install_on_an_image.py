@@ -99,7 +99,7 @@ def test_the_copy_has_all_that_is_locked_and_nothing_else(root: Path):
 
 def test_the_launcher_belongs_to_its_own_copy(root: Path):
     copy = _current(root)
-    assert (copy / "bin/landbridge").read_text().startswith(f"#!{files.VERSIONS}/{copy.name}/bin/python -I\n")
+    assert (copy / "bin/landbridge").read_text().startswith(f"#!{files.OWN.versions}/{copy.name}/bin/python -I\n")
     assert str((root / "usr/local/bin/landbridge").readlink()) == "/opt/landbridge/current/bin/landbridge"
     assert os.access(copy / "bin/landbridge", os.X_OK)
 
@@ -230,7 +230,7 @@ def test_systemd_finds_nothing_wrong_with_a_unit(root: Path, tmp_path: Path, uni
 
 def test_the_service_has_no_mount_namespace_of_its_own():
     """What `ip netns add` mounts there must be seen by the host and by the charons."""
-    text = files.MANAGED_FILES[f"{files.UNITS}/{files.SERVICE}"]
+    text = files.managed(files.OWN)[f"{files.OWN.units}/{files.SERVICE}"]
     keys = {line.split("=")[0] for line in text.splitlines() if "=" in line and not line.startswith("#")}
     private = re.compile(
         r"Private|Protect(?!Clock)|ReadOnly|ReadWrite|Inaccessible|Temporary|Bind|Root|Mount|DynamicUser"
@@ -240,11 +240,11 @@ def test_the_service_has_no_mount_namespace_of_its_own():
 
 @pytest.mark.parametrize("unit", [files.SERVICE, f"{paths.CHARON_UNIT}.service", f"{paths.BIRD_UNIT}.service"])
 def test_no_unit_writes_core_files(unit: str):
-    assert "LimitCORE=0" in files.MANAGED_FILES[f"{files.UNITS}/{unit}"].splitlines()
+    assert "LimitCORE=0" in files.managed(files.OWN)[f"{files.OWN.units}/{unit}"].splitlines()
 
 
 def test_of_the_data_a_bird_sees_the_folder_of_its_gateway_alone():
-    lines = files.MANAGED_FILES[f"{files.UNITS}/{paths.BIRD_UNIT}.service"].splitlines()
+    lines = files.managed(files.OWN)[f"{files.OWN.units}/{paths.BIRD_UNIT}.service"].splitlines()
     seen = f"{paths.DATA}/{paths.ENGINE}/%i"
     assert {f"TemporaryFileSystem={paths.DATA}:ro", f"BindPaths={seen}", f"InaccessiblePaths=-{files.ETC}"} <= set(
         lines
@@ -254,12 +254,12 @@ def test_of_the_data_a_bird_sees_the_folder_of_its_gateway_alone():
 
 
 def test_a_charon_has_bounds_of_memory_tasks_and_processors():
-    lines = files.MANAGED_FILES[f"{files.UNITS}/{paths.CHARON_UNIT}.service"].splitlines()
+    lines = files.managed(files.OWN)[f"{files.OWN.units}/{paths.CHARON_UNIT}.service"].splitlines()
     assert {"MemoryHigh=768M", "MemoryMax=1G", "TasksMax=128", "CPUWeight=100"} <= set(lines)
 
 
 def test_no_unit_binds_a_charon_to_the_service():
-    text = files.MANAGED_FILES[f"{files.UNITS}/{paths.CHARON_UNIT}.service"]
+    text = files.managed(files.OWN)[f"{files.OWN.units}/{paths.CHARON_UNIT}.service"]
     bonds = re.compile(r"^(Requires|Requisite|BindsTo|PartOf|Upholds|Conflicts|Slice)=", re.MULTILINE)
     assert bonds.findall(text) == []
 

@@ -53,7 +53,7 @@ def systemctl(*words: str) -> str:
 def landbridge(number: str, *words: str) -> "subprocess.CompletedProcess[str]":
     """The command of the version `number`, which is brought here as from an image."""
     prepared = upgrade.folder(number)
-    here = Path(files.VERSIONS, prepared.name)
+    here = Path(files.OWN.versions, prepared.name)
     if not here.exists():
         here.symlink_to(prepared)
     command = [here / "bin/landbridge", *words]
@@ -71,7 +71,7 @@ def world() -> Iterator[sites.World]:
 @pytest.fixture(scope="module")
 def service(world: sites.World) -> Installed:
     """Nothing is installed yet but the operator's inventory."""
-    Path(files.VERSIONS).mkdir(parents=True)
+    Path(files.OWN.versions).mkdir(parents=True)
     eips = "".join(demo.EIP.format(id=uuid.uuid4(), address=address) for address in sites.EIPS[:4])
     site = Path(files.SITE)
     site.parent.mkdir()
@@ -259,7 +259,7 @@ def test_the_packaged_daemons_are_switched_off(connection_id: str) -> None:
     del connection_id
     done = subprocess.run(["systemctl", "is-enabled", *PACKAGED], capture_output=True, text=True, check=False)
     assert done.stdout.split() == ["disabled", "disabled"]
-    assert tuple(Path(files.SWITCHED_OFF).read_text().split()) == PACKAGED
+    assert tuple(Path(files.OWN.switched_off).read_text().split()) == PACKAGED
 
 
 def test_an_upgrade_loses_no_packet_and_keeps_the_sas(
@@ -347,7 +347,11 @@ def test_uninstalling_takes_all_down_and_leaves_the_data(connection_id: str) -> 
     assert pids
     done = landbridge(upgrade.NEXT, "uninstall")
     assert done.returncode == 0, done.stderr
-    left = [path for path in (*files.MANAGED_FILES, files.COMMAND, files.OPT, paths.RUN) if Path(path).exists()]
+    left = [
+        path
+        for path in (*files.managed(files.OWN), files.OWN.command, files.OWN.home, paths.RUN)
+        if Path(path).exists()
+    ]
     assert left == []
     assert not namespace.exists()
     state = subprocess.run(["systemctl", "is-active", *daemons], capture_output=True, text=True, check=False)

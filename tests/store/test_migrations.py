@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy
 
+from landbridge import errors
 from landbridge.store import tables
 from landbridge.store.sqlite import migrate
+from landbridge.store.sqlite.database import Database
 
 
 def _schema(path: Path) -> dict[str, list[str]]:
@@ -67,6 +69,15 @@ def test_a_second_upgrade_changes_nothing(tmp_path: Path):
     assert _schema(path) == before
     with contextlib.closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT name FROM project").fetchall() == [("kept",)]
+
+
+def test_a_database_of_a_newer_version_is_refused_in_words(tmp_path: Path):
+    path = tmp_path / "newer.db"
+    migrate.upgrade(path)
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(errors.ConfigError, match=r"newer\.db: was made by a newer version of Landbridge \(.*9999"):
+        Database(path)
 
 
 def test_monitors_of_connections_that_are_there_get_their_rows(tmp_path: Path):

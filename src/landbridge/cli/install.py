@@ -32,7 +32,7 @@ def uninstall(settings: config.Settings, arguments: SimpleNamespace) -> None:
 
 
 def _host(arguments: SimpleNamespace) -> host.Host:
-    return host.Host(Path(arguments.root).absolute())
+    return host.Host(Path(arguments.root).absolute(), files.PACKAGE if arguments.package else files.OWN)
 
 
 def _do(steps: Sequence[host.Step], arguments: SimpleNamespace) -> None:

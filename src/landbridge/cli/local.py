@@ -244,15 +244,17 @@ def doctor(**arguments: object) -> None:
 
 _ROOT = click.option("--root", metavar="DIR", default="/", help="The root of a host that does not run (an image).")
 _DRY_RUN = click.option("--dry-run", is_flag=True, help="Tell what would be done.")
+_PACKAGE = click.option("--package", is_flag=True, help="For the scripts of the Debian package.")
 
 
 @click.command
 @_ROOT
 @_DRY_RUN
+@_PACKAGE
 def install(**arguments: object) -> None:
     """Install this program as a service of this host, or upgrade it; tunnels stay up.
 
-    docs/how-to/run-a-gateway.md says what it makes.
+    docs/how-to/run-a-gateway.md says what it makes. On a machine with the Debian package it is refused.
     """
     _call("install", "install", **arguments)
 
@@ -262,6 +264,10 @@ def install(**arguments: object) -> None:
 @click.option("--purge", is_flag=True, help="Remove data and configuration too.")
 @_ROOT
 @_DRY_RUN
+@_PACKAGE
 def uninstall(**arguments: object) -> None:
-    """Take the tunnels down and remove the program; the data stays."""
+    """Take the tunnels down and remove the program; the data stays.
+
+    On a machine with the Debian package it is refused: `apt-get remove landbridge` and `apt-get purge landbridge` do the same.
+    """
     _call("install", "uninstall", **arguments)

@@ -1,19 +1,48 @@
 """The files that an installation writes, and their paths. Nothing here touches the host."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 from landbridge import paths
 
-OPT = "/opt/landbridge"
-VERSIONS = f"{OPT}/versions"
-CURRENT = f"{OPT}/current"
-#: Lists the packaged units that `landbridge install` switched off, one a line. `landbridge uninstall` switches them on again.
-SWITCHED_OFF = f"{OPT}/switched-off"
-COMMAND = "/usr/local/bin/landbridge"
 ETC = "/etc/landbridge"
 CONFIGURATION = f"{ETC}/landbridge.toml"
 SITE = f"{ETC}/site.toml"
-SYSCTL = "/etc/sysctl.d/60-landbridge.conf"
-UNITS = "/etc/systemd/system"
 SERVICE = "landbridge.service"
+#: The Debian package has the program here. What runs is a copy of it, as in every installation.
+PACKAGED = "/usr/lib/landbridge/package"
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where an installation lies. `home` has the copies of the program, `units` those of systemd."""
+
+    home: str
+    command: str
+    units: str
+    sysctl: str
+
+    @property
+    def versions(self) -> str:
+        return f"{self.home}/versions"
+
+    @property
+    def current(self) -> str:
+        """The link to the copy that runs."""
+        return f"{self.home}/current"
+
+    @property
+    def switched_off(self) -> str:
+        """Lists the units of other packages that `landbridge install` switched off, one a line. `landbridge uninstall` switches them on again."""
+        return f"{self.home}/switched-off"
+
+
+#: Of `landbridge install`.
+OWN = Layout("/opt/landbridge", "/usr/local/bin/landbridge", "/etc/systemd/system", "/etc/sysctl.d/60-landbridge.conf")
+#: Of the Debian package, which brings the command, the units and the sysctl file itself.
+PACKAGE = Layout(
+    "/usr/lib/landbridge", "/usr/bin/landbridge", "/usr/lib/systemd/system", "/usr/lib/sysctl.d/60-landbridge.conf"
+)
 #: A gateway's folder; systemd replaces %i by its name.
 _FOLDER = f"{paths.DATA}/{paths.ENGINE}/%i"
 #: The memory limit of a gateway's charon.
@@ -24,7 +53,7 @@ BIRD_MEMORY = "256M"
 # `ip netns add` must mount where the whole host sees it. Every setting that gives a unit a mount namespace (Protect… of
 # paths, Private…, ReadOnly…) would keep those mounts from the host and from the charons: there is none here on purpose.
 _SERVICE = f"""\
-# Written by `landbridge install`, which replaces it. Your changes: systemctl edit landbridge.service
+# An upgrade replaces this file. Your changes: systemctl edit landbridge.service
 [Unit]
 Description=Landbridge, site-to-site VPN service (API and agent)
 Wants=network-online.target
@@ -33,7 +62,7 @@ StartLimitIntervalSec=0
 
 [Service]
 Type=notify
-ExecStart={CURRENT}/bin/landbridge serve --config {CONFIGURATION} --data {paths.DATA}
+ExecStart={{current}}/bin/landbridge serve --config {CONFIGURATION} --data {paths.DATA}
 Restart=on-failure
 RestartSec=2
 # A start may have to migrate a large database.
@@ -71,7 +100,7 @@ WantedBy=multi-user.target
 """
 
 _CHARON = f"""\
-# Written by `landbridge install`, which replaces it. Your changes: systemctl edit {paths.CHARON_UNIT}
+# An upgrade replaces this file. Your changes: systemctl edit {paths.CHARON_UNIT}
 # The instance is the 12 hex digits that name a gateway's folder, network namespace and socket.
 [Unit]
 Description=Landbridge, IKE daemon of gateway %i
@@ -123,7 +152,7 @@ SystemCallArchitectures=native
 """
 
 _BIRD = f"""\
-# Written by `landbridge install`, which replaces it. Your changes: systemctl edit {paths.BIRD_UNIT}
+# An upgrade replaces this file. Your changes: systemctl edit {paths.BIRD_UNIT}
 # The instance is the 12 hex digits that name a gateway's folder, network namespace and socket.
 [Unit]
 Description=Landbridge, BGP daemon of gateway %i
@@ -180,17 +209,20 @@ SystemCallArchitectures=native
 """
 
 _SYSCTL = """\
-# Written by `landbridge install`: packets for the gateways' addresses pass this machine.
+# Packets for the gateways' addresses pass this machine.
 net.ipv4.ip_forward = 1
 """
 
-#: `landbridge install` writes these anew each time.
-MANAGED_FILES = {
-    f"{UNITS}/{SERVICE}": _SERVICE,
-    f"{UNITS}/{paths.CHARON_UNIT}.service": _CHARON,
-    f"{UNITS}/{paths.BIRD_UNIT}.service": _BIRD,
-    SYSCTL: _SYSCTL,
-}
+
+def managed(layout: Layout) -> Mapping[str, str]:
+    """The files that each installation and upgrade replaces: path -> text."""
+    return {
+        f"{layout.units}/{SERVICE}": _SERVICE.format(current=layout.current),
+        f"{layout.units}/{paths.CHARON_UNIT}.service": _CHARON,
+        f"{layout.units}/{paths.BIRD_UNIT}.service": _BIRD,
+        layout.sysctl: _SYSCTL,
+    }
+
 
 _CONFIGURATION = f"""\
 # Settings of Landbridge on this host; `landbridge check-config` reads them. All of them: docs/reference/settings.md.

@@ -4,6 +4,8 @@ A plan has a step for each thing that is not as it should be. The order of its s
 copied and reads the configuration before the link changes to it. When the service does not start with the new program, the link
 changes back. No step touches a charon; uninstall stops the engine first. With another `root` than / the plan is for an image, where
 no service runs.
+
+The Debian package's scripts take the same plans with the layout PACKAGE. There dpkg has written the files of `files.managed`, and the program lies on the host.
 """
 
 import contextlib
@@ -29,6 +31,7 @@ _PACKAGED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }
 BOOTED = Path(paths.SYSTEMD)
 NO_ROOT = "this must be done by root"
+_BY_PACKAGE = "this machine has the Debian package landbridge: apt-get installs, upgrades and removes it"
 
 
 class HostError(errors.LandbridgeError):
@@ -46,10 +49,16 @@ class Step:
 @dataclass(frozen=True, slots=True)
 class Host:
     root: Path = Path("/")
+    layout: files.Layout = files.OWN
 
     @property
     def runs(self) -> bool:
-        return self.root == Path("/")
+        """Whether the service can run here. The Debian package is also installed where a system is being made, without systemd."""
+        return self.root == Path("/") and (not self.is_packaged or BOOTED.is_dir())
+
+    @property
+    def is_packaged(self) -> bool:
+        return self.layout is files.PACKAGE
 
     def at(self, path: str) -> Path:
         return self.root / path.lstrip("/")
@@ -82,34 +91,63 @@ def plan_install(host: Host, *, dry_run: bool = False) -> list[Step]:
 
 
 def _plan_install(host: Host) -> list[Step]:
-    new = program.here()
-    folder = host.at(f"{files.VERSIONS}/{new.name}")
+    new, layout = program.here(), host.layout
+    target = f"{layout.versions}/{new.name}"
+    folder = host.at(target)
     steps = []
     if not program.is_whole(folder):
-        steps.append(Step(f"copy landbridge {new.name} to {folder}", partial(program.copy, new, folder)))
+        copy = partial(program.link, host.at(files.PACKAGED)) if host.is_packaged else partial(program.copy, new)
+        steps.append(Step(f"copy landbridge {new.name} to {folder}", partial(copy, folder, target)))
     steps += [_write(host, path, text) for path, text in files.INITIAL_FILES.items() if not host.at(path).exists()]
     if host.runs and steps:
         steps.append(Step("read the configuration with the new program", partial(_read_configuration, folder)))
-    steps += [
-        _write(host, path, text) for path, text in files.MANAGED_FILES.items() if not _has_text(host.at(path), text)
-    ]
-    target = f"{files.VERSIONS}/{new.name}"
-    before = _target(host.at(files.CURRENT))
+    managed = files.managed(layout).items()
+    steps += [_write(host, path, text) for path, text in managed if not _has_text(host.at(path), text)]
+    old = files.OWN if host.is_packaged and os.path.lexists(host.at(files.OWN.home)) else None
+    before = _target(host.at(layout.current)) or (_target(host.at(old.current)) if old else None)
     if before != target:
-        steps.append(_link(host, files.CURRENT, target))
-    if _target(host.at(files.COMMAND)) != f"{files.CURRENT}/bin/landbridge":
-        steps.append(_link(host, files.COMMAND, f"{files.CURRENT}/bin/landbridge"))
-    steps += _plan_start(host, steps, target, before)
+        steps.append(_link(host, layout.current, target))
+    if _target(host.at(layout.command)) != f"{layout.current}/bin/landbridge":
+        steps.append(_link(host, layout.command, f"{layout.current}/bin/landbridge"))
+    steps += _plan_handover(host, old) if old else []
+    steps += _plan_enable(host, steps) + (_plan_start(host, steps, target, before) if host.runs else [])
+    steps += [_remove(host, old.home)] if old else []
     return steps + (_plan_sweep(host, {target, before}) if before != target else [])
 
 
-def _plan_start(host: Host, earlier: list[Step], target: str, before: str | None) -> list[Step]:
+def _plan_handover(host: Host, old: files.Layout) -> list[Step]:
+    """Steps that hand an installation over to the Debian package. Its daemons run on; their units have the same names."""
+    there = [path for path in (*files.managed(old), old.command) if os.path.lexists(host.at(path))]
+    steps = [_remove(host, path) for path in there]
+    if f"{old.units}/{files.SERVICE}" in there:
+        steps.insert(0, Step(f"disable {files.SERVICE} of {old.home}", partial(_systemctl, "disable", files.SERVICE)))
+    if host.at(old.switched_off).exists():
+        keep = partial(host.at(old.switched_off).replace, host.at(host.layout.switched_off))
+        steps.append(Step(f"keep {host.at(old.switched_off)}", keep))
+    return steps
+
+
+def _plan_enable(host: Host, earlier: list[Step]) -> list[Step]:
+    if host.is_packaged:
+        return [Step(f"enable {files.SERVICE} unless somebody has disabled it", _enable_as_debian_does)]
     if not host.runs:
         enable = partial(_systemctl, "--root", str(host.root), "enable", files.SERVICE)
         return [Step(f"enable {files.SERVICE}", enable)] if earlier else []
-    steps = _plan_switch_off(host)
     if _systemctl_says("is-enabled", files.SERVICE) != "enabled":
-        steps.append(Step(f"enable {files.SERVICE}", partial(_systemctl, "enable", files.SERVICE)))
+        return [Step(f"enable {files.SERVICE}", partial(_systemctl, "enable", files.SERVICE))]
+    return []
+
+
+def _enable_as_debian_does() -> None:
+    """As the scripts that debhelper writes: a service that was disabled stays so (deb-systemd-helper(1p))."""
+    asking = ["deb-systemd-helper", "--quiet", "was-enabled", files.SERVICE]
+    wanted = subprocess.run(asking, check=False).returncode == 0  # noqa: S603
+    doing = ["deb-systemd-helper", "enable" if wanted else "update-state", files.SERVICE]
+    subprocess.run(doing, check=True, capture_output=True)  # noqa: S603
+
+
+def _plan_start(host: Host, earlier: list[Step], target: str, before: str | None) -> list[Step]:
+    steps = _plan_switch_off(host)
     if earlier or not _is_running(target):
         steps.append(Step(f"start {files.SERVICE} anew; tunnels stay up", partial(_restart, host, before)))
     return steps
@@ -133,6 +171,7 @@ def _find_obstacles(host: Host) -> Iterator[str]:
     """The reasons why this cannot be a gateway's host."""
     if os.geteuid() != 0:
         yield NO_ROOT
+    yield from _find_other_mechanism(host)
     if not program.PYTHON.exists():
         yield (
             f"this host lacks {program.PYTHON}, the Python of this program: "
@@ -144,6 +183,15 @@ def _find_obstacles(host: Host) -> Iterator[str]:
         yield "systemd does not run here: use `landbridge serve`, or --root for an image of another host"
 
 
+def _find_other_mechanism(host: Host) -> Iterator[str]:
+    """The reason why this host's installation is not to be changed by this command."""
+    packaged = host.at(files.PACKAGED).is_dir()
+    if packaged and not host.is_packaged:
+        yield _BY_PACKAGE
+    if host.is_packaged and not packaged:
+        yield f"--package is for the scripts of the Debian package, and this machine lacks {files.PACKAGED}"
+
+
 def _read_configuration(folder: Path) -> None:
     command = [f"{folder}/bin/landbridge", "check-config", "--files-only", "--config", files.CONFIGURATION]
     subprocess.run(command, check=True, capture_output=True)  # noqa: S603
@@ -151,10 +199,12 @@ def _read_configuration(folder: Path) -> None:
 
 def _restart(host: Host, before: str | None) -> None:
     _systemctl("daemon-reload")
-    subprocess.run(["sysctl", "--quiet", "--load", files.SYSCTL], check=True, capture_output=True)  # noqa: S607, S603
-    current = host.at(files.CURRENT)
+    subprocess.run(["sysctl", "--quiet", "--load", host.layout.sysctl], check=True, capture_output=True)  # noqa: S607, S603
+    current = host.at(host.layout.current)
+    # The local policy of Debian (policy-rc.d) says whether a package may start its service.
+    restart = ["deb-systemd-invoke" if host.is_packaged else "systemctl", "restart", files.SERVICE]
     try:
-        _systemctl("restart", files.SERVICE)
+        subprocess.run(restart, check=True, capture_output=True)  # noqa: S603
     except subprocess.CalledProcessError:
         why = _last_line()
         if before is None or before == _target(current) or not host.at(before).is_dir():
@@ -194,14 +244,14 @@ def _is_configured(place: Path, words: tuple[str, ...]) -> bool:
 
 
 def _switch_off(host: Host, unit: str) -> None:
-    with host.at(files.SWITCHED_OFF).open("a") as record:
+    with host.at(host.layout.switched_off).open("a") as record:
         record.write(f"{unit}\n")
     _systemctl("disable", "--now", unit)
 
 
 def _plan_sweep(host: Host, kept: set[str | None]) -> list[Step]:
     """Steps that remove old versions. `kept` are the new version and the one before, to which a user may go back."""
-    versions = host.at(files.VERSIONS)
+    versions = host.at(host.layout.versions)
     names = {Path(one).name for one in kept if one}
     old = sorted(versions.iterdir()) if versions.is_dir() else []
     return [Step(f"remove {path}", partial(shutil.rmtree, path)) for path in old if path.name not in names]
@@ -210,32 +260,35 @@ def _plan_sweep(host: Host, kept: set[str | None]) -> list[Step]:
 def plan_stop(host: Host) -> list[Step]:
     """The steps before the engine is stopped. Raises HostError."""
     _check_root()
+    for obstacle in _find_other_mechanism(host):
+        raise HostError(obstacle)
     if not host.runs or _systemctl_says("is-active", files.SERVICE) not in {"active", "activating", "reloading"}:
         return []
     return [Step(f"stop {files.SERVICE}", partial(_systemctl, "stop", files.SERVICE))]
 
 
 def plan_uninstall(host: Host, *, purge: bool) -> list[Step]:
-    """The steps after the engine was stopped. Only `purge` removes the data and the configuration."""
-    steps = []
-    if host.at(f"{files.UNITS}/{files.SERVICE}").exists():
-        where = () if host.runs else ("--root", str(host.root))
-        steps.append(Step(f"disable {files.SERVICE}", partial(_systemctl, *where, "disable", files.SERVICE)))
-    gone = [*files.MANAGED_FILES, files.COMMAND, files.CURRENT, paths.RUN]
+    """The steps after the engine was stopped. Only `purge` removes the data and the configuration. dpkg removes what it brought itself."""
+    layout, steps = host.layout, []
+    gone = [layout.current, paths.RUN]
+    if not host.is_packaged:
+        if host.at(f"{layout.units}/{files.SERVICE}").exists():
+            where = () if host.runs else ("--root", str(host.root))
+            steps.append(Step(f"disable {files.SERVICE}", partial(_systemctl, *where, "disable", files.SERVICE)))
+        gone = [*files.managed(layout), layout.command, *gone]
     gone += [files.ETC, paths.DATA] if purge else []
     steps += [_remove(host, path) for path in gone if os.path.lexists(host.at(path))]
     if host.runs and steps:
         steps.append(Step("let systemd read its units again", partial(_systemctl, "daemon-reload")))
     switched_off = _switched_off(host) if host.runs else []
     steps += [Step(f"switch {unit} on again", partial(_systemctl, "enable", "--now", unit)) for unit in switched_off]
-    if host.at(files.OPT).exists():
-        steps.append(_remove(host, files.OPT))
-    return steps
+    left = [layout.versions, layout.switched_off] if host.is_packaged else [layout.home]
+    return steps + [_remove(host, path) for path in left if host.at(path).exists()]
 
 
 def _switched_off(host: Host) -> list[str]:
     with contextlib.suppress(FileNotFoundError):
-        return sorted(set(host.at(files.SWITCHED_OFF).read_text().split()))
+        return sorted(set(host.at(host.layout.switched_off).read_text().split()))
     return []
 
 

@@ -6,6 +6,7 @@ its contents. A copy is whole when it has its launcher. Nothing writes to a copy
 """
 
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -70,13 +71,22 @@ def _own() -> Iterator[tuple[str, Path]]:
 
 
 def _named_for_pip(distribution: metadata.Distribution) -> dict[str, Path]:
-    """The files of our own distribution that name it, its version and its requirements. Its code may be a link to a folder elsewhere."""
-    return {name: path for name, path in _files(distribution).items() if ".dist-info/" in name}
+    """The file of our own distribution that has its name, version and requirements. The other ones say where pip installed it from."""
+    name = f"landbridge-{distribution.version}.dist-info/METADATA"
+    return {name: Path(str(distribution.locate_file(name)))}
+
+
+def requirements() -> list[str]:
+    """Names of the distributions that a copy holds beside our own."""
+    return sorted(_closure("landbridge").keys() - {"landbridge"})
 
 
 def _record(distribution: metadata.Distribution) -> str:
-    """The hashes of all its files, as pip wrote them: the files themselves take much longer to read."""
-    return distribution.read_text("RECORD") or ""
+    """The hashes of its files in site-packages, as pip wrote them: the files themselves take much longer to read. The hashes of scripts
+    elsewhere depend on the path of the virtual environment.
+    """
+    lines = (distribution.read_text("RECORD") or "").splitlines()
+    return "\n".join(line for line in lines if not line.startswith("../"))
 
 
 def _files(distribution: metadata.Distribution) -> dict[str, Path]:
@@ -109,10 +119,14 @@ def is_whole(folder: Path) -> bool:
     return (folder / "bin/landbridge").exists()
 
 
-def copy(program: Program, folder: Path) -> None:
-    """Copies the program to `folder`, and replaces what an interrupted copy left there. Raises OSError or SubprocessError."""
+def copy(program: Program, folder: Path, place: str) -> None:
+    """Copies the program to `folder`, and replaces what an interrupted copy left there. `place`: the path of `folder` on the host that runs it.
+    Raises OSError or SubprocessError.
+    """
     shutil.rmtree(folder, ignore_errors=True)
-    subprocess.run([PYTHON, "-m", "venv", "--without-pip", folder], check=True, capture_output=True)  # noqa: S603
+    (folder / "bin").mkdir(parents=True)
+    (folder / "bin/python").symlink_to(PYTHON)
+    (folder / "pyvenv.cfg").write_text(f"home = {PYTHON.parent}\ninclude-system-site-packages = false\n")
     packages = folder / PACKAGES
     for relative, source in program.sources.items():
         target = packages / relative
@@ -121,12 +135,29 @@ def copy(program: Program, folder: Path) -> None:
         target.chmod(0o755 if source.stat().st_mode & 0o100 else 0o644)
     compiling = [f"{folder}/bin/python", "-I", "-m", "compileall", "-q", str(packages)]
     subprocess.run(compiling, check=True, capture_output=True)  # noqa: S603
-    _write_launcher(folder, f"{files.VERSIONS}/{program.name}/bin/python")
+    _write_launcher(folder, place)
 
 
-def _write_launcher(folder: Path, python: str) -> None:
+def link(copied: Path, folder: Path, place: str) -> None:
+    """Makes `folder` another copy of a copy on the same file system, of hard links: the files take no room again, and stay when those in `copied` are
+    replaced. `place` as for `copy`. Raises OSError.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    launcher = str(copied / "bin")
+    shutil.copytree(
+        copied,
+        folder,
+        symlinks=True,
+        copy_function=os.link,
+        ignore=lambda path, _: {"landbridge"} if path == launcher else set(),
+    )
+    _write_launcher(folder, place)
+
+
+def _write_launcher(folder: Path, place: str) -> None:
     """Writes the launcher, atomically and last: it says that the copy is whole."""
     fresh = folder / "bin/landbridge.new"
-    fresh.write_text(_LAUNCHER.format(python=python, configuration=files.CONFIGURATION))
+    fresh.write_text(_LAUNCHER.format(python=f"{place}/bin/python", configuration=files.CONFIGURATION))
     fresh.chmod(0o755)
     fresh.rename(folder / "bin/landbridge")

@@ -131,7 +131,9 @@ class Database:
             self._writer.execute("PRAGMA synchronous=NORMAL")  # `_sync` waits for the disk
             self._writer.execute("PRAGMA user_version")  # the first read makes the log's file
             self._log_file = os.open(path.with_name(f"{path.name}-wal"), os.O_RDWR | os.O_CLOEXEC)
-        except (sqlite3.DatabaseError, sqlalchemy.exc.DatabaseError, alembic.util.CommandError) as error:
+        except alembic.util.CommandError as error:
+            raise errors.ConfigError(f"{path}: was made by a newer version of Landbridge ({error})") from None
+        except (sqlite3.DatabaseError, sqlalchemy.exc.DatabaseError) as error:
             raise errors.ConfigError(f"{path}: {error}".splitlines()[0]) from None
         self._writer_lock = WriterLock(path.with_name("writer.lock"))
         self._queue: list[_Job] = []
