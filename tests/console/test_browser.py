@@ -159,6 +159,19 @@ def test_a_tunnel_is_mended_from_its_page(reader: Any, estate: Any):
     assert "connections {" in page.evaluate("navigator.clipboard.readText()")
 
 
+def test_the_text_of_a_step_hides_the_line_behind_it(reader: Any, estate: Any):
+    reader.api.simulate(estate["down"]["id"], "down:psk")
+    reader.api.connection_as(estate["down"]["id"], "DOWN")
+    page = reader.open(f"/connections/{estate['down']['id']}")
+    outline, order, background = page.locator(".sequence .failed circle + text").evaluate(
+        """text => {
+            const style = getComputedStyle(text);
+            return [style.stroke, style.paintOrder, getComputedStyle(text.closest(".sheet")).backgroundColor];
+        }"""
+    )
+    assert (outline, order) == (background, "stroke")
+
+
 def test_a_gateway_is_created_changed_and_deleted_with_a_keyboard(reader: Any):
     """Every step by labels, Enter and Tab alone, as a screen reader offers them."""
     page = reader.open("/new-gateway")
