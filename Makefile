@@ -80,7 +80,7 @@ PARALLEL := -n auto --dist worksteal
 # Tests of tunnels wait for timers more than they work: three workers for two processors.
 PARALLEL_TUNNELS := -n $(shell echo $$(( ($$(nproc) * 3 + 1) / 2 ))) --dist worksteal
 
-# The tests' folders are in memory where there is a GiB for them: on a disk, thousands of commits wait for it. `make test` has them on the disk.
+# The folders of the tests are in memory when /dev/shm has a GiB free, so that thousands of commits do not wait for a disk. `make test` has them on the disk.
 IN_MEMORY = $(shell [ "$$(df -m --output=avail /dev/shm 2>/dev/null | tail -1)" -ge 1024 ] 2>/dev/null && echo PYTEST_DEBUG_TEMPROOT=/dev/shm)
 
 unit: setup ## the tests of every minute: no processes, no servers, no tunnels
@@ -93,7 +93,7 @@ test-clients: setup ## foreign clients in Go, Java and Terraform; ABSENT=skip sk
 	@$(BIN)/python -m pytest -rs tests/clients $(if $(ABSENT),--absent=$(ABSENT))
 
 WITH := not long
-# Started in a virtual machine: nothing is loaded that these tests do not use, since imports take seconds there, and what waits waits longer.
+# Started in a virtual machine: nothing is loaded that these tests do not use, since imports take seconds there. LAB_SLOWNESS makes waits longer.
 GUEST_PYTEST := env LAB_SLOWNESS=4 $(BIN)/python -m pytest -p no:cacheprovider -p no:hypothesispytest -p no:xdist -p no:xdist.looponfail -p no:pytest_cov --confcutdir=tests/kernel --timeout=400 -m '$(WITH)'
 
 test-kernel: setup $(VENV)/.kernel-packages ## tunnels and the installation on Debian's own kernel, in virtual machines
@@ -111,7 +111,7 @@ test-kernel-full: setup $(VENV)/.kernel-packages ## the tests that take minutes 
 	$(BIN)/python -m lab.kernel_tests_page build/kernel/tunnels/junit.xml build/kernel/install/junit.xml build/kernel/every-scenario/verdicts.json || bad=1; \
 	exit $$bad
 
-# Not $(MAKE) in the recipe: with -n, make runs a line that has it, and here with all that the line does besides.
+# With -n, make runs each line of a recipe that has $(MAKE). The line in test-kernel-full also runs tests, so it has this variable.
 SUBMAKE := $(MAKE)
 
 KERNEL_PARTS := build/kernel/install build/kernel/tunnels build/kernel/every-scenario
