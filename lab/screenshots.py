@@ -58,7 +58,7 @@ BRANCHES = (
 )
 
 
-#: What the console says of them.
+#: The status line of the console with these branches.
 SUMMARY = "2 of 4 tunnels up, 2 down"
 
 

@@ -144,7 +144,7 @@ def test_the_pre_shared_key_is_shown_to_an_admin_who_asks_and_noted(person: Call
     assert events(one)[0][0] == "show_psk"
 
 
-def test_what_people_type_iswords(person: Callable[..., Any]):
+def test_what_people_type_is_text(person: Callable[..., Any]):
     one = person()
     path = f"/connections/{_made(one)['id']}"
     hostile = "\"'><script>alert(1)</script>"

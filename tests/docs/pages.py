@@ -14,8 +14,8 @@ from typing import Any
 FOLDER = Path(__file__).parents[2] / "docs/how-to"
 LANDBRIDGE = Path(sys.executable).with_name("landbridge")
 PATH = f"{LANDBRIDGE.parent}:{os.environ['PATH']}"
-#: Namespaces of its own for the network, mounts and processes: the names of network namespaces clash with nobody's, and all that a
-#: page leaves running or forgets ends with the shell.
+#: Namespaces of its own for the network, mounts and processes: the page's network namespaces do not clash with others, and all that a
+#: page leaves running ends with the shell.
 _ISOLATED = ("unshare", "--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child", "bash", "-c")
 _PREPARE = "mount -t tmpfs tmpfs /run\nmkdir /run/netns\nip link set lo up"
 

@@ -20,7 +20,7 @@ PUBLIC = "203.0.113.10"
 
 
 def test_the_words_of_proposals_are_those_of_the_engine():
-    """And of each list all, each with its partner."""
+    """The tables have each algorithm of the engine, with its name in Landbridge."""
     rows = re.findall(
         r"^\| (`(?:aes128`|aes128gcm16|md5|modp768|ecp256).*?) \| (.*?)(?:\. Then.*)? \|$",
         pages.page(NAME),

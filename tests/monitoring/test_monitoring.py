@@ -108,7 +108,7 @@ def test_what_is_watched_exists(expression: str):
 
 
 def test_each_series_is_in_a_rule_or_a_panel():
-    """Of a histogram one is enough, such as its buckets."""
+    """One series of a histogram is enough, such as its buckets."""
     watched = " ".join([*EXPRESSIONS.values(), *(rule["expr"] for rule in RULES)])
     assert [one for one in _series() if re.sub("_(bucket|sum|count)$", "", one) not in watched] == []
 

@@ -157,7 +157,7 @@ def test_another_may_write_while_the_loop_has_not_heard_of_the_commit(database: 
     other.join()
 
 
-def test_a_failing_operation_does_not_hurt_its_neighbours(database: Database, path: Path, trace: list[str]):
+def test_a_failing_operation_leaves_its_neighbours_alone(database: Database, path: Path, trace: list[str]):
     one, two, three = _together(database, _insert("one"), _insert_and_fail("two"), _insert("three"))
     assert (one, three) == ("one", "three")
     assert isinstance(two, LookupError)
@@ -166,7 +166,7 @@ def test_a_failing_operation_does_not_hurt_its_neighbours(database: Database, pa
     assert trace.count("COMMIT") == 1
 
 
-def test_several_failing_operations_do_not_hurt_their_neighbours(database: Database, path: Path):
+def test_several_failing_operations_leave_their_neighbours_alone(database: Database, path: Path):
     works = (_insert("one"), _insert_and_fail("two"), _insert_and_fail("three"), _insert("four"))
     one, two, three, four = _together(database, *works)
     assert (one, four) == ("one", "four")

@@ -36,7 +36,7 @@ class Answer(dict[str, Any]):
 
 
 class Api:
-    """The API as an account sees it. `warn` gets what the service says beside an answer, a line each. `timeout`: see TIMEOUT, its default."""
+    """The API as an account sees it. `warn` gets what the service says beside an answer, a line each. `timeout`: in seconds; None: TIMEOUT."""
 
     def __init__(
         self, account: Account, warn: Callable[[str], None] = lambda _: None, timeout: float | None = None

@@ -1,8 +1,8 @@
-"""The pages that create, change and delete a resource, whatever its kind. A kind says which fields it has and which operations do it.
+"""The pages that create, change and delete a resource of any kind. A kind says which fields the forms have and which operations they use.
 
-The forms work without a script: each button sends them. `do` says what for: `live` (the script, while a person types), `check`, `create` or
-`change`. What a person should know before is shown once: warnings of the rules, and the connections that a change disturbs. A form carries the name
-of what it showed (`seen`), and a change is made only when nothing else is to be shown.
+The forms work without a script: each button sends them. The value `do` of the form of a create is `check`, `create`, or `live`, which the script sends while
+a person types. A person confirms warnings of the rules and the connections that a change disturbs. A form carries a name of what the person saw
+(`seen`). When there is more to confirm, the page shows it and changes nothing.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -158,7 +158,7 @@ async def edit(visit: Visit, present: Present, load: Callable[[], Awaitable[Pres
 
 
 def _stale_page(visit: Visit, present: Present, form: Mapping[str, str]) -> Rendered:
-    """The form as the resource is now, and what the person gave beside it: whose value is right is the person's choice."""
+    """The form with the values that are stored now, and the other values of the person beside it. The person chooses between both."""
     theirs = [
         (one.label, form[one.path]) for one in present.fields if one.kind != "secret" and forms.is_changed(one, form)
     ]
@@ -194,7 +194,7 @@ def _edit_page(
 
 
 async def delete(visit: Visit, operation: Operation[Any, None], ref: Any, to: str, said: str) -> Answered:
-    """Deletes what the page before showed. What was changed since is shown again first."""
+    """Deletes the version that the page before showed. A newer version is shown again first, and is not deleted."""
     try:
         await visit.perform(operation, ref, if_match=visit.form.get("version") or None)
     except errors.Changed:

@@ -273,7 +273,7 @@ def _bands(series: Series, is_part: Callable[[Point], bool]) -> list[tuple[str, 
 
 
 def _gaps(series: Series) -> list[tuple[str, str]]:
-    """From the first sample on: before it nothing is missing. The slots after the newest one are not written yet."""
+    """The gaps after the first sample. The slots after the newest one are not written yet."""
     step = timedelta(seconds=series.ring.seconds)
     runs = list(_slots(series, (point for point in series.points if point.sample.observed)))
     return [

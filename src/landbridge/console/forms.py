@@ -45,7 +45,7 @@ class Field:
 
     @property
     def choices(self) -> Sequence[tuple[str, str]]:
-        """(value, text) of each choice. The text marks the default and what the API's page calls weak. A value that is stored is one of them."""
+        """(value, text) of each choice. The text marks the default and what the API's page calls weak. A stored value that the API no longer allows is a choice, too."""
         if not isinstance(self.allowed, Choice):
             return self.options
         marks = {self.allowed.default: " (default)"} | dict.fromkeys(allowed_values.WEAK, " (weak)")

@@ -77,7 +77,7 @@ def _new_fields(form: Mapping[str, str], offer: operations.Offer) -> Iterator[Fi
     attachment = _chosen(form, "attachment_type")
     yield Field(path="name", label="Name", group="what", help=f"Empty: {allowed_values.GATEWAY_NAME}****.")
     yield forms.choice(
-        "flavor", "Flavor", _FIELDS.flavor, "what", "How many connections it carries, and how wide its EIPs are."
+        "flavor", "Flavor", _FIELDS.flavor, "what", "It sets the number of connections, and the bandwidth of the EIPs."
     )
     text = "active-active: both endpoints carry traffic. active-standby: the second one carries while the first one does not."
     yield forms.choice("ha_mode", "Endpoints", _FIELDS.ha_mode, "what", text)
@@ -118,11 +118,7 @@ def _network_fields(attachment: str, form: Mapping[str, str], offer: operations.
     networks = [(one.id, f"{one.id} {one.cidr or ''}".strip()) for one in offer.networks]
     first = networks[0][0] if networks else str(uuid.uuid4()) if offer.site.any_network else ""
     if offer.site.any_network or len(networks) > LISTED:
-        text = (
-            "Any id. The one that stands here first is new."
-            if offer.site.any_network
-            else "The id of a network of the site."
-        )
+        text = "Any id. The first value is a new one." if offer.site.any_network else "The id of a network of the site."
         yield Field(path=path, label=label, group="network", help=text, options=networks[:LISTED], value=first)
     else:
         yield Field(path=path, label=label, group="network", kind="choice", options=networks, value=first)
@@ -153,7 +149,7 @@ _KIND = changes.Creation(
     noun="VPN gateway",
     path="/new-gateway",
     show="/gateways",
-    intro="Our side of tunnels: two endpoints with outer addresses, before the network that they lead to.",
+    intro="Our side of tunnels: two endpoints with outer addresses, in front of the network behind them.",
     draft=_draft,
     check=operations.check,
     create=operations.create,
@@ -184,7 +180,7 @@ async def _present(visit: Visit) -> changes.Present:
         show=f"/gateways/{gateway.id}",
         version=shown.etag,
         fields=fields,
-        intro="Before a change that negotiates tunnels anew the page says which ones. Its network, its mode and its ASN cannot be changed.",
+        intro="When a change negotiates tunnels anew, the page lists these tunnels first. The network, the mode and the ASN cannot be changed.",
         draft=draft,
         check=gateway_updates.check,
         update=gateway_updates.update,

@@ -1,8 +1,8 @@
 """What visits to the pages of a project share: reads that cost much, and what was rendered of them.
 
 A share belongs to a change mark, so a page that a person opens shows everything that was written before. Refreshes of open pages may use a mark that is
-a little old in a large project: changes one after another then cost one read in a while, for any number of viewers. All of it stays on the
-event loop; the reads themselves run elsewhere.
+a little old in a large project, so that many changes cost one read in this time, for any number of viewers. The shares belong to the
+event loop; only the reads run elsewhere.
 """
 
 import asyncio
@@ -55,7 +55,7 @@ class Shares:
         return mark
 
     async def get(self, project_id: str, mark: Mark, name: Hashable, read: Callable[[], Awaitable[Any]]) -> Any:
-        """What `read` returns, or returned to a visit with the same mark before. A read that fails is nobody's but its visit's own."""
+        """What `read` returns, or returned to a visit with the same mark before. When a read fails, only the visit that made it fails."""
         key = (project_id, name)
         known = self._shares.get(key)
         if known is not None and known[0] == mark:

@@ -39,7 +39,7 @@ class Warning:  # noqa: A001 -- `model.Warning`, as an API calls what goes with 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """What a create or a change would do, were it made now. `violations`: why it would be refused; then the others are empty. `disturbed`: id and name of
+    """What a create or a change would do. `violations`: why it would be refused; then the others are empty. `disturbed`: id and name of
     each connection whose tunnel would be negotiated anew.
     """
 

@@ -15,7 +15,7 @@ class Ring:
     slots: int
 
 
-#: Seconds of a slot of the finest ring. Each other slot is made of whole ones of these.
+#: Seconds of a slot of the finest ring. Each longer slot consists of whole slots of this length.
 FINEST_SECONDS = 60
 RINGS = (Ring("hour", FINEST_SECONDS, 60), Ring("day", 15 * 60, 96), Ring("month", 8 * 3600, 90))
 
@@ -40,7 +40,7 @@ class EchoSample:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """`observed`: the milliseconds of the slot that lie between two looks which followed each other; of no other time anything is known. `up`: those of
+    """`observed`: the milliseconds of the slot between two looks that followed each other. `up`: those of
     them in which the tunnel was up. `bytes_in`, `bytes_out`: what it carried in the observed time. `nqa`, `monitor`: None where no echoes were
     sent.
     """

@@ -91,7 +91,7 @@ def _changed_connections(
     there: tuple[model.Connection, ...],
 ) -> list[tuple[model.Connection, model.Connection, str]]:
     """The connections that depend on the gateway and change with it: the EIP of their endpoint, the policy rules that were derived from its subnets, the
-    policies of its template. Each before, after, and with its identity on the wire.
+    policies of its template. Each as it was, as it will be, and its identity on the wire.
     """
     peers = {one.id: _peer(tx, call, one) for one in there}
     updated = [rules.updated_connection(one, was, now, peers[one.id]) for one in there]

@@ -80,7 +80,7 @@ def check(tx: Transaction, call: Call, request: model.GatewayRequest) -> model.C
 
 @operation("offer_vgw", "admin", "read")
 def offer(tx: Transaction, call: Call, _: model.EmptyRequest) -> Offer:
-    """What a new gateway of the project can take of the site."""
+    """The networks and EIPs of the site that a new gateway of the project can take."""
     site = call.service.site.of(call.project_id)
     networks, eips = rules.free(site, gateways.taken(tx, call.project_id, None))
     return Offer(networks=networks, eips=eips, site=site)

@@ -1,4 +1,4 @@
-"""The keys of a project: list, create, revoke. Keys without a project are made on the service's own machine alone (`landbridge keys`)."""
+"""The keys of a project: list, create, revoke. `landbridge keys` on the service's machine makes keys without a project."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -49,7 +49,7 @@ def create(tx: Transaction, call: Call, request: model.KeyRequest) -> access.New
 
 @operation(access.REVOKED, "admin", "write")
 def revoke(tx: Transaction, call: Call, request: model.KeyRef) -> None:
-    """The key is valid no longer; its console sessions end. Raises Invalid for the caller's own key, so that a project keeps a key of an admin."""
+    """Revokes a key and ends its console sessions. Raises Invalid for the caller's own key, so that the project keeps a key of an admin."""
     if request.access_key == call.caller.access_key:
         wrong = "is the key of this request"
         call.refuse([model.Violation("access_key", wrong, "another key; another admin may revoke this one")])

@@ -92,7 +92,7 @@ class StoreSource:
     does not wait for the disk: after a power cut the agent looks again.
 
     `desired` is the function of this module with the node's site file and keys; `beat` is called when the agent looks at all gateways.
-    `unseen_after`: after this time without a look it is not known what a connection carried.
+    `unseen_after`: the time between two looks after which no sample has what a connection carried.
     """
 
     def __init__(

@@ -18,9 +18,9 @@ from landbridge.store.database import Database, Transaction
 log = logging.getLogger(__name__)
 #: Seconds between two writes.
 PERIOD = 60.0
-#: Connections of a transaction: other writers wait for some milliseconds.
+#: Connections of a transaction, so that other writers wait only some milliseconds.
 BATCH = 500
-#: Milliseconds between two looks whose echoes are taken: what an engine says of echoes covers the last minute.
+#: Milliseconds between two looks whose echoes are taken: an engine reports the echoes of the last minute.
 _ECHOES_EVERY = 55_000
 
 Collected = dict[str, dict[int, Sample]]
@@ -76,7 +76,7 @@ class Sampler:
             self._echoes_at.pop(gone, None)
 
     def flush_when_due(self) -> None:
-        """Writes what was collected, when the last write was long enough ago and no other thread is at it."""
+        """Writes what was collected, when the last write was long enough ago and no other thread writes."""
         if time.monotonic() >= self._next and self._writing.acquire(blocking=False):
             try:
                 self.flush()

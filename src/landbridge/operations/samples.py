@@ -5,13 +5,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from landbridge import model
 from landbridge.model.samples import FINEST_SECONDS, EchoSample, Ring, Sample
 
-#: What an engine says of echoes is about so long a time before the look.
+#: An engine reports the echoes of this time before a look.
 ECHO_WINDOW = 60_000
 _FINEST = FINEST_SECONDS * 1000
 
 
 def slot_at(ring: Ring, at: int) -> int:
-    """The slot of a ring that has this time."""
+    """The slot of a ring that contains this time."""
     return at // (ring.seconds * 1000)
 
 
@@ -19,7 +19,7 @@ def of_traffic(
     before: model.ConnectionObservation, now: model.ConnectionObservation, since: int, until: int
 ) -> Iterator[tuple[int, Sample]]:
     """(slot of the finest ring, sample) of the time between two looks that followed each other. The bytes are spread evenly over it. The state
-    that the first look found counts for the whole time. A counter that went backwards was started anew, and tells nothing.
+    that the first look found counts for the whole time. A counter that went backwards was started anew, and its bytes are not counted.
     """
     came = max(0, now.traffic.bytes_in - before.traffic.bytes_in)
     went = max(0, now.traffic.bytes_out - before.traffic.bytes_out)
@@ -76,7 +76,7 @@ def _share(total: int, since: int, until: int, begin: int, end: int) -> int:
 
 
 def add(one: Sample, other: Sample) -> Sample:
-    """The sample of both."""
+    """The sum of two samples."""
     return Sample(
         one.observed + other.observed,
         one.up + other.up,
@@ -110,7 +110,7 @@ def total(pieces: Iterable[tuple[int, Sample]]) -> dict[int, Sample]:
 
 
 def fold(pieces: Mapping[int, Sample], ring: Ring) -> dict[int, Sample]:
-    """Slots of the finest ring -> slots of `ring`. Nothing is lost but the detail."""
+    """Slots of the finest ring -> slots of `ring`. The sums stay the same."""
     return total((slot * FINEST_SECONDS // ring.seconds, one) for slot, one in pieces.items())
 
 

@@ -382,7 +382,7 @@ def free(site: model.Site, taken: Taken) -> tuple[list[model.Network], list[mode
 
 
 def _usable(site: model.Site) -> list[model.Eip]:
-    """The EIPs that are no addresses of this machine for itself."""
+    """The EIPs that a gateway can have. An address of this machine needs `attach = "nat"`."""
     return [one for one in site.eips if one.attach == "nat" or one.address not in site.machine_addresses]
 
 

@@ -100,7 +100,7 @@ def run(
 
 
 def tune_process() -> None:
-    """Sets the garbage collector, the threads and the allocator as a process that serves needs them. Call it when everything is imported."""
+    """Sets the garbage collector, the threads and the allocator as a process that serves needs them. Call it after all imports."""
     gc.collect()
     gc.freeze()  # the collector never looks through what exists now again: that cost a twentieth of every request
     gc.set_threshold(20000, 20, 50)

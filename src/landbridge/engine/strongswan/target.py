@@ -1,4 +1,4 @@
-"""What a gateway must have on this machine: prepared once a cycle, for the plan and for the report. Pure."""
+"""What a gateway must have on this machine, for the plan and for the report. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -40,12 +40,12 @@ class Target:
 
     @cached_property
     def psks(self) -> dict[str, model.Secret]:
-        """By connection id. Nothing else of the target is or holds a PSK, but for `desired`."""
+        """The PSKs by connection id. Of the fields of a target, only `desired` holds PSKs."""
         return {spec.id: spec.psk for spec in self.desired.connections if spec.psk is not None}
 
 
 def without_psks(desired: model.DesiredGateway) -> model.DesiredGateway:
-    """The desired gateway with a fingerprint in place of each PSK, to be kept and compared."""
+    """The desired gateway with a fingerprint in place of each PSK. The engine keeps it, and compares it with the next one."""
     key = desired.fingerprint_key
     specs = (
         replace(spec, psk=model.Secret(fingerprints.fingerprint(key, spec.psk.reveal()))) if spec.psk else spec

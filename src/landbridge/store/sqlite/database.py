@@ -352,8 +352,8 @@ def _run_checkpoint(connection: sqlite3.Connection) -> None:
 def _run_group(connection: sqlite3.Connection, group: list[_Job]) -> None:
     """Runs every job in the transaction that was begun.
 
-    A savepoint keeps a copy of each page that its job changes (docs/decisions/0058). So the jobs run without savepoints. When one fails that
-    has changed something, the transaction is rolled back, and the others run again, each in a savepoint.
+    A savepoint keeps a copy of each page that its job changes (docs/decisions/0058). So the jobs run without savepoints. When a job that
+    has changed something fails, the transaction is rolled back, and the others run again, each in a savepoint.
     """
     cursor = connection.cursor()
     try:

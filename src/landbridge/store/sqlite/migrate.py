@@ -41,7 +41,7 @@ def head() -> str:
 
 @functools.cache
 def _head_of(_: Path) -> str:
-    """Alembic imports every migration to tell."""
+    """Cached for each folder, since Alembic imports every migration to find the last one."""
     return str(ScriptDirectory.from_config(_config()).get_current_head())
 
 
