@@ -6,7 +6,6 @@
     origins     which requests come from the console's own pages
     sign_in     sign-in by key and by link, sign-out, and the limit of failed tries
     rendering   templates, assets and the headers of every answer
-    sharing     reads and rendered contents that visits with the same change mark share
     estate      the page of gateways and problems; `wall` draws the tunnels of a gateway
     lists       lists of a project, and what the node is able to do
     forms       fields with the paths of the API, the body that they make, and what the rules say beside each

@@ -50,7 +50,7 @@ async def show_connections(visit: Visit) -> Answered:
 
 
 async def download_connections(visit: Visit) -> Answered:
-    """The connections that the list shows, those of all its pages, with the cause of each and without the reasons, which cost much."""
+    """The connections of all pages of the list with their causes. Reasons are left out, since they take much processor time."""
     _, request = _connections(visit, 0)
     selection = await estate_page.selection(visit, request)
 
