@@ -118,7 +118,7 @@ def build(out: Path, compress: str) -> Path:
         _add_control(tree, version, architecture)
         for path in (tree, *tree.rglob("*")):
             os.utime(path, (epoch, epoch), follow_symlinks=False)
-        # One thread: several may cut the data into other blocks.
+        # One thread: several threads may divide the data into other blocks.
         command = ["dpkg-deb", "--root-owner-group", "--threads-max=1", f"-Z{compress}", "--build"]
         subprocess.run(
             [*command, tree, package],
@@ -130,7 +130,7 @@ def build(out: Path, compress: str) -> Path:
 
 
 def debian_version() -> str:
-    """Of the program, then of Debian: 1.2.3~deb12 is before 1.2.3~deb13, so an upgrade of Debian upgrades the package."""
+    """The version of the program, then the release of Debian: 1.2.3~deb12 is before 1.2.3~deb13, so an upgrade of Debian upgrades the package."""
     return f"{landbridge.__version__}~deb{platform.freedesktop_os_release()['VERSION_ID']}"
 
 

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.process
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = ("preinst", "postinst", "prerm", "postrm")
-#: dpkg's own notes, and a cache of man's that dpkg has filled anew.
+#: Files that dpkg writes for itself, and man's cache, which a trigger of dpkg fills anew.
 OF_DPKG = re.compile(
     r"/var/(lib/dpkg|log/dpkg\.log|log/alternatives\.log|cache/(man|ldconfig|debconf)|lib/systemd/catalog)"
 )
@@ -124,7 +124,7 @@ def _machine(folder: Path, packages: Path) -> Iterator[Machine]:
 
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory: pytest.TempPathFactory, packages: Path) -> Iterator[Machine]:
-    """One with the package installed; nobody changes it."""
+    """A machine with the package installed. No test changes it."""
     with _machine(tmp_path_factory.mktemp("machine"), packages) as machine:
         done = machine.install(upgrade.NOW)
         assert done.returncode == 0, done.stdout + done.stderr

@@ -97,9 +97,9 @@ def content(fields: Iterable[Field], form: Mapping[str, str]) -> dict[str, Any]:
         if field.before is None:
             value = _value(field, form.get(field.path, ""))
             if value:
-                put(given, field.path, value)
+                _put(given, field.path, value)
         elif is_changed(field, form):
-            put(given, field.path, _value(field, form[field.path]))
+            _put(given, field.path, _value(field, form[field.path]))
     return given
 
 
@@ -108,7 +108,7 @@ def is_changed(field: Field, form: Mapping[str, str]) -> bool:
     return field.path in form and _value(field, form[field.path]) != _value(field, field.before or "")
 
 
-def put(given: dict[str, Any], path: str, value: Any) -> None:
+def _put(given: dict[str, Any], path: str, value: Any) -> None:
     *groups, name = path.split(".")
     for group in groups:
         given = given.setdefault(group, {})

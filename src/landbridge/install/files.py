@@ -15,7 +15,7 @@ PACKAGED = "/usr/lib/landbridge/package"
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where an installation lies. `home` has the copies of the program, `units` those of systemd."""
+    """Where an installation has its files. `home` has the copies of the program, `units` those of systemd."""
 
     home: str
     command: str
@@ -37,9 +37,9 @@ class Layout:
         return f"{self.home}/switched-off"
 
 
-#: Of `landbridge install`.
+#: The layout of `landbridge install`.
 OWN = Layout("/opt/landbridge", "/usr/local/bin/landbridge", "/etc/systemd/system", "/etc/sysctl.d/60-landbridge.conf")
-#: Of the Debian package, which brings the command, the units and the sysctl file itself.
+#: The layout of the Debian package, which brings the command, the units and the sysctl file itself.
 PACKAGE = Layout(
     "/usr/lib/landbridge", "/usr/bin/landbridge", "/usr/lib/systemd/system", "/usr/lib/sysctl.d/60-landbridge.conf"
 )

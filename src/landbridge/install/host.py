@@ -53,7 +53,7 @@ class Host:
 
     @property
     def runs(self) -> bool:
-        """Whether the service can run here. The Debian package is also installed where a system is being made, without systemd."""
+        """Whether the service can run here. The Debian package can also be installed into an image of a system, where no systemd runs."""
         return self.root == Path("/") and (not self.is_packaged or BOOTED.is_dir())
 
     @property
@@ -184,7 +184,7 @@ def _find_obstacles(host: Host) -> Iterator[str]:
 
 
 def _find_other_mechanism(host: Host) -> Iterator[str]:
-    """The reason why this host's installation is not to be changed by this command."""
+    """The reason why this command must not change the installation of this host."""
     packaged = host.at(files.PACKAGED).is_dir()
     if packaged and not host.is_packaged:
         yield _BY_PACKAGE

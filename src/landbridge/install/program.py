@@ -139,7 +139,7 @@ def copy(program: Program, folder: Path, place: str) -> None:
 
 
 def link(copied: Path, folder: Path, place: str) -> None:
-    """Makes `folder` another copy of a copy on the same file system, of hard links: the files take no room again, and stay when those in `copied` are
+    """Makes `folder` another copy of a copy on the same file system, of hard links: the files take no more disk space, and stay when those in `copied` are
     replaced. `place` as for `copy`. Raises OSError.
     """
     shutil.rmtree(folder, ignore_errors=True)
