@@ -36,7 +36,9 @@ def document(value: object, form: str) -> None:
     if form == "yaml":
         import yaml  # noqa: PLC0415 - takes as long as all else
 
-        plain = dict(value) if isinstance(value, dict) else value  # yaml knows no other class
+        plain = json.loads(
+            json.dumps(value)
+        )  # yaml knows no class but dict, and answers have one of their own at each depth
         yaml.safe_dump(plain, sys.stdout, sort_keys=False, allow_unicode=True)
         return
     sys.stdout.write(json_text(value, indent=2 if is_terminal() else None) + "\n")
