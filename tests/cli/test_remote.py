@@ -66,6 +66,34 @@ def test_a_create_takes_what_show_prints(ours: Cli, tmp_path: Path):
     assert again | others == shown.document["vpn_connection"] | others
 
 
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("name: 2020-01-01", "2020-01-01 is a date in YAML; in quotes it is a text"),
+        ("name: 2020-13-45", "month must be in 1..12"),
+        ("name: !!binary aGVsbG8=", "is a bytes in YAML"),
+        ("tags: !!set {a}", "is a set in YAML"),
+        ("tags: &a [*a]", "Circular reference"),
+        ('{"bgp_asn": ' + "9" * 5000 + "}", "Exceeds the limit"),
+        ('{"a":' * 20_000, "recursion"),
+        ("[" * 20_000, "recursion"),
+        ("- " * 20_000, "recursion"),
+    ],
+)
+def test_a_file_that_json_cannot_hold_is_refused_in_a_line(ours: Cli, tmp_path: Path, content: str, told: str):
+    (tmp_path / "body").write_text(content)
+    ran = ours("gateway", "create", "--file", str(tmp_path / "body"), ends=2)
+    (line,) = ran.err.splitlines()
+    assert line.startswith(f"landbridge: {tmp_path / 'body'}: ")
+    assert told in line
+
+
+def test_a_request_of_endless_depth_is_refused_in_a_line(ours: Cli, tmp_path: Path):
+    (tmp_path / "body").write_text("[" * 20_000)
+    ran = ours("api", "POST", "/v5/{project_id}/vpn-gateways", "--file", str(tmp_path / "body"), ends=2)
+    assert len(ran.err.splitlines()) == 1
+
+
 def test_an_update_changes_what_it_names_and_nothing_else(ours: Cli, tmp_path: Path):
     ours.pair()
     before = ours("connection", "show", "hq-branch", "-o", "json").document["vpn_connection"]

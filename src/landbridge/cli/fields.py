@@ -102,14 +102,31 @@ def explained(error: failures.Refused, fields: Iterable[Field]) -> failures.Refu
 def _read(file: str, envelope: str) -> dict[str, Any]:
     text = read_text(file)
     try:
-        found = json.loads(text)
-    except ValueError:
-        found = _yaml(file, text)
+        found = _parsed(file, text)
+        json.dumps(found, default=_no_json)
+    except (
+        TypeError,
+        ValueError,
+        RecursionError,
+    ) as error:  # a number, a date or an alias of YAML that nothing can hold, too
+        raise failures.Usage(f"{file}: is nothing that JSON can hold: {error}") from None
     if isinstance(found, dict) and envelope in found:  # beside it, an answer has the id of its request
         found = found[envelope]
     if not isinstance(found, dict):
         raise failures.Usage(f"{file}: the body of a request is an object of fields")
     return found
+
+
+def _parsed(file: str, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return _yaml(file, text)
+
+
+def _no_json(value: object) -> Any:
+    """YAML makes dates, bytes and sets of texts without quotes."""
+    raise TypeError(f"{value} is a {type(value).__name__} in YAML; in quotes it is a text")
 
 
 def _yaml(file: str, text: str) -> Any:

@@ -30,5 +30,5 @@ def api(session: remote.Session, method: str, path: str, pairs: tuple[str, ...],
 def _body(file: str) -> object:
     try:
         return json.loads(fields.read_text(file))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise failures.Usage(f"{file}: is not JSON: {error}") from None
