@@ -1,6 +1,7 @@
 """What a page reads, in statements and rows: it does not grow with what the page does not show, and viewers share it."""
 
 import asyncio
+import sqlite3
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -135,16 +136,35 @@ def test_visits_at_the_same_time_wait_for_one_read(shares: sharing.Shares):
     assert asyncio.run(visit()) == [1] * 50
 
 
-def test_a_read_that_fails_is_the_failure_of_its_own_visit(shares: sharing.Shares):
-    read = _Reads(errors.Unauthenticated("the key of the first visit was revoked"))
+@pytest.mark.parametrize(
+    "error",
+    [errors.Unauthenticated("the key of the first visit was revoked"), sqlite3.OperationalError("disk I/O error")],
+)
+def test_a_read_that_fails_is_the_failure_of_its_own_visit(shares: sharing.Shares, error: Exception):
+    read = _Reads(error)
 
     async def visits() -> list[Any]:
         visits = (shares.get("p", (1,), "n", read) for _ in range(3))
         return await asyncio.gather(*visits, return_exceptions=True)
 
     failed, *others = asyncio.run(visits())
-    assert isinstance(failed, errors.Unauthenticated)
+    assert failed is error
     assert all(isinstance(each, int) for each in others)
+
+
+def test_a_failed_read_is_not_kept_when_its_visit_is_over(shares: sharing.Shares):
+    read = _Reads(sqlite3.OperationalError("disk I/O error"))
+
+    async def visits() -> Any:
+        first = asyncio.ensure_future(shares.get("p", (1,), "n", read))
+        await asyncio.sleep(0)
+        first.cancel()
+        await asyncio.wait([first])
+        for _ in range(5):  # the read ends
+            await asyncio.sleep(0)
+        return await asyncio.gather(*(shares.get("p", (1,), "n", read) for _ in range(2)))
+
+    assert asyncio.run(visits()) == [2, 2]
 
 
 def test_in_a_large_project_refreshes_use_a_mark_for_a_while(shares: sharing.Shares, monkeypatch: pytest.MonkeyPatch):

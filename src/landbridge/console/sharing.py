@@ -6,13 +6,12 @@ event loop; only the reads run elsewhere.
 """
 
 import asyncio
+import functools
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
 from typing import Any
-
-from landbridge import errors
 
 #: Shares that are kept, the newest: a whole project of 10,000 connections takes some megabytes.
 KEPT = 16
@@ -61,19 +60,21 @@ class Shares:
         if known is not None and known[0] == mark:
             try:
                 return await asyncio.shield(known[1])
-            except errors.LandbridgeError:
+            except Exception:  # noqa: BLE001 - it is the failure of the visit that read
                 return await read()
         task = asyncio.ensure_future(read())
         self._shares[key] = (mark, task)
         self._shares.move_to_end(key)
         while len(self._shares) > KEPT:
             self._shares.popitem(last=False)
-        try:
-            return await asyncio.shield(task)
-        except Exception:
-            if self._shares.get(key) == (mark, task):
-                del self._shares[key]
-            raise
+        task.add_done_callback(functools.partial(self._forget_failed, key))
+        return await asyncio.shield(task)
+
+    def _forget_failed(self, key: Hashable, task: asyncio.Task[Any]) -> None:
+        """Also when the visit that began the read is over."""
+        kept = self._shares.get(key)
+        if kept is not None and kept[1] is task and (task.cancelled() or task.exception() is not None):
+            del self._shares[key]
 
     def note(self, project_id: str, connections: int) -> None:
         """Notes how many connections a whole read of the project had."""
