@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -145,3 +146,14 @@ def test_the_theme_is_a_choice_of_the_browser(person: Callable[..., Any]):
     assert 'data-theme="dark"' in one.get("/console/sign-in").text
     one.post("/console/theme", {"theme": "pink", "next": "/console/sign-in"})
     assert 'data-theme="dark"' in one.get("/console/sign-in").text
+
+
+def test_templates_stay_those_of_the_program_that_runs(tmp_path: Path):
+    """An upgrade replaces the files of a service that runs."""
+    (tmp_path / "page.html").write_text('{% import "macros.html" as m %}{{ m.before() }}')
+    (tmp_path / "macros.html").write_text("{% macro before() %}before{% endmacro %}")
+    environment = rendering._environment(tmp_path)
+    (tmp_path / "macros.html").write_text("{% macro after() %}after{% endmacro %}")
+    assert environment.get_template("page.html").render() == "before"
+    (tmp_path / "page.html").write_text("after")
+    assert environment.get_template("page.html").render() == "before"

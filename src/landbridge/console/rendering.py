@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib import resources
+from importlib.resources.abc import Traversable
 from typing import Any
 from urllib.parse import urlencode
 
@@ -28,13 +29,20 @@ HEADERS = {
 _TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 _PACKAGE = __name__.rpartition(".")[0]
 _FOLDER = resources.files(_PACKAGE)
-_ENVIRONMENT = jinja2.Environment(
-    loader=jinja2.PackageLoader(_PACKAGE),
-    autoescape=True,
-    undefined=jinja2.StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+
+
+def _environment(folder: Traversable) -> jinja2.Environment:
+    """The templates as they are now. An upgrade replaces the files while the service of before still runs: new templates need new code."""
+    return jinja2.Environment(
+        loader=jinja2.DictLoader({file.name: file.read_text("utf-8") for file in folder.iterdir()}),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+_ENVIRONMENT = _environment(_FOLDER / "templates")
 
 
 def _load_assets() -> dict[str, tuple[str, bytes]]:
