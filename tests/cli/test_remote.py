@@ -78,9 +78,10 @@ def test_a_create_takes_what_show_prints(ours: Cli, tmp_path: Path):
         ('{"a":' * 20_000, "recursion"),
         ("[" * 20_000, "recursion"),
         ("- " * 20_000, "recursion"),
+        ('{"vpn_gateway": {"vpc_id": "x"}, "name": "hq"}', "name: stands beside vpn_gateway (wanted: within it)"),
     ],
 )
-def test_a_file_that_json_cannot_hold_is_refused_in_a_line(ours: Cli, tmp_path: Path, content: str, told: str):
+def test_a_file_that_is_no_body_is_refused_in_a_line(ours: Cli, tmp_path: Path, content: str, told: str):
     (tmp_path / "body").write_text(content)
     ran = ours("gateway", "create", "--file", str(tmp_path / "body"), ends=2)
     (line,) = ran.err.splitlines()

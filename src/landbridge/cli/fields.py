@@ -15,6 +15,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 #: text and number: one value. many: a list, by commas or by the flag again. switch: --x or --no-x. pairs: KEY=VALUE, many.
 Form = Literal["text", "number", "many", "switch", "pairs"]
 
+#: What an answer has beside the resource.
+_BESIDE = "request_id"
+
 FILE = click.option(
     "--file", metavar="FILE", help="The body of the request as the API has it (JSON or YAML; - is stdin). Flags win."
 )
@@ -110,7 +113,11 @@ def _read(file: str, envelope: str) -> dict[str, Any]:
         RecursionError,
     ) as error:  # a number, a date or an alias of YAML that nothing can hold, too
         raise failures.Usage(f"{file}: is nothing that JSON can hold: {error}") from None
-    if isinstance(found, dict) and envelope in found:  # beside it, an answer has the id of its request
+    if isinstance(found, dict) and envelope in found:
+        if beside := found.keys() - {envelope, _BESIDE}:
+            raise failures.Usage(
+                f"{file}: {', '.join(sorted(map(str, beside)))}: stands beside {envelope} (wanted: within it)"
+            )
         found = found[envelope]
     if not isinstance(found, dict):
         raise failures.Usage(f"{file}: the body of a request is an object of fields")
