@@ -31,8 +31,8 @@ from landbridge import bootstrap, config, data_folder, model, site_file
 from landbridge.cli import main as command
 from landbridge.engine.strongswan import state
 from landbridge.engine.strongswan.ike import steps as ike_steps
-from landbridge.model import negotiation
-from landbridge.operations import call, clock, console_sessions
+from landbridge.model import negotiation, samples
+from landbridge.operations import call, clock, console_sessions, sampler
 from landbridge.paths import DATABASE
 from landbridge.server import heartbeat
 from landbridge.store import bgp_changes, connection_states, connections, observations
@@ -232,6 +232,11 @@ class Maker:
 
         self._opened.data.database.write(add)
 
+    def sample(self, connection_id: str, at: datetime, sample: samples.Sample) -> None:
+        """As an agent that writes what it collected in the minute of `at`."""
+        slot = int(at.timestamp()) // samples.FINEST_SECONDS
+        self._opened.data.database.write(lambda tx: sampler.write(tx, {connection_id: {slot: sample}}))
+
 
 def fill(maker: Maker, scratch: Path) -> None:
     """Every kind of row, and every field with a value."""
@@ -380,6 +385,9 @@ def _observe(maker: Maker, gateway: Any, up: Any, down: Any, refused: Any) -> No
     reason = "the device's ASN is 65010, this connection's customer gateway says 65000"
     change = model.BgpChange(at=at, state="idle", cause="bgp_asn_mismatch", reason=reason, received=2)
     maker.change_session(up["id"], change)
+    echoes = samples.EchoSample(sent=120, lost=2, rtt_total=1_180_000, rtt_min=8_000, rtt_max=14_000)
+    carried = samples.Sample(60_000, 60_000, bytes_in=8400, bytes_out=4200, nqa=echoes, monitor=echoes)
+    maker.sample(up["id"], at, carried)
     path = f"/landbridge/v1/{{project}}/vpn-connections/{down['id']}/probe"
     maker.ask("POST", path, {"probe": {"phase_2": True}})
     maker.paths.append(path)
