@@ -103,26 +103,29 @@ test-kernel: setup $(VENV)/.kernel-packages ## tunnels and the installation on D
 
 # Each part runs and has its rows, whatever fails before. Less than 150 minutes on two quiet cores.
 test-kernel-full: setup $(VENV)/.kernel-packages ## the tests that take minutes besides, every scenario on the kernel, and the table of them: docs/reference/kernel-tests.md
-	@for fetched in lab.kernel lab.libreswan lab.frr lab.upgrade; do $(BIN)/python -m $$fetched; done
-	@rm -f build/kernel/{tunnels,install}/junit.xml build/kernel/every-scenario/verdicts.json
+	@for fetched in lab.kernel lab.libreswan lab.frr "lab.upgrade --packages"; do $(BIN)/python -m $$fetched; done
+	@rm -f build/kernel/{tunnels,install,package}/junit.xml build/kernel/every-scenario/verdicts.json
 	@bad=0; \
 	$(BIN)/python -m pytest -m long tests --ignore tests/clients --ignore tests/kernel || bad=1; \
 	$(SUBMAKE) --no-print-directory -k -j2 --output-sync=target $(KERNEL_PARTS) WITH= VM_SECONDS=5400 || bad=1; \
-	$(BIN)/python -m lab.kernel_tests_page build/kernel/tunnels/junit.xml build/kernel/install/junit.xml build/kernel/every-scenario/verdicts.json || bad=1; \
+	$(BIN)/python -m lab.kernel_tests_page build/kernel/{tunnels,install,package}/junit.xml build/kernel/every-scenario/verdicts.json || bad=1; \
 	exit $$bad
 
 # With -n, make runs each line of a recipe that has $(MAKE). The line in test-kernel-full also runs tests, so it has this variable.
 SUBMAKE := $(MAKE)
 
-KERNEL_PARTS := build/kernel/install build/kernel/tunnels build/kernel/every-scenario
+KERNEL_PARTS := build/kernel/install build/kernel/package build/kernel/tunnels build/kernel/every-scenario
 # A bound for a busy machine: a quiet one needs less than 20 minutes.
 VM_SECONDS := 2400
 .PHONY: $(KERNEL_PARTS)
 build/kernel/tunnels:
-	@$(BIN)/python -m lab.vm --timeout $(VM_SECONDS) --results $@ -- $(GUEST_PYTEST) --junitxml=$@/junit.xml tests/kernel --ignore tests/kernel/test_install.py
+	@$(BIN)/python -m lab.vm --timeout $(VM_SECONDS) --results $@ -- $(GUEST_PYTEST) --junitxml=$@/junit.xml tests/kernel --ignore tests/kernel/test_install.py --ignore tests/kernel/test_package.py
 
 build/kernel/install:
 	@$(BIN)/python -m lab.vm --timeout $(VM_SECONDS) --systemd --results $@ -- $(GUEST_PYTEST) --junitxml=$@/junit.xml tests/kernel/test_install.py
+
+build/kernel/package:
+	@$(BIN)/python -m lab.vm --timeout $(VM_SECONDS) --systemd --results $@ -- $(GUEST_PYTEST) --junitxml=$@/junit.xml tests/kernel/test_package.py
 
 build/kernel/every-scenario:
 	@$(BIN)/python -m lab.vm --timeout $(VM_SECONDS) --results $@ -- env LAB_SLOWNESS=4 $(BIN)/python -m lab.replay_all --plane kernel --every --places 1 --save $@/verdicts.json

@@ -29,6 +29,7 @@ ABOUT: Mapping[str, tuple[str, str]] = {
     "test_lifetimes": ("policy", "strongSwan"),
     "test_machine": ("none", "none"),
     "test_own_networks": ("static, policy", "strongSwan"),
+    "test_package": ("static", "strongSwan"),
     "test_policy_template": ("policy-template", "strongSwan"),
     "test_probes": ("policy", "Libreswan"),
     "test_soak": ("static, policy, bgp", "strongSwan, BIRD"),

@@ -1,5 +1,6 @@
 """An upgrade under traffic: a stream of pings in which every packet counts, and this program under another version number."""
 
+import argparse
 import contextlib
 import os
 import re
@@ -18,6 +19,8 @@ import landbridge
 RATE = 10
 #: Where `python -m lab.upgrade` prepares these versions for a machine that is too slow to copy them itself.
 VERSIONS = Path(__file__).parents[1] / "build/versions"
+#: Where `python -m lab.upgrade --packages` puts the Debian packages of these versions, too.
+PACKAGES = Path(__file__).parents[1] / "build/packages"
 NOW, NEXT, BROKEN = landbridge.__version__, "98.0.0", "99.0.0"
 WHY = "made not to start"
 
@@ -73,8 +76,12 @@ def package(folder: Path, number: str) -> Path:
 
 def main() -> int:
     """Three versions in the folder VERSIONS, as if each had been installed there: now, next, and one that does not start."""
-    shutil.rmtree(VERSIONS, ignore_errors=True)
-    VERSIONS.mkdir(parents=True)
+    parser = argparse.ArgumentParser(prog="python -m lab.upgrade", description=main.__doc__)
+    parser.add_argument("--packages", action="store_true", help="build their Debian packages, too")
+    packages = parser.parse_args().packages
+    for made in (VERSIONS, PACKAGES):
+        shutil.rmtree(made, ignore_errors=True)
+        made.mkdir(parents=True)
     with tempfile.TemporaryDirectory() as scratch:
         sources = {number: another_version(Path(scratch), number) for number in (NOW, NEXT, BROKEN)}
         with (sources[BROKEN] / "landbridge/bootstrap.py").open("a") as text:
@@ -85,6 +92,8 @@ def main() -> int:
             command = [sys.executable, "-m", "landbridge.cli.main", "install", "--root", str(VERSIONS / number)]
             (VERSIONS / number).mkdir()
             subprocess.run(command, env=dict(os.environ, PYTHONPATH=str(source)), check=True)
+            if packages:
+                build_package(source, PACKAGES)
     return 0
 
 

@@ -8,46 +8,36 @@ Runs in a virtual machine of its own, since it installs for good:
 The first line, on the host, makes three versions as an image would have them; there is no network in the machine.
 """
 
-import contextlib
 import subprocess
 import sys
-import uuid
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import httpx
 import pytest
 from huaweicloudsdkvpn import v5
 
-from lab import birds, demo, sites, upgrade
+from lab import birds, demo, installed, sites, upgrade
+from lab.installed import (
+    HOST,
+    PATIENCE,
+    Service,
+    charon,
+    gateway,
+    nothing_lost,
+    process,
+    spis,
+    systemctl,
+    unit,
+    version,
+)
 from landbridge import paths
 from landbridge.engine.strongswan import names
 from landbridge.install import files
 
 pytestmark = pytest.mark.timeout(1200)
-HOST = "192.168.44.10"
 #: Behind the device that speaks BGP.
 BGP_LAN, BGP_HOST = "192.168.45.0/24", "192.168.45.10"
-#: Seconds. This machine is a tenth as fast as it claims to be.
-PATIENCE = 300
-
-
-class Installed(demo.Service):
-    """The service of this host. What is done to a process elsewhere is done by systemd here."""
-
-    def start(self) -> None:
-        systemctl("start", "landbridge")
-
-    def stop(self, number: object = None) -> None:
-        del number
-        systemctl("stop", "landbridge")
-
-
-def systemctl(*words: str) -> str:
-    done = subprocess.run(["systemctl", *words], capture_output=True, text=True, check=False, timeout=PATIENCE)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
 
 
 def landbridge(number: str, *words: str) -> "subprocess.CompletedProcess[str]":
@@ -69,30 +59,22 @@ def world() -> Iterator[sites.World]:
 
 
 @pytest.fixture(scope="module")
-def service(world: sites.World) -> Installed:
+def service(world: sites.World) -> Service:
     """Nothing is installed yet but the operator's inventory."""
     Path(files.OWN.versions).mkdir(parents=True)
-    eips = "".join(demo.EIP.format(id=uuid.uuid4(), address=address) for address in sites.EIPS[:4])
-    site = Path(files.SITE)
-    site.parent.mkdir()
-    site.write_text(demo.SITE_FILE.format(underlay=world.wan, vpc=demo.VPC_ID, eips=eips))
-    return Installed(Path(paths.DATA), site, Path("/dev/null"))
+    return installed.prepare(world)
 
 
 @pytest.fixture(scope="module")
-def connection_id(world: sites.World, service: Installed) -> str:
-    """A tunnel of the installed service. Its SAs stay what they are until something ends them."""
+def connection_id(world: sites.World, service: Service) -> str:
     done = landbridge(upgrade.NOW, "install")
     assert done.returncode == 0, done.stderr
     assert "write /etc/landbridge/site.toml" not in done.stdout
-    settings = Path(files.CONFIGURATION)
-    settings.write_text(settings.read_text().replace("[engine]\n", "[engine]\nprove_pfs = false\n"))
-    systemctl("restart", "landbridge.service")
     return demo.build_tunnel(service, world, patience=PATIENCE)
 
 
 @pytest.fixture(scope="module")
-def speaker(world: sites.World, service: Installed, connection_id: str) -> Iterator[birds.Bird]:
+def speaker(world: sites.World, service: Service, connection_id: str) -> Iterator[birds.Bird]:
     """The BIRD of a device with a connection of style bgp at the same gateway. The session is established. It has no BFD: in this machine, packets of
     BFD are late by more than seconds when the host is busy.
     """
@@ -138,26 +120,6 @@ def speaker(world: sites.World, service: Installed, connection_id: str) -> Itera
         yield bird
 
 
-def gateway() -> str:
-    """The 12 hex digits of the only one."""
-    (folder,) = Path(paths.DATA, "engine").iterdir()
-    return folder.name
-
-
-def unit(kind: str) -> str:
-    """The only one of a kind of daemons."""
-    return f"{kind}{gateway()}.service"
-
-
-def process(kind: str) -> str:
-    """The process of the only unit of this kind, and when it started."""
-    return systemctl("show", "--property=MainPID,ExecMainStartTimestampMonotonic", unit(kind))
-
-
-def charon() -> str:
-    return process(paths.CHARON_UNIT)
-
-
 def established() -> datetime | None:
     """Since when the only BGP session is established, in the words of the gateway's BIRD. BIRD computes the milliseconds anew each time. None: it is not."""
     command = ["birdc", "-s", f"{paths.RUN}/{gateway()}.ctl", "show", "protocols"]
@@ -173,30 +135,9 @@ def learned_routes() -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
-def wait_for_a_look(service: Installed, connection_id: str) -> None:
+def wait_for_a_look(service: Service, connection_id: str) -> None:
     before = service.diagnosis(connection_id)["seen_at"]
     sites.wait_for(lambda: service.diagnosis(connection_id)["seen_at"] != before, "a look", seconds=PATIENCE)
-
-
-def spis(service: Installed, connection_id: str) -> set[tuple[str, str]]:
-    return {(sa["spi_in"], sa["spi_out"]) for sa in service.diagnosis(connection_id)["sas"]}
-
-
-def version(service: Installed) -> str:
-    answer = httpx.get(service.credentials["endpoint"] + "/openapi.json", timeout=60)
-    return str(answer.json()["info"]["version"])
-
-
-@contextlib.contextmanager
-def nothing_lost(world: sites.World, host: str = HOST) -> Iterator[None]:
-    """Pings cross before, during and after the block, and not one is lost."""
-    with upgrade.pinging(world.vpc_host, host) as stream:
-        sites.wait_for(lambda: len(stream.answered()) > upgrade.RATE, "a second of pings", seconds=PATIENCE)
-        yield
-        enough = len(stream.answered()) + 2 * upgrade.RATE
-        sites.wait_for(lambda: len(stream.answered()) > enough, "two more seconds of pings", seconds=PATIENCE)
-        sys.stdout.write(f"pings: {len(stream.answered())} answered, {len(stream.lost())} lost\n")
-        assert stream.lost() == []
 
 
 def test_an_installed_service_carries_a_tunnel_in_units_of_its_own(world: sites.World, connection_id: str) -> None:
@@ -237,7 +178,7 @@ def test_a_bird_sees_the_folder_of_its_gateway_alone(speaker: birds.Bird) -> Non
 
 @pytest.mark.long
 def test_a_restart_of_the_service_touches_no_bgp_session(
-    world: sites.World, service: Installed, connection_id: str, speaker: birds.Bird
+    world: sites.World, service: Service, connection_id: str, speaker: birds.Bird
 ) -> None:
     daemon, since, routes = process(paths.BIRD_UNIT), established(), learned_routes()
     assert since is not None
@@ -252,19 +193,16 @@ def test_a_restart_of_the_service_touches_no_bgp_session(
     assert speaker.learned() == {sites.VPC}
 
 
-PACKAGED = ("strongswan.service", "bird.service")
-
-
 def test_the_packaged_daemons_are_switched_off(connection_id: str) -> None:
     del connection_id
-    done = subprocess.run(["systemctl", "is-enabled", *PACKAGED], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["systemctl", "is-enabled", *installed.SWITCHED_OFF], capture_output=True, text=True, check=False
+    )
     assert done.stdout.split() == ["disabled", "disabled"]
-    assert tuple(Path(files.OWN.switched_off).read_text().split()) == PACKAGED
+    assert tuple(Path(files.OWN.switched_off).read_text().split()) == installed.SWITCHED_OFF
 
 
-def test_an_upgrade_loses_no_packet_and_keeps_the_sas(
-    world: sites.World, service: Installed, connection_id: str
-) -> None:
+def test_an_upgrade_loses_no_packet_and_keeps_the_sas(world: sites.World, service: Service, connection_id: str) -> None:
     before, daemon = spis(service, connection_id), charon()
     with nothing_lost(world):
         done = landbridge(upgrade.NEXT, "install")
@@ -276,7 +214,7 @@ def test_an_upgrade_loses_no_packet_and_keeps_the_sas(
 
 
 def test_a_version_that_does_not_start_gives_way_to_the_one_before(
-    world: sites.World, service: Installed, connection_id: str
+    world: sites.World, service: Service, connection_id: str
 ) -> None:
     before, daemon = spis(service, connection_id), charon()
     with nothing_lost(world):
@@ -287,7 +225,7 @@ def test_a_version_that_does_not_start_gives_way_to_the_one_before(
     assert (spis(service, connection_id), charon()) == (before, daemon)
 
 
-def test_stopping_the_service_stops_no_tunnel(world: sites.World, service: Installed, connection_id: str) -> None:
+def test_stopping_the_service_stops_no_tunnel(world: sites.World, service: Service, connection_id: str) -> None:
     before, daemon = spis(service, connection_id), charon()
     with nothing_lost(world):
         service.stop()
@@ -298,7 +236,7 @@ def test_stopping_the_service_stops_no_tunnel(world: sites.World, service: Insta
 
 
 def test_a_charon_that_takes_too_much_memory_is_ended_and_started_anew(
-    world: sites.World, service: Installed, connection_id: str
+    world: sites.World, service: Service, connection_id: str
 ) -> None:
     before, daemon = spis(service, connection_id), charon()
     cgroup = systemctl("show", "--property=ControlGroup", "--value", unit(paths.CHARON_UNIT))
@@ -313,7 +251,7 @@ def test_a_charon_that_takes_too_much_memory_is_ended_and_started_anew(
 
 
 def test_after_all_that_a_reboot_takes_everything_comes_back(
-    world: sites.World, service: Installed, connection_id: str
+    world: sites.World, service: Service, connection_id: str
 ) -> None:
     before = spis(service, connection_id)
     service.stop()
@@ -357,6 +295,6 @@ def test_uninstalling_takes_all_down_and_leaves_the_data(connection_id: str) -> 
     state = subprocess.run(["systemctl", "is-active", *daemons], capture_output=True, text=True, check=False)
     assert state.stdout.split() == ["inactive", "inactive"]
     assert [pid for pid in pids if Path("/proc", pid).exists()] == []
-    assert systemctl("is-enabled", *PACKAGED).split() == ["enabled", "enabled"]
+    assert systemctl("is-enabled", *installed.SWITCHED_OFF).split() == ["enabled", "enabled"]
     assert Path(paths.DATA, "landbridge.db").exists()
     assert Path(files.CONFIGURATION).exists()

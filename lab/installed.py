@@ -1,0 +1,92 @@
+"""An installation on a host with systemd, for the tests in virtual machines: its service, its daemons, and a tunnel under pings."""
+
+import contextlib
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+
+from lab import demo, sites, upgrade
+from landbridge import paths
+from landbridge.install import files
+
+#: Behind the device.
+HOST = "192.168.44.10"
+#: Seconds. Such a machine is a tenth as fast as it claims to be.
+PATIENCE = 300
+#: Units of other packages that an installation switches off.
+SWITCHED_OFF = ("strongswan.service", "bird.service")
+
+
+class Service(demo.Service):
+    """The service of this host. What is done to a process elsewhere is done by systemd here."""
+
+    def start(self) -> None:
+        systemctl("start", "landbridge")
+
+    def stop(self, number: object = None) -> None:
+        del number
+        systemctl("stop", "landbridge")
+
+
+def prepare(world: sites.World) -> Service:
+    """Writes the operator's inventory and settings; nothing is installed yet. SAs stay what they are until something ends them: the service does
+    not ask for a second one (`prove_pfs`).
+    """
+    eips = "".join(demo.EIP.format(id=uuid.uuid4(), address=address) for address in sites.EIPS[:4])
+    site = Path(files.SITE)
+    site.parent.mkdir()
+    site.write_text(demo.SITE_FILE.format(underlay=world.wan, vpc=demo.VPC_ID, eips=eips))
+    initial = files.INITIAL_FILES[files.CONFIGURATION]
+    Path(files.CONFIGURATION).write_text(initial.replace("[engine]\n", "[engine]\nprove_pfs = false\n"))
+    return Service(Path(paths.DATA), site, Path("/dev/null"))
+
+
+def systemctl(*words: str) -> str:
+    done = subprocess.run(["systemctl", *words], capture_output=True, text=True, check=False, timeout=PATIENCE)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def gateway() -> str:
+    """The 12 hex digits of the only one."""
+    (folder,) = Path(paths.DATA, "engine").iterdir()
+    return folder.name
+
+
+def unit(kind: str) -> str:
+    """The only one of a kind of daemons."""
+    return f"{kind}{gateway()}.service"
+
+
+def process(kind: str) -> str:
+    """The process of the only unit of this kind, and when it started."""
+    return systemctl("show", "--property=MainPID,ExecMainStartTimestampMonotonic", unit(kind))
+
+
+def charon() -> str:
+    return process(paths.CHARON_UNIT)
+
+
+def spis(service: Service, connection_id: str) -> set[tuple[str, str]]:
+    return {(sa["spi_in"], sa["spi_out"]) for sa in service.diagnosis(connection_id)["sas"]}
+
+
+def version(service: Service) -> str:
+    answer = httpx.get(service.credentials["endpoint"] + "/openapi.json", timeout=60)
+    return str(answer.json()["info"]["version"])
+
+
+@contextlib.contextmanager
+def nothing_lost(world: sites.World, host: str = HOST) -> Iterator[None]:
+    """Pings cross before, during and after the block, and not one is lost."""
+    with upgrade.pinging(world.vpc_host, host) as stream:
+        sites.wait_for(lambda: len(stream.answered()) > upgrade.RATE, "a second of pings", seconds=PATIENCE)
+        yield
+        enough = len(stream.answered()) + 2 * upgrade.RATE
+        sites.wait_for(lambda: len(stream.answered()) > enough, "two more seconds of pings", seconds=PATIENCE)
+        sys.stdout.write(f"pings: {len(stream.answered())} answered, {len(stream.lost())} lost\n")
+        assert stream.lost() == []
