@@ -135,7 +135,13 @@ def debian_version() -> str:
 
 
 def _epoch() -> int:
-    return int(os.environ.get("SOURCE_DATE_EPOCH") or _say("git", "-C", str(ROOT), "log", "-1", "--format=%ct"))
+    """The time of all files in the package: SOURCE_DATE_EPOCH, else the last commit, else (without git) the last change of CHANGELOG.md."""
+    if given := os.environ.get("SOURCE_DATE_EPOCH"):
+        return int(given)
+    try:
+        return int(_say("git", "-C", str(ROOT), "log", "-1", "--format=%ct"))
+    except (OSError, subprocess.CalledProcessError):
+        return int((ROOT / "CHANGELOG.md").stat().st_mtime)
 
 
 def _add_program(tree: Path) -> None:
