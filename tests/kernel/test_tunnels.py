@@ -6,6 +6,7 @@ IKEv2. The machine is slow, so all tests share it; each leaves it as it was.
 
 import dataclasses
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -170,8 +171,13 @@ def test_nothing_leaves_in_clear_while_charon_is_dead_and_no_second_later(bed: B
 
 
 def _kill_charon(bed: Bed) -> None:
-    for pid in bed.pids():
-        os.kill(pid, signal.SIGKILL)
+    """Returns when the processes have ended: a look at one that is ending would fail."""
+    ended = [os.pidfd_open(pid) for pid in bed.pids()]
+    for process in ended:
+        signal.pidfd_send_signal(process, signal.SIGKILL)
+    for process in ended:
+        select.select([process], [], [], 10)
+        os.close(process)
 
 
 def test_after_a_killed_charon_no_sa_of_it_is_left(bed: Bed):
