@@ -136,6 +136,14 @@ def test_a_style_has_only_its_fields(wizard: Any, style: str):
     assert names & set().union(*FIELDS.values()) == FIELDS[style]
 
 
+@pytest.mark.parametrize("style", FIELDS)
+def test_no_two_fields_have_the_same_label(wizard: Any, style: str):
+    changes = {"style": style, "cgw_id": "new", "policy_rules[0].source": "10.0.0.0/24"}
+    labels = re.findall(r'<label for="[^"]+">([^<]+)</label>', _send(wizard, "live", changes))
+    assert "Name of the customer gateway" in labels
+    assert sorted(labels) == sorted(set(labels))
+
+
 def test_the_first_values_are_the_defaults_of_the_api(wizard: Any):
     text = wizard.page(PATH)
     chosen = dict(

@@ -73,7 +73,8 @@ def name_of(endpoint: model.Endpoint) -> str:
 
 def _known(chosen: Chosen) -> Iterator[Field]:
     """The fields of what is chosen, without the endpoint, the customer gateway, the style and the policy rules."""
-    yield Field(path="name", label="Name", group="ends", help=f"Empty: {allowed_values.CONNECTION_NAME}****.")
+    text = f"Empty: {allowed_values.CONNECTION_NAME}****."
+    yield Field(path="name", label="Name of the connection", group="ends", help=text)
     if chosen.has_subnets:
         asks = chosen.style == "policy-template"
         label = "Subnets that the device may ask for" if asks else "Subnets behind the device"
@@ -143,8 +144,9 @@ def device_fields(prefix: str = f"{DEVICE}.") -> list[Field]:
     """The fields of a new customer gateway, without its certificate and its tags."""
     known = "ip: by a fixed address. fqdn: by an IKE identity; it may come from any address."
     asn = f"Empty: {allowed_values.DEVICE_ASN} with an address, and none with an identity."
+    name, text = "Name of the customer gateway" if prefix else "Name", f"Empty: {allowed_values.DEVICE_NAME}****."
     return [
-        Field(path=f"{prefix}name", label="Name", group="device", help=f"Empty: {allowed_values.DEVICE_NAME}****."),
+        Field(path=f"{prefix}name", label=name, group="device", help=text),
         forms.choice(f"{prefix}id_type", "How it is known", allowed_values.ID_TYPES, "device", known),
         Field(path=f"{prefix}id_value", label="Address or identity", group="device"),
         Field(path=f"{prefix}bgp_asn", label="BGP ASN", group="device", help=asn),
