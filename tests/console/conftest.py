@@ -47,6 +47,11 @@ class Person:
     def post(self, path: str, form: dict[str, str] | None = None, **headers: str) -> httpx.Response:
         return self.send("POST", path, form or {}, **(headers or {"sec_fetch_site": "same-origin"}))
 
+    def follow(self, answer: httpx.Response) -> str:
+        """The HTML of the page to which an answer leads. A reload of that page is another `get` of its address."""
+        assert answer.status_code == 303, answer.text[-300:]
+        return self.get(answer.headers["location"]).text
+
     def page(self, rest: str = "", **headers: str) -> str:
         """The HTML of a page of the project."""
         answer = self.get(f"/console/{self.api.project_id}{rest}", **headers)

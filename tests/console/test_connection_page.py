@@ -140,8 +140,11 @@ def test_the_pre_shared_key_is_shown_to_an_admin_who_asks_and_noted(person: Call
     assert "crypto" in shown
     assert PSK not in shown
     answer = one.post(f"/console/{one.api.project_id}{path}/psk", {"device": "cisco-ios-xe"})
-    assert PSK in answer.text
+    assert answer.headers["location"].endswith(f"{path}?device=cisco-ios-xe")
+    assert PSK in one.follow(answer)
     assert events(one)[0][0] == "show_psk"
+    assert PSK not in one.follow(answer)
+    assert [action for action, _ in events(one)].count("show_psk") == 1
 
 
 def test_what_people_type_is_text(person: Callable[..., Any]):

@@ -1,12 +1,14 @@
 """Tags of one resource, and access keys of the project."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from landbridge.console import once
 from landbridge.model import allowed_values
-from landbridge.operations import access
+from landbridge.operations import access, clock
 from tests.console.reading import events, told, words
 
 TYPES = tuple(allowed_values.TAGGED)
@@ -90,16 +92,51 @@ def test_an_unknown_type_is_refused(person: Callable[..., Any]):
 def test_the_secrets_of_a_new_key_are_shown_once_and_sign_in(person: Callable[..., Any], role: str):
     one = person()
     path = f"/console/{one.api.project_id}/keys"
-    answer = one.post(path, {"role": role})
-    assert answer.status_code == 200
-    assert answer.headers["cache-control"] == "no-store"
-    found = dict(zip(("access_key", "secret_key"), _codes(answer.text), strict=False))
+    made = one.post(path, {"role": role})
+    assert made.headers["location"] == path
+    assert made.headers["cache-control"] == "no-store"
+    text = one.follow(made)
+    found = dict(zip(("access_key", "secret_key"), _codes(text), strict=False))
+    assert 'data-tag="' not in text  # a refresh would take the secrets away
+    assert found["secret_key"] not in str(made.headers)
     assert found["secret_key"] not in one.get(path).text
     assert found["access_key"] in one.get(path).text
     other = person(signed_in=False)
     assert other.post("/console/sign-in", found).status_code == 303
     assert other.get(path).status_code == (403 if role == "reader" else 200)
     assert events(one)[0] == ("create_key", found["access_key"])
+
+
+def test_a_reload_after_a_new_key_makes_no_other_one(person: Callable[..., Any]):
+    one = person()
+    path = f"/console/{one.api.project_id}/keys"
+    assert len(_codes(one.follow(one.post(path, {"role": "reader"})))) == 3
+    assert _codes(one.get(path).text) == []
+    assert [action for action, _ in events(one)] == ["create_key", "sign_in"]
+
+
+def test_secrets_open_only_on_their_page_in_their_session_and_in_time(
+    person: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+):
+    one = person()
+    path = f"/console/{one.api.project_id}/keys"
+    one.post(path, {"role": "reader"})
+    sealed = one.cookies[once.COOKIE]
+    assert 'id="made"' not in one.get(path, landbridge_refresh="1").text
+    other = person(one.api)
+    for wrong in (sealed, sealed[:-8], sealed[:-1], "", "?"):
+        other.cookies[once.COOKIE] = wrong
+        assert _codes(other.get(path).text) == []
+    then = clock.now()
+    with monkeypatch.context() as later:
+        later.setattr(once.clock, "now", lambda: then + timedelta(seconds=once.LIFETIME_SECONDS + 1))
+        one.cookies[once.COOKIE] = sealed
+        assert _codes(one.get(path).text) == []
+    one.cookies[once.COOKIE] = sealed
+    assert _codes(one.get(path.removesuffix("/keys")).text) == []
+    one.cookies[once.COOKIE] = sealed
+    assert len(_codes(one.get(path).text)) == 3
+    assert once.COOKIE not in one.cookies
 
 
 def _codes(text: str) -> list[str]:
@@ -138,8 +175,8 @@ def test_nobody_revokes_the_own_key_or_one_of_another_project(person: Callable[.
 
 def test_an_operator_makes_keys_of_the_project_alone(person: Callable[..., Any], shared_service: Any):
     one = person(shared_service.api(role="operator"))
-    answer = one.post(f"/console/{one.api.project_id}/keys", {"role": "admin"})
-    access_key, secret_key = _codes(answer.text)[:2]
+    text = one.follow(one.post(f"/console/{one.api.project_id}/keys", {"role": "admin"}))
+    access_key, secret_key = _codes(text)[:2]
     made = person(signed_in=False)
     made.post("/console/sign-in", {"access_key": access_key, "secret_key": secret_key})
     assert made.get("/console/").headers["location"] == f"/console/{one.api.project_id}"

@@ -3,10 +3,11 @@
 import functools
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 from landbridge import model
 from landbridge.console import changes, charts, comparison, editing, negotiation
-from landbridge.console.visit import Answered, Moved, Rendered, Visit
+from landbridge.console.visit import Answered, Moved, Visit
 from landbridge.model.negotiation import Proposal
 from landbridge.model.samples import RINGS, RingName, SeriesRequest
 from landbridge.operations import (
@@ -24,16 +25,17 @@ from landbridge.operations.timelines import Entry
 TIMELINE = 25
 
 
-async def show(visit: Visit) -> Answered:
-    return await _page(visit, device=visit.query.get("device", ""))
-
-
 async def show_with_psk(visit: Visit) -> Answered:
-    """The same page with the pre-shared key in the configuration of the device. The audit trail has who asked."""
-    return await _page(visit, device=visit.form.get("device", ""), with_psk=True)
+    """Leads to the same page, which has the pre-shared key in the configuration of the device once. The audit trail has who asked."""
+    return with_psk(visit, f"/connections/{visit.path('id')}")
 
 
-async def _page(visit: Visit, *, device: str, with_psk: bool = False) -> Rendered:
+def with_psk(visit: Visit, page: str) -> Moved:
+    query = urlencode({"device": visit.form.get("device", "")})
+    return Moved(to=visit.link(f"{page}?{query}"), once=model.Secret("psk"))
+
+
+async def show(visit: Visit) -> Answered:
     ref = model.ConnectionRef(connection_id=visit.path("id"))
     found: connections.ConnectionDiagnosis = await visit.perform(connections.diagnose, ref)
     connection, status = found.connection, found.status
@@ -62,7 +64,7 @@ async def _page(visit: Visit, *, device: str, with_psk: bool = False) -> Rendere
         entries=[_entry(each) for each in timeline.entries],
         next_marker=timeline.next_marker,
         devices=devices,
-        configuration=await configuration(visit, connection.id, device, devices, with_psk=with_psk),
+        configuration=await configuration(visit, connection.id, devices),
         waiting=waiting,
     )
 
@@ -77,11 +79,12 @@ def look_of(status: model.ConnectionStatus) -> model.TunnelLook:
     return model.tunnel_look(status.status, is_seen=status.not_seen_since is None, is_warned=bool(status.warnings))
 
 
-async def configuration(visit: Visit, connection_id: str, device: str, devices: Any, *, with_psk: bool) -> Any:
-    """The text for the chosen device; None while none is chosen."""
-    chosen = next((each for each in devices if each.id == device), None)
+async def configuration(visit: Visit, connection_id: str, devices: Any) -> Any:
+    """The text for the device of the address; None while none is chosen. It has the pre-shared key once after a person asked for it."""
+    chosen = next((each for each in devices if each.id == visit.query.get("device")), None)
     if chosen is None:
         return None
+    with_psk = visit.once is not None
     wanted = model.DeviceRequest(vendor=chosen.vendor, kind=chosen.kind, family=chosen.family)
     request = model.PeerConfigurationRequest(connection_id=connection_id, device=wanted, with_psk=with_psk)
     operation = peer_configurations.print_out if with_psk else peer_configurations.export

@@ -1,4 +1,7 @@
-"""The page of access keys: an admin creates and revokes keys of the project. The secrets of a new key are in one answer, and in no later one."""
+"""The page of access keys: an admin creates and revokes keys of the project. The secrets of a new key are on one page, and on no later one."""
+
+import json
+from typing import Any
 
 from landbridge import errors, model
 from landbridge.console import forms
@@ -13,10 +16,16 @@ async def show(visit: Visit) -> Answered:
 
 async def create(visit: Visit) -> Answered:
     try:
-        made = await visit.perform(operations.create, model.KeyRequest(role=visit.form.get("role")))
+        made: access.NewKey = await visit.perform(operations.create, model.KeyRequest(role=visit.form.get("role")))
     except errors.Invalid as refused:
         return await _page(visit, refused=refused)
-    return await _page(visit, made=made)
+    shown = {
+        "role": made.role,
+        "access_key": made.access_key,
+        "secret_key": made.secret_key.reveal(),
+        "token": made.token.reveal(),
+    }
+    return Moved(to=visit.link("/keys"), once=model.Secret(json.dumps(shown)))
 
 
 async def ask_revoke(visit: Visit) -> Answered:
@@ -33,7 +42,7 @@ async def revoke(visit: Visit) -> Answered:
     return Moved(to=visit.link("/keys"), said=f"Access key {key} is revoked.")
 
 
-async def _page(visit: Visit, made: access.NewKey | None = None, refused: errors.Invalid | None = None) -> Rendered:
+async def _page(visit: Visit, refused: errors.Invalid | None = None) -> Rendered:
     field = forms.choice(
         "role",
         "Role",
@@ -42,4 +51,5 @@ async def _page(visit: Visit, made: access.NewKey | None = None, refused: errors
     )
     told = forms.tell([field], visit.form if refused else {}, refused.violations if refused else ())
     rows = await visit.perform(operations.list_all, model.EmptyRequest())
+    made: dict[str, Any] | None = json.loads(visit.once.reveal()) if visit.once else None
     return visit.render("keys.html", 400 if refused else 200, rows=rows, made=made, role=told.at("role"))

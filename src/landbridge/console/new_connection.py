@@ -205,15 +205,6 @@ async def _create_device(visit: Visit, form: Mapping[str, str], token: str) -> m
 
 async def wait(visit: Visit) -> Answered:
     """What the device needs, and whether its tunnel is up."""
-    return await _waiting(visit, visit.query.get("device", ""))
-
-
-async def wait_with_psk(visit: Visit) -> Answered:
-    """The same page with the pre-shared key in the configuration. The audit trail has who asked."""
-    return await _waiting(visit, visit.form.get("device", ""), with_psk=True)
-
-
-async def _waiting(visit: Visit, device: str, *, with_psk: bool = False) -> Rendered:
     found: connections.ConnectionDiagnosis = await visit.perform(
         connections.diagnose, model.ConnectionRef(connection_id=visit.path("id"))
     )
@@ -222,7 +213,7 @@ async def _waiting(visit: Visit, device: str, *, with_psk: bool = False) -> Rend
     devices = await visit.perform(peer_configurations.devices, model.EmptyRequest())
     text, refused = None, ""
     try:
-        text = await connection_page.configuration(visit, connection.id, device, devices, with_psk=with_psk)
+        text = await connection_page.configuration(visit, connection.id, devices)
     except errors.Invalid as error:
         refused = str(error)
     return visit.render(
@@ -233,11 +224,15 @@ async def _waiting(visit: Visit, device: str, *, with_psk: bool = False) -> Rend
         warnings=found.warnings,
         peer=await visit.perform(customer_gateways.show, peer_ref),
         devices=devices,
-        device=device,
+        device=visit.query.get("device", ""),
         configuration=text,
         refused=refused,
-        with_psk=with_psk,
     )
+
+
+async def wait_with_psk(visit: Visit) -> Answered:
+    """Leads to the same page, which has the pre-shared key in the configuration once. The audit trail has who asked."""
+    return connection_page.with_psk(visit, f"/new-connection/{visit.path('id')}")
 
 
 def _look(status: model.ConnectionStatus) -> model.TunnelLook:

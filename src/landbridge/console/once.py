@@ -1,0 +1,38 @@
+"""What the next page of a session shows once, so that a reload of an answer with a secret sends no form again.
+
+The browser keeps it, sealed under the master key, so any process of the service opens it. Invariant: it opens only in the session and at the address
+for which it was sealed, and for LIFETIME_SECONDS. The page that shows it removes it from the browser.
+"""
+
+import base64
+import binascii
+import hashlib
+
+from landbridge import model
+from landbridge.operations import clock
+from landbridge.operations.call import Service
+
+COOKIE = "landbridge_once"
+LIFETIME_SECONDS = 60
+
+
+def seal(service: Service, secret: model.Secret, session: str, path: str) -> str:
+    """`session`: the secret of the session; `path`: of the page that shows it."""
+    text = f"{clock.now().timestamp() + LIFETIME_SECONDS} {secret.reveal()}"
+    sealed = service.vault.seal(text.encode(), _belongs_to(session, path))
+    return base64.urlsafe_b64encode(sealed).decode()
+
+
+def unseal(service: Service, sealed: str, session: str, path: str) -> model.Secret | None:
+    """None when it is too old, or was not sealed for this session and page."""
+    try:
+        content = base64.urlsafe_b64decode(sealed.encode())
+    except (binascii.Error, ValueError):
+        return None
+    text = service.vault.try_open(content, _belongs_to(session, path))
+    until, _, secret = (text or b"0").decode().partition(" ")
+    return model.Secret(secret) if clock.now().timestamp() < float(until) else None
+
+
+def _belongs_to(session: str, path: str) -> str:
+    return f"once {hashlib.sha256(session.encode('utf-8', 'replace')).hexdigest()} {path}"
