@@ -147,7 +147,8 @@ def _port(port: int) -> Requirement:
 
 
 def _disk(data: Path) -> Requirement:
-    folder = next(each for each in (data, *data.parents) if each.exists())
+    # `Path.exists` raises for a folder that this user may not look into.
+    folder = next(each for each in (data, *data.parents) if os.path.exists(each))  # noqa: PTH110
     free = shutil.disk_usage(folder).free
     found = f"{free / 2**30:.1f} GiB free for {data}"
     if free >= _LITTLE_ROOM:
