@@ -1,7 +1,7 @@
 """`make test-soak`: changes and faults, one after another, while an echo runs through each of many connections every few milliseconds.
 
 What was measured becomes `docs/reference/behaviour-under-change.md`. The kernel's data plane runs in a virtual machine
-(`--save FILE`), and `--with FILE` writes what it measured into the page.
+(`--save FILE`), and `--with FILE…` writes what was measured into the page. Rows of other events stay.
 """
 
 import argparse
@@ -88,9 +88,7 @@ def main() -> int:
     """0 when all converged and nobody lost an echo who must not."""
     asked = _parse()
     found = (
-        soak_page.joined([soak_page.Run.read(one.read_text()) for one in asked.given], _ORDER)
-        if asked.given
-        else _run(asked)
+        soak_page.joined([soak_page.Run.read(one.read_text()) for one in asked.given]) if asked.given else _run(asked)
     )
     if not asked.save and asked.only == ["*"]:
         of_plane = [one.name for one in soak_events.EVENTS if found.plane in one.planes]
@@ -111,7 +109,6 @@ def _run(asked: argparse.Namespace) -> soak_page.Run:
     return found
 
 
-_ORDER = [one.name for one in soak_events.EVENTS]
 _SIZE = ("gateways", "connections", "interval")
 
 
@@ -124,7 +121,11 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--only", nargs="*", default=["*"], help="patterns of names; writes no page")
     parser.add_argument("--save", type=Path, help="where the outcomes are written, in place of the page")
     parser.add_argument(
-        "--with", dest="given", type=Path, nargs="+", help="outcomes that --save wrote; the page is written"
+        "--with",
+        dest="given",
+        type=Path,
+        nargs="+",
+        help="outcomes that --save wrote; their rows of the page are written",
     )
     return parser.parse_args()
 

@@ -10,11 +10,13 @@ from typing import Self
 PATH = Path(__file__).parents[1] / "docs/reference/behaviour-under-change.md"
 _HEADINGS = {"userland": "## Userland data plane", "kernel": "## Kernel data plane"}
 _TABLE = """
-Measured on {day}: {count} connections of {gateways} VPN gateways, an echo every {milliseconds:.0f} ms through each. {sent:,} echoes were sent. {machine}
+Measured on {day}: {size}. {machine}
 
-| event | lost on the changed connection | lost on the gateway that was hit | lost on the others | dropped by full queues | seconds to converge |
+| event | lost on the changed connection | lost on the changed gateway | lost on the others | dropped by full queues | seconds to converge |
 |---|---|---|---|---|---|
 """
+_SIZE = "{count} connections of {gateways} VPN gateways, an echo every {milliseconds} ms through each"
+_DAY = re.compile(r"^Measured on (.+?): ", re.MULTILINE)
 _MISSING = "\nNot measured on this data plane:\n"
 _MACHINES = {
     "userland": "Two processors carried all of it: the service, the charons of the gateways and of the devices, and other work.",
@@ -24,9 +26,9 @@ _MACHINES = {
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """Of one event. Echoes that were lost: `changed`: on the connection that it changed, `disturbed`: on the gateway that it hits, `others`: on
-    all others; None where there is none. `dropped`: those of the others for which a queue of their charons was full. `sent`: on all
-    connections. `seconds`: of its longest step. `wrong`: why it did not converge.
+    """Of one event. Echoes that were lost: `changed`: on the connection that it changed, `disturbed`: on the gateway whose charon or
+    namespace it took away, `others`: on all others; None where there is none. `dropped`: those of the others for which a queue of their charons was
+    full. `sent`: on all connections. `seconds`: of its longest step. `wrong`: why it did not converge.
     """
 
     name: str
@@ -60,10 +62,15 @@ class Run:
         return cls(**values | {"outcomes": [Outcome(**each) for each in values["outcomes"]]})
 
 
-def joined(runs: Sequence[Run], order: Sequence[str]) -> Run:
-    """Runs of the same size, as one. `order`: the names of the events."""
+def joined(runs: Sequence[Run]) -> Run:
+    """Runs of the same size, as one. A later outcome of an event replaces an earlier one."""
     outcomes = {one.name: one for run in runs for one in run.outcomes}
-    return replace(runs[0], outcomes=[outcomes[name] for name in order if name in outcomes])
+    return replace(runs[0], day=_days(*(run.day for run in runs)), outcomes=list(outcomes.values()))
+
+
+def _days(*given: str) -> str:
+    """Lists of days, as one."""
+    return ", ".join(sorted({day for each in given for day in each.split(", ")}))
 
 
 def line(one: Outcome) -> str:
@@ -75,33 +82,39 @@ def line(one: Outcome) -> str:
     return f"| {' | '.join([one.name, *counts, one.wrong or f'{one.seconds:.1f}'])} |"
 
 
-def section(run: Run, order: Sequence[str]) -> str:
-    """`order`: the names of all events of this plane. Those that were not measured are named below the table."""
-    table = _TABLE.format(
-        day=run.day,
-        count=run.gateways * run.connections,
-        gateways=run.gateways,
-        milliseconds=1000 * run.interval,
-        sent=sum(one.sent for one in run.outcomes),
-        machine=_MACHINES[run.plane],
-    )
-    measured = [one.name for one in run.outcomes]
-    missing = [f"- {name}" for name in order if name not in measured]
-    below = [_MISSING, *missing, ""] if missing else [""]
-    return "\n".join([f"{_HEADINGS[run.plane]}{table.rstrip()}", *map(line, run.outcomes), *below])
-
-
 def replaced(page: str, run: Run, order: Sequence[str]) -> str:
-    """The page with the section of this plane anew. `order`: as for `section`."""
-    heading = re.escape(_HEADINGS[run.plane])
-    new = section(run, order).rstrip("\n") + "\n"
-    return re.sub(rf"{heading}\n.*?(?=\n## |\Z)", lambda _: new, page, flags=re.DOTALL)
+    """The page with the section of this plane anew. A row of the page stays when the run is of the same size and did not measure its event.
+    `order`: the names of all events of this plane. Those that are in no row are named below the table.
+    """
+    old = _of_plane(page, run.plane)
+    found = {one.name: line(one) for one in run.outcomes}
+    kept = {name: row for name, row in _rows(page, run.plane).items() if name not in found and _size(run) in old}
+    if kept:
+        run = replace(run, day=_days(run.day, *_DAY.findall(old)))
+    rows = found | kept
+    missing = [f"- {name}" for name in order if name not in rows]
+    heading = _HEADINGS[run.plane]
+    table = _TABLE.format(day=run.day, size=_size(run), machine=_MACHINES[run.plane])
+    below = [_MISSING, *missing] if missing else []
+    new = "\n".join([f"{heading}{table.rstrip()}", *(rows[name] for name in order if name in rows), *below, ""])
+    return re.sub(rf"{re.escape(heading)}\n.*?(?=\n## |\Z)", lambda _: new, page, flags=re.DOTALL)
+
+
+def _size(run: Run) -> str:
+    return _SIZE.format(
+        count=run.gateways * run.connections, gateways=run.gateways, milliseconds=f"{1000 * run.interval:.0f}"
+    )
 
 
 def rows(page: str, plane: str) -> list[str]:
     """The names of the events in the table of a plane."""
+    return list(_rows(page, plane))
+
+
+def _rows(page: str, plane: str) -> dict[str, str]:
+    """Name of an event -> its row in the table of a plane."""
     lines = _of_plane(page, plane).partition(_MISSING)[0].splitlines()
-    return [each.split(" | ")[0].removeprefix("| ") for each in lines if each.startswith("| ")][1:]
+    return {each.split(" | ")[0].removeprefix("| "): each for each in lines if re.match(r"\| (?!event \|)", each)}
 
 
 def missing(page: str, plane: str) -> list[str]:

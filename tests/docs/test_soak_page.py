@@ -1,5 +1,6 @@
 """The page of the soak has the rows of the table of events, on each data plane."""
 
+import dataclasses
 import re
 
 import pytest
@@ -35,3 +36,30 @@ def test_a_section_is_replaced_and_the_other_one_stays():
     assert soak_page.rows(found, "userland") == ["a change"]
     assert soak_page.missing(found, "userland") == ["a fault"]
     assert "Not measured" not in soak_page.replaced(found, run, ["a change"])
+
+
+def test_a_part_of_the_events_keeps_the_rows_of_the_others():
+    change, fault = (
+        soak_page.Outcome(name=name, changed=None, disturbed=None, others=0, sent=100, seconds=seconds)
+        for name, seconds in (("a change", 0.4), ("a fault", 7.5))
+    )
+    first = soak_page.Run(plane="kernel", gateways=2, connections=3, interval=0.1, day="2026-11-30", outcomes=[fault])
+    names = ["a change", "a fault"]
+    page = soak_page.replaced("## Kernel data plane\n", first, names)
+    later = dataclasses.replace(first, day="2026-12-01", outcomes=[change])
+    joined = soak_page.replaced(page, later, names)
+    assert soak_page.rows(joined, "kernel") == names
+    assert "Measured on 2026-11-30, 2026-12-01: " in joined
+    assert soak_page.missing(joined, "kernel") == []
+    again = dataclasses.replace(later, outcomes=[change, fault])
+    assert "Measured on 2026-12-01: " in soak_page.replaced(joined, again, names)
+    larger = dataclasses.replace(later, gateways=5)
+    assert soak_page.rows(soak_page.replaced(page, larger, names), "kernel") == ["a change"]
+
+
+def test_saved_parts_become_one_run():
+    one = soak_page.Outcome(name="a change", changed=None, disturbed=None, others=0, sent=100, seconds=0.4)
+    first = soak_page.Run(plane="kernel", gateways=2, connections=3, interval=0.1, day="2026-11-30", outcomes=[one])
+    again = dataclasses.replace(first, day="2026-12-01", outcomes=[dataclasses.replace(one, seconds=0.7)])
+    found = soak_page.joined([first, again])
+    assert (found.day, found.outcomes) == ("2026-11-30, 2026-12-01", again.outcomes)
