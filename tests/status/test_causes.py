@@ -357,6 +357,13 @@ REFUSED = [
         certain=False,
     ),
     _row(
+        "we-call-at-once-after-it-was-up-and-the-device-has-another-key",
+        whole(0, named_us(0.05), by="device"),
+        attempt(3, refused(3.2, "AUTHENTICATION_FAILED")),
+        code="identity_or_psk_refused",
+        certain=False,
+    ),
+    _row(
         "refused-each-time-after-it-was-up",
         whole(0, named_us(0.05), by="device"),
         attempt(0.2, refused(0.2, "AUTHENTICATION_FAILED"), by="device", within_sa=True),

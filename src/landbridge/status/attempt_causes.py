@@ -329,7 +329,7 @@ def _refused_unread(context: Context, view: AttemptView, fact: negotiation.Refus
 def _refused_identity(context: Context, view: AttemptView, fact: negotiation.Refusal) -> Iterator[model.Cause]:
     """In IKEv1 a device checks our id before the key, and sends other notifies about the key."""
     mine, theirs = show(context.local_id), show(context.peer_id)
-    if view.up_at != NEVER and fact.at - view.up_at <= AT_ONCE:
+    if view.by_device and view.up_at != NEVER and fact.at - view.up_at <= AT_ONCE:
         yield from _refused_when_up(context, view, fact)
     elif view.is_v1:
         mode = context.connection.ike_policy.negotiation_mode
