@@ -97,6 +97,11 @@ PAGES = (
     "/connections/{down}",
     "/connections/{down}/edit",
     "/connections/{down}/delete",
+    "/connections?all=true",
+    "/connections/selected?do=delete&row={down}&row={up}",
+    "/connections/selected?do=tag&row={down}",
+    "/gateways/selected?do=delete&row={gateway}&row={empty}",
+    "/customer-gateways/selected?do=untag&row={peer}",
     "/gateways",
     "/gateways/{gateway}",
     "/customer-gateways",
@@ -205,6 +210,34 @@ def test_a_gateway_is_created_changed_and_deleted_with_a_keyboard(reader: Any):
     page.get_by_role("link", name="Delete").press("Enter")
     page.get_by_role("button", name="Delete this VPN gateway").press("Enter")
     expect(page.get_by_text("The VPN gateway is being deleted.")).to_be_visible()
+
+
+@pytest.mark.usefixtures("estate")
+def test_rows_are_selected_with_a_keyboard_and_a_refresh_leaves_them_selected(reader: Any):
+    page = reader.open("/connections?q=tunnel-")
+    chosen, everything = page.locator("#chosen"), page.get_by_label("Select all shown")
+    expect(page.get_by_role("link", name="Select all shown")).to_be_hidden()
+    everything.press("Space")
+    expect(chosen).to_have_text("2 selected")
+    page.get_by_label("Select tunnel-down").press("Space")
+    expect(chosen).to_have_text("1 selected")
+    assert everything.evaluate("box => box.indeterminate")
+    new = reader.api.connection(reader.api.gateway(), name="tunnel-new", peer_subnets=["172.31.0.0/24"])
+    expect(page.get_by_label("Select tunnel-new")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_label("Select tunnel-new")).not_to_be_checked()
+    expect(page.get_by_label("Select tunnel-up")).to_be_checked()
+    expect(chosen).to_have_text("1 selected")
+    everything.press("Space")
+    expect(chosen).to_have_text("3 selected")
+    page.get_by_role("button", name="Add a tag").press("Enter")
+    expect(page.get_by_role("heading", name="Add a tag to 3 connections")).to_be_visible()
+    page.get_by_label("tunnel-down").press("Space")
+    page.get_by_label("Key", exact=True).fill("site")
+    page.get_by_label("Value", exact=True).fill("berlin")
+    page.get_by_role("button", name="Add a tag").press("Enter")
+    expect(page.get_by_text("2 connections are tagged.")).to_be_visible()
+    assert page.url.endswith("/connections?q=tunnel-")
+    assert reader.api.get(f"vpn-connection/{new['id']}/tags")["tags"] == [{"key": "site", "value": "berlin"}]
 
 
 def test_the_secret_of_a_new_key_is_copied(reader: Any):

@@ -11,6 +11,7 @@
     lists       lists of a project, and what the node is able to do
     forms       fields with the paths of the API, the body that they make, and what the rules say beside each
     changes     the pages that create, change and delete a resource, whatever its kind
+    bulk        an action on several resources of a list
     gateways, customer_gateways, tags, keys    the pages of each of them
     connection  the page of a connection; `negotiation` draws an attempt, `comparison` has both sides' values, `editing` is the form
     new_connection  the wizard for a connection, and the wait for its device; `connection_form` is the form

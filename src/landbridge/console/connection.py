@@ -1,12 +1,13 @@
 """The page of a connection: what is wanted, what is there, why; its negotiation, its traffic, its history; and what a person can do with it."""
 
 import functools
-from collections.abc import Mapping
-from typing import Any
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from typing import Any, cast
 from urllib.parse import urlencode
 
 from landbridge import model
-from landbridge.console import changes, charts, comparison, editing, negotiation
+from landbridge.console import bulk, changes, charts, comparison, editing, negotiation
 from landbridge.console.visit import Answered, Moved, Visit
 from landbridge.model.negotiation import Proposal
 from landbridge.model.samples import RINGS, RingName, SeriesRequest
@@ -147,10 +148,23 @@ async def reset(visit: Visit) -> Answered:
 
 
 async def probe(visit: Visit) -> Answered:
-    is_path = visit.form.get("kind") == "path"
-    order = model.ProbeRequest(connection_id=visit.path("id"), path=is_path, phase_2=not is_path, identity=not is_path)
-    await visit.perform(probes.order, order)
+    await _probe_one(visit, visit.path("id"), is_path=visit.form.get("kind") == "path")
     return _here(visit, "The probe is ordered. Its result will stand in the timeline and in the diagnosis.")
+
+
+async def _probe_one(visit: Visit, connection_id: str, *, is_path: bool) -> None:
+    order = model.ProbeRequest(connection_id=connection_id, path=is_path, phase_2=not is_path, identity=not is_path)
+    await visit.perform(probes.order, order)
+
+
+def _carried(of: gateways.GatewayDiagnosis, ids: Collection[str]) -> dict[str, list[tuple[str, list[model.Carrier]]]]:
+    """What each of these connections of a VPN gateway carries: subnets with the other connections, of none of these ids, that carry it too."""
+    found: dict[str, list[tuple[str, list[model.Carrier]]]] = {id_: [] for id_ in ids}
+    for each in of.redundancy.subnets if of.redundancy else ():
+        others = [one for one in each.carriers if one.connection_id not in found]
+        for one in {one.connection_id for one in each.carriers} & found.keys():
+            found[one].append((each.subnet, others))
+    return found
 
 
 async def ask_delete(visit: Visit) -> Answered:
@@ -158,12 +172,8 @@ async def ask_delete(visit: Visit) -> Answered:
     this = model.ConnectionRef(connection_id=visit.path("id"))
     found = await visit.perform(connections.diagnose, this)
     ref = model.GatewayRef(gateway_id=found.connection.gateway_id)
-    of_gateway = await visit.perform(gateways.diagnose, ref)
-    carried = [
-        (each.subnet, [one for one in each.carriers if one.connection_id != found.connection.id])
-        for each in (of_gateway.redundancy.subnets if of_gateway.redundancy else ())
-        if any(one.connection_id == found.connection.id for one in each.carriers)
-    ]
+    of_gateway: gateways.GatewayDiagnosis = await visit.perform(gateways.diagnose, ref)
+    carried = _carried(of_gateway, {found.connection.id})[found.connection.id]
     return visit.render(
         "delete_connection.html",
         connection=found.connection,
@@ -209,3 +219,91 @@ async def ask_edit(visit: Visit) -> Answered:
 
 async def edit(visit: Visit) -> Answered:
     return await changes.edit(visit, await _present(visit), functools.partial(_present, visit))
+
+
+# -- several of a list ------------------------------------------------------------------------------------------------
+
+
+async def _find_one(visit: Visit, connection_id: str) -> bulk.Row:
+    shown: connections.ShownConnection = await visit.perform(
+        connections.show, model.ConnectionRef(connection_id=connection_id)
+    )
+    return bulk.Row(
+        id=shown.connection.id,
+        name=shown.connection.name,
+        look=model.LOOK_OF_STATUS[cast("model.ConnectionStatusName", shown.status)],
+        word=shown.status,
+        version=shown.etag,
+    )
+
+
+async def _reset_one(visit: Visit, connection_id: str, _: str | None) -> None:
+    await visit.perform(connections.reset, model.ConnectionRef(connection_id=connection_id))
+
+
+async def _probe_by_state(visit: Visit, connection_id: str, _: str | None) -> None:
+    found: connections.ConnectionDiagnosis = await visit.perform(
+        connections.diagnose, model.ConnectionRef(connection_id=connection_id)
+    )
+    seen = found.status.observation
+    await _probe_one(visit, connection_id, is_path=seen is not None and bool(seen.children))
+
+
+async def _delete_one(visit: Visit, connection_id: str, version: str | None) -> None:
+    await visit.perform(connections.remove, model.ConnectionRef(connection_id=connection_id), if_match=version)
+
+
+async def _lost(visit: Visit, ids: Collection[str]) -> dict[str, list[str]]:
+    """The subnets that no other tunnel reaches once all of these connections are deleted, each at the connections that carry it."""
+    of_gateway: dict[str, set[str]] = defaultdict(set)
+    for id_ in ids:
+        shown = await visit.perform(connections.show, model.ConnectionRef(connection_id=id_))
+        of_gateway[shown.connection.gateway_id].add(id_)
+    lost: dict[str, list[str]] = {}
+    for gateway_id, some in of_gateway.items():
+        found: gateways.GatewayDiagnosis = await visit.perform(
+            gateways.diagnose, model.GatewayRef(gateway_id=gateway_id)
+        )
+        for id_, carried in _carried(found, some).items():
+            lost[id_] = [
+                f"{subnet} is {'reached through no other tunnel now' if others else 'not reached any more'}"
+                for subnet, others in carried
+                if not any(one.up for one in others)
+            ]
+    return lost
+
+
+SEVERAL = bulk.Kind(
+    noun="connection",
+    path="/connections",
+    find=_find_one,
+    actions={
+        "reset": bulk.Action(
+            label="Reset",
+            title="Reset {}",
+            intro="The SAs of these tunnels end, and the tunnels are negotiated anew. They carry nothing meanwhile. No other tunnel changes.",
+            done="negotiated anew",
+            run=_reset_one,
+        ),
+        "probe": bulk.Action(
+            label="Probe",
+            title="Probe {}",
+            intro="Where a tunnel is up, large and small echoes check its path. Elsewhere the device is asked which parameters it accepts. No tunnel "
+            "changes. The results will stand in the timelines.",
+            done="being probed",
+            run=_probe_by_state,
+        ),
+        **bulk.tag_actions("vpn-connection"),
+        "delete": bulk.Action(
+            label="Delete",
+            title="Delete {}",
+            intro="These tunnels end, and their interfaces, routes and pre-shared keys are removed. No other tunnel changes.",
+            done="being deleted",
+            run=_delete_one,
+            notes=_lost,
+            is_danger=True,
+        ),
+    },
+)
+ask_several = functools.partial(bulk.ask, kind=SEVERAL)
+answer_several = functools.partial(bulk.answer, kind=SEVERAL)

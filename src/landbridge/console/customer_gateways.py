@@ -2,11 +2,11 @@
 
 import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from landbridge import model
-from landbridge.console import changes, connection_form, forms
+from landbridge.console import bulk, changes, connection_form, forms
 from landbridge.console.visit import Answered, Visit
 from landbridge.operations import customer_gateways as operations
 from landbridge.wire import body
@@ -20,7 +20,11 @@ async def show_list(visit: Visit) -> Answered:
     request = model.CustomerGatewayListRequest(limit=ROWS, marker=visit.query.get("after", ""))
     page = await visit.perform(operations.list_page, request)
     return visit.render(
-        "customer_gateways.html", rows=page.customer_gateways, total=page.total, next_marker=page.next_marker
+        "customer_gateways.html",
+        rows=page.customer_gateways,
+        total=page.total,
+        next_marker=page.next_marker,
+        several=SEVERAL,
     )
 
 
@@ -115,3 +119,46 @@ async def ask_delete(visit: Visit) -> Answered:
 async def delete(visit: Visit) -> Answered:
     said = "The customer gateway is deleted."
     return await changes.delete(visit, operations.remove, _ref(visit), "/customer-gateways", said)
+
+
+# -- several of the list ----------------------------------------------------------------------------------------------
+
+
+async def _find_one(visit: Visit, customer_gateway_id: str) -> bulk.Row:
+    ref = model.CustomerGatewayRef(customer_gateway_id=customer_gateway_id)
+    found: model.CustomerGateway = await visit.perform(operations.show, ref)
+    return bulk.Row(id=found.id, name=found.name, version=operations.etag(found))
+
+
+async def _delete_one(visit: Visit, customer_gateway_id: str, version: str | None) -> None:
+    ref = model.CustomerGatewayRef(customer_gateway_id=customer_gateway_id)
+    await visit.perform(operations.remove, ref, if_match=version)
+
+
+async def _used(visit: Visit, ids: Collection[str]) -> dict[str, list[str]]:
+    notes = {}
+    for id_ in ids:
+        used = await visit.perform(operations.used_by, model.CustomerGatewayRef(customer_gateway_id=id_))
+        notes[id_] = bulk.refused_by(used.total)
+    return notes
+
+
+SEVERAL = bulk.Kind(
+    noun="customer gateway",
+    path="/customer-gateways",
+    find=_find_one,
+    actions=bulk.tag_actions("customer-gateway")
+    | {
+        "delete": bulk.Action(
+            label="Delete",
+            title="Delete {}",
+            intro="No tunnel changes: a customer gateway with connections is not deleted.",
+            done="deleted",
+            run=_delete_one,
+            notes=_used,
+            is_danger=True,
+        )
+    },
+)
+ask_several = functools.partial(bulk.ask, kind=SEVERAL)
+answer_several = functools.partial(bulk.answer, kind=SEVERAL)

@@ -3,10 +3,10 @@
 import functools
 import json
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from landbridge import model
-from landbridge.console import changes, forms
+from landbridge.console import bulk, changes, forms
 from landbridge.console import estate as estate_page
 from landbridge.console.forms import Field
 from landbridge.console.visit import Answered, Visit
@@ -35,7 +35,9 @@ async def show_list(visit: Visit) -> Answered:
     page: status_lists.StatusPage = await visit.share(status_lists.list_gateways, request, of=request)
     shown = {one.gateway.id: one for one in await visit.perform(operations.list_all, model.GatewayListRequest())}
     rows = [(row, shown[row.id]) for row in page.rows if row.id in shown]
-    return visit.render("gateways.html", rows=rows, looks=LOOKS, next_marker=page.next_marker, total=len(shown))
+    return visit.render(
+        "gateways.html", rows=rows, looks=LOOKS, next_marker=page.next_marker, total=len(shown), several=SEVERAL
+    )
 
 
 async def show(visit: Visit) -> Answered:
@@ -277,3 +279,48 @@ async def ask_delete(visit: Visit) -> Answered:
 async def delete(visit: Visit) -> Answered:
     said = "The VPN gateway is being deleted. It stays here until nothing of it is left."
     return await changes.delete(visit, operations.remove, _ref(visit), "/gateways", said)
+
+
+# -- several of the list ----------------------------------------------------------------------------------------------
+
+
+async def _find_one(visit: Visit, gateway_id: str) -> bulk.Row:
+    shown: operations.ShownGateway = await visit.perform(operations.show, model.GatewayRef(gateway_id=gateway_id))
+    status = shown.status.status if shown.status else "ACTIVE"
+    return bulk.Row(
+        id=shown.gateway.id,
+        name=shown.gateway.name,
+        look=LOOKS[status],
+        word=status,
+        version=shown.etag,
+    )
+
+
+async def _used(visit: Visit, ids: Collection[str]) -> dict[str, list[str]]:
+    shown = [await visit.perform(operations.show, model.GatewayRef(gateway_id=id_)) for id_ in ids]
+    return {one.gateway.id: bulk.refused_by(one.connections) for one in shown}
+
+
+async def _delete_one(visit: Visit, gateway_id: str, version: str | None) -> None:
+    await visit.perform(operations.remove, model.GatewayRef(gateway_id=gateway_id), if_match=version)
+
+
+SEVERAL = bulk.Kind(
+    noun="VPN gateway",
+    path="/gateways",
+    find=_find_one,
+    actions=bulk.tag_actions("vpn-gateway")
+    | {
+        "delete": bulk.Action(
+            label="Delete",
+            title="Delete {}",
+            intro="Their addresses are free again. No tunnel changes: a VPN gateway with connections is not deleted.",
+            done="being deleted",
+            run=_delete_one,
+            notes=_used,
+            is_danger=True,
+        )
+    },
+)
+ask_several = functools.partial(bulk.ask, kind=SEVERAL)
+answer_several = functools.partial(bulk.answer, kind=SEVERAL)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import get_args
 
 from landbridge import model
+from landbridge.console import connection
 from landbridge.console import estate as estate_page
 from landbridge.console.visit import Answered, Download, Rendered, Visit
 from landbridge.operations import audit, estate, quotas
@@ -43,6 +44,7 @@ async def show_connections(visit: Visit) -> Answered:
             chips=chips,
             total=sum(found.looks.values()),
             summary=estate_page.summary(found.looks),
+            several=connection.SEVERAL,
         )
 
     answer: Rendered = await visit.perform(estate.select, await estate_page.selection(visit, request), finish)

@@ -7,6 +7,7 @@ for which it was sealed, and for LIFETIME_SECONDS. The page that shows it remove
 import base64
 import binascii
 import hashlib
+import zlib
 
 from landbridge import model
 from landbridge.operations import clock
@@ -14,12 +15,18 @@ from landbridge.operations.call import Service
 
 COOKIE = "landbridge_once"
 LIFETIME_SECONDS = 60
+#: Compressed bytes of a text. With the name of the cookie and base64 they stay below 4,096 bytes, which every browser keeps (RFC 6265, section 6.1).
+ROOM = 2800
+
+
+def fits(text: str) -> bool:
+    return len(zlib.compress(text.encode())) <= ROOM
 
 
 def seal(service: Service, secret: model.Secret, session: str, path: str) -> str:
     """`session`: the secret of the session; `path`: of the page that shows it."""
     text = f"{clock.now().timestamp() + LIFETIME_SECONDS} {secret.reveal()}"
-    sealed = service.vault.seal(text.encode(), _belongs_to(session, path))
+    sealed = service.vault.seal(zlib.compress(text.encode()), _belongs_to(session, path))
     return base64.urlsafe_b64encode(sealed).decode()
 
 
@@ -29,8 +36,10 @@ def unseal(service: Service, sealed: str, session: str, path: str) -> model.Secr
         content = base64.urlsafe_b64decode(sealed.encode())
     except (binascii.Error, ValueError):
         return None
-    text = service.vault.try_open(content, _belongs_to(session, path))
-    until, _, secret = (text or b"0").decode().partition(" ")
+    opened = service.vault.try_open(content, _belongs_to(session, path))
+    if opened is None:
+        return None
+    until, _, secret = zlib.decompress(opened).decode().partition(" ")
     return model.Secret(secret) if clock.now().timestamp() < float(until) else None
 
 

@@ -52,6 +52,14 @@ TABLE: tuple[Page, ...] = (
     Page(name="keys", path="/keys", answer=keys.show, title="Keys", role="admin"),
     Page(name="audit", path="/audit", answer=lists.show_audit, title="Audit", role="admin"),
     Page(name="node", path="/node", answer=lists.show_node, title="Node"),
+    *_form("several_connections", "/connections/selected", connection.ask_several, connection.answer_several),
+    *_form("several_gateways", "/gateways/selected", gateways.ask_several, gateways.answer_several),
+    *_form(
+        "several_customer_gateways",
+        "/customer-gateways/selected",
+        customer_gateways.ask_several,
+        customer_gateways.answer_several,
+    ),
     Page(name="gateway", path=_GATEWAY, answer=gateways.show),
     Page(name="connection", path=_CONNECTION, answer=connection.show),
     Page(

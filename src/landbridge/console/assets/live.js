@@ -95,6 +95,23 @@
     }
   }
 
+  // -- rows that a person selects
+  const rows = () => [...document.querySelectorAll('[form="several"][name="row"]')];
+
+  function count() {
+    const all = document.getElementById("all");
+    if (!all) return;
+    const some = rows(), chosen = some.filter((one) => one.checked).length;
+    all.checked = chosen > 0 && chosen === some.length;
+    all.indeterminate = chosen > 0 && chosen < some.length;
+    document.getElementById("chosen").textContent = chosen ? `${chosen} selected` : "";
+  }
+  document.addEventListener("change", (event) => {
+    if (event.target.id === "all") for (const one of rows()) one.checked = event.target.checked;
+    count();
+  });
+  window.addEventListener("pageshow", count);
+
   // -- refreshing
   const say = (text) => { if (lost.textContent !== text) lost.textContent = text; };
   const isPaused = () => document.hidden || (pause && pause.getAttribute("aria-pressed") === "true");
@@ -114,6 +131,7 @@
         const fresh = page.getElementById("main");
         if (!isPaused() && fresh) {
           mergeChildren(main, fresh);
+          count();
           tag = answer.headers.get("ETag") || "";
         }
         say("");

@@ -1,0 +1,221 @@
+"""An action on several resources of a list: the page that names what it will touch, and the action itself. A kind of resource says which actions it has.
+
+Each resource is an operation of its own, with the rules, the permissions and the audit event of a change of one resource. Invariant: what fails for one
+resource leaves the others done. The page then has the resources that failed with their reasons, so that a reload repeats nothing.
+"""
+
+import contextlib
+import json
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from urllib.parse import parse_qsl, urlencode
+
+from landbridge import errors, model
+from landbridge.console import forms, once
+from landbridge.console.visit import Answered, Moved, Rendered, Visit
+from landbridge.operations import Operation, tags
+
+#: Resources of one request: those of a page of a list.
+LIMIT = 50
+#: The fields of a form begin with it, one for each resource: `row.ID` is the version that the person saw.
+_ROW = "row."
+_TAG = (
+    forms.Field(path="key", label="Key", places=("tags[0].key",)),
+    forms.Field(path="value", label="Value", places=("tags[0].value",)),
+)
+_CHANGED = "Somebody else changed it meanwhile. Look at it again first."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A resource as the page shows it. `version`: its ETag. `notes`: what the action costs."""
+
+    id: str
+    name: str
+    look: model.TunnelLook | None = None
+    word: str = ""
+    version: str = ""
+    notes: Sequence[str] = ()
+
+
+Find = Callable[[Visit, str], Awaitable[Row]]
+
+
+async def _no_notes(*_: object) -> dict[str, list[str]]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """`title`: a question with a place for the resources; `done`: what they are afterwards. `run`: the visit, the id and the version of a resource.
+    `notes`: what the action costs each of these resources. `fields`: what it needs beside the resources.
+    """
+
+    label: str
+    title: str
+    intro: str
+    done: str
+    run: Callable[[Visit, str, str | None], Awaitable[object]]
+    notes: Callable[[Visit, Collection[str]], Awaitable[Mapping[str, list[str]]]] = _no_notes
+    fields: Sequence[forms.Field] = ()
+    is_danger: bool = False
+
+
+def refused_by(connections: int) -> list[str]:
+    """The note of a delete of what connections depend on."""
+    return [f"{connections} connection{'' if connections == 1 else 's'}: its delete is refused"] if connections else []
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """`path`: of the list. `find`: a resource by its id; it raises NotFound."""
+
+    noun: str
+    path: str
+    find: Find
+    actions: Mapping[str, Action]
+
+    def of(self, number: int) -> str:
+        return f"{number} {self.noun}{'' if number == 1 else 's'}"
+
+
+def tag_actions(resource_type: str) -> dict[str, Action]:
+    """Adds a tag to resources, or removes it."""
+
+    def change(
+        operation: Operation[model.TagChangeRequest, None],
+    ) -> Callable[[Visit, str, str | None], Awaitable[object]]:
+        async def run(visit: Visit, id_: str, _: str | None) -> None:
+            tag = model.TagRequest(key=visit.form.get("key", "").strip(), value=visit.form.get("value", "").strip())
+            ref = model.TaggedRef(resource_type=resource_type, resource_id=id_)
+            await visit.perform(operation, model.TagChangeRequest(resource=ref, tags=(tag,)))
+
+        return run
+
+    text = "Another tag with this key gets the value. Other tags stay. No tunnel changes."
+    add = Action(
+        label="Add a tag", title="Add a tag to {}", intro=text, done="tagged", run=change(tags.add), fields=_TAG
+    )
+    text = "Without a value, the tag is removed whatever its value is. Other tags stay. No tunnel changes."
+    remove = Action(
+        label="Remove a tag",
+        title="Remove a tag from {}",
+        intro=text,
+        done="without the tag",
+        run=change(tags.remove),
+        fields=_TAG,
+    )
+    return {"tag": add, "untag": remove}
+
+
+async def ask(visit: Visit, kind: Kind) -> Answered:
+    """What the action will touch. After an action that failed for some resources: these, with the reasons once."""
+    action, ids = _action(kind, visit.query), _few(visit.request.query_params.getlist("row"))
+    reasons = json.loads(visit.once.reveal()) if visit.once else {}
+    rows = await _rows(visit, kind, action, ids)
+    if not rows:
+        return _list(
+            visit, kind, visit.query, "What was selected is not there any more." if ids else "Nothing was selected."
+        )
+    return _page(visit, kind, action, rows, visit.query, gone=len(ids) - len(rows), reasons=reasons)
+
+
+async def answer(visit: Visit, kind: Kind) -> Answered:
+    form, action = visit.form, _action(kind, visit.form)
+    ids = _few(name.removeprefix(_ROW) for name in form if name.startswith(_ROW))
+    failed: dict[str, str] = {}
+    for id_ in ids:
+        try:
+            await action.run(visit, id_, form[_ROW + id_] or None)
+        except errors.Invalid as refused:
+            if any(each.is_about(one.field) for one in refused.violations for each in action.fields):
+                rows = await _rows(visit, kind, action, ids)
+                return _page(visit, kind, action, rows, form, violations=refused.violations)
+            failed[id_] = "; ".join(one.message for one in refused.violations)
+        except errors.Changed:
+            failed[id_] = _CHANGED
+        except errors.LandbridgeError as error:
+            failed[id_] = str(error)
+    if not failed:
+        return _list(visit, kind, form, _said(kind, action, len(ids)) if ids else "Nothing was selected.")
+    again = [(name, form[name]) for name in ("do", "back", *(one.path for one in action.fields)) if name in form]
+    to = visit.link(f"{kind.path}/selected?{urlencode([*again, *(('row', id_) for id_ in failed)])}")
+    said = f"{_said(kind, action, len(ids) - len(failed))} It failed for {kind.of(len(failed))}."
+    return Moved(to=to, said=said, once=_fitting(failed))
+
+
+def _said(kind: Kind, action: Action, number: int) -> str:
+    return f"{kind.of(number)} {'is' if number == 1 else 'are'} {action.done}."
+
+
+def _fitting(failed: Mapping[str, str]) -> model.Secret:
+    """As many reasons as the next page can get."""
+    told: dict[str, str] = {}
+    for id_, reason in failed.items():
+        told[id_] = reason
+        if not once.fits(json.dumps(told)):
+            del told[id_]
+            break
+    return model.Secret(json.dumps(told))
+
+
+def _action(kind: Kind, given: Mapping[str, str]) -> Action:
+    name = given.get("do", "")
+    if name not in kind.actions:
+        raise errors.Invalid(
+            [model.Violation("do", f"{name[:64]!r} is not an action", f"one of {', '.join(kind.actions)}")]
+        )
+    return kind.actions[name]
+
+
+def _few(ids: Iterable[str]) -> list[str]:
+    """The ids, each once. Raises Invalid when they are too many for one request."""
+    some = list(dict.fromkeys(ids))
+    if len(some) > LIMIT:
+        raise errors.Invalid(
+            [model.Violation("row", f"names {len(some)} resources", f"at most {LIMIT} in one request")]
+        )
+    return some
+
+
+async def _rows(visit: Visit, kind: Kind, action: Action, ids: Sequence[str]) -> list[Row]:
+    """The resources that are there."""
+    rows = []
+    for id_ in ids:
+        with contextlib.suppress(errors.NotFound):
+            rows.append(await kind.find(visit, id_))
+    notes = await action.notes(visit, [row.id for row in rows])
+    return [replace(row, notes=(*row.notes, *notes.get(row.id, ()))) for row in rows]
+
+
+def _list(visit: Visit, kind: Kind, given: Mapping[str, str], said: str) -> Moved:
+    """Leads to the list as it was left."""
+    query = urlencode(parse_qsl(given.get("back", "").removeprefix("?")))
+    return Moved(to=visit.link(kind.path) + (f"?{query}" if query else ""), said=said)
+
+
+def _page(
+    visit: Visit,
+    kind: Kind,
+    action: Action,
+    rows: Sequence[Row],
+    given: Mapping[str, str],
+    *,
+    gone: int = 0,
+    reasons: Mapping[str, str] | None = None,
+    violations: Sequence[model.Violation] = (),
+) -> Rendered:
+    return visit.render(
+        "selected.html",
+        400 if violations else 200,
+        kind=kind,
+        action=action,
+        name=given["do"],
+        title=action.title.format(kind.of(len(rows))),
+        rows=rows,
+        gone=gone,
+        reasons=reasons or {},
+        told=forms.tell(action.fields, given, violations),
+        back=_list(visit, kind, given, "").to,
+        back_query=given.get("back", ""),
+    )
