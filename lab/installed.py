@@ -67,6 +67,11 @@ def process(kind: str) -> str:
     return systemctl("show", "--property=MainPID,ExecMainStartTimestampMonotonic", unit(kind))
 
 
+def started(kind: str) -> int:
+    """When the only unit of this kind started its process: microseconds of the monotonic clock."""
+    return int(systemctl("show", "--property=ExecMainStartTimestampMonotonic", "--value", unit(kind)))
+
+
 def charon() -> str:
     return process(paths.CHARON_UNIT)
 

@@ -8,6 +8,8 @@ Runs in a virtual machine of its own, since it installs for good:
 The first line, on the host, makes three versions as an image would have them; there is no network in the machine.
 """
 
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -27,6 +29,7 @@ from lab.installed import (
     nothing_lost,
     process,
     spis,
+    started,
     systemctl,
     unit,
     version,
@@ -133,6 +136,12 @@ def learned_routes() -> str:
     """In the kernel, as BIRD put them there."""
     command = ["ip", "-n", f"lb-{gateway()}", "route", "show", "table", str(names.LEARNED_TABLE)]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def pids_of_the_gateway() -> list[int]:
+    """Of the processes in its namespace."""
+    command = ["ip", "netns", "pids", f"lb-{gateway()}"]
+    return [int(pid) for pid in subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()]
 
 
 def wait_for_a_look(service: Service, connection_id: str) -> None:
@@ -255,7 +264,8 @@ def test_after_all_that_a_reboot_takes_everything_comes_back(
 ) -> None:
     before = spis(service, connection_id)
     service.stop()
-    systemctl("kill", "--signal=KILL", f"{paths.CHARON_UNIT}{gateway()}.service")
+    for pid in pids_of_the_gateway():
+        os.kill(pid, signal.SIGKILL)
     subprocess.run(["ip", "netns", "delete", f"lb-{gateway()}"], check=True)
     subprocess.run(["rm", "-r", paths.RUN], check=True)
     service.start()
@@ -271,6 +281,7 @@ def test_after_a_reboot_the_bgp_session_comes_back(world: sites.World, speaker: 
     sites.wait_for(established, "the BGP session", seconds=PATIENCE)
     sites.wait_for(lambda: speaker.learned() == {sites.VPC}, "the announced network", seconds=PATIENCE)
     assert systemctl("is-active", unit(paths.BIRD_UNIT)) == "active"
+    assert started(paths.BIRD_UNIT) > started(paths.CHARON_UNIT)
 
 
 def test_uninstalling_takes_all_down_and_leaves_the_data(connection_id: str) -> None:
@@ -280,8 +291,7 @@ def test_uninstalling_takes_all_down_and_leaves_the_data(connection_id: str) -> 
         [unit(kind) for kind in (paths.CHARON_UNIT, paths.BIRD_UNIT)],
         Path("/run/netns", f"lb-{gateway()}"),
     )
-    in_namespace = ["ip", "netns", "pids", namespace.name]
-    pids = subprocess.run(in_namespace, capture_output=True, text=True, check=True).stdout.split()
+    pids = pids_of_the_gateway()
     assert pids
     done = landbridge(upgrade.NEXT, "uninstall")
     assert done.returncode == 0, done.stderr
@@ -294,7 +304,7 @@ def test_uninstalling_takes_all_down_and_leaves_the_data(connection_id: str) -> 
     assert not namespace.exists()
     state = subprocess.run(["systemctl", "is-active", *daemons], capture_output=True, text=True, check=False)
     assert state.stdout.split() == ["inactive", "inactive"]
-    assert [pid for pid in pids if Path("/proc", pid).exists()] == []
+    assert [pid for pid in pids if Path(f"/proc/{pid}").exists()] == []
     assert systemctl("is-enabled", *installed.SWITCHED_OFF).split() == ["enabled", "enabled"]
     assert Path(paths.DATA, "landbridge.db").exists()
     assert Path(files.CONFIGURATION).exists()
