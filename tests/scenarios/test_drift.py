@@ -159,7 +159,7 @@ HARMS: dict[str, tuple[Callable[[Bench], object], bool]] = {
     "the guarding rule deleted": (_ip("rule delete priority 210", inside=True), True),
     "charon's configuration deleted": (_lose_configuration, True),
     "charon killed": (Bench.kill, False),
-    "the namespace's name deleted": (_lose_namespace, False),
+    "the namespace's name deleted": (_lose_namespace, True),
     "charon's socket deleted": (_lose_socket, False),
 }
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from lab import cycles, sites, specs
+from lab import cycles, sites, specs, upgrade
 from landbridge import model
 from landbridge.engine import base
 from landbridge.engine.strongswan import daemon, names, state
@@ -645,11 +645,32 @@ def test_a_vpc_link_on_an_interface_is_a_macvlan(bench: Bench):
     assert sites.ping(bench.world.vpc_host, HOST)
 
 
-def test_a_namespace_that_lost_its_name_is_made_anew(bench: Bench):
+def test_a_namespace_that_lost_its_name_gets_it_again_and_nothing_is_lost(bench: Bench):
+    bench.world.add_device(tunnel())
+    spec = specs.connection()
+    before, running = spis(bench.up(spec)[0]), pids(bench.gateway.id)
+    bench.changes.clear()
+    with upgrade.pinging(bench.world.vpc_host, HOST) as stream:
+        sites.wait_for(stream.answered, "a ping")
+        namespace.remove(names.namespace(bench.gateway.id))
+        [attached] = bench.plan(spec)
+        bench.run_cycle(spec)
+        sites.wait_for(lambda: bench.changes, "another look")
+        assert bench.plan(spec) == []
+        answered = len(stream.answered())
+        sites.wait_for(lambda: len(stream.answered()) > answered + upgrade.RATE, "a second of pings")
+        assert stream.lost() == []
+    assert str(attached) == f"give the network namespace of process {running[0]} its name again"
+    assert (spis(bench.look(spec).connections[0]), pids(bench.gateway.id)) == (before, running)
+
+
+def test_a_namespace_that_lost_its_name_and_its_charon_is_made_anew(bench: Bench):
     bench.world.add_device(tunnel())
     spec = specs.connection()
     bench.up(spec)
+    [pid] = pids(bench.gateway.id)
     namespace.remove(names.namespace(bench.gateway.id))
+    os.kill(pid, signal.SIGKILL)
     bench.up(spec)
     assert sites.ping(bench.world.vpc_host, HOST)
 

@@ -181,6 +181,7 @@ class StrongSwan:
             if marked not in (None, gateway_id):
                 return state.GatewayState(at=datetime.now(UTC), plane=self._plane)
             network = network_look.look(gateway_id, self._underlay, nat=self._has_nat)
+            unnamed = None if network.namespace or marked is None else orphans.charon_without_name(folder)
             ike = self._look_at_charon(gateway_id, folder)
             running_plane = charon.plane(folder) if ike.alive and ike.answers else None
             bgp = bgp_look.look(folder)
@@ -194,6 +195,7 @@ class StrongSwan:
             probes=self._probes.state(gateway_id),
             echo=self._prober.state(gateway_id),
             paths=self._paths.state(gateway_id),
+            unnamed=unnamed,
         )
 
     def _look_at_charon(self, gateway_id: str, folder: Path) -> ike_state.IkeState:
@@ -328,8 +330,14 @@ class StrongSwan:
                 self._change_bird(gateway_id, step)
             case _:
                 network_apply.apply(gateway_id, self._underlay, step)
-                if isinstance(step, network_steps.AddNamespace):
-                    orphans.sign(names.namespace(gateway_id), self._folder_of(gateway_id))
+                self._follow(gateway_id, step)
+
+    def _follow(self, gateway_id: str, step: steps.Step) -> None:
+        """What stands in a namespace that has its name again is planned by the next look."""
+        if isinstance(step, network_steps.AddNamespace):
+            orphans.sign(names.namespace(gateway_id), self._folder_of(gateway_id))
+        if isinstance(step, network_steps.AttachNamespace):
+            self._look_soon(gateway_id)
 
     def _change_bird(self, gateway_id: str, step: bgp_steps.BgpStep) -> None:
         bgp_apply.apply(self._folder_of(gateway_id), names.namespace(gateway_id), self._launch, step)

@@ -73,7 +73,16 @@ def owner(name: str) -> Path | None:
     return None
 
 
+def charon_without_name(folder: Path) -> int | None:
+    """The charon of a gateway, when it runs in the gateway's namespace. None without one. Asked when the namespace has no name."""
+    for pid, started_from in charon.running().items():
+        if started_from == folder and _signed(f"/proc/{pid}/ns/net") == folder:
+            return pid
+    return None
+
+
 def _signed(name: str) -> Path | None:
+    """`name`: of a namespace, or the path of one."""
     if not namespace.exists(name):
         return None
     with contextlib.suppress(OSError, NetlinkError):

@@ -1,6 +1,6 @@
 """From what is observed to what is desired: ordered steps, composed of what each room plans.
 
-Pure. Invariants: a second plan after a complete first one is empty; whatever part of a plan was carried out, the next plan
+Pure. Invariants: a second plan after a complete first one is empty, but after `AttachNamespace` alone; whatever part of a plan was carried out, the next plan
 finishes it; what is new is added before what is old goes.
 """
 
@@ -14,6 +14,7 @@ from landbridge.engine.strongswan.ike import planning as ike_planning
 from landbridge.engine.strongswan.ike import steps as ike_steps
 from landbridge.engine.strongswan.ike.state import IkeState
 from landbridge.engine.strongswan.network import planning as network_planning
+from landbridge.engine.strongswan.network import steps as network_steps
 from landbridge.engine.strongswan.network import tunnels
 from landbridge.engine.strongswan.target import Target, desired_shared_routes, desired_tunnels, learned_sources
 
@@ -21,10 +22,12 @@ from landbridge.engine.strongswan.target import Target, desired_shared_routes, d
 def plan(target: Target | None, current: state.GatewayState) -> list[steps.Step]:
     """`target` None: nothing of the gateway may remain. All tunnels exist before any connection can come up, since what belongs into
     a tunnel must not go into a wider one; a tunnel goes when no SA of its connection is left. BIRD leaves a session before its tunnel goes,
-    and finds the interface of a new one.
+    and finds the interface of a new one. What stands in a namespace without a name is seen when it has its name again.
     """
     if target is None:
         return list(_teardown(current))
+    if current.unnamed is not None:
+        return [network_steps.AttachNamespace(current.unnamed)]
     if target.network is None:
         return list(_deletions(target, current))
     after_restart = _without_charon(current) if _starts(target, current) else current

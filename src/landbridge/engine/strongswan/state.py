@@ -39,7 +39,9 @@ class PathState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayState:
-    """`plane` is the running charon's, or the machine's where none runs. `folder`: whether the gateway's folder has its mark."""
+    """`plane` is the running charon's, or the machine's where none runs. `folder`: whether the gateway's folder has its mark. `unnamed`: the pid of the
+    charon, when its namespace has lost its name; `network` knows nothing of that namespace.
+    """
 
     at: datetime
     plane: model.Plane = "userland"
@@ -50,6 +52,7 @@ class GatewayState:
     probes: ProbeState = field(default_factory=ProbeState)
     echo: EchoState = field(default_factory=EchoState)
     paths: PathState = field(default_factory=PathState)
+    unnamed: int | None = None
 
     @property
     def serves(self) -> bool:

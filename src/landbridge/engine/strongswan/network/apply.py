@@ -6,12 +6,14 @@ from landbridge.engine.strongswan import names
 from landbridge.engine.strongswan.network import firewall, links, namespace, steps, xfrm
 
 
-def apply(gateway_id: str, underlay: str | None, step: steps.NetworkStep) -> None:  # noqa: C901, PLR0912  a table of steps
+def apply(gateway_id: str, underlay: str | None, step: steps.NetworkStep) -> None:  # noqa: C901, PLR0912, PLR0915  a table of steps
     """`underlay`: the namespace around the gateways, None for the machine's own."""
     name, owner = names.namespace(gateway_id), names.short(gateway_id)
     match step:
         case steps.AddNamespace():
             namespace.add(name)
+        case steps.AttachNamespace(pid):
+            namespace.attach(name, pid)
         case steps.EnsureUplink(kind, next_hop):
             links.ensure_uplink(gateway_id, underlay, kind, next_hop)
         case steps.EnsureVpcLink(kind):

@@ -94,6 +94,12 @@ def add(name: str) -> None:
         _ip("netns", "add", name)
 
 
+def attach(name: str, pid: int) -> None:
+    """Gives the namespace of a process this name, which is free."""
+    (RUN / name).unlink(missing_ok=True)
+    _ip("netns", "attach", name, str(pid))
+
+
 def remove(name: str) -> None:
     if exists(name):
         _ip("netns", "delete", name)

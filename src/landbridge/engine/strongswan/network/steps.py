@@ -16,6 +16,16 @@ class AddNamespace(base.GatewayStep):
 
 
 @dataclass(frozen=True, slots=True)
+class AttachNamespace(base.GatewayStep):
+    """`pid`: the charon of the gateway. It runs in the namespace, whose name somebody deleted."""
+
+    pid: int
+
+    def __str__(self) -> str:
+        return f"give the network namespace of process {self.pid} its name again"
+
+
+@dataclass(frozen=True, slots=True)
 class EnsureUplink(base.GatewayStep):
     """`kind` is `routed` or `macvlan LINK`; `next_hop` its router."""
 
@@ -183,6 +193,7 @@ class DeleteNamespace(base.GatewayStep):
 
 NetworkStep = (
     AddNamespace
+    | AttachNamespace
     | EnsureUplink
     | EnsureVpcLink
     | DeleteUplink
