@@ -6,7 +6,7 @@ a person types. A person confirms warnings of the rules and the connections that
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from landbridge import errors, model
@@ -17,27 +17,52 @@ from landbridge.operations import Operation, ids
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """What a form asks for: the request, its wrong shapes, and for a create its fields and its body."""
+    """What a form asks for: the request, its wrong shapes, and for a create its fields and its body. `place`: a path of the API -> that of the form,
+    where they differ. `values`: what else the template of the form needs.
+    """
 
     request: Any
     violations: tuple[model.Violation, ...] = ()
     fields: Sequence[forms.Field] = ()
     body: bytes = b""
+    place: Callable[[str], str] = str
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+Check = Callable[[Visit, Mapping[str, str], Draft], Awaitable[model.Checked]]
+
+
+async def _nothing(*_: object) -> str:
+    return ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Creation:
-    """How resources of a kind are created. `path`: that of the form; `show`: that of a resource. `intro`: what the kind is, in a sentence."""
+    """How resources of a kind are created. `path`: that of the form; `show`: that of a resource. `intro`: what the kind is, in a sentence. `check`: what
+    a create would do.
+    """
 
     noun: str
     path: str
     show: str
     intro: str
     draft: Callable[[Visit, Mapping[str, str]], Awaitable[Draft]]
-    check: Operation[Any, model.Checked]
+    check: Check
     create: Operation[Any, Any]
     #: The resource in what the operation returns.
     made: Callable[[Any], Any] = field(default=lambda result: result)
+    #: Creates what the form needs besides, puts it into the form, and returns what was created, in a sentence. It raises Invalid.
+    prepare: Callable[[Visit, dict[str, str]], Awaitable[str]] = _nothing
+    template: str = "new.html"
+
+
+def checked_by(operation: Operation[Any, model.Checked]) -> Check:
+    """The check of a request by an operation that takes the same request."""
+
+    async def check(visit: Visit, _: Mapping[str, str], draft: Draft) -> model.Checked:
+        return await _check(visit, operation, draft)
+
+    return check
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,31 +87,48 @@ class Present:
 
 async def ask_new(visit: Visit, kind: Creation) -> Answered:
     """The form. The address may have first values of fields."""
-    return await _new_page(visit, kind, visit.query, quiet=True)
+    return await show_new(visit, kind, visit.query)
+
+
+async def show_new(visit: Visit, kind: Creation, form: Mapping[str, str]) -> Answered:
+    """The form with what a person has filled in so far. What is empty is wrong only once the person has asked for a check."""
+    return await _new_page(visit, kind, form, quiet=form.get("strict") != "true")
 
 
 async def answer_new(visit: Visit, kind: Creation) -> Answered:
     form, wish = dict(visit.form), visit.form.get("do", "check")
+    if wish == "live":
+        return await show_new(visit, kind, form)
     if wish != "create":
-        return await _new_page(visit, kind, form, quiet=wish == "live" and form.get("strict") != "true")
+        return await _new_page(visit, kind, form)
     form["token"] = form.get("token") or ids.new_id()
-    draft = await kind.draft(visit, form)
-    found = await _check(visit, kind.check, draft)
-    if not found.violations and _seen(found) != form.get("seen", ""):
-        return await _new_page(visit, kind, form, confirm=True)
     try:
+        return await _create(visit, kind, form)
+    except errors.Repeated:
+        form["token"] = ids.new_id()
+        notice = f"This form was used before. Create again to make another {kind.noun}."
+        return await _new_page(visit, kind, form, notice=notice)
+
+
+async def _create(visit: Visit, kind: Creation, form: dict[str, str]) -> Answered:
+    """Creates what the form asks for, once the person has seen the warnings. The token of the form makes a second submit the first one's retry: a check
+    may find what the first one made, so its violations decide nothing.
+    """
+    notice = ""
+    try:
+        notice = await kind.prepare(visit, form)
+        draft = await kind.draft(visit, form)
+        found = await kind.check(visit, form, draft)
+        if not found.violations and _seen(found) != form.get("seen", ""):
+            return await _new_page(visit, kind, form, confirm=True, notice=notice)
         result = await visit.perform(
             kind.create, draft.request, violations=draft.violations, token=form["token"], body=draft.body
         )
     except errors.Invalid as refused:
-        return await _new_page(visit, kind, form, refused=refused.violations)
-    except errors.Repeated:
-        form["token"] = ids.new_id()
-        return await _new_page(
-            visit, kind, form, notice=f"This form was used before. Create again to make another {kind.noun}."
-        )
+        return await _new_page(visit, kind, form, refused=refused.violations, notice=notice)
     made = kind.made(result)
-    return Moved(to=visit.link(f"{kind.show}/{made.id}"), said=f"{kind.noun} {made.name} is created.")
+    said = f"{kind.noun[0].upper()}{kind.noun[1:]} {made.name} is created."
+    return Moved(to=visit.link(f"{kind.show}/{made.id}"), said=said)
 
 
 async def _new_page(
@@ -101,18 +143,20 @@ async def _new_page(
 ) -> Rendered:
     """`refused`: why a create was refused; None: the check tells."""
     draft = await kind.draft(visit, form)
-    found = await _check(visit, kind.check, draft)
+    found = await kind.check(visit, form, draft)
     violations = found.violations if refused is None else refused
+    placed = [replace(one, field=draft.place(one.field)) for one in violations]
     return visit.render(
-        "new.html",
+        kind.template,
         400 if violations and visit.form and form.get("do") != "live" else 200,
         kind=kind,
-        told=forms.tell(draft.fields, form, violations, found.warnings, quiet=quiet),
+        told=forms.tell(draft.fields, form, placed, found.warnings, quiet=quiet),
         incomplete=bool(violations),
         strict=not quiet,
         confirm=confirm,
         notice=notice,
         token=form.get("token") or ids.new_id(),
+        **draft.values,
     )
 
 

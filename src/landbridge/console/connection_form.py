@@ -197,34 +197,24 @@ def _rules(form: Mapping[str, str]) -> dict[int, tuple[str, str]]:
 # -- from the rules to a form -----------------------------------------------------------------------------------------
 
 
-def tell(
-    form: Mapping[str, str],
-    chosen: Chosen,
-    violations: Iterable[model.Violation],
-    warnings: Iterable[model.Warning],
-    *,
-    quiet: bool,
-) -> forms.Told:
-    """The form with what the rules say: endpoint, customer gateway and style first."""
-    rows = list(_rules(form))
-    told = [replace(one, field=_in_row(one.field, rows)) for one in violations]
-    fields = [
+def fields(form: Mapping[str, str], chosen: Chosen) -> list[Field]:
+    """The fields of the form: endpoint, customer gateway and style first."""
+    return [
         Field(path="endpoint", label="VPN gateway and endpoint", places=("vgw_id", "vgw_ip", "ha_role")),
         Field(path="cgw_id", label="Customer gateway"),
         replace(forms.choice("style", "Style", allowed_values.STYLES), value=chosen.style),
         *_known(chosen),
         *(device_fields() if form.get("cgw_id") == NEW else ()),
-        *(_rule_fields(rows) if chosen.style == "policy" else ()),
+        *(_rule_fields(list(_rules(form))) if chosen.style == "policy" else ()),
     ]
-    return forms.tell(fields, form, told, warnings, quiet=quiet)
 
 
-def _in_row(field: str, rows: Sequence[int]) -> str:
+def in_row(form: Mapping[str, str], path: str) -> str:
     """The path with the row of the form in place of the number of the rule: empty rows are not sent."""
-    found = _RULE.match(field)
+    found, rows = _RULE.match(path), list(_rules(form))
     if found is None or int(found[1]) >= len(rows):
-        return field
-    return f"policy_rules[{rows[int(found[1])]}]{field[found.end() :]}"
+        return path
+    return f"policy_rules[{rows[int(found[1])]}]{path[found.end() :]}"
 
 
 def _rule_fields(rows: Sequence[int]) -> Iterator[Field]:

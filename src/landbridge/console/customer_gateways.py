@@ -67,7 +67,7 @@ _KIND = changes.Creation(
     show="/customer-gateways",
     intro="The other side of tunnels: a device that has a fixed address, or that is known by an identity.",
     draft=_draft,
-    check=operations.check,
+    check=changes.checked_by(operations.check),
     create=operations.create,
 )
 ask_new = functools.partial(changes.ask_new, kind=_KIND)

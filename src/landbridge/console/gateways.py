@@ -153,7 +153,7 @@ _KIND = changes.Creation(
     show="/gateways",
     intro="Our side of tunnels: two endpoints with outer addresses, in front of the network behind them.",
     draft=_draft,
-    check=operations.check,
+    check=changes.checked_by(operations.check),
     create=operations.create,
     made=lambda result: result.gateway,
 )

@@ -4,22 +4,22 @@ The form works without a script: each button sends it. `do` says what for: `live
 pre-shared key, `create`.
 """
 
+import functools
 import secrets
 import string
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from landbridge import errors, model
+from landbridge.console import changes, connection_form
 from landbridge.console import connection as connection_page
-from landbridge.console import connection_form, forms
-from landbridge.console.visit import Answered, Moved, Rendered, Visit
+from landbridge.console.visit import Answered, Visit
 from landbridge.model import allowed_values
 from landbridge.operations import (
     connection_checks,
     connections,
     customer_gateways,
     gateways,
-    ids,
     peer_configurations,
 )
 from landbridge.operations.connection_checks import CheckedConnection
@@ -44,22 +44,6 @@ class _Ends:
         return connection_form.choose(form, (one.gateway for one in self.gateways))
 
 
-async def ask(visit: Visit) -> Answered:
-    """The form. The address may have first values of fields."""
-    form = {name: value for name, value in visit.query.items() if name != "psk"}
-    return await _page(visit, form, quiet=True)
-
-
-async def answer(visit: Visit) -> Answered:
-    form, wish = dict(visit.form), visit.form.get("do", "check")
-    if wish == "create":
-        return await _create(visit, form)
-    if wish == "generate":
-        form |= {"psk": generate_key(), "show_psk": "true"}
-    quiet = wish != "check" and form.get("strict") != "true"
-    return await _page(visit, form, quiet=quiet)
-
-
 def generate_key() -> str:
     """A random pre-shared key that the rules allow and every device takes."""
     characters = string.ascii_letters + string.digits
@@ -72,37 +56,24 @@ def generate_key() -> str:
 # -- the form ---------------------------------------------------------------------------------------------------------
 
 
-async def _page(
-    visit: Visit,
-    form: Mapping[str, str],
-    *,
-    quiet: bool = False,
-    refused: Sequence[model.Violation] | None = None,
-    confirm: bool = False,
-    notice: str = "",
-) -> Rendered:
-    """`refused`: why a create was refused; None: the check tells. `confirm`: the person must see the warnings first."""
+async def _draft(visit: Visit, form: Mapping[str, str]) -> changes.Draft:
     ends = await _ends(visit)
     chosen = ends.choose(form)
-    found = await _check(visit, form, chosen)
-    violations = found.violations if refused is None else refused
-    shown = connection_form.tell(form, chosen, violations, found.warnings, quiet=quiet)
-    return visit.render(
-        "new_connection.html",
-        400 if violations and form.get("do") in ("check", "create") else 200,
-        form=form,
-        shown=shown,
-        chosen=chosen,
-        ends=ends,
-        endpoints=[(one.gateway, list(_endpoints(one))) for one in ends.gateways],
-        styles=_styles(visit),
-        checked=found.connection,
-        is_new=form.get("cgw_id") == connection_form.NEW,
-        incomplete=bool(violations),
-        strict=not quiet,
-        confirm=confirm,
-        notice=notice,
-        token=form.get("token") or ids.new_id(),
+    parsed = connection_form.parse(form, chosen)
+    return changes.Draft(
+        request=parsed.value.request(),
+        violations=parsed.violations,
+        fields=connection_form.fields(form, chosen),
+        body=connection_form.content(form, chosen),
+        place=functools.partial(connection_form.in_row, form),
+        values={
+            "form": form,
+            "chosen": chosen,
+            "ends": ends,
+            "endpoints": [(one.gateway, list(_endpoints(one))) for one in ends.gateways],
+            "styles": _styles(visit),
+            "is_new": form.get("cgw_id") == connection_form.NEW,
+        },
     )
 
 
@@ -137,67 +108,66 @@ def _styles(visit: Visit) -> list[tuple[str, str, bool]]:
     return [(style, text, style in able) for style, text in _STYLES.items()]
 
 
-async def _check(visit: Visit, form: Mapping[str, str], chosen: connection_form.Chosen) -> CheckedConnection:
+async def _check(visit: Visit, form: Mapping[str, str], draft: changes.Draft) -> model.Checked:
     """What the API's check says. A customer gateway that is to be made is checked by its own rules."""
-    parsed = connection_form.parse(form, chosen)
-    request = model.ConnectionCheckRequest(connection=parsed.value.request())
-    found: CheckedConnection = await visit.perform(connection_checks.check, request, violations=parsed.violations)
+    request = model.ConnectionCheckRequest(connection=draft.request)
+    found: CheckedConnection = await visit.perform(connection_checks.check, request, violations=draft.violations)
     if form.get("cgw_id") != connection_form.NEW:
-        return found
+        return model.Checked(violations=found.violations, warnings=found.warnings)
     device = connection_form.parse_device(form)
     wrong = await visit.perform(customer_gateways.check, device.value.request(), violations=device.violations)
     rest = [one for one in found.violations if one.field != "cgw_id"]
-    return replace(found, violations=(*rest, *map(_of_device, wrong.violations)))
+    return model.Checked(violations=(*rest, *map(_of_device, wrong.violations)), warnings=found.warnings)
 
 
 def _of_device(one: model.Violation) -> model.Violation:
     return replace(one, field=f"{connection_form.DEVICE}.{one.field}")
 
 
-# -- creating ---------------------------------------------------------------------------------------------------------
-
-
-async def _create(visit: Visit, form: dict[str, str]) -> Answered:
-    """Creates what the form asks for. The token of the form makes a second submit the first one's retry."""
-    form["token"] = form.get("token") or ids.new_id()
-    try:
-        return await _create_both(visit, form)
-    except errors.Repeated:
-        form["token"] = ids.new_id()
-        return await _page(visit, form, notice="This form was used before. Create again to make another connection.")
-
-
-async def _create_both(visit: Visit, form: dict[str, str]) -> Answered:
-    """Creates the customer gateway, if it is a new one, and then the connection. A person sees the warnings before."""
-    ends, notice = await _ends(visit), ""
-    if form.get("cgw_id") == connection_form.NEW:
-        wrong = (await _check(visit, form, ends.choose(form))).violations
-        if wrong:
-            return await _page(visit, form, refused=wrong)
-        device = await _create_device(visit, form, f"{form['token']}.{connection_form.DEVICE}")
-        form["cgw_id"], notice = device.id, f"Customer gateway {device.name} is created."
-    chosen = ends.choose(form)
-    found = await _check(visit, form, chosen)
-    if not found.violations and forms.seen(found.warnings) != form.get("seen", ""):
-        return await _page(visit, form, confirm=True, notice=notice)
-    content, parsed = connection_form.content(form, chosen), connection_form.parse(form, chosen)
-    try:
-        made = await visit.perform(
-            connections.create, parsed.value.request(), violations=parsed.violations, token=form["token"], body=content
-        )
-    except errors.Invalid as refused:
-        return await _page(visit, form, refused=refused.violations, notice=notice)
-    said = f"Connection {made.connection.name} is created."
-    return Moved(to=visit.link(f"/new-connection/{made.connection.id}"), said=said)
-
-
-async def _create_device(visit: Visit, form: Mapping[str, str], token: str) -> model.CustomerGateway:
+async def _create_device(visit: Visit, form: dict[str, str]) -> str:
+    """Creates the customer gateway, if it is a new one and nothing of the form is wrong."""
+    if form.get("cgw_id") != connection_form.NEW:
+        return ""
+    wrong = (await _check(visit, form, await _draft(visit, form))).violations
+    if wrong:
+        raise errors.Invalid(list(wrong))
     parsed = connection_form.parse_device(form)
-    content = repr(parsed.value).encode()
-    made: model.CustomerGateway = await visit.perform(
-        customer_gateways.create, parsed.value.request(), violations=parsed.violations, token=token, body=content
+    device: model.CustomerGateway = await visit.perform(
+        customer_gateways.create,
+        parsed.value.request(),
+        violations=parsed.violations,
+        token=f"{form['token']}.{connection_form.DEVICE}",
+        body=repr(parsed.value).encode(),
     )
-    return made
+    form["cgw_id"] = device.id
+    return f"Customer gateway {device.name} is created."
+
+
+_KIND = changes.Creation(
+    noun="connection",
+    path="/new-connection",
+    show="/new-connection",
+    intro="One tunnel from an endpoint of a VPN gateway to a device.",
+    draft=_draft,
+    check=_check,
+    create=connections.create,
+    made=lambda result: result.connection,
+    prepare=_create_device,
+    template="new_connection.html",
+)
+
+
+async def ask(visit: Visit) -> Answered:
+    """The form. The address may have first values of fields, without a pre-shared key."""
+    form = {name: value for name, value in visit.query.items() if name != "psk"}
+    return await changes.show_new(visit, _KIND, form)
+
+
+async def answer(visit: Visit) -> Answered:
+    if visit.form.get("do") != "generate":
+        return await changes.answer_new(visit, _KIND)
+    form = {**visit.form, "do": "live", "psk": generate_key(), "show_psk": "true"}
+    return await changes.show_new(visit, _KIND, form)
 
 
 # -- the device -------------------------------------------------------------------------------------------------------
