@@ -6,6 +6,7 @@ An event acts step by step. After each step the runner waits until everything ha
 import contextlib
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -187,8 +188,11 @@ def _landbridge_is_killed(bed: Bed) -> Iterator[None]:
 
 
 def _landbridge_is_upgraded(bed: Bed) -> Iterator[None]:
+    """The new version is compiled before the old one ends, as `landbridge install` and the Debian package do it."""
+    version = upgrade.another_version(bed.world.folder, upgrade.NEXT)
+    subprocess.run([sys.executable, "-m", "compileall", "-q", str(version)], check=True)
     bed.service.stop()
-    bed.service.settings["PYTHONPATH"] = str(upgrade.another_version(bed.world.folder, upgrade.NEXT))
+    bed.service.settings["PYTHONPATH"] = str(version)
     bed.service.start()
     yield
 
