@@ -17,6 +17,7 @@ def _codes(*attempts: model.Attempt, **given: object) -> list[str]:
 REFUSED = examples.attempt(0, examples.refused(1, "AUTHENTICATION_FAILED"))
 UP = examples.whole(-1)
 OLDER = examples.attempt(0, examples.refused(1, "AUTHENTICATION_FAILED"), configuration="before")
+REKEYED = examples.attempt(3, examples.up(4, 2), within_sa=True, outcome="up")
 
 
 @pytest.mark.parametrize(
@@ -28,6 +29,7 @@ OLDER = examples.attempt(0, examples.refused(1, "AUTHENTICATION_FAILED"), config
         pytest.param(
             (examples.attempt(0, examples.key(1, "differs"), by="device"),), ["new_psk_refused"], id="we refused it"
         ),
+        pytest.param((REFUSED, REKEYED), ["new_psk_refused"], id="the CHILD_SA was rekeyed after the refusal"),
         pytest.param((OLDER,), ["key_not_proved"], id="the key of before was refused"),
     ],
 )

@@ -1,6 +1,7 @@
 """The warnings of a tunnel that is up, from the last observation: its key, its BGP session, its traffic, and its monitor. Pure."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 from landbridge import model
@@ -121,14 +122,18 @@ def _line(one: model.RefusedPackets) -> str:
 
 
 def _key(context: Context) -> Iterator[model.Cause]:
-    """The tunnel was established with another PSK than the one that is loaded now. Attempts of the present configuration used the new one."""
+    """The tunnel was established with another PSK than the one that is loaded now. Attempts of the present configuration used the new one, except for
+    those within the IKE_SA of the old one.
+    """
     if not context.seen.is_key_unproved:
         return
     until = _OLD_KEY_UNTIL[context.connection.ike_policy.version].format(
         seconds=context.connection.ike_policy.lifetime_seconds
     )
-    for view in reversed(rule_context.views(context)):
-        for cause in attempt_causes.find(context, view)[:1]:
+    with_new_key = tuple(one for one in context.seen.attempts if not one.within_sa)
+    tried = replace(context, seen=replace(context.seen, attempts=with_new_key))
+    for view in reversed(rule_context.views(tried)):
+        for cause in attempt_causes.find(tried, view)[:1]:
             if cause.code in _REFUSALS:
                 yield cause_texts.cause(
                     "new_psk_refused", placeholders=context.placeholders, detail=until, evidence=cause.evidence
