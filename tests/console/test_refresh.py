@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from landbridge.console import app
+from landbridge.store import connection_states, connections
 
 
 def _refresh(one: Any, tag: str, path: str = "") -> Any:
@@ -34,6 +35,20 @@ def test_a_look_of_the_engine_changes_the_tag(person: Callable[..., Any]):
     one.api.simulate(made["id"], "down")
     one.api.connection_as(made["id"], "DOWN")
     assert "1 down" in _refresh(one, tag).text
+
+
+def test_a_cause_that_is_stored_after_its_look_changes_the_tag(person: Callable[..., Any], shared_service: Any):
+    one = person()
+    made = one.api.connection(one.api.gateway())
+    one.api.connection_as(made["id"], "ACTIVE")
+    tag = one.get(f"/console/{one.api.project_id}").headers["etag"]
+
+    def note(tx: Any) -> None:
+        seq = connections.find(tx, one.api.project_id, made["id"]).seq
+        connection_states.note(tx, seq, app.clock.now(), "ACTIVE", "path_mtu")
+
+    shared_service.data.database.write(note)
+    assert "1 warning" in _refresh(one, tag).text
 
 
 def test_another_callers_tag_is_another_one(person: Callable[..., Any], shared_service: Any):

@@ -14,12 +14,16 @@ _LOOKS = Statement(
     .where(_g.c.project_id == bindparam("project_id"))
 )
 _WRITTEN = Statement(select(expressions.LastSeq(tables.audit)))
+#: Causes are stored after the look that they are of.
+_STATES = Statement(select(func.max(tables.connection_state.c.seq)))
+_SESSIONS = Statement(select(func.max(tables.bgp_change.c.seq)))
 
 
 def find(tx: Transaction, project_id: str) -> tuple[int, ...]:
-    """The number of the last audit event, and the number and the sum of the times of looks. Each change by a person or a client has an audit event,
-    and each change that an engine saw comes with a look.
+    """The numbers of the last audit event, of the last change of a status or a cause and of the last change of a BGP session in all projects, and the
+    number and the sum of the times of looks. Each change by a person or a client has an audit event, and each change that an engine saw comes
+    with a look.
     """
-    ((written,),) = tx.all(_WRITTEN)
+    ((written,),), ((states,),), ((sessions,),) = (tx.all(each) for each in (_WRITTEN, _STATES, _SESSIONS))
     ((looks, times),) = tx.all(_LOOKS, project_id=project_id)
-    return written or 0, looks, times or 0
+    return written or 0, states or 0, sessions or 0, looks, times or 0
