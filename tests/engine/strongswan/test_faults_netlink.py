@@ -40,8 +40,8 @@ class Counted:
         self._at, self._fault = at, fault
 
     @contextlib.contextmanager
-    def open(self, kind: Callable[[], Any]) -> Iterator[Any]:
-        with kind() as opened:
+    def open(self, kind: Callable[..., Any], *arguments: Any) -> Iterator[Any]:
+        with kind(*arguments) as opened:
             yield _Calls(opened, self._call)
 
     def _call(self, work: Callable[..., Any], *arguments: Any, **words: Any) -> Any:
@@ -68,11 +68,12 @@ def bench() -> Iterator[Bench]:
 
 
 def _spoilt(bench: Bench, desired: model.DesiredGateway | None, counted: Counted) -> None:
+    engine = bench.fresh()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(namespace, "IPRoute", functools.partial(counted.open, IPRoute))
         patch.setattr(netlink, "Reader", functools.partial(counted.open, netlink.Reader))
         with contextlib.suppress(base.StepFailed, Died):
-            cycles.run_cycle(bench.fresh(), bench.id, desired)
+            cycles.run_cycle(engine, bench.id, desired)
 
 
 @pytest.mark.parametrize("fault", FAULTS)

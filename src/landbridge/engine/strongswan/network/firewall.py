@@ -408,30 +408,9 @@ def look(owner: str = "") -> str | None:
 
 @functools.lru_cache(maxsize=1 << 12)
 def _read(_generation: tuple[int, int], owner: str) -> dict[tuple[str, str], str]:
-    """(family, name) of the owner's tables -> the summary. It takes processes, so once for each generation of the nftables.
-
-    A namespace's are ours alone and read at once; on the machine there may be thousands of others' rules.
-    """
+    """(family, name) of the owner's tables -> the summary. Read once for each generation of the nftables."""
     ours = re.compile(PREFIX + (f"{owner}-" if owner else "") + r"[0-9a-f]{12}")
-    listed = _on_the_machine(ours) if owner else _list("ruleset")
-    tables = [entry["table"] for entry in listed if "table" in entry]
-    return {
-        (table["family"], table["name"]): _shape(table["name"], listed)
-        for table in tables
-        if ours.fullmatch(table["name"])
-    }
-
-
-def _on_the_machine(ours: re.Pattern[str]) -> list[Any]:
-    tables = [entry["table"] for entry in _list("tables") if "table" in entry]
-    mine = [table for table in tables if ours.fullmatch(table["name"])]
-    return [entry for table in mine for entry in _list("table", table["family"], table["name"])]
-
-
-def _shape(name: str, listed: list[Any]) -> str:
-    chains = [entry["chain"] for entry in listed if "chain" in entry and entry["chain"]["table"] == name]
-    rules = [entry["rule"]["chain"] for entry in listed if "rule" in entry and entry["rule"]["table"] == name]
-    return _summary(name, {chain["name"]: (chain.get("policy"), rules.count(chain["name"])) for chain in chains})
+    return {table: _summary(table[1], chains) for table, chains in netlink.firewall_tables(ours.fullmatch).items()}
 
 
 class Refused(NamedTuple):
@@ -472,18 +451,12 @@ def _address(key: bytes, at: int) -> str:
 
 def stands() -> bool:
     """Whether any table of ours is in the namespace of the calling thread, whoever owns it."""
-    tables = (entry["table"]["name"] for entry in _list("tables") if "table" in entry)
-    return any(name.startswith(PREFIX) for name in tables)
+    return bool(netlink.firewall_tables(lambda name: name.startswith(PREFIX)))
 
 
 def _summary(name: str, shape: Mapping[str, tuple[str | None, int]]) -> str:
     chains = (f"{chain} {policy} {rules}" for chain, (policy, rules) in sorted(shape.items()))
     return f"{name}: {', '.join(chains)}"
-
-
-def _list(*what: str) -> list[Any]:
-    """Lists tables without the elements of their sets (`nft -t`)."""
-    return _nft_json("-t", "list", *what)
 
 
 def _nft_json(*what: str) -> list[Any]:
@@ -492,7 +465,7 @@ def _nft_json(*what: str) -> list[Any]:
 
 
 def _nft(*arguments: str, text: str | None = None) -> str:
-    """Runs `nft`, the one program that reads the whole language of tables; it answers in JSON."""
+    """Runs `nft`, the one program that knows the whole language of tables; it answers in JSON."""
     done = subprocess.run(["nft", *arguments], input=text, capture_output=True, text=True, check=False)  # noqa: S603, S607
     if done.returncode:
         raise OSError(f"nft: {(done.stderr.strip() or 'failed').splitlines()[0]}")

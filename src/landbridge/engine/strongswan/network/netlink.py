@@ -10,7 +10,8 @@ import os
 import socket
 import struct
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from typing import NamedTuple, Self
 
 #: Seconds that the kernel has to answer.
@@ -32,8 +33,11 @@ _LOCAL_TABLE = 255
 _CLONED = 0x200
 #: <linux/netfilter/nfnetlink.h> and nf_tables.h: NFT_MSG_GETGEN of nftables; <asm-generic/socket.h>.
 _NETFILTER, _GENERATION, _NAMESPACE_COOKIE = 12, 10 << 8 | 16, 71
-#: NFT_MSG_GETSETELEM, and NFPROTO_INET: the family of a table for IPv4 and IPv6.
-_SET_ELEMENTS, _INET = 10 << 8 | 13, 1
+#: NFT_MSG_GETTABLE, NFT_MSG_GETCHAIN, NFT_MSG_GETRULE and NFT_MSG_GETSETELEM, and NFPROTO_INET: the family of a table for IPv4 and IPv6.
+_TABLES, _CHAINS, _RULES, _SET_ELEMENTS, _INET = 10 << 8 | 1, 10 << 8 | 4, 10 << 8 | 7, 10 << 8 | 13, 1
+#: The families of tables as nft names them (<linux/netfilter.h>), and the policies of chains.
+_FAMILIES = {_INET: "inet", 2: "ip", 3: "arp", 5: "netdev", 7: "bridge", 10: "ip6"}
+_POLICIES = ("drop", "accept")
 #: NLM_F_ACK, NLM_F_REPLACE and NLM_F_CREATE.
 _PUT = 0x4 | 0x100 | 0x400
 #: RTM_F_FIB_MATCH: the route as it was set is asked for, not what becomes of it for one address.
@@ -101,8 +105,8 @@ class Snapshot(NamedTuple):
 class Reader:
     """Reads the network namespace of the thread that makes the reader. Raises OSError."""
 
-    def __init__(self) -> None:
-        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
+    def __init__(self, protocol: int = socket.NETLINK_ROUTE) -> None:
+        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, protocol)
         self._socket.settimeout(TIMEOUT)
 
     def __enter__(self) -> Self:
@@ -116,7 +120,7 @@ class Reader:
         return Snapshot(self.links(), self.addresses(), self.rules(), self.routes(without=without))
 
     def links(self) -> list[Link]:
-        return [_link(body) for body in self._dump(_LINK, bytes(16) + _NO_COUNTERS)]
+        return [_link(body) for body in self.dump(_LINK, bytes(16) + _NO_COUNTERS)]
 
     def link(self, *, name: str = "", ifindex: int = 0) -> Link | None:
         """By either; None when there is none."""
@@ -125,14 +129,14 @@ class Reader:
         return _link(found) if found else None
 
     def addresses(self) -> list[Address]:
-        return [_address(body) for body in self._dump(_ADDRESS, _family(8))]
+        return [_address(body) for body in self.dump(_ADDRESS, _family(8))]
 
     def rules(self) -> list[Rule]:
-        return [_rule(body) for body in self._dump(_RULE, _family(12))]
+        return [_rule(body) for body in self.dump(_RULE, _family(12))]
 
     def routes(self, *, without: int = 0) -> list[Route]:
         """All routes but those of the table `without` and of the kernel's table `local`. Learned routes are always among them."""
-        found = self._dump(_ROUTE, _family(12))
+        found = self.dump(_ROUTE, _family(12))
         left_out = (
             _LOCAL_TABLE,
             without,
@@ -172,7 +176,8 @@ class Reader:
             raise OSError(_code(found), os.strerror(_code(found)))
         return None
 
-    def _dump(self, kind: int, body: bytes) -> list[bytes]:
+    def dump(self, kind: int, body: bytes) -> list[bytes]:
+        """The bodies of the messages that answer a question for a whole list."""
         for _ in range(_ATTEMPTS):
             self._send(kind, _DUMP, body)
             found, is_whole = self._list()
@@ -208,6 +213,33 @@ def firewall_generation() -> tuple[int, int]:
             raise OSError(_code(body), os.strerror(_code(body)))
         cookie = asking.getsockopt(socket.SOL_SOCKET, _NAMESPACE_COOKIE, 8)
     return _number(cookie), int.from_bytes(_attributes(body, 4)[1], "big")
+
+
+#: Name of a chain -> its policy, None of a chain that no packet enters by itself, and the number of its rules.
+Chains = dict[str, tuple[str | None, int]]
+
+
+def firewall_tables(is_wanted: Callable[[str], object]) -> dict[tuple[str, str], Chains]:
+    """(family, name) of each nftables table in the calling thread's namespace whose name is wanted -> its chains. No process is started for
+    it: `nft` takes 5 ms of a processor (measured).
+    """
+    with Reader(_NETFILTER) as read:
+        listed = [(body[0], _attributes(body, 4)[1]) for body in read.dump(_TABLES, bytes(4))]
+        wanted = [one for one in listed if is_wanted(_string(one[1]))]
+        chains = read.dump(_CHAINS, bytes(4)) if wanted else []
+        return {(_FAMILIES[one[0]], _string(one[1])): _chains(read, one, chains) for one in wanted}
+
+
+def _chains(read: Reader, table: tuple[int, bytes], listed: list[bytes]) -> Chains:
+    family, name = table
+    rules = read.dump(_RULES, bytes([family, 0, 0, 0]) + _attribute(1, name))
+    count = Counter(_attributes(body, 4)[2] for body in rules)
+    chains = [_attributes(body, 4) for body in listed if body[0] == family]
+    return {_string(one[3]): (_policy(one.get(5)), count[one[3]]) for one in chains if one[1] == name}
+
+
+def _policy(value: bytes | None) -> str | None:
+    return None if value is None else _POLICIES[int.from_bytes(value, "big")]
 
 
 class SetElement(NamedTuple):
