@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -202,6 +203,82 @@ def test_a_gateway_is_never_in_two_cycles_at_once(small: Any, run: Any):
         for thread in threads:
             thread.join()
     assert small.world.most_inside == 1
+
+
+def test_the_steps_of_all_come_before_the_first_report(small: Any, run: Any):
+    """Eight are in their cycles while 32 wait. Before a report, all have a place or are done."""
+    begun, leave = Counter[str](), threading.Event()
+    before_report: dict[str, int] = {}
+    report = small.source.report
+
+    def note(seen: Any) -> None:
+        before_report.setdefault(seen.gateway_id, len(small.world.cycles))
+        report(seen)
+
+    def wait(name: str) -> None:
+        begun[name] += 1
+        leave.wait()
+
+    small.engine.wait, small.source.report = wait, note
+    small.world.wanted = {f"g{n}": frozenset("a") for n in range(40)}
+    run()
+    small.until(lambda: len(begun) == loop.WORKERS, "all places to be taken")
+    first = [*begun]
+    leave.set()
+    small.until(lambda: len(before_report) == 40, "all reports")
+    assert min(before_report[name] for name in first) > 40 - loop.WORKERS
+
+
+def test_a_gateway_with_endless_steps_reports_in_every_second_cycle(small: Any, run: Any):
+    """However long others wait: those that failed and hang now leave the others no more than half of the places."""
+    sick = {f"sick{n}": frozenset("a") for n in range(20)}
+    leave, hang = threading.Event(), threading.Event()
+    small.engine.wrong = {"make gateway": base.StepFailed("not yet")}
+    small.engine.wait = lambda name: leave.wait() if hang.is_set() and name in sick else None
+    small.world.wanted = dict(sick)
+    agent = run(tick=600.0, first_back_off=0.01, slow_after=600.0)
+    small.until(lambda: all(agent._gateways[name].failures for name in sick), "all to fail")
+    hang.set()
+    small.until(lambda: sum(one.running for one in agent._gateways.values()) == loop.WORKERS // 2, "half to hang")
+    small.until(lambda: len(agent._queue) >= len(sick) - loop.WORKERS // 2, "the others to wait")
+    small.engine.wrong = {}
+    try:
+        for number in range(20):
+            small.world.wanted["busy"] = frozenset({f"a{number}"})
+            agent.nudge({"busy"})
+            small.until(lambda number=number: small.world.there["busy"] == {f"a{number}"}, "the change")
+        small.until(lambda: len(small.world.reports["busy"]) >= small.world.cycles["busy"] // 2, "the reports")
+    finally:
+        leave.set()
+
+
+def test_a_change_goes_before_looks_that_wait(small: Any, run: Any):
+    leave, begun = threading.Event(), list[str]()
+
+    def wait(name: str) -> None:
+        begun.append(name)
+        leave.wait()
+
+    names = [f"g{n}" for n in range(loop.WORKERS + 10)]
+    small.world.wanted = {name: frozenset("a") for name in names}
+    agent = run(tick=600.0, slow_after=600.0)
+    small.until(lambda: len(small.world.reports) == len(names), "first reports")
+    small.until(lambda: not agent._running and time.monotonic() > max(map(_rest, agent._gateways.values())), "a rest")
+    small.engine.wait = wait
+    for name in names:
+        small.engine.tell(name)
+    try:
+        small.until(lambda: len(begun) == loop.WORKERS, "all places to be taken")
+        agent.nudge({changed := names[-1]})
+        assert changed not in begun
+    finally:
+        leave.set()
+    small.until(lambda: len(begun) >= len(names), "all looks")
+    assert changed in begun[loop.WORKERS : 2 * loop.WORKERS]
+
+
+def _rest(gateway: Any) -> float:
+    return float(gateway.cooldown_until)
 
 
 def test_one_hanging_gateway_does_not_stall_the_others(small: Any, run: Any):

@@ -10,8 +10,10 @@ import math
 import random
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 from landbridge import model
@@ -30,6 +32,9 @@ _CYCLES = shared_metrics.Histogram(
 WORKERS = 8
 #: Cycles at once, fast and slow ones.
 THREADS = 32
+#: Seconds by which a gateway of which somebody changed what is desired goes before gateways that are due for a look: for so long at most, changes
+#: keep a look waiting while all places are taken.
+CHANGES_FIRST = 2.0
 #: A gateway's cooldown after a cycle: this many times the processor time of the cycle, times the gateways that contend for the
 #: processor, at most a tick. The agent takes about a fifth of a core from the API beside it, however fast changes come.
 COOLDOWN = 4
@@ -72,12 +77,13 @@ class Source(Protocol):
 @dataclass(slots=True)
 class _Gateway:
     """`nudged`: during its cycle; `event_seen`: an event came during its cycle. `events_after`: events wait until then.
-    `was_paused`: its last cycle found it paused.
+    `was_paused`: its last cycle found it paused. `unreported`: its last cycle ended with its steps.
     """
 
     running: bool = False
     started: float = 0.0
     nudged: bool = False
+    unreported: bool = False
     event_seen: bool = False
     was_paused: bool = False
     failures: int = 0
@@ -123,7 +129,7 @@ class Agent:
             for gateway_id in gateway_ids:
                 state = self._gateways.setdefault(gateway_id, _Gateway())
                 state.nudged = state.running
-                self._schedule_look(gateway_id, time.monotonic())
+                self._schedule_look(gateway_id, time.monotonic() - CHANGES_FIRST)
             self._changed.notify_all()
 
     def _on_event(self, gateway_id: str) -> None:
@@ -248,7 +254,7 @@ class Agent:
             state.failures = 0 if clean else state.failures + 1
             back_off = 0.0 if clean else self._back_off(state.failures)
             state.events_after = now + min(back_off, self._timing.event_back_off)
-            if state.nudged:
+            if state.nudged or state.unreported:
                 self._schedule_look(gateway_id, now)
             elif state.event_seen:
                 self._schedule_look(gateway_id, state.events_after)
@@ -257,14 +263,27 @@ class Agent:
             self._changed.notify_all()
 
     def _cycle(self, gateway_id: str) -> bool:
+        state = self._running[gateway_id]
+        must_report, state.unreported = state.unreported, False
         try:
-            paused = self._running[gateway_id].was_paused = _is_paused(self._source.paused(), gateway_id)
-            return cycle(self._source, self._engine, gateway_id, paused=paused)
+            paused = state.was_paused = _is_paused(self._source.paused(), gateway_id)
+            may_end = partial(self._ends_early, state, must_report=must_report)
+            return cycle(self._source, self._engine, gateway_id, paused=paused, may_end=may_end)
         except base.StepFailed as error:
             log.warning("gateway %s cannot be seen: %s", gateway_id, error)
         except Exception:
             log.exception("gateway %s: the cycle failed", gateway_id)
         return False
+
+    def _ends_early(self, state: _Gateway, *, must_report: bool) -> bool:
+        """Whether a cycle ends with its steps, since other gateways wait for a place, perhaps with steps of their own. Another cycle follows
+        behind them, and that one reports.
+        """
+        now = time.monotonic()
+        with self._changed:
+            others_wait = bool(self._queue) and self._queue[0][0] <= now
+            state.unreported = others_wait and not must_report
+            return state.unreported
 
     def _contenders(self, now: float) -> int:
         """How many gateways want the processor. Gateways in their cooldown count, gateways in back-off do not."""
@@ -285,9 +304,17 @@ def _is_paused(paused: frozenset[str | None], gateway_id: str) -> bool:
     return not paused.isdisjoint((None, gateway_id))
 
 
-def cycle(source: Source, engine: base.Engine[Any, Any, Any], gateway_id: str, *, paused: bool | None = None) -> bool:
+def cycle(
+    source: Source,
+    engine: base.Engine[Any, Any, Any],
+    gateway_id: str,
+    *,
+    paused: bool | None = None,
+    may_end: Callable[[], bool] = lambda: False,
+) -> bool:
     """Runs one whole cycle. Returns True when every step went well. The steps of other connections go on after a failed step. A pause
-    that begins during the cycle lets the cycle finish: half a change is worse than none. `paused`: where that is known already.
+    that begins during the cycle lets the cycle finish: half a change is worse than none. `paused`: where that is known already. `may_end`: whether
+    the cycle, whose steps all went well, ends without a report.
     """
     paused = _is_paused(source.paused(), gateway_id) if paused is None else paused
     desired = source.desired(gateway_id)
@@ -296,6 +323,8 @@ def cycle(source: Source, engine: base.Engine[Any, Any, Any], gateway_id: str, *
     steps = () if paused else engine.plan(gateway_id, prepared, observed)
     failures = engine.carry_out(gateway_id, steps)
     if steps:
+        if not failures and may_end():
+            return True
         observed = engine.observe(gateway_id)
     source.report(engine.report(gateway_id, prepared, observed, failures))
     return not failures
