@@ -14,7 +14,7 @@ COLUMNS = "seq, id, project_id, gateway_seq, customer_gateway_seq, endpoint, ide
 
 def multiply(data: Path, rows: int, *, peers: bool = False) -> None:
     """Copies the only connection of the folder's database, and what was seen of it, until there are `rows`: the same number on
-    each of its gateways, counters included. `peers`: each has a customer gateway of its own; otherwise of nobody.
+    each of its gateways, counters and changes of the status included. `peers`: each has a customer gateway of its own; otherwise of nobody.
     """
     connection = sqlite3.connect(data / "landbridge.db", isolation_level=None)
     connection.execute("pragma synchronous=off")
@@ -25,6 +25,7 @@ def multiply(data: Path, rows: int, *, peers: bool = False) -> None:
     text = json.dumps(spec | {"id": "@", "gateway_id": "#"}, separators=(",", ":"))
     observed = "connection_seq, applied_generation, report, state, since"
     [(_, applied, report, *rest)] = connection.execute(f"select {observed} from connection_observation").fetchall()
+    states = connection.execute("select at, status, cause from connection_state order by seq").fetchall()
     gateways = connection.execute("select seq, id from vpn_gateway").fetchall()
     [(first_peer, version, peer_text)] = connection.execute(
         "select seq, spec_version, spec from customer_gateway"
@@ -59,6 +60,11 @@ def multiply(data: Path, rows: int, *, peers: bool = False) -> None:
         )
     connection.executemany(f"insert into connection ({COLUMNS}, spec) values ({', '.join('?' * 12)})", copies())
     connection.executemany(f"insert into connection_observation ({observed}) values (?, ?, ?, ?, ?)", looks())
+    for state in states:
+        copied = ((first + n, *state) for n in range(1, rows))
+        connection.executemany(
+            "insert into connection_state (connection_seq, at, status, cause) values (?, ?, ?, ?)", copied
+        )
     connection.execute("update gateway_count set connections = ?", (rows // len(gateways),))
     connection.execute("commit")
     connection.execute("pragma wal_checkpoint(truncate)")

@@ -6,7 +6,7 @@ from bench import rows
 from lab import folder
 from landbridge import data_folder, model
 from landbridge.operations import clock
-from landbridge.store import observations
+from landbridge.store import connection_states, observations
 
 
 def _fill(path: Path) -> str:
@@ -25,6 +25,7 @@ def _fill(path: Path) -> str:
             connections=(model.ConnectionObservation(connection_id=connection_id, applied_generation=1),),
         )
         data.database.write(lambda tx: observations.record(tx, seen))
+        data.database.write(lambda tx: connection_states.note(tx, 1, seen.seen_at, "DOWN", "negotiating"))
         return str(gateway["id"])
 
 
@@ -34,9 +35,11 @@ def test_multiplied_rows_are_read_as_pages_of_connections(tmp_path: Path):
     with data_folder.open_data(folder.settings(tmp_path / "data")) as data:
         opened = folder.Folder(data, folder.settings(tmp_path / "data"))
         page = opened.ask("GET", f"vpn-connection?vgw_id={gateway_id}&limit=50").json()
+        states = data.database.read(lambda tx: connection_states.last(tx, range(1, 61)))
         last = opened.ask("GET", f"vpn-connection/{page['vpn_connections'][-1]['id']}").json()["vpn_connection"]
     assert (len(page["vpn_connections"]), page["total_count"]) == (50, 60)
     assert {each["status"] for each in page["vpn_connections"]} == {"DOWN"}
+    assert states == dict.fromkeys(range(1, 61), ("DOWN", "negotiating"))
     assert last == page["vpn_connections"][-1]
 
 
