@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from landbridge import model
-from landbridge.store import carriers, connections, gateways, observations
+from landbridge.store import carriers, connections, estate, gateways, observations
 
 LAN = "192.168.44.0/24"
 
@@ -89,6 +89,7 @@ def test_policies_back_each_other_up_by_the_pair(api: Any):
     _pair(api, gateway, style="policy", peer_subnets=[LAN], policy_rules=rules)
     found = _diagnosis(api, gateway)
     assert (found["met"], [row["subnet"] for row in found["subnets"]]) == (True, [f"10.0.0.0/24 - {LAN}"])
+    assert _listed(api, gateway) is True
 
 
 def test_a_gateway_without_connections_says_nothing_of_redundancy(api: Any):
@@ -127,7 +128,7 @@ def test_what_a_connection_carries_is_what_was_observed(
     made = api.connection(gateway, style=style, peer_subnets=[LAN])
     service.agent.stop()
 
-    def record(tx: Any) -> list[model.Carrier]:
+    def record(tx: Any) -> list[Any]:
         row = gateways.find(tx, api.project_id, gateway["id"])
         known = connections.find(tx, api.project_id, made["id"])
         assert row is not None
@@ -157,7 +158,11 @@ def test_what_a_connection_carries_is_what_was_observed(
             connections=(dataclasses.replace(seen, **changes),),
         )
         observations.record(tx, observation)
-        return carriers.of_gateway(tx, row.seq)
+        return [
+            *carriers.of_gateway(tx, row.seq),
+            *estate.tunnels(tx, api.project_id),
+            *estate.tunnels(tx, api.project_id, row.seq),
+        ]
 
-    [found] = service.data.database.write(record)
-    assert (found.up, found.subnets, found.learned) == (up, (LAN,), learned)
+    found = service.data.database.write(record)
+    assert [(one.style, one.up, one.subnets, one.learned) for one in found] == [(style, up, (LAN,), learned)] * 3

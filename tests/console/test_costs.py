@@ -99,6 +99,32 @@ def test_viewers_share_one_read_until_something_changes(person: Callable[..., An
         assert all(("New connection" in text) == (each is one) for each, text in zip(everybody, texts, strict=True))
 
 
+def test_whatever_changes_is_on_the_next_page(person: Callable[..., Any]):
+    one = person()
+    gateway, peer = one.api.gateway(), one.api.customer_gateway(name="old-branch")
+    made = one.api.connection(gateway, peer, name="old-name")
+    path, row = f"vpn-connection/{made['id']}", f'id="r-{made["id"]}"'
+    one.api.connection_as(made["id"], "ACTIVE")
+    assert all(word in one.page("/connections") for word in ("old-name", "old-branch"))
+    one.api.send("PUT", f"customer-gateways/{peer['id']}", {"customer_gateway": {"name": "new-branch"}})
+    assert "new-branch" in one.page("/connections")
+    one.api.send("PUT", path, {"vpn_connection": {"name": "new-name"}})
+    one.api.connection_as(made["id"], "ACTIVE")
+    assert "new-name" in one.page("/connections")
+    assert [row in one.page(f"?look=up&q={name}") for name in ("new-branch", "new-name", "old-name")] == [
+        True,
+        True,
+        False,
+    ]
+    assert row not in one.page()
+    one.api.simulate(made["id"], "down")
+    one.api.connection_as(made["id"], "DOWN")
+    assert row in one.page()
+    one.api.delete(path)
+    one.api.gone(path)
+    assert row not in one.page() + one.page("/connections")
+
+
 def test_a_project_shares_nothing_with_another(person: Callable[..., Any]):
     one, other = person(), person()
     one.api.gateway(name="only-here")

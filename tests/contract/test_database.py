@@ -140,6 +140,16 @@ def test_a_value_of_json_is_found_by_its_path(value: Any, path: tuple[str | int,
     assert value(expressions.JsonValue(literal(text), *path)) == found
 
 
+def test_several_values_of_json_are_one_array(value: Any):
+    text = json.dumps({"a": "x", "b": ["y", {"c": 1}], "n": None})
+    assert json.loads(value(expressions.JsonValues(literal(text), "b", "a", "n", "e"))) == [
+        ["y", {"c": 1}],
+        "x",
+        None,
+        None,
+    ]
+
+
 def test_json_is_read_without_the_values_at_some_paths(value: Any):
     found = value(
         expressions.JsonWithout(literal(json.dumps({"a": "x", "b": {"c": "y", "d": 1}})), ("a",), ("b", "c"), ("n",))

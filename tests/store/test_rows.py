@@ -17,12 +17,14 @@ from landbridge.store import (
     connections,
     counters,
     customer_gateways,
+    estate,
     gateways,
     idempotency_tokens,
     observations,
 )
 from landbridge.store.sqlite.database import Database, Transaction
 from landbridge.store.sqlite.dialect import compiled
+from landbridge.store.statement import Statement
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
 #: A /30 for each connection: two of one gateway must differ, and random ones meet once in some hundred runs.
@@ -246,6 +248,22 @@ def test_a_page_of_a_gateway_is_one_walk_of_its_index(database: Database):
     walk, look = [row[-1] for row in plan]
     assert "ix_connection_gateway_seq_seq (gateway_seq=? AND seq>?)" in walk
     assert "connection_observation USING INTEGER PRIMARY KEY" in look
+
+
+@pytest.mark.parametrize(
+    ("statement", "index"),
+    [(estate._TUNNELS, "ix_connection_project_id_seq"), (estate._PEERS, "ix_customer_gateway_project_id_seq")],
+)
+def test_an_estate_reads_an_index_and_parses_no_json(database: Database, statement: Statement, index: str):
+    """With 10,000 rows, the rows and their JSON cost more than all the rest."""
+    text = compiled(statement).text
+    found = database.read(lambda tx: tx.cursor.execute(f"EXPLAIN {text}", ["p"]).fetchall())
+    names = dict(database.read(lambda tx: tx.cursor.execute("SELECT rootpage, name FROM sqlite_master").fetchall()))
+    opened = {cursor: names[page] for _, code, cursor, page, *_ in found if code == "OpenRead"}
+    read = {opened[cursor] for _, code, cursor, *_ in found if code == "Column"}
+    assert index in read
+    assert not read & {"connection", "customer_gateway"}
+    assert "Function" not in {row[1] for row in found}
 
 
 # -- counters ---------------------------------------------------------------------------------------------------------

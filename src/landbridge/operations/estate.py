@@ -1,6 +1,5 @@
 """The estate: all gateways and tunnels of a project at a glance, and the tunnels with problems first."""
 
-import itertools
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -97,12 +96,22 @@ def read(tx: Transaction, call: Call, request: model.WholeEstateRequest) -> Whol
         )
         for seq, row in known.items()
     }
-    rows = _rows(tx, call, only)
-    met = {
-        known[seq].gateway.id: redundancy.met(row for row in some if not row.facts.deleting)
-        for seq, some in rows.items()
-    }
-    return Whole(known=known, states=states, tunnels=_tunnels(tx, call, states, rows, only), met=met)
+    unseen = {seq for seq, state in states.items() if state.not_seen_since is not None}
+    peers = store.customer_gateways(tx, call.project_id, only)
+    rows = list(store.tunnels(tx, call.project_id, only))
+    tunnels: defaultdict[int, list[Tunnel]] = defaultdict(list)
+    for row in rows:
+        is_seen = row.gateway_seq not in unseen
+        tunnels[row.gateway_seq].append(_tunnel(row, peers[row.customer_gateway_seq], is_seen=is_seen))
+    met = {known[seq].gateway.id: redundancy.met(some) for seq, some in store.carrying(rows).items()}
+    return Whole(known=known, states=states, tunnels=tunnels, met=met)
+
+
+def _tunnel(row: store.TunnelRow, peer: tuple[str, str], *, is_seen: bool) -> Tunnel:
+    status = connection_status.of_facts(row.facts)
+    cause = row.cause if row.noted == status else None
+    look = model.tunnel_look(status, is_seen=is_seen, is_warned=cause is not None)
+    return Tunnel(row.seq, row.id, row.name, row.endpoint, look, cause, row.since or 0, *peer)
 
 
 @operation("select_estate", "reader", "long read")
@@ -163,37 +172,6 @@ def _wanted(
         return request.gateway_id in (None, gateway_id) and request.redundant in (None, is_met)
 
     return [seq for seq, row in known.items() if fits(row.gateway.id)]
-
-
-def _rows(tx: Transaction, call: Call, only: int | None) -> dict[int, list[store.TunnelRow]]:
-    """The rows of each gateway, oldest first."""
-    found: defaultdict[int, list[store.TunnelRow]] = defaultdict(list)
-    for row in store.tunnels(tx, call.project_id, only):
-        found[row.gateway_seq].append(row)
-    return found
-
-
-def _tunnels(
-    tx: Transaction,
-    call: Call,
-    states: Mapping[int, model.GatewayStatus],
-    rows: Mapping[int, Sequence[store.TunnelRow]],
-    only: int | None,
-) -> dict[int, list[Tunnel]]:
-    """The tunnels of each gateway, oldest first."""
-    peers = store.customer_gateways(tx, call.project_id, only)
-    found: defaultdict[int, list[Tunnel]] = defaultdict(list)
-    unseen = {seq for seq, state in states.items() if state.not_seen_since is not None}
-    for row in itertools.chain.from_iterable(rows.values()):
-        status = connection_status.of_facts(row.facts)
-        cause = row.cause if row.noted == status else None
-        look = model.tunnel_look(status, is_seen=row.gateway_seq not in unseen, is_warned=cause is not None)
-        found[row.gateway_seq].append(
-            Tunnel(
-                row.seq, row.id, row.name, row.endpoint, look, cause, row.since or 0, *peers[row.customer_gateway_seq]
-            )
-        )
-    return found
 
 
 def _with_text(gateway: model.VpnGateway, tunnels: Sequence[Tunnel], words: Sequence[str]) -> Sequence[Tunnel]:

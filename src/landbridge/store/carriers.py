@@ -24,7 +24,7 @@ _CARRIERS = (
         _g.c.id,
         _c.c.id,
         _c.c.endpoint,
-        *(expressions.JsonValue(_c.c.spec, name) for name in ("name", "style", "peer_subnets", "policy_rules")),
+        tables.CONNECTION_DESCRIPTION,
         _cgw.c.id,
         *(expressions.JsonValue(_cgw.c.spec, name) for name in ("name", "id_value")),
         _o.c.state,
@@ -56,8 +56,8 @@ def of_gateway(tx: Transaction, gateway_seq: int) -> list[model.Carrier]:
 
 def _read(rows: Iterable[Any]) -> dict[str, list[model.Carrier]]:
     found: defaultdict[str, list[model.Carrier]] = defaultdict(list)
-    for gateway_id, connection_id, endpoint, name, style, subnets, rules, peer_id, peer, peer_value, *seen in rows:
-        state, nqa, routes = seen
+    for gateway_id, connection_id, endpoint, description, peer_id, peer, peer_value, state, nqa, routes in rows:
+        name, style, subnets = described(description)
         learned = learned_of(style, state, routes)
         carrier = model.Carrier(
             connection_id=connection_id,
@@ -67,7 +67,7 @@ def _read(rows: Iterable[Any]) -> dict[str, list[model.Carrier]]:
             customer_gateway_id=peer_id,
             customer_gateway=f"customer gateway {peer} ({peer_value})",
             up=state == "up" and nqa != "down" and learned != (),
-            subnets=subnets_of(style, subnets, rules),
+            subnets=subnets,
             learned=learned,
         )
         found[gateway_id].append(carrier)
@@ -75,12 +75,12 @@ def _read(rows: Iterable[Any]) -> dict[str, list[model.Carrier]]:
 
 
 @functools.lru_cache(maxsize=CONNECTIONS)
-def subnets_of(style: str, subnets: str | None, rules: str | None) -> tuple[str, ...]:
-    """`model.Carrier.subnets` of the JSON of a connection's subnets and policy rules. Cached: both change seldom."""
+def described(text: str) -> tuple[str, model.Style, tuple[str, ...]]:
+    """Name, style and `model.Carrier.subnets` of a connection with this `CONNECTION_DESCRIPTION`. Cached: they change seldom."""
+    name, style, subnets, rules = from_json(text)
     if style == "policy":
-        pairs = (f"{rule['source']} - {destination}" for rule in _list(rules) for destination in rule["destinations"])
-        return tuple(dict.fromkeys(pairs))
-    return tuple(dict.fromkeys(_list(subnets)))
+        subnets = (f"{rule['source']} - {destination}" for rule in rules for destination in rule["destinations"])
+    return name, style, tuple(dict.fromkeys(subnets or ()))
 
 
 def learned_of(style: str, state: str | None, routes: str | None) -> tuple[str, ...] | None:
@@ -94,7 +94,3 @@ def learned_of(style: str, state: str | None, routes: str | None) -> tuple[str, 
 def _prefixes(routes: str) -> tuple[str, ...]:
     """Cached: to decode a thousand routes takes a millisecond, and from one call to the next they are the same."""
     return tuple(dict.fromkeys(route["prefix"] for route in from_json(routes)))
-
-
-def _list(text: str | None) -> list[Any]:
-    return [] if text is None else list(from_json(text))

@@ -1,14 +1,20 @@
 """Reads the tunnels of a project for a picture of all of them: rows that cost little."""
 
-from collections.abc import Iterator
+import functools
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, case, func, literal_column, select
+from pydantic_core import from_json
+from sqlalchemy import bindparam, func, select
 
 from landbridge import model
-from landbridge.store import carriers, expressions, tables
+from landbridge.store import carriers, connections, expressions, tables
 from landbridge.store.database import Transaction
 from landbridge.store.statement import Statement
+
+#: Customer gateways whose names are remembered.
+CUSTOMER_GATEWAYS = 1 << 14
 
 _c, _o, _cgw, _state = (
     tables.connection,
@@ -18,89 +24,87 @@ _c, _o, _cgw, _state = (
 )
 _newest = _state.alias("newest")
 _LAST = select(func.max(_newest.c.seq)).where(_newest.c.connection_seq == _c.c.seq).scalar_subquery()
-_STYLE = expressions.JsonValue(_c.c.spec, "style")
 _SELECT = (
     select(
         _c.c.seq,
         _c.c.id,
-        expressions.JsonValue(_c.c.spec, "name"),
         _c.c.gateway_seq,
         _c.c.endpoint,
         _c.c.customer_gateway_seq,
-        _c.c.generation,
-        _c.c.deleting,
-        _o.c.applied_generation,
-        _o.c.state,
         func.coalesce(_o.c.since, _c.c.changed_at),
         _state.c.status,
         _state.c.cause,
-        _STYLE,
-        *(expressions.JsonValue(_c.c.spec, name) for name in ("peer_subnets", "policy_rules")),
-        case((literal_column("'bgp'") == _STYLE, expressions.JsonValue(_o.c.report, "bgp", "routes"))),
+        tables.CONNECTION_DESCRIPTION,
+        *connections.FACTS,
     )
-    .select_from(_c.outerjoin(_o, _o.c.connection_seq == _c.c.seq).outerjoin(_state, _state.c.seq == _LAST))
+    .select_from(connections.OBSERVED.outerjoin(_state, _state.c.seq == _LAST))
     .order_by(_c.c.seq)
 )
 _TUNNELS = Statement(_SELECT.where(_c.c.project_id == bindparam("project_id")))
 _OF_GATEWAY = Statement(_SELECT.where(_c.c.gateway_seq == bindparam("gateway_seq")))
-_PEER = select(_cgw.c.seq, expressions.JsonValue(_cgw.c.spec, "name"), expressions.JsonValue(_cgw.c.spec, "id_value"))
+_PEER = select(_cgw.c.seq, tables.CUSTOMER_GATEWAY_NAMES)
 _PEERS = Statement(_PEER.where(_cgw.c.project_id == bindparam("project_id")))
 _PEERS_OF_GATEWAY = Statement(
     _PEER.where(_cgw.c.seq.in_(select(_c.c.customer_gateway_seq).where(_c.c.gateway_seq == bindparam("gateway_seq"))))
+)
+_ROUTES = Statement(
+    select(_o.c.connection_seq, expressions.JsonValue(_o.c.report, "bgp", "routes")).where(
+        expressions.IsAmong(_o.c.connection_seq, "seqs")
+    )
 )
 
 
 class TunnelRow(NamedTuple):
     """`since`: milliseconds; since when the state is, or when the change was asked for that is not applied. `noted`, `cause`: the status and the
-    cause of the last change of either. `style`, `subnets`, `learned`: as in `model.Carrier`.
+    cause of the last change of either. `style`, `subnets`, `learned`, `up`: as in `model.Carrier`. The state of an engine says already what
+    echoes through the tunnel said.
     """
 
     seq: int
     id: str
-    name: str
     gateway_seq: int
     endpoint: int
     customer_gateway_seq: int
-    facts: model.StatusFacts
     since: int | None
     noted: str | None
     cause: str | None
+    name: str
+    facts: model.StatusFacts
     style: str
     subnets: tuple[str, ...]
     learned: tuple[str, ...] | None
-
-    @property
-    def up(self) -> bool:
-        """As in `model.Carrier`. The state of an engine says already what echoes through the tunnel said."""
-        return self.facts.state == "up" and self.learned != ()
+    up: bool
 
 
 def tunnels(tx: Transaction, project_id: str, gateway_seq: int | None = None) -> Iterator[TunnelRow]:
     """All connections of the project, or of one of its gateways, oldest first."""
     found = (
-        tx.each(_TUNNELS, project_id=project_id)
-        if gateway_seq is None
-        else tx.each(_OF_GATEWAY, gateway_seq=gateway_seq)
+        tx.all(_TUNNELS, project_id=project_id) if gateway_seq is None else tx.all(_OF_GATEWAY, gateway_seq=gateway_seq)
     )
-    for row in found:
-        seq, connection_id, name, gateway_seq, endpoint, peer_seq, generation, deleting, applied, state = row[:10]
-        facts = model.StatusFacts(generation, bool(deleting), applied, state)
-        since, noted, cause, style, subnets, rules, routes = row[10:]
-        yield TunnelRow(
-            seq,
-            connection_id,
-            name,
-            gateway_seq,
-            endpoint,
-            peer_seq,
-            facts,
-            since,
-            noted,
-            cause,
-            style,
-            carriers.subnets_of(style, subnets, rules),
-            carriers.learned_of(style, state, routes),
-        )
+    described = [carriers.described(row[8]) for row in found]
+    sessions = [row[0] for row, (_, style, _) in zip(found, described, strict=True) if style == "bgp"]
+    routes = dict(tx.all(_ROUTES, seqs=expressions.values(sessions))) if sessions else {}
+    status_facts = functools.cache(connections.status_facts)  # most connections have the same
+    for row, (name, style, subnets) in zip(found, described, strict=True):
+        facts = status_facts(row[9:])
+        learned = carriers.learned_of(style, facts.state, routes.get(row[0]))
+        up = facts.state == "up" and learned != ()
+        yield TunnelRow._make((*row[:8], name, facts, style, subnets, learned, up))
+
+
+def carrying(rows: Iterable[TunnelRow]) -> dict[int, list[TunnelRow]]:
+    """Gateway seq -> the rows that count for its redundancy."""
+    found: defaultdict[int, list[TunnelRow]] = defaultdict(list)
+    for row in rows:
+        if not row.facts.deleting:
+            found[row.gateway_seq].append(row)
+    return found
+
+
+@functools.lru_cache(maxsize=CUSTOMER_GATEWAYS)
+def _named(text: str) -> tuple[str, str]:
+    name, value = from_json(text)
+    return name, value
 
 
 def customer_gateways(tx: Transaction, project_id: str, gateway_seq: int | None = None) -> dict[int, tuple[str, str]]:
@@ -110,4 +114,4 @@ def customer_gateways(tx: Transaction, project_id: str, gateway_seq: int | None 
         if gateway_seq is None
         else tx.all(_PEERS_OF_GATEWAY, gateway_seq=gateway_seq)
     )
-    return {seq: (name, value) for seq, name, value in found}
+    return {seq: _named(text) for seq, text in found}

@@ -22,6 +22,19 @@ class JsonValue(FunctionElement[str]):
         self.path = path
 
 
+class JsonValues(FunctionElement[str]):
+    """A JSON array of the values of the keys `names` in the JSON of a column, null where there is none. It reads the JSON once, several `JsonValue` of
+    a column read it several times.
+    """
+
+    inherit_cache = False
+    type = Text()
+
+    def __init__(self, column: ColumnElement[str], *names: str) -> None:
+        super().__init__(column)
+        self.names = names
+
+
 class JsonWithout(FunctionElement[str]):
     """The JSON of a column without the values at `paths`."""
 

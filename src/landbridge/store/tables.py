@@ -156,10 +156,17 @@ customer_gateway = Table(
     Column("project_id", Text, ForeignKey("project.id"), nullable=False),
     Column("spec_version", Integer, nullable=False),
     Column("spec", Text, nullable=False),
-    Index(None, "project_id", "seq"),
     sqlite_autoincrement=True,
 )
 
+#: What pages with all customer gateways show of one: its name, and its address or identity.
+CUSTOMER_GATEWAY_NAMES = expressions.JsonValues(customer_gateway.c.spec, "name", "id_value")
+Index(
+    "ix_customer_gateway_project_id_seq",
+    customer_gateway.c.project_id,
+    customer_gateway.c.seq,
+    CUSTOMER_GATEWAY_NAMES,
+)
 _CERTIFICATE_ID = expressions.JsonValue(customer_gateway.c.spec, "ca_certificate", "id")
 Index(
     "ix_customer_gateway_certificate",
@@ -188,12 +195,21 @@ connection = Table(
     Column("spec", Text, nullable=False),
     Column("resets", Integer, nullable=False, server_default=text("0")),
     Column("changed_at", Integer, comment="when it was asked for what is not applied yet"),
-    Index(None, "project_id", "seq"),
     Index(None, "gateway_seq", "seq"),
     UniqueConstraint("gateway_seq", "tunnel_block"),
     UniqueConstraint("gateway_seq", "identity", "endpoint"),
     UniqueConstraint("customer_gateway_seq", "gateway_seq", "endpoint"),
     sqlite_autoincrement=True,
+)
+
+#: What pages with all connections show of one, apart from its columns.
+CONNECTION_DESCRIPTION = expressions.JsonValues(connection.c.spec, "name", "style", "peer_subnets", "policy_rules")
+#: It has all that these pages read, so that they read no row and parse no JSON (docs/decisions/0063).
+Index(
+    "ix_connection_project_id_seq",
+    *(connection.c[name] for name in ("project_id", "seq", "id", "gateway_seq", "customer_gateway_seq", "endpoint")),
+    *(connection.c[name] for name in ("generation", "deleting", "changed_at")),
+    CONNECTION_DESCRIPTION,
 )
 
 connection_monitor = Table(

@@ -65,6 +65,10 @@ def _json_value(element: expressions.JsonValue) -> ClauseElement:
     return func.json_extract(*element.clauses, _path(element.path))
 
 
+def _json_values(element: expressions.JsonValues) -> ClauseElement:
+    return func.json_extract(*element.clauses, *(_path((name,)) for name in element.names))
+
+
 def _json_without(element: expressions.JsonWithout) -> ClauseElement:
     return func.json_remove(*element.clauses, *map(_path, element.paths))
 
@@ -92,6 +96,7 @@ def _upsert(upsert: expressions.Upsert) -> ClauseElement:
 #: What SQLite has for each element.
 TRANSLATIONS: dict[type[ClauseElement], Callable[[Any], ClauseElement]] = {
     expressions.JsonValue: _json_value,
+    expressions.JsonValues: _json_values,
     expressions.JsonWithout: _json_without,
     expressions.IsJson: lambda element: func.json_valid(*element.clauses),
     expressions.Contains: lambda element: func.instr(*element.clauses) > literal_column("0"),
