@@ -150,6 +150,9 @@ def test_a_change_that_disturbs_tunnels_names_them_first(person: Callable[..., A
     form = values(one.page(path))
     other = re.findall(r'<option value="([^"]+)"', one.page("/new-gateway"))
     eip = next(each for each in other if each.count("-") == 4)
+    assert "1 tunnel is negotiated anew" in words(_send(one, path, form | {"eip_id_1": eip, "do": "check"}, 200).text)
+    renamed = _send(one, path, form | {"name": "renamed", "do": "check"}, 200).text
+    assert "No tunnel is negotiated anew." in renamed
     text = _send(one, path, form | {"eip_id_1": eip}, 200).text
     assert "1 tunnel is negotiated anew" in words(text)
     assert f"/connections/{moved['id']}" in text

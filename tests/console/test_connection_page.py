@@ -88,12 +88,73 @@ def test_an_edit_sends_what_differs(person: Callable[..., Any]):
     path = f"/console/{one.api.project_id}/connections/{made['id']}/edit"
     form = values(one.get(path).text)
     form |= {"peer_subnets": "192.168.50.0/24 192.168.51.0/24", "ikepolicy.dh_group": "group19"}
-    assert one.post(path, form).status_code == 303
+    assert one.post(path, values(one.post(path, form).text)).status_code == 303
     after = one.api.get(f"vpn-connection/{made['id']}")["vpn_connection"]
     assert after["peer_subnets"] == ["192.168.50.0/24", "192.168.51.0/24"]
     changed = {name for name in after["ikepolicy"] if after["ikepolicy"][name] != made["ikepolicy"][name]}
     assert changed == {"dh_group"}
     assert after["ipsecpolicy"] == made["ipsecpolicy"]
+
+
+IKE, CHILD = (
+    "The IKE_SA (phase 1) and all its CHILD_SAs are negotiated anew.",
+    "CHILD_SAs (phase 2) are negotiated anew.",
+)
+
+
+def _edit(one: Any, made: Any) -> tuple[str, dict[str, str]]:
+    path = f"/console/{one.api.project_id}/connections/{made['id']}/edit"
+    return path, values(one.get(path).text)
+
+
+@pytest.mark.parametrize(
+    ("change", "effect"), [({"ikepolicy.dh_group": "group19"}, IKE), ({"ipsecpolicy.pfs": "disable"}, CHILD)]
+)
+def test_what_an_edit_does_to_a_tunnel_that_is_up_is_said_first(person: Any, change: dict[str, str], effect: str):
+    one = person()
+    made = _made(one)
+    path, form = _edit(one, made)
+    answer = one.post(path, form | change)
+    assert answer.status_code == 200
+    assert "Confirm this change" in answer.text
+    assert effect in answer.text
+    assert events(one)[0][0] == "create_vpn_connection"
+    other = values(answer.text) | {"ikepolicy.encryption_algorithm": "aes-256", "ipsecpolicy.pfs": "group20"}
+    assert one.post(path, other).status_code == (200 if effect == CHILD else 303)
+    if effect == CHILD:
+        assert one.post(path, values(answer.text)).status_code == 303
+    assert events(one)[0][0] == "update_vpn_connection"
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"name": "renamed"}, "The tunnel does not change."),
+        ({"peer_subnets": "192.168.77.0/24"}, "No SA is negotiated anew."),
+        ({"psk": "Another-Key-2026"}, "is tried beside the tunnel"),
+        ({"ipsecpolicy.pfs": "disable"}, CHILD),
+        ({"ikepolicy.dh_group": "group19", "psk": "Another-Key-2026"}, "The new pre-shared key is asked for at once."),
+        ({}, "The form has what is stored."),
+    ],
+)
+def test_a_check_says_what_an_edit_would_do_and_stores_nothing(person: Any, change: dict[str, str], says: str):
+    one = person()
+    made = _made(one)
+    path, form = _edit(one, made)
+    answer = one.post(path, form | change | {"do": "check"})
+    assert answer.status_code == 200
+    assert says in answer.text
+    assert one.api.get(f"vpn-connection/{made['id']}")["vpn_connection"] == made
+    kept = values(answer.text)
+    assert {name: kept[name] for name in change if name != "psk"} == {n: v for n, v in change.items() if n != "psk"}
+    assert list(told(one.post(path, form | {"name": "a b", "do": "check"}).text)) == ["name"]
+    assert events(one)[0][0] == "create_vpn_connection"
+
+
+def test_a_tunnel_that_is_down_needs_no_confirmation(person: Callable[..., Any]):
+    one = person()
+    path, form = _edit(one, _made(one, "down:psk"))
+    assert one.post(path, form | {"ikepolicy.dh_group": "group19"}).status_code == 303
 
 
 def test_a_wrong_value_is_explained_at_its_field(person: Callable[..., Any]):

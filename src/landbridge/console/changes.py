@@ -67,8 +67,8 @@ def checked_by(operation: Operation[Any, model.Checked]) -> Check:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Present:
-    """A resource as the form of a change shows it. `draft`: what a person gave -> the request. `check`: what the change would do; None: it
-    disturbs nothing. `version`: its ETag.
+    """A resource as the form of a change shows it. `draft`: what a person gave -> the request. `check`: what the change would do, which the form can
+    ask before; None: it disturbs nothing. `version`: its ETag.
     """
 
     noun: str
@@ -166,10 +166,13 @@ async def _check(visit: Visit, check: Operation[Any, model.Checked], draft: Draf
 
 
 def _seen(found: model.Checked) -> str:
-    return forms.seen([*found.warnings, *found.disturbed])
+    return forms.seen([*found.warnings, *found.disturbed, *([found.effect] if found.disturbed else [])])
 
 
 # -- change -----------------------------------------------------------------------------------------------------------
+
+
+_SAME = "The form has what is stored."
 
 
 async def ask_edit(visit: Visit, present: Present) -> Answered:
@@ -183,10 +186,15 @@ async def edit(visit: Visit, present: Present, load: Callable[[], Awaitable[Pres
     form = visit.form
     if form.get("version") not in (None, present.version):
         return _stale_page(visit, present, form)
+    is_check = form.get("do") == "check"
     if not any(forms.is_changed(one, form) for one in present.fields):
+        if is_check:
+            return _edit_page(visit, present, form, model.Checked(effect=_SAME), checked=True)
         return Moved(to=visit.link(present.show), said="Nothing was changed.")
     draft = present.draft(form)
     found = model.Checked() if present.check is None else await _check(visit, present.check, draft)
+    if is_check:
+        return _edit_page(visit, present, form, found, code=400 if found.violations else 200, checked=True)
     if not found.violations and _seen(found) != form.get("seen", ""):
         return _edit_page(visit, present, form, found, confirm=True)
     try:
@@ -217,6 +225,7 @@ def _edit_page(
     *,
     code: int = 200,
     confirm: bool = False,
+    checked: bool = False,
     stale: bool = False,
     theirs: Sequence[tuple[str, str]] = (),
 ) -> Rendered:
@@ -227,8 +236,10 @@ def _edit_page(
         present=present,
         told=forms.tell(present.fields, shown, found.violations, found.warnings),
         disturbed=found.disturbed,
+        effect=found.effect,
         seen=_seen(found),
         confirm=confirm,
+        checked=checked,
         stale=stale,
         theirs=theirs,
     )

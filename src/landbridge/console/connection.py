@@ -206,9 +206,9 @@ async def _present(visit: Visit) -> changes.Present:
         show=f"/connections/{connection.id}",
         version=shown.etag,
         fields=editing.fields(connection),
-        intro="A change of an algorithm, an id or the subnets negotiates this tunnel anew; no other tunnel changes. A new pre-shared key is tried "
-        "beside the tunnel first.",
+        intro="No other tunnel changes. Check says what a change does to this one.",
         draft=draft,
+        check=connections.check_update,
         update=connections.update,
     )
 

@@ -182,7 +182,7 @@ async def _present(visit: Visit) -> changes.Present:
         show=f"/gateways/{gateway.id}",
         version=shown.etag,
         fields=fields,
-        intro="When a change negotiates tunnels anew, the page lists these tunnels first. The network, the mode and the ASN cannot be changed.",
+        intro="When a change negotiates tunnels anew, the page lists these tunnels first, as does Check. The network, the mode and the ASN cannot be changed.",
         draft=draft,
         check=gateway_updates.check,
         update=gateway_updates.update,

@@ -73,7 +73,7 @@ from landbridge.model.estate import (
     tunnel_look,
 )
 from landbridge.model.evidence import Evidence
-from landbridge.model.findings import Checked, Violation, Warning  # noqa: A004
+from landbridge.model.findings import Checked, TunnelEffect, Violation, Warning  # noqa: A004
 from landbridge.model.gateway import (
     Attach,
     Eip,
@@ -297,6 +297,7 @@ __all__ = [
     "TimelineRequest",
     "Times",
     "Traffic",
+    "TunnelEffect",
     "TunnelLook",
     "UpgradeRequest",
     "Violation",

@@ -1,6 +1,10 @@
 """What rules find in a request: a violation refuses it, a warning goes with its success."""
 
 from dataclasses import dataclass
+from typing import Literal
+
+#: What a change does to a tunnel: nothing, something beside its SAs, its CHILD_SAs are made anew, or its IKE_SA with them.
+TunnelEffect = Literal["none", "applied", "child", "ike"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +44,13 @@ class Warning:  # noqa: A001 -- `model.Warning`, as an API calls what goes with 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
     """What a create or a change would do. `violations`: why it would be refused; then the others are empty. `disturbed`: id and name of
-    each connection whose tunnel would be negotiated anew.
+    each connection whose tunnel would be negotiated anew. `effect`: what happens to the tunnels, in sentences.
     """
 
     violations: tuple[Violation, ...] = ()
     warnings: tuple[Warning, ...] = ()
     disturbed: tuple[tuple[str, str], ...] = ()
+    effect: str = ""
 
 
 def is_at(field: str, path: str) -> bool:

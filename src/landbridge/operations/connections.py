@@ -4,13 +4,14 @@ import dataclasses
 from dataclasses import dataclass
 
 from landbridge import errors, model
+from landbridge.model import traffic_selectors
 from landbridge.operations import idempotency, ids, quotas, related, versions
 from landbridge.operations import monitors as monitor_operations
 from landbridge.operations.call import Call
 from landbridge.operations.operation import operation
 from landbridge.rules import connection as rules
 from landbridge.rules import connection_update as update_rules
-from landbridge.rules import fields, tunnel
+from landbridge.rules import fields, tunnel, tunnel_effect
 from landbridge.status import connection as status
 from landbridge.status import gateway as gateway_status
 from landbridge.store import (
@@ -305,12 +306,8 @@ show_log = dataclasses.replace(diagnose, name="show_vpn_connection_log")
 @operation("update_vpn_connection", "admin", "write")
 def update(tx: Transaction, call: Call, request: model.ConnectionUpdateRequest) -> ChangedConnection:
     """Writes only when the request changes something. A new PSK is proved beside the tunnel that is up (docs/decisions/0043)."""
-    row, change = _changeable(tx, call, request.connection_id), request.change
-    present = psk(tx, call, row.connection)
-    merged, facts = _merge(tx, call, row.connection, change, present)
-    call.refuse(update_rules.check(change, row.connection, merged, facts))
-    made = update_rules.complete(merged, facts, row.connection)
-    rekeys = merged.psk != present and made.ike_policy.authentication_method == "pre-share"
+    plan = _plan_update(tx, call, request)
+    row, merged, made, rekeys = plan.row, plan.merged, plan.made, plan.rekeys
     bumps_generation = rekeys or update_rules.bumps_generation(row.connection, made)
     if not bumps_generation and made == row.connection:
         return _changed(call, row.connection, row.generation)
@@ -318,7 +315,7 @@ def update(tx: Transaction, call: Call, request: model.ConnectionUpdateRequest) 
     connections.change(
         tx,
         made,
-        identity=rules.identity(merged, facts),
+        identity=rules.identity(merged, plan.facts),
         tunnel_block=_block(made),
         psk=_sealed_psk(call, merged, made) if rekeys else connections.psk(tx, made.id),
         bumps_generation=bumps_generation,
@@ -328,6 +325,59 @@ def update(tx: Transaction, call: Call, request: model.ConnectionUpdateRequest) 
         connections.reset(tx, made, call.now)
     call.audit(tx, update.name, made.id)
     return _changed(call, made, row.generation + bumps_generation + resets)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Update:
+    """What an update would write. `rekeys`: whether the PSK changes."""
+
+    row: connections.ConnectionRow
+    merged: model.ConnectionRequest
+    facts: rules.Facts
+    made: model.Connection
+    rekeys: bool
+
+
+def _plan_update(tx: Transaction, call: Call, request: model.ConnectionUpdateRequest) -> _Update:
+    row, change = _changeable(tx, call, request.connection_id), request.change
+    present = psk(tx, call, row.connection)
+    merged, facts = _merge(tx, call, row.connection, change, present)
+    call.refuse(update_rules.check(change, row.connection, merged, facts))
+    made = update_rules.complete(merged, facts, row.connection)
+    rekeys = merged.psk != present and made.ike_policy.authentication_method == "pre-share"
+    return _Update(row=row, merged=merged, facts=facts, made=made, rekeys=rekeys)
+
+
+@operation("check_vpn_connection_update", "admin", "read")
+def check_update(tx: Transaction, call: Call, request: model.ConnectionUpdateRequest) -> model.Checked:
+    """What the update would do. It writes nothing. Only a tunnel that is up is disturbed."""
+    try:
+        plan = _plan_update(tx, call, request)
+    except errors.Invalid as error:
+        return model.Checked(violations=tuple(error.violations))
+    was, made = plan.row.connection, plan.made
+    effect = _effect(tx, call, plan)
+    seen = plan.row.observation
+    is_up = seen is not None and bool(seen.children)
+    before = rules.warnings(was, call.service.abilities)
+    return model.Checked(
+        warnings=tuple(one for one in rules.warnings(made, call.service.abilities) if one not in before),
+        disturbed=((made.id, made.name),) if is_up and effect in ("child", "ike") else (),
+        effect=tunnel_effect.text(effect, rekeys=plan.rekeys),
+    )
+
+
+def _effect(tx: Transaction, call: Call, plan: _Update) -> model.TunnelEffect:
+    was, gateway, to = plan.row.connection, plan.facts.gateway, plan.facts.customer_gateway
+    peer = customer_gateways.find(tx, call.project_id, was.customer_gateway_id)
+    if gateway is None or peer is None or to is None:
+        raise RuntimeError("a connection without its ends")
+    network = call.service.site.network(gateway.gateway.network_id or "")
+    local = traffic_selectors.local_subnets(
+        gateway.gateway, network or model.Network(id=gateway.gateway.network_id or "")
+    )
+    moves = peer.address_for(was.style) != to.address_for(was.style)
+    return tunnel_effect.of(was, plan.made, moves=moves, local=local, plane=call.service.plane)
 
 
 def _changeable(tx: Transaction, call: Call, connection_id: str) -> connections.ConnectionRow:

@@ -1,0 +1,68 @@
+"""What a change of a connection does to its tunnel, before the change is made.
+
+The planner of the engine decides it by the names of what is loaded (docs/decisions/0043 for the pre-shared key). This table says the same of two
+connections; a test holds it against the planner. Where it cannot know, it says more than will happen, never less.
+"""
+
+import dataclasses
+from typing import Any
+
+from landbridge import model
+from landbridge.model import strongswan_proposals, traffic_selectors
+
+_TEXTS: dict[model.TunnelEffect, str] = {
+    "none": "The tunnel does not change.",
+    "applied": "No SA is negotiated anew. What depends on the change, such as routes and echoes, follows.",
+    "child": "CHILD_SAs (phase 2) are negotiated anew. The IKE_SA (phase 1) stays.",
+    "ike": "The IKE_SA (phase 1) and all its CHILD_SAs are negotiated anew.",
+}
+_KEY = {
+    True: "The new pre-shared key is asked for at once.",
+    False: "The new pre-shared key is tried beside the tunnel, which goes on until the device has the key, too.",
+}
+
+
+def of(
+    was: model.Connection, now: model.Connection, *, moves: bool, local: tuple[str, ...], plane: model.Plane
+) -> model.TunnelEffect:
+    """`moves`: whether the device has another address or identity. `local`: the local side of the VPN gateway."""
+    if moves or _ike(was.ike_policy) != _ike(now.ike_policy):
+        return "ike"
+    if _children(was, local, plane) != _children(now, local, plane):
+        return "child"
+    unnamed = ("name", "enable_hub", "policy_rules_given", "updated_at")
+    same = {name: getattr(now, name) for name in unnamed}
+    return "none" if dataclasses.replace(was, **same) == now else "applied"
+
+
+def text(effect: model.TunnelEffect, *, rekeys: bool) -> str:
+    """`rekeys`: whether the pre-shared key changes."""
+    if not rekeys:
+        return _TEXTS[effect]
+    key = _KEY[effect == "ike"]
+    return key if effect == "none" else f"{_TEXTS[effect]} {key}"
+
+
+def _ike(policy: model.IkePolicy) -> tuple[Any, ...]:
+    """What an IKE_SA is made from. IKEv2 uses the DPD timeout without it."""
+    of_v1 = (policy.negotiation_mode, policy.dpd.timeout) if policy.version == "v1" else ()
+    return (
+        policy.version,
+        strongswan_proposals.ike_proposal(policy),
+        policy.lifetime_seconds,
+        policy.dpd.interval,
+        (policy.local_id_type, policy.local_id),
+        (policy.peer_id_type, policy.peer_id),
+        policy.authentication_method,
+        *of_v1,
+    )
+
+
+def _children(connection: model.Connection, local: tuple[str, ...], plane: model.Plane) -> tuple[Any, ...]:
+    """What CHILD_SAs are made from. With a tunnel interface (kernel, static and bgp) the selectors are everything."""
+    policy = connection.ipsec_policy
+    pairs: tuple[Any, ...] = ()
+    if plane != "kernel" or connection.style in ("policy", "policy-template"):
+        inner = None if connection.style == "policy" else traffic_selectors.inner_addresses(connection)
+        pairs = (*traffic_selectors.subnet_pairs(connection, local), inner)
+    return (strongswan_proposals.esp_proposal(policy), policy.lifetime_seconds, pairs)
