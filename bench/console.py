@@ -24,6 +24,7 @@ PAGES = (
     ("estate, searched", "?q=site-77"),
     ("estate, those that are down", "?look=down"),
     ("connections", "/connections"),
+    ("connections as CSV", "/connections.csv"),
     ("gateways", "/gateways"),
     ("a gateway", "/gateways/{gateway}"),
     ("a connection", "/connections/{connection}"),

@@ -252,12 +252,21 @@ def test_a_page_of_a_gateway_is_one_walk_of_its_index(database: Database):
 
 @pytest.mark.parametrize(
     ("statement", "index"),
-    [(estate._TUNNELS, "ix_connection_project_id_seq"), (estate._PEERS, "ix_customer_gateway_project_id_seq")],
+    [
+        (estate._TUNNELS, "ix_connection_project_id_seq"),
+        (estate._PEERS, "ix_customer_gateway_project_id_seq"),
+        (connection_pages._FACTS_OF_PROJECT, "ix_connection_project_id_seq"),
+    ],
 )
-def test_an_estate_reads_an_index_and_parses_no_json(database: Database, statement: Statement, index: str):
+def test_a_list_of_a_whole_project_reads_an_index_and_parses_no_json(
+    database: Database, statement: Statement, index: str
+):
     """With 10,000 rows, the rows and their JSON cost more than all the rest."""
-    text = compiled(statement).text
-    found = database.read(lambda tx: tx.cursor.execute(f"EXPLAIN {text}", ["p"]).fetchall())
+    found = database.read(
+        lambda tx: tx.cursor.execute(
+            f"EXPLAIN {compiled(statement).text}", [1] * len(compiled(statement).names)
+        ).fetchall()
+    )
     names = dict(database.read(lambda tx: tx.cursor.execute("SELECT rootpage, name FROM sqlite_master").fetchall()))
     opened = {cursor: names[page] for _, code, cursor, page, *_ in found if code == "OpenRead"}
     read = {opened[cursor] for _, code, cursor, *_ in found if code == "Column"}

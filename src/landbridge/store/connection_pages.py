@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, bindparam, func, select
 
 from landbridge import model
-from landbridge.store import connections, expressions, tables
+from landbridge.store import carriers, connections, expressions, tables
 from landbridge.store.database import Transaction
 from landbridge.store.statement import Statement
 
@@ -55,7 +55,7 @@ _PAGE_OF_GATEWAYS = Statement(
 
 def _page_of_facts(of: ColumnElement[bool]) -> Statement:
     return Statement(
-        select(_c.c.seq, expressions.JsonValue(_c.c.spec, "name"), *connections.FACTS)
+        select(_c.c.seq, tables.CONNECTION_DESCRIPTION, *connections.FACTS)
         .select_from(connections.OBSERVED)
         .where(of, _c.c.seq > bindparam("after"))
         .order_by(_c.c.seq)
@@ -97,7 +97,7 @@ def page_of_facts(
         if gateway_seq is None
         else tx.all(_PAGE_OF_FACTS, gateway_seq=gateway_seq, after=after, limit=limit)
     )
-    return [(row[0], row[1], connections.status_facts(row[2:])) for row in rows]
+    return [(row[0], carriers.described(row[1])[0], connections.status_facts(row[2:])) for row in rows]
 
 
 def page_of_gateway(tx: Transaction, gateway_seq: int, after: int, limit: int) -> list[ListedRow]:
