@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import landbridge
+from landbridge.store.sqlite import migrate
 
 #: Echoes per second.
 RATE = 10
@@ -23,6 +24,28 @@ VERSIONS = Path(__file__).parents[1] / "build/versions"
 PACKAGES = Path(__file__).parents[1] / "build/packages"
 NOW, NEXT, BROKEN = landbridge.__version__, "98.0.0", "99.0.0"
 WHY = "made not to start"
+_MIGRATION = """\
+import sqlalchemy as sa
+from alembic import op
+
+revision = "9999"
+down_revision = "{head}"
+branch_labels = depends_on = None
+
+
+def upgrade():
+    op.create_table("later", sa.Column("x", sa.Integer()))
+"""
+#: It migrates the database, as `landbridge serve` does first.
+_BROKEN_SERVE = f"""
+
+from landbridge import errors
+
+
+def serve(settings, *_):
+    with data_folder.open_data(settings):
+        raise errors.ConfigError("{WHY}")
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +83,11 @@ def another_version(folder: Path, number: str) -> Path:
     return package.parent
 
 
+def add_migration(migrations: Path) -> None:
+    """Adds a migration, which makes a table `later`, to a copy of the folder with the migrations."""
+    (migrations / "versions/9999_later.py").write_text(_MIGRATION.format(head=migrate.head()))
+
+
 def build_package(source: Path, out: Path) -> Path:
     """The Debian package of the version in the folder `source`. It is not compressed: that takes most of the time."""
     command = [sys.executable, "-m", "lab.deb", "--out", str(out), "--compress", "none"]
@@ -75,7 +103,7 @@ def package(folder: Path, number: str) -> Path:
 
 
 def main() -> int:
-    """Three versions in the folder VERSIONS, as if each had been installed there: now, next, and one that does not start."""
+    """Three versions in the folder VERSIONS, as if each had been installed there: now, next, and one that migrates the database and does not start."""
     parser = argparse.ArgumentParser(prog="python -m lab.upgrade", description=main.__doc__)
     parser.add_argument("--packages", action="store_true", help="build their Debian packages, too")
     packages = parser.parse_args().packages
@@ -85,9 +113,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as scratch:
         sources = {number: another_version(Path(scratch), number) for number in (NOW, NEXT, BROKEN)}
         with (sources[BROKEN] / "landbridge/bootstrap.py").open("a") as text:
-            text.write(
-                f'\n\nfrom landbridge import errors\n\n\ndef serve(*_):\n    raise errors.ConfigError("{WHY}")\n'
-            )
+            text.write(_BROKEN_SERVE)
+        add_migration(sources[BROKEN] / "landbridge/store/sqlite/migrations")
         for number, source in sources.items():
             command = [sys.executable, "-m", "landbridge.cli.main", "install", "--root", str(VERSIONS / number)]
             (VERSIONS / number).mkdir()

@@ -65,6 +65,10 @@ def _tree(root: Path) -> dict[str, bytes | str]:
     }
 
 
+def _no_database() -> Callable[[], None]:
+    raise AssertionError("nothing restarts here")
+
+
 def _versions(root: Path) -> list[str]:
     return sorted(path.name for path in (root / "opt/landbridge/versions").iterdir())
 
@@ -127,11 +131,11 @@ def test_a_dry_run_without_systemd_tells_what_would_be_done_and_why_it_would_not
 ):
     monkeypatch.setattr(host, "BOOTED", tmp_path / "no-systemd")
     monkeypatch.setattr(program, "here", lambda: program.Program("1.0-test", {}))
-    told = [step.text for step in host.plan_install(host.Host(), dry_run=True)]
+    told = [step.text for step in host.plan_install(host.Host(), _no_database, dry_run=True)]
     assert told[0].startswith("refused here: systemd does not run here")
     assert any(text.startswith("copy landbridge 1.0-test") for text in told)
     with pytest.raises(host.HostError, match="systemd does not run here"):
-        host.plan_install(host.Host())
+        host.plan_install(host.Host(), _no_database)
 
 
 def test_an_upgrade_turns_the_link_and_keeps_what_the_operator_wrote(image: Path, tmp_path: Path):
@@ -281,7 +285,7 @@ def test_a_python_that_is_not_debians_is_told_how_to_be(tmp_path: Path, monkeypa
     """An upgrade from Debian 12 to 13 takes Python 3.11 away; what was compiled for it runs on no other version."""
     monkeypatch.setattr(program, "PYTHON", Path("/usr/bin/python3.9"))
     with pytest.raises(host.HostError, match=r"lacks /usr/bin/python3\.9, .* anew with /usr/bin/python3, and install"):
-        host.plan_install(host.Host(tmp_path))
+        host.plan_install(host.Host(tmp_path), _no_database)
 
 
 def test_a_copy_runs_on_the_version_of_python_that_it_was_copied_from(root: Path):

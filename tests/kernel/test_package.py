@@ -51,6 +51,12 @@ def install(number: str) -> "subprocess.CompletedProcess[str]":
     return dpkg("--install", str(upgrade.package(upgrade.PACKAGES, number)))
 
 
+def state() -> str:
+    """What dpkg says of the package: its state and its version, without the release of Debian."""
+    command = ["dpkg-query", "--show", "--showformat", "${db:Status-Status} ${Version}", "landbridge"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.partition("~")[0]
+
+
 def main_process() -> str:
     return systemctl("show", "--property=MainPID", "--value", "landbridge.service")
 
@@ -104,22 +110,25 @@ def test_an_upgrade_of_the_package_loses_no_packet_and_keeps_the_sas(
     assert charon() == daemon
 
 
-@contextlib.contextmanager
-def schema(number: str) -> Iterator[None]:
-    """The database says that a version with this schema made it."""
+def schema() -> str:
     with contextlib.closing(sqlite3.connect(f"{paths.DATA}/{paths.DATABASE}", timeout=60)) as database:
-        (before,) = database.execute("SELECT version_num FROM alembic_version").fetchone()
-        for value in (number, before):
-            with database:
-                database.execute("UPDATE alembic_version SET version_num = ?", (value,))
-            if value == number:
-                yield
+        (number,) = database.execute("SELECT version_num FROM alembic_version").fetchone()
+    return str(number)
+
+
+def set_schema(number: str) -> None:
+    """The database says that a version with this schema made it."""
+    with contextlib.closing(sqlite3.connect(f"{paths.DATA}/{paths.DATABASE}", timeout=60)) as database, database:
+        database.execute("UPDATE alembic_version SET version_num = ?", (number,))
 
 
 def test_a_downgrade_below_the_database_is_refused_and_nothing_restarts(service: Service, connection_id: str) -> None:
-    before, daemon = main_process(), charon()
-    with schema("9999"):
+    before, daemon, number = main_process(), charon(), schema()
+    set_schema("9999")
+    try:
         done = install(upgrade.NOW)
+    finally:
+        set_schema(number)
     assert done.returncode != 0
     assert "has the schema 9999 of a newer version" in done.stderr
     assert (main_process(), charon()) == (before, daemon)
@@ -128,18 +137,25 @@ def test_a_downgrade_below_the_database_is_refused_and_nothing_restarts(service:
     assert dpkg("--audit", "landbridge").stdout == ""
 
 
-def test_a_version_that_does_not_start_gives_way_to_the_one_before(
+def test_a_version_that_migrates_and_does_not_start_gives_way_to_the_one_before(
     world: sites.World, service: Service, connection_id: str
 ) -> None:
-    before, daemon = spis(service, connection_id), charon()
+    before, daemon, number = spis(service, connection_id), charon(), schema()
     with nothing_lost(world):
         done = install(upgrade.BROKEN)
         assert done.returncode != 0
         assert f"{upgrade.WHY}); {upgrade.NEXT}-" in done.stderr
+        assert state() == f"half-configured {upgrade.BROKEN}"
+        assert version(service) == upgrade.NEXT
+        assert schema() == number
+        done = dpkg("--configure", "landbridge")  # as each later run of apt does
+        assert done.returncode != 0
         assert version(service) == upgrade.NEXT
         done = install(upgrade.NEXT)
         assert done.returncode == 0, done.stderr
-    assert (spis(service, connection_id), charon()) == (before, daemon)
+        assert state() == f"installed {upgrade.NEXT}"
+    assert (spis(service, connection_id), charon(), schema()) == (before, daemon, number)
+    assert list(Path(paths.DATA).glob("*.before-*")) == []
 
 
 def test_removing_takes_all_down_and_leaves_the_data(connection_id: str) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from lab import folder
+from lab import folder, upgrade
 from landbridge import data_folder, errors
 from landbridge.operations import access, clock
 from landbridge.store import connections, restore, vault
@@ -233,6 +233,87 @@ def test_a_disk_that_is_full_leaves_the_older_backup(data: Path, tmp_path: Path)
     assert [(path.name, path.read_text()) for path in out.iterdir()] == [("b", "precious")]
 
 
+# -- a migration ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """This program has one more migration. Returns the schema of before."""
+    before = migrate.head()
+    later = Path(shutil.copytree(migrate.MIGRATIONS, tmp_path / "migrations"))
+    upgrade.add_migration(later)
+    monkeypatch.setattr(migrate, "MIGRATIONS", later)
+    return before
+
+
+def _read(path: Path) -> tuple[str, set[str]]:
+    """The schema and the names of the projects, without a migration."""
+    with contextlib.closing(sqlite3.connect(path)) as there:
+        (schema,) = there.execute("SELECT version_num FROM alembic_version").fetchone()
+        return schema, {name for (name,) in there.execute("SELECT name FROM project")}
+
+
+def _kept(data: Path) -> Path:
+    return data / f"landbridge.db.before-schema-{migrate.head()}"
+
+
+def test_a_migration_keeps_the_database_as_it_was(data: Path, before: str):
+    (data / "landbridge.db.before-schema-0001").write_text("of an earlier migration")
+    _project(data, "later")
+    assert [path.name for path in data.glob("landbridge.db.before-*")] == [_kept(data).name]
+    assert _read(_kept(data)) == (before, {"default"})
+    assert _read(data / "landbridge.db") == (migrate.head(), {"default", "later"})
+    assert _kept(data).stat().st_mode & 0o777 == 0o600
+    assert _sound(data)
+
+
+def test_a_rotation_of_the_master_key_keeps_the_database_as_it_was(data: Path, before: str):
+    data_folder.rotate_master(folder.settings(data))
+    assert _read(_kept(data)) == (before, {"default"})
+
+
+def test_a_database_that_cannot_be_kept_is_not_migrated(data: Path, before: str):
+    _kept(data).mkdir()
+    with pytest.raises(errors.ConfigError, match=f"{_kept(data).name}: Is a directory"):
+        _projects(data)
+    assert _read(data / "landbridge.db") == (before, {"default"})
+
+
+def test_a_migration_can_be_undone(data: Path, before: str):
+    undo = data_folder.watch_migration(data)
+    _project(data, "of the version that failed")
+    undo()
+    assert _read(data / "landbridge.db") == (before, {"default"})
+    assert [path.name for path in data.glob("*landbridge.db?*")] == []
+    undo()
+    _project(data, "later")
+    assert _sound(data)
+
+
+def test_a_migration_is_not_undone_while_somebody_uses_the_folder(data: Path, before: str):
+    undo = data_folder.watch_migration(data)
+    with data_folder.open_data(folder.settings(data)), pytest.raises(errors.ConfigError, match="data: is in use"):
+        undo()
+    assert _read(_kept(data))[0] == before
+    assert _sound(data)
+
+
+def test_a_migration_of_before_is_not_undone(data: Path, before: str):
+    _project(data, "kept")
+    undo = data_folder.watch_migration(data)
+    _project(data, "later")
+    undo()
+    assert _read(_kept(data))[0] == before
+    assert _projects(data) == ["default", "kept", "later"]
+
+
+def test_where_no_service_was_started_yet_there_is_nothing_to_undo(tmp_path: Path):
+    undo = data_folder.watch_migration(tmp_path)
+    folder.fill(tmp_path / "data")
+    undo()
+    data_folder.watch_migration(tmp_path / "none")()
+
+
 # -- restore ----------------------------------------------------------------------------------------------------------
 
 
@@ -354,11 +435,7 @@ def test_a_backup_of_an_older_schema_is_migrated(
 ):
     _save(data, tmp_path / "b")
     later = Path(shutil.copytree(migrate.MIGRATIONS, tmp_path / "migrations"))
-    (later / "versions" / "9999_later.py").write_text(
-        "from alembic import op\nimport sqlalchemy as sa\n"
-        f"revision = '9999'\ndown_revision = '{migrate.head()}'\nbranch_labels = depends_on = None\n"
-        "def upgrade():\n    op.create_table('later', sa.Column('x', sa.Integer()))\n"
-    )
+    upgrade.add_migration(later)
     monkeypatch.setattr(migrate, "MIGRATIONS", later)
     _restore(tmp_path / "b", empty)
     with contextlib.closing(sqlite3.connect(empty / "landbridge.db")) as there:

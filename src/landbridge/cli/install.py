@@ -2,10 +2,11 @@
 
 import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
-from landbridge import config, paths
+from landbridge import config, data_folder, paths
 from landbridge.cli import engine
 from landbridge.install import files, host
 
@@ -13,7 +14,7 @@ from landbridge.install import files, host
 def install(_: config.Settings, arguments: SimpleNamespace) -> None:
     os.umask(0o022)  # a program is everybody's to run
     here = _host(arguments)
-    steps = host.plan_install(here, dry_run=arguments.dry_run)
+    steps = host.plan_install(here, partial(data_folder.watch_migration, Path(paths.DATA)), dry_run=arguments.dry_run)
     _do(steps, arguments)
     if not steps:
         print("everything is in place")

@@ -9,7 +9,7 @@
 Invariant: whenever the power goes, the next start finds a whole database under its own name, and beside it the master key that opens it.
 """
 
-from landbridge.data_folder.backups import Saved, restore, save
+from landbridge.data_folder.backups import Saved, restore, save, watch_migration
 from landbridge.data_folder.folder import check_no_service, ensure, find, locked, sole_service
 from landbridge.data_folder.master_key import Rotated, rotate_master
 from landbridge.data_folder.opening import Data, check_data, known_projects, open_data
@@ -29,4 +29,5 @@ __all__ = [
     "rotate_master",
     "save",
     "sole_service",
+    "watch_migration",
 ]

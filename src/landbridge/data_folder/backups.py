@@ -1,6 +1,7 @@
 """Backup and restore of the database. The master key is in no backup."""
 
 import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -56,6 +57,23 @@ def restore(settings: config.Settings, source: Path, *, force: bool) -> Path | N
             kept = _set_aside(database)
             backup.replace_file(fresh, database)
     return kept
+
+
+def watch_migration(path: Path) -> Callable[[], None]:
+    """What undoes a migration of the folder `path` that happens after this call: it puts back the database that the migration kept. It is for a version that did
+    not start, which has acknowledged nothing. No service may run then. Both raise ConfigError.
+    """
+    database = path / paths.DATABASE
+    before = backup.schema(database)
+
+    def undo() -> None:
+        now = backup.schema(database)
+        if before is None or now is None or now == before:
+            return
+        with folder.locked(path, exclusive=True), folder.config_errors(database):
+            backup.put_back(database, backup.older(database, now))
+
+    return undo
 
 
 def _check_backup(source: Path, fresh: Path, key: Path) -> None:

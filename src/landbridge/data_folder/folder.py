@@ -8,9 +8,12 @@ import contextlib
 import fcntl
 import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from landbridge import config, errors, paths
+from landbridge.store import sqlite
+from landbridge.store.sqlite import backup
 
 
 def ensure(settings: config.Settings) -> Path:
@@ -33,6 +36,12 @@ def find(settings: config.Settings) -> Path:
     if not (path / paths.DATABASE).exists():
         raise errors.ConfigError(f"{path}: no such data folder (--data names it)")
     return path
+
+
+def open_database(path: Path) -> sqlite.Database:
+    """Opens the database of the folder `path`. A migration keeps the database of before. Raises ConfigError."""
+    database = path / paths.DATABASE
+    return sqlite.Database(database, partial(backup.keep_older, database))
 
 
 @contextlib.contextmanager

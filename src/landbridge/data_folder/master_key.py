@@ -8,7 +8,7 @@ from pathlib import Path
 from landbridge import config, errors, paths
 from landbridge.data_folder import folder
 from landbridge.operations import clock
-from landbridge.store import audit_trail, rotation, sqlite, vault
+from landbridge.store import audit_trail, rotation, vault
 from landbridge.store.database import Transaction
 from landbridge.store.sqlite import backup
 
@@ -96,7 +96,7 @@ def rotate_master(settings: config.Settings) -> Rotated:
         _end_rotation(key, path / paths.DATABASE)
         old = open_vault(key, path / paths.DATABASE)
         new = vault.Vault(vault.write_key(_pending(key)))
-        with contextlib.closing(sqlite.Database(path / paths.DATABASE)) as database:
+        with contextlib.closing(folder.open_database(path)) as database:
             values = database.write(lambda tx: _rotate(tx, old, new))
         kept = _replace(key)
     return Rotated(values=values, key=key, kept=kept, fingerprint=new.fingerprint)

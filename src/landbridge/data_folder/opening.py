@@ -10,7 +10,7 @@ from pathlib import Path
 from landbridge import config, errors, paths
 from landbridge.data_folder import folder, master_key
 from landbridge.operations import check
-from landbridge.store import consistency, keys, sealed_keys, sqlite, vault
+from landbridge.store import consistency, keys, sealed_keys, vault
 from landbridge.store.database import Database, Transaction
 from landbridge.store.sqlite import inspection
 
@@ -27,14 +27,14 @@ class Data:
 
 @contextlib.contextmanager
 def open_data(settings: config.Settings, *, make: bool = True) -> Iterator[Data]:
-    """Makes the folder if need be, migrates the database, reads the master key. Raises ConfigError."""
+    """Makes the folder if need be, migrates the database and keeps a copy of it as it was, reads the master key. Raises ConfigError."""
     path = folder.ensure(settings) if make else folder.find(settings)
     _check_complete(path)
     key = master_key.path_of(settings)
     master_key.finish_rotation(path, key)
     with folder.locked(path):
         safe = master_key.open_vault(key, path / paths.DATABASE)
-        database = sqlite.Database(path / paths.DATABASE)
+        database = folder.open_database(path)
         try:
             fingerprint_key = _read_fingerprint_key(database, safe, path)
             yield Data(path=path, database=database, vault=safe, fingerprint_key=fingerprint_key)

@@ -1,8 +1,8 @@
 """What an installation changes on a host, as steps that can be printed before they are done.
 
 A plan has a step for each thing that is not as it should be. The order of its steps keeps the service running: the new program is
-copied and reads the configuration before the link changes to it. When the service does not start with the new program, the link
-changes back. No step touches a charon; uninstall stops the engine first. With another `root` than / the plan is for an image, where
+copied and reads the configuration before the link changes to it. When the service does not start with the new program, a migration of
+the database is undone and the link changes back. No step touches a charon; uninstall stops the engine first. With another `root` than / the plan is for an image, where
 no service runs.
 
 The Debian package's scripts take the same plans with the layout PACKAGE. There dpkg has written the files of `files.managed`, and the program lies on the host.
@@ -31,6 +31,8 @@ _PACKAGED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }
 BOOTED = Path(paths.SYSTEMD)
 NO_ROOT = "this must be done by root"
+#: Called before the service starts anew; returns what undoes a migration of the database since. Both raise LandbridgeError.
+WatchMigration = Callable[[], Callable[[], None]]
 _BY_PACKAGE = "this machine has the Debian package landbridge: apt-get installs, upgrades and removes it"
 
 
@@ -79,7 +81,7 @@ def run(steps: Sequence[Step]) -> Iterator[str]:
             raise HostError(f"could not {step.text}: {error}") from None
 
 
-def plan_install(host: Host, *, dry_run: bool = False) -> list[Step]:
+def plan_install(host: Host, watch_migration: WatchMigration, *, dry_run: bool = False) -> list[Step]:
     """The steps of an installation or an upgrade. Raises HostError when this cannot be a gateway's host; with `dry_run` the reason is
     a step that does nothing.
     """
@@ -87,10 +89,10 @@ def plan_install(host: Host, *, dry_run: bool = False) -> list[Step]:
     if obstacles and not dry_run:
         raise HostError(obstacles[0])
     steps = [Step(f"refused here: {obstacle}", None) for obstacle in obstacles]
-    return steps + _plan_install(host)
+    return steps + _plan_install(host, watch_migration)
 
 
-def _plan_install(host: Host) -> list[Step]:
+def _plan_install(host: Host, watch_migration: WatchMigration) -> list[Step]:
     new, layout = program.here(), host.layout
     target = f"{layout.versions}/{new.name}"
     folder = host.at(target)
@@ -110,7 +112,8 @@ def _plan_install(host: Host) -> list[Step]:
     if _target(host.at(layout.command)) != f"{layout.current}/bin/landbridge":
         steps.append(_link(host, layout.command, f"{layout.current}/bin/landbridge"))
     steps += _plan_handover(host, old) if old else []
-    steps += _plan_enable(host, steps) + (_plan_start(host, steps, target, before) if host.runs else [])
+    restart = partial(_restart, host, before, watch_migration)
+    steps += _plan_enable(host, steps) + (_plan_start(host, steps, target, restart) if host.runs else [])
     steps += [_remove(host, old.home)] if old else []
     return steps + (_plan_sweep(host, {target, before}) if before != target else [])
 
@@ -146,10 +149,10 @@ def _enable_as_debian_does() -> None:
     subprocess.run(doing, check=True, capture_output=True)  # noqa: S603
 
 
-def _plan_start(host: Host, earlier: list[Step], target: str, before: str | None) -> list[Step]:
+def _plan_start(host: Host, earlier: list[Step], target: str, restart: Callable[[], None]) -> list[Step]:
     steps = _plan_switch_off(host)
     if earlier or not _is_running(target):
-        steps.append(Step(f"start {files.SERVICE} anew; tunnels stay up", partial(_restart, host, before)))
+        steps.append(Step(f"start {files.SERVICE} anew; tunnels stay up", restart))
     return steps
 
 
@@ -197,7 +200,8 @@ def _read_configuration(folder: Path) -> None:
     subprocess.run(command, check=True, capture_output=True)  # noqa: S603
 
 
-def _restart(host: Host, before: str | None) -> None:
+def _restart(host: Host, before: str | None, watch_migration: WatchMigration) -> None:
+    undo_migration = watch_migration()
     _systemctl("daemon-reload")
     subprocess.run(["sysctl", "--quiet", "--load", host.layout.sysctl], check=True, capture_output=True)  # noqa: S607, S603
     current = host.at(host.layout.current)
@@ -207,9 +211,13 @@ def _restart(host: Host, before: str | None) -> None:
         subprocess.run(restart, check=True, capture_output=True)  # noqa: S603
     except subprocess.CalledProcessError:
         why = _last_line()
+        _systemctl("stop", files.SERVICE)  # systemd would start it again and again
         if before is None or before == _target(current) or not host.at(before).is_dir():
-            _systemctl("stop", files.SERVICE)
             raise HostError(f"{files.SERVICE} does not start: {why}") from None
+        try:
+            undo_migration()
+        except errors.LandbridgeError as error:
+            raise HostError(f"the new version does not start ({why}), and its database stays: {error}") from None
         _replace_link(current, before)
         _systemctl("restart", files.SERVICE)
         raise HostError(f"the new version does not start ({why}); {Path(before).name} runs again") from None

@@ -13,8 +13,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from alembic.script import ScriptDirectory
-
 from landbridge import errors
 from landbridge.store import restore, vault
 from landbridge.store.sqlite import migrate
@@ -43,6 +41,47 @@ def write(source: Path, target: Path, fingerprint: str) -> None:
                 (restore.FINGERPRINT, fingerprint.encode()),
             )
         replace_file(temporary, target)
+
+
+def keep_older(database: Path) -> None:
+    """Copies a database that is about to be migrated, to `older(database)`. The copies of earlier migrations are deleted. Raises ConfigError."""
+    kept = older(database, migrate.head())
+    try:
+        with _temporary_file(kept) as temporary:
+            with open_file(database) as source:
+                source.execute("VACUUM INTO ?", (str(temporary),))
+            replace_file(temporary, kept)
+        for other in database.parent.glob(older(database, "*").name):
+            if other != kept:
+                other.unlink()
+    except OSError as error:
+        raise errors.ConfigError(f"{kept}: {error.strerror}") from None
+
+
+def older(database: Path, schema: str) -> Path:
+    """Where a database is kept as it was before it was migrated to `schema`."""
+    return database.with_name(f"{database.name}.before-schema-{schema}")
+
+
+def put_back(database: Path, kept: Path) -> None:
+    """Makes `kept` the database. The database of before is deleted, with its log. Nobody may have it open. Raises OSError."""
+    aside = database.with_name(f".{database.name}.aside")
+    set_aside(database, aside)
+    replace_file(kept, database)
+    for ending in ("", *SIDE_FILES):
+        aside.with_name(aside.name + ending).unlink(missing_ok=True)
+
+
+def schema(path: Path) -> str | None:
+    """The schema of a database; None where there is no database of ours. Raises ConfigError."""
+    if not path.exists():
+        return None
+    try:
+        with open_file(path, "ro") as database:
+            found = database.execute("SELECT version_num FROM alembic_version").fetchone()
+    except sqlite3.Error as error:
+        raise errors.ConfigError(f"{path}: {error}") from None
+    return str(found[0]) if found else None
 
 
 @contextlib.contextmanager
@@ -93,7 +132,7 @@ def _content(database: sqlite3.Connection) -> Content:
     if said != "ok":
         raise errors.ConfigError(f"is damaged ({said.splitlines()[-1]})")
     for (revision,) in database.execute("SELECT version_num FROM alembic_version").fetchall():
-        if revision not in _revisions():
+        if revision not in migrate.revisions():
             raise errors.ConfigError(f"was made by a newer version of Landbridge (schema {revision})")
     sealed = _sealed_keys(database)
     if vault.FINGERPRINT_KEY not in sealed:
@@ -110,10 +149,6 @@ def _sealed_keys(database: sqlite3.Connection) -> dict[str, bytes]:
             query = f"SELECT name, value FROM {table} WHERE name IN (?, ?)"  # noqa: S608
             return dict(database.execute(query, (vault.FINGERPRINT_KEY, vault.DIGEST_KEY)).fetchall())
     return {}
-
-
-def _revisions() -> set[str]:
-    return {script.revision for script in ScriptDirectory(str(migrate.MIGRATIONS)).walk_revisions()}
 
 
 def sealed_keys(path: Path) -> dict[str, bytes]:

@@ -117,14 +117,14 @@ def _ignore(_: set[str]) -> None:
 class Database:
     """A database file, created or migrated when it is opened. See `store.database.Database`.
 
-    Raises ConfigError for a file that is no database of ours.
+    `before_migration` is called before an older file is migrated. Raises ConfigError for a file that is no database of ours.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, before_migration: Callable[[], None] = lambda: None) -> None:
         self._path = path
         self.on_nudge: Callable[[set[str]], None] = _ignore
         try:
-            migrate.upgrade(path)
+            migrate.upgrade(path, before=before_migration)
             self._writer = _connect(path, WRITER_CACHE_KIB)
             # The writer lock waits for our writers. That another program has SQLite's lock must show at once (see `_try_begin`).
             self._writer.execute("PRAGMA busy_timeout=0")

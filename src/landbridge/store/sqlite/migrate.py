@@ -1,6 +1,7 @@
 """Brings a database file to the schema of this version, with Alembic: wholly or not at all."""
 
 import functools
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_TIMEOUT_SECONDS = 30
 
 
-def upgrade(path: Path, version: str = "head") -> None:
-    """Creates or migrates the file; does nothing to one that is up to date.
+def upgrade(path: Path, version: str = "head", *, before: Callable[[], None] = lambda: None) -> None:
+    """Creates or migrates the file; does nothing to one that is up to date. Calls `before` when a file with an older schema is about to change: nobody else
+    writes to it then.
 
     Python's driver begins no transaction before a CREATE by itself: left to it, a power cut between two of them would
     leave a file that no later start could migrate.
@@ -26,8 +28,11 @@ def upgrade(path: Path, version: str = "head") -> None:
     config = _config()
     try:
         with engine.begin() as connection:
-            if version == "head" and MigrationContext.configure(connection).get_current_revision() == head():
+            found = MigrationContext.configure(connection).get_current_revision()
+            if version == "head" and found == head():
                 return
+            if found in revisions():
+                before()
             config.attributes["connection"] = connection
             command.upgrade(config, version)
     finally:
@@ -43,6 +48,11 @@ def head() -> str:
 def _head_of(_: Path) -> str:
     """Cached for each folder, since Alembic imports every migration to find the last one."""
     return str(ScriptDirectory.from_config(_config()).get_current_head())
+
+
+def revisions() -> set[str]:
+    """The schemas that this version can read."""
+    return {script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()}
 
 
 def _config() -> Config:
