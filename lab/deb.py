@@ -228,6 +228,7 @@ def _add_control(tree: Path, version: str, architecture: str) -> None:
     )
     _write(control / "control", text)
     _write(control / "md5sums", sums)
+    _write(control / "conffiles", f"{files.PACKAGE.needrestart}\n")
     for name in ("preinst", "postinst", "prerm", "postrm"):
         _write(control / name, (SCRIPTS / name).read_text().replace("@SCHEMA@", migrate.head()))
         (control / name).chmod(0o755)

@@ -199,6 +199,7 @@ def test_uninstalling_leaves_the_data_unless_it_is_told_to_purge(
     left = {path for path in _tree(image) if "landbridge" in path}
     yours = {"etc/landbridge/landbridge.toml", "etc/landbridge/site.toml", "var/lib/landbridge/landbridge.db"}
     assert left == (yours if kept else set())
+    assert not (image / "etc/needrestart").exists()
 
 
 def test_the_written_configuration_is_a_valid_one(root: Path, landbridge: Run, tmp_path: Path):
@@ -266,6 +267,35 @@ def test_no_unit_binds_a_charon_to_the_service():
     text = files.managed(files.OWN)[f"{files.OWN.units}/{paths.CHARON_UNIT}.service"]
     bonds = re.compile(r"^(Requires|Requisite|BindsTo|PartOf|Upholds|Conflicts|Slice)=", re.MULTILINE)
     assert bonds.findall(text) == []
+
+
+#: What needrestart does with its files: `eval` of each, then the first pattern that a unit's name matches. 1: it restarts the unit.
+NEEDRESTART = r"""
+our %nrconf = (override_rc => { qr(^bird) => 0, qr(^(open|free|libre|strong)swan) => 0 });
+eval do { local(@ARGV, $/) = shift; <> }; die $@ if $@;
+for my $rc (@ARGV) {
+    my $restart = 1;
+    foreach my $re (keys %{$nrconf{override_rc}}) {
+        next unless ($rc =~ /$re/);
+        $restart = $nrconf{override_rc}->{$re};
+        last;
+    }
+    print "$rc $restart\n";
+}
+"""
+
+
+@pytest.mark.parametrize("layout", [files.OWN, files.PACKAGE])
+def test_needrestart_leaves_the_daemons_of_gateways_to_the_operator(layout: files.Layout, tmp_path: Path):
+    """Source: `needrestart` of Debian's package needrestart 3.6, which has override_rc in needrestart.conf and reads conf.d at its end."""
+    (tmp_path / "landbridge.conf").write_text(files.managed(layout)[layout.needrestart])
+    ours = [f"{kind}0123456789ab.service" for kind in (paths.CHARON_UNIT, paths.BIRD_UNIT)]
+    others = [files.SERVICE, "nginx.service"]  # a restart of our service touches no tunnel
+    command = ["perl", "-w", "-e", NEEDRESTART, tmp_path / "landbridge.conf", *ours, *others, "bird.service"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    found = dict(line.split() for line in done.stdout.splitlines())
+    assert found == {**dict.fromkeys(ours, "0"), **dict.fromkeys(others, "1"), "bird.service": "0"}
 
 
 @pytest.mark.parametrize(

@@ -171,8 +171,10 @@ def test_its_files_belong_to_root_and_none_lies_where_an_operator_writes(now: Pa
     rows = [line.split(maxsplit=5) for line in listed.splitlines()]
     assert {row[1] for row in rows} == {"root/root"}
     assert {row[0] for row in rows} <= {"drwxr-xr-x", "-rw-r--r--", "-rwxr-xr-x", "lrwxrwxrwx"}
-    outside = [row[5] for row in rows if not row[5].startswith("./usr/")]
-    assert outside == ["./"]
+    outside = [row[5] for row in rows if not row[5].startswith("./usr/") and not row[5].endswith("/")]
+    assert outside == [f".{files.PACKAGE.needrestart}"]
+    conffiles = subprocess.run(["dpkg-deb", "--info", now, "conffiles"], capture_output=True, text=True, check=True)
+    assert conffiles.stdout == f"{files.PACKAGE.needrestart}\n"
     assert not any(row[5].startswith("./usr/local") for row in rows)
 
 

@@ -21,6 +21,7 @@ class Layout:
     command: str
     units: str
     sysctl: str
+    needrestart: str
 
     @property
     def versions(self) -> str:
@@ -38,10 +39,20 @@ class Layout:
 
 
 #: The layout of `landbridge install`.
-OWN = Layout("/opt/landbridge", "/usr/local/bin/landbridge", "/etc/systemd/system", "/etc/sysctl.d/60-landbridge.conf")
-#: The layout of the Debian package, which brings the command, the units and the sysctl file itself.
+OWN = Layout(
+    home="/opt/landbridge",
+    command="/usr/local/bin/landbridge",
+    units="/etc/systemd/system",
+    sysctl="/etc/sysctl.d/60-landbridge.conf",
+    needrestart="/etc/needrestart/conf.d/landbridge-opt.conf",
+)
+#: The layout of the Debian package, which brings the command and all files of `managed` itself. The file for needrestart is a conffile, so it has another name.
 PACKAGE = Layout(
-    "/usr/lib/landbridge", "/usr/bin/landbridge", "/usr/lib/systemd/system", "/usr/lib/sysctl.d/60-landbridge.conf"
+    home="/usr/lib/landbridge",
+    command="/usr/bin/landbridge",
+    units="/usr/lib/systemd/system",
+    sysctl="/usr/lib/sysctl.d/60-landbridge.conf",
+    needrestart="/etc/needrestart/conf.d/landbridge.conf",
 )
 #: A gateway's folder; systemd replaces %i by its name.
 _FOLDER = f"{paths.DATA}/{paths.ENGINE}/%i"
@@ -213,6 +224,14 @@ _SYSCTL = """\
 net.ipv4.ip_forward = 1
 """
 
+#: Perl, which needrestart evaluates. Its own list has Debian's daemons (strongswan, bird), not units with other names.
+_NEEDRESTART = f"""\
+# After an upgrade of a library, needrestart proposes no restart of the daemons of gateways, and does none by itself: it would end their tunnels or
+# sessions. It lists them. Restart one when its gateway may be without tunnels: systemctl restart {paths.CHARON_UNIT}<12 hex digits>
+$nrconf{{override_rc}}{{qr(^{paths.CHARON_UNIT})}} = 0;
+$nrconf{{override_rc}}{{qr(^{paths.BIRD_UNIT})}} = 0;
+"""
+
 
 def managed(layout: Layout) -> Mapping[str, str]:
     """The files that each installation and upgrade replaces: path -> text."""
@@ -221,6 +240,7 @@ def managed(layout: Layout) -> Mapping[str, str]:
         f"{layout.units}/{paths.CHARON_UNIT}.service": _CHARON,
         f"{layout.units}/{paths.BIRD_UNIT}.service": _BIRD,
         layout.sysctl: _SYSCTL,
+        layout.needrestart: _NEEDRESTART,
     }
 
 

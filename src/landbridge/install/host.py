@@ -103,8 +103,8 @@ def _plan_install(host: Host, watch_migration: WatchMigration) -> list[Step]:
     steps += [_write(host, path, text) for path, text in files.INITIAL_FILES.items() if not host.at(path).exists()]
     if host.runs and steps:
         steps.append(Step("read the configuration with the new program", partial(_read_configuration, folder)))
-    managed = files.managed(layout).items()
-    steps += [_write(host, path, text) for path, text in managed if not _has_text(host.at(path), text)]
+    managed = {} if host.is_packaged else files.managed(layout)
+    steps += [_write(host, path, text) for path, text in managed.items() if not _has_text(host.at(path), text)]
     old = files.OWN if host.is_packaged and os.path.lexists(host.at(files.OWN.home)) else None
     before = _target(host.at(layout.current)) or (_target(host.at(old.current)) if old else None)
     if before != target:
@@ -286,6 +286,9 @@ def plan_uninstall(host: Host, *, purge: bool) -> list[Step]:
         gone = [*files.managed(layout), layout.command, *gone]
     gone += [files.ETC, paths.DATA] if purge else []
     steps += [_remove(host, path) for path in gone if os.path.lexists(host.at(path))]
+    if layout.needrestart in gone:
+        folder = host.at(layout.needrestart).parent
+        steps += [Step(f"remove {folder} if it is empty", partial(_remove_empty, folder))] if folder.is_dir() else []
     if host.runs and steps:
         steps.append(Step("let systemd read its units again", partial(_systemctl, "daemon-reload")))
     switched_off = _switched_off(host) if host.runs else []
@@ -337,6 +340,13 @@ def _remove(host: Host, path: str) -> Step:
     target = host.at(path)
     folder = target.is_dir() and not target.is_symlink()
     return Step(f"remove {target}", partial(shutil.rmtree, target) if folder else target.unlink)
+
+
+def _remove_empty(folder: Path) -> None:
+    """Removes a folder and the one above it, unless something is there."""
+    for one in (folder, folder.parent):
+        with contextlib.suppress(OSError):
+            one.rmdir()
 
 
 def _systemctl(*words: str) -> None:
