@@ -2,6 +2,8 @@
 
     python -m lab.deb [--out FOLDER] [--compress xz|gzip|none]
 
+xz takes 80 s of a processor, and its package is 17 % smaller than that of zstd, which takes 3 s. Debian's archive and lintian refuse zstd.
+
 The package is for one release of Debian, that of this machine, since the program holds compiled files for its Python. Nothing is downloaded.
 The same tree gives the same bytes: all times are SOURCE_DATE_EPOCH, or else that of the last commit.
 """
@@ -51,13 +53,13 @@ Installed-Size: {size}
 Depends: {depends}
 Section: net
 Priority: optional
-Description: {summary}
- Landbridge is a self-hosted site-to-site VPN service. Its API is the Huawei Cloud
- VPN v5 API, and it has a command line and a console. strongSwan makes the tunnels,
- and BIRD speaks BGP. Each VPN gateway has a network namespace of its own.
+Description: self-hosted site-to-site VPN service
+ The API of Landbridge is the Huawei Cloud VPN v5 API, and it has a command
+ line and a console. strongSwan makes the tunnels, and BIRD speaks BGP. Each
+ VPN gateway has a network namespace of its own.
  .
- The package holds the program with the Python packages that it was tested with,
- compiled for {python}. An upgrade interrupts no tunnel.
+ The package holds the program with the Python packages that it was tested
+ with, compiled for {python}. An upgrade interrupts no tunnel.
 """
 _CHANGELOG = """\
 landbridge ({version}) unstable; urgency=medium
@@ -67,7 +69,7 @@ landbridge ({version}) unstable; urgency=medium
  -- Landbridge contributors <landbridge@localhost>  {date}
 """
 _COPYRIGHT = """\
-Landbridge: copyright of its contributors, under the Apache License 2.0 (/usr/share/common-licenses/Apache-2.0).
+Landbridge: Copyright {year} its contributors, under the Apache License 2.0 (/usr/share/common-licenses/Apache-2.0).
 
 These Python packages are in {packages}, each with the
 licence that its metadata name; its folder *.dist-info has authors and texts:
@@ -161,7 +163,7 @@ def _add_host_files(tree: Path) -> None:
         _write(tree / path.lstrip("/"), text)
     command = tree / layout.command.lstrip("/")
     command.parent.mkdir(parents=True, exist_ok=True)
-    command.symlink_to(f"{layout.current}/bin/landbridge")
+    command.symlink_to(os.path.relpath(f"{layout.current}/bin/landbridge", Path(layout.command).parent))
     for shell, path in COMPLETIONS.items():
         _write(tree / path, completion.script(shell) + "\n")
 
@@ -172,7 +174,11 @@ def _add_documents(tree: Path, version: str, epoch: int) -> None:
     _write(doc / "changelog.gz", changelog)
     _write(doc / "CHANGELOG.md.gz", (ROOT / "CHANGELOG.md").read_text())
     bundled = "\n".join(f"  {line}" for line in _bundled())
-    _write(doc / "copyright", _COPYRIGHT.format(packages=f"{files.PACKAGED}/{program.PACKAGES}", bundled=bundled))
+    _write(
+        doc / "copyright",
+        _COPYRIGHT.format(year=date.year, packages=f"{files.PACKAGED}/{program.PACKAGES}", bundled=bundled),
+    )
+    _write(tree / "usr/share/lintian/overrides/landbridge", (SCRIPTS / "lintian-overrides").read_text())
     for path, text in files.INITIAL_FILES.items():
         _write(doc / "examples" / Path(path).name, text)
     for folder in ("how-to", "reference"):
@@ -223,7 +229,6 @@ def _add_control(tree: Path, version: str, architecture: str) -> None:
         architecture=architecture,
         size=sum(path.stat().st_size for path in contents) // 1024,
         depends=", ".join(DEPENDS),
-        summary=_summary(),
         python=program.PYTHON.name,
     )
     _write(control / "control", text)

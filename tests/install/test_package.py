@@ -184,6 +184,18 @@ def test_the_units_and_the_sysctl_file_are_those_that_an_installation_writes(tre
     assert files.PACKAGE.current in (tree / "usr/lib/systemd/system/landbridge.service").read_text()
 
 
+def test_links_and_texts_are_as_debian_wants_them(tree: Path, now: Path):
+    """Source: Debian Policy 10.5 and 3.4. lintian reports what differs; CONTRIBUTING.md has its command."""
+    links = {path.relative_to(tree): path.readlink() for path in tree.rglob("*") if path.is_symlink()}
+    command = Path(files.PACKAGE.command.lstrip("/"))
+    assert os.path.normpath(Path("/", command.parent, links.pop(command))) == f"{files.PACKAGE.current}/bin/landbridge"
+    assert links == {Path(files.PACKAGED.lstrip("/"), "bin/python"): program.PYTHON}
+    text = subprocess.run(["dpkg-deb", "--field", now, "Description"], capture_output=True, text=True, check=True)
+    assert max(len(line) for line in text.stdout.splitlines()) < 80
+    overrides = (tree / "usr/share/lintian/overrides/landbridge").read_text()
+    assert overrides == (ROOT / "debian/lintian-overrides").read_text()
+
+
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_a_script_is_sound_in_the_eyes_of_sh_and_shellcheck(tree: Path, script: str):
     path = tree / "DEBIAN" / script

@@ -109,7 +109,7 @@ def _plan_install(host: Host, watch_migration: WatchMigration) -> list[Step]:
     before = _target(host.at(layout.current)) or (_target(host.at(old.current)) if old else None)
     if before != target:
         steps.append(_link(host, layout.current, target))
-    if _target(host.at(layout.command)) != f"{layout.current}/bin/landbridge":
+    if not host.is_packaged and _target(host.at(layout.command)) != f"{layout.current}/bin/landbridge":
         steps.append(_link(host, layout.command, f"{layout.current}/bin/landbridge"))
     steps += _plan_handover(host, old) if old else []
     restart = partial(_restart, host, before, watch_migration)
