@@ -261,7 +261,7 @@ def test_what_is_for_the_package_is_refused_on_a_machine_without_it(tmp_path: Pa
     command = [sys.executable, "-m", "landbridge.cli.main", "install", "--package", "--root", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert f"this machine lacks {files.PACKAGED}" in done.stderr
+    assert f"this machine lacks {files.PACKAGE.home}" in done.stderr
     assert list(tmp_path.iterdir()) == []
 
 
@@ -324,6 +324,18 @@ def test_a_life_of_the_package(tmp_path: Path, packages: Path):
         assert machine.install(upgrade.NOW).returncode == 0
         assert machine.at(files.SITE).read_text() == "# mine\n"
 
+        machine.does("dpkg", "--purge", "landbridge")
+        assert [path for path in sorted(machine.changed()) if not OF_DPKG.match(path)] == []
+
+
+def test_a_package_that_was_not_configured_yet_can_be_removed(tmp_path: Path, packages: Path):
+    """dpkg runs no prerm then."""
+    with _machine(tmp_path, packages) as machine:
+        assert machine.install(upgrade.NOW).returncode == 0
+        machine.does("sh", "-c", f"exec dpkg --unpack /run/packages/landbridge_{upgrade.NEXT}~*.deb")
+        machine.does("dpkg", "--remove", "landbridge")
+        assert not machine.at(files.PACKAGE.home).exists()
+        assert machine.at(files.SITE).exists()
         machine.does("dpkg", "--purge", "landbridge")
         assert [path for path in sorted(machine.changed()) if not OF_DPKG.match(path)] == []
 

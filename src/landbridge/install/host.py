@@ -188,11 +188,11 @@ def _find_obstacles(host: Host) -> Iterator[str]:
 
 def _find_other_mechanism(host: Host) -> Iterator[str]:
     """The reason why this command must not change the installation of this host."""
-    packaged = host.at(files.PACKAGED).is_dir()
+    packaged = host.at(files.PACKAGE.home).is_dir()
     if packaged and not host.is_packaged:
         yield _BY_PACKAGE
     if host.is_packaged and not packaged:
-        yield f"--package is for the scripts of the Debian package, and this machine lacks {files.PACKAGED}"
+        yield f"--package is for the scripts of the Debian package, and this machine lacks {files.PACKAGE.home}"
 
 
 def _read_configuration(folder: Path) -> None:
