@@ -25,6 +25,8 @@ PAGES = (
     ("estate, those that are down", "?look=down"),
     ("connections", "/connections"),
     ("connections as CSV", "/connections.csv"),
+    ("50 connections before their reset", "/connections/selected?do=reset&{rows}"),
+    ("50 connections before their delete", "/connections/selected?do=delete&{rows}"),
     ("gateways", "/gateways"),
     ("a gateway", "/gateways/{gateway}"),
     ("a connection", "/connections/{connection}"),
@@ -134,8 +136,9 @@ def _changes(server: Server) -> Iterator[None]:
 
 
 def _pages(server: Server) -> Iterator[tuple[str, str]]:
-    one = server.call("GET", "vpn-connection?limit=1")["vpn_connections"][0]
-    places = {"gateway": one["vgw_id"], "connection": one["id"], "peer": one["cgw_id"]}
+    some = server.call("GET", "vpn-connection?limit=50")["vpn_connections"]
+    one, rows = some[0], "&".join(f"row={each['id']}" for each in some)
+    places = {"gateway": one["vgw_id"], "connection": one["id"], "peer": one["cgw_id"], "rows": rows}
     for name, path in PAGES:
         yield name, path.format_map(places)
 
