@@ -118,6 +118,7 @@ def test_what_an_edit_does_to_a_tunnel_that_is_up_is_said_first(person: Any, cha
     assert answer.status_code == 200
     assert "Confirm this change" in answer.text
     assert effect in answer.text
+    assert "The tunnel is up: what these SAs carry is lost meanwhile." in answer.text
     assert events(one)[0][0] == "create_vpn_connection"
     other = values(answer.text) | {"ikepolicy.encryption_algorithm": "aes-256", "ipsecpolicy.pfs": "group20"}
     assert one.post(path, other).status_code == (200 if effect == CHILD else 303)
