@@ -144,7 +144,7 @@ def _add_job(job: Job, debian: kernel.Kernel, tree: Path) -> None:
     (tree / "init").chmod(0o755)
     (tree / "run/vm-run").write_text(_run_text(job))
     if job.systemd:
-        _add_units(tree / "run/systemd")
+        add_units(tree / "run/systemd")
 
 
 def _run_text(job: Job) -> str:
@@ -165,7 +165,9 @@ def _run_text(job: Job) -> str:
     )
 
 
-def _add_units(folder: Path) -> None:
+def add_units(folder: Path) -> None:
+    """Writes the units of a machine of minutes to `folder`, which is /run/systemd there."""
+    (folder / "system").mkdir(parents=True, exist_ok=True)
     (folder / "system/vm.target").write_text(_TARGET)
     (folder / "system/vm.service").write_text(_SERVICE)
     for name in _MASKED.split():
