@@ -231,6 +231,15 @@ def test_an_unknown_connection_is_not_found(person: Callable[..., Any]):
     assert "no-such-connection" in answer.text
 
 
+@pytest.mark.parametrize("id_", ["no-such-connection", "%E2%82%AC", "a%0D%0AX:%20y", "a;%20domain=example.org"])
+@pytest.mark.parametrize("page", ["connections/{}/psk", "new-connection/{}"])
+def test_the_pre_shared_key_of_an_unknown_connection_is_not_found(person: Callable[..., Any], page: str, id_: str):
+    one = person()
+    answer = one.post(f"/console/{one.api.project_id}/{page.format(id_)}", {"device": "strongswan"})
+    assert answer.status_code == 404
+    assert "set-cookie" not in answer.headers
+
+
 @pytest.mark.parametrize("look", model.LOOKS)
 def test_the_list_of_connections_is_filtered_by_state(person: Callable[..., Any], look: str):
     one = person()

@@ -28,12 +28,14 @@ TIMELINE = 25
 
 async def show_with_psk(visit: Visit) -> Answered:
     """Leads to the same page, which has the pre-shared key in the configuration of the device once. The audit trail has who asked."""
-    return with_psk(visit, f"/connections/{visit.path('id')}")
+    return await with_psk(visit, "/connections")
 
 
-def with_psk(visit: Visit, page: str) -> Moved:
+async def with_psk(visit: Visit, pages: str) -> Moved:
+    """`pages`: the path of the page without the id. Raises NotFound."""
+    shown = await visit.perform(connections.show, model.ConnectionRef(connection_id=visit.path("id")))
     query = urlencode({"device": visit.form.get("device", "")})
-    return Moved(to=visit.link(f"{page}?{query}"), once=model.Secret("psk"))
+    return Moved(to=visit.link(f"{pages}/{shown.connection.id}?{query}"), once=model.Secret("psk"))
 
 
 async def show(visit: Visit) -> Answered:

@@ -202,7 +202,7 @@ async def wait(visit: Visit) -> Answered:
 
 async def wait_with_psk(visit: Visit) -> Answered:
     """Leads to the same page, which has the pre-shared key in the configuration once. The audit trail has who asked."""
-    return connection_page.with_psk(visit, f"/new-connection/{visit.path('id')}")
+    return await connection_page.with_psk(visit, "/new-connection")
 
 
 def _look(status: model.ConnectionStatus) -> model.TunnelLook:
