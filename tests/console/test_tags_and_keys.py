@@ -123,6 +123,7 @@ def test_secrets_open_only_on_their_page_in_their_session_and_in_time(
     one.post(path, {"role": "reader"})
     sealed = one.cookies[once.COOKIE]
     assert 'id="made"' not in one.get(path, landbridge_refresh="1").text
+    assert "set-cookie" not in one.send("HEAD", path).headers
     other = person(one.api)
     for wrong in (sealed, sealed[:-8], sealed[:-1], "", "?"):
         other.cookies[once.COOKIE] = wrong

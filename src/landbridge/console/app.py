@@ -301,7 +301,7 @@ class _Front:
             headers = rendering.HEADERS | {"Content-Disposition": f'attachment; filename="{answer.name}"'}
             return Response(answer.content, 200, headers, "text/csv")
         response = rendering.respond(answer.html, answer.status, {"ETag": tag})
-        if REFRESH in request.headers:  # of another window: what is for the next page stays
+        if REFRESH in request.headers or request.method == "HEAD":  # nobody reads it: what is for the next page stays
             return response
         if SAID in request.cookies:
             response.delete_cookie(SAID, path="/console", httponly=True, samesite="lax")
