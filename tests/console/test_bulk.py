@@ -136,7 +136,9 @@ def test_what_is_gone_by_now_is_said(one: Any, person: Callable[..., Any]):
     assert _rows(text) == {one.ids[0]}
     assert "1 of what was selected is not there any more" in text
     answer = _send(one, text, **{f"row.{theirs}": ""})
-    assert _rows(one.follow(answer)) == set()
+    page = one.follow(answer)
+    assert "1 connection is negotiated anew. 1 of what was selected is not there any more." in page
+    assert _rows(page) == set()
     assert events(other)[0][0] == "create_vpn_connection"
 
 

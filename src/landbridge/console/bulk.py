@@ -124,6 +124,7 @@ async def answer(visit: Visit, kind: Kind) -> Answered:
     form, action = visit.form, _action(kind, visit.form)
     ids = _few(name.removeprefix(_ROW) for name in form if name.startswith(_ROW))
     failed: dict[str, str] = {}
+    gone = 0
     for id_ in ids:
         try:
             await action.run(visit, id_, form[_ROW + id_] or None)
@@ -134,18 +135,24 @@ async def answer(visit: Visit, kind: Kind) -> Answered:
             failed[id_] = "; ".join(one.message for one in refused.violations)
         except errors.Changed:
             failed[id_] = _CHANGED
+        except errors.NotFound:
+            gone += 1
         except errors.LandbridgeError as error:
             failed[id_] = str(error)
+    said = _said(kind, action, len(ids) - len(failed) - gone, gone) if ids else "Nothing was selected."
     if not failed:
-        return _list(visit, kind, form, _said(kind, action, len(ids)) if ids else "Nothing was selected.")
+        return _list(visit, kind, form, said)
     again = [(name, form[name]) for name in ("do", "back", *(one.path for one in action.fields)) if name in form]
     to = visit.link(f"{kind.path}/selected?{urlencode([*again, *(('row', id_) for id_ in failed)])}")
-    said = f"{_said(kind, action, len(ids) - len(failed))} It failed for {kind.of(len(failed))}."
-    return Moved(to=to, said=said, once=_fitting(failed))
+    return Moved(to=to, said=f"{said} It failed for {kind.of(len(failed))}.", once=_fitting(failed))
 
 
-def _said(kind: Kind, action: Action, number: int) -> str:
-    return f"{kind.of(number)} {'is' if number == 1 else 'are'} {action.done}."
+def _said(kind: Kind, action: Action, number: int, gone: int) -> str:
+    return f"{kind.of(number)} {'is' if number == 1 else 'are'} {action.done}. {_missing(gone)}".rstrip()
+
+
+def _missing(number: int) -> str:
+    return f"{number} of what was selected {'is' if number == 1 else 'are'} not there any more." if number else ""
 
 
 def _fitting(failed: Mapping[str, str]) -> model.Secret:
@@ -213,7 +220,7 @@ def _page(
         name=given["do"],
         title=action.title.format(kind.of(len(rows))),
         rows=rows,
-        gone=gone,
+        missing=_missing(gone),
         reasons=reasons or {},
         told=forms.tell(action.fields, given, violations),
         back=_list(visit, kind, given, "").to,
