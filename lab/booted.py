@@ -3,19 +3,19 @@
     python -m lab.booted -- COMMAND…
 
 The command runs as root, in the same folder of the same file system. What it writes lies in memory and is gone afterwards. Its network, processes, mounts and
-cgroups are its own. A virtual machine (`lab.vm`) has a kernel with ESP and cgroups of version 2 besides, and takes ten times as long.
+cgroups are its own. Limits of memory and tasks do not hold where the controllers of this machine are in hierarchies of version 1. A virtual machine
+(`lab.vm`) has a kernel with ESP besides, and takes ten times as long.
 """
 
 import argparse
 import os
-import shlex
+import re
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from lab import guest
@@ -45,7 +45,7 @@ mkdir dev/pts dev/shm
 mount -t devpts -o newinstance,ptmxmode=666 devpts dev/pts
 ln -s pts/ptmx dev/ptmx
 mount -t tmpfs shm dev/shm
-{cgroups}
+mount -t cgroup2 cgroup sys/fs/cgroup
 cp -a {units}/. run/
 mkdir old
 pivot_root . old
@@ -53,15 +53,6 @@ umount -l old
 ip link set lo up
 exec env -i container=landbridge PATH=/usr/sbin:/usr/bin:/sbin:/bin /lib/systemd/systemd --unit=basic.target --log-target=journal --show-status=no
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Hierarchy:
-    """One hierarchy of cgroups: where this machine has it, and the type and the options that mount it."""
-
-    place: Path
-    kind: str
-    options: str
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -81,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 @contextmanager
 def _machine() -> Iterator[int]:
     """The process id of the systemd of a copy that has started. It dies with us, also when we are killed."""
-    with tempfile.TemporaryDirectory(prefix="booted-") as folder, _cgroups(Path(folder).name) as hierarchies:
+    with tempfile.TemporaryDirectory(prefix="booted-") as folder, _cgroup(Path(folder).name) as cgroup:
         units = Path(folder, "units")
         guest.add_units(units / "systemd")
         for name in MASKED:
@@ -90,13 +81,12 @@ def _machine() -> Iterator[int]:
             size=SIZE,
             folder=f"{folder}/memory",
             devices=" ".join(DEVICES),
-            cgroups="\n".join(_mounts(hierarchies)),
             units=units,
         )
         Path(folder, "memory").mkdir()
-        enter = "".join(f"echo $$ >{one.place}/{Path(folder).name}/cgroup.procs\n" for one in hierarchies)
-        spaces = shlex.join([*SPACES, "--propagation", "private", "--fork", "--kill-child"])
-        command = ["setpriv", "--pdeathsig", "KILL", "sh", "-euc", f'{enter}exec unshare {spaces} sh -c "$0"', script]
+        spaces = " ".join(SPACES)
+        start = f'echo $$ >{cgroup}/cgroup.procs; exec unshare {spaces} --propagation private --fork --kill-child sh -c "$0"'
+        command = ["setpriv", "--pdeathsig", "KILL", "sh", "-euc", start, script]
         with subprocess.Popen(command, stdin=subprocess.DEVNULL) as process:
             try:
                 yield _wait(process)
@@ -105,18 +95,18 @@ def _machine() -> Iterator[int]:
 
 
 @contextmanager
-def _cgroups(name: str) -> Iterator[list[Hierarchy]]:
-    """Makes a cgroup in each hierarchy, and removes it with all below."""
-    hierarchies = list(_hierarchies())
-    for one in hierarchies:
-        (one.place / name).mkdir()
+def _cgroup(name: str) -> Iterator[Path]:
+    """A cgroup of version 2, which is removed afterwards with all below. Raises RuntimeError where this machine has none."""
+    mounts = re.search(r"^\S+ (\S+) cgroup2 ", Path("/proc/self/mounts").read_text(), re.MULTILINE)
+    if mounts is None:
+        raise RuntimeError("this machine has no cgroups of version 2")
+    cgroup = Path(mounts[1], name)
+    cgroup.mkdir()
     try:
-        yield hierarchies
+        yield cgroup
     finally:
-        for one in hierarchies:
-            for path in sorted((one.place / name).rglob("*/"), reverse=True):
-                _remove(path)
-            _remove(one.place / name)
+        for path in (*sorted(cgroup.rglob("*/"), reverse=True), cgroup):
+            _remove(path)
 
 
 def _remove(cgroup: Path) -> None:
@@ -127,29 +117,6 @@ def _remove(cgroup: Path) -> None:
             cgroup.rmdir()
             return
         time.sleep(0.1)
-
-
-def _hierarchies() -> Iterator[Hierarchy]:
-    """Those of this machine, but for the one of cpusets, whose cgroups take no process before they have processors."""
-    for line in Path("/proc/self/mountinfo").read_text().splitlines():
-        before, _, after = line.partition(" - ")
-        kind, _, options = after.split()
-        place = Path(before.split()[4])
-        if kind == "cgroup2":
-            yield Hierarchy(place, kind, "")
-        elif kind == "cgroup" and place.name != "cpuset":
-            name = options.rpartition(",")[2]
-            yield Hierarchy(place, kind, f"none,{name}" if name.startswith("name=") else place.name)
-
-
-def _mounts(hierarchies: Sequence[Hierarchy]) -> Iterator[str]:
-    if all(one.kind == "cgroup" or one.place != Path("/sys/fs/cgroup") for one in hierarchies):
-        yield "mount -t tmpfs -o mode=755 cgroup sys/fs/cgroup"
-    for one in hierarchies:
-        yield f"mkdir -p .{one.place}"
-        yield shlex.join(
-            ["mount", "-t", one.kind, *(["-o", one.options] if one.options else []), "cgroup", f".{one.place}"]
-        )
 
 
 def _wait(process: "subprocess.Popen[bytes]") -> int:
