@@ -33,6 +33,7 @@ class Looks:
         self.source = self.restart()
         self.at = START
         self.bytes = 0
+        self.installed: dict[str, datetime] = {}
 
     def restart(self) -> nodes.StoreSource:
         self.source = bootstrap.make_source(self.service.data, site_file.default(), heartbeat.Heartbeat())
@@ -81,7 +82,7 @@ class Looks:
             bytes_out=self.bytes,
             packets_in=self.bytes,
             packets_out=self.bytes,
-            installed_at=START,
+            installed_at=self.installed.setdefault(spi, self.at),
         )
 
     def seq(self, number: int = 0) -> int:

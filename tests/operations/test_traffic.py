@@ -59,6 +59,28 @@ def test_counters_go_on_over_rekeys_new_selectors_and_a_time_down():
     assert seen.traffic == _total(25, 1, at[5])
 
 
+def test_an_sa_that_a_look_missed_is_not_counted_again():
+    """It is neither a rekey nor new traffic: an SA that takes its place for a moment ends again. What it carries afterwards counts."""
+    at = [START + timedelta(seconds=30 * n) for n in range(5)]
+    young = dataclasses.replace(_child("2", 1), installed_at=at[1] - timedelta(seconds=5))
+    seen = traffic.count(None, _seen(_child("1", 10)), at[0])
+    seen = traffic.count(seen, _seen(young), at[1], at[0])
+    assert seen.traffic == _total(11, 1, at[1])
+    seen = traffic.count(seen, _seen(_child("1", 15)), at[2], at[1])
+    assert seen.traffic == _total(11, 1, at[1])
+    seen = traffic.count(seen, _seen(_child("1", 18)), at[3], at[2])
+    assert seen.traffic == _total(14, 1, at[3])
+
+
+def test_an_sa_that_came_up_at_the_moment_of_the_last_look_is_new():
+    """charon counts whole seconds, and the look had read the SAs when this one came up."""
+    at = [START + timedelta(seconds=30 * n) for n in range(3)]
+    young = dataclasses.replace(_child("2", 7), installed_at=at[1] - timedelta(seconds=1))
+    seen = traffic.count(None, _seen(_child("1", 10)), at[0])
+    seen = traffic.count(seen, _seen(_child("1", 10)), at[1], at[0])
+    assert traffic.count(seen, _seen(young), at[2], at[1]).traffic == _total(17, 1, at[2])
+
+
 def test_the_first_look_after_a_start_counts_nothing():
     """What the SA carried before is not carried now: a rate would jump."""
     first = _seen(_child("1", 1000))
@@ -99,6 +121,7 @@ def test_a_pair_that_is_answered_hides_none_that_is_not():
     """Also after a rekey of the one that is not."""
     answered, silent, rekeyed = (_child("1", 0), _child("2", 0, OTHER), _child("3", 0, OTHER))
     seen = traffic.count(_seen(answered, silent), _seen(answered, silent), START)
+    rekeyed = dataclasses.replace(rekeyed, installed_at=START + timedelta(seconds=15))
     for number, other in enumerate((silent, rekeyed), 1):
         alive = dataclasses.replace(answered, packets_in=9 * number, packets_out=9 * number)
         dead = dataclasses.replace(other, packets_out=5)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from landbridge import model
+from landbridge.operations import steady_times
 
 #: Traffic selectors of a CHILD_SA: ours, and those of the device.
 Pair = tuple[tuple[str, ...], tuple[str, ...]]
@@ -27,14 +28,16 @@ def count(
     last_look: datetime | None = None,
 ) -> model.ConnectionObservation:
     """The observation `now` of the time `at`, with its traffic. `before`: the observation of the last look; None for a connection that the
-    last look did not have. All bytes and packets of a new SA count as carried since the last look.
+    last look did not have. All bytes and packets of an SA that was installed since the last look count as carried since then. An older one that
+    the last look did not see was counted before: only what it carries from now on counts.
     """
     known = {} if before is None else {child.spi_in: child for child in before.children}
     total = model.Traffic() if before is None else before.traffic
     selectors = {(child.local_ts, child.remote_ts) for child in known.values()}
     passed: defaultdict[Pair, _Packets] = defaultdict(_Packets)
     for child in now.children:
-        last = known.get(child.spi_in)
+        missed = child if before is not None and _is_older(child, last_look) else None
+        last = known.get(child.spi_in, missed)
         packets_in = child.packets_in - (last.packets_in if last else 0)
         packets_out = child.packets_out - (last.packets_out if last else 0)
         pair = passed[child.local_ts, child.remote_ts]
@@ -50,6 +53,11 @@ def count(
         )
     pairs = () if before is None else tuple(_one_ways(before, passed, last_look or at, at))
     return dataclasses.replace(now, traffic=total, one_way_pairs=pairs)
+
+
+def _is_older(child: model.ChildSa, look: datetime | None) -> bool:
+    """Whether the SA was installed before the look."""
+    return look is not None and child.installed_at < look - steady_times.ROUNDING
 
 
 def _one_ways(
