@@ -132,7 +132,9 @@ def test_a_charon_that_stops_in_the_middle_of_an_event_does_not_deafen_us_to_oth
         folders = {"sick": bench.folder, "well": _other_way_in(bench)}
         engine = bench.fresh()
         logs = engine._unanswered_of, engine._attempts_of, engine._silence_of
-        watcher = vici_events.Watcher(lambda: folders, *logs, heard.append)
+        watcher = vici_events.Watcher(
+            lambda known: {one: each for one, each in folders.items() if each.name not in known}, *logs, heard.append
+        )
         thread = threading.Thread(target=watcher.run, args=(stop,))
         thread.start()
         try:

@@ -20,6 +20,16 @@ def test_two_ids_may_have_one_name_and_one_of_them_has_the_mark(tmp_path: Path):
     assert marks.find(tmp_path) == {OURS: folder}
 
 
+def test_folders_that_are_known_are_left_out(tmp_path: Path):
+    folders = {}
+    for gateway_id in (OURS, "c" + OURS[1:]):
+        folders[gateway_id] = tmp_path / names.short(gateway_id)
+        marks.write(folders[gateway_id], gateway_id)
+    assert marks.find(tmp_path) == folders
+    assert marks.find(tmp_path, but={names.short(OURS)}) == {"c" + OURS[1:]: folders["c" + OURS[1:]]}
+    assert marks.find(tmp_path / "nothing") == {}
+
+
 def test_a_mark_that_does_not_fit_its_folder_is_nobodys(tmp_path: Path):
     for folder, mark in (("aaaaaaaaaaaa", OURS), ("b32d91a40c4b", ""), ("cccccccccccc", "cccccccccccc\n")):
         (tmp_path / folder).mkdir()

@@ -9,7 +9,7 @@ import logging
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -152,10 +152,10 @@ class StrongSwan:
         return shutil.which("nft") is not None and namespace.inside(self._underlay, lambda _: firewall.stands())
 
     def gateways(self) -> frozenset[str]:
-        return frozenset(self._folders())
+        return frozenset(marks.find(self._folder))
 
-    def _folders(self) -> dict[str, Path]:
-        return marks.find(self._folder)
+    def _folders(self, known: Container[str]) -> dict[str, Path]:
+        return marks.find(self._folder, but=known)
 
     def _folder_of(self, gateway_id: str) -> Path:
         return self._folder / names.short(gateway_id)

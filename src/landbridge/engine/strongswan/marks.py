@@ -7,6 +7,7 @@ another id sees nothing and touches nothing.
 import contextlib
 import os
 import re
+from collections.abc import Container
 from pathlib import Path
 
 from landbridge.engine.strongswan import names
@@ -41,12 +42,14 @@ def write(folder: Path, gateway_id: str) -> None:
     fresh.rename(folder / NAME)
 
 
-def find(engine: Path) -> dict[str, Path]:
-    """The folders of all gateways by id. A mark that does not fit its folder's name counts for no gateway."""
+def find(engine: Path, *, but: Container[str] = ()) -> dict[str, Path]:
+    """The folders of all gateways by id, but for folders with these names. A mark that does not fit its folder's name counts for no gateway."""
     found = {}
-    for mark in engine.glob(f"*/{NAME}"):
+    for folder in engine.iterdir() if engine.is_dir() else ():
+        if folder.name in but:
+            continue
         with contextlib.suppress(OSError, UnicodeDecodeError):
-            gateway_id = mark.read_text()
-            if _ID.fullmatch(gateway_id) and names.short(gateway_id) == mark.parent.name:
-                found[gateway_id] = mark.parent
+            gateway_id = (folder / NAME).read_text()
+            if _ID.fullmatch(gateway_id) and names.short(gateway_id) == folder.name:
+                found[gateway_id] = folder
     return found

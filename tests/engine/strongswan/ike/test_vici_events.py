@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from vici.protocol import Packet
@@ -29,13 +30,13 @@ class Ears:
         self.log, self.silence = attempts.AttemptLog(), silences.Silence()
         waiting = unanswered_requests.UnansweredRequests()
         self.watcher = vici_events.Watcher(
-            dict,
+            lambda _: {},
             lambda _: waiting,
             lambda _: self.log,
             lambda _: self.silence,
             lambda _: self.looks.append(time.monotonic()),
         )
-        self.subscription = vici_events._Subscription("g", socket.socket(), ask_at=math.inf)
+        self.subscription = vici_events._Subscription("g", Path("g"), socket.socket(), ask_at=math.inf)
         self.watcher._subscriptions["g"] = self.subscription
 
     def hear(self, kind: str, message: dict[str, bytes]) -> None:

@@ -13,7 +13,7 @@ import struct
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -112,6 +112,7 @@ class _Subscription:
     """
 
     gateway_id: str
+    folder: Path
     socket: socket.socket
     received: bytes = b""
     due: float = 0.0
@@ -122,13 +123,13 @@ class _Subscription:
 
 
 class Watcher:
-    """`folders` lists the gateways of this machine. `waiting`, `attempts_of` and `silence_of` give the unanswered requests and the
+    """`folders` lists the gateways of this machine, but for folders with the given names. `waiting`, `attempts_of` and `silence_of` give the unanswered requests and the
     attempts of a gateway, and the silence of its charon.
     """
 
     def __init__(
         self,
-        folders: Callable[[], Mapping[str, Path]],
+        folders: Callable[[Container[str]], Mapping[str, Path]],
         waiting: Callable[[str], unanswered_requests.UnansweredRequests],
         attempts_of: Callable[[str], attempts.AttemptLog],
         silence_of: Callable[[str], silences.Silence],
@@ -233,10 +234,10 @@ class Watcher:
             self._changed(gateway_id)
 
     def _scan(self, selector: selectors.BaseSelector) -> None:
-        for gateway_id, folder in self._folders().items():
-            if gateway_id not in self._subscriptions:
-                with contextlib.suppress(OSError):
-                    self._listen(selector, gateway_id, folder)
+        known = {subscription.folder.name for subscription in self._subscriptions.values()}
+        for gateway_id, folder in self._folders(known).items():
+            with contextlib.suppress(OSError):
+                self._listen(selector, gateway_id, folder)
 
     def _ask_all(self, selector: selectors.BaseSelector) -> None:
         """Asks each charon a question now and then, and requests a look at one that does not answer."""
@@ -254,7 +255,7 @@ class Watcher:
                     self._drop(selector, subscription)
 
     def _listen(self, selector: selectors.BaseSelector, gateway_id: str, folder: Path) -> None:
-        subscription = _Subscription(gateway_id, connection := charon.CHARON.connect(folder))
+        subscription = _Subscription(gateway_id, folder, connection := charon.CHARON.connect(folder))
         transport = vici_protocol.Transport(connection)
         try:
             for event in EVENTS:
