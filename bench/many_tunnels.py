@@ -2,7 +2,6 @@
 
 import concurrent.futures
 import statistics
-import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,6 +14,9 @@ from landbridge.engine.strongswan.ike import charon, steps, vici_session
 #: Looks whose costs are measured, and the seconds that tunnels get to come to rest.
 LOOKS = 5
 SETTLING = 75.0
+
+#: What charon logs when it has loaded a secret, which comes before the connections of a gateway.
+LOADED = b"loaded IKE shared key"
 
 Requests = dict[Path, list[vici_session.Request]]
 
@@ -82,23 +84,26 @@ def _by_hand(made: fleet.Fleet, requests: Requests) -> float:
 
 
 def _by_the_service(made: fleet.Fleet) -> float:
-    """The same, from the first line that a charon logs: it has loaded something."""
+    """The same, from the moment at which a charon logs that it has loaded a secret."""
     logs = [folder / charon.CHARON.log_file for folder in made.folders.values()]
     with fleet.Listener(made.folders.values()) as listener, concurrent.futures.ThreadPoolExecutor(1) as beside:
-        began = beside.submit(_wait_for_line, logs)
+        began = beside.submit(_wait_for_load, {log: log.stat().st_size for log in logs})
         made.service.start()
         return listener.wait_for_children(made.count) - began.result()
 
 
-def _wait_for_line(logs: list[Path]) -> float:
-    """The moment at which one of the logs has become longer. A look may cut a log that is full."""
-    deadline, before = time.perf_counter() + fleet.PATIENCE, [sys.maxsize] * len(logs)
+def _wait_for_load(sizes: dict[Path, int]) -> float:
+    """The moment at which one of the logs, which were so long, has got the line. A charon whose SAs were taken down logs other lines for some
+    seconds, about rekeyed CHILD_SAs that it cannot find. A look may cut a log that is full.
+    """
+    deadline = time.perf_counter() + fleet.PATIENCE
     while True:
-        now = [log.stat().st_size for log in logs]
-        if any(size > old for size, old in zip(now, before, strict=True)):
-            return time.perf_counter()
+        for log, before in sizes.items():
+            if (size := log.stat().st_size) != before:
+                if LOADED in log.read_bytes()[min(before, size) :]:
+                    return time.perf_counter()
+                sizes[log] = size
         assert time.perf_counter() < deadline, "the service loads nothing"
-        before = now
         time.sleep(0.01)
 
 
