@@ -68,7 +68,7 @@ def test_the_first_tunnel_is_made_as_the_page_says_and_the_other_sides_configura
 
 
 def test_vendors_and_models_are_the_lists():
-    text = PAGE.partition("`--version` are the list's words")[2].partition("A text that nobody")[0]
+    text = PAGE.partition("`--version` take the values of this list")[2].partition("A text that nobody")[0]
     for device in catalogue.devices():
         assert {device.vendor, device.family} & set(re.findall(r"[\w.-]+", text)), device
         assert device.vendor.casefold() in text.casefold()
