@@ -1,6 +1,6 @@
 """What the next page of a session shows once, so that a reload of an answer with a secret sends no form again.
 
-The browser keeps it, sealed under the master key, so any process of the service opens it. Invariant: it opens only in the session and at the address
+The browser keeps it, sealed under the master key, so any process of the service opens it (docs/decisions/0065). Invariant: it opens only in the session and at the address
 for which it was sealed, and for LIFETIME_SECONDS. The page that shows it removes it from the browser.
 """
 
