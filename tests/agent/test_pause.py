@@ -47,7 +47,7 @@ def test_nothing_is_done_in_a_pause_whatever_happens(small: Any, run: Any):
 def test_what_waited_is_done_when_the_pause_ends_and_needs_no_tick(small: Any, run: Any, paused: str | None):
     small.world.wanted["g"] = frozenset("a")
     small.world.paused = frozenset({paused})
-    run(tick=600.0)
+    run(tick=600.0, pause_look=0.05)
     small.until(lambda: small.world.reports["g"], "a look")
     small.world.paused = frozenset()
     small.until(lambda: small.world.there == {"g": {"a"}}, "the gateway")

@@ -1,5 +1,6 @@
 """When a gateway is to be looked at: after events, for what is said, and at times that were asked for."""
 
+import itertools
 import math
 import selectors
 import socket
@@ -7,6 +8,8 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from vici.protocol import Packet
@@ -23,9 +26,10 @@ REFUSED = {
 
 
 class Ears:
-    """A watcher of no charon, which runs, and the looks that it asks for."""
+    """A watcher of no charon, and the looks that it asks for. `pass_time` runs it on a clock of its own, which stands still while it works."""
 
     def __init__(self) -> None:
+        self.now = 1000.0
         self.looks: list[float] = []
         self.log, self.silence = attempts.AttemptLog(), silences.Silence()
         waiting = unanswered_requests.UnansweredRequests()
@@ -34,134 +38,132 @@ class Ears:
             lambda _: waiting,
             lambda _: self.log,
             lambda _: self.silence,
-            lambda _: self.looks.append(time.monotonic()),
+            lambda _: self.looks.append(self.now),
         )
-        self.subscription = vici_events._Subscription("g", Path("g"), socket.socket(), ask_at=math.inf)
+        ours, self.charon = socket.socketpair()
+        self.subscription = vici_events._Subscription("g", Path("g"), ours, ask_at=math.inf)
         self.watcher._subscriptions["g"] = self.subscription
+        self._until = self.now
 
     def hear(self, kind: str, message: dict[str, bytes]) -> None:
         self.watcher._event(self.subscription, kind, message)
 
+    def pass_time(self, seconds: float) -> None:
+        self._until = self.now + seconds
+        while self.now < self._until:
+            self.watcher._wait_once(cast("selectors.BaseSelector", self))
+
+    def select(self, timeout: float) -> list[Any]:
+        """As of a selector where nothing comes."""
+        self.now = min(self.now + timeout, self._until)
+        return []
+
 
 @pytest.fixture
-def ears() -> Iterator[Ears]:
-    made, stop = Ears(), threading.Event()
-    thread = threading.Thread(target=made.watcher.run, args=(stop,))
-    thread.start()
-    yield made
-    stop.set()
-    thread.join()
-    made.subscription.socket.close()
+def ears(monkeypatch: pytest.MonkeyPatch) -> Iterator[Ears]:
+    made = Ears()
+    for module in (vici_events, silences):
+        monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: made.now))
+    with made.subscription.socket, made.charon, made.watcher._wake, made.watcher._woken:
+        yield made
 
 
 def test_an_event_does_not_swallow_a_later_look_that_was_asked_for(ears: Ears):
     """The retry of one connection was lost when another one had news."""
-    began = time.monotonic()
+    began = ears.now
     ears.watcher.call_after("g", 1.0)
     ears.hear("child-updown", {})
-    sites.wait_for(lambda: len(ears.looks) == 2, "both looks")
-    assert ears.looks[0] - began < 1.0 <= ears.looks[1] - began
+    ears.pass_time(3.0)
+    first, second = ears.looks
+    assert first - began < 0.1
+    assert 1.0 <= second - began <= 1.0 + vici_events.SLACK
 
 
-def test_a_look_that_is_asked_for_at_once_waits_for_nothing(ears: Ears, monkeypatch: pytest.MonkeyPatch):
+def test_a_look_that_is_asked_for_at_once_waits_for_nothing(monkeypatch: pytest.MonkeyPatch):
     """A path that is down costs traffic. The watcher would sleep on otherwise."""
     monkeypatch.setattr(vici_events, "TICK", 3600.0)
     monkeypatch.setattr(vici_events, "SCAN", 3600.0)
-    ears.watcher.rescan()  # it goes to sleep with these
-    time.sleep(0.3)
-    ears.watcher.call_soon("g")
-    sites.wait_for(lambda: ears.looks, "the look", seconds=10)
-    monkeypatch.undo()
-    ears.watcher.rescan()
+    ears, stop = Ears(), threading.Event()
+    thread = threading.Thread(target=ears.watcher.run, args=(stop,))
+    thread.start()
+    with ears.charon:
+        time.sleep(0.1)  # it goes to sleep
+        ears.watcher.call_soon("g")
+        sites.wait_for(lambda: ears.looks, "the look", seconds=10)
+        stop.set()
+        ears.watcher.rescan()
+        thread.join()
 
 
 def test_a_burst_of_events_is_one_look(ears: Ears):
     for _ in range(500):
         ears.hear("ike-updown", {})
-    sites.wait_for(lambda: ears.looks, "a look")
-    time.sleep(3 * vici_events.DEBOUNCE)
+    ears.pass_time(10.0)
     assert len(ears.looks) == 1
 
 
 def test_what_is_said_is_looked_at_at_once_and_a_flood_of_it_now_and_then(ears: Ears):
-    began = time.monotonic()
-    while time.monotonic() - began < 1.5 * vici_events.LINE_LOOK_PAUSE:
+    began = ears.now
+    while ears.now - began < 1.5 * vici_events.LINE_LOOK_PAUSE:
         ears.hear("log", REFUSED)
-        time.sleep(0.001)
-    sites.wait_for(lambda: len(ears.looks) == 2, "two looks")
+        ears.pass_time(0.001)
     first, second = ears.looks
-    assert first - began < 1.0
-    assert second - first >= vici_events.LINE_LOOK_PAUSE - vici_events.TICK
+    assert first - began < 0.1
+    assert second - first >= vici_events.LINE_LOOK_PAUSE
 
 
 def test_what_decides_nothing_is_no_reason_to_look(ears: Ears):
     ears.hear("log", REFUSED | {"msg": b"selected proposal: IKE:AES_CBC_128/HMAC_SHA1_96/PRF_HMAC_SHA1/MODP_1024"})
-    time.sleep(5 * vici_events.DEBOUNCE)
+    ears.pass_time(10.0)
     assert ears.looks == []
 
 
 @pytest.mark.parametrize("is_answered", [True, False], ids=["a lost packet", "no answer"])
-def test_a_request_of_an_sa_that_is_up_is_looked_at_when_its_answer_is_late(
-    ears: Ears, monkeypatch: pytest.MonkeyPatch, *, is_answered: bool
-):
-    monkeypatch.setattr(vici_events, "DOUBT", 0.3)
+def test_a_request_of_an_sa_that_is_up_is_looked_at_when_its_answer_is_late(ears: Ears, *, is_answered: bool):
     up = state.IkeSa(name="one", unique_id="1", state="ESTABLISHED")
     ears.log.look(state.IkeState(conns={"one": frozenset({"a"})}, sas=(up,)), {})
     ears.hear("log", REFUSED | {"msg": b"retransmit 1 of request with message ID 4"})
     if is_answered:
         ears.hear("log", REFUSED | {"msg": b"parsed INFORMATIONAL response 4 [ ]"})
-    time.sleep(0.2)
+    ears.pass_time(vici_events.DOUBT - 0.001)
     assert ears.looks == []
-    time.sleep(0.6)
+    ears.pass_time(vici_events.TICK + vici_events.DEBOUNCE + 0.001)
     assert len(ears.looks) == (not is_answered)
 
 
-def test_many_answers_that_are_late_are_looked_at_now_and_then(ears: Ears, monkeypatch: pytest.MonkeyPatch):
+def test_many_answers_that_are_late_are_looked_at_now_and_then(ears: Ears):
     """Devices that die at once are asked one after another."""
-    monkeypatch.setattr(vici_events, "DOUBT", 0.2)
-    monkeypatch.setattr(vici_events, "LINE_LOOK_PAUSE", 1.0)
-    numbers = [str(number) for number in range(1, 41)]
+    numbers = [str(number) for number in range(1, 101)]
     up = tuple(state.IkeSa(name="one", unique_id=number, state="ESTABLISHED") for number in numbers)
     ears.log.look(state.IkeState(conns={"one": frozenset({"a"})}, sas=up), {})
     for number in numbers:
         said = {"ikesa-uniqueid": number.encode(), "msg": b"retransmit 1 of request with message ID 4"}
         ears.hear("log", REFUSED | said)
-        time.sleep(0.02)
-    last_heard = time.monotonic()
-    sites.wait_for(
-        lambda: ears.looks and ears.looks[-1] > last_heard + vici_events.DOUBT, "a look after the last answer was late"
-    )
-    assert len(ears.looks) <= 1 + (ears.looks[-1] - ears.looks[0]) / (vici_events.LINE_LOOK_PAUSE - vici_events.SLACK)
+        ears.pass_time(0.1)
+    last_late = ears.now - 0.1 + vici_events.DOUBT
+    ears.pass_time(vici_events.DOUBT + vici_events.LINE_LOOK_PAUSE + vici_events.TICK)
+    assert ears.looks[-1] >= last_late
+    between = [later - earlier for earlier, later in itertools.pairwise(ears.looks)]
+    assert len(between) >= 4
+    assert min(between) >= vici_events.LINE_LOOK_PAUSE - vici_events.SLACK
 
 
 @pytest.fixture
-def questioned(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Ears, socket.socket]]:
-    """A watcher that asks often, and the other end of its conversation with a charon."""
-    monkeypatch.setattr(vici_events, "SCAN", 0.05)
-    monkeypatch.setattr(vici_events, "TICK", 0.05)
-    monkeypatch.setattr(vici_events, "QUESTION_PAUSE", 0.2)
-    monkeypatch.setattr(vici_events, "ANSWER_TIME", 0.2)
-    made, (ours, theirs) = Ears(), socket.socketpair()
-    made.subscription.socket.close()
-    made.subscription.socket, made.subscription.ask_at = ours, 0.0
-    stop = threading.Event()
-    thread = threading.Thread(target=made.watcher.run, args=(stop,))
-    thread.start()
-    with theirs:
-        yield made, theirs
-        stop.set()
-        thread.join()
+def questioned(ears: Ears) -> Ears:
+    """A watcher whose charon is asked questions."""
+    ears.subscription.ask_at = 0.0
+    return ears
 
 
-def test_a_charon_that_does_not_answer_is_looked_at_and_its_silence_counts(questioned: tuple[Ears, socket.socket]):
-    ears, _ = questioned
-    sites.wait_for(lambda: len(ears.looks) >= 2, "looks")
-    assert ears.silence.seconds() >= 0.2
+def test_a_charon_that_does_not_answer_is_looked_at_and_its_silence_counts(questioned: Ears):
+    questioned.pass_time(2 * (vici_events.QUESTION_PAUSE + vici_events.ANSWER_TIME))
+    assert len(questioned.looks) >= 2
+    assert questioned.silence.seconds() >= vici_events.ANSWER_TIME
 
 
-def test_an_answer_ends_the_silence(questioned: tuple[Ears, socket.socket]):
-    ears, charon = questioned
-    sites.wait_for(ears.silence.seconds, "a question without an answer")
-    vici_protocol.Transport(charon).send(bytes([Packet.CMD_RESPONSE]))
-    ears.watcher._receive(selectors.DefaultSelector(), ears.subscription)
-    assert ears.silence.seconds() == 0
+def test_an_answer_ends_the_silence(questioned: Ears):
+    questioned.pass_time(vici_events.ANSWER_TIME + vici_events.SCAN)
+    assert questioned.silence.seconds()
+    vici_protocol.Transport(questioned.charon).send(bytes([Packet.CMD_RESPONSE]))
+    questioned.watcher._receive(selectors.DefaultSelector(), questioned.subscription)
+    assert questioned.silence.seconds() == 0
