@@ -74,11 +74,9 @@ deb: $(VENV)/.ready ## the Debian package for the release of this machine, in bu
 serve: $(VENV)/.ready ## the service on 127.0.0.1:8700, with its data in ./landbridge-data
 	@$(BIN)/landbridge serve --data landbridge-data
 
-# A worker a processor (pytest-xdist). Each begins with a stretch of neighbouring tests, so that what a module shares is mostly made
-# once, and takes over tests of the others when it is done.
-PARALLEL := -n auto --dist worksteal
-# Tests of tunnels wait for timers more than they work: three workers for two processors.
-PARALLEL_TUNNELS := -n $(shell echo $$(( ($$(nproc) * 3 + 1) / 2 ))) --dist worksteal
+# Three workers for two processors (pytest-xdist), since tests also wait for timers. Each begins with a stretch of neighbouring tests, so that what
+# a module shares is mostly made once, and takes over tests of the others when it is done.
+PARALLEL := -n $(shell echo $$(( ($$(nproc) * 3 + 1) / 2 ))) --dist worksteal
 
 # The folders of the tests are in memory when /dev/shm has a GiB free, so that thousands of commits do not wait for a disk. `make test` has them on the disk.
 IN_MEMORY = $(shell [ "$$(df -m --output=avail /dev/shm 2>/dev/null | tail -1)" -ge 1024 ] 2>/dev/null && echo PYTEST_DEBUG_TEMPROOT=/dev/shm)
@@ -87,7 +85,7 @@ unit: setup ## the tests of every minute: no processes, no servers, no tunnels
 	@$(IN_MEMORY) $(BIN)/python -m pytest $(PARALLEL) -o tmp_path_retention_policy=failed -p tests.unit_only tests $(addprefix --ignore tests/,cli clients compat durability kernel scenarios)
 
 test: setup $(VENV)/.unpacked ## every test that is not marked long, real tunnels and foreign clients included; prints the lines of the code that no test ran
-	@$(BIN)/python -m pytest $(PARALLEL_TUNNELS) --cov=landbridge -m 'not long' tests --ignore tests/clients --ignore tests/kernel
+	@$(BIN)/python -m pytest $(PARALLEL) --cov=landbridge -m 'not long' tests --ignore tests/clients --ignore tests/kernel
 
 test-clients: setup ## foreign clients in Go, Java and Terraform; ABSENT=skip skips those whose tools are not there, and lists them
 	@$(BIN)/python -m pytest -rs tests/clients $(if $(ABSENT),--absent=$(ABSENT))

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import dataclasses
 import functools
+import gc
 import hashlib
 import hmac
 import ipaddress
@@ -53,6 +54,15 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "tunnel: needs root and makes real tunnels")
     config.addinivalue_line("markers", "long: takes minutes; `make test-kernel-full` runs it")
     config.addinivalue_line("markers", "process: starts a process or listens to a port")
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Modules and thousands of items stay: the collector of garbage does not look through them again and again."""
+    gc.enable()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 10, 10)
 
 
 def until(found: Callable[[], Any], what: str) -> Any:
@@ -246,7 +256,7 @@ def service_in(
         engine = Simulated()
         heart = heartbeat.Heartbeat()
         source = bootstrap.make_source(data, used_site, heart)
-        agent = loop.Agent(source, engine, loop.Timing(tick=tick))
+        agent = loop.Agent(source, engine, loop.Timing(tick=tick, first_back_off=0.1, pause_look=0.1))
         data.database.on_nudge = agent.nudge
         bounds = {"limits": config.Limits(**limits), "quotas": quotas or config.Quotas(), "http": http or config.Http()}
         bounds |= {"metrics": metrics or config.Metrics()}
@@ -265,13 +275,13 @@ def service_in(
 @pytest.fixture(scope="session")
 def shared_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """One service for all tests that need no more of it than a project of their own. It has EIPs for 2,000 gateways more than the
-    default site: gateways of tests stay.
+    default site: gateways of tests stay. A look at all of them takes seconds, so the agent looks more seldom, but before they count as unseen (120 s).
     """
     hosts = ipaddress.ip_network("198.19.0.0/20").hosts()
     more = tuple(model.Eip(id=str(uuid.uuid5(uuid.NAMESPACE_OID, str(host))), address=str(host)) for host in hosts)
     default = site_file.default()
     site = dataclasses.replace(default, eips=default.eips + more)
-    with service_in(tmp_path_factory.mktemp("shared"), site) as running:
+    with service_in(tmp_path_factory.mktemp("shared"), site, tick=90.0) as running:
         yield running
 
 

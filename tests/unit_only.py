@@ -6,12 +6,30 @@ starts a process or listens to a port all the same fails.
 
 import socket
 import sys
+from typing import Any
 
 import pytest
 
 #: Fixtures that start something.
 STARTING = frozenset({"collected", "landbridge", "server", "start_server"})
 STARTS = frozenset({"subprocess.Popen", "os.fork", "os.forkpty", "os.exec", "os.posix_spawn", "os.spawn", "os.system"})
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Each test costs the process that starts the workers six messages of pytest-xdist. It needs two of them where the test passes."""
+    if not hasattr(session.config, "workerinput"):
+        return
+    plugins = session.config.pluginmanager.get_plugins()
+    worker: Any = next(one for one in plugins if type(one).__name__ == "WorkerInteractor")
+    send = worker.sendevent
+
+    def send_news(name: str, **content: Any) -> None:
+        report = content["data"] if name == "testreport" else {}
+        passed_around = report.get("outcome") == "passed" and report["when"] != "call"
+        if name not in {"logstart", "logfinish"} and not passed_around:
+            send(name, **content)
+
+    worker.sendevent = send_news
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
