@@ -86,7 +86,9 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _run_all(root: Path) -> int:
-    return enter(root, "make", "demo", "ONCE=1", own_network=True) or enter(root, "make", "test", own_network=True)
+    return enter(root, "make", "demo", "ONCE=1", own_network=True) or enter(
+        root, "make", "test", "COVERAGE=no", own_network=True
+    )
 
 
 def make_root() -> Path:
