@@ -92,8 +92,8 @@ test-clients: setup ## foreign clients in Go, Java and Terraform; ABSENT=skip sk
 	@$(BIN)/python -m pytest -rs tests/clients $(if $(ABSENT),--absent=$(ABSENT))
 
 WITH := not long
-# Started in a virtual machine: nothing is loaded that these tests do not use, since imports take seconds there. LAB_SLOWNESS makes waits longer.
-GUEST_PYTEST := env LAB_SLOWNESS=4 $(BIN)/python -m pytest -p no:cacheprovider -p no:hypothesispytest -p no:xdist -p no:xdist.looponfail -p no:pytest_cov --confcutdir=tests/kernel --timeout=400 -m '$(WITH)'
+# Started in a virtual machine: nothing is loaded that these tests do not use, since imports take seconds there.
+GUEST_PYTEST := $(BIN)/python -m pytest -p no:cacheprovider -p no:hypothesispytest -p no:xdist -p no:xdist.looponfail -p no:pytest_cov --confcutdir=tests/kernel --timeout=400 -m '$(WITH)'
 
 test-kernel: setup $(VENV)/.kernel-packages ## tunnels and the installation on Debian's own kernel, in virtual machines
 	@for fetched in lab.kernel lab.libreswan lab.frr lab.upgrade; do $(BIN)/python -m $$fetched; done
@@ -127,7 +127,7 @@ build/kernel/package:
 	@$(BIN)/python -m lab.vm --timeout $(VM_SECONDS) --systemd --results $@ -- $(GUEST_PYTEST) --junitxml=$@/junit.xml tests/kernel/test_package.py
 
 build/kernel/every-scenario:
-	@$(BIN)/python -m lab.vm --timeout $(VM_SECONDS) --results $@ -- env LAB_SLOWNESS=4 $(BIN)/python -m lab.replay_all --plane kernel --every --places 1 --save $@/verdicts.json
+	@$(BIN)/python -m lab.vm --timeout $(VM_SECONDS) --results $@ -- $(BIN)/python -m lab.replay_all --plane kernel --every --places 1 --save $@/verdicts.json
 
 test-debian13: setup $(VENV)/.debian13-packages ## demonstration and tests in a fresh Debian 13, in a folder and namespaces of its own
 	@$(BIN)/python -m lab.debian13
@@ -137,7 +137,7 @@ test-scenarios: setup $(VENV)/.kernel-packages ## scenarios of strongSwan's own 
 ifdef ONLY
 	@$(BIN)/python -m lab.replay_all --only $(foreach pattern,$(ONLY),'$(pattern)')
 else
-	@$(BIN)/python -m lab.vm --results build/kernel/scenarios -- env LAB_SLOWNESS=4 $(BIN)/python -m lab.replay_all --plane kernel --places 1 --save build/kernel/scenarios/verdicts.json
+	@$(BIN)/python -m lab.vm --results build/kernel/scenarios -- $(BIN)/python -m lab.replay_all --plane kernel --places 1 --save build/kernel/scenarios/verdicts.json
 	@$(BIN)/python -m lab.replay_all --with build/kernel/scenarios/verdicts.json
 endif
 
@@ -146,7 +146,7 @@ PLANE := userland
 SOAK_PART := $(if $(ONLY),--only $(foreach pattern,$(ONLY),'$(pattern)'))
 test-soak: setup $(VENV)/.kernel-packages ## changes and faults under constant echoes, PLANE=userland or kernel, and the page of them: docs/reference/behaviour-under-change.md
 ifeq ($(PLANE),kernel)
-	@$(BIN)/python -m lab.vm --timeout 5400 --results build/kernel/soak -- env LAB_SLOWNESS=4 $(BIN)/python -m lab.soak --plane kernel --save build/kernel/soak/soak.json $(SOAK_PART)
+	@$(BIN)/python -m lab.vm --timeout 5400 --results build/kernel/soak -- $(BIN)/python -m lab.soak --plane kernel --save build/kernel/soak/soak.json $(SOAK_PART)
 	@$(if $(ONLY),,$(BIN)/python -m lab.soak --with build/kernel/soak/soak.json)
 else
 	@$(BIN)/python -m lab.soak $(SOAK_PART)

@@ -17,6 +17,8 @@ from lab import kernel
 ROOT_TAG = "root"
 RESULTS_TAG = "results"
 STATUS_FILE = "status"
+#: How many times longer the waits of `lab.sites` are in the machine.
+SLOWNESS = 4
 
 #: Loaded in one go. The kernel would find each by itself, but asks twice for each, and each question costs a second here.
 PRELOADED = """
@@ -149,6 +151,7 @@ def _add_job(job: Job, debian: kernel.Kernel, tree: Path) -> None:
 
 def _run_text(job: Job) -> str:
     environment = {"HOME": str(Path.home()), "PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
+    environment["LAB_SLOWNESS"] = str(SLOWNESS)
     environment |= {
         "TERM": "dumb",
         "PAGER": "cat",

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from lab import guest, sites
+
 Inside = Callable[..., str]
 
 KEY = "0x" + "0123456789abcdef" * 8
@@ -141,3 +143,7 @@ def test_what_the_guest_changes_it_keeps_in_memory():
 
     assert root[2] == "overlay"
     assert "lowerdir=/lower,upperdir=/upper/root" in root[3]
+
+
+def test_waits_are_longer_in_the_machine():
+    assert sites.SLOWNESS == guest.SLOWNESS
