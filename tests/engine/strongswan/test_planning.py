@@ -21,6 +21,7 @@ from landbridge.engine.strongswan.ike import steps as ike_steps
 from landbridge.engine.strongswan.network import planning as network_planning
 from landbridge.engine.strongswan.network import steps as network_steps
 from landbridge.engine.strongswan.network import tunnels
+from landbridge.engine.strongswan.network.state import NetworkState
 from tests.engine.strongswan import small_world
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -848,6 +849,17 @@ def test_ids_are_the_configured_ones_until_a_peer_has_answered(found: str | None
 
 
 LOST = ("EIP eip-0 (203.0.113.10)", "network vpc-1")
+
+
+@given(states(), desired_or_none)
+def test_a_namespace_that_lost_its_name_gets_it_and_nothing_else_is_done(
+    current: state.GatewayState, desired: model.DesiredGateway | None
+):
+    """A gateway that must go needs no name."""
+    unnamed = dataclasses.replace(current, unnamed=7, network=NetworkState())
+    attached = [step for step in small_world.plan(desired, unnamed) if isinstance(step, network_steps.AttachNamespace)]
+    assert attached == ([] if desired is None else [network_steps.AttachNamespace(7)])
+    assert desired is None or small_world.plan(desired, unnamed) == attached
 
 
 @given(states(), desired_gateways)
