@@ -215,7 +215,7 @@ def test_a_gateway_is_created_changed_and_deleted_with_a_keyboard(reader: Any):
 @pytest.mark.usefixtures("estate")
 def test_rows_are_selected_with_a_keyboard_and_a_refresh_leaves_them_selected(reader: Any):
     page = reader.open("/connections?q=tunnel-")
-    chosen, everything = page.locator("#chosen"), page.get_by_label("Select all shown")
+    chosen, everything = page.locator("#selected-count"), page.get_by_label("Select all shown")
     expect(page.get_by_role("link", name="Select all shown")).to_be_hidden()
     everything.press("Space")
     expect(chosen).to_have_text("2 selected")

@@ -1,4 +1,4 @@
-"""Actions on several resources of a list: what they will touch is named first, each one is done and audited alone, and failures leave the others done."""
+"""Bulk actions on a list: a page names the selected resources first, each resource has its own audit event, and a failure does not stop the others."""
 
 import json
 import re
@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from landbridge.console import bulk, customer_gateways, gateways, lists, once
+from landbridge.console import bulk, customer_gateways, gateways, lists, shown_once
 from landbridge.model import allowed_values
 from tests.console.reading import events, told, words
 
@@ -85,7 +85,7 @@ def test_an_action_names_what_it_touches_and_then_touches_that_alone(one: Any, d
     assert said in one.follow(answer)
 
 
-def test_a_row_whose_box_is_taken_back_is_not_touched(one: Any):
+def test_a_row_that_is_unchecked_again_is_not_touched(one: Any):
     before = len(events(one))
     text = _ask(one, "reset", one.ids)
     kept = re.sub(rf'(name="row\.{one.ids[2]}" value="[^"]*") checked', r"\1", text)
@@ -100,7 +100,7 @@ def test_a_tunnel_that_is_up_has_its_path_checked_and_the_other_one_its_device_a
     assert kinds == [True, False]
 
 
-def test_what_fails_is_shown_with_its_reason_and_the_others_are_done(one: Any):
+def test_a_failure_is_shown_with_its_reason_and_the_others_are_done(one: Any):
     text = _ask(one, "delete", one.ids)
     one.api.send("PUT", f"vpn-connection/{one.ids[1]}", {"vpn_connection": {"name": "renamed"}})
     before = len(events(one))
@@ -134,21 +134,21 @@ def test_what_is_gone_by_now_is_said(one: Any, person: Callable[..., Any]):
     theirs = other.api.connection(other.api.gateway())["id"]
     text = _ask(one, "reset", [one.ids[0], theirs])
     assert _rows(text) == {one.ids[0]}
-    assert "1 of what was selected is not there any more" in text
+    assert "1 selected resource no longer exists." in text
     answer = _send(one, text, **{f"row.{theirs}": ""})
     page = one.follow(answer)
-    assert "1 connection is negotiated anew. 1 of what was selected is not there any more." in page
+    assert "1 connection is negotiated anew. 1 selected resource no longer exists." in page
     assert _rows(page) == set()
     assert events(other)[0][0] == "create_vpn_connection"
 
 
-def test_a_delete_of_several_names_the_subnets_that_none_of_the_others_reaches(one: Any):
+def test_a_bulk_delete_names_the_subnets_that_no_other_tunnel_reaches(one: Any):
     peer = one.api.customer_gateway()
     ends = [one.gateway["eip1"]["id"], one.gateway["eip2"]["id"]]
     pair = [one.api.connection(one.gateway, peer, vgw_ip=end, peer_subnets=["172.16.1.0/24"])["id"] for end in ends]
     for id_ in pair:
         one.api.connection_as(id_, "ACTIVE")
-    lost = "172.16.1.0/24 is not reached any more"
+    lost = "172.16.1.0/24: no other tunnel leads to it"
     assert lost not in words(_ask(one, "delete", pair[:1]))
     assert words(_ask(one, "delete", pair)).count(lost) == 2
 
@@ -202,7 +202,7 @@ def test_what_has_connections_is_not_deleted_with_the_others(one: Any, kind: str
     free = one.api.gateway() if kind == "gateways" else one.api.customer_gateway()
     used = one.gateway["id"] if kind == "gateways" else one.made[0]["cgw_id"]
     text = _ask(one, "delete", [free["id"], used], kind)
-    assert "its delete is refused" in words(text)
+    assert "cannot be deleted" in words(text)
     page = one.follow(_send(one, text, kind))
     assert _rows(page) == {used}
     assert "has connection" in page
@@ -236,11 +236,11 @@ def test_a_page_of_a_list_is_no_more_than_one_request():
 
 
 @pytest.mark.parametrize("length", [20, 200, 2000])
-def test_as_many_reasons_as_fit_are_in_the_cookie(shared_service: Any, length: int):
+def test_the_cookie_has_as_many_reasons_as_fit(shared_service: Any, length: int):
     failed = {f"{n:08}-{secrets.token_hex(12)}": secrets.token_hex(length // 2) for n in range(bulk.LIMIT)}
-    secret = bulk._fitting(failed)
-    sealed = once.seal(SimpleNamespace(vault=shared_service.data.vault), secret, "session", "/console/x")
-    assert len(f"{once.COOKIE}={sealed}") <= 4096
+    secret = bulk._reasons_that_fit(failed)
+    sealed = shown_once.seal(SimpleNamespace(vault=shared_service.data.vault), secret, "session", "/console/x")
+    assert len(f"{shown_once.COOKIE}={sealed}") <= 4096
     told = json.loads(secret.reveal())
     assert told.items() <= failed.items()
     assert len(told) == bulk.LIMIT if length == 20 else 0 < len(told) < bulk.LIMIT

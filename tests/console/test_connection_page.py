@@ -118,7 +118,7 @@ def test_what_an_edit_does_to_a_tunnel_that_is_up_is_said_first(person: Any, cha
     assert answer.status_code == 200
     assert "Confirm this change" in answer.text
     assert effect in answer.text
-    assert "The tunnel is up: what these SAs carry is lost meanwhile." in answer.text
+    assert "The tunnel is up: packets of these SAs are lost meanwhile." in answer.text
     assert events(one)[0][0] == "create_vpn_connection"
     other = values(answer.text) | {"ikepolicy.encryption_algorithm": "aes-256", "ipsecpolicy.pfs": "group20"}
     assert one.post(path, other).status_code == (200 if effect == CHILD else 303)
@@ -134,8 +134,11 @@ def test_what_an_edit_does_to_a_tunnel_that_is_up_is_said_first(person: Any, cha
         ({"peer_subnets": "192.168.77.0/24"}, "No SA is negotiated anew."),
         ({"psk": "Another-Key-2026"}, "is tried beside the tunnel"),
         ({"ipsecpolicy.pfs": "disable"}, CHILD),
-        ({"ikepolicy.dh_group": "group19", "psk": "Another-Key-2026"}, "The new pre-shared key is asked for at once."),
-        ({}, "The form has what is stored."),
+        (
+            {"ikepolicy.dh_group": "group19", "psk": "Another-Key-2026"},
+            "The device needs the new pre-shared key at once.",
+        ),
+        ({}, "No field differs from what is stored."),
     ],
 )
 def test_a_check_says_what_an_edit_would_do_and_stores_nothing(person: Any, change: dict[str, str], says: str):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from landbridge.console import once
+from landbridge.console import shown_once
 from landbridge.model import allowed_values
 from landbridge.operations import access, clock
 from tests.console.reading import events, told, words
@@ -121,23 +121,23 @@ def test_secrets_open_only_on_their_page_in_their_session_and_in_time(
     one = person()
     path = f"/console/{one.api.project_id}/keys"
     one.post(path, {"role": "reader"})
-    sealed = one.cookies[once.COOKIE]
+    sealed = one.cookies[shown_once.COOKIE]
     assert 'id="made"' not in one.get(path, landbridge_refresh="1").text
     assert "set-cookie" not in one.send("HEAD", path).headers
     other = person(one.api)
     for wrong in (sealed, sealed[:-8], sealed[:-1], "", "?"):
-        other.cookies[once.COOKIE] = wrong
+        other.cookies[shown_once.COOKIE] = wrong
         assert _codes(other.get(path).text) == []
     then = clock.now()
     with monkeypatch.context() as later:
-        later.setattr(once.clock, "now", lambda: then + timedelta(seconds=once.LIFETIME_SECONDS + 1))
-        one.cookies[once.COOKIE] = sealed
+        later.setattr(shown_once.clock, "now", lambda: then + timedelta(seconds=shown_once.LIFETIME_SECONDS + 1))
+        one.cookies[shown_once.COOKIE] = sealed
         assert _codes(one.get(path).text) == []
-    one.cookies[once.COOKIE] = sealed
+    one.cookies[shown_once.COOKIE] = sealed
     assert _codes(one.get(path.removesuffix("/keys")).text) == []
-    one.cookies[once.COOKIE] = sealed
+    one.cookies[shown_once.COOKIE] = sealed
     assert len(_codes(one.get(path).text)) == 3
-    assert once.COOKIE not in one.cookies
+    assert shown_once.COOKIE not in one.cookies
 
 
 def _codes(text: str) -> list[str]:

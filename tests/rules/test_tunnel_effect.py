@@ -1,4 +1,4 @@
-"""What a change does to a tunnel: the words for a person say what the planner of the engine does."""
+"""The effect of a change on a tunnel, as a person is told, is what the planner of the engine does."""
 
 import dataclasses
 from typing import Any
@@ -104,7 +104,7 @@ def test_what_the_engine_does_not_apply_changes_nothing(change: str, effect: str
 
 
 @pytest.mark.parametrize("effect", ["none", "applied", "child", "ike"])
-def test_a_new_key_is_told_besides(effect: model.TunnelEffect):
+def test_the_text_also_says_what_happens_with_a_new_key(effect: model.TunnelEffect):
     plain, rekeyed = (tunnel_effect.text(effect, rekeys=rekeys) for rekeys in (False, True))
     assert "pre-shared key" not in plain
     assert ("at once" if effect == "ike" else "beside the tunnel") in rekeyed

@@ -3,7 +3,7 @@
     app         the ASGI application: the table of pages, and the way of every request
     visit       a request to a page with its caller; how a page asks operations and answers
     sharing     what visits with the same change mark have in common
-    once        what the next page of a session shows once
+    shown_once  what a page of a session shows once, after the answer that leads to it
     origins     which requests come from the console's own pages
     sign_in     sign-in by key and by link, sign-out, and the limit of failed tries
     rendering   templates, assets and the headers of every answer

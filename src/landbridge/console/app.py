@@ -22,7 +22,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from landbridge import errors, model
-from landbridge.console import once, origins, pages, rendering, sign_in
+from landbridge.console import origins, pages, rendering, shown_once, sign_in
 from landbridge.console.visit import Answered, Dependencies, Download, Moved, Visit
 from landbridge.operations import access, change_marks, clock, console_sessions, ids
 from landbridge.telemetry import log_fields, shared_metrics
@@ -261,7 +261,7 @@ class _Front:
             caller=session.caller,
             project_id=request.path_params["project_id"],
             form=await _form(request) if request.method == "POST" else {},
-            once=self._once(request),
+            shown_once=self._shown_once(request),
         )
         access.allow(session.caller, visit.project_id, page.role)
         mark = self._dependencies.shares.mark(
@@ -281,7 +281,7 @@ class _Front:
         return _common(visit.request) | {
             "page": page,
             "menu": pages.menu(visit),
-            "tag": tag if page.is_live and page.method == "GET" and visit.once is None else None,
+            "tag": tag if page.is_live and page.method == "GET" and visit.shown_once is None else None,
             "said": unquote(said) if said else None,
         }
 
@@ -290,31 +290,33 @@ class _Front:
             response = sign_in.moved(answer.to)
             if answer.said:
                 response.set_cookie(SAID, quote(answer.said), 60, path="/console", httponly=True, samesite="lax")
-            if answer.once is not None:
+            if answer.shown_once is not None:
                 session, path = sign_in.secret_of(request) or "", urlsplit(answer.to).path
-                sealed = once.seal(self._dependencies.service, answer.once, session, path)
+                sealed = shown_once.seal(self._dependencies.service, answer.shown_once, session, path)
                 response.set_cookie(
-                    once.COOKIE, sealed, once.LIFETIME_SECONDS, path=path, httponly=True, samesite="strict"
+                    shown_once.COOKIE, sealed, shown_once.LIFETIME_SECONDS, path=path, httponly=True, samesite="strict"
                 )
             return response
         if isinstance(answer, Download):
             headers = rendering.HEADERS | {"Content-Disposition": f'attachment; filename="{answer.name}"'}
             return Response(answer.content, 200, headers, "text/csv")
         response = rendering.respond(answer.html, answer.status, {"ETag": tag})
-        if REFRESH in request.headers or request.method == "HEAD":  # nobody reads it: what is for the next page stays
+        if (
+            REFRESH in request.headers or request.method == "HEAD"
+        ):  # no person reads it, so what is for the next page stays
             return response
         if SAID in request.cookies:
             response.delete_cookie(SAID, path="/console", httponly=True, samesite="lax")
-        if once.COOKIE in request.cookies:
-            response.delete_cookie(once.COOKIE, path=request.url.path, httponly=True, samesite="strict")
+        if shown_once.COOKIE in request.cookies:
+            response.delete_cookie(shown_once.COOKIE, path=request.url.path, httponly=True, samesite="strict")
         return response
 
-    def _once(self, request: Request) -> model.Secret | None:
-        """What the answer before has for this page alone."""
-        sealed, session = request.cookies.get(once.COOKIE), sign_in.secret_of(request)
+    def _shown_once(self, request: Request) -> model.Secret | None:
+        """The secret that the previous answer left for this page only."""
+        sealed, session = request.cookies.get(shown_once.COOKIE), sign_in.secret_of(request)
         if sealed is None or session is None or request.method != "GET" or REFRESH in request.headers:
             return None
-        return once.unseal(self._dependencies.service, sealed, session, request.url.path)
+        return shown_once.unseal(self._dependencies.service, sealed, session, request.url.path)
 
     def _tag(self, visit: Visit) -> str:
         """The tag of what the page shows now. Times that are shown as ages change with the minute."""

@@ -1,7 +1,7 @@
-"""An action on several resources of a list: the page that names what it will touch, and the action itself. A kind of resource says which actions it has.
+"""Bulk actions: one action on the selected resources of a list. A page names these resources first. Each kind of resource has a table of its actions.
 
-Each resource is an operation of its own, with the rules, the permissions and the audit event of a change of one resource. Invariant: what fails for one
-resource leaves the others done. The page then has the resources that failed with their reasons, so that a reload repeats nothing.
+Each resource is an operation of its own, with the rules, the permissions and the audit event of a change of one resource. Invariant: a failure for one
+resource does not undo or stop the others. The answer leads to a page with the resources that failed and their reasons, so a reload repeats nothing.
 """
 
 import contextlib
@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl, urlencode
 
 from landbridge import errors, model
-from landbridge.console import forms, once
+from landbridge.console import forms, shown_once
 from landbridge.console.visit import Answered, Moved, Rendered, Visit
 from landbridge.operations import Operation, tags
 
-#: Resources of one request: those of a page of a list.
+#: The most resources of one request, as many as a page of a list has.
 LIMIT = 50
-#: The fields of a form begin with it, one for each resource: `row.ID` is the version that the person saw.
+#: A form has a field `row.ID` for each resource. Its value is the version that the person saw.
 _ROW = "row."
 _TAG = (
     forms.Field(path="key", label="Key", places=("tags[0].key",)),
@@ -47,8 +47,9 @@ async def _no_notes(*_: object) -> dict[str, list[str]]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """`title`: a question with a place for the resources; `done`: what they are afterwards. `run`: the visit, the id and the version of a resource.
-    `notes`: what the action costs each of these resources. `fields`: what it needs beside the resources.
+    """`title`: the heading, with {} for the number and the kind of the resources; `done`: what the resources are afterwards, as the rest of a sentence. `run`
+    takes the visit, the id and the version of a resource. `notes`: ids -> for each id what the action costs. `fields`: what the action needs beside
+    the resources.
     """
 
     label: str
@@ -61,9 +62,13 @@ class Action:
     is_danger: bool = False
 
 
-def refused_by(connections: int) -> list[str]:
-    """The note of a delete of what connections depend on."""
-    return [f"{connections} connection{'' if connections == 1 else 's'}: its delete is refused"] if connections else []
+def delete_notes(connections: int) -> list[str]:
+    """The notes for the delete of a gateway with so many connections."""
+    return (
+        [f"It has {connections} connection{'' if connections == 1 else 's'} and cannot be deleted."]
+        if connections
+        else []
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +85,7 @@ class Kind:
 
 
 def tag_actions(resource_type: str) -> dict[str, Action]:
-    """Adds a tag to resources, or removes it."""
+    """The actions that add a tag to resources and remove it."""
 
     def change(
         operation: Operation[model.TagChangeRequest, None],
@@ -92,7 +97,7 @@ def tag_actions(resource_type: str) -> dict[str, Action]:
 
         return run
 
-    text = "Another tag with this key gets the value. Other tags stay. No tunnel changes."
+    text = "A tag that has this key already gets the new value. Other tags stay. No tunnel changes."
     add = Action(
         label="Add a tag", title="Add a tag to {}", intro=text, done="tagged", run=change(tags.add), fields=_TAG
     )
@@ -109,20 +114,20 @@ def tag_actions(resource_type: str) -> dict[str, Action]:
 
 
 async def ask(visit: Visit, kind: Kind) -> Answered:
-    """What the action will touch. After an action that failed for some resources: these, with the reasons once."""
-    action, ids = _action(kind, visit.query), _few(visit.request.query_params.getlist("row"))
-    reasons = json.loads(visit.once.reveal()) if visit.once else {}
+    """The page that names the selected resources. After an action that failed for some: those, with the reasons the first time."""
+    action, ids = _action(kind, visit.query), _unique(visit.request.query_params.getlist("row"))
+    reasons = json.loads(visit.shown_once.reveal()) if visit.shown_once else {}
     rows = await _rows(visit, kind, action, ids)
     if not rows:
         return _list(
-            visit, kind, visit.query, "What was selected is not there any more." if ids else "Nothing was selected."
+            visit, kind, visit.query, "The selected resources no longer exist." if ids else "Nothing was selected."
         )
     return _page(visit, kind, action, rows, visit.query, gone=len(ids) - len(rows), reasons=reasons)
 
 
 async def answer(visit: Visit, kind: Kind) -> Answered:
     form, action = visit.form, _action(kind, visit.form)
-    ids = _few(name.removeprefix(_ROW) for name in form if name.startswith(_ROW))
+    ids = _unique(name.removeprefix(_ROW) for name in form if name.startswith(_ROW))
     failed: dict[str, str] = {}
     gone = 0
     for id_ in ids:
@@ -144,7 +149,7 @@ async def answer(visit: Visit, kind: Kind) -> Answered:
         return _list(visit, kind, form, said)
     again = [(name, form[name]) for name in ("do", "back", *(one.path for one in action.fields)) if name in form]
     to = visit.link(f"{kind.path}/selected?{urlencode([*again, *(('row', id_) for id_ in failed)])}")
-    return Moved(to=to, said=f"{said} It failed for {kind.of(len(failed))}.", once=_fitting(failed))
+    return Moved(to=to, said=f"{said} It failed for {kind.of(len(failed))}.", shown_once=_reasons_that_fit(failed))
 
 
 def _said(kind: Kind, action: Action, number: int, gone: int) -> str:
@@ -152,15 +157,15 @@ def _said(kind: Kind, action: Action, number: int, gone: int) -> str:
 
 
 def _missing(number: int) -> str:
-    return f"{number} of what was selected {'is' if number == 1 else 'are'} not there any more." if number else ""
+    return f"{number} selected resource{' no longer exists' if number == 1 else 's no longer exist'}." if number else ""
 
 
-def _fitting(failed: Mapping[str, str]) -> model.Secret:
-    """As many reasons as the next page can get."""
+def _reasons_that_fit(failed: Mapping[str, str]) -> model.Secret:
+    """As many reasons as fit into the cookie of the next page."""
     told: dict[str, str] = {}
     for id_, reason in failed.items():
         told[id_] = reason
-        if not once.fits(json.dumps(told)):
+        if not shown_once.fits(json.dumps(told)):
             del told[id_]
             break
     return model.Secret(json.dumps(told))
@@ -175,7 +180,7 @@ def _action(kind: Kind, given: Mapping[str, str]) -> Action:
     return kind.actions[name]
 
 
-def _few(ids: Iterable[str]) -> list[str]:
+def _unique(ids: Iterable[str]) -> list[str]:
     """The ids, each once. Raises Invalid when they are too many for one request."""
     some = list(dict.fromkeys(ids))
     if len(some) > LIMIT:
@@ -186,7 +191,7 @@ def _few(ids: Iterable[str]) -> list[str]:
 
 
 async def _rows(visit: Visit, kind: Kind, action: Action, ids: Sequence[str]) -> list[Row]:
-    """The resources that are there."""
+    """The resources that exist."""
     rows = []
     for id_ in ids:
         with contextlib.suppress(errors.NotFound):
@@ -196,7 +201,7 @@ async def _rows(visit: Visit, kind: Kind, action: Action, ids: Sequence[str]) ->
 
 
 def _list(visit: Visit, kind: Kind, given: Mapping[str, str], said: str) -> Moved:
-    """Leads to the list as it was left."""
+    """Leads back to the list, with its filter, search and page."""
     query = urlencode(parse_qsl(given.get("back", "").removeprefix("?")))
     return Moved(to=visit.link(kind.path) + (f"?{query}" if query else ""), said=said)
 

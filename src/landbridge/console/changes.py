@@ -51,7 +51,7 @@ class Creation:
     create: Operation[Any, Any]
     #: The resource in what the operation returns.
     made: Callable[[Any], Any] = field(default=lambda result: result)
-    #: Creates what the form needs besides, puts it into the form, and returns what was created, in a sentence. It raises Invalid.
+    #: Creates another resource that the form asks for, puts its id into the form, and returns a sentence that says what was created. It raises Invalid.
     prepare: Callable[[Visit, dict[str, str]], Awaitable[str]] = _nothing
     template: str = "new.html"
 
@@ -67,8 +67,8 @@ def checked_by(operation: Operation[Any, model.Checked]) -> Check:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Present:
-    """A resource as the form of a change shows it. `draft`: what a person gave -> the request. `check`: what the change would do, which the form can
-    ask before; None: it disturbs nothing. `version`: its ETag.
+    """A resource as the form of a change shows it. `draft`: what a person gave -> the request. `check`: what the change would do: the form has a button
+    for it; None: the change disturbs nothing. `version`: its ETag.
     """
 
     noun: str
@@ -91,7 +91,7 @@ async def ask_new(visit: Visit, kind: Creation) -> Answered:
 
 
 async def show_new(visit: Visit, kind: Creation, form: Mapping[str, str]) -> Answered:
-    """The form with what a person has filled in so far. What is empty is wrong only once the person has asked for a check."""
+    """The form with what a person has filled in so far. An empty field is shown as wrong only after the person has asked for a check."""
     return await _new_page(visit, kind, form, quiet=form.get("strict") != "true")
 
 
@@ -111,8 +111,8 @@ async def answer_new(visit: Visit, kind: Creation) -> Answered:
 
 
 async def _create(visit: Visit, kind: Creation, form: dict[str, str]) -> Answered:
-    """Creates what the form asks for, once the person has seen the warnings. The token of the form makes a second submit the first one's retry: a check
-    may find what the first one made, so its violations decide nothing.
+    """Creates what the form asks for, once the person has seen the warnings. With the token of the form, a second submit is a retry of the first. The
+    check may then find what the first submit created, so the violations of the check do not stop the create.
     """
     notice = ""
     try:
@@ -172,7 +172,7 @@ def _seen(found: model.Checked) -> str:
 # -- change -----------------------------------------------------------------------------------------------------------
 
 
-_SAME = "The form has what is stored."
+_SAME = "No field differs from what is stored."
 
 
 async def ask_edit(visit: Visit, present: Present) -> Answered:

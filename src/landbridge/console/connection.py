@@ -27,7 +27,7 @@ TIMELINE = 25
 
 
 async def show_with_psk(visit: Visit) -> Answered:
-    """Leads to the same page, which has the pre-shared key in the configuration of the device once. The audit trail has who asked."""
+    """Leads to the page of the connection, whose configuration of the device has the pre-shared key once. The page writes who asked to the audit trail."""
     return await with_psk(visit, "/connections")
 
 
@@ -35,7 +35,7 @@ async def with_psk(visit: Visit, pages: str) -> Moved:
     """`pages`: the path of the page without the id. Raises NotFound."""
     shown = await visit.perform(connections.show, model.ConnectionRef(connection_id=visit.path("id")))
     query = urlencode({"device": visit.form.get("device", "")})
-    return Moved(to=visit.link(f"{pages}/{shown.connection.id}?{query}"), once=model.Secret("psk"))
+    return Moved(to=visit.link(f"{pages}/{shown.connection.id}?{query}"), shown_once=model.Secret("psk"))
 
 
 async def show(visit: Visit) -> Answered:
@@ -83,11 +83,11 @@ def look_of(status: model.ConnectionStatus) -> model.TunnelLook:
 
 
 async def configuration(visit: Visit, connection_id: str, devices: Any) -> Any:
-    """The text for the device of the address; None while none is chosen. It has the pre-shared key once after a person asked for it."""
+    """The text for the device that the query of the address names; None without one. It has the pre-shared key once after a person asked for it."""
     chosen = next((each for each in devices if each.id == visit.query.get("device")), None)
     if chosen is None:
         return None
-    with_psk = visit.once is not None
+    with_psk = visit.shown_once is not None
     wanted = model.DeviceRequest(vendor=chosen.vendor, kind=chosen.kind, family=chosen.family)
     request = model.PeerConfigurationRequest(connection_id=connection_id, device=wanted, with_psk=with_psk)
     operation = peer_configurations.print_out if with_psk else peer_configurations.export
@@ -160,7 +160,7 @@ async def _probe_one(visit: Visit, connection_id: str, *, is_path: bool) -> None
 
 
 def _carried(of: gateways.GatewayDiagnosis, ids: Collection[str]) -> dict[str, list[tuple[str, list[model.Carrier]]]]:
-    """What each of these connections of a VPN gateway carries: subnets with the other connections, of none of these ids, that carry it too."""
+    """Id of each of these connections of a VPN gateway -> the subnets that it carries, each with the connections of other ids that carry it too."""
     found: dict[str, list[tuple[str, list[model.Carrier]]]] = {id_: [] for id_ in ids}
     for each in of.redundancy.subnets if of.redundancy else ():
         others = [one for one in each.carriers if one.connection_id not in found]
@@ -223,7 +223,7 @@ async def edit(visit: Visit) -> Answered:
     return await changes.edit(visit, await _present(visit), functools.partial(_present, visit))
 
 
-# -- several of a list ------------------------------------------------------------------------------------------------
+# -- bulk actions ------------------------------------------------------------------------------------------------
 
 
 async def _find_one(visit: Visit, connection_id: str) -> bulk.Row:
@@ -255,8 +255,8 @@ async def _delete_one(visit: Visit, connection_id: str, version: str | None) -> 
     await visit.perform(connections.remove, model.ConnectionRef(connection_id=connection_id), if_match=version)
 
 
-async def _lost(visit: Visit, ids: Collection[str]) -> dict[str, list[str]]:
-    """The subnets that no other tunnel reaches once all of these connections are deleted, each at the connections that carry it."""
+async def _lost_subnets(visit: Visit, ids: Collection[str]) -> dict[str, list[str]]:
+    """Id of each of these connections -> a note for each of its subnets that no tunnel would reach without all of these connections."""
     of_gateway: dict[str, set[str]] = defaultdict(set)
     for id_ in ids:
         shown = await visit.perform(connections.show, model.ConnectionRef(connection_id=id_))
@@ -268,14 +268,14 @@ async def _lost(visit: Visit, ids: Collection[str]) -> dict[str, list[str]]:
         )
         for id_, carried in _carried(found, some).items():
             lost[id_] = [
-                f"{subnet} is {'reached through no other tunnel now' if others else 'not reached any more'}"
+                f"{subnet}: {'no other tunnel to it is up' if others else 'no other tunnel leads to it'}"
                 for subnet, others in carried
                 if not any(one.up for one in others)
             ]
     return lost
 
 
-SEVERAL = bulk.Kind(
+BULK = bulk.Kind(
     noun="connection",
     path="/connections",
     find=_find_one,
@@ -302,10 +302,10 @@ SEVERAL = bulk.Kind(
             intro="These tunnels end, and their interfaces, routes and pre-shared keys are removed. No other tunnel changes.",
             done="being deleted",
             run=_delete_one,
-            notes=_lost,
+            notes=_lost_subnets,
             is_danger=True,
         ),
     },
 )
-ask_several = functools.partial(bulk.ask, kind=SEVERAL)
-answer_several = functools.partial(bulk.answer, kind=SEVERAL)
+ask_bulk = functools.partial(bulk.ask, kind=BULK)
+answer_bulk = functools.partial(bulk.answer, kind=BULK)

@@ -24,7 +24,7 @@ async def show_list(visit: Visit) -> Answered:
         rows=page.customer_gateways,
         total=page.total,
         next_marker=page.next_marker,
-        several=SEVERAL,
+        bulk_kind=BULK,
     )
 
 
@@ -121,7 +121,7 @@ async def delete(visit: Visit) -> Answered:
     return await changes.delete(visit, operations.remove, _ref(visit), "/customer-gateways", said)
 
 
-# -- several of the list ----------------------------------------------------------------------------------------------
+# -- bulk actions of the list ----------------------------------------------------------------------------------------------
 
 
 async def _find_one(visit: Visit, customer_gateway_id: str) -> bulk.Row:
@@ -135,15 +135,15 @@ async def _delete_one(visit: Visit, customer_gateway_id: str, version: str | Non
     await visit.perform(operations.remove, ref, if_match=version)
 
 
-async def _used(visit: Visit, ids: Collection[str]) -> dict[str, list[str]]:
+async def _delete_notes(visit: Visit, ids: Collection[str]) -> dict[str, list[str]]:
     notes = {}
     for id_ in ids:
         used = await visit.perform(operations.used_by, model.CustomerGatewayRef(customer_gateway_id=id_))
-        notes[id_] = bulk.refused_by(used.total)
+        notes[id_] = bulk.delete_notes(used.total)
     return notes
 
 
-SEVERAL = bulk.Kind(
+BULK = bulk.Kind(
     noun="customer gateway",
     path="/customer-gateways",
     find=_find_one,
@@ -155,10 +155,10 @@ SEVERAL = bulk.Kind(
             intro="No tunnel changes: a customer gateway with connections is not deleted.",
             done="deleted",
             run=_delete_one,
-            notes=_used,
+            notes=_delete_notes,
             is_danger=True,
         )
     },
 )
-ask_several = functools.partial(bulk.ask, kind=SEVERAL)
-answer_several = functools.partial(bulk.answer, kind=SEVERAL)
+ask_bulk = functools.partial(bulk.ask, kind=BULK)
+answer_bulk = functools.partial(bulk.answer, kind=BULK)

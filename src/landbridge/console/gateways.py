@@ -36,7 +36,7 @@ async def show_list(visit: Visit) -> Answered:
     shown = {one.gateway.id: one for one in await visit.perform(operations.list_all, model.GatewayListRequest())}
     rows = [(row, shown[row.id]) for row in page.rows if row.id in shown]
     return visit.render(
-        "gateways.html", rows=rows, looks=LOOKS, next_marker=page.next_marker, total=len(shown), several=SEVERAL
+        "gateways.html", rows=rows, looks=LOOKS, next_marker=page.next_marker, total=len(shown), bulk_kind=BULK
     )
 
 
@@ -281,7 +281,7 @@ async def delete(visit: Visit) -> Answered:
     return await changes.delete(visit, operations.remove, _ref(visit), "/gateways", said)
 
 
-# -- several of the list ----------------------------------------------------------------------------------------------
+# -- bulk actions of the list ----------------------------------------------------------------------------------------------
 
 
 async def _find_one(visit: Visit, gateway_id: str) -> bulk.Row:
@@ -296,16 +296,16 @@ async def _find_one(visit: Visit, gateway_id: str) -> bulk.Row:
     )
 
 
-async def _used(visit: Visit, ids: Collection[str]) -> dict[str, list[str]]:
+async def _delete_notes(visit: Visit, ids: Collection[str]) -> dict[str, list[str]]:
     shown = [await visit.perform(operations.show, model.GatewayRef(gateway_id=id_)) for id_ in ids]
-    return {one.gateway.id: bulk.refused_by(one.connections) for one in shown}
+    return {one.gateway.id: bulk.delete_notes(one.connections) for one in shown}
 
 
 async def _delete_one(visit: Visit, gateway_id: str, version: str | None) -> None:
     await visit.perform(operations.remove, model.GatewayRef(gateway_id=gateway_id), if_match=version)
 
 
-SEVERAL = bulk.Kind(
+BULK = bulk.Kind(
     noun="VPN gateway",
     path="/gateways",
     find=_find_one,
@@ -317,10 +317,10 @@ SEVERAL = bulk.Kind(
             intro="Their addresses are free again. No tunnel changes: a VPN gateway with connections is not deleted.",
             done="being deleted",
             run=_delete_one,
-            notes=_used,
+            notes=_delete_notes,
             is_danger=True,
         )
     },
 )
-ask_several = functools.partial(bulk.ask, kind=SEVERAL)
-answer_several = functools.partial(bulk.answer, kind=SEVERAL)
+ask_bulk = functools.partial(bulk.ask, kind=BULK)
+answer_bulk = functools.partial(bulk.answer, kind=BULK)

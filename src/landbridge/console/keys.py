@@ -25,7 +25,7 @@ async def create(visit: Visit) -> Answered:
         "secret_key": made.secret_key.reveal(),
         "token": made.token.reveal(),
     }
-    return Moved(to=visit.link("/keys"), once=model.Secret(json.dumps(shown)))
+    return Moved(to=visit.link("/keys"), shown_once=model.Secret(json.dumps(shown)))
 
 
 async def ask_revoke(visit: Visit) -> Answered:
@@ -51,5 +51,5 @@ async def _page(visit: Visit, refused: errors.Invalid | None = None) -> Rendered
     )
     told = forms.tell([field], visit.form if refused else {}, refused.violations if refused else ())
     rows = await visit.perform(operations.list_all, model.EmptyRequest())
-    made: dict[str, Any] | None = json.loads(visit.once.reveal()) if visit.once else None
+    made: dict[str, Any] | None = json.loads(visit.shown_once.reveal()) if visit.shown_once else None
     return visit.render("keys.html", 400 if refused else 200, rows=rows, made=made, role=told.at("role"))

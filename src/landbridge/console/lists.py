@@ -44,7 +44,7 @@ async def show_connections(visit: Visit) -> Answered:
             chips=chips,
             total=sum(found.looks.values()),
             summary=estate_page.summary(found.looks),
-            several=connection.SEVERAL,
+            bulk_kind=connection.BULK,
         )
 
     answer: Rendered = await visit.perform(estate.select, await estate_page.selection(visit, request), finish)

@@ -201,7 +201,7 @@ async def wait(visit: Visit) -> Answered:
 
 
 async def wait_with_psk(visit: Visit) -> Answered:
-    """Leads to the same page, which has the pre-shared key in the configuration once. The audit trail has who asked."""
+    """Leads to the page of the wait, whose configuration has the pre-shared key once. The page writes who asked to the audit trail."""
     return await connection_page.with_psk(visit, "/new-connection")
 
 

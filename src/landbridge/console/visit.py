@@ -37,13 +37,13 @@ class Rendered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moved:
-    """An answer that leads to another page. `said`: what happened, in a sentence that the next page shows. `once`: what that page alone gets, as
-    `Visit.once`.
+    """An answer that leads to another page. `said`: what happened, in a sentence that the next page shows. `shown_once`: a secret that only
+    that page gets, as `Visit.shown_once`.
     """
 
     to: str
     said: str = ""
-    once: model.Secret | None = None
+    shown_once: model.Secret | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +59,7 @@ Answered = Rendered | Moved | Download
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visit:
-    """`project_id`: that of the path. `form`: the fields of a POST. `once`: what the answer before has for this visit alone. `common`: the values that
+    """`project_id`: that of the path. `form`: the fields of a POST. `shown_once`: a secret that the previous answer left for this page only. `common`: the values that
     every template has. `mark`, `minute`: the change mark of what the visit shows, and the minute whose ages it shows.
     """
 
@@ -69,7 +69,7 @@ class Visit:
     caller: Caller
     project_id: str
     form: Mapping[str, str] = field(default_factory=dict, repr=False)
-    once: model.Secret | None = None
+    shown_once: model.Secret | None = None
     common: Mapping[str, Any] = field(default_factory=dict, repr=False)
     mark: sharing.Mark = ()
     minute: int = 0

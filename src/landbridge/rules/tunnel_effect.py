@@ -1,7 +1,7 @@
 """What a change of a connection does to its tunnel, before the change is made.
 
-The planner of the engine decides it by the names of what is loaded (docs/decisions/0043 for the pre-shared key). This table says the same of two
-connections; a test holds it against the planner. Where it cannot know, it says more than will happen, never less.
+The planner of the engine compares the names of what is loaded (docs/decisions/0043 for the pre-shared key). This module compares two connections instead, and
+a test holds it against the planner. Where it cannot know, it says more than will happen, never less.
 """
 
 import dataclasses
@@ -12,26 +12,26 @@ from landbridge.model import strongswan_proposals, traffic_selectors
 
 _TEXTS: dict[model.TunnelEffect, str] = {
     "none": "The tunnel does not change.",
-    "applied": "No SA is negotiated anew. What depends on the change, such as routes and echoes, follows.",
+    "applied": "No SA is negotiated anew. Only what is beside the SAs changes, such as routes and echoes.",
     "child": "CHILD_SAs (phase 2) are negotiated anew. The IKE_SA (phase 1) stays.",
     "ike": "The IKE_SA (phase 1) and all its CHILD_SAs are negotiated anew.",
 }
 _KEY = {
-    True: "The new pre-shared key is asked for at once.",
-    False: "The new pre-shared key is tried beside the tunnel, which goes on until the device has the key, too.",
+    True: "The device needs the new pre-shared key at once.",
+    False: "The new pre-shared key is tried beside the tunnel, which goes on until the device has the new key, too.",
 }
 
 
 def of(
     was: model.Connection, now: model.Connection, *, moves: bool, local: tuple[str, ...], plane: model.Plane
 ) -> model.TunnelEffect:
-    """`moves`: whether the device has another address or identity. `local`: the local side of the VPN gateway."""
+    """`moves`: whether the device has another address or identity. `local`: the local subnets of the VPN gateway. `plane`: of the node."""
     if moves or _ike(was.ike_policy) != _ike(now.ike_policy):
         return "ike"
     if _children(was, local, plane) != _children(now, local, plane):
         return "child"
-    unnamed = ("name", "enable_hub", "policy_rules_given", "updated_at")
-    same = {name: getattr(now, name) for name in unnamed}
+    without_effect = ("name", "enable_hub", "policy_rules_given", "updated_at")
+    same = {name: getattr(now, name) for name in without_effect}
     return "none" if dataclasses.replace(was, **same) == now else "applied"
 
 
@@ -44,7 +44,7 @@ def text(effect: model.TunnelEffect, *, rekeys: bool) -> str:
 
 
 def _ike(policy: model.IkePolicy) -> tuple[Any, ...]:
-    """What an IKE_SA is made from. IKEv2 uses the DPD timeout without it."""
+    """What an IKE_SA is made from. An IKE_SA of IKEv2 does not depend on the DPD timeout."""
     of_v1 = (policy.negotiation_mode, policy.dpd.timeout) if policy.version == "v1" else ()
     return (
         policy.version,
@@ -59,7 +59,7 @@ def _ike(policy: model.IkePolicy) -> tuple[Any, ...]:
 
 
 def _children(connection: model.Connection, local: tuple[str, ...], plane: model.Plane) -> tuple[Any, ...]:
-    """What CHILD_SAs are made from. With a tunnel interface (kernel, static and bgp) the selectors are everything."""
+    """What CHILD_SAs are made from. With a tunnel interface (kernel, static and bgp) the selectors are always 0.0.0.0/0."""
     policy = connection.ipsec_policy
     pairs: tuple[Any, ...] = ()
     if plane != "kernel" or connection.style in ("policy", "policy-template"):

@@ -13,7 +13,7 @@ from landbridge.store import carriers, connections, expressions, tables
 from landbridge.store.database import Transaction
 from landbridge.store.statement import Statement
 
-#: Customer gateways whose names are remembered.
+#: Customer gateways whose decoded descriptions are kept.
 CUSTOMER_GATEWAYS = 1 << 14
 
 _c, _o, _cgw, _state = (
@@ -42,7 +42,7 @@ _SELECT = (
 )
 _TUNNELS = Statement(_SELECT.where(_c.c.project_id == bindparam("project_id")))
 _OF_GATEWAY = Statement(_SELECT.where(_c.c.gateway_seq == bindparam("gateway_seq")))
-_PEER = select(_cgw.c.seq, tables.CUSTOMER_GATEWAY_NAMES)
+_PEER = select(_cgw.c.seq, tables.CUSTOMER_GATEWAY_DESCRIPTION)
 _PEERS = Statement(_PEER.where(_cgw.c.project_id == bindparam("project_id")))
 _PEERS_OF_GATEWAY = Statement(
     _PEER.where(_cgw.c.seq.in_(select(_c.c.customer_gateway_seq).where(_c.c.gateway_seq == bindparam("gateway_seq"))))
@@ -56,8 +56,8 @@ _ROUTES = Statement(
 
 class TunnelRow(NamedTuple):
     """`since`: milliseconds; since when the state is, or when the change was asked for that is not applied. `noted`, `cause`: the status and the
-    cause of the last change of either. `style`, `subnets`, `learned`, `up`: as in `model.Carrier`. The state of an engine says already what
-    echoes through the tunnel said.
+    cause of the last change of either. `style`, `subnets`, `learned`, `up`: as in `model.Carrier`. The state that an engine reports
+    takes echoes through the tunnel into account already.
     """
 
     seq: int
@@ -84,7 +84,7 @@ def tunnels(tx: Transaction, project_id: str, gateway_seq: int | None = None) ->
     described = [carriers.described(row[8]) for row in found]
     sessions = [row[0] for row, (_, style, _) in zip(found, described, strict=True) if style == "bgp"]
     routes = dict(tx.all(_ROUTES, seqs=expressions.values(sessions))) if sessions else {}
-    status_facts = functools.cache(connections.status_facts)  # most connections have the same
+    status_facts = functools.cache(connections.status_facts)  # most connections have the same values
     for row, (name, style, subnets) in zip(found, described, strict=True):
         facts = status_facts(row[9:])
         learned = carriers.learned_of(style, facts.state, routes.get(row[0]))
@@ -102,7 +102,7 @@ def carrying(rows: Iterable[TunnelRow]) -> dict[int, list[TunnelRow]]:
 
 
 @functools.lru_cache(maxsize=CUSTOMER_GATEWAYS)
-def _named(text: str) -> tuple[str, str]:
+def _described(text: str) -> tuple[str, str]:
     name, value = from_json(text)
     return name, value
 
@@ -114,4 +114,4 @@ def customer_gateways(tx: Transaction, project_id: str, gateway_seq: int | None 
         if gateway_seq is None
         else tx.all(_PEERS_OF_GATEWAY, gateway_seq=gateway_seq)
     )
-    return {seq: _named(text) for seq, text in found}
+    return {seq: _described(text) for seq, text in found}

@@ -160,12 +160,12 @@ customer_gateway = Table(
 )
 
 #: What pages with all customer gateways show of one: its name, and its address or identity.
-CUSTOMER_GATEWAY_NAMES = expressions.JsonValues(customer_gateway.c.spec, "name", "id_value")
+CUSTOMER_GATEWAY_DESCRIPTION = expressions.JsonValues(customer_gateway.c.spec, "name", "id_value")
 Index(
     "ix_customer_gateway_project_id_seq",
     customer_gateway.c.project_id,
     customer_gateway.c.seq,
-    CUSTOMER_GATEWAY_NAMES,
+    CUSTOMER_GATEWAY_DESCRIPTION,
 )
 _CERTIFICATE_ID = expressions.JsonValue(customer_gateway.c.spec, "ca_certificate", "id")
 Index(
@@ -204,7 +204,7 @@ connection = Table(
 
 #: What pages with all connections show of one, apart from its columns.
 CONNECTION_DESCRIPTION = expressions.JsonValues(connection.c.spec, "name", "style", "peer_subnets", "policy_rules")
-#: It has all that these pages read, so that they read no row and parse no JSON (docs/decisions/0063).
+#: The index has all that these pages read, so that they read no row and parse no JSON (docs/decisions/0063).
 Index(
     "ix_connection_project_id_seq",
     *(connection.c[name] for name in ("project_id", "seq", "id", "gateway_seq", "customer_gateway_seq", "endpoint")),

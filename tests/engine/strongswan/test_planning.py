@@ -856,7 +856,7 @@ def test_a_namespace_that_lost_its_name_gets_it_and_nothing_else_is_done(
     current: state.GatewayState, desired: model.DesiredGateway | None
 ):
     """A gateway that must go needs no name."""
-    unnamed = dataclasses.replace(current, unnamed=7, network=NetworkState())
+    unnamed = dataclasses.replace(current, pid_in_unnamed_namespace=7, network=NetworkState())
     attached = [step for step in small_world.plan(desired, unnamed) if isinstance(step, network_steps.AttachNamespace)]
     assert attached == ([] if desired is None else [network_steps.AttachNamespace(7)])
     assert desired is None or small_world.plan(desired, unnamed) == attached

@@ -96,15 +96,15 @@
   }
 
   // -- rows that a person selects
-  const rows = () => [...document.querySelectorAll('[form="several"][name="row"]')];
+  const rows = () => [...document.querySelectorAll('[form="selection"][name="row"]')];
 
   function count() {
     const all = document.getElementById("all");
     if (!all) return;
-    const some = rows(), chosen = some.filter((one) => one.checked).length;
-    all.checked = chosen > 0 && chosen === some.length;
-    all.indeterminate = chosen > 0 && chosen < some.length;
-    document.getElementById("chosen").textContent = chosen ? `${chosen} selected` : "";
+    const some = rows(), selected = some.filter((one) => one.checked).length;
+    all.checked = selected > 0 && selected === some.length;
+    all.indeterminate = selected > 0 && selected < some.length;
+    document.getElementById("selected-count").textContent = selected ? `${selected} selected` : "";
   }
   document.addEventListener("change", (event) => {
     if (event.target.id === "all") for (const one of rows()) one.checked = event.target.checked;

@@ -181,7 +181,9 @@ class StrongSwan:
             if marked not in (None, gateway_id):
                 return state.GatewayState(at=datetime.now(UTC), plane=self._plane)
             network = network_look.look(gateway_id, self._underlay, nat=self._has_nat)
-            unnamed = None if network.namespace or marked is None else orphans.charon_without_name(folder)
+            pid_in_unnamed_namespace = (
+                None if network.namespace or marked is None else orphans.charon_in_unnamed_namespace(folder)
+            )
             ike = self._look_at_charon(gateway_id, folder)
             running_plane = charon.plane(folder) if ike.alive and ike.answers else None
             bgp = bgp_look.look(folder)
@@ -195,7 +197,7 @@ class StrongSwan:
             probes=self._probes.state(gateway_id),
             echo=self._prober.state(gateway_id),
             paths=self._paths.state(gateway_id),
-            unnamed=unnamed,
+            pid_in_unnamed_namespace=pid_in_unnamed_namespace,
         )
 
     def _look_at_charon(self, gateway_id: str, folder: Path) -> ike_state.IkeState:
@@ -330,10 +332,10 @@ class StrongSwan:
                 self._change_bird(gateway_id, step)
             case _:
                 network_apply.apply(gateway_id, self._underlay, step)
-                self._follow(gateway_id, step)
+                self._finish_network_step(gateway_id, step)
 
-    def _follow(self, gateway_id: str, step: steps.Step) -> None:
-        """What stands in a namespace that has its name again is planned by the next look."""
+    def _finish_network_step(self, gateway_id: str, step: steps.Step) -> None:
+        """Signs a new namespace. Asks for another look at a namespace that has its name again, since this look did not see what is in it."""
         if isinstance(step, network_steps.AddNamespace):
             orphans.sign(names.namespace(gateway_id), self._folder_of(gateway_id))
         if isinstance(step, network_steps.AttachNamespace):

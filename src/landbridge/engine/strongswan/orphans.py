@@ -73,8 +73,8 @@ def owner(name: str) -> Path | None:
     return None
 
 
-def charon_without_name(folder: Path) -> int | None:
-    """The charon of a gateway, when it runs in the gateway's namespace. None without one. Asked when the namespace has no name."""
+def charon_in_unnamed_namespace(folder: Path) -> int | None:
+    """The pid of the charon of a gateway, when it runs in the gateway's namespace; None without one. Called when no namespace has the gateway's name."""
     for pid, started_from in charon.running().items():
         if started_from == folder and _signed(f"/proc/{pid}/ns/net") == folder:
             return pid

@@ -1,7 +1,7 @@
 """From what is observed to what is desired: ordered steps, composed of what each room plans.
 
-Pure. Invariants: a second plan after a complete first one is empty, but after `AttachNamespace` alone; whatever part of a plan was carried out, the next plan
-finishes it; what is new is added before what is old goes.
+Pure. Invariants: a second plan after a complete first one is empty, except after a plan of `AttachNamespace`; whatever part of a plan was carried out, the next
+plan finishes it; what is new is added before what is old goes.
 """
 
 from collections.abc import Iterator
@@ -22,12 +22,13 @@ from landbridge.engine.strongswan.target import Target, desired_shared_routes, d
 def plan(target: Target | None, current: state.GatewayState) -> list[steps.Step]:
     """`target` None: nothing of the gateway may remain. All tunnels exist before any connection can come up, since what belongs into
     a tunnel must not go into a wider one; a tunnel goes when no SA of its connection is left. BIRD leaves a session before its tunnel goes,
-    and finds the interface of a new one. What stands in a namespace without a name is seen when it has its name again.
+    and finds the interface of a new one. While the namespace has no name, nobody can see what is in it, so the plan only gives
+    the name back.
     """
     if target is None:
         return list(_teardown(current))
-    if current.unnamed is not None:
-        return [network_steps.AttachNamespace(current.unnamed)]
+    if current.pid_in_unnamed_namespace is not None:
+        return [network_steps.AttachNamespace(current.pid_in_unnamed_namespace)]
     if target.network is None:
         return list(_deletions(target, current))
     after_restart = _without_charon(current) if _starts(target, current) else current

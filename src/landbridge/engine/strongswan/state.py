@@ -39,8 +39,8 @@ class PathState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayState:
-    """`plane` is the running charon's, or the machine's where none runs. `folder`: whether the gateway's folder has its mark. `unnamed`: the pid of the
-    charon, when its namespace has lost its name; `network` knows nothing of that namespace.
+    """`plane` is the running charon's, or the machine's where none runs. `folder`: whether the gateway's folder has its mark. `pid_in_unnamed_namespace`:
+    of the charon, when the gateway's namespace has lost its name; `network` has nothing of that namespace.
     """
 
     at: datetime
@@ -52,7 +52,7 @@ class GatewayState:
     probes: ProbeState = field(default_factory=ProbeState)
     echo: EchoState = field(default_factory=EchoState)
     paths: PathState = field(default_factory=PathState)
-    unnamed: int | None = None
+    pid_in_unnamed_namespace: int | None = None
 
     @property
     def serves(self) -> bool:

@@ -1,4 +1,4 @@
-"""The tables of a namespace are read as they stand, beside those of other programs."""
+"""The nftables tables of a namespace are read as `nft` lists them, also beside tables of other programs."""
 
 import json
 import secrets

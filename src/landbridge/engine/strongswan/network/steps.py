@@ -17,7 +17,7 @@ class AddNamespace(base.GatewayStep):
 
 @dataclass(frozen=True, slots=True)
 class AttachNamespace(base.GatewayStep):
-    """`pid`: the charon of the gateway. It runs in the namespace, whose name somebody deleted."""
+    """Somebody deleted the name of the namespace. `pid`: of the gateway's charon, which runs in it."""
 
     pid: int
 

@@ -1,7 +1,7 @@
-"""What the next page of a session shows once, so that a reload of an answer with a secret sends no form again.
+"""A secret text that one page of a session shows once: the answer to a form leads to that page, so a reload does not send the form again.
 
-The browser keeps it, sealed under the master key, so any process of the service opens it (docs/decisions/0065). Invariant: it opens only in the session and at the address
-for which it was sealed, and for LIFETIME_SECONDS. The page that shows it removes it from the browser.
+The browser keeps the text in a cookie, sealed under the master key, so that every process of the service can open it (docs/decisions/0065). Invariant: it
+opens only in the session and at the address for which it was sealed, and for LIFETIME_SECONDS. The page that shows it deletes the cookie.
 """
 
 import base64
