@@ -141,7 +141,7 @@ else
 	@$(BIN)/python -m lab.replay_all --with build/kernel/scenarios/verdicts.json
 endif
 
-# The kernel's data plane runs in a virtual machine. ONLY='*charon*' runs a part and writes no page; `python -m lab.soak --with FILE…` writes its rows.
+# The kernel's data plane runs in a virtual machine. ONLY='*charon*' runs a part and writes no page; `python -m lab.soak --with FILE…` writes the rows of saved parts into the page.
 PLANE := userland
 SOAK_PART := $(if $(ONLY),--only $(foreach pattern,$(ONLY),'$(pattern)'))
 test-soak: setup $(VENV)/.kernel-packages ## changes and faults under constant echoes, PLANE=userland or kernel, and the page of them: docs/reference/behaviour-under-change.md

@@ -120,7 +120,7 @@ def measure(server: Server, runs: int) -> None:
 
 
 def _wait_for_quiet(spent: Callable[[], float]) -> None:
-    """A worker still starts when the first process answers. The first pages would count its start."""
+    """Waits until the workers have started, which is after the first answers. Else the figures of the first pages would contain their start."""
     before = -1.0
     while (now := spent()) - before > 0.02:
         before = now

@@ -85,7 +85,7 @@ def soak(bed: Bed, events: Sequence[Event]) -> Iterator[Outcome]:
 
 
 def main() -> int:
-    """0 when all converged and nobody lost an echo who must not."""
+    """Returns 0 when all gateways converged and no connection lost an echo that it must not lose."""
     asked = _parse()
     found = (
         soak_page.joined([soak_page.Run.read(one.read_text()) for one in asked.given]) if asked.given else _run(asked)

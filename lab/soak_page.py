@@ -69,7 +69,7 @@ def joined(runs: Sequence[Run]) -> Run:
 
 
 def _days(*given: str) -> str:
-    """Lists of days, as one."""
+    """Days, and lists of days with commas, as one list."""
     return ", ".join(sorted({day for each in given for day in each.split(", ")}))
 
 

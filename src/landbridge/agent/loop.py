@@ -28,12 +28,12 @@ _CYCLES = shared_metrics.Histogram(
     outcome=("succeeded", "failed"),
 )
 
-#: Fast cycles at once. A cycle that takes longer than `Timing.slow_after` waits for something, and counts no more as a fast one.
+#: Fast cycles at once, which are the places for cycles. A cycle that takes longer than `Timing.slow_after` waits for something, and counts no more as a fast one.
 WORKERS = 8
 #: Cycles at once, fast and slow ones.
 THREADS = 32
-#: Seconds by which a gateway of which somebody changed what is desired goes before gateways that are due for a look: for so long at most, changes
-#: keep a look waiting while all places are taken.
+#: Seconds. A gateway whose desired state somebody changed comes before gateways that have been due for a look for less than this. So changes keep a look
+#: waiting for at most this time while all places are taken.
 CHANGES_FIRST = 2.0
 #: A gateway's cooldown after a cycle: this many times the processor time of the cycle, times the gateways that contend for the
 #: processor, at most a tick. The agent takes about a fifth of a core from the API beside it, however fast changes come.
@@ -77,7 +77,7 @@ class Source(Protocol):
 @dataclass(slots=True)
 class _Gateway:
     """`nudged`: during its cycle; `event_seen`: an event came during its cycle. `events_after`: events wait until then.
-    `was_paused`: its last cycle found it paused. `unreported`: its last cycle ended with its steps.
+    `was_paused`: its last cycle found it paused. `unreported`: its last cycle ended without a report, after its steps.
     """
 
     running: bool = False
@@ -276,8 +276,8 @@ class Agent:
         return False
 
     def _ends_early(self, state: _Gateway, *, must_report: bool) -> bool:
-        """Whether a cycle ends with its steps, since other gateways wait for a place, perhaps with steps of their own. Another cycle follows
-        behind them, and that one reports.
+        """Whether a cycle ends after its steps, without a report, because other gateways wait for a place. The gateway gets another cycle after
+        them, and that cycle reports (docs/decisions/0062).
         """
         now = time.monotonic()
         with self._changed:
@@ -313,8 +313,8 @@ def cycle(
     may_end: Callable[[], bool] = lambda: False,
 ) -> bool:
     """Runs one whole cycle. Returns True when every step went well. The steps of other connections go on after a failed step. A pause
-    that begins during the cycle lets the cycle finish: half a change is worse than none. `paused`: where that is known already. `may_end`: whether
-    the cycle, whose steps all went well, ends without a report.
+    that begins during the cycle lets the cycle finish: half a change is worse than none. `paused`: where that is known already. `may_end`: asked
+    when all steps went well; True: the cycle ends without a report.
     """
     paused = _is_paused(source.paused(), gateway_id) if paused is None else paused
     desired = source.desired(gateway_id)

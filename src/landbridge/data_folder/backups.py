@@ -60,8 +60,8 @@ def restore(settings: config.Settings, source: Path, *, force: bool) -> Path | N
 
 
 def watch_migration(path: Path) -> Callable[[], None]:
-    """What undoes a migration of the folder `path` that happens after this call: it puts back the database that the migration kept. It is for a version that did
-    not start, which has acknowledged nothing. No service may run then. Both raise ConfigError.
+    """Returns a function that undoes a migration of the folder `path` since this call: it puts back the database that the migration kept. Call it only when
+    no service runs and the new version has acknowledged nothing. Both functions raise ConfigError.
     """
     database = path / paths.DATABASE
     before = backup.schema(database)

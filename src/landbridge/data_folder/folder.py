@@ -39,7 +39,7 @@ def find(settings: config.Settings) -> Path:
 
 
 def open_database(path: Path) -> sqlite.Database:
-    """Opens the database of the folder `path`. A migration keeps the database of before. Raises ConfigError."""
+    """Opens the database of the folder `path`. A migration keeps a copy of the old database. Raises ConfigError."""
     database = path / paths.DATABASE
     return sqlite.Database(database, partial(backup.keep_older, database))
 

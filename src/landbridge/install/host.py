@@ -31,7 +31,7 @@ _PACKAGED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }
 BOOTED = Path(paths.SYSTEMD)
 NO_ROOT = "this must be done by root"
-#: Called before the service starts anew; returns what undoes a migration of the database since. Both raise LandbridgeError.
+#: Called before the service starts anew. Returns a function that undoes a migration of the database since then. Both raise LandbridgeError.
 WatchMigration = Callable[[], Callable[[], None]]
 _BY_PACKAGE = "this machine has the Debian package landbridge: apt-get installs, upgrades and removes it"
 
@@ -217,7 +217,9 @@ def _restart(host: Host, before: str | None, watch_migration: WatchMigration) ->
         try:
             undo_migration()
         except errors.LandbridgeError as error:
-            raise HostError(f"the new version does not start ({why}), and its database stays: {error}") from None
+            raise HostError(
+                f"the new version does not start ({why}), and the migrated database could not be put back: {error}"
+            ) from None
         _replace_link(current, before)
         _systemctl("restart", files.SERVICE)
         raise HostError(f"the new version does not start ({why}); {Path(before).name} runs again") from None

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-#: What a change does to a tunnel: nothing, something beside its SAs, its CHILD_SAs are made anew, or its IKE_SA with them.
+#: What a change does to a tunnel. `none`: nothing; `applied`: only what is beside its SAs changes; `child`: its CHILD_SAs are negotiated anew; `ike`: its IKE_SA
+#: and all its CHILD_SAs are.
 TunnelEffect = Literal["none", "applied", "child", "ike"]
 
 
@@ -44,7 +45,8 @@ class Warning:  # noqa: A001 -- `model.Warning`, as an API calls what goes with 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
     """What a create or a change would do. `violations`: why it would be refused; then the others are empty. `disturbed`: id and name of
-    each connection whose tunnel would be negotiated anew. `effect`: what happens to the tunnels, in sentences.
+    each connection whose tunnel would be negotiated anew. `effect`: what the change does to the tunnel of a
+    connection, in sentences; empty for other resources.
     """
 
     violations: tuple[Violation, ...] = ()

@@ -122,8 +122,8 @@ def _line(one: model.RefusedPackets) -> str:
 
 
 def _key(context: Context) -> Iterator[model.Cause]:
-    """The tunnel was established with another PSK than the one that is loaded now. Attempts of the present configuration used the new one, except for
-    those within the IKE_SA of the old one.
+    """The tunnel was established with another PSK than the one that is loaded now. Attempts of the present configuration used the new PSK, except for
+    those within the IKE_SA that the old PSK established.
     """
     if not context.seen.is_key_unproved:
         return

@@ -14,7 +14,7 @@ _LOOKS = Statement(
     .where(_g.c.project_id == bindparam("project_id"))
 )
 _WRITTEN = Statement(select(expressions.LastSeq(tables.audit)))
-#: Causes are stored after the look that they are of.
+#: A cause is stored after the look that found it.
 _STATES = Statement(select(func.max(tables.connection_state.c.seq)))
 _SESSIONS = Statement(select(func.max(tables.bgp_change.c.seq)))
 

@@ -23,8 +23,8 @@ class JsonValue(FunctionElement[str]):
 
 
 class JsonValues(FunctionElement[str]):
-    """A JSON array of the values of the keys `names` in the JSON of a column, null where there is none. It reads the JSON once, several `JsonValue` of
-    a column read it several times.
+    """A JSON array of the values of the keys `names` in the JSON of a column, null where there is none. It parses the JSON once; a `JsonValue` for each
+    key parses it once for each.
     """
 
     inherit_cache = False

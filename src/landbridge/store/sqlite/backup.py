@@ -64,7 +64,7 @@ def older(database: Path, schema: str) -> Path:
 
 
 def put_back(database: Path, kept: Path) -> None:
-    """Makes `kept` the database. The database of before is deleted, with its log. Nobody may have it open. Raises OSError."""
+    """Makes `kept` the database, and deletes the database that it replaces, with its log. Nobody may have that one open. Raises OSError."""
     aside = database.with_name(f".{database.name}.aside")
     set_aside(database, aside)
     replace_file(kept, database)

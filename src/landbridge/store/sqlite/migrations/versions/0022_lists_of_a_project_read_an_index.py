@@ -1,4 +1,4 @@
-"""The indexes of the connections and the customer gateways of a project have all that pages with all of them show."""
+"""The indexes of connections and of customer gateways by project have all values that the pages with all of them show."""
 
 from alembic import op
 
