@@ -84,7 +84,7 @@ IN_MEMORY = $(shell [ "$$(df -m --output=avail /dev/shm 2>/dev/null | tail -1)" 
 unit: setup ## the tests of every minute: no processes, no servers, no tunnels
 	@$(IN_MEMORY) $(BIN)/python -m pytest $(PARALLEL) -o tmp_path_retention_policy=failed -p tests.unit_only tests $(addprefix --ignore tests/,cli clients compat durability kernel scenarios)
 
-# To note each line takes as much processor time as the tests that run in pytest's own processes. Once is enough: Debian 13 does without.
+# Coverage takes as much processor time as the tests that run in pytest's own processes. The run in Debian 13 does without it.
 test: setup $(VENV)/.unpacked ## every test that is not marked long, real tunnels and foreign clients included; prints the lines of the code that no test ran, COVERAGE=no does not
 	@$(BIN)/python -m pytest $(PARALLEL) $(if $(filter no,$(COVERAGE)),,--cov=landbridge) -m 'not long' tests --ignore tests/clients --ignore tests/kernel
 

@@ -93,8 +93,8 @@ def _by_the_service(made: fleet.Fleet) -> float:
 
 
 def _wait_for_load(sizes: dict[Path, int]) -> float:
-    """The moment at which one of the logs, which were so long, has got the line. A charon whose SAs were taken down logs other lines for some
-    seconds, about rekeyed CHILD_SAs that it cannot find. A look may cut a log that is full.
+    """The moment at which one of the logs has the line LOADED behind its first bytes. `sizes`: log -> the number of these bytes. A charon whose SAs were
+    taken down logs other lines for some seconds, about rekeyed CHILD_SAs that it cannot find. A look may cut a log that is full.
     """
     deadline = time.perf_counter() + fleet.PATIENCE
     while True:

@@ -4,7 +4,7 @@
 
 The command runs as root, in the same folder of the same file system. What it writes lies in memory and is gone afterwards. Its network, processes, mounts and
 cgroups are its own. Limits of memory and tasks do not hold where the controllers of this machine are in hierarchies of version 1. A virtual machine
-(`lab.vm`) has a kernel with ESP besides, and takes ten times as long.
+(`lab.vm`) has a kernel with ESP besides, and takes ten times as long as the copy.
 """
 
 import argparse
@@ -71,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 @contextmanager
 def _machine() -> Iterator[int]:
-    """The process id of the systemd of a copy that has started. It dies with us, also when we are killed."""
+    """The process id of the systemd of a copy that has started. The copy ends with this process, also when this process is killed."""
     with tempfile.TemporaryDirectory(prefix="booted-") as folder, _cgroup(Path(folder).name) as cgroup:
         units = Path(folder, "units")
         guest.add_units(units / "systemd")

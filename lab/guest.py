@@ -94,7 +94,7 @@ Storage=volatile
 ForwardToWall=no
 """
 
-#: What a machine of minutes has no use for; a second or more each.
+#: Units that a machine which runs for minutes does not need. Each takes a second or more of the start.
 _MASKED = """
     timers.target systemd-timesyncd.service systemd-update-utmp.service systemd-random-seed.service systemd-pstore.service
     systemd-udev-trigger.service systemd-binfmt.service proc-sys-fs-binfmt_misc.automount
@@ -169,7 +169,7 @@ def _run_text(job: Job) -> str:
 
 
 def add_units(folder: Path) -> None:
-    """Writes the units of a machine of minutes to `folder`, which is /run/systemd there."""
+    """Writes the units of a machine that runs for minutes to `folder`, which is /run/systemd in that machine."""
     (folder / "system").mkdir(parents=True, exist_ok=True)
     (folder / "system/vm.target").write_text(_TARGET)
     (folder / "system/vm.service").write_text(_SERVICE)

@@ -238,7 +238,7 @@ def test_a_disk_that_is_full_leaves_the_older_backup(data: Path, tmp_path: Path)
 
 @pytest.fixture
 def before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """This program has one more migration. Returns the schema of before."""
+    """This program has one more migration. Returns the schema without it."""
     before = migrate.head()
     later = Path(shutil.copytree(migrate.MIGRATIONS, tmp_path / "migrations"))
     upgrade.add_migration(later)
@@ -298,7 +298,7 @@ def test_a_migration_is_not_undone_while_somebody_uses_the_folder(data: Path, be
     assert _sound(data)
 
 
-def test_a_migration_of_before_is_not_undone(data: Path, before: str):
+def test_an_earlier_migration_is_not_undone(data: Path, before: str):
     _project(data, "kept")
     undo = data_folder.watch_migration(data)
     _project(data, "later")

@@ -43,7 +43,7 @@ def write(folder: Path, gateway_id: str) -> None:
 
 
 def find(engine: Path, *, but: Container[str] = ()) -> dict[str, Path]:
-    """The folders of all gateways by id, but for folders with these names. A mark that does not fit its folder's name counts for no gateway."""
+    """The folders of all gateways by id, except folders with the names `but`. A mark that does not fit its folder's name counts for no gateway."""
     found = {}
     for folder in engine.iterdir() if engine.is_dir() else ():
         if folder.name in but:

@@ -123,7 +123,7 @@ class _Subscription:
 
 
 class Watcher:
-    """`folders` lists the gateways of this machine, but for folders with the given names. `waiting`, `attempts_of` and `silence_of` give the unanswered requests and the
+    """`folders` lists the gateways of this machine, except those in folders with the given names. `waiting`, `attempts_of` and `silence_of` give the unanswered requests and the
     attempts of a gateway, and the silence of its charon.
     """
 
