@@ -252,6 +252,34 @@ def test_a_gateway_with_endless_steps_reports_in_every_second_cycle(small: Any, 
         leave.set()
 
 
+def test_a_cycle_that_fails_leaves_the_report_to_the_next_one(small: Any, run: Any):
+    """One place is left, and others wait for it in each cycle. Each second cycle fails, and the others have steps."""
+    leave, taken = threading.Event(), [f"slow{n}" for n in range(loop.WORKERS - 1)]
+    small.world.wanted = {name: frozenset("a") for name in taken}
+    small.engine.wait = lambda name: leave.wait() if name in taken else None
+    agent = run(tick=600.0, first_back_off=0.01, slow_after=600.0)
+    small.until(lambda: len(agent._running) == len(taken), "one place to be left")
+
+    def wait(name: str) -> None:
+        if name in taken:
+            leave.wait()
+        elif name == "busy":
+            number = small.world.cycles[name]
+            small.world.wanted |= {name: frozenset({f"a{number}"}), f"other{number}": frozenset("a")}
+            agent.nudge({f"other{number}"})
+            if number % 2 == 0:
+                raise base.StepFailed("charon does not answer")
+
+    small.engine.wait = wait
+    small.world.wanted["busy"] = frozenset("a")
+    try:
+        agent.nudge({"busy"})
+        small.until(lambda: small.world.reports["busy"] or small.world.cycles["busy"] > 8, "a report or many cycles")
+    finally:
+        leave.set()
+    assert small.world.reports["busy"]
+
+
 def test_a_change_goes_before_looks_that_wait(small: Any, run: Any):
     leave, begun = threading.Event(), list[str]()
 

@@ -77,7 +77,7 @@ class Source(Protocol):
 @dataclass(slots=True)
 class _Gateway:
     """`nudged`: during its cycle; `event_seen`: an event came during its cycle. `events_after`: events wait until then.
-    `was_paused`: its last cycle found it paused. `unreported`: its last cycle ended without a report, after its steps.
+    `was_paused`: its last cycle found it paused. `unreported`: a cycle ended with its steps, and none has reported since.
     """
 
     running: bool = False
@@ -254,7 +254,7 @@ class Agent:
             state.failures = 0 if clean else state.failures + 1
             back_off = 0.0 if clean else self._back_off(state.failures)
             state.events_after = now + min(back_off, self._timing.event_back_off)
-            if state.nudged or state.unreported:
+            if state.nudged or (clean and state.unreported):
                 self._schedule_look(gateway_id, now)
             elif state.event_seen:
                 self._schedule_look(gateway_id, state.events_after)
@@ -273,6 +273,7 @@ class Agent:
             log.warning("gateway %s cannot be seen: %s", gateway_id, error)
         except Exception:
             log.exception("gateway %s: the cycle failed", gateway_id)
+        state.unreported = must_report
         return False
 
     def _ends_early(self, state: _Gateway, *, must_report: bool) -> bool:
