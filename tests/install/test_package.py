@@ -329,14 +329,20 @@ def test_a_life_of_the_package(tmp_path: Path, packages: Path):
 
 
 def test_a_package_that_was_not_configured_yet_can_be_removed(tmp_path: Path, packages: Path):
-    """dpkg runs no prerm then."""
+    """dpkg runs no prerm then. The data folder is a file system of its own when the package is purged."""
     with _machine(tmp_path, packages) as machine:
         assert machine.install(upgrade.NOW).returncode == 0
         machine.does("sh", "-c", f"exec dpkg --unpack /run/packages/landbridge_{upgrade.NEXT}~*.deb")
         machine.does("dpkg", "--remove", "landbridge")
         assert not machine.at(files.PACKAGE.home).exists()
         assert machine.at(files.SITE).exists()
+        machine.does("mkdir", "-p", paths.DATA)
+        machine.does("mount", "-t", "tmpfs", "data", paths.DATA)
+        machine.does("touch", f"{paths.DATA}/{paths.DATABASE}")
         machine.does("dpkg", "--purge", "landbridge")
+        assert machine.does("ls", "-A", paths.DATA) == ""  # a mount point is emptied, and stays
+        machine.does("umount", paths.DATA)
+        machine.does("rmdir", paths.DATA)
         assert [path for path in sorted(machine.changed()) if not OF_DPKG.match(path)] == []
 
 

@@ -79,7 +79,7 @@ def described(text: str) -> tuple[str, model.Style, tuple[str, ...]]:
     """Name, style and `model.Carrier.subnets` of a connection with this `CONNECTION_DESCRIPTION`. Cached: they change seldom."""
     name, style, subnets, rules = from_json(text)
     if style == "policy":
-        subnets = (f"{rule['source']} - {destination}" for rule in rules for destination in rule["destinations"])
+        subnets = (f"{rule['source']} - {destination}" for rule in rules or () for destination in rule["destinations"])
     return name, style, tuple(dict.fromkeys(subnets or ()))
 
 

@@ -100,3 +100,9 @@ def test_a_folder_that_may_not_be_looked_into_has_the_disk_of_its_parent(tmp_pat
     finally:
         libc.setfsuid(0)
     assert found.found.endswith(f"GiB free for {closed / 'data'}")
+
+
+def test_a_file_in_the_place_of_the_data_folder_is_told(tmp_path: Path):
+    (tmp_path / "data").touch()
+    found = requirements._disk(tmp_path / "data")
+    assert (found.state, found.found) == ("missing", f"{tmp_path}/data is not a folder")

@@ -149,6 +149,10 @@ def _port(port: int) -> Requirement:
 def _disk(data: Path) -> Requirement:
     # `Path.exists` raises for a folder that this user may not look into.
     folder = next(each for each in (data, *data.parents) if os.path.exists(each))  # noqa: PTH110
+    if not folder.is_dir():
+        return Requirement(
+            name="disk", state="missing", found=f"{folder} is not a folder", remedy="name another data folder: --data"
+        )
     free = shutil.disk_usage(folder).free
     found = f"{free / 2**30:.1f} GiB free for {data}"
     if free >= _LITTLE_ROOM:
