@@ -424,7 +424,7 @@ class World:
         _run("ip", "netns", "add", name)
         self._undo.callback(_run, "ip", "netns", "delete", name)
         ip(name, "link set lo up")
-        namespace.inside(name, lambda _: Path("/proc/sys/net/ipv4/ip_forward").write_text("1"))
+        forward(name)
 
     def _join(
         self, near: str, near_end: str, near_address: str | None, far: str, far_end: str, far_address: str | None
@@ -434,6 +434,20 @@ class World:
             if address:
                 ip(name, f"address add {address} dev {end}")
             ip(name, f"link set {end} up")
+
+
+def forward(name: str) -> None:
+    """Lets a new namespace forward, without a reverse path filter. It has the one of this machine otherwise: systemd sets one (2), which drops packets of
+    devices that move. Interfaces take it when they are made.
+    """
+
+    def write() -> None:
+        ipv4 = Path("/proc/sys/net/ipv4")
+        (ipv4 / "ip_forward").write_text("1")
+        for which in ("all", "default"):
+            (ipv4 / f"conf/{which}/rp_filter").write_text("0")
+
+    namespace.inside(name, lambda _: write())
 
 
 def ping(source: str, target: str, *, wait: int = 20, address: str | None = None) -> bool:

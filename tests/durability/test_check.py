@@ -133,7 +133,7 @@ SPEC = "UPDATE {table} SET spec = json_set(spec, '$.{at}', {value}) WHERE id = '
             "connection_observation row 99: its connection is not there",
             id="stray-observation",
         ),
-        pytest.param("UPDATE connection SET spec = 'x'", "connection <a>: its spec does not read", id="spec"),
+        pytest.param("UPDATE connection SET spec = '[]'", "connection <a>: its spec does not read", id="spec"),
         pytest.param(
             "UPDATE vpn_gateway SET spec = json_remove(spec, '$.flavor')",
             "vpn_gateway <g>: its spec does not read: flavor",

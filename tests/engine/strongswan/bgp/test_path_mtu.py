@@ -87,4 +87,4 @@ def test_a_path_that_drops_large_packets_shows_in_its_sessions(folder: Path):
     sites.wait_for(is_told, "the cause", seconds=120)
     assert codes == ["bgp_path_mtu", "bgp_hold_timer"]
     assert {one.received for one in changes} == {0}
-    assert [one.state for one in changes].count("established") == 2
+    assert [one.state for one in changes].count("established") >= 2

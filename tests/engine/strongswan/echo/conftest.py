@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from lab import sites
 from landbridge.engine.strongswan.network import namespace
 
 NEAR, FAR = "192.0.2.1", "192.0.2.2"
@@ -22,6 +23,7 @@ def near() -> Iterator[str]:
     try:
         for name in (near, far):
             namespace.add(name)
+            sites.forward(name)
         ip("-n", near, "link", "add", "e1", "type", "veth", "peer", "name", "e2", "netns", far)
         for name, link, address in ((near, "e1", NEAR), (far, "e2", FAR)):
             ip("-n", name, "address", "add", f"{address}/24", "dev", link)
@@ -31,7 +33,6 @@ def near() -> Iterator[str]:
         ip("-n", far, "address", "add", "10.3.0.1/32", "dev", "e2")
         ip("-n", far, "route", "add", "blackhole", "10.1.0.0/16")
         ip("-n", far, "route", "add", "unreachable", "10.2.0.0/16")
-        subprocess.run(["ip", "netns", "exec", far, "sysctl", "-q", "net.ipv4.ip_forward=1"], check=True)
         yield near
     finally:
         for name in (near, far):

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from lab import sites
 from landbridge.engine.strongswan.network import firewall, namespace
 from tests.engine.strongswan.echo.test_icmp import ESP, ip_packet, message
 
@@ -34,6 +35,7 @@ def ends() -> Iterator[tuple[str, str]]:
     try:
         for name in (gateway, device):
             namespace.add(name)
+            sites.forward(name)
         ip("-n", gateway, "link", "add", "x1", "type", "veth", "peer", "name", "x1", "netns", device)
         ip("-n", gateway, "link", "add", "lan", "type", "veth", "peer", "name", "vpc")
         for link, number in (("x2", 3), ("ipsec0", 4)):
@@ -45,7 +47,6 @@ def ends() -> Iterator[tuple[str, str]]:
             ip("-n", name, "address", "add", f"{address}/24", "dev", link)
             ip("-n", name, "link", "set", link, "up")
         ip("-n", device, "route", "add", "default", "via", "192.0.2.1")
-        subprocess.run(["ip", "netns", "exec", gateway, "sysctl", "-q", "net.ipv4.ip_forward=1"], check=True)
         yield gateway, device
     finally:
         for name in (gateway, device):
