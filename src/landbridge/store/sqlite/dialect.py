@@ -66,7 +66,10 @@ def _json_value(element: expressions.JsonValue) -> ClauseElement:
 
 
 def _json_values(element: expressions.JsonValues) -> ClauseElement:
-    return func.json_extract(*element.clauses, *(_path((name,)) for name in element.names))
+    # From 3.45 on, SQLite takes no value with a subtype from an index, and that of a function of JSON may have one. A text that was joined has none.
+    return func.json_extract(*element.clauses, *(_path((name,)) for name in element.names)).op("||")(
+        literal_column("''")
+    )
 
 
 def _json_without(element: expressions.JsonWithout) -> ClauseElement:

@@ -13,10 +13,10 @@ def upgrade() -> None:
     op.execute(
         "CREATE INDEX ix_connection_project_id_seq ON connection"
         " (project_id, seq, id, gateway_seq, customer_gateway_seq, endpoint, generation, deleting, changed_at,"
-        " json_extract(spec, '$.name', '$.style', '$.peer_subnets', '$.policy_rules'))"
+        " json_extract(spec, '$.name', '$.style', '$.peer_subnets', '$.policy_rules') || '')"
     )
     op.execute("DROP INDEX ix_customer_gateway_project_id_seq")
     op.execute(
         "CREATE INDEX ix_customer_gateway_project_id_seq ON customer_gateway"
-        " (project_id, seq, json_extract(spec, '$.name', '$.id_value'))"
+        " (project_id, seq, json_extract(spec, '$.name', '$.id_value') || '')"
     )
