@@ -124,6 +124,33 @@ def test_an_unexpected_attribute_is_left_out_of_its_route(folder: Path):
     assert (route.prefix, route.origin, route.med) == ("172.16.12.0/24", "igp", None)
 
 
+class Closing(dict[str, list[str]]):
+    """Answers of a BIRD whose session closes after so many questions about it."""
+
+    def __init__(self, questions: int) -> None:
+        super().__init__(ANSWERS)
+        self._left = questions
+
+    def __getitem__(self, command: str) -> list[str]:
+        answer = super().__getitem__(command)
+        if command != "restrict":
+            self._left -= 1
+        if self._left >= 0:
+            return answer
+        if "route" in command:
+            return ["0000 "]
+        return [line.replace("up   ", "start").replace("Established", "Active") for line in answer]
+
+
+@pytest.mark.parametrize("questions", range(4))
+def test_a_session_that_closes_during_a_look_is_never_established_without_its_routes(folder: Path, questions: int):
+    """It would look as if the device had withdrawn them."""
+    with speaking(folder, Closing(questions)):
+        found = look.look(folder)
+    assert found.answers
+    assert found.sessions["c12"].state != "established" or found.prefixes("c12") == {"172.16.12.0/24"}
+
+
 def test_a_log_line_without_a_time_is_no_fault_of_the_look(folder: Path):
     folder.mkdir()
     (folder / bird.BIRD.log_file).write_text("2026-13-45 99:00:00.000 <RMT> c12: Received: Cease\n")

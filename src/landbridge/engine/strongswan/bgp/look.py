@@ -22,9 +22,10 @@ def look(folder: Path) -> BgpState:
 
 def _ask(folder: Path, *, started: bool) -> BgpState:
     with Client(bird.BIRD.connect(folder)) as client:
+        # before the sessions: the routes of a session that closes in between are still read, and not taken for withdrawn by the device
+        routes = answers.routes(client.ask("show route all where source = RTS_BGP"))
         protocols = answers.protocols(client.ask("show protocols all"))
         bfd = answers.bfd_sessions(client.ask("show bfd sessions"))
-        routes = answers.routes(client.ask("show route all where source = RTS_BGP"))
     notifications, now = faults.notifications(bird.log(folder)), datetime.now(UTC)
     sessions = {
         one.name: answers.session(one, bfd=bfd, notification=notifications.get(one.name), now=now)
