@@ -142,6 +142,19 @@ def test_what_is_gone_by_now_is_said(one: Any, person: Callable[..., Any]):
     assert events(other)[0][0] == "create_vpn_connection"
 
 
+def test_an_id_in_two_spellings_is_one_resource(one: Any):
+    id_, before = one.ids[0], len(events(one))
+    text = _ask(one, "reset", [id_, id_.upper()])
+    assert _rows(text) == {id_}
+    assert "Reset 1 connection" in text
+    answer = _send(one, text, **{f"row.{id_.upper()}": ""})
+    assert _actions(one, before) == [("reset_vpn_connection", id_)]
+    assert "1 connection is negotiated anew." in one.follow(answer)
+    text = _ask(one, "reset", [id_, id_.replace("-", "")])  # no id of the API has 32 characters
+    assert _rows(text) == {id_}
+    assert "1 selected resource no longer exists." in text
+
+
 def test_a_bulk_delete_names_the_subnets_that_no_other_tunnel_reaches(one: Any):
     peer = one.api.customer_gateway()
     ends = [one.gateway["eip1"]["id"], one.gateway["eip2"]["id"]]

@@ -127,12 +127,13 @@ async def ask(visit: Visit, kind: Kind) -> Answered:
 
 async def answer(visit: Visit, kind: Kind) -> Answered:
     form, action = visit.form, _action(kind, visit.form)
-    ids = _unique(name.removeprefix(_ROW) for name in form if name.startswith(_ROW))
+    versions = {name.removeprefix(_ROW).lower(): form[name] for name in form if name.startswith(_ROW)}
+    ids = _unique(versions)
     failed: dict[str, str] = {}
     gone = 0
     for id_ in ids:
         try:
-            await action.run(visit, id_, form[_ROW + id_] or None)
+            await action.run(visit, id_, versions[id_] or None)
         except errors.Invalid as refused:
             if any(each.is_about(one.field) for one in refused.violations for each in action.fields):
                 rows = await _rows(visit, kind, action, ids)
@@ -181,8 +182,8 @@ def _action(kind: Kind, given: Mapping[str, str]) -> Action:
 
 
 def _unique(ids: Iterable[str]) -> list[str]:
-    """The ids, each once. Raises Invalid when they are too many for one request."""
-    some = list(dict.fromkeys(ids))
+    """The ids, each once: the case of their letters does not matter. Raises Invalid when they are too many for one request."""
+    some = list(dict.fromkeys(id_.lower() for id_ in ids))
     if len(some) > LIMIT:
         raise errors.Invalid(
             [model.Violation("row", f"names {len(some)} resources", f"at most {LIMIT} in one request")]
