@@ -19,15 +19,15 @@ def certificate() -> None:
 
 @certificate.command("list")
 @remote.asks
-def _list(session: remote.Session) -> None:
+def _list(run: remote.Run) -> None:
     """List the certificates of all VPN gateways.
 
     Columns: name, VPN gateway, subject, end of the certificate, id.
     """
-    path = session.api.v5("vpn-gateway-certificates")
-    found = list(session.api.pages(path, "vpn_gateway_certificates", resources.PAGE))
-    names = resources.names(session.api, GATEWAY) if session.form == "table" and found else {}
-    session.show(
+    path = run.api.v5("vpn-gateway-certificates")
+    found = list(run.api.pages(path, "vpn_gateway_certificates", resources.PAGE))
+    names = resources.names(run.api, GATEWAY) if run.form == "table" and found else {}
+    run.show(
         {"vpn_gateway_certificates": found},
         ("NAME", "GATEWAY", "SUBJECT", "EXPIRES", "ID"),
         lambda: [
@@ -46,10 +46,10 @@ def _list(session: remote.Session) -> None:
 @certificate.command("show")
 @remote.asks
 @remote.name_of(GATEWAY, "gateway")
-def _show(session: remote.Session, gateway: str) -> None:
+def _show(run: remote.Run, gateway: str) -> None:
     """Show the certificate of a VPN gateway, without its keys."""
-    answer = session.api.get(session.api.v5(GATEWAY.path, session.find(GATEWAY, gateway), "certificate"))
-    session.show_fields(answer, crud.flat(answer["certificate"]))
+    answer = run.api.get(run.api.v5(GATEWAY.path, run.find(GATEWAY, gateway), "certificate"))
+    run.show_fields(answer, crud.flat(answer["certificate"]))
 
 
 def _files(function: Any) -> Any:
@@ -64,11 +64,11 @@ def _files(function: Any) -> Any:
 @remote.asks
 @remote.name_of(GATEWAY, "gateway")
 @_files
-def _create(session: remote.Session, gateway: str, **given: str | None) -> None:
+def _create(run: remote.Run, gateway: str, **given: str | None) -> None:
     """Give a GM gateway its certificates and keys."""
-    path = session.api.v5(GATEWAY.path, session.find(GATEWAY, gateway), "certificate")
-    answer = crud.send(session, "POST", path, {"certificate": _body(given)}, ())
-    session.show_fields(answer, [("id", answer["certificate"]["id"])])
+    path = run.api.v5(GATEWAY.path, run.find(GATEWAY, gateway), "certificate")
+    answer = crud.send(run, "POST", path, {"certificate": _body(given)}, ())
+    run.show_fields(answer, [("id", answer["certificate"]["id"])])
     output.say(f"{gateway} has certificate {answer['certificate']['name']}")
 
 
@@ -76,13 +76,13 @@ def _create(session: remote.Session, gateway: str, **given: str | None) -> None:
 @remote.asks
 @remote.name_of(GATEWAY, "gateway")
 @_files
-def _update(session: remote.Session, gateway: str, **given: str | None) -> None:
+def _update(run: remote.Run, gateway: str, **given: str | None) -> None:
     """Replace certificates, keys or the name of a GM gateway's certificate. What no flag names stays."""
-    path = session.api.v5(GATEWAY.path, session.find(GATEWAY, gateway), "certificate")
-    certificate_id = session.api.get(path)["certificate"]["id"]
-    answer = crud.send(session, "PUT", f"{path}/{certificate_id}", {"certificate": _body(given)}, ())
-    if session.form != "table":
-        output.document(answer, session.form)
+    path = run.api.v5(GATEWAY.path, run.find(GATEWAY, gateway), "certificate")
+    certificate_id = run.api.get(path)["certificate"]["id"]
+    answer = crud.send(run, "PUT", f"{path}/{certificate_id}", {"certificate": _body(given)}, ())
+    if run.form != "table":
+        output.document(answer, run.form)
     output.say(f"updated certificate {answer['certificate']['name']}")
 
 

@@ -40,10 +40,10 @@ def rows(service: api.Api, found: Sequence[dict[str, Any]]) -> list[tuple[Cell, 
 @click.command("diagnose")
 @remote.asks
 @remote.name_of(CONNECTION)
-def diagnose(session: remote.Session, name: str) -> None:
+def diagnose(run: remote.Run, name: str) -> None:
     """Say why a connection is in its state: cause, both sides' values, remedy, evidence, SAs."""
-    answer = session.api.get(session.api.ours(CONNECTION.statuses, session.find(CONNECTION, name), "diagnosis"))
-    session.show_fields(answer, list(_diagnosis(answer["diagnosis"])))
+    answer = run.api.get(run.api.ours(CONNECTION.statuses, run.find(CONNECTION, name), "diagnosis"))
+    run.show_fields(answer, list(_diagnosis(answer["diagnosis"])))
 
 
 def _diagnosis(found: dict[str, Any]) -> Iterator[tuple[str, Cell]]:
@@ -81,35 +81,33 @@ def _evidence(found: dict[str, Any]) -> Iterator[tuple[str, Cell]]:
 @remote.asks
 @remote.name_of(CONNECTION)
 @click.option("--limit", type=click.IntRange(1, 200), default=50, help="How many entries (default 50).")
-def timeline(session: remote.Session, name: str, limit: int) -> None:
+def timeline(run: remote.Run, name: str, limit: int) -> None:
     """List what happened to a connection, newest first: attempts, statuses, probes, changes.
 
     Columns: time, kind, what.
     """
-    path = session.api.ours(CONNECTION.statuses, session.find(CONNECTION, name), "timeline")
-    answer = session.api.get(path, limit=limit)
+    path = run.api.ours(CONNECTION.statuses, run.find(CONNECTION, name), "timeline")
+    answer = run.api.get(path, limit=limit)
     entries = answer["timeline"]
-    session.show(
-        answer, ("WHEN", "KIND", "WHAT"), lambda: [(_when(each), each["kind"], _what(each)) for each in entries]
-    )
+    run.show(answer, ("WHEN", "KIND", "WHAT"), lambda: [(_when(each), each["kind"], _what(each)) for each in entries])
 
 
 @click.command("traffic")
 @remote.asks
 @remote.name_of(CONNECTION)
 @click.option("--last", type=click.Choice(TIMES), default="hour", help="How far back (default hour).")
-def traffic(session: remote.Session, name: str, last: str) -> None:
+def traffic(run: remote.Run, name: str, last: str) -> None:
     """Show what a connection carried, how many echoes were lost and their round-trip times, oldest first.
 
     Columns: begin of the slot (UTC), share of the time in which the tunnel was up, bits a second in and out, echoes lost, average round-trip time.
     A slot has 1 minute of the hour, 15 minutes of the day, 8 hours of the month. A slot that nobody looked at is missing. The echoes are those of
     NQA, or else those of the connection monitor (docs/reference/echoes.md).
     """
-    path = session.api.ours(CONNECTION.statuses, session.find(CONNECTION, name), "traffic")
-    answer = session.api.get(path, last=last)
+    path = run.api.ours(CONNECTION.statuses, run.find(CONNECTION, name), "traffic")
+    answer = run.api.get(path, last=last)
     found = answer["traffic"]["samples"]
-    session.show(answer, ("BEGIN", "UP", "IN", "OUT", "LOST", "RTT"), lambda: [_sample(each) for each in found])
-    if session.form == "table" and found and output.is_terminal():
+    run.show(answer, ("BEGIN", "UP", "IN", "OUT", "LOST", "RTT"), lambda: [_sample(each) for each in found])
+    if run.form == "table" and found and output.is_terminal():
         show_bars(answer["traffic"])
 
 
@@ -174,29 +172,29 @@ def _what(entry: dict[str, Any]) -> str:
 @remote.asks
 @remote.name_of(CONNECTION, required=False)
 @click.option("--interval", type=click.FloatRange(min=0.2), default=2.0, help="Seconds between two looks (default 2).")
-def watch(session: remote.Session, name: str | None, interval: float) -> None:
+def watch(run: remote.Run, name: str | None, interval: float) -> None:
     """Show the statuses of connections as they change, until Ctrl-C.
 
     A terminal has a table that is drawn again. A pipe gets a line of JSON for each connection and then for each change: the connection as
     `connection list` has it, and `change` (present, changed, new or gone).
     """
-    wanted = session.find(CONNECTION, name) if name else None
+    wanted = run.find(CONNECTION, name) if name else None
 
     def look() -> list[dict[str, Any]]:
-        found = resources.list_statuses(session.api, CONNECTION)
+        found = resources.list_statuses(run.api, CONNECTION)
         return [each for each in found if wanted in (None, each["id"])]
 
-    if output.is_terminal() and session.form == "table":
-        _redraw(session, look, interval)
+    if output.is_terminal() and run.form == "table":
+        _redraw(run, look, interval)
     else:
         _tell(look, interval)
 
 
-def _redraw(session: remote.Session, look: Any, interval: float) -> None:
+def _redraw(run: remote.Run, look: Any, interval: float) -> None:
     from rich.live import Live  # noqa: PLC0415
 
     def drawn() -> Any:
-        return output.grid(COLUMNS, rows(session.api, look()))
+        return output.grid(COLUMNS, rows(run.api, look()))
 
     with Live(drawn(), auto_refresh=False, screen=False) as live:
         while True:
@@ -236,15 +234,15 @@ def changes(
 @click.option(
     "--timeout", type=click.FloatRange(min=0), metavar="SECONDS", default=remote.WAIT_SECONDS, help="Default 120."
 )
-def probe(session: remote.Session, name: str, last: bool, timeout: float, **asked: bool) -> None:
+def probe(run: remote.Run, name: str, last: bool, timeout: float, **asked: bool) -> None:
     """Ask the device of a connection which parameters it accepts, and wait for its answers (docs/reference/probing.md)."""
-    path = session.api.ours(CONNECTION.statuses, session.find(CONNECTION, name), "probe")
+    path = run.api.ours(CONNECTION.statuses, run.find(CONNECTION, name), "probe")
     if not last:
-        ordered = session.api.send("POST", path, {"probe": {key: value for key, value in asked.items() if value}})
-        _wait_for_probe(session.api, name, path, ordered["probe"]["id"], timeout)
-    answer = session.api.get(path)
+        ordered = run.api.send("POST", path, {"probe": {key: value for key, value in asked.items() if value}})
+        _wait_for_probe(run.api, name, path, ordered["probe"]["id"], timeout)
+    answer = run.api.get(path)
     shown = answer["probes"] if last else answer["probes"][:1]
-    session.show_fields(answer, [pair for each in shown for pair in crud.flat(each)])
+    run.show_fields(answer, [pair for each in shown for pair in crud.flat(each)])
 
 
 def _wait_for_probe(service: api.Api, name: str, path: str, probe_id: str, timeout: float) -> None:
@@ -258,14 +256,14 @@ def _wait_for_probe(service: api.Api, name: str, path: str, probe_id: str, timeo
 @click.command("sas")
 @remote.asks
 @remote.name_of(CONNECTION)
-def sas(session: remote.Session, name: str) -> None:
+def sas(run: remote.Run, name: str) -> None:
     """List the CHILD_SAs of a connection with their counters.
 
     Columns: our subnets, the device's subnets, packets and bytes that came in, packets and bytes that went out, when it was seen.
     """
-    answer = session.api.get(session.api.v5(CONNECTION.path, session.find(CONNECTION, name), "ipsec-sa"))
+    answer = run.api.get(run.api.v5(CONNECTION.path, run.find(CONNECTION, name), "ipsec-sa"))
     keys = ("source_ip_cidr", "dest_ip_cidr", "packets_recv", "traffic_recv", "packets_sent", "traffic_sent")
-    session.show(
+    run.show(
         answer,
         ("LOCAL", "PEER", "PACKETS IN", "BYTES IN", "PACKETS OUT", "BYTES OUT", "SEEN"),
         lambda: [(*(each[key] for key in keys), Moment(each["collected_at"])) for each in answer["sa_infos"]],
@@ -281,19 +279,19 @@ def sas(session: remote.Session, name: str) -> None:
 @click.option("--version", metavar="VERSION", help="The version of its software.")
 @click.option("--psk", is_flag=True, help="With the PSK in it; the audit trail keeps who asked.")
 @click.option("--list", "lists", is_flag=True, help="List the devices that there are texts for.")
-def peer_config(session: remote.Session, name: str | None, lists: bool, psk: bool, **device: str | None) -> None:
+def peer_config(run: remote.Run, name: str | None, lists: bool, psk: bool, **device: str | None) -> None:
     """Print the configuration for the other side's device.
 
     The paths of files are lines on standard error.
     """
     if lists or name is None:
-        _list_devices(session)
+        _list_devices(run)
         return
     wanted = {("type" if key == "kind" else key): value for key, value in device.items() if value}
-    path = session.api.ours(CONNECTION.statuses, session.find(CONNECTION, name), "peer-configuration")
-    answer = crud.send(session, "POST", path, {"vendor": "strongSwan"} | wanted, (), psk="show" if psk else None)
-    if session.form != "table":
-        output.document(answer, session.form)
+    path = run.api.ours(CONNECTION.statuses, run.find(CONNECTION, name), "peer-configuration")
+    answer = crud.send(run, "POST", path, {"vendor": "strongSwan"} | wanted, (), psk="show" if psk else None)
+    if run.form != "table":
+        output.document(answer, run.form)
         return
     for part in answer["peer_configuration"]["parts"]:
         if part.get("path"):
@@ -302,9 +300,9 @@ def peer_config(session: remote.Session, name: str | None, lists: bool, psk: boo
         sys.stdout.flush()
 
 
-def _list_devices(session: remote.Session) -> None:
-    answer = session.api.get(session.api.v5("peer-configuration", "supported-devices"))
-    session.show(
+def _list_devices(run: remote.Run) -> None:
+    answer = run.api.get(run.api.v5("peer-configuration", "supported-devices"))
+    run.show(
         answer,
         ("VENDOR", "TYPE", "MODEL", "VERSION"),
         lambda: [
@@ -318,7 +316,7 @@ def _list_devices(session: remote.Session) -> None:
 @remote.name_of(CONNECTION)
 @click.option("--for", "wanted", metavar="STATUS", default="ACTIVE", help="Such as DOWN, or gone (default ACTIVE).")
 @remote.TIMEOUT
-def wait(session: remote.Session, name: str, wanted: str, timeout: float) -> None:
+def wait(run: remote.Run, name: str, wanted: str, timeout: float) -> None:
     """Wait until a connection has a status, also for a connection that does not exist yet.
 
     The command ends at once when the connection becomes ERROR, unless `--for ERROR`.
@@ -326,8 +324,8 @@ def wait(session: remote.Session, name: str, wanted: str, timeout: float) -> Non
 
     def look() -> waiting.Look:
         try:
-            connection_id = session.find(CONNECTION, name)
-            found = session.api.get(session.api.ours(CONNECTION.statuses, connection_id, "diagnosis"))["diagnosis"]
+            connection_id = run.find(CONNECTION, name)
+            found = run.api.get(run.api.ours(CONNECTION.statuses, connection_id, "diagnosis"))["diagnosis"]
         except failures.NotFound:
             return waiting.Look("gone" if wanted == "gone" else "not there yet", done=wanted == "gone")
         return waiting.diagnosed(found, wanted)
@@ -339,13 +337,13 @@ def wait(session: remote.Session, name: str, wanted: str, timeout: float) -> Non
 @remote.asks
 @remote.name_of(CONNECTION)
 @click.argument("state", metavar="STATE")
-def simulate(session: remote.Session, name: str, state: str) -> None:
+def simulate(run: remote.Run, name: str, state: str) -> None:
     """Set the state that the simulated engine shows: active, down, down:psk … (docs/how-to/test-your-code-without-a-cloud.md).
 
     STATE none makes the tunnel an ordinary one again.
     """
-    path = session.api.ours("simulate", CONNECTION.statuses, session.find(CONNECTION, name))
-    crud.send(session, "POST", path, {"simulate": {"state": None if state == "none" else state}}, ())
+    path = run.api.ours("simulate", CONNECTION.statuses, run.find(CONNECTION, name))
+    crud.send(run, "POST", path, {"simulate": {"state": None if state == "none" else state}}, ())
 
 
 COMMANDS = (diagnose, timeline, traffic, watch, wait, probe, sas, peer_config, simulate)

@@ -69,25 +69,23 @@ def connection() -> None:
 @click.option("--status", metavar="STATUS", help="Only those of this status, such as DOWN.")
 @click.option("--cause", metavar="CODE", help="Only those with this cause, such as psk_mismatch.")
 @click.option("--gateway", metavar="NAME|ID", help="Only those of this VPN gateway.")
-def _list(session: remote.Session, status: str | None, cause: str | None, gateway: str | None) -> None:
+def _list(run: remote.Run, status: str | None, cause: str | None, gateway: str | None) -> None:
     """List the connections with their statuses, each with its cause.
 
     Columns: name, VPN gateway, status, since, cause, reason, id.
     """
-    gateway_id = session.find(GATEWAY, gateway) if gateway else None
-    found = list(resources.list_statuses(session.api, CONNECTION, status=status, cause=cause, vgw_id=gateway_id))
-    session.show(
-        {CONNECTION.collection: found}, connection_looks.COLUMNS, lambda: connection_looks.rows(session.api, found)
-    )
+    gateway_id = run.find(GATEWAY, gateway) if gateway else None
+    found = list(resources.list_statuses(run.api, CONNECTION, status=status, cause=cause, vgw_id=gateway_id))
+    run.show({CONNECTION.collection: found}, connection_looks.COLUMNS, lambda: connection_looks.rows(run.api, found))
 
 
 @connection.command("show")
 @remote.asks
 @remote.name_of(CONNECTION)
-def _show(session: remote.Session, name: str) -> None:
+def _show(run: remote.Run, name: str) -> None:
     """Show a connection with all its policies."""
-    answer = crud.show(session, CONNECTION, session.find(CONNECTION, name))
-    session.show_fields(answer, crud.flat(answer[CONNECTION.envelope]))
+    answer = crud.show(run, CONNECTION, run.find(CONNECTION, name))
+    run.show_fields(answer, crud.flat(answer[CONNECTION.envelope]))
 
 
 @connection.command("create")
@@ -99,19 +97,19 @@ def _show(session: remote.Session, name: str) -> None:
 @click.option("--dry-run", is_flag=True, help="Check the request and create nothing, as `connection check`.")
 @remote.WAIT
 @remote.TIMEOUT
-def _create(session: remote.Session, dry_run: bool, wait: bool, timeout: float, **given: Any) -> None:
+def _create(run: remote.Run, dry_run: bool, wait: bool, timeout: float, **given: Any) -> None:
     """Create a connection, and print its id.
 
     A terminal asks for the PSK when neither `--psk-file` nor the file has one. With `--wait` the command ends when the tunnel is up, or
     with the cause and its remedy.
     """
-    body = _body(session, CREATE, may_ask=not dry_run, **given)
+    body = _body(run, CREATE, may_ask=not dry_run, **given)
     if dry_run:
-        _check(session, body)
+        _check(run, body)
         return
-    made = crud.create(session, CONNECTION, body, CREATE)
+    made = crud.create(run, CONNECTION, body, CREATE)
     if wait:
-        waiting.for_active(session.api, made["name"], CONNECTION.statuses, made["id"], timeout)
+        waiting.for_active(run.api, made["name"], CONNECTION.statuses, made["id"], timeout)
 
 
 @connection.command("check")
@@ -120,13 +118,13 @@ def _create(session: remote.Session, dry_run: bool, wait: bool, timeout: float, 
 @_RULES
 @_PSK
 @fields.FILE
-def _check_create(session: remote.Session, **given: Any) -> None:
+def _check_create(run: remote.Run, **given: Any) -> None:
     """Check a create, and create nothing.
 
     The output has the connection that a create would make and the settings for the device; warnings and violations are lines on standard
     error. With a violation the exit status is 5.
     """
-    _check(session, _body(session, CREATE, may_ask=False, **given))
+    _check(run, _body(run, CREATE, may_ask=False, **given))
 
 
 @connection.command("update")
@@ -141,17 +139,17 @@ def _check_create(session: remote.Session, **given: Any) -> None:
 )
 @remote.WAIT
 @remote.TIMEOUT
-def _update(session: remote.Session, name: str, replace_tunnel: bool, wait: bool, timeout: float, **given: Any) -> None:
+def _update(run: remote.Run, name: str, replace_tunnel: bool, wait: bool, timeout: float, **given: Any) -> None:
     """Change a connection. What no flag names stays as it is, inside the policies too.
 
     A list, such as the peer subnets, is replaced.
     """
-    connection_id = session.find(CONNECTION, name)
-    body = _body(session, _SHARED, may_ask=False, **given)
+    connection_id = run.find(CONNECTION, name)
+    body = _body(run, _SHARED, may_ask=False, **given)
     psk = "replace" if replace_tunnel else None
-    changed = crud.update(session, CONNECTION, connection_id, body, _SHARED, landbridge_psk=psk)
+    changed = crud.update(run, CONNECTION, connection_id, body, _SHARED, landbridge_psk=psk)
     if wait:
-        waiting.for_active(session.api, changed["name"], CONNECTION.statuses, connection_id, timeout)
+        waiting.for_active(run.api, changed["name"], CONNECTION.statuses, connection_id, timeout)
 
 
 @connection.command("delete")
@@ -160,12 +158,12 @@ def _update(session: remote.Session, name: str, replace_tunnel: bool, wait: bool
 @remote.YES
 @remote.WAIT
 @remote.TIMEOUT
-def _delete(session: remote.Session, name: str, yes: bool, wait: bool, timeout: float) -> None:
+def _delete(run: remote.Run, name: str, yes: bool, wait: bool, timeout: float) -> None:
     """Delete a connection. Its tunnel ends.
 
     With `--wait` the command ends when nothing of the tunnel is left.
     """
-    crud.delete(session, CONNECTION, name, yes=yes, wait=wait, timeout=timeout)
+    crud.delete(run, CONNECTION, name, yes=yes, wait=wait, timeout=timeout)
 
 
 @connection.command("reset")
@@ -173,13 +171,13 @@ def _delete(session: remote.Session, name: str, yes: bool, wait: bool, timeout: 
 @remote.name_of(CONNECTION)
 @remote.WAIT
 @remote.TIMEOUT
-def _reset(session: remote.Session, name: str, wait: bool, timeout: float) -> None:
+def _reset(run: remote.Run, name: str, wait: bool, timeout: float) -> None:
     """End a connection's SAs and negotiate them anew. The traffic is interrupted."""
-    connection_id = session.find(CONNECTION, name)
-    session.api.send("POST", session.api.v5(CONNECTION.path, connection_id, "reset"))
+    connection_id = run.find(CONNECTION, name)
+    run.api.send("POST", run.api.v5(CONNECTION.path, connection_id, "reset"))
     output.say(f"resetting {name}")
     if wait:
-        waiting.for_active(session.api, name, CONNECTION.statuses, connection_id, timeout)
+        waiting.for_active(run.api, name, CONNECTION.statuses, connection_id, timeout)
 
 
 for _command in connection_looks.COMMANDS:
@@ -187,7 +185,7 @@ for _command in connection_looks.COMMANDS:
 
 
 def _body(
-    session: remote.Session,
+    run: remote.Run,
     used: tuple[Field, ...],
     rules: tuple[str, ...],
     psk_file: str | None,
@@ -202,9 +200,9 @@ def _body(
     body = fields.body(used, given, file, CONNECTION.envelope)
     for key, kind in (("vgw_id", GATEWAY), ("cgw_id", CUSTOMER_GATEWAY)):
         if isinstance(body.get(key), str):
-            body[key] = session.find(kind, body[key])
+            body[key] = run.find(kind, body[key])
     if "vgw_id" in body:
-        body["vgw_ip"] = _endpoint(session, body["vgw_id"], str(body.get("vgw_ip", "1")))
+        body["vgw_ip"] = _endpoint(run, body["vgw_id"], str(body.get("vgw_ip", "1")))
     if rules:
         body["policy_rules"] = [_rule(text) for text in rules]
     if psk_file:
@@ -215,11 +213,11 @@ def _body(
     return body
 
 
-def _endpoint(session: remote.Session, gateway_id: str, given: str) -> str:
+def _endpoint(run: remote.Run, gateway_id: str, given: str) -> str:
     """What `vgw_ip` must be: the id of an EIP of the gateway, or the address of a private endpoint."""
     if resources.is_id(given):
         return given
-    gateway = session.api.get(session.api.v5(GATEWAY.path, gateway_id))[GATEWAY.envelope]
+    gateway = run.api.get(run.api.v5(GATEWAY.path, gateway_id))[GATEWAY.envelope]
     ends = [(gateway.get(f"eip{number}") or {}, gateway.get(f"access_private_ip_{number}")) for number in (1, 2)]
     for number, (eip, address) in enumerate(ends, 1):
         if given in {str(number), eip.get("ip_address"), address}:
@@ -234,12 +232,12 @@ def _rule(text: str) -> dict[str, Any]:
     return {"source": source, "destination": destinations.split(",")}
 
 
-def _check(session: remote.Session, body: dict[str, Any]) -> None:
+def _check(run: remote.Run, body: dict[str, Any]) -> None:
     """Prints the result of a check. Raises Refused when a create would be refused."""
-    path = session.api.ours(CONNECTION.statuses, "check")
-    answer = crud.send(session, "POST", path, {CONNECTION.envelope: body}, CREATE)
+    path = run.api.ours(CONNECTION.statuses, "check")
+    answer = crud.send(run, "POST", path, {CONNECTION.envelope: body}, CREATE)
     found = answer["check"]
-    session.show_fields(answer, crud.flat({key: found[key] for key in ("vpn_connection", "device") if key in found}))
+    run.show_fields(answer, crud.flat({key: found[key] for key in ("vpn_connection", "device") if key in found}))
     for each in found["warnings"]:
         output.say(f"warning: {each['field']}: {each['message']}")
     if not found["valid"]:

@@ -10,20 +10,20 @@ from landbridge.client import failures, output, waiting
 from landbridge.client.resources import Kind
 
 
-def create(session: remote.Session, kind: Kind, body: dict[str, Any], fields: Sequence[Field]) -> dict[str, Any]:
+def create(run: remote.Run, kind: Kind, body: dict[str, Any], fields: Sequence[Field]) -> dict[str, Any]:
     """Creates a resource and prints its id, or the whole answer. Returns the resource."""
-    answer = send(session, "POST", session.api.v5(kind.path), {kind.envelope: body}, fields)
+    answer = send(run, "POST", run.api.v5(kind.path), {kind.envelope: body}, fields)
     made: dict[str, Any] = answer[kind.envelope]
-    if session.form == "table":
+    if run.form == "table":
         print(made["id"], flush=True)
     else:
-        output.document(answer, session.form)
+        output.document(answer, run.form)
     output.say(f"created {kind.title} {made['name']}")
     return made
 
 
 def update(
-    session: remote.Session,
+    run: remote.Run,
     kind: Kind,
     resource_id: str,
     body: dict[str, Any],
@@ -33,43 +33,43 @@ def update(
     """Changes the fields of the body, and no other. Raises Usage when there are none."""
     if not body:
         raise failures.Usage(f"nothing to change: give {', '.join(field.flag for field in fields[:3])} … or --file")
-    answer = send(session, "PUT", session.api.v5(kind.path, resource_id), {kind.envelope: body}, fields, **query)
-    if session.form != "table":
-        output.document(answer, session.form)
+    answer = send(run, "PUT", run.api.v5(kind.path, resource_id), {kind.envelope: body}, fields, **query)
+    if run.form != "table":
+        output.document(answer, run.form)
     changed: dict[str, Any] = answer[kind.envelope]
     output.say(f"updated {kind.title} {changed['name']}")
     return changed
 
 
 def send(
-    session: remote.Session, method: str, path: str, body: object, fields: Sequence[Field], **query: object
+    run: remote.Run, method: str, path: str, body: object, fields: Sequence[Field], **query: object
 ) -> dict[str, Any]:
     """The answer. A refusal names the flag of each wrong field."""
     try:
-        return session.api.send(method, path, body, **query)
+        return run.api.send(method, path, body, **query)
     except failures.Refused as error:
         raise bodies.explained(error, fields) from None
 
 
-def show(session: remote.Session, kind: Kind, resource_id: str) -> dict[str, Any]:
+def show(run: remote.Run, kind: Kind, resource_id: str) -> dict[str, Any]:
     """The answer to a GET of a resource."""
-    return session.api.get(session.api.v5(kind.path, resource_id))
+    return run.api.get(run.api.v5(kind.path, resource_id))
 
 
 def delete(
-    session: remote.Session, kind: Kind, given: str, *, yes: bool, wait: bool, timeout: float, retype: bool = False
+    run: remote.Run, kind: Kind, given: str, *, yes: bool, wait: bool, timeout: float, retype: bool = False
 ) -> None:
     """Deletes a resource after a question. `retype`: its name must be typed."""
-    resource_id = session.find(kind, given)
-    name = show(session, kind, resource_id)[kind.envelope]["name"]
-    account = session.api.account
+    resource_id = run.find(kind, given)
+    name = show(run, kind, resource_id)[kind.envelope]["name"]
+    account = run.api.account
     question = f"Delete {kind.title} {name} ({resource_id}) at {account.endpoint}?"
     remote.is_agreed(question, yes=yes, name=name if retype else None)
-    path = session.api.v5(kind.path, resource_id)
-    session.api.send("DELETE", path)
+    path = run.api.v5(kind.path, resource_id)
+    run.api.send("DELETE", path)
     output.say(f"deleting {kind.title} {name}" if kind.statuses else f"deleted {kind.title} {name}")
     if wait:
-        waiting.for_end(session.api, name, path, timeout)
+        waiting.for_end(run.api, name, path, timeout)
 
 
 def flat(value: object, prefix: str = "") -> list[tuple[str, output.Cell]]:

@@ -28,13 +28,13 @@ def customer_gateway() -> None:
 
 @customer_gateway.command("list")
 @remote.asks
-def _list(session: remote.Session) -> None:
+def _list(run: remote.Run) -> None:
     """List the customer gateways.
 
     Columns: name, type and value of the identity, AS number, id.
     """
-    found = list(resources.list_all(session.api, CUSTOMER_GATEWAY))
-    session.show(
+    found = list(resources.list_all(run.api, CUSTOMER_GATEWAY))
+    run.show(
         {CUSTOMER_GATEWAY.collection: found},
         ("NAME", "TYPE", "IDENTITY", "ASN", "ID"),
         lambda: [
@@ -47,10 +47,10 @@ def _list(session: remote.Session) -> None:
 @customer_gateway.command("show")
 @remote.asks
 @remote.name_of(CUSTOMER_GATEWAY)
-def _show(session: remote.Session, name: str) -> None:
+def _show(run: remote.Run, name: str) -> None:
     """Show a customer gateway."""
-    answer = crud.show(session, CUSTOMER_GATEWAY, session.find(CUSTOMER_GATEWAY, name))
-    session.show_fields(answer, crud.flat(answer[CUSTOMER_GATEWAY.envelope]))
+    answer = crud.show(run, CUSTOMER_GATEWAY, run.find(CUSTOMER_GATEWAY, name))
+    run.show_fields(answer, crud.flat(answer[CUSTOMER_GATEWAY.envelope]))
 
 
 @customer_gateway.command("create")
@@ -61,7 +61,7 @@ def _show(session: remote.Session, name: str) -> None:
 @_CERTIFICATE
 @fields.FILE
 def _create(
-    session: remote.Session,
+    run: remote.Run,
     address: str | None,
     fqdn: str | None,
     ca_certificate: str | None,
@@ -76,7 +76,7 @@ def _create(
         body |= {"id_type": "ip" if address else "fqdn", "id_value": address or fqdn}
     if ca_certificate:
         body["ca_certificate"] = {"content": fields.read_text(ca_certificate)}
-    crud.create(session, CUSTOMER_GATEWAY, body, CREATE)
+    crud.create(run, CUSTOMER_GATEWAY, body, CREATE)
 
 
 @customer_gateway.command("update")
@@ -85,18 +85,18 @@ def _create(
 @fields.options(_UPDATE)
 @_CERTIFICATE
 @fields.FILE
-def _update(session: remote.Session, name: str, ca_certificate: str | None, file: str | None, **given: Any) -> None:
+def _update(run: remote.Run, name: str, ca_certificate: str | None, file: str | None, **given: Any) -> None:
     """Change the name or the CA certificate of a customer gateway."""
     body = fields.body(_UPDATE, given, file, CUSTOMER_GATEWAY.envelope)
     if ca_certificate:
         body["ca_certificate"] = {"content": fields.read_text(ca_certificate)}
-    crud.update(session, CUSTOMER_GATEWAY, session.find(CUSTOMER_GATEWAY, name), body, _UPDATE)
+    crud.update(run, CUSTOMER_GATEWAY, run.find(CUSTOMER_GATEWAY, name), body, _UPDATE)
 
 
 @customer_gateway.command("delete")
 @remote.asks
 @remote.name_of(CUSTOMER_GATEWAY)
 @remote.YES
-def _delete(session: remote.Session, name: str, yes: bool) -> None:
+def _delete(run: remote.Run, name: str, yes: bool) -> None:
     """Delete a customer gateway that no connection uses."""
-    crud.delete(session, CUSTOMER_GATEWAY, name, yes=yes, wait=False, timeout=0)
+    crud.delete(run, CUSTOMER_GATEWAY, name, yes=yes, wait=False, timeout=0)

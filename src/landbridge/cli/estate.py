@@ -23,21 +23,21 @@ _AUDIT_PAGE = 500
 @click.command
 @remote.asks
 @click.option("--limit", type=click.IntRange(min=1), default=20, help="Rows of problems (default 20).")
-def status(session: remote.Session, limit: int) -> None:
+def status(run: remote.Run, limit: int) -> None:
     """Show the estate on one screen: counts, problems with their causes, redundancy, recent changes.
 
     In a pipe each line begins with its section: count, problem, not-redundant, changed.
     """
-    gateways = list(resources.list_statuses(session.api, GATEWAY))
-    connections = list(resources.list_statuses(session.api, CONNECTION))
-    audit = _audit(session.api)
-    if session.form != "table":
+    gateways = list(resources.list_statuses(run.api, GATEWAY))
+    connections = list(resources.list_statuses(run.api, CONNECTION))
+    audit = _audit(run.api)
+    if run.form != "table":
         found = {GATEWAY.collection: gateways, CONNECTION.collection: connections, "audit_events": audit}
-        output.document(found, session.form)
+        output.document(found, run.form)
         return
     names = {each["id"]: each["name"] for each in (*gateways, *connections)}
     if any(each["action"].endswith("_cgw") for each in audit):
-        names |= resources.names(session.api, CUSTOMER_GATEWAY)
+        names |= resources.names(run.api, CUSTOMER_GATEWAY)
     kinds = (("gateway", gateways), ("connection", connections))
     rows = (_problem(kind, each, names) for kind, some in kinds for each in some)
     problems = [row for row in rows if row is not None]
@@ -45,7 +45,7 @@ def status(session: remote.Session, limit: int) -> None:
     recent = _recent_changes(gateways, connections, audit, names)
     counts = [("gateways", *_counts(gateways)), ("connections", *_counts(connections))]
     if output.is_terminal():
-        _screen(session, counts, problems, limit, not_redundant, recent)
+        _screen(run, counts, problems, limit, not_redundant, recent)
     else:
         _lines(counts, problems, not_redundant, recent)
 
@@ -96,14 +96,14 @@ def _recent_changes(
 
 
 def _screen(
-    session: remote.Session,
+    run: remote.Run,
     counts: Sequence[tuple[str, ...]],
     problems: Sequence[tuple[Cell, ...]],
     limit: int,
     not_redundant: Sequence[str],
     recent: Sequence[tuple[Cell, ...]],
 ) -> None:
-    account = session.api.account
+    account = run.api.account
     output.fields(
         [
             ("service", f"{account.endpoint}, project {account.project_id} ({account.source})"),
@@ -137,13 +137,13 @@ def _lines(
 
 @click.command
 @remote.asks
-def quota(session: remote.Session) -> None:
+def quota(run: remote.Run) -> None:
     """List the quotas of the project, and how much of them is used.
 
     Columns: type, used, quota (-1: any number).
     """
-    answer = session.api.get(session.api.v5("vpn", "quotas"))
-    session.show(
+    answer = run.api.get(run.api.v5("vpn", "quotas"))
+    run.show(
         answer,
         ("TYPE", "USED", "QUOTA"),
         lambda: [(each["type"], each["used"], each["quota"]) for each in answer["quotas"]["resources"]],
@@ -161,21 +161,21 @@ def quota(session: remote.Session) -> None:
 @click.option("--from", "since", metavar="TIME", help="Only then or later, such as 2026-11-30T08:00:00Z.")
 @click.option("--to", "until", metavar="TIME", help="Only then or earlier.")
 @click.option("--limit", type=click.IntRange(min=1), default=50, help="How many (default 50).")
-def audit(session: remote.Session, kind: str, resource: str | None, limit: int, **filters: str | None) -> None:
+def audit(run: remote.Run, kind: str, resource: str | None, limit: int, **filters: str | None) -> None:
     """List the changes of the project with their actors, newest first; for admins.
 
     Columns: time, actor, operation, id of the resource, id of the request.
     """
     query = {
-        "resource_id": session.find(KINDS[kind], resource) if resource else None,
+        "resource_id": run.find(KINDS[kind], resource) if resource else None,
         "action": filters["action"],
         "actor": filters["actor"],
         "from": filters["since"],
         "to": filters["until"],
     }
-    pages = session.api.pages(session.api.ours("audit"), "audit_events", min(limit, _AUDIT_PAGE), **query)
+    pages = run.api.pages(run.api.ours("audit"), "audit_events", min(limit, _AUDIT_PAGE), **query)
     found = [event for _, event in zip(range(limit), pages, strict=False)]
-    session.show(
+    run.show(
         {"audit_events": found},
         ("WHEN", "ACTOR", "ACTION", "RESOURCE", "REQUEST"),
         lambda: [

@@ -61,13 +61,13 @@ def gateway() -> None:
 @gateway.command("list")
 @remote.asks
 @click.option("--status", metavar="STATUS", help="Only those of this status, such as FAULT.")
-def _list(session: remote.Session, status: str | None) -> None:
+def _list(run: remote.Run, status: str | None) -> None:
     """List the VPN gateways with their statuses.
 
     Columns: name, status, since, whether its redundancy is met, why, id.
     """
-    found = list(resources.list_statuses(session.api, GATEWAY, status=status))
-    session.show(
+    found = list(resources.list_statuses(run.api, GATEWAY, status=status))
+    run.show(
         {GATEWAY.collection: found},
         ("NAME", "STATUS", "SINCE", "REDUNDANT", "REASON", "ID"),
         lambda: [
@@ -87,11 +87,11 @@ def _list(session: remote.Session, status: str | None) -> None:
 @gateway.command("show")
 @remote.asks
 @remote.name_of(GATEWAY)
-def _show(session: remote.Session, name: str) -> None:
+def _show(run: remote.Run, name: str) -> None:
     """Show a VPN gateway: its endpoints, subnets and tags."""
-    answer = crud.show(session, GATEWAY, session.find(GATEWAY, name))
+    answer = crud.show(run, GATEWAY, run.find(GATEWAY, name))
     shown = {key: value for key, value in answer[GATEWAY.envelope].items() if key not in {"master_eip", "slave_eip"}}
-    session.show_fields(answer, crud.flat(shown))
+    run.show_fields(answer, crud.flat(shown))
 
 
 @gateway.command("create")
@@ -100,14 +100,14 @@ def _show(session: remote.Session, name: str) -> None:
 @fields.FILE
 @remote.WAIT
 @remote.TIMEOUT
-def _create(session: remote.Session, file: str | None, wait: bool, timeout: float, **given: Any) -> None:
+def _create(run: remote.Run, file: str | None, wait: bool, timeout: float, **given: Any) -> None:
     """Create a VPN gateway, and print its id.
 
     With `--wait` the command ends when the gateway is ACTIVE.
     """
-    made = crud.create(session, GATEWAY, fields.body(CREATE, given, file, GATEWAY.envelope), CREATE)
+    made = crud.create(run, GATEWAY, fields.body(CREATE, given, file, GATEWAY.envelope), CREATE)
     if wait:
-        waiting.for_active(session.api, made["name"], GATEWAY.statuses, made["id"], timeout)
+        waiting.for_active(run.api, made["name"], GATEWAY.statuses, made["id"], timeout)
 
 
 @gateway.command("update")
@@ -119,22 +119,22 @@ def _create(session: remote.Session, file: str | None, wait: bool, timeout: floa
 @remote.WAIT
 @remote.TIMEOUT
 def _update(
-    session: remote.Session, name: str, flavor: str | None, file: str | None, wait: bool, timeout: float, **given: Any
+    run: remote.Run, name: str, flavor: str | None, file: str | None, wait: bool, timeout: float, **given: Any
 ) -> None:
     """Change a VPN gateway. What no flag names stays as it is.
 
     `--local-subnet` replaces all local subnets.
     """
-    gateway_id = session.find(GATEWAY, name)
+    gateway_id = run.find(GATEWAY, name)
     body = fields.body(UPDATE, given, file, GATEWAY.envelope)
     if flavor:
-        path = session.api.v5(GATEWAY.path, gateway_id, "update-specification")
-        crud.send(session, "POST", path, {GATEWAY.envelope: {"flavor": flavor}}, ())
+        path = run.api.v5(GATEWAY.path, gateway_id, "update-specification")
+        crud.send(run, "POST", path, {GATEWAY.envelope: {"flavor": flavor}}, ())
         output.say(f"{name} has flavor {flavor}")
     if body or not flavor:
-        crud.update(session, GATEWAY, gateway_id, body, UPDATE)
+        crud.update(run, GATEWAY, gateway_id, body, UPDATE)
     if wait:
-        waiting.for_active(session.api, name, GATEWAY.statuses, gateway_id, timeout)
+        waiting.for_active(run.api, name, GATEWAY.statuses, gateway_id, timeout)
 
 
 @gateway.command("delete")
@@ -143,20 +143,20 @@ def _update(
 @remote.YES
 @remote.WAIT
 @remote.TIMEOUT
-def _delete(session: remote.Session, name: str, yes: bool, wait: bool, timeout: float) -> None:
+def _delete(run: remote.Run, name: str, yes: bool, wait: bool, timeout: float) -> None:
     """Delete a VPN gateway that has no connections.
 
     At a terminal its name must be typed. With `--wait` the command ends when nothing of the gateway is left.
     """
-    crud.delete(session, GATEWAY, name, yes=yes, wait=wait, timeout=timeout, retype=True)
+    crud.delete(run, GATEWAY, name, yes=yes, wait=wait, timeout=timeout, retype=True)
 
 
 @gateway.command("diagnose")
 @remote.asks
 @remote.name_of(GATEWAY)
-def _diagnose(session: remote.Session, name: str) -> None:
+def _diagnose(run: remote.Run, name: str) -> None:
     """Say why a VPN gateway is in its state, which single failure would cut subnets, and who dials it unknown."""
-    answer = session.api.get(session.api.ours(GATEWAY.statuses, session.find(GATEWAY, name), "diagnosis"))
+    answer = run.api.get(run.api.ours(GATEWAY.statuses, run.find(GATEWAY, name), "diagnosis"))
     found = answer["diagnosis"]
     redundancy = found.get("redundancy") or {}
     counts = [f"{each['count']} {each['status']}" for each in found["connections"]]
@@ -176,21 +176,21 @@ def _diagnose(session: remote.Session, name: str) -> None:
             for each in found["strangers"]
         ),
     ]
-    session.show_fields(answer, pairs)
+    run.show_fields(answer, pairs)
 
 
 @gateway.command("routes")
 @remote.asks
 @remote.name_of(GATEWAY)
-def _routes(session: remote.Session, name: str) -> None:
+def _routes(run: remote.Run, name: str) -> None:
     """List the routes of a VPN gateway.
 
     Columns: destination, next hop, outer address, origin and AS path of a learned route.
     """
-    path = session.api.v5(GATEWAY.path, session.find(GATEWAY, name), "routing-table")
-    found = list(session.api.pages(path, "routing_table", resources.PAGE))
+    path = run.api.v5(GATEWAY.path, run.find(GATEWAY, name), "routing-table")
+    found = list(run.api.pages(path, "routing_table", resources.PAGE))
     names = ("destination", "nexthop", "outbound_interface_ip", "origin", "as_path")
-    session.show(
+    run.show(
         {"routing_table": found},
         ("DESTINATION", "NEXT HOP", "OUT", "ORIGIN", "AS PATH"),
         lambda: [tuple(each.get(key) for key in names) for each in found],

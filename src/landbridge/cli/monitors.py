@@ -16,14 +16,14 @@ def monitor() -> None:
 
 @monitor.command("list")
 @remote.asks
-def _list(session: remote.Session) -> None:
+def _list(run: remote.Run) -> None:
     """List the connection monitors.
 
     Columns: connection, status, source, destination, id.
     """
-    answer = session.api.get(session.api.v5(_PATH))
-    names = resources.names(session.api, CONNECTION) if session.form == "table" else {}
-    session.show(
+    answer = run.api.get(run.api.v5(_PATH))
+    names = resources.names(run.api, CONNECTION) if run.form == "table" else {}
+    run.show(
         answer,
         ("CONNECTION", "STATUS", "SOURCE", "DESTINATION", "ID"),
         lambda: [
@@ -42,43 +42,43 @@ def _list(session: remote.Session) -> None:
 @monitor.command("show")
 @remote.asks
 @remote.name_of(CONNECTION, "connection")
-def _show(session: remote.Session, connection: str) -> None:
+def _show(run: remote.Run, connection: str) -> None:
     """Show the monitor of a connection."""
-    answer = session.api.get(session.api.v5(_PATH, _find(session, connection)))
-    session.show_fields(answer, crud.flat(answer[_ENVELOPE]))
+    answer = run.api.get(run.api.v5(_PATH, _find(run, connection)))
+    run.show_fields(answer, crud.flat(answer[_ENVELOPE]))
 
 
 @monitor.command("create")
 @remote.asks
 @remote.name_of(CONNECTION, "connection")
-def _create(session: remote.Session, connection: str) -> None:
+def _create(run: remote.Run, connection: str) -> None:
     """Create the monitor of a connection, and print its id."""
-    body = {_ENVELOPE: {"vpn_connection_id": session.find(CONNECTION, connection)}}
-    answer = session.api.send("POST", session.api.v5(_PATH), body)
-    if session.form == "table":
+    body = {_ENVELOPE: {"vpn_connection_id": run.find(CONNECTION, connection)}}
+    answer = run.api.send("POST", run.api.v5(_PATH), body)
+    if run.form == "table":
         print(answer[_ENVELOPE]["id"])
     else:
-        output.document(answer, session.form)
+        output.document(answer, run.form)
 
 
 @monitor.command("delete")
 @remote.asks
 @remote.name_of(CONNECTION, "connection")
 @remote.YES
-def _delete(session: remote.Session, connection: str, yes: bool) -> None:
+def _delete(run: remote.Run, connection: str, yes: bool) -> None:
     """Delete the monitor of a connection."""
-    monitor_id = _find(session, connection)
+    monitor_id = _find(run, connection)
     remote.is_agreed(f"Delete the monitor of connection {connection}?", yes=yes)
-    session.api.send("DELETE", session.api.v5(_PATH, monitor_id))
+    run.api.send("DELETE", run.api.v5(_PATH, monitor_id))
     output.say(f"deleted the monitor of {connection}")
 
 
-def _find(session: remote.Session, given: str) -> str:
+def _find(run: remote.Run, given: str) -> str:
     """The id of the monitor of a connection, or of the monitor that has the id `given`."""
-    found = session.api.get(session.api.v5(_PATH))["connection_monitors"]
+    found = run.api.get(run.api.v5(_PATH))["connection_monitors"]
     if given in {each["id"] for each in found}:
         return given
-    connection_id = session.find(CONNECTION, given)
+    connection_id = run.find(CONNECTION, given)
     for each in found:
         if each["vpn_connection_id"] == connection_id:
             return str(each["id"])

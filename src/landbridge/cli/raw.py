@@ -14,17 +14,17 @@ from landbridge.client import failures, output
 @click.argument("path")
 @click.option("--query", "pairs", multiple=True, metavar="NAME=VALUE", help="A parameter of the query; many.")
 @click.option("--file", metavar="FILE", help="The body of the request, in JSON; - is stdin.")
-def api(session: remote.Session, method: str, path: str, pairs: tuple[str, ...], file: str | None) -> None:
+def api(run: remote.Run, method: str, path: str, pairs: tuple[str, ...], file: str | None) -> None:
     """Send any request of the API, and print its answer in JSON: upgrades and their jobs, zones, batches, counts of tags.
 
     PATH begins with /v5/{project_id}/, /v5.1/{project_id}/ or /landbridge/v1/{project_id}/; `{project_id}` is replaced. `/docs` of the service lists
     the operations. A write is sent as it is, without a question.
     """
-    whole = path.replace("{project_id}", session.api.account.project_id)
+    whole = path.replace("{project_id}", run.api.account.project_id)
     query = {each["key"]: each["value"] for each in (fields.pair(text, "--query") for text in pairs)}
-    answer = crud.send(session, method.upper(), whole, _body(file) if file else None, (), **query)
+    answer = crud.send(run, method.upper(), whole, _body(file) if file else None, (), **query)
     if answer:
-        output.document(answer, "yaml" if session.form == "yaml" else "json")
+        output.document(answer, "yaml" if run.form == "yaml" else "json")
 
 
 def _body(file: str) -> object:

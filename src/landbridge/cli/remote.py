@@ -40,8 +40,8 @@ TIMEOUT = click.option(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Session:
-    """A run of a command. `form`: one of output.FORMATS."""
+class Run:
+    """A run of a command that asks the API. `form`: one of output.FORMATS."""
 
     api: api.Api
     form: str
@@ -67,14 +67,14 @@ class Session:
 
 
 def asks(function: Callable[..., object]) -> Callable[..., Any]:
-    """Makes the function a command that asks the API: it gets a Session before its own arguments."""
+    """Makes the function a command that asks the API: it gets a Run before its own arguments."""
 
     @functools.wraps(function)
     def run(form: str, **arguments: Any) -> object:
         flags = accounts.Flags(**{name: arguments.pop(name) for name in ACCOUNT})
         made = api.Api(accounts.find(flags), lambda text: output.say(f"warning: {text}"))
         with contextlib.closing(made):
-            return function(Session(api=made, form=form), **arguments)
+            return function(Run(api=made, form=form), **arguments)
 
     command: Callable[..., Any] = run
     for option in reversed(_OPTIONS):

@@ -20,15 +20,15 @@ def tags() -> None:
 @remote.asks
 @_KIND
 @click.argument("name", metavar="[NAME|ID]", required=False)
-def _list(session: remote.Session, kind: str, name: str | None) -> None:
+def _list(run: remote.Run, kind: str, name: str | None) -> None:
     """List the tags of a resource, or of all resources of a kind.
 
     Columns: key, value.
     """
     of = KINDS[kind]
-    inner = (session.find(of, name), "tags") if name else ("tags",)
-    answer = session.api.get(session.api.v5(of.tagged, *inner))
-    session.show(
+    inner = (run.find(of, name), "tags") if name else ("tags",)
+    answer = run.api.get(run.api.v5(of.tagged, *inner))
+    run.show(
         answer,
         ("KEY", "VALUE"),
         lambda: [
@@ -42,9 +42,9 @@ def _list(session: remote.Session, kind: str, name: str | None) -> None:
 @_KIND
 @_NAME
 @_TAGS
-def _set(session: remote.Session, kind: str, name: str, pairs: tuple[str, ...]) -> None:
+def _set(run: remote.Run, kind: str, name: str, pairs: tuple[str, ...]) -> None:
     """Add tags to a resource, or change their values. Other tags stay."""
-    _change(session, KINDS[kind], name, "create", [fields.pair(text, "KEY=VALUE") for text in pairs])
+    _change(run, KINDS[kind], name, "create", [fields.pair(text, "KEY=VALUE") for text in pairs])
 
 
 @tags.command("unset")
@@ -52,14 +52,14 @@ def _set(session: remote.Session, kind: str, name: str, pairs: tuple[str, ...]) 
 @_KIND
 @_NAME
 @click.argument("keys", nargs=-1, required=True, metavar="KEY…")
-def _unset(session: remote.Session, kind: str, name: str, keys: tuple[str, ...]) -> None:
+def _unset(run: remote.Run, kind: str, name: str, keys: tuple[str, ...]) -> None:
     """Remove tags from a resource, by their keys."""
-    _change(session, KINDS[kind], name, "delete", [{"key": key} for key in keys])
+    _change(run, KINDS[kind], name, "delete", [{"key": key} for key in keys])
 
 
-def _change(session: remote.Session, kind: Kind, name: str, action: str, changed: list[dict[str, str]]) -> None:
-    path = session.api.v5(kind.tagged, session.find(kind, name), "tags", action)
-    session.api.send("POST", path, {"tags": changed})
+def _change(run: remote.Run, kind: Kind, name: str, action: str, changed: list[dict[str, str]]) -> None:
+    path = run.api.v5(kind.tagged, run.find(kind, name), "tags", action)
+    run.api.send("POST", path, {"tags": changed})
     output.say(f"{'set' if action == 'create' else 'removed'} {len(changed)} of the tags of {name}")
 
 
@@ -67,7 +67,7 @@ def _change(session: remote.Session, kind: Kind, name: str, action: str, changed
 @remote.asks
 @_KIND
 @_TAGS
-def _find(session: remote.Session, kind: str, pairs: tuple[str, ...]) -> None:
+def _find(run: remote.Run, kind: str, pairs: tuple[str, ...]) -> None:
     """List the resources that have all these tags.
 
     Columns: name, tags, id.
@@ -75,8 +75,8 @@ def _find(session: remote.Session, kind: str, pairs: tuple[str, ...]) -> None:
     of = KINDS[kind]
     wanted = [fields.pair(text, "KEY=VALUE") for text in pairs]
     body = {"tags": [{"key": each["key"], "values": [each["value"]]} for each in wanted]}
-    answer = session.api.send("POST", session.api.v5(of.tagged, "resource-instances", "filter"), body)
-    session.show(
+    answer = run.api.send("POST", run.api.v5(of.tagged, "resource-instances", "filter"), body)
+    run.show(
         answer,
         ("NAME", "TAGS", "ID"),
         lambda: [
