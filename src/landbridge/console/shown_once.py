@@ -13,7 +13,7 @@ from landbridge import model
 from landbridge.operations import clock
 from landbridge.operations.call import Service
 
-COOKIE = "landbridge_once"
+COOKIE = "landbridge_shown_once"
 LIFETIME_SECONDS = 60
 #: Compressed bytes of a text. With the name of the cookie and base64 they stay below 4,096 bytes, which every browser keeps (RFC 6265, section 6.1).
 ROOM = 2800
