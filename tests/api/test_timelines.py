@@ -133,7 +133,7 @@ def test_an_attempt_is_told_as_messages(still: Any):
                 "at": ended,
                 "kind": "refusal",
                 "sender": "device",
-                "text": "AUTHENTICATION_FAILED, phase 1",
+                "text": "the device refuses phase 1: AUTHENTICATION_FAILED",
                 "line": LINE,
             },
         ],

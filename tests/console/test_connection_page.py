@@ -35,7 +35,7 @@ def test_a_difference_is_marked_with_its_cause_and_its_step(person: Callable[...
     assert re.findall(r"<mark>(.*?)</mark>", page) == ["aes-256"]
     text = words(page)
     assert "on this connection, set encryption_algorithm to aes-256 (ikepolicy)" in text
-    assert "phase 1: the proposals of the device do not fit (failed here)" in text
+    assert "no proposal of phase 1 fits: the device offers " in text
 
 
 @pytest.mark.parametrize(("state", "marked"), [("down:psk", "another one"), ("down:selectors", "192.0.2.0/24")])

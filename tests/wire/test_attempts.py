@@ -2,9 +2,10 @@
 
 import typing
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from landbridge.model import negotiation
 from landbridge.model.negotiation import Identity, Proposal, Selectors
@@ -19,11 +20,13 @@ _GCM, _PAIR = "aes-256-gcm-16 / sha2-384", "10.0.0.0/24 - 192.168.44.0/24, 192.1
 FQDN, ADDRESS = Identity(kind="fqdn", value="branch"), Identity(kind="ip", value="198.51.100.2")
 
 
-@pytest.mark.parametrize("kind", [pytest.param(kind, id=kind.__name__) for kind in typing.get_args(negotiation.Fact)])
-def test_each_kind_has_words(kind: type[Any]):
+@given(
+    st.one_of([st.builds(kind, at=st.just(AT), line=st.just("a line")) for kind in typing.get_args(negotiation.Fact)])
+)
+def test_each_fact_has_a_text(fact: negotiation.Fact):
     """One that no rule knows has the daemon's line alone."""
-    default = attempts.text.dispatch(object)
-    assert (attempts.text.dispatch(kind) is default) == (kind is negotiation.Unknown)
+    assert attempts.text(fact)
+    assert (attempts.text(fact) == "a line") == isinstance(fact, negotiation.Unknown)
 
 
 @pytest.mark.parametrize(
@@ -57,12 +60,12 @@ def test_each_kind_has_words(kind: type[Any]):
         (negotiation.Retransmits(at=AT, sender="device", count=1, message=3), "request 3 received again, 1 times"),
         (
             negotiation.ProposalMismatch(at=AT, phase=1, offered=(THEIRS, THEIRS), configured=(OURS,)),
-            f"no proposal of phase 1 fits: the device offers {_GCM} or {_GCM}; this connection has aes-128 / sha2-256 / group14, group15",
+            f"no proposal of phase 1 fits: the device offers {_GCM} or {_GCM}; this connection has aes-128 / sha2-256 / group14 or group15",
         ),
         (negotiation.ProposalChosen(at=AT, phase=2, proposal=THEIRS), f"phase 2: {_GCM}"),
         (
             negotiation.Refusal(at=AT, sender="device", phase=1, notify="INVALID_KE_PAYLOAD", data="group19"),
-            "INVALID_KE_PAYLOAD (group19), phase 1",
+            "the device refuses phase 1: INVALID_KE_PAYLOAD (group19)",
         ),
         (
             negotiation.NoConnection(at=AT, reason="ids", local=ADDRESS, peer=FQDN),
@@ -78,12 +81,13 @@ def test_each_kind_has_words(kind: type[Any]):
             negotiation.SelectorsRefused(at=AT, asked=(PAIR, ANY)),
             f"the device asks for subnets that this connection does not have: {_PAIR}; 0.0.0.0/0 - 0.0.0.0/0",
         ),
-        (negotiation.Established(at=AT, phase=1, again=True), "phase 1 is renewed"),
+        (negotiation.Established(at=AT, phase=1, again=True), "IKE_SA established again"),
         (
             negotiation.Established(at=AT, phase=2, selectors=PAIR),
-            f"phase 2 is up: {_PAIR}",
+            f"CHILD_SA established: {_PAIR}",
         ),
-        (negotiation.Nat(at=AT, side="us"), "there is a NAT before the VPN gateway"),
+        (negotiation.Deleted(at=AT, sender="us", phase=2), "the VPN gateway ends the CHILD_SA"),
+        (negotiation.Nat(at=AT, side="us"), "there is a NAT in front of the VPN gateway"),
         (negotiation.Unknown(at=AT, line="nobody knows"), "nobody knows"),
     ],
 )
@@ -98,7 +102,7 @@ def test_an_answer_has_time_kind_sender_and_line():
         "at": "2026-11-30T08:00:00.125Z",
         "kind": "refusal",
         "sender": "device",
-        "text": "AUTHENTICATION_FAILED, phase 1",
+        "text": "the device refuses phase 1: AUTHENTICATION_FAILED",
         "line": line,
     }
     assert attempts.fact(negotiation.Nat(at=AT, side="device")).keys() == {"at", "kind", "text"}

@@ -134,7 +134,7 @@ def _probe(probe: model.RecordedProbe) -> str:
 
 
 def _chosen(proposal: Proposal | None) -> str:
-    return f" {negotiation.proposal(proposal)}" if proposal else ""
+    return f" {proposal}" if proposal else ""
 
 
 # -- changes ----------------------------------------------------------------------------------------------------------

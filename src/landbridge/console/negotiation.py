@@ -4,12 +4,13 @@ Each fact of an attempt is a step with a sentence. A message is an arrow; any ot
 negotiation failed is marked.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from landbridge.model import negotiation
 from landbridge.model.negotiation import Attempt, Fact, Party
+from landbridge.wire import attempts
 
 #: Pixels of the drawing: the height of a step and of the head. The template has the width and the two lines of the sides.
 STEP, HEAD = 34, 34
@@ -27,7 +28,6 @@ _OUTCOMES = {
     "replaced": "Another IKE_SA replaced this one.",
     "stopped": "A changed configuration or the end of the daemon ended it.",
 }
-_SIDES: dict[Party, str] = {"us": "the VPN gateway", "device": "the device"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,68 +116,4 @@ _FAILURES = (
 def _step(fact: Fact, *, failed: bool) -> Step:
     sender = fact.sender if isinstance(fact, negotiation.Message) else None
     side: Party = getattr(fact, "sender", None) or getattr(fact, "side", None) or "us"
-    return Step(at=fact.at, text=text(fact), sender=sender, side=side, failed=failed, line=fact.line)
-
-
-def text(fact: Fact) -> str:  # noqa: C901, PLR0912 - a sentence for each kind of fact
-    """What the fact says, in a few words."""
-    match fact:
-        case negotiation.Message():
-            kind = "request" if fact.is_request else "response"
-            return f"{fact.exchange} {kind} {fact.id}: {' '.join(fact.payloads)}".rstrip(": ")
-        case negotiation.Packet():
-            return f"packets with {fact.peer_address}:{fact.peer_port}"
-        case negotiation.Retransmits():
-            times = f"request {fact.message} repeated {fact.count} times"
-            return times + (", given up" if fact.gave_up else "")
-        case negotiation.ProposalMismatch():
-            return f"phase {fact.phase}: the proposals of the device do not fit"
-        case negotiation.ProposalChosen():
-            return f"phase {fact.phase}: {proposal(fact.proposal)}"
-        case negotiation.Refusal():
-            return f"{_SIDES[fact.sender]} refuses phase {fact.phase}: {fact.notify}"
-        case negotiation.NoConnection():
-            what = {"address": "addresses", "ids": "ids", "mode": "mode"}[fact.reason]
-            return f"no connection has the {what} of the message"
-        case negotiation.PeerIdentity():
-            got = f"the device calls itself {fact.got.value}"
-            return got if fact.wanted is None else f"{got}, expected is {fact.wanted.value}"
-        case negotiation.KeyMismatch():
-            return {
-                "differs": "the pre-shared keys differ",
-                "absent": "no pre-shared key fits the ids",
-                "undecryptable": "a message cannot be decrypted",
-            }[fact.problem]
-        case negotiation.MethodMismatch():
-            return f"the device authenticates by {fact.method}"
-        case negotiation.SelectorsRefused():
-            return "the subnets of the device do not fit: " + "; ".join(map(selectors, fact.asked))
-        case negotiation.Established():
-            what = "IKE_SA" if fact.phase == 1 else "CHILD_SA"
-            pair = f": {selectors(fact.selectors)}" if fact.selectors else ""
-            return f"{what} {'rekeyed' if fact.again else 'established'}{pair}"
-        case negotiation.Deleted():
-            return f"{_SIDES[fact.sender]} ends the {'IKE_SA' if fact.phase == 1 else 'CHILD_SA'}"
-        case negotiation.RekeyFailed():
-            return f"the rekey of phase {fact.phase} failed"
-        case negotiation.DataPlaneFailure():
-            return "this machine could not install the SA"
-        case negotiation.NotSent():
-            return "this machine refused to send a packet"
-        case negotiation.Nat():
-            return f"there is a NAT in front of {_SIDES[fact.side]}"
-        case negotiation.Replaced():
-            return "the device established another IKE_SA in place of this one"
-        case negotiation.Unknown():
-            return fact.line
-
-
-def proposal(one: negotiation.Proposal) -> str:
-    """`aes-128 / sha2-256 / group15`."""
-    prf = () if one.prf == one.integrity else one.prf
-    kinds: Iterable[tuple[str, ...]] = (one.encryption, one.integrity, prf, one.groups)
-    return " / ".join(" or ".join(kind) for kind in kinds if kind)
-
-
-def selectors(pair: negotiation.Selectors) -> str:
-    return f"{', '.join(pair.local)} - {', '.join(pair.remote)}"
+    return Step(at=fact.at, text=attempts.text(fact), sender=sender, side=side, failed=failed, line=fact.line)

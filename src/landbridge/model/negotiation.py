@@ -33,11 +33,20 @@ class Proposal:
     prf: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
 
+    def __str__(self) -> str:
+        """`aes-128 or aes-256 / sha2-256 / group15`. A PRF is included when it differs from the integrity algorithm."""
+        prf = () if self.prf == self.integrity else self.prf
+        return " / ".join(" or ".join(kind) for kind in (self.encryption, self.integrity, prf, self.groups) if kind)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
     kind: IdKind
     value: str
+
+    def __str__(self) -> str:
+        """`fqdn branch.example`."""
+        return f"{self.kind} {self.value}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +55,9 @@ class Selectors:
 
     local: tuple[str, ...]
     remote: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{', '.join(self.local)} - {', '.join(self.remote)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from landbridge.model import allowed_values, negotiation
 from landbridge.model.connection import IkeVersion
 from landbridge.model.negotiation import Identity
 from landbridge.status import proposals, rule_context, silence_causes
-from landbridge.status.rule_context import NEVER, AttemptView, Context, show
+from landbridge.status.rule_context import NEVER, AttemptView, Context
 
 #: A device that ends a tunnel within this time after it came up did not accept it.
 AT_ONCE = timedelta(seconds=10)
@@ -95,7 +95,7 @@ def _differs(name: str, got: Identity, wanted: Identity) -> tuple[str, ...]:
 
 
 def _id_remedy(name: str, theirs: Identity, end: str, ours: Identity) -> str:
-    there = f"on the device, set the {end} id to {show(ours)}"
+    there = f"on the device, set the {end} id to {ours}"
     if theirs.kind not in SETTABLE:
         return there
     return f"on this connection, set {name}_type to {theirs.kind} and {name} to {theirs.value} (ikepolicy); or {there}"
@@ -108,8 +108,8 @@ def _wrong_local_id(context: Context, view: AttemptView, fact: negotiation.Fact,
         context,
         view,
         fact,
-        ours=show(context.local_id),
-        theirs=show(wanted),
+        ours=str(context.local_id),
+        theirs=str(wanted),
         differs=differs,
         side="either" if wanted.kind in SETTABLE else "device",
         remedy=_id_remedy("local_id", wanted, "remote", context.local_id),
@@ -125,8 +125,8 @@ def _wrong_peer_id(context: Context, view: AttemptView, fact: negotiation.Fact, 
         view,
         fact,
         is_certain=not is_dial_in,
-        ours=show(context.peer_id),
-        theirs=f"another type than {got.kind}, with the text {got.value}" if of_another_type else show(got),
+        ours=str(context.peer_id),
+        theirs=f"another type than {got.kind}, with the text {got.value}" if of_another_type else str(got),
         differs=_differs("peer_id", got, context.peer_id),
         side="either" if got.kind in SETTABLE else "device",
         remedy=None if of_another_type else _id_remedy("peer_id", got, "local", context.peer_id),
@@ -161,7 +161,7 @@ def wrong_endpoint(context: Context, view: AttemptView, *, is_certain: bool = Tr
 
 
 def unknown_peer(context: Context, view: AttemptView) -> model.Cause:
-    ours, theirs = context.peer_address or show(context.peer_id), view.attempt.peer_address
+    ours, theirs = context.peer_address or str(context.peer_id), view.attempt.peer_address
     return rule_context.cause("unknown_peer", context, view, is_certain=False, ours=ours, theirs=theirs)
 
 
@@ -192,7 +192,7 @@ def _names_no_groups(view: AttemptView, fact: negotiation.ProposalMismatch) -> b
 
 def _selectors(context: Context, view: AttemptView) -> Iterator[model.Cause]:
     for fact in view.of(negotiation.SelectorsRefused)[-1:]:
-        asked = "; ".join(f"{', '.join(one.local)} - {', '.join(one.remote)}" for one in fact.asked)
+        asked = "; ".join(map(str, fact.asked))
         yield rule_context.cause(
             "selectors_mismatch", context, view, fact, ours=rule_context.pairs(context), theirs=asked or None
         )
@@ -203,10 +203,10 @@ def _no_key(context: Context, view: AttemptView) -> Iterator[model.Cause]:
     for fact in view.of(negotiation.KeyMismatch)[-1:]:
         if fact.problem == "absent":
             yield rule_context.cause(
-                "peer_id_mismatch", context, view, fact, is_certain=False, ours=show(context.peer_id)
+                "peer_id_mismatch", context, view, fact, is_certain=False, ours=str(context.peer_id)
             )
             yield rule_context.cause(
-                "local_id_mismatch", context, view, fact, is_certain=False, ours=show(context.local_id)
+                "local_id_mismatch", context, view, fact, is_certain=False, ours=str(context.local_id)
             )
 
 
@@ -222,7 +222,7 @@ def _undecryptable(context: Context, view: AttemptView) -> Iterator[model.Cause]
         yield rule_context.cause("psk_mismatch", context, view, fact, is_certain=is_key)
         if not is_key:
             yield rule_context.cause(
-                "local_id_mismatch", context, view, fact, is_certain=False, ours=show(context.local_id)
+                "local_id_mismatch", context, view, fact, is_certain=False, ours=str(context.local_id)
             )
 
 
@@ -282,7 +282,7 @@ def _refused_phase_1(context: Context, view: AttemptView, fact: negotiation.Refu
     elif fact.notify == "AUTHENTICATION_FAILED":
         yield from _refused_identity(context, view, fact)
     elif fact.notify == "INVALID_ID_INFORMATION":
-        yield rule_context.cause("local_id_mismatch", context, view, fact, ours=show(context.local_id))
+        yield rule_context.cause("local_id_mismatch", context, view, fact, ours=str(context.local_id))
     elif fact.notify == "UNREAD" and view.by_device:
         yield from _refused_unread(context, view, fact)
     elif fact.notify == "PAYLOAD_MALFORMED" and view.is_v1:
@@ -318,9 +318,7 @@ def _refused_unread(context: Context, view: AttemptView, fact: negotiation.Refus
     encrypt a refusal.
     """
     if fact.data == "plain":
-        yield rule_context.cause(
-            "local_id_mismatch", context, view, fact, is_certain=False, ours=show(context.local_id)
-        )
+        yield rule_context.cause("local_id_mismatch", context, view, fact, is_certain=False, ours=str(context.local_id))
         yield rule_context.cause("psk_missing_on_device", context, view, fact, is_certain=False)
     else:
         yield rule_context.cause("psk_mismatch", context, view, fact)
@@ -328,7 +326,7 @@ def _refused_unread(context: Context, view: AttemptView, fact: negotiation.Refus
 
 def _refused_identity(context: Context, view: AttemptView, fact: negotiation.Refusal) -> Iterator[model.Cause]:
     """In IKEv1 a device checks our id before the key, and sends other notifies about the key."""
-    mine, theirs = show(context.local_id), show(context.peer_id)
+    mine, theirs = str(context.local_id), str(context.peer_id)
     if view.by_device and view.up_at != NEVER and fact.at - view.up_at <= AT_ONCE:
         yield from _refused_when_up(context, view, fact)
     elif view.is_v1:
@@ -360,9 +358,7 @@ def _refused_when_up(context: Context, view: AttemptView, fact: negotiation.Refu
     if was_accepted:
         yield rule_context.cause("psk_mismatch", context, view, fact, is_certain=False)
     if not has_named_us:
-        yield rule_context.cause(
-            "local_id_mismatch", context, view, fact, is_certain=False, ours=show(context.local_id)
-        )
+        yield rule_context.cause("local_id_mismatch", context, view, fact, is_certain=False, ours=str(context.local_id))
     method, is_certain = "pre-shared key", has_named_us and not was_accepted
     yield rule_context.cause("authentication_method_mismatch", context, view, fact, is_certain=is_certain, ours=method)
 
@@ -416,7 +412,7 @@ def _ended_at_once(context: Context, view: AttemptView) -> Iterator[model.Cause]
             continue
         phases = {one.phase for one in view.all_of(negotiation.Established)}
         if view.is_v1 and phases == {1} and view.by_device:
-            yield rule_context.cause("local_id_mismatch", context, view, fact, ours=show(context.local_id))
+            yield rule_context.cause("local_id_mismatch", context, view, fact, ours=str(context.local_id))
         else:
             yield rule_context.cause("device_disconnects", context, view, fact)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from landbridge import model
 from landbridge.model.negotiation import Phase, Proposal
 from landbridge.status import cause_texts, proposals, rule_context
-from landbridge.status.rule_context import Context, show
+from landbridge.status.rule_context import Context
 
 _FIRST_MESSAGE = frozenset({"ike_proposal_mismatch", "ike_version_mismatch", "ike_mode_mismatch", "no_answer"})
 _AUTHENTICATION = frozenset({"identity_or_psk_refused", "psk_mismatch", "local_id_mismatch", "peer_id_mismatch"})
@@ -111,12 +111,12 @@ def _of_identity(context: Context, probe: model.ProbeResult) -> Iterator[model.C
     """A device that accepts our id and the key sends its own id. charon logs the text of that id without its type."""
     got, wanted = probe.identity.identity if probe.identity is not None else probe.peer_identity, context.peer_id
     if got is not None and (got.value != wanted.value or (probe.identity is None and got.kind != wanted.kind)):
-        ours, theirs = show(context.peer_id), show(got)
+        ours, theirs = str(context.peer_id), str(got)
         yield _cause("peer_id_mismatch", context, probe, f"identified itself as {theirs}", ours=ours, theirs=theirs)
     elif probe.identity is not None and not probe.identity.accepted:
         line = f"refused our id or the key, whatever its own id is ({probe.identity.notify})"
         yield _cause("psk_mismatch", context, probe, line, is_certain=False)
-        yield _cause("local_id_mismatch", context, probe, line, is_certain=False, ours=show(context.local_id))
+        yield _cause("local_id_mismatch", context, probe, line, is_certain=False, ours=str(context.local_id))
 
 
 def _of_phase_2(context: Context, probe: model.ProbeResult) -> Iterator[model.Cause]:
@@ -126,7 +126,7 @@ def _of_phase_2(context: Context, probe: model.ProbeResult) -> Iterator[model.Ca
     if found.proposal is not None:
         yield from _compared(context, probe, 2, found.proposal)
     if found.selectors is not None:
-        theirs = f"{', '.join(found.selectors.local)} - {', '.join(found.selectors.remote)}"
+        theirs = str(found.selectors)
         if theirs not in {f"{one} - {other}" for one, other in context.related.pairs}:
             yield _cause(
                 "selectors_mismatch", context, probe, f"took {theirs}", ours=rule_context.pairs(context), theirs=theirs

@@ -86,8 +86,8 @@ class Context:
         return cause_texts.Placeholders(
             address=self.peer_address or "the device's address",
             endpoint=self.local_address or self.connection.gateway_endpoint,
-            local_id=show(self.local_id),
-            peer_id=show(self.peer_id),
+            local_id=str(self.local_id),
+            peer_id=str(self.peer_id),
             version=self.connection.ike_policy.version,
             probe=f"/landbridge/v1/{self.connection.project_id}/vpn-connections/{self.connection.id}/probe",
             inner=inner.split("/")[0] or blank.inner,
@@ -95,11 +95,6 @@ class Context:
             asn=blank.asn if self.related.asn is None else str(self.related.asn),
             device=self.related.device,
         )
-
-
-def show(one: Identity) -> str:
-    """`fqdn branch.example`"""
-    return f"{one.kind} {one.value}"
 
 
 @dataclass(frozen=True, kw_only=True)

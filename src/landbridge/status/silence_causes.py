@@ -6,7 +6,7 @@ from datetime import timedelta
 from landbridge import model
 from landbridge.model import negotiation
 from landbridge.status import proposals, rule_context
-from landbridge.status.rule_context import NEVER, AttemptView, Context, show
+from landbridge.status.rule_context import NEVER, AttemptView, Context
 
 #: A device that neither continues nor repeats its request within this time is blocked or gone.
 SILENT_AFTER = timedelta(seconds=4)
@@ -111,7 +111,7 @@ def _silent_v1(context: Context, view: AttemptView, fact: negotiation.Retransmit
         yield rule_context.cause("ike_version_mismatch", context, view, fact, is_certain=False, ours="v1")
         if mode == "aggressive":
             yield rule_context.cause(
-                "local_id_mismatch", context, view, fact, is_certain=False, ours=show(context.local_id)
+                "local_id_mismatch", context, view, fact, is_certain=False, ours=str(context.local_id)
             )
 
 

@@ -1,6 +1,5 @@
 """Attempts on the wire: each fact with a text, and with the line of the IKE daemon where it has one."""
 
-import functools
 from typing import Any, get_args
 
 from pydantic import Field
@@ -8,6 +7,8 @@ from pydantic import Field
 from landbridge.model import negotiation
 from landbridge.wire import schema, shapes
 
+_SIDES: dict[negotiation.Party, str] = {"us": "the VPN gateway", "device": "the device"}
+_SAS = {1: "IKE_SA", 2: "CHILD_SA"}
 _KEYS = {
     "differs": "the pre-shared keys of the two sides differ",
     "absent": "there is no pre-shared key for these ids",
@@ -72,128 +73,59 @@ def fact(one: negotiation.Fact) -> dict[str, Any]:
     )
 
 
-@functools.singledispatch
-def text(fact: negotiation.Fact) -> str:
+def text(fact: negotiation.Fact) -> str:  # noqa: C901, PLR0912 - a sentence for each kind of fact
     """A text for a person. An unknown fact has its line as text."""
-    return fact.line
-
-
-@text.register
-def _(fact: negotiation.Message) -> str:
-    payloads = f" [{' '.join(fact.payloads)}]" if fact.payloads else ""
-    return f"{fact.exchange} {'request' if fact.is_request else 'response'} {fact.id}{payloads}"
-
-
-@text.register
-def _(fact: negotiation.Packet) -> str:
-    local, peer = f"{fact.local_address}:{fact.local_port}", f"{fact.peer_address}:{fact.peer_port}"
-    return f"from {local} to {peer}" if fact.sender == "us" else f"from {peer} to {local}"
-
-
-@text.register
-def _(fact: negotiation.Retransmits) -> str:
-    again = "sent again" if fact.sender == "us" else "received again"
-    end = ", and given up" if fact.gave_up else ""
-    return f"request {fact.message} {again}, {fact.count} times{end}"
-
-
-@text.register
-def _(fact: negotiation.ProposalMismatch) -> str:
-    offered, configured = _proposals(fact.offered), _proposals(fact.configured)
-    return f"no proposal of phase {fact.phase} fits: the device offers {offered}; this connection has {configured}"
-
-
-@text.register
-def _(fact: negotiation.ProposalChosen) -> str:
-    return f"phase {fact.phase}: {_proposal(fact.proposal)}"
-
-
-@text.register
-def _(fact: negotiation.Refusal) -> str:
-    return f"{fact.notify}{f' ({fact.data})' if fact.data else ''}, phase {fact.phase}"
-
-
-@text.register
-def _(fact: negotiation.NoConnection) -> str:
-    if fact.reason == "address":
-        return "no connection has these addresses and this IKE version"
-    if fact.reason == "mode":
-        return "no connection has this IKEv1 mode"
-    ids = [f"{name} {_identity(one)}" for name, one in (("local_id", fact.local), ("peer_id", fact.peer)) if one]
-    return f"no connection has {' and '.join(ids) or 'these ids'}"
-
-
-@text.register
-def _(fact: negotiation.PeerIdentity) -> str:
-    wanted = f", and this connection expects {_identity(fact.wanted)}" if fact.wanted else ""
-    return f"the device identifies itself as {_identity(fact.got)}{wanted}"
-
-
-@text.register
-def _(fact: negotiation.KeyMismatch) -> str:
-    return _KEYS[fact.problem]
-
-
-@text.register
-def _(fact: negotiation.MethodMismatch) -> str:
-    return f"the device authenticates by {fact.method}, not by a pre-shared key"
-
-
-@text.register
-def _(fact: negotiation.SelectorsRefused) -> str:
-    asked = "; ".join(map(_selectors, fact.asked))
-    return f"the device asks for subnets that this connection does not have: {asked}"
-
-
-@text.register
-def _(fact: negotiation.Established) -> str:
-    what = f"phase {fact.phase} is {'renewed' if fact.again else 'up'}"
-    return f"{what}: {_selectors(fact.selectors)}" if fact.selectors else what
-
-
-@text.register
-def _(fact: negotiation.Deleted) -> str:
-    return f"DELETE of phase {fact.phase}"
-
-
-@text.register
-def _(fact: negotiation.RekeyFailed) -> str:
-    return f"phase {fact.phase} was not renewed; the old SA goes on until its lifetime ends"
-
-
-@text.register
-def _(_: negotiation.DataPlaneFailure) -> str:
-    return "the data plane of the VPN gateway could not install the SA"
-
-
-@text.register
-def _(_: negotiation.NotSent) -> str:
-    return "the machine of the VPN gateway did not send a packet"
-
-
-@text.register
-def _(fact: negotiation.Nat) -> str:
-    return f"there is a NAT before {'the VPN gateway' if fact.side == 'us' else 'the device'}"
-
-
-@text.register
-def _(_: negotiation.Replaced) -> str:
-    return "another SA of the device took its place"
-
-
-def _identity(one: negotiation.Identity) -> str:
-    return f"{one.kind} {one.value}"
-
-
-def _selectors(one: negotiation.Selectors) -> str:
-    return f"{', '.join(one.local)} - {', '.join(one.remote)}"
-
-
-def _proposals(many: tuple[negotiation.Proposal, ...]) -> str:
-    return " or ".join(map(_proposal, many)) or "none"
-
-
-def _proposal(one: negotiation.Proposal) -> str:
-    """`aes-128 / sha2-256 / group15`"""
-    kinds = (one.encryption, one.integrity, one.prf, one.groups)
-    return " / ".join(", ".join(kind) for kind in kinds if kind)
+    match fact:
+        case negotiation.Message():
+            payloads = f" [{' '.join(fact.payloads)}]" if fact.payloads else ""
+            return f"{fact.exchange} {'request' if fact.is_request else 'response'} {fact.id}{payloads}"
+        case negotiation.Packet():
+            local, peer = f"{fact.local_address}:{fact.local_port}", f"{fact.peer_address}:{fact.peer_port}"
+            return f"from {local} to {peer}" if fact.sender == "us" else f"from {peer} to {local}"
+        case negotiation.Retransmits():
+            again = "sent again" if fact.sender == "us" else "received again"
+            return f"request {fact.message} {again}, {fact.count} times{', and given up' if fact.gave_up else ''}"
+        case negotiation.ProposalMismatch():
+            offered, configured = (" or ".join(map(str, many)) or "none" for many in (fact.offered, fact.configured))
+            return (
+                f"no proposal of phase {fact.phase} fits: the device offers {offered}; this connection has {configured}"
+            )
+        case negotiation.ProposalChosen():
+            return f"phase {fact.phase}: {fact.proposal}"
+        case negotiation.Refusal():
+            data = f" ({fact.data})" if fact.data else ""
+            return f"{_SIDES[fact.sender]} refuses phase {fact.phase}: {fact.notify}{data}"
+        case negotiation.NoConnection(reason="address"):
+            return "no connection has these addresses and this IKE version"
+        case negotiation.NoConnection(reason="mode"):
+            return "no connection has this IKEv1 mode"
+        case negotiation.NoConnection():
+            ids = [f"{name} {one}" for name, one in (("local_id", fact.local), ("peer_id", fact.peer)) if one]
+            return f"no connection has {' and '.join(ids) or 'these ids'}"
+        case negotiation.PeerIdentity():
+            wanted = f", and this connection expects {fact.wanted}" if fact.wanted else ""
+            return f"the device identifies itself as {fact.got}{wanted}"
+        case negotiation.KeyMismatch():
+            return _KEYS[fact.problem]
+        case negotiation.MethodMismatch():
+            return f"the device authenticates by {fact.method}, not by a pre-shared key"
+        case negotiation.SelectorsRefused():
+            asked = "; ".join(map(str, fact.asked))
+            return f"the device asks for subnets that this connection does not have: {asked}"
+        case negotiation.Established():
+            pair = f": {fact.selectors}" if fact.selectors else ""
+            return f"{_SAS[fact.phase]} established{' again' if fact.again else ''}{pair}"
+        case negotiation.Deleted():
+            return f"{_SIDES[fact.sender]} ends the {_SAS[fact.phase]}"
+        case negotiation.RekeyFailed():
+            return f"the rekey of phase {fact.phase} failed; the old SA stays up until its lifetime ends"
+        case negotiation.DataPlaneFailure():
+            return "the data plane of the VPN gateway could not install the SA"
+        case negotiation.NotSent():
+            return "the machine of the VPN gateway refused to send a packet"
+        case negotiation.Nat():
+            return f"there is a NAT in front of {_SIDES[fact.side]}"
+        case negotiation.Replaced():
+            return "the device established another SA in place of this one"
+        case negotiation.Unknown():
+            return fact.line
