@@ -121,10 +121,8 @@ class BothEnds:
         """Whether a host in each LAN of the device answers."""
         return all(sites.ping(self.managed.world.vpc_host, host) for host in HOSTS)
 
-    def ping_while_replaced(
-        self, *, ike_sas: int, child_sas: int, seconds: float, interval: float = 0.01
-    ) -> pinging.Counted:
-        """Pings the first LAN every `interval` seconds until so many SAs have been seen, replaced ones included, and 15 seconds more: what was
+    def ping_while_replaced(self, *, ike_sas: int, child_sas: int, seconds: float, rate: float = 100) -> pinging.Pings:
+        """Pings the first LAN `rate` times a second until so many SAs have been seen, replaced ones included, and 15 seconds more: what was
         replaced has ended by then. Raises TimeoutError after `seconds`.
         """
         of_ike: set[tuple[str, str]] = set()
@@ -136,10 +134,10 @@ class BothEnds:
                 of_children.update(child.spis for child in sa.children)
             return len(of_ike) >= ike_sas and len(of_children) >= child_sas
 
-        with pinging.constantly(self.managed.world.vpc_host, HOSTS[0], interval) as counted:
+        with pinging.pinging(self.managed.world.vpc_host, HOSTS[0], rate) as pings:
             sites.wait_for(are_seen, "SAs that are replaced", seconds=seconds)
             time.sleep(15)
-        return counted
+        return pings
 
     def settle(self, began: float) -> float:
         """Waits until both ends have had the same SAs for STEADY seconds. `began`: a time of the monotonic clock. Returns and raises as `at_once` does."""

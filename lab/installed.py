@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 
-from lab import demo, sites, upgrade
+from lab import demo, pinging, sites
 from landbridge import paths
 from landbridge.install import files
 
@@ -88,10 +88,9 @@ def version(service: Service) -> str:
 @contextlib.contextmanager
 def nothing_lost(world: sites.World, host: str = HOST) -> Iterator[None]:
     """Pings cross before, during and after the block, and not one is lost."""
-    with upgrade.pinging(world.vpc_host, host) as stream:
-        sites.wait_for(lambda: len(stream.answered()) > upgrade.RATE, "a second of pings", seconds=PATIENCE)
+    with pinging.pinging(world.vpc_host, host) as pings:
+        pings.wait_for_more(pinging.RATE, seconds=PATIENCE)
         yield
-        enough = len(stream.answered()) + 2 * upgrade.RATE
-        sites.wait_for(lambda: len(stream.answered()) > enough, "two more seconds of pings", seconds=PATIENCE)
-        sys.stdout.write(f"pings: {len(stream.answered())} answered, {len(stream.lost())} lost\n")
-        assert stream.lost() == []
+        pings.wait_for_more(2 * pinging.RATE, seconds=PATIENCE)
+        sys.stdout.write(f"pings: {len(pings.answered)} answered, {len(pings.lost)} lost\n")
+        assert not pings.lost

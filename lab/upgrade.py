@@ -1,23 +1,16 @@
-"""An upgrade under traffic: a stream of pings in which every packet counts, and this program under another version number."""
+"""This program under another version number, for tests of upgrades."""
 
 import argparse
-import contextlib
 import os
-import re
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import landbridge
 from landbridge.store.sqlite import migrate
 
-#: Echoes per second.
-RATE = 10
 #: Where `python -m lab.upgrade` prepares these versions for a machine that is too slow to copy them itself.
 VERSIONS = Path(__file__).parents[1] / "build/versions"
 #: Where `python -m lab.upgrade --packages` puts the Debian packages of these versions, too.
@@ -46,33 +39,6 @@ def serve(settings, *_):
     with data_folder.open_data(settings):
         raise errors.ConfigError("{WHY}")
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Stream:
-    """Echoes from one host to another; each answered one has a line with its number."""
-
-    lines: Path
-
-    def answered(self) -> list[int]:
-        return sorted({int(number) for number in re.findall(r"icmp_seq=(\d+) ttl=", self.lines.read_text())})
-
-    def lost(self) -> list[int]:
-        """Those before the last answered one that never were: what is under way now is not lost yet."""
-        answered = self.answered()
-        return sorted({*range(1, max(answered, default=0))} - {*answered})
-
-
-@contextlib.contextmanager
-def pinging(source: str, target: str) -> Iterator[Stream]:
-    """From a namespace, until the block ends."""
-    with tempfile.NamedTemporaryFile("w", prefix="pings-") as lines:
-        command = ["ip", "netns", "exec", source, "ping", "-n", "-i", str(1 / RATE), target]
-        with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=lines, stderr=subprocess.STDOUT) as process:
-            try:
-                yield Stream(Path(lines.name))
-            finally:
-                process.send_signal(signal.SIGINT)
 
 
 def another_version(folder: Path, number: str) -> Path:

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from lab import cycles, ike_packets, sites, specs, upgrade, wire
+from lab import cycles, ike_packets, pinging, sites, specs, wire
 from lab.attack.base import Result
 from landbridge.engine.strongswan import names
 from landbridge.engine.strongswan.engine import StrongSwan
@@ -86,18 +86,17 @@ class _Target:
 
     def flood(self, kind: ike_packets.Kind, sources: Sequence[str], rate: int, waits: str | None) -> Result:
         before = self._memory()
-        with upgrade.pinging(self._world.vpc_host, HOST) as stream:
-            sites.wait_for(lambda: len(stream.answered()) > upgrade.RATE, "a second of pings", seconds=60)
+        with pinging.pinging(self._world.vpc_host, HOST) as pings:
+            pings.wait_for_more(pinging.RATE, seconds=60)
             sent = self._send(kind, sources, rate)
             waited = self._negotiates()
             grown = self._memory() - before
-            enough = len(stream.answered()) + upgrade.RATE
             answers = True
             try:
-                sites.wait_for(lambda: len(stream.answered()) > enough, "a second of pings", seconds=60)
+                pings.wait_for_more(pinging.RATE, seconds=60)
             except TimeoutError:
                 answers = False
-            lost, answered = len(stream.lost()), len(stream.answered())
+            lost, answered = len(pings.lost), len(pings.answered)
         share = lost / (lost + answered)
         held = answers and share <= MAY_LOSE and grown <= MAY_GROW and waited <= MAY_WAIT
         who = "one address" if len(sources) == 1 else f"{len(sources)} addresses"

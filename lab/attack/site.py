@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lab import sites
+from lab import pinging, sites
 from lab.attack.base import BIN, Answer, Key, Result, Service
-from lab.attack.values import Pings
 
 PSK = "Correct-Horse-7"
 NETWORK_A, NETWORK_B, UNKNOWN = (str(uuid.UUID(int=number)) for number in (1, 2, 99))
@@ -85,11 +84,10 @@ def run(folder: Path) -> Iterator[Result]:
                 folder, "--engine", "strongswan", "--site", str(site), settings={"LANDBRIDGE_AGENT_TICK_SECONDS": "1"}
             ) as service:
                 _build_neighbour(world, service, key_b)
-                with Pings(world.vpc_host) as pings:
+                with pinging.pinging(world.vpc_host, "192.168.44.10") as pings:
                     yield from _attack(world, Attempts(service, key_a))
-                yield Result(
-                    "the neighbour's tunnel lost no packet", pings.lost == 0, f"{pings.lost} of {pings.sent} lost"
-                )
+                    pings.wait_for_more(pinging.RATE)
+                yield Result("the neighbour's tunnel lost no packet", not pings.lost, f"{len(pings.lost)} lost")
         finally:
             stop = [str(BIN / "landbridge"), "engine", "stop", "--data", str(folder / "data"), "--site", str(site)]
             subprocess.run(stop, check=True, capture_output=True, stdin=subprocess.DEVNULL)

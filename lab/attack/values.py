@@ -9,12 +9,12 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import httpx
 import vici
 
-from lab import demo, sites
+from lab import demo, pinging, sites
 from lab.attack.base import Result
 from landbridge.engine.strongswan import names
 from landbridge.engine.strongswan.ike import fingerprints
@@ -61,24 +61,6 @@ HOSTILE = (
 )
 
 
-class Pings:
-    """Pings through the neighbour's tunnel all the time, and counts what is lost."""
-
-    def __init__(self, namespace: str) -> None:
-        self._command = ["ip", "netns", "exec", namespace, "ping", "-n", "-q", "-i", "0.2", "-W", "2", HOST]
-
-    def __enter__(self) -> Self:
-        self._process = subprocess.Popen(self._command, stdout=subprocess.PIPE, text=True)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.send_signal(2)  # ping prints its summary at SIGINT
-        out = self._process.communicate(timeout=30)[0]
-        line = next(line for line in out.splitlines() if "transmitted" in line)
-        sent, received = (int(word.split()[0]) for word in line.split(", ")[:2])
-        self.sent, self.lost = sent, sent - received
-
-
 class Api:
     """The service's API with the first key, on the gateway of the neighbour's tunnel."""
 
@@ -102,13 +84,14 @@ def run(_: Path) -> Iterator[Result]:
         api = Api(service)
         gateway = api.send("GET", "/vpn-gateways").json()["vpn_gateways"][0]
         before = _machine()
-        with Pings(world.vpc_host) as pings:
+        with pinging.pinging(world.vpc_host, HOST) as pings:
             accepted = _send_all(api, gateway)
             sites.wait_for(lambda: _is_applied(api, accepted), "what was accepted to be applied", seconds=120)
+            pings.wait_for_more(pinging.RATE)
         yield from _judge(service, gateway["id"], accepted, api.statuses)
         came = _machine() - before
         yield Result("no file, namespace or unit came that nobody asked for", not came, ", ".join(sorted(came))[:200])
-        yield Result("the tunnel beside them lost no packet", pings.lost == 0, f"{pings.lost} of {pings.sent} lost")
+        yield Result("the tunnel beside them lost no packet", not pings.lost, f"{len(pings.lost)} lost")
 
 
 def _send_all(api: Api, gateway: dict[str, Any]) -> dict[str, dict[str, Any]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import demo, sites, upgrade
+from lab import demo, pinging, sites
 from landbridge.model import strongswan_proposals
 from tests.docs import pages
 
@@ -102,8 +102,8 @@ def test_a_hand_written_file_is_moved_and_its_device_notices_only_a_new_negotiat
     systemctl = bin_folder / "systemctl"
     systemctl.write_text(f'#!/bin/sh\n[ "$*" = "stop strongswan" ] || exit 1\n{move.stop_old()}\n')
     systemctl.chmod(systemctl.stat().st_mode | stat.S_IXUSR)
-    with upgrade.pinging(move.world.vpc_host, HOSTS[0]) as stream:
-        sites.wait_for(stream.answered, "the old tunnel to carry")
+    with pinging.pinging(move.world.vpc_host, HOSTS[0]) as pings:
+        sites.wait_for(lambda: pings.answered, "the old tunnel to carry")
         printed = pages.run(
             NAME,
             move.folder,
@@ -112,8 +112,8 @@ def test_a_hand_written_file_is_moved_and_its_device_notices_only_a_new_negotiat
             LANDBRIDGE_DATA=str(move.service.data),
         )
         sites.wait_for(lambda: _landbridge_carries(move), "the new tunnel to carry")
-        sites.wait_for(stream.lost, "an echo after the break")
-        print(f"{len(stream.lost()) / upgrade.RATE:.1f} s without echoes")  # noqa: T201 - for a run with -s
+        sites.wait_for(lambda: pings.lost, "an echo after the break")
+        print(f"{len(pings.lost) / pinging.RATE:.1f} s without echoes")  # noqa: T201 - for a run with -s
     assert 'id = "fqdn:branch.example"' in printed
     assert "proposals = aes256-sha384-ecp384" in printed
     assert "landbridge: branch: ACTIVE after" in printed

@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 import pytest
 
-from lab import cycles, demo, sites, two_networks
+from lab import cycles, demo, pinging, sites, two_networks
 from landbridge.engine import base
 from landbridge.engine.strongswan import names
 from landbridge.engine.strongswan.network import namespace
@@ -216,16 +216,10 @@ def _unharmed(lab: Lab) -> Iterator[None]:
     """Twenty pings a second cross the tunnel all the while and none is lost; in the end it has the SPIs that it had."""
     sites.wait_for(lambda: sites.ping(lab.world.vpc_host, HOST), "the tunnel to carry")
     before = lab.spis()
-    command = ["ip", "netns", "exec", lab.world.vpc_host, "ping", "-n", "-i", "0.05", HOST]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as pinging:
-        try:
-            yield
-        finally:
-            pinging.send_signal(signal.SIGINT)
-            said, _ = pinging.communicate(timeout=60)
-    answered = [int(number) for number in re.findall(r"icmp_seq=(\d+)", said)]
-    assert len(answered) > 20
-    assert sorted(set(range(1, answered[-1] + 1)) - set(answered)) == [], "pings lost"
+    with pinging.pinging(lab.world.vpc_host, HOST, 20) as pings:
+        yield
+    assert len(pings.answered) > 20
+    assert not pings.lost
     sites.wait_for(lambda: lab.spis() == before, "the SPIs to be those from before")
 
 

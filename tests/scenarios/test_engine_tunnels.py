@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from lab import cycles, sites, specs, upgrade
+from lab import cycles, pinging, sites, specs
 from landbridge import model
 from landbridge.engine import base
 from landbridge.engine.strongswan import daemon, names, state
@@ -650,16 +650,15 @@ def test_a_namespace_that_lost_its_name_gets_it_again_and_nothing_is_lost(bench:
     spec = specs.connection()
     before, running = spis(bench.up(spec)[0]), pids(bench.gateway.id)
     bench.changes.clear()
-    with upgrade.pinging(bench.world.vpc_host, HOST) as stream:
-        sites.wait_for(stream.answered, "a ping")
+    with pinging.pinging(bench.world.vpc_host, HOST) as pings:
+        sites.wait_for(lambda: pings.answered, "a ping")
         namespace.remove(names.namespace(bench.gateway.id))
         [attached] = bench.plan(spec)
         bench.run_cycle(spec)
         sites.wait_for(lambda: bench.changes, "another look")
         assert bench.plan(spec) == []
-        answered = len(stream.answered())
-        sites.wait_for(lambda: len(stream.answered()) > answered + upgrade.RATE, "a second of pings")
-        assert stream.lost() == []
+        pings.wait_for_more(pinging.RATE)
+        assert not pings.lost
     assert str(attached) == f"give the network namespace of process {running[0]} its name again"
     assert (spis(bench.look(spec).connections[0]), pids(bench.gateway.id)) == (before, running)
 

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from lab import demo, sites, upgrade
+from lab import demo, pinging, sites, upgrade
 
 pytestmark = pytest.mark.tunnel
 HOST = "192.168.44.10"
@@ -39,14 +39,13 @@ def test_an_upgrade_loses_no_packet_and_keeps_the_sas(
 ) -> None:
     world, service, connection_id = tunnel
     before = _spis(service, connection_id)
-    with upgrade.pinging(world.vpc_host, HOST) as stream:
-        sites.wait_for(lambda: len(stream.answered()) > upgrade.RATE, "a second of pings")
+    with pinging.pinging(world.vpc_host, HOST) as pings:
+        pings.wait_for_more(pinging.RATE)
         service.stop()
         monkeypatch.setenv("PYTHONPATH", str(upgrade.another_version(tmp_path, "98.0.0")))
         service.start()
         assert _version(service) == "98.0.0"
         sites.wait_for(lambda: _spis(service, connection_id) == before, "the tunnel to be seen by the new version")
-        enough = len(stream.answered()) + 3 * upgrade.RATE
-        sites.wait_for(lambda: len(stream.answered()) > enough, "three more seconds of pings")
-        assert stream.lost() == []
+        pings.wait_for_more(3 * pinging.RATE)
+        assert not pings.lost
     assert _spis(service, connection_id) == before
