@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from bench import console, engine, floors, load, rows
-from bench.server import BIN, Server, processor_seconds, serving
+from bench.costs import processor_seconds
+from bench.server import BIN, Server, serving
 from lab import processes
 
 GATEWAYS = 100
@@ -149,7 +150,7 @@ def start(folder: Path, runs: int) -> None:
     starts, floors_of_it = [], []
     for number in range(runs):
         with serving(folder / f"start-{number}", "simulated") as server:
-            starts.append(processor_seconds(server.process.pid))
+            starts.append(processor_seconds([server.process.pid]))
         code = f"import time, {LIBRARIES}; print(time.process_time())"
         floors_of_it.append(float(subprocess.check_output([sys.executable, "-c", code], text=True)))
     ratio = statistics.median(own / floor for own, floor in zip(starts, floors_of_it, strict=True))
@@ -236,10 +237,10 @@ def scrape(folder: Path, runs: int) -> None:
     times, alone, beside = [], [], []
     with serving(data, "none") as server:
         pids = {server.process.pid, *processes.workers(server.process.pid)}
-        before = sum(map(processor_seconds, pids))
+        before = processor_seconds(pids)
         for _ in range(count):
             _scrape(server)
-        spent = (sum(map(processor_seconds, pids)) - before) / count
+        spent = (processor_seconds(pids) - before) / count
         one = server.call("GET", "vpn-connection?limit=1")["vpn_connections"][0]["id"]
         shows = [server.signed("GET", f"vpn-connection/{one}")] * 500
         with concurrent.futures.ThreadPoolExecutor(1) as scraper:

@@ -11,7 +11,8 @@ import urllib.parse
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench.server import Server, processor_seconds
+from bench.costs import processor_seconds
+from bench.server import Server
 from lab import processes
 
 #: One connection in so many is down.
@@ -96,7 +97,7 @@ def measure(server: Server, runs: int) -> None:
     pids = {server.process.pid, *processes.workers(server.process.pid)}
 
     def spent() -> float:
-        return sum(map(processor_seconds, pids))
+        return processor_seconds(pids)
 
     _wait_for_quiet(spent)
     viewer, change = Viewer(server), _changes(server)

@@ -13,14 +13,11 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-import vici
-from vici.protocol import Message, Packet, Transport
-
-from bench import cycle
-from lab import cycles, demo, sites, specs
-from landbridge import config, model
+from bench import costs, cycle
+from lab import cycles, demo, fleet, sites, specs
+from landbridge import model
 from landbridge.engine.strongswan import names
 from landbridge.engine.strongswan.engine import StrongSwan
 from landbridge.engine.strongswan.ike import charon
@@ -125,14 +122,8 @@ def _turn(service: demo.Service, gateway_id: str) -> dict[str, Any]:
     return found
 
 
-@contextlib.contextmanager
-def _session(folder: Path) -> Iterator[Any]:
-    with charon.CHARON.connect(folder) as connection:
-        yield vici.Session(connection)
-
-
 def _check_and_unload(folder: Path, count: int) -> None:
-    with _session(folder) as session:
+    with fleet.session(folder) as session:
         loaded = [name for message in session.list_conns() for name in message]
         assert len(loaded) == count, f"{len(loaded)} of {count} connections are loaded"
         for name in loaded:
@@ -182,28 +173,6 @@ def _swanctl(configuration: Path, folder: Path) -> float:
 # -- coming up --------------------------------------------------------------------------------------------------------
 
 
-class _Ear:
-    """Hears a charon say that a CHILD_SA is up."""
-
-    def __init__(self, folder: Path) -> None:
-        self._connection = charon.CHARON.connect(folder)
-        self._transport = Transport(self._connection)
-        self._transport.send(Packet.register_event("child-updown"))
-        assert Packet.parse(self._transport.receive()).response_type == Packet.EVENT_CONFIRM
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._connection.close()
-
-    def wait(self) -> float:
-        """The moment at which one came up."""
-        while "up" not in Message.deserialize(Packet.parse(self._transport.receive()).payload):
-            pass
-        return time.perf_counter()
-
-
 def up(runs: int, count: int) -> None:
     """From the 201 to the CHILD_SA installed, against load-shared, load-conn and initiate sent to another charon of ours by
     hand. The same device answers both.
@@ -250,10 +219,10 @@ def _bare_charon(world: sites.World) -> Iterator[Path]:
 
 
 def _through_the_api(api: Api, gateway: dict[str, Any], peer: str, folder: Path) -> float:
-    with _Ear(folder) as ear:
+    with fleet.Listener([folder]) as listener:
         made = api.connection(gateway, peer, sites.LAN)
         answered = time.perf_counter()
-        took = ear.wait() - answered
+        took = listener.wait_for_children(1) - answered
     api.call("DELETE", f"vpn-connection/{made}")
     sites.wait_for(lambda: not api.call("GET", "vpn-connection")["vpn_connections"], "the connection to be gone")
     time.sleep(0.5)
@@ -262,12 +231,12 @@ def _through_the_api(api: Api, gateway: dict[str, Any], peer: str, folder: Path)
 
 def _by_hand(folder: Path, device: sites.Device) -> float:
     conn, secret = _conn(device.address), {"id": "bare", "type": "IKE", "data": PSK, "owners": [BARE, device.address]}
-    with _session(folder) as session, _Ear(folder) as ear:
+    with fleet.session(folder) as session, fleet.Listener([folder]) as listener:
         started = time.perf_counter()
         session.load_shared(secret)
         session.load_conn({"bare": conn})
         list(session.initiate({"ike": "bare", "child": "bare-0", "timeout": "-1"}))
-        took = ear.wait() - started
+        took = listener.wait_for_children(1) - started
         session.unload_conn({"name": "bare"})
         list(session.terminate({"ike": "bare"}))
         session.unload_shared({"id": "bare"})
@@ -318,7 +287,7 @@ def idle(runs: int, count: int) -> None:
         took = time.perf_counter() - started
         time.sleep(SETTLING)
         assert service.process is not None
-        shares = [_share(service.process.pid) for _ in range(runs)]
+        shares = [costs.idle_share([service.process.pid]) for _ in range(runs)]
     print(
         f"idle agent, {count:,} tunnels (up in {took:.0f} s): {statistics.median(shares):.2%} of a core"
         f" ({', '.join(f'{share:.2%}' for share in shares)})"
@@ -339,22 +308,9 @@ def _tunnel(gateway: str, number: int) -> sites.Tunnel:
 
 
 def _established(folder: Path) -> int:
-    with _session(folder) as session:
+    with fleet.session(folder) as session:
         sas = [sa for message in session.list_sas() for sa in message.values()]
     return sum(any(child["state"] == b"INSTALLED" for child in sa["child-sas"].values()) for sa in sas)
-
-
-def _share(pid: int) -> float:
-    """Of a core, over one tick."""
-    before, started = _processor_seconds(pid), time.perf_counter()
-    time.sleep(config.Agent().tick_seconds)
-    return (_processor_seconds(pid) - before) / (time.perf_counter() - started)
-
-
-def _processor_seconds(pid: int) -> float:
-    """User and system time of a process: fields 14 and 15 of proc(5), counted after the command in its brackets."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 FIGURES = {"load": load, "up": up, "idle": idle}

@@ -86,8 +86,3 @@ def serving(data: Path, engine: str, *, profile: Path | None = None) -> Iterator
         yield server
     finally:
         server.stop()
-
-
-def processor_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()  # proc(5): 14 and 15, utime and stime
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
