@@ -23,7 +23,7 @@ PERIOD = 5.2
 PAGES = (
     ("estate", ""),
     ("estate, searched", "?q=site-77"),
-    ("estate, those that are down", "?look=down"),
+    ("estate, those that are down", "?health=down"),
     ("connections", "/connections"),
     ("connections as CSV", "/connections.csv"),
     ("50 connections before their reset", "/connections/selected?do=reset&{rows}"),

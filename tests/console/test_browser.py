@@ -63,7 +63,7 @@ def test_the_estate_refreshes_itself_and_leaves_typed_text_alone(reader: Any, es
 def test_filters_are_links_and_stand_in_the_address(reader: Any):
     page = reader.open()
     page.get_by_role("link", name="down 2").click()
-    assert page.url.endswith("?look=down")
+    assert page.url.endswith("?health=down")
     expect(page.get_by_role("table").get_by_role("row")).to_have_count(3)
     page.get_by_role("searchbox").fill("tunnel-down")
     page.get_by_role("button", name="Search").click()

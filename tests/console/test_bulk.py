@@ -75,12 +75,12 @@ def test_each_row_of_a_list_can_be_selected_by_its_name(one: Any):
 )
 def test_an_action_names_what_it_touches_and_then_touches_that_alone(one: Any, do: str, action: str, said: str):
     before = len(events(one))
-    text = _ask(one, do, one.ids[1:], back="?look=up")
+    text = _ask(one, do, one.ids[1:], back="?health=up")
     assert _rows(text) == set(one.ids[1:])
     assert "3 connections" in text
     assert len(events(one)) == before
     answer = _send(one, text)
-    assert answer.headers["location"] == f"/console/{one.api.project_id}/connections?look=up"
+    assert answer.headers["location"] == f"/console/{one.api.project_id}/connections?health=up"
     assert _actions(one, before) == [(action, id_) for id_ in one.ids[1:]]
     assert said in one.follow(answer)
 
@@ -224,7 +224,7 @@ def test_what_has_connections_is_not_deleted_with_the_others(one: Any, kind: str
 
 def test_nothing_selected_leads_back_to_the_list_as_it_was(one: Any):
     path = f"/console/{one.api.project_id}/connections"
-    for back, to in (("?look=down&q=a b", "?look=down&q=a+b"), ("", ""), ("//evil.example", ""), ("\r\nX: y", "")):
+    for back, to in (("?health=down&q=a b", "?health=down&q=a+b"), ("", ""), ("//evil.example", ""), ("\r\nX: y", "")):
         answer = one.get(f"{path}/selected?{urlencode({'do': 'reset', 'back': back})}")
         assert answer.headers["location"] == path + to
         assert one.post(f"{path}/selected", {"do": "reset", "back": back}).headers["location"] == path + to

@@ -218,7 +218,7 @@ def test_what_people_type_is_text(person: Callable[..., Any]):
     hostile = "\"'><script>alert(1)</script>"
     pages = [
         one.page(f"?{urlencode({'q': hostile})}"),
-        one.page(f"/connections?{urlencode({'q': hostile, 'look': hostile})}"),
+        one.page(f"/connections?{urlencode({'q': hostile, 'health': hostile})}"),
         one.page(f"/tags?{urlencode({'type': 'vpn-gateway', 'key': 'a', 'value': hostile})}"),
         one.post(f"/console/{one.api.project_id}{path}/edit", {"peer_subnets": hostile, "name": hostile}).text,
     ]
@@ -243,16 +243,16 @@ def test_the_pre_shared_key_of_an_unknown_connection_is_not_found(person: Callab
     assert "set-cookie" not in answer.headers
 
 
-@pytest.mark.parametrize("look", model.LOOKS)
-def test_the_list_of_connections_is_filtered_by_state(person: Callable[..., Any], look: str):
+@pytest.mark.parametrize("health", model.HEALTH_ORDER)
+def test_the_list_of_connections_is_filtered_by_state(person: Callable[..., Any], health: str):
     one = person()
     gateway = one.api.gateway()
     up, down = (one.api.connection(gateway) for _ in range(2))
     one.api.connection_as(up["id"], "ACTIVE")
     one.api.simulate(down["id"], "down")
     one.api.connection_as(down["id"], "DOWN")
-    rows = re.findall(r'<tr id="r-([^"]+)"', one.page(f"/connections?look={look}"))
-    assert rows == {"up": [up["id"]], "down": [down["id"]]}.get(look, [])
+    rows = re.findall(r'<tr id="r-([^"]+)"', one.page(f"/connections?health={health}"))
+    assert rows == {"up": [up["id"]], "down": [down["id"]]}.get(health, [])
 
 
 def test_pages_of_connections_have_fifty_rows(person: Callable[..., Any]):

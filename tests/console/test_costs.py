@@ -92,7 +92,7 @@ def test_viewers_share_one_read_until_something_changes(person: Callable[..., An
     for name in ("second", "third"):
         one.api.send("PUT", f"vpn-connection/{made['id']}", {"vpn_connection": {"name": name}})
         reads.clear()
-        for rest in ("", "?look=up", "/connections"):
+        for rest in ("", "?health=up", "/connections"):
             texts = [each.page(rest) for each in everybody]
             assert rest == "" or all(name in text for text in texts)
         assert _tunnel_reads(reads) <= 2  # a minute may end meanwhile
@@ -111,7 +111,7 @@ def test_whatever_changes_is_on_the_next_page(person: Callable[..., Any]):
     one.api.send("PUT", path, {"vpn_connection": {"name": "new-name"}})
     one.api.connection_as(made["id"], "ACTIVE")
     assert "new-name" in one.page("/connections")
-    assert [row in one.page(f"?look=up&q={name}") for name in ("new-branch", "new-name", "old-name")] == [
+    assert [row in one.page(f"?health=up&q={name}") for name in ("new-branch", "new-name", "old-name")] == [
         True,
         True,
         False,

@@ -16,16 +16,16 @@ from landbridge.operations.estate import Tunnel
 AT = datetime(2026, 11, 30, 12, tzinfo=UTC)
 
 
-def _tunnels(looks: str) -> list[Tunnel]:
+def _tunnels(healths: str) -> list[Tunnel]:
     names = {"u": "up", "d": "down", "w": "warning", "p": "pending", "e": "error", "x": "deleting", "?": "unknown"}
     return [
         Tunnel(n, f"id-{n}", f"name-{n}", 1, names[letter], None, 0, f"peer-{n}", "192.0.2.1")  # type: ignore[arg-type]
-        for n, letter in enumerate(looks)
+        for n, letter in enumerate(healths)
     ]
 
 
 @pytest.mark.parametrize(
-    ("looks", "strokes"),
+    ("healths", "strokes"),
     [
         ("u", "M1 5h8"),
         ("uuu", "M1 5h28"),
@@ -35,11 +35,11 @@ def _tunnels(looks: str) -> list[Tunnel]:
         ("u" * 33, "M1 5h318M1 15h8"),
     ],
 )
-def test_a_run_of_tunnels_that_are_up_is_one_stroke(looks: str, strokes: str):
-    assert dict(wall.draw(_tunnels(looks), 10).paths)["up"] == strokes
+def test_a_run_of_tunnels_that_are_up_is_one_stroke(healths: str, strokes: str):
+    assert dict(wall.draw(_tunnels(healths), 10).paths)["up"] == strokes
 
 
-def test_every_other_look_has_a_shape_of_its_own():
+def test_every_other_health_has_a_shape_of_its_own():
     drawn = wall.draw(_tunnels("dwpex?"), 10)
     shapes = [re.sub(r"^M\d+ \d+", "", link.path) for link in drawn.links]
     assert len(set(shapes)) == 6

@@ -25,8 +25,8 @@ def test_nobody_sees_a_page_without_a_session(person: Callable[..., Any]):
 
 def test_a_key_and_its_secret_sign_in(person: Callable[..., Any]):
     one = person(signed_in=False)
-    answer = one.sign_in(to=f"/console/{one.api.project_id}?look=down")
-    assert (answer.status_code, answer.headers["location"]) == (303, f"/console/{one.api.project_id}?look=down")
+    answer = one.sign_in(to=f"/console/{one.api.project_id}?health=down")
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/console/{one.api.project_id}?health=down")
     assert "No tunnel" in one.page()
 
 

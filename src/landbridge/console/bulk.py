@@ -32,7 +32,7 @@ class Row:
 
     id: str
     name: str
-    look: model.TunnelLook | None = None
+    health: model.TunnelHealth | None = None
     word: str = ""
     version: str = ""
     notes: Sequence[str] = ()

@@ -56,7 +56,7 @@ async def show(visit: Visit) -> Answered:
         "connection.html",
         connection=connection,
         status=status,
-        look=look_of(status),
+        health=health_of(status),
         seen=status.observation,
         warnings=found.warnings,
         gateway=gateway,
@@ -78,8 +78,8 @@ def _last(visit: Visit) -> RingName:
     return next((ring.name for ring in RINGS if ring.name == asked), RINGS[0].name)
 
 
-def look_of(status: model.ConnectionStatus) -> model.TunnelLook:
-    return model.tunnel_look(status.status, is_seen=status.not_seen_since is None, is_warned=bool(status.warnings))
+def health_of(status: model.ConnectionStatus) -> model.TunnelHealth:
+    return model.tunnel_health(status.status, is_seen=status.not_seen_since is None, is_warned=bool(status.warnings))
 
 
 async def configuration(visit: Visit, connection_id: str, devices: Any) -> Any:
@@ -95,30 +95,33 @@ async def configuration(visit: Visit, connection_id: str, devices: Any) -> Any:
 
 
 def _entry(of: Entry) -> dict[str, Any]:
-    """An entry of the timeline: its time, kind, look and sentence."""
-    item, look, text = of.item, "", ""
+    """An entry of the timeline: its time, kind, health and sentence."""
+    item, health, text = of.item, "", ""
     match item:
         case model.Attempt():
             drawn = negotiation.draw(item)
             failed = next((step.text for step in drawn.steps if step.failed), "")
-            kind, look = "negotiation", "up" if item.outcome == "up" else "pending" if item.outcome is None else "down"
+            kind, health = (
+                "negotiation",
+                "up" if item.outcome == "up" else "pending" if item.outcome is None else "down",
+            )
             times = f" ({item.count} times)" if item.count > 1 else ""
             by = "by the device" if item.began_by == "device" else "by the VPN gateway"
             text = f"begun {by}{times}. {drawn.outcome}" + (f" {failed}." if failed else "")
         case model.StateChange():
-            kind, look, text = (
+            kind, health, text = (
                 "status",
-                model.LOOK_OF_STATUS[item.status],
+                model.HEALTH_OF_STATUS[item.status],
                 item.status + (f": {item.cause}" if item.cause else ""),
             )
         case model.BgpChange():
-            kind, look = "BGP", "up" if item.state == "established" else "down"
+            kind, health = "BGP", "up" if item.state == "established" else "down"
             text = f"{item.state}, {item.received} routes" + (f": {item.reason}" if item.reason else "")
         case model.RecordedProbe():
             kind, text = "probe", _probe(item)
         case model.AuditEvent():
             kind, text = "change", f"{item.action} by {item.actor}"
-    return {"at": of.at, "kind": kind, "look": look, "text": text}
+    return {"at": of.at, "kind": kind, "health": health, "text": text}
 
 
 def _probe(probe: model.RecordedProbe) -> str:
@@ -181,7 +184,7 @@ async def ask_delete(visit: Visit) -> Answered:
         connection=found.connection,
         version=(await visit.perform(connections.show, this)).etag,
         status=found.status,
-        look=look_of(found.status),
+        health=health_of(found.status),
         gateway=of_gateway.gateway,
         carried=carried,
     )
@@ -233,7 +236,7 @@ async def _find_one(visit: Visit, connection_id: str) -> bulk.Row:
     return bulk.Row(
         id=shown.connection.id,
         name=shown.connection.name,
-        look=model.LOOK_OF_STATUS[cast("model.ConnectionStatusName", shown.status)],
+        health=model.HEALTH_OF_STATUS[cast("model.ConnectionStatusName", shown.status)],
         word=shown.status,
         version=shown.etag,
     )

@@ -31,7 +31,7 @@ async def show_list(visit: Visit) -> Answered:
 async def show(visit: Visit) -> Answered:
     found = await _find(visit)
     used = await visit.perform(operations.used_by, _ref(visit))
-    return visit.render("customer_gateway.html", peer=found, used=used, looks=model.LOOK_OF_STATUS)
+    return visit.render("customer_gateway.html", peer=found, used=used, health_of=model.HEALTH_OF_STATUS)
 
 
 def _ref(visit: Visit) -> model.CustomerGatewayRef:

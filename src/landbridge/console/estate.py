@@ -14,7 +14,7 @@ from landbridge.operations.estate import Estate, EstateGateway, Tunnel
 LINKS = 200
 #: Characters of a text that is searched.
 TEXT_LIMIT = 100
-_PARAMETERS = ("q", "look", "gateway", "redundancy", "page", "gateways")
+_PARAMETERS = ("q", "health", "gateway", "redundancy", "page", "gateways")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,14 +30,14 @@ class EndpointPicture:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayPicture:
-    """`tally`: (look, number) of all tunnels of the gateway."""
+    """`tally`: (health, number) of all tunnels of the gateway."""
 
     gateway: model.VpnGateway
     status: model.GatewayStatus
     endpoints: Sequence[EndpointPicture]
-    tally: Sequence[tuple[model.TunnelLook, int]]
+    tally: Sequence[tuple[model.TunnelHealth, int]]
     redundancy: str
-    redundancy_look: str
+    redundancy_health: str
 
 
 async def show(visit: Visit) -> Answered:
@@ -64,10 +64,10 @@ async def selection(visit: Visit, request: model.EstateRequest) -> estate.Select
 
 def _request(given: Mapping[str, str | None]) -> model.EstateRequest:
     """What the address asks for. Values that no link of the console has are left out."""
-    wanted = set((given["look"] or "").split(","))
+    wanted = set((given["health"] or "").split(","))
     return model.EstateRequest(
         text=(given["q"] or "").strip()[:TEXT_LIMIT],
-        looks=frozenset(look for look in model.LOOKS if look in wanted),
+        health=frozenset(health for health in model.HEALTH_ORDER if health in wanted),
         gateway_id=given["gateway"] or None,
         redundant=False if given["redundancy"] == "no" else None,
         page=page_number(given["page"]),
@@ -80,29 +80,35 @@ def page_number(text: str | None) -> int:
 
 
 def _values(found: Estate, asked: model.EstateRequest, given: Mapping[str, str | None]) -> dict[str, Any]:
-    total = sum(found.looks.values())
+    total = sum(found.by_health.values())
     return {
         "estate": found,
         "request": asked,
         "given": given,
         "total": total,
-        "chips": [(look, found.looks[look], look in asked.looks) for look in model.LOOKS if found.looks.get(look)]
-        + [(look, 0, True) for look in asked.looks if not found.looks.get(look)],
-        "filtered": any(given[name] for name in ("q", "look", "gateway", "redundancy")),
+        "chips": [
+            (health, found.by_health[health], health in asked.health)
+            for health in model.HEALTH_ORDER
+            if found.by_health.get(health)
+        ]
+        + [(health, 0, True) for health in asked.health if not found.by_health.get(health)],
+        "filtered": any(given[name] for name in ("q", "health", "gateway", "redundancy")),
         "faults": [each for each in found.gateways if each.status.status == "FAULT"],
-        "summary": summary(found.looks),
+        "summary": summary(found.by_health),
         "walls": pictures(found.gateways),
         "gateways_a_page": estate.GATEWAYS,
     }
 
 
-def summary(looks: Mapping[model.TunnelLook, int]) -> str:
+def summary(by_health: Mapping[model.TunnelHealth, int]) -> str:
     """One sentence, which a screen reader says when it changes."""
-    total = sum(looks.values())
+    total = sum(by_health.values())
     if not total:
         return "No tunnel"
-    up = looks.get("up", 0) + looks.get("warning", 0)
-    bad = ", ".join(f"{looks[look]} {look}" for look in model.LOOKS if look != "up" and looks.get(look))
+    up = by_health.get("up", 0) + by_health.get("warning", 0)
+    bad = ", ".join(
+        f"{by_health[health]} {health}" for health in model.HEALTH_ORDER if health != "up" and by_health.get(health)
+    )
     return f"{up} of {total} tunnels up" + (f", {bad}" if bad else "")
 
 
@@ -129,16 +135,16 @@ def pictures(gateways: Sequence[EstateGateway]) -> list[GatewayPicture]:
 
 
 def _picture(of: EstateGateway, endpoints: Sequence[EndpointPicture]) -> GatewayPicture:
-    words, look = "", ""
+    words, health = "", ""
     if of.redundant is not None:
         is_met, is_configured = of.redundant
         words = "redundancy met" if is_met else "redundancy not met"
-        look = "" if is_met else "down" if is_configured else "warning"
+        health = "" if is_met else "down" if is_configured else "warning"
     return GatewayPicture(
         gateway=of.gateway,
         status=of.status,
         endpoints=endpoints,
-        tally=[(look, of.looks[look]) for look in model.LOOKS if of.looks.get(look)],
+        tally=[(health, of.by_health[health]) for health in model.HEALTH_ORDER if of.by_health.get(health)],
         redundancy=words,
-        redundancy_look=look,
+        redundancy_health=health,
     )

@@ -20,7 +20,7 @@ from landbridge.wire import gateways as wire
 ROWS = 50
 #: Networks or EIPs that a form lists. With more, it asks for the id.
 LISTED = 200
-LOOKS: Mapping[model.GatewayStatusName, model.TunnelLook] = {
+HEALTH_OF_STATUS: Mapping[model.GatewayStatusName, model.TunnelHealth] = {
     "PENDING_CREATE": "pending",
     "PENDING_UPDATE": "pending",
     "PENDING_DELETE": "deleting",
@@ -36,27 +36,32 @@ async def show_list(visit: Visit) -> Answered:
     shown = {one.gateway.id: one for one in await visit.perform(operations.list_all, model.GatewayListRequest())}
     rows = [(row, shown[row.id]) for row in page.rows if row.id in shown]
     return visit.render(
-        "gateways.html", rows=rows, looks=LOOKS, next_marker=page.next_marker, total=len(shown), bulk_kind=BULK
+        "gateways.html",
+        rows=rows,
+        health_of=HEALTH_OF_STATUS,
+        next_marker=page.next_marker,
+        total=len(shown),
+        bulk_kind=BULK,
     )
 
 
 async def show(visit: Visit) -> Answered:
     found: operations.GatewayDiagnosis = await visit.perform(operations.diagnose, _ref(visit))
-    request = model.EstateRequest(gateway_id=found.gateway.id, looks=frozenset(model.LOOKS), limit=ROWS)
+    request = model.EstateRequest(gateway_id=found.gateway.id, health=frozenset(model.HEALTH_ORDER), limit=ROWS)
     its: estate.Estate = await visit.perform(estate.select, await estate_page.selection(visit, request))
     return visit.render(
         "gateway.html",
         gateway=found.gateway,
         status=found.status,
-        look=_look(found.status),
+        health=_health(found.status),
         strangers=found.strangers[::-1],
         redundancy=found.redundancy,
         walls=estate_page.pictures(its.gateways),
     )
 
 
-def _look(status: model.GatewayStatus) -> model.TunnelLook:
-    return "unknown" if status.not_seen_since else LOOKS[status.status]
+def _health(status: model.GatewayStatus) -> model.TunnelHealth:
+    return "unknown" if status.not_seen_since else HEALTH_OF_STATUS[status.status]
 
 
 def _ref(visit: Visit) -> model.GatewayRef:
@@ -290,7 +295,7 @@ async def _find_one(visit: Visit, gateway_id: str) -> bulk.Row:
     return bulk.Row(
         id=shown.gateway.id,
         name=shown.gateway.name,
-        look=LOOKS[status],
+        health=HEALTH_OF_STATUS[status],
         word=status,
         version=shown.etag,
     )

@@ -18,11 +18,11 @@ ROWS = 50
 
 def _connections(visit: Visit, limit: int) -> tuple[dict[str, str | None], model.EstateRequest]:
     """What the address asks for."""
-    given = {name: visit.query.get(name) for name in ("q", "look", "gateway", "page")}
-    wanted = set((given["look"] or "").split(","))
+    given = {name: visit.query.get(name) for name in ("q", "health", "gateway", "page")}
+    wanted = set((given["health"] or "").split(","))
     return given, model.EstateRequest(
         text=(given["q"] or "").strip()[: estate_page.TEXT_LIMIT],
-        looks=frozenset(look for look in model.LOOKS if look in wanted) or frozenset(model.LOOKS),
+        health=frozenset(health for health in model.HEALTH_ORDER if health in wanted) or frozenset(model.HEALTH_ORDER),
         gateway_id=given["gateway"] or None,
         page=estate_page.page_number(given["page"]),
         limit=limit,
@@ -32,18 +32,22 @@ def _connections(visit: Visit, limit: int) -> tuple[dict[str, str | None], model
 async def show_connections(visit: Visit) -> Answered:
     """All connections, those with problems first."""
     given, request = _connections(visit, ROWS)
-    wanted = set((given["look"] or "").split(","))
+    wanted = set((given["health"] or "").split(","))
 
     def finish(found: Estate) -> Rendered:
-        chips = [(look, found.looks[look], look in wanted) for look in model.LOOKS if found.looks.get(look)]
+        chips = [
+            (health, found.by_health[health], health in wanted)
+            for health in model.HEALTH_ORDER
+            if found.by_health.get(health)
+        ]
         return visit.render(
             "connections.html",
             estate=found,
             request=request,
             given=given,
             chips=chips,
-            total=sum(found.looks.values()),
-            summary=estate_page.summary(found.looks),
+            total=sum(found.by_health.values()),
+            summary=estate_page.summary(found.by_health),
             bulk_kind=connection.BULK,
         )
 
@@ -62,7 +66,7 @@ async def download_connections(visit: Visit) -> Answered:
         writer.writerow(("state", "name", "id", "gateway", "endpoint", "device", "address", "since", "cause"))
         for gateway, one in found.listed:
             since = datetime.fromtimestamp(one.since / 1000, UTC).isoformat(timespec="seconds") if one.since else ""
-            row = (one.look, one.name, one.id, gateway, one.endpoint, one.peer, one.address, since, one.cause or "")
+            row = (one.health, one.name, one.id, gateway, one.endpoint, one.peer, one.address, since, one.cause or "")
             writer.writerow(map(_cell, row))
         return Download(content=text.getvalue(), name="connections.csv")
 

@@ -190,7 +190,7 @@ async def wait(visit: Visit) -> Answered:
         "new_connection_device.html",
         connection=connection,
         status=found.status,
-        look=_look(found.status),
+        health=_health(found.status),
         warnings=found.warnings,
         peer=await visit.perform(customer_gateways.show, peer_ref),
         devices=devices,
@@ -205,8 +205,8 @@ async def wait_with_psk(visit: Visit) -> Answered:
     return await connection_page.with_psk(visit, "/new-connection")
 
 
-def _look(status: model.ConnectionStatus) -> model.TunnelLook:
-    """The look of a tunnel that is waited for. While the device has said nothing it is not down: nobody has set the device up."""
-    look = connection_page.look_of(status)
+def _health(status: model.ConnectionStatus) -> model.TunnelHealth:
+    """The health of a tunnel that is waited for. While the device has said nothing it is not down: nobody has set the device up."""
+    health = connection_page.health_of(status)
     is_silent = not status.causes or status.causes[0].code in SILENT
-    return "pending" if look == "down" and is_silent else look
+    return "pending" if health == "down" and is_silent else health

@@ -17,7 +17,7 @@ LINES = 12
 COLUMNS, PITCH = 32, 10
 SIZE = 8
 #: What is drawn in a cell, from its upper left corner on. A tunnel that is up is a dash of a stroke.
-SHAPES: dict[model.TunnelLook, str] = {
+SHAPES: dict[model.TunnelHealth, str] = {
     "down": "l8 8m0-8l-8 8",
     "error": "m4-1l5 5-5 5-5-5z",
     "warning": "m4 0l4 8h-8z",
@@ -35,51 +35,53 @@ class Link:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wall:
-    """`paths`: (look, path) of cells that are no links."""
+    """`paths`: (health, path) of cells that are no links."""
 
     width: int
     height: int
     label: str
-    paths: Sequence[tuple[model.TunnelLook, str]]
+    paths: Sequence[tuple[model.TunnelHealth, str]]
     links: Sequence[Link]
 
 
 def draw(tunnels: Sequence[Tunnel], links: int) -> Wall:
     """`links`: how many cells may be links."""
     rows = (len(tunnels) + COLUMNS - 1) // COLUMNS
-    paths: defaultdict[model.TunnelLook, list[str]] = defaultdict(list)
+    paths: defaultdict[model.TunnelHealth, list[str]] = defaultdict(list)
     linked: list[Link] = []
     for row in range(rows):
         cells = tunnels[row * COLUMNS : (row + 1) * COLUMNS]
         paths["up"] += _runs(cells, row)
         for column, tunnel in enumerate(cells):
-            if tunnel.look == "up":
+            if tunnel.health == "up":
                 continue
-            path = f"M{column * PITCH + 1} {row * PITCH + 1}{SHAPES[tunnel.look]}"
+            path = f"M{column * PITCH + 1} {row * PITCH + 1}{SHAPES[tunnel.health]}"
             if len(linked) < links:
                 linked.append(Link(tunnel, path))
             else:
-                paths[tunnel.look].append(path)
+                paths[tunnel.health].append(path)
     return Wall(
         width=COLUMNS * PITCH,
         height=rows * PITCH,
         label=label(tunnels),
-        paths=[(look, "".join(some)) for look, some in paths.items() if some],
+        paths=[(health, "".join(some)) for health, some in paths.items() if some],
         links=linked,
     )
 
 
 def label(tunnels: Sequence[Tunnel]) -> str:
     """What the wall shows, in words: `3 down, 97 up`."""
-    found = Counter(one.look for one in tunnels)
-    return f"{len(tunnels)} tunnels: " + ", ".join(f"{found[look]} {look}" for look in model.LOOKS if found[look])
+    found = Counter(one.health for one in tunnels)
+    return f"{len(tunnels)} tunnels: " + ", ".join(
+        f"{found[health]} {health}" for health in model.HEALTH_ORDER if found[health]
+    )
 
 
 def _runs(cells: Sequence[Tunnel], row: int) -> Iterator[str]:
     """A stroke for each run of neighbouring tunnels that are up."""
     middle, first = row * PITCH + PITCH // 2, None
     for column in range(len(cells) + 1):
-        is_up = column < len(cells) and cells[column].look == "up"
+        is_up = column < len(cells) and cells[column].health == "up"
         if is_up and first is None:
             first = column
         if not is_up and first is not None:

@@ -65,12 +65,12 @@ from landbridge.model.desired import (
 )
 from landbridge.model.empty import EmptyRequest
 from landbridge.model.estate import (
-    LOOK_OF_STATUS,
-    LOOKS,
+    HEALTH_OF_STATUS,
+    HEALTH_ORDER,
     EstateRequest,
-    TunnelLook,
+    TunnelHealth,
     WholeEstateRequest,
-    tunnel_look,
+    tunnel_health,
 )
 from landbridge.model.evidence import Evidence
 from landbridge.model.findings import Checked, TunnelEffect, Violation, Warning  # noqa: A004
@@ -155,9 +155,9 @@ from landbridge.model.tag_search import (
 )
 
 __all__ = [
+    "HEALTH_OF_STATUS",
+    "HEALTH_ORDER",
     "IF_ID_END",
-    "LOOKS",
-    "LOOK_OF_STATUS",
     "NO_BIRD",
     "NO_DECLARED_SUBNETS",
     "NO_DEFAULT_ROUTE",
@@ -298,13 +298,13 @@ __all__ = [
     "Times",
     "Traffic",
     "TunnelEffect",
-    "TunnelLook",
+    "TunnelHealth",
     "UpgradeRequest",
     "Violation",
     "VpnGateway",
     "Warning",
     "WholeEstateRequest",
     "abilities_of",
-    "tunnel_look",
+    "tunnel_health",
     "uncarried",
 ]

@@ -1,4 +1,4 @@
-"""How a tunnel looks to a person, and a request for the estate of a project."""
+"""The health of a tunnel, and a request for the estate of a project."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,12 +6,12 @@ from typing import Literal
 
 from landbridge.model.status import ConnectionStatusName
 
-#: How a tunnel looks to a person: its status in a word. `warning`: up, and something is wrong with it. `unknown`: nobody looked lately.
-TunnelLook = Literal["up", "warning", "down", "error", "pending", "deleting", "unknown"]
+#: The status of a tunnel in a word for people. `warning`: up, and something is wrong with it. `unknown`: nobody looked lately.
+TunnelHealth = Literal["up", "warning", "down", "error", "pending", "deleting", "unknown"]
 #: The gravest first.
-LOOKS: tuple[TunnelLook, ...] = ("down", "error", "warning", "pending", "unknown", "deleting", "up")
+HEALTH_ORDER: tuple[TunnelHealth, ...] = ("down", "error", "warning", "pending", "unknown", "deleting", "up")
 #: Of a status that is seen now and has no warning.
-LOOK_OF_STATUS: Mapping[ConnectionStatusName, TunnelLook] = {
+HEALTH_OF_STATUS: Mapping[ConnectionStatusName, TunnelHealth] = {
     "PENDING_CREATE": "pending",
     "PENDING_UPDATE": "pending",
     "PENDING_DELETE": "deleting",
@@ -21,12 +21,12 @@ LOOK_OF_STATUS: Mapping[ConnectionStatusName, TunnelLook] = {
 }
 
 
-def tunnel_look(status: ConnectionStatusName, *, is_seen: bool, is_warned: bool) -> TunnelLook:
+def tunnel_health(status: ConnectionStatusName, *, is_seen: bool, is_warned: bool) -> TunnelHealth:
     """`is_seen`: the engine looked lately. `is_warned`: a tunnel that is up has a warning."""
-    look = LOOK_OF_STATUS[status]
-    if not is_seen and look in ("up", "down", "error"):
+    health = HEALTH_OF_STATUS[status]
+    if not is_seen and health in ("up", "down", "error"):
         return "unknown"
-    return "warning" if look == "up" and is_warned else look
+    return "warning" if health == "up" and is_warned else health
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,13 +38,13 @@ class WholeEstateRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EstateRequest:
-    """`text`: only tunnels with each of its words in a name or an address, in any letter case, and without the words that have a `-` before them. `looks`: only these; empty: all.
-    `redundant`: only VPN gateways whose redundancy is met (True) or not met (False). `page`, `gateway_page`: which page of the rows
-    and of the gateways, from 1 on.
+    """`text`: only tunnels with each of its words in a name or an address, in any letter case, and without the words that have a `-` before
+    them. `health`: only tunnels with one of these; empty: all. `redundant`: only VPN gateways whose redundancy is met (True) or not met
+    (False). `page`, `gateway_page`: which page of the rows and of the gateways, from 1 on.
     """
 
     text: str = ""
-    looks: frozenset[TunnelLook] = frozenset()
+    health: frozenset[TunnelHealth] = frozenset()
     gateway_id: str | None = None
     redundant: bool | None = None
     page: int = 1

@@ -18,7 +18,7 @@ from landbridge.store.database import Transaction
 
 #: Gateways of a page.
 GATEWAYS = 20
-_ORDER = {look: n for n, look in enumerate(model.LOOKS)}
+_ORDER = {health: n for n, health in enumerate(model.HEALTH_ORDER)}
 
 
 class Tunnel(NamedTuple):
@@ -28,7 +28,7 @@ class Tunnel(NamedTuple):
     id: str
     name: str
     endpoint: int
-    look: model.TunnelLook
+    health: model.TunnelHealth
     cause: str | None
     since: int
     peer: str
@@ -37,25 +37,25 @@ class Tunnel(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EstateGateway:
-    """`tunnels`: those that fit the request, oldest first. `looks`: how many of all its tunnels have a look. `redundant`: whether its
+    """`tunnels`: those that fit the request, oldest first. `by_health`: the number of all its tunnels, of each health. `redundant`: whether its
     redundancy is met, and would be if all its connections were up; None without a subnet.
     """
 
     gateway: model.VpnGateway
     status: model.GatewayStatus
     tunnels: Sequence[Tunnel]
-    looks: Mapping[model.TunnelLook, int]
+    by_health: Mapping[model.TunnelHealth, int]
     redundant: tuple[bool, bool] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estate:
-    """`looks`: how many tunnels that fit the text and the gateway have a look. `listed`: the whole list, the gravest
-    first, each tunnel with the name of its gateway. `rows`: a page of it with the status of each. `total`: rows of all pages. `gateways`: the page of gateways that have a fitting tunnel, or none at all.
-    `without_redundancy`: gateways whose redundancy is not met.
+    """`by_health`: the number of tunnels that fit the text and the gateway, of each health. `listed`: the whole list, the gravest first, each
+    tunnel with the name of its gateway. `rows`: a page of it with the status of each. `total`: rows of all pages. `gateways`: the page of
+    gateways that have a fitting tunnel, or none at all. `without_redundancy`: gateways whose redundancy is not met.
     """
 
-    looks: Mapping[model.TunnelLook, int]
+    by_health: Mapping[model.TunnelHealth, int]
     listed: Sequence[tuple[str, Tunnel]]
     rows: Sequence[tuple[Tunnel, status_lists.ResourceStatus]]
     total: int
@@ -110,8 +110,8 @@ def read(tx: Transaction, call: Call, request: model.WholeEstateRequest) -> Whol
 def _tunnel(row: store.TunnelRow, peer: tuple[str, str], *, is_seen: bool) -> Tunnel:
     status = connection_status.of_facts(row.facts)
     cause = row.cause if row.noted == status else None
-    look = model.tunnel_look(status, is_seen=is_seen, is_warned=cause is not None)
-    return Tunnel(row.seq, row.id, row.name, row.endpoint, look, cause, row.since or 0, *peer)
+    health = model.tunnel_health(status, is_seen=is_seen, is_warned=cause is not None)
+    return Tunnel(row.seq, row.id, row.name, row.endpoint, health, cause, row.since or 0, *peer)
 
 
 @operation("select_estate", "reader", "long read")
@@ -122,11 +122,12 @@ def select(tx: Transaction, call: Call, selection: Selection) -> Estate:
     wanted = _wanted(known, met, request)
     words = request.text.lower().split()
     fitting = {seq: _with_text(known[seq].gateway, whole.tunnels.get(seq, ()), words) for seq in wanted}
-    looks = Counter(tunnel.look for some in fitting.values() for tunnel in some)
+    by_health = Counter(tunnel.health for some in fitting.values() for tunnel in some)
     shown = {
-        seq: [one for one in some if not request.looks or one.look in request.looks] for seq, some in fitting.items()
+        seq: [one for one in some if not request.health or one.health in request.health]
+        for seq, some in fitting.items()
     }
-    is_filtered = bool(request.text or request.looks)
+    is_filtered = bool(request.text or request.health)
     pictured = [seq for seq, some in shown.items() if some or not is_filtered]
     page = pictured[(request.gateway_page - 1) * GATEWAYS :][:GATEWAYS]
     listed = sorted(
@@ -134,13 +135,13 @@ def select(tx: Transaction, call: Call, selection: Selection) -> Estate:
             (known[seq].gateway.name, one)
             for seq, some in shown.items()
             for one in some
-            if request.looks or one.look != "up"
+            if request.health or one.health != "up"
         ),
         key=_gravest,
     )
     page_of_rows = [one for _, one in listed[(request.page - 1) * request.limit :][: request.limit]]
     return Estate(
-        looks=looks,
+        by_health=by_health,
         listed=listed,
         rows=_explained(tx, call, page_of_rows),
         total=len(listed),
@@ -149,7 +150,7 @@ def select(tx: Transaction, call: Call, selection: Selection) -> Estate:
                 gateway=known[seq].gateway,
                 status=whole.states[seq],
                 tunnels=shown[seq],
-                looks=Counter(one.look for one in whole.tunnels.get(seq, ())),
+                by_health=Counter(one.health for one in whole.tunnels.get(seq, ())),
                 redundant=met.get(known[seq].gateway.id),
             )
             for seq in page
@@ -200,9 +201,9 @@ def _has(tunnel: Tunnel, word: str) -> bool:
 
 
 def _gravest(listed: tuple[str, Tunnel]) -> tuple[int, int]:
-    """Of the same look the newest change first."""
+    """Of the same health the newest change first."""
     tunnel = listed[1]
-    return _ORDER[tunnel.look], -tunnel.since
+    return _ORDER[tunnel.health], -tunnel.since
 
 
 def _explained(
