@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from landbridge import errors
-from landbridge.console import sharing
+from landbridge.console import read_cache
 from landbridge.store import estate as store
 from landbridge.store.sqlite.database import Transaction
 
@@ -63,7 +63,7 @@ PAGES = (
 
 
 def test_a_page_of_one_thing_does_not_read_the_others(person: Any, reads: Any, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(sharing.Shares, "get", lambda *given: given[-1]())  # each page reads all that it shows
+    monkeypatch.setattr(read_cache.ReadCache, "get", lambda *given: given[-1]())  # each page reads all that it shows
     one = person()
     gateway, other, peer = one.api.gateway(), one.api.gateway(), one.api.customer_gateway()
     made = [one.api.connection(gateway, to) for to in (peer, one.api.customer_gateway())]
@@ -149,15 +149,15 @@ class _Reads:
 
 
 @pytest.fixture
-def shares() -> sharing.Shares:
-    return sharing.Shares()
+def cache() -> read_cache.ReadCache:
+    return read_cache.ReadCache()
 
 
-def test_visits_at_the_same_time_wait_for_one_read(shares: sharing.Shares):
+def test_visits_at_the_same_time_wait_for_one_read(cache: read_cache.ReadCache):
     read = _Reads()
 
     async def visit() -> list[Any]:
-        return await asyncio.gather(*(shares.get("p", (1,), "n", read) for _ in range(50)))
+        return await asyncio.gather(*(cache.get("p", (1,), "n", read) for _ in range(50)))
 
     assert asyncio.run(visit()) == [1] * 50
 
@@ -166,11 +166,11 @@ def test_visits_at_the_same_time_wait_for_one_read(shares: sharing.Shares):
     "error",
     [errors.Unauthenticated("the key of the first visit was revoked"), sqlite3.OperationalError("disk I/O error")],
 )
-def test_a_read_that_fails_is_the_failure_of_its_own_visit(shares: sharing.Shares, error: Exception):
+def test_a_read_that_fails_is_the_failure_of_its_own_visit(cache: read_cache.ReadCache, error: Exception):
     read = _Reads(error)
 
     async def visits() -> list[Any]:
-        visits = (shares.get("p", (1,), "n", read) for _ in range(3))
+        visits = (cache.get("p", (1,), "n", read) for _ in range(3))
         return await asyncio.gather(*visits, return_exceptions=True)
 
     failed, *others = asyncio.run(visits())
@@ -178,35 +178,37 @@ def test_a_read_that_fails_is_the_failure_of_its_own_visit(shares: sharing.Share
     assert all(isinstance(each, int) for each in others)
 
 
-def test_a_failed_read_is_not_kept_when_its_visit_is_over(shares: sharing.Shares):
+def test_a_failed_read_is_not_kept_when_its_visit_is_over(cache: read_cache.ReadCache):
     read = _Reads(sqlite3.OperationalError("disk I/O error"))
 
     async def visits() -> Any:
-        first = asyncio.ensure_future(shares.get("p", (1,), "n", read))
+        first = asyncio.ensure_future(cache.get("p", (1,), "n", read))
         await asyncio.sleep(0)
         first.cancel()
         await asyncio.wait([first])
         for _ in range(5):  # the read ends
             await asyncio.sleep(0)
-        return await asyncio.gather(*(shares.get("p", (1,), "n", read) for _ in range(2)))
+        return await asyncio.gather(*(cache.get("p", (1,), "n", read) for _ in range(2)))
 
     assert asyncio.run(visits()) == [2, 2]
 
 
-def test_in_a_large_project_refreshes_use_a_mark_for_a_while(shares: sharing.Shares, monkeypatch: pytest.MonkeyPatch):
+def test_in_a_large_project_refreshes_use_a_mark_for_a_while(
+    cache: read_cache.ReadCache, monkeypatch: pytest.MonkeyPatch
+):
     now = 100.0
-    monkeypatch.setattr(sharing.time, "monotonic", lambda: now)
+    monkeypatch.setattr(read_cache.time, "monotonic", lambda: now)
     marks = iter(range(1, 100))
 
     def mark(*, is_refresh: bool) -> int:
-        return shares.mark("p", lambda: (next(marks),), is_refresh=is_refresh)[0]
+        return cache.mark("p", lambda: (next(marks),), is_refresh=is_refresh)[0]
 
     assert [mark(is_refresh=True) for _ in "ab"] == [1, 2]
-    shares.note("p", sharing.FEW - 1)
+    cache.note("p", read_cache.FEW - 1)
     assert [mark(is_refresh=True) for _ in "ab"] == [3, 4]
-    shares.note("p", 10_000)
+    cache.note("p", 10_000)
     assert [mark(is_refresh=True) for _ in "ab"] == [4, 4]
     assert mark(is_refresh=False) == 5  # somebody opens a page
     assert mark(is_refresh=True) == 5
-    now += 10_000 / sharing.HELD_A_SECOND + 0.1
+    now += 10_000 / read_cache.HELD_A_SECOND + 0.1
     assert mark(is_refresh=True) == 6

@@ -286,7 +286,7 @@ def test_the_configuration_has_the_key_only_for_who_asks_and_the_audit_trail_has
     shown = wizard.post(f"/console/{wizard.api.project_id}{PATH}/{made['id']}", {"device": "strongswan"})
     text = wizard.follow(shown)
     assert PSK in text
-    assert 'data-tag="' not in text
+    assert 'data-etag="' not in text
     assert PSK not in wizard.follow(shown)
     events = wizard.api.get(f"/landbridge/v1/{wizard.api.project_id}/audit")["audit_events"]
     assert (events[0]["action"], events[0]["resource_id"]) == ("show_psk", made["id"])

@@ -97,7 +97,7 @@ def test_the_secrets_of_a_new_key_are_shown_once_and_sign_in(person: Callable[..
     assert made.headers["cache-control"] == "no-store"
     text = one.follow(made)
     found = dict(zip(("access_key", "secret_key"), _codes(text), strict=False))
-    assert 'data-tag="' not in text  # a refresh would take the secrets away
+    assert 'data-etag="' not in text  # a refresh would take the secrets away
     assert found["secret_key"] not in str(made.headers)
     assert found["secret_key"] not in one.get(path).text
     assert found["access_key"] in one.get(path).text

@@ -2,7 +2,7 @@
 
     app         the ASGI application: the table of pages, and the way of every request
     visit       a request to a page with its caller; how a page asks operations and answers
-    sharing     what visits with the same change mark have in common
+    read_cache  what was read of a project, for visits with the same change mark
     shown_once  what a page of a session shows once, after the answer that leads to it
     origins     which requests come from the console's own pages
     sign_in     sign-in by key and by link, sign-out, and the limit of failed tries
@@ -17,6 +17,6 @@
     new_connection  the wizard for a connection, and the wait for its device; `connection_form` is the form
 
 Invariant: a page reads and changes resources by `operations.perform` alone, as the API does, with the caller of its session. A page needs no
-script: the script `live.js` refreshes what is shown, and works with every page that has a tag. It has a form with `data-check` checked while a
+script: the script `live.js` refreshes what is shown, and works with every page that has an ETag. It has a form with `data-check` checked while a
 person types: it sends the form, and merges the page that the server answers.
 """

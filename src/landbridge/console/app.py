@@ -1,6 +1,6 @@
 """The ASGI application of the console, and the one way that every request to a page takes.
 
-session -> tag -> page -> template. A GET whose tag the browser has already is answered with 304 before a page reads anything. A POST is refused
+session -> ETag -> page -> template. A GET whose ETag the browser has already is answered with 304 before a page reads anything. A POST is refused
 unless a page of the console sent it.
 """
 
@@ -119,7 +119,7 @@ def _common(request: Request) -> dict[str, Any]:
         "themes": THEMES,
         "address": request.url.path + (f"?{request.url.query}" if request.url.query else ""),
         "visit": None,
-        "tag": None,
+        "etag": None,
         "said": None,
         "now": clock.now(),
     }
@@ -264,28 +264,28 @@ class _Front:
             shown_once=self._shown_once(request),
         )
         access.allow(session.caller, visit.project_id, page.role)
-        mark = self._dependencies.shares.mark(
+        mark = self._dependencies.cache.mark(
             visit.project_id,
             lambda: self._database.read(lambda tx: change_marks.find(tx, visit.project_id)),
             is_refresh=is_refresh,
         )
         visit = dataclasses.replace(visit, mark=mark, minute=int(clock.now().timestamp()) // 60)
-        tag = self._tag(visit)
-        if is_refresh and request.headers.get("if-none-match") == tag:
-            return Response(status_code=304, headers=rendering.HEADERS | {"ETag": tag})
-        visit = dataclasses.replace(visit, common=self._values(visit, page, tag))
-        return self._respond(request, await page.answer(visit), tag)
+        etag = self._etag(visit)
+        if is_refresh and request.headers.get("if-none-match") == etag:
+            return Response(status_code=304, headers=rendering.HEADERS | {"ETag": etag})
+        visit = dataclasses.replace(visit, common=self._values(visit, page, etag))
+        return self._respond(request, await page.answer(visit), etag)
 
-    def _values(self, visit: Visit, page: pages.Page, tag: str) -> dict[str, Any]:
+    def _values(self, visit: Visit, page: pages.Page, etag: str) -> dict[str, Any]:
         said = None if REFRESH in visit.request.headers else visit.request.cookies.get(SAID)
         return _common(visit.request) | {
             "page": page,
             "menu": pages.menu(visit),
-            "tag": tag if page.is_live and page.method == "GET" and visit.shown_once is None else None,
+            "etag": etag if page.is_live and page.method == "GET" and visit.shown_once is None else None,
             "said": unquote(said) if said else None,
         }
 
-    def _respond(self, request: Request, answer: Answered, tag: str) -> Response:
+    def _respond(self, request: Request, answer: Answered, etag: str) -> Response:
         if isinstance(answer, Moved):
             response = sign_in.moved(answer.to)
             if answer.said:
@@ -300,7 +300,7 @@ class _Front:
         if isinstance(answer, Download):
             headers = rendering.HEADERS | {"Content-Disposition": f'attachment; filename="{answer.name}"'}
             return Response(answer.content, 200, headers, "text/csv")
-        response = rendering.respond(answer.html, answer.status, {"ETag": tag})
+        response = rendering.respond(answer.html, answer.status, {"ETag": etag})
         if (
             REFRESH in request.headers or request.method == "HEAD"
         ):  # no person reads it, so what is for the next page stays
@@ -318,8 +318,8 @@ class _Front:
             return None
         return shown_once.unseal(self._dependencies.service, sealed, session, request.url.path)
 
-    def _tag(self, visit: Visit) -> str:
-        """The tag of what the page shows now. Times that are shown as ages change with the minute."""
+    def _etag(self, visit: Visit) -> str:
+        """The ETag of what the page shows now. Times that are shown as ages change with the minute."""
         facts = (
             visit.mark,
             visit.minute,

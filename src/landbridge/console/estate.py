@@ -41,7 +41,7 @@ class GatewayPicture:
 
 
 async def show(visit: Visit) -> Answered:
-    """The content of the page has nothing of its caller but whether it has buttons, so viewers share it."""
+    """The content of the page has nothing of its caller but whether it has buttons, so it is read once for all viewers."""
     given = {name: visit.query.get(name) for name in _PARAMETERS}
     asked = _request(given)
 
@@ -49,16 +49,16 @@ async def show(visit: Visit) -> Answered:
         return visit.part("estate_content.html", **_values(found, asked, given))
 
     of = (tuple(given.items()), visit.may("admin"))
-    content = await visit.share(estate.select, await selection(visit, asked), finish, of=of)
+    content = await visit.read(estate.select, await selection(visit, asked), finish, of=of)
     return visit.render("estate.html", content=content)
 
 
 async def selection(visit: Visit, request: model.EstateRequest) -> estate.Selection:
-    """What the request asks for, of all tunnels or of those of its VPN gateway. Viewers share the read."""
+    """What the request asks for, of all tunnels or of those of its VPN gateway. It is read once for all viewers."""
     asked = model.WholeEstateRequest(gateway_id=request.gateway_id)
-    whole: estate.Whole = await visit.share(estate.read, asked, of=asked)
+    whole: estate.Whole = await visit.read(estate.read, asked, of=asked)
     if asked.gateway_id is None:
-        visit.dependencies.shares.note(visit.project_id, sum(map(len, whole.tunnels.values())))
+        visit.dependencies.cache.note(visit.project_id, sum(map(len, whole.tunnels.values())))
     return estate.Selection(whole=whole, request=request)
 
 

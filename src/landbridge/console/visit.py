@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from starlette.requests import Request
 
 from landbridge import config, model, operations
-from landbridge.console import rendering, sharing
+from landbridge.console import read_cache, rendering
 from landbridge.operations import access, key_queues
 from landbridge.operations.call import Caller, Role, Service
 
@@ -18,13 +18,13 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dependencies:
-    """What the console needs. `limits`: how long its sessions last. `shares`: what its visits share."""
+    """What the console needs. `limits`: how long its sessions last. `cache`: what its pages have read."""
 
     service: Service
     credentials: access.Credentials
     queues: key_queues.KeyQueues
     limits: config.Console
-    shares: sharing.Shares = field(default_factory=sharing.Shares)
+    cache: read_cache.ReadCache = field(default_factory=read_cache.ReadCache)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +71,7 @@ class Visit:
     form: Mapping[str, str] = field(default_factory=dict, repr=False)
     shown_once: model.Secret | None = None
     common: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    mark: sharing.Mark = ()
+    mark: read_cache.Mark = ()
     minute: int = 0
 
     @property
@@ -97,10 +97,10 @@ class Visit:
         return Rendered(html=rendering.render(template, {**self.common, "visit": self, **values}), status=code)
 
     def part(self, template: str, **values: Any) -> str:
-        """A part of a page that visits share. It must have nothing of its caller."""
+        """A part of a page that is kept for other visits. It must have nothing of its caller."""
         return rendering.render(template, {**self.common, "visit": self, **values})
 
-    async def share(
+    async def read(
         self,
         operation: operations.Operation[Asked, Result],
         asked: Asked,
@@ -113,7 +113,7 @@ class Visit:
         """
         access.allow(self.caller, self.project_id, operation.role)
         mark, name = (*self.mark, self.minute), (operation.name, of)
-        return await self.dependencies.shares.get(
+        return await self.dependencies.cache.get(
             self.project_id, mark, name, lambda: self.perform(operation, asked, finish)
         )
 

@@ -1,6 +1,6 @@
 // Refreshes the page every few seconds. A page without this script works, and shows what was true when it was loaded.
 //
-// The page is asked for again with its tag. The server answers 304 when nothing changed; otherwise the new <main> is merged into the present one:
+// The page is asked for again with its ETag. The server answers 304 when nothing changed; otherwise the new <main> is merged into the present one:
 // elements stay the same objects, so focus, selection, typed text, opened details and scrolling stay.
 "use strict";
 (() => {
@@ -8,7 +8,7 @@
   const main = document.getElementById("main");
   const lost = document.getElementById("lost");
   const pause = document.getElementById("pause");
-  let tag = main.dataset.tag;
+  let etag = main.dataset.etag;
   let busy = false;
 
   document.documentElement.classList.add("scripted");
@@ -120,7 +120,7 @@
     if (busy || isPaused()) return;
     busy = true;
     try {
-      const headers = { "If-None-Match": tag, "Landbridge-Refresh": "1" };
+      const headers = { "If-None-Match": etag, "Landbridge-Refresh": "1" };
       const answer = await fetch(location.href, { headers, cache: "no-store", redirect: "error" });
       if (answer.status === 401) {
         location.reload();
@@ -132,7 +132,7 @@
         if (!isPaused() && fresh) {
           mergeChildren(main, fresh);
           count();
-          tag = answer.headers.get("ETag") || "";
+          etag = answer.headers.get("ETag") || "";
         }
         say("");
       } else {
@@ -181,7 +181,7 @@
   });
   window.addEventListener("pageshow", () => { sent = false; });
 
-  if (tag) {
+  if (etag) {
     setInterval(refresh, PERIOD);
     document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });
     pause.hidden = false;
