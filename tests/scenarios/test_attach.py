@@ -10,7 +10,7 @@ from lab import cycles, sites, specs
 from landbridge import model
 from landbridge.engine.strongswan import names
 from landbridge.engine.strongswan.engine import StrongSwan
-from landbridge.engine.strongswan.network import firewall, namespace
+from landbridge.engine.strongswan.network import namespace, nftables
 
 pytestmark = pytest.mark.tunnel
 
@@ -78,13 +78,13 @@ def test_an_address_of_the_machine_itself_is_forwarded_to_the_gateway_behind_it(
             assert {packet.kind for packet in packets} <= {"esp", "ike"}
             assert cycles.plan(engine, gateway.id, desired) == []
             owner = names.short(gateway.id)
-            namespace.inside(world.wan, lambda _: firewall.load(None, owner))
-            assert not namespace.inside(world.wan, lambda _: firewall.look(owner))
+            namespace.inside(world.wan, lambda _: nftables.load(None, owner))
+            assert not namespace.inside(world.wan, lambda _: nftables.look(owner))
             cycles.run_cycle(engine, gateway.id, desired)
-            assert namespace.inside(world.wan, lambda _: firewall.look(owner))
+            assert namespace.inside(world.wan, lambda _: nftables.look(owner))
         finally:
             engine.stop_all()
-        assert not namespace.inside(world.wan, lambda _: firewall.stands())
+        assert not namespace.inside(world.wan, lambda _: nftables.stands())
 
 
 def test_what_an_operator_forwards_himself_is_not_touched():

@@ -56,8 +56,8 @@ from landbridge.engine.strongswan.ike import planning as ike_planning
 from landbridge.engine.strongswan.ike import state as ike_state
 from landbridge.engine.strongswan.ike import steps as ike_steps
 from landbridge.engine.strongswan.network import apply as network_apply
-from landbridge.engine.strongswan.network import firewall, namespace, xfrm
 from landbridge.engine.strongswan.network import look as network_look
+from landbridge.engine.strongswan.network import namespace, nftables, xfrm
 from landbridge.engine.strongswan.network import steps as network_steps
 from landbridge.telemetry import log_fields
 
@@ -149,7 +149,7 @@ class StrongSwan:
         return machine.strongswan_version()
 
     def _had_nat(self) -> bool:
-        return shutil.which("nft") is not None and namespace.inside(self._underlay, lambda _: firewall.stands())
+        return shutil.which("nft") is not None and namespace.inside(self._underlay, lambda _: nftables.stands())
 
     def gateways(self) -> frozenset[str]:
         return frozenset(marks.find(self._folder))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from landbridge.engine.strongswan.network import firewall, namespace
+from landbridge.engine.strongswan.network import firewall, namespace, nftables
 
 pytestmark = pytest.mark.process
 
@@ -40,26 +40,26 @@ def name() -> Iterator[str]:
 
 
 def look(name: str) -> tuple[str | None, frozenset[tuple[str, str]]]:
-    return namespace.inside(name, lambda _: (firewall.look(), firewall.learned_sources()))
+    return namespace.inside(name, lambda _: (nftables.look(), nftables.learned_sources()))
 
 
 def test_a_table_has_what_was_learned_from_its_first_moment(name: str):
-    namespace.inside(name, lambda _: firewall.load(BOTH, learned=NETS))
+    namespace.inside(name, lambda _: nftables.load(BOTH, learned=NETS))
     assert look(name) == (firewall.summary(BOTH), NETS)
 
 
 def test_another_network_changes_the_sets_and_not_the_table(name: str):
-    namespace.inside(name, lambda _: firewall.load(BOTH))
+    namespace.inside(name, lambda _: nftables.load(BOTH))
     assert look(name) == (firewall.summary(BOTH), frozenset())
     for learned in (NETS, {("x13", "10.8.0.0/13")}, set()):
-        namespace.inside(name, lambda _, learned=learned: firewall.load_learned(BOTH, ("x12", "x13"), learned))
+        namespace.inside(name, lambda _, learned=learned: nftables.load_learned(BOTH, ("x12", "x13"), learned))
         assert look(name) == (firewall.summary(BOTH), learned)
 
 
 def test_another_table_takes_over_what_was_learned(name: str):
-    namespace.inside(name, lambda _: firewall.load(BOTH, learned=NETS))
+    namespace.inside(name, lambda _: nftables.load(BOTH, learned=NETS))
     other, kept = table("x13", local="10.1.0.0/24"), {("x13", "10.8.0.0/13")}
-    namespace.inside(name, lambda _: firewall.load(other, learned=kept))
+    namespace.inside(name, lambda _: nftables.load(other, learned=kept))
     assert look(name) == (firewall.summary(other), kept)
 
 
@@ -71,5 +71,5 @@ def test_what_overlaps_is_joined_for_each_interface():
 def test_a_table_without_bgp_says_nothing_of_it(name: str):
     text = table()
     assert not [word for word in ("learned", "speakers", "179", "3784") if word in text]
-    namespace.inside(name, lambda _: firewall.load(text))
+    namespace.inside(name, lambda _: nftables.load(text))
     assert look(name) == (firewall.summary(text), frozenset())

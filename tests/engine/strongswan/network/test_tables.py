@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from landbridge.engine.strongswan.network import firewall, namespace, netlink
+from landbridge.engine.strongswan.network import namespace, netlink, nftables
 
 pytestmark = pytest.mark.process
 
@@ -69,10 +69,10 @@ def test_chains_have_the_policies_and_the_rules_that_nft_lists(name: str):
 def test_only_tables_that_are_asked_for_are_read(name: str):
     nft(name, "-f", "-", text=RULES)
     assert [*tables(name, OURS)] == [("inet", OURS), ("ip", OURS)]
-    assert namespace.inside(name, lambda _: firewall.stands())
+    assert namespace.inside(name, lambda _: nftables.stands())
     nft(name, "-f", "-", text=f"delete table inet {OURS}; delete table ip {OURS}")
     assert tables(name, OURS) == {}
-    assert not namespace.inside(name, lambda _: firewall.stands())
+    assert not namespace.inside(name, lambda _: nftables.stands())
 
 
 def test_many_rules_are_counted(name: str):

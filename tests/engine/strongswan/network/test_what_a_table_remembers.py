@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from lab import sites
-from landbridge.engine.strongswan.network import firewall, namespace
+from landbridge.engine.strongswan.network import firewall, namespace, nftables
 from tests.engine.strongswan.echo.test_icmp import ESP, ip_packet, message
 
 pytestmark = pytest.mark.tunnel
@@ -56,7 +56,7 @@ def ends() -> Iterator[tuple[str, str]]:
 @pytest.fixture
 def gateway(ends: tuple[str, str]) -> str:
     """With a new table, which remembers nothing."""
-    namespace.inside(ends[0], lambda _: firewall.load(firewall.filter_table(TABLE)))
+    namespace.inside(ends[0], lambda _: nftables.load(firewall.filter_table(TABLE)))
     return ends[0]
 
 
@@ -81,30 +81,30 @@ def test_errors_are_counted_by_reporter_code_and_destination(ends: tuple[str, st
     say(ends, HOST, 0, about("192.168.44.10"), times=3)
     say(ends, HOST, 13, about("192.168.44.10"))
     say(ends, "192.0.2.1", 1, ESP)
-    found = namespace.inside(gateway, lambda _: firewall.refused())
+    found = namespace.inside(gateway, lambda _: nftables.refused())
     assert set(found) == {
-        firewall.Refused("x1", DEVICE, "192.168.44.10", 0, 3),
-        firewall.Refused("x1", DEVICE, "192.168.44.10", 13, 1),
-        firewall.Refused("x1", DEVICE, DEVICE, 1, 1),
+        nftables.Refused("x1", DEVICE, "192.168.44.10", 0, 3),
+        nftables.Refused("x1", DEVICE, "192.168.44.10", 13, 1),
+        nftables.Refused("x1", DEVICE, DEVICE, 1, 1),
     }
 
 
 @pytest.mark.parametrize("code", [3, 4], ids=["a closed port", "too big"])
 def test_an_error_that_is_no_refusal_of_a_destination_is_not_counted(ends: tuple[str, str], gateway: str, code: int):
     say(ends, HOST, code, about("192.168.44.10"))
-    assert namespace.inside(gateway, lambda _: firewall.refused()) == ()
+    assert namespace.inside(gateway, lambda _: nftables.refused()) == ()
 
 
 def test_hosts_are_seen(ends: tuple[str, str], gateway: str):
-    assert namespace.inside(gateway, lambda _: firewall.seen()) == ()
+    assert namespace.inside(gateway, lambda _: nftables.seen()) == ()
     say(ends, HOST, 3, about("192.168.44.10"))
-    assert namespace.inside(gateway, lambda _: firewall.seen()) == (("x1", DEVICE),)
+    assert namespace.inside(gateway, lambda _: nftables.seen()) == (("x1", DEVICE),)
 
 
 def test_a_busy_tunnel_does_not_hide_the_hosts_of_a_quiet_one(ends: tuple[str, str], gateway: str):
     say(ends, HOST, 3, about("192.168.44.10"), times=100)
     say(ends, "198.51.3.1", 3, about("192.168.44.10"))
-    found = namespace.inside(gateway, lambda _: firewall.seen())
+    found = namespace.inside(gateway, lambda _: nftables.seen())
     assert set(found) == {("x1", DEVICE), ("x2", "198.51.3.2")}
 
 
@@ -112,18 +112,18 @@ def test_a_busy_network_does_not_hide_the_hosts_of_another_one_in_userland(ends:
     subprocess.run(["ip", "-n", ends[1], "address", "replace", "198.51.5.2/32", "dev", "ipsec0"], check=True)
     say(ends, "198.51.4.1", 3, about("192.168.44.10"), times=100)
     say(ends, "198.51.4.1", 3, about("192.168.44.10"), source="198.51.5.2")
-    found = namespace.inside(gateway, lambda _: firewall.seen())
+    found = namespace.inside(gateway, lambda _: nftables.seen())
     assert set(found) == {("ipsec0", "198.51.4.2"), ("ipsec0", "198.51.5.2")}
 
 
 def test_a_flood_of_errors_is_remembered_in_part(ends: tuple[str, str], gateway: str):
     for number in range(firewall.MOST + 50):
         say(ends, HOST, 0, about(f"192.168.{number // 250}.{number % 250}"))
-    assert len(namespace.inside(gateway, lambda _: firewall.refused())) == firewall.MOST
+    assert len(namespace.inside(gateway, lambda _: nftables.refused())) == firewall.MOST
 
 
 def test_a_table_of_an_older_version_remembers_nothing(gateway: str):
     older = firewall.filter_table(TABLE).split()[2]
     text = f"table inet {older} {{ chain input {{ type filter hook input priority 0;\n}}\n}}"
-    namespace.inside(gateway, lambda _: firewall.load(text))
-    assert namespace.inside(gateway, lambda _: (firewall.refused(), firewall.seen())) == ((), ())
+    namespace.inside(gateway, lambda _: nftables.load(text))
+    assert namespace.inside(gateway, lambda _: (nftables.refused(), nftables.seen())) == ((), ())

@@ -3,7 +3,7 @@
 from typing import assert_never
 
 from landbridge.engine.strongswan import names
-from landbridge.engine.strongswan.network import firewall, links, namespace, steps, xfrm
+from landbridge.engine.strongswan.network import links, namespace, nftables, steps, xfrm
 
 
 def apply(gateway_id: str, underlay: str | None, step: steps.NetworkStep) -> None:  # noqa: C901, PLR0912, PLR0915  a table of steps
@@ -39,15 +39,15 @@ def apply(gateway_id: str, underlay: str | None, step: steps.NetworkStep) -> Non
         case steps.EnsureRules(rules):
             links.ensure_rules(gateway_id, rules)
         case steps.EnsureFilterTable(table, learned):
-            namespace.inside(name, lambda _: firewall.load(table, learned=learned))
+            namespace.inside(name, lambda _: nftables.load(table, learned=learned))
         case steps.EnsureLearnedSources(table, interfaces, learned):
-            namespace.inside(name, lambda _: firewall.load_learned(table, interfaces, learned))
+            namespace.inside(name, lambda _: nftables.load_learned(table, interfaces, learned))
         case steps.DeleteLearnedRoutes():
             links.delete_learned_routes(gateway_id)
         case steps.EnsureNatTable(table):
-            namespace.inside(underlay, lambda _: firewall.load(table, owner))
+            namespace.inside(underlay, lambda _: nftables.load(table, owner))
         case steps.DeleteNatTable():
-            namespace.inside(underlay, lambda _: firewall.load(None, owner))
+            namespace.inside(underlay, lambda _: nftables.load(None, owner))
         case steps.EnsureTunnel(_, tunnel):
             namespace.inside(name, lambda ip: xfrm.ensure(ip, tunnel))
         case steps.EnsureSharedRoutes(routes):

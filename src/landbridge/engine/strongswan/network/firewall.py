@@ -1,42 +1,36 @@
-"""The nftables of a gateway's namespace, and of the machine where an EIP is only forwarded: rules as text, and a look at them.
+"""The nftables of a gateway's namespace, and of the machine where an EIP is only forwarded: their rules as text. Pure.
 
-It decides nothing about routes. Invariant: one table a namespace, whose name carries a fingerprint of what it was made of, is
-replaced in one transaction: there is no moment without it.
+This module decides nothing about routes; `nftables` loads a table and looks at it. The name of a table has a fingerprint of what the table was made
+of.
 
-In a gateway's namespace: outside only IKE, ESP and pings, to and from the addresses of the uplink itself; between the VPC link
-and the tunnels only what belongs to the gateway's local subnets, and from a tunnel only sources that belong into that same tunnel,
-so that one customer's device cannot speak for another's network. Errors about packets on the way (RFC 792) may come from any router
-behind the tunnel. An inner address answers its own VPC and the networks behind the tunnel: a reply to any other source would leave
-in clear by the uplink, as would an error that quotes an inner packet. TCP's segment size is clamped in both directions to what the
-tunnel's route carries.
+From outside a gateway accepts only IKE, ESP and pings, to the addresses of the uplink itself, and it sends nothing else there. Between the VPC link
+and the tunnels it forwards only what belongs to the gateway's local subnets. From a tunnel it accepts only sources that belong into that tunnel, so
+that one customer's device cannot speak for another's network. Errors about packets on the way (RFC 792) may come from any router behind the tunnel.
+An inner address answers its own VPC and the networks behind the tunnel. A reply to any other source would leave in clear by the uplink, and so
+would an error that quotes an inner packet. TCP's segment size is clamped in both directions to what the tunnel's route carries.
 
-BGP and BFD of a device are accepted from its inner address and out of its own tunnel alone. Packets from networks that the device announces
-are accepted out of that tunnel too: sets hold these networks and change without the table. The MSS of BGP's TCP is clamped in both
-directions to BGP_SEGMENT: on a path that drops large packets a session would otherwise be established and exchange nothing.
+BGP and BFD of a device are accepted from its inner address and out of its own tunnel alone. Packets from networks that the device announces are
+accepted out of that tunnel too: sets hold these networks and change without the table. The MSS of BGP's TCP is clamped in both directions to
+BGP_SEGMENT. Otherwise a session on a path that drops large packets would be established and exchange nothing.
 
-The table has two sets about packets from tunnels. `refused`: ICMP errors "destination unreachable", by interface, reporter, code, and the
-destination of the packet that the error quotes; not those about protocols, ports and sizes (codes 2 to 4). `seen`: a sample of the sources,
+The table has two sets about packets from tunnels. `refused` has ICMP errors "destination unreachable", by interface, reporter, code, and the
+destination of the packet that the error quotes, without those about protocols, ports and sizes (codes 2 to 4). `seen` has a sample of the sources,
 to check paths with. Each tunnel has its own sample, so that a busy one leaves room for a quiet one. Where all tunnels have one interface
 (userland), each /24 of sources has its own.
 
-First messages of IKEv1 are limited, since charon has no cookies for them: each makes an IKE_SA that waits, and one of aggressive mode a
-Diffie-Hellman exchange too. A stranger's are heard only where a connection waits for a device without a fixed address.
+First messages of IKEv1 are limited, since charon has no cookies for them: each makes an IKE_SA that waits, and one of aggressive mode costs a
+Diffie-Hellman exchange too. A stranger's are accepted only where a connection waits for a device without a fixed address.
 """
 
 import functools
 import hashlib
 import ipaddress
-import json
 import re
-import socket
-import subprocess
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
 
 from landbridge.engine.strongswan import subnets
-from landbridge.engine.strongswan.network import netlink
 
 #: Every table that we make has a name with this prefix.
 PREFIX = "landbridge-"
@@ -334,139 +328,21 @@ def _named(owner: str, template: str, **values: str) -> str:
     return template.format(name=f"{PREFIX}{owner}{mark}", **values)
 
 
-def load(table: str | None, owner: str = "", *, learned: Iterable[tuple[str, str]] = ()) -> None:
-    """Puts the table (None: nothing) in place of the owner's older ones, in the namespace of the calling thread. `learned`: (interface,
-    network) of its sets.
-    """
-    gone = [f"delete table {kind} {old}" for kind, old in _read(netlink.firewall_generation(), owner)]
-    added = _additions(_table_name(table), learned) if table else ()
-    _nft("-f", "-", text="\n".join([*gone, table or "", *added]))
-
-
-def load_learned(table: str, links: Iterable[str], learned: Iterable[tuple[str, str]]) -> None:
-    """Makes `learned` all that the sets of these interfaces hold, in one transaction. The table is loaded."""
-    name = _table_name(table)
-    emptied = (f"flush set inet {name} {learned_set(link)}" for link in links)
-    _nft("-f", "-", text="\n".join([*emptied, *_additions(name, learned)]))
-
-
-def _table_name(table: str) -> str:
+def table_name(table: str) -> str:
+    """The name of a table, from its text."""
     return table.split(maxsplit=3)[2]
-
-
-def _additions(name: str, learned: Iterable[tuple[str, str]]) -> Iterator[str]:
-    nets: defaultdict[str, list[str]] = defaultdict(list)
-    for link, net in sorted(learned):
-        nets[link].append(net)
-    for link, each in nets.items():
-        yield f"add element inet {name} {learned_set(link)} {{ {', '.join(each)} }}"
-
-
-def learned_sources() -> frozenset[tuple[str, str]]:
-    """(interface, network) of the sets of learned networks, in the namespace of the calling thread."""
-    return _read_learned(netlink.firewall_generation())
-
-
-@functools.lru_cache(maxsize=1 << 8)
-def _read_learned(generation: tuple[int, int]) -> frozenset[tuple[str, str]]:
-    """It takes a process where there are such sets. See `_read`."""
-    tables = [(kind, name) for (kind, name), shape in _read(generation, "").items() if " bgp None " in shape]
-    found = [entry["set"] for table in tables for entry in _nft_json("list", "table", *table) if "set" in entry]
-    prefix = learned_set("")
-    return frozenset(
-        (each["name"].removeprefix(prefix), net)
-        for each in found
-        if each["name"].startswith(prefix)
-        for element in each.get("elem", ())
-        for net in _nets(element)
-    )
-
-
-def _nets(element: Any) -> Iterator[str]:
-    """nft writes an address, a prefix or a range."""
-    if isinstance(element, str):
-        yield str(subnets.parse_net(element))
-    elif "prefix" in element:
-        yield f"{element['prefix']['addr']}/{element['prefix']['len']}"
-    elif "range" in element:
-        yield from map(str, ipaddress.summarize_address_range(*map(ipaddress.IPv4Address, element["range"])))
 
 
 @functools.lru_cache(maxsize=1 << 8)
 def summary(table: str) -> str:
-    """Name, chains with their policies and numbers of rules: what `look` shows of this table unless somebody changed it."""
+    """Name, chains with their policies and numbers of rules: what `nftables.look` shows of this table unless somebody changed it."""
     chains = re.findall(r"  chain (\S+) {\n(?:[^\n]* policy (\w+);\n)?(.*?)\n  }", table, re.DOTALL)
-    return _summary(
-        _table_name(table), {name: (policy or None, len(rules.splitlines())) for name, policy, rules in chains}
+    return summary_of(
+        table_name(table), {name: (policy or None, len(rules.splitlines())) for name, policy, rules in chains}
     )
 
 
-def look(owner: str = "") -> str | None:
-    """The summary of the owner's tables as they stand in the namespace of the calling thread; None without one."""
-    return "; ".join(_read(netlink.firewall_generation(), owner).values()) or None
-
-
-@functools.lru_cache(maxsize=1 << 12)
-def _read(_generation: tuple[int, int], owner: str) -> dict[tuple[str, str], str]:
-    """(family, name) of the owner's tables -> the summary. Read once for each generation of the nftables."""
-    ours = re.compile(PREFIX + (f"{owner}-" if owner else "") + r"[0-9a-f]{12}")
-    return {table: _summary(table[1], chains) for table, chains in netlink.firewall_tables(ours.fullmatch).items()}
-
-
-class Refused(NamedTuple):
-    """ICMP errors from a tunnel of the last minutes: `reporter` says `code` (of type 3) about packets to `destination`."""
-
-    link: str
-    reporter: str
-    destination: str
-    code: int
-    packets: int
-
-
-def refused() -> tuple[Refused, ...]:
-    """What the table of the calling thread's namespace remembers."""
-    return tuple(
-        Refused(_link(one.key), _address(one.key, 16), _address(one.key, 24), code=one.key[20], packets=one.packets)
-        for one in _elements_of("refused")
-    )
-
-
-def seen() -> tuple[tuple[str, str], ...]:
-    """(link, source) of packets from tunnels: a sample of the last minutes."""
-    return tuple((_link(one.key), _address(one.key, 16)) for one in _elements_of("seen"))
-
-
-def _elements_of(name: str) -> Iterator[netlink.SetElement]:
-    for _, table in _read(netlink.firewall_generation(), ""):
-        yield from netlink.set_elements(table, name)
-
-
-def _link(key: bytes) -> str:
-    return key[:16].rstrip(b"\0").decode()
-
-
-def _address(key: bytes, at: int) -> str:
-    return socket.inet_ntoa(key[at : at + 4])
-
-
-def stands() -> bool:
-    """Whether any table of ours is in the namespace of the calling thread, whoever owns it."""
-    return bool(netlink.firewall_tables(lambda name: name.startswith(PREFIX)))
-
-
-def _summary(name: str, shape: Mapping[str, tuple[str | None, int]]) -> str:
-    chains = (f"{chain} {policy} {rules}" for chain, (policy, rules) in sorted(shape.items()))
-    return f"{name}: {', '.join(chains)}"
-
-
-def _nft_json(*what: str) -> list[Any]:
-    listed: list[Any] = json.loads(_nft("-j", *what))["nftables"]
-    return listed
-
-
-def _nft(*arguments: str, text: str | None = None) -> str:
-    """Runs `nft`, the one program that knows the whole language of tables; it answers in JSON."""
-    done = subprocess.run(["nft", *arguments], input=text, capture_output=True, text=True, check=False)  # noqa: S603, S607
-    if done.returncode:
-        raise OSError(f"nft: {(done.stderr.strip() or 'failed').splitlines()[0]}")
-    return done.stdout
+def summary_of(name: str, chains: Mapping[str, tuple[str | None, int]]) -> str:
+    """`chains`: name -> policy and number of rules."""
+    listed = (f"{chain} {policy} {rules}" for chain, (policy, rules) in sorted(chains.items()))
+    return f"{name}: {', '.join(listed)}"

@@ -3,7 +3,7 @@
 from typing import Any
 
 from landbridge.engine.strongswan import names
-from landbridge.engine.strongswan.network import firewall, links, namespace, netlink, xfrm
+from landbridge.engine.strongswan.network import links, namespace, netlink, nftables, xfrm
 from landbridge.engine.strongswan.network.state import NetworkState
 
 
@@ -23,7 +23,7 @@ def look(gateway_id: str, underlay: str | None, *, nat: bool) -> NetworkState:
         vpc_link=outside.vpc_link,
         addresses=outside.addresses,
         rules=inside.rules,
-        nat_table=namespace.inside(underlay, lambda _: firewall.look(owner)) if nat else None,
+        nat_table=namespace.inside(underlay, lambda _: nftables.look(owner)) if nat else None,
         **found,
     )
 
@@ -31,14 +31,14 @@ def look(gateway_id: str, underlay: str | None, *, nat: bool) -> NetworkState:
 def _look_inside(read: netlink.Reader) -> tuple[links.NamespaceLook, dict[str, Any]]:
     snapshot = read.snapshot(without=links.CHARON_TABLE)
     found = {
-        "filter_table": firewall.look(),
-        "refused": firewall.refused(),
-        "seen": firewall.seen(),
+        "filter_table": nftables.look(),
+        "refused": nftables.refused(),
+        "seen": nftables.seen(),
         "tunnels": xfrm.look(snapshot),
         "shared_routes": xfrm.look_at_shared_routes(snapshot),
         "hashes_ports": xfrm.hashes_ports(),
         "learned_mtus": xfrm.learned_mtus(snapshot),
         "learned_routes": links.learned_routes(snapshot),
-        "learned_sources": firewall.learned_sources(),
+        "learned_sources": nftables.learned_sources(),
     }
     return links.look_in_namespace(snapshot), found

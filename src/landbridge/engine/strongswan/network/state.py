@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from landbridge.engine.strongswan.network.firewall import Refused
+from landbridge.engine.strongswan.network.nftables import Refused
 from landbridge.engine.strongswan.network.tunnels import SharedRoute, Tunnel
 
 
