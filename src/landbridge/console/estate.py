@@ -1,6 +1,6 @@
 """The page of the estate: problems first, then every gateway with its tunnels."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,7 +43,7 @@ class GatewayPicture:
 async def show(visit: Visit) -> Answered:
     """The content of the page has nothing of its caller but whether it has buttons, so it is read once for all viewers."""
     given = {name: visit.query.get(name) for name in _PARAMETERS}
-    asked = _request(given)
+    asked = requested(given)
 
     def finish(found: Estate) -> str:
         return visit.part("estate_content.html", **_values(found, asked, given))
@@ -62,17 +62,27 @@ async def selection(visit: Visit, request: model.EstateRequest) -> estate.Select
     return estate.Selection(whole=whole, request=request)
 
 
-def _request(given: Mapping[str, str | None]) -> model.EstateRequest:
+def requested(given: Mapping[str, str | None]) -> model.EstateRequest:
     """What the address asks for. Values that no link of the console has are left out."""
     wanted = set((given["health"] or "").split(","))
     return model.EstateRequest(
         text=(given["q"] or "").strip()[:TEXT_LIMIT],
         health=frozenset(health for health in model.HEALTH_ORDER if health in wanted),
         gateway_id=given["gateway"] or None,
-        redundant=False if given["redundancy"] == "no" else None,
+        redundant=False if given.get("redundancy") == "no" else None,
         page=page_number(given["page"]),
-        gateway_page=page_number(given["gateways"]),
+        gateway_page=page_number(given.get("gateways")),
     )
+
+
+def chips(found: Estate, chosen: Collection[model.TunnelHealth]) -> list[tuple[model.TunnelHealth, int, bool]]:
+    """Each health that a tunnel has or that was chosen: the number of its tunnels, and whether it was chosen."""
+    by_health = found.by_health
+    return [
+        (health, by_health.get(health, 0), health in chosen)
+        for health in model.HEALTH_ORDER
+        if by_health.get(health) or health in chosen
+    ]
 
 
 def page_number(text: str | None) -> int:
@@ -86,12 +96,7 @@ def _values(found: Estate, asked: model.EstateRequest, given: Mapping[str, str |
         "request": asked,
         "given": given,
         "total": total,
-        "chips": [
-            (health, found.by_health[health], health in asked.health)
-            for health in model.HEALTH_ORDER
-            if found.by_health.get(health)
-        ]
-        + [(health, 0, True) for health in asked.health if not found.by_health.get(health)],
+        "chips": chips(found, asked.health),
         "filtered": any(given[name] for name in ("q", "health", "gateway", "redundancy")),
         "faults": [each for each in found.gateways if each.status.status == "FAULT"],
         "summary": summary(found.by_health),

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import get_args
 
@@ -16,36 +17,19 @@ from landbridge.operations.estate import Estate
 ROWS = 50
 
 
-def _connections(visit: Visit, limit: int) -> tuple[dict[str, str | None], model.EstateRequest]:
-    """What the address asks for."""
-    given = {name: visit.query.get(name) for name in ("q", "health", "gateway", "page")}
-    wanted = set((given["health"] or "").split(","))
-    return given, model.EstateRequest(
-        text=(given["q"] or "").strip()[: estate_page.TEXT_LIMIT],
-        health=frozenset(health for health in model.HEALTH_ORDER if health in wanted) or frozenset(model.HEALTH_ORDER),
-        gateway_id=given["gateway"] or None,
-        page=estate_page.page_number(given["page"]),
-        limit=limit,
-    )
-
-
 async def show_connections(visit: Visit) -> Answered:
     """All connections, those with problems first."""
-    given, request = _connections(visit, ROWS)
-    wanted = set((given["health"] or "").split(","))
+    given = _given(visit)
+    asked = estate_page.requested(given)
+    request = _of_any_health(asked, ROWS)
 
     def finish(found: Estate) -> Rendered:
-        chips = [
-            (health, found.by_health[health], health in wanted)
-            for health in model.HEALTH_ORDER
-            if found.by_health.get(health)
-        ]
         return visit.render(
             "connections.html",
             estate=found,
             request=request,
             given=given,
-            chips=chips,
+            chips=estate_page.chips(found, asked.health),
             total=sum(found.by_health.values()),
             summary=estate_page.summary(found.by_health),
             bulk_kind=connection.BULK,
@@ -55,9 +39,18 @@ async def show_connections(visit: Visit) -> Answered:
     return answer
 
 
+def _given(visit: Visit) -> dict[str, str | None]:
+    return {name: visit.query.get(name) for name in ("q", "health", "gateway", "page")}
+
+
+def _of_any_health(request: model.EstateRequest, limit: int) -> model.EstateRequest:
+    """Without a chosen health the list has all connections, and the estate has those with problems."""
+    return replace(request, health=request.health or frozenset(model.HEALTH_ORDER), limit=limit)
+
+
 async def download_connections(visit: Visit) -> Answered:
     """The connections of all pages of the list with their causes. Reasons are left out, since they take much processor time."""
-    _, request = _connections(visit, 0)
+    request = _of_any_health(estate_page.requested(_given(visit)), 0)
     selection = await estate_page.selection(visit, request)
 
     def finish(found: Estate) -> Download:
