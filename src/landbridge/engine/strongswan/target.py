@@ -121,8 +121,8 @@ def wanted_echoes(target: Target, current: state.GatewayState) -> tuple[echo_sta
     if target.network is None or not current.serves:
         return ()
     sas = ike_state.by_connection(current.ike.sas)
-    ways = {
-        spec.id: wanted.Way(
+    known = {
+        spec.id: wanted.Path(
             peer=_peer_address(spec, sas[spec.id]),
             carries_inner=_carries_inner(spec, sas[spec.id]),
             tunnel=tunnels.interface(spec.if_id, target.plane),
@@ -130,7 +130,7 @@ def wanted_echoes(target: Target, current: state.GatewayState) -> tuple[echo_sta
         for spec in target.desired.connections
         if spec.id in target.supported and wanted.has_echoes(spec.connection)
     }
-    return tuple(wanted.echoes(target.desired, ways))
+    return tuple(wanted.echoes(target.desired, known))
 
 
 def _carries_inner(spec: model.DesiredConnection, sas: list[ike_state.IkeSa]) -> bool:

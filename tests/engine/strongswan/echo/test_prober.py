@@ -23,7 +23,7 @@ NQA = Echoes(connection_id="c", kind="nqa", source=NEAR, destination=FAR, device
 MONITOR = Echoes(connection_id="c", kind="monitor", source=NEAR, destination=FAR)
 
 
-class Ways:
+class Paths:
     """Two gateways' namespaces, each with a device, and a prober. `changed`: the gateways that it told of; `opened`: how often it tried to open
     a socket.
     """
@@ -70,106 +70,106 @@ def _ip(*arguments: str) -> None:
 
 
 @pytest.fixture
-def ways() -> Iterator[Ways]:
-    ways = Ways()
+def paths() -> Iterator[Paths]:
+    paths = Paths()
     with contextlib.ExitStack() as stack:
         for gateway in GATEWAYS:
             for end in ("near", "far"):
-                stack.callback(namespace.remove, ways.name(gateway, end))
-            ways.add(gateway)
-        stack.enter_context(ways.prober.running())
-        yield ways
+                stack.callback(namespace.remove, paths.name(gateway, end))
+            paths.add(gateway)
+        stack.enter_context(paths.prober.running())
+        yield paths
 
 
-def test_a_path_is_up_when_it_answers_down_when_it_is_cut_and_up_again(ways: Ways):
+def test_a_path_is_up_when_it_answers_down_when_it_is_cut_and_up_again(paths: Paths):
     for gateway in GATEWAYS:
-        ways.prober.keep(gateway, [NQA, MONITOR])
-        ways.becomes("up", gateway)
-    assert ways.nqa().rtt_min is not None
-    ways.changed.clear()
-    ways.cut("one")
-    ways.becomes("down")
-    assert ways.nqa().since is not None
-    sites.wait_for(lambda: "one" in ways.changed, "a look at the gateway")
-    assert (ways.nqa("two").state, set(ways.changed)) == ("up", {"one"})
-    ways.mend("one")
-    ways.becomes("up")
+        paths.prober.keep(gateway, [NQA, MONITOR])
+        paths.becomes("up", gateway)
+    assert paths.nqa().rtt_min is not None
+    paths.changed.clear()
+    paths.cut("one")
+    paths.becomes("down")
+    assert paths.nqa().since is not None
+    sites.wait_for(lambda: "one" in paths.changed, "a look at the gateway")
+    assert (paths.nqa("two").state, set(paths.changed)) == ("up", {"one"})
+    paths.mend("one")
+    paths.becomes("up")
 
 
-def test_an_address_that_nobody_has_is_down_and_the_other_kind_is_not(ways: Ways):
-    ways.prober.keep("one", [NQA, Echoes(connection_id="c", kind="monitor", source=NEAR, destination=NOBODY)])
-    sites.wait_for(lambda: ways.prober.state("one").monitor["c"].state == "down", "the monitor to be down")
-    ways.becomes("up")
+def test_an_address_that_nobody_has_is_down_and_the_other_kind_is_not(paths: Paths):
+    paths.prober.keep("one", [NQA, Echoes(connection_id="c", kind="monitor", source=NEAR, destination=NOBODY)])
+    sites.wait_for(lambda: paths.prober.state("one").monitor["c"].state == "down", "the monitor to be down")
+    paths.becomes("up")
 
 
-def test_echoes_bound_to_an_interface_that_is_gone_are_lost(ways: Ways):
-    ways.prober.keep("one", [Echoes(connection_id="c", kind="nqa", source=NEAR, destination=FAR, device="x9")])
-    ways.becomes("down")
+def test_echoes_bound_to_an_interface_that_is_gone_are_lost(paths: Paths):
+    paths.prober.keep("one", [Echoes(connection_id="c", kind="nqa", source=NEAR, destination=FAR, device="x9")])
+    paths.becomes("down")
 
 
-def test_what_is_kept_goes_on_and_what_is_changed_begins_anew(ways: Ways):
-    ways.prober.keep("one", [NQA, MONITOR])
-    ways.becomes("up")
-    ways.prober.keep("one", [NQA])
-    assert ways.nqa().state == "up"
-    assert not ways.prober.state("one").monitor
-    ways.prober.keep("one", [Echoes(connection_id="c", kind="nqa", source=NEAR, destination=NOBODY, device="e1")])
-    assert ways.nqa().state == "unknown"
+def test_what_is_kept_goes_on_and_what_is_changed_begins_anew(paths: Paths):
+    paths.prober.keep("one", [NQA, MONITOR])
+    paths.becomes("up")
+    paths.prober.keep("one", [NQA])
+    assert paths.nqa().state == "up"
+    assert not paths.prober.state("one").monitor
+    paths.prober.keep("one", [Echoes(connection_id="c", kind="nqa", source=NEAR, destination=NOBODY, device="e1")])
+    assert paths.nqa().state == "unknown"
 
 
-def test_a_gateway_without_echoes_leaves_its_namespace_free(ways: Ways):
+def test_a_gateway_without_echoes_leaves_its_namespace_free(paths: Paths):
     """An open socket would keep the namespace, and its links, after its name is gone."""
-    ways.prober.keep("one", [NQA])
-    ways.becomes("up")
-    ways.prober.keep("one", [])
-    namespace.remove(ways.name("one"))
-    sites.wait_for(lambda: not _has_link(ways.name("one", "far")), "the link to go with the namespace")
-    ways.prober.keep("two", [NQA])
-    ways.becomes("up", "two")
+    paths.prober.keep("one", [NQA])
+    paths.becomes("up")
+    paths.prober.keep("one", [])
+    namespace.remove(paths.name("one"))
+    sites.wait_for(lambda: not _has_link(paths.name("one", "far")), "the link to go with the namespace")
+    paths.prober.keep("two", [NQA])
+    paths.becomes("up", "two")
 
 
 def _has_link(name: str) -> bool:
     return subprocess.run(["ip", "-n", name, "link", "show", "e2"], capture_output=True, check=False).returncode == 0
 
 
-def test_a_namespace_that_comes_later_is_found(ways: Ways):
-    namespace.remove(ways.name("one"))
-    namespace.remove(ways.name("one", "far"))
-    ways.prober.keep("one", [NQA])
-    ways.prober.keep("two", [NQA])
-    ways.becomes("up", "two")
-    assert ways.nqa("one").state == "unknown"
-    ways.add("one")
-    ways.becomes("up", "one")
+def test_a_namespace_that_comes_later_is_found(paths: Paths):
+    namespace.remove(paths.name("one"))
+    namespace.remove(paths.name("one", "far"))
+    paths.prober.keep("one", [NQA])
+    paths.prober.keep("two", [NQA])
+    paths.becomes("up", "two")
+    assert paths.nqa("one").state == "unknown"
+    paths.add("one")
+    paths.becomes("up", "one")
 
 
 def test_a_prober_that_ends_and_begins_again_goes_on():
-    ways = Ways()
+    paths = Paths()
     with contextlib.ExitStack() as stack:
         for end in ("near", "far"):
-            stack.callback(namespace.remove, ways.name("one", end))
-        ways.add("one")
-        ways.prober.keep("one", [NQA])
+            stack.callback(namespace.remove, paths.name("one", end))
+        paths.add("one")
+        paths.prober.keep("one", [NQA])
         for _ in range(2):
-            with ways.prober.running():
-                ways.becomes("up")
-                ways.cut("one")
-                ways.becomes("down")
-                ways.mend("one")
+            with paths.prober.running():
+                paths.becomes("up")
+                paths.cut("one")
+                paths.becomes("down")
+                paths.mend("one")
 
 
 def test_a_socket_that_cannot_be_opened_is_a_line_when_it_begins_and_when_it_ends(
-    ways: Ways, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    paths: Paths, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
     caplog.set_level(logging.INFO, prober.__name__)
     monkeypatch.setattr(prober, "RETRY", 0.01)
-    namespace.remove(ways.name("one"))
-    namespace.remove(ways.name("one", "far"))
-    tried = ways.opened
-    ways.prober.keep("one", [NQA])
-    sites.wait_for(lambda: ways.opened > tried + 3, "several attempts")
-    ways.add("one")
-    ways.becomes("up")
+    namespace.remove(paths.name("one"))
+    namespace.remove(paths.name("one", "far"))
+    tried = paths.opened
+    paths.prober.keep("one", [NQA])
+    sites.wait_for(lambda: paths.opened > tried + 3, "several attempts")
+    paths.add("one")
+    paths.becomes("up")
     assert [record.getMessage() for record in caplog.records] == [
         "gateway one: no echoes can be sent: No such file or directory",
         "gateway one: echoes can be sent again",

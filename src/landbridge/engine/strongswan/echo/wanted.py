@@ -9,8 +9,8 @@ from landbridge.model import traffic_selectors
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Way:
-    """The way of a connection to its device. `peer`: the device's outer address, None while it is not known. `carries_inner`: an SA carries the
+class Path:
+    """The path of a connection to its device. `peer`: the device's outer address, None while it is not known. `carries_inner`: an SA carries the
     inner addresses of the tunnel. `tunnel`: the interface of the tunnel.
     """
 
@@ -27,25 +27,25 @@ def has_echoes(connection: model.Connection) -> bool:
     return has_nqa(connection) or connection.monitor_id is not None
 
 
-def echoes(desired: model.DesiredGateway, ways: Mapping[str, Way]) -> Iterator[Echoes]:
-    """`ways`: by connection id, of the connections that the engine carries."""
+def echoes(desired: model.DesiredGateway, paths: Mapping[str, Path]) -> Iterator[Echoes]:
+    """`paths`: by connection id, of the connections that the engine carries."""
     for spec in desired.connections:
-        if (way := ways.get(spec.id)) is not None:
-            yield from _nqa(spec, way)
-            yield from _monitor(spec, way)
+        if (path := paths.get(spec.id)) is not None:
+            yield from _nqa(spec, path)
+            yield from _monitor(spec, path)
 
 
-def _nqa(spec: model.DesiredConnection, way: Way) -> Iterator[Echoes]:
+def _nqa(spec: model.DesiredConnection, path: Path) -> Iterator[Echoes]:
     """Bound to the tunnel: the routes of an inner address may lead elsewhere, and an echo that left in clear would prove nothing."""
     inner = traffic_selectors.inner_addresses(spec.connection)
-    if has_nqa(spec.connection) and inner is not None and way.carries_inner:
+    if has_nqa(spec.connection) and inner is not None and path.carries_inner:
         source, destination = (address.split("/")[0] for address in inner)
-        yield Echoes(connection_id=spec.id, kind="nqa", source=source, destination=destination, device=way.tunnel)
+        yield Echoes(connection_id=spec.id, kind="nqa", source=source, destination=destination, device=path.tunnel)
 
 
-def _monitor(spec: model.DesiredConnection, way: Way) -> Iterator[Echoes]:
+def _monitor(spec: model.DesiredConnection, path: Path) -> Iterator[Echoes]:
     """From the address that the endpoint has in its namespace: a machine with attach = nat forwards to it."""
-    if spec.connection.monitor_id is not None and way.peer is not None:
+    if spec.connection.monitor_id is not None and path.peer is not None:
         yield Echoes(
-            connection_id=spec.id, kind="monitor", source=spec.behind or spec.local_address, destination=way.peer
+            connection_id=spec.id, kind="monitor", source=spec.behind or spec.local_address, destination=path.peer
         )
