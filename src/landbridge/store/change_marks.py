@@ -20,9 +20,9 @@ _SESSIONS = Statement(select(func.max(tables.bgp_change.c.seq)))
 
 
 def find(tx: Transaction, project_id: str) -> tuple[int, ...]:
-    """The numbers of the last audit event, of the last change of a status or a cause and of the last change of a BGP session in all projects, and the
-    number and the sum of the times of looks. Each change by a person or a client has an audit event, and each change that an engine saw comes
-    with a look.
+    """Five numbers: of the last audit event, of the last change of a status or a cause, and of the last change of a BGP session, in all projects; how
+    many gateways of the project were looked at, and the sum of the times of these looks. Each change by a person or a client has an audit event, and
+    each change that an engine saw comes with a look.
     """
     ((written,),), ((states,),), ((sessions,),) = (tx.all(each) for each in (_WRITTEN, _STATES, _SESSIONS))
     ((looks, times),) = tx.all(_LOOKS, project_id=project_id)

@@ -1,11 +1,11 @@
 """A fair exclusive lock over fcntl, across threads and processes.
 
-SQLite's own lock can only be polled, and the process that has just released it usually gets it again. Here a waiting process sleeps
-in the kernel, and the process that wrote last queues behind the processes that wait: a process first locks the head of the queue,
-then the writer byte, and releases the head as soon as it has the writer byte.
+SQLite's own lock can only be polled, and the process that has just released it usually gets it again. Here a waiting process sleeps in the
+kernel. A process first locks the head of the queue, then the writer byte. It releases the head as soon as it has the writer byte. So the process
+that wrote last queues behind the processes that wait.
 
-Both are locks on a byte of a file (fcntl(2)); the kernel releases them when a process ends. The locks belong to the process, not to
-the WriterLock: two WriterLocks of one file in one process do not exclude each other, and closing one releases the locks of both.
+Both are locks on a byte of a file (fcntl(2)). The kernel releases them when a process ends. The locks belong to the process and not to the
+WriterLock: two WriterLocks of one file in one process do not exclude each other, and closing one releases the locks of both.
 """
 
 import fcntl

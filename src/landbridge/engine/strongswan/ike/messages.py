@@ -120,8 +120,8 @@ def _template_rule(key: bytes, child: Message) -> str:
 def ike_message(spec: model.DesiredConnection) -> Message:
     """The IKE level of `load-conn`, without the children.
 
-    charon puts a child into any IKE_SA whose configuration is equal, whatever its name: after a delete and a create of the
-    same, the new child sat in the old connection's IKE_SA and went with it. The `if_id` keeps two connections unequal.
+    charon puts a child into any IKE_SA with an equal configuration, whatever the name of the IKE_SA is. After a delete and a create of the same
+    connection, the new child was in the old connection's IKE_SA and ended with it. So the `if_id` makes two connections unequal.
     """
     policy = spec.connection.ike_policy
     local_id, peer_id = identities(spec)

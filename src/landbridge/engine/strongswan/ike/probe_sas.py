@@ -1,9 +1,9 @@
 """Asks a device with SAs of charon: which ESP algorithms and selectors it accepts, and which id it has.
 
-This happens only by an order, and only while no CHILD_SA of the connection is up, because Libreswan would end it. The child of a question
-belongs to a connection of its own with the same parameters, and charon initiates it on the IKE_SA that is up: strongSwan 6.0 would end an
-IKE_SA without children when the children of its own connection change. That connection is loaded only for moments, because it may also answer
-the device. The planner does not change the connection meanwhile. It removes what an interrupted probe left.
+This happens only by an order, and only while no CHILD_SA of the connection is up, because Libreswan would end it. charon initiates the child of a
+question on the IKE_SA that is up. The child belongs to a connection of its own with the same parameters, because strongSwan 6.0 ends an IKE_SA
+without children when the children of its own connection change. That connection is loaded only for moments, because it may also answer the device.
+The planner does not change the probed connection meanwhile. It removes what an interrupted probe left.
 """
 
 import dataclasses

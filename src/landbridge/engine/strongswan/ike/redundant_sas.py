@@ -3,12 +3,12 @@
 When both ends begin or rekey a tunnel at once, neither sees the SA of the other in time, so that charon's `unique` ends none. Both SAs are then
 rekeyed for ever. A DELETE ends one of them without a loss, since the other one carries already.
 
-Both ends may run this program, so both must end the same SA: that with fewer children, then that with the lower SPIs, which both ends know. An SA
-counts when it is so old that a device without it would be dead by the timers of DPD (docs/decisions/0042): an SA that only one end has never
-replaces one that both have.
+Both ends may run this program, so both must end the same SA. It is the SA with fewer children or, of two with as many, the one with the lower SPIs,
+which both ends know. An SA counts when a device without it would be dead by the timers of DPD (docs/decisions/0042). So an SA that only one end
+has never replaces an SA that both have.
 
-In IKEv1 the ends do not agree which CHILD_SA a rekey has replaced, and to which IKE_SA a CHILD_SA belongs. There charon ends a CHILD_SA that is
-redundant when it would be rekeyed, and each `unique` replaces the older IKE_SA.
+In IKEv1 the ends do not agree which CHILD_SA a rekey has replaced, and to which IKE_SA a CHILD_SA belongs. There charon ends a redundant CHILD_SA
+in place of its rekey, and each `unique` replaces the older IKE_SA.
 """
 
 from collections.abc import Iterable, Iterator

@@ -135,9 +135,9 @@ def needed_addresses(
 ) -> frozenset[str]:
     """Addresses that the gateway's namespace must have for the selectors of its `supported` connections.
 
-    kernel-libipsec installs a child only when an address of this machine lies inside the child's local selector; otherwise *the
-    peer* reads TS_UNACCEPTABLE. A net's own address serves where it is not a host's: a /31 or /32 was refused, but in a part
-    of a wider subnet a host may have that address, and does not get its traffic then.
+    kernel-libipsec installs a child only when an address of this machine lies inside the child's local selector. Otherwise the *peer* gets
+    TS_UNACCEPTABLE. The network address of each subnet is used, since usually no host has it (`unsupported` refuses a /31 and a /32). A host that
+    has it, in a part of a wider subnet, does not get its traffic.
     """
     if plane == "kernel":
         return frozenset()

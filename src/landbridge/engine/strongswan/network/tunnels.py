@@ -40,9 +40,9 @@ _LEAST = 576
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteMetric:
-    """The metric of a tunnel's route; of two routes to one network the lower metric leads. From the highest of its 32 bits on:
-    `by_rule` (only a policy's rules lead into the tunnel, and the route serves those who ask for the size of the way back), `down`,
-    `standby`, and 29 bits of `if_id`, which tell equals apart. A metric whose lower 29 bits are 0 is never ours.
+    """The metric of a tunnel's route. Of two routes to one network the lower metric leads. Its 32 bits are, from the highest on: `by_rule`, `down`,
+    `standby`, and 29 bits of `if_id`, which tell equal routes apart. `by_rule`: only the rules of a policy lead into the tunnel, and the route is
+    for those who ask for the MTU of the path back. A metric whose lower 29 bits are 0 is never ours.
     """
 
     if_id: int
