@@ -4,7 +4,7 @@ The service is driven with the official SDK; the customer's device is an ordinar
 configuration. Everything lives in namespaces and a folder of its own, and is gone afterwards, however it ends.
 
 An interrupt is never an exception out of nowhere, which could come between making a thing and remembering it: the signals are
-blocked from the first line to the last, here and in what is started here, and `heed` looks for them where ending is safe.
+blocked from the first line to the last, here and in what is started here, and `check_interrupt` looks for them where ending is safe.
 """
 
 import signal
@@ -70,15 +70,15 @@ class Interrupted(Exception):
     """Somebody asked for the end before the tunnel was proved."""
 
 
-def heed() -> None:
-    """The places where an interrupt is heard."""
+def check_interrupt() -> None:
+    """Raises Interrupted when an interrupt has come. Called where it is safe to end."""
     if signal.sigpending() & INTERRUPTS:
         raise Interrupted("interrupted; everything is gone again")
 
 
 def wait_for(happened: Callable[[], object], what: str, *, seconds: float = 90) -> None:
     def happened_unless_interrupted() -> object:
-        heed()
+        check_interrupt()
         return happened()
 
     sites.wait_for(happened_unless_interrupted, what, seconds=seconds)
@@ -214,7 +214,7 @@ def wait_for_status(what: str, status: Callable[[], str], wanted: str, seconds: 
     started = time.monotonic()
     seen: list[str] = []
     while not seen or seen[-1] != wanted:
-        heed()
+        check_interrupt()
         word = status()
         if not seen or seen[-1] != word:
             seen.append(word)
@@ -235,12 +235,12 @@ def build_tunnel(service: Service, world: sites.World, *, patience: float = 90) 
     wait_for_status("gateway", lambda: str(client.show_vgw(show).vpn_gateway.status), "ACTIVE", patience)
     gateway = client.show_vgw(show).vpn_gateway
 
-    heed()
+    check_interrupt()
     device = world.add_device(sites.Tunnel(gateway=gateway.eip1.ip_address, psk=PSK))
     say(f"==> The customer's device: strongSwan at {device.address}, with this hand-written swanctl.conf:")
     say("".join(f"    | {line}\n" for line in (device.folder / "swanctl.conf").read_text().splitlines()).rstrip())
 
-    heed()
+    check_interrupt()
     peer = v5.CreateCgwRequestBodyContent(name="branch", id_value=device.address)
     peer_id = client.create_cgw(v5.CreateCgwRequest(body=v5.CreateCgwRequestBody(customer_gateway=peer)))
     wish = v5.CreateVpnConnectionRequestBodyContent(
@@ -310,7 +310,7 @@ def tell_how_to_go_on(service: Service, connection_id: str) -> None:
 
 def run(*, once: bool) -> None:
     with _world() as world:
-        heed()
+        check_interrupt()
         with serving(world) as service:
             say(f"==> landbridge serve: {service.credentials['endpoint']}, engine strongswan, SQLite in {service.data}")
             connection_id = build_tunnel(service, world)

@@ -1,7 +1,7 @@
 """Combinations of algorithms tried through real tunnels: up, a ping across, the CHILD_SA rekeyed, another ping.
 
-All of them at once between one gateway and one device that has an address for each: an IKEv1 responder must choose a proposal by
-addresses alone. The rekey is what proves PFS: the first CHILD_SA of IKEv2 comes without a key exchange of its own.
+All combinations run at once between one gateway and one device that has an address for each: an IKEv1 responder must choose a proposal by
+addresses alone. The rekey proves PFS, since the first CHILD_SA of IKEv2 has no key exchange of its own.
 
 `python -m lab.matrix` tries every combination and writes `docs/reference/algorithms.md`.
 """
@@ -76,7 +76,7 @@ def _wish(combination: Combination, peer: str, lan: str) -> model.DesiredConnect
 
 
 def attempt(combinations: Sequence[Combination]) -> dict[Combination, str]:
-    """`pass` for each, or what went wrong first."""
+    """`pass` for each trial, or what went wrong first."""
     trials = [_trial(combination, number) for number, combination in enumerate(combinations)]
     with sites.World() as world:
         device = world.add_device(
@@ -122,7 +122,7 @@ class _Look:
 
 
 def _verdicts(trials: Sequence[Trial], look: _Look, source: str, device: sites.Device) -> dict[Combination, str]:
-    """Each stage is passed by all before the next begins; what failed one is not tried in the next."""
+    """All trials pass each stage before the next one begins. A trial that failed a stage does not take the next one."""
     verdicts = {trial.combination: PASS for trial in trials}
 
     def keep(left: list[Trial], failed: Sequence[Trial], why: Callable[[Trial], str]) -> list[Trial]:
@@ -154,7 +154,7 @@ def _wait(
     happened: Callable[[Trial, model.ConnectionObservation], bool],
     seconds: float,
 ) -> dict[str, model.ConnectionObservation]:
-    """Looks until it happened to all, or until the time is over."""
+    """Looks until it has happened to all, or until the time is over."""
     deadline = time.monotonic() + seconds
     while True:
         seen = look()
@@ -169,12 +169,14 @@ def _why(one: model.ConnectionObservation) -> str:
 
 
 def _without_ping(trials: Sequence[Trial], source: str) -> list[Trial]:
-    """IKEv1's quick mode is reported as up while the responder still computes: there the first ones may be lost."""
+    """The trials without an answer. IKEv1's quick mode is reported as up while the responder still computes: the first pings may be lost
+    there.
+    """
     return [trial for trial in trials if not sites.ping(source, trial.host, wait=PING_PATIENCE)]
 
 
 def _rekey(trials: Sequence[Trial], device: sites.Device) -> None:
-    """Asked for by the other side, so that ours answers; charon queues it and goes on."""
+    """The other side asks for the rekey, so that ours answers. charon queues the request, and this function does not wait."""
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(device.uri.removeprefix("unix://"))
         session: Any = vici.Session(connection)
@@ -183,7 +185,7 @@ def _rekey(trials: Sequence[Trial], device: sites.Device) -> None:
 
 
 def _has_group(trial: Trial, one: model.ConnectionObservation) -> bool:
-    """Whether the rekey made a key exchange of its own, with the group that was asked for, or none."""
+    """Whether the rekey made a key exchange of its own, with the desired group, or none."""
     last = one.children[0].proposal.rsplit("/", maxsplit=1)[-1]
     shown = last if last.startswith(("MODP_", "ECP_")) else None
     return shown == trial.combination.dh
@@ -194,7 +196,7 @@ def _carried(one: model.ConnectionObservation) -> bool:
 
 
 def every() -> Iterator[list[Combination]]:
-    """The whole matrix, in portions for one gateway each."""
+    """The whole matrix, in parts for one gateway each."""
     for mode in algorithms.MODES:
         yield algorithms.ike_matrix(mode)
         yield algorithms.esp_matrix(mode)

@@ -1,7 +1,7 @@
-"""What leaves a gateway by its uplink, looked at frame by frame while packets of every kind are thrown at the gateway.
+"""What leaves a gateway by its uplink, frame by frame, while packets of every kind are sent to the gateway.
 
-Every packet that is thrown carries a mark in its payload. Nothing that leaves may carry it in clear, and nothing may leave but IKE, ESP and
-echoes from the gateway's own outer addresses, and ARP for them.
+Every packet that is sent has a mark in its payload. No frame that leaves may have the mark in clear. Only IKE, ESP and echoes from the
+gateway's own outer addresses may leave, and ARP for them.
 """
 
 import contextlib
@@ -94,7 +94,7 @@ def _send(sender: socket.socket, packet: bytes, place: tuple[str, int, int, int,
 
 
 def throw(send: Callable[[bytes], object], mark: Mark, sources: Sequence[str], targets: Sequence[str]) -> int:
-    """One packet of every kind from each source to each target; how many."""
+    """Sends one packet of every kind from each source to each target. Returns how many."""
     sent = 0
     for source, target in itertools.product(sources, targets):
         for packet in mark.packets(source, target):
@@ -108,7 +108,7 @@ def throw(send: Callable[[bytes], object], mark: Mark, sources: Sequence[str], t
 def throwing(
     send: Callable[[bytes], object], mark: Mark, sources: Sequence[str], targets: Sequence[str]
 ) -> Iterator[None]:
-    """The same over and over, while the block runs."""
+    """Does the same again and again while the block runs."""
     ended = threading.Event()
 
     def work() -> None:
@@ -125,8 +125,8 @@ def throwing(
 
 
 def remove_namespace(name: str) -> None:
-    """Deletes a gateway's namespace as its engine does, the uplink first: of a namespace that is deleted whole, the kernel takes the
-    firewall away a moment before the links.
+    """Deletes a gateway's namespace as its engine does, the uplink first. When a namespace is deleted whole, the kernel removes the
+    firewall a moment before the links.
     """
     namespace.inside(name, lambda ip: ip.link("set", index=namespace.index(ip, "wan"), state="down"))
     namespace.remove(name)
@@ -134,9 +134,8 @@ def remove_namespace(name: str) -> None:
 
 @contextlib.contextmanager
 def leaving(name: str, interface: str) -> Iterator[list[bytes]]:
-    """The frames that the other end of a wire sends while the block runs; the list is complete after the block.
-
-    `name` and `interface` are this end. An interface that is made anew meanwhile is found again.
+    """The frames that the other end of a wire sends while the block runs; the list is complete after the block. `name` and `interface` are
+    this end. An interface that is made anew meanwhile is found again.
     """
     frames: list[bytes] = []
     ended = threading.Event()
@@ -152,7 +151,7 @@ def leaving(name: str, interface: str) -> Iterator[list[bytes]]:
 
 
 def _tap() -> socket.socket:
-    """Of all interfaces: one alone is lost when it is made anew."""
+    """Of all interfaces: a socket of one interface ends when that is made anew."""
     tap = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))  # ETH_P_ALL
     tap.setsockopt(socket.SOL_SOCKET, _BUFFER_BY_FORCE, 1 << 25)
     tap.settimeout(0.05)
@@ -172,7 +171,7 @@ def _collect(tap: socket.socket, interface: str, frames: list[bytes], ended: thr
 
 
 def unwanted(frames: Sequence[bytes], endpoints: Sequence[str], mark: Mark) -> list[str]:
-    """What is wrong with what left a gateway with these outer addresses, each once."""
+    """What is wrong with the frames that left a gateway with these outer addresses, each once."""
     return sorted({fault for frame in frames if (fault := _fault(frame, endpoints, mark))})
 
 
@@ -226,13 +225,13 @@ def hardware(name: str, interface: str) -> str:
 
 
 def sources(world: sites.World, inner: str, lan_host: str) -> tuple[str, ...]:
-    """What a host of the VPC may claim to be."""
+    """The addresses that a host of the VPC may claim to have."""
     vpc_address, device = sites.VPC_ADDRESS.split("/", maxsplit=1)[0], world.devices[0].address
     return (sites.VPC_HOST, NEIGHBOUR, vpc_address, inner, lan_host, device, sites.EIPS[0], STRANGER)
 
 
 def targets(world: sites.World, inner: str, lan_host: str) -> tuple[str, ...]:
-    """Of a gateway that has the inner address `inner` and a tunnel to `lan_host`."""
+    """The targets at a gateway that has the inner address `inner` and a tunnel to `lan_host`."""
     vpc_address, device = sites.VPC_ADDRESS.split("/", maxsplit=1)[0], world.devices[0].address
     broad = ("10.0.0.255", "255.255.255.255", "224.0.0.1")
     return (vpc_address, inner, *sites.EIPS[:2], lan_host, device, "192.0.2.99", "169.254.195.1", *broad)

@@ -204,7 +204,7 @@ class HonestClient:
 
     @property
     def p99(self) -> float:
-        """In seconds. A client that was never answered waited for ever."""
+        """In seconds; infinite when nothing was answered."""
         times = sorted(self._times)
         return times[int(len(times) * 0.99)] if times else float("inf")
 

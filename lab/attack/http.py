@@ -1,10 +1,10 @@
 """Floods of the HTTP server, without a key where none is named.
 
-Each flood runs in a process of its own, from 127.0.0.1, while an honest client lists connections from another address. It holds when no
-process of the service grew by more than 60 MB, when that memory is given back, and when the honest client's p99 stayed within five
-times of what it was.
+Each flood runs in a process of its own, from 127.0.0.1, while an honest client lists connections from another address. The service holds
+when no process of it grows by more than 60 MB, when it gives that memory back, and when the honest client's p99 stays within five times of
+what it was without a flood.
 
-    python -m lab.attack.http NAME HOST PORT TOKEN PROJECT    floods until it is ended
+    python -m lab.attack.http NAME HOST PORT TOKEN PROJECT      floods until it is ended
 """
 
 import contextlib
@@ -40,7 +40,7 @@ Address = tuple[str, int]
 
 
 def _endless(address: Address, start: bytes, more: bytes, size: int = 65536) -> None:
-    """Sends without end on one connection, and on another one when that is closed."""
+    """Sends without end on one connection. When that is closed, it opens another one."""
     piece = more * (size // len(more))
     while True:
         with contextlib.suppress(OSError), socket.create_connection(address, timeout=10) as wire:
@@ -113,7 +113,7 @@ def _slow_reader(address: Address) -> None:
 
 
 def _reader(address: Address, token: str, project: str) -> None:
-    """Lists connections as fast as it is answered."""
+    """Lists connections, each time as soon as the last answer is there."""
     asked = f"GET /v5/{project}/vpn-connection?limit=2000 HTTP/1.1\r\nHost: a\r\nX-Auth-Token: {token}\r\n\r\n".encode()
     while True:
         with contextlib.suppress(OSError, ValueError), socket.create_connection(address, timeout=60) as wire:
@@ -221,7 +221,7 @@ def _growth(service: base.Service, before: dict[int, float]) -> dict[int, float]
 
 
 def _kept(service: base.Service, before: dict[int, float]) -> float:
-    """What the largest process still has of what it grew by, once that is little or the time is over."""
+    """What the largest process still has of its growth, once that is little or the time is over."""
     deadline = time.monotonic() + GIVEN_BACK_SECONDS
     while (kept := max(_growth(service, before).values())) > KEPT_MB and time.monotonic() < deadline:
         time.sleep(0.5)

@@ -1,8 +1,9 @@
-"""Floods of IKE's first messages against a gateway, with a neighbour's ping running: how many pings are lost, what charon's memory
-grows by, and how long the neighbour's device waits for a rekeyed CHILD_SA when the flood ends.
+"""Floods of IKE's first messages against a gateway, while a neighbour's ping runs.
 
-The sources are one address or many, none of them a customer gateway's: who begins from a customer's own address takes that customer's
-own room. The gateway has a tunnel to a fixed address, and, where it says "waits", an IKEv1 connection for devices from anywhere.
+The figures are the lost pings, the growth of charon's memory, and the seconds that the neighbour's device waits for a rekeyed CHILD_SA when
+the flood ends. The sources are one address or many. None of them is a customer gateway's, since a flood from a customer's own address only
+takes what that customer may send. The gateway has a tunnel to a fixed address. Where a row says "waits", it also has an IKEv1 connection
+for devices from anywhere.
 """
 
 import contextlib

@@ -1,7 +1,7 @@
 """Races for what only one may have, while processes of the service are killed: a tunnel's /30, an EIP, the last place of a quota, a token.
 
-Many clients ask at the same time for the same thing, and a process that answers them is killed with SIGKILL now and then. Afterwards
-nobody has what somebody else has, what was answered with 201 is there, and `landbridge db check` finds nothing.
+Many clients ask for the same thing at the same time, and a process that answers them is killed with SIGKILL now and then. Afterwards no two
+resources have the same thing, everything that was answered with 201 exists, and `landbridge db check` finds nothing.
 """
 
 import contextlib
@@ -32,7 +32,7 @@ VPC = "0cf79a3f-6cf9-4d9c-a8df-d7ace626b0fa"
 
 
 class Racers:
-    """Clients that all begin at once. What is not answered, or with 5xx since a process was killed, is counted as lost."""
+    """Clients that all begin at once. An answer of 5xx, or none, counts as lost: a process was killed."""
 
     def __init__(self, service: base.Service) -> None:
         self.service = service
@@ -51,7 +51,7 @@ class Racers:
         return answer
 
     def get(self, path: str) -> Any:
-        """Asked again when the process that would have answered is killed."""
+        """Repeats the request when the process that would have answered is killed."""
         while True:
             with contextlib.suppress(OSError, http.client.HTTPException):
                 answer = self.service.request("GET", f"/v5/{self.key.project_id}/{path}", key=self.key)
@@ -60,7 +60,7 @@ class Racers:
             time.sleep(0.05)
 
     def remove(self, path: str) -> None:
-        """For sure: until it is not there any more."""
+        """Repeats the request until the resource is gone."""
         url = f"/v5/{self.key.project_id}/{path}"
         while True:
             with contextlib.suppress(OSError, http.client.HTTPException):
@@ -80,7 +80,7 @@ class Racers:
         return list(self.threads.map(one, range(CLIENTS)))
 
     def made(self, path: str, envelope: str, body: dict[str, Any]) -> Any:
-        """One resource, for sure: asked again with one token until it is answered."""
+        """Creates one resource. Repeats the request with one token until it is answered."""
         token = str(uuid.uuid4())
         while True:
             answer = self.post(path, {envelope: body}, **{"X-Client-Token": token})
@@ -129,7 +129,7 @@ def _kills(service: base.Service) -> Iterator[Counter[str]]:
 
 
 def _gateway(racers: Racers) -> Any:
-    """As it is shown once the engine has it."""
+    """The gateway as the API shows it when the engine has it."""
     made = racers.made("vpn-gateways", "vpn_gateway", {"vpc_id": VPC, "local_subnets": ["10.0.0.0/24"]})
     while True:
         shown = racers.get(f"vpn-gateways/{made['id']}")["vpn_gateway"]
@@ -163,7 +163,7 @@ def _one_tunnel(racers: Racers) -> base.Result:
 
 
 def _race_for_a_tunnel(racers: Racers, gateway: Any, net: str) -> int:
-    """How many have won."""
+    """Returns how many have won."""
     devices = [_device(racers) for _ in range(CLIENTS)]
     inner = {"tunnel_local_address": f"{net}.1/30", "tunnel_peer_address": f"{net}.2/30"}
     answers = racers.race(lambda n: racers.post("vpn-connection", _connection(gateway, devices[n], **inner)))

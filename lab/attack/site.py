@@ -1,7 +1,8 @@
-"""An admin of one project reaches for what is another project's, or the machine's: private addresses, networks, EIPs.
+"""An admin of one project tries to get what is another project's, or the machine's: private addresses, networks, EIPs.
 
-Project A is the attacker's, with a network and two EIPs of its own; B is a neighbour with a tunnel that carries a ping all the time. Each
-attempt is a request of A. Held is what is refused, or accepted without any change of the machine's routes and of B's tunnel.
+Project A is the attacker's, with a network and two EIPs of its own. B is a neighbour with a tunnel that carries pings all the time. Each
+attempt is a request of A. The service holds when it refuses an attempt, or accepts it without any change of the machine's routes and of B's
+tunnel.
 """
 
 import contextlib
@@ -199,7 +200,7 @@ def _refused(what: str, answer: Answer) -> Result:
 
 
 def _as_unknown(what: str, send: Callable[..., Answer], fields: dict[str, Any]) -> Result:
-    """Refused in the very words for an id that does not exist."""
+    """Whether an attempt is refused in the same words as one with an id that does not exist."""
     answer = send(**fields)
     known = next(id_ for id_ in (NETWORK_B, EIPS_B[0]) if id_ in str(fields))
     renamed = {

@@ -1,7 +1,7 @@
-"""Another project's ids on every operation, with keys that have no business there: nothing is read, changed or told apart.
+"""Requests of every operation with ids of another project, and with keys that may not do it: nothing is read, changed or told apart.
 
-Each request of a stranger is sent twice: with the ids of what the owner has, and with ids of nothing. Both answers must be equal
-but for those ids. Afterwards all that the owner has is as it was.
+A stranger sends each request twice: with the ids of the owner's resources, and with ids that name nothing. Both answers must be equal but
+for those ids. Afterwards all resources of the owner are as they were.
 """
 
 import collections
@@ -100,7 +100,7 @@ def _gateway(service: Service, key: Key, network: str, **fields: Any) -> dict[st
 
 
 def _possessions(service: Service, folder: Path, owner: Key, network: str) -> dict[str, str]:
-    """One of everything, marked; the ids by the names that paths have for them."""
+    """One resource of each kind, with a mark in it; the ids by the names that paths have for them."""
     tags = [{"key": "owner", "value": MARK}]
     gateway = _gateway(service, owner, network, name=f"g-{MARK}", tags=tags)
     gm = _gateway(service, owner, network, name=f"gm-{MARK}", flavor="GM")
@@ -140,7 +140,7 @@ def _possessions(service: Service, folder: Path, owner: Key, network: str) -> di
 
 
 def _wait_until_up(service: Service, owner: Key, job_id: str, connection_id: str) -> None:
-    """The upgrade restarts the gateway's tunnels: until they are up again, what the owner reads changes by itself."""
+    """Waits until the tunnels are up again: the upgrade restarts them, and until then what the owner reads changes by itself."""
     base = f"/v5/{owner.project_id}"
 
     def up() -> bool:
@@ -159,7 +159,7 @@ def _wish(gateway_id: str, endpoint: str, peer_id: str) -> dict[str, Any]:
 
 
 def _own(service: Service, stranger: Key, network: str) -> dict[str, str]:
-    """What the stranger has, to be used together with what the owner has."""
+    """The stranger's resources, which requests use together with those of the owner."""
     gateway = _gateway(service, stranger, network)
     peer = _made(service, stranger, "customer-gateways", "customer_gateway", {"id_value": "198.51.100.3"})
     wish = _wish(gateway["id"], gateway["eip1"]["id"], peer["id"])
@@ -235,7 +235,7 @@ def _filtered(one: routes.Route[Any, Any], project_id: str, ids: Ids) -> Iterato
 
 
 def _mixed(project_id: str, ids: Ids, own: Ids) -> Iterator[Request]:
-    """The stranger's own resources together with ids of somebody else's."""
+    """Requests with resources of the stranger together with ids of somebody else."""
     base = f"/v5/{project_id}"
     for gateway, endpoint, peer in itertools.product(
         (own["gateway"], ids["vgw_id"]), (own["eip"], ids["eip_id"]), (own["peer"], ids["customer_gateway_id"])
@@ -266,7 +266,7 @@ def _nothings(ids: Ids) -> dict[str, str]:
 
 
 def _plain(answer: Answer, ids: Ids) -> str:
-    """What was said, without the ids of the request and without what is new in every answer."""
+    """The answer without the ids of the request and without what is new in every answer."""
     text = answer.content.decode()
     for name, value in ids.items():
         text = text.replace(value, f"<{name}>")

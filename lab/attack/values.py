@@ -1,8 +1,8 @@
 """Values of requests that try to reach charon, nftables, netlink, systemd, a shell or a file name of this machine.
 
-Each hostile value is sent in each field that takes text. What is accepted is applied to a real gateway; then the machine is looked
-at: charon has the value as one identity and nothing else, no canary file exists, no namespace and no file came that nobody asked for,
-and the tunnel beside it lost no packet.
+Each hostile value is sent in each field that takes text. What the service accepts is applied to a real gateway. Then the machine must be as
+it was: charon has the value as one identity and nothing else, no canary file exists, no namespace and no file was made that nobody asked
+for, and the tunnel beside it lost no packet.
 """
 
 import socket
@@ -95,7 +95,7 @@ def run(_: Path) -> Iterator[Result]:
 
 
 def _send_all(api: Api, gateway: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Every value in every field; the connections that were accepted, by id."""
+    """Sends every value in every field. Returns the connections that were accepted, by id."""
     accepted = {}
     for number, template in enumerate(HOSTILE):
         value = template.replace("{canary}", str(CANARY))

@@ -1,5 +1,7 @@
-"""A look at a gateway's outer wire while packets of every protocol are thrown at it from its VPC and from outside: with the tunnel up,
-with it down, with charon dead, and while the namespace is made anew. Nothing may leave in clear, and nothing may come in.
+"""Looks at a gateway's outer wire while packets of every protocol are sent to the gateway, from its VPC and from outside.
+
+This is done with the tunnel up, with it down, with charon dead, and while the namespace is made anew. Nothing may leave in clear, and
+nothing may come in.
 """
 
 import os
