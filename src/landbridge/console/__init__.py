@@ -13,8 +13,9 @@
     changes     the pages that create, change and delete a resource, whatever its kind
     bulk        an action on several resources of a list
     gateways, customer_gateways, tags, keys    the pages of each of them
-    connection  the page of a connection; `negotiation` draws an attempt, `comparison` has both sides' values, `editing` is the form
-    new_connection  the wizard for a connection, and the wait for its device; `connection_form` is the form
+    connection  the page of a connection; `negotiation` draws an attempt, `comparison` has both sides' values
+    new_connection  the wizard for a connection, and the wait for its device
+    connection_form  the forms that create and change a connection
 
 Invariant: a page reads and changes resources by `operations.perform` alone, as the API does, with the caller of its session. A page needs no
 script: the script `live.js` refreshes what is shown, and works with every page that has an ETag. It has a form with `data-check` checked while a

@@ -7,7 +7,7 @@ from typing import Any, cast
 from urllib.parse import urlencode
 
 from landbridge import model
-from landbridge.console import bulk, changes, charts, comparison, editing, negotiation
+from landbridge.console import bulk, changes, charts, comparison, connection_form, negotiation
 from landbridge.console.visit import Answered, Moved, Visit
 from landbridge.model.negotiation import Proposal
 from landbridge.model.samples import RINGS, RingName, SeriesRequest
@@ -199,9 +199,11 @@ async def delete(visit: Visit) -> Answered:
 async def _present(visit: Visit) -> changes.Present:
     shown = await visit.perform(connections.show, model.ConnectionRef(connection_id=visit.path("id")))
     connection: model.Connection = shown.connection
+    gateway = await visit.perform(gateways.show, model.GatewayRef(gateway_id=connection.gateway_id))
+    fields = connection_form.stored_fields(connection, gateway.gateway)
 
     def draft(form: Mapping[str, str]) -> changes.Draft:
-        parsed = editing.parse(connection, form)
+        parsed = connection_form.parse_change(fields, form)
         change = model.ConnectionUpdateRequest(connection_id=connection.id, change=parsed.value.request())
         return changes.Draft(request=change, violations=parsed.violations)
 
@@ -210,7 +212,7 @@ async def _present(visit: Visit) -> changes.Present:
         name=connection.name,
         show=f"/connections/{connection.id}",
         version=shown.etag,
-        fields=editing.fields(connection),
+        fields=fields,
         intro="No other tunnel changes. Check says what a change does to this one.",
         draft=draft,
         check=connections.check_update,

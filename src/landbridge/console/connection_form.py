@@ -1,6 +1,6 @@
-"""The form of a new connection: the fields that belong to what is chosen, the body of the API that they make, and what the rules say beside each.
+"""The forms of a connection: the fields that belong to what is chosen, the body of the API that they make, and what the rules say beside each.
 
-Pure. A field has the API's path for its name, the API's default for its first value, and the API's words for its errors. Two fields stand for
+Pure. The form of a change has a part of the fields of a create. A field has the API's path for its name, the API's default for its first value, and the API's words for its errors. Two fields stand for
 several of the API: `endpoint` for a VPN gateway, an endpoint and its role; `cgw_id` may ask for a new customer gateway, whose fields begin with
 `customer_gateway.`.
 """
@@ -153,12 +153,43 @@ def device_fields(prefix: str = f"{DEVICE}.") -> list[Field]:
     ]
 
 
+def stored_fields(connection: model.Connection, gateway: model.VpnGateway) -> list[Field]:
+    """The fields of the form of a change, with what is stored. The pre-shared key is not shown."""
+    ike, ipsec = connection.ike_policy, connection.ipsec_policy
+    stored: dict[str, object] = {
+        "name": connection.name,
+        "peer_subnets": connection.peer_subnets or (),
+        "psk": None,
+        "ikepolicy.ike_version": ike.version,
+        "ikepolicy.encryption_algorithm": ike.encryption_algorithm,
+        "ikepolicy.authentication_algorithm": ike.authentication_algorithm,
+        "ikepolicy.dh_group": ike.dh_group,
+        "ikepolicy.lifetime_seconds": ike.lifetime_seconds,
+        "ikepolicy.local_id": ike.local_id,
+        "ikepolicy.peer_id": ike.peer_id,
+        "ipsecpolicy.encryption_algorithm": ipsec.encryption_algorithm,
+        "ipsecpolicy.authentication_algorithm": ipsec.authentication_algorithm,
+        "ipsecpolicy.pfs": ipsec.pfs,
+        "ipsecpolicy.lifetime_seconds": ipsec.lifetime_seconds,
+    }
+    chosen = Chosen(style=connection.style, gateway=gateway, endpoint=None, ike_version=ike.version)
+    fields = [forms.stored(one, stored[one.path]) for one in _known(chosen) if one.path in stored]
+    label, text = "New pre-shared key", "Empty: the present one stays."
+    return [replace(one, label=label, help=text) if one.path == "psk" else one for one in fields]
+
+
 # -- from a form to the API -------------------------------------------------------------------------------------------
 
 
 def parse(form: Mapping[str, str], chosen: Chosen) -> body.Parsed[connection_requests.CreateConnection]:
     """The body of a create. Only fields that belong to what is chosen are in it."""
     return body.parse(connection_requests.CreateConnection, "vpn_connection", content(form, chosen))
+
+
+def parse_change(fields: Sequence[Field], form: Mapping[str, str]) -> body.Parsed[connection_requests.UpdateConnection]:
+    """The body of an update: the fields that differ from what is stored."""
+    given = {"vpn_connection": forms.content(fields, form)}
+    return body.parse(connection_requests.UpdateConnection, "vpn_connection", json.dumps(given).encode())
 
 
 def content(form: Mapping[str, str], chosen: Chosen) -> bytes:
