@@ -17,6 +17,8 @@ from landbridge.install import files
 HOST = "192.168.44.10"
 #: Seconds. Such a machine is a tenth as fast as it claims to be.
 PATIENCE = 300
+#: Seconds that `systemctl` gets. A restart takes as long as the unit of the service lets it: 30 s to stop and 300 s to start.
+SYSTEMCTL_SECONDS = 2 * PATIENCE
 #: Units of other packages that an installation switches off.
 SWITCHED_OFF = ("strongswan.service", "bird.service")
 
@@ -46,7 +48,8 @@ def prepare(world: sites.World) -> Service:
 
 
 def systemctl(*words: str) -> str:
-    done = subprocess.run(["systemctl", *words], capture_output=True, text=True, check=False, timeout=PATIENCE)
+    command = ["systemctl", *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=SYSTEMCTL_SECONDS)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
