@@ -50,7 +50,7 @@ class Serve:
     """Path of the certificate's private key (PEM, without a passphrase)."""
 
     insecure_http: bool = False
-    """Whether other than loopback addresses may be listened on without TLS, as behind a proxy that has it."""
+    """Whether the service may listen on other addresses than loopback without TLS, as behind a proxy that has TLS."""
 
     processes: int = 0
     """Processes that answer the API, at most 64. 0: one a processor, but no more than 4. The agent is in the first of them."""
@@ -95,10 +95,10 @@ class Echo:
     """Seconds between two echoes of a connection monitor, from 0.1 to 60."""
 
     losses: int = 3
-    """A path is down when so many echoes in a row have no answer, from 1 to 100. The last one has an interval to be answered."""
+    """A path is down when so many echoes in a row have no answer, from 1 to 100. An answer must come within an interval."""
 
     stable_seconds: float = 10.0
-    """Seconds for which that must not happen again before a path that was down is up again."""
+    """Seconds without so many losses in a row, after which a path that was down is up again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ class Http:
     """Connections of one client address (of an IPv6 client: its /64), in each process. 0: any number, as behind a proxy."""
 
     unfinished_per_address: int = 50
-    """Of these, how many whose TLS handshake or first request has not come. 0: any number, as behind a proxy."""
+    """Connections of one client address whose TLS handshake or first request has not come, in each process. 0: any number, as behind a proxy."""
 
     waiting_per_key: int = 100
     """Long reads, and writes, of one access key that wait for their turn in each process; one more is refused. 0: any number."""

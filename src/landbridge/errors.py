@@ -5,7 +5,7 @@
     ├── InUse          400 VPN.0001  something depends on the resource: names the dependant
     ├── Repeated       400 VPN.0031  an idempotency token came back with another body
     ├── Changed        412 VPN.0001  `If-Match` names another version of the resource than the present one
-    ├── Deleting       425 VPN.0009  the resource is on its way out and takes no change
+    ├── Deleting       425 VPN.0009  the resource is being deleted and cannot be changed
     ├── NotFound       404 VPN.0004  the resource in the path is not there (for this project)
     ├── Unauthenticated 401 APIGW.0301
     ├── Forbidden      403 VPN.0003
@@ -54,7 +54,10 @@ class Changed(LandbridgeError):
 
 
 class Deleting(LandbridgeError):
-    """What is being deleted cannot be changed."""
+    """A resource that is being deleted cannot be changed."""
+
+    def __init__(self, resource: str) -> None:
+        super().__init__(f"{resource} is being deleted")
 
 
 class NotFound(LandbridgeError):

@@ -64,7 +64,7 @@ def load(path: Path) -> model.Site:
     zones = tuple(entry.text("id") for entry in tables.entries("zone")) or ("zone-1", "zone-2")
     nodes = tables.entries("node")
     if len(nodes) > 1:
-        raise nodes[1].wrong("id", "more than one node is not carried yet", "one [[node]]")
+        raise nodes[1].wrong("id", "more than one node is not supported yet", "one [[node]]")
     for node in nodes:
         node.text("id", "")
         if node.text("zone", zones[0]) not in zones:
@@ -298,7 +298,7 @@ def _check_range(
             refuse_if(has(text), f"has {text}, which is an EIP's or a router's")
     for other in networks:
         block = ipaddress.IPv4Network(other.cidr or "")
-        meets = first <= block[-1] and last >= block[0]
-        refuse_if(meets and other.id != network.id, f"meets network {other.id}, {block}")
+        overlaps = first <= block[-1] and last >= block[0]
+        refuse_if(overlaps and other.id != network.id, f"overlaps with network {other.id}, {block}")
     for block in map(ipaddress.IPv4Network, model.RESERVED_NETS):
-        refuse_if(first <= block[-1] and last >= block[0], f"meets {block}, which is kept for other purposes")
+        refuse_if(first <= block[-1] and last >= block[0], f"overlaps with {block}, which is kept for other purposes")

@@ -236,7 +236,7 @@ def test_what_is_being_deleted_takes_no_change(open_service: Any):
     answer = _put(api, made["id"], {"name": "n"})
     assert answer.status_code == 425
     assert answer.json()["error_code"] == "VPN.0009"
-    assert answer.json()["error_msg"] == f"VPN connection {made['id']} is deleting"
+    assert answer.json()["error_msg"] == f"VPN connection {made['id']} is being deleted"
 
 
 # -- versions ---------------------------------------------------------------------------------------------------------

@@ -209,7 +209,7 @@ WORDS = [
     (("gateway", "create", "--tag", "berlin"), 2, "--tag: 'berlin' is not KEY=VALUE"),
     (("gateway", "create", "--ha-mode", "both", "--vpc", "x"), 5, "ha_mode (--ha-mode): "),
     (("connection", "create", "--policy-rule", "10.0.0.0/24", "--psk-file", "-"), 2, "--policy-rule: '10.0.0.0/24' is"),
-    (("connection", "create", "--psk-file", "-", "--file", "-"), 2, "standard input has one content"),
+    (("connection", "create", "--psk-file", "-", "--file", "-"), 2, "standard input can be read once only"),
     (("customer-gateway", "create", "--address", "198.51.100.2", "--fqdn", "x"), 2, "has one identity"),
     (("audit", "--from", "yesterday"), 5, "from: 'yesterday' is not allowed (wanted: a time as in"),
     (("status", "--context", "none-such"), 4, "no context none-such in "),

@@ -213,7 +213,9 @@ gateway = "10.0.9.1"
         pytest.param("10.0.255.250-10.0.255.254", "the gateway's own address 10.0.255.254/16", id="own-address"),
         pytest.param("10.0.9.9-10.0.9.10", "10.0.9.9, which is an EIP's", id="eip"),
         pytest.param("10.0.9.0-10.0.9.2", "10.0.9.1, which is an EIP's or a router's", id="router"),
-        pytest.param("10.0.6.200-10.0.7.0", "meets network 55555555-5555-4555-8555-555555555555", id="other-network"),
+        pytest.param(
+            "10.0.6.200-10.0.7.0", "overlaps with network 55555555-5555-4555-8555-555555555555", id="other-network"
+        ),
     ],
 )
 def test_a_range_has_no_address_that_something_else_of_the_site_has(tmp_path: Path, text: str, said: str):
@@ -224,7 +226,7 @@ def test_a_range_has_no_address_that_something_else_of_the_site_has(tmp_path: Pa
 
 def test_a_range_is_not_of_addresses_that_are_nobodys(tmp_path: Path):
     text = GOOD.replace("10.0.0.0/16", "127.0.0.0/8").replace("10.0.255.254/16", "127.0.255.254/8")
-    with pytest.raises(errors.ConfigError, match=r"meets 127.0.0.0/8, which is kept"):
+    with pytest.raises(errors.ConfigError, match=r"overlaps with 127.0.0.0/8, which is kept"):
         site_file.load(_site(tmp_path, text.replace(RANGE, "127.0.0.5-127.0.0.9")))
 
 

@@ -32,7 +32,7 @@ _ERRORS = {
         "precondition failed: If-Match is …",
     ),
     "413": ("The body is larger than 1 MiB", "VPN.0001", "invalid request: the body is larger than 1 MiB"),
-    "425": ("It is being deleted", "VPN.0009", "VPN connection … is deleting"),
+    "425": ("It is being deleted", "VPN.0009", "VPN connection … is being deleted"),
     "503": ("Nothing was stored; try again", "VPN.0030", "the system is busy, try later: …"),
 }
 _RETRY_AFTER = {"description": "seconds to wait", "required": True, "schema": {"type": "integer", "minimum": 1}}

@@ -196,7 +196,7 @@ def _body(
 ) -> dict[str, Any]:
     """The body of a create or an update. Names of gateways become ids."""
     if psk_file == file == "-":
-        raise failures.Usage("--psk-file - and --file -: standard input has one content")
+        raise failures.Usage("--psk-file - and --file -: standard input can be read once only")
     body = fields.body(used, given, file, CONNECTION.envelope)
     for key, kind in (("vgw_id", GATEWAY), ("cgw_id", CUSTOMER_GATEWAY)):
         if isinstance(body.get(key), str):

@@ -112,7 +112,7 @@ def _read(file: str, envelope: str) -> dict[str, Any]:
         ValueError,
         RecursionError,
     ) as error:  # a number, a date or an alias of YAML that nothing can hold, too
-        raise failures.Usage(f"{file}: is nothing that JSON can hold: {error}") from None
+        raise failures.Usage(f"{file}: has a value that JSON does not have: {error}") from None
     if isinstance(found, dict) and envelope in found:
         if beside := found.keys() - {envelope, _BESIDE}:
             raise failures.Usage(

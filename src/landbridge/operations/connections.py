@@ -384,7 +384,7 @@ def _changeable(tx: Transaction, call: Call, connection_id: str) -> connections.
     """Raises Changed when `If-Match` names another version, Deleting when the connection is being deleted."""
     row = _find_version(tx, call, connection_id)
     if row.deleting:
-        raise errors.Deleting(f"VPN connection {row.connection.id} is deleting")
+        raise errors.Deleting(f"VPN connection {row.connection.id}")
     return row
 
 

@@ -52,7 +52,7 @@ def _gateway(tx: Transaction, call: Call, gateway_id: str) -> model.VpnGateway:
     """Raises Deleting when the gateway is being deleted."""
     row = gateway_operations.find(tx, call, gateway_id)
     if row.deleting:
-        raise errors.Deleting(f"VPN gateway {row.gateway.id} is deleting")
+        raise errors.Deleting(f"VPN gateway {row.gateway.id}")
     return row.gateway
 
 

@@ -73,7 +73,7 @@ def changeable(tx: Transaction, call: Call, gateway_id: str) -> gateways.Gateway
     row = gateway_operations.find(tx, call, gateway_id)
     gateway_operations.check_version(tx, call, row)
     if row.deleting:
-        raise errors.Deleting(f"VPN gateway {row.gateway.id} is deleting")
+        raise errors.Deleting(f"VPN gateway {row.gateway.id}")
     return row
 
 

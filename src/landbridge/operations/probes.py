@@ -15,7 +15,7 @@ def order(tx: Transaction, call: Call, request: model.ProbeRequest) -> model.Rec
     """
     row = connections.find(tx, call, request.connection_id)
     if row.deleting:
-        raise errors.Deleting(f"VPN connection {row.connection.id} is deleting")
+        raise errors.Deleting(f"VPN connection {row.connection.id}")
     call.refuse(_violations(tx, call, row, request))
     order = model.ProbeOrder(id=ids.new_id(), phase_2=request.phase_2, identity=request.identity, path=request.path)
     actor = call.caller.access_key

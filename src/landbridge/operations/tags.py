@@ -35,7 +35,7 @@ def remove(tx: Transaction, call: Call, request: model.TagChangeRequest) -> None
 def _change(tx: Transaction, call: Call, request: model.TagChangeRequest, change: Change, action: str) -> None:
     kind, resource = _find(tx, call, request.resource)
     if resources.is_deleting(tx, kind, resource.id):
-        raise errors.Deleting(f"{kind.name} {resource.id} is deleting")
+        raise errors.Deleting(f"{kind.name} {resource.id}")
     call.refuse(rules.check_change(request.tags))
     after = change(resource.tags, request.tags or ())
     call.refuse(rules.check_sum(after))

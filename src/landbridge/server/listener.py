@@ -37,7 +37,7 @@ def resolve(serve: config.Serve) -> tuple[socket.AddressFamily, str, int]:
     host = str(found[0][4][0])
     if not (serve.tls_certificate or serve.insecure_http or ipaddress.ip_address(host).is_loopback):
         raise errors.ConfigError(
-            f"--listen {serve.listen}: without TLS only loopback addresses are listened on, since tokens and PSKs would"
+            f"--listen {serve.listen}: without TLS the service listens on loopback addresses only, since tokens and PSKs would"
             " cross the network in the clear (--tls-certificate and --tls-key, or --insecure-http behind a proxy with TLS)"
         )
     return family, host, int(port)

@@ -82,7 +82,7 @@ class Client:
             except OSError as error:
                 raise BirdError("BIRD does not answer") from error
             if not data:
-                raise BirdError("BIRD hung up")
+                raise BirdError("BIRD closed the connection")
             *lines, self._begun = (self._begun + data).split(b"\n")
             self._lines.extend(lines)
         return self._lines.popleft().decode(errors="replace")

@@ -337,7 +337,7 @@ class Watcher:
 def _read(connection: socket.socket) -> bytes:
     data = connection.recv(1 << 18)
     if not data:
-        raise ConnectionResetError("charon hung up")
+        raise ConnectionResetError("charon closed the connection")
     return data
 
 

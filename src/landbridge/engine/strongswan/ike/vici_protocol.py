@@ -33,7 +33,7 @@ class Transport(vici.protocol.Transport):  # type: ignore[misc]
         while len(data) < count:
             part = self.socket.recv(count - len(data))
             if not part:
-                raise ConnectionResetError("charon hung up")
+                raise ConnectionResetError("charon closed the connection")
             data += part
         return data
 
