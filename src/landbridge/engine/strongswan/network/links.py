@@ -10,7 +10,6 @@ import errno
 import socket
 import struct
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -55,31 +54,6 @@ BY_PORTS = "1"
 PORT_TIMEOUT = 1.0
 #: BR_STATE_FORWARDING of <linux/if_bridge.h>.
 _FORWARDING = 3
-
-
-@dataclass(frozen=True, slots=True)
-class NamespaceLook:
-    """What the namespace shows. `uplink` and `vpc_link`: (kind of link, its parent's index)."""
-
-    uplink: tuple[str, int] | None = None
-    uplink_ready: bool = False
-    next_hop: str | None = None
-    uplink_mtu: int = 1500
-    vpc_link: tuple[str, int] | None = None
-    vpc_link_up: bool = False
-    addresses: frozenset[tuple[str, str]] = frozenset()
-    rules: frozenset[tuple[int, str, int]] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class UnderlayLook:
-    """The fields of `NetworkState` that the underlay decides."""
-
-    uplink: str | None
-    uplink_ready: bool
-    uplink_peer: bool
-    vpc_link: str | None
-    addresses: frozenset[tuple[str, str]]
 
 
 def ensure_uplink(gateway_id: str, underlay: str | None, kind: str, next_hop: str) -> None:
@@ -304,7 +278,7 @@ def ensure_rules(gateway_id: str, desired: frozenset[tuple[int, str, int]]) -> N
         if any(table == names.LEARNED_TABLE for _, _, table in desired):
             HASH_POLICY.write_text(BY_PORTS)
         with netlink.Reader() as read:
-            current = _own_rules(read.rules())
+            current = own_rules(read.rules())
         for rule in desired - current:
             with namespace.suppressed(errno.EEXIST):
                 ip.rule("add", **_rule(rule))
@@ -321,7 +295,7 @@ def _rule(rule: tuple[int, str, int]) -> dict[str, Any]:
     return {"priority": priority, "dst": dst, "dst_len": int(length), "table": table}
 
 
-def _own_rules(snapshot: list[netlink.Rule]) -> frozenset[tuple[int, str, int]]:
+def own_rules(snapshot: list[netlink.Rule]) -> frozenset[tuple[int, str, int]]:
     """The rules without a source whose table is no tunnel's. The kernel's own are without a destination."""
     return frozenset(
         (rule.priority, rule.destination, rule.table)
@@ -334,98 +308,6 @@ def _own_rules(snapshot: list[netlink.Rule]) -> frozenset[tuple[int, str, int]]:
     )
 
 
-def learned_routes(snapshot: netlink.Snapshot) -> frozenset[tuple[str, str]]:
-    """(link, network) of the routes in the table of learned routes; a route over several links stands for each."""
-    called = {link.ifindex: link.name for link in snapshot.links}
-    return frozenset(
-        (called.get(link, ""), route.net)
-        for route in snapshot.routes
-        if route.table == names.LEARNED_TABLE
-        for link in route.links or (route.link,)
-    )
-
-
 def delete_learned_routes(gateway_id: str) -> None:
     """BIRD removes its routes when it ends, but not when it dies."""
     namespace.inside(names.namespace(gateway_id), lambda ip: ip.flush_routes(table=names.LEARNED_TABLE))
-
-
-def look_in_namespace(snapshot: netlink.Snapshot) -> NamespaceLook:
-    links = {link.name: link for link in snapshot.links}
-    by_number = {link.ifindex: link.name for link in snapshot.links}
-    ruled = {rule.source for rule in snapshot.rules if rule.priority == RULE_FROM_UPLINK_ADDRESS}
-    found = {(by_number.get(address.link, ""), address.text) for address in snapshot.addresses}
-    uplink, vpc_link = links.get("wan"), links.get("lan")
-    return NamespaceLook(
-        uplink=(uplink.kind, uplink.parent) if uplink else None,
-        uplink_ready=uplink is not None and uplink.up and _is_protected(snapshot),
-        next_hop=next((route.gateway for route in snapshot.routes if route.table == DEFAULT_ROUTE_TABLE), None),
-        uplink_mtu=uplink.mtu if uplink else 1500,
-        vpc_link=(vpc_link.kind, vpc_link.parent) if vpc_link else None,
-        vpc_link_up=vpc_link is not None and vpc_link.up,
-        addresses=frozenset((link, address) for link, address in found if _is_ours(link, address, ruled)),
-        rules=_own_rules(snapshot.rules),
-    )
-
-
-def _is_ours(link: str, address: str, ruled: set[str]) -> bool:
-    """An outer address counts when its rule stands too."""
-    if link == "wan":
-        return f"{address.split('/', maxsplit=1)[0]}/32" in ruled
-    return link == "lan" or (link == "lo" and not address.startswith("127."))
-
-
-def _is_protected(snapshot: netlink.Snapshot) -> bool:
-    """Whether the rules of the invariant stand, and the routes that nobody's network overrides; in the calling thread's namespace."""
-    current = {(rule.priority, rule.incoming) for rule in snapshot.rules}
-    kept = {route.net for route in snapshot.routes if route.table == MAIN_TABLE}
-    silent = ANSWERS_TO_ARP.read_text().strip() == OWN_ADDRESSES_ONLY
-    return (
-        {(RULE_FROM_OUTSIDE, "wan"), (RULE_LOCAL_OUTPUT, "lo")} <= current
-        and kept.issuperset(model.RESERVED_NETS)
-        and silent
-    )
-
-
-def look_in_underlay(read: netlink.Reader, gateway_id: str, inside: NamespaceLook) -> UnderlayLook:
-    uplink_peer = read.link(name=names.uplink_peer(gateway_id))
-    uplink = _uplink(read, inside, uplink_peer)
-    lost = {
-        (link, address)
-        for link, address in inside.addresses
-        if link == "wan" and uplink_peer and uplink == "routed" and not _leaves_by(read, address, uplink_peer)
-    }
-    return UnderlayLook(
-        uplink=uplink,
-        uplink_ready=inside.uplink_ready and (uplink != "routed" or (uplink_peer is not None and uplink_peer.up)),
-        uplink_peer=uplink_peer is not None,
-        vpc_link=_vpc_link(read, inside, read.link(name=names.vpc_link_peer(gateway_id))),
-        addresses=inside.addresses - lost,
-    )
-
-
-def _uplink(read: netlink.Reader, inside: NamespaceLook, end: netlink.Link | None) -> str | None:
-    if inside.uplink is None:
-        return None
-    if inside.uplink[0] == "macvlan":
-        return f"macvlan {_name(read, inside.uplink[1])}"
-    return "routed" if end is not None else "?"
-
-
-def _vpc_link(read: netlink.Reader, inside: NamespaceLook, end: netlink.Link | None) -> str | None:
-    if inside.vpc_link is None and end is None:
-        return None
-    if not inside.vpc_link_up or inside.vpc_link is None:
-        return "?"
-    if end is not None:
-        return f"bridge {_name(read, end.master)}" if end.up else "?"
-    return f"interface {_name(read, inside.vpc_link[1])}" if inside.vpc_link[0] == "macvlan" else "?"
-
-
-def _name(read: netlink.Reader, index: int) -> str:
-    found = read.link(ifindex=index) if index else None
-    return found.name if found else ""
-
-
-def _leaves_by(read: netlink.Reader, address: str, end: netlink.Link) -> bool:
-    return read.output_link(address.split("/", maxsplit=1)[0]) == end.ifindex
