@@ -7,6 +7,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
+from landbridge.wire import body
 from tests.conftest import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.process
@@ -238,6 +239,22 @@ def test_rows_are_selected_with_a_keyboard_and_a_refresh_leaves_them_selected(re
     expect(page.get_by_text("2 connections are tagged.")).to_be_visible()
     assert page.url.endswith("/connections?q=tunnel-")
     assert reader.api.get(f"vpn-connection/{new['id']}/tags")["tags"] == [{"key": "site", "value": "berlin"}]
+
+
+def test_a_form_that_is_too_large_stays_in_the_browser(reader: Any):
+    page = reader.open("/new-customer-gateway")
+    page.get_by_label("Name").fill("kept")
+    large = page.get_by_label("CA certificate of the device")
+    large.evaluate("(field, size) => { field.value = 'x'.repeat(size); }", body.BODY_LIMIT)
+    page.get_by_role("button", name="Create the customer gateway").click()
+    said = "The form has more than 1024 KiB. Its largest field is CA certificate of the device. Nothing was sent."
+    expect(page.locator("#lost")).to_have_text(said)
+    expect(page.get_by_label("Name")).to_have_value("kept")
+    assert large.evaluate("field => field.value.length") == body.BODY_LIMIT
+    large.fill("")
+    page.get_by_label("Address or identity").fill("198.51.100.78")
+    page.get_by_role("button", name="Create the customer gateway").click()
+    expect(page.get_by_role("heading", name="kept", level=1)).to_be_visible(timeout=PATIENCE)
 
 
 def test_the_secret_of_a_new_key_is_copied(reader: Any):

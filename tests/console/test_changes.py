@@ -130,6 +130,41 @@ def test_a_warning_is_read_before_the_create(open_service: Callable[..., Any], p
     _send(one, "/new-gateway", values(text) | {"do": "create"})
 
 
+#: More entries than a body of the API may have.
+MANY = "\n".join(f"192.168.{n // 256}.{n % 256}/32" for n in range(1001))
+FULL = {
+    "peer_subnets": (MANY, "has 1001 entries (wanted: at most 1000"),
+    "local_subnets": (MANY, "has 1001 entries (wanted: at most 1000"),
+    "tags": ("\n".join(f"k{n}=v" for n in range(20_001)), "has 20001 entries (wanted: at most 1000"),
+    "name": ("[" * 300_000, "is not a name"),
+}
+
+
+@pytest.mark.parametrize(
+    ("rest", "fields"),
+    [
+        ("/new-gateway", ("local_subnets", "tags", "name")),
+        ("/new-customer-gateway", ("tags", "name")),
+        ("/new-connection", ("peer_subnets", "tags", "name")),
+        ("/gateways/{}/edit", ("local_subnets", "name")),
+        ("/customer-gateways/{}/edit", ("name",)),
+        ("/connections/{}/edit", ("peer_subnets", "name")),
+    ],
+)
+def test_a_form_with_too_many_entries_comes_back_with_all_its_values(person: Any, rest: str, fields: Any):
+    one = person()
+    gateway, peer = one.api.gateway(), one.api.customer_gateway()
+    made = {"gateways": gateway, "customer-gateways": peer}.get(rest.split("/")[1]) or one.api.connection(gateway, peer)
+    path, before = rest.format(made["id"]), len(events(one))
+    form = values(one.page(path))
+    for field in fields:
+        content, says = FULL[field]
+        text = _send(one, path, form | {field: content, "do": "create"}, 400).text
+        assert says in told(text)[field]
+        assert values(text)[field] == content
+    assert len(events(one)) == before
+
+
 @pytest.mark.parametrize("kind", ["gateways", "customer-gateways"])
 def test_an_edit_sends_what_differs(person: Callable[..., Any], kind: str):
     one = person()

@@ -10,6 +10,7 @@ from landbridge import config, errors
 from landbridge.console import app, sign_in
 from landbridge.operations import access, clock, console_sessions
 from landbridge.operations.call import Caller
+from landbridge.wire import body
 
 LIMITS = config.Console(idle_minutes=30, session_hours=8)
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
@@ -101,8 +102,9 @@ def test_a_form_of_somebody_without_a_session_is_small(person: Callable[..., Any
 
 def test_a_form_has_a_size(person: Callable[..., Any]):
     one = person()
-    answer = one.post(f"/console/{one.api.project_id}/connections/x/edit", {"name": "x" * app.FORM_LIMIT})
+    answer = one.post(f"/console/{one.api.project_id}/connections/x/edit", {"psk": "y", "a[0]": "x" * body.BODY_LIMIT})
     assert answer.status_code == 413
+    assert "more than 1024 KiB. Its largest field is a[0]. Nothing is changed." in answer.text
 
 
 def test_over_tls_the_plain_cookie_opens_no_page(person: Callable[..., Any]):

@@ -26,11 +26,11 @@ from landbridge.console import origins, pages, rendering, shown_once, sign_in
 from landbridge.console.visit import Answered, Dependencies, Download, Moved, Visit
 from landbridge.operations import access, change_marks, clock, console_sessions, ids
 from landbridge.telemetry import log_fields, shared_metrics
+from landbridge.wire import body
 from landbridge.wire import errors as wire_errors
 
 log = logging.getLogger(__name__)
-#: Bytes of a form, and of one that somebody without a session may send.
-FORM_LIMIT = 256 * 1024
+#: Bytes of a form that somebody without a session may send. Other forms may be as large as a body of the API.
 SMALL_FORM_LIMIT = 16 * 1024
 #: The header of a refresh by the script. It does not count as a use of the session.
 REFRESH = "landbridge-refresh"
@@ -90,7 +90,7 @@ async def _unserved(request: Request, error: HTTPException) -> Response:
         404: ("No such page", "The console has no page at this address."),
         405: ("No such page", "This address takes forms alone, or none."),
         408: ("Not complete", "The form did not come in time."),
-        413: ("Too large", "The form is larger than a form of the console."),
+        413: ("Too large", error.detail),
     }.get(error.status_code, ("This did not work", str(error.detail)))
     values = _common(request) | {"heading": heading, "message": message}
     return rendering.respond(rendering.render("message.html", values), error.status_code)
@@ -344,14 +344,19 @@ def _address(request: Request) -> str:
     return request.client.host if request.client else ""
 
 
-async def _form(request: Request, limit: int = FORM_LIMIT) -> dict[str, str]:
+async def _form(request: Request, limit: int = body.BODY_LIMIT) -> dict[str, str]:
     """The fields of a form, the last of each name. Raises HTTPException when the form is larger than `limit` bytes, or does not come."""
     content = bytearray()
     try:
         async for chunk in request.stream():
             content += chunk
             if len(content) > limit:
-                raise HTTPException(413)
+                raise HTTPException(413, _too_large(bytes(content), limit))
     except ClientDisconnect:
         raise HTTPException(408) from None
     return dict(parse_qsl(content.decode("utf-8", "replace"), keep_blank_values=True))
+
+
+def _too_large(content: bytes, limit: int) -> str:
+    largest = unquote(max(content.split(b"&"), key=len).partition(b"=")[0][:100].decode("latin-1"))
+    return f"The form has more than {limit // 1024} KiB. Its largest field is {largest}. Nothing is changed."

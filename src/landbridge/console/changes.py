@@ -5,6 +5,7 @@ a person types. A person confirms warnings of the rules and the connections that
 (`seen`). When there is more to confirm, the page shows it and changes nothing.
 """
 
+import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -24,7 +25,7 @@ class Draft:
     request: Any
     violations: tuple[model.Violation, ...] = ()
     fields: Sequence[forms.Field] = ()
-    body: bytes = b""
+    body: Mapping[str, Any] = field(default_factory=dict)
     place: Callable[[str], str] = str
     values: Mapping[str, Any] = field(default_factory=dict)
 
@@ -122,7 +123,11 @@ async def _create(visit: Visit, kind: Creation, form: dict[str, str]) -> Answere
         if not found.violations and _seen(found) != form.get("seen", ""):
             return await _new_page(visit, kind, form, confirm=True, notice=notice)
         result = await visit.perform(
-            kind.create, draft.request, violations=draft.violations, token=form["token"], body=draft.body
+            kind.create,
+            draft.request,
+            violations=draft.violations,
+            token=form["token"],
+            body=json.dumps(draft.body).encode(),
         )
     except errors.Invalid as refused:
         return await _new_page(visit, kind, form, refused=refused.violations, notice=notice)

@@ -5,7 +5,6 @@ several of the API: `endpoint` for a VPN gateway, an endpoint and its role; `cgw
 `customer_gateway.`.
 """
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -183,16 +182,16 @@ def stored_fields(connection: model.Connection, gateway: model.VpnGateway) -> li
 
 def parse(form: Mapping[str, str], chosen: Chosen) -> body.Parsed[connection_requests.CreateConnection]:
     """The body of a create. Only fields that belong to what is chosen are in it."""
-    return body.parse(connection_requests.CreateConnection, "vpn_connection", content(form, chosen))
+    return body.parse_value(connection_requests.CreateConnection, "vpn_connection", content(form, chosen))
 
 
 def parse_change(fields: Sequence[Field], form: Mapping[str, str]) -> body.Parsed[connection_requests.UpdateConnection]:
     """The body of an update: the fields that differ from what is stored."""
     given = {"vpn_connection": forms.content(fields, form)}
-    return body.parse(connection_requests.UpdateConnection, "vpn_connection", json.dumps(given).encode())
+    return body.parse_value(connection_requests.UpdateConnection, "vpn_connection", given)
 
 
-def content(form: Mapping[str, str], chosen: Chosen) -> bytes:
+def content(form: Mapping[str, str], chosen: Chosen) -> dict[str, Any]:
     gateway_id, _, address = form.get("endpoint", "").partition("/")
     given: dict[str, Any] = {"style": chosen.style}
     device = form.get("cgw_id", "").strip()
@@ -206,13 +205,13 @@ def content(form: Mapping[str, str], chosen: Chosen) -> bytes:
             {"source": source.strip() or None, "destination": forms.words(destination) or None}
             for source, destination in _rules(form).values()
         ]
-    return json.dumps({"vpn_connection": given}).encode()
+    return {"vpn_connection": given}
 
 
 def parse_device(form: Mapping[str, str]) -> body.Parsed[customer_gateways.CreateCustomerGateway]:
     """The body of a create of a customer gateway."""
     given = {DEVICE: {}} | forms.content(device_fields(), form)
-    return body.parse(customer_gateways.CreateCustomerGateway, DEVICE, json.dumps(given).encode())
+    return body.parse_value(customer_gateways.CreateCustomerGateway, DEVICE, given)
 
 
 def _rules(form: Mapping[str, str]) -> dict[int, tuple[str, str]]:

@@ -1,7 +1,6 @@
 """The pages of customer gateways: the list, one of them with its connections, and the forms that create, change and delete one."""
 
 import functools
-import json
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -56,8 +55,8 @@ _CERTIFICATE = forms.Field(
 
 async def _draft(_: Visit, form: Mapping[str, str]) -> changes.Draft:
     fields = [*connection_form.device_fields(""), _CERTIFICATE, forms.TAGS]
-    content = json.dumps({"customer_gateway": forms.content(fields, form)}).encode()
-    parsed = body.parse(wire.CreateCustomerGateway, "customer_gateway", content)
+    content = {"customer_gateway": forms.content(fields, form)}
+    parsed = body.parse_value(wire.CreateCustomerGateway, "customer_gateway", content)
     return changes.Draft(request=parsed.value.request(), violations=parsed.violations, fields=fields, body=content)
 
 
@@ -84,8 +83,8 @@ async def _present(visit: Visit) -> changes.Present:
         fields.append(forms.stored(_CERTIFICATE, found.ca_certificate.content))
 
     def draft(form: Mapping[str, str]) -> changes.Draft:
-        content = json.dumps({"customer_gateway": forms.content(fields, form)}).encode()
-        parsed = body.parse(wire.UpdateCustomerGateway, "customer_gateway", content)
+        content = {"customer_gateway": forms.content(fields, form)}
+        parsed = body.parse_value(wire.UpdateCustomerGateway, "customer_gateway", content)
         change = model.CustomerGatewayUpdateRequest(customer_gateway_id=found.id, change=parsed.value.request())
         return changes.Draft(request=change, violations=parsed.violations)
 

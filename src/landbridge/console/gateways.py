@@ -1,7 +1,6 @@
 """The pages of VPN gateways: the list, one of them with its tunnels, and the forms that create, change and delete one."""
 
 import functools
-import json
 import uuid
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
@@ -74,8 +73,8 @@ def _ref(visit: Visit) -> model.GatewayRef:
 async def _draft(visit: Visit, form: Mapping[str, str]) -> changes.Draft:
     offer: operations.Offer = await visit.perform(operations.offer, model.EmptyRequest())
     fields = list(_new_fields(form, offer))
-    content = json.dumps({"vpn_gateway": forms.content(fields, form)}).encode()
-    parsed = body.parse(wire.CreateGateway, "vpn_gateway", content)
+    content = {"vpn_gateway": forms.content(fields, form)}
+    parsed = body.parse_value(wire.CreateGateway, "vpn_gateway", content)
     return changes.Draft(request=parsed.value.request(), violations=parsed.violations, fields=fields, body=content)
 
 
@@ -176,8 +175,8 @@ async def _present(visit: Visit) -> changes.Present:
     fields = list(_edit_fields(gateway, offer.eips))
 
     def draft(form: Mapping[str, str]) -> changes.Draft:
-        content = json.dumps({"vpn_gateway": forms.content(fields, form)}).encode()
-        parsed = body.parse(wire.UpdateGateway, "vpn_gateway", content)
+        content = {"vpn_gateway": forms.content(fields, form)}
+        parsed = body.parse_value(wire.UpdateGateway, "vpn_gateway", content)
         change = model.GatewayUpdateRequest(gateway_id=gateway.id, change=parsed.value.change())
         return changes.Draft(request=change, violations=parsed.violations)
 
@@ -247,8 +246,8 @@ async def _flavor(visit: Visit) -> changes.Present:
     field = forms.stored(forms.choice("flavor", "Flavor", _FIELDS.flavor), gateway.flavor)
 
     def draft(form: Mapping[str, str]) -> changes.Draft:
-        content = json.dumps({"vpn_gateway": forms.content([field], form)}).encode()
-        parsed = body.parse(wire.ChangeFlavor, "vpn_gateway", content)
+        content = {"vpn_gateway": forms.content([field], form)}
+        parsed = body.parse_value(wire.ChangeFlavor, "vpn_gateway", content)
         change = model.FlavorRequest(gateway_id=gateway.id, flavor=parsed.value.flavor)
         return changes.Draft(request=change, violations=parsed.violations)
 

@@ -14,6 +14,8 @@ from urllib.parse import urlencode
 import jinja2
 from starlette.responses import Response
 
+from landbridge.wire import body
+
 #: Nothing is loaded from elsewhere, no script and no style stands in a page, no other site may show a page in a frame.
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -125,5 +127,5 @@ def _query(given: Mapping[str, Any], **changes: Any) -> str:
 
 
 _ENVIRONMENT.filters |= {"ago": _ago, "moment": _moment, "iso": _iso, "count": _count, "size": _size}
-_ENVIRONMENT.globals |= {"asset": _ADDRESSES.__getitem__, "query": _query}
+_ENVIRONMENT.globals |= {"asset": _ADDRESSES.__getitem__, "query": _query, "form_limit": body.BODY_LIMIT}
 _ENVIRONMENT.globals["m"] = _ENVIRONMENT.get_template("macros.html").module

@@ -139,14 +139,18 @@ def parse(shape: type[S], envelope: str, content: bytes) -> Parsed[S]:
     """The object under the key `envelope` as a `shape`; the whole body when `envelope` is "". Raises Invalid when there
     is no such object.
     """
-    document = load(content)
+    return parse_value(shape, envelope, load(content), len(content))
+
+
+def parse_value(shape: type[S], envelope: str, document: Any, size: int = BODY_LIMIT) -> Parsed[S]:
+    """As `parse`, of the JSON value of a body of `size` bytes."""
     if not isinstance(document, dict):
         _refuse("is not an object", f'{{"{envelope}": {{…}}}}' if envelope else "an object")
     given = document.get(envelope) if envelope else document
     if not isinstance(given, dict):
         wrong = "is mandatory" if given is None else "is not an object"
         raise errors.Invalid([model.Violation(envelope, wrong, "an object")])
-    value, violations = _validate(shape, given, len(content))
+    value, violations = _validate(shape, given, size)
     beside = [key for key in document if key != envelope] if envelope else []
     return Parsed(value, violations, (*beside, *_unknown(shape, given, "")))
 
@@ -177,18 +181,20 @@ def _item(shape: type[S], item: Any, place: str, size: int) -> Parsed[S]:
 
 def _validate(shape: type[S], content: dict[str, Any], size: int) -> tuple[S, tuple[model.Violation, ...]]:
     """`size`: bytes of the whole body. Raises Invalid when there are more violations than an answer lists."""
-    if size > 2 * ENTRIES_LIMIT:  # an entry takes two bytes
-        _check_entries(content)
+    overfull = _overfull(content) if size > 2 * ENTRIES_LIMIT else {}  # an entry takes two bytes
+    for place in overfull:
+        content = _without(content, place)
     try:
-        return shape.model_validate(content), ()
+        return shape.model_validate(content), tuple(overfull.values())
     except pydantic.ValidationError as error:
         found = error.errors(include_url=False, include_context=False)
-    violations = tuple(
+    wrong = (
         _unknown_field(one["loc"], shape)
         if one["type"] == "extra_forbidden"
         else _violation(one["loc"], one["type"], one["input"])
         for one in found
     )
+    violations = (*overfull.values(), *wrong)
     if len(violations) > errors.MAX_REPORTED:
         raise errors.Invalid(list(violations))
     sound = content
@@ -197,13 +203,23 @@ def _validate(shape: type[S], content: dict[str, Any], size: int) -> tuple[S, tu
     return shape.model_validate(sound), violations
 
 
-def _check_entries(content: dict[str, Any]) -> None:
-    left = ENTRIES_LIMIT
+def _overfull(content: dict[str, Any]) -> dict[tuple[int | str, ...], model.Violation]:
+    """The arrays with which the entries of all arrays are too many, by their places, without those inside one of them. Raises Invalid when there are more of
+    them than an answer lists.
+    """
+    left, last = ENTRIES_LIMIT, None
+    found: dict[tuple[int | str, ...], model.Violation] = {}
     for place, array in _arrays(content, ()):
-        left -= len(array)
-        if left < 0:
-            allowed = f"at most {ENTRIES_LIMIT} in all arrays together"
-            raise errors.Invalid([model.Violation(path(place), f"has {len(array)} entries", allowed)])
+        if last is not None and place[: len(last)] == last:
+            continue
+        if len(array) <= left:
+            left -= len(array)
+            continue
+        last, allowed = place, f"at most {ENTRIES_LIMIT} in all arrays together"
+        found[place] = model.Violation(path(place), f"has {len(array)} entries", allowed)
+        if len(found) > errors.MAX_REPORTED:
+            raise errors.Invalid(list(found.values()))
+    return found
 
 
 def _arrays(value: Any, place: tuple[int | str, ...]) -> Iterator[tuple[tuple[int | str, ...], list[Any]]]:

@@ -145,12 +145,30 @@
     }
   }
 
+  // -- a form that is larger than what the service takes stays here
+  const FORM_LIMIT = Number(document.body.dataset.formLimit);
+  const size = (fields) => new URLSearchParams(fields).toString().replaceAll("%0A", "%0D%0A").length;  // a browser sends both
+
+  function tooLarge(form) {
+    const fields = [...new FormData(form)];
+    if (size(fields) <= FORM_LIMIT) return "";
+    const [name] = fields.reduce((one, other) => size([one]) < size([other]) ? other : one);
+    const label = form.elements[name].labels?.[0]?.textContent || name;
+    return `The form has more than ${FORM_LIMIT / 1024} KiB. Its largest field is ${label}. Nothing was sent.`;
+  }
+
   // -- a form that is checked while a person types: the server renders the page for what the form has now
   const TYPED = 400;
+  // Milliseconds after which a form can be sent again that the browser did not leave, for example because a person stopped it.
+  const AGAIN = 5000;
   let timer, asked = 0, sent = false;
 
   async function check(form) {
-    const number = ++asked;
+    const number = ++asked, wrong = tooLarge(form);
+    if (wrong) {
+      say(wrong);
+      return;
+    }
     const fields = new URLSearchParams(new FormData(form));
     fields.set("do", "live");
     try {
@@ -173,11 +191,19 @@
       timer = setTimeout(check, delay, form);
     });
   }
+
+  // A second click sends nothing.
   document.addEventListener("submit", (event) => {
-    if (event.target.dataset.check === undefined) return;
-    if (sent) event.preventDefault();
+    if (event.target.method !== "post") return;
+    const wrong = tooLarge(event.target);
+    if (wrong) say(wrong);
+    if (wrong || sent) {
+      event.preventDefault();
+      return;
+    }
     sent = true;
     clearTimeout(timer);
+    setTimeout(() => { sent = false; }, AGAIN);
   });
   window.addEventListener("pageshow", () => { sent = false; });
 
