@@ -241,6 +241,21 @@ def test_rows_are_selected_with_a_keyboard_and_a_refresh_leaves_them_selected(re
     assert reader.api.get(f"vpn-connection/{new['id']}/tags")["tags"] == [{"key": "site", "value": "berlin"}]
 
 
+@pytest.mark.parametrize("scripts", [True, False], ids=["with the script", "without it"])
+def test_two_clicks_on_create_make_one_key(reader: Any, chromium: Any, scripts: bool):
+    context = chromium.new_context(java_script_enabled=scripts)
+    context.add_cookies(reader.page.context.cookies())
+    page = context.new_page()
+    page.goto(f"{reader.api.http.base_url}/console/{reader.api.project_id}/keys")
+    before = page.locator("tbody tr").count()
+    page.get_by_role("button", name="Create a key").dblclick()
+    expect(page.get_by_role("heading", name="A new key with the role reader")).to_be_visible(timeout=PATIENCE)
+    assert page.locator("tbody tr").count() == before + 1
+    page.reload()
+    assert page.locator("tbody tr").count() == before + 1
+    context.close()
+
+
 def test_a_form_that_is_too_large_stays_in_the_browser(reader: Any):
     page = reader.open("/new-customer-gateway")
     page.get_by_label("Name").fill("kept")

@@ -8,8 +8,8 @@ import pytest
 
 from landbridge.console import shown_once
 from landbridge.model import allowed_values
-from landbridge.operations import access, clock
-from tests.console.reading import events, told, words
+from landbridge.operations import access, clock, keys
+from tests.console.reading import events, told, values, words
 
 TYPES = tuple(allowed_values.TAGGED)
 
@@ -113,6 +113,32 @@ def test_a_reload_after_a_new_key_makes_no_other_one(person: Callable[..., Any])
     assert len(_codes(one.follow(one.post(path, {"role": "reader"})))) == 3
     assert _codes(one.get(path).text) == []
     assert [action for action, _ in events(one)] == ["create_key", "sign_in"]
+
+
+def test_a_form_that_is_sent_twice_makes_one_key(person: Callable[..., Any], monkeypatch: pytest.MonkeyPatch):
+    one = person()
+    path = f"/console/{one.api.project_id}/keys"
+    form = values(one.page("/keys")) | {"role": "reader"}
+    first, second = (_codes(one.follow(one.post(path, form))) for _ in "ab")
+    assert len(first) == 3
+    assert second == first
+    assert [action for action, _ in events(one)] == ["create_key", "sign_in"]
+    assert (
+        person(signed_in=False)
+        .post("/console/sign-in", dict(zip(("access_key", "secret_key"), second, strict=False)))
+        .status_code
+        == 303
+    )
+    other = person(one.api)
+    assert _codes(other.follow(other.post(path, values(other.page("/keys")))))[0] != first[0]
+    then = clock.now()
+    for later, role in ((timedelta(), "admin"), (keys.REPEAT * 2, "reader")):
+        with monkeypatch.context() as at:
+            at.setattr(clock, "now", lambda by=later: then + by)
+            text = one.follow(one.post(path, form | {"role": role}))
+        assert f"Nothing was created: this form has created access key {first[0]}." in text
+        assert _codes(text) == []
+    assert [action for action, _ in events(one)].count("create_key") == 2
 
 
 def test_secrets_open_only_on_their_page_in_their_session_and_in_time(

@@ -6,7 +6,7 @@ from typing import Any
 from landbridge import errors, model
 from landbridge.console import forms
 from landbridge.console.visit import Answered, Moved, Rendered, Visit
-from landbridge.operations import access
+from landbridge.operations import access, ids
 from landbridge.operations import keys as operations
 
 
@@ -15,10 +15,14 @@ async def show(visit: Visit) -> Answered:
 
 
 async def create(visit: Visit) -> Answered:
+    request, token = model.KeyRequest(role=visit.form.get("role")), visit.form.get("token") or None
     try:
-        made: access.NewKey = await visit.perform(operations.create, model.KeyRequest(role=visit.form.get("role")))
+        made: access.NewKey = await visit.perform(operations.create, request, token=token)
     except errors.Invalid as refused:
         return await _page(visit, refused=refused)
+    except errors.Repeated as error:
+        said = f"Nothing was created: {error}. Create again to make another key."
+        return Moved(to=visit.link("/keys"), said=said)
     shown = {
         "role": made.role,
         "access_key": made.access_key,
@@ -52,4 +56,6 @@ async def _page(visit: Visit, refused: errors.Invalid | None = None) -> Rendered
     told = forms.tell([field], visit.form if refused else {}, refused.violations if refused else ())
     rows = await visit.perform(operations.list_all, model.EmptyRequest())
     made: dict[str, Any] | None = json.loads(visit.shown_once.reveal()) if visit.shown_once else None
-    return visit.render("keys.html", 400 if refused else 200, rows=rows, made=made, role=told.at("role"))
+    return visit.render(
+        "keys.html", 400 if refused else 200, rows=rows, made=made, role=told.at("role"), token=ids.new_id()
+    )

@@ -4,6 +4,7 @@ A key belongs to a project and has the role reader or admin, or it belongs to no
 may read `/metrics` and nothing else.
 """
 
+import base64
 import hashlib
 import secrets
 import time
@@ -106,30 +107,35 @@ def create_key(tx: Transaction, safe: vault.Vault, project: str | None, role: Ro
         )
     if role in WITHOUT_PROJECT and project is not None:
         raise errors.Invalid([model.Violation("project", f"does not go with the role {role}", "leave it out")])
-    made = make_key(tx, safe, None if project is None else _project_id(tx, project), role, now)
+    made = new_key(safe, None if project is None else _project_id(tx, project), role)
+    add_key(tx, safe, made, now)
     audit_trail.append_local(tx, EVENTS["access_key"], made.access_key, now, made.project_id)
     return made
 
 
-def make_key(tx: Transaction, safe: vault.Vault, project_id: str | None, role: Role, now: datetime) -> NewKey:
-    """Adds a key. The caller writes the event of the audit trail."""
-    made = NewKey(
-        access_key=secrets.token_hex(10).upper(),
-        secret_key=model.Secret(secrets.token_urlsafe(30)),
-        token=model.Secret(secrets.token_urlsafe(36)),
+def new_key(safe: vault.Vault, project_id: str | None, role: Role, seed: str | None = None) -> NewKey:
+    """A random key, not stored yet. The same `seed` makes the same key (docs/decisions/0066)."""
+    random = secrets.token_bytes(76) if seed is None else safe.derive(f"access key {seed}", 76)
+    return NewKey(
+        access_key=random[:10].hex().upper(),
+        secret_key=model.Secret(base64.urlsafe_b64encode(random[10:40]).decode()),
+        token=model.Secret(base64.urlsafe_b64encode(random[40:]).decode()),
         project_id=project_id,
         role=role,
     )
+
+
+def add_key(tx: Transaction, safe: vault.Vault, made: NewKey, now: datetime) -> None:
+    """Stores a key. The caller writes the event of the audit trail."""
     keys.add(
         tx,
         access_key=made.access_key,
         secret=safe.seal(made.secret_key.reveal().encode(), made.access_key),
         token_hash=_hash(made.token.reveal()),
-        project_id=project_id,
-        role=role,
+        project_id=made.project_id,
+        role=made.role,
         now=now,
     )
-    return made
 
 
 def _project_id(tx: Transaction, project: str) -> str:

@@ -1,7 +1,7 @@
 """The keys of a project: list, create, revoke. `landbridge keys` on the service's machine makes keys without a project."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from landbridge import errors, model
 from landbridge.model import allowed_values
@@ -13,6 +13,8 @@ from landbridge.store.database import Transaction
 
 #: Roles of the keys of a project.
 ROLES = allowed_values.Choice(("reader", "admin"), "reader")
+#: How long a form gets the secrets of its key again: the second click of a double click, or a browser that sends a form again.
+REPEAT = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,13 +39,21 @@ def list_all(tx: Transaction, call: Call, _: model.EmptyRequest) -> list[ShownKe
 
 @operation(access.EVENTS["access_key"], "admin", "write")
 def create(tx: Transaction, call: Call, request: model.KeyRequest) -> access.NewKey:
-    """A new key of the project, with its secrets. No later answer has them."""
+    """A new key of the project, with its secrets. No later answer has them, but for a second submit of the same form (its token) within REPEAT. Raises
+    Repeated when the form made another key, or made this one longer ago.
+    """
     if request.role not in ROLES:
         wrong = "is mandatory" if request.role is None else f"{request.role!r} is not a role of a project"
         call.refuse([model.Violation("role", wrong, str(ROLES))])
     role: Role = "admin" if request.role == "admin" else "reader"
-    made = access.make_key(tx, call.service.vault, call.project_id, role, call.now)
-    call.audit(tx, create.name, made.access_key)
+    seed = call.token and f"{call.project_id} {call.caller.access_key} {call.token}"
+    made = access.new_key(call.service.vault, call.project_id, role, seed)
+    earlier = keys.find(tx, made.access_key)
+    if earlier is None:
+        access.add_key(tx, call.service.vault, made, call.now)
+        call.audit(tx, create.name, made.access_key)
+    elif earlier.role != role or earlier.revoked or call.now > earlier.created_at + REPEAT:
+        raise errors.Repeated(f"this form has created access key {made.access_key}")
     return made
 
 

@@ -9,7 +9,9 @@ import os
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESSIV
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from landbridge import errors
 
@@ -53,6 +55,10 @@ class Vault:
     def digest(self, value: bytes) -> str:
         """A fingerprint that tells nothing of `value` to whoever lacks the master key: a body may hold a PSK."""
         return hmac.digest(self.digest_key, value, "sha256").hex()
+
+    def derive(self, name: str, size: int) -> bytes:
+        """Bytes that are always the same for a name, and that nobody can tell without the master key (RFC 5869)."""
+        return HKDF(hashes.SHA256(), size, salt=None, info=name.encode()).derive(self.digest_key)
 
     def open(self, sealed: bytes, belongs_to: str) -> bytes:
         """Raises ConfigError for a value that another master key sealed."""
