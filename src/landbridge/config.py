@@ -286,6 +286,8 @@ def _group(kind: type, given: Mapping[str, tuple[str, Any]]) -> Any:
 
 def _value(place: str, value: Any, wanted: type) -> Any:
     if wanted is str and isinstance(value, str):
+        if "\0" in value or any("\ud800" <= each <= "\udfff" for each in value):
+            raise errors.ConfigError(f"{place}: {value!r} is not allowed (a string in UTF-8, without NUL)")
         return value
     if wanted is bool:
         return _boolean(place, value)

@@ -81,6 +81,7 @@ def test_the_file_may_be_named_by_a_variable_and_a_flag_wins(tmp_path: Path):
         pytest.param("[consoles]\na = 1", r"no such group \[consoles\] \(there are serve, agent", id="group"),
         pytest.param("engine = 'none'", r"no such group \[engine\]", id="key-without-group"),
         pytest.param("serve = 1", r"no such group \[serve\]", id="group-that-is-no-table"),
+        pytest.param('[serve]\ndata = "a\\u0000b"', r"\[serve\] data: 'a\\x00b' is not allowed", id="nul"),
         pytest.param("[serve]\nlisten = 8700", r"\[serve\] listen: 8700 is not allowed \(a string\)", id="number"),
         pytest.param("[serve]\nlisten = '8700'", r"listen: '8700' is not HOST:PORT", id="no-host"),
         pytest.param("[serve]\nlisten = 'h:x'", r"listen: 'h:x' is not HOST:PORT", id="port-no-number"),

@@ -77,6 +77,8 @@ def landbridge() -> None:
 def main(command_line: Sequence[str] | None = None) -> int:
     """Runs a command, and returns its exit status (`client.failures`)."""
     arguments = sys.argv[1:] if command_line is None else list(command_line)
+    if damaged := next((word for word in arguments if _is_not_utf8(word)), None):
+        return _fail(f"{damaged!r} is not text in UTF-8", 2)
     try:
         status = landbridge.main(arguments, prog_name="landbridge", standalone_mode=False)
         sys.stdout.flush()
@@ -92,7 +94,14 @@ def main(command_line: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left would fail again at the exit
         return 1
+    except OSError as error:  # of this machine, whatever the command did: a disk, a folder, a limit
+        return _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error), 1)
     return status if isinstance(status, int) else 0
+
+
+def _is_not_utf8(word: str) -> bool:
+    """Python decodes each byte that is not UTF-8 to a surrogate. SQLite, TOML and the output of a command have no such characters."""
+    return any("\ud800" <= character <= "\udfff" for character in word)
 
 
 def _usage(error: click.ClickException) -> str:

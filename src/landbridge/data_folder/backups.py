@@ -1,6 +1,7 @@
 """Backup and restore of the database. The master key is in no backup."""
 
 import contextlib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,9 +29,9 @@ def save(settings: config.Settings, target: Path, *, force: bool) -> Saved:
     """Writes a backup, also while a service runs. Raises ConfigError."""
     path = folder.find(settings)
     target = target.absolute()
-    if target.resolve().is_relative_to(path.resolve()):
+    if Path(os.path.realpath(target)).is_relative_to(os.path.realpath(path)):
         raise errors.ConfigError(f"{target}: is in the data folder that it is to save (a file elsewhere)")
-    if target.exists() and not force:
+    if os.path.lexists(target) and not force:
         raise errors.ConfigError(f"{target}: is there already (--force overwrites it)")
     key = master_key.path_of(settings)
     with folder.locked(path), folder.config_errors(target):
@@ -45,7 +46,7 @@ def restore(settings: config.Settings, source: Path, *, force: bool) -> Path | N
     """Makes a backup the folder's database. Returns where the old database is kept. When it raises ConfigError, the old database stays."""
     path = folder.ensure(settings)
     database = path / paths.DATABASE
-    if source.resolve() == database.resolve():
+    if os.path.realpath(source) == os.path.realpath(database):
         raise errors.ConfigError(f"{source}: is the database itself (a file that `landbridge backup` made)")
     with folder.locked(path, exclusive=True), folder.config_errors(source):
         if database.exists() and not force:
@@ -82,7 +83,7 @@ def _check_backup(source: Path, fresh: Path, key: Path) -> None:
     except errors.ConfigError as error:
         raise errors.ConfigError(f"{source}: {error}") from None
     fingerprint = content.fingerprint or "that is not known"
-    if not key.exists():
+    if not folder.is_there(key):
         raise errors.ConfigError(f"{key}: is missing: put the backup's master key there (fingerprint {fingerprint})")
     safe = master_key.read(key)
     if safe.try_open(content.sealed, vault.FINGERPRINT_KEY) is None:

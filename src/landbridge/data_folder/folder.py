@@ -22,6 +22,7 @@ def ensure(settings: config.Settings) -> Path:
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except FileExistsError:
+        is_there(path)  # a loop of links says so
         raise errors.ConfigError(f"{path}: is not a folder") from None
     except OSError as error:
         raise errors.ConfigError(f"{error.filename}: {error.strerror}") from None
@@ -33,9 +34,19 @@ def ensure(settings: config.Settings) -> Path:
 def find(settings: config.Settings) -> Path:
     """The path of a folder with a database. Raises ConfigError where there is none."""
     path = Path(settings.serve.data).absolute()
-    if not (path / paths.DATABASE).exists():
+    if not is_there(path / paths.DATABASE):
         raise errors.ConfigError(f"{path}: no such data folder (--data names it)")
     return path
+
+
+def is_there(path: Path) -> bool:
+    """Unlike `Path.exists`, this raises ConfigError for a path where nothing can be, such as below a file or a loop of links."""
+    with config_errors(path):
+        try:
+            path.stat()
+        except FileNotFoundError:
+            return False
+    return True
 
 
 def open_database(path: Path) -> sqlite.Database:
@@ -87,7 +98,6 @@ def check_no_service(path: Path) -> None:
     """Raises ConfigError when a service runs on the folder. `serve` calls this before it opens its port: the error of a second start names
     the running service, and not the busy port.
     """
-    if (path / paths.LOCK).exists():
-        # Where the lock cannot be opened, opening the folder says why.
-        with contextlib.suppress(OSError), sole_service(path):
-            pass
+    # Where the lock cannot be opened, opening the folder says why.
+    with contextlib.suppress(OSError), (path / paths.LOCK).open(), sole_service(path):
+        pass

@@ -14,7 +14,8 @@ from landbridge.store.sqlite import backup
 
 
 def path_of(settings: config.Settings) -> Path:
-    return Path(settings.secrets.master_key or Path(settings.serve.data).absolute() / paths.MASTER_KEY).resolve()
+    # Unlike `Path.resolve`, it takes a loop of links. Opening the key says why it cannot be read.
+    return Path(os.path.realpath(settings.secrets.master_key or Path(settings.serve.data) / paths.MASTER_KEY))
 
 
 def open_vault(key: Path, database: Path) -> vault.Vault:
@@ -22,7 +23,7 @@ def open_vault(key: Path, database: Path) -> vault.Vault:
 
     Raises ConfigError when the key is missing or is no key. A key that does not fit shows when a secret is opened.
     """
-    if database.exists() and not key.exists():
+    if database.exists() and not folder.is_there(key):
         raise errors.ConfigError(f"{key}: is missing, and secrets in {database} are encrypted under it")
     safe = read(key)
     sealed = backup.sealed_keys(database)

@@ -54,8 +54,8 @@ def check_data(settings: config.Settings) -> tuple[list[str], dict[str, int]]:
 
 def known_projects(settings: config.Settings) -> set[str] | None:
     """The ids of all projects; None where there is no data folder. Changes nothing. Raises ConfigError."""
-    path = Path(settings.serve.data) / paths.DATABASE
-    if not path.exists():
+    path = Path(settings.serve.data).absolute() / paths.DATABASE
+    if not folder.is_there(path):
         return None
     with inspection.snapshot(path) as tx:
         return {project_id for project_id, _ in keys.projects(tx)}

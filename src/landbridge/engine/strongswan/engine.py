@@ -6,6 +6,7 @@ like the old one. An object remembers log lines, what it initiated moments ago a
 
 import dataclasses
 import logging
+import os
 import shutil
 import threading
 import time
@@ -93,7 +94,7 @@ class StrongSwan:
         EngineUnavailable.
         """
         machine.check_root()
-        self._folder = data.resolve() / paths.ENGINE
+        self._folder = Path(os.path.realpath(data)) / paths.ENGINE
         self._launch = launch
         self._prove_pfs = prove_pfs
         self._learned_prefixes = learned_prefixes

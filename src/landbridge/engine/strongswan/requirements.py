@@ -147,11 +147,10 @@ def _port(port: int) -> Requirement:
 
 
 def _disk(data: Path) -> Requirement:
-    # `Path.exists` raises for a folder that this user may not look into.
-    folder = next(each for each in (data, *data.parents) if os.path.exists(each))  # noqa: PTH110
-    if not folder.is_dir():
+    folder, why = _existing(data)
+    if why:
         return Requirement(
-            name="disk", state="missing", found=f"{folder} is not a folder", remedy="name another data folder: --data"
+            name="disk", state="missing", found=f"{folder} {why}", remedy="name another data folder: --data"
         )
     free = shutil.disk_usage(folder).free
     found = f"{free / 2**30:.1f} GiB free for {data}"
@@ -159,3 +158,18 @@ def _disk(data: Path) -> Requirement:
         return Requirement(name="disk", found=found)
     remedy = "make room: a full disk refuses every change"
     return Requirement(name="disk", state="missing" if free < _NO_ROOM else "warning", found=found, remedy=remedy)
+
+
+def _existing(data: Path) -> tuple[Path, str]:
+    """The data folder, or the folder above it that is there, and why the data folder cannot be made there."""
+    for each in (data, *data.parents):
+        try:
+            each.stat()
+        except (FileNotFoundError, NotADirectoryError, PermissionError):  # the last one: this user may not look
+            if os.path.islink(each):  # noqa: PTH114 - `Path.is_symlink` raises where this user may not look
+                return each, "is a link to nothing"
+        except OSError as error:
+            return each, f"cannot be a folder: {error.strerror}"
+        else:
+            return each, "" if each.is_dir() else "is not a folder"
+    return data, ""
