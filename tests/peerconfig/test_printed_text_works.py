@@ -5,9 +5,8 @@ from typing import Any
 
 import pytest
 
-from lab import cycles, sites, specs
+from lab import cycles, engine_bench, sites, specs
 from landbridge import model, peerconfig
-from landbridge.engine.strongswan.engine import StrongSwan
 
 pytestmark = pytest.mark.tunnel
 
@@ -23,13 +22,11 @@ GCM = {
 RULES = (specs.policy(1, "10.0.0.0/25", sites.LAN), specs.policy(2, "10.0.0.128/25", sites.LAN, SECOND_LAN))
 
 
-class Bench:
-    """A gateway's engine in a world, and a device that is loaded with what is printed for it."""
+class Bench(engine_bench.Bench):
+    """A gateway, and a device that is loaded with what is printed for it."""
 
     def __init__(self, world: sites.World) -> None:
-        self.world = world
-        self.gateway = specs.gateway()
-        self.engine = StrongSwan(world.folder, world.site("vpc-1"))
+        super().__init__(world)
         self.device = world.add_device(lans=(sites.LAN, SECOND_LAN))
 
     def printed(self, wish: model.DesiredConnection, peer: model.CustomerGateway) -> str:
@@ -40,30 +37,19 @@ class Bench:
         assert device is not None
         return str(peerconfig.render(device, side))
 
-    @property
-    def network(self) -> model.Network:
-        return self.world.network("vpc-1")
-
     def has_one_ike_sa(self) -> bool:
         return self.device.swanctl("--list-sas").count("ESTABLISHED") == 1
 
-    def up(self, wish: model.DesiredConnection, *, seconds: float = 30) -> model.ConnectionObservation:
+    def up_as_desired(self, wish: model.DesiredConnection) -> model.ConnectionObservation:
         """Up with its present configuration."""
-        desired = specs.desired(wish, network=self.network, of=self.gateway)
-        [seen] = cycles.until(
-            self.engine, self.gateway.id, desired, cycles.all_up_as_desired, seconds=seconds
-        ).connections
+        [seen] = self.until(cycles.all_up_as_desired, wish)
         return seen
 
 
 @pytest.fixture
 def bench():
-    with sites.World() as world:
-        bench = Bench(world)
-        try:
-            yield bench
-        finally:
-            bench.engine.stop_all()
+    with engine_bench.running(Bench) as bench:
+        yield bench
 
 
 @pytest.mark.parametrize("first", ["gateway", "device"])
@@ -88,7 +74,7 @@ def test_a_device_with_an_address(bench: Bench, cgw: Any, given: dict[str, Any],
     else:
         cycles.run_cycle(bench.engine, bench.gateway.id, specs.desired(wish, network=bench.network, of=bench.gateway))
         bench.device.load_text(text)
-    seen = bench.up(wish)
+    seen = bench.up_as_desired(wish)
     assert seen.expected_children == len(seen.children) == children
     assert sites.ping(bench.world.vpc_host, HOST)
     assert sites.ping(bench.device.host, sites.VPC_HOST)
@@ -104,7 +90,7 @@ def test_a_device_with_an_address(bench: Bench, cgw: Any, given: dict[str, Any],
 def test_a_device_without_an_address_that_has_a_name(bench: Bench, cgw: Any, policy: model.IkePolicy):
     wish = specs.connection(None, ike_policy=policy)
     bench.device.load_text(bench.printed(wish, cgw(id_type="fqdn", id_value="a@branch=1,#x")))
-    seen = bench.up(wish)
+    seen = bench.up_as_desired(wish)
     assert seen.peer_id == "a@branch=1,#x"
     assert sites.ping(bench.world.vpc_host, HOST)
 
@@ -118,7 +104,7 @@ def test_the_device_of_a_policy_template(bench: Bench, cgw: Any, policy: model.I
     bench.device.load_text(bench.printed(wish, cgw(id_value="203.0.113.99")))
     for resets in (0, 1):
         wish = dataclasses.replace(wish, resets=resets)
-        sites.wait_for(lambda wish=wish: len(bench.up(wish).children) == 2, "both pairs")
+        sites.wait_for(lambda wish=wish: len(bench.up_as_desired(wish).children) == 2, "both pairs")
     for host in (HOST, SECOND_HOST):
         assert sites.ping(bench.world.vpc_host, host)
 
@@ -130,10 +116,10 @@ def test_a_device_without_an_address_comes_back_after_every_reset(bench: Bench, 
     """Without any traffic: nothing but the gateway's DELETE tells it."""
     wish = specs.connection(None, ike_policy=policy, peer_subnets=(sites.LAN, SECOND_LAN))
     bench.device.load_text(bench.printed(wish, cgw(id_type="fqdn", id_value="a@branch=1,#x")))
-    bench.up(wish)
+    bench.up_as_desired(wish)
     for resets in (1, 2, 3):
         wish = dataclasses.replace(wish, resets=resets)
-        seen = bench.up(wish, seconds=60)
+        seen = bench.up_as_desired(wish)
         assert len(seen.children) == 2
     sites.wait_for(bench.has_one_ike_sa, "one IKE SA, not one for each reset")
     assert sites.ping(bench.world.vpc_host, SECOND_HOST)
@@ -143,10 +129,10 @@ def test_a_device_without_an_address_comes_back_after_an_engine_stop(bench: Benc
     """It asks for an IKE_SA while nobody is there, and asks again."""
     wish = specs.connection(None, ike_policy=specs.ike_policy(**NAMES))
     bench.device.load_text(bench.printed(wish, cgw(id_type="fqdn", id_value="a@branch=1,#x")))
-    bench.up(wish)
+    bench.up_as_desired(wish)
     bench.engine.stop_all()
     sites.wait_for(lambda: "retransmit 1 of request" in bench.device.log(), "the device to ask again")
-    assert len(bench.up(wish, seconds=90).children) == 1
+    assert len(bench.up_as_desired(wish).children) == 1
 
 
 def test_the_inner_addresses_answer_a_probe(bench: Bench, cgw: Any):
@@ -154,7 +140,7 @@ def test_the_inner_addresses_answer_a_probe(bench: Bench, cgw: Any):
     device = bench.world.add_device(inner="169.254.70.2/30")
     wish = specs.connection(device.address, enable_nqa=True, **inner)
     device.load_text(bench.printed(wish, cgw(id_value=device.address)))
-    assert bench.up(wish).expected_children == 2
+    assert bench.up_as_desired(wish).expected_children == 2
 
 
 def test_without_the_psk_the_device_has_none(bench: Bench, cgw: Any):

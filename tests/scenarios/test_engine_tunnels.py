@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from lab import cycles, pinging, sites, specs
+from lab import cycles, engine_bench, pinging, sites, specs
 from landbridge import model
 from landbridge.engine import base
 from landbridge.engine.strongswan import daemon, names, state
@@ -33,59 +33,21 @@ SECOND_HOST = "192.168.45.10"
 ENDPOINTS = tuple(model.Endpoint(number=number, address=sites.EIPS[number + 1]) for number in (1, 2))
 
 
-class Bench:
-    """A world with an engine in it and one gateway, whose log lines are listened to."""
-
-    def __init__(self, world: sites.World) -> None:
-        self.world = world
-        self.network = world.network("vpc-1")
-        self.gateway = specs.gateway()
-        self.engine = self.fresh()
-        self.changes = []
-
-    def fresh(self):
-        """The engine as a restarted Landbridge has it."""
-        return StrongSwan(self.world.folder, self.world.site("vpc-1"))
-
-    @property
-    def folder(self):
-        return self.world.folder / "engine" / names.short(self.gateway.id)
-
-    def desired(self, *connections: model.DesiredConnection):
-        return specs.desired(*connections, network=self.network, of=self.gateway)
-
-    def up(self, *connections: model.DesiredConnection):
-        desired = self.desired(*connections)
-        return cycles.until(self.engine, self.gateway.id, desired, cycles.all_up).connections
-
-    def run_cycle(self, *connections: model.DesiredConnection):
-        return cycles.run_cycle(self.engine, self.gateway.id, self.desired(*connections))
-
-    def look(self, *connections: model.DesiredConnection):
-        return cycles.look(self.engine, self.gateway.id, self.desired(*connections))
-
+class Bench(engine_bench.Bench):
     def load(self, *connections: model.DesiredConnection):
         """All that a cycle does but for initiating."""
         plan = cycles.plan(self.engine, self.gateway.id, self.desired(*connections))
         self.engine.carry_out(self.gateway.id, [step for step in plan if not isinstance(step, ike_steps.Initiate)])
 
     def plan(self, *connections: model.DesiredConnection):
-        engine = self.fresh()
-        return cycles.plan(engine, self.gateway.id, self.desired(*connections))
+        """The plan of a restarted Landbridge."""
+        return cycles.plan(self.fresh(), self.gateway.id, self.desired(*connections))
 
 
 @pytest.fixture
 def bench():
-    with sites.World() as world:
-        bench, stop = Bench(world), threading.Event()
-        watcher = threading.Thread(target=bench.engine.watch, args=(bench.changes.append, stop))
-        watcher.start()
-        try:
-            yield bench
-        finally:
-            stop.set()
-            watcher.join()
-            bench.engine.stop_all()
+    with engine_bench.running(Bench, watched=True) as bench:
+        yield bench
 
 
 def tunnel(**given: Any):

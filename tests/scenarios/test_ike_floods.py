@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from lab import cycles, ike_packets, sites, specs, wire
+from lab import engine_bench, ike_packets, sites, specs, wire
 from landbridge.engine.strongswan import names
-from landbridge.engine.strongswan.engine import StrongSwan
 from landbridge.engine.strongswan.network import namespace
 
 pytestmark = pytest.mark.tunnel
@@ -25,34 +24,24 @@ SENT = 300
 FEW = 5
 
 
-class Bench:
+class Bench(engine_bench.Bench):
     """A gateway with a tunnel to a device with a fixed address, in IKEv2, and what a test adds."""
 
     def __init__(self, world: sites.World) -> None:
-        self.world = world
-        self.gateway = specs.gateway()
-        self.engine = StrongSwan(world.folder, world.site("vpc-1"))
+        super().__init__(world)
         self.device = world.add_device(sites.Tunnel(gateway=sites.EIPS[0], psk=specs.PSK))
-        self.up(specs.connection(self.device.address))
-
-    @property
-    def folder(self) -> Path:
-        return self.world.folder / "engine" / names.short(self.gateway.id)
-
-    def up(self, *connections: Any) -> None:
-        network = self.world.network("vpc-1")
-        self.connections = connections
-        desired = specs.desired(*connections, network=network, of=self.gateway)
-        cycles.until(self.engine, self.gateway.id, desired, _fixed_are_up, seconds=60)
+        self.connections = (specs.connection(self.device.address),)
+        self.until(_fixed_are_up, *self.connections)
 
     def waits_for(self, policy: Any) -> None:
         """Another connection, for a device without a fixed address."""
         dialling_in = specs.connection(None, ike_policy=policy, peer_subnets=("192.168.99.0/24",), psk="Other-Horse-8")
-        self.up(*self.connections, dialling_in)
+        self.connections += (dialling_in,)
+        self.until(_fixed_are_up, *self.connections)
 
     def heard(self, kind: ike_packets.Kind, sources: list[str], *, port: int = 500, first: bool = True) -> int:
         """How many of SENT messages from these sources passed the firewall, the device's own few words included."""
-        name, outer = names.namespace(self.gateway.id), names.uplink_peer(self.gateway.id)
+        name, outer = self.name, names.uplink_peer(self.gateway.id)
         before = self._arrived()
         with wire.sending(self.world.wan, outer, wire.hardware(name, "wan")) as send:
             for number in range(SENT):
@@ -74,7 +63,7 @@ class Bench:
 
     def _proc(self, file: str) -> str:
         path = Path("/proc/thread-self/net") / file
-        return namespace.inside(names.namespace(self.gateway.id), lambda _: path.read_text())
+        return namespace.inside(self.name, lambda _: path.read_text())
 
 
 def _fixed_are_up(seen: Any) -> bool:
@@ -83,12 +72,8 @@ def _fixed_are_up(seen: Any) -> bool:
 
 @pytest.fixture
 def bench() -> Iterator[Bench]:
-    with sites.World() as world:
-        bench = Bench(world)
-        try:
-            yield bench
-        finally:
-            bench.engine.stop_all()
+    with engine_bench.running(Bench) as bench:
+        yield bench
 
 
 STRANGERS = [f"198.18.{number // 250}.{number % 250 + 1}" for number in range(SENT)]
@@ -141,9 +126,8 @@ def test_a_charon_knows_its_limits_of_what_is_begun(bench: Bench):
 def test_what_is_counted_does_not_make_the_firewall_another_one(bench: Bench):
     bench.waits_for(MAIN)
     bench.heard("main", STRANGERS)
-    desired = specs.desired(*bench.connections, network=bench.world.network("vpc-1"), of=bench.gateway)
-    assert cycles.plan(bench.engine, bench.gateway.id, desired) == []
-    command = ["ip", "netns", "exec", names.namespace(bench.gateway.id), "nft", "list", "set", "inet"]
+    assert bench.plan(*bench.connections) == []
+    command = ["ip", "netns", "exec", bench.name, "nft", "list", "set", "inet"]
     table = (bench.engine.observe(bench.gateway.id).network.filter_table or "").partition(":")[0]
     counted = subprocess.run([*command, table, "stranger_first"], capture_output=True, text=True, check=True).stdout
     assert "198.18." in counted

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from lab import cycles, demo, libreswan, sites, specs
+from lab import cycles, demo, engine_bench, libreswan, sites, specs
 from landbridge import model
 from landbridge.engine import base
 from landbridge.engine.strongswan.engine import StrongSwan
@@ -25,26 +25,7 @@ HOST = "192.168.44.10"
 LAN = "192.168.45.0/24"
 
 
-class Bench:
-    """A world with an engine in it and one gateway."""
-
-    def __init__(self, world: sites.World) -> None:
-        self.world = world
-        self.gateway = specs.gateway()
-        self.engine = StrongSwan(world.folder, world.site("vpc-1"))
-
-    def desired(self, *connections: model.DesiredConnection):
-        return specs.desired(*connections, network=self.world.network("vpc-1"), of=self.gateway)
-
-    def run_cycle(self, *connections: model.DesiredConnection):
-        return cycles.run_cycle(self.engine, self.gateway.id, self.desired(*connections))
-
-    def plan(self, *connections: model.DesiredConnection):
-        return cycles.plan(self.engine, self.gateway.id, self.desired(*connections))
-
-    def up(self, *connections: model.DesiredConnection):
-        return cycles.until(self.engine, self.gateway.id, self.desired(*connections), cycles.all_up)
-
+class Bench(engine_bench.Bench):
     def ask(
         self, *connections: model.DesiredConnection, beside: tuple[model.DesiredConnection, ...] = (), **order: bool
     ):
@@ -60,12 +41,8 @@ class Bench:
 
 @pytest.fixture
 def bench() -> Iterator[Bench]:
-    with sites.World() as world:
-        bench = Bench(world)
-        try:
-            yield bench
-        finally:
-            bench.engine.stop_all()
+    with engine_bench.running(Bench) as bench:
+        yield bench
 
 
 def tunnel(**given: Any):

@@ -7,13 +7,11 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 
-from lab import cycles, sites, specs, wire
+from lab import engine_bench, sites, specs, wire
 from landbridge.engine.strongswan import names
-from landbridge.engine.strongswan.engine import StrongSwan
 
 pytestmark = pytest.mark.tunnel
 
@@ -22,13 +20,11 @@ INNER, PEERS_INNER = "169.254.70.1", "169.254.70.2"
 ENDPOINTS = sites.EIPS[:2]
 
 
-class Bench:
+class Bench(engine_bench.Bench):
     """A gateway with one tunnel whose ends have inner addresses."""
 
     def __init__(self, world: sites.World) -> None:
-        self.world = world
-        self.gateway = specs.gateway()
-        self.engine = StrongSwan(world.folder, world.site("vpc-1"))
+        super().__init__(world)
         pairs = ((sites.LAN, sites.VPC), (f"{PEERS_INNER}/32", f"{INNER}/32"))
         self.tunnel = sites.Tunnel(gateway=sites.EIPS[0], psk=specs.PSK, pairs=pairs)
         self.device = world.add_device(self.tunnel, inner=f"{PEERS_INNER}/32")
@@ -36,18 +32,8 @@ class Bench:
         self.spec = specs.connection(enable_nqa=True, **inner)
 
     @property
-    def name(self) -> str:
-        return names.namespace(self.gateway.id)
-
-    @property
     def outer(self) -> str:
         return names.uplink_peer(self.gateway.id)
-
-    def desired(self, *connections: Any) -> Any:
-        return specs.desired(*connections, network=self.world.network("vpc-1"), of=self.gateway)
-
-    def up(self) -> None:
-        cycles.until(self.engine, self.gateway.id, self.desired(self.spec), cycles.all_up, seconds=60)
 
     def kill(self) -> None:
         listed = subprocess.run(["ip", "netns", "pids", self.name], capture_output=True, text=True, check=True)
@@ -58,18 +44,14 @@ class Bench:
         """The device has another key now."""
         self.device.load(sites.Tunnel(gateway=sites.EIPS[0], psk="Some-Other-9"))
         self.device.swanctl("--terminate", "--ike", "hq", "--force")
-        cycles.run_cycle(self.engine, self.gateway.id, self.desired(self.spec))
+        self.run_cycle(self.spec)
 
 
 @pytest.fixture
 def bench() -> Iterator[Bench]:
-    with sites.World() as world:
-        bench = Bench(world)
-        try:
-            bench.up()
-            yield bench
-        finally:
-            bench.engine.stop_all()
+    with engine_bench.running(Bench) as bench:
+        bench.up(bench.spec)
+        yield bench
 
 
 STATES: dict[str, Callable[[Bench], object]] = {
@@ -107,7 +89,7 @@ def test_nothing_of_the_vpc_leaves_in_clear_while_a_namespace_is_made_anew(bench
         for _ in range(2):
             bench.kill()  # while its charon runs, a namespace gets its name back instead
             wire.remove_namespace(bench.name)
-            bench.up()
+            bench.up(bench.spec)
     assert wire.hardware(bench.name, "lan") == lan
     assert wire.unwanted(frames, ENDPOINTS, mark) == []
     assert sites.ping(bench.world.vpc_host, HOST)
