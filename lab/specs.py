@@ -133,6 +133,24 @@ def connection(
     )
 
 
+def child_sa(**given: Any) -> model.ChildSa:
+    """An installed CHILD_SA that has carried nothing."""
+    values: dict[str, Any] = {
+        "rule": "0",
+        "local_ts": (sites.VPC,),
+        "remote_ts": (sites.LAN,),
+        "spi_in": "1",
+        "spi_out": "2",
+        "proposal": "x",
+        "bytes_in": 0,
+        "bytes_out": 0,
+        "packets_in": 0,
+        "packets_out": 0,
+        "installed_at": START,
+    }
+    return model.ChildSa(**(values | given))
+
+
 def policy(index: int, source: str, *destinations: str) -> model.PolicyRule:
     return model.PolicyRule(index=index, source=source, destinations=destinations)
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from lab import specs
 from landbridge import model
 from landbridge.store import carriers, connections, estate, gateways, observations
 
@@ -134,19 +135,7 @@ def test_what_a_connection_carries_is_what_was_observed(
         assert row is not None
         assert known is not None
         assert row.seen_at is not None
-        child = model.ChildSa(
-            rule="0",
-            local_ts=(),
-            remote_ts=(),
-            spi_in="",
-            spi_out="",
-            proposal="",
-            bytes_in=0,
-            bytes_out=0,
-            packets_in=0,
-            packets_out=0,
-            installed_at=row.seen_at,
-        )
+        child = specs.child_sa(local_ts=(), remote_ts=(), spi_in="", spi_out="", proposal="", installed_at=row.seen_at)
         seen = model.ConnectionObservation(connection_id=made["id"], applied_generation=1, children=(child,))
         observation = model.Observation(
             gateway_id=gateway["id"],

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from lab import specs
 from landbridge import bootstrap, model, site_file
 from landbridge.model.samples import RINGS, Sample
 from landbridge.operations import nodes, samples
@@ -71,13 +72,11 @@ class Looks:
         return gateway_id
 
     def _child(self, spi: str) -> model.ChildSa:
-        return model.ChildSa(
-            rule="0",
+        return specs.child_sa(
             local_ts=("10.0.0.0/24",),
             remote_ts=("192.168.44.0/24",),
             spi_in=spi,
             spi_out=spi,
-            proposal="x",
             bytes_in=self.bytes,
             bytes_out=self.bytes,
             packets_in=self.bytes,

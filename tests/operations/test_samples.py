@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lab import specs
 from landbridge import model
 from landbridge.model.samples import RINGS, EchoSample, Sample
 from landbridge.operations import samples
@@ -17,18 +18,8 @@ START = int(datetime(2026, 11, 30, tzinfo=UTC).timestamp() * 1000)
 UP = model.ConnectionObservation(
     connection_id="c",
     children=(
-        model.ChildSa(
-            rule="0",
-            local_ts=("10.0.0.0/24",),
-            remote_ts=("192.168.1.0/24",),
-            spi_in="1",
-            spi_out="2",
-            proposal="x",
-            bytes_in=0,
-            bytes_out=0,
-            packets_in=0,
-            packets_out=0,
-            installed_at=datetime(2026, 1, 1, tzinfo=UTC),
+        specs.child_sa(
+            local_ts=("10.0.0.0/24",), remote_ts=("192.168.1.0/24",), installed_at=datetime(2026, 1, 1, tzinfo=UTC)
         ),
     ),
 )

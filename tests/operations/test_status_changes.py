@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from lab import specs
 from landbridge import bootstrap, model, site_file
 from landbridge.model import negotiation
 from landbridge.operations import nodes, status_changes
@@ -90,17 +91,10 @@ def source(open_service: Any, caplog: pytest.LogCaptureFixture) -> Source:
 
 
 def _up(count: int = 0) -> dict[str, Any]:
-    child = model.ChildSa(
-        rule="0",
+    child = specs.child_sa(
         local_ts=("10.0.0.0/24",),
         remote_ts=("192.168.44.0/24",),
-        spi_in="1",
-        spi_out="2",
-        proposal="x",
         bytes_in=count,
-        bytes_out=0,
-        packets_in=0,
-        packets_out=0,
         installed_at=datetime(2026, 1, 1, tzinfo=UTC),
     )
     return {"ike_established": True, "children": (child,)}

@@ -5,24 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from lab import specs
 from landbridge import model
 from landbridge.operations import steady_times
 
 THEN = datetime(2026, 1, 1, tzinfo=UTC)
-CHILD = model.ChildSa(
-    rule="0",
-    local_ts=("10.0.0.0/24",),
-    remote_ts=("192.168.1.0/24",),
-    spi_in="1",
-    spi_out="2",
-    proposal="x",
-    bytes_in=0,
-    bytes_out=0,
-    packets_in=0,
-    packets_out=0,
-    installed_at=THEN,
-    last_in_at=THEN,
-)
+CHILD = specs.child_sa(local_ts=("10.0.0.0/24",), remote_ts=("192.168.1.0/24",), installed_at=THEN, last_in_at=THEN)
 
 
 def _at(seconds: int) -> datetime:

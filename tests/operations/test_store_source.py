@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import delete
 
+from lab import specs
 from landbridge import bootstrap, model, site_file
 from landbridge.operations import nodes, site_cover
 from landbridge.server import heartbeat
@@ -273,17 +274,11 @@ def test_a_new_source_writes_everything_again(still: Any, source: nodes.StoreSou
 
 
 def _up(connection_id: str, at: datetime, **words: Any) -> model.ConnectionObservation:
-    child = model.ChildSa(
-        rule="0",
+    child = specs.child_sa(
         local_ts=("10.0.0.0/24",),
         remote_ts=("192.168.44.0/24",),
         spi_in="c0000001",
         spi_out="c0000002",
-        proposal="x",
-        bytes_in=0,
-        bytes_out=0,
-        packets_in=0,
-        packets_out=0,
         installed_at=at,
         last_in_at=at,
     )

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from lab import specs
 from landbridge import bootstrap, model, site_file
 from landbridge.model import negotiation
 from landbridge.operations import nodes, strangers
@@ -14,17 +15,12 @@ from landbridge.store import attempts, connection_states, connections, gateways
 
 START = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
 REFUSED = "received AUTHENTICATION_FAILED notify error"
-CHILD = model.ChildSa(
-    rule="0",
+CHILD = specs.child_sa(
     local_ts=("10.0.0.0/24",),
     remote_ts=("192.168.44.0/24",),
     spi_in="c0000001",
     spi_out="c0000002",
     proposal="AES_CBC_128/HMAC_SHA2_256_128",
-    bytes_in=0,
-    bytes_out=0,
-    packets_in=0,
-    packets_out=0,
     installed_at=START,
 )
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from lab import specs
 from landbridge import model
 from landbridge.operations import traffic
 
@@ -13,13 +14,11 @@ ONE, OTHER = ("10.0.0.0/24", "192.168.1.0/24"), ("10.0.0.0/24", "192.168.2.0/24"
 
 
 def _child(spi: str, number: int, selectors: tuple[str, str] = ONE) -> model.ChildSa:
-    return model.ChildSa(
-        rule="0",
+    return specs.child_sa(
         local_ts=selectors[:1],
         remote_ts=selectors[1:],
         spi_in=spi,
         spi_out=spi,
-        proposal="x",
         bytes_in=number,
         bytes_out=2 * number,
         packets_in=3 * number,

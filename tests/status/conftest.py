@@ -18,17 +18,12 @@ CONNECTION = specs.connection(
 
 
 def child(peer: str = "10.2.0.0/24", spi: str = "c0000001") -> model.ChildSa:
-    return model.ChildSa(
-        rule="0",
+    return specs.child_sa(
         local_ts=("10.1.0.0/24",),
         remote_ts=(peer,),
         spi_in=spi,
         spi_out="c0000002",
         proposal="AES_CBC_128/HMAC_SHA2_256_128",
-        bytes_in=0,
-        bytes_out=0,
-        packets_in=0,
-        packets_out=0,
         installed_at=NOW,
     )
 

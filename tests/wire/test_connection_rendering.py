@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from lab import specs
 from landbridge import model
 from landbridge.model import negotiation
 from landbridge.wire import connections
@@ -215,8 +216,7 @@ ANSWERED = model.Reachability(
     rtt_max=9.25,
     answered_at=SEEN,
 )
-CHILD = model.ChildSa(
-    rule="0",
+CHILD = specs.child_sa(
     local_ts=("10.0.0.0/24",),
     remote_ts=("192.168.44.0/24",),
     spi_in="c0000001",
