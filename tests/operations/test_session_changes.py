@@ -7,24 +7,13 @@ from typing import Any
 
 import pytest
 
+from lab import specs
 from landbridge import bootstrap, model, site_file
 from landbridge.operations import nodes, status_changes
 from landbridge.server import heartbeat
 from landbridge.store import bgp_changes, connections
 
-CHILD = model.ChildSa(
-    rule="0",
-    local_ts=("0.0.0.0/0",),
-    remote_ts=("0.0.0.0/0",),
-    spi_in="1",
-    spi_out="2",
-    proposal="x",
-    bytes_in=0,
-    bytes_out=0,
-    packets_in=0,
-    packets_out=0,
-    installed_at=datetime(2026, 1, 1, tzinfo=UTC),
-)
+CHILD = specs.child_sa(local_ts=("0.0.0.0/0",), remote_ts=("0.0.0.0/0",), installed_at=datetime(2026, 1, 1, tzinfo=UTC))
 LONG_AGO = datetime.now(UTC) - timedelta(hours=1)
 OTHER_ASN = model.BgpFault(code="wrong_device_asn", text="BGP Error: Bad peer AS: 65010", asn=65010, at=LONG_AGO)
 HOLD_TIMER = model.BgpFault(code="hold_timer", text="BGP Error: Hold timer expired")
@@ -150,6 +139,9 @@ def test_the_last_changes_of_a_session_are_kept(source: Source):
 
 def test_a_deleted_connection_leaves_no_change(source: Source):
     source.report(_session("established", 2))
+    database = source.service.data.database
+    seq = database.read(source._seq)
+    assert database.read(lambda tx: bgp_changes.of_connection(tx, seq))
     source.api.delete(f"vpn-connection/{source.made['id']}")
     gone = model.Observation(
         gateway_id=source.made["vgw_id"],
@@ -162,3 +154,4 @@ def test_a_deleted_connection_leaves_no_change(source: Source):
     )
     source.source.report(gone)
     source.api.gone(f"vpn-connection/{source.made['id']}")
+    assert not database.read(lambda tx: bgp_changes.of_connection(tx, seq))
