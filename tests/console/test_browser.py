@@ -29,7 +29,7 @@ LONG_LINES = """[...document.querySelectorAll("main p, main li, main dd, main .w
 
 @pytest.fixture(scope="module")
 def estate(reader: Any) -> dict[str, Any]:
-    """Two gateways: one whose tunnels are drawn as lines, and one with a wall."""
+    """Two gateways: one whose tunnels are drawn as lines, and one with a grid."""
     api = reader.api
     small, large = api.gateway(name="small"), api.gateway(name="large")
     up = api.connection(small, name="tunnel-up")

@@ -244,7 +244,7 @@ def test_the_pre_shared_key_of_an_unknown_connection_is_not_found(person: Callab
 
 
 @pytest.mark.parametrize("health", model.HEALTH_ORDER)
-def test_the_list_of_connections_is_filtered_by_state(person: Callable[..., Any], health: str):
+def test_the_list_of_connections_is_filtered_by_health(person: Callable[..., Any], health: str):
     one = person()
     gateway = one.api.gateway()
     up, down = (one.api.connection(gateway) for _ in range(2))

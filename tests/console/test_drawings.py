@@ -1,4 +1,4 @@
-"""The pure parts of pages: walls of tunnels, sequences of negotiations, and tables of both sides' values."""
+"""The pure parts of pages: grids of tunnels, sequences of negotiations, and tables of both sides' values."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from landbridge.console import grid
 from landbridge.console import negotiation as drawing
-from landbridge.console import wall
 from landbridge.model import negotiation
 from landbridge.operations.estate import Tunnel
 
@@ -36,24 +36,24 @@ def _tunnels(healths: str) -> list[Tunnel]:
     ],
 )
 def test_a_run_of_tunnels_that_are_up_is_one_stroke(healths: str, strokes: str):
-    assert dict(wall.draw(_tunnels(healths), 10).paths)["up"] == strokes
+    assert dict(grid.draw(_tunnels(healths), 10).paths)["up"] == strokes
 
 
 def test_every_other_health_has_a_shape_of_its_own():
-    drawn = wall.draw(_tunnels("dwpex?"), 10)
+    drawn = grid.draw(_tunnels("dwpex?"), 10)
     shapes = [re.sub(r"^M\d+ \d+", "", link.path) for link in drawn.links]
     assert len(set(shapes)) == 6
     assert drawn.label == "6 tunnels: 1 down, 1 error, 1 warning, 1 pending, 1 unknown, 1 deleting"
 
 
 def test_links_are_bounded_and_the_others_are_drawn_all_the_same():
-    drawn = wall.draw(_tunnels("d" * 10), 4)
+    drawn = grid.draw(_tunnels("d" * 10), 4)
     assert len(drawn.links) == 4
     assert dict(drawn.paths)["down"].count("M") == 6
 
 
-def test_a_wall_of_thousands_is_small():
-    drawn = wall.draw(_tunnels(("u" * 99 + "d") * 100), 0)
+def test_a_grid_of_thousands_is_small():
+    drawn = grid.draw(_tunnels(("u" * 99 + "d") * 100), 0)
     assert sum(len(path) for _, path in drawn.paths) < 10_000
 
 

@@ -66,7 +66,7 @@ def test_the_file_has_what_the_list_shows_on_all_its_pages(one: Any, until: Any)
     assert answer.headers["content-type"].startswith("text/csv")
     assert answer.headers["content-disposition"] == 'attachment; filename="connections.csv"'
     found = _rows(answer)
-    assert [(row["name"], row["state"], row["gateway"], row["device"]) for row in found] == [
+    assert [(row["name"], row["health"], row["gateway"], row["device"]) for row in found] == [
         ("berlin-b", "down", "hq", "site-2"),
         ("berlin-a", "up", "hq", "site-1"),
     ]

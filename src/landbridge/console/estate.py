@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from landbridge import model
-from landbridge.console import wall
+from landbridge.console import grid
 from landbridge.console.visit import Answered, Visit
 from landbridge.operations import estate
 from landbridge.operations.estate import Estate, EstateGateway, Tunnel
 
-#: Cells of all walls of a page that are links.
+#: Cells of all grids of a page that are links.
 LINKS = 200
 #: Characters of a text that is searched.
 TEXT_LIMIT = 100
@@ -19,13 +19,13 @@ _PARAMETERS = ("q", "health", "gateway", "redundancy", "page", "gateways")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointPicture:
-    """`lines` or `wall` show the tunnels."""
+    """`lines` or `grid` show the tunnels."""
 
     number: int
     address: str
     tunnels: Sequence[Tunnel]
     lines: Sequence[Tunnel]
-    wall: wall.Wall | None
+    grid: grid.Grid | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +100,7 @@ def _values(found: Estate, asked: model.EstateRequest, given: Mapping[str, str |
         "filtered": any(given[name] for name in ("q", "health", "gateway", "redundancy")),
         "faults": [each for each in found.gateways if each.status.status == "FAULT"],
         "summary": summary(found.by_health),
-        "walls": pictures(found.gateways),
+        "pictures": pictures(found.gateways),
         "gateways_a_page": estate.GATEWAYS,
     }
 
@@ -123,8 +123,8 @@ def pictures(gateways: Sequence[EstateGateway]) -> list[GatewayPicture]:
         endpoints = []
         for endpoint in each.gateway.endpoints:
             tunnels = [one for one in each.tunnels if one.endpoint == endpoint.number]
-            is_small = len(each.tunnels) <= wall.LINES
-            drawn = None if is_small else wall.draw(tunnels, links)
+            is_small = len(each.tunnels) <= grid.LINES
+            drawn = None if is_small else grid.draw(tunnels, links)
             links -= len(drawn.links) if drawn else 0
             endpoints.append(
                 EndpointPicture(
@@ -132,7 +132,7 @@ def pictures(gateways: Sequence[EstateGateway]) -> list[GatewayPicture]:
                     address=endpoint.address,
                     tunnels=tunnels,
                     lines=tunnels if is_small else (),
-                    wall=drawn,
+                    grid=drawn,
                 )
             )
         pictures.append(_picture(each, endpoints))

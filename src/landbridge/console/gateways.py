@@ -55,7 +55,7 @@ async def show(visit: Visit) -> Answered:
         health=_health(found.status),
         strangers=found.strangers[::-1],
         redundancy=found.redundancy,
-        walls=estate_page.pictures(its.gateways),
+        pictures=estate_page.pictures(its.gateways),
     )
 
 

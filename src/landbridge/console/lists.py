@@ -56,7 +56,7 @@ async def download_connections(visit: Visit) -> Answered:
     def finish(found: Estate) -> Download:
         text = io.StringIO()
         writer = csv.writer(text)
-        writer.writerow(("state", "name", "id", "gateway", "endpoint", "device", "address", "since", "cause"))
+        writer.writerow(("health", "name", "id", "gateway", "endpoint", "device", "address", "since", "cause"))
         for gateway, one in found.listed:
             since = datetime.fromtimestamp(one.since / 1000, UTC).isoformat(timespec="seconds") if one.since else ""
             row = (one.health, one.name, one.id, gateway, one.endpoint, one.peer, one.address, since, one.cause or "")

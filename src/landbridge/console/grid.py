@@ -1,6 +1,6 @@
-"""Draws the tunnels of an endpoint: a line each when they are few, otherwise a wall of cells in the order of their creation. Pure.
+"""Draws the tunnels of an endpoint: a line each when they are few, otherwise a grid of cells in the order of their creation. Pure.
 
-A run of tunnels that are up is one stroke with dashes, so a wall of thousands of tunnels is small. Every other tunnel has a shape of its own; the
+A run of tunnels that are up is one stroke with dashes, so a grid of thousands of tunnels is small. Every other tunnel has a shape of its own; the
 first ones are links.
 """
 
@@ -13,7 +13,7 @@ from landbridge.operations.estate import Tunnel
 
 #: Tunnels of a gateway that are drawn as lines, at most.
 LINES = 12
-#: Cells of a row of a wall, and pixels of a cell with its gap.
+#: Cells of a row of a grid, and pixels of a cell with its gap.
 COLUMNS, PITCH = 32, 10
 SIZE = 8
 #: What is drawn in a cell, from its upper left corner on. A tunnel that is up is a dash of a stroke.
@@ -34,7 +34,7 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wall:
+class Grid:
     """`paths`: (health, path) of cells that are no links."""
 
     width: int
@@ -44,7 +44,7 @@ class Wall:
     links: Sequence[Link]
 
 
-def draw(tunnels: Sequence[Tunnel], links: int) -> Wall:
+def draw(tunnels: Sequence[Tunnel], links: int) -> Grid:
     """`links`: how many cells may be links."""
     rows = (len(tunnels) + COLUMNS - 1) // COLUMNS
     paths: defaultdict[model.TunnelHealth, list[str]] = defaultdict(list)
@@ -60,7 +60,7 @@ def draw(tunnels: Sequence[Tunnel], links: int) -> Wall:
                 linked.append(Link(tunnel, path))
             else:
                 paths[tunnel.health].append(path)
-    return Wall(
+    return Grid(
         width=COLUMNS * PITCH,
         height=rows * PITCH,
         label=label(tunnels),
@@ -70,7 +70,7 @@ def draw(tunnels: Sequence[Tunnel], links: int) -> Wall:
 
 
 def label(tunnels: Sequence[Tunnel]) -> str:
-    """What the wall shows, in words: `3 down, 97 up`."""
+    """What the grid shows, in words: `3 down, 97 up`."""
     found = Counter(one.health for one in tunnels)
     return f"{len(tunnels)} tunnels: " + ", ".join(
         f"{found[health]} {health}" for health in model.HEALTH_ORDER if found[health]
