@@ -33,17 +33,17 @@ def run(folder: Path) -> Iterator[Result]:
         owner, networks = service.key, _write_site(folder, service.key.project_id, other)
     with Service(folder, "--engine", "simulated", "--site", str(folder / "site.toml")) as service:
         stranger, reader, revoked = _keys(service, owner.project_id, other)
-        ids = _possessions(service, folder, owner, networks[0])
-        own = _own(service, stranger, networks[1])
-        before = _everything(service, owner, ids)
+        ids = _resources_of_the_owner(service, folder, owner, networks[0])
+        own = _resources_of_the_stranger(service, stranger, networks[1])
+        before = _read_all(service, owner, ids)
         unreal = [path for path, answer in before.items() if not answer.startswith("200 ")]
         if unreal:
             raise RuntimeError(f"the owner does not have what is attacked: {unreal}")
-        yield _told_apart(service, stranger, ids, own)
+        yield _find_differences(service, stranger, ids, own)
         yield _in_the_owners_paths(service, stranger, ids)
         yield _read_only(service, reader, ids)
         yield _refused(service, revoked, ids)
-        changed = [path for path, answer in _everything(service, owner, ids).items() if answer != before[path]]
+        changed = [path for path, answer in _read_all(service, owner, ids).items() if answer != before[path]]
         yield Result(
             "nothing of the owner's changed",
             not changed,
@@ -99,7 +99,7 @@ def _gateway(service: Service, key: Key, network: str, **fields: Any) -> dict[st
     return shown()
 
 
-def _possessions(service: Service, folder: Path, owner: Key, network: str) -> dict[str, str]:
+def _resources_of_the_owner(service: Service, folder: Path, owner: Key, network: str) -> dict[str, str]:
     """One resource of each kind, with a mark in it; the ids by the names that paths have for them."""
     tags = [{"key": "owner", "value": MARK}]
     gateway = _gateway(service, owner, network, name=f"g-{MARK}", tags=tags)
@@ -158,7 +158,7 @@ def _wish(gateway_id: str, endpoint: str, peer_id: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _own(service: Service, stranger: Key, network: str) -> dict[str, str]:
+def _resources_of_the_stranger(service: Service, stranger: Key, network: str) -> dict[str, str]:
     """The stranger's resources, which requests use together with those of the owner."""
     gateway = _gateway(service, stranger, network)
     peer = _made(service, stranger, "customer-gateways", "customer_gateway", {"id_value": "198.51.100.3"})
@@ -260,12 +260,12 @@ def _send(service: Service, request: Request, key: Key) -> Answer:
     return service.request(request.method, request.path, request.body, key=key)
 
 
-def _nothings(ids: Ids) -> dict[str, str]:
+def _unknown_ids(ids: Ids) -> dict[str, str]:
     """Ids of the same form that name nothing."""
     return {name: uuid.uuid4().hex if name == "project_id" else str(uuid.uuid4()) for name in ids}
 
 
-def _plain(answer: Answer, ids: Ids) -> str:
+def _comparable(answer: Answer, ids: Ids) -> str:
     """The answer without the ids of the request and without what is new in every answer."""
     text = answer.content.decode()
     for name, value in ids.items():
@@ -283,9 +283,9 @@ def _without_fresh(value: Any) -> Any:
     return [_without_fresh(one) for one in value] if isinstance(value, list) else value
 
 
-def _told_apart(service: Service, stranger: Key, ids: Ids, own: Ids) -> Result:
+def _find_differences(service: Service, stranger: Key, ids: Ids, own: Ids) -> Result:
     """In the stranger's own project."""
-    nothing = _nothings(ids)
+    nothing = _unknown_ids(ids)
     there, elsewhere = (
         [*_requests(stranger.project_id, each), *_mixed(stranger.project_id, each, own)] for each in (ids, nothing)
     )
@@ -294,8 +294,8 @@ def _told_apart(service: Service, stranger: Key, ids: Ids, own: Ids) -> Result:
     for real, blank in zip(there, elsewhere, strict=True):
         said, blank_said = _send(service, real, stranger), _send(service, blank, stranger)
         statuses[said.status] += 1
-        plain = _plain(said, ids)
-        if plain != _plain(blank_said, nothing) or MARK in plain.replace(f"x-{MARK}", "") or said.status >= 500:
+        plain = _comparable(said, ids)
+        if plain != _comparable(blank_said, nothing) or MARK in plain.replace(f"x-{MARK}", "") or said.status >= 500:
             differ.append(f"{real.name} ({said.status}, {blank_said.status})")
     operations = len({one.name for one in there} & {one.name for one in table.TABLE})
     told = ", ".join(f"{number} times {status}" for status, number in sorted(statuses.items()))
@@ -310,7 +310,7 @@ def _in_the_owners_paths(service: Service, stranger: Key, ids: Ids) -> Result:
     for real, blank in zip(_requests(ids["project_id"], ids), _requests(nothing["project_id"], nothing), strict=True):
         count += 1
         said, blank_said = _send(service, real, stranger), _send(service, blank, stranger)
-        if said.status != 403 or _plain(said, ids) != _plain(blank_said, nothing):
+        if said.status != 403 or _comparable(said, ids) != _comparable(blank_said, nothing):
             wrong.append(f"{real.name} ({said.status}, {blank_said.status})")
     return Result(
         "a key of another project is refused in every path", not wrong, f"{count} requests {', '.join(wrong)}"
@@ -333,26 +333,26 @@ def _refused(service: Service, revoked: Key, ids: Ids) -> Result:
     for request in _requests(ids["project_id"], ids):
         count += 1
         said, unknown = _send(service, request, revoked), _send(service, request, guessed)
-        if said.status != 401 or _plain(said, {}) != _plain(unknown, {}):
+        if said.status != 401 or _comparable(said, {}) != _comparable(unknown, {}):
             wrong.append(f"{request.name} ({said.status}, {unknown.status})")
     return Result("a revoked key is told the same as an unknown one", not wrong, f"{count} requests {', '.join(wrong)}")
 
 
-def _everything(service: Service, owner: Key, ids: Ids) -> dict[str, str]:
+def _read_all(service: Service, owner: Key, ids: Ids) -> dict[str, str]:
     """All that the owner reads, by path; without what changes by itself."""
     found = {}
     for request in _requests(owner.project_id, ids):
         if request.method == "GET":
             answer = _send(service, request, owner)
-            found[request.path] = f"{answer.status} {json.dumps(_settled(answer.json()))}"
+            found[request.path] = f"{answer.status} {json.dumps(_without_changing_fields(answer.json()))}"
     return found
 
 
-def _settled(value: Any) -> Any:
+def _without_changing_fields(value: Any) -> Any:
     """Without ids of requests, times of looks, and counters of tunnels."""
     moving = {"request_id", "seen_at", "collected_at", "installed_seconds", "traffic_sent", "traffic_recv", "evidence"}
     moving |= {"packets_sent", "packets_recv", "bytes_in", "bytes_out", "packets_in", "packets_out", "finished_at"}
     moving |= {"status", "since", "reason", "sub_jobs", "spi_in", "spi_out", "sas", "sa_infos", "logs"}
     if isinstance(value, dict):
-        return {name: _settled(inner) for name, inner in value.items() if name not in moving}
-    return [_settled(one) for one in value] if isinstance(value, list) else value
+        return {name: _without_changing_fields(inner) for name, inner in value.items() if name not in moving}
+    return [_without_changing_fields(one) for one in value] if isinstance(value, list) else value

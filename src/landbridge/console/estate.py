@@ -55,11 +55,11 @@ async def show(visit: Visit) -> Answered:
 
 async def selection(visit: Visit, request: model.EstateRequest) -> estate.Selection:
     """What the request asks for, of all tunnels or of those of its VPN gateway. It is read once for all viewers."""
-    asked = model.WholeEstateRequest(gateway_id=request.gateway_id)
-    whole: estate.Whole = await visit.read(estate.read, asked, of=asked)
+    asked = model.EstateDataRequest(gateway_id=request.gateway_id)
+    data: estate.EstateData = await visit.read(estate.read, asked, of=asked)
     if asked.gateway_id is None:
-        visit.dependencies.cache.note(visit.project_id, sum(map(len, whole.tunnels.values())))
-    return estate.Selection(whole=whole, request=request)
+        visit.dependencies.cache.note(visit.project_id, sum(map(len, data.tunnels.values())))
+    return estate.Selection(data=data, request=request)
 
 
 def requested(given: Mapping[str, str | None]) -> model.EstateRequest:

@@ -67,9 +67,9 @@ from landbridge.model.empty import EmptyRequest
 from landbridge.model.estate import (
     HEALTH_OF_STATUS,
     HEALTH_ORDER,
+    EstateDataRequest,
     EstateRequest,
     TunnelHealth,
-    WholeEstateRequest,
     tunnel_health,
 )
 from landbridge.model.evidence import Evidence
@@ -212,6 +212,7 @@ __all__ = [
     "EipRequest",
     "EmptyRequest",
     "Endpoint",
+    "EstateDataRequest",
     "EstateRequest",
     "Evidence",
     "Explanation",
@@ -303,7 +304,6 @@ __all__ = [
     "Violation",
     "VpnGateway",
     "Warning",
-    "WholeEstateRequest",
     "abilities_of",
     "tunnel_health",
     "uncarried",

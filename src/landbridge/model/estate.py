@@ -30,7 +30,7 @@ def tunnel_health(status: ConnectionStatusName, *, is_seen: bool, is_warned: boo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WholeEstateRequest:
+class EstateDataRequest:
     """`gateway_id`: only this VPN gateway; None: all."""
 
     gateway_id: str | None = None

@@ -65,7 +65,7 @@ class Estate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Whole:
+class EstateData:
     """What the store has on all gateways of a project, or on one of them. `met`: gateway id -> as `redundant` of `EstateGateway`."""
 
     known: Mapping[int, gateways.GatewayRow]
@@ -76,14 +76,14 @@ class Whole:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """What a page asks of a whole that was read already."""
+    """What a page asks of the data of an estate that were read already."""
 
-    whole: Whole
+    data: EstateData
     request: model.EstateRequest
 
 
 @operation("read_estate", "reader", "long read")
-def read(tx: Transaction, call: Call, request: model.WholeEstateRequest) -> Whole:
+def read(tx: Transaction, call: Call, request: model.EstateDataRequest) -> EstateData:
     """Every tunnel of the project, or of a gateway: the part of `show` that costs most, and that its pages have in common."""
     paused = pauses.list_all(tx)
     known = {
@@ -104,7 +104,7 @@ def read(tx: Transaction, call: Call, request: model.WholeEstateRequest) -> Whol
         is_seen = row.gateway_seq not in unseen
         tunnels[row.gateway_seq].append(_tunnel(row, peers[row.customer_gateway_seq], is_seen=is_seen))
     met = {known[seq].gateway.id: redundancy.met(some) for seq, some in store.carrying(rows).items()}
-    return Whole(known=known, states=states, tunnels=tunnels, met=met)
+    return EstateData(known=known, states=states, tunnels=tunnels, met=met)
 
 
 def _tunnel(row: store.TunnelRow, peer: tuple[str, str], *, is_seen: bool) -> Tunnel:
@@ -116,12 +116,12 @@ def _tunnel(row: store.TunnelRow, peer: tuple[str, str], *, is_seen: bool) -> Tu
 
 @operation("select_estate", "reader", "long read")
 def select(tx: Transaction, call: Call, selection: Selection) -> Estate:
-    """The part of a whole that the request asks for, with the reasons of the listed tunnels."""
-    whole, request = selection.whole, selection.request
-    known, met = whole.known, whole.met
+    """The part of the data that the request asks for, with the reasons of the listed tunnels."""
+    data, request = selection.data, selection.request
+    known, met = data.known, data.met
     wanted = _wanted(known, met, request)
     words = request.text.lower().split()
-    fitting = {seq: _with_text(known[seq].gateway, whole.tunnels.get(seq, ()), words) for seq in wanted}
+    fitting = {seq: _with_text(known[seq].gateway, data.tunnels.get(seq, ()), words) for seq in wanted}
     by_health = Counter(tunnel.health for some in fitting.values() for tunnel in some)
     shown = {
         seq: [one for one in some if not request.health or one.health in request.health]
@@ -148,9 +148,9 @@ def select(tx: Transaction, call: Call, selection: Selection) -> Estate:
         gateways=[
             EstateGateway(
                 gateway=known[seq].gateway,
-                status=whole.states[seq],
+                status=data.states[seq],
                 tunnels=shown[seq],
-                by_health=Counter(one.health for one in whole.tunnels.get(seq, ())),
+                by_health=Counter(one.health for one in data.tunnels.get(seq, ())),
                 redundant=met.get(known[seq].gateway.id),
             )
             for seq in page

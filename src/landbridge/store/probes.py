@@ -131,7 +131,7 @@ def black_holes(tx: Transaction, connection_seqs: Iterable[int]) -> dict[int, mo
     }
 
 
-class OfConnection(NamedTuple):
+class ConnectionProbes(NamedTuple):
     """The order that waits, the last probe that is done, and the last check of the path."""
 
     order: model.ProbeOrder | None = None
@@ -139,13 +139,13 @@ class OfConnection(NamedTuple):
     path_checked: model.Probed | None = None
 
 
-def of_gateway(tx: Transaction, gateway_seq: int) -> dict[str, OfConnection]:
+def of_gateway(tx: Transaction, gateway_seq: int) -> dict[str, ConnectionProbes]:
     """Connection id -> its probes, for the connections of the gateway that have a probe."""
-    found: dict[str, OfConnection] = {}
+    found: dict[str, ConnectionProbes] = {}
     for connection_id, probe_id, wanted, probed_at, configuration, finding in tx.all(
         _OF_GATEWAY, gateway_seq=gateway_seq
     ):
-        known = found.get(connection_id, OfConnection())
+        known = found.get(connection_id, ConnectionProbes())
         if probed_at is None:
             found[connection_id] = known._replace(order=codec.probe_order.validate_json(wanted))
             continue

@@ -47,7 +47,9 @@ def plan_connections(
         if proof in current.conns and not any(sa.live for sa in sas[proof]):
             yield steps.UnloadConn(proof)
         spec_id = config.connection_id
-        own = Own(position if prove_pfs else None, psks[spec_id], secrets[spec_id], sas[spec_id], sas[proof])
+        own = ConnectionState(
+            position if prove_pfs else None, psks[spec_id], secrets[spec_id], sas[spec_id], sas[proof]
+        )
         for step in _connection(config, current, own):
             if isinstance(step, steps.Initiate) and not own.sas:
                 last.append(step)
@@ -72,7 +74,7 @@ def by_owner(secret_ids: Iterable[str]) -> defaultdict[str, list[str]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Own:
+class ConnectionState:
     """One connection's PSK, and what charon holds of the connection. `position`: of the connection in its gateway, None where its PFS need not be
     proved. `proofs`: the IKE_SAs that try its key.
     """
@@ -84,7 +86,9 @@ class Own:
     proofs: list[state.IkeSa]
 
 
-def _connection(config: messages.DesiredConfig, current: state.IkeState, own: Own) -> Iterator[steps.IkeStep]:
+def _connection(
+    config: messages.DesiredConfig, current: state.IkeState, own: ConnectionState
+) -> Iterator[steps.IkeStep]:
     """Before something is loaded anew, IKE_SAs that are being negotiated end, since they began with the old configuration. IKE_SAs
     without children end too, since nothing says which configuration they were made from. Both end before the load, so that an
     interrupted plan finds the old configuration still loaded and does the same again. Two keys of one connection must never meet: a
