@@ -180,15 +180,24 @@ def _seen(found: model.Checked) -> str:
 _SAME = "No field differs from what is stored."
 
 
-async def ask_edit(visit: Visit, present: Present) -> Answered:
-    return _edit_page(visit, present, {}, model.Checked())
+Load = Callable[[Visit], Awaitable[Present]]
 
 
-async def edit(visit: Visit, present: Present, load: Callable[[], Awaitable[Present]]) -> Answered:
-    """Changes what differs from what is stored, and only while the resource is still the version that the form shows. `load`: the resource as it
-    is after somebody else changed it.
-    """
-    form = visit.form
+def edit_pages(load: Load) -> tuple[Callable[[Visit], Awaitable[Answered]], Callable[[Visit], Awaitable[Answered]]]:
+    """The form that changes a resource, and its answer."""
+
+    async def ask(visit: Visit) -> Answered:
+        return _edit_page(visit, await load(visit), {}, model.Checked())
+
+    async def answer(visit: Visit) -> Answered:
+        return await _edit(visit, load)
+
+    return ask, answer
+
+
+async def _edit(visit: Visit, load: Load) -> Answered:
+    """Changes what differs from what is stored, and only while the resource is still the version that the form shows."""
+    form, present = visit.form, await load(visit)
     if form.get("version") not in (None, present.version):
         return _stale_page(visit, present, form)
     is_check = form.get("do") == "check"
@@ -209,7 +218,7 @@ async def edit(visit: Visit, present: Present, load: Callable[[], Awaitable[Pres
     except errors.Invalid as refused:
         return _edit_page(visit, present, form, model.Checked(violations=tuple(refused.violations)), code=400)
     except errors.Changed:
-        return _stale_page(visit, await load(), form)
+        return _stale_page(visit, await load(visit), form)
     warnings = "".join(f" Warning: {one}" for one in getattr(made, "warnings", ()))
     return Moved(to=visit.link(present.show), said=f"The {present.noun} is changed.{warnings}")
 

@@ -100,12 +100,7 @@ async def _present(visit: Visit) -> changes.Present:
     )
 
 
-async def ask_edit(visit: Visit) -> Answered:
-    return await changes.ask_edit(visit, await _present(visit))
-
-
-async def edit(visit: Visit) -> Answered:
-    return await changes.edit(visit, await _present(visit), functools.partial(_present, visit))
+ask_edit, edit = changes.edit_pages(_present)
 
 
 async def ask_delete(visit: Visit) -> Answered:

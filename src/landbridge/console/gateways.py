@@ -232,12 +232,7 @@ def _template_fields(template: model.PolicyTemplate) -> Iterator[Field]:
         )
 
 
-async def ask_edit(visit: Visit) -> Answered:
-    return await changes.ask_edit(visit, await _present(visit))
-
-
-async def edit(visit: Visit) -> Answered:
-    return await changes.edit(visit, await _present(visit), functools.partial(_present, visit))
+ask_edit, edit = changes.edit_pages(_present)
 
 
 async def _flavor(visit: Visit) -> changes.Present:
@@ -263,12 +258,7 @@ async def _flavor(visit: Visit) -> changes.Present:
     )
 
 
-async def ask_flavor(visit: Visit) -> Answered:
-    return await changes.ask_edit(visit, await _flavor(visit))
-
-
-async def change_flavor(visit: Visit) -> Answered:
-    return await changes.edit(visit, await _flavor(visit), functools.partial(_flavor, visit))
+ask_flavor, change_flavor = changes.edit_pages(_flavor)
 
 
 # -- delete -----------------------------------------------------------------------------------------------------------
