@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from lab import cycles, engine_bench, pinging, sites, specs
+from lab import cycles, engine_bench, pinging, processes, sites, specs
 from landbridge import model
 from landbridge.engine import base
 from landbridge.engine.strongswan import daemon, names, state
@@ -632,6 +632,7 @@ def test_a_namespace_that_lost_its_name_and_its_charon_is_made_anew(bench: Bench
     [pid] = pids(bench.gateway.id)
     namespace.remove(names.namespace(bench.gateway.id))
     os.kill(pid, signal.SIGKILL)
+    sites.wait_for(lambda: not processes.is_there(pid), "the charon to be gone")
     bench.up(spec)
     assert sites.ping(bench.world.vpc_host, HOST)
 
