@@ -55,7 +55,9 @@ def test_a_line_has_a_step_at_each_slot_and_a_break_at_a_gap():
     throughput = drawn.charts[0]
     assert throughput.lines[0].path == "M0.0 0.0h10.0V50.0H20.0M50.0 0.0h10.0"
     assert (throughput.top, throughput.middle) == ("10 Mbit/s", "5 Mbit/s")
-    assert throughput.said == "In on average 8.33 Mbit/s, at most 10 Mbit/s. Out on average 0 bit/s, at most 0 bit/s."
+    assert (
+        throughput.summary == "In on average 8.33 Mbit/s, at most 10 Mbit/s. Out on average 0 bit/s, at most 0 bit/s."
+    )
     assert drawn.gaps == [("20.0", "30.0")]
     assert drawn.down == []
     assert drawn.times == ["12:00", "12:30", "13:00"]
@@ -75,10 +77,10 @@ def test_loss_and_round_trip_times_have_their_range():
     assert [line.name for line in loss.lines] == ["NQA", "monitor"]
     assert [line.dashed for line in loss.lines] == [False, True]
     assert (loss.top, rtt.top) == ("100 %", "50 ms")
-    assert loss.said == (
+    assert loss.summary == (
         "NQA: 6 of 240 echoes lost (2.5%), at most 2.5 % in a slot. monitor: 60 of 60 echoes lost (100.0%), at most 100.0 % in a slot."
     )
-    assert rtt.said == "NQA: 9.0 to 41.0 ms, on average 12.0 ms."
+    assert rtt.summary == "NQA: 9.0 to 41.0 ms, on average 12.0 ms."
     assert rtt.lines[0].area.startswith("M0.0 82.0h10.0V18.0h-10.0z")
     assert drawn.rows[0].lost == "2.5 %"
 

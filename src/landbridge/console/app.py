@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 SMALL_FORM_LIMIT = 16 * 1024
 #: The header of a refresh by the script. It does not count as a use of the session.
 REFRESH = "landbridge-refresh"
-SAID = "landbridge_said"
+NOTICE = "landbridge_notice"
 THEMES = ("auto", "light", "dark")
 _SECONDS = shared_metrics.Histogram(
     "landbridge_console_request_seconds",
@@ -120,7 +120,7 @@ def _common(request: Request) -> dict[str, Any]:
         "address": request.url.path + (f"?{request.url.query}" if request.url.query else ""),
         "visit": None,
         "etag": None,
-        "said": None,
+        "notice": None,
         "now": clock.now(),
     }
 
@@ -277,19 +277,19 @@ class _Front:
         return self._respond(request, await page.answer(visit), etag)
 
     def _values(self, visit: Visit, page: pages.Page, etag: str) -> dict[str, Any]:
-        said = None if REFRESH in visit.request.headers else visit.request.cookies.get(SAID)
+        notice = None if REFRESH in visit.request.headers else visit.request.cookies.get(NOTICE)
         return _common(visit.request) | {
             "page": page,
             "menu": pages.menu(visit),
             "etag": etag if page.is_live and page.method == "GET" and visit.shown_once is None else None,
-            "said": unquote(said) if said else None,
+            "notice": unquote(notice) if notice else None,
         }
 
     def _respond(self, request: Request, answer: Answered, etag: str) -> Response:
         if isinstance(answer, Moved):
             response = sign_in.moved(answer.to)
-            if answer.said:
-                response.set_cookie(SAID, quote(answer.said), 60, path="/console", httponly=True, samesite="lax")
+            if answer.notice:
+                response.set_cookie(NOTICE, quote(answer.notice), 60, path="/console", httponly=True, samesite="lax")
             if answer.shown_once is not None:
                 session, path = sign_in.secret_of(request) or "", urlsplit(answer.to).path
                 sealed = shown_once.seal(self._dependencies.service, answer.shown_once, session, path)
@@ -305,8 +305,8 @@ class _Front:
             REFRESH in request.headers or request.method == "HEAD"
         ):  # no person reads it, so what is for the next page stays
             return response
-        if SAID in request.cookies:
-            response.delete_cookie(SAID, path="/console", httponly=True, samesite="lax")
+        if NOTICE in request.cookies:
+            response.delete_cookie(NOTICE, path="/console", httponly=True, samesite="lax")
         if shown_once.COOKIE in request.cookies:
             response.delete_cookie(shown_once.COOKIE, path=request.url.path, httponly=True, samesite="strict")
         return response

@@ -145,15 +145,15 @@ async def answer(visit: Visit, kind: Kind) -> Answered:
             gone += 1
         except errors.LandbridgeError as error:
             failed[id_] = str(error)
-    said = _said(kind, action, len(ids) - len(failed) - gone, gone) if ids else "Nothing was selected."
+    notice = _notice(kind, action, len(ids) - len(failed) - gone, gone) if ids else "Nothing was selected."
     if not failed:
-        return _list(visit, kind, form, said)
+        return _list(visit, kind, form, notice)
     again = [(name, form[name]) for name in ("do", "back", *(one.path for one in action.fields)) if name in form]
     to = visit.link(f"{kind.path}/selected?{urlencode([*again, *(('row', id_) for id_ in failed)])}")
-    return Moved(to=to, said=f"{said} It failed for {kind.of(len(failed))}.", shown_once=_reasons_that_fit(failed))
+    return Moved(to=to, notice=f"{notice} It failed for {kind.of(len(failed))}.", shown_once=_reasons_that_fit(failed))
 
 
-def _said(kind: Kind, action: Action, number: int, gone: int) -> str:
+def _notice(kind: Kind, action: Action, number: int, gone: int) -> str:
     return f"{kind.of(number)} {'is' if number == 1 else 'are'} {action.done}. {_missing(gone)}".rstrip()
 
 
@@ -201,10 +201,10 @@ async def _rows(visit: Visit, kind: Kind, action: Action, ids: Sequence[str]) ->
     return [replace(row, notes=(*row.notes, *notes.get(row.id, ()))) for row in rows]
 
 
-def _list(visit: Visit, kind: Kind, given: Mapping[str, str], said: str) -> Moved:
+def _list(visit: Visit, kind: Kind, given: Mapping[str, str], notice: str) -> Moved:
     """Leads back to the list, with its filter, search and page."""
     query = urlencode(parse_qsl(given.get("back", "").removeprefix("?")))
-    return Moved(to=visit.link(kind.path) + (f"?{query}" if query else ""), said=said)
+    return Moved(to=visit.link(kind.path) + (f"?{query}" if query else ""), notice=notice)
 
 
 def _page(

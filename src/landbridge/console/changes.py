@@ -132,8 +132,8 @@ async def _create(visit: Visit, kind: Creation, form: dict[str, str]) -> Answere
     except errors.Invalid as refused:
         return await _new_page(visit, kind, form, refused=refused.violations, notice=notice)
     made = kind.made(result)
-    said = f"{kind.noun[0].upper()}{kind.noun[1:]} {made.name} is created."
-    return Moved(to=visit.link(f"{kind.show}/{made.id}"), said=said)
+    created = f"{kind.noun[0].upper()}{kind.noun[1:]} {made.name} is created."
+    return Moved(to=visit.link(f"{kind.show}/{made.id}"), notice=created)
 
 
 async def _new_page(
@@ -159,7 +159,7 @@ async def _new_page(
         incomplete=bool(violations),
         strict=not quiet,
         confirm=confirm,
-        notice=notice,
+        **({"notice": notice} if notice else {}),
         token=form.get("token") or ids.new_id(),
         **draft.values,
     )
@@ -204,7 +204,7 @@ async def _edit(visit: Visit, load: Load) -> Answered:
     if not any(forms.is_changed(one, form) for one in present.fields):
         if is_check:
             return _edit_page(visit, present, form, model.Checked(effect=_SAME), checked=True)
-        return Moved(to=visit.link(present.show), said="Nothing was changed.")
+        return Moved(to=visit.link(present.show), notice="Nothing was changed.")
     draft = present.draft(form)
     found = model.Checked() if present.check is None else await _check(visit, present.check, draft)
     if is_check:
@@ -220,7 +220,7 @@ async def _edit(visit: Visit, load: Load) -> Answered:
     except errors.Changed:
         return _stale_page(visit, await load(visit), form)
     warnings = "".join(f" Warning: {one}" for one in getattr(made, "warnings", ()))
-    return Moved(to=visit.link(present.show), said=f"The {present.noun} is changed.{warnings}")
+    return Moved(to=visit.link(present.show), notice=f"The {present.noun} is changed.{warnings}")
 
 
 def _stale_page(visit: Visit, present: Present, form: Mapping[str, str]) -> Rendered:
@@ -262,11 +262,11 @@ def _edit_page(
 # -- delete -----------------------------------------------------------------------------------------------------------
 
 
-async def delete(visit: Visit, operation: Operation[Any, None], ref: Any, to: str, said: str) -> Answered:
+async def delete(visit: Visit, operation: Operation[Any, None], ref: Any, to: str, notice: str) -> Answered:
     """Deletes the version that the page before showed. A newer version is shown again first, and is not deleted."""
     try:
         await visit.perform(operation, ref, if_match=visit.form.get("version") or None)
     except errors.Changed:
         again = "Somebody else changed it meanwhile. Look at it again before you delete it."
-        return Moved(to=visit.request.url.path, said=again)
-    return Moved(to=visit.link(to), said=said)
+        return Moved(to=visit.request.url.path, notice=again)
+    return Moved(to=visit.link(to), notice=notice)

@@ -33,14 +33,14 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chart:
-    """`top`, `middle`: the labels of the vertical axis, whose foot is 0. `said`: the chart in a sentence. `missing`: why it is empty."""
+    """`top`, `middle`: the labels of the vertical axis, whose foot is 0. `summary`: the chart in a sentence. `missing`: why it is empty."""
 
     id: str
     title: str
     lines: Sequence[Line] = ()
     top: str = ""
     middle: str = ""
-    said: str = ""
+    summary: str = ""
     missing: str = ""
 
 
@@ -93,7 +93,7 @@ def _throughput(series: Series) -> Chart:
             missing="No samples yet. They are written once a minute while the agent looks at the tunnel.",
         )
     top = _ceiling(max(max(point.bits_in or 0, point.bits_out or 0) for point in known), 1000.0)
-    said = " ".join(
+    summary = " ".join(
         f"{name} on average {_bits(_mean(known, of))}, at most {_bits(max(of(point) or 0 for point in known))}."
         for name, of in (("In", _bits_in), ("Out", _bits_out))
     )
@@ -106,7 +106,7 @@ def _throughput(series: Series) -> Chart:
         ),
         top=_bits(top),
         middle=_bits(top / 2),
-        said=said,
+        summary=summary,
     )
 
 
@@ -136,11 +136,11 @@ def _loss(series: Series) -> Chart:
         lines=[Line(name=name, path=_path(series, _percent(of), top), dashed=name == "monitor") for name, of in kinds],
         top=f"{top:.3g} %",
         middle=f"{top / 2:.3g} %",
-        said=" ".join(_said_loss(name, list(_of(series, of))) for name, of in kinds),
+        summary=" ".join(_summary_of_loss(name, list(_of(series, of))) for name, of in kinds),
     )
 
 
-def _said_loss(name: str, echoes: Sequence[EchoSample]) -> str:
+def _summary_of_loss(name: str, echoes: Sequence[EchoSample]) -> str:
     sent, lost = sum(one.sent for one in echoes), sum(one.lost for one in echoes)
     return (
         f"{name}: {lost} of {sent} echoes lost ({lost / sent:.1%}), at most {max(map(_lost, echoes)):.1f} % in a slot."
@@ -167,13 +167,13 @@ def _rtt(series: Series) -> Chart:
         ],
         top=f"{top:g} ms",
         middle=f"{top / 2:g} ms",
-        said=" ".join(
-            _said_rtt(name, [one for one in _of(series, of) if one.rtt_max is not None]) for name, of in kinds
+        summary=" ".join(
+            _summary_of_rtt(name, [one for one in _of(series, of) if one.rtt_max is not None]) for name, of in kinds
         ),
     )
 
 
-def _said_rtt(name: str, answered: Sequence[EchoSample]) -> str:
+def _summary_of_rtt(name: str, answered: Sequence[EchoSample]) -> str:
     average = sum(one.rtt_total for one in answered) / sum(one.sent - one.lost for one in answered) / 1000
     least, most = min(one.rtt_min or 0 for one in answered) / 1000, max(one.rtt_max or 0 for one in answered) / 1000
     return f"{name}: {least:.1f} to {most:.1f} ms, on average {average:.1f} ms."

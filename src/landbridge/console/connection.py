@@ -130,10 +130,10 @@ def _probe(probe: model.RecordedProbe) -> str:
         return f"ordered by {probe.actor}, not done yet"
     if result.path is not None:
         return f"path: {result.path.outcome}, largest packet {result.path.passed or 0} of {result.path.mtu} bytes"
-    said = [f"IKE{one.ike_version} {one.outcome}" + _chosen(one.proposal) for one in result.answers]
+    parts = [f"IKE{one.ike_version} {one.outcome}" + _chosen(one.proposal) for one in result.answers]
     if result.phase_2 is not None:
-        said.append(f"phase 2 {result.phase_2.outcome}" + _chosen(result.phase_2.proposal))
-    return "; ".join([*said, *([result.failure] if result.failure else [])]) or "no answer was asked for"
+        parts.append(f"phase 2 {result.phase_2.outcome}" + _chosen(result.phase_2.proposal))
+    return "; ".join([*parts, *([result.failure] if result.failure else [])]) or "no answer was asked for"
 
 
 def _chosen(proposal: Proposal | None) -> str:
@@ -143,8 +143,8 @@ def _chosen(proposal: Proposal | None) -> str:
 # -- changes ----------------------------------------------------------------------------------------------------------
 
 
-def _here(visit: Visit, said: str) -> Moved:
-    return Moved(to=visit.link(f"/connections/{visit.path('id')}"), said=said)
+def _here(visit: Visit, notice: str) -> Moved:
+    return Moved(to=visit.link(f"/connections/{visit.path('id')}"), notice=notice)
 
 
 async def reset(visit: Visit) -> Answered:
@@ -192,8 +192,8 @@ async def ask_delete(visit: Visit) -> Answered:
 
 async def delete(visit: Visit) -> Answered:
     ref = model.ConnectionRef(connection_id=visit.path("id"))
-    said = "The connection is being deleted. It stays here until nothing of its tunnel is left."
-    return await changes.delete(visit, connections.remove, ref, f"/connections/{visit.path('id')}", said)
+    notice = "The connection is being deleted. It stays here until nothing of its tunnel is left."
+    return await changes.delete(visit, connections.remove, ref, f"/connections/{visit.path('id')}", notice)
 
 
 async def _present(visit: Visit) -> changes.Present:

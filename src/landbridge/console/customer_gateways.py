@@ -111,8 +111,8 @@ async def ask_delete(visit: Visit) -> Answered:
 
 
 async def delete(visit: Visit) -> Answered:
-    said = "The customer gateway is deleted."
-    return await changes.delete(visit, operations.remove, _ref(visit), "/customer-gateways", said)
+    notice = "The customer gateway is deleted."
+    return await changes.delete(visit, operations.remove, _ref(visit), "/customer-gateways", notice)
 
 
 # -- bulk actions of the list ----------------------------------------------------------------------------------------------

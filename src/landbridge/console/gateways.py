@@ -271,8 +271,8 @@ async def ask_delete(visit: Visit) -> Answered:
 
 
 async def delete(visit: Visit) -> Answered:
-    said = "The VPN gateway is being deleted. It stays here until nothing of it is left."
-    return await changes.delete(visit, operations.remove, _ref(visit), "/gateways", said)
+    notice = "The VPN gateway is being deleted. It stays here until nothing of it is left."
+    return await changes.delete(visit, operations.remove, _ref(visit), "/gateways", notice)
 
 
 # -- bulk actions of the list ----------------------------------------------------------------------------------------------

@@ -21,8 +21,8 @@ async def create(visit: Visit) -> Answered:
     except errors.Invalid as refused:
         return await _page(visit, refused=refused)
     except errors.Repeated as error:
-        said = f"Nothing was created: {error}. Create again to make another key."
-        return Moved(to=visit.link("/keys"), said=said)
+        notice = f"Nothing was created: {error}. Create again to make another key."
+        return Moved(to=visit.link("/keys"), notice=notice)
     shown = {
         "role": made.role,
         "access_key": made.access_key,
@@ -43,7 +43,7 @@ async def ask_revoke(visit: Visit) -> Answered:
 async def revoke(visit: Visit) -> Answered:
     key = visit.path("key")
     await visit.perform(operations.revoke, model.KeyRef(access_key=key))
-    return Moved(to=visit.link("/keys"), said=f"Access key {key} is revoked.")
+    return Moved(to=visit.link("/keys"), notice=f"Access key {key} is revoked.")
 
 
 async def _page(visit: Visit, refused: errors.Invalid | None = None) -> Rendered:

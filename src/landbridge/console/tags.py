@@ -53,11 +53,13 @@ async def change(visit: Visit) -> Answered:
         await visit.perform(operation, model.TagChangeRequest(resource=ref, tags=(tag,)))
     except errors.Invalid as refused:
         return await _page(visit, refused)
-    said = f"The tag {tag.key} is set."
+    notice = f"The tag {tag.key} is set."
     if removes:
         stays = any(one.key == tag.key for one in await visit.perform(operations.show, ref))
-        said = f"The tag {tag.key} has another value by now, and stays." if stays else f"The tag {tag.key} is removed."
-    return Moved(to=visit.link(f"/tags/{ref.resource_type}/{ref.resource_id}"), said=said)
+        notice = (
+            f"The tag {tag.key} has another value by now, and stays." if stays else f"The tag {tag.key} is removed."
+        )
+    return Moved(to=visit.link(f"/tags/{ref.resource_type}/{ref.resource_id}"), notice=notice)
 
 
 def _ref(visit: Visit) -> model.TaggedRef:

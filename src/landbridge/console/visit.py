@@ -37,12 +37,12 @@ class Rendered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moved:
-    """An answer that leads to another page. `said`: what happened, in a sentence that the next page shows. `shown_once`: a secret that only
+    """An answer that leads to another page. `notice`: what happened, in a sentence that the next page shows. `shown_once`: a secret that only
     that page gets, as `Visit.shown_once`.
     """
 
     to: str
-    said: str = ""
+    notice: str = ""
     shown_once: model.Secret | None = None
 
 
