@@ -163,13 +163,13 @@ def _missing(number: int) -> str:
 
 def _reasons_that_fit(failed: Mapping[str, str]) -> model.Secret:
     """As many reasons as fit into the cookie of the next page."""
-    told: dict[str, str] = {}
+    fitting: dict[str, str] = {}
     for id_, reason in failed.items():
-        told[id_] = reason
-        if not shown_once.fits(json.dumps(told)):
-            del told[id_]
+        fitting[id_] = reason
+        if not shown_once.fits(json.dumps(fitting)):
+            del fitting[id_]
             break
-    return model.Secret(json.dumps(told))
+    return model.Secret(json.dumps(fitting))
 
 
 def _action(kind: Kind, given: Mapping[str, str]) -> Action:
@@ -228,7 +228,7 @@ def _page(
         rows=rows,
         missing=_missing(gone),
         reasons=reasons or {},
-        told=forms.tell(action.fields, given, violations),
+        filled=forms.fill(action.fields, given, violations),
         back=_list(visit, kind, given, "").to,
         back_query=given.get("back", ""),
     )

@@ -136,8 +136,10 @@ def words(text: str) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
-    """Fields with what the rules say. `other_wrong`, `other_warnings`: what no field has. `seen`: names the warnings."""
+class FilledForm:
+    """The fields of a form with what a person gave and what the rules say. `other_wrong`, `other_warnings`: what no field has. `seen`: names the
+    warnings.
+    """
 
     fields: Sequence[Field]
     other_wrong: Sequence[model.Violation]
@@ -159,27 +161,27 @@ class Told:
         return sum(len(one.warnings) for one in self.fields) + len(self.other_warnings)
 
 
-def tell(
+def fill(
     fields: Iterable[Field],
     form: Mapping[str, str],
     violations: Iterable[model.Violation] = (),
     warnings: Iterable[model.Warning] = (),
     *,
     quiet: bool = False,
-) -> Told:
+) -> FilledForm:
     """`quiet`: while a person still fills the form, a field that is empty is not called wrong."""
     refused, cautions = list(violations), list(warnings)
-    told = [_about(field, form, refused, cautions, quiet=quiet) for field in fields]
-    left = [one for one in refused if not any(field.is_about(one.field) for field in told)]
-    return Told(
-        fields=told,
+    filled = [_fill_in(field, form, refused, cautions, quiet=quiet) for field in fields]
+    left = [one for one in refused if not any(field.is_about(one.field) for field in filled)]
+    return FilledForm(
+        fields=filled,
         other_wrong=[one for one in left if not (quiet and one.wrong.startswith("is mandatory"))],
-        other_warnings=[one for one in cautions if not any(field.is_about(one.field) for field in told)],
+        other_warnings=[one for one in cautions if not any(field.is_about(one.field) for field in filled)],
         seen=seen(cautions),
     )
 
 
-def _about(
+def _fill_in(
     field: Field,
     form: Mapping[str, str],
     violations: list[model.Violation],

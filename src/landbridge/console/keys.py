@@ -53,9 +53,9 @@ async def _page(visit: Visit, refused: errors.Invalid | None = None) -> Rendered
         operations.ROLES,
         help="reader: sees everything but keys. admin: changes everything too.",
     )
-    told = forms.tell([field], visit.form if refused else {}, refused.violations if refused else ())
+    filled = forms.fill([field], visit.form if refused else {}, refused.violations if refused else ())
     rows = await visit.perform(operations.list_all, model.EmptyRequest())
     made: dict[str, Any] | None = json.loads(visit.shown_once.reveal()) if visit.shown_once else None
     return visit.render(
-        "keys.html", 400 if refused else 200, rows=rows, made=made, role=told.at("role"), token=ids.new_id()
+        "keys.html", 400 if refused else 200, rows=rows, made=made, role=filled.at("role"), token=ids.new_id()
     )

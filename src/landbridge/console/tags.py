@@ -77,11 +77,11 @@ async def _page(visit: Visit, refused: errors.Invalid | None = None) -> Rendered
         forms.Field(path="key", label="Key", places=("tags[0].key",)),
         forms.Field(path="value", label="Value", places=("tags[0].value",)),
     )
-    told: dict[Any, forms.Told] = {}
+    filled: dict[Any, forms.FilledForm] = {}
     for key, value in [*((tag.key, tag.value) for tag in found), (None, "")]:
         is_asked = refused is not None and (key == asked or (key is None and asked not in known))
         form = visit.form if is_asked else {"key": key or "", "value": value}
-        told[key] = forms.tell(fields, form, violations if is_asked else ())
+        filled[key] = forms.fill(fields, form, violations if is_asked else ())
     return visit.render(
         "resource_tags.html",
         400 if refused else 200,
@@ -89,6 +89,6 @@ async def _page(visit: Visit, refused: errors.Invalid | None = None) -> Rendered
         kind=NAMES[ref.resource_type],
         place=f"/{PLACES[ref.resource_type]}/{ref.resource_id}",
         tags=found,
-        told=told,
+        filled=filled,
         limit=allowed_values.TAG_LIMIT,
     )
