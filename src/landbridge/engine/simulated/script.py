@@ -4,6 +4,7 @@ The lines have the texts of strongSwan 5.9. A real negotiation with a device tha
 NEGOTIATION_SECONDS, and begins again every RETRY_SECONDS after it failed.
 """
 
+import dataclasses
 import zlib
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -80,23 +81,8 @@ def _attempt(
 
 
 def probe(one: model.DesiredConnection, order: model.ProbeOrder, simulate: str, at: datetime) -> model.ProbeResult:
-    """The result of a probe of the simulated device: silence for `down`, another cipher for `down:proposal`."""
-    if order.path:
-        return _path(one, order, at)
-    policy = one.connection.ike_policy
-    chosen = negotiation.Proposal(
-        encryption=(_other_encryption(policy) if simulate == "down:proposal" else policy.encryption_algorithm,),
-        integrity=(policy.authentication_algorithm,),
-        prf=(policy.authentication_algorithm,),
-        groups=(policy.dh_group or "",),
-    )
-    answer = model.ProbeAnswer(
-        ike_version=policy.version,
-        mode=policy.negotiation_mode if policy.version == "v1" else None,
-        outcome="silent" if simulate == "down" else "chosen",
-        proposal=None if simulate == "down" else chosen,
-    )
-    return model.ProbeResult(
+    """The result of a probe of the simulated device."""
+    result = model.ProbeResult(
         id=order.id,
         connection_id=one.id,
         at=at,
@@ -104,7 +90,25 @@ def probe(one: model.DesiredConnection, order: model.ProbeOrder, simulate: str, 
         configuration="",
         local_address=one.local_address,
         peer_address=one.peer_address or "",
-        answers=(answer,),
+    )
+    if order.path:
+        return dataclasses.replace(result, packets=3, path=_path(one))
+    return dataclasses.replace(result, answers=(_probe_answer(one.connection.ike_policy, simulate),))
+
+
+def _probe_answer(policy: model.IkePolicy, simulate: str) -> model.ProbeAnswer:
+    """Silence for `down`, another cipher for `down:proposal`."""
+    chosen = negotiation.Proposal(
+        encryption=(_other_encryption(policy) if simulate == "down:proposal" else policy.encryption_algorithm,),
+        integrity=(policy.authentication_algorithm,),
+        prf=(policy.authentication_algorithm,),
+        groups=(policy.dh_group or "",),
+    )
+    return model.ProbeAnswer(
+        ike_version=policy.version,
+        mode=policy.negotiation_mode if policy.version == "v1" else None,
+        outcome="silent" if simulate == "down" else "chosen",
+        proposal=None if simulate == "down" else chosen,
     )
 
 
@@ -139,26 +143,15 @@ def _reachability(source: str, destination: str, since: datetime, *, answers: bo
     )
 
 
-def _path(one: model.DesiredConnection, order: model.ProbeOrder, at: datetime) -> model.ProbeResult:
+def _path(one: model.DesiredConnection) -> model.ProbePath:
     """The simulated tunnel takes packets of 1438 bytes, and all of them pass."""
     local, peer = one.connection.tunnel_local_address, one.connection.tunnel_peer_address
-    found = model.ProbePath(
+    return model.ProbePath(
         outcome="passes",
         mtu=1438,
         passed=1438,
         source=(local or one.local_address).split("/")[0],
         destination=(peer or one.peer_address or "").split("/")[0] or None,
-    )
-    return model.ProbeResult(
-        id=order.id,
-        connection_id=one.id,
-        at=at,
-        reason="order",
-        configuration="",
-        local_address=one.local_address,
-        peer_address=one.peer_address or "",
-        packets=3,
-        path=found,
     )
 
 
