@@ -131,7 +131,8 @@ def test_a_charon_that_stops_in_the_middle_of_an_event_does_not_deafen_us_to_oth
     with vici_proxy.Proxy(bench, 3, vici_proxy.stop_in_the_middle):
         folders = {"sick": bench.folder, "well": _other_way_in(bench)}
         engine = bench.fresh()
-        logs = engine._unanswered_of, engine._attempts_of, engine._silence_of
+        memory = engine._memory
+        logs = (lambda one: memory(one).unanswered, lambda one: memory(one).attempts, lambda one: memory(one).silence)
         watcher = vici_events.Watcher(
             lambda known: {one: each for one, each in folders.items() if each.name not in known}, *logs, heard.append
         )

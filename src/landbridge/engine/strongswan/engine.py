@@ -70,6 +70,21 @@ NO_BIRD = f"no: there is no {paths.BIRD} (the Debian package bird2), and connect
 NO_FORWARDING = "no: devices will not be reached (sysctl net.ipv4.ip_forward=1 where the EIPs are routed)"
 
 
+class _Memory:
+    """What is remembered of one gateway. Any thread may read. `target`: that of the last cycle, without PSKs."""
+
+    def __init__(self, *, is_userland: bool) -> None:
+        self.attempts = attempts.AttemptLog(is_userland=is_userland)
+        self.target: target.Target | None = None
+        self.forget_charon()
+
+    def forget_charon(self) -> None:
+        """Another charon runs, or none."""
+        self.unanswered = unanswered_requests.UnansweredRequests()
+        self.tried = retries.Retries()
+        self.silence = silences.Silence()
+
+
 class StrongSwan:
     """One per machine and data folder. Different gateways may be worked on from different threads at once."""
 
@@ -105,16 +120,12 @@ class StrongSwan:
             machine.check(self._folder, site.underlay, self._plane)
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._has_nat = any(eip.attach == "nat" for eip in site.eips) or self._had_nat()
-        self._unanswered: dict[str, unanswered_requests.UnansweredRequests] = {}
-        self._attempts: dict[str, attempts.AttemptLog] = {}
-        self._tried: dict[str, retries.Retries] = {}
-        self._silences: dict[str, silences.Silence] = {}
-        self._targets: dict[str, target.Target] = {}
+        self._memories: dict[str, _Memory] = {}
         self._watcher: vici_events.Watcher | None = None
         self._probes = probe_runner.ProbeRunner(
             self._look_soon,
             self._folder_of,
-            lambda gateway_id, step: self._attempts_of(gateway_id).loaded(step),
+            lambda gateway_id, step: self._memory(gateway_id).attempts.loaded(step),
             automatic=automatic_probes,
         )
         self._prober = prober.Prober(self._open_echo_socket, self._look_soon, echo_timings)
@@ -161,16 +172,10 @@ class StrongSwan:
     def _folder_of(self, gateway_id: str) -> Path:
         return self._folder / names.short(gateway_id)
 
-    def _unanswered_of(self, gateway_id: str) -> unanswered_requests.UnansweredRequests:
-        found = self._unanswered.get(gateway_id)
-        return found or self._unanswered.setdefault(gateway_id, unanswered_requests.UnansweredRequests())
-
-    def _attempts_of(self, gateway_id: str) -> attempts.AttemptLog:
-        """Called for each line of a log, so the usual call makes no AttemptLog."""
-        found = self._attempts.get(gateway_id)
-        return found or self._attempts.setdefault(
-            gateway_id, attempts.AttemptLog(is_userland=self._plane == "userland")
-        )
+    def _memory(self, gateway_id: str) -> _Memory:
+        """Called for each line of a log, so the usual call makes no _Memory."""
+        found = self._memories.get(gateway_id)
+        return found or self._memories.setdefault(gateway_id, _Memory(is_userland=self._plane == "userland"))
 
     def observe(self, gateway_id: str) -> state.GatewayState:
         """Raises StepFailed when a charon is there but does not answer, until `charon.SILENCE_LIMIT` is over. Sees nothing where the
@@ -203,23 +208,17 @@ class StrongSwan:
 
     def _look_at_charon(self, gateway_id: str, folder: Path) -> ike_state.IkeState:
         """Raises OSError or PROTOCOL_ERRORS as `ike.look` does."""
-        logs, silence = (self._unanswered_of(gateway_id), self._attempts_of(gateway_id)), self._silence_of(gateway_id)
+        memory = self._memory(gateway_id)
         asked = time.monotonic()
         try:
-            seen = ike_look.look(folder, *logs, self._tried_of(gateway_id).recent())
+            seen = ike_look.look(folder, memory.unanswered, memory.attempts, memory.tried.recent())
         except daemon.NO_ANSWER:
-            silence.begin(asked)
-            if silence.seconds() < charon.SILENCE_LIMIT:
+            memory.silence.begin(asked)
+            if memory.silence.seconds() < charon.SILENCE_LIMIT:
                 raise
             return ike_look.silent(folder)
-        silence.end()
+        memory.silence.end()
         return seen
-
-    def _silence_of(self, gateway_id: str) -> silences.Silence:
-        return self._silences.setdefault(gateway_id, silences.Silence())
-
-    def _tried_of(self, gateway_id: str) -> retries.Retries:
-        return self._tried.setdefault(gateway_id, retries.Retries())
 
     def prepare(
         self, gateway_id: str, desired: model.DesiredGateway | None, observed: state.GatewayState
@@ -227,7 +226,7 @@ class StrongSwan:
         """Also requests the looks that will be due because of the time, and begins and ends echoes."""
         if desired is None:
             self._prober.keep(gateway_id, ())
-            self._targets.pop(gateway_id, None)
+            self._memory(gateway_id).target = None
             return None
         prepared = self._prepare(desired, observed)
         ids = {spec.id for spec in desired.connections}
@@ -244,7 +243,8 @@ class StrongSwan:
 
     def _prepare(self, desired: model.DesiredGateway, observed: state.GatewayState) -> target.Target:
         """The target of the last cycle, when nothing that is desired has changed since. It is kept without PSKs (docs/decisions/0057)."""
-        kept, last = target.without_psks(desired), self._targets.get(desired.id)
+        kept, memory = target.without_psks(desired), self._memory(desired.id)
+        last = memory.target
         if last is None or (last.plane, last.desired) != (observed.plane, kept):
             prepared = target.prepare(
                 desired,
@@ -253,7 +253,7 @@ class StrongSwan:
                 has_bird=self._has_bird,
                 learned_prefixes=self._learned_prefixes,
             )
-            last = self._targets[desired.id] = dataclasses.replace(prepared, desired=kept)
+            last = memory.target = dataclasses.replace(prepared, desired=kept)
         return dataclasses.replace(last, desired=desired)
 
     def plan(
@@ -278,7 +278,7 @@ class StrongSwan:
             for done, error in session.answers():
                 if error:
                     raise error
-                self._attempts_of(gateway_id).loaded(done)
+                self._memory(gateway_id).attempts.loaded(done)
 
     def carry_out(self, gateway_id: str, plan: Sequence[steps.Step]) -> base.Failures:
         run = base.PlanRun(gateway_id)
@@ -307,7 +307,7 @@ class StrongSwan:
             if error:
                 run.failed(step, failures.text(error))
             else:
-                self._attempts_of(gateway_id).loaded(step)
+                self._memory(gateway_id).attempts.loaded(step)
                 run.done(step)
 
     def _begin(self, gateway_id: str, session: vici_session.ViciSession, step: steps.Step) -> None:
@@ -359,7 +359,7 @@ class StrongSwan:
     def _start_charon(self, gateway_id: str, step: ike_steps.StartCharon) -> None:
         if step.plane == "kernel":
             xfrm.flush(names.namespace(gateway_id))
-        self._attempts_of(gateway_id).begin()
+        self._memory(gateway_id).attempts.begin()
         charon.start(
             self._folder_of(gateway_id),
             names.namespace(gateway_id),
@@ -375,9 +375,7 @@ class StrongSwan:
                 gateway_id,
                 extra=log_fields.of(gateway_id=gateway_id),
             )
-        self._tried.pop(gateway_id, None)
-        self._unanswered.pop(gateway_id, None)
-        self._silences.pop(gateway_id, None)
+        self._memory(gateway_id).forget_charon()
         if self._watcher:
             self._watcher.rescan()
 
@@ -388,16 +386,13 @@ class StrongSwan:
         for path in sorted(folder.iterdir(), key=lambda path: path.name == marks.NAME):
             path.unlink()
         folder.rmdir()
-        self._tried.pop(gateway_id, None)
-        self._unanswered.pop(gateway_id, None)
-        self._silences.pop(gateway_id, None)
-        self._attempts.pop(gateway_id, None)
+        self._memories.pop(gateway_id, None)
         self._probes.keep(gateway_id, ())
         self._paths.keep(gateway_id, ())
 
     def _note(self, gateway_id: str, step: ike_steps.CharonRequest) -> None:
         """Remembers what is tried, and requests the look at which it is tried again. A new key is tried at once."""
-        tried = self._tried_of(gateway_id)
+        tried = self._memory(gateway_id).tried
         match step:
             case ike_steps.Initiate(_, child):
                 wait = tried.note(child)
@@ -417,8 +412,13 @@ class StrongSwan:
             self._watcher.call_after(gateway_id, wait)
 
     def watch(self, changed: Callable[[str], None], stop: threading.Event) -> None:
-        kept = self._unanswered_of, self._attempts_of, self._silence_of
-        watcher = vici_events.Watcher(self._folders, *kept, changed)
+        watcher = vici_events.Watcher(
+            self._folders,
+            lambda gateway_id: self._memory(gateway_id).unanswered,
+            lambda gateway_id: self._memory(gateway_id).attempts,
+            lambda gateway_id: self._memory(gateway_id).silence,
+            changed,
+        )
         self._watcher = watcher
         ended = threading.Event()
         sessions = threading.Thread(target=bgp_watch.Watcher(self._folder, self._look_soon).run, args=(ended,))
