@@ -19,10 +19,6 @@ from landbridge.operations import Operation, tags
 LIMIT = 50
 #: A form has a field `row.ID` for each resource. Its value is the version that the person saw.
 _ROW = "row."
-_TAG = (
-    forms.Field(path="key", label="Key", places=("tags[0].key",)),
-    forms.Field(path="value", label="Value", places=("tags[0].value",)),
-)
 _CHANGED = "Somebody else changed it meanwhile. Look at it again first."
 
 
@@ -99,7 +95,7 @@ def tag_actions(resource_type: str) -> dict[str, Action]:
 
     text = "A tag that has this key already gets the new value. Other tags stay. No tunnel changes."
     add = Action(
-        label="Add a tag", title="Add a tag to {}", intro=text, done="tagged", run=change(tags.add), fields=_TAG
+        label="Add a tag", title="Add a tag to {}", intro=text, done="tagged", run=change(tags.add), fields=forms.TAG
     )
     text = "Without a value, the tag is removed whatever its value is. Other tags stay. No tunnel changes."
     remove = Action(
@@ -108,7 +104,7 @@ def tag_actions(resource_type: str) -> dict[str, Action]:
         intro=text,
         done="without the tag",
         run=change(tags.remove),
-        fields=_TAG,
+        fields=forms.TAG,
     )
     return {"tag": add, "untag": remove}
 

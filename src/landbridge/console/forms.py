@@ -72,6 +72,11 @@ def seconds(path: str, label: str, allowed: Seconds, group: str = "") -> Field:
     return Field(path=path, label=label, group=group, kind="number", allowed=allowed, help=text)
 
 
+#: The tag of a request about one tag.
+TAG = (
+    Field(path="key", label="Key", places=("tags[0].key",)),
+    Field(path="value", label="Value", places=("tags[0].value",)),
+)
 TAGS = Field(
     path="tags",
     label="KEY=VALUE",

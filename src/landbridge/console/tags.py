@@ -73,15 +73,11 @@ async def _page(visit: Visit, refused: errors.Invalid | None = None) -> Rendered
     violations = refused.violations if refused else ()
     asked = visit.form.get("key", "").strip() if refused else None
     known = {tag.key for tag in found}
-    fields = (
-        forms.Field(path="key", label="Key", places=("tags[0].key",)),
-        forms.Field(path="value", label="Value", places=("tags[0].value",)),
-    )
     filled: dict[Any, forms.FilledForm] = {}
     for key, value in [*((tag.key, tag.value) for tag in found), (None, "")]:
         is_asked = refused is not None and (key == asked or (key is None and asked not in known))
         form = visit.form if is_asked else {"key": key or "", "value": value}
-        filled[key] = forms.fill(fields, form, violations if is_asked else ())
+        filled[key] = forms.fill(forms.TAG, form, violations if is_asked else ())
     return visit.render(
         "resource_tags.html",
         400 if refused else 200,
