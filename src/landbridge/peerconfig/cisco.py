@@ -16,8 +16,9 @@ from landbridge.peerconfig.device import (
     indent,
     lines,
     psk_line,
+    wildcard,
 )
-from landbridge.peerconfig.side import Identity, Net, Side
+from landbridge.peerconfig.side import Identity, Side
 
 _V2_ENCRYPTION = {
     "aes-128": "aes-cbc-128",
@@ -127,7 +128,7 @@ def _ipsec(side: Side) -> list[str]:
 
 
 def _access_list(side: Side) -> list[str]:
-    rules = (f"permit ip {_wild(pair.device)} {_wild(pair.gateway)}" for pair in side.pairs)
+    rules = (f"permit ip {wildcard(pair.device)} {wildcard(pair.gateway)}" for pair in side.pairs)
     return [f"ip access-list extended {side.tag}", *indent(list(rules), 1)]
 
 
@@ -166,10 +167,6 @@ def _routing(side: Side) -> list[str]:
 
 def _identity(identity: Identity) -> str:
     return f"{'fqdn' if identity.kind == 'fqdn' else 'address'} {identity.text}"
-
-
-def _wild(net: Net) -> str:
-    return f"{net.network_address} {net.hostmask}"
 
 
 def _limits(side: Side) -> Iterator[model.Violation]:

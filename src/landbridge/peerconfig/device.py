@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from landbridge import model
 from landbridge.model import allowed_values
 from landbridge.model.allowed_values import Range
-from landbridge.peerconfig.side import Side
+from landbridge.peerconfig.side import Net, Side
 
 #: Stands in a comment where the PSK would be. Its signs are no PSK's: the API allows neither < nor >.
 PLACEHOLDER = "<PRE-SHARED-KEY>"
@@ -124,6 +124,11 @@ BLACKHOLES = "BGP announces only networks with a route: the routes of distance 2
 
 def indent(text: list[str], by: int) -> list[str]:
     return [" " * by + line for line in text]
+
+
+def wildcard(net: Net) -> str:
+    """Address and wildcard mask, as Cisco and Huawei write a network."""
+    return f"{net.network_address} {net.hostmask}"
 
 
 def clamp(seconds: int, allowed: Range) -> int:

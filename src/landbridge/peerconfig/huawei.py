@@ -18,8 +18,9 @@ from landbridge.peerconfig.device import (
     indent,
     lines,
     psk_line,
+    wildcard,
 )
-from landbridge.peerconfig.side import Identity, Net, Side
+from landbridge.peerconfig.side import Identity, Side
 
 _IKE_ENCRYPTION = {"aes-128": "aes-128", "aes-192": "aes-192", "aes-256": "aes-256", "3des": "3des"}
 _ESP_ENCRYPTION = _IKE_ENCRYPTION
@@ -150,7 +151,9 @@ def _bgp(side: Side) -> list[str]:
 
 
 def _by_policy(side: Side) -> list[str]:
-    rules = (f" rule permit ip source {_wild(pair.device)} destination {_wild(pair.gateway)}" for pair in side.pairs)
+    rules = (
+        f" rule permit ip source {wildcard(pair.device)} destination {wildcard(pair.gateway)}" for pair in side.pairs
+    )
     return [
         f"acl number {3000 + side.number % 1000}",
         *rules,
@@ -172,10 +175,6 @@ def _inner(side: Side) -> list[str]:
     if not side.probed or side.device_inner is None:
         return []
     return [f"interface LoopBack{side.number}", f" ip address {side.device_inner.ip} 255.255.255.255", " quit"]
-
-
-def _wild(net: Net) -> str:
-    return f"{net.network_address} {net.hostmask}"
 
 
 def _notes(side: Side) -> Iterator[str]:
