@@ -15,7 +15,13 @@ from landbridge.wire import body, parameters
 
 EXTENSIONS = "/landbridge/v1/"
 #: Reads that show who did what, or whether two connections have the same PSK.
-OF_ADMINS = {"list_audit_events", "check_vpn_connection"}
+OF_ADMINS = {
+    "list_audit_events",
+    "check_vpn_connection",
+    "check_vpn_connection_update",
+    "check_vgw_update",
+    "check_cgw_update",
+}
 
 
 def _calls(application: Any) -> list[tuple[str, str]]:

@@ -117,7 +117,7 @@ def test_a_change_of_what_is_being_deleted_is_425_and_the_document_names_every_s
     }
     refused = set()
     for route in table.TABLE:
-        if not route.operation.writes or route.method == "DELETE" or set(re.findall(r"{(\w+)}", route.path)) - set(ids):
+        if route.method in ("GET", "DELETE") or set(re.findall(r"{(\w+)}", route.path)) - set(ids):
             continue
         envelope = route.accepts[0] if route.accepts else ""
         answer = api.send(route.method, route.path.format(**ids), {envelope: {}} if envelope else {})
@@ -193,9 +193,8 @@ def test_the_answer_to_too_many_requests_says_how_long_to_wait(document: Any):
 def test_a_create_leads_to_all_that_its_id_is_good_for(document: Any):
     made = document["paths"]["/v5/{project_id}/customer-gateways"]["post"]["responses"]["201"]["links"]
     ends = {"project_id": "$request.path.project_id", "customer_gateway_id": "$response.body#/customer_gateway/id"}
-    assert made == {
-        name: {"operationId": name, "parameters": ends} for name in ("show_cgw", "update_cgw", "delete_cgw")
-    }
+    names = ("show_cgw", "update_cgw", "check_cgw_update", "delete_cgw")
+    assert made == {name: {"operationId": name, "parameters": ends} for name in names}
 
 
 @pytest.mark.parametrize(

@@ -130,6 +130,56 @@ def test_a_check_creates_nothing(ours: Cli):
     assert len(_rows(ours("connection", "list").out)) == 1
 
 
+DRY_RUNS = [
+    (("connection", "update", "hq-branch", "--name", "other"), [["name", "hq-branch", "other"]], "The tunnel does not"),
+    (
+        ("connection", "update", "hq-branch", "--pfs", "group21", "--peer-subnet", "172.16.8.0/24,172.16.9.0/24"),
+        [
+            ["peer_subnets", "192.168.44.0/24", "172.16.8.0/24, 172.16.9.0/24"],
+            ["ipsecpolicy.pfs", "group15", "group21"],
+        ],
+        "CHILD_SAs (phase 2) are negotiated anew.",
+    ),
+    (("connection", "update", "hq-branch", "--ike-version", "v2"), [], "no field differs from what is stored"),
+    (
+        ("gateway", "update", "hq", "--local-subnet", "10.0.9.0/24"),
+        [["local_subnets", "10.0.0.0/24", "10.0.9.0/24"]],
+        "",
+    ),
+    (
+        ("customer-gateway", "update", "branch", "--name", "berlin"),
+        [["name", "branch", "berlin"]],
+        "nothing is changed yet",
+    ),
+]
+
+
+def test_a_dry_run_of_an_update_says_what_would_change_and_changes_nothing(ours: Cli):
+    ours.pair()
+    shows = [("connection", "hq-branch"), ("gateway", "hq"), ("customer-gateway", "branch")]
+    before = [ours(kind, "show", name).out for kind, name in shows]
+    for words, rows, says in DRY_RUNS:
+        ran = ours(*words, "--dry-run", "--wait") if words[0] == "connection" else ours(*words, "--dry-run")
+        assert _rows(ran.out) == rows
+        assert says in ran.err
+        found = ours(*words, "--dry-run", "-o", "json").document["check"]
+        assert [one["field"] for one in found["changes"]] == [row[0] for row in rows]
+    keyed = ours("connection", "update", "hq-branch", "--psk-file", "-", "--dry-run", stdin="Another-Horse-8")
+    assert _rows(keyed.out) == [["psk", "", ""]]
+    assert "tried beside the tunnel" in keyed.err
+    keyed = ours(
+        "connection", "update", "hq-branch", "--psk-file", "-", "--replace-tunnel", "--dry-run", stdin="Another-Horse-8"
+    )
+    assert "negotiated anew: the tunnel of connection hq-branch" in keyed.err
+    bad = ours("connection", "update", "hq-branch", "--peer-subnet", "10.0.0.5/24", "--dry-run", ends=5).err
+    assert "peer_subnets[0] (--peer-subnet): " in bad
+    assert (
+        "--dry-run without --flavor"
+        in ours("gateway", "update", "hq", "--flavor", "Professional2", "--dry-run", ends=2).err
+    )
+    assert [ours(kind, "show", name).out for kind, name in shows] == before
+
+
 @pytest.mark.parametrize(("given", "ends"), [("name", 0), ("id", 0), ("ID", 0), ("prefix", 0), ("three", 3), ("x", 3)])
 def test_a_resource_has_its_name_its_id_and_the_first_digits_of_its_id(ours: Cli, given: str, ends: int):
     made = ours("customer-gateway", "create", "--name", "branch", "--address", "198.51.100.2").out.strip()

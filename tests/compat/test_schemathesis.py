@@ -22,8 +22,8 @@ from schemathesis.engine import events
 pytestmark = pytest.mark.timeout(600)
 #: Requests of one operation that are made at random; those that try one thing at a time come besides.
 EXAMPLES = 3
-#: It succeeds when it finds what is wrong.
-CHECK = "check_vpn_connection"
+#: They succeed when they find what is wrong.
+CHECKED = ("check_vpn_connection", "check_vpn_connection_update", "check_vgw_update", "check_cgw_update")
 #: Each has the fields of another operation, where they are tried one at a time.
 ALIKE = (
     "batch_create_vpn_connection",
@@ -167,11 +167,14 @@ def _config(api: Any) -> schemathesis.Config:
                 "stateful": {"generation": {"max-examples": 2}},
             },
             "operations": [
-                {
-                    "include-operation-id": CHECK,
-                    "phases": {"coverage": {"enabled": False}},
-                    "checks": {"negative_data_rejection": {"enabled": False}},
-                },
+                *(
+                    {
+                        "include-operation-id": name,
+                        "phases": {"coverage": {"enabled": False}},
+                        "checks": {"negative_data_rejection": {"enabled": False}},
+                    }
+                    for name in CHECKED
+                ),
                 *({"include-operation-id": name, "phases": {"coverage": {"enabled": False}}} for name in ALIKE),
             ],
             "checks": {

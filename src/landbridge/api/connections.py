@@ -6,7 +6,7 @@ from landbridge import model
 from landbridge.api import routes
 from landbridge.model import allowed_values
 from landbridge.operations import connection_lists, connections
-from landbridge.wire import body, connection_requests, parameters, simulations
+from landbridge.wire import body, connection_requests, parameters, simulations, update_checks
 from landbridge.wire import connections as wire_connections
 from landbridge.wire import shapes as wire_shapes
 
@@ -51,6 +51,24 @@ def _batch_warnings(made: list[connections.ChangedConnection]) -> tuple[model.Wa
     )
 
 
+_parse_update = routes.parse_body(
+    connection_requests.UpdateConnection,
+    "vpn_connection",
+    lambda incoming, given: model.ConnectionUpdateRequest(
+        connection_id=incoming.path["vpn_connection_id"],
+        change=given.request(),
+        replaces_tunnel=incoming.query["landbridge_psk"] == "replace",
+    ),
+)
+_PSK_EFFECT = (
+    parameters.choice(
+        "landbridge_psk",
+        "the effect of a new psk on a tunnel that is up. prove (default): the service tries the key beside the tunnel, and the"
+        " tunnel stays up if the device refuses the key. replace: the service ends the tunnel and negotiates a new one (an"
+        " extension of ours)",
+        ("prove", "replace"),
+    ),
+)
 ROUTES = (
     routes.Route(
         operation=connections.create,
@@ -124,29 +142,28 @@ ROUTES = (
         path="/v5/{project_id}/vpn-connection/{vpn_connection_id}",
         summary="Change a connection: what is absent stays, also inside the policies",
         success=200,
-        parse=routes.parse_body(
-            connection_requests.UpdateConnection,
-            "vpn_connection",
-            lambda incoming, given: model.ConnectionUpdateRequest(
-                connection_id=incoming.path["vpn_connection_id"],
-                change=given.request(),
-                replaces_tunnel=incoming.query["landbridge_psk"] == "replace",
-            ),
-        ),
+        parse=_parse_update,
         render=lambda one: {"vpn_connection": wire_connections.connection(one.connection)},
         answer=wire_connections.OneConnection,
         accepts=("vpn_connection", connection_requests.UpdateConnection),
-        query=(
-            parameters.choice(
-                "landbridge_psk",
-                "the effect of a new psk on a tunnel that is up. prove (default): the service tries the key beside the tunnel, and the"
-                " tunnel stays up if the device refuses the key. replace: the service ends the tunnel and negotiates a new one (an"
-                " extension of ours)",
-                ("prove", "replace"),
-            ),
-        ),
+        query=_PSK_EFFECT,
         warnings=lambda one: one.warnings,
         etag=lambda one: one.etag,
+        versions=True,
+        deleting=True,
+    ),
+    routes.Route(
+        operation=connections.check_update,
+        method="POST",
+        path="/landbridge/v1/{project_id}/vpn-connections/{vpn_connection_id}/check",
+        summary="Check an update without making it: what would change, what that does to the tunnel, all violations and new warnings (an extension of"
+        " ours)",
+        success=200,
+        parse=_parse_update,
+        render=lambda found: {"check": update_checks.check(found, wire_connections.connection)},
+        answer=update_checks.OneUpdateCheck,
+        accepts=("vpn_connection", connection_requests.UpdateConnection),
+        query=_PSK_EFFECT,
         versions=True,
         deleting=True,
     ),

@@ -3,7 +3,7 @@
 from landbridge import model
 from landbridge.api import routes
 from landbridge.operations import customer_gateways
-from landbridge.wire import body, parameters
+from landbridge.wire import body, parameters, update_checks
 from landbridge.wire import customer_gateways as wire_customer_gateways
 from landbridge.wire import shapes as wire_shapes
 
@@ -20,6 +20,13 @@ def _list(incoming: routes.Incoming) -> body.Parsed[model.CustomerGatewayListReq
     return body.Parsed(request)
 
 
+_parse_update = routes.parse_body(
+    wire_customer_gateways.UpdateCustomerGateway,
+    "customer_gateway",
+    lambda incoming, given: model.CustomerGatewayUpdateRequest(
+        customer_gateway_id=incoming.path["customer_gateway_id"], change=given.request()
+    ),
+)
 ROUTES = (
     routes.Route(
         operation=customer_gateways.create,
@@ -66,16 +73,22 @@ ROUTES = (
         path="/v5/{project_id}/customer-gateways/{customer_gateway_id}",
         summary="Change a customer gateway's name or CA certificate; what is left out stays",
         success=200,
-        parse=routes.parse_body(
-            wire_customer_gateways.UpdateCustomerGateway,
-            "customer_gateway",
-            lambda incoming, given: model.CustomerGatewayUpdateRequest(
-                customer_gateway_id=incoming.path["customer_gateway_id"], change=given.request()
-            ),
-        ),
+        parse=_parse_update,
         render=lambda one: {"customer_gateway": wire_customer_gateways.customer_gateway(one)},
         answer=wire_customer_gateways.OneCustomerGateway,
         etag=customer_gateways.etag,
+        accepts=("customer_gateway", wire_customer_gateways.UpdateCustomerGateway),
+        versions=True,
+    ),
+    routes.Route(
+        operation=customer_gateways.check_update,
+        method="POST",
+        path="/landbridge/v1/{project_id}/customer-gateways/{customer_gateway_id}/check",
+        summary="Check an update without making it: what would change, and all violations (an extension of ours)",
+        success=200,
+        parse=_parse_update,
+        render=lambda found: {"check": update_checks.check(found, wire_customer_gateways.customer_gateway)},
+        answer=update_checks.OneUpdateCheck,
         accepts=("customer_gateway", wire_customer_gateways.UpdateCustomerGateway),
         versions=True,
     ),

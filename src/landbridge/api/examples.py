@@ -1,5 +1,6 @@
 """Examples of answers for the OpenAPI document: results of operations, rendered as the service renders them."""
 
+import dataclasses
 import json
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -346,6 +347,18 @@ RESULTS: dict[str, Any] = dict(
             connection_lists.ConnectionPage(connections=[_shown_connection], next_marker=_LATER, total=2),
         ),
         _result(connections.update, connections.ChangedConnection(connection=_connection)),
+        _result(
+            connections.check_update,
+            model.Checked(
+                disturbed=((_CONNECTION, "vpn-1655"),),
+                effect="CHILD_SAs (phase 2) are negotiated anew. The IKE_SA (phase 1) stays.",
+                tunnel_effect="child",
+                before=_connection,
+                after=dataclasses.replace(
+                    _connection, ipsec_policy=dataclasses.replace(_connection.ipsec_policy, pfs="group20")
+                ),
+            ),
+        ),
         _result(connections.reset, None),
         _result(connections.list_sas, connections.ConnectionDiagnosis(connection=_connection, status=_up, warnings=())),
         _result(
@@ -371,6 +384,10 @@ RESULTS: dict[str, Any] = dict(
         _result(gateways.show, _shown_gateway),
         _result(gateways.list_all, [_shown_gateway]),
         _result(gateway_updates.update, _shown_gateway),
+        _result(
+            gateway_updates.check,
+            model.Checked(before=_gateway, after=dataclasses.replace(_gateway, name="vpngw-berlin")),
+        ),
         _result(gateway_updates.change_flavor, _shown_gateway),
         _result(
             gateways.diagnose,
@@ -392,6 +409,10 @@ RESULTS: dict[str, Any] = dict(
             customer_gateways.CustomerGatewayPage(customer_gateways=[_peer], next_marker=None, total=1),
         ),
         _result(customer_gateways.update, _peer),
+        _result(
+            customer_gateways.check_update,
+            model.Checked(before=_peer, after=dataclasses.replace(_peer, name="cgw-berlin")),
+        ),
         _result(monitors.create, _monitor),
         _result(monitors.show, _monitor),
         _result(monitors.list_all, [_monitor]),

@@ -5,7 +5,7 @@ from typing import Any
 from landbridge import model
 from landbridge.api import routes
 from landbridge.operations import gateway_updates, gateway_upgrades, gateways, routing_tables
-from landbridge.wire import body, gateway_diagnoses, gateway_jobs, parameters, shapes
+from landbridge.wire import body, gateway_diagnoses, gateway_jobs, parameters, shapes, update_checks
 from landbridge.wire import gateways as wire_gateways
 from landbridge.wire import routing_tables as wire_routing_tables
 
@@ -61,6 +61,11 @@ def _routing_table(table: routing_tables.RoutingTablePage) -> dict[str, Any]:
     }
 
 
+_parse_update = routes.parse_body(
+    wire_gateways.UpdateGateway,
+    "vpn_gateway",
+    lambda incoming, given: model.GatewayUpdateRequest(gateway_id=incoming.path["vgw_id"], change=given.change()),
+)
 ROUTES = (
     routes.Route(
         operation=gateways.create,
@@ -181,18 +186,28 @@ ROUTES = (
         path="/v5/{project_id}/vpn-gateways/{vgw_id}",
         summary="Change a VPN gateway: what is left out stays. Another EIP moves the connections that are on it",
         success=200,
-        parse=routes.parse_body(
-            wire_gateways.UpdateGateway,
-            "vpn_gateway",
-            lambda incoming, given: model.GatewayUpdateRequest(
-                gateway_id=incoming.path["vgw_id"], change=given.change()
-            ),
-        ),
+        parse=_parse_update,
         render=lambda one: {"vpn_gateway": _gateway(one)},
         answer=wire_gateways.OneGateway,
         accepts=("vpn_gateway", wire_gateways.UpdateGateway),
         warnings=lambda one: one.warnings,
         etag=lambda one: one.etag,
+        versions=True,
+        deleting=True,
+    ),
+    routes.Route(
+        operation=gateway_updates.check,
+        method="POST",
+        path="/landbridge/v1/{project_id}/vpn-gateways/{vgw_id}/check",
+        summary="Check an update without making it: what would change, the connections whose tunnels would be negotiated anew, all violations and warnings"
+        " (an extension of ours)",
+        success=200,
+        parse=_parse_update,
+        render=lambda found: {
+            "check": update_checks.check(found, lambda one: wire_gateways.gateway(one, None, (0, 0)))
+        },
+        answer=update_checks.OneUpdateCheck,
+        accepts=("vpn_gateway", wire_gateways.UpdateGateway),
         versions=True,
         deleting=True,
     ),

@@ -39,6 +39,8 @@ P=$endpoint/v5/$project_id; H="X-Auth-Token: $token"
 5. `GET` the connection until its `status` is `ACTIVE`. When it is `DOWN` or `ERROR`,
    `GET $endpoint/landbridge/v1/$project_id/vpn-connections/{id}/diagnosis` says why, what to change, and the line of evidence.
    `GET $endpoint/landbridge/v1/$project_id/vpn-connections?status=DOWN` lists all that is down, with its cause.
+6. `PUT $P/vpn-connection/{id}` changes it. `POST $endpoint/landbridge/v1/$project_id/vpn-connections/{id}/check` accepts the same body and stores
+   nothing: the answer has each field that would change, and what the change does to the tunnel. VPN gateways and customer gateways have a check too.
 
 Delete in the other order. A resource that another one needs is not deleted, and the answer names who needs it.
 

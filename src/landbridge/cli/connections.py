@@ -137,18 +137,22 @@ def _check_create(run: remote.Run, **given: Any) -> None:
 @click.option(
     "--replace-tunnel", is_flag=True, help="With a new PSK: negotiate anew at once (default: prove the key first)."
 )
+@crud.DRY_RUN
 @remote.WAIT
 @remote.TIMEOUT
-def _update(run: remote.Run, name: str, replace_tunnel: bool, wait: bool, timeout: float, **given: Any) -> None:
+def _update(
+    run: remote.Run, name: str, replace_tunnel: bool, dry_run: bool, wait: bool, timeout: float, **given: Any
+) -> None:
     """Change a connection. What no flag names stays as it is, inside the policies too.
 
-    A list, such as the peer subnets, is replaced.
+    A list, such as the peer subnets, is replaced. With `--dry-run` the output has each field that would change, and standard error says what that does to the
+    tunnel.
     """
     connection_id = run.find(CONNECTION, name)
     body = _body(run, _SHARED, may_ask=False, **given)
     psk = "replace" if replace_tunnel else None
-    changed = crud.update(run, CONNECTION, connection_id, body, _SHARED, landbridge_psk=psk)
-    if wait:
+    changed = crud.update(run, CONNECTION, connection_id, body, _SHARED, dry_run=dry_run, landbridge_psk=psk)
+    if wait and changed:
         waiting.for_active(run.api, changed["name"], CONNECTION.statuses, connection_id, timeout)
 
 
@@ -238,8 +242,6 @@ def _check(run: remote.Run, body: dict[str, Any]) -> None:
     answer = crud.send(run, "POST", path, {CONNECTION.envelope: body}, CREATE)
     found = answer["check"]
     run.show_fields(answer, crud.flat({key: found[key] for key in ("vpn_connection", "device") if key in found}))
-    for each in found["warnings"]:
-        output.say(f"warning: {each['field']}: {each['message']}")
+    crud.warn(found)
     if not found["valid"]:
-        details = tuple((each["field"], each["message"]) for each in found["details"])
-        raise fields.explained(failures.Refused("a create would be refused", details), CREATE)
+        raise crud.refused("a create would be refused", found, CREATE)

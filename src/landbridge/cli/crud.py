@@ -3,11 +3,15 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import click
+
 from landbridge.cli import fields as bodies
 from landbridge.cli import remote
 from landbridge.cli.fields import Field
 from landbridge.client import failures, output, waiting
 from landbridge.client.resources import Kind
+
+DRY_RUN = click.option("--dry-run", is_flag=True, help="Print what would change, and change nothing.")
 
 
 def create(run: remote.Run, kind: Kind, body: dict[str, Any], fields: Sequence[Field]) -> dict[str, Any]:
@@ -28,17 +32,53 @@ def update(
     resource_id: str,
     body: dict[str, Any],
     fields: Sequence[Field],
+    *,
+    dry_run: bool = False,
     **query: object,
-) -> dict[str, Any]:
-    """Changes the fields of the body, and no other. Raises Usage when there are none."""
+) -> dict[str, Any] | None:
+    """Changes the fields of the body, and no other; returns the resource. With `dry_run`, prints what would change. Raises Usage when there are none."""
     if not body:
         raise failures.Usage(f"nothing to change: give {', '.join(field.flag for field in fields[:3])} … or --file")
+    if dry_run:
+        _check_update(run, kind, resource_id, body, fields, **query)
+        return None
     answer = send(run, "PUT", run.api.v5(kind.path, resource_id), {kind.envelope: body}, fields, **query)
     if run.form != "table":
         output.document(answer, run.form)
     changed: dict[str, Any] = answer[kind.envelope]
     output.say(f"updated {kind.title} {changed['name']}")
     return changed
+
+
+def _check_update(
+    run: remote.Run, kind: Kind, resource_id: str, body: dict[str, Any], fields: Sequence[Field], **query: object
+) -> None:
+    """Prints the result of a check. Raises Refused when an update would be refused."""
+    path = run.api.ours(kind.statuses or kind.path, resource_id, "check")
+    answer = send(run, "POST", path, {kind.envelope: body}, fields, **query)
+    found = answer["check"]
+    shown = [(one["field"], _inline(one.get("before")), _inline(one.get("after"))) for one in found["changes"]]
+    run.show(answer, ("FIELD", "BEFORE", "AFTER"), lambda: shown)
+    warn(found)
+    if not found["valid"]:
+        raise refused("an update would be refused", found, fields)
+    output.say("nothing is changed yet" if found["changes"] else "no field differs from what is stored")
+    if "effect" in found:
+        output.say(found["effect"])
+    for each in found["disturbed"]:
+        output.say(f"negotiated anew: the tunnel of connection {each['name']} ({each['id']})")
+
+
+def warn(check: Mapping[str, Any]) -> None:
+    """Prints the warnings of a check."""
+    for each in check["warnings"]:
+        output.say(f"warning: {each['field']}: {each['message']}")
+
+
+def refused(what: str, check: Mapping[str, Any], fields: Sequence[Field]) -> failures.Refused:
+    """The refusal that a check foretells, with the flag of each wrong field."""
+    details = tuple((each["field"], each["message"]) for each in check["details"])
+    return bodies.explained(failures.Refused(what, details), fields)
 
 
 def send(
@@ -78,12 +118,15 @@ def flat(value: object, prefix: str = "") -> list[tuple[str, output.Cell]]:
         pairs = (flat(each, f"{prefix}.{name}" if prefix else name) for name, each in value.items())
         return [pair for some in pairs for pair in some]
     if isinstance(value, list):
-        texts = [_inline(each) for each in value]
-        return [(prefix, ", ".join(texts))]
+        return [(prefix, _inline(value))]
     return [(prefix, value if isinstance(value, (str, int, bool)) or value is None else str(value))]
 
 
 def _inline(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, list):
+        return ", ".join(map(_inline, value))
     if isinstance(value, Mapping):
         if set(value) == {"key", "value"}:
             return f"{value['key']}={value['value']}"

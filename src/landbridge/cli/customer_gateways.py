@@ -85,12 +85,15 @@ def _create(
 @fields.options(_UPDATE)
 @_CERTIFICATE
 @fields.FILE
-def _update(run: remote.Run, name: str, ca_certificate: str | None, file: str | None, **given: Any) -> None:
+@crud.DRY_RUN
+def _update(
+    run: remote.Run, name: str, ca_certificate: str | None, file: str | None, dry_run: bool, **given: Any
+) -> None:
     """Change the name or the CA certificate of a customer gateway."""
     body = fields.body(_UPDATE, given, file, CUSTOMER_GATEWAY.envelope)
     if ca_certificate:
         body["ca_certificate"] = {"content": fields.read_text(ca_certificate)}
-    crud.update(run, CUSTOMER_GATEWAY, run.find(CUSTOMER_GATEWAY, name), body, _UPDATE)
+    crud.update(run, CUSTOMER_GATEWAY, run.find(CUSTOMER_GATEWAY, name), body, _UPDATE, dry_run=dry_run)
 
 
 @customer_gateway.command("delete")

@@ -6,7 +6,7 @@ import click
 
 from landbridge.cli import crud, fields, remote
 from landbridge.cli.fields import Field
-from landbridge.client import output, resources, waiting
+from landbridge.client import failures, output, resources, waiting
 from landbridge.client.output import Id, Moment
 from landbridge.client.resources import GATEWAY
 
@@ -116,15 +116,26 @@ def _create(run: remote.Run, file: str | None, wait: bool, timeout: float, **giv
 @fields.options(UPDATE)
 @click.option("--flavor", metavar="FLAVOR", help="Another flavor; alone.")
 @fields.FILE
+@crud.DRY_RUN
 @remote.WAIT
 @remote.TIMEOUT
 def _update(
-    run: remote.Run, name: str, flavor: str | None, file: str | None, wait: bool, timeout: float, **given: Any
+    run: remote.Run,
+    name: str,
+    flavor: str | None,
+    file: str | None,
+    dry_run: bool,
+    wait: bool,
+    timeout: float,
+    **given: Any,
 ) -> None:
     """Change a VPN gateway. What no flag names stays as it is.
 
-    `--local-subnet` replaces all local subnets.
+    `--local-subnet` replaces all local subnets. With `--dry-run` the output has each field that would change, and standard error names the connections whose
+    tunnels would be negotiated anew.
     """
+    if dry_run and flavor:
+        raise failures.Usage("--dry-run: a change of the flavor has no check (wanted: --dry-run without --flavor)")
     gateway_id = run.find(GATEWAY, name)
     body = fields.body(UPDATE, given, file, GATEWAY.envelope)
     if flavor:
@@ -132,8 +143,8 @@ def _update(
         crud.send(run, "POST", path, {GATEWAY.envelope: {"flavor": flavor}}, ())
         output.say(f"{name} has flavor {flavor}")
     if body or not flavor:
-        crud.update(run, GATEWAY, gateway_id, body, UPDATE)
-    if wait:
+        crud.update(run, GATEWAY, gateway_id, body, UPDATE, dry_run=dry_run)
+    if wait and not dry_run:
         waiting.for_active(run.api, name, GATEWAY.statuses, gateway_id, timeout)
 
 

@@ -96,6 +96,7 @@ async def _present(visit: Visit) -> changes.Present:
         fields=fields,
         intro="Its address, its identity and its ASN cannot be changed: another one needs another customer gateway. No tunnel changes.",
         draft=draft,
+        check=operations.check_update,
         update=operations.update,
     )
 

@@ -1,7 +1,7 @@
 """What rules find in a request: a violation refuses it, a warning goes with its success."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 #: What a change does to a tunnel. `none`: nothing; `applied`: only what is beside its SAs changes; `child`: its CHILD_SAs are negotiated anew; `ike`: its IKE_SA
 #: and all its CHILD_SAs are.
@@ -45,14 +45,19 @@ class Warning:  # noqa: A001 -- `model.Warning`, as an API calls what goes with 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
     """What a create or a change would do. `violations`: why it would be refused; then the others are empty. `disturbed`: id and name of
-    each connection whose tunnel would be negotiated anew. `effect`: what the change does to the tunnel of a
-    connection, in sentences; empty for other resources.
+    each connection whose tunnel would be negotiated anew. `tunnel_effect`, `effect`: what the change does to the tunnel of a
+    connection, the latter in sentences; empty for other resources. `before`, `after`: the resource as it is and as a change would
+    make it. `rekeys`: whether a change brings another pre-shared key.
     """
 
     violations: tuple[Violation, ...] = ()
     warnings: tuple[Warning, ...] = ()
     disturbed: tuple[tuple[str, str], ...] = ()
     effect: str = ""
+    tunnel_effect: TunnelEffect | None = None
+    before: Any = None
+    after: Any = None
+    rekeys: bool = False
 
 
 def is_at(field: str, path: str) -> bool:

@@ -356,7 +356,8 @@ def check_update(tx: Transaction, call: Call, request: model.ConnectionUpdateReq
     except errors.Invalid as error:
         return model.Checked(violations=tuple(error.violations))
     was, made = plan.row.connection, plan.made
-    effect = _effect(tx, call, plan)
+    resets = plan.rekeys and request.replaces_tunnel
+    effect: model.TunnelEffect = "ike" if resets else _effect(tx, call, plan)
     seen = plan.row.observation
     is_up = seen is not None and bool(seen.children)
     before = rules.warnings(was, call.service.abilities)
@@ -364,6 +365,10 @@ def check_update(tx: Transaction, call: Call, request: model.ConnectionUpdateReq
         warnings=tuple(one for one in rules.warnings(made, call.service.abilities) if one not in before),
         disturbed=((made.id, made.name),) if is_up and effect in ("child", "ike") else (),
         effect=tunnel_effect.text(effect, rekeys=plan.rekeys),
+        tunnel_effect=effect,
+        before=was,
+        after=made,
+        rekeys=plan.rekeys,
     )
 
 

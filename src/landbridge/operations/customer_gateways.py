@@ -87,15 +87,32 @@ def used_by(tx: Transaction, call: Call, request: model.CustomerGatewayRef) -> U
 @operation("update_cgw", "admin", "write")
 def update(tx: Transaction, call: Call, request: model.CustomerGatewayUpdateRequest) -> model.CustomerGateway:
     """No tunnel depends on the fields that can change."""
-    before, change = _find(tx, call, request.customer_gateway_id), request.change
-    versions.check_match(call.if_match, lambda: etag(before))
-    facts = _facts(tx, call, change)
-    call.refuse(rules.check_update(change, before, facts))
-    after = rules.update(change, before, facts, ids.generate(call.time_after(before.updated_at)))
+    before, after = _plan_update(tx, call, request)
     if after != before:
         resources.rewrite(tx, resources.CUSTOMER_GATEWAY, after)
         call.audit(tx, update.name, after.id)
     return after
+
+
+@operation("check_cgw_update", "admin", "read")
+def check_update(tx: Transaction, call: Call, request: model.CustomerGatewayUpdateRequest) -> model.Checked:
+    """What the update would do. It writes nothing."""
+    try:
+        before, after = _plan_update(tx, call, request)
+    except errors.Invalid as error:
+        return model.Checked(violations=tuple(error.violations))
+    return model.Checked(before=before, after=after)
+
+
+def _plan_update(
+    tx: Transaction, call: Call, request: model.CustomerGatewayUpdateRequest
+) -> tuple[model.CustomerGateway, model.CustomerGateway]:
+    """The customer gateway before and after the update. Raises Changed when `If-Match` names another version, Invalid."""
+    before, change = _find(tx, call, request.customer_gateway_id), request.change
+    versions.check_match(call.if_match, lambda: etag(before))
+    facts = _facts(tx, call, change)
+    call.refuse(rules.check_update(change, before, facts))
+    return before, rules.update(change, before, facts, ids.generate(call.time_after(before.updated_at)))
 
 
 @operation("list_cgws", "reader", "long read")

@@ -44,7 +44,7 @@ def check(tx: Transaction, call: Call, request: model.GatewayUpdateRequest) -> m
     except errors.Invalid as error:
         return model.Checked(violations=tuple(error.violations))
     disturbed = tuple((after.id, after.name) for _, after, _ in plan.changed)
-    return model.Checked(warnings=plan.warnings, disturbed=disturbed)
+    return model.Checked(warnings=plan.warnings, disturbed=disturbed, before=plan.row.gateway, after=plan.made)
 
 
 def _plan(tx: Transaction, call: Call, request: model.GatewayUpdateRequest) -> _Plan:

@@ -1,0 +1,75 @@
+"""The answer to a check of an update (an extension of ours): what would change, field by field, and what that does to tunnels."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, get_args
+
+from pydantic import Field
+
+from landbridge import model
+from landbridge.wire import errors, schema, shapes
+
+#: Fields that an update generates.
+_GENERATED = frozenset({"updated_at", "ca_certificate.id"})
+
+
+class ChangedField(schema.Answer):
+    """A field that would have another value."""
+
+    field: str = Field(description="with dots, such as ikepolicy.dh_group; a list is one field")
+    before: Any = Field(None, description="absent when the resource does not have it, and of psk")
+    after: Any = Field(None, description="absent when the resource would not have it, and of psk")
+
+
+class Disturbed(schema.Answer):
+    """A connection whose tunnel would be negotiated anew."""
+
+    id: str
+    name: str
+
+
+class UpdateCheckAnswer(schema.Answer):
+    """The result of an update with this body. The check stores nothing."""
+
+    valid: bool = Field(description="whether an update would succeed now")
+    details: list[errors.Detail] = Field(description="all violations, as in the error of an update")
+    warnings: list[errors.Detail] = Field(description="what the change brings and refuses nothing")
+    changes: list[ChangedField] = Field(description="empty when no field differs, and when the update is not valid")
+    tunnel_effect: str | None = schema.listed(
+        get_args(model.TunnelEffect),
+        "only of a connection. none: nothing changes; applied: only what is beside the SAs, such as routes; child: its CHILD_SAs are negotiated anew;"
+        " ike: its IKE_SA and all its CHILD_SAs",
+    )
+    effect: str | None = Field(None, description="the same in sentences")
+    disturbed: list[Disturbed] = Field(
+        description="connections whose tunnels would be negotiated anew; of a connection, itself while its tunnel is up"
+    )
+
+
+class OneUpdateCheck(schema.Answer):
+    check: UpdateCheckAnswer
+    request_id: str
+
+
+def check(found: model.Checked, render: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+    """`render`: a resource as its GET has it."""
+    changes = []
+    if found.before is not None:
+        changes = list(_changes(render(found.before), render(found.after), ""))
+    return shapes.without_none(
+        valid=not found.violations,
+        details=[{"field": each.field, "message": each.message} for each in found.violations],
+        warnings=[{"field": each.field, "message": each.text} for each in found.warnings],
+        changes=[*changes, *([{"field": "psk"}] if found.rekeys else [])],
+        tunnel_effect=found.tunnel_effect,
+        effect=found.effect or None,
+        disturbed=[{"id": id_, "name": name} for id_, name in found.disturbed],
+    )
+
+
+def _changes(before: dict[str, Any], after: dict[str, Any], prefix: str) -> Iterator[dict[str, Any]]:
+    for name in dict.fromkeys((*before, *after)):
+        field, was, now = prefix + name, before.get(name), after.get(name)
+        if isinstance(was, dict) or isinstance(now, dict):
+            yield from _changes(was or {}, now or {}, f"{field}.")
+        elif was != now and field not in _GENERATED:
+            yield shapes.without_none(field=field, before=was, after=now)
