@@ -35,7 +35,7 @@ ABOUT: Mapping[str, tuple[str, str]] = {
     "test_soak": ("static, policy, bgp", "strongSwan, BIRD"),
     "test_tunnels": ("static, policy", "strongSwan"),
 }
-_STYLE = re.compile(r"policy-template|static|policy|bgp")
+_STYLE = re.compile(r"\b(policy-template|static|policy|bgp)\b")
 _HEAD = """\
 # Tests in virtual machines
 

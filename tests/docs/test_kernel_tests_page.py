@@ -11,6 +11,7 @@ JUNIT = """\
 <testsuites><testsuite>
 <testcase classname="tests.kernel.test_libreswan" name="test_x[policy-v2]" time="61.6" />
 <testcase classname="tests.kernel.test_bgp" name="test_y" time="0.2"><failure message="lost | more&#10;lines">…</failure></testcase>
+<testcase classname="tests.kernel.test_soak" name="test_z[`ikepolicy.dpd` and back]" time="9" />
 </testsuite></testsuites>
 """
 
@@ -36,9 +37,10 @@ def test_a_run_replaces_the_rows_of_what_ran(tmp_path: Path):
     assert [(row.test, row.style, row.device, row.result, row.seconds) for row in found] == [
         ("test_libreswan::test_x[policy-v2]", "policy", "Libreswan", "pass", 62),
         ("test_bgp::test_y", "bgp, static", "BIRD, FRR", "failure: lost / more lines", 0),
+        ("test_soak::test_z[`ikepolicy.dpd` and back]", "static, policy, bgp", "strongSwan, BIRD", "pass", 9),
         ("scenario ikev2/net2net-psk", "static", "strongSwan", "pass", 31),
     ]
     before = {row.test: row for row in found}
     page = kernel_tests_page.render(before)
     assert kernel_tests_page.read(page) == before
-    assert "2 of 3 passed" in page
+    assert "3 of 4 passed" in page
