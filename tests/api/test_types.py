@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 RIGHT = """
 from landbridge import model
 from landbridge.api import routes
-from landbridge.operations import connections
+from landbridge.operations import connection_updates, connections
 from landbridge.wire import body
 
 def _ref(incoming: routes.Incoming) -> body.Parsed[model.ConnectionRef]:
@@ -67,7 +67,7 @@ def test_mypy_accepts_a_route_that_fits_its_operation(tmp_path: Path):
         ),
         pytest.param(
             "connections.show",
-            "connections.update",
+            "connection_updates.update",
             'expected "Callable[[Incoming], Parsed[ConnectionUpdateRequest]]"',
             id="parse-of-an-update",
         ),

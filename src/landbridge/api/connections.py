@@ -5,7 +5,7 @@ import dataclasses
 from landbridge import model
 from landbridge.api import routes
 from landbridge.model import allowed_values
-from landbridge.operations import connection_lists, connections
+from landbridge.operations import connection_lists, connection_updates, connections
 from landbridge.wire import body, connection_requests, parameters, simulations, update_checks
 from landbridge.wire import connections as wire_connections
 from landbridge.wire import shapes as wire_shapes
@@ -137,7 +137,7 @@ ROUTES = (
         ),
     ),
     routes.Route(
-        operation=connections.update,
+        operation=connection_updates.update,
         method="PUT",
         path="/v5/{project_id}/vpn-connection/{vpn_connection_id}",
         summary="Change a connection: what is absent stays, also inside the policies",
@@ -153,7 +153,7 @@ ROUTES = (
         deleting=True,
     ),
     routes.Route(
-        operation=connections.check_update,
+        operation=connection_updates.check,
         method="POST",
         path="/landbridge/v1/{project_id}/vpn-connections/{vpn_connection_id}/check",
         summary="Check an update without making it: what would change, what that does to the tunnel, all violations and new warnings (an extension of"

@@ -14,6 +14,7 @@ from landbridge.operations import (
     audit,
     connection_checks,
     connection_lists,
+    connection_updates,
     connections,
     customer_gateways,
     gateway_certificates,
@@ -346,9 +347,9 @@ RESULTS: dict[str, Any] = dict(
             connection_lists.list_page,
             connection_lists.ConnectionPage(connections=[_shown_connection], next_marker=_LATER, total=2),
         ),
-        _result(connections.update, connections.ChangedConnection(connection=_connection)),
+        _result(connection_updates.update, connections.ChangedConnection(connection=_connection)),
         _result(
-            connections.check_update,
+            connection_updates.check,
             model.Checked(
                 disturbed=((_CONNECTION, "vpn-1655"),),
                 effect="CHILD_SAs (phase 2) are negotiated anew. The IKE_SA (phase 1) stays.",

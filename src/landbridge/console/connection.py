@@ -12,6 +12,7 @@ from landbridge.console.visit import Answered, Moved, Visit
 from landbridge.model.negotiation import Proposal
 from landbridge.model.samples import RINGS, RingName, SeriesRequest
 from landbridge.operations import (
+    connection_updates,
     connections,
     customer_gateways,
     gateways,
@@ -215,8 +216,8 @@ async def _present(visit: Visit) -> changes.Present:
         fields=fields,
         intro="No other tunnel changes. Check says what a change does to this one.",
         draft=draft,
-        check=connections.check_update,
-        update=connections.update,
+        check=connection_updates.check,
+        update=connection_updates.update,
     )
 
 

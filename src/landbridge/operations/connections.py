@@ -1,17 +1,15 @@
-"""Connections: create, show, update, reset, delete, and their diagnosis; the state that the simulated engine shows."""
+"""Connections: create, show, reset, delete, and their diagnosis; the state that the simulated engine shows. `connection_updates` changes them."""
 
 import dataclasses
 from dataclasses import dataclass
 
 from landbridge import errors, model
-from landbridge.model import traffic_selectors
 from landbridge.operations import idempotency, ids, quotas, related, versions
 from landbridge.operations import monitors as monitor_operations
 from landbridge.operations.call import Call
 from landbridge.operations.operation import operation
 from landbridge.rules import connection as rules
-from landbridge.rules import connection_update as update_rules
-from landbridge.rules import fields, tunnel, tunnel_effect
+from landbridge.rules import fields, tunnel
 from landbridge.status import connection as status
 from landbridge.status import gateway as gateway_status
 from landbridge.store import (
@@ -78,10 +76,10 @@ class ConnectionDiagnosis:
 @operation("create_vpn_connection", "admin", "write")
 def create(tx: Transaction, call: Call, request: model.ConnectionRequest) -> ChangedConnection:
     made = idempotency.once(tx, call, create.name, codec.connection, lambda: _create(tx, call, request))
-    return _changed(call, made)
+    return changed(call, made)
 
 
-def _changed(call: Call, made: model.Connection, generation: int = 1) -> ChangedConnection:
+def changed(call: Call, made: model.Connection, generation: int = 1) -> ChangedConnection:
     return ChangedConnection(connection=made, generation=generation, abilities=call.service.abilities)
 
 
@@ -89,7 +87,7 @@ def _changed(call: Call, made: model.Connection, generation: int = 1) -> Changed
 def create_batch(tx: Transaction, call: Call, request: model.ConnectionBatchRequest) -> list[ChangedConnection]:
     """Creates all connections of the batch, or none. The rules check each connection beside those before it."""
     made = idempotency.once(tx, call, create_batch.name, codec.connections, lambda: _create_all(tx, call, request))
-    return [_changed(call, one) for one in made]
+    return [changed(call, one) for one in made]
 
 
 def _create_all(tx: Transaction, call: Call, request: model.ConnectionBatchRequest) -> list[model.Connection]:
@@ -161,9 +159,9 @@ def _create(tx: Transaction, call: Call, request: model.ConnectionRequest) -> mo
         gateway_seq=row.seq,
         customer_gateway_seq=prepared.customer_gateway_seq,
         identity=prepared.identity,
-        tunnel_block=_block(connection),
+        tunnel_block=block(connection),
         if_id=row.next_if_id,
-        psk=_sealed_psk(call, request, connection),
+        psk=sealed_psk(call, request, connection),
     )
     gateways.count_up(tx, row.seq)
     tags.add(tx, call.project_id, "vpn-connection", connection.id, connection.tags)
@@ -173,7 +171,7 @@ def _create(tx: Transaction, call: Call, request: model.ConnectionRequest) -> mo
     return connection
 
 
-def _block(connection: model.Connection) -> int | None:
+def block(connection: model.Connection) -> int | None:
     return tunnel.block_of(connection.tunnel_local_address) if connection.tunnel_local_address else None
 
 
@@ -198,12 +196,12 @@ def _with_neighbours(
     blocks: tuple[int, ...],
 ) -> rules.Facts:
     """The facts, with the other connections of the gateway that may clash with the requested connection."""
-    near = _neighbours(tx, row, facts, identity, blocks)
-    other_key = _other_key(tx, call, row, request, facts) if rules.picks_key_by_address(request, facts) else None
+    near = neighbours(tx, row, facts, identity, blocks)
+    other_key = find_other_key(tx, call, row, request, facts) if rules.picks_key_by_address(request, facts) else None
     return dataclasses.replace(facts, neighbours=near, other_key=other_key)
 
 
-def _neighbours(
+def neighbours(
     tx: Transaction, row: gateways.GatewayRow, facts: rules.Facts, identity: str, blocks: tuple[int, ...]
 ) -> tuple[model.Neighbour, ...]:
     """The connections of the gateway that may clash with the requested one."""
@@ -211,7 +209,7 @@ def _neighbours(
     return connections.neighbours(tx, row.seq, peer_id, identity, blocks)
 
 
-def _other_key(
+def find_other_key(
     tx: Transaction,
     call: Call,
     row: gateways.GatewayRow,
@@ -234,7 +232,7 @@ def _other_key(
     return None
 
 
-def _sealed_psk(call: Call, request: model.ConnectionRequest, connection: model.Connection) -> bytes | None:
+def sealed_psk(call: Call, request: model.ConnectionRequest, connection: model.Connection) -> bytes | None:
     """None for a GM connection, which authenticates by certificates: its PSK is not stored."""
     if request.psk is None or connection.ike_policy.authentication_method != "pre-share":
         return None
@@ -303,89 +301,7 @@ list_sas = dataclasses.replace(diagnose, name="list_connection_ipsec_sa")
 show_log = dataclasses.replace(diagnose, name="show_vpn_connection_log")
 
 
-@operation("update_vpn_connection", "admin", "write")
-def update(tx: Transaction, call: Call, request: model.ConnectionUpdateRequest) -> ChangedConnection:
-    """Writes only when the request changes something. A new PSK is proved beside the tunnel that is up (docs/decisions/0043)."""
-    plan = _plan_update(tx, call, request)
-    row, merged, made, rekeys = plan.row, plan.merged, plan.made, plan.rekeys
-    bumps_generation = rekeys or update_rules.bumps_generation(row.connection, made)
-    if not bumps_generation and made == row.connection:
-        return _changed(call, row.connection, row.generation)
-    made = dataclasses.replace(made, updated_at=call.time_after(row.connection.updated_at))
-    connections.change(
-        tx,
-        made,
-        identity=rules.identity(merged, plan.facts),
-        tunnel_block=_block(made),
-        psk=_sealed_psk(call, merged, made) if rekeys else connections.psk(tx, made.id),
-        bumps_generation=bumps_generation,
-    )
-    resets = rekeys and request.replaces_tunnel
-    if resets:
-        connections.reset(tx, made, call.now)
-    call.audit(tx, update.name, made.id)
-    return _changed(call, made, row.generation + bumps_generation + resets)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Update:
-    """What an update would write. `rekeys`: whether the PSK changes."""
-
-    row: connections.ConnectionRow
-    merged: model.ConnectionRequest
-    facts: rules.Facts
-    made: model.Connection
-    rekeys: bool
-
-
-def _plan_update(tx: Transaction, call: Call, request: model.ConnectionUpdateRequest) -> _Update:
-    row, change = _changeable(tx, call, request.connection_id), request.change
-    present = psk(tx, call, row.connection)
-    merged, facts = _merge(tx, call, row.connection, change, present)
-    call.refuse(update_rules.check(change, row.connection, merged, facts))
-    made = update_rules.complete(merged, facts, row.connection)
-    rekeys = merged.psk != present and made.ike_policy.authentication_method == "pre-share"
-    return _Update(row=row, merged=merged, facts=facts, made=made, rekeys=rekeys)
-
-
-@operation("check_vpn_connection_update", "admin", "read")
-def check_update(tx: Transaction, call: Call, request: model.ConnectionUpdateRequest) -> model.Checked:
-    """What the update would do. It writes nothing. Only a tunnel that is up is disturbed."""
-    try:
-        plan = _plan_update(tx, call, request)
-    except errors.Invalid as error:
-        return model.Checked(violations=tuple(error.violations))
-    was, made = plan.row.connection, plan.made
-    resets = plan.rekeys and request.replaces_tunnel
-    effect: model.TunnelEffect = "ike" if resets else _effect(tx, call, plan)
-    seen = plan.row.observation
-    is_up = seen is not None and bool(seen.children)
-    before = rules.warnings(was, call.service.abilities)
-    return model.Checked(
-        warnings=tuple(one for one in rules.warnings(made, call.service.abilities) if one not in before),
-        disturbed=((made.id, made.name),) if is_up and effect in ("child", "ike") else (),
-        effect=tunnel_effect.text(effect, rekeys=plan.rekeys),
-        tunnel_effect=effect,
-        before=was,
-        after=made,
-        rekeys=plan.rekeys,
-    )
-
-
-def _effect(tx: Transaction, call: Call, plan: _Update) -> model.TunnelEffect:
-    was, gateway, to = plan.row.connection, plan.facts.gateway, plan.facts.customer_gateway
-    peer = customer_gateways.find(tx, call.project_id, was.customer_gateway_id)
-    if gateway is None or peer is None or to is None:
-        raise RuntimeError("a connection without its ends")
-    network = call.service.site.network(gateway.gateway.network_id or "")
-    local = traffic_selectors.local_subnets(
-        gateway.gateway, network or model.Network(id=gateway.gateway.network_id or "")
-    )
-    moves = peer.address_for(was.style) != to.address_for(was.style)
-    return tunnel_effect.of(was, plan.made, moves=moves, local=local, plane=call.service.plane)
-
-
-def _changeable(tx: Transaction, call: Call, connection_id: str) -> connections.ConnectionRow:
+def changeable(tx: Transaction, call: Call, connection_id: str) -> connections.ConnectionRow:
     """Raises Changed when `If-Match` names another version, Deleting when the connection is being deleted."""
     row = _find_version(tx, call, connection_id)
     if row.deleting:
@@ -406,51 +322,10 @@ def psk(tx: Transaction, call: Call, connection: model.Connection) -> model.Secr
     return None if sealed is None else model.Secret(call.service.vault.open(sealed, connection.id).decode())
 
 
-def _merge(
-    tx: Transaction,
-    call: Call,
-    connection: model.Connection,
-    change: model.ConnectionRequest,
-    psk: model.Secret | None,
-) -> tuple[model.ConnectionRequest, rules.Facts]:
-    """The connection as it would be after the change, and the facts about it. The connection itself is not among its neighbours, and its
-    gateway counts as ACTIVE with room for it.
-    """
-    row, peer, _ = connections.ends(tx, call.project_id, connection.gateway_id, connection.customer_gateway_id)
-    if row is None:
-        raise RuntimeError("a connection without its gateway")
-    carrying = rules.GatewayFacts(gateway=row.gateway, status="ACTIVE", connections=0)
-    facts = rules.Facts(gateway=carrying, customer_gateway=peer)
-    present = model.ConnectionRequest(gateway_endpoint=connection.gateway_endpoint, style=connection.style)
-    merged = update_rules.merge(change, connection, psk, rules.sides(present, facts), row.gateway.local_subnets)
-    peer_id = fields.lower_id(merged.customer_gateway_id) or ""
-    if peer_id != connection.customer_gateway_id:
-        facts = dataclasses.replace(facts, customer_gateway=customer_gateways.find(tx, call.project_id, peer_id))
-    if _may_clash_by_psk(connection, merged, psk, facts):
-        other_key = _other_key(tx, call, row, merged, facts, connection.id)
-        facts = dataclasses.replace(facts, other_key=other_key)
-    blocks = rules.tunnel_blocks(merged, update_rules.generated(connection))
-    near = _neighbours(tx, row, facts, rules.identity(merged, facts), blocks)
-    return merged, dataclasses.replace(facts, neighbours=tuple(one for one in near if one.id != connection.id))
-
-
-def _may_clash_by_psk(
-    before: model.Connection, merged: model.ConnectionRequest, psk: model.Secret | None, facts: rules.Facts
-) -> bool:
-    """Whether the update can make the connection clash with the PSK of another one. An update may keep a clash that was there before."""
-    same = (
-        rules.did_pick_by_address(before)
-        and merged.psk == psk
-        and facts.customer_gateway is not None
-        and facts.customer_gateway.id == before.customer_gateway_id
-    )
-    return rules.picks_key_by_address(merged, facts) and not same
-
-
 @operation("reset_vpn_connection", "admin", "write")
 def reset(tx: Transaction, call: Call, request: model.ConnectionRef) -> None:
     """Asks the engine to end the connection's SAs and to negotiate them anew. No other connection changes."""
-    row = _changeable(tx, call, request.connection_id)
+    row = changeable(tx, call, request.connection_id)
     connections.reset(tx, row.connection, call.now)
     call.audit(tx, reset.name, row.connection.id)
 
