@@ -36,7 +36,7 @@ protocol bgp {name} {{
 class Bird:
     """A BIRD in a namespace of a device. `routes`: what it announces. `link`: the interface of the session; empty: the device is a hop away,
     and `through` is the interface of its routes. `others`: (address, peer, link) of further sessions with the same gateway: the
-    first session is `hq`, and these are `hq1` and on.
+    first session is `hq`, and these are `hq1` and on. `more` is a part of the first session alone.
     """
 
     namespace: str
@@ -95,11 +95,11 @@ class Bird:
             kind="direct" if self.link else "multihop",
             bfd_times=self.bfd_times,
         )
-        sessions = ((self.address, self.peer, self.link), *self.others)
-        text += "".join(self._session(f"hq{number or ''}", *ends) for number, ends in enumerate(sessions))
+        text += self._session("hq", self.address, self.peer, self.link, self.more)
+        text += "".join(self._session(f"hq{number}", *ends, more="") for number, ends in enumerate(self.others, 1))
         (self.folder / "bird.conf").write_text(text)
 
-    def _session(self, name: str, address: str, peer: str, link: str) -> str:
+    def _session(self, name: str, address: str, peer: str, link: str, more: str) -> str:
         return _SESSION.format(
             name=name,
             address=address,
@@ -108,7 +108,7 @@ class Bird:
             peer_asn=self.peer_asn,
             path=f'direct; interface "{link}";' if link else "multihop 2;",
             hold_time=self.hold_time,
-            more=self.more,
+            more=more,
             channel=self.channel,
         )
 
