@@ -4,27 +4,16 @@ The first rule that finds a cause decides, so that a cause comes before its cons
 device named or accepted before. The inferences were tested with strongSwan and Libreswan as devices (`make diagnose-bench`).
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterator
 
 from landbridge import model
 from landbridge.model import allowed_values, negotiation
-from landbridge.model.connection import IkeVersion
 from landbridge.model.negotiation import Identity
-from landbridge.status import proposals, rule_context, silence_causes
+from landbridge.status import proposals, refusal_causes, rule_context, silence_causes
 from landbridge.status.rule_context import NEVER, AttemptView, Context
 
-#: A device that ends a tunnel within this time after it came up did not accept it.
-AT_ONCE = timedelta(seconds=10)
-#: What the reason adds after a refused rekey.
-OLD_KEYS = "the tunnel keeps its present keys until their lifetime ends"
-#: The longest time between a fact and its consequence.
-SAME_MOMENT = timedelta(seconds=1)
-#: Notifies that ask for another try and do not refuse.
-PASSING = frozenset({"COOKIE", "TEMPORARY_FAILURE", "CHILD_SA_NOT_FOUND", "REDIRECT"})
 #: Types of ids that a connection can have.
 SETTABLE = frozenset(allowed_values.ID_TYPES.values)
-_OTHER_VERSION: Mapping[IkeVersion, IkeVersion] = {"v1": "v2", "v2": "v1"}
 _OTHER_MODE = {"main": "aggressive", "aggressive": "main"}
 
 Rule = Callable[[Context, AttemptView], Iterator[model.Cause]]
@@ -145,14 +134,9 @@ def _address(context: Context, view: AttemptView) -> Iterator[model.Cause]:
         elif attempt.peer_address and context.peer_address and attempt.peer_address != context.peer_address:
             yield unknown_peer(context, view)
         else:
-            theirs = attempt.ike_version or _OTHER_VERSION[policy.version]
+            theirs = attempt.ike_version or refusal_causes.OTHER_VERSION[policy.version]
             if theirs != policy.version:
-                yield _version(context, view, fact, theirs)
-
-
-def _version(context: Context, view: AttemptView, fact: negotiation.Fact, theirs: IkeVersion) -> model.Cause:
-    ours = context.connection.ike_policy.version
-    return rule_context.cause("ike_version_mismatch", context, view, fact, ours=ours, theirs=theirs)
+                yield refusal_causes.version_mismatch(context, view, fact, theirs)
 
 
 def wrong_endpoint(context: Context, view: AttemptView, *, is_certain: bool = True) -> model.Cause:
@@ -181,7 +165,9 @@ def _proposal(context: Context, view: AttemptView) -> Iterator[model.Cause]:
             differs=found.differs,
             side="device" if found.only_device else "either",
             remedy=found.remedy,
-            detail=OLD_KEYS if fact.phase == 2 and view.attempt.within_sa and context.seen.children else None,
+            detail=refusal_causes.OLD_KEYS
+            if fact.phase == 2 and view.attempt.within_sa and context.seen.children
+            else None,
         )
 
 
@@ -226,189 +212,12 @@ def _undecryptable(context: Context, view: AttemptView) -> Iterator[model.Cause]
             )
 
 
-# -- what the device refused ------------------------------------------------------------------------------------------
-
-
-def _refused(context: Context, view: AttemptView) -> Iterator[model.Cause]:
-    refusals = [one for one in view.of(negotiation.Refusal) if not _is_passing(one)]
-    for fact in refusals[-1:]:
-        if fact.sender == "us":
-            yield _unknown(context, view, fact)
-        elif fact.phase == 2 or _was_up(view, fact):
-            yield from _refused_phase_2(context, view, fact)
-        else:
-            yield from _refused_phase_1(context, view, fact)
-
-
-def _is_passing(fact: negotiation.Refusal) -> bool:
-    """Whether the notify asks for another try. A refusal of ours with INVALID_KE_PAYLOAD names the group that the device must use."""
-    return fact.notify in PASSING or (fact.sender == "us" and fact.notify == "INVALID_KE_PAYLOAD")
-
-
-def _was_up(view: AttemptView, fact: negotiation.Refusal) -> bool:
-    """Whether phase 1 was up before the refusal. In IKEv1 a notify is the same for both phases."""
-    ups = view.all_of(negotiation.Established)
-    return any(one.at <= fact.at for one in ups) and fact.notify != "AUTHENTICATION_FAILED"
-
-
-def _refused_phase_2(context: Context, view: AttemptView, fact: negotiation.Refusal) -> Iterator[model.Cause]:
-    if fact.notify in {"NO_PROPOSAL_CHOSEN", "INVALID_KE_PAYLOAD"}:
-        ours = proposals.of_phase(context.connection, 2)
-        knows_groups = view.is_v1 or view.attempt.within_sa
-        is_rekey = not view.is_v1 and _near(
-            context, fact, negotiation.RekeyFailed
-        )  # the rest fitted when the SA was made
-        yield rule_context.cause(
-            "esp_proposal_mismatch",
-            context,
-            view,
-            fact,
-            ours=proposals.text(ours, 2, with_groups=knows_groups),
-            theirs=fact.data,
-            differs=("pfs",) if fact.data or is_rekey else (),
-            detail=OLD_KEYS if is_rekey and context.seen.children else None,
-        )
-    elif fact.notify in {"TS_UNACCEPTABLE", "INVALID_ID_INFORMATION", "SINGLE_PAIR_REQUIRED"}:
-        yield rule_context.cause("selectors_mismatch", context, view, fact, ours=rule_context.pairs(context))
-    else:
-        yield _unknown(context, view, fact)
-
-
-def _refused_phase_1(context: Context, view: AttemptView, fact: negotiation.Refusal) -> Iterator[model.Cause]:
-    if fact.notify == "NO_PROPOSAL_CHOSEN":
-        yield from _refused_first_message(context, view, fact)
-    elif fact.notify == "INVALID_KE_PAYLOAD":
-        yield from _refused_key_exchange(context, view, fact)
-    elif fact.notify == "AUTHENTICATION_FAILED":
-        yield from _refused_identity(context, view, fact)
-    elif fact.notify == "INVALID_ID_INFORMATION":
-        yield rule_context.cause("local_id_mismatch", context, view, fact, ours=str(context.local_id))
-    elif fact.notify == "UNREAD" and view.by_device:
-        yield from _refused_unread(context, view, fact)
-    elif fact.notify == "PAYLOAD_MALFORMED" and view.is_v1:
-        yield rule_context.cause("psk_mismatch", context, view, fact)
-    elif fact.notify == "INVALID_MAJOR_VERSION":
-        yield _version(context, view, fact, _OTHER_VERSION[context.connection.ike_policy.version])
-    else:
-        yield _unknown(context, view, fact)
-
-
-def _refused_first_message(context: Context, view: AttemptView, fact: negotiation.Refusal) -> Iterator[model.Cause]:
-    """A device sends the same notify when it has no connection for us, or one of the other IKE version."""
-    ours = proposals.text(proposals.of_phase(context.connection, 1), 1)
-    version = context.connection.ike_policy.version
-    yield rule_context.cause("ike_proposal_mismatch", context, view, fact, is_certain=False, ours=ours)
-    yield rule_context.cause("ike_version_mismatch", context, view, fact, is_certain=False, ours=version)
-    yield rule_context.cause("no_connection_on_device", context, view, fact, is_certain=False)
-
-
-def _refused_key_exchange(context: Context, view: AttemptView, fact: negotiation.Refusal) -> Iterator[model.Cause]:
-    """In IKEv1 strongSwan sends this notify when it has no key for the ids."""
-    if view.is_v1:
-        yield rule_context.cause("psk_missing_on_device", context, view, fact)
-        return
-    ours = context.connection.ike_policy.dh_group
-    yield rule_context.cause(
-        "ike_proposal_mismatch", context, view, fact, ours=ours, theirs=fact.data, differs=("dh_group",)
-    )
-
-
-def _refused_unread(context: Context, view: AttemptView, fact: negotiation.Refusal) -> Iterator[model.Cause]:
-    """IKEv1 aggressive mode. Our message has our id and the hash. The device checks our id, and whether it has a key for it, before it can
-    encrypt a refusal.
-    """
-    if fact.data == "plain":
-        yield rule_context.cause("local_id_mismatch", context, view, fact, is_certain=False, ours=str(context.local_id))
-        yield rule_context.cause("psk_missing_on_device", context, view, fact, is_certain=False)
-    else:
-        yield rule_context.cause("psk_mismatch", context, view, fact)
-
-
-def _refused_identity(context: Context, view: AttemptView, fact: negotiation.Refusal) -> Iterator[model.Cause]:
-    """In IKEv1 a device checks our id before the key, and sends other notifies about the key."""
-    mine, theirs = str(context.local_id), str(context.peer_id)
-    if view.by_device and view.up_at != NEVER and fact.at - view.up_at <= AT_ONCE:
-        yield from _refused_when_up(context, view, fact)
-    elif view.is_v1:
-        mode = context.connection.ike_policy.negotiation_mode
-        yield rule_context.cause("local_id_mismatch", context, view, fact, is_certain=False, ours=mine)
-        yield rule_context.cause("ike_mode_mismatch", context, view, fact, is_certain=False, ours=mode)
-        yield rule_context.cause(
-            "authentication_method_mismatch", context, view, fact, is_certain=False, ours="pre-shared key"
-        )
-    else:
-        yield rule_context.cause("identity_or_psk_refused", context, view, fact, is_certain=False)
-        yield rule_context.cause("psk_mismatch", context, view, fact, is_certain=False)
-        yield rule_context.cause("local_id_mismatch", context, view, fact, is_certain=False, ours=mine)
-        yield rule_context.cause("peer_id_mismatch", context, view, fact, is_certain=False, ours=theirs)
-
-
-def _refused_when_up(context: Context, view: AttemptView, fact: negotiation.Refusal) -> Iterator[model.Cause]:
-    """The device began, and its key was right. So it refused our id or our authentication method. If its own messages named our id, it
-    refused the method. A tunnel that stayed up before shows that the device accepted both: it was changed since then, and its key may be
-    a new one.
-    """
-    has_named_us = any(
-        isinstance(one, negotiation.Message) and one.sender == "device" and "IDr" in one.payloads
-        for attempt in context.attempts
-        if attempt.began_by == "device"
-        for one in attempt.facts
-    )
-    was_accepted = _stayed_up(context, before=view.up_at)
-    if was_accepted:
-        yield rule_context.cause("psk_mismatch", context, view, fact, is_certain=False)
-    if not has_named_us:
-        yield rule_context.cause("local_id_mismatch", context, view, fact, is_certain=False, ours=str(context.local_id))
-    method, is_certain = "pre-shared key", has_named_us and not was_accepted
-    yield rule_context.cause("authentication_method_mismatch", context, view, fact, is_certain=is_certain, ours=method)
-
-
-def _stayed_up(context: Context, *, before: datetime) -> bool:
-    """Whether a tunnel of this configuration came up earlier, and the device did not refuse it at once."""
-    facts = [one for attempt in context.attempts for one in attempt.facts]
-    refused = [one.at for one in facts if isinstance(one, negotiation.Refusal) and one.sender == "device"]
-    return any(
-        not any(timedelta(0) <= at - one.at <= AT_ONCE for at in refused)
-        for one in facts
-        if isinstance(one, negotiation.Established) and one.phase == 2 and one.at < before
-    )
-
-
-def _unknown(
-    context: Context, view: AttemptView, fact: negotiation.Refusal | negotiation.Unknown | None
-) -> model.Cause:
-    line = fact.line if fact else ""
-    notify = fact.notify if isinstance(fact, negotiation.Refusal) else ""
-    evidence = view.lines(*([fact] if fact else []))
-    quoted = line or notify or (evidence[-1].line if evidence else None)
-    return rule_context.cause(
-        "unknown_refusal", context, view, *([fact] if fact else []), is_certain=False, detail=quoted
-    )
-
-
-def _rekey(context: Context, view: AttemptView) -> Iterator[model.Cause]:
-    """A rekey that failed without a refusal. A refusal at the same time is more specific."""
-    for fact in view.of(negotiation.RekeyFailed)[-1:]:
-        if not _near(context, fact, negotiation.Refusal):
-            ours = proposals.text(proposals.of_phase(context.connection, fact.phase), fact.phase)
-            yield rule_context.cause("rekey_refused", context, view, fact, ours=ours)
-
-
-def _near(context: Context, fact: negotiation.Fact, kind: type[negotiation.Fact]) -> bool:
-    """Whether any attempt has a fact of this type at the same time."""
-    return any(
-        isinstance(one, kind) and abs(one.at - fact.at) <= SAME_MOMENT
-        for attempt in context.attempts
-        for one in attempt.facts
-    )
-
-
 # -- SAs that were up and ended ---------------------------------------------------------------------------------------
 
 
 def _ended_at_once(context: Context, view: AttemptView) -> Iterator[model.Cause]:
     for fact in view.of(negotiation.Deleted)[-1:]:
-        if fact.sender != "device" or view.up_at == NEVER or fact.at - view.up_at > AT_ONCE:
+        if fact.sender != "device" or view.up_at == NEVER or fact.at - view.up_at > refusal_causes.AT_ONCE:
             continue
         phases = {one.phase for one in view.all_of(negotiation.Established)}
         if view.is_v1 and phases == {1} and view.by_device:
@@ -425,20 +234,6 @@ def _deleted(context: Context, view: AttemptView) -> Iterator[model.Cause]:
             )
 
 
-# -- what no other rule explains --------------------------------------------------------------------------------------
-
-
-def _unread(context: Context, view: AttemptView) -> Iterator[model.Cause]:
-    """A refusal that no other rule explains."""
-    lines = [one for one in view.of(negotiation.Unknown) if one.is_refusal]
-    if lines:
-        yield _unknown(context, view, lines[-1])
-    elif view.attempt.outcome in {"refused_by_us", "refused_by_device"}:
-        yield _unknown(context, view, None)
-    elif view.attempt.outcome == "no_answer" and not view.by_device:
-        yield rule_context.cause("peer_dead" if view.attempt.within_sa else "no_answer", context, view)
-
-
 RULES: tuple[Rule, ...] = (
     _data_plane,
     _method,
@@ -451,13 +246,13 @@ RULES: tuple[Rule, ...] = (
     _selectors,
     _no_key,
     _undecryptable,
-    _refused,
-    _rekey,
+    refusal_causes.refused,
+    refusal_causes.rekey,
     _ended_at_once,
     silence_causes.not_sent,
     silence_causes.device_repeats,
     silence_causes.we_repeat,
     silence_causes.device_went_silent,
-    _unread,
+    refusal_causes.unread,
     _deleted,
 )

@@ -11,7 +11,15 @@ from typing import NamedTuple
 
 from landbridge import model
 from landbridge.model import negotiation
-from landbridge.status import attempt_causes, bgp_causes, cause_texts, echo_causes, probe_causes, rule_context
+from landbridge.status import (
+    attempt_causes,
+    bgp_causes,
+    cause_texts,
+    echo_causes,
+    probe_causes,
+    refusal_causes,
+    rule_context,
+)
 from landbridge.status.rule_context import AttemptView, Context
 
 #: A device that we refused may answer nothing. Its attempt explains our unanswered attempt when it is at most this much older.
@@ -167,7 +175,7 @@ def _again_and_again(context: Context) -> Iterator[model.Cause]:
         return
     now = max((context.seen_at or rule_context.NEVER, *(fact.at for fact in facts)))
     ups = [one.at for one in facts if isinstance(one, negotiation.Established)]
-    at_once = [one for one in ended if any(timedelta(0) <= one.at - up <= attempt_causes.AT_ONCE for up in ups)]
+    at_once = [one for one in ended if any(timedelta(0) <= one.at - up <= refusal_causes.AT_ONCE for up in ups)]
     for code, times, found in (
         ("duplicate_sa", 3, replaced),
         ("device_disconnects", 2, at_once),
