@@ -74,9 +74,10 @@ deb: $(VENV)/.ready ## the Debian package for the release of this machine, in bu
 serve: $(VENV)/.ready ## the service on 127.0.0.1:8700, with its data in ./landbridge-data
 	@$(BIN)/landbridge serve --data landbridge-data
 
-# Three workers for two processors (pytest-xdist), since tests also wait for timers. Each begins with a stretch of neighbouring tests, so that what
-# a module shares is mostly made once, and takes over tests of the others when it is done.
-PARALLEL := -n $(shell echo $$(( ($$(nproc) * 3 + 1) / 2 ))) --dist worksteal
+# Workers of pytest-xdist: more than processors, since tests also wait, for timers in `make unit`, for tunnels and servers too in `make test`. Each begins
+# with a stretch of neighbouring tests, so that what a module shares is mostly made once, and takes over tests of the others when it is done.
+unit: PARALLEL = -n $(shell echo $$(( ($$(nproc) * 3 + 1) / 2 ))) --dist worksteal
+test: PARALLEL = -n $(shell echo $$(( $$(nproc) * 2 ))) --dist worksteal
 
 # The folders of the tests are in memory when /dev/shm has a GiB free, so that thousands of commits do not wait for a disk. `make test` has them on the disk.
 IN_MEMORY = $(shell [ "$$(df -m --output=avail /dev/shm 2>/dev/null | tail -1)" -ge 1024 ] 2>/dev/null && echo PYTEST_DEBUG_TEMPROOT=/dev/shm)

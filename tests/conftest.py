@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import ipaddress
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -43,6 +44,9 @@ PATIENCE_SECONDS = 90.0
 PSK = "Correct-Horse-7"
 VPC = "0cf79a3f-6cf9-4d9c-a8df-d7ace626b0fa"
 
+
+#: Half of what a start of the service costs is its second process. Tests that need several say so.
+os.environ["LANDBRIDGE_PROCESSES"] = "1"
 
 hypothesis.settings.register_profile(
     "landbridge", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
@@ -441,7 +445,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     site = folder / "site.toml"
     endpoints = ipaddress.ip_network("198.19.16.0/22").hosts()
     site.write_text("".join(f'[[eip]]\nid = "{uuid.uuid4()}"\naddress = "{address}"\n' for address in endpoints))
-    running = Server(folder / "data", "--site", str(site))
+    running = Server(folder / "data", "--site", str(site), "--processes", "2")
     try:
         yield running.ready()
     finally:

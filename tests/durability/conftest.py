@@ -23,6 +23,7 @@ VPC = "0cf79a3f-6cf9-4d9c-a8df-d7ace626b0fa"
 RUN = "import os, signal, sys\n{beforehand}\nfrom landbridge.cli import main\nsys.exit(main.main())"
 #: For a server that has been altered beforehand: other processes than the first would not be.
 ALONE = ("--processes", "1")
+TWO = ("--processes", "2")
 MANY_CONNECTIONS = "os.environ['LANDBRIDGE_LIMITS_CONNECTIONS_PER_GATEWAY'] = '100000'"
 Answer = tuple[int, dict[str, Any]]
 
@@ -91,13 +92,13 @@ def nursery() -> Iterator["subprocess.Popen[str]"]:
 
 @pytest.fixture(scope="session")
 def start(nursery: "subprocess.Popen[str]", until: Any) -> Iterator[Callable[..., Server]]:
-    """Starts servers: `start(folder, *flags, beforehand="…")`. Each has a log in `logs`, or beside its folder."""
+    """Starts servers: `start(folder, *flags, beforehand="…")`. Each has two processes, and a log in `logs` or beside its folder."""
     started: list[Server] = []
 
     def start(folder: Path, *flags: str, beforehand: str = "", logs: Path | None = None) -> Server:
         log = (logs or folder.parent) / f"{folder.name}-{len(started)}.log"
         log.touch()
-        words = ["serve", "--data", str(folder), "--listen", "127.0.0.1:0", "--engine", "none", *flags]
+        words = ["serve", "--data", str(folder), "--listen", "127.0.0.1:0", "--engine", "none", *TWO, *flags]
         assert nursery.stdin is not None
         assert nursery.stdout is not None
         nursery.stdin.write(json.dumps([str(log), beforehand, words]) + "\n")

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.durability.conftest import ALONE, RUN, Server, peer, tunnel
+from tests.durability.conftest import ALONE, RUN, TWO, Server, peer, tunnel
 
 CALLERS = 8
 ROUNDS = 6
@@ -119,7 +119,7 @@ def traced(folder: Path, gateway: Any, tmp_path: Path, until: Any) -> Callable[[
             "127.0.0.1:0",
             "--engine",
             "none",
-            *(ALONE if beforehand else ()),
+            *(ALONE if beforehand else TWO),
         ]
         with log.open("w") as output, subprocess.Popen(command, stdout=output, stderr=output) as process:
             server = Server(folder, log, process.pid)

@@ -4,6 +4,7 @@
 """
 
 import contextlib
+import fcntl
 import gzip
 import hashlib
 import os
@@ -48,14 +49,23 @@ exec sleep infinity
 """
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder with this version and the next one."""
-    source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("packages")
-    for number in (upgrade.NOW, upgrade.NEXT):
-        upgrade.build_package(upgrade.another_version(source, number), out)
-    yield out
-    shutil.rmtree(out)  # hundreds of megabytes
+    """A folder with this version and the next one. The workers of pytest-xdist share it: the first that needs it builds, the last removes it."""
+    run = tmp_path_factory.getbasetemp()
+    run = run.parent if "PYTEST_XDIST_WORKER" in os.environ else run
+    out = run / "packages"
+    with (run / "packages.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not out.exists():
+            for number in (upgrade.NOW, upgrade.NEXT):
+                upgrade.build_package(upgrade.another_version(tmp_path_factory.mktemp("source"), number), run / "built")
+            (run / "built").rename(out)
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        yield out
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(out)  # hundreds of megabytes
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,14 @@
 """Tests inside the virtual machine of `make test-kernel`, where starting Python costs seconds: nothing heavy is imported here."""
 
+import os
 import secrets
 import subprocess
 from collections.abc import Callable, Iterator
 
 import pytest
+
+#: Half of what a start of the service costs is its second process. Installed services have as many as by default.
+os.environ["LANDBRIDGE_PROCESSES"] = "1"
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -33,7 +33,7 @@ class Lab:
     def build(cls) -> "Lab":
         with contextlib.ExitStack() as stack:
             world = stack.enter_context(sites.World())
-            service = stack.enter_context(demo.serving(world, **demo.STEADY))
+            service = stack.enter_context(demo.serving(world, **demo.STEADY, LANDBRIDGE_PROCESSES="2"))
             return cls(world, service, demo.build_tunnel(service, world), stack.pop_all())
 
     def is_whole(self) -> bool:
