@@ -80,6 +80,40 @@ def test_a_database_of_a_newer_version_is_refused_in_words(tmp_path: Path):
         Database(path)
 
 
+#: A schema and the content of a damaged database -> how the error names the row.
+DAMAGED = {
+    "connection": ("0012", "UPDATE connection SET spec = '{' WHERE id = 'b'", "spec of connection b"),
+    "customer_gateway": ("0007", "UPDATE customer_gateway SET spec = '' WHERE id = 'c'", "spec of customer_gateway c"),
+}
+
+
+@pytest.mark.parametrize(("schema", "damage", "named"), DAMAGED.values(), ids=DAMAGED)
+def test_a_row_that_is_not_json_is_named_and_nothing_is_migrated(tmp_path: Path, schema: str, damage: str, named: str):
+    path = tmp_path / "landbridge.db"
+    migrate.upgrade(path, schema)
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.executescript(BEFORE_0013.partition("INSERT INTO gateway_observation")[0] + damage)
+    before = _dump(path)
+    refusal = _refusal(path)
+    assert f"landbridge.db: was not migrated, and is as before: {named} is not JSON" in refusal
+    assert _dump(path) == before
+    [mend] = re.findall(r"with sqlite3: (UPDATE .*)\)$", refusal)
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(mend.replace("…", "{}"))
+    Database(path).close()
+
+
+def _dump(path: Path) -> list[str]:
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        return list(connection.iterdump())
+
+
+def _refusal(path: Path) -> str:
+    with pytest.raises(errors.ConfigError) as refused:
+        Database(path)
+    return str(refused.value)
+
+
 def test_monitors_of_connections_that_are_there_get_their_rows(tmp_path: Path):
     path = tmp_path / "landbridge.db"
     migrate.upgrade(path, "0002")

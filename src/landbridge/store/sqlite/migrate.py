@@ -6,11 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy
+import sqlalchemy.exc
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from landbridge import errors
+
+#: Tables whose `spec` migrations read with functions for JSON.
+_WITH_SPEC = ("connection", "customer_gateway")
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_TIMEOUT_SECONDS = 30
 
@@ -38,8 +43,24 @@ def upgrade(path: Path, version: str = "head", *, before: Callable[[], None] = l
                 before()
             config.attributes["connection"] = connection
             command.upgrade(config, version)
+    except sqlalchemy.exc.OperationalError:
+        _check_json(path, engine)
+        raise
     finally:
         engine.dispose()
+
+
+def _check_json(path: Path, engine: sqlalchemy.Engine) -> None:
+    """Raises ConfigError that names the first row whose JSON is malformed: SQLite's own error names none."""
+    with engine.connect() as connection:
+        for table in _WITH_SPEC:
+            query = f"SELECT id FROM {table} WHERE NOT json_valid(spec) LIMIT 1"  # noqa: S608 - tables of this file
+            if found := connection.exec_driver_sql(query).fetchone():
+                mend = f"UPDATE {table} SET spec = '…' WHERE id = '{found[0]}'"  # noqa: S608 - for the reader
+                raise errors.ConfigError(
+                    f"{path}: was not migrated, and is as before: spec of {table} {found[0]} is not JSON"
+                    f" (restore a backup; or write the JSON object of this row with sqlite3: {mend})"
+                )
 
 
 def head() -> str:
