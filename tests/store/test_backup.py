@@ -267,9 +267,11 @@ def test_a_migration_keeps_the_database_as_it_was(data: Path, before: str):
     assert _sound(data)
 
 
-def test_a_rotation_of_the_master_key_keeps_the_database_as_it_was(data: Path, before: str):
-    data_folder.rotate_master(folder.settings(data))
-    assert _read(_kept(data)) == (before, {"default"})
+def test_a_rotation_of_the_master_key_leaves_an_older_database_as_it_is(data: Path, before: str):
+    with pytest.raises(errors.ConfigError, match=f"has the schema {before} of an older version"):
+        data_folder.rotate_master(folder.settings(data))
+    assert _read(data / "landbridge.db") == (before, {"default"})
+    assert not _kept(data).exists()
 
 
 def test_a_database_that_cannot_be_kept_is_not_migrated(data: Path, before: str):

@@ -49,10 +49,19 @@ def is_there(path: Path) -> bool:
     return True
 
 
-def open_database(path: Path) -> sqlite.Database:
-    """Opens the database of the folder `path`. A migration keeps a copy of the old database. Raises ConfigError."""
+def open_database(path: Path, *, migrates: bool) -> sqlite.Database:
+    """Opens the database of the folder `path`. One with an older schema is migrated, and a copy of it is kept; where not `migrates`, it is refused.
+    Raises ConfigError.
+    """
     database = path / paths.DATABASE
-    return sqlite.Database(database, partial(backup.keep_older, database))
+    return sqlite.Database(database, partial(backup.keep_older if migrates else _refuse_older, database))
+
+
+def _refuse_older(database: Path) -> None:
+    raise errors.ConfigError(
+        f"{database}: has the schema {backup.schema(database)} of an older version: the service migrates it when this version starts it;"
+        " until then, use the command of the older version"
+    )
 
 
 @contextlib.contextmanager

@@ -27,14 +27,16 @@ class Data:
 
 @contextlib.contextmanager
 def open_data(settings: config.Settings, *, make: bool = True) -> Iterator[Data]:
-    """Makes the folder if need be, migrates the database and keeps a copy of it as it was, reads the master key. Raises ConfigError."""
+    """Opens the folder and reads the master key. `make` is for the service: it makes the folder if need be, migrates the database and keeps a copy of it as
+    it was. A command may run beside a service of an older version, so it migrates nothing. Raises ConfigError.
+    """
     path = folder.ensure(settings) if make else folder.find(settings)
     _check_complete(path)
     key = master_key.path_of(settings)
     master_key.finish_rotation(path, key)
     with folder.locked(path):
         safe = master_key.open_vault(key, path / paths.DATABASE)
-        database = folder.open_database(path)
+        database = folder.open_database(path, migrates=make)
         try:
             fingerprint_key = _read_fingerprint_key(database, safe, path)
             yield Data(path=path, database=database, vault=safe, fingerprint_key=fingerprint_key)

@@ -1,0 +1,68 @@
+"""The commands of a newer version on a data folder of an older one, whose service may run: none of them migrates the database."""
+
+import hashlib
+import shutil
+from pathlib import Path
+
+import pytest
+
+from landbridge import config, data_folder
+from landbridge.store.sqlite import backup, migrate
+from tests.cli.conftest import Cli
+
+FIXTURE = Path(__file__).parents[1] / "compatibility/2026-11-30-bgp"
+COMMANDS = [
+    "keys list",
+    "keys create --role operator",
+    "keys revoke x",
+    "keys rotate-master",
+    "projects list",
+    "projects create p",
+    "pause",
+    "resume",
+    "console",
+]
+
+
+@pytest.fixture
+def older(tmp_path: Path) -> Path:
+    folder = shutil.copytree(FIXTURE / "data", tmp_path / "data")
+    (folder / "master.key").chmod(0o600)
+    return folder
+
+
+def _content(folder: Path) -> dict[str, str]:
+    files = [path for path in folder.iterdir() if not path.name.endswith(("-shm", "-wal"))]
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_refuses_an_older_database_and_leaves_it_as_it_is(cli: Cli, older: Path, command: str):
+    before = _content(older)
+    err = cli(*command.split(), "--data", str(older), ends=1).err
+    schema = backup.schema(older / "landbridge.db")
+    assert err.startswith(f"landbridge: {older}/landbridge.db: has the schema {schema} of an older version")
+    assert err.count("\n") == 1
+    assert _content(older) == before
+
+
+def test_a_backup_of_an_older_database_is_one_of_the_older_version(cli: Cli, older: Path, tmp_path: Path):
+    before = _content(older)
+    cli("backup", str(tmp_path / "saved"), "--data", str(older))
+    assert _content(older) == before
+    assert backup.schema(tmp_path / "saved") == backup.schema(older / "landbridge.db")
+
+
+def test_what_a_restore_makes_has_the_schema_of_this_version(cli: Cli, older: Path, tmp_path: Path):
+    (tmp_path / "new").mkdir()
+    shutil.copy(older / "master.key", tmp_path / "new/master.key")
+    cli("restore", str(FIXTURE / "backup.db"), "--data", str(tmp_path / "new"))
+    assert backup.schema(tmp_path / "new/landbridge.db") == migrate.head()
+
+
+def test_the_service_migrates_it_and_then_every_command_works(cli: Cli, older: Path):
+    with data_folder.open_data(config.load({"data": str(older)}, {})):
+        pass
+    assert backup.schema(older / "landbridge.db") == migrate.head()
+    assert backup.older(older / "landbridge.db", migrate.head()).exists()
+    cli("keys", "list", "--data", str(older))
