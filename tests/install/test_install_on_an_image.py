@@ -202,6 +202,50 @@ def test_uninstalling_leaves_the_data_unless_it_is_told_to_purge(
     assert not (image / "etc/needrestart").exists()
 
 
+def test_units_find_the_files_of_gateways_in_one_folder(root: Path, landbridge: Run, tmp_path: Path):
+    text = (root / "etc/landbridge/landbridge.toml").read_text()
+    site = root / files.SITE.lstrip("/")
+    named = text.replace(files.SITE, str(site)).replace("[serve]", '[serve]\ndata = "/srv/landbridge"')
+    (tmp_path / "landbridge.toml").write_text(named)
+    refused = (
+        "landbridge: [serve] data: /srv/landbridge is not allowed with [engine] systemd = true (/var/lib/landbridge,"
+    )
+    for command in (
+        ("check-config", "--files-only"),
+        ("serve", "--listen", "127.0.0.1:0", "--data", str(tmp_path / "data")),
+    ):
+        done = landbridge(*command, "--config", str(tmp_path / "landbridge.toml"))
+        assert done.returncode == 1
+        assert (
+            refused.replace("/srv/landbridge", str(tmp_path / "data") if "serve" in command else "/srv/landbridge")
+            in done.stderr
+        )
+        assert done.stderr.count("\n") == 1
+
+
+def test_uninstalling_takes_down_the_tunnels_of_the_settings_folder_and_of_the_units_folder(
+    landbridge: Run, tmp_path: Path
+):
+    done = landbridge("uninstall", "--dry-run", "--data", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert f"take down the tunnels of {tmp_path}\ntake down the tunnels of {paths.DATA}\n" in done.stdout
+
+
+EXEC_STARTS = {
+    "{ path=/opt/x ; argv[]=/opt/x serve --config /etc/landbridge/landbridge.toml --data /var/lib/landbridge ; ignore_errors=no }": (
+        "/var/lib/landbridge"
+    ),
+    "{ path=/opt/x ; argv[]=/opt/x serve --data=/srv/a --config /etc/x ; ignore_errors=no }": "/srv/a",
+    "{ path=/opt/x ; argv[]=/opt/x serve --config /etc/x ; ignore_errors=no }": None,
+    "": None,
+}
+
+
+@pytest.mark.parametrize(("shown", "folder"), EXEC_STARTS.items())
+def test_the_command_line_of_the_unit_names_the_data_folder(shown: str, folder: str | None):
+    assert host.named_folder(shown) == folder
+
+
 def test_the_written_configuration_is_a_valid_one(root: Path, landbridge: Run, tmp_path: Path):
     text = (root / "etc/landbridge/landbridge.toml").read_text()
     (tmp_path / "landbridge.toml").write_text(text.replace(files.SITE, str(root / files.SITE.lstrip("/"))))

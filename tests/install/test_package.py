@@ -290,8 +290,8 @@ database.close()
 """
 
 
-def _write_database(machine: Machine, schema: str) -> None:
-    machine.does("python3", "-c", DATABASE, f"{paths.DATA}/{paths.DATABASE}", schema)
+def _write_database(machine: Machine, schema: str, folder: str = paths.DATA) -> None:
+    machine.does("python3", "-c", DATABASE, f"{folder}/{paths.DATABASE}", schema)
 
 
 def test_a_life_of_the_package(tmp_path: Path, packages: Path):
@@ -324,6 +324,17 @@ def test_a_life_of_the_package(tmp_path: Path, packages: Path):
         assert machine.does("dpkg", "--audit") == ""
 
         _write_database(machine, "0001")
+        configuration = machine.at(files.CONFIGURATION)
+        written = configuration.read_text()
+        configuration.write_text('[serve]\ndata = "/srv/a b"\n')
+        _write_database(machine, "9999", "/srv/a b")
+        done = machine.install(upgrade.NOW)
+        assert done.returncode != 0
+        assert f"/srv/a b/{paths.DATABASE} has the schema 9999 of a newer version" in done.stderr
+        assert machine.does("landbridge", "--version") == f"{upgrade.NEXT}\n"
+        configuration.write_text(written)
+        machine.does("rm", "-r", "/srv/a b")
+
         assert machine.install(upgrade.NOW).returncode == 0
         assert machine.does("landbridge", "--version") == f"{upgrade.NOW}\n"
 

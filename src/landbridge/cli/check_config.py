@@ -15,6 +15,8 @@ def check(settings: config.Settings, arguments: SimpleNamespace) -> None:
     site = site_file.find(settings)
     listener.resolve(settings.serve)
     listener.certificate(settings.serve)
+    if settings.serve.engine in local.STRONGSWAN:
+        local.check_units(settings)
     for group, key in config.names():
         print(f"[{group}] {key} = {getattr(getattr(settings, group), key)!r}")
     has = f"{counts.count(len(site.eips), 'EIP')}, {counts.count(len(site.networks), 'network')}"

@@ -1,5 +1,6 @@
 """`landbridge install` and `landbridge uninstall`."""
 
+import dataclasses
 import os
 from collections.abc import Sequence
 from functools import partial
@@ -14,21 +15,26 @@ from landbridge.install import files, host
 def install(_: config.Settings, arguments: SimpleNamespace) -> None:
     os.umask(0o022)  # a program is everybody's to run
     here = _host(arguments)
-    steps = host.plan_install(here, partial(data_folder.watch_migration, Path(paths.DATA)), dry_run=arguments.dry_run)
+    folder = host.data_folder(paths.DATA)
+    steps = host.plan_install(here, partial(data_folder.watch_migration, Path(folder)), dry_run=arguments.dry_run)
     _do(steps, arguments)
     if not steps:
         print("everything is in place")
     elif not arguments.dry_run:
-        print(f"installed; credentials: {paths.DATA}/{paths.CREDENTIALS}, inventory: {files.SITE}")
+        print(f"installed; credentials: {folder}/{paths.CREDENTIALS}, inventory: {files.SITE}")
 
 
 def uninstall(settings: config.Settings, arguments: SimpleNamespace) -> None:
     here = _host(arguments)
+    configured = settings.serve.data
+    # Each folder on which this program may have made tunnels: that of the service, that of the settings, and that of the units.
+    folders = dict.fromkeys((host.data_folder(configured), configured, paths.DATA)) if here.runs else ()
     _do(host.plan_stop(here), arguments)
-    if here.runs:
-        print("take down the tunnels")
+    for folder in folders:
+        print(f"take down the tunnels of {folder}")
         if not arguments.dry_run:
-            engine.stop_all(settings, lambda *_: True)
+            serve = dataclasses.replace(settings.serve, data=folder)
+            engine.stop_all(dataclasses.replace(settings, serve=serve), lambda *_: True)
     _do(host.plan_uninstall(here, purge=arguments.purge), arguments)
 
 

@@ -4,6 +4,7 @@ Engines are imported when they are asked for: a machine with another engine need
 """
 
 import logging
+import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -25,6 +26,7 @@ def make(settings: config.Settings, site: model.Site) -> base.Engine[Any, Any, A
         return None
     if settings.serve.engine == "simulated":
         return Simulated()
+    check_units(settings)
     from landbridge.engine.strongswan import daemon  # noqa: PLC0415
     from landbridge.engine.strongswan.engine import StrongSwan  # noqa: PLC0415
 
@@ -46,6 +48,16 @@ def make(settings: config.Settings, site: model.Site) -> base.Engine[Any, Any, A
         raise errors.ConfigError(
             f"this machine cannot carry tunnels: {error}. To use the API without tunnels: --engine simulated"
         ) from None
+
+
+def check_units(settings: config.Settings) -> None:
+    """Raises ConfigError where the daemons run in units, which find the files of a gateway in one data folder, and the settings name another one."""
+    named = settings.serve.data
+    if settings.engine.systemd and os.path.realpath(named) != os.path.realpath(paths.DATA):
+        raise errors.ConfigError(
+            f"[serve] data: {named} is not allowed with [engine] systemd = true ({paths.DATA}, the folder of the units: mount another disk there,"
+            " or make it a link)"
+        )
 
 
 def _echo_timings(chosen: config.Echo) -> Mapping[Any, Any]:

@@ -10,6 +10,7 @@ The Debian package's scripts take the same plans with the layout PACKAGE. There 
 
 import contextlib
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
@@ -79,6 +80,17 @@ def run(steps: Sequence[Step]) -> Iterator[str]:
             raise HostError(f"could not {step.text}: {output[-1] if output else error}") from None
         except (OSError, subprocess.SubprocessError) as error:
             raise HostError(f"could not {step.text}: {error}") from None
+
+
+def data_folder(configured: str) -> str:
+    """The data folder of this host's service: the one in the command line of its unit (`systemctl edit` may change it), else the one of its settings."""
+    return named_folder(_systemctl_says("show", "--property=ExecStart", "--value", files.SERVICE)) or configured
+
+
+def named_folder(command: str) -> str | None:
+    """The data folder that systemd shows in the command line of a unit."""
+    found = re.findall(r"\s--data[ =](\S+)", command)
+    return found[-1] if found else None
 
 
 def plan_install(host: Host, watch_migration: WatchMigration, *, dry_run: bool = False) -> list[Step]:
