@@ -166,7 +166,7 @@ class Api:
         body = {"id_value": f"198.18.{number // 250}.{number % 250 + 1}"} | fields
         return self.create("customer-gateways", "customer_gateway", {k: v for k, v in body.items() if v is not None})
 
-    def wish(self, gateway: Any, peer: Any, **fields: Any) -> dict[str, Any]:
+    def connection_body(self, gateway: Any, peer: Any, **fields: Any) -> dict[str, Any]:
         """The body of a sound connection from the gateway's first endpoint."""
         endpoint = gateway["eip1"]["id"] if "eip1" in gateway else gateway["access_private_ip_1"]
         body = {
@@ -180,7 +180,7 @@ class Api:
 
     def connection(self, gateway: Any, peer: Any = None, **fields: Any) -> Any:
         """A connection as its create answered."""
-        body = self.wish(gateway, peer or self.customer_gateway(), **fields)
+        body = self.connection_body(gateway, peer or self.customer_gateway(), **fields)
         return self.create("vpn-connection", "vpn_connection", body)
 
     def connection_as(self, connection_id: str, status: str) -> Any:

@@ -236,4 +236,4 @@ def test_the_list_of_gateways_keeps_its_filters(api: Any):
 def test_a_device_at_an_endpoint_of_the_gateway_itself_is_refused(api: Any):
     gateway = api.gateway()
     peer = api.customer_gateway(id_value=gateway["eip2"]["ip_address"])
-    assert "itself" in api.refused("vpn-connection", "vpn_connection", api.wish(gateway, peer))["cgw_id"]
+    assert "itself" in api.refused("vpn-connection", "vpn_connection", api.connection_body(gateway, peer))["cgw_id"]

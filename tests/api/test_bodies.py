@@ -21,7 +21,7 @@ def ours(shared_service: Any) -> Any:
 @pytest.fixture(scope="module")
 def sound(ours: Any) -> Any:
     """A request that lacks nothing."""
-    return ours.wish(ours.gateway(), ours.customer_gateway())
+    return ours.connection_body(ours.gateway(), ours.customer_gateway())
 
 
 @pytest.mark.parametrize(

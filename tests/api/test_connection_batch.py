@@ -22,7 +22,7 @@ def _refused(api: Any, bodies: Any) -> dict[str, str]:
 
 def test_all_are_made_in_their_order_and_come_up(api: Any):
     gateway, peer = api.gateway(), api.customer_gateway()
-    bodies = [api.wish(gateway, peer, vgw_ip=gateway[f"eip{n}"]["id"], name=f"n{n}") for n in (1, 2)]
+    bodies = [api.connection_body(gateway, peer, vgw_ip=gateway[f"eip{n}"]["id"], name=f"n{n}") for n in (1, 2)]
     answer = _send(api, bodies)
     assert answer.status_code == 201
     made = answer.json()["vpn_connections"]
@@ -38,7 +38,7 @@ def test_all_are_made_in_their_order_and_come_up(api: Any):
 def test_what_is_drawn_for_one_is_not_drawn_for_another(shared_service: Any):
     api = shared_service.api()
     gateway = api.gateway()
-    bodies = [api.wish(gateway, api.customer_gateway()) for _ in range(50)]
+    bodies = [api.connection_body(gateway, api.customer_gateway()) for _ in range(50)]
     made = _send(api, bodies).json()["vpn_connections"]
     ids = [each["id"] for each in made]
     rows = shared_service.data.database.read(
@@ -54,12 +54,12 @@ def test_what_is_drawn_for_one_is_not_drawn_for_another(shared_service: Any):
 
 def test_violations_are_named_by_their_index_and_nothing_is_made(api: Any):
     gateway = api.gateway()
-    sound = api.wish(gateway, api.customer_gateway())
+    sound = api.connection_body(gateway, api.customer_gateway())
     bodies = [
         sound,
-        api.wish(gateway, api.customer_gateway(), peer_subnets=["10.0.0.0/24"], psk="short"),
+        api.connection_body(gateway, api.customer_gateway(), peer_subnets=["10.0.0.0/24"], psk="short"),
         "none",
-        api.wish(gateway, api.customer_gateway(), name=7, ikepolicy={"dpd": {"interval": 1}}),
+        api.connection_body(gateway, api.customer_gateway(), name=7, ikepolicy={"dpd": {"interval": 1}}),
     ]
     assert _refused(api, bodies).keys() == {
         "vpn_connections[1].peer_subnets[0]",
@@ -74,9 +74,9 @@ def test_violations_are_named_by_their_index_and_nothing_is_made(api: Any):
 def test_two_of_a_batch_that_clash_are_told_in_the_words_of_the_batch(api: Any):
     gateway, peer = api.gateway(), api.customer_gateway()
     bodies = [
-        api.wish(gateway, api.customer_gateway()),
-        api.wish(gateway, peer, tunnel_local_address="169.254.8.1/30"),
-        api.wish(gateway, peer, tunnel_local_address="169.254.8.2/30"),
+        api.connection_body(gateway, api.customer_gateway()),
+        api.connection_body(gateway, peer, tunnel_local_address="169.254.8.1/30"),
+        api.connection_body(gateway, peer, tunnel_local_address="169.254.8.2/30"),
     ]
     said = _refused(api, bodies)
     assert said.keys() == {"vpn_connections[2].cgw_id", "vpn_connections[2].tunnel_local_address"}
@@ -86,7 +86,7 @@ def test_two_of_a_batch_that_clash_are_told_in_the_words_of_the_batch(api: Any):
 def test_a_gateway_is_filled_and_not_overfilled(open_service: Any):
     api = open_service(connections_per_gateway=3).api()
     gateway = api.gateway()
-    bodies = [api.wish(gateway, api.customer_gateway()) for _ in range(5)]
+    bodies = [api.connection_body(gateway, api.customer_gateway()) for _ in range(5)]
     assert _refused(api, bodies).keys() == {"vpn_connections[3].vgw_id", "vpn_connections[4].vgw_id"}
     assert _send(api, bodies[:3]).status_code == 201
 
@@ -102,7 +102,7 @@ def test_a_batch_is_an_array_of_one_to_fifty(api: Any, bodies: Any):
 
 
 def test_a_hundred_wrong_shapes_are_named_by_their_index(api: Any):
-    said = _refused(api, [api.wish(api.gateway(), api.customer_gateway()), {"peer_subnets": [7] * 200}])
+    said = _refused(api, [api.connection_body(api.gateway(), api.customer_gateway()), {"peer_subnets": [7] * 200}])
     assert len(said) == 100
     assert all(field.startswith("vpn_connections[1].") for field in said)
 
@@ -116,8 +116,8 @@ def test_a_body_without_a_batch_is_refused(api: Any, content: bytes):
 def test_what_is_unknown_and_what_is_weak_is_named_by_its_index(api: Any):
     gateway = api.gateway()
     bodies = [
-        api.wish(gateway, api.customer_gateway(), colour="red"),
-        api.wish(gateway, api.customer_gateway(), ipsecpolicy={"pfs": "group2"}),
+        api.connection_body(gateway, api.customer_gateway(), colour="red"),
+        api.connection_body(gateway, api.customer_gateway(), ipsecpolicy={"pfs": "group2"}),
     ]
     answer = api.send("POST", PATH, {"vpn_connections": bodies, "more": 1})
     assert answer.headers["Landbridge-Ignored-Fields"] == "more, vpn_connections[0].colour"
@@ -127,7 +127,7 @@ def test_what_is_unknown_and_what_is_weak_is_named_by_its_index(api: Any):
 def test_a_token_repeats_the_whole_batch(shared_service: Any):
     api = shared_service.api()
     gateway = api.gateway()
-    bodies = [api.wish(gateway, api.customer_gateway()) for _ in range(2)]
+    bodies = [api.connection_body(gateway, api.customer_gateway()) for _ in range(2)]
     first, again = (_send(api, bodies, X_Client_Token="batch") for _ in range(2))
     assert first.json()["vpn_connections"] == again.json()["vpn_connections"]
     assert api.get("vpn-connection")["total_count"] == 2
@@ -137,7 +137,7 @@ def test_a_token_repeats_the_whole_batch(shared_service: Any):
 def test_a_batch_with_a_token_leaves_a_sound_database(service: Any):
     api = service.api()
     gateway = api.gateway()
-    bodies = [api.wish(gateway, api.customer_gateway()) for _ in range(2)]
+    bodies = [api.connection_body(gateway, api.customer_gateway()) for _ in range(2)]
     made = _send(api, bodies, X_Client_Token="batch").json()["vpn_connections"]
     assert service.data.database.read(lambda tx: [*check.contents(tx, service.data.vault)]) == []
     for each in made:
@@ -148,4 +148,4 @@ def test_a_batch_with_a_token_leaves_a_sound_database(service: Any):
 
 def test_the_psk_is_in_no_answer(api: Any):
     gateway = api.gateway()
-    assert "Correct-Horse" not in _send(api, [api.wish(gateway, api.customer_gateway())]).text
+    assert "Correct-Horse" not in _send(api, [api.connection_body(gateway, api.customer_gateway())]).text

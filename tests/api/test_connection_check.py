@@ -39,7 +39,7 @@ def _checked(api: Any, body: dict[str, Any]) -> Any:
     ],
 )
 def test_it_answers_with_the_connection_of_the_create(api: Any, fields: Any, generated: list[str]):
-    body = api.wish(api.gateway(), api.customer_gateway(), **fields)
+    body = api.connection_body(api.gateway(), api.customer_gateway(), **fields)
     found = _checked(api, body)
     assert (found["valid"], found["details"]) == (True, [])
     assert found["generated"] == ["id", "created_at", "updated_at", *generated]
@@ -51,7 +51,9 @@ def test_it_answers_with_the_connection_of_the_create(api: Any, fields: Any, gen
 
 def test_it_stores_nothing(service: Any):
     api = service.api()
-    body = api.wish(api.gateway(), api.customer_gateway(), tags=[{"key": "k", "value": "v"}], enable_health_check=True)
+    body = api.connection_body(
+        api.gateway(), api.customer_gateway(), tags=[{"key": "k", "value": "v"}], enable_health_check=True
+    )
     text = (
         "SELECT (SELECT count(*) FROM audit), (SELECT count(*) FROM tag), (SELECT max(next_if_id) FROM gateway_count)"
     )
@@ -80,7 +82,7 @@ def test_it_stores_nothing(service: Any):
     ],
 )
 def test_what_is_wrong_is_what_the_create_would_be_refused_for(api: Any, fields: Any):
-    body = api.wish(api.gateway(), api.customer_gateway()) | fields
+    body = api.connection_body(api.gateway(), api.customer_gateway()) | fields
     refused = api.send("POST", "vpn-connection", {"vpn_connection": body})
     assert refused.status_code == 400
     found = _checked(api, body)
@@ -90,7 +92,7 @@ def test_what_is_wrong_is_what_the_create_would_be_refused_for(api: Any, fields:
 def test_a_clash_with_a_connection_is_found(api: Any):
     gateway, peer = api.gateway(), api.customer_gateway()
     made = api.connection(gateway, peer)
-    (found,) = _checked(api, api.wish(gateway, peer))["details"]
+    (found,) = _checked(api, api.connection_body(gateway, peer))["details"]
     assert found["field"] == "cgw_id"
     assert made["id"] in found["message"]
 
@@ -99,14 +101,16 @@ def test_a_quota_is_found(open_service: Any):
     api = open_service(quotas=config.Quotas(vpn_connection=1)).api()
     gateway = api.gateway()
     api.connection(gateway)
-    found = _checked(api, api.wish(gateway, api.customer_gateway(), peer_subnets=["192.168.50.0/24"]))
+    found = _checked(api, api.connection_body(gateway, api.customer_gateway(), peer_subnets=["192.168.50.0/24"]))
     assert [each["field"] for each in found["details"]] == ["vpn_connection"]
 
 
 def test_warnings_name_unknown_fields_weak_choices_and_overlaps(api: Any):
     gateway = api.gateway()
     other = api.connection(gateway, name="wide", peer_subnets=["192.168.0.0/16"])
-    body = api.wish(gateway, api.customer_gateway(), nmae="branch", ipsecpolicy={"pfs": "group2", "speed": 1})
+    body = api.connection_body(
+        gateway, api.customer_gateway(), nmae="branch", ipsecpolicy={"pfs": "group2", "speed": 1}
+    )
     answer = _send(api, body)
     warnings = {each["field"]: each["message"] for each in answer.json()["check"]["warnings"]}
     assert warnings == {
@@ -144,7 +148,7 @@ def test_warnings_name_unknown_fields_weak_choices_and_overlaps(api: Any):
     ],
 )
 def test_asns_that_do_not_fit_bgp_are_warnings(api: Any, gateway: Any, peer: Any, style: str, warnings: Any):
-    found = _checked(api, api.wish(api.gateway(**gateway), api.customer_gateway(**peer), style=style))
+    found = _checked(api, api.connection_body(api.gateway(**gateway), api.customer_gateway(**peer), style=style))
     assert {each["field"]: each["message"] for each in found["warnings"]} == warnings
     assert found["valid"]
     assert found["device"]["routes"] == ["10.0.0.0/24"]
@@ -166,13 +170,15 @@ def test_a_connection_that_is_going_is_no_overlap(open_service: Any):
     api.connection_as(made["id"], "ACTIVE")
     service.agent.stop()
     api.delete(f"vpn-connection/{made['id']}")
-    assert _checked(api, api.wish(gateway, api.customer_gateway()))["warnings"] == []
+    assert _checked(api, api.connection_body(gateway, api.customer_gateway()))["warnings"] == []
 
 
 def test_the_device_is_told_what_it_must_be_set_to(api: Any):
     gateway, peer = api.gateway(), api.customer_gateway()
     policies = {"ikepolicy": {"peer_id_type": "fqdn", "peer_id": "branch.example", "lifetime_seconds": 7200}}
-    device = _checked(api, api.wish(gateway, peer, tunnel_local_address="169.254.76.1/30", **policies))["device"]
+    device = _checked(api, api.connection_body(gateway, peer, tunnel_local_address="169.254.76.1/30", **policies))[
+        "device"
+    ]
     assert device == {
         "local_address": peer["id_value"],
         "peer_address": gateway["eip1"]["ip_address"],
@@ -204,13 +210,13 @@ def test_the_device_is_told_what_it_must_be_set_to(api: Any):
 
 def test_a_device_without_an_address_dials_and_one_with_bgp_has_numbers(api: Any):
     peer = api.customer_gateway(id_type="fqdn", id_value="branch.example", bgp_asn=65001)
-    device = _checked(api, api.wish(api.gateway(), peer, style="bgp"))["device"]
+    device = _checked(api, api.connection_body(api.gateway(), peer, style="bgp"))["device"]
     assert (device["dials"], "local_address" in device) == (True, False)
     assert (device["bgp_asn"], device["peer_bgp_asn"]) == (65001, 64512)
 
 
 def test_the_psk_is_in_no_answer(api: Any):
-    answer = _send(api, api.wish(api.gateway(), api.customer_gateway()))
+    answer = _send(api, api.connection_body(api.gateway(), api.customer_gateway()))
     assert PSK not in answer.text
 
 
@@ -221,7 +227,7 @@ def test_a_body_that_is_none_is_refused(api: Any):
 
 
 def test_it_is_for_admins_and_another_projects_gateway_is_not_there(api: Any, shared_service: Any):
-    body = api.wish(api.gateway(), api.customer_gateway())
+    body = api.connection_body(api.gateway(), api.customer_gateway())
     assert _send(shared_service.api(api.project_id, "reader"), body).status_code == 403
     found = _checked(shared_service.api(), body)["details"]
     assert {each["field"] for each in found} == {"vgw_id", "cgw_id"}

@@ -21,7 +21,7 @@ def test_a_connection_is_pending_until_the_engine_has_it(open_service: Any):
     assert shown["status"] == "PENDING_DELETE"
     listed = api.get(PATH)
     assert (listed["total_count"], [each["id"] for each in listed["vpn_connections"]]) == (1, [made["id"]])
-    said = api.refused(PATH, "vpn_connection", api.wish(gateway, peer))
+    said = api.refused(PATH, "vpn_connection", api.connection_body(gateway, peer))
     assert "still being deleted" in said["cgw_id"]
 
 

@@ -151,7 +151,7 @@ def test_an_update_moves_what_tells_connections_apart(api: Any):
     _changed(api, made["id"], {"cgw_id": two["id"], "tunnel_local_address": "169.254.8.1/30"})
     shown = api.get(f"{PATH}/{made['id']}")["vpn_connection"]
     assert (shown["cgw_id"], shown["ikepolicy"]["peer_id"]) == (two["id"], two["id_value"])
-    said = api.refused(PATH, "vpn_connection", api.wish(gateway, two, tunnel_local_address="169.254.8.1/30"))
+    said = api.refused(PATH, "vpn_connection", api.connection_body(gateway, two, tunnel_local_address="169.254.8.1/30"))
     assert {"cgw_id", "tunnel_local_address"} == said.keys()
     api.connection(gateway, one, tunnel_local_address="169.254.76.1/30")
     assert api.send("DELETE", f"customer-gateways/{two['id']}").status_code == 400

@@ -16,7 +16,9 @@ PSK = "Never-To-Be-Seen-4711"
 
 
 def test_unknown_fields_are_named_in_a_header(api: Any):
-    body = api.wish(api.gateway(), api.customer_gateway(), colour="red", ikepolicy={"speed": 9, "dpd": {"mood": 1}})
+    body = api.connection_body(
+        api.gateway(), api.customer_gateway(), colour="red", ikepolicy={"speed": 9, "dpd": {"mood": 1}}
+    )
     body["tags"] = [{"key": "a", "value": "b", "shade": "dark"}]
     answer = api.send("POST", PATH, {"vpn_connection": body, "dry_run": True})
     assert answer.status_code == 201
@@ -26,14 +28,14 @@ def test_unknown_fields_are_named_in_a_header(api: Any):
 
 
 def test_a_sound_request_has_no_header_of_ignored_fields(api: Any):
-    answer = api.send("POST", PATH, {"vpn_connection": api.wish(api.gateway(), api.customer_gateway())})
+    answer = api.send("POST", PATH, {"vpn_connection": api.connection_body(api.gateway(), api.customer_gateway())})
     assert "Landbridge-Ignored-Fields" not in answer.headers
     assert "Landbridge-Warnings" not in answer.headers
 
 
 def test_a_body_over_one_mebibyte_is_413(api: Any):
     mebibyte = 1 << 20
-    body = json.dumps({"vpn_connection": api.wish(api.gateway(), api.customer_gateway())}).encode()
+    body = json.dumps({"vpn_connection": api.connection_body(api.gateway(), api.customer_gateway())}).encode()
     largest = api.send("POST", PATH, content=body.ljust(mebibyte))
     assert largest.status_code == 201
     answer = api.send("POST", PATH, content=body.ljust(mebibyte + 1))
@@ -44,7 +46,7 @@ def test_a_body_over_one_mebibyte_is_413(api: Any):
 
 
 def test_all_violations_come_in_one_answer(api: Any):
-    body = api.wish(
+    body = api.connection_body(
         api.gateway(),
         api.customer_gateway(),
         name="no spaces please",
@@ -68,13 +70,13 @@ def test_all_violations_come_in_one_answer(api: Any):
 
 
 def test_a_wrong_shape_alone_creates_nothing(api: Any):
-    body = api.wish(api.gateway(), api.customer_gateway(), enable_nqa="false")
+    body = api.connection_body(api.gateway(), api.customer_gateway(), enable_nqa="false")
     assert set(api.refused(PATH, "vpn_connection", body)) == {"enable_nqa"}
     assert api.get(PATH)["total_count"] == 0
 
 
 def test_weak_choices_are_warned_of_in_a_header(api: Any):
-    made = api.wish(
+    made = api.connection_body(
         api.gateway(),
         api.customer_gateway(),
         ikepolicy={"authentication_algorithm": "md5", "dh_group": "group2"},
@@ -122,7 +124,7 @@ def test_request_ids_are_never_the_same_twice(api: Any):
 
 @pytest.mark.parametrize("header", ["X-Client-Token", "Idempotency-Key"])
 def test_a_token_repeats_the_first_answer(api: Any, header: str):
-    body = {"vpn_connection": api.wish(api.gateway(), api.customer_gateway())}
+    body = {"vpn_connection": api.connection_body(api.gateway(), api.customer_gateway())}
     first, second = (api.send("POST", PATH, body, **{header: "retry-1"}) for _ in range(2))
     assert (first.status_code, second.status_code) == (201, 201)
     assert second.json()["vpn_connection"] == first.json()["vpn_connection"]
@@ -152,14 +154,16 @@ def test_a_token_works_for_every_create(api: Any, path: str, envelope: str, body
 
 def test_a_refused_request_does_not_use_up_its_token(api: Any):
     gateway, peer = api.gateway(), api.customer_gateway()
-    wrong, sound = ({"vpn_connection": api.wish(gateway, peer, psk=psk)} for psk in ("short", "Long-Enough-1"))
+    wrong, sound = (
+        {"vpn_connection": api.connection_body(gateway, peer, psk=psk)} for psk in ("short", "Long-Enough-1")
+    )
     assert api.send("POST", PATH, wrong, X_Client_Token="t").status_code == 400
     assert api.send("POST", PATH, sound, X_Client_Token="t").status_code == 201
 
 
 def test_a_token_with_another_body_is_refused(api: Any):
     gateway, peer = api.gateway(), api.customer_gateway()
-    one, two = ({"vpn_connection": api.wish(gateway, peer, name=name)} for name in ("one", "two"))
+    one, two = ({"vpn_connection": api.connection_body(gateway, peer, name=name)} for name in ("one", "two"))
     assert api.send("POST", PATH, one, X_Client_Token="t").status_code == 201
     answer = api.send("POST", PATH, two, X_Client_Token="t")
     assert (answer.status_code, answer.json()["error_code"]) == (400, "VPN.0031")
@@ -177,7 +181,7 @@ def test_a_token_belongs_to_its_project(shared_service: Any):
 
 def test_a_create_answer_has_no_status(api: Any):
     gateway = api.gateway()
-    answer = api.send("POST", PATH, {"vpn_connection": api.wish(gateway, api.customer_gateway())}).json()
+    answer = api.send("POST", PATH, {"vpn_connection": api.connection_body(gateway, api.customer_gateway())}).json()
     assert set(answer) == {"vpn_connection", "request_id"}
     made = answer["vpn_connection"]
     assert "status" not in made
@@ -199,10 +203,10 @@ def test_a_missing_resource_in_the_path_is_404(api: Any, method: str, resource: 
 def test_a_missing_resource_in_the_body_is_400(api: Any):
     nobody = "b32d91a4-0c4b-4f57-8f3a-e907174eb11d"
     gateway, peer = api.gateway(), api.customer_gateway()
-    said = api.refused(PATH, "vpn_connection", api.wish(gateway, peer, vgw_id=nobody, cgw_id=nobody))
+    said = api.refused(PATH, "vpn_connection", api.connection_body(gateway, peer, vgw_id=nobody, cgw_id=nobody))
     assert set(said) == {"vgw_id", "cgw_id"}
     assert all(nobody in message for message in said.values())
-    answer = api.send("POST", PATH, {"vpn_connection": api.wish(gateway, peer, cgw_id=nobody)})
+    answer = api.send("POST", PATH, {"vpn_connection": api.connection_body(gateway, peer, cgw_id=nobody)})
     assert (answer.status_code, answer.json()["error_code"]) == (400, "VPN.0001")
 
 
@@ -213,7 +217,7 @@ def test_another_projects_resources_do_not_exist(shared_service: Any):
     for path in (f"vpn-gateways/{gateway['id']}", f"customer-gateways/{peer['id']}", f"{PATH}/{made['id']}"):
         for method in ("GET", "DELETE"):
             assert theirs.send(method, path).status_code == 404
-    assert set(theirs.refused(PATH, "vpn_connection", theirs.wish(gateway, peer))) == {"vgw_id", "cgw_id"}
+    assert set(theirs.refused(PATH, "vpn_connection", theirs.connection_body(gateway, peer))) == {"vgw_id", "cgw_id"}
     assert theirs.simulate(made["id"], "down").status_code == 404
     assert theirs.get(f"{PATH}?vgw_id={gateway['id']}")["vpn_connections"] == []
     assert [theirs.get(path)[name] for path, name in LISTS] == [[], [], []]
@@ -229,7 +233,7 @@ LISTS = (
 
 def test_ids_are_taken_in_any_case_and_given_in_lower_case(api: Any):
     gateway, peer = api.gateway(), api.customer_gateway()
-    body = api.wish(gateway, peer)
+    body = api.connection_body(gateway, peer)
     body |= {"vgw_id": body["vgw_id"].upper(), "cgw_id": body["cgw_id"].upper()}
     made = api.create(PATH, "vpn_connection", body)
     assert (made["vgw_id"], made["cgw_id"]) == (gateway["id"], peer["id"])
@@ -241,7 +245,7 @@ def test_ids_are_taken_in_any_case_and_given_in_lower_case(api: Any):
 
 def test_the_psk_is_in_no_answer_and_no_header(api: Any):
     gateway, peer = api.gateway(), api.customer_gateway()
-    body = {"vpn_connection": api.wish(gateway, peer, psk=PSK)}
+    body = {"vpn_connection": api.connection_body(gateway, peer, psk=PSK)}
     made = api.send("POST", PATH, body, X_Client_Token="t")
     connection_id = made.json()["vpn_connection"]["id"]
     api.connection_as(connection_id, "ACTIVE")
@@ -249,10 +253,10 @@ def test_the_psk_is_in_no_answer_and_no_header(api: Any):
         made,
         api.send("POST", PATH, body, X_Client_Token="t"),
         api.send("POST", PATH, body),
-        api.send("POST", PATH, {"vpn_connection": api.wish(gateway, peer, psk=PSK + "\u00e4")}),
-        api.send("POST", PATH, {"vpn_connection": api.wish(gateway, peer, psk=PSK + "x" * 200, name=7)}),
-        api.send("POST", PATH, {"vpn_connection": api.wish(gateway, peer, psk=[PSK])}),
-        api.send("POST", PATH, {"vpn_connection": api.wish(gateway, peer, ikepolicy={"psk": PSK})}),
+        api.send("POST", PATH, {"vpn_connection": api.connection_body(gateway, peer, psk=PSK + "\u00e4")}),
+        api.send("POST", PATH, {"vpn_connection": api.connection_body(gateway, peer, psk=PSK + "x" * 200, name=7)}),
+        api.send("POST", PATH, {"vpn_connection": api.connection_body(gateway, peer, psk=[PSK])}),
+        api.send("POST", PATH, {"vpn_connection": api.connection_body(gateway, peer, ikepolicy={"psk": PSK})}),
         api.send("GET", PATH),
         api.send("GET", f"{PATH}/{connection_id}"),
         api.send("GET", f"/landbridge/v1/{api.project_id}/vpn-connections/{connection_id}/diagnosis"),
@@ -280,7 +284,7 @@ def test_the_psk_is_in_no_log_line(api: Any, caplog: pytest.LogCaptureFixture):
 def test_secrets_are_in_no_byte_of_the_data_folder(service: Any):
     api = service.api()
     gateway, peer = api.gateway(), api.customer_gateway()
-    body = {"vpn_connection": api.wish(gateway, peer, psk=PSK)}
+    body = {"vpn_connection": api.connection_body(gateway, peer, psk=PSK)}
     made = api.send("POST", PATH, body, X_Client_Token="t").json()["vpn_connection"]
     api.connection_as(made["id"], "ACTIVE")
     other = api.connection(gateway, psk=PSK)
@@ -315,7 +319,7 @@ def _at_once(api: Any, bodies: list[dict[str, Any]], **headers: str) -> list[Any
 
 def test_creates_at_the_same_time_share_no_tunnel_block(api: Any):
     gateway = api.gateway()
-    answers = _at_once(api, [api.wish(gateway, api.customer_gateway()) for _ in range(40)])
+    answers = _at_once(api, [api.connection_body(gateway, api.customer_gateway()) for _ in range(40)])
     assert {answer.status_code for answer in answers} == {201}
     made = [answer.json()["vpn_connection"] for answer in answers]
     assert len({each["tunnel_local_address"] for each in made}) == 40
@@ -325,7 +329,7 @@ def test_creates_at_the_same_time_share_no_tunnel_block(api: Any):
 
 
 def test_of_equal_creates_at_the_same_time_one_succeeds(api: Any):
-    answers = _at_once(api, [api.wish(api.gateway(), api.customer_gateway())] * 8)
+    answers = _at_once(api, [api.connection_body(api.gateway(), api.customer_gateway())] * 8)
     assert sorted(answer.status_code for answer in answers) == [201] + [400] * 7
     assert api.get(PATH)["total_count"] == 1
 
@@ -341,7 +345,7 @@ def test_a_tunnel_block_that_is_taken_is_not_picked(api: Any):
 def test_a_neighbour_in_the_way_is_named_beside_what_else_is_wrong(api: Any):
     gateway, peer = api.gateway(), api.customer_gateway()
     made = api.connection(gateway, peer, tunnel_local_address="169.254.76.1/30")
-    wish = api.wish(gateway, peer, tunnel_local_address="169.254.76.1/30", name="not a name")
+    wish = api.connection_body(gateway, peer, tunnel_local_address="169.254.76.1/30", name="not a name")
     refused = api.refused(PATH, "vpn_connection", wish)
     assert set(refused) == {"cgw_id", "tunnel_local_address", "name"}
     assert made["id"] in refused["cgw_id"]
@@ -349,7 +353,7 @@ def test_a_neighbour_in_the_way_is_named_beside_what_else_is_wrong(api: Any):
 
 def test_one_token_sent_many_times_at_once_creates_one(api: Any):
     headers = {"X-Client-Token": "one"}
-    answers = _at_once(api, [api.wish(api.gateway(), api.customer_gateway())] * 10, **headers)
+    answers = _at_once(api, [api.connection_body(api.gateway(), api.customer_gateway())] * 10, **headers)
     assert {answer.status_code for answer in answers} == {201}
     assert len({answer.json()["vpn_connection"]["id"] for answer in answers}) == 1
     assert api.get(PATH)["total_count"] == 1

@@ -33,7 +33,7 @@ class Made:
         return given.get(connection_fields.GIVEN.get(name, name) if isinstance(name, str) else "", name)
 
     def create(self, peer: Any, *cases: dict[str, Any]) -> Any:
-        body = self.api.wish(self.gateway, peer)
+        body = self.api.connection_body(self.gateway, peer)
         for case in cases:
             for place, value in case.items():
                 connection_fields.put(body, place, self.value(value))
@@ -115,5 +115,5 @@ def test_the_value_of_a_case_is_not_the_default(made: Made, place: str):
 
 @pytest.mark.parametrize("place", connection_fields.REFUSED)
 def test_what_is_not_carried_yet_is_refused(made: Made, place: str):
-    body = made.api.wish(made.gateway, made.peer, **{place: connection_fields.REFUSED[place]})
+    body = made.api.connection_body(made.gateway, made.peer, **{place: connection_fields.REFUSED[place]})
     assert set(made.api.refused(PATH, ENVELOPE, body)) == {place}

@@ -43,7 +43,9 @@ def test_a_gateway_without_an_engine_stays_pending(open_service: Any):
     api = service.api()
     made = api.create(PATH, "vpn_gateway", _body())
     assert api.get(f"{PATH}/{made['id']}")["vpn_gateway"]["status"] == "PENDING_CREATE"
-    said = api.refused("vpn-connection", "vpn_connection", api.wish(api.get(PATH)["vpn_gateways"][0], {"id": VPC}))
+    said = api.refused(
+        "vpn-connection", "vpn_connection", api.connection_body(api.get(PATH)["vpn_gateways"][0], {"id": VPC})
+    )
     assert "PENDING_CREATE" in said["vgw_id"]
     api.delete(f"{PATH}/{made['id']}")
     assert api.get(f"{PATH}/{made['id']}")["vpn_gateway"]["status"] == "PENDING_DELETE"
@@ -159,7 +161,7 @@ def test_a_connection_on_a_gateway_that_is_going_is_refused(open_service: Any):
     gateway, peer = api.gateway(), api.customer_gateway()
     service.agent.stop()
     api.delete(f"{PATH}/{gateway['id']}")
-    said = api.refused("vpn-connection", "vpn_connection", api.wish(gateway, peer))
+    said = api.refused("vpn-connection", "vpn_connection", api.connection_body(gateway, peer))
     assert "PENDING_DELETE" in said["vgw_id"]
 
 
@@ -173,7 +175,9 @@ def test_the_list_is_never_cut_and_keeps_the_order_of_creation(api: Any):
 def test_a_gm_gateway_has_no_connections_without_certificates(api: Any):
     gateway, peer = api.gateway(flavor="GM"), api.customer_gateway()
     assert gateway["flavor"] == "GM"
-    assert {"vgw_id", "cgw_id"} == set(api.refused("vpn-connection", "vpn_connection", api.wish(gateway, peer)))
+    assert {"vgw_id", "cgw_id"} == set(
+        api.refused("vpn-connection", "vpn_connection", api.connection_body(gateway, peer))
+    )
 
 
 def test_the_limit_of_connections_is_held(open_service: Any):
@@ -182,7 +186,7 @@ def test_the_limit_of_connections_is_held(open_service: Any):
     assert gateway["connection_number"] == 2
     first = api.connection(gateway)
     api.connection(gateway)
-    said = api.refused("vpn-connection", "vpn_connection", api.wish(gateway, api.customer_gateway()))
+    said = api.refused("vpn-connection", "vpn_connection", api.connection_body(gateway, api.customer_gateway()))
     assert "at most 2" in said["vgw_id"]
     api.delete(f"vpn-connection/{first['id']}")
     api.gone(f"vpn-connection/{first['id']}")

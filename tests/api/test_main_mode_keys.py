@@ -18,7 +18,7 @@ def _device(api: Any, name: str, address: str | None = None) -> Any:
 
 def _wish(api: Any, gateway: Any, device: Any, ike: Any, psk: str, **fields: Any) -> Any:
     named = ike | {"peer_id_type": "fqdn", "peer_id": device["name"]} if device["id_type"] == "ip" else ike
-    return api.wish(gateway, device, ikepolicy=named, psk=psk, **fields)
+    return api.connection_body(gateway, device, ikepolicy=named, psk=psk, **fields)
 
 
 def _refused(answer: Any, other: str) -> None:
@@ -105,7 +105,9 @@ def test_another_customer_gateway_is_held_to_it(api: Any):
     gateway, dynamic = api.gateway(), _device(api, "two")
     first = api.create("vpn-connection", "vpn_connection", _wish(api, gateway, _device(api, "one"), MAIN, KEY))
     fixed = api.create(
-        "vpn-connection", "vpn_connection", api.wish(gateway, api.customer_gateway(), ikepolicy=MAIN, psk=OTHER)
+        "vpn-connection",
+        "vpn_connection",
+        api.connection_body(gateway, api.customer_gateway(), ikepolicy=MAIN, psk=OTHER),
     )
     _refused(_update(api, fixed, cgw_id=dynamic["id"]), first["id"])
 

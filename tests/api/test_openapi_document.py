@@ -217,7 +217,7 @@ def test_a_page_leads_to_the_next_one(document: Any, path: str):
 
 def test_the_headers_of_an_answer_are_those_that_are_told(ours: Any, document: Any):
     weak = {"ikepolicy": {"dh_group": "group2"}, "unknown": 1}
-    wish = {"vpn_connection": ours.wish(ours.gateway(), ours.customer_gateway(), **weak)}
+    wish = {"vpn_connection": ours.connection_body(ours.gateway(), ours.customer_gateway(), **weak)}
     answer = ours.send("POST", PATH, wish)
     told = document["paths"][f"/v5/{{project_id}}/{PATH}"]["post"]["responses"]["201"]["headers"]
     ours_alone = {name for name in told if name.lower() in answer.headers}
@@ -248,7 +248,7 @@ def test_the_pages_begin_with_keys_and_the_order_of_calls(document: Any):
     ],
 )
 def test_answers_of_connections_fit_the_document(ours: Any, document: Any, fields: Any):
-    body = {"vpn_connection": ours.wish(ours.gateway(), ours.customer_gateway(), **fields)}
+    body = {"vpn_connection": ours.connection_body(ours.gateway(), ours.customer_gateway(), **fields)}
     made = ours.send("POST", PATH, body).json()
     _check(document, _answer_schema(document, "create_vpn_connection", 201), made)
     connection_id = made["vpn_connection"]["id"]

@@ -36,7 +36,7 @@ def test_a_connection_begins_with_the_template(api: Any):
 def test_another_value_than_the_template_s_is_refused_with_that_value(api: Any, policies: Any, field: str):
     gateway, peer = api.gateway(flavor=FLAVOR), api.customer_gateway()
     [(place, message)] = api.refused(
-        "vpn-connection", "vpn_connection", api.wish(gateway, peer, **STYLE, **policies)
+        "vpn-connection", "vpn_connection", api.connection_body(gateway, peer, **STYLE, **policies)
     ).items()
     assert place == field
     assert "is not that of the gateway's policy_template" in message

@@ -29,7 +29,7 @@ def test_a_create_beyond_the_quota_is_refused_and_one_after_a_delete_is_not(open
     wishes = {
         "vpn_gateway": ("vpn-gateways", {"vpc_id": gateway["vpc_id"], "local_subnets": ["10.1.0.0/24"]}),
         "customer_gateway": ("customer-gateways", {"id_value": "192.0.2.1"}),
-        "vpn_connection": ("vpn-connection", api.wish(gateway, other)),
+        "vpn_connection": ("vpn-connection", api.connection_body(gateway, other)),
     }
     for kind, (path, wish) in wishes.items():
         assert set(api.refused(path, kind, wish)) == {kind}

@@ -40,5 +40,5 @@ def test_a_gateway_says_why_it_is_in_its_state(api: Any):
 def test_a_misshapen_style_says_nothing_of_what_it_decides(api: Any):
     gateway, peer = api.gateway(), api.customer_gateway()
     rule = {"source": "10.0.0.0/24", "destination": ["192.168.44.0/24"]}
-    wish = api.wish(gateway, peer, style=5, policy_rules=[rule], enable_nqa=True)
+    wish = api.connection_body(gateway, peer, style=5, policy_rules=[rule], enable_nqa=True)
     assert list(api.refused("vpn-connection", "vpn_connection", wish)) == ["style"]

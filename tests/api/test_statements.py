@@ -80,7 +80,7 @@ def test_tags_and_a_token_cost_three_more(service: Any, trace: list[str]):
     api = service.api()
     gateway, peer = api.gateway(), api.customer_gateway()
     trace.clear()
-    body = api.wish(gateway, peer, tags=[{"key": f"k{n}", "value": "v"} for n in range(20)])
+    body = api.connection_body(gateway, peer, tags=[{"key": f"k{n}", "value": "v"} for n in range(20)])
     assert api.send("POST", "vpn-connection", {"vpn_connection": body}, X_Client_Token="t").status_code == 201
     assert len(_create(trace, "connection")) <= 8 + 1 + 3
 

@@ -106,13 +106,13 @@ class Life:
         body = {"name": "branch", "id_type": "ip", "id_value": "198.51.100.2", "bgp_asn": 65000} | fields
         return self.call("create_cgw", {"customer_gateway": body})["customer_gateway"]  # type: ignore[no-any-return]
 
-    def wish(self, gateway: Any, device: Any, **fields: Any) -> dict[str, Any]:
+    def connection_body(self, gateway: Any, device: Any, **fields: Any) -> dict[str, Any]:
         ends = {"vgw_id": gateway["id"], "vgw_ip": gateway["eip1"]["id"], "cgw_id": device["id"]}
         return ends | {"name": "c-1", "psk": PSK, "peer_subnets": ["192.168.44.0/24", "192.168.4.0/24"]} | fields
 
     def connection(self, gateway: Any, device: Any, **fields: Any) -> dict[str, Any]:
         """A connection that is not pending."""
-        wish = self.wish(gateway, device, **fields)
+        wish = self.connection_body(gateway, device, **fields)
         made = self.call("create_vpn_connection", {"vpn_connection": wish})["vpn_connection"]
         return self.settled(made["id"])
 
@@ -293,7 +293,7 @@ def newest(server: Any, go_sdk: Any) -> Iterator[Life]:
 def test_connections_are_made_in_a_batch(newest: Life):
     gateway, device = newest.gateway(), newest.device()
     wishes = [
-        newest.wish(
+        newest.connection_body(
             gateway, device, name=f"c-{end}", vgw_ip=gateway[f"eip{end}"]["id"], peer_subnets=["192.168.44.0/24"]
         )
         for end in (1, 2)

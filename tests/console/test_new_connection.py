@@ -110,7 +110,7 @@ def test_a_violation_stands_at_its_field_and_nothing_is_created(wizard: Any, cha
 
 
 def test_the_words_are_those_of_the_api(wizard: Any):
-    wish = wizard.api.wish(wizard.gateway, wizard.peer, psk="aaaaaaaa", peer_subnets=["192.168.44.1/24"])
+    wish = wizard.api.connection_body(wizard.gateway, wizard.peer, psk="aaaaaaaa", peer_subnets=["192.168.44.1/24"])
     api = wizard.api.refused("vpn-connection", "vpn_connection", wish)
     found = told(_send(wizard, "check", {"psk": "aaaaaaaa", "peer_subnets": "192.168.44.1/24"}, 400))
     assert found == {"psk": api["psk"], "peer_subnets": api["peer_subnets[0]"]}

@@ -94,7 +94,7 @@ def test_an_event_has_the_request_id_of_the_answer(service: Any, events: Any):
 def test_what_is_refused_or_repeated_leaves_no_event(service: Any, events: Any):
     api = service.api()
     gateway, peer = api.gateway(), api.customer_gateway()
-    body = {"vpn_connection": api.wish(gateway, peer)}
+    body = {"vpn_connection": api.connection_body(gateway, peer)}
     made = api.send("POST", "vpn-connection", body, X_Client_Token="t").json()["vpn_connection"]
     before = events(api.project_id)
     assert api.send("POST", "vpn-connection", body, X_Client_Token="t").status_code == 201

@@ -97,10 +97,10 @@ async def show_new(visit: Visit, kind: Creation, form: Mapping[str, str]) -> Ans
 
 
 async def answer_new(visit: Visit, kind: Creation) -> Answered:
-    form, wish = dict(visit.form), visit.form.get("do", "check")
-    if wish == "live":
+    form, action = dict(visit.form), visit.form.get("do", "check")
+    if action == "live":
         return await show_new(visit, kind, form)
-    if wish != "create":
+    if action != "create":
         return await _new_page(visit, kind, form)
     form["token"] = form.get("token") or ids.new_id()
     try:

@@ -134,7 +134,7 @@ _MARK = Statement(
     .where(_c.c.id == bindparam("row_id"))
     .values(deleting=1, generation=_c.c.generation + 1, changed_at=bindparam("at"))
 )
-_SIMULATE = Statement(update(_c).where(_c.c.id == bindparam("row_id")).values(simulate=bindparam("wish")))
+_SIMULATE = Statement(update(_c).where(_c.c.id == bindparam("row_id")).values(simulate=bindparam("shown")))
 _RESET = Statement(
     update(_c)
     .where(_c.c.id == bindparam("row_id"))
@@ -363,8 +363,8 @@ def mark_deleting(tx: Transaction, connection: model.Connection, now: datetime) 
     tx.nudge(connection.gateway_id)
 
 
-def simulate(tx: Transaction, connection: model.Connection, wish: str | None) -> None:
-    tx.run(_SIMULATE, row_id=connection.id, wish=wish)
+def simulate(tx: Transaction, connection: model.Connection, shown: str | None) -> None:
+    tx.run(_SIMULATE, row_id=connection.id, shown=shown)
     tx.nudge(connection.gateway_id)
 
 
@@ -381,11 +381,11 @@ def desired(tx: Transaction, gateway_seq: int) -> list[DesiredRow]:
             generation=generation,
             psk=psk,
             if_id=if_id,
-            simulate=wish,
+            simulate=shown,
             resets=resets,
             customer_gateway=codec.customer_gateway.validate_json(peer),
         )
-        for spec, generation, psk, if_id, wish, resets, peer in tx.all(_DESIRED, gateway_seq=gateway_seq)
+        for spec, generation, psk, if_id, shown, resets, peer in tx.all(_DESIRED, gateway_seq=gateway_seq)
     ]
 
 
