@@ -92,7 +92,7 @@ def _loaded_before(copy: Copy, plane: str) -> dict[str, model.DesiredGateway]:
 
 
 #: Sentences for people, which may become better.
-SENTENCES = frozenset({"reason", "remedy"})
+SENTENCES = frozenset({"reason", "remedy", "text"})
 
 
 def _missing(before: Any, now: Any, place: str = "") -> Iterator[str]:
