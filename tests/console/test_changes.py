@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lab import specs
-from landbridge import model, site_file
+from landbridge import errors, model, site_file
 from landbridge.console import connection_form
 from tests.conftest import VPC
 from tests.console.reading import events, told, values, words
@@ -164,6 +164,30 @@ def test_a_form_with_too_many_entries_comes_back_with_all_its_values(person: Any
             assert says in told(text)[field]
             assert values(text)[field] == content
     assert len(events(one)) == before
+
+
+@pytest.mark.parametrize(
+    "rest", ["/new-gateway", "/new-customer-gateway", "/gateways/{}/edit", "/customer-gateways/{}/edit"]
+)
+def test_a_form_that_the_store_cannot_take_now_comes_back(
+    person: Any, shared_service: Any, monkeypatch: pytest.MonkeyPatch, rest: str
+):
+    one = person()
+    made = one.api.gateway() if "/gateways" in rest else one.api.customer_gateway()
+    path, before = rest.format(made["id"]), len(events(one))
+    form = values(one.page(path)) | (GATEWAY if path == "/new-gateway" else DEVICE if path.startswith("/new") else {})
+    with monkeypatch.context() as full:
+
+        async def fail(_: Any) -> None:
+            raise errors.Busy("nothing was stored (the disk is full)")
+
+        full.setattr(shared_service.data.database, "write_soon", fail)
+        text = _send(one, path, form | {"name": "kept", "do": "create"}, 503).text
+    assert "nothing was stored (the disk is full)." in words(text)
+    assert values(text)["name"] == "kept"
+    assert len(events(one)) == before
+    _send(one, path, values(text) | {"do": "create"})
+    assert len(events(one)) == before + 1
 
 
 @pytest.mark.parametrize("kind", ["gateways", "customer-gateways"])

@@ -109,6 +109,9 @@ async def answer_new(visit: Visit, kind: Creation) -> Answered:
         form["token"] = ids.new_id()
         notice = f"This form was used before. Create again to make another {kind.noun}."
         return await _new_page(visit, kind, form, notice=notice)
+    except errors.Busy as busy:
+        notice = f"The {kind.noun} is not created: {busy}. Create it again."
+        return await _new_page(visit, kind, form, notice=notice, code=503)
 
 
 async def _create(visit: Visit, kind: Creation, form: dict[str, str]) -> Answered:
@@ -145,15 +148,16 @@ async def _new_page(
     refused: Sequence[model.Violation] | None = None,
     confirm: bool = False,
     notice: str = "",
+    code: int | None = None,
 ) -> Rendered:
-    """`refused`: why a create was refused; None: the check tells."""
+    """`refused`: why a create was refused; None: the check tells. `code`: the HTTP status; None: that of the violations."""
     draft = await kind.draft(visit, form)
     found = await kind.check(visit, form, draft)
     violations = found.violations if refused is None else refused
     placed = [replace(one, field=draft.place(one.field)) for one in violations]
     return visit.render(
         kind.template,
-        400 if violations and visit.form and form.get("do") != "live" else 200,
+        code or (400 if violations and visit.form and form.get("do") != "live" else 200),
         kind=kind,
         filled=forms.fill(draft.fields, form, placed, found.warnings, quiet=quiet),
         incomplete=bool(violations),
@@ -219,6 +223,9 @@ async def _edit(visit: Visit, load: Load) -> Answered:
         return _edit_page(visit, present, form, model.Checked(violations=tuple(refused.violations)), code=400)
     except errors.Changed:
         return _stale_page(visit, await load(visit), form)
+    except errors.Busy as busy:
+        notice = f"The {present.noun} is not changed: {busy}. Change it again."
+        return _edit_page(visit, present, form, found, code=503, notice=notice)
     warnings = "".join(f" Warning: {one}" for one in getattr(made, "warnings", ()))
     return Moved(to=visit.link(present.show), notice=f"The {present.noun} is changed.{warnings}")
 
@@ -242,6 +249,7 @@ def _edit_page(
     checked: bool = False,
     stale: bool = False,
     theirs: Sequence[tuple[str, str]] = (),
+    notice: str = "",
 ) -> Rendered:
     shown = {one.path: form[one.path] for one in present.fields if one.path in form}
     return visit.render(
@@ -256,6 +264,7 @@ def _edit_page(
         checked=checked,
         stale=stale,
         theirs=theirs,
+        **({"notice": notice} if notice else {}),
     )
 
 
