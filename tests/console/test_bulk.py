@@ -142,6 +142,19 @@ def test_what_is_gone_by_now_is_said(one: Any, person: Callable[..., Any]):
     assert events(other)[0][0] == "create_vpn_connection"
 
 
+def test_a_reset_that_is_sent_twice_is_done_once(one: Any):
+    before, path = len(events(one)), f"/connections/{one.ids[0]}"
+    form = dict(re.findall(r'/reset"><input type="hidden" name="(version)" value="([^"]+)"', one.page(path)))
+    form["version"] = form["version"].replace("&#34;", '"')
+    answers = [one.follow(one.post(f"/console/{one.api.project_id}{path}/reset", form)) for _ in "ab"]
+    assert "The tunnel is negotiated anew." in answers[0]
+    assert "It was changed or reset meanwhile, and is not reset now." in answers[1]
+    text = _ask(one, "reset", one.ids[1:3])
+    assert "2 connections are negotiated anew." in one.follow(_send(one, text))
+    assert "It failed for 2 connections." in one.follow(_send(one, text))
+    assert _actions(one, before) == [("reset_vpn_connection", id_) for id_ in one.ids[:3]]
+
+
 def test_an_id_in_two_spellings_is_one_resource(one: Any):
     id_, before = one.ids[0], len(events(one))
     text = _ask(one, "reset", [id_, id_.upper()])

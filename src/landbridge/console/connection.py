@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Any, cast
 from urllib.parse import urlencode
 
-from landbridge import model
+from landbridge import errors, model
 from landbridge.console import bulk, changes, charts, comparison, connection_form, negotiation
 from landbridge.console.visit import Answered, Moved, Visit
 from landbridge.model.negotiation import Proposal
@@ -70,6 +70,7 @@ async def show(visit: Visit) -> Answered:
         devices=devices,
         configuration=await configuration(visit, connection.id, devices),
         waiting=waiting,
+        version=(await visit.perform(connections.show, ref)).etag,
     )
 
 
@@ -149,7 +150,12 @@ def _here(visit: Visit, notice: str) -> Moved:
 
 
 async def reset(visit: Visit) -> Answered:
-    await visit.perform(connections.reset, model.ConnectionRef(connection_id=visit.path("id")))
+    """Resets the version that the page showed, so a second submit of the page does not reset again."""
+    ref = model.ConnectionRef(connection_id=visit.path("id"))
+    try:
+        await visit.perform(connections.reset, ref, if_match=visit.form.get("version") or None)
+    except errors.Changed:
+        return _here(visit, "It was changed or reset meanwhile, and is not reset now. Look at it again first.")
     return _here(visit, "The tunnel is negotiated anew. No other tunnel changes.")
 
 
@@ -240,8 +246,8 @@ async def _find_one(visit: Visit, connection_id: str) -> bulk.Row:
     )
 
 
-async def _reset_one(visit: Visit, connection_id: str, _: str | None) -> None:
-    await visit.perform(connections.reset, model.ConnectionRef(connection_id=connection_id))
+async def _reset_one(visit: Visit, connection_id: str, version: str | None) -> None:
+    await visit.perform(connections.reset, model.ConnectionRef(connection_id=connection_id), if_match=version)
 
 
 async def _probe_by_state(visit: Visit, connection_id: str, _: str | None) -> None:
