@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 
 #: Processes that answer the API where the settings name no number. They write in turns, and each takes some 85 MB.
 MAX_PROCESSES = 4
+#: Seconds that systemd waits for a start that migrates the database. A unit that ended it would begin anew, with the same end.
+MIGRATION_SECONDS = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ def serve(settings: config.Settings, worker: str) -> None:
     with (
         listener.open_socket(settings.serve, shared=count > 1) as listening,
         data_folder.sole_service(data_folder.ensure(settings)),
-        data_folder.open_data(settings) as data,
+        data_folder.open_data(settings, before_migration=_announce_migration) as data,
         contextlib.ExitStack() as stack,
     ):
         engine = local.make(settings, site)
@@ -96,6 +98,11 @@ def serve(settings: config.Settings, worker: str) -> None:
             others.start(parameters, (heart.file, shared))
         application = make_application(settings, make_dependencies(settings, site, data, info, heart))
         http_server.run(signals, application, listening, settings.http, certificate, others.request_stop)
+
+
+def _announce_migration() -> None:
+    log.info("the database of an older version is migrated; with a million connections this takes minutes")
+    systemd.notify(f"EXTEND_TIMEOUT_USEC={MIGRATION_SECONDS * 1_000_000}")
 
 
 def serve_worker(file: int, configure_log: Callable[[config.Log], None]) -> None:

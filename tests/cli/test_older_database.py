@@ -2,6 +2,7 @@
 
 import hashlib
 import shutil
+import socket
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from landbridge import config, data_folder
 from landbridge.store.sqlite import backup, migrate
 from tests.cli.conftest import Cli
+from tests.conftest import PATIENCE_SECONDS, Server
 
 FIXTURE = Path(__file__).parents[1] / "compatibility/2026-11-30-bgp"
 COMMANDS = [
@@ -58,6 +60,20 @@ def test_what_a_restore_makes_has_the_schema_of_this_version(cli: Cli, older: Pa
     shutil.copy(older / "master.key", tmp_path / "new/master.key")
     cli("restore", str(FIXTURE / "backup.db"), "--data", str(tmp_path / "new"))
     assert backup.schema(tmp_path / "new/landbridge.db") == migrate.head()
+
+
+@pytest.mark.process
+def test_a_start_that_migrates_asks_systemd_for_more_time(older: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.settimeout(PATIENCE_SECONDS)
+        for wanted in (["EXTEND_TIMEOUT_USEC=3600000000", "READY=1"], ["READY=1"]):
+            running = Server(older, "--processes", "1")
+            try:
+                assert [systemd.recv(100).decode() for _ in wanted] == wanted
+            finally:
+                running.stop()
 
 
 def test_the_service_migrates_it_and_then_every_command_works(cli: Cli, older: Path):

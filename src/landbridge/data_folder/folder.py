@@ -7,8 +7,7 @@ exclusive lock, so that no service runs meanwhile.
 import contextlib
 import fcntl
 import os
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from landbridge import config, errors, paths
@@ -49,19 +48,22 @@ def is_there(path: Path) -> bool:
     return True
 
 
-def open_database(path: Path, *, migrates: bool) -> sqlite.Database:
-    """Opens the database of the folder `path`. One with an older schema is migrated, and a copy of it is kept; where not `migrates`, it is refused.
-    Raises ConfigError.
+def open_database(path: Path, before_migration: Callable[[], None] | None) -> sqlite.Database:
+    """Opens the database of the folder `path`. One with an older schema is migrated, after `before_migration` was called and a copy was kept; where that is
+    None, it is refused. Raises ConfigError.
     """
     database = path / paths.DATABASE
-    return sqlite.Database(database, partial(backup.keep_older if migrates else _refuse_older, database))
 
+    def keep_or_refuse() -> None:
+        if before_migration is None:
+            raise errors.ConfigError(
+                f"{database}: has the schema {backup.schema(database)} of an older version: the service migrates it when this version"
+                " starts it; until then, use the command of the older version"
+            )
+        before_migration()
+        backup.keep_older(database)
 
-def _refuse_older(database: Path) -> None:
-    raise errors.ConfigError(
-        f"{database}: has the schema {backup.schema(database)} of an older version: the service migrates it when this version starts it;"
-        " until then, use the command of the older version"
-    )
+    return sqlite.Database(database, keep_or_refuse)
 
 
 @contextlib.contextmanager

@@ -96,7 +96,7 @@ def rotate_master(settings: config.Settings) -> Rotated:
     with folder.locked(path, exclusive=True), folder.config_errors(key):
         _end_rotation(key, path / paths.DATABASE)
         old = open_vault(key, path / paths.DATABASE)
-        with contextlib.closing(folder.open_database(path, migrates=False)) as database:
+        with contextlib.closing(folder.open_database(path, None)) as database:
             new = vault.Vault(vault.write_key(_pending(key)))
             values = database.write(lambda tx: _rotate(tx, old, new))
         kept = _replace(key)

@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +26,9 @@ class Data:
 
 
 @contextlib.contextmanager
-def open_data(settings: config.Settings, *, make: bool = True) -> Iterator[Data]:
+def open_data(
+    settings: config.Settings, *, make: bool = True, before_migration: Callable[[], None] = lambda: None
+) -> Iterator[Data]:
     """Opens the folder and reads the master key. `make` is for the service: it makes the folder if need be, migrates the database and keeps a copy of it as
     it was. A command may run beside a service of an older version, so it migrates nothing. Raises ConfigError.
     """
@@ -36,7 +38,7 @@ def open_data(settings: config.Settings, *, make: bool = True) -> Iterator[Data]
     master_key.finish_rotation(path, key)
     with folder.locked(path):
         safe = master_key.open_vault(key, path / paths.DATABASE)
-        database = folder.open_database(path, migrates=make)
+        database = folder.open_database(path, before_migration if make else None)
         try:
             fingerprint_key = _read_fingerprint_key(database, safe, path)
             yield Data(path=path, database=database, vault=safe, fingerprint_key=fingerprint_key)

@@ -76,7 +76,7 @@ Type=notify
 ExecStart={{current}}/bin/landbridge serve --config {CONFIGURATION} --data {paths.DATA}
 Restart=on-failure
 RestartSec=2
-# A start may have to migrate a large database.
+# A start that migrates the database asks for more time.
 TimeoutStartSec=300
 TimeoutStopSec=30
 # Charons have units of their own. Those that were started without them are left alone too.
