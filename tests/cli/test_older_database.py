@@ -1,8 +1,10 @@
 """The commands of a newer version on a data folder of an older one, whose service may run: none of them migrates the database."""
 
+import contextlib
 import hashlib
 import shutil
 import socket
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -53,6 +55,18 @@ def test_a_backup_of_an_older_database_is_one_of_the_older_version(cli: Cli, old
     cli("backup", str(tmp_path / "saved"), "--data", str(older))
     assert _content(older) == before
     assert backup.schema(tmp_path / "saved") == backup.schema(older / "landbridge.db")
+
+
+def test_a_backup_that_cannot_be_migrated_is_named_and_the_database_stays(cli: Cli, older: Path, tmp_path: Path):
+    damaged = tmp_path / "damaged.db"
+    shutil.copy(FIXTURE / "backup.db", damaged)
+    with contextlib.closing(sqlite3.connect(damaged)) as database, database:
+        database.execute("UPDATE connection SET spec = '{' WHERE seq = 1")
+    before = _content(older)
+    err = cli("restore", str(damaged), "--force", "--data", str(older), ends=1).err
+    assert err.startswith(f"landbridge: {damaged}: was not migrated, and is as before: spec of connection ")
+    assert err.count("\n") == 1
+    assert _content(older) == before
 
 
 def test_what_a_restore_makes_has_the_schema_of_this_version(cli: Cli, older: Path, tmp_path: Path):

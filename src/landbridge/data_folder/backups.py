@@ -53,8 +53,11 @@ def restore(settings: config.Settings, source: Path, *, force: bool) -> Path | N
             raise errors.ConfigError(f"{database}: is there already (--force restores over it and keeps it aside)")
         with backup.copy_beside(source, database) as fresh:
             _check_backup(source, fresh, master_key.path_of(settings))
-            with contextlib.closing(sqlite.Database(fresh)) as opened:
-                opened.write(lambda tx: _renew(tx, source))
+            try:
+                with contextlib.closing(sqlite.Database(fresh)) as opened:
+                    opened.write(lambda tx: _renew(tx, source))
+            except errors.ConfigError as error:
+                raise errors.ConfigError(str(error).replace(str(fresh), str(source))) from None
             kept = _set_aside(database)
             backup.replace_file(fresh, database)
     return kept
