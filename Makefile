@@ -74,7 +74,7 @@ deb: $(VENV)/.ready ## the Debian package for the release of this machine, in bu
 serve: $(VENV)/.ready ## the service on 127.0.0.1:8700, with its data in ./landbridge-data
 	@$(BIN)/landbridge serve --data landbridge-data
 
-# Workers of pytest-xdist: more than processors, since tests also wait, for timers in `make unit`, for tunnels and servers too in `make test`. Each begins
+# More workers of pytest-xdist than processors, since tests also wait: for timers in `make unit`, and for tunnels and servers in `make test`. Each begins
 # with a stretch of neighbouring tests, so that what a module shares is mostly made once, and takes over tests of the others when it is done.
 unit: PARALLEL = -n $(shell echo $$(( ($$(nproc) * 3 + 1) / 2 ))) --dist worksteal
 test: PARALLEL = -n $(shell echo $$(( $$(nproc) * 2 ))) --dist worksteal

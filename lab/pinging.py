@@ -42,7 +42,7 @@ class Pings:
 
 @contextlib.contextmanager
 def pinging(source: str, target: str, rate: float = RATE) -> Iterator[Pings]:
-    """Pings an address from a namespace until the block ends. Complete afterwards."""
+    """Pings an address from a namespace until the block ends. The answers are complete after the block."""
     command = ["ip", "netns", "exec", source, "ping", "-n", "-i", str(1 / rate), target]
     with tempfile.NamedTemporaryFile("w", prefix="pings-") as output:
         pings = Pings(Path(output.name))

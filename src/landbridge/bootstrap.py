@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 #: Processes that answer the API where the settings name no number. They write in turns, and each takes some 85 MB.
 MAX_PROCESSES = 4
-#: Seconds that systemd waits for a start that migrates the database. A unit that ended it would begin anew, with the same end.
+#: Seconds that systemd waits for a start that migrates the database. If systemd ended this start, the next one would begin the migration anew.
 MIGRATION_SECONDS = 3600
 
 

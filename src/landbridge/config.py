@@ -74,7 +74,7 @@ class Agent:
 @dataclass(frozen=True, slots=True)
 class Engine:
     systemd: bool = False
-    """Whether systemd runs the charons, in the units that `landbridge install` writes. false: they are child processes."""
+    """Whether systemd runs the charons, in the units that `landbridge install` writes. `[serve] data` must be /var/lib/landbridge then. false: they are child processes."""
 
     automatic_probes: bool = True
     """Whether the service asks a device that refuses a connection which IKE parameters it accepts, once for each configuration."""

@@ -99,7 +99,7 @@ def test_a_path_that_cannot_be_used_is_one_line(
 
 @pytest.mark.parametrize("variable", ["LANDBRIDGE_DATA", "LANDBRIDGE_CONFIG", "LANDBRIDGE_SECRETS_MASTER_KEY"])
 @pytest.mark.parametrize("bad", UNUSABLE)
-def test_so_it_is_with_a_variable(
+def test_a_variable_with_a_path_that_cannot_be_used_is_one_line(
     cli: Cli, folder: Path, data: Path, monkeypatch: pytest.MonkeyPatch, variable: str, bad: str
 ):
     name, why = UNUSABLE[bad]
@@ -139,7 +139,7 @@ def test_an_argument_that_is_not_utf8_is_refused(cli: Cli, data: Path, monkeypat
     assert "a\\udcffb' is not text in UTF-8" in cli(*command.split(), f"{data}-a\udcffb", ends=2).err
 
 
-def test_so_is_a_setting(cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_setting_that_is_not_utf8_is_refused(cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("LANDBRIDGE_DATA", f"{folder}/a\udcffb")
     assert "LANDBRIDGE_DATA: '" in cli("keys", "list", ends=1).err
 

@@ -16,16 +16,16 @@ from landbridge.operations.estate import Tunnel
 AT = datetime(2026, 11, 30, 12, tzinfo=UTC)
 
 
-def _tunnels(healths: str) -> list[Tunnel]:
+def _tunnels(letters: str) -> list[Tunnel]:
     names = {"u": "up", "d": "down", "w": "warning", "p": "pending", "e": "error", "x": "deleting", "?": "unknown"}
     return [
         Tunnel(n, f"id-{n}", f"name-{n}", 1, names[letter], None, 0, f"peer-{n}", "192.0.2.1")  # type: ignore[arg-type]
-        for n, letter in enumerate(healths)
+        for n, letter in enumerate(letters)
     ]
 
 
 @pytest.mark.parametrize(
-    ("healths", "strokes"),
+    ("letters", "strokes"),
     [
         ("u", "M1 5h8"),
         ("uuu", "M1 5h28"),
@@ -35,8 +35,8 @@ def _tunnels(healths: str) -> list[Tunnel]:
         ("u" * 33, "M1 5h318M1 15h8"),
     ],
 )
-def test_a_run_of_tunnels_that_are_up_is_one_stroke(healths: str, strokes: str):
-    assert dict(grid.draw(_tunnels(healths), 10).paths)["up"] == strokes
+def test_a_run_of_tunnels_that_are_up_is_one_stroke(letters: str, strokes: str):
+    assert dict(grid.draw(_tunnels(letters), 10).paths)["up"] == strokes
 
 
 def test_every_other_health_has_a_shape_of_its_own():

@@ -48,7 +48,7 @@ def test_a_search_has_all_its_words_and_none_with_a_minus(one: Any, text: str, n
 
 
 @pytest.mark.parametrize("place", ["", "/connections"])
-def test_a_state_can_be_left_out(one: Any, place: str):
+def test_a_health_can_be_left_out(one: Any, place: str):
     text = one.page(f"{place}?health=down")
     (other,) = re.findall(r'<a href="(\?health=[^"]+)">not down <b>2</b>', text)
     rows = re.findall(r'<tr id="r-([^"]+)"', one.page(place + other))

@@ -88,7 +88,7 @@ class Pair:
         return ways
 
     def settled_ways(self, carrying: set[str]) -> dict[str, set[int]]:
-        """As soon as all these tunnels carry, and each flow goes by one of them alone."""
+        """Waits until all these tunnels carry and each flow goes by one of them alone. Returns the flows of each tunnel."""
         found: dict[str, set[int]] = {}
 
         def are_settled() -> bool:

@@ -36,7 +36,9 @@ def update(
     dry_run: bool = False,
     **query: object,
 ) -> dict[str, Any] | None:
-    """Changes the fields of the body, and no other; returns the resource. With `dry_run`, prints what would change. Raises Usage when there are none."""
+    """Changes the fields of the body, and no other. Returns the resource. With `dry_run`, prints what would change and returns None. Raises Usage
+    when the body has no field.
+    """
     if not body:
         raise failures.Usage(f"nothing to change: give {', '.join(field.flag for field in fields[:3])} … or --file")
     if dry_run:
@@ -76,7 +78,7 @@ def warn(check: Mapping[str, Any]) -> None:
 
 
 def refused(what: str, check: Mapping[str, Any], fields: Sequence[Field]) -> failures.Refused:
-    """The refusal that a check foretells, with the flag of each wrong field."""
+    """The error for a check that found violations. It names the flag of each wrong field."""
     details = tuple((each["field"], each["message"]) for each in check["details"])
     return bodies.explained(failures.Refused(what, details), fields)
 

@@ -27,7 +27,7 @@ def install(_: config.Settings, arguments: SimpleNamespace) -> None:
 def uninstall(settings: config.Settings, arguments: SimpleNamespace) -> None:
     here = _host(arguments)
     configured = settings.serve.data
-    # Each folder on which this program may have made tunnels: that of the service, that of the settings, and that of the units.
+    # This program may have made tunnels for each of these folders: that of the service, that of the settings, and that of the units.
     folders = dict.fromkeys((host.data_folder(configured), configured, paths.DATA)) if here.runs else ()
     _do(host.plan_stop(here), arguments)
     for folder in folders:

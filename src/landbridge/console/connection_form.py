@@ -1,8 +1,8 @@
 """The forms of a connection: the fields that belong to what is chosen, the body of the API that they make, and what the rules say beside each.
 
-Pure. The form of a change has a part of the fields of a create. A field has the API's path for its name, the API's default for its first value, and the API's words for its errors. Two fields stand for
-several of the API: `endpoint` for a VPN gateway, an endpoint and its role; `cgw_id` may ask for a new customer gateway, whose fields begin with
-`customer_gateway.`.
+Pure. The form of a change has a part of the fields of a create. A field has the API's path for its name, the API's default for its first value, and
+the API's words for its errors. Two fields stand for several of the API: `endpoint` for a VPN gateway, an endpoint and its role; `cgw_id` may ask for
+a new customer gateway, whose fields begin with `customer_gateway.`.
 """
 
 import re

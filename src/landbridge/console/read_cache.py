@@ -1,4 +1,4 @@
-"""Keeps what pages have read of a project, and what was rendered of it, for other visits: reads that cost much.
+"""Keeps reads of a project that cost much, and what was rendered of them, for other visits.
 
 An entry belongs to a change mark, so a page that a person opens shows everything that was written before. In a large project a refresh of an open
 page may use a mark that is a little old, so that many changes cost one read in this time, for any number of viewers. The cache belongs to the

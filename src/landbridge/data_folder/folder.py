@@ -21,7 +21,7 @@ def ensure(settings: config.Settings) -> Path:
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except FileExistsError:
-        is_there(path)  # a loop of links says so
+        is_there(path)  # raises a better error for a loop of links
         raise errors.ConfigError(f"{path}: is not a folder") from None
     except OSError as error:
         raise errors.ConfigError(f"{error.filename}: {error.strerror}") from None
@@ -39,7 +39,9 @@ def find(settings: config.Settings) -> Path:
 
 
 def is_there(path: Path) -> bool:
-    """Unlike `Path.exists`, this raises ConfigError for a path where nothing can be, such as below a file or a loop of links."""
+    """Whether something is at the path. Unlike `Path.exists`, this raises ConfigError where nothing can be, such as below a file or a loop of
+    links.
+    """
     with config_errors(path):
         try:
             path.stat()
@@ -49,8 +51,8 @@ def is_there(path: Path) -> bool:
 
 
 def open_database(path: Path, before_migration: Callable[[], None] | None) -> sqlite.Database:
-    """Opens the database of the folder `path`. One with an older schema is migrated, after `before_migration` was called and a copy was kept; where that is
-    None, it is refused. Raises ConfigError.
+    """Opens the database of the folder `path`. Before it migrates a database with an older schema, it calls `before_migration` and keeps a copy.
+    Raises ConfigError, also for an older schema when `before_migration` is None.
     """
     database = path / paths.DATABASE
 

@@ -114,7 +114,7 @@ def create_key(tx: Transaction, safe: vault.Vault, project: str | None, role: Ro
 
 
 def new_key(safe: vault.Vault, project_id: str | None, role: Role, seed: str | None = None) -> NewKey:
-    """A random key, not stored yet. The same `seed` makes the same key (docs/decisions/0066)."""
+    """A key that is not stored yet. It is random, or the same one for the same `seed` (docs/decisions/0066)."""
     random = secrets.token_bytes(76) if seed is None else safe.derive(f"access key {seed}", 76)
     return NewKey(
         access_key=random[:10].hex().upper(),

@@ -37,7 +37,7 @@ class Tunnel(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EstateGateway:
-    """`tunnels`: those that fit the request, oldest first. `by_health`: the number of all its tunnels, of each health. `redundant`: whether its
+    """`tunnels`: those that fit the request, oldest first. `by_health`: health -> the number of its tunnels, also of those that do not fit. `redundant`: whether its
     redundancy is met, and would be if all its connections were up; None without a subnet.
     """
 
@@ -50,7 +50,7 @@ class EstateGateway:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estate:
-    """`by_health`: the number of tunnels that fit the text and the gateway, of each health. `listed`: the whole list, the gravest first, each
+    """`by_health`: health -> the number of tunnels that fit the text and the gateway. `listed`: the whole list, the gravest first, each
     tunnel with the name of its gateway. `rows`: a page of it with the status of each. `total`: rows of all pages. `gateways`: the page of
     gateways that have a fitting tunnel, or none at all. `without_redundancy`: gateways whose redundancy is not met.
     """
@@ -76,7 +76,7 @@ class EstateData:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """What a page asks of the data of an estate that were read already."""
+    """What a page asks of data that was read before."""
 
     data: EstateData
     request: model.EstateRequest

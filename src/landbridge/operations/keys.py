@@ -39,8 +39,8 @@ def list_all(tx: Transaction, call: Call, _: model.EmptyRequest) -> list[ShownKe
 
 @operation(access.EVENTS["access_key"], "admin", "write")
 def create(tx: Transaction, call: Call, request: model.KeyRequest) -> access.NewKey:
-    """A new key of the project, with its secrets. No later answer has them, but for a second submit of the same form (its token) within REPEAT. Raises
-    Repeated when the form made another key, or made this one longer ago.
+    """A new key of the project, with its secrets. Only a second submit of the same form (with the same token) within REPEAT gets them again.
+    Raises Repeated when the form made its key longer ago or with another role, and when that key is revoked.
     """
     if request.role not in ROLES:
         wrong = "is mandatory" if request.role is None else f"{request.role!r} is not a role of a project"

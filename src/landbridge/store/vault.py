@@ -57,7 +57,7 @@ class Vault:
         return hmac.digest(self.digest_key, value, "sha256").hex()
 
     def derive(self, name: str, size: int) -> bytes:
-        """Bytes that are always the same for a name, and that nobody can tell without the master key (RFC 5869)."""
+        """`size` bytes, always the same for a name, that nobody can compute without the master key (HKDF, RFC 5869)."""
         return HKDF(hashes.SHA256(), size, salt=None, info=name.encode()).derive(self.digest_key)
 
     def open(self, sealed: bytes, belongs_to: str) -> bytes:

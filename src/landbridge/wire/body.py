@@ -204,8 +204,8 @@ def _validate(shape: type[S], content: dict[str, Any], size: int) -> tuple[S, tu
 
 
 def _overfull(content: dict[str, Any]) -> dict[tuple[int | str, ...], model.Violation]:
-    """The arrays with which the entries of all arrays are too many, by their places, without those inside one of them. Raises Invalid when there are more of
-    them than an answer lists.
+    """Place -> violation, of each array that has more entries than the arrays before it leave of ENTRIES_LIMIT. Its own entries, and the arrays
+    in it, do not count for later arrays. Raises Invalid when an answer cannot list all of these arrays.
     """
     left, last = ENTRIES_LIMIT, None
     found: dict[tuple[int | str, ...], model.Violation] = {}

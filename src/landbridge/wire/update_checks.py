@@ -16,8 +16,8 @@ class ChangedField(schema.Answer):
     """A field that would have another value."""
 
     field: str = Field(description="with dots, such as ikepolicy.dh_group; a list is one field")
-    before: Any = Field(None, description="absent when the resource does not have it, and of psk")
-    after: Any = Field(None, description="absent when the resource would not have it, and of psk")
+    before: Any = Field(None, description="absent when the resource does not have the field; always absent for psk")
+    after: Any = Field(None, description="absent when the resource would not have the field; always absent for psk")
 
 
 class Disturbed(schema.Answer):
@@ -32,16 +32,18 @@ class UpdateCheckAnswer(schema.Answer):
 
     valid: bool = Field(description="whether an update would succeed now")
     details: list[errors.Detail] = Field(description="all violations, as in the error of an update")
-    warnings: list[errors.Detail] = Field(description="what the change brings and refuses nothing")
+    warnings: list[errors.Detail] = Field(
+        description="findings that do not refuse the update; of a connection, only those that the change brings"
+    )
     changes: list[ChangedField] = Field(description="empty when no field differs, and when the update is not valid")
     tunnel_effect: str | None = schema.listed(
         get_args(model.TunnelEffect),
         "only of a connection. none: nothing changes; applied: only what is beside the SAs, such as routes; child: its CHILD_SAs are negotiated anew;"
         " ike: its IKE_SA and all its CHILD_SAs",
     )
-    effect: str | None = Field(None, description="the same in sentences")
+    effect: str | None = Field(None, description="tunnel_effect in sentences")
     disturbed: list[Disturbed] = Field(
-        description="connections whose tunnels would be negotiated anew; of a connection, itself while its tunnel is up"
+        description="connections whose tunnels would be negotiated anew; in a check of a connection, the connection itself while its tunnel is up"
     )
 
 

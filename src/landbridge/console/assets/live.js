@@ -145,9 +145,9 @@
     }
   }
 
-  // -- a form that is larger than what the service takes stays here
+  // -- a form that is larger than the service accepts is not sent
   const FORM_LIMIT = Number(document.body.dataset.formLimit);
-  const size = (fields) => new URLSearchParams(fields).toString().replaceAll("%0A", "%0D%0A").length;  // a browser sends both
+  const size = (fields) => new URLSearchParams(fields).toString().replaceAll("%0A", "%0D%0A").length;  // a browser sends each end of a line as CR LF
 
   function tooLarge(form) {
     const fields = [...new FormData(form)];
@@ -159,7 +159,7 @@
 
   // -- a form that is checked while a person types: the server renders the page for what the form has now
   const TYPED = 400;
-  // Milliseconds after which a form can be sent again that the browser did not leave, for example because a person stopped it.
+  // Milliseconds after a submit until the page sends a form again. It matters when the browser stays on the page, for example when a person stops it.
   const AGAIN = 5000;
   let timer, asked = 0, sent = false;
 

@@ -161,7 +161,7 @@ def _disk(data: Path) -> Requirement:
 
 
 def _existing(data: Path) -> tuple[Path, str]:
-    """The data folder, or the folder above it that is there, and why the data folder cannot be made there."""
+    """The data folder, or the nearest path above it that exists, and why the data folder cannot be there: empty when it can."""
     for each in (data, *data.parents):
         try:
             each.stat()

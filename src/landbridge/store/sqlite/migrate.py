@@ -27,9 +27,8 @@ def upgrade(path: Path, version: str = "head", *, before: Callable[[], None] = l
     Python's driver begins no transaction before a CREATE by itself: left to it, a power cut between two of them would
     leave a file that no later start could migrate.
     """
-    address = sqlalchemy.URL.create(
-        "sqlite", database=str(path)
-    )  # in a text, a ? or a % in the path would have a meaning
+    # In a URL that is text, a ? or a % of the path would have a meaning.
+    address = sqlalchemy.URL.create("sqlite", database=str(path))
     engine = sqlalchemy.create_engine(address, connect_args={"timeout": BUSY_TIMEOUT_SECONDS})
     sqlalchemy.event.listen(engine, "connect", _leave_transactions_to_us)
     sqlalchemy.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))

@@ -22,7 +22,7 @@ def look(folder: Path) -> BgpState:
 
 def _ask(folder: Path, *, started: bool) -> BgpState:
     with Client(bird.BIRD.connect(folder)) as client:
-        # before the sessions: the routes of a session that closes in between are still read, and not taken for withdrawn by the device
+        # Routes come before sessions: a session that closes in between keeps its routes, which would otherwise look withdrawn by the device.
         routes = answers.routes(client.ask("show route all where source = RTS_BGP"))
         protocols = answers.protocols(client.ask("show protocols all"))
         bfd = answers.bfd_sessions(client.ask("show bfd sessions"))

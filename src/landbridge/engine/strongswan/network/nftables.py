@@ -1,6 +1,6 @@
 """Loads the nftables that `firewall` has as text, and looks at them, in the namespace of the calling thread.
 
-Invariant: a namespace has one table of an owner. Another one takes its place in one transaction, so there is no moment without a table.
+Invariant: an owner has one table in a namespace. A new table replaces it in one transaction, so there is no moment without a table.
 """
 
 import functools
