@@ -3,7 +3,7 @@
     LandbridgeError
     ├── Invalid        400 VPN.0001  the request breaks rules: carries every violation (all of one other code: that code)
     ├── InUse          400 VPN.0001  something depends on the resource: names the dependant
-    ├── Repeated       400 VPN.0031  an idempotency token came back with another body
+    ├── Repeated       400 VPN.0031  an idempotency token came back with another body, or too late for the same answer
     ├── Changed        412 VPN.0001  `If-Match` names another version of the resource than the present one
     ├── Deleting       425 VPN.0009  the resource is being deleted and cannot be changed
     ├── NotFound       404 VPN.0004  the resource in the path is not there (for this project)
@@ -46,7 +46,7 @@ def in_use(resource: str, connection_id: str, number: int) -> InUse:
 
 
 class Repeated(LandbridgeError):
-    """The same token with another body."""
+    """The token was used before: with another body, or too long ago for the same answer."""
 
 
 class Changed(LandbridgeError):
