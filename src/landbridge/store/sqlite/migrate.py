@@ -26,6 +26,8 @@ def upgrade(path: Path, version: str = "head", *, before: Callable[[], None] = l
 
     Python's driver begins no transaction before a CREATE by itself: left to it, a power cut between two of them would
     leave a file that no later start could migrate.
+
+    Raises ConfigError, which names the row, when a migration finds a row whose `spec` is not JSON. The file is as before then.
     """
     # In a URL that is text, a ? or a % of the path would have a meaning.
     address = sqlalchemy.URL.create("sqlite", database=str(path))

@@ -1,7 +1,7 @@
 """A conversation with one charon: how it is looked at, what a step asks of it, and how it answers.
 
-Loads are sent one behind the other and their answers are read later, and so are initiations: charon carries out the requests of a
-connection in their order, and not waiting for each halves what a thousand of them cost on either side (measured). The first initiations wait for their
+Loads are sent one behind the other and their answers are read later, and so are initiations. charon carries out the requests of a connection in
+their order, and a thousand of them cost half as much on either side when nobody waits for each answer (measured). The first initiations wait for their
 CHILD_SAs instead, so that many gateways do not initiate more than the devices can answer (docs/decisions/0068). Invariant: nothing else is sent before all
 earlier requests are answered, so that a load that fails is known before anything is built on it.
 """
