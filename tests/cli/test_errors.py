@@ -38,7 +38,7 @@ ANSWERS = [
     (_answer("401 Unauthorized", '{"error_msg": "Incorrect"}'), 4, "Incorrect (the key is that of the environment)"),
     (_answer("403 Forbidden", '{"error_msg": "the role"}'), 4, "the role"),
     (_answer("412 Precondition Failed", '{"error_msg": "changed"}'), 5, "changed"),
-    (_answer("425 Too Early", '{"error_msg": "is deleting"}'), 5, "is deleting"),
+    (_answer("425 Too Early", '{"error_msg": "is being deleted"}'), 5, "is being deleted"),
     (_answer("500 Oh", '{"error_msg": "ours", "request_id": "r-1"}'), 1, "ours (request r-1)"),
     (_answer("503 Busy", '{"error_msg": "try later"}'), 1, "try later"),
     (b"SSH-2.0-OpenSSH_9.2\r\n", 1, "its answer is not HTTP"),

@@ -196,7 +196,7 @@ SPEC = "UPDATE {table} SET spec = json_set(spec, '$.{at}', {value}) WHERE id = '
         ),
         pytest.param(
             "UPDATE audit SET action = 'x' WHERE action = 'delete_vpn_connection'",
-            "<b>: is deleting, and the audit trail has no delete_vpn_connection of it",
+            "<b>: is being deleted, and the audit trail has no delete_vpn_connection of it",
             id="untold-delete",
         ),
         pytest.param(

@@ -23,7 +23,7 @@ from landbridge.store.database import Transaction
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """The audit events of a kind of resource: it was created, and it is deleting (None: its row is deleted at once)."""
+    """The audit events of a kind of resource: it was created, and it is being deleted (None: its row is deleted at once)."""
 
     kind: resources.ResourceKind
     created: str
@@ -78,7 +78,7 @@ def _check_resource(tx: Transaction, events: Events, row: consistency.Row, since
     if not row.created_event and resource.created_at > since:
         yield f"the audit trail has no {events.created} of it"
     if row.deleting and not row.deleted_event and since == consistency.ALWAYS:
-        yield f"is deleting, and the audit trail has no {events.deleted} of it"
+        yield f"is being deleted, and the audit trail has no {events.deleted} of it"
 
 
 def _check_columns(resource: resources.Resource, row: consistency.Row) -> Iterator[str]:
