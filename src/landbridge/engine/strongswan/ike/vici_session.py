@@ -1,15 +1,11 @@
 """A conversation with one charon: how it is looked at, what a step asks of it, and how it answers.
 
 Loads are sent one behind the other and their answers are read later, and so are initiations. charon carries out the requests of a connection in
-their order, and a thousand of them cost half as much on either side when nobody waits for each answer (measured). The first initiations wait for their
-CHILD_SAs instead, so that many gateways do not initiate more than the devices can answer (docs/decisions/0068). Invariant: nothing else is sent before all
+their order, and a thousand of them cost half as much on either side when nobody waits for each answer (measured). Invariant: nothing else is sent before all
 earlier requests are answered, so that a load that fails is known before anything is built on it.
 """
 
-import math
-import re
 import socket
-import time
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,8 +21,6 @@ from landbridge.engine.strongswan.ike import charon, steps, vici_protocol
 FAREWELL = "1000"
 #: Requests under way at once.
 WINDOW = 64
-#: Seconds that a session waits for the CHILD_SAs that it initiates, for all together. After one that does not come up, the session waits for no other one.
-PATIENCE = 0.3
 
 #: What a look asks: the event that brings the list, if any, and the command.
 _LISTS = (("list-conn", "list-conns"), ("", "get-shared"), ("list-sa", "list-sas"))
@@ -34,8 +28,6 @@ _LISTS = (("list-conn", "list-conns"), ("", "get-shared"), ("list-sa", "list-sas
 _PIPELINED = ((steps.LoadSecret, steps.LoadConn), (steps.Initiate,))
 _OfAnSa = steps.TerminateIke | steps.AbandonIke | steps.TerminateChild | steps.Reauthenticate | steps.RekeyChild
 _ENDS = (steps.TerminateIke, steps.AbandonIke, steps.TerminateChild)
-#: Of the answers to an initiation that waits (vici_control.c of strongSwan): the CHILD_SA did not come up.
-_NOT_UP = re.compile(r"not established after|^establishing .* failed$")
 
 
 class Look(NamedTuple):
@@ -66,7 +58,6 @@ class ViciSession:
         self._transport: Any = None
         self._asked: deque[steps.CharonRequest] = deque()
         self._broken: Exception | None = None
-        self._patience = PATIENCE
 
     def __enter__(self) -> Self:
         return self
@@ -77,8 +68,6 @@ class ViciSession:
     def may_go_on(self, step: base.Step) -> bool:
         """Whether the step may be begun before all answers are there."""
         last = self._asked[-1] if self._asked else step
-        if self._asked and self._waits(last):
-            return False
         is_of_a_kind = any(isinstance(step, kind) and isinstance(last, kind) for kind in _PIPELINED)
         return is_of_a_kind and len(self._asked) < WINDOW and self._broken is None
 
@@ -87,7 +76,7 @@ class ViciSession:
         self._asked.append(step)
         try:
             for command, message in requests(step):
-                self._send(command, message | (self._wait() if self._waits(step) else {}))
+                self._send(command, message)
         except OSError as error:
             self._broken = error
 
@@ -115,26 +104,14 @@ class ViciSession:
         self._transport.send(Packet.request(command, Message.serialize(message)))
 
     def _answer(self, step: steps.CharonRequest) -> CommandException | None:
-        """The first error of the answers to a step. The request to terminate an SA that is already gone counts as done, and so does an initiation whose
-        CHILD_SA did not come up: the log has the cause.
-        """
-        began, found = time.monotonic(), None
+        """The first error of the answers to a step. The request to terminate an SA that is already gone counts as done."""
+        found = None
         for _ in requests(step):
             try:
                 vici_protocol.receive(self._transport, confirmed=False)
             except CommandException as error:
                 found = found or error
-        if self._waits(step):
-            self._patience = 0.0 if found else self._patience - (time.monotonic() - began)
-            return None if found and _NOT_UP.search(str(found)) else found
         return None if isinstance(step, _ENDS) else found
-
-    def _waits(self, step: base.Step) -> bool:
-        return isinstance(step, steps.Initiate) and self._patience > 0
-
-    def _wait(self) -> dict[str, str]:
-        """What makes an initiation wait: the timeout in milliseconds (0 would be without end). Nobody reads the lines of its log."""
-        return {"timeout": str(math.ceil(1000 * self._patience)), "loglevel": "-1"}
 
 
 Request = tuple[str, dict[str, Any]]
@@ -151,7 +128,7 @@ def requests(step: steps.CharonRequest) -> tuple[Request, ...]:
 
 
 def _request(step: steps.SingleRequest) -> Request:
-    """Command and message. An initiation returns at once (-1), unless the session lets it wait. Its errors never carry the cause."""
+    """Command and message. Initiating does not wait (-1): it would use up charon's threads, and its errors never carry the cause."""
     match step:
         case steps.LoadSecret(_, secret_id, owners, psk):
             return "load-shared", {"id": secret_id, "type": "IKE", "data": psk.reveal(), "owners": list(owners)}
