@@ -142,6 +142,17 @@ def test_the_tunnels_that_a_gateway_disturbs_are_named(api: Any, made: Any):
     assert found["disturbed"] == [{"id": one["id"], "name": one["name"]}]
 
 
+def test_other_local_subnets_disturb_the_tunnels_that_are_made_of_them(api: Any):
+    gateway = api.gateway(flavor="Professional1-NonFixedIP")
+    api.connection(gateway)
+    disturbed = [
+        api.connection(gateway, style="policy"),
+        api.connection(gateway, style="policy-template", peer_subnets=["192.168.45.0/24"]),
+    ]
+    found = _checked(api, "vpn-gateways", gateway["id"], {"local_subnets": ["10.0.9.0/24"]})
+    assert found["disturbed"] == [{"id": one["id"], "name": one["name"]} for one in disturbed]
+
+
 def test_new_warnings_are_told(api: Any, made: Any):
     found = _checked(api, "vpn-connection", made["vpn-connection"]["id"], {"ipsecpolicy": {"pfs": "group2"}})
     assert found["warnings"] == [{"field": "ipsecpolicy.pfs", "message": "group2 is weak"}]

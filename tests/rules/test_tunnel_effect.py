@@ -63,9 +63,14 @@ def _changed(spec: model.DesiredConnection, given: dict[str, Any]) -> model.Desi
     return dataclasses.replace(specs.changed(spec, **fields), peer_address=peer_address)
 
 
-def _planned(was: model.DesiredConnection, now: model.DesiredConnection, plane: str) -> set[type]:
-    """The kinds of the steps that end SAs, when the tunnel is up and the connection changes."""
-    before, after = (specs.desired(one, of=test_planning.GATEWAY) for one in (was, now))
+def _planned(
+    was: model.DesiredConnection,
+    now: model.DesiredConnection,
+    plane: str,
+    gateway: model.VpnGateway = test_planning.GATEWAY,
+) -> set[type]:
+    """The kinds of the steps that end SAs, when the tunnel is up and the connection changes. `gateway`: the VPN gateway after the change."""
+    before, after = specs.desired(was, of=test_planning.GATEWAY), specs.desired(now, of=gateway)
     up = test_planning.settled(before, STARTS[plane])
     assert [child for sa in up.ike.sas for child in sa.children if child.live]
     ends = (steps.TerminateIke, steps.TerminateChild)
@@ -84,6 +89,18 @@ def test_the_effect_is_what_the_planner_does(style: str, plane: str, change: str
     ends: dict[model.TunnelEffect, set[type]] = {"ike": {steps.TerminateIke}, "child": {steps.TerminateChild}}
     effect = _effect(was, now, plane)
     assert _planned(was, now, plane) == ends.get(effect, set()), effect
+
+
+@pytest.mark.parametrize("plane", STARTS)
+@pytest.mark.parametrize("style", STYLES)
+def test_the_effect_of_other_local_subnets_is_what_the_planner_does(style: str, plane: Any):
+    spec, subnets = _spec(style), ("10.9.0.0/24",)
+    ends: dict[model.TunnelEffect, set[type]] = {"child": {steps.TerminateChild}}
+    one = spec.connection
+    effect = tunnel_effect.of(one, one, moves=False, local=(sites.VPC,), local_now=subnets, plane=plane)
+    gateway = dataclasses.replace(test_planning.GATEWAY, local_subnets=subnets)
+    assert _planned(spec, spec, plane, gateway) == ends.get(effect, set()), effect
+    assert (effect == "child") == (style == "static" and plane == "userland")
 
 
 @pytest.mark.parametrize("plane", STARTS)

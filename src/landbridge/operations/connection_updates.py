@@ -4,8 +4,7 @@ import dataclasses
 from dataclasses import dataclass
 
 from landbridge import errors, model
-from landbridge.model import traffic_selectors
-from landbridge.operations import connections
+from landbridge.operations import connections, gateways
 from landbridge.operations.call import Call
 from landbridge.operations.operation import operation
 from landbridge.rules import connection as rules
@@ -90,10 +89,7 @@ def _effect(tx: Transaction, call: Call, plan: _Update) -> model.TunnelEffect:
     peer = customer_gateways.find(tx, call.project_id, was.customer_gateway_id)
     if gateway is None or peer is None or to is None:
         raise RuntimeError("a connection without its ends")
-    network = call.service.site.network(gateway.gateway.network_id or "")
-    local = traffic_selectors.local_subnets(
-        gateway.gateway, network or model.Network(id=gateway.gateway.network_id or "")
-    )
+    local = gateways.local_subnets(call, gateway.gateway)
     moves = peer.address_for(was.style) != to.address_for(was.style)
     return tunnel_effect.of(was, plan.made, moves=moves, local=local, plane=call.service.plane)
 

@@ -1,6 +1,7 @@
 """Updates of VPN gateways: their fields, their EIPs with all connections on them, and their flavor."""
 
 import dataclasses
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from landbridge import errors, model
@@ -9,20 +10,25 @@ from landbridge.operations import gateways as gateway_operations
 from landbridge.operations.call import Call
 from landbridge.operations.gateways import ShownGateway
 from landbridge.operations.operation import operation
-from landbridge.rules import connection_update, policy_rules, tunnel
+from landbridge.rules import connection_update, policy_rules, tunnel, tunnel_effect
 from landbridge.rules import gateway as create_rules
 from landbridge.rules import gateway_update as rules
 from landbridge.store import connection_pages, connections, customer_gateways, gateways
 from landbridge.store.database import Transaction
 
+_Changed = list[tuple[model.Connection, model.Connection, str]]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Plan:
-    """What an update would write. `changed`: each connection that changes: before, after, and its identity on the wire."""
+    """What an update would write. `there`: all connections of the gateway. `changed`: each of them that changes: before, after, and its identity on the
+    wire.
+    """
 
     row: gateways.GatewayRow
     made: model.VpnGateway
-    changed: list[tuple[model.Connection, model.Connection, str]]
+    there: tuple[model.Connection, ...]
+    changed: _Changed
     warnings: tuple[model.Warning, ...] = ()
 
 
@@ -32,7 +38,7 @@ def update(tx: Transaction, call: Call, request: model.GatewayUpdateRequest) -> 
     plan = _plan(tx, call, request)
     if plan.made.endpoints != plan.row.gateway.endpoints:
         _move_endpoints(tx, plan.row.gateway, plan.made)
-    _store_connections(tx, call, plan)
+    _store_connections(tx, call, plan.changed)
     return dataclasses.replace(_stored(tx, call, plan.row, plan.made, update.name), warnings=plan.warnings)
 
 
@@ -43,8 +49,26 @@ def check(tx: Transaction, call: Call, request: model.GatewayUpdateRequest) -> m
         plan = _plan(tx, call, request)
     except errors.Invalid as error:
         return model.Checked(violations=tuple(error.violations))
-    disturbed = tuple((after.id, after.name) for _, after, _ in plan.changed)
+    disturbed = tuple((one.id, one.name) for one in _disturbed(call, plan))
     return model.Checked(warnings=plan.warnings, disturbed=disturbed, before=plan.row.gateway, after=plan.made)
+
+
+def _disturbed(call: Call, plan: _Plan) -> Iterator[model.Connection]:
+    """The connections whose tunnels would be negotiated anew."""
+    was, now = plan.row.gateway, plan.made
+    local, local_now = (gateway_operations.local_subnets(call, one) for one in (was, now))
+    changed = {after.id: after for _, after, _ in plan.changed}
+    for one in plan.there:
+        effect = tunnel_effect.of(
+            one,
+            changed.get(one.id, one),
+            moves=was.endpoints[one.endpoint - 1] != now.endpoints[one.endpoint - 1],
+            local=local,
+            local_now=local_now,
+            plane=call.service.plane,
+        )
+        if effect in ("child", "ike"):
+            yield one
 
 
 def _plan(tx: Transaction, call: Call, request: model.GatewayUpdateRequest) -> _Plan:
@@ -64,7 +88,11 @@ def _plan(tx: Transaction, call: Call, request: model.GatewayUpdateRequest) -> _
         *create_rules.outside_network(made.local_subnets, network, was),
     )
     return _Plan(
-        row=row, made=made, changed=_changed_connections(tx, call, change, row.gateway, made, follow), warnings=warnings
+        row=row,
+        made=made,
+        there=there,
+        changed=_changed_connections(tx, call, change, row.gateway, made, follow),
+        warnings=warnings,
     )
 
 
@@ -89,7 +117,7 @@ def _changed_connections(
     was: model.VpnGateway,
     now: model.VpnGateway,
     there: tuple[model.Connection, ...],
-) -> list[tuple[model.Connection, model.Connection, str]]:
+) -> _Changed:
     """The connections that depend on the gateway and change with it: the EIP of their endpoint, the policy rules that were derived from its subnets, the
     policies of its template. Each as it was, as it will be, and its identity on the wire.
     """
@@ -103,8 +131,8 @@ def _changed_connections(
     ]
 
 
-def _store_connections(tx: Transaction, call: Call, plan: _Plan) -> None:
-    for before, after, identity in plan.changed:
+def _store_connections(tx: Transaction, call: Call, changed: _Changed) -> None:
+    for before, after, identity in changed:
         connections.change(
             tx,
             dataclasses.replace(after, updated_at=call.time_after(before.updated_at)),
@@ -147,5 +175,5 @@ def change_flavor(tx: Transaction, call: Call, request: model.FlavorRequest) -> 
     there = (one.connection for one in connection_pages.page_of_gateway(tx, row.seq, 0, row.connections))
     follow = tuple(one for one in there if rules.follows(one, row.gateway, made))
     changed = _changed_connections(tx, call, model.GatewayChange(), row.gateway, made, follow)
-    _store_connections(tx, call, _Plan(row=row, made=made, changed=changed))
+    _store_connections(tx, call, changed)
     return _stored(tx, call, row, made, change_flavor.name)

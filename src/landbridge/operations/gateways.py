@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from landbridge import errors, model
+from landbridge.model import traffic_selectors
 from landbridge.operations import idempotency, ids, quotas, strangers, versions
 from landbridge.operations.call import Call
 from landbridge.operations.operation import operation
@@ -108,6 +109,12 @@ def _create(tx: Transaction, call: Call, request: model.GatewayRequest) -> model
 
 def network(call: Call, gateway: model.VpnGateway) -> model.Network | None:
     return call.service.site.network(gateway.network_id or "")
+
+
+def local_subnets(call: Call, gateway: model.VpnGateway) -> tuple[str, ...]:
+    """The local side of the gateway's tunnels."""
+    there = network(call, gateway) or model.Network(id=gateway.network_id or "")
+    return traffic_selectors.local_subnets(gateway, there)
 
 
 @operation("list_availability_zones", "reader", "read")

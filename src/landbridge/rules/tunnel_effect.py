@@ -23,12 +23,20 @@ _KEY = {
 
 
 def of(
-    was: model.Connection, now: model.Connection, *, moves: bool, local: tuple[str, ...], plane: model.Plane
+    was: model.Connection,
+    now: model.Connection,
+    *,
+    moves: bool,
+    local: tuple[str, ...],
+    local_now: tuple[str, ...] | None = None,
+    plane: model.Plane,
 ) -> model.TunnelEffect:
-    """`moves`: whether the device has another address or identity. `local`: the local subnets of the VPN gateway. `plane`: of the node."""
+    """`moves`: whether an end of the tunnel has another address or identity. `local`: the local subnets of the VPN gateway before the change;
+    `local_now`: after it, None when they stay. `plane`: of the node.
+    """
     if moves or _ike(was.ike_policy) != _ike(now.ike_policy):
         return "ike"
-    if _children(was, local, plane) != _children(now, local, plane):
+    if _children(was, local, plane) != _children(now, local if local_now is None else local_now, plane):
         return "child"
     without_effect = ("name", "enable_hub", "policy_rules_given", "updated_at")
     same = {name: getattr(now, name) for name in without_effect}
