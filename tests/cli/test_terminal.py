@@ -23,7 +23,7 @@ _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 class Terminal:
-    """A command below a pseudo-terminal of 100 columns."""
+    """A command below a pseudo-terminal of 100 columns, unless the environment has COLUMNS."""
 
     def __init__(self, words: tuple[str, ...], environment: Mapping[str, str]) -> None:
         self._ours, theirs = pty.openpty()
@@ -32,7 +32,7 @@ class Terminal:
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
-            env={**environment, "COLUMNS": "100", "LINES": "40"},
+            env={"COLUMNS": "100", "LINES": "40", **environment},
             start_new_session=True,
         )
         os.close(theirs)
@@ -140,17 +140,21 @@ def test_a_terminal_has_a_table_with_colours_and_a_pipe_has_whole_lines(
     assert "\x1b" not in dumb.shown
 
 
-def test_a_narrow_terminal_shows_the_whole_reason_in_several_lines(ours: Cli, terminal: Any):
+@pytest.mark.parametrize(("columns", "is_below"), [(80, True), (120, False)])
+def test_a_reason_is_whole_and_on_few_lines(ours: Cli, terminal: Any, columns: int, is_below: bool):
     ours.pair()
     ours("connection", "simulate", "hq-branch", "down:psk")
     ours("connection", "wait", "hq-branch", "--for", "DOWN")
-    shown = terminal("status", COLUMNS="100")
+    shown = terminal("status", COLUMNS=str(columns))
     assert shown.end() == 0
-    text = _ESCAPES.sub("", shown.shown)
-    assert all(len(line) <= 100 or line.startswith("service") for line in text.splitlines())
-    words = " ".join(re.sub(r"^ {40,}", "", line) for line in text.splitlines())
-    assert "psk_mismatch" in text
-    assert re.search(r"set the same psk\s+on this\s+connection", re.sub(r"\s+", " ", words))
+    lines = [line.rstrip() for line in _ESCAPES.sub("", shown.shown).splitlines()]
+    assert all(len(line) <= columns or line.startswith("service") for line in lines)
+    head, row, *reason = lines[lines.index("PROBLEMS") + 1 : lines.index("RECENT CHANGES") - 1]
+    assert "psk_mismatch" in row
+    assert ("REASON" not in head) == is_below
+    assert not is_below or all(line.startswith("    ") for line in reason)
+    assert "→ set the same psk on this connection" in " ".join(" ".join([row, *reason]).split())
+    assert len(reason) <= 2
 
 
 def test_a_terminal_is_asked_before_something_is_deleted(ours: Cli, terminal: Any):

@@ -10,6 +10,8 @@ from typing import Any
 
 FORMATS = ("table", "json", "yaml")
 _COLOURS = {"ACTIVE": "green", "DOWN": "red", "ERROR": "red", "FAULT": "red"}
+#: Characters between two columns, and those that a column of sentences needs.
+_GAP, _READABLE = 2, 40
 _UNITS = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
 
 Cell = str | int | bool | None
@@ -53,16 +55,52 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
 
 
 def grid(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> Any:
-    """The table for a terminal. Where the terminal is too narrow, the widest column has several lines a row."""
+    """The table for a terminal. Where the terminal is too narrow, the widest column has several lines a row. Where this column would be narrower than
+    _READABLE, its cells are below their rows, indented and without a head.
+    """
+    from rich.console import Group  # noqa: PLC0415
+    from rich.padding import Padding  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    shown = [[*map(_shown, row)] for row in rows]
+    widths = [max(map(len, column)) for column in zip(columns, *shown, strict=True)]
+    widest = widths.index(max(widths))
+    left = _console().width - sum(width + _GAP for width in widths) + widths[widest]
+    if left >= min(widths[widest], _READABLE):
+        return _grid(columns, shown, widths, wraps=widest)
+    parts = []
+    for number, row in enumerate(shown):
+        below = row.pop(widest)
+        parts.append(
+            _grid(
+                [*columns[:widest], *columns[widest + 1 :]],
+                [row],
+                widths[:widest] + widths[widest + 1 :],
+                head=number == 0,
+            )
+        )
+        parts += [Padding.indent(Text(below), 2 * _GAP)] if below else []
+    return Group(*parts)
+
+
+def _grid(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    widths: Sequence[int],
+    *,
+    wraps: int | None = None,
+    head: bool = True,
+) -> Any:
+    """`wraps`: the number of the column that may have several lines a row."""
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
-    made = Table(box=None, pad_edge=False, show_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    shown = [[*map(_shown, row)] for row in rows]
-    widths = [max(map(len, column)) for column in zip(columns, *shown, strict=True)]
-    for number, column in enumerate(columns):
-        made.add_column(column, no_wrap=number != widths.index(max(widths)), overflow="ellipsis")
-    for row in shown:
+    made = Table(
+        box=None, pad_edge=False, show_edge=False, show_header=head, header_style="bold", padding=(0, _GAP, 0, 0)
+    )
+    for number, (column, width) in enumerate(zip(columns, widths, strict=True)):
+        made.add_column(column, no_wrap=number != wraps, overflow="ellipsis", width=None if number == wraps else width)
+    for row in rows:
         made.add_row(*(Text(cell, style=_COLOURS.get(cell, "")) for cell in row))
     return made
 
