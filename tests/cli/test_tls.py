@@ -158,7 +158,9 @@ def test_one_file_without_the_other_is_refused_by_name(landbridge: Any, tmp_path
 def test_without_tls_only_loopback_is_listened_on(landbridge: Any, tmp_path: Path, listen: str, verb: str):
     refused = landbridge(verb, "--data", str(tmp_path / "d"), LANDBRIDGE_LISTEN=listen)
     assert refused.returncode == 1
-    assert refused.stderr.startswith(f"landbridge: --listen {listen}: without TLS only loopback addresses")
+    assert refused.stderr.startswith(
+        f"landbridge: --listen {listen}: without TLS the service listens on loopback addresses only"
+    )
     assert "--tls-certificate and --tls-key, or --insecure-http" in refused.stderr
     assert not (tmp_path / "d").exists()
 
