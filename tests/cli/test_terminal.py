@@ -135,6 +135,7 @@ def test_a_terminal_has_a_table_with_colours_and_a_pipe_has_whole_lines(
     assert plain.end() == 0
     assert "\x1b[3" not in plain.shown
     assert "connections  1 ACTIVE" in plain.shown
+    assert "hq: redundancy is not met: 192.168.44.0/24 is reached through hq-branch alone" in plain.shown
     dumb = terminal("gateway", "list", TERM="dumb")
     assert dumb.end() == 0
     assert "\x1b" not in dumb.shown

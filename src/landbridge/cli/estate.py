@@ -2,7 +2,7 @@
 
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import click
@@ -14,6 +14,8 @@ from landbridge.client.resources import CONNECTION, CUSTOMER_GATEWAY, GATEWAY, K
 
 #: Rows of recent changes.
 _CHANGES = 5
+#: Gateways without redundancy whose reason the screen has: each costs a request.
+_EXPLAINED = 3
 #: A gateway or a connection with this status and without a cause is no problem.
 _WELL = "ACTIVE"
 #: The largest page of the audit trail.
@@ -41,13 +43,13 @@ def status(run: remote.Run, limit: int) -> None:
     kinds = (("gateway", gateways), ("connection", connections))
     rows = (_problem(kind, each, names) for kind, some in kinds for each in some)
     problems = [row for row in rows if row is not None]
-    not_redundant = [each["name"] for each in gateways if each.get("redundant") is False]
+    not_redundant = [each for each in gateways if each.get("redundant") is False]
     recent = _recent_changes(gateways, connections, audit, names)
     counts = [("gateways", *_counts(gateways)), ("connections", *_counts(connections))]
     if output.is_terminal():
         _screen(run, counts, problems, limit, not_redundant, recent)
     else:
-        _lines(counts, problems, not_redundant, recent)
+        _lines(counts, problems, [each["name"] for each in not_redundant], recent)
 
 
 def _audit(service: api.Api) -> list[dict[str, Any]]:
@@ -100,7 +102,7 @@ def _screen(
     counts: Sequence[tuple[str, ...]],
     problems: Sequence[tuple[Cell, ...]],
     limit: int,
-    not_redundant: Sequence[str],
+    not_redundant: Sequence[dict[str, Any]],
     recent: Sequence[tuple[Cell, ...]],
 ) -> None:
     account = run.api.account
@@ -108,7 +110,7 @@ def _screen(
         [
             ("service", f"{account.endpoint}, project {account.project_id} ({account.source})"),
             *((name, ", ".join(some) or "none") for name, *some in counts),
-            ("redundancy", f"not met for {', '.join(not_redundant)}" if not_redundant else "met, or nothing to carry"),
+            *(("redundancy", text) for text in _redundancy(run.api, not_redundant)),
         ]
     )
     if problems:
@@ -119,6 +121,20 @@ def _screen(
     if recent:
         output.heading("RECENT CHANGES")
         output.table(("WHEN", "NAME", "WHAT"), recent)
+
+
+def _redundancy(service: api.Api, not_redundant: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """Why the redundancy of the first gateways is not met, as their diagnoses say it."""
+    if not not_redundant:
+        yield "met, or nothing to carry"
+    for each in not_redundant[:_EXPLAINED]:
+        try:
+            found = service.get(service.ours(GATEWAY.statuses, each["id"], "diagnosis"))["diagnosis"]
+        except failures.NotFound:  # deleted meanwhile
+            continue
+        yield f"{each['name']}: {found.get('redundancy', {}).get('summary', 'nothing to carry')}"
+    if len(not_redundant) > _EXPLAINED:
+        yield f"not met for {len(not_redundant) - _EXPLAINED} more: landbridge gateway list, landbridge gateway diagnose NAME"
 
 
 def _lines(
