@@ -36,6 +36,7 @@ from huaweicloudsdkvpn import v5
 from lab import sites
 
 BIN = Path(sys.executable).parent
+CONNECTION = "branch"
 VPC_ID = str(uuid.uuid4())
 PSK = "Demo-Key-2026 ~!@"
 #: An interrupt waits no longer than this for an answer of the service, in seconds.
@@ -244,6 +245,7 @@ def build_tunnel(service: Service, world: sites.World, *, patience: float = 90) 
     peer = v5.CreateCgwRequestBodyContent(name="branch", id_value=device.address)
     peer_id = client.create_cgw(v5.CreateCgwRequest(body=v5.CreateCgwRequestBody(customer_gateway=peer)))
     wish = v5.CreateVpnConnectionRequestBodyContent(
+        name=CONNECTION,
         vgw_id=gateway_id,
         vgw_ip=gateway.eip1.id,
         cgw_id=peer_id.customer_gateway.id,
@@ -298,11 +300,11 @@ def summarise(service: Service, connection_id: str) -> None:
         )
 
 
-def tell_how_to_go_on(service: Service, connection_id: str) -> None:
+def tell_how_to_go_on(service: Service) -> None:
     known = service.credentials
     say("==> Go on")
     say(f"    export PATH={BIN}:$PATH LANDBRIDGE_DATA={service.data}")
-    say(f"    landbridge status; landbridge connection diagnose {connection_id[:8]}")
+    say(f"    landbridge status; landbridge connection diagnose {CONNECTION}")
     say(f"    pages of the API: {known['endpoint']}/docs    credentials: {service.data}/credentials.toml")
     say(f"    console: {known['endpoint']}/console    a link that signs in, once and within ten minutes:")
     say(f"    {service.console_link()}")
@@ -317,7 +319,7 @@ def run(*, once: bool) -> None:
             prove(world)
             summarise(service, connection_id)
             if not once:
-                tell_how_to_go_on(service, connection_id)
+                tell_how_to_go_on(service)
                 say("==> Ctrl-C takes everything down")
                 signal.sigwait(INTERRUPTS)
     say("==> Everything is gone again")

@@ -78,6 +78,9 @@ def test_the_demonstration_is_seen_in_the_console_and_a_connection_is_made_there
     assert tuple(re.findall(r"\*\*(.+?)\*\*", text)) == LABELS
     assert all(f"`{each}`" in text for each in TYPED)
 
+    go_on = re.findall(r"^ +(landbridge status; .*)$", text, re.MULTILINE)
+    assert go_on == re.findall(r"^ +(landbridge status; .*)$", demo.printed, re.MULTILINE)
+
     page = chromium.new_context(viewport={"width": 1280, "height": 900}).new_page()
     page.set_default_timeout(PATIENCE)
     page.goto(demo.link)
