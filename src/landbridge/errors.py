@@ -39,10 +39,11 @@ class InUse(LandbridgeError):
     """The resource cannot go while another one depends on it."""
 
 
-def in_use(resource: str, connection_id: str, number: int) -> InUse:
-    """The error for a resource that `number` connections depend on. It names one of them."""
-    more = f" and {number - 1} more" if number > 1 else ""
-    return InUse(f"{resource} has connection {connection_id}{more}")
+def in_use(resource: str, connection: tuple[str, str], number: int) -> InUse:
+    """The error for a resource that `number` connections depend on. `connection`: the id and the name of one of them."""
+    connection_id, name = connection
+    more, first = (f" and {number - 1} more", "these connections") if number > 1 else ("", "this connection")
+    return InUse(f"{resource} has connection {name} ({connection_id}){more} (delete {first} first)")
 
 
 class Repeated(LandbridgeError):

@@ -56,18 +56,25 @@ def test_what_was_answered_asks_for_the_same_again(api: Any):
 
 
 @pytest.mark.parametrize(
-    ("endpoints", "more"), [(("eip1",), ""), (("eip1", "eip2"), " and 1 more")], ids=["one", "two"]
+    ("endpoints", "more"),
+    [
+        (("eip1",), " (delete this connection first)"),
+        (("eip1", "eip2"), " and 1 more (delete these connections first)"),
+    ],
+    ids=["one", "two"],
 )
-def test_a_refused_delete_says_how_many_connections_there_are(api: Any, endpoints: tuple[str, ...], more: str):
+def test_a_refused_delete_names_a_connection_and_says_how_many_there_are(
+    api: Any, endpoints: tuple[str, ...], more: str
+):
     gateway, peer = api.gateway(), api.customer_gateway()
-    made = [api.connection(gateway, peer, vgw_ip=gateway[each]["id"])["id"] for each in endpoints]
+    made = [api.connection(gateway, peer, name=f"to-{each}", vgw_ip=gateway[each]["id"])["id"] for each in endpoints]
     for path, what in (
         (f"{PATH}/{peer['id']}", f"customer gateway {peer['id']}"),
         (f"vpn-gateways/{gateway['id']}", f"VPN gateway {gateway['id']}"),
     ):
         answer = api.send("DELETE", path)
         assert answer.status_code == 400
-        assert answer.json()["error_msg"] == f"invalid request: {what} has connection {made[0]}{more}"
+        assert answer.json()["error_msg"] == f"invalid request: {what} has connection to-eip1 ({made[0]}){more}"
 
 
 def test_a_deleted_one_is_404_at_once(api: Any):

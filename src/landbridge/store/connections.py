@@ -128,7 +128,12 @@ _UPDATE = Statement(
         changed_at=case((bindparam("bump") == 0, _c.c.changed_at), else_=_CHANGED_AT),
     )
 )
-_DEPENDANT = Statement(select(_c.c.id).where(_c.c.gateway_seq == bindparam("gateway_seq")).order_by(_c.c.seq).limit(1))
+_DEPENDANT = Statement(
+    select(_c.c.id, expressions.JsonValue(_c.c.spec, "name"))
+    .where(_c.c.gateway_seq == bindparam("gateway_seq"))
+    .order_by(_c.c.seq)
+    .limit(1)
+)
 _MARK = Statement(
     update(_c)
     .where(_c.c.id == bindparam("row_id"))
@@ -352,10 +357,10 @@ def change(
         tx.nudge(connection.gateway_id)
 
 
-def dependant(tx: Transaction, gateway_seq: int) -> str | None:
-    """The id of the gateway's oldest connection."""
+def dependant(tx: Transaction, gateway_seq: int) -> tuple[str, str] | None:
+    """The id and the name of the gateway's oldest connection."""
     row = tx.one(_DEPENDANT, gateway_seq=gateway_seq)
-    return None if row is None else row[0]
+    return None if row is None else (row[0], row[1])
 
 
 def mark_deleting(tx: Transaction, connection: model.Connection, now: datetime) -> None:

@@ -35,7 +35,7 @@ _ADDRESSES = Statement(
 _INSERT = Statement(insert(_t).values({name: bindparam(name) for name in ("id", "project_id", "spec_version", "spec")}))
 #: The oldest connection of a customer gateway, and how many there are.
 _DEPENDANTS = Statement(
-    select(_c.c.id, func.count().over())
+    select(_c.c.id, expressions.JsonValue(_c.c.spec, "name"), func.count().over())
     .select_from(_c.join(_t, _t.c.seq == _c.c.customer_gateway_seq))
     .where(_t.c.id == bindparam("id"))
     .order_by(_c.c.seq)
@@ -85,10 +85,10 @@ def add(tx: Transaction, customer_gateway: model.CustomerGateway) -> None:
     )
 
 
-def dependants(tx: Transaction, customer_gateway_id: str) -> tuple[str | None, int]:
-    """The id of the oldest connection to the customer gateway (None without any), and how many connections it has."""
+def dependants(tx: Transaction, customer_gateway_id: str) -> tuple[tuple[str, str] | None, int]:
+    """The id and the name of the oldest connection to the customer gateway (None without any), and how many connections it has."""
     row = tx.one(_DEPENDANTS, id=customer_gateway_id)
-    return (None, 0) if row is None else tuple(row)
+    return (None, 0) if row is None else ((row[0], row[1]), row[2])
 
 
 def connections(tx: Transaction, customer_gateway_id: str, limit: int) -> list[int]:
