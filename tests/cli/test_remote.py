@@ -29,6 +29,8 @@ def test_a_tunnel_by_commands_alone(ours: Cli):
     assert (shown["vgw_id"], shown["cgw_id"], shown["peer_subnets"]) == (gateway_id, customer_id, ["192.168.44.0/24"])
     assert (shown["ikepolicy"]["lifetime_seconds"], shown["ipsecpolicy"]["pfs"]) == (7200, "group20")
     assert shown["tags"] == [{"key": "site", "value": "berlin"}]
+    address = ours("gateway", "show", "hq", "-o", "json").document["vpn_gateway"]["eip1"]["ip_address"]
+    assert ["endpoint", f"1 ({address})"] in _rows(ours("connection", "show", "hq-branch").out)
     ours("connection", "delete", "hq-branch", "--yes", "--wait")
     ours("customer-gateway", "delete", "branch", "--yes")
     ours("gateway", "delete", "hq", "--yes", "--wait")

@@ -1,6 +1,7 @@
 """`landbridge connection`: connections. `connection_looks` has the commands that look at one."""
 
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -83,9 +84,16 @@ def _list(run: remote.Run, status: str | None, cause: str | None, gateway: str |
 @remote.asks
 @remote.name_of(CONNECTION)
 def _show(run: remote.Run, name: str) -> None:
-    """Show a connection with all its policies."""
+    """Show a connection with all its policies.
+
+    The row endpoint has the number and the address of the endpoint that `vgw_ip` names.
+    """
     answer = crud.show(run, CONNECTION, run.find(CONNECTION, name))
-    run.show_fields(answer, crud.flat(answer[CONNECTION.envelope]))
+    shown = crud.flat(answer[CONNECTION.envelope])
+    if run.form == "table":
+        place = next(number for number, (key, _) in enumerate(shown, 1) if key == "vgw_ip")
+        shown.insert(place, ("endpoint", _shown_endpoint(run, answer[CONNECTION.envelope])))
+    run.show_fields(answer, shown)
 
 
 @connection.command("create")
@@ -222,11 +230,27 @@ def _endpoint(run: remote.Run, gateway_id: str, given: str) -> str:
     if resources.is_id(given):
         return given
     gateway = run.api.get(run.api.v5(GATEWAY.path, gateway_id))[GATEWAY.envelope]
-    ends = [(gateway.get(f"eip{number}") or {}, gateway.get(f"access_private_ip_{number}")) for number in (1, 2)]
+    ends = _ends(gateway)
     for number, (eip, address) in enumerate(ends, 1):
         if given in {str(number), eip.get("ip_address"), address}:
             return str(eip.get("id") or address)
     return given
+
+
+def _ends(gateway: Mapping[str, Any]) -> list[tuple[dict[str, Any], str | None]]:
+    """The EIP and the private address of each endpoint: a VPN gateway has one of them."""
+    return [(gateway.get(f"eip{number}") or {}, gateway.get(f"access_private_ip_{number}")) for number in (1, 2)]
+
+
+def _shown_endpoint(run: remote.Run, one: Mapping[str, Any]) -> str | None:
+    """The number and the address of a connection's endpoint; None while the gateway does not show it."""
+    ends = _ends(crud.show(run, GATEWAY, one["vgw_id"])[GATEWAY.envelope])
+    found = (
+        (number, eip.get("ip_address") or address)
+        for number, (eip, address) in enumerate(ends, 1)
+        if one["vgw_ip"] in {eip.get("id"), address}
+    )
+    return next((f"{number} ({address})" for number, address in found), None)
 
 
 def _rule(text: str) -> dict[str, Any]:
