@@ -53,9 +53,11 @@ $(VENV)/.debian13-packages: Makefile
 	$(call install,$(DEBIAN13_PACKAGES))
 
 $(VENV)/.ready: $(VENV)/.packages requirements-dev.txt pyproject.toml
-	@echo "setup: creating $(VENV) from requirements-dev.txt"
+	@echo "setup: creating $(VENV)"
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv $(VENV)  # also when one was interrupted
+	@echo "setup: installing the $$(grep -c '^[^ #].*==' requirements-dev.txt) Python packages of requirements-dev.txt, which takes some minutes"
 	@$(BIN)/python -m pip install -q --require-hashes -r requirements-dev.txt
+	@echo "setup: installing Landbridge into $(VENV)"
 	@$(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
 	@touch $@
 

@@ -40,3 +40,10 @@ def test_a_dry_run_of_make_runs_nothing():
 @pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\(([^)#]+)", PAGE))))
 def test_a_linked_page_exists(link: str):
     assert (ROOT / link).exists()
+
+
+def test_setup_prints_a_line_before_each_stage_of_the_virtual_environment():
+    recipe = (ROOT / "Makefile").read_text().split("\n$(VENV)/.ready:")[1].split("\n\n")[0].splitlines()
+    stages = [number for number, line in enumerate(recipe) if " -m venv " in line or " pip install " in line]
+    assert len(stages) == 3
+    assert all(recipe[number - 1].startswith('\t@echo "setup: ') for number in stages)
