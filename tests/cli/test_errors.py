@@ -197,6 +197,10 @@ def test_a_request_is_signed_and_a_wrong_key_says_whose_it_is(cli: Cli, server: 
 
 WORDS = [
     (("fly",), 2, "No such command 'fly' (landbridge --help)"),
+    (("gatway", "list"), 2, "No such command 'gatway'. Did you mean 'gateway'? (landbridge --help)"),
+    (("connection", "lst"), 2, "No such command 'lst'. Did you mean 'list'? (landbridge connection --help)"),
+    (("api", "GET", "v5"), 2, "PATH: 'v5' does not begin with /"),
+    (("connection", "wait", "x", "--for", "up"), 2, "'up' is not one of 'PENDING_CREATE', "),
     (("gateway", "list", "--fly"), 2, "No such option"),
     (("connection", "show"), 2, "Missing argument"),
     (("quota", "-o", "xml"), 2, "'xml' is not one of 'table', 'json', 'yaml'"),

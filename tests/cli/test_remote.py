@@ -2,12 +2,13 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
 
-from landbridge.cli import fields
+from landbridge.cli import connection_looks, fields
+from landbridge.model.status import ConnectionStatusName
 from tests.cli.conftest import Cli, add_context
 from tests.conftest import VPC
 
@@ -54,6 +55,20 @@ def test_a_wait_says_what_happens_and_how_it_ended(ours: Cli):
     ours("connection", "simulate", "c", "error")
     ours("connection", "wait", "c", "--for", "ERROR")
     assert "is ERROR" in ours("connection", "wait", "c", ends=1).err
+
+
+def test_a_wait_takes_the_statuses_of_the_api():
+    assert (*get_args(ConnectionStatusName), "gone") == connection_looks.STATUSES
+
+
+def test_a_wrong_endpoint_is_told_the_endpoints(ours: Cli):
+    ours.pair()
+    words = ("--gateway", "hq", "--customer-gateway", "branch", "--peer-subnet", "192.168.44.0/24", "--psk-file", "-")
+    said = ours("connection", "create", *words, "--gateway-endpoint", "3", stdin="Correct-Horse-7", ends=2).err
+    assert "vgw_ip (--gateway-endpoint): '3' is no endpoint of hq (wanted: one of 1, 2, " in said
+    addresses = said.partition("one of 1, 2, ")[2].partition(", or an id")[0].split(", ")
+    assert len(addresses) == 2
+    ours("connection", "create", *words, "--gateway-endpoint", addresses[1], stdin="Correct-Horse-7")
 
 
 def test_a_create_takes_what_show_prints(ours: Cli, tmp_path: Path):
@@ -241,7 +256,10 @@ def test_the_looks_at_a_connection(ours: Cli):
     ours("connection", "simulate", "hq-branch", "none")
     ours("connection", "reset", "hq-branch", "--wait")
     assert _rows(ours("connection", "sas", "hq-branch").out)[0][1] == "192.168.44.0/24"
-    assert "connections" in ours("gateway", "diagnose", "hq").out
+    found = _rows(ours("gateway", "diagnose", "hq").out)
+    assert ["connections", "1 ACTIVE"] in found
+    cut = [row[1].partition(" cuts ")[0].partition(" (")[0] for row in found if row[0] == "single failure"]
+    assert cut == ["connection hq-branch", "endpoint 1", "customer gateway branch", "this machine"]
     assert [row[0] for row in _rows(ours("gateway", "routes", "hq").out) if "168.44" in row[0]] == ["192.168.44.0/24"]
 
 

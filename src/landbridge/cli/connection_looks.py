@@ -16,6 +16,8 @@ from landbridge.client.resources import CONNECTION, GATEWAY
 
 #: Times of `traffic`, as the API names them.
 TIMES = ("hour", "day", "month")
+#: Statuses of a connection, as the API names them, and the end of it.
+STATUSES = ("PENDING_CREATE", "PENDING_UPDATE", "PENDING_DELETE", "ACTIVE", "DOWN", "ERROR", "gone")
 BARS = "▁▂▃▄▅▆▇█"
 COLUMNS = ("NAME", "GATEWAY", "STATUS", "SINCE", "CAUSE", "REASON", "ID")
 
@@ -314,7 +316,14 @@ def _list_devices(run: remote.Run) -> None:
 @click.command("wait")
 @remote.asks
 @remote.name_of(CONNECTION)
-@click.option("--for", "wanted", metavar="STATUS", default="ACTIVE", help="Such as DOWN, or gone (default ACTIVE).")
+@click.option(
+    "--for",
+    "wanted",
+    type=click.Choice(STATUSES),
+    metavar="STATUS",
+    default="ACTIVE",
+    help="Such as DOWN, or gone (default ACTIVE).",
+)
 @remote.TIMEOUT
 def wait(run: remote.Run, name: str, wanted: str, timeout: float) -> None:
     """Wait until a connection has a status, also for a connection that does not exist yet.

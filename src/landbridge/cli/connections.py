@@ -234,7 +234,13 @@ def _endpoint(run: remote.Run, gateway_id: str, given: str) -> str:
     for number, (eip, address) in enumerate(ends, 1):
         if given in {str(number), eip.get("ip_address"), address}:
             return str(eip.get("id") or address)
-    return given
+    addresses = [text for eip, address in ends if (text := eip.get("ip_address") or address)]
+    if not addresses:  # the gateway does not show them yet
+        return given
+    allowed = ", ".join(("1", "2", *addresses))
+    raise failures.Usage(
+        f"vgw_ip (--gateway-endpoint): {given!r} is no endpoint of {gateway['name']} (wanted: one of {allowed}, or an id)"
+    )
 
 
 def _ends(gateway: Mapping[str, Any]) -> list[tuple[dict[str, Any], str | None]]:

@@ -179,7 +179,7 @@ def _diagnose(run: remote.Run, name: str) -> None:
         ("causes", ", ".join(causes)),
         ("redundancy", redundancy.get("summary")),
         *(
-            ("single failure", f"{each['kind']} {each['name']} cuts {', '.join(each['subnets'])}")
+            ("single failure", f"{_part(each)} cuts {', '.join(each['subnets'])}")
             for each in redundancy.get("single_failures", [])
         ),
         *(
@@ -188,6 +188,11 @@ def _diagnose(run: remote.Run, name: str) -> None:
         ),
     ]
     run.show_fields(answer, pairs)
+
+
+def _part(failure: dict[str, Any]) -> str:
+    """What fails. All names but those of connections say what they are."""
+    return f"connection {failure['name']}" if failure["kind"] == "connection" else str(failure["name"])
 
 
 @gateway.command("routes")

@@ -20,6 +20,8 @@ def api(run: remote.Run, method: str, path: str, pairs: tuple[str, ...], file: s
     PATH begins with /v5/{project_id}/, /v5.1/{project_id}/ or /landbridge/v1/{project_id}/; `{project_id}` is replaced. `/docs` of the service lists
     the operations. A write is sent as it is, without a question.
     """
+    if not path.startswith("/"):
+        raise failures.Usage(f"PATH: {path!r} does not begin with /")
     whole = path.replace("{project_id}", run.api.account.project_id)
     query = {each["key"]: each["value"] for each in (fields.pair(text, "--query") for text in pairs)}
     answer = crud.send(run, method.upper(), whole, _body(file) if file else None, (), **query)
