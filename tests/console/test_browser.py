@@ -26,6 +26,10 @@ LONG_LINES = """[...document.querySelectorAll("main p, main li, main dd, main .w
   return one.childElementCount === 0 && widest > 120 * 0.5 * parseFloat(getComputedStyle(one).fontSize);
 }).map((one) => one.textContent)"""
 
+#: The cells of the page whose text runs over the next cell.
+CROWDED = """[...document.querySelectorAll("main th, main td")].filter((one) => one.clientWidth && one.scrollWidth > one.clientWidth)
+  .map((one) => one.textContent)"""
+
 
 @pytest.fixture(scope="module")
 def estate(reader: Any) -> dict[str, Any]:
@@ -141,6 +145,7 @@ def test_every_page_is_accessible_in_both_schemes_and_fits_a_phone_and_a_wall(re
             found = Axe().run(page, options=rules)
             assert found.violations_count == 0, (path, scheme, found.generate_report())
             assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+            assert page.evaluate(CROWDED) == [], (path, width)
         page.set_viewport_size({"width": 3840, "height": 2160})
         assert page.evaluate("document.documentElement.scrollWidth") <= 3840, path
         assert page.evaluate(LONG_LINES) == [], path
