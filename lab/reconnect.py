@@ -41,12 +41,13 @@ class Reconnect:
 
 
 def restart_devices(made: fleet.Fleet) -> Reconnect:
-    """The device is killed, which tells nobody, and starts again. It initiates all its tunnels."""
+    """The device of all tunnels is killed, which tells nobody, and starts again. It initiates them."""
+    [device] = made.devices
 
     def restart() -> None:
-        made.device.stop(kill=True)
-        made.device.restart()
-        made.device.load(*made.tunnels(start=True))
+        device.stop(kill=True)
+        device.restart()
+        device.load(*made.tunnels(start=True))
 
     return _measure(made, restart)
 
@@ -79,7 +80,7 @@ def _measure(made: fleet.Fleet, interrupt: Callable[[], None]) -> Reconnect:
 def is_whole(made: fleet.Fleet, before: Collection[str] = ()) -> bool:
     """Whether each connection has one IKE_SA with one CHILD_SA, new ones, the same at both ends, and is ACTIVE."""
     try:
-        ours, theirs = made.sas(), sas.read(made.device.uri)
+        ours, theirs = made.sas(), [sa for device in made.devices for sa in sas.read(device.uri)]
     except OSError:  # a charon is not there
         return False
     spis = [sa.spis for sa in ours]
