@@ -1,5 +1,6 @@
 """Each command and each option with a path that cannot be used: one line, and an exit status. A path with odd characters can be used."""
 
+import contextlib
 import sqlite3
 from pathlib import Path
 
@@ -149,5 +150,5 @@ def test_every_character_of_a_data_folder_is_a_character(cli: Cli, folder: Path,
     _make(folder / name)
     cli("backup", f"{folder}/{name}.backup", "--data", f"{folder}/{name}")
     assert cli("keys", "list", "--data", f"{folder}/{name}").out.count("admin") == 1
-    with sqlite3.connect(folder / name / "landbridge.db") as database:
+    with contextlib.closing(sqlite3.connect(folder / name / "landbridge.db")) as database:
         assert database.execute("SELECT version_num FROM alembic_version").fetchone() == (migrate.head(),)
