@@ -41,8 +41,6 @@ class World:
     reports: dict[str, list[model.Observation]] = field(default_factory=lambda: defaultdict(list))
     cycles: Counter[str] = field(default_factory=Counter)
     started_at: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
-    inside: Counter[str] = field(default_factory=Counter)
-    most_inside: int = 0
     lock: Any = field(default_factory=threading.Lock)
 
 
@@ -76,12 +74,6 @@ class Source:
 
     def report(self, seen: model.Observation) -> None:
         self.world.reports[seen.gateway_id].append(seen)
-        with self.world.lock:
-            self.world.inside[gateway_id_of(seen)] -= 1
-
-
-def gateway_id_of(seen: model.Observation) -> str:
-    return seen.gateway_id
 
 
 class Engine:
@@ -113,8 +105,6 @@ class Engine:
         with self.world.lock:
             self.world.cycles[gateway_id] += 1
             self.world.started_at[gateway_id].append(time.monotonic())
-            self.world.inside[gateway_id] += 1
-            self.world.most_inside = max(self.world.most_inside, self.world.inside[gateway_id])
         self.wait(gateway_id)
         if desired is None:
             return [Step(None, present=False)] if seen is not None else []
