@@ -37,6 +37,7 @@ from landbridge.operations import access, clock
 from landbridge.server import heartbeat
 from landbridge.store import vault
 from landbridge.store.sqlite import migrate
+from tests import forked
 
 LANDBRIDGE = str(Path(sys.executable).parent / "landbridge")
 #: How long anything is waited for. It is no claim: a busy machine is slow, not wrong.
@@ -374,9 +375,9 @@ class Server:
     def __init__(self, folder: Path, *flags: str, listen: str = "127.0.0.1:0") -> None:
         self.folder = folder
         self.log_path = folder.with_name(folder.name + ".log")
-        command = [LANDBRIDGE, "serve", "--data", str(folder), "--listen", listen, "--engine", "simulated", *flags]
-        with self.log_path.open("w") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log)
+        self.log_path.write_text("")
+        command = ["serve", "--data", str(folder), "--listen", listen, "--engine", "simulated", *flags]
+        self._process = forked.start(command, self.log_path, self.log_path)
 
     @property
     def log(self) -> str:
@@ -384,6 +385,7 @@ class Server:
 
     @property
     def pid(self) -> int:
+        assert self._process.pid is not None
         return self._process.pid
 
     @property
@@ -404,7 +406,7 @@ class Server:
         return self
 
     def _is_ready(self) -> bool:
-        assert self._process.poll() is None, self.log
+        assert self._process.is_alive(), self.log
         if "listening on" not in self.log:
             return False
         try:
@@ -418,7 +420,7 @@ class Server:
         return self.wait()
 
     def wait(self) -> int:
-        return self._process.wait(PATIENCE_SECONDS)
+        return forked.wait(self._process, PATIENCE_SECONDS)
 
 
 @pytest.fixture
@@ -453,17 +455,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture
-def landbridge() -> Callable[..., "subprocess.CompletedProcess[str]"]:
-    """Runs the command to its end, in an environment without settings of ours."""
+def landbridge(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., "subprocess.CompletedProcess[str]"]:
+    """Runs the command to its end. `environment` is the whole one; without it the command has that of the tests."""
 
     def run(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [LANDBRIDGE, *arguments],
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE_SECONDS,
-            check=False,
-            env=environment or None,
-        )
+        folder = tmp_path_factory.mktemp("printed")
+        out, err = folder / "out", folder / "err"
+        process = forked.start([*arguments], out, err, environment or os.environ)
+        status = forked.wait(process, PATIENCE_SECONDS)
+        return subprocess.CompletedProcess(["landbridge", *arguments], status, out.read_text(), err.read_text())
 
     return run

@@ -6,8 +6,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +16,7 @@ import pytest
 
 from lab import processes
 from landbridge import config, data_folder
+from tests import forked
 
 VPC = "0cf79a3f-6cf9-4d9c-a8df-d7ace626b0fa"
 RUN = "import os, signal, sys\n{beforehand}\nfrom landbridge.cli import main\nsys.exit(main.main())"
@@ -80,18 +79,7 @@ class Server:
 
 
 @pytest.fixture(scope="session")
-def nursery() -> Iterator["subprocess.Popen[str]"]:
-    script = str(Path(__file__).with_name("nursery.py"))
-    process = subprocess.Popen([sys.executable, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    with process:
-        yield process
-        assert process.stdin is not None
-        process.stdin.close()
-        process.wait(10)
-
-
-@pytest.fixture(scope="session")
-def start(nursery: "subprocess.Popen[str]", until: Any) -> Iterator[Callable[..., Server]]:
+def start(until: Any) -> Iterator[Callable[..., Server]]:
     """Starts servers: `start(folder, *flags, beforehand="…")`. Each has two processes, and a log in `logs` or beside its folder."""
     started: list[Server] = []
 
@@ -99,11 +87,9 @@ def start(nursery: "subprocess.Popen[str]", until: Any) -> Iterator[Callable[...
         log = (logs or folder.parent) / f"{folder.name}-{len(started)}.log"
         log.touch()
         words = ["serve", "--data", str(folder), "--listen", "127.0.0.1:0", "--engine", "none", *TWO, *flags]
-        assert nursery.stdin is not None
-        assert nursery.stdout is not None
-        nursery.stdin.write(json.dumps([str(log), beforehand, words]) + "\n")
-        nursery.stdin.flush()
-        started.append(Server(folder, log, int(nursery.stdout.readline())))
+        process = forked.start(words, log, log, beforehand=beforehand)
+        assert process.pid is not None
+        started.append(Server(folder, log, process.pid))
         return started[-1]
 
     yield start
