@@ -15,7 +15,7 @@ from landbridge.telemetry import log_fields
 def _record(message: str, error: Exception | None = None, **fields: Any) -> logging.LogRecord:
     info: Any = None if error is None else (type(error), error, None)
     record = logging.LogRecord("a", logging.INFO, "", 0, "%s", (message,), info)
-    vars(record).update(log_fields.of(**fields) if fields else {})
+    vars(record).update(log_fields.extra(**fields) if fields else {})
     return record
 
 

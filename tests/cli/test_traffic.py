@@ -6,7 +6,7 @@ from landbridge.api import examples, table
 from landbridge.cli import connection_looks
 from landbridge.client import output
 
-ANSWER = examples.of(next(each for each in table.TABLE if each.path.endswith("/traffic")))["example"]["traffic"]
+ANSWER = examples.find(next(each for each in table.TABLE if each.path.endswith("/traffic")))["example"]["traffic"]
 
 
 def test_a_row_has_units():

@@ -106,7 +106,7 @@ class Setting:
 
     def now_strangers(self) -> tuple[model.Attempt, ...]:
         def read(tx: Any) -> tuple[model.Attempt, ...]:
-            return strangers.of(tx, gateways.find(tx, self.project_id, self.gateway["id"]))
+            return strangers.list_of_gateway(tx, gateways.find(tx, self.project_id, self.gateway["id"]))
 
         return self.still.data.database.read(read)
 

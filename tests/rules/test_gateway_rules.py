@@ -397,7 +397,7 @@ def test_what_is_another_projects_is_as_if_it_were_not_there(
     changes: dict[str, Any], id_: str, taken: dict[str, str | None]
 ):
     def asked(known: str) -> list[str]:
-        facts = gateway.Facts(site=SHARED.of(OURS), taken=taken)
+        facts = gateway.Facts(site=SHARED.for_project(OURS), taken=taken)
         wish = json.loads(json.dumps(changes).replace(id_, known))
         return _without_id([one for one in _refusals(wish, facts) if known in one], known)
 
@@ -422,7 +422,7 @@ def test_a_network_that_another_project_is_plugged_into_is_as_if_it_were_not_the
 def test_a_project_has_what_names_it_and_what_names_nobody(
     project: str, eips: tuple[str, ...], networks: tuple[str, ...]
 ):
-    mine = SHARED.of(project)
+    mine = SHARED.for_project(project)
     assert (tuple(eip.id for eip in mine.eips), tuple(network.id for network in mine.networks)) == (eips, networks)
 
 
@@ -432,7 +432,7 @@ def test_the_pool_gives_no_address_of_the_machine_itself():
 
 
 def test_the_pool_gives_a_project_its_own_eips():
-    made = _made({}, gateway.Facts(site=SHARED.of(THEIRS), taken={}))
+    made = _made({}, gateway.Facts(site=SHARED.for_project(THEIRS), taken={}))
     assert [end.eip_id for end in made.endpoints] == [EIPS[1], EIPS[2]]
 
 

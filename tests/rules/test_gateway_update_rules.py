@@ -142,7 +142,7 @@ def test_an_eip_of_another_project_is_as_if_it_were_not_there():
     theirs = ("b" * 32,)
     shared = replace(SITE, eips=tuple(replace(eip, projects=theirs) for eip in SITE.eips))
     has = {end.eip_id or "" for end in PUBLIC.endpoints}
-    facts = replace(FACTS, site=shared.of("a" * 32, has), taken=TAKEN | {EIPS[3]: None})
+    facts = replace(FACTS, site=shared.for_project("a" * 32, has), taken=TAKEN | {EIPS[3]: None})
 
     def asked(eip_id: str) -> list[str]:
         return [str(v).replace(eip_id, "ID") for v in gateway_update.check(_ask({"eip_id_1": eip_id}), PUBLIC, facts)]

@@ -79,7 +79,7 @@ def _planned(
 
 def _effect(was: model.DesiredConnection, now: model.DesiredConnection, plane: Any) -> model.TunnelEffect:
     moves = was.peer_address != now.peer_address
-    return tunnel_effect.of(was.connection, now.connection, moves=moves, local=(sites.VPC,), plane=plane)
+    return tunnel_effect.derive(was.connection, now.connection, moves=moves, local=(sites.VPC,), plane=plane)
 
 
 @pytest.mark.parametrize(("style", "plane", "change"), CASES)
@@ -97,7 +97,7 @@ def test_the_effect_of_other_local_subnets_is_what_the_planner_does(style: str, 
     spec, subnets = _spec(style), ("10.9.0.0/24",)
     ends: dict[model.TunnelEffect, set[type]] = {"child": {steps.TerminateChild}}
     one = spec.connection
-    effect = tunnel_effect.of(one, one, moves=False, local=(sites.VPC,), local_now=subnets, plane=plane)
+    effect = tunnel_effect.derive(one, one, moves=False, local=(sites.VPC,), local_now=subnets, plane=plane)
     gateway = dataclasses.replace(test_planning.GATEWAY, local_subnets=subnets)
     assert _planned(spec, spec, plane, gateway) == ends.get(effect, set()), effect
     assert (effect == "child") == (style == "static" and plane == "userland")

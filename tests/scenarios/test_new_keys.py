@@ -57,7 +57,7 @@ def _is_proved(seen: model.ConnectionObservation) -> bool:
 
 def _warnings(spec: model.DesiredConnection, seen: model.ConnectionObservation) -> list[str]:
     assert managed_gateway.is_up(seen)
-    return [cause.code for cause in warnings.of(rule_context.Context(connection=spec.connection, seen=seen))]
+    return [cause.code for cause in warnings.find(rule_context.Context(connection=spec.connection, seen=seen))]
 
 
 @pytest.mark.parametrize("policy", POLICIES.values(), ids=POLICIES)

@@ -71,7 +71,7 @@ def look(
 
 def status(context: Context) -> model.ConnectionStatus:
     known = model.KnownConnection(BGP, 1, False, 1, context.seen, context.seen_at)
-    return connection_status.of(known, examples.at(120), timedelta(hours=1), related=context.related)
+    return connection_status.derive(known, examples.at(120), timedelta(hours=1), related=context.related)
 
 
 def _row(row_id: str, bgp: model.BgpSession, code: str, side: str, reason: str, **context: Any) -> Any:
@@ -327,7 +327,7 @@ def test_every_code_of_a_fault_has_a_row():
 def test_an_asn_has_the_values_of_both_sides_and_what_to_set(
     bgp: model.BgpSession, context: dict[str, Any], ours: str, theirs: str | None, remedy: str
 ):
-    [cause] = bgp_causes.of(look(bgp, **context))
+    [cause] = bgp_causes.find(look(bgp, **context))
     assert (cause.ours, cause.theirs, cause.differs) == (ours, theirs, ("bgp_asn",))
     assert cause.remedy.startswith(remedy)
 
@@ -341,7 +341,7 @@ def test_an_asn_has_the_values_of_both_sides_and_what_to_set(
     ],
 )
 def test_a_remedy_ends_in_the_words_of_the_device(device: str | None, setting: str):
-    [cause] = bgp_causes.of(look(broken("refused"), device=device))
+    [cause] = bgp_causes.find(look(broken("refused"), device=device))
     assert cause.remedy.endswith(setting)
 
 
@@ -473,7 +473,7 @@ UP = "established"
 def test_a_session_without_a_route_that_ends_again_and_again_has_a_path_that_drops_large_packets(
     sessions: tuple[model.BgpChange, ...], codes: list[str]
 ):
-    found = bgp_causes.of(look(broken("hold_timer"), sessions=sessions))
+    found = bgp_causes.find(look(broken("hold_timer"), sessions=sessions))
     assert [one.code for one in found] == codes
     assert all(one.is_certain for one in found) == (len(found) == 1)
 

@@ -1008,7 +1008,7 @@ def test_any_facts_have_a_cause_with_a_text_and_evidence_in_order(
 ):
     for peer in (DEVICE, None):
         context = examples.context(*attempts, of=of, strangers=strangers, peer=peer, waits_for_peer=waits)
-        found = (*causes.rank(context), *causes.warnings(context), *causes.of_pairs(context))
+        found = (*causes.rank(context), *causes.warnings(context), *causes.why_pairs_are_missing(context))
         assert found
         for one in found:
             assert one.code in cause_texts.TEXTS

@@ -24,7 +24,7 @@ def _judge(given: Any, *, age: int = 0, **words: Any) -> model.ConnectionStatus:
         "observation": given.seen(applied_generation=2),
         "seen_at": given.now - timedelta(seconds=age),
     }
-    return connection.of(model.KnownConnection(**(sound | words)), given.now, UNSEEN_AFTER)
+    return connection.derive(model.KnownConnection(**(sound | words)), given.now, UNSEEN_AFTER)
 
 
 def _expected(*, deleting: bool, applied: int | None, refused: bool, failure: bool, up: bool) -> tuple[str, str | None]:
@@ -195,7 +195,7 @@ def test_a_pause_is_the_reason_only_where_nothing_else_is_known(given: Any):
     refused = examples.attempt(0, examples.refused(1, "NO_PROPOSAL_CHOSEN"))
     for observation, reason in ((_seen(), "paused since"), (_seen(refused), "the device refused the phase 1 proposal")):
         known = model.KnownConnection(given.connection, 2, False, 2, observation, given.now)
-        status = connection.of(known, given.now, UNSEEN_AFTER, paused_since=given.now)
+        status = connection.derive(known, given.now, UNSEEN_AFTER, paused_since=given.now)
         assert status.explanation is not None
         assert status.explanation.reason.startswith(reason)
 
@@ -227,7 +227,7 @@ def test_a_fault_of_the_gateway_shows_in_its_connections(given: Any, words: dict
         observation=given.seen(applied_generation=2, children=children, expected_children=1, **words),
         seen_at=given.now,
     )
-    status = connection.of(known, given.now, UNSEEN_AFTER, gateway_failure="no bridge")
+    status = connection.derive(known, given.now, UNSEEN_AFTER, gateway_failure="no bridge")
     assert status.explanation is not None
     assert status.explanation.reason == reason
     assert status.status == {"up": "ACTIVE"}.get("up" if children else "", "ERROR" if "refused" in words else "DOWN")

@@ -92,7 +92,7 @@ def test_what_ike_noticed_of_the_broken_path_comes_second():
 def test_a_connection_with_a_dead_path_is_down_with_the_cause(given: Any):
     seen = given.seen(applied_generation=1, children=(given.child(),), expected_children=1, nqa=UNANSWERED)
     known = model.KnownConnection(given.connection, 1, False, 1, seen, given.now)
-    found = connection.of(known, given.now, examples.timedelta.max)
+    found = connection.derive(known, given.now, examples.timedelta.max)
     assert (found.status, connection.first_cause(found), found.warnings) == ("DOWN", "nqa_no_answer", ())
 
 
@@ -106,5 +106,5 @@ def test_a_connection_with_a_dead_path_is_down_with_the_cause(given: Any):
     ],
 )
 def test_a_monitor_without_an_answer_is_a_warning(monitor: model.Reachability | None, codes: list[str]):
-    found = warnings.of(examples.context(children=(examples.child(),), monitor=monitor))
+    found = warnings.find(examples.context(children=(examples.child(),), monitor=monitor))
     assert [one.code for one in found] == codes

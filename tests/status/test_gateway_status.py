@@ -30,6 +30,6 @@ def _expected(*, deleting: bool, failure: str | None, applied: int | None) -> st
 )
 def test_the_status_of_a_gateway(*, deleting: bool, failure: str | None, applied: int | None, seen_at: datetime | None):
     known = model.KnownGateway(specs.gateway(), 2, deleting, applied, failure, seen_at)
-    status = gateway.of(known, SEEN, UNSEEN_AFTER)
+    status = gateway.derive(known, SEEN, UNSEEN_AFTER)
     assert _expected(deleting=deleting, failure=failure, applied=applied) == status.status
     assert (failure, seen_at) == (status.explanation.reason if status.explanation else None, status.seen_at)

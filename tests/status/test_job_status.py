@@ -34,7 +34,7 @@ CONFIRMED = replace(STARTED, confirmed_at=NOW)
 def test_the_word_follows_what_was_asked_and_what_was_done(
     job: model.GatewayJob, done: int, failure: str | None, word: str, words: tuple[str, ...]
 ):
-    found = status.of(job, model.GatewayReport(restarts=done, restarted_at=NOW), failure)
+    found = status.derive(job, model.GatewayReport(restarts=done, restarted_at=NOW), failure)
     assert (found.status, found.statuses) == (word, words)
     assert found.failure == (failure if word == "error" else None)
     assert (found.finished_at is not None) == (word in {"success", "rollback_success"})
@@ -43,4 +43,4 @@ def test_the_word_follows_what_was_asked_and_what_was_done(
 def test_a_later_restart_does_not_move_the_end_of_an_earlier_one():
     kept = status.settled(ROLLED, model.GatewayReport(restarts=4, restarted_at=NOW))
     later = model.GatewayReport(restarts=5, restarted_at=NOW + timedelta(days=1))
-    assert status.of(kept, later, None).finished_at == NOW
+    assert status.derive(kept, later, None).finished_at == NOW

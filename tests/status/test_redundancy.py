@@ -184,7 +184,7 @@ CASES = [
 def test_which_single_failure_cuts_which_subnets(
     carriers: list[model.Carrier], met: tuple[bool, bool], cut: dict[str, Any], summary: str
 ):
-    found = redundancy.of(carriers, ADDRESSES)
+    found = redundancy.derive(carriers, ADDRESSES)
     assert found is not None
     assert (found.is_met, found.is_configured) == met == redundancy.met(carriers)
     failures: dict[str, dict[str, list[str]]] = {}
@@ -195,7 +195,7 @@ def test_which_single_failure_cuts_which_subnets(
 
 
 def test_a_subnet_is_listed_with_all_connections_that_may_carry_it():
-    found = redundancy.of([ONE, down("two", 2)], ADDRESSES)
+    found = redundancy.derive([ONE, down("two", 2)], ADDRESSES)
     assert found is not None
     [subnet] = found.subnets
     assert (subnet.subnet, [(one.connection, one.up) for one in subnet.carriers]) == (
@@ -206,13 +206,15 @@ def test_a_subnet_is_listed_with_all_connections_that_may_carry_it():
 
 def test_without_subnets_there_is_nothing_to_say():
     without = dataclasses.replace(ONE, subnets=())
-    assert redundancy.of([], ADDRESSES) is redundancy.of([without], ADDRESSES) is redundancy.met([without]) is None
+    assert (
+        redundancy.derive([], ADDRESSES) is redundancy.derive([without], ADDRESSES) is redundancy.met([without]) is None
+    )
 
 
 def test_a_long_list_is_cut_with_its_number():
     subnets = [f"10.0.{number}.0/24" for number in range(5)]
-    found = redundancy.of([carrier(f"c{number}", 1, subnet) for number, subnet in enumerate(subnets)], ADDRESSES)
-    many = redundancy.of([carrier("one", 1, *subnets)], ADDRESSES)
+    found = redundancy.derive([carrier(f"c{number}", 1, subnet) for number, subnet in enumerate(subnets)], ADDRESSES)
+    many = redundancy.derive([carrier("one", 1, *subnets)], ADDRESSES)
     assert found is not None
     assert many is not None
     assert found.summary.endswith("10.0.2.0/24 is reached through c2 alone; and 2 more")

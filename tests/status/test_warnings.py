@@ -11,7 +11,7 @@ from tests.status import examples
 
 
 def _codes(*attempts: model.Attempt, **given: object) -> list[str]:
-    return [one.code for one in warnings.of(examples.context(*attempts, **given))]
+    return [one.code for one in warnings.find(examples.context(*attempts, **given))]
 
 
 REFUSED = examples.attempt(0, examples.refused(1, "AUTHENTICATION_FAILED"))
@@ -50,7 +50,7 @@ def test_a_key_that_is_not_proved(attempts: tuple[model.Attempt, ...], codes: li
     ],
 )
 def test_it_is_said_until_when_the_old_key_lasts(connection: model.Connection, until: str):
-    [cause] = warnings.of(examples.context(REFUSED, of=connection, is_key_unproved=True))
+    [cause] = warnings.find(examples.context(REFUSED, of=connection, is_key_unproved=True))
     assert until in cause.reason
     assert cause.reason.count("the tunnel") == 1
     assert cause.evidence
@@ -92,7 +92,7 @@ def _one_way(direction: Literal["in", "out"], packets: int, seconds: int, pair: 
 )
 def test_what_passes_one_way_alone(one_way: list[model.OneWay], said: list[str], given: Any):
     came = dataclasses.replace(given.child(), last_in_at=examples.at(0))
-    found = warnings.of(examples.context(one_way_pairs=tuple(one_way), children=(came,)))
+    found = warnings.find(examples.context(one_way_pairs=tuple(one_way), children=(came,)))
     assert [one.reason for one in found] == said
 
 
@@ -103,7 +103,7 @@ def test_of_several_pairs_the_one_with_the_most_packets_is_named(given: Any):
         given.child(*OTHER_PAIR[1], spi="c0000003"),
     )
     one_way = (_one_way("out", 20, 60), _one_way("out", 240, 60, OTHER_PAIR), _one_way("in", 10, 20))
-    found = warnings.of(examples.context(one_way_pairs=one_way, children=children))
+    found = warnings.find(examples.context(one_way_pairs=one_way, children=children))
     assert [one.reason.split(": ", 1)[1] for one in found] == [
         "10.1.0.0/24 - 10.3.0.0/24: we sent 240 packets in 60 s, none came back; none ever came through these SAs",
         "10.1.0.0/24 - 10.2.0.0/24: 10 packets came in 20 s, we sent none",
@@ -133,13 +133,13 @@ def _refused(code: int, packets: int = 25, destination: str = "192.168.44.10") -
     ],
 )
 def test_packets_that_the_device_refuses(refused: tuple[model.RefusedPackets, ...], found: list[tuple[str, bool]]):
-    causes = warnings.of(examples.context(refused_packets=refused))
+    causes = warnings.find(examples.context(refused_packets=refused))
     assert [(one.code, one.is_certain) for one in causes] == found
 
 
 def test_a_missing_route_says_who_refused_which_packets():
     context = examples.context(refused_packets=(_refused(0),))
-    [cause] = warnings.of(dataclasses.replace(context, seen_at=examples.at(0)))
+    [cause] = warnings.find(dataclasses.replace(context, seen_at=examples.at(0)))
     line = "192.168.44.1 answered 25 packets to 192.168.44.10 with ICMP net unreachable (code 0)"
     assert cause.reason.endswith(": " + line)
     assert cause.evidence == (model.Evidence(at=examples.at(0), line=line),)
@@ -180,11 +180,11 @@ def _with(outcome: model.PathOutcome) -> model.ProbePath:
     ],
 )
 def test_large_packets_that_are_lost(checks: tuple[model.ProbeResult, ...], codes: list[str]):
-    assert [one.code for one in warnings.of(examples.context(examples.whole(0), probes=checks))] == codes
+    assert [one.code for one in warnings.find(examples.context(examples.whole(0), probes=checks))] == codes
 
 
 def test_a_path_is_reported_with_its_sizes():
-    [cause] = warnings.of(examples.context(examples.whole(0), probes=(_check(),)))
+    [cause] = warnings.find(examples.context(examples.whole(0), probes=(_check(),)))
     assert cause.reason == (
         "large packets do not pass: an echo of 1128 bytes from 10.0.0.1 to 192.168.44.10 got no answer, one of 1117 bytes did;"
         " the tunnel takes packets of 1438 bytes"

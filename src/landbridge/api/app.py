@@ -49,7 +49,9 @@ def build(dependencies: Dependencies) -> Starlette:
         served.setdefault(route.path, {})[route.method] = endpoints.Endpoint(route, *given)
     paths: list[routing.BaseRoute] = []
     for end in ("", "/"):  # some clients add a slash; a path is matched sooner where these come last
-        paths += [routing.Route(path + end, _Served(of), methods=list(of)) for path, of in served.items()]
+        paths += [
+            routing.Route(path + end, _Served(answers), methods=list(answers)) for path, answers in served.items()
+        ]
     paths += [
         routing.Route("/healthz", _healthz),
         routing.Route("/readyz", _readyz(dependencies)),

@@ -525,7 +525,7 @@ RESULTS: dict[str, Any] = dict(
 )
 
 
-def of(route: Route[Any, Any]) -> dict[str, Any]:
+def find(route: Route[Any, Any]) -> dict[str, Any]:
     """The example of a route's answer. A route without one gets none here; a test fails for it."""
     if route.name not in RESULTS:
         return {}

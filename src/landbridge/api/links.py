@@ -8,7 +8,7 @@ from landbridge.api.routes import Route
 from landbridge.wire import shapes
 
 
-def of(route: Route[Any, Any], table: Iterable[Route[Any, Any]]) -> dict[str, Any]:
+def find(route: Route[Any, Any], table: Iterable[Route[Any, Any]]) -> dict[str, Any]:
     """Operation name -> link, for the success of a route."""
     if route.answer is not None and shapes.PageInfo in _kinds(route):
         return {route.name: _next_page(route)}

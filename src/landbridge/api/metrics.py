@@ -49,7 +49,7 @@ def _echoes(
 ) -> tuple[Series[Connection], ...]:
     """The series of what echoes say. No sample where none are sent, and no state while it is not known."""
 
-    def of(value: Callable[[model.Reachability], float | None]) -> Callable[[Connection], float | None]:
+    def read_from(value: Callable[[model.Reachability], float | None]) -> Callable[[Connection], float | None]:
         return lambda row: value(found) if (found := said(row)) else None
 
     return (
@@ -58,21 +58,21 @@ def _echoes(
             "gauge",
             f"1 while {answers} answers echoes, 0 while it does not.",
             _id,
-            of(lambda found: None if found.state == "unknown" else found.state == "up"),
+            read_from(lambda found: None if found.state == "unknown" else found.state == "up"),
         ),
         Series(
             f"landbridge_connection_{kind}_lost_ratio",
             "gauge",
             f"Share of the echoes to {answers} that had no answer, of those of the minute before the last look.",
             _id,
-            of(lambda found: found.lost / found.sent if found.sent else None),
+            read_from(lambda found: found.lost / found.sent if found.sent else None),
         ),
         Series(
             f"landbridge_connection_{kind}_rtt_seconds",
             "gauge",
             f"Average round-trip time of the answered echoes to {answers}, of those of the minute before the last look.",
             _id,
-            of(lambda found: None if found.rtt_average is None else found.rtt_average / 1000),
+            read_from(lambda found: None if found.rtt_average is None else found.rtt_average / 1000),
         ),
     )
 

@@ -70,7 +70,9 @@ def document(table: Iterable[Route[Any, Any]]) -> dict[str, Any]:
     references, definitions = models_json_schema(models, by_alias=True, ref_template=_REF)
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
-        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, references, links.of(route, routes))
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(
+            route, references, links.find(route, routes)
+        )
     for path in PUBLIC:
         paths[path] = {"get": _public(path)}
     return {
@@ -104,7 +106,7 @@ def document(table: Iterable[Route[Any, Any]]) -> dict[str, Any]:
 def _operation(route: Route[Any, Any], references: dict[Any, Any], follow: dict[str, Any]) -> dict[str, Any]:
     success: dict[str, Any] = {"description": _DONE[route.success], "headers": _headers(route)}
     if route.answer is not None:
-        media = {"schema": references[route.answer, "validation"], **examples.of(route)}
+        media = {"schema": references[route.answer, "validation"], **examples.find(route)}
         success["content"] = {"application/json": media}
     if follow:
         success["links"] = follow

@@ -113,11 +113,11 @@ def traffic(run: remote.Run, name: str, last: str) -> None:
         show_bars(answer["traffic"])
 
 
-def show_bars(of: dict[str, Any]) -> None:
+def show_bars(traffic: dict[str, Any]) -> None:
     """A line of bars for each direction, beside the table."""
     for way in ("in", "out"):
-        rates = {each["at"]: each.get(f"bits_per_second_{way}", 0) for each in of["samples"]}
-        output.say(f"{way:3} {_bars(of, rates)} at most {_bits(max(rates.values()))}")
+        rates = {each["at"]: each.get(f"bits_per_second_{way}", 0) for each in traffic["samples"]}
+        output.say(f"{way:3} {_bars(traffic, rates)} at most {_bits(max(rates.values()))}")
 
 
 def _sample(each: dict[str, Any]) -> tuple[Cell, ...]:
@@ -141,13 +141,13 @@ def _bits(rate: float) -> str:
     return f"{rate:.3g} Gbit/s"
 
 
-def _bars(of: dict[str, Any], rates: dict[str, float]) -> str:
+def _bars(traffic: dict[str, Any], rates: dict[str, float]) -> str:
     """A character for each slot, its height the rate; a space for one without a sample."""
-    begin = datetime.fromisoformat(of["since"])
+    begin = datetime.fromisoformat(traffic["since"])
     most = max(rates.values()) or 1
     heights = {datetime.fromisoformat(at): BARS[round(rate / most * (len(BARS) - 1))] for at, rate in rates.items()}
-    slots = round((datetime.fromisoformat(of["until"]) - begin).total_seconds() / of["slot_seconds"])
-    return "".join(heights.get(begin + timedelta(seconds=n * of["slot_seconds"]), " ") for n in range(slots))
+    slots = round((datetime.fromisoformat(traffic["until"]) - begin).total_seconds() / traffic["slot_seconds"])
+    return "".join(heights.get(begin + timedelta(seconds=n * traffic["slot_seconds"]), " ") for n in range(slots))
 
 
 def _when(entry: dict[str, Any]) -> Moment:

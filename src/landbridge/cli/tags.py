@@ -25,9 +25,9 @@ def _list(run: remote.Run, kind: str, name: str | None) -> None:
 
     Columns: key, value.
     """
-    of = KINDS[kind]
-    inner = (run.find(of, name), "tags") if name else ("tags",)
-    answer = run.api.get(run.api.v5(of.tagged, *inner))
+    resource_kind = KINDS[kind]
+    inner = (run.find(resource_kind, name), "tags") if name else ("tags",)
+    answer = run.api.get(run.api.v5(resource_kind.tagged, *inner))
     run.show(
         answer,
         ("KEY", "VALUE"),
@@ -72,10 +72,10 @@ def _find(run: remote.Run, kind: str, pairs: tuple[str, ...]) -> None:
 
     Columns: name, tags, id.
     """
-    of = KINDS[kind]
+    resource_kind = KINDS[kind]
     wanted = [fields.pair(text, "KEY=VALUE") for text in pairs]
     body = {"tags": [{"key": each["key"], "values": [each["value"]]} for each in wanted]}
-    answer = run.api.send("POST", run.api.v5(of.tagged, "resource-instances", "filter"), body)
+    answer = run.api.send("POST", run.api.v5(resource_kind.tagged, "resource-instances", "filter"), body)
     run.show(
         answer,
         ("NAME", "TAGS", "ID"),

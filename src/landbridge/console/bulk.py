@@ -76,7 +76,7 @@ class Kind:
     find: Find
     actions: Mapping[str, Action]
 
-    def of(self, number: int) -> str:
+    def count(self, number: int) -> str:
         return f"{number} {self.noun}{'' if number == 1 else 's'}"
 
 
@@ -146,11 +146,13 @@ async def answer(visit: Visit, kind: Kind) -> Answered:
         return _list(visit, kind, form, notice)
     again = [(name, form[name]) for name in ("do", "back", *(one.path for one in action.fields)) if name in form]
     to = visit.link(f"{kind.path}/selected?{urlencode([*again, *(('row', id_) for id_ in failed)])}")
-    return Moved(to=to, notice=f"{notice} It failed for {kind.of(len(failed))}.", shown_once=_reasons_that_fit(failed))
+    return Moved(
+        to=to, notice=f"{notice} It failed for {kind.count(len(failed))}.", shown_once=_reasons_that_fit(failed)
+    )
 
 
 def _notice(kind: Kind, action: Action, number: int, gone: int) -> str:
-    return f"{kind.of(number)} {'is' if number == 1 else 'are'} {action.done}. {_missing(gone)}".rstrip()
+    return f"{kind.count(number)} {'is' if number == 1 else 'are'} {action.done}. {_missing(gone)}".rstrip()
 
 
 def _missing(number: int) -> str:
@@ -220,7 +222,7 @@ def _page(
         kind=kind,
         action=action,
         name=given["do"],
-        title=action.title.format(kind.of(len(rows))),
+        title=action.title.format(kind.count(len(rows))),
         rows=rows,
         missing=_missing(gone),
         reasons=reasons or {},

@@ -94,8 +94,8 @@ def _throughput(series: Series) -> Chart:
         )
     top = _ceiling(max(max(point.bits_in or 0, point.bits_out or 0) for point in known), 1000.0)
     summary = " ".join(
-        f"{name} on average {_bits(_mean(known, of))}, at most {_bits(max(of(point) or 0 for point in known))}."
-        for name, of in (("In", _bits_in), ("Out", _bits_out))
+        f"{name} on average {_bits(_mean(known, value_of))}, at most {_bits(max(value_of(point) or 0 for point in known))}."
+        for name, value_of in (("In", _bits_in), ("Out", _bits_out))
     )
     return Chart(
         id="throughput",
@@ -118,9 +118,9 @@ def _bits_out(point: Point) -> float | None:
     return point.bits_out
 
 
-def _mean(known: Sequence[Point], of: Value) -> float:
+def _mean(known: Sequence[Point], value_of: Value) -> float:
     """Over the observed time."""
-    return sum((of(point) or 0) * point.sample.observed for point in known) / sum(
+    return sum((value_of(point) or 0) * point.sample.observed for point in known) / sum(
         each.sample.observed for each in known
     )
 
@@ -129,14 +129,17 @@ def _loss(series: Series) -> Chart:
     kinds = _kinds(series)
     if not kinds:
         return Chart(id="loss", title="Loss", missing=_unprobed(series))
-    top = min(100.0, _ceiling(max(_lost(one) for _, of in kinds for one in _of(series, of)), 1.0))
+    top = min(100.0, _ceiling(max(_lost(one) for _, value_of in kinds for one in _of(series, value_of)), 1.0))
     return Chart(
         id="loss",
         title="Loss",
-        lines=[Line(name=name, path=_path(series, _percent(of), top), dashed=name == "monitor") for name, of in kinds],
+        lines=[
+            Line(name=name, path=_path(series, _percent(value_of), top), dashed=name == "monitor")
+            for name, value_of in kinds
+        ],
         top=f"{top:.3g} %",
         middle=f"{top / 2:.3g} %",
-        summary=" ".join(_summary_of_loss(name, list(_of(series, of))) for name, of in kinds),
+        summary=" ".join(_summary_of_loss(name, list(_of(series, value_of))) for name, value_of in kinds),
     )
 
 
@@ -148,27 +151,32 @@ def _summary_of_loss(name: str, echoes: Sequence[EchoSample]) -> str:
 
 
 def _rtt(series: Series) -> Chart:
-    kinds = [(name, of) for name, of in _kinds(series) if any(one.rtt_max is not None for one in _of(series, of))]
+    kinds = [
+        (name, value_of)
+        for name, value_of in _kinds(series)
+        if any(one.rtt_max is not None for one in _of(series, value_of))
+    ]
     if not kinds:
         missing = "No echo was answered in this time." if _kinds(series) else _unprobed(series)
         return Chart(id="rtt", title="Round-trip time", missing=missing)
-    top = _ceiling(max((one.rtt_max or 0) / 1000 for _, of in kinds for one in _of(series, of)), 1.0)
+    top = _ceiling(max((one.rtt_max or 0) / 1000 for _, value_of in kinds for one in _of(series, value_of)), 1.0)
     return Chart(
         id="rtt",
         title="Round-trip time",
         lines=[
             Line(
                 name=name,
-                path=_path(series, lambda point, of=of: _milliseconds(of(point)), top),  # type: ignore[misc]
-                area=_area(series, of, top) if name == "NQA" or len(kinds) == 1 else "",
+                path=_path(series, lambda point, value_of=value_of: _milliseconds(value_of(point)), top),  # type: ignore[misc]
+                area=_area(series, value_of, top) if name == "NQA" or len(kinds) == 1 else "",
                 dashed=name == "monitor",
             )
-            for name, of in kinds
+            for name, value_of in kinds
         ],
         top=f"{top:g} ms",
         middle=f"{top / 2:g} ms",
         summary=" ".join(
-            _summary_of_rtt(name, [one for one in _of(series, of) if one.rtt_max is not None]) for name, of in kinds
+            _summary_of_rtt(name, [one for one in _of(series, value_of) if one.rtt_max is not None])
+            for name, value_of in kinds
         ),
     )
 
@@ -188,11 +196,11 @@ def _kinds(series: Series) -> list[tuple[str, Echoes]]:
         ("NQA", lambda point: point.sample.nqa),
         ("monitor", lambda point: point.sample.monitor),
     )
-    return [(name, of) for name, of in kinds if any(_of(series, of))]
+    return [(name, value_of) for name, value_of in kinds if any(_of(series, value_of))]
 
 
-def _of(series: Series, of: Echoes) -> Iterator[EchoSample]:
-    return (one for point in series.points if (one := of(point)) is not None)
+def _of(series: Series, value_of: Echoes) -> Iterator[EchoSample]:
+    return (one for point in series.points if (one := value_of(point)) is not None)
 
 
 def _lost(echoes: EchoSample) -> float:
@@ -200,8 +208,8 @@ def _lost(echoes: EchoSample) -> float:
     return 100 * echoes.lost / echoes.sent
 
 
-def _percent(of: Echoes) -> Value:
-    return lambda point: None if (one := of(point)) is None else _lost(one)
+def _percent(value_of: Echoes) -> Value:
+    return lambda point: None if (one := value_of(point)) is None else _lost(one)
 
 
 def _milliseconds(echoes: EchoSample | None) -> float | None:
@@ -252,13 +260,13 @@ def _path(series: Series, value: Value, top: float) -> str:
     return "".join(drawn)
 
 
-def _area(series: Series, of: Echoes, top: float) -> str:
+def _area(series: Series, value_of: Echoes, top: float) -> str:
     """From the shortest to the longest round-trip time of each slot."""
     width = WIDTH / series.ring.slots
     return "".join(
         f"M{_x(series, point.at):.1f} {_y(one.rtt_min / 1000, top)}h{width:.1f}V{_y(one.rtt_max / 1000, top)}h-{width:.1f}z"
         for point in series.points
-        if (one := of(point)) is not None and one.rtt_min is not None and one.rtt_max is not None
+        if (one := value_of(point)) is not None and one.rtt_min is not None and one.rtt_max is not None
     )
 
 

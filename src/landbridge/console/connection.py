@@ -96,9 +96,9 @@ async def configuration(visit: Visit, connection_id: str, devices: Any) -> Any:
     return {"device": chosen, "text": str(await visit.perform(operation, request)), "with_psk": with_psk}
 
 
-def _entry(of: Entry) -> dict[str, Any]:
+def _entry(entry: Entry) -> dict[str, Any]:
     """An entry of the timeline: its time, kind, health and sentence."""
-    item, health, text = of.item, "", ""
+    item, health, text = entry.item, "", ""
     match item:
         case model.Attempt():
             drawn = negotiation.draw(item)
@@ -123,7 +123,7 @@ def _entry(of: Entry) -> dict[str, Any]:
             kind, text = "probe", _probe(item)
         case model.AuditEvent():
             kind, text = "change", f"{item.action} by {item.actor}"
-    return {"at": of.at, "kind": kind, "health": health, "text": text}
+    return {"at": entry.at, "kind": kind, "health": health, "text": text}
 
 
 def _probe(probe: model.RecordedProbe) -> str:
@@ -169,10 +169,12 @@ async def _probe_one(visit: Visit, connection_id: str, *, is_path: bool) -> None
     await visit.perform(probes.order, order)
 
 
-def _carried(of: gateways.GatewayDiagnosis, ids: Collection[str]) -> dict[str, list[tuple[str, list[model.Carrier]]]]:
+def _carried(
+    diagnosis: gateways.GatewayDiagnosis, ids: Collection[str]
+) -> dict[str, list[tuple[str, list[model.Carrier]]]]:
     """Id of each of these connections of a VPN gateway -> the subnets that it carries, each with the connections of other ids that carry it too."""
     found: dict[str, list[tuple[str, list[model.Carrier]]]] = {id_: [] for id_ in ids}
-    for each in of.redundancy.subnets if of.redundancy else ():
+    for each in diagnosis.redundancy.subnets if diagnosis.redundancy else ():
         others = [one for one in each.carriers if one.connection_id not in found]
         for one in {one.connection_id for one in each.carriers} & found.keys():
             found[one].append((each.subnet, others))

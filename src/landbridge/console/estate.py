@@ -48,15 +48,15 @@ async def show(visit: Visit) -> Answered:
     def finish(found: Estate) -> str:
         return visit.part("estate_content.html", **_values(found, asked, given))
 
-    of = (tuple(given.items()), visit.may("admin"))
-    content = await visit.read(estate.select, await selection(visit, asked), finish, of=of)
+    key = (tuple(given.items()), visit.may("admin"))
+    content = await visit.read(estate.select, await selection(visit, asked), finish, key=key)
     return visit.render("estate.html", content=content)
 
 
 async def selection(visit: Visit, request: model.EstateRequest) -> estate.Selection:
     """What the request asks for, of all tunnels or of those of its VPN gateway. It is read once for all viewers."""
     asked = model.EstateDataRequest(gateway_id=request.gateway_id)
-    data: estate.EstateData = await visit.read(estate.read, asked, of=asked)
+    data: estate.EstateData = await visit.read(estate.read, asked, key=asked)
     if asked.gateway_id is None:
         visit.dependencies.cache.note(visit.project_id, sum(map(len, data.tunnels.values())))
     return estate.Selection(data=data, request=request)
@@ -139,17 +139,17 @@ def pictures(gateways: Sequence[EstateGateway]) -> list[GatewayPicture]:
     return pictures
 
 
-def _picture(of: EstateGateway, endpoints: Sequence[EndpointPicture]) -> GatewayPicture:
+def _picture(gateway: EstateGateway, endpoints: Sequence[EndpointPicture]) -> GatewayPicture:
     words, health = "", ""
-    if of.redundant is not None:
-        is_met, is_configured = of.redundant
+    if gateway.redundant is not None:
+        is_met, is_configured = gateway.redundant
         words = "redundancy met" if is_met else "redundancy not met"
         health = "" if is_met else "down" if is_configured else "warning"
     return GatewayPicture(
-        gateway=of.gateway,
-        status=of.status,
+        gateway=gateway.gateway,
+        status=gateway.status,
         endpoints=endpoints,
-        tally=[(health, of.by_health[health]) for health in model.HEALTH_ORDER if of.by_health.get(health)],
+        tally=[(health, gateway.by_health[health]) for health in model.HEALTH_ORDER if gateway.by_health.get(health)],
         redundancy=words,
         redundancy_health=health,
     )

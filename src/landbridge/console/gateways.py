@@ -31,7 +31,7 @@ _FIELDS = allowed_values.GATEWAY
 
 async def show_list(visit: Visit) -> Answered:
     request = model.StatusListRequest(limit=ROWS, marker=visit.query.get("after", ""))
-    page: status_lists.StatusPage = await visit.read(status_lists.list_gateways, request, of=request)
+    page: status_lists.StatusPage = await visit.read(status_lists.list_gateways, request, key=request)
     shown = {one.gateway.id: one for one in await visit.perform(operations.list_all, model.GatewayListRequest())}
     rows = [(row, shown[row.id]) for row in page.rows if row.id in shown]
     return visit.render(

@@ -100,7 +100,7 @@ async def show_node(visit: Visit) -> Answered:
         "gm": "" if able.gm else model.NO_GM,
         "default_route": "" if able.default_route else model.NO_DEFAULT_ROUTE,
     }
-    site = service.site.of(visit.project_id)
+    site = service.site.for_project(visit.project_id)
     return visit.render(
         "node.html",
         service=service,

@@ -106,13 +106,13 @@ class Visit:
         asked: Asked,
         finish: Callable[[Result], Answer] | None = None,
         *,
-        of: Hashable = (),
+        key: Hashable = (),
     ) -> Any:
-        """Performs a read whose answer is the same for all callers who may perform it, once for each change mark. `of`: what it depends on beside the
+        """Performs a read whose answer is the same for all callers who may perform it, once for each change mark. `key`: what the answer depends on beside the
         request.
         """
         access.allow(self.caller, self.project_id, operation.role)
-        mark, name = (*self.mark, self.minute), (operation.name, of)
+        mark, name = (*self.mark, self.minute), (operation.name, key)
         return await self.dependencies.cache.get(
             self.project_id, mark, name, lambda: self.perform(operation, asked, finish)
         )

@@ -97,7 +97,7 @@ class PlanRun:
 
     def _fields(self, step: Step) -> dict[str, Any]:
         ids = {"gateway_id": self._gateway_id, "connection_id": step.connection_id}
-        return log_fields.of(**{name: value for name, value in ids.items() if value is not None})
+        return log_fields.extra(**{name: value for name, value in ids.items() if value is not None})
 
 
 State = TypeVar("State")

@@ -241,7 +241,7 @@ class Site:
     machine_addresses: frozenset[str] = frozenset()
     unavailable_addresses: frozenset[str] = frozenset()
 
-    def of(self, project_id: str, has: Collection[str] = ()) -> "Site":
+    def for_project(self, project_id: str, has: Collection[str] = ()) -> "Site":
         """The part of the site that a project may use; `has`: ids of EIPs that it has already, whoever may use them now."""
         return dataclasses.replace(
             self,

@@ -91,7 +91,7 @@ def _effect(tx: Transaction, call: Call, plan: _Update) -> model.TunnelEffect:
         raise RuntimeError("a connection without its ends")
     local = gateways.local_subnets(call, gateway.gateway)
     moves = peer.address_for(was.style) != to.address_for(was.style)
-    return tunnel_effect.of(was, plan.made, moves=moves, local=local, plane=call.service.plane)
+    return tunnel_effect.derive(was, plan.made, moves=moves, local=local, plane=call.service.plane)
 
 
 def _merge(

@@ -256,7 +256,7 @@ def shown(tx: Transaction, call: Call, rows: list[connection_pages.ListedRow]) -
     return [
         ShownConnection(
             connection=connection,
-            status=status.of_facts(facts),
+            status=status.name_from_facts(facts),
             generation=facts.generation,
             bgp_peer=_bgp_peer(tx, call, connection, sessions[seq]) if seq in sessions else None,
         )
@@ -290,7 +290,7 @@ def diagnose(tx: Transaction, call: Call, request: model.ConnectionRef) -> Conne
     gateway = gateways.find(tx, call.project_id, row.connection.gateway_id)
     failure = gateway.failure if gateway else None
     known = related.load(tx, row, related.load_gateway(tx, call.service.site, gateway) if gateway else None)
-    found = status.of(row, call.now, call.service.unseen_after, paused_since, failure, known)
+    found = status.derive(row, call.now, call.service.unseen_after, paused_since, failure, known)
     warnings = rules.warnings(row.connection, call.service.abilities)
     return ConnectionDiagnosis(
         connection=row.connection, status=found, warnings=warnings, asn=known.asn, peer_asn=known.peer_asn

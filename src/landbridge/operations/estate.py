@@ -91,7 +91,7 @@ def read(tx: Transaction, call: Call, request: model.EstateDataRequest) -> Estat
     }
     only = next(iter(known), 0) if request.gateway_id is not None else None
     states = {
-        seq: gateway_status.of(
+        seq: gateway_status.derive(
             row, call.now, call.service.unseen_after, status_lists.paused_since(paused, row.gateway.id)
         )
         for seq, row in known.items()
@@ -108,7 +108,7 @@ def read(tx: Transaction, call: Call, request: model.EstateDataRequest) -> Estat
 
 
 def _tunnel(row: store.TunnelRow, peer: tuple[str, str], *, is_seen: bool) -> Tunnel:
-    status = connection_status.of_facts(row.facts)
+    status = connection_status.name_from_facts(row.facts)
     cause = row.cause if row.noted == status else None
     health = model.tunnel_health(status, is_seen=is_seen, is_warned=cause is not None)
     return Tunnel(row.seq, row.id, row.name, row.endpoint, health, cause, row.since or 0, *peer)

@@ -59,7 +59,7 @@ def _disturbed(call: Call, plan: _Plan) -> Iterator[model.Connection]:
     local, local_now = (gateway_operations.local_subnets(call, one) for one in (was, now))
     changed = {after.id: after for _, after, _ in plan.changed}
     for one in plan.there:
-        effect = tunnel_effect.of(
+        effect = tunnel_effect.derive(
             one,
             changed.get(one.id, one),
             moves=was.endpoints[one.endpoint - 1] != now.endpoints[one.endpoint - 1],
@@ -74,7 +74,7 @@ def _disturbed(call: Call, plan: _Plan) -> Iterator[model.Connection]:
 def _plan(tx: Transaction, call: Call, request: model.GatewayUpdateRequest) -> _Plan:
     row, change = changeable(tx, call, request.gateway_id), request.change
     there = tuple(one.connection for one in connection_pages.page_of_gateway(tx, row.seq, 0, row.connections))
-    site = call.service.site.of(call.project_id, has={one.eip_id or "" for one in row.gateway.endpoints})
+    site = call.service.site.for_project(call.project_id, has={one.eip_id or "" for one in row.gateway.endpoints})
     eips = [eip_id.lower() for eip_id in (change.eip_id_1, change.eip_id_2) if eip_id is not None]
     facts = rules.Facts(site=site, taken=gateways.taken(tx, call.project_id, eips), connections=there)
     too_many = policy_rules.check_local_subnets(change.local_subnets, row.gateway, there)

@@ -73,7 +73,7 @@ def _restart(
 
 
 def _status(row: gateways.GatewayRow, job: model.GatewayJob) -> model.JobStatus:
-    return status.of(job, row.observed, row.failure)
+    return status.derive(job, row.observed, row.failure)
 
 
 @operation("list_vpn_gateway_jobs", "reader", "long read")

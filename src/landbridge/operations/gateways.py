@@ -82,13 +82,13 @@ def check(tx: Transaction, call: Call, request: model.GatewayRequest) -> model.C
 @operation("offer_vgw", "admin", "read")
 def offer(tx: Transaction, call: Call, _: model.EmptyRequest) -> Offer:
     """The networks and EIPs of the site that a new gateway of the project can take."""
-    site = call.service.site.of(call.project_id)
+    site = call.service.site.for_project(call.project_id)
     networks, eips = rules.free(site, gateways.taken(tx, call.project_id, None))
     return Offer(networks=networks, eips=eips, site=site)
 
 
 def _facts(tx: Transaction, call: Call, request: model.GatewayRequest) -> rules.Facts:
-    site = call.service.site.of(call.project_id)
+    site = call.service.site.for_project(call.project_id)
     return rules.Facts(
         site=site,
         taken=gateways.taken(tx, call.project_id, rules.endpoints_asked(request, site)),
@@ -129,7 +129,7 @@ list_extended_zones = dataclasses.replace(list_zones, name="list_extended_availa
 def _shown(tx: Transaction, call: Call, row: gateways.GatewayRow) -> ShownGateway:
     return ShownGateway(
         gateway=row.gateway,
-        status=status.of(row, call.now, call.service.unseen_after),
+        status=status.derive(row, call.now, call.service.unseen_after),
         connections=row.connections,
         groups=gateways.connection_groups(tx, row.seq) if row.connections else 0,
         generation=row.generation,
@@ -159,10 +159,10 @@ def diagnose(tx: Transaction, call: Call, request: model.GatewayRef) -> GatewayD
     paused_since = pauses.since(tx, row.gateway.id)
     return GatewayDiagnosis(
         gateway=row.gateway,
-        status=status.of(row, call.now, call.service.unseen_after, paused_since),
+        status=status.derive(row, call.now, call.service.unseen_after, paused_since),
         connections=_count_connections(tx, row.seq),
-        strangers=strangers.of(tx, row),
-        redundancy=redundancy.of(
+        strangers=strangers.list_of_gateway(tx, row),
+        redundancy=redundancy.derive(
             carriers.of_gateway(tx, row.seq), {one.number: one.address for one in row.gateway.endpoints}
         ),
     )
@@ -174,7 +174,7 @@ def _count_connections(tx: Transaction, gateway_seq: int) -> Counter[tuple[model
     last = connection_states.last(tx, (seq for seq, _ in facts.values()))
     found: Counter[tuple[model.ConnectionStatusName, str | None]] = Counter()
     for seq, one in facts.values():
-        now = connection_status.of_facts(one)
+        now = connection_status.name_from_facts(one)
         then, cause = last.get(seq, (now, None))
         found[now, cause if then == now else None] += 1
     return found

@@ -30,7 +30,7 @@ class MeasuredConnection(NamedTuple):
 
     @property
     def status(self) -> model.ConnectionStatusName:
-        return connection_status.of_facts(self.facts)
+        return connection_status.name_from_facts(self.facts)
 
     @property
     def cause(self) -> str:
@@ -70,7 +70,7 @@ def load(tx: Transaction, project_id: str | None, limit: int) -> Measurements:
     """The measurements of one project, or of all projects (None). `limit`: the number of connections that can have series of their own."""
     numbers: Counter[tuple[str, model.ConnectionStatusName]] = Counter()
     for project, facts, number in measurements.counts(tx, project_id):
-        numbers[project, connection_status.of_facts(facts)] += number
+        numbers[project, connection_status.name_from_facts(facts)] += number
     living = sum(number for (_, status), number in numbers.items() if status != "PENDING_DELETE")
     omitted = living if living > limit else 0
     paused = pauses.list_all(tx)

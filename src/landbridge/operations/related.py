@@ -29,7 +29,7 @@ def load_gateway(tx: Transaction, site: model.Site, row: gateways.GatewayRow) ->
     """`row`: the row of the VPN gateway."""
     network_id = row.gateway.network_id or ""
     network = site.network(network_id) or model.Network(id=network_id)
-    found = strangers.of(tx, row)
+    found = strangers.list_of_gateway(tx, row)
     return RelatedToGateway(
         strangers=found,
         known=strangers.known(tx, row, found),

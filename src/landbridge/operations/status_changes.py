@@ -65,7 +65,8 @@ def find(
     status of a connection that it did not write is as before, and its cause may be another one.
     """
     gone = [
-        StatusChange(connection, None, connection_status.of_facts(facts), None) for connection, facts in recorded.gone
+        StatusChange(connection, None, connection_status.name_from_facts(facts), None)
+        for connection, facts in recorded.gone
     ]
     return [*gone, *_changed(tx, site, observation, recorded.written)]
 
@@ -87,7 +88,7 @@ def _changed(
         connection, look = connections.get(tx, one.connection_id), seen[one.connection_id]
         look = dataclasses.replace(look, attempts=stored.get(one.seq, look.attempts))
         known = model.KnownConnection(connection, *one.after[:3], look, observation.seen_at, one.seq)
-        before, after = connection_status.of_facts(one.before), connection_status.of_facts(one.after)
+        before, after = connection_status.name_from_facts(one.before), connection_status.name_from_facts(one.after)
         alone = Related(probes=(holes[one.seq],) if one.seq in holes else ())
         loaded = related.load(tx, known, gateway) if after == "DOWN" or look.bgp is not None else alone
         if look.bgp is not None:
@@ -96,7 +97,7 @@ def _changed(
             if bgp_changes.is_news(before_it, session):
                 loaded = dataclasses.replace(loaded, sessions=(*loaded.sessions, session))
                 yield SessionChange(connection, one.seq, before_it.state if before_it else None, session)
-        status = connection_status.of(known, now, timedelta.max, paused_since, observation.failure, loaded)
+        status = connection_status.derive(known, now, timedelta.max, paused_since, observation.failure, loaded)
         cause = connection_status.first_cause(status)
         is_news = before != after or connection_states.is_news(last.get(one.seq), after, cause)
         yield StatusChange(connection, one.seq, before, after, cause, is_news)
@@ -110,7 +111,7 @@ def _as_before(tx: Transaction, gateway_seq: int, connection_ids: set[str]) -> I
 
 
 def _session(context: Context, session: model.BgpSession) -> model.BgpChange:
-    wrong = next((one for one in bgp_causes.of(context) if one.code != "negotiating"), None)
+    wrong = next((one for one in bgp_causes.find(context) if one.code != "negotiating"), None)
     return model.BgpChange(
         at=context.seen_at or rule_context.NEVER,
         state=session.state,
@@ -201,7 +202,7 @@ class StatusLog:
             "gateway_id": connection.gateway_id,
             "project_id": connection.project_id,
         }
-        log.info("%s%s", connection.name, text, extra=log_fields.of(**ids, **fields))
+        log.info("%s%s", connection.name, text, extra=log_fields.extra(**ids, **fields))
 
 
 def _of_status(change: StatusChange) -> tuple[str, dict[str, str]]:

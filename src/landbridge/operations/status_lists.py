@@ -57,7 +57,9 @@ def list_connections(tx: Transaction, call: Call, request: model.StatusListReque
         tx, call.project_id, gateway.seq if gateway else None, after, LOOKED_THROUGH + 1
     )
     fitting = [
-        seq for seq, name, facts in looked_at[:LOOKED_THROUGH] if request.fits(name, connection_status.of_facts(facts))
+        seq
+        for seq, name, facts in looked_at[:LOOKED_THROUGH]
+        if request.fits(name, connection_status.name_from_facts(facts))
     ]
     explained = fitting[: request.limit if request.cause is None else EXPLAINED]
     rows = rows_of(tx, call, explained)
@@ -87,7 +89,7 @@ def rows_of(tx: Transaction, call: Call, seqs: list[int]) -> list[tuple[int, Res
     found = []
     for known, (_, times, gateway_failure) in zip(attempts.add_to(tx, [row[0] for row in rows]), rows, strict=True):
         gateway_id = known.connection.gateway_id
-        status = connection_status.of(
+        status = connection_status.derive(
             known,
             call.now,
             call.service.unseen_after,
@@ -140,7 +142,7 @@ def _gateway(
     carrying: Sequence[redundancy.Carrying],
 ) -> ResourceStatus:
     since = paused_since(paused, known.gateway.id)
-    found = gateway_status.of(known, call.now, call.service.unseen_after, since)
+    found = gateway_status.derive(known, call.now, call.service.unseen_after, since)
     met = redundancy.met(carrying)
     return ResourceStatus(
         id=known.gateway.id,

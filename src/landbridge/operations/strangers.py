@@ -7,7 +7,7 @@ from landbridge.store import attempts, connections, gateways
 from landbridge.store.database import Transaction
 
 
-def of(tx: Transaction, row: gateways.GatewayRow) -> tuple[model.Attempt, ...]:
+def list_of_gateway(tx: Transaction, row: gateways.GatewayRow) -> tuple[model.Attempt, ...]:
     """The last attempts of strangers, oldest first, without those whose address has a connection by now."""
     endpoints = {one.address: one.number for one in row.gateway.endpoints}
     return tuple(

@@ -78,7 +78,7 @@ def search(tx: Transaction, call: Call, request: model.TagSearchRequest) -> Tagg
     call.refuse(rules.check_search(request))
     found, total = tags.search(tx, call.project_id, request)
     return TaggedResources(
-        resources=[model.TaggedResource(id=id_, name=name, tags=of) for id_, name, of in found], total=total
+        resources=[model.TaggedResource(id=id_, name=name, tags=tags) for id_, name, tags in found], total=total
     )
 
 

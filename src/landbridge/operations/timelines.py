@@ -47,8 +47,8 @@ class TimelinePage:
 @operation("show_vpn_connection_timeline", "reader", "long read")
 def show(tx: Transaction, call: Call, request: model.TimelineRequest) -> TimelinePage:
     row = connection_operations.find(tx, call, request.connection_id)
-    of = f"timeline of {row.connection.id}"
-    marker = paging.after(call, of, request.marker)
+    list_name = f"timeline of {row.connection.id}"
+    marker = paging.after(call, list_name, request.marker)
     last, shown = divmod(marker, 1 << _SHOWN_BITS) if marker else (None, 0)
     entries = sorted(_entries(tx, row, last, request.limit + shown + 1), key=_newest_first)
     skipped = min(shown, sum(entry.milliseconds == last for entry in entries))
@@ -57,7 +57,7 @@ def show(tx: Transaction, call: Call, request: model.TimelineRequest) -> Timelin
     return TimelinePage(
         entries=page,
         configuration=row.observation.configuration if row.observation else "",
-        next_marker=paging.marker(call, of, _marker(entries[: skipped + len(page)])) if more else None,
+        next_marker=paging.marker(call, list_name, _marker(entries[: skipped + len(page)])) if more else None,
     )
 
 

@@ -72,7 +72,7 @@ def sides(request: model.ConnectionRequest, facts: Facts) -> policies.Sides:
         gm=gateway.is_gm if gateway is not None else None,
         endpoint=endpoint(request, gateway) if gateway is not None else None,
         peer=facts.customer_gateway,
-        template=policy_template.of(style(request), gateway),
+        template=policy_template.find(style(request), gateway),
     )
 
 

@@ -15,7 +15,7 @@ IKE = ("authentication_algorithm", "encryption_algorithm", "dh_group", "lifetime
 IPSEC = ("authentication_algorithm", "encryption_algorithm", "pfs", "lifetime_seconds")
 
 
-def of(style: str, gateway: model.VpnGateway | None) -> model.PolicyTemplate | None:
+def find(style: str, gateway: model.VpnGateway | None) -> model.PolicyTemplate | None:
     """The template that a connection of this style follows. None: the connection has policies of its own."""
     return gateway.policy_template if gateway is not None and style == "policy-template" else None
 

@@ -22,7 +22,7 @@ _KEY = {
 }
 
 
-def of(
+def derive(
     was: model.Connection,
     now: model.Connection,
     *,

@@ -46,8 +46,8 @@ class Exchange:
         "timed_out",
     )
 
-    def __init__(self, of: "connection.Connection", request: head.Head) -> None:
-        self._connection = of
+    def __init__(self, connection: "connection.Connection", request: head.Head) -> None:
+        self._connection = connection
         self._head = request
         self._body: list[bytes] = []
         self._more_body = request.length != 0

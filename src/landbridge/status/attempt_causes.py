@@ -32,25 +32,25 @@ def find(context: Context, view: AttemptView) -> tuple[model.Cause, ...]:
 
 
 def _data_plane(context: Context, view: AttemptView) -> Iterator[model.Cause]:
-    for fact in view.of(negotiation.DataPlaneFailure)[-1:]:
+    for fact in view.facts_of(negotiation.DataPlaneFailure)[-1:]:
         yield rule_context.cause("data_plane_failure", context, view, fact)
 
 
 def _method(context: Context, view: AttemptView) -> Iterator[model.Cause]:
-    for fact in view.of(negotiation.MethodMismatch)[-1:]:
+    for fact in view.facts_of(negotiation.MethodMismatch)[-1:]:
         yield rule_context.cause(
             "authentication_method_mismatch", context, view, fact, ours="pre-shared key", theirs=fact.method
         )
 
 
 def _key(context: Context, view: AttemptView) -> Iterator[model.Cause]:
-    for fact in view.of(negotiation.KeyMismatch)[-1:]:
+    for fact in view.facts_of(negotiation.KeyMismatch)[-1:]:
         if fact.problem == "differs":
             yield rule_context.cause("psk_mismatch", context, view, fact)
 
 
 def _mode(context: Context, view: AttemptView) -> Iterator[model.Cause]:
-    for fact in view.of(negotiation.NoConnection):
+    for fact in view.facts_of(negotiation.NoConnection):
         if fact.reason == "mode":
             ours = context.connection.ike_policy.negotiation_mode or "main"
             theirs = view.attempt.mode or _OTHER_MODE[ours]
@@ -62,7 +62,7 @@ def _ids(context: Context, view: AttemptView) -> Iterator[model.Cause]:
     """One id of the device's message, or both, belong to no connection. If the texts of both ids are ours, a type differs: charon logs the
     text of an id without its type.
     """
-    for fact in view.of(negotiation.NoConnection)[-1:]:
+    for fact in view.facts_of(negotiation.NoConnection)[-1:]:
         if fact.reason != "ids":
             continue
         local_fits = fact.local is None or fact.local.value == context.local_id.value
@@ -73,7 +73,7 @@ def _ids(context: Context, view: AttemptView) -> Iterator[model.Cause]:
 
 
 def _identity(context: Context, view: AttemptView) -> Iterator[model.Cause]:
-    for fact in view.of(negotiation.PeerIdentity)[-1:]:
+    for fact in view.facts_of(negotiation.PeerIdentity)[-1:]:
         if fact.wanted is not None:
             yield _wrong_peer_id(context, view, fact, fact.got)
 
@@ -126,7 +126,7 @@ def _wrong_peer_id(context: Context, view: AttemptView, fact: negotiation.Fact, 
 def _address(context: Context, view: AttemptView) -> Iterator[model.Cause]:
     """No connection of ours has these addresses and this IKE version."""
     attempt, policy = view.attempt, context.connection.ike_policy
-    for fact in view.of(negotiation.NoConnection)[-1:]:
+    for fact in view.facts_of(negotiation.NoConnection)[-1:]:
         if fact.reason != "address":
             continue
         if attempt.local_address and context.local_address and attempt.local_address != context.local_address:
@@ -150,7 +150,7 @@ def unknown_peer(context: Context, view: AttemptView) -> model.Cause:
 
 
 def _proposal(context: Context, view: AttemptView) -> Iterator[model.Cause]:
-    for fact in view.of(negotiation.ProposalMismatch)[-1:]:
+    for fact in view.facts_of(negotiation.ProposalMismatch)[-1:]:
         ours = proposals.of_phase(context.connection, fact.phase)
         found = proposals.compare(ours, fact.offered, fact.phase)
         if _names_no_groups(view, fact) and not (view.attempt.within_sa and found.differs == ("pfs",)):
@@ -177,7 +177,7 @@ def _names_no_groups(view: AttemptView, fact: negotiation.ProposalMismatch) -> b
 
 
 def _selectors(context: Context, view: AttemptView) -> Iterator[model.Cause]:
-    for fact in view.of(negotiation.SelectorsRefused)[-1:]:
+    for fact in view.facts_of(negotiation.SelectorsRefused)[-1:]:
         asked = "; ".join(map(str, fact.asked))
         yield rule_context.cause(
             "selectors_mismatch", context, view, fact, ours=rule_context.pairs(context), theirs=asked or None
@@ -186,7 +186,7 @@ def _selectors(context: Context, view: AttemptView) -> Iterator[model.Cause]:
 
 def _no_key(context: Context, view: AttemptView) -> Iterator[model.Cause]:
     """We have keys for all ids of our connections, so one of the two ids in the device's message is unknown here."""
-    for fact in view.of(negotiation.KeyMismatch)[-1:]:
+    for fact in view.facts_of(negotiation.KeyMismatch)[-1:]:
         if fact.problem == "absent":
             yield rule_context.cause(
                 "peer_id_mismatch", context, view, fact, is_certain=False, ours=str(context.peer_id)
@@ -200,10 +200,10 @@ def _undecryptable(context: Context, view: AttemptView) -> Iterator[model.Cause]
     """IKEv1 main mode. The first encrypted message of the device shows that its key is another one. A Libreswan that expects another id of
     us answers our message in the same way, and it also repeats its message 4. strongSwan does not repeat that message.
     """
-    for fact in view.of(negotiation.KeyMismatch)[-1:]:
+    for fact in view.facts_of(negotiation.KeyMismatch)[-1:]:
         if fact.problem != "undecryptable":
             continue
-        repeats = [one for one in view.of(negotiation.Retransmits) if one.sender == "device"]
+        repeats = [one for one in view.facts_of(negotiation.Retransmits) if one.sender == "device"]
         is_key = view.by_device or not repeats
         yield rule_context.cause("psk_mismatch", context, view, fact, is_certain=is_key)
         if not is_key:
@@ -216,10 +216,10 @@ def _undecryptable(context: Context, view: AttemptView) -> Iterator[model.Cause]
 
 
 def _ended_at_once(context: Context, view: AttemptView) -> Iterator[model.Cause]:
-    for fact in view.of(negotiation.Deleted)[-1:]:
+    for fact in view.facts_of(negotiation.Deleted)[-1:]:
         if fact.sender != "device" or view.up_at == NEVER or fact.at - view.up_at > refusal_causes.AT_ONCE:
             continue
-        phases = {one.phase for one in view.all_of(negotiation.Established)}
+        phases = {one.phase for one in view.all_facts_of(negotiation.Established)}
         if view.is_v1 and phases == {1} and view.by_device:
             yield rule_context.cause("local_id_mismatch", context, view, fact, ours=str(context.local_id))
         else:
@@ -227,7 +227,7 @@ def _ended_at_once(context: Context, view: AttemptView) -> Iterator[model.Cause]
 
 
 def _deleted(context: Context, view: AttemptView) -> Iterator[model.Cause]:
-    for fact in view.of(negotiation.Deleted)[-1:]:
+    for fact in view.facts_of(negotiation.Deleted)[-1:]:
         if fact.sender == "device":
             yield rule_context.cause(
                 "device_deleted", context, view, fact, detail=f"at {fact.at:%Y-%m-%d %H:%M:%S} UTC"

@@ -25,7 +25,7 @@ _OF_BEGINNING = frozenset({"no_answer", "no_route", "no_interface"})
 _UNKNOWN_ASN = "an unknown ASN"
 
 
-def of(context: Context) -> tuple[model.Cause, ...]:
+def find(context: Context) -> tuple[model.Cause, ...]:
     """The causes, the likeliest first; empty without a session and where nothing is wrong."""
     session = context.seen.bgp
     if session is None:

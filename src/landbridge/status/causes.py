@@ -71,10 +71,10 @@ class Finding(NamedTuple):
 
 def rank(context: Context) -> tuple[model.Cause, ...]:
     """All possible causes, the likeliest first; never empty. A tunnel that is up carries nothing without a BGP session that it needs."""
-    if dead := tuple(echo_causes.of_nqa(context)):
+    if dead := tuple(echo_causes.nqa_causes(context)):
         return each_once((*dead, *warnings(context)))
     if context.seen.children and context.seen.bgp is not None and not context.seen.bgp.carries:
-        return each_once((*bgp_causes.of(context), *warnings(context)))
+        return each_once((*bgp_causes.find(context), *warnings(context)))
     findings = _findings(context)
     causes = _decide(context, findings) if findings else (_without_cause(context),)
     first, strangers = causes[0], tuple(_strangers(context))
@@ -139,7 +139,7 @@ def _has_peer_id(context: Context, stranger: model.Attempt) -> bool:
     return any(one is not None and one.value == context.peer_id.value for one in ids)
 
 
-def of_pairs(context: Context, since_phase: negotiation.Phase = 1) -> tuple[model.Cause, ...]:
+def why_pairs_are_missing(context: Context, since_phase: negotiation.Phase = 1) -> tuple[model.Cause, ...]:
     """Why some pairs of a connection are down while others are up; empty when no attempt shows it. Only facts of phase 2 count, since the
     present IKE_SA (`since_phase` 1) or the newest CHILD_SA (2) came up.
     """
@@ -201,7 +201,7 @@ def _is_tentative(newest: Finding) -> bool:
     which the end of the attempt may explain.
     """
     view = newest.view
-    repeats = [one for one in view.of(negotiation.Retransmits) if one.sender == "us"]
+    repeats = [one for one in view.facts_of(negotiation.Retransmits) if one.sender == "us"]
     others = [
         fact for fact in view.facts if fact.kind not in {"message", "packet", "nat", "proposal_chosen", "unknown"}
     ]

@@ -13,10 +13,10 @@ SHOWN_PAIRS = 5
 
 def api_status(known: model.KnownConnection) -> model.ConnectionStatusName:
     """The status alone. Lists need no explanation."""
-    return of_facts(known.facts)
+    return name_from_facts(known.facts)
 
 
-def of_facts(facts: model.StatusFacts) -> model.ConnectionStatusName:
+def name_from_facts(facts: model.StatusFacts) -> model.ConnectionStatusName:
     if facts.deleting:
         return "PENDING_DELETE"
     if facts.applied is None or (facts.state is None and facts.applied == facts.generation):
@@ -37,7 +37,7 @@ def since(known: model.KnownConnection, times: model.Times) -> datetime | None:
     return times.changed_at if known.applied != known.generation else times.state_since
 
 
-def of(
+def derive(
     known: model.KnownConnection,
     now: datetime,
     unseen_after: timedelta,
@@ -76,7 +76,7 @@ def first_cause(found: model.ConnectionStatus) -> str | None:
 def _warnings(context: Context, explanation: model.Explanation | None) -> tuple[model.Cause, ...]:
     """All that is wrong with a tunnel that is up, each code once. First the reason why it is up in part."""
     partly = explanation.causes if explanation is not None else ()
-    return causes.each_once((*partly, *causes.warnings(context), *warnings.of(context)))
+    return causes.each_once((*partly, *causes.warnings(context), *warnings.find(context)))
 
 
 def _explanation(
@@ -142,7 +142,7 @@ def _partly(context: Context) -> model.Explanation | None:
     if len(up) >= seen.expected_children and not seen.missing_pairs:
         return None
     is_narrowed = len(up) >= seen.expected_children
-    found = causes.of_pairs(context, since_phase=2 if is_narrowed else 1)
+    found = causes.why_pairs_are_missing(context, since_phase=2 if is_narrowed else 1)
     cause = cause_texts.cause(
         "selectors_narrowed" if is_narrowed else "selectors_partly",
         placeholders=context.placeholders,

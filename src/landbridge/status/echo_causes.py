@@ -11,7 +11,7 @@ from landbridge.status.rule_context import Context
 AFTER = timedelta(seconds=5)
 
 
-def of_nqa(context: Context) -> Iterator[model.Cause]:
+def nqa_causes(context: Context) -> Iterator[model.Cause]:
     """The cause of a connection that is DOWN although its tunnel is established. A path with an earlier answer is broken; otherwise the device
     never answered.
     """
@@ -34,7 +34,7 @@ BROKEN = (
 )
 
 
-def of_monitor(context: Context) -> Iterator[model.Cause]:
+def monitor_warnings(context: Context) -> Iterator[model.Cause]:
     monitor = context.seen.monitor
     if monitor is not None and monitor.state == "down":
         yield cause_texts.cause(

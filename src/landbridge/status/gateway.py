@@ -6,7 +6,7 @@ from landbridge import model
 from landbridge.status import staleness
 
 
-def of(
+def derive(
     known: model.KnownGateway, now: datetime, unseen_after: timedelta, paused_since: datetime | None = None
 ) -> model.GatewayStatus:
     """The status now. When the last look is older than `unseen_after`, the status is the last known one and says since

@@ -8,7 +8,7 @@ from landbridge import model
 OVER = frozenset({"success", "rollback_success", "error"})
 
 
-def of(job: model.GatewayJob, report: model.GatewayReport, failure: str | None) -> model.JobStatus:
+def derive(job: model.GatewayJob, report: model.GatewayReport, failure: str | None) -> model.JobStatus:
     """`failure`: of the agent's last attempt at the gateway. The agent tries again, so an error may become a success."""
     last = job.restarts[-1]
     done = last.finished_at is not None or report.restarts >= last.number

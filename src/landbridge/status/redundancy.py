@@ -41,7 +41,7 @@ class Carrying(Protocol):
 C = TypeVar("C", bound=Carrying)
 
 
-def of(carriers: Sequence[model.Carrier], addresses: Mapping[int, str]) -> model.Redundancy | None:
+def derive(carriers: Sequence[model.Carrier], addresses: Mapping[int, str]) -> model.Redundancy | None:
     """`addresses`: number of an endpoint -> its address. None: no connection has a subnet."""
     found = _by_subnet(carriers)
     if not found:
@@ -60,7 +60,7 @@ def of(carriers: Sequence[model.Carrier], addresses: Mapping[int, str]) -> model
 
 
 def met(carriers: Iterable[Carrying]) -> tuple[bool, bool] | None:
-    """`is_met` and `is_configured` of `of` alone."""
+    """`is_met` and `is_configured` of `derive`, and nothing else."""
     found = _by_subnet(carriers)
     return (
         (_is_met({subnet: [one for one in by if one.up] for subnet, by in found.items()}), _is_met(found))

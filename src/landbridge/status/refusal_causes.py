@@ -21,7 +21,7 @@ OTHER_VERSION: Mapping[IkeVersion, IkeVersion] = {"v1": "v2", "v2": "v1"}
 
 
 def refused(context: Context, view: AttemptView) -> Iterator[model.Cause]:
-    refusals = [one for one in view.of(negotiation.Refusal) if not _is_passing(one)]
+    refusals = [one for one in view.facts_of(negotiation.Refusal) if not _is_passing(one)]
     for fact in refusals[-1:]:
         if fact.sender == "us":
             yield _unknown(context, view, fact)
@@ -38,7 +38,7 @@ def _is_passing(fact: negotiation.Refusal) -> bool:
 
 def _was_up(view: AttemptView, fact: negotiation.Refusal) -> bool:
     """Whether phase 1 was up before the refusal. In IKEv1 a notify is the same for both phases."""
-    ups = view.all_of(negotiation.Established)
+    ups = view.all_facts_of(negotiation.Established)
     return any(one.at <= fact.at for one in ups) and fact.notify != "AUTHENTICATION_FAILED"
 
 
@@ -179,7 +179,7 @@ def _unknown(
 
 def rekey(context: Context, view: AttemptView) -> Iterator[model.Cause]:
     """A rekey that failed without a refusal. A refusal at the same time is more specific."""
-    for fact in view.of(negotiation.RekeyFailed)[-1:]:
+    for fact in view.facts_of(negotiation.RekeyFailed)[-1:]:
         if not _near(context, fact, negotiation.Refusal):
             ours = proposals.text(proposals.of_phase(context.connection, fact.phase), fact.phase)
             yield rule_context.cause("rekey_refused", context, view, fact, ours=ours)
@@ -201,7 +201,7 @@ def version_mismatch(context: Context, view: AttemptView, fact: negotiation.Fact
 
 def unread(context: Context, view: AttemptView) -> Iterator[model.Cause]:
     """A refusal that no other rule explains."""
-    lines = [one for one in view.of(negotiation.Unknown) if one.is_refusal]
+    lines = [one for one in view.facts_of(negotiation.Unknown) if one.is_refusal]
     if lines:
         yield _unknown(context, view, lines[-1])
     elif view.attempt.outcome in {"refused_by_us", "refused_by_device"}:

@@ -113,10 +113,10 @@ class AttemptView:
     version: IkeVersion | None = None
     has_child: bool = True
 
-    def of(self, kind: type[_Fact]) -> list[_Fact]:
+    def facts_of(self, kind: type[_Fact]) -> list[_Fact]:
         return [fact for fact in self.facts if isinstance(fact, kind)]
 
-    def all_of(self, kind: type[_Fact]) -> list[_Fact]:
+    def all_facts_of(self, kind: type[_Fact]) -> list[_Fact]:
         return [fact for fact in self.all_facts if isinstance(fact, kind)]
 
     @property

@@ -28,14 +28,14 @@ _NO_ROUTE, _NO_HOST, _FORBIDDEN = frozenset({0, 5, 6, 8, 11}), frozenset({1, 7, 
 _CODES = {0: "net unreachable", 1: "host unreachable", 9: "net prohibited", 10: "host prohibited", 13: "prohibited"}
 
 
-def of(context: Context) -> tuple[model.Cause, ...]:
+def find(context: Context) -> tuple[model.Cause, ...]:
     return (
         *_key(context),
-        *bgp_causes.of(context),
+        *bgp_causes.find(context),
         *_one_way(context),
         *_refused(context),
         *_path(context),
-        *echo_causes.of_monitor(context),
+        *echo_causes.monitor_warnings(context),
     )
 
 
@@ -73,12 +73,12 @@ def _pair(one: model.ChildSa | model.OneWay) -> tuple[tuple[str, ...], tuple[str
 def _refused(context: Context) -> Iterator[model.Cause]:
     """ICMP errors that came through the tunnel in answer to packets that went into it."""
     many = [one for one in context.seen.refused_packets if one.packets >= FEWEST_REFUSED]
-    for code, of, is_certain in (
+    for code, codes, is_certain in (
         ("device_route_missing", _NO_ROUTE, True),
         ("device_firewall", _FORBIDDEN, True),
         ("device_route_missing", _NO_HOST, False),
     ):
-        found = [one for one in many if one.code in of]
+        found = [one for one in many if one.code in codes]
         if found:
             lines = (
                 tuple(model.Evidence(at=context.seen_at, line=_line(one)) for one in found) if context.seen_at else ()

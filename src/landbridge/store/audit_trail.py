@@ -21,13 +21,13 @@ _APPEND = Statement(
 _AT = Statement(select(_a.c.at).where(_a.c.seq == bindparam("seq")))
 
 
-def _newest(*of: ColumnElement[bool]) -> Statement:
-    """Events that fit `of`, newest first: an index has them in this order."""
+def _newest(*conditions: ColumnElement[bool]) -> Statement:
+    """Events that meet the conditions, newest first. An index has them in this order."""
     return Statement(
         select(_a.c.seq, _a.c.at, _a.c.actor, _a.c.action, _a.c.resource_id, _a.c.request_id)
         .where(
             _a.c.project_id == bindparam("project_id"),
-            *of,
+            *conditions,
             _a.c.at >= bindparam("since"),
             tuple_(_a.c.at, _a.c.seq) < tuple_(bindparam("before_at"), bindparam("before_seq")),
         )

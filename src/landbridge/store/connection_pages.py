@@ -53,11 +53,11 @@ _PAGE_OF_GATEWAYS = Statement(
 )
 
 
-def _page_of_facts(of: ColumnElement[bool]) -> Statement:
+def _page_of_facts(condition: ColumnElement[bool]) -> Statement:
     return Statement(
         select(_c.c.seq, tables.CONNECTION_DESCRIPTION, *connections.FACTS)
         .select_from(connections.OBSERVED)
-        .where(of, _c.c.seq > bindparam("after"))
+        .where(condition, _c.c.seq > bindparam("after"))
         .order_by(_c.c.seq)
         .limit(bindparam("limit"))
     )

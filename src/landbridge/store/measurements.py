@@ -126,5 +126,5 @@ def gateways(tx: Transaction, project_id: str | None) -> Iterator[GatewayRow]:
         yield gateway_id, name, project, failure is not None, seen_at, lines or 0
 
 
-def _each(tx: Transaction, of: dict[bool, Statement], project_id: str | None) -> Iterator[Any]:
-    return tx.each(of[True], project_id=project_id) if project_id is not None else tx.each(of[False])
+def _each(tx: Transaction, statements: dict[bool, Statement], project_id: str | None) -> Iterator[Any]:
+    return tx.each(statements[True], project_id=project_id) if project_id is not None else tx.each(statements[False])

@@ -25,8 +25,8 @@ _DONE = Statement(
     .values({name: bindparam(name) for name in ("probed_at", "configuration", "report", "finding")})
 )
 _PRUNES = (
-    newest_rows.prune(_p, lambda of: of.c.report.is_not(None), lambda of: of.c.finding.is_(None)),
-    newest_rows.prune(_p, lambda of: of.c.finding.is_not(None)),
+    newest_rows.prune(_p, lambda table: table.c.report.is_not(None), lambda table: table.c.finding.is_(None)),
+    newest_rows.prune(_p, lambda table: table.c.finding.is_not(None)),
 )
 _FIND = Statement(select(_p.c.report).where(_p.c.id == bindparam("probe_id")))
 _CONNECTION = Statement(

@@ -49,7 +49,9 @@ def _secrets(tx: Transaction, old: vault.Vault, new: vault.Vault) -> int:
 
 
 def _certificates(tx: Transaction, old: vault.Vault, new: vault.Vault) -> int:
-    rows = [{"of": of, "sealed": new.seal(old.open(held, of), of)} for of, held in tx.all(_CERTIFICATES)]
+    rows = [
+        {"of": row_id, "sealed": new.seal(old.open(held, row_id), row_id)} for row_id, held in tx.all(_CERTIFICATES)
+    ]
     tx.run_many(_PUT_KEYS, rows)
     return len(rows)
 
@@ -57,6 +59,8 @@ def _certificates(tx: Transaction, old: vault.Vault, new: vault.Vault) -> int:
 def _psks(tx: Transaction, old: vault.Vault, new: vault.Vault) -> int:
     done, after = 0, 0
     while found := tx.all(_PSKS, after=after, limit=CHUNK):
-        tx.run_many(_PUT_PSK, [{"of": seq, "sealed": new.seal(old.open(psk, of), of)} for seq, of, psk in found])
+        tx.run_many(
+            _PUT_PSK, [{"of": seq, "sealed": new.seal(old.open(psk, row_id), row_id)} for seq, row_id, psk in found]
+        )
         done, after = done + len(found), found[-1][0]
     return done

@@ -29,8 +29,8 @@ _OF_PROJECT = Statement(
 
 def add(tx: Transaction, project_id: str, kind: str, resource_id: str, tags: tuple[model.Tag, ...]) -> None:
     """The rows of the tags that a resource's spec has already. `kind` is a `ResourceKind.name`."""
-    of = {"resource_id": resource_id, "resource_type": kind, "project_id": project_id}
-    tx.run_many(_ADD, [{**of, "key": tag.key, "value": tag.value} for tag in tags])
+    resource_ids = {"resource_id": resource_id, "resource_type": kind, "project_id": project_id}
+    tx.run_many(_ADD, [{**resource_ids, "key": tag.key, "value": tag.value} for tag in tags])
 
 
 def replace(tx: Transaction, kind: resources.ResourceKind, resource: Any, tags: tuple[model.Tag, ...]) -> None:

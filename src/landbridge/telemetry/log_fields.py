@@ -7,6 +7,6 @@ from typing import Any
 REQUEST_ID: contextvars.ContextVar[str] = contextvars.ContextVar("request_id", default="")
 
 
-def of(**fields: Any) -> dict[str, Any]:
+def extra(**fields: Any) -> dict[str, Any]:
     """The argument `extra` of a call of a logger, with the fields of the line. A field must not be a secret."""
     return {"fields": fields}

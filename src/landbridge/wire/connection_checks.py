@@ -170,9 +170,9 @@ def _device(side: Side) -> dict[str, Any]:
     )
 
 
-def _part(rendered: dict[str, Any], of: type[schema.Answer]) -> dict[str, Any]:
-    """The fields of an answer that `of` has."""
-    return {name: value for name, value in rendered.items() if name in of.model_fields}
+def _part(rendered: dict[str, Any], shape: type[schema.Answer]) -> dict[str, Any]:
+    """The fields that a shape has."""
+    return {name: value for name, value in rendered.items() if name in shape.model_fields}
 
 
 def _text(value: object | None) -> str | None:

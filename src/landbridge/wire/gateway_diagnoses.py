@@ -154,8 +154,8 @@ def _status_counts(counts: Mapping[tuple[model.ConnectionStatusName, str | None]
             "count": count,
             "causes": [
                 {"cause": cause, "count": number}
-                for (of, cause), number in Counter(counts).most_common()
-                if of == status and cause is not None
+                for (other, cause), number in Counter(counts).most_common()
+                if other == status and cause is not None
             ],
         }
         for status, count in of_status.most_common()

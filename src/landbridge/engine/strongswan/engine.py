@@ -346,7 +346,7 @@ class StrongSwan:
         bgp_apply.apply(self._folder_of(gateway_id), names.namespace(gateway_id), self._launch, step)
         if isinstance(step, bgp_steps.StartBird) and step.died:
             text = "gateway %s: its BIRD died or did not answer, and was started again"
-            log.warning(text, gateway_id, extra=log_fields.of(gateway_id=gateway_id))
+            log.warning(text, gateway_id, extra=log_fields.extra(gateway_id=gateway_id))
 
     def _add_folder(self, gateway_id: str) -> None:
         """Raises OSError when the namespace exists and the folder has no mark: it is not ours."""
@@ -373,7 +373,7 @@ class StrongSwan:
             log.warning(
                 "gateway %s: its charon died or did not answer, and was started again",
                 gateway_id,
-                extra=log_fields.of(gateway_id=gateway_id),
+                extra=log_fields.extra(gateway_id=gateway_id),
             )
         self._memory(gateway_id).forget_charon()
         if self._watcher:

@@ -81,7 +81,7 @@ def test_a_path_that_drops_large_packets_shows_in_its_sessions(folder: Path):
         change = status_changes._session(_context(session, tuple(changes)), session)
         if bgp_changes.is_news(changes[-1] if changes else None, change):
             changes.append(change)
-        codes[:] = [one.code for one in bgp_causes.of(_context(session, tuple(changes)))]
+        codes[:] = [one.code for one in bgp_causes.find(_context(session, tuple(changes)))]
         return "bgp_path_mtu" in codes
 
     sites.wait_for(is_told, "the cause", seconds=120)

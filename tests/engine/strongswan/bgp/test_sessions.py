@@ -204,7 +204,7 @@ def test_what_ends_a_session_has_a_code(bed: Bed, name: str):
     assert found.fault.at is not None
     assert found.state == ("down" if name == "route_limit" else found.state)
     assert found.fault.asn == {"wrong_device_asn": 64999}.get(name, found.fault.asn)
-    (cause,) = bgp_causes.of(told(found))
+    (cause,) = bgp_causes.find(told(found))
     assert (cause.code, [one.line for one in cause.evidence]) == (CAUSES[name], [found.fault.text])
 
 

@@ -103,7 +103,7 @@ class AttemptLog:
             for secret in state.secrets:
                 secrets[fingerprints.owner(secret)].add(secret)
             for connection_id, children in state.conns.items():
-                if any(map(fingerprints.is_probe, self._loaded.of(connection_id).children)):
+                if any(map(fingerprints.is_probe, self._loaded.get(connection_id).children)):
                     continue  # a probe calls `loaded` itself
                 self._note(connection_id, children, frozenset(secrets[connection_id]), is_new=False)
             self._forget_sas(state.sas)
@@ -111,7 +111,7 @@ class AttemptLog:
     def loaded(self, step: steps.IkeStep) -> None:
         """A step was carried out: attempts from now on belong to its configuration."""
         with self._lock:
-            known = self._loaded.of(step.connection_id or "")
+            known = self._loaded.get(step.connection_id or "")
             match step:
                 case steps.LoadConn(connection_id, conn):
                     self._note(connection_id, frozenset(conn["children"]), known.secrets, is_new=True)

@@ -27,7 +27,7 @@ class LoadedConfigurations:
         self._of: dict[str, Loaded] = {}
         self._next_number = next_number
 
-    def of(self, connection_id: str) -> Loaded:
+    def get(self, connection_id: str) -> Loaded:
         return self._of.get(connection_id, Loaded())
 
     def note(self, connection_id: str, children: Collection[str], secrets: frozenset[str], *, is_new: bool) -> bool:
@@ -45,7 +45,7 @@ class LoadedConfigurations:
 
     def at(self, connection_id: str, number: int) -> str:
         """The configuration that was loaded when the attempt with this number began."""
-        since = self.of(connection_id).since
+        since = self.get(connection_id).since
         return next((configuration for begun, configuration in reversed(since) if begun <= number), "")
 
     def keep(self, connection_ids: Collection[str]) -> None:

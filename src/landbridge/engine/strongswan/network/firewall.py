@@ -241,18 +241,18 @@ class FilterTable:
     learning: tuple[str, ...] = ()
 
 
-def filter_table(of: FilterTable) -> str:
+def filter_table(table: FilterTable) -> str:
     """The table as text."""
-    speakers = [f'"{link}" . {net}' for link, nets in sorted(of.peers.items()) for net in _joined(nets)]
-    verdicts = {mode: f'limit name "{mode}" accept' if mode in of.strangers else "drop" for mode in STRANGERS}
+    speakers = [f'"{link}" . {net}' for link, nets in sorted(table.peers.items()) for net in _joined(nets)]
+    verdicts = {mode: f'limit name "{mode}" accept' if mode in table.strangers else "drop" for mode in STRANGERS}
     return _named(
         "",
         _FILTER_TABLE,
-        inner=_elements(sorted(of.inner)),
-        local=_elements(_joined(of.local)),
-        near=_elements(_joined(of.near)),
+        inner=_elements(sorted(table.inner)),
+        local=_elements(_joined(table.local)),
+        near=_elements(_joined(table.near)),
         peers=_elements(speakers),
-        known=_elements(sorted(of.known)),
+        known=_elements(sorted(table.known)),
         tunnels=TUNNELS,
         counted=str(COUNTED),
         remembered=REMEMBERED,
@@ -262,21 +262,21 @@ def filter_table(of: FilterTable) -> str:
         stranger=STRANGER,
         **{f"{mode}_rate": rate for mode, rate in STRANGERS.items()},
         **verdicts,
-        **_bgp(of),
+        **_bgp(table),
     )
 
 
-def _bgp(of: FilterTable) -> dict[str, str]:
+def _bgp(table: FilterTable) -> dict[str, str]:
     """The parts of the table that a gateway without BGP does not have."""
-    if not of.devices:
+    if not table.devices:
         return dict.fromkeys(("learned_sets", "bgp_input", "bgp_chain", "bgp_output", "learned_forward"), "")
-    devices = _elements([f'"{link}" . {address}' for link, address in sorted(of.devices)])
+    devices = _elements([f'"{link}" . {address}' for link, address in sorted(table.devices)])
     short = _SHORT_SEGMENTS.format(segment=BGP_SEGMENT)
-    sets = (_LEARNED_SET.format(name=learned_set(link)) for link in of.learning)
-    forward = (_LEARNED_FORWARD.format(link=link, name=learned_set(link)) for link in of.learning)
+    sets = (_LEARNED_SET.format(name=learned_set(link)) for link in table.learning)
+    forward = (_LEARNED_FORWARD.format(link=link, name=learned_set(link)) for link in table.learning)
     return {
         "learned_sets": "".join((_DEVICES.format(devices=devices), *sets)),
-        "bgp_input": _BGP_INPUT.format(bfd=of.bfd),
+        "bgp_input": _BGP_INPUT.format(bfd=table.bfd),
         "bgp_chain": _BGP_CHAIN.format(short_segments=short),
         "bgp_output": _BGP_OUTPUT.format(tunnels=TUNNELS, short_segments=short),
         "learned_forward": "".join(forward),
