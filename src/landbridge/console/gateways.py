@@ -71,14 +71,14 @@ def _ref(visit: Visit) -> model.GatewayRef:
 
 
 async def _draft(visit: Visit, form: Mapping[str, str]) -> changes.Draft:
-    offer: operations.Offer = await visit.perform(operations.offer, model.EmptyRequest())
-    fields = list(_new_fields(form, offer))
+    inventory: operations.FreeInventory = await visit.perform(operations.free_inventory, model.EmptyRequest())
+    fields = list(_new_fields(form, inventory))
     content = {"vpn_gateway": forms.content(fields, form)}
     parsed = body.parse_value(wire.CreateGateway, "vpn_gateway", content)
     return changes.Draft(request=parsed.value.request(), violations=parsed.violations, fields=fields, body=content)
 
 
-def _new_fields(form: Mapping[str, str], offer: operations.Offer) -> Iterator[Field]:
+def _new_fields(form: Mapping[str, str], inventory: operations.FreeInventory) -> Iterator[Field]:
     """The fields of what is chosen. The network is the first free one of the site, and its block is the first local subnet."""
     attachment = _chosen(form, "attachment_type")
     yield Field(path="name", label="Name", group="what", help=f"Empty: {allowed_values.GATEWAY_NAME}****.")
@@ -91,11 +91,11 @@ def _new_fields(form: Mapping[str, str], offer: operations.Offer) -> Iterator[Fi
     yield Field(path="bgp_asn", label="BGP ASN", group="what", help=text)
     text = "vpc: a network with local subnets. er: an enterprise router, which knows its subnets itself."
     yield forms.choice("attachment_type", "What it serves", _FIELDS.attachment_type, "network", text)
-    yield from _network_fields(attachment, form, offer)
+    yield from _network_fields(attachment, form, inventory)
     text = "public: two EIPs. private: two addresses of the network."
     yield forms.choice("network_type", "Outer addresses", _FIELDS.network_type, "outer", text)
     if _chosen(form, "network_type") == "public":
-        eips = [(one.id, one.address) for one in offer.eips]
+        eips = [(one.id, one.address) for one in inventory.eips]
         for number in (1, 2):
             text = "Empty: a free one of the pool." if len(eips) > LISTED else ""
             yield _listed(f"eip{number}.id", f"EIP of endpoint {number}", "outer", "a free one of the pool", eips, text)
@@ -105,7 +105,7 @@ def _new_fields(form: Mapping[str, str], offer: operations.Offer) -> Iterator[Fi
             yield Field(
                 path=f"access_private_ip_{number}", label=f"Address of endpoint {number}", group="outer", help=text
             )
-    zones = ", ".join(offer.site.zones)
+    zones = ", ".join(inventory.site.zones)
     text = f"Of {zones}; {allowed_values.ZONES}, one a line. Empty: the first ones."
     yield Field(path="availability_zone_ids", label="Zones", group="more", kind="lines", help=text)
     text = "The id of a subnet. It is stored and returned."
@@ -119,18 +119,22 @@ def _chosen(form: Mapping[str, str], name: str) -> str:
     return given if given in allowed else allowed.default
 
 
-def _network_fields(attachment: str, form: Mapping[str, str], offer: operations.Offer) -> Iterator[Field]:
+def _network_fields(attachment: str, form: Mapping[str, str], inventory: operations.FreeInventory) -> Iterator[Field]:
     path, label = ("er_id", "Enterprise router") if attachment == "er" else ("vpc_id", "VPC")
-    networks = [(one.id, f"{one.id} {one.cidr or ''}".strip()) for one in offer.networks]
-    first = networks[0][0] if networks else str(uuid.uuid4()) if offer.site.any_network else ""
-    if offer.site.any_network or len(networks) > LISTED:
-        text = "Any id. The first value is a new one." if offer.site.any_network else "The id of a network of the site."
+    networks = [(one.id, f"{one.id} {one.cidr or ''}".strip()) for one in inventory.networks]
+    first = networks[0][0] if networks else str(uuid.uuid4()) if inventory.site.any_network else ""
+    if inventory.site.any_network or len(networks) > LISTED:
+        text = (
+            "Any id. The first value is a new one."
+            if inventory.site.any_network
+            else "The id of a network of the site."
+        )
         yield Field(path=path, label=label, group="network", help=text, options=networks[:LISTED], value=first)
     else:
         yield Field(path=path, label=label, group="network", kind="choice", options=networks, value=first)
     if attachment == "vpc":
         chosen = form.get(path, first)
-        cidr = next((one.cidr for one in offer.networks if one.id == chosen), None)
+        cidr = next((one.cidr for one in inventory.networks if one.id == chosen), None)
         text = "The CIDR blocks that tunnels reach, one a line, without host bits."
         yield Field(
             path="local_subnets", label="Local subnets", group="network", kind="lines", value=cidr or "", help=text
@@ -170,9 +174,9 @@ answer_new = functools.partial(changes.answer_new, kind=_KIND)
 
 async def _present(visit: Visit) -> changes.Present:
     shown: operations.ShownGateway = await visit.perform(operations.show, _ref(visit))
-    offer: operations.Offer = await visit.perform(operations.offer, model.EmptyRequest())
+    inventory: operations.FreeInventory = await visit.perform(operations.free_inventory, model.EmptyRequest())
     gateway = shown.gateway
-    fields = list(_edit_fields(gateway, offer.eips))
+    fields = list(_edit_fields(gateway, inventory.eips))
 
     def draft(form: Mapping[str, str]) -> changes.Draft:
         content = {"vpn_gateway": forms.content(fields, form)}

@@ -53,8 +53,8 @@ class GatewayDiagnosis:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Offer:
-    """Networks and EIPs that are free for a new gateway, in the order of the site file. `site`: what the project may use."""
+class FreeInventory:
+    """Networks and EIPs that a new gateway can take, in the order of the site file. `site`: the part of the site that the project may use."""
 
     networks: list[model.Network]
     eips: list[model.Eip]
@@ -80,11 +80,11 @@ def check(tx: Transaction, call: Call, request: model.GatewayRequest) -> model.C
 
 
 @operation("offer_vgw", "admin", "read")
-def offer(tx: Transaction, call: Call, _: model.EmptyRequest) -> Offer:
-    """The networks and EIPs of the site that a new gateway of the project can take."""
+def free_inventory(tx: Transaction, call: Call, _: model.EmptyRequest) -> FreeInventory:
+    """The networks and EIPs that a new gateway of the project can take."""
     site = call.service.site.for_project(call.project_id)
     networks, eips = rules.free(site, gateways.taken(tx, call.project_id, None))
-    return Offer(networks=networks, eips=eips, site=site)
+    return FreeInventory(networks=networks, eips=eips, site=site)
 
 
 def _facts(tx: Transaction, call: Call, request: model.GatewayRequest) -> rules.Facts:
