@@ -226,7 +226,7 @@ def test_a_device_that_refuses_is_asked_once_by_itself(
     assert (result.reason, result.answers, result.failure) == ("automatic", answers, None)
     assert result.configuration == seen.connections[0].configuration
     known = dataclasses.replace(
-        refused, probed=model.Probed(id=result.id, at=result.at, configuration=result.configuration)
+        refused, probed=model.LastProbe(id=result.id, at=result.at, configuration=result.configuration)
     )
     fresh = StrongSwan(bench.world.folder, bench.world.site("vpc-1"))
     with watched(fresh), sites.capturing(device.namespace, "wan") as packets:

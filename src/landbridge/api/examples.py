@@ -350,7 +350,7 @@ RESULTS: dict[str, Any] = dict(
         _result(connection_updates.update, connections.ChangedConnection(connection=_connection)),
         _result(
             connection_updates.check,
-            model.Checked(
+            model.CheckResult(
                 disturbed=((_CONNECTION, "vpn-1655"),),
                 effect="CHILD_SAs (phase 2) are negotiated anew. The IKE_SA (phase 1) stays.",
                 tunnel_effect="child",
@@ -387,7 +387,7 @@ RESULTS: dict[str, Any] = dict(
         _result(gateway_updates.update, _shown_gateway),
         _result(
             gateway_updates.check,
-            model.Checked(before=_gateway, after=dataclasses.replace(_gateway, name="vpngw-berlin")),
+            model.CheckResult(before=_gateway, after=dataclasses.replace(_gateway, name="vpngw-berlin")),
         ),
         _result(gateway_updates.change_flavor, _shown_gateway),
         _result(
@@ -412,7 +412,7 @@ RESULTS: dict[str, Any] = dict(
         _result(customer_gateways.update, _peer),
         _result(
             customer_gateways.check_update,
-            model.Checked(before=_peer, after=dataclasses.replace(_peer, name="cgw-berlin")),
+            model.CheckResult(before=_peer, after=dataclasses.replace(_peer, name="cgw-berlin")),
         ),
         _result(monitors.create, _monitor),
         _result(monitors.show, _monitor),

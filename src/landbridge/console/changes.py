@@ -30,7 +30,7 @@ class Draft:
     values: Mapping[str, Any] = field(default_factory=dict)
 
 
-Check = Callable[[Visit, Mapping[str, str], Draft], Awaitable[model.Checked]]
+Check = Callable[[Visit, Mapping[str, str], Draft], Awaitable[model.CheckResult]]
 
 
 async def _nothing(*_: object) -> str:
@@ -57,10 +57,10 @@ class Creation:
     template: str = "new.html"
 
 
-def checked_by(operation: Operation[Any, model.Checked]) -> Check:
+def checked_by(operation: Operation[Any, model.CheckResult]) -> Check:
     """The check of a request by an operation that takes the same request."""
 
-    async def check(visit: Visit, _: Mapping[str, str], draft: Draft) -> model.Checked:
+    async def check(visit: Visit, _: Mapping[str, str], draft: Draft) -> model.CheckResult:
         return await _check(visit, operation, draft)
 
     return check
@@ -80,7 +80,7 @@ class Present:
     intro: str
     draft: Callable[[Mapping[str, str]], Draft]
     update: Operation[Any, Any]
-    check: Operation[Any, model.Checked] | None = None
+    check: Operation[Any, model.CheckResult] | None = None
 
 
 # -- create -----------------------------------------------------------------------------------------------------------
@@ -169,12 +169,12 @@ async def _new_page(
     )
 
 
-async def _check(visit: Visit, check: Operation[Any, model.Checked], draft: Draft) -> model.Checked:
-    found: model.Checked = await visit.perform(check, draft.request, violations=draft.violations)
+async def _check(visit: Visit, check: Operation[Any, model.CheckResult], draft: Draft) -> model.CheckResult:
+    found: model.CheckResult = await visit.perform(check, draft.request, violations=draft.violations)
     return found
 
 
-def _seen(found: model.Checked) -> str:
+def _seen(found: model.CheckResult) -> str:
     return forms.seen([*found.warnings, *found.disturbed, *([found.effect] if found.disturbed else [])])
 
 
@@ -191,7 +191,7 @@ def edit_pages(load: Load) -> tuple[Callable[[Visit], Awaitable[Answered]], Call
     """The form that changes a resource, and its answer."""
 
     async def ask(visit: Visit) -> Answered:
-        return _edit_page(visit, await load(visit), {}, model.Checked())
+        return _edit_page(visit, await load(visit), {}, model.CheckResult())
 
     async def answer(visit: Visit) -> Answered:
         return await _edit(visit, load)
@@ -207,10 +207,10 @@ async def _edit(visit: Visit, load: Load) -> Answered:
     is_check = form.get("do") == "check"
     if not any(forms.is_changed(one, form) for one in present.fields):
         if is_check:
-            return _edit_page(visit, present, form, model.Checked(effect=_SAME), checked=True)
+            return _edit_page(visit, present, form, model.CheckResult(effect=_SAME), checked=True)
         return Moved(to=visit.link(present.show), notice="Nothing was changed.")
     draft = present.draft(form)
-    found = model.Checked() if present.check is None else await _check(visit, present.check, draft)
+    found = model.CheckResult() if present.check is None else await _check(visit, present.check, draft)
     if is_check:
         return _edit_page(visit, present, form, found, code=400 if found.violations else 200, checked=True)
     if not found.violations and _seen(found) != form.get("seen", ""):
@@ -220,7 +220,7 @@ async def _edit(visit: Visit, load: Load) -> Answered:
             present.update, draft.request, violations=draft.violations, if_match=form.get("version") or None
         )
     except errors.Invalid as refused:
-        return _edit_page(visit, present, form, model.Checked(violations=tuple(refused.violations)), code=400)
+        return _edit_page(visit, present, form, model.CheckResult(violations=tuple(refused.violations)), code=400)
     except errors.Changed:
         return _stale_page(visit, await load(visit), form)
     except errors.Busy as busy:
@@ -235,14 +235,14 @@ def _stale_page(visit: Visit, present: Present, form: Mapping[str, str]) -> Rend
     theirs = [
         (one.label, form[one.path]) for one in present.fields if one.kind != "secret" and forms.is_changed(one, form)
     ]
-    return _edit_page(visit, present, {}, model.Checked(), code=412, stale=True, theirs=theirs)
+    return _edit_page(visit, present, {}, model.CheckResult(), code=412, stale=True, theirs=theirs)
 
 
 def _edit_page(
     visit: Visit,
     present: Present,
     form: Mapping[str, str],
-    found: model.Checked,
+    found: model.CheckResult,
     *,
     code: int = 200,
     confirm: bool = False,

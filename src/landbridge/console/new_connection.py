@@ -108,16 +108,16 @@ def _styles(visit: Visit) -> list[tuple[str, str, bool]]:
     return [(style, text, style in able) for style, text in _STYLES.items()]
 
 
-async def _check(visit: Visit, form: Mapping[str, str], draft: changes.Draft) -> model.Checked:
+async def _check(visit: Visit, form: Mapping[str, str], draft: changes.Draft) -> model.CheckResult:
     """What the API's check says. A customer gateway that is to be made is checked by its own rules."""
     request = model.ConnectionCheckRequest(connection=draft.request)
     found: CheckedConnection = await visit.perform(connection_checks.check, request, violations=draft.violations)
     if form.get("cgw_id") != connection_form.NEW:
-        return model.Checked(violations=found.violations, warnings=found.warnings)
+        return model.CheckResult(violations=found.violations, warnings=found.warnings)
     device = connection_form.parse_device(form)
     wrong = await visit.perform(customer_gateways.check, device.value.request(), violations=device.violations)
     rest = [one for one in found.violations if one.field != "cgw_id"]
-    return model.Checked(violations=(*rest, *map(_of_device, wrong.violations)), warnings=found.warnings)
+    return model.CheckResult(violations=(*rest, *map(_of_device, wrong.violations)), warnings=found.warnings)
 
 
 def _of_device(one: model.Violation) -> model.Violation:

@@ -73,7 +73,7 @@ from landbridge.model.estate import (
     tunnel_health,
 )
 from landbridge.model.evidence import Evidence
-from landbridge.model.findings import Checked, TunnelEffect, Violation, Warning  # noqa: A004
+from landbridge.model.findings import CheckResult, TunnelEffect, Violation, Warning  # noqa: A004
 from landbridge.model.gateway import (
     Attach,
     Eip,
@@ -113,9 +113,9 @@ from landbridge.model.observation import (
     Traffic,
 )
 from landbridge.model.probe import (
+    LastProbe,
     PathOutcome,
     ProbeAnswer,
-    Probed,
     ProbeIdentity,
     ProbeOrder,
     ProbeOutcome,
@@ -184,7 +184,7 @@ __all__ = [
     "Cause",
     "CertificateRequest",
     "CertificateText",
-    "Checked",
+    "CheckResult",
     "ChildSa",
     "Connection",
     "ConnectionBatchItem",
@@ -247,6 +247,7 @@ __all__ = [
     "KeyRequest",
     "KnownConnection",
     "KnownGateway",
+    "LastProbe",
     "MatchRequest",
     "MonitorListRequest",
     "MonitorRef",
@@ -271,7 +272,6 @@ __all__ = [
     "ProbeReason",
     "ProbeRequest",
     "ProbeResult",
-    "Probed",
     "Quota",
     "Reachability",
     "RecordedProbe",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from landbridge.model.connection import Connection
 from landbridge.model.gateway import Eip, Network, VpnGateway
-from landbridge.model.probe import Probed, ProbeOrder
+from landbridge.model.probe import LastProbe, ProbeOrder
 from landbridge.model.secret import Secret
 
 #: Blocks that are nobody's network (RFC 6890), and with them the two that the API's page keeps back: never routed into a tunnel,
@@ -44,8 +44,8 @@ class DesiredConnection:
     behind: str | None = None
     resets: int = 0
     probe: ProbeOrder | None = None
-    probed: Probed | None = None
-    path_checked: Probed | None = None
+    probed: LastProbe | None = None
+    path_checked: LastProbe | None = None
 
     @property
     def id(self) -> str:

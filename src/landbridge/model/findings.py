@@ -43,7 +43,7 @@ class Warning:  # noqa: A001 -- `model.Warning`, as an API calls what goes with 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Checked:
+class CheckResult:
     """What a create or a change would do. `violations`: why it would be refused; then the others are empty. `disturbed`: id and name of
     each connection whose tunnel would be negotiated anew. `tunnel_effect`, `effect`: what the change does to the tunnel of a
     connection, the latter in sentences; empty for other resources. `before`, `after`: the resource as it is and as a change would

@@ -42,7 +42,7 @@ class ProbeOrder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Probed:
+class LastProbe:
     """The last probe of a connection that is done. `finding`: what a check of the path found (`ProbePath.finding`)."""
 
     id: str

@@ -61,19 +61,19 @@ def _plan_update(tx: Transaction, call: Call, request: model.ConnectionUpdateReq
 
 
 @operation("check_vpn_connection_update", "admin", "read")
-def check(tx: Transaction, call: Call, request: model.ConnectionUpdateRequest) -> model.Checked:
+def check(tx: Transaction, call: Call, request: model.ConnectionUpdateRequest) -> model.CheckResult:
     """What the update would do. It writes nothing. Only a tunnel that is up is disturbed."""
     try:
         plan = _plan_update(tx, call, request)
     except errors.Invalid as error:
-        return model.Checked(violations=tuple(error.violations))
+        return model.CheckResult(violations=tuple(error.violations))
     was, made = plan.row.connection, plan.made
     resets = plan.rekeys and request.replaces_tunnel
     effect: model.TunnelEffect = "ike" if resets else _effect(tx, call, plan)
     seen = plan.row.observation
     is_up = seen is not None and bool(seen.children)
     before = rules.warnings(was, call.service.abilities)
-    return model.Checked(
+    return model.CheckResult(
         warnings=tuple(one for one in rules.warnings(made, call.service.abilities) if one not in before),
         disturbed=((made.id, made.name),) if is_up and effect in ("child", "ike") else (),
         effect=tunnel_effect.text(effect, rekeys=plan.rekeys),

@@ -36,10 +36,10 @@ def create(tx: Transaction, call: Call, request: model.CustomerGatewayRequest) -
 
 
 @operation("check_cgw", "admin", "read")
-def check(tx: Transaction, call: Call, request: model.CustomerGatewayRequest) -> model.Checked:
+def check(tx: Transaction, call: Call, request: model.CustomerGatewayRequest) -> model.CheckResult:
     """Why a create with this request would be refused. It writes nothing."""
     found = [*rules.check(request, _facts(tx, call, request)), *quotas.check(tx, call, "customer_gateway")]
-    return model.Checked(violations=tuple(fields.merge(call.violations, found)))
+    return model.CheckResult(violations=tuple(fields.merge(call.violations, found)))
 
 
 def _create(tx: Transaction, call: Call, request: model.CustomerGatewayRequest) -> model.CustomerGateway:
@@ -95,13 +95,13 @@ def update(tx: Transaction, call: Call, request: model.CustomerGatewayUpdateRequ
 
 
 @operation("check_cgw_update", "admin", "read")
-def check_update(tx: Transaction, call: Call, request: model.CustomerGatewayUpdateRequest) -> model.Checked:
+def check_update(tx: Transaction, call: Call, request: model.CustomerGatewayUpdateRequest) -> model.CheckResult:
     """What the update would do. It writes nothing."""
     try:
         before, after = _plan_update(tx, call, request)
     except errors.Invalid as error:
-        return model.Checked(violations=tuple(error.violations))
-    return model.Checked(before=before, after=after)
+        return model.CheckResult(violations=tuple(error.violations))
+    return model.CheckResult(before=before, after=after)
 
 
 def _plan_update(

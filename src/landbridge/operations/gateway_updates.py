@@ -43,14 +43,14 @@ def update(tx: Transaction, call: Call, request: model.GatewayUpdateRequest) -> 
 
 
 @operation("check_vgw_update", "admin", "read")
-def check(tx: Transaction, call: Call, request: model.GatewayUpdateRequest) -> model.Checked:
+def check(tx: Transaction, call: Call, request: model.GatewayUpdateRequest) -> model.CheckResult:
     """What the update would do. It writes nothing."""
     try:
         plan = _plan(tx, call, request)
     except errors.Invalid as error:
-        return model.Checked(violations=tuple(error.violations))
+        return model.CheckResult(violations=tuple(error.violations))
     disturbed = tuple((one.id, one.name) for one in _disturbed(call, plan))
-    return model.Checked(warnings=plan.warnings, disturbed=disturbed, before=plan.row.gateway, after=plan.made)
+    return model.CheckResult(warnings=plan.warnings, disturbed=disturbed, before=plan.row.gateway, after=plan.made)
 
 
 def _disturbed(call: Call, plan: _Plan) -> Iterator[model.Connection]:

@@ -69,14 +69,14 @@ def create(tx: Transaction, call: Call, request: model.GatewayRequest) -> ShownG
 
 
 @operation("check_vgw", "admin", "read")
-def check(tx: Transaction, call: Call, request: model.GatewayRequest) -> model.Checked:
+def check(tx: Transaction, call: Call, request: model.GatewayRequest) -> model.CheckResult:
     """What a create with this request would do. It writes nothing."""
     found = [*rules.check(request, _facts(tx, call, request)), *quotas.check(tx, call, "vpn_gateway")]
     violations = tuple(fields.merge(call.violations, found))
     if violations:
-        return model.Checked(violations=violations)
+        return model.CheckResult(violations=violations)
     served = call.service.site.network((request.er_id or request.vpc_id or "").lower())
-    return model.Checked(warnings=tuple(rules.outside_network(request.local_subnets or (), served)))
+    return model.CheckResult(warnings=tuple(rules.outside_network(request.local_subnets or (), served)))
 
 
 @operation("offer_vgw", "admin", "read")

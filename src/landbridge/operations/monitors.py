@@ -27,7 +27,7 @@ def _create(tx: Transaction, call: Call, request: model.MonitorRequest) -> model
     return made
 
 
-def _of(monitored: monitors.Monitored) -> model.ConnectionMonitor:
+def _of(monitored: monitors.MonitoredConnection) -> model.ConnectionMonitor:
     made = rules.monitor(
         monitored.connection, monitored.gateway, monitored.customer_gateway, is_probed=monitored.is_probed
     )
@@ -36,7 +36,7 @@ def _of(monitored: monitors.Monitored) -> model.ConnectionMonitor:
     return made
 
 
-def _find(tx: Transaction, call: Call, monitor_id: str) -> monitors.Monitored:
+def _find(tx: Transaction, call: Call, monitor_id: str) -> monitors.MonitoredConnection:
     """The connection that has this monitor."""
     found = monitors.find(tx, call.project_id, monitor_id.lower())
     if found is None:

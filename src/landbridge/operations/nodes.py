@@ -82,7 +82,7 @@ def _connection(
     )
 
 
-def report(tx: Transaction, observation: model.Observation) -> observations.Recorded:
+def report(tx: Transaction, observation: model.Observation) -> observations.RecordResult:
     """Stores what an agent observed. `observation.connections` are those that changed since the agent's last report."""
     return observations.record(tx, observation)
 
@@ -161,7 +161,7 @@ class StoreSource:
         """Stores the samples that wait for the next write."""
         self._sampler.flush()
 
-    def _try_keep_changes(self, observation: model.Observation, recorded: observations.Recorded) -> None:
+    def _try_keep_changes(self, observation: model.Observation, recorded: observations.RecordResult) -> None:
         """Stores and logs changes of statuses. It ranks causes outside of the transaction that writes, since that takes time. It only logs an
         error: the observation is stored already, and the agent continues.
         """
@@ -170,7 +170,7 @@ class StoreSource:
         except Exception:
             log.exception("gateway %s: changes of statuses could not be kept", observation.gateway_id)
 
-    def _keep_changes(self, observation: model.Observation, recorded: observations.Recorded) -> None:
+    def _keep_changes(self, observation: model.Observation, recorded: observations.RecordResult) -> None:
         found = self._database.read(lambda tx: status_changes.find(tx, self._site, observation, recorded))
         self._causes.note(observation.gateway_id, found)
         changes = [change for change in found if change.is_news]

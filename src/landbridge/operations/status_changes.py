@@ -59,7 +59,7 @@ class SessionChange(NamedTuple):
 
 
 def find(
-    tx: Transaction, site: model.Site, observation: model.Observation, recorded: observations.Recorded
+    tx: Transaction, site: model.Site, observation: model.Observation, recorded: observations.RecordResult
 ) -> list[StatusChange | SessionChange]:
     """A change for each of `observation.connections`, and for those that are gone. `recorded`: what the store made of the observation. The
     status of a connection that it did not write is as before, and its cause may be another one.
@@ -72,7 +72,7 @@ def find(
 
 
 def _changed(
-    tx: Transaction, site: model.Site, observation: model.Observation, written: list[observations.Written]
+    tx: Transaction, site: model.Site, observation: model.Observation, written: list[observations.WrittenStatus]
 ) -> Iterator[StatusChange | SessionChange]:
     row, now = gateways.find_any(tx, observation.gateway_id), observation.seen_at
     seen = {one.connection_id: one for one in observation.connections}
@@ -103,11 +103,11 @@ def _changed(
         yield StatusChange(connection, one.seq, before, after, cause, is_news)
 
 
-def _as_before(tx: Transaction, gateway_seq: int, connection_ids: set[str]) -> Iterator[observations.Written]:
+def _as_before(tx: Transaction, gateway_seq: int, connection_ids: set[str]) -> Iterator[observations.WrittenStatus]:
     facts = connections.facts(tx, gateway_seq) if connection_ids else {}
     for connection_id in connection_ids & facts.keys():
         seq, now = facts[connection_id]
-        yield observations.Written(connection_id, seq, now, now)
+        yield observations.WrittenStatus(connection_id, seq, now, now)
 
 
 def _session(context: Context, session: model.BgpSession) -> model.BgpChange:

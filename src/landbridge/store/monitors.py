@@ -48,7 +48,7 @@ def remove(tx: Transaction, connection: model.Connection) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Monitored:
+class MonitoredConnection:
     """A connection that has a monitor, and its two ends. `is_probed`: the last look at it found what the monitor's echoes say."""
 
     connection: model.Connection
@@ -57,8 +57,8 @@ class Monitored:
     is_probed: bool
 
 
-def _monitored(row: tuple[str, str, str, str | None]) -> Monitored:
-    return Monitored(
+def _monitored(row: tuple[str, str, str, str | None]) -> MonitoredConnection:
+    return MonitoredConnection(
         connection=codec.connection.validate_json(row[0]),
         gateway=codec.gateway.validate_json(row[1]),
         customer_gateway=codec.customer_gateway.validate_json(row[2]),
@@ -66,13 +66,13 @@ def _monitored(row: tuple[str, str, str, str | None]) -> Monitored:
     )
 
 
-def find(tx: Transaction, project_id: str, monitor_id: str) -> Monitored | None:
+def find(tx: Transaction, project_id: str, monitor_id: str) -> MonitoredConnection | None:
     """The connection whose monitor it is."""
     row = tx.one(_FIND, id=monitor_id, project_id=project_id)
     return None if row is None else _monitored(row)
 
 
-def list_all(tx: Transaction, project_id: str, connection_id: str | None) -> list[Monitored]:
+def list_all(tx: Transaction, project_id: str, connection_id: str | None) -> list[MonitoredConnection]:
     """The connections that have a monitor, oldest monitor first; with `connection_id` only that connection."""
     if connection_id is None:
         rows: list[Any] = tx.all(_LIST, project_id=project_id)

@@ -34,7 +34,7 @@ _PUT_GATEWAY = _put(tables.gateway_observation, "gateway_seq", "failure", "repor
 _PUT_CONNECTION = _put(tables.connection_observation, "connection_seq", "report")
 
 
-class Written(NamedTuple):
+class WrittenStatus(NamedTuple):
     """What decides the status of a connection, before and after an observation was written."""
 
     connection_id: str
@@ -43,14 +43,14 @@ class Written(NamedTuple):
     after: model.StatusFacts
 
 
-class Recorded(NamedTuple):
+class RecordResult(NamedTuple):
     """The effect of writing an observation. `gone`: the connections whose rows were deleted. `written`: the others."""
 
     gone: list[tuple[model.Connection, model.StatusFacts]]
-    written: list[Written]
+    written: list[WrittenStatus]
 
 
-def record(tx: Transaction, seen: model.Observation) -> Recorded:
+def record(tx: Transaction, seen: model.Observation) -> RecordResult:
     """Writes one observation of one gateway, and deletes the rows of what is gone.
 
     `seen.connections` may leave out connections that did not change since the observation before: the time of observation stands
@@ -58,17 +58,17 @@ def record(tx: Transaction, seen: model.Observation) -> Recorded:
     """
     row = gateways.find_any(tx, seen.gateway_id)
     if row is None:
-        return Recorded([], [])
+        return RecordResult([], [])
     gone = _remove_gone(tx, row.seq, seen.present)
     if row.deleting and not seen.exists:
         gateways.remove(tx, row)
         counters.add(tx, row.gateway.project_id, "vpn_gateway", -1)
-        return Recorded(gone, [])
+        return RecordResult(gone, [])
     _put_gateway(tx, row, seen)
     written = _put_connections(tx, row.seq, seen)
     for result in seen.probes:
         probes.record(tx, row.seq, result)
-    return Recorded(gone, written)
+    return RecordResult(gone, written)
 
 
 def _remove_gone(
@@ -98,7 +98,7 @@ def _put_gateway(tx: Transaction, row: gateways.GatewayRow, seen: model.Observat
     attempts.record_strangers(tx, row.seq, seen.gateway.strangers)
 
 
-def _put_connections(tx: Transaction, gateway_seq: int, seen: model.Observation) -> list[Written]:
+def _put_connections(tx: Transaction, gateway_seq: int, seen: model.Observation) -> list[WrittenStatus]:
     """Writes the observations of the connections that have a row."""
     kept = connections.facts(tx, gateway_seq) if seen.connections else {}
     known = [(one, *kept[one.connection_id]) for one in seen.connections if one.connection_id in kept]
@@ -108,7 +108,7 @@ def _put_connections(tx: Transaction, gateway_seq: int, seen: model.Observation)
         attempts.record(tx, seq, one.attempts)
         if one.waits_for_peer and one.peer_address and before.state != "up" == one.state:
             attempts.take_from_others(tx, gateway_seq, seq, one.peer_address)
-    return [Written(one.connection_id, seq, before, _after(before, one)) for one, seq, before in known]
+    return [WrittenStatus(one.connection_id, seq, before, _after(before, one)) for one, seq, before in known]
 
 
 def _columns(one: model.ConnectionObservation, seq: int, since: int) -> dict[str, Any]:

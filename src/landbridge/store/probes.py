@@ -135,8 +135,8 @@ class ConnectionProbes(NamedTuple):
     """The order that waits, the last probe that is done, and the last check of the path."""
 
     order: model.ProbeOrder | None = None
-    probed: model.Probed | None = None
-    path_checked: model.Probed | None = None
+    probed: model.LastProbe | None = None
+    path_checked: model.LastProbe | None = None
 
 
 def of_gateway(tx: Transaction, gateway_seq: int) -> dict[str, ConnectionProbes]:
@@ -149,6 +149,6 @@ def of_gateway(tx: Transaction, gateway_seq: int) -> dict[str, ConnectionProbes]
         if probed_at is None:
             found[connection_id] = known._replace(order=codec.probe_order.validate_json(wanted))
             continue
-        done = model.Probed(id=probe_id, at=codec.moment(probed_at), configuration=configuration, finding=finding)
+        done = model.LastProbe(id=probe_id, at=codec.moment(probed_at), configuration=configuration, finding=finding)
         found[connection_id] = known._replace(probed=done) if finding is None else known._replace(path_checked=done)
     return found

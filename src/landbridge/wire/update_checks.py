@@ -52,7 +52,7 @@ class OneUpdateCheck(schema.Answer):
     request_id: str
 
 
-def check(found: model.Checked, render: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+def check(found: model.CheckResult, render: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
     """`render`: a resource as its GET has it."""
     changes = []
     if found.before is not None:

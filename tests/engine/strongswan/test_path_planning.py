@@ -81,7 +81,7 @@ def test_the_device_s_tunnel_address_is_asked_when_it_was_seen():
 
 def checked(minutes: float, **given: Any) -> model.DesiredConnection:
     return replace(
-        SPEC, path_checked=model.Probed(id="old", at=AT - timedelta(minutes=minutes), configuration="now", **given)
+        SPEC, path_checked=model.LastProbe(id="old", at=AT - timedelta(minutes=minutes), configuration="now", **given)
     )
 
 
@@ -191,7 +191,7 @@ def test_nothing_is_planned_while_a_check_runs():
         ),
         pytest.param(checked(90, finding=PASSES.finding), result(), True, id="the tunnel came up since"),
         pytest.param(
-            replace(SPEC, path_checked=model.Probed(id="check-1", at=AT, configuration="now", finding="passes")),
+            replace(SPEC, path_checked=model.LastProbe(id="check-1", at=AT, configuration="now", finding="passes")),
             result(HOLED),
             False,
             id="known already",

@@ -92,7 +92,9 @@ def result(**given: Any):
 
 
 def probed(minutes: float, configuration: str = "another"):
-    return replace(SPEC, probed=model.Probed(id="old", at=AT - timedelta(minutes=minutes), configuration=configuration))
+    return replace(
+        SPEC, probed=model.LastProbe(id="old", at=AT - timedelta(minutes=minutes), configuration=configuration)
+    )
 
 
 def asked(*minutes: float):
@@ -255,7 +257,7 @@ def test_a_result_is_reported_until_it_is_known():
     prepared, current = loaded(SPEC)
     current = replace(current, probes=state.ProbeState(results={SPEC.id: result()}))
     assert probe_planning.done(prepared, current) == (result(),)
-    known = replace(SPEC, probed=model.Probed(id="result-1", at=AT, configuration="another"))
+    known = replace(SPEC, probed=model.LastProbe(id="result-1", at=AT, configuration="another"))
     assert probe_planning.done(target.prepare(specs.desired(known), current.plane), current) == ()
 
 

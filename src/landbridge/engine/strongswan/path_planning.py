@@ -52,7 +52,7 @@ def done(target: Target, current: state.GatewayState) -> tuple[model.ProbeResult
     )
 
 
-def _is_news(last: model.Probed | None, result: model.ProbeResult, since: datetime | None) -> bool:
+def _is_news(last: model.LastProbe | None, result: model.ProbeResult, since: datetime | None) -> bool:
     if last is not None and last.id == result.id:
         return False
     if result.reason == "order":

@@ -68,7 +68,7 @@ class PathRunner:
         self._changed(gateway_id)
 
 
-def _checked(gateway_id: str, step: steps.CheckPaths) -> dict[str, path_check.Checked | str]:
+def _checked(gateway_id: str, step: steps.CheckPaths) -> dict[str, path_check.PathCheckResult | str]:
     """Connection id -> what was found, or why its path could not be checked."""
     searches: dict[str, tuple[str, path_check.Search]] = {}
     failed: dict[str, str] = {}
@@ -82,8 +82,8 @@ def _checked(gateway_id: str, step: steps.CheckPaths) -> dict[str, path_check.Ch
         return path_check.run(opened, searches) | failed
 
 
-def _result(check: steps.PathCheck, found: path_check.Checked | str | None, at: datetime) -> model.ProbeResult:
-    checked = found if isinstance(found, path_check.Checked) else None
+def _result(check: steps.PathCheck, found: path_check.PathCheckResult | str | None, at: datetime) -> model.ProbeResult:
+    checked = found if isinstance(found, path_check.PathCheckResult) else None
     failure = found if isinstance(found, str) else None
     return model.ProbeResult(
         id=check.probe_id or str(uuid.uuid4()),

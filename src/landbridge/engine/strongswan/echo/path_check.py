@@ -36,7 +36,7 @@ Search = Generator[tuple[Echo, ...], tuple[Heard, ...], model.ProbePath]
 Target = tuple[str, str]
 
 
-class Checked(NamedTuple):
+class PathCheckResult(NamedTuple):
     """`packets`: the number of echoes that were sent."""
 
     path: model.ProbePath
@@ -116,13 +116,13 @@ class _Running:
     packets: int = 0
 
 
-def run(opened: icmp.EchoSocket, searches: Mapping[str, tuple[str, Search]]) -> dict[str, Checked]:
+def run(opened: icmp.EchoSocket, searches: Mapping[str, tuple[str, Search]]) -> dict[str, PathCheckResult]:
     """Runs all searches together, in rounds: name -> (interface of its tunnel, search). It takes up to 16 s. Raises OSError when nothing can be
     received.
     """
     identifier, sequence = int.from_bytes(os.urandom(2), "big"), 0
     running = {name: _Running(device, one, next(one)) for name, (device, one) in searches.items()}
-    done: dict[str, Checked] = {}
+    done: dict[str, PathCheckResult] = {}
     while running:
         for one in running.values():
             sequence = _send(opened, one, identifier, sequence)
@@ -131,7 +131,7 @@ def run(opened: icmp.EchoSocket, searches: Mapping[str, tuple[str, Search]]) -> 
             try:
                 one.echoes = one.search.send(tuple(one.heard))
             except StopIteration as ended:
-                done[name] = Checked(ended.value, one.packets)
+                done[name] = PathCheckResult(ended.value, one.packets)
                 del running[name]
     return done
 

@@ -11,7 +11,7 @@ LOADS_KEPT = 4
 
 
 @dataclass(slots=True)
-class Loaded:
+class LoadedConfiguration:
     """The loaded children and secrets of a connection. `since`: (number of an attempt, configuration that is loaded from it on)."""
 
     children: frozenset[str] = frozenset()
@@ -24,15 +24,15 @@ class LoadedConfigurations:
 
     def __init__(self, next_number: Callable[[datetime], int]) -> None:
         """`next_number`: the number of an attempt that begins at this time."""
-        self._of: dict[str, Loaded] = {}
+        self._of: dict[str, LoadedConfiguration] = {}
         self._next_number = next_number
 
-    def get(self, connection_id: str) -> Loaded:
-        return self._of.get(connection_id, Loaded())
+    def get(self, connection_id: str) -> LoadedConfiguration:
+        return self._of.get(connection_id, LoadedConfiguration())
 
     def note(self, connection_id: str, children: Collection[str], secrets: frozenset[str], *, is_new: bool) -> bool:
         """Returns whether the configuration differs. One that is first found by a look was loaded before all attempts."""
-        known = self._of.setdefault(connection_id, Loaded())
+        known = self._of.setdefault(connection_id, LoadedConfiguration())
         if known.since and (known.children, known.secrets) == (children, secrets):
             return False
         known.children, known.secrets = frozenset(children), secrets
