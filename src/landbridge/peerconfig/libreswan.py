@@ -58,7 +58,7 @@ def _common(side: Side) -> list[str]:
         f"salifetime={side.ipsec.lifetime_seconds}s",
         "keyingtries=0",
         f"dpddelay={policy.dpd.interval}",
-        *([f"dpdtimeout={side.dpd_patience}"] if policy.version == "v1" else []),
+        *([f"dpdtimeout={side.dpd_timeout}"] if policy.version == "v1" else []),
         "dpdaction=restart",
         *([f"ipsec-interface={side.number}"] if side.style == "bgp" else []),
     ]

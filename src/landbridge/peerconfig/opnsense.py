@@ -41,7 +41,7 @@ def _connection(side: Side) -> Iterator[tuple[str, str]]:
     yield "Rekey time (s)", str(policy.lifetime_seconds)
     yield "DPD delay (s)", str(policy.dpd.interval)
     if policy.version == "v1":
-        yield "DPD timeout (s)", str(side.dpd_patience)
+        yield "DPD timeout (s)", str(side.dpd_timeout)
     yield "Keyingtries", "0"
 
 

@@ -120,7 +120,7 @@ class Side:
         return 200 if self.standby else 100
 
     @property
-    def dpd_patience(self) -> int:
+    def dpd_timeout(self) -> int:
         """Seconds without a word from the gateway until the device counts it as dead. The gateway counts the same way."""
         return self.ike.dpd.interval + 3 * self.ike.dpd.timeout
 

@@ -30,7 +30,7 @@ def write(side: Side) -> list[Part]:
 
 def _connection(side: Side) -> list[str]:
     policy = side.ike
-    v1 = [f"aggressive = {'yes' if side.aggressive else 'no'}", f"dpd_timeout = {side.dpd_patience}s"]
+    v1 = [f"aggressive = {'yes' if side.aggressive else 'no'}", f"dpd_timeout = {side.dpd_timeout}s"]
     return [
         f"version = {policy.version[1]}",
         *(v1 if policy.version == "v1" else []),

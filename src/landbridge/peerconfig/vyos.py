@@ -59,7 +59,7 @@ def _ike_group(side: Side) -> Iterator[str]:
     yield f"close-action {'start' if side.dials else 'none'}"
     yield "dead-peer-detection action restart"
     yield f"dead-peer-detection interval {policy.dpd.interval}"
-    yield f"dead-peer-detection timeout {side.dpd_patience}"
+    yield f"dead-peer-detection timeout {side.dpd_timeout}"
     yield f"proposal 1 dh-group {_GROUPS[policy.dh_group or '']}"
     yield f"proposal 1 encryption {_ENCRYPTION[policy.encryption_algorithm]}"
     yield f"proposal 1 hash {_AUTHENTICATION[policy.authentication_algorithm]}"

@@ -36,7 +36,7 @@ def look(
 
 
 def wanted(spec: model.DesiredConnection, current: state.GatewayState) -> tuple[Echoes, ...]:
-    return target.wanted_echoes(target.prepare(specs.desired(spec), current.plane), current)
+    return target.desired_echoes(target.prepare(specs.desired(spec), current.plane), current)
 
 
 NQA = specs.connection(enable_nqa=True, **INNER)

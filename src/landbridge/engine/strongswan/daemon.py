@@ -100,7 +100,7 @@ class Daemon:
         options: tuple[str, ...] = (),
     ) -> None:
         """Returns when somebody listens on the socket. `configuration`: path of the socket -> text of the configuration; `options`: of
-        this start alone. Raises OSError with the daemon's last words, or because one is alive: two would share the addresses, and
+        this start alone. Raises OSError with the last lines of the daemon's output, or because one is alive: two would share the addresses, and
         nobody could reach the first any more.
         """
         if self.is_alive(folder):
@@ -117,7 +117,7 @@ class Daemon:
         deadline = time.monotonic() + START_TIMEOUT
         while not self.is_alive(folder):
             if time.monotonic() > deadline:
-                raise OSError(f"{self.name} did not start: {self._last_words(folder)}")
+                raise OSError(f"{self.name} did not start: {self._last_output(folder)}")
             time.sleep(0.005)
 
     def stop(self, folder: Path) -> None:
@@ -171,7 +171,7 @@ class Daemon:
         done = subprocess.run(["systemctl", "restart", unit], capture_output=True, text=True, timeout=30, check=False)  # noqa: S603, S607
         if done.returncode:
             said = (done.stderr.strip().splitlines() or ["systemctl said nothing"])[0]
-            raise OSError(f"{unit} did not start: {said} ({self._last_words(folder)})")
+            raise OSError(f"{unit} did not start: {said} ({self._last_output(folder)})")
 
     def _start_child(self, configuration: Path, socket_path: Path, namespace: str, options: tuple[str, ...]) -> None:
         arguments = [each.format(configuration=configuration, socket=socket_path) for each in self.arguments]
@@ -187,7 +187,7 @@ class Daemon:
                 command, env=environment, cwd="/", stdin=subprocess.DEVNULL, stdout=out, stderr=out, check=True
             )
 
-    def _last_words(self, folder: Path) -> str:
+    def _last_output(self, folder: Path) -> str:
         for name in (self.output_file, self.log_file):
             with contextlib.suppress(OSError):
                 lines = (folder / name).read_text(errors="replace").split("\n")

@@ -232,7 +232,7 @@ class StrongSwan:
         ids = {spec.id for spec in desired.connections}
         self._probes.keep(gateway_id, ids)
         self._paths.keep(gateway_id, ids)
-        self._prober.keep(gateway_id, target.wanted_echoes(prepared, observed))
+        self._prober.keep(gateway_id, target.desired_echoes(prepared, observed))
         if self._watcher:
             for seconds in ike_planning.due_looks(prepared.configs, observed.ike, prove_pfs=self._prove_pfs):
                 self._watcher.call_after(gateway_id, seconds)
@@ -397,7 +397,7 @@ class StrongSwan:
             case ike_steps.Initiate(_, child):
                 wait = tried.note(child)
             case ike_steps.RekeyChild(_, unique_id):  # charon itself tries again
-                tried.note(fingerprints.rekey(unique_id), first=pfs_proof.PATIENCE, longest=pfs_proof.PATIENCE)
+                tried.note(fingerprints.rekey(unique_id), first=pfs_proof.RETRY_AFTER, longest=pfs_proof.RETRY_AFTER)
                 return
             case ike_steps.ProveKey(_, name):
                 wait = tried.note(name, longest=retries.LONGEST)

@@ -149,11 +149,11 @@ def _targets(
 
 def _own_addresses(target: Target, spec: model.DesiredConnection, current: state.GatewayState) -> list[str]:
     """Addresses of the gateway that may be in a tunnel: its tunnel address, then the one in its VPC, then those that selectors need."""
-    standing = current.network.tunnels.get(tunnels.name(spec.if_id))
+    tunnel = current.network.tunnels.get(tunnels.name(spec.if_id))
     inner = _host(spec.connection.tunnel_local_address)
     there = {_host(address): link for link, address in current.network.addresses if link in ("lan", "lo")}
-    if standing is not None:
-        there[_host(standing.address)] = standing.connection_id
+    if tunnel is not None:
+        there[_host(tunnel.address)] = tunnel.connection_id
     vpc = subnets.vpc_address(target.desired.network)
     local = subnets.local_subnets(target.desired)
     in_vpc = str(vpc.ip) if vpc and any(vpc.ip in net for net in local) else None

@@ -8,8 +8,8 @@ from functools import cached_property
 from landbridge import model
 from landbridge.engine.strongswan import state, subnets
 from landbridge.engine.strongswan.bgp import configuration
+from landbridge.engine.strongswan.echo import desired as desired_echo
 from landbridge.engine.strongswan.echo import state as echo_state
-from landbridge.engine.strongswan.echo import wanted
 from landbridge.engine.strongswan.ike import fingerprints, messages, selectors, unsupported
 from landbridge.engine.strongswan.ike import state as ike_state
 from landbridge.engine.strongswan.network import firewall, gateway_network, tunnels
@@ -106,31 +106,31 @@ def _has_announced(current: state.GatewayState, name: str) -> bool:
     return session.since is None or current.at - session.since >= ANNOUNCED
 
 
-def desired_shared_routes(target: Target, laid: Mapping[str, tunnels.Tunnel]) -> frozenset[tunnels.SharedRoute]:
-    """`laid`: connection id -> its desired tunnel. On an active-standby gateway one tunnel carries, and so it does to devices of
+def desired_shared_routes(target: Target, desired: Mapping[str, tunnels.Tunnel]) -> frozenset[tunnels.SharedRoute]:
+    """`desired`: connection id -> its desired tunnel. On an active-standby gateway one tunnel carries, and so it does to devices of
     policy-templates: they have policies in place of routes, and drop what comes out of another tunnel than their policy's.
     """
     if target.desired.gateway.ha_mode != "active-active":
         return frozenset()
     by_template = {config.connection_id for config in target.configs if config.by_template}
-    return tunnels.shared_routes(tunnel for spec_id, tunnel in laid.items() if spec_id not in by_template)
+    return tunnels.shared_routes(tunnel for spec_id, tunnel in desired.items() if spec_id not in by_template)
 
 
-def wanted_echoes(target: Target, current: state.GatewayState) -> tuple[echo_state.Echoes, ...]:
+def desired_echoes(target: Target, current: state.GatewayState) -> tuple[echo_state.Echoes, ...]:
     """What the gateway's connections are probed with now. A tunnel is probed while an SA carries its two inner addresses."""
     if target.network is None or not current.serves:
         return ()
     sas = ike_state.by_connection(current.ike.sas)
     known = {
-        spec.id: wanted.Path(
+        spec.id: desired_echo.Path(
             peer=_peer_address(spec, sas[spec.id]),
             carries_inner=_carries_inner(spec, sas[spec.id]),
             tunnel=tunnels.interface(spec.if_id, target.plane),
         )
         for spec in target.desired.connections
-        if spec.id in target.supported and wanted.has_echoes(spec.connection)
+        if spec.id in target.supported and desired_echo.has_echoes(spec.connection)
     }
-    return tuple(wanted.echoes(target.desired, known))
+    return tuple(desired_echo.echoes(target.desired, known))
 
 
 def _carries_inner(spec: model.DesiredConnection, sas: list[ike_state.IkeSa]) -> bool:
@@ -186,10 +186,10 @@ def _is_dead(spec: model.DesiredConnection, current: state.GatewayState) -> bool
     """Whether the echoes of a connection with NQA say so. While they say nothing, its routes stay as they are: what a Landbridge before this one
     found out, and a tunnel that has just come up leads when it has been answered once.
     """
-    if not wanted.has_nqa(spec.connection):
+    if not desired_echo.has_nqa(spec.connection):
         return False
     said = current.echo.nqa.get(spec.id)
     if said is not None and said.state != "unknown":
         return said.state == "down"
-    standing = current.network.tunnels.get(tunnels.name(spec.if_id))
-    return standing is not None and tunnels.is_ranked_down(standing)
+    tunnel = current.network.tunnels.get(tunnels.name(spec.if_id))
+    return tunnel is not None and tunnels.is_ranked_down(tunnel)

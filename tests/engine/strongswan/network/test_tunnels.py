@@ -71,7 +71,7 @@ def test_a_metric_is_unpacked_as_it_was_packed(metric: tunnels.RouteMetric):
         width=st.integers(0, 33 * 33 - 1),
         standby=st.booleans(),
         down=st.booleans(),
-        age=st.integers(0, tunnels.EQUALS - 1),
+        age=st.integers(0, tunnels.PLACES_OF_A_PAIR - 1),
     )
 )
 def test_a_rules_priority_is_unpacked_as_it_was_packed(priority: tunnels.RulePriority):

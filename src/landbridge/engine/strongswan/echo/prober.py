@@ -84,13 +84,13 @@ class Prober:
         self._serial = itertools.count()
         self._poll = select.epoll()
 
-    def keep(self, gateway_id: str, wanted: Collection[Echoes]) -> None:
-        """Begins and ends echoes, so that the gateway has exactly `wanted`. Without any, its sockets are closed at once: they would keep the
+    def keep(self, gateway_id: str, desired: Collection[Echoes]) -> None:
+        """Begins and ends echoes, so that the gateway has exactly `desired`. Without any, its sockets are closed at once: they would keep the
         namespace.
         """
         with self._lock:
             gateway = self._gateways.get(gateway_id) or _Gateway(gateway_id)
-            missing = {(one.connection_id, one.kind): one for one in wanted}
+            missing = {(one.connection_id, one.kind): one for one in desired}
             for identifier, stream in list(gateway.streams.items()):
                 key = stream.echoes.connection_id, stream.echoes.kind
                 if missing.get(key) == stream.echoes:

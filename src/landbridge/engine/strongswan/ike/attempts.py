@@ -38,7 +38,7 @@ from landbridge.model.negotiation import Fact
 #: The number of SAs without a name that are followed.
 UNNAMED_KEPT = 1000
 #: The number of SAs that a search for the oldest SA of a stranger skips.
-SECOND_CHANCES = 8
+MAX_SKIPPED = 8
 #: How long after the event that an SA is gone lines about it may come.
 LATE = timedelta(seconds=10)
 #: Facts of an IKE_SA that is up that make an attempt only together with a later fact.
@@ -249,7 +249,7 @@ class AttemptLog:
 
     def _oldest_unnamed(self) -> _Sa:
         """The oldest SA without a name. Among the oldest ones, an SA of a stranger is preferred to one of a connection's device."""
-        for _ in range(SECOND_CHANCES):
+        for _ in range(MAX_SKIPPED):
             oldest = self._sas[next(iter(self._unnamed_sas))]
             if oldest.attempt is None or self._kept.is_of_stranger(oldest.attempt):
                 break

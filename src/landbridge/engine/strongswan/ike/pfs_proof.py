@@ -14,7 +14,7 @@ EARLIEST = 5
 LATEST = 60
 #: Seconds for which a rekey of the same CHILD_SA is not requested again. charon repeats one that is refused, and each request for one is
 #: repeated beside the others.
-PATIENCE = 2.0 * LATEST
+RETRY_AFTER = 2.0 * LATEST
 #: CHILD_SAs that are rekeyed a second: what came up together is not rekeyed together.
 RATE = 20
 #: charon counts whole seconds.

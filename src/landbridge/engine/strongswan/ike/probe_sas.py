@@ -29,12 +29,12 @@ from landbridge.engine.strongswan.ike import (
 )
 from landbridge.model import negotiation, strongswan_proposals
 
-#: Seconds: for one question, as charon counts them; longer for its answer.
-QUESTION, PATIENCE = 8, 12.0
+#: Seconds for one question, as charon counts them, and for its answer.
+QUESTION_TIMEOUT, ANSWER_TIMEOUT = 8, 12.0
 #: Seconds until charon's lines about an SA are read, so that they are not taken for an attempt of the connection itself.
 EVENT_DELAY = 1.0
-#: Milliseconds that a device has to confirm the end of an SA.
-FAREWELL = "3000"
+#: Milliseconds that charon waits for the answer to a DELETE.
+DELETE_TIMEOUT = "3000"
 #: PFS groups in the order in which they are asked, after the connection's own.
 GROUPS = ("none", *(f"group{number}" for number in (14, 15, 19, 2, 5, 16, 20, 21, 1)))
 #: An if_id that no interface has: nothing goes into a CHILD_SA of a probe.
@@ -66,7 +66,7 @@ class _Session:
 
     def __init__(self, folder: Path) -> None:
         self._socket = charon.CHARON.connect(folder)
-        self._socket.settimeout(PATIENCE)
+        self._socket.settimeout(ANSWER_TIMEOUT)
         self._transport = vici_protocol.Transport(self._socket)
         self._transport.send(Packet.register_event("control-log"))
         self._transport.receive()
@@ -115,7 +115,7 @@ def ask_phase_2(folder: Path, question: Question, on_load: OnLoad) -> tuple[mode
             probe = fingerprints.identity_probe(config.connection_id)
             try:
                 charon_.ask("unload-conn", {"name": probe})
-                charon_.ask("terminate", {"ike": probe, "force": "yes", "timeout": FAREWELL})
+                charon_.ask("terminate", {"ike": probe, "force": "yes", "timeout": DELETE_TIMEOUT})
             finally:
                 time.sleep(EVENT_DELAY)
                 on_load(steps.LoadConn(config.connection_id, config.conn))
@@ -146,11 +146,11 @@ def _ask_for_child(
     child |= {"if_id_in": _IF_ID, "if_id_out": _IF_ID}
     on_load(steps.LoadConn(connection_id, config.conn | {"children": config.conn["children"] | {name: child}}))
     charon_.ask("load-conn", {probe: config.conn | {"children": {name: child}}})
-    message = {"ike": probe, "child": name, "timeout": str(QUESTION * 1000)}
+    message = {"ike": probe, "child": name, "timeout": str(QUESTION_TIMEOUT * 1000)}
     is_up, lines = charon_.ask("initiate", message)
     installed = [child for sa in charon_.sas(connection_id) for child in sa.children if child.name == name]
     for one in installed:
-        charon_.ask("terminate", {"child-id": one.unique_id, "force": "yes", "timeout": FAREWELL})
+        charon_.ask("terminate", {"child-id": one.unique_id, "force": "yes", "timeout": DELETE_TIMEOUT})
     if is_up and installed:
         return _taken(
             installed[0], asked=negotiation.Selectors(local=tuple(own["local_ts"]), remote=tuple(own["remote_ts"]))
@@ -204,10 +204,10 @@ def ask_identity(folder: Path, question: Question) -> model.ProbeIdentity | None
     with _Session(folder) as charon_:
         try:
             charon_.ask("load-conn", {name: conn})
-            _, lines = charon_.ask("initiate", {"ike": name, "timeout": str(QUESTION * 1000)})
+            _, lines = charon_.ask("initiate", {"ike": name, "timeout": str(QUESTION_TIMEOUT * 1000)})
         finally:
             charon_.ask("unload-conn", {"name": name})
-            charon_.ask("terminate", {"ike": name, "force": "yes", "timeout": FAREWELL})
+            charon_.ask("terminate", {"ike": name, "force": "yes", "timeout": DELETE_TIMEOUT})
     proved = next((match[1] for line in lines if (match := _ID_PROVED.search(line))), None)
     if proved is not None:
         return model.ProbeIdentity(accepted=True, identity=identities.identity(proved))

@@ -118,7 +118,7 @@ class ProveKey:
 
 @dataclass(frozen=True, slots=True)
 class AbandonIke:
-    """Ends an IKE_SA whose device does not answer, without waiting for its farewell."""
+    """Ends an IKE_SA whose device does not answer, without waiting for its answer to the DELETE."""
 
     connection_id: str
     unique_id: str

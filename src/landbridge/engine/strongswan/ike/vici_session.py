@@ -17,8 +17,8 @@ from vici.protocol import Message, Packet
 from landbridge.engine import base
 from landbridge.engine.strongswan.ike import charon, steps, vici_protocol
 
-#: Milliseconds that a peer has to confirm the end of an SA.
-FAREWELL = "1000"
+#: Milliseconds that charon waits for the answer to a DELETE.
+DELETE_TIMEOUT = "1000"
 #: Requests under way at once.
 WINDOW = 64
 
@@ -147,11 +147,11 @@ def _request(step: steps.SingleRequest) -> Request:
 def _of_an_sa(step: _OfAnSa) -> Request:
     match step:
         case steps.TerminateIke(_, unique_id):
-            return "terminate", {"ike-id": unique_id, "force": "yes", "timeout": FAREWELL}
+            return "terminate", {"ike-id": unique_id, "force": "yes", "timeout": DELETE_TIMEOUT}
         case steps.AbandonIke(_, unique_id):
             return "terminate", {"ike-id": unique_id, "force": "yes", "timeout": "-1"}
         case steps.TerminateChild(_, unique_id, _):
-            return "terminate", {"child-id": unique_id, "force": "yes", "timeout": FAREWELL}
+            return "terminate", {"child-id": unique_id, "force": "yes", "timeout": DELETE_TIMEOUT}
         case steps.Reauthenticate(_, unique_id):
             return "rekey", {"ike-id": unique_id, "reauth": "yes"}
         case steps.RekeyChild(_, unique_id, _):

@@ -53,8 +53,8 @@ def plan_shared_routes(
     route leads. The own route of one that went down has a higher metric before the shared route leaves it out. So no flow of another tunnel
     moves. No steps for a gateway without shared routes.
     """
-    standing = {tunnel.if_id for tunnel in current.tunnels.values() if tunnel.whole}
-    first = current.shared_routes | {one for one in desired if standing.issuperset(one[1])}
+    whole = {tunnel.if_id for tunnel in current.tunnels.values() if tunnel.whole}
+    first = current.shared_routes | {one for one in desired if whole.issuperset(one[1])}
     is_added = first != current.shared_routes or (desired and first and not current.hashes_ports)
     return (
         [steps.EnsureSharedRoutes(first)] if is_added else [],

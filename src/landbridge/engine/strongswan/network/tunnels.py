@@ -15,12 +15,12 @@ from typing import Self, TypeAlias
 from landbridge import model
 from landbridge.engine.strongswan import subnets
 
-#: Priorities of the rules of policy connections: after charon's and ours, before main. The narrower pair comes first. There is room
-#: for so many connections with one pair and rank, each with a priority of its own: of equal rules the kernel asks the one that was
-#: added first, so that a tunnel that had been down would stay behind a younger one. Of more connections with one pair, the last place
-#: is that of the best one of those that are younger; the others have no rule for the pair.
+#: Priorities of the rules of policy connections: after charon's and ours, before main. The narrower pair comes first. Each connection
+#: with the same pair and rank has a priority of its own. With equal priorities the kernel would use the rule that was added first, and a
+#: tunnel that had been down would stay behind a younger one. There are PLACES_OF_A_PAIR such priorities. Of the connections that are
+#: too many, the best one has the last place, and the others have no rule for the pair.
 FIRST_RULE = 1000
-EQUALS = 7
+PLACES_OF_A_PAIR = 7
 #: Their routing tables are this many above the `if_id`.
 TABLE = 1 << 16
 
@@ -65,7 +65,7 @@ class RouteMetric:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RulePriority:
     """The priority of a policy's rule; the kernel asks the rule with the lower priority first. `width` grows with the destination,
-    then with the source, from 0 for a pair of hosts; `age` counts the older connections with the same pair, up to EQUALS - 1.
+    then with the source, from 0 for a pair of hosts; `age` counts the older connections with the same pair, up to PLACES_OF_A_PAIR - 1.
     """
 
     width: int
@@ -74,11 +74,11 @@ class RulePriority:
     age: int = 0
 
     def pack(self) -> int:
-        return FIRST_RULE + EQUALS * (4 * self.width + 2 * self.down + self.standby) + self.age
+        return FIRST_RULE + PLACES_OF_A_PAIR * (4 * self.width + 2 * self.down + self.standby) + self.age
 
     @classmethod
     def unpack(cls, priority: int) -> Self:
-        rank, age = divmod(priority - FIRST_RULE, EQUALS)
+        rank, age = divmod(priority - FIRST_RULE, PLACES_OF_A_PAIR)
         return cls(width=rank // 4, standby=bool(rank & 1), down=bool(rank & 2), age=age)
 
 
@@ -136,11 +136,11 @@ def desired_tunnels(
     """Connection id -> its tunnel on the kernel data plane. `supported`: ids of connections; `paths`: by connection id."""
     specs = sorted((spec for spec in desired.connections if spec.id in supported), key=lambda spec: spec.if_id)
     ranks = {spec.id: _rank(desired.gateway, spec, paths[spec.id]) for spec in specs}
-    equals: defaultdict[tuple[str, str], list[RouteMetric]] = defaultdict(list)
+    same_pair: defaultdict[tuple[str, str], list[RouteMetric]] = defaultdict(list)
     for spec in specs:
         for source, destination in set(_subnet_pairs(spec.connection)):
-            equals[str(source), str(destination)].append(ranks[spec.id])
-    return {spec.id: _tunnel(spec, paths[spec.id], ranks[spec.id], equals) for spec in specs}
+            same_pair[str(source), str(destination)].append(ranks[spec.id])
+    return {spec.id: _tunnel(spec, paths[spec.id], ranks[spec.id], same_pair) for spec in specs}
 
 
 def _rank(gateway: model.VpnGateway, spec: model.DesiredConnection, path: Path) -> RouteMetric:
@@ -152,9 +152,9 @@ def _tunnel(
     spec: model.DesiredConnection,
     path: Path,
     rank: RouteMetric,
-    equals: Mapping[tuple[str, str], Sequence[RouteMetric]],
+    same_pair: Mapping[tuple[str, str], Sequence[RouteMetric]],
 ) -> Tunnel:
-    """`equals`: (source, destination) -> the ranks of all connections with that pair, the oldest first."""
+    """`same_pair`: (source, destination) -> the ranks of all connections with that pair, the oldest first."""
     connection = spec.connection
     return Tunnel(
         connection_id=spec.id,
@@ -162,7 +162,7 @@ def _tunnel(
         mtu=inner_mtu(path.mtu, connection.ipsec_policy, encapsulated=path.encapsulated),
         address=connection.tunnel_local_address,
         routes=frozenset(_routes(connection, path, rank)),
-        pairs=frozenset(_pairs(connection, rank, equals)),
+        pairs=frozenset(_pairs(connection, rank, same_pair)),
     )
 
 
@@ -194,25 +194,25 @@ def _subnet_pairs(connection: model.Connection) -> Iterator[tuple[subnets.Net, s
 
 
 def _pairs(
-    connection: model.Connection, rank: RouteMetric, equals: Mapping[tuple[str, str], Sequence[RouteMetric]]
+    connection: model.Connection, rank: RouteMetric, same_pair: Mapping[tuple[str, str], Sequence[RouteMetric]]
 ) -> Iterator[tuple[int, str, str]]:
     """The rules of a policy connection. When two rules match, the narrower destination wins, then the narrower source, then rank and age, as
     with routes.
     """
     for source, destination in _subnet_pairs(connection):
         pair = str(source), str(destination)
-        age = _age(rank, equals[pair])
+        age = _age(rank, same_pair[pair])
         if age is not None:
             width = _width(destination, source.prefixlen)
             yield RulePriority(width=width, standby=rank.standby, down=rank.down, age=age).pack(), *pair
 
 
-def _age(rank: RouteMetric, equals: Sequence[RouteMetric]) -> int | None:
-    """How many older connections have the pair. After EQUALS - 1 of them there is one place: the best of the younger ones has it."""
-    age, last = equals.index(rank), EQUALS - 1
+def _age(rank: RouteMetric, same_pair: Sequence[RouteMetric]) -> int | None:
+    """How many older connections have the pair. After PLACES_OF_A_PAIR - 1 of them there is one place: the best of the younger ones has it."""
+    age, last = same_pair.index(rank), PLACES_OF_A_PAIR - 1
     if age < last:
         return age
-    return last if rank == min(equals[last:], key=RouteMetric.pack) else None
+    return last if rank == min(same_pair[last:], key=RouteMetric.pack) else None
 
 
 def before_rules_to(net: subnets.Net) -> int:
@@ -232,22 +232,22 @@ def inner_mtu(path: int, policy: model.IpsecPolicy, *, encapsulated: bool) -> in
     return max(room // block * block - _TRAILER, _LEAST)
 
 
-def preferred_priorities(standing: Iterable[Tunnel]) -> dict[tuple[str, str], int]:
+def preferred_priorities(current: Iterable[Tunnel]) -> dict[tuple[str, str], int]:
     """(source, destination) -> the priority of the rule that its traffic takes, of all tunnels in a namespace; with no source, the
     metric of the route.
     """
     found: dict[tuple[str, str], int] = {}
-    for one in standing:
+    for one in current:
         by_route = ((metric, "", net) for net, metric in one.routes)
         for rank, source, net in (*by_route, *one.pairs):
             found[source, net] = min(rank, found.get((source, net), rank))
     return found
 
 
-def shared_routes(laid: Iterable[Tunnel]) -> frozenset[SharedRoute]:
+def shared_routes(desired: Iterable[Tunnel]) -> frozenset[SharedRoute]:
     """The networks that several tunnels carry together. All of these tunnels have the same role."""
     leading: defaultdict[str, list[int]] = defaultdict(list)
-    for tunnel in laid:
+    for tunnel in desired:
         for net, metric in tunnel.routes:
             if _leads_by_route(metric):
                 leading[net].append(tunnel.if_id)
@@ -255,19 +255,19 @@ def shared_routes(laid: Iterable[Tunnel]) -> frozenset[SharedRoute]:
 
 
 def destinations_carried(
-    standing: Tunnel, first: Mapping[tuple[str, str], int], shared: Collection[SharedRoute] = ()
+    current: Tunnel, first: Mapping[tuple[str, str], int], shared: Collection[SharedRoute] = ()
 ) -> set[str]:
     """The destinations whose traffic goes into this tunnel while it is up. `first`: the preferred priorities of the namespace; `shared`: its
     shared routes.
     """
-    by_route = {net for net, metric in standing.routes if _leads_by_route(metric) and metric == first["", net]}
-    by_share = {net for net, if_ids in shared if standing.if_id in if_ids}
+    by_route = {net for net, metric in current.routes if _leads_by_route(metric) and metric == first["", net]}
+    by_share = {net for net, if_ids in shared if current.if_id in if_ids}
     return (
         by_route
         | by_share
         | {
             net
-            for priority, source, net in standing.pairs
+            for priority, source, net in current.pairs
             if not RulePriority.unpack(priority).down and priority == first[source, net]
         }
     )
@@ -278,19 +278,19 @@ def _leads_by_route(metric: int) -> bool:
     return not found.down and not found.by_rule
 
 
-def is_ranked_down(standing: Tunnel) -> bool:
+def is_ranked_down(current: Tunnel) -> bool:
     """Whether its routes let those of other tunnels to the same networks lead."""
-    return any(RouteMetric.unpack(metric).down for _, metric in standing.routes)
+    return any(RouteMetric.unpack(metric).down for _, metric in current.routes)
 
 
-def carries_all(standing: Tunnel | None, desired: Tunnel) -> bool:
+def carries_all(current: Tunnel | None, desired: Tunnel) -> bool:
     """Whether what belongs into the tunnel goes there, at whatever rank and size. A network inside another one of the tunnel goes there too."""
     return (
-        standing is not None
-        and standing.whole
-        and standing.address == desired.address
-        and {pair[1:] for pair in standing.pairs} == {pair[1:] for pair in desired.pairs}
-        and (_nets(standing) == _nets(desired) or _space(standing) == _space(desired))
+        current is not None
+        and current.whole
+        and current.address == desired.address
+        and {pair[1:] for pair in current.pairs} == {pair[1:] for pair in desired.pairs}
+        and (_nets(current) == _nets(desired) or _space(current) == _space(desired))
     )
 
 

@@ -97,15 +97,15 @@ def ensure_shared_routes(ip: Any, desired: frozenset[tunnels.SharedRoute]) -> No
     if desired:
         links.HASH_POLICY.write_text(links.BY_PORTS)
     with netlink.Reader() as read:
-        standing = _shared_routes(read.routes(), _if_ids(read.links()))
-    added = desired - standing.keys()
+        current = _shared_routes(read.routes(), _if_ids(read.links()))
+    added = desired - current.keys()
     index = {if_id: namespace.index(ip, tunnels.name(if_id)) for _, if_ids in added for if_id in if_ids}
     for net, if_ids in sorted(added):
         with namespace.suppressed(errno.EEXIST):
             ip.route("append", **_multipath(net, [index[if_id] for if_id in if_ids]))
-    for net, if_ids in sorted(standing.keys() - desired):
+    for net, if_ids in sorted(current.keys() - desired):
         with namespace.suppressed(errno.ESRCH):
-            ip.route("del", **_multipath(net, standing[net, if_ids]))
+            ip.route("del", **_multipath(net, current[net, if_ids]))
 
 
 def _multipath(net: str, output_links: Iterable[int]) -> dict[str, Any]:
