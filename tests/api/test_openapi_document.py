@@ -93,7 +93,7 @@ def test_if_match_is_told_where_versions_are_compared(document: Any):
         for described in methods.values()
         if "If-Match" in {parameter["name"] for parameter in described.get("parameters", ())}
     }
-    assert told == {route.name for route in table.TABLE if route.versions}
+    assert told == {route.name for route in table.TABLE if route.compares_versions}
     assert {route.name for route in table.TABLE if route.method == "PUT"} <= told
 
 

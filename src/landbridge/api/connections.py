@@ -149,8 +149,8 @@ ROUTES = (
         query=_PSK_EFFECT,
         warnings=lambda one: one.warnings,
         etag=lambda one: one.etag,
-        versions=True,
-        deleting=True,
+        compares_versions=True,
+        refused_while_deleting=True,
     ),
     routes.Route(
         operation=connection_updates.check,
@@ -164,8 +164,8 @@ ROUTES = (
         answer=update_checks.OneUpdateCheck,
         accepts=("vpn_connection", connection_requests.UpdateConnection),
         query=_PSK_EFFECT,
-        versions=True,
-        deleting=True,
+        compares_versions=True,
+        refused_while_deleting=True,
     ),
     routes.Route(
         operation=connections.reset,
@@ -175,8 +175,8 @@ ROUTES = (
         success=200,
         parse=_ref,
         answer=wire_connections.Reset,
-        versions=True,
-        deleting=True,
+        compares_versions=True,
+        refused_while_deleting=True,
     ),
     routes.Route(
         operation=connections.list_sas,
@@ -205,7 +205,7 @@ ROUTES = (
         summary="Delete a connection: PENDING_DELETE at once, 404 when its tunnel is gone",
         success=204,
         parse=_ref,
-        versions=True,
+        compares_versions=True,
     ),
     routes.Route(
         operation=connections.diagnose,
@@ -227,6 +227,6 @@ ROUTES = (
         success=204,
         parse=_simulation,
         accepts=("simulate", simulations.Simulate),
-        versions=True,
+        compares_versions=True,
     ),
 )

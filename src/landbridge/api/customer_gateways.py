@@ -78,7 +78,7 @@ ROUTES = (
         answer=wire_customer_gateways.OneCustomerGateway,
         etag=customer_gateways.etag,
         accepts=("customer_gateway", wire_customer_gateways.UpdateCustomerGateway),
-        versions=True,
+        compares_versions=True,
     ),
     routes.Route(
         operation=customer_gateways.check_update,
@@ -90,7 +90,7 @@ ROUTES = (
         render=lambda found: {"check": update_checks.check(found, wire_customer_gateways.customer_gateway)},
         answer=update_checks.OneUpdateCheck,
         accepts=("customer_gateway", wire_customer_gateways.UpdateCustomerGateway),
-        versions=True,
+        compares_versions=True,
     ),
     routes.Route(
         operation=customer_gateways.remove,
@@ -99,6 +99,6 @@ ROUTES = (
         summary="Delete a customer gateway that has no connections",
         success=204,
         parse=_ref,
-        versions=True,
+        compares_versions=True,
     ),
 )

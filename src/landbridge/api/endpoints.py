@@ -162,6 +162,6 @@ def _if_match(head: signatures.RequestHead, route: routes.Route[Any, Any]) -> st
     given = head.headers.get("if-match")
     if given is None:
         return None
-    if route.operation.writes and not route.versions:
+    if route.operation.writes and not route.compares_versions:
         raise errors.Changed("this operation compares no versions, send it without If-Match")
     return given.decode("latin-1")

@@ -32,7 +32,7 @@ ROUTES = (
         render=lambda made: {"certificate": wire.certificate(made)},
         answer=wire.OneCertificate,
         accepts=("certificate", wire.CertificateShape),
-        deleting=True,
+        refused_while_deleting=True,
     ),
     routes.Route(
         operation=gateway_certificates.show,
@@ -81,7 +81,7 @@ ROUTES = (
         answer=wire.OneCertificate,
         accepts=("certificate", wire.UpdateCertificate),
         etag=gateway_certificates.etag,
-        versions=True,
-        deleting=True,
+        compares_versions=True,
+        refused_while_deleting=True,
     ),
 )

@@ -137,8 +137,8 @@ ROUTES = (
         answer=gateway_jobs.UpgradeAnswer,
         accepts=("", gateway_jobs.UpgradeShape),
         warnings=lambda one: one.warnings,
-        versions=True,
-        deleting=True,
+        compares_versions=True,
+        refused_while_deleting=True,
     ),
     routes.Route(
         operation=routing_tables.show,
@@ -192,8 +192,8 @@ ROUTES = (
         accepts=("vpn_gateway", wire_gateways.UpdateGateway),
         warnings=lambda one: one.warnings,
         etag=lambda one: one.etag,
-        versions=True,
-        deleting=True,
+        compares_versions=True,
+        refused_while_deleting=True,
     ),
     routes.Route(
         operation=gateway_updates.check,
@@ -208,8 +208,8 @@ ROUTES = (
         },
         answer=update_checks.OneUpdateCheck,
         accepts=("vpn_gateway", wire_gateways.UpdateGateway),
-        versions=True,
-        deleting=True,
+        compares_versions=True,
+        refused_while_deleting=True,
     ),
     routes.Route(
         operation=gateway_updates.change_flavor,
@@ -226,8 +226,8 @@ ROUTES = (
         answer=wire_gateways.OneGateway,
         accepts=("vpn_gateway", wire_gateways.ChangeFlavor),
         etag=lambda one: one.etag,
-        versions=True,
-        deleting=True,
+        compares_versions=True,
+        refused_while_deleting=True,
     ),
     routes.Route(
         operation=gateways.remove,
@@ -236,7 +236,7 @@ ROUTES = (
         summary="Delete a VPN gateway that has no connections: PENDING_DELETE at once, then 404",
         success=204,
         parse=_ref,
-        versions=True,
+        compares_versions=True,
     ),
     routes.Route(
         operation=gateways.diagnose,

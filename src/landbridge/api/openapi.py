@@ -133,7 +133,7 @@ def _headers(route: Route[Any, Any]) -> dict[str, Any]:
 
 def _error_statuses(route: Route[Any, Any]) -> list[str]:
     has_body = route.accepts is not None
-    only = {"408": has_body, "412": route.operation.writes, "413": has_body, "425": route.deleting}
+    only = {"408": has_body, "412": route.operation.writes, "413": has_body, "425": route.refused_while_deleting}
     return [status for status in _ERRORS if only.get(status, True)]
 
 
@@ -176,7 +176,7 @@ def _parameter(one: parameters.Parameter) -> dict[str, Any]:
 
 
 def _header_parameters(route: Route[Any, Any]) -> list[dict[str, Any]]:
-    if route.versions:
+    if route.compares_versions:
         text = (
             "the ETag of an earlier answer: the operation is refused with 412 when the resource has another version by now."
             " Whatever changes what a GET shows makes another version; the status alone does not"

@@ -23,7 +23,7 @@ ROUTES = (
         render=lambda made: {"probe": wire_probes.probe(made)},
         answer=wire_probes.OneProbe,
         accepts=("probe", wire_probes.OrderProbe),
-        deleting=True,
+        refused_while_deleting=True,
     ),
     routes.Route(
         operation=probes.list_all,

@@ -44,10 +44,14 @@ def no_etag(_: object) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route(Generic[Request, Result]):
-    """`parse` makes the request of the operation, and `render`, `warnings` and `etag` take its result: mypy holds them together.
+    """An operation with its method, path, parser and rendering.
 
-    `accepts`: envelope (or "" for none) and shape of the body, an array of it with `many`. `etag`: the version of the answer.
-    `versions`: the operation compares `If-Match`. `deleting`: the operation is refused while its resource is being deleted.
+    mypy checks that `parse` makes the request of the operation, and that `render`, `warnings` and `etag` take its result.
+
+    `accepts`: the envelope ("" for none) and the shape of the body; with `many`, the body is an array of this shape.
+    `etag`: the version of the resource, for the header of the answer.
+    `compares_versions`: whether the operation compares `If-Match` with the version of its resource.
+    `refused_while_deleting`: whether the operation is refused while its resource is being deleted.
     """
 
     operation: Operation[Request, Result]
@@ -63,8 +67,8 @@ class Route(Generic[Request, Result]):
     query: tuple[parameters.Parameter, ...] = ()
     warnings: Callable[[Result], tuple[model.Warning, ...]] = no_warnings
     etag: Callable[[Result], str | None] = no_etag
-    versions: bool = False
-    deleting: bool = False
+    compares_versions: bool = False
+    refused_while_deleting: bool = False
 
     @property
     def name(self) -> str:

@@ -49,7 +49,7 @@ ROUTES = (
         summary="Add tags to a resource; a key that it has gets the new value",
         success=204,
         parse=_change,
-        deleting=True,
+        refused_while_deleting=True,
         accepts=("", wire_tags.TagsShape),
     ),
     routes.Route(
@@ -59,7 +59,7 @@ ROUTES = (
         summary="Remove tags from a resource, by key, or by key and value; those that it does not have are no fault",
         success=204,
         parse=_change,
-        deleting=True,
+        refused_while_deleting=True,
         accepts=("", wire_tags.TagsShape),
     ),
     routes.Route(

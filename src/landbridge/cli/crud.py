@@ -106,7 +106,7 @@ def delete(
     name = show(run, kind, resource_id)[kind.envelope]["name"]
     account = run.api.account
     question = f"Delete {kind.title} {name} ({resource_id}) at {account.endpoint}?"
-    remote.is_agreed(question, yes=yes, name=name if retype else None)
+    remote.confirm(question, yes=yes, name=name if retype else None)
     path = run.api.v5(kind.path, resource_id)
     run.api.send("DELETE", path)
     output.say(f"deleting {kind.title} {name}" if kind.statuses else f"deleted {kind.title} {name}")

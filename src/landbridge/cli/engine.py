@@ -12,17 +12,17 @@ from landbridge.engine import local
 
 
 def stop(settings: config.Settings, arguments: SimpleNamespace) -> None:
-    def agree(gateways: Sequence[str], left: Sequence[str]) -> bool:
+    def confirm(gateways: Sequence[str], left: Sequence[str]) -> bool:
         if not (gateways or left or Path(settings.serve.data).is_dir()):
             raise errors.ConfigError(
                 f"{settings.serve.data}: no such data folder (--data names it), and this machine has nothing of its gateways"
             )
-        return arguments.yes or _agrees(gateways, left)
+        return arguments.yes or _confirm(gateways, left)
 
-    print(f"took down {counts.count(stop_all(settings, agree), 'gateway')}")
+    print(f"took down {counts.count(stop_all(settings, confirm), 'gateway')}")
 
 
-def _agrees(gateways: Sequence[str], left: Sequence[str]) -> bool:
+def _confirm(gateways: Sequence[str], left: Sequence[str]) -> bool:
     """Asks at a terminal. A script without --yes may take down gateways, but nothing whose folder is gone."""
     for one in (*(f"gateway {gateway_id}" for gateway_id in gateways), *(f"{one}, its folder is gone" for one in left)):
         print(one)
@@ -38,11 +38,11 @@ def _agrees(gateways: Sequence[str], left: Sequence[str]) -> bool:
     return True
 
 
-def stop_all(settings: config.Settings, agree: Callable[[Sequence[str], Sequence[str]], bool]) -> int:
+def stop_all(settings: config.Settings, confirm: Callable[[Sequence[str], Sequence[str]], bool]) -> int:
     """Takes down all that the engine made for this data folder, also when the folder is gone. Returns how much that was.
 
-    `agree` is asked before, with the ids of gateways and what is left of gateways whose folders are gone. Raises ConfigError.
+    `confirm` is called before, with the ids of gateways and what is left of gateways whose folders are gone. Raises ConfigError.
     """
     path = Path(settings.serve.data).absolute()
     with data_folder.sole_service(path) if path.is_dir() else contextlib.nullcontext():
-        return local.stop(settings, site_file.find(settings), agree)
+        return local.stop(settings, site_file.find(settings), confirm)

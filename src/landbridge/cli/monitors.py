@@ -68,7 +68,7 @@ def _create(run: remote.Run, connection: str) -> None:
 def _delete(run: remote.Run, connection: str, yes: bool) -> None:
     """Delete the monitor of a connection."""
     monitor_id = _find(run, connection)
-    remote.is_agreed(f"Delete the monitor of connection {connection}?", yes=yes)
+    remote.confirm(f"Delete the monitor of connection {connection}?", yes=yes)
     run.api.send("DELETE", run.api.v5(_PATH, monitor_id))
     output.say(f"deleted the monitor of {connection}")
 

@@ -103,7 +103,7 @@ def _complete(kind: Kind) -> Callable[[click.Context, click.Parameter, str], lis
     return names
 
 
-def is_agreed(question: str, *, yes: bool, name: str | None = None) -> None:
+def confirm(question: str, *, yes: bool, name: str | None = None) -> None:
     """Asks on a terminal; with `name`, that name must be typed. Raises Usage where nobody can be asked, Abort after a no."""
     if yes:
         return

@@ -108,17 +108,17 @@ def addresses(settings: config.Settings, site: model.Site) -> tuple[frozenset[st
     return underlay.addresses(site)
 
 
-def stop(settings: config.Settings, site: model.Site, agree: Callable[[Sequence[str], Sequence[str]], bool]) -> int:
+def stop(settings: config.Settings, site: model.Site, confirm: Callable[[Sequence[str], Sequence[str]], bool]) -> int:
     """Takes down all that the engine made for the data folder of the settings. Returns how much that was.
 
-    `agree` is asked before, with the ids of gateways and what is left of gateways whose folders are gone. Raises ConfigError.
+    `confirm` is called before, with the ids of gateways and what is left of gateways whose folders are gone. Raises ConfigError.
     """
     from landbridge.engine.strongswan.engine import StrongSwan  # noqa: PLC0415
 
     try:
         engine = StrongSwan(Path(settings.serve.data).absolute(), site, stopping=True)
         gateways, left = sorted(engine.gateways()), [str(one) for one in engine.orphans()]
-        if not agree(gateways, left):
+        if not confirm(gateways, left):
             return 0
         engine.stop_all()
     except (base.EngineUnavailable, base.StepFailed) as error:
