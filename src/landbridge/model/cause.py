@@ -12,20 +12,22 @@ Side = Literal["connection", "device", "either", "network", "operator"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
-    """`code` is the name of a section of docs/reference/causes.md. `is_certain` is False for one of several possible causes.
+    """A cause of a tunnel that is down, or a warning of one that is up."""
 
-    `ours`, `theirs`: the values of both sides with the names of the API, where the cause has values. `differs`: the settings that differ
-    (`encryption_algorithm`). `decides`: how to find out whether this is the cause, when it is not certain. `evidence`: the lines of the
-    attempt that show the cause.
-    """
-
+    #: The name of a section of docs/reference/causes.md.
     code: str
     side: Side
+    #: False for one of several possible causes.
     is_certain: bool
     reason: str
     remedy: str
+    #: Our values, with the names of the API; None when the cause is about no values.
     ours: str | None = None
+    #: The values of the device, likewise.
     theirs: str | None = None
+    #: The settings that differ, such as `encryption_algorithm`.
     differs: tuple[str, ...] = ()
+    #: How to find out whether this is the cause, when it is not certain.
     decides: str | None = None
+    #: The lines of the attempt that show the cause.
     evidence: tuple[Evidence, ...] = ()

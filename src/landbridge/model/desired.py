@@ -24,27 +24,28 @@ SIMULATED_STATES = ("active", "down", "down:psk", "down:proposal", "down:selecto
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DesiredConnection:
-    """`peer_address` is None for a device without a fixed address: then we only respond.
-
-    `if_id` is this connection's XFRM interface id, unique in its gateway and never used again. `simulate` is the state
-    that the simulated engine is asked to show (None: a tunnel that comes up); real engines do not read it. `behind` is the
-    gateway's own address where the machine only forwards `local_address` to it (attach = nat). `resets`: how often the user
-    asked for new SAs; an SA that was made at a lower count is to go. `probe`: an order to ask the device what it takes, not done yet;
-    `probed`: the last probe that was done; `path_checked`: the last check of the path through the tunnel.
-    """
+    """A connection as an engine must make it."""
 
     connection: Connection
     generation: int
     psk: Secret | None
     local_address: str
+    #: None for a device without a fixed address. The gateway then waits for the device.
     peer_address: str | None
     peer_asn: int | None
+    #: The id of the XFRM interface: unique in the gateway, and never used again.
     if_id: int
+    #: The state that the simulated engine shows; None is a tunnel that comes up. Other engines ignore it.
     simulate: str | None = None
+    #: The gateway's own address, when the machine forwards `local_address` to it (attach = nat).
     behind: str | None = None
+    #: How often the user asked for new SAs. An SA that was made at a lower count must end.
     resets: int = 0
+    #: An order for a probe that is not done yet.
     probe: ProbeOrder | None = None
+    #: The last probe that is done.
     probed: LastProbe | None = None
+    #: The last check of the path through the tunnel.
     path_checked: LastProbe | None = None
 
     @property
@@ -54,19 +55,20 @@ class DesiredConnection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DesiredGateway:
-    """`fingerprint_key` keys the fingerprints that an engine writes into the names of what it loads. `eips`: the site's EIPs
-    with the endpoints' addresses; none for addresses that are not of the site file. `restarts`: how often the gateway was asked to
-    start anew; what was started at a lower count is to go. `uncovered`: what of the gateway the site file had and no longer has; an
-    engine then leaves it as it is, but for connections that are to go.
-    """
+    """A gateway as an engine must make it, with all its connections."""
 
     gateway: VpnGateway
     generation: int
     network: Network
     connections: tuple[DesiredConnection, ...]
+    #: The site's EIPs that the endpoints use. An address that is not in the site file has none.
     eips: tuple[Eip, ...] = ()
+    #: How often a restart of the gateway was requested. What was started at a lower count must be restarted.
     restarts: int = 0
+    #: What the gateway uses of the site and the site file no longer has. An engine changes nothing of such a gateway,
+    #: and only removes connections that are deleted.
     uncovered: tuple[str, ...] = ()
+    #: The key of the fingerprints that an engine writes into the names of what it loads.
     fingerprint_key: bytes = field(repr=False)
 
     @property

@@ -183,20 +183,19 @@ class VpnGateway:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Eip:
-    """An outer address of the site. `attach` tells how packets for it reach a gateway on this machine.
-
-    routed: the network routes the address to this machine. macvlan: it is one of the network on `interface`, with `prefix`
-    and the router `gateway`. nat: it is the machine's own, and UDP 500 and 4500 are forwarded to the address `behind` it.
-    `projects`: ids of those that may use it; empty: all.
-    """
+    """An outer address of the site."""
 
     id: str
     address: str
+    #: How packets for the address reach a gateway on this machine. `routed`: the network routes the address to this
+    #: machine. `macvlan`: the address belongs to the network on `interface`, with `prefix` and the router `gateway`.
+    #: `nat`: the address is the machine's own, and UDP 500 and 4500 are forwarded to the address `behind` it.
     attach: Attach = "routed"
     prefix: int = 32
     gateway: str | None = None
     interface: str | None = None
     behind: str | None = None
+    #: Ids of the projects that may use the address; empty: all projects.
     projects: tuple[str, ...] = ()
 
     @property
@@ -207,38 +206,39 @@ class Eip:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
-    """A network behind gateways: a VPC (or an enterprise router), and how a gateway is plugged into it.
-
-    A gateway's VPC link joins `bridge` (a veth) or sits on `interface` (a macvlan), with `address` (with prefix length) as
-    its own. All three are None for a network that exists only in the API (the default site's). `gateway_addresses`: the first
-    and the last address that a private gateway may have in it; None: it has no private gateway. `projects`: as of an EIP.
+    """A network behind gateways: a VPC or an enterprise router. A gateway's VPC link joins `bridge` (a veth), or it
+    is a macvlan on `interface`. A network that exists only in the API has neither.
     """
 
     id: str
     cidr: str | None = None
     bridge: str | None = None
     interface: str | None = None
+    #: The gateway's own address in the network, with its prefix length.
     address: str | None = None
+    #: The first and the last address that a private gateway may have in this network; None when it may have none.
     gateway_addresses: tuple[str, str] | None = None
+    #: As of an EIP.
     projects: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """The operator's inventory. `any_network`: a VPC or ER id that is not listed is accepted and exists only in the API;
-    `gateway_addresses` are those of its private gateways.
-
-    `underlay` is the network namespace of this machine in which EIPs are routed and bridges live; None is its own. The machine's
-    own addresses there, and others that no private gateway may take (routers, devices), are what the service found at its start.
-    """
+    """The operator's inventory."""
 
     eips: tuple[Eip, ...]
     networks: tuple[Network, ...]
     zones: tuple[str, ...]
+    #: Whether a VPC or ER id that is not listed is accepted. Such a network exists only in the API.
     any_network: bool
+    #: The network namespace of this machine that routes the EIPs and has the bridges; None is the machine's own
+    #: namespace.
     underlay: str | None = None
+    #: The addresses of private gateways in networks that are not listed.
     gateway_addresses: tuple[str, str] | None = None
+    #: The machine's own addresses in the underlay, as found at the start of the service.
     machine_addresses: frozenset[str] = frozenset()
+    #: Addresses of routers and devices, which no private gateway may have.
     unavailable_addresses: frozenset[str] = frozenset()
 
     def for_project(self, project_id: str, has: Collection[str] = ()) -> "Site":

@@ -309,16 +309,12 @@ def lines(facts: Iterable[Fact]) -> Iterator[Evidence]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One negotiation, or (`within_sa`) an event of an IKE_SA that was up: a rekey, a dead peer detection, a DELETE.
+    """One negotiation, or an event of an IKE_SA that was up: a rekey, a dead peer detection, a DELETE."""
 
-    `id` is unique in its gateway and grows with time. `configuration` identifies the configuration that was loaded (see
-    `ConnectionObservation`): an attempt of another configuration is never a cause. `is_named`: the daemon assigned the attempt to a
-    connection; an attempt without a name belongs to every connection that it can concern. `outcome` None: the attempt has not ended.
-    `facts` are in order; of many facts it has the first and the last ones. `count`: how many attempts failed in the same way, when the store
-    keeps one for all of them: the newest. `first_began_at`: when the first of them began; None for one attempt.
-    """
-
+    #: Unique in its gateway; grows with time.
     id: str
+    #: The identifier of the configuration that was loaded (see `ConnectionObservation`). An attempt with another
+    #: configuration than the present one is never a cause.
     configuration: str
     began_at: datetime
     ended_at: datetime | None = None
@@ -327,11 +323,18 @@ class Attempt:
     local_address: str | None = None
     ike_version: Literal["v1", "v2"] | None = None
     mode: Literal["main", "aggressive"] | None = None
+    #: Whether the daemon assigned the attempt to a connection. An attempt without a name belongs to every connection
+    #: that it can concern.
     is_named: bool = True
+    #: Whether it is an event of an IKE_SA that was up.
     within_sa: bool = False
+    #: None while the attempt has not ended.
     outcome: Outcome | None = None
+    #: In order. Of many facts, the first and the last ones are kept.
     facts: tuple[Fact, ...] = ()
+    #: How many attempts failed in the same way. The store keeps the newest one for all of them.
     count: int = 1
+    #: When the first of these attempts began; None for a single attempt.
     first_began_at: datetime | None = None
 
     @property

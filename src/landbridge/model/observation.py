@@ -12,23 +12,24 @@ from landbridge.model.reachability import Reachability
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildSa:
-    """An installed CHILD_SA. SPIs are 8 hex digits; bytes and packets count since it was installed. `last_in_at`, `last_out_at`: the times of
-    the last packet from the device and of the last one to it; None: there was none, or the engine does not know. All times are exact to
-    about a second, and stay what they are at the next look at the same CHILD_SA.
-    """
+    """An installed CHILD_SA. Times are exact to about a second, and the same at every look at the same CHILD_SA."""
 
     rule: str
     local_ts: tuple[str, ...]
     remote_ts: tuple[str, ...]
+    #: SPIs are 8 hex digits.
     spi_in: str
     spi_out: str
     proposal: str
+    #: Bytes and packets are counted since the installation.
     bytes_in: int
     bytes_out: int
     packets_in: int
     packets_out: int
     installed_at: datetime
+    #: The time of the last packet from the device; None when there was none, or when the engine does not know.
     last_in_at: datetime | None = None
+    #: The time of the last packet to the device; None as for `last_in_at`.
     last_out_at: datetime | None = None
 
 
@@ -73,42 +74,48 @@ class RefusedPackets:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionObservation:
-    """`applied_generation`: the generation whose configuration is loaded whole; None while something is missing.
-
-    `refused`: why the engine will not carry this connection, in the operator's words. `failure`: the step that went
-    wrong at the last attempt. `ike_established` without children is phase 1 up, phase 2 not. `expected_children` is the
-    number of CHILD_SAs of a tunnel that is wholly up; more than that is fine for the moment of a rekey. `missing_pairs`: pairs of
-    subnets (`ours - theirs`) that no CHILD_SA carries whole while the tunnel is up. `routes`: blocks that lead into the tunnel now.
-    `is_key_unproved`: the tunnel was made with another PSK than the one that is loaded, and no IKE_SA with this one stands yet.
-    `configuration` names what is loaded now; `attempts` are the last ones, oldest first. `traffic` and `one_way_pairs` are counted by the source
-    that the agent reports to. `refused_packets`: most packets first. `bgp`: the session of a connection of style bgp. `nqa` and `monitor`: the
-    results of echoes through the tunnel and outside of it; None where none are sent. `daemon_died_at`: when the IKE daemon of the VPN gateway was
-    started because the one before had ended by itself or did not answer; None after another start.
-    """
+    """What an engine observed of one connection."""
 
     connection_id: str
+    #: The generation whose whole configuration is loaded; None while a part is missing.
     applied_generation: int | None = None
+    #: Why the engine does not carry this connection, in the operator's words.
     refused: str | None = None
+    #: The step that failed in the last cycle.
     failure: str | None = None
+    #: True without `children`: phase 1 is up and phase 2 is not.
     ike_established: bool = False
     ike_proposal: str | None = None
     local_id: str | None = None
     peer_id: str | None = None
     peer_address: str | None = None
     waits_for_peer: bool = False
+    #: The tunnel was made with another PSK than the one that is loaded, and no IKE_SA with the loaded PSK is up yet.
     is_key_unproved: bool = False
+    #: The number of CHILD_SAs of a tunnel that is completely up. During a rekey there may be more.
     expected_children: int = 0
     children: tuple[ChildSa, ...] = ()
+    #: Pairs of subnets (`ours - theirs`) that no CHILD_SA carries as a whole while the tunnel is up.
     missing_pairs: tuple[str, ...] = ()
+    #: Blocks that lead into the tunnel now.
     routes: tuple[str, ...] = ()
+    #: The identifier of the configuration that is loaded now.
     configuration: str = ""
+    #: The last attempts, oldest first.
     attempts: tuple[Attempt, ...] = ()
+    #: The source that the agent reports to counts this and `one_way_pairs`.
     traffic: Traffic = Traffic()
     one_way_pairs: tuple[OneWay, ...] = ()
+    #: Most packets first.
     refused_packets: tuple[RefusedPackets, ...] = ()
+    #: The session of a connection of style bgp.
     bgp: BgpSession | None = None
+    #: The results of echoes through the tunnel; None when none are sent.
     nqa: Reachability | None = None
+    #: The results of echoes outside of the tunnel; None when none are sent.
     monitor: Reachability | None = None
+    #: When the IKE daemon was started because the daemon before had ended by itself or did not answer; None after any
+    #: other start.
     daemon_died_at: datetime | None = None
 
     @property
@@ -127,30 +134,32 @@ class ConnectionObservation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayReport:
-    """`restarts`: how many that were asked for are done, the last one at `restarted_at`. `inner_addresses`: with their prefix
-    length, where the gateway is plugged into networks behind it. `strangers`: the last attempts from addresses that no connection of
-    their endpoint has, oldest first. `unknown_lines`: lines of the daemon that no rule knows, counted since Landbridge started.
-    """
+    """What an engine reports of a gateway as a whole."""
 
+    #: The number of requested restarts that are done.
     restarts: int = 0
+    #: The time of the last restart.
     restarted_at: datetime | None = None
+    #: The addresses that the gateway has in the networks behind it, with their prefix length.
     inner_addresses: tuple[str, ...] = ()
+    #: The last attempts from addresses that no connection of their endpoint has, oldest first.
     strangers: tuple[Attempt, ...] = ()
+    #: The number of log lines that no rule knows, since the start of Landbridge.
     unknown_lines: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """One look at one gateway. `present` names every connection of which anything exists, desired or not. `probes`: those that are done
-    and that the desired state does not know as done yet.
-    """
+    """One look at one gateway."""
 
     gateway_id: str
     seen_at: datetime
     exists: bool
     applied_generation: int | None
     failure: str | None
+    #: Ids of all connections of which anything exists, desired or not.
     present: frozenset[str]
     connections: tuple[ConnectionObservation, ...]
     gateway: GatewayReport = GatewayReport()
+    #: Finished probes that the desired state does not have as finished yet.
     probes: tuple[ProbeResult, ...] = ()

@@ -39,18 +39,15 @@ class Pair:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
-    """The effective values of one connection. `device` is the reader's end, `gateway` is ours.
-
-    `pairs`: the selectors of everything that the tunnel carries. `plane`: the data plane of the gateway. The kernel plane
-    offers 0.0.0.0/0 for a connection of style static or bgp, the userland plane offers exactly the pairs. `inner`
-    addresses are None when there is no tunnel interface. `standby`: True for the second tunnel of an active-standby
-    pair, whose routes come second. `widened`: True when the gateway asks for 0.0.0.0/0 in place of the pairs, even when
-    the device has pairs. `uncarried`: why the gateway's engine does not carry the connection; None when it does.
+    """The effective values of one connection, from the side of the device. `device` is the end that the text
+    configures, and `gateway` is the other end.
     """
 
     connection_id: str
     name: str
     style: model.Style
+    #: The data plane of the gateway. The kernel plane offers 0.0.0.0/0 for a connection of style static or bgp; the
+    #: userland plane offers exactly the pairs.
     plane: model.Plane
     device_address: Address | None
     gateway_address: Address
@@ -58,7 +55,9 @@ class Side:
     gateway_identity: Identity
     device_subnets: tuple[Net, ...]
     gateway_subnets: tuple[Net, ...]
+    #: The traffic selectors of everything that the tunnel carries.
     pairs: tuple[Pair, ...]
+    #: The inner addresses are None when there is no tunnel interface.
     device_inner: Interface | None
     gateway_inner: Interface | None
     probed: bool
@@ -66,8 +65,11 @@ class Side:
     gateway_asn: int
     ike: model.IkePolicy
     ipsec: model.IpsecPolicy
+    #: True for the second tunnel of an active-standby pair. Its routes are the second choice.
     standby: bool
+    #: True when the gateway asks for 0.0.0.0/0 in place of the pairs, even when the device has pairs.
     widened: bool
+    #: Why the gateway's engine does not carry the connection; None when it does.
     uncarried: str | None
     psk: model.Secret | None
 

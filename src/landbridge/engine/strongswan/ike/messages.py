@@ -24,23 +24,24 @@ _ENDED_BY_DPD = {"dpd_action": "clear"}
 
 @dataclass(frozen=True, slots=True)
 class DesiredConfig:
-    """What charon must hold for one connection, without the PSK. `children` are names, in the order of their selector pairs.
-
-    `initiated`: the children that we bring up by ourselves. The pair of inner addresses is not among them unless the probe
-    needs it: a device that knows no tunnel interface would refuse that pair for ever. A policy-template initiates none (`by_template`): its
-    device asks for any number of CHILD_SAs of the one child. `answer_within`: seconds that the device has to answer when it is asked whether it
-    lives, which it is after `dpd_interval` seconds of silence.
-    """
+    """What charon must hold for one connection, without the PSK."""
 
     connection_id: str
     conn: Message
+    #: Names, in the order of their selector pairs.
     children: tuple[str, ...]
+    #: The children that we initiate. The pair of inner addresses is left out unless the probe needs it: a device
+    #: without a tunnel interface would always refuse that pair.
     initiated: tuple[str, ...]
     secret_id: str
     owners: tuple[str, ...]
     initiates: bool
+    #: Seconds of silence after which the device is asked whether it is alive.
     dpd_interval: int
+    #: Seconds that the device then has to answer.
     answer_within: int
+    #: A connection of style policy-template. It initiates nothing: its device asks for any number of CHILD_SAs of the
+    #: one child.
     by_template: bool = False
 
     def keeps(self, child: state.Child) -> bool:

@@ -84,25 +84,29 @@ class IkeSa:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IkeState:
-    """`answers`: False for a charon that is there and has not answered for a long time. `conns`: connection -> names of its children.
-    `recently_initiated`: children that were initiated moments ago. `restarts`: how many restarts had been asked for when charon was
-    started last, at `started_at`; `died`: because the charon before ended or did not answer. `unanswered`: unique id of an IKE_SA ->
-    seconds since we sent it the request that it has not answered. `attempts`: connection -> its attempts; `strangers`: attempts from
-    addresses that no connection has. `unknown_lines`: the number of lines that no rule knows.
-    """
+    """What charon holds for a gateway, as it was read."""
 
     alive: bool = False
+    #: False for a charon that runs and has not answered for a long time.
     answers: bool = True
+    #: The number of restarts that had been requested when charon was last started, at `started_at`.
     restarts: int = 0
     started_at: datetime | None = None
+    #: Whether charon was started because the charon before had ended or did not answer.
     died: bool = False
+    #: Connection -> names of its children.
     conns: Mapping[str, frozenset[str]] = field(default_factory=dict)
     secrets: frozenset[str] = frozenset()
     sas: tuple[IkeSa, ...] = ()
+    #: Children that were initiated moments ago.
     recently_initiated: frozenset[str] = frozenset()
+    #: Unique id of an IKE_SA -> seconds since we sent the request that is not answered yet.
     unanswered: Mapping[str, float] = field(default_factory=dict)
+    #: Connection -> its attempts.
     attempts: Mapping[str, tuple[negotiation.Attempt, ...]] = field(default_factory=dict)
+    #: Attempts from addresses that no connection has.
     strangers: tuple[negotiation.Attempt, ...] = ()
+    #: The number of log lines that no rule knows.
     unknown_lines: int = 0
 
 

@@ -223,21 +223,25 @@ table ip {name} {{
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilterTable:
-    """What the table of a gateway's namespace is made of. `inner`: its inner addresses; `local`: what may speak through its tunnels
-    (CIDR); `near`: what may ask the gateway itself, on the VPC link; `peers`: interface -> what may come out of it. `known`:
-    addresses of customer gateways; `strangers`: modes of IKEv1 in which a device from any address may begin. What overlaps is joined.
-    `devices`: (interface, inner address) of devices with a BGP session, with BFD as `bfd` says; `learning`: interfaces whose networks are
-    learned.
-    """
+    """What the table of a gateway's namespace is made of. Networks that overlap are joined."""
 
+    #: The gateway's inner addresses.
     inner: frozenset[str]
+    #: Networks (CIDR) that may send through the tunnels.
     local: frozenset[str]
+    #: Networks on the VPC link that may send to the gateway itself.
     near: frozenset[str]
+    #: Interface -> the sources that are accepted from it.
     peers: Mapping[str, Iterable[str]]
+    #: Addresses of customer gateways.
     known: frozenset[str]
+    #: Modes of IKEv1 in which a device from any address may begin.
     strangers: frozenset[str]
+    #: (interface, inner address) of devices with a BGP session.
     devices: frozenset[tuple[str, str]] = frozenset()
+    #: The match of their BFD packets.
     bfd: str = BFD
+    #: Interfaces behind which networks are learned.
     learning: tuple[str, ...] = ()
 
 

@@ -15,19 +15,23 @@ TUNNEL_ADDRESSES = "169.254.0.0/16"
 
 @dataclass(frozen=True, slots=True)
 class GatewayNetwork:
-    """`uplink`: `routed` (a veth to the underlay) or `macvlan LINK`; `next_hop`: its router. `vpc_link`: `bridge NAME`,
-    `interface NAME` or None. `addresses`: (link, address/prefix). `rules` keep the gateway's own networks out of the tunnels:
-    (priority, network, the routing table that it is looked up in). `filter_table` and `nat_table` are nftables text from `firewall`.
-    `learning`: interfaces behind which networks are learned.
-    """
+    """The network that a gateway must have."""
 
+    #: `routed` (a veth to the underlay) or `macvlan LINK`.
     uplink: str
+    #: The router of the uplink.
     next_hop: str
+    #: `bridge NAME`, `interface NAME` or None.
     vpc_link: str | None
+    #: (link, address/prefix).
     addresses: frozenset[tuple[str, str]]
+    #: (priority, network, routing table for packets to the network). They keep packets for the gateway's own networks
+    #: out of the tunnels.
     rules: frozenset[tuple[int, str, int]]
+    #: nftables text from `firewall`, as is `nat_table`.
     filter_table: str
     nat_table: str | None
+    #: Interfaces behind which networks are learned.
     learning: tuple[str, ...] = ()
 
 

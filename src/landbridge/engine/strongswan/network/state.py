@@ -9,34 +9,41 @@ from landbridge.engine.strongswan.network.tunnels import SharedRoute, Tunnel
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkState:
-    """`uplink` and `vpc_link` are what the links are attached to (`routed`, `macvlan eth0`, `bridge br0`), `?` when a link cannot be
-    used. `next_hop` is the uplink's. `uplink_peer`: whether the underlay has the other end of an uplink, also of a lost one.
-    `addresses` are (link, address/prefix); an address on `wan` counts when its rule and the underlay's route exist too. `rules` are
-    as in `GatewayNetwork`. `filter_table` and `nat_table` are summaries of the nftables in the namespace and on the machine.
-    `refused` and `seen`: what the filter table remembers of packets from tunnels. `tunnels`: interface -> tunnel. `hashes_ports`: whether the
-    kernel tells the flows of shared routes by their ports, too. `learned_mtus`: peer -> path MTU in bytes.
-    `learned_routes`: (interface, network) in the table of learned routes; `learned_sources`: (interface, network) that the filter table lets
-    in because a device announced it.
-    """
+    """A gateway's network as it was read."""
 
     namespace: bool = False
+    #: What the uplink is attached to (`routed`, `macvlan eth0`); `?` when the link cannot be used.
     uplink: str | None = None
     uplink_ready: bool = False
+    #: The router of the uplink.
     next_hop: str | None = None
     uplink_mtu: int = 1500
+    #: Whether the underlay has the other end of this gateway's uplink, even of one that is lost.
     uplink_peer: bool = False
+    #: What the VPC link is attached to (`bridge br0`, `interface eth1`); `?` when the link cannot be used.
     vpc_link: str | None = None
+    #: (link, address/prefix). An address on `wan` is listed only when its rule and the underlay's route exist too.
     addresses: frozenset[tuple[str, str]] = frozenset()
+    #: As in `GatewayNetwork`.
     rules: frozenset[tuple[int, str, int]] = frozenset()
+    #: The summary of the nftables in the namespace.
     filter_table: str | None = None
+    #: The summary of the nftables on the machine.
     nat_table: str | None = None
+    #: ICMP errors from tunnels that the filter table remembers.
     refused: tuple[Refused, ...] = ()
+    #: (link, source) of packets from tunnels: the sample of the filter table.
     seen: tuple[tuple[str, str], ...] = ()
+    #: Interface -> tunnel.
     tunnels: Mapping[str, Tunnel] = field(default_factory=dict)
     shared_routes: frozenset[SharedRoute] = frozenset()
+    #: Whether the kernel also uses ports to tell the flows of shared routes apart.
     hashes_ports: bool = False
+    #: Peer -> path MTU in bytes.
     learned_mtus: Mapping[str, int] = field(default_factory=dict)
+    #: (interface, network) in the routing table of learned routes.
     learned_routes: frozenset[tuple[str, str]] = frozenset()
+    #: (interface, network) that the filter table accepts because a device announced it.
     learned_sources: frozenset[tuple[str, str]] = frozenset()
 
     def path_mtu(self, peer: str | None) -> int:
